@@ -1,0 +1,722 @@
+"""config.yaml → frozen dataclasses: one table of keys drives reading, defaults, hints and `config show`.
+
+Every problem of a file is reported at once, each with its line. Scalars are read as text and
+converted by key, so that `0123`, `+32470123456` and `NO` mean what they say. Not here: what the
+limits do (policy), and whether a port, a folder or a PIN file works (doctor).
+Known to be wrong: of broken YAML only the first mistake is reported; a list's entry that is an alias is
+reported on its anchor's line.
+"""
+
+import os
+import re
+import stat
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal
+from difflib import SequenceMatcher
+from enum import Enum, StrEnum, auto
+from operator import attrgetter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+from hotlined.errors import AddressError, ConfigError, TextError, UsageError
+from hotlined.gsm.address import parse_number
+from hotlined.gsm.alphabet import plan
+from hotlined.policy import Limits, Numbers, Windows
+
+if TYPE_CHECKING:
+    import yaml  # at run time only inside `_compose`: what never reads a configuration does without
+
+    _Node = yaml.ScalarNode | yaml.SequenceNode | yaml.MappingNode
+
+SYSTEM_FOLDER = Path("/etc/hotlined")
+LARGEST_FILE = 128 * 1024  # octets: thousands of blocked numbers, and read within seconds on a Pi
+MOST_KEYS = 100  # of one section: more is no configuration, and every unknown key costs a search
+HIDDEN = "***"
+
+_LARGEST = 10**15 - 1  # SQLite's integers end at 2**63
+
+_UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
+_DURATION = re.compile("".join(rf"(?:([0-9]{{1,8}}){unit})?" for unit in _UNITS))
+
+
+def parse_duration(text: str) -> timedelta:
+    """Read integers with a unit, the largest first: `90s`, `10m`, `24h`, `7d`, `1h30m`, `0s`.
+
+    Raises ValueError for anything else, a number without a unit included.
+    """
+    match = _DURATION.fullmatch(text)
+    if not text or match is None:
+        raise ValueError(f"expected a duration like 90s, 10m, 24h or 1h30m, got {_quoted(text)}")
+    counts = match.groups(default="0")
+    return timedelta(seconds=sum(int(count) * unit for count, unit in zip(counts, _UNITS.values(), strict=True)))
+
+
+def format_duration(duration: timedelta) -> str:
+    """Write a duration of 0 s or more for `parse_duration`; a fraction of a second is dropped."""
+    seconds = duration // timedelta(seconds=1)
+    if seconds < 0:
+        raise ValueError(f"a duration is not negative: {duration}")
+    written = ""
+    for unit, size in _UNITS.items():
+        count, seconds = divmod(seconds, size)
+        written += f"{count}{unit}" if count else ""
+    return written or "0s"
+
+
+class Mode(StrEnum):
+    """Whether answers are transmitted."""
+
+    LIVE = "live"
+    SHADOW = "shadow"
+
+
+class LogLevel(StrEnum):
+    """The least severity that is logged."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class Calls(StrEnum):
+    """What is done with an incoming call."""
+
+    RING = "ring"
+    HANG_UP = "hang_up"
+    IGNORE = "ignore"
+
+
+class AnswerEncoding(StrEnum):
+    """How a text becomes GSM-7 or UCS-2: the modes of `hotlined.gsm.alphabet.plan`."""
+
+    SMART = "smart"
+    GSM7 = "gsm7"
+    UCS2 = "ucs2"
+
+
+@dataclass(frozen=True, slots=True)
+class ModemConfig:
+    """The modem: how it is reached and what is asked of it."""
+
+    port: str
+    baudrate: int
+    pin: str | None = field(repr=False)
+    pin_file: Path | None
+    poll_interval: timedelta
+    send_interval: timedelta
+    send_timeout: timedelta
+    delivery_reports: bool
+    calls: Calls
+    ring_for: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerConfig:
+    """The answer: its texts (the first answer to a number, the second, …; the last repeats) and its times."""
+
+    texts: tuple[str, ...]
+    encoding: AnswerEncoding
+    max_segments: int
+    delay: tuple[timedelta, timedelta]
+    max_age: timedelta
+    validity: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class CreditConfig:
+    """How the balance is asked for, found in the operator's reply, and found too low."""
+
+    ussd: str | None
+    pattern: re.Pattern[str] | None
+    alert_below: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class PrivacyConfig:
+    """How long texts and numbers are kept."""
+
+    keep_texts: timedelta
+    keep_numbers: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class AlertsConfig:
+    """Where alerts go: Apprise URLs, a number in E.164, a URL that hears that all is well."""
+
+    urls: tuple[str, ...] = field(repr=False)
+    sms_to: str | None
+    sms_per_day: int
+    ping: str | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The configuration in force, and the file it came from."""
+
+    line: str
+    line_number: str | None
+    database: Path
+    runtime_dir: Path
+    mode: Mode
+    log_level: LogLevel
+    modem: ModemConfig
+    answer: AnswerConfig
+    limits: Limits
+    numbers: Numbers
+    credit: CreditConfig
+    privacy: PrivacyConfig
+    alerts: AlertsConfig
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class _Where:
+    """What a scalar's meaning may depend on: the file's folder, the country of national numbers."""
+
+    folder: Path
+    country: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """A kind of scalar: what it looks like, what it becomes, and how that is written again."""
+
+    expected: str
+    pattern: str = r"(?s:.+)"
+    convert: Callable[[str], Any] = str
+    accept: Callable[[Any], bool] = lambda _value: True
+    resolve: Callable[[Any, _Where], Any] = lambda value, _where: value
+    format: Callable[[Any], str] = str
+    personal: bool = False  # never quoted in a problem: problems end up in the journal
+
+    def parse(self, text: str, where: _Where) -> Any:
+        """Read a scalar; raises ValueError for another kind's."""
+        if not re.fullmatch(self.pattern, text):
+            raise ValueError(text)
+        try:
+            value = self.convert(text)
+            if self.accept(value):
+                return self.resolve(value, where)
+        except (AddressError, re.error, OverflowError, RecursionError) as error:
+            raise ValueError(text) from error
+        raise ValueError(text)
+
+
+def _choice(choices: type[StrEnum]) -> _Kind:
+    return _Kind(f"one of {', '.join(choices)}", convert=choices)
+
+
+def _whole(least: int, most: int = _LARGEST) -> _Kind:
+    extent = f"of at least {least}" if most == _LARGEST else f"from {least} to {most}"
+    return _Kind(f"a whole number {extent}", "[0-9]{1,15}", int, lambda number: least <= number <= most)
+
+
+def _duration(least: str, most: str) -> _Kind:
+    shortest, longest = parse_duration(least), parse_duration(most)
+    return _Kind(
+        f"a duration from {least} to {most}, like 90s, 10m, 24h or 1h30m",
+        convert=parse_duration,
+        accept=lambda duration: shortest <= duration <= longest,
+        format=format_duration,
+    )
+
+
+def _is_country(code: str) -> bool:
+    from phonenumbers import SUPPORTED_REGIONS  # noqa: PLC0415  heavy, and a file without countries needs none
+
+    return code in SUPPORTED_REGIONS
+
+
+def _compile(text: str) -> re.Pattern[str]:
+    with warnings.catch_warnings(action="ignore"):
+        return re.compile(text)
+
+
+_FLAG = _Kind(
+    "true or false",
+    "(?i:true|yes|on|false|no|off)",  # YAML 1.1's words
+    lambda text: text.lower() in {"true", "yes", "on"},
+    format=lambda flag: str(flag).lower(),
+)
+_NAME = _Kind("a name of at most 32 letters, digits, - and _", "[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
+_TEXT = _Kind("a text that is not blank", convert=str.strip, accept=bool)
+# case, accents, blanks and punctuation are put aside: a word of nothing else would match every text
+_WORD = _Kind("a word with a letter or a digit in it", accept=lambda word: any(map(str.isalnum, word)))
+_PATH = _Kind(
+    "a path, absolute or from this file's folder (~ is not expanded)",
+    "(?s:[^~].*)",
+    resolve=lambda text, where: where.folder / text,
+)
+_PORT = _Kind(
+    "auto, a device's path or a pyserial URL",
+    "(?s:[^~].*)",
+    resolve=lambda text, where: text if text == "auto" or "://" in text else str(where.folder / text),
+)
+_NUMBER = _Kind(
+    "a telephone number with its + or of numbers.country",
+    resolve=lambda text, where: parse_number(text, where.country),
+    personal=True,
+)
+_COUNTRY = _Kind("a country as two capitals, like BE", "[A-Z]{2}", accept=_is_country)
+_PATTERN = _Kind(
+    "a regular expression with exactly one group",
+    convert=_compile,
+    accept=lambda pattern: pattern.groups == 1,
+    format=attrgetter("pattern"),
+)
+_PIN = _Kind("4 to 8 digits", "[0-9]{4,8}", personal=True)  # TS 31.101 clause 9.5.1
+_USSD = _Kind("a USSD code of digits, * and #, like *121#", "[0-9*#]{1,160}")
+_AMOUNT = _Kind("an amount with a decimal point, like 0.05", r"[0-9]{1,9}(\.[0-9]{1,9})?", Decimal)
+_CURRENCY = _Kind("a currency as three capitals, like EUR", "[A-Z]{3}")
+_PERCENT = _Kind(
+    "a percentage from 0% to 100%",
+    "([0-9]{1,2}|100)%",
+    lambda text: int(text.removesuffix("%")),
+    format="{}%".format,
+)
+_URL = _Kind("an Apprise URL, like mailto://…", r"[A-Za-z][A-Za-z0-9+.-]*://\S+", personal=True)
+_WEB = _Kind("a URL that starts with http:// or https://", r"https?://\S+", personal=True)
+
+
+class _Shape(Enum):
+    """How many scalars a key takes."""
+
+    ONE = auto()
+    MAYBE = auto()  # one, or null
+    LIST = auto()
+    SERIES = auto()  # a list of at least one; one alone will do
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key of config.yaml: its path, meaning, default and shape; secret ones are never shown."""
+
+    path: str
+    kind: _Kind
+    default: Any
+    doc: str
+    shape: _Shape = _Shape.ONE
+    secret: bool = False
+
+
+_FOREVER = "3650d"
+_COUNTRIES = ("BE", "FR", "NL", "LU", "DE")
+_STOP = ("stop", "arret", "stoppen")
+_S, _M, _H, _D = (timedelta(seconds=seconds) for seconds in (1, 60, 3_600, 86_400))
+
+KEYS = {
+    key.path: key
+    for key in (
+        Key("line", _NAME, "fr", "this line's name: one configuration, database, SIM and daemon a line"),
+        Key("line_number", _NUMBER, None, "its own number", _Shape.MAYBE),
+        Key("database", _PATH, Path("/var/lib/hotlined/hotlined.db"), "one a line"),
+        Key("runtime_dir", _PATH, Path("/run/hotlined"), "where the daemon's status is"),
+        Key("mode", _choice(Mode), Mode.LIVE, "live, or shadow: everything but transmit"),
+        Key("log_level", _choice(LogLevel), LogLevel.INFO, "debug, info, warning or error"),
+        Key("modem.port", _PORT, "auto", "auto, a device or a link to one, or a pyserial URL"),
+        Key("modem.baudrate", _whole(1), 115_200, "bits a second"),
+        Key("modem.pin", _PIN, None, "the SIM's PIN", _Shape.MAYBE, secret=True),
+        Key("modem.pin_file", _PATH, None, "or a file that holds it", _Shape.MAYBE),
+        Key("modem.poll_interval", _duration("1s", "1h"), 10 * _S, "how often the storages are scanned"),
+        Key("modem.send_interval", _duration("0s", "1h"), 3 * _S, "least time between two segments"),
+        Key("modem.send_timeout", _duration("1s", "10m"), 120 * _S, "from Ctrl-Z to the result"),
+        Key("modem.delivery_reports", _FLAG, False, "ask for status reports"),
+        Key("modem.calls", _choice(Calls), Calls.RING, "ring, hang_up or ignore"),
+        Key("modem.ring_for", _duration("0s", "5m"), 25 * _S, "hang up after this long"),
+        Key("answer.text", _TEXT, None, "the answer", _Shape.MAYBE),
+        Key("answer.texts", _TEXT, (), "or the first answer to a number, the second, …", _Shape.LIST),
+        Key("answer.encoding", _choice(AnswerEncoding), AnswerEncoding.SMART, "smart, gsm7 or ucs2"),
+        Key("answer.max_segments", _whole(1, 255), 2, "a longer answer is an error"),  # TS 23.040 9.2.3.24.1
+        Key("answer.delay", _duration("0s", "30d"), (30 * _M, 60 * _M), "random between", _Shape.SERIES),
+        Key("answer.max_age", _duration("1s", _FOREVER), 24 * _H, "an answer not begun by then is cancelled"),
+        # the steps of the relative validity period, TS 23.040 9.2.3.12.1
+        Key("answer.validity", _duration("5m", "441d"), 24 * _H, "how long the service centre keeps trying"),
+        Key("limits.cooldown", _duration("0s", _FOREVER), (_D, 7 * _D), "after each answer", _Shape.SERIES),
+        Key("limits.per_number", _whole(0), 3, "answers a number ever gets"),
+        Key("limits.segments.hour", _whole(0), 60, "in any 3,600 s"),
+        Key("limits.segments.day", _whole(0), 300, "in any 86,400 s"),
+        Key("limits.segments.month", _whole(0), 3_000, "in any 30 days"),
+        Key("limits.reserve_for_new", _PERCENT, 50, "of each window, for numbers never answered"),
+        Key("limits.price_per_segment", _AMOUNT, Decimal("0.05"), "for figures"),
+        Key("limits.currency", _CURRENCY, "EUR", "ISO 4217"),
+        Key("numbers.country", _COUNTRY, "BE", "how national numbers are read"),
+        Key("numbers.answer_countries", _COUNTRY, _COUNTRIES, "who is answered", _Shape.LIST),
+        Key("numbers.blocked", _NUMBER, (), "never answered", _Shape.LIST),
+        Key("numbers.opt_out_words", _WORD, _STOP, "a text of one is a no", _Shape.LIST),
+        Key("credit.ussd", _USSD, None, "asks the operator for the balance", _Shape.MAYBE),
+        Key("credit.pattern", _PATTERN, None, "finds the amount in the reply", _Shape.MAYBE),
+        Key("credit.alert_below", _AMOUNT, Decimal(5), "in the operator's currency"),
+        Key("privacy.keep_texts", _duration("0s", _FOREVER), 90 * _D, "then a text is erased"),
+        Key("privacy.keep_numbers", _duration("0s", _FOREVER), 365 * _D, "then a number is a pseudonym"),
+        Key("alerts.urls", _URL, (), "Apprise URLs", _Shape.LIST, secret=True),
+        Key("alerts.sms_to", _NUMBER, None, "a number that is texted", _Shape.MAYBE),
+        Key("alerts.sms_per_day", _whole(0), 4, "segments, inside the budget"),
+        Key("alerts.ping", _WEB, None, "asked hourly while all is well", _Shape.MAYBE, secret=True),
+    )
+}
+_SECTIONS = tuple(dict.fromkeys(path[: dot.start()] for path in KEYS for dot in re.finditer(r"\.", path)))
+
+
+class _Problem(NamedTuple):
+    line: int
+    key: str
+    sentence: str
+
+
+def _quoted(text: str) -> str:
+    return repr(text if len(text) <= 40 else f"{text[:39]}…")
+
+
+def _written(text: str) -> str:
+    """Write a scalar for YAML, in quotes where it needs them; nothing that a terminal could obey is left."""
+    if re.fullmatch(r"[A-Za-z0-9/][A-Za-z0-9/_.%-]*", text) and text.lower() != "null":
+        return text
+    escaped = "".join(
+        character if character.isprintable() and character != "\\" else character.encode("unicode_escape").decode()
+        for character in text
+    )
+    return '"' + escaped.replace('"', r"\"") + '"'
+
+
+def _refuse(path: Path, problems: list[_Problem]) -> ConfigError:
+    return ConfigError(
+        f"{path} cannot be used: " + ("one problem" if len(problems) == 1 else f"{len(problems)} problems"),
+        tuple(
+            f"{path.name}:{line}: {key}: {sentence}" if key else f"{path.name}:{line}: {sentence}"
+            for line, key, sentence in sorted(problems, key=attrgetter("line"))
+        ),
+        "mend the lines named, then see `hotlined config check`",
+    )
+
+
+# what PyYAML says, and what the person who wrote the file can do about it
+_CURES = (
+    (r"'\t'", "YAML indents with spaces, never with tabs"),
+    ("cannot start any token", "a value that starts with @, ` or % needs quotes"),
+    ("alias", "a value that starts with * needs quotes"),
+    ("anchor", "a value that starts with & needs quotes"),
+    ("mapping values are not allowed", "a value with a colon and a blank in it needs quotes"),
+)
+
+
+def _broken(path: Path, line: int, message: str) -> ConfigError:
+    cure = next((f"; {cure}" for sign, cure in _CURES if sign in message), "")
+    return _refuse(path, [_Problem(line, "", f"this is not YAML: {message}{cure}")])
+
+
+def _compose(text: str, path: Path) -> "_Node | None":
+    """Parse into nodes, which know their lines; aliases stay shared, so a small file cannot grow."""
+    import yaml  # noqa: PLC0415  only a reading of the configuration needs it
+
+    try:
+        loader = yaml.SafeLoader(text)  # not libyaml's: its depth is not bounded by Python
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise _broken(path, line, f"the character U+{ord(text[error.position]):04X} is not allowed") from error
+    try:
+        return cast("_Node | None", loader.get_single_node())
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or loader.get_mark()
+        begun = f"{error.context} from line {error.context_mark.line + 1}, " if error.context_mark else ""
+        raise _broken(path, mark.line + 1, f"{begun}{error.problem}") from error
+    except RecursionError as error:
+        raise _broken(path, loader.get_mark().line + 1, "nested too deeply") from error
+    except (ValueError, OverflowError) as error:  # an escape or a directive with an impossible number
+        raise _broken(path, loader.get_mark().line + 1, "a number is out of range") from error
+
+
+def _is_null(node: "_Node") -> bool:
+    return node.tag == "tag:yaml.org,2002:null"
+
+
+def _got(node: "_Node", *, personal: bool = False) -> str:
+    if _is_null(node):
+        return "nothing"
+    if node.id != "scalar":
+        size = "a" if node.value else "an empty"
+        return f"{size} list" if node.id == "sequence" else f"{size} section"
+    return "something else" if personal else _quoted(node.value)
+
+
+def _nearest(path: str) -> str:
+    name = path.rpartition(".")[2]
+
+    def closeness(known: str) -> float:
+        whole = SequenceMatcher(None, path[:80], known).ratio()
+        return whole + SequenceMatcher(None, name[:40], known.rpartition(".")[2]).ratio()
+
+    return max((*KEYS, *_SECTIONS), key=closeness)
+
+
+class _Stated(NamedTuple):
+    """What the file says: the line of each key and section, the node of each key."""
+
+    lines: dict[str, int]
+    nodes: "dict[str, _Node]"
+
+
+def _walk(root: "_Node | None", problems: list[_Problem]) -> _Stated:
+    stated = _Stated({}, {})
+    sections = [("", 1, root)]
+    for section, section_line, node in sections:
+        if node is None or _is_null(node):  # every key of it is commented out
+            continue
+        if node.id != "mapping" or len(node.value) > MOST_KEYS:
+            got = f"one of {len(node.value)}" if node.id == "mapping" else _got(node)
+            sentence = f"expected a section of at most {MOST_KEYS} keys, got {got}"
+            problems.append(_Problem(section_line, section, sentence))
+            continue
+        for key, value in node.value:
+            line = key.start_mark.line + 1
+            name = key.value if key.id == "scalar" else _got(key)
+            path = f"{section}.{name}" if section else name
+            if "." in name or path not in (*KEYS, *_SECTIONS):
+                dotted = " (a dot does not nest)" if "." in name else ""
+                sentence = f"unknown key{dotted}; the nearest known one is {_nearest(path)}"
+                problems.append(_Problem(line, _written(path[:80]), sentence))
+            elif path in stated.lines:
+                problems.append(_Problem(line, path, f"stated twice; first on line {stated.lines[path]}"))
+            else:
+                stated.lines[path] = line
+                if path in KEYS:
+                    stated.nodes[path] = value
+                else:
+                    sections.append((path, line, value))
+    return stated
+
+
+def _scalar(kind: _Kind, node: "_Node", where: _Where) -> Any:
+    with suppress(ValueError):
+        if node.id == "scalar" and not _is_null(node):
+            node.value.encode()  # an escape can make a lone surrogate
+            if "\0" not in node.value:
+                return kind.parse(node.value, where)
+    raise ValueError(f"expected {kind.expected}, got {_got(node, personal=kind.personal)}")
+
+
+def _convert(key: Key, line: int, node: "_Node", where: _Where) -> tuple[Any, list[_Problem]]:
+    if key.shape is _Shape.MAYBE and _is_null(node):
+        return None, []
+    listed = node.id == "sequence" and (key.shape is _Shape.LIST or (key.shape is _Shape.SERIES and node.value))
+    if key.shape is _Shape.LIST and not listed:
+        return (), [_Problem(line, key.path, f"expected a list ([] for none), got {_got(node)}")]
+    values, problems = [], []
+    for place, item in enumerate(node.value if listed else (node,), start=1):
+        try:
+            values.append(_scalar(key.kind, item, where))
+        except ValueError as error:
+            entry = _Problem(item.start_mark.line + 1, key.path, f"entry {place}: {error}")
+            problems.append(entry if listed else _Problem(line, key.path, str(error)))
+    return (values[0] if values and key.shape in {_Shape.ONE, _Shape.MAYBE} else tuple(values)), problems
+
+
+def _judge_texts(text: str | None, texts: tuple[str, ...]) -> Iterator[str]:
+    if text is None and not texts:
+        yield f"expected {_TEXT.expected}, got nothing"
+    if text is not None and texts:
+        yield "answer.text and answer.texts are both set; keep one of them"
+
+
+def _judge_cost(text: str | None, texts: tuple[str, ...], encoding: str, max_segments: int) -> Iterator[str]:
+    for candidate in texts if text is None else (text,):
+        try:
+            planned = plan(candidate, encoding)
+        except TextError as error:
+            yield error.message
+            continue
+        if planned.segments > max_segments:
+            blamed = ", ".join(f"{character!r} (U+{ord(character):04X})" for character in planned.to_blame)
+            blame = f"because of {blamed}" if blamed else "because of its length"
+            yield (
+                f"{_quoted(candidate)} takes {planned.segments} segments in {planned.encoding}, {blame}; "
+                f"answer.max_segments is {max_segments}"
+            )
+
+
+def _judge_delay(delay: tuple[timedelta, ...], max_age: timedelta) -> Iterator[str]:
+    if len(delay) > 2 or delay[0] > delay[-1]:
+        written = ", ".join(map(format_duration, delay))
+        yield f"expected one duration, or two and the shorter first, got {written}"
+    elif delay[-1] >= max_age:
+        yield f"expected less than answer.max_age ({format_duration(max_age)}): every answer would be stale"
+
+
+def _judge_pin(pin: str | None, pin_file: Path | None) -> Iterator[str]:
+    if pin is not None and pin_file is not None:
+        yield "modem.pin and modem.pin_file are both set; keep one of them"
+
+
+def _judge_retention(keep_texts: timedelta, keep_numbers: timedelta) -> Iterator[str]:
+    if keep_texts > keep_numbers:
+        yield f"expected at most privacy.keep_numbers ({format_duration(keep_numbers)})"
+
+
+# what keys owe each other: their paths, and a judge of their values; not asked where one is wrong itself
+_RULES: tuple[tuple[tuple[str, ...], Callable[..., Iterator[str]]], ...] = (
+    (("modem.pin", "modem.pin_file"), _judge_pin),
+    (("answer.text", "answer.texts"), _judge_texts),
+    (("answer.text", "answer.texts", "answer.encoding", "answer.max_segments"), _judge_cost),
+    (("answer.delay", "answer.max_age"), _judge_delay),
+    (("privacy.keep_texts", "privacy.keep_numbers"), _judge_retention),
+)
+
+
+def _build(values: Mapping[str, Any], path: Path) -> Config:
+    def of(section: str) -> dict[str, Any]:
+        return {name.rpartition(".")[2]: value for name, value in values.items() if name.rpartition(".")[0] == section}
+
+    answer = of("answer")
+    text, texts, delay = answer.pop("text"), answer.pop("texts"), answer.pop("delay")
+    return Config(
+        **of(""),
+        modem=ModemConfig(**of("modem")),
+        answer=AnswerConfig(**answer, texts=texts if text is None else (text,), delay=(delay[0], delay[-1])),
+        limits=Limits(**of("limits"), segments=Windows(**of("limits.segments"))),
+        numbers=Numbers(**of("numbers")),
+        credit=CreditConfig(**of("credit")),
+        privacy=PrivacyConfig(**of("privacy")),
+        alerts=AlertsConfig(**of("alerts")),
+        path=path.absolute(),
+    )
+
+
+def parse(text: str, path: Path) -> Config:
+    """Read a configuration from the text of the file `path`, which is not opened.
+
+    Raises ConfigError with every problem, in the order of their lines.
+    """
+    problems: list[_Problem] = []
+    stated = _walk(_compose(text, path), problems)
+    values = {key.path: key.default for key in KEYS.values()}
+    where = _Where(path.absolute().parent, values["numbers.country"])
+    # the country comes first: the numbers are read with it
+    for name in sorted(stated.nodes, key=lambda name: name != "numbers.country"):
+        values[name], found = _convert(KEYS[name], stated.lines[name], stated.nodes[name], where)
+        problems += found
+        if name == "numbers.country" and not found:
+            where = _Where(where.folder, values[name])
+    wrong = {problem.key for problem in problems}
+    for names, judge in _RULES:
+        places = (*names, names[0].rpartition(".")[0], "")
+        if wrong.isdisjoint(places):
+            line = next((stated.lines[place] for place in places if place in stated.lines), 1)
+            problems += (_Problem(line, names[0], sentence) for sentence in judge(*map(values.get, names)))
+    if problems:
+        raise _refuse(path, problems)
+    return _build(values, path)
+
+
+def load(path: Path) -> Config:
+    """Read the configuration from its file, in UTF-8; raises ConfigError with every problem."""
+    try:
+        with path.open("rb") as file:
+            octets = file.read(LARGEST_FILE + 1)
+    except OSError as error:
+        problem = f"{path.name}: cannot be read: {error.strerror}"
+        hint = "see that it exists, and that this user may read it (group hotlined, after installation)"
+        raise ConfigError(f"{path} cannot be read: {error.strerror}", (problem,), hint) from error
+    if len(octets) > LARGEST_FILE:
+        raise _refuse(path, [_Problem(1, "", f"expected at most {LARGEST_FILE} octets")])
+    try:
+        text = octets.decode()
+    except UnicodeDecodeError as error:
+        line = octets.count(b"\n", 0, error.start) + 1
+        raise _refuse(path, [_Problem(line, "", "expected UTF-8; save the file in that encoding")]) from error
+    return parse(text, path)
+
+
+def _is_missing(place: Path) -> bool:
+    try:
+        place.stat()
+    except OSError as error:
+        # one that may not be looked at is still the one that is meant: `load` says what is wrong with it
+        return isinstance(error, FileNotFoundError | NotADirectoryError)
+    return False
+
+
+def find(option: Path | None, line: str | None, environ: Mapping[str, str]) -> Path:
+    """Find the file: `--config`, `--line`, HOTLINED_CONFIG, /etc/hotlined/config.yaml, ./config.yaml.
+
+    A file that was asked for by name is never replaced by another one. Raises ConfigError that names
+    the places looked at, and UsageError for a line whose name is none.
+    """
+    if line is not None and not re.fullmatch(_NAME.pattern, line):
+        raise UsageError(f"{_quoted(line)} is no line", f"expected {_NAME.expected}")
+    if option is not None:
+        places = [option]
+    elif line is not None:
+        places = [SYSTEM_FOLDER / f"{line}.yaml"]
+    elif environ.get("HOTLINED_CONFIG"):
+        places = [Path(environ["HOTLINED_CONFIG"])]
+    else:
+        places = [SYSTEM_FOLDER / "config.yaml", Path("config.yaml")]
+    for place in places:
+        if not _is_missing(place):
+            return place
+    sought = " nor ".join(map(str, places))
+    raise ConfigError(
+        f"no configuration: there is no {sought}",
+        tuple(f"{place}: no such file" for place in places),
+        "start from the annotated config.yaml that came with hotlined, or name another with --config",
+    )
+
+
+def runtime_dir(config: Config) -> Path:
+    """Make the folder of the daemon's status, or hotlined-UID in the system's temporary folder instead.
+
+    The second one is private (0700): raises ConfigError where it is a link or somebody else's.
+    """
+    with suppress(OSError):
+        config.runtime_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
+        return config.runtime_dir
+    folder = Path(tempfile.gettempdir()) / f"hotlined-{os.getuid()}"
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise _no_runtime_dir(config, folder, error.strerror or str(error)) from error
+    status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
+        raise _no_runtime_dir(config, folder, "a link or somebody else's")
+    folder.chmod(0o700)
+    return folder
+
+
+def _no_runtime_dir(config: Config, folder: Path, reason: str) -> ConfigError:
+    message = f"{config.runtime_dir} cannot be made, and {folder} cannot be used: {reason}"
+    return ConfigError(
+        message, (f"{config.path.name}: runtime_dir: {message}",), "set runtime_dir to a folder of this user"
+    )
+
+
+def _shown(key: Key, value: Any) -> str:
+    if isinstance(value, tuple):
+        return f"[{', '.join(_shown(key, item) for item in value)}]"
+    if value is None:
+        return "null"
+    return _written(HIDDEN if key.secret else key.kind.format(value))
+
+
+def show(config: Config) -> str:
+    """Write the configuration in force as YAML, every key; secrets are hidden so that `load` refuses them."""
+    texts = config.answer.texts
+    texts_by_key = {
+        "answer.text": texts[0] if len(texts) == 1 else None,
+        "answer.texts": () if len(texts) == 1 else texts,
+    }
+    lines = [f"# {_written(str(config.path))}"]
+    opened: tuple[str, ...] = ()
+    for key in KEYS.values():
+        *sections, name = key.path.split(".")
+        for depth, section in enumerate(sections):
+            if opened[: depth + 1] != tuple(sections[: depth + 1]):
+                lines.append(f"{'  ' * depth}{section}:")
+        opened = tuple(sections)
+        value = texts_by_key[key.path] if key.path in texts_by_key else attrgetter(key.path)(config)
+        lines.append(f"{'  ' * len(sections)}{name}: {_shown(key, value)}  # {key.doc}")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,24 @@
+"""What every part of the daemon shares: the line's configuration, which may be read again, and its database."""
+
+from dataclasses import dataclass
+
+from hotlined.config import Config, Mode
+from hotlined.gsm import address
+from hotlined.store.database import Database
+
+
+@dataclass(slots=True)
+class Line:
+    """One line while its daemon runs."""
+
+    config: Config
+    db: Database
+
+    @property
+    def shadow(self) -> bool:
+        """Whether everything is done but transmit."""
+        return self.config.mode is Mode.SHADOW
+
+    def identify(self, originator: address.Address | None) -> address.Identity:
+        """Say who an originator is, read from this line's country."""
+        return address.identify(originator, self.config.numbers.country)

@@ -1,0 +1,253 @@
+"""The loop: connect, receive, judge, send, sleep; signals, requests, and what is done when the disk fails.
+
+Every pass does a bounded amount of each kind of work, receiving before sending, and says how long to sleep. What a
+restart needs is in the database.
+"""
+
+import logging
+import os
+import select
+import signal
+import sqlite3
+import time
+
+from hotlined import __version__, systemd
+from hotlined import config as configuration
+from hotlined.config import Config
+from hotlined.daemon.connection import Connection, ModemState
+from hotlined.daemon.line import Line
+from hotlined.daemon.receiving import Receiver
+from hotlined.daemon.sending import Sender
+from hotlined.daemon.status import Status
+from hotlined.errors import (
+    ConfigError,
+    ModemError,
+    PortError,
+    PortLostError,
+    PortMissingError,
+    UnavailableError,
+)
+from hotlined.gsm.modem import Modem
+from hotlined.gsm.port import drain
+from hotlined.store import inbound, outbound, people
+from hotlined.store.database import Database
+
+log = logging.getLogger("hotlined")
+
+TICK_SECONDS = 1.0  # the longest sleep: requests and decisions of people are seen within it
+CALL_TICK_SECONDS = 0.5  # the same while a call rings
+ANCHOR_SECONDS = 3600.0  # between two anchors of the limit clock while nothing else is written
+STOP_SECONDS = 8.0  # what a segment in hand is given after SIGTERM
+DATABASE_PAUSE_SECONDS = 5.0  # before a database that failed is tried again
+
+_DATABASE_STATES = (("full", "full"), ("locked", "locked"), ("readonly", "full"))
+
+
+class Daemon:
+    """One line: its configuration, its database, its modem."""
+
+    def __init__(self, config: Config, db: Database) -> None:
+        self.db = db
+        self.line = Line(config, db)
+        self._wake, self._waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self.connection = Connection(self.line, self._progress, self._wake)
+        self.receiver = Receiver(self.line, self.connection)
+        self.sender = Sender(self.line, self.connection)
+        self.status = Status(self.line, self.connection, self.receiver)
+        self.database_state = "ok"
+        self._database_due = 0.0
+        self._anchor_due = time.monotonic() + ANCHOR_SECONDS
+        self._data_version = -1
+        self._stopping: float | None = None
+        self._reload = False
+
+    # ---- life
+
+    def run(self) -> None:
+        """Serve until SIGTERM or SIGINT."""
+        self._catch_signals()
+        self._start()
+        systemd.notify(READY=1, STATUS="starting")
+        config = self.line.config
+        log.info("hotlined %s serves line %s (%s)", __version__, config.line, config.mode.value)
+        try:
+            while self._stopping is None:
+                self._pass()
+        finally:
+            systemd.notify(STOPPING=1)
+            self._stop()
+
+    def run_once(self) -> None:
+        """Scan once and send every answer that is due now; raises UnavailableError if the modem cannot be used."""
+        self._catch_signals()
+        self._start()
+        try:
+            self._connect()
+            if (modem := self.connection.modem) is None:
+                raise UnavailableError(
+                    self.connection.trouble or "The modem cannot be used.", "`hotlined status` says more."
+                )
+            self._work(modem)
+            while self._stopping is None and self.sender.ready():
+                self._sleep()
+                self._work(modem)
+        except (ModemError, PortError) as error:
+            raise UnavailableError(error.message, error.hint) from error
+        finally:
+            self._stop()
+
+    def _start(self) -> None:
+        now = self.db.now()
+        self.db.save_limit_clock(now)
+        if found := outbound.recover(self.db, now):
+            log.warning("%d segments were in hand when the daemon stopped last: unconfirmed", found)
+
+    def _stop(self) -> None:
+        if self.connection.modem:
+            self.connection.modem.port.close()
+        try:
+            self.db.save_limit_clock(self.db.now())
+        except sqlite3.Error as error:
+            log.warning("the limit clock could not be saved: %s", error)
+        self.status.remove()
+        log.info("stopped")
+
+    def _catch_signals(self) -> None:
+        def stop(_number: int, _frame: object) -> None:
+            self._stopping = self._stopping or time.monotonic()
+
+        def reload(_number: int, _frame: object) -> None:
+            self._reload = True
+
+        signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
+        signal.signal(signal.SIGTERM, stop)
+        signal.signal(signal.SIGINT, stop)
+        signal.signal(signal.SIGHUP, reload)
+
+    def _progress(self, deadline: float) -> float | None:
+        """Feed the watchdog while a step is within its time limit; return when a stop ends the step."""
+        if time.monotonic() <= deadline + TICK_SECONDS:
+            systemd.notify(WATCHDOG=1)
+        return None if self._stopping is None else self._stopping + STOP_SECONDS
+
+    # ---- a pass
+
+    def _pass(self) -> None:
+        """Do a bounded amount of everything, then sleep until something is to be done."""
+        systemd.notify(WATCHDOG=1)
+        if self._reload:
+            self._reload = False
+            self._load_again()
+        try:
+            if time.monotonic() >= self._database_due:
+                self._step()
+                if self.database_state != "ok":
+                    log.warning("the database can be used again")
+                    self.database_state = "ok"
+            self.status.write(self.database_state)
+            self._sleep()
+        except PortLostError as error:
+            self.connection.lose(ModemState.ABSENT, error)
+        except (ModemError, PortError) as error:
+            self.connection.recover(error)
+        except sqlite3.Error as error:
+            self._database_trouble(error)
+
+    def _step(self) -> None:
+        if self.connection.modem is None and time.monotonic() >= self.connection.due:
+            self._connect()
+        if self.connection.modem:
+            self._work(self.connection.modem)
+        self._serve_requests()
+        if time.monotonic() >= self._anchor_due:
+            self.db.save_limit_clock(self.db.now())
+            self._anchor_due = time.monotonic() + ANCHOR_SECONDS
+
+    def _connect(self) -> None:
+        self.receiver.begin()
+        self.connection.connect()
+
+    def _work(self, modem: Modem) -> None:
+        """Receive, judge and send what there is: a bounded amount."""
+        if not modem.in_step:
+            modem.resynchronise()
+        self.sender.write_what_is_owed()
+        self._hear(modem)
+        if time.monotonic() >= self.receiver.due:
+            self.receiver.scan(modem)
+        self.connection.ask_condition()
+        self.receiver.tend_call(modem)
+        self.sender.judge()
+        self.sender.send(modem)
+
+    def _hear(self, modem: Modem) -> None:
+        for event in modem.take_unsolicited():
+            if event.code in ("+CREG", "+CEREG", "+CPIN"):
+                self.connection.condition_due = 0.0
+            self.receiver.hear(event, modem)
+        if (mr := modem.take_late_reference()) is not None:
+            self.sender.settle_late(mr)
+
+    def _sleep(self) -> None:
+        """Wait for the modem, a signal or the next step, at most a tick."""
+        now, modem = time.monotonic(), self.connection.modem
+        if now < self._database_due or modem is None:
+            wait = max(self._database_due - now, self.connection.due - now, 0.0)
+            ready, _, _ = select.select([self._wake], [], [], min(TICK_SECONDS, wait))
+            if ready:
+                drain([self._wake])
+            return
+        limit_now = self.db.now().limit
+        waits = [CALL_TICK_SECONDS if self.receiver.call else TICK_SECONDS, self.receiver.due - now]
+        if (judgement := inbound.next_judgement(self.db)) is not None:
+            waits.append(judgement - limit_now)
+        if (due := outbound.next_due(self.db)) is not None and due > limit_now:
+            waits.append(due - limit_now)
+        if self.sender.due > now:
+            waits.append(self.sender.due - now)
+        elif self.sender.ready():
+            waits.append(0.0)
+        modem.listen(max(0.0, min(waits)))
+
+    # ---- requests, configuration, database
+
+    def _serve_requests(self) -> None:
+        """Do what the command line asks; looked at only after another process has written."""
+        version = self.db.changed_elsewhere()
+        if version == self._data_version:
+            return
+        self._data_version = version
+        self.sender.look_again()
+        while (request := people.take(self.db, self.db.now())) is not None:
+            log.info("request %d: %s, asked by %s", request.request_id, request.verb, request.who)
+            if request.verb == "scan":
+                self.receiver.due = 0.0
+                people.end(self.db, request.request_id, "done", "scanning", self.db.now())
+            else:
+                people.end(self.db, request.request_id, "refused", "this daemon cannot do that", self.db.now())
+
+    def _database_trouble(self, error: sqlite3.Error) -> None:
+        """Keep texts on the SIM and stop answering until the database can be written again."""
+        state = next((name for words, name in _DATABASE_STATES if words in str(error)), "damaged")
+        if state != self.database_state:
+            log.error("database %s: %s; texts stay on the SIM and nothing is answered", state, error)
+        self.database_state = state
+        self._database_due = time.monotonic() + DATABASE_PAUSE_SECONDS
+
+    def _load_again(self) -> None:
+        old = self.line.config
+        try:
+            new = configuration.load(old.path)
+        except ConfigError as error:
+            problems = "; ".join(error.problems) or error.message
+            log.error("the configuration is refused, the old one stays: %s", problems)  # noqa: TRY400  # no bug
+            return
+        if (new.database, new.line, new.runtime_dir) != (old.database, old.line, old.runtime_dir):
+            log.error("the configuration is refused: line, database and runtime_dir change only with a restart")
+            return
+        self.line.config = new
+        self.sender.look_again()
+        log.info("the configuration was read again")
+        if (new.modem.port, new.modem.baudrate) != (old.modem.port, old.modem.baudrate):
+            self.connection.lose(ModemState.STARTING, PortMissingError("The configuration names another port."))
+            self.connection.due = 0.0

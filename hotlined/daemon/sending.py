@@ -1,0 +1,179 @@
+"""Judges contacts and lets answers out, one segment at a time; commits the fate of each before anything else is done.
+
+Nothing is submitted that was not committed as being submitted, and what may have left is never submitted again.
+"""
+
+import contextlib
+import logging
+import random
+import time
+from collections.abc import Callable
+
+from hotlined import policy
+from hotlined.clock import Now
+from hotlined.daemon.connection import Connection
+from hotlined.daemon.line import Line
+from hotlined.errors import HotlinedError, ModemError, PortError, PortLostError
+from hotlined.gsm import address, alphabet, tpdu
+from hotlined.gsm.modem import Modem, Refused, Sent
+from hotlined.store import inbound, outbound
+
+log = logging.getLogger("hotlined")
+
+# TS 24.011 E-2 (1-127), TS 23.040 9.2.3.22 (128-255), TS 27.005 3.2.5 (300-331): the network, the service centre or
+# the modem refused, and nothing left. What else may come after Ctrl-Z proves nothing.
+NOTHING_LEFT = (range(1, 256), range(300, 332))
+WORTH_ANOTHER_TRY = frozenset({38, 41, 42, 47, 192, 194, 195, 314, 322, 331})
+
+
+class Sender:
+    """The answering side of one line."""
+
+    def __init__(self, line: Line, connection: Connection) -> None:
+        self.line = line
+        self.connection = connection
+        self.due = 0.0
+        self._unsettled: int | None = None
+        self._unwritten: Callable[[], object] | None = None
+        self._marked: tuple[object, ...] | None = None
+
+    def write_what_is_owed(self) -> None:
+        """Commit the fate of a segment that the disk refused before; nothing else is sent until that is done."""
+        if self._unwritten:
+            self._unwritten()
+            self._unwritten = None
+
+    def settle_late(self, mr: int) -> None:
+        """Take in a result that came after its time limit: the last unconfirmed segment was sent."""
+        if self._unsettled is not None:
+            log.info("a result came late: the segment was sent")
+            outbound.mark_sent(self.line.db, self._unsettled, mr, self.line.db.now())
+            self._unsettled = None
+
+    def look_again(self) -> None:
+        """Note anew what answers wait for: something was changed from outside."""
+        self._marked = None
+
+    def judge(self) -> None:
+        """Give every contact that is complete its verdict, and queue the answers."""
+        rules = self._rules()
+        shortest, longest = self.line.config.answer.delay
+        while (contact_id := inbound.next_unjudged(self.line.db, self.line.db.now())) is not None:
+            delay = random.SystemRandom().uniform(shortest.total_seconds(), longest.total_seconds())
+            verdict = outbound.judge(
+                self.line.db,
+                contact_id,
+                rules,
+                self.line.db.now(),
+                compose=self._compose,
+                delay_seconds=delay,
+                shadow=self.line.shadow,
+            )
+            log.info("contact %d: %s (%s)", contact_id, "answer" if verdict.answer else "no answer", verdict.reason)
+
+    def ready(self) -> bool:
+        """Tell whether an answer is due that waits for nothing but the interval between two segments."""
+        return self._marked is None and bool(outbound.due(self.line.db, self.line.db.now()))
+
+    def send(self, modem: Modem) -> None:
+        """Let at most one segment out, of the first due answer that the gate passes."""
+        now = self.line.db.now()
+        answers = outbound.due(self.line.db, now)
+        if not answers:
+            self._marked = None
+            return
+        if time.monotonic() < self.due:
+            return
+        if not self.line.shadow and not self.connection.registered:
+            self._mark(policy.WaitingFor.NETWORK, now, None)
+            return
+        for answer in answers:
+            plan = alphabet.plan(answer.text, answer.encoding)
+            segments = tpdu.encode_submit(
+                answer.recipient,
+                plan,
+                reference=answer.reference,
+                report=self.line.config.modem.delivery_reports,
+                validity=self.line.config.answer.validity,
+            )
+            verdict, begun = outbound.begin(self.line.db, answer, segments, self._rules(), now, shadow=self.line.shadow)
+            if isinstance(verdict, policy.Wait):
+                everyone = verdict.waiting_for is policy.WaitingFor.PAUSED
+                self._mark(verdict.waiting_for, now, None if everyone else answer.answered_before)
+                continue
+            self._marked = None
+            if isinstance(verdict, policy.Cancel):
+                log.info("answer %d: cancelled (%s)", answer.answer_id, verdict.reason)
+            elif begun is None:
+                log.info("answer %d: shadowed", answer.answer_id)
+            else:
+                self._submit(modem, begun)
+            if isinstance(verdict, policy.Pass):
+                self.due = time.monotonic() + self.line.config.modem.send_interval.total_seconds()
+            return
+
+    def _rules(self) -> policy.Rules:
+        own = {self.line.config.line_number, self._own_number()} - {None, ""}
+        return policy.Rules(
+            limits=self.line.config.limits,
+            numbers=self.line.config.numbers,
+            max_age=self.line.config.answer.max_age,
+            own_numbers=frozenset(str(number) for number in own),
+        )
+
+    def _own_number(self) -> str | None:
+        """Return the number that the SIM says is its own, as E.164."""
+        try:
+            return address.parse_number(self.connection.identification.own_number, self.line.config.numbers.country)
+        except HotlinedError:
+            return None
+
+    def _compose(self, answered_before: int) -> alphabet.Plan:
+        texts = self.line.config.answer.texts
+        return alphabet.plan(texts[min(answered_before, len(texts) - 1)], self.line.config.answer.encoding)
+
+    def _mark(self, waiting_for: policy.WaitingFor, now: Now, answered_before: bool | None) -> None:
+        marked = (waiting_for, answered_before, outbound.newest(self.line.db))
+        if marked != self._marked:
+            outbound.mark_waiting(self.line.db, waiting_for, now, answered_before=answered_before)
+            self._marked = marked
+
+    def _submit(self, modem: Modem, begun: outbound.Begun) -> None:
+        """Hand a segment that is committed as being submitted to the modem, and commit what came of it."""
+        try:
+            outcome = modem.submit(begun.pdu, begun.tpdu_length, self.line.config.modem.send_timeout.total_seconds())
+        except PortLostError:
+            self._write_down(lambda: outbound.put_back(self.line.db, begun, policy.WaitingFor.NETWORK))
+            raise
+        now = self.line.db.now()
+        name = f"answer {begun.answer_id}: segment {begun.sequence}/{begun.total}"
+        if isinstance(outcome, Sent):
+            self._write_down(lambda: outbound.mark_sent(self.line.db, begun.segment_id, outcome.mr, now))
+            log.info("%s sent", name)
+        elif isinstance(outcome, Refused) and _nothing_left(outcome):
+            cause = f"cms_{outcome.cms}" if outcome.cms is not None else outcome.text
+            again = outcome.cms in WORTH_ANOTHER_TRY or (outcome.before_payload and outcome.cms is None)
+            if again and modem.in_step:
+                self.connection.condition_due = 0.0
+                with contextlib.suppress(ModemError, PortError):
+                    self.connection.ask_condition()
+            if again and not self.connection.registered:
+                self._write_down(lambda: outbound.put_back(self.line.db, begun, policy.WaitingFor.NETWORK))
+                log.info("%s waits for the network", name)
+                return
+            self._write_down(lambda: outbound.mark_refused(self.line.db, begun, cause, now, again=again))
+            log.warning("%s refused (%s)%s", name, cause, ", to be tried again" if again else "")
+        else:
+            self.unsettled = begun.segment_id
+            self._write_down(lambda: outbound.mark_unconfirmed(self.line.db, begun.segment_id, outcome.text))
+            log.warning("%s unconfirmed: %s", name, outcome.text)
+
+    def _write_down(self, write: Callable[[], object]) -> None:
+        """Commit the fate of a segment; what the disk refuses now is committed before anything else happens."""
+        self._unwritten = write
+        write()
+        self._unwritten = None
+
+
+def _nothing_left(refused: Refused) -> bool:
+    return refused.before_payload or any(refused.cms in causes for causes in NOTHING_LEFT)

@@ -1,0 +1,119 @@
+"""Every exception that hotlined raises on purpose, on one page, each with what to do about it.
+
+A refusal by policy is a value, not an exception; what stands here is an environment that does not
+work, an input that makes no sense, or a peer that breaks its protocol. The CLI turns any of these
+into one sentence, a hint and an exit code; anything else is a bug.
+"""
+
+from typing import ClassVar
+
+
+class HotlinedError(Exception):
+    """The base: a sentence, and a hint that says what a person can do."""
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(HotlinedError):
+    """What was typed makes no sense."""
+
+    exit_code = 2
+
+
+class ConfigError(HotlinedError):
+    """The configuration cannot be used; `problems` holds every reason, each with its line."""
+
+    exit_code = 78
+
+    def __init__(self, message: str, problems: tuple[str, ...] = (), hint: str = "") -> None:
+        super().__init__(message, hint)
+        self.problems = problems
+
+
+class PduError(HotlinedError):
+    """There is no message to be had from these octets; the raw PDU has to be kept."""
+
+
+class TextError(HotlinedError):
+    """A text cannot be sent as asked: it does not fit its encoding or takes too many segments."""
+
+
+class AddressError(HotlinedError):
+    """What was typed is no telephone number."""
+
+    exit_code = 2
+
+
+class ProtocolError(HotlinedError):
+    """A step that the AT protocol's state does not allow: a bug of the caller."""
+
+
+class PortError(HotlinedError):
+    """The serial port cannot be opened or used."""
+
+
+class PortMissingError(PortError):
+    """There is no such port: the stick is not plugged in, or under another name."""
+
+
+class PortDeniedError(PortError):
+    """The user may not open the port."""
+
+
+class PortBusyError(PortError):
+    """Another program holds the port."""
+
+
+class PortLostError(PortError):
+    """The port went away while it was open: the stick was pulled or has reset itself."""
+
+
+class ModemError(HotlinedError):
+    """The modem does not do what it was asked to."""
+
+
+class ModemSilentError(ModemError):
+    """No answer, or none that belongs to the question, within the time limit."""
+
+
+class ModemRefusedError(ModemError):
+    """The modem answered a command with an error; `final` is its final result code."""
+
+    def __init__(self, message: str, final: str, hint: str = "") -> None:
+        super().__init__(message, hint)
+        self.final = final
+
+
+class StoreError(HotlinedError):
+    """The database cannot be used."""
+
+
+class DatabaseMissingError(StoreError):
+    """There is no database yet: the daemon has not run."""
+
+    exit_code = 69
+
+
+class DatabaseNewerError(StoreError):
+    """The database was written by a later version."""
+
+
+class DatabaseInUseError(StoreError):
+    """Another daemon has the database."""
+
+
+class UnavailableError(HotlinedError):
+    """There is no running daemon, modem or database for this."""
+
+    exit_code = 69
+
+
+class RefusedError(HotlinedError):
+    """Not now: the daemon does not run, or a limit refuses."""
+
+    exit_code = 75

@@ -1,0 +1,166 @@
+"""Who is at the other end: addresses as a TPDU carries them, E.164 where it can be told, country, line type.
+
+It reads and judges numbers; whether one is answered is the policy's business. What it knows of numbering
+plans is what the installed version of `phonenumbers` knows: a range that was opened since is `unknown`.
+An alphanumeric address may spell anything, a number too; only `Ton` and `LineType` tell them apart.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+from typing import Final
+
+import phonenumbers
+from phonenumbers import PhoneNumber, PhoneNumberFormat, PhoneNumberType
+
+from hotlined.errors import AddressError
+
+
+class Ton(IntEnum):
+    """Type of number (TS 23.040 9.1.2.5)."""
+
+    UNKNOWN = 0
+    INTERNATIONAL = 1
+    NATIONAL = 2
+    NETWORK = 3
+    SUBSCRIBER = 4
+    ALPHANUMERIC = 5
+    ABBREVIATED = 6
+    RESERVED = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """An address as received: digits with * # a b c and without a plus, or the alphanumeric text.
+
+    `npi` is the numbering plan identification, 0 to 15 (TS 23.040 9.1.2.5). `str` adds the plus of an
+    international number.
+    """
+
+    value: str
+    ton: Ton = Ton.UNKNOWN
+    npi: int = 1
+
+    def __str__(self) -> str:
+        return f"+{self.value}" if self.value and self.ton is Ton.INTERNATIONAL else self.value
+
+
+class LineType(StrEnum):
+    """What kind of line an address belongs to, as far as its numbering plan tells."""
+
+    MOBILE = "mobile"
+    FIXED = "fixed"
+    FIXED_OR_MOBILE = "fixed_or_mobile"
+    PERSONAL = "personal"
+    PREMIUM = "premium"
+    TOLL_FREE = "toll_free"
+    SHARED_COST = "shared_cost"
+    VOIP = "voip"
+    PAGER = "pager"
+    UAN = "uan"
+    VOICEMAIL = "voicemail"
+    UNKNOWN = "unknown"
+    SHORT_CODE = "short_code"
+    ALPHANUMERIC = "alphanumeric"
+    WITHHELD = "withheld"
+
+
+_LINE_TYPES: Final[dict[int, LineType]] = {
+    PhoneNumberType.MOBILE: LineType.MOBILE,
+    PhoneNumberType.FIXED_LINE: LineType.FIXED,
+    PhoneNumberType.FIXED_LINE_OR_MOBILE: LineType.FIXED_OR_MOBILE,
+    PhoneNumberType.PERSONAL_NUMBER: LineType.PERSONAL,
+    PhoneNumberType.PREMIUM_RATE: LineType.PREMIUM,
+    PhoneNumberType.TOLL_FREE: LineType.TOLL_FREE,
+    PhoneNumberType.SHARED_COST: LineType.SHARED_COST,
+    PhoneNumberType.VOIP: LineType.VOIP,
+    PhoneNumberType.PAGER: LineType.PAGER,
+    PhoneNumberType.UAN: LineType.UAN,
+    PhoneNumberType.VOICEMAIL: LineType.VOICEMAIL,
+}
+
+_SHORT_CODE_DIGITS: Final = 6  # the longest short codes of Europe that are no number of their numbering plan
+_DIGITS: Final = re.compile(r"[0-9]+")
+_NUMBER: Final = re.compile(r"\+?[0-9*#abc]+")
+_TYPED: Final = re.compile(r"\s*\+?[\d\s()./-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who an address is: E.164 in `originator` where it can be, else as received, and None if withheld.
+
+    `country` is an ISO 3166 region such as `BE`, None where the number has none or is not known to be valid.
+    """
+
+    originator: str | None
+    e164: str | None
+    country: str | None
+    line_type: LineType
+
+
+def _maybe_number(text: str, country: str | None) -> PhoneNumber | None:
+    """Find the valid number that the text spells, if any, read in that country."""
+    try:
+        number = phonenumbers.parse(text, country)
+    except phonenumbers.NumberParseException:
+        return None
+    return number if phonenumbers.is_valid_number(number) else None
+
+
+def _e164(number: PhoneNumber) -> str:
+    return phonenumbers.format_number(number, PhoneNumberFormat.E164)
+
+
+def identify(address: Address | None, country: str) -> Identity:
+    """Tell who is behind an address; national numbers are read in `country`, an ISO 3166 region such as `BE`.
+
+    A number of unknown type is tried as national, then as international without its plus. Six digits or fewer
+    are a short code, which is never a number of a country. What is no valid number stays as received.
+    """
+    if address is None or not address.value:
+        return Identity(None, None, None, LineType.WITHHELD)
+    received = str(address)
+    if address.ton is Ton.ALPHANUMERIC:
+        return Identity(received, None, None, LineType.ALPHANUMERIC)
+    if not _DIGITS.fullmatch(address.value):
+        return Identity(received, None, None, LineType.UNKNOWN)
+    international = address.ton is Ton.INTERNATIONAL
+    if address.ton is Ton.ABBREVIATED or (not international and len(address.value) <= _SHORT_CODE_DIGITS):
+        return Identity(received, None, None, LineType.SHORT_CODE)
+    number = None if international else _maybe_number(address.value, country)
+    if number is None and address.ton is not Ton.NATIONAL:
+        number = _maybe_number(f"+{address.value}", None)
+    if number is None:
+        return Identity(received, None, None, LineType.UNKNOWN)
+    e164 = _e164(number)
+    region = phonenumbers.region_code_for_number(number)
+    line_type = _LINE_TYPES.get(phonenumbers.number_type(number), LineType.UNKNOWN)
+    return Identity(e164, e164, None if region == phonenumbers.REGION_CODE_FOR_NON_GEO_ENTITY else region, line_type)
+
+
+def parse_number(text: str, country: str) -> str:
+    """Read a number as a person types it (`0470/12.34.56`, `+32 470 …`, `0032470…`) and return it in E.164.
+
+    Raises AddressError for what is no valid number of its country.
+    """
+    number = _maybe_number(text, country) if _TYPED.fullmatch(text) else None
+    if number is None:
+        raise AddressError(
+            f"{text!r} is no telephone number.",
+            f"Write it with its country, such as +32470123456, or as it is dialled within {country}.",
+        )
+    return _e164(number)
+
+
+def mask(originator: str | None) -> str:
+    """Shorten an originator for logs until it names nobody: +32470123877 becomes +3247…877.
+
+    Of an alphanumeric one only the first letter or digit is left, so nothing that it spells reaches a log.
+    """
+    if not originator:
+        return "withheld"
+    if not _NUMBER.fullmatch(originator):
+        return f"{originator[0] if originator[0].isalnum() else ''}…"
+    length = len(originator)
+    head, tail = (5, 3) if length >= 12 else (3, 2) if length >= 8 else (1, 0)
+    return f"{originator[:head]}…{originator[length - tail :]}"

@@ -1,0 +1,268 @@
+"""The alphabets of short messages (3GPP TS 23.038) and how a text becomes segments.
+
+A septet is held as one byte with bit 7 clear until `pack` makes octets of it. Texts go out in the GSM 7 bit
+default alphabet or in UCS-2, which is UTF-16 in truth: every phone reads surrogate pairs. National tables
+are read, never written. Known gap: of the national tables only Turkish, Spanish and Portuguese are here;
+the ten Indic and Urdu ones read as the default table, which TS 23.038 6.2.1.2.5 allows.
+"""
+
+import re
+import unicodedata
+from codecs import charmap_decode
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from hotlined.errors import TextError
+
+ESCAPE: Final = 0x1B
+
+# TS 23.038 6.2.1 and annex A.3: a table for each language that defines one, a septet's value its place. The
+# place of the escape holds a space: that is how 6.2.1.1 shows an escape with nothing behind it that is known.
+_DEFAULT: Final = (
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞ ÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
+    "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
+)
+_LOCKING: Final[dict[int, str]] = {
+    1: "@£$¥€éùıòÇ\nĞğ\rÅåΔ_ΦΓΛΩΠΨΣΘΞ ŞşßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
+    "İABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§çabcdefghijklmnopqrstuvwxyzäöñüà",
+    3: "@£$¥êéúíóç\nÔô\rÁáΔ_ªÇÀ∞^\\€Ó| ÂâÊÉ !\"#º%&'()*+,-./0123456789:;<=>?"
+    "ÍABCDEFGHIJKLMNOPQRSTUVWXYZÃÕÚÜ§~abcdefghijklmnopqrstuvwxyzãõ`üà",
+}
+
+# TS 23.038 6.2.1.1 and annex A.2: what the septet behind an escape means.
+_EXTENSION: Final[dict[int, str]] = {
+    0x0A: "\f", 0x14: "^", 0x28: "{", 0x29: "}", 0x2F: "\\",
+    0x3C: "[", 0x3D: "~", 0x3E: "]", 0x40: "|", 0x65: "€",
+}  # fmt: skip
+_SINGLE: Final[dict[int, dict[int, str]]] = {
+    1: _EXTENSION | {
+        0x47: "Ğ", 0x49: "İ", 0x53: "Ş", 0x63: "ç", 0x67: "ğ", 0x69: "ı", 0x73: "ş",
+    },
+    2: _EXTENSION | {
+        0x09: "ç", 0x41: "Á", 0x49: "Í", 0x4F: "Ó", 0x55: "Ú", 0x61: "á", 0x69: "í", 0x6F: "ó", 0x75: "ú",
+    },
+    3: _EXTENSION | {
+        0x05: "ê", 0x09: "ç", 0x0B: "Ô", 0x0C: "ô", 0x0E: "Á", 0x0F: "á", 0x12: "Φ", 0x13: "Γ", 0x15: "Ω",
+        0x16: "Π", 0x17: "Ψ", 0x18: "Σ", 0x19: "Θ", 0x1F: "Ê", 0x41: "À", 0x49: "Í", 0x4F: "Ó", 0x55: "Ú",
+        0x5B: "Ã", 0x5C: "Õ", 0x61: "Â", 0x69: "í", 0x6F: "ó", 0x75: "ú", 0x7B: "ã", 0x7C: "õ", 0x7F: "â",
+    },
+}  # fmt: skip
+
+_SEPTETS: Final[dict[str, bytes]] = {
+    character: bytes((septet,)) for septet, character in enumerate(_DEFAULT) if septet != ESCAPE
+} | {character: bytes((ESCAPE, septet)) for septet, character in _EXTENSION.items()}
+
+_ESCAPED: Final = re.compile(rb"\x1b(.?)", re.DOTALL)
+
+
+class Encoding(StrEnum):
+    """The alphabet that a text goes out in."""
+
+    GSM7 = "gsm7"
+    UCS2 = "ucs2"
+
+
+def _lacking(text: str) -> tuple[str, ...]:
+    """List the characters of the text that GSM-7 lacks, in order, each once."""
+    return tuple(dict.fromkeys(character for character in text if character not in _SEPTETS))
+
+
+def encode_gsm7(text: str) -> bytes:
+    """Encode into the default alphabet, one septet a byte, two for each character of its extension table.
+
+    Raises TextError with the characters that the alphabet lacks.
+    """
+    if lacking := _lacking(text):
+        names = " ".join(map(repr, lacking))
+        raise TextError(f"GSM-7 lacks {names}", "Use other characters, or the encoding smart or ucs2.")
+    return b"".join(_SEPTETS[character] for character in text)
+
+
+def decode_gsm7(septets: bytes, locking: int = 0, single: int = 0) -> str:
+    """Decode septets, one a byte, with the tables of these national languages (TS 23.038 6.2.1.2.4).
+
+    An escape pair that the extension table lacks shows the character of the main table, a lone or doubled
+    escape a space (6.2.1.1). An unknown language reads as the default. A byte above 0x7F becomes U+FFFD.
+    """
+    table = _LOCKING.get(locking, _DEFAULT)
+    extension = _SINGLE.get(single, _EXTENSION)
+    pieces = _ESCAPED.split(septets)
+    decoded = [charmap_decode(piece, "replace", table)[0] for piece in pieces]
+    for at in range(1, len(pieces), 2):  # every second piece is what stood behind an escape
+        decoded[at] = extension.get(int.from_bytes(pieces[at])) or decoded[at] if pieces[at] else " "
+    return "".join(decoded)
+
+
+def decode_ucs2(octets: bytes) -> str:
+    """Decode UTF-16BE: each lone surrogate becomes U+FFFD, an odd last octet is dropped."""
+    return octets[: len(octets) & ~1].decode("utf-16-be", "replace")
+
+
+def pack(septets: bytes, fill_bits: int = 0) -> bytes:
+    """Pack septets into octets behind so many fill bits (TS 23.038 6.1.2.1, TS 23.040 9.2.3.24)."""
+    bits = 0
+    for septet in reversed(septets):
+        bits = bits << 7 | septet
+    return (bits << fill_bits).to_bytes((fill_bits + 7 * len(septets) + 7) // 8, "little")
+
+
+def unpack(octets: bytes, count: int, fill_bits: int = 0) -> bytes:
+    """Unpack `count` septets from behind the fill bits, or as many as the octets hold."""
+    bits = int.from_bytes(octets, "little") >> fill_bits
+    count = min(count, (8 * len(octets) - fill_bits) // 7)
+    return bytes([bits >> shift & 0x7F for shift in range(0, 7 * count, 7)])
+
+
+# What `smart` writes instead; a letter's diacritic and every blank are not in the table but in the rule.
+_SUBSTITUTES: Final[dict[str, str]] = (
+    dict.fromkeys("’‘‚‛′", "'")
+    | dict.fromkeys("“”„«»″", '"')
+    | dict.fromkeys("–—‑−", "-")
+    | {"…": "...", "•": "*", "œ": "oe", "Œ": "OE", "\t": " "}
+)
+_WITH_MARKS: Final = re.compile(r".[\u0300-\u036f]*", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """What `smart` wrote instead of a character, and how many times."""
+
+    original: str
+    replacement: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Smart:
+    """A text after `smart`: what was replaced, in order of appearance, and what GSM-7 still lacks, each once.
+
+    While something remains, the text goes out as it was typed, in UCS-2: replacing would gain nothing.
+    """
+
+    text: str
+    replaced: tuple[Replacement, ...]
+    remaining: tuple[str, ...]
+
+
+def _substitute(character: str) -> str:
+    """Write one character, with its combining marks, in GSM-7; the same if there is no way."""
+    if not _lacking(character):
+        return character
+    if (substitute := _SUBSTITUTES.get(character)) is not None:
+        return substitute
+    if unicodedata.category(character[0]) == "Zs":
+        return " "
+    marked = unicodedata.normalize("NFD", character)
+    for length in range(len(marked) - 1, 0, -1):  # mark by mark: u with diaeresis and macron has an ü in it
+        plain = unicodedata.normalize("NFC", marked[:length])
+        if plain.isalpha() and not _lacking(plain):
+            return plain
+    return character
+
+
+def smart(text: str) -> Smart:
+    """Replace typographic characters by those of GSM-7, and letters that it lacks by those without diacritic.
+
+    The text is composed first (NFC): an é typed as e and a combining accent is the é that GSM-7 has.
+    """
+    originals = _WITH_MARKS.findall(unicodedata.normalize("NFC", text))
+    written = [_substitute(original) for original in originals]
+    counts = Counter(pair for pair in zip(originals, written, strict=True) if pair[0] != pair[1])
+    plain = "".join(written)
+    replaced = tuple(Replacement(original, new, count) for (original, new), count in counts.items())
+    return Smart(plain, replaced, _lacking(plain))
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a text goes out: its encoding, the text as on the air, and the body of each segment.
+
+    A body is septets, one a byte, in GSM-7 and octets in UCS-2, without the header that joins the segments.
+    `to_blame` are the characters that force UCS-2: empty in GSM-7, and where UCS-2 was asked for.
+    """
+
+    encoding: Encoding
+    text: str
+    bodies: tuple[bytes, ...]
+    replaced: tuple[Replacement, ...] = ()
+    to_blame: tuple[str, ...] = ()
+
+    @property
+    def segments(self) -> int:
+        """How many short messages the text takes."""
+        return len(self.bodies)
+
+
+@dataclass(frozen=True, slots=True)
+class _Room:
+    """What a segment holds, in bytes of a body: alone, as a part; a unit's width; what opens a pair."""
+
+    alone: int
+    part: int
+    width: int
+    opens: frozenset[int]
+
+
+# 140 octets; a header with an 8 bit concatenation reference takes 6 of them (TS 23.040 9.2.3.24.1).
+_ROOM: Final = {
+    Encoding.GSM7: _Room(160, 153, 1, frozenset({ESCAPE})),
+    Encoding.UCS2: _Room(140, 134, 2, frozenset(range(0xD8, 0xDC))),
+}
+_MOST_SEGMENTS: Final = 255
+
+
+def _split(units: bytes, room: _Room) -> tuple[bytes, ...]:
+    """Cut into the fewest bodies that keep escape pairs and surrogate pairs whole."""
+    if len(units) <= room.alone:
+        return (units,)
+    bodies = []
+    start = 0
+    while start < len(units):
+        end = start + room.part
+        if end < len(units) and units[end - room.width] in room.opens:
+            end -= room.width
+        bodies.append(units[start:end])
+        start = end
+    if len(bodies) > _MOST_SEGMENTS:
+        raise TextError(
+            f"The text takes {len(bodies)} segments; {_MOST_SEGMENTS} is the most there can be.",
+            "Shorten it.",
+        )
+    return tuple(bodies)
+
+
+def _plan_gsm7(text: str, replaced: tuple[Replacement, ...] = ()) -> Plan:
+    composed = unicodedata.normalize("NFC", text)
+    return Plan(Encoding.GSM7, composed, _split(encode_gsm7(composed), _ROOM[Encoding.GSM7]), replaced)
+
+
+def _plan_ucs2(text: str, to_blame: tuple[str, ...] = ()) -> Plan:
+    units = text.encode("utf-16-be")
+    return Plan(Encoding.UCS2, text, _split(units, _ROOM[Encoding.UCS2]), to_blame=to_blame)
+
+
+def _plan_smart(text: str) -> Plan:
+    made = smart(text)
+    return _plan_ucs2(text, made.remaining) if made.remaining else _plan_gsm7(made.text, made.replaced)
+
+
+_MODES: Final[dict[str, Callable[[str], Plan]]] = {
+    "smart": _plan_smart,
+    "gsm7": _plan_gsm7,
+    "ucs2": _plan_ucs2,
+}
+
+
+def plan(text: str, mode: str = "smart") -> Plan:
+    """Plan the segments of a text in the mode `smart`, `gsm7` or `ucs2`. An empty text is one empty segment.
+
+    Raises TextError for characters that the mode cannot send, lone surrogates, and more than 255 segments.
+    """
+    if mode not in _MODES:
+        raise TextError(f"There is no encoding {mode!r}.", f"Choose one of {', '.join(_MODES)}.")
+    if any(unicodedata.category(character) == "Cs" for character in text):
+        raise TextError("The text holds half of a surrogate pair.", "Type the character again.")
+    return _MODES[mode](text)

@@ -1,0 +1,577 @@
+"""The AT protocol without a port: bytes in, events out; commands in, bytes out (V.250, TS 27.005, 27.007).
+
+It opens nothing, waits for nothing, logs nothing and never retries: `modem.py` does. Events do not depend
+on how the bytes were cut up. It speaks PDU mode only and does not read numeric result codes (ATV0). Known
+to be wrong: after a modem's silent return to text mode, a text that reads like a result code is taken for
+one; a +CUSD that lacks its closing quote takes in a payload or an answer without prefix that follows it;
+blank lines and blanks at the ends of lines of a +CUSD are not kept; a late answer with the prefix of the
+command now outstanding cannot be told from its own.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import ClassVar, NamedTuple
+
+from hotlined.errors import ProtocolError
+
+MAX_LINE = 4096
+"""Octets of a line that are kept; a PDU takes 352, the longest known is the answer to AT+COPS=?."""
+
+MAX_LINES = 4096
+"""Lines of information text in one response; the largest storages hold some hundred messages."""
+
+MAX_USSD = 1024
+"""Characters up to which a +CUSD's closing quote is waited for; 160 octets (TS 23.038) in hex are 320."""
+
+MAX_UNRECOGNISED = 256
+"""Characters of an unrecognised line that are handed on."""
+
+_CR = b"\r"
+_CTRL_Z = b"\x1a"  # ends a PDU, TS 27.005 4.3
+_ESC = b"\x1b"  # gives the prompt up, TS 27.005 4.3
+_CONTROLS_AND_BLANK = "".join(map(chr, range(0x21))) + "\x7f"
+_LINES_AND_ENDS = re.compile(r"[^\r\n]+|[\r\n]")
+_HEX = re.compile(r"[0-9A-Fa-f]+")
+
+
+class State(Enum):
+    """What the protocol waits for."""
+
+    IDLE = "idle"
+    COMMAND = "command"
+    PROMPT = "prompt"
+    PAYLOAD = "payload"  # Ctrl-Z was sent, its result is awaited
+    DESYNCHRONISED = "desynchronised"
+
+
+class Step(Enum):
+    """What moves the protocol from state to state."""
+
+    COMMAND = "command"
+    PROMPTED = "prompted"
+    SUBMIT = "submit"
+    ABANDON = "abandon"
+    ANSWERED = "answered"
+    TIME_OUT = "time out"
+    SLIP = "slip"
+    RESYNCHRONISE = "resynchronise"
+
+
+TRANSITIONS: Mapping[State, Mapping[Step, State]] = {
+    State.IDLE: {
+        Step.COMMAND: State.COMMAND,
+        Step.SLIP: State.DESYNCHRONISED,
+    },
+    State.COMMAND: {
+        Step.PROMPTED: State.PROMPT,
+        Step.ANSWERED: State.IDLE,
+        Step.TIME_OUT: State.DESYNCHRONISED,
+        Step.SLIP: State.DESYNCHRONISED,
+    },
+    State.PROMPT: {
+        Step.SUBMIT: State.PAYLOAD,
+        Step.ABANDON: State.COMMAND,
+        Step.ANSWERED: State.IDLE,
+        Step.TIME_OUT: State.DESYNCHRONISED,
+        Step.SLIP: State.DESYNCHRONISED,
+    },
+    State.PAYLOAD: {
+        Step.ANSWERED: State.IDLE,
+        Step.TIME_OUT: State.DESYNCHRONISED,
+        Step.SLIP: State.DESYNCHRONISED,
+    },
+    State.DESYNCHRONISED: {
+        Step.RESYNCHRONISE: State.COMMAND,
+    },
+}
+"""Every legal step; one that is not here raises ProtocolError and changes nothing."""
+
+FINAL_RESULTS = frozenset(
+    {
+        "OK",
+        "ERROR",
+        "ABORTED",  # u-blox: a character arrived while the command was carried out
+        "COMMAND NOT SUPPORT",  # Huawei
+        "TOO MANY PARAMETERS",  # Huawei
+    }
+)
+"""Final result codes (V.250 5.7.1) that end any command; each is a whole line."""
+
+FINAL_RESULT_PREFIXES = ("+CME ERROR:", "+CMS ERROR:")
+"""Final result codes with a cause: TS 27.007 9.2, TS 27.005 3.2.5."""
+
+DIAL_RESULTS = frozenset({"CONNECT", "NO CARRIER", "BUSY", "NO ANSWER", "NO DIALTONE"})
+"""Final for a command that dials (V.250 5.7.1), unsolicited else: a caller who hangs up ends no listing."""
+
+TWO_LINE_CODES = frozenset({"+CMT", "+CDS", "+CBM"})
+"""Unsolicited codes whose PDU is the next line (TS 27.005 3.4.1)."""
+
+UNSOLICITED_CODES = (
+    DIAL_RESULTS
+    | TWO_LINE_CODES
+    | frozenset({"+CMTI", "+CDSI", "+CBMI"})  # TS 27.005 3.4.1
+    | frozenset({"RING", "+CRING", "+CLIP", "+CCWA", "+CSSI", "+CSSU", "+CUSD", "+COLP"})  # TS 27.007 7
+    | frozenset({"+CREG", "+CGREG", "+CEREG", "+C5GREG", "+CGEV"})  # TS 27.007 7.2, 10.1
+    | frozenset({"+CPIN", "+CFUN", "+CIEV", "+CTZV", "+CTZE", "+CTZEU"})  # TS 27.007 8
+    | frozenset({"RDY", "Call Ready", "SMS Ready", "*PSUTTZ", "DST"})  # SIMCom, from here on
+    | frozenset({"UNDER-VOLTAGE WARNNING", "UNDER-VOLTAGE WARNING", "UNDER-VOLTAGE POWER DOWN"})
+    | frozenset({"OVER-VOLTAGE WARNNING", "OVER-VOLTAGE WARNING", "OVER-VOLTAGE POWER DOWN"})
+    | frozenset({"NORMAL POWER DOWN", "SMS DONE", "PB DONE"})
+    | frozenset({"+QIND", "+QUSIM", "POWERED DOWN"})  # Quectel
+    | frozenset({"+ZPASR", "+ZUSIMR", "+ZDONR", "+ZEND"})  # ZTE
+)
+"""Registered unsolicited result codes: what stands before the colon, or the whole line.
+
+A command that expects the prefix has the precedence, as in AT+CPIN?; see UNSOLICITED_FORMS.
+"""
+
+_CARET_CODE = re.compile(r"\^[A-Z][A-Z0-9_]*")  # Huawei: ^RSSI ^MODE ^BOOT ^SIMST ^SRVST ^DSFLOWRPT …
+
+_REGISTRATION = re.compile(r'\+C\w*REG:\s*\d+\s*(?:$|,\s*(?:"|[0-9A-Fa-f]{4}))')
+_CALLER = re.compile(r'\+\w+:\s*[",]')
+UNSOLICITED_FORMS: Mapping[str, re.Pattern[str]] = {
+    "+CREG": _REGISTRATION,
+    "+CGREG": _REGISTRATION,
+    "+CEREG": _REGISTRATION,
+    "+C5GREG": _REGISTRATION,
+    "+CLIP": _CALLER,
+    "+CCWA": _CALLER,
+    "+CUSD": re.compile(""),
+}
+"""Codes that look different when unsolicited: in this form no command expects them.
+
++CREG: <stat>[,<lac>…] has one field less than the answer +CREG: <n>,<stat>[,<lac>…], and a location area
+is quoted or four digits long; +CLIP: and +CCWA: start with a number in quotes; +CUSD never answers.
+"""
+
+RESPONSE_PREFIXES = (
+    *("+CMGF:", "+CMGL:", "+CMGR:", "+CMGS:", "+CMGW:", "+CMSS:", "+CNMI:", "+CPMS:", "+CSCA:", "+CSMS:"),
+    *("+CSMP:", "+CSCB:", "+CCLK:", "+CMEE:", "+CNUM:", "+COPS:", "+CPAS:", "+CSCS:", "+CSQ:"),
+)
+"""Information text that is never unsolicited: where no command expects it, the two sides are out of step."""
+
+_TWO_LINE_RESPONSES = ("+CMGL:", "+CMGR:")
+
+CME_ERRORS: Mapping[str, int] = {
+    "phone failure": 0,
+    "no connection to phone": 1,
+    "operation not allowed": 3,
+    "operation not supported": 4,
+    "ph-sim pin required": 5,
+    "sim not inserted": 10,
+    "sim pin required": 11,
+    "sim puk required": 12,
+    "sim failure": 13,
+    "sim busy": 14,
+    "sim wrong": 15,
+    "incorrect password": 16,
+    "sim pin2 required": 17,
+    "sim puk2 required": 18,
+    "memory full": 20,
+    "invalid index": 21,
+    "not found": 22,
+    "memory failure": 23,
+    "no network service": 30,
+    "network timeout": 31,
+    "unknown": 100,
+}
+"""Verbose +CME ERROR causes (AT+CMEE=2) in lower case, and their numbers: TS 27.007 9.2."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command line and what its response may hold.
+
+    `text` starts with AT and is printable ASCII without a line end, else ProtocolError. `prefixes` start its
+    information text; the line after one of `payload_after` is a payload of hex digits. `bare` information
+    text has no prefix (AT+CIMI). `prompt`: the modem asks for a PDU; the prefixes count only once that is
+    sent. `dials`: the DIAL_RESULTS are final.
+    """
+
+    text: str
+    prefixes: tuple[str, ...] = ()
+    payload_after: tuple[str, ...] = ()
+    bare: bool = False
+    prompt: bool = False
+    dials: bool = False
+
+    def __post_init__(self) -> None:
+        if not (self.text.startswith("AT") and self.text.isascii() and self.text.isprintable()):
+            raise ProtocolError(f"{self.text!r} is no command line")
+
+
+@dataclass(frozen=True, slots=True)
+class Final:
+    """A final result code, as the modem wrote it."""
+
+    text: str
+
+    @property
+    def ok(self) -> bool:
+        """Whether the command succeeded; CONNECT is no success of anything that is done here."""
+        return self.text == "OK"
+
+    @property
+    def cms(self) -> int | None:
+        """The number of a +CMS ERROR (TS 27.005 3.2.5); None for other results and for words."""
+        cause = self._cause("+CMS ERROR:")
+        return int(cause) if cause.isdecimal() else None
+
+    @property
+    def cme(self) -> int | None:
+        """The number of a +CME ERROR, also of the words in CME_ERRORS; None for other results."""
+        cause = self._cause("+CME ERROR:")
+        return int(cause) if cause.isdecimal() else CME_ERRORS.get(cause.lower())
+
+    def _cause(self, prefix: str) -> str:
+        return self.text.removeprefix(prefix).strip() if self.text.startswith(prefix) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Information:
+    """A line of the outstanding command's response, emitted as it completes; `payload` in hex digits."""
+
+    text: str
+    payload: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """The end of a command: its final result code and all its information text."""
+
+    command: Command
+    final: Final
+    lines: tuple[Information, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """The modem waits for the payload."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unsolicited:
+    r"""An unsolicited result code, whole: `text` of a +CUSD may have several lines, joined by \n.
+
+    `payload`: the PDU in hex digits of a code in TWO_LINE_CODES; None where it did not come.
+    """
+
+    code: str
+    text: str
+    payload: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """A line of a response, or a final result code, that no outstanding command can have caused."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unrecognised:
+    """A line, or what was left of one, that means nothing here; at most MAX_UNRECOGNISED characters."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutOfStep:
+    """The protocol has become desynchronised by itself; the outstanding command gets no Response."""
+
+
+Event = Information | Response | Prompt | Unsolicited | Late | Unrecognised | OutOfStep
+
+
+def unsolicited_code(text: str) -> str | None:
+    """Return the registered unsolicited result code that a line starts with, None if there is none."""
+    code = text.partition(":")[0].rstrip()
+    return code if code in UNSOLICITED_CODES or _CARET_CODE.fullmatch(code) else None
+
+
+def answers(text: str, prefixes: tuple[str, ...]) -> bool:
+    """Tell whether a line is information text with one of these prefixes, and not its unsolicited twin."""
+    form = UNSOLICITED_FORMS.get(text.partition(":")[0])
+    return text.startswith(prefixes) and not (form and form.match(text))
+
+
+def _unfinished(event: Unsolicited) -> bool:
+    if event.code in TWO_LINE_CODES:
+        return event.payload is None
+    if event.code != "+CUSD" or len(event.text) > MAX_USSD:
+        return False
+    # Quotes inside the string are not doubled (TS 27.007 7.15): the last one closes if only <dcs> follows.
+    closed = event.text.count('"') > 1 and not event.text.rpartition('"')[2].strip(" ,0123456789")
+    return '"' in event.text and not closed
+
+
+class Protocol:
+    """One modem's AT protocol; it starts desynchronised, for nobody knows what the modem was doing."""
+
+    def __init__(self) -> None:
+        self._state = State.DESYNCHRONISED
+        self._line = ""  # of the line that is arriving, at most MAX_LINE + 1 characters
+        self._previous = ""
+        self._deferred: list[Event] = []  # by steps of the caller, for the next `receive`
+        self._command: Command | None = None
+        self._lines: list[Information] = []
+        self._header: str | None = None  # information text whose payload is awaited
+        self._opened: Unsolicited | None = None  # an unsolicited code whose next line is awaited
+        self._echo: str | None = None
+        self._abandoned = False
+        self._probing = False  # the probe's own information text has not come yet
+        self._lost: set[str] = set()  # prefixes of commands that got no response since the last good one
+
+    @property
+    def state(self) -> State:
+        """What the protocol waits for."""
+        return self._state
+
+    def command(self, command: Command) -> bytes:
+        """Begin a command, in state IDLE; return what to write."""
+        self._step(Step.COMMAND)
+        return self._begin(command)
+
+    def submit(self, payload: str) -> bytes:
+        """Answer the prompt with a PDU in hex digits (else ProtocolError); return what to write."""
+        if not _HEX.fullmatch(payload):
+            raise ProtocolError("the payload is not made of hex digits")
+        self._step(Step.SUBMIT)
+        self._echo = payload
+        return payload.encode("ascii") + _CTRL_Z
+
+    def abandon(self) -> bytes:
+        """Give the prompt up; return what to write.
+
+        The command's final result code is still awaited: some makes answer OK, some nothing.
+        """
+        self._step(Step.ABANDON)
+        self._abandoned = True
+        return _ESC
+
+    def time_out(self) -> None:
+        """Give the outstanding command up; until the protocol is in step, what its prefixes start is Late."""
+        self._step(Step.TIME_OUT)
+        self._deferred.extend(self._lose())
+
+    def resynchronise(self, probe: Command) -> bytes:
+        """Begin again with a command that answers with a prefix of its own; return what to write.
+
+        Until a line with that prefix has come, every final result code is Late. A make that refuses the
+        probe lets it time out: take another probe each time, so that a late answer to one is not the next
+        one's. Half a line that has arrived is dropped: Unrecognised, by the next `receive`.
+
+        What is written is ESC, because a prompt may stand open, and the probe, without a CR between: that
+        would carry out what may stand half-written in the modem's line (AT+CMGD=1 of AT+CMGD=12), and a
+        half line with the probe behind it is only an ERROR. A modem that is deaf just after ESC costs one
+        time-out.
+        """
+        if not probe.prefixes or probe.bare or probe.prompt:
+            raise ProtocolError(f"{probe.text} is no probe: its answer has no prefix of its own")
+        self._step(Step.RESYNCHRONISE)
+        self._deferred.extend(self._let_go())
+        if half := self._line.strip(_CONTROLS_AND_BLANK):
+            self._deferred.extend(self._not_recognised(half))
+        self._line = ""
+        self._probing = True
+        return _ESC + self._begin(probe)
+
+    def receive(self, data: bytes) -> list[Event]:
+        """Take what was read, in pieces of any size; return what it completes, in order. Never raises."""
+        events, self._deferred = self._deferred, []
+        for piece in _LINES_AND_ENDS.findall(data.decode("latin-1")):
+            events.extend(self._end_line() if piece in "\r\n" else self._extend_line(piece))
+        return events
+
+    def _step(self, step: Step) -> None:
+        try:
+            self._state = TRANSITIONS[self._state][step]
+        except KeyError:
+            raise ProtocolError(f"no {step.value} in state {self._state.value}") from None
+
+    def _begin(self, command: Command) -> bytes:
+        self._command = command
+        self._lines = []
+        self._echo = command.text
+        self._abandoned = False
+        return command.text.encode("ascii") + _CR
+
+    def _slip(self) -> Iterator[Event]:
+        if self._state is State.DESYNCHRONISED or self._probing:
+            return
+        self._step(Step.SLIP)
+        yield from self._lose()
+        yield OutOfStep()
+
+    def _lose(self) -> Iterator[Event]:
+        if self._command:
+            self._lost.update(self._command.prefixes)
+        if self._header is not None:
+            yield Late(self._header)
+        self._command = self._header = None
+        self._probing = False
+
+    # Lines
+
+    def _awaits_prompt(self) -> bool:
+        return (
+            self._state is State.COMMAND and self._command is not None and self._command.prompt and not self._abandoned
+        )
+
+    def _extend_line(self, piece: str) -> Iterator[Event]:
+        begun = self._line.strip(_CONTROLS_AND_BLANK)
+        rest = piece.lstrip(_CONTROLS_AND_BLANK)
+        if not begun and rest.startswith(">") and self._awaits_prompt():
+            self._step(Step.PROMPTED)
+            self._line, piece = "", rest[1:]
+            yield Prompt()
+        self._line += piece[: MAX_LINE + 1 - len(self._line)]
+
+    def _end_line(self) -> Iterator[Event]:
+        line, self._line = self._line, ""
+        text = line if len(line) > MAX_LINE else line.strip(_CONTROLS_AND_BLANK)
+        if not text:
+            return
+        rule = next(rule for rule in self._RULES if rule.holds(self, text))
+        if not rule.continues:
+            yield from self._let_go()
+        yield from rule.take(self, text)
+        self._previous = text
+
+    def _let_go(self) -> Iterator[Event]:
+        if self._opened:
+            yield self._opened
+            self._opened = None
+
+    # What a line is; none of these changes anything
+
+    def _is_too_long(self, text: str) -> bool:
+        return len(text) > MAX_LINE
+
+    def _is_echo(self, text: str) -> bool:
+        if self._echo is None or not text.endswith(self._echo):
+            return False
+        noise = text[: -len(self._echo)]  # ESC, an old prompt, octets of a wrong baud rate
+        return not any(character.isascii() and character.isalnum() for character in noise)
+
+    def _awaits_unsolicited_payload(self) -> bool:
+        return self._opened is not None and self._opened.code in TWO_LINE_CODES
+
+    def _is_payload(self, text: str) -> bool:
+        # a modem writes the lines of an unsolicited code in one piece: a digit in a +CUSD menu is no PDU
+        awaited = self._awaits_unsolicited_payload() if self._opened else self._header is not None
+        return awaited and _HEX.fullmatch(text) is not None
+
+    def _is_final(self, text: str) -> bool:
+        dials = self._command is not None and self._command.dials
+        return text in FINAL_RESULTS or text.startswith(FINAL_RESULT_PREFIXES) or (dials and text in DIAL_RESULTS)
+
+    def _is_expected(self, text: str) -> bool:
+        if self._command is None or (self._command.prompt and self._state is not State.PAYLOAD):
+            return False
+        return answers(text, self._command.prefixes)
+
+    def _is_unsolicited(self, text: str) -> bool:
+        return unsolicited_code(text) is not None and not answers(text, tuple(self._lost))
+
+    def _is_late(self, text: str) -> bool:
+        return answers(text, (*RESPONSE_PREFIXES, *self._lost)) or (
+            self._previous.startswith(_TWO_LINE_RESPONSES) and _HEX.fullmatch(text) is not None
+        )
+
+    def _is_continuation(self, _text: str) -> bool:
+        return self._opened is not None and not self._awaits_unsolicited_payload()
+
+    def _is_bare(self, _text: str) -> bool:
+        return self._command is not None and self._command.bare
+
+    def _is_anything(self, _text: str) -> bool:
+        return True
+
+    # What becomes of it
+
+    def _swallow(self, _text: str) -> Iterator[Event]:
+        self._echo = None
+        yield from ()
+
+    def _take_payload(self, text: str) -> Iterator[Event]:
+        if self._opened is not None and self._awaits_unsolicited_payload():
+            yield replace(self._opened, payload=text)
+            self._opened = None
+        else:
+            yield from self._end_entry(text)
+
+    def _end_entry(self, payload: str | None) -> Iterator[Event]:
+        if self._header is not None:
+            yield self._add(Information(self._header, payload))
+            self._header = None
+
+    def _add(self, information: Information) -> Information:
+        self._lines.append(information)
+        return information
+
+    def _conclude(self, text: str) -> Iterator[Event]:
+        final = Final(text)
+        too_early = final.ok and (self._awaits_prompt() or self._state is State.PROMPT)
+        if self._command is None or self._probing or too_early:
+            yield from self._take_late(text)
+            return
+        yield from self._end_entry(None)
+        self._step(Step.ANSWERED)
+        response = Response(self._command, final, tuple(self._lines))
+        self._command = self._echo = None
+        yield response
+
+    def _inform(self, text: str) -> Iterator[Event]:
+        assert self._command is not None
+        if self._probing:
+            self._probing = False
+            self._lost.clear()
+        yield from self._end_entry(None)
+        if len(self._lines) >= MAX_LINES:
+            yield from self._take_late(text)
+        elif text.startswith(self._command.payload_after):
+            self._header = text
+        else:
+            yield self._add(Information(text))
+
+    def _notify(self, text: str) -> Iterator[Event]:
+        code = unsolicited_code(text)
+        assert code is not None
+        yield from self._open(Unsolicited(code, text))
+
+    def _continue(self, text: str) -> Iterator[Event]:
+        assert self._opened is not None
+        yield from self._open(replace(self._opened, text=f"{self._opened.text}\n{text}"))
+
+    def _open(self, event: Unsolicited) -> Iterator[Event]:
+        self._opened = event
+        if not _unfinished(event):
+            yield from self._let_go()
+
+    def _take_late(self, text: str) -> Iterator[Event]:
+        yield Late(text)
+        yield from self._slip()
+
+    def _not_recognised(self, text: str) -> Iterator[Event]:
+        yield Unrecognised(text[:MAX_UNRECOGNISED])
+
+    class _Rule(NamedTuple):
+        holds: "Callable[[Protocol, str], bool]"
+        take: "Callable[[Protocol, str], Iterator[Event]]"
+        continues: bool = False  # leaves an unfinished unsolicited code open
+
+    _RULES: ClassVar[tuple[_Rule, ...]] = (  # the first that holds takes the line
+        _Rule(_is_too_long, _not_recognised),
+        _Rule(_is_echo, _swallow, continues=True),
+        _Rule(_is_payload, _take_payload, continues=True),
+        _Rule(_is_final, _conclude),
+        _Rule(_is_expected, _inform),
+        _Rule(_is_unsolicited, _notify),
+        _Rule(_is_late, _take_late),
+        _Rule(_is_continuation, _continue, continues=True),
+        _Rule(_is_bare, _inform),
+        _Rule(_is_anything, _not_recognised),
+    )

@@ -1,0 +1,539 @@
+"""One modem: initialise and verify, list, delete, submit, calls, status. Knows nothing of hotlines or databases.
+
+Every wait has a time limit and goes on reading: unsolicited codes are kept for `take_unsolicited`, whatever is being
+waited for. After an answer that did not come in time the modem is out of step until `resynchronise` has succeeded.
+Known to be wrong: a make that cannot do AT+CSMS=1 hands direct deliveries over without waiting for our acknowledgement.
+"""
+
+import contextlib
+import logging
+import re
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from hotlined.errors import ModemError, ModemRefusedError, ModemSilentError, PortLostError
+from hotlined.gsm.at import (
+    Command,
+    Event,
+    Final,
+    Information,
+    Late,
+    OutOfStep,
+    Prompt,
+    Protocol,
+    Response,
+    State,
+    Unrecognised,
+    Unsolicited,
+)
+from hotlined.gsm.port import Port
+
+log = logging.getLogger(__name__)
+
+COMMAND_SECONDS = 5.0
+SLOW_COMMAND_SECONDS = 20.0  # what asks the SIM or the network
+LISTING_SECONDS = 60.0
+LINE_SECONDS = 10.0  # between two lines of a listing
+PROMPT_SECONDS = 10.0
+QUIET_SECONDS = 0.3
+DRAIN_SECONDS = 5.0
+PROBE_SECONDS = 2.0
+STORAGES = ("SM", "ME")  # MT is their union and never scanned beside them
+
+PROBES = tuple(Command(f"AT{name}?", prefixes=(f"{name}:",)) for name in ("+CMGF", "+CSMS", "+CNMI", "+CPMS", "+CFUN"))
+"""Asked in turn when resynchronising: a late answer to one cannot be taken for that of the next."""
+
+CNMI = ("2,1,0,2,0", "2,1,0,1,0", "2,1,0,0,0", "1,1,0,0,0", "2,1")
+"""27.005 3.4.1: store texts and indicate them; reports stored, else handed over, else none. The first that is taken."""
+
+
+class SimState(StrEnum):
+    """What AT+CPIN? says (27.007 8.3)."""
+
+    READY = "READY"
+    PIN = "SIM PIN"
+    PUK = "SIM PUK"
+    ABSENT = "absent"
+    OTHER = "other"
+
+
+class Registration(StrEnum):
+    """Whether the network has us (27.007 7.2)."""
+
+    HOME = "home"
+    ROAMING = "roaming"
+    SEARCHING = "searching"
+    DENIED = "denied"
+    NONE = "none"
+    UNKNOWN = "unknown"
+
+
+_REGISTRATION = {
+    "0": Registration.NONE,
+    "1": Registration.HOME,
+    "2": Registration.SEARCHING,
+    "3": Registration.DENIED,
+    "5": Registration.ROAMING,
+    # 6, 7: registered for SMS only, at home and roaming (27.007)
+    "6": Registration.HOME,
+    "7": Registration.ROAMING,
+}
+REGISTERED = frozenset({Registration.HOME, Registration.ROAMING})
+
+
+@dataclass(frozen=True, slots=True)
+class Identification:
+    """Who the modem and its SIM say that they are; empty where they do not say."""
+
+    manufacturer: str = ""
+    model: str = ""
+    imei: str = ""
+    imsi: str = ""
+    own_number: str = ""
+    service_centre: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of a storage: its index, its status (27.005 3.1: 0 unread … 3 sent) and its raw PDU."""
+
+    index: int
+    status: int
+    tpdu_length: int | None
+    pdu: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What a storage showed, and whether the listing came to its end."""
+
+    storage: str
+    entries: tuple[Entry, ...]
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StorageUse:
+    """How full a storage says that it is, in entries."""
+
+    name: str
+    used: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The network took the segment, under this reference (None where the make gives none)."""
+
+    mr: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The modem or the network refused; `cms` is the cause, `before_payload` proves that nothing left."""
+
+    text: str
+    cms: int | None
+    before_payload: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Nobody knows whether the segment left."""
+
+    text: str
+
+
+Outcome = Sent | Refused | Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """Registration, signal (percent, None where unknown) and the operator's name."""
+
+    registration: Registration
+    signal_percent: int | None
+    operator: str
+
+
+class Modem:
+    """The modem behind one open port.
+
+    `progress` is called at every turn of every wait with the monotonic time until which the step in hand may
+    take; it may return an earlier one (or None), and the wait ends then.
+    """
+
+    def __init__(self, port: Port, progress: Callable[[float], float | None]) -> None:
+        self.port = port
+        self.storages: dict[str, StorageUse] = {}
+        self.acknowledges = False
+        self._progress = progress
+        self._protocol = Protocol()
+        self._unsolicited: deque[Unsolicited] = deque()
+        self._late: deque[str] = deque(maxlen=16)
+        self._unrecognised: deque[str] = deque(maxlen=16)
+        self._information: list[Information] = []
+        self._probe = 0
+        self._selected = ""
+
+    @property
+    def in_step(self) -> bool:
+        """Whether commands may be sent: not after an answer that did not come."""
+        return self._protocol.state is not State.DESYNCHRONISED
+
+    def take_unsolicited(self) -> Iterable[Unsolicited]:
+        """Yield the unsolicited codes that came since the last call, each once, oldest first."""
+        while self._unsolicited:
+            yield self._unsolicited.popleft()
+
+    def take_late_reference(self) -> int | None:
+        """Return the reference of a +CMGS that came after its time limit, once."""
+        while self._late:
+            if match := _CMGS.match(self._late.popleft()):
+                return int(match[1])
+        return None
+
+    def listen(self, seconds: float) -> None:
+        """Read what comes, until something has come or the time is over."""
+        self._receive(time.monotonic() + seconds)
+
+    # ---- being in step
+
+    def resynchronise(self) -> None:
+        """Leave a prompt that may stand open, let late answers pass, and ask until an answer fits its question.
+
+        Raises ModemSilentError if none does.
+        """
+        if self.in_step:
+            self._protocol = Protocol()
+        deadline = time.monotonic() + DRAIN_SECONDS
+        while self._receive(time.monotonic() + QUIET_SECONDS) and time.monotonic() < deadline:
+            pass
+        for _ in PROBES:
+            probe = PROBES[self._probe % len(PROBES)]
+            self._probe += 1
+            self._write(self._protocol.resynchronise(probe))
+            with contextlib.suppress(ModemSilentError):
+                self._response(PROBE_SECONDS)
+                self._receive(time.monotonic() + QUIET_SECONDS)
+                if self.in_step:
+                    return
+        raise ModemSilentError(
+            f"The modem at {self.port.name} does not answer.",
+            "Is this its AT port? Sticks have several; pulling and plugging it helps one that hangs.",
+        )
+
+    # ---- commands
+
+    def run(
+        self,
+        text: str,
+        *prefixes: str,
+        seconds: float = COMMAND_SECONDS,
+        bare: bool = False,
+        payload: bool = False,
+        line_seconds: float | None = None,
+    ) -> Response:
+        """Run one command and return its response, whatever its final result code.
+
+        Raises ModemSilentError if none came in time (`line_seconds`: counted anew from each line), PortLostError.
+        """
+        command = Command(text, prefixes=prefixes, payload_after=prefixes if payload else (), bare=bare)
+        self._information.clear()
+        self._write(self._protocol.command(command))
+        return self._response(seconds, line_seconds)
+
+    def require(self, text: str, *prefixes: str, seconds: float = COMMAND_SECONDS, bare: bool = False) -> Response:
+        """Run one command that must succeed; raises ModemRefusedError otherwise."""
+        response = self.run(text, *prefixes, seconds=seconds, bare=bare)
+        if not response.final.ok:
+            raise ModemRefusedError(f"The modem answered {text} with {response.final.text}.", response.final.text)
+        return response
+
+    def ask(self, text: str, prefix: str = "", seconds: float = COMMAND_SECONDS) -> str:
+        """Return what a query says behind its prefix, or an empty string if it is refused."""
+        response = self.run(text, *([prefix] if prefix else ()), seconds=seconds, bare=not prefix)
+        if not response.final.ok or not response.lines:
+            return ""
+        line = response.lines[0].text
+        return line.removeprefix(prefix).strip() if prefix else line.strip()
+
+    # ---- initialisation
+
+    def begin(self) -> None:
+        """Bring a modem in whatever state to the point where its SIM can be asked: in step, no echo, numeric causes."""
+        self._selected = ""
+        self.resynchronise()
+        self.run("ATE0")
+        self.require("ATE0")
+        self.run("AT+CMEE=1")
+
+    def sim_state(self) -> tuple[SimState, str]:
+        """Return the state of the SIM and the modem's own words for it."""
+        response = self.run("AT+CPIN?", "+CPIN:", seconds=SLOW_COMMAND_SECONDS)
+        if response.final.ok and response.lines:
+            words = response.lines[0].text.removeprefix("+CPIN:").strip()
+            return _SIM_WORDS.get(words, SimState.OTHER), words
+        return _SIM_CAUSES.get(response.final.cme, SimState.OTHER), response.final.text
+
+    def sim_identity(self) -> str:
+        """Return what tells one SIM from another before its PIN is given: the ICCID, else the modem's IMEI."""
+        return _digits(self.ask("AT+CCID", seconds=SLOW_COMMAND_SECONDS)) or _digits(self.ask("AT+CGSN"))
+
+    def enter_pin(self, pin: str) -> bool:
+        """Give the PIN, once; return whether it was taken."""
+        return self.run(f'AT+CPIN="{pin}"', seconds=SLOW_COMMAND_SECONDS).final.ok
+
+    def initialise(self) -> Identification:
+        """Set what the daemon relies on, verify it, and return who is there. The SIM must be ready.
+
+        Raises ModemRefusedError where the modem cannot be used for this.
+        """
+        self.require("AT+CMGF=0")
+        self.acknowledges = self.ask("AT+CSMS=1", "+CSMS:") != "" and self.ask("AT+CSMS?", "+CSMS:").startswith("1")
+        self.run("AT+CLIP=1", seconds=SLOW_COMMAND_SECONDS)
+        self._choose_storages()
+        self._choose_indications()
+        self.verify()
+        return Identification(
+            manufacturer=self.ask("AT+CGMI"),
+            model=self.ask("AT+CGMM"),
+            imei=_digits(self.ask("AT+CGSN")),
+            imsi=_digits(self.ask("AT+CIMI", seconds=SLOW_COMMAND_SECONDS)),
+            own_number=_quoted(self.ask("AT+CNUM", "+CNUM:", seconds=SLOW_COMMAND_SECONDS), 1),
+            service_centre=_quoted(self.ask("AT+CSCA?", "+CSCA:", seconds=SLOW_COMMAND_SECONDS), 0),
+        )
+
+    def verify(self) -> None:
+        """Check that PDU mode and the indications still stand; raises ModemRefusedError where they do not."""
+        mode, indications = self.ask("AT+CMGF?", "+CMGF:"), self.ask("AT+CNMI?", "+CNMI:")
+        if mode != "0" or indications.replace(" ", "").split(",")[1:2] != ["1"]:
+            raise ModemRefusedError(
+                f"The modem does not keep its settings (CMGF {mode or 'unknown'}, CNMI {indications or 'unknown'}).",
+                "ERROR",
+                "It is being set up again; if this comes back, the stick needs a better power supply or is broken.",
+            )
+
+    def _choose_storages(self) -> None:
+        offered = re.match(r"\(([^)]*)\)", self.ask("AT+CPMS=?", "+CPMS:", seconds=SLOW_COMMAND_SECONDS))
+        names = re.findall(r'"(\w+)"', offered[1]) if offered else []
+        usable = [name for name in STORAGES if name in names] or names[:1] or [STORAGES[0]]
+        self.storages = {}
+        for name in usable:
+            # the storage that texts come to is the first that takes all three roles
+            for roles in ((name, name, name), (name, name), (name,)):
+                if self.storages:
+                    roles = roles[-1:]  # noqa: PLW2901  # others are only read
+                quoted = ",".join(f'"{role}"' for role in roles)
+                response = self.run(f"AT+CPMS={quoted}", "+CPMS:", seconds=SLOW_COMMAND_SECONDS)
+                if response.final.ok:
+                    self._note_use(name, response)
+                    break
+        if not self.storages:
+            raise ModemRefusedError(
+                "The modem offers no storage for texts.", "ERROR", "Is this a data-only stick or SIM?"
+            )
+
+    def _choose_indications(self) -> None:
+        for setting in CNMI:
+            if self.run(f"AT+CNMI={setting}").final.ok:
+                return
+        raise ModemRefusedError("The modem takes no AT+CNMI setting.", "ERROR", "Another make of stick will do.")
+
+    # ---- condition
+
+    def condition(self) -> Condition:
+        """Ask for registration (on LTE sticks the second question knows), signal and operator."""
+        registration = Registration.UNKNOWN
+        for name in ("+CREG", "+CEREG"):
+            fields = self.ask(f"AT{name}?", f"{name}:").split(",")
+            found = _REGISTRATION.get(fields[1].strip() if len(fields) > 1 else "", Registration.UNKNOWN)
+            if found in REGISTERED or registration is Registration.UNKNOWN:
+                registration = found
+            if found in REGISTERED:
+                break
+        rssi = self.ask("AT+CSQ", "+CSQ:").split(",")[0]
+        # 27.007 8.5: 0 to 31, 99 unknown
+        signal = round(int(rssi) * 100 / 31) if rssi.isdecimal() and int(rssi) <= 31 else None
+        operator = _quoted(self.ask("AT+COPS?", "+COPS:", seconds=SLOW_COMMAND_SECONDS), 0)
+        return Condition(registration, signal, operator)
+
+    # ---- receiving
+
+    def list(self, storage: str) -> Listing:
+        """List all entries of a storage without deleting any; an entry that makes no sense is left out and logged."""
+        if self._selected != storage:
+            response = self.require_selection(storage)
+            self._note_use(storage, response)
+        try:
+            response = self.run("AT+CMGL=4", "+CMGL:", seconds=LISTING_SECONDS, line_seconds=LINE_SECONDS, payload=True)
+        except ModemSilentError:
+            log.warning("the listing of %s broke off after %d entries", storage, len(self._information))
+            seen = (_entry(line) for line in self._information)
+            return Listing(storage, tuple(entry for entry in seen if entry), complete=False)
+        entries = [entry for line in response.lines if (entry := _entry(line) or self._look_again(line))]
+        complete = response.final.ok and len(entries) == len(response.lines)
+        self.storages[storage] = StorageUse(storage, len(entries), self.storages[storage].total)
+        return Listing(storage, tuple(entries), complete)
+
+    def _look_again(self, line: Information) -> Entry | None:
+        """Read an entry alone whose line in the listing made no sense; what makes none again is taken as it is.
+
+        None for a slot that is empty after all.
+        """
+        if not (index := re.match(r"\+CMGL:\s*(\d+)", line.text)):
+            return None
+        self._unrecognised.clear()
+        response = self.run(f"AT+CMGR={index[1]}", "+CMGR:", payload=True, seconds=SLOW_COMMAND_SECONDS)
+        if not response.final.ok or not response.lines:
+            log.warning("slot %s is listed, but empty", index[1])
+            return None
+        payload = response.lines[0].payload or "\n".join(self._unrecognised)
+        return Entry(int(index[1]), 1, None, payload.strip().upper())
+
+    def require_selection(self, storage: str) -> Response:
+        """Make a storage the one that is listed and deleted from."""
+        self._selected = ""
+        response = self.require(f'AT+CPMS="{storage}"', "+CPMS:", seconds=SLOW_COMMAND_SECONDS)
+        self._selected = storage
+        return response
+
+    def delete(self, storage: str, index: int) -> bool:
+        """Delete one entry of the listing that was just made; return whether the modem did."""
+        if self._selected != storage:
+            raise ModemError(f"{storage} is not the storage that was listed last.", "This is a bug.")
+        return self.run(f"AT+CMGD={index}", seconds=SLOW_COMMAND_SECONDS).final.ok
+
+    def acknowledge(self) -> None:
+        """Tell the network that a text that was handed over is safe (27.005 3.4.4)."""
+        if self.acknowledges:
+            self.run("AT+CNMA", seconds=SLOW_COMMAND_SECONDS)
+
+    # ---- sending
+
+    def submit(self, pdu: str, tpdu_length: int, seconds: float) -> Outcome:
+        """Hand one segment to the network and say what came of it within `seconds` of Ctrl-Z.
+
+        Raises PortLostError only where nothing can have left.
+        """
+        command = Command(f"AT+CMGS={tpdu_length}", prefixes=("+CMGS:",), prompt=True)
+        self._write(self._protocol.command(command))
+        answer = self._until(lambda event: isinstance(event, Prompt | Response), PROMPT_SECONDS, None)
+        if isinstance(answer, Response):
+            return Refused(answer.final.text, answer.final.cms, before_payload=True)
+        if not isinstance(answer, Prompt):
+            return Refused("no prompt came", None, before_payload=True)
+        try:
+            self._write(self._protocol.submit(pdu))
+            response = self._response(seconds)
+        except (ModemSilentError, PortLostError) as error:
+            return Unknown(error.message)
+        if not response.final.ok:
+            return Refused(response.final.text, response.final.cms, before_payload=False)
+        references = [match[1] for line in response.lines if (match := _CMGS.match(line.text))]
+        return Sent(int(references[0]) if references else None)
+
+    # ---- calls
+
+    def hang_up(self) -> None:
+        """End a call that rings: AT+CHUP, where a make does not know that, ATH."""
+        if not self.run("AT+CHUP").final.ok:
+            self.run("ATH")
+
+    # ---- below
+
+    def _write(self, octets: bytes) -> None:
+        self.port.write(octets)
+
+    def _response(self, seconds: float, line_seconds: float | None = None) -> Response:
+        event = self._until(lambda event: isinstance(event, Response), seconds, line_seconds)
+        if not isinstance(event, Response):
+            raise ModemSilentError(
+                f"The modem did not answer in {seconds:g} s.",
+                "The daemon brings it back into step by itself.",
+            )
+        return event
+
+    def _until(self, wanted: Callable[[Event], bool], seconds: float, line_seconds: float | None) -> Event | None:
+        """Read until an event is the wanted one; None after the time limit or out of step, which is final."""
+        deadline = time.monotonic() + seconds
+        while True:
+            events = self._receive(deadline)
+            for event in events:
+                if wanted(event):
+                    return event
+                if isinstance(event, OutOfStep):
+                    return None
+                if isinstance(event, Information) and line_seconds:
+                    deadline = time.monotonic() + line_seconds
+            ends = self._progress(deadline)
+            if time.monotonic() >= (deadline if ends is None else min(deadline, ends)):
+                self._protocol.time_out()
+                return None
+
+    def _receive(self, deadline: float) -> tuple[Event, ...]:
+        """Read once, at most until the deadline, and keep what is nobody's answer."""
+        self._progress(deadline)
+        octets = self.port.read(min(max(0.0, deadline - time.monotonic()), 1.0))
+        events = tuple(self._protocol.receive(octets)) if octets else ()
+        for event in events:
+            if isinstance(event, Unsolicited):
+                self._unsolicited.append(event)
+            elif isinstance(event, Late):
+                self._late.append(event.text)
+            elif isinstance(event, Unrecognised):
+                self._unrecognised.append(event.text)
+                log.debug("unrecognised: %d characters", len(event.text))
+            elif isinstance(event, Information):
+                self._information.append(event)
+        return events
+
+    def _note_use(self, storage: str, response: Response) -> None:
+        for line in response.lines:
+            numbers = [int(number) for number in re.findall(r"\d+", line.text.split(":", 1)[1])[:2]]
+            if len(numbers) == 2:
+                self.storages[storage] = StorageUse(storage, *numbers)
+                return
+        self.storages.setdefault(storage, StorageUse(storage, 0, 0))
+
+
+_CMGS = re.compile(r"\+CMGS:\s*(\d+)")
+_CMGL = re.compile(r"\+CMGL:\s*(\d+)\s*,\s*(\d+)\s*,.*?(\d*)\s*$")
+
+_SIM_WORDS = {state.value: state for state in SimState}
+
+# 27.007 9.2.1; a modem without a SIM answers AT+CPIN? with one of the first
+_SIM_CAUSES: dict[int | None, SimState] = {
+    10: SimState.ABSENT,
+    13: SimState.ABSENT,
+    15: SimState.ABSENT,
+    11: SimState.PIN,
+    12: SimState.PUK,
+}
+
+
+def _entry(line: Information) -> Entry | None:
+    """Read one entry of AT+CMGL in PDU mode: +CMGL: <index>,<stat>,[<alpha>],<length>, then the PDU."""
+    match = _CMGL.match(line.text)
+    if not match or line.payload is None:
+        return None
+    return Entry(int(match[1]), int(match[2]), int(match[3]) if match[3] else None, line.payload.strip().upper())
+
+
+def _quoted(text: str, position: int) -> str:
+    found = re.findall(r'"([^"]*)"', text)
+    return found[position] if len(found) > position else ""
+
+
+def _digits(text: str) -> str:
+    """Return the long run of digits in an answer (an IMSI, IMEI or ICCID), or an empty string."""
+    match = re.search(r"\d{10,22}", text)
+    return match[0] if match else ""
+
+
+def cause(final: Final) -> str:
+    """Return a final result code as a word for the database: cms_500, cme_30, or its text."""
+    return f"cms_{final.cms}" if final.cms is not None else final.text

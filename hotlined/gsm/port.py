@@ -1,0 +1,129 @@
+"""The serial port: opened exclusively, read, written, lost. The only import of pyserial.
+
+A port that vanishes while it is open (a pulled stick, a modem that resets itself) is a PortLostError, whichever
+of the half dozen ways the kernel tells it. Any pyserial URL works; those without a file descriptor are polled
+four times a second.
+"""
+
+import contextlib
+import errno
+import os
+import select
+import termios
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import serial
+
+from hotlined.errors import PortBusyError, PortDeniedError, PortError, PortLostError, PortMissingError
+
+WRITE_TIMEOUT_SECONDS = 10.0
+_CHUNK = 4096
+_POLL_SECONDS = 0.25
+_LOST = (OSError, termios.error, serial.SerialException)
+
+
+class Port:
+    """One open serial port; `wake` is a file descriptor whose readiness ends a wait."""
+
+    def __init__(self, name: str, baudrate: int = 115200, wake: int | None = None) -> None:
+        self.name = name
+        self._wake = [] if wake is None else [wake]
+        self._serial = _open(name, baudrate)
+        try:
+            self._fileno: int | None = self._serial.fileno()
+        except (AttributeError, OSError):
+            self._fileno = None
+
+    @property
+    def device(self) -> str:
+        """The device behind the name, links resolved."""
+        return os.fspath(Path(self.name).resolve()) if self.name.startswith("/") else self.name
+
+    def read(self, timeout_seconds: float) -> bytes:
+        """Return what has come, at the latest after the time limit; empty if nothing has or the wait was woken."""
+        try:
+            if self._fileno is None:
+                self._serial.timeout = min(timeout_seconds, _POLL_SECONDS)
+                first: bytes = self._serial.read(1)
+                return first + self._serial.read(self._serial.in_waiting) if first else b""
+            ready, _, _ = select.select([self._fileno, *self._wake], [], [], max(0.0, timeout_seconds))
+            if any(descriptor in ready for descriptor in self._wake):
+                drain(self._wake)
+            if self._fileno not in ready:
+                return b""
+            if not (octets := os.read(self._fileno, _CHUNK)):
+                raise self._lost("it says that it has ended")
+        except BlockingIOError:
+            return b""
+        except PortLostError:
+            raise
+        except (*_LOST, ValueError) as error:
+            raise self._lost(error) from error
+        return octets
+
+    def write(self, octets: bytes) -> None:
+        """Write all octets; a modem that takes none for ten seconds counts as lost."""
+        try:
+            self._serial.write(octets)
+        except (*_LOST, ValueError) as error:
+            raise self._lost(error) from error
+
+    def close(self) -> None:
+        """Close the port, whatever state it is in."""
+        with contextlib.suppress(*_LOST, ValueError, TypeError):
+            self._serial.close()
+
+    def _lost(self, cause: object) -> PortLostError:
+        return PortLostError(
+            f"The port {self.name} went away: {cause}",
+            "The stick was pulled or has reset itself; the daemon looks for it by itself.",
+        )
+
+
+def drain(descriptors: Sequence[int]) -> None:
+    """Empty the pipes that wake a wait."""
+    for descriptor in descriptors:
+        with contextlib.suppress(BlockingIOError):
+            while len(os.read(descriptor, _CHUNK)) == _CHUNK:
+                pass
+
+
+def candidates() -> Iterator[str]:
+    """Yield the ports of USB devices on this machine, in the order of their names."""
+    from serial.tools import list_ports  # noqa: PLC0415  # wanted only where the port is `auto`
+
+    yield from sorted(port.device for port in list_ports.comports() if port.vid is not None)
+
+
+def _open(name: str, baudrate: int) -> serial.Serial:
+    try:
+        return serial.serial_for_url(
+            name,
+            baudrate=baudrate,
+            timeout=0,
+            write_timeout=WRITE_TIMEOUT_SECONDS,
+            exclusive=True if name.startswith("/") else None,
+        )
+    except (OSError, termios.error, ValueError) as error:
+        raise _opening_error(name, error) from error
+
+
+def _opening_error(name: str, error: Exception) -> PortError:
+    number = getattr(error, "errno", None)
+    if number in (errno.ENOENT, errno.ENODEV, errno.ENXIO, errno.EIO):
+        return PortMissingError(
+            f"There is no modem at {name}.",
+            "Is the stick plugged in? `ls -l /dev/serial/by-id` shows the ports that there are.",
+        )
+    if number in (errno.EACCES, errno.EPERM):
+        return PortDeniedError(
+            f"The port {name} may not be opened by this user.",
+            "Add the user to the group dialout: `sudo adduser USER dialout`, then log in again.",
+        )
+    if number in (errno.EBUSY, errno.EWOULDBLOCK) or "exclusively lock" in str(error):
+        return PortBusyError(
+            f"Another program holds the port {name}.",
+            "`sudo fuser -v PORT` names it; ModemManager is kept away by `sudo systemctl mask --now ModemManager`.",
+        )
+    return PortError(f"The port {name} cannot be opened: {error}", "Check `modem.port` in the configuration.")

@@ -1,0 +1,757 @@
+"""TPDUs of short messages (3GPP TS 23.040): DELIVER, STATUS-REPORT and SUBMIT read, SUBMIT written.
+
+A decoder for PDUs from strangers and from modems with faults: whatever can be had of a message is had, with
+what is wrong in `issues`, and PduError is left for where there is none. It keeps no raw PDU and joins only
+the parts that it is given: which belong together is for others to know. Compressed text (TS 23.042) stays
+octets.
+"""
+
+import re
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from enum import StrEnum
+from itertools import groupby
+from typing import Final
+
+from hotlined.errors import AddressError, PduError
+from hotlined.gsm.address import Address, Ton
+from hotlined.gsm.alphabet import ESCAPE, Encoding, Plan, decode_gsm7, decode_ucs2, pack, unpack
+from hotlined.gsm.push import is_mms_notification
+
+_HINT: Final = "The raw PDU is kept: show it with `hotlined show`, and report it if a phone reads it."
+
+
+class Alphabet(StrEnum):
+    """What user data is made of (TS 23.038 clause 4)."""
+
+    GSM7 = "gsm7"
+    UCS2 = "ucs2"
+    OCTETS = "8bit"
+    COMPRESSED = "compressed"
+
+
+class Indication(StrEnum):
+    """What kind of message waits; the order is that of the coding (TS 23.038 clause 4)."""
+
+    VOICEMAIL = "voicemail"
+    FAX = "fax"
+    EMAIL = "email"
+    OTHER = "other"
+
+
+_INDICATIONS: Final = tuple(Indication)
+
+
+@dataclass(frozen=True, slots=True)
+class MessageWaiting:
+    """A message waiting indication: whether its text is to be kept, whether something waits, and what."""
+
+    store: bool
+    active: bool
+    indication: Indication
+
+
+@dataclass(frozen=True, slots=True)
+class Concatenation:
+    """A segment's place in its message, 1 ≤ `sequence` ≤ `total`; `bits` are the reference's (9.2.3.24.1)."""
+
+    reference: int
+    total: int
+    sequence: int
+    bits: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """The application ports of a message, of 8 or 16 bits (TS 23.040 9.2.3.24.3)."""
+
+    destination: int
+    source: int
+    bits: int
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """User data and what its coding and its header say.
+
+    `user_data` is what stands behind the header: septets, one a byte, or octets. `text` is None for octets
+    and compressed text, `data` for the others. `udh` has its length octet; it is None if there is no sound
+    header. `locking` and `single` are the language identifiers of national tables, 0 for none.
+    """
+
+    dcs: int
+    alphabet: Alphabet
+    message_class: int | None
+    mwi: MessageWaiting | None
+    udh: bytes | None
+    concatenation: Concatenation | None
+    ports: Ports | None
+    locking: int
+    single: int
+    user_data: bytes
+    text: str | None
+    data: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Deliver:
+    """A short message as it was delivered (TS 23.040 9.2.2.1); its content, as in `Content`, lies open in it.
+
+    `scts` keeps the zone of the service centre and is None where it is no time. `type_name` is `deliver`, or
+    `reserved` for type 3. `issues` says what is wrong with the PDU, in words.
+    """
+
+    service_centre: str | None
+    originator: Address
+    scts: datetime | None
+    pid: int
+    dcs: int
+    alphabet: Alphabet
+    message_class: int | None
+    mwi: MessageWaiting | None
+    udh: bytes | None
+    concatenation: Concatenation | None
+    ports: Ports | None
+    locking: int
+    single: int
+    user_data: bytes
+    text: str | None
+    data: bytes | None
+    more_messages: bool
+    report_indication: bool
+    reply_path: bool
+    type_name: str = "deliver"
+    issues: tuple[str, ...] = ()
+
+
+class StatusClass(StrEnum):
+    """What a status report says of its message (TS 23.040 9.2.3.15)."""
+
+    DELIVERED = "delivered"
+    COMPLETED = "completed"
+    PENDING = "pending"
+    FAILED = "failed"
+    TEMPORARY_FAILED = "temporary-failed"
+    RESERVED = "reserved"
+
+
+_STATUS_CLASSES: Final = (
+    StatusClass.COMPLETED,
+    StatusClass.PENDING,
+    StatusClass.FAILED,
+    StatusClass.TEMPORARY_FAILED,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StatusReport:
+    """What became of a message that was submitted under the reference `mr` (TS 23.040 9.2.2.3).
+
+    `scts` is when the service centre took the message, `discharged_at` when it was done or last tried.
+    """
+
+    service_centre: str | None
+    mr: int
+    recipient: Address
+    scts: datetime | None
+    discharged_at: datetime | None
+    status: int
+    pid: int | None = None
+    content: Content | None = None
+    issues: tuple[str, ...] = ()
+
+    @property
+    def status_class(self) -> StatusClass:
+        """The class of `status`: `delivered` is 0 alone, `completed` every other end that is no failure."""
+        if self.status == 0:
+            return StatusClass.DELIVERED
+        return _STATUS_CLASSES[self.status >> 5] if self.status < 0x80 else StatusClass.RESERVED
+
+
+class ValidityFormat(StrEnum):
+    """The format of a validity period; the order is that of TP-VPF (TS 23.040 9.2.3.3)."""
+
+    NONE = "none"
+    ENHANCED = "enhanced"
+    RELATIVE = "relative"
+    ABSOLUTE = "absolute"
+
+
+_VALIDITY_FORMATS: Final = tuple(ValidityFormat)
+_VALIDITY_OCTETS: Final = {
+    ValidityFormat.NONE: 0,
+    ValidityFormat.ENHANCED: 7,
+    ValidityFormat.RELATIVE: 1,
+    ValidityFormat.ABSOLUTE: 7,
+}
+
+# Minutes for each value of a relative validity period (TS 23.040 9.2.3.12.1).
+_VALIDITY_MINUTES: Final = (
+    *((value + 1) * 5 for value in range(144)),
+    *(12 * 60 + (value - 143) * 30 for value in range(144, 168)),
+    *((value - 166) * 24 * 60 for value in range(168, 197)),
+    *((value - 192) * 7 * 24 * 60 for value in range(197, 256)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Submit:
+    """A short message to be sent (TS 23.040 9.2.2.2), such as a draft on the SIM.
+
+    `vp` are the octets of the validity period; what they say stands in `validity_minutes` or `validity_until`,
+    and nowhere for the enhanced format.
+    """
+
+    service_centre: str | None
+    mr: int
+    recipient: Address
+    pid: int
+    content: Content
+    report_request: bool
+    reject_duplicates: bool
+    reply_path: bool
+    vpf: ValidityFormat
+    vp: bytes
+    validity_minutes: int | None = None
+    validity_until: datetime | None = None
+    issues: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Reader:
+    """The octets of a PDU, a place in them, and what was found wrong on the way."""
+
+    octets: bytes
+    at: int = 0
+    issues: list[str] = field(default_factory=list)
+
+    def take(self, count: int, what: str) -> bytes:
+        if self.at + count > len(self.octets):
+            raise PduError(f"truncated in {what}", _HINT)
+        self.at += count
+        return self.octets[self.at - count : self.at]
+
+    def octet(self, what: str) -> int:
+        return self.take(1, what)[0]
+
+    def take_what_there_is(self, count: int) -> bytes:
+        """Take so many octets of user data, the last field, and note if there are fewer or more."""
+        taken = self.octets[self.at : self.at + count]
+        self.at += len(taken)
+        if len(taken) < count:
+            self.issues.append(f"user data shorter than its length ({len(taken)} of {count} octets)")
+        if beyond := len(self.octets) - self.at:
+            self.issues.append(f"{beyond} octets after the TPDU")
+        return taken
+
+
+_SEMI_OCTETS: Final = "0123456789*#abc"  # TS 23.040 9.1.2.3; 0xF fills an odd number up
+_LONGEST_ADDRESS: Final = 20  # semi-octets (TS 23.040 9.1.2.5)
+_LONGEST_SERVICE_CENTRE: Final = 12  # octets, with the type of address (TS 24.011 8.2.5.2)
+
+
+def _semi_octets(octets: bytes) -> Iterator[int]:
+    for octet in octets:
+        yield octet & 0x0F
+        yield octet >> 4
+
+
+def _address(type_of_address: int, octets: bytes, length: int, what: str, issues: list[str]) -> Address:
+    """Read an address value of so many semi-octets (TS 23.040 9.1.2.5)."""
+    if not type_of_address & 0x80:
+        issues.append(f"bit 7 of the type of {what} is 0")
+    ton = Ton(type_of_address >> 4 & 7)
+    if ton is Ton.ALPHANUMERIC:
+        value = decode_gsm7(unpack(octets, 4 * length // 7))
+    else:
+        digits = list(_semi_octets(octets))
+        if length % 2 and digits.pop() != 0x0F:
+            issues.append(f"the filler of {what} is not F")
+        value = "".join(_SEMI_OCTETS[digit] for digit in digits if digit != 0x0F)
+        if len(value) < len(digits):
+            issues.append(f"fillers inside {what}")
+    return Address(value, ton, type_of_address & 0x0F)
+
+
+def _service_centre(reader: _Reader) -> str | None:
+    """Read the RP address in front of a TPDU, which counts octets (TS 27.005 3.1, TS 24.011 8.2.5.1)."""
+    length = reader.octet("the service centre")
+    if length == 0:
+        return None
+    if length > _LONGEST_SERVICE_CENTRE:
+        reader.issues.append(f"service centre of {length} octets")
+    type_of_address, *octets = reader.take(length, "the service centre")
+    filled = bool(octets) and octets[-1] >> 4 == 0x0F
+    semi_octets = 2 * len(octets) - filled
+    return str(_address(type_of_address, bytes(octets), semi_octets, "the service centre", reader.issues))
+
+
+def _party(reader: _Reader, what: str) -> tuple[Address, bool]:
+    """Read an originator or recipient, whose length counts semi-octets, and tell if it keeps to the limit."""
+    length = reader.octet(what)
+    type_of_address = reader.octet(what)
+    octets = reader.take((length + 1) // 2, what)
+    within_limit = length <= _LONGEST_ADDRESS
+    if not within_limit:
+        reader.issues.append(f"{what} of {length} semi-octets")
+    return _address(type_of_address, octets, length, what, reader.issues), within_limit
+
+
+def _is_decimal(stamp: bytes) -> bool:
+    """Whether a time stamp has decimal digits only; bit 3 of its last octet is the sign of the zone."""
+    return all(digit <= 9 for digit in _semi_octets(stamp[:-1] + bytes((stamp[-1] & 0xF7,))))
+
+
+def _maybe_time(stamp: bytes, what: str, issues: list[str]) -> datetime | None:
+    """Read a time stamp, its zone in quarters of an hour (TS 23.040 9.2.3.11), or note that it is none."""
+    if not _is_decimal(stamp):
+        issues.append(f"{what} has a digit that is not decimal")
+        return None
+    year, month, day, hour, minute, second = ((octet & 0x0F) * 10 + (octet >> 4) for octet in stamp[:6])
+    quarters = (stamp[6] & 0x07) * 10 + (stamp[6] >> 4)
+    if quarters > 14 * 4:
+        issues.append(f"the zone of {what} is beyond 14 hours")
+    offset = timedelta(minutes=15 * (-quarters if stamp[6] & 0x08 else quarters))
+    century = 1900 if year >= 90 else 2000
+    try:
+        return datetime(century + year, month, day, hour, minute, second, tzinfo=timezone(offset))
+    except ValueError:
+        issues.append(f"{what} is no time of the calendar")
+        return None
+
+
+def _refuse_noise(stamp: bytes, *, is_address: bool) -> None:
+    """Refuse an erased record or a body without a frame, which read as a message by chance.
+
+    An address over its limit and a time that is none, together, leave nothing that vouches for the rest.
+    """
+    if not is_address and not _is_decimal(stamp):
+        raise PduError("neither the address nor the time is one", _HINT)
+
+
+def _coding(dcs: int) -> tuple[Alphabet, int | None, MessageWaiting | None]:
+    """Alphabet, message class and message waiting of a data coding scheme (TS 23.038 clause 4).
+
+    What is reserved reads as the GSM 7 bit default alphabet, as that clause asks.
+    """
+    group = dcs >> 4
+    if group < 0x8:  # general data coding; from 0x4 on the text is marked for deletion
+        alphabets = (Alphabet.GSM7, Alphabet.OCTETS, Alphabet.UCS2, Alphabet.GSM7)
+        alphabet = Alphabet.COMPRESSED if dcs & 0x20 else alphabets[dcs >> 2 & 3]
+        return alphabet, dcs & 3 if dcs & 0x10 else None, None
+    if group == 0xF:
+        return Alphabet.OCTETS if dcs & 0x04 else Alphabet.GSM7, dcs & 3, None
+    if group >= 0xC:  # message waiting: discard, store, store in UCS-2
+        waiting = MessageWaiting(group > 0xC, bool(dcs & 0x08), _INDICATIONS[dcs & 3])
+        return Alphabet.UCS2 if group == 0xE else Alphabet.GSM7, None, waiting
+    return Alphabet.GSM7, None, None
+
+
+@dataclass(slots=True)
+class _Header:
+    """What the information elements of a user data header say (TS 23.040 9.2.3.24)."""
+
+    concatenation: Concatenation | None = None
+    ports: Ports | None = None
+    locking: int = 0
+    single: int = 0
+    mwi: MessageWaiting | None = None
+
+
+def _elements(header: bytes) -> list[tuple[int, bytes]] | None:
+    """List the information elements behind the length octet, or None if they overrun the header."""
+    elements = []
+    at = 1
+    while at < len(header):
+        end = at + 2 + header[at + 1] if at + 1 < len(header) else at + 2
+        if end > len(header):
+            return None
+        elements.append((header[at], header[at + 2 : end]))
+        at = end
+    return elements
+
+
+def _meaning(elements: list[tuple[int, bytes]], issues: list[str]) -> _Header:
+    """Read information elements. An unsound one does not count; of two sound ones the last does."""
+    header = _Header()
+    for identifier, value in elements:
+        match identifier, *value:
+            case (0x00, reference, total, sequence) if 1 <= sequence <= total:
+                header.concatenation = Concatenation(reference, total, sequence, 8)
+            case (0x08, high, low, total, sequence) if 1 <= sequence <= total:
+                header.concatenation = Concatenation(high << 8 | low, total, sequence, 16)
+            case (0x04, destination, source):
+                header.ports = Ports(destination, source, 8)
+            case (0x05, _, _, _, _):
+                header.ports = Ports(int.from_bytes(value[:2]), int.from_bytes(value[2:]), 16)
+            case (0x25, language):
+                header.locking = language
+            case (0x24, language):
+                header.single = language
+            case (0x01, kind, count):  # 9.2.3.24.2
+                header.mwi = MessageWaiting(bool(kind & 0x80), count > 0, _INDICATIONS[kind & 3])
+            case (0x00 | 0x01 | 0x04 | 0x05 | 0x08 | 0x24 | 0x25, *_):
+                issues.append(f"unsound information element {identifier:#04x}")
+    return header
+
+
+def _header(octets: bytes, issues: list[str]) -> tuple[int, bytes | None, _Header]:
+    """Find the header in front of user data: the octets that it takes, it itself if it counts, its meaning.
+
+    An element that overruns the header takes the whole header with it (9.2.3.24).
+    """
+    if not octets:
+        issues.append("a header is announced and there is no user data")
+        return 0, None, _Header()
+    length = 1 + octets[0]
+    if length > len(octets):
+        issues.append("the header is longer than the user data")
+        return 0, None, _Header()
+    elements = _elements(octets[:length])
+    if elements is None:
+        issues.append("an information element overruns the header")
+        return length, None, _Header()
+    return length, octets[:length], _meaning(elements, issues)
+
+
+def _text(alphabet: Alphabet, user_data: bytes, locking: int, single: int) -> str | None:
+    match alphabet:
+        case Alphabet.GSM7:
+            return decode_gsm7(user_data, locking, single)
+        case Alphabet.UCS2:
+            return decode_ucs2(user_data)
+        case _:
+            return None
+
+
+def _content(reader: _Reader, dcs: int, length: int, *, has_header: bool) -> Content:
+    """Read the user data, whose length counts septets in GSM-7 and octets otherwise (TS 23.040 9.2.3.16)."""
+    alphabet, message_class, mwi = _coding(dcs)
+    septets = alphabet is Alphabet.GSM7
+    if length > (160 if septets else 140):
+        reader.issues.append(f"user data length of {length}")
+    octets = reader.take_what_there_is((7 * length + 7) // 8 if septets else length)
+    start, udh, header = _header(octets, reader.issues) if has_header else (0, None, _Header())
+    user_data = octets[start:]
+    if septets:
+        behind = length - (8 * start + 6) // 7
+        if behind < 0:
+            reader.issues.append("the header is longer than the user data")
+        user_data = unpack(user_data, behind, -8 * start % 7)
+    if alphabet is Alphabet.UCS2 and len(user_data) % 2:
+        reader.issues.append("odd number of octets in UCS-2")
+    text = _text(alphabet, user_data, header.locking, header.single)
+    return Content(
+        dcs,
+        alphabet,
+        message_class,
+        header.mwi or mwi,  # 9.2.3.24.2: the header overrides the data coding scheme
+        udh,
+        header.concatenation,
+        header.ports,
+        header.locking,
+        header.single,
+        user_data,
+        text,
+        user_data if text is None else None,
+    )
+
+
+def _deliver(reader: _Reader, first: int, service_centre: str | None) -> Deliver:
+    originator, is_address = _party(reader, "the originator")
+    pid = reader.octet("the protocol identifier")
+    dcs = reader.octet("the data coding scheme")
+    stamp = reader.take(7, "the time stamp")
+    _refuse_noise(stamp, is_address=is_address)
+    scts = _maybe_time(stamp, "the time stamp", reader.issues)
+    content = _content(reader, dcs, reader.octet("the user data length"), has_header=bool(first & 0x40))
+    reserved = first & 0x03 == 0x03
+    if reserved:
+        reader.issues.append("message type 3 is reserved")
+    return Deliver(
+        service_centre=service_centre,
+        originator=originator,
+        scts=scts,
+        pid=pid,
+        dcs=content.dcs,
+        alphabet=content.alphabet,
+        message_class=content.message_class,
+        mwi=content.mwi,
+        udh=content.udh,
+        concatenation=content.concatenation,
+        ports=content.ports,
+        locking=content.locking,
+        single=content.single,
+        user_data=content.user_data,
+        text=content.text,
+        data=content.data,
+        more_messages=not first & 0x04,
+        report_indication=bool(first & 0x20),
+        reply_path=bool(first & 0x80),
+        type_name="reserved" if reserved else "deliver",
+        issues=tuple(reader.issues),
+    )
+
+
+def _parameters(reader: _Reader, first: int) -> tuple[int | None, Content | None]:
+    """Read what may stand behind the status (TS 23.040 9.2.3.27): protocol identifier, coding and user data.
+
+    None of it is worth a status report: what is cut off, or announced by reserved bits (0xFF fills a SIM's
+    record up), is left.
+    """
+    try:
+        indicator = reader.octet("the parameter indicator")
+        if indicator & 0xF8:
+            return None, None
+        pid = reader.octet("the protocol identifier") if indicator & 0x01 else None
+        dcs = reader.octet("the data coding scheme") if indicator & 0x02 else 0
+        length = reader.octet("the user data length") if indicator & 0x04 else 0
+    except PduError:
+        return None, None
+    if not indicator & 0x06:
+        return pid, None
+    return pid, _content(reader, dcs, length, has_header=bool(first & 0x40))
+
+
+def _status_report(reader: _Reader, first: int, service_centre: str | None) -> StatusReport:
+    reference = reader.octet("the message reference")
+    recipient, is_address = _party(reader, "the recipient")
+    taken = reader.take(7, "the time stamp")
+    discharged = reader.take(7, "the discharge time")
+    status = reader.octet("the status")
+    _refuse_noise(taken, is_address=is_address)
+    scts = _maybe_time(taken, "the time stamp", reader.issues)
+    discharged_at = _maybe_time(discharged, "the discharge time", reader.issues)
+    pid, content = _parameters(reader, first)
+    return StatusReport(
+        service_centre, reference, recipient, scts, discharged_at, status, pid, content, tuple(reader.issues)
+    )
+
+
+def _submit(reader: _Reader, first: int, service_centre: str | None) -> Submit:
+    reference = reader.octet("the message reference")
+    recipient, _ = _party(reader, "the recipient")
+    pid = reader.octet("the protocol identifier")
+    dcs = reader.octet("the data coding scheme")
+    vpf = _VALIDITY_FORMATS[first >> 3 & 3]
+    vp = reader.take(_VALIDITY_OCTETS[vpf], "the validity period")
+    content = _content(reader, dcs, reader.octet("the user data length"), has_header=bool(first & 0x40))
+    absolute = vpf is ValidityFormat.ABSOLUTE
+    return Submit(
+        service_centre=service_centre,
+        mr=reference,
+        recipient=recipient,
+        pid=pid,
+        content=content,
+        report_request=bool(first & 0x20),
+        reject_duplicates=bool(first & 0x04),
+        reply_path=bool(first & 0x80),
+        vpf=vpf,
+        vp=vp,
+        validity_minutes=_VALIDITY_MINUTES[vp[0]] if vpf is ValidityFormat.RELATIVE else None,
+        validity_until=_maybe_time(vp, "the validity period", reader.issues) if absolute else None,
+        issues=tuple(reader.issues),
+    )
+
+
+# By direction and message type indicator (TS 23.040 9.2.3.1); the reserved type 3 reads as a DELIVER, as that
+# clause asks. What is missing is a report or a command, which a modem neither hands out nor is given.
+_TYPES: Final[dict[tuple[bool, int], Callable[[_Reader, int, str | None], Deliver | StatusReport | Submit]]] = {
+    (True, 0): _deliver,
+    (True, 2): _status_report,
+    (True, 3): _deliver,
+    (False, 1): _submit,
+}
+_HEX: Final = re.compile(r"(?:[0-9A-Fa-f]{2})+")
+
+
+def decode(pdu: str, *, inbound: bool = True, service_centre: bool = True) -> Deliver | StatusReport | Submit:
+    """Decode the hexadecimal digits that a modem lists: a TPDU, by default with the service centre in front.
+
+    `inbound` is false for what was stored to be sent. Raises PduError, and nothing else, where there is no
+    message.
+    """
+    digits = pdu.strip(" \t\r\n")
+    if not _HEX.fullmatch(digits):
+        raise PduError("not an even number of hexadecimal digits", _HINT)
+    reader = _Reader(bytes.fromhex(digits))
+    centre = _service_centre(reader) if service_centre else None
+    first = reader.octet("the first octet")
+    read = _TYPES.get((inbound, first & 0x03))
+    if read is None:
+        raise PduError(f"message type {first & 0x03} makes no sense in this direction", _HINT)
+    return read(reader, first, centre)
+
+
+_MISSING: Final = "…"
+
+
+def _joined(parts: Sequence[Deliver]) -> bytes:
+    """Join parts of one alphabet; an escape that the sender repeats behind the seam counts once."""
+    joined = b""
+    for part in parts:
+        if part.alphabet is Alphabet.GSM7 and part.user_data[:1] == bytes((ESCAPE,)):
+            joined = joined.removesuffix(part.user_data[:1])
+        joined += part.user_data
+    return joined
+
+
+def _decoded_with(part: Deliver | None) -> tuple[Alphabet, int, int] | None:
+    """Tell what a part's user data is decoded with; None if there is no text in it."""
+    return None if part is None or part.text is None else (part.alphabet, part.locking, part.single)
+
+
+def join(parts: Sequence[Deliver | None]) -> str | None:
+    """Join the parts of a message, in order, into its text; None if it is no text but data.
+
+    Septets and octets are joined before they are decoded, so a pair that the sender split stays whole. A part
+    that is missing, or data among text, is one `…`; where the alphabet changes, a new run begins.
+    """
+    present = [part for part in parts if part]
+    if present and all(part.text is None for part in present):
+        return None
+    text = ""
+    for key, run in groupby(parts, _decoded_with):
+        if key is None:
+            text += _MISSING * len(list(run))
+        else:
+            text += _text(key[0], _joined([part for part in run if part]), *key[1:]) or ""
+    return text
+
+
+def join_data(parts: Sequence[Deliver | None]) -> bytes:
+    """Join the user data of the parts that are there, in order: octets, or septets one a byte."""
+    return b"".join(part.user_data for part in parts if part)
+
+
+class Kind(StrEnum):
+    """What a message is to the person it is sent to."""
+
+    TEXT = "text"
+    MMS = "mms"
+    DATA = "data"
+    SERVICE = "service"
+
+
+_WAP_PUSH_PORT: Final = 2948  # WAP-259 WDP, annex B
+# TS 23.040 9.2.3.9: type 0 (acknowledged, never shown), ANSI-136 R-DATA, ME data download, ME
+# de-personalization, (U)SIM data download. None is for a person.
+_SERVICE_PIDS: Final = frozenset({0x40, 0x7C, 0x7D, 0x7E, 0x7F})
+_SIM_CLASS: Final = 2  # TS 23.038 clause 4
+
+
+def _is_service(part: Deliver, text: str | None) -> bool:
+    """Whether a part speaks to the phone or the SIM: by its PID, as class 2 data, or as message waiting.
+
+    A message waiting indication whose text is to be stored and is not blank is a text: somebody wrote it.
+    """
+    if part.pid in _SERVICE_PIDS or (part.message_class == _SIM_CLASS and part.text is None):
+        return True
+    return part.mwi is not None and not (part.mwi.store and text and text.strip())
+
+
+def kind(parts: Sequence[Deliver | None]) -> Kind:
+    """Tell what the parts of a message are, judged by those that are there.
+
+    Service first: it may come on any port. Then what is addressed to an application: an MMS notification, if
+    the push can be read as one, and everything else with a port. Of the rest, what is not text is data.
+    """
+    present = [part for part in parts if part]
+    text = join(parts)
+    if any(_is_service(part, text) for part in present):
+        return Kind.SERVICE
+    ports = {part.ports.destination for part in present if part.ports}
+    if _WAP_PUSH_PORT in ports and is_mms_notification(join_data(parts)):
+        return Kind.MMS
+    return Kind.DATA if ports or text is None else Kind.TEXT
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedSegment:
+    """A PDU for +CMGS: hexadecimal digits with the SIM's service centre in front (00), and its length.
+
+    `tpdu_length` is the number that +CMGS takes: octets without the service centre.
+    """
+
+    pdu: str
+    tpdu_length: int
+
+
+_RECIPIENT: Final = re.compile(rf"(\+?)([0-9*#]{{1,{_LONGEST_ADDRESS}}})")
+_DCS: Final = {Encoding.GSM7: 0x00, Encoding.UCS2: 0x08}
+
+
+def _recipient(text: str) -> bytes:
+    """Encode a recipient: international with a plus, else of unknown type, as it would be dialled."""
+    match = _RECIPIENT.fullmatch(text)
+    if match is None:
+        raise AddressError(
+            f"{text!r} cannot be texted to.",
+            "A number has up to 20 digits, * and #, perhaps with a + in front.",
+        )
+    plus, digits = match.groups()
+    nibbles = [_SEMI_OCTETS.index(digit) for digit in digits] + [0x0F] * (len(digits) % 2)
+    octets = bytes(high << 4 | low for low, high in zip(nibbles[::2], nibbles[1::2], strict=True))
+    return bytes((len(digits), 0x91 if plus else 0x81)) + octets
+
+
+def encode_submit(
+    recipient: str,
+    plan: Plan,
+    *,
+    reference: int = 0,
+    report: bool = False,
+    validity: timedelta | None = None,
+) -> tuple[EncodedSegment, ...]:
+    """Encode a planned text as SMS-SUBMITs (TS 23.040 9.2.2.2) with message reference 0: the modem counts.
+
+    `reference` (0 to 255) joins the segments, if there are several. `report` asks for a status report of each
+    one. `validity` is rounded up to a step of the format, 5 minutes to 63 weeks. Raises AddressError for a
+    recipient that is no number.
+    """
+    first = 0x01 | (validity is not None) << 4 | report << 5 | (plan.segments > 1) << 6
+    address = _recipient(recipient)
+    vp = b""
+    if validity is not None:
+        step = bisect_left(_VALIDITY_MINUTES, validity / timedelta(minutes=1))
+        vp = bytes((min(step, 0xFF),))
+    front = bytes((first, 0x00)) + address + bytes((0x00, _DCS[plan.encoding])) + vp
+    segments = []
+    for sequence, body in enumerate(plan.bodies, 1):
+        udh = bytes((5, 0x00, 3, reference, plan.segments, sequence)) if plan.segments > 1 else b""
+        bits = 8 * len(udh)
+        if plan.encoding is Encoding.GSM7:
+            length, octets = (bits + 6) // 7 + len(body), pack(body, -bits % 7)
+        else:
+            length, octets = len(udh) + len(body), body
+        tpdu = front + bytes((length,)) + udh + octets
+        segments.append(EncodedSegment(f"00{tpdu.hex().upper()}", len(tpdu)))
+    return tuple(segments)
+
+
+_CODED_AS_IN_SMS: Final = frozenset({0x4, 0x5, 0xF})  # groups of TS 23.038 clause 5 that are those of clause 4
+
+
+def decode_ussd(text: str, dcs: int | None) -> str | None:
+    """Decode the string of a +CUSD result and its data coding scheme (TS 23.038 clause 5); None for octets.
+
+    What is not hexadecimal is text already: some makes of modem decode by themselves. An odd last digit is
+    dropped.
+    """
+    digits = text[: len(text) & ~1]
+    if not _HEX.fullmatch(digits):
+        return text
+    octets = bytes.fromhex(digits)
+    dcs = 0x0F if dcs is None else dcs
+    if dcs == 0x11:  # UCS-2 behind a language in two octets
+        return decode_ucs2(octets[2:])
+    alphabet = _coding(dcs)[0] if dcs >> 4 in _CODED_AS_IN_SMS else Alphabet.GSM7
+    if alphabet is not Alphabet.GSM7:
+        return _text(alphabet, octets, 0, 0)
+    septets = unpack(octets, 8 * len(octets) // 7)
+    if len(septets) % 8 == 0:
+        septets = septets.removesuffix(b"\r")  # 6.1.2.3.1: it fills seven spare bits
+    decoded = decode_gsm7(septets)
+    return decoded[3:] if dcs == 0x10 else decoded  # a language: two letters and CR

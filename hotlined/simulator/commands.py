@@ -1,0 +1,545 @@
+"""The AT commands of the modem, as a table of functions (3GPP TS 27.005, TS 27.007, ITU-T V.250).
+
+Each takes the device, the operation and its parameters, and returns an answer; what is malformed is
+a ValueError, which the caller answers with ERROR. Text mode is refused, and there is no dialling.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from functools import partial
+
+from hotlined.errors import PduError
+from hotlined.simulator.device import SETTINGS, Device, Radio
+from hotlined.simulator.network import REGISTRATION
+from hotlined.simulator.pdus import Segment, read_submit
+from hotlined.simulator.sim import SimState, Status, Storage, tpdu_length
+
+
+class Operation(Enum):
+    """The four syntaxes of a command (V.250, 5.4.3 and 5.4.4)."""
+
+    RUN = ""
+    READ = "?"
+    TEST = "=?"
+    SET = "="
+
+
+@dataclass(frozen=True, slots=True)
+class Error:
+    """An error to answer with: a number and its words, or neither for plain ERROR."""
+
+    family: str = ""
+    number: int = 0
+    words: str = "unknown"
+
+    def final(self, verbosity: int) -> str:
+        """Write the final result code; `verbosity` is +CMEE (TS 27.007, 9.1), which CMS errors ignore at 0."""
+        if not self.family or (self.family == "CME" and verbosity == 0):
+            return "ERROR"
+        return f"+{self.family} ERROR: {self.words if verbosity == 2 else self.number}"
+
+
+ERROR = Error()
+NOT_ALLOWED = Error("CME", 3, "operation not allowed")
+NO_SIM = Error("CME", 10, "SIM not inserted")
+PIN_REQUIRED = Error("CME", 11, "SIM PIN required")
+PUK_REQUIRED = Error("CME", 12, "SIM PUK required")
+WRONG_PASSWORD = Error("CME", 16, "incorrect password")
+NO_NETWORK = Error("CME", 30, "no network service")
+UNKNOWN = Error("CME", 100, "unknown")
+SMS_NOT_ALLOWED = Error("CMS", 302, "operation not allowed")
+SMS_NOT_SUPPORTED = Error("CMS", 303, "operation not supported")
+SMS_BAD_PDU = Error("CMS", 304, "invalid PDU mode parameter")
+SMS_NO_SIM = Error("CMS", 310, "SIM not inserted")
+SMS_PIN_REQUIRED = Error("CMS", 311, "SIM PIN required")
+SMS_PUK_REQUIRED = Error("CMS", 316, "SIM PUK required")
+SMS_BAD_INDEX = Error("CMS", 321, "invalid memory index")
+SMS_MEMORY_FULL = Error("CMS", 322, "memory full")
+SMS_NO_NETWORK = Error("CMS", 331, "no network service")
+SMS_NOTHING_TO_ACKNOWLEDGE = Error("CMS", 340, "no +CNMA acknowledgement expected")
+
+# What a command that needs the SIM answers without it: CME errors, or CMS ones for short messages.
+_WITHOUT_SIM = {
+    SimState.ABSENT: (NO_SIM, SMS_NO_SIM),
+    SimState.PIN: (PIN_REQUIRED, SMS_PIN_REQUIRED),
+    SimState.PUK: (PUK_REQUIRED, SMS_PUK_REQUIRED),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A command that waits for a PDU: `done` takes its digits and returns the answer."""
+
+    done: Callable[[str], "Answer"]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Information text, and how it ends: OK, an error, or a prompt; `then` follows the final code."""
+
+    lines: tuple[str, ...] = ()
+    error: Error | None = None
+    prompt: Prompt | None = None
+    then: Callable[[], None] | None = None
+    restarts: bool = False
+
+
+OK = Answer()
+Run = Callable[[Device, Operation, list[str]], Answer]
+
+
+class Need(Enum):
+    """What has to be there before a command is looked at."""
+
+    NOTHING = 0
+    SIM = 1
+    MESSAGES = 2  # a SIM, and PDU mode
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A row of the table."""
+
+    run: Run
+    need: Need = Need.NOTHING
+
+
+_COMMA = re.compile(r',(?=(?:[^"]*"[^"]*")*[^"]*$)')
+
+
+def parameters(text: str) -> list[str]:
+    """Split parameters at commas outside of quotes; the quotes stay (V.250, 5.4.2)."""
+    return [part.strip() for part in _COMMA.split(text)] if text else []
+
+
+def _number(text: str, low: int, high: int) -> int:
+    if not re.fullmatch(r"\d{1,5}", text) or not low <= int(text) <= high:
+        raise ValueError(text)
+    return int(text)
+
+
+def _string(text: str) -> str:
+    if not re.fullmatch(r'"[^"]*"', text):
+        raise ValueError(text)
+    return text[1:-1]
+
+
+def _ranges(ranges: tuple[tuple[int, int], ...]) -> str:
+    return ",".join(f"({low}-{high})" for low, high in ranges)
+
+
+def _says(text: Callable[[Device], str]) -> Run:
+    """Answer with one line, whatever the operation but SET."""
+
+    def run(device: Device, operation: Operation, _: list[str]) -> Answer:
+        if operation is Operation.SET:
+            raise ValueError(operation)
+        return Answer((text(device),) if operation is not Operation.TEST else ())
+
+    return run
+
+
+def _setting(name: str, extra: Callable[[Device], str] = lambda _: "") -> Run:
+    """Read, list and set a row of SETTINGS; parameters left out are those of the factory."""
+    setting = SETTINGS[name]
+
+    def run(device: Device, operation: Operation, given: list[str]) -> Answer:
+        match operation:
+            case Operation.TEST:
+                return Answer((f"{name}: {_ranges(setting.ranges)}",))
+            case Operation.READ:
+                return Answer((f"{name}: {','.join(map(str, device.settings[name]))}{extra(device)}",))
+            case Operation.SET if 0 < len(given) <= len(setting.ranges):
+                pairs = zip(given, setting.ranges, strict=False)
+                chosen = [
+                    _number(text, *limits) if text else setting.default[i] for i, (text, limits) in enumerate(pairs)
+                ]
+                device.settings[name] = (*chosen, *setting.default[len(chosen) :])
+                return OK
+        raise ValueError(operation)
+
+    return run
+
+
+def _echo(device: Device, _: Operation, given: list[str]) -> Answer:
+    device.settings["E"] = (_number(given[0] or "0", 0, 1),)
+    return OK
+
+
+def _reset(device: Device, _: Operation, __: list[str]) -> Answer:
+    device.reset_settings()
+    return OK
+
+
+def _hang_up(device: Device, _: Operation, __: list[str]) -> Answer:
+    device.hang_up("hung up")
+    return OK
+
+
+def _identify(device: Device, _: Operation, __: list[str]) -> Answer:
+    return Answer((device.make.manufacturer, device.make.model, f"Revision: {device.make.revision}"))
+
+
+def _number_of_subscriber(device: Device) -> str:
+    return f'+CNUM: "","{device.sim.number}",145'
+
+
+def _pin(device: Device, operation: Operation, given: list[str]) -> Answer:
+    """AT+CPIN (TS 27.007, 8.3)."""
+    if device.sim.state is SimState.ABSENT:
+        return Answer(error=NO_SIM)
+    if operation is Operation.READ:
+        return Answer((f"+CPIN: {device.sim.state}",))
+    if operation is not Operation.SET or not 1 <= len(given) <= 2:
+        raise ValueError(operation)
+    if device.sim.state is SimState.READY:
+        return Answer(error=NOT_ALLOWED)
+    codes = [text.strip('"') for text in given]
+    if not device.sim.enter(*codes):
+        return Answer(error=PUK_REQUIRED if device.sim.state is SimState.PUK else WRONG_PASSWORD)
+    return Answer(then=device.announce_registration)
+
+
+def _radio(device: Device, operation: Operation, given: list[str]) -> Answer:
+    """AT+CFUN (TS 27.007, 8.2)."""
+    if operation is Operation.READ:
+        return Answer((f"+CFUN: {int(device.radio)}",))
+    if operation is Operation.TEST:
+        return Answer(("+CFUN: (0,1,4),(0,1)",))
+    if operation is not Operation.SET or not 1 <= len(given) <= 2:
+        raise ValueError(operation)
+    radio = Radio(_number(given[0], 0, 4))
+    if len(given) == 2 and _number(given[1], 0, 1):
+        return Answer(restarts=True)
+    changed = radio is not device.radio
+    device.radio = radio
+    return Answer(then=device.announce_registration if changed else None)
+
+
+def _registration(name: str) -> Run:
+    def extra(device: Device) -> str:
+        cell = ',"00C3","0012"' if device.settings[name][0] == 2 and device.registered else ""
+        return f",{REGISTRATION[device.registration]}{cell}"
+
+    return _setting(name, extra)
+
+
+def _operator(device: Device, operation: Operation, given: list[str]) -> Answer:
+    """AT+COPS (TS 27.007, 7.3), of which mode 3 only sets the format."""
+    mode, form = device.settings["+COPS"]
+    if operation is Operation.READ:
+        name = device.network.operator[form == 2]
+        return Answer((f'+COPS: {mode},{form},"{name}"' if device.registered else f"+COPS: {mode}",))
+    answer = _setting("+COPS")(device, operation, given)
+    if device.settings["+COPS"][0] == 3:
+        device.settings["+COPS"] = (mode, device.settings["+COPS"][1])
+    return answer
+
+
+def _centre(device: Device, operation: Operation, given: list[str]) -> Answer:
+    """AT+CSCA (TS 27.005, 3.3.1)."""
+    if operation is Operation.READ:
+        return Answer((f'+CSCA: "{device.centre}",145',))
+    if operation is Operation.SET and 1 <= len(given) <= 2:
+        device.centre = _string(given[0])
+        return OK
+    raise ValueError(operation)
+
+
+def _service(device: Device, operation: Operation, given: list[str]) -> Answer:
+    """AT+CSMS (TS 27.005, 3.2.1): setting it answers too."""
+    answer = _setting("+CSMS", lambda _: ",1,1,1")(device, operation, given)
+    return Answer(("+CSMS: 1,1,1",)) if operation is Operation.SET else answer
+
+
+def _used(device: Device, names: list[str], *, named: bool) -> str:
+    stores = [(name, device.storages[name]) for name in names]
+    return ",".join((f'"{name}",' if named else "") + f"{len(store.entries)},{store.size}" for name, store in stores)
+
+
+def _memories(device: Device, operation: Operation, given: list[str]) -> Answer:
+    """AT+CPMS (TS 27.005, 3.2.2)."""
+    if operation is Operation.TEST:
+        listed = ",".join(f'"{name}"' for name in device.storages)
+        return Answer((f"+CPMS: ({listed}),({listed}),({listed})",))
+    if operation is Operation.READ:
+        return Answer((f"+CPMS: {_used(device, device.memories, named=True)}",))
+    if operation is not Operation.SET or not 1 <= len(given) <= 3:
+        raise ValueError(operation)
+    names = [_string(text) for text in given]
+    if any(name not in device.storages for name in names):
+        return Answer(error=SMS_NOT_ALLOWED)
+    device.memories[: len(names)] = names
+    return Answer((f"+CPMS: {_used(device, device.memories, named=False)}",))
+
+
+def _charset(device: Device, operation: Operation, given: list[str]) -> Answer:
+    """AT+CSCS (TS 27.007, 5.5)."""
+    charsets = ("GSM", "IRA", "UCS2")
+    if operation is Operation.TEST:
+        return Answer(('+CSCS: ("GSM","IRA","UCS2")',))
+    if operation is Operation.READ:
+        return Answer((f'+CSCS: "{device.charset}"',))
+    device.charset = charsets[charsets.index(_string(given[0]) if given else "")]
+    return OK
+
+
+def _reading(device: Device) -> Storage:
+    return device.storages[device.memories[0]]
+
+
+def _listed(device: Device, index: int) -> str:
+    """Write the parameters of an entry; to have been listed is to have been read (TS 27.005, 3.4.2)."""
+    entry = _reading(device).entries[index]
+    header = f"{int(entry.status)},,{entry.tpdu_length}"
+    if entry.status is Status.UNREAD:
+        entry.status = Status.READ
+    return f"{header}\r\n{entry.pdu}"
+
+
+def _list(device: Device, operation: Operation, given: list[str]) -> Answer:
+    """AT+CMGL (TS 27.005, 4.1); 4 is every status."""
+    if operation is Operation.TEST:
+        return Answer(("+CMGL: (0-4)",))
+    if operation is Operation.READ or len(given) > 1:
+        raise ValueError(operation)
+    wanted = _number(given[0], 0, 4) if given else 0
+    occupied = [i for i, entry in _reading(device).occupied() if wanted in {4, entry.status}]
+    return Answer(tuple(f"+CMGL: {index},{_listed(device, index)}" for index in occupied))
+
+
+def _index(device: Device, text: str) -> int | None:
+    """Return an index of the storage that is read, None if there is no such place."""
+    index = _number(text, 0, 99_999)
+    return index if index in _reading(device).indexes else None
+
+
+def _read(device: Device, operation: Operation, given: list[str]) -> Answer:
+    """AT+CMGR (TS 27.005, 4.2)."""
+    if operation is Operation.TEST:
+        return OK
+    if operation is not Operation.SET or len(given) != 1:
+        raise ValueError(operation)
+    index = _index(device, given[0])
+    if index not in _reading(device).entries:
+        return Answer(error=SMS_BAD_INDEX)
+    return Answer((f"+CMGR: {_listed(device, index)}",))
+
+
+# What <delflag> deletes besides (TS 27.005, 3.5.4).
+_DELETED = {
+    1: {Status.READ},
+    2: {Status.READ, Status.SENT},
+    3: {Status.READ, Status.SENT, Status.UNSENT},
+    4: set(Status),
+}
+
+
+def _delete(device: Device, operation: Operation, given: list[str]) -> Answer:
+    """AT+CMGD (TS 27.005, 3.5.4); deleting what is not there is OK, as most makes have it."""
+    storage = _reading(device)
+    if operation is Operation.TEST:
+        return Answer((f"+CMGD: ({','.join(str(i) for i, _ in storage.occupied())}),(0-4)",))
+    if operation is not Operation.SET or not 1 <= len(given) <= 2:
+        raise ValueError(operation)
+    flag = _number(given[1], 0, 4) if len(given) == 2 else 0
+    index = _index(device, given[0])
+    if flag:
+        indexes = [i for i, entry in storage.occupied() if entry.status in _DELETED[flag]]
+    elif index is None:
+        return Answer(error=SMS_BAD_INDEX)
+    else:
+        indexes = [index] if index in storage.entries else []
+    for each in indexes:
+        device.event("deleted", storage=storage.name, index=each, pdu=storage.entries.pop(each).pdu)
+    return OK
+
+
+def _checked(length: int, pdu: str) -> Segment | None:
+    """Read a PDU that was typed at the prompt; None if it is wrong or not as long as announced."""
+    try:
+        return read_submit(pdu) if tpdu_length(pdu) == length else None
+    except PduError:
+        return None
+
+
+def _submit(device: Device, operation: Operation, given: list[str]) -> Answer:
+    """AT+CMGS in PDU mode (TS 27.005, 4.3)."""
+    if operation is Operation.TEST:
+        return OK
+    if operation is not Operation.SET or len(given) != 1:
+        raise ValueError(operation)
+    length = _number(given[0], 1, 164)  # TS 23.040: 140 octets of user data behind 24 of header
+
+    def done(pdu: str) -> Answer:
+        segment = _checked(length, pdu)
+        if segment is None:
+            return Answer(error=SMS_BAD_PDU)
+        if not device.registered:
+            return Answer(error=SMS_NO_NETWORK)
+        return Answer((f"+CMGS: {device.submit(segment)}",))
+
+    return Answer(prompt=Prompt(done))
+
+
+def _write(device: Device, operation: Operation, given: list[str]) -> Answer:
+    """AT+CMGW in PDU mode (TS 27.005, 4.4)."""
+    if operation is Operation.TEST:
+        return OK
+    if operation is not Operation.SET or not 1 <= len(given) <= 2:
+        raise ValueError(operation)
+    length = _number(given[0], 1, 164)
+    status = Status(_number(given[1], 0, 3)) if len(given) == 2 else Status.UNSENT
+
+    def done(pdu: str) -> Answer:
+        if tpdu_length(pdu) != length or not re.fullmatch(r"(?:[0-9A-Fa-f]{2})+", pdu):
+            return Answer(error=SMS_BAD_PDU)
+        storage = device.storages[device.memories[1]]
+        index = storage.add(status, pdu)
+        if index is None:
+            return Answer(error=SMS_MEMORY_FULL)
+        device.event("stored", storage=storage.name, index=index, pdu=pdu)
+        return Answer((f"+CMGW: {index}",))
+
+    return Answer(prompt=Prompt(done))
+
+
+def _acknowledge(device: Device, operation: Operation, given: list[str]) -> Answer:
+    """AT+CNMA in PDU mode (TS 27.005, 3.4.4): 0 and 1 acknowledge, 2 refuses."""
+    if operation is Operation.TEST:
+        return Answer(("+CNMA: (0-2)",))
+    code = _number(given[0], 0, 2) if given else 0
+    if device.unacknowledged is None:
+        return Answer(error=SMS_NOTHING_TO_ACKNOWLEDGE)
+    if code == 2:
+        device.refuse()
+    else:
+        device.acknowledge()
+    return OK
+
+
+def _ussd(device: Device, operation: Operation, given: list[str]) -> Answer:
+    """AT+CUSD (TS 27.007, 7.15): the answer of the network is unsolicited."""
+    if operation is not Operation.SET or len(given) < 2:
+        return _setting("+CUSD")(device, operation, given)
+    if not device.registered:
+        return Answer(error=NO_NETWORK)
+    code = _string(given[1])
+    if device.charset == "UCS2":
+        code = bytes.fromhex(code).decode("utf-16-be")
+    device.settings["+CUSD"] = (_number(given[0], 0, 2),)
+    reply = device.network.ussd.get(code)
+    if reply is None:
+        return Answer(then=partial(device.announce, "+CUSD: 4"))
+    if device.charset == "UCS2":
+        reply = reply.encode("utf-16-be").hex().upper()
+    return Answer(then=partial(device.announce, f'+CUSD: 0,"{reply}",15'))
+
+
+def _clock(_: Device) -> str:
+    now = datetime.now().astimezone()
+    quarters = int((now.utcoffset() or now - now).total_seconds()) // 900
+    return f'+CCLK: "{now:%y/%m/%d,%H:%M:%S}{quarters:+03}"'
+
+
+def _accept(_: Device, __: Operation, ___: list[str]) -> Answer:
+    return OK
+
+
+COMMANDS = {
+    "": Command(_accept),
+    "E": Command(_echo),
+    "H": Command(_hang_up),
+    "I": Command(_identify),
+    "Z": Command(_reset),
+    "&F": Command(_reset),
+    "+CHUP": Command(_hang_up),
+    "+CGMI": Command(_says(lambda device: device.make.manufacturer)),
+    "+CGMM": Command(_says(lambda device: device.make.model)),
+    "+CGMR": Command(_says(lambda device: device.make.revision)),
+    "+CGSN": Command(_says(lambda device: device.imei)),
+    "+CIMI": Command(_says(lambda device: device.sim.imsi), Need.SIM),
+    "+CCID": Command(_says(lambda device: f"+CCID: {device.sim.iccid}")),
+    "+CNUM": Command(_says(_number_of_subscriber), Need.SIM),
+    "+CMEE": Command(_setting("+CMEE")),
+    "+CPIN": Command(_pin),
+    "+CFUN": Command(_radio),
+    "+CSQ": Command(_says(lambda device: f"+CSQ: {device.network.signal},99")),
+    "+CREG": Command(_registration("+CREG")),
+    "+CGREG": Command(_registration("+CGREG")),
+    "+CEREG": Command(_registration("+CEREG")),
+    "+COPS": Command(_operator, Need.SIM),
+    "+CLIP": Command(_setting("+CLIP")),
+    "+CSCS": Command(_charset),
+    "+CSSN": Command(_setting("+CSSN")),
+    "+CUSD": Command(_ussd, Need.SIM),
+    "+CCLK": Command(_says(_clock)),
+    "+CSCA": Command(_centre, Need.SIM),
+    "+CSMS": Command(_service),
+    "+CPMS": Command(_memories, Need.SIM),
+    "+CMGF": Command(_setting("+CMGF")),
+    "+CNMI": Command(_setting("+CNMI")),
+    "+CMGL": Command(_list, Need.MESSAGES),
+    "+CMGR": Command(_read, Need.MESSAGES),
+    "+CMGD": Command(_delete, Need.SIM),
+    "+CMGS": Command(_submit, Need.MESSAGES),
+    "+CMGW": Command(_write, Need.MESSAGES),
+    "+CNMA": Command(_acknowledge),
+}
+SHORT_MESSAGES = re.compile(r"\+C(MG|PM|NM|SCA|SMS)")  # whose errors are CMS ones
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One command of a command line."""
+
+    name: str
+    operation: Operation
+    given: tuple[str, ...]
+
+
+_COMMAND = re.compile(
+    r"""\s*(?:
+        (?P<extended>[+^*$%][A-Z][A-Z0-9]*)\s*(?P<operation>=\?|\?|=|)(?P<given>(?:"[^"]*"|[^";])*)(?:;|$)
+      | (?P<basic>&?[A-Z])(?P<value>\d*)
+      )""",
+    re.VERBOSE | re.IGNORECASE,
+)
+
+
+def parse(line: str) -> Iterator[Call]:
+    """Take apart a command line behind its AT (V.250, 5.4); the rest of it is ValueError if it is none."""
+    if not line.strip():
+        yield Call("", Operation.RUN, ())
+    at = 0
+    while line[at:].strip():
+        found = _COMMAND.match(line, at)
+        if found is None:
+            raise ValueError(line[at:])
+        at = found.end()
+        if found["basic"]:
+            yield Call(found["basic"].upper(), Operation.RUN, (found["value"],))
+            continue
+        operation = Operation(found["operation"])
+        if operation is not Operation.SET and found["given"].strip():
+            raise ValueError(line)
+        yield Call(found["extended"].upper(), operation, tuple(parameters(found["given"].strip())))
+
+
+def execute(device: Device, call: Call) -> Answer:
+    """Carry out one command."""
+    command = COMMANDS.get(call.name)
+    if command is None:
+        return Answer(error=UNKNOWN)
+    messages = SHORT_MESSAGES.match(call.name) is not None
+    if command.need is not Need.NOTHING and device.sim.state in _WITHOUT_SIM:
+        return Answer(error=_WITHOUT_SIM[device.sim.state][messages])
+    if command.need is Need.MESSAGES and device.settings["+CMGF"] != (0,):
+        return Answer(error=SMS_NOT_SUPPORTED)
+    try:
+        return command.run(device, call.operation, list(call.given))
+    except ValueError:
+        return Answer(error=ERROR)

@@ -1,0 +1,269 @@
+"""What the modem knows: settings, storages, radio, and how what comes from the network is routed.
+
+It speaks no AT lines but the unsolicited ones, which it hands to whoever drives it. CNMI mode 0
+discards codes instead of keeping them (TS 27.005, 3.4.1 allows it), and cell broadcast is missing.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import IntEnum
+from functools import partial
+from typing import Any
+
+from hotlined.simulator.makes import Make
+from hotlined.simulator.network import REGISTRATION, Call, Network
+from hotlined.simulator.pdus import Segment, write_status_report
+from hotlined.simulator.sim import Sim, SimState, Status, Storage, tpdu_length
+from hotlined.simulator.timers import Timers
+
+ACKNOWLEDGE_SECONDS = 15.0  # the network's patience with a +CMT that is not acknowledged
+CLASS_0 = 0  # TS 23.038, 4: to be shown at once
+CLASS_2 = 2  # for the SIM
+CLASS_3 = 3  # for the terminal equipment
+
+Event = Callable[..., None]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """Integers that a command sets (V.250, 5.4.2): what they are from the factory, and their ranges."""
+
+    default: tuple[int, ...]
+    ranges: tuple[tuple[int, int], ...]
+
+
+_SWITCH = ((0, 1),)
+SETTINGS = {
+    "E": Setting((1,), _SWITCH),
+    "+CMEE": Setting((0,), ((0, 2),)),
+    "+CMGF": Setting((0,), _SWITCH),
+    "+CNMI": Setting((0, 0, 0, 0, 0), ((0, 3), (0, 3), (0, 3), (0, 2), (0, 1))),
+    "+CREG": Setting((0,), ((0, 2),)),
+    "+CGREG": Setting((0,), ((0, 2),)),
+    "+CEREG": Setting((0,), ((0, 2),)),
+    "+CSMS": Setting((0,), _SWITCH),
+    "+CLIP": Setting((0,), _SWITCH),
+    "+CUSD": Setting((0,), ((0, 2),)),
+    "+CSSN": Setting((0, 0), _SWITCH * 2),
+    "+COPS": Setting((0, 0), ((0, 3), (0, 2))),
+}
+
+
+class Radio(IntEnum):
+    """The <fun> of +CFUN (TS 27.007, 8.2)."""
+
+    MINIMUM = 0
+    FULL = 1
+    FLIGHT = 4
+
+
+def _routing(pdu: str) -> tuple[bool, int | None]:
+    """Say whether a queued PDU is a status report, and the message class of a DELIVER (TS 23.038, 4)."""
+    try:
+        tpdu = bytes.fromhex(pdu)[-tpdu_length(pdu) :]
+        report = tpdu[0] & 0x03 == 0x02
+        dcs = tpdu[4 + (tpdu[1] + 1) // 2]
+    except (ValueError, IndexError):
+        return False, None
+    return report, dcs & 0x03 if not report and (dcs & 0xD0 == 0x10 or dcs & 0xF0 == 0xF0) else None
+
+
+@dataclass(slots=True)
+class Device:
+    """A modem without its line: `announce` takes the lines of one unsolicited code."""
+
+    make: Make
+    imei: str
+    sim: Sim
+    network: Network
+    storages: Mapping[str, Storage]
+    timers: Timers
+    announce: Callable[..., None]
+    event: Event
+    factory: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    settings: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    memories: list[str] = field(default_factory=lambda: ["SM"] * 3)
+    charset: str = "GSM"
+    centre: str = "+32475161616"
+    running: bool = False
+    radio: Radio = Radio.FULL
+    mr: int = 0
+    unacknowledged: str | None = None
+    _stop_waiting: Callable[[], None] = lambda: None
+    _stop_ringing: Callable[[], None] = lambda: None
+
+    def reset_settings(self) -> None:
+        """Do what ATZ does: nothing is kept but the factory's settings."""
+        self.settings = {name: setting.default for name, setting in SETTINGS.items()}
+        self.settings |= {**self.make.factory, **self.factory}
+        self.memories = ["SM"] * 3
+        self.charset = "GSM"
+
+    def start(self) -> None:
+        """Get power: settings are those of the factory, and the PIN is to be entered."""
+        self.reset_settings()
+        self.sim.start()
+        self.radio = Radio.FULL
+
+    def stop(self) -> None:
+        """Lose power: a call is over, and what was not acknowledged stays in the network."""
+        self.running = False
+        self.hang_up("stopped")
+        self.refuse()
+
+    def boot(self) -> None:
+        """Be up, and say what the make says then."""
+        self.running = True
+        pin = "NOT INSERTED" if self.sim.absent else self.sim.state
+        for line in self.make.boot:
+            self.announce(line.format(pin=pin))
+        self.pump()
+
+    @property
+    def registration(self) -> str:
+        """The name of the state of registration, with power, radio and SIM in mind."""
+        usable = self.running and self.radio is Radio.FULL and self.sim.state is SimState.READY
+        return self.network.registration if usable else "none"
+
+    @property
+    def registered(self) -> bool:
+        """Whether texts and calls can pass now."""
+        return self.network.registered and self.registration == self.network.registration
+
+    def announce_registration(self) -> None:
+        """Say the state of registration where +CREG, +CGREG or +CEREG asked for it (TS 27.007, 7.2)."""
+        for name in ("+CREG", "+CGREG", "+CEREG"):
+            if self.settings[name][0]:
+                self.announce(f"{name}: {REGISTRATION[self.registration]}")
+
+    def pump(self) -> None:
+        """Let in what waits in the network as far as there is room and a route for it."""
+        while self.registered and self.network.queue and self.unacknowledged is None:
+            if not self._route(self.network.queue[0]):
+                return
+            self.network.queue.popleft()
+
+    def _route(self, pdu: str) -> bool:
+        """Route one PDU by +CNMI (TS 27.005, 3.4.1); False leaves it in the network."""
+        mode, mt, _, ds, _ = self.settings["+CNMI"]
+        report, message_class = _routing(pdu)
+        if report:
+            route = (None, "+CDS", "+CDSI")[ds if mode else 0]
+            if route is None:
+                return True
+        else:
+            direct = {2: message_class != CLASS_2, 3: message_class in {CLASS_0, CLASS_3}}
+            route = "+CMT" if mode and direct.get(mt) else "+CMTI"
+        if route in {"+CMT", "+CDS"}:
+            self._direct(route, pdu)
+            return True
+        storage = self.storages[self.memories[2]]
+        index = storage.add(Status.UNREAD, pdu)
+        if index is None:
+            return False
+        self.event("delivered", storage=storage.name, index=index, pdu=pdu)
+        if mode and (report or mt):  # mode 0 keeps silent
+            self.announce(f'{route}: "{storage.name}",{index}')
+        return True
+
+    def _direct(self, route: str, pdu: str) -> None:
+        """Hand a PDU over without storing it; with +CSMS=1 it has to be acknowledged (TS 27.005, 3.4.4)."""
+        comma = "," if route == "+CMT" else ""
+        self.event("delivered", storage=None, index=None, pdu=pdu)
+        if self.settings["+CSMS"][0]:
+            self.unacknowledged = pdu
+            self._stop_waiting = self.timers.after(ACKNOWLEDGE_SECONDS, self._not_acknowledged)
+        self.announce(f"{route}: {comma}{tpdu_length(pdu)}", pdu)
+
+    def acknowledge(self) -> None:
+        """Take what was handed over for received."""
+        self._stop_waiting()
+        self.unacknowledged = None
+
+    def refuse(self) -> None:
+        """Put what was not acknowledged back into the network."""
+        if self.unacknowledged is not None:
+            self.network.queue.appendleft(self.unacknowledged)
+            self.acknowledge()
+
+    def _not_acknowledged(self) -> None:
+        """Stop routing directly, as TS 27.005, 3.4.4 asks for, and let the network try again."""
+        mode, _, bm, _, bfr = self.settings["+CNMI"]
+        self.settings["+CNMI"] = (mode, 0, bm, 0, bfr)
+        self.refuse()
+        self.pump()
+
+    def submit(self, segment: Segment) -> int:
+        """Let a segment leave and return its message reference."""
+        now = datetime.now(UTC)
+        self.mr = (self.mr + 1) % 256
+        self.event("segment", recipient=segment.recipient, mr=self.mr, pdu=segment.pdu)
+        text = self.network.submit(segment, now)
+        if text.complete:
+            self.event("submitted", **text.as_json())
+        if segment.report and self.network.report_status is not None:
+            self.network.queue.append(
+                write_status_report(self.mr, segment.recipient, now, now, self.network.report_status)
+            )
+        return self.mr
+
+    def ring(self, call: Call) -> None:
+        """Let a call ring until it is ended, or until its rings are over."""
+        self.hang_up("replaced")
+        self.network.call = call
+        self.event("call", number=call.number)
+        self._ring_once(call)
+
+    def _ring_once(self, call: Call) -> None:
+        if call.rings is not None and call.rung >= call.rings:
+            self.hang_up("given up")
+            self.announce("NO CARRIER")
+            return
+        call.rung += 1
+        if self.registered:
+            self.announce("RING")
+            if self.settings["+CLIP"][0]:
+                self.announce(_clip(call.number))
+        self._stop_ringing = self.timers.after(call.interval, partial(self._ring_once, call))
+
+    def hang_up(self, reason: str) -> None:
+        """End the call if there is one."""
+        if self.network.call is not None:
+            self._stop_ringing()
+            self.event("hung_up", number=self.network.call.number, rings=self.network.call.rung, reason=reason)
+            self.network.call = None
+
+
+def _clip(number: str | None) -> str:
+    """Write +CLIP (TS 27.007, 7.11); validity 1 says that the number is withheld."""
+    if number is None:
+        return '+CLIP: "",128,"",0,"",1'
+    return f'+CLIP: "{number}",{145 if number.startswith("+") else 129},"",0,"",0'
+
+
+def as_json(device: Device) -> dict[str, Any]:
+    """Say what the device knows."""
+    return {
+        "settings": {name: list(values) for name, values in device.settings.items()},
+        "memories": list(device.memories),
+        "radio": int(device.radio),
+        "registration": device.registration,
+        "signal": device.network.signal,
+        "sim": str(device.sim.state),
+        "pin_tries": device.sim.tries,
+        "storages": {
+            name: {
+                "size": storage.size,
+                "used": len(storage.entries),
+                "entries": [
+                    {"index": index, "status": int(entry.status), "pdu": entry.pdu}
+                    for index, entry in storage.occupied()
+                ],
+            }
+            for name, storage in device.storages.items()
+        },
+        "queue": len(device.network.queue),
+        "unacknowledged": device.unacknowledged,
+        "submitted": [text.as_json() for text in device.network.submitted],
+    }

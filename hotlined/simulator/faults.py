@@ -1,0 +1,213 @@
+"""What can be made to go wrong, as a table of switches; each is taken a number of times, or until cleared.
+
+A switch acts in one of three places: on the command before it is carried out, on the lines of its
+answer, or on what becomes of a text after Ctrl-Z. It changes nothing that the network or SIM holds
+but what its own line says.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from hotlined.errors import UsageError
+from hotlined.simulator.commands import Error
+
+
+class Place(Enum):
+    """Where a switch acts."""
+
+    COMMAND = "command"
+    LINES = "lines"
+    SUBMIT = "submit"
+    OUTPUT = "output"
+
+
+Lines = list[str]
+Given = Mapping[str, Any]
+
+
+def _garbage(lines: Lines, given: Given) -> Lines:
+    noise = given["octets"]
+    return [noise, *(each for line in lines for each in (line, noise))]
+
+
+def _urc_inside(lines: Lines, given: Given) -> Lines:
+    at = min(given["at"], len(lines))
+    return [*lines[:at], "\r\n" + given["urc"], *lines[at:]]
+
+
+def _on_pdus(change: Callable[[str], str]) -> Callable[[Lines, Given], Lines]:
+    """Change every line that follows a header of +CMGL or +CMGR."""
+
+    def lies(lines: Lines, _: Given) -> Lines:
+        before = ["", *lines[:-1]]
+        return [
+            change(line) if header.startswith(("+CMGL:", "+CMGR:")) else line
+            for header, line in zip(before, lines, strict=True)
+        ]
+
+    return lies
+
+
+def _wrong_used(lines: Lines, _: Given) -> Lines:
+    """Count one more than there are in the first <used> of +CPMS."""
+    said = []
+    for line in lines:
+        head, colon, counts = line.partition(": ")
+        fields = counts.split(",")
+        at = 1 if fields[0].startswith('"') else 0
+        if head == "+CPMS" and fields[at].isdigit():
+            fields[at] = str(int(fields[at]) + 1)
+        said.append(head + colon + ",".join(fields))
+    return said
+
+
+def _wrong_length(lines: Lines, _: Given) -> Lines:
+    """Announce one octet more than there is in every header of a listing."""
+    said = []
+    for line in lines:
+        head, comma, length = line.rpartition(",")
+        listed = line.startswith(("+CMGL:", "+CMGR:")) and length.isdigit()
+        said.append(f"{head}{comma}{int(length) + 1}" if listed else line)
+    return said
+
+
+# The ways in which `list_lies` lies.
+_LIES: dict[str, Callable[[Lines, Given], Lines]] = {
+    "used": _wrong_used,
+    "length": _wrong_length,
+    "empty": _on_pdus(lambda _: ""),
+    "nonhex": _on_pdus(lambda pdu: "Z" + pdu[1:]),
+}
+
+
+def _list_lies(lines: Lines, given: Given) -> Lines:
+    return _LIES[given["how"]](lines, given)
+
+
+def _truncate(lines: Lines, given: Given) -> Lines:
+    return lines[: given["lines"]]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of fault: what it does, where, on which command if none is named, and its parameters."""
+
+    doc: str
+    place: Place
+    command: str | None = None
+    given: Mapping[str, Any] = field(default_factory=dict)
+    change: Callable[[Lines, Given], Lines] = lambda lines, _: lines
+    silent: bool = False  # the answer ends without what it should end with
+
+
+KINDS: dict[str, Kind] = {
+    "hang": Kind("swallows the command silently", Place.COMMAND),
+    "error": Kind(
+        "is not carried out and answers an error; a text has had its prompt and does not leave",
+        Place.COMMAND,
+        given={"cms": None, "cme": None},
+    ),
+    "delete_refused": Kind("refuses to delete", Place.COMMAND, "+CMGD", {"cms": 500, "cme": None}),
+    "prompt_refused": Kind("answers an error instead of a prompt", Place.COMMAND, "+CMGS", {"cms": 302, "cme": None}),
+    "lost_answer": Kind("is carried out and answers nothing", Place.LINES, change=lambda _, __: [], silent=True),
+    "garbage": Kind(
+        "puts noise before, between and behind the lines",
+        Place.LINES,
+        given={"octets": "\xff\xfe\x80\x1b~{\xe9"},
+        change=_garbage,
+    ),
+    "urc_inside": Kind(
+        "puts an unsolicited code behind so many lines of the answer (1: between a header and its PDU)",
+        Place.LINES,
+        given={"urc": '+CMTI: "SM",1', "at": 1},
+        change=_urc_inside,
+    ),
+    "list_lies": Kind(
+        f"says what is not so ({', '.join(_LIES)})", Place.LINES, given={"how": "length"}, change=_list_lies
+    ),
+    "undecodable": Kind(
+        "lists octets FF instead of each TPDU, as many",
+        Place.LINES,
+        change=_on_pdus(lambda pdu: "00" + "FF" * (len(pdu) // 2 - 1)),
+    ),
+    "truncate_listing": Kind(
+        "stops after so many lines and says no more", Place.LINES, "+CMGL", {"lines": 1}, _truncate, silent=True
+    ),
+    "error_after_submit": Kind(
+        "the text leaves, the answer is an error", Place.SUBMIT, "+CMGS", {"cms": None, "cme": None}
+    ),
+    "no_result": Kind("the text leaves, nothing is said", Place.SUBMIT, "+CMGS"),
+    "late_result": Kind(
+        "the text leaves, its result comes late, commands are taken meanwhile", Place.SUBMIT, "+CMGS", {"seconds": 1.0}
+    ),
+    "slow": Kind("waits before each line", Place.OUTPUT, given={"seconds": 0.1}),
+    "bytewise": Kind("writes byte by byte", Place.OUTPUT),
+    "echo_back": Kind("echoes the command though ATE0 was given", Place.OUTPUT),
+}
+
+
+@dataclass(slots=True)
+class Fault:
+    """A switch that is on: `count` times (None: always) for `command` (None: any), after `after` passes."""
+
+    kind: str
+    command: str | None
+    count: int | None
+    after: int
+    given: Mapping[str, Any]
+
+    @property
+    def error(self) -> Error:
+        """The error that it answers: a CMS one, a CME one or plain ERROR."""
+        for family in ("cms", "cme"):
+            if self.given[family] is not None:
+                return Error(family.upper(), self.given[family])
+        return Error()
+
+    def as_json(self) -> dict[str, Any]:
+        """Say what is on."""
+        return {"kind": self.kind, "command": self.command, "count": self.count, "after": self.after, **self.given}
+
+
+@dataclass(slots=True)
+class Faults:
+    """The switches that are on."""
+
+    on: list[Fault] = field(default_factory=list)
+
+    def add(self, kind: str, command: str | None, count: int | None, after: int, given: Given) -> Fault:
+        """Switch a fault on; UsageError if there is no such kind or parameter."""
+        if kind not in KINDS:
+            raise UsageError(f"there is no fault {kind!r}", hint=f"one of {', '.join(KINDS)}")
+        known = KINDS[kind].given
+        if unknown := set(given) - set(known):
+            raise UsageError(
+                f"fault {kind} takes no {', '.join(sorted(unknown))}", hint=f"it takes {', '.join(known) or 'none'}"
+            )
+        if given.get("how", "length") not in _LIES:
+            raise UsageError(f"there is no lie {given['how']!r}", hint=f"one of {', '.join(_LIES)}")
+        fault = Fault(kind, command or KINDS[kind].command, count, after, {**known, **given})
+        self.on.append(fault)
+        return fault
+
+    def take(self, kinds: Collection[str], names: Collection[str]) -> Fault | None:
+        """Return the first switch of these kinds for one of these commands, and count it as used."""
+        for fault in self.on:
+            if fault.kind not in kinds or fault.command not in {None, *names}:
+                continue
+            if fault.after:
+                fault.after -= 1
+                continue
+            if fault.count is not None:
+                fault.count -= 1
+                if not fault.count:
+                    self.on.remove(fault)
+            return fault
+        return None
+
+    def take_all(self, place: Place, names: Collection[str]) -> Sequence[Fault]:
+        """Take every switch of a place that is on for one of these commands, in the order of the table."""
+        kinds = [name for name, kind in KINDS.items() if kind.place is place]
+        return [fault for kind in kinds if (fault := self.take({kind}, names))]

@@ -1,0 +1,93 @@
+"""The network that the modem camps on: what waits for the SIM, what the SIM has submitted, a call.
+
+It has no air interface and never refuses a text by itself: a cause is a fault switch. Every segment
+that leaves is kept; the segments of one text are joined by recipient, reference and total.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from hotlined.simulator.pdus import Segment
+
+# The <stat> of +CREG (TS 27.007, 7.2) by the name that the control socket uses.
+REGISTRATION = {"none": 0, "home": 1, "searching": 2, "denied": 3, "roaming": 5}
+REGISTERED = {"home", "roaming"}
+
+
+@dataclass(slots=True)
+class Submitted:
+    """A text that left, whole or not yet."""
+
+    at: datetime
+    segments: dict[int, Segment]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every segment is there."""
+        return len(self.segments) == next(iter(self.segments.values())).total
+
+    def takes(self, segment: Segment) -> bool:
+        """Whether a segment belongs here; one that is here already begins another text."""
+        first = next(iter(self.segments.values()))
+        same = (first.recipient, first.reference, first.total) == (
+            segment.recipient,
+            segment.reference,
+            segment.total,
+        )
+        return same and segment.sequence not in self.segments
+
+    def as_json(self) -> dict[str, Any]:
+        """Say what left, in order, and the raw PDUs in the order in which they came."""
+        first = next(iter(self.segments.values()))
+        return {
+            "recipient": first.recipient,
+            "text": "".join(segment.text for _, segment in sorted(self.segments.items())),
+            "encoding": first.encoding,
+            "segments": len(self.segments),
+            "total": first.total,
+            "complete": self.complete,
+            "reference": first.reference,
+            "report": first.report,
+            "at": self.at.isoformat(timespec="milliseconds"),
+            "pdus": [segment.pdu for segment in self.segments.values()],
+        }
+
+
+@dataclass(slots=True)
+class Call:
+    """An incoming call: `number` is None if it is withheld; `rings` None rings until it is ended."""
+
+    number: str | None
+    rings: int | None = None
+    interval: float = 5.0
+    rung: int = 0
+
+
+@dataclass(slots=True)
+class Network:
+    """The state of the network; `report_status` is the TP-ST of status reports, None for no reports."""
+
+    operator: tuple[str, str] = ("Proximus", "20601")
+    registration: str = "home"
+    signal: int = 18
+    report_status: int | None = 0
+    queue: deque[str] = field(default_factory=deque)
+    submitted: list[Submitted] = field(default_factory=list)
+    call: Call | None = None
+    ussd: dict[str, str] = field(default_factory=lambda: {"*100#": "Solde: 12,34 EUR"})
+
+    @property
+    def registered(self) -> bool:
+        """Whether texts and calls can pass."""
+        return self.registration in REGISTERED
+
+    def submit(self, segment: Segment, at: datetime) -> Submitted:
+        """Take a segment and return the text that it belongs to."""
+        for text in reversed(self.submitted):
+            if not text.complete and text.takes(segment):
+                text.segments[segment.sequence] = segment
+                return text
+        self.submitted.append(Submitted(at, {segment.sequence: segment}))
+        return self.submitted[-1]

@@ -1,0 +1,36 @@
+"""Things to do later, on a clock that is passed in; it neither sleeps nor starts a thread."""
+
+import heapq
+import itertools
+from collections.abc import Callable
+
+Action = Callable[[], object]
+
+
+class Timers:
+    """A queue of actions, each with the moment when it is due; `clock` gives seconds."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._due: list[tuple[float, int, Action]] = []
+        self._order = itertools.count()
+
+    def after(self, seconds: float, action: Action) -> Callable[[], None]:
+        """Run `action` when `seconds` are over; what is returned cancels it."""
+        live = True
+
+        def cancel() -> None:
+            nonlocal live
+            live = False
+
+        heapq.heappush(self._due, (self._clock() + seconds, next(self._order), lambda: action() if live else None))
+        return cancel
+
+    def wait_seconds(self) -> float | None:
+        """Say how long nothing is due; None if nothing ever will be."""
+        return max(0.0, self._due[0][0] - self._clock()) if self._due else None
+
+    def run(self) -> None:
+        """Run what is due, in order."""
+        while self._due and self._due[0][0] <= self._clock():
+            heapq.heappop(self._due)[2]()

@@ -1,0 +1,220 @@
+"""Opens the database of a line: for the one daemon that owns it, or for a command beside it.
+
+WAL and synchronous=FULL: a power cut is the usual way this machine stops. Whatever reads and then writes does so in
+BEGIN IMMEDIATE, so that it waits for its turn instead of failing half-way.
+"""
+
+import contextlib
+import fcntl
+import os
+import sqlite3
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+from hotlined import migrations
+from hotlined.clock import Anchor, LimitClock, Now
+from hotlined.errors import DatabaseInUseError, DatabaseMissingError, DatabaseNewerError, StoreError
+
+BUSY_SECONDS = 5.0
+_FOLDER_MODE = 0o2770
+_FILE_MODE = 0o660
+
+
+class Database:
+    """One open database and the limit clock that continues from it."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection, lock: IO[str] | None = None) -> None:
+        self.path = path
+        self.connection = connection
+        self._lock = lock
+        self.clock = LimitClock(self._anchor())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the database and give up the daemon's lock."""
+        self.connection.close()
+        if self._lock:
+            self._lock.close()
+
+    def now(self) -> Now:
+        """Read all clocks."""
+        return self.clock.now()
+
+    def one(self, sql: str, *arguments: object) -> sqlite3.Row | None:
+        """Return the first row of a query, or None."""
+        row: sqlite3.Row | None = self.connection.execute(sql, arguments).fetchone()
+        return row
+
+    def all(self, sql: str, *arguments: object) -> list[sqlite3.Row]:
+        """Return all rows of a query."""
+        return self.connection.execute(sql, arguments).fetchall()
+
+    def execute(self, sql: str, *arguments: object) -> sqlite3.Cursor:
+        """Run one statement inside the transaction that is open."""
+        return self.connection.execute(sql, arguments)
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Run what is inside as one transaction that has the right to write from its beginning.
+
+        On the way out it is committed and on the disk; on any exception nothing of it remains.
+        """
+        self.connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self.connection.execute("COMMIT")
+        except BaseException:
+            if self.connection.in_transaction:
+                self.connection.execute("ROLLBACK")
+            raise
+
+    def save_limit_clock(self, now: Now) -> None:
+        """Write an anchor of the limit clock, inside the transaction whose rows limits will read."""
+        anchor = self.clock.anchor(now.limit)
+        self.execute(
+            "UPDATE line_state SET limit_time = ?, boot_id = ?, boottime = ?",
+            anchor.limit_time,
+            anchor.boot_id,
+            anchor.boottime,
+        )
+
+    def event(self, now: Now, kind: str, detail: str = "") -> None:
+        """Record that something changed, inside the transaction that is open."""
+        self.execute("INSERT INTO events (at, kind, detail) VALUES (?, ?, ?)", now.rfc3339, kind, detail)
+
+    def changed_elsewhere(self) -> int:
+        """Return a number that differs after another process has written."""
+        row = self.one("PRAGMA data_version")
+        assert row is not None
+        return int(row[0])
+
+    def _anchor(self) -> Anchor | None:
+        row = self.one("SELECT limit_time, boot_id, boottime FROM line_state")
+        return Anchor(*row) if row and row["boot_id"] else None
+
+
+def open_for_daemon(path: Path) -> Database:
+    """Create or migrate the database and open it for the one daemon that owns it.
+
+    Raises DatabaseInUseError where another daemon has it, DatabaseNewerError where a later version wrote it, StoreError
+    where it cannot be made or is damaged.
+    """
+    try:
+        if not path.parent.exists():
+            path.parent.mkdir(parents=True)
+            path.parent.chmod(_FOLDER_MODE)
+        lock = _lock(path)
+        if not path.exists():
+            path.touch()
+            path.chmod(_FILE_MODE)
+    except OSError as error:
+        raise StoreError(
+            f"{path}: {error.strerror or error}",
+            "The daemon's user needs to own the folder of the database; see `database` in the configuration.",
+        ) from error
+    try:
+        _migrate(path)
+        connection = _connect(path)
+        connection.execute("PRAGMA journal_mode = WAL")
+        return Database(path, connection, lock)
+    except sqlite3.Error as error:
+        lock.close()
+        raise StoreError(
+            f"{path}: {error}",
+            "If it is damaged, move it away (never delete it) and start again, or restore a backup.",
+        ) from error
+    except StoreError:
+        lock.close()
+        raise
+
+
+def open_beside_daemon(path: Path) -> Database:
+    """Open an existing database for a command, whether a daemon runs on it or not.
+
+    Raises DatabaseMissingError where there is none, DatabaseNewerError or StoreError where its schema is not
+    this version's.
+    """
+    try:
+        exists = path.exists()
+    except PermissionError:
+        exists = False
+    if not exists or not os.access(path, os.R_OK):
+        raise DatabaseMissingError(
+            f"There is no database at {path} that you may read.",
+            "`hotlined run` makes it when it starts; after installation, be in the group hotlined to read it.",
+        )
+    try:
+        connection = _connect(path)
+        pending = set(migrations.names()) - set(_known(path, connection))
+        if pending:
+            connection.close()
+            raise StoreError(
+                f"{path} was written by an earlier version of hotlined.",
+                "Restart the daemon: it brings the database up to date.",
+            )
+        return Database(path, connection)
+    except sqlite3.Error as error:
+        raise StoreError(f"{path}: {error}", "`hotlined db check` says whether it is damaged.") from error
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True, isolation_level=None)
+    connection.row_factory = sqlite3.Row
+    connection.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    return connection
+
+
+def _known(path: Path, connection: sqlite3.Connection) -> tuple[str, ...]:
+    """Return the migrations that the database has; refuse one that a later version wrote."""
+    applied = migrations.applied(connection)
+    unknown = [name for name in applied if name not in migrations.names()]
+    if unknown:
+        connection.close()
+        raise DatabaseNewerError(
+            f"{path} was written by a later version of hotlined (it has '{unknown[0]}').",
+            "Install that version again, or restore the backup that was made before its upgrade.",
+        )
+    return applied
+
+
+def _migrate(path: Path) -> None:
+    """Apply pending migrations in a process of their own: their library is large, the daemon is not."""
+    connection = _connect(path)
+    pending = set(migrations.names()) - set(_known(path, connection))
+    connection.close()
+    if pending:
+        arguments = [sys.executable, "-m", migrations.__name__, os.fspath(path)]
+        status = os.spawnv(os.P_WAIT, sys.executable, arguments)  # noqa: S606  # subprocess is large to import
+        if status:
+            raise StoreError(
+                f"{path} could not be brought up to date (the migration ended with {status}).",
+                "What went wrong stands above; the database is as it was before.",
+            )
+
+
+def _lock(path: Path) -> IO[str]:
+    lock_path = path.with_name(path.name + ".lock")
+    lock = lock_path.open("a+")
+    with contextlib.suppress(OSError):
+        lock_path.chmod(_FILE_MODE)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        lock.close()
+        raise DatabaseInUseError(
+            f"Another daemon has {path}.",
+            "Each line has a configuration, a database and a daemon of its own; `hotlined status` says which one runs.",
+        ) from error
+    return lock

@@ -1,0 +1,318 @@
+"""Records what came in: every entry of a listing once, raw, joined into contacts, before it leaves the SIM.
+
+What is the same text: entries of a listing are matched to the rows whose deletion is not confirmed, as multisets
+of (IMSI, PDU). What matches is the same text read again, what is left over is new, a row that matches nothing
+has been deleted. The same PDU after that is the network delivering again: a repeat of its contact.
+"""
+
+import itertools
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from hotlined.clock import Now
+from hotlined.errors import PduError
+from hotlined.gsm import push, tpdu
+from hotlined.gsm.address import Address, Identity, LineType, Ton
+from hotlined.store import outbound
+from hotlined.store.database import Database
+
+BATCH = 50  # entries a commit: bounds how long a full SIM keeps others from writing
+INCOMPLETE_AFTER_SECONDS = 30.0
+SAME_MESSAGE_WITHIN = timedelta(hours=1)
+"""How far apart the time stamps of the segments of one message may lie; a reference is used again after that."""
+
+Identify = Callable[[Address | None], Identity]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One entry as the modem gave it, and what the codec made of it: a message, or a problem."""
+
+    pdu: str
+    tpdu_length: int | None
+    index: int | None
+    message: tpdu.Deliver | tpdu.StatusReport | None
+    problem: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An entry that is on the disk and may leave the SIM."""
+
+    segment_id: int
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where entries were read: the SIM, the storage (None for one handed over directly), and how they are named."""
+
+    line: str
+    imsi: str
+    storage: str | None
+    identify: Identify
+
+
+def read(pdu: str, tpdu_length: int | None, index: int | None) -> Reading:
+    """Decode one entry; what will not decode is kept too, with the reason."""
+    try:
+        message = tpdu.decode(pdu)
+    except PduError as error:
+        return Reading(pdu, tpdu_length, index, None, error.message)
+    if isinstance(message, tpdu.Submit):
+        return Reading(pdu, tpdu_length, index, None, "an outbound text among the received ones")
+    return Reading(pdu, tpdu_length, index, message, None)
+
+
+def record_listing(
+    db: Database, source: Source, readings: Sequence[Reading], now: Now, *, complete: bool
+) -> list[Kept]:
+    """Commit what a listing of one storage showed and return what may be deleted there.
+
+    `complete` tells whether the listing came to its end: only then is a row that it does not show taken for deleted.
+    """
+    rows = db.all(
+        "SELECT id, pdu, storage, storage_index FROM segments WHERE imsi = ? AND deleted_at IS NULL"
+        " ORDER BY storage IS ? DESC, id",
+        source.imsi,
+        source.storage,
+    )
+    known: dict[str, list[tuple[int, str, int]]] = {}
+    for row in reversed(rows):
+        known.setdefault(row["pdu"], []).append((row["id"], row["storage"], row["storage_index"]))
+    kept: list[Kept] = []
+    moved: list[Kept] = []
+    new: list[Reading] = []
+    for reading in readings:
+        assert reading.index is not None
+        if not (same := known.get(reading.pdu)):
+            new.append(reading)
+            continue
+        segment_id, *place = same.pop()
+        kept.append(Kept(segment_id, reading.index))
+        if place != [source.storage, reading.index]:
+            moved.append(kept[-1])
+    gone = [
+        segment_id
+        for segment_id, storage, _ in itertools.chain.from_iterable(known.values())
+        if complete and storage == source.storage
+    ]
+    if moved or gone:
+        with db.transaction():
+            for entry in moved:
+                db.execute(
+                    "UPDATE segments SET storage = ?, storage_index = ? WHERE id = ?",
+                    source.storage,
+                    entry.index,
+                    entry.segment_id,
+                )
+            _mark_deleted(db, gone, now)
+    for start in range(0, len(new), BATCH):
+        batch = new[start : start + BATCH]
+        for segment_id, reading in zip(record(db, source, batch, now), batch, strict=True):
+            assert reading.index is not None
+            kept.append(Kept(segment_id, reading.index))
+    return kept
+
+
+def record(db: Database, source: Source, readings: Sequence[Reading], now: Now) -> list[int]:
+    """Commit new entries in one transaction and return the ids of their segments, in order."""
+    with db.transaction():
+        touched: dict[int, None] = {}
+        segment_ids = [_insert(db, source, reading, now, touched) for reading in readings]
+        for contact_id in touched:
+            _join(db, source, contact_id)
+    return segment_ids
+
+
+def record_call(db: Database, line: str, identity: Identity, now: Now) -> int:
+    """Commit a call as a contact and return its id."""
+    with db.transaction():
+        return _insert_contact(db, line, "call", identity, 0, 0, now)
+
+
+def confirm_deleted(db: Database, segment_ids: Iterable[int], now: Now) -> None:
+    """Commit that entries have left their storage."""
+    with db.transaction():
+        _mark_deleted(db, segment_ids, now)
+
+
+def next_unjudged(db: Database, now: Now) -> int | None:
+    """Return the oldest contact that is complete, or whose missing segments were waited for long enough."""
+    row = db.one(
+        "SELECT id FROM contacts WHERE verdict IS NULL AND (segments_received >= segments_total OR received_limit <= ?)"
+        " ORDER BY received_limit, id LIMIT 1",
+        now.limit - INCOMPLETE_AFTER_SECONDS,
+    )
+    return row["id"] if row else None
+
+
+def next_judgement(db: Database) -> float | None:
+    """Return the limit time at which the oldest incomplete contact will be judged as it is."""
+    row = db.one("SELECT min(received_limit) AS oldest FROM contacts WHERE verdict IS NULL")
+    return None if row is None or row["oldest"] is None else row["oldest"] + INCOMPLETE_AFTER_SECONDS
+
+
+def _insert(db: Database, source: Source, reading: Reading, now: Now, touched: dict[int, None]) -> int:
+    earlier = db.one(
+        "SELECT contact_id, answer_segment_id, sequence FROM segments WHERE pdu = ? AND imsi = ? ORDER BY id LIMIT 1",
+        reading.pdu,
+        source.imsi,
+    )
+    contact_id = answer_segment_id = sequence = None
+    message = reading.message
+    if earlier:
+        contact_id, answer_segment_id, sequence = earlier
+        db.execute("UPDATE contacts SET repeats = repeats + 1 WHERE id = ?", contact_id)
+    elif isinstance(message, tpdu.StatusReport):
+        answer_segment_id = outbound.apply_report(db, message, now)
+    elif message is None:
+        contact_id = _insert_contact(db, source.line, "unreadable", _WITHHELD, 1, 1, now)
+    else:
+        sequence = message.concatenation.sequence if message.concatenation else 1
+        contact_id = _contact_of(db, source, message, now)
+        touched[contact_id] = None
+    kind = "unreadable" if message is None else "deliver"
+    cursor = db.execute(
+        "INSERT INTO segments (contact_id, answer_segment_id, kind, sequence, pdu, tpdu_length, problem, repeat, imsi,"
+        " storage, storage_index, scts, received_at, deleted_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        contact_id,
+        answer_segment_id,
+        "status_report" if isinstance(message, tpdu.StatusReport) else kind,
+        sequence,
+        reading.pdu,
+        reading.tpdu_length,
+        reading.problem,
+        int(earlier is not None),
+        source.imsi,
+        source.storage,
+        reading.index,
+        _isoformat(message.scts if message else None),
+        now.rfc3339,
+        None if source.storage else now.rfc3339,
+    )
+    assert cursor.lastrowid is not None
+    return cursor.lastrowid
+
+
+_WITHHELD = Identity(originator=None, e164=None, country=None, line_type=LineType.WITHHELD)
+
+
+def _contact_of(db: Database, source: Source, message: tpdu.Deliver, now: Now) -> int:
+    """Return the contact that a segment belongs to: the message it completes, or a new one."""
+    identity = source.identify(message.originator)
+    if (concatenation := message.concatenation) is None:
+        return _insert_contact(db, source.line, "text", identity, 1, 1, now, message.scts)
+    key = "/".join(
+        str(part)
+        for part in (
+            message.originator,
+            concatenation.reference,
+            concatenation.bits,
+            concatenation.total,
+        )
+    )
+    candidates = db.all(
+        "SELECT id, scts, received_limit FROM contacts c WHERE concatenation = ? AND NOT EXISTS"
+        " (SELECT 1 FROM segments s WHERE s.contact_id = c.id AND s.sequence = ?) ORDER BY id DESC LIMIT 20",
+        key,
+        concatenation.sequence,
+    )
+    distances = [
+        (_distance(message.scts, row["scts"], now.limit - row["received_limit"]), row["id"]) for row in candidates
+    ]
+    if distances and min(distances)[0] <= SAME_MESSAGE_WITHIN:
+        return int(min(distances)[1])
+    return _insert_contact(
+        db, source.line, "text", identity, 0, concatenation.total, now, message.scts, concatenation=key
+    )
+
+
+def _distance(scts: datetime | None, first: str | None, elapsed: float) -> timedelta:
+    """Return how far apart two segments were sent, by the centre's time where both have one, else by ours."""
+    if scts is None or first is None:
+        return timedelta(seconds=elapsed)
+    return abs(scts - datetime.fromisoformat(first))
+
+
+def _insert_contact(
+    db: Database,
+    line: str,
+    kind: str,
+    identity: Identity,
+    received: int,
+    total: int,
+    now: Now,
+    scts: datetime | None = None,
+    *,
+    concatenation: str | None = None,
+) -> int:
+    cursor = db.execute(
+        "INSERT INTO contacts (line, kind, originator, country, line_type, segments_received, segments_total,"
+        " concatenation, scts, received_at, received_limit) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        line,
+        kind,
+        identity.originator,
+        identity.country,
+        identity.line_type.value,
+        received,
+        total,
+        concatenation,
+        _isoformat(scts),
+        now.rfc3339,
+        now.limit,
+    )
+    db.save_limit_clock(now)
+    assert cursor.lastrowid is not None
+    return cursor.lastrowid
+
+
+def _join(db: Database, source: Source, contact_id: int) -> None:
+    """Make a contact's text, kind and originator from the segments that it has by now."""
+    rows = db.all(
+        "SELECT sequence, pdu FROM segments WHERE contact_id = ? AND repeat = 0 ORDER BY sequence", contact_id
+    )
+    total = db.one("SELECT segments_total FROM contacts WHERE id = ?", contact_id)
+    assert total is not None
+    by_sequence = {row["sequence"]: tpdu.decode(row["pdu"]) for row in rows}
+    parts = [by_sequence.get(sequence) for sequence in range(1, total["segments_total"] + 1)]
+    delivers = [part if isinstance(part, tpdu.Deliver) else None for part in parts]
+    kind = tpdu.kind(delivers)
+    if kind is tpdu.Kind.MMS:
+        identity = source.identify(_mms_originator(tpdu.join_data(delivers)))
+        db.execute(
+            "UPDATE contacts SET originator = ?, country = ?, line_type = ? WHERE id = ?",
+            identity.originator,
+            identity.country,
+            identity.line_type.value,
+            contact_id,
+        )
+    text = tpdu.join(delivers) if kind in (tpdu.Kind.TEXT, tpdu.Kind.SERVICE) else None
+    db.execute(
+        "UPDATE contacts SET kind = ?, text = ?, segments_received = ? WHERE id = ?",
+        kind.value,
+        text,
+        len(rows),
+        contact_id,
+    )
+
+
+def _mms_originator(data: bytes) -> Address | None:
+    sender = push.mms_sender(data)
+    if sender is None:
+        return None
+    if sender.startswith("+"):
+        return Address(sender[1:], Ton.INTERNATIONAL, 1)
+    if sender.isdecimal():
+        return Address(sender, Ton.UNKNOWN, 1)
+    return Address(sender, Ton.ALPHANUMERIC, 0)
+
+
+def _mark_deleted(db: Database, segment_ids: Iterable[int], now: Now) -> None:
+    for segment_id in segment_ids:
+        db.execute("UPDATE segments SET deleted_at = ? WHERE id = ?", now.rfc3339, segment_id)
+
+
+def _isoformat(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None

@@ -1,0 +1,513 @@
+"""Carries answers from state to state; each function is one transaction and one arrow of the table of states.
+
+An answer is a row before it is a command: `begin` asks the gate and commits `sending` before the modem hears of
+it. A segment counts for the windows from the moment that it is let out (`counted_limit`); segments that wait
+behind it keep their place.
+"""
+
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from hotlined import policy
+from hotlined.clock import Now, age, rfc3339
+from hotlined.gsm import tpdu
+from hotlined.gsm.address import Identity, LineType
+from hotlined.gsm.alphabet import Plan
+from hotlined.store.database import Database
+
+RETRY_AFTER_SECONDS = (60.0, 300.0, 900.0, 3600.0, 3600.0)
+"""Pauses before an answer that cannot have left is tried again; after the last one it has failed."""
+
+REPORT_WITHIN = timedelta(days=8)
+"""How long a status report is matched to a segment: references are one octet and come again."""
+
+_BEGUN = (
+    "SELECT id AS answer_id, recipient, text, encoding, reference, answered_before FROM answers"
+    " WHERE state = 'sending' ORDER BY id LIMIT 1"
+)
+_QUEUED = (
+    "SELECT id AS answer_id, recipient, text, encoding, reference, answered_before FROM answers"
+    " WHERE state = 'queued' AND answered_before = ? AND due_limit <= ? ORDER BY due_limit, id LIMIT 1"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """An answer that is due, with what is needed to make its TPDUs."""
+
+    answer_id: int
+    recipient: str
+    text: str
+    encoding: str
+    reference: int
+    answered_before: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A segment that is committed as being submitted."""
+
+    answer_id: int
+    segment_id: int
+    sequence: int
+    total: int
+    pdu: str
+    tpdu_length: int
+
+
+Compose = Callable[[int], Plan]
+"""Gives the text of the answer to a number that was answered so often before."""
+
+
+def judge(
+    db: Database,
+    contact_id: int,
+    rules: policy.Rules,
+    now: Now,
+    *,
+    compose: Compose,
+    delay_seconds: float,
+    shadow: bool,
+) -> policy.Verdict:
+    """Commit the verdict on a contact and, if it says so, its queued answer."""
+    with db.transaction():
+        row = db.one("SELECT * FROM contacts WHERE id = ?", contact_id)
+        assert row is not None
+        identity = Identity(
+            originator=row["originator"],
+            e164=row["originator"] if row["country"] else None,
+            country=row["country"],
+            line_type=LineType(row["line_type"]),
+        )
+        history = history_of(db, identity.originator, shadow=shadow)
+        contact = policy.Contact(row["kind"], identity, _age(row, now))
+        verdict = policy.judge(contact, history, rules, now.limit)
+        db.execute(
+            "UPDATE contacts SET verdict = ?, reason = ? WHERE id = ?",
+            "answer" if verdict.answer else "suppress",
+            verdict.reason.value,
+            contact_id,
+        )
+        if verdict.answer:
+            assert identity.originator is not None
+            _enqueue(
+                db,
+                identity.originator,
+                compose(history.answers),
+                now,
+                contact_id=contact_id,
+                delay_seconds=delay_seconds,
+                answered_before=history.answers > 0,
+            )
+    return verdict
+
+
+def enqueue_by_person(db: Database, recipient: str, plan: Plan, now: Now) -> int:
+    """Queue a text that a person asked for, inside the transaction that is open, and return its id."""
+    history = history_of(db, recipient, shadow=False)
+    return _enqueue(db, recipient, plan, now, contact_id=None, delay_seconds=0.0, answered_before=history.answers > 0)
+
+
+def history_of(db: Database, number: str | None, *, shadow: bool, without: int | None = None) -> policy.History:
+    """Return what limits need to know of a number; the answer `without` is left out."""
+    answers = db.one(
+        "SELECT count(counted_limit) AS answers, max(counted_limit) AS last,"
+        " coalesce(max(state IN ('queued', 'sending')), 0) AS pending FROM answers"
+        " WHERE recipient = ? AND shadow <= ? AND id IS NOT ?",
+        number,
+        int(shadow),
+        without,
+    )
+    decided = db.one("SELECT blocked_at, opted_out_at FROM numbers WHERE number = ?", number)
+    assert answers is not None
+    return policy.History(
+        answers=answers["answers"],
+        last_answer=answers["last"],
+        pending=bool(answers["pending"]),
+        blocked=bool(decided and decided["blocked_at"]),
+        opted_out=bool(decided and decided["opted_out_at"]),
+    )
+
+
+def spent(db: Database, now: Now, *, shadow: bool, without: int | None = None) -> dict[str, policy.Spent]:
+    """Return the segments counted in each window; what the answer `without` has not submitted is left out."""
+    result = {}
+    for name, seconds in policy.WINDOW_SECONDS.items():
+        row = db.one(
+            "SELECT count(*) AS total, coalesce(sum(answered_before), 0) AS returning_total FROM answer_segments"
+            " WHERE counted_limit > ? AND shadow <= ?",
+            now.limit - seconds,
+            int(shadow),
+        )
+        own = db.one(
+            "SELECT count(*) AS total, coalesce(sum(answered_before), 0) AS returning_total FROM answer_segments"
+            " WHERE answer_id = ? AND state = 'waiting' AND counted_limit > ?",
+            without,
+            now.limit - seconds,
+        )
+        assert row is not None
+        assert own is not None
+        result[name] = policy.Spent(*(counted - reserved for counted, reserved in zip(row, own, strict=True)))
+    return result
+
+
+def due(db: Database, now: Now) -> list[Due]:
+    """Return the answers whose turn it may be: one begun, the oldest to a new number, the oldest to a known one."""
+    rows = db.all(_BEGUN)
+    for answered_before in (0, 1):
+        rows += db.all(_QUEUED, answered_before, now.limit)
+    return [Due(**row) for row in rows]
+
+
+def newest(db: Database) -> int:
+    """Return the id of the newest answer."""
+    row = db.one("SELECT coalesce(max(id), 0) AS newest FROM answers")
+    assert row is not None
+    return int(row["newest"])
+
+
+def next_due(db: Database) -> float | None:
+    """Return the limit time at which the next queued answer is due."""
+    row = db.one("SELECT min(due_limit) AS due FROM answers WHERE state = 'queued'")
+    return row["due"] if row else None
+
+
+def begin(
+    db: Database,
+    answer: Due,
+    segments: Sequence[tpdu.EncodedSegment],
+    rules: policy.Rules,
+    now: Now,
+    *,
+    shadow: bool,
+) -> tuple[policy.Gate, Begun | None]:
+    """Ask the gate and, if it says pass, commit the next segment as being submitted.
+
+    In shadow mode the whole answer is counted and ends as `shadowed`. `segments` are used if this is the first
+    attempt; later ones go on with what was stored then.
+    """
+    with db.transaction():
+        row = db.one(
+            "SELECT a.*, c.scts, c.received_limit FROM answers a LEFT JOIN contacts c ON c.id = a.contact_id"
+            " WHERE a.id = ? AND a.state IN ('queued', 'sending')",
+            answer.answer_id,
+        )
+        if row is None:
+            return policy.Cancel(policy.Reason.PERSON), None
+        stored = db.all(
+            "SELECT * FROM answer_segments WHERE answer_id = ? AND current = 1 ORDER BY sequence",
+            answer.answer_id,
+        )
+        if any(segment["state"] == "submitting" for segment in stored):
+            return policy.Wait(policy.WaitingFor.SEND_INTERVAL), None
+        waiting = [segment for segment in stored if segment["state"] == "waiting"]
+        remaining = len(waiting) if stored else len(segments)
+        paused = db.one("SELECT paused_at FROM line_state")
+        verdict = policy.gate(
+            policy.Queued(answer.recipient, remaining, _age(row, now), bool(row["by_person"])),
+            history_of(db, answer.recipient, shadow=shadow, without=answer.answer_id),
+            spent(db, now, shadow=shadow, without=answer.answer_id),
+            rules,
+            now.limit,
+            paused=bool(paused and paused["paused_at"]),
+        )
+        if isinstance(verdict, policy.Cancel):
+            _cancel(db, answer.answer_id, verdict.reason)
+            return verdict, None
+        if isinstance(verdict, policy.Wait):
+            return verdict, None
+        if not stored:
+            _store_segments(db, answer.answer_id, segments, returning=verdict.returning, shadow=shadow)
+        db.execute(
+            "UPDATE answer_segments SET counted_limit = ? WHERE answer_id = ? AND current = 1 AND state = 'waiting'",
+            now.limit,
+            answer.answer_id,
+        )
+        db.execute(
+            "UPDATE answers SET state = ?, waiting_for = NULL, reason = NULL, shadow = ?,"
+            " counted_limit = coalesce(counted_limit, ?) WHERE id = ?",
+            "shadowed" if shadow else "sending",
+            int(shadow),
+            now.limit,
+            answer.answer_id,
+        )
+        db.save_limit_clock(now)
+        if shadow:
+            db.execute(
+                "UPDATE answer_segments SET state = 'shadowed' WHERE answer_id = ? AND current = 1",
+                answer.answer_id,
+            )
+            return verdict, None
+        segment = db.one(
+            "SELECT * FROM answer_segments WHERE answer_id = ? AND current = 1 AND state = 'waiting'"
+            " ORDER BY sequence LIMIT 1",
+            answer.answer_id,
+        )
+        assert segment is not None
+        db.execute(
+            "UPDATE answer_segments SET state = 'submitting', submitted_at = ? WHERE id = ?",
+            now.rfc3339,
+            segment["id"],
+        )
+    return verdict, Begun(
+        answer.answer_id,
+        segment["id"],
+        segment["sequence"],
+        len(stored) or len(segments),
+        segment["pdu"],
+        segment["tpdu_length"],
+    )
+
+
+def mark_waiting(db: Database, waiting_for: policy.WaitingFor, now: Now, *, answered_before: bool | None) -> None:
+    """Say in every due answer of a class (None: all) what it waits for; written only where that has changed."""
+    arguments = (now.limit, waiting_for.value, answered_before)
+    changed = db.all(
+        "SELECT id FROM answers WHERE state = 'queued' AND due_limit <= ? AND waiting_for IS NOT ?"
+        " AND coalesce(answered_before = ?, 1)",
+        *arguments,
+    )
+    if changed:
+        with db.transaction():
+            for row in changed:
+                db.execute("UPDATE answers SET waiting_for = ? WHERE id = ?", waiting_for.value, row["id"])
+
+
+def mark_sent(db: Database, segment_id: int, mr: int | None, now: Now) -> None:
+    """Commit that the network took a segment under the reference `mr`."""
+    with db.transaction():
+        db.execute(
+            "UPDATE answer_segments SET state = 'sent', mr = ?, sent_at = ?, cause = NULL WHERE id = ?",
+            mr,
+            now.rfc3339,
+            segment_id,
+        )
+        _settle(db, segment_id, now)
+
+
+def mark_unconfirmed(db: Database, segment_id: int, cause: str) -> None:
+    """Commit that nobody knows whether a segment left; it keeps its count, and what stands behind it is not sent."""
+    with db.transaction():
+        _unconfirm(db, segment_id, cause)
+
+
+def mark_refused(db: Database, begun: Begun, cause: str, now: Now, *, again: bool) -> bool:
+    """Commit that a segment cannot have left; return whether it will be tried again.
+
+    Of an answer of which nothing has left nothing counts. One that is worth another attempt is queued with a
+    growing pause.
+    """
+    with db.transaction():
+        row = db.one("SELECT attempts FROM answers WHERE id = ?", begun.answer_id)
+        assert row is not None
+        again = again and row["attempts"] < len(RETRY_AFTER_SECONDS)
+        db.execute(
+            "UPDATE answer_segments SET state = ?, cause = ?, counted_limit = NULL WHERE id = ?",
+            "waiting" if again else "failed",
+            cause,
+            begun.segment_id,
+        )
+        db.execute(
+            "UPDATE answer_segments SET counted_limit = NULL WHERE answer_id = ? AND state = 'waiting'",
+            begun.answer_id,
+        )
+        if not db.one(
+            "SELECT 1 FROM answer_segments WHERE answer_id = ? AND counted_limit IS NOT NULL", begun.answer_id
+        ):
+            db.execute("UPDATE answers SET counted_limit = NULL WHERE id = ?", begun.answer_id)
+        pause = RETRY_AFTER_SECONDS[min(row["attempts"], len(RETRY_AFTER_SECONDS) - 1)]
+        db.execute(
+            "UPDATE answers SET state = ?, reason = ?, waiting_for = ?, attempts = attempts + 1,"
+            " due_limit = ?, due_at = ? WHERE id = ?",
+            "queued" if again else "failed",
+            cause,
+            policy.WaitingFor.RETRY.value if again else None,
+            now.limit + pause,
+            rfc3339(now.utc + timedelta(seconds=pause)),
+            begun.answer_id,
+        )
+    return again
+
+
+def put_back(db: Database, begun: Begun, waiting_for: policy.WaitingFor) -> None:
+    """Commit that a segment was not submitted after all, through no fault of its own: not an attempt."""
+    with db.transaction():
+        db.execute(
+            "UPDATE answer_segments SET state = 'waiting' WHERE id = ? AND state = 'submitting'",
+            begun.segment_id,
+        )
+        db.execute(
+            "UPDATE answer_segments SET counted_limit = NULL WHERE answer_id = ? AND state = 'waiting'",
+            begun.answer_id,
+        )
+        db.execute(
+            "UPDATE answers SET state = 'queued', waiting_for = ?, counted_limit = (SELECT min(counted_limit)"
+            " FROM answer_segments s WHERE s.answer_id = answers.id) WHERE id = ?",
+            waiting_for.value,
+            begun.answer_id,
+        )
+
+
+def recover(db: Database, now: Now) -> int:
+    """Commit what a crash left behind: a segment in hand is unconfirmed. Returns how many there were."""
+    rows = db.all("SELECT s.id FROM answers a JOIN answer_segments s ON s.answer_id = a.id"
+                  " WHERE a.state = 'sending' AND s.state = 'submitting' AND s.current = 1")  # fmt: skip
+    if rows:
+        with db.transaction():
+            for row in rows:
+                _unconfirm(db, row["id"], "the daemon stopped before the result came")
+            db.event(now, "unconfirmed", f"{len(rows)} found at start")
+    return len(rows)
+
+
+def apply_report(db: Database, report: tpdu.StatusReport, now: Now) -> int | None:
+    """Match a status report to its segment and settle its answer, inside the transaction that is open.
+
+    Matched by recipient and reference, the latest first; a segment whose reference never came (unconfirmed) is
+    matched by its recipient alone. Returns the segment's id, or None where nothing matches.
+    """
+    rows = db.all(
+        "SELECT s.id, s.state, a.recipient, s.mr FROM answer_segments s JOIN answers a ON a.id = s.answer_id"
+        " WHERE (s.mr = ? OR (s.mr IS NULL AND s.state = 'unconfirmed')) AND s.submitted_at >= ?"
+        " ORDER BY s.mr IS NULL, s.id DESC",
+        report.mr,
+        rfc3339(now.utc - REPORT_WITHIN),
+    )
+    recipient = report.recipient.value
+    matching = [row for row in rows if _same_number(recipient, row["recipient"])]
+    if not matching:
+        return None
+    segment = matching[0]
+    state = _REPORTED[report.status_class]
+    db.execute(
+        "UPDATE answer_segments SET state = ?, mr = ?, report_status = ?, reported_at = ?, discharged_at = ?"
+        " WHERE id = ?",
+        state,
+        report.mr,
+        report.status,
+        now.rfc3339,
+        report.discharged_at.isoformat() if report.discharged_at else None,
+        segment["id"],
+    )
+    db.execute(
+        "UPDATE answers SET reported_at = ? WHERE id = (SELECT answer_id FROM answer_segments WHERE id = ?)",
+        now.rfc3339,
+        segment["id"],
+    )
+    _settle(db, segment["id"], now)
+    return int(segment["id"])
+
+
+_REPORTED = {
+    tpdu.StatusClass.DELIVERED: "delivered",
+    tpdu.StatusClass.COMPLETED: "delivered",
+    tpdu.StatusClass.PENDING: "sent",
+    tpdu.StatusClass.FAILED: "undelivered",
+    tpdu.StatusClass.TEMPORARY_FAILED: "undelivered",
+    tpdu.StatusClass.RESERVED: "sent",
+}
+
+
+def _enqueue(
+    db: Database,
+    recipient: str,
+    plan: Plan,
+    now: Now,
+    *,
+    contact_id: int | None,
+    delay_seconds: float,
+    answered_before: bool,
+) -> int:
+    cursor = db.execute(
+        "INSERT INTO answers (contact_id, recipient, state, waiting_for, text, encoding, segments, reference,"
+        " answered_before, by_person, queued_at, queued_limit, due_at, due_limit)"
+        " VALUES (?, ?, 'queued', 'due', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        contact_id,
+        recipient,
+        plan.text,
+        plan.encoding.value,
+        plan.segments,
+        secrets.randbelow(256),
+        int(answered_before),
+        int(contact_id is None),
+        now.rfc3339,
+        now.limit,
+        rfc3339(now.utc + timedelta(seconds=delay_seconds)),
+        now.limit + delay_seconds,
+    )
+    db.save_limit_clock(now)
+    assert cursor.lastrowid is not None
+    return cursor.lastrowid
+
+
+def _store_segments(
+    db: Database, answer_id: int, segments: Sequence[tpdu.EncodedSegment], *, returning: bool, shadow: bool
+) -> None:
+    for sequence, segment in enumerate(segments, 1):
+        db.execute(
+            "INSERT INTO answer_segments (answer_id, sequence, state, pdu, tpdu_length, answered_before, shadow)"
+            " VALUES (?, ?, 'waiting', ?, ?, ?, ?)",
+            answer_id,
+            sequence,
+            segment.pdu,
+            segment.tpdu_length,
+            int(returning),
+            int(shadow),
+        )
+
+
+def _cancel(db: Database, answer_id: int, reason: policy.Reason) -> None:
+    db.execute("UPDATE answer_segments SET counted_limit = NULL WHERE answer_id = ? AND state = 'waiting'", answer_id)
+    db.execute(
+        "UPDATE answers SET state = CASE state WHEN 'sending' THEN 'failed' ELSE 'cancelled' END,"
+        " waiting_for = NULL, reason = ? WHERE id = ?",
+        reason.value,
+        answer_id,
+    )
+
+
+def _unconfirm(db: Database, segment_id: int, cause: str) -> None:
+    db.execute("UPDATE answer_segments SET state = 'unconfirmed', cause = ? WHERE id = ?", cause, segment_id)
+    db.execute(
+        "UPDATE answers SET state = 'unconfirmed', reason = ? WHERE id ="
+        " (SELECT answer_id FROM answer_segments WHERE id = ?)",
+        cause,
+        segment_id,
+    )
+
+
+def _settle(db: Database, segment_id: int, now: Now) -> None:
+    """Give an answer the state that its segments add up to."""
+    row = db.one(
+        "SELECT answer_id, min(state IN ('sent', 'delivered', 'undelivered')) AS all_left,"
+        " min(state = 'delivered') AS all_delivered,"
+        " max(state = 'undelivered') AS undelivered FROM answer_segments WHERE current = 1 AND answer_id ="
+        " (SELECT answer_id FROM answer_segments WHERE id = ?)",
+        segment_id,
+    )
+    assert row is not None
+    if not row["all_left"]:
+        return
+    state = "undelivered" if row["undelivered"] else "delivered" if row["all_delivered"] else "sent"
+    db.execute(
+        "UPDATE answers SET state = ?, reason = NULL, sent_at = coalesce(sent_at, ?) WHERE id = ?",
+        state,
+        now.rfc3339,
+        row["answer_id"],
+    )
+
+
+def _same_number(reported: str, recipient: str) -> bool:
+    """Compare by the trailing digits: networks report national and international forms, and some a digit too much."""
+    ours, theirs = recipient.lstrip("+"), reported.lstrip("0")
+    digits = min(len(ours), len(theirs), 9)
+    return digits > 0 and ours[-digits:] == theirs[-digits:]
+
+
+def _age(row: object, now: Now) -> timedelta:
+    arrived, scts = row["received_limit"], row["scts"]  # type: ignore[index]
+    if arrived is None:
+        return timedelta(0)
+    return age(now, arrived_limit=arrived, scts=datetime.fromisoformat(scts) if scts else None)

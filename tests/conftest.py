@@ -1,0 +1,145 @@
+"""What end-to-end tests stand on: the simulator as a program on a pty, and the real daemon beside it."""
+
+import json
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hotlined.simulator import client as simulation
+
+ANSWER = "Non, c'est non."
+PATIENCE_SECONDS = 40.0  # before a test gives up; never a promise about speed
+
+
+def wait_until(condition: Callable[[], Any], what: str = "the condition") -> Any:
+    """Return the first true value of a condition; fail if it does not come true."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not (value := condition()):
+        assert time.monotonic() < deadline, f"{what} did not come true"
+        time.sleep(0.02)
+    return value
+
+
+class Line:
+    """One hotline: a simulated modem, a configuration, and the daemon that serves it."""
+
+    def __init__(self, folder: Path, simulator: simulation.Simulation) -> None:
+        self.folder = folder
+        self.simulator = simulator
+        self.sim = simulator.client
+        self.config = folder / "config.yaml"
+        self.database = folder / "hotlined.db"
+        self.log_path = folder / "daemon.log"
+        self.daemon: subprocess.Popen[bytes] | None = None
+        self.settings: dict[str, Any] = {
+            "line": "fr",
+            "database": str(self.database),
+            "runtime_dir": str(folder / "run"),
+            "modem": {"port": simulator.port, "send_interval": "0s", "poll_interval": "1s", "send_timeout": "10s"},
+            "answer": {"text": ANSWER, "delay": "0s"},
+        }
+
+    def configure(self, **sections: Any) -> None:
+        """Write the configuration, with sections merged over the usual ones."""
+        for name, value in sections.items():
+            old = self.settings.get(name)
+            self.settings[name] = {**old, **value} if isinstance(old, dict) else value
+        self.config.write_text(json.dumps(self.settings))
+
+    def start(self) -> None:
+        """Start the daemon."""
+        if not self.config.exists():
+            self.configure()
+        with self.log_path.open("ab") as output:
+            self.daemon = subprocess.Popen(
+                [sys.executable, "-m", "hotlined", "--config", str(self.config), "run"],
+                stderr=output,
+                stdout=output,
+                cwd=self.folder,
+            )
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """End the daemon by a signal and return its exit code."""
+        assert self.daemon
+        self.daemon.send_signal(number)
+        return self.daemon.wait(PATIENCE_SECONDS)
+
+    def cli(self, *arguments: str, check: bool = True) -> str:
+        """Run a command of the admin and return what it prints."""
+        done = subprocess.run(
+            [sys.executable, "-m", "hotlined", "--config", str(self.config), *arguments],
+            capture_output=True,
+            text=True,
+            cwd=self.folder,
+            check=False,
+        )
+        assert not check or done.returncode == 0, done.stderr
+        return done.stdout
+
+    def log(self, *arguments: str) -> list[dict[str, Any]]:
+        """Return what `log --json` says."""
+        return [json.loads(line) for line in self.cli("log", "-n", "0", "--json", *arguments).splitlines()]
+
+    def rows(self, sql: str, *arguments: Any) -> list[tuple[Any, ...]]:
+        """Query the database as any program of the group may."""
+        if not self.database.exists():
+            return []
+        connection = sqlite3.connect(self.database)
+        try:
+            return connection.execute(sql, arguments).fetchall()
+        except sqlite3.OperationalError as error:
+            if "no such table" in str(error):
+                return []
+            raise
+        finally:
+            connection.close()
+
+    def count(self, sql: str, *arguments: Any) -> int:
+        """Return the number that a query counts."""
+        rows = self.rows(sql, *arguments)
+        return int(rows[0][0]) if rows else 0
+
+    def status(self) -> dict[str, Any]:
+        """Return the daemon's status file."""
+        path = self.folder / "run" / "fr.json"
+        return json.loads(path.read_text()) if path.exists() else {"modem": {"state": None}}
+
+    def wait_state(self, state: str) -> None:
+        """Wait until the modem is in a state."""
+        wait_until(lambda: self.status()["modem"]["state"] == state, f"modem state {state}")
+
+    def submitted(self) -> list[dict[str, Any]]:
+        """Return the texts that the network took."""
+        return list(self.sim.do("submitted")["submitted"])
+
+    def settled(self) -> bool:
+        """Tell whether the SIM is empty and nothing waits to be judged or sent."""
+        state = self.sim.do("state")
+        empty = not state["queue"] and not any(storage["used"] for storage in state["storages"].values())
+        return bool(
+            empty
+            and not self.count("SELECT count(*) FROM contacts WHERE verdict IS NULL")
+            and not self.count("SELECT count(*) FROM answers WHERE state IN ('queued', 'sending')")
+        )
+
+
+@pytest.fixture
+def line(tmp_path: Path) -> Iterator[Line]:
+    """Give a line whose simulator runs and whose daemon does not yet."""
+    with simulation.start(tmp_path, sim_size=10, me_size=0) as simulator:
+        line = Line(tmp_path, simulator)
+        try:
+            yield line
+        finally:
+            if line.daemon and line.daemon.poll() is None:
+                line.daemon.kill()
+                line.daemon.wait()
+            if line.log_path.exists():
+                sys.stdout.write(line.log_path.read_text())  # shown where the test fails

@@ -1,0 +1,98 @@
+"""The house: imports go down only."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "hotlined"
+
+# room: the rooms that it may import beside itself; errors, clock and systemd are the ground that all stand on
+GROUND = {"errors", "clock", "systemd", ""}
+FLOORS = {
+    "cli": {"cli", "daemon", "store", "migrations", "policy", "config", "gsm", "simulator"},
+    "__main__": {"cli"},
+    "daemon": {"store", "policy", "config", "gsm"},
+    "store": {"migrations", "policy", "gsm.address", "gsm.alphabet", "gsm.tpdu", "gsm.push"},
+    "migrations": set(),
+    "config": {"policy", "gsm.address", "gsm.alphabet"},
+    "policy": {"gsm.address"},
+    "gsm.modem": {"gsm.at", "gsm.port"},
+    "gsm.tpdu": {"gsm.address", "gsm.alphabet", "gsm.push"},
+    "gsm.push": set(),
+    "gsm.alphabet": set(),
+    "gsm.address": set(),
+    "gsm.at": set(),
+    "gsm.port": set(),
+    "gsm": set(),
+    "simulator": {"gsm.alphabet", "gsm.address"},
+    "clock": set(),
+    "errors": set(),
+    "systemd": set(),
+    "": set(),
+}
+
+
+def room_of(module: str) -> str:
+    """Return the room of a module's dotted name."""
+    parts = module.split(".")[1:]
+    if parts[:1] == ["gsm"]:
+        return ".".join(parts[:2])
+    return parts[0] if parts else ""
+
+
+def imported(path: Path) -> set[str]:
+    """Return every module of ours that a file imports, also inside functions."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}".replace(".", "/")
+                is_module = (ROOT / f"{inner}.py").exists() or (ROOT / inner).is_dir()
+                names.add(inner.replace("/", ".") if is_module else node.module)
+    return {name for name in names if name.split(".")[0] == "hotlined"}
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_go_down_only(path: Path) -> None:
+    """A room imports only the rooms below it, as the table says."""
+    module = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+    room = room_of(module)
+    allowed = FLOORS[room] | GROUND | {room}
+    if "gsm" in allowed:
+        allowed |= {name for name in FLOORS if name.startswith("gsm.")}
+
+    assert {room_of(name) for name in imported(path)} <= allowed
+
+
+def test_pyserial_has_one_door() -> None:
+    """Only gsm.port knows pyserial."""
+    users = {
+        path.relative_to(PACKAGE).as_posix()
+        for path in PACKAGE.rglob("*.py")
+        if "simulator" not in path.parts
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        and any(
+            name.split(".")[0] == "serial"
+            for name in ([node.module or ""] if isinstance(node, ast.ImportFrom) else [a.name for a in node.names])
+        )
+    }
+
+    assert users == {"gsm/port.py"}
+
+
+def test_sql_stands_in_the_store() -> None:
+    """No other room speaks SQL."""
+    words = ("SELECT ", "INSERT INTO", "UPDATE ", "DELETE FROM", "PRAGMA ")
+    speakers = {
+        path.relative_to(PACKAGE).parts[0]
+        for path in PACKAGE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.lstrip().startswith(words)
+    }
+
+    assert speakers <= {"store", "migrations.py"}

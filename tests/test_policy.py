@@ -1,0 +1,178 @@
+"""The rules, as values in and values out."""
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hotlined import policy
+from hotlined.gsm.address import Identity, LineType
+from hotlined.policy import Contact, History, Limits, Numbers, Queued, Reason, Rules, Spent, WaitingFor, Windows
+
+NUMBER = "+32470123456"
+BELGIAN = Identity(originator=NUMBER, e164=NUMBER, country="BE", line_type=LineType.MOBILE)
+DAY = 86400.0
+NEW = History()
+NOTHING_SPENT = dict.fromkeys(policy.WINDOW_SECONDS, Spent())
+
+
+def rules(**changes: object) -> Rules:
+    """Give the usual rules, changed."""
+    usual = {"limits": Limits(), "numbers": Numbers(), "max_age": timedelta(hours=24)}
+    return Rules(**{**usual, **changes})  # type: ignore[arg-type]
+
+
+def judge(
+    identity: Identity = BELGIAN,
+    kind: str = "text",
+    age: timedelta = timedelta(0),
+    history: History = NEW,
+    now: float = 0.0,
+    **changes: object,
+) -> policy.Verdict:
+    """Judge a contact that is the usual one but for what is given."""
+    return policy.judge(Contact(kind, identity, age), history, rules(**changes), now)
+
+
+def test_a_first_contact_is_answered() -> None:
+    """Who was never answered and breaks no rule gets the answer."""
+    assert judge() == policy.Verdict(answer=True, reason=Reason.FIRST_CONTACT)
+
+
+@pytest.mark.parametrize(
+    ("reason", "arguments"),
+    [
+        (Reason.NOT_TEXT, {"kind": "data"}),
+        (Reason.NOT_TEXT, {"kind": "service"}),
+        (Reason.NOT_TEXT, {"kind": "unreadable"}),
+        (Reason.OWN_NUMBER, {"own_numbers": frozenset({NUMBER})}),
+        (Reason.BLOCKED, {"history": History(blocked=True)}),
+        (Reason.BLOCKED, {"numbers": Numbers(blocked=(NUMBER,))}),
+        (Reason.OPTED_OUT, {"history": History(opted_out=True)}),
+        (Reason.COUNTRY, {"numbers": Numbers(answer_countries=("FR",))}),
+        (Reason.SIM_CHANGED, {"sim_changed": True}),
+        (Reason.STALE, {"age": timedelta(hours=25)}),
+        (Reason.PENDING, {"history": History(pending=True)}),
+        (Reason.PER_NUMBER, {"limits": Limits(per_number=0)}),
+        (Reason.PER_NUMBER, {"history": History(answers=3, last_answer=0.0), "now": 365 * DAY}),
+        (Reason.COOLDOWN, {"history": History(answers=1, last_answer=0.0), "now": DAY - 1}),
+        (Reason.COOLDOWN, {"history": History(answers=2, last_answer=0.0), "now": 7 * DAY - 1}),
+    ],
+)
+def test_what_is_not_answered_says_why(reason: Reason, arguments: dict[str, object]) -> None:
+    """Each rule suppresses with its own reason."""
+    assert judge(**arguments) == policy.Verdict(answer=False, reason=reason)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("line_type", sorted(set(LineType) - policy.ANSWERABLE_LINES))
+def test_lines_that_cannot_be_answered_are_not(line_type: LineType) -> None:
+    """Short codes, names, premium and every other line but mobile and personal ones get nothing."""
+    identity = Identity(originator=NUMBER, e164=NUMBER, country="BE", line_type=line_type)
+
+    assert judge(identity).reason is Reason.NOT_ANSWERABLE
+
+
+@pytest.mark.parametrize("answers", [1, 2])
+def test_a_cooldown_ends(answers: int) -> None:
+    """After the first answer a day passes, after the second a week, then a text is answered again."""
+    history = History(answers=answers, last_answer=0.0)
+
+    assert judge(history=history, now=(1, 7)[answers - 1] * DAY).reason is Reason.COOLDOWN_OVER
+
+
+def gate(
+    segments: int = 2,
+    history: History = NEW,
+    spent: dict[str, Spent] | None = None,
+    now: float = 0.0,
+    *,
+    age: timedelta = timedelta(0),
+    by_person: bool = False,
+    paused: bool = False,
+    **changes: object,
+) -> policy.Gate:
+    """Ask the gate about an answer that is the usual one but for what is given."""
+    answer = Queued(NUMBER, segments, age, by_person)
+    return policy.gate(answer, history, {**NOTHING_SPENT, **(spent or {})}, rules(**changes), now, paused=paused)
+
+
+def test_the_gate_lets_an_answer_out() -> None:
+    """What breaks no rule passes, and says from which share it is counted."""
+    assert gate() == policy.Pass(returning=False)
+    assert gate(history=History(answers=1, last_answer=0.0), now=DAY) == policy.Pass(returning=True)
+
+
+@pytest.mark.parametrize(
+    ("reason", "arguments"),
+    [
+        (Reason.BLOCKED, {"history": History(blocked=True)}),
+        (Reason.BLOCKED, {"history": History(blocked=True), "by_person": True}),
+        (Reason.OPTED_OUT, {"history": History(opted_out=True)}),
+        (Reason.STALE, {"age": timedelta(hours=25)}),
+        (Reason.PER_NUMBER, {"limits": Limits(per_number=0)}),
+        (Reason.COOLDOWN, {"history": History(answers=1, last_answer=0.0), "now": 1.0}),
+        (Reason.SIM_CHANGED, {"sim_changed": True}),
+    ],
+)
+def test_the_gate_checks_again_what_was_true_when_it_was_queued(reason: Reason, arguments: dict[str, object]) -> None:
+    """A block, an opt-out, an edited limit or an outage since then cancels the answer."""
+    assert gate(**arguments) == policy.Cancel(reason)  # type: ignore[arg-type]
+
+
+def test_a_pause_keeps_answers() -> None:
+    """While the line is paused nothing leaves and nothing is cancelled for it."""
+    assert gate(paused=True) == policy.Wait(WaitingFor.PAUSED)
+
+
+@pytest.mark.parametrize("window", policy.WINDOW_SECONDS)
+def test_a_full_window_keeps_answers(window: str) -> None:
+    """An answer whose segments do not all fit into a window waits for it."""
+    limits = Limits(segments=Windows(hour=10, day=10, month=10), reserve_for_new=0)
+
+    assert gate(spent={window: Spent(9, 0)}, limits=limits) == policy.Wait(WaitingFor(f"budget_{window}"))
+    assert gate(spent={window: Spent(8, 0)}, limits=limits) == policy.Pass(returning=False)
+
+
+def test_the_reserve_is_for_new_numbers() -> None:
+    """Numbers that were answered before leave the reserved share alone; new ones may use all."""
+    limits = Limits(segments=Windows(hour=11, day=11, month=11), reserve_for_new=50)
+    known = History(answers=1, last_answer=0.0)
+
+    assert gate(spent={"hour": Spent(4, 4)}, history=known, now=DAY, limits=limits) == policy.Pass(returning=True)
+    assert gate(spent={"hour": Spent(5, 5)}, history=known, now=DAY, limits=limits) == policy.Wait(WaitingFor.RESERVE)
+    assert gate(spent={"hour": Spent(9, 5)}, limits=limits) == policy.Pass(returning=False)
+
+
+def test_a_persons_own_send_is_held_to_windows_alone() -> None:
+    """Cooldown, cap and age are for answers; what a person sends by hand still costs budget."""
+    history = History(answers=9, last_answer=0.0, opted_out=True)
+
+    assert gate(by_person=True, history=history, age=timedelta(days=9)) == policy.Pass(returning=True)
+    nothing = Limits(segments=Windows(0, 0, 0))
+    assert isinstance(gate(by_person=True, limits=nothing), policy.Wait)
+
+
+@given(
+    spent=st.integers(0, 100),
+    returning=st.integers(0, 100),
+    segments=st.integers(1, 9),
+    limit=st.integers(0, 100),
+    share=st.integers(0, 100),
+    answers=st.integers(0, 2),
+)
+def test_no_window_is_ever_overspent(
+    spent: int, returning: int, segments: int, limit: int, share: int, answers: int
+) -> None:
+    """Whatever was spent, what passes fits into every window, and returning numbers into their share."""
+    limits = Limits(segments=Windows(limit, limit, limit), reserve_for_new=share)
+    history = History(answers=answers, last_answer=0.0 if answers else None)
+    before = Spent(max(spent, returning), returning)
+    result = gate(segments, history, dict.fromkeys(policy.WINDOW_SECONDS, before), 30 * DAY, limits=limits)
+
+    if isinstance(result, policy.Pass):
+        assert before.total + segments <= limit
+        assert not result.returning or before.returning + segments <= limit - limit * share // 100
+    else:
+        assert isinstance(result, policy.Wait)
+        assert before.total + segments > limit or answers

@@ -1,0 +1,1371 @@
+"""The simulated modem, SIM and network: what the tests and the demo rely on when they take it for a real one."""
+
+import fcntl
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import termios
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta, timezone
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import serial
+from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hotlined.errors import HotlinedError, PduError, RefusedError, UnavailableError, UsageError
+from hotlined.gsm import tpdu
+from hotlined.gsm.alphabet import encode_gsm7, plan
+from hotlined.gsm.push import mms_sender
+from hotlined.simulator import control, pdus
+from hotlined.simulator.__main__ import main
+from hotlined.simulator.bench import Bench, Options
+from hotlined.simulator.client import Simulation, connect, start
+from hotlined.simulator.commands import COMMANDS, Operation, execute, parse
+from hotlined.simulator.device import SETTINGS
+from hotlined.simulator.faults import KINDS
+from hotlined.simulator.port import UNREAD_OCTETS
+from hotlined.simulator.sim import tpdu_length
+from hotlined.simulator.timers import Timers
+
+ALICE = "+32470123456"
+INITIALISATION = ("ATE0", "AT+CMEE=1;+CMGF=0", "AT+CNMI=2,1,0,2,0", 'AT+CPMS="SM","SM","SM"')
+TIOCGEXCL = 0x80045440  # Linux, asm-generic/ioctls.h; root could open the port all the same
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+class Line:
+    """A bench in this process, on a clock that is turned by hand, and pyserial at the other end of its port."""
+
+    def __init__(self, folder: Path, **options: object) -> None:
+        self.now = 0.0
+        self.bench = Bench(Options(link=folder / "modem", **options), lambda: self.now)
+        self.port: serial.Serial | None = None
+        self.heard = 0
+        self.open()
+
+    def open(self) -> None:
+        """Plug the stick in and open its port; what the make says at start is lost with the old terminal."""
+        self.close()
+        self.bench.plug()
+        self.heard = self.bench.modem.octets_out
+        self.port = serial.Serial(str(self.bench.port.name), timeout=10, exclusive=True)
+
+    def close(self) -> None:
+        """Close the port and pull the stick."""
+        if self.port:
+            self.port.close()
+        self.bench.unplug()
+
+    def hear(self) -> str:
+        """Return everything that the modem has said since."""
+        due = self.bench.modem.octets_out - self.heard
+        self.heard += due
+        return self.port.read(due).decode("latin-1")
+
+    def type(self, data: bytes) -> str:
+        """Write to the port and return what the modem says at once."""
+        due = self.bench.modem.octets_in + len(data)
+        self.port.write(data)
+        while self.bench.modem.octets_in < due:
+            assert select.select([self.bench.port.master], [], [], 10)[0]
+            self.bench.modem.receive(self.bench.port.read())
+        return self.hear()
+
+    def at(self, command: str) -> list[str]:
+        """Give a command and return the lines of what is said, without blank ones."""
+        return _lines(self.type(command.encode() + b"\r"))
+
+    def submit(self, segment: tpdu.EncodedSegment) -> list[str]:
+        """Submit a segment as a driver does."""
+        assert self.at(f"AT+CMGS={segment.tpdu_length}") == ["> "]
+        return _lines(self.type(segment.pdu.encode() + b"\x1a"))
+
+    def send(self, text: str, **options: object) -> list[list[str]]:
+        """Submit a text to Alice, segment by segment."""
+        return [self.submit(segment) for segment in tpdu.encode_submit(ALICE, plan(text), **options)]
+
+    def later(self, seconds: float) -> list[str]:
+        """Let time pass and return what is said by then."""
+        self.now += seconds
+        self.bench.timers.run()
+        return _lines(self.hear())
+
+    def do(self, name: str, /, **fields: object) -> control.Result:
+        """Do what a control message asks for."""
+        return control.do(self.bench, name, {key.removesuffix("_"): value for key, value in fields.items()})
+
+    def deliver(self, text: str = "coucou", **options: object) -> list[str]:
+        """Let Alice send a text and return what is said."""
+        self.do("deliver", from_=ALICE, text=text, **options)
+        return _lines(self.hear())
+
+    def initialise(self) -> None:
+        """Set the modem up as the daemon does."""
+        for command in INITIALISATION:
+            assert self.at(command)[-1] == "OK"
+
+
+def _lines(said: str) -> list[str]:
+    return [line for line in said.split("\r\n") if line]
+
+
+def _listed(said: list[str]) -> list[str]:
+    """Decode the texts of a listing."""
+    return [tpdu.decode(pdu).text for header, pdu in pairwise(said) if header.startswith("+CMGL")]
+
+
+@pytest.fixture(name="line")
+def _line(tmp_path: Path) -> Iterator[Line]:
+    """Plug a line in."""
+    line = Line(tmp_path)
+    yield line
+    line.close()
+
+
+@pytest.fixture(name="ready")
+def _ready(line: Line) -> Line:
+    """Initialise it."""
+    line.initialise()
+    return line
+
+
+@pytest.fixture(name="make_line")
+def _make_line(tmp_path: Path) -> Iterator[object]:
+    """Plug lines in that have options."""
+    made = []
+
+    def make(**options: object) -> Line:
+        made.append(Line(tmp_path, **options))
+        return made[-1]
+
+    yield make
+    for line in made:
+        line.close()
+
+
+# The line
+
+
+def test_power_up(line: Line) -> None:
+    """At power-up it echoes, says ERROR without a number, and its settings are those of the factory."""
+    assert line.at("AT+FOO") == ["AT+FOO\r", "ERROR"]
+    assert line.at("ATE0") == ["ATE0\r", "OK"]
+    assert line.at("AT+CNMI?;+CMGF?;+CMEE?;+CPMS?") == [
+        "+CNMI: 0,0,0,0,0",
+        "+CMGF: 0",
+        "+CMEE: 0",
+        '+CPMS: "SM",0,10,"SM",0,10,"SM",0,10',
+        "OK",
+    ]
+
+
+def test_bytes_of_an_answer(ready: Line) -> None:
+    """Information text and final result code have their line ends where V.250 has them."""
+    assert ready.type(b"AT+CMGF?\r") == "\r\n+CMGF: 0\r\n\r\nOK\r\n"
+
+
+@pytest.mark.parametrize("command", ["at+csq", "At+CsQ", "\x1bAT+CSQ", "\xff\x80 AT+CSQ", "\nAT +CSQ", "ATX\x08+CSQ"])
+def test_lenient_where_modems_are(ready: Line, command: str) -> None:
+    """Case, blanks, a line feed, noise or ESC before AT and a backspace do not matter."""
+    assert _lines(ready.type(command.encode("latin-1") + b"\r")) == ["+CSQ: 18,99", "OK"]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "AT+CMGF=2",
+        "AT+CMGF=",
+        "AT+CMGF",
+        "AT+CMGF=0,0",
+        "AT+CMGF?1",
+        "AT+CNMI=2,x",
+        "AT+CPMS=SM",
+        "AT+CPMS",
+        "AT+CMGD",
+        "AT+CMGD=x",
+        "AT+CMGL=5",
+        "AT+CMGL?",
+        "AT+CMGR",
+        "AT+CMGS",
+        "AT+CMGS=0",
+        "AT+CMGS=999",
+        "AT+CMGW",
+        "AT+CFUN",
+        "AT+CFUN=3",
+        "AT+CSCA",
+        'AT+CSCS="X"',
+        "AT+CPIN",
+        "AT+CSQ=1",
+        "AT=",
+        "AT+CSQ?;=",
+        "AT" + "X" * 2000,
+    ],
+)
+def test_strict_where_modems_are(ready: Line, command: str) -> None:
+    """A malformed command is an ERROR and changes nothing."""
+    before = ready.do("state")["settings"]
+    assert ready.at(command) == ["ERROR"]
+    assert ready.do("state")["settings"] == before
+
+
+def test_not_a_command(ready: Line) -> None:
+    """A line without AT is ignored, as is an empty one."""
+    assert ready.type(b"\r\r\nhello\r") == ""
+    assert ready.at("AT") == ["OK"]
+
+
+def test_concatenated_commands_end_at_an_error(ready: Line) -> None:
+    """Of several commands in one line those behind an error are not carried out."""
+    assert ready.at("AT+CSQ;+FOO;+CMGF=1") == ["+CSQ: 18,99", "+CME ERROR: 100"]
+    assert ready.at("AT+CMGF?") == ["+CMGF: 0", "OK"]
+
+
+@pytest.mark.parametrize(("verbosity", "final"), [(0, "ERROR"), (1, "+CME ERROR: 100"), (2, "+CME ERROR: unknown")])
+def test_cmee_decides(line: Line, verbosity: int, final: str) -> None:
+    """CMEE chooses between ERROR, a number and words."""
+    line.at(f"ATE0+CMEE={verbosity}")
+    assert line.at("AT+FOO") == [final]
+
+
+@pytest.mark.parametrize("name", SETTINGS.keys() - {"E", "+COPS", "+CSMS", "+CREG", "+CGREG", "+CEREG"})
+def test_every_setting_can_be_read_set_and_listed(ready: Line, name: str) -> None:
+    """Every setting takes its largest values, gives them back and lists its ranges."""
+    largest = ",".join(str(high) for _, high in SETTINGS[name].ranges)
+    assert ready.at(f"AT{name}={largest}") == ["OK"]
+    assert ready.at(f"AT{name}?") == [f"{name}: {largest}", "OK"]
+    assert ready.at(f"AT{name}=?")[-1] == "OK"
+
+
+def test_parameters_left_out(ready: Line) -> None:
+    """Parameters left out of CNMI are those of the factory."""
+    assert ready.at("AT+CNMI=1,,0") == ["OK"]
+    assert ready.at("AT+CNMI?") == ["+CNMI: 1,0,0,0,0", "OK"]
+
+
+@given(text=st.text(alphabet='AT+CMGLSDE=?;,"0123456789 &Z\x1b\x08', max_size=40), name=st.sampled_from([*COMMANDS]))
+@settings(deadline=None, max_examples=300)
+def test_any_command_line_gets_an_answer(text: str, name: str) -> None:
+    """Whatever stands in a command line, it is answered by a value or by ERROR, never by a crash."""
+    bench = Bench(Options())
+    bench.device.start()
+    for line in (text, name + text):
+        try:
+            calls = list(parse(line))
+        except ValueError:
+            continue
+        for call in calls:
+            execute(bench.device, call)
+
+
+def test_identity(ready: Line) -> None:
+    """It says who made it and whose SIM it holds."""
+    commands = ("I", "+CGMI", "+CGMM", "+CGMR", "+CGSN", "+CIMI", "+CCID", "+CNUM", "+CSCA?", "+COPS?", "+CSQ")
+    said = {command: ready.at(f"AT{command}") for command in commands}
+    assert all(lines[-1] == "OK" and len(lines) > 1 for lines in said.values())
+    assert said["+CIMI"][0] == "206012345678901"
+    assert said["+CNUM"][0] == '+CNUM: "","+32460209399",145'
+    assert said["+COPS?"][0] == '+COPS: 0,0,"Proximus"'
+
+
+def test_operator_format(ready: Line) -> None:
+    """COPS mode 3 only chooses the format, and without registration no operator is named."""
+    assert ready.at("AT+COPS=3,2") == ["OK"]
+    assert ready.at("AT+COPS?") == ['+COPS: 0,2,"20601"', "OK"]
+    assert ready.at("AT+COPS=0") == ["OK"]
+    ready.do("network", registered=False)
+    assert ready.at("AT+COPS?") == ["+COPS: 0", "OK"]
+
+
+def test_service_centre_and_charset(ready: Line) -> None:
+    """The service centre's number and the character set are kept."""
+    assert ready.at('AT+CSCA="+32470000001",145') == ["OK"]
+    assert ready.at("AT+CSCA?") == ['+CSCA: "+32470000001",145', "OK"]
+    assert ready.at('AT+CSCS="UCS2"') == ["OK"]
+    assert ready.at("AT+CSCS?") == ['+CSCS: "UCS2"', "OK"]
+    assert ready.at("AT+CSCS=?")[-1] == "OK"
+
+
+def test_tests_of_commands(ready: Line) -> None:
+    """What a driver asks with =? is answered, or at least taken."""
+    for name in ("+CPMS", "+CMGL", "+CMGR", "+CMGD", "+CMGS", "+CMGW", "+CNMA", "+CFUN", "+CSQ", "+CIMI"):
+        assert ready.at(f"AT{name}=?")[-1] == "OK"
+
+
+def test_network_clock(ready: Line) -> None:
+    """CCLK gives local time with its zone in quarters of an hour."""
+    said = ready.at("AT+CCLK?")[0]
+    assert datetime.strptime(said[8:25], "%y/%m/%d,%H:%M:%S").replace(tzinfo=UTC).year == datetime.now(UTC).year
+    assert said[25] in "+-"
+    assert said.endswith('"')
+
+
+# Receiving
+
+
+def test_indication_and_listing(ready: Line) -> None:
+    """A text is stored, indicated by its index, and listed with status, length and PDU; then it is read."""
+    assert ready.deliver("coucou é€") == ['+CMTI: "SM",1']
+    said = ready.at("AT+CMGL=4")
+    assert said[0] == f"+CMGL: 1,0,,{len(said[1]) // 2 - 8}"
+    assert _listed(said) == ["coucou é€"]
+    assert ready.at("AT+CMGL=4")[0].startswith("+CMGL: 1,1,,")
+    assert ready.at("AT+CMGL") == ["OK"]
+    assert len(ready.at("AT+CMGL=1")) == 3
+
+
+def test_reading_one(ready: Line) -> None:
+    """CMGR reads one entry and marks it read; an empty place or none is an invalid index."""
+    ready.deliver()
+    assert ready.at("AT+CMGR=1")[0].startswith("+CMGR: 0,,")
+    assert ready.at("AT+CMGR=1")[0].startswith("+CMGR: 1,,")
+    assert ready.at("AT+CMGR=2") == ["+CMS ERROR: 321"]
+    assert ready.at("AT+CMGR=11") == ["+CMS ERROR: 321"]
+
+
+@pytest.mark.parametrize("cnmi", ["2,0,0,0,0", "0,1,0,0,0"])
+def test_no_indication(ready: Line, cnmi: str) -> None:
+    """Without routing (mt=0), or while codes are withheld (mode 0), a text is stored in silence."""
+    ready.at(f"AT+CNMI={cnmi}")
+    assert ready.deliver() == []
+    assert _listed(ready.at("AT+CMGL=4")) == ["coucou"]
+
+
+def test_lowest_free_index_is_used_again(ready: Line) -> None:
+    """A place that was freed is the next one to be taken."""
+    for _ in range(3):
+        ready.deliver()
+    assert ready.at("AT+CMGD=2") == ["OK"]
+    assert ready.deliver() == ['+CMTI: "SM",2']
+    assert ready.deliver() == ['+CMTI: "SM",4']
+
+
+@pytest.mark.parametrize(("flag", "left"), [(0, [0, 2, 3]), (1, [0, 2, 3]), (2, [0, 2]), (3, [0]), (4, [])])
+def test_deletion(ready: Line, flag: int, left: list[int]) -> None:
+    """CMGD deletes one place, or with a flag what TS 27.005 says; an empty place is no error, no place is one."""
+    for status in (1, 0, 2, 3):
+        ready.do("store", pdu="00", status=status)
+    assert ready.at(f"AT+CMGD=1,{flag}") == ["OK"]
+    assert [entry["status"] for entry in ready.do("state")["storages"]["SM"]["entries"]] == left
+    assert ready.at("AT+CMGD=1") == ["OK"]
+    assert ready.at("AT+CMGD=0") == ["+CMS ERROR: 321"]
+
+
+def test_full_storage_keeps_texts_in_the_network(make_line: object) -> None:
+    """What finds no room waits in the network and comes in, in order, as soon as a place is free."""
+    line = make_line(sim_size=2)
+    line.initialise()
+    for number in range(4):
+        line.deliver(f"text {number}")
+    assert line.do("state")["queue"] == 2
+    assert line.at("AT+CMGD=1") == ["OK", '+CMTI: "SM",1']
+    assert _listed(line.at("AT+CMGL=4")) == ["text 2", "text 1"]
+    assert line.at("AT+CMGD=1,4") == ["OK", '+CMTI: "SM",1']
+    assert _listed(line.at("AT+CMGL=4")) == ["text 3"]
+
+
+def test_storages(make_line: object) -> None:
+    """What is listed and where texts go is chosen apart; ME is not there unless asked for."""
+    line = make_line(me_size=3)
+    line.initialise()
+    assert line.at('AT+CPMS="SM","SM","ME"') == ["+CPMS: 0,10,0,10,0,3", "OK"]
+    assert line.deliver() == ['+CMTI: "ME",1']
+    assert line.at("AT+CMGL=4") == ["OK"]
+    assert line.at('AT+CPMS="ME"') == ["+CPMS: 1,3,0,10,1,3", "OK"]
+    assert _listed(line.at("AT+CMGL=4")) == ["coucou"]
+    assert line.at('AT+CPMS="MT"') == ["+CMS ERROR: 302"]
+
+
+def test_two_names_of_one_storage(make_line: object) -> None:
+    """ME can be another name of SM: the same entries under both."""
+    line = make_line(me_is_sim=True)
+    line.initialise()
+    line.deliver()
+    assert line.at('AT+CPMS="ME"') == ["+CPMS: 1,10,1,10,1,10", "OK"]
+    line.at("AT+CMGD=1")
+    assert line.at('AT+CPMS="SM"') == ["+CPMS: 0,10,0,10,0,10", "OK"]
+
+
+def test_direct_delivery(ready: Line) -> None:
+    """With mt=2 a text is handed over and not stored."""
+    ready.at("AT+CNMI=2,2,0,0,0")
+    header, pdu = ready.deliver()
+    assert header == f"+CMT: ,{tpdu_length(pdu)}"
+    assert tpdu.decode(pdu).text == "coucou"
+    assert ready.at("AT+CMGL=4") == ["OK"]
+
+
+@pytest.mark.parametrize(
+    ("mt", "class_", "code"),
+    [
+        (1, 0, "+CMTI"),
+        (2, 0, "+CMT"),
+        (3, 0, "+CMT"),
+        (2, 2, "+CMTI"),
+        (3, 3, "+CMT"),
+        (3, 1, "+CMTI"),
+        (3, None, "+CMTI"),
+    ],
+)
+def test_classes_choose_the_route(ready: Line, mt: int, class_: int | None, code: str) -> None:
+    """CNMI's mt and the message class choose between storing and handing over (TS 27.005, 3.4.1)."""
+    ready.at(f"AT+CNMI=2,{mt},0,0,0")
+    assert ready.deliver(class_=class_)[0].partition(":")[0] == code
+
+
+def test_acknowledgement(ready: Line) -> None:
+    """With CSMS=1 the next text waits for CNMA; one refused or not acknowledged in time comes again."""
+    assert ready.at("AT+CSMS=1") == ["+CSMS: 1,1,1", "OK"]
+    assert ready.at("AT+CSMS?") == ["+CSMS: 1,1,1,1", "OK"]
+    ready.at("AT+CNMI=2,2,0,0,0")
+    assert ready.at("AT+CNMA") == ["+CMS ERROR: 340"]
+    first = ready.deliver("first")
+    assert ready.deliver("second") == []
+    assert ready.at("AT+CNMA=2") == ["OK", *first]
+    assert tpdu.decode(ready.at("AT+CNMA=1")[-1]).text == "second"
+    assert ready.at("AT+CNMA") == ["OK"]
+    ready.deliver("third")
+    assert ready.later(20) == []
+    assert ready.do("state")["queue"] == 0
+    assert ready.at("AT+CNMI?") == ["+CNMI: 2,0,0,0,0", "OK"]
+    assert _listed(ready.at("AT+CMGL=4")) == ["third"]
+
+
+def test_acknowledged_in_time(ready: Line) -> None:
+    """A text that was acknowledged does not come again when the network's patience would be over."""
+    ready.at("AT+CSMS=1;+CNMI=2,2,0,0,0")
+    ready.deliver()
+    ready.at("AT+CNMA")
+    assert ready.later(20) == []
+    assert ready.at("AT+CNMI?") == ["+CNMI: 2,2,0,0,0", "OK"]
+
+
+def test_not_acknowledged_at_a_reset(ready: Line) -> None:
+    """A text that was handed over but not acknowledged survives a reset in the network."""
+    ready.at("AT+CSMS=1;+CNMI=2,2,0,0,0")
+    ready.deliver()
+    ready.do("reset")
+    ready.hear()
+    assert _listed(ready.at("AT+CMGL=4")) == ["coucou"]
+
+
+def test_a_code_waits_for_the_end_of_a_command(make_line: object) -> None:
+    """What comes while a command is carried out, or a prompt stands open, is said afterwards."""
+    line = make_line()
+    line.initialise()
+    line.do("fault", kind="slow", count=1, seconds=1)
+    assert line.at("AT+CSQ") == []
+    assert line.deliver() == []
+    assert line.later(1) == ["+CSQ: 18,99"]
+    assert line.later(1) == ["OK", '+CMTI: "SM",1']
+    assert line.at("AT+CMGS=20") == ["> "]
+    assert line.deliver() == []
+    assert _lines(line.type(b"\x1b")) == ["OK", '+CMTI: "SM",2']
+
+
+# What the network writes
+
+
+@given(
+    text=st.text(st.characters(codec="utf-8", exclude_characters="\x1b"), min_size=1, max_size=500),
+    bits=st.sampled_from([8, 16]),
+    encoding=st.sampled_from([None, "ucs2"]),
+)
+@settings(deadline=None, max_examples=150)
+def test_delivered_texts_say_what_was_said(text: str, bits: int, encoding: str | None) -> None:
+    """Any text, in either alphabet and with either reference, is read by the daemon's codec as it was written."""
+    written = pdus.write_text(ALICE, text, encoding=encoding, scts=NOON, reference=0x1234, bits=bits)
+    read = [tpdu.decode(pdu) for pdu in written]
+    assert tpdu.join(read) == text
+    assert all(not each.issues and each.scts == NOON and str(each.originator) == ALICE for each in read)
+    assert [each.concatenation and each.concatenation.sequence for each in read] == (
+        list(range(1, len(read) + 1)) if len(read) > 1 else [None]
+    )
+
+
+@pytest.mark.parametrize("pair", ["€", "😀"])
+@pytest.mark.parametrize("before", range(4))
+def test_pairs_are_not_split(pair: str, before: int) -> None:
+    """A segment does not end within an escape pair or a pair of surrogates, so each can be read alone."""
+    text = "x" * before + pair * 100
+    parts = [tpdu.decode(pdu) for pdu in pdus.write_text(ALICE, text, scts=NOON, reference=0)]
+    assert len(parts) > 1
+    assert "".join(part.text for part in parts) == text
+
+
+@pytest.mark.parametrize("sender", [ALICE, "0470123456", "8989", "Proximus", "*100#", ""])
+@pytest.mark.parametrize("hours", [0, 1, -3.5, 13.75])
+def test_senders_and_zones(sender: str, hours: float) -> None:
+    """Every kind of sender, and zones on both sides of Greenwich, are written as the standard has them."""
+    scts = (NOON + timedelta(hours=hours)).replace(tzinfo=UTC) - timedelta(hours=hours)
+    local = scts.astimezone(timezone(timedelta(hours=hours)))
+    read = tpdu.decode(pdus.write_text(sender, "x", scts=local, reference=0)[0])
+    assert str(read.originator) == sender
+    assert (read.scts, read.scts.utcoffset()) == (local, timedelta(hours=hours))
+
+
+def test_parts_in_any_order(ready: Line) -> None:
+    """Segments can come in any order, twice or not at all, and as 8-bit data."""
+    assert len(ready.deliver("x" * 300, parts=[2, 1, 2])) == 3
+    assert [text[0].sequence for text in _concatenations(ready)] == [2, 1, 2]
+    with pytest.raises(UsageError):
+        ready.deliver("x" * 300, parts=[3])
+    ready.do("deliver", from_=ALICE, text="ÿ" * 300, encoding="8bit", parts=[1])
+
+
+def _concatenations(line: Line) -> list[tuple[tpdu.Concatenation]]:
+    listed = line.at("AT+CMGL=4")
+    return [(tpdu.decode(pdu).concatenation,) for pdu in listed[1:-1:2]]
+
+
+def test_references_differ(ready: Line) -> None:
+    """Two long texts have two references unless one is asked for."""
+    ready.deliver("x" * 300, parts=[1])
+    ready.deliver("x" * 300, parts=[1])
+    ready.deliver("x" * 300, parts=[1], reference=77)
+    references = [each[0].reference for each in _concatenations(ready)]
+    assert len(set(references)) == 3
+    assert references[2] == 77
+
+
+@pytest.mark.parametrize("sender", [ALICE, None])
+@pytest.mark.parametrize("subject", ["", "photo", "photo " * 30])
+def test_mms(ready: Line, sender: str | None, subject: str) -> None:
+    """An MMS is announced by a WAP push, in as many segments as it takes, with its sender or without."""
+    parts = [tpdu.decode(pdu) for pdu in ready.do("mms", from_=sender, subject=subject)["pdus"]]
+    assert tpdu.kind(parts) is tpdu.Kind.MMS
+    assert mms_sender(tpdu.join_data(parts)) == sender
+    assert (len(parts) > 1) is (len(subject) > 20)
+
+
+def test_garbage_is_delivered_as_it_is(ready: Line) -> None:
+    """Whatever PDU is queued is listed as it is."""
+    for pdu in ("ZZ", "", "00", "07FF", "0791FFFFFFFFFFFF04"):
+        ready.do("deliver_pdu", pdu=pdu)
+    assert ready.do("state")["storages"]["SM"]["entries"][0]["pdu"] == "ZZ"
+    assert "0791FFFFFFFFFFFF04" in ready.at("AT+CMGL=4")
+
+
+# Submitting
+
+
+@pytest.mark.parametrize("text", ["Bonjour", "€" * 90, "😀" * 40, "Hé " * 150])
+def test_submitted_texts(ready: Line, text: str) -> None:
+    """A text that leaves is kept whole, with its recipient, its alphabet and its raw PDUs."""
+    results = ready.send(text, reference=9)
+    assert [result[-1] for result in results] == ["OK"] * len(results)
+    (left,) = ready.do("submitted")["submitted"]
+    assert (left["recipient"], left["text"], left["complete"]) == (ALICE, text, True)
+    assert left["segments"] == len(left["pdus"]) == len(results)
+    assert left["encoding"] == plan(text).encoding
+
+
+def test_message_references_count_up(ready: Line) -> None:
+    """Each segment gets the next message reference."""
+    assert [each[0] for each in ready.send("x" * 200)] == ["+CMGS: 1", "+CMGS: 2"]
+
+
+def test_a_text_submitted_twice_is_two_texts(ready: Line) -> None:
+    """A repetition shows as another text, also while the first one is not whole."""
+    first, second = tpdu.encode_submit(ALICE, plan("x" * 200), reference=3)
+    for segment in (first, first, second, second):
+        ready.submit(segment)
+    assert [text["complete"] for text in ready.do("submitted")["submitted"]] == [True, True]
+    ready.send("short")
+    ready.send("short")
+    assert len(ready.do("submitted")["submitted"]) == 4
+
+
+def test_length_has_to_agree(ready: Line) -> None:
+    """A length that is not the PDU's is refused, and nothing leaves."""
+    (segment,) = tpdu.encode_submit(ALICE, plan("x"))
+    assert ready.at(f"AT+CMGS={segment.tpdu_length + 1}") == ["> "]
+    assert _lines(ready.type(segment.pdu.encode() + b"\x1a")) == ["+CMS ERROR: 304"]
+    assert ready.do("submitted")["submitted"] == []
+
+
+def test_payload_that_is_no_submit(ready: Line) -> None:
+    """A payload of the right length that is no SUBMIT is refused, and nothing leaves."""
+    ready.at("AT+CMGS=4")
+    assert _lines(ready.type(b"0004000000\x1a")) == ["+CMS ERROR: 304"]
+    assert ready.do("submitted")["submitted"] == []
+
+
+def test_what_comes_before_the_prompt_is_lost(ready: Line) -> None:
+    """A PDU sent together with its command is lost, and the prompt stands open."""
+    (segment,) = tpdu.encode_submit(ALICE, plan("x"))
+    assert _lines(ready.type(f"AT+CMGS={segment.tpdu_length}\r{segment.pdu}\x1a".encode())) == ["> "]
+    assert _lines(ready.type(b"AT\r\x1a")) == ["+CMS ERROR: 304"]
+    assert ready.do("submitted")["submitted"] == []
+
+
+def test_escape_gives_the_prompt_up(ready: Line) -> None:
+    """ESC ends a prompt with OK, and nothing leaves."""
+    (segment,) = tpdu.encode_submit(ALICE, plan("x"))
+    ready.at(f"AT+CMGS={segment.tpdu_length}")
+    assert _lines(ready.type(segment.pdu.encode() + b"\x1b")) == ["OK"]
+    assert ready.do("submitted")["submitted"] == []
+    assert ready.at("AT+CMGF?") == ["+CMGF: 0", "OK"]
+
+
+def test_endless_payload(ready: Line) -> None:
+    """A payload without end is not kept in memory, and is refused."""
+    ready.at("AT+CMGS=20")
+    assert ready.type(b"0" * 3000) == ""
+    assert _lines(ready.type(b"\x1a")) == ["+CMS ERROR: 304"]
+
+
+@pytest.mark.parametrize(
+    "pdu",
+    [
+        "zz",
+        "",
+        "00",
+        "0001000B912374103254F600000141FF",  # an octet too many
+        "0001000B912374103254F6000002",  # two too few
+        "0004000B912374103254F600000141",  # a DELIVER
+        "0001000000000141",  # no recipient
+        "00010002D04100000141",  # an alphanumeric one
+        "0001000B912374103254F6000C0141",  # a reserved alphabet
+        "0041000B912374103254F6000806050003010203",  # segment 3 of 2
+        "0041000B912374103254F600000A05000301000041414141",  # segment 0 of 0
+    ],
+)
+def test_submits_that_no_network_takes(pdu: str) -> None:
+    """A PDU that is no sound SUBMIT is refused, whatever is wrong with it."""
+    with pytest.raises(PduError):
+        pdus.read_submit(pdu)
+
+
+@given(
+    pdu=st.one_of(
+        st.binary(max_size=40), st.binary(max_size=40).map(lambda tail: b"\x00\x41\x00\x04\x91\x21\x43" + tail)
+    )
+)
+@settings(deadline=None, max_examples=500)
+def test_any_octets_are_a_submit_or_none(pdu: bytes) -> None:
+    """Whatever octets are submitted, they are a text or a PduError."""
+    with suppress(PduError):
+        assert pdus.read_submit(pdu.hex()).pdu == pdu.hex()
+
+
+@given(
+    text=st.text(st.characters(codec="utf-8", exclude_characters="\x1b"), max_size=400),
+    mode=st.sampled_from(["smart", "ucs2"]),
+)
+@settings(deadline=None, max_examples=200)
+def test_submits_are_read_as_they_were_written(text: str, mode: str) -> None:
+    """What the daemon's codec writes, another decoder reads, with what that one is known to get wrong made good."""
+    planned = plan(text, mode)
+    segments = [pdus.read_submit(each.pdu) for each in tpdu.encode_submit(ALICE, planned, reference=200, report=True)]
+    assert "".join(each.text for each in segments) == planned.text
+    assert {(each.recipient, each.encoding, each.report) for each in segments} == {(ALICE, planned.encoding, True)}
+
+
+@pytest.mark.parametrize("validity", [None, timedelta(days=2)])
+@pytest.mark.parametrize("text", ["12345678@", "1234567@", "123456@", "§`", "a\fb", "€" * 4])
+@pytest.mark.parametrize("bits", [0, 8, 16])
+def test_known_flaws_are_made_good(text: str, bits: int, validity: timedelta | None) -> None:
+    """The classes that the decoder is known to get wrong are right: headers of seven octets, a last @, §, form feed."""
+    text = text.replace("`", "")
+    elements = {0: b"", 8: b"\x05\x00\x03\x07\x01\x01", 16: b"\x06\x08\x04\x00\x07\x01\x01"}[bits]
+    first = 0x01 | (0x40 if bits else 0) | (0x10 if validity else 0)
+    vp = b"\xa8" if validity else b""
+    head = bytes([0, first, 0, 3, 0x81]) + pdus._semi_octets("1*#") + b"\x00\x00" + vp
+    pdu = (head + pdus._user_data("gsm7", elements, encode_gsm7(text))).hex()
+    read = pdus.read_submit(pdu)
+    assert (read.text, read.recipient) == (text, "1*#")
+    assert read.reference == (7 if bits else 0)
+
+
+def test_eight_bit_data_can_leave() -> None:
+    """Data leaves as data."""
+    read = pdus.read_submit("0001000B912374103254F600040380FF00")
+    assert (read.encoding, read.text) == ("8bit", "\x80ÿ\x00")
+
+
+def test_status_reports(ready: Line) -> None:
+    """A text that asks for a report gets one, stored or handed over as CNMI says, with the status that is set."""
+    said = ready.send("x", report=True)[0]
+    assert said == ["+CMGS: 1", "OK", '+CDSI: "SM",1']
+    ready.do("network", report_status=0x46)
+    ready.at("AT+CNMI=2,1,0,1,0")
+    *_, header, pdu = ready.send("x", report=True)[0]
+    report = tpdu.decode(pdu)
+    assert header == f"+CDS: {tpdu_length(pdu)}"
+    assert (report.mr, str(report.recipient), report.status) == (2, ALICE, 0x46)
+    assert ready.send("x")[0] == ["+CMGS: 3", "OK"]
+    ready.do("network", report_status="none")
+    assert ready.send("x", report=True)[0] == ["+CMGS: 4", "OK"]
+    ready.do("network", report_status=0)
+    ready.at("AT+CNMI=2,1,0,0,0")
+    assert ready.send("x", report=True)[0] == ["+CMGS: 5", "OK"]
+    assert ready.do("state")["queue"] == 0
+
+
+def test_drafts(make_line: object) -> None:
+    """CMGW keeps a draft with its status as long as there is room, and refuses what is no PDU."""
+    line = make_line(sim_size=2)
+    line.initialise()
+    for command, index in (("AT+CMGW=2", 1), ("AT+CMGW=2,3", 2)):
+        assert line.at(command) == ["> "]
+        assert _lines(line.type(b"00 11 22\r\n\x1a")) == [f"+CMGW: {index}", "OK"]
+    assert [entry["status"] for entry in line.do("state")["storages"]["SM"]["entries"]] == [2, 3]
+    for payload, error in ((b"001122\x1a", 322), (b"0011\x1a", 304), (b"00zzzz\x1a", 304)):
+        line.at("AT+CMGW=2")
+        assert _lines(line.type(payload)) == [f"+CMS ERROR: {error}"]
+
+
+def test_text_mode_is_refused(make_line: object) -> None:
+    """In text mode, which can be the factory's, messages are neither listed nor sent."""
+    line = make_line(factory={"+CMGF": (1,)})
+    line.at("ATE0")
+    assert line.at("AT+CMGL=4") == ["+CMS ERROR: 303"]
+    assert line.at("AT+CMGS=20") == ["+CMS ERROR: 303"]
+
+
+# Network, SIM, calls
+
+
+@pytest.mark.parametrize(("name", "stat"), [("home", 1), ("roaming", 5), ("searching", 2), ("denied", 3), ("none", 0)])
+def test_registration(ready: Line, name: str, stat: int) -> None:
+    """Each state of registration is told and announced; texts pass only at home and roaming."""
+    assert ready.at("AT+CREG=1;+CGREG=1") == ["OK"]
+    ready.do("network", registered=name)
+    assert _lines(ready.hear()) == [f"+CREG: {stat}", f"+CGREG: {stat}"]
+    assert ready.at("AT+CREG?") == [f"+CREG: 1,{stat}", "OK"]
+    passes = stat in {1, 5}
+    assert bool(ready.deliver()) is passes
+    assert ready.send("x")[0][-1] == ("OK" if passes else "+CMS ERROR: 331")
+    ready.do("network", registered=True)
+    assert _listed(ready.at("AT+CMGL=4")) == ["coucou"]
+
+
+def test_registration_with_cell(ready: Line) -> None:
+    """CREG=2 tells the cell."""
+    ready.at("AT+CREG=2")
+    assert ready.at("AT+CREG?") == ['+CREG: 2,1,"00C3","0012"', "OK"]
+
+
+def test_flight_mode(ready: Line) -> None:
+    """With the radio off nothing comes in; once it is on again what waited does."""
+    assert ready.at("AT+CFUN=4") == ["OK"]
+    assert ready.at("AT+CFUN?;+CREG?") == ["+CFUN: 4", "+CREG: 0,0", "OK"]
+    assert ready.deliver() == []
+    assert ready.at("AT+CFUN=1") == ["OK", '+CMTI: "SM",1']
+    assert ready.at("AT+CFUN=1") == ["OK"]
+
+
+def test_signal(ready: Line) -> None:
+    """The signal is what was set."""
+    ready.do("signal", rssi=99)
+    assert ready.at("AT+CSQ") == ["+CSQ: 99,99", "OK"]
+
+
+def test_pin(make_line: object) -> None:
+    """Without its PIN the SIM is shut; three wrong ones ask for the PUK, which sets a new PIN."""
+    line = make_line(pin="1234")
+    line.at("ATE0+CMEE=1")
+    assert line.at("AT+CPIN?") == ["+CPIN: SIM PIN", "OK"]
+    assert line.at("AT+CIMI") == ["+CME ERROR: 11"]
+    assert line.at("AT+CMGL=4") == ["+CMS ERROR: 311"]
+    assert line.deliver() == []
+    assert line.at('AT+CPIN="0000"') == ["+CME ERROR: 16"]
+    assert line.at('AT+CPIN="1234"') == ["OK"]
+    assert line.at("AT+CPIN?") == ["+CPIN: READY", "OK"]
+    assert line.at("AT+CPIN=1234") == ["+CME ERROR: 3"]
+    assert _listed(line.at("AT+CMGL=4")) == ["coucou"]
+    line.do("sim", pin="9999")
+    assert [line.at("AT+CPIN=0000") for _ in range(3)] == [["+CME ERROR: 16"], ["+CME ERROR: 16"], ["+CME ERROR: 12"]]
+    assert line.at("AT+CPIN?") == ["+CPIN: SIM PUK", "OK"]
+    assert line.at("AT+CPIN=9999") == ["+CME ERROR: 12"]
+    assert line.at("AT+CMGL=4") == ["+CMS ERROR: 316"]
+    assert line.at('AT+CPIN="12345678","4321"') == ["OK"]
+    assert line.at("AT+CPIN?") == ["+CPIN: READY", "OK"]
+
+
+def test_absent_sim(ready: Line) -> None:
+    """Without a SIM its commands say so, and it can be another one when it is back."""
+    ready.do("sim", absent=True)
+    assert ready.at("AT+CPIN?") == ["+CME ERROR: 10"]
+    assert ready.at("AT+CMGL=4") == ["+CMS ERROR: 310"]
+    assert ready.do("sim", absent=False, imsi="206999999999999", number="+32470000009")["sim"] == "READY"
+    assert ready.at("AT+CIMI") == ["206999999999999", "OK"]
+
+
+def test_call(ready: Line) -> None:
+    """A call rings at its interval, with CLIP when asked for, until it is hung up."""
+    ready.do("call", from_=ALICE)
+    assert _lines(ready.hear()) == ["RING"]
+    ready.at("AT+CLIP=1")
+    assert ready.later(5) == ["RING", f'+CLIP: "{ALICE}",145,"",0,"",0']
+    assert ready.at("AT+CHUP") == ["OK"]
+    assert ready.later(60) == []
+    assert ready.at("ATH") == ["OK"]
+    assert ready.bench.tally["hung_up"] == 1
+
+
+def test_call_that_is_given_up(ready: Line) -> None:
+    """A caller, who may withhold the number, gives up after so many rings: NO CARRIER."""
+    ready.at("AT+CLIP=1")
+    ready.do("call", from_=None, rings=2, interval=1)
+    ready.hear()
+    assert ready.later(1) == ["RING", '+CLIP: "",128,"",0,"",1']
+    assert ready.later(1) == ["NO CARRIER"]
+    assert ready.later(60) == []
+
+
+def test_call_without_network(ready: Line) -> None:
+    """A call does not ring where nothing is received, and another one takes its place."""
+    ready.do("network", registered=False)
+    ready.do("call", from_=ALICE)
+    assert ready.hear() == ""
+    ready.do("network", registered=True)
+    ready.do("call", from_="0470")
+    assert _lines(ready.hear()) == ["RING"]
+    assert ready.later(5) == ["RING"]
+
+
+def test_ussd(ready: Line) -> None:
+    """A USSD code is taken, and answered later; an unknown one is not supported."""
+    assert ready.at('AT+CUSD=1,"*100#",15') == ["OK", '+CUSD: 0,"Solde: 12,34 EUR",15']
+    assert ready.at('AT+CUSD=1,"*999#",15') == ["OK", "+CUSD: 4"]
+    assert ready.at("AT+CUSD?") == ["+CUSD: 1", "OK"]
+    ready.do("ussd", code="*999#", text="€")
+    ready.at('AT+CSCS="UCS2"')
+    assert ready.at('AT+CUSD=1,"002A0039003900390023",15') == ["OK", '+CUSD: 0,"20AC",15']
+    ready.do("network", registered=False)
+    assert ready.at('AT+CUSD=1,"*100#",15') == ["+CME ERROR: 30"]
+
+
+# Resets
+
+
+@pytest.mark.parametrize("how", ["AT+CFUN=1,1", "reset", "power", "replug", "ATZ", "AT&F"])
+def test_settings_are_lost(ready: Line, how: str) -> None:
+    """Whatever starts the modem again, its settings are the factory's; what the SIM holds stays."""
+    ready.at("AT+CSMS=1")
+    ready.do("store", pdu="00")
+    before = ready.do("state")["storages"]
+    match how:
+        case "replug":
+            ready.open()
+        case "power":
+            ready.do("power", on=False)
+            assert ready.at("AT") == []
+            ready.do("power", on=True)
+        case "reset":
+            ready.do("reset")
+        case _:
+            assert ready.at(how)[0] == "OK"
+    assert ready.do("state")["settings"] == {name: list(row.default) for name, row in SETTINGS.items()}
+    assert ready.do("state")["storages"] == before
+
+
+def test_what_is_said_at_start(ready: Line) -> None:
+    """A modem that resets says so behind its answer, and echoes again."""
+    assert ready.at("AT+CFUN=1,1") == ["OK", "RDY", "+CFUN: 1", "+CPIN: READY", "Call Ready", "SMS Ready"]
+    assert ready.at("AT") == ["AT\r", "OK"]
+    ready.do("sim", absent=True)
+    ready.do("reset")
+    assert "+CPIN: NOT INSERTED" in _lines(ready.hear())
+
+
+def test_makes_are_data(make_line: object) -> None:
+    """A make has its own names, first index and words at start."""
+    line = make_line(make="huawei")
+    line.initialise()
+    assert line.deliver() == ['+CMTI: "SM",0']
+    assert line.at("AT+CGMI") == ["huawei", "OK"]
+
+
+def test_off_means_off(ready: Line) -> None:
+    """While the power is off nothing is stored or said, and a call ends; what was sent comes in at start."""
+    ready.at("AT+CREG=1")
+    ready.do("call", from_=ALICE)
+    ready.hear()
+    ready.do("power", on=False)
+    assert ready.deliver() == []
+    assert ready.later(60) == []
+    assert ready.do("state")["queue"] == 1
+    assert ready.do("state")["modem"] == "off"
+    ready.do("network", registered=True)
+    assert ready.hear() == ""
+    ready.do("power", on=True)
+    assert ready.do("state")["queue"] == 0
+
+
+def test_latency(make_line: object) -> None:
+    """With real latencies an answer, a result and a start take their time, in which nothing is heard."""
+    line = make_line(latency="real")
+    assert line.type(b"ATE0\r") == ""
+    assert line.later(8) == ["RDY", "+CFUN: 1", "+CPIN: READY", "Call Ready", "SMS Ready"]
+    assert _lines(line.type(b"ATE0\rAT+CSQ\r")) == ["ATE0\r"]
+    assert line.later(0.1) == ["OK"]
+    assert line.later(0.1) == ["+CSQ: 18,99", "OK"]
+    (segment,) = tpdu.encode_submit(ALICE, plan("x"))
+    line.at(f"AT+CMGS={segment.tpdu_length}")
+    assert line.later(0.1) == ["> "]
+    line.type(segment.pdu.encode() + b"\x1a")
+    assert line.later(1.9) == []
+    assert line.later(2.2) == ["+CMGS: 1", "OK"]
+
+
+def test_a_reset_forgets_what_was_going_on(ready: Line) -> None:
+    """An answer that was due when the modem was reset never comes."""
+    ready.do("fault", kind="slow", seconds=1)
+    assert ready.at("AT+CSQ") == []
+    ready.do("reset")
+    ready.hear()
+    assert ready.later(5) == []
+
+
+# Faults
+
+
+def test_hang(ready: Line) -> None:
+    """A command that is swallowed gets no answer, as often as asked for, and is counted."""
+    ready.do("fault", kind="hang", command="at+csq", count=1)
+    assert ready.at("AT") == ["OK"]
+    assert ready.at("AT+CSQ") == []
+    assert ready.at("AT+CSQ") == ["+CSQ: 18,99", "OK"]
+    assert ready.do("counters")["counters"]["+CSQ"] == 2
+
+
+def test_fault_after(ready: Line) -> None:
+    """A fault can let some commands pass first, and lasts until it is cleared."""
+    ready.do("fault", kind="error", command="AT", after=2, cme=14)
+    assert [ready.at("AT")[-1] for _ in range(4)] == ["OK", "OK", "+CME ERROR: 14", "+CME ERROR: 14"]
+    ready.do("clear")
+    assert ready.at("AT") == ["OK"]
+
+
+def test_lost_answer(ready: Line) -> None:
+    """A lost answer belongs to a command that was carried out."""
+    ready.do("fault", kind="lost_answer", count=1)
+    assert ready.at("AT+CREG=1") == []
+    assert ready.at("AT+CREG?") == ["+CREG: 1,1", "OK"]
+
+
+def test_garbage(ready: Line) -> None:
+    """Noise stands before, between and behind the lines, with octets beyond 0x7F."""
+    ready.do("fault", kind="garbage", count=1)
+    noise = KINDS["garbage"].given["octets"]
+    assert ready.at("AT+CSQ") == [noise, "+CSQ: 18,99", noise, "OK"]
+    assert max(map(ord, noise)) > 0x7F
+
+
+@pytest.mark.parametrize(
+    ("given", "final"), [({"cms": 38}, "+CMS ERROR: 38"), ({"cme": 14}, "+CME ERROR: 14"), ({}, "ERROR")]
+)
+def test_errors_of_submission(ready: Line, given: dict[str, int], final: str) -> None:
+    """A text that is refused had its prompt and did not leave; after error_after_submit it did."""
+    ready.do("fault", kind="error", command="+CMGS", count=1, **given)
+    assert ready.send("x") == [[final]]
+    assert ready.do("submitted")["submitted"] == []
+    ready.do("fault", kind="error_after_submit", count=1, **given)
+    assert ready.send("x") == [[final]]
+    assert len(ready.do("submitted")["submitted"]) == 1
+
+
+def test_refused_prompt(ready: Line) -> None:
+    """A prompt can be refused."""
+    ready.do("fault", kind="prompt_refused", count=1)
+    assert ready.at("AT+CMGS=20") == ["+CMS ERROR: 302"]
+    assert ready.at("AT+CMGS=20") == ["> "]
+
+
+def test_no_result(ready: Line) -> None:
+    """A text can leave in silence, and the modem takes commands."""
+    ready.do("fault", kind="no_result", count=1)
+    assert ready.send("x") == [[]]
+    assert len(ready.do("submitted")["submitted"]) == 1
+    assert ready.at("AT") == ["OK"]
+
+
+def test_late_result(ready: Line) -> None:
+    """A result can come late, between or inside answers to other commands."""
+    ready.do("fault", kind="late_result", count=1, seconds=30)
+    assert ready.send("x") == [[]]
+    assert ready.at("AT") == ["OK"]
+    assert ready.later(30) == ["+CMGS: 1", "OK"]
+
+
+@pytest.mark.parametrize("urc", ['+CMTI: "SM",7', "RING"])
+def test_urc_inside(ready: Line, urc: str) -> None:
+    """An unsolicited code can stand between the header of an entry and its PDU, or in any other answer."""
+    ready.deliver()
+    ready.do("fault", kind="urc_inside", urc=urc, count=2)
+    header, inside, pdu, final = ready.at("AT+CMGL=4")
+    assert (header[:6], inside, final) == ("+CMGL:", urc, "OK")
+    assert tpdu.decode(pdu).text == "coucou"
+    assert ready.at("AT") == [urc, "OK"]
+
+
+def test_delete_refused(ready: Line) -> None:
+    """A deletion can be refused, and the entry stays."""
+    ready.deliver()
+    ready.do("fault", kind="delete_refused")
+    assert ready.at("AT+CMGD=1") == ["+CMS ERROR: 500"]
+    assert len(ready.do("state")["storages"]["SM"]["entries"]) == 1
+
+
+def test_lies(ready: Line) -> None:
+    """A listing can give a wrong length, an empty entry or digits that are none, CPMS a wrong count."""
+    ready.deliver()
+    header, pdu, _ = ready.at("AT+CMGL=4")
+    length = tpdu_length(pdu)
+    said = {}
+    for how in ("length", "empty", "nonhex"):
+        ready.do("fault", kind="list_lies", how=how, count=1)
+        said[how] = ready.at("AT+CMGL=4")
+    header = header.replace("+CMGL: 1,0", "+CMGL: 1,1")
+    assert said["length"] == [header.replace(f",,{length}", f",,{length + 1}"), pdu, "OK"]
+    assert said["empty"] == [header, "OK"]
+    assert said["nonhex"] == [header, "Z" + pdu[1:], "OK"]
+    ready.do("fault", kind="list_lies", how="used", count=3)
+    assert ready.at("AT+CPMS?")[0] == '+CPMS: "SM",2,10,"SM",1,10,"SM",1,10'
+    assert ready.at('AT+CPMS="SM"')[0] == "+CPMS: 2,10,1,10,1,10"
+    assert ready.at("AT+CSQ")[0] == "+CSQ: 18,99"
+
+
+def test_undecodable(ready: Line) -> None:
+    """A listing can hold PDUs of the right length that no decoder reads."""
+    ready.deliver()
+    ready.do("fault", kind="undecodable", count=1)
+    header, pdu, _ = ready.at("AT+CMGL=4")
+    assert len(pdu) // 2 - 1 >= int(header.rpartition(",")[2])
+    with pytest.raises(PduError):
+        tpdu.decode(pdu)
+
+
+def test_truncated_listing(ready: Line) -> None:
+    """A listing can stop in the middle."""
+    ready.deliver()
+    ready.deliver()
+    ready.do("fault", kind="truncate_listing", lines=3, count=1)
+    assert [line[:8] for line in ready.at("AT+CMGL=4")] == ["+CMGL: 1", "07912374", "+CMGL: 2"]
+    assert len(ready.at("AT+CMGL=4")) == 5
+
+
+def test_bytewise(ready: Line) -> None:
+    """An answer can come byte by byte, and is the same."""
+    ready.do("fault", kind="bytewise", count=1)
+    assert ready.at("AT+CSQ") == []
+    said = 0
+    while len(ready.bench.timers._due) > 0:
+        said += 1
+        ready.now = ready.bench.timers._due[0][0]
+        ready.bench.timers.run()
+    assert said == len("\r\n+CSQ: 18,99\r\n\r\nOK\r\n")
+    assert _lines(ready.hear()) == ["+CSQ: 18,99", "OK"]
+
+
+def test_echo_back(ready: Line) -> None:
+    """Echo can come back though it was switched off."""
+    ready.do("fault", kind="echo_back", count=1)
+    assert ready.at("AT+CSQ") == ["AT+CSQ\r", "+CSQ: 18,99", "OK"]
+
+
+def test_faults_add_up(ready: Line) -> None:
+    """Several faults act on one answer."""
+    ready.do("fault", kind="echo_back")
+    ready.do("fault", kind="urc_inside", urc="RING", at=0)
+    assert ready.at("AT+CSQ") == ["AT+CSQ\r", "RING", "+CSQ: 18,99", "OK"]
+    assert [fault["kind"] for fault in ready.do("state")["faults"]] == ["echo_back", "urc_inside"]
+
+
+# Control
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        ("nothing", {}),
+        ("fault", {"kind": "nothing"}),
+        ("fault", {"kind": "hang", "seconds": 1}),
+        ("fault", {"kind": "list_lies", "how": "badly"}),
+        ("deliver", {"from": ALICE}),
+        ("deliver", {"from": ALICE, "text": "x", "bits": 7}),
+        ("deliver", {"from": ALICE, "text": "x", "encoding": "utf-8"}),
+        ("deliver", {"from": ALICE, "text": "ê", "encoding": "gsm7"}),
+        ("deliver", {"from": ALICE, "text": "x", "scts": "2026-11-24T22:18:00"}),
+        ("deliver", {"from": ALICE, "text": "x", "class": 300}),
+        ("store", {"pdu": "00", "index": 11}),
+        ("store", {"pdu": "00", "storage": "XX"}),
+        ("store", {"pdu": "00", "status": 9}),
+        ("call", {"interval": 0}),
+        ("clear", {"what": "everything"}),
+        ("network", {"registered": "maybe"}),
+        ("replug", {"name": "/nowhere/at/all"}),
+    ],
+)
+def test_messages_that_make_no_sense(ready: Line, name: str, given: dict[str, object]) -> None:
+    """A message that makes no sense is refused, and nothing happens."""
+    before = ready.do("state")
+    with pytest.raises((HotlinedError, TypeError, ValueError, LookupError)):
+        control.do(ready.bench, name, given)
+    assert ready.do("state") == before
+
+
+def test_storing_and_clearing(ready: Line) -> None:
+    """Entries can be put where they are wanted, and everything can be forgotten again."""
+    assert ready.do("store", pdu="00", index=7, status=3)["index"] == 7
+    assert ready.do("store", pdu="00")["index"] == 1
+    ready.do("network", registered=False)
+    ready.deliver()
+    ready.send("x")
+    ready.do("fault", kind="hang")
+    ready.do("clear", what="all")
+    state = ready.do("state")
+    assert (state["queue"], state["submitted"], state["faults"], state["storages"]["SM"]["entries"]) == (0, [], [], [])
+    ready.do("reset_counters")
+    assert ready.do("counters") == {"counters": {}, "events": {}}
+
+
+def test_full_sim_cannot_store(make_line: object) -> None:
+    """What finds no place is refused."""
+    line = make_line(sim_size=0)
+    with pytest.raises(UsageError):
+        line.do("store", pdu="00")
+
+
+def test_time_stamp_of_a_text(ready: Line) -> None:
+    """A text carries the time stamp that was asked for."""
+    ready.deliver(scts="2025-01-02T03:04:05-03:30")
+    assert tpdu.decode(ready.at("AT+CMGL=4")[1]).scts == datetime.fromisoformat("2025-01-02T03:04:05-03:30")
+
+
+def test_timers() -> None:
+    """Actions run in order when they are due, unless cancelled."""
+    now, done = [0.0], []
+    timers = Timers(lambda: now[0])
+    assert timers.wait_seconds() is None
+    timers.after(2, lambda: done.append("b"))
+    timers.after(1, lambda: done.append("a"))
+    timers.after(1, lambda: done.append("x"))()
+    assert timers.wait_seconds() == 1
+    timers.run()
+    now[0] = 5
+    assert timers.wait_seconds() == 0
+    timers.run()
+    assert done == ["a", "b"]
+
+
+def test_unread_output_is_bounded(ready: Line) -> None:
+    """What nobody reads is dropped beyond a limit, and the modem goes on."""
+    for _ in range(1_000):
+        ready.bench.port.write(b"x" * 2_000)
+    assert ready.bench.port.has_unread
+    assert len(ready.bench.port._unread) <= UNREAD_OCTETS
+
+
+def test_idle_port(ready: Line) -> None:
+    """Reading where nothing was written gives nothing and does not wait."""
+    assert ready.bench.port.read() == b""
+
+
+def test_pulled_port(ready: Line) -> None:
+    """A pulled port neither reads nor writes."""
+    ready.bench.unplug()
+    ready.bench.unplug()
+    ready.bench.port.write(b"x")
+    assert (ready.bench.port.read(), ready.bench.port.name, ready.bench.port.master) == (b"", None, None)
+
+
+def test_somebody_elses_link_stays(ready: Line, tmp_path: Path) -> None:
+    """A link that meanwhile points elsewhere is not removed."""
+    link = tmp_path / "modem"
+    link.unlink()
+    link.symlink_to("/dev/null")
+    ready.bench.unplug()
+    assert link.is_symlink()
+
+
+# The program
+
+
+@pytest.fixture(scope="module", name="program")
+def _program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulation]:
+    """Run one program for all tests that need one."""
+    with start(
+        tmp_path_factory.mktemp("simulator"), sim_size=3, factory=["+CMEE=1"], me_is_sim=False, pin=None
+    ) as running:
+        yield running
+
+
+def test_program_end_to_end(program: Simulation) -> None:
+    """A driver initialises, is told of a text, lists, deletes and answers; whoever watches sees all of it."""
+    events = program.client.watch()
+    with serial.Serial(program.port, timeout=5, exclusive=True) as port:
+        for command in INITIALISATION:
+            port.write(command.encode() + b"\r")
+            assert port.read_until(b"OK\r\n").endswith(b"OK\r\n")
+        program.client.do("deliver", from_=ALICE, text="coucou")
+        assert port.read_until(b",1\r\n") == b'\r\n+CMTI: "SM",1\r\n'
+        port.write(b"AT+CMGL=4;+CMGD=1\r")
+        assert port.read_until(b"OK\r\n")
+        program.client.do("wait", for_="empty")
+        (segment,) = tpdu.encode_submit(ALICE, plan("réponse"))
+        port.write(f"AT+CMGS={segment.tpdu_length}\r".encode())
+        assert port.read_until(b"> ")
+        port.write(segment.pdu.encode() + b"\x1a")
+        assert port.read_until(b"OK\r\n").startswith(b"\r\n+CMGS: ")
+    program.client.do("wait", for_="submitted", count=1)
+    assert program.client.do("counters")["counters"]["+CMGS"] == 1
+    seen = [next(events) for _ in range(10)]
+    assert [event["event"] for event in seen if event["event"] != "command"] == [
+        "queued",
+        "delivered",
+        "deleted",
+        "segment",
+    ]
+    assert next(events)["text"] == "réponse"
+
+
+def test_program_unplugged(program: Simulation) -> None:
+    """A pulled stick fails the driver's read and takes its link along; it comes back, even under another name."""
+    with serial.Serial(program.port, timeout=5, exclusive=True) as port:
+        program.client.do("unplug")
+        with pytest.raises(serial.SerialException):
+            port.read(1)
+        assert not os.path.lexists(program.port)
+    other = f"{program.port}2"
+    program.client.do("replug", after=0.01, name=other)
+    program.client.do("wait", for_="plugged", count=2)
+    assert os.path.lexists(other)
+    program.client.do("replug", name=program.port)
+    assert not os.path.lexists(other)
+    with serial.Serial(program.port, timeout=5) as port:
+        port.write(b"AT\r")
+        assert port.read_until(b"OK\r\n").endswith(b"OK\r\n")
+
+
+def test_exclusive_use_does_not_outlive_its_user(program: Simulation) -> None:
+    """A driver that took the port for itself does not lock out the next one."""
+    with serial.Serial(program.port, timeout=5) as port:
+        fcntl.ioctl(port.fileno(), termios.TIOCEXCL)
+        port.write(b"AT\r")
+        assert port.read_until(b"OK\r\n").endswith(b"OK\r\n")
+        is_exclusive = fcntl.ioctl(port.fileno(), TIOCGEXCL, b"\xff" * 4)
+    assert is_exclusive == bytes(4)
+
+
+def test_waiting(program: Simulation) -> None:
+    """One can wait for a command, and is told when it does not come."""
+    client = program.client
+    client.do("reset_counters")
+    with pytest.raises(RefusedError):
+        client.do("wait", for_="+CSQ", timeout=0.01)
+    with serial.Serial(program.port, timeout=5) as port:
+        port.write(b"AT+CSQ\rAT\r")
+        for what in ("+CSQ", "AT+CSQ", "AT", "command"):
+            client.do("wait", for_=what)
+        port.read_until(b"OK\r\n")
+
+
+def test_nonsense_on_the_socket(program: Simulation, tmp_path: Path) -> None:
+    """Nonsense on the control socket is answered with an error, and a client may leave at any time."""
+    path = Path(program.port).with_name("control")
+    with socket.socket(socket.AF_UNIX) as rude:
+        rude.connect(str(path))
+        rude.settimeout(10)
+        rude.sendall(b'{"do": "sta')
+        rude.sendall(
+            b'te"}\nnonsense\n[]\n{"do": "nothing"}\n{"do": "deliver", "from": "+1", "text": "x", "scts": 7}\n'
+        )
+        lines = rude.makefile("rb")
+        answers = [json.loads(lines.readline()) for _ in range(5)]
+        assert [answer["ok"] for answer in answers] == [True, False, False, False, False]
+        rude.shutdown(socket.SHUT_RD)
+        rude.sendall(b'{"do": "watch"}\n' + b'{"do": "state"}\n' * 200)
+    with connect(path) as other:
+        assert other.do("state")["ok"]
+    with pytest.raises(UnavailableError):
+        connect(tmp_path / "nothing")
+
+
+def test_a_client_that_does_not_read_is_dropped(program: Simulation) -> None:
+    """A client that asks and never reads is dropped in the end; the others do not notice."""
+    asked = 8_000
+    with socket.socket(socket.AF_UNIX) as deaf:
+        deaf.settimeout(10)
+        deaf.connect(str(Path(program.port).with_name("control")))
+        with suppress(OSError):
+            deaf.sendall(b'{"do": "state"}\n' * asked)
+        assert program.client.do("state")["ok"]
+        with suppress(ConnectionError):
+            assert sum(line.endswith(b"\n") for line in deaf.makefile("rb")) < asked
+
+
+def test_nothing_is_lost_on_the_way_to_a_slow_reader(program: Simulation) -> None:
+    """Answers that do not fit the terminal's buffer wait until they are read."""
+    with serial.Serial(program.port, timeout=5) as port:
+        port.write(b"ATE0\r")
+        port.read_until(b"OK\r\n")
+        port.write(b"AT+CSQ\r" * 2_500)
+        program.client.do("wait", for_="+CSQ", count=2_500)
+        answer = b"\r\n+CSQ: 18,99\r\n\r\nOK\r\n"
+        assert port.read(len(answer) * 2_500) == answer * 2_500
+
+
+def test_start_that_fails(tmp_path: Path) -> None:
+    """A simulator that cannot start says so."""
+    with pytest.raises(UnavailableError):
+        start(tmp_path / "missing")
+
+
+def test_it_leaves_nothing_behind(tmp_path: Path) -> None:
+    """It ends with SIGTERM, SIGINT or its standard input, with status 0 and nothing left, also after a kill before."""
+    dead = start(tmp_path)
+    watched = dead.client.watch()
+    dead.kill()
+    assert list(watched) == []
+    with pytest.raises(UnavailableError):
+        dead.client.do("state")
+    dead.close()
+    assert {path.name for path in tmp_path.iterdir()} == {"modem", "control"}
+    for number in (signal.SIGTERM, signal.SIGINT, None):
+        running = start(tmp_path, me_is_sim=True)
+        if number is None:
+            running.process.stdin.write("not the end yet")
+            running.process.stdin.close()
+        else:
+            running.process.send_signal(number)
+        assert running.process.wait(10) == 0
+        running.close()
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_without_socket_and_link() -> None:
+    """Without options it is a bare port, whose name it says."""
+    with subprocess.Popen([sys.executable, "-m", "hotlined.simulator"], stdout=subprocess.PIPE, text=True) as bare:
+        ready = json.loads(bare.stdout.readline())
+        assert ready["control"] is None
+        with serial.Serial(ready["port"], timeout=5) as port:
+            port.write(b"AT\r")
+            assert port.read_until(b"OK\r\n") == b"AT\r\r\nOK\r\n"
+        bare.terminate()
+        assert bare.wait(10) == 0
+
+
+def test_help_names_everything() -> None:
+    """The help lists every message of the control socket and every fault."""
+    shown = CliRunner().invoke(main, ["--help"]).output
+    assert all(f"  {name}" in shown for name in [*control.MESSAGES, *KINDS, "watch", "wait"])
+    for factory in ("+FOO=1", "+CMGF=x", "+CNMI=1"):
+        assert CliRunner().invoke(main, ["--factory", factory]).exit_code == 2
+
+
+def test_operations_are_four() -> None:
+    """Each of the four syntaxes of a command is told apart."""
+    found = [next(iter(parse(f"+CSQ{suffix}"))).operation for suffix in ("", "?", "=?", "=1")]
+    assert found == list(Operation)
