@@ -93,6 +93,7 @@ class Rules:
     max_age: timedelta
     own_numbers: frozenset[str] = frozenset()
     sim_changed: bool = False
+    answer_calls: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +174,7 @@ def judge(contact: Contact, history: History, rules: Rules, now: float) -> Verdi
     identity = contact.identity
     refusals = (
         (contact.kind not in ANSWERABLE_KINDS, Reason.NOT_TEXT),
+        (contact.kind == "call" and not rules.answer_calls, Reason.NOT_TEXT),
         (identity.originator in rules.own_numbers, Reason.OWN_NUMBER),
         (identity.e164 is None or identity.line_type not in ANSWERABLE_LINES, Reason.NOT_ANSWERABLE),
         (_blocked(identity.originator, history, rules), Reason.BLOCKED),

@@ -46,6 +46,7 @@ def test_a_first_contact_is_answered() -> None:
         (Reason.NOT_TEXT, {"kind": "data"}),
         (Reason.NOT_TEXT, {"kind": "service"}),
         (Reason.NOT_TEXT, {"kind": "unreadable"}),
+        (Reason.NOT_TEXT, {"kind": "call", "answer_calls": False}),
         (Reason.OWN_NUMBER, {"own_numbers": frozenset({NUMBER})}),
         (Reason.BLOCKED, {"history": History(blocked=True)}),
         (Reason.BLOCKED, {"numbers": Numbers(blocked=(NUMBER,))}),

@@ -11,6 +11,7 @@ from hotlined.clock import Now
 from hotlined.config import Calls
 from hotlined.daemon.connection import Connection
 from hotlined.daemon.line import Line
+from hotlined.errors import ModemSilentError
 from hotlined.gsm import address
 from hotlined.gsm.at import Unsolicited
 from hotlined.gsm.modem import Modem
@@ -84,6 +85,8 @@ class Receiver:
                 self.line.db, self._source(storage), readings, self.line.db.now(), complete=listing.complete
             )
             self._delete(modem, storage, kept)
+            if not modem.in_step:
+                raise ModemSilentError(f"The listing of {storage} broke off.", "It is made again.")
         self.last_scan = self.line.db.now()
 
     def tend_call(self, modem: Modem) -> None:

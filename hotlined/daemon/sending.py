@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from hotlined import policy
 from hotlined.clock import Now
+from hotlined.config import Calls
 from hotlined.daemon.connection import Connection
 from hotlined.daemon.line import Line
 from hotlined.errors import HotlinedError, ModemError, PortError, PortLostError
@@ -118,6 +119,7 @@ class Sender:
             limits=self.line.config.limits,
             numbers=self.line.config.numbers,
             max_age=self.line.config.answer.max_age,
+            answer_calls=self.line.config.modem.calls is not Calls.IGNORE,
             own_numbers=frozenset(str(number) for number in own),
         )
 
@@ -164,7 +166,7 @@ class Sender:
             self._write_down(lambda: outbound.mark_refused(self.line.db, begun, cause, now, again=again))
             log.warning("%s refused (%s)%s", name, cause, ", to be tried again" if again else "")
         else:
-            self.unsettled = begun.segment_id
+            self._unsettled = begun.segment_id
             self._write_down(lambda: outbound.mark_unconfirmed(self.line.db, begun.segment_id, outcome.text))
             log.warning("%s unconfirmed: %s", name, outcome.text)
 

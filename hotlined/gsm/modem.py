@@ -35,10 +35,10 @@ log = logging.getLogger(__name__)
 
 COMMAND_SECONDS = 5.0
 SLOW_COMMAND_SECONDS = 20.0  # what asks the SIM or the network
-LISTING_SECONDS = 60.0
+LISTING_SECONDS = 15.0  # before the first line of a listing
 LINE_SECONDS = 10.0  # between two lines of a listing
 PROMPT_SECONDS = 10.0
-QUIET_SECONDS = 0.3
+QUIET_SECONDS = 0.2
 DRAIN_SECONDS = 5.0
 PROBE_SECONDS = 2.0
 STORAGES = ("SM", "ME")  # MT is their union and never scanned beside them
@@ -241,6 +241,7 @@ class Modem:
 
         Raises ModemSilentError if none came in time (`line_seconds`: counted anew from each line), PortLostError.
         """
+        self._require_step()
         command = Command(text, prefixes=prefixes, payload_after=prefixes if payload else (), bare=bare)
         self._information.clear()
         self._write(self._protocol.command(command))
@@ -374,15 +375,21 @@ class Modem:
             log.warning("the listing of %s broke off after %d entries", storage, len(self._information))
             seen = (_entry(line) for line in self._information)
             return Listing(storage, tuple(entry for entry in seen if entry), complete=False)
+        if not response.final.ok:
+            raise ModemRefusedError(
+                f"The modem does not list {storage} ({response.final.text}).",
+                response.final.text,
+                "It is being set up again; a modem that has reset itself has lost its settings.",
+            )
         entries = [entry for line in response.lines if (entry := _entry(line) or self._look_again(line))]
-        complete = response.final.ok and len(entries) == len(response.lines)
+        complete = len(entries) == len(response.lines)
         self.storages[storage] = StorageUse(storage, len(entries), self.storages[storage].total)
         return Listing(storage, tuple(entries), complete)
 
     def _look_again(self, line: Information) -> Entry | None:
         """Read an entry alone whose line in the listing made no sense; what makes none again is taken as it is.
 
-        None for a slot that is empty after all.
+        None for a slot that is empty after all, or whose text does not show: what was not seen is never deleted.
         """
         if not (index := re.match(r"\+CMGL:\s*(\d+)", line.text)):
             return None
@@ -391,8 +398,10 @@ class Modem:
         if not response.final.ok or not response.lines:
             log.warning("slot %s is listed, but empty", index[1])
             return None
-        payload = response.lines[0].payload or "\n".join(self._unrecognised)
-        return Entry(int(index[1]), 1, None, payload.strip().upper())
+        line = response.lines[0]
+        payload = line.payload or "\n".join(self._unrecognised)
+        status = re.match(r"\+CMGR:\s*(\d)", line.text)
+        return Entry(int(index[1]), int(status[1]) if status else 1, None, payload) if payload.strip() else None
 
     def require_selection(self, storage: str) -> Response:
         """Make a storage the one that is listed and deleted from."""
@@ -419,6 +428,7 @@ class Modem:
 
         Raises PortLostError only where nothing can have left.
         """
+        self._require_step()
         command = Command(f"AT+CMGS={tpdu_length}", prefixes=("+CMGS:",), prompt=True)
         self._write(self._protocol.command(command))
         answer = self._until(lambda event: isinstance(event, Prompt | Response), PROMPT_SECONDS, None)
@@ -444,6 +454,10 @@ class Modem:
             self.run("ATH")
 
     # ---- below
+
+    def _require_step(self) -> None:
+        if not self.in_step:
+            raise ModemSilentError("The modem is out of step.", "The daemon brings it back by itself.")
 
     def _write(self, octets: bytes) -> None:
         self.port.write(octets)
@@ -516,11 +530,18 @@ _SIM_CAUSES: dict[int | None, SimState] = {
 
 
 def _entry(line: Information) -> Entry | None:
-    """Read one entry of AT+CMGL in PDU mode: +CMGL: <index>,<stat>,[<alpha>],<length>, then the PDU."""
+    """Read +CMGL: <index>,<stat>,[<alpha>],<length> and its PDU; None where the two do not fit together."""
     match = _CMGL.match(line.text)
     if not match or line.payload is None:
         return None
-    return Entry(int(match[1]), int(match[2]), int(match[3]) if match[3] else None, line.payload.strip().upper())
+    entry = Entry(int(match[1]), int(match[2]), int(match[3]) if match[3] else None, line.payload)
+    return entry if _has_its_length(entry) else None
+
+
+def _has_its_length(entry: Entry) -> bool:
+    """Tell whether a PDU is as long as its header said: the service centre and its length octet, then the TPDU."""
+    octets = len(entry.pdu) // 2
+    return entry.tpdu_length is None or octets == 1 + int(entry.pdu[:2], 16) + entry.tpdu_length
 
 
 def _quoted(text: str, position: int) -> str:

@@ -8,7 +8,7 @@ import json
 import sqlite3
 import unicodedata
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from itertools import islice
@@ -141,7 +141,7 @@ _ANSWER = (
 
 
 def maybe_contact(db: Database, contact_id: int) -> dict[str, Any] | None:
-    """Return one contact whole, as `show --json` has it, or None: the object of the log with every segment as a part."""
+    """Return one contact as `show --json` has it, or None: the object of the log, with every segment as a part."""
     row = db.one("SELECT * FROM log WHERE id = ?", contact_id)
     if row is None:
         return None
@@ -186,8 +186,8 @@ def fold(text: str) -> str:
 
 
 def _matching(db: Database, where: Filter, order: str) -> Iterator[sqlite3.Row]:
-    arguments = {name: value for name, value in _arguments(where) if name in _CONDITIONS}
-    conditions = " AND ".join(_CONDITIONS[name] for name in arguments) or "1"
+    arguments = {name: argument for name in _CONDITIONS if (argument := _argument(getattr(where, name))) is not None}
+    conditions = " AND ".join(map(_CONDITIONS.__getitem__, arguments)) or "1"
     sql = f"SELECT * FROM log WHERE {conditions} ORDER BY {order}"  # noqa: S608  fixed words; values are parameters
     found: Iterable[sqlite3.Row] = db.connection.execute(sql, arguments)
     if where.search:
@@ -196,13 +196,9 @@ def _matching(db: Database, where: Filter, order: str) -> Iterator[sqlite3.Row]:
     yield from found
 
 
-def _arguments(where: Filter) -> Iterator[tuple[str, object]]:
-    for name in (field.name for field in fields(where)):
-        value = getattr(where, name)
-        if isinstance(value, datetime):
-            yield name, rfc3339(value)
-        elif isinstance(value, tuple):
-            if value:
-                yield name, json.dumps(value)
-        elif value is not None:
-            yield name, value
+def _argument(value: datetime | tuple[str, ...] | str | int | None) -> str | int | None:
+    if isinstance(value, datetime):
+        return rfc3339(value)
+    if isinstance(value, tuple):
+        return json.dumps(value) if value else None
+    return value

@@ -1,0 +1,160 @@
+"""The command line: the table of commands, the options they share, the error boundary with its exit codes.
+
+This package is the only place that prints. A command's module is imported when the command is used, so that none
+pays for another's imports; `hotlined --help` imports them all.
+"""
+
+import contextlib
+import importlib
+import os
+import sqlite3
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hotlined import __version__
+from hotlined.cli.output import harmless
+from hotlined.errors import ConfigError, HotlinedError, UsageError
+
+if TYPE_CHECKING:
+    from hotlined.config import Config
+
+COMMANDS = {
+    "The daemon": {
+        "run": "hotlined.cli.run:run",
+        "status": "hotlined.cli.status:status",
+        "demo": "hotlined.cli.demo:demo",
+    },
+    "What came, and what became of it": {
+        "log": "hotlined.cli.log:log",
+        "show": "hotlined.cli.log:show",
+    },
+    "The configuration": {
+        "config": "hotlined.cli.config:config",
+        "text": "hotlined.cli.text:text",
+    },
+}
+"""Every command by its heading: its name, and the module and attribute that hold it."""
+
+_WHOLE = 200  # characters: a first sentence is never cut
+_TARGETS = {name: target for commands in COMMANDS.values() for name, target in commands.items()}
+
+
+@dataclass(slots=True)
+class Settings:
+    """What was said before the command, and the configuration file that it led to, once it is known."""
+
+    option: Path | None = None
+    line: str | None = None
+    path: Path | None = None
+
+    def config(self) -> "Config":
+        """Find and load the configuration; raises ConfigError and UsageError."""
+        from hotlined import config  # noqa: PLC0415  --help and --version do without
+
+        self.path = config.find(self.option, self.line, os.environ)
+        return config.load(self.path)
+
+
+pass_settings = click.make_pass_decorator(Settings)
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are asked for, and whose errors are sentences."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name the commands in the order of the table."""
+        del ctx
+        return list(_TARGETS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one command; None where there is no such."""
+        del ctx
+        if cmd_name not in _TARGETS:
+            return None
+        module, _, attribute = _TARGETS[cmd_name].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands under their headings, one line each."""
+        for heading, names in COMMANDS.items():
+            commands = [(name, self.get_command(ctx, name)) for name in names]
+            with formatter.section(heading):
+                formatter.write_dl(
+                    [(name, command.get_short_help_str(_WHOLE)) for name, command in commands if command]
+                )
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        """Read the command line, or print the help, inside the error boundary."""
+        with _boundary():
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command inside the error boundary."""
+        with _boundary():
+            result = super().invoke(ctx)
+            sys.stdout.flush()  # a pipe that nobody reads any more is found out here, not when Python ends
+            return result
+
+
+@contextlib.contextmanager
+def _boundary() -> Iterator[None]:
+    """Turn what an admin can type or meet into sentences and an exit code; HOTLINED_DEBUG=1 shows where it arose."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise click.exceptions.Exit(130) from None  # 128 + SIGINT, as shells have it
+    except BrokenPipeError:
+        raise click.exceptions.Exit(0) from None  # who reads has seen enough
+    except (HotlinedError, sqlite3.Error, OSError, UnicodeEncodeError) as error:
+        if os.environ.get("HOTLINED_DEBUG"):
+            raise
+        ours = _in_a_sentence(error)
+        context = click.get_current_context(silent=True)
+        for line in _lines(ours, context.find_object(Settings) if context else None):
+            click.echo(harmless(line), err=True)
+        raise click.exceptions.Exit(ours.exit_code) from error
+
+
+def _in_a_sentence(error: Exception) -> HotlinedError:
+    if isinstance(error, HotlinedError):
+        return error
+    if isinstance(error, OSError):
+        return HotlinedError(f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error))
+    if isinstance(error, UnicodeEncodeError):
+        return UsageError("What was typed is not in UTF-8.")
+    return HotlinedError(f"The database cannot be used: {error}.", "`hotlined db check` says whether it is damaged.")
+
+
+def _lines(error: HotlinedError, settings: Settings | None) -> Iterator[str]:
+    yield f"Error: {error.message}"
+    if isinstance(error, ConfigError):
+        yield from (f"  {problem}" for problem in error.problems)
+    if error.hint:
+        yield f"Hint: {error.hint}"
+    if settings and settings.path and str(settings.path) not in error.message:
+        yield f"Configuration: {settings.path}"
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="The configuration file.")
+@click.option("--line", metavar="NAME", help="The line whose configuration is /etc/hotlined/NAME.yaml.")
+@click.version_option(__version__, prog_name="hotlined", message="%(prog)s %(version)s")
+@click.pass_context
+def main(ctx: click.Context, config: Path | None, line: str | None) -> None:
+    """Answer who texts an SMS hotline, within limits, and tell what happened.
+
+    \b
+    The configuration is looked for in this order: --config, --line, the variable
+    HOTLINED_CONFIG, /etc/hotlined/config.yaml, ./config.yaml.
+
+    Example: hotlined --config config.yaml status
+    """  # noqa: D301  # \b is click's mark: keep these lines
+    ctx.obj = Settings(config, line)
+    with contextlib.suppress(AttributeError):
+        sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]

@@ -1,0 +1,236 @@
+"""`hotlined demo`: the real daemon against the simulated modem, with traffic to watch.
+
+Simulator and daemon are programs of their own, joined by a pseudo-terminal, in a folder that goes away afterwards.
+What is printed comes from the database, as any admin would see it.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import click
+
+from hotlined.cli.output import harmless
+from hotlined.errors import UnavailableError
+from hotlined.simulator import client as simulation
+from hotlined.store import reading
+from hotlined.store.database import Database, open_beside_daemon
+
+ANSWER = (
+    "Hey! Non, non, c’est pas qui tu crois. Tu sais, mettre les autres mal à l’aise, c’est pas cool. Quand on te dit "
+    "“non”, bah… c’est non en fait. Apprends à respecter les femmes et leurs décisions"
+)
+KEVIN, LEA, TROLL, LONG = "+32470112233", "+33612345678", "+32485556677", "+32497010203"
+PATIENCE_SECONDS = 50.0
+LONG_TEXT = (
+    "Bonsoir, je ne sais pas si tu te souviens de moi, on a parlé cinq minutes au bar et tu m'as donné ton numéro. "
+    "Je voulais juste te dire que j'ai passé un bon moment, et que si tu veux on peut aller boire un verre un de ces "
+    "jours, sans pression, vraiment. Réponds-moi quand tu as le temps, j'attends. Ou appelle-moi, ça marche aussi. "
+    "Je suis là tous les vendredis de toute façon, à la même table, près de la fenêtre."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One piece of traffic: what is announced, and the messages to the simulator."""
+
+    title: str
+    messages: tuple[dict[str, Any], ...]
+    pause: float = 1.5
+
+
+def _text(sender: str, text: str, **more: Any) -> dict[str, Any]:
+    return {"do": "deliver", "from": sender, "text": text, **more}
+
+
+ACTS = (
+    Act("A man who was given this number writes, with an emoji.", (_text(KEVIN, "Salut beauté 😍 c'est Kevin !"),), 4),
+    Act("Another one, from France.", (_text(LEA, "Coucou, tu fais quoi ce soir ?"),), 3),
+    Act("A long text: three segments, the last one arrives first.", (_text(LONG, LONG_TEXT, parts=[3, 1, 2]),), 4),
+    Act(
+        "A troll sends ten texts at once: all are recorded, one is answered.",
+        tuple(_text(TROLL, f"réponds {count}") for count in range(1, 11)),
+        4,
+    ),
+    Act(
+        "The operator's notice, a short code and a number abroad are never answered.",
+        (
+            _text("Proximus", "Votre forfait est presque épuisé."),
+            _text("8850", "Gagnez un iPhone, répondez OUI"),
+            _text("+447400123456", "hello there"),
+        ),
+    ),
+    Act("Someone calls: it rings, and he gets the text.", ({"do": "call", "from": "+32477998877", "rings": 2},), 4),
+    Act("A photo message: its sender is read out of the notification.", ({"do": "mms", "from": "+32479001122"},), 3),
+    Act("Kevin has read the answer. An attack on the terminal does nothing.",
+        (_text(KEVIN, "ok désolé..."), _text(TROLL, "\x1b[2J\x1b[31mowned\u202e")), 2),
+)  # fmt: skip
+
+
+@dataclass(slots=True)
+class Stage:
+    """What runs while the curtain is up."""
+
+    folder: Path
+    simulator: simulation.Simulation
+    daemon: subprocess.Popen[bytes]
+    seen: dict[int, tuple[str | None, str | None]] = field(default_factory=dict)
+
+
+@click.command()
+@click.option("--keep", type=click.Path(path_type=Path), help="Keep database and configuration in this folder.")
+def demo(keep: Path | None) -> None:
+    r"""Show the daemon at work against a simulated modem; takes half a minute and leaves nothing behind.
+
+    \b
+    Example:
+      hotlined demo
+    """
+    with suppress(KeyboardInterrupt), _folder(keep) as folder, _stage(folder) as stage:
+        _play(stage)
+        _summary(stage, keep)
+
+
+@contextmanager
+def _folder(keep: Path | None) -> Iterator[Path]:
+    if keep:
+        keep.mkdir(parents=True, exist_ok=True)
+        yield keep
+    else:
+        with tempfile.TemporaryDirectory(prefix="hotlined-demo-") as name:
+            yield Path(name)
+
+
+@contextmanager
+def _stage(folder: Path) -> Iterator[Stage]:
+    """Start simulator and daemon, and end both whatever happens."""
+    with simulation.start(folder, sim_size=10, me_size=0, latency="zero") as simulator:
+        config = folder / "config.yaml"
+        config.write_text(
+            json.dumps(
+                {
+                    "database": "hotlined.db",
+                    "runtime_dir": "run",
+                    "modem": {"port": simulator.port, "send_interval": "1s", "ring_for": "5s", "poll_interval": "5s"},
+                    "answer": {"text": ANSWER, "delay": "0s"},
+                }
+            )
+        )
+        command = [sys.executable, "-m", "hotlined", "--config", str(config), "run"]
+        with (folder / "daemon.log").open("wb") as output:
+            daemon = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
+        try:
+            yield Stage(folder, simulator, daemon)
+        finally:
+            daemon.terminate()
+            try:
+                daemon.wait(10)
+            except subprocess.TimeoutExpired:
+                daemon.kill()
+                daemon.wait()
+
+
+def _play(stage: Stage) -> None:
+    _say("A simulated modem on a pseudo-terminal, and the real daemon on it. In: texts. Out: answers.")
+    database = stage.folder / "hotlined.db"
+    _wait(stage, lambda: database.exists() and _ready(stage), "The daemon does not start")
+    with open_beside_daemon(database) as db:
+        for act in ACTS:
+            _say("")
+            _say(f"-- {act.title}", bold=True)
+            for message in act.messages:
+                arguments = dict(message)
+                stage.simulator.client.do(arguments.pop("do"), **arguments)
+            end = time.monotonic() + act.pause
+            while time.monotonic() < end:
+                _report(stage, db)
+                time.sleep(0.1)
+        while _busy(db):
+            _report(stage, db)
+            _wait(stage, lambda: True, "The answers do not go out")
+            time.sleep(0.1)
+        _report(stage, db)
+
+
+def _ready(stage: Stage) -> bool:
+    path = stage.folder / "run" / "fr.json"
+    return path.exists() and json.loads(path.read_text())["modem"]["state"] == "ready"
+
+
+def _busy(db: Database) -> bool:
+    counts = reading.queue(db)
+    return bool(counts["queued"] or counts["sending"])
+
+
+def _wait(stage: Stage, condition: Callable[[], Any], what: str) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        if time.monotonic() > deadline or stage.daemon.poll() is not None:
+            log = (stage.folder / "daemon.log").read_text(errors="replace").splitlines()
+            raise UnavailableError(f"{what}.", "Its last words: " + " / ".join(log[-3:]))
+        time.sleep(0.1)
+
+
+def _report(stage: Stage, db: Database) -> None:
+    """Print what has changed in the log since the last call."""
+    for entry in reading.log(db, reading.Filter(), limit=0):
+        answer = entry["answer"] or {}
+        verdict, state = entry["verdict"], answer.get("state")
+        if entry["segments"]["received"] < entry["segments"]["total"]:
+            continue
+        told = stage.seen.get(entry["id"])
+        if told == (verdict, state):
+            continue
+        stage.seen[entry["id"]] = (verdict, state)
+        if told is None:
+            what = harmless(entry["text"] or "") if entry["kind"] == "text" else f"({entry['kind']})"
+            _line("in", "cyan", entry["originator"], what)
+        if verdict and (told is None or told[0] is None):
+            words = "answer" if verdict == "answer" else "no answer"
+            _line(
+                "why", "yellow" if verdict != "answer" else "green", "", f"{words}: {entry['reason'].replace('_', ' ')}"
+            )
+        if state == "sent":
+            _line("out", "magenta", entry["originator"], f"{answer['segments']} segments: {harmless(answer['text'])}")
+
+
+def _line(mark: str, colour: str, number: str | None, text: str) -> None:
+    width = 78
+    line = f"{number or '':<14} {text}"
+    shortened = line if len(line) <= width - 5 else line[: width - 6] + "…"
+    click.echo(click.style(f"{mark:>4} ", fg=colour) + shortened)
+
+
+def _say(text: str, *, bold: bool = False) -> None:
+    click.echo(click.style(text, bold=bold))
+
+
+def _summary(stage: Stage, keep: Path | None) -> None:
+    with open_beside_daemon(stage.folder / "hotlined.db") as db:
+        contacts = list(reading.log(db, reading.Filter(), limit=0))
+    reasons = Counter(contact["reason"] for contact in contacts if contact["verdict"] == "suppress")
+    answers = [contact["answer"] for contact in contacts if contact["answer"]]
+    segments = sum(answer["segments_sent"] for answer in answers)
+    used = sum(storage["used"] for storage in stage.simulator.client.do("state")["storages"].values())
+    _say("")
+    _say("Summary", bold=True)
+    _say(f"  {len(contacts)} contacts recorded, {len(answers)} answered, {sum(reasons.values())} not:")
+    _say("  " + ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in reasons.most_common()))
+    _say(f"  {segments} segments left the SIM, {segments * 0.05:.2f} EUR at 0.05 each; {used} texts are left on it")
+    _say("")
+    _say("Try next", bold=True)
+    if keep:
+        _say(f"  hotlined --config {keep / 'config.yaml'} log")
+        _say(f"  hotlined --config {keep / 'config.yaml'} show 3")
+    else:
+        _say("  hotlined demo --keep DIR     the same, and the log stays to be looked at")
+    _say("  hotlined text check 'Hé, arrêtez !'     what a text costs on the air")
+    _say("  hotlined --config config.yaml config check")

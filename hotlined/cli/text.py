@@ -1,0 +1,147 @@
+"""`hotlined text check`: what a text costs on the air, and which characters are to blame."""
+
+import sys
+import unicodedata
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import click
+
+from hotlined import config as configuration
+from hotlined.cli import Settings, pass_settings
+from hotlined.cli.output import harmless, json_line
+from hotlined.config import Config
+from hotlined.errors import ConfigError, TextError
+from hotlined.gsm.alphabet import Encoding, Plan, Replacement, plan
+
+_UNIT_OCTETS = {Encoding.GSM7: 1, Encoding.UCS2: 2}  # of a body, for one septet or one UCS-2 unit
+
+
+@dataclass(frozen=True, slots=True)
+class Blamed:
+    """A character that forces UCS-2, how often it is there, and how many segments are left without it."""
+
+    character: str
+    name: str
+    count: int
+    segments_without: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a text costs: `units` are septets in gsm7, 16 bits each in ucs2; `text` is as on the air."""
+
+    text: str
+    encoding: str
+    characters: int
+    units: int
+    segments: int
+    max_segments: int
+    fits: bool
+    price: float
+    currency: str
+    replaced: tuple[Replacement, ...]
+    to_blame: tuple[Blamed, ...]
+    segments_without_blamed: int
+
+
+def cost(text: str, chosen: Config) -> Cost:
+    """Work out what a text costs; raises TextError for one that cannot be sent at all."""
+    planned = plan(text, chosen.answer.encoding)
+    most = chosen.answer.max_segments
+    return Cost(
+        text=planned.text,
+        encoding=planned.encoding.value,
+        characters=len(planned.text),
+        units=sum(map(len, planned.bodies)) // _UNIT_OCTETS[planned.encoding],
+        segments=planned.segments,
+        max_segments=most,
+        fits=planned.segments <= most,
+        price=float(planned.segments * chosen.limits.price_per_segment),
+        currency=chosen.limits.currency,
+        replaced=planned.replaced,
+        to_blame=tuple(_blame(character, text, chosen) for character in planned.to_blame),
+        segments_without_blamed=_without(text, planned.to_blame, chosen).segments,
+    )
+
+
+def _blame(character: str, text: str, chosen: Config) -> Blamed:
+    return Blamed(
+        character,
+        unicodedata.name(character, f"U+{ord(character):04X}"),
+        unicodedata.normalize("NFC", text).count(character),
+        _without(text, (character,), chosen).segments,
+    )
+
+
+def _without(text: str, characters: tuple[str, ...], chosen: Config) -> Plan:
+    composed = unicodedata.normalize("NFC", text) if characters else text
+    return plan(composed.translate(dict.fromkeys(map(ord, characters))), chosen.answer.encoding)
+
+
+@click.group
+def text() -> None:
+    """Work out what a text costs on the air."""
+
+
+@text.command
+@click.argument("text", required=False)
+@click.option("--json", "as_json", is_flag=True, help="JSON Lines, one object a text.")
+@pass_settings
+@click.pass_context
+def check(ctx: click.Context, settings: Settings, text: str | None, as_json: bool) -> None:
+    """Say what TEXT takes on the air: encoding, segments, price, and which characters are to blame.
+
+    Without TEXT the configured answers are meant; - reads it from the standard input. The exit code is 1 if it takes
+    more than answer.max_segments.
+
+    Example: hotlined text check 'Hé, arrêtez !'
+    """
+    chosen = _terms(settings, text)
+    costs = [cost(each, chosen) for each in (chosen.answer.texts if text is None else (_typed(text),))]
+    for each in costs:
+        if as_json:
+            click.echo(json_line(asdict(each)))
+        else:
+            _print(each)
+    ctx.exit(0 if all(each.fits for each in costs) else 1)
+
+
+def _terms(settings: Settings, text: str | None) -> Config:
+    """Return the configuration; a text of its own is judged by the defaults where there is none that can be used."""
+    try:
+        return settings.config()
+    except ConfigError as error:
+        if text is None:
+            raise
+        click.echo(harmless(f"Judged by the defaults: {error.message}."), err=True)
+        return configuration.parse('answer: {text: "-"}', Path("defaults"))
+
+
+def _typed(text: str) -> str:
+    if text != "-":
+        return text
+    try:
+        return sys.stdin.buffer.read().decode().removesuffix("\n")
+    except UnicodeDecodeError as error:
+        raise TextError("The text is not in UTF-8.", "Save it in that encoding.") from error
+
+
+def _print(each: Cost) -> None:
+    units = "septets" if each.encoding == Encoding.GSM7 else "units of 16 bits"
+    verdict = "fits" if each.fits else "too long"
+    lines = [
+        each.text,
+        f"{each.characters} characters, {each.units} {units} in {each.encoding}",
+        f"segments: {each.segments} of at most {each.max_segments}: {verdict}",
+        f"price: {each.price:.2f} {each.currency}",
+    ]
+    lines += [f"replaced: {one.original} by {one.replacement!r}, {one.count} times" for one in each.replaced]
+    lines += [
+        f"forces ucs2: {one.character} ({one.name}), {one.count} times; without it: {one.segments_without} segments"
+        for one in each.to_blame
+    ]
+    if len(each.to_blame) > 1:
+        lines.append(f"without all of them: {each.segments_without_blamed} segments")
+    for line in lines:
+        click.echo(harmless(line))

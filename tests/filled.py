@@ -1,0 +1,131 @@
+"""A line with a configuration and a real database, filled as the daemon fills it, for tests of the command line."""
+
+import json
+import tempfile
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from click.testing import CliRunner, Result
+
+from hotlined import policy
+from hotlined.cli import main
+from hotlined.clock import Now
+from hotlined.gsm import alphabet, tpdu
+from hotlined.gsm.address import Address, Ton, identify
+from hotlined.simulator import pdus
+from hotlined.store import inbound, outbound
+from hotlined.store.database import Database, open_for_daemon
+
+SENT = datetime(2026, 11, 24, 22, 0, tzinfo=UTC)
+KEVIN, LEA = "+32470123456", "+33612345678"
+RULES = policy.Rules(policy.Limits(), policy.Numbers(), timedelta(hours=24))
+ANSWER = "Non, c'est non. " * 12  # two segments
+
+# what contract.md promises of `log --json`, in its order
+LOG_KEYS = [
+    "id", "line", "kind", "originator", "text", "segments", "scts", "received_at", "repeats", "tags", "verdict",
+    "reason", "answer",
+]  # fmt: skip
+ANSWER_KEYS = [
+    "id", "state", "reason", "text", "encoding", "segments", "segments_sent", "waiting_for", "queued_at", "due_at",
+    "sent_at", "reported_at",
+]  # fmt: skip
+
+
+@cache
+def _template() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "hotlined.db"
+        open_for_daemon(path).close()
+        return path.read_bytes()
+
+
+class Filled:
+    """One line; each contact comes a minute after the one before."""
+
+    def __init__(self, folder: Path, **settings: Any) -> None:
+        self.folder = folder
+        self.database = folder / "hotlined.db"
+        self.database.write_bytes(_template())
+        self.config = folder / "config.yaml"
+        self.settings = {"database": "hotlined.db", "runtime_dir": "run", "answer": {"text": ANSWER}} | settings
+        self.config.write_text(json.dumps(self.settings))
+        self.db: Database = open_for_daemon(self.database)
+        self._moments = count()
+        self._began = self.db.now().limit
+        self.source = inbound.Source("fr", "206012345678901", "SM", lambda originator: identify(originator, "BE"))
+
+    def now(self) -> Now:
+        """Return the next moment: a minute later on both clocks."""
+        minutes = timedelta(minutes=next(self._moments))
+        return Now(SENT + minutes, self._began + minutes.total_seconds(), synchronised=False)
+
+    def pdu(self, *entries: str) -> None:
+        """Receive entries of the SIM as they are, and delete them there."""
+        now = self.now()
+        kept = inbound.record_listing(
+            self.db,
+            self.source,
+            [inbound.read(pdu, len(pdu) // 2, index) for index, pdu in enumerate(entries, 1)],
+            now,
+            complete=True,
+        )
+        inbound.confirm_deleted(self.db, [entry.segment_id for entry in kept], now)
+
+    def text(self, text: str = "Salut, ça va ?", sender: str = KEVIN) -> int:
+        """Receive a text and return its contact's id."""
+        moment = self.now()
+        self.pdu(*pdus.write_text(sender, text, scts=moment.utc, reference=int(moment.limit) % 256))
+        return self.newest()
+
+    def call(self, sender: str = LEA) -> int:
+        """Receive a call and return its contact's id."""
+        return inbound.record_call(self.db, "fr", identify(Address(sender[1:], Ton.INTERNATIONAL), "BE"), self.now())
+
+    def newest(self) -> int:
+        """Return the id of the newest contact."""
+        row = self.db.one("SELECT max(id) FROM contacts")
+        assert row
+        return int(row[0])
+
+    def judge(self, contact_id: int, delay: float = 0.0) -> policy.Verdict:
+        """Judge a contact and queue its answer."""
+        return outbound.judge(
+            self.db,
+            contact_id,
+            RULES,
+            self.now(),
+            compose=lambda _: alphabet.plan(ANSWER),
+            delay_seconds=delay,
+            shadow=False,
+        )
+
+    def send(self, mrs: Sequence[int | None] = (7, 8)) -> None:
+        """Send the answer that is due; a segment without a reference stays unconfirmed."""
+        for mr in mrs:
+            now = self.now()
+            answer = outbound.due(self.db, now)[0]
+            plan = alphabet.plan(answer.text)
+            segments = tpdu.encode_submit(
+                answer.recipient, plan, reference=answer.reference, report=True, validity=timedelta(hours=24)
+            )
+            _, begun = outbound.begin(self.db, answer, segments, RULES, now, shadow=False)
+            assert begun
+            if mr is None:
+                outbound.mark_unconfirmed(self.db, begun.segment_id, "no result")
+            else:
+                outbound.mark_sent(self.db, begun.segment_id, mr, self.now())
+
+    def run(self, *arguments: str, **options: Any) -> Result:
+        """Run a command of the admin."""
+        return CliRunner().invoke(main, ["--config", str(self.config), *arguments], **options)
+
+    def log(self, *arguments: str) -> list[dict[str, Any]]:
+        """Return what `log --json` prints."""
+        result = self.run("log", "--json", *arguments)
+        assert result.exit_code == 0, result.output
+        return [json.loads(line) for line in result.stdout.splitlines()]

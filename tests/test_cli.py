@@ -1,0 +1,268 @@
+"""The command line as a whole: help, exit codes, the error boundary, and `run` as a program."""
+
+import logging
+import os
+import re
+import shlex
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+from filled import Filled
+
+from hotlined import __version__
+from hotlined.cli import COMMANDS, main
+from hotlined.cli.run import Formatter
+from hotlined.store.database import open_for_daemon
+
+SCRIPT = [sys.executable, "-m", "hotlined"]
+
+
+@pytest.fixture
+def line(tmp_path: Path) -> Iterator[Filled]:
+    """Give a line with nothing in it, and no modem."""
+    filled = Filled(tmp_path, modem={"port": "/dev/hotlined-none"})
+    with filled.db:
+        yield filled
+
+
+def commands(group: click.Group = main, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    """Yield every command with the words that call it."""
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command
+        if isinstance(command, click.Group):
+            yield from commands(command, (*path, name))
+        else:
+            yield (*path, name), command
+
+
+EVERY = dict(commands())
+
+
+# ---- help
+
+
+def test_help_names_every_command_under_its_heading() -> None:
+    """`hotlined --help` has a whole sentence for each command, none cut off."""
+    text = CliRunner().invoke(main, ["--help"]).stdout
+
+    for heading, names in COMMANDS.items():
+        assert f"{heading}:" in text
+        for name in names:
+            assert re.search(rf"^  {name} +\S", text, re.MULTILINE), name
+    assert "..." not in text.partition("\n")[2]
+
+
+@pytest.mark.parametrize("path", EVERY, ids=" ".join)
+def test_every_command_has_an_example_that_parses(path: tuple[str, ...]) -> None:
+    """The example in a command's help is that command, with options and arguments that it has."""
+    found = re.search(r"Example:\s+hotlined (.+)", EVERY[path].help or "")
+    assert found
+    words = shlex.split(found[1])
+    at = words.index(path[0])
+
+    assert tuple(words[at : at + len(path)]) == path
+    with click.Context(main) as context:
+        main.make_parser(context).parse_args(words[:at])
+        EVERY[path].make_context("example", words[at + len(path) :], parent=context)
+
+
+def test_the_version_is_told() -> None:
+    """--version names program and version."""
+    assert CliRunner().invoke(main, ["--version"]).stdout == f"hotlined {__version__}\n"
+
+
+def test_an_unknown_command_is_a_usage_error() -> None:
+    """A command that does not exist ends with 2."""
+    assert CliRunner().invoke(main, ["frobnicate"]).exit_code == 2
+
+
+# ---- errors are sentences
+
+
+def test_every_problem_of_a_configuration_is_listed(line: Filled) -> None:
+    """A broken configuration ends with 78 and names each problem with its line."""
+    line.config.write_text("mode: loud\nanswer: {text: x}\nlimits: {per_number: many}\n")
+    result = line.run("log")
+
+    assert result.exit_code == 78
+    assert "config.yaml:1: mode" in result.stderr
+    assert "config.yaml:3: limits.per_number" in result.stderr
+    assert str(line.config) in result.stderr
+
+
+def test_no_configuration_says_where_it_was_looked_for(tmp_path: Path) -> None:
+    """A missing file is named, with 78."""
+    result = CliRunner().invoke(main, ["--config", str(tmp_path / "none.yaml"), "status"])
+
+    assert result.exit_code == 78
+    assert "none.yaml" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_line_names_its_configuration() -> None:
+    """--line looks for /etc/hotlined/NAME.yaml, and a name that is a path is refused."""
+    assert "/etc/hotlined/nolinelikethis.yaml" in CliRunner().invoke(main, ["--line", "nolinelikethis", "log"]).stderr
+    assert CliRunner().invoke(main, ["--line", "../passwd", "log"]).exit_code == 2
+
+
+def test_no_database_yet_is_a_sentence_and_69(line: Filled) -> None:
+    """Before the daemon has run there is nothing to list."""
+    line.database.unlink()
+    result = line.run("log")
+
+    assert result.exit_code == 69
+    assert "There is no database" in result.stderr
+    assert f"Configuration: {line.config}" in result.stderr
+
+
+@pytest.mark.parametrize("content", [b"", b"not a database, but long enough to look at " * 50])
+def test_a_damaged_database_is_a_sentence(line: Filled, content: bytes) -> None:
+    """A file that is no database ends with 1 and no traceback."""
+    line.db.close()
+    for path in line.folder.glob("hotlined.db*"):
+        path.unlink()
+    line.database.write_bytes(content)
+    result = line.run("log")
+
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: ")
+    assert "Traceback" not in result.stderr
+
+
+def test_a_table_that_was_dropped_is_a_sentence(line: Filled) -> None:
+    """What SQLite refuses half-way is told like any other error."""
+    line.db.execute("DROP VIEW log")
+    result = line.run("log")
+
+    assert result.exit_code == 1
+    assert "The database cannot be used: no such table: log." in result.stderr
+
+
+def test_an_error_obeys_no_escape(tmp_path: Path) -> None:
+    """A file name with an escape sequence in it is shown escaped."""
+    result = CliRunner().invoke(main, ["--config", str(tmp_path / "\x1b[2J.yaml"), "log"])
+
+    assert "\x1b" not in result.stderr
+    assert r"\x1b[2J.yaml" in result.stderr
+
+
+def test_debug_shows_where_an_error_arose(line: Filled) -> None:
+    """HOTLINED_DEBUG=1 lets the exception through."""
+    line.db.execute("DROP VIEW log")
+
+    assert isinstance(line.run("log", env={"HOTLINED_DEBUG": "1"}).exception, sqlite3.OperationalError)
+
+
+@pytest.mark.parametrize("arguments", [["log"], ["log", "--json"], ["log", "--csv"], ["status"], ["--help"]])
+def test_a_full_disk_is_a_sentence(line: Filled, arguments: list[str]) -> None:
+    """Output that cannot be written ends with 1 and one sentence."""
+    line.call()
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*SCRIPT, "--config", str(line.config), *arguments],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[0] == "Error: No space left on device"
+    assert "Traceback" not in done.stderr
+
+
+def test_a_terminal_that_knows_ascii_only_gets_escapes(line: Filled) -> None:
+    """A locale without the letters of a text is no reason to fail."""
+    line.text("déjà vu")
+    done = subprocess.run(
+        [*SCRIPT, "--config", str(line.config), "log"],
+        capture_output=True,
+        env=os.environ | {"PYTHONIOENCODING": "ascii", "COLUMNS": "100"},
+        check=False,
+    )
+
+    assert done.returncode == 0
+    assert rb"d\xe9j\xe0 vu" in done.stdout
+
+
+# ---- run
+
+
+def test_run_once_without_a_modem_is_69(line: Filled) -> None:
+    """One scan that cannot be made says so; the database is there, for its group only."""
+    line.db.close()
+    line.database.unlink()
+    done = subprocess.run(
+        [*SCRIPT, "--config", str(line.config), "run", "--once"], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 69
+    assert "/dev/hotlined-none" in done.stderr
+    assert line.database.stat().st_mode & 0o777 == 0o660
+
+
+def test_run_ends_with_0_when_it_is_told_to(line: Filled) -> None:
+    """SIGTERM is the regular end, and in the journal each line carries its priority."""
+    line.db.close()
+    with subprocess.Popen(
+        [*SCRIPT, "--config", str(line.config), "run"],
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"JOURNAL_STREAM": "8:1"},
+    ) as daemon:
+        assert daemon.stderr
+        first = daemon.stderr.readline()
+        kernel = Path(f"/proc/{daemon.pid}/status").read_text()
+        daemon.send_signal(signal.SIGTERM)
+        rest = daemon.stderr.read()
+
+    assert daemon.returncode == 0
+    assert "Umask:\t0007" in kernel
+    assert first.startswith("<6>")
+    assert all(re.match("<[3-7]>", text) for text in rest.splitlines())
+
+
+def test_a_second_daemon_is_refused(line: Filled) -> None:
+    """One database has one daemon: the second ends with 1 and a hint."""
+    result = line.run("run")
+
+    assert result.exit_code == 1
+    assert "Another daemon" in result.stderr
+
+
+def test_run_refuses_a_broken_configuration(line: Filled) -> None:
+    """A configuration that cannot be used ends with 78."""
+    line.config.write_text("answer: {}")
+
+    assert line.run("run").exit_code == 78
+
+
+@pytest.mark.parametrize(
+    ("level", "prefix"),
+    [(logging.DEBUG, "<7>"), (logging.INFO, "<6>"), (logging.WARNING, "<4>"), (logging.ERROR, "<3>")],
+)
+def test_each_line_of_a_record_is_prefixed_and_harmless(level: int, prefix: str) -> None:
+    """The journal gets a priority on every line of a record, and no escape from anywhere."""
+    record = logging.LogRecord("hotlined", level, "", 0, "operator %s\nmore", ("\x1b[31m",), None)
+
+    assert Formatter(journal=True).format(record) == f"{prefix}operator \\x1b[31m\n{prefix}more"
+    assert re.fullmatch(
+        rf"[0-9: ,-]+ {logging.getLevelName(level)} +operator \\x1b\[31m\nmore", Formatter(journal=False).format(record)
+    )
+
+
+def test_the_database_is_open_again_for_its_daemon(line: Filled) -> None:
+    """A command leaves no lock behind."""
+    line.run("log")
+    line.db.close()
+
+    open_for_daemon(line.database).close()

@@ -1,0 +1,96 @@
+"""`hotlined config`: the configuration judged, and as it is in force."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from filled import Filled
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hotlined import config as configuration
+from hotlined.cli.config import worst_case
+
+
+def judged(folder: Path, **sections: Any) -> str:
+    """Return what `config check` says of a configuration."""
+    line = Filled(folder, **sections)
+    line.db.close()
+    result = line.run("config", "check")
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def test_a_fine_configuration_is_judged(tmp_path: Path) -> None:
+    """What the answer costs and the worst that can be spent stand in words and money, without a warning."""
+    text = judged(tmp_path)
+
+    assert f"{tmp_path / 'config.yaml'} is fine." in text
+    assert "The answer takes 2 segments in gsm7: 0.10 EUR." in text
+    assert "60 segments in an hour (3.00 EUR), 300 segments in a day (15.00 EUR), 3000 segments in 30 days" in text
+    assert "Careful" not in text
+
+
+@pytest.mark.parametrize(
+    ("sections", "warning"),
+    [
+        ({"mode": "shadow"}, "mode is shadow"),
+        ({"answer": {"text": "x", "delay": "0s"}}, "answer.delay"),
+        ({"limits": {"per_number": 0}}, "limits.per_number is 0"),
+        ({"limits": {"segments": {"day": 0}}}, "nothing is ever sent"),
+        ({"limits": {"segments": {"hour": 1}}}, "no room for an answer of 2 segments"),
+        ({"limits": {"reserve_for_new": "100%"}}, "limits.reserve_for_new"),
+        ({"limits": {"cooldown": ["24h", "0s"]}}, "limits.cooldown"),
+        ({"numbers": {"answer_countries": []}}, "numbers.answer_countries"),
+    ],
+)
+def test_what_is_risky_is_said(tmp_path: Path, sections: dict[str, Any], warning: str) -> None:
+    """A setting that is allowed and may not be meant gets one sentence."""
+    (line,) = [line for line in judged(tmp_path, **sections).splitlines() if line.startswith("Careful: ")]
+
+    assert warning in line
+
+
+def test_each_of_several_answers_is_judged(tmp_path: Path) -> None:
+    """Texts have their numbers, and a dear one names its character."""
+    text = judged(tmp_path, answer={"texts": ["non", "non ★"]})
+
+    assert "Answer 1 takes 1 segments in gsm7: 0.05 EUR." in text
+    assert "Answer 2 takes 1 segments in ucs2 because of ★: 0.05 EUR." in text
+
+
+def test_every_problem_is_reported_at_once(tmp_path: Path) -> None:
+    """A configuration that cannot be used is 78 with all its problems."""
+    line = Filled(tmp_path)
+    line.db.close()
+    line.config.write_text("mod: live\nanswer: {text: x, delay: soon}\n")
+    result = line.run("config", "check")
+
+    assert result.exit_code == 78
+    assert "config.yaml:1: mod:" in result.stderr
+    assert "config.yaml:2: answer.delay:" in result.stderr
+
+
+def test_show_can_be_read_again_and_keeps_secrets(tmp_path: Path) -> None:
+    """What is in force is YAML that means the same; a PIN is not in it."""
+    line = Filled(tmp_path, modem={"pin": "8246"})
+    line.db.close()
+    shown = line.run("config", "show").stdout
+
+    assert "8246" not in shown
+    again = configuration.parse(shown.replace('pin: "***"', "pin: 8246"), line.config)
+    assert again == configuration.load(line.config)
+
+
+@settings(deadline=None)
+@given(hour=st.integers(0, 100), day=st.integers(0, 1000), month=st.integers(0, 9000))
+def test_the_worst_case_is_within_every_window(hour: int, day: int, month: int) -> None:
+    """No window can take more than a longer one allows, nor than its shorter ones add up to."""
+    text = f"answer: {{text: x}}\nlimits: {{segments: {{hour: {hour}, day: {day}, month: {month}}}}}"
+    worst = worst_case(configuration.parse(text, Path("config.yaml")))
+
+    assert worst["hour"] <= worst["day"] <= worst["month"]
+    assert worst["hour"] <= hour
+    assert worst["day"] <= min(day, 24 * hour)
+    assert worst["month"] <= min(month, 30 * day)
+    assert (worst["month"] == month) or (worst["month"] in {30 * day, 720 * hour})

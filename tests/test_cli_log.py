@@ -1,0 +1,421 @@
+"""`hotlined log` and `hotlined show`: everything that came, harmless whatever it says."""
+
+import csv
+import io
+import json
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from filled import ANSWER_KEYS, KEVIN, LEA, LOG_KEYS, Filled
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from hotlined.cli.log import REASONS, period
+from hotlined.cli.output import csv_cell, harmless, json_line
+from hotlined.policy import Reason
+from hotlined.store import reading
+
+HOSTILE = "\x1b[2J\x9b31m\u202ecod\u2066\u200b\u2028[red]x[/red]\n=1+1\r\x07"
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=60) | st.text(
+    "a\x1b\u202e\u200d\u0301\n\r\t=\x9b[]", max_size=40
+)
+OBEYED = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
+
+
+@pytest.fixture
+def line(tmp_path: Path) -> Iterator[Filled]:
+    """Give a line with nothing in it."""
+    filled = Filled(tmp_path)
+    with filled.db:
+        yield filled
+
+
+@pytest.fixture(scope="module")
+def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
+    """Give a line with an answered text, a suppressed one, a call that waits, and what will not decode."""
+    filled = Filled(tmp_path_factory.mktemp("busy"))
+    with filled.db:
+        filled.judge(filled.text("Salut, ÇA va ?"))
+        filled.send()
+        filled.judge(filled.text("réponds !"))
+        filled.judge(filled.call(), delay=3600)
+        filled.pdu("00FF")
+        filled.db.execute("""UPDATE contacts SET tags = '["troll", "à voir"]' WHERE id = 2""")
+        yield filled
+
+
+# ---- the list
+
+
+def test_log_json_has_the_keys_that_are_promised(busy: Filled) -> None:
+    """Every contact has every key, in order, and nested objects have theirs."""
+    contacts = busy.log()
+
+    assert all(list(contact) == LOG_KEYS for contact in contacts)
+    assert all(list(contact["segments"]) == ["received", "total"] for contact in contacts)
+    assert [contact["answer"] and list(contact["answer"]) for contact in contacts] == [
+        ANSWER_KEYS,
+        None,
+        ANSWER_KEYS,
+        None,
+    ]
+
+
+def test_log_json_tells_what_happened(busy: Filled) -> None:
+    """Kinds, verdicts, answers and times are what was recorded."""
+    text, again, call, unreadable = busy.log()
+
+    assert (text["id"], text["kind"], text["originator"], text["text"]) == (1, "text", KEVIN, "Salut, ÇA va ?")
+    assert (text["verdict"], text["reason"], text["scts"]) == ("answer", "first_contact", "2026-11-24T22:00:00+00:00")
+    assert text["received_at"] == "2026-11-24T22:01:00.000Z"
+    assert text["segments"] == {"received": 1, "total": 1}
+    assert (text["answer"]["state"], text["answer"]["segments_sent"], text["answer"]["encoding"]) == ("sent", 2, "gsm7")
+    assert (again["verdict"], again["reason"], again["tags"]) == ("suppress", "cooldown", ["troll", "à voir"])
+    assert (call["kind"], call["originator"], call["text"]) == ("call", LEA, None)
+    assert call["segments"] == {"received": 0, "total": 0}
+    assert (call["answer"]["state"], call["answer"]["waiting_for"]) == ("queued", "due")
+    assert (unreadable["kind"], unreadable["originator"], unreadable["verdict"]) == ("unreadable", None, None)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "ids"),
+    [
+        ("-n 2", [3, 4]),
+        ("-n 0", [1, 2, 3, 4]),
+        ("--kind call --kind unreadable", [3, 4]),
+        ("--verdict suppress", [2]),
+        ("--verdict answer -n 1", [3]),
+        ("--reason cooldown", [2]),
+        ("--reason person", []),
+        ("--state sent --state queued", [1, 3]),
+        ("--state delivered", []),
+        ("--number 0470/12.34.56", [1, 2]),
+        ("--number 0032470123456 --verdict answer", [1]),
+        ("--number 8850", []),
+        ("--tag troll", [2]),
+        ("--tag trol", []),
+        ("--search ca", [1]),
+        ("--search REPONDS", [2]),
+        ("--search %", []),
+        ("--since 2026-11-24T22:01:00Z --until 2026-11-24T22:01:00Z", [1]),
+        ("--until 2026-11-24T22:00:59.999Z", []),
+        ("--since 2026-11-24T22:01:00.001Z -n 1", [4]),
+        ("--since 1h --until 2000-01-01", []),
+    ],
+)
+def test_filters_combine_and_keep_the_newest_in_order(busy: Filled, arguments: str, ids: list[int]) -> None:
+    """A filter shows exactly what fits it, oldest first, at most the newest n."""
+    assert [contact["id"] for contact in busy.log(*arguments.split())] == ids
+
+
+def test_a_cancelled_answer_is_found_by_its_own_reason(line: Filled) -> None:
+    """--reason looks at why an answer was cancelled too."""
+    line.judge(line.text())
+    line.db.execute("UPDATE answers SET state = 'cancelled', waiting_for = NULL, reason = 'stale'")
+
+    assert [contact["id"] for contact in line.log("--reason", "stale")] == [1]
+
+
+@pytest.mark.parametrize(
+    "arguments", [("--since", "soon"), ("--since", "9" * 8 + "d"), ("--until", "9999-12-31"), ("-n", "-1"),
+                  ("--kind", "x"), ("--number", "+3247…877"), ("--json", "--csv"), ("--tag", "\udcff")]
+)  # fmt: skip
+def test_what_makes_no_sense_is_a_usage_error(busy: Filled, arguments: tuple[str, ...]) -> None:
+    """A wrong option ends with 2 and a sentence, never with a traceback."""
+    result = busy.run("log", *arguments)
+
+    assert result.exit_code == 2
+    assert "Error: " in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_csv_has_the_columns_of_the_view(busy: Filled) -> None:
+    """CSV is RFC 4180: CRLF, a header of the view's columns, nothing for what is not known."""
+    output = busy.run("log", "--csv").stdout_bytes.decode()
+    header, first, *_ = rows = list(csv.reader(io.StringIO(output, newline="")))
+
+    assert tuple(header) == reading.columns(busy.db)
+    assert header[:6] == ["id", "line", "kind", "originator", "text", "segments_received"]
+    assert header[-1] == "answer_reported_at"
+    assert first[header.index("originator")] == f"'{KEVIN}"
+    assert first[header.index("answer_reported_at")] == ""
+    assert len(rows) == 5
+    assert output.count("\r\n") == 5
+
+
+# ---- for people
+
+
+@pytest.mark.parametrize(("columns", "headings"), [
+    (150, "ID TIME FROM TEXT REASON ANSWER"), (80, "ID TIME FROM TEXT OUTCOME"), (40, "ID FROM TEXT"),
+])  # fmt: skip
+def test_the_table_fits_its_terminal(busy: Filled, columns: int, headings: str) -> None:
+    """A narrow terminal gets fewer columns, and no line is longer than it is wide."""
+    lines = busy.run("log", env={"COLUMNS": str(columns)}).stdout.splitlines()
+
+    assert lines[0].split() == headings.split()
+    assert len(lines) == 5
+    assert max(map(len, lines)) <= columns
+    assert "Salut, ÇA va" in lines[1]
+    assert "\x1b" not in "".join(lines)
+
+
+def test_the_table_says_what_became_of_each(busy: Filled) -> None:
+    """An outcome is the answer's state, or why there is none."""
+    outcomes = [line[-14:].strip() for line in busy.run("log", env={"COLUMNS": "80"}).stdout.splitlines()[1:]]
+
+    assert outcomes == ["sent", "cooldown", "queued: due", "not judged yet"]
+
+
+def test_wide_characters_keep_the_columns_straight(line: Filled) -> None:
+    """A text of wide characters takes the same room on the terminal as any other."""
+    from rich.cells import cell_len  # noqa: PLC0415  what the test compares with
+
+    line.judge(line.text("日本語" * 20))
+    line.judge(line.text("abc" * 20))
+    _, wide, narrow = line.run("log", env={"COLUMNS": "80"}).stdout.splitlines()
+
+    assert cell_len(wide[: wide.index("sent") if "sent" in wide else wide.index("queued")]) == narrow.index("pending")
+
+
+def test_an_empty_log_says_so(line: Filled) -> None:
+    """People are told that there is nothing; programs get nothing."""
+    assert line.run("log").stdout == "No contacts.\n"
+    assert line.run("log", "--json").stdout == ""
+
+
+def test_an_erased_text_and_a_missing_segment_show(line: Filled) -> None:
+    """What is not there is said, not left blank."""
+    line.text("x" * 200)
+    line.db.execute("UPDATE contacts SET segments_received = 1, text = NULL, received_at = '1970-01-01T00:00:00.000Z'")
+    shown = line.run("log", env={"COLUMNS": "150"}).stdout
+
+    assert "(erased) (1 of 2)" in shown
+    assert "1970-01-01" in shown
+
+
+# ---- hostile text
+
+
+@settings(deadline=None, max_examples=300)
+@given(texts)
+@example("\x7f\x00")
+def test_no_text_is_obeyed(text: str) -> None:
+    """Nothing that a terminal obeys is left of any text but its newlines, and those become a sign."""
+    assert not OBEYED.search(harmless(text))
+    assert "\n" not in harmless(text)
+    assert not OBEYED.search(json_line(text))
+    assert json_line(text).isascii()
+    assert json.loads(json_line(text)) == text
+
+
+@settings(deadline=None, max_examples=300)
+@given(texts)
+def test_no_cell_is_calculated(text: str) -> None:
+    """A cell that a spreadsheet would calculate starts with an apostrophe, and the csv module reads back the rest."""
+    output = io.StringIO(newline="")
+    csv.writer(output).writerow(["x", csv_cell(text)])
+    ((_, cell),) = csv.reader(io.StringIO(output.getvalue(), newline=""))
+
+    assert not cell.startswith(("=", "+", "-", "@", "\t", "\r"))
+    assert cell.removeprefix("'" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else "") == harmless(text, "\n")
+    assert not OBEYED.search(output.getvalue().removesuffix("\r\n"))
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.lists(texts, min_size=1, max_size=4))
+def test_every_form_of_the_log_is_harmless(bodies: list[str]) -> None:
+    """Whatever is texted, table, sheet and CSV hold no control but newlines, and JSON gives it back exactly."""
+    with tempfile.TemporaryDirectory() as folder:
+        line = Filled(Path(folder))
+        with line.db:
+            for body in bodies:
+                contact_id = line.call()
+                line.db.execute(
+                    "UPDATE contacts SET text = ?, originator = ?, kind = 'text' WHERE id = ?", body, body, contact_id
+                )
+            forms = [line.run(*form).stdout for form in (("log",), ("show", "1"))]
+            forms.append(line.run("log", "--csv").stdout_bytes.decode().replace("\r\n", "\n"))
+            contacts = line.log()
+
+    assert [contact["text"] for contact in contacts] == bodies
+    assert not any(map(OBEYED.search, forms))
+    assert len(forms[0].splitlines()) == 1 + len(bodies)
+
+
+def test_an_attack_is_shown_escaped(line: Filled) -> None:
+    """Escape sequences, overrides and markup are visible as what they are."""
+    line.judge(line.text(HOSTILE))
+    shown = line.run("log", env={"COLUMNS": "200"}).stdout
+
+    assert r"\x1b[2J\x9b31m\u202ecod\u2066\u200b\u2028[red]x[/red]⏎=1+1\x0d\x07" in shown
+    assert line.log()[0]["text"] == HOSTILE
+
+
+def test_a_storm_of_combining_marks_is_cut(line: Filled) -> None:
+    """A letter keeps three marks; the rest of a pile is escaped."""
+    del line
+    assert harmless("e\u0301") == "e\u0301"
+    assert harmless("Z" + "\u0301" * 5) == "Z\u0301\u0301\u0301\\u0301\\u0301"
+    assert harmless("\U000e0041") == r"\U000e0041"
+
+
+# ---- show
+
+
+def test_show_json_is_the_log_object_with_its_parts(busy: Filled) -> None:
+    """A contact whole: the segments with their PDUs, and the fate of each segment of its answer."""
+    contact = json.loads(busy.run("show", "1", "--json").stdout)
+    parts, sent = contact.pop("parts"), contact["answer"].pop("parts")
+
+    assert contact == busy.log()[0]
+    (part,) = parts
+    assert (part["kind"], part["sequence"], part["storage"], part["storage_index"]) == ("deliver", 1, "SM", 1)
+    assert part["pdu"].startswith("07")
+    assert part["deleted_at"]
+    assert [(each["sequence"], each["state"], each["mr"], each["current"]) for each in sent] == [
+        (1, "sent", 7, True),
+        (2, "sent", 8, True),
+    ]
+
+
+def test_show_says_everything_in_words(busy: Filled) -> None:
+    """The sheet holds text, raw PDU, reason in words, and each segment's reference."""
+    shown = busy.run("show", "1").stdout
+
+    for words in ("Salut, ÇA va ?", KEVIN, REASONS[Reason.FIRST_CONTACT], "deleted 2026", "reference 8", "2 of 2 sent"):
+        assert words in shown
+    assert "problem" in busy.run("show", "4").stdout
+    assert "not judged yet" in busy.run("show", "4").stdout
+    assert "withheld" in busy.run("show", "4").stdout
+
+
+def test_show_of_nothing_is_a_sentence(busy: Filled) -> None:
+    """An unknown contact ends with 1, a sentence, a hint, and the configuration's name."""
+    result = busy.run("show", "99")
+
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[0] == "Error: There is no contact 99."
+    assert f"Configuration: {busy.config}" in result.stderr
+
+
+def test_an_unconfirmed_answer_says_why(line: Filled) -> None:
+    """What nobody knows is called unconfirmed, with its cause."""
+    line.judge(line.text())
+    line.send([None])
+    shown = line.run("show", "1").stdout
+
+    assert "unconfirmed; cause no result" in shown
+    assert "0 of 2 sent" in shown
+
+
+def test_every_reason_has_words() -> None:
+    """No reason is without its meaning."""
+    assert set(REASONS) == set(Reason)
+
+
+# ---- times
+
+
+def test_times_are_read_as_people_type_them() -> None:
+    """Moments, days, durations ago and weekday names are what they say."""
+    now = datetime(2026, 11, 24, 22, 18, tzinfo=UTC).astimezone()  # a Tuesday
+    today = now.replace(hour=0, minute=0)
+    day = timedelta(days=1)
+
+    assert period("90m", now).start == now - timedelta(minutes=90)
+    assert (period("today", now).start, period("Yesterday", now).start) == (today, today - day)
+    assert period("yesterday", now).end == today
+    assert (period("monday", now).start, period("wed", now).start) == (today - day, today - 6 * day)
+    assert period(f"{now:%A}", now) == period("today", now)
+    assert period("2026-11-20", now).start.date().isoformat() == "2026-11-20"
+    assert period("2026-11-24T22:18:00+01:00", now).start == datetime(2026, 11, 24, 21, 18, tzinfo=UTC)
+    assert period("2026-11-24 22:18", now).start == datetime(2026, 11, 24, 22, 18).astimezone()
+    with pytest.raises(ValueError):
+        period("noon", now)
+
+
+# ---- following
+
+
+def test_changes_are_what_is_new_or_different(line: Filled) -> None:
+    """A follower hears of each contact once, and again for each change of its answer; old ones are let go."""
+    seen: dict[int, int] = {}
+
+    def heard() -> list[tuple[int, str | None]]:
+        return [(row["id"], row["answer_state"]) for row in reading.changes(line.db, reading.Filter(), seen)]
+
+    line.text()
+    assert heard() == [(1, None)]
+    assert heard() == []
+    line.judge(1)
+    line.call()
+    assert heard() == [(1, "queued"), (2, None)]
+    line.send()
+    assert heard() == [(1, "sent")]
+    for number in range(3, reading.FOLLOWED + 3):
+        seen[number] = 0
+    assert heard() == []
+    assert min(seen) == 3
+
+
+def test_follow_prints_what_comes_until_ctrl_c(line: Filled) -> None:
+    """The newest, then each contact that comes or changes, and a quiet end with 0."""
+    line.text("un")
+    line.text("deux")
+    command = [sys.executable, "-m", "hotlined", "--config", str(line.config), "log", "--follow", "--json", "-n", "1"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as follower:
+        assert follower.stdout
+        heard = [json.loads(follower.stdout.readline())]
+        line.text("trois")
+        heard.append(json.loads(follower.stdout.readline()))
+        line.judge(2)
+        heard.append(json.loads(follower.stdout.readline()))
+        follower.send_signal(signal.SIGINT)
+        rest, errors = follower.communicate()
+
+    assert [(contact["id"], contact["text"]) for contact in heard] == [(2, "deux"), (3, "trois"), (2, "deux")]
+    assert heard[2]["verdict"] == "answer"
+    assert (follower.returncode, rest, errors) == (0, "", "")
+
+
+def imported(line: Filled, *names: str) -> list[str]:
+    """Return which of these packages `log --json` has imported at its end."""
+    program = (
+        "import sys\n"
+        "from hotlined.cli import main\n"
+        f"main(['--config', {str(line.config)!r}, 'log', '--json'], standalone_mode=False)\n"
+        "print(*[name for name in sys.argv[1:] if name in sys.modules])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program, *names], capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()[-1].split()
+
+
+def test_log_json_imports_nothing_large(line: Filled) -> None:
+    """A list for a script starts without the libraries of tables, modems and the schema, and without the daemon."""
+    unwanted = ("rich", "serial", "sqlite_utils", "hotlined.daemon", "hotlined.gsm.modem", "hotlined.simulator")
+
+    assert imported(line, "click", "yaml", *unwanted) == ["click", "yaml"]
+
+
+@pytest.mark.xfail(reason="hotlined.gsm.address imports phonenumbers at its top")
+def test_log_json_reads_no_numbering_plans(line: Filled) -> None:
+    """A list without --number starts without the numbering plans of the world."""
+    assert imported(line, "phonenumbers") == []
+
+
+def test_a_reader_that_goes_away_is_no_error(line: Filled) -> None:
+    """`hotlined log | head -1` says nothing on stderr."""
+    for _ in range(30):
+        line.call()
+    command = f"{sys.executable} -m hotlined --config {line.config} log --json | head -c 1"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+
+    assert (done.stdout, done.stderr) == ("{", "")

@@ -1,0 +1,209 @@
+"""`hotlined status`: the truth, whatever is missing."""
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from filled import Filled
+
+from hotlined.cli.output import harmless
+from hotlined.clock import boottime
+
+# what contract.md promises of `status --json`, in its order
+KEYS = [
+    "alive", "pid", "version", "line", "config", "database", "mode", "paused", "since", "last_scan_at", "clock",
+    "queue", "budgets", "modem", "database_state",
+]  # fmt: skip
+MODEM_KEYS = [
+    "state", "since", "step", "port", "manufacturer", "model", "operator", "registration", "signal_percent", "storages",
+]  # fmt: skip
+
+
+@pytest.fixture
+def line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Filled]:
+    """Give a line whose daemon does not run."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    filled = Filled(tmp_path)
+    with filled.db:
+        yield filled
+
+
+def say(line: Filled, *, folder: str = "run", state: str = "ready", trouble: str | None = None, **more: Any) -> None:
+    """Write the daemon's file."""
+    document = {
+        "pid": os.getpid(),
+        "version": "9.9",
+        "mode": "shadow",
+        "since": "2026-11-24T22:00:00.000Z",
+        "last_scan_at": "2026-11-24T22:18:00.000Z",
+        "modem": {
+            "state": state,
+            "since": "2026-11-24T22:00:01.000Z",
+            "step": None,
+            "port": "/dev/ttyUSB2",
+            "manufacturer": "huawei",
+            "model": "E3131",
+            "operator": "Proximus\x1b[2J",
+            "registration": "home",
+            "signal_percent": 61,
+            "storages": [{"name": "SM", "used": 3, "total": 20}],
+        },
+        "trouble": trouble,
+        "database_state": "ok",
+        "pass_boottime": boottime(),
+    }
+    path = line.folder / folder / "fr.json"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(document | more))
+
+
+def status(line: Filled) -> tuple[dict[str, Any], int]:
+    """Return what --json prints, and the exit code."""
+    result = line.run("status", "--json")
+    return json.loads(result.stdout), result.exit_code
+
+
+def test_status_json_has_the_keys_that_are_promised(line: Filled) -> None:
+    """Every key is there in order, whether a daemon runs or not."""
+    for _ in range(2):
+        document, _ = status(line)
+        assert list(document) == KEYS
+        assert list(document["modem"]) == MODEM_KEYS
+        assert list(document["queue"]) == ["queued", "sending", "unconfirmed"]
+        assert list(document["budgets"]) == ["hour", "day", "month"]
+        assert all(list(window) == ["limit", "used"] for window in document["budgets"].values())
+        say(line)
+
+
+def test_a_ready_daemon_is_0(line: Filled) -> None:
+    """Alive and ready is the only 0, and what the daemon told is shown."""
+    say(line)
+    document, code = status(line)
+
+    assert (document["alive"], document["modem"]["state"], code) == (True, "ready", 0)
+    assert (document["pid"], document["version"], document["mode"]) == (os.getpid(), "9.9", "shadow")
+    assert document["config"] == str(line.config)
+    assert document["modem"]["storages"] == [{"name": "SM", "used": 3, "total": 20}]
+
+
+def test_a_modem_that_is_not_ready_is_69_with_its_cure(line: Filled) -> None:
+    """People read what is wrong and what to do in one sentence."""
+    say(line, state="absent", trouble="No modem is plugged in. Plug the stick in.")
+    result = line.run("status")
+
+    assert result.exit_code == 69
+    assert "No modem is plugged in. Plug the stick in." in result.stdout
+    assert str(line.config) in result.stdout
+
+
+def test_no_daemon_is_69_with_its_output(line: Filled) -> None:
+    """Without a daemon the database still tells what waits."""
+    line.judge(line.text(), delay=3600)
+    document, code = status(line)
+
+    assert (document["alive"], document["pid"], document["modem"]["state"], code) == (False, None, None, 69)
+    assert document["queue"]["queued"] == 1
+    assert "The daemon does not run." in line.run("status").stdout
+
+
+@pytest.mark.parametrize("how", [{"pid": 2**22 + 1}, {"pid": "x"}, {"pid": 2**70}, {"pass_boottime": -181.0},
+                                 {"pass_boottime": 1e12}])  # fmt: skip
+def test_what_a_dead_daemon_left_is_not_alive(line: Filled, how: dict[str, Any]) -> None:
+    """A file of a process that ended, hangs, or ran before a reboot is what was last known, and no more."""
+    if how.get("pass_boottime") == -181.0:
+        how = {"pass_boottime": boottime() - 181}
+    say(line, **how)
+    document, code = status(line)
+
+    assert (document["alive"], document["modem"]["state"], code) == (False, "ready", 69)
+    assert "last known" in line.run("status").stdout
+
+
+def test_a_daemon_of_another_user_is_alive(line: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that may not be signalled lives."""
+
+    def refuse(_pid: int, _signal: int) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "kill", refuse)
+    say(line)
+
+    assert status(line)[1] == 0
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"pid": 1}', "\udcff"])
+def test_a_file_that_is_none_is_no_daemon(line: Filled, content: str) -> None:
+    """Whatever stands in the runtime directory, status answers."""
+    (line.folder / "run").mkdir()
+    (line.folder / "run" / "fr.json").write_bytes(content.encode(errors="surrogateescape"))
+
+    assert status(line)[1] == 69
+
+
+def test_the_daemon_is_found_in_the_temporary_folder(line: Filled) -> None:
+    """Where the runtime directory could not be made, the file is where the daemon puts it instead."""
+    say(line, folder=f"hotlined-{os.getuid()}")
+
+    assert status(line)[1] == 0
+
+
+def test_somebody_elses_temporary_folder_is_not_believed(line: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A status that another user left in the temporary folder is none."""
+    somebody_else = os.getuid() + 1
+    say(line, folder=f"hotlined-{somebody_else}")
+    monkeypatch.setattr(os, "getuid", lambda: somebody_else)
+
+    assert status(line)[1] == 69
+
+
+def test_no_database_yet_is_no_error(line: Filled) -> None:
+    """What is not known is null, and the daemon's state is told all the same."""
+    line.db.close()
+    line.database.unlink()
+    document, code = status(line)
+
+    assert (document["queue"], document["budgets"], document["paused"], document["database_state"]) == (None,) * 4
+    assert code == 69
+    say(line, trouble=None)
+    assert "There is no database" in line.run("status").stdout
+
+
+def test_a_damaged_database_is_a_state(line: Filled) -> None:
+    """A file that is no database is `damaged`."""
+    line.db.close()
+    for path in line.folder.glob("hotlined.db-*"):
+        path.unlink()
+    line.database.write_bytes(b"no database at all " * 100)
+
+    assert status(line)[0]["database_state"] == "damaged"
+
+
+def test_what_was_sent_is_counted(line: Filled) -> None:
+    """Budgets show the segments that count in each window, and the configured limits."""
+    line.judge(line.text())
+    line.send()
+    document, _ = status(line)
+
+    assert document["budgets"]["hour"] == {"limit": 60, "used": 2}
+    assert document["budgets"]["month"] == {"limit": 3000, "used": 2}
+    assert "2 of 60 in the last hour" in line.run("status").stdout
+
+
+def test_a_paused_line_shows(line: Filled) -> None:
+    """Who paused a line months ago is reminded."""
+    line.db.execute("UPDATE line_state SET paused_at = '2026-11-24T22:00:00.000Z', paused_by = 'pi'")
+
+    assert status(line)[0]["paused"] is True
+    assert "paused" in line.run("status").stdout
+
+
+def test_an_operators_name_is_not_obeyed(line: Filled) -> None:
+    """What the network calls itself is a text from strangers."""
+    say(line)
+
+    assert harmless("Proximus\x1b[2J") in line.run("status").stdout
+    assert "\x1b" not in line.run("status").stdout

@@ -1,0 +1,129 @@
+"""`hotlined text check`: what a text costs, and who is to blame."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from filled import ANSWER, Filled
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hotlined import config as configuration
+from hotlined.cli import main
+from hotlined.cli.text import cost
+from hotlined.gsm.alphabet import plan
+
+DEFAULTS = configuration.parse('answer: {text: "x"}', Path("config.yaml"))
+
+
+@pytest.fixture
+def line(tmp_path: Path) -> Filled:
+    """Give a line with its configuration."""
+    filled = Filled(tmp_path)
+    filled.db.close()
+    return filled
+
+
+def check(line: Filled, text: str, **options: Any) -> tuple[dict[str, Any], int]:
+    """Return what --json prints, and the exit code."""
+    result = line.run("text", "check", "--json", text, **options)
+    return json.loads(result.stdout), result.exit_code
+
+
+def test_the_configured_answers_are_meant_without_a_text(line: Filled) -> None:
+    """What will be sent is judged as it is configured."""
+    result = line.run("text", "check")
+
+    assert result.exit_code == 0
+    assert ANSWER.strip() in result.stdout
+    assert "191 characters, 191 septets in gsm7" in result.stdout
+    assert "segments: 2 of at most 2: fits" in result.stdout
+    assert "price: 0.10 EUR" in result.stdout
+
+
+def test_what_smart_replaces_is_named(line: Filled) -> None:
+    """Each replaced character stands with its replacement and its count."""
+    found, code = check(line, "c’est l’été, être…")
+
+    assert code == 0
+    assert found["replaced"] == [
+        {"original": "’", "replacement": "'", "count": 2},
+        {"original": "ê", "replacement": "e", "count": 1},
+        {"original": "…", "replacement": "...", "count": 1},
+    ]
+    assert found["text"] == "c'est l'été, etre..."
+    assert 'replaced: ’ by "\'", 2 times' in line.run("text", "check", "c’est l’été").stdout
+
+
+def test_the_character_that_is_dear_is_named_with_what_it_costs(line: Filled) -> None:
+    """One emoji makes three segments of one; removing it saves them."""
+    found, code = check(line, "a" * 150 + "😀")
+
+    assert (found["encoding"], found["segments"], found["units"], found["fits"], code) == ("ucs2", 3, 152, False, 1)
+    assert found["to_blame"] == [{"character": "😀", "name": "GRINNING FACE", "count": 1, "segments_without": 1}]
+    assert found["segments_without_blamed"] == 1
+
+
+def test_two_dear_characters_save_only_together(line: Filled) -> None:
+    """Removing one of two emoji saves nothing, removing both does."""
+    shown = line.run("text", "check", "a" * 100 + "😀😀€★").stdout
+
+    assert "forces ucs2: 😀 (GRINNING FACE), 2 times; without it: 2 segments" in shown
+    assert "forces ucs2: ★ (BLACK STAR), 1 times; without it: 2 segments" in shown
+    assert "without all of them: 1 segments" in shown
+
+
+def test_a_text_that_takes_too_much_is_1(line: Filled) -> None:
+    """The exit code tells whether it fits answer.max_segments."""
+    result = line.run("text", "check", "x" * 400)
+
+    assert result.exit_code == 1
+    assert "segments: 3 of at most 2: too long" in result.stdout
+
+
+def test_a_text_comes_from_the_standard_input_too(line: Filled) -> None:
+    """- reads it, without the newline at its end."""
+    assert check(line, "-", input="été\n")[0]["text"] == "été"
+    assert line.run("text", "check", "-", input=b"\xff").exit_code == 1
+
+
+def test_a_text_that_cannot_be_sent_is_a_sentence(line: Filled) -> None:
+    """More than 255 segments and half a character end with 1 and no traceback."""
+    for text in ("x" * 50_000, "\udcff"):
+        result = line.run("text", "check", text)
+        assert result.exit_code == 1
+        assert result.stderr.startswith("Error: ")
+
+
+def test_a_text_needs_no_configuration(tmp_path: Path) -> None:
+    """A text of one's own is judged by the defaults, and that is said."""
+    result = CliRunner().invoke(main, ["--config", str(tmp_path / "none.yaml"), "text", "check", "Hé, arrêtez !"])
+
+    assert result.exit_code == 0
+    assert "Judged by the defaults" in result.stderr
+    assert CliRunner().invoke(main, ["--config", str(tmp_path / "none.yaml"), "text", "check"]).exit_code == 78
+
+
+def test_a_hostile_text_is_not_obeyed(line: Filled) -> None:
+    """What is judged is shown, never obeyed."""
+    shown = line.run("text", "check", "\x1b[31m\u202e").stdout
+
+    assert "\x1b" not in shown
+    assert r"\x1b[31m\u202e" in shown
+
+
+@settings(deadline=None)
+@given(st.text(st.characters(exclude_categories=["Cs"]), max_size=300))
+def test_the_cost_is_what_is_sent(text: str) -> None:
+    """Segments, units and price are those of the plan that the daemon sends."""
+    found, planned = cost(text, DEFAULTS), plan(text)
+
+    assert found.segments == len(planned.bodies)
+    assert found.price == pytest.approx(0.05 * found.segments)
+    assert found.units == (
+        len(planned.text.encode("utf-16-be")) // 2 if planned.to_blame else sum(map(len, planned.bodies))
+    )
+    assert all(each.count > 0 and each.segments_without <= found.segments for each in found.to_blame)
+    assert found.segments_without_blamed <= found.segments

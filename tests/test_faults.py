@@ -1,0 +1,492 @@
+"""The daemon against a modem that misbehaves: every fault is a switch of the simulator."""
+
+import itertools
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import ANSWER, Line, wait_until
+
+from hotlined.simulator import client as simulation
+
+NUMBER = "+32470123456"
+ANSWERS = "SELECT state, reason, waiting_for FROM answers"
+
+
+def texts(line: Line) -> list[str]:
+    """Return the texts in the log."""
+    return [text for (text,) in line.rows("SELECT text FROM contacts ORDER BY id")]
+
+
+def deliver_and_settle(line: Line, *bodies: str) -> None:
+    """Deliver texts from as many numbers and wait until all is done."""
+    for count, body in enumerate(bodies):
+        line.sim.do("deliver", from_=f"+3247000{count:04}", text=body)
+    wait_until(lambda: len(texts(line)) >= len(bodies) and line.settled(), "everything recorded and answered")
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"kind": "urc_inside", "urc": "RING", "at": 1, "command": "+CMGL", "count": 2},
+        {"kind": "urc_inside", "urc": '+CMTI: "SM",1', "at": 1, "command": "+CMGL", "count": 2},
+        {"kind": "garbage", "octets": "\u00ff\u0080\u00c3\u0000\u001b", "command": "+CMGL", "count": 2},
+        {"kind": "lost_answer", "command": "+CMGL", "count": 1},
+        {"kind": "lost_answer", "command": "+CMGD", "count": 1},
+        {"kind": "hang", "command": "+CMGD", "count": 1},
+        {"kind": "truncate_listing", "lines": 3, "count": 1},
+        {"kind": "list_lies", "how": "used", "count": 3},
+        {"kind": "list_lies", "how": "length", "count": 1},
+        {"kind": "list_lies", "how": "nonhex", "count": 1},
+        {"kind": "list_lies", "how": "empty", "count": 3},
+        {"kind": "bytewise"},
+        {"kind": "echo_back"},
+        {"kind": "error", "command": "+CMGL", "count": 2},
+        {"kind": "slow", "seconds": 0.05},
+    ],
+    ids=lambda fault: "-".join(str(fault.get(key)) for key in ("kind", "command", "how") if fault.get(key)),
+)
+def test_a_fault_while_receiving_loses_nothing(line: Line, fault: dict[str, Any]) -> None:
+    """Noise, unsolicited codes, lost answers, lies: each text is recorded once, answered once, and leaves the SIM."""
+    line.start()
+    line.wait_state("ready")
+    line.sim.do("fault", **fault)
+    deliver_and_settle(line, "un", "deux 😀", "trois")
+
+    assert sorted(texts(line)) == ["deux 😀", "trois", "un"]
+    assert sorted(message["recipient"] for message in line.submitted()) == [f"+3247000{count:04}" for count in range(3)]
+
+
+def test_an_entry_that_is_no_pdu_is_kept_raw_and_leaves_the_sim(line: Line) -> None:
+    """What the storage holds is recorded even if it makes no sense, and does not block the SIM."""
+    line.start()
+    line.sim.do("deliver_pdu", pdu="07912374151616F6FFFFFF")
+    wait_until(lambda: line.count("SELECT count(*) FROM contacts") and line.settled())
+
+    assert line.rows("SELECT kind, verdict, reason FROM contacts") == [("unreadable", "suppress", "not_text")]
+
+
+def test_a_text_whose_result_never_comes_is_unconfirmed_and_not_sent_again(line: Line) -> None:
+    """Silence after Ctrl-Z proves nothing: the answer says so and stays so, also over a restart."""
+    line.configure(modem={"send_timeout": "1s"})
+    line.sim.do("fault", kind="no_result", count=1)
+    line.start()
+    line.sim.do("deliver", from_=NUMBER, text="un")
+    wait_until(lambda: line.rows(ANSWERS) and line.rows(ANSWERS)[0][0] == "unconfirmed")
+    line.stop(signal.SIGKILL)
+    line.start()
+    deliver_and_settle(line, "deux")
+
+    assert [row[0] for row in line.rows(ANSWERS)] == ["unconfirmed", "sent"]
+    assert len(line.submitted()) == 2
+
+
+def test_a_late_result_is_never_the_answer_of_another_command(line: Line) -> None:
+    """A +CMGS after its time limit settles its own segment, and every later answer fits its question."""
+    line.configure(modem={"send_timeout": "1s"})
+    line.sim.do("fault", kind="late_result", seconds=1.5, count=1)
+    line.start()
+    line.sim.do("deliver", from_=NUMBER, text="un")
+    wait_until(lambda: [row[0] for row in line.rows(ANSWERS)] == ["sent"])
+    deliver_and_settle(line, "deux")
+
+    assert [row[0] for row in line.rows(ANSWERS)] == ["sent", "sent"]
+    assert line.status()["modem"]["signal_percent"] == round(18 * 100 / 31)
+
+
+@pytest.mark.parametrize("cause", [332, 500, 512, None])
+def test_an_error_that_proves_nothing_is_unconfirmed(line: Line, cause: int | None) -> None:
+    """Causes that the standard does not call a refusal keep their count and are not tried again."""
+    line.sim.do("fault", kind="error_after_submit", count=1, **({"cms": cause} if cause else {}))
+    line.start()
+    line.sim.do("deliver", from_=NUMBER, text="un")
+    wait_until(lambda: line.rows(ANSWERS) and line.settled())
+
+    assert line.rows(ANSWERS)[0][0] == "unconfirmed"
+    assert line.count("SELECT count(*) FROM answer_segments WHERE counted_limit IS NOT NULL") == 1
+    assert len(line.submitted()) == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "state", "waiting_for"),
+    [
+        ({"kind": "error", "cms": 38, "command": "+CMGS"}, "queued", "retry"),
+        ({"kind": "error", "cms": 322, "command": "+CMGS"}, "queued", "retry"),
+        ({"kind": "prompt_refused", "cms": 314}, "queued", "retry"),
+        ({"kind": "error", "cms": 30, "command": "+CMGS"}, "failed", None),
+        ({"kind": "error", "cms": 208, "command": "+CMGS"}, "failed", None),
+        ({"kind": "prompt_refused", "cms": 310}, "failed", None),
+    ],
+)
+def test_a_refusal_counts_for_nothing(line: Line, fault: dict[str, Any], state: str, waiting_for: str | None) -> None:
+    """What cannot have left is tried again or has failed, by its cause; budget and cooldown are as before."""
+    line.sim.do("fault", count=1, **fault)
+    line.start()
+    line.sim.do("deliver", from_=NUMBER, text="un")
+    wait_until(lambda: line.rows(ANSWERS) and line.rows(ANSWERS)[0][1])
+
+    assert line.rows(ANSWERS) == [(state, f"cms_{fault['cms']}", waiting_for)]
+    assert line.count("SELECT count(*) FROM answer_segments WHERE counted_limit IS NOT NULL") == 0
+
+
+def test_answers_wait_while_there_is_no_network(line: Line) -> None:
+    """Without registration nothing is tried and nothing counts; with it the answer goes."""
+    line.configure(answer={"delay": "3s"})
+    line.sim.do("deliver", from_=NUMBER, text="un")
+    line.start()
+    wait_until(lambda: line.rows(ANSWERS))
+    line.sim.do("network", registered="searching")
+    line.stop()
+    line.start()
+    line.wait_state("unregistered")
+    wait_until(lambda: line.rows(ANSWERS)[0][2] == "network")
+    assert line.sim.do("counters")["counters"].get("+CMGS", 0) == 0
+    line.sim.do("network", registered="home")
+    line.stop()
+    line.start()
+    wait_until(lambda: line.rows(ANSWERS)[0][0] == "sent")
+
+
+def test_a_storage_that_refuses_deletion_costs_one_row_and_one_answer(line: Line) -> None:
+    """A text that stays on the SIM is the same text at every listing, and its deletion is not asked at each."""
+    line.sim.do("fault", kind="delete_refused")
+    line.start()
+    line.sim.do("deliver", from_=NUMBER, text="un")
+    wait_until(line.submitted)
+    line.sim.do("wait", for_="+CMGL", count=line.sim.do("counters")["counters"]["+CMGL"] + 4, timeout=20)
+
+    assert texts(line) == ["un"]
+    assert len(line.submitted()) == 1
+    assert line.sim.do("counters")["counters"]["+CMGD"] == 1
+    line.sim.do("clear", what="faults")
+    line.stop()
+    line.start()
+    wait_until(line.settled)
+    assert texts(line) == ["un"]
+
+
+def test_drafts_are_left_alone(line: Line) -> None:
+    """What somebody stored on the SIM to send is no contact and is not deleted."""
+    line.sim.do("store", pdu="0011000B912374103254F60000A70FCEB79B051A9FCA733AC8FD76BB00", storage="SM", status=2)
+    line.start()
+    line.sim.do("deliver", from_=NUMBER, text="un")
+    wait_until(lambda: line.submitted() and texts(line) == ["un"])
+    wait_until(lambda: line.sim.do("state")["storages"]["SM"]["used"] == 1)
+
+
+def test_a_stick_that_comes_back_as_another_port_is_used_again(line: Line) -> None:
+    """Pulled and plugged in again, under the same link: nothing lost, answers go on."""
+    line.start()
+    line.wait_state("ready")
+    line.sim.do("unplug")
+    line.wait_state("absent")
+    line.sim.do("deliver", from_=NUMBER, text="un")
+    line.sim.do("replug")
+    wait_until(lambda: line.submitted() and line.settled())
+
+    assert texts(line) == ["un"]
+    kinds = [kind for (kind,) in line.rows("SELECT kind FROM events ORDER BY id")]
+    assert kinds == ["modem_ready", "modem_absent", "modem_ready"]
+
+
+@pytest.mark.parametrize("factory", ["+CMGF=1", "+CNMI=2,2,0,0,0"])
+def test_a_modem_that_resets_itself_is_set_up_again(tmp_path: Path, factory: str) -> None:
+    """Settings lost in a brown-out, be it to text mode or to direct delivery, cost no text."""
+    with simulation.start(tmp_path, factory=[factory]) as simulator:
+        line = Line(tmp_path, simulator)
+        line.start()
+        try:
+            line.wait_state("ready")
+            line.sim.do("reset")
+            deliver_and_settle(line, "un", "deux")
+            assert sorted(texts(line)) == ["deux", "un"]
+        finally:
+            line.stop(signal.SIGKILL)
+
+
+def test_a_modem_that_hangs_for_long_is_begun_again(line: Line) -> None:
+    """Silence on every command is a state, and ends when the modem answers."""
+    line.start()
+    line.wait_state("ready")
+    line.sim.do("fault", kind="hang")
+    line.wait_state("recovering")
+    line.sim.do("clear", what="faults")
+    deliver_and_settle(line, "un")
+    assert line.status()["modem"]["state"] == "ready"
+
+
+# ---- the port and the SIM
+
+
+def test_no_modem_is_a_state_that_ends(line: Line) -> None:
+    """Without a stick the daemon stays up, says so, and finds it when it comes."""
+    line.sim.do("unplug")
+    line.start()
+    line.wait_state("absent")
+    assert "There is no modem" in line.status()["trouble"]
+    line.sim.do("replug")
+    line.wait_state("ready")
+
+
+def test_a_busy_port_is_a_state_that_ends(line: Line) -> None:
+    """A port that another program holds is named with the cure."""
+    holder = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            "import serial, sys; p = serial.Serial(sys.argv[1], exclusive=True); print('held', flush=True); input()",
+            line.simulator.port,
+        ],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert holder.stdin
+    assert holder.stdout
+    assert holder.stdout.readline()
+    line.start()
+    line.wait_state("busy_port")
+    assert "Another program holds the port" in line.status()["trouble"]
+    holder.communicate(b"\n")
+    line.wait_state("ready")
+
+
+def test_a_port_that_does_not_speak_at_is_a_state(line: Line) -> None:
+    """A wrong port is recovering, with a sentence, not a crash."""
+    master, slave = pty.openpty()
+    line.configure(modem={"port": os.ttyname(slave)})
+    line.start()
+    line.wait_state("recovering")
+    assert "does not answer" in line.status()["trouble"]
+    os.close(master)
+    os.close(slave)
+
+
+def test_no_sim_is_a_state(line: Line) -> None:
+    """A modem without a SIM says what to do."""
+    line.sim.do("sim", absent=True)
+    line.start()
+    line.wait_state("sim_absent")
+    line.sim.do("sim", absent=False)
+    line.wait_state("ready")
+
+
+def with_pin(folder: Path, pin: str | None) -> tuple[simulation.Simulation, Line]:
+    """Start a simulator whose SIM wants 1234, and configure a PIN."""
+    simulator = simulation.start(folder, pin="1234")
+    line = Line(folder, simulator)
+    line.configure(modem={"pin": pin} if pin else {})
+    return simulator, line
+
+
+def test_the_pin_is_given_when_it_is_asked_for(tmp_path: Path) -> None:
+    """A right PIN opens the SIM, and may be given again after the modem's next start."""
+    simulator, line = with_pin(tmp_path, "1234")
+    with simulator:
+        line.start()
+        try:
+            line.wait_state("ready")
+            line.sim.do("reset")
+            deliver_and_settle(line, "un")
+        finally:
+            line.stop(signal.SIGKILL)
+
+
+def test_a_wrong_pin_is_given_once_ever(tmp_path: Path) -> None:
+    """Restarts and replugging never cost a second try; a corrected PIN is tried."""
+    simulator, line = with_pin(tmp_path, "9999")
+    with simulator:
+        for _ in range(3):
+            line.start()
+            line.wait_state("pin_refused")
+            line.stop(signal.SIGKILL)
+            (line.folder / "run" / "fr.json").unlink()
+        assert line.sim.do("state")["pin_tries"] == 2
+        line.configure(modem={"pin": "1234"})
+        line.start()
+        line.wait_state("ready")
+        line.stop()
+
+
+def test_a_pin_that_is_not_configured_is_asked_for(tmp_path: Path) -> None:
+    """A SIM that wants a PIN nobody gave is a state, and nothing is tried."""
+    simulator, line = with_pin(tmp_path, None)
+    with simulator:
+        line.start()
+        line.wait_state("pin_required")
+        line.stop()
+        assert line.sim.do("state")["pin_tries"] == 3
+
+
+def test_a_puk_is_never_tried(tmp_path: Path) -> None:
+    """A locked SIM is for a person with a phone."""
+    simulator, line = with_pin(tmp_path, "9999")
+    with simulator:
+        for pin in ("9999", "8888", "7777"):
+            line.configure(modem={"pin": pin})
+            line.start()
+            wait_until(lambda: line.status()["modem"]["state"] in ("pin_refused", "puk_required"))
+            line.stop(signal.SIGKILL)
+            (line.folder / "run" / "fr.json").unlink()
+        line.start()
+        line.wait_state("puk_required")
+        line.stop()
+
+
+# ---- calls
+
+
+@pytest.mark.parametrize("calls", ["ring", "hang_up", "ignore"])
+def test_a_call_is_a_contact_and_is_answered_by_text(line: Line, calls: str) -> None:
+    """Each way of treating calls records the caller once and texts him; the SIM is not deaf meanwhile."""
+    line.configure(modem={"calls": calls, "ring_for": "2s"})
+    line.start()
+    line.wait_state("ready")
+    line.sim.do("call", from_=NUMBER, rings=3, interval=1)
+    wait_until(lambda: line.count("SELECT count(*) FROM contacts WHERE kind = 'call'"))
+    line.sim.do("deliver", from_="+32470999999", text="pendant l'appel")
+    expected = 1 if calls == "ignore" else 2
+    wait_until(lambda: len(line.submitted()) == expected and line.settled())
+
+    assert line.rows("SELECT kind, originator FROM contacts WHERE kind = 'call'") == [("call", NUMBER)]
+    if calls != "ignore":
+        wait_until(lambda: line.sim.do("counters")["events"].get("hung_up"))
+    assert line.sim.do("counters")["events"].get("hung_up", 0) == (0 if calls == "ignore" else 1)
+
+
+def test_a_withheld_number_is_recorded_and_not_answered(line: Line) -> None:
+    """Who hides his number is a contact without an originator."""
+    line.start()
+    line.wait_state("ready")
+    line.sim.do("call", from_=None, rings=1)
+    wait_until(lambda: line.rows("SELECT originator, reason FROM contacts") == [(None, "not_answerable")])
+
+
+# ---- configuration, stopping, once
+
+
+def test_sigterm_gives_the_segment_in_hand_eight_seconds(line: Line) -> None:
+    """A stop during a submission whose result does not come ends in time, and the answer is unconfirmed."""
+    line.configure(modem={"send_timeout": "100s"})
+    line.sim.do("fault", kind="no_result", count=1)
+    line.start()
+    line.sim.do("deliver", from_=NUMBER, text="un")
+    wait_until(line.submitted)
+    assert line.stop(signal.SIGTERM) == 0
+
+    assert [row[0] for row in line.rows(ANSWERS)] == ["unconfirmed"]
+
+
+def test_sighup_reads_the_configuration_again_and_refuses_a_broken_one(line: Line) -> None:
+    """A new answer is used without a restart; a wrong file leaves the old one in force."""
+    line.start()
+    line.wait_state("ready")
+    line.configure(answer={"text": "Nouveau."})
+    assert line.daemon
+    line.daemon.send_signal(signal.SIGHUP)
+    wait_until(lambda: "read again" in line.log_path.read_text())
+    line.config.write_text("answer: {text: 'x', nonsense: 1}")
+    line.daemon.send_signal(signal.SIGHUP)
+    wait_until(lambda: "refused" in line.log_path.read_text())
+    deliver_and_settle(line, "un")
+
+    assert [message["text"] for message in line.submitted()] == ["Nouveau."]
+
+
+def test_a_broken_configuration_ends_with_78_and_a_second_daemon_with_1(line: Line) -> None:
+    """Service managers restart neither a typing error nor a second daemon into a loop."""
+    line.start()
+    line.wait_state("ready")
+    first = line.daemon
+    line.start()
+    assert line.daemon
+    assert line.daemon.wait(20) == 1
+    line.config.write_text("answer: {}")
+    line.start()
+    assert line.daemon.wait(20) == 78
+    line.daemon = first
+
+
+def test_shadow_mode_does_everything_but_transmit(line: Line) -> None:
+    """In shadow mode texts are recorded, judged and counted, and nothing leaves."""
+    line.configure(mode="shadow")
+    line.start()
+    line.sim.do("deliver", from_=NUMBER, text="un")
+    wait_until(lambda: [row[0] for row in line.rows(ANSWERS)] == ["shadowed"])
+
+    assert line.sim.do("counters")["counters"].get("+CMGS", 0) == 0
+
+
+def test_the_delay_survives_a_restart(line: Line) -> None:
+    """An answer that is due in half an hour is due then, not at once and not from the beginning."""
+    line.configure(answer={"delay": "30m"})
+    line.start()
+    line.sim.do("deliver", from_=NUMBER, text="un")
+    wait_until(lambda: line.rows("SELECT due_limit FROM answers"))
+    before = line.rows("SELECT due_limit, due_at FROM answers")
+    line.stop(signal.SIGKILL)
+    line.start()
+    line.sim.do("wait", for_="+CMGL", count=line.sim.do("counters")["counters"]["+CMGL"] + 2, timeout=20)
+
+    assert line.rows("SELECT due_limit, due_at FROM answers") == before
+    assert line.submitted() == []
+
+
+def test_a_full_hour_holds_answers_back(line: Line) -> None:
+    """What the hour does not allow waits for it and says so; a restart changes nothing."""
+    line.configure(limits={"segments": {"hour": 2, "day": 9, "month": 9}})
+    line.start()
+    for count in range(4):
+        line.sim.do("deliver", from_=f"+3247000{count:04}", text="un")
+    wait_until(lambda: [row[2] for row in line.rows(ANSWERS)].count("budget_hour") == 2)
+    line.stop(signal.SIGKILL)
+    line.start()
+    line.sim.do("wait", for_="+CMGL", count=line.sim.do("counters")["counters"]["+CMGL"] + 2, timeout=20)
+
+    assert [row[0] for row in line.rows(ANSWERS)] == ["sent", "sent", "queued", "queued"]
+    assert [message["text"] for message in line.submitted()] == [ANSWER, ANSWER]
+
+
+def test_once_scans_once_and_answers_what_is_due(line: Line) -> None:
+    """`run --once` ends by itself with everything done, and with 69 where there is no modem."""
+    line.configure()
+    line.sim.do("deliver", from_=NUMBER, text="un")
+    command = [sys.executable, "-m", "hotlined", "--config", str(line.config), "run", "--once"]
+    assert subprocess.run(command, check=False, capture_output=True).returncode == 0
+    assert [message["recipient"] for message in line.submitted()] == [NUMBER]
+    line.sim.do("unplug")
+    failed = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert failed.returncode == 69
+    assert "There is no modem" in failed.stderr
+
+
+def test_delivery_reports_are_matched(line: Line) -> None:
+    """With reports on, an answer ends as delivered or undelivered, by the network's word."""
+    line.configure(modem={"delivery_reports": "true"})
+    line.start()
+    line.sim.do("deliver", from_=NUMBER, text="un")
+    wait_until(lambda: line.rows(ANSWERS) == [("delivered", None, None)])
+    line.sim.do("network", report_status=0x46)
+    line.sim.do("deliver", from_="+32470999999", text="deux")
+    wait_until(lambda: [row[0] for row in line.rows(ANSWERS)] == ["delivered", "undelivered"])
+
+    assert line.count("SELECT count(*) FROM contacts") == 2
+    assert json.dumps(line.rows("SELECT report_status FROM answer_segments ORDER BY id")) == "[[0], [70]]"
+
+
+def test_a_concatenated_text_in_any_order_is_one_contact(line: Line) -> None:
+    """Segments that arrive out of order and twice are one text with one answer."""
+    line.start()
+    line.wait_state("ready")
+    body = "".join(f"{count:03} " for count in range(100))
+    for count, parts in enumerate(itertools.islice(itertools.permutations((1, 2, 3)), 1, 4)):
+        line.sim.do("deliver", from_=f"+3247000{count:04}", text=body, parts=[*parts, parts[0]])
+    wait_until(lambda: len(line.submitted()) == 3 and line.settled())
+
+    assert texts(line) == [body] * 3
+    assert line.rows("SELECT DISTINCT repeats FROM contacts") == [(1,)]

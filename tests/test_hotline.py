@@ -1,0 +1,95 @@
+"""The main job, end to end: the real daemon, real pyserial, and the simulator on a pty."""
+
+import contextlib
+import random
+import signal
+import subprocess
+from collections import Counter
+
+from conftest import ANSWER, Line, wait_until
+
+NUMBER = "+32470123456"
+
+
+def test_a_text_becomes_a_row_and_gets_its_answer(line: Line) -> None:
+    """A text leaves the SIM, is in the log as it was sent, and its sender gets the answer once."""
+    line.start()
+    line.sim.do("deliver", from_=NUMBER, text="Salut 😀, t'es où ?")
+    wait_until(lambda: line.submitted() and line.settled())
+
+    (contact,) = line.log()
+    assert contact["kind"] == "text"
+    assert contact["originator"] == NUMBER
+    assert contact["text"] == "Salut 😀, t'es où ?"
+    assert (contact["verdict"], contact["reason"]) == ("answer", "first_contact")
+    assert contact["answer"]["state"] == "sent"
+    (sent,) = line.submitted()
+    assert (sent["recipient"], sent["text"]) == (NUMBER, ANSWER)
+
+
+def test_a_second_text_within_the_cooldown_is_recorded_and_not_answered(line: Line) -> None:
+    """Who has had the answer does not get it again at once, whatever he sends."""
+    line.start()
+    line.sim.do("deliver", from_=NUMBER, text="un")
+    wait_until(lambda: line.submitted() and line.settled())
+    line.sim.do("deliver", from_=NUMBER, text="deux")
+    wait_until(lambda: len(line.log()) == 2 and line.settled())
+
+    assert line.log()[1]["reason"] == "cooldown"
+    assert len(line.submitted()) == 1
+
+
+def test_sigterm_ends_the_daemon_in_order(line: Line) -> None:
+    """SIGTERM ends the daemon with 0 and takes its status away."""
+    line.start()
+    line.wait_state("ready")
+
+    assert line.stop(signal.SIGTERM) == 0
+    assert not (line.folder / "run" / "fr.json").exists()
+
+
+def test_what_was_received_while_the_daemon_was_off_is_answered_when_it_comes(line: Line) -> None:
+    """Texts that fill the SIM and the network's queue meanwhile are all recorded and the SIM is emptied."""
+    line.configure(limits={"segments": {"hour": 60}})
+    for count in range(25):
+        line.sim.do("deliver", from_=f"+3247012{count:04}", text=f"texte {count}")
+    line.start()
+    wait_until(lambda: len(line.submitted()) == 25 and line.settled())
+
+    assert sorted(contact["text"] for contact in line.log()) == sorted(f"texte {count}" for count in range(25))
+
+
+def test_kill_at_random_moments_loses_nothing_and_sends_nothing_twice(line: Line) -> None:
+    """However often the daemon is killed, each text is recorded once and each segment submitted at most once."""
+    dice = random.Random(20171124)
+    line.configure(
+        answer={"text": "é" * 200, "encoding": "smart", "max_segments": 2},
+        limits={"segments": {"hour": 1000, "day": 1000, "month": 1000}},
+    )
+    texts = []
+    for count in range(KILLS):
+        texts.append(f"texte {count}")
+        line.sim.do("deliver", from_=f"+3247012{count:04}", text=texts[-1])
+        line.start()
+        let_it_live(line, dice.uniform(0.25, 0.9))
+        line.stop(signal.SIGKILL)
+    line.start()
+    wait_until(line.settled)
+
+    assert Counter(contact["text"] for contact in line.log()) == Counter(texts)
+    assert all(not contact["repeats"] for contact in line.log())
+    submitted = Counter(pdu for message in line.submitted() for pdu in message["pdus"])
+    assert max(submitted.values()) == 1
+    states = Counter(contact["answer"]["state"] for contact in line.log())
+    assert set(states) <= {"sent", "unconfirmed"}
+    assert states["sent"] > KILLS / 2
+
+
+KILLS = 100
+
+
+def let_it_live(line: Line, seconds: float) -> None:
+    """Let the daemon live for so long."""
+    assert line.daemon
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        line.daemon.wait(seconds)
