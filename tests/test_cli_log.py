@@ -405,7 +405,6 @@ def test_log_json_imports_nothing_large(line: Filled) -> None:
     assert imported(line, "click", "yaml", *unwanted) == ["click", "yaml"]
 
 
-@pytest.mark.xfail(reason="hotlined.gsm.address imports phonenumbers at its top")
 def test_log_json_reads_no_numbering_plans(line: Filled) -> None:
     """A list without --number starts without the numbering plans of the world."""
     assert imported(line, "phonenumbers") == []

@@ -33,7 +33,7 @@ PATIENCE_SECONDS = 50.0
 LONG_TEXT = (
     "Bonsoir, je ne sais pas si tu te souviens de moi, on a parlé cinq minutes au bar et tu m'as donné ton numéro. "
     "Je voulais juste te dire que j'ai passé un bon moment, et que si tu veux on peut aller boire un verre un de ces "
-    "jours, sans pression, vraiment. Réponds-moi quand tu as le temps, j'attends. Ou appelle-moi, ça marche aussi. "
+    "jours, sans pression, vraiment. Réponds-moi quand tu as le temps, j'attends. Ou appelle-moi, je préfère même. "
     "Je suis là tous les vendredis de toute façon, à la même table, près de la fenêtre."
 )
 

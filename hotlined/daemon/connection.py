@@ -22,7 +22,7 @@ from hotlined.store import people
 
 log = logging.getLogger("hotlined")
 
-CONDITION_SECONDS = 60.0  # between two questions for registration and signal
+CONDITION_SECONDS = {True: 60.0, False: 10.0}  # between two questions for registration, while registered and not
 PAUSES = (1.0, 2.0, 5.0, 10.0, 30.0)  # before the modem is looked for again
 SIM_SECONDS = 10.0  # what a SIM is given to be ready after its PIN
 
@@ -90,7 +90,7 @@ class Connection:
             return
         self.modem = modem
         self._failures = 0
-        self.condition_due = time.monotonic() + CONDITION_SECONDS
+        self.condition_due = time.monotonic() + CONDITION_SECONDS[self.registered]
         self.note_condition()
         if not self.identification.service_centre:
             log.warning('the SIM has no service centre: set it with AT+CSCA="+32…",145 or answers cannot leave')
@@ -98,7 +98,7 @@ class Connection:
     def ask_condition(self) -> None:
         """Ask for registration and signal, if it is time."""
         if self.modem and time.monotonic() >= self.condition_due:
-            self.condition_due = time.monotonic() + CONDITION_SECONDS
+            self.condition_due = time.monotonic() + CONDITION_SECONDS[self.registered]
             self.condition = self.modem.condition()
             self.note_condition()
 
@@ -170,7 +170,7 @@ class Connection:
                 raise SimError(
                     ModemState.PIN_REFUSED,
                     "The SIM refused this PIN before, so it is not tried again.",
-                    "Correct modem.pin. Two more wrong ones lock the SIM; a phone shows the tries that are left.",
+                    "Correct modem.pin, or switch the PIN off with a phone: it also shows how many tries are left.",
                 )
             people.try_pin(self.line.db, sim, digest, self.line.db.now())
             if not modem.enter_pin(pin):

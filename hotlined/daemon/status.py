@@ -1,5 +1,6 @@
 """Says how the daemon is: to `hotlined status` through a file in the runtime directory (tmpfs), and to systemd."""
 
+import contextlib
 import json
 import logging
 import os
@@ -27,6 +28,7 @@ class Status:
         self._receiver = receiver
         self._since = line.db.now()
         self._written = ""
+        self._failed = False
         self._due = 0.0
         self._path: Path = configuration.runtime_dir(line.config) / f"{line.config.line}.json"
 
@@ -43,12 +45,16 @@ class Status:
             temporary.write_text(json.dumps(json.loads(text) | {"pass_boottime": boottime()}))
             temporary.chmod(0o644)
             temporary.replace(self._path)
+            self._failed = False
         except OSError as error:
-            log.warning("the status cannot be written to %s: %s", self._path, error.strerror)
+            if not self._failed:
+                log.warning("the status cannot be written to %s: %s", self._path, error.strerror)
+            self._failed = True
 
     def remove(self) -> None:
         """Take the file away: the daemon ends."""
-        self._path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            self._path.unlink(missing_ok=True)
 
     def _document(self, database_state: str) -> dict[str, object]:
         config, connection = self._line.config, self._connection

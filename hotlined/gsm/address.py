@@ -10,9 +10,6 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import Final
 
-import phonenumbers
-from phonenumbers import PhoneNumber, PhoneNumberFormat, PhoneNumberType
-
 from hotlined.errors import AddressError
 
 
@@ -65,18 +62,18 @@ class LineType(StrEnum):
     WITHHELD = "withheld"
 
 
-_LINE_TYPES: Final[dict[int, LineType]] = {
-    PhoneNumberType.MOBILE: LineType.MOBILE,
-    PhoneNumberType.FIXED_LINE: LineType.FIXED,
-    PhoneNumberType.FIXED_LINE_OR_MOBILE: LineType.FIXED_OR_MOBILE,
-    PhoneNumberType.PERSONAL_NUMBER: LineType.PERSONAL,
-    PhoneNumberType.PREMIUM_RATE: LineType.PREMIUM,
-    PhoneNumberType.TOLL_FREE: LineType.TOLL_FREE,
-    PhoneNumberType.SHARED_COST: LineType.SHARED_COST,
-    PhoneNumberType.VOIP: LineType.VOIP,
-    PhoneNumberType.PAGER: LineType.PAGER,
-    PhoneNumberType.UAN: LineType.UAN,
-    PhoneNumberType.VOICEMAIL: LineType.VOICEMAIL,
+_LINE_TYPES: Final = {
+    "MOBILE": LineType.MOBILE,
+    "FIXED_LINE": LineType.FIXED,
+    "FIXED_LINE_OR_MOBILE": LineType.FIXED_OR_MOBILE,
+    "PERSONAL_NUMBER": LineType.PERSONAL,
+    "PREMIUM_RATE": LineType.PREMIUM,
+    "TOLL_FREE": LineType.TOLL_FREE,
+    "SHARED_COST": LineType.SHARED_COST,
+    "VOIP": LineType.VOIP,
+    "PAGER": LineType.PAGER,
+    "UAN": LineType.UAN,
+    "VOICEMAIL": LineType.VOICEMAIL,
 }
 
 _SHORT_CODE_DIGITS: Final = 6  # the longest short codes of Europe that are no number of their numbering plan
@@ -98,17 +95,25 @@ class Identity:
     line_type: LineType
 
 
-def _maybe_number(text: str, country: str | None) -> PhoneNumber | None:
+def _maybe_number(text: str, country: str | None) -> Identity | None:
     """Find the valid number that the text spells, if any, read in that country."""
+    import phonenumbers  # noqa: PLC0415  # the plans of the world: commands that only show numbers do without
+
     try:
         number = phonenumbers.parse(text, country)
     except phonenumbers.NumberParseException:
         return None
-    return number if phonenumbers.is_valid_number(number) else None
-
-
-def _e164(number: PhoneNumber) -> str:
-    return phonenumbers.format_number(number, PhoneNumberFormat.E164)
+    if not phonenumbers.is_valid_number(number):
+        return None
+    e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    region = phonenumbers.region_code_for_number(number)
+    kind = phonenumbers.PhoneNumberType.to_string(phonenumbers.number_type(number))
+    return Identity(
+        originator=e164,
+        e164=e164,
+        country=None if region == phonenumbers.REGION_CODE_FOR_NON_GEO_ENTITY else region,
+        line_type=_LINE_TYPES.get(kind, LineType.UNKNOWN),
+    )
 
 
 def identify(address: Address | None, country: str) -> Identity:
@@ -130,12 +135,7 @@ def identify(address: Address | None, country: str) -> Identity:
     number = None if international else _maybe_number(address.value, country)
     if number is None and address.ton is not Ton.NATIONAL:
         number = _maybe_number(f"+{address.value}", None)
-    if number is None:
-        return Identity(received, None, None, LineType.UNKNOWN)
-    e164 = _e164(number)
-    region = phonenumbers.region_code_for_number(number)
-    line_type = _LINE_TYPES.get(phonenumbers.number_type(number), LineType.UNKNOWN)
-    return Identity(e164, e164, None if region == phonenumbers.REGION_CODE_FOR_NON_GEO_ENTITY else region, line_type)
+    return number or Identity(received, None, None, LineType.UNKNOWN)
 
 
 def parse_number(text: str, country: str) -> str:
@@ -144,12 +144,12 @@ def parse_number(text: str, country: str) -> str:
     Raises AddressError for what is no valid number of its country.
     """
     number = _maybe_number(text, country) if _TYPED.fullmatch(text) else None
-    if number is None:
+    if number is None or number.e164 is None:
         raise AddressError(
             f"{text!r} is no telephone number.",
             f"Write it with its country, such as +32470123456, or as it is dialled within {country}.",
         )
-    return _e164(number)
+    return number.e164
 
 
 def mask(originator: str | None) -> str:

@@ -296,14 +296,19 @@ class Modem:
         self.require("AT+CMGF=0")
         self.acknowledges = self.ask("AT+CSMS=1", "+CSMS:") != "" and self.ask("AT+CSMS?", "+CSMS:").startswith("1")
         self.run("AT+CLIP=1", seconds=SLOW_COMMAND_SECONDS)
+        for registration in ("+CREG", "+CEREG"):
+            self.run(f"AT{registration}=1")
         self._choose_storages()
         self._choose_indications()
         self.verify()
+        imsi = _digits(self.ask("AT+CIMI", seconds=SLOW_COMMAND_SECONDS))
+        if not imsi:
+            raise ModemRefusedError("The SIM does not say who it is (AT+CIMI).", "ERROR", "It is asked again soon.")
         return Identification(
             manufacturer=self.ask("AT+CGMI"),
             model=self.ask("AT+CGMM"),
             imei=_digits(self.ask("AT+CGSN")),
-            imsi=_digits(self.ask("AT+CIMI", seconds=SLOW_COMMAND_SECONDS)),
+            imsi=imsi,
             own_number=_quoted(self.ask("AT+CNUM", "+CNUM:", seconds=SLOW_COMMAND_SECONDS), 1),
             service_centre=_quoted(self.ask("AT+CSCA?", "+CSCA:", seconds=SLOW_COMMAND_SECONDS), 0),
         )
@@ -399,9 +404,9 @@ class Modem:
             log.warning("slot %s is listed, but empty", index[1])
             return None
         line = response.lines[0]
-        payload = line.payload or "\n".join(self._unrecognised)
+        payload = (line.payload or "\n".join(self._unrecognised)).strip().upper()
         status = re.match(r"\+CMGR:\s*(\d)", line.text)
-        return Entry(int(index[1]), int(status[1]) if status else 1, None, payload) if payload.strip() else None
+        return Entry(int(index[1]), int(status[1]) if status else 1, None, payload) if payload else None
 
     def require_selection(self, storage: str) -> Response:
         """Make a storage the one that is listed and deleted from."""
@@ -534,7 +539,7 @@ def _entry(line: Information) -> Entry | None:
     match = _CMGL.match(line.text)
     if not match or line.payload is None:
         return None
-    entry = Entry(int(match[1]), int(match[2]), int(match[3]) if match[3] else None, line.payload)
+    entry = Entry(int(match[1]), int(match[2]), int(match[3]) if match[3] else None, line.payload.strip().upper())
     return entry if _has_its_length(entry) else None
 
 

@@ -153,18 +153,27 @@ def open_beside_daemon(path: Path) -> Database:
             f"There is no database at {path} that you may read.",
             "`hotlined run` makes it when it starts; after installation, be in the group hotlined to read it.",
         )
-    try:
-        connection = _connect(path)
-        pending = set(migrations.names()) - set(_known(path, connection))
-        if pending:
-            connection.close()
+    with contextlib.ExitStack() as stack:
+        try:
+            connection = _connect(path)
+            stack.callback(connection.close)
+            _require_current(path, connection)
+            database = Database(path, connection)
+        except sqlite3.Error as error:
             raise StoreError(
-                f"{path} was written by an earlier version of hotlined.",
-                "Restart the daemon: it brings the database up to date.",
-            )
-        return Database(path, connection)
-    except sqlite3.Error as error:
-        raise StoreError(f"{path}: {error}", "`hotlined db check` says whether it is damaged.") from error
+                f"{path}: {error}", "`sqlite3 FILE 'PRAGMA integrity_check'` says if it is damaged."
+            ) from error
+        stack.pop_all()
+    return database
+
+
+def _require_current(path: Path, connection: sqlite3.Connection) -> None:
+    """Refuse a database that the daemon has yet to bring up to date."""
+    if set(migrations.names()) - set(_known(path, connection)):
+        raise StoreError(
+            f"{path} was written by an earlier version of hotlined.",
+            "Restart the daemon: it brings the database up to date.",
+        )
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -181,7 +190,6 @@ def _known(path: Path, connection: sqlite3.Connection) -> tuple[str, ...]:
     applied = migrations.applied(connection)
     unknown = [name for name in applied if name not in migrations.names()]
     if unknown:
-        connection.close()
         raise DatabaseNewerError(
             f"{path} was written by a later version of hotlined (it has '{unknown[0]}').",
             "Install that version again, or restore the backup that was made before its upgrade.",
@@ -191,9 +199,8 @@ def _known(path: Path, connection: sqlite3.Connection) -> tuple[str, ...]:
 
 def _migrate(path: Path) -> None:
     """Apply pending migrations in a process of their own: their library is large, the daemon is not."""
-    connection = _connect(path)
-    pending = set(migrations.names()) - set(_known(path, connection))
-    connection.close()
+    with contextlib.closing(_connect(path)) as connection:
+        pending = set(migrations.names()) - set(_known(path, connection))
     if pending:
         arguments = [sys.executable, "-m", migrations.__name__, os.fspath(path)]
         status = os.spawnv(os.P_WAIT, sys.executable, arguments)  # noqa: S606  # subprocess is large to import
