@@ -33,6 +33,15 @@ COMMANDS = {
         "log": "hotlined.cli.log:log",
         "show": "hotlined.cli.log:show",
     },
+    "What people decide": {
+        "block": "hotlined.cli.decide:block",
+        "unblock": "hotlined.cli.decide:unblock",
+        "optin": "hotlined.cli.decide:optin",
+        "pause": "hotlined.cli.decide:pause",
+        "resume": "hotlined.cli.decide:resume",
+        "requeue": "hotlined.cli.decide:requeue",
+        "send": "hotlined.cli.decide:send",
+    },
     "The configuration": {
         "config": "hotlined.cli.config:config",
         "text": "hotlined.cli.text:text",

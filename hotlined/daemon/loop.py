@@ -58,6 +58,7 @@ class Daemon:
         self._database_due = 0.0
         self._anchor_due = time.monotonic() + ANCHOR_SECONDS
         self._data_version = -1
+        self._requests_wait = True
         self._stopping: float | None = None
         self._reload = False
 
@@ -213,6 +214,8 @@ class Daemon:
 
     def _serve_requests(self) -> None:
         """Do what the command line asks; looked at only after another process has written."""
+        if self._requests_wait:
+            self._requests_wait = people.settle(self.db, self.db.now()) > 0
         version = self.db.changed_elsewhere()
         if version == self._data_version:
             return
@@ -220,9 +223,9 @@ class Daemon:
         self.sender.look_again()
         while (request := people.take(self.db, self.db.now())) is not None:
             log.info("request %d: %s, asked by %s", request.request_id, request.verb, request.who)
-            if request.verb == "scan":
-                self.receiver.due = 0.0
-                people.end(self.db, request.request_id, "done", "scanning", self.db.now())
+            if request.verb == "send":
+                self._requests_wait = True
+                self.sender.take(request)
             else:
                 people.end(self.db, request.request_id, "refused", "this daemon cannot do that", self.db.now())
 

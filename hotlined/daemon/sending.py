@@ -14,10 +14,10 @@ from hotlined.clock import Now
 from hotlined.config import Calls
 from hotlined.daemon.connection import Connection
 from hotlined.daemon.line import Line
-from hotlined.errors import HotlinedError, ModemError, PortError, PortLostError
+from hotlined.errors import AddressError, HotlinedError, ModemError, PortError, PortLostError, TextError
 from hotlined.gsm import address, alphabet, tpdu
 from hotlined.gsm.modem import Modem, Refused, Sent
-from hotlined.store import inbound, outbound
+from hotlined.store import inbound, outbound, people
 
 log = logging.getLogger("hotlined")
 
@@ -71,6 +71,24 @@ class Sender:
                 shadow=self.line.shadow,
             )
             log.info("contact %d: %s (%s)", contact_id, "answer" if verdict.answer else "no answer", verdict.reason)
+
+    def take(self, request: people.Request) -> None:
+        """Queue the text that a person asked to be sent, or refuse it at once with the reason."""
+        db, config = self.line.db, self.line.config
+        try:
+            plan = alphabet.plan(request.arguments["text"], config.answer.encoding)
+            recipient = address.parse_number(request.arguments["number"], config.numbers.country)
+        except (TextError, AddressError) as error:
+            people.end(db, request.request_id, "refused", error.message, db.now())
+            return
+        with db.transaction():
+            queued = outbound.enqueue_by_person(db, recipient, plan, self._rules(), db.now(), shadow=self.line.shadow)
+            if isinstance(queued, int):
+                people.await_answer(db, request.request_id, queued)
+        if isinstance(queued, policy.Wait):
+            people.end(db, request.request_id, "refused", queued.waiting_for.value, db.now())
+        elif isinstance(queued, policy.Cancel):
+            people.end(db, request.request_id, "refused", queued.reason.value, db.now())
 
     def ready(self) -> bool:
         """Tell whether an answer is due that waits for nothing but the interval between two segments."""

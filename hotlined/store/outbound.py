@@ -104,10 +104,42 @@ def judge(
     return verdict
 
 
-def enqueue_by_person(db: Database, recipient: str, plan: Plan, now: Now) -> int:
-    """Queue a text that a person asked for, inside the transaction that is open, and return its id."""
-    history = history_of(db, recipient, shadow=False)
+def enqueue_by_person(
+    db: Database, recipient: str, plan: Plan, rules: policy.Rules, now: Now, *, shadow: bool
+) -> policy.Wait | policy.Cancel | int:
+    """Queue a text that a person asked for, inside the transaction that is open, and return its id.
+
+    What would have to wait is refused instead: a person stands there and can try again.
+    """
+    history = history_of(db, recipient, shadow=shadow)
+    queued = policy.Queued(recipient, plan.segments, timedelta(0), by_person=True)
+    verdict = policy.gate(queued, history, spent(db, now, shadow=shadow), rules, now.limit, paused=_paused(db))
+    if not isinstance(verdict, policy.Pass):
+        return verdict
     return _enqueue(db, recipient, plan, now, contact_id=None, delay_seconds=0.0, answered_before=history.answers > 0)
+
+
+def requeue(db: Database, contact_id: int, who: str, now: Now) -> str | None:
+    """Commit that a person wants the answer to a contact sent again.
+
+    Returns None, or the state that does not allow it (`none` where there is no answer). The whole text goes out anew,
+    held to the windows and to blocks alone; what was counted before stays counted.
+    """
+    with db.transaction():
+        row = db.one("SELECT id, state FROM answers WHERE contact_id = ?", contact_id)
+        if row is None or row["state"] not in ("unconfirmed", "failed", "cancelled"):
+            return str(row["state"]) if row else "none"
+        db.execute("UPDATE answer_segments SET current = 0 WHERE answer_id = ?", row["id"])
+        db.execute(
+            "UPDATE answers SET state = 'queued', waiting_for = 'due', reason = NULL, by_person = 1, attempts = 0,"
+            " reference = ?, sent_at = NULL, reported_at = NULL, due_at = ?, due_limit = ? WHERE id = ?",
+            secrets.randbelow(256),
+            now.rfc3339,
+            now.limit,
+            row["id"],
+        )
+        db.event(now, "requeue", f"the answer to contact {contact_id} by {who}")
+    return None
 
 
 def history_of(db: Database, number: str | None, *, shadow: bool, without: int | None = None) -> policy.History:
@@ -204,14 +236,13 @@ def begin(
             return policy.Wait(policy.WaitingFor.SEND_INTERVAL), None
         waiting = [segment for segment in stored if segment["state"] == "waiting"]
         remaining = len(waiting) if stored else len(segments)
-        paused = db.one("SELECT paused_at FROM line_state")
         verdict = policy.gate(
             policy.Queued(answer.recipient, remaining, _age(row, now), bool(row["by_person"])),
             history_of(db, answer.recipient, shadow=shadow, without=answer.answer_id),
             spent(db, now, shadow=shadow, without=answer.answer_id),
             rules,
             now.limit,
-            paused=bool(paused and paused["paused_at"]),
+            paused=_paused(db),
         )
         if isinstance(verdict, policy.Cancel):
             _cancel(db, answer.answer_id, verdict.reason)
@@ -456,6 +487,10 @@ def _store_segments(
             int(returning),
             int(shadow),
         )
+
+
+def _paused(db: Database) -> bool:
+    return bool(db.one("SELECT 1 FROM line_state WHERE paused_at IS NOT NULL"))
 
 
 def _cancel(db: Database, answer_id: int, reason: policy.Reason) -> None:

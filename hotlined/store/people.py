@@ -8,6 +8,7 @@ import json
 from dataclasses import dataclass
 
 from hotlined.clock import Now, boot_id, boottime
+from hotlined.gsm.address import mask
 from hotlined.store.database import Database
 
 EXPIRES_AFTER_SECONDS = 120.0
@@ -30,6 +31,50 @@ class Outcome:
     state: str
     result: str | None
     answer_id: int | None
+
+
+def block(db: Database, number: str, who: str, now: Now) -> None:
+    """Commit that a number is not answered any more, whatever is queued for it."""
+    _decide(db, "block", number, who, now)
+
+
+def unblock(db: Database, number: str, who: str, now: Now) -> None:
+    """Commit that a number is treated like any other again."""
+    _decide(db, "unblock", number, who, now)
+
+
+def opt_in(db: Database, number: str, who: str, now: Now) -> None:
+    """Commit that a number that had opted out is answered again."""
+    _decide(db, "optin", number, who, now)
+
+
+def pause(db: Database, who: str, now: Now) -> None:
+    """Commit that nothing is sent until `resume`; receiving goes on."""
+    with db.transaction():
+        db.execute("UPDATE line_state SET paused_at = coalesce(paused_at, ?), paused_by = ?", now.rfc3339, who)
+        db.event(now, "pause", f"by {who}")
+
+
+def resume(db: Database, who: str, now: Now) -> None:
+    """Commit that answers go out again."""
+    with db.transaction():
+        db.execute("UPDATE line_state SET paused_at = NULL, paused_by = NULL")
+        db.event(now, "resume", f"by {who}")
+
+
+_DECISIONS = {
+    "block": "UPDATE numbers SET blocked_at = coalesce(blocked_at, ?), changed_by = ? WHERE number = ?",
+    "unblock": "UPDATE numbers SET blocked_at = NULL, changed_by = ? WHERE number = ?",
+    "optin": "UPDATE numbers SET opted_out_at = NULL, changed_by = ? WHERE number = ?",
+}
+
+
+def _decide(db: Database, verb: str, number: str, who: str, now: Now) -> None:
+    with db.transaction():
+        db.execute("INSERT INTO numbers (number, changed_by) VALUES (?, ?) ON CONFLICT DO NOTHING", number, who)
+        moment = (now.rfc3339,) if verb == "block" else ()
+        db.execute(_DECISIONS[verb], *moment, who, number)
+        db.event(now, verb, f"{mask(number)} by {who}")
 
 
 def ask(db: Database, verb: str, arguments: dict[str, str], who: str, now: Now) -> int:
@@ -85,6 +130,27 @@ def end(db: Database, request_id: int, state: str, result: str, now: Now) -> Non
             now.rfc3339,
             request_id,
         )
+
+
+def await_answer(db: Database, request_id: int, answer_id: int) -> None:
+    """Tie a request to the answer that decides it, inside the transaction that is open."""
+    db.execute("UPDATE requests SET answer_id = ? WHERE id = ?", answer_id, request_id)
+
+
+def settle(db: Database, now: Now) -> int:
+    """End the requests whose answer has met its fate; return how many still wait for one."""
+    rows = db.all(
+        "SELECT r.id, a.state, a.reason FROM requests r JOIN answers a ON a.id = r.answer_id WHERE r.state = 'begun'"
+    )
+    open_ones = 0
+    for row in rows:
+        if row["state"] in ("queued", "sending"):
+            open_ones += 1
+            continue
+        done = row["state"] in ("sent", "delivered", "shadowed")
+        words = row["state"] if done or not row["reason"] else f"{row['state']}: {row['reason']}"
+        end(db, row["id"], "done" if done else "refused", words, now)
+    return open_ones
 
 
 def expire(db: Database, request_id: int, now: Now) -> bool:

@@ -1,0 +1,148 @@
+"""What a person decides: block, pause, requeue, send.
+
+A decision is recorded at once, and the daemon obeys it before its next send. Only `send` needs the running daemon,
+because that owns the modem; it waits for the result.
+"""
+
+import time
+
+import click
+
+from hotlined import clock
+from hotlined.cli import Settings, pass_settings
+from hotlined.cli.status import report
+from hotlined.config import Config
+from hotlined.errors import HotlinedError, RefusedError
+from hotlined.gsm.address import parse_number
+from hotlined.store import outbound, people
+from hotlined.store.database import Database, open_beside_daemon
+
+_LOOK_SECONDS = 0.2
+_RESULT_SECONDS = 600.0  # a segment may take send_timeout, a long text several of them
+
+
+@click.command
+@click.argument("number")
+@pass_settings
+def block(settings: Settings, number: str) -> None:
+    """Never answer NUMBER again, and cancel what is queued for it.
+
+    Example: hotlined block 0470/12.34.56
+    """
+    config, e164 = _number(settings, number)
+    with open_beside_daemon(config.database) as db:
+        people.block(db, e164, clock.who(), db.now())
+    click.echo(f"{e164} is blocked.")
+
+
+@click.command
+@click.argument("number")
+@pass_settings
+def unblock(settings: Settings, number: str) -> None:
+    """Treat NUMBER like any other again.
+
+    Example: hotlined unblock +32470123456
+    """
+    config, e164 = _number(settings, number)
+    with open_beside_daemon(config.database) as db:
+        people.unblock(db, e164, clock.who(), db.now())
+    note = " It is still blocked in the configuration (numbers.blocked)." if e164 in config.numbers.blocked else ""
+    click.echo(f"{e164} is not blocked any more.{note}")
+
+
+@click.command
+@click.argument("number")
+@pass_settings
+def optin(settings: Settings, number: str) -> None:
+    """Answer NUMBER again although it had opted out.
+
+    Example: hotlined optin +32470123456
+    """
+    config, e164 = _number(settings, number)
+    with open_beside_daemon(config.database) as db:
+        people.opt_in(db, e164, clock.who(), db.now())
+    click.echo(f"{e164} has not opted out any more.")
+
+
+@click.command
+@pass_settings
+def pause(settings: Settings) -> None:
+    """Send nothing until `resume`; what comes in is recorded and judged as ever.
+
+    Example: hotlined pause
+    """
+    with open_beside_daemon(settings.config().database) as db:
+        people.pause(db, clock.who(), db.now())
+    click.echo("Paused: nothing is sent. Answers that grow older than answer.max_age will be cancelled.")
+
+
+@click.command
+@pass_settings
+def resume(settings: Settings) -> None:
+    """Send again what was held back by `pause`.
+
+    Example: hotlined resume
+    """
+    with open_beside_daemon(settings.config().database) as db:
+        people.resume(db, clock.who(), db.now())
+    click.echo("Answers go out again.")
+
+
+@click.command
+@click.argument("contact_id", metavar="ID", type=int)
+@pass_settings
+def requeue(settings: Settings, contact_id: int) -> None:
+    """Send the answer to contact ID once more: one that is unconfirmed, failed or cancelled.
+
+    An unconfirmed answer may have arrived, so its recipient may get it twice. The limits of the SIM hold all the same.
+
+    Example: hotlined requeue 7
+    """
+    with open_beside_daemon(settings.config().database) as db:
+        state = outbound.requeue(db, contact_id, clock.who(), db.now())
+    if state == "none":
+        raise HotlinedError(f"There is no answer to a contact {contact_id}.", "`hotlined log` shows the contacts.")
+    if state:
+        raise RefusedError(
+            f"The answer to contact {contact_id} is {state}.",
+            "Only unconfirmed, failed and cancelled ones can be sent again.",
+        )
+    click.echo(f"The answer to contact {contact_id} is queued again.")
+
+
+@click.command
+@click.argument("number")
+@click.argument("text")
+@pass_settings
+def send(settings: Settings, number: str, text: str) -> None:
+    """Send TEXT to NUMBER through the running daemon, within the limits of the SIM, and wait for the result.
+
+    Ends with 75 if the daemon does not run or a limit refuses.
+
+    Example: hotlined send 0470123456 "Tout va bien."
+    """
+    config, e164 = _number(settings, number)
+    if not report(config).document["alive"]:
+        raise RefusedError("The daemon does not run.", "Start it: only the daemon can send, it owns the modem.")
+    with open_beside_daemon(config.database) as db:
+        request_id = people.ask(db, "send", {"number": e164, "text": text}, clock.who(), db.now())
+        click.echo(_outcome(db, request_id))
+
+
+def _number(settings: Settings, text: str) -> tuple[Config, str]:
+    config = settings.config()
+    return config, parse_number(text, config.numbers.country)
+
+
+def _outcome(db: Database, request_id: int) -> str:
+    """Wait for the result of a request; raises RefusedError where there is none or a limit said no."""
+    deadline = time.monotonic() + people.EXPIRES_AFTER_SECONDS
+    while (result := people.outcome(db, request_id)).state in ("open", "begun"):
+        if result.state == "open" and time.monotonic() > deadline and people.expire(db, request_id, db.now()):
+            raise RefusedError("The daemon did not begin this within two minutes.", "`hotlined status` says how it is.")
+        if time.monotonic() > deadline + _RESULT_SECONDS:
+            raise RefusedError("No result came yet.", "The daemon has the text; its journal says what becomes of it.")
+        time.sleep(_LOOK_SECONDS)
+    if result.state != "done":
+        raise RefusedError(f"Not sent: {result.result}.", "`hotlined status` shows the budgets and what is wrong.")
+    return f"{result.result}."

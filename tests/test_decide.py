@@ -1,0 +1,98 @@
+"""What people decide from the command line, obeyed by the running daemon."""
+
+import subprocess
+import sys
+
+import pytest
+from conftest import ANSWER, Line, wait_until
+
+NUMBER = "+32470123456"
+ANSWERS = "SELECT state, reason, waiting_for FROM answers"
+
+
+def run(line: Line, *arguments: str) -> tuple[int, str]:
+    """Run a command and return its exit code and all that it printed."""
+    done = subprocess.run(
+        [sys.executable, "-m", "hotlined", "--config", str(line.config), *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_send_goes_through_the_daemon_and_waits_for_the_result(line: Line) -> None:
+    """A person's text leaves from the SIM, and the command ends when the network has taken it."""
+    line.start()
+    line.wait_state("ready")
+
+    assert run(line, "send", "0470 12 34 56", "Tout va bien.") == (0, "sent.\n")
+    assert [(sent["recipient"], sent["text"]) for sent in line.submitted()] == [(NUMBER, "Tout va bien.")]
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [({"limits": {"segments": {"hour": 0}}}, "budget_hour"), ({"numbers": {"blocked": [NUMBER]}}, "blocked")],
+)
+def test_send_is_refused_by_limits(line: Line, settings: dict[str, object], words: str) -> None:
+    """What a limit or a block does not allow is refused at once, with 75 and the reason."""
+    line.configure(**settings)
+    line.start()
+    line.wait_state("ready")
+    code, output = run(line, "send", NUMBER, "x")
+
+    assert code == 75
+    assert words in output
+    assert line.submitted() == []
+
+
+def test_send_without_a_daemon_is_refused(line: Line) -> None:
+    """Nothing is left behind that a later start would send."""
+    line.start()
+    line.wait_state("ready")
+    line.stop()
+
+    assert run(line, "send", NUMBER, "x")[0] == 75
+    assert line.count("SELECT count(*) FROM requests") == 0
+
+
+def test_pause_holds_and_resume_lets_go(line: Line) -> None:
+    """While paused texts are recorded and judged, and nothing leaves."""
+    line.start()
+    line.wait_state("ready")
+    line.cli("pause")
+    line.sim.do("deliver", from_=NUMBER, text="un")
+    wait_until(lambda: line.rows(ANSWERS) == [("queued", None, "paused")])
+    assert line.submitted() == []
+    line.cli("resume")
+    wait_until(lambda: line.rows(ANSWERS) == [("sent", None, None)])
+
+
+def test_a_block_cancels_what_is_queued_and_unblock_undoes_it(line: Line) -> None:
+    """A blocked number gets neither what waits for it nor a later answer, until it is unblocked."""
+    line.configure(answer={"delay": "2s"})
+    line.start()
+    line.wait_state("ready")
+    line.sim.do("deliver", from_=NUMBER, text="un")
+    wait_until(lambda: line.rows(ANSWERS))
+    line.cli("block", NUMBER)
+    wait_until(lambda: line.rows(ANSWERS) == [("cancelled", "blocked", None)])
+    line.cli("unblock", NUMBER)
+    line.sim.do("deliver", from_=NUMBER, text="deux")
+    wait_until(lambda: [message["text"] for message in line.submitted()] == [ANSWER])
+
+
+def test_requeue_sends_an_unconfirmed_answer_again_because_a_person_said_so(line: Line) -> None:
+    """The whole text goes out anew, what was counted stays counted, and the act is recorded."""
+    line.sim.do("fault", kind="error_after_submit", cms=500, count=1)
+    line.start()
+    line.sim.do("deliver", from_=NUMBER, text="un")
+    wait_until(lambda: line.rows(ANSWERS) and line.rows(ANSWERS)[0][0] == "unconfirmed")
+    line.cli("requeue", "1")
+    wait_until(lambda: line.rows(ANSWERS)[0][0] == "sent")
+
+    assert len(line.submitted()) == 2
+    assert line.count("SELECT count(*) FROM answer_segments WHERE counted_limit IS NOT NULL") == 2
+    assert line.count("SELECT count(*) FROM events WHERE kind = 'requeue'") == 1
+    assert run(line, "requeue", "1")[0] == 75
+    assert run(line, "requeue", "99")[0] == 1
