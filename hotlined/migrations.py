@@ -35,6 +35,7 @@ INITIAL = (
     """,
     "CREATE INDEX contacts_originator ON contacts (originator, id)",
     "CREATE INDEX contacts_received_at ON contacts (received_at)",
+    "CREATE INDEX contacts_received_limit ON contacts (received_limit)",
     "CREATE INDEX contacts_unjudged ON contacts (received_limit) WHERE verdict IS NULL",
     "CREATE INDEX contacts_concatenation ON contacts (concatenation, id) WHERE concatenation IS NOT NULL",
     # every entry ever read from a storage or handed over, raw; deleted_at is NULL while it may still be in the storage
@@ -153,10 +154,12 @@ INITIAL = (
       id INTEGER PRIMARY KEY AUTOINCREMENT,
       at TEXT NOT NULL,
       kind TEXT NOT NULL,
-      detail TEXT NOT NULL DEFAULT ''
+      detail TEXT NOT NULL DEFAULT '',
+      contact_id INTEGER REFERENCES contacts (id) ON DELETE SET NULL
     ) STRICT
     """,
     "CREATE INDEX events_kind ON events (kind, id)",
+    "CREATE INDEX events_contact ON events (contact_id) WHERE contact_id IS NOT NULL",
     # one row: the line's own state
     """
     CREATE TABLE line_state (

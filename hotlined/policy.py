@@ -5,6 +5,7 @@ the limit clock in seconds. A refusal is a value with its reason, never an excep
 """
 
 import math
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -15,6 +16,11 @@ from hotlined.gsm.address import Identity, LineType
 
 ANSWERABLE_LINES = frozenset({LineType.MOBILE, LineType.FIXED_OR_MOBILE, LineType.PERSONAL})
 ANSWERABLE_KINDS = frozenset({"text", "call", "mms"})
+SHARED_RUN = 24
+"""So many letters and digits in a row in common with our answer, about five words: it is coming back."""
+LONG_TEXT = 40  # letters and digits: nobody types the same forty twice
+SAME_SHORT_TEXTS = 3  # how often a number may have sent the same short text before it is taken for a machine
+
 WINDOW_SECONDS = {"hour": 3600.0, "day": 86400.0, "month": 30 * 86400.0}
 
 
@@ -94,15 +100,18 @@ class Rules:
     own_numbers: frozenset[str] = frozenset()
     sim_changed: bool = False
     answer_calls: bool = True
+    our_texts: tuple[str, ...] = ()
+    """What we answer, folded: the guard knows it when it comes back."""
 
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """A text or a call that asks for an answer."""
+    """A text or a call that asks for an answer; `text` is folded, empty where there is none."""
 
     kind: str
     identity: Identity
     age: timedelta
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +123,8 @@ class History:
     pending: bool = False
     blocked: bool = False
     opted_out: bool = False
+    same_texts: int = 0
+    """How many earlier texts from this number were the same; looked at once it was answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +189,8 @@ def judge(contact: Contact, history: History, rules: Rules, now: float) -> Verdi
         (identity.originator in rules.own_numbers, Reason.OWN_NUMBER),
         (identity.e164 is None or identity.line_type not in ANSWERABLE_LINES, Reason.NOT_ANSWERABLE),
         (_blocked(identity.originator, history, rules), Reason.BLOCKED),
-        (history.opted_out, Reason.OPTED_OUT),
+        (history.opted_out or opts_out(contact.text, history, rules), Reason.OPTED_OUT),
+        (is_loop(contact.text, history, rules), Reason.LOOP),
         (identity.country not in rules.numbers.answer_countries, Reason.COUNTRY),
         (rules.sim_changed, Reason.SIM_CHANGED),
         (contact.age > rules.max_age, Reason.STALE),
@@ -190,6 +202,37 @@ def judge(contact: Contact, history: History, rules: Rules, now: float) -> Verdi
         if refused:
             return Verdict(answer=False, reason=reason)
     return Verdict(answer=True, reason=Reason.COOLDOWN_OVER if history.answers else Reason.FIRST_CONTACT)
+
+
+def fold(text: str) -> str:
+    """Put case, accents, blanks and punctuation aside: what is left are letters and digits."""
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(character for character in decomposed if character.isalnum())
+
+
+def opts_out(text: str, history: History, rules: Rules) -> bool:
+    """Tell whether a folded text is nothing but a word that opts out, from a number that had an answer.
+
+    A first contact that says "stop" is a contact like any other.
+    """
+    return history.answers > 0 and text in {fold(word) for word in rules.numbers.opt_out_words}
+
+
+def is_loop(text: str, history: History, rules: Rules) -> bool:
+    """Tell whether a folded text was written by a machine that answers us, or is our own answer coming back.
+
+    Our answer is known by a long run in common, so also shortened, quoted or with something in front. A machine (an
+    out-of-office, another hotline) sends the same text again and again to each of our answers.
+    """
+    if any(_shares_a_run(text, ours) for ours in rules.our_texts):
+        return True
+    often = 1 if len(text) >= LONG_TEXT else SAME_SHORT_TEXTS
+    return bool(text) and history.answers > 0 and history.same_texts >= often
+
+
+def _shares_a_run(text: str, ours: str) -> bool:
+    run = min(SHARED_RUN, len(ours))
+    return run > 0 and any(text[start : start + run] in ours for start in range(len(text) - run + 1))
 
 
 def gate(

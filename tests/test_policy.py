@@ -177,3 +177,63 @@ def test_no_window_is_ever_overspent(
     else:
         assert isinstance(result, policy.Wait)
         assert before.total + segments > limit or answers
+
+
+# ---- machines and people who want no more
+
+OURS = "Hey! Non, non, c’est pas qui tu crois. Tu sais, mettre les autres mal à l’aise, c’est pas cool."
+ANSWERED = History(answers=1, last_answer=0.0)
+
+
+def judge_text(text: str, history: History = NEW, now: float = 365 * DAY) -> Reason:
+    """Judge a text and return the reason."""
+    contact = Contact("text", BELGIAN, timedelta(0), policy.fold(text))
+    return policy.judge(contact, history, rules(our_texts=(policy.fold(OURS),)), now).reason
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        OURS,
+        OURS[:50],
+        OURS[30:],
+        "RE: " + OURS.upper(),
+        '"' + OURS.replace("’", "'") + '" lol',
+        "Away: you wrote: tu sais  mettre les autres mal a l aise",
+        OURS.replace("’", ""),
+    ],
+)
+def test_our_own_answer_coming_back_is_a_loop(text: str) -> None:
+    """Whole, shortened, quoted, in capitals or transliterated: our words are not answered, whoever sends them."""
+    assert judge_text(text) is Reason.LOOP
+
+
+@pytest.mark.parametrize("text", ["Salut ça va ?", "c'est pas cool", "Hey! Non mais c’est qui ?", "", "a"])
+def test_what_only_resembles_our_answer_is_answered(text: str) -> None:
+    """A few words in common are no loop."""
+    assert judge_text(text) is Reason.FIRST_CONTACT
+
+
+def test_a_machine_that_answers_each_answer_is_a_loop_at_its_second_text() -> None:
+    """The same long text after an answer comes from no person; a short one may, a few times."""
+    away = "Je suis absent jusqu'au 12, pour toute urgence appelez le bureau."
+    for text, same, reason in (
+        (away, 0, Reason.COOLDOWN_OVER),
+        (away, 1, Reason.LOOP),
+        ("salut", 1, Reason.COOLDOWN_OVER),
+        ("salut", policy.SAME_SHORT_TEXTS, Reason.LOOP),
+    ):
+        assert judge_text(text, History(answers=1, last_answer=0.0, same_texts=same)) is reason
+
+
+@pytest.mark.parametrize("text", ["stop", "STOP!", " Arrêt. ", "stoppen", "s t o p"])
+def test_a_word_that_opts_out_does_so_after_an_answer(text: str) -> None:
+    """Case, accents, blanks and punctuation aside; a first contact that says stop is answered."""
+    assert judge_text(text, ANSWERED) is Reason.OPTED_OUT
+    assert judge_text(text) is Reason.FIRST_CONTACT
+
+
+@pytest.mark.parametrize("text", ["stop it", "arrête de m'écrire", "nonstop", ""])
+def test_more_than_the_word_does_not_opt_out(text: str) -> None:
+    """Only a text that is nothing but the word silences a number for good."""
+    assert judge_text(text, ANSWERED) is Reason.COOLDOWN_OVER

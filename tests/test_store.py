@@ -464,6 +464,38 @@ def test_a_second_answer_to_a_number_waits_for_the_cooldown(db: Database) -> Non
         assert judge(db, contact_id, seconds).reason is reason
 
 
+def send_all(db: Database, seconds: float) -> None:
+    """Send the two segments of the answer that is due."""
+    for mr in (1, 2):
+        outbound.mark_sent(db, begun(db, seconds).segment_id, mr, at(db, seconds))
+
+
+def receive(db: Database, body: str, seconds: float) -> policy.Reason:
+    """Receive a text and judge it."""
+    scan(db, *text(body, scts=SENT + timedelta(seconds=seconds)), seconds=seconds)
+    contact_id = inbound.next_unjudged(db, at(db, seconds))
+    assert contact_id
+    return judge(db, contact_id, seconds).reason
+
+
+def test_stop_silences_a_number_for_good_until_a_person_undoes_it(db: Database) -> None:
+    """Only after an answer, and then for ever; optin makes the number like any other again."""
+    assert receive(db, "Stop", 0) is policy.Reason.FIRST_CONTACT
+    send_all(db, 1)
+    assert receive(db, "STOP !", 100) is policy.Reason.OPTED_OUT
+    assert receive(db, "allo ?", 200 * 86400) is policy.Reason.OPTED_OUT
+    people.opt_in(db, SENDER, "admin", at(db, 200 * 86400))
+    assert receive(db, "allo ?", 201 * 86400) is policy.Reason.COOLDOWN_OVER
+
+
+def test_an_out_of_office_is_answered_once(db: Database) -> None:
+    """A machine's second equal text is a loop, whatever the cooldown."""
+    away = "Je suis absent jusqu'au 12. Pour toute urgence, appelez le bureau."
+    assert receive(db, away, 0) is policy.Reason.FIRST_CONTACT
+    send_all(db, 1)
+    assert receive(db, away, 9 * 86400) is policy.Reason.LOOP
+
+
 def test_shadow_mode_counts_for_itself_alone(db: Database) -> None:
     """What was not transmitted limits shadow mode, and nothing once the line is live."""
     queue(db)
@@ -504,6 +536,27 @@ def test_waiting_for_is_written_once(db: Database) -> None:
 
     assert answer(db)["waiting_for"] == "budget_hour"
     assert db.connection.total_changes == before
+
+
+# ---- floods
+
+
+def test_a_flood_is_an_event_with_its_beginning_its_end_and_its_size(db: Database) -> None:
+    """Many contacts in ten minutes are one flood, recorded twice: when it begins and when it is over."""
+    for count in range(inbound.FLOOD_CONTACTS - 1):
+        scan(db, *text("x", f"+32470{count:06}", scts=SENT + timedelta(seconds=count)), seconds=count)
+    assert inbound.watch_flood(db, at(db, 60)) is None
+    for count in range(10):
+        scan(db, *text("y", f"+32471{count:06}"), seconds=60)
+    assert inbound.watch_flood(db, at(db, 61)) == "flood_begin"
+    assert inbound.watch_flood(db, at(db, 62)) is None
+    assert inbound.watch_flood(db, at(db, 661)) == "flood_end"
+    assert inbound.watch_flood(db, at(db, 662)) is None
+
+    assert [tuple(row) for row in db.all("SELECT kind, detail FROM events")] == [
+        ("flood_begin", "69 contacts in 600 s"),
+        ("flood_end", "69 contacts"),
+    ]
 
 
 # ---- the database

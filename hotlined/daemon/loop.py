@@ -37,6 +37,7 @@ log = logging.getLogger("hotlined")
 TICK_SECONDS = 1.0  # the longest sleep: requests and decisions of people are seen within it
 CALL_TICK_SECONDS = 0.5  # the same while a call rings
 ANCHOR_SECONDS = 3600.0  # between two anchors of the limit clock while nothing else is written
+FLOOD_SECONDS = 15.0  # between two looks for a flood
 STOP_SECONDS = 8.0  # what a segment in hand is given after SIGTERM
 DATABASE_PAUSE_SECONDS = 5.0  # before a database that failed is tried again
 
@@ -56,6 +57,7 @@ class Daemon:
         self.status = Status(self.line, self.connection, self.receiver)
         self.database_state = "ok"
         self._database_due = 0.0
+        self._flood_due = 0.0
         self._anchor_due = time.monotonic() + ANCHOR_SECONDS
         self._data_version = -1
         self._requests_wait = True
@@ -160,6 +162,10 @@ class Daemon:
         if self.connection.modem:
             self._work(self.connection.modem)
         self._serve_requests()
+        if time.monotonic() >= self._flood_due:
+            self._flood_due = time.monotonic() + FLOOD_SECONDS
+            if kind := inbound.watch_flood(self.db, self.db.now()):
+                log.warning("a flood of texts %s", "has begun" if kind == "flood_begin" else "is over")
         if time.monotonic() >= self._anchor_due:
             self.db.save_limit_clock(self.db.now())
             self._anchor_due = time.monotonic() + ANCHOR_SECONDS

@@ -76,10 +76,14 @@ class Sender:
         """Queue the text that a person asked to be sent, or refuse it at once with the reason."""
         db, config = self.line.db, self.line.config
         try:
-            plan = alphabet.plan(request.arguments["text"], config.answer.encoding)
             recipient = address.parse_number(request.arguments["number"], config.numbers.country)
+            plan = alphabet.plan(request.arguments["text"], config.answer.encoding)
         except (TextError, AddressError) as error:
             people.end(db, request.request_id, "refused", error.message, db.now())
+            return
+        if plan.segments > config.answer.max_segments:
+            words = f"{plan.segments} segments, and answer.max_segments is {config.answer.max_segments}"
+            people.end(db, request.request_id, "refused", words, db.now())
             return
         with db.transaction():
             queued = outbound.enqueue_by_person(db, recipient, plan, self._rules(), db.now(), shadow=self.line.shadow)
@@ -139,6 +143,7 @@ class Sender:
             max_age=self.line.config.answer.max_age,
             answer_calls=self.line.config.modem.calls is not Calls.IGNORE,
             own_numbers=frozenset(str(number) for number in own),
+            our_texts=tuple(policy.fold(text) for text in self.line.config.answer.texts),
         )
 
     def _own_number(self) -> str | None:

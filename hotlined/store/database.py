@@ -88,9 +88,15 @@ class Database:
             anchor.boottime,
         )
 
-    def event(self, now: Now, kind: str, detail: str = "") -> None:
+    def event(self, now: Now, kind: str, detail: str = "", contact_id: int | None = None) -> None:
         """Record that something changed, inside the transaction that is open."""
-        self.execute("INSERT INTO events (at, kind, detail) VALUES (?, ?, ?)", now.rfc3339, kind, detail)
+        self.execute(
+            "INSERT INTO events (at, kind, detail, contact_id) VALUES (?, ?, ?, ?)",
+            now.rfc3339,
+            kind,
+            detail,
+            contact_id,
+        )
 
     def changed_elsewhere(self) -> int:
         """Return a number that differs after another process has written."""

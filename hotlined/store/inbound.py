@@ -138,6 +138,38 @@ def confirm_deleted(db: Database, segment_ids: Iterable[int], now: Now) -> None:
         _mark_deleted(db, segment_ids, now)
 
 
+FLOOD_SECONDS = 600.0
+FLOOD_CONTACTS = 60
+"""So many contacts in so many seconds are a flood; it ends when there are fewer than half as many."""
+
+
+def watch_flood(db: Database, now: Now) -> str | None:
+    """Record the beginning or the end of a flood; return the event's kind, or None where nothing changed.
+
+    The end says how many contacts it brought. State is where it is stored: a restart forgets no flood.
+    """
+    recent = db.one(
+        "SELECT count(*) AS contacts, min(id) AS first FROM contacts WHERE received_limit > ?",
+        now.limit - FLOOD_SECONDS,
+    )
+    last = db.one(
+        "SELECT kind, contact_id FROM events WHERE kind IN ('flood_begin', 'flood_end') ORDER BY id DESC LIMIT 1"
+    )
+    assert recent is not None
+    going_on = last is not None and last["kind"] == "flood_begin"
+    if not going_on and recent["contacts"] >= FLOOD_CONTACTS:
+        kind, detail, first = "flood_begin", f"{recent['contacts']} contacts in {FLOOD_SECONDS:.0f} s", recent["first"]
+    elif going_on and last and recent["contacts"] < FLOOD_CONTACTS / 2:
+        size = db.one("SELECT count(*) AS contacts FROM contacts WHERE id >= ?", last["contact_id"] or 0)
+        assert size is not None
+        kind, detail, first = "flood_end", f"{size['contacts']} contacts", None
+    else:
+        return None
+    with db.transaction():
+        db.event(now, kind, detail, first)
+    return kind
+
+
 def next_unjudged(db: Database, now: Now) -> int | None:
     """Return the oldest contact that is complete, or whose missing segments were waited for long enough."""
     row = db.one(

@@ -6,8 +6,9 @@ behind it keep their place.
 """
 
 import secrets
+import sqlite3
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from hotlined import policy
@@ -15,10 +16,14 @@ from hotlined.clock import Now, age, rfc3339
 from hotlined.gsm import tpdu
 from hotlined.gsm.address import Identity, LineType
 from hotlined.gsm.alphabet import Plan
+from hotlined.store import people
 from hotlined.store.database import Database
 
 RETRY_AFTER_SECONDS = (60.0, 300.0, 900.0, 3600.0, 3600.0)
 """Pauses before an answer that cannot have left is tried again; after the last one it has failed."""
+
+LATEST_TEXTS = 20
+"""How many earlier texts of a number are compared with a new one."""
 
 REPORT_WITHIN = timedelta(days=8)
 """How long a status report is matched to a segment: references are one octet and come again."""
@@ -81,8 +86,11 @@ def judge(
             country=row["country"],
             line_type=LineType(row["line_type"]),
         )
+        text = policy.fold(row["text"] or "")
         history = history_of(db, identity.originator, shadow=shadow)
-        contact = policy.Contact(row["kind"], identity, _age(row, now))
+        if history.answers and text:
+            history = replace(history, same_texts=_same_texts(db, row, text))
+        contact = policy.Contact(row["kind"], identity, _age(row, now), text)
         verdict = policy.judge(contact, history, rules, now.limit)
         db.execute(
             "UPDATE contacts SET verdict = ?, reason = ? WHERE id = ?",
@@ -90,6 +98,9 @@ def judge(
             verdict.reason.value,
             contact_id,
         )
+        if verdict.reason is policy.Reason.OPTED_OUT and not history.opted_out:
+            assert identity.originator is not None
+            people.opt_out(db, identity.originator, now)
         if verdict.answer:
             assert identity.originator is not None
             _enqueue(
@@ -138,7 +149,7 @@ def requeue(db: Database, contact_id: int, who: str, now: Now) -> str | None:
             now.limit,
             row["id"],
         )
-        db.event(now, "requeue", f"the answer to contact {contact_id} by {who}")
+        db.event(now, "requeue", f"by {who}", contact_id)
     return None
 
 
@@ -439,6 +450,17 @@ _REPORTED = {
     tpdu.StatusClass.TEMPORARY_FAILED: "undelivered",
     tpdu.StatusClass.RESERVED: "sent",
 }
+
+
+def _same_texts(db: Database, contact: sqlite3.Row, folded: str) -> int:
+    """Count the same text among the latest ones of a number."""
+    earlier = db.all(
+        "SELECT text FROM contacts WHERE originator = ? AND id < ? AND text IS NOT NULL ORDER BY id DESC LIMIT ?",
+        contact["originator"],
+        contact["id"],
+        LATEST_TEXTS,
+    )
+    return sum(policy.fold(row["text"]) == folded for row in earlier)
 
 
 def _enqueue(

@@ -48,6 +48,17 @@ def opt_in(db: Database, number: str, who: str, now: Now) -> None:
     _decide(db, "optin", number, who, now)
 
 
+def opt_out(db: Database, number: str, now: Now) -> None:
+    """Record that a number wants no more answers, for good, inside the transaction that is open."""
+    db.execute(
+        "INSERT INTO numbers (number, opted_out_at, changed_by) VALUES (?, ?, 'its owner')"
+        " ON CONFLICT DO UPDATE SET opted_out_at = excluded.opted_out_at, changed_by = excluded.changed_by",
+        number,
+        now.rfc3339,
+    )
+    db.event(now, "optout", mask(number))
+
+
 def pause(db: Database, who: str, now: Now) -> None:
     """Commit that nothing is sent until `resume`; receiving goes on."""
     with db.transaction():
