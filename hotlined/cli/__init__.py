@@ -41,6 +41,7 @@ COMMANDS = {
         "resume": "hotlined.cli.decide:resume",
         "requeue": "hotlined.cli.decide:requeue",
         "send": "hotlined.cli.decide:send",
+        "balance": "hotlined.cli.decide:balance",
     },
     "The configuration": {
         "config": "hotlined.cli.config:config",

@@ -10,6 +10,7 @@ import click
 
 from hotlined import clock
 from hotlined.cli import Settings, pass_settings
+from hotlined.cli.output import harmless
 from hotlined.cli.status import report
 from hotlined.config import Config
 from hotlined.errors import HotlinedError, RefusedError
@@ -126,7 +127,24 @@ def send(settings: Settings, number: str, text: str) -> None:
         raise RefusedError("The daemon does not run.", "Start it: only the daemon can send, it owns the modem.")
     with open_beside_daemon(config.database) as db:
         request_id = people.ask(db, "send", {"number": e164, "text": text}, clock.who(), db.now())
-        click.echo(_outcome(db, request_id))
+        click.echo(f"{_outcome(db, request_id)}.")
+
+
+@click.command
+@pass_settings
+def balance(settings: Settings) -> None:
+    """Ask the network what is left on the SIM (credit.ussd), through the running daemon.
+
+    Ends with 75 if the daemon does not run, or no code is configured.
+
+    Example: hotlined balance
+    """
+    config = settings.config()
+    if not report(config).document["alive"]:
+        raise RefusedError("The daemon does not run.", "Start it: only the daemon can ask, it owns the modem.")
+    with open_beside_daemon(config.database) as db:
+        request_id = people.ask(db, "balance", {}, clock.who(), db.now())
+        click.echo(harmless(_outcome(db, request_id), "\n"))
 
 
 def _number(settings: Settings, text: str) -> tuple[Config, str]:
@@ -144,5 +162,5 @@ def _outcome(db: Database, request_id: int) -> str:
             raise RefusedError("No result came yet.", "The daemon has the text; its journal says what becomes of it.")
         time.sleep(_LOOK_SECONDS)
     if result.state != "done":
-        raise RefusedError(f"Not sent: {result.result}.", "`hotlined status` shows the budgets and what is wrong.")
-    return f"{result.result}."
+        raise RefusedError(f"Refused: {result.result}.", "`hotlined status` shows the budgets and what is wrong.")
+    return result.result or ""

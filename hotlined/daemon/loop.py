@@ -185,6 +185,7 @@ class Daemon:
         self.connection.ask_condition()
         self.receiver.tend_call(modem)
         self.sender.judge()
+        self.sender.credit.watch(modem)
         self.sender.send(modem)
 
     def _hear(self, modem: Modem) -> None:
@@ -232,6 +233,8 @@ class Daemon:
             if request.verb == "send":
                 self._requests_wait = True
                 self.sender.take(request)
+            elif request.verb == "balance":
+                self.sender.tell_balance(request, self.connection.modem)
             else:
                 people.end(self.db, request.request_id, "refused", "this daemon cannot do that", self.db.now())
 

@@ -13,6 +13,7 @@ from hotlined import policy
 from hotlined.clock import Now
 from hotlined.config import Calls
 from hotlined.daemon.connection import Connection
+from hotlined.daemon.credit import Credit
 from hotlined.daemon.line import Line
 from hotlined.errors import AddressError, HotlinedError, ModemError, PortError, PortLostError, TextError
 from hotlined.gsm import address, alphabet, tpdu
@@ -33,6 +34,7 @@ class Sender:
     def __init__(self, line: Line, connection: Connection) -> None:
         self.line = line
         self.connection = connection
+        self.credit = Credit(line)
         self.due = 0.0
         self._unsettled: int | None = None
         self._unwritten: Callable[[], object] | None = None
@@ -70,6 +72,8 @@ class Sender:
                 delay_seconds=delay,
                 shadow=self.line.shadow,
             )
+            if notice := outbound.maybe_notice(self.line.db, contact_id):
+                self.credit.note_notice(notice)
             log.info("contact %d: %s (%s)", contact_id, "answer" if verdict.answer else "no answer", verdict.reason)
 
     def take(self, request: people.Request) -> None:
@@ -94,6 +98,22 @@ class Sender:
         elif isinstance(queued, policy.Cancel):
             people.end(db, request.request_id, "refused", queued.reason.value, db.now())
 
+    def tell_balance(self, request: people.Request, modem: Modem | None) -> None:
+        """Ask the network for the balance because a person wants to know it."""
+        db = self.line.db
+        if not self.line.config.credit.ussd:
+            people.end(db, request.request_id, "refused", "credit.ussd is not configured", db.now())
+            return
+        if modem is None or not self.connection.registered:
+            people.end(db, request.request_id, "refused", "the modem cannot be used now", db.now())
+            return
+        try:
+            said = self.credit.ask(modem)
+        except (ModemError, PortError) as error:
+            people.end(db, request.request_id, "refused", error.message, db.now())
+            raise
+        people.end(db, request.request_id, "done", said, db.now())
+
     def ready(self) -> bool:
         """Tell whether an answer is due that waits for nothing but the interval between two segments."""
         return self._marked is None and bool(outbound.due(self.line.db, self.line.db.now()))
@@ -109,6 +129,9 @@ class Sender:
             return
         if not self.line.shadow and not self.connection.registered:
             self._mark(policy.WaitingFor.NETWORK, now, None)
+            return
+        if not self.line.shadow and not self.credit.lets_send():
+            self._mark(policy.WaitingFor.CREDIT, now, None)
             return
         for answer in answers:
             plan = alphabet.plan(answer.text, answer.encoding)
@@ -174,6 +197,7 @@ class Sender:
         name = f"answer {begun.answer_id}: segment {begun.sequence}/{begun.total}"
         if isinstance(outcome, Sent):
             self._write_down(lambda: outbound.mark_sent(self.line.db, begun.segment_id, outcome.mr, now))
+            self.credit.note_sent()
             log.info("%s sent", name)
         elif isinstance(outcome, Refused) and _nothing_left(outcome):
             cause = f"cms_{outcome.cms}" if outcome.cms is not None else outcome.text
@@ -187,6 +211,7 @@ class Sender:
                 log.info("%s waits for the network", name)
                 return
             self._write_down(lambda: outbound.mark_refused(self.line.db, begun, cause, now, again=again))
+            self.credit.note_refusal(outcome.cms)
             log.warning("%s refused (%s)%s", name, cause, ", to be tried again" if again else "")
         else:
             self._unsettled = begun.segment_id

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from hotlined.errors import ModemError, ModemRefusedError, ModemSilentError, PortLostError
+from hotlined.gsm import tpdu
 from hotlined.gsm.at import (
     Command,
     Event,
@@ -38,6 +39,7 @@ SLOW_COMMAND_SECONDS = 20.0  # what asks the SIM or the network
 LISTING_SECONDS = 15.0  # before the first line of a listing
 LINE_SECONDS = 10.0  # between two lines of a listing
 PROMPT_SECONDS = 10.0
+USSD_SECONDS = 30.0
 QUIET_SECONDS = 0.2
 DRAIN_SECONDS = 5.0
 PROBE_SECONDS = 2.0
@@ -451,6 +453,37 @@ class Modem:
         references = [match[1] for line in response.lines if (match := _CMGS.match(line.text))]
         return Sent(int(references[0]) if references else None)
 
+    # ---- USSD
+
+    def ussd(self, code: str, seconds: float = USSD_SECONDS) -> str:
+        """Ask the network a question such as *121# and return what it says; a menu that wants an answer is cancelled.
+
+        Raises ModemRefusedError where the network refuses, ModemSilentError where nothing comes in time.
+        """
+        self._take_ussd()
+        self.require(f'AT+CUSD=1,"{code}",15', seconds=seconds)
+        deadline = time.monotonic() + seconds
+        while (event := self._take_ussd()) is None:
+            if time.monotonic() >= deadline or not self.in_step:
+                raise ModemSilentError(
+                    f"The network did not answer {code} in {seconds:g} s.", "It is asked again later."
+                )
+            self._receive(deadline)
+        match = _CUSD.match(event.text)
+        if match and match["wants"] == "1":
+            self.run("AT+CUSD=2", seconds=SLOW_COMMAND_SECONDS)
+        said = match and match["text"] and tpdu.decode_ussd(match["text"], int(match["dcs"]) if match["dcs"] else None)
+        if not said:
+            raise ModemRefusedError(f"The network has no answer to {code}.", event.text, "Is the code right?")
+        return said
+
+    def _take_ussd(self) -> Unsolicited | None:
+        """Take the oldest answer to a USSD question out of the unsolicited codes."""
+        found = next((event for event in self._unsolicited if event.code == "+CUSD"), None)
+        if found:
+            self._unsolicited.remove(found)
+        return found
+
     # ---- calls
 
     def hang_up(self) -> None:
@@ -519,6 +552,8 @@ class Modem:
         self.storages.setdefault(storage, StorageUse(storage, 0, 0))
 
 
+# 27.007 7.15: +CUSD: <m>[,"<str>"[,<dcs>]], the string over several lines
+_CUSD = re.compile(r'\+CUSD:\s*(?P<wants>\d)(?:\s*,\s*"(?P<text>.*)"(?:\s*,\s*(?P<dcs>\d+))?)?', re.DOTALL)
 _CMGS = re.compile(r"\+CMGS:\s*(\d+)")
 _CMGL = re.compile(r"\+CMGL:\s*(\d+)\s*,\s*(\d+)\s*,.*?(\d*)\s*$")
 

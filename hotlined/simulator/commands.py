@@ -434,8 +434,11 @@ def _ussd(device: Device, operation: Operation, given: list[str]) -> Answer:
     reply = device.network.ussd.get(code)
     if reply is None:
         return Answer(then=partial(device.announce, "+CUSD: 4"))
+    octets = reply.encode("utf-16-be").hex().upper()
     if device.charset == "UCS2":
-        reply = reply.encode("utf-16-be").hex().upper()
+        return Answer(then=partial(device.announce, f'+CUSD: 0,"{octets}",15'))
+    if not reply.isascii():  # TS 23.038, 5: 0x48 is UCS-2
+        return Answer(then=partial(device.announce, f'+CUSD: 0,"{octets}",72'))
     return Answer(then=partial(device.announce, f'+CUSD: 0,"{reply}",15'))
 
 

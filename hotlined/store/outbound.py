@@ -115,6 +115,15 @@ def judge(
     return verdict
 
 
+def maybe_notice(db: Database, contact_id: int) -> str | None:
+    """Return the text of a contact from a short code or a name, folded; None from anyone else."""
+    row = db.one(
+        "SELECT text FROM contacts WHERE id = ? AND line_type IN ('short_code', 'alphanumeric')",
+        contact_id,
+    )
+    return policy.fold(row["text"] or "") if row else None
+
+
 def enqueue_by_person(
     db: Database, recipient: str, plan: Plan, rules: policy.Rules, now: Now, *, shadow: bool
 ) -> policy.Wait | policy.Cancel | int:

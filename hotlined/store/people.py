@@ -88,6 +88,27 @@ def _decide(db: Database, verb: str, number: str, who: str, now: Now) -> None:
         db.event(now, verb, f"{mask(number)} by {who}")
 
 
+def credit_is_out(db: Database) -> bool:
+    """Tell whether the SIM was last known not to pay."""
+    row = db.one("SELECT kind FROM events WHERE kind IN ('credit_out', 'credit_ok') ORDER BY id DESC LIMIT 1")
+    return row is not None and row["kind"] == "credit_out"
+
+
+def note_credit(db: Database, now: Now, *, out: bool, detail: str) -> None:
+    """Commit that the SIM cannot pay any more, or that it can again."""
+    with db.transaction():
+        db.event(now, "credit_out" if out else "credit_ok", detail)
+
+
+def note_balance(db: Database, balance: str, now: Now, *, low: bool) -> None:
+    """Commit a balance that the network told, if that is news: another value, or low for the first time."""
+    kind = "balance_low" if low else "balance"
+    last = db.one("SELECT kind, detail FROM events WHERE kind IN ('balance', 'balance_low') ORDER BY id DESC LIMIT 1")
+    if last is None or (last["kind"], last["detail"]) != (kind, balance):
+        with db.transaction():
+            db.event(now, kind, balance)
+
+
 def ask(db: Database, verb: str, arguments: dict[str, str], who: str, now: Now) -> int:
     """Commit a request and return its id; one that is not begun in two minutes expires."""
     with db.transaction():
