@@ -18,7 +18,7 @@ FLOORS = {
     "migrations": set(),
     "config": {"policy", "gsm.address", "gsm.alphabet"},
     "policy": {"gsm.address"},
-    "gsm.modem": {"gsm.at", "gsm.port"},
+    "gsm.modem": {"gsm.at", "gsm.port", "gsm.tpdu"},
     "gsm.tpdu": {"gsm.address", "gsm.alphabet", "gsm.push"},
     "gsm.push": set(),
     "gsm.alphabet": set(),

@@ -5,6 +5,9 @@ What is printed comes from the database, as any admin would see it.
 """
 
 import json
+import os
+import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -19,7 +22,7 @@ from typing import Any
 import click
 
 from hotlined.cli.output import harmless
-from hotlined.errors import UnavailableError
+from hotlined.errors import UnavailableError, UsageError
 from hotlined.simulator import client as simulation
 from hotlined.store import reading
 from hotlined.store.database import Database, open_beside_daemon
@@ -33,8 +36,8 @@ PATIENCE_SECONDS = 50.0
 LONG_TEXT = (
     "Bonsoir, je ne sais pas si tu te souviens de moi, on a parlé cinq minutes au bar et tu m'as donné ton numéro. "
     "Je voulais juste te dire que j'ai passé un bon moment, et que si tu veux on peut aller boire un verre un de ces "
-    "jours, sans pression, vraiment. Réponds-moi quand tu as le temps, j'attends. Ou appelle-moi, je préfère même. "
-    "Je suis là tous les vendredis de toute façon, à la même table, près de la fenêtre."
+    "jours, sans pression, vraiment. Réponds-moi quand tu as le temps, j'attends. Ou appelle-moi, c'est encore mieux. "
+    "Je suis là tous les vendredis, toujours au fond de la salle. Tu me diras si tu viens, je garde une place pour toi."
 )
 
 
@@ -88,12 +91,12 @@ class Stage:
 @click.command()
 @click.option("--keep", type=click.Path(path_type=Path), help="Keep database and configuration in this folder.")
 def demo(keep: Path | None) -> None:
-    r"""Show the daemon at work against a simulated modem; takes half a minute and leaves nothing behind.
+    """Show the daemon at work against a simulated modem; takes half a minute and leaves nothing behind.
 
-    \b
-    Example:
-      hotlined demo
+    Example: hotlined demo
     """
+    for number in (signal.SIGTERM, signal.SIGHUP):  # a pane that is closed ends it as Ctrl-C does
+        signal.signal(number, signal.default_int_handler)
     with suppress(KeyboardInterrupt), _folder(keep) as folder, _stage(folder) as stage:
         _play(stage)
         _summary(stage, keep)
@@ -103,6 +106,8 @@ def demo(keep: Path | None) -> None:
 def _folder(keep: Path | None) -> Iterator[Path]:
     if keep:
         keep.mkdir(parents=True, exist_ok=True)
+        if any(keep.iterdir()):
+            raise UsageError(f"{keep} is not empty.", "Name a new folder: the demo overwrites nothing.")
         yield keep
     else:
         with tempfile.TemporaryDirectory(prefix="hotlined-demo-") as name:
@@ -139,7 +144,7 @@ def _stage(folder: Path) -> Iterator[Stage]:
 
 
 def _play(stage: Stage) -> None:
-    _say("A simulated modem on a pseudo-terminal, and the real daemon on it. In: texts. Out: answers.")
+    _say("A simulated modem, and the real daemon on it. In: texts. Out: answers.")
     database = stage.folder / "hotlined.db"
     _wait(stage, lambda: database.exists() and _ready(stage), "The daemon does not start")
     with open_beside_daemon(database) as db:
@@ -203,9 +208,9 @@ def _report(stage: Stage, db: Database) -> None:
 
 
 def _line(mark: str, colour: str, number: str | None, text: str) -> None:
-    width = 78
+    width = shutil.get_terminal_size().columns - 6
     line = f"{number or '':<14} {text}"
-    shortened = line if len(line) <= width - 5 else line[: width - 6] + "…"
+    shortened = line if len(line) <= width else line[: width - 1] + "…"
     click.echo(click.style(f"{mark:>4} ", fg=colour) + shortened)
 
 
@@ -222,15 +227,18 @@ def _summary(stage: Stage, keep: Path | None) -> None:
     used = sum(storage["used"] for storage in stage.simulator.client.do("state")["storages"].values())
     _say("")
     _say("Summary", bold=True)
-    _say(f"  {len(contacts)} contacts recorded, {len(answers)} answered, {sum(reasons.values())} not:")
+    unjudged = sum(contact["verdict"] is None for contact in contacts)
+    waiting = f", {unjudged} not judged yet" if unjudged else ""
+    _say(f"  {len(contacts)} contacts recorded, {len(answers)} answered{waiting}, {sum(reasons.values())} not:")
     _say("  " + ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in reasons.most_common()))
     _say(f"  {segments} segments left the SIM, {segments * 0.05:.2f} EUR at 0.05 each; {used} texts are left on it")
     _say("")
     _say("Try next", bold=True)
+    program = os.path.relpath(sys.argv[0])
     if keep:
-        _say(f"  hotlined --config {keep / 'config.yaml'} log")
-        _say(f"  hotlined --config {keep / 'config.yaml'} show 3")
+        _say(f"  {program} --config {keep / 'config.yaml'} log")
+        _say(f"  {program} --config {keep / 'config.yaml'} show 3")
     else:
-        _say("  hotlined demo --keep DIR     the same, and the log stays to be looked at")
-    _say("  hotlined text check 'Hé, arrêtez !'     what a text costs on the air")
-    _say("  hotlined --config config.yaml config check")
+        _say(f"  {program} demo --keep NEW_FOLDER     the same, and the log stays")
+    _say(f"  {program} text check 'Hé, arrêtez !'")
+    _say(f"  {program} --config config.yaml config check")

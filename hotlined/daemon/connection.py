@@ -144,7 +144,7 @@ class Connection:
         """Return the modem at the configured port, or at the first port that answers; it is in step."""
         names = [self.line.config.modem.port] if self.line.config.modem.port != "auto" else list(candidates())
         error: HotlinedError = PortMissingError(
-            "No modem is plugged in.", "Plug the stick in; `hotlined status` shows when it is found."
+            "No modem is plugged in.", "Plug the stick in, or name its port in `modem.port`."
         )
         for name in names:
             port = None

@@ -87,9 +87,7 @@ class Daemon:
         try:
             self._connect()
             if (modem := self.connection.modem) is None:
-                raise UnavailableError(
-                    self.connection.trouble or "The modem cannot be used.", "`hotlined status` says more."
-                )
+                raise UnavailableError(self.connection.trouble or "The modem cannot be used.")
             self._work(modem)
             while self._stopping is None and self.sender.ready():
                 self._sleep()

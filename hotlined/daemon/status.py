@@ -73,7 +73,7 @@ class Status:
                 "state": connection.state.value,
                 "since": connection.since.rfc3339,
                 "step": None,
-                "port": modem.port.device if modem else None,
+                "port": modem.port.name if modem else None,
                 "manufacturer": who.manufacturer or None,
                 "model": who.model or None,
                 "operator": condition.operator or None if modem else None,

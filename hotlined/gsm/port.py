@@ -11,7 +11,6 @@ import os
 import select
 import termios
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import serial
 
@@ -34,11 +33,6 @@ class Port:
             self._fileno: int | None = self._serial.fileno()
         except (AttributeError, OSError):
             self._fileno = None
-
-    @property
-    def device(self) -> str:
-        """The device behind the name, links resolved."""
-        return os.fspath(Path(self.name).resolve()) if self.name.startswith("/") else self.name
 
     def read(self, timeout_seconds: float) -> bytes:
         """Return what has come, at the latest after the time limit; empty if nothing has or the wait was woken."""
@@ -76,7 +70,7 @@ class Port:
 
     def _lost(self, cause: object) -> PortLostError:
         return PortLostError(
-            f"The port {self.name} went away: {cause}",
+            f"The port {self.name} went away ({cause}).",
             "The stick was pulled or has reset itself; the daemon looks for it by itself.",
         )
 
@@ -126,4 +120,6 @@ def _opening_error(name: str, error: Exception) -> PortError:
             f"Another program holds the port {name}.",
             "`sudo fuser -v PORT` names it; ModemManager is kept away by `sudo systemctl mask --now ModemManager`.",
         )
-    return PortError(f"The port {name} cannot be opened: {error}", "Check `modem.port` in the configuration.")
+    if number == errno.ENOTTY or isinstance(error, termios.error):
+        return PortError(f"{name} is no serial port.", "Check `modem.port` in the configuration.")
+    return PortError(f"The port {name} cannot be opened ({error}).", "Check `modem.port` in the configuration.")
