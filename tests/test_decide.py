@@ -96,3 +96,19 @@ def test_requeue_sends_an_unconfirmed_answer_again_because_a_person_said_so(line
     assert line.count("SELECT count(*) FROM events WHERE kind = 'requeue'") == 1
     assert run(line, "requeue", "1")[0] == 75
     assert run(line, "requeue", "99")[0] == 1
+
+
+def test_a_selftest_is_a_text_to_oneself_that_comes_back(line: Line) -> None:
+    """It goes out over the network and in again, and the line does not answer itself."""
+    line.start()
+    line.wait_state("ready")
+    command = [sys.executable, "-m", "hotlined", "--config", str(line.config), "selftest"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as selftest:
+        (sent,) = wait_until(line.submitted)
+        line.sim.do("deliver", from_=sent["recipient"], text=sent["text"])
+        output, _ = selftest.communicate()
+
+    assert selftest.returncode == 0
+    assert "The line works" in output
+    assert sent["recipient"] == "+32460209399"
+    wait_until(lambda: line.rows("SELECT reason FROM contacts") == [("own_number",)])

@@ -28,6 +28,7 @@ COMMANDS = {
         "run": "hotlined.cli.run:run",
         "status": "hotlined.cli.status:status",
         "demo": "hotlined.cli.demo:demo",
+        "alerts": "hotlined.cli.alerts:alerts",
     },
     "What came, and what became of it": {
         "log": "hotlined.cli.log:log",
@@ -42,6 +43,7 @@ COMMANDS = {
         "requeue": "hotlined.cli.decide:requeue",
         "send": "hotlined.cli.decide:send",
         "balance": "hotlined.cli.decide:balance",
+        "selftest": "hotlined.cli.decide:selftest",
     },
     "The configuration": {
         "config": "hotlined.cli.config:config",

@@ -4,6 +4,7 @@ A decision is recorded at once, and the daemon obeys it before its next send. On
 because that owns the modem; it waits for the result.
 """
 
+import secrets
 import time
 
 import click
@@ -19,6 +20,7 @@ from hotlined.store import outbound, people
 from hotlined.store.database import Database, open_beside_daemon
 
 _LOOK_SECONDS = 0.2
+_COMES_BACK_SECONDS = 120.0
 _RESULT_SECONDS = 600.0  # a segment may take send_timeout, a long text several of them
 
 
@@ -145,6 +147,38 @@ def balance(settings: Settings) -> None:
     with open_beside_daemon(config.database) as db:
         request_id = people.ask(db, "balance", {}, clock.who(), db.now())
         click.echo(harmless(_outcome(db, request_id), "\n"))
+
+
+@click.command
+@pass_settings
+def selftest(settings: Settings) -> None:
+    """Send a text to the line's own number and wait until it comes back: modem, SIM, network and database in one.
+
+    It costs one segment. Ends with 75 if the daemon does not run or a limit refuses, with 1 if the text does not come
+    back.
+
+    Example: hotlined selftest
+    """
+    config = settings.config()
+    if not report(config).document["alive"]:
+        raise RefusedError("The daemon does not run.", "Start it: only the daemon can send, it owns the modem.")
+    with open_beside_daemon(config.database) as db:
+        own = config.line_number or people.own_number(db)
+        if own is None:
+            raise RefusedError("The SIM does not know its own number.", "Set line_number in the configuration.")
+        text = f"hotlined selftest {secrets.token_hex(4)}"
+        click.echo(
+            f"To {own}: {_outcome(db, people.ask(db, 'send', {'number': own, 'text': text}, clock.who(), db.now()))}."
+        )
+        deadline = time.monotonic() + _COMES_BACK_SECONDS
+        while not people.came_back(db, text):
+            if time.monotonic() > deadline:
+                raise HotlinedError(
+                    f"It left, and did not come back within {_COMES_BACK_SECONDS:.0f} s.",
+                    "Is line_number this SIM's? Networks are slow at times: `hotlined log` shows it when it comes.",
+                )
+            time.sleep(_LOOK_SECONDS)
+    click.echo("It came back. The line works.")
 
 
 def _number(settings: Settings, text: str) -> tuple[Config, str]:

@@ -15,7 +15,8 @@ from enum import StrEnum
 from pathlib import Path
 
 from hotlined.daemon.line import Line
-from hotlined.errors import HotlinedError, ModemError, PortBusyError, PortError, PortMissingError
+from hotlined.errors import AddressError, HotlinedError, ModemError, PortBusyError, PortError, PortMissingError
+from hotlined.gsm import address
 from hotlined.gsm.modem import REGISTERED, Condition, Identification, Modem, Registration, SimState
 from hotlined.gsm.port import Port, candidates
 from hotlined.store import people
@@ -82,6 +83,7 @@ class Connection:
             self._enter_pin(modem)
             self.identification = modem.initialise()
             self.condition = modem.condition()
+            self._note_own_number()
         except (PortError, ModemError) as error:
             if modem:
                 modem.port.close()
@@ -94,6 +96,12 @@ class Connection:
         self.note_condition()
         if not self.identification.service_centre:
             log.warning('the SIM has no service centre: set it with AT+CSCA="+32…",145 or answers cannot leave')
+
+    def _note_own_number(self) -> None:
+        """Keep the number that the SIM says is its own: the line never answers itself."""
+        with contextlib.suppress(AddressError):
+            number = address.parse_number(self.identification.own_number, self.line.config.numbers.country)
+            people.note_own_number(self.line.db, number)
 
     def ask_condition(self) -> None:
         """Ask for registration and signal, if it is time."""

@@ -15,7 +15,7 @@ from hotlined.config import Calls
 from hotlined.daemon.connection import Connection
 from hotlined.daemon.credit import Credit
 from hotlined.daemon.line import Line
-from hotlined.errors import AddressError, HotlinedError, ModemError, PortError, PortLostError, TextError
+from hotlined.errors import AddressError, ModemError, PortError, PortLostError, TextError
 from hotlined.gsm import address, alphabet, tpdu
 from hotlined.gsm.modem import Modem, Refused, Sent
 from hotlined.store import inbound, outbound, people
@@ -159,22 +159,16 @@ class Sender:
             return
 
     def _rules(self) -> policy.Rules:
-        own = {self.line.config.line_number, self._own_number()} - {None, ""}
+        config = self.line.config
+        own = (config.line_number, people.own_number(self.line.db))
         return policy.Rules(
-            limits=self.line.config.limits,
-            numbers=self.line.config.numbers,
-            max_age=self.line.config.answer.max_age,
-            answer_calls=self.line.config.modem.calls is not Calls.IGNORE,
-            own_numbers=frozenset(str(number) for number in own),
-            our_texts=tuple(policy.fold(text) for text in self.line.config.answer.texts),
+            limits=config.limits,
+            numbers=config.numbers,
+            max_age=config.answer.max_age,
+            answer_calls=config.modem.calls is not Calls.IGNORE,
+            own_numbers=frozenset(number for number in own if number),
+            our_texts=tuple(policy.fold(text) for text in config.answer.texts),
         )
-
-    def _own_number(self) -> str | None:
-        """Return the number that the SIM says is its own, as E.164."""
-        try:
-            return address.parse_number(self.connection.identification.own_number, self.line.config.numbers.country)
-        except HotlinedError:
-            return None
 
     def _compose(self, answered_before: int) -> alphabet.Plan:
         texts = self.line.config.answer.texts

@@ -88,6 +88,24 @@ def _decide(db: Database, verb: str, number: str, who: str, now: Now) -> None:
         db.event(now, verb, f"{mask(number)} by {who}")
 
 
+def note_own_number(db: Database, number: str) -> None:
+    """Commit the number that the SIM says is its own, if that is news."""
+    if own_number(db) != number:
+        with db.transaction():
+            db.execute("UPDATE line_state SET own_number = ?", number)
+
+
+def own_number(db: Database) -> str | None:
+    """Return the number that the SIM last said is its own, in E.164."""
+    row = db.one("SELECT own_number FROM line_state")
+    return row["own_number"] if row else None
+
+
+def came_back(db: Database, text: str) -> bool:
+    """Tell whether a text that was sent to the line itself has been received."""
+    return db.one("SELECT 1 FROM contacts WHERE text = ?", text) is not None
+
+
 def credit_is_out(db: Database) -> bool:
     """Tell whether the SIM was last known not to pay."""
     row = db.one("SELECT kind FROM events WHERE kind IN ('credit_out', 'credit_ok') ORDER BY id DESC LIMIT 1")
