@@ -1,6 +1,7 @@
 """What end-to-end tests stand on: the simulator as a program on a pty, and the real daemon beside it."""
 
 import json
+import os
 import signal
 import sqlite3
 import subprocess
@@ -53,8 +54,8 @@ class Line:
             self.settings[name] = {**old, **value} if isinstance(old, dict) else value
         self.config.write_text(json.dumps(self.settings))
 
-    def start(self) -> None:
-        """Start the daemon."""
+    def start(self, **environment: str) -> None:
+        """Start the daemon, with more in its environment."""
         if not self.config.exists():
             self.configure()
         with self.log_path.open("ab") as output:
@@ -63,6 +64,7 @@ class Line:
                 stderr=output,
                 stdout=output,
                 cwd=self.folder,
+                env=os.environ | environment,
             )
 
     def stop(self, number: int = signal.SIGTERM) -> int:

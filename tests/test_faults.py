@@ -5,6 +5,7 @@ import json
 import os
 import pty
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -490,3 +491,29 @@ def test_a_concatenated_text_in_any_order_is_one_contact(line: Line) -> None:
 
     assert texts(line) == [body] * 3
     assert line.rows("SELECT DISTINCT repeats FROM contacts") == [(1,)]
+
+
+def test_systemd_is_told_how_the_daemon_is(line: Line) -> None:
+    """READY comes when the database is open, not when the modem is; then states, signs of life, the end."""
+    line.sim.do("unplug")
+    path = line.folder / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+        channel.bind(str(path))
+        channel.settimeout(20)
+        line.start(NOTIFY_SOCKET=str(path))
+
+        def told(beginning: str) -> str:
+            while True:
+                message = channel.recv(4096).decode()
+                if any(field.startswith(beginning) for field in message.splitlines()):
+                    return message
+
+        assert "READY=1" in told("READY=")
+        assert "There is no modem" in told("STATUS=absent")
+        told("WATCHDOG=1")
+        line.sim.do("replug")
+        told("STATUS=ready")
+        assert line.daemon
+        line.daemon.send_signal(signal.SIGTERM)
+        told("STOPPING=1")
+        assert line.daemon.wait(20) == 0

@@ -421,10 +421,10 @@ def apply_report(db: Database, report: tpdu.StatusReport, now: Now) -> int | Non
     """
     rows = db.all(
         "SELECT s.id, s.state, a.recipient, s.mr FROM answer_segments s JOIN answers a ON a.id = s.answer_id"
-        " WHERE (s.mr = ? OR (s.mr IS NULL AND s.state = 'unconfirmed')) AND s.submitted_at >= ?"
+        " WHERE (s.mr = ? OR (s.mr IS NULL AND s.state = 'unconfirmed')) AND s.counted_limit >= ?"
         " ORDER BY s.mr IS NULL, s.id DESC",
         report.mr,
-        rfc3339(now.utc - REPORT_WITHIN),
+        now.limit - REPORT_WITHIN.total_seconds(),
     )
     recipient = report.recipient.value
     matching = [row for row in rows if _same_number(recipient, row["recipient"])]
@@ -569,7 +569,7 @@ def _same_number(reported: str, recipient: str) -> bool:
     """Compare by the trailing digits: networks report national and international forms, and some a digit too much."""
     ours, theirs = recipient.lstrip("+"), reported.lstrip("0")
     digits = min(len(ours), len(theirs), 9)
-    return digits > 0 and ours[-digits:] == theirs[-digits:]
+    return ours == theirs or (digits >= 7 and ours[-digits:] == theirs[-digits:])
 
 
 def _age(row: object, now: Now) -> timedelta:
