@@ -143,6 +143,8 @@ class Queued:
     segments: int
     age: timedelta
     by_person: bool = False
+    begun: bool = False
+    """Whether a segment has left already: then it is finished, whatever its age."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +258,7 @@ def gate(
         cancellations = (
             (history.opted_out, Reason.OPTED_OUT),
             (rules.sim_changed, Reason.SIM_CHANGED),
-            (answer.age > rules.max_age, Reason.STALE),
+            (answer.age > rules.max_age and not answer.begun, Reason.STALE),
             (history.answers >= rules.limits.per_number, Reason.PER_NUMBER),
             (cooldown_left(history, rules.limits, now) > 0, Reason.COOLDOWN),
         )

@@ -6,6 +6,7 @@ import os
 import pty
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ from conftest import ANSWER, Line, wait_until
 from hotlined.simulator import client as simulation
 
 NUMBER = "+32470123456"
+PDU = "07912374151616F6040B912374103254F600006211422200000005E8329BFD06"
 ANSWERS = "SELECT state, reason, waiting_for FROM answers"
 
 
@@ -222,6 +224,103 @@ def test_a_modem_that_hangs_for_long_is_begun_again(line: Line) -> None:
     assert line.status()["modem"]["state"] == "ready"
 
 
+def test_a_stray_result_before_a_submission_costs_no_answer(line: Line) -> None:
+    """A modem that falls out of step between two commands leaves no answer half begun."""
+    line.sim.do("fault", kind="garbage", octets="OK", command="+COPS", count=2)
+    line.start()
+    deliver_and_settle(line, "un", "deux", "trois")
+
+    assert {row[0] for row in line.rows(ANSWERS)} == {"sent"}
+
+
+def test_a_listing_that_always_breaks_off_does_not_stop_the_line(line: Line) -> None:
+    """What a broken listing did show is recorded, answered and deleted, time and again, until the SIM is empty."""
+    line.start()
+    line.wait_state("ready")
+    line.sim.do("fault", kind="truncate_listing", lines=3, command="+CMGL", count=3)
+    for count in range(3):
+        line.sim.do("deliver", from_=f"+3247000{count:04}", text=f"texte {count}")
+    wait_until(lambda: line.submitted(), "an answer although no listing ends")  # noqa: PLW0108
+    wait_until(lambda: len(line.submitted()) == 3 and line.settled())
+
+
+def test_a_storage_that_cannot_be_listed_does_not_hide_the_other(tmp_path: Path) -> None:
+    """An error on one storage leaves the other in service, and after a few the modem is set up again."""
+    with simulation.start(tmp_path, me_size=10) as simulator:
+        line = Line(tmp_path, simulator)
+        line.start()
+        try:
+            line.wait_state("ready")
+            line.sim.do("store", pdu=PDU, storage="ME", status=0)
+            line.sim.do("fault", kind="error", command="+CMGL", cms=320, count=1)
+            wait_until(lambda: texts(line) == ["hello"])
+            line.sim.do("fault", kind="error", command="+CMGL", cms=320, count=12)
+            wait_until(lambda: line.count("SELECT count(*) FROM events WHERE kind = 'modem_recovering'"))
+            line.sim.do("clear", what="faults")
+            line.wait_state("ready")
+        finally:
+            line.stop(signal.SIGKILL)
+
+
+def test_two_names_of_one_storage_are_found_out(tmp_path: Path) -> None:
+    """Where ME is SM and deletion is refused, each text is still one row, and the second name is left alone."""
+    with simulation.start(tmp_path, me_size=10, me_is_sim=True) as simulator:
+        line = Line(tmp_path, simulator)
+        line.sim.do("fault", kind="delete_refused")
+        line.sim.do("deliver", from_=NUMBER, text="un")
+        line.start()
+        try:
+            wait_until(lambda: "another name" in line.log_path.read_text())
+            assert texts(line) == ["un"]
+            assert line.count("SELECT count(*) FROM segments") == 1
+        finally:
+            line.stop(signal.SIGKILL)
+
+
+def test_a_locked_database_keeps_texts_on_the_sim(line: Line) -> None:
+    """While another program locks the database nothing is deleted or answered; afterwards all is done."""
+    line.configure()
+    line.start()
+    line.wait_state("ready")
+    locker = sqlite3.connect(line.database, isolation_level=None)
+    locker.execute("BEGIN IMMEDIATE")
+    line.sim.do("deliver", from_=NUMBER, text="un")
+    wait_until(lambda: line.status()["database_state"] == "locked")
+    assert line.sim.do("state")["storages"]["SM"]["used"] == 1
+    assert line.submitted() == []
+    locker.execute("COMMIT")
+    locker.close()
+    wait_until(lambda: line.submitted() and line.settled())
+    assert line.status()["database_state"] == "ok"
+
+
+def test_a_database_that_is_locked_at_start_is_waited_for(line: Line) -> None:
+    """The daemon stays up, and begins when it can write."""
+    line.start()
+    line.wait_state("ready")
+    line.stop()
+    locker = sqlite3.connect(line.database, isolation_level=None)
+    locker.execute("BEGIN IMMEDIATE")
+    line.sim.do("deliver", from_=NUMBER, text="un")
+    line.start()
+    wait_until(lambda: line.status().get("database_state") == "locked")
+    locker.execute("COMMIT")
+    locker.close()
+    wait_until(lambda: line.submitted() and line.settled())
+
+
+def test_nothing_is_begun_after_sigterm(line: Line) -> None:
+    """A stop while a full SIM is emptied ends between two entries and sends nothing more."""
+    for count in range(10):
+        line.sim.do("deliver", from_=f"+3247000{count:04}", text="un")
+    line.sim.do("fault", kind="slow", seconds=0.3, command="+CMGD")
+    line.start()
+    line.sim.do("wait", for_="+CMGD", count=2, timeout=20)
+    assert line.stop(signal.SIGTERM) == 0
+    assert line.submitted() == []
+    assert line.sim.do("counters")["counters"]["+CMGD"] < 10
+
+
 # ---- the port and the SIM
 
 
@@ -358,6 +457,20 @@ def test_a_call_is_a_contact_and_is_answered_by_text(line: Line, calls: str) -> 
     if calls != "ignore":
         wait_until(lambda: line.sim.do("counters")["events"].get("hung_up"))
     assert line.sim.do("counters")["events"].get("hung_up", 0) == (0 if calls == "ignore" else 1)
+
+
+@pytest.mark.parametrize("calls", ["ring", "hang_up"])
+def test_two_callers_in_a_row_are_two_contacts(line: Line, calls: str) -> None:
+    """Who calls right after another is recorded, hung up and answered like him."""
+    line.configure(modem={"calls": calls, "ring_for": "2s"})
+    line.start()
+    line.wait_state("ready")
+    for count, number in enumerate((NUMBER, "+32470999999"), 1):
+        line.sim.do("call", from_=number, rings=9, interval=1)
+        wait_until(lambda count=count: line.sim.do("counters")["events"].get("hung_up") == count)
+    wait_until(lambda: len(line.submitted()) == 2)
+
+    assert line.rows("SELECT originator FROM contacts ORDER BY id") == [(NUMBER,), ("+32470999999",)]
 
 
 def test_a_withheld_number_is_recorded_and_not_answered(line: Line) -> None:

@@ -538,6 +538,72 @@ def test_waiting_for_is_written_once(db: Database) -> None:
     assert db.connection.total_changes == before
 
 
+# ---- what a review found
+
+
+def test_an_answer_that_waits_does_not_hold_up_another_that_was_begun(db: Database) -> None:
+    """Each answer that was begun gets its turn, whatever another one waits for."""
+    queue(db)
+    outbound.mark_sent(db, begun(db).segment_id, 1, at(db, 1))
+    scan(db, *text("autre", "+32470999999"), seconds=2)
+    judge(db, 2, 2)
+    last = outbound.due(db, at(db, 3))[-1]
+    segments = tpdu.encode_submit(last.recipient, PLAN, reference=last.reference)
+    outbound.begin(db, last, segments, RULES, at(db, 3), shadow=False)
+
+    assert [answer.recipient for answer in outbound.due(db, at(db, 4))] == [SENDER, "+32470999999"]
+
+
+def test_shadow_mode_does_not_forget_what_left_live(db: Database) -> None:
+    """An answer half sent when the mode is changed keeps its count, and is not called shadowed."""
+    queue(db)
+    outbound.mark_sent(db, begun(db).segment_id, 1, at(db, 1))
+    begin(db, 2, shadow=True)
+
+    assert answer(db)["state"] == "sending"
+    assert outbound.history_of(db, SENDER, shadow=False).answers == 1
+
+
+def test_what_was_begun_is_finished_whatever_its_age(db: Database) -> None:
+    """Only an answer that was not begun can be stale."""
+    queue(db)
+    outbound.mark_sent(db, begun(db, 86399).segment_id, 1, at(db, 86399))
+
+    assert begun(db, 86401).sequence == 2
+
+
+def test_a_report_that_was_overtaken_changes_nothing(db: Database) -> None:
+    """Delivered stays delivered when an older report says: still trying."""
+    queue(db)
+    for mr in (41, 42):
+        outbound.mark_sent(db, begun(db, mr).segment_id, mr, at(db, mr))
+    for status in (0x00, 0x20):
+        scan(db, *(pdus.write_status_report(mr, SENDER, SENT, SENT, status) for mr in (41, 42)), seconds=60)
+
+    assert answer(db)["state"] == "delivered"
+
+
+def test_requeue_counts_anew_and_keeps_what_was_counted(db: Database) -> None:
+    """The cooldown runs from the answer that a person sent again; the windows keep both."""
+    queue(db)
+    outbound.mark_unconfirmed(db, begun(db).segment_id, "no result")
+    assert outbound.requeue(db, 1, "admin", at(db, 500)) is None
+    assert outbound.spent(db, at(db, 500), shadow=False)["hour"].total == 2
+    outbound.mark_sent(db, begun(db, 1000).segment_id, 1, at(db, 1000))
+
+    assert outbound.spent(db, at(db, 1000), shadow=False)["hour"].total == 4
+    assert outbound.history_of(db, SENDER, shadow=False).last_answer == 1000
+
+
+def test_a_request_cut_off_by_a_crash_is_ended(db: Database) -> None:
+    """Nobody waits for what a daemon that is gone had begun."""
+    request_id = people.ask(db, "send", {}, "admin", db.now())
+    people.take(db, db.now())
+    people.recover(db, db.now())
+
+    assert people.outcome(db, request_id).state == "refused"
+
+
 # ---- floods
 
 
@@ -663,4 +729,7 @@ def test_a_pin_is_tried_once_for_each_sim(db: Database) -> None:
     assert people.pin_tried(db, "sim", "digest")
     assert not people.pin_tried(db, "another", "digest")
     people.accept_pin(db, "sim", "digest")
+    people.try_pin(db, "sim", "digest", db.now())
     assert not people.pin_tried(db, "sim", "digest")
+    people.refuse_pin(db, "sim", "digest")
+    assert people.pin_tried(db, "sim", "digest")

@@ -114,12 +114,15 @@ class Connection:
         """Make the state follow the registration."""
         self.change(ModemState.READY if self.registered else ModemState.UNREGISTERED)
 
-    def recover(self, error: HotlinedError) -> None:
+    def recover(self, error: HotlinedError, *, start_again: bool = False) -> None:
         """Bring a modem that did not answer back into step; where that fails, begin again at its port."""
         if self.modem is None:
             self.change(_state_of(error), error)
             return
         log.warning("%s", error.message)
+        if start_again:
+            self.lose(ModemState.RECOVERING, error)
+            return
         try:
             self.modem.resynchronise()
             self.modem.verify()
@@ -177,11 +180,12 @@ class Connection:
             if people.pin_tried(self.line.db, sim, digest):
                 raise SimError(
                     ModemState.PIN_REFUSED,
-                    "The SIM refused this PIN before, so it is not tried again.",
+                    "This PIN was tried on this SIM before and not seen to be right, so it is not tried again.",
                     "Correct modem.pin, or switch the PIN off with a phone: it also shows how many tries are left.",
                 )
             people.try_pin(self.line.db, sim, digest, self.line.db.now())
             if not modem.enter_pin(pin):
+                people.refuse_pin(self.line.db, sim, digest)
                 raise SimError(
                     ModemState.PIN_REFUSED,
                     "The SIM refused the PIN.",
@@ -208,8 +212,8 @@ class Connection:
             path = Path(folder) / "pin"
         try:
             return path.read_text().strip() if path else None
-        except OSError as error:
-            log.warning("the PIN cannot be read from %s: %s", path, error.strerror)
+        except (OSError, ValueError) as error:
+            log.warning("the PIN cannot be read from %s: %s", path, error)
             return None
 
     def _pause(self) -> None:

@@ -13,6 +13,7 @@ class Line:
 
     config: Config
     db: Database
+    stopping: bool = False
 
     @property
     def shadow(self) -> bool:

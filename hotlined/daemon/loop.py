@@ -63,13 +63,13 @@ class Daemon:
         self._requests_wait = True
         self._stopping: float | None = None
         self._reload = False
+        self._begun = False
 
     # ---- life
 
     def run(self) -> None:
         """Serve until SIGTERM or SIGINT."""
         self._catch_signals()
-        self._start()
         systemd.notify(READY=1, STATUS="starting")
         config = self.line.config
         log.info("hotlined %s serves line %s (%s)", __version__, config.line, config.mode.value)
@@ -83,7 +83,7 @@ class Daemon:
     def run_once(self) -> None:
         """Scan once and send every answer that is due now; raises UnavailableError if the modem cannot be used."""
         self._catch_signals()
-        self._start()
+        self._begin()
         try:
             self._connect()
             if (modem := self.connection.modem) is None:
@@ -97,25 +97,32 @@ class Daemon:
         finally:
             self._stop()
 
-    def _start(self) -> None:
+    def _begin(self) -> None:
+        """Take up what the last run left, once: state is where it is stored."""
+        if self._begun:
+            return
         now = self.db.now()
         self.db.save_limit_clock(now)
+        people.recover(self.db, now)
         if found := outbound.recover(self.db, now):
             log.warning("%d segments were in hand when the daemon stopped last: unconfirmed", found)
+        self._begun = True
 
     def _stop(self) -> None:
         if self.connection.modem:
             self.connection.modem.port.close()
         try:
+            self.sender.write_what_is_owed()
             self.db.save_limit_clock(self.db.now())
         except sqlite3.Error as error:
-            log.warning("the limit clock could not be saved: %s", error)
+            log.warning("the last state could not be saved: %s", error)
         self.status.remove()
         log.info("stopped")
 
     def _catch_signals(self) -> None:
         def stop(_number: int, _frame: object) -> None:
             self._stopping = self._stopping or time.monotonic()
+            self.line.stopping = True
 
         def reload(_number: int, _frame: object) -> None:
             self._reload = True
@@ -143,6 +150,7 @@ class Daemon:
             if time.monotonic() >= self._database_due:
                 self._step()
                 if self.database_state != "ok":
+                    self.db.save_limit_clock(self.db.now())  # only a write proves it
                     log.warning("the database can be used again")
                     self.database_state = "ok"
             self.status.write(self.database_state)
@@ -150,16 +158,25 @@ class Daemon:
         except PortLostError as error:
             self.connection.lose(ModemState.ABSENT, error)
         except (ModemError, PortError) as error:
-            self.connection.recover(error)
+            self.connection.recover(error, start_again=self.receiver.broken)
         except sqlite3.Error as error:
             self._database_trouble(error)
 
     def _step(self) -> None:
+        """Receive, judge, send, serve; what the modem refuses to do keeps nothing else from being done."""
+        self._begin()
+        self.sender.write_what_is_owed()
         if self.connection.modem is None and time.monotonic() >= self.connection.due:
             self._connect()
-        if self.connection.modem:
-            self._work(self.connection.modem)
-        self._serve_requests()
+        try:
+            if self.connection.modem:
+                self._work(self.connection.modem)
+        finally:
+            self.sender.judge()
+            self._serve_requests()
+            self._housekeep()
+
+    def _housekeep(self) -> None:
         if time.monotonic() >= self._flood_due:
             self._flood_due = time.monotonic() + FLOOD_SECONDS
             if kind := inbound.watch_flood(self.db, self.db.now()):
@@ -176,15 +193,15 @@ class Daemon:
         """Receive, judge and send what there is: a bounded amount."""
         if not modem.in_step:
             modem.resynchronise()
-        self.sender.write_what_is_owed()
         self._hear(modem)
         if time.monotonic() >= self.receiver.due:
             self.receiver.scan(modem)
         self.connection.ask_condition()
         self.receiver.tend_call(modem)
         self.sender.judge()
-        self.sender.credit.watch(modem)
-        self.sender.send(modem)
+        if self._stopping is None:
+            self.sender.credit.watch(modem)
+            self.sender.send(modem)
 
     def _hear(self, modem: Modem) -> None:
         for event in modem.take_unsolicited():

@@ -50,8 +50,8 @@ class Sender:
         """Take in a result that came after its time limit: the last unconfirmed segment was sent."""
         if self._unsettled is not None:
             log.info("a result came late: the segment was sent")
-            outbound.mark_sent(self.line.db, self._unsettled, mr, self.line.db.now())
-            self._unsettled = None
+            segment_id, self._unsettled = self._unsettled, None
+            self._write_down(lambda: outbound.mark_sent(self.line.db, segment_id, mr, self.line.db.now()))
 
     def look_again(self) -> None:
         """Note anew what answers wait for: something was changed from outside."""
@@ -125,7 +125,7 @@ class Sender:
         if not answers:
             self._marked = None
             return
-        if time.monotonic() < self.due:
+        if time.monotonic() < self.due or not modem.in_step:
             return
         if not self.line.shadow and not self.connection.registered:
             self._mark(policy.WaitingFor.NETWORK, now, None)
@@ -191,6 +191,7 @@ class Sender:
         name = f"answer {begun.answer_id}: segment {begun.sequence}/{begun.total}"
         if isinstance(outcome, Sent):
             self._write_down(lambda: outbound.mark_sent(self.line.db, begun.segment_id, outcome.mr, now))
+            self._unsettled = None
             self.credit.note_sent()
             log.info("%s sent", name)
         elif isinstance(outcome, Refused) and _nothing_left(outcome):
@@ -209,8 +210,9 @@ class Sender:
             log.warning("%s refused (%s)%s", name, cause, ", to be tried again" if again else "")
         else:
             self._unsettled = begun.segment_id
-            self._write_down(lambda: outbound.mark_unconfirmed(self.line.db, begun.segment_id, outcome.text))
-            log.warning("%s unconfirmed: %s", name, outcome.text)
+            cause = "the daemon was stopped before the result came" if self.line.stopping else outcome.text
+            self._write_down(lambda: outbound.mark_unconfirmed(self.line.db, begun.segment_id, cause))
+            log.warning("%s unconfirmed: %s", name, cause)
 
     def _write_down(self, write: Callable[[], object]) -> None:
         """Commit the fate of a segment; what the disk refuses now is committed before anything else happens."""

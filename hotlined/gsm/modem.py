@@ -189,7 +189,8 @@ class Modem:
     def take_unsolicited(self) -> Iterable[Unsolicited]:
         """Yield the unsolicited codes that came since the last call, each once, oldest first."""
         while self._unsolicited:
-            yield self._unsolicited.popleft()
+            yield self._unsolicited[0]
+            self._unsolicited.popleft()  # only now: what could not be dealt with comes again
 
     def take_late_reference(self) -> int | None:
         """Return the reference of a +CMGS that came after its time limit, once."""
@@ -199,8 +200,9 @@ class Modem:
         return None
 
     def listen(self, seconds: float) -> None:
-        """Read what comes, until something has come or the time is over."""
-        self._receive(time.monotonic() + seconds)
+        """Read what comes, until something has come or the time is over; not if something waits to be heard."""
+        if not self._unsolicited:
+            self._receive(time.monotonic() + seconds)
 
     # ---- being in step
 
@@ -398,7 +400,7 @@ class Modem:
 
         None for a slot that is empty after all, or whose text does not show: what was not seen is never deleted.
         """
-        if not (index := re.match(r"\+CMGL:\s*(\d+)", line.text)):
+        if not (index := re.match(r"\+CMGL:\s*(\d{1,5})\b", line.text)):
             return None
         self._unrecognised.clear()
         response = self.run(f"AT+CMGR={index[1]}", "+CMGR:", payload=True, seconds=SLOW_COMMAND_SECONDS)
@@ -435,7 +437,8 @@ class Modem:
 
         Raises PortLostError only where nothing can have left.
         """
-        self._require_step()
+        if not self.in_step:
+            return Refused("out of step", None, before_payload=True)
         command = Command(f"AT+CMGS={tpdu_length}", prefixes=("+CMGS:",), prompt=True)
         self._write(self._protocol.command(command))
         answer = self._until(lambda event: isinstance(event, Prompt | Response), PROMPT_SECONDS, None)
@@ -545,7 +548,7 @@ class Modem:
 
     def _note_use(self, storage: str, response: Response) -> None:
         for line in response.lines:
-            numbers = [int(number) for number in re.findall(r"\d+", line.text.split(":", 1)[1])[:2]]
+            numbers = [int(number) for number in re.findall(r"\b\d{1,5}\b", line.text.split(":", 1)[1])[:2]]
             if len(numbers) == 2:
                 self.storages[storage] = StorageUse(storage, *numbers)
                 return
@@ -554,8 +557,8 @@ class Modem:
 
 # 27.007 7.15: +CUSD: <m>[,"<str>"[,<dcs>]], the string over several lines
 _CUSD = re.compile(r'\+CUSD:\s*(?P<wants>\d)(?:\s*,\s*"(?P<text>.*)"(?:\s*,\s*(?P<dcs>\d+))?)?', re.DOTALL)
-_CMGS = re.compile(r"\+CMGS:\s*(\d+)")
-_CMGL = re.compile(r"\+CMGL:\s*(\d+)\s*,\s*(\d+)\s*,.*?(\d*)\s*$")
+_CMGS = re.compile(r"\+CMGS:\s*(\d{1,3})\b")
+_CMGL = re.compile(r"\+CMGL:\s*(\d{1,5})\s*,\s*(\d)\s*,.*?(\d{0,4})\s*$")
 
 _SIM_WORDS = {state.value: state for state in SimState}
 

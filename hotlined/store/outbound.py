@@ -30,7 +30,7 @@ REPORT_WITHIN = timedelta(days=8)
 
 _BEGUN = (
     "SELECT id AS answer_id, recipient, text, encoding, reference, answered_before FROM answers"
-    " WHERE state = 'sending' ORDER BY id LIMIT 1"
+    " WHERE state = 'sending' ORDER BY id LIMIT 20"
 )
 _QUEUED = (
     "SELECT id AS answer_id, recipient, text, encoding, reference, answered_before FROM answers"
@@ -195,7 +195,7 @@ def spent(db: Database, now: Now, *, shadow: bool, without: int | None = None) -
         )
         own = db.one(
             "SELECT count(*) AS total, coalesce(sum(answered_before), 0) AS returning_total FROM answer_segments"
-            " WHERE answer_id = ? AND state = 'waiting' AND counted_limit > ?",
+            " WHERE answer_id = ? AND current = 1 AND state = 'waiting' AND counted_limit > ?",
             without,
             now.limit - seconds,
         )
@@ -256,8 +256,11 @@ def begin(
             return policy.Wait(policy.WaitingFor.SEND_INTERVAL), None
         waiting = [segment for segment in stored if segment["state"] == "waiting"]
         remaining = len(waiting) if stored else len(segments)
+        has_left = len(waiting) < len(stored)
+        if shadow and has_left:
+            return policy.Wait(policy.WaitingFor.RETRY), None  # half of it went out live: it is finished live
         verdict = policy.gate(
-            policy.Queued(answer.recipient, remaining, _age(row, now), bool(row["by_person"])),
+            policy.Queued(answer.recipient, remaining, _age(row, now), bool(row["by_person"]), has_left),
             history_of(db, answer.recipient, shadow=shadow, without=answer.answer_id),
             spent(db, now, shadow=shadow, without=answer.answer_id),
             rules,
@@ -278,9 +281,10 @@ def begin(
         )
         db.execute(
             "UPDATE answers SET state = ?, waiting_for = NULL, reason = NULL, shadow = ?,"
-            " counted_limit = coalesce(counted_limit, ?) WHERE id = ?",
+            " counted_limit = CASE WHEN ? THEN counted_limit ELSE ? END WHERE id = ?",
             "shadowed" if shadow else "sending",
             int(shadow),
+            int(has_left),
             now.limit,
             answer.answer_id,
         )
@@ -361,7 +365,7 @@ def mark_refused(db: Database, begun: Begun, cause: str, now: Now, *, again: boo
             begun.segment_id,
         )
         db.execute(
-            "UPDATE answer_segments SET counted_limit = NULL WHERE answer_id = ? AND state = 'waiting'",
+            "UPDATE answer_segments SET counted_limit = NULL WHERE answer_id = ? AND current = 1 AND state = 'waiting'",
             begun.answer_id,
         )
         if not db.one(
@@ -390,7 +394,7 @@ def put_back(db: Database, begun: Begun, waiting_for: policy.WaitingFor) -> None
             begun.segment_id,
         )
         db.execute(
-            "UPDATE answer_segments SET counted_limit = NULL WHERE answer_id = ? AND state = 'waiting'",
+            "UPDATE answer_segments SET counted_limit = NULL WHERE answer_id = ? AND current = 1 AND state = 'waiting'",
             begun.answer_id,
         )
         db.execute(
@@ -432,6 +436,8 @@ def apply_report(db: Database, report: tpdu.StatusReport, now: Now) -> int | Non
         return None
     segment = matching[0]
     state = _REPORTED[report.status_class]
+    if state == "sent" and segment["state"] in ("delivered", "undelivered"):
+        return int(segment["id"])  # a report that was overtaken by the final one
     db.execute(
         "UPDATE answer_segments SET state = ?, mr = ?, report_status = ?, reported_at = ?, discharged_at = ?"
         " WHERE id = ?",
@@ -525,9 +531,13 @@ def _paused(db: Database) -> bool:
 
 
 def _cancel(db: Database, answer_id: int, reason: policy.Reason) -> None:
-    db.execute("UPDATE answer_segments SET counted_limit = NULL WHERE answer_id = ? AND state = 'waiting'", answer_id)
     db.execute(
-        "UPDATE answers SET state = CASE state WHEN 'sending' THEN 'failed' ELSE 'cancelled' END,"
+        "UPDATE answer_segments SET counted_limit = NULL WHERE answer_id = ? AND current = 1 AND state = 'waiting'",
+        answer_id,
+    )
+    db.execute(
+        "UPDATE answers SET state = CASE WHEN EXISTS (SELECT 1 FROM answer_segments s WHERE s.answer_id = answers.id"
+        " AND s.current = 1 AND s.state IN ('sent', 'delivered', 'undelivered')) THEN 'failed' ELSE 'cancelled' END,"
         " waiting_for = NULL, reason = ? WHERE id = ?",
         reason.value,
         answer_id,

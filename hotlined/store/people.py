@@ -187,6 +187,13 @@ def await_answer(db: Database, request_id: int, answer_id: int) -> None:
     db.execute("UPDATE requests SET answer_id = ? WHERE id = ?", answer_id, request_id)
 
 
+def recover(db: Database, now: Now) -> None:
+    """Commit that requests which a crash cut off before they were done were not done."""
+    rows = db.all("SELECT id FROM requests WHERE state = 'begun' AND answer_id IS NULL")
+    for row in rows:
+        end(db, row["id"], "refused", "the daemon stopped before it was done", now)
+
+
 def settle(db: Database, now: Now) -> int:
     """End the requests whose answer has met its fate; return how many still wait for one."""
     rows = db.all(
@@ -224,11 +231,17 @@ def try_pin(db: Database, sim: str, pin: str, now: Now) -> None:
     with db.transaction():
         db.execute(
             "INSERT INTO pin_tries (sim, pin, tried_at) VALUES (?, ?, ?)"
-            " ON CONFLICT DO UPDATE SET tried_at = excluded.tried_at, accepted = NULL",
+            " ON CONFLICT DO UPDATE SET tried_at = excluded.tried_at",
             sim,
             pin,
             now.rfc3339,
         )
+
+
+def refuse_pin(db: Database, sim: str, pin: str) -> None:
+    """Commit that a SIM refused a PIN, be it one that it took before."""
+    with db.transaction():
+        db.execute("UPDATE pin_tries SET accepted = 0 WHERE sim = ? AND pin = ?", sim, pin)
 
 
 def accept_pin(db: Database, sim: str, pin: str) -> None:

@@ -1,0 +1,269 @@
+"""Measures what the daemon costs and prints it as a table: `scripts/bench`.
+
+No test: it judges nothing. Times are medians, on this machine with the disk of /var/tmp. The modem is the simulator,
+which answers at once: a real one takes seconds for each segment sent, and tens of milliseconds for each command.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from statistics import median
+
+import click
+from conftest import Line, wait_until
+from test_cost import SHM, TWO_SEGMENTS, commands, proc, read_meters, received, start_bare
+
+from hotlined import policy
+from hotlined.errors import PduError
+from hotlined.gsm import address, alphabet, tpdu
+from hotlined.simulator import client as simulation
+from hotlined.store import inbound, outbound
+from hotlined.store.database import Database, open_for_daemon
+
+DISK = Path("/var/tmp")  # of all temporary folders the one that is on a disk everywhere
+CORPUS = Path(__file__).parent / "data" / "pdus.jsonl"
+TEXTS = 200
+STARTS = 5
+ROUNDS = 40
+PASSES = 20
+UNLIMITED = {"hour": 10**6, "day": 10**6, "month": 10**6}
+MODULES = "hotlined.cli.run, hotlined.daemon, hotlined.config, hotlined.store.database, phonenumbers"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One result."""
+
+    what: str
+    value: float
+    unit: str
+
+
+@contextmanager
+def running(poll_interval: str) -> Iterator[Line]:
+    """Give a line whose daemon is ready, its database on a disk and its status on a tmpfs where there is one."""
+    with (
+        tempfile.TemporaryDirectory(dir=DISK) as name,
+        tempfile.TemporaryDirectory(dir=SHM if SHM.is_dir() else None) as runtime,
+        simulation.start(name) as simulator,
+    ):
+        line = Line(Path(name), simulator)
+        (line.folder / "run").symlink_to(runtime)
+        line.configure(
+            modem={"poll_interval": poll_interval}, answer={"text": TWO_SEGMENTS}, limits={"segments": UNLIMITED}
+        )
+        start_bare(line, "-m", "hotlined")
+        try:
+            line.wait_state("ready")
+            yield line
+        finally:
+            line.stop()
+
+
+def traffic() -> Iterator[Row]:
+    """Receive and answer texts, then drain as many that are not answered."""
+    with running("10s") as line:
+        before = commands(line)
+        for count in range(TEXTS // 4):
+            line.sim.do("deliver", from_=f"+3247000{count:04}", text="Salut, ça va ?")
+        wait_until(lambda: received(line, TEXTS // 4), "everything answered")
+        cost = commands(line) - before
+        sent = sum(message["segments"] for message in line.submitted())
+        yield Row("commands per text received", (cost.total() - cost["+CMGS"]) / (TEXTS // 4), "")
+        yield Row("commands per segment sent", cost["+CMGS"] / sent, "")
+        yield Row("texts received and not answered", drained(line), "texts/s")
+        yield Row("resident memory", int(proc(line, "status")["VmRSS"].removesuffix(" kB")) / 1024, "MiB")
+
+
+def drained(line: Line) -> float:
+    """Return how many texts a second leave the SIM of ten places for the disk, from a country that is not answered."""
+    line.sim.do("network", registered=False)
+    for count in range(TEXTS):
+        line.sim.do("deliver", from_=f"+4474001{count:05}", text="Hello, who is this?")
+    began = time.monotonic()
+    line.sim.do("network", registered=True)
+    wait_until(lambda: received(line, TEXTS // 4 + TEXTS), "everything drained")
+    return TEXTS / (time.monotonic() - began)
+
+
+def idle(seconds: float) -> Iterator[Row]:
+    """Let the daemon idle with the usual settings, from the middle between two polls on."""
+    with running("10s") as line:
+        line.sim.do("wait", for_="+CMGL", count=commands(line)["+CMGL"] + 1, timeout=20)
+        time.sleep(5)
+        before = read_meters(line)
+        time.sleep(seconds)
+        after = read_meters(line)
+        minutes = seconds / 60
+        yield Row("idle: commands", (after.commands - before.commands).total() / minutes, "/min")
+        yield Row("idle: context switches", (after.switches - before.switches) / minutes, "/min")
+        yield Row("idle: processor", (after.processor_seconds - before.processor_seconds) * 1000 / minutes, "ms/min")
+        yield Row("idle: written to disk", (after.octets_written - before.octets_written) / minutes, "octets/min")
+
+
+def start() -> Iterator[Row]:
+    """Start the daemon again and again on a database that is there already."""
+    with running("60s") as line:
+        seconds = []
+        for _ in range(STARTS):
+            line.stop()
+            listings = commands(line)["+CMGL"]
+            began = time.monotonic()
+            start_bare(line, "-m", "hotlined")
+            line.sim.do("wait", for_="+CMGL", count=listings + 1, timeout=30)
+            seconds.append(time.monotonic() - began)
+        yield Row("start to the first listing", median(seconds) * 1000, "ms")
+    bare, full = (median(timed(partial(interpret, code)) for _ in range(STARTS)) for code in CODES)
+    yield Row("  of it the interpreter", bare * 1000, "ms")
+    yield Row("  of it imports", (full - bare) * 1000, "ms")
+
+
+CODES = ("pass", f"import {MODULES}")
+
+
+def interpret(code: str) -> None:
+    """Run a program in an interpreter of its own."""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def timed(work: Callable[[], object]) -> float:
+    """Return the seconds that something takes."""
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+# ---- verdict and gate
+
+RULES = policy.Rules(policy.Limits(segments=policy.Windows(**UNLIMITED)), policy.Numbers(), timedelta(hours=24))
+PLAN = alphabet.plan("Non, c'est non.")
+
+
+def number(count: int) -> str:
+    """Return a Belgian mobile number."""
+    return f"+32470{count:06}"
+
+
+def fill(db: Database, size: int) -> None:
+    """Write contacts of the last sixty days, the newest first, four of a number, the first of each answered."""
+    now, step = db.now(), 60 * 86400 / size
+    contacts = [(each, number(each // 4), now.rfc3339, now.limit - each * step) for each in range(size)]
+    answered = contacts[::4]
+    with db.transaction():
+        db.connection.executemany(
+            "INSERT INTO contacts (id, line, kind, originator, country, line_type, text, segments_received,"
+            " segments_total, received_at, received_limit, verdict, reason) VALUES (?, 'fr', 'text', ?, 'BE', 'mobile',"
+            " 'Salut, tu fais quoi ce soir ?', 1, 1, ?, ?, 'suppress', 'cooldown')",
+            contacts,
+        )
+        db.connection.executemany(
+            "INSERT INTO answers (contact_id, recipient, state, encoding, segments, reference, answered_before,"
+            " queued_at, queued_limit, due_at, due_limit, counted_limit)"
+            " VALUES (?1, ?2, 'sent', 'gsm7', 1, 0, 0, ?3, 0, ?3, 0, ?4)",
+            answered,
+        )
+        db.connection.executemany(
+            "INSERT INTO answer_segments (answer_id, sequence, state, tpdu_length, counted_limit, answered_before,"
+            " shadow) SELECT id, 1, 'sent', 30, counted_limit, 0, 0 FROM answers WHERE contact_id = ?",
+            [(contact_id,) for contact_id, *_ in answered],
+        )
+
+
+def judge(db: Database, originator: str) -> float:
+    """Record a contact and return the seconds that its verdict takes, its commit included."""
+    identity = address.identify(address.Address(originator[1:], address.Ton.INTERNATIONAL), "BE")
+    contact_id = inbound.record_call(db, "fr", identity, db.now())
+    return timed(
+        lambda: outbound.judge(db, contact_id, RULES, db.now(), compose=lambda _: PLAN, delay_seconds=0.0, shadow=False)
+    )
+
+
+def gate(db: Database) -> float:
+    """Let the answer that is due out and return the seconds until that is committed."""
+    began = time.perf_counter()
+    (answer,) = outbound.due(db, db.now())
+    segments = tpdu.encode_submit(
+        answer.recipient, PLAN, reference=answer.reference, report=False, validity=timedelta(hours=24)
+    )
+    verdict, begun = outbound.begin(db, answer, segments, RULES, db.now(), shadow=False)
+    seconds = time.perf_counter() - began
+    assert begun, verdict
+    outbound.mark_sent(db, begun.segment_id, 1, db.now())
+    return seconds
+
+
+def commit(db: Database) -> float:
+    """Return the seconds that the smallest transaction takes: what the disk costs."""
+
+    def write() -> None:
+        with db.transaction():
+            db.save_limit_clock(db.now())
+
+    return timed(write)
+
+
+def rules(sizes: tuple[int, ...]) -> Iterator[Row]:
+    """Judge and let out with so many contacts in the database."""
+    for size in sizes:
+        with tempfile.TemporaryDirectory(dir=DISK) as folder, open_for_daemon(Path(folder) / "hotlined.db") as db:
+            fill(db, size)
+            known = median(judge(db, number(0)) for _ in range(ROUNDS))
+            new, out = zip(*((judge(db, number(size + each)), gate(db)) for each in range(ROUNDS)), strict=True)
+            yield Row(f"{size:,} contacts: a commit alone", median(commit(db) for _ in range(ROUNDS)) * 1000, "ms")
+        yield Row("  verdict, no answer", known * 1000, "ms")
+        yield Row("  verdict, an answer queued", median(new) * 1000, "ms")
+        yield Row("  gate, the first segment let out", median(out) * 1000, "ms")
+
+
+# ---- codec
+
+
+def decode() -> Iterator[Row]:
+    """Decode every received PDU of the corpus, sound or not."""
+    records = [json.loads(line) for line in CORPUS.read_text(encoding="ascii").splitlines()]
+    entries = [
+        (record["pdu"], record["smsc_prefix"])
+        for record in records
+        if record["kind"] == "sms" and record["dir"] == "mt"
+    ]
+
+    def once() -> None:
+        for pdu, service_centre in entries:
+            try:
+                tpdu.decode(pdu, service_centre=service_centre)
+            except PduError:
+                continue
+
+    seconds = median(timed(once) for _ in range(PASSES))
+    yield Row(f"decoding, over {len(entries)} PDUs", seconds / len(entries) * 1e6, "µs/PDU")
+
+
+@click.command
+@click.option("--quick", is_flag=True, help="Idle for twenty seconds and fill the database with no more than 10,000.")
+def main(*, quick: bool) -> None:
+    """Measure what the daemon costs and print it.
+
+    Example: scripts/bench --quick
+    """
+    sections = (
+        traffic(),
+        idle(20.0 if quick else 60.0),
+        start(),
+        rules((1000, 10_000) if quick else (1000, 10_000, 100_000)),
+        decode(),
+    )
+    for section in sections:
+        for row in section:
+            click.echo(f"{row.what:<44}{row.value:>10,.2f} {row.unit}".rstrip())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,220 @@
+"""What the daemon costs: commands as the simulator counts them; memory, writing and waking as the kernel does."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from conftest import Line, wait_until
+
+from hotlined.simulator import client as simulation
+from hotlined.simulator import pdus
+
+POLLS = 6
+TWO_SEGMENTS = "é" * 200
+SHM = Path("/dev/shm")
+SENDERS = {"SM": "+3247010", "ME": "+3247011"}
+
+
+def commands(line: Line) -> Counter[str]:
+    """Return how often each command was given so far."""
+    return Counter(line.sim.do("counters")["counters"])
+
+
+def received(line: Line, contacts: int) -> bool:
+    """Tell whether so many contacts are recorded and nothing is left to be done for them."""
+    return line.count("SELECT count(*) FROM contacts") == contacts and line.settled()
+
+
+def lay(line: Line, storage: str, *texts: str) -> None:
+    """Put texts into a storage without a word to the daemon, each from a number of its own."""
+    for count, text in enumerate(texts):
+        written = pdus.write_text(
+            f"{SENDERS[storage]}{count:04}", text, scts=datetime.now().astimezone(), reference=count
+        )
+        for pdu in written:
+            line.sim.do("store", storage=storage, pdu=pdu)
+
+
+def start_bare(line: Line, *interpreter: str) -> None:
+    """Start the daemon as an installation does, without anything that measures tests in it."""
+    line.configure()
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+    with line.log_path.open("ab") as output:
+        line.daemon = subprocess.Popen(
+            [sys.executable, *interpreter, "--config", str(line.config), "run"],
+            env=environment,
+            stderr=output,
+            stdout=output,
+            cwd=line.folder,
+        )
+
+
+def proc(line: Line, name: str) -> dict[str, str]:
+    """Return a file of /proc/PID of the daemon that has a name and a value on each line."""
+    assert line.daemon
+    rows = Path(f"/proc/{line.daemon.pid}/{name}").read_text().splitlines()
+    return {key: value.strip() for key, _, value in (row.partition(":") for row in rows)}
+
+
+# ---- texts
+
+
+def test_a_scan_costs_one_listing_and_each_segment_one_command(line: Line) -> None:
+    """Ten segments on the SIM cost one listing, ten deletions, one submission per segment sent, and nothing else."""
+    line.configure(modem={"poll_interval": "60s"}, answer={"text": TWO_SEGMENTS})
+    line.start()
+    line.wait_state("ready")
+    before = commands(line)
+    lay(line, "SM", *(["Salut"] * 6), "x" * 400)  # six segments and three
+    line.sim.do("deliver", from_="+32470999999", text="the one that is announced")
+    wait_until(lambda: received(line, 8))
+
+    assert len(line.submitted()) == 8
+    assert commands(line) - before == {"+CMGL": 1, "+CMGD": 10, "+CMGS": 16}
+
+
+def test_a_flood_costs_at_most_one_listing_per_text(line: Line) -> None:
+    """However texts come, none costs more than a listing, a deletion and its answer."""
+    line.configure(modem={"poll_interval": "60s"})
+    line.start()
+    line.wait_state("ready")
+    before = commands(line)
+    for count in range(25):
+        line.sim.do("deliver", from_=f"+3247012{count:04}", text=f"texte {count}")
+    wait_until(lambda: received(line, 25))
+    cost = commands(line) - before
+
+    assert cost.pop("+CMGL") <= 25
+    assert cost == {"+CMGD": 25, "+CMGS": 25}
+
+
+def test_two_storages_are_each_listed_once_a_scan(tmp_path: Path) -> None:
+    """A scan selects and lists each storage once, and empties both."""
+    with simulation.start(tmp_path, sim_size=10, me_size=20) as simulator:
+        line = Line(tmp_path, simulator)
+        line.configure(modem={"poll_interval": "60s"})
+        line.start()
+        try:
+            line.wait_state("ready")
+            before = commands(line)
+            lay(line, "SM", *(["Salut"] * 4))
+            lay(line, "ME", *(["Coucou"] * 15))
+            line.sim.do("deliver", from_="+32470999999", text="the one that is announced")
+            wait_until(lambda: received(line, 20))
+
+            assert commands(line) - before == {"+CPMS": 2, "+CMGL": 2, "+CMGD": 20, "+CMGS": 20}
+        finally:
+            line.stop()
+
+
+# ---- nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Meters:
+    """What has been spent up to a moment; `files` holds size and time of the last change of each."""
+
+    commands: Counter[str]
+    files: dict[str, tuple[int, int]]
+    octets_written: int
+    switches: int
+    processor_seconds: float
+
+
+def read_meters(line: Line) -> Meters:
+    """Read what the simulator, the file system and the kernel have counted."""
+    assert line.daemon
+    paths = [Path(f"{line.database}{suffix}") for suffix in ("", "-wal")]
+    fields = Path(f"/proc/{line.daemon.pid}/stat").read_text().rpartition(")")[2].split()
+    return Meters(
+        commands(line),
+        {path.name: (path.stat().st_size, path.stat().st_mtime_ns) for path in paths},
+        int(proc(line, "io")["write_bytes"]),
+        int(proc(line, "status")["voluntary_ctxt_switches"]),
+        (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK"),  # utime and stime: proc_pid_stat(5)
+    )
+
+
+@pytest.fixture(scope="module")
+def idle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Meters, Meters]]:
+    """Read the meters, let the daemon idle for `POLLS` polls, its status on a tmpfs, and read them again."""
+    if not SHM.is_dir():
+        pytest.skip("there is no tmpfs at /dev/shm")
+    folder = tmp_path_factory.mktemp("idle")
+    with simulation.start(folder) as simulator, tempfile.TemporaryDirectory(dir=SHM) as runtime:
+        (folder / "run").symlink_to(runtime)
+        line = Line(folder, simulator)
+        start_bare(line, "-m", "hotlined")
+        try:
+            line.wait_state("ready")
+            line.sim.do("wait", for_="+CMGL", count=commands(line)["+CMGL"] + 1, timeout=20)
+            before = read_meters(line)
+            line.sim.do("wait", for_="+CMGL", count=before.commands["+CMGL"] + POLLS, timeout=60)
+            yield before, read_meters(line)
+        finally:
+            line.stop()
+
+
+def test_an_idle_poll_is_one_listing_and_nothing_else(idle: tuple[Meters, Meters]) -> None:
+    """While nothing comes, each poll costs the modem one AT+CMGL."""
+    before, after = idle
+    cost = after.commands - before.commands
+
+    assert set(cost) == {"+CMGL"}
+    assert POLLS <= cost["+CMGL"] <= POLLS + 1
+
+
+def test_nothing_is_written_while_nothing_happens(idle: tuple[Meters, Meters]) -> None:
+    """An idle line writes nothing to its database, its write-ahead log, or any disk."""
+    before, after = idle
+
+    assert after.files == before.files
+    assert after.octets_written == before.octets_written
+
+
+def test_idling_sleeps(idle: tuple[Meters, Meters]) -> None:
+    """An idle daemon wakes less than ten times a poll and takes less than a tenth of a processor second for it."""
+    before, after = idle
+
+    assert after.switches - before.switches < 10 * POLLS
+    assert after.processor_seconds - before.processor_seconds < 0.1 * POLLS
+
+
+# ---- memory
+
+
+def test_the_daemon_stays_under_32_mebibytes(line: Line) -> None:
+    """After texts were received and answered, the daemon's resident memory is below 32 MiB."""
+    start_bare(line, "-m", "hotlined")
+    for count in range(9):
+        line.sim.do("deliver", from_=f"+3247012{count:04}", text=f"texte {count} 😀")
+    wait_until(lambda: received(line, 9))
+
+    assert int(proc(line, "status")["VmRSS"].removesuffix(" kB")) < 32 * 1024
+
+
+def test_the_daemon_does_without_what_only_others_need(line: Line) -> None:
+    """Migrations, consoles, the simulator and tests leave nothing in the daemon's process."""
+    start_bare(line, "-c", LIST_MODULES)
+    line.sim.do("deliver", from_="+32470123456", text="un")
+    wait_until(lambda: line.submitted() and line.settled())
+    assert line.stop() == 0
+    (modules,) = [row.split() for row in line.log_path.read_text().splitlines() if row.startswith("modules ")]
+
+    assert "hotlined.daemon.loop" in modules
+    assert not {"sqlite_utils", "gsmmodem", "rich", "pytest", "hotlined.simulator"} & set(modules)
+
+
+LIST_MODULES = """
+import atexit, sys
+atexit.register(lambda: print("modules", *sys.modules))
+from hotlined.cli import main
+main()
+"""
