@@ -145,6 +145,8 @@ class Queued:
     by_person: bool = False
     begun: bool = False
     """Whether a segment has left already: then it is finished, whatever its age."""
+    known: bool = False
+    """Whether an earlier attempt of it may have left: its number is no new one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,7 +269,7 @@ def gate(
                 return Cancel(reason)
     if paused:
         return Wait(WaitingFor.PAUSED)
-    returning = history.answers > 0
+    returning = history.answers > 0 or answer.known
     short = short_window(answer.segments, spent, rules.limits, returning=returning)
     return Wait(short) if short else Pass(returning)
 

@@ -98,7 +98,7 @@ def judge(
             verdict.reason.value,
             contact_id,
         )
-        if verdict.reason is policy.Reason.OPTED_OUT and not history.opted_out:
+        if policy.opts_out(text, history, rules) and not history.opted_out:
             assert identity.originator is not None
             people.opt_out(db, identity.originator, now)
         if verdict.answer:
@@ -260,7 +260,14 @@ def begin(
         if shadow and has_left:
             return policy.Wait(policy.WaitingFor.RETRY), None  # half of it went out live: it is finished live
         verdict = policy.gate(
-            policy.Queued(answer.recipient, remaining, _age(row, now), bool(row["by_person"]), has_left),
+            policy.Queued(
+                answer.recipient,
+                remaining,
+                _age(row, now),
+                bool(row["by_person"]),
+                has_left,
+                _may_have_left(db, answer),
+            ),
             history_of(db, answer.recipient, shadow=shadow, without=answer.answer_id),
             spent(db, now, shadow=shadow, without=answer.answer_id),
             rules,
@@ -275,19 +282,21 @@ def begin(
         if not stored:
             _store_segments(db, answer.answer_id, segments, returning=verdict.returning, shadow=shadow)
         db.execute(
-            "UPDATE answer_segments SET counted_limit = ? WHERE answer_id = ? AND current = 1 AND state = 'waiting'",
+            "UPDATE answer_segments SET counted_limit = ?, answered_before = ?, shadow = ?"
+            " WHERE answer_id = ? AND current = 1 AND state = 'waiting'",
             now.limit,
+            int(verdict.returning),
+            int(shadow),
             answer.answer_id,
         )
         db.execute(
-            "UPDATE answers SET state = ?, waiting_for = NULL, reason = NULL, shadow = ?,"
-            " counted_limit = CASE WHEN ? THEN counted_limit ELSE ? END WHERE id = ?",
+            "UPDATE answers SET state = ?, waiting_for = NULL, reason = NULL WHERE id = ?",
             "shadowed" if shadow else "sending",
-            int(shadow),
-            int(has_left),
-            now.limit,
             answer.answer_id,
         )
+        if not (shadow and _may_have_left(db, answer)):  # what may have left live counts as it did
+            db.execute("UPDATE answers SET shadow = ? WHERE id = ?", int(shadow), answer.answer_id)
+            _recount(db, answer.answer_id)
         db.save_limit_clock(now)
         if shadow:
             db.execute(
@@ -368,10 +377,7 @@ def mark_refused(db: Database, begun: Begun, cause: str, now: Now, *, again: boo
             "UPDATE answer_segments SET counted_limit = NULL WHERE answer_id = ? AND current = 1 AND state = 'waiting'",
             begun.answer_id,
         )
-        if not db.one(
-            "SELECT 1 FROM answer_segments WHERE answer_id = ? AND counted_limit IS NOT NULL", begun.answer_id
-        ):
-            db.execute("UPDATE answers SET counted_limit = NULL WHERE id = ?", begun.answer_id)
+        _recount(db, begun.answer_id)
         pause = RETRY_AFTER_SECONDS[min(row["attempts"], len(RETRY_AFTER_SECONDS) - 1)]
         db.execute(
             "UPDATE answers SET state = ?, reason = ?, waiting_for = ?, attempts = attempts + 1,"
@@ -398,11 +404,9 @@ def put_back(db: Database, begun: Begun, waiting_for: policy.WaitingFor) -> None
             begun.answer_id,
         )
         db.execute(
-            "UPDATE answers SET state = 'queued', waiting_for = ?, counted_limit = (SELECT min(counted_limit)"
-            " FROM answer_segments s WHERE s.answer_id = answers.id) WHERE id = ?",
-            waiting_for.value,
-            begun.answer_id,
+            "UPDATE answers SET state = 'queued', waiting_for = ? WHERE id = ?", waiting_for.value, begun.answer_id
         )
+        _recount(db, begun.answer_id)
 
 
 def recover(db: Database, now: Now) -> int:
@@ -530,11 +534,32 @@ def _paused(db: Database) -> bool:
     return bool(db.one("SELECT 1 FROM line_state WHERE paused_at IS NOT NULL"))
 
 
+def _may_have_left(db: Database, answer: Due) -> bool:
+    """Tell whether an earlier attempt of an answer, before a person asked for it again, may have left."""
+    return bool(
+        db.one(
+            "SELECT 1 FROM answer_segments WHERE answer_id = ? AND current = 0 AND counted_limit IS NOT NULL LIMIT 1",
+            answer.answer_id,
+        )
+    )
+
+
+def _recount(db: Database, answer_id: int) -> None:
+    """Let an answer count from when its current attempt began, else from the last of which something may have left."""
+    db.execute(
+        "UPDATE answers SET counted_limit = coalesce("
+        "(SELECT min(counted_limit) FROM answer_segments s WHERE s.answer_id = answers.id AND s.current = 1),"
+        " (SELECT max(counted_limit) FROM answer_segments s WHERE s.answer_id = answers.id)) WHERE id = ?",
+        answer_id,
+    )
+
+
 def _cancel(db: Database, answer_id: int, reason: policy.Reason) -> None:
     db.execute(
         "UPDATE answer_segments SET counted_limit = NULL WHERE answer_id = ? AND current = 1 AND state = 'waiting'",
         answer_id,
     )
+    _recount(db, answer_id)
     db.execute(
         "UPDATE answers SET state = CASE WHEN EXISTS (SELECT 1 FROM answer_segments s WHERE s.answer_id = answers.id"
         " AND s.current = 1 AND s.state IN ('sent', 'delivered', 'undelivered')) THEN 'failed' ELSE 'cancelled' END,"

@@ -1,0 +1,644 @@
+"""Nobody makes us pay: whatever comes, breaks or is decided, what leaves stays within the limits in force.
+
+The store and the rules are the real ones, the kernel's clocks are played. What was submitted is counted here, by the
+seconds that the machine was powered on, and never by what the store says that it counted.
+"""
+
+import os
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from enum import Enum, auto
+from functools import cache
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from hotlined import clock, policy
+from hotlined.clock import LimitClock, Now
+from hotlined.gsm import alphabet, tpdu
+from hotlined.gsm.address import Address, Ton, identify
+from hotlined.simulator import pdus
+from hotlined.store import inbound, outbound, people
+from hotlined.store.database import open_for_daemon
+
+EXAMPLES = int(os.environ.get("HOTLINED_EXAMPLES", "60"))
+SHM = Path("/dev/shm")  # processes die here, disks do not: nothing has to wait for one
+START = datetime(2026, 11, 24, 22, 0, tzinfo=UTC)
+NUMBERS = ("+32470000001", "+32470000002", "+32470000003")
+SOURCE = inbound.Source("fr", "206012345678901", "SM", lambda originator: identify(originator, "BE"))
+PLANS = (alphabet.plan("Non."), alphabet.plan("n" * 200))  # one segment, two
+WINDOWS = {"hour": 3600, "day": 86400, "month": 30 * 86400}  # contract.md, limits.segments
+
+durations = st.sampled_from((1, 29, 60, 300, 900, 3599, 3600, 3601, 7200, 43200, 86400, 7 * 86400, 30 * 86400))
+numbers = st.sampled_from(NUMBERS)
+
+
+@cache
+def empty_database() -> bytes:
+    """Return the file of a database with nothing in it."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "hotlined.db"
+        open_for_daemon(path).close()
+        return path.read_bytes()
+
+
+# ---- the machine
+
+
+@dataclass(slots=True)
+class Machine:
+    """What the kernel says: the name of the boot, the seconds since, and a calendar that may be wrong.
+
+    `powered` is what it does not say: the seconds powered on since the beginning, in all boots. They are whole, so that
+    no test fails by rounding.
+    """
+
+    boot_id: Path
+    boots: int = 0
+    boottime: int = 0
+    powered: int = 0
+    calendar: datetime = START
+    synchronised: bool = False
+
+    def run(self, seconds: int) -> None:
+        """Let time pass with the power on."""
+        self.boottime += seconds
+        self.powered += seconds
+        self.calendar += timedelta(seconds=seconds)
+
+    def boot(self, seconds_off: int = 0) -> None:
+        """Start the kernel after so many seconds without power; it is up for a while before the daemon is."""
+        self.boots += 1
+        self.boot_id.write_text(f"boot {self.boots}\n")
+        self.boottime = 0
+        self.calendar += timedelta(seconds=seconds_off)
+        self.run(20)
+
+
+@contextmanager
+def machine() -> Iterator[Machine]:
+    """Give a machine that has just started, and let the limit clock read its kernel."""
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        played = Machine(Path(folder) / "boot_id")
+        patch.setattr(clock, "_BOOT_ID", played.boot_id)
+        patch.setattr(time, "clock_gettime", lambda _: float(played.boottime))
+        played.boot()
+        yield played
+
+
+# ---- the line
+
+
+class Fate(Enum):
+    """What becomes of a segment that the gate let out."""
+
+    SENT = auto()
+    AGAIN = auto()
+    REFUSED = auto()
+    UNCONFIRMED = auto()
+    CRASH = auto()
+    POWER_CUT = auto()
+    PUT_BACK = auto()
+
+
+NOTHING_LEFT = {Fate.AGAIN, Fate.REFUSED, Fate.PUT_BACK}
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A segment that may have left, and what was true when it was submitted."""
+
+    moment: int
+    number: str
+    answer_id: int
+    attempt: int
+    """How often a person had asked for it again."""
+    sequence: int
+    by_person: bool
+    returning: bool
+    limits: policy.Limits
+
+    @property
+    def key(self) -> tuple[int, int, int]:
+        """Return which segment of which attempt it is: what must never leave twice."""
+        return self.answer_id, self.attempt, self.sequence
+
+
+# a text that is whole, two segments, the first of two, one that repeats, a word that opts out, a call
+HALF, STOP = "moitié {} " + "x" * 200, "Stop {marks}"
+MARKS = str.maketrans("01", ".!")  # so that no two texts are the same octets, but for the guard the same words
+BODIES = (*["texte {}"] * 6, "long {} " + "x" * 200, HALF, "encore {marks}", STOP, "call")
+
+small_limits = st.builds(
+    lambda hours, cap, hour, day, month, reserve: policy.Limits(
+        tuple(timedelta(hours=each) for each in hours),
+        cap,
+        policy.Windows(hour, max(hour, day), max(hour, day, month)),
+        reserve,
+    ),
+    hours=st.sampled_from(((0,), (0,), (0, 1), (1, 24), (24, 168))),
+    cap=st.sampled_from((9, 9, 5, 3, 2, 1, 0)),
+    hour=st.sampled_from((9, 12, 6, 5, 4, 3, 2, 0)),
+    day=st.sampled_from((8, 20, 6, 4)),
+    month=st.sampled_from((12, 30, 6)),
+    reserve=st.sampled_from((0, 0, 50, 50, 34, 100)),
+)
+fates = st.lists(st.sampled_from([Fate.SENT] * 6 + list(Fate)), max_size=8)
+
+
+class Hotline(RuleBasedStateMachine):
+    """One line for ever: the daemon's steps on the real store, in any order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.playing = machine()
+        self.machine = self.playing.__enter__()
+        self.folder = tempfile.TemporaryDirectory(dir=SHM if SHM.is_dir() else None)
+        path = Path(self.folder.name) / "hotlined.db"
+        path.write_bytes(empty_database())
+        self.db = open_for_daemon(path)
+        self.limits = policy.Limits()
+        self.plan = PLANS[0]
+        self.shadow = self.paused = False
+        self.blocked: set[str] = set()
+        self.opted_out: set[str] = set()
+        self.texts: list[list[str]] = []
+        self.contacts = 0
+        self.submissions: list[Submission] = []
+        self.by_person: set[int] = set()
+        self.attempts: Counter[int] = Counter()
+        self.unconfirmed: set[tuple[int, int]] = set()
+        self.unsettled: list[tuple[int, str]] = []
+
+    def teardown(self) -> None:
+        """Leave nothing behind."""
+        self.db.close()
+        self.folder.cleanup()
+        self.playing.__exit__(None, None, None)
+
+    def now(self) -> Now:
+        """Read the clocks: the limit clock is the real one."""
+        return replace(self.db.now(), utc=self.machine.calendar, synchronised=self.machine.synchronised)
+
+    def in_force(self) -> policy.Rules:
+        """Return what is configured."""
+        return policy.Rules(self.limits, policy.Numbers(), timedelta(hours=24))
+
+    # ---- what comes
+
+    @initialize(limits=small_limits)
+    def begin(self, limits: policy.Limits) -> None:
+        """Start the daemon for the first time."""
+        self.limits = limits
+        self.start()
+
+    @rule(
+        senders=st.lists(numbers, min_size=1, max_size=4),
+        body=st.sampled_from(BODIES),
+        national=st.booleans(),
+        delay=st.sampled_from((0, 0, 600)),
+        seconds=st.sampled_from((0, 1, 600, 1800, 3600, 86400)),
+        fates=fates,
+    )
+    def traffic(
+        self, senders: list[str], body: str, national: bool, delay: int, seconds: int, fates: list[Fate]
+    ) -> None:
+        """Receive and judge contacts, let a moment pass, and send."""
+        for sender in senders:
+            self.arrive(sender, body, national=national)
+            self.judge(delay)
+        self.machine.run(seconds)
+        self.send(fates)
+
+    morning = noon = evening = night = traffic  # so that it is as likely as all else together
+
+    @rule(sender=numbers, body=st.sampled_from(BODIES))
+    def a_contact_arrives(self, sender: str, body: str) -> None:
+        """Receive a contact and leave it unjudged for now."""
+        self.arrive(sender, body, national=False)
+
+    @precondition(lambda self: self.texts)
+    @rule(which=st.integers(0, 1000))
+    def the_network_delivers_again(self, which: int) -> None:
+        """Receive an old text once more, octet by octet the same."""
+        self.receive(self.texts[which % len(self.texts)])
+        self.texts.pop()
+
+    def arrive(self, sender: str, body: str, *, national: bool) -> None:
+        """Receive a contact: a call, or a text that nobody sent before unless it is one that repeats."""
+        self.contacts += 1
+        if body == "call":
+            inbound.record_call(self.db, "fr", identify(Address(sender[1:], Ton.INTERNATIONAL), "BE"), self.now())
+            return
+        serial = len(self.texts)
+        parts = pdus.write_text(
+            sender.replace("+32", "0") if national else sender,
+            body.format(serial, marks=f"{serial:b}".translate(MARKS)),
+            scts=self.machine.calendar,
+            reference=serial % 256,
+        )
+        self.receive(parts[:1] if body == HALF else parts)
+
+    def judge(self, delay: int) -> None:
+        """Judge what is unjudged, as the daemon does."""
+        while (contact_id := inbound.next_unjudged(self.db, self.now())) is not None:
+            row = self.db.one("SELECT originator, text FROM contacts WHERE id = ?", contact_id)
+            assert row
+            if (row["text"] or "").startswith("Stop") and any(
+                row["originator"] == each.number for each in self.submissions
+            ):
+                self.opted_out.add(row["originator"])
+            outbound.judge(
+                self.db,
+                contact_id,
+                self.in_force(),
+                self.now(),
+                compose=lambda _: self.plan,
+                delay_seconds=float(delay),
+                shadow=self.shadow,
+            )
+
+    def receive(self, parts: list[str]) -> None:
+        """List the SIM with a text on it, and delete the text there."""
+        readings = [inbound.read(pdu, None, index) for index, pdu in enumerate(parts, 1)]
+        kept = inbound.record_listing(self.db, SOURCE, readings, self.now(), complete=True)
+        inbound.confirm_deleted(self.db, [entry.segment_id for entry in kept], self.now())
+        self.texts.append(parts)
+
+    # ---- what leaves
+
+    def send(self, fates: list[Fate]) -> None:
+        """Let segments out as far as the gate does, each with its fate."""
+        for fate in fates:
+            now = self.now()
+            for answer in outbound.due(self.db, now):
+                segments = tpdu.encode_submit(
+                    answer.recipient, alphabet.plan(answer.text, answer.encoding), reference=answer.reference
+                )
+                verdict, begun = outbound.begin(self.db, answer, segments, self.in_force(), now, shadow=self.shadow)
+                if isinstance(verdict, policy.Wait):
+                    continue
+                if begun:
+                    self.submit(answer.recipient, begun, fate)
+                break
+
+    def submit(self, number: str, begun: outbound.Begun, fate: Fate) -> None:
+        """Note a segment as it leaves, and commit its fate as the daemon does."""
+        attempt = self.attempts[begun.answer_id]
+        submission = Submission(
+            self.machine.powered,
+            number,
+            begun.answer_id,
+            attempt,
+            begun.sequence,
+            begun.answer_id in self.by_person,
+            any(
+                (each.answer_id, each.attempt) != (begun.answer_id, attempt)
+                for each in self.submissions
+                if each.number == number
+            ),
+            self.limits,
+        )
+        assert not self.paused
+        assert not self.shadow
+        assert number not in self.blocked
+        assert submission.by_person or number not in self.opted_out
+        assert (begun.answer_id, attempt) not in self.unconfirmed
+        assert submission.key not in {each.key for each in self.submissions}
+        if fate not in NOTHING_LEFT:
+            self.submissions.append(submission)
+        if fate in (Fate.UNCONFIRMED, Fate.CRASH, Fate.POWER_CUT):
+            self.unconfirmed.add((begun.answer_id, attempt))
+            self.unsettled.append((begun.segment_id, number))
+        commit: dict[Fate, Callable[[], object]] = {
+            Fate.SENT: lambda: outbound.mark_sent(self.db, begun.segment_id, begun.sequence, self.now()),
+            Fate.AGAIN: lambda: outbound.mark_refused(self.db, begun, "cms_38", self.now(), again=True),
+            Fate.REFUSED: lambda: outbound.mark_refused(self.db, begun, "cms_30", self.now(), again=False),
+            Fate.UNCONFIRMED: lambda: outbound.mark_unconfirmed(self.db, begun.segment_id, "no result"),
+            Fate.CRASH: self.restart,
+            Fate.POWER_CUT: lambda: self.restart(60),
+            Fate.PUT_BACK: lambda: outbound.put_back(self.db, begun, policy.WaitingFor.NETWORK),
+        }
+        commit[fate]()
+
+    @precondition(lambda self: self.unsettled)
+    @rule(which=st.integers(0, 1000), reported=st.booleans(), status=st.sampled_from((0x00, 0x20, 0x46)))
+    def the_result_comes_late(self, which: int, reported: bool, status: int) -> None:
+        """Settle an unconfirmed segment by its +CMGS or by a status report."""
+        segment_id, number = self.unsettled.pop(which % len(self.unsettled))
+        if reported:
+            report = pdus.write_status_report(segment_id % 256, number, START, START, status)
+            inbound.record(self.db, SOURCE, [inbound.read(report, None, None)], self.now())
+        else:
+            outbound.mark_sent(self.db, segment_id, segment_id % 256, self.now())
+
+    # ---- time
+
+    @rule(seconds=durations)
+    def time_passes(self, seconds: int) -> None:
+        """Let the machine run."""
+        self.machine.run(seconds)
+
+    @rule(to=st.sampled_from((-365, -1, 1, 365, None)), synchronised=st.booleans())
+    def the_calendar_steps(self, to: int | None, synchronised: bool) -> None:
+        """Set the calendar forward, back, or to where a machine without a clock begins."""
+        epoch = datetime(1970, 1, 1, tzinfo=UTC)
+        self.machine.calendar = epoch if to is None else START + timedelta(days=to)
+        self.machine.synchronised = synchronised
+
+    @rule(seconds_off=st.sampled_from((None, None, 1, 7200, 60 * 86400)))
+    def the_daemon_stops(self, seconds_off: int | None) -> None:
+        """End the daemon in the middle of whatever it does, with or without the power, and start it again."""
+        self.restart(seconds_off)
+
+    def restart(self, seconds_off: int | None = None) -> None:
+        """Start the daemon again; None: the power was on."""
+        if seconds_off is not None:
+            self.machine.boot(seconds_off)
+        path = self.db.path
+        self.db.close()
+        self.db = open_for_daemon(path)
+        self.start()
+
+    def start(self) -> None:
+        """Do what the daemon does first."""
+        self.db.save_limit_clock(self.now())
+        outbound.recover(self.db, self.now())
+
+    # ---- what people do
+
+    @rule(limits=small_limits, plan=st.sampled_from(PLANS), shadow=st.sampled_from((False, False, True)))
+    def configure(self, limits: policy.Limits, plan: alphabet.Plan, shadow: bool) -> None:
+        """Read another configuration."""
+        self.limits, self.plan, self.shadow = limits, plan, shadow
+
+    @rule(
+        number=numbers, decision=st.sampled_from(("block", "unblock", "unblock", "opt in", "pause", "resume", "resume"))
+    )
+    def decide(self, number: str, decision: str) -> None:
+        """Decide about a number or the line."""
+        match decision:
+            case "block":
+                people.block(self.db, number, "admin", self.now())
+                self.blocked.add(number)
+            case "unblock":
+                people.unblock(self.db, number, "admin", self.now())
+                self.blocked.discard(number)
+            case "opt in":
+                people.opt_in(self.db, number, "admin", self.now())
+                self.opted_out.discard(number)
+            case "pause":
+                people.pause(self.db, "admin", self.now())
+                self.paused = True
+            case "resume":
+                people.resume(self.db, "admin", self.now())
+                self.paused = False
+
+    @precondition(lambda self: self.contacts)
+    @rule(which=st.integers(0, 1000))
+    def requeue(self, which: int) -> None:
+        """Ask for the answer to a contact again."""
+        contact_id = 1 + which % self.contacts
+        if outbound.requeue(self.db, contact_id, "admin", self.now()) is None:
+            row = self.db.one("SELECT id FROM answers WHERE contact_id = ?", contact_id)
+            assert row
+            self.attempts[row["id"]] += 1
+            self.by_person.add(row["id"])
+
+    @rule(number=numbers, plan=st.sampled_from(PLANS))
+    def send_by_hand(self, number: str, plan: alphabet.Plan) -> None:
+        """Send a text to a number."""
+        with self.db.transaction():
+            queued = outbound.enqueue_by_person(self.db, number, plan, self.in_force(), self.now(), shadow=self.shadow)
+        if isinstance(queued, int):
+            self.by_person.add(queued)
+
+    # ---- what always holds
+
+    @invariant()
+    def windows_hold(self) -> None:
+        """In any hour, day or 30 days no more segments left than the limits allowed when each was submitted."""
+        for last, each in enumerate(self.submissions):
+            for name, seconds in WINDOWS.items():
+                limit = getattr(each.limits.segments, name)
+                recent = [one for one in self.submissions[: last + 1] if one.moment > each.moment - seconds]
+                assert len(recent) <= limit, (name, limit, recent)
+
+    @invariant()
+    def the_reserve_is_for_new_numbers(self) -> None:
+        """Numbers that were answered before have, together, no more than the share that is not reserved."""
+        for last, each in enumerate(self.submissions):
+            if not each.returning:
+                continue
+            for name, seconds in WINDOWS.items():
+                limit = getattr(each.limits.segments, name)
+                share = limit - limit * each.limits.reserve_for_new // 100
+                recent = [one for one in self.submissions[: last + 1] if one.moment > each.moment - seconds]
+                assert sum(one.returning for one in recent) <= share, (name, share, recent)
+
+    @invariant()
+    def each_number_has_its_cap_and_its_cooldown(self) -> None:
+        """No number is answered more often, or sooner after the answer before, than the limits allowed."""
+        for number in NUMBERS:
+            begins: dict[tuple[int, int], Submission] = {}
+            for each in self.submissions:
+                if each.number == number:
+                    begins.setdefault(each.key[:2], each)
+            earlier: list[Submission] = []
+            for begin in begins.values():
+                if not begin.by_person:
+                    answers = len({one.answer_id for one in earlier if not one.by_person})
+                    assert answers < begin.limits.per_number, (begin, earlier)
+                    if earlier:
+                        cooldowns = begin.limits.cooldown
+                        count = len({one.answer_id for one in earlier})
+                        cooldown = cooldowns[min(count, len(cooldowns)) - 1]
+                        assert begin.moment - earlier[-1].moment >= cooldown.total_seconds(), (begin, earlier)
+                earlier.append(begin)
+
+    @invariant()
+    def a_contact_has_one_answer(self) -> None:
+        """Each text and call is one contact, whatever is delivered again, and no contact has a second answer."""
+        counted = self.db.one("SELECT (SELECT count(*) FROM contacts), count(contact_id), count(DISTINCT contact_id)"
+                              " FROM answers")  # fmt: skip
+        assert counted
+        contacts, answers, answered = counted
+        assert contacts == self.contacts
+        assert answers == answered
+
+    @invariant()
+    def the_limit_clock_is_never_ahead(self) -> None:
+        """No second counts for limits in which the machine was not powered on."""
+        assert self.db.now().limit <= self.machine.powered
+
+
+def test_nobody_makes_us_pay() -> None:
+    """Whatever comes, fails, stops or is decided, limits hold and nothing is sent twice without a person."""
+    run_state_machine_as_test(
+        Hotline,
+        settings=settings(
+            max_examples=EXAMPLES,
+            stateful_step_count=40,
+            deadline=None,
+            suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+        ),
+    )
+
+
+# ---- what was found so, in its shortest form
+
+
+ONE_A_DAY = policy.Limits((timedelta(days=1),), per_number=1)
+SHARED = policy.Limits((timedelta(0),), 9, policy.Windows(6, 6, 6), reserve_for_new=67)
+HERS, HIS, THEIRS = NUMBERS
+
+
+@contextmanager
+def hotline(limits: policy.Limits, plan: alphabet.Plan = PLANS[0]) -> Iterator[Hotline]:
+    """Give a line that has just started; on the way out everything has to hold."""
+    line = Hotline()
+    try:
+        line.begin(limits)
+        line.plan = plan
+        yield line
+        line.windows_hold()
+        line.the_reserve_is_for_new_numbers()
+        line.each_number_has_its_cap_and_its_cooldown()
+        line.a_contact_has_one_answer()
+        line.the_limit_clock_is_never_ahead()
+    finally:
+        line.teardown()
+
+
+def come(line: Hotline, *senders: str, body: str = "texte {}", fates: Sequence[Fate] = (Fate.SENT,)) -> None:
+    """Receive a contact of each sender, judge it, and let segments out."""
+    for sender in senders:
+        line.arrive(sender, body, national=False)
+    line.judge(0)
+    line.send(list(fates))
+
+
+def test_half_an_answer_that_left_counts_also_after_shadow_mode() -> None:
+    """What has left is not forgotten because the rest fell into shadow mode."""
+    with hotline(ONE_A_DAY, PLANS[1]) as line:
+        come(line, HERS)
+        line.shadow = True
+        line.send([Fate.SENT])
+        line.shadow = False
+        come(line, HERS, fates=[Fate.SENT, Fate.SENT])
+
+
+def test_an_answer_asked_for_again_in_shadow_mode_counts_as_it_did() -> None:
+    """What may have left is not forgotten because its second attempt fell into shadow mode."""
+    with hotline(ONE_A_DAY) as line:
+        come(line, HERS, fates=[Fate.UNCONFIRMED])
+        line.requeue(0)
+        line.shadow = True
+        line.send([Fate.SENT])
+        line.shadow = False
+        come(line, HERS)
+
+
+def test_a_cooldown_runs_from_the_answer_that_a_person_asked_for_again() -> None:
+    """The previous answer is the one that left last, whoever wanted it."""
+    with hotline(replace(ONE_A_DAY, per_number=9)) as line:
+        come(line, HERS, fates=[Fate.UNCONFIRMED])
+        line.machine.run(86399)
+        line.requeue(0)
+        line.send([Fate.SENT])
+        line.machine.run(1)
+        come(line, HERS)
+
+
+def test_a_cooldown_runs_from_the_half_of_an_answer_that_left() -> None:
+    """An answer asked for again, of which the second half was put back, has left when its first half did."""
+    with hotline(replace(ONE_A_DAY, per_number=9), PLANS[1]) as line:
+        come(line, HERS, fates=[Fate.UNCONFIRMED])
+        line.machine.run(86399)
+        line.requeue(0)
+        line.send([Fate.SENT, Fate.PUT_BACK])
+        line.machine.run(1)
+        line.send([Fate.SENT])
+        come(line, HERS, fates=[Fate.SENT, Fate.SENT])
+
+
+def test_an_answer_asked_for_again_takes_nothing_from_the_reserve() -> None:
+    """A number to which something may have left is no new number, though it be the same answer."""
+    with hotline(replace(SHARED, reserve_for_new=100)) as line:
+        come(line, HERS, fates=[Fate.UNCONFIRMED])
+        line.requeue(0)
+        line.send([Fate.SENT])
+
+
+def test_a_retry_after_a_text_by_hand_takes_nothing_from_the_reserve() -> None:
+    """Whether a number is new is asked when its answer goes out, not when it was first tried."""
+    with hotline(SHARED) as line:
+        come(line, HERS, fates=[Fate.AGAIN])
+        line.send_by_hand(HERS, PLANS[0])
+        line.send([Fate.SENT])
+        line.machine.run(60)
+        come(line, HIS, THEIRS, fates=[Fate.SENT] * 3)
+        line.machine.run(60)
+        come(line, HIS, THEIRS, fates=[Fate.SENT] * 3)
+
+
+def test_who_says_stop_while_blocked_has_said_it() -> None:
+    """A word that opts out silences a number for good, also where the block alone was in the way before."""
+    with hotline(SHARED) as line:
+        come(line, HERS)
+        line.decide(HERS, "block")
+        come(line, HERS, body=STOP)
+        line.decide(HERS, "unblock")
+        come(line, HERS)
+
+
+# ---- the limit clock
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(
+    steps=st.lists(
+        st.one_of(
+            st.tuples(st.just("run"), st.integers(0, 10**7)),
+            st.tuples(st.just("save"), st.none()),
+            st.tuples(st.just("restart"), st.none()),
+            st.tuples(st.just("boot"), st.integers(0, 10**9)),
+        ),
+        max_size=30,
+    )
+)
+def test_the_limit_clock_counts_only_seconds_with_the_power_on(steps: list[tuple[str, int | None]]) -> None:
+    """It never goes back behind an anchor nor ahead of the time powered on, and over restarts it is exact."""
+    with machine() as played:
+        limit_clock, anchor = LimitClock(None), None
+        missed = played.powered  # seconds that no anchor knows of
+        for name, amount in steps:
+            before = limit_clock.now().limit
+            match name, amount:
+                case "run", int(seconds):
+                    played.run(seconds)
+                    assert limit_clock.now().limit == before + seconds
+                case "save", _:
+                    anchor = limit_clock.anchor(before)
+                case "boot", int(seconds_off) if anchor:
+                    missed += int(before - anchor.limit_time)
+                    played.boot(seconds_off)
+                    limit_clock = LimitClock(anchor)
+                case "restart", _ if anchor:
+                    limit_clock = LimitClock(anchor)
+            assert limit_clock.now().limit == played.powered - missed
