@@ -2,7 +2,7 @@
 
 Every problem of a file is reported at once, each with its line. Scalars are read as text and
 converted by key, so that `0123`, `+32470123456` and `NO` mean what they say. Not here: what the
-limits do (policy), and whether a port, a folder or a PIN file works (doctor).
+limits do (policy), and whether a port, a folder or a PIN file works.
 Known to be wrong: of broken YAML only the first mistake is reported; a list's entry that is an alias is
 reported on its anchor's line.
 """
@@ -388,7 +388,7 @@ def _refuse(path: Path, problems: list[_Problem]) -> ConfigError:
     return ConfigError(
         f"{path} cannot be used: " + ("one problem" if len(problems) == 1 else f"{len(problems)} problems"),
         tuple(
-            f"{path.name}:{line}: {key}: {sentence}" if key else f"{path.name}:{line}: {sentence}"
+            f"{path}:{line}: {key}: {sentence}" if key else f"{path}:{line}: {sentence}"
             for line, key, sentence in sorted(problems, key=attrgetter("line"))
         ),
         "mend the lines named, then see `hotlined config check`",
@@ -441,7 +441,7 @@ def _got(node: "_Node", *, personal: bool = False) -> str:
     if node.id != "scalar":
         size = "a" if node.value else "an empty"
         return f"{size} list" if node.id == "sequence" else f"{size} section"
-    return "something else" if personal else _quoted(node.value)
+    return "something else (not shown)" if personal else _quoted(node.value)
 
 
 def _nearest(path: str) -> str:
@@ -618,7 +618,7 @@ def load(path: Path) -> Config:
         with path.open("rb") as file:
             octets = file.read(LARGEST_FILE + 1)
     except OSError as error:
-        problem = f"{path.name}: cannot be read: {error.strerror}"
+        problem = f"{path}: cannot be read: {error.strerror}"
         hint = "see that it exists, and that this user may read it (group hotlined, after installation)"
         raise ConfigError(f"{path} cannot be read: {error.strerror}", (problem,), hint) from error
     if len(octets) > LARGEST_FILE:
@@ -689,9 +689,7 @@ def runtime_dir(config: Config) -> Path:
 
 def _no_runtime_dir(config: Config, folder: Path, reason: str) -> ConfigError:
     message = f"{config.runtime_dir} cannot be made, and {folder} cannot be used: {reason}"
-    return ConfigError(
-        message, (f"{config.path.name}: runtime_dir: {message}",), "set runtime_dir to a folder of this user"
-    )
+    return ConfigError(message, (f"{config.path}: runtime_dir: {message}",), "set runtime_dir to a folder of this user")
 
 
 def _shown(key: Key, value: Any) -> str:

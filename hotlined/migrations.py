@@ -169,10 +169,33 @@ INITIAL = (
       boottime REAL NOT NULL DEFAULT 0,
       paused_at TEXT,
       paused_by TEXT,
-      own_number TEXT
+      own_number TEXT,
+      alerts_event INTEGER,
+      unwell_limit REAL
     ) STRICT
     """,
     "INSERT INTO line_state (id) VALUES (1)",
+    # what was told of each condition (level 0: it is over); taken_at is NULL while a channel is owed it
+    """
+    CREATE TABLE alerts (
+      id INTEGER PRIMARY KEY AUTOINCREMENT,
+      condition TEXT NOT NULL,
+      level INTEGER NOT NULL CHECK (level BETWEEN 0 AND 100),
+      at TEXT NOT NULL,
+      at_limit REAL NOT NULL,
+      title TEXT NOT NULL,
+      text TEXT NOT NULL
+    ) STRICT
+    """,
+    """
+    CREATE TABLE alert_deliveries (
+      alert_id INTEGER NOT NULL REFERENCES alerts (id) ON DELETE CASCADE,
+      channel TEXT NOT NULL,
+      tries INTEGER NOT NULL DEFAULT 0,
+      taken_at TEXT,
+      PRIMARY KEY (alert_id, channel)
+    ) STRICT, WITHOUT ROWID
+    """,
     # a PIN is tried once per value and SIM; the value only as a salted digest
     """
     CREATE TABLE pin_tries (

@@ -73,6 +73,16 @@ class Line:
         self.daemon.send_signal(number)
         return self.daemon.wait(PATIENCE_SECONDS)
 
+    def end(self) -> None:
+        """End the daemon if it runs: in order if it obeys."""
+        if self.daemon and self.daemon.poll() is None:
+            self.daemon.terminate()
+            try:
+                self.daemon.wait(10)
+            except subprocess.TimeoutExpired:
+                self.daemon.kill()
+                self.daemon.wait()
+
     def cli(self, *arguments: str, check: bool = True) -> str:
         """Run a command of the admin and return what it prints."""
         done = subprocess.run(
@@ -140,8 +150,6 @@ def line(tmp_path: Path) -> Iterator[Line]:
         try:
             yield line
         finally:
-            if line.daemon and line.daemon.poll() is None:
-                line.daemon.kill()
-                line.daemon.wait()
+            line.end()
             if line.log_path.exists():
                 sys.stdout.write(line.log_path.read_text())  # shown where the test fails

@@ -1,5 +1,6 @@
 """The command line as a whole: help, exit codes, the error boundary, and `run` as a program."""
 
+import json
 import logging
 import os
 import re
@@ -14,22 +15,25 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner
-from filled import Filled
+from filled import KEVIN, Filled
 
 from hotlined import __version__
 from hotlined.cli import COMMANDS, main
 from hotlined.cli.run import Formatter
-from hotlined.store.database import open_for_daemon
+from hotlined.store.database import in_a_sentence, open_for_daemon
 
 SCRIPT = [sys.executable, "-m", "hotlined"]
+BUFFERED = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}  # as at a user's
 
 
 @pytest.fixture
 def line(tmp_path: Path) -> Iterator[Filled]:
     """Give a line with nothing in it, and no modem."""
     filled = Filled(tmp_path, modem={"port": "/dev/hotlined-none"})
+    umask = os.umask(0o022)
     with filled.db:
         yield filled
+    os.umask(umask)  # `run` sets its own
 
 
 def commands(group: click.Group = main, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
@@ -73,6 +77,29 @@ def test_every_command_has_an_example_that_parses(path: tuple[str, ...]) -> None
     with click.Context(main) as context:
         main.make_parser(context).parse_args(words[:at])
         EVERY[path].make_context("example", words[at + len(path) :], parent=context)
+
+
+@pytest.mark.parametrize("path", [(), ("config",), ("text",), *EVERY], ids=" ".join)
+def test_help_fits_a_terminal(path: tuple[str, ...]) -> None:
+    """No help is wider than 80 columns, and no sentence of it is cut off."""
+    text = CliRunner().invoke(main, [*path, "--help"], env={"COLUMNS": "80"}).stdout
+
+    assert text.startswith("Usage: ")
+    assert max(map(len, text.splitlines())) <= 80
+    assert "..." not in text.partition("\n")[2]
+
+
+def test_hints_name_commands_that_exist() -> None:
+    """Whatever is told to type is there: commands in backticks in every module and in config.yaml."""
+    root = Path(__file__).parent.parent
+    told = {
+        tuple(words.split())
+        for path in (root / "config.yaml", *(root / "hotlined").rglob("*.py"))
+        for words in re.findall(r"`hotlined ([a-z]+(?: [a-z]+)?)", path.read_text("utf-8"))
+    }
+
+    assert ("config", "check") in told
+    assert told - {path[:length] for path in EVERY for length in (1, 2)} == set()
 
 
 def test_the_version_is_told() -> None:
@@ -147,6 +174,115 @@ def test_a_table_that_was_dropped_is_a_sentence(line: Filled) -> None:
     assert "The database cannot be used: no such table: log." in result.stderr
 
 
+# root without its capabilities is held to the rights of files like anyone else
+UNPRIVILEGED = ["setpriv", "--bounding-set=-all"] if os.getuid() == 0 else []
+
+
+def unprivileged(line: Filled, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command as a user who has only the rights that the files give."""
+    return subprocess.run(
+        [*UNPRIVILEGED, *SCRIPT, "--config", str(line.config), *arguments], capture_output=True, text=True, check=False
+    )
+
+
+@pytest.fixture
+def guarded(line: Filled) -> Iterator[Filled]:
+    """Give a line whose database is in a folder of its own, which is opened again at the end."""
+    line.db.close()
+    folder = line.folder / "state"
+    folder.mkdir()
+    line.database = line.database.rename(folder / "hotlined.db")
+    line.config.write_text(json.dumps(line.settings | {"database": "state/hotlined.db"}))
+    line.db = open_for_daemon(line.database)
+    line.call()
+    yield line
+    line.db.close()
+    folder.chmod(0o700)
+
+
+def may_only_read(database: Path) -> None:
+    """Take the right to write from a database and its folder."""
+    for path in database.parent.iterdir():
+        path.chmod(0o440)
+    database.parent.chmod(0o550)
+
+
+def test_who_may_only_read_can_read_while_the_daemon_runs(guarded: Filled) -> None:
+    """The right to read is enough for every list, and a decision says what is missing."""
+    may_only_read(guarded.database)
+    listed, blocked = unprivileged(guarded, "log", "--json"), unprivileged(guarded, "block", KEVIN)
+
+    assert (json.loads(listed.stdout)["id"], listed.returncode, listed.stderr) == (1, 0, "")
+    assert '"database_state": "ok"' in unprivileged(guarded, "status", "--json").stdout
+    assert blocked.returncode == 1
+    assert blocked.stderr.startswith("Error: The database cannot be used: it may not be written by this user.\n")
+
+
+def test_a_database_that_may_not_be_used_is_not_called_damaged(guarded: Filled) -> None:
+    """Without the right to write or to open it, the sentence is about rights, and the exit code 1."""
+    guarded.db.close()
+    may_only_read(guarded.database)
+    readonly = unprivileged(guarded, "log")
+    guarded.database.parent.chmod(0)
+    unreadable, status = unprivileged(guarded, "log"), unprivileged(guarded, "status")
+
+    assert (readonly.returncode, unreadable.returncode, status.returncode) == (1, 1, 69)
+    assert f"{guarded.database} cannot be used: it may not be written by this user.\nHint: Be in" in readonly.stderr
+    assert f"{guarded.database} cannot be used: it may not be opened by this user" in unreadable.stderr
+    assert f"{guarded.database} (state unknown)" in status.stdout
+    assert "Be in its group" in status.stdout
+
+
+def test_a_configuration_that_may_not_be_read_is_78(line: Filled) -> None:
+    """It is a sentence about the configuration, not about how to call the command."""
+    line.config.chmod(0)
+    done = unprivileged(line, "log")
+
+    assert done.returncode == 78
+    assert done.stderr.startswith(f"Error: {line.config} cannot be read: Permission denied\n")
+
+
+def test_a_full_disk_under_the_database_has_its_cure(line: Filled) -> None:
+    """What SQLite says of a full disk comes with what to do."""
+    line.db.execute("PRAGMA max_page_count = 1")
+    with pytest.raises(sqlite3.OperationalError) as caught:
+        line.db.execute("CREATE TABLE more (x)")
+    error = in_a_sentence(caught.value)
+
+    assert error.message == "The database cannot be used: the disk is full or takes nothing any more."
+    assert error.hint.startswith("Make room")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *(f"log {form} {count}" for form in ("--json", "--csv", "") for count in ("-n 50", "-n 0", "--follow")),
+        "show 1",
+        "status",
+        "config show",
+        "--help",
+    ],
+    ids=str,
+)
+def test_a_reader_that_goes_away_is_no_error(line: Filled, arguments: str) -> None:
+    """Who pipes into `head` gets nothing on stderr, and 0."""
+    for _ in range(3):
+        line.call()
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing) as gone:
+        done = subprocess.run(
+            [*SCRIPT, "--config", str(line.config), *arguments.split()],
+            stdout=gone,
+            stderr=subprocess.PIPE,
+            env=BUFFERED,
+            text=True,
+            check=False,
+        )
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_an_error_obeys_no_escape(tmp_path: Path) -> None:
     """A file name with an escape sequence in it is shown escaped."""
     result = CliRunner().invoke(main, ["--config", str(tmp_path / "\x1b[2J.yaml"), "log"])
@@ -172,12 +308,13 @@ def test_a_full_disk_is_a_sentence(line: Filled, arguments: list[str]) -> None:
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,
+            env=BUFFERED,
             check=False,
         )
 
     assert done.returncode == 1
     assert done.stderr.splitlines()[0] == "Error: No space left on device"
-    assert "Traceback" not in done.stderr
+    assert "Exception" not in done.stderr
 
 
 def test_a_terminal_that_knows_ascii_only_gets_escapes(line: Filled) -> None:

@@ -55,8 +55,24 @@ def test_each_of_several_answers_is_judged(tmp_path: Path) -> None:
     """Texts have their numbers, and a dear one names its character."""
     text = judged(tmp_path, answer={"texts": ["non", "non ★"]})
 
-    assert "Answer 1 takes 1 segments in gsm7: 0.05 EUR." in text
-    assert "Answer 2 takes 1 segments in ucs2 because of ★: 0.05 EUR." in text
+    assert "Answer 1 takes 1 segment in gsm7: 0.05 EUR." in text
+    assert "Answer 2 takes 1 segment in ucs2 because of ★: 0.05 EUR." in text
+
+
+def test_a_single_segment_is_one(tmp_path: Path) -> None:
+    """The worst case of one segment is told in the singular."""
+    assert "1 segment in an hour (0.05 EUR), 24 segments" in judged(tmp_path, limits={"segments": {"hour": 1}})
+
+
+def test_problems_name_the_file_as_it_was_given(tmp_path: Path) -> None:
+    """A file is not known by its last part alone, and a number with a mistake in it is not shown."""
+    line = Filled(tmp_path)
+    line.db.close()
+    line.config.write_text("answer: {text: x}\nnumbers: {blocked: [12x]}\n")
+    result = line.run("config", "check")
+
+    assert f"  {line.config}:2: numbers.blocked: entry 1: " in result.stderr
+    assert "got something else (not shown)\n" in result.stderr
 
 
 def test_every_problem_is_reported_at_once(tmp_path: Path) -> None:

@@ -2,8 +2,11 @@
 
 import json
 import os
+import re
+import sqlite3
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,7 @@ from filled import Filled
 
 from hotlined.cli.output import harmless
 from hotlined.clock import boottime
+from hotlined.store import database
 
 # what contract.md promises of `status --json`, in its order
 KEYS = [
@@ -36,6 +40,7 @@ def say(line: Filled, *, folder: str = "run", state: str = "ready", trouble: str
     """Write the daemon's file."""
     document = {
         "pid": os.getpid(),
+        "database": str(line.database),
         "version": "9.9",
         "mode": "shadow",
         "since": "2026-11-24T22:00:00.000Z",
@@ -180,6 +185,88 @@ def test_a_damaged_database_is_a_state(line: Filled) -> None:
     line.database.write_bytes(b"no database at all " * 100)
 
     assert status(line)[0]["database_state"] == "damaged"
+
+
+def test_a_damaged_database_has_its_cure(line: Filled) -> None:
+    """A sentence and a hint, with a full stop between them, whoever found it."""
+    say(line)
+    line.db.close()
+    line.database.write_bytes(b"no database at all " * 1000)
+    for path in line.folder.glob("hotlined.db-*"):
+        path.unlink()
+
+    assert status(line)[0]["database_state"] == "damaged"
+    assert f"trouble        {line.database} cannot be used: it is damaged, or no database. Stop the" in (
+        line.run("status").stdout
+    )
+
+
+def test_a_locked_database_has_its_cure(line: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that keeps the database for itself is the trouble."""
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.01)
+    line.db.close()
+    with closing(sqlite3.connect(line.database, isolation_level=None)) as other:
+        other.execute("PRAGMA locking_mode = EXCLUSIVE")
+        other.execute("BEGIN EXCLUSIVE")
+        assert status(line)[0]["database_state"] == "locked"
+        assert "another program keeps it locked. End what has it open" in line.run("status").stdout
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        ("full", "the disk is full or takes nothing any more. Make room"),
+        ("locked", "another program keeps it locked. End what"),
+    ],
+)
+def test_what_the_daemon_finds_wrong_with_its_database_is_trouble(line: Filled, state: str, words: str) -> None:
+    """The daemon's word on its database comes with a cure, beside the modem's trouble."""
+    say(line, state="absent", trouble="There is no modem. Plug it in", database_state=state)
+
+    assert status(line)[0]["database_state"] == state
+    assert f"There is no modem. Plug it in. The daemon cannot use its database: {words}" in (
+        " ".join(line.run("status").stdout.split())
+    )
+
+
+def test_the_daemon_of_another_database_is_not_ours(line: Filled) -> None:
+    """Two configurations that share the status file are told apart by their database, and told of it."""
+    say(line, database="/elsewhere/hotlined.db")
+    document, code = status(line)
+    shown = line.run("status").stdout
+
+    assert (document["alive"], document["pid"], document["modem"]["state"], code) == (False, None, None, 69)
+    assert f"that of another daemon (process {os.getpid()}), which has the database /elsewhere/hotlined.db" in shown
+    say(line, database="/elsewhere/hotlined.db", pass_boottime=-1e6)
+    assert "The daemon does not run." in line.run("status").stdout
+
+
+def test_a_database_has_one_name_whatever_the_way_to_it(line: Filled) -> None:
+    """A link or a detour in the path leads to the same daemon."""
+    say(line, database=str(line.folder / "run" / ".." / "hotlined.db"))
+    (line.folder / "link").symlink_to(line.folder)
+    assert status(line)[1] == 0
+    say(line, database=str(line.folder / "link" / "hotlined.db"))
+    assert status(line)[1] == 0
+
+
+def test_what_was_is_not_told_as_what_is(line: Filled) -> None:
+    """The modem of a daemon that ended was ready; of one that never said anything nothing is told of its network."""
+    assert "network" not in line.run("status").stdout
+    say(line, pass_boottime=-1e6)
+    assert "modem          was ready since" in line.run("status").stdout
+    say(line)
+    assert "modem          ready since" in line.run("status").stdout
+    assert r"network      Proximus\x1b[2J, home, signal 61 %" in line.run("status").stdout
+
+
+def test_no_service_is_taken_for_granted(line: Filled) -> None:
+    """Who runs it by hand is told so; systemctl is for who runs it as a service."""
+    for more in ({}, {"pass_boottime": -1e6}):
+        if more:
+            say(line, **more)
+        (trouble,) = re.findall("^trouble (.*)", line.run("status").stdout, re.MULTILINE)
+        assert re.search(r"if it is a service.*systemctl|systemctl.*if it is a service", trouble)
 
 
 def test_what_was_sent_is_counted(line: Filled) -> None:

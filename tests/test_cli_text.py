@@ -71,8 +71,24 @@ def test_two_dear_characters_save_only_together(line: Filled) -> None:
     shown = line.run("text", "check", "a" * 100 + "😀😀€★").stdout
 
     assert "forces ucs2: 😀 (GRINNING FACE), 2 times; without it: 2 segments" in shown
-    assert "forces ucs2: ★ (BLACK STAR), 1 times; without it: 2 segments" in shown
-    assert "without all of them: 1 segments" in shown
+    assert "forces ucs2: ★ (BLACK STAR), 1 time; without it: 2 segments" in shown
+    assert "without all of them: 1 segment\n" in shown
+
+
+def test_what_is_one_is_not_told_as_several(line: Filled) -> None:
+    """One character, septet, unit or segment is one."""
+    assert "1 character, 1 septet in gsm7\n" in line.run("text", "check", "a").stdout
+    assert "1 character, 1 unit of 16 bits in ucs2\n" in line.run("text", "check", "★").stdout
+    assert 'replaced: ’ by "\'", 1 time\n' in line.run("text", "check", "’").stdout
+
+
+@pytest.mark.parametrize("typed", ["", " ", "-"])
+def test_a_blank_text_is_refused_as_in_the_configuration(line: Filled, typed: str) -> None:
+    """What no configuration may send does not fit either."""
+    result = line.run("text", "check", typed, input="\n")
+
+    assert result.exit_code == 1
+    assert "xpected a text that is not blank, got '" in result.stderr
 
 
 def test_a_text_that_takes_too_much_is_1(line: Filled) -> None:

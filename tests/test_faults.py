@@ -210,7 +210,7 @@ def test_a_modem_that_resets_itself_is_set_up_again(tmp_path: Path, factory: str
             deliver_and_settle(line, "un", "deux")
             assert sorted(texts(line)) == ["deux", "un"]
         finally:
-            line.stop(signal.SIGKILL)
+            line.end()
 
 
 def test_a_modem_that_hangs_for_long_is_begun_again(line: Line) -> None:
@@ -259,7 +259,7 @@ def test_a_storage_that_cannot_be_listed_does_not_hide_the_other(tmp_path: Path)
             line.sim.do("clear", what="faults")
             line.wait_state("ready")
         finally:
-            line.stop(signal.SIGKILL)
+            line.end()
 
 
 def test_two_names_of_one_storage_are_found_out(tmp_path: Path) -> None:
@@ -274,7 +274,7 @@ def test_two_names_of_one_storage_are_found_out(tmp_path: Path) -> None:
             assert texts(line) == ["un"]
             assert line.count("SELECT count(*) FROM segments") == 1
         finally:
-            line.stop(signal.SIGKILL)
+            line.end()
 
 
 def test_a_locked_database_keeps_texts_on_the_sim(line: Line) -> None:
@@ -394,7 +394,7 @@ def test_the_pin_is_given_when_it_is_asked_for(tmp_path: Path) -> None:
             line.sim.do("reset")
             deliver_and_settle(line, "un")
         finally:
-            line.stop(signal.SIGKILL)
+            line.end()
 
 
 def test_a_wrong_pin_is_given_once_ever(tmp_path: Path) -> None:

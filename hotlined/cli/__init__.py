@@ -9,7 +9,7 @@ import importlib
 import os
 import sqlite3
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,6 +45,10 @@ COMMANDS = {
         "balance": "hotlined.cli.decide:balance",
         "selftest": "hotlined.cli.decide:selftest",
     },
+    "What it costs": {
+        "limits": "hotlined.cli.limits:limits",
+        "simulate": "hotlined.cli.simulate:simulate",
+    },
     "The configuration": {
         "config": "hotlined.cli.config:config",
         "text": "hotlined.cli.text:text",
@@ -75,8 +79,30 @@ class Settings:
 pass_settings = click.make_pass_decorator(Settings)
 
 
-class LazyGroup(click.Group):
-    """A group whose commands are imported when they are asked for, and whose errors are sentences."""
+class Group(click.Group):
+    """A group whose help cuts no sentence off."""
+
+    def headings(self, ctx: click.Context) -> Mapping[str, Iterable[str]]:
+        """Return the names of the commands by the heading that they stand under."""
+        return {"Commands": self.list_commands(ctx)}
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write each command with its first sentence, whole."""
+        for heading, names in self.headings(ctx).items():
+            commands = [(name, self.get_command(ctx, name)) for name in names]
+            with formatter.section(heading):
+                formatter.write_dl(
+                    [(name, command.get_short_help_str(_WHOLE)) for name, command in commands if command]
+                )
+
+
+class LazyGroup(Group):
+    """The group of all commands: they are imported when they are asked for, and their errors are sentences."""
+
+    def headings(self, ctx: click.Context) -> Mapping[str, Iterable[str]]:
+        """Return the table."""
+        del ctx
+        return COMMANDS
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Name the commands in the order of the table."""
@@ -91,15 +117,6 @@ class LazyGroup(click.Group):
         module, _, attribute = _TARGETS[cmd_name].partition(":")
         command: click.Command = getattr(importlib.import_module(module), attribute)
         return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the commands under their headings, one line each."""
-        for heading, names in COMMANDS.items():
-            commands = [(name, self.get_command(ctx, name)) for name in names]
-            with formatter.section(heading):
-                formatter.write_dl(
-                    [(name, command.get_short_help_str(_WHOLE)) for name, command in commands if command]
-                )
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
         """Read the command line, or print the help, inside the error boundary."""
@@ -122,10 +139,13 @@ def _boundary() -> Iterator[None]:
     except KeyboardInterrupt:
         raise click.exceptions.Exit(130) from None  # 128 + SIGINT, as shells have it
     except BrokenPipeError:
+        _drop_output()
         raise click.exceptions.Exit(0) from None  # who reads has seen enough
     except (HotlinedError, sqlite3.Error, OSError, UnicodeEncodeError) as error:
         if os.environ.get("HOTLINED_DEBUG"):
             raise
+        if isinstance(error, OSError):
+            _drop_output()
         ours = _in_a_sentence(error)
         context = click.get_current_context(silent=True)
         for line in _lines(ours, context.find_object(Settings) if context else None):
@@ -133,14 +153,22 @@ def _boundary() -> Iterator[None]:
         raise click.exceptions.Exit(ours.exit_code) from error
 
 
-def _in_a_sentence(error: Exception) -> HotlinedError:
+def _drop_output() -> None:
+    """Lead the standard output nowhere: what could not be written would fail once more when Python ends."""
+    with contextlib.suppress(OSError), Path(os.devnull).open("w") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
+
+
+def _in_a_sentence(error: HotlinedError | sqlite3.Error | OSError | UnicodeEncodeError) -> HotlinedError:
     if isinstance(error, HotlinedError):
         return error
     if isinstance(error, OSError):
         return HotlinedError(f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error))
     if isinstance(error, UnicodeEncodeError):
         return UsageError("What was typed is not in UTF-8.")
-    return HotlinedError(f"The database cannot be used: {error}.", "`hotlined db check` says whether it is damaged.")
+    from hotlined.store.database import in_a_sentence  # noqa: PLC0415  --help and --version do without the store
+
+    return in_a_sentence(error)
 
 
 def _lines(error: HotlinedError, settings: Settings | None) -> Iterator[str]:
@@ -154,7 +182,9 @@ def _lines(error: HotlinedError, settings: Settings | None) -> Iterator[str]:
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="The configuration file.")
+@click.option(
+    "--config", metavar="FILE", type=click.Path(readable=False, path_type=Path), help="The configuration file."
+)
 @click.option("--line", metavar="NAME", help="The line whose configuration is /etc/hotlined/NAME.yaml.")
 @click.version_option(__version__, prog_name="hotlined", message="%(prog)s %(version)s")
 @click.pass_context

@@ -7,13 +7,13 @@ from decimal import Decimal
 import click
 
 from hotlined import config as configuration
-from hotlined.cli import Settings, pass_settings
-from hotlined.cli.output import harmless
+from hotlined.cli import Group, Settings, pass_settings
+from hotlined.cli.output import counted, print_wrapped
 from hotlined.config import Config, Mode
 from hotlined.gsm.alphabet import plan
 
 
-@click.group
+@click.group(cls=Group)
 def config() -> None:
     """Judge the configuration, or show it as it is in force."""
 
@@ -28,9 +28,9 @@ def check(settings: Settings) -> None:
     Example: hotlined --config config.yaml config check
     """
     chosen = settings.config()
-    click.echo(harmless(f"{chosen.path} is fine."))
+    print_wrapped(f"{chosen.path} is fine.")
     for sentence in (*_costs(chosen), *_risks(chosen)):
-        click.echo(harmless(sentence))
+        print_wrapped(sentence)
 
 
 @config.command
@@ -63,12 +63,12 @@ def _costs(chosen: Config) -> Iterator[str]:
         name = "The answer" if len(chosen.answer.texts) == 1 else f"Answer {number}"
         price = _money(chosen, planned.segments)
         blame = f" because of {' '.join(planned.to_blame)}" if planned.to_blame else ""
-        yield f"{name} takes {planned.segments} segments in {planned.encoding}{blame}: {price}."
+        yield f"{name} takes {counted(planned.segments, 'segment')} in {planned.encoding}{blame}: {price}."
     worst = worst_case(chosen)
     yield (
         "At worst it spends "
         + ", ".join(
-            f"{segments} segments in {window} ({_money(chosen, segments)})"
+            f"{counted(segments, 'segment')} in {window} ({_money(chosen, segments)})"
             for window, segments in zip(("an hour", "a day", "30 days"), worst.values(), strict=True)
         )
         + "."

@@ -8,24 +8,27 @@ import csv
 import re
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from sqlite3 import Row
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
 from hotlined import config as configuration
 from hotlined.cli import Settings, pass_settings
-from hotlined.cli.output import csv_cell, harmless, json_line, print_sheet
+from hotlined.cli.output import counted, csv_cell, harmless, json_line, print_sheet
 from hotlined.clock import parse_rfc3339
 from hotlined.errors import AddressError, HotlinedError, UsageError
 from hotlined.gsm.address import parse_number
 from hotlined.policy import Reason
 from hotlined.store import reading
 from hotlined.store.database import Database, open_beside_daemon
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
 
 FOLLOW_SECONDS = 1.0
 _LARGEST_ID = 2**63 - 1  # of SQLite
@@ -79,14 +82,16 @@ def _read_period(ctx: click.Context, option: click.Parameter, value: str | None)
         ) from error
 
 
-def _originator(text: str, country: str) -> str:
-    """Return a number as it stands in the log: E.164 where it can be, else as typed."""
+def _originator(text: str | None, country: str) -> dict[str, Any]:
+    """Return what a filter asks for: a number in E.164 where there is one, else a name as typed."""
+    if not text:
+        return {}
     if "…" in text or "..." in text:
         raise UsageError(f"{text!r} is masked.", "Take the whole number, as `hotlined log` shows it.")
     try:
-        return parse_number(text, country)
+        return {"originator": parse_number(text, country)}
     except AddressError:
-        return text.strip()
+        return {"name": text.strip()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +139,11 @@ def _what(contact: dict[str, Any]) -> str:
     return " ".join([*marks, harmless(text or "")])
 
 
+def _from(contact: dict[str, Any]) -> str:
+    nobody = "unknown" if contact["kind"] == reading.Kind.UNREADABLE else reading.WITHHELD
+    return contact["originator"] or nobody
+
+
 def _reason(contact: dict[str, Any]) -> str:
     return _words(contact["reason"] or "not judged yet")
 
@@ -155,7 +165,7 @@ def _words(name: str) -> str:
 
 _ID = _Column("ID", 6, lambda contact: f"{contact['id']:>6}", "dim")
 _TIME = _Column("TIME", 11, _time)
-_FROM = _Column("FROM", 14, lambda contact: harmless(contact["originator"] or "withheld"), "bold")
+_FROM = _Column("FROM", 14, lambda contact: harmless(_from(contact)), "bold")
 _MARK = _Column("", 1, _mark, None)
 _TEXT = _Column("TEXT", 0, _what)
 _LAYOUTS = (
@@ -175,6 +185,11 @@ def _print_for_people(rows: Iterable[Row]) -> None:
     columns = next(columns for least, columns in _LAYOUTS if console.width >= least)
     rest = max(8, console.width - sum(column.width + 1 for column in columns))
 
+    def put(line: Text | str) -> None:
+        with console.capture() as shown:  # rich would end the program itself where nobody reads on
+            console.print(line, soft_wrap=True)
+        print(shown.get(), end="", flush=True)
+
     def print_cells(cells: Iterable[tuple[str, str]]) -> None:
         line = Text()
         for (text, style), column in zip(cells, columns, strict=True):
@@ -182,7 +197,7 @@ def _print_for_people(rows: Iterable[Row]) -> None:
             cell.truncate(column.width or rest, overflow="ellipsis", pad=True)
             line.append_text(cell).append(" ")
         line.rstrip()
-        console.print(line, soft_wrap=True)
+        put(line)
 
     first = True
     for row in rows:
@@ -193,7 +208,7 @@ def _print_for_people(rows: Iterable[Row]) -> None:
         fate = _STYLES[_mark(contact)]
         print_cells((column.cell(contact), fate if column.style is None else column.style) for column in columns)
     if first:
-        console.print("No contacts.")
+        put("No contacts.")
 
 
 def _print_json(rows: Iterable[Row]) -> None:
@@ -209,7 +224,7 @@ def _print_csv(rows: Iterable[Row], columns: tuple[str, ...]) -> None:
         sys.stdout.flush()
 
 
-def _follow(db: Database, where: reading.Filter, limit: int) -> Iterator[Row]:
+def _follow(db: Database, where: reading.Filter, limit: int) -> Generator[Row, None, None]:
     """Yield the newest rows, then every one that comes or changes, for ever."""
     seen: dict[int, int] = {}
     for row in reading.rows(db, where, limit):
@@ -222,13 +237,18 @@ def _follow(db: Database, where: reading.Filter, limit: int) -> Iterator[Row]:
         time.sleep(FOLLOW_SECONDS)
 
 
-def _choice(values: Iterable[str]) -> click.Choice[str]:
-    return click.Choice([str(value) for value in values])
+def _any_of(option: str, name: str, values: type[StrEnum], meaning: str) -> Callable[[_Command], _Command]:
+    """Make an option that takes one of these values and may be given again; its help names them."""
+    words = [value.value for value in values]
+    metavar = option.removeprefix("--").upper()
+    return click.option(
+        option, name, multiple=True, type=click.Choice(words), metavar=metavar, help=f"{meaning}: {', '.join(words)}."
+    )
 
 
 @click.command
 @click.option(
-    "-n", "limit", type=click.IntRange(0, 2**31 - 1), default=50, show_default=True, help="The newest; 0: all."
+    "-n", "limit", metavar="COUNT", type=click.IntRange(0, 2**31 - 1), default=50, help="The newest (50); 0: all."
 )
 @click.option("--follow", is_flag=True, help="Go on with what comes and what changes, until Ctrl-C.")
 @click.option(
@@ -238,11 +258,13 @@ def _choice(values: Iterable[str]) -> click.Choice[str]:
     help="Received then or later: 2026-11-24, 24h (ago), yesterday, monday.",
 )
 @click.option("--until", metavar="WHEN", callback=_read_period, help="Received then or earlier; a day is meant whole.")
-@click.option("--number", metavar="NUMBER", help="From this number, however it is written.")
-@click.option("--kind", "kinds", multiple=True, type=_choice(reading.Kind), help="Of this kind.")
-@click.option("--verdict", "verdicts", multiple=True, type=_choice(reading.Verdict), help="So decided.")
-@click.option("--reason", "reasons", multiple=True, type=_choice(Reason), help="Decided or cancelled for this reason.")
-@click.option("--state", "states", multiple=True, type=_choice(reading.State), help="With an answer in this state.")
+@click.option(
+    "--number", metavar="NUMBER", help="From this number, however it is written; from this name; or withheld."
+)
+@_any_of("--kind", "kinds", reading.Kind, "Of this kind")
+@_any_of("--verdict", "verdicts", reading.Verdict, "So decided")
+@_any_of("--reason", "reasons", Reason, "Decided or cancelled for this reason")
+@_any_of("--state", "states", reading.State, "With an answer in this state")
 @click.option("--tag", metavar="WORD", help="With this tag.")
 @click.option("--search", metavar="TEXT", help="With this in its text, case and accents aside.")
 @click.option("--json", "as_json", is_flag=True, help="JSON Lines, oldest first, every text exactly.")
@@ -273,11 +295,14 @@ def log(
     where = reading.Filter(
         since=since.start if since else None,
         until=until.end if until else None,
-        originator=_originator(number, config.numbers.country) if number else None,
+        **_originator(number, config.numbers.country),
         **more,
     )
-    with open_beside_daemon(config.database) as db, suppress(*([KeyboardInterrupt] if follow else [])):
-        rows = _follow(db, where, limit) if follow else reading.rows(db, where, limit)
+    with (
+        open_beside_daemon(config.database) as db,
+        closing(_follow(db, where, limit) if follow else reading.rows(db, where, limit)) as rows,
+        suppress(*([KeyboardInterrupt] if follow else [])),
+    ):
         if as_json:
             _print_json(rows)
         elif as_csv:
@@ -315,11 +340,11 @@ def _sheet(contact: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
     """Yield a contact as labels and values; what is not known is left out by the printer."""
     segments = contact["segments"]
     yield "contact", f"{contact['id']}: {contact['kind']} on line {contact['line']}"
-    yield "originator", contact["originator"] or "withheld"
+    yield "originator", _from(contact)
     yield "received", contact["received_at"]
     yield "scts", contact["scts"]
     yield "text", contact["text"]
-    yield "segments", f"{segments['received']} of {segments['total']}; {contact['repeats']} repeats"
+    yield "segments", f"{segments['received']} of {segments['total']}; {counted(contact['repeats'], 'repeat')}"
     yield "tags", " ".join(contact["tags"])
     yield "verdict", contact["verdict"] or "not judged yet"
     yield "reason", _in_words(contact["reason"])

@@ -3,16 +3,28 @@
 `harmless` is the one function that every such text passes before it reaches a terminal. JSON is ASCII and keeps the
 text exactly; CSV is for people and spreadsheets, and has it escaped.
 Known to be wrong: right-to-left letters are shown as they are, so a terminal that reorders them may show the rest of
-their line in another order.
+their line in another order; wide characters count once where a sentence or a sheet is wrapped.
 """
 
 import json
+import shutil
+import sys
+import textwrap
 import unicodedata
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import click
 
+_LABEL = 14  # characters: the first column of a sheet
+_LEAST = 10  # characters: a narrower column is not worth having
+_WRAPPER = partial(
+    textwrap.TextWrapper,
+    replace_whitespace=False,
+    break_long_words=False,  # a path or a PDU can be copied
+    break_on_hyphens=False,
+)
 _MOST_MARKS = 3  # on one letter: Vietnamese takes two, a storm dozens
 _MARKS = frozenset({"Mn", "Me"})
 # controls, formats (bidi, zero-width), halves of pairs, private, unknown, line and paragraph separators
@@ -55,8 +67,28 @@ def csv_cell(value: object) -> object:
     return ("'" if value.startswith(_CALCULATED) else "") + harmless(value, "\n")
 
 
+def counted(number: int, noun: str) -> str:
+    """Write a number with what it counts, the noun in the singular or with an s."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def sentence(text: str) -> str:
+    """End a text with a full stop, unless it has an end."""
+    return text if not text or text.endswith((".", "!", "?")) else f"{text}."
+
+
+def print_wrapped(text: str, label: str = "") -> None:
+    """Print a text harmless, behind a label; on a terminal it is wrapped beneath itself, and no word is cut."""
+    indent = f"{label:<{_LABEL}} " if label else ""
+    lines = [harmless(text)]
+    if sys.stdout.isatty():
+        room = shutil.get_terminal_size().columns - len(indent)
+        lines = _WRAPPER(max(room, _LEAST)).wrap(lines[0]) or lines
+    click.echo(indent + f"\n{' ' * len(indent)}".join(lines))
+
+
 def print_sheet(pairs: Iterable[tuple[str, str | None]]) -> None:
-    """Print labels and values for people, one pair a line; a value that is not known or empty is left out."""
+    """Print labels and values for people; a value that is not known or empty is left out."""
     for label, value in pairs:
         if value:
-            click.echo(f"{label:<14} {harmless(value)}")
+            print_wrapped(value, label)

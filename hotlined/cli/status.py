@@ -18,20 +18,21 @@ import click
 
 from hotlined import __version__, clock
 from hotlined.cli import Settings, pass_settings
-from hotlined.cli.output import json_line, print_sheet
+from hotlined.cli.output import json_line, print_sheet, sentence
 from hotlined.config import Config, Mode
-from hotlined.errors import DatabaseMissingError, StoreError, UnavailableError
+from hotlined.errors import StoreError, UnavailableError
 from hotlined.store import outbound, reading
-from hotlined.store.database import open_beside_daemon
+from hotlined.store.database import TROUBLES, in_a_sentence, maybe_trouble, open_beside_daemon
 
 ALIVE_SECONDS = 180.0
-_TOLD = {"pid", "pass_boottime", "modem", "trouble", "database_state"}  # a file without these is none of ours
+_TOLD = {"pid", "pass_boottime", "database", "modem", "trouble", "database_state"}  # without these it is no status
+_STATES = ("full", "locked", "damaged")  # of a database that cannot be used
 _MODEM = ("state", "since", "step", "port", "manufacturer", "model", "operator", "registration", "signal_percent")
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What `status --json` prints, and in one sentence what is wrong and what to do, or None."""
+    """What `status --json` prints, and in sentences what is wrong and what to do, or None."""
 
     document: dict[str, Any]
     trouble: str | None
@@ -44,9 +45,14 @@ class Report:
 
 def report(config: Config) -> Report:
     """Look at everything once."""
-    told = _told(config)
+    told, others = _told(config)
     alive = _alive(told)
-    stored, database_trouble = _stored(config)
+    stored, failure = _stored(config)
+    state = stored["database_state"]
+    if alive and state not in _STATES:
+        state = told["database_state"]
+    if state in _STATES and not failure:
+        failure = f"The daemon cannot use its database: {TROUBLES[state].words}. {TROUBLES[state].hint}"
     modem = told.get("modem") or {}
     document = {
         "alive": alive,
@@ -63,14 +69,28 @@ def report(config: Config) -> Report:
         "queue": stored.get("queue"),
         "budgets": stored.get("budgets"),
         "modem": {name: modem.get(name) for name in _MODEM} | {"storages": modem.get("storages", [])},
-        "database_state": told["database_state"] if alive else stored["database_state"],
+        "database_state": state,
     }
     document["modem"]["registration"] = modem.get("registration", "unknown")
-    return Report(document, _trouble(told, alive) or database_trouble)
+    trouble = " ".join(filter(None, (_trouble(told, others, alive), failure)))
+    return Report(document, trouble or None)
 
 
-def _told(config: Config) -> dict[str, Any]:
-    """Return what the daemon wrote last, or {}; the folder is looked for where the daemon makes it."""
+def _told(config: Config) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what the daemon wrote last, and what that of another database wrote in its place; {} for nothing."""
+    database = os.path.realpath(config.database)
+    ours: dict[str, Any] = {}
+    others: dict[str, Any] = {}
+    for told in _files(config):
+        if os.path.realpath(str(told["database"])) == database:
+            ours = ours or told
+        else:
+            others = others or told
+    return ours, others
+
+
+def _files(config: Config) -> Iterator[dict[str, Any]]:
+    """Yield the status files of the line; their folder is looked for where the daemon makes it."""
     own = Path(gettempdir()) / f"hotlined-{os.getuid()}"
     for folder in (config.runtime_dir, own):
         with suppress(OSError, ValueError):
@@ -79,8 +99,7 @@ def _told(config: Config) -> dict[str, Any]:
                 continue
             told = json.loads(path.read_text())
             if isinstance(told, dict) and told.keys() >= _TOLD:
-                return told
-    return {}
+                yield told
 
 
 def _alive(told: dict[str, Any]) -> bool:
@@ -95,7 +114,7 @@ def _alive(told: dict[str, Any]) -> bool:
 
 
 def _stored(config: Config) -> tuple[dict[str, Any], str | None]:
-    """Return what the database knows, or its state alone and what is wrong with it."""
+    """Return what the database knows, or its state alone (None if that is not known) and what is wrong with it."""
     limits = config.limits.segments
     try:
         with open_beside_daemon(config.database) as db:
@@ -106,21 +125,26 @@ def _stored(config: Config) -> tuple[dict[str, Any], str | None]:
                 "budgets": {name: {"limit": getattr(limits, name), "used": spent[name].total} for name in spent},
                 "database_state": "ok",
             }, None
-    except DatabaseMissingError as error:
-        return {"database_state": None}, f"{error.message} {error.hint}"
     except (StoreError, sqlite3.Error) as error:
-        state = "locked" if "locked" in str(error) else "damaged"
-        return {"database_state": state}, f"{error} {getattr(error, 'hint', '')}".strip()
+        name = maybe_trouble(error) or maybe_trouble(error.__cause__)
+        said = in_a_sentence(error) if isinstance(error, sqlite3.Error) else error
+        return {"database_state": name if name in _STATES else None}, f"{sentence(said.message)} {said.hint}"
 
 
-def _trouble(told: dict[str, Any], alive: bool) -> str | None:
+def _trouble(told: dict[str, Any], others: dict[str, Any], alive: bool) -> str:
+    """Say what is wrong with the daemon and its modem, or nothing."""
     if alive:
-        return str(told["trouble"]) if told["trouble"] else None
+        return sentence(str(told["trouble"] or ""))
+    if _alive(others):
+        return (
+            f"The status of this line is that of another daemon (process {others['pid']}), which has the database "
+            f"{others['database']}. Give one of the two another line, or another runtime_dir, and start it again."
+        )
     if not told:
-        return "The daemon does not run. Start it: systemctl start hotlined, or `hotlined run` to watch it."
+        return "The daemon does not run. Start it: `hotlined run`, or `systemctl start hotlined` if it is a service."
     return (
-        f"The daemon (process {told['pid']}) ended without a word or hangs; below is what was last known. "
-        "Look at journalctl -u hotlined, then systemctl restart hotlined."
+        f"The daemon (process {told['pid']}) ended without a word or hangs; below is what was last known. Start it "
+        "again; if it is a service: `journalctl -u hotlined` has its last words, `systemctl restart hotlined`."
     )
 
 
@@ -130,17 +154,19 @@ def _sheet(told: Report) -> Iterator[tuple[str, str | None]]:
     yield "line", f"{document['line']}, {document['mode']}" + (", paused" if document["paused"] else "")
     yield "daemon", f"alive since {document['since']}, process {document['pid']}" if document["alive"] else "not alive"
     yield "trouble", told.trouble
-    yield "modem", f"{modem['state']} since {modem['since']}" if modem["state"] else "unknown"
+    was = "" if document["alive"] else "was "
+    yield "modem", f"{was}{modem['state']} since {modem['since']}" if modem["state"] else "unknown"
     yield "  port", modem["port"]
     yield "  make", " ".join(filter(None, (modem["manufacturer"], modem["model"])))
-    signal = "" if modem["signal_percent"] is None else f", signal {modem['signal_percent']} %"
-    yield "  network", f"{modem['operator'] or 'none'}, {modem['registration']}{signal}"
+    registration = modem["registration"] if modem["registration"] != "unknown" else None
+    signal = None if modem["signal_percent"] is None else f"signal {modem['signal_percent']} %"
+    yield "  network", ", ".join(filter(None, (modem["operator"], registration, signal)))
     yield "  storages", ", ".join(f"{use['name']} {use['used']} of {use['total']}" for use in modem["storages"])
     yield "last scan", document["last_scan_at"]
     yield "answers", ", ".join(f"{count} {state}" for state, count in queue.items())
     yield "spent", ", ".join(f"{each['used']} of {each['limit']} in the last {name}" for name, each in budgets.items())
     yield "clock", "synchronised" if document["clock"]["synchronised"] else "not synchronised"
-    yield "database", f"{document['database']} ({document['database_state'] or 'not there'})"
+    yield "database", f"{document['database']} ({document['database_state'] or 'state unknown'})"
     yield "configuration", document["config"]
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from hotlined import config as configuration
-from hotlined.cli import Settings, pass_settings
-from hotlined.cli.output import harmless, json_line
+from hotlined.cli import Group, Settings, pass_settings
+from hotlined.cli.output import counted, harmless, json_line, print_wrapped
 from hotlined.config import Config
 from hotlined.errors import ConfigError, TextError
 from hotlined.gsm.alphabet import Encoding, Plan, Replacement, plan
@@ -79,7 +79,7 @@ def _without(text: str, characters: tuple[str, ...], chosen: Config) -> Plan:
     return plan(composed.translate(dict.fromkeys(map(ord, characters))), chosen.answer.encoding)
 
 
-@click.group
+@click.group(cls=Group)
 def text() -> None:
     """Work out what a text costs on the air."""
 
@@ -119,8 +119,13 @@ def _terms(settings: Settings, text: str | None) -> Config:
 
 
 def _typed(text: str) -> str:
-    if text != "-":
-        return text
+    typed = _standard_input() if text == "-" else text
+    if not typed.strip():
+        raise TextError(f"Expected {configuration.KEYS['answer.text'].kind.expected}, got {typed!r}.")
+    return typed
+
+
+def _standard_input() -> str:
     try:
         return sys.stdin.buffer.read().decode().removesuffix("\n")
     except UnicodeDecodeError as error:
@@ -128,20 +133,21 @@ def _typed(text: str) -> str:
 
 
 def _print(each: Cost) -> None:
-    units = "septets" if each.encoding == Encoding.GSM7 else "units of 16 bits"
+    unit, width = ("septet", "") if each.encoding == Encoding.GSM7 else ("unit", " of 16 bits")
     verdict = "fits" if each.fits else "too long"
     lines = [
         each.text,
-        f"{each.characters} characters, {each.units} {units} in {each.encoding}",
+        f"{counted(each.characters, 'character')}, {counted(each.units, unit)}{width} in {each.encoding}",
         f"segments: {each.segments} of at most {each.max_segments}: {verdict}",
         f"price: {each.price:.2f} {each.currency}",
     ]
-    lines += [f"replaced: {one.original} by {one.replacement!r}, {one.count} times" for one in each.replaced]
+    lines += [f"replaced: {one.original} by {one.replacement!r}, {counted(one.count, 'time')}" for one in each.replaced]
     lines += [
-        f"forces ucs2: {one.character} ({one.name}), {one.count} times; without it: {one.segments_without} segments"
+        f"forces ucs2: {one.character} ({one.name}), {counted(one.count, 'time')}; "
+        f"without it: {counted(one.segments_without, 'segment')}"
         for one in each.to_blame
     ]
     if len(each.to_blame) > 1:
-        lines.append(f"without all of them: {each.segments_without_blamed} segments")
+        lines.append(f"without all of them: {counted(each.segments_without_blamed, 'segment')}")
     for line in lines:
-        click.echo(harmless(line))
+        print_wrapped(line)

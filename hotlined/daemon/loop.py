@@ -30,7 +30,7 @@ from hotlined.errors import (
 from hotlined.gsm.modem import Modem
 from hotlined.gsm.port import drain
 from hotlined.store import inbound, outbound, people
-from hotlined.store.database import Database
+from hotlined.store.database import Database, maybe_trouble
 
 log = logging.getLogger("hotlined")
 
@@ -41,7 +41,8 @@ FLOOD_SECONDS = 15.0  # between two looks for a flood
 STOP_SECONDS = 8.0  # what a segment in hand is given after SIGTERM
 DATABASE_PAUSE_SECONDS = 5.0  # before a database that failed is tried again
 
-_DATABASE_STATES = (("full", "full"), ("locked", "locked"), ("readonly", "full"))
+_DATABASE_STATES = {"full": "full", "locked": "locked", "not writable": "full", "not readable": "full"}
+"""The state that `status` shows for what SQLite refuses; anything else is a damaged database."""
 
 
 class Daemon:
@@ -255,7 +256,7 @@ class Daemon:
 
     def _database_trouble(self, error: sqlite3.Error) -> None:
         """Keep texts on the SIM and stop answering until the database can be written again."""
-        state = next((name for words, name in _DATABASE_STATES if words in str(error)), "damaged")
+        state = _DATABASE_STATES.get(maybe_trouble(error) or "", "damaged")
         if state != self.database_state:
             log.error("database %s: %s; texts stay on the SIM and nothing is answered", state, error)
         self.database_state = state

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import IO, NamedTuple, Self
 
 from hotlined import migrations
 from hotlined.clock import Anchor, LimitClock, Now
@@ -21,6 +21,60 @@ from hotlined.errors import DatabaseInUseError, DatabaseMissingError, DatabaseNe
 BUSY_SECONDS = 5.0
 _FOLDER_MODE = 0o2770
 _FILE_MODE = 0o660
+
+
+class Trouble(NamedTuple):
+    """Why a database cannot be used: SQLite's primary result codes for it, in words, and what a person can do."""
+
+    codes: tuple[int, ...]
+    words: str
+    hint: str
+
+
+TROUBLES = {
+    "full": Trouble(
+        (sqlite3.SQLITE_FULL,),
+        "the disk is full or takes nothing any more",
+        "Make room (`df -h` shows it) or replace the card; texts wait on the SIM meanwhile.",
+    ),
+    "locked": Trouble(
+        (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED),
+        "another program keeps it locked",
+        "End what has it open beside the daemon (sqlite3, a backup); texts wait on the SIM meanwhile.",
+    ),
+    "damaged": Trouble(
+        (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB),
+        "it is damaged, or no database",
+        "Stop the daemon; move file, -wal and -shm away (delete nothing), then start it, or restore a backup.",
+    ),
+    "not writable": Trouble(
+        (sqlite3.SQLITE_READONLY,),
+        "it may not be written by this user",
+        "Be in its group (hotlined, after installation) and log in again; to read it is enough while the daemon runs.",
+    ),
+    "not readable": Trouble(
+        (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH),
+        "it may not be opened by this user, or is no file",
+        "Be in its group (hotlined, after installation) and log in again.",
+    ),
+}
+"""What can be wrong with a database, by its name: the first three are states of `status`."""
+
+
+def maybe_trouble(error: BaseException | None) -> str | None:
+    """Return the name in `TROUBLES` of what SQLite refused, or None for anything else."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the rest is the extended result code
+    return next((name for name, trouble in TROUBLES.items() if code in trouble.codes), None)
+
+
+def in_a_sentence(error: sqlite3.Error, subject: object = "The database") -> StoreError:
+    """Say what SQLite refused, and what a person can do about it."""
+    if name := maybe_trouble(error):
+        _, words, hint = TROUBLES[name]
+        return StoreError(f"{subject} cannot be used: {words}.", hint)
+    return StoreError(
+        f"{subject} cannot be used: {error}.", "`sqlite3 FILE 'PRAGMA integrity_check'` says whether it is damaged."
+    )
 
 
 class Database:
@@ -135,10 +189,7 @@ def open_for_daemon(path: Path) -> Database:
         return Database(path, connection, lock)
     except sqlite3.Error as error:
         lock.close()
-        raise StoreError(
-            f"{path}: {error}",
-            "If it is damaged, move it away (never delete it) and start again, or restore a backup.",
-        ) from error
+        raise in_a_sentence(error, path) from error
     except StoreError:
         lock.close()
         raise
@@ -147,18 +198,11 @@ def open_for_daemon(path: Path) -> Database:
 def open_beside_daemon(path: Path) -> Database:
     """Open an existing database for a command, whether a daemon runs on it or not.
 
-    Raises DatabaseMissingError where there is none, DatabaseNewerError or StoreError where its schema is not
-    this version's.
+    Who may only read it gets it to read: SQLite opens it so by itself. Raises DatabaseMissingError where there is
+    none, DatabaseNewerError or StoreError where its schema is not this version's or it cannot be used.
     """
-    try:
-        exists = path.exists()
-    except PermissionError:
-        exists = False
-    if not exists or not os.access(path, os.R_OK):
-        raise DatabaseMissingError(
-            f"There is no database at {path} that you may read.",
-            "`hotlined run` makes it when it starts; after installation, be in the group hotlined to read it.",
-        )
+    if _is_missing(path):
+        raise DatabaseMissingError(f"There is no database at {path}.", "`hotlined run` makes it when it starts.")
     with contextlib.ExitStack() as stack:
         try:
             connection = _connect(path)
@@ -166,11 +210,17 @@ def open_beside_daemon(path: Path) -> Database:
             _require_current(path, connection)
             database = Database(path, connection)
         except sqlite3.Error as error:
-            raise StoreError(
-                f"{path}: {error}", "`sqlite3 FILE 'PRAGMA integrity_check'` says if it is damaged."
-            ) from error
+            raise in_a_sentence(error, path) from error
         stack.pop_all()
     return database
+
+
+def _is_missing(path: Path) -> bool:
+    try:
+        path.stat()
+    except OSError as error:
+        return not isinstance(error, PermissionError)  # what may not be looked at may be there
+    return False
 
 
 def _require_current(path: Path, connection: sqlite3.Connection) -> None:

@@ -132,6 +132,14 @@ def record_call(db: Database, line: str, identity: Identity, now: Now) -> int:
         return _insert_contact(db, line, "call", identity, 0, 0, now)
 
 
+def record_whole(db: Database, line: str, kind: str, identity: Identity, text: str | None, now: Now) -> int:
+    """Commit a contact that comes complete and from no modem, as in a simulation, and return its id."""
+    with db.transaction():
+        contact_id = _insert_contact(db, line, kind, identity, 1, 1, now)
+        db.execute("UPDATE contacts SET text = ? WHERE id = ?", text, contact_id)
+    return contact_id
+
+
 def confirm_deleted(db: Database, segment_ids: Iterable[int], now: Now) -> None:
     """Commit that entries have left their storage."""
     with db.transaction():

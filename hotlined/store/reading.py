@@ -7,17 +7,21 @@ scan in Python: SQLite folds the case of ASCII alone, and a full-text index woul
 import json
 import sqlite3
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from itertools import islice
 from typing import Any
 
-from hotlined.clock import rfc3339
+from hotlined import policy
+from hotlined.clock import Now, rfc3339
 from hotlined.store.database import Database
 
 FOLLOWED = 1000  # the contacts whose changes are looked for: an hour of a flood, and little to compare each second
+
+
+WITHHELD = "withheld"  # what is said for the originator of a call or text that hides it
 
 
 class Kind(StrEnum):
@@ -57,12 +61,14 @@ class Filter:
     """Which contacts are meant: those that fit everything that is set; one of several values will do.
 
     `since` is the first moment of `received_at` that fits, `until` the first that does not. A reason is the verdict's
-    or the one for which its answer was cancelled. `search` puts case and accents aside.
+    or the one for which its answer was cancelled. `originator` is exact; `name` puts the case of ASCII aside, and
+    finds those without an originator as `WITHHELD`. `search` puts case and accents aside.
     """
 
     since: datetime | None = None
     until: datetime | None = None
     originator: str | None = None
+    name: str | None = None
     kinds: tuple[str, ...] = ()
     verdicts: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()
@@ -76,6 +82,8 @@ _CONDITIONS = {
     "since": "received_at >= :since",
     "until": "received_at < :until",
     "originator": "originator = :originator",
+    "name": "(originator = :name COLLATE NOCASE"
+    f" OR (lower(:name) = '{WITHHELD}' AND originator IS NULL AND kind <> '{Kind.UNREADABLE}'))",
     "kinds": "kind IN (SELECT value FROM json_each(:kinds))",
     "verdicts": "verdict IN (SELECT value FROM json_each(:verdicts))",
     "reasons": "EXISTS (SELECT 1 FROM json_each(:reasons) WHERE value = reason"
@@ -91,8 +99,11 @@ def columns(db: Database) -> tuple[str, ...]:
     return tuple(column for column, *_ in db.execute("SELECT * FROM log LIMIT 0").description)
 
 
-def rows(db: Database, where: Filter, limit: int = 0) -> Iterator[sqlite3.Row]:
-    """Yield rows of the view `log`, oldest first: the newest `limit` that fit, or all for 0."""
+def rows(db: Database, where: Filter, limit: int = 0) -> Generator[sqlite3.Row, None, None]:
+    """Yield rows of the view `log`, oldest first: the newest `limit` that fit, or all for 0.
+
+    Who does not take them all closes it before the database.
+    """
     if limit:
         yield from reversed(list(islice(_matching(db, where, "id DESC"), limit)))
     else:
@@ -177,6 +188,32 @@ def paused(db: Database) -> bool:
     """Tell whether a person has paused the line."""
     row = db.one("SELECT paused_at FROM line_state")
     return bool(row and row["paused_at"])
+
+
+def room_at(
+    db: Database, window: str, segments: int, limits: policy.Limits, now: Now, *, returning: bool, shadow: bool
+) -> float | None:
+    """Return the limit time from which a window holds so many more segments if nothing else is let out; None: never.
+
+    `returning` asks for an answer to a number that was answered before, which the reserve is not for.
+    """
+    limit: int = getattr(limits.segments, window)
+    seconds = policy.WINDOW_SECONDS[window]
+    shares = {0: limit} | ({1: limit - policy.reserve(limit, limits)} if returning else {})
+    if segments > min(shares.values()):
+        return None
+    in_the_way = (
+        db.one(
+            "SELECT counted_limit FROM answer_segments WHERE counted_limit > ? AND shadow <= ? AND answered_before >= ?"
+            " ORDER BY counted_limit DESC LIMIT 1 OFFSET ?",
+            now.limit - seconds,
+            int(shadow),
+            answered_before,
+            share - segments,
+        )
+        for answered_before, share in shares.items()
+    )
+    return max([now.limit, *(float(row["counted_limit"]) + seconds for row in in_the_way if row)])
 
 
 def fold(text: str) -> str:

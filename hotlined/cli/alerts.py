@@ -1,0 +1,567 @@
+"""`hotlined alerts`: tells what became due since it last ran, through every channel, then ends; a timer runs it.
+
+`due` decides, pure, from what was told before, what is seen now and the events since. A database in trouble cannot keep
+what was told of it: that stands in LINE.alerts in the runtime directory until it can.
+Known to be wrong: when the daemon does not run, nobody knows since when, so its ten minutes begin when that is first
+seen. An SMS that the modem's own loss held back goes out after its return, with the end behind it. --dry-run does not
+tell of a database in trouble.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import http.client
+import json
+import shutil
+import sqlite3
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from importlib.util import find_spec
+from typing import IO, Any, NamedTuple
+
+import click
+
+from hotlined import clock, policy
+from hotlined import config as configuration
+from hotlined.cli import Settings, pass_settings
+from hotlined.cli.output import harmless
+from hotlined.cli.status import report
+from hotlined.clock import Now
+from hotlined.config import Config
+from hotlined.errors import HotlinedError, RefusedError, StoreError, UsageError
+from hotlined.gsm.alphabet import plan
+from hotlined.store import alerting, people
+from hotlined.store.alerting import Alert, Draft, Event, Place
+from hotlined.store.database import Database, maybe_trouble, open_beside_daemon
+
+LOST_SECONDS = 600.0  # without a modem that is ready, before that is told
+BUDGET_LEVELS = (50, 80, 100)  # percent of a window, told when reached
+BUDGET_OVER = 40  # percent: below it the window is told to have room again
+DISK_SHARE, DISK_OCTETS = 0.05, 50_000_000  # less than either is nearly full; over at twice as much
+PING_SECONDS = 3600.0  # least time between two pings
+PING_LIMIT_SECONDS = 10.0
+RESULT_SECONDS = 60.0  # how long a text's result is waited for; the next run looks again
+LOOK_SECONDS = 0.2
+
+_WHO = "hotlined alerts"
+_SMS = "sms"
+
+
+# ---- what is due
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """How the line is at one moment.
+
+    `modem_state` is None while the daemon does not run; `unwell_seconds` is its word for how long it has not been
+    ready; `budgets` holds (used, limit) in segments by window; `disk` is (free, total) in octets.
+    """
+
+    modem_state: str | None
+    unwell_seconds: float
+    budgets: Mapping[str, tuple[int, int]]
+    disk: tuple[int, int]
+
+
+class _Sign(NamedTuple):
+    """The level that a condition has now, since when, and the words that fill its texts."""
+
+    condition: str
+    level: int
+    at: str | None
+    filling: Mapping[str, object]
+
+
+EVENTS = {
+    "flood_begin": ("flood", 1),
+    "flood_end": ("flood", 0),
+    "credit_out": ("credit", 1),
+    "credit_ok": ("credit", 0),
+    "balance_low": ("balance", 1),
+    "balance": ("balance", 0),
+}
+"""Events that begin (1) or end (0) a condition."""
+
+_READY = "modem_ready"
+_KINDS = (*EVENTS, _READY)
+
+# title and text of each condition at each level, in GSM-7 so that a text message takes them
+_WORDS = {
+    ("modem", 1): ("{title}", "{cure}"),
+    ("modem", 0): ("the modem is ready", "Texts are received and answered again."),
+    ("flood", 1): (
+        "a flood of texts",
+        "{detail}. The limits bound what it can cost; 'hotlined pause' holds all answers back.",
+    ),
+    ("flood", 0): ("the flood is over", "It brought {detail}."),
+    ("credit", 1): (
+        "the SIM cannot pay",
+        "Out of credit or barred: {detail}. Top it up; the answers that wait then go out by themselves.",
+    ),
+    ("credit", 0): ("the SIM can pay again", "Answers go out: {detail}."),
+    ("balance", 1): ("the balance is low", "{detail} is left. Top the SIM up."),
+    ("balance", 0): ("the balance is fine again", "{detail} is left."),
+    ("disk", 1): (
+        "the disk is nearly full",
+        "{free} MB are left where the database is. Make room: once it is full, nothing is answered.",
+    ),
+    ("disk", 0): ("the disk has room again", "{free} MB are free where the database is."),
+    ("database", 1): ("the database is {state}", "Texts stay on the SIM and nothing is answered. {cure}"),
+    ("database", 0): ("the database is fine again", "Texts are received and answered again."),
+    (alerting.TEST, 0): ("a test", "Alerts of this line arrive here."),
+} | {
+    (f"budget_{window}", level): (f"{level} % of the {window}'s budget", words)
+    for window in policy.WINDOW_SECONDS
+    for level, words in (
+        (50, "{used} of {limit} segments are spent. 'hotlined log' shows on whom."),
+        (80, "{used} of {limit} segments are spent. 'hotlined pause' holds all answers back."),
+        (
+            100,
+            "{used} of {limit} segments are spent. Answers wait until the window has room, or are cancelled as stale.",
+        ),
+    )
+}
+_WORDS |= {
+    (f"budget_{window}", 0): (f"the {window}'s budget has room again", "{used} of {limit} segments are spent.")
+    for window in policy.WINDOW_SECONDS
+}
+
+_LOST = "the modem is lost"
+_MODEM_CURES = {
+    None: (
+        "the daemon does not run",
+        "Start it: systemctl start hotlined. Its journal says why: journalctl -u hotlined.",
+    ),
+    "absent": (_LOST, "It is not plugged in, or does not answer. Plug the stick in again, at another port if need be."),
+    "starting": (_LOST, "It does not get ready. 'hotlined status' says what it waits for."),
+    "unregistered": ("the modem has no network", "Check the aerial, the place, and whether the SIM is still active."),
+    "recovering": (_LOST, "It does not answer. Pull the stick and plug it in again."),
+    "busy_port": ("another program has the modem", "Stop it: often it is ModemManager."),
+    "sim_absent": ("there is no SIM", "Put it in, contacts down, and plug the stick in again."),
+    "pin_required": ("the SIM wants its PIN", "Set modem.pin or modem.pin_file, then reload the daemon."),
+    "pin_refused": ("the SIM refused its PIN", "Correct modem.pin; two more wrong ones lock the SIM."),
+    "puk_required": ("the SIM is locked", "Put it into a phone and enter its PUK."),
+}
+_MODEM_ODD = (_LOST, "'hotlined status' says what is wrong.")  # a state that this table has yet to learn
+_DATABASE_CURES = {
+    "full": "Make room where it is, or see whether the card has gone read-only.",
+    "locked": "Another program holds it: end that.",
+    "damaged": "Keep the file, and restore a backup.",
+}
+
+
+def due(place: Place, seen: Seen, news: Sequence[Event], now: Now) -> tuple[Place, list[Draft]]:
+    """Return what is to be told, each change of a condition once, and how far that is.
+
+    Before any event was taken in, of each condition only the newest counts: what was long over is not told.
+    """
+    unwell_limit = _unwell_since(place, seen, news, now)
+    levels = dict(place.levels)
+    drafts = []
+    for sign in (*_happened(news, only_newest=place.event_id is None), *_signs(levels, seen, unwell_limit, now)):
+        if sign.level != levels.get(sign.condition, 0):
+            levels[sign.condition] = sign.level
+            drafts.append(_draft(sign.condition, sign.level, sign.at or now.rfc3339, **sign.filling))
+    newest = max((event.event_id for event in news), default=place.event_id or 0)
+    return Place(levels, newest, unwell_limit), drafts
+
+
+def _unwell_since(place: Place, seen: Seen, news: Sequence[Event], now: Now) -> float | None:
+    """Return since when the modem has not been ready, on the limit clock: as first seen, or since it last was."""
+    if seen.modem_state == "ready":
+        return None
+    was_ready = any(event.kind == _READY for event in news)
+    if place.unwell_limit is None or was_ready:
+        return now.limit - seen.unwell_seconds
+    return place.unwell_limit
+
+
+def _happened(news: Sequence[Event], *, only_newest: bool) -> Iterator[_Sign]:
+    changes = [event for event in news if event.kind in EVENTS]
+    if only_newest:
+        changes = list({EVENTS[event.kind][0]: event for event in changes}.values())
+    for event in changes:
+        yield _Sign(*EVENTS[event.kind], event.at, {"detail": event.detail})
+
+
+def _signs(levels: Mapping[str, int], seen: Seen, unwell_limit: float | None, now: Now) -> Iterator[_Sign]:
+    """Yield the level of what is seen, not told by events; a condition between its two bounds stays as it is."""
+    if unwell_limit is None:
+        yield _Sign("modem", 0, None, {})
+    elif now.limit - unwell_limit >= LOST_SECONDS:
+        title, cure = _MODEM_CURES.get(seen.modem_state, _MODEM_ODD)
+        yield _Sign("modem", 1, None, {"title": title, "cure": cure})
+    for window, (used, limit) in seen.budgets.items():
+        condition = f"budget_{window}"
+        percent = 100 * used // limit if limit else 0  # where nothing may be spent, nothing was crossed
+        reached = max((level for level in BUDGET_LEVELS if percent >= level), default=0)
+        level = 0 if percent < BUDGET_OVER else max(reached, levels.get(condition, 0))
+        yield _Sign(condition, level, None, {"used": used, "limit": limit})
+    free, total = seen.disk
+    need = max(DISK_SHARE * total, DISK_OCTETS)
+    if free < need or free >= 2 * need:
+        yield _Sign("disk", int(free < need), None, {"free": free // 1_000_000})
+
+
+def _draft(condition: str, level: int, at: str, **filling: object) -> Draft:
+    title, text = (words.format_map(filling) for words in _WORDS[condition, level])
+    return Draft(condition, level, at, title, text)
+
+
+def _database_draft(state: str, at: str) -> Draft:
+    return _draft("database", 1, at, state=state, cure=_DATABASE_CURES.get(state, ""))
+
+
+# ---- what is kept where the database cannot keep it
+
+
+@dataclass(slots=True)
+class Note:
+    """The file LINE.alerts, locked while it is open: the last ping, and a database in trouble.
+
+    `pinged` is in seconds since boot; `trouble` is the database's state, told at `at` to the channels in `taken`.
+    """
+
+    file: IO[str]
+    pinged: float | None = None
+    trouble: str | None = None
+    at: str = ""
+    taken: list[str] = field(default_factory=list)
+
+    def save(self) -> None:
+        """Write it; raises OSError where the runtime directory is full."""
+        kept = {"pinged": self.pinged, "trouble": self.trouble, "at": self.at, "taken": self.taken}
+        self.file.seek(0)
+        self.file.truncate()
+        json.dump(kept, self.file)
+        self.file.flush()
+
+
+@contextlib.contextmanager
+def _note(config: Config) -> Iterator[Note]:
+    """Open and lock the note; raises RefusedError while another run has it."""
+    path = configuration.runtime_dir(config) / f"{config.line}.alerts"
+    with path.open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise RefusedError("Alerts are being sent already.", "Wait for that to end.") from error
+        with contextlib.suppress(OSError):
+            path.chmod(0o660)  # for its group, like the database
+        file.seek(0)
+        note = Note(file)
+        with contextlib.suppress(ValueError, TypeError):  # what a crash cut off says nothing
+            note = Note(file, **json.load(file))
+        yield note
+
+
+# ---- channels
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """Where alerts go. `key` tells channels apart in the database without giving an address away."""
+
+    key: str
+    name: str
+    url: str | None = field(default=None, repr=False)
+
+
+def _channels(config: Config) -> list[Channel]:
+    channels = [
+        # 24 bits of a digest tell URLs apart, and are too few to confirm a guess of what is secret in one
+        Channel(hashlib.sha256(url.encode()).hexdigest()[:6], f"alerts.urls entry {entry}", url)
+        for entry, url in enumerate(config.alerts.urls, 1)
+        if url not in config.alerts.urls[: entry - 1]
+    ]
+    if config.alerts.sms_to and config.alerts.sms_per_day:
+        channels.append(Channel(_SMS, "alerts.sms_to"))
+    return channels
+
+
+def _subject(config: Config, title: str) -> str:
+    return f"hotlined {config.line}: {title}"
+
+
+def _post(config: Config, channel: Channel, alert: Alert | Draft) -> None:
+    """Hand an alert to Apprise; raises HotlinedError, without the URL, where it is not taken."""
+    import apprise  # noqa: PLC0415  # large, and wanted only when something is to be told
+
+    service = apprise.Apprise()
+    kind = apprise.NotifyType.WARNING if alert.level else apprise.NotifyType.SUCCESS
+    taken = None
+    with contextlib.suppress(Exception):  # a plugin may raise anything, and its words may hold the URL
+        if service.add(channel.url or ""):
+            taken = service.notify(
+                title=_subject(config, alert.title), body=f"{alert.text}\n{alert.at}", notify_type=kind
+            )
+    if not taken:
+        reason = "is no URL that Apprise knows" if taken is None else "did not take an alert"
+        raise HotlinedError(f"{channel.name} {reason}; it is tried again by the next run.")
+
+
+def _fitting(config: Config, alert: Alert) -> str:
+    """Return as much of an alert as one segment holds, in the encoding that the daemon will choose."""
+    subject = _subject(config, alert.title)
+    shorter = (subject[:length] for length in range(len(subject), 0, -1))
+    texts = (f"{subject}. {alert.text}", *shorter)
+    return next(text for text in texts if plan(text, config.answer.encoding).segments == 1)
+
+
+def _text(config: Config, db: Database, alert: Alert, seen: Seen, *, paused: bool) -> None:
+    """Have the daemon text an alert; raises RefusedError where that is not possible now, or not known yet."""
+    runs = seen.modem_state is not None
+    fate = alerting.maybe_fate(db, alert.alert_id)
+    if fate is None or (fate.state in ("refused", "expired") and not fate.left):
+        obstacles = (
+            (not runs, "the daemon does not run"),
+            (seen.modem_state != "ready", "its modem is not ready"),
+            (paused, "the line is paused"),
+            (any(used >= limit for used, limit in seen.budgets.values()), "the budget is spent"),
+            (alerting.texted(db, db.now()) >= config.alerts.sms_per_day, "alerts.sms_per_day is used up"),
+        )
+        for met, words in obstacles:
+            if met:
+                raise RefusedError(words)
+        assert config.alerts.sms_to
+        alerting.ask(db, alert.alert_id, config.alerts.sms_to, _fitting(config, alert), _WHO, db.now())
+    deadline = time.monotonic() + (RESULT_SECONDS if runs else 0.0)
+    while (fate := alerting.maybe_fate(db, alert.alert_id)) and fate.state in ("open", "begun"):
+        if time.monotonic() >= deadline:
+            withdrawn = fate.state == "open" and people.expire(db, fate.request_id, db.now())
+            raise RefusedError("the daemon did not begin it" if withdrawn else "its text waits to be sent")
+        time.sleep(LOOK_SECONDS)
+    assert fate is not None
+    if not fate.left:
+        raise RefusedError(f"the daemon refused it ({fate.result or fate.state})")
+
+
+def _ping(url: str) -> None:
+    """Say that all is well; raises HotlinedError, without the URL, where nobody hears it."""
+    request = urllib.request.Request(url, headers={"User-Agent": "hotlined"})  # noqa: S310  # http or https: config
+    try:
+        with urllib.request.urlopen(request, timeout=PING_LIMIT_SECONDS):  # noqa: S310  # the same
+            return
+    except urllib.error.HTTPError as error:
+        error.close()
+        reason = f"status {error.code}"
+    except (OSError, ValueError, http.client.HTTPException):  # their words may hold the URL
+        reason = "no answer"
+    raise HotlinedError(f"alerts.ping was not heard ({reason}); it is tried again by the next run.")
+
+
+# ---- the command
+
+
+@dataclass(slots=True)
+class _Run:
+    """One run: what it knows of the line, and whether a channel failed."""
+
+    config: Config
+    document: Mapping[str, Any]
+    channels: Sequence[Channel]
+    usable: Sequence[Channel]
+    failed: bool = False
+
+    def say(self, sentence: str) -> None:
+        click.echo(harmless(sentence))
+
+    def fail(self, error: HotlinedError) -> None:
+        self.failed = True
+        click.echo(harmless(error.message), err=True)
+
+    def seen(self, now: Now) -> Seen:
+        """Return how the line is."""
+        document, modem = self.document, self.document["modem"]
+        use = shutil.disk_usage(self.config.database.parent)
+        return Seen(
+            modem_state=modem["state"] if document["alive"] else None,
+            unwell_seconds=_unwell_seconds(modem["since"], now) if document["alive"] else 0.0,
+            budgets={name: (each["used"], each["limit"]) for name, each in (document["budgets"] or {}).items()},
+            disk=(use.free, use.total),
+        )
+
+    def send(self, channel: Channel, db: Database, alert: Alert, seen: Seen) -> None:
+        """Send one alert through one channel and commit that it was taken."""
+        if channel.url:
+            alerting.begin(db, alert.alert_id, channel.key)
+            _post(self.config, channel, alert)
+        else:
+            _text(self.config, db, alert, seen, paused=bool(self.document["paused"]))
+        alerting.take(db, alert.alert_id, channel.key, db.now())
+        self.say(f"{channel.name}: {_subject(self.config, alert.title)}")
+
+    def deliver(self, db: Database, alerts: Callable[[Channel], Iterable[Alert]], seen: Seen, *, test: bool) -> None:
+        """Send to every channel what it is owed, oldest first; one that does not take an alert is left for this run."""
+        for channel in self.usable:
+            try:
+                for alert in alerts(channel):
+                    self.send(channel, db, alert, seen)
+            except RefusedError as error:
+                self.failed = self.failed or test
+                click.echo(harmless(f"{channel.name} is left out: {error.message}."), err=True)
+            except HotlinedError as error:
+                self.fail(error)
+
+    def tell_of_database(self, note: Note, state: str) -> None:
+        """Tell every URL once that the database is in trouble; the note keeps who knows."""
+        if note.trouble is None:
+            note.trouble, note.at, note.taken = state, clock.rfc3339(datetime.now(UTC)), []
+        note.save()
+        draft = _database_draft(note.trouble, note.at)
+        for channel in self.usable:
+            if channel.url and channel.key not in note.taken:
+                try:
+                    _post(self.config, channel, draft)
+                except HotlinedError as error:
+                    self.fail(error)
+                    continue
+                note.taken.append(channel.key)
+                note.save()
+                self.say(f"{channel.name}: {_subject(self.config, draft.title)}")
+
+    def ping(self, note: Note) -> None:
+        """Say that all is well, if it is, and the last time is an hour ago."""
+        now = clock.boottime()
+        lately = note.pinged is not None and 0 <= now - note.pinged < PING_SECONDS
+        if lately or not self.well() or note.trouble or not self.config.alerts.ping:
+            return
+        try:
+            _ping(self.config.alerts.ping)
+        except HotlinedError as error:
+            self.fail(error)
+            return
+        note.pinged = now
+        note.save()
+
+    def well(self) -> bool:
+        """Tell whether the daemon lives, its modem is ready and its database is ok."""
+        return bool(
+            self.document["alive"]
+            and self.document["modem"]["state"] == "ready"
+            and self.document["database_state"] == "ok"
+        )
+
+
+def _unwell_seconds(since: str | None, now: Now) -> float:
+    """Return for how long a state has held: by the calendar if it is to be trusted, and no longer than this boot."""
+    if since is None or not now.synchronised:
+        return 0.0
+    return min(max(0.0, (now.utc - clock.parse_rfc3339(since)).total_seconds()), clock.boottime())
+
+
+def _decide(db: Database, seen: Seen) -> tuple[Place, Place, list[Draft]]:
+    """Return how far alerts were, how far they are now, and what became due in between."""
+    place = alerting.place(db)
+    return place, *due(place, seen, alerting.news(db, _KINDS, place.event_id or 0), db.now())
+
+
+def _record_and_deliver(run: _Run, note: Note) -> None:
+    """Record what is due, and send what is owed."""
+    with open_beside_daemon(run.config.database) as db:
+        seen = run.seen(db.now())
+        keys = [channel.key for channel in run.channels]
+        with db.transaction():
+            place, reached, drafts = _decide(db, seen)
+            alerting.record(db, drafts, keys, db.now())
+            if (reached.event_id, reached.unwell_limit) != (place.event_id, place.unwell_limit):
+                alerting.move(db, reached)
+        run.deliver(db, lambda channel: alerting.owed(db, channel.key, db.now()), seen, test=False)
+        if note.trouble and run.document["database_state"] == "ok":  # and all that was written stands
+            begin = replace(_database_draft(note.trouble, note.at), taken=frozenset(note.taken))
+            with db.transaction():
+                alerting.record(db, [begin, _draft("database", 0, db.now().rfc3339)], keys, db.now())
+            note.trouble = None
+            note.save()
+            run.deliver(db, lambda channel: alerting.owed(db, channel.key, db.now()), seen, test=False)
+
+
+def _tell(run: _Run) -> None:
+    """Tell what is due, with the database or without, and that all is well if it is."""
+    with _note(run.config) as note:
+        state = run.document["database_state"]
+        if state not in ("ok", None):
+            run.tell_of_database(note, state)
+        try:
+            _record_and_deliver(run, note)
+        except (StoreError, sqlite3.Error) as error:
+            trouble = _maybe_trouble(error)
+            if trouble is None or (trouble == "locked" and run.well()):  # held for a moment by somebody else
+                raise
+            run.tell_of_database(note, trouble)
+        run.ping(note)
+
+
+def _maybe_trouble(error: Exception) -> str | None:
+    """Return the state of a database that nobody can use; None where this version or this user cannot.
+
+    What SQLite has no other name for is damage, as the daemon has it.
+    """
+    cause = error if isinstance(error, sqlite3.Error) else error.__cause__
+    if not isinstance(cause, sqlite3.Error):
+        return None
+    state = maybe_trouble(cause) or "damaged"
+    return state if state in _DATABASE_CURES else None
+
+
+def _test(run: _Run) -> None:
+    """Send a test alert through every channel, and the ping if all is well."""
+    with open_beside_daemon(run.config.database) as db:
+        now = db.now()
+        draft = _draft(alerting.TEST, 0, now.rfc3339)
+        with db.transaction():
+            [alert_id] = alerting.record(db, [draft], [channel.key for channel in run.channels], now)
+        alert = Alert(alert_id, draft.level, draft.at, draft.title, draft.text)
+        run.deliver(db, lambda _: [alert], run.seen(now), test=True)
+    if run.config.alerts.ping and run.well():
+        try:
+            _ping(run.config.alerts.ping)
+        except HotlinedError as error:
+            run.fail(error)
+        else:
+            run.say("alerts.ping: heard")
+    elif run.config.alerts.ping:
+        run.say("alerts.ping is left out: it is asked only while all is well.")
+
+
+def _print(run: _Run) -> None:
+    """Print what would be sent, and to whom."""
+    with open_beside_daemon(run.config.database) as db:
+        _, _, drafts = _decide(db, run.seen(db.now()))
+        for channel in run.channels:
+            alerts: list[Alert | Draft] = [*alerting.owed(db, channel.key, db.now()), *drafts]
+            for alert in alerts:
+                run.say(f"{channel.name}: {_subject(run.config, alert.title)}. {alert.text}")
+
+
+@click.command
+@click.option("--dry-run", is_flag=True, help="Print what would be sent; send and record nothing.")
+@click.option("--test", is_flag=True, help="Send a test alert through every channel.")
+@pass_settings
+@click.pass_context
+def alerts(ctx: click.Context, settings: Settings, dry_run: bool, test: bool) -> None:
+    """Tell what became due since this last ran, each thing once and its end once, then end.
+
+    A modem lost for ten minutes, budgets, floods, credit, the disk, the database. What a channel does not take is tried
+    again by the next run, for 24 hours; the exit code is then 1.
+
+    Example: hotlined alerts --test
+    """
+    if dry_run and test:
+        raise UsageError("--dry-run and --test exclude each other.")
+    config = settings.config()
+    channels = _channels(config)
+    run = _Run(config, report(config).document, channels, channels)
+    if config.alerts.urls and find_spec("apprise") is None:
+        run.fail(HotlinedError("alerts.urls needs Apprise, which is missing: pip install 'hotlined[alerts]'."))
+        run.usable = [channel for channel in channels if not channel.url]
+    if not channels and not config.alerts.ping:
+        click.echo("There is nowhere to send alerts: set alerts.urls, alerts.sms_to or alerts.ping.")
+        return
+    (_print if dry_run else _test if test else _tell)(run)
+    ctx.exit(int(run.failed))

@@ -1,0 +1,191 @@
+"""What was told of each condition, to whom it is still owed, and the texts that alerts asked the daemon to send.
+
+An alert is a row before it is sent, and each channel checks it off after: a crash repeats it at most, and loses none.
+A text is a request that carries its alert's id, so none is asked for twice. What is due is not decided here.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from hotlined.clock import Now
+from hotlined.store import people
+from hotlined.store.database import Database
+
+OWED_SECONDS = 86_400.0
+"""So long, on the limit clock, a channel that fails is tried again."""
+
+SMS_WINDOW_SECONDS = 86_400.0
+
+TEST = "test"
+"""The condition of a test alert: it is sent once, and owed to nobody afterwards."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """How far alerts are: the level last told of each condition, and the last event that was taken in (None: none yet).
+
+    `unwell_limit` is the reading of the limit clock since when the line does not work, or None.
+    """
+
+    levels: Mapping[str, int] = field(default_factory=dict)
+    event_id: int | None = None
+    unwell_limit: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that the daemon recorded; `at` is RFC 3339."""
+
+    event_id: int
+    kind: str
+    at: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An alert before it is recorded: level 0 says that it is over; the channels in `taken` know it already."""
+
+    condition: str
+    level: int
+    at: str
+    title: str
+    text: str
+    taken: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """An alert that is owed to a channel."""
+
+    alert_id: int
+    level: int
+    at: str
+    title: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """How far the text of an alert is: `state` as in `requests`, and whether it left or may have left."""
+
+    request_id: int
+    state: str
+    result: str | None
+    left: bool
+
+
+def place(db: Database) -> Place:
+    """Return how far alerts are."""
+    row = db.one("SELECT alerts_event, unwell_limit FROM line_state")
+    assert row is not None
+    levels = db.execute(
+        "SELECT condition, level FROM alerts WHERE id IN (SELECT max(id) FROM alerts GROUP BY condition)"
+    )
+    return Place(dict(levels), *row)
+
+
+def news(db: Database, kinds: Iterable[str], after: int) -> list[Event]:
+    """Return the events of these kinds that came after the event `after`, oldest first."""
+    rows = db.all(
+        "SELECT id AS event_id, kind, at, detail FROM events"
+        " WHERE id > ? AND kind IN (SELECT value FROM json_each(?)) ORDER BY id",
+        after,
+        json.dumps(list(kinds)),
+    )
+    return [Event(**row) for row in rows]
+
+
+def record(db: Database, drafts: Iterable[Draft], channels: Iterable[str], now: Now) -> list[int]:
+    """Record alerts as owed to the channels and return their ids, inside the transaction that is open."""
+    channels = tuple(channels)
+    ids = []
+    for draft in drafts:
+        cursor = db.execute(
+            "INSERT INTO alerts (condition, level, at, at_limit, title, text) VALUES (?, ?, ?, ?, ?, ?)",
+            draft.condition,
+            draft.level,
+            draft.at,
+            now.limit,
+            draft.title,
+            draft.text,
+        )
+        assert cursor.lastrowid is not None
+        ids.append(cursor.lastrowid)
+        for channel in channels:
+            db.execute(
+                "INSERT INTO alert_deliveries (alert_id, channel, taken_at) VALUES (?, ?, ?)",
+                cursor.lastrowid,
+                channel,
+                draft.at if channel in draft.taken else None,
+            )
+    return ids
+
+
+def move(db: Database, reached: Place) -> None:
+    """Record how far alerts are, levels aside, inside the transaction that is open."""
+    db.execute("UPDATE line_state SET alerts_event = ?, unwell_limit = ?", reached.event_id, reached.unwell_limit)
+
+
+def owed(db: Database, channel: str, now: Now) -> list[Alert]:
+    """Return what a channel has not taken yet, oldest first; after `OWED_SECONDS` it is not owed any more."""
+    rows = db.all(
+        "SELECT a.id AS alert_id, a.level, a.at, a.title, a.text FROM alerts a"
+        " JOIN alert_deliveries d ON d.alert_id = a.id"
+        " WHERE d.channel = ? AND d.taken_at IS NULL AND a.at_limit > ? AND a.condition <> ? ORDER BY a.id",
+        channel,
+        now.limit - OWED_SECONDS,
+        TEST,
+    )
+    return [Alert(**row) for row in rows]
+
+
+def begin(db: Database, alert_id: int, channel: str) -> None:
+    """Commit a try before it is made: what cannot be written down is not sent again and again."""
+    with db.transaction():
+        db.execute(
+            "UPDATE alert_deliveries SET tries = tries + 1 WHERE alert_id = ? AND channel = ?", alert_id, channel
+        )
+
+
+def take(db: Database, alert_id: int, channel: str, now: Now) -> None:
+    """Commit that a channel took an alert."""
+    with db.transaction():
+        db.execute(
+            "UPDATE alert_deliveries SET taken_at = ? WHERE alert_id = ? AND channel = ?",
+            now.rfc3339,
+            alert_id,
+            channel,
+        )
+
+
+def ask(db: Database, alert_id: int, number: str, text: str, who: str, now: Now) -> None:
+    """Commit a request that the daemon texts an alert to a number."""
+    people.ask(db, "send", {"number": number, "text": text, "alert": str(alert_id)}, who, now)
+
+
+def maybe_fate(db: Database, alert_id: int) -> Fate | None:
+    """Return how far the text of an alert is, or None while it was not asked for.
+
+    One that is unconfirmed was refused by its state and may have left all the same: it is not asked for again.
+    """
+    row = db.one(
+        "SELECT r.id AS request_id, r.state, r.result, r.state = 'done' OR a.counted_limit IS NOT NULL AS left"
+        " FROM requests r LEFT JOIN answers a ON a.id = r.answer_id"
+        " WHERE r.verb = 'send' AND json_extract(r.arguments, '$.alert') = ? ORDER BY r.id DESC LIMIT 1",
+        str(alert_id),
+    )
+    return Fate(row["request_id"], row["state"], row["result"], bool(row["left"])) if row else None
+
+
+def texted(db: Database, now: Now) -> int:
+    """Count the segments that alerts took in the last `SMS_WINDOW_SECONDS` of the limit clock, or may still take."""
+    row = db.one(
+        "SELECT coalesce(sum(a.segments), 0) AS segments FROM requests r JOIN answers a ON a.id = r.answer_id"
+        " WHERE r.verb = 'send' AND json_extract(r.arguments, '$.alert') IS NOT NULL"
+        " AND (a.counted_limit > ? OR a.state = 'queued')",
+        now.limit - SMS_WINDOW_SECONDS,
+    )
+    assert row is not None
+    return int(row["segments"])

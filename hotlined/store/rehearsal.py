@@ -1,0 +1,93 @@
+"""What a simulation asks of the store: a database to throw away, what is due next, and the sums at the end.
+
+The rows are those of the daemon's own functions; nothing here decides anything.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from hotlined.store.database import Database, open_for_daemon
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """How long the first contacts that were answered waited for it, in seconds; None where there were none."""
+
+    asked: int
+    answered: int
+    median_seconds: float | None
+    worst_seconds: float | None
+
+
+def open_to_throw_away(path: Path) -> Database:
+    """Open a new database that need not outlive a power cut: nothing waits for the disk."""
+    db = open_for_daemon(path)
+    db.execute("PRAGMA synchronous = OFF")
+    # a flood queues tens of thousands: `outbound.due` reads the whole table without it
+    db.execute("CREATE INDEX answers_queue ON answers (state, answered_before, due_limit)")
+    return db
+
+
+def next_dues(db: Database) -> dict[bool, float]:
+    """Return when the first queued answer is due, in limit time: to new numbers (False) and to known ones (True)."""
+    rows = {
+        answered_before: db.one(
+            "SELECT due_limit FROM answers WHERE state = 'queued' AND answered_before = ? ORDER BY due_limit LIMIT 1",
+            int(answered_before),
+        )
+        for answered_before in (False, True)
+    }
+    return {answered_before: row["due_limit"] for answered_before, row in rows.items() if row}
+
+
+def fates(db: Database) -> dict[str, dict[str, int]]:
+    """Count the contacts by what became of them, and why: answered, suppressed, cancelled or waiting.
+
+    Answered are those of whose answer a segment was let out.
+    """
+    counted: dict[str, dict[str, int]] = {"answered": {}, "suppressed": {}, "cancelled": {}, "waiting": {}}
+    for fate, reason, contacts in db.execute(
+        "SELECT CASE WHEN c.verdict = 'suppress' THEN 'suppressed' WHEN a.state = 'queued' THEN 'waiting'"
+        " WHEN a.state = 'cancelled' THEN 'cancelled' ELSE 'answered' END AS fate,"
+        " CASE a.state WHEN 'queued' THEN a.waiting_for WHEN 'cancelled' THEN a.reason ELSE c.reason END AS why,"
+        " count(*) AS contacts FROM contacts c LEFT JOIN answers a ON a.contact_id = c.id"
+        " GROUP BY fate, why ORDER BY contacts DESC, why"
+    ):
+        counted[fate][reason] = contacts
+    return counted
+
+
+def waits(db: Database) -> Waits:
+    """Measure how long first contacts waited, from their arrival to the first segment."""
+    ordered = (
+        "SELECT a.counted_limit - c.received_limit AS seconds FROM contacts c JOIN answers a ON a.contact_id = c.id"
+        " WHERE c.reason = 'first_contact' AND a.counted_limit IS NOT NULL ORDER BY seconds LIMIT 1 OFFSET ?"
+    )
+    row = db.one(
+        "SELECT count(*) AS asked, count(a.counted_limit) AS answered FROM contacts c JOIN answers a"
+        " ON a.contact_id = c.id WHERE c.reason = 'first_contact'"
+    )
+    assert row is not None
+    at = {"median": (row["answered"] - 1) // 2, "worst": row["answered"] - 1} if row["answered"] else {}
+    seconds = {name: db.connection.execute(ordered, (offset,)).fetchone()[0] for name, offset in at.items()}
+    return Waits(row["asked"], row["answered"], seconds.get("median"), seconds.get("worst"))
+
+
+def segment_times(db: Database) -> Iterator[float]:
+    """Yield the limit time of every segment that counted, in order."""
+    for (counted,) in db.execute(
+        "SELECT counted_limit FROM answer_segments WHERE counted_limit IS NOT NULL ORDER BY counted_limit"
+    ):
+        yield counted
+
+
+def timeline(db: Database, bin_seconds: float) -> dict[int, tuple[int, int]]:
+    """Count contacts received and answers begun in each bin of the limit clock; empty bins are left out."""
+    received = db.execute(_BINS.format(moment="received_limit", table="contacts"), bin_seconds)
+    answered = db.execute(_BINS.format(moment="counted_limit", table="answers"), bin_seconds)
+    counts = [dict(rows.fetchall()) for rows in (received, answered)]
+    return {number: (counts[0].get(number, 0), counts[1].get(number, 0)) for number in sorted(counts[0] | counts[1])}
+
+
+_BINS = "SELECT CAST({moment} / ? AS INTEGER) AS bin, count(*) FROM {table} WHERE {moment} IS NOT NULL GROUP BY bin"

@@ -1,0 +1,856 @@
+"""`hotlined alerts`: each thing is told once and its end once, whatever is killed, refused or broken in between."""
+
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import PATIENCE_SECONDS, Line, wait_until
+from filled import Filled
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hotlined import config as configuration
+from hotlined.cli import alerts
+from hotlined.cli.alerts import EVENTS, Seen, due
+from hotlined.clock import Now, boottime
+from hotlined.gsm.alphabet import Encoding, plan
+from hotlined.store import people
+from hotlined.store.alerting import Alert, Event, Place
+
+ADMIN = "+32470999888"
+SECRET = "s3cr3t-t0k3n"
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+PLENTY = (100_000_000_000, 200_000_000_000)
+
+
+# ---- what is due
+
+
+def at(seconds: float) -> Now:
+    """Return the moment so many seconds after noon, which the limit clock calls 0."""
+    return Now(NOON + timedelta(seconds=seconds), seconds, synchronised=True)
+
+
+def seen(modem_state: str | None = "ready", **more: Any) -> Seen:
+    """Return a line that is well, but for what is said."""
+    usual = {"unwell_seconds": 0.0, "budgets": {}, "disk": PLENTY}
+    return Seen(modem_state, **{**usual, **more})
+
+
+class Teller:
+    """Runs of `due`, each going on where the one before was."""
+
+    def __init__(self) -> None:
+        self.place = Place()
+
+    def tell(self, look: Seen, seconds: float = 0.0, *news: tuple[int, str]) -> list[tuple[str, int]]:
+        """Return conditions and levels that are told."""
+        events = [Event(number, kind, at(seconds).rfc3339, "much") for number, kind in news]
+        self.place, drafts = due(self.place, look, events, at(seconds))
+        return [(draft.condition, draft.level) for draft in drafts]
+
+
+@pytest.mark.parametrize("state", [None, "absent", "unregistered", "recovering", "of a later version"])
+def test_a_modem_is_lost_after_ten_minutes_and_comes_back_once(state: str | None) -> None:
+    """Whatever keeps it from being ready is told at ten minutes, not before and not again, and its end once."""
+    teller = Teller()
+
+    assert [teller.tell(seen(state), seconds) for seconds in (0, 599, 600, 900)] == [[], [], [("modem", 1)], []]
+    assert [teller.tell(seen(), seconds) for seconds in (901, 902)] == [[("modem", 0)], []]
+
+
+def test_states_that_are_not_ready_add_up() -> None:
+    """A modem that goes from one trouble to the next is lost all the same; one that was ready in between is not."""
+    teller = Teller()
+    teller.tell(seen("absent"), 0)
+    assert teller.tell(seen("recovering"), 400) == []
+    assert teller.tell(seen("absent"), 650) == [("modem", 1)]
+
+    flapping = Teller()
+    flapping.tell(seen("absent"), 0)
+    assert flapping.tell(seen("absent"), 650, (1, "modem_ready")) == []
+    assert flapping.tell(seen("absent"), 1250) == [("modem", 1)]
+
+
+def test_the_daemon_says_how_long_the_modem_has_been_away() -> None:
+    """A first run may find it lost already."""
+    assert Teller().tell(seen("absent", unwell_seconds=600.0)) == [("modem", 1)]
+
+
+@pytest.mark.parametrize(
+    ("since", "synchronised", "expected"),
+    [(-700.0, True, 700.0), (-700.0, False, 0.0), (700.0, True, 0.0)],
+)
+def test_the_calendar_is_asked_only_while_it_is_to_be_trusted(
+    since: float, synchronised: bool, expected: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A clock that is not synchronised, or was put back, makes no modem lost."""
+    monkeypatch.setattr("hotlined.clock.boottime", lambda: 86_400.0)
+    now = Now(NOON, 0.0, synchronised)
+
+    assert alerts._unwell_seconds(at(since).rfc3339, now) == expected
+    assert alerts._unwell_seconds(None, now) == 0.0
+
+
+def test_nothing_lasts_longer_than_the_boot(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A state that began in 1970, before the clock was set, is as old as the boot at most."""
+    monkeypatch.setattr("hotlined.clock.boottime", lambda: 90.0)
+
+    assert alerts._unwell_seconds("1970-01-01T00:00:20.000Z", at(0)) == 90.0
+
+
+def used(percent: int) -> Seen:
+    """Return a line that has spent so much of its day."""
+    return seen(budgets={"day": (percent * 3, 300)})
+
+
+def test_a_budget_is_told_at_each_level_once_until_it_has_fallen() -> None:
+    """Crossed upwards: 50, 80, 100; then silence until below 40, which is told once and begins anew."""
+    teller = Teller()
+    told = [teller.tell(used(percent)) for percent in (49, 50, 79, 45, 55, 80, 100, 81, 40, 39, 10, 100)]
+
+    assert told == [
+        [], [("budget_day", 50)], [], [], [], [("budget_day", 80)], [("budget_day", 100)], [], [],
+        [("budget_day", 0)], [], [("budget_day", 100)],
+    ]  # fmt: skip
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 120), max_size=30))
+def test_budget_levels_only_rise_between_two_ends(percents: list[int]) -> None:
+    """Whatever is spent when: told levels rise, are reached, and an end has a beginning."""
+    teller, level = Teller(), 0
+    for percent in percents:
+        for _, told in teller.tell(used(percent)):
+            assert told > level or (told == 0 and level and percent < 40)
+            assert told <= percent
+            level = told
+
+
+def test_nothing_to_spend_is_no_budget_that_was_crossed() -> None:
+    """A window whose limit is 0 is never told."""
+    assert Teller().tell(seen(budgets={"hour": (0, 0)})) == []
+
+
+@pytest.mark.parametrize(
+    ("total", "low", "between", "enough"),
+    [
+        (100_000_000_000, 4_999_999_999, 9_999_999_999, 10_000_000_000),
+        (500_000_000, 49_999_999, 99_999_999, 100_000_000),
+    ],
+)
+def test_a_disk_is_nearly_full_until_it_has_twice_the_room(total: int, low: int, between: int, enough: int) -> None:
+    """Less than 5 % or 50 MB begins it; only twice as much ends it."""
+    teller = Teller()
+    told = [teller.tell(seen(disk=(free, total))) for free in (between, low, between, low, enough, between)]
+
+    assert told == [[], [("disk", 1)], [], [], [("disk", 0)], []]
+
+
+def test_events_are_told_in_their_order_each_change_once() -> None:
+    """A flood that came and went between two runs is told with its end; a second event of the same kind is no news."""
+    teller = Teller()
+    teller.tell(seen())
+
+    assert teller.tell(seen(), 0, (1, "flood_begin"), (2, "flood_end"), (3, "credit_out"), (4, "credit_out")) == [
+        ("flood", 1),
+        ("flood", 0),
+        ("credit", 1),
+    ]
+    assert teller.place.event_id == 4
+
+
+def test_the_first_run_tells_only_what_goes_on() -> None:
+    """A flood of last year is no news; one that goes on is."""
+    over = (1, "flood_begin"), (2, "flood_end")
+
+    assert Teller().tell(seen(), 0, *over, (3, "balance_low")) == [("balance", 1)]
+
+
+@pytest.mark.parametrize(("condition", "level"), alerts._WORDS)
+def test_every_alert_fits_one_segment(condition: str, level: int) -> None:
+    """Title and text are in GSM-7 and take one segment where the daemon's own words are short."""
+    cures = alerts._DATABASE_CURES if condition == "database" else dict(alerts._MODEM_CURES.values())
+    filling = {
+        "title": "another program has the modem",
+        "cure": max(cures.values(), key=len),
+        "detail": "61 contacts in 600 s",
+        "free": 4999,
+        "used": 3000,
+        "limit": 3000,
+        "state": "damaged",
+    }
+    draft = alerts._draft(condition, level, "", **filling)
+    planned = plan(f"hotlined fr: {draft.title}. {draft.text}", "smart")
+
+    assert (planned.encoding, planned.segments) == (Encoding.GSM7, 1)
+
+
+def test_every_state_of_modem_and_database_has_its_cure() -> None:
+    """What the daemon can say, this can tell."""
+    from hotlined.daemon.connection import ModemState  # noqa: PLC0415  # the daemon's rooms, wanted only here
+
+    assert {None, *ModemState} - {"ready"} <= alerts._MODEM_CURES.keys()
+    assert {"full", "locked", "damaged"} == alerts._DATABASE_CURES.keys()
+    assert {condition for condition, _ in EVENTS.values()} <= {condition for condition, _ in alerts._WORDS}
+
+
+# ---- channels
+
+
+class Receiver:
+    """A web server that takes alerts and pings: paths and bodies of what came; paths in `refused` get a 500."""
+
+    def __init__(self) -> None:
+        self.came: list[tuple[str, dict[str, Any]]] = []
+        self.refused: set[str] = set()
+        self.before_answer: Callable[[], object] = lambda: None
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                receiver.came.append((self.path, json.loads(body) if body else {}))
+                receiver.before_answer()
+                self.send_response(500 if self.path in receiver.refused else 200)
+                self.end_headers()
+
+            do_GET = do_POST  # noqa: N815  # the name is http.server's
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.address = f"127.0.0.1:{self.server.server_port}"
+
+    def titles(self, path: str = "/a") -> list[str]:
+        """Return the titles that came to a path, and forget everything."""
+        titles = [body["title"] for at, body in self.came if at == path]
+        self.came.clear()
+        return titles
+
+    def pings(self) -> int:
+        """Count the pings so far."""
+        return [path for path, _ in self.came].count(f"/{SECRET}")
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """Give a receiver that listens."""
+    receiver = Receiver()
+    thread = threading.Thread(target=receiver.server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield receiver
+    receiver.server.shutdown()
+    thread.join()
+    receiver.server.server_close()
+
+
+class Quiet(Filled):
+    """A line whose daemon is played by its status file, and whose alerts go to the receiver's paths."""
+
+    def __init__(self, folder: Path, receiver: Receiver, **alerts: Any) -> None:
+        urls = {"urls": [f"json://user:{SECRET}@{receiver.address}/a"]}
+        super().__init__(folder, alerts=urls | alerts)
+        self.db.save_limit_clock(self.db.now())  # as a daemon does when it starts
+        self.say()
+
+    def say(self, state: str = "ready", database_state: str = "ok", **more: Any) -> None:
+        """Write the daemon's file."""
+        document = {
+            "pid": os.getpid(),
+            "database": str(self.database),
+            "modem": {"state": state, "since": datetime.now(UTC).isoformat()},
+            "trouble": None,
+            "database_state": database_state,
+            "pass_boottime": boottime(),
+        }
+        path = self.folder / "run" / "fr.json"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps(document | more))
+
+    def alerts(self, *arguments: str) -> tuple[int, str]:
+        """Run the command; return its exit code and all that it printed, in which no secret ever is."""
+        result = self.run("alerts", *arguments)
+        assert SECRET not in result.output
+        assert ADMIN not in result.output
+        return result.exit_code, result.output
+
+    def event(self, kind: str) -> None:
+        """Record an event as the daemon does."""
+        with self.db.transaction():
+            self.db.event(self.db.now(), kind, "61 contacts in 600 s")
+
+    def later(self, seconds: float) -> None:
+        """Let time pass: what was written down becomes older."""
+        self.db.execute("UPDATE line_state SET unwell_limit = unwell_limit - ?", seconds)
+        self.db.execute("UPDATE alerts SET at_limit = at_limit - ?", seconds)
+
+
+@pytest.fixture
+def quiet(tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Quiet]]:
+    """Give a maker of lines; the system's temporary folder is the test's."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    made: list[Quiet] = []
+
+    def make(**alerts: Any) -> Quiet:
+        made.append(Quiet(tmp_path, receiver, **alerts))
+        made[0].alerts()
+        receiver.came.clear()
+        return made[0]
+
+    yield make
+    for line in made:
+        line.db.close()
+
+
+def test_a_well_line_is_quiet(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
+    """Nothing is sent, printed or written while nothing happens."""
+    line = quiet()
+    version = line.db.changed_elsewhere()
+
+    assert line.alerts() == (0, "")
+    assert receiver.came == []
+    assert line.db.changed_elsewhere() == version
+
+
+def test_each_thing_is_told_once_and_its_end_once(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
+    """The place is kept from run to run; an alert has a title, what to do, and its time."""
+    line = quiet()
+    line.say("absent")
+    line.event("flood_begin")
+    assert line.alerts() == (0, "alerts.urls entry 1: hotlined fr: a flood of texts\n")
+    ((_, body),) = receiver.came
+    assert body["type"] == "warning"
+    assert body["message"].startswith("61 contacts in 600 s. The limits bound")
+    assert datetime.fromisoformat(body["message"].splitlines()[1]).tzinfo
+    receiver.came.clear()
+    line.later(600)
+    line.alerts()
+    line.alerts()
+    assert receiver.titles() == ["hotlined fr: the modem is lost"]
+    line.say("ready")
+    line.event("flood_end")
+    line.alerts()
+    assert {body["type"] for _, body in receiver.came} == {"success"}
+    assert receiver.titles() == ["hotlined fr: the flood is over", "hotlined fr: the modem is ready"]
+    line.alerts()
+    assert receiver.came == []
+
+
+def test_a_daemon_that_does_not_run_is_told(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
+    """Ten minutes without a daemon are ten minutes without a hotline."""
+    line = quiet()
+    (line.folder / "run" / "fr.json").unlink()
+    line.alerts()
+    assert receiver.came == []
+    line.later(600)
+    line.alerts()
+
+    assert receiver.titles() == ["hotlined fr: the daemon does not run"]
+
+
+def test_spending_is_told(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
+    """What the database counts against the configuration is what crosses a level."""
+    line = quiet()
+    line.settings["limits"] = {"segments": {"hour": 2}}
+    line.config.write_text(json.dumps(line.settings))
+    line.judge(line.text())
+    line.send()
+    line.alerts()
+
+    assert receiver.titles() == ["hotlined fr: 100 % of the hour's budget"]
+
+
+def test_the_disk_is_looked_at_where_the_database_is(
+    quiet: Callable[..., Quiet], receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk with 1 % free is nearly full."""
+    line = quiet()
+    use = type(shutil.disk_usage("/"))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: {line.folder: use(10**11, 99 * 10**9, 10**9)}[path])
+    line.alerts()
+
+    assert receiver.titles() == ["hotlined fr: the disk is nearly full"]
+
+
+def test_a_channel_that_failed_is_tried_again_and_others_are_not_repeated(
+    quiet: Callable[..., Quiet], receiver: Receiver
+) -> None:
+    """A failure is one sentence and 1; the alert is still owed to that channel alone, in its order."""
+    line = quiet(urls=[f"json://{receiver.address}/{path}/?token={SECRET}" for path in "ab"])
+    a, b = (f"/{path}/" for path in "ab")
+    receiver.came.clear()
+    receiver.refused = {b}
+    line.event("flood_begin")
+    line.event("flood_end")
+    code, output = line.alerts()
+    assert code == 1
+    assert output.splitlines()[-1] == "alerts.urls entry 2 did not take an alert; it is tried again by the next run."
+    assert len([path for path, _ in receiver.came if path.startswith(a)]) == 2
+    receiver.came.clear()
+    receiver.refused = set()
+
+    assert line.alerts()[0] == 0
+    assert receiver.titles(b) == ["hotlined fr: a flood of texts", "hotlined fr: the flood is over"]
+    line.alerts()
+    assert receiver.came == []
+
+
+def test_after_a_day_an_alert_is_not_owed_any_more(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
+    """A channel that was broken for 24 hours is not flooded with old news."""
+    line = quiet()
+    receiver.refused = {"/a"}
+    line.event("flood_begin")
+    assert line.alerts()[0] == 1
+    line.later(86_300)
+    assert line.alerts()[0] == 1
+    line.later(200)
+    receiver.came.clear()
+
+    assert line.alerts() == (0, "")
+    assert receiver.came == []
+
+
+def test_killed_between_sending_and_recording(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
+    """A run that is killed once the receiver has the alert repeats it once; nothing is lost."""
+    line = quiet()
+    line.event("flood_begin")
+    command = subprocess.Popen([sys.executable, "-m", "hotlined", "--config", str(line.config), "alerts"])
+    receiver.before_answer = command.kill
+    assert command.wait(PATIENCE_SECONDS) == -signal.SIGKILL
+    receiver.before_answer = lambda: None
+    line.alerts()
+    line.alerts()
+
+    assert receiver.titles() == ["hotlined fr: a flood of texts"] * 2
+
+
+def test_what_cannot_be_recorded_is_not_sent(
+    quiet: Callable[..., Quiet], receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While another program holds the database for a moment, a run ends with 1 and tells nothing."""
+    monkeypatch.setattr("hotlined.store.database.BUSY_SECONDS", 0.1)
+    line = quiet()
+    line.event("flood_begin")
+    line.db.execute("BEGIN IMMEDIATE")
+    code, output = line.alerts()
+    line.db.execute("ROLLBACK")
+
+    assert (code, "locked" in output) == (1, True)
+    assert receiver.came == []
+    assert line.alerts()[0] == 0
+    assert receiver.titles() == ["hotlined fr: a flood of texts"]
+
+
+def test_what_cannot_be_checked_off_is_not_sent_again_and_again(
+    quiet: Callable[..., Quiet], receiver: Receiver
+) -> None:
+    """A database that takes an alert but not its delivery is in trouble, and that is told once."""
+    line = quiet()
+    line.db.execute("CREATE TRIGGER full BEFORE UPDATE ON alert_deliveries BEGIN SELECT raise(ABORT, 'full'); END")
+    line.event("flood_begin")
+    for _ in range(3):
+        line.alerts()
+    assert receiver.titles() == ["hotlined fr: the database is damaged"]
+    line.db.execute("DROP TRIGGER full")
+    line.alerts()
+    line.alerts()
+
+    assert receiver.titles() == ["hotlined fr: a flood of texts", "hotlined fr: the database is fine again"]
+
+
+def test_one_url_twice_is_one_channel(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
+    """Who stands twice in the list hears everything once."""
+    line = quiet(urls=[f"json://{receiver.address}/a"] * 2)
+    line.event("flood_begin")
+    line.alerts()
+
+    assert receiver.titles() == ["hotlined fr: a flood of texts"]
+
+
+def test_dry_run_prints_and_changes_nothing(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
+    """What would be sent is printed with its channel, and is still owed after."""
+    line = quiet()
+    line.event("flood_begin")
+    code, output = line.alerts("--dry-run")
+
+    assert code == 0
+    assert output.startswith("alerts.urls entry 1: hotlined fr: a flood of texts. 61 contacts in 600 s. ")
+    assert receiver.came == []
+    line.alerts()
+    assert receiver.titles() == ["hotlined fr: a flood of texts"]
+    assert line.alerts("--dry-run") == (0, "")
+
+
+def test_test_goes_through_every_channel(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
+    """One that cannot be reached makes it 1, and is not tried again later."""
+    line = quiet(ping=f"http://{receiver.address}/{SECRET}", sms_to=ADMIN)
+    assert receiver.came == []
+    line.say("absent")
+    code, output = line.alerts("--test")
+
+    assert code == 1
+    assert output.splitlines() == [
+        "alerts.urls entry 1: hotlined fr: a test",
+        "alerts.sms_to is left out: its modem is not ready.",
+        "alerts.ping is left out: it is asked only while all is well.",
+    ]
+    assert receiver.titles() == ["hotlined fr: a test"]
+    line.say("ready")
+    assert line.alerts() == (0, "")
+
+
+def test_test_pings(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
+    """While all is well, --test asks the URL too, and says if nobody heard."""
+    line = quiet(urls=[], ping=f"http://{receiver.address}/{SECRET}")
+    assert line.alerts("--test") == (0, "alerts.ping: heard\n")
+    assert receiver.pings() == 1
+    receiver.refused = {f"/{SECRET}"}
+
+    assert line.alerts("--test")[0] == 1
+
+
+def test_dry_run_and_test_exclude_each_other(quiet: Callable[..., Quiet]) -> None:
+    """Both at once make no sense."""
+    assert quiet().alerts("--dry-run", "--test")[0] == 2
+
+
+def test_without_apprise_is_a_sentence(quiet: Callable[..., Quiet], monkeypatch: pytest.MonkeyPatch) -> None:
+    """URLs without the library end with 1 and the command that installs it; what is due stays owed."""
+    line = quiet()
+    line.event("flood_begin")
+    monkeypatch.setitem(sys.modules, "apprise", None)
+
+    assert line.alerts() == (1, "alerts.urls needs Apprise, which is missing: pip install 'hotlined[alerts]'.\n")
+    monkeypatch.undo()
+    assert line.alerts() == (0, "alerts.urls entry 1: hotlined fr: a flood of texts\n")
+    assert line.alerts("--test") == (0, "alerts.urls entry 1: hotlined fr: a test\n")
+
+
+def test_a_url_that_apprise_does_not_know_is_a_sentence(quiet: Callable[..., Quiet]) -> None:
+    """It is named by its place in the list, never by itself."""
+    line = quiet(urls=[f"nonsense://{SECRET}"])
+    line.event("flood_begin")
+
+    assert line.alerts() == (
+        1,
+        "alerts.urls entry 1 is no URL that Apprise knows; it is tried again by the next run.\n",
+    )
+
+
+def test_no_library_tells_a_secret(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
+    """What Apprise and its own libraries would log does not reach the journal."""
+    line = quiet(urls=[f"nonsense://{SECRET}", f"json://127.0.0.1:1/{SECRET}", f"json://{receiver.address}/{SECRET}"])
+    receiver.refused = {f"/{SECRET}"}
+    line.event("flood_begin")
+    done = subprocess.run(
+        [sys.executable, "-m", "hotlined", "--config", str(line.config), "alerts"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 3
+    assert SECRET not in done.stderr + done.stdout
+
+
+def test_nowhere_to_send_is_said(quiet: Callable[..., Quiet]) -> None:
+    """Without a channel nothing counts as told, so that a channel that is added hears of it."""
+    line = quiet(urls=[])
+    line.event("flood_begin")
+    code, output = line.alerts()
+
+    assert (code, "nowhere" in output) == (0, True)
+    assert line.db.one("SELECT 1 FROM alerts") is None
+
+
+def test_no_database_is_69(quiet: Callable[..., Quiet]) -> None:
+    """Before the daemon has run there is nothing to tell."""
+    line = quiet()
+    line.db.close()
+    for path in line.folder.glob("hotlined.db*"):
+        path.unlink()
+
+    assert line.alerts()[0] == 69
+
+
+def test_two_runs_at_once_are_one(quiet: Callable[..., Quiet]) -> None:
+    """The second is refused, so that nothing is sent twice."""
+    line = quiet()
+    with alerts._note(configuration.load(line.config)):
+        assert line.alerts()[0] == 75
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"else": 1}'])
+def test_a_note_that_a_crash_cut_off_is_forgotten(quiet: Callable[..., Quiet], content: str) -> None:
+    """It costs one repetition at most, never a run."""
+    line = quiet()
+    (line.folder / "run" / "fr.alerts").write_text(content)
+
+    assert line.alerts() == (0, "")
+
+
+# ---- all is well
+
+
+def test_ping_is_heard_hourly_while_all_is_well(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
+    """At most once an hour, and again in the next boot."""
+    line = quiet(urls=[], ping=f"http://{receiver.address}/{SECRET}")
+    note = line.folder / "run" / "fr.alerts"
+    first = json.loads(note.read_text())["pinged"]
+    line.alerts()
+    assert receiver.pings() == 0
+    for pinged, pings in ((first - 3600, 1), (first + 86_400, 2)):
+        note.write_text(json.dumps({"pinged": pinged}))
+        assert line.alerts() == (0, "")
+        assert receiver.pings() == pings
+
+
+@pytest.mark.parametrize("trouble", [{"state": "absent"}, {"pid": 2**22 + 1}, {"database_state": "locked"}])
+def test_ping_is_silent_while_something_is_wrong(
+    quiet: Callable[..., Quiet], receiver: Receiver, trouble: dict[str, Any]
+) -> None:
+    """A dead man's signal that comes from a dead man is worse than none."""
+    line = quiet(urls=[], ping=f"http://{receiver.address}/{SECRET}")
+    (line.folder / "run" / "fr.alerts").unlink()
+    line.say(**trouble)
+    line.alerts()
+
+    assert receiver.pings() == 0
+
+
+def test_ping_that_nobody_hears_is_a_failure(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
+    """It is said without the URL, and tried again by the next run."""
+    line = quiet(urls=[], ping=f"http://{receiver.address}/{SECRET}")
+    note = line.folder / "run" / "fr.alerts"
+    note.unlink()
+    receiver.refused = {f"/{SECRET}"}
+    refused = line.alerts()
+    line.settings["alerts"]["ping"] = f"http://127.0.0.1:1/{SECRET}"
+    line.config.write_text(json.dumps(line.settings))
+
+    assert refused == (1, "alerts.ping was not heard (status 500); it is tried again by the next run.\n")
+    assert line.alerts() == (1, "alerts.ping was not heard (no answer); it is tried again by the next run.\n")
+
+
+# ---- a database in trouble
+
+
+def test_a_damaged_database_is_told_without_it(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
+    """Each URL hears of it once, also when one had to be tried again, and of its end once; a text says both after."""
+    line = quiet(urls=[f"json://{receiver.address}/{path}" for path in "ab"], sms_to=ADMIN)
+    line.db.close()
+    whole = line.database.read_bytes()
+    line.database.write_bytes(b"not a database, but long enough to look at " * 50)
+    receiver.refused = {"/b"}
+    assert line.alerts()[0] == 1
+    assert receiver.titles("/a") == ["hotlined fr: the database is damaged"]
+    receiver.refused = set()
+    assert line.alerts() == (0, "alerts.urls entry 2: hotlined fr: the database is damaged\n")
+    assert line.alerts() == (0, "")
+    line.database.write_bytes(whole)
+    line.say("absent")
+    receiver.came.clear()
+    line.alerts()
+    line.alerts()
+
+    assert [(path, body["title"]) for path, body in receiver.came] == [
+        (path, "hotlined fr: the database is fine again") for path in ("/a", "/b")
+    ]
+    assert [text.partition(". ")[0] for text in line.alerts("--dry-run")[1].splitlines()] == [
+        f"alerts.sms_to: hotlined fr: the database is {state}" for state in ("damaged", "fine again")
+    ]
+
+
+def test_what_the_daemon_says_of_the_database_is_told(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
+    """A database that only the daemon fails to write is told, and so is everything else meanwhile."""
+    line = quiet()
+    line.say(database_state="full")
+    line.event("flood_begin")
+    line.alerts()
+    line.alerts()
+    assert receiver.titles() == ["hotlined fr: the database is full", "hotlined fr: a flood of texts"]
+    line.say()
+    line.alerts()
+    line.alerts()
+
+    assert receiver.titles() == ["hotlined fr: the database is fine again"]
+
+
+def test_a_database_of_another_version_is_no_trouble(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
+    """It wants a restart, and says so; nobody is alarmed."""
+    line = quiet()
+    line.db.execute("UPDATE _sqlite_migrations SET name = 'later'")
+
+    assert line.alerts()[0] == 1
+    assert receiver.came == []
+
+
+@pytest.mark.parametrize(
+    ("code", "state"),
+    [
+        (sqlite3.SQLITE_FULL, "full"),
+        (sqlite3.SQLITE_BUSY, "locked"),
+        (sqlite3.SQLITE_CORRUPT, "damaged"),
+        (sqlite3.SQLITE_IOERR, "damaged"),
+        (sqlite3.SQLITE_READONLY, None),
+    ],
+)
+def test_what_sqlite_refuses_has_a_state(code: int, state: str | None) -> None:
+    """A card that fails is told; a user who may not write is not."""
+    error = sqlite3.OperationalError()
+    error.sqlite_errorcode = code
+
+    assert alerts._maybe_trouble(error) == state
+
+
+# ---- text messages, through the daemon
+
+
+BEGIN = (ADMIN, "hotlined fr: the balance is low. 3.20 is left. Top the SIM up.")
+END = (ADMIN, "hotlined fr: the balance is fine again. 3.20 is left.")
+
+
+def balance(line: Line, kind: str) -> None:
+    """Record the event as the daemon does where it asks for the balance."""
+    with sqlite3.connect(line.database) as db:
+        db.execute("INSERT INTO events (at, kind, detail) VALUES (?, ?, '3.20')", (at(0).rfc3339, kind))
+    db.close()
+
+
+def texts(line: Line) -> list[tuple[str, str]]:
+    """Return what left from the SIM."""
+    return [(sent["recipient"], sent["text"]) for sent in line.submitted()]
+
+
+def alert(line: Line) -> tuple[int, str]:
+    """Run the command; return its exit code and what it said."""
+    done = subprocess.run(
+        [sys.executable, "-m", "hotlined", "--config", str(line.config), "alerts"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.fixture
+def texting(line: Line) -> Line:
+    """Give a line that runs, is ready, texts its alerts to the admin, and has told all so far."""
+    line.configure(alerts={"sms_to": ADMIN})
+    line.start()
+    line.wait_state("ready")
+    assert alert(line) == (0, "")
+    return line
+
+
+def test_alerts_are_texted_within_their_number_a_day(texting: Line) -> None:
+    """They leave through the daemon, each once, and no more of them than sms_per_day, counted over runs."""
+    texting.configure(alerts={"sms_per_day": 1})
+    balance(texting, "balance_low")
+    assert alert(texting) == (0, "alerts.sms_to: hotlined fr: the balance is low\n")
+    balance(texting, "balance")
+    assert alert(texting) == (0, "alerts.sms_to is left out: alerts.sms_per_day is used up.\n")
+    assert texts(texting) == [BEGIN]
+    texting.configure(alerts={"sms_per_day": 2})
+    alert(texting)
+    alert(texting)
+
+    assert texts(texting) == [BEGIN, END]
+    assert ADMIN not in texting.log_path.read_text()
+
+
+def test_a_text_whose_run_was_killed_is_not_sent_again(texting: Line) -> None:
+    """A request that was made is the record of itself: the next run finds it done."""
+    balance(texting, "balance_low")
+    assert texting.daemon
+    texting.daemon.send_signal(signal.SIGSTOP)
+    command = subprocess.Popen([sys.executable, "-m", "hotlined", "--config", str(texting.config), "alerts"])
+    wait_until(lambda: texting.count("SELECT count(*) FROM requests"))
+    command.kill()
+    command.wait()
+    texting.daemon.send_signal(signal.SIGCONT)
+    assert alert(texting) == (0, "alerts.sms_to: hotlined fr: the balance is low\n")
+    assert alert(texting) == (0, "")
+
+    assert texts(texting) == [BEGIN]
+
+
+def test_a_text_waits_for_the_daemon(texting: Line) -> None:
+    """Paused, without a budget, blocked or without a daemon: the channel is left out, and the text goes out later."""
+    balance(texting, "balance_low")
+    texting.cli("pause")
+    assert alert(texting) == (0, "alerts.sms_to is left out: the line is paused.\n")
+    texting.cli("resume")
+    texting.configure(limits={"segments": {"hour": 0}})
+    assert alert(texting) == (0, "alerts.sms_to is left out: the budget is spent.\n")
+    texting.configure(limits={"segments": {"hour": 9}})
+    texting.cli("block", ADMIN)
+    assert alert(texting) == (0, "alerts.sms_to is left out: the daemon refused it (blocked).\n")
+    texting.cli("unblock", ADMIN)
+    texting.stop()
+    assert alert(texting) == (0, "alerts.sms_to is left out: the daemon does not run.\n")
+    assert texts(texting) == []
+    texting.start()
+    texting.wait_state("ready")
+    alert(texting)
+
+    assert texts(texting) == [BEGIN]
+
+
+def test_a_text_that_may_have_left_counts_as_taken(texting: Line) -> None:
+    """An unconfirmed one is not sent again by a machine."""
+    texting.sim.do("fault", kind="error_after_submit", cms=500, count=1)
+    balance(texting, "balance_low")
+    alert(texting)
+    with sqlite3.connect(texting.database) as db:
+        db.execute("UPDATE alert_deliveries SET taken_at = NULL")  # as a run leaves it that is killed here
+    db.close()
+    alert(texting)
+
+    assert texts(texting) == [BEGIN]
+
+
+def test_a_text_that_the_daemon_does_not_begin_is_withdrawn(
+    quiet: Callable[..., Quiet], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A daemon that hangs sends no old news once it is back; what it has begun is left to it."""
+    monkeypatch.setattr(alerts, "RESULT_SECONDS", 0.1)
+    line = quiet(urls=[], sms_to=ADMIN)
+    line.event("flood_begin")
+    assert line.alerts() == (0, "alerts.sms_to is left out: the daemon did not begin it.\n")
+    assert people.take(line.db, line.db.now()) is None
+    monkeypatch.setattr(time, "sleep", lambda _: people.take(line.db, line.db.now()))
+    for _ in range(2):
+        assert line.alerts() == (0, "alerts.sms_to is left out: its text waits to be sent.\n")
+
+    assert [tuple(row) for row in line.db.all("SELECT state FROM requests")] == [("expired",), ("begun",)]
+
+
+@pytest.mark.parametrize("encoding", ["smart", "ucs2"])
+@pytest.mark.parametrize("name", ["fr", "a" * 32])
+@pytest.mark.parametrize("detail", ["", "many words " * 20, "ê 😀"])
+def test_a_text_is_cut_to_one_segment(quiet: Callable[..., Quiet], encoding: str, name: str, detail: str) -> None:
+    """Whatever the daemon would encode it in, it begins with what the matter is."""
+    line = quiet()
+    line.settings |= {"line": name, "answer": {"text": "x", "encoding": encoding}}
+    config = configuration.parse(json.dumps(line.settings), line.config)
+    text = alerts._fitting(config, Alert(1, 1, "", "the modem is lost " + detail, detail))
+
+    assert plan(text, encoding).segments == 1
+    assert text.startswith(f"hotlined {name}: the modem is")

@@ -1,0 +1,206 @@
+"""`hotlined limits`: what is left, and the worst that can be spent."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from filled import ANSWER, LEA, Filled
+
+from hotlined import policy
+from hotlined.cli.limits import in_words
+from hotlined.clock import Now
+from hotlined.store import reading
+
+Make = Callable[..., Filled]
+LIMITS = {"hour": 6, "day": 20, "month": 50}
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Iterator[Make]:
+    """Give a function that makes a line with settings of its own."""
+    with ExitStack() as stack:
+
+        def make(**settings: Any) -> Filled:
+            line = Filled(tmp_path, **settings)
+            stack.enter_context(line.db)
+            return line
+
+        yield make
+
+
+def told(line: Filled) -> dict[str, Any]:
+    """Return what --json prints."""
+    result = line.run("limits", "--json")
+    assert result.exit_code == 0, result.output
+    found: dict[str, Any] = json.loads(result.stdout)
+    return found
+
+
+def answer_contacts(line: Filled, count: int) -> None:
+    """Answer so many first contacts, two segments each."""
+    for number in range(count):
+        line.judge(line.text("Salut", f"+3247000{number:04}"))
+        line.send()
+
+
+def test_without_a_database_nothing_is_used(make: Make) -> None:
+    """Before the daemon has ever run all windows are empty and have room."""
+    line = make()
+    line.db.close()
+    line.database.unlink()
+    found = told(line)
+
+    assert found["windows"]["hour"] == {
+        "used": 0,
+        "returning": 0,
+        "limit": 60,
+        "reserve": 30,
+        "new_in_seconds": 0,
+        "known_in_seconds": 0,
+    }
+    assert found["answers"] == [{"segments": 2, "price": 0.1}]
+
+
+def test_the_worst_is_bounded_by_every_window(make: Make) -> None:
+    """No hour takes more than a month may, no month more than its days may."""
+    line = make(limits={"segments": {"hour": 7, "day": 500, "month": 100_000}, "price_per_segment": 0.1})
+
+    assert told(line)["worst"] == {
+        "hour": {"segments": 7, "price": 0.7, "first_contacts": 3},
+        "day": {"segments": 168, "price": 16.8, "first_contacts": 84},
+        "month": {"segments": 5040, "price": 504.0, "first_contacts": 2520},
+    }
+
+
+def test_what_was_sent_is_used(make: Make) -> None:
+    """Segments count in each window, and those to known numbers are told apart."""
+    line = make(limits={"segments": LIMITS})
+    answer_contacts(line, 2)
+    windows = told(line)["windows"]
+
+    assert [each["used"] for each in windows.values()] == [4, 4, 4]
+    assert [each["limit"] for each in windows.values()] == [6, 20, 50]
+    assert [each["reserve"] for each in windows.values()] == [3, 10, 25]
+    assert windows["hour"]["new_in_seconds"] == 0
+
+
+def test_a_full_window_says_when_it_has_room(make: Make) -> None:
+    """A window that is full has room for an answer once the oldest two segments have left it."""
+    line = make(limits={"segments": LIMITS})
+    answer_contacts(line, 3)
+    second = line.db.one("SELECT counted_limit FROM answer_segments WHERE sequence = 2 ORDER BY id LIMIT 1")
+    latest = line.db.one("SELECT limit_time FROM line_state")  # ahead of this machine's clock: it stands still
+    assert second
+    assert latest
+    windows = told(line)["windows"]
+
+    assert windows["hour"]["used"] == 6
+    assert windows["hour"]["new_in_seconds"] == second["counted_limit"] + 3600 - latest["limit_time"]
+    assert windows["day"]["new_in_seconds"] == 0
+
+
+def test_a_window_that_is_too_small_never_has_room(make: Make) -> None:
+    """What can never fit is null in JSON and `never` for people, with a database and without one."""
+    line = make(limits={"segments": {"hour": 3, "day": 1, "month": 50}})
+    windows = told(line)["windows"]
+    line.db.close()
+    line.database.unlink()
+
+    assert windows["hour"] == {
+        "used": 0,
+        "returning": 0,
+        "limit": 3,
+        "reserve": 1,
+        "new_in_seconds": 0,
+        "known_in_seconds": 0,
+    }
+    assert windows["day"]["new_in_seconds"] is None
+    assert windows["day"]["known_in_seconds"] is None
+    assert told(line)["windows"] == windows
+    assert "never" in line.run("limits").stdout
+
+
+def test_the_answers_of_a_number_are_priced_one_by_one(make: Make) -> None:
+    """Each text has its own cost, and a known number waits for room for the longest that it may get."""
+    texts = ["Non.", ANSWER]
+    line = make(answer={"texts": texts}, limits={"segments": {"hour": 2, "day": 20, "month": 50}})
+    found = told(line)
+
+    assert [each["segments"] for each in found["answers"]] == [1, 2]
+    assert found["windows"]["hour"]["new_in_seconds"] == 0
+    assert found["windows"]["hour"]["known_in_seconds"] is None
+    assert "Answer 2 costs 0.10 EUR: 2 segments." in line.run("limits").stdout
+
+
+def test_shadow_mode_counts_what_it_would_have_sent(make: Make) -> None:
+    """In shadow mode the windows are those of shadow mode."""
+    line = make(mode="shadow")
+    answer_contacts(line, 1)
+    line.db.execute("UPDATE answer_segments SET shadow = 1")
+
+    assert told(line)["windows"]["hour"]["used"] == 2
+    line.config.write_text(json.dumps(line.settings | {"mode": "live"}))
+    assert told(line)["windows"]["hour"]["used"] == 0
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+def test_the_tables_fit_the_terminal(make: Make, columns: int) -> None:
+    """No line is wider than the terminal, and no number or heading is cut."""
+    line = make()
+    answer_contacts(line, 1)
+    result = line.run("limits", env={"COLUMNS": str(columns)})
+
+    assert result.exit_code == 0
+    assert all(len(text) <= columns for text in result.stdout.splitlines())
+    assert "…" not in result.stdout
+    assert result.stdout.splitlines()[1].split() == ["hour", "2", "60", "30", "now", "now"]
+    assert "150.00 EUR" in result.stdout
+    assert "An answer costs 0.10 EUR: 2 segments." in result.stdout
+
+
+def test_a_broken_configuration_is_78(make: Make) -> None:
+    """Limits are those of a configuration that can be used."""
+    line = make()
+    line.config.write_text("answer: {}")
+
+    assert line.run("limits").exit_code == 78
+
+
+def test_room_is_exact_for_known_numbers_too(make: Make) -> None:
+    """The share of known numbers is full before the window is."""
+    line = make()
+    limits = policy.Limits(segments=policy.Windows(hour=10, day=20, month=50))
+    line.judge(line.text("Salut", LEA))
+    line.send()
+    line.db.execute("UPDATE answer_segments SET counted_limit = 100.0 + sequence, answered_before = 1")
+    now = Now(line.now().utc, 200.0, synchronised=False)
+
+    def room(segments: int, *, returning: bool) -> float | None:
+        return reading.room_at(line.db, "hour", segments, limits, now, returning=returning, shadow=False)
+
+    assert room(8, returning=False) == 200.0
+    assert room(9, returning=False) == 3701.0
+    assert room(3, returning=True) == 200.0
+    assert room(4, returning=True) == 3701.0
+    assert room(5, returning=True) == 3702.0
+    assert room(6, returning=True) is None
+    assert room(11, returning=False) is None
+
+
+@pytest.mark.parametrize(
+    ("duration", "words"),
+    [
+        (timedelta(0), "now"),
+        (timedelta(milliseconds=1), "1s"),
+        (timedelta(seconds=3599), "59m59s"),
+        (timedelta(hours=3, minutes=11, seconds=1), "3h12m"),
+        (timedelta(days=29, hours=3, seconds=1), "29d4h"),
+    ],
+)
+def test_a_wait_is_told_in_two_units(duration: timedelta, words: str) -> None:
+    """A wait is rounded up and takes two units at most."""
+    assert in_words(duration.total_seconds()) == words

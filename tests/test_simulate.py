@@ -1,0 +1,375 @@
+"""`hotlined simulate`: a flood through the real rules in virtual time."""
+
+import json
+import random
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from filled import ANSWER, KEVIN, LEA, Filled
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hotlined import config as configuration
+from hotlined import policy
+from hotlined.cli.simulate import Arrival, flood, peaks, replay, report, simulate_into
+from hotlined.gsm.address import Identity, LineType
+from hotlined.store import rehearsal
+from hotlined.store.database import Database
+
+SMALL = {"hour": 6, "day": 20, "month": 50}
+HEADER = "received_at,originator,kind,text\n"
+
+
+def configured(**sections: Any) -> configuration.Config:
+    """Return a configuration with these sections."""
+    return configuration.parse(json.dumps({"answer": {"text": ANSWER}} | sections), Path("config.yaml"))
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Iterator[Database]:
+    """Give a database to throw away."""
+    with rehearsal.open_to_throw_away(tmp_path / "flood.db") as db:
+        yield db
+
+
+@pytest.fixture
+def line(tmp_path: Path) -> Filled:
+    """Give a line with its configuration."""
+    filled = Filled(tmp_path, limits={"segments": SMALL})
+    filled.db.close()
+    return filled
+
+
+def simulated(line: Filled, *arguments: str) -> dict[str, Any]:
+    """Return what --json prints."""
+    result = line.run("simulate", "--json", *arguments)
+    assert result.exit_code == 0, result.output
+    found: dict[str, Any] = json.loads(result.stdout)
+    return found
+
+
+def text(at: float, number: str = KEVIN, body: str = "Salut") -> Arrival:
+    """Return a text from a Belgian mobile number."""
+    return Arrival(at, "text", Identity(number, number, "BE", LineType.MOBILE), body)
+
+
+def totals(found: dict[str, Any]) -> dict[str, int]:
+    """Return how many contacts met each fate."""
+    return {fate: sum(reasons.values()) for fate, reasons in found["fates"].items()}
+
+
+# ---- the sums
+
+
+def test_every_message_has_one_fate(line: Filled) -> None:
+    """Answered, suppressed, cancelled and waiting add up to what came, over the whole and over time."""
+    found = simulated(line, "--messages", "400", "--numbers", "20", "--hours", "72", "--new", "25%")
+
+    assert found["received"] == 400
+    assert sum(totals(found).values()) == 400
+    assert all(totals(found).values())
+    assert sum(each["received"] for each in found["timeline"]) == 400
+    assert sum(each["answered"] for each in found["timeline"]) == totals(found)["answered"]
+    assert found["fates"]["cancelled"].keys() == {"stale"}
+    assert found["price"] == pytest.approx(found["segments"] * 0.05)
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        {"segments": SMALL, "cooldown": ["1h"], "per_number": 50},
+        {"segments": {"hour": 9, "day": 60, "month": 61}, "reserve_for_new": "80%", "cooldown": ["10m"]},
+        {"segments": {"hour": 200, "day": 5000, "month": 9000}, "cooldown": ["2h", "1d"], "per_number": 2},
+    ],
+)
+def test_the_limits_hold_in_every_window(db: Database, limits: dict[str, Any]) -> None:
+    """In the rows of the database no sliding window, no number and no cooldown is exceeded."""
+    chosen = configured(limits=limits, modem={"send_interval": "4s"})
+    seconds = simulate_into(db, flood(900, 30, 60, 20, chosen, random.Random(3)), chosen, random.Random(3))
+    rows = db.all("SELECT counted_limit AS at, answered_before AS known FROM answer_segments ORDER BY id")
+    times = [
+        row["at"] for row in db.all("SELECT counted_limit AS at FROM answer_segments WHERE at NOT NULL ORDER BY at")
+    ]
+    told = report(db, chosen, 3, seconds)
+
+    assert len(times) > 30
+    for name, length in policy.WINDOW_SECONDS.items():
+        limit = getattr(chosen.limits.segments, name)
+        inside = [sum(end - length < each <= end for each in times) for end in times]
+        share = limit - policy.reserve(limit, chosen.limits)
+        known = [row["at"] for row in rows if row["known"] and row["at"] is not None]
+        assert max(inside) <= limit
+        assert told.worst[name].segments == max(inside)
+        assert all(sum(end - length < each <= end for each in known) <= share for end in known)
+    assert all(later - earlier >= 4 - 1e-6 for earlier, later in pairwise(times) if later != earlier)
+    for answers in _answers(db).values():
+        assert len(answers) <= chosen.limits.per_number
+        for count, (earlier, later) in enumerate(pairwise(answers)):
+            cooldowns = chosen.limits.cooldown
+            assert later - earlier >= cooldowns[min(count, len(cooldowns) - 1)].total_seconds() - 1e-6
+
+
+def _answers(db: Database) -> dict[str, list[float]]:
+    found: dict[str, list[float]] = {}
+    for row in db.all("SELECT recipient, counted_limit AS at FROM answers WHERE at NOT NULL ORDER BY at"):
+        found.setdefault(row["recipient"], []).append(row["at"])
+    return found
+
+
+def test_known_numbers_are_answered_again_and_spend_their_share(db: Database) -> None:
+    """Where there is room, a number that texts on is answered once more after its cooldown."""
+    chosen = configured(limits={"cooldown": ["1h"], "per_number": 3})
+    arrivals = [text(hour * 3600.0, body=f"{hour}") for hour in range(0, 10, 2)]
+    told = report(db, chosen, 0, simulate_into(db, arrivals, chosen, random.Random(0)))
+
+    assert told.fates["answered"] == {"cooldown_over": 2, "first_contact": 1}
+    assert told.fates["suppressed"] == {"per_number": 2}
+    assert [row[0] for row in db.all("SELECT sum(answered_before) FROM answer_segments")] == [4]
+
+
+def test_the_reserve_is_what_known_numbers_wait_for(db: Database) -> None:
+    """Half of the hour is for new numbers: the third answer to a known one waits for the reserve."""
+    chosen = configured(
+        limits={"segments": {"hour": 4, "day": 20, "month": 50}, "cooldown": ["0s"], "per_number": 9},
+        answer={"text": "Non.", "delay": "1m"},
+    )
+    arrivals = [text(at, body=body) for at, body in ((0.0, "a"), (200.0, "b"), (400.0, "c"), (600.0, "d"))]
+    told = report(db, chosen, 0, simulate_into(db, arrivals, chosen, random.Random(0)))
+
+    assert told.fates["answered"] == {"cooldown_over": 2, "first_contact": 1}
+    assert told.fates["waiting"] == {"reserve": 1}
+
+
+def test_a_full_window_is_what_new_numbers_wait_for(db: Database) -> None:
+    """The fifth answer of an hour with room for four waits for it."""
+    chosen = configured(
+        limits={"segments": {"hour": 4}}, answer={"text": "Non.", "delay": "1m"}, modem={"send_interval": "0s"}
+    )
+    arrivals = [text(float(each), f"+3247000000{each}") for each in range(5)]
+    told = report(db, chosen, 0, simulate_into(db, arrivals, chosen, random.Random(0)))
+
+    assert told.fates["answered"] == {"first_contact": 4}
+    assert told.fates["waiting"] == {"budget_hour": 1}
+
+
+def test_answers_that_are_due_at_once_wait_for_the_interval(db: Database) -> None:
+    """At the end of time what is due and not yet sent waits for the interval between two segments."""
+    chosen = configured(answer={"text": "Non.", "delay": "0s"}, modem={"send_interval": "10s"})
+    arrivals = [text(0.0, f"+3247000000{each}") for each in range(3)]
+    told = report(db, chosen, 0, simulate_into(db, arrivals, chosen, random.Random(0)))
+
+    assert told.fates["answered"] == {"first_contact": 1}
+    assert told.fates["waiting"] == {"send_interval": 2}
+
+
+def test_first_contacts_are_measured(db: Database) -> None:
+    """Their waits run from the arrival to the first segment."""
+    chosen = configured(answer={"text": "Non.", "delay": "100s"}, modem={"send_interval": "10s"})
+    arrivals = [text(0.0, f"+3247000000{each}") for each in range(3)] + [text(1000.0, "+32470000000", "again")]
+    told = report(db, chosen, 0, simulate_into(db, arrivals, chosen, random.Random(0)))
+
+    assert told.first_contacts == rehearsal.Waits(3, 3, 110.0, 120.0)
+
+
+def test_nothing_is_ever_sent_where_a_window_is_0(db: Database) -> None:
+    """A limit of 0 leaves every answer waiting, until it is stale."""
+    chosen = configured(limits={"segments": {"hour": 0}}, answer={"text": "Non.", "delay": "5m", "max_age": "1h"})
+    arrivals = [text(0.0), text(36_000.0, LEA)]
+    told = report(db, chosen, 0, simulate_into(db, arrivals, chosen, random.Random(0)))
+
+    assert (told.segments, told.fates["cancelled"], told.fates["waiting"]) == (0, {"stale": 1}, {"budget_hour": 1})
+    assert told.first_contacts == rehearsal.Waits(2, 0, None, None)
+
+
+@settings(deadline=None)
+@given(st.lists(st.floats(0, 10_000_000), max_size=60).map(sorted))
+def test_peaks_are_those_of_every_window(times: list[float]) -> None:
+    """The peak of a window is the most moments that lie within its length, its far end left out."""
+    count, found = peaks(times)
+
+    assert count == len(times)
+    for name, length in policy.WINDOW_SECONDS.items():
+        assert found[name] == max((sum(end - length < each <= end for each in times) for end in times), default=0)
+
+
+# ---- the flood
+
+
+@pytest.mark.parametrize(("new", "expected"), [(0, 0), (10, 100), (33, 330), (100, 1000)])
+def test_the_share_of_new_numbers_is_exact_and_spread_evenly(new: int, expected: int) -> None:
+    """Texts from numbers never seen before are so many percent, in every tenth of the flood."""
+    arrivals = list(flood(1000, 50, 10, new, configured(), random.Random(5)))
+    fresh = [str(each.identity.originator).startswith("+9991") for each in arrivals]
+
+    assert sum(fresh) == expected
+    assert len({each.identity.originator for each, is_new in zip(arrivals, fresh, strict=True) if is_new}) == expected
+    assert all(abs(sum(fresh[at : at + 100]) - expected / 10) <= 1 for at in range(0, 1000, 100))
+    assert [each.at for each in arrivals] == sorted(each.at for each in arrivals)
+    assert 0 <= arrivals[0].at <= arrivals[-1].at <= 36_000
+
+
+def test_the_same_seed_gives_the_same_result(line: Filled) -> None:
+    """Two runs with one seed are alike to the last digit, and another seed is another flood."""
+    shape = ("--messages", "150", "--numbers", "10", "--hours", "24")
+
+    assert simulated(line, *shape, "--seed", "7") == simulated(line, *shape, "--seed", "7")
+    assert simulated(line, *shape, "--seed", "7")["timeline"] != simulated(line, *shape, "--seed", "8")["timeline"]
+
+
+def test_the_database_of_the_line_is_not_touched(line: Filled) -> None:
+    """A simulation leaves the line as it is, also while its daemon runs."""
+    before = line.database.read_bytes()
+    simulated(line, "--messages", "20")
+
+    assert line.database.read_bytes() == before
+    assert {path.name for path in line.folder.iterdir()} <= {"config.yaml", "hotlined.db", "hotlined.db.lock"}
+
+
+# ---- a log
+
+
+def test_a_log_that_was_exported_goes_through(tmp_path: Path) -> None:
+    """What `log --csv` writes is replayed: every contact, whatever it is and whatever stands in it."""
+    line = Filled(tmp_path)
+    line.text('=1+1 \x1b[31m\nencore, "lui"')
+    line.text("Salut", "Proximus")
+    line.text("Salut", "8850")
+    line.call()
+    line.pdu("00FF")
+    line.text("é" * 300, LEA)
+    line.db.close()
+    path = tmp_path / "log.csv"
+    path.write_text(line.run("log", "-n", "0", "--csv").stdout, newline="")
+    found = simulated(line, "--csv", str(path))
+
+    assert found["received"] == 6
+    assert found["fates"]["answered"] == {"first_contact": 2}
+    assert found["fates"]["suppressed"] == {"not_answerable": 2, "not_text": 1, "pending": 1}
+    arrivals = list(replay(path, configured()))
+    assert arrivals[0].text == '=1+1 \\x1b[31m\nencore, "lui"'
+    assert arrivals[0].identity.originator == KEVIN
+    assert arrivals[0].at == 0.0
+    assert arrivals[-1].at > arrivals[0].at
+
+
+def test_a_calendar_that_was_put_back_stands_still(tmp_path: Path) -> None:
+    """Virtual time never runs back, and a pseudonym or a withheld number is somebody."""
+    path = tmp_path / "log.csv"
+    path.write_text(
+        HEADER + "2026-01-01T00:00:10Z,~0123456789ab,text,un\n"
+        "1970-01-01T00:00:00Z,,call,\n"
+        "2026-01-01T01:00:20+01:00,0470123456,text,deux\n"
+    )
+    arrivals = list(replay(path, configured()))
+
+    assert [each.at for each in arrivals] == [0.0, 0.0, 10.0]
+    assert [each.identity.originator for each in arrivals] == ["~0123456789ab", None, KEVIN]
+    assert [each.identity.line_type for each in arrivals][:2] == [LineType.MOBILE, LineType.WITHHELD]
+    assert [each.text for each in arrivals] == ["un", None, "deux"]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", ":1: the column received_at is missing"),
+        (b"id,received_at,originator,kind\n", ":1: the column text is missing"),
+        (
+            HEADER.encode() + b"2026-01-01T00:00:00Z,+32470123456,text,a\nyesterday,+32470123456,text,a\n",
+            ":3: received",
+        ),
+        (HEADER.encode() + b"2026-01-01T00:00:00,+32470123456,text,a\n", ":2: received_at"),
+        (HEADER.encode() + b"0001-01-01T00:00:00Z,+32470123456,text,a\n", ":2: received_at"),
+        (HEADER.encode() + b"2026-01-01T00:00:00Z,+32470123456,fax,a\n", ":2: kind 'fax' is none of text, call"),
+        (HEADER.encode() + b"2026-01-01T00:00:00Z\n", ":2: kind ''"),
+        (HEADER.encode() + b'2026-01-01T00:00:00Z,+32470123456,text,"a\nb"\n2026-13-01,,text,\n', ":4: received_at"),
+        (HEADER.encode() + b'2026-01-01T00:00:00Z,+32470123456,text,"a"b\n', ":2: "),
+        (HEADER.encode() + b"2026-01-01T00:00:00Z,+32470123456,text,\xff\n", ":2: it is not in UTF-8"),
+    ],
+)
+def test_a_bad_log_is_a_sentence_with_its_line(line: Filled, content: bytes, words: str) -> None:
+    """What is no log ends with 2, names the line, and prints no result."""
+    path = line.folder / "log.csv"
+    path.write_bytes(content)
+    result = line.run("simulate", "--csv", str(path))
+
+    assert result.exit_code == 2
+    assert f"log.csv{words}" in result.stderr
+    assert "log -n 0 --csv" in result.stderr
+    assert not result.stdout
+
+
+def test_an_empty_log_has_no_plot(line: Filled) -> None:
+    """A log of nothing is no mistake."""
+    path = line.folder / "log.csv"
+    path.write_text(HEADER)
+    result = line.run("simulate", "--csv", str(path))
+
+    assert result.exit_code == 0
+    assert "received       0 " in result.stdout
+    assert "per hour" not in result.stdout
+
+
+# ---- the command
+
+
+def test_people_get_the_sums_and_a_plot(line: Filled) -> None:
+    """Sums stand one a line, then what was received and answered over time, as wide as the terminal."""
+    shape = ("--messages", "300", "--numbers", "20", "--hours", "48")
+    result = line.run("simulate", *shape, env={"COLUMNS": "80"})
+    found = simulated(line, *shape)
+
+    assert result.exit_code == 0
+    assert f"answered       {totals(found)['answered']}: " in result.stdout
+    assert "worst hour     6 of 6 segments" in result.stdout
+    assert f"{found['segments']} segments, {found['price']:.2f} EUR" in result.stdout
+    assert "(median)" in result.stdout
+    assert "received per hour" in result.stdout
+    assert "answered per hour" in result.stdout
+    assert "█" in result.stdout
+    assert "\x1b" not in result.stdout
+    assert all(len(row) <= 80 for row in result.stdout.splitlines())
+
+
+def test_what_lasts_for_weeks_is_counted_by_the_day(line: Filled) -> None:
+    """A plot of a thousand hours would say nothing."""
+    result = line.run("simulate", "--messages", "100", "--hours", "1000")
+
+    assert "received per day" in result.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--new", "101%"],
+        ["--new", "some"],
+        ["--messages", "0"],
+        ["--numbers", "0"],
+        ["--hours", "0"],
+        ["--csv", "/nonexistent.csv"],
+        ["--csv", "/dev/null", "--messages", "5"],
+    ],
+)
+def test_what_makes_no_sense_is_2(line: Filled, arguments: list[str]) -> None:
+    """An option that cannot be is a usage error."""
+    assert line.run("simulate", *arguments).exit_code == 2
+
+
+def test_a_terminal_sees_the_progress(line: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Progress goes to the error output, and only where that is a terminal."""
+    quiet = line.run("simulate", "--messages", "5", "--json")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    loud = line.run("simulate", "--messages", "5", "--json")
+
+    assert quiet.stderr == ""
+    assert "100%" in loud.stderr
+    assert json.loads(loud.stdout) == json.loads(quiet.stdout)
+
+
+def test_a_broken_configuration_is_78(line: Filled) -> None:
+    """The rules are those of a configuration that can be used."""
+    line.config.write_text("answer: {}")
+
+    assert line.run("simulate").exit_code == 78
