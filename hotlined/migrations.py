@@ -91,8 +91,7 @@ INITIAL = (
     ) STRICT
     """,
     "CREATE INDEX answers_recipient ON answers (recipient)",
-    "CREATE INDEX answers_open ON answers (state, answered_before, due_limit) WHERE state IN ('queued', 'sending')",
-    "CREATE INDEX answers_unconfirmed ON answers (state) WHERE state = 'unconfirmed'",
+    "CREATE INDEX answers_queue ON answers (state, answered_before, due_limit)",
     # counted_limit is when a segment counts for the windows; NULL: it counts for nothing
     """
     CREATE TABLE answer_segments (
@@ -148,7 +147,7 @@ INITIAL = (
       ended_at TEXT
     ) STRICT
     """,
-    "CREATE INDEX requests_open ON requests (state) WHERE state IN ('open', 'begun')",
+    "CREATE INDEX requests_state ON requests (state)",
     """
     CREATE TABLE events (
       id INTEGER PRIMARY KEY AUTOINCREMENT,

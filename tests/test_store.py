@@ -604,6 +604,37 @@ def test_a_request_cut_off_by_a_crash_is_ended(db: Database) -> None:
     assert people.outcome(db, request_id).state == "refused"
 
 
+def test_what_every_pass_asks_reads_no_whole_table(db: Database) -> None:
+    """A database of years answers the loop's questions from its indexes."""
+    queries: list[str] = []
+    db.connection.set_trace_callback(queries.append)
+    now = at(db, 1)
+    outbound.due(db, now)
+    outbound.next_due(db)
+    outbound.newest(db)
+    outbound.recover(db, now)
+    inbound.next_unjudged(db, now)
+    inbound.next_judgement(db)
+    inbound.watch_flood(db, now)
+    outbound.history_of(db, SENDER, shadow=False)
+    outbound.spent(db, now, shadow=False, without=1)
+    people.take(db, now)
+    people.settle(db, now)
+    scan(db)
+    db.connection.set_trace_callback(None)
+    plans = {
+        query: [row["detail"] for row in db.all(f"EXPLAIN QUERY PLAN {query}")]
+        for query in queries
+        if query.startswith("SELECT")
+    }
+    # that index holds nothing but the contacts that are not judged yet
+    harmless = "SCAN contacts USING INDEX contacts_unjudged"
+    scans = {step for plan in plans.values() for step in plan if step.startswith("SCAN") and step != harmless}
+
+    assert len(plans) > 15
+    assert not scans
+
+
 # ---- floods
 
 

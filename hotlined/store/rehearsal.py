@@ -24,8 +24,6 @@ def open_to_throw_away(path: Path) -> Database:
     """Open a new database that need not outlive a power cut: nothing waits for the disk."""
     db = open_for_daemon(path)
     db.execute("PRAGMA synchronous = OFF")
-    # a flood queues tens of thousands: `outbound.due` reads the whole table without it
-    db.execute("CREATE INDEX answers_queue ON answers (state, answered_before, due_limit)")
     return db
 
 
