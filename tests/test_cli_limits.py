@@ -134,6 +134,9 @@ def test_the_answers_of_a_number_are_priced_one_by_one(make: Make) -> None:
     assert found["windows"]["hour"]["new_in_seconds"] == 0
     assert found["windows"]["hour"]["known_in_seconds"] is None
     assert "Answer 2 costs 0.10 EUR: 2 segments." in line.run("limits").stdout
+    line.db.close()
+    line.database.unlink()
+    assert told(line) == found
 
 
 def test_shadow_mode_counts_what_it_would_have_sent(make: Make) -> None:
@@ -176,7 +179,7 @@ def test_room_is_exact_for_known_numbers_too(make: Make) -> None:
     limits = policy.Limits(segments=policy.Windows(hour=10, day=20, month=50))
     line.judge(line.text("Salut", LEA))
     line.send()
-    line.db.execute("UPDATE answer_segments SET counted_limit = 100.0 + sequence, answered_before = 1")
+    line.db.execute("UPDATE answer_segments SET counted_limit = 100.0 + sequence, answered_before = sequence = 1")
     now = Now(line.now().utc, 200.0, synchronised=False)
 
     def room(segments: int, *, returning: bool) -> float | None:
@@ -184,9 +187,9 @@ def test_room_is_exact_for_known_numbers_too(make: Make) -> None:
 
     assert room(8, returning=False) == 200.0
     assert room(9, returning=False) == 3701.0
-    assert room(3, returning=True) == 200.0
-    assert room(4, returning=True) == 3701.0
-    assert room(5, returning=True) == 3702.0
+    assert room(10, returning=False) == 3702.0
+    assert room(4, returning=True) == 200.0
+    assert room(5, returning=True) == 3701.0
     assert room(6, returning=True) is None
     assert room(11, returning=False) is None
 

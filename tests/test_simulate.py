@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from hotlined import config as configuration
 from hotlined import policy
-from hotlined.cli.simulate import Arrival, flood, peaks, replay, report, simulate_into
+from hotlined.cli.simulate import LOOK_AGAIN_SECONDS, Arrival, flood, peaks, replay, report, simulate_into
 from hotlined.gsm.address import Identity, LineType
 from hotlined.store import rehearsal
 from hotlined.store.database import Database
@@ -165,13 +165,46 @@ def test_answers_that_are_due_at_once_wait_for_the_interval(db: Database) -> Non
     assert told.fates["waiting"] == {"send_interval": 2}
 
 
+def test_a_wait_that_is_over_is_forgotten(db: Database) -> None:
+    """Once the window has room again, what is left waits for the interval alone."""
+    chosen = configured(
+        limits={"segments": {"hour": 2}}, answer={"text": "Non.", "delay": "0s"}, modem={"send_interval": "10s"}
+    )
+    arrivals = [*(text(0.0, f"+3247000000{each}") for each in range(4)), text(3605.0, "+32470000000", "again")]
+    told = report(db, chosen, 0, simulate_into(db, arrivals, chosen, random.Random(0)))
+
+    assert told.fates["answered"] == {"first_contact": 3}
+    assert told.fates["waiting"] == {"send_interval": 1}
+
+
+def test_what_stood_behind_a_stale_answer_leaves_when_that_is_cancelled(db: Database) -> None:
+    """An answer that would fit waits behind an older one that does not, and leaves after it has turned stale."""
+    chosen = configured(
+        limits={"segments": {"hour": 5}, "reserve_for_new": "0%", "cooldown": ["0s"]},
+        answer={"texts": ["Non.", ANSWER, "Non."], "delay": "0s", "max_age": "30m"},
+        modem={"send_interval": "0s"},
+    )
+    arrivals = [
+        text(0.0, KEVIN, "a"),
+        text(10.0, KEVIN, "b"),
+        text(20.0, LEA, "a"),
+        text(30.0, LEA, "b"),
+        text(1000.0, KEVIN, "c"),
+        text(2500.0, KEVIN, "d"),
+    ]
+    told = report(db, chosen, 0, simulate_into(db, arrivals, chosen, random.Random(0)))
+
+    assert told.fates["cancelled"] == {"stale": 1}
+    assert _answers(db)[KEVIN] == [0.0, 10.0, 30.0 + 4 * LOOK_AGAIN_SECONDS]
+
+
 def test_first_contacts_are_measured(db: Database) -> None:
     """Their waits run from the arrival to the first segment."""
     chosen = configured(answer={"text": "Non.", "delay": "100s"}, modem={"send_interval": "10s"})
-    arrivals = [text(0.0, f"+3247000000{each}") for each in range(3)] + [text(1000.0, "+32470000000", "again")]
+    arrivals = [text(0.0, f"+3247000000{each}") for each in range(4)] + [text(1000.0, "+32470000000", "again")]
     told = report(db, chosen, 0, simulate_into(db, arrivals, chosen, random.Random(0)))
 
-    assert told.first_contacts == rehearsal.Waits(3, 3, 110.0, 120.0)
+    assert told.first_contacts == rehearsal.Waits(4, 4, 110.0, 130.0)
 
 
 def test_nothing_is_ever_sent_where_a_window_is_0(db: Database) -> None:

@@ -378,13 +378,24 @@ def _read_share(ctx: click.Context, option: click.Parameter, value: str) -> int:
 
 
 @click.command
-@click.option("--messages", type=click.IntRange(1), default=10_000, show_default=True, help="So many texts")
-@click.option("--numbers", type=click.IntRange(1, 10**10), default=500, show_default=True, help="from so many numbers,")
+@click.option("--messages", type=click.IntRange(1), default=10_000, show_default=True, help="How many texts come.")
 @click.option(
-    "--hours", type=click.IntRange(1, 87_600), default=72, show_default=True, help="spread over so many hours;"
+    "--numbers",
+    type=click.IntRange(1, 10**10),
+    default=500,
+    show_default=True,
+    help="How many numbers text again and again.",
 )
 @click.option(
-    "--new", metavar="SHARE", callback=_read_share, default="10%", show_default=True, help="of them from new numbers."
+    "--hours", type=click.IntRange(1, 87_600), default=72, show_default=True, help="The time that they are spread over."
+)
+@click.option(
+    "--new",
+    metavar="SHARE",
+    callback=_read_share,
+    default="10%",
+    show_default=True,
+    help="The share that comes from numbers never seen before.",
 )
 @click.option(
     "--csv",
@@ -403,8 +414,6 @@ def simulate(
     """Send a flood through the rules in force, in virtual time, and sum up what would be answered and spent.
 
     Nothing is transmitted and the line's database is not touched. The flood is made up, or a log of what really came.
-    The first part of --messages comes from --numbers that text again and again, the share --new from numbers that
-    text once.
 
     Example: hotlined simulate --messages 20000 --numbers 300 --new 5%
     """

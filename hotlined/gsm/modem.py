@@ -305,6 +305,10 @@ class Modem:
         self._choose_storages()
         self._choose_indications()
         self.verify()
+        if self.ask("AT+CMEE?", "+CMEE:") != "1":
+            log.warning("the modem does not number its errors: a refusal after Ctrl-Z will be unconfirmed")
+        if _quoted(self.ask("AT+CPMS?", "+CPMS:", seconds=SLOW_COMMAND_SECONDS), 0) not in self.storages:
+            log.warning("the modem does not keep the storage that was chosen for texts")
         imsi = _digits(self.ask("AT+CIMI", seconds=SLOW_COMMAND_SECONDS))
         if not imsi:
             raise ModemRefusedError("The SIM does not say who it is (AT+CIMI).", "ERROR", "It is asked again soon.")
