@@ -182,17 +182,18 @@ def open_for_daemon(path: Path) -> Database:
             f"{path}: {error.strerror or error}",
             "The daemon's user needs to own the folder of the database; see `database` in the configuration.",
         ) from error
-    try:
-        _migrate(path)
-        connection = _connect(path)
-        connection.execute("PRAGMA journal_mode = WAL")
-        return Database(path, connection, lock)
-    except sqlite3.Error as error:
-        lock.close()
-        raise in_a_sentence(error, path) from error
-    except StoreError:
-        lock.close()
-        raise
+    with contextlib.ExitStack() as stack:
+        stack.callback(lock.close)
+        try:
+            _migrate(path)
+            connection = _connect(path)
+            stack.callback(connection.close)
+            connection.execute("PRAGMA journal_mode = WAL")
+            database = Database(path, connection, lock)
+        except sqlite3.Error as error:
+            raise in_a_sentence(error, path) from error
+        stack.pop_all()
+    return database
 
 
 def open_beside_daemon(path: Path) -> Database:
@@ -234,10 +235,14 @@ def _require_current(path: Path, connection: sqlite3.Connection) -> None:
 
 def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True, isolation_level=None)
-    connection.row_factory = sqlite3.Row
-    connection.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA foreign_keys = ON")
+    try:
+        connection.row_factory = sqlite3.Row
+        connection.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+    except sqlite3.Error:
+        connection.close()
+        raise
     return connection
 
 
