@@ -394,6 +394,7 @@ def test_a_terminal_sees_the_progress(line: Filled, monkeypatch: pytest.MonkeyPa
     """Progress goes to the error output, and only where that is a terminal."""
     quiet = line.run("simulate", "--messages", "5", "--json")
     monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")  # a dumb one has no progress to show
     loud = line.run("simulate", "--messages", "5", "--json")
 
     assert quiet.stderr == ""
