@@ -220,7 +220,18 @@ INITIAL = (
     """,
 )
 
-SCHEMA = (("initial", INITIAL),)
+KEEPING = (
+    # a person exempts a contact from erasure by age
+    "ALTER TABLE contacts ADD COLUMN kept_at TEXT",
+    "ALTER TABLE contacts ADD COLUMN kept_by TEXT",
+    # tells whether the key beside the database is the one that its pseudonyms were made with
+    "ALTER TABLE line_state ADD COLUMN key_digest TEXT",
+    # the stick and the SIM that the line is served with; others are not answered from
+    "ALTER TABLE line_state ADD COLUMN imei TEXT",
+    "ALTER TABLE line_state ADD COLUMN imsi TEXT",
+)
+
+SCHEMA = (("initial", INITIAL), ("keeping", KEEPING))
 """Every migration: its name and its statements, in the order in which they are applied."""
 
 
