@@ -10,11 +10,12 @@ import errno
 import os
 import select
 import termios
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import serial
 
 from hotlined.errors import PortBusyError, PortDeniedError, PortError, PortLostError, PortMissingError
+from hotlined.gsm import finding
 
 WRITE_TIMEOUT_SECONDS = 10.0
 _CHUNK = 4096
@@ -83,13 +84,6 @@ def drain(descriptors: Sequence[int]) -> None:
                 pass
 
 
-def candidates() -> Iterator[str]:
-    """Yield the ports of USB devices on this machine, in the order of their names."""
-    from serial.tools import list_ports  # noqa: PLC0415  # wanted only where the port is `auto`
-
-    yield from sorted(port.device for port in list_ports.comports() if port.vid is not None)
-
-
 def _open(name: str, baudrate: int) -> serial.Serial:
     try:
         return serial.serial_for_url(
@@ -116,10 +110,18 @@ def _opening_error(name: str, error: Exception) -> PortError:
             "Add the user to the group dialout: `sudo adduser USER dialout`, then log in again.",
         )
     if number in (errno.EBUSY, errno.EWOULDBLOCK) or "exclusively lock" in str(error):
-        return PortBusyError(
-            f"Another program holds the port {name}.",
-            "`sudo fuser -v PORT` names it; ModemManager is kept away by `sudo systemctl mask --now ModemManager`.",
-        )
+        return _busy_error(name)
     if number == errno.ENOTTY or isinstance(error, termios.error):
         return PortError(f"{name} is no serial port.", "Check `modem.port` in the configuration.")
     return PortError(f"The port {name} cannot be opened ({error}).", "Check `modem.port` in the configuration.")
+
+
+def _busy_error(name: str) -> PortBusyError:
+    if holders := finding.holders(name):
+        names = ", ".join(map(str, holders))
+        hint = " ".join(dict.fromkeys(holder.hint for holder in holders))
+        return PortBusyError(f"Another program holds the port {name}: {names}.", hint)
+    return PortBusyError(  # another user's program, which only root sees
+        f"Another program holds the port {name}.",
+        f"`sudo fuser -v {name}` names it. ModemManager is kept off by `sudo systemctl mask --now ModemManager`.",
+    )

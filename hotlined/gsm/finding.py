@@ -1,0 +1,271 @@
+"""Finds the modem: which USB ports may be asked and in which order, which sticks have none, who holds a port.
+
+It reads sysfs and procfs and opens no port. It cannot tell a modem from another device on a bare serial adapter, and
+without root it sees only the caller's own programs among those that hold a port.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from types import MappingProxyType
+
+from hotlined.gsm.sticks import (
+    ADAPTERS,
+    HUAWEI,
+    HUAWEI_PROTOCOLS,
+    MODEM_DRIVERS,
+    NUMBERS,
+    VENDORS,
+    Role,
+)
+
+_COMMUNICATIONS, _STORAGE, _HUB, _WIRELESS, _VENDOR_SPECIFIC = 0x02, 0x08, 0x09, 0xE0, 0xFF  # USB: class codes
+_ACM = 0x02  # USB CDC PSTN 1.2, 3.3: abstract control model
+_TERMINAL_MASTER, _TERMINAL_SLAVES = os.makedev(5, 2), range(136, 144)  # the kernel's list of device numbers
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """One interface of a USB device: its number, class, subclass and protocol; `tty` is empty where it is no port."""
+
+    number: int
+    class_code: int
+    subclass: int
+    protocol: int
+    driver: str
+    tty: str
+    socket: str
+    """Its place: the ports of hub after hub, configuration and interface (`1.2:1.0`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stick:
+    """One USB device; texts that it does not have are empty."""
+
+    vendor: str
+    product: str
+    serial: str
+    manufacturer: str
+    name: str
+    interfaces: tuple[Interface, ...]
+
+    @property
+    def id(self) -> str:
+        """Its `vendor:product`, as lsusb shows it."""
+        return f"{self.vendor}:{self.product}"
+
+    @property
+    def title(self) -> str:
+        """Return what a person calls it."""
+        maker = self.manufacturer or VENDORS.get(self.vendor, "")
+        named = self.name if self.name.startswith(maker) else f"{maker} {self.name}"
+        return f"{named.strip()} ({self.id})".strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A port that may be asked for a modem."""
+
+    port: str
+    role: Role
+    stick: Stick
+    interface: Interface
+
+
+class Fault(StrEnum):
+    """Why a stick that is plugged in has no port."""
+
+    STORAGE = "storage"
+    NETWORK = "network"
+    DRIVER = "driver"
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """A stick without a port that speaks AT: a sentence, and what a person can do."""
+
+    stick: Stick
+    fault: Fault
+    message: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A program that has a port open; `name` is that of its process (15 characters at most)."""
+
+    pid: int
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.name} (process {self.pid})"
+
+    @property
+    def hint(self) -> str:
+        """Return what makes it let go."""
+        return _LETTING_GO.get(self.name, f"Stop it: `sudo kill {self.pid}`.")
+
+
+def sticks(sys_root: Path = Path("/sys")) -> list[Stick]:
+    """Return all USB devices but hubs, in the order of their names; empty where there is no sysfs."""
+    folder = sys_root / "bus/usb/devices"
+    try:
+        names = sorted(path.name for path in folder.iterdir())
+    except OSError:
+        return []
+    interfaces: dict[str, list[Interface]] = {}
+    for name in names:
+        device, colon, _ = name.partition(":")
+        if colon and (interface := _maybe_interface(folder / name)):
+            interfaces.setdefault(device, []).append(interface)
+    return [_stick(folder / device, tuple(found)) for device, found in interfaces.items()]
+
+
+def candidates(sys_root: Path = Path("/sys"), dev_root: Path = Path("/dev")) -> list[Candidate]:
+    """Return the ports that may be asked, best first; never one for diagnosis, positions or voice."""
+    found = [
+        Candidate(str(dev_root / interface.tty), role, stick, interface)
+        for stick in sticks(sys_root)
+        for interface in stick.interfaces
+        if interface.tty and (role := maybe_role(stick, interface)) is not None
+    ]
+    return sorted(found, key=lambda candidate: candidate.role)
+
+
+def trouble(sys_root: Path = Path("/sys")) -> list[Trouble]:
+    """Return the sticks that are plugged in and have no port, each with the cure."""
+    return [
+        Trouble(stick, fault, *(words.format(stick=stick) for words in _FAULTS[fault]))
+        for stick in sticks(sys_root)
+        if (fault := _maybe_fault(stick)) is not None
+    ]
+
+
+def holders(port: str, proc_root: Path = Path("/proc")) -> list[Holder]:
+    """Return the programs other than this one that have a port open, as far as this user may see.
+
+    Of a pseudo-terminal, the program at its other end is the modem and no rival.
+    """
+    if not (device := _device(Path(port))):
+        return []
+    terminal = os.major(device) in _TERMINAL_SLAVES
+    processes = sorted(proc_root.glob("[0-9]*"), key=lambda folder: int(folder.name))
+    return [
+        Holder(int(folder.name), _text(folder / "comm"))
+        for folder in processes
+        if int(folder.name) != os.getpid()
+        and _has_open(folder / "fd", device)
+        and not (terminal and _has_open(folder / "fd", _TERMINAL_MASTER))
+    ]
+
+
+def place(port: str, sys_root: Path = Path("/sys")) -> str:
+    """Return the name of the USB device that a port belongs to (`1-1.2`), or an empty string."""
+    folder = (sys_root / "class/tty" / Path(port).resolve().name / "device").resolve()
+    return next((parent.name for parent in folder.parents if (parent / "idVendor").exists()), "")
+
+
+def maybe_role(stick: Stick, interface: Interface) -> Role | None:
+    """Return what an interface with a port is for; None: it must not be asked."""
+    if (numbers := NUMBERS.get(stick.id)) is not None:
+        return numbers.get(interface.number)
+    if stick.vendor == HUAWEI and interface.class_code == _VENDOR_SPECIFIC:
+        if interface.subclass == _VENDOR_SPECIFIC:
+            return Role.MODEM if interface.number == 0 else None
+        return HUAWEI_PROTOCOLS.get(interface.protocol)
+    if stick.id in ADAPTERS:
+        return Role.ADAPTER
+    if interface.driver in MODEM_DRIVERS:
+        return Role.UNTOLD
+    if (interface.class_code, interface.subclass) == (_COMMUNICATIONS, _ACM):
+        return Role.UNTOLD if stick.vendor in VENDORS else Role.ADAPTER
+    return None
+
+
+def _maybe_fault(stick: Stick) -> Fault | None:
+    if stick.vendor not in VENDORS or any(interface.tty for interface in stick.interfaces):
+        return None
+    classes = {interface.class_code for interface in stick.interfaces}
+    if classes == {_STORAGE}:
+        return Fault.STORAGE
+    if classes & {_COMMUNICATIONS, _WIRELESS} or any(interface.driver == "qmi_wwan" for interface in stick.interfaces):
+        return Fault.NETWORK
+    return Fault.DRIVER if _VENDOR_SPECIFIC in classes else None
+
+
+def _stick(folder: Path, interfaces: tuple[Interface, ...]) -> Stick:
+    vendor, product, serial, manufacturer, name = (
+        _text(folder / attribute) for attribute in ("idVendor", "idProduct", "serial", "manufacturer", "product")
+    )
+    return Stick(vendor, product, serial, manufacturer, name, interfaces)
+
+
+def _maybe_interface(folder: Path) -> Interface | None:
+    try:
+        number, class_code, subclass, protocol = (
+            int(_text(folder / name), 16)
+            for name in ("bInterfaceNumber", "bInterfaceClass", "bInterfaceSubClass", "bInterfaceProtocol")
+        )
+    except ValueError:  # unplugged while it was read
+        return None
+    if class_code == _HUB:
+        return None
+    ttys = sorted(path.name for pattern in ("tty/*", "tty*/tty/*") for path in folder.glob(pattern))
+    driver = (folder / "driver").resolve().name if (folder / "driver").exists() else ""
+    _, _, socket = folder.name.partition("-")
+    return Interface(number, class_code, subclass, protocol, driver, ttys[0] if ttys else "", socket)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8", "replace").strip()
+    except OSError:
+        return ""
+
+
+def _has_open(folder: Path, device: int) -> bool:
+    try:
+        return any(_device(path) == device for path in folder.iterdir())
+    except OSError:  # another user's, or it has ended
+        return False
+
+
+def _device(path: Path) -> int:
+    """Return the number of a device, links followed; 0 where the path leads to none."""
+    try:
+        return path.stat().st_rdev
+    except (OSError, ValueError):
+        return 0
+
+
+_FAULTS: Mapping[Fault, tuple[str, str]] = MappingProxyType(
+    {
+        Fault.STORAGE: (
+            "The stick {stick.title} shows itself as a CD drive, not as a modem.",
+            "`sudo apt install usb-modeswitch`, then plug the stick in again.",
+        ),
+        Fault.NETWORK: (
+            "The stick {stick.title} is a network card to this machine (HiLink): it has no port for AT commands.",
+            (
+                "Some of Huawei's obey `echo HuaweiAltMode=1 | sudo tee /etc/usb_modeswitch.d/12d1:1f01` (the id that "
+                "it begins with, see `sudo dmesg`) once they are plugged in again; else use another stick."
+            ),
+        ),
+        Fault.DRIVER: (
+            "The stick {stick.title} has no serial port: no driver has taken it.",
+            "`sudo modprobe option`, then plug the stick in again.",
+        ),
+    }
+)
+
+_LETTING_GO: Mapping[str, str] = MappingProxyType(
+    {
+        "ModemManager": "Keep it off for good: `sudo systemctl mask --now ModemManager`.",
+        "brltty": "Unless a braille display is used here: `sudo apt remove brltty`.",
+        "gammu-smsd": "`sudo systemctl disable --now gammu-smsd`",
+        "smsd": "`sudo systemctl disable --now smstools`",
+        "hotlined": "Two daemons cannot share a modem: name each one's port in `modem.port`.",
+    }
+)

@@ -1,0 +1,549 @@
+"""`hotlined doctor`: each thing that a line needs is looked at, and what cannot be looked at is no error."""
+
+import json
+import os
+import pty
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Line
+from filled import Filled
+from sysfs import Plugged, build
+from test_finding import CH340, E173, HILINK, SIM7600, ZERO_CD
+
+from hotlined import config as configuration
+from hotlined.cli import doctor
+from hotlined.cli.doctor import CHECKS, Scene, Seen, Verdict
+
+OK, WARN, FAIL, UNKNOWN = Verdict
+
+
+def examined(*options: str, cwd: Path, env: Mapping[str, str] | None = None) -> tuple[int, dict[str, dict[str, str]]]:
+    """Run the command and return its exit code and what it says of each check."""
+    done = subprocess.run(
+        [sys.executable, "-m", "hotlined", *options, "doctor", "--json"],
+        cwd=cwd,
+        env=os.environ | (env or {}),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert not done.stderr
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [row["check"] for row in rows] == list(CHECKS)
+    assert all(row.keys() == {"check", "verdict", "seen", "cure"} for row in rows)
+    return done.returncode, {row["check"]: row for row in rows}
+
+
+def scene(root: Path, *sticks: Plugged, programs: Mapping[int, str] | None = None, **settings: Any) -> Scene:
+    """Return a machine with these sticks and programs, and with a line unless its settings are None."""
+    build(root, sticks)
+    for pid, name in (programs or {}).items():
+        (root / f"proc/{pid}").mkdir(parents=True)
+        (root / f"proc/{pid}/comm").write_text(f"{name}\n")
+    path = root / "config.yaml"
+    path.write_text(
+        json.dumps({"database": "hotlined.db", "runtime_dir": "run", "answer": {"text": "Non."}} | settings)
+    )
+    return Scene(configuration.load(path), root=root)
+
+
+# ---- as a program
+
+
+def test_beside_the_daemon_its_status_is_told(line: Line) -> None:
+    """While the daemon has the port its status answers, and what only the modem knows is unknown: it is not asked."""
+    line.start()
+    line.wait_state("ready")
+    before = line.sim.do("counters")
+    _, found = examined("--config", str(line.config), cwd=line.folder)
+    verdicts = {name: row["verdict"] for name, row in found.items()}
+
+    assert {name: verdicts[name] for name in ("daemon", "SIM", "registration", "signal", "storages", "database")} == (
+        dict.fromkeys(("daemon", "SIM", "registration", "signal", "storages", "database"), OK)
+    )
+    assert {verdicts[name] for name in ("port", "stick", "budgets", "configuration")} == {OK}
+    assert {verdicts[name] for name in ("service centre", "forwarding")} == {UNKNOWN}
+    assert found["forwarding"]["seen"].startswith("the daemon has the port")
+    assert str(line.daemon.pid if line.daemon else None) in found["daemon"]["seen"]
+    line.wait_state("ready")
+    assert line.sim.do("counters")["counters"]["+CSCA"] == before["counters"]["+CSCA"]
+
+
+def test_without_the_daemon_the_modem_is_asked(line: Line) -> None:
+    """A stopped daemon is a failure, and the modem itself says how SIM, network and storages are."""
+    line.configure()
+    code, found = examined("--config", str(line.config), cwd=line.folder)
+
+    assert code == 1
+    assert (found["daemon"]["verdict"], found["database"]["verdict"]) == (FAIL, WARN)
+    assert found["SIM"] == {"check": "SIM", "verdict": OK, "seen": "READY", "cure": ""}
+    assert {found[name]["verdict"] for name in ("registration", "signal", "service centre", "storages")} == {OK}
+    assert "0 of 10" in found["storages"]["seen"]
+
+
+def test_a_modem_in_trouble_is_told_with_the_cure(line: Line) -> None:
+    """Roaming, a weak signal and a full SIM are warnings."""
+    line.configure()
+    line.sim.do("network", registered="roaming")
+    line.sim.do("signal", rssi=2)
+    for _ in range(10):
+        line.sim.do("deliver", **{"from": "+32470123456", "text": "bis"})
+    _, found = examined("--config", str(line.config), cwd=line.folder)
+
+    for name in ("registration", "signal", "storages"):
+        assert found[name]["verdict"] == WARN
+        assert found[name]["cure"]
+
+
+def test_a_locked_sim_is_told_and_no_pin_is_tried(line: Line) -> None:
+    """A SIM that wants its PIN is a warning, and the PIN that is configured is not sent."""
+    line.sim.do("sim", pin="1234")
+    line.configure(modem={"pin": "1234"})
+    _, found = examined("--config", str(line.config), cwd=line.folder)
+
+    assert (found["SIM"]["verdict"], found["registration"]["verdict"]) == (WARN, UNKNOWN)
+    assert "SIM PIN" in found["SIM"]["seen"]
+    _, again = examined("--config", str(line.config), cwd=line.folder)
+    assert again["SIM"] == found["SIM"]
+
+
+def test_a_daemon_with_a_locked_sim_is_told(line: Line) -> None:
+    """The state of the SIM is known from the daemon too, with its cure."""
+    line.sim.do("sim", pin="1234")
+    line.start()
+    line.wait_state("pin_required")
+    code, found = examined("--config", str(line.config), cwd=line.folder)
+
+    assert code == 1
+    assert (found["daemon"]["verdict"], found["SIM"]["verdict"]) == (FAIL, FAIL)
+    assert "modem.pin" in found["SIM"]["cure"]
+
+
+def test_without_a_configuration_all_else_is_looked_at(tmp_path: Path) -> None:
+    """A configuration that is not there is one failure; no check crashes for it."""
+    code, found = examined("--config", "none.yaml", cwd=tmp_path)
+
+    assert code == 1
+    assert found["configuration"]["verdict"] == FAIL
+    assert found["interpreter"]["verdict"] == OK
+    assert {found[name]["verdict"] for name in ("disk", "daemon", "database", "budgets")} == {UNKNOWN}
+
+
+def test_without_programs_of_the_system_nothing_crashes(tmp_path: Path) -> None:
+    """On a machine without systemctl and vcgencmd those checks are unknown."""
+    _, found = examined("--config", "none.yaml", cwd=tmp_path, env={"PATH": str(tmp_path)})
+
+    assert found["service"] == {"check": "service", "verdict": UNKNOWN, "seen": "no systemd here", "cure": ""}
+
+
+def test_for_people_each_failure_has_its_cure_beneath(tmp_path: Path) -> None:
+    """The text names each check with its verdict, the cure beneath, and the sums at the end."""
+    filled = Filled(tmp_path, modem={"port": "/dev/hotlined-none"})
+    filled.db.close()
+    done = filled.run("doctor")
+
+    assert done.exit_code == 1
+    lines = done.stdout.splitlines()
+    at = next(number for number, line in enumerate(lines) if line.startswith("stick "))
+    assert lines[at].endswith("fail: modem.port names /dev/hotlined-none, which is not there")
+    assert lines[at + 1].strip().startswith("→ ")
+    assert "fail" in lines[-1]
+
+
+# ---- the modem's own words, from a peer that says what it is told to say
+
+
+class Talker:
+    """A modem behind a pseudo-terminal that answers from a table, and ERROR to all else."""
+
+    def __init__(self, answers: Mapping[str, str]) -> None:
+        self.asked: list[str] = []
+        self._answers = {"AT": "", "ATE0": "", "AT+CMEE=1": "", "AT+CPIN?": "+CPIN: READY"} | {
+            f"AT{name}?": f"{name}: 1" for name in ("+CMGF", "+CSMS", "+CNMI", "+CPMS", "+CFUN")
+        }
+        self._answers |= {"AT+CREG?": "+CREG: 0,1", "AT+CSQ": "+CSQ: 20,99", **answers}
+        self._master, slave = pty.openpty()
+        self.port = os.ttyname(slave)
+        os.close(slave)
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._talk)
+        self._thread.start()
+
+    def end(self) -> None:
+        """Fall silent."""
+        self._ended.set()
+        self._thread.join()
+        os.close(self._master)
+
+    def _talk(self) -> None:
+        heard = b""
+        while not self._ended.wait(0.002):
+            try:
+                heard += os.read(self._master, 4096)
+            except OSError:  # nobody has the port open
+                continue
+            *commands, heard = heard.split(b"\r")
+            for command in (each.decode().strip("\x1b\n") for each in commands):
+                self.asked.append(command)
+                answer = self._answers.get(command)
+                lines = ["ERROR"] if answer is None else [*filter(None, answer.split("\n")), "OK"]
+                os.write(self._master, "".join(f"\r\n{line}\r\n" for line in lines).encode())
+
+
+@pytest.fixture
+def talk() -> Iterator[Any]:
+    """Give a way to start a modem that answers from a table."""
+    talkers = []
+
+    def begin(answers: Mapping[str, str]) -> Talker:
+        talkers.append(Talker(answers))
+        return talkers[-1]
+
+    yield begin
+    for talker in talkers:
+        talker.end()
+
+
+@pytest.mark.parametrize(
+    ("answers", "seen", "verdict"),
+    [
+        ({'AT+CPINR="SIM PIN"': "+CPINR: SIM PIN,3,3"}, "left: 3", WARN),
+        ({"AT^CPIN?": "^CPIN: SIM PIN,3,10,2,10,3"}, "left: 2", WARN),
+        ({"AT+SPIC": "+SPIC: 1,10,0,10"}, "left: 1", FAIL),
+        ({'AT+QPINC="SC"': '+QPINC: "SC",3,10'}, "left: 3", WARN),
+        ({}, "SIM PIN", WARN),
+    ],
+)
+def test_the_tries_of_the_pin_are_told(
+    answers: dict[str, str], seen: str, verdict: Verdict, talk: Any, tmp_path: Path
+) -> None:
+    """Whichever command the make has for it, the tries that are left are told; the last one is a failure."""
+    talker = talk({"AT+CPIN?": "+CPIN: SIM PIN"} | answers)
+    found = doctor.sim(scene(tmp_path, modem={"port": talker.port}))
+
+    assert found.verdict is verdict
+    assert found.seen.endswith(seen)
+    assert not any(command.startswith("AT+CPIN=") for command in talker.asked)
+
+
+NOT_FORWARDED = {f"AT+CCFC={reason},2": "+CCFC: 0,7" for reason in range(4)}
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected"),
+    [
+        (NOT_FORWARDED, Seen(OK, "calls are not forwarded")),
+        ({}, Seen(UNKNOWN, "the network does not say")),
+        (NOT_FORWARDED | {"AT+CCFC=0,2": '+CCFC: 1,4,"+3247"'}, Seen(OK, "calls are not forwarded")),
+        (
+            NOT_FORWARDED | {"AT+CCFC=2,2": '+CCFC: 1,1,"+32475151516",145,,,20\n+CCFC: 0,2'},
+            Seen(
+                WARN,
+                "calls are forwarded when not answered to +32475151516",
+                "Dial ##002# with the SIM in a phone: it ends all forwarding.",
+            ),
+        ),
+    ],
+    ids=["off", "not told", "only fax", "to a voicemail"],
+)
+def test_a_voicemail_is_found(answers: dict[str, str], expected: Seen, talk: Any, tmp_path: Path) -> None:
+    """Forwarding of calls is asked of the network, never changed, and told with the number and the cure."""
+    talker = talk(answers)
+
+    assert doctor.forwarding(scene(tmp_path, modem={"port": talker.port})) == expected
+    assert all(command.endswith(",2") for command in talker.asked if "CCFC" in command)
+
+
+def test_a_sim_without_service_centre_fails(talk: Any, tmp_path: Path) -> None:
+    """No text leaves a SIM without service centre: that is a failure with the command that sets it."""
+    talker = talk({"AT+CSCA?": '+CSCA: "",129', "AT+CREG?": "+CREG: 0,3"})
+    machine = scene(tmp_path, modem={"port": talker.port})
+
+    assert doctor.service_centre(machine).verdict is FAIL
+    assert doctor.registration(machine).seen == "denied"
+    assert doctor.forwarding(machine).verdict is UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("model", "verdict"),
+    [
+        ("E173", WARN),
+        ("E3131", WARN),
+        ("MF190", WARN),
+        ("SIMCOM_SIM5320E", WARN),
+        ("SIM800L", WARN),
+        ("SIM900", WARN),
+        ("E3372", OK),
+        ("SIMCOM_SIM7600E-H", OK),
+        ("A7670E", OK),
+        ("EC25", OK),
+        ("EG91", OK),
+    ],
+)
+def test_a_modem_without_lte_is_told(model: str, verdict: Verdict, talk: Any, tmp_path: Path) -> None:
+    """A modem that knows 2G and 3G only is a warning by the model that it names; one with LTE is not."""
+    talker = talk({"AT+CGMM": model})
+
+    assert doctor.generation(scene(tmp_path, modem={"port": talker.port})).verdict is verdict
+
+
+def test_a_silent_port_is_told(tmp_path: Path) -> None:
+    """A port that does not answer leaves everything that only the modem knows unknown, with the reason."""
+    master, slave = pty.openpty()
+    machine = scene(tmp_path, modem={"port": os.ttyname(slave)})
+    os.close(slave)
+    try:
+        assert "does not answer" in doctor.sim(machine).seen
+        assert doctor.signal(machine).verdict is UNKNOWN
+    finally:
+        os.close(master)
+
+
+def test_a_held_port_is_not_opened(talk: Any, tmp_path: Path) -> None:
+    """A port that another program has open is told with the program, and gets no byte."""
+    talker = talk({})
+    program = f"port = open({talker.port!r}, 'rb+', 0)\nprint('open', flush=True)\ninput()\n"
+    with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        assert process.stdout.readline()
+        machine = scene(tmp_path, modem={"port": talker.port})
+        machine.root = Path("/")
+        found = doctor.holders(machine)
+        assert doctor.sim(machine).seen.endswith("held by another program")
+        process.communicate(b"\n")
+
+    assert found.verdict is FAIL
+    assert str(process.pid) in found.seen
+    assert f"kill {process.pid}" in found.cure
+    assert talker.asked == []
+
+
+# ---- the machine, from trees of files
+
+
+@pytest.mark.parametrize(
+    ("sticks", "verdict", "words"),
+    [
+        pytest.param([], FAIL, "no stick", id="nothing"),
+        pytest.param([SIM7600], OK, "ttyUSB2", id="a modem"),
+        pytest.param([ZERO_CD], FAIL, "CD drive", id="a CD drive"),
+        pytest.param([HILINK, CH340], WARN, "HiLink", id="HiLink beside an adapter"),
+    ],
+)
+def test_sticks_are_told(sticks: list[Plugged], verdict: Verdict, words: str, tmp_path: Path) -> None:
+    """What is plugged in is named; a stick in the wrong mode fails where it is the only one."""
+    found = doctor.stick(scene(tmp_path, *sticks))
+
+    assert found.verdict is verdict
+    assert words in found.seen
+    assert bool(found.cure) == (verdict is not OK)
+
+
+def test_programs_that_take_ports_are_told(tmp_path: Path) -> None:
+    """ModemManager and brltty are named where they run, with what ends them."""
+    machine = scene(tmp_path, SIM7600, programs={1: "systemd", 400: "ModemManager", 401: "brltty"})
+
+    assert (doctor.modemmanager(machine).verdict, doctor.brltty(machine).verdict) == (FAIL, WARN)
+    assert "mask --now ModemManager" in doctor.modemmanager(machine).cure
+
+
+def test_a_rule_that_keeps_modemmanager_off_is_seen(tmp_path: Path) -> None:
+    """With the tag of a udev rule on the port ModemManager may run; a bare adapter it leaves alone by itself."""
+    machine = scene(tmp_path, CH340, programs={400: "ModemManager"}, modem={"port": "/dev/null"})
+    assert doctor.modemmanager(machine).verdict is WARN
+    tags = tmp_path / "run/udev/data/c1:3"
+    tags.parent.mkdir(parents=True)
+    tags.write_text("S:serial/by-id/x\nE:ID_MM_DEVICE_IGNORE=1\n")
+
+    assert doctor.modemmanager(machine).verdict is OK
+
+
+@pytest.mark.parametrize(
+    ("metadata", "verdict"),
+    [
+        (None, UNKNOWN),
+        ("Requires-Dist: hotlined", OK),
+        ("Requires-Dist: no-such-library>=1\nRequires-Dist: other; extra == 'test'", FAIL),
+    ],
+)
+def test_missing_libraries_are_named(
+    metadata: str | None, verdict: Verdict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A library that is required and not there is a failure with the command that gets it; extras are not asked for."""
+    if metadata:
+        folder = tmp_path / "hotlined-1.dist-info"
+        folder.mkdir()
+        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: hotlined\nVersion: 1\n{metadata}\n")
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    found = doctor.packages(scene(tmp_path))
+
+    assert found.verdict is verdict
+    assert found.cure.endswith("pip install no-such-library`") == (verdict is FAIL)
+
+
+@pytest.mark.parametrize("script", ["#!/bin/sh\nsleep 9", "neither program nor script\0", "#!/bin/sh\nexit 3"])
+def test_a_program_that_fails_makes_its_check_unknown(
+    script: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A systemctl that hangs, cannot be run or fails is as good as none."""
+    program(tmp_path / "systemctl", script)
+    monkeypatch.setattr(doctor, "COMMAND_SECONDS", 0.5)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+
+    assert doctor.unit(scene(tmp_path)).verdict is UNKNOWN
+
+
+def test_a_further_line_has_its_own_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The service of /etc/hotlined/nl.yaml is hotlined@nl, whatever its line is called."""
+    program(tmp_path / "systemctl", "#!/bin/sh\necho LoadState=not-found")
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    machine = scene(tmp_path)
+    assert "hotlined.service" in doctor.unit(machine).seen
+    path = (tmp_path / "config.yaml").rename(tmp_path / "nl.yaml")
+    assert "hotlined@nl.service" in doctor.unit(Scene(configuration.load(path))).seen
+
+
+def test_an_old_stick_is_known_by_its_id(tmp_path: Path) -> None:
+    """Where no modem answers, the id on the bus tells a stick without LTE."""
+    assert doctor.generation(scene(tmp_path / "a", E173)).verdict is WARN
+    assert doctor.generation(scene(tmp_path / "b", SIM7600)).verdict is UNKNOWN
+
+
+@pytest.mark.parametrize(("alarm", "verdict"), [("0", OK), ("1", FAIL), (None, UNKNOWN)])
+def test_undervoltage_is_told(alarm: str | None, verdict: Verdict, tmp_path: Path) -> None:
+    """The alarm of a Raspberry Pi's voltage sensor is a failure; without the sensor nothing is claimed."""
+    machine = scene(tmp_path)
+    if alarm:
+        sensor = tmp_path / "sys/class/hwmon/hwmon1"
+        sensor.mkdir(parents=True)
+        (sensor / "name").write_text("rpi_volt\n")
+        (sensor / "in0_lcrit_alarm").write_text(f"{alarm}\n")
+
+    assert doctor.power(machine).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("answer", "verdict"), [("throttled=0x0", OK), ("throttled=0x50000", WARN), ("throttled=0x50005", FAIL)]
+)
+def test_undervoltage_since_the_boot_is_told(
+    answer: str, verdict: Verdict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What vcgencmd says of the past is a warning, of the present a failure."""
+    program(tmp_path / "vcgencmd", f"#!/bin/sh\necho {answer}")
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+
+    assert doctor.power(scene(tmp_path)).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("state", "verdict", "words"),
+    [
+        ("LoadState=not-found", WARN, "there is no hotlined.service"),
+        (
+            "LoadState=loaded ActiveState=active SubState=running Result=success NRestarts=2 UnitFileState=enabled",
+            OK,
+            "2 r",
+        ),
+        (
+            "LoadState=loaded ActiveState=failed SubState=failed Result=watchdog NRestarts=9 UnitFileState=enabled",
+            FAIL,
+            "wa",
+        ),
+        (
+            "LoadState=loaded ActiveState=inactive SubState=dead Result=success NRestarts=0 UnitFileState=",
+            WARN,
+            "not enabled",
+        ),
+        (
+            "LoadState=loaded ActiveState=active SubState=running Result=success NRestarts=0 UnitFileState=disabled",
+            WARN,
+            "dis",
+        ),
+    ],
+)
+def test_the_service_is_judged(
+    state: str, verdict: Verdict, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A failed service is a failure with its last result; one that would not start at the next boot is a warning."""
+    program(tmp_path / "systemctl", f"#!/bin/sh\nprintf '%s\\n' {state}")
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    found = doctor.unit(scene(tmp_path))
+
+    assert found.verdict is verdict
+    assert words in found.seen
+
+
+@pytest.mark.parametrize(
+    ("mounts", "verdict"),
+    [
+        ("/dev/root / ext4 rw 0 0", OK),
+        ("/dev/root / ext4 rw 0 0\ntmpfs {folder} tmpfs rw 0 0", FAIL),
+        ("overlayroot / overlay rw,lowerdir=/media/root-ro,upperdir=/media/root-rw/overlay 0 0", FAIL),
+        ("overlay / overlay rw,lowerdir=/a,upperdir=/var/lib/docker/x 0 0", OK),
+        ("", OK),
+    ],
+)
+def test_a_disk_that_forgets_is_told(
+    mounts: str, verdict: Verdict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A database in memory, or on the read-only mode of raspi-config, is a failure."""
+    monkeypatch.setattr(doctor, "ENOUGH_FREE", 0)
+    machine = scene(tmp_path)
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "proc/self/mounts").write_text(mounts.format(folder=tmp_path))
+
+    assert doctor.disk(machine).verdict is verdict
+
+
+@pytest.mark.parametrize(("least", "verdict"), [(0, WARN), (1 << 62, FAIL)])
+def test_a_full_disk_is_told(least: int, verdict: Verdict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Little room is a warning, hardly any a failure."""
+    monkeypatch.setattr(doctor, "ENOUGH_FREE", 1 << 62)
+    monkeypatch.setattr(doctor, "LEAST_FREE", least)
+
+    assert doctor.disk(scene(tmp_path)).verdict is verdict
+
+
+@pytest.mark.parametrize("pages", [slice(1, -1), slice(-2, None)], ids=["all", "the last"])
+def test_a_damaged_database_fails(pages: slice, tmp_path: Path) -> None:
+    """A database with damaged pages is a failure, whether it opens or not, and the other checks go on."""
+    filled = Filled(tmp_path)
+    with filled.db:
+        for _ in range(40):
+            filled.text(text="x" * 150)
+    octets = bytearray(filled.database.read_bytes())
+    size = int.from_bytes(octets[16:18], "big")  # of a page, by the file's header
+    for page in range(len(octets) // size)[pages]:
+        octets[page * size : (page + 1) * size] = b"\xff" * size
+    filled.database.write_bytes(octets)
+    found = dict(doctor.examine(Scene(configuration.load(filled.config))))
+
+    assert found["database"].verdict is FAIL
+    assert found["database"].cure
+    assert found["interpreter"].verdict is OK
+
+
+def test_budgets_that_are_used_up_are_told(tmp_path: Path) -> None:
+    """Windows with room are fine; one that is used up is a warning."""
+    filled = Filled(tmp_path)
+    with filled.db:
+        filled.judge(filled.text())
+        filled.send()
+    fine = doctor.budgets(Scene(configuration.load(filled.config)))
+    filled.config.write_text(json.dumps(filled.settings | {"limits": {"segments": {"hour": 2}}}))
+    full = doctor.budgets(Scene(configuration.load(filled.config)))
+
+    assert (fine.verdict, full.verdict) == (OK, WARN)
+    assert full.seen.startswith("2 of 2 in the last hour")
+
+
+def program(path: Path, script: str) -> None:
+    """Write a program of the system as a shell script."""
+    path.write_text(script)
+    path.chmod(0o755)

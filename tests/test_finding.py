@@ -1,0 +1,275 @@
+"""Finding the modem: which ports may be asked, which sticks have none, who holds a port."""
+
+import os
+import pty
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import wait_until
+from sysfs import Plugged, build
+
+from hotlined.errors import PortBusyError
+from hotlined.gsm import finding
+from hotlined.gsm.finding import Fault
+from hotlined.gsm.port import Port
+from hotlined.gsm.sticks import HUAWEI_PROTOCOLS, NUMBERS, Role
+
+E173 = Plugged(
+    "1-1.2",
+    "12d1:1001",
+    (
+        "00 ff/ff/ff option ttyUSB0",
+        "01 ff/ff/ff option ttyUSB1",
+        "02 ff/ff/ff option ttyUSB2",
+        "03 08/06/50 usb-storage",
+    ),
+    manufacturer="HUAWEI Technology",
+    name="HUAWEI Mobile",
+)
+E173_ETHERNET = Plugged(
+    "1-1.2",
+    "12d1:1436",
+    (
+        "00 ff/ff/ff option ttyUSB0",
+        "01 02/06/ff cdc_ether",
+        "02 0a/00/00 cdc_ether",
+        "03 ff/ff/ff option ttyUSB1",
+        "04 ff/ff/ff option ttyUSB2",
+        "05 08/06/50 usb-storage",
+    ),
+)
+E3131 = Plugged(
+    "1-1.3",
+    "12d1:1506",
+    ("00 ff/02/01 option ttyUSB3", "01 ff/02/02 option ttyUSB4", "02 ff/02/03 option ttyUSB5"),
+)
+E3372 = Plugged(
+    "1-1.2",
+    "12d1:1506",
+    (
+        "00 ff/02/12 option ttyUSB0",
+        "01 ff/02/01 option ttyUSB1",
+        "02 ff/02/16 huawei_cdc_ncm",
+        "03 08/06/50 usb-storage",
+    ),
+    serial="0123456789ABCDEF",
+)
+HUAWEI_UNLISTED = Plugged("1-1.2", "12d1:1404", ("00 ff/ff/ff option ttyUSB0", "01 ff/ff/ff option ttyUSB1"))
+MF110 = Plugged(
+    "1-1.2",
+    "19d2:0031",
+    (
+        "00 ff/ff/ff option ttyUSB0",
+        "01 ff/ff/ff option ttyUSB1",
+        "02 08/06/50 usb-storage",
+        "03 ff/ff/ff option ttyUSB2",
+    ),
+)
+SIM7600 = Plugged(
+    "1-1.4",
+    "1e0e:9001",
+    (*(f"{number:02x} ff/00/00 option ttyUSB{number}" for number in range(5)), "05 ff/ff/ff qmi_wwan"),
+    serial="0123456789ABCDEF",
+)
+EC25 = Plugged("1-1.2", "2c7c:0125", tuple(f"{number:02x} ff/00/00 option ttyUSB{number}" for number in range(4)))
+CH340 = Plugged("1-1.1", "1a86:7523", ("00 ff/01/02 ch341 ttyUSB9",), name="USB Serial")
+TELIT = Plugged("1-1.2", "1bc7:0021", ("00 02/02/01 cdc_acm ttyACM0", "01 0a/00/00 cdc_acm"))
+ARDUINO = Plugged("1-1.1", "2341:0043", ("00 02/02/01 cdc_acm ttyACM1", "01 0a/00/00 cdc_acm"))
+UNLISTED = Plugged("1-1.2", "1199:68a3", ("00 ff/ff/ff sierra ttyUSB0",))
+RECEIVER = Plugged("1-1.2", "1546:01a8", ("00 02/02/01 cdc_acm ttyACM0",))
+DISPLAY = Plugged("1-1.2", "0b8c:0001", ("00 ff/00/00 moxa ttyUSB0",))
+
+ZERO_CD = Plugged("1-1.2", "12d1:1446", ("00 08/06/50 usb-storage", "01 08/06/50 usb-storage"), name="HUAWEI Mobile")
+HILINK = Plugged("1-1.2", "12d1:14dc", ("00 02/06/00 cdc_ether", "01 0a/00/00 cdc_ether", "02 08/06/50 usb-storage"))
+RNDIS = Plugged("1-1.2", "19d2:1405", ("00 e0/01/03 rndis_host", "01 0a/00/00 rndis_host"))
+QMI = Plugged("1-1.2", "2c7c:0125", ("04 ff/ff/ff qmi_wwan",))
+DRIVERLESS = Plugged("1-1.2", "2c7c:0125", ("02 ff/00/00 -", "03 ff/00/00 -"))
+MEMORY = Plugged("1-1.2", "0781:5567", ("00 08/06/50 usb-storage",))
+KEYBOARD = Plugged("1-1.2", "12d1:ffff", ("00 03/01/01 usbhid",))
+
+
+def asked(root: Path, *sticks: Plugged) -> list[tuple[str, Role]]:
+    """Return the names of the ports that may be asked of these sticks, with their roles, in order."""
+    found = finding.candidates(build(root, sticks), root / "dev")
+    assert all(Path(candidate.port).parent == root / "dev" for candidate in found)
+    return [(Path(candidate.port).name, candidate.role) for candidate in found]
+
+
+@pytest.mark.parametrize(
+    ("stick", "expected"),
+    [
+        pytest.param(E173, [("ttyUSB2", Role.AT), ("ttyUSB0", Role.MODEM)], id="E173"),
+        pytest.param(E173_ETHERNET, [("ttyUSB2", Role.AT), ("ttyUSB0", Role.MODEM)], id="E173 with Ethernet"),
+        pytest.param(E3131, [("ttyUSB4", Role.AT), ("ttyUSB3", Role.MODEM)], id="E3131"),
+        pytest.param(E3372, [("ttyUSB0", Role.AT), ("ttyUSB1", Role.MODEM)], id="E3372s"),
+        pytest.param(HUAWEI_UNLISTED, [("ttyUSB0", Role.MODEM)], id="a Huawei that no row names"),
+        pytest.param(MF110, [("ttyUSB2", Role.AT), ("ttyUSB1", Role.MODEM)], id="MF110"),
+        pytest.param(SIM7600, [("ttyUSB2", Role.AT), ("ttyUSB3", Role.MODEM)], id="SIM7600"),
+        pytest.param(EC25, [("ttyUSB2", Role.AT), ("ttyUSB3", Role.MODEM)], id="EC25"),
+        pytest.param(CH340, [("ttyUSB9", Role.ADAPTER)], id="CH340"),
+        pytest.param(TELIT, [("ttyACM0", Role.UNTOLD)], id="Telit on cdc-acm"),
+        pytest.param(UNLISTED, [("ttyUSB0", Role.UNTOLD)], id="a modem by its driver"),
+        pytest.param(ARDUINO, [("ttyACM1", Role.ADAPTER)], id="cdc-acm of an unknown maker"),
+        pytest.param(RECEIVER, [], id="u-blox 8"),
+        pytest.param(DISPLAY, [], id="a serial device that is no adapter of the table"),
+    ],
+)
+def test_the_port_for_commands_comes_first_and_no_other_is_asked(
+    stick: Plugged, expected: list[tuple[str, Role]], tmp_path: Path
+) -> None:
+    """Of each make the port for commands is asked first, and none for diagnosis, positions or voice ever."""
+    assert asked(tmp_path, stick) == expected
+
+
+def test_ports_of_all_sticks_are_asked_by_how_likely_they_are(tmp_path: Path) -> None:
+    """With several devices, ports for commands come before those for data, and those before bare adapters."""
+    order = asked(tmp_path, CH340, ARDUINO._replace(socket="1-1.5"), UNLISTED._replace(socket="1-1.4"), E3131)
+
+    assert [name for name, _ in order] == ["ttyUSB4", "ttyUSB3", "ttyUSB0", "ttyUSB9", "ttyACM1"]
+
+
+def test_a_candidate_tells_its_stick(tmp_path: Path) -> None:
+    """A candidate says who made the stick, its name and serial number, and in which socket it is."""
+    sys_root = build(tmp_path, [E173._replace(serial="A1B2C3")])
+    first, _ = finding.candidates(sys_root, tmp_path / "dev")
+
+    assert (first.stick.id, first.stick.serial, first.stick.manufacturer) == (
+        "12d1:1001",
+        "A1B2C3",
+        "HUAWEI Technology",
+    )
+    assert first.stick.title == "HUAWEI Technology HUAWEI Mobile (12d1:1001)"
+    assert (first.interface.number, first.interface.socket, first.interface.driver) == (2, "1.2:1.2", "option")
+
+
+@pytest.mark.parametrize(
+    ("stick", "fault", "cure"),
+    [
+        pytest.param(ZERO_CD, Fault.STORAGE, "usb-modeswitch", id="a CD drive"),
+        pytest.param(HILINK, Fault.NETWORK, "HuaweiAltMode", id="HiLink"),
+        pytest.param(RNDIS, Fault.NETWORK, "another stick", id="RNDIS"),
+        pytest.param(QMI, Fault.NETWORK, "another stick", id="QMI alone"),
+        pytest.param(DRIVERLESS, Fault.DRIVER, "modprobe option", id="no driver"),
+    ],
+)
+def test_a_stick_without_a_port_is_named_with_its_cure(stick: Plugged, fault: Fault, cure: str, tmp_path: Path) -> None:
+    """A stick that shows no serial port is named by its id, with what is wrong and what to do."""
+    (trouble,) = finding.trouble(build(tmp_path, [stick]))
+
+    assert trouble.fault is fault
+    assert stick.id in trouble.message
+    assert cure in trouble.hint
+
+
+@pytest.mark.parametrize("stick", [E173, CH340, MEMORY, KEYBOARD], ids=lambda stick: str(stick.id))
+def test_other_devices_are_no_trouble(stick: Plugged, tmp_path: Path) -> None:
+    """Neither a stick with its ports nor a memory stick, a keyboard or a hub is called trouble."""
+    assert finding.trouble(build(tmp_path, [stick])) == []
+
+
+@pytest.mark.parametrize(("stick", "tty"), [(E3131, "ttyUSB4"), (TELIT, "ttyACM0")])
+def test_a_port_tells_where_its_stick_is_plugged_in(stick: Plugged, tty: str, tmp_path: Path) -> None:
+    """The socket of a stick is found from its port, also through a link; a port that is no USB device has none."""
+    sys_root = build(tmp_path, [stick])
+    (tmp_path / "dev/hotlined-fr").symlink_to(tmp_path / "dev" / tty)
+
+    assert finding.place(str(tmp_path / "dev" / tty), sys_root) == stick.socket
+    assert finding.place(str(tmp_path / "dev/hotlined-fr"), sys_root) == stick.socket
+    assert finding.place("/dev/tty0", sys_root) == ""
+    assert finding.place("/dev/pts/0", sys_root) == ""
+
+
+def test_a_machine_without_sysfs_has_no_candidates(tmp_path: Path) -> None:
+    """Where there is no sysfs nothing is found, and nothing fails."""
+    assert finding.candidates(tmp_path / "none", tmp_path) == []
+    assert finding.trouble(tmp_path / "none") == []
+
+
+def test_a_stick_that_is_pulled_while_it_is_read_is_left_out(tmp_path: Path) -> None:
+    """An interface whose files are going away is no candidate and no error."""
+    sys_root = build(tmp_path, [E173])
+    (sys_root / "bus/usb/devices/1-1.2:1.2/bInterfaceClass").unlink()
+
+    assert [Path(found.port).name for found in finding.candidates(sys_root, tmp_path / "dev")] == ["ttyUSB0"]
+
+
+def test_the_tables_name_at_most_two_ports_of_a_stick() -> None:
+    """Each row names one port for commands and at most one beside it; diagnosis is never in the table."""
+    for row, numbers in NUMBERS.items():
+        assert sorted(numbers.values()) in ([], [Role.AT], [Role.AT, Role.MODEM]), row
+    assert HUAWEI_PROTOCOLS.keys().isdisjoint({0x03, 0x05, 0x13, 0x14, 0x33})
+
+
+# ---- who holds a port
+
+
+@pytest.fixture
+def terminal() -> Iterator[str]:
+    """Give a pseudo-terminal that nobody holds: its own end is closed here."""
+    ours, theirs = pty.openpty()
+    name = os.ttyname(theirs)
+    os.close(theirs)
+    yield name
+    os.close(ours)
+
+
+def hold(port: str, *, locked: bool) -> "subprocess.Popen[bytes]":
+    """Start a program that opens the port and keeps it, and wait until it has it."""
+    lock = "import fcntl; fcntl.flock(port, fcntl.LOCK_EX)\n" if locked else ""
+    program = f"port = open({port!r}, 'rb+', 0)\n{lock}print('open', flush=True)\ninput()\n"
+    process = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdout
+    assert process.stdout.readline() == b"open\n"
+    return process
+
+
+@pytest.mark.parametrize("locked", [True, False])
+def test_who_holds_a_port_is_named(terminal: str, locked: bool) -> None:
+    """A program that has the port open is found by process and name, whether it locked it or not."""
+    assert finding.holders(terminal) == []
+    with hold(terminal, locked=locked) as process:
+        (holder,) = finding.holders(terminal)
+        assert holder.pid == process.pid
+        assert holder.name.startswith("python")
+        assert f"kill {process.pid}" in holder.hint
+        process.communicate(b"\n")
+    wait_until(lambda: finding.holders(terminal) == [], "the port's release")
+
+
+def test_a_busy_port_is_told_with_its_holder(terminal: str) -> None:
+    """Opening a port that another program has locked says which program, and how it is ended."""
+    with hold(terminal, locked=True) as process:
+        with pytest.raises(PortBusyError) as caught:
+            Port(terminal)
+        assert f"(process {process.pid})" in caught.value.message
+        assert f"kill {process.pid}" in caught.value.hint
+        process.communicate(b"\n")
+
+
+def test_this_program_does_not_hold_its_own_port(terminal: str) -> None:
+    """The port that this program has open itself is not held by another."""
+    with Path(terminal).open("rb+", buffering=0):
+        assert finding.holders(terminal) == []
+
+
+def test_programs_are_known_by_name_with_their_cure(tmp_path: Path) -> None:
+    """ModemManager, found by its process name, comes with the command that keeps it off for good."""
+    process = tmp_path / "4711"
+    (process / "fd").mkdir(parents=True)
+    (process / "comm").write_text("ModemManager\n")
+    (process / "fd" / "7").symlink_to("/dev/null")
+    (process / "fd" / "8").symlink_to(tmp_path / "gone")
+    (tmp_path / "4712").mkdir()  # another user's: its descriptors may not be listed
+    (holder,) = finding.holders("/dev/null", tmp_path)
+
+    assert str(holder) == "ModemManager (process 4711)"
+    assert "mask --now ModemManager" in holder.hint
+
+
+@pytest.mark.parametrize("name", ["/dev/hotlined-none", "loop://", __file__])
+def test_what_is_no_device_has_no_holders(name: str) -> None:
+    """A port that is not there, a URL and a plain file are held by nobody."""
+    assert finding.holders(name) == []
