@@ -32,6 +32,7 @@ from hotlined.simulator.client import Simulation, connect, start
 from hotlined.simulator.commands import COMMANDS, Operation, execute, parse
 from hotlined.simulator.device import SETTINGS
 from hotlined.simulator.faults import KINDS
+from hotlined.simulator.makes import MAKES
 from hotlined.simulator.port import UNREAD_OCTETS
 from hotlined.simulator.sim import tpdu_length
 from hotlined.simulator.timers import Timers
@@ -1105,6 +1106,11 @@ def test_faults_add_up(ready: Line) -> None:
         ("call", {"interval": 0}),
         ("clear", {"what": "everything"}),
         ("network", {"registered": "maybe"}),
+        ("fault", {"kind": "hang", "until": "tomorrow"}),
+        ("forget", {"settings": ["+FOO"]}),
+        ("habits", {"overflows": True}),
+        ("away", {"seconds": 1, "name": "/nowhere/at/all"}),
+        ("ussd", {"code": "*1#", "kind": "song"}),
         ("replug", {"name": "/nowhere/at/all"}),
     ],
 )
@@ -1369,3 +1375,294 @@ def test_operations_are_four() -> None:
     """Each of the four syntaxes of a command is told apart."""
     found = [next(iter(parse(f"+CSQ{suffix}"))).operation for suffix in ("", "?", "=?", "=1")]
     assert found == list(Operation)
+
+
+# Makes
+
+
+def prepared(make_line: object, make: str) -> Line:
+    """Plug a make in and set it up with what every make takes."""
+    line = make_line(make=make)
+    for command in ("ATE0", "AT+CMEE=1;+CMGF=0", "AT+CNMI=2,1"):
+        assert line.at(command)[-1] == "OK"
+    return line
+
+
+@pytest.mark.parametrize("make", sorted(MAKES))
+def test_every_make_answers(make_line: object, make: str) -> None:
+    """Each make says its name, chatters before each fourth answer, ends what it does not know, and can be reset."""
+    row = MAKES[make]
+    line = prepared(make_line, make)
+    assert row.manufacturer in line.at("AT+CGMI")
+    said = [each for _ in range(8) for each in line.at("AT") if each != "OK"]
+    assert len(said) == 2 * bool(row.chatter)
+    assert set(said) <= set(row.chatter)
+    unknown = "+CME ERROR: 100" if row.unknown is None else row.unknown
+    for command in ("AT+FOO", *(f"AT{name}" for name in row.lacks)):
+        assert line.at(command)[-1] == unknown
+    for count, command in enumerate((f"AT{row.reset}", "AT+CFUN=1,1"), 2):
+        line.at(command)
+        assert line.do("counters")["events"]["reset"] == count
+
+
+def test_a_make_answers_in_its_own_form(make_line: object) -> None:
+    """Status, alpha field, memories, deletion and the end of CPIN are as the make has them."""
+    zte = prepared(make_line, "zte")
+    zte.deliver()
+    assert "+CMGR: ,," in "".join(zte.at("AT+CMGR=0"))
+    sim800 = prepared(make_line, "sim800")
+    sim800.deliver()
+    assert next(each for each in sim800.at("AT+CMGL=4") if "+CMGL" in each).startswith('+CMGL: 1,0,"",')
+    wavecom = prepared(make_line, "wavecom")
+    assert [each for each in wavecom.at("AT+CPIN?") if "+WIND" not in each] == ["+CPIN: READY"]
+    assert "+CPMS: ((" in "".join(wavecom.at("AT+CPMS=?"))
+    assert wavecom.at('AT+CPMS="SM","SM","SM"')[-1] == "ERROR"
+    assert wavecom.at("AT+CSMS=1")[-1] == "+CMS ERROR: 303"
+    cinterion = prepared(make_line, "cinterion")
+    assert cinterion.at("AT+CMGD=1,0")[-1] == "ERROR"
+    assert cinterion.at("AT+CNMI=2,1,0,2,0")[-1] == "ERROR"
+    assert cinterion.at("AT+CNMI=2,1,0,2,1")[-1] == "OK"
+    assert "+CNMI: (0-3),(0-3),(0-3),(0-2),(1-1)" in cinterion.at("AT+CNMI=?")
+
+
+def test_a_make_without_circuits_registers_elsewhere(make_line: object) -> None:
+    """An LTE stick is registered by CEREG alone."""
+    line = prepared(make_line, "quectel")
+    assert line.at("AT+CREG=1;+CEREG=1")[-1] == "OK"
+    line.do("network", registered="roaming")
+    assert _lines(line.hear()) == ["+CREG: 0", "+CEREG: 5"]
+
+
+def test_class_0_may_be_handed_over_at_once(make_line: object) -> None:
+    """Some makes hand a text of class 0 over where CNMI stores, and keep silent where it says so."""
+    line = prepared(make_line, "u-blox")
+    assert line.deliver(class_=0)[0].startswith("+CMT: ")
+    assert line.deliver(class_=1) == ['+CMTI: "SM",1']
+    line.at("AT+CNMI=2,0,0,0,0")
+    assert line.deliver(class_=0) == []
+
+
+@pytest.mark.parametrize("make", ["huawei", "sim800"])
+def test_a_sim_comes_and_goes(make_line: object, make: str) -> None:
+    """A make says in its own words that the SIM was taken out or put in; another SIM has another identity."""
+    line = prepared(make_line, make)
+    line.do("sim", absent=True)
+    assert _lines(line.hear()) == list(MAKES[make].sim_out)
+    line.do("sim", absent=False, imsi="206019999999999", iccid="8932099")
+    assert _lines(line.hear()) == list(MAKES[make].sim_in)
+    assert "206019999999999" in line.at("AT+CIMI")
+    assert any("8932099" in each for each in line.at(f"AT{MAKES[make].iccid[0]}"))
+
+
+# Storages
+
+
+def test_a_union_holds_both(make_line: object) -> None:
+    """MT shows the places of SM and behind them those of ME, takes what comes until both are full, and deletes."""
+    line = make_line(sim_size=1, me_size=1, offers=("MT", "SM", "ME"))
+    line.initialise()
+    line.at('AT+CPMS="MT","MT","MT"')
+    assert line.deliver("a") == ['+CMTI: "MT",1']
+    assert line.deliver("b") == ['+CMTI: "MT",2']
+    assert line.deliver("c") == []
+    assert _listed(line.at("AT+CMGL=4")) == ["a", "b"]
+    assert line.at("AT+CMGD=2") == ["OK", '+CMTI: "MT",2']
+    assert _listed(line.at("AT+CMGL=4")) == ["a", "c"]
+    assert line.at("AT+CMGD=1") == [
+        "OK",
+    ]
+    line.do("store", storage="MT", pdu="0011", index=1)
+    line.do("store", storage="MT", pdu="0022", index=2)
+    assert [len(line.do("state")["storages"][name]["entries"]) for name in ("SM", "ME")] == [1, 1]
+
+
+def test_texts_overflow_into_the_other_storage(make_line: object) -> None:
+    """With that habit a text goes into ME while SM is full."""
+    line = make_line(sim_size=1, me_size=1)
+    line.initialise()
+    line.do("habits", overflows=True)
+    assert [line.deliver() for _ in range(3)] == [['+CMTI: "SM",1'], ['+CMTI: "ME",1'], []]
+
+
+def test_a_reset_may_number_the_entries_anew(ready: Line) -> None:
+    """With that habit a start turns the order of the entries round."""
+    for text in ("a", "b", "c"):
+        ready.deliver(text)
+    ready.do("habits", renumbers=True)
+    ready.do("reset")
+    ready.hear()
+    ready.initialise()
+    assert _listed(ready.at("AT+CMGL=4")) == ["c", "b", "a"]
+
+
+def test_reports_have_a_storage_of_their_own(make_line: object) -> None:
+    """Where SR is offered status reports go there, and nothing else can."""
+    line = make_line(offers=("SM", "SR"))
+    line.initialise()
+    assert line.send("x", report=True)[0][-1] == '+CDSI: "SR",1'
+    assert line.at('AT+CPMS="SM","SM","SR"') == ["+CMS ERROR: 302"]
+    assert line.at('AT+CPMS="SR"')[-1] == "OK"
+    assert len([each for each in line.at("AT+CMGL=4") if each.startswith("+CMGL")]) == 1
+
+
+def test_a_text_can_get_several_reports(ready: Line) -> None:
+    """A service centre that still tries says so before it says how it ended."""
+    ready.at("AT+CNMI=2,1,0,1,0")
+    ready.do("network", report_status=[0x20, 0x00])
+    said = ready.send("x", report=True)[0]
+    assert [tpdu.decode(pdu).status for header, pdu in pairwise(said) if header.startswith("+CDS")] == [0x20, 0x00]
+
+
+def test_one_index_alone_can_be_refused(ready: Line) -> None:
+    """A deletion can be refused for one index, and others succeed."""
+    ready.deliver()
+    ready.deliver()
+    ready.do("fault", kind="delete_refused", index=2)
+    assert [ready.at(f"AT+CMGD={index}") for index in (1, 2)] == [["OK"], ["+CMS ERROR: 500"]]
+
+
+def test_a_reset_breaks_a_listing_off(ready: Line) -> None:
+    """A listing can end in a reset, after which the settings are lost."""
+    ready.deliver()
+    ready.do("fault", kind="interrupt_listing", lines=1, count=1)
+    header, *boot = ready.at("AT+CMGL=4")
+    assert (header[:7], boot[0]) == ("+CMGL: ", "RDY")
+    assert ready.at("AT") == ["AT\r", "OK"]
+
+
+# Faults that end at a remedy
+
+
+@pytest.mark.parametrize(
+    ("until", "cures"),
+    [
+        ("radio", {"AT+CFUN=4": True, "AT+COPS=2": True, "AT+CFUN=1,1": True}),
+        ("reset", {"AT+CFUN=4": False, "AT+COPS=2": False, "AT+CFUN=1,1": True}),
+        ("power", {"AT+CFUN=4": False, "AT+COPS=2": False, "AT+CFUN=1,1": False}),
+    ],
+)
+def test_a_hang_ends_at_its_remedy(ready: Line, until: str, cures: dict[str, bool]) -> None:
+    """A modem that hangs hears the command that cures it, and any stronger one, and nothing else."""
+    for command, cured in cures.items():
+        ready.do("clear")
+        ready.do("fault", kind="hang", until=until)
+        assert "OK" not in ready.at("AT")
+        assert ("OK" in ready.at(command)) is cured
+        assert ("OK" in ready.at("AT")) is cured
+    ready.do("power_cycle")
+    assert ready.do("state")["port"] is None
+    ready.now += 1
+    ready.bench.timers.run()
+    assert ready.do("state")["faults"] == []
+    assert ready.do("state")["port"]
+
+
+def test_registered_but_nothing_leaves(ready: Line) -> None:
+    """Every text is refused although the network is there, until the radio is switched off and on."""
+    ready.do("fault", kind="error", command="+CMGS", cms=38, until="radio")
+    assert ready.at("AT+CREG?")[0] == "+CREG: 0,1"
+    assert [ready.send("x")[0] for _ in range(2)] == [["+CMS ERROR: 38"]] * 2
+    ready.at("AT+CFUN=4")
+    ready.at("AT+CFUN=1")
+    assert ready.send("x")[0][-1] == "OK"
+
+
+def test_deregistered_by_command(ready: Line) -> None:
+    """AT+COPS=2 leaves the network and AT+COPS=0 comes back, which CREG announces."""
+    ready.at("AT+CREG=1")
+    assert ready.at("AT+COPS=2") == ["OK", "+CREG: 0"]
+    assert ready.deliver() == []
+    assert ready.at("AT+COPS=0") == ["OK", "+CREG: 1", '+CMTI: "SM",1']
+
+
+def test_a_reset_may_take_the_port_away(ready: Line, tmp_path: Path) -> None:
+    """AT+CFUN=1,1 can make the stick leave the bus and come back later under another name."""
+    ready.do("away", seconds=2, name=str(tmp_path / "other"))
+    ready.port.write(b"AT+CFUN=1,1\r")
+    while ready.bench.port.master and ready.bench.port.name:
+        assert select.select([ready.bench.port.master], [], [], 10)[0]
+        ready.bench.modem.receive(ready.bench.port.read())
+    assert not (tmp_path / "modem").is_symlink()
+    ready.now += 2
+    ready.bench.timers.run()
+    assert ready.do("state")["port"] == str(tmp_path / "other")
+    ready.do("away")
+    ready.bench.modem.receive(b"AT+CFUN=1,1\r")
+    assert ready.do("state")["port"] == str(tmp_path / "other")
+
+
+def test_settings_are_forgotten_without_a_word(ready: Line) -> None:
+    """One setting or all go back to the factory's, and nothing is said."""
+    ready.do("forget", settings=["E"])
+    assert ready.at("AT+CNMI?") == ["AT+CNMI?\r", "+CNMI: 2,1,0,2,0", "OK"]
+    ready.do("forget")
+    assert ready.at("ATE0") == ["ATE0\r", "OK"]
+    assert ready.at("AT+CNMI?") == ["+CNMI: 0,0,0,0,0", "OK"]
+
+
+def test_answers_one_late(ready: Line) -> None:
+    """An answer can come only with the next command, before that one's own."""
+    ready.do("fault", kind="one_late", count=1)
+    assert ready.at("AT+CSQ") == []
+    assert ready.at("AT+CREG?") == ["+CSQ: 18,99", "OK", "+CREG: 0,1", "OK"]
+    ready.do("fault", kind="one_late")
+    assert ready.at("AT+CSQ") == []
+    assert ready.at("AT+CREG?") == ["+CSQ: 18,99", "OK"]
+    assert ready.at("AT") == ["+CREG: 0,1", "OK"]
+
+
+def test_a_centre_that_is_missing(ready: Line) -> None:
+    """Without a service centre nothing leaves, and CSCA says so; it can be set again."""
+    ready.do("network", centre="")
+    assert ready.at("AT+CSCA?") == ['+CSCA: "",129', "OK"]
+    assert ready.send("x")[0] == ["+CMS ERROR: 330"]
+    ready.at('AT+CSCA="+32475161616",145')
+    assert ready.send("x")[0][-1] == "OK"
+
+
+def test_ussd_kinds_and_forms(make_line: object) -> None:
+    """The network answers, asks back, refuses, gives up or keeps silent; a make packs what is said."""
+    line = make_line()
+    line.initialise()
+    said = {}
+    for kind in ("notify", "menu", "error", "timeout", "silence"):
+        line.do("ussd", code="*1#", text="x", kind=kind)
+        said[kind] = line.at('AT+CUSD=1,"*1#",15')[1:]
+        assert line.do("state")["menu"] is (kind == "menu")
+    assert said == {
+        "notify": ['+CUSD: 0,"x",15'],
+        "menu": ['+CUSD: 1,"x",15'],
+        "error": ["+CUSD: 4"],
+        "timeout": ["+CUSD: 5"],
+        "silence": [],
+    }
+    line.do("ussd", code="*1#", text="x", kind="menu")
+    line.at('AT+CUSD=1,"*1#",15')
+    assert line.at("AT+CUSD=2") == ["OK"]
+    assert line.do("state")["menu"] is False
+    huawei = prepared(make_line, "huawei")
+    assert huawei.at('AT+CUSD=1,"*100#",15')[-1] == "ERROR"
+    packed = pdus.write_ussd("*100#")
+    assert packed == "AA180C3602"  # as many web pages have it
+    assert huawei.at(f'AT+CUSD=1,"{packed}",15')[-1] == f'+CUSD: 0,"{pdus.write_ussd("Solde: 12,34 EUR")}",15'
+    assert pdus.read_ussd(pdus.write_ussd("*101*1#")) == "*101*1#"
+    qualcomm = prepared(make_line, "qualcomm")
+    assert qualcomm.at('AT+CUSD=1,"*100#",15')[-1].endswith('0052",72')
+
+
+def test_the_modem_says_what_it_is_told_to(ready: Line) -> None:
+    """Any line can be said unasked."""
+    ready.do("say", line="UNDER-VOLTAGE WARNNING")
+    assert _lines(ready.hear()) == ["UNDER-VOLTAGE WARNNING"]
+
+
+def test_several_modems_at_once(tmp_path: Path) -> None:
+    """Two simulators run beside each other, each with its own port, SIM and network."""
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    with start(tmp_path / "one", make="huawei") as one, start(tmp_path / "two", offers="MT") as two:
+        one.client.do("deliver", from_=ALICE, text="x")
+        assert one.port != two.port
+        assert [len(each.client.do("state")["storages"]) for each in (one, two)] == [2, 1]
+        assert two.client.do("state")["storages"]["MT"]["used"] == 0
+    assert CliRunner().invoke(main, ["--offers", "SR"]).exit_code == 2

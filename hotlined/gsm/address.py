@@ -79,6 +79,7 @@ _LINE_TYPES: Final = {
 _SHORT_CODE_DIGITS: Final = 6  # the longest short codes of Europe that are no number of their numbering plan
 _DIGITS: Final = re.compile(r"[0-9]+")
 _NUMBER: Final = re.compile(r"\+?[0-9*#abc]+")
+_PSEUDONYM: Final = re.compile(r"~[0-9a-f]{12}")
 _TYPED: Final = re.compile(r"\s*\+?[\d\s()./-]+")
 
 
@@ -155,10 +156,13 @@ def parse_number(text: str, country: str) -> str:
 def mask(originator: str | None) -> str:
     """Shorten an originator for logs until it names nobody: +32470123877 becomes +3247…877.
 
-    Of an alphanumeric one only the first letter or digit is left, so nothing that it spells reaches a log.
+    Of a pseudonym three digits are left. Of an alphanumeric one only the first letter or digit is left, so nothing that
+    it spells reaches a log.
     """
     if not originator:
         return "withheld"
+    if _PSEUDONYM.fullmatch(originator):
+        return f"{originator[:4]}…"
     if not _NUMBER.fullmatch(originator):
         return f"{originator[0] if originator[0].isalnum() else ''}…"
     length = len(originator)

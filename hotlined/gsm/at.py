@@ -15,6 +15,7 @@ from enum import Enum
 from typing import ClassVar, NamedTuple
 
 from hotlined.errors import ProtocolError
+from hotlined.gsm import profiles
 
 MAX_LINE = 4096
 """Octets of a line that are kept; a PDU takes 352, the longest known is the answer to AT+COPS=?."""
@@ -88,15 +89,7 @@ TRANSITIONS: Mapping[State, Mapping[Step, State]] = {
 }
 """Every legal step; one that is not here raises ProtocolError and changes nothing."""
 
-FINAL_RESULTS = frozenset(
-    {
-        "OK",
-        "ERROR",
-        "ABORTED",  # u-blox: a character arrived while the command was carried out
-        "COMMAND NOT SUPPORT",  # Huawei
-        "TOO MANY PARAMETERS",  # Huawei
-    }
-)
+FINAL_RESULTS = frozenset({"OK", "ERROR"}) | profiles.FINALS
 """Final result codes (V.250 5.7.1) that end any command; each is a whole line."""
 
 FINAL_RESULT_PREFIXES = ("+CME ERROR:", "+CMS ERROR:")
@@ -115,19 +108,14 @@ UNSOLICITED_CODES = (
     | frozenset({"RING", "+CRING", "+CLIP", "+CCWA", "+CSSI", "+CSSU", "+CUSD", "+COLP"})  # TS 27.007 7
     | frozenset({"+CREG", "+CGREG", "+CEREG", "+C5GREG", "+CGEV"})  # TS 27.007 7.2, 10.1
     | frozenset({"+CPIN", "+CFUN", "+CIEV", "+CTZV", "+CTZE", "+CTZEU"})  # TS 27.007 8
-    | frozenset({"RDY", "Call Ready", "SMS Ready", "*PSUTTZ", "DST"})  # SIMCom, from here on
-    | frozenset({"UNDER-VOLTAGE WARNNING", "UNDER-VOLTAGE WARNING", "UNDER-VOLTAGE POWER DOWN"})
-    | frozenset({"OVER-VOLTAGE WARNNING", "OVER-VOLTAGE WARNING", "OVER-VOLTAGE POWER DOWN"})
-    | frozenset({"NORMAL POWER DOWN", "SMS DONE", "PB DONE"})
-    | frozenset({"+QIND", "+QUSIM", "POWERED DOWN"})  # Quectel
-    | frozenset({"+ZPASR", "+ZUSIMR", "+ZDONR", "+ZEND"})  # ZTE
+    | frozenset(beginning.partition(":")[0] for beginning in profiles.UNSOLICITED)
 )
 """Registered unsolicited result codes: what stands before the colon, or the whole line.
 
 A command that expects the prefix has the precedence, as in AT+CPIN?; see UNSOLICITED_FORMS.
 """
 
-_CARET_CODE = re.compile(r"\^[A-Z][A-Z0-9_]*")  # Huawei: ^RSSI ^MODE ^BOOT ^SIMST ^SRVST ^DSFLOWRPT …
+_FAMILIES = re.compile(r"\^[A-Z][A-Z0-9_]*|\+UU[A-Z0-9]+")  # Huawei's and Cinterion's codes, u-blox's
 
 _REGISTRATION = re.compile(r'\+C\w*REG:\s*\d+\s*(?:$|,\s*(?:"|[0-9A-Fa-f]{4}))')
 _CALLER = re.compile(r'\+\w+:\s*[",]')
@@ -288,7 +276,7 @@ Event = Information | Response | Prompt | Unsolicited | Late | Unrecognised | Ou
 def unsolicited_code(text: str) -> str | None:
     """Return the registered unsolicited result code that a line starts with, None if there is none."""
     code = text.partition(":")[0].rstrip()
-    return code if code in UNSOLICITED_CODES or _CARET_CODE.fullmatch(code) else None
+    return code if code in UNSOLICITED_CODES or _FAMILIES.fullmatch(code) else None
 
 
 def answers(text: str, prefixes: tuple[str, ...]) -> bool:
@@ -323,11 +311,17 @@ class Protocol:
         self._abandoned = False
         self._probing = False  # the probe's own information text has not come yet
         self._lost: set[str] = set()  # prefixes of commands that got no response since the last good one
+        self._echoed = False
 
     @property
     def state(self) -> State:
         """What the protocol waits for."""
         return self._state
+
+    def take_echoed(self) -> bool:
+        """Tell whether the modem has echoed anything since this was asked last."""
+        echoed, self._echoed = self._echoed, False
+        return echoed
 
     def command(self, command: Command) -> bytes:
         """Begin a command, in state IDLE; return what to write."""
@@ -494,6 +488,7 @@ class Protocol:
 
     def _swallow(self, _text: str) -> Iterator[Event]:
         self._echo = None
+        self._echoed = True
         yield from ()
 
     def _take_payload(self, text: str) -> Iterator[Event]:

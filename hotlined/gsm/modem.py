@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from hotlined.errors import ModemError, ModemRefusedError, ModemSilentError, PortLostError
-from hotlined.gsm import tpdu
+from hotlined.gsm import profiles, tpdu
 from hotlined.gsm.at import (
     Command,
     Event,
@@ -31,6 +31,7 @@ from hotlined.gsm.at import (
     Unsolicited,
 )
 from hotlined.gsm.port import Port
+from hotlined.gsm.profiles import Meaning
 
 log = logging.getLogger(__name__)
 
@@ -40,16 +41,20 @@ LISTING_SECONDS = 15.0  # before the first line of a listing
 LINE_SECONDS = 10.0  # between two lines of a listing
 PROMPT_SECONDS = 10.0
 USSD_SECONDS = 30.0
+RADIO_SECONDS = 20.0
 QUIET_SECONDS = 0.2
 DRAIN_SECONDS = 5.0
 PROBE_SECONDS = 2.0
-STORAGES = ("SM", "ME")  # MT is their union and never scanned beside them
+STORAGES = ("SM", "ME")
+UNION = "MT"  # of both, and never scanned beside them
+REPORTS = "SR"  # where some makes keep status reports: scanned once it is said that one is there
+STATE_SECONDS = 1.0  # after +CPIN: some makes end it with nothing
 
 PROBES = tuple(Command(f"AT{name}?", prefixes=(f"{name}:",)) for name in ("+CMGF", "+CSMS", "+CNMI", "+CPMS", "+CFUN"))
 """Asked in turn when resynchronising: a late answer to one cannot be taken for that of the next."""
 
-CNMI = ("2,1,0,2,0", "2,1,0,1,0", "2,1,0,0,0", "1,1,0,0,0", "2,1")
-"""27.005 3.4.1: store texts and indicate them; reports stored, else handed over, else none. The first that is taken."""
+CHECKS = (("AT+CMGF?;+CNMI?",), ("AT+CMGF?", "AT+CNMI?"))
+"""What asks for the settings that matter: in one command line (V.250 5.2.1), else apart. The first that is taken."""
 
 
 class SimState(StrEnum):
@@ -170,6 +175,7 @@ class Modem:
 
     def __init__(self, port: Port, progress: Callable[[float], float | None]) -> None:
         self.port = port
+        self.profile = profiles.GENERIC
         self.storages: dict[str, StorageUse] = {}
         self.acknowledges = False
         self._progress = progress
@@ -179,7 +185,11 @@ class Modem:
         self._unrecognised: deque[str] = deque(maxlen=16)
         self._information: list[Information] = []
         self._probe = 0
-        self._selected = ""
+        self._selected = ""  # the storage that was listed last, while its indexes hold
+        self._mute: set[tuple[str, int]] = set()  # slots that the modem hangs on
+        self._checks: tuple[str, ...] = CHECKS[0]
+        self._settings: tuple[str, ...] = ()
+        self._echoes = False
 
     @property
     def in_step(self) -> bool:
@@ -206,7 +216,7 @@ class Modem:
 
     # ---- being in step
 
-    def resynchronise(self) -> None:
+    def resynchronise(self, tries: int = len(PROBES)) -> None:
         """Leave a prompt that may stand open, let late answers pass, and ask until an answer fits its question.
 
         Raises ModemSilentError if none does.
@@ -216,7 +226,7 @@ class Modem:
         deadline = time.monotonic() + DRAIN_SECONDS
         while self._receive(time.monotonic() + QUIET_SECONDS) and time.monotonic() < deadline:
             pass
-        for _ in PROBES:
+        for _ in range(tries):
             probe = PROBES[self._probe % len(PROBES)]
             self._probe += 1
             self._write(self._protocol.resynchronise(probe))
@@ -245,7 +255,7 @@ class Modem:
 
         Raises ModemSilentError if none came in time (`line_seconds`: counted anew from each line), PortLostError.
         """
-        self._require_step()
+        self.require_step()
         command = Command(text, prefixes=prefixes, payload_after=prefixes if payload else (), bare=bare)
         self._information.clear()
         self._write(self._protocol.command(command))
@@ -268,25 +278,36 @@ class Modem:
 
     # ---- initialisation
 
-    def begin(self) -> None:
+    def begin(self, tries: int = len(PROBES)) -> None:
         """Bring a modem in whatever state to the point where its SIM can be asked: in step, no echo, numeric causes."""
         self._selected = ""
-        self.resynchronise()
+        self.resynchronise(tries)
         self.run("ATE0")
         self.require("ATE0")
         self.run("AT+CMEE=1")
+        self.profile = profiles.choose(self.ask("AT+CGMI"), self.ask("AT+CGMM"))
 
     def sim_state(self) -> tuple[SimState, str]:
         """Return the state of the SIM and the modem's own words for it."""
-        response = self.run("AT+CPIN?", "+CPIN:", seconds=SLOW_COMMAND_SECONDS)
-        if response.final.ok and response.lines:
-            words = response.lines[0].text.removeprefix("+CPIN:").strip()
+        try:
+            response = self.run("AT+CPIN?", "+CPIN:", seconds=SLOW_COMMAND_SECONDS, line_seconds=STATE_SECONDS)
+            final, lines = response.final, response.lines
+        except ModemSilentError:
+            if not self._information:
+                raise
+            final, lines = Final("OK"), tuple(self._information)  # old Wavecom modems do not say it
+            self.resynchronise()
+        if final.ok and lines:
+            words = lines[0].text.removeprefix("+CPIN:").strip()
             return _SIM_WORDS.get(words, SimState.OTHER), words
-        return _SIM_CAUSES.get(response.final.cme, SimState.OTHER), response.final.text
+        return _SIM_CAUSES.get(final.cme, SimState.OTHER), final.text
 
     def sim_identity(self) -> str:
         """Return what tells one SIM from another before its PIN is given: the ICCID, else the modem's IMEI."""
-        return _digits(self.ask("AT+CCID", seconds=SLOW_COMMAND_SECONDS)) or _digits(self.ask("AT+CGSN"))
+        for query in self.profile.iccid:
+            if iccid := _digits(self.ask(query.command, query.prefix, seconds=SLOW_COMMAND_SECONDS)):
+                return iccid
+        return self.imei()
 
     def enter_pin(self, pin: str) -> bool:
         """Give the PIN, once; return whether it was taken."""
@@ -304,37 +325,89 @@ class Modem:
             self.run(f"AT{registration}=1")
         self._choose_storages()
         self._choose_indications()
-        self.verify()
+        self._note_settings()
         if self.ask("AT+CMEE?", "+CMEE:") != "1":
             log.warning("the modem does not number its errors: a refusal after Ctrl-Z will be unconfirmed")
         if _quoted(self.ask("AT+CPMS?", "+CPMS:", seconds=SLOW_COMMAND_SECONDS), 0) not in self.storages:
             log.warning("the modem does not keep the storage that was chosen for texts")
-        imsi = _digits(self.ask("AT+CIMI", seconds=SLOW_COMMAND_SECONDS))
+        imsi = self.imsi()
         if not imsi:
             raise ModemRefusedError("The SIM does not say who it is (AT+CIMI).", "ERROR", "It is asked again soon.")
         return Identification(
             manufacturer=self.ask("AT+CGMI"),
             model=self.ask("AT+CGMM"),
-            imei=_digits(self.ask("AT+CGSN")),
+            imei=self.imei(),
             imsi=imsi,
             own_number=_quoted(self.ask("AT+CNUM", "+CNUM:", seconds=SLOW_COMMAND_SECONDS), 1),
-            service_centre=_quoted(self.ask("AT+CSCA?", "+CSCA:", seconds=SLOW_COMMAND_SECONDS), 0),
+            service_centre=self.service_centre(),
         )
 
+    def imsi(self) -> str:
+        """Return whose SIM it is (27.007 5.6), or an empty string where it does not say."""
+        return _digits(self.ask("AT+CIMI", seconds=SLOW_COMMAND_SECONDS))
+
+    def imei(self) -> str:
+        """Return which modem it is (27.007 5.4), or an empty string where it does not say."""
+        return _digits(self.ask("AT+CGSN"))
+
+    def service_centre(self) -> str:
+        """Return the number of the SIM's service centre (27.005 3.3.1), or an empty string where it has none."""
+        return _quoted(self.ask("AT+CSCA?", "+CSCA:", seconds=SLOW_COMMAND_SECONDS), 0)
+
     def verify(self) -> None:
-        """Check that PDU mode and the indications still stand; raises ModemRefusedError where they do not."""
-        mode, indications = self.ask("AT+CMGF?", "+CMGF:"), self.ask("AT+CNMI?", "+CNMI:")
-        if mode != "0" or indications.replace(" ", "").split(",")[1:2] != ["1"]:
-            raise ModemRefusedError(
-                f"The modem does not keep its settings (CMGF {mode or 'unknown'}, CNMI {indications or 'unknown'}).",
-                "ERROR",
-                "It is being set up again; if this comes back, the stick needs a better power supply or is broken.",
-            )
+        """Check that the settings still stand, with one command; raises ModemRefusedError where they do not."""
+        self._protocol.take_echoed()
+        found = self._read_settings()
+        if found != self._settings:
+            raise _not_kept(found)
+        if self._protocol.take_echoed() and not self._echoes:
+            raise _not_kept(("the echo is back",))
+
+    def _note_settings(self) -> None:
+        """Read back what was set, for `verify`; raises ModemRefusedError where it is not what was wanted."""
+        self._protocol.take_echoed()
+        for checks in CHECKS:
+            self._checks = checks
+            self._settings = self._read_settings()
+            if len(self._settings) == len(CHECKS[-1]):
+                break
+        mode, indications = (*self._settings, "", "")[:2]
+        if mode != "+CMGF: 0" or indications.replace(" ", "").split(",")[1:2] != ["1"]:
+            raise _not_kept(self._settings)
+        self._echoes = self._protocol.take_echoed()
+
+    def _read_settings(self) -> tuple[str, ...]:
+        responses = [self.run(check, "+CMGF:", "+CNMI:") for check in self._checks]
+        return tuple(line.text for response in responses for line in response.lines)
+
+    # ---- recovery
+
+    def restart_radio(self) -> None:
+        """Switch the radio off and on again (27.007 8.2); the network is looked for anew."""
+        self._run_first(self.profile.radio_off)
+        self._run_first(self.profile.radio_on)
+
+    def reset(self) -> None:
+        """Let the modem start anew; also one that does not answer may hear it. The port may go away."""
+        with contextlib.suppress(ModemSilentError):
+            if self.in_step:
+                self._run_first(self.profile.reset)
+            else:
+                self._write(f"\x1b{self.profile.reset[0]}\r".encode("ascii"))
+
+    def _run_first(self, commands: Iterable[str], seconds: float = RADIO_SECONDS) -> None:
+        """Run the first of these commands that the modem takes; raises ModemRefusedError where it takes none."""
+        for command in commands:
+            final = self.run(command, seconds=seconds).final
+            if final.ok:
+                return
+        raise ModemRefusedError(f"The modem answered {command} with {final.text}.", final.text)
 
     def _choose_storages(self) -> None:
         offered = re.match(r"\(([^)]*)\)", self.ask("AT+CPMS=?", "+CPMS:", seconds=SLOW_COMMAND_SECONDS))
         names = re.findall(r'"(\w+)"', offered[1]) if offered else []
-        usable = [name for name in STORAGES if name in names] or names[:1] or [STORAGES[0]]
+        usable = [name for name in STORAGES if name in names] or [UNION for name in names if name == UNION]
+        usable = usable or names[:1] or [STORAGES[0]]
         self.storages = {}
         for name in usable:
             # the storage that texts come to is the first that takes all three roles
@@ -352,7 +425,7 @@ class Modem:
             )
 
     def _choose_indications(self) -> None:
-        for setting in CNMI:
+        for setting in self.profile.cnmi:
             if self.run(f"AT+CNMI={setting}").final.ok:
                 return
         raise ModemRefusedError("The modem takes no AT+CNMI setting.", "ERROR", "Another make of stick will do.")
@@ -406,15 +479,41 @@ class Modem:
         """
         if not (index := re.match(r"\+CMGL:\s*(\d{1,5})\b", line.text)):
             return None
-        self._unrecognised.clear()
-        response = self.run(f"AT+CMGR={index[1]}", "+CMGR:", payload=True, seconds=SLOW_COMMAND_SECONDS)
-        if not response.final.ok or not response.lines:
+        entry = self.read(int(index[1]))
+        if entry is None:
             log.warning("slot %s is listed, but empty", index[1])
+        return entry
+
+    def read(self, index: int) -> Entry | None:
+        """Read one slot of the storage that was selected last; None where it is empty or does not show its text."""
+        self._unrecognised.clear()
+        response = self.run(f"AT+CMGR={index}", "+CMGR:", payload=True, seconds=SLOW_COMMAND_SECONDS)
+        if not response.final.ok or not response.lines:
             return None
         line = response.lines[0]
         payload = (line.payload or "\n".join(self._unrecognised)).strip().upper()
-        status = re.match(r"\+CMGR:\s*(\d)", line.text)
-        return Entry(int(index[1]), int(status[1]) if status else 1, None, payload) if payload else None
+        status = re.match(r"\+CMGR:\s*(\d)\s*,", line.text)
+        return Entry(index, int(status[1]) if status else _status(payload), None, payload) if payload else None
+
+    def list_slots(self, storage: str) -> Listing:
+        """Read a storage slot by slot, because the modem hangs when it lists it.
+
+        A slot that it hangs on ends this, and is passed over from then on.
+        """
+        self._note_use(storage, self.require_selection(storage))
+        entries = []
+        for index in range(self.storages[storage].total + 1):  # the first is 0 or 1
+            if (storage, index) in self._mute:
+                continue
+            try:
+                entry = self.read(index)
+            except ModemSilentError:
+                log.warning("the modem hangs on slot %d of %s: passed over from now on", index, storage)
+                self._mute.add((storage, index))
+                break
+            if entry:
+                entries.append(entry)
+        return Listing(storage, tuple(entries), complete=not any(storage == muted for muted, _ in self._mute))
 
     def require_selection(self, storage: str) -> Response:
         """Make a storage the one that is listed and deleted from."""
@@ -424,9 +523,12 @@ class Modem:
         return response
 
     def delete(self, storage: str, index: int) -> bool:
-        """Delete one entry of the listing that was just made; return whether the modem did."""
+        """Delete one entry of the listing that was just made; return whether the modem did.
+
+        Raises ModemError if the modem has started anew since: its indexes may be others.
+        """
         if self._selected != storage:
-            raise ModemError(f"{storage} is not the storage that was listed last.", "This is a bug.")
+            raise ModemError(f"The modem has started anew since {storage} was listed.", "It is listed again.")
         return self.run(f"AT+CMGD={index}", seconds=SLOW_COMMAND_SECONDS).final.ok
 
     def acknowledge(self) -> None:
@@ -468,9 +570,12 @@ class Modem:
         Raises ModemRefusedError where the network refuses, ModemSilentError where nothing comes in time.
         """
         self._take_ussd()
-        self.require(f'AT+CUSD=1,"{code}",15', seconds=seconds)
+        forms = (tpdu.encode_ussd(code), code) if self.profile.packs_ussd else (code,)
+        self._run_first([f'AT+CUSD=1,"{form}",15' for form in forms], seconds)
         deadline = time.monotonic() + seconds
         while (event := self._take_ussd()) is None:
+            if time.monotonic() >= deadline and self.in_step:
+                self.run("AT+CUSD=2", seconds=SLOW_COMMAND_SECONDS)  # or a late answer would be the next one's
             if time.monotonic() >= deadline or not self.in_step:
                 raise ModemSilentError(
                     f"The network did not answer {code} in {seconds:g} s.", "It is asked again later."
@@ -500,7 +605,8 @@ class Modem:
 
     # ---- below
 
-    def _require_step(self) -> None:
+    def require_step(self) -> None:
+        """Raise ModemSilentError if the modem is out of step."""
         if not self.in_step:
             raise ModemSilentError("The modem is out of step.", "The daemon brings it back by itself.")
 
@@ -541,6 +647,8 @@ class Modem:
         for event in events:
             if isinstance(event, Unsolicited):
                 self._unsolicited.append(event)
+                if profiles.meaning(event.text) is Meaning.RESET:
+                    self._selected = ""  # its indexes may be others now
             elif isinstance(event, Late):
                 self._late.append(event.text)
             elif isinstance(event, Unrecognised):
@@ -563,6 +671,8 @@ class Modem:
 _CUSD = re.compile(r'\+CUSD:\s*(?P<wants>\d)(?:\s*,\s*"(?P<text>.*)"(?:\s*,\s*(?P<dcs>\d+))?)?', re.DOTALL)
 _CMGS = re.compile(r"\+CMGS:\s*(\d{1,3})\b")
 _CMGL = re.compile(r"\+CMGL:\s*(\d{1,5})\s*,\s*(\d)\s*,.*?(\d{0,4})\s*$")
+
+_HEX = re.compile(r"(?:[0-9A-F]{2})+")
 
 _SIM_WORDS = {state.value: state for state in SimState}
 
@@ -589,6 +699,20 @@ def _has_its_length(entry: Entry) -> bool:
     """Tell whether a PDU is as long as its header said: the service centre and its length octet, then the TPDU."""
     octets = len(entry.pdu) // 2
     return entry.tpdu_length is None or octets == 1 + int(entry.pdu[:2], 16) + entry.tpdu_length
+
+
+def _status(pdu: str) -> int:
+    """Return the status of an entry that comes without one: what we could have submitted is unsent (23.040 9.2.3.1)."""
+    first = pdu[2 + 2 * int(pdu[:2], 16) :][:2] if _HEX.fullmatch(pdu) else ""
+    return 2 if first and int(first, 16) & 3 == 1 else 1
+
+
+def _not_kept(found: tuple[str, ...]) -> ModemRefusedError:
+    return ModemRefusedError(
+        f"The modem does not keep its settings ({', '.join(found) or 'it does not say which it has'}).",
+        "ERROR",
+        "It is being set up again; if this comes back, the stick needs a better power supply or is broken.",
+    )
 
 
 def _quoted(text: str, position: int) -> str:

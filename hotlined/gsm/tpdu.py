@@ -17,7 +17,7 @@ from typing import Final
 
 from hotlined.errors import AddressError, PduError
 from hotlined.gsm.address import Address, Ton
-from hotlined.gsm.alphabet import ESCAPE, Encoding, Plan, decode_gsm7, decode_ucs2, pack, unpack
+from hotlined.gsm.alphabet import ESCAPE, Encoding, Plan, decode_gsm7, decode_ucs2, encode_gsm7, pack, unpack
 from hotlined.gsm.push import is_mms_notification
 
 _HINT: Final = "The raw PDU is kept: show it with `hotlined show`, and report it if a phone reads it."
@@ -732,6 +732,12 @@ def encode_submit(
 
 
 _CODED_AS_IN_SMS: Final = frozenset({0x4, 0x5, 0xF})  # groups of TS 23.038 clause 5 that are those of clause 4
+
+
+def encode_ussd(code: str) -> str:
+    """Pack a USSD code into hexadecimal digits, as some makes of modem want it (TS 23.038 clause 6.1.2.3)."""
+    septets = encode_gsm7(code)
+    return pack(septets + b"\r" * (len(septets) % 8 == 7)).hex().upper()
 
 
 def decode_ussd(text: str, dcs: int | None) -> str | None:

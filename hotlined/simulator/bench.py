@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from hotlined.simulator.makes import MAKES
 from hotlined.simulator.modem import LATENCIES, Modem
 from hotlined.simulator.network import Network
 from hotlined.simulator.port import Port
-from hotlined.simulator.sim import Sim, Storage
+from hotlined.simulator.sim import Sim, Storage, Union
 from hotlined.simulator.timers import Timers
 
 Listener = Callable[[dict[str, Any]], None]
@@ -24,9 +25,10 @@ class Options:
     """What a simulator is made of."""
 
     link: Path | None = None
-    sim_size: int = 10
-    me_size: int = 0
+    sim_size: int | None = None
+    me_size: int | None = None
     me_is_sim: bool = False
+    offers: tuple[str, ...] = ("SM", "ME")
     latency: str = "zero"
     number: str = "+32460209399"
     imsi: str = "206012345678901"
@@ -37,15 +39,29 @@ class Options:
     factory: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
 
-def _storages(options: Options) -> dict[str, Storage]:
-    """Make the storages that there are; ME may be another name of SM."""
-    first = MAKES[options.make].first_index
-    storages = {"SM": Storage("SM", options.sim_size, first)}
-    if options.me_is_sim:
-        storages["ME"] = storages["SM"]
-    elif options.me_size:
-        storages["ME"] = Storage("ME", options.me_size, first)
-    return storages
+def _storages(options: Options) -> dict[str, Storage | Union]:
+    """Make the storages that are offered; ME may be another name of SM, MT is both."""
+    make = MAKES[options.make]
+    sizes = (
+        make.sim_size if options.sim_size is None else options.sim_size,
+        make.me_size if options.me_size is None else options.me_size,
+    )
+    sim, mobile = (Storage(name, size, make.first_index) for name, size in zip(("SM", "ME"), sizes, strict=True))
+    every = {
+        "SM": sim,
+        "ME": sim if options.me_is_sim else mobile if mobile.size else None,
+        "MT": Union((sim, mobile)),
+        "SR": Storage("SR", sim.size, make.first_index),
+    }
+    return {name: storage for name in options.offers if (storage := every[name])}
+
+
+@dataclass(frozen=True, slots=True)
+class Away:
+    """What becomes of the port at a reset: it is gone for so long, and comes back under a link if there is one."""
+
+    seconds: float
+    link: Path | None = None
 
 
 class Bench:
@@ -69,8 +85,15 @@ class Bench:
             event=self.event,
             factory=options.factory,
         )
+        self.away: Away | None = None
         self.modem = Modem(
-            self.device, self.faults, LATENCIES[options.latency], self.timers, self.port.write, self.event
+            self.device,
+            self.faults,
+            LATENCIES[options.latency],
+            self.timers,
+            self.port.write,
+            self.event,
+            self._restart,
         )
 
     def event(self, name: str, **fields: Any) -> None:
@@ -89,6 +112,14 @@ class Bench:
         self.port.plug()
         self.event("plugged", port=self.port.name)
         self.modem.start()
+
+    def _restart(self) -> None:
+        """Do what AT+CFUN=1,1 does: start anew, and leave the bus meanwhile if that was asked for."""
+        if self.away is None:
+            self.modem.start()
+            return
+        self.unplug()
+        self.timers.after(self.away.seconds, partial(self.plug, self.away.link))
 
     def unplug(self) -> None:
         """Pull the stick."""

@@ -13,9 +13,10 @@ from functools import partial
 
 from hotlined.errors import PduError
 from hotlined.simulator.device import SETTINGS, Device, Radio
-from hotlined.simulator.network import REGISTRATION
-from hotlined.simulator.pdus import Segment, read_submit
-from hotlined.simulator.sim import SimState, Status, Storage, tpdu_length
+from hotlined.simulator.makes import MAKES, UssdForm
+from hotlined.simulator.network import USSD_CODES, UssdKind, UssdReply
+from hotlined.simulator.pdus import Segment, read_submit, read_ussd, write_ussd
+from hotlined.simulator.sim import SimState, Status, Storage, Union, tpdu_length
 
 
 class Operation(Enum):
@@ -29,15 +30,17 @@ class Operation(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Error:
-    """An error to answer with: a number and its words, or neither for plain ERROR."""
+    """An error to answer with: a number and its words, or, without a family, words alone."""
 
     family: str = ""
     number: int = 0
-    words: str = "unknown"
+    words: str = "ERROR"
 
     def final(self, verbosity: int) -> str:
         """Write the final result code; `verbosity` is +CMEE (TS 27.007, 9.1), which CMS errors ignore at 0."""
-        if not self.family or (self.family == "CME" and verbosity == 0):
+        if not self.family:
+            return self.words
+        if self.family == "CME" and verbosity == 0:
             return "ERROR"
         return f"+{self.family} ERROR: {self.words if verbosity == 2 else self.number}"
 
@@ -56,6 +59,7 @@ SMS_BAD_PDU = Error("CMS", 304, "invalid PDU mode parameter")
 SMS_NO_SIM = Error("CMS", 310, "SIM not inserted")
 SMS_PIN_REQUIRED = Error("CMS", 311, "SIM PIN required")
 SMS_PUK_REQUIRED = Error("CMS", 316, "SIM PUK required")
+SMS_UNKNOWN_CENTRE = Error("CMS", 330, "SMSC address unknown")
 SMS_BAD_INDEX = Error("CMS", 321, "invalid memory index")
 SMS_MEMORY_FULL = Error("CMS", 322, "memory full")
 SMS_NO_NETWORK = Error("CMS", 331, "no network service")
@@ -85,6 +89,7 @@ class Answer:
     prompt: Prompt | None = None
     then: Callable[[], None] | None = None
     restarts: bool = False
+    ends: bool = True  # with a final result code
 
 
 OK = Answer()
@@ -192,7 +197,7 @@ def _pin(device: Device, operation: Operation, given: list[str]) -> Answer:
     if device.sim.state is SimState.ABSENT:
         return Answer(error=NO_SIM)
     if operation is Operation.READ:
-        return Answer((f"+CPIN: {device.sim.state}",))
+        return Answer((f"+CPIN: {device.sim.state}",), ends=device.make.cpin_ends)
     if operation is not Operation.SET or not 1 <= len(given) <= 2:
         raise ValueError(operation)
     if device.sim.state is SimState.READY:
@@ -222,7 +227,7 @@ def _radio(device: Device, operation: Operation, given: list[str]) -> Answer:
 def _registration(name: str) -> Run:
     def extra(device: Device) -> str:
         cell = ',"00C3","0012"' if device.settings[name][0] == 2 and device.registered else ""
-        return f",{REGISTRATION[device.registration]}{cell}"
+        return f",{device.registration_in(name)}{cell}"
 
     return _setting(name, extra)
 
@@ -236,21 +241,38 @@ def _operator(device: Device, operation: Operation, given: list[str]) -> Answer:
     answer = _setting("+COPS")(device, operation, given)
     if device.settings["+COPS"][0] == 3:
         device.settings["+COPS"] = (mode, device.settings["+COPS"][1])
-    return answer
+    changed = device.settings["+COPS"][0] != mode
+    return Answer(then=device.announce_registration) if changed else answer
 
 
 def _centre(device: Device, operation: Operation, given: list[str]) -> Answer:
     """AT+CSCA (TS 27.005, 3.3.1)."""
     if operation is Operation.READ:
-        return Answer((f'+CSCA: "{device.centre}",145',))
+        return Answer((f'+CSCA: "{device.centre}",{145 if device.centre else 129}',))
     if operation is Operation.SET and 1 <= len(given) <= 2:
         device.centre = _string(given[0])
         return OK
     raise ValueError(operation)
 
 
+def _iccid(device: Device, _: Operation, __: list[str]) -> Answer:
+    return Answer((device.make.iccid[1].format(iccid=device.sim.iccid),))
+
+
+def _indications(device: Device, operation: Operation, given: list[str]) -> Answer:
+    """AT+CNMI (TS 27.005, 3.4.1), as far as the make goes."""
+    if operation is Operation.TEST:
+        return Answer((f"+CNMI: {_ranges(device.make.cnmi)}",))
+    if operation is Operation.SET:
+        for text, limits in zip(given, device.make.cnmi, strict=False):
+            _number(text or str(limits[0]), *limits)
+    return _setting("+CNMI")(device, operation, given)
+
+
 def _service(device: Device, operation: Operation, given: list[str]) -> Answer:
     """AT+CSMS (TS 27.005, 3.2.1): setting it answers too."""
+    if operation is Operation.SET and given != ["0"] and not device.make.acknowledges:
+        return Answer(error=SMS_NOT_SUPPORTED)
     answer = _setting("+CSMS", lambda _: ",1,1,1")(device, operation, given)
     return Answer(("+CSMS: 1,1,1",)) if operation is Operation.SET else answer
 
@@ -264,14 +286,18 @@ def _memories(device: Device, operation: Operation, given: list[str]) -> Answer:
     """AT+CPMS (TS 27.005, 3.2.2)."""
     if operation is Operation.TEST:
         listed = ",".join(f'"{name}"' for name in device.storages)
+        if device.make.nested_memories:
+            return Answer((f"+CPMS: (({listed}),({listed}))",))
         return Answer((f"+CPMS: ({listed}),({listed}),({listed})",))
     if operation is Operation.READ:
         return Answer((f"+CPMS: {_used(device, device.memories, named=True)}",))
     if operation is not Operation.SET or not 1 <= len(given) <= 3:
         raise ValueError(operation)
     names = [_string(text) for text in given]
-    if any(name not in device.storages for name in names):
+    if any(name not in device.storages for name in names) or "SR" in names[1:]:
         return Answer(error=SMS_NOT_ALLOWED)
+    if len(names) == 3 and device.make.nested_memories:
+        raise ValueError(given)
     device.memories[: len(names)] = names
     return Answer((f"+CPMS: {_used(device, device.memories, named=False)}",))
 
@@ -287,14 +313,14 @@ def _charset(device: Device, operation: Operation, given: list[str]) -> Answer:
     return OK
 
 
-def _reading(device: Device) -> Storage:
+def _reading(device: Device) -> Storage | Union:
     return device.storages[device.memories[0]]
 
 
 def _listed(device: Device, index: int) -> str:
     """Write the parameters of an entry; to have been listed is to have been read (TS 27.005, 3.4.2)."""
     entry = _reading(device).entries[index]
-    header = f"{int(entry.status)},,{entry.tpdu_length}"
+    header = f"{int(entry.status)},{device.make.alpha},{entry.tpdu_length}"
     if entry.status is Status.UNREAD:
         entry.status = Status.READ
     return f"{header}\r\n{entry.pdu}"
@@ -326,7 +352,8 @@ def _read(device: Device, operation: Operation, given: list[str]) -> Answer:
     index = _index(device, given[0])
     if index not in _reading(device).entries:
         return Answer(error=SMS_BAD_INDEX)
-    return Answer((f"+CMGR: {_listed(device, index)}",))
+    said = _listed(device, index)
+    return Answer((f"+CMGR: {said if device.make.status_in_cmgr else said[1:]}",))
 
 
 # What <delflag> deletes besides (TS 27.005, 3.5.4).
@@ -343,7 +370,7 @@ def _delete(device: Device, operation: Operation, given: list[str]) -> Answer:
     storage = _reading(device)
     if operation is Operation.TEST:
         return Answer((f"+CMGD: ({','.join(str(i) for i, _ in storage.occupied())}),(0-4)",))
-    if operation is not Operation.SET or not 1 <= len(given) <= 2:
+    if operation is not Operation.SET or not 1 <= len(given) <= 1 + device.make.delete_flag:
         raise ValueError(operation)
     flag = _number(given[1], 0, 4) if len(given) == 2 else 0
     index = _index(device, given[0])
@@ -354,7 +381,7 @@ def _delete(device: Device, operation: Operation, given: list[str]) -> Answer:
     else:
         indexes = [index] if index in storage.entries else []
     for each in indexes:
-        device.event("deleted", storage=storage.name, index=each, pdu=storage.entries.pop(each).pdu)
+        device.event("deleted", storage=storage.name, index=each, pdu=storage.remove(each).pdu)
     return OK
 
 
@@ -380,6 +407,8 @@ def _submit(device: Device, operation: Operation, given: list[str]) -> Answer:
             return Answer(error=SMS_BAD_PDU)
         if not device.registered:
             return Answer(error=SMS_NO_NETWORK)
+        if not device.centre:
+            return Answer(error=SMS_UNKNOWN_CENTRE)
         return Answer((f"+CMGS: {device.submit(segment)}",))
 
     return Answer(prompt=Prompt(done))
@@ -422,24 +451,37 @@ def _acknowledge(device: Device, operation: Operation, given: list[str]) -> Answ
 
 
 def _ussd(device: Device, operation: Operation, given: list[str]) -> Answer:
-    """AT+CUSD (TS 27.007, 7.15): the answer of the network is unsolicited."""
+    """AT+CUSD (TS 27.007, 7.15): the answer of the network is unsolicited; 2 ends a session."""
+    if operation is Operation.SET and given == ["2"]:
+        device.network.menu = False
     if operation is not Operation.SET or len(given) < 2:
         return _setting("+CUSD")(device, operation, given)
     if not device.registered:
         return Answer(error=NO_NETWORK)
     code = _string(given[1])
-    if device.charset == "UCS2":
+    if device.make.ussd is UssdForm.PACKED:
+        code = read_ussd(code)
+    elif device.charset == "UCS2":
         code = bytes.fromhex(code).decode("utf-16-be")
     device.settings["+CUSD"] = (_number(given[0], 0, 2),)
-    reply = device.network.ussd.get(code)
-    if reply is None:
-        return Answer(then=partial(device.announce, "+CUSD: 4"))
-    octets = reply.encode("utf-16-be").hex().upper()
+    reply = device.network.ussd.get(code, UssdReply(kind=UssdKind.ERROR))
+    device.network.menu = reply.kind is UssdKind.MENU
+    if reply.kind is UssdKind.SILENCE:
+        return OK
+    said = f"+CUSD: {USSD_CODES[reply.kind]}"
+    if reply.kind in {UssdKind.NOTIFY, UssdKind.MENU}:
+        said += _ussd_text(device, reply.text)
+    return Answer(then=partial(device.announce, said))
+
+
+def _ussd_text(device: Device, text: str) -> str:
+    """Write the string of an answer and its data coding scheme (TS 23.038, 5): 15 is GSM-7, 72 UCS-2."""
+    octets = text.encode("utf-16-be").hex().upper()
     if device.charset == "UCS2":
-        return Answer(then=partial(device.announce, f'+CUSD: 0,"{octets}",15'))
-    if not reply.isascii():  # TS 23.038, 5: 0x48 is UCS-2
-        return Answer(then=partial(device.announce, f'+CUSD: 0,"{octets}",72'))
-    return Answer(then=partial(device.announce, f'+CUSD: 0,"{reply}",15'))
+        return f',"{octets}",15'
+    if device.make.ussd is UssdForm.UCS2 or not text.isascii():
+        return f',"{octets}",72'
+    return f',"{write_ussd(text) if device.make.ussd is UssdForm.PACKED else text}",15'
 
 
 def _clock(_: Device) -> str:
@@ -465,7 +507,7 @@ COMMANDS = {
     "+CGMR": Command(_says(lambda device: device.make.revision)),
     "+CGSN": Command(_says(lambda device: device.imei)),
     "+CIMI": Command(_says(lambda device: device.sim.imsi), Need.SIM),
-    "+CCID": Command(_says(lambda device: f"+CCID: {device.sim.iccid}")),
+    **dict.fromkeys(sorted({make.iccid[0] for make in MAKES.values()}), Command(_iccid)),
     "+CNUM": Command(_says(_number_of_subscriber), Need.SIM),
     "+CMEE": Command(_setting("+CMEE")),
     "+CPIN": Command(_pin),
@@ -484,7 +526,7 @@ COMMANDS = {
     "+CSMS": Command(_service),
     "+CPMS": Command(_memories, Need.SIM),
     "+CMGF": Command(_setting("+CMGF")),
-    "+CNMI": Command(_setting("+CNMI")),
+    "+CNMI": Command(_indications),
     "+CMGL": Command(_list, Need.MESSAGES),
     "+CMGR": Command(_read, Need.MESSAGES),
     "+CMGD": Command(_delete, Need.SIM),
@@ -502,6 +544,10 @@ class Call:
     name: str
     operation: Operation
     given: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """Write it as it was given, without AT and blanks."""
+        return self.name + self.operation.value + ",".join(self.given)
 
 
 _COMMAND = re.compile(
@@ -534,9 +580,12 @@ def parse(line: str) -> Iterator[Call]:
 
 def execute(device: Device, call: Call) -> Answer:
     """Carry out one command."""
+    if str(call) == device.make.reset:
+        return Answer(restarts=True)
     command = COMMANDS.get(call.name)
-    if command is None:
-        return Answer(error=UNKNOWN)
+    others = {make.iccid[0] for make in MAKES.values()} - {device.make.iccid[0]}
+    if command is None or call.name in device.make.lacks | others:
+        return Answer(error=UNKNOWN if device.make.unknown is None else Error(words=device.make.unknown))
     messages = SHORT_MESSAGES.match(call.name) is not None
     if command.need is not Need.NOTHING and device.sim.state in _WITHOUT_SIM:
         return Answer(error=_WITHOUT_SIM[device.sim.state][messages])

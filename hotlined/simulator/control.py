@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from hotlined.errors import UsageError
-from hotlined.simulator.bench import Bench
-from hotlined.simulator.device import as_json
-from hotlined.simulator.network import REGISTRATION, Call
+from hotlined.simulator.bench import Away, Bench
+from hotlined.simulator.device import ACKNOWLEDGE_SECONDS, SETTINGS, as_json
+from hotlined.simulator.faults import Remedy
+from hotlined.simulator.network import REGISTRATION, Call, UssdKind, UssdReply
 from hotlined.simulator.pdus import write_mms, write_text
 from hotlined.simulator.sim import Status
 
@@ -144,12 +145,19 @@ def reset_counters(bench: Bench) -> Result:
 
 
 def fault(
-    bench: Bench, *, kind: str, command: str | None = None, count: int | None = None, after: int = 0, **given: Any
+    bench: Bench,
+    *,
+    kind: str,
+    command: str | None = None,
+    count: int | None = None,
+    after: int = 0,
+    until: str | None = None,
+    **given: Any,
 ) -> Result:
-    """Switch a fault on, for a command or all, `count` times or until cleared, after so many passes."""
+    """Switch a fault on for a command or all, `count` times, until a remedy or cleared, after so many passes."""
     if command is not None:
         command = command.upper().removeprefix("AT") or "AT"
-    return bench.faults.add(kind, command, count, after, given).as_json()
+    return bench.faults.add(kind, command, count, after, given, until).as_json()
 
 
 def clear(bench: Bench, *, what: str = "faults") -> Result:
@@ -181,10 +189,9 @@ def unplug(bench: Bench) -> Result:
 
 def replug(bench: Bench, *, name: str | None = None, after: float = 0.0) -> Result:
     """Pull the stick and plug it in after so many seconds, under another link if named."""
-    link = Path(name) if name else None
-    if link and not link.parent.is_dir():
-        raise UsageError(f"there is no folder for {name}")
+    link = _link(name)
     bench.unplug()
+    bench.faults.cure(Remedy.POWER)
     if after:
         bench.timers.after(after, lambda: bench.plug(link))
     else:
@@ -192,9 +199,51 @@ def replug(bench: Bench, *, name: str | None = None, after: float = 0.0) -> Resu
     return {"port": bench.port.name}
 
 
+def _link(name: str | None) -> Path | None:
+    link = Path(name) if name else None
+    if link and not link.parent.is_dir():
+        raise UsageError(f"there is no folder for {name}")
+    return link
+
+
+def power_cycle(bench: Bench, *, off: float = 1.0) -> Result:
+    """Take the stick's power for so many seconds, as a hub does: the port goes, and what only this cures is over."""
+    return replug(bench, after=off)
+
+
 def reset(bench: Bench) -> Result:
     """Let the modem start again by itself, as after a brown-out: settings are lost, the port stays."""
     bench.modem.start()
+    return {}
+
+
+def away(bench: Bench, *, seconds: float | None = None, name: str | None = None) -> Result:
+    """Let a reset by command take the port away for so many seconds, under another link if named; else it stays."""
+    bench.away = None if seconds is None else Away(seconds, _link(name))
+    return {}
+
+
+def forget(bench: Bench, *, settings: Sequence[str] = ()) -> Result:
+    """Put settings back to the factory's without a word (E is the echo), all if none is named."""
+    if unknown := set(settings) - set(SETTINGS):
+        raise UsageError(f"{', '.join(sorted(unknown))} is no setting", hint=", ".join(SETTINGS))
+    device = bench.device
+    kept = {name: values for name, values in device.settings.items() if settings and name not in settings}
+    memories = list(device.memories)
+    device.reset_settings()
+    device.settings |= kept
+    if settings:
+        device.memories = memories
+    return {}
+
+
+def habits(
+    bench: Bench, *, overflows: bool = False, renumbers: bool = False, patience: float = ACKNOWLEDGE_SECONDS
+) -> Result:
+    """Let texts go into ME while SM is full, a start number the entries anew, a text wait so long for +CNMA."""
+    if overflows and "ME" not in bench.device.storages:
+        raise UsageError("there is no ME", hint="--me-size")
+    bench.device.overflows, bench.device.renumbers, bench.device.patience = overflows, renumbers, patience
     return {}
 
 
@@ -207,8 +256,14 @@ def power(bench: Bench, *, on: bool) -> Result:
     return {}
 
 
-def network(bench: Bench, *, registered: bool | str | None = None, report_status: int | str | None = None) -> Result:
-    """Set registration (true, false, home, roaming, searching, denied, none), or the status of reports (or none)."""
+def network(
+    bench: Bench,
+    *,
+    registered: bool | str | None = None,
+    report_status: int | str | Sequence[int] | None = None,
+    centre: str | None = None,
+) -> Result:
+    """Set registration (true, false, home, roaming, searching, denied, none), statuses of reports (or none), centre."""
     known = {True: "home", False: "none"} | {name: name for name in REGISTRATION}
     if registered is not None:
         if registered not in known:
@@ -217,8 +272,17 @@ def network(bench: Bench, *, registered: bool | str | None = None, report_status
         bench.device.announce_registration()
         bench.device.pump()
     if report_status is not None:
-        bench.device.network.report_status = None if report_status == "none" else int(report_status)
+        several = [] if report_status == "none" else report_status
+        bench.device.network.report_status = tuple(map(int, several if isinstance(several, list) else [several]))
+    if centre is not None:
+        bench.device.centre = centre
     return {"registration": bench.device.registration}
+
+
+def say(bench: Bench, *, line: str) -> Result:
+    """Let the modem say a line unasked."""
+    bench.device.announce(line)
+    return {}
 
 
 def signal(bench: Bench, *, rssi: int) -> Result:
@@ -233,24 +297,29 @@ def sim(
     absent: bool | None = None,
     pin: str | None = None,
     imsi: str | None = None,
+    iccid: str | None = None,
     number: str | None = None,
 ) -> Result:
-    """Take the SIM out or put it in, ask for a PIN from now on, or make it another SIM."""
+    """Take the SIM out or put it in, as its make says it, ask for a PIN from now on, or make it another SIM."""
     card = bench.device.sim
+    changed = absent is not None and absent is not card.absent
     card.absent = card.absent if absent is None else absent
     card.imsi = imsi or card.imsi
+    card.iccid = iccid or card.iccid
     card.number = number or card.number
     if pin is not None:
         card.pin = pin
         card.start()
+    for line in (bench.device.make.sim_out if card.absent else bench.device.make.sim_in) if changed else ():
+        bench.device.announce(line)
     bench.device.announce_registration()
     bench.device.pump()
     return {"sim": str(card.state)}
 
 
-def ussd(bench: Bench, *, code: str, text: str) -> Result:
-    """Set what the network answers to a USSD code."""
-    bench.device.network.ussd[code] = text
+def ussd(bench: Bench, *, code: str, text: str = "", kind: str = "notify") -> Result:
+    """Set what the network answers to a USSD code: notify, menu (it wants an answer), error, timeout or silence."""
+    bench.device.network.ussd[code] = UssdReply(text, UssdKind(kind))
     return {}
 
 
@@ -271,8 +340,13 @@ MESSAGES: dict[str, Callable[..., Result]] = {
         unplug,
         replug,
         reset,
+        away,
+        forget,
+        habits,
         power,
+        power_cycle,
         network,
+        say,
         signal,
         sim,
         ussd,

@@ -14,10 +14,11 @@ from typing import Any
 from hotlined.simulator.makes import Make
 from hotlined.simulator.network import REGISTRATION, Call, Network
 from hotlined.simulator.pdus import Segment, write_status_report
-from hotlined.simulator.sim import Sim, SimState, Status, Storage, tpdu_length
+from hotlined.simulator.sim import Sim, SimState, Status, Storage, Union, tpdu_length
 from hotlined.simulator.timers import Timers
 
 ACKNOWLEDGE_SECONDS = 15.0  # the network's patience with a +CMT that is not acknowledged
+DEREGISTERED = 2  # the <mode> of +COPS (TS 27.007, 7.3)
 CLASS_0 = 0  # TS 23.038, 4: to be shown at once
 CLASS_2 = 2  # for the SIM
 CLASS_3 = 3  # for the terminal equipment
@@ -77,13 +78,16 @@ class Device:
     imei: str
     sim: Sim
     network: Network
-    storages: Mapping[str, Storage]
+    storages: Mapping[str, Storage | Union]
     timers: Timers
     announce: Callable[..., None]
     event: Event
     factory: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     settings: dict[str, tuple[int, ...]] = field(default_factory=dict)
-    memories: list[str] = field(default_factory=lambda: ["SM"] * 3)
+    memories: list[str] = field(default_factory=list)
+    overflows: bool = False  # from SM into ME when SM is full
+    renumbers: bool = False  # the entries at each start
+    patience: float = ACKNOWLEDGE_SECONDS
     charset: str = "GSM"
     centre: str = "+32475161616"
     running: bool = False
@@ -97,7 +101,7 @@ class Device:
         """Do what ATZ does: nothing is kept but the factory's settings."""
         self.settings = {name: setting.default for name, setting in SETTINGS.items()}
         self.settings |= {**self.make.factory, **self.factory}
-        self.memories = ["SM"] * 3
+        self.memories = [next(name for name in self.storages if name != "SR")] * 3
         self.charset = "GSM"
 
     def start(self) -> None:
@@ -105,6 +109,9 @@ class Device:
         self.reset_settings()
         self.sim.start()
         self.radio = Radio.FULL
+        for storage in self.storages.values() if self.renumbers else ():
+            if isinstance(storage, Storage):
+                storage.renumber()
 
     def stop(self) -> None:
         """Lose power: a call is over, and what was not acknowledged stays in the network."""
@@ -123,8 +130,14 @@ class Device:
     @property
     def registration(self) -> str:
         """The name of the state of registration, with power, radio and SIM in mind."""
-        usable = self.running and self.radio is Radio.FULL and self.sim.state is SimState.READY
+        searches = self.radio is Radio.FULL and self.settings["+COPS"][0] != DEREGISTERED
+        usable = self.running and searches and self.sim.state is SimState.READY
         return self.network.registration if usable else "none"
+
+    def registration_in(self, name: str) -> int:
+        """Return the <stat> of +CREG, +CGREG or +CEREG; a make without circuits knows it by the last alone."""
+        knows = self.make.circuit_switched or name == "+CEREG"
+        return REGISTRATION[self.registration if knows else "none"]
 
     @property
     def registered(self) -> bool:
@@ -134,8 +147,8 @@ class Device:
     def announce_registration(self) -> None:
         """Say the state of registration where +CREG, +CGREG or +CEREG asked for it (TS 27.007, 7.2)."""
         for name in ("+CREG", "+CGREG", "+CEREG"):
-            if self.settings[name][0]:
-                self.announce(f"{name}: {REGISTRATION[self.registration]}")
+            if self.settings[name][0] and name not in self.make.lacks:
+                self.announce(f"{name}: {self.registration_in(name)}")
 
     def pump(self) -> None:
         """Let in what waits in the network as far as there is room and a route for it."""
@@ -154,11 +167,16 @@ class Device:
                 return True
         else:
             direct = {2: message_class != CLASS_2, 3: message_class in {CLASS_0, CLASS_3}}
-            route = "+CMT" if mode and direct.get(mt) else "+CMTI"
+            shown = bool(mt) and self.make.class_0_direct and message_class == CLASS_0
+            route = "+CMT" if mode and (shown or direct.get(mt)) else "+CMTI"
         if route in {"+CMT", "+CDS"}:
             self._direct(route, pdu)
             return True
         storage = self.storages[self.memories[2]]
+        if report and "SR" in self.storages:
+            storage = self.storages["SR"]
+        elif self.overflows and len(storage.entries) == storage.size:
+            storage = self.storages["ME"]
         index = storage.add(Status.UNREAD, pdu)
         if index is None:
             return False
@@ -173,7 +191,7 @@ class Device:
         self.event("delivered", storage=None, index=None, pdu=pdu)
         if self.settings["+CSMS"][0]:
             self.unacknowledged = pdu
-            self._stop_waiting = self.timers.after(ACKNOWLEDGE_SECONDS, self._not_acknowledged)
+            self._stop_waiting = self.timers.after(self.patience, self._not_acknowledged)
         self.announce(f"{route}: {comma}{tpdu_length(pdu)}", pdu)
 
     def acknowledge(self) -> None:
@@ -202,9 +220,10 @@ class Device:
         text = self.network.submit(segment, now)
         if text.complete:
             self.event("submitted", **text.as_json())
-        if segment.report and self.network.report_status is not None:
-            self.network.queue.append(
-                write_status_report(self.mr, segment.recipient, now, now, self.network.report_status)
+        if segment.report:
+            self.network.queue.extend(
+                write_status_report(self.mr, segment.recipient, now, now, status)
+                for status in self.network.report_status
             )
         return self.mr
 
@@ -265,5 +284,6 @@ def as_json(device: Device) -> dict[str, Any]:
         },
         "queue": len(device.network.queue),
         "unacknowledged": device.unacknowledged,
+        "menu": device.network.menu,
         "submitted": [text.as_json() for text in device.network.submitted],
     }

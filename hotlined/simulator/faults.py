@@ -1,17 +1,25 @@
 """What can be made to go wrong, as a table of switches; each is taken a number of times, or until cleared.
 
-A switch acts in one of three places: on the command before it is carried out, on the lines of its
-answer, or on what becomes of a text after Ctrl-Z. It changes nothing that the network or SIM holds
-but what its own line says.
+A switch acts in one of four places: on the command before it is carried out, on the lines of its answer,
+on how they are written, or on what becomes of a text after Ctrl-Z. It changes nothing that the network or
+SIM holds but what its own line says. With `until` it ends at a remedy; the command that is one is obeyed.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import Enum, IntEnum
 from typing import Any
 
 from hotlined.errors import UsageError
 from hotlined.simulator.commands import Error
+
+
+class Remedy(IntEnum):
+    """What may end a fault; a stronger one does what the weaker do."""
+
+    RADIO = 1  # AT+CFUN=0 or 4, AT+COPS=2
+    RESET = 2  # by the make's command, or by itself
+    POWER = 3
 
 
 class Place(Enum):
@@ -100,6 +108,7 @@ class Kind:
     given: Mapping[str, Any] = field(default_factory=dict)
     change: Callable[[Lines, Given], Lines] = lambda lines, _: lines
     silent: bool = False  # the answer ends without what it should end with
+    resets: bool = False  # the modem starts anew behind it
 
 
 KINDS: dict[str, Kind] = {
@@ -109,7 +118,12 @@ KINDS: dict[str, Kind] = {
         Place.COMMAND,
         given={"cms": None, "cme": None},
     ),
-    "delete_refused": Kind("refuses to delete", Place.COMMAND, "+CMGD", {"cms": 500, "cme": None}),
+    "delete_refused": Kind(
+        "refuses to delete, one index alone if it is named",
+        Place.COMMAND,
+        "+CMGD",
+        {"cms": 500, "cme": None, "index": None},
+    ),
     "prompt_refused": Kind("answers an error instead of a prompt", Place.COMMAND, "+CMGS", {"cms": 302, "cme": None}),
     "lost_answer": Kind("is carried out and answers nothing", Place.LINES, change=lambda _, __: [], silent=True),
     "garbage": Kind(
@@ -135,6 +149,15 @@ KINDS: dict[str, Kind] = {
     "truncate_listing": Kind(
         "stops after so many lines and says no more", Place.LINES, "+CMGL", {"lines": 1}, _truncate, silent=True
     ),
+    "interrupt_listing": Kind(
+        "resets itself after so many lines of the answer",
+        Place.LINES,
+        "+CMGL",
+        {"lines": 1},
+        _truncate,
+        silent=True,
+        resets=True,
+    ),
     "error_after_submit": Kind(
         "the text leaves, the answer is an error", Place.SUBMIT, "+CMGS", {"cms": None, "cme": None}
     ),
@@ -142,6 +165,7 @@ KINDS: dict[str, Kind] = {
     "late_result": Kind(
         "the text leaves, its result comes late, commands are taken meanwhile", Place.SUBMIT, "+CMGS", {"seconds": 1.0}
     ),
+    "one_late": Kind("answers only when the next command has come, before its answer", Place.OUTPUT),
     "slow": Kind("waits before each line", Place.OUTPUT, given={"seconds": 0.1}),
     "bytewise": Kind("writes byte by byte", Place.OUTPUT),
     "echo_back": Kind("echoes the command though ATE0 was given", Place.OUTPUT),
@@ -157,18 +181,27 @@ class Fault:
     count: int | None
     after: int
     given: Mapping[str, Any]
+    until: Remedy | None = None
+
+    def fits(self, names: Collection[str], index: str | None, remedy: Remedy | None) -> bool:
+        """Whether it acts on these commands; the first parameter is `index`, and they may be the remedy themselves."""
+        if self.command not in {None, *names} or (self.until and remedy and remedy >= self.until):
+            return False
+        return self.given.get("index") is None or str(self.given["index"]) == index
 
     @property
     def error(self) -> Error:
         """The error that it answers: a CMS one, a CME one or plain ERROR."""
         for family in ("cms", "cme"):
             if self.given[family] is not None:
-                return Error(family.upper(), self.given[family])
+                return Error(family.upper(), self.given[family], "unknown")
         return Error()
 
     def as_json(self) -> dict[str, Any]:
         """Say what is on."""
-        return {"kind": self.kind, "command": self.command, "count": self.count, "after": self.after, **self.given}
+        until = self.until.name.lower() if self.until else None
+        plain = {"kind": self.kind, "command": self.command, "count": self.count, "after": self.after, "until": until}
+        return {**plain, **self.given}
 
 
 @dataclass(slots=True)
@@ -177,8 +210,10 @@ class Faults:
 
     on: list[Fault] = field(default_factory=list)
 
-    def add(self, kind: str, command: str | None, count: int | None, after: int, given: Given) -> Fault:
-        """Switch a fault on; UsageError if there is no such kind or parameter."""
+    def add(
+        self, kind: str, command: str | None, count: int | None, after: int, given: Given, until: str | None = None
+    ) -> Fault:
+        """Switch a fault on; UsageError if there is no such kind, parameter or remedy."""
         if kind not in KINDS:
             raise UsageError(f"there is no fault {kind!r}", hint=f"one of {', '.join(KINDS)}")
         known = KINDS[kind].given
@@ -188,14 +223,27 @@ class Faults:
             )
         if given.get("how", "length") not in _LIES:
             raise UsageError(f"there is no lie {given['how']!r}", hint=f"one of {', '.join(_LIES)}")
-        fault = Fault(kind, command or KINDS[kind].command, count, after, {**known, **given})
+        if until not in {None, *(remedy.name.lower() for remedy in Remedy)}:
+            raise UsageError(f"{until!r} is no remedy", hint="radio, reset or power")
+        ends = Remedy[until.upper()] if until else None
+        fault = Fault(kind, command or KINDS[kind].command, count, after, {**known, **given}, ends)
         self.on.append(fault)
         return fault
 
-    def take(self, kinds: Collection[str], names: Collection[str]) -> Fault | None:
+    def cure(self, remedy: Remedy) -> None:
+        """Switch off what this remedy ends."""
+        self.on[:] = [fault for fault in self.on if fault.until is None or fault.until > remedy]
+
+    def take(
+        self,
+        kinds: Collection[str],
+        names: Collection[str],
+        index: str | None = None,
+        remedy: Remedy | None = None,
+    ) -> Fault | None:
         """Return the first switch of these kinds for one of these commands, and count it as used."""
         for fault in self.on:
-            if fault.kind not in kinds or fault.command not in {None, *names}:
+            if fault.kind not in kinds or not fault.fits(names, index, remedy):
                 continue
             if fault.after:
                 fault.after -= 1

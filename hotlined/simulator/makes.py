@@ -1,27 +1,194 @@
-"""What differs from make to make, as data: another make is another row of `MAKES`.
+"""What differs from make to make, as data: another make is another row of `MAKES`; it holds no code.
 
-A row changes names, what is said at start, where indexes begin and what settings are from the
-factory; it holds no code. The rows imitate what these makes are known for; no hardware was at hand.
+The rows imitate what these makes are known for, from their manuals and from the answers of real ones that
+python-gsmmodem's tests hold; no hardware was at hand. It is a table of its own: the daemon's is not looked at.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
+
+Ranges = tuple[tuple[int, int], ...]
+
+
+class UssdForm(Enum):
+    """How a make takes a USSD code and gives the answer."""
+
+    TEXT = "text"  # as it is, or in UCS-2 if it needs that
+    PACKED = "packed"  # septets in hexadecimal digits (TS 23.038, 6.1.2.3)
+    UCS2 = "ucs2"  # the answer is UCS-2 always
 
 
 @dataclass(frozen=True, slots=True)
 class Make:
-    """One make of modem; `factory` holds the settings that are not the standard's, by command."""
+    """One make of modem.
+
+    `boot` is said at start, `chatter` before each fourth answer, one line after another, `sim_in` and `sim_out` as
+    the SIM comes and goes. `unknown` ends a command that it does not know, as are those in `lacks`; None is a
+    numbered error. `iccid` is the command, and how it answers. `factory`: the settings that are not the standard's.
+    """
 
     manufacturer: str
     model: str
     revision: str
     boot: tuple[str, ...] = ("RDY", "+CFUN: 1", "+CPIN: {pin}", "Call Ready", "SMS Ready")
+    chatter: tuple[str, ...] = ()
+    sim_in: tuple[str, ...] = ()
+    sim_out: tuple[str, ...] = ()
     first_index: int = 1
+    sim_size: int = 10
+    me_size: int = 0
+    unknown: str | None = None
+    lacks: frozenset[str] = frozenset()
+    iccid: tuple[str, str] = ("+CCID", "+CCID: {iccid}")
     factory: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    cnmi: Ranges = ((0, 3), (0, 3), (0, 3), (0, 2), (0, 1))
+    circuit_switched: bool = True  # else +CREG is 0 for ever, and +CEREG knows
+    acknowledges: bool = True  # AT+CSMS=1 can be set
+    class_0_direct: bool = False  # a text of class 0 is handed over even where +CNMI stores
+    status_in_cmgr: bool = True
+    alpha: str = ""  # the field between status and length of a listing
+    delete_flag: bool = True  # AT+CMGD takes a second parameter
+    cpin_ends: bool = True  # AT+CPIN? ends with OK
+    nested_memories: bool = False  # AT+CPMS=? answers ((…),(…))
+    ussd: UssdForm = UssdForm.TEXT
+    reset: str = "+CFUN=1,1"  # what makes it start anew
 
 
 MAKES = {
     "generic": Make("Hotlined", "Simulator", "1"),
-    "huawei": Make("huawei", "E173", "11.126.85.00.209", boot=("^SIMST:1", "^SRVST:2", "^RSSI:18"), first_index=0),
-    "sim800": Make("SIMCOM_Ltd", "SIMCOM_SIM800L", "Revision:1418B05SIM800L24", factory={"+CMGF": (1,)}),
+    "huawei": Make(
+        "huawei",
+        "E173",
+        "11.126.85.00.209",
+        boot=("^SIMST:1", "^SRVST:2", "^RSSI:18"),
+        chatter=("^BOOT:20952548,0,0,0,64", "^RSSI:17", "^MODE:5,4", '^HCSQ:"WCDMA",30,30,58', "^STIN: 0,0,0"),
+        sim_in=("^SIMST:1",),
+        sim_out=("^SIMST:255",),
+        first_index=0,
+        sim_size=20,
+        me_size=20,
+        unknown="COMMAND NOT SUPPORT",
+        lacks=frozenset({"+CCID", "+CEREG"}),
+        iccid=("^ICCID", "^ICCID: {iccid}"),
+        ussd=UssdForm.PACKED,
+    ),
+    "zte": Make(
+        "ZTE INCORPORATED",
+        "MF190",
+        "BD_P673A2V1.0.0B09",
+        boot=("+ZUSIMR:2", '+ZPASR: "UMTS"'),
+        chatter=('+ZPASR: "HSDPA"', '+ZDONR: "PROXIMUS",206,1,"CS_PS","ROAM_OFF"', "+ZUSIMR:2"),
+        first_index=0,
+        sim_size=20,
+        me_size=30,
+        unknown="ERROR",
+        lacks=frozenset({"+CNUM", "+CEREG"}),
+        status_in_cmgr=False,
+    ),
+    "sim800": Make(
+        "SIMCOM_Ltd",
+        "SIMCOM_SIM800L",
+        "Revision:1418B05SIM800L24",
+        chatter=('*PSUTTZ: 2026,11,24,21,18,0,"+4",0', "DST: 0"),
+        sim_in=("+CPIN: READY", "Call Ready", "SMS Ready"),
+        sim_out=("+CPIN: NOT READY",),
+        iccid=("+CCID", "{iccid}f"),
+        factory={"+CMGF": (1,)},
+        cnmi=((0, 3), (0, 3), (0, 3), (0, 1), (0, 1)),
+        lacks=frozenset({"+CEREG"}),
+        alpha='""',
+    ),
+    "sim7600": Make(
+        "SIMCOM INCORPORATED",
+        "SIMCOM_SIM7600E-H",
+        "SIM7600M22_V2.0",
+        boot=("RDY", "+CPIN: {pin}", "SMS DONE", "PB DONE"),
+        chatter=("+CTZV: 4", "+VOICEMAIL: WAIT"),
+        sim_in=("+CPIN: READY",),
+        sim_out=("+CPIN: SIM REMOVED",),
+        first_index=0,
+        sim_size=20,
+        me_size=23,
+        lacks=frozenset({"+CCID"}),
+        reset="+CRESET",
+        iccid=("+CICCID", "+ICCID: {iccid}"),
+        factory={"+CMGF": (1,)},
+        circuit_switched=False,
+        alpha='""',
+    ),
+    "quectel": Make(
+        "Quectel",
+        "EC25",
+        "EC25EFAR06A06M4G",
+        boot=("RDY", "+CFUN: 1", "+CPIN: {pin}", "+QUSIM: 1", "+QIND: SMS DONE", "+QIND: PB DONE"),
+        chatter=('+QIND: "csq",18,99', '+QIND: "act","FDD LTE"'),
+        sim_in=("+CPIN: READY", "+QUSIM: 1"),
+        sim_out=("+CPIN: NOT READY",),
+        first_index=0,
+        sim_size=20,
+        me_size=23,
+        lacks=frozenset({"+CCID"}),
+        iccid=("+QCCID", "+QCCID: {iccid}"),
+        factory={"+CMGF": (1,)},
+        circuit_switched=False,
+        class_0_direct=True,
+    ),
+    "wavecom": Make(
+        " WAVECOM MODEM",
+        " MULTIBAND  900E  1800",
+        "641b09gg.Q2403A",
+        boot=("+WIND: 3", "+WIND: 7", "+WIND: 4"),
+        chatter=('+WIND: 15,1,"Proximus"', '+WIND: 10,"SM",1'),
+        sim_in=("+WIND: 1",),
+        sim_out=("+WIND: 0",),
+        sim_size=15,
+        unknown="ERROR",
+        lacks=frozenset({"+CEREG", "+CNUM", "+CHUP"}),
+        reset="+CFUN=1",
+        acknowledges=False,
+        cpin_ends=False,
+        nested_memories=True,
+    ),
+    "cinterion": Make(
+        "SIEMENS",
+        "MC35i",
+        "REVISION 02.00",
+        boot=("^SYSSTART",),
+        chatter=("+CIEV: rssi,4", "^SCKS: 1"),
+        sim_in=("^SCKS: 1",),
+        sim_out=("^SCKS: 0",),
+        lacks=frozenset({"+CCID", "+CEREG"}),
+        iccid=("^SCID", "^SCID: {iccid}"),
+        cnmi=((0, 3), (0, 3), (0, 3), (0, 2), (1, 1)),
+        factory={"+CNMI": (0, 0, 0, 0, 1)},
+        delete_flag=False,
+    ),
+    "qualcomm": Make(
+        "QUALCOMM INCORPORATED",
+        "M6280",
+        "M6280_V1.0.0",
+        boot=(),
+        chatter=("HANGUP: 1",),
+        first_index=0,
+        sim_size=20,
+        me_size=23,
+        unknown="ERROR",
+        lacks=frozenset({"+CNUM", "+CCID", "+CEREG"}),
+        cnmi=((0, 2), (0, 3), (0, 2), (0, 1), (0, 1)),
+        ussd=UssdForm.UCS2,
+    ),
+    "u-blox": Make(
+        "u-blox",
+        "SARA-U201",
+        "23.60",
+        boot=("+UUSIMSTAT: 6",),
+        chatter=("+UUPSDD: 0", "+UUSIMSTAT: 6"),
+        sim_in=("+UUSIMSTAT: 6",),
+        sim_out=("+UUSIMSTAT: 0",),
+        reset="+CFUN=16",
+        me_size=20,
+        class_0_direct=True,
+        alpha='""',
+    ),
 }

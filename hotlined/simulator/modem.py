@@ -14,12 +14,14 @@ from functools import partial
 
 from hotlined.simulator.commands import ERROR, Answer, Call, Error, Prompt, execute, parse
 from hotlined.simulator.device import Device, Event
-from hotlined.simulator.faults import KINDS, Faults, Place
+from hotlined.simulator.faults import KINDS, Faults, Place, Remedy
 from hotlined.simulator.timers import Timers
 
 CR, LF, BACKSPACE, ESC, CTRL_Z = b"\r\n\x08\x1b\x1a"
 PROMPTING = {"+CMGS", "+CMGW"}
 SUBMIT_FAULTS = {name for name, kind in KINDS.items() if kind.place is Place.SUBMIT}
+RADIO_OFF = ("+CFUN=0", "+CFUN=4", "+COPS=2")  # TS 27.007, 8.2 and 7.3
+CHATTER_EVERY = 4  # answers
 LINE_OCTETS = 1024  # a command line longer than this is refused
 BYTE_SECONDS = 0.0005  # between bytes that are written one by one: more than one read of the peer
 
@@ -60,6 +62,7 @@ class Modem:
         timers: Timers,
         write: Callable[[bytes], None],
         event: Event,
+        restart: Callable[[], None],
     ) -> None:
         self._device = device
         self._faults = faults
@@ -67,6 +70,7 @@ class Modem:
         self._timers = timers
         self._write = write
         self._event = event
+        self._restart = restart
         self._state = State.OFF
         self._life = 0
         self._input: deque[int] = deque()
@@ -75,6 +79,8 @@ class Modem:
         self._prompted: Sequence[str] = ()
         self._unsolicited: deque[bytes] = deque()
         self._reading = False
+        self._held: list[bytes] = []
+        self._answered = 0
         self.counters: Counter[str] = Counter()
         self.octets_in = 0
         self.octets_out = 0
@@ -87,6 +93,7 @@ class Modem:
     def start(self) -> None:
         """Get power, or reset: settings are lost, and the make says what it says at start."""
         self.stop()
+        self._faults.cure(Remedy.RESET)
         self._state = State.STARTING
         self._device.start()
         self._event("reset")
@@ -99,6 +106,7 @@ class Modem:
         self._state = State.OFF
         self._input.clear()
         self._line.clear()
+        self._held.clear()
         self._unsolicited.clear()
 
     def _up(self) -> None:
@@ -170,7 +178,8 @@ class Modem:
         names = [call.name or "AT" for call in calls] or ["unreadable"]
         self.counters.update(names)
         self._event("command", line=line[start.start() :], names=names)
-        if self._faults.take({"hang"}, names):
+        remedy = self._remedy(calls)
+        if self._faults.take({"hang"}, names, remedy=remedy):
             return
         if self._faults.take({"echo_back"}, names):
             self._say(_octets(f"{line}\r"))
@@ -179,7 +188,8 @@ class Modem:
 
     def _carry_out(self, calls: Sequence[Call], names: Sequence[str]) -> None:
         prompts = PROMPTING.intersection(names)
-        refused = self._faults.take({"prompt_refused"} if prompts else {"error", "delete_refused"}, names)
+        index = next((call.given[0] for call in calls if call.given), None)
+        refused = self._faults.take({"prompt_refused"} if prompts else {"error", "delete_refused"}, names, index)
         if refused:
             self._answer(names, [], refused.error)
             return
@@ -193,7 +203,9 @@ class Modem:
                 return
             if answer.error:
                 break
-        self._answer(names, lines, answer.error, self.start if answer.restarts else answer.then)
+        if not answer.error and (remedy := self._remedy(calls)):
+            self._faults.cure(remedy)
+        self._answer(names, lines, answer.error, self._restart if answer.restarts else answer.then, ends=answer.ends)
 
     def _open_prompt(self, prompt: Prompt, names: Sequence[str]) -> None:
         self._state = State.PROMPT
@@ -227,15 +239,23 @@ class Modem:
         lines: list[str],
         error: Error | None,
         then: Callable[[], None] | None = None,
+        *,
+        ends: bool = True,
     ) -> None:
         """Write an answer as the switches want it, and be ready for the next command afterwards."""
         said = [each for line in lines for each in line.split("\r\n")]
-        final = error.final(self._device.settings["+CMEE"][0]) if error else "OK"
+        final = error.final(self._device.settings["+CMEE"][0]) if error else "OK" if ends else ""
+        self._chatter()
         for fault in self._faults.take_all(Place.LINES, names):
             kind = KINDS[fault.kind]
             said = kind.change(said, fault.given)
             final = "" if kind.silent else final
-        chunks = [_octets(text) for text in _written(said, final)]
+            then = self.start if kind.resets else then
+        held, self._held = self._held, [_octets(text) for text in _written(said, final)]
+        if self._faults.take({"one_late"}, names):
+            chunks = held
+        else:
+            chunks, self._held = [*held, *self._held], []
         slow = self._faults.take({"slow"}, names)
         seconds = slow.given["seconds"] if slow else 0.0
         if self._faults.take({"bytewise"}, names):
@@ -244,6 +264,18 @@ class Modem:
         for number, chunk in enumerate(chunks, 1):
             self._later((seconds * number,) * 2, partial(self._say, chunk))
         self._later((seconds * len(chunks),) * 2, lambda: self._finish(then))
+
+    def _remedy(self, calls: Sequence[Call]) -> Remedy | None:
+        """Return which remedy a command line is."""
+        remedies = {**dict.fromkeys(RADIO_OFF, Remedy.RADIO), self._device.make.reset: Remedy.RESET}
+        return next((remedies[str(call)] for call in calls if str(call) in remedies), None)
+
+    def _chatter(self) -> None:
+        """Say what the make says now and then, before every so many answers."""
+        self._answered += 1
+        chatter = self._device.make.chatter
+        if chatter and self._answered % CHATTER_EVERY == 0:
+            self._say(_octets(f"\r\n{chatter[self._answered // CHATTER_EVERY % len(chatter)]}\r\n"))
 
     def _finish(self, then: Callable[[], None] | None = None) -> None:
         """Be idle again: what could not be said is said, what waits in the network comes in."""

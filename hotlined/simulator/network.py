@@ -7,6 +7,7 @@ that leaves is kept; the segments of one text are joined by recipient, reference
 from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from hotlined.simulator.pdus import Segment
@@ -65,18 +66,41 @@ class Call:
     rung: int = 0
 
 
+class UssdKind(StrEnum):
+    """How the network answers a USSD code."""
+
+    NOTIFY = "notify"
+    MENU = "menu"  # and wants to be answered
+    ERROR = "error"  # not supported
+    TIMEOUT = "timeout"
+    SILENCE = "silence"
+
+
+# The <m> of +CUSD (TS 27.007, 7.15)
+USSD_CODES = {UssdKind.NOTIFY: 0, UssdKind.MENU: 1, UssdKind.ERROR: 4, UssdKind.TIMEOUT: 5}
+
+
+@dataclass(frozen=True, slots=True)
+class UssdReply:
+    """An answer to a USSD code: its text, and how it is given."""
+
+    text: str = ""
+    kind: UssdKind = UssdKind.NOTIFY
+
+
 @dataclass(slots=True)
 class Network:
-    """The state of the network; `report_status` is the TP-ST of status reports, None for no reports."""
+    """The state of the network; `report_status` holds the TP-ST of each report that a text gets, one after another."""
 
     operator: tuple[str, str] = ("Proximus", "20601")
     registration: str = "home"
     signal: int = 18
-    report_status: int | None = 0
+    report_status: tuple[int, ...] = (0,)
     queue: deque[str] = field(default_factory=deque)
     submitted: list[Submitted] = field(default_factory=list)
     call: Call | None = None
-    ussd: dict[str, str] = field(default_factory=lambda: {"*100#": "Solde: 12,34 EUR"})
+    ussd: dict[str, UssdReply] = field(default_factory=lambda: {"*100#": UssdReply("Solde: 12,34 EUR")})
+    menu: bool = False  # a USSD session waits for an answer
 
     @property
     def registered(self) -> bool:

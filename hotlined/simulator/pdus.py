@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from hotlined.errors import PduError, TextError, UsageError
-from hotlined.gsm.alphabet import encode_gsm7, pack
+from hotlined.gsm.alphabet import decode_gsm7, encode_gsm7, pack, unpack
 
 with warnings.catch_warnings():  # invalid escapes in its source are errors to a strict interpreter
     warnings.simplefilter("ignore")
@@ -168,6 +168,18 @@ def write_status_report(mr: int, recipient: str, scts: datetime, discharged_at: 
     """Write an SMS-STATUS-REPORT (TS 23.040, 9.2.2.3); `status` is TP-ST."""
     tpdu = bytes([0x06, mr]) + _address(recipient) + _timestamp(scts) + _timestamp(discharged_at)
     return (_centre() + tpdu + bytes([status])).hex().upper()
+
+
+def write_ussd(text: str) -> str:
+    """Pack a USSD string into hexadecimal digits; CR fills seven spare bits (TS 23.038, 6.1.2.3)."""
+    septets = encode_gsm7(text)
+    return pack(septets + b"\r" * (len(septets) % 8 == 7)).hex().upper()
+
+
+def read_ussd(digits: str) -> str:
+    """Unpack a USSD string; ValueError for what is no pairs of digits."""
+    octets = bytes.fromhex(digits)
+    return decode_gsm7(unpack(octets, len(octets) * 8 // 7)).removesuffix("\r")
 
 
 @dataclass(frozen=True, slots=True)

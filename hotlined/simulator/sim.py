@@ -64,9 +64,70 @@ class Storage:
         """Put an entry into a place, whatever stood there."""
         self.entries[index] = Entry(status, pdu)
 
+    def remove(self, index: int) -> Entry:
+        """Empty a place and return what stood there."""
+        return self.entries.pop(index)
+
     def occupied(self) -> list[tuple[int, Entry]]:
         """Return the entries in the order of their indexes."""
         return sorted(self.entries.items())
+
+    def renumber(self) -> None:
+        """Move the entries to the lowest places, the last one first."""
+        entries = [entry for _, entry in reversed(self.occupied())]
+        self.entries = dict(zip(self.indexes, entries, strict=False))
+
+
+@dataclass(slots=True)
+class Union:
+    """Two storages under one name, MT, the places of the second behind those of the first (TS 27.005, 3.1)."""
+
+    parts: tuple[Storage, Storage]
+    name: str = "MT"
+
+    @property
+    def size(self) -> int:
+        """How many places there are in both."""
+        return sum(part.size for part in self.parts)
+
+    @property
+    def indexes(self) -> range:
+        """Every index that there is, free or not."""
+        first = self.parts[0].first
+        return range(first, first + self.size)
+
+    @property
+    def entries(self) -> dict[int, Entry]:
+        """Both storages' entries by the index that they have here."""
+        first, second = self.parts
+        behind = {index + first.size: entry for index, entry in second.entries.items()}
+        return first.entries | behind
+
+    def add(self, status: Status, pdu: str) -> int | None:
+        """Put an entry into the lowest free place and return its index; None if both are full."""
+        first, second = self.parts
+        if (index := first.add(status, pdu)) is not None:
+            return index
+        index = second.add(status, pdu)
+        return None if index is None else index + first.size
+
+    def put(self, index: int, status: Status, pdu: str) -> None:
+        """Put an entry into a place, whatever stood there."""
+        part, place = self._place(index)
+        part.put(place, status, pdu)
+
+    def remove(self, index: int) -> Entry:
+        """Empty a place and return what stood there."""
+        part, place = self._place(index)
+        return part.remove(place)
+
+    def occupied(self) -> list[tuple[int, Entry]]:
+        """Return the entries in the order of their indexes."""
+        return sorted(self.entries.items())
+
+    def _place(self, index: int) -> tuple[Storage, int]:
+        first, second = self.parts
+        return (first, index) if index in first.indexes else (second, index - first.size)
 
 
 class SimState(StrEnum):

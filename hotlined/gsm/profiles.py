@@ -1,0 +1,243 @@
+"""What differs between makes of modems, as data: another make is another row of `PROFILES`.
+
+It holds no code but the choice, by AT+CGMI and AT+CGMM. What a make says unasked is known from all rows at once
+(`UNSOLICITED`), for a modem speaks before it has said who made it. Beside each row stands the manual it was taken from.
+Known to be wrong: no hardware was at hand, and firmware of one make differs; so each command has its fallback.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+
+class Meaning(Enum):
+    """What an unsolicited result code of a make asks for; the values of the voltages are kinds of events."""
+
+    CHATTER = "chatter"  # signal, counters, times: nothing
+    RESET = "reset"  # it has started, or will: settings are lost, indexes may be others
+    SIM = "sim"  # the SIM was put in, taken out or became ready
+    NETWORK = "network"  # the registration may have changed
+    UNDERVOLTAGE = "undervoltage"
+    OVERVOLTAGE = "overvoltage"
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A command that asks for something, and the prefix of its answer; empty where the answer has none."""
+
+    command: str
+    prefix: str = ""
+
+
+STANDARD_CNMI = ("2,1,0,2,0", "2,1,0,1,0", "2,1,0,0,0", "1,1,0,0,0", "2,1")
+"""27.005 3.4.1: store texts and indicate them; reports stored, else handed over, else none. The first that is taken."""
+
+STANDARD_ICCID = (Query("AT+CCID", "+CCID:"), Query("AT+CCID"))
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """One make: of each tuple of commands the first that the modem takes is enough.
+
+    `manufacturer` and `model` are looked for in the answers to AT+CGMI and AT+CGMM. `unsolicited` maps the beginning of
+    a line to its meaning; the longest that fits counts. `finals` are final result codes beyond V.250. `packs_ussd`: the
+    string of AT+CUSD is septets in hexadecimal digits; as text it is tried second. Each of `radio_on` undoes each of
+    `radio_off`.
+    """
+
+    name: str
+    manufacturer: re.Pattern[str]
+    model: re.Pattern[str] = re.compile("")
+    unsolicited: Mapping[str, Meaning] = field(default_factory=dict)
+    finals: frozenset[str] = frozenset()
+    iccid: tuple[Query, ...] = STANDARD_ICCID
+    cnmi: tuple[str, ...] = STANDARD_CNMI
+    radio_off: tuple[str, ...] = ("AT+CFUN=4", "AT+CFUN=0")  # 27.007 8.2
+    radio_on: tuple[str, ...] = ("AT+CFUN=1",)
+    reset: tuple[str, ...] = ("AT+CFUN=1,1",)
+    packs_ussd: bool = False
+
+
+def _is(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern, re.IGNORECASE)
+
+
+GENERIC = Profile(
+    "generic",
+    _is(""),
+    unsolicited={
+        "+CPIN: READY": Meaning.SIM,
+        "+CPIN: NOT READY": Meaning.SIM,
+        "+CPIN: NOT INSERTED": Meaning.SIM,
+        "+CPIN: SIM": Meaning.SIM,  # SIM PIN, SIM PUK, SIM REMOVED
+        "+CREG": Meaning.NETWORK,
+        "+CEREG": Meaning.NETWORK,
+    },
+)
+"""What 27.007 says, for a make that is not in the table."""
+
+PROFILES = (
+    Profile(  # HUAWEI UMTS Datacard Modem AT Command Interface Specification V2.3; ME909s issue 03
+        "huawei",
+        _is("huawei"),
+        unsolicited={
+            "^BOOT": Meaning.CHATTER,  # E1xx sticks say it every few seconds, for as long as they run
+            "^SYSSTART": Meaning.RESET,
+            "^SIMST": Meaning.SIM,  # 255: no SIM
+            "^SRVST": Meaning.NETWORK,
+            "^MODE": Meaning.CHATTER,
+            "^RSSI": Meaning.CHATTER,
+            "^HCSQ": Meaning.CHATTER,
+            "^CSNR": Meaning.CHATTER,
+            "^STIN": Meaning.CHATTER,
+            "^DSFLOWRPT": Meaning.CHATTER,
+            "^SMMEMFULL": Meaning.CHATTER,  # the next scan drains it
+        },
+        finals=frozenset({"COMMAND NOT SUPPORT", "TOO MANY PARAMETERS"}),
+        iccid=(Query("AT^ICCID?", "^ICCID:"), *STANDARD_ICCID),
+        reset=("AT+CFUN=1,1", "AT^RESET"),
+        packs_ussd=True,
+    ),
+    Profile(  # as ModemManager's plugin and python-gsmmodem's record of a K3565-Z have it; no manual is public
+        "zte",
+        _is("zte"),
+        unsolicited={
+            "+ZUSIMR": Meaning.CHATTER,  # the SIM is looked for, every two seconds while there is none
+            "+ZDONR": Meaning.CHATTER,  # operator and technology
+            "+ZPASR": Meaning.CHATTER,
+            "+ZPSTM": Meaning.CHATTER,
+            "+ZEND": Meaning.CHATTER,
+        },
+    ),
+    Profile(  # SIM7500_SIM7600 Series AT Command Manual V2.00; A76XX Series AT Command Manual V1.09
+        "simcom-lte",
+        _is("simcom"),
+        _is(r"SIM7\d{3}|A7\d{3}"),
+        unsolicited={
+            "*ATREADY": Meaning.RESET,
+            "PB DONE": Meaning.CHATTER,  # minutes after the start on a large SIM
+            "+SIMCARD": Meaning.SIM,
+            "UNDER-VOLTAGE WARNNING": Meaning.UNDERVOLTAGE,  # so spelt
+            "UNDER-VOLTAGE WARNING": Meaning.UNDERVOLTAGE,
+            "OVER-VOLTAGE WARNNING": Meaning.OVERVOLTAGE,
+            "OVER-VOLTAGE WARNING": Meaning.OVERVOLTAGE,
+        },
+        iccid=(Query("AT+CICCID", "+ICCID:"), *STANDARD_ICCID),
+        reset=("AT+CRESET", "AT+CFUN=1,1"),
+    ),
+    Profile(  # SIM800 Series AT Command Manual V1.09, chapter 19
+        "simcom",
+        _is("simcom"),
+        unsolicited={
+            "RDY": Meaning.RESET,
+            "+CFUN": Meaning.CHATTER,  # follows RDY, and each change of it
+            "Call Ready": Meaning.CHATTER,  # follow RDY, and the radio switched on
+            "SMS Ready": Meaning.CHATTER,
+            "NORMAL POWER DOWN": Meaning.RESET,
+            "UNDER-VOLTAGE WARNNING": Meaning.UNDERVOLTAGE,
+            "UNDER-VOLTAGE WARNING": Meaning.UNDERVOLTAGE,
+            "UNDER-VOLTAGE POWER DOWN": Meaning.UNDERVOLTAGE,
+            "OVER-VOLTAGE WARNNING": Meaning.OVERVOLTAGE,
+            "OVER-VOLTAGE WARNING": Meaning.OVERVOLTAGE,
+            "OVER-VOLTAGE POWER DOWN": Meaning.OVERVOLTAGE,
+            "*PSUTTZ": Meaning.CHATTER,
+            "DST": Meaning.CHATTER,
+            "+CSMINS": Meaning.SIM,
+        },
+        iccid=(Query("AT+CCID"), *STANDARD_ICCID),
+    ),
+    Profile(  # EC20 AT Commands Manual V1.3, chapter 15; M95 AT Commands Manual V3.1
+        "quectel",
+        _is("quectel"),
+        unsolicited={
+            "RDY": Meaning.RESET,
+            "+QIND": Meaning.CHATTER,
+            "+QUSIM": Meaning.SIM,
+            "+QSIMSTAT": Meaning.SIM,
+            "POWERED DOWN": Meaning.RESET,
+            "NORMAL POWER DOWN": Meaning.RESET,
+            "SMS DONE": Meaning.CHATTER,
+            "UNDER_VOLTAGE WARNING": Meaning.UNDERVOLTAGE,
+            "UNDER_VOLTAGE POWER DOWN": Meaning.UNDERVOLTAGE,
+        },
+        iccid=(Query("AT+QCCID", "+QCCID:"), Query("AT+QCCID"), *STANDARD_ICCID),
+    ),
+    Profile(  # Wavecom AT Commands Interface Guide WM_DEV_OAT_UGD_049, 7.1
+        "wavecom",
+        _is("wavecom|sierra wireless"),
+        unsolicited={
+            "+WIND": Meaning.CHATTER,
+            "+WIND: 0": Meaning.SIM,
+            "+WIND: 1": Meaning.SIM,
+            "+WIND: 13": Meaning.SIM,  # the rack was opened or closed
+            "+WIND: 3": Meaning.RESET,
+            "+WIND: 7": Meaning.NETWORK,
+            "+WIND: 8": Meaning.NETWORK,
+        },
+        # AT+CFUN=1 is a reset there
+        radio_off=("AT+COPS=2",),
+        radio_on=("AT+COPS=0",),
+        reset=("AT+CFUN=1",),
+    ),
+    Profile(  # BGS2T AT Command Set V01.301, 1.7.1; MC35 AT Command Set V04.00
+        "cinterion",
+        _is("siemens|cinterion|gemalto|thales"),
+        unsolicited={
+            "^SYSSTART": Meaning.RESET,
+            "^SHUTDOWN": Meaning.RESET,
+            "^SBC: Undervoltage": Meaning.UNDERVOLTAGE,
+            "^SBC: Overvoltage": Meaning.OVERVOLTAGE,
+            "^SCKS": Meaning.SIM,
+            "+CIEV": Meaning.CHATTER,
+            "+CIEV: simstatus": Meaning.SIM,
+        },
+        iccid=(Query("AT^SCID", "^SCID:"), *STANDARD_ICCID),
+        cnmi=("2,1,0,2,1", "2,1,0,1,1", "2,1,0,0,1", *STANDARD_CNMI),  # <bfr> is 1 only
+        # AT+CFUN=0 is a sleep from which a character wakes it, and the older ones have no 4
+        radio_off=("AT+COPS=2",),
+        radio_on=("AT+COPS=0",),
+    ),
+    Profile(  # python-gsmmodem's record of an M6280; 80-VR432 is not public
+        "qualcomm",
+        _is("qualcomm"),
+        unsolicited={"HANGUP": Meaning.CHATTER, "$QCSIMSTAT": Meaning.SIM},
+    ),
+    Profile(  # u-blox Cellular Modules AT Commands Manual UBX-13002752 R51
+        "u-blox",
+        _is("u-?blox"),
+        unsolicited={
+            "+UUSIMSTAT": Meaning.SIM,
+            "+UUSTS": Meaning.CHATTER,  # temperature and voltage, where it was asked for
+            "+UUPSDD": Meaning.CHATTER,
+        },
+        finals=frozenset({"ABORTED"}),  # a character arrived while the command was carried out
+        reset=("AT+CFUN=16", "AT+CFUN=1,1"),
+    ),
+)
+"""The makes that are known; the first that fits a modem is its own."""
+
+UNSOLICITED: Mapping[str, Meaning] = {
+    beginning: meaning for profile in (GENERIC, *PROFILES) for beginning, meaning in profile.unsolicited.items()
+}
+"""What every make says unasked, by the beginning of the line."""
+
+FINALS = frozenset[str]().union(*(profile.finals for profile in PROFILES))
+"""Final result codes of every make; each is a whole line."""
+
+_LONGEST_FIRST = tuple(
+    (beginning, re.compile(rf"{re.escape(beginning)}(?!\w)"))
+    for beginning in sorted(UNSOLICITED, key=len, reverse=True)
+)
+
+
+def choose(manufacturer: str, model: str) -> Profile:
+    """Return the profile of a modem by what it answers to AT+CGMI and AT+CGMM; `GENERIC` where no row fits."""
+    return next((row for row in PROFILES if row.manufacturer.search(manufacturer) and row.model.search(model)), GENERIC)
+
+
+def meaning(text: str) -> Meaning:
+    """Return what an unsolicited line asks for; CHATTER where no make is known to say it."""
+    spaced = re.sub(r":(?=\S)", ": ", text, count=1)  # some write ^SIMST:255, some +CPIN: READY
+    found = next((beginning for beginning, begins in _LONGEST_FIRST if begins.match(spaced)), None)
+    return UNSOLICITED[found] if found else Meaning.CHATTER

@@ -1,0 +1,482 @@
+"""Makes of modems: the main job on each, and what their storages, direct deliveries and USSD do to it."""
+
+import contextlib
+import re
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import ANSWER, Line, wait_until
+
+from hotlined.errors import ModemError, ModemRefusedError, ModemSilentError
+from hotlined.gsm import profiles, tpdu
+from hotlined.gsm.address import parse_number
+from hotlined.gsm.alphabet import plan
+from hotlined.gsm.modem import Modem, SimState
+from hotlined.gsm.port import Port
+from hotlined.gsm.profiles import PROFILES, Meaning
+from hotlined.simulator import client as simulation
+from hotlined.simulator.makes import MAKES
+from hotlined.simulator.pdus import write_status_report
+
+PROFILE_OF = {"generic": "generic", "sim800": "simcom", "sim7600": "simcom-lte"}  # else the name of the make
+LONG = "Coucou, c'est encore moi. " * 12
+TWO_SEGMENTS = ANSWER + " Ce numéro est une hotline." * 7
+PDU = "07912374151616F6040B912374103254F600006211422200000005E8329BFD06"
+OTHER_PDU = "07912374151616F6040B912374103255F600006211422200000005E8329BFD06"
+ANSWERS = "SELECT state FROM answers ORDER BY id"
+
+Open = Callable[..., Line]
+
+
+@pytest.fixture(name="open_line")
+def _open_line(tmp_path: Path) -> Iterator[Open]:
+    """Give lines whose simulator has options."""
+    with contextlib.ExitStack() as stack:
+
+        def open_line(**options: Any) -> Line:
+            line = Line(tmp_path, stack.enter_context(simulation.start(tmp_path, **options)))
+            stack.callback(lambda: sys.stdout.write(line.log_path.read_text() if line.log_path.exists() else ""))
+            stack.callback(line.end)
+            return line
+
+        yield open_line
+
+
+@contextlib.contextmanager
+def driver(line: Line, patience: float = 20.0) -> Iterator[Modem]:
+    """Open the line's modem without a daemon; each of its waits ends after `patience` seconds."""
+    began: dict[float, float] = {}
+    port = Port(line.simulator.port)
+    try:
+        modem = Modem(port, lambda deadline: began.setdefault(deadline, time.monotonic()) + patience)
+        modem.begin()
+        yield modem
+    finally:
+        port.close()
+
+
+def recorded(line: Line) -> list[str]:
+    """Return the texts that are recorded."""
+    return [text for (text,) in line.rows("SELECT text FROM contacts ORDER BY id")]
+
+
+def entries(line: Line, storage: str) -> dict[int, str]:
+    """Return what a storage holds."""
+    listed = line.sim.do("state")["storages"][storage]["entries"]
+    return {entry["index"]: entry["pdu"] for entry in listed}
+
+
+def draft() -> str:
+    """Return a PDU as AT+CMGW stores it."""
+    (segment,) = tpdu.encode_submit(parse_number("+32470000000", "BE"), plan("brouillon"))
+    return segment.pdu
+
+
+@pytest.mark.parametrize("make", sorted(MAKES))
+def test_the_main_job_on_each_make(open_line: Open, make: str) -> None:
+    """A text, a concatenated text and a call are recorded, answered in two segments each, reported, and leave."""
+    line = open_line(make=make)
+    line.configure(answer={"text": TWO_SEGMENTS}, modem={"calls": "hang_up", "delivery_reports": True})
+    line.start()
+    line.wait_state("ready")
+    line.sim.do("deliver", from_="+32470000001", text="coucou")
+    line.sim.do("deliver", from_="+32470000002", text=LONG)
+    line.sim.do("call", from_="+32470000003", interval=1.0)
+    wait_until(lambda: [state for (state,) in line.rows(ANSWERS)] == ["delivered"] * 3 and line.settled())
+
+    contacts = line.rows("SELECT kind, originator, text, repeats FROM contacts ORDER BY originator")
+    assert contacts == [
+        ("text", "+32470000001", "coucou", 0),
+        ("text", "+32470000002", LONG, 0),
+        ("call", "+32470000003", None, 0),
+    ]
+    submitted = sorted(line.submitted(), key=lambda text: text["recipient"])
+    assert [(text["recipient"], text["text"], text["segments"]) for text in submitted] == [
+        (f"+3247000000{n}", TWO_SEGMENTS, 2) for n in (1, 2, 3)
+    ]
+    assert line.status()["modem"]["manufacturer"] == MAKES[make].manufacturer.strip()
+
+
+@pytest.mark.parametrize("make", sorted(MAKES))
+def test_each_make_is_known(open_line: Open, make: str) -> None:
+    """A modem is taken for its make, tells its SIM, is ready, leaves the network and comes back, and starts anew."""
+    line = open_line(make=make)
+    with driver(line) as modem:
+        assert modem.profile.name == PROFILE_OF.get(make, make)
+        assert modem.sim_state() == (SimState.READY, "READY")
+        assert modem.sim_identity() == ("356938035643809" if make == "qualcomm" else "8932012345678901234")
+        modem.initialise()
+        modem.restart_radio()
+        assert modem.condition().registration == "home"
+        modem.reset()
+        line.sim.do("wait", for_="reset", count=2)
+
+
+@pytest.mark.parametrize("make", sorted(MAKES))
+def test_what_a_make_says_unasked_is_registered(make: str) -> None:
+    """Each line that a make says at start or now and then is known; what it says of its SIM means the SIM."""
+    row = MAKES[make]
+    known = re.compile("|".join(map(re.escape, (*profiles.UNSOLICITED, "+CTZV", "+VOICEMAIL", "+CPIN", "HANGUP"))))
+    for text in (*row.boot, *row.chatter):
+        assert known.match(text.replace(":", ": ").replace(":  ", ": ")), text
+    for text in (*row.sim_in, *row.sim_out):
+        assert profiles.meaning(text) in (Meaning.SIM, Meaning.CHATTER)
+    assert not row.sim_out or profiles.meaning(row.sim_out[0]) is Meaning.SIM
+
+
+def test_no_two_makes_contradict_each_other() -> None:
+    """What is said unasked is known before the make is: a line means the same in every row."""
+    for row in PROFILES:
+        assert {text: profiles.UNSOLICITED[text] for text in row.unsolicited} == dict(row.unsolicited)
+
+
+@pytest.mark.parametrize(
+    ("text", "meaning"),
+    [
+        ("+WIND: 1", Meaning.SIM),
+        ("+WIND: 15,1", Meaning.CHATTER),
+        ("+WIND: 3", Meaning.RESET),
+        ("^SIMST:255", Meaning.SIM),
+        ("^BOOT:20952548,0,0,0,64", Meaning.CHATTER),
+        ("RDY", Meaning.RESET),
+        ("RDYX", Meaning.CHATTER),
+        ("+CPIN: SIM REMOVED", Meaning.SIM),
+        ("UNDER-VOLTAGE WARNNING", Meaning.UNDERVOLTAGE),
+        ("^SBC: Overvoltage", Meaning.OVERVOLTAGE),
+        ("+CMTI: 1", Meaning.CHATTER),
+    ],
+)
+def test_the_longest_beginning_counts(text: str, meaning: Meaning) -> None:
+    """A line means what the longest registered beginning of whole words says."""
+    assert profiles.meaning(text) is meaning
+
+
+def test_trouble_with_the_power_is_one_event(open_line: Open) -> None:
+    """A modem that complains about its supply again and again is one event, and serves on."""
+    line = open_line(make="sim800")
+    line.start()
+    line.wait_state("ready")
+    for _ in range(3):
+        line.sim.do("say", line="UNDER-VOLTAGE WARNNING")
+    line.sim.do("deliver", from_="+32470000001", text="coucou")
+    wait_until(lambda: recorded(line) == ["coucou"] and line.settled())
+
+    assert line.rows("SELECT detail FROM events WHERE kind = 'undervoltage'") == [("UNDER-VOLTAGE WARNNING",)]
+
+
+# Storages
+
+
+def test_a_union_is_used_where_there_is_nothing_else(open_line: Open) -> None:
+    """MT serves where a modem offers neither SM nor ME, wherever it stands, also for what lies in its second part."""
+    line = open_line(offers="SR,MT", sim_size=1, me_size=3)
+    for number in (1, 2, 3):
+        line.sim.do("deliver", from_=f"+3247000000{number}", text=str(number))
+    line.start()
+    wait_until(lambda: sorted(recorded(line)) == ["1", "2", "3"] and line.settled())
+
+    assert [storage["name"] for storage in line.status()["modem"]["storages"]] == ["MT"]
+    assert len(line.submitted()) == 3
+
+
+def test_a_union_is_not_read_beside_its_parts(open_line: Open) -> None:
+    """MT is passed over where SM and ME are there, and nothing is read or answered twice."""
+    line = open_line(offers="MT,SM,ME", me_size=5)
+    line.start()
+    line.wait_state("ready")
+    for number in (1, 2):
+        line.sim.do("deliver", from_=f"+3247000000{number}", text=str(number))
+    wait_until(lambda: sorted(recorded(line)) == ["1", "2"] and line.settled())
+
+    assert [storage["name"] for storage in line.status()["modem"]["storages"]] == ["SM", "ME"]
+    assert len(line.submitted()) == 2
+
+
+def test_two_names_of_one_storage_cost_nothing_while_deletions_work(open_line: Open) -> None:
+    """Where ME is another name of SM, each text is recorded once, answered once, and deleted once."""
+    line = open_line(me_is_sim=True)
+    for number in range(6):
+        line.sim.do("deliver", from_=f"+3247000000{number}", text=str(number))
+    line.start()
+    wait_until(lambda: len(recorded(line)) == 6 and line.settled())
+
+    assert line.count("SELECT coalesce(sum(repeats), 0) FROM contacts") == 0
+    assert len(line.submitted()) == 6
+    assert line.sim.do("counters")["counters"]["+CMGD"] == 6
+
+
+def test_what_overflows_into_the_other_storage_is_found(open_line: Open) -> None:
+    """Texts that a modem puts into ME because the SIM is full are recorded like the others."""
+    line = open_line(sim_size=2, me_size=3)
+    line.sim.do("habits", overflows=True)
+    for number in range(5):
+        line.sim.do("deliver", from_=f"+3247000000{number}", text=str(number))
+    assert len(entries(line, "ME")) == 3
+    line.start()
+    wait_until(lambda: sorted(recorded(line)) == list("01234") and line.settled())
+
+
+def test_a_full_sim_is_drained_before_the_first_answer(open_line: Open) -> None:
+    """At start everything that the SIM holds is recorded and deleted before anything is sent."""
+    line = open_line(sim_size=3)
+    happened = line.sim.watch()
+    for number in range(3):
+        line.sim.do("deliver", from_=f"+3247000000{number}", text=str(number))
+    line.start()
+    before = []
+    for event in happened:
+        if event["event"] == "segment":
+            break
+        before.append(event["event"])
+
+    assert before.count("deleted") == 3
+
+
+def test_one_index_that_is_not_deleted_costs_nothing_else(open_line: Open) -> None:
+    """A slot whose deletion is refused is recorded and answered once, its neighbours leave, and an event tells it."""
+    line = open_line()
+    line.sim.do("fault", kind="delete_refused", index=2)
+    for number in range(3):
+        line.sim.do("deliver", from_=f"+3247000000{number}", text=str(number))
+    line.start()
+    wait_until(lambda: len(line.submitted()) == 3 and list(entries(line, "SM")) == [2])
+    line.sim.do("reset_counters")
+    line.sim.do("wait", for_="+CMGL", count=3, timeout=30)
+
+    assert "+CMGD" not in line.sim.do("counters")["counters"]
+    assert sorted(recorded(line)) == ["0", "1", "2"]
+    assert len(line.submitted()) == 3
+    assert line.rows("SELECT detail FROM events WHERE kind = 'delete_refused'") == [("SM 2",)]
+    assert line.status()["modem"]["undeletable"] == 1
+
+
+def test_an_index_that_comes_back_with_another_text_is_another_text(open_line: Open) -> None:
+    """A slot that was not deleted and then holds another text is read anew, recorded, and may be deleted at once."""
+    line = open_line()
+    line.sim.do("fault", kind="delete_refused", index=1, count=1)
+    line.sim.do("store", pdu=PDU, index=1)
+    line.start()
+    wait_until(lambda: len(line.submitted()) == 1)
+    line.sim.do("store", pdu=OTHER_PDU, index=1)
+    wait_until(lambda: len(line.submitted()) == 2 and not entries(line, "SM"))
+
+    assert recorded(line) == ["hello", "hello"]
+    wait_until(lambda: line.status()["modem"]["undeletable"] == 0)
+
+
+def test_nothing_is_deleted_by_an_index_from_before_a_reset(open_line: Open) -> None:
+    """A listing that a reset breaks off deletes nothing that has moved, though the settings are the same as before."""
+    line = open_line(make="qualcomm", factory=["E=0", "+CNMI=2,1,0,1,0", "+CSMS=1", "+CMEE=1"])
+    line.sim.do("habits", renumbers=True)
+    for number in range(3):
+        line.sim.do("deliver", from_=f"+3247000000{number}", text=str(number))
+    line.sim.do("fault", kind="interrupt_listing", lines=2, count=1)
+    line.start()
+    wait_until(lambda: len(recorded(line)) == 3 and line.settled())
+
+    assert sorted(recorded(line)) == ["0", "1", "2"]
+
+
+def test_deletions_end_when_the_modem_starts_anew(open_line: Open) -> None:
+    """What was listed is not deleted any more once the modem has said that it has started."""
+    line = open_line(sim_size=3)
+    line.sim.do("store", pdu=PDU, index=1)
+    with driver(line) as modem:
+        modem.initialise()
+        assert [entry.pdu for entry in modem.list("SM").entries] == [PDU]
+        line.sim.do("reset")
+        modem.listen(5.0)
+        with pytest.raises(ModemError, match="started anew"):
+            modem.delete("SM", 1)
+    assert entries(line, "SM") == {1: PDU}
+
+
+@pytest.mark.parametrize("make", ["generic", "zte"])
+def test_a_storage_that_cannot_be_listed_is_read_slot_by_slot(open_line: Open, make: str) -> None:
+    """Slots are read alone, one that the modem hangs on is passed over, and drafts are known also without a status."""
+    line = open_line(make=make, sim_size=4, me_size=0)
+    first = MAKES[make].first_index
+    for index, (pdu, status) in enumerate([(PDU, 0), (draft(), 2), (OTHER_PDU, 1)], first):
+        line.sim.do("store", pdu=pdu, index=index, status=status)
+    with driver(line, patience=1.0) as modem:
+        modem.sim_state()
+        modem.initialise()
+        whole = modem.list_slots("SM")
+        assert [(entry.index, entry.status < 2) for entry in whole.entries] == [
+            (first, True),
+            (first + 1, False),
+            (first + 2, True),
+        ]
+        assert whole.complete
+        line.sim.do("fault", kind="hang", command="+CMGR", after=first + 1, count=1)
+        broken = modem.list_slots("SM")
+        hung = first + 1  # the slots are read from 0
+        assert not broken.complete
+        assert not modem.in_step
+        modem.resynchronise()
+        rest = modem.list_slots("SM")
+        assert [entry.index for entry in rest.entries] == [index for index in range(first, first + 3) if index != hung]
+        assert not rest.complete
+
+
+def test_a_storage_that_hangs_when_it_is_listed_is_served_all_the_same(open_line: Open) -> None:
+    """After two listings that came to nothing the daemon reads slot by slot, and loses no text."""
+    line = open_line(sim_size=3)
+    line.sim.do("fault", kind="truncate_listing", lines=0)
+    line.start()
+    line.sim.do("deliver", from_="+32470000001", text="coucou")
+    wait_until(lambda: recorded(line) == ["coucou"] and line.settled())
+
+    assert [text["recipient"] for text in line.submitted()] == ["+32470000001"]
+
+
+def test_drafts_are_neither_contacts_nor_deleted(open_line: Open) -> None:
+    """What somebody else stored for sending stays where it is, in either storage."""
+    line = open_line(make="zte")
+    line.sim.do("store", pdu=draft(), storage="SM", status=2)
+    line.sim.do("store", pdu=draft(), storage="ME", status=3)
+    line.sim.do("deliver", from_="+32470000001", text="coucou")
+    line.start()
+    wait_until(line.submitted)
+
+    assert recorded(line) == ["coucou"]
+    assert list(entries(line, "SM").values()) == list(entries(line, "ME").values()) == [draft()]
+
+
+# Direct delivery and status reports
+
+
+@pytest.mark.parametrize("make", ["quectel", "wavecom"])
+def test_what_is_handed_over_is_recorded_and_acknowledged(open_line: Open, make: str) -> None:
+    """A text that is not stored is committed, acknowledged where the make can do that, and answered."""
+    line = open_line(make=make)
+    line.start()
+    line.wait_state("ready")
+    if make == "quectel":
+        line.sim.do("deliver", from_="+32470000001", text="coucou", class_=0)
+    else:
+        line.sim.do("say", line=f"+CMT: ,{len(PDU) // 2 - 8}\r\n{PDU}")
+    wait_until(lambda: line.submitted() and line.settled())
+
+    assert len(recorded(line)) == 1
+    assert line.sim.do("state")["unacknowledged"] is None
+    assert line.sim.do("counters")["counters"].get("+CNMA", 0) == (make == "quectel")
+
+
+def test_a_stored_copy_of_what_was_handed_over_is_a_repeat(open_line: Open) -> None:
+    """A text that comes directly and is stored as well is one contact and one answer."""
+    line = open_line(make="u-blox")
+    line.start()
+    line.wait_state("ready")
+    (pdu,) = line.sim.do("deliver", from_="+32470000001", text="coucou", class_=0)["pdus"]
+    wait_until(line.submitted)
+    line.sim.do("store", pdu=pdu)
+    wait_until(lambda: not entries(line, "SM") and line.count("SELECT coalesce(sum(repeats), 0) FROM contacts") == 1)
+
+    assert recorded(line) == ["coucou"]
+    assert len(line.submitted()) == 1
+
+
+def test_what_could_not_be_acknowledged_is_not_answered_twice(open_line: Open) -> None:
+    """The network hands a text over again that was not acknowledged: one contact, one answer."""
+    line = open_line(make="quectel")
+    line.sim.do("habits", patience=1)
+    line.sim.do("fault", kind="error", command="+CNMA", count=1, cms=500)
+    line.start()
+    line.wait_state("ready")
+    line.sim.do("deliver", from_="+32470000001", text="coucou", class_=0)
+    wait_until(lambda: line.count("SELECT coalesce(sum(repeats), 0) FROM contacts") == 1 and line.settled())
+
+    assert recorded(line) == ["coucou"]
+    assert len(line.submitted()) == 1
+
+
+def test_reports_in_a_storage_of_their_own_are_found(open_line: Open) -> None:
+    """A make that keeps status reports in SR says so, and they are read there."""
+    line = open_line(offers="SM,SR")
+    line.configure(modem={"delivery_reports": True})
+    line.start()
+    line.wait_state("ready")
+    line.sim.do("deliver", from_="+32470000001", text="coucou")
+    wait_until(lambda: line.rows(ANSWERS) == [("delivered",)] and line.settled())
+
+
+@pytest.mark.parametrize(
+    ("statuses", "state"),
+    [([0x20, 0x00], "delivered"), ([0x00, 0x20], "delivered"), ([0x30], "sent"), ([0x46], "undelivered")],
+)
+def test_final_and_temporary_reports_are_told_apart(open_line: Open, statuses: list[int], state: str) -> None:
+    """A service centre that still tries has settled nothing, and its word comes after the final one in vain."""
+    line = open_line()
+    line.configure(modem={"delivery_reports": True})
+    line.sim.do("network", report_status=statuses)
+    line.start()
+    line.sim.do("deliver", from_="+32470000001", text="coucou")
+    reports = "SELECT count(*) FROM segments WHERE kind = 'status_report' AND answer_segment_id IS NOT NULL"
+    wait_until(lambda: line.count(reports) == len(statuses) and line.settled())
+
+    assert line.rows(ANSWERS) == [(state,)]
+
+
+def test_a_report_is_matched_after_a_restart(open_line: Open) -> None:
+    """A report settles what an earlier process sent, by recipient and reference; another recipient's does not."""
+    line = open_line()
+    line.configure(modem={"delivery_reports": True})
+    line.sim.do("network", report_status="none")
+    line.start()
+    line.sim.do("deliver", from_="+32470000001", text="coucou")
+    wait_until(lambda: line.rows(ANSWERS) == [("sent",)])
+    line.stop()
+    (mr,) = line.rows("SELECT mr FROM answer_segments")[0]
+    now = tpdu.decode(line.sim.do("deliver", from_="+32470000009", text="x")["pdus"][0]).scts
+    for recipient in ("+32470000002", "+32470000001"):
+        line.sim.do(
+            "deliver_pdu", pdu=write_status_report(mr, recipient, now, now, 0x46 if recipient[-1] == "2" else 0)
+        )
+    line.start()
+    wait_until(lambda: line.rows(ANSWERS)[0] == ("delivered",) and line.settled())
+
+    assert line.count("SELECT count(*) FROM segments WHERE answer_segment_id IS NULL AND kind = 'status_report'") == 1
+
+
+# USSD
+
+
+@pytest.mark.parametrize("make", ["generic", "huawei", "qualcomm"])
+def test_ussd_in_every_form(open_line: Open, make: str) -> None:
+    """Codes and answers go as text, packed or in UCS-2, over several lines; a menu is cancelled."""
+    line = open_line(make=make)
+    with driver(line) as modem:
+        modem.sim_state()
+        modem.initialise()
+        for text in ("Solde: 12,34 EUR", "Votre crédit\nest épuisé", "Solde 12,34 €"):
+            line.sim.do("ussd", code="*121#", text=text if make != "huawei" else text.replace("\n", " "))
+            assert modem.ussd("*121#") == text if make != "huawei" else text.replace("\n", " ")
+        line.sim.do("ussd", code="*121#", text="1 Solde", kind="menu")
+        assert modem.ussd("*121#") == "1 Solde"
+        assert line.sim.do("state")["menu"] is False
+
+
+def test_ussd_that_fails_says_how(open_line: Open) -> None:
+    """A network that refuses, gives up or keeps silent is an error, and the next answer is the next question's."""
+    line = open_line()
+    with driver(line) as modem:
+        modem.initialise()
+        for kind in ("error", "timeout"):
+            line.sim.do("ussd", code="*121#", kind=kind)
+            with pytest.raises(ModemRefusedError):
+                modem.ussd("*121#")
+        line.sim.do("ussd", code="*121#", kind="silence")
+        with pytest.raises(ModemSilentError):
+            modem.ussd("*121#", seconds=0.5)
+        assert line.sim.do("counters")["counters"]["+CUSD"] == 4
+        line.sim.do("network", registered=False)
+        with pytest.raises(ModemRefusedError):
+            modem.ussd("*121#")
+        line.sim.do("network", registered=True)
+        line.sim.do("ussd", code="*121#", text="Solde: 1 EUR")
+        assert modem.ussd("*121#") == "Solde: 1 EUR"
