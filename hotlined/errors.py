@@ -90,7 +90,11 @@ class ModemRefusedError(ModemError):
 
 
 class StoreError(HotlinedError):
-    """The database cannot be used."""
+    """The database cannot be used; `trouble` names why, where the store has a name for it."""
+
+    def __init__(self, message: str, hint: str = "", trouble: str | None = None) -> None:
+        super().__init__(message, hint)
+        self.trouble = trouble
 
 
 class DatabaseMissingError(StoreError):
@@ -100,7 +104,9 @@ class DatabaseMissingError(StoreError):
 
 
 class DatabaseNewerError(StoreError):
-    """The database was written by a later version."""
+    """The database was written by a later version: this one cannot serve a configuration that names it."""
+
+    exit_code = 78
 
 
 class DatabaseInUseError(StoreError):

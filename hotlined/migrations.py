@@ -1,8 +1,8 @@
 """The schema, as migrations that sqlite-utils applies, each in one transaction with its own record.
 
-`python -m hotlined.migrations DATABASE` applies what is pending. The daemon runs it as a process of its own:
-sqlite-utils costs 17 MiB that a daemon has no use for afterwards. `names` needs no sqlite-utils. A migration
-that has been released is never edited.
+`python -m hotlined.migrations DATABASE` applies what is pending, and ends with SQLite's result code where that fails.
+The daemon runs it as a process of its own: sqlite-utils costs 17 MiB that a daemon has no use for afterwards. `names`
+needs no sqlite-utils. A migration that has been released is never edited.
 """
 
 import sqlite3
@@ -224,8 +224,17 @@ KEEPING = (
     # a person exempts a contact from erasure by age
     "ALTER TABLE contacts ADD COLUMN kept_at TEXT",
     "ALTER TABLE contacts ADD COLUMN kept_by TEXT",
+    # whether received_at was written while the calendar could be trusted: only then it tells an age
+    "ALTER TABLE contacts ADD COLUMN synchronised INTEGER NOT NULL DEFAULT 0 CHECK (synchronised IN (0, 1))",
+    # the limit clock tells the age of what belongs to no contact
+    "ALTER TABLE segments ADD COLUMN received_limit REAL NOT NULL DEFAULT 0",
+    "ALTER TABLE numbers ADD COLUMN changed_limit REAL NOT NULL DEFAULT 0",
+    "ALTER TABLE requests ADD COLUMN created_limit REAL NOT NULL DEFAULT 0",
+    "ALTER TABLE events ADD COLUMN at_limit REAL NOT NULL DEFAULT 0",
     # tells whether the key beside the database is the one that its pseudonyms were made with
     "ALTER TABLE line_state ADD COLUMN key_digest TEXT",
+    # whether something was erased that the file may still hold a copy of
+    "ALTER TABLE line_state ADD COLUMN rebuild_owed INTEGER NOT NULL DEFAULT 0 CHECK (rebuild_owed IN (0, 1))",
     # the stick and the SIM that the line is served with; others are not answered from
     "ALTER TABLE line_state ADD COLUMN imei TEXT",
     "ALTER TABLE line_state ADD COLUMN imsi TEXT",
@@ -264,10 +273,16 @@ def apply(path: Path) -> None:
     db = sqlite_utils.Database(path)
     try:
         db.execute("PRAGMA synchronous = FULL")
+        with db.atomic():  # a crash between its table and the index of it would leave it without one
+            migrations.ensure_migrations_table(db)
         migrations.apply(db)
     finally:
         db.close()
 
 
 if __name__ == "__main__":
-    apply(Path(sys.argv[1]))
+    try:
+        apply(Path(sys.argv[1]))
+    except sqlite3.Error as error:
+        sys.stderr.write(f"{sys.argv[1]}: {error}\n")
+        sys.exit(getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF)  # the primary code fits a process

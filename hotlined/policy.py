@@ -41,6 +41,7 @@ class Reason(StrEnum):
     STALE = "stale"
     NOT_TEXT = "not_text"
     SIM_CHANGED = "sim_changed"
+    RESTORED = "restored"
     PERSON = "person"
 
 

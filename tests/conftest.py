@@ -19,9 +19,9 @@ ANSWER = "Non, c'est non."
 PATIENCE_SECONDS = 40.0  # before a test gives up; never a promise about speed
 
 
-def wait_until(condition: Callable[[], Any], what: str = "the condition") -> Any:
+def wait_until(condition: Callable[[], Any], what: str = "the condition", seconds: float = PATIENCE_SECONDS) -> Any:
     """Return the first true value of a condition; fail if it does not come true."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + seconds
     while not (value := condition()):
         assert time.monotonic() < deadline, f"{what} did not come true"
         time.sleep(0.02)

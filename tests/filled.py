@@ -25,7 +25,7 @@ KEVIN, LEA = "+32470123456", "+33612345678"
 RULES = policy.Rules(policy.Limits(), policy.Numbers(), timedelta(hours=24))
 ANSWER = "Non, c'est non. " * 12  # two segments
 
-# what contract.md promises of `log --json`, in its order
+# what is promised of `log --json`, in its order
 LOG_KEYS = [
     "id", "line", "kind", "originator", "text", "segments", "scts", "received_at", "repeats", "tags", "verdict",
     "reason", "answer",

@@ -9,12 +9,14 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import ANSWER, Line, wait_until
 
+from hotlined.daemon.receiving import LAST_RING_SECONDS
 from hotlined.simulator import client as simulation
 
 NUMBER = "+32470123456"
@@ -195,7 +197,7 @@ def test_a_stick_that_comes_back_as_another_port_is_used_again(line: Line) -> No
 
     assert texts(line) == ["un"]
     kinds = [kind for (kind,) in line.rows("SELECT kind FROM events ORDER BY id")]
-    assert kinds == ["modem_ready", "modem_absent", "modem_ready"]
+    assert kinds == ["modem_starting", "modem_ready", "modem_absent", "modem_ready"]
 
 
 @pytest.mark.parametrize("factory", ["+CMGF=1", "+CNMI=2,2,0,0,0"])
@@ -291,7 +293,7 @@ def test_a_locked_database_keeps_texts_on_the_sim(line: Line) -> None:
     locker.execute("COMMIT")
     locker.close()
     wait_until(lambda: line.submitted() and line.settled())
-    assert line.status()["database_state"] == "ok"
+    wait_until(lambda: line.status()["database_state"] == "ok", "a database that can be used again")
 
 
 def test_a_database_that_is_locked_at_start_is_waited_for(line: Line) -> None:
@@ -630,3 +632,64 @@ def test_systemd_is_told_how_the_daemon_is(line: Line) -> None:
         line.daemon.send_signal(signal.SIGTERM)
         told("STOPPING=1")
         assert line.daemon.wait(20) == 0
+
+
+def test_an_attempt_while_the_network_is_gone_does_not_count(line: Line) -> None:
+    """A refusal that turns out to be a lost registration is no attempt: the answer waits, and goes when it is back."""
+    line.start()
+    line.wait_state("ready")
+    line.sim.do("forget", settings=["+CREG", "+CEREG"])  # so that the loss is not announced
+    line.sim.do("network", registered="none")
+    line.sim.do("store", pdu=PDU)
+    line.sim.do("say", line='+CMTI: "SM",1')
+    wait_until(lambda: line.rows(ANSWERS) == [("queued", None, "network")], "an answer that waits for the network")
+    assert line.sim.do("counters")["counters"]["+CMGS"] == 1
+    assert line.rows("SELECT attempts FROM answers") == [(0,)]
+    assert line.count("SELECT count(*) FROM answer_segments WHERE counted_limit IS NOT NULL") == 0
+
+    line.sim.do("network", registered="home")
+    wait_until(lambda: line.submitted() and line.settled(), "the answer that waited")
+    assert line.rows(ANSWERS) == [("sent", None, None)]
+
+
+@pytest.mark.parametrize("scts", ["2069-12-31T23:59:59+00:00", "1970-01-01T00:00:00+00:00"])
+def test_a_time_stamp_that_makes_no_sense_changes_nothing(line: Line, scts: str) -> None:
+    """A text from the future is answered like any other; one from 1970 is too old, where the clock can be trusted."""
+    line.start()
+    line.sim.do("deliver", from_=NUMBER, text="un", scts=scts)
+    wait_until(lambda: line.count("SELECT count(*) FROM contacts WHERE verdict IS NOT NULL") and line.settled())
+
+    [(reason,)] = line.rows("SELECT reason FROM contacts")
+    synchronised = json.loads(line.cli("status", "--json"))["clock"]["synchronised"]
+    assert reason == ("stale" if scts < "2000" and synchronised else "first_contact")
+    assert len(line.submitted()) == (reason == "first_contact")
+
+
+def test_a_caller_who_rings_again_and_again_is_one_burst(line: Line) -> None:
+    """Every call is a contact, and while an answer to it waits, the next ones queue none; withheld ones get none."""
+    line.configure(answer={"delay": "1h"})
+    line.start()
+    line.wait_state("ready")
+    for count, caller in enumerate([NUMBER, NUMBER, NUMBER, None], 1):
+        line.sim.do("call", from_=caller, rings=1, interval=0.1)
+        wait_until(lambda count=count: line.count("SELECT count(*) FROM contacts") == count, "a call that is recorded")
+        line.sim.do("wait", for_="hung_up", count=count, timeout=20)
+        time.sleep(LAST_RING_SECONDS + 0.5)  # a ring that comes sooner would belong to the call before
+    wait_until(lambda: not line.count("SELECT count(*) FROM contacts WHERE verdict IS NULL"))
+
+    reasons = [reason for (reason,) in line.rows("SELECT reason FROM contacts ORDER BY id")]
+    assert reasons == ["first_contact", "pending", "pending", "not_answerable"]
+    assert line.count("SELECT count(*) FROM answers") == 1
+
+
+def test_texts_come_in_and_answers_go_out_while_it_rings(line: Line) -> None:
+    """A call that rings for minutes keeps no text on the SIM and no answer back."""
+    line.configure(modem={"ring_for": "5m", "poll_interval": "60s"})
+    line.start()
+    line.wait_state("ready")
+    line.sim.do("call", from_="+32471111111", interval=0.2)
+    line.sim.do("wait", for_="call", timeout=20)
+    line.sim.do("deliver", from_=NUMBER, text="un")
+    wait_until(lambda: any(text["recipient"] == NUMBER for text in line.submitted()) and line.settled())
+
+    assert line.sim.do("counters")["events"].get("hung_up", 0) == 0

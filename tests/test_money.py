@@ -42,7 +42,7 @@ START = datetime(2026, 11, 24, 22, 0, tzinfo=UTC)
 NUMBERS = ("+32470000001", "+32470000002", "+32470000003")
 SOURCE = inbound.Source("fr", "206012345678901", "SM", lambda originator: identify(originator, "BE"))
 PLANS = (alphabet.plan("Non."), alphabet.plan("n" * 200))  # one segment, two
-WINDOWS = {"hour": 3600, "day": 86400, "month": 30 * 86400}  # contract.md, limits.segments
+WINDOWS = {"hour": 3600, "day": 86400, "month": 30 * 86400}  # seconds, as config.yaml has them
 
 durations = st.sampled_from((1, 29, 60, 300, 900, 3599, 3600, 3601, 7200, 43200, 86400, 7 * 86400, 30 * 86400))
 numbers = st.sampled_from(NUMBERS)

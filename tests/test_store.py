@@ -512,7 +512,9 @@ def test_a_block_cancels_what_is_queued(db: Database) -> None:
     """What people decide holds before the next send."""
     queue(db)
     with db.transaction():
-        db.execute("INSERT INTO numbers VALUES (?, ?, NULL, 'admin')", SENDER, at(db, 1).rfc3339)
+        db.execute(
+            "INSERT INTO numbers (number, blocked_at, changed_by) VALUES (?, ?, 'admin')", SENDER, at(db, 1).rfc3339
+        )
     begin(db, 2)
 
     assert (answer(db)["state"], answer(db)["reason"]) == ("cancelled", "blocked")

@@ -29,10 +29,15 @@ COMMANDS = {
         "status": "hotlined.cli.status:status",
         "demo": "hotlined.cli.demo:demo",
         "alerts": "hotlined.cli.alerts:alerts",
+        "doctor": "hotlined.cli.doctor:doctor",
+        "udev-rule": "hotlined.cli.udev:udev_rule",
     },
     "What came, and what became of it": {
         "log": "hotlined.cli.log:log",
         "show": "hotlined.cli.log:show",
+        "numbers": "hotlined.cli.numbers:numbers",
+        "number": "hotlined.cli.numbers:number",
+        "stats": "hotlined.cli.stats:stats",
     },
     "What people decide": {
         "block": "hotlined.cli.decide:block",
@@ -43,18 +48,34 @@ COMMANDS = {
         "requeue": "hotlined.cli.decide:requeue",
         "send": "hotlined.cli.decide:send",
         "balance": "hotlined.cli.decide:balance",
+        "adopt": "hotlined.cli.decide:adopt",
         "selftest": "hotlined.cli.decide:selftest",
+        "tag": "hotlined.cli.tags:tag",
+        "untag": "hotlined.cli.tags:untag",
+        "keep": "hotlined.cli.privacy:keep",
+    },
+    "People's data": {
+        "purge": "hotlined.cli.privacy:purge",
+        "forget": "hotlined.cli.privacy:forget",
+        "export": "hotlined.cli.privacy:export",
     },
     "What it costs": {
         "limits": "hotlined.cli.limits:limits",
         "simulate": "hotlined.cli.simulate:simulate",
     },
+    "The database": {
+        "db": "hotlined.cli.db:db",
+    },
     "The configuration": {
         "config": "hotlined.cli.config:config",
         "text": "hotlined.cli.text:text",
+        "completion": "hotlined.cli.completion:completion",
     },
 }
 """Every command by its heading: its name, and the module and attribute that hold it."""
+
+CONTACT_ID = click.IntRange(1, 2**63 - 1)  # the largest of SQLite
+"""The type of an argument that names a contact."""
 
 _WHOLE = 200  # characters: a first sentence is never cut
 _TARGETS = {name: target for commands in COMMANDS.values() for name, target in commands.items()}
@@ -120,6 +141,7 @@ class LazyGroup(Group):
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
         """Read the command line, or print the help, inside the error boundary."""
+        _have_outputs()
         with _boundary():
             return super().make_context(*args, **kwargs)
 
@@ -151,6 +173,13 @@ def _boundary() -> Iterator[None]:
         for line in _lines(ours, context.find_object(Settings) if context else None):
             click.echo(harmless(line), err=True)
         raise click.exceptions.Exit(ours.exit_code) from error
+
+
+def _have_outputs() -> None:
+    """Lead an output that was closed before the program began nowhere: what is printed has to go somewhere."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115  until the program ends
 
 
 def _drop_output() -> None:

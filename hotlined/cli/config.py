@@ -15,7 +15,10 @@ from hotlined.gsm.alphabet import plan
 
 @click.group(cls=Group)
 def config() -> None:
-    """Judge the configuration, or show it as it is in force."""
+    """Judge the configuration, or show it as it is in force.
+
+    Example: hotlined config check
+    """
 
 
 @config.command

@@ -10,7 +10,8 @@ import time
 import click
 
 from hotlined import clock
-from hotlined.cli import Settings, pass_settings
+from hotlined.cli import CONTACT_ID, Settings, pass_settings
+from hotlined.cli.completion import complete_number
 from hotlined.cli.output import harmless
 from hotlined.cli.status import report
 from hotlined.config import Config
@@ -25,7 +26,7 @@ _RESULT_SECONDS = 600.0  # a segment may take send_timeout, a long text several 
 
 
 @click.command
-@click.argument("number")
+@click.argument("number", shell_complete=complete_number)
 @pass_settings
 def block(settings: Settings, number: str) -> None:
     """Never answer NUMBER again, and cancel what is queued for it.
@@ -39,7 +40,7 @@ def block(settings: Settings, number: str) -> None:
 
 
 @click.command
-@click.argument("number")
+@click.argument("number", shell_complete=complete_number)
 @pass_settings
 def unblock(settings: Settings, number: str) -> None:
     """Treat NUMBER like any other again.
@@ -54,7 +55,7 @@ def unblock(settings: Settings, number: str) -> None:
 
 
 @click.command
-@click.argument("number")
+@click.argument("number", shell_complete=complete_number)
 @pass_settings
 def optin(settings: Settings, number: str) -> None:
     """Answer NUMBER again although it had opted out.
@@ -82,17 +83,20 @@ def pause(settings: Settings) -> None:
 @click.command
 @pass_settings
 def resume(settings: Settings) -> None:
-    """Send again what was held back by `pause`.
+    """Send again what was held back by `pause`, or because the key of the pseudonyms is lost.
+
+    Without that key this is the decision to go on with another one: whoever is a pseudonym counts as new from then on.
 
     Example: hotlined resume
     """
     with open_beside_daemon(settings.config().database) as db:
-        people.resume(db, clock.who(), db.now())
-    click.echo("Answers go out again.")
+        another = people.resume(db, clock.who(), db.now())
+    note = " Another key is in use: whoever was a pseudonym counts as new." if another else ""
+    click.echo(f"Answers go out again.{note}")
 
 
 @click.command
-@click.argument("contact_id", metavar="ID", type=int)
+@click.argument("contact_id", metavar="ID", type=CONTACT_ID)
 @pass_settings
 def requeue(settings: Settings, contact_id: int) -> None:
     """Send the answer to contact ID once more: one that is unconfirmed, failed or cancelled.
@@ -108,13 +112,13 @@ def requeue(settings: Settings, contact_id: int) -> None:
     if state:
         raise RefusedError(
             f"The answer to contact {contact_id} is {state}.",
-            "Only unconfirmed, failed and cancelled ones can be sent again.",
+            "Only unconfirmed, failed and cancelled ones whose text was not erased can be sent again.",
         )
     click.echo(f"The answer to contact {contact_id} is queued again.")
 
 
 @click.command
-@click.argument("number")
+@click.argument("number", shell_complete=complete_number)
 @click.argument("text")
 @pass_settings
 def send(settings: Settings, number: str, text: str) -> None:
@@ -141,12 +145,20 @@ def balance(settings: Settings) -> None:
 
     Example: hotlined balance
     """
-    config = settings.config()
-    if not report(config).document["alive"]:
-        raise RefusedError("The daemon does not run.", "Start it: only the daemon can ask, it owns the modem.")
-    with open_beside_daemon(config.database) as db:
-        request_id = people.ask(db, "balance", {}, clock.who(), db.now())
-        click.echo(harmless(_outcome(db, request_id), "\n"))
+    click.echo(harmless(_asked(settings, "balance"), "\n"))
+
+
+@click.command
+@pass_settings
+def adopt(settings: Settings) -> None:
+    """Serve the line with the stick and the SIM that are in the modem now.
+
+    The daemon answers from no other than those it knows: with another SIM an answer would leave from another number.
+    Answers that were queued for the SIM before are cancelled. Ends with 75 if the daemon does not run.
+
+    Example: hotlined adopt
+    """
+    click.echo(f"{_asked(settings, 'adopt')}.")
 
 
 @click.command
@@ -184,6 +196,15 @@ def selftest(settings: Settings) -> None:
 def _number(settings: Settings, text: str) -> tuple[Config, str]:
     config = settings.config()
     return config, parse_number(text, config.numbers.country)
+
+
+def _asked(settings: Settings, verb: str) -> str:
+    """Ask the running daemon for something that it alone can do, and return what it says."""
+    config = settings.config()
+    if not report(config).document["alive"]:
+        raise RefusedError("The daemon does not run.", "Start it: only the daemon can ask, it owns the modem.")
+    with open_beside_daemon(config.database) as db:
+        return _outcome(db, people.ask(db, verb, {}, clock.who(), db.now()))
 
 
 def _outcome(db: Database, request_id: int) -> str:

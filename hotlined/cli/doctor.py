@@ -37,7 +37,8 @@ from hotlined.gsm.finding import Candidate, Holder
 from hotlined.gsm.modem import REGISTERED, Condition, Modem, Registration, SimState
 from hotlined.gsm.port import Port
 from hotlined.gsm.sticks import OLD_IDS, OLD_MODELS, Role
-from hotlined.store.database import in_a_sentence, open_beside_daemon
+from hotlined.store import integrity
+from hotlined.store.database import CHECK_SECONDS, in_a_sentence, open_beside_daemon
 
 LEAST_FREE = 20 << 20  # octets on the database's disk: less is a failure
 ENOUGH_FREE = 200 << 20  # octets: less is a warning
@@ -539,13 +540,13 @@ def database(scene: Scene) -> Seen:
         return unknown(_NO_CONFIGURATION)
     try:
         with open_beside_daemon(scene.config.database) as db:
-            found = str(db.connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+            found = integrity.first_damage(db.connection, CHECK_SECONDS, lambda: False)
     except DatabaseMissingError as error:
         return warn(error.message.rstrip("."), error.hint)
     except sqlite3.Error as error:
         raise in_a_sentence(error, scene.config.database) from error
-    if found != "ok" or scene.told["database_state"] not in ("ok", None):
-        state = found if found != "ok" else scene.told["database_state"]
+    if found or scene.told["database_state"] not in ("ok", None):
+        state = found or scene.told["database_state"]
         return fail(f"{scene.config.database}: {state}", str(scene.told["trouble"] or "Restore a backup."))
     return ok(f"{scene.config.database} is whole")
 

@@ -5,22 +5,24 @@ spreadsheets. Every form is printed row by row, so none grows with the database.
 """
 
 import csv
-import re
 import sys
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import closing, suppress
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from datetime import datetime
 from enum import StrEnum
 from sqlite3 import Row
 from typing import Any, TypeVar
 
 import click
 
-from hotlined import config as configuration
-from hotlined.cli import Settings, pass_settings
-from hotlined.cli.output import counted, csv_cell, harmless, json_line, print_sheet
+from hotlined.cli import CONTACT_ID, Settings, pass_settings
+from hotlined.cli.completion import complete_number, complete_tag
+from hotlined.cli.dates import Period, when
+from hotlined.cli.output import counted, csv_cell, harmless, json_line, sheet
+from hotlined.cli.pager import no_pager, print_paged
+from hotlined.cli.table import Column, Layout, table
+from hotlined.cli.tags import tag_word
 from hotlined.clock import parse_rfc3339
 from hotlined.errors import AddressError, HotlinedError, UsageError
 from hotlined.gsm.address import parse_number
@@ -29,57 +31,9 @@ from hotlined.store import reading
 from hotlined.store.database import Database, open_beside_daemon
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
+_Contact = dict[str, Any]
 
 FOLLOW_SECONDS = 1.0
-_LARGEST_ID = 2**63 - 1  # of SQLite
-_DAY = timedelta(days=1)
-_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-
-
-@dataclass(frozen=True, slots=True)
-class Period:
-    """From `start` up to and without `end`: a moment takes a millisecond, a day its 24 hours, more or less."""
-
-    start: datetime
-    end: datetime
-
-
-def period(text: str, now: datetime) -> Period:
-    """Read a moment or a day as people type it; what has no offset is local time.
-
-    RFC 3339 or a part of it (2026-11-24, 2026-11-24T22:18), a duration ago (7d, 90m), today, yesterday, the last
-    weekday of a name. Raises ValueError for anything else.
-    """
-    word = text.strip().lower()
-    with suppress(ValueError):
-        moment = now - configuration.parse_duration(word)
-        return Period(moment, moment + timedelta(milliseconds=1))
-    midnight = now.astimezone().replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
-    days_ago = {"today": 0, "yesterday": 1}
-    for number, name in enumerate(_WEEKDAYS):
-        days_ago[name] = days_ago[name[:3]] = (midnight.weekday() - number) % 7
-    if word in days_ago:
-        return _day(midnight - days_ago[word] * _DAY)
-    moment = datetime.fromisoformat(text.strip())
-    if re.fullmatch(r"[0-9]{4}-?[0-9]{2}-?[0-9]{2}", text.strip()):
-        return _day(moment)
-    moment = moment.astimezone()
-    return Period(moment, moment + timedelta(milliseconds=1))
-
-
-def _day(midnight: datetime) -> Period:
-    return Period(midnight.astimezone(), (midnight + _DAY).astimezone())
-
-
-def _read_period(ctx: click.Context, option: click.Parameter, value: str | None) -> Period | None:
-    try:
-        return None if value is None else period(value, datetime.now().astimezone())
-    except (ValueError, OverflowError) as error:
-        raise click.BadParameter(
-            f"{value!r} is no time. Write 2026-11-24, 2026-11-24T22:18, 7d or 90m (ago), today, yesterday or monday.",
-            ctx,
-            option,
-        ) from error
 
 
 def _originator(text: str | None, country: str) -> dict[str, Any]:
@@ -92,16 +46,6 @@ def _originator(text: str | None, country: str) -> dict[str, Any]:
         return {"originator": parse_number(text, country)}
     except AddressError:
         return {"name": text.strip()}
-
-
-@dataclass(frozen=True, slots=True)
-class _Column:
-    """A column for people: its heading, its width (0: what is left), what is in it, its style if not its fate's."""
-
-    heading: str
-    width: int
-    cell: Callable[[dict[str, Any]], str]
-    style: str | None = ""
 
 
 # how an answer's state shows at a glance
@@ -119,18 +63,27 @@ _MARKS = {
 _STYLES = {"✓": "green", "!": "red", "?": "yellow", "…": "cyan", "-": "dim"}
 
 
-def _mark(contact: dict[str, Any]) -> str:
+def _mark(contact: _Contact) -> str:
     if contact["verdict"] is None:
         return "…"
     return _MARKS[reading.State(contact["answer"]["state"])] if contact["answer"] else "-"
 
 
-def _time(contact: dict[str, Any]) -> str:
-    local = parse_rfc3339(contact["received_at"]).astimezone()
+def _fate(contact: _Contact) -> str:
+    return _STYLES[_mark(contact)]
+
+
+def _time(contact: _Contact) -> str:
+    return moment(contact["received_at"])
+
+
+def moment(text: str) -> str:
+    """Write a moment of the database for people in eleven characters of local time: of another year only the day."""
+    local = parse_rfc3339(text).astimezone()
     return f"{local:%m-%d %H:%M}" if local.year == datetime.now().astimezone().year else f"{local:%Y-%m-%d}"
 
 
-def _what(contact: dict[str, Any]) -> str:
+def _what(contact: _Contact) -> str:
     """Return the text, behind what it is where it is no plain text."""
     kind, text, segments = contact["kind"], contact["text"], contact["segments"]
     marks = [f"({kind})"] if kind != "text" else [] if text is not None else ["(erased)"]
@@ -139,23 +92,23 @@ def _what(contact: dict[str, Any]) -> str:
     return " ".join([*marks, harmless(text or "")])
 
 
-def _from(contact: dict[str, Any]) -> str:
+def _from(contact: _Contact) -> str:
     nobody = "unknown" if contact["kind"] == reading.Kind.UNREADABLE else reading.WITHHELD
     return contact["originator"] or nobody
 
 
-def _reason(contact: dict[str, Any]) -> str:
+def _reason(contact: _Contact) -> str:
     return _words(contact["reason"] or "not judged yet")
 
 
-def _state(contact: dict[str, Any]) -> str:
+def _state(contact: _Contact) -> str:
     answer = contact["answer"]
     if not answer:
         return ""
     return _words(": ".join(filter(None, (answer["state"], answer["waiting_for"]))))
 
 
-def _outcome(contact: dict[str, Any]) -> str:
+def _outcome(contact: _Contact) -> str:
     return _state(contact) or _reason(contact)
 
 
@@ -163,52 +116,21 @@ def _words(name: str) -> str:
     return harmless(name.replace("_", " "))
 
 
-_ID = _Column("ID", 6, lambda contact: f"{contact['id']:>6}", "dim")
-_TIME = _Column("TIME", 11, _time)
-_FROM = _Column("FROM", 14, lambda contact: harmless(_from(contact)), "bold")
-_MARK = _Column("", 1, _mark, None)
-_TEXT = _Column("TEXT", 0, _what)
+_ID: Column[_Contact] = Column("ID", 6, lambda contact: str(contact["id"]), "dim", right=True)
+_TIME = Column("TIME", 11, _time)
+_FROM: Column[_Contact] = Column("FROM", 14, lambda contact: harmless(_from(contact)), "bold")
+_MARK = Column("", 1, _mark, _fate)
+_TEXT = Column("TEXT", 0, _what)
 _LAYOUTS = (
-    (110, (_ID, _TIME, _FROM, _MARK, _TEXT, _Column("REASON", 14, _reason), _Column("ANSWER", 20, _state, None))),
-    (70, (_ID, _TIME, _FROM, _MARK, _TEXT, _Column("OUTCOME", 14, _outcome, None))),
-    (0, (_ID, _FROM, _MARK, _TEXT)),
+    Layout(110, (_ID, _TIME, _FROM, _MARK, _TEXT, Column("REASON", 14, _reason), Column("ANSWER", 20, _state, _fate))),
+    Layout(70, (_ID, _TIME, _FROM, _MARK, _TEXT, Column("OUTCOME", 14, _outcome, _fate))),
+    Layout(0, (_ID, _TIME, _FROM, _MARK), below=Column("TEXT", 7, _what)),
 )
-"""The columns that a terminal of at least so many characters shows."""
 
 
-def _print_for_people(rows: Iterable[Row]) -> None:
-    """Print as many columns as the terminal has room for; wide characters count double."""
-    from rich.console import Console  # noqa: PLC0415  JSON and CSV do without
-    from rich.text import Text  # noqa: PLC0415  the same
-
-    console = Console(highlight=False, markup=False, emoji=False)
-    columns = next(columns for least, columns in _LAYOUTS if console.width >= least)
-    rest = max(8, console.width - sum(column.width + 1 for column in columns))
-
-    def put(line: Text | str) -> None:
-        with console.capture() as shown:  # rich would end the program itself where nobody reads on
-            console.print(line, soft_wrap=True)
-        print(shown.get(), end="", flush=True)
-
-    def print_cells(cells: Iterable[tuple[str, str]]) -> None:
-        line = Text()
-        for (text, style), column in zip(cells, columns, strict=True):
-            cell = Text(text, style)
-            cell.truncate(column.width or rest, overflow="ellipsis", pad=True)
-            line.append_text(cell).append(" ")
-        line.rstrip()
-        put(line)
-
-    first = True
-    for row in rows:
-        if first:
-            print_cells((column.heading, "dim") for column in columns)
-            first = False
-        contact = reading.entry(row)
-        fate = _STYLES[_mark(contact)]
-        print_cells((column.cell(contact), fate if column.style is None else column.style) for column in columns)
-    if first:
-        put("No contacts.")
+def lines(rows: Iterable[Row]) -> Iterator[str]:
+    """Yield contacts as a table for people."""
+    return table(map(reading.entry, rows), _LAYOUTS, "No contacts.")
 
 
 def _print_json(rows: Iterable[Row]) -> None:
@@ -224,17 +146,17 @@ def _print_csv(rows: Iterable[Row], columns: tuple[str, ...]) -> None:
         sys.stdout.flush()
 
 
-def _follow(db: Database, where: reading.Filter, limit: int) -> Generator[Row, None, None]:
+def _follow(db: Database, where: reading.Filter, limit: int) -> Iterator[Row]:
     """Yield the newest rows, then every one that comes or changes, for ever."""
-    seen: dict[int, int] = {}
+    follower = reading.place(db)
+    version = db.changed_elsewhere()
     for row in reading.rows(db, where, limit):
-        seen[row["id"]] = reading.fingerprint(row)
+        reading.note(follower, row)
         yield row
-    version = None
     while True:
-        if version != (version := db.changed_elsewhere()):
-            yield from reading.changes(db, where, seen)
-        time.sleep(FOLLOW_SECONDS)
+        yield from reading.changes(db, where, follower)
+        while version == (version := db.changed_elsewhere()):
+            time.sleep(FOLLOW_SECONDS)
 
 
 def _any_of(option: str, name: str, values: type[StrEnum], meaning: str) -> Callable[[_Command], _Command]:
@@ -254,21 +176,25 @@ def _any_of(option: str, name: str, values: type[StrEnum], meaning: str) -> Call
 @click.option(
     "--since",
     metavar="WHEN",
-    callback=_read_period,
+    type=when,
     help="Received then or later: 2026-11-24, 24h (ago), yesterday, monday.",
 )
-@click.option("--until", metavar="WHEN", callback=_read_period, help="Received then or earlier; a day is meant whole.")
+@click.option("--until", metavar="WHEN", type=when, help="Received then or earlier; a day is meant whole.")
 @click.option(
-    "--number", metavar="NUMBER", help="From this number, however it is written; from this name; or withheld."
+    "--number",
+    metavar="NUMBER",
+    shell_complete=complete_number,
+    help="From this number, however it is written; from this name; or withheld.",
 )
 @_any_of("--kind", "kinds", reading.Kind, "Of this kind")
 @_any_of("--verdict", "verdicts", reading.Verdict, "So decided")
 @_any_of("--reason", "reasons", Reason, "Decided or cancelled for this reason")
 @_any_of("--state", "states", reading.State, "With an answer in this state")
-@click.option("--tag", metavar="WORD", help="With this tag.")
+@click.option("--tag", metavar="WORD", type=tag_word, shell_complete=complete_tag, help="With this tag.")
 @click.option("--search", metavar="TEXT", help="With this in its text, case and accents aside.")
 @click.option("--json", "as_json", is_flag=True, help="JSON Lines, oldest first, every text exactly.")
 @click.option("--csv", "as_csv", is_flag=True, help="CSV for spreadsheets.")
+@no_pager
 @pass_settings
 def log(
     settings: Settings,
@@ -280,12 +206,14 @@ def log(
     number: str | None,
     as_json: bool,
     as_csv: bool,
+    pager: bool,
     **more: Any,
 ) -> None:
     """Show contacts and what became of them, the newest last.
 
     Filters combine: what is shown fits all of them. --kind, --verdict, --reason and --state may be given more than
-    once: one of the values will do.
+    once: one of the values will do. More than a screen goes through a pager (HOTLINED_PAGER, PAGER, or less), at its
+    end.
 
     Example: hotlined log --since yesterday --verdict answer
     """
@@ -300,15 +228,15 @@ def log(
     )
     with (
         open_beside_daemon(config.database) as db,
-        closing(_follow(db, where, limit) if follow else reading.rows(db, where, limit)) as rows,
         suppress(*([KeyboardInterrupt] if follow else [])),
     ):
+        rows = _follow(db, where, limit) if follow else reading.rows(db, where, limit)
         if as_json:
             _print_json(rows)
         elif as_csv:
             _print_csv(rows, reading.columns(db))
         else:
-            _print_for_people(rows)
+            print_paged(lines(rows), pager=pager and not follow, at_end=True)
 
 
 REASONS = {
@@ -326,6 +254,7 @@ REASONS = {
     Reason.STALE: "it was too old to be answered",
     Reason.NOT_TEXT: "it is nothing that a person wrote",
     Reason.SIM_CHANGED: "the modem had another SIM",
+    Reason.RESTORED: "it waited for its verdict in a backup that was put back",
     Reason.PERSON: "a person said so",
 }
 """Every reason in words."""
@@ -336,7 +265,7 @@ def _in_words(reason: str | None) -> str:
     return f"{reason} ({REASONS[Reason(reason)]})" if reason in list(Reason) else reason or ""
 
 
-def _sheet(contact: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
+def _sheet(contact: _Contact) -> Iterator[tuple[str, str | None]]:
     """Yield a contact as labels and values; what is not known is left out by the printer."""
     segments = contact["segments"]
     yield "contact", f"{contact['id']}: {contact['kind']} on line {contact['line']}"
@@ -348,6 +277,8 @@ def _sheet(contact: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
     yield "tags", " ".join(contact["tags"])
     yield "verdict", contact["verdict"] or "not judged yet"
     yield "reason", _in_words(contact["reason"])
+    if kept := contact["kept"]:
+        yield "kept", f"by {kept['by']}, {kept['at']}"
     for number, part in enumerate(contact["parts"], 1):
         place = f"{part['storage']} {part['storage_index']}" if part["storage"] else "handed over directly"
         deleted = f"deleted {part['deleted_at']}" if part["deleted_at"] else "not deleted yet"
@@ -357,6 +288,8 @@ def _sheet(contact: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
         yield "  pdu", part["pdu"]
     if answer := contact["answer"]:
         yield from _answer_sheet(answer)
+    for event in contact["events"]:
+        yield "event", " ".join(filter(None, (event["at"], _words(event["kind"]), event["detail"])))
 
 
 def _answer_sheet(answer: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
@@ -386,13 +319,15 @@ _FATE = (
 
 
 @click.command
-@click.argument("contact_id", metavar="ID", type=click.IntRange(1, _LARGEST_ID))
-@click.option("--json", "as_json", is_flag=True, help="The object of `log --json` with its parts.")
+@click.argument("contact_id", metavar="ID", type=CONTACT_ID)
+@click.option("--json", "as_json", is_flag=True, help="The object of `log --json` with its parts and events.")
+@no_pager
 @pass_settings
-def show(settings: Settings, /, contact_id: int, as_json: bool) -> None:
+def show(settings: Settings, /, contact_id: int, as_json: bool, pager: bool) -> None:
     """Show one contact whole.
 
-    Its segments with their raw PDUs, the verdict in words, the answer, and the fate of each of its segments.
+    Its segments with their raw PDUs, the verdict in words, the answer with the fate of each of its segments, and what
+    people did about it.
 
     Example: hotlined show 12
     """
@@ -403,4 +338,4 @@ def show(settings: Settings, /, contact_id: int, as_json: bool) -> None:
     if as_json:
         click.echo(json_line(contact))
     else:
-        print_sheet(_sheet(contact))
+        print_paged(sheet(_sheet(contact)), pager=pager)

@@ -11,7 +11,7 @@ import shutil
 import sys
 import textwrap
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any
 
@@ -77,18 +77,29 @@ def sentence(text: str) -> str:
     return text if not text or text.endswith((".", "!", "?")) else f"{text}."
 
 
-def print_wrapped(text: str, label: str = "") -> None:
-    """Print a text harmless, behind a label; on a terminal it is wrapped beneath itself, and no word is cut."""
+def wrapped(text: str, label: str = "") -> str:
+    """Return a text harmless, behind a label; on a terminal it is wrapped beneath itself, and no word is cut."""
     indent = f"{label:<{_LABEL}} " if label else ""
     lines = [harmless(text)]
     if sys.stdout.isatty():
         room = shutil.get_terminal_size().columns - len(indent)
         lines = _WRAPPER(max(room, _LEAST)).wrap(lines[0]) or lines
-    click.echo(indent + f"\n{' ' * len(indent)}".join(lines))
+    return indent + f"\n{' ' * len(indent)}".join(lines)
+
+
+def print_wrapped(text: str, label: str = "") -> None:
+    """Print a text as `wrapped` has it."""
+    click.echo(wrapped(text, label))
+
+
+def sheet(pairs: Iterable[tuple[str, str | None]]) -> Iterator[str]:
+    """Yield the lines of a sheet for people: labels and values; one that is not known or empty is left out."""
+    for label, value in pairs:
+        if value:
+            yield from wrapped(value, label).split("\n")
 
 
 def print_sheet(pairs: Iterable[tuple[str, str | None]]) -> None:
-    """Print labels and values for people; a value that is not known or empty is left out."""
-    for label, value in pairs:
-        if value:
-            print_wrapped(value, label)
+    """Print labels and values as `sheet` has them."""
+    for line in sheet(pairs):
+        click.echo(line)

@@ -42,20 +42,19 @@ def _log_to_stderr(level: str) -> None:
 def run(settings: Settings, once: bool) -> None:
     """Run the daemon in the foreground until SIGTERM or Ctrl-C.
 
-    SIGHUP reads the configuration again. It ends with 0 when it is told to, 78 for a configuration that cannot be used,
-    and 1 where another daemon has the database.
+    SIGHUP reads the configuration again. It ends with 0 when it is told to, 78 for a configuration that cannot be used
+    or a database of a later version, and 1 where another daemon has the database. Any other trouble is waited for.
 
     Example: hotlined --config config.yaml run --once
     """
-    from hotlined.daemon import Daemon  # noqa: PLC0415  --help does without the modem and the store
+    from hotlined.daemon import Daemon, serve  # noqa: PLC0415  --help does without the modem and the store
     from hotlined.store.database import open_for_daemon  # noqa: PLC0415  the same
 
     config = settings.config()
     _log_to_stderr(config.log_level)
     os.umask(0o007)  # the group reads, nobody else
+    if not once:
+        serve(config)
+        return
     with open_for_daemon(config.database) as db:
-        daemon = Daemon(config, db)
-        if once:
-            daemon.run_once()
-        else:
-            daemon.run()
+        Daemon(config, db).run_once()

@@ -51,6 +51,8 @@ def report(config: Config) -> Report:
     state = stored["database_state"]
     if alive and state not in _STATES:
         state = told["database_state"]
+    if alive:  # the daemon writes, and knows better than who only reads
+        failure = told.get("database_trouble") or failure
     if state in _STATES and not failure:
         failure = f"The daemon cannot use its database: {TROUBLES[state].words}. {TROUBLES[state].hint}"
     modem = told.get("modem") or {}
@@ -63,6 +65,7 @@ def report(config: Config) -> Report:
         "database": os.fspath(config.database),
         "mode": told.get("mode", config.mode.value),
         "paused": stored.get("paused"),
+        "paused_by": stored.get("paused_by"),
         "since": told.get("since"),
         "last_scan_at": told.get("last_scan_at"),
         "clock": {"synchronised": clock.synchronised()},
@@ -121,6 +124,7 @@ def _stored(config: Config) -> tuple[dict[str, Any], str | None]:
             spent = outbound.spent(db, db.now(), shadow=config.mode is Mode.SHADOW)
             return {
                 "paused": reading.paused(db),
+                "paused_by": reading.maybe_paused_by(db),
                 "queue": reading.queue(db),
                 "budgets": {name: {"limit": getattr(limits, name), "used": spent[name].total} for name in spent},
                 "database_state": "ok",
@@ -151,7 +155,8 @@ def _trouble(told: dict[str, Any], others: dict[str, Any], alive: bool) -> str:
 def _sheet(told: Report) -> Iterator[tuple[str, str | None]]:
     document, modem = told.document, told.document["modem"]
     queue, budgets = document["queue"] or {}, document["budgets"] or {}
-    yield "line", f"{document['line']}, {document['mode']}" + (", paused" if document["paused"] else "")
+    paused = f", paused by {document['paused_by']}" if document["paused"] else ""
+    yield "line", f"{document['line']}, {document['mode']}{paused}"
     yield "daemon", f"alive since {document['since']}, process {document['pid']}" if document["alive"] else "not alive"
     yield "trouble", told.trouble
     was = "" if document["alive"] else "was "

@@ -81,7 +81,10 @@ def _without(text: str, characters: tuple[str, ...], chosen: Config) -> Plan:
 
 @click.group(cls=Group)
 def text() -> None:
-    """Work out what a text costs on the air."""
+    """Work out what a text costs on the air.
+
+    Example: hotlined text check "Non."
+    """
 
 
 @text.command

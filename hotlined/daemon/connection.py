@@ -11,21 +11,46 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 
+from hotlined import config as configuration
 from hotlined.daemon.line import Line
-from hotlined.errors import AddressError, HotlinedError, ModemError, PortBusyError, PortError, PortMissingError
-from hotlined.gsm import address
-from hotlined.gsm.modem import REGISTERED, Condition, Identification, Modem, Registration, SimState
-from hotlined.gsm.port import Port, candidates
-from hotlined.store import people
+from hotlined.daemon.recovery import Cause, Ladder, Step
+from hotlined.errors import (
+    AddressError,
+    HotlinedError,
+    ModemError,
+    ModemSilentError,
+    PortBusyError,
+    PortError,
+    PortLostError,
+    PortMissingError,
+)
+from hotlined.gsm import address, finding, profiles
+from hotlined.gsm.modem import PROBES, REGISTERED, Condition, Identification, Modem, Registration, SimState
+from hotlined.gsm.port import Port
+from hotlined.policy import Reason
+from hotlined.store import outbound, people
 
 log = logging.getLogger("hotlined")
 
 CONDITION_SECONDS = {True: 60.0, False: 10.0}  # between two questions for registration, while registered and not
 PAUSES = (1.0, 2.0, 5.0, 10.0, 30.0)  # before the modem is looked for again
 SIM_SECONDS = 10.0  # what a SIM is given to be ready after its PIN
+RESET_SECONDS = 5.0  # before a modem that was reset is looked for
+QUICK_PROBES = 2  # questions to each of several ports before the next one is tried
+ADOPT_HINT = "Texts are recorded, nobody is answered. `hotlined adopt` goes on with it; else put the old one back."
+CENTRE_HINT = (
+    "Nothing can be sent without it. Ask the operator for its number, stop the daemon, and give it to the SIM:"
+    """ `printf 'AT+CSCA="+32…",145\\r' > PORT`."""
+)
+
+SLIGHT = frozenset({Step.RESYNCHRONISE, Step.INITIALISE, Step.REOPEN, Step.WAIT})
+"""Rungs that are no event: the changes of state tell enough."""
+
+NEED_AN_ANSWER = frozenset({Step.INITIALISE, Step.RADIO})
 
 
 class ModemState(StrEnum):
@@ -41,6 +66,8 @@ class ModemState(StrEnum):
     PIN_REQUIRED = "pin_required"
     PIN_REFUSED = "pin_refused"
     PUK_REQUIRED = "puk_required"
+    SIM_CHANGED = "sim_changed"
+    NO_SERVICE_CENTRE = "no_service_centre"
 
 
 class SimError(ModemError):
@@ -54,7 +81,8 @@ class SimError(ModemError):
 class Connection:
     """The way to the modem: `modem` is None while there is none that can be used.
 
-    `progress` is called during every wait (see Modem); `wake` is a descriptor that ends waits.
+    `progress` is called during every wait (see Modem); `wake` is a descriptor that ends waits. `stranger` says in which
+    way the stick or the SIM is not the one that the line is served with; empty where it is.
     """
 
     def __init__(self, line: Line, progress: Callable[[float], float | None], wake: int) -> None:
@@ -62,40 +90,96 @@ class Connection:
         self.modem: Modem | None = None
         self.state, self.since = ModemState.STARTING, line.db.now()
         self.trouble = ""
+        self.stranger = ""
         self.identification = Identification()
         self.condition = Condition(Registration.UNKNOWN, None, "")
+        self.ladder = Ladder()
         self.due = 0.0
         self.condition_due = 0.0
         self._progress = progress
         self._wake = wake
         self._failures = 0
+        self._port_name = ""
+        self._place = ""
+        self._profile = profiles.GENERIC
+        self._wish_path = configuration.runtime_dir(line.config) / f"{line.config.line}.power-cycle"
+        self._rungs: dict[Step, Callable[[], None]] = {
+            Step.RESYNCHRONISE: self._resynchronise,
+            Step.INITIALISE: self._initialise,
+            Step.RADIO: self._restart_radio,
+            Step.RESET: self._reset,
+            Step.REOPEN: self._reopen,
+            Step.POWER_CYCLE: self._power_cycle,
+            Step.WAIT: self._wait,
+        }
 
     @property
     def registered(self) -> bool:
         """Whether the network has us, by what was last known."""
         return self.condition.registration in REGISTERED
 
+    @property
+    def can_send(self) -> bool:
+        """Whether what is submitted can leave: the network has us, and the SIM knows its service centre."""
+        return self.registered and bool(self.identification.service_centre)
+
     def connect(self) -> None:
         """Open the port, ask for the SIM, set the modem up; every way that fails is a state, not a crash."""
         modem = None
         try:
             modem = self._open()
-            self._enter_pin(modem)
-            self.identification = modem.initialise()
-            self.condition = modem.condition()
-            self._note_own_number()
+            self._set_up(modem)
         except (PortError, ModemError) as error:
             if modem:
                 modem.port.close()
             self._pause()
             self.change(_state_of(error), error)
+            if cause := _maybe_cause(error):
+                self.ladder.slip(Cause.SILENT if self.ladder.cause is Cause.SILENT else cause)
             return
         self.modem = modem
         self._failures = 0
-        self.condition_due = time.monotonic() + CONDITION_SECONDS[self.registered]
+        with contextlib.suppress(OSError):
+            self._wish_path.unlink(missing_ok=True)
         self.note_condition()
-        if not self.identification.service_centre:
-            log.warning('the SIM has no service centre: set it with AT+CSCA="+32…",145 or answers cannot leave')
+
+    def _set_up(self, modem: Modem) -> None:
+        """Bring a modem that is in step to the point where it can work; raises what keeps it from that."""
+        self._enter_pin(modem)
+        self.identification = modem.initialise()
+        self._recognise()
+        self.condition = modem.condition()
+        self.condition_due = time.monotonic() + CONDITION_SECONDS[self.registered]
+        self.ladder.hold(Cause.ABSENT, Cause.UNREADY, Cause.NO_SIM)
+
+    def _recognise(self) -> None:
+        """Compare stick and SIM with those that the line is served with; the first ones are taken as they are."""
+        who, db = self.identification, self.line.db
+        if (served := people.served(db)) is None:
+            with db.transaction():
+                people.serve(db, who.imei, who.imsi)
+            served = (who.imei, who.imsi)
+        pairs = {"stick": (served[0], who.imei), "SIM": (served[1], who.imsi)}
+        differs = [name for name, (old, new) in pairs.items() if old and new and old != new]
+        self.stranger = f"Another {' and another '.join(differs)} than before" if differs else ""
+        if not differs:
+            self._note_own_number()
+
+    def adopt(self, who: str) -> str:
+        """Serve the line with the stick and SIM that are in from now on; return what came of it."""
+        if not self.stranger:
+            return "nothing has changed"
+        found, db = self.identification, self.line.db
+        served = people.served(db)
+        with db.transaction():
+            people.serve(db, found.imei, found.imsi)
+            db.event(db.now(), "sim_adopted", f"by {who}")
+            if served and served[1] != found.imsi:
+                outbound.cancel_all(db, Reason.SIM_CHANGED)
+        self.stranger = ""
+        self._note_own_number()
+        self.note_condition()
+        return f"served with {'another SIM' if served and served[1] != found.imsi else 'another stick'} from now on"
 
     def _note_own_number(self) -> None:
         """Keep the number that the SIM says is its own: the line never answers itself."""
@@ -104,30 +188,124 @@ class Connection:
             people.note_own_number(self.line.db, number)
 
     def ask_condition(self) -> None:
-        """Ask for registration and signal, if it is time."""
-        if self.modem and time.monotonic() >= self.condition_due:
-            self.condition_due = time.monotonic() + CONDITION_SECONDS[self.registered]
-            self.condition = self.modem.condition()
-            self.note_condition()
+        """Ask for registration, signal and SIM, if it is time; another SIM is recognised before anything is sent."""
+        if self.modem is None or time.monotonic() < self.condition_due:
+            return
+        self.condition = self.modem.condition()
+        self.condition_due = time.monotonic() + CONDITION_SECONDS[self.registered]
+        if self.modem.imsi() != self.identification.imsi:
+            log.warning("the SIM was taken out or is another")
+            self._set_up(self.modem)
+        if not self.identification.service_centre:
+            self.identification = replace(self.identification, service_centre=self.modem.service_centre())
+        self.note_condition()
+        if not self.registered:
+            self.ladder.slip(Cause.UNREGISTERED)
 
     def note_condition(self) -> None:
         """Make the state follow the registration."""
-        self.change(ModemState.READY if self.registered else ModemState.UNREGISTERED)
+        if self.registered:
+            self.ladder.hold(Cause.UNREGISTERED)
+        if self.stranger:
+            self.change(ModemState.SIM_CHANGED, ModemError(f"{self.stranger}.", ADOPT_HINT))
+        elif not self.identification.service_centre:
+            self.change(ModemState.NO_SERVICE_CENTRE, ModemError("The SIM has no service centre.", CENTRE_HINT))
+        else:
+            self.change(ModemState.READY if self.registered else ModemState.UNREGISTERED)
 
-    def recover(self, error: HotlinedError, *, start_again: bool = False) -> None:
-        """Bring a modem that did not answer back into step; where that fails, begin again at its port."""
+    # ---- recovery
+
+    def stumble(self, error: HotlinedError) -> None:
+        """Take in that the modem did not do what it was asked to."""
         if self.modem is None:
             self.change(_state_of(error), error)
             return
-        log.warning("%s", error.message)
-        if start_again:
-            self.lose(ModemState.RECOVERING, error)
+        if isinstance(error, SimError):
+            self.lose(error.state, error)
             return
-        try:
-            self.modem.resynchronise()
-            self.modem.verify()
-        except (ModemError, PortError) as worse:
-            self.lose(ModemState.RECOVERING, worse)
+        log.warning("%s", error.message)
+        self.ladder.slip(Cause.SILENT)
+        if not self.ladder.pending:
+            self.lose(ModemState.RECOVERING, error)
+        elif self.ladder.step is not Step.RESYNCHRONISE:
+            self.change(ModemState.RECOVERING, error)
+
+    def climb(self) -> None:
+        """Do what the ladder wants, if it wants something; a rung that fails leads to the next."""
+        while (step := self.ladder.take()) is not None:
+            if self._is_in_vain(step):
+                self.ladder.slip(Cause.SILENT)
+                continue
+            self._note_step(step)
+            try:
+                self._rungs[step]()
+            except PortLostError as error:
+                self.lose(ModemState.RECOVERING, error)
+            except (ModemError, PortError) as error:
+                self.stumble(error)
+            return
+
+    def _note_step(self, step: Step) -> None:
+        """Record that a rung is climbed which is more than a word to the modem."""
+        if step not in SLIGHT and self.ladder.cause:
+            words = f"{step}: {self.ladder.cause}"
+            log.warning("recovery: %s", words)
+            with contextlib.suppress(sqlite3.Error), self.line.db.transaction():
+                self.line.db.event(self.line.db.now(), "recovery", words)
+
+    def _is_in_vain(self, step: Step) -> bool:
+        """Tell whether a rung needs a modem that is open, or one that answers, while there is none."""
+        if self.modem is None:
+            return step in {Step.RESYNCHRONISE, *NEED_AN_ANSWER}
+        return step in NEED_AN_ANSWER and not self.modem.in_step
+
+    def _resynchronise(self) -> None:
+        assert self.modem
+        self.modem.resynchronise()
+        self.modem.verify()
+
+    def _initialise(self) -> None:
+        assert self.modem
+        self.modem.begin()
+        self._set_up(self.modem)
+        self.note_condition()
+
+    def _restart_radio(self) -> None:
+        assert self.modem
+        self.modem.restart_radio()
+        self._initialise()
+
+    def _reset(self) -> None:
+        """Let the modem start anew; one that is not open any more gets to hear it blindly."""
+        if modem := self.modem:
+            modem.reset()
+        elif self._port_name:
+            port = Port(self._port_name, self.line.config.modem.baudrate, self._wake)
+            blind = Modem(port, self._progress)
+            blind.profile = self._profile
+            blind.reset()
+            port.close()
+        self._start_again(RESET_SECONDS)
+
+    def _reopen(self) -> None:
+        self._start_again(0.0)
+
+    def _power_cycle(self) -> None:
+        """Ask the unit that may switch the USB port's power, by a file in the runtime directory."""
+        with contextlib.suppress(OSError):
+            temporary = self._wish_path.with_suffix(".power-new")
+            temporary.write_text(f"port={self._port_name}\nusb={self._place}\n")
+            temporary.replace(self._wish_path)
+        self._start_again(RESET_SECONDS)
+
+    def _wait(self) -> None:
+        self._start_again(PAUSES[-1])
+
+    def _start_again(self, pause: float) -> None:
+        """Let the port go; everything begins at it again after a pause."""
+        if self.modem:
+            self.lose(ModemState.RECOVERING, ModemError("The modem is being started again.", self.trouble))
+        self.due = time.monotonic() + pause
 
     def lose(self, state: ModemState, error: HotlinedError) -> None:
         """Give the port up; the modem is looked for again after a pause."""
@@ -151,25 +329,47 @@ class Connection:
         with contextlib.suppress(sqlite3.Error), self.line.db.transaction():
             self.line.db.event(now, f"modem_{state}", error.message if error else "")
 
+    # ---- port and SIM
+
     def _open(self) -> Modem:
-        """Return the modem at the configured port, or at the first port that answers; it is in step."""
-        names = [self.line.config.modem.port] if self.line.config.modem.port != "auto" else list(candidates())
-        error: HotlinedError = PortMissingError(
-            "No modem is plugged in.", "Plug the stick in, or name its port in `modem.port`."
-        )
+        """Return the modem at the configured port; where none is, the one that was here before, else the first.
+
+        It is in step. Raises what kept the last port that was tried from being it.
+        """
+        configured = self.line.config.modem.port
+        if configured != "auto":
+            return self._try(configured, len(PROBES))
+        names = [candidate.port for candidate in finding.candidates()]
+        served = people.served(self.line.db)
+        first: str | None = None
+        error: HotlinedError = _no_stick()
         for name in names:
-            port = None
             try:
-                port = Port(name, self.line.config.modem.baudrate, self._wake)
-                modem = Modem(port, self._progress)
-                modem.begin()
+                modem = self._try(name, QUICK_PROBES if len(names) > 1 else len(PROBES))
+                if served is None or modem.imei() in ("", served[0]):
+                    return modem
             except (PortError, ModemError) as problem:
-                if port:
-                    port.close()
                 error = problem
-            else:
-                return modem
+                continue
+            first = first or name
+            modem.port.close()
+        if first:
+            return self._try(first, len(PROBES))
         raise error
+
+    def _try(self, name: str, probes: int) -> Modem:
+        """Return the modem at a port, in step."""
+        port = Port(name, self.line.config.modem.baudrate, self._wake)
+        try:
+            modem = Modem(port, self._progress)
+            modem.begin(probes)
+        except (PortError, ModemError):
+            port.close()
+            raise
+        self._port_name = name
+        self._profile = modem.profile
+        self._place = finding.place(name)
+        return modem
 
     def _enter_pin(self, modem: Modem) -> None:
         """Bring the SIM to READY: the PIN is sent only when asked for, once per value and SIM, ever."""
@@ -238,6 +438,22 @@ _SIM_TROUBLE = {
         "Put it into a phone and enter the PUK that came with it; nothing is tried from here.",
     ),
 }
+
+
+def _no_stick() -> HotlinedError:
+    """Say that no modem is plugged in, or what is there instead."""
+    for trouble in finding.trouble():
+        return PortMissingError(trouble.message, trouble.hint)
+    return PortMissingError("No modem is plugged in.", "Plug the stick in, or name its port in `modem.port`.")
+
+
+def _maybe_cause(error: HotlinedError) -> Cause | None:
+    """Return why the ladder is to be climbed; None for what no rung can help against."""
+    if isinstance(error, SimError):
+        return {ModemState.SIM_ABSENT: Cause.NO_SIM, ModemState.STARTING: Cause.UNREADY}.get(error.state)
+    if isinstance(error, PortError):
+        return Cause.ABSENT if isinstance(error, PortMissingError | PortLostError) else None
+    return Cause.SILENT if isinstance(error, ModemSilentError) else Cause.UNREADY
 
 
 def _state_of(error: HotlinedError) -> ModemState:

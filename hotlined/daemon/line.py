@@ -7,6 +7,16 @@ from hotlined.gsm import address
 from hotlined.store.database import Database
 
 
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """Why the database cannot be used: its state and its cure for `status`, since when, and the tries that failed."""
+
+    state: str
+    words: str
+    since: str
+    tries: int
+
+
 @dataclass(slots=True)
 class Line:
     """One line while its daemon runs."""

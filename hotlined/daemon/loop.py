@@ -10,15 +10,17 @@ import select
 import signal
 import sqlite3
 import time
+from collections.abc import Callable
 
 from hotlined import __version__, systemd
 from hotlined import config as configuration
 from hotlined.config import Config
 from hotlined.daemon.connection import Connection, ModemState
-from hotlined.daemon.line import Line
+from hotlined.daemon.line import Line, Outage
 from hotlined.daemon.receiving import Receiver
 from hotlined.daemon.sending import Sender
 from hotlined.daemon.status import Status
+from hotlined.daemon.waiting import SIGNALS, note, wait_for_database
 from hotlined.errors import (
     ConfigError,
     ModemError,
@@ -27,9 +29,11 @@ from hotlined.errors import (
     PortMissingError,
     UnavailableError,
 )
+from hotlined.gsm import profiles
 from hotlined.gsm.modem import Modem
 from hotlined.gsm.port import drain
-from hotlined.store import inbound, outbound, people
+from hotlined.gsm.profiles import Meaning
+from hotlined.store import backup, inbound, outbound, people, pseudonyms
 from hotlined.store.database import Database, maybe_trouble
 
 log = logging.getLogger("hotlined")
@@ -41,14 +45,32 @@ FLOOD_SECONDS = 15.0  # between two looks for a flood
 STOP_SECONDS = 8.0  # what a segment in hand is given after SIGTERM
 DATABASE_PAUSE_SECONDS = 5.0  # before a database that failed is tried again
 
-_DATABASE_STATES = {"full": "full", "locked": "locked", "not writable": "full", "not readable": "full"}
-"""The state that `status` shows for what SQLite refuses; anything else is a damaged database."""
+
+def serve(config: Config) -> None:
+    """Serve a line until SIGTERM or SIGINT; a database that cannot be used is waited for.
+
+    Raises DatabaseInUseError and DatabaseNewerError.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        outage: Outage | None = None
+        while opened := wait_for_database(config, outage):
+            db, outage = opened
+            with db:
+                daemon = Daemon(config, db, outage)
+                daemon.run()
+                signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+            if daemon.line.stopping:
+                return
+            config, outage = daemon.line.config, daemon.outage
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class Daemon:
     """One line: its configuration, its database, its modem."""
 
-    def __init__(self, config: Config, db: Database) -> None:
+    def __init__(self, config: Config, db: Database, outage: Outage | None = None) -> None:
         self.db = db
         self.line = Line(config, db)
         self._wake, self._waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -56,7 +78,8 @@ class Daemon:
         self.receiver = Receiver(self.line, self.connection)
         self.sender = Sender(self.line, self.connection)
         self.status = Status(self.line, self.connection, self.receiver)
-        self.database_state = "ok"
+        self.outage = outage
+        self._damaged = False
         self._database_due = 0.0
         self._flood_due = 0.0
         self._anchor_due = time.monotonic() + ANCHOR_SECONDS
@@ -69,16 +92,17 @@ class Daemon:
     # ---- life
 
     def run(self) -> None:
-        """Serve until SIGTERM or SIGINT."""
+        """Serve until SIGTERM or SIGINT, or until the database is found damaged."""
         self._catch_signals()
         systemd.notify(READY=1, STATUS="starting")
         config = self.line.config
         log.info("hotlined %s serves line %s (%s)", __version__, config.line, config.mode.value)
         try:
-            while self._stopping is None:
+            while self._stopping is None and not self._damaged:
                 self._pass()
         finally:
-            systemd.notify(STOPPING=1)
+            if not self._damaged:
+                systemd.notify(STOPPING=1)
             self._stop()
 
     def run_once(self) -> None:
@@ -92,6 +116,8 @@ class Daemon:
             self._work(modem)
             while self._stopping is None and self.sender.ready():
                 self._sleep()
+                if not modem.in_step:
+                    modem.resynchronise()
                 self._work(modem)
         except (ModemError, PortError) as error:
             raise UnavailableError(error.message, error.hint) from error
@@ -103,8 +129,15 @@ class Daemon:
         if self._begun:
             return
         now = self.db.now()
-        self.db.save_limit_clock(now)
+        with self.db.transaction():
+            self.db.save_limit_clock(now)
+            self.db.event(now, "modem_starting", f"hotlined {__version__}")
+        if copied := backup.take_into_use(self.db, now):
+            log.warning("this is the backup of %s, put back: answers that waited in it are unconfirmed", copied)
         people.recover(self.db, now)
+        pseudonyms.hold(self.db, now)
+        if pseudonyms.is_lost(self.db):
+            log.error("%s is missing or another key: nothing is sent until `hotlined resume`", self.db.key_path)
         if found := outbound.recover(self.db, now):
             log.warning("%d segments were in hand when the daemon stopped last: unconfirmed", found)
         self._begun = True
@@ -113,8 +146,11 @@ class Daemon:
         if self.connection.modem:
             self.connection.modem.port.close()
         try:
-            self.sender.write_what_is_owed()
-            self.db.save_limit_clock(self.db.now())
+            if not self._damaged:
+                self.sender.write_what_is_owed()
+                with self.db.transaction():
+                    self.db.save_limit_clock(self.db.now())
+                    self.db.event(self.db.now(), "modem_stopped")
         except sqlite3.Error as error:
             log.warning("the last state could not be saved: %s", error)
         self.status.remove()
@@ -132,6 +168,7 @@ class Daemon:
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
         signal.signal(signal.SIGHUP, reload)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
     def _progress(self, deadline: float) -> float | None:
         """Feed the watchdog while a step is within its time limit; return when a stop ends the step."""
@@ -147,30 +184,41 @@ class Daemon:
         if self._reload:
             self._reload = False
             self._load_again()
+        self._guarded(self._advance)
+        self.status.write(self.outage)
+        self._guarded(self._sleep)
+
+    def _guarded(self, action: Callable[[], None]) -> None:
+        """Do something; what the modem or the disk refuses is a state to recover from."""
         try:
-            if time.monotonic() >= self._database_due:
-                self._step()
-                if self.database_state != "ok":
-                    self.db.save_limit_clock(self.db.now())  # only a write proves it
-                    log.warning("the database can be used again")
-                    self.database_state = "ok"
-            self.status.write(self.database_state)
-            self._sleep()
+            action()
         except PortLostError as error:
             self.connection.lose(ModemState.ABSENT, error)
         except (ModemError, PortError) as error:
-            self.connection.recover(error, start_again=self.receiver.broken)
+            self.connection.stumble(error)
         except sqlite3.Error as error:
             self._database_trouble(error)
+
+    def _advance(self) -> None:
+        if time.monotonic() < self._database_due:
+            return
+        self._step()
+        if self.outage:
+            with self.db.transaction():  # only a write proves it
+                self.db.save_limit_clock(self.db.now())
+                self.db.event(self.db.now(), f"database_{self.outage.state}", f"since {self.outage.since}, until now")
+            log.warning("the database can be used again")
+            self.outage = None
 
     def _step(self) -> None:
         """Receive, judge, send, serve; what the modem refuses to do keeps nothing else from being done."""
         self._begin()
         self.sender.write_what_is_owed()
+        self.connection.climb()
         if self.connection.modem is None and time.monotonic() >= self.connection.due:
             self._connect()
         try:
-            if self.connection.modem:
+            if self.connection.modem and not self.connection.ladder.pending:
                 self._work(self.connection.modem)
         finally:
             self.sender.judge()
@@ -192,8 +240,7 @@ class Daemon:
 
     def _work(self, modem: Modem) -> None:
         """Receive, judge and send what there is: a bounded amount."""
-        if not modem.in_step:
-            modem.resynchronise()
+        modem.require_step()
         self._hear(modem)
         if time.monotonic() >= self.receiver.due:
             self.receiver.scan(modem)
@@ -206,7 +253,7 @@ class Daemon:
 
     def _hear(self, modem: Modem) -> None:
         for event in modem.take_unsolicited():
-            if event.code in ("+CREG", "+CEREG", "+CPIN"):
+            if profiles.meaning(event.text) in (Meaning.SIM, Meaning.NETWORK):
                 self.connection.condition_due = 0.0
             self.receiver.hear(event, modem)
         if (mr := modem.take_late_reference()) is not None:
@@ -215,6 +262,8 @@ class Daemon:
     def _sleep(self) -> None:
         """Wait for the modem, a signal or the next step, at most a tick."""
         now, modem = time.monotonic(), self.connection.modem
+        if self.connection.ladder.pending:
+            return
         if now < self._database_due or modem is None:
             wait = max(self._database_due - now, self.connection.due - now, 0.0)
             ready, _, _ = select.select([self._wake], [], [], min(TICK_SECONDS, wait))
@@ -251,15 +300,21 @@ class Daemon:
                 self.sender.take(request)
             elif request.verb == "balance":
                 self.sender.tell_balance(request, self.connection.modem)
+            elif request.verb == "adopt":
+                self._adopt(request)
             else:
                 people.end(self.db, request.request_id, "refused", "this daemon cannot do that", self.db.now())
 
+    def _adopt(self, request: people.Request) -> None:
+        """Serve the line with the stick and SIM that are in, because a person says so."""
+        ready = self.connection.modem is not None
+        words = self.connection.adopt(request.who) if ready else "the modem cannot be used now"
+        people.end(self.db, request.request_id, "done" if ready else "refused", words, self.db.now())
+
     def _database_trouble(self, error: sqlite3.Error) -> None:
         """Keep texts on the SIM and stop answering until the database can be written again."""
-        state = _DATABASE_STATES.get(maybe_trouble(error) or "", "damaged")
-        if state != self.database_state:
-            log.error("database %s: %s; texts stay on the SIM and nothing is answered", state, error)
-        self.database_state = state
+        self.outage = note(error, self.outage, self.db.now())
+        self._damaged = maybe_trouble(error) == "damaged"
         self._database_due = time.monotonic() + DATABASE_PAUSE_SECONDS
 
     def _load_again(self) -> None:

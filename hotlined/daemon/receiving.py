@@ -5,16 +5,19 @@ A notification is a hint, a scan is the truth. A deletion is only ever for an en
 
 import logging
 import time
+from collections import Counter
 from dataclasses import dataclass
 
 from hotlined.clock import Now
 from hotlined.config import Calls
 from hotlined.daemon.connection import Connection
 from hotlined.daemon.line import Line
+from hotlined.daemon.recovery import Cause
 from hotlined.errors import ModemError, ModemSilentError
-from hotlined.gsm import address
+from hotlined.gsm import address, profiles
 from hotlined.gsm.at import Unsolicited
-from hotlined.gsm.modem import Modem
+from hotlined.gsm.modem import REPORTS, Listing, Modem, StorageUse
+from hotlined.gsm.profiles import Meaning
 from hotlined.store import inbound
 
 log = logging.getLogger("hotlined")
@@ -22,8 +25,11 @@ log = logging.getLogger("hotlined")
 DELETE_PAUSES = (30.0, 120.0, 600.0, 3600.0)  # before a deletion that was refused is tried again
 CLIP_SECONDS = 1.5  # how long a first RING waits for its number
 LAST_RING_SECONDS = 3.0  # a ring that comes so long after a call has ended is another call's
-MOST_BROKEN_LISTINGS = 3
+MOST_REFUSED_LISTINGS = 3  # in a row, before a storage is left alone
+HOPELESS_LISTINGS = 2  # that broke off one after the other: the storage is read slot by slot from then on
+VOLTAGE_SECONDS = 3600.0  # between two events of the same trouble with the power supply
 RING_GAP_SECONDS = 10.0  # networks ring every 5 or 6 s: a longer gap is the end of the call
+CALL_SECONDS = 60.0  # no network lets a call ring for longer
 
 
 @dataclass(slots=True)
@@ -41,6 +47,7 @@ class Call:
 class Refusal:
     """A deletion that the modem refused: when it is tried again."""
 
+    storage: str
     tries: int
     not_before: float
 
@@ -52,21 +59,35 @@ class Receiver:
         self.line = line
         self.connection = connection
         self.due = 0.0
+        self._verify_due = 0.0
         self.last_scan: Now | None = None
         self.call: Call | None = None
+        self._has_heard = False
         self._refused: dict[int, Refusal] = {}
-        self._broken = 0
+        self._unlisted: dict[str, int] = {}
+        self._broke_off: Counter[str] = Counter()
+        self._voltage_due: dict[Meaning, float] = {}
 
     def begin(self) -> None:
         """Forget what belonged to a modem that went away: its call, its refusals; scan at once."""
         self.due = 0.0
+        self._verify_due = time.monotonic() + self._poll_seconds
         self.call = None
+        self._has_heard = False
         self._refused.clear()
+        self._broke_off.clear()
 
     def hear(self, event: Unsolicited, modem: Modem) -> None:
         """Act on an unsolicited code: most are hints that something is to be looked at."""
-        if event.code in ("+CMTI", "+CDSI"):
+        meaning = profiles.meaning(event.text)
+        if meaning in (Meaning.UNDERVOLTAGE, Meaning.OVERVOLTAGE):
+            self._note_voltage(meaning, event.text)
+        elif meaning is Meaning.RESET:
+            self.due = self._verify_due = 0.0
+        elif event.code in ("+CMTI", "+CDSI"):
             self.due = 0.0
+            if f'"{REPORTS}"' in event.text:
+                modem.storages.setdefault(REPORTS, StorageUse(REPORTS, 0, 0))
         elif event.code in ("+CMT", "+CDS") and event.payload:
             self._take_direct(event, modem)
         elif event.code in ("RING", "+CRING", "+CLIP"):
@@ -79,6 +100,7 @@ class Receiver:
 
         A storage that cannot be listed does not keep the others from it. Raises ModemError if one could not, after all.
         """
+        self._verify(modem)
         trouble: ModemError | None = None
         left: set[tuple[int, str]] = set()
         for storage in tuple(modem.storages):
@@ -87,29 +109,48 @@ class Receiver:
             try:
                 entries = self._scan_storage(modem, storage)
             except ModemError as error:
-                trouble = error
                 if not modem.in_step:
-                    break
+                    raise
+                trouble = self._note_unlisted(modem, storage, error) or trouble
                 continue
+            self._unlisted.pop(storage, None)
             if left and entries == left:
                 log.warning("%s is another name of a storage that was listed before: left alone from now on", storage)
                 del modem.storages[storage]
             left = self._still_there(entries)
-        self.due = time.monotonic() + self.line.config.modem.poll_interval.total_seconds()
+        self.due = time.monotonic() + self._poll_seconds
         if trouble:
-            self._broken += 1
             raise trouble
-        self._broken = 0
+        self.connection.ladder.hold(Cause.SILENT)
         self.last_scan = self.line.db.now()
 
     @property
-    def broken(self) -> bool:
-        """Whether listings have failed so often in a row that the modem has to be set up again."""
-        return self._broken >= MOST_BROKEN_LISTINGS
+    def undeletable(self) -> int:
+        """How many entries the modem has refused to delete, and still holds."""
+        return len(self._refused)
+
+    @property
+    def _poll_seconds(self) -> float:
+        return self.line.config.modem.poll_interval.total_seconds()
+
+    def _verify(self, modem: Modem) -> None:
+        """Check once a poll, not at each notification of a flood, that the modem still has its settings."""
+        if time.monotonic() >= self._verify_due:
+            modem.verify()
+            self._verify_due = time.monotonic() + self._poll_seconds
+
+    def _note_unlisted(self, modem: Modem, storage: str, error: ModemError) -> ModemError | None:
+        """Count a listing that was refused; a storage that never lists is left alone while there is another."""
+        self._unlisted[storage] = self._unlisted.get(storage, 0) + 1
+        if self._unlisted[storage] < MOST_REFUSED_LISTINGS or len(modem.storages) == 1:
+            return error
+        log.warning("%s cannot be listed: left alone from now on", storage)
+        del modem.storages[storage]
+        return None
 
     def _scan_storage(self, modem: Modem, storage: str) -> set[tuple[int, str]]:
         """Record and empty one storage; return what its listing showed."""
-        listing = modem.list(storage)
+        listing = self._list(modem, storage)
         readings = [
             inbound.read(entry.pdu, entry.tpdu_length, entry.index)
             for entry in listing.entries
@@ -118,14 +159,44 @@ class Receiver:
         kept = inbound.record_listing(
             self.line.db, self._source(storage), readings, self.line.db.now(), complete=listing.complete
         )
-        if not modem.in_step:  # it broke off: what was seen may go all the same, if the modem was not reset since
+        if listing.complete:
+            self._forget_refusals(storage, {entry.segment_id for entry in kept})
+        if not modem.in_step:  # it broke off: what was seen may go all the same, if it is still in its place
             modem.resynchronise()
             modem.verify()
             modem.require_selection(storage)
-            self._delete(modem, storage, kept)
+            seen = {entry.index: entry.pdu for entry in listing.entries}
+            for entry in kept:
+                now = modem.read(entry.index)
+                if now and now.pdu == seen[entry.index]:
+                    self._delete(modem, storage, [entry])
             raise ModemSilentError(f"The listing of {storage} broke off.", "It is made again.")
         self._delete(modem, storage, kept)
         return {(entry.index, entry.pdu) for entry in listing.entries}
+
+    def _list(self, modem: Modem, storage: str) -> Listing:
+        """List a storage, slot by slot where listing it at once is hopeless."""
+        if self._broke_off[storage] >= HOPELESS_LISTINGS:
+            return modem.list_slots(storage)
+        listing = modem.list(storage)
+        self._broke_off[storage] = 0 if modem.in_step else self._broke_off[storage] + 1
+        if self._broke_off[storage] == HOPELESS_LISTINGS:
+            log.warning("the modem hangs when it lists %s: it is read slot by slot from now on", storage)
+        return listing
+
+    def _forget_refusals(self, storage: str, still_there: set[int]) -> None:
+        """Forget the refusals of entries that have left their storage all the same."""
+        gone = [key for key, each in self._refused.items() if each.storage == storage and key not in still_there]
+        for segment_id in gone:
+            del self._refused[segment_id]
+
+    def _note_voltage(self, meaning: Meaning, words: str) -> None:
+        """Record trouble with the power supply: a modem says so again and again."""
+        if time.monotonic() >= self._voltage_due.get(meaning, 0.0):
+            self._voltage_due[meaning] = time.monotonic() + VOLTAGE_SECONDS
+            log.warning("the modem complains about its power supply: %s", words)
+            with self.line.db.transaction():
+                self.line.db.event(self.line.db.now(), meaning.value, words)
 
     def _still_there(self, entries: set[tuple[int, str]]) -> set[tuple[int, str]]:
         """Return the entries of a listing if deletions were refused: another storage that shows them is the same."""
@@ -149,11 +220,14 @@ class Receiver:
             self.call = None
 
     def _record(self, call: Call) -> None:
-        if not call.recorded:
-            identity = self.line.identify(call.number)
-            contact_id = inbound.record_call(self.line.db, self.line.config.line, identity, self.line.db.now())
+        """Commit a call as a contact, once: the first that is heard may still ring from before a crash."""
+        if call.recorded:
+            return
+        now, identity = self.line.db.now(), self.line.identify(call.number)
+        if self._has_heard or not inbound.has_call(self.line.db, identity, now.limit - CALL_SECONDS):
+            contact_id = inbound.record_call(self.line.db, self.line.config.line, identity, now)
             log.info("contact %d: a call from %s", contact_id, address.mask(identity.originator))
-            call.recorded = True
+        call.recorded = self._has_heard = True
 
     def _take_direct(self, event: Unsolicited, modem: Modem) -> None:
         assert event.payload is not None
@@ -179,9 +253,11 @@ class Receiver:
                     continue
                 tries = refusal.tries + 1 if refusal else 0
                 pause = DELETE_PAUSES[min(tries, len(DELETE_PAUSES) - 1)]
-                self._refused[entry.segment_id] = Refusal(tries, time.monotonic() + pause)
+                self._refused[entry.segment_id] = Refusal(storage, tries, time.monotonic() + pause)
                 if not refusal:
                     log.warning("%s does not delete entry %d; it is recorded all the same", storage, entry.index)
+                    with self.line.db.transaction():
+                        self.line.db.event(self.line.db.now(), "delete_refused", f"{storage} {entry.index}")
         finally:
             if deleted:
                 inbound.confirm_deleted(self.line.db, deleted, self.line.db.now())

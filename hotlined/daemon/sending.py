@@ -15,6 +15,7 @@ from hotlined.config import Calls
 from hotlined.daemon.connection import Connection
 from hotlined.daemon.credit import Credit
 from hotlined.daemon.line import Line
+from hotlined.daemon.recovery import Cause
 from hotlined.errors import AddressError, ModemError, PortError, PortLostError, TextError
 from hotlined.gsm import address, alphabet, tpdu
 from hotlined.gsm.modem import Modem, Refused, Sent
@@ -26,6 +27,9 @@ log = logging.getLogger("hotlined")
 # the modem refused, and nothing left. What else may come after Ctrl-Z proves nothing.
 NOTHING_LEFT = (range(1, 256), range(300, 332))
 WORTH_ANOTHER_TRY = frozenset({38, 41, 42, 47, 192, 194, 195, 314, 322, 331})
+
+MOST_NOT_LEAVING = 3
+"""Segments in a row that did not leave though the network has us, before the modem is held to be the cause."""
 
 
 class Sender:
@@ -39,6 +43,7 @@ class Sender:
         self._unsettled: int | None = None
         self._unwritten: Callable[[], object] | None = None
         self._marked: tuple[object, ...] | None = None
+        self._not_leaving = 0
 
     def write_what_is_owed(self) -> None:
         """Commit the fate of a segment that the disk refused before; nothing else is sent until that is done."""
@@ -127,11 +132,8 @@ class Sender:
             return
         if time.monotonic() < self.due or not modem.in_step:
             return
-        if not self.line.shadow and not self.connection.registered:
-            self._mark(policy.WaitingFor.NETWORK, now, None)
-            return
-        if not self.line.shadow and not self.credit.lets_send():
-            self._mark(policy.WaitingFor.CREDIT, now, None)
+        if held_back := self._held_back():
+            self._mark(held_back, now, None)
             return
         for answer in answers:
             plan = alphabet.plan(answer.text, answer.encoding)
@@ -158,6 +160,16 @@ class Sender:
                 self.due = time.monotonic() + self.line.config.modem.send_interval.total_seconds()
             return
 
+    def _held_back(self) -> policy.WaitingFor | None:
+        """Return what holds every answer back, before the gate is asked."""
+        if self.connection.stranger:
+            return policy.WaitingFor.PAUSED
+        if self.line.shadow:
+            return None
+        if not self.connection.can_send:
+            return policy.WaitingFor.NETWORK
+        return None if self.credit.lets_send() else policy.WaitingFor.CREDIT
+
     def _rules(self) -> policy.Rules:
         config = self.line.config
         own = (config.line_number, people.own_number(self.line.db))
@@ -165,6 +177,7 @@ class Sender:
             limits=config.limits,
             numbers=config.numbers,
             max_age=config.answer.max_age,
+            sim_changed=bool(self.connection.stranger),
             answer_calls=config.modem.calls is not Calls.IGNORE,
             own_numbers=frozenset(number for number in own if number),
             our_texts=tuple(policy.fold(text) for text in config.answer.texts),
@@ -192,6 +205,8 @@ class Sender:
         if isinstance(outcome, Sent):
             self._write_down(lambda: outbound.mark_sent(self.line.db, begun.segment_id, outcome.mr, now))
             self._unsettled = None
+            self._not_leaving = 0
+            self.connection.ladder.hold(Cause.NOT_LEAVING)
             self.credit.note_sent()
             log.info("%s sent", name)
         elif isinstance(outcome, Refused) and _nothing_left(outcome):
@@ -208,11 +223,21 @@ class Sender:
             self._write_down(lambda: outbound.mark_refused(self.line.db, begun, cause, now, again=again))
             self.credit.note_refusal(outcome.cms)
             log.warning("%s refused (%s)%s", name, cause, ", to be tried again" if again else "")
+            if again:
+                self._note_not_leaving()
         else:
             self._unsettled = begun.segment_id
             cause = "the daemon was stopped before the result came" if self.line.stopping else outcome.text
             self._write_down(lambda: outbound.mark_unconfirmed(self.line.db, begun.segment_id, cause))
             log.warning("%s unconfirmed: %s", name, cause)
+            if not self.line.stopping:
+                self._note_not_leaving()
+
+    def _note_not_leaving(self) -> None:
+        self._not_leaving += 1
+        if self._not_leaving >= MOST_NOT_LEAVING:
+            self._not_leaving = 0
+            self.connection.ladder.slip(Cause.NOT_LEAVING)
 
     def _write_down(self, write: Callable[[], object]) -> None:
         """Commit the fate of a segment; what the disk refuses now is committed before anything else happens."""

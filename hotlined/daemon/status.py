@@ -5,13 +5,15 @@ import json
 import logging
 import os
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from hotlined import __version__, systemd
 from hotlined import config as configuration
 from hotlined.clock import boottime
+from hotlined.config import Config
 from hotlined.daemon.connection import Connection
-from hotlined.daemon.line import Line
+from hotlined.daemon.line import Line, Outage
 from hotlined.daemon.receiving import Receiver
 
 log = logging.getLogger("hotlined")
@@ -19,27 +21,22 @@ log = logging.getLogger("hotlined")
 SIGN_OF_LIFE_SECONDS = 30.0
 
 
-class Status:
+class StatusFile:
     """The status file of one line: written when something has changed, and now and then as a sign of life."""
 
-    def __init__(self, line: Line, connection: Connection, receiver: Receiver) -> None:
-        self._line = line
-        self._connection = connection
-        self._receiver = receiver
-        self._since = line.db.now()
+    def __init__(self, config: Config) -> None:
         self._written = ""
         self._failed = False
         self._due = 0.0
-        self._path: Path = configuration.runtime_dir(line.config) / f"{line.config.line}.json"
+        self._path: Path = configuration.runtime_dir(config) / f"{config.line}.json"
 
-    def write(self, database_state: str) -> None:
-        """Write the file if it is time; a full or missing runtime directory is only logged."""
-        text = json.dumps(self._document(database_state))
+    def write(self, document: Mapping[str, object], words: str) -> None:
+        """Write the file and tell systemd in words, if it is time; a full or missing folder is only logged."""
+        text = json.dumps(document)
         if text == self._written and time.monotonic() < self._due:
             return
         self._written, self._due = text, time.monotonic() + SIGN_OF_LIFE_SECONDS
-        state, trouble = self._connection.state, self._connection.trouble
-        systemd.notify(STATUS=f"{state}: {trouble}" if trouble else state)
+        systemd.notify(STATUS=words)
         temporary = self._path.with_suffix(".new")
         try:
             temporary.write_text(json.dumps(json.loads(text) | {"pass_boottime": boottime()}))
@@ -56,34 +53,64 @@ class Status:
         with contextlib.suppress(OSError):
             self._path.unlink(missing_ok=True)
 
-    def _document(self, database_state: str) -> dict[str, object]:
+
+def common(config: Config, since: str, outage: Outage | None) -> dict[str, object]:
+    """Return what stands in the file with a modem or without."""
+    return {
+        "pid": os.getpid(),
+        "version": __version__,
+        "line": config.line,
+        "config": os.fspath(config.path),
+        "database": os.fspath(config.database),
+        "mode": config.mode.value,
+        "since": since,
+        "database_state": outage.state if outage else "ok",
+        "database_trouble": outage.words if outage else None,
+    }
+
+
+class Status:
+    """How a daemon is that has its database, for the status file."""
+
+    def __init__(self, line: Line, connection: Connection, receiver: Receiver) -> None:
+        self._line = line
+        self._connection = connection
+        self._receiver = receiver
+        self._since = line.db.now()
+        self._file = StatusFile(line.config)
+
+    def write(self, outage: Outage | None) -> None:
+        """Write the file if it is time."""
+        state, trouble = self._connection.state, self._connection.trouble
+        words = (state.value, trouble, outage.words if outage else "")
+        self._file.write(self._document(outage), ": ".join(filter(None, words)))
+
+    def remove(self) -> None:
+        """Take the file away: the daemon ends."""
+        self._file.remove()
+
+    def _document(self, outage: Outage | None) -> dict[str, object]:
         config, connection = self._line.config, self._connection
         modem, condition, who = connection.modem, connection.condition, connection.identification
         last_scan = self._receiver.last_scan
-        return {
-            "pid": os.getpid(),
-            "version": __version__,
-            "line": config.line,
-            "config": os.fspath(config.path),
-            "database": os.fspath(config.database),
-            "mode": config.mode.value,
-            "since": self._since.rfc3339,
+        return common(config, self._since.rfc3339, outage) | {
             "last_scan_at": last_scan.rfc3339 if last_scan else None,
             "modem": {
                 "state": connection.state.value,
                 "since": connection.since.rfc3339,
-                "step": None,
+                "step": connection.ladder.step,
+                "steps": connection.ladder.climbed,
                 "port": modem.port.name if modem else None,
                 "manufacturer": who.manufacturer or None,
                 "model": who.model or None,
                 "operator": condition.operator or None if modem else None,
                 "registration": condition.registration.value if modem else "unknown",
                 "signal_percent": condition.signal_percent if modem else None,
+                "undeletable": self._receiver.undeletable,
                 "storages": [
                     {"name": use.name, "used": use.used, "total": use.total}
                     for use in (modem.storages.values() if modem else ())
                 ],
             },
             "trouble": connection.trouble or None,
-            "database_state": database_state,
         }

@@ -1,15 +1,17 @@
 """Opens the database of a line: for the one daemon that owns it, or for a command beside it.
 
 WAL and synchronous=FULL: a power cut is the usual way this machine stops. Whatever reads and then writes does so in
-BEGIN IMMEDIATE, so that it waits for its turn instead of failing half-way.
+BEGIN IMMEDIATE, so that it waits for its turn instead of failing half-way. A damaged database is found before
+anything is written to it.
 """
 
 import contextlib
+import errno
 import fcntl
 import os
 import sqlite3
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import IO, NamedTuple, Self
@@ -17,64 +19,105 @@ from typing import IO, NamedTuple, Self
 from hotlined import migrations
 from hotlined.clock import Anchor, LimitClock, Now
 from hotlined.errors import DatabaseInUseError, DatabaseMissingError, DatabaseNewerError, StoreError
+from hotlined.store import integrity
 
 BUSY_SECONDS = 5.0
+CHECK_SECONDS = 10.0  # the check at start: a Pi reads some 200 MB meanwhile, and no start takes longer for it
 _FOLDER_MODE = 0o2770
 _FILE_MODE = 0o660
 
 
 class Trouble(NamedTuple):
-    """Why a database cannot be used: SQLite's primary result codes for it, in words, and what a person can do."""
+    """Why a database cannot be used, in words, and what a person can do.
+
+    `codes` are SQLite's result codes for it, primary or extended; `errnos` are the system's.
+    """
 
     codes: tuple[int, ...]
+    errnos: tuple[int, ...]
     words: str
     hint: str
 
 
 TROUBLES = {
     "full": Trouble(
-        (sqlite3.SQLITE_FULL,),
+        (
+            sqlite3.SQLITE_FULL,
+            # SQLite calls it full for ENOSPC alone; a quota, a card that went read-only and one that fails are these
+            sqlite3.SQLITE_IOERR_WRITE,
+            sqlite3.SQLITE_IOERR_FSYNC,
+            sqlite3.SQLITE_IOERR_DIR_FSYNC,
+            sqlite3.SQLITE_IOERR_TRUNCATE,
+            sqlite3.SQLITE_IOERR_DELETE,
+            sqlite3.SQLITE_IOERR_SHMOPEN,
+            sqlite3.SQLITE_IOERR_SHMSIZE,
+        ),
+        (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS),
         "the disk is full or takes nothing any more",
-        "Make room (`df -h` shows it) or replace the card; texts wait on the SIM meanwhile.",
+        "Make room (`df -h` and `df -i` show it) or replace the card; texts wait on the SIM meanwhile.",
     ),
     "locked": Trouble(
-        (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED),
+        (
+            sqlite3.SQLITE_BUSY,
+            sqlite3.SQLITE_LOCKED,
+            sqlite3.SQLITE_PROTOCOL,
+            sqlite3.SQLITE_IOERR_LOCK,
+            sqlite3.SQLITE_IOERR_RDLOCK,
+            sqlite3.SQLITE_IOERR_SHMLOCK,
+        ),
+        (),
         "another program keeps it locked",
         "End what has it open beside the daemon (sqlite3, a backup); texts wait on the SIM meanwhile.",
     ),
     "damaged": Trouble(
-        (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB),
+        (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_IOERR),  # what else fails is a disk to read from
+        (errno.EIO,),
         "it is damaged, or no database",
         "Stop the daemon; move file, -wal and -shm away (delete nothing), then start it, or restore a backup.",
     ),
     "not writable": Trouble(
         (sqlite3.SQLITE_READONLY,),
+        (),
         "it may not be written by this user",
         "Be in its group (hotlined, after installation) and log in again; to read it is enough while the daemon runs.",
     ),
     "not readable": Trouble(
         (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH),
+        (),
         "it may not be opened by this user, or is no file",
         "Be in its group (hotlined, after installation) and log in again.",
     ),
 }
 """What can be wrong with a database, by its name: the first three are states of `status`."""
 
+_BY_CODE = {code: name for name, trouble in TROUBLES.items() for code in trouble.codes}
+_BY_ERRNO = {number: name for name, trouble in TROUBLES.items() for number in trouble.errnos}
+_STATES = {"full": "full", "locked": "locked", "not writable": "full", "not readable": "full"}
+
 
 def maybe_trouble(error: BaseException | None) -> str | None:
-    """Return the name in `TROUBLES` of what SQLite refused, or None for anything else."""
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the rest is the extended result code
-    return next((name for name, trouble in TROUBLES.items() if code in trouble.codes), None)
+    """Return the name in `TROUBLES` of what SQLite or the system refused, or None for anything else."""
+    if isinstance(error, StoreError):
+        return error.trouble
+    if isinstance(error, OSError):
+        return _BY_ERRNO.get(error.errno or 0, "not readable")
+    code = getattr(error, "sqlite_errorcode", 0)
+    return _BY_CODE.get(code) or _BY_CODE.get(code & 0xFF)  # the rest is the extended result code
+
+
+def state_of(error: BaseException) -> str:
+    """Return the state that `status` shows of a database which its daemon cannot use: full, locked or damaged.
+
+    One that takes no writing is full, whoever forbids it; anything without another name is damage.
+    """
+    return _STATES.get(maybe_trouble(error) or "", "damaged")
 
 
 def in_a_sentence(error: sqlite3.Error, subject: object = "The database") -> StoreError:
     """Say what SQLite refused, and what a person can do about it."""
     if name := maybe_trouble(error):
-        _, words, hint = TROUBLES[name]
-        return StoreError(f"{subject} cannot be used: {words}.", hint)
-    return StoreError(
-        f"{subject} cannot be used: {error}.", "`sqlite3 FILE 'PRAGMA integrity_check'` says whether it is damaged."
-    )
+        return StoreError(f"{subject} cannot be used: {TROUBLES[name].words}.", TROUBLES[name].hint, name)
+    return StoreError(f"{subject} cannot be used: {error}.", "`hotlined db check --full` says whether it is damaged.")
 
 
 class Database:
@@ -84,6 +127,7 @@ class Database:
         self.path = path
         self.connection = connection
         self._lock = lock
+        self.key: bytes | None = None  # of its pseudonyms, once `pseudonyms` has read it
         self.clock = LimitClock(self._anchor())
 
     def __enter__(self) -> Self:
@@ -99,6 +143,11 @@ class Database:
         self.connection.close()
         if self._lock:
             self._lock.close()
+
+    @property
+    def key_path(self) -> Path:
+        """Where the key of the pseudonyms lies."""
+        return self.path.with_name(self.path.name + ".key")
 
     def now(self) -> Now:
         """Read all clocks."""
@@ -145,8 +194,9 @@ class Database:
     def event(self, now: Now, kind: str, detail: str = "", contact_id: int | None = None) -> None:
         """Record that something changed, inside the transaction that is open."""
         self.execute(
-            "INSERT INTO events (at, kind, detail, contact_id) VALUES (?, ?, ?, ?)",
+            "INSERT INTO events (at, at_limit, kind, detail, contact_id) VALUES (?, ?, ?, ?, ?)",
             now.rfc3339,
+            now.limit,
             kind,
             detail,
             contact_id,
@@ -163,28 +213,27 @@ class Database:
         return Anchor(*row) if row and row["boot_id"] else None
 
 
-def open_for_daemon(path: Path) -> Database:
+def open_for_daemon(path: Path, give_up: Callable[[], bool] = lambda: False) -> Database:
     """Create or migrate the database and open it for the one daemon that owns it.
 
-    Raises DatabaseInUseError where another daemon has it, DatabaseNewerError where a later version wrote it, StoreError
-    where it cannot be made or is damaged.
+    An existing one is looked through first, at most `CHECK_SECONDS` long or until `give_up` says so; what is damaged is
+    left as it is. Raises DatabaseInUseError where another daemon has it, DatabaseNewerError where a later version wrote
+    it, StoreError where it cannot be made or is damaged.
     """
     try:
         if not path.parent.exists():
             path.parent.mkdir(parents=True)
             path.parent.chmod(_FOLDER_MODE)
         lock = _lock(path)
-        if not path.exists():
-            path.touch()
-            path.chmod(_FILE_MODE)
     except OSError as error:
-        raise StoreError(
-            f"{path}: {error.strerror or error}",
-            "The daemon's user needs to own the folder of the database; see `database` in the configuration.",
-        ) from error
+        raise _unusable(path, error) from error
     with contextlib.ExitStack() as stack:
         stack.callback(lock.close)
         try:
+            if not path.exists():
+                path.touch()
+                path.chmod(_FILE_MODE)
+            _require_undamaged(path, give_up)
             _migrate(path)
             connection = _connect(path)
             stack.callback(connection.close)
@@ -192,6 +241,8 @@ def open_for_daemon(path: Path) -> Database:
             database = Database(path, connection, lock)
         except sqlite3.Error as error:
             raise in_a_sentence(error, path) from error
+        except OSError as error:
+            raise _unusable(path, error) from error
         stack.pop_all()
     return database
 
@@ -208,12 +259,32 @@ def open_beside_daemon(path: Path) -> Database:
         try:
             connection = _connect(path)
             stack.callback(connection.close)
-            _require_current(path, connection)
+            require_current(path, connection)
             database = Database(path, connection)
         except sqlite3.Error as error:
             raise in_a_sentence(error, path) from error
         stack.pop_all()
     return database
+
+
+@contextlib.contextmanager
+def open_to_read(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open an existing database of any version so that nothing of it changes, be it damaged, and see it as it is now.
+
+    Raises DatabaseMissingError where there is none, StoreError where it is none of ours or cannot be used.
+    """
+    if _is_missing(path):
+        raise DatabaseMissingError(f"There is no database at {path}.", "`hotlined run` makes it when it starts.")
+    with contextlib.ExitStack() as stack:
+        try:
+            connection = _connect(path, _reading_mode(path))
+            stack.callback(connection.close)
+            connection.execute("BEGIN")
+            if not migrations.applied(connection):
+                raise StoreError(f"{path} is no database of hotlined.", "`database` in the configuration names it.")
+        except sqlite3.Error as error:
+            raise in_a_sentence(error, path) from error
+        yield connection
 
 
 def _is_missing(path: Path) -> bool:
@@ -224,8 +295,8 @@ def _is_missing(path: Path) -> bool:
     return False
 
 
-def _require_current(path: Path, connection: sqlite3.Connection) -> None:
-    """Refuse a database that the daemon has yet to bring up to date."""
+def require_current(path: Path, connection: sqlite3.Connection) -> None:
+    """Refuse a database that the daemon has yet to bring up to date, or that a later version wrote."""
     if set(migrations.names()) - set(_known(path, connection)):
         raise StoreError(
             f"{path} was written by an earlier version of hotlined.",
@@ -233,13 +304,50 @@ def _require_current(path: Path, connection: sqlite3.Connection) -> None:
         )
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True, isolation_level=None)
+def _require_undamaged(path: Path, give_up: Callable[[], bool]) -> None:
+    """Refuse a damaged database before anything is written to it: SQLite would move the -wal into it on closing."""
+    with contextlib.closing(_connect(path, _reading_mode(path))) as connection:
+        found = integrity.first_damage(connection, CHECK_SECONDS, give_up)
+    if found:
+        raise _damaged(path, found)
+
+
+def _damaged(path: Path, found: str) -> StoreError:
+    return StoreError(f"{path} is damaged: {found}.", TROUBLES["damaged"].hint, "damaged")
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return None
+
+
+def _reading_mode(path: Path) -> str:
+    """Return how a database is opened to be read: so that nothing is written, but to undo what a crash cut off."""
+    real = path.resolve()
+    return "rw" if real.with_name(real.name + "-journal").exists() else "ro"
+
+
+def _unusable(path: Path, error: OSError) -> StoreError:
+    name = maybe_trouble(error)
+    hint = "The daemon's user needs to own the folder of the database; see `database` in the configuration."
+    return StoreError(
+        f"{path}: {error.strerror or error}", TROUBLES[name].hint if name in ("full", "damaged") else hint, name
+    )
+
+
+def _connect(path: Path, mode: str = "rw") -> sqlite3.Connection:
+    real = path.resolve()
+    if _size(real) == 0 and _size(real.with_name(real.name + "-wal")):  # SQLite would throw that away, even to read
+        raise _damaged(path, "it is empty, and what was written last waits beside it")
+    connection = sqlite3.connect(f"{real.as_uri()}?mode={mode}", uri=True, isolation_level=None)
     try:
         connection.row_factory = sqlite3.Row
         connection.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA secure_delete = ON")  # what is erased is overwritten
     except sqlite3.Error:
         connection.close()
         raise
@@ -266,9 +374,12 @@ def _migrate(path: Path) -> None:
         arguments = [sys.executable, "-m", migrations.__name__, os.fspath(path)]
         status = os.spawnv(os.P_WAIT, sys.executable, arguments)  # noqa: S606  # subprocess is large to import
         if status:
+            # it was read just now: what fails is to write it
+            name = "full" if status == sqlite3.SQLITE_IOERR else _BY_CODE.get(status)
             raise StoreError(
-                f"{path} could not be brought up to date (the migration ended with {status}).",
-                "What went wrong stands above; the database is as it was before.",
+                f"{path} could not be brought up to date: {TROUBLES[name].words if name else 'see above'}.",
+                TROUBLES[name].hint if name else "The database is as it was before.",
+                name,
             )
 
 
@@ -279,7 +390,7 @@ def _lock(path: Path) -> IO[str]:
         lock_path.chmod(_FILE_MODE)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
+    except BlockingIOError as error:
         lock.close()
         raise DatabaseInUseError(
             f"Another daemon has {path}.",

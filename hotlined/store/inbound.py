@@ -14,7 +14,7 @@ from hotlined.clock import Now
 from hotlined.errors import PduError
 from hotlined.gsm import push, tpdu
 from hotlined.gsm.address import Address, Identity, LineType, Ton
-from hotlined.store import outbound
+from hotlined.store import outbound, pseudonyms
 from hotlined.store.database import Database
 
 BATCH = 50  # entries a commit: bounds how long a full SIM keeps others from writing
@@ -78,7 +78,7 @@ def record_listing(
         source.imsi,
         source.storage,
     )
-    known: dict[str, list[tuple[int, str, int]]] = {}
+    known: dict[str | None, list[tuple[int, str, int]]] = {}
     for row in reversed(rows):
         known.setdefault(row["pdu"], []).append((row["id"], row["storage"], row["storage_index"]))
     kept: list[Kept] = []
@@ -86,7 +86,7 @@ def record_listing(
     new: list[Reading] = []
     for reading in readings:
         assert reading.index is not None
-        if not (same := known.get(reading.pdu)):
+        if not (same := known.get(reading.pdu) or known.get(pseudonyms.both(db, reading.pdu)[1])):
             new.append(reading)
             continue
         segment_id, *place = same.pop()
@@ -130,6 +130,17 @@ def record_call(db: Database, line: str, identity: Identity, now: Now) -> int:
     """Commit a call as a contact and return its id."""
     with db.transaction():
         return _insert_contact(db, line, "call", identity, 0, 0, now)
+
+
+def has_call(db: Database, identity: Identity, since: float) -> bool:
+    """Tell whether a call from this originator was recorded after a reading of the limit clock."""
+    return bool(
+        db.one(
+            "SELECT 1 FROM contacts WHERE received_limit > ? AND kind = 'call' AND originator IS ?",
+            since,
+            identity.originator,
+        )
+    )
 
 
 def record_whole(db: Database, line: str, kind: str, identity: Identity, text: str | None, now: Now) -> int:
@@ -196,8 +207,9 @@ def next_judgement(db: Database) -> float | None:
 
 def _insert(db: Database, source: Source, reading: Reading, now: Now, touched: dict[int, None]) -> int:
     earlier = db.one(
-        "SELECT contact_id, answer_segment_id, sequence FROM segments WHERE pdu = ? AND imsi = ? ORDER BY id LIMIT 1",
-        reading.pdu,
+        "SELECT contact_id, answer_segment_id, sequence FROM segments WHERE pdu IN (?, ?) AND imsi = ?"
+        " AND (contact_id IS NOT NULL OR kind = 'status_report') ORDER BY id LIMIT 1",
+        *pseudonyms.both(db, reading.pdu),
         source.imsi,
     )
     contact_id = answer_segment_id = sequence = None
@@ -216,7 +228,8 @@ def _insert(db: Database, source: Source, reading: Reading, now: Now, touched: d
     kind = "unreadable" if message is None else "deliver"
     cursor = db.execute(
         "INSERT INTO segments (contact_id, answer_segment_id, kind, sequence, pdu, tpdu_length, problem, repeat, imsi,"
-        " storage, storage_index, scts, received_at, deleted_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " storage, storage_index, scts, received_at, received_limit, deleted_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         contact_id,
         answer_segment_id,
         "status_report" if isinstance(message, tpdu.StatusReport) else kind,
@@ -230,6 +243,7 @@ def _insert(db: Database, source: Source, reading: Reading, now: Now, touched: d
         reading.index,
         _isoformat(message.scts if message else None),
         now.rfc3339,
+        now.limit,
         None if source.storage else now.rfc3339,
     )
     assert cursor.lastrowid is not None
@@ -290,7 +304,8 @@ def _insert_contact(
 ) -> int:
     cursor = db.execute(
         "INSERT INTO contacts (line, kind, originator, country, line_type, segments_received, segments_total,"
-        " concatenation, scts, received_at, received_limit) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " concatenation, scts, received_at, received_limit, synchronised)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         line,
         kind,
         identity.originator,
@@ -302,6 +317,7 @@ def _insert_contact(
         _isoformat(scts),
         now.rfc3339,
         now.limit,
+        int(now.synchronised),
     )
     db.save_limit_clock(now)
     assert cursor.lastrowid is not None

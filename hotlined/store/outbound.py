@@ -16,7 +16,7 @@ from hotlined.clock import Now, age, rfc3339
 from hotlined.gsm import tpdu
 from hotlined.gsm.address import Identity, LineType
 from hotlined.gsm.alphabet import Plan
-from hotlined.store import people
+from hotlined.store import people, pseudonyms
 from hotlined.store.database import Database
 
 RETRY_AFTER_SECONDS = (60.0, 300.0, 900.0, 3600.0, 3600.0)
@@ -79,7 +79,8 @@ def judge(
     """Commit the verdict on a contact and, if it says so, its queued answer."""
     with db.transaction():
         row = db.one("SELECT * FROM contacts WHERE id = ?", contact_id)
-        assert row is not None
+        if row is None:  # a person had it erased since it was looked up
+            return policy.Verdict(answer=False, reason=policy.Reason.PERSON)
         identity = Identity(
             originator=row["originator"],
             e164=row["originator"] if row["country"] else None,
@@ -142,13 +143,15 @@ def enqueue_by_person(
 def requeue(db: Database, contact_id: int, who: str, now: Now) -> str | None:
     """Commit that a person wants the answer to a contact sent again.
 
-    Returns None, or the state that does not allow it (`none` where there is no answer). The whole text goes out anew,
-    held to the windows and to blocks alone; what was counted before stays counted.
+    Returns None, or what does not allow it: its state, `none` where there is no answer, `erased` without its text. The
+    whole text goes out anew, held to the windows and to blocks alone; what was counted before stays counted.
     """
     with db.transaction():
-        row = db.one("SELECT id, state FROM answers WHERE contact_id = ?", contact_id)
+        row = db.one("SELECT id, state, text FROM answers WHERE contact_id = ?", contact_id)
         if row is None or row["state"] not in ("unconfirmed", "failed", "cancelled"):
             return str(row["state"]) if row else "none"
+        if row["text"] is None:
+            return "erased"
         db.execute("UPDATE answer_segments SET current = 0 WHERE answer_id = ?", row["id"])
         db.execute(
             "UPDATE answers SET state = 'queued', waiting_for = 'due', reason = NULL, by_person = 1, attempts = 0,"
@@ -162,17 +165,24 @@ def requeue(db: Database, contact_id: int, who: str, now: Now) -> str | None:
     return None
 
 
+def cancel_all(db: Database, reason: policy.Reason) -> None:
+    """Cancel every answer that is queued or half sent, inside the transaction that is open."""
+    for row in db.all("SELECT id FROM answers WHERE state IN ('queued', 'sending')"):
+        cancel(db, row["id"], reason)
+
+
 def history_of(db: Database, number: str | None, *, shadow: bool, without: int | None = None) -> policy.History:
-    """Return what limits need to know of a number; the answer `without` is left out."""
+    """Return what limits need to know of a number, also by its pseudonym; the answer `without` is left out."""
+    names = pseudonyms.both(db, number or "")
     answers = db.one(
         "SELECT count(counted_limit) AS answers, max(counted_limit) AS last,"
         " coalesce(max(state IN ('queued', 'sending')), 0) AS pending FROM answers"
-        " WHERE recipient = ? AND shadow <= ? AND id IS NOT ?",
-        number,
+        " WHERE recipient IN (?, ?) AND shadow <= ? AND id IS NOT ?",
+        *names,
         int(shadow),
         without,
     )
-    decided = db.one("SELECT blocked_at, opted_out_at FROM numbers WHERE number = ?", number)
+    decided = db.one("SELECT blocked_at, opted_out_at FROM numbers WHERE number IN (?, ?)", *names)
     assert answers is not None
     return policy.History(
         answers=answers["answers"],
@@ -275,7 +285,7 @@ def begin(
             paused=_paused(db),
         )
         if isinstance(verdict, policy.Cancel):
-            _cancel(db, answer.answer_id, verdict.reason)
+            cancel(db, answer.answer_id, verdict.reason)
             return verdict, None
         if isinstance(verdict, policy.Wait):
             return verdict, None
@@ -435,7 +445,8 @@ def apply_report(db: Database, report: tpdu.StatusReport, now: Now) -> int | Non
         now.limit - REPORT_WITHIN.total_seconds(),
     )
     recipient = report.recipient.value
-    matching = [row for row in rows if _same_number(recipient, row["recipient"])]
+    names = pseudonyms.both(db, str(report.recipient))
+    matching = [row for row in rows if row["recipient"] in names or same_number(recipient, row["recipient"])]
     if not matching:
         return None
     segment = matching[0]
@@ -554,7 +565,8 @@ def _recount(db: Database, answer_id: int) -> None:
     )
 
 
-def _cancel(db: Database, answer_id: int, reason: policy.Reason) -> None:
+def cancel(db: Database, answer_id: int, reason: policy.Reason) -> None:
+    """Record that nothing more of an answer is sent, inside the transaction that is open."""
     db.execute(
         "UPDATE answer_segments SET counted_limit = NULL WHERE answer_id = ? AND current = 1 AND state = 'waiting'",
         answer_id,
@@ -600,7 +612,7 @@ def _settle(db: Database, segment_id: int, now: Now) -> None:
     )
 
 
-def _same_number(reported: str, recipient: str) -> bool:
+def same_number(reported: str, recipient: str) -> bool:
     """Compare by the trailing digits: networks report national and international forms, and some a digit too much."""
     ours, theirs = recipient.lstrip("+"), reported.lstrip("0")
     digits = min(len(ours), len(theirs), 9)

@@ -8,7 +8,9 @@ import json
 from dataclasses import dataclass
 
 from hotlined.clock import Now, boot_id, boottime
+from hotlined.errors import RefusedError
 from hotlined.gsm.address import mask
+from hotlined.store import pseudonyms
 from hotlined.store.database import Database
 
 EXPIRES_AFTER_SECONDS = 120.0
@@ -50,12 +52,7 @@ def opt_in(db: Database, number: str, who: str, now: Now) -> None:
 
 def opt_out(db: Database, number: str, now: Now) -> None:
     """Record that a number wants no more answers, for good, inside the transaction that is open."""
-    db.execute(
-        "INSERT INTO numbers (number, opted_out_at, changed_by) VALUES (?, ?, 'its owner')"
-        " ON CONFLICT DO UPDATE SET opted_out_at = excluded.opted_out_at, changed_by = excluded.changed_by",
-        number,
-        now.rfc3339,
-    )
+    _change(db, "opted_out_at = ?", (now.rfc3339,), number, "its owner", now)
     db.event(now, "optout", mask(number))
 
 
@@ -66,26 +63,82 @@ def pause(db: Database, who: str, now: Now) -> None:
         db.event(now, "pause", f"by {who}")
 
 
-def resume(db: Database, who: str, now: Now) -> None:
-    """Commit that answers go out again."""
+def resume(db: Database, who: str, now: Now) -> bool:
+    """Commit that answers go out again; return whether that gave up the pseudonyms, their key being lost.
+
+    From then on the key that lies there, or a new one, is used. Raises RefusedError where the line was not yet held for
+    the loss: the next time a person knows what is decided.
+    """
+    if pseudonyms.hold(db, now):
+        raise RefusedError(
+            f"{db.key_path} is missing or another key, and there are pseudonyms that were made with it.",
+            "Bring it back from a backup, then `hotlined resume`. Without it the same command goes on with another key,"
+            " and whoever is a pseudonym counts as new: its caps, its block, its opt-out are forgotten.",
+        )
+    lost = pseudonyms.is_lost(db)
     with db.transaction():
+        if lost:
+            pseudonyms.adopt_key(db)
+            db.event(now, "key_new", f"by {who}")
         db.execute("UPDATE line_state SET paused_at = NULL, paused_by = NULL")
         db.event(now, "resume", f"by {who}")
+    return lost
 
 
 _DECISIONS = {
-    "block": "UPDATE numbers SET blocked_at = coalesce(blocked_at, ?), changed_by = ? WHERE number = ?",
-    "unblock": "UPDATE numbers SET blocked_at = NULL, changed_by = ? WHERE number = ?",
-    "optin": "UPDATE numbers SET opted_out_at = NULL, changed_by = ? WHERE number = ?",
+    "block": "blocked_at = coalesce(blocked_at, ?)",
+    "unblock": "blocked_at = NULL",
+    "optin": "opted_out_at = NULL",
 }
 
 
 def _decide(db: Database, verb: str, number: str, who: str, now: Now) -> None:
     with db.transaction():
-        db.execute("INSERT INTO numbers (number, changed_by) VALUES (?, ?) ON CONFLICT DO NOTHING", number, who)
-        moment = (now.rfc3339,) if verb == "block" else ()
-        db.execute(_DECISIONS[verb], *moment, who, number)
+        _change(db, _DECISIONS[verb], (now.rfc3339,) if verb == "block" else (), number, who, now)
         db.event(now, verb, f"{mask(number)} by {who}")
+
+
+def _change(db: Database, change: str, values: tuple[str, ...], number: str, who: str, now: Now) -> None:
+    """Change what is decided about a number, whether it stands there as it is or as its pseudonym."""
+    names = pseudonyms.both(db, number)
+    db.execute(
+        "INSERT INTO numbers (number, changed_by) SELECT ?, ?"
+        " WHERE NOT EXISTS (SELECT 1 FROM numbers WHERE number IN (?, ?))",
+        number,
+        who,
+        *names,
+    )
+    db.execute(
+        f"UPDATE numbers SET {change}, changed_by = ?, changed_limit = ? WHERE number IN (?, ?)",  # noqa: S608  ours
+        *values,
+        who,
+        now.limit,
+        *names,
+    )
+
+
+def tag(db: Database, contact_id: int, word: str, who: str, now: Now) -> bool | None:
+    """Commit that a person put a word on a contact; return whether that is news, or None where there is no contact."""
+    return _retag(db, "tag", contact_id, word, who, now)
+
+
+def untag(db: Database, contact_id: int, word: str, who: str, now: Now) -> bool | None:
+    """Commit that a person took a word off a contact; return whether it was on it, None where there is no contact."""
+    return _retag(db, "untag", contact_id, word, who, now)
+
+
+def _retag(db: Database, verb: str, contact_id: int, word: str, who: str, now: Now) -> bool | None:
+    with db.transaction():
+        row = db.one("SELECT tags FROM contacts WHERE id = ?", contact_id)
+        if row is None:
+            return None
+        tags = json.loads(row["tags"])
+        wanted = [*(tag for tag in tags if tag != word), *([word] if verb == "tag" else [])]
+        if len(wanted) == len(tags):
+            return False
+        db.execute("UPDATE contacts SET tags = ? WHERE id = ?", json.dumps(wanted, ensure_ascii=False), contact_id)
+        db.event(now, verb, f"{word} by {who}", contact_id)
+    return True
 
 
 def note_own_number(db: Database, number: str) -> None:
@@ -99,6 +152,17 @@ def own_number(db: Database) -> str | None:
     """Return the number that the SIM last said is its own, in E.164."""
     row = db.one("SELECT own_number FROM line_state")
     return row["own_number"] if row else None
+
+
+def served(db: Database) -> tuple[str, str] | None:
+    """Return the IMEI and the IMSI that the line is served with; None before the first."""
+    row = db.one("SELECT imei, imsi FROM line_state WHERE imsi IS NOT NULL")
+    return (row["imei"], row["imsi"]) if row else None
+
+
+def serve(db: Database, imei: str, imsi: str) -> None:
+    """Record with which stick and SIM the line is served from now on, inside the transaction that is open."""
+    db.execute("UPDATE line_state SET imei = ?, imsi = ?", imei, imsi)
 
 
 def came_back(db: Database, text: str) -> bool:
@@ -131,12 +195,13 @@ def ask(db: Database, verb: str, arguments: dict[str, str], who: str, now: Now) 
     """Commit a request and return its id; one that is not begun in two minutes expires."""
     with db.transaction():
         cursor = db.execute(
-            "INSERT INTO requests (verb, arguments, who, created_at, boot_id, expires_boottime, state)"
-            " VALUES (?, ?, ?, ?, ?, ?, 'open')",
+            "INSERT INTO requests (verb, arguments, who, created_at, created_limit, boot_id, expires_boottime, state)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, 'open')",
             verb,
             json.dumps(arguments),
             who,
             now.rfc3339,
+            now.limit,
             boot_id(),
             boottime() + EXPIRES_AFTER_SECONDS,
         )

@@ -1,14 +1,16 @@
 """Serves the command line: contacts and what became of them, the queue, the line's own state. It writes nothing.
 
-Rows are handed on one by one, so that a hundred thousand contacts need no more memory than fifty. A search is a
-scan in Python: SQLite folds the case of ASCII alone, and a full-text index would keep deleted words in its pages.
+Rows are read in batches and handed on one by one: a hundred thousand contacts need little more memory than fifty, and
+who looks at them for an hour keeps no transaction open. A search is a scan in Python: SQLite folds the case of ASCII
+alone, and a full-text index would keep deleted words in its pages.
 """
 
 import json
 import sqlite3
 import unicodedata
-from collections.abc import Generator, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from itertools import islice
@@ -16,10 +18,11 @@ from typing import Any
 
 from hotlined import policy
 from hotlined.clock import Now, rfc3339
+from hotlined.gsm.address import Identity, LineType
+from hotlined.store import pseudonyms
 from hotlined.store.database import Database
 
-FOLLOWED = 1000  # the contacts whose changes are looked for: an hour of a flood, and little to compare each second
-
+_BATCH = 500  # rows: read at once, few enough for any memory
 
 WITHHELD = "withheld"  # what is said for the originator of a call or text that hides it
 
@@ -61,8 +64,9 @@ class Filter:
     """Which contacts are meant: those that fit everything that is set; one of several values will do.
 
     `since` is the first moment of `received_at` that fits, `until` the first that does not. A reason is the verdict's
-    or the one for which its answer was cancelled. `originator` is exact; `name` puts the case of ASCII aside, and
-    finds those without an originator as `WITHHELD`. `search` puts case and accents aside.
+    or the one for which its answer was cancelled. `originator` is exact, and its pseudonym fits too;
+    `name` puts the case of ASCII aside, and finds those without an originator as `WITHHELD`. `search` puts case and
+    accents aside.
     """
 
     since: datetime | None = None
@@ -75,13 +79,12 @@ class Filter:
     states: tuple[str, ...] = ()
     tag: str | None = None
     search: str | None = None
-    first_id: int | None = None
 
 
 _CONDITIONS = {
     "since": "received_at >= :since",
     "until": "received_at < :until",
-    "originator": "originator = :originator",
+    "originator": "originator IN (SELECT value FROM json_each(:originator))",
     "name": "(originator = :name COLLATE NOCASE"
     f" OR (lower(:name) = '{WITHHELD}' AND originator IS NULL AND kind <> '{Kind.UNREADABLE}'))",
     "kinds": "kind IN (SELECT value FROM json_each(:kinds))",
@@ -90,7 +93,6 @@ _CONDITIONS = {
     " OR (answer_state = 'cancelled' AND value = answer_reason))",
     "states": "answer_state IN (SELECT value FROM json_each(:states))",
     "tag": "EXISTS (SELECT 1 FROM json_each(tags) WHERE value = :tag)",
-    "first_id": "id >= :first_id",
 }
 
 
@@ -99,15 +101,15 @@ def columns(db: Database) -> tuple[str, ...]:
     return tuple(column for column, *_ in db.execute("SELECT * FROM log LIMIT 0").description)
 
 
-def rows(db: Database, where: Filter, limit: int = 0) -> Generator[sqlite3.Row, None, None]:
-    """Yield rows of the view `log`, oldest first: the newest `limit` that fit, or all for 0.
-
-    Who does not take them all closes it before the database.
-    """
-    if limit:
-        yield from reversed(list(islice(_matching(db, where, "id DESC"), limit)))
-    else:
-        yield from _matching(db, where, "id")
+def rows(db: Database, where: Filter, limit: int = 0) -> Iterator[sqlite3.Row]:
+    """Yield rows of the view `log`, oldest first: the newest `limit` that fit, or all for 0."""
+    condition, arguments = _condition(db, where)
+    sql = f"SELECT id, text FROM log WHERE {condition} ORDER BY id DESC"  # noqa: S608  fixed words; values are parameters
+    with closing(db.connection.execute(sql, arguments)) as found:
+        ids = [row["id"] for row in islice(filter(_searches(where), found), limit or None)]
+    ids.reverse()
+    for start in range(0, len(ids), _BATCH):
+        yield from db.all(_THESE, json.dumps(ids[start : start + _BATCH]))
 
 
 def log(db: Database, where: Filter, limit: int = 0) -> Iterator[dict[str, Any]]:
@@ -115,23 +117,82 @@ def log(db: Database, where: Filter, limit: int = 0) -> Iterator[dict[str, Any]]
     return map(entry, rows(db, where, limit))
 
 
-def changes(db: Database, where: Filter, seen: dict[int, int]) -> Iterator[sqlite3.Row]:
-    """Yield the rows that are new or have changed since they were noted in `seen`, and note them.
+@dataclass(slots=True)
+class Place:
+    """How far a follower is: the newest rows that it knows, the contacts that were open then, and what it has shown.
 
-    `seen` keeps the newest `FOLLOWED` contacts; changes of older ones go unnoticed.
+    Open is a contact that is not judged, or whose answer may still change by itself.
     """
-    for row in rows(db, replace(where, first_id=min(seen, default=None))):
-        mark = fingerprint(row)
-        if seen.get(row["id"]) != mark:
-            seen[row["id"]] = mark
-            yield row
-    for contact_id in sorted(seen)[:-FOLLOWED]:
-        del seen[contact_id]
+
+    contact: int
+    segment: int
+    event: int
+    open_ids: frozenset[int]
+    shown: dict[int, int] = field(default_factory=dict)
 
 
-def fingerprint(row: sqlite3.Row) -> int:
-    """Return a number that differs for a row that has changed."""
-    return hash(tuple(row))
+def place(db: Database) -> Place:
+    """Return where a follower begins: at what there is now."""
+    here = _here(db)
+    for row in db.all(_THESE, json.dumps(sorted(here.open_ids))):
+        note(here, row)
+    return here
+
+
+def changes(db: Database, where: Filter, follower: Place) -> list[sqlite3.Row]:
+    """Return the rows that are new or differ from what was shown to a follower, oldest first, and move it on.
+
+    Only contacts that something happened to are looked at, however old: those that are or were open, and those to which
+    a new segment, status report or event belongs. That a text was erased is no news.
+    """
+    condition, arguments = _condition(db, where)
+    here = _here(db)
+    touched = {
+        "contact": follower.contact,
+        "segment": follower.segment,
+        "event": follower.event,
+        "open": json.dumps(sorted(follower.open_ids | here.open_ids)),
+    }
+    sql = f"SELECT * FROM log WHERE id IN ({_TOUCHED}) AND {condition} ORDER BY id"  # noqa: S608  as above
+    found = db.connection.execute(sql, arguments | touched).fetchall()
+    follower.contact, follower.segment, follower.event = here.contact, here.segment, here.event
+    follower.open_ids = here.open_ids
+    return [row for row in filter(_searches(where), found) if note(follower, row)]
+
+
+def _here(db: Database) -> Place:
+    row = db.one(
+        "SELECT (SELECT max(id) FROM contacts) AS contact, (SELECT max(id) FROM segments) AS segment,"
+        " (SELECT max(id) FROM events) AS event"
+    )
+    assert row is not None
+    open_ids = frozenset(contact_id for (contact_id,) in db.execute(_OPEN))
+    return Place(row["contact"] or 0, row["segment"] or 0, row["event"] or 0, open_ids)
+
+
+def note(follower: Place, row: sqlite3.Row) -> bool:
+    """Note that a row is shown, and tell whether that is news."""
+    fingerprint = hash(tuple(row))
+    if follower.shown.get(row["id"]) == fingerprint:
+        return False
+    follower.shown[row["id"]] = fingerprint
+    return True
+
+
+_THESE = "SELECT * FROM log WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id"
+_OPEN = (
+    "SELECT id FROM contacts WHERE verdict IS NULL"
+    " UNION SELECT contact_id FROM answers"
+    " WHERE state IN ('queued', 'sending', 'unconfirmed') AND contact_id IS NOT NULL"
+)
+_TOUCHED = (
+    "SELECT value FROM json_each(:open)"
+    " UNION SELECT id FROM contacts WHERE id > :contact"
+    " UNION SELECT contact_id FROM events WHERE id > :event"
+    " UNION SELECT contact_id FROM segments WHERE id > :segment"
+    " UNION SELECT a.contact_id FROM segments s JOIN answer_segments p ON p.id = s.answer_segment_id"
+    " JOIN answers a ON a.id = p.answer_id WHERE s.id > :segment"
+)
 
 
 def entry(row: sqlite3.Row) -> dict[str, Any]:
@@ -152,14 +213,16 @@ _ANSWER = (
 
 
 def maybe_contact(db: Database, contact_id: int) -> dict[str, Any] | None:
-    """Return one contact as `show --json` has it, or None: the object of the log, with every segment as a part."""
+    """Return one contact as `show --json` has it, or None: the object of the log, with its segments and events."""
     row = db.one("SELECT * FROM log WHERE id = ?", contact_id)
     if row is None:
         return None
     contact = entry(row)
+    kept = db.one("SELECT kept_at AS at, kept_by AS by FROM contacts WHERE id = ? AND kept_at IS NOT NULL", contact_id)
+    contact["kept"] = dict(kept) if kept else None
     parts = db.all(
-        "SELECT id, kind, sequence, pdu, tpdu_length, problem, repeat, storage, storage_index, scts, received_at,"
-        " deleted_at FROM segments WHERE contact_id = ? ORDER BY id",
+        "SELECT id, kind, sequence, iif(pdu GLOB '~*', NULL, pdu) AS pdu, tpdu_length, problem, repeat, storage,"
+        " storage_index, scts, received_at, deleted_at FROM segments WHERE contact_id = ? ORDER BY id",
         contact_id,
     )
     contact["parts"] = [dict(part) | {"repeat": bool(part["repeat"])} for part in parts]
@@ -170,7 +233,124 @@ def maybe_contact(db: Database, contact_id: int) -> dict[str, Any] | None:
             contact["answer"]["id"],
         )
         contact["answer"]["parts"] = [dict(part) | {"current": bool(part["current"])} for part in sent]
+    events = db.all("SELECT at, kind, detail FROM events WHERE contact_id = ? ORDER BY id", contact_id)
+    contact["events"] = [dict(event) for event in events]
     return contact
+
+
+@dataclass(frozen=True, slots=True)
+class Correspondent:
+    """Whoever contacts the line: a number, a name, or those who withhold theirs (None); what was counted in answers.
+
+    `first_at` and `last_at` are when its contacts were received, None where it has none but a decision about it.
+    """
+
+    number: str | None
+    contacts: int
+    first_at: str | None
+    last_at: str | None
+    answers: int
+    segments: int
+    blocked: bool
+    opted_out: bool
+
+
+class Order(StrEnum):
+    """How correspondents are ordered."""
+
+    LAST = "last"
+    CONTACTS = "contacts"
+    FIRST = "first"
+
+
+_ORDERS = {
+    Order.LAST: "last_at DESC, last_id DESC",
+    Order.CONTACTS: "contacts DESC, last_at DESC, last_id DESC",
+    Order.FIRST: "first_at DESC, last_id DESC",
+}
+
+
+def correspondents(
+    db: Database, order: Order, limit: int, *, shadow: bool, only: tuple[str, ...] | None = None
+) -> list[Correspondent]:
+    """Return who contacts the line or is decided about, the latest or most frequent `limit` (0: all), these last.
+
+    `shadow` counts what shadow mode let out too, as its limits do. `only` are the numbers that are meant, if not all.
+    """
+    rows = db.connection.execute(
+        _CORRESPONDENTS.format(order=_ORDERS[order]),
+        {"limit": limit or -1, "shadow": int(shadow), "only": None if only is None else json.dumps(only)},
+    )
+    found = [
+        Correspondent(**dict(row) | {"blocked": bool(row["blocked"]), "opted_out": bool(row["opted_out"])})
+        for row in rows
+    ]
+    return found[::-1]
+
+
+# an answer counts from the moment that it was let out, as limits have it
+_CORRESPONDENTS = """
+WITH
+  known AS (
+    SELECT originator AS number, count(*) AS contacts, min(received_at) AS first_at, max(received_at) AS last_at,
+      max(id) AS last_id
+    FROM contacts WHERE originator IS NOT NULL OR kind <> 'unreadable' GROUP BY originator
+    UNION ALL
+    SELECT number, 0, NULL, NULL, 0 FROM numbers
+    WHERE (blocked_at IS NOT NULL OR opted_out_at IS NOT NULL)
+      AND NOT EXISTS (SELECT 1 FROM contacts WHERE originator = number)
+  ),
+  answered AS (
+    SELECT recipient, count(counted_limit) AS answers FROM answers WHERE shadow <= :shadow GROUP BY recipient
+  ),
+  spent AS (
+    SELECT a.recipient, count(*) AS segments
+    FROM answer_segments s JOIN answers a ON a.id = s.answer_id
+    WHERE s.counted_limit IS NOT NULL AND s.shadow <= :shadow GROUP BY a.recipient
+  )
+SELECT k.number, k.contacts, k.first_at, k.last_at, coalesce(a.answers, 0) AS answers,
+  coalesce(s.segments, 0) AS segments, n.blocked_at IS NOT NULL AS blocked, n.opted_out_at IS NOT NULL AS opted_out
+FROM known k LEFT JOIN answered a ON a.recipient = k.number LEFT JOIN spent s ON s.recipient = k.number
+  LEFT JOIN numbers n ON n.number = k.number
+WHERE :only IS NULL OR k.number IN (SELECT value FROM json_each(:only))
+ORDER BY {order} LIMIT :limit
+"""
+
+
+def maybe_identity(db: Database, originator: str) -> Identity | None:
+    """Return what was found out about an originator, spelled as it is kept, or None where it never contacted us."""
+    row = db.one(
+        "SELECT country, line_type FROM contacts WHERE originator = ? ORDER BY id DESC LIMIT 1",
+        originator,
+    )
+    if row is None:
+        return None
+    e164 = originator if row["country"] else None
+    return Identity(originator, e164, row["country"], LineType(row["line_type"]))
+
+
+def names(db: Database) -> list[str]:
+    """Return every originator and every number that is decided about, for completion."""
+    rows = db.execute("SELECT originator FROM contacts WHERE originator IS NOT NULL UNION SELECT number FROM numbers")
+    return [name for (name,) in rows]
+
+
+def tags(db: Database) -> list[str]:
+    """Return every tag in use, in order."""
+    return [tag for (tag,) in db.execute("SELECT DISTINCT value FROM contacts, json_each(contacts.tags) ORDER BY 1")]
+
+
+def untagged_reactions(db: Database) -> list[int]:
+    """Return the ids of the reactions without a tag, oldest first.
+
+    A reaction is a text within a day after an answer was sent to its originator; an answer, not a text by hand.
+    """
+    rows = db.execute(
+        "SELECT c.id FROM contacts c WHERE c.kind = 'text' AND c.tags = '[]' AND EXISTS (SELECT 1 FROM answers a"
+        " WHERE a.recipient = c.originator AND a.contact_id IS NOT NULL AND a.sent_at <= c.received_at"
+        " AND c.received_at < strftime('%Y-%m-%dT%H:%M:%fZ', a.sent_at, '+1 day')) ORDER BY c.id"
+    )
+    return [contact_id for (contact_id,) in rows]
 
 
 def queue(db: Database) -> dict[str, int]:
@@ -185,9 +365,14 @@ def queue(db: Database) -> dict[str, int]:
 
 
 def paused(db: Database) -> bool:
-    """Tell whether a person has paused the line."""
-    row = db.one("SELECT paused_at FROM line_state")
-    return bool(row and row["paused_at"])
+    """Tell whether the line is paused."""
+    return maybe_paused_by(db) is not None
+
+
+def maybe_paused_by(db: Database) -> str | None:
+    """Return who has paused the line, None while it is not paused."""
+    row = db.one("SELECT coalesce(paused_by, '') AS paused_by FROM line_state WHERE paused_at IS NOT NULL")
+    return row["paused_by"] if row else None
 
 
 def room_at(
@@ -218,19 +403,23 @@ def room_at(
 
 def fold(text: str) -> str:
     """Put case and accents aside."""
+    if text.isascii():
+        return text.lower()
     decomposed = unicodedata.normalize("NFKD", text.casefold())
     return "".join(character for character in decomposed if not unicodedata.combining(character))
 
 
-def _matching(db: Database, where: Filter, order: str) -> Iterator[sqlite3.Row]:
+def _condition(db: Database, where: Filter) -> tuple[str, dict[str, Any]]:
+    """Return a condition on the view `log`, the search aside, and its arguments."""
     arguments = {name: argument for name in _CONDITIONS if (argument := _argument(getattr(where, name))) is not None}
-    conditions = " AND ".join(map(_CONDITIONS.__getitem__, arguments)) or "1"
-    sql = f"SELECT * FROM log WHERE {conditions} ORDER BY {order}"  # noqa: S608  fixed words; values are parameters
-    found: Iterable[sqlite3.Row] = db.connection.execute(sql, arguments)
-    if where.search:
-        needle = fold(where.search)
-        found = (row for row in found if needle in fold(row["text"] or ""))
-    yield from found
+    if where.originator is not None:
+        arguments["originator"] = json.dumps(pseudonyms.both(db, where.originator))
+    return " AND ".join(map(_CONDITIONS.__getitem__, arguments)) or "1", arguments
+
+
+def _searches(where: Filter) -> Callable[[sqlite3.Row], bool]:
+    needle = fold(where.search or "")
+    return lambda row: not needle or needle in fold(row["text"] or "")
 
 
 def _argument(value: datetime | tuple[str, ...] | str | int | None) -> str | int | None:

@@ -1,0 +1,93 @@
+"""`hotlined db`: whether the database is whole, and a copy of it, both while the daemon runs."""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import click
+
+from hotlined.cli import Group, Settings, pass_settings
+from hotlined.cli.output import print_wrapped
+from hotlined.errors import StoreError
+from hotlined.store import backup, integrity
+from hotlined.store.database import TROUBLES, open_to_read, require_current
+
+PATIENCE_SECONDS = 1.0  # what takes longer shows how far it is
+
+
+@click.group(cls=Group)
+def db() -> None:
+    """Check the database or copy it, while the daemon runs or not.
+
+    Example: hotlined db check
+    """
+
+
+@db.command
+@click.option("--full", is_flag=True, help="Look at indexes and foreign keys too, and at what the rows promise.")
+@pass_settings
+def check(settings: Settings, full: bool) -> None:
+    """Say whether the database is whole; it is only read.
+
+    The quick check, which the daemon makes at each start, finds what SQLite cannot read. The full one also finds rows
+    that contradict each other. The exit code is 0 if all is well, else 1, and what is wrong is listed.
+
+    Example: hotlined db check --full
+    """
+    path = settings.config().database
+    with open_to_read(path) as connection, _progress("checking") as show:
+        if full:
+            require_current(path, connection)
+        damage = list(integrity.damage(connection, full=full, tick=show))
+        contradictions = list(integrity.contradictions(connection, show)) if full and not damage else []
+    for found in (*damage, *contradictions):
+        print_wrapped(found)
+    if damage:
+        raise StoreError(f"{path} is damaged.", TROUBLES["damaged"].hint)
+    if contradictions:
+        raise StoreError(
+            f"{path} can be read, but its rows contradict each other.",
+            "Somebody has changed it by hand, or hotlined has a bug: report it. A backup from before puts it right.",
+        )
+    print_wrapped(f"{path} is whole.")
+
+
+@db.command("backup")
+@click.argument("file", type=click.Path(path_type=Path))
+@pass_settings
+def back_up(settings: Settings, file: Path) -> None:
+    """Copy the database to FILE, whole or not at all.
+
+    The daemon may run and write. The key of the pseudonyms goes to FILE.key, if there is one. A FILE that is there is
+    replaced once the copy has been checked and is on the disk. The README says how a copy is put back.
+
+    Example: hotlined db backup hotlined-backup.db
+    """
+    with _progress("copying") as show:
+        key = backup.make(settings.config().database, file, show)
+    beside = f", and the key of its pseudonyms {key}" if key else ""
+    print_wrapped(f"{file} is a whole copy of the database ({file.stat().st_size:,} octets){beside}.")
+
+
+@contextlib.contextmanager
+def _progress(words: str) -> Iterator[Callable[[int, int], None]]:
+    """Give what is to be told of the progress; on a terminal it is shown once it takes long."""
+    from rich.console import Console  # noqa: PLC0415  it takes a tenth of a second
+    from rich.progress import Progress  # noqa: PLC0415  the same
+
+    console = Console(stderr=True)
+    bar = Progress(console=console, transient=True)
+    task = bar.add_task(words, total=None)
+    began = time.monotonic()
+
+    def show(done: int, total: int) -> None:
+        bar.update(task, completed=done, total=total)
+        if console.is_terminal and time.monotonic() - began > PATIENCE_SECONDS:
+            bar.start()
+
+    try:
+        yield show
+    finally:
+        if bar.live.is_started:
+            bar.stop()

@@ -1,0 +1,217 @@
+"""`hotlined numbers` and `hotlined number`: who contacts the line, and when one may next be answered.
+
+Whether a number may be answered is asked of the policy itself, as for a text that came now.
+Known to be wrong: a number that became a pseudonym in part stands in the list twice, once under each name.
+"""
+
+import csv
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from datetime import timedelta
+from itertools import chain
+
+import click
+
+from hotlined import policy
+from hotlined.cli import Settings, pass_settings
+from hotlined.cli.completion import complete_number
+from hotlined.cli.limits import in_words
+from hotlined.cli.log import REASONS, lines, moment
+from hotlined.cli.output import counted, csv_cell, harmless, json_line, sheet
+from hotlined.cli.pager import no_pager, print_paged
+from hotlined.cli.table import Column, Layout, table
+from hotlined.clock import Now, rfc3339
+from hotlined.config import Config, Mode
+from hotlined.gsm.address import Address, Identity, Ton, identify, parse_number
+from hotlined.gsm.alphabet import plan
+from hotlined.policy import Reason
+from hotlined.store import outbound, people, pseudonyms, reading
+from hotlined.store.database import Database, open_beside_daemon
+from hotlined.store.reading import Correspondent
+
+_COLUMNS = tuple(Correspondent.__dataclass_fields__)
+
+
+def _when(text: str | None) -> str:
+    return moment(text) if text else "-"
+
+
+def _state(who: Correspondent) -> str:
+    return ", ".join(word for word, holds in (("blocked", who.blocked), ("opted out", who.opted_out)) if holds)
+
+
+_NUMBER: Column[Correspondent] = Column("NUMBER", 14, lambda who: harmless(who.number or reading.WITHHELD), "bold")
+_CONTACTS: Column[Correspondent] = Column("CONTACTS", 8, lambda who: str(who.contacts), right=True)
+_ANSWERS: Column[Correspondent] = Column("ANSWERS", 7, lambda who: str(who.answers), right=True)
+_SEGMENTS: Column[Correspondent] = Column("SEGMENTS", 8, lambda who: str(who.segments), right=True)
+_FIRST: Column[Correspondent] = Column("FIRST", 11, lambda who: _when(who.first_at))
+_LAST: Column[Correspondent] = Column("LAST", 11, lambda who: _when(who.last_at))
+_STATE: Column[Correspondent] = Column("STATE", 0, _state, "yellow")
+_LAYOUTS = (
+    Layout(78, (_NUMBER, _CONTACTS, _ANSWERS, _SEGMENTS, _FIRST, _LAST, _STATE)),
+    Layout(
+        0,
+        (_NUMBER, replace(_CONTACTS, heading="IN", width=5), replace(_ANSWERS, heading="OUT", width=4), _LAST),
+        below=replace(_STATE, width=2),
+    ),
+)
+
+
+@click.command
+@click.option(
+    "-n",
+    "limit",
+    metavar="COUNT",
+    type=click.IntRange(0, 2**31 - 1),
+    default=50,
+    help="The first of them (50); 0: all.",
+)
+@click.option(
+    "--sort",
+    "order",
+    type=click.Choice([order.value for order in reading.Order]),
+    default=reading.Order.LAST.value,
+    help="By the last contact, the number of contacts, or the first contact; the latest or most stand last.",
+)
+@click.option("--json", "as_json", is_flag=True, help="JSON Lines, one object a number.")
+@click.option("--csv", "as_csv", is_flag=True, help="CSV for spreadsheets.")
+@no_pager
+@pass_settings
+def numbers(settings: Settings, limit: int, order: str, as_json: bool, as_csv: bool, pager: bool) -> None:
+    """Show who contacts the line: contacts, answers, the segments that these took, and who is blocked or has opted out.
+
+    Example: hotlined numbers --sort contacts -n 10
+    """
+    if as_json and as_csv:
+        raise click.UsageError("--json and --csv exclude each other.")
+    config = settings.config()
+    with open_beside_daemon(config.database) as db:
+        found = reading.correspondents(db, reading.Order(order), limit, shadow=config.mode is Mode.SHADOW)
+    shown = [replace(who, blocked=who.blocked or who.number in config.numbers.blocked) for who in found]
+    if as_json:
+        for who in shown:
+            click.echo(json_line(asdict(who)))
+    elif as_csv:
+        writer = csv.writer(sys.stdout)
+        writer.writerow(_COLUMNS)
+        writer.writerows(map(csv_cell, asdict(who).values()) for who in shown)
+    else:
+        print_paged(table(shown, _LAYOUTS, "No contacts."), pager=pager, at_end=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """Whether a text that came now would be answered and why, and when the next answer can go at the earliest.
+
+    `in_seconds` is None where nothing but a decision of people changes it. `windows` are the seconds until each window
+    has room for that answer (0: now; None: never).
+    """
+
+    answer: bool
+    reason: Reason
+    in_seconds: float | None
+    windows: dict[str, float | None]
+
+
+def outlook(db: Database, config: Config, identity: Identity, now: Now) -> Next:
+    """Ask the policy and the windows about a number."""
+    limits, texts, shadow = config.limits, config.answer.texts, config.mode is Mode.SHADOW
+    own = (config.line_number, people.own_number(db))
+    rules = policy.Rules(limits, config.numbers, config.answer.max_age, frozenset(filter(None, own)))
+    history = outbound.history_of(db, identity.originator, shadow=shadow)
+    verdict = policy.judge(policy.Contact("text", identity, timedelta(0)), history, rules, now.limit)
+    segments = plan(texts[min(history.answers, len(texts) - 1)], config.answer.encoding).segments
+    room = {
+        name: reading.room_at(db, name, segments, limits, now, returning=history.answers > 0, shadow=shadow)
+        for name in policy.WINDOW_SECONDS
+    }
+    windows = {name: None if at is None else at - now.limit for name, at in room.items()}
+    waits = list(windows.values())
+    if verdict.reason is Reason.COOLDOWN:
+        waits.append(policy.cooldown_left(history, limits, now.limit))
+    elif not verdict.answer:
+        waits.append(None)
+    in_seconds = None if None in waits else max(filter(None, waits), default=0.0)
+    return Next(verdict.answer, verdict.reason, in_seconds, windows)
+
+
+def _identity(db: Database, text: str, country: str) -> Identity:
+    """Return who is meant: a number however it is written, or a name or short code that contacted the line."""
+    if known := reading.maybe_identity(db, text.strip()):
+        return known
+    return identify(Address(parse_number(text, country)[1:], Ton.INTERNATIONAL), country)
+
+
+def _together(found: list[Correspondent], number: str, config: Config) -> Correspondent:
+    """Sum up what stands under a number and under its pseudonym."""
+    return Correspondent(
+        number=number,
+        contacts=sum(each.contacts for each in found),
+        first_at=min((each.first_at for each in found if each.first_at), default=None),
+        last_at=max((each.last_at for each in found if each.last_at), default=None),
+        answers=sum(each.answers for each in found),
+        segments=sum(each.segments for each in found),
+        blocked=any(each.blocked for each in found) or number in config.numbers.blocked,
+        opted_out=any(each.opted_out for each in found),
+    )
+
+
+def _sheet(who: Correspondent, identity: Identity, told: Next, now: Now, *, paused: bool) -> Iterator[tuple[str, str]]:
+    where = ", ".join(filter(None, (identity.country, identity.line_type.replace("_", " "))))
+    yield "number", f"{who.number} ({where})"
+    yield "contacts", str(who.contacts)
+    if who.first_at and who.last_at:
+        yield "first, last", f"{moment(who.first_at)}, {moment(who.last_at)}"
+    yield "answers", f"{who.answers}, which took {counted(who.segments, 'segment')}"
+    yield "state", _state(who)
+    yield "next answer", _next_in_words(told, now)
+    yield "  because", f"{told.reason} ({REASONS[told.reason]})"
+    yield "  windows", ", ".join(f"{name}: {in_words(seconds)}" for name, seconds in told.windows.items())
+    yield "  paused", "nothing is sent until `hotlined resume`" if paused else ""
+
+
+def _next_in_words(told: Next, now: Now) -> str:
+    if told.in_seconds is None:
+        return "none while this is so"
+    if told.in_seconds == 0:
+        return "to its next text, at once but for answer.delay"
+    at = rfc3339(now.utc + timedelta(seconds=told.in_seconds))
+    return f"in {in_words(told.in_seconds)}, on {moment(at)} if the power stays on"
+
+
+@click.command
+@click.argument("number", shell_complete=complete_number)
+@click.option(
+    "-n",
+    "limit",
+    metavar="COUNT",
+    type=click.IntRange(0, 2**31 - 1),
+    default=50,
+    help="The newest contacts (50); 0: all.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One object: what `numbers --json` has, `next`, and `history`.")
+@no_pager
+@pass_settings
+def number(settings: Settings, /, number: str, limit: int, as_json: bool, pager: bool) -> None:
+    """Show what NUMBER sent and got, and when it may next be answered, or why not.
+
+    Example: hotlined number 0470123456
+    """
+    config = settings.config()
+    shadow = config.mode is Mode.SHADOW
+    with open_beside_daemon(config.database) as db:
+        identity = _identity(db, number, config.numbers.country)
+        assert identity.originator
+        names = pseudonyms.both(db, identity.originator)
+        found = reading.correspondents(db, reading.Order.LAST, 0, shadow=shadow, only=names)
+        who = _together(found, identity.originator, config)
+        now = db.now()
+        told = outlook(db, config, identity, now)
+        rows = reading.rows(db, reading.Filter(originator=identity.originator), limit)
+        if as_json:
+            more = {"country": identity.country, "line_type": identity.line_type, "next": asdict(told)}
+            click.echo(json_line(asdict(who) | more | {"history": [reading.entry(row) for row in rows]}))
+        else:
+            head = sheet(_sheet(who, identity, told, now, paused=reading.paused(db)))
+            print_paged(chain(head, [""], lines(rows)), pager=pager)

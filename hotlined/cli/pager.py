@@ -1,0 +1,78 @@
+"""Long output, paged as git does it: on a terminal only, and only what is longer than its screen.
+
+HOTLINED_PAGER or PAGER names the pager (`less`); an empty one, `cat` or --no-pager turn it off. LESS is `FRX` unless it
+is set. A pager that is not installed is done without, and so is any on a terminal that cannot move its cursor.
+"""
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from itertools import chain
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+no_pager: Callable[[_Command], _Command] = click.option(
+    "--no-pager", "pager", is_flag=True, flag_value=False, default=True, help="Print it all, however long it is."
+)
+"""The option of every command that pages."""
+
+
+def print_paged(lines: Iterable[str], *, pager: bool = True, at_end: bool = False) -> None:
+    """Print lines, through the pager if they are more than a screen; `at_end` shows the last ones first.
+
+    Lines are taken as they are needed, so a list can be looked at before it is complete.
+    """
+    rest = iter(lines)
+    command = _command(at_end=at_end) if pager else None
+    if command:
+        screen = shutil.get_terminal_size()
+        held: list[str] = []
+        room = screen.lines - 1  # the prompt comes below
+        for line in rest:
+            held.append(line)
+            room -= max(1, -(-len(click.unstyle(line)) // screen.columns))
+            if room < 0:
+                _page(command, chain(held, rest))
+                return
+        rest = iter(held)
+    for line in rest:
+        print(line, flush=True)
+
+
+def _command(*, at_end: bool) -> list[str] | None:
+    """Return the pager's command line, or None where there is nothing to page for, or with."""
+    if not sys.stdout.isatty() or os.environ.get("TERM", "dumb") in {"", "dumb"}:
+        return None
+    words: list[str] = []
+    with suppress(ValueError):  # quotes that do not close
+        words = shlex.split(os.environ.get("HOTLINED_PAGER", os.environ.get("PAGER", "less")))
+    if not words or words == ["cat"] or not shutil.which(words[0]):
+        return None
+    return [*words, "+G"] if at_end and Path(words[0]).name == "less" else words
+
+
+def _page(command: list[str], lines: Iterable[str]) -> None:
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        env={"LESS": "FRX"} | os.environ,
+        encoding=sys.stdout.encoding,
+        errors="backslashreplace",
+    ) as pager:
+        assert pager.stdin
+        with suppress(BrokenPipeError, KeyboardInterrupt):  # who looks has seen enough
+            for line in lines:
+                pager.stdin.write(f"{line}\n")
+        with suppress(BrokenPipeError):
+            pager.stdin.close()
+        while pager.poll() is None:
+            with suppress(KeyboardInterrupt):  # Ctrl-C is the pager's
+                pager.wait()

@@ -1,0 +1,236 @@
+"""People's data at the command line: `purge` by age, `forget` a person, `export` what is held of one, `keep` a contact.
+
+They work on the database beside the running daemon and end when nothing is left in its files. Backups are not theirs:
+what was backed up before is still in there.
+"""
+
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import click
+
+from hotlined import clock, pseudonym
+from hotlined.cli import CONTACT_ID, Settings, pass_settings
+from hotlined.cli.completion import complete_number
+from hotlined.cli.output import counted, harmless, json_line, print_sheet
+from hotlined.cli.status import report
+from hotlined.config import Config
+from hotlined.errors import AddressError, HotlinedError, RefusedError, UnavailableError, UsageError
+from hotlined.gsm.address import parse_number
+from hotlined.store import privacy
+from hotlined.store.database import Database, open_beside_daemon
+
+_LOOK_SECONDS = 0.2
+
+
+@click.command
+@pass_settings
+def purge(settings: Settings) -> None:
+    """Erase texts older than privacy.keep_texts and make pseudonyms of numbers older than privacy.keep_numbers.
+
+    For a nightly timer, beside the running daemon. Limits, blocks and opt-outs hold for a pseudonym as for the number;
+    what `keep` exempts, what waits and what is being sent stay as they are.
+
+    Example: hotlined purge
+    """
+    config = settings.config()
+    with open_beside_daemon(config.database) as db:
+        texts = numbers = 0
+        for batch in _shown(privacy.purge(db, config.privacy.keep_texts, config.privacy.keep_numbers, db.now())):
+            texts, numbers = texts + batch.texts, numbers + batch.numbers
+            time.sleep(privacy.PAUSE_SECONDS)
+        _rebuild(db, "purge")
+    click.echo(f"Texts and PDUs erased in {counted(texts, 'row')}, numbers replaced in {counted(numbers, 'row')}.")
+
+
+@click.command
+@click.argument("number", shell_complete=complete_number)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--keep-opt-out", is_flag=True, help="Go on not answering it if it has opted out.")
+@pass_settings
+def forget(settings: Settings, number: str, yes: bool, keep_opt_out: bool) -> None:
+    """Erase all that is held of NUMBER, also what `keep` exempts; what is queued for it is never sent.
+
+    Gone from every file of the database when the command ends, also while the daemon runs; if it contacts the line
+    again it is a new number. NUMBER may also be a name or a pseudonym, as `log` shows it. Ends with 75 while a segment
+    to it is in hand.
+
+    Example: hotlined forget +32470123456 --yes
+    """
+    config = settings.config()
+    name = _name(number, config)
+    with open_beside_daemon(config.database) as db:
+        found = privacy.held(db, name)
+        if found.anything and not yes:
+            _ask(name, found, keep_opt_out=keep_opt_out)
+        if found.anything:
+            found = _forget(db, config, name, keep_opt_out=keep_opt_out)
+        _rebuild(db, "forget")
+    if not found.anything:
+        click.echo(harmless(f"Nothing is held of {name}."))
+    else:
+        click.echo(harmless(f"Erased of {name}: {_in_words(found)}."))
+        click.echo(
+            "Its opt-out is kept as a pseudonym."
+            if keep_opt_out and found.opted_out
+            else "If it contacts the line again, it is a new number."
+        )
+    if name in config.numbers.blocked:
+        click.echo(f"It still stands in the configuration (numbers.blocked): {config.path}.")
+    if found.mentions:
+        click.echo(
+            f"{counted(found.mentions, 'text')} of other people mention it and stay: `hotlined log --search {name}`."
+        )
+
+
+@click.command
+@click.argument("number", shell_complete=complete_number)
+@click.option("--json", "as_json", is_flag=True, help="One object, every text exactly.")
+@pass_settings
+def export(settings: Settings, number: str, as_json: bool) -> None:
+    """Show all that is held of NUMBER, or of a name or pseudonym, to hand to the person who asks for it.
+
+    Example: hotlined export 0470/12.34.56 --json
+    """
+    config = settings.config()
+    name = _name(number, config)
+    with open_beside_daemon(config.database) as db:
+        held = privacy.export(db, name)
+    if as_json:
+        click.echo(json_line(held))
+    elif any(value for key, value in held.items() if key not in ("number", "pseudonym")):
+        print_sheet(_sheet(held))
+    else:
+        click.echo(harmless(f"Nothing is held of {name}."))
+
+
+@click.command
+@click.argument("contact_id", metavar="ID", type=CONTACT_ID)
+@click.option("--undo", is_flag=True, help="Let it age like any other again.")
+@pass_settings
+def keep(settings: Settings, contact_id: int, undo: bool) -> None:
+    """Exempt contact ID from `purge`: its text, its PDUs, its number. Who said so and when is recorded.
+
+    For threats, which are evidence. `forget` erases it all the same.
+
+    Example: hotlined keep 12
+    """
+    act = privacy.keep_no_more if undo else privacy.keep
+    with open_beside_daemon(settings.config().database) as db:
+        known = act(db, contact_id, clock.who(), db.now())
+    if not known:
+        raise HotlinedError(f"There is no contact {contact_id}.", "`hotlined log` shows those that there are.")
+    click.echo(f"Contact {contact_id} {'ages like any other again' if undo else 'is kept until `keep --undo`'}.")
+
+
+def _name(text: str, config: Config) -> str:
+    """Return a number in E.164, or a name or pseudonym as it was typed."""
+    try:
+        return parse_number(text, config.numbers.country)
+    except AddressError:
+        name = text.strip()
+        if not name or "…" in name:
+            raise
+        return name.lower() if pseudonym.is_one(name.lower()) else name
+
+
+def _shown(batches: Iterable[privacy.Batch]) -> Iterator[privacy.Batch]:
+    """Show on a terminal how far a purge is with what it is erasing."""
+    from rich.console import Console  # noqa: PLC0415  it takes a tenth of a second
+    from rich.progress import Progress  # noqa: PLC0415  the same
+
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("", total=None)
+        done = 0
+        for batch in batches:
+            done += batch.texts + batch.numbers
+            what = "texts" if batch.texts else "numbers"
+            progress.update(task, description=what, completed=done, total=done + batch.left)
+            yield batch
+
+
+def _ask(name: str, found: privacy.Held, *, keep_opt_out: bool) -> None:
+    """Let a person confirm; raises UsageError where there is nobody to be asked."""
+    if not sys.stdin.isatty():
+        raise UsageError("Nobody can be asked here.", "`hotlined forget NUMBER --yes` erases without asking.")
+    kept = f" {counted(found.kept, 'contact')} of these a person wanted to keep." if found.kept else ""
+    lost = " Its opt-out goes too; --keep-opt-out keeps it." if found.opted_out and not keep_opt_out else ""
+    click.confirm(harmless(f"Erase {_in_words(found)} of {name}, for good?{kept}{lost}"), abort=True)
+
+
+def _forget(db: Database, config: Config, name: str, *, keep_opt_out: bool) -> privacy.Held:
+    """Erase a person, once no segment to it is in hand; raises RefusedError where that does not come."""
+    deadline = time.monotonic() + config.modem.send_timeout.total_seconds() + 5.0
+    while (erased := privacy.forget(db, name, db.now(), keep_opt_out=keep_opt_out)) is None:
+        alive = report(config).document["alive"]
+        if not alive or time.monotonic() > deadline:
+            raise RefusedError(
+                "A segment to this number is in hand: nothing was erased.",
+                "Try again in two minutes."
+                if alive
+                else "It was when the daemon stopped. Start the daemon, which settles that, and try again.",
+            )
+        time.sleep(_LOOK_SECONDS)
+    return erased
+
+
+def _rebuild(db: Database, command: str) -> None:
+    if not privacy.rebuild(db):
+        raise UnavailableError(
+            "It is erased, but a program reads old pages, so the WAL still holds a copy.",
+            f"End what has the database open beside the daemon (sqlite3, Datasette), then `hotlined {command}` again.",
+        )
+
+
+def _in_words(found: privacy.Held) -> str:
+    parts = [
+        counted(number, noun)
+        for number, noun in (
+            (found.contacts, "contact"),
+            (found.segments, "segment"),
+            (found.answers, "answer"),
+            (found.requests, "request"),
+        )
+        if number
+    ]
+    return ", ".join([*parts, *(["what was decided about it"] if found.decided else [])])
+
+
+def _sheet(held: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
+    """Yield all that is held as labels and values."""
+    yield "number", held["number"]
+    yield "pseudonym", held["pseudonym"]
+    if decided := held["decided"]:
+        yield "blocked", decided["blocked_at"]
+        yield "opted out", decided["opted_out_at"]
+        yield "changed by", decided["changed_by"]
+    for contact in held["contacts"]:
+        yield "contact", f"{contact['id']}: {contact['kind']} on line {contact['line']}, {contact['received_at']}"
+        yield from _fields(contact, ("originator", "text", "scts", "verdict", "reason"))
+        yield "  tags", " ".join(contact["tags"])
+        for part in contact["parts"]:
+            yield "  pdu", part["pdu"]
+        if answer := contact["answer"]:
+            yield "  answer", f"{answer['state']}, queued {answer['queued_at']}"
+            yield "  its text", answer["text"]
+            for part in answer["parts"]:
+                yield "  its pdu", part["pdu"]
+    for answer in held["by_hand"]:
+        yield "text by hand", f"{answer['state']}, queued {answer['queued_at']}"
+        yield from _fields(answer, ("recipient", "text", "sent_at"))
+    for segment in held["segments"]:
+        yield "segment", f"{segment['kind']}, {segment['received_at']}"
+        yield from _fields(segment, ("pdu",))
+    for request in held["requests"]:
+        yield "request", f"{request['verb']} by {request['who']}, {request['created_at']}: {request['state']}"
+        yield from _fields(request["arguments"] | request, (*request["arguments"], "result"))
+    for event in held["events"]:
+        yield "event", f"{event['at']}: {event['kind']} {event['detail']}".rstrip()
+
+
+def _fields(row: dict[str, Any], names: Iterable[str]) -> Iterator[tuple[str, str | None]]:
+    for name in names:
+        yield f"  {name}", row[name]

@@ -1,0 +1,231 @@
+"""`hotlined stats`: the figures of a period, for a person at a terminal, a script, a spreadsheet, or as a page.
+
+It prints what `hotlined.cli.summary` counts; `hotlined.cli.page` draws the page.
+"""
+
+import csv
+import io
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hotlined.cli import Settings, dates, pass_settings
+from hotlined.cli.limits import in_words, report
+from hotlined.cli.output import csv_cell, harmless, json_line, print_wrapped
+from hotlined.cli.summary import By, Summary, as_json, bins, choose, money, sentences, summarise, zone
+from hotlined.errors import UsageError
+from hotlined.store.database import open_beside_daemon
+from hotlined.store.figures import Tally
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+_PAGE_MODE = 0o644  # it holds nobody's data: a web server may read it
+_LEAST_BAR, _MOST_BAR, _GAP = 6, 40, 2  # characters
+
+
+@click.command
+@click.option("--since", metavar="WHEN", type=dates.when, help="From then on (30 days): 2026-11-24, 7d (ago), monday.")
+@click.option("--until", metavar="WHEN", type=dates.when, help="Up to then; a day is meant whole.")
+@click.option("--by", type=click.Choice([by.value for by in By]), help="What the bars stand for.")
+@click.option("--json", "form", flag_value="json", help="One object, every value exactly.")
+@click.option("--csv", "form", flag_value="csv", help="CSV for spreadsheets, a row for each bar.")
+@click.option(
+    "--html",
+    "page",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write a page to FILE, to look at, print or publish: it names no number and quotes no text.",
+)
+@pass_settings
+def stats(
+    settings: Settings,
+    since: dates.Period | None,
+    until: dates.Period | None,
+    by: str | None,
+    form: str | None,
+    page: Path | None,
+) -> None:
+    """Show figures: contacts, numbers, answers, costs and reactions, beside those of the period before.
+
+    Days and hours are those of this machine's time zone. A reaction is a text within 24 hours after an answer to its
+    number.
+
+    Example: hotlined stats --since 7d --by day
+    """
+    if page and form:
+        raise UsageError(f"--html and --{form} exclude each other.")
+    chosen = settings.config()
+    period = choose(
+        since.start if since else None,
+        until.end if until else None,
+        By(by) if by else None,
+        datetime.now().astimezone(),
+    )
+    with _at_work("Counting"), open_beside_daemon(chosen.database) as db:
+        summary = summarise(db, chosen, period)
+    if page:
+        from hotlined.cli.page import draw  # noqa: PLC0415  the other forms do without
+
+        _replace(page, draw(summary, report(chosen).windows, datetime.now().astimezone()))
+        click.echo(f"Written: {harmless(os.fspath(page))}")
+    else:
+        {"json": _print_json, "csv": _print_csv, None: _print}[form](summary)
+
+
+def _at_work(what: str) -> AbstractContextManager[Any]:
+    """Show on a terminal that it takes a while."""
+    if not sys.stderr.isatty():
+        return nullcontext()
+    from rich.console import Console  # noqa: PLC0415  only for a terminal
+
+    return Console(stderr=True).status(what)
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a file wholly or not at all; what is no regular file (a device, a pipe) is written into."""
+    path = path.resolve()
+    if path.exists() and not path.is_file():
+        path.write_text(text, "utf-8")
+        return
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, prefix=".stats-", delete=False) as file:
+        try:
+            file.write(text)
+            file.flush()
+            os.fchmod(file.fileno(), _PAGE_MODE)
+            Path(file.name).replace(path)
+        except BaseException:
+            Path(file.name).unlink()
+            raise
+
+
+def _print_json(summary: Summary) -> None:
+    click.echo(json_line(as_json(summary)))
+
+
+def _print_csv(summary: Summary) -> None:
+    rows = list(bins(summary))
+    sheet = io.StringIO()
+    written = csv.DictWriter(sheet, list(rows[0]))
+    written.writeheader()
+    written.writerows({name: csv_cell(cell) for name, cell in row.items()} for row in rows)
+    click.echo(sheet.getvalue(), nl=False)
+
+
+# ---- for people
+
+Line = tuple[str, Callable[[Tally], str]]
+
+
+def _number(name: str) -> Callable[[Tally], str]:
+    return lambda tally: f"{getattr(tally.counts, name):,}"
+
+
+def _waited(part: int) -> Callable[[Tally], str]:
+    return lambda tally: in_words(tally.seconds_to_answer[part]) if tally.seconds_to_answer else "-"
+
+
+def lines(summary: Summary) -> Iterator[Line]:
+    """Yield what is told of a period: a label, indented where it is a part, and its value in a tally."""
+    total, earlier = summary.total, summary.before
+    yield "texts", _number("texts")
+    yield "calls", _number("calls")
+    yield "other", _number("others")
+    yield "without a number", _number("withheld")
+    yield "new numbers", _number("new")
+    yield "returning", _number("returning")
+    yield "answers", _number("answers")
+    yield "  unconfirmed", _number("unconfirmed")
+    if total.counts.shadowed or earlier.counts.shadowed:
+        yield "  shadowed", _number("shadowed")
+    yield "time to answer", _waited(1)
+    yield "  quickest quarter", _waited(0)
+    yield "  slowest quarter", _waited(2)
+    yield "segments", _number("segments")
+    yield "cost", lambda tally: money(tally.counts.segments, summary.limits)
+    yield "not answered", _number("suppressed")
+    yield from _by_word("suppressed", total.suppressed | earlier.suppressed)
+    yield "cancelled", lambda tally: f"{sum(tally.cancelled.values()):,}"
+    yield from _by_word("cancelled", total.cancelled | earlier.cancelled)
+    yield "reactions", lambda tally: f"{tally.reactions:,}"
+    yield from _by_word("tags", total.tags | earlier.tags)
+    if total.untagged or earlier.untagged:
+        yield "  not tagged", lambda tally: f"{tally.untagged:,}"
+
+
+def _by_word(name: str, words: dict[str, int]) -> Iterator[Line]:
+    for word in words:
+        yield f"  {harmless(word.replace('_', ' '))}", partial(_of_word, name, word)
+
+
+def _of_word(name: str, word: str, tally: Tally) -> str:
+    return f"{getattr(tally, name).get(word, 0):,}"
+
+
+def _print(summary: Summary) -> None:
+    from rich.console import Console  # noqa: PLC0415  JSON and CSV do without
+
+    console = Console(highlight=False, markup=False, emoji=False)
+
+    def show(table: "Table") -> None:
+        with console.capture() as shown:  # rich would end the program itself where nobody reads on
+            console.print(table)
+        click.echo("\n".join(line.rstrip() for line in shown.get().splitlines()), color=True)
+        click.echo()
+
+    period = summary.period
+    print_wrapped(f"Line {summary.line}, {period.start:%d %b %Y %H:%M} to {period.end:%d %b %Y %H:%M} {zone(period)}")
+    click.echo()
+    show(_bars(summary, console))
+    show(_totals(summary))
+    for sentence in sentences(summary):
+        print_wrapped(sentence)
+
+
+def _table(*headings: str) -> "Table":
+    from rich.table import Table  # noqa: PLC0415  JSON and CSV do without
+
+    table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="dim")
+    for number, heading in enumerate(headings):
+        table.add_column(heading, justify="right" if number else "left", no_wrap=True)
+    return table
+
+
+def _totals(summary: Summary) -> "Table":
+    table = _table("", "NOW", "BEFORE")
+    for label, value in lines(summary):
+        table.add_row(label, value(summary.total), value(summary.before), style="" if label[0] != " " else "dim")
+    return table
+
+
+_COLUMNS = (("texts", "calls", "new", "answers", "segments"), ("texts", "answers"), ("texts",))
+"""The counts that stand beside the bars: the first that leave room for them."""
+
+
+def _bars(summary: Summary, console: "Console") -> "Table":
+    """Draw a bar for the texts of each bin, with as many figures beside it as there is room for."""
+    from rich.progress_bar import ProgressBar  # noqa: PLC0415  JSON and CSV do without
+
+    for names in _COLUMNS:
+        headings = (summary.period.by.value.upper(), *(name.upper() for name in names))
+        rows = [(each.label, *(f"{getattr(each.counts, name):,}" for name in names)) for each in summary.bins]
+        taken = sum(max(map(len, column)) + _GAP for column in zip(headings, *rows, strict=True))
+        if (room := console.width - taken) >= _LEAST_BAR:
+            break
+    highest = max(1, *(each.counts.texts for each in summary.bins))
+    width = max(_LEAST_BAR, min(_MOST_BAR, room))
+    table = _table(*headings)
+    table.add_column()
+    for each, row in zip(summary.bins, rows, strict=True):
+        bar = ProgressBar(highest, each.counts.texts, width, complete_style="cyan", finished_style="cyan")
+        table.add_row(*row, bar)
+    return table

@@ -1,0 +1,94 @@
+"""Lists for people: as many columns as the terminal has room for, wide characters counted double.
+
+What does not fit a column ends in an ellipsis. Colours are for terminals, and not where NO_COLOR is set; nothing is
+said by colour alone.
+"""
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import click
+
+_Row = TypeVar("_Row")
+
+_LEAST = 8  # characters: a narrower text is not worth having
+_STYLES: dict[str, dict[str, Any]] = {
+    "bold": {"bold": True},
+    "dim": {"dim": True},
+    **{colour: {"fg": colour} for colour in ("green", "red", "yellow", "cyan")},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Column(Generic[_Row]):
+    """A column: its heading, its width (0: what is left), what stands in it, and the style, fixed or of the row."""
+
+    heading: str
+    width: int
+    cell: Callable[[_Row], str]
+    style: str | Callable[[_Row], str] = ""
+    right: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Layout(Generic[_Row]):
+    """The columns that a terminal of at least so many characters shows, and what stands below each row on its own."""
+
+    least: int
+    columns: tuple[Column[_Row], ...]
+    below: Column[_Row] | None = None
+
+
+def table(rows: Iterable[_Row], layouts: Iterable[Layout[_Row]], nothing: str) -> Iterator[str]:
+    """Yield the lines of a table, its headings first; `nothing` where there are no rows.
+
+    The first layout that the terminal is wide enough for is taken.
+    """
+    room = shutil.get_terminal_size().columns
+    layout = next(layout for layout in layouts if room >= layout.least)
+    columns, below = layout.columns, layout.below
+    rest = max(_LEAST, room - sum(column.width + 1 for column in columns))
+    coloured = colours()
+
+    def line(cells: Iterable[str], styles: Iterable[str]) -> str:
+        fitted = [
+            _fit(cell, column.width or rest, right=column.right) for cell, column in zip(cells, columns, strict=True)
+        ]
+        fitted[-1] = fitted[-1].rstrip()
+        if not coloured:
+            return " ".join(fitted).rstrip()
+        return " ".join(
+            click.style(cell, **_STYLES[style]) if style else cell for cell, style in zip(fitted, styles, strict=True)
+        )
+
+    first = True
+    for row in rows:
+        if first:
+            yield line((column.heading for column in columns), ["dim"] * len(columns))
+            first = False
+        styles = (column.style if isinstance(column.style, str) else column.style(row) for column in columns)
+        yield line((column.cell(row) for column in columns), styles)
+        if below and (text := below.cell(row)):
+            yield " " * below.width + _fit(text, max(_LEAST, room - below.width)).rstrip()
+    if first:
+        yield nothing
+
+
+def colours() -> bool:
+    """Tell whether the output takes colours."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM", "dumb") != "dumb"
+
+
+def _fit(text: str, width: int, *, right: bool = False) -> str:
+    """Give a text so many cells of a terminal; what is too long ends in an ellipsis."""
+    from rich.cells import cell_len, set_cell_size  # noqa: PLC0415  JSON and CSV do without
+
+    cells = cell_len(text)
+    if cells > width:
+        return set_cell_size(text, width - 1) + "…"
+    blanks = " " * (width - cells)
+    return blanks + text if right else text + blanks

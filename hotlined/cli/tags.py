@@ -1,0 +1,131 @@
+"""`hotlined tag` and `hotlined untag`: words that people put on contacts, such as what a reaction to an answer was.
+
+A tag is one word in lower case. Who put it on or took it off is an event, which `show` shows.
+"""
+
+import re
+import sys
+import unicodedata
+from collections import deque
+from contextlib import suppress
+
+import click
+
+from hotlined import clock
+from hotlined.cli import CONTACT_ID, Settings, pass_settings
+from hotlined.cli.completion import complete_tag
+from hotlined.cli.output import counted, harmless, wrapped
+from hotlined.errors import HotlinedError
+from hotlined.store import people, reading
+from hotlined.store.database import Database, open_beside_daemon
+
+_WORD = re.compile(r"[^\W_][\w-]{0,39}")
+_KEYS = {"a": "apology", "i": "insult", "o": "other"}
+_ACTIONS = {"s": "skip", "u": "undo", "q": "quit"}
+
+
+def tag_word(text: str) -> str:
+    """Read a tag, one word of letters, digits, - and _, and return it in lower case: the `type` of a click option."""
+    word = unicodedata.normalize("NFC", text.strip()).casefold()
+    if not _WORD.fullmatch(word):
+        raise click.BadParameter(f"{text!r} is no tag: one word of at most 40 letters, digits, - and _.")
+    return word
+
+
+def _key(text: str) -> tuple[str, str]:
+    key, equals, word = text.partition("=")
+    if len(key) != 1 or not key.isalnum() or not equals or key in _ACTIONS:
+        raise click.BadParameter(f"{text!r}: write KEY=WORD, KEY a letter or digit other than {', '.join(_ACTIONS)}.")
+    return key, tag_word(word)
+
+
+@click.command
+@click.argument("contact_id", metavar="ID", type=CONTACT_ID, required=False)
+@click.argument("word", type=tag_word, required=False, shell_complete=complete_tag)
+@click.option("--next", "walk", is_flag=True, help="Show the untagged reactions one by one, and tag each with a key.")
+@click.option(
+    "--key", "keys", metavar="KEY=WORD", type=_key, multiple=True, help="With --next: another key, or another word."
+)
+@pass_settings
+def tag(
+    settings: Settings, contact_id: int | None, word: str | None, walk: bool, keys: tuple[tuple[str, str], ...]
+) -> None:
+    """Put WORD on contact ID.
+
+    With --next, without ID and WORD: walk through the reactions that have no tag, texts that came within a day after an
+    answer to their number. a is for apology, i for insult, o for other; s skips, u takes the last one back, q ends.
+
+    Example: hotlined tag 12 apology
+    """
+    if walk == (contact_id is not None) or (word is None) != walk:
+        raise click.UsageError("Give ID and WORD, or --next alone.")
+    if walk and not sys.stdin.isatty():
+        raise click.UsageError("--next reads single keys: it needs a terminal.")
+    with open_beside_daemon(settings.config().database) as db:
+        if contact_id is None or word is None:
+            _walk(db, _KEYS | dict(keys))
+        else:
+            news = _found(people.tag(db, contact_id, word, clock.who(), db.now()), contact_id)
+            click.echo(harmless(f"Contact {contact_id} {'is' if news else 'was already'} tagged {word}."))
+
+
+@click.command
+@click.argument("contact_id", metavar="ID", type=CONTACT_ID)
+@click.argument("word", type=tag_word, shell_complete=complete_tag)
+@pass_settings
+def untag(settings: Settings, contact_id: int, word: str) -> None:
+    """Take WORD off contact ID.
+
+    Example: hotlined untag 12 apology
+    """
+    with open_beside_daemon(settings.config().database) as db:
+        news = _found(people.untag(db, contact_id, word, clock.who(), db.now()), contact_id)
+    click.echo(harmless(f"Contact {contact_id} {'is no longer' if news else 'was not'} tagged {word}."))
+
+
+def _found(news: bool | None, contact_id: int) -> bool:
+    if news is None:
+        raise HotlinedError(f"There is no contact {contact_id}.", "`hotlined log` shows those that there are.")
+    return news
+
+
+def _walk(db: Database, words: dict[str, str]) -> None:
+    """Show each untagged reaction, wait for a key, and commit what it says before the next."""
+    waiting = deque(reading.untagged_reactions(db))
+    legend = "  ".join(f"{key} {word}" for key, word in (words | _ACTIONS).items())
+    done: list[tuple[int, str | None]] = []  # what was tagged so, or skipped
+    while waiting:
+        contact = reading.maybe_contact(db, waiting[0])
+        if contact is None:  # erased since
+            waiting.popleft()
+            continue
+        click.echo(
+            harmless(f"{len(waiting)} left: contact {contact['id']}, {contact['received_at']}, {contact['originator']}")
+        )
+        click.echo(wrapped(contact["text"] or "(erased)"))
+        key = _press(legend, words | _ACTIONS)
+        if key == "q":
+            break
+        if key != "u":
+            if word := words.get(key):
+                people.tag(db, contact["id"], word, clock.who(), db.now())
+            done.append((waiting.popleft(), word))
+        elif done:
+            contact_id, word = done.pop()
+            if word:
+                people.untag(db, contact_id, word, clock.who(), db.now())
+            waiting.appendleft(contact_id)
+    tagged = sum(word is not None for _, word in done)
+    click.echo(f"{counted(tagged, 'reaction')} tagged, {len(waiting)} left.")
+
+
+def _press(legend: str, meanings: dict[str, str]) -> str:
+    """Return the first key that means something, and show what; Ctrl-C and Ctrl-D end it like q."""
+    click.echo(f"{legend}: ", nl=False)
+    key = ""
+    with suppress(KeyboardInterrupt, EOFError):
+        while key not in meanings:
+            key = click.getchar()
+    key = key if key in meanings else "q"
+    click.echo(f"{meanings[key]}\n")
+    return key

@@ -1,0 +1,63 @@
+"""Waits for a database that cannot be used: the daemon stays up, says why, and takes nothing off the SIM meanwhile.
+
+A full disk under a running daemon is waited for by its loop, which keeps the modem. Damage ends the loop, so that
+nothing more is written; the file is looked through before it is served again.
+"""
+
+import logging
+import signal
+import sqlite3
+import time
+
+from hotlined import systemd
+from hotlined.clock import LimitClock, Now
+from hotlined.config import Config
+from hotlined.daemon.line import Outage
+from hotlined.daemon.status import StatusFile, common
+from hotlined.errors import DatabaseInUseError, DatabaseNewerError, StoreError
+from hotlined.store.database import Database, in_a_sentence, open_for_daemon, state_of
+
+log = logging.getLogger("hotlined")
+
+PAUSES = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)  # before a database that cannot be used is tried again
+SIGN_OF_LIFE_SECONDS = 10.0
+STOPS = frozenset({signal.SIGTERM, signal.SIGINT})
+SIGNALS = STOPS | {signal.SIGHUP}
+"""Blocked while no loop runs: what comes meanwhile is waited for here, or is given to the loop."""
+
+
+def note(error: StoreError | sqlite3.Error, before: Outage | None, now: Now) -> Outage:
+    """Say what is wrong with the database from now on; logged when it changes, it began with the one before."""
+    said = in_a_sentence(error) if isinstance(error, sqlite3.Error) else error
+    state = state_of(error)
+    if before is None or before.state != state:
+        log.error("database %s: %s; texts stay on the SIM and nothing is answered", state, str(error).rstrip("."))
+    words = f"{said.message.rstrip('.')}. {said.hint}"
+    return Outage(state, words, before.since, before.tries + 1) if before else Outage(state, words, now.rfc3339, 1)
+
+
+def wait_for_database(config: Config, outage: Outage | None) -> tuple[Database, Outage | None] | None:
+    """Open the database as soon as it can be used and say how long it could not; None: the daemon is told to end.
+
+    `SIGNALS` are blocked. Raises DatabaseInUseError and DatabaseNewerError: those do not go away by themselves.
+    """
+    clock, status = LimitClock(None), StatusFile(config)
+    since = clock.now().rfc3339
+    while True:
+        if outage:
+            systemd.notify(READY=1)
+            due = time.monotonic() + PAUSES[min(outage.tries, len(PAUSES)) - 1]
+            while (left := due - time.monotonic()) > 0:
+                systemd.notify(WATCHDOG=1)
+                modem = {"state": "starting", "since": since}
+                status.write(common(config, since, outage) | {"modem": modem, "trouble": None}, outage.words)
+                if signal.sigtimedwait(STOPS, min(left, SIGN_OF_LIFE_SECONDS)):
+                    status.remove()
+                    return None
+        try:
+            return open_for_daemon(config.database, lambda: bool(signal.sigpending() & STOPS)), outage
+        except (DatabaseInUseError, DatabaseNewerError):
+            status.remove()
+            raise
+        except StoreError as error:
+            outage = note(error, outage, clock.now())

@@ -1,0 +1,76 @@
+"""Pseudonyms: a number, or what else names a person, as `~` and 12 hexadecimal digits under a key, and the key's file.
+
+The same number and key give the same pseudonym, so limits still know whom they count. It is not anonymous: whoever has
+the key finds the number by trying all that there are, in minutes. Without the key nobody does, the line included.
+"""
+
+import hashlib
+import hmac
+import os
+import re
+import secrets
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+KEY_OCTETS = 32
+_DIGITS = 12
+_FILE_MODE = 0o660
+_PATTERN = re.compile(rf"~[0-9a-f]{{{_DIGITS}}}")
+
+GLOB = "~" + "[0-9a-f]" * _DIGITS
+"""What fits every pseudonym, as SQLite's GLOB has it."""
+
+
+def of(key: bytes, name: str) -> str:
+    """Return the pseudonym of a name: the first 48 bits of its HMAC-SHA256; a pseudonym's own is itself."""
+    if is_one(name):
+        return name
+    return "~" + hmac.digest(key, name.encode(errors="surrogatepass"), "sha256").hex()[:_DIGITS]
+
+
+def is_one(name: str) -> bool:
+    """Tell whether a name has the form of a pseudonym."""
+    return _PATTERN.fullmatch(name) is not None
+
+
+def digest(key: bytes) -> str:
+    """Return what tells a key from others without telling the key."""
+    return hashlib.sha256(key).hexdigest()
+
+
+def maybe_key(path: Path) -> bytes | None:
+    """Read a key from its file; None where there is none that this user may read, or it is no key."""
+    with suppress(OSError):
+        key = path.read_bytes()
+        return key if len(key) == KEY_OCTETS else None
+    return None
+
+
+def make_key(path: Path, beside: Path) -> bytes:
+    """Make a key and its file, whole and on the disk before it is used; whoever owns the file `beside` owns it too.
+
+    Raises OSError.
+    """
+    key = secrets.token_bytes(KEY_OCTETS)
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    temporary = Path(name)
+    try:
+        with open(descriptor, "wb") as file:  # noqa: PTH123  a descriptor is no path
+            file.write(key)
+            file.flush()
+            os.fchmod(descriptor, _FILE_MODE)
+            owner = beside.stat()
+            with suppress(PermissionError):
+                os.fchown(descriptor, owner.st_uid, owner.st_gid)
+            os.fsync(descriptor)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+    return key

@@ -1,0 +1,162 @@
+"""Copies a database while its daemon runs, whole or not at all, and knows such a copy when it is put back.
+
+A copy carries the event `backup`, which the database that it was made of never has. The daemon that finds it serves a
+database that has gone back in time: what waited then may have left since, and is not sent by itself.
+Known to be wrong: a copy that was made with anything else is not known for what it is.
+"""
+
+import contextlib
+import fcntl
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from hotlined.clock import LimitClock, Now
+from hotlined.errors import RefusedError, StoreError, UsageError
+from hotlined.store import integrity
+from hotlined.store.database import TROUBLES, Database, in_a_sentence, maybe_trouble, open_to_read
+
+Progress = Callable[[int, int], None]
+"""Is told how many pages are copied, of how many."""
+
+PAGES = 256  # a step: 1 MiB, some tens of milliseconds on a card
+_MODE = 0o660
+_BESIDE = ("", "-wal", "-shm", "-journal", ".lock", ".key")  # the files of a database, by what its name is followed by
+
+
+def make(database: Path, target: Path, progress: Progress) -> Path | None:
+    """Copy a database to `target`, and the key of its pseudonyms beside it; return where the key is, if there is one.
+
+    What `target` was before is replaced only by a copy that is whole and on the disk. Raises UsageError where `target`
+    cannot be a copy, RefusedError where another one is being made there, StoreError where the database is damaged or
+    its disk or that of the copy takes no more, OSError where the folder cannot be written.
+    """
+    target = target.resolve()
+    _require_another_file(database, target)
+    with open_to_read(database) as source, _writing_to(target.parent) as folder:
+        new = target.with_name(target.name + ".new")
+        _remove(new)  # of a copy that was cut off
+        try:
+            new.touch(_MODE)
+            _copy(source, new, progress)
+            _finish(new)
+            key = _copy_key(database, target)
+            new.replace(target)
+            os.fsync(folder)
+        finally:
+            _remove(new)
+    return key
+
+
+def take_into_use(db: Database, now: Now) -> str | None:
+    """Commit that a copy that was put back is in use, once; return when it was made, or None for any other database.
+
+    Answers that waited when it was made are unconfirmed: they may have left since, and count as sent to their number
+    from now on. What was not judged yet is not answered, and no request of then is still wanted.
+    """
+    copied = db.one(
+        "SELECT at FROM events WHERE kind = 'backup' AND id >"
+        " (SELECT coalesce(max(id), 0) FROM events WHERE kind = 'restored')"
+    )
+    if copied is None:
+        return None
+    why = f"it waited in the backup of {copied['at']} and may have left since"
+    with db.transaction():
+        db.execute(
+            "UPDATE answer_segments SET state = 'unconfirmed', cause = ?, counted_limit = coalesce(counted_limit, ?)"
+            " WHERE current = 1 AND state IN ('waiting', 'submitting')"
+            " AND answer_id IN (SELECT id FROM answers WHERE state IN ('queued', 'sending'))",
+            why,
+            now.limit,
+        )
+        waited = db.execute(
+            "UPDATE answers SET state = 'unconfirmed', waiting_for = NULL, reason = ?,"
+            " counted_limit = coalesce(counted_limit, ?) WHERE state IN ('queued', 'sending')",
+            why,
+            now.limit,
+        ).rowcount
+        db.execute("UPDATE contacts SET verdict = 'suppress', reason = 'restored' WHERE verdict IS NULL")
+        db.execute("UPDATE requests SET state = 'expired', ended_at = ? WHERE state IN ('open', 'begun')", now.rfc3339)
+        db.save_limit_clock(now)
+        db.event(now, "restored", f"from the backup of {copied['at']}; {waited} answers that waited are unconfirmed")
+    return str(copied["at"])
+
+
+def _require_another_file(database: Path, target: Path) -> None:
+    own = _files_of(database.resolve())
+    if target in own or any(path.exists() and target.exists() and path.samefile(target) for path in own):
+        raise UsageError(f"{target} belongs to the database itself.", "Name another file, best on another disk.")
+    if target.is_dir():
+        raise UsageError(f"{target} is a folder.", "Name the file that is to be written in it.")
+
+
+@contextlib.contextmanager
+def _writing_to(folder: Path) -> Iterator[int]:
+    """Give a descriptor of the folder, which one backup has at a time."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        with contextlib.suppress(OSError):  # a file system that knows no locks
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise RefusedError(f"Another backup is being written to {folder}.", "Wait until it ends.") from None
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _remove(database: Path) -> None:
+    for path in _files_of(database):
+        path.unlink(missing_ok=True)
+
+
+def _files_of(database: Path) -> list[Path]:
+    return [database.with_name(database.name + ending) for ending in _BESIDE]
+
+
+def _copy(source: sqlite3.Connection, new: Path, progress: Progress) -> None:
+    """Copy what `source` sees in its transaction, mark the copy as one, and look it through."""
+    with contextlib.closing(sqlite3.connect(new, isolation_level=None)) as copy:
+        try:
+            # `source` keeps one moment in view, so that a daemon that writes never makes the copying begin again
+            source.backup(copy, pages=PAGES, progress=lambda _, left, total: progress(total - left, total))
+            copy.execute("PRAGMA journal_mode = DELETE")  # one file, whole without another beside it
+            _mark(copy)
+        except sqlite3.Error as error:
+            name = maybe_trouble(error)
+            if name == "damaged":
+                raise in_a_sentence(error) from error
+            words = TROUBLES[name].words if name else error
+            raise StoreError(f"{new} cannot be written: {words}.", "Name a file where there is room.", name) from error
+        if found := next(integrity.damage(copy, full=False, tick=lambda _, __: None), None):
+            raise StoreError(f"The copy is damaged: {found}.", "`hotlined db check` says whether the database is.")
+
+
+def _mark(copy: sqlite3.Connection) -> None:
+    now = LimitClock(None).now()
+    copy.execute("INSERT INTO events (at, kind) VALUES (?, 'backup')", (now.rfc3339,))
+
+
+def _copy_key(database: Path, target: Path) -> Path | None:
+    """Copy the key of the pseudonyms; one that is there already stays where the database has lost its own."""
+    source, key = (path.with_name(path.name + ".key") for path in (database, target))
+    if not source.exists():
+        return None
+    new = key.with_name(key.name + ".new")
+    try:
+        new.touch(_MODE)
+        new.write_bytes(source.read_bytes())
+        _finish(new)
+        new.replace(key)
+    finally:
+        new.unlink(missing_ok=True)
+    return key
+
+
+def _finish(path: Path) -> None:
+    """Give a file to its group, and bring it to the disk."""
+    with contextlib.suppress(PermissionError):  # a stick with FAT knows no rights
+        path.chmod(_MODE)
+    with path.open("rb") as written:
+        os.fsync(written)

@@ -1,0 +1,514 @@
+"""Erases what is held of people, by age or one person at once, and tells what is held.
+
+An age is told by the limit clock, or by the calendar if both now and at its reception that could be trusted: a wrong
+clock erases nothing early. What a person keeps, what waits and what is being sent is never touched.
+Known to be wrong: what belongs to no contact (a text by hand, a request, a decision) ages by the limit clock alone; a
+text of somebody else that mentions a number stays as it is; a flash card may keep old blocks out of anyone's reach.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from hotlined import policy, pseudonym
+from hotlined.clock import Now, rfc3339
+from hotlined.gsm import tpdu
+from hotlined.gsm.address import mask
+from hotlined.store import outbound, pseudonyms, reading
+from hotlined.store.database import Database
+
+BATCH = 100  # rows a transaction: whoever wants to write beside it waited 0.14 s at most (100,000 contacts, a busy PC)
+PAUSE_SECONDS = 0.05  # between two of them: who waits for the database gets it
+_SHORTEST = 8  # characters of a number that is looked for where it is only mentioned
+NOBODY = "~"
+"""The recipient of an answer that is counted and whose person was forgotten."""
+
+_OLD_CONTACT = (
+    "(c.received_limit <= :limit OR (c.synchronised AND c.received_at <= :calendar))",
+    "c.kept_at IS NULL AND c.verdict IS NOT NULL",
+    "NOT EXISTS (SELECT 1 FROM answers q WHERE q.contact_id = c.id AND q.state IN ('queued', 'sending'))",
+)
+_OLD_BY_HAND = ("a.contact_id IS NULL AND a.queued_limit <= :limit AND a.state NOT IN ('queued', 'sending')",)
+_OLD_REQUEST = ("r.created_limit <= :limit AND r.state NOT IN ('open', 'begun')",)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One kind of erasure: rows of a source (their `id`) that are old and have something left, each with statements.
+
+    The statements know `:id` and the SQL function `pseudonym`; conditions also `:limit`, `:calendar` and `:glob`, which
+    fits every pseudonym.
+    """
+
+    id: str
+    source: str
+    old: tuple[str, ...]
+    left: str
+    erase: tuple[str, ...]
+
+    @property
+    def due(self) -> str:
+        """The query for what is to be erased, open for one more condition."""
+        conditions = " AND ".join((*self.old, f"({self.left})"))
+        return f"SELECT {self.id} FROM {self.source} WHERE {conditions}"  # noqa: S608  fixed words; values are parameters
+
+
+TEXTS = (
+    Step(
+        "c.id",
+        "contacts c",
+        _OLD_CONTACT,
+        """
+        c.text IS NOT NULL OR c.concatenation IS NOT NULL
+        OR EXISTS (SELECT 1 FROM segments s WHERE s.contact_id = c.id AND s.pdu NOT GLOB :glob)
+        OR EXISTS (SELECT 1 FROM answers a WHERE a.contact_id = c.id AND a.text IS NOT NULL)
+        OR EXISTS (SELECT 1 FROM answers a JOIN answer_segments p ON p.answer_id = a.id
+          LEFT JOIN segments s ON s.answer_segment_id = p.id
+          WHERE a.contact_id = c.id AND (p.pdu IS NOT NULL OR s.pdu NOT GLOB :glob))
+        """,
+        (
+            "UPDATE contacts SET text = NULL, concatenation = NULL WHERE id = :id",
+            "UPDATE segments SET pdu = pseudonym(pdu) WHERE contact_id = :id",
+            """
+            UPDATE segments SET pdu = pseudonym(pdu) WHERE answer_segment_id IN
+              (SELECT p.id FROM answer_segments p JOIN answers a ON a.id = p.answer_id WHERE a.contact_id = :id)
+            """,
+            "UPDATE answer_segments SET pdu = NULL WHERE answer_id IN (SELECT id FROM answers WHERE contact_id = :id)",
+            "UPDATE answers SET text = NULL WHERE contact_id = :id",
+        ),
+    ),
+    # status reports that belong to no contact's answer
+    Step(
+        "s.id",
+        """
+        segments s LEFT JOIN answer_segments p ON p.id = s.answer_segment_id LEFT JOIN answers a ON a.id = p.answer_id
+        """,
+        ("s.received_limit <= :limit",),
+        "s.contact_id IS NULL AND a.contact_id IS NULL AND s.pdu NOT GLOB :glob",
+        ("UPDATE segments SET pdu = pseudonym(pdu) WHERE id = :id",),
+    ),
+    Step(
+        "a.id",
+        "answers a",
+        _OLD_BY_HAND,
+        """
+        a.text IS NOT NULL
+        OR EXISTS (SELECT 1 FROM answer_segments p WHERE p.answer_id = a.id AND p.pdu IS NOT NULL)
+        """,
+        (
+            "UPDATE answer_segments SET pdu = NULL WHERE answer_id = :id",
+            "UPDATE answers SET text = NULL WHERE id = :id",
+        ),
+    ),
+    Step(
+        "r.id",
+        "requests r",
+        _OLD_REQUEST,
+        "json_extract(r.arguments, '$.text') IS NOT NULL",
+        ("UPDATE requests SET arguments = json_remove(arguments, '$.text'), result = NULL WHERE id = :id",),
+    ),
+)
+"""What is erased after `privacy.keep_texts`: texts, and PDUs, of which the pseudonym stays to know a repeat by."""
+
+NUMBERS = (
+    Step(
+        "c.id",
+        "contacts c",
+        _OLD_CONTACT,
+        """
+        c.originator NOT GLOB :glob
+        OR EXISTS (SELECT 1 FROM answers a WHERE a.contact_id = c.id AND a.recipient NOT GLOB :glob)
+        """,
+        (
+            "UPDATE contacts SET originator = pseudonym(originator) WHERE id = :id",
+            "UPDATE answers SET recipient = pseudonym(recipient) WHERE contact_id = :id",
+        ),
+    ),
+    Step(
+        "a.id",
+        "answers a",
+        _OLD_BY_HAND,
+        f"a.recipient <> '{NOBODY}' AND a.recipient NOT GLOB :glob",
+        ("UPDATE answers SET recipient = pseudonym(recipient) WHERE id = :id",),
+    ),
+    Step(
+        "r.id",
+        "requests r",
+        _OLD_REQUEST,
+        "json_extract(r.arguments, '$.number') NOT GLOB :glob",
+        (
+            """
+            UPDATE requests SET arguments =
+              json_set(arguments, '$.number', pseudonym(json_extract(arguments, '$.number'))) WHERE id = :id
+            """,
+        ),
+    ),
+    Step(
+        "n.number",
+        "numbers n",
+        ("n.changed_limit <= :limit",),
+        """
+        n.number NOT GLOB :glob AND NOT EXISTS (SELECT 1 FROM contacts WHERE originator = n.number)
+        AND NOT EXISTS (SELECT 1 FROM answers WHERE recipient = n.number)
+        """,
+        ("UPDATE OR REPLACE numbers SET number = pseudonym(number) WHERE number = :id",),
+    ),
+    Step(
+        "e.id",
+        "events e",
+        ("e.at_limit <= :limit",),
+        "e.kind IN ('block', 'unblock', 'optin', 'optout') AND instr(e.detail, '…')",
+        ("UPDATE events SET detail = 'a number' || substr(detail, instr(detail || ' ', ' ')) WHERE id = :id",),
+    ),
+)
+"""What is replaced after `privacy.keep_numbers`: numbers by their pseudonyms, masked ones by nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one transaction of a purge erased: rows that lost a text or PDU, or a number; `left` are still to come."""
+
+    texts: int
+    numbers: int
+    left: int
+
+
+def purge(db: Database, keep_texts: timedelta, keep_numbers: timedelta, now: Now) -> Iterator[Batch]:
+    """Erase what is old enough, a batch at a time, each in its own transaction.
+
+    What was kept, or asked to be sent again, since it was found is left alone. Raises StoreError if the key of the
+    pseudonyms is lost or cannot be made.
+    """
+    pseudonyms.require_key(db, now)
+    for steps, keep_for in ((TEXTS, keep_texts), (NUMBERS, keep_numbers)):
+        age = _oldest_kept(keep_for, now)
+        for step in steps:
+            ids = [row[0] for row in db.connection.execute(step.due, age).fetchall()]
+            if ids:
+                _know_pseudonyms(db, now)
+            for start in range(0, len(ids), BATCH):
+                erased = _erase(db, step, age, ids[start : start + BATCH])
+                left = max(0, len(ids) - start - BATCH)
+                yield Batch(erased, 0, left) if steps is TEXTS else Batch(0, erased, left)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """How much is held of one person; `mentions` are texts of others that name the number, which stay."""
+
+    contacts: int
+    kept: int
+    segments: int
+    answers: int
+    decided: bool
+    opted_out: bool
+    requests: int
+    mentions: int
+
+    @property
+    def anything(self) -> bool:
+        """Whether anything is held."""
+        return bool(self.contacts or self.segments or self.answers or self.decided or self.requests)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The ids of what belongs to one person; `segments` are also those in which only the number stands."""
+
+    contacts: list[int]
+    answers: list[int]
+    segments: list[int]
+    requests: list[int]
+
+
+def keep(db: Database, contact_id: int, who: str, now: Now) -> bool:
+    """Commit that a contact is exempt from erasure by age; return whether there is such a contact."""
+    return _keep(db, contact_id, "keep", (now.rfc3339, who), who, now)
+
+
+def keep_no_more(db: Database, contact_id: int, who: str, now: Now) -> bool:
+    """Commit that a contact ages like any other again; return whether there is such a contact."""
+    return _keep(db, contact_id, "unkeep", (None, None), who, now)
+
+
+def held(db: Database, name: str) -> Held:
+    """Count what is held of a number or name, also under its pseudonym."""
+    names = pseudonyms.both(db, name)
+    return _count(db, names, _find(db, names))
+
+
+def _count(db: Database, names: tuple[str, str], found: _Found) -> Held:
+    kept = db.one(
+        "SELECT count(*) AS rows FROM contacts WHERE kept_at IS NOT NULL AND id IN (SELECT value FROM json_each(?))",
+        json.dumps(found.contacts),
+    )
+    mentions = db.one(
+        "SELECT count(*) AS rows FROM contacts WHERE instr(text, ?) AND id NOT IN (SELECT value FROM json_each(?))",
+        names[0] if _is_number(names[0]) else None,
+        json.dumps(found.contacts),
+    )
+    decided = db.one("SELECT opted_out_at FROM numbers WHERE number IN (?, ?)", *names)
+    assert kept is not None
+    assert mentions is not None
+    return Held(
+        contacts=len(found.contacts),
+        kept=kept["rows"],
+        segments=len(found.segments),
+        answers=len(found.answers),
+        decided=decided is not None,
+        opted_out=decided is not None and decided["opted_out_at"] is not None,
+        requests=len(found.requests),
+        mentions=mentions["rows"],
+    )
+
+
+def forget(db: Database, name: str, now: Now, *, keep_opt_out: bool) -> Held | None:
+    """Commit that nothing is held of a number or name any more, kept or not; None while a segment to it is in hand.
+
+    What is queued for it is cancelled. Segments that the windows still count stay, as nobody's; of a text that is still
+    on the SIM a pseudonym stays, to know it by when it is read again. With `keep_opt_out` an opt-out stays under the
+    number's pseudonym. Raises StoreError if the key of the pseudonyms is lost.
+    """
+    _know_pseudonyms(db, now)
+    names = pseudonyms.both(db, name)
+    with db.transaction():
+        found = _find(db, names)
+        lists = {column: json.dumps(getattr(found, column)) for column in found.__slots__}
+        if db.connection.execute(_IN_HAND, lists).fetchone():
+            return None
+        before = _count(db, names, found)
+        for (answer_id,) in db.connection.execute(_WAITING, lists).fetchall():
+            outbound.cancel(db, answer_id, policy.Reason.PERSON)
+        arguments = lists | {
+            "month": now.limit - policy.WINDOW_SECONDS["month"],
+            "name": name,
+            "pseudonym": names[1],
+            "mention": name if _is_number(name) else None,
+            "masked": mask(name) if _is_number(name) else None,
+            "keep_opt_out": keep_opt_out,
+            "nobody": NOBODY,
+        }
+        for statement in _FORGET:
+            db.connection.execute(statement, arguments)
+        db.event(now, "forget", "a person was erased")
+        db.execute("UPDATE line_state SET rebuild_owed = 1")
+    return before
+
+
+def rebuild(db: Database) -> bool:
+    """Write the database anew, so that no page and no WAL holds what was erased; False while a reader holds on to it.
+
+    Deleted content is overwritten at once, but SQLite leaves copies where it moved rows about: of two rows in a
+    thousand (tried), and only VACUUM takes them away. Others can read meanwhile and wait with writing. Nothing is done
+    where nothing was erased since the last time.
+    """
+    if not db.one("SELECT 1 FROM line_state WHERE rebuild_owed"):
+        return True
+    db.execute("VACUUM")
+    row = db.one("PRAGMA wal_checkpoint(TRUNCATE)")  # waits for readers as for writers
+    done = row is not None and not row["busy"]
+    if done:
+        db.execute("UPDATE line_state SET rebuild_owed = 0")
+    return done
+
+
+def export(db: Database, name: str) -> dict[str, Any]:
+    """Return all that is held of a number or name, also under its pseudonym, as one object for JSON."""
+    names = pseudonyms.both(db, name)
+    found = _find(db, names)
+
+    def rows(sql: str, ids: list[int]) -> list[dict[str, Any]]:
+        return [dict(row) for row in db.all(sql, json.dumps(ids))]
+
+    decided = db.one("SELECT number, blocked_at, opted_out_at, changed_by FROM numbers WHERE number IN (?, ?)", *names)
+    return {
+        "number": name,
+        "pseudonym": names[1] if names[1] != name else None,
+        "contacts": [reading.maybe_contact(db, contact_id) for contact_id in found.contacts],
+        "decided": dict(decided) if decided else None,
+        "by_hand": rows(
+            "SELECT id, recipient, state, text, queued_at, sent_at FROM answers WHERE contact_id IS NULL"
+            " AND id IN (SELECT value FROM json_each(?))",
+            found.answers,
+        ),
+        "segments": rows(
+            "SELECT id, kind, pdu, scts, received_at FROM segments WHERE contact_id IS NULL"
+            " AND id IN (SELECT value FROM json_each(?))",
+            found.segments,
+        ),
+        "requests": [
+            row | {"arguments": json.loads(row["arguments"])}
+            for row in rows(
+                "SELECT id, verb, arguments, who, created_at, state, result FROM requests"
+                " WHERE id IN (SELECT value FROM json_each(?))",
+                found.requests,
+            )
+        ],
+        "events": [
+            dict(row)
+            for row in db.all(
+                "SELECT id, at, kind, detail FROM events WHERE instr(detail, ?)"
+                " OR contact_id IN (SELECT value FROM json_each(?))",
+                mask(name),
+                json.dumps(found.contacts),
+            )
+        ],
+    }
+
+
+def _find(db: Database, names: tuple[str, str]) -> _Found:
+    number = names[0] if _is_number(names[0]) else None
+    named = dict[int, int | None](
+        db.execute(
+            "SELECT id, contact_id FROM segments WHERE instr(upper(pdu), ?)",
+            _semi_octets(number[1:]) if number else None,
+        )
+    )
+    contacts = {row["id"] for row in db.all("SELECT id FROM contacts WHERE originator IN (?, ?)", *names)}
+    nobody = db.all("SELECT id FROM contacts WHERE originator IS NULL")
+    contacts |= {row["id"] for row in nobody} & set(named.values())
+    listed = json.dumps(sorted(contacts))
+    answers = db.all(
+        "SELECT id FROM answers WHERE recipient IN (?, ?) OR contact_id IN (SELECT value FROM json_each(?))",
+        *names,
+        listed,
+    )
+    sent = json.dumps([row["id"] for row in answers])
+    segments = {
+        row["id"]
+        for row in db.all(
+            "SELECT id FROM segments WHERE contact_id IN (SELECT value FROM json_each(?)) OR answer_segment_id IN"
+            " (SELECT id FROM answer_segments WHERE answer_id IN (SELECT value FROM json_each(?)))",
+            listed,
+            sent,
+        )
+    }
+    segments |= {segment_id for segment_id, contact_id in named.items() if contact_id is None}
+    segments |= {
+        row["id"]
+        for row in db.all(
+            "SELECT id, pdu FROM segments WHERE kind = 'status_report' AND contact_id IS NULL"
+            " AND answer_segment_id IS NULL AND pdu NOT GLOB ?",
+            pseudonym.GLOB,
+        )
+        if number and outbound.same_number(_recipient(row["pdu"]), number)
+    }
+    requests = db.all(
+        "SELECT id FROM requests WHERE json_extract(arguments, '$.number') IN (?, ?)"
+        " OR answer_id IN (SELECT value FROM json_each(?))",
+        *names,
+        sent,
+    )
+    return _Found(sorted(contacts), [row["id"] for row in answers], sorted(segments), [row["id"] for row in requests])
+
+
+def _is_number(name: str) -> bool:
+    """Tell whether a name is a number of the world, so long that nothing else is spelt like it."""
+    return name.startswith("+") and name[1:].isdecimal() and len(name) >= _SHORTEST
+
+
+def _semi_octets(digits: str) -> str:
+    """Write digits as they stand in an address of a PDU, without the filling at the end (TS 23.040 9.1.2.3)."""
+    pairs = [digits[at : at + 2][::-1] for at in range(0, len(digits), 2)]
+    return "".join(pair if len(pair) == 2 else f"F{pair}" for pair in pairs)
+
+
+def _recipient(pdu: str) -> str:
+    message = tpdu.decode(pdu)
+    return message.recipient.value if isinstance(message, tpdu.StatusReport) else ""
+
+
+_MENTIONS = (
+    ("events", "detail"),
+    ("alerts", "title"),
+    ("alerts", "text"),
+    ("requests", "arguments"),
+    ("requests", "result"),
+)
+_IN_HAND = """
+    SELECT 1 FROM answer_segments WHERE state = 'submitting' AND current = 1
+      AND answer_id IN (SELECT value FROM json_each(:answers))
+"""
+_WAITING = """
+    SELECT id FROM answers WHERE state IN ('queued', 'sending') AND id IN (SELECT value FROM json_each(:answers))
+"""
+_FORGET = (
+    # of what is still on the SIM a pseudonym stays: it is known when it is read again, and leaves
+    """
+    UPDATE segments SET contact_id = NULL, answer_segment_id = NULL, sequence = NULL, problem = NULL, scts = NULL,
+      pdu = pseudonym(pdu) WHERE deleted_at IS NULL AND id IN (SELECT value FROM json_each(:segments))
+    """,
+    "DELETE FROM segments WHERE deleted_at IS NOT NULL AND id IN (SELECT value FROM json_each(:segments))",
+    """
+    DELETE FROM answers WHERE id IN (SELECT value FROM json_each(:answers)) AND NOT EXISTS
+      (SELECT 1 FROM answer_segments s WHERE s.answer_id = answers.id AND s.counted_limit > :month)
+    """,
+    """
+    UPDATE answers SET contact_id = NULL, recipient = :nobody, text = NULL
+      WHERE id IN (SELECT value FROM json_each(:answers))
+    """,
+    "UPDATE answer_segments SET pdu = NULL, mr = NULL WHERE answer_id IN (SELECT value FROM json_each(:answers))",
+    """
+    UPDATE requests SET arguments = '{}', answer_id = NULL,
+      result = iif(state IN ('open', 'begun'), 'the number was forgotten', NULL),
+      state = iif(state IN ('open', 'begun'), 'refused', state) WHERE id IN (SELECT value FROM json_each(:requests))
+    """,
+    # a flood that began with a contact of this person begins with the next one
+    """
+    UPDATE events SET contact_id = (SELECT min(c.id) FROM contacts c
+        WHERE c.id > events.contact_id AND c.id NOT IN (SELECT value FROM json_each(:contacts)))
+      WHERE kind = 'flood_begin' AND contact_id IN (SELECT value FROM json_each(:contacts))
+    """,
+    "DELETE FROM contacts WHERE id IN (SELECT value FROM json_each(:contacts))",
+    """
+    INSERT OR REPLACE INTO numbers (number, opted_out_at, changed_by, changed_limit)
+      SELECT :pseudonym, opted_out_at, changed_by, changed_limit FROM numbers
+      WHERE :keep_opt_out AND number IN (:name, :pseudonym) AND opted_out_at IS NOT NULL
+    """,
+    """
+    DELETE FROM numbers WHERE number IN (:name, :pseudonym)
+      AND NOT (number = :pseudonym AND :keep_opt_out AND opted_out_at IS NOT NULL)
+    """,
+    *(
+        f"UPDATE {table} SET {column} = replace(replace({column}, :mention, '…'), :masked, '…')"  # noqa: S608  ours
+        f" WHERE instr({column}, :mention) OR instr({column}, :masked)"
+        for table, column in _MENTIONS
+    ),
+)
+
+
+def _keep(db: Database, contact_id: int, verb: str, values: tuple[str | None, str | None], who: str, now: Now) -> bool:
+    with db.transaction():
+        cursor = db.execute("UPDATE contacts SET kept_at = ?, kept_by = ? WHERE id = ?", *values, contact_id)
+        if not cursor.rowcount:
+            return False
+        db.event(now, verb, f"by {who}", contact_id)
+    return True
+
+
+def _oldest_kept(keep: timedelta, now: Now) -> dict[str, Any]:
+    """Return up to when something is old, by the limit clock and by the calendar if that can be trusted, and `glob`."""
+    calendar = rfc3339(now.utc - keep) if now.synchronised else None
+    return {"limit": now.limit - keep.total_seconds(), "calendar": calendar, "glob": pseudonym.GLOB}
+
+
+def _know_pseudonyms(db: Database, now: Now) -> None:
+    """Teach SQL the function `pseudonym`; raises StoreError if its key is lost."""
+    key = pseudonyms.have_key(db, now)
+    db.connection.create_function(
+        "pseudonym", 1, lambda name: None if name is None else pseudonym.of(key, name), deterministic=True
+    )
+
+
+def _erase(db: Database, step: Step, age: Mapping[str, Any], ids: list[Any]) -> int:
+    still = f"{step.due} AND {step.id} IN (SELECT value FROM json_each(:ids))"  # noqa: S608  as above
+    with db.transaction():
+        rows: list[sqlite3.Row] = db.connection.execute(still, {**age, "ids": json.dumps(ids)}).fetchall()
+        for (row_id,) in rows:
+            for statement in step.erase:
+                db.connection.execute(statement, {"id": row_id})
+        db.execute("UPDATE line_state SET rebuild_owed = 1")
+    return len(rows)

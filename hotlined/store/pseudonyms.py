@@ -1,0 +1,86 @@
+"""Sees a number through its pseudonym: the key beside the database, and what is done when it is lost.
+
+Which key the pseudonyms were made with stands in the database, as a digest. Without that key nobody knows who had an
+answer or opted out, so nothing is sent until a person decides.
+"""
+
+from hotlined import pseudonym
+from hotlined.clock import Now
+from hotlined.errors import StoreError
+from hotlined.store.database import Database
+
+LOST = "the daemon: the key of the pseudonyms is lost; with or without it, `hotlined resume` goes on"
+"""Who has paused the line where the key is lost, as `status` shows it."""
+
+
+def both(db: Database, name: str) -> tuple[str, str]:
+    """Return a name and its pseudonym: under one of the two its rows stand. Without pseudonyms both are the name."""
+    key = _maybe_key(db)
+    return name, pseudonym.of(key, name) if key else name
+
+
+def is_lost(db: Database) -> bool:
+    """Tell whether there are pseudonyms whose key is not beside the database."""
+    return _digest(db) is not None and _maybe_key(db) is None
+
+
+def hold(db: Database, now: Now) -> bool:
+    """Commit that nothing is sent while the key is lost, whoever paused before; return whether that is news."""
+    row = db.one("SELECT paused_by FROM line_state WHERE id = 1")
+    if not is_lost(db) or (row and row["paused_by"] == LOST):
+        return False
+    with db.transaction():
+        db.execute("UPDATE line_state SET paused_at = coalesce(paused_at, ?), paused_by = ?", now.rfc3339, LOST)
+        db.event(now, "key_lost", db.key_path.name)
+    return True
+
+
+def have_key(db: Database, now: Now) -> bytes:
+    """Return the key, making it if there are no pseudonyms yet, before the transaction that needs it.
+
+    Raises StoreError where it is lost, or cannot be made.
+    """
+    require_key(db, now)
+    if key := _maybe_key(db):
+        return key
+    with db.transaction():
+        return _maybe_key(db) or adopt_key(db)
+
+
+def require_key(db: Database, now: Now) -> None:
+    """Raise StoreError, and hold the line, if there are pseudonyms whose key is lost."""
+    if is_lost(db):
+        hold(db, now)
+        raise StoreError(
+            f"{db.key_path} is missing or another key: what is a pseudonym already cannot be told from others.",
+            "Bring it back from a backup, or decide to go on with another key: `hotlined resume`.",
+        )
+
+
+def adopt_key(db: Database) -> bytes:
+    """Take the key that lies beside the database, or make one, inside the transaction that is open."""
+    try:
+        key = pseudonym.maybe_key(db.key_path) or pseudonym.make_key(db.key_path, db.path)
+    except OSError as error:
+        raise StoreError(
+            f"{db.key_path} cannot be written: {error.strerror or error}.",
+            "Be in the group of the database's folder (hotlined, after installation), or run this as its owner.",
+        ) from error
+    db.execute("UPDATE line_state SET key_digest = ?", pseudonym.digest(key))
+    db.key = key
+    return key
+
+
+def _maybe_key(db: Database) -> bytes | None:
+    """Return the key that the pseudonyms were made with; None where there are none yet, or it is lost."""
+    wanted = _digest(db)
+    if wanted is None:
+        return None
+    if db.key is None or pseudonym.digest(db.key) != wanted:
+        db.key = pseudonym.maybe_key(db.key_path)
+    return db.key if db.key and pseudonym.digest(db.key) == wanted else None
+
+
+def _digest(db: Database) -> str | None:
+    row = db.one("SELECT key_digest FROM line_state WHERE id = 1")
+    return row["key_digest"] if row else None

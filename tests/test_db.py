@@ -1,0 +1,398 @@
+"""`hotlined db`: what the check finds, what a backup is worth, and what becomes of one that is put back."""
+
+import re
+import resource
+import shutil
+import sqlite3
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import ANSWER as TEXT
+from conftest import Line, wait_until
+from filled import KEVIN, LEA, Filled
+from test_docs import section
+
+from hotlined.store import backup, integrity
+from hotlined.store.database import open_for_daemon
+
+
+@pytest.fixture
+def filled(tmp_path: Path) -> Iterator[Filled]:
+    """Give a line of which one answer is sent, one half sent, one waits, and one contact is not judged."""
+    filled = Filled(tmp_path)
+    with filled.db:
+        filled.judge(filled.text())
+        filled.send()
+        filled.judge(filled.text(sender=LEA))
+        filled.send([9])
+        filled.judge(filled.call("+32471223344"), delay=3600.0)
+        filled.text(sender="+32499887766")
+        yield filled
+
+
+def query(path: Path, sql: str) -> list[tuple[Any, ...]]:
+    """Ask a database as any program may."""
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute(sql).fetchall()
+
+
+def spoil(path: Path) -> None:
+    """Overwrite a page in the middle of a database, which is closed."""
+    with path.open("r+b") as file:
+        file.seek(8 * 4096)
+        file.write(b"\xa5" * 4096)
+
+
+@contextmanager
+def small_files(octets: int) -> Iterator[None]:
+    """Let no file grow beyond so many octets, as a full disk does."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (octets, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+# ---- the check
+
+
+@pytest.mark.parametrize("options", [[], ["--full"]])
+def test_a_whole_database_is_called_so(filled: Filled, options: list[str]) -> None:
+    """What the daemon wrote passes both checks beside it, and nothing of it changes."""
+    before = filled.database.read_bytes()
+    result = filled.run("db", "check", *options)
+
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout == f"{filled.database} is whole.\n"
+    assert filled.database.read_bytes() == before
+
+
+@pytest.mark.parametrize(("options", "words"), [([], "page 9"), (["--full"], "the check goes no further")])
+def test_a_damaged_database_is_found_out(filled: Filled, options: list[str], words: str) -> None:
+    """A page that was overwritten is found by both, and what to do is said."""
+    filled.db.close()
+    spoil(filled.database)
+    before = filled.database.read_bytes()
+    result = filled.run("db", "check", *options)
+
+    assert result.exit_code == 1
+    assert words in result.stdout
+    assert f"Error: {filled.database} is damaged.\nHint: Stop the daemon; move" in result.stderr
+    assert filled.database.read_bytes() == before
+
+
+BROKEN = [
+    ("DELETE FROM line_state", "there is one row"),
+    ("UPDATE contacts SET segments_received = 3 WHERE id = 1", "as many segments as it counts (1)"),
+    ("UPDATE contacts SET repeats = 1 WHERE id = 2", "as many repeats as it counts (2)"),
+    ("UPDATE contacts SET verdict = 'suppress' WHERE id = 1", "whose verdict says so (1)"),
+    ("UPDATE answers SET state = 'sent' WHERE id = 2", "each of them left (2)"),
+    ("UPDATE answer_segments SET state = 'submitting' WHERE id = 1", "has a segment in hand (1)"),
+    ("UPDATE answers SET counted_limit = NULL", "counts when one of its segments does (1, 2)"),
+    ("UPDATE answer_segments SET counted_limit = NULL WHERE id = 2", "what left counts (2)"),
+    ("UPDATE line_state SET limit_time = 0", "has not reached (1, 2, 3, 4)"),
+]
+"""A change that breaks each promise of the rows, and how the check tells of it."""
+
+
+@pytest.mark.parametrize(("change", "promise"), BROKEN)
+def test_rows_that_contradict_each_other_are_found_out(filled: Filled, change: str, promise: str) -> None:
+    """Each promise of the rows that somebody breaks is named with the rows; the quick check leaves that out."""
+    filled.db.execute(change)
+    quick, full = filled.run("db", "check"), filled.run("db", "check", "--full")
+
+    assert quick.exit_code == 0
+    assert full.exit_code == 1
+    assert promise in full.stdout
+    assert "contradict each other" in full.stderr
+
+
+def test_every_promise_is_tried() -> None:
+    """The table above breaks each promise of the rows once."""
+    assert len(BROKEN) == len(integrity.PROMISES)
+
+
+def test_a_row_without_its_parent_is_found_out(filled: Filled) -> None:
+    """Foreign keys are part of the full check."""
+    filled.db.execute("PRAGMA foreign_keys = OFF")
+    filled.db.execute("DELETE FROM contacts WHERE id = 4")
+    result = filled.run("db", "check", "--full")
+
+    assert result.exit_code == 1
+    assert "segments 3 belongs to a row of contacts that is not there" in result.stdout
+
+
+def test_long_lists_of_rows_are_cut_short(filled: Filled) -> None:
+    """Ten rows are enough to look at."""
+    for _ in range(11):
+        filled.text()
+    filled.db.execute("UPDATE contacts SET repeats = 7")
+
+    assert "(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, …)" in filled.run("db", "check", "--full").stdout
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "words"),
+    [
+        (None, 69, "There is no database at"),
+        (b"", 1, "is no database of hotlined"),
+        (b"no database at all " * 500, 1, "it is damaged, or no database"),
+    ],
+)
+def test_what_is_no_database_is_said_so(filled: Filled, content: bytes | None, code: int, words: str) -> None:
+    """A file that is missing, empty or something else is a sentence, for the check as for the backup."""
+    filled.db.close()
+    filled.database.unlink()
+    if content is not None:
+        filled.database.write_bytes(content)
+    for command in (("check",), ("backup", str(filled.folder / "copy.db"))):
+        result = filled.run("db", *command)
+        assert (result.exit_code, words in result.stderr) == (code, True), result.stderr
+
+    assert not (filled.folder / "copy.db").exists()
+
+
+@pytest.mark.parametrize(("name", "code"), [("later", 78), (None, 1)])
+def test_a_full_check_wants_the_schema_of_this_version(filled: Filled, name: str | None, code: int) -> None:
+    """The rows of another version may promise something else; whether the file is whole can be said."""
+    sql = "UPDATE _sqlite_migrations SET name = 'later'" if name else "DELETE FROM _sqlite_migrations"
+    filled.db.execute(f"{sql} WHERE id = (SELECT max(id) FROM _sqlite_migrations)")
+
+    assert filled.run("db", "check").exit_code == 0
+    assert filled.run("db", "check", "--full").exit_code == code
+
+
+@pytest.mark.parametrize(("seconds", "told_to_end"), [(0.0, False), (60.0, True)])
+def test_the_check_at_start_has_an_end(filled: Filled, seconds: float, told_to_end: bool) -> None:
+    """What is not looked through when its time is over, or when the daemon has to end, counts as whole."""
+    with closing(sqlite3.connect(filled.database, isolation_level=None)) as connection:
+        connection.execute("PRAGMA ignore_check_constraints = ON")
+        connection.execute(
+            "INSERT INTO segments (kind, pdu, imsi, received_at) WITH RECURSIVE n (i) AS"
+            " (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 20000)"
+            " SELECT iif(i < 20000, 'deliver', 'nonsense'), '', '', '' FROM n"
+        )
+        connection.execute("PRAGMA ignore_check_constraints = OFF")
+        assert integrity.first_damage(connection, 60.0, lambda: False)
+        assert integrity.first_damage(connection, seconds, lambda: told_to_end) is None
+
+
+# ---- the backup
+
+
+def test_a_backup_is_a_whole_copy_for_the_group(filled: Filled) -> None:
+    """It is one file, 0660, that any program reads, and it has what was committed last."""
+    target = filled.folder / "copy.db"
+    result = filled.run("db", "backup", str(target))
+
+    assert result.exit_code == 0, result.stderr
+    assert "is a whole copy of the database" in result.stdout
+    assert target.stat().st_mode & 0o777 == 0o660
+    assert query(target, "SELECT count(*), max(id) FROM contacts") == [(4, 4)]
+    assert query(target, "SELECT kind FROM events") == [("backup",)]
+    assert query(target, "PRAGMA integrity_check") == [("ok",)]
+    assert query(filled.database, "SELECT count(*) FROM events") == [(0,)]
+    assert sorted(path.name for path in filled.folder.glob("copy*")) == ["copy.db"]
+
+
+def test_the_key_of_the_pseudonyms_goes_with_it(filled: Filled) -> None:
+    """It is copied beside the copy; one that is there stays where the database has lost its own."""
+    target, key = filled.folder / "copy.db", filled.folder / "hotlined.db.key"
+    key.write_bytes(b"first")
+    result = filled.run("db", "backup", str(target))
+    copied = target.with_name("copy.db.key")
+    assert (copied.read_bytes(), copied.stat().st_mode & 0o777) == (b"first", 0o660)
+    assert str(copied) in result.stdout
+    key.write_bytes(b"second")
+    filled.run("db", "backup", str(target))
+    assert copied.read_bytes() == b"second"
+    key.unlink()
+    filled.run("db", "backup", str(target))
+
+    assert copied.read_bytes() == b"second"
+
+
+def test_a_copy_is_replaced_by_a_good_one_only(filled: Filled) -> None:
+    """A backup of a database that is damaged fails, and the one before it is still there."""
+    target = filled.folder / "copy.db"
+    assert filled.run("db", "backup", str(target)).exit_code == 0
+    before = target.read_bytes()
+    filled.db.close()
+    spoil(filled.database)
+    result = filled.run("db", "backup", str(target))
+
+    assert result.exit_code == 1
+    assert "damaged" in result.stderr
+    assert target.read_bytes() == before
+    assert sorted(path.name for path in filled.folder.glob("copy*")) == ["copy.db"]
+
+
+def test_what_a_killed_backup_left_is_no_hindrance(filled: Filled) -> None:
+    """Half a copy and its journal are put away by the next backup."""
+    for name in ("copy.db.new", "copy.db.new-journal", "copy.db.new-wal"):
+        (filled.folder / name).write_bytes(b"half of something" * 1000)
+
+    assert filled.run("db", "backup", str(filled.folder / "copy.db")).exit_code == 0
+    assert sorted(path.name for path in filled.folder.glob("copy*")) == ["copy.db"]
+
+
+@pytest.mark.parametrize("ending", ["", "-wal", "-shm", ".lock", ".key"])
+def test_the_database_is_no_place_for_its_copy(filled: Filled, ending: str) -> None:
+    """Neither its own files nor a link to one can be written over."""
+    link = filled.folder / "link"
+    link.symlink_to(filled.folder / f"hotlined.db{ending}")
+    for name in (f"hotlined.db{ending}", "link"):
+        result = filled.run("db", "backup", str(filled.folder / name))
+        assert result.exit_code == 2
+        assert "belongs to the database itself" in result.stderr
+
+
+def test_another_name_of_the_database_is_found_out(filled: Filled) -> None:
+    """A hard link is the database, whatever its name."""
+    (filled.folder / "other.db").hardlink_to(filled.database)
+
+    assert "belongs to the database itself" in filled.run("db", "backup", str(filled.folder / "other.db")).stderr
+
+
+@pytest.mark.parametrize(
+    ("target", "code", "words"),
+    [
+        (".", 2, "is a folder"),
+        ("none/copy.db", 1, "No such file or directory"),
+        ("config.yaml/x", 1, "Not a directory"),
+    ],
+)
+def test_a_place_that_is_none_is_a_sentence(filled: Filled, target: str, code: int, words: str) -> None:
+    """Where no file can be made, the sentence says why."""
+    result = filled.run("db", "backup", str(filled.folder / target))
+
+    assert (result.exit_code, words in result.stderr) == (code, True), result.stderr
+
+
+def test_one_backup_at_a_time_goes_to_a_folder(filled: Filled) -> None:
+    """A second one is refused with 75."""
+    with backup._writing_to(filled.folder):
+        result = filled.run("db", "backup", str(filled.folder / "copy.db"))
+
+    assert result.exit_code == 75
+    assert "Another backup is being written" in result.stderr
+
+
+def test_no_room_for_a_copy_is_said_of_the_copy(filled: Filled) -> None:
+    """A limit on the size of files stands for a full disk: the sentence names the copy, and the one before it stays."""
+    target = filled.folder / "copy.db"
+    target.write_bytes(b"the one before")
+    with small_files(65536):
+        result = filled.run("db", "backup", str(target))
+
+    assert result.exit_code == 1
+    assert f"{target}.new cannot be written: the disk is full" in result.stderr
+    assert target.read_bytes() == b"the one before"
+    assert not target.with_name("copy.db.new").exists()
+
+
+def test_a_backup_shows_how_far_it_is(filled: Filled) -> None:
+    """Every step is told, up to the last page."""
+    told: list[tuple[int, int]] = []
+    backup.make(filled.database, filled.folder / "copy.db", lambda done, total: told.append((done, total)))
+
+    assert told[-1][0] == told[-1][1] > 0
+
+
+def test_a_daemon_that_writes_does_not_make_it_begin_again(filled: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The copy is of the moment in which it began, whatever is committed meanwhile."""
+    monkeypatch.setattr(backup, "PAGES", 4)
+    told: list[int] = []
+
+    def write(done: int, _: int) -> None:
+        told.append(done)
+        filled.text()
+
+    backup.make(filled.database, filled.folder / "copy.db", write)
+
+    assert told == sorted(set(told))
+    assert query(filled.folder / "copy.db", "SELECT max(id) FROM contacts") == [(4,)]
+    assert filled.newest() == 4 + len(told) > 9
+
+
+# ---- a backup that is put back
+
+
+def test_a_copy_that_is_put_back_sends_nothing_that_waited(filled: Filled) -> None:
+    """What waited is unconfirmed and counts for its number, no half answer is finished, nothing is judged late."""
+    filled.db.execute(
+        "INSERT INTO requests (verb, arguments, who, created_at, boot_id, expires_boottime, state)"
+        " VALUES ('send', '{}', 'me', '', '', 1e9, 'open')"
+    )
+    target = filled.folder / "copy.db"
+    backup.make(filled.database, target, lambda _, __: None)
+    with open_for_daemon(target) as db:
+        now = filled.now()
+        assert backup.take_into_use(db, now)
+        states = db.all("SELECT state, counted_limit IS NOT NULL FROM answers ORDER BY id")
+        segments = db.all("SELECT DISTINCT state FROM answer_segments WHERE answer_id = 2 ORDER BY id")
+        assert [tuple(row) for row in states] == [("sent", 1), ("unconfirmed", 1), ("unconfirmed", 1)]
+        assert [row["state"] for row in segments] == ["sent", "unconfirmed"]
+        assert [row["reason"] for row in db.all("SELECT reason FROM contacts WHERE id = 4")] == ["restored"]
+        assert [row["state"] for row in db.all("SELECT state FROM requests")] == ["expired"]
+        (event,) = db.all("SELECT detail FROM events WHERE kind = 'restored'")
+        assert "2 answers that waited are unconfirmed" in event["detail"]
+        assert backup.take_into_use(db, now) is None
+        again = filled.folder / "again.db"
+        backup.make(target, again, lambda _, __: None)
+    with open_for_daemon(again) as db:
+        assert backup.take_into_use(db, filled.now())
+
+
+def test_the_database_that_was_copied_is_no_copy(filled: Filled) -> None:
+    """The daemon that goes on as before notices nothing of a backup."""
+    backup.make(filled.database, filled.folder / "copy.db", lambda _, __: None)
+
+    assert backup.take_into_use(filled.db, filled.now()) is None
+
+
+def test_a_backup_is_put_back_as_the_readme_says(line: Line) -> None:
+    """Its commands bring the line back: nobody is answered again, what waited is not sent, limits hold."""
+    line.configure(limits={"per_number": 1}, database=str(line.database))
+    line.start()
+    line.wait_state("ready")
+    line.sim.do("deliver", from_=KEVIN, text="un")
+    wait_until(lambda: line.submitted() and line.settled())
+    line.configure(answer={"delay": "1h"})
+    line.stop()
+    line.start()
+    line.wait_state("ready")
+    line.sim.do("deliver", from_=LEA, text="deux")
+    wait_until(lambda: line.count("SELECT count(*) FROM answers WHERE state = 'queued'") == 1)
+    media = line.folder / "media"
+    media.mkdir()
+    line.cli("db", "backup", str(media / "hotlined.db"))
+    line.sim.do("deliver", from_="+32499887766", text="trois")
+    wait_until(lambda: line.count("SELECT count(*) FROM contacts") == 3)
+
+    commands = re.findall(r"```console\n(sudo systemctl stop.*?)```", section("The database"), re.DOTALL)[0]
+    assert commands.count("hotlined.db.key") == 2
+    line.database.with_name("hotlined.db.key").write_bytes(b"k" * 32)
+    shutil.copy(line.database.with_name("hotlined.db.key"), media / "hotlined.db.key")
+    for command in commands.splitlines():
+        if command.startswith("sudo systemctl"):
+            line.stop() if "stop" in command else line.start()
+            continue
+        local = command.removeprefix("sudo -u hotlined ").replace("/media/backup", str(media))
+        subprocess.run(local.replace("/var/lib/hotlined", str(line.folder)), shell=True, check=True)
+    line.wait_state("ready")
+    wait_until(lambda: line.count("SELECT count(*) FROM events WHERE kind = 'restored'") == 1)
+    line.sim.do("deliver", from_=KEVIN, text="quatre")
+    line.sim.do("deliver", from_=LEA, text="cinq")
+    wait_until(lambda: len(line.log()) == 4 and line.settled())
+
+    assert [message["text"] for message in line.submitted()] == [TEXT]
+    assert [entry["reason"] for entry in line.log()] == ["first_contact", "first_contact", "per_number", "per_number"]
+    assert [entry["answer"] and entry["answer"]["state"] for entry in line.log()] == ["sent", "unconfirmed", None, None]
+    assert (line.folder / "before" / "hotlined.db").exists()
+    line.cli("db", "check", "--full")

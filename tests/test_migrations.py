@@ -1,0 +1,215 @@
+"""Migrations: each from a dump of the schema before it, cut off anywhere, made twice, made by two, and none backwards.
+
+What a released migration made is kept in tests/data/schema, with rows, as `.dump` of sqlite3 writes it.
+"""
+
+import resource
+import shutil
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from conftest import Line, wait_until
+
+from hotlined import migrations
+from hotlined.errors import DatabaseNewerError, StoreError
+from hotlined.store import integrity, outbound
+from hotlined.store.database import open_for_daemon
+
+DUMPS = Path(__file__).parent / "data" / "schema"
+BEFORE = migrations.names()[:-1]
+"""What each migration but the first one begins with."""
+
+TABLES = ("contacts", "segments", "answers", "answer_segments", "numbers", "requests", "events", "alerts", "pin_tries")
+
+
+def load(path: Path, name: str | None) -> Path:
+    """Make the database that the migrations up to one have made, with rows; None: an empty file."""
+    path.touch()
+    if name:
+        with closing(sqlite3.connect(path)) as connection:
+            connection.executescript((DUMPS / f"{name}.sql").read_text("utf-8"))
+            connection.execute("PRAGMA journal_mode = WAL")
+    return path
+
+
+def schema(path: Path) -> list[str]:
+    """Return the schema of a database; whether it is whole is looked at on the way."""
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+        sql = "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT GLOB 'sqlite_*' ORDER BY type, name"
+        return [row[0] for row in connection.execute(sql)]
+
+
+def made_by(path: Path, count: int) -> list[str]:
+    """Return the schema that the first migrations make."""
+    with closing(sqlite3.connect(path)) as connection:
+        for _, statements in migrations.SCHEMA[:count]:
+            for statement in statements:
+                connection.execute(statement)
+        connection.commit()
+    return schema(path)
+
+
+def rows(path: Path) -> dict[str, list[tuple[object, ...]]]:
+    """Return all rows that the dumps have, by the columns that every version has."""
+    with closing(sqlite3.connect(path)) as connection:
+        return {
+            table: connection.execute(f"SELECT {', '.join(_columns(table))} FROM {table} ORDER BY 1").fetchall()
+            for table in TABLES
+        }
+
+
+def _columns(table: str) -> list[str]:
+    """Return the columns that a table had in the first version."""
+    with closing(sqlite3.connect(":memory:")) as connection:
+        for statement in migrations.SCHEMA[0][1]:
+            connection.execute(statement)
+        return [column for _, column, *_ in connection.execute(f"PRAGMA table_info({table})")]
+
+
+def applied(path: Path) -> tuple[str, ...]:
+    """Return the names of the migrations that a database has."""
+    with closing(sqlite3.connect(path)) as connection:
+        return migrations.applied(connection)
+
+
+@pytest.mark.parametrize("name", BEFORE)
+def test_a_released_migration_is_never_edited(tmp_path: Path, name: str) -> None:
+    """The schema of each dump is what the migrations up to it make today."""
+    dumped = schema(load(tmp_path / "dumped.db", name))
+
+    assert [sql for sql in dumped if "_sqlite_migrations" not in sql] == made_by(
+        tmp_path / "made.db", migrations.names().index(name) + 1
+    )
+
+
+@pytest.mark.parametrize("name", BEFORE)
+def test_a_database_of_any_version_is_brought_up_to_date(tmp_path: Path, name: str) -> None:
+    """All rows are there afterwards, what waited still waits, and the schema is that of a new database."""
+    path = load(tmp_path / "old.db", name)
+    before = rows(path)
+    with open_for_daemon(path) as db:
+        with closing(sqlite3.connect(path)) as connection:
+            assert list(integrity.contradictions(connection, lambda _, __: None)) == []
+        assert outbound.due(db, db.now())
+
+    assert all(before.values())
+    assert rows(path) == before
+    migrations.apply(load(tmp_path / "new.db", None))
+    assert schema(path) == schema(tmp_path / "new.db")
+    assert applied(path) == migrations.names()
+
+
+@pytest.mark.parametrize("name", [None, *BEFORE])
+def test_a_migration_cut_off_anywhere_is_made_again(tmp_path: Path, name: str | None) -> None:
+    """Killed before any of its statements, each migration is there wholly or not at all, and the next run ends it."""
+    path = load(tmp_path / "old.db", name)
+    before = rows(path) if name else None
+    command = [sys.executable, str(Path(__file__).with_name("interrupting.py")), str(path)]
+    count = int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    whole = schema(tmp_path / "old.db.whole")
+    known = {}
+    for names in (migrations.names()[:end] for end in range(len(migrations.names()) + 1)):
+        known[names] = made_by(tmp_path / f"{len(names)}.db", len(names))
+    assert count > sum(len(statements) for key, statements in migrations.SCHEMA if key not in _up_to(name))
+    for number in range(count):
+        copy = tmp_path / f"old.db.{number}"
+        with closing(sqlite3.connect(copy)) as connection:
+            half = migrations.applied(connection)
+        assert [sql for sql in schema(copy) if "_sqlite_migrations" not in sql] == known[half]
+        assert before is None or rows(copy) == before
+        migrations.apply(copy)
+        assert schema(copy) == whole
+        assert applied(copy) == migrations.names()
+
+
+def _up_to(name: str | None) -> tuple[str, ...]:
+    names = migrations.names()
+    return names[: names.index(name) + 1] if name else ()
+
+
+@pytest.mark.parametrize("name", [None, *BEFORE])
+def test_two_who_migrate_at_once_make_one_database(tmp_path: Path, name: str | None) -> None:
+    """Whoever comes second waits or fails; what is there afterwards is whole."""
+    path = load(tmp_path / "old.db", name)
+    command = [sys.executable, "-m", migrations.__name__, str(path)]
+    children = [subprocess.Popen(command, stderr=subprocess.DEVNULL) for _ in range(4)]
+
+    assert 0 in [child.wait() for child in children]
+    assert applied(path) == migrations.names()
+    migrations.apply(load(tmp_path / "new.db", None))
+    assert schema(path) == schema(tmp_path / "new.db")
+
+
+def test_two_daemons_that_start_at_once_are_one(line: Line) -> None:
+    """One makes the database and serves, the other one ends with 1."""
+    line.configure()
+    line.start()
+    first = line.daemon
+    line.start()
+    second = line.daemon
+    assert first
+    assert second
+    wait_until(lambda: {first.poll(), second.poll()} == {None, 1})
+    line.daemon = first if first.poll() is None else second
+    line.wait_state("ready")
+
+    assert applied(line.database) == migrations.names()
+
+
+def test_a_migration_that_finds_no_room_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ends with SQLite's code, which becomes the trouble, and the database is as it was."""
+    path = load(tmp_path / "old.db", None)
+    monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)  # what it measures finds no room either
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8192, before[1]))
+    try:
+        with pytest.raises(StoreError) as caught:
+            open_for_daemon(path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    assert caught.value.trouble == "full"
+    assert applied(path) == ()
+    open_for_daemon(path).close()
+
+
+def test_a_migration_that_fails_for_another_reason_says_so(tmp_path: Path) -> None:
+    """A table that somebody made by hand is in the way: the sentence says that it stands above."""
+    path = tmp_path / "old.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE contacts (x)")
+    with pytest.raises(StoreError, match="could not be brought up to date: see above") as caught:
+        open_for_daemon(path)
+
+    assert caught.value.trouble is None
+
+
+@pytest.mark.parametrize("name", BEFORE)
+def test_migrating_twice_changes_nothing(tmp_path: Path, name: str) -> None:
+    """What is applied is not applied again."""
+    path = load(tmp_path / "old.db", name)
+    migrations.apply(path)
+    with closing(sqlite3.connect(path)) as connection:
+        before = list(connection.iterdump())
+    migrations.apply(path)
+    with closing(sqlite3.connect(path)) as connection:
+        assert list(connection.iterdump()) == before
+
+
+@pytest.mark.parametrize("name", BEFORE)
+def test_a_later_version_is_left_as_it_is(tmp_path: Path, name: str) -> None:
+    """A migration that this version does not know is refused, also where known ones are pending."""
+    path = load(tmp_path / "old.db", name)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE _sqlite_migrations SET name = 'later' WHERE name = ?", (name,))
+    shutil.copy(path, tmp_path / "before.db")
+    with pytest.raises(DatabaseNewerError):
+        open_for_daemon(path)
+
+    assert path.read_bytes() == (tmp_path / "before.db").read_bytes()

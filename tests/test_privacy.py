@@ -1,0 +1,891 @@
+"""People's data: what is erased is in no file any more, and what limits, blocks and opt-outs need still holds."""
+
+import json
+import os
+import pty
+import random
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Line, wait_until
+from filled import ANSWER, KEVIN, LEA, RULES, SENT, Filled
+
+from hotlined import policy, pseudonym
+from hotlined.clock import Now
+from hotlined.errors import RefusedError, StoreError
+from hotlined.gsm import alphabet, tpdu
+from hotlined.gsm.address import mask
+from hotlined.simulator import pdus
+from hotlined.store import database, inbound, outbound, people, privacy, pseudonyms
+from hotlined.store.database import Database, open_beside_daemon
+from hotlined.store.reading import maybe_contact
+
+TEXT = "You will regret this on Sunday"
+DEAR = "Tu vas le regretter 🔪 dimanche"
+DAY = timedelta(days=1)
+KEEP_TEXTS, KEEP_NUMBERS = 90 * DAY, 365 * DAY
+
+
+@pytest.fixture
+def line_of(tmp_path: Path) -> Iterator[Filled]:
+    """Give a filled database without a daemon."""
+    filled = Filled(tmp_path)
+    with filled.db:
+        yield filled
+
+
+def semi_octets(digits: str) -> str:
+    """Write digits as an address of a PDU has them."""
+    padded = digits + "F" * (len(digits) % 2)
+    return "".join(padded[at + 1] + padded[at] for at in range(0, len(padded), 2))
+
+
+def septets(text: str, fill: int) -> bytes:
+    """Pack an ASCII text as GSM-7 does, behind so many bits; what lies half in other octets is left out."""
+    bits = sum(ord(character) << (7 * at + fill) for at, character in enumerate(text))
+    packed = bits.to_bytes((7 * len(text) + fill) // 8 + 1, "little")
+    return packed[1:-2]
+
+
+def forms(number: str, *texts: str) -> set[bytes]:
+    """Return every form in which a number and texts may lie in a file: in each coding, as octets and hexadecimal."""
+    digits = number.lstrip("+")
+    plain = [digits.encode(), bytes.fromhex(semi_octets(digits).replace("F", "f"))]
+    for text in (*texts, digits):
+        plain += [text.encode(), text.encode("utf-16-be"), text.encode("utf-16-le")]
+        if text.isascii():
+            plain += [septets(text, fill) for fill in range(7)]
+    spelt = [form.hex().encode() for form in plain]
+    return {*plain, *spelt, *(form.upper() for form in spelt)}
+
+
+def traces(database: Path, wanted: set[bytes]) -> list[tuple[str, bytes]]:
+    """Return where in the raw files of a database one of these forms lies."""
+    return [
+        (path.name, form)
+        for path in database.parent.glob(f"{database.name}*")
+        for form in wanted
+        if form in path.read_bytes()
+    ]
+
+
+def moment(filled: Filled, days: float, *, synchronised: bool = False) -> Now:
+    """Return a moment so many days after the first one, on both clocks."""
+    now = filled.now()
+    return Now(now.utc + days * DAY, now.limit + days * 86400, synchronised)
+
+
+def purge(filled: Filled, now: Now) -> tuple[int, int]:
+    """Erase what is old and return the rows that lost a text and a number."""
+    batches = list(privacy.purge(filled.db, KEEP_TEXTS, KEEP_NUMBERS, now))
+    return sum(batch.texts for batch in batches), sum(batch.numbers for batch in batches)
+
+
+def judged(filled: Filled, now: Now, text: str = "Salut", sender: str = KEVIN) -> policy.Verdict:
+    """Receive a text and judge it, both at a moment."""
+    entries = pdus.write_text(sender, text, scts=now.utc, reference=9)
+    inbound.record(filled.db, filled.source, [inbound.read(pdu, None, None) for pdu in entries], now)
+    return outbound.judge(
+        filled.db,
+        filled.newest(),
+        RULES,
+        now,
+        compose=lambda _: alphabet.plan(ANSWER),
+        delay_seconds=0.0,
+        shadow=False,
+    )
+
+
+def answered(filled: Filled, sender: str = KEVIN) -> int:
+    """Receive a text, answer it in two segments, and return its contact's id."""
+    contact_id = filled.text(TEXT, sender)
+    filled.judge(contact_id)
+    filled.send()
+    return contact_id
+
+
+def report(recipient: str, mr: int) -> str:
+    """Return the PDU of a report that a segment was delivered."""
+    return pdus.write_status_report(mr, recipient, SENT, SENT, 0)
+
+
+def rows(db: Database, sql: str) -> list[tuple[Any, ...]]:
+    """Return the rows of a query as tuples."""
+    return [tuple(row) for row in db.all(sql)]
+
+
+# ---- what lies in the files
+
+
+def fill(line: Line) -> set[bytes]:
+    """Let a number text in each alphabet and in parts, call, and be answered; return the forms of what is held."""
+    long_text = f"{TEXT} " * 8
+    line.start()
+    line.wait_state("ready")
+    for text in (TEXT, DEAR, long_text):
+        line.sim.do("deliver", from_=KEVIN, text=text)
+    line.sim.do("call", from_=KEVIN)
+    line.sim.do("deliver", from_=LEA, text="Autre chose")
+    wait_until(lambda: line.count("SELECT count(*) FROM contacts WHERE kind = 'call'"))
+    wait_until(line.settled)
+    held = forms(KEVIN, TEXT, DEAR)
+    for (pdu,) in line.rows(
+        "SELECT pdu FROM segments JOIN contacts c ON c.id = contact_id WHERE originator = ?", KEVIN
+    ):
+        held |= {pdu[at : at + 30].encode() for at in range(40, len(pdu) - 30, 30)}
+    return held - {form for form in held if any(form in pdu.encode() for (pdu,) in others(line))}
+
+
+def others(line: Line) -> list[tuple[Any, ...]]:
+    """Return the PDUs of everyone else."""
+    return line.rows("SELECT pdu FROM segments JOIN contacts c ON c.id = contact_id WHERE originator <> ?", KEVIN)
+
+
+def test_a_forgotten_person_is_in_no_file_while_the_daemon_runs(line: Line) -> None:
+    """Number and texts are gone from database, WAL and index, in every coding, and the number is a new one."""
+    line.configure(modem={"calls": "hang_up", "delivery_reports": True}, privacy={"keep_texts": "90d"})
+    held = fill(line)
+    assert traces(line.database, held)
+    before = line.count("SELECT count(*) FROM answer_segments WHERE counted_limit IS NOT NULL")
+    said = line.cli("forget", KEVIN, "--yes")
+
+    assert "4 contacts" in said
+    assert traces(line.database, held) == []
+    assert line.count("SELECT count(*) FROM answer_segments WHERE counted_limit IS NOT NULL") == before
+    assert [entry["originator"] for entry in line.log()] == [LEA]
+    line.sim.do("deliver", from_=KEVIN, text="Encore moi")
+    wait_until(lambda: line.log("--number", KEVIN) and line.log("--number", KEVIN)[0]["reason"] == "first_contact")
+    wait_until(line.settled)
+    assert KEVIN[1:] not in line.log_path.read_text()
+
+
+def test_what_is_purged_is_in_no_file_while_the_daemon_runs(line: Line) -> None:
+    """Old texts and numbers are gone in every coding, and the daemon still knows whom it has answered."""
+    line.configure(modem={"calls": "hang_up"}, privacy={"keep_texts": "1s", "keep_numbers": "1s"})
+    held = fill(line)
+
+    def purged() -> bool:
+        line.cli("purge")
+        return not line.count("SELECT count(*) FROM contacts WHERE originator NOT GLOB '~*'")
+
+    wait_until(purged)
+    assert traces(line.database, held) == []
+    assert [entry["text"] for entry in line.log()] == [None] * 5
+    line.sim.do("deliver", from_=KEVIN, text="Encore moi")
+    wait_until(lambda: line.log("--number", KEVIN)[-1]["reason"] == "cooldown")
+    assert len(line.log("--number", KEVIN)) == 5
+
+
+def test_moved_rows_leave_no_copies(line_of: Filled) -> None:
+    """Of a thousand rows among others none is left where SQLite moved it about."""
+    db, rng, now = line_of.db, random.Random(3), line_of.now()
+    strangers = [f"+32471{rng.randrange(10**6):06}" for _ in range(500)]
+    with db.transaction():
+        for place in range(2000):
+            theirs = rng.random() < 0.5
+            cursor = db.execute(
+                "INSERT INTO contacts (line, kind, originator, line_type, text, segments_received, segments_total,"
+                " received_at, received_limit) VALUES ('fr', 'text', ?, 'mobile', ?, 1, 1, ?, ?)",
+                KEVIN if theirs else rng.choice(strangers),
+                f"text{theirs:d}{place:06}" + "x" * rng.randrange(300),
+                now.rfc3339,
+                now.limit,
+            )
+            db.execute(
+                "INSERT INTO segments (contact_id, kind, pdu, imsi, received_at, deleted_at)"
+                " VALUES (?, 'deliver', ?, '206', ?, ?)",
+                cursor.lastrowid,
+                f"DD{theirs:d}{place:06}" + "AB" * rng.randrange(20, 160),
+                now.rfc3339,
+                now.rfc3339,
+            )
+    held = re.compile(rb"\+32470123456|text1\d{6}|DD1\d{6}")
+    db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    assert len(held.findall(line_of.database.read_bytes())) > 3000
+    assert privacy.forget(db, KEVIN, now, keep_opt_out=False)
+    assert privacy.rebuild(db)
+
+    assert held.findall(line_of.database.read_bytes()) == []
+
+
+def test_a_reader_that_holds_old_pages_is_named(line_of: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a program reads in an old transaction the copy in the WAL is not called gone; afterwards it goes."""
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.1)
+    answered(line_of)
+    with closing(sqlite3.connect(line_of.database)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM contacts").fetchone()
+        result = line_of.run("forget", KEVIN, "--yes")
+        assert result.exit_code == 69
+        assert "Datasette" in result.stderr
+        reader.execute("ROLLBACK")
+
+    assert line_of.run("forget", KEVIN, "--yes").exit_code == 0
+    assert traces(line_of.database, forms(KEVIN, TEXT)) == []
+
+
+# ---- by age
+
+
+def test_texts_go_first_and_numbers_later(line_of: Filled) -> None:
+    """After keep_texts texts and PDUs are null, after keep_numbers the number is a pseudonym; the rest stays."""
+    contact_id = answered(line_of)
+    before = line_of.log()[0]
+    assert purge(line_of, moment(line_of, 89)) == (0, 0)
+    assert purge(line_of, moment(line_of, 91)) == (1, 0)
+    contact = maybe_contact(line_of.db, contact_id)
+    assert contact
+    assert (contact["originator"], contact["text"], contact["answer"]["text"]) == (KEVIN, None, None)
+    assert {part["pdu"] for part in (*contact["parts"], *contact["answer"]["parts"])} == {None}
+    assert purge(line_of, moment(line_of, 366)) == (0, 1)
+    after = line_of.log()[0]
+    assert pseudonym.is_one(after["originator"])
+    assert line_of.db.one("SELECT 1 FROM answers WHERE recipient = ?", after["originator"])
+    assert after | {"originator": KEVIN, "text": TEXT, "answer": before["answer"]} == before
+    assert purge(line_of, moment(line_of, 366)) == (0, 0)
+    assert line_of.log("--number", KEVIN) == [after]
+
+
+def test_what_belongs_to_no_contact_ages_too(line_of: Filled) -> None:
+    """Texts by hand, requests, decisions, their events and reports of nothing are erased like contacts."""
+    db, now = line_of.db, line_of.now()
+    request_id = people.ask(db, "send", {"number": LEA, "text": "Tout va bien"}, "pi", now)
+    with db.transaction():
+        answer_id = outbound.enqueue_by_person(db, LEA, alphabet.plan("Tout va bien"), RULES, now, shadow=False)
+        assert isinstance(answer_id, int)
+        people.await_answer(db, request_id, answer_id)
+    people.block(db, KEVIN, "pi", now)
+    line_of.pdu(report(LEA, 3))
+    assert purge(line_of, moment(line_of, 400)) == (1, 2)  # the report; what was decided, and its event
+    line_of.send([5])
+    people.take(db, now)
+    people.settle(db, now)
+    assert purge(line_of, moment(line_of, 400)) == (2, 2)
+
+    tables = ("answers", "answer_segments", "segments", "numbers", "requests", "events")
+    raw = str([rows(db, f"SELECT * FROM {table}") for table in tables])
+    assert not any(each in raw for each in (LEA, KEVIN, "Tout va bien", mask(KEVIN), semi_octets(LEA[1:])))
+    assert rows(db, "SELECT detail FROM events WHERE kind = 'block'") == [("a number by pi",)]
+    assert outbound.history_of(db, LEA, shadow=False).answers == 1
+
+
+def test_what_waits_is_not_touched(line_of: Filled) -> None:
+    """A contact without a verdict and an answer that is queued or in hand keep all that they need."""
+    line_of.text(TEXT)
+    line_of.judge(line_of.text(TEXT, LEA))
+    before = [rows(line_of.db, f"SELECT * FROM {table}") for table in ("contacts", "segments", "answers")]
+
+    assert purge(line_of, moment(line_of, 4000)) == (0, 0)
+    assert [rows(line_of.db, f"SELECT * FROM {table}") for table in ("contacts", "segments", "answers")] == before
+
+
+def test_what_a_person_keeps_is_not_touched(line_of: Filled) -> None:
+    """Text, PDUs and number of a kept contact stay, who and when is shown, and undoing it lets it age."""
+    contact_id = answered(line_of)
+    assert line_of.run("keep", str(contact_id), env={"USER": "marie"}).exit_code == 0
+    shown = json.loads(line_of.run("show", str(contact_id), "--json").stdout)
+    assert shown["kept"]["by"] == "marie"
+    assert "by marie" in line_of.run("show", str(contact_id)).stdout
+    assert purge(line_of, moment(line_of, 4000)) == (0, 0)
+    assert json.loads(line_of.run("show", str(contact_id), "--json").stdout) == shown
+    assert line_of.run("keep", "99").exit_code == 1
+    assert line_of.run("keep", str(contact_id), "--undo").exit_code == 0
+    assert purge(line_of, moment(line_of, 4000)) == (1, 1)
+
+    assert line_of.db.one("SELECT kept_by FROM contacts")["kept_by"] is None  # type: ignore[index]
+
+
+@pytest.mark.parametrize("years", [-56, 50])
+def test_a_clock_that_is_not_synchronised_erases_nothing(line_of: Filled, years: int) -> None:
+    """A calendar that says 1970 or is half a century ahead makes nothing old, at the reception or at the purge."""
+    now = replace(line_of.now(), synchronised=True)
+    judged(line_of, now)
+    wrong = replace(now, utc=now.utc + 365 * years * DAY, synchronised=False)
+    judged(line_of, wrong, sender=LEA)
+    line_of.db.execute("UPDATE answers SET state = 'cancelled', waiting_for = NULL")
+
+    assert purge(line_of, replace(wrong, limit=now.limit + 3600)) == (0, 0)
+    assert purge(line_of, replace(now, limit=now.limit + 3600)) == (0, 0)
+    assert purge(line_of, replace(now, limit=now.limit + 91 * 86400)) == (2, 0)
+
+
+def test_a_synchronised_calendar_counts_the_time_without_power(line_of: Filled) -> None:
+    """A year in a drawer is a year: what was received at a trusted date is erased by date."""
+    now = replace(line_of.now(), synchronised=True)
+    judged(line_of, now)
+    line_of.db.execute("UPDATE answers SET state = 'cancelled', waiting_for = NULL")
+    later = replace(now, utc=now.utc + 400 * DAY, limit=now.limit + 60)
+
+    assert purge(line_of, replace(later, synchronised=False)) == (0, 0)
+    assert purge(line_of, later) == (1, 1)
+
+
+def test_purge_says_what_it_did(line_of: Filled) -> None:
+    """The command counts what it erased, and says so too when there is nothing to do."""
+    answered(line_of)
+    line_of.settings["privacy"] = {"keep_texts": "0s", "keep_numbers": "0s"}
+    line_of.config.write_text(json.dumps(line_of.settings))
+    line_of.db.execute("UPDATE contacts SET received_limit = -1")
+
+    assert line_of.run("purge").stdout == "Texts and PDUs erased in 1 row, numbers replaced in 1 row.\n"
+    assert line_of.run("purge").stdout == "Texts and PDUs erased in 0 rows, numbers replaced in 0 rows.\n"
+
+
+# ---- what holds for a pseudonym
+
+
+def never(_: Filled) -> None:
+    """Decide nothing."""
+
+
+@pytest.mark.parametrize(
+    ("answers", "decide", "days", "reason"),
+    [
+        (3, never, 400, policy.Reason.PER_NUMBER),
+        (1, never, 366, policy.Reason.COOLDOWN_OVER),
+        (1, lambda filled: people.block(filled.db, KEVIN, "pi", filled.now()), 400, policy.Reason.BLOCKED),
+        (1, lambda filled: judged(filled, filled.now(), "Stop."), 400, policy.Reason.OPTED_OUT),
+        (0, never, 400, policy.Reason.FIRST_CONTACT),
+    ],
+    ids=["cap", "cooldown", "block", "optout", "nothing"],
+)
+def test_limits_hold_for_a_pseudonym(
+    line_of: Filled, answers: int, decide: Callable[[Filled], Any], days: float, reason: policy.Reason
+) -> None:
+    """Cap, history, block and opt-out of a number are those of its pseudonym."""
+    for _ in range(answers):
+        line_of.db.execute("UPDATE answers SET counted_limit = counted_limit - 2000000")
+        answered(line_of)
+    decide(line_of)
+    purge(line_of, moment(line_of, days))
+    assert KEVIN not in str(
+        [rows(line_of.db, f"SELECT * FROM {table}") for table in ("contacts", "answers", "numbers")]
+    )
+
+    assert judged(line_of, moment(line_of, days)).reason is reason
+
+
+def test_a_number_that_is_a_pseudonym_in_part_has_one_history(line_of: Filled) -> None:
+    """Answers under the number and under its pseudonym count together, and the cooldown runs from the latest."""
+    contact_id = answered(line_of)
+    privacy.keep(line_of.db, contact_id, "pi", line_of.now())
+    line_of.db.execute("UPDATE answers SET counted_limit = counted_limit - 2000000")
+    answered(line_of)
+    purge(line_of, moment(line_of, 400))
+    assert len({recipient for (recipient,) in rows(line_of.db, "SELECT recipient FROM answers")}) == 2
+
+    history = outbound.history_of(line_of.db, KEVIN, shadow=False)
+    assert (history.answers, history.pending) == (2, False)
+    assert history.last_answer == line_of.db.one("SELECT max(counted_limit) AS last FROM answers")["last"]  # type: ignore[index]
+    assert len(line_of.log("--number", KEVIN)) == 2
+
+
+def test_cooldown_holds_when_the_number_becomes_a_pseudonym_meanwhile(line_of: Filled) -> None:
+    """Numbers kept for an hour are pseudonyms within the cooldown, and it holds."""
+    answered(line_of)
+    now = moment(line_of, 0.1)
+    for _ in privacy.purge(line_of.db, timedelta(hours=1), timedelta(hours=1), now):
+        pass
+    assert pseudonym.is_one(line_of.log()[0]["originator"])
+
+    assert judged(line_of, now).reason is policy.Reason.COOLDOWN
+
+
+def test_a_decision_about_a_pseudonym_changes_it_in_place(line_of: Filled) -> None:
+    """Opting in, blocking and unblocking a number whose decision is a pseudonym leaves one row, not two."""
+    answered(line_of)
+    judged(line_of, line_of.now(), "stop")
+    purge(line_of, moment(line_of, 400))
+    (number,) = rows(line_of.db, "SELECT number FROM numbers WHERE opted_out_at IS NOT NULL")
+    for verb in ("block", "optin", "unblock"):
+        assert line_of.run(verb, KEVIN).exit_code == 0
+
+    assert rows(line_of.db, "SELECT number, blocked_at, opted_out_at FROM numbers") == [(*number, None, None)]
+    assert judged(line_of, moment(line_of, 400)).reason is policy.Reason.COOLDOWN_OVER
+
+
+def test_windows_keep_what_they_count(line_of: Filled) -> None:
+    """Neither a purge nor forgetting frees a segment of the budget."""
+    answered(line_of)
+    now = moment(line_of, 0.01)
+    spent = outbound.spent(line_of.db, now, shadow=False)
+    assert spent["month"].total == 2
+    for _ in privacy.purge(line_of.db, timedelta(0), timedelta(0), now):
+        pass
+    assert outbound.spent(line_of.db, now, shadow=False) == spent
+    assert privacy.forget(line_of.db, KEVIN, now, keep_opt_out=False)
+
+    assert outbound.spent(line_of.db, now, shadow=False) == spent
+    assert rows(line_of.db, "SELECT contact_id, recipient, text FROM answers") == [(None, privacy.NOBODY, None)]
+
+
+def test_an_erased_text_is_known_when_it_comes_again(line_of: Filled) -> None:
+    """Delivered again it is a repeat of its contact, listed again it is the same text; neither is answered."""
+    entries = pdus.write_text(KEVIN, TEXT, scts=SENT, reference=1)
+    line_of.pdu(*entries)
+    line_of.judge(line_of.newest())
+    line_of.send()
+    readings = [inbound.read(pdu, None, 4) for pdu in pdus.write_text(LEA, TEXT, scts=SENT, reference=1)]
+    (still,) = inbound.record_listing(line_of.db, line_of.source, readings, line_of.now(), complete=True)
+    line_of.judge(line_of.newest())
+    line_of.send()
+    purge(line_of, moment(line_of, 91))
+
+    assert inbound.record_listing(line_of.db, line_of.source, readings, line_of.now(), complete=True) == [still]
+    line_of.pdu(*entries)
+    assert [entry["repeats"] for entry in line_of.log()] == [1, 0]
+    assert purge(line_of, moment(line_of, 92)) == (1, 0)  # the repeat's PDU
+
+
+def test_a_report_finds_an_answer_whose_recipient_is_a_pseudonym(line_of: Filled) -> None:
+    """A status report that comes after the number went still settles its answer."""
+    answered(line_of)
+    for _ in privacy.purge(line_of.db, timedelta(0), timedelta(0), moment(line_of, 0.1)):
+        pass
+    line_of.pdu(*(report(KEVIN, mr) for mr in (7, 8)))
+
+    assert rows(line_of.db, "SELECT state FROM answers") == [("delivered",)]
+
+
+def test_an_answer_without_its_text_is_not_sent_again(line_of: Filled) -> None:
+    """What was erased cannot be requeued, and that is said."""
+    contact_id = line_of.text()
+    line_of.judge(contact_id)
+    line_of.send([None])
+    purge(line_of, moment(line_of, 91))
+    result = line_of.run("requeue", str(contact_id))
+
+    assert result.exit_code == 75
+    assert "erased" in result.stderr
+
+
+# ---- the key
+
+
+def test_a_pseudonym_depends_on_number_and_key() -> None:
+    """It is the same for the same number and key, another for others, and a pseudonym's own is itself."""
+    key, other = b"k" * 32, b"o" * 32
+    made = pseudonym.of(key, KEVIN)
+
+    assert pseudonym.is_one(made)
+    assert made == pseudonym.of(key, KEVIN) == pseudonym.of(key, made)
+    assert len({made, pseudonym.of(other, KEVIN), pseudonym.of(key, LEA)}) == 3
+    assert pseudonym.digest(key) != pseudonym.digest(other)
+    assert not any(map(pseudonym.is_one, ("~", KEVIN, "~0123456789AB", "~0123456789abc")))
+    assert mask(made) == f"{made[:4]}…"
+
+
+def test_the_key_lies_beside_the_database(line_of: Filled) -> None:
+    """It has 32 octets, is readable by the group alone, and nothing half-written lies beside it."""
+    answered(line_of)
+    purge(line_of, moment(line_of, 91))
+    path = line_of.db.key_path
+
+    assert path == line_of.folder / "hotlined.db.key"
+    assert (path.stat().st_mode & 0o777, path.stat().st_size) == (0o660, 32)
+    assert [each.name for each in line_of.folder.glob(".*")] == []
+
+
+def test_a_key_that_cannot_be_written_erases_nothing(line_of: Filled) -> None:
+    """Where the key cannot be made, no pseudonym is, and that is said."""
+    answered(line_of)
+    line_of.db.key_path.mkdir()
+    (line_of.db.key_path / "x").touch()
+    with pytest.raises(StoreError, match="cannot be written"):
+        purge(line_of, moment(line_of, 91))
+
+    assert line_of.log()[0]["text"] == TEXT
+    assert [each.name for each in line_of.folder.glob(".*")] == []
+
+
+@pytest.mark.parametrize("key", [None, b"x" * 32], ids=["missing", "another"])
+def test_without_the_key_nothing_is_sent_until_a_person_decides(line: Line, key: bytes | None) -> None:
+    """The daemon pauses and says why; `resume` goes on with another key, and whoever was a pseudonym counts as new."""
+    with pseudonyms_lost(line, key) as lost:
+        assert "key" in line.cli("status", check=False)
+        assert json.loads(line.cli("status", "--json", check=False))["paused_by"] == pseudonyms.LOST
+        assert line.rows("SELECT kind FROM events WHERE kind = 'key_lost'") == [("key_lost",)]
+        assert subprocess.run(command(line, "purge"), capture_output=True, check=False).returncode == 1
+        line.sim.do("deliver", from_=KEVIN, text="Encore")
+        wait_until(lambda: line.rows("SELECT waiting_for FROM answers WHERE state = 'queued'") == [("paused",)])
+        assert len(line.submitted()) == 1
+        assert "Another key" in line.cli("resume")
+        wait_until(line.settled)
+
+    assert len(line.submitted()) == 2
+    assert line.count("SELECT count(*) FROM events WHERE kind = 'key_new'") == 1
+    assert (line.folder / "hotlined.db.key").read_bytes() != lost
+    assert ((line.folder / "hotlined.db.key").read_bytes() == key) == (key == b"x" * 32)
+
+
+def test_with_the_key_back_all_holds_again(line: Line) -> None:
+    """The key of a backup in its place, `resume` goes on as if it had never been away."""
+    with pseudonyms_lost(line, None) as lost:
+        (line.folder / "hotlined.db.key").write_bytes(lost)
+        assert line.cli("resume") == "Answers go out again.\n"
+        line.sim.do("deliver", from_=KEVIN, text="Encore")
+        wait_until(lambda: line.log("--number", KEVIN)[-1]["reason"] == "cooldown")
+
+    assert len(line.submitted()) == 1
+    assert line.count("SELECT count(*) FROM events WHERE kind = 'key_new'") == 0
+
+
+@pytest.mark.parametrize("key", [None, b"", b"x" * 31, b"x" * 32], ids=["missing", "empty", "short", "another"])
+def test_a_decision_is_never_made_unknowingly(line_of: Filled, key: bytes | None) -> None:
+    """Whoever resumes a line and was not told yet that the key is lost is told first; a second time decides."""
+    answered(line_of)
+    purge(line_of, moment(line_of, 400))
+    line_of.db.key_path.unlink()
+    if key is not None:
+        line_of.db.key_path.write_bytes(key)
+    line_of.db.key = None
+    people.pause(line_of.db, "pi", line_of.now())
+    with pytest.raises(RefusedError, match="missing or another key"):
+        people.resume(line_of.db, "pi", line_of.now())
+    assert not pseudonyms.hold(line_of.db, line_of.now())
+    assert outbound.history_of(line_of.db, KEVIN, shadow=False) == policy.History()
+
+    assert people.resume(line_of.db, "pi", line_of.now())
+    assert not people.resume(line_of.db, "pi", line_of.now())
+
+
+class pseudonyms_lost:  # noqa: N801  # a context like closing()
+    """A line with an answered number that is a pseudonym, whose daemon starts again without the right key."""
+
+    def __init__(self, line: Line, key: bytes | None) -> None:
+        self.line = line
+        self.key = key
+
+    def __enter__(self) -> bytes:
+        line = self.line
+        path = line.folder / "hotlined.db.key"
+        line.configure(privacy={"keep_texts": "0s", "keep_numbers": "0s"})
+        line.start()
+        line.sim.do("deliver", from_=KEVIN, text="Un")
+        wait_until(lambda: len(line.submitted()) == 1 and line.settled())
+        line.cli("purge")
+        line.stop()
+        lost = path.read_bytes()
+        path.unlink()
+        if self.key is not None:
+            path.write_bytes(self.key)
+        line.start()
+        line.wait_state("ready")
+        return lost
+
+    def __exit__(self, *_: object) -> None:
+        self.line.stop()
+
+
+def command(line: Line, *arguments: str) -> list[str]:
+    """Return the words that run a command of the admin."""
+    return [sys.executable, "-m", "hotlined", "--config", str(line.config), *arguments]
+
+
+# ---- forgetting
+
+
+def test_forgetting_takes_everything_and_says_what(line_of: Filled) -> None:
+    """Contacts, answers, requests, decisions and mentions go, whoever kept them; others' texts are counted and stay."""
+    db, now = line_of.db, line_of.now()
+    contact_id = answered(line_of)
+    privacy.keep(db, contact_id, "pi", now)
+    line_of.text(f"Appelle {KEVIN} pour moi", LEA)
+    people.block(db, KEVIN, "pi", now)
+    people.end(db, people.ask(db, "send", {"number": KEVIN, "text": TEXT}, "pi", now), "done", "sent", now)
+    asked = people.ask(db, "send", {"number": KEVIN, "text": TEXT}, "pi", now)
+    with db.transaction():
+        db.event(now, "note", f"about {KEVIN}")
+    line_of.pdu(
+        report(KEVIN, 7),
+        report(KEVIN, 99),
+        pdus.write_text(KEVIN, TEXT, scts=SENT + DAY, reference=5)[0][:40],
+    )
+    line_of.judge(line_of.newest())
+    result = line_of.run("forget", "0470/12.34.56", "--yes")
+
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith(
+        f"Erased of {KEVIN}: 2 contacts, 4 segments, 1 answer, 2 requests, what was decided"
+    )
+    assert "1 text of other people" in result.stdout
+    assert rows(db, "SELECT originator FROM contacts") == [(LEA,)]
+    assert traces(line_of.database, forms(KEVIN, TEXT) - forms(KEVIN)) == []
+    assert rows(db, "SELECT detail FROM events WHERE kind = 'note'") == [("about …",)]
+    assert people.outcome(db, asked) == people.Outcome("refused", "the number was forgotten", None)
+    assert db.all("PRAGMA foreign_key_check") == []
+    assert line_of.run("forget", KEVIN, "--yes").stdout.startswith(f"Nothing is held of {KEVIN}.\n")
+
+
+def test_a_pseudonym_can_be_forgotten(line_of: Filled) -> None:
+    """By its number or as it stands in the log, a pseudonym and its decision are erased."""
+    for sender in (KEVIN, LEA):
+        answered(line_of, sender)
+        people.block(line_of.db, sender, "pi", line_of.now())
+    purge(line_of, moment(line_of, 400))
+    shown = line_of.log("--number", LEA)[0]["originator"]
+    assert line_of.run("forget", KEVIN, "--yes").exit_code == 0
+    assert line_of.run("forget", shown, "--yes").exit_code == 0
+
+    assert [rows(line_of.db, f"SELECT * FROM {table}") for table in ("contacts", "segments", "numbers")] == [[]] * 3
+
+
+@pytest.mark.parametrize("old", [False, True], ids=["number", "pseudonym"])
+def test_an_opt_out_stays_if_asked(line_of: Filled, *, old: bool) -> None:
+    """With --keep-opt-out a forgotten number is still not answered, and nothing but its pseudonym is held."""
+    answered(line_of)
+    judged(line_of, line_of.now(), "stop")
+    people.block(line_of.db, KEVIN, "pi", line_of.now())
+    if old:
+        purge(line_of, moment(line_of, 400))
+    assert "kept as a pseudonym" in line_of.run("forget", KEVIN, "--yes", "--keep-opt-out").stdout
+
+    ((number, blocked, opted_out),) = rows(line_of.db, "SELECT number, blocked_at, opted_out_at FROM numbers")
+    assert (pseudonym.is_one(number), blocked, bool(opted_out)) == (True, None, True)
+    assert judged(line_of, moment(line_of, 400)).reason is policy.Reason.OPTED_OUT
+    assert line_of.run("forget", KEVIN, "--yes").exit_code == 0
+    assert rows(line_of.db, "SELECT * FROM numbers") == []
+
+
+def test_a_queued_answer_goes_too_and_one_in_hand_is_refused(line_of: Filled) -> None:
+    """Nothing is erased beneath the modem's hands: 75, and everything is as it was; what is only queued goes."""
+    line_of.judge(line_of.text())
+    now = line_of.now()
+    (due,) = outbound.due(line_of.db, now)
+    segments = [tpdu.EncodedSegment(pdu, 1) for pdu in ("00", "01")]
+    _, begun = outbound.begin(line_of.db, due, segments, RULES, now, shadow=False)
+    assert begun
+    result = line_of.run("forget", KEVIN, "--yes")
+    assert (result.exit_code, len(line_of.log())) == (75, 1)
+    outbound.put_back(line_of.db, begun, policy.WaitingFor.NETWORK)
+    assert line_of.run("forget", KEVIN, "--yes").exit_code == 0
+
+    assert outbound.due(line_of.db, moment(line_of, 1)) == []
+    assert rows(line_of.db, "SELECT * FROM answers") == []
+
+
+def test_a_segment_in_hand_is_waited_for(line: Line) -> None:
+    """While the daemon awaits its result nothing is erased; then all is, and the segment that may have left counts."""
+    line.configure(modem={"send_timeout": "2s"})
+    line.sim.do("fault", kind="no_result", count=1)
+    line.start()
+    line.wait_state("ready")
+    line.sim.do("deliver", from_=KEVIN, text="Un")
+    wait_until(lambda: line.count("SELECT count(*) FROM answer_segments WHERE state = 'submitting'"))
+
+    assert "1 contact" in line.cli("forget", KEVIN, "--yes")
+    assert line.rows("SELECT recipient, state FROM answers") == [(privacy.NOBODY, "unconfirmed")]
+    assert line.count("SELECT count(*) FROM answer_segments WHERE counted_limit IS NOT NULL") == 1
+    assert line.log() == []
+
+
+def test_a_text_that_is_still_on_the_sim_is_not_received_again(line_of: Filled) -> None:
+    """Its pseudonym stays until it has left the SIM: read again it is no new contact, and it is deleted there."""
+    readings = [inbound.read(pdu, None, 3) for pdu in pdus.write_text(KEVIN, TEXT, scts=SENT, reference=1)]
+    (kept,) = inbound.record_listing(line_of.db, line_of.source, readings, line_of.now(), complete=True)
+    line_of.judge(line_of.newest())
+    assert line_of.run("forget", KEVIN, "--yes").exit_code == 0
+
+    assert inbound.record_listing(line_of.db, line_of.source, readings, line_of.now(), complete=True) == [kept]
+    assert line_of.log() == []
+    inbound.confirm_deleted(line_of.db, [kept.segment_id], line_of.now())
+    (again,) = inbound.record_listing(line_of.db, line_of.source, readings, line_of.now(), complete=True)
+    assert (again.segment_id, len(line_of.log())) != (kept.segment_id, 0)
+
+
+def test_a_contact_erased_before_its_verdict_is_no_bug(line_of: Filled) -> None:
+    """The daemon that was about to judge it, or hears late that a segment of its answer was sent, goes on."""
+    contact_id = line_of.text()
+    outbound.mark_sent(line_of.db, 99, 7, line_of.now())
+    privacy.forget(line_of.db, KEVIN, line_of.now(), keep_opt_out=False)
+
+    assert line_of.judge(contact_id) == policy.Verdict(answer=False, reason=policy.Reason.PERSON)
+
+
+def test_forgetting_asks_and_needs_somebody_to_ask(line_of: Filled) -> None:
+    """Without a terminal and without --yes nothing is erased: 2. What is not held needs no question: 0."""
+    answered(line_of)
+    assert line_of.run("forget", KEVIN).exit_code == 2
+    assert len(line_of.log()) == 1
+    assert line_of.run("forget", LEA).exit_code == 0
+    assert line_of.run("forget", "+3247…456").exit_code == 2
+
+
+def test_on_a_terminal_it_asks(line_of: Filled) -> None:
+    """The question says what goes, also what was kept and the opt-out; anything but yes leaves all as it is."""
+    contact_id = answered(line_of)
+    privacy.keep(line_of.db, contact_id, "pi", line_of.now())
+    judged(line_of, line_of.now(), "stop")
+    for typed, left in (("n", 2), ("y", 0)):
+        said = on_a_terminal(line_of, typed, "forget", KEVIN)
+        assert "1 contact of these a person wanted to keep. Its opt-out goes too" in " ".join(said.split())
+        assert len(line_of.log()) == left
+
+
+def on_a_terminal(filled: Filled, typed: str, *arguments: str) -> str:
+    """Run a command on a terminal, type an answer, and return what it showed."""
+    ours, theirs = pty.openpty()
+    words = [sys.executable, "-m", "hotlined", "--config", str(filled.config), *arguments]
+    with subprocess.Popen(words, stdin=theirs, stdout=theirs, stderr=theirs):
+        os.close(theirs)
+        os.write(ours, f"{typed}\n".encode())
+        shown = b""
+        try:
+            while piece := os.read(ours, 4096):
+                shown += piece
+        except OSError:  # the other end is closed
+            pass
+    os.close(ours)
+    return shown.decode()
+
+
+def test_a_flood_that_began_with_a_forgotten_contact_keeps_its_size(line_of: Filled) -> None:
+    """Its event leads to the next contact."""
+    contact_id, following = line_of.text(), line_of.text(sender=LEA)
+    with line_of.db.transaction():
+        line_of.db.event(line_of.now(), "flood_begin", "2 contacts", contact_id)
+    privacy.forget(line_of.db, KEVIN, line_of.now(), keep_opt_out=False)
+
+    assert rows(line_of.db, "SELECT contact_id FROM events WHERE kind = 'flood_begin'") == [(following,)]
+
+
+def test_a_block_in_the_configuration_is_told(tmp_path: Path) -> None:
+    """What `forget` cannot erase because it stands in the configuration is named."""
+    filled = Filled(tmp_path, numbers={"blocked": [KEVIN]})
+    with filled.db:
+        filled.text()
+        assert "numbers.blocked" in filled.run("forget", KEVIN, "--yes").stdout
+
+
+# ---- what is held
+
+
+def test_export_shows_all_that_is_held(line_of: Filled) -> None:
+    """As one object with every text exactly, and as a text in which nothing is obeyed."""
+    db, now = line_of.db, line_of.now()
+    hostile = "\x1b[31mSalut\u202e"
+    line_of.judge(line_of.text(hostile))
+    line_of.send()
+    with db.transaction():
+        outbound.enqueue_by_person(db, KEVIN, alphabet.plan("À la main"), RULES, now, shadow=False)
+    people.block(db, KEVIN, "pi", now)
+    people.end(db, people.ask(db, "send", {"number": KEVIN, "text": "À la main"}, "pi", now), "done", "sent", now)
+    line_of.pdu(report(KEVIN, 99))
+    held = json.loads(line_of.run("export", KEVIN, "--json").stdout)
+    shown = line_of.run("export", KEVIN).stdout
+
+    assert held["contacts"] == [maybe_contact(db, 1)]
+    assert held["contacts"][0]["text"] == hostile
+    assert (held["number"], held["decided"]["number"], held["pseudonym"]) == (KEVIN, KEVIN, None)
+    assert [len(held[each]) for each in ("requests", "by_hand", "segments", "events")] == [1, 1, 1, 1]
+    assert "\x1b" not in shown
+    assert "\u202e" not in shown
+    for part in (r"\x1b[31mSalut\u202e", held["contacts"][0]["parts"][0]["pdu"], ANSWER.strip(), "À la main", "block"):
+        assert part in shown
+    assert line_of.run("export", LEA).stdout == f"Nothing is held of {LEA}.\n"
+
+
+def test_export_of_a_pseudonym_names_it(line_of: Filled) -> None:
+    """Whoever asks with the number is told under which pseudonym it stands."""
+    answered(line_of)
+    purge(line_of, moment(line_of, 400))
+    held = json.loads(line_of.run("export", KEVIN, "--json").stdout)
+
+    assert [contact["originator"] for contact in held["contacts"]] == [held["pseudonym"]]
+    assert pseudonym.is_one(held["pseudonym"])
+    assert held["pseudonym"] in line_of.run("export", KEVIN).stdout
+
+
+# ---- interrupted
+
+
+@pytest.mark.parametrize("act", ["purge", "forget"])
+def test_an_interruption_at_any_statement_leaves_nothing_half_done(line_of: Filled, act: str) -> None:
+    """Killed at each statement in turn, a contact has all its texts or none, and the next run finishes the work."""
+    for sender in (KEVIN, LEA):
+        answered(line_of, sender)
+        people.block(line_of.db, sender, "pi", line_of.now())
+    now = moment(line_of, 400)
+    line_of.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    untouched = line_of.database.read_bytes()
+    line_of.db.close()
+    statement, killed = 0, True
+    while killed:
+        statement += 1
+        for path in line_of.folder.glob("hotlined.db*"):
+            path.unlink()
+        line_of.database.write_bytes(untouched)
+        killed = die_at(statement, line_of.database, act, now)
+        with open_beside_daemon(line_of.database) as db:
+            db.execute("PRAGMA synchronous = OFF")  # no power is cut here
+            assert [tuple(row) for row in db.all("PRAGMA integrity_check")] == [("ok",)]
+            assert db.all("PRAGMA foreign_key_check") == []
+            halves = db.all(
+                "SELECT c.id FROM contacts c JOIN segments s ON s.contact_id = c.id"
+                " JOIN answers a ON a.contact_id = c.id WHERE (c.text IS NULL) <> (s.pdu GLOB '~*')"
+                " OR (c.text IS NULL) <> (a.text IS NULL)"
+                " OR (c.originator GLOB '~*') <> (a.recipient GLOB '~*')"
+            )
+            assert halves == []
+            erased = db.one("SELECT 2 - count(text) AS contacts FROM contacts")["contacts"]  # type: ignore[index]
+            owed = db.one("SELECT rebuild_owed FROM line_state")["rebuild_owed"]  # type: ignore[index]
+            assert owed == (1 if killed and erased else 0)
+            erase(db, act, now)
+        assert traces(line_of.database, forms(KEVIN, TEXT) if act == "purge" else forms(KEVIN)) == []
+    assert statement > 20
+
+
+def erase(db: Database, act: str, now: Now) -> None:
+    """Do the whole work of a command."""
+    if act == "purge":
+        for _ in privacy.purge(db, KEEP_TEXTS, KEEP_NUMBERS, now):
+            pass
+    else:
+        assert privacy.forget(db, KEVIN, now, keep_opt_out=False)
+    assert privacy.rebuild(db)
+
+
+def die_at(statement: int, database: Path, act: str, now: Now) -> bool:
+    """Do the work in a process that is killed before it runs its nth statement; tell whether it came so far."""
+    child = os.fork()
+    if child == 0:
+        count = 0
+
+        def trace(_: str) -> None:
+            nonlocal count
+            count += 1
+            if count == statement:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        db = open_beside_daemon(database)
+        db.execute("PRAGMA synchronous = OFF")
+        db.connection.set_trace_callback(trace)
+        erase(db, act, now)
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0
+    return os.WIFSIGNALED(status)
+
+
+def test_what_is_kept_while_a_purge_runs_is_not_touched(line_of: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A decision made after the purge has found a contact still holds."""
+    monkeypatch.setattr(privacy, "BATCH", 1)
+    answered(line_of)
+    second = answered(line_of, LEA)
+    now = moment(line_of, 91)
+    batches = privacy.purge(line_of.db, KEEP_TEXTS, KEEP_NUMBERS, now)
+    next(batches)
+    privacy.keep(line_of.db, second, "pi", now)
+    list(batches)
+
+    assert [entry["text"] for entry in line_of.log()] == [None, TEXT]
