@@ -1,0 +1,25 @@
+"""A fixed number of mutated PDUs on each run of the tests; scripts/fuzz takes a million."""
+
+from itertools import islice
+from pathlib import Path
+
+import fuzz
+
+MUTANTS = 20_000
+MOST_MIB = 64  # more than that would grow with what was received
+
+
+def test_no_mutated_pdu_is_lost_or_stops_anything(tmp_path: Path) -> None:
+    """Each is recorded once, as it came, decoded or with its problem, and what came of it is a line of JSON."""
+    figures = fuzz.fuzz(MUTANTS, seed=1, folder=tmp_path)
+
+    assert figures.pdus == MUTANTS
+    assert 0 < figures.problems < MUTANTS
+    assert 0 < figures.repeats < figures.contacts < MUTANTS
+    assert figures.mib_after - figures.mib_before < MOST_MIB
+
+
+def test_a_seed_gives_the_same_mutants() -> None:
+    """What was found once is found again."""
+    assert list(islice(fuzz.mutants(7), 500)) == list(islice(fuzz.mutants(7), 500))
+    assert list(islice(fuzz.mutants(7), 500)) != list(islice(fuzz.mutants(8), 500))

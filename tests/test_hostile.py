@@ -1,0 +1,314 @@
+"""Hostile text through every output that there is: shown or escaped, never interpreted, and never near a shell."""
+
+import ast
+import csv
+import io
+import json
+import os
+import pty
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import unicodedata
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+
+import pytest
+from conftest import Line, wait_until
+from filled import KEVIN, Filled
+
+from hotlined.cli import COMMANDS
+from hotlined.cli.output import harmless
+from hotlined.simulator import pdus
+
+ROOT = Path(__file__).parent.parent
+MARK = "obeyed"  # the file that a shell would make
+TEXTS = {
+    "escape sequences": "\x1b[2J\x1b]0;title\x07\x1b[31mred\x9b31m\x1bP+q\x1b\\",
+    "C0": "".join(map(chr, range(32))),
+    "C1": "".join(map(chr, range(0x7F, 0xA0))),
+    "NUL": "before\0after",
+    "overrides of direction": "\u202egnp.exe\u202d\u2066x\u2067y\u2068z\u2069\u200e\u200f\u061c",
+    "right to left": "שלום مرحبا 123",
+    "nothing to see": "a\u200bb\u200cc\u200dd\u2060e\ufefff\u00adg\u3164h\u2800i\U000e0041",
+    "separators": "un\u2028deux\u2029trois\x85quatre\x0bcinq\x0csix\rsept\n",
+    "a storm of marks": "Z" + "\u0301\u0337\u0489" * 20,
+    "=": "=1+1",
+    "+": "+1",
+    "-": "-1",
+    "@": "@SUM(A1:A9)",
+    "tab": "\t=1+1",
+    "carriage return": "\r=1+1",
+    "CSV": '"quoted",;\n=cmd|" /C calc"!A0',
+    "HTML": "</script><script>alert(1)</script><img src=x onerror=alert(1)>&lt;",
+    "markup of the table": "[bold red]x[/] [link=http://x]y[/link] :bomb: \\[/",
+    "a format": "%s %n {0} {x!r} $HOME ${HOME} %(x)s",
+    "shell": f"$(touch {MARK}); `touch {MARK}`; | touch {MARK} & ' \" \\",
+    "JSON": '"},{"id":0,"\\u0000',
+    "half of a pair": "a\ud83db\ude00c",
+    "no character": "\ufffe\uffff\ufdd0\U0010ffff\ue000",
+    "39 segments": "\x1b[31m\u202e😀é" * 326,
+}
+NAMES = {
+    "shell": "$(touch x)",
+    "=": "=1+1",
+    "+": "+1+1",
+    "@": "@A1",
+    "tab": ";id",
+    "CSV": '",=1"',
+    "-": "-1;id|sh",
+}
+"""Who sends some of them: an alphanumeric originator, eleven characters."""
+
+OUTPUTS = (
+    "log", "log --json", "log --csv", "log --search a", "show 1", "show 1 --json",
+    "numbers", "numbers --json", "numbers --csv", "number -- {originator}", "number --json -- {originator}",
+    "export -- {originator}", "export --json -- {originator}", "stats", "stats --json", "stats --csv",
+    "stats --by day", "tag 1 troll", "keep 1", "status", "limits", "alerts --dry-run", "db check --full",
+)  # fmt: skip
+SHOW_NO_TEXT = {
+    "run", "demo", "doctor", "udev-rule", "block", "unblock", "optin", "pause", "resume", "requeue", "send", "balance",
+    "adopt", "selftest", "untag", "purge", "forget", "simulate", "config", "text", "completion",
+}  # fmt: skip
+"""Commands that print nothing that was received; `balance` and completion have tests of their own below."""
+
+
+TABLE = {name for names in COMMANDS.values() for name in names}
+
+
+def obeyed(shown: str) -> set[str]:
+    """Return the characters that a terminal would obey, or would not show, but for newlines."""
+    return {
+        character
+        for character in shown
+        if character != "\n" and unicodedata.category(character) in {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
+    }
+
+
+def as_received(text: str) -> str:
+    """Return a text as it is to be kept: a half of a pair has become U+FFFD."""
+    return text.encode("utf-16-be", "surrogatepass").decode("utf-16-be", "replace")
+
+
+def receive(line: Filled, name: str, originator: str) -> None:
+    """Receive a hostile text, ten segments at a time, and judge it."""
+    scts = line.now().utc
+    segments = pdus.write_text(originator, TEXTS[name], encoding="ucs2", scts=scts, reference=7, bits=16)
+    for start in range(0, len(segments), 10):
+        line.pdu(*segments[start : start + 10])
+    line.judge(line.newest())
+
+
+@pytest.fixture(scope="module", params=TEXTS)
+def hostile(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Filled, str]]:
+    """Give a line that was sent a text by a hostile name and by a number, answered that, and was sent it again."""
+    line = Filled(tmp_path_factory.mktemp("hostile"))
+    with line.db:
+        receive(line, request.param, NAMES.get(request.param, "info"))
+        receive(line, request.param, KEVIN)
+        line.send()
+        receive(line, request.param, KEVIN)
+        yield line, TEXTS[request.param]
+
+
+@pytest.fixture(scope="module")
+def crowd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
+    """Give a line that was sent every hostile text."""
+    line = Filled(tmp_path_factory.mktemp("crowd"))
+    with line.db:
+        for name in TEXTS:
+            receive(line, name, NAMES.get(name, KEVIN))
+        yield line
+
+
+def output(line: Filled, command: str) -> str:
+    """Return what a command prints; it has done what it was asked, or says that no daemon runs."""
+    if command.partition(" ")[0] not in TABLE:
+        pytest.skip("there is no such command")
+    row = line.db.one("SELECT originator FROM contacts ORDER BY id LIMIT 1")
+    assert row
+    result = line.run(*(word.format(originator=row["originator"]) for word in command.split()), env={"COLUMNS": "120"})
+    assert result.exit_code in {0, 69}, result.output
+    return result.stdout_bytes.decode() + result.stderr
+
+
+# ---- every command
+
+
+def test_every_command_is_known_to_show_text_or_not() -> None:
+    """A new command stands in one of the two tables."""
+    assert {command.partition(" ")[0] for command in OUTPUTS} | SHOW_NO_TEXT >= TABLE
+
+
+@pytest.mark.parametrize("command", OUTPUTS)
+def test_no_output_obeys_a_text(hostile: tuple[Filled, str], command: str) -> None:
+    """No control, no override of direction, nothing invisible is left in what is printed."""
+    line, _ = hostile
+    shown = output(line, command)
+
+    assert shown
+    assert not obeyed(shown.replace("\r\n", "\n"))
+
+
+@pytest.mark.parametrize("command", [command for command in OUTPUTS if "--json" in command])
+def test_json_is_ascii_and_keeps_the_text(hostile: tuple[Filled, str], command: str) -> None:
+    """Every line is an object in ASCII; where a text stands in it, it is exactly what was received."""
+    line, text = hostile
+    objects = [json.loads(each) for each in output(line, command).splitlines()]
+
+    assert output(line, command).isascii()
+    assert objects
+    for each in objects:
+        if "text" in each:
+            assert each["text"] == as_received(text)
+
+
+@pytest.mark.parametrize("command", ["log", "show 1"])
+def test_a_text_is_shown_as_what_it_is(hostile: tuple[Filled, str], command: str) -> None:
+    """What people read is the text itself or its escapes, as much as fits the line."""
+    line, text = hostile
+    expected = harmless(as_received(text))[:12].strip()
+
+    assert expected in output(line, command)
+
+
+@pytest.mark.parametrize("command", [command for command in OUTPUTS if "--csv" in command])
+def test_no_cell_is_calculated(hostile: tuple[Filled, str], command: str) -> None:
+    """No cell of a sheet begins like a formula but numbers, and each row has the columns of the first."""
+    line, _ = hostile
+    rows = list(csv.reader(io.StringIO(output(line, command), newline="")))
+
+    assert len({len(row) for row in rows}) == 1
+    for cell in (cell for row in rows for cell in row):
+        assert not cell.startswith(("=", "+", "-", "@", "\t", "\r")) or re.fullmatch(r"-?[0-9.]+", cell)
+
+
+def test_a_page_quotes_nobody(crowd: Filled, tmp_path: Path) -> None:
+    """The page of `stats` holds neither a text nor the name of a sender."""
+    page = tmp_path / "page.html"
+    output(crowd, f"stats --html {page}")
+    written = page.read_text("utf-8")
+
+    assert not obeyed(written)
+    assert "alert(1)" not in written
+    assert not [
+        text for text in map(as_received, [*TEXTS.values(), *NAMES.values()]) if len(text) > 5 and text in written
+    ]
+
+
+def test_completion_offers_nothing_that_a_shell_obeys(crowd: Filled) -> None:
+    """A word that is put on a command line, where Enter runs it, is letters, digits and a few signs."""
+    asked = {
+        "_HOTLINED_COMPLETE": "bash_complete",
+        "COMP_WORDS": "hotlined number ",
+        "COMP_CWORD": "2",
+        "HOTLINED_CONFIG": str(crowd.config),
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "hotlined"], env=os.environ | asked, capture_output=True, text=True, check=True
+    )
+    offered = [each.partition(",")[2] for each in done.stdout.splitlines()]
+
+    assert KEVIN in offered
+    assert all(re.fullmatch(r"\w[\w.-]*|[+~]\w+", word) for word in offered)
+
+
+# ---- on a terminal, and while one looks on
+
+
+def test_a_terminal_gets_no_sequence_but_colours(crowd: Filled) -> None:
+    """On a terminal the list has colours of its own, and nothing of the texts'."""
+    ours, theirs = pty.openpty()
+    shown = b""
+    with os.fdopen(ours, "rb", buffering=0) as screen:
+        with os.fdopen(theirs, "wb") as terminal:
+            subprocess.run(
+                [sys.executable, "-m", "hotlined", "--config", str(crowd.config), "log"],
+                stdin=subprocess.DEVNULL,
+                stdout=terminal,
+                env=os.environ | {"COLUMNS": "100", "TERM": "xterm", "PAGER": "cat"},
+                check=True,
+            )
+        with suppress(OSError):  # a pseudo-terminal ends so
+            while octets := screen.read(4096):
+                shown += octets
+
+    assert len(shown.splitlines()) > len(TEXTS)
+    assert not obeyed(re.sub("\x1b\\[[0-9;]*m", "", shown.decode()).replace("\r\n", "\n"))
+
+
+def test_a_follower_is_told_no_sequence(crowd: Filled) -> None:
+    """What `log --follow` prints is as harmless as what `log` does."""
+    command = [sys.executable, "-m", "hotlined", "--config", str(crowd.config), "log", "--follow"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | {"COLUMNS": "100"}) as follower:
+        assert follower.stdout
+        shown = [follower.stdout.readline() for _ in range(1 + len(TEXTS))]
+        follower.send_signal(signal.SIGINT)
+
+    assert not obeyed("".join(shown))
+
+
+# ---- the daemon
+
+
+class Systemd:
+    """The socket that systemd would listen on, and what was said to it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.said = b""
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.bind(str(path))
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def close(self) -> None:
+        """Listen no more."""
+        self._socket.shutdown(socket.SHUT_RD)
+        self._reader.join()
+        self._socket.close()
+
+    def _read(self) -> None:
+        while octets := self._socket.recv(65_536):
+            self.said += octets + b"\n"
+
+
+def test_the_daemon_repeats_no_text(line: Line) -> None:
+    """Neither its log nor systemd's status line holds a control character, or a text, or a whole number."""
+    line.configure(credit={"ussd": "*100#", "pattern": "([0-9]+)"}, modem={"poll_interval": "1s"})
+    line.sim.do("ussd", code="*100#", text=f"\x1b[31m\u202e{TEXTS['shell']} 12")
+    with closing(Systemd(line.folder / "notify")) as systemd:
+        line.start(NOTIFY_SOCKET=str(systemd.path))
+        for number, text in enumerate(TEXTS.values()):
+            line.sim.do("deliver", from_=f"+3247012{number:04}", text=text, encoding="ucs2", reference=number)
+        line.sim.do("deliver", from_=NAMES["shell"], text="solde")
+        wait_until(lambda: line.count("SELECT count(*) FROM contacts") > len(TEXTS) and line.settled(), "all recorded")
+        balance = line.cli("balance")
+        assert line.stop() == 0
+    said, logged = systemd.said.decode(), line.log_path.read_text("utf-8")
+
+    assert "READY=1" in said
+    assert "STATUS=ready" in said
+    assert not obeyed(said + logged + balance)
+    assert MARK not in said + logged
+    assert "alert(1)" not in logged
+    assert "+3247012" not in logged
+    assert not list(line.folder.rglob(MARK))
+
+
+# ---- no shell
+
+
+def test_no_module_has_a_shell() -> None:
+    """Nothing in the package hands a string to a shell."""
+    shells = {"system", "popen", "getoutput", "getstatusoutput", "create_subprocess_shell"}
+    for path in (ROOT / "hotlined").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call):
+                name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+                assert name not in shells, path
+                assert not any(keyword.arg == "shell" for keyword in node.keywords), path

@@ -1,0 +1,352 @@
+"""Power cuts: what the daemon asked of the kernel is replayed up to every call, and what was not synced is lost.
+
+The system calls of a real run are traced (strace). A cut leaves what was synced, and of the rest anything: none, all,
+some of the calls, half of the last. Whatever it leaves has to open, and to agree with what the modem was told by then.
+Known to be wrong: a sync is believed, also for the name of a new file (ext4, f2fs, btrfs), and what was synced stays; a
+card that lies about either is beyond us.
+"""
+
+import os
+import random
+import re
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from conftest import Line, wait_until
+
+from hotlined.simulator import client as simulation
+
+PIN = "1234"
+TEXTS = 45  # enough for SQLite to move its log into the database on the way: it does so every 1,000 pages
+SEED = 20261124
+LOGGED = 0.25  # the share of writes to SQLite's log that are tried: they are most, and much alike
+SUFFIXES = ("", "-wal", "-journal")  # of the database's files
+CALLS = "openat,unlink,ftruncate,read,write,pwrite64,fsync,fdatasync"
+Files = dict[str, bytearray]
+
+
+def _strace_works() -> bool:
+    command = ["strace", "-f", "-o", os.devnull, "true"]
+    return bool(shutil.which("strace")) and not subprocess.run(command, capture_output=True, check=False).returncode
+
+
+pytestmark = pytest.mark.skipif(
+    not _strace_works(), reason="strace is missing (`sudo apt install strace`) or may not trace here"
+)
+
+
+# ---- what was asked of the kernel
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """Octets for a place in a file."""
+
+    path: str
+    at: int
+    octets: bytes
+
+    def apply(self, files: Files) -> None:
+        """Make it so."""
+        content = files.setdefault(self.path, bytearray())
+        content.extend(bytes(max(0, self.at - len(content))))
+        content[self.at : self.at + len(self.octets)] = self.octets
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A file gets so long."""
+
+    path: str
+    length: int
+
+    def apply(self, files: Files) -> None:
+        """Make it so."""
+        content = files.setdefault(self.path, bytearray())
+        content[:] = content[: self.length].ljust(self.length, b"\0")
+
+
+@dataclass(frozen=True, slots=True)
+class Make:
+    """A name in a folder, with an empty file."""
+
+    path: str
+
+    def apply(self, files: Files) -> None:
+        """Make it so."""
+        files[self.path] = bytearray()
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """A name goes."""
+
+    path: str
+
+    def apply(self, files: Files) -> None:
+        """Make it so."""
+        files.pop(self.path, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Sync:
+    """A file is to be on the disk, or a folder: the names in it."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToModem:
+    """Octets for the modem."""
+
+    octets: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class FromModem:
+    """Octets from the modem."""
+
+    octets: bytes
+
+
+Change = Write | Cut | Make | Remove
+Event = Change | Sync | ToModem | FromModem
+
+_CALL = re.compile(r"\d+ +(?P<name>\w+)\((?P<arguments>.*)\) += (?P<result>-?\d+)")
+_HEX = re.compile(r'["<]((?:\\x[0-9a-f]{2})*)[">]')
+
+
+def events(trace: Path, database: Path, port: str) -> Iterator[Event]:
+    """Yield what a trace says of the database's files and of the modem, in order.
+
+    SQLite's shared memory (-shm) is left out: it is made anew by the first who opens the database.
+    """
+    kept = {f"{database}{suffix}" for suffix in SUFFIXES}
+    existing: set[str] = set()
+    for line in trace.read_text().splitlines():
+        call = _CALL.match(line)
+        if not call:
+            assert "unfinished" not in line, "two processes at the same time"
+            continue
+        strings = [bytes.fromhex(text.replace("\\x", "")) for text in _HEX.findall(call["arguments"])]
+        name, result = call["name"], int(call["result"])
+        if result < 0 or not strings:
+            continue
+        numbers = [int(number) for number in re.findall(r", (\d+)(?=,|$)", call["arguments"])]
+        path = os.fsdecode(strings[1 if name == "openat" else 0])
+        if name in {"read", "write"} and path == port:
+            yield (ToModem if name == "write" else FromModem)(strings[1][:result])
+        elif name in {"fsync", "fdatasync"}:
+            yield Sync(path)
+        elif path not in kept:
+            continue
+        elif name == "openat" and "O_CREAT" in call["arguments"] and path not in existing:
+            existing.add(path)
+            yield Make(path)
+        elif name == "unlink":
+            existing.discard(path)
+            yield Remove(path)
+        elif name == "pwrite64":
+            yield Write(path, numbers[-1], strings[1])
+        elif name == "ftruncate":
+            yield Cut(path, numbers[-1])
+        else:
+            assert name in {"openat", "read", "pread64"}, line
+
+
+@dataclass(slots=True)
+class Disk:
+    """What is on the disk for sure, and what may be."""
+
+    files: Files = field(default_factory=dict)
+    pending: list[Change] = field(default_factory=list)
+
+    def sync(self, path: str) -> None:
+        """Put a file on the disk with its name, or the names in a folder; what is removed takes all of it along."""
+        named = [
+            isinstance(change, Make | Remove) and Path(change.path).parent == Path(path) for change in self.pending
+        ]
+        gone = {
+            change.path: number
+            for number, change in enumerate(self.pending)
+            if named[number] and isinstance(change, Remove)
+        }
+        waiting: list[Change] = []
+        for number, change in enumerate(self.pending):
+            if change.path == path or named[number] or number < gone.get(change.path, 0):
+                change.apply(self.files)
+            else:
+                waiting.append(change)
+        self.pending = waiting
+
+    def cuts(self, chance: random.Random) -> Iterator[Files]:
+        """Yield what a cut may leave: of what is pending nothing, some, all but half of the last, all."""
+        yield self._left([])
+        if self.pending:
+            *before, last = self.pending
+            yield self._left(self._some(chance))
+            if isinstance(last, Write):
+                yield self._left([*before, Write(last.path, last.at, last.octets[: len(last.octets) // 2])])
+            yield self._left(self.pending)
+
+    def _some(self, chance: random.Random) -> Iterator[Change]:
+        """Yield half of what is pending; behind a change of a name that is lost, all of that name is."""
+        lost: set[str] = set()
+        for change in self.pending:
+            if change.path not in lost and chance.random() < 0.5:
+                yield change
+            elif isinstance(change, Make | Remove):
+                lost.add(change.path)
+
+    def _left(self, survivors: Iterable[Change]) -> Files:
+        files = {path: bytearray(content) for path, content in self.files.items()}
+        for change in survivors:
+            change.apply(files)
+        return files
+
+
+# ---- what has to be true of it
+
+
+@dataclass(slots=True)
+class Told:
+    """What the modem was told so far: what to delete, how often to submit and what, how often the PIN."""
+
+    heard: bytes = b""
+    deleted: list[str] = field(default_factory=list)
+    submissions: int = 0
+    submitted: list[str] = field(default_factory=list)
+    pins: int = 0
+
+    def hear(self, octets: bytes) -> None:
+        """Take in what the modem says: a listing tells what an index stands for."""
+        self.heard += octets
+
+    def tell(self, octets: bytes) -> None:
+        """Take in a command, or a PDU behind a prompt."""
+        if index := re.match(rb"AT\+CMGD=(\d+)", octets):
+            listed = re.findall(rb"\+CMGL: (\d+),[^\r]*\r\n([0-9A-F]+)", self.heard)
+            self.deleted.append(dict(listed)[index[1]].decode())
+        elif octets.startswith(b"AT+CMGS="):
+            self.submissions += 1
+        elif octets.endswith(b"\x1a"):
+            self.submitted.append(octets[:-1].decode())
+        elif octets.startswith(b"AT+CPIN="):
+            self.pins += 1
+
+    @property
+    def weight(self) -> int:
+        """How many things it was told that must not be forgotten."""
+        return len(self.deleted) + self.submissions + len(self.submitted) + self.pins
+
+    def agrees(self, db: sqlite3.Connection) -> bool:
+        """Tell whether a database knows all of it."""
+        if not self.weight:
+            return True
+        recorded = {pdu for (pdu,) in db.execute("SELECT pdu FROM segments")}
+        begun = {
+            pdu
+            for (pdu,) in db.execute(
+                "SELECT pdu FROM answer_segments WHERE state <> 'waiting' AND counted_limit IS NOT NULL"
+            )
+        }
+        (tries,) = db.execute("SELECT count(*) FROM pin_tries").fetchone()
+        return (
+            recorded.issuperset(self.deleted)
+            and begun.issuperset(self.submitted)
+            and len(begun) >= self.submissions
+            and tries >= self.pins
+        )
+
+
+def opens(files: Files, told: Told, folder: Path) -> bool:
+    """Tell whether what a cut left is a sound database that agrees with what the modem was told."""
+    for old in folder.iterdir():
+        old.unlink()
+    for path, content in files.items():
+        (folder / Path(path).name).write_bytes(content)
+    with closing(sqlite3.connect(folder / "hotlined.db")) as db:
+        db.execute("PRAGMA synchronous = OFF")
+        return db.execute("PRAGMA integrity_check").fetchall() == [("ok",)] and told.agrees(db)
+
+
+# ---- the run
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> list[Event]:
+    """Give what a daemon did from its first start to its end: a PIN, texts, an answer to each."""
+    folder = tmp_path_factory.mktemp("run")
+    trace = folder / "trace"
+    with simulation.start(folder, sim_size=10, me_size=0, pin=PIN) as simulator:
+        line = Line(folder, simulator)
+        line.configure(modem={"pin": PIN}, limits={"segments": {"hour": 100, "day": 300, "month": 3000}})
+        port = os.path.realpath(simulator.port)
+        files = [str(folder), *(f"{line.database}{suffix}" for suffix in SUFFIXES), simulator.port, port]
+        for number in range(TEXTS):
+            line.sim.do("deliver", from_=f"+3247012{number:04}", text=f"texte {number}")
+        with line.log_path.open("ab") as log:
+            strace = ["strace", "-f", "-qq", "-y", "-xx", "-s", "100000", "-e", f"trace={CALLS}", "-o", str(trace)]
+            traced = [argument for path in files for argument in ("-P", path)]
+            line.daemon = subprocess.Popen(
+                [*strace, *traced, sys.executable, "-m", "hotlined", "--config", str(line.config), "run"],
+                stdout=log,
+                stderr=log,
+            )
+        try:
+            wait_until(lambda: len(line.submitted()) == TEXTS and line.settled(), "all texts answered")
+            os.kill(line.status()["pid"], signal.SIGTERM)
+            assert line.daemon.wait() == 0
+        finally:
+            line.end()
+            sys.stdout.write(line.log_path.read_text())
+        return list(events(trace, line.database, port))
+
+
+def replayed(run: Iterable[Event]) -> Iterator[tuple[Event, Disk, Told]]:
+    """Yield each event with the disk and what the modem was told, as they are right after it."""
+    disk, told = Disk(), Told()
+    for event in run:
+        match event:
+            case ToModem(octets):
+                told.tell(octets)
+            case FromModem(octets):
+                told.hear(octets)
+            case Sync(path):
+                disk.sync(path)
+            case _:
+                disk.pending.append(event)
+        yield event, disk, told
+
+
+def test_what_the_modem_is_told_is_on_the_disk_before(run: list[Event], tmp_path: Path) -> None:
+    """At each AT+CMGD its text, at each AT+CMGS its segment, at AT+CPIN= its try is synced, whatever else is lost."""
+    known = 0
+    for event, disk, told in replayed(run):
+        if isinstance(event, ToModem) and told.weight > known:
+            assert opens(disk.files, told, tmp_path), event
+            known = told.weight
+
+    assert (len(told.deleted), told.submissions, len(told.submitted), told.pins) == (TEXTS, TEXTS, TEXTS, 1)
+
+
+def test_a_power_cut_at_any_call_leaves_a_sound_database(run: list[Event], tmp_path: Path) -> None:
+    """Whatever it leaves of what was not synced: that opens, is sound, and knows what the modem was told."""
+    chance = random.Random(SEED)
+    for event, disk, told in replayed(run):
+        logged = isinstance(event, Write) and event.path.endswith("-wal")
+        if not isinstance(event, ToModem | FromModem) and not (logged and chance.random() > LOGGED):
+            for files in disk.cuts(chance):
+                assert opens(files, told, tmp_path), event
+
+    first, *_, last = [number for number, event in enumerate(run) if isinstance(event, ToModem)]
+    moved = [isinstance(event, Write) and event.path.endswith(".db") for event in run[first:last]]
+    assert any(moved), "the run is so short that the log was not moved into the database on the way"
