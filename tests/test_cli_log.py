@@ -10,20 +10,23 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
-from filled import ANSWER_KEYS, KEVIN, LEA, LOG_KEYS, Filled
+from filled import ANSWER_KEYS, KEVIN, LEA, LOG_KEYS, SENT, Filled
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from hotlined.cli.log import REASONS, period
+from hotlined.cli.dates import period
+from hotlined.cli.log import REASONS, lines
 from hotlined.cli.output import csv_cell, harmless, json_line
 from hotlined.policy import Reason
-from hotlined.store import reading
+from hotlined.simulator import pdus
+from hotlined.store import outbound, people, reading
 
 HOSTILE = "\x1b[2J\x9b31m\u202ecod\u2066\u200b\u2028[red]x[/red]\n=1+1\r\x07"
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=60) | st.text(
@@ -171,16 +174,16 @@ def test_csv_has_the_columns_of_the_view(busy: Filled) -> None:
 
 
 @pytest.mark.parametrize(("columns", "headings"), [
-    (150, "ID TIME FROM TEXT REASON ANSWER"), (80, "ID TIME FROM TEXT OUTCOME"), (40, "ID FROM TEXT"),
+    (150, "ID TIME FROM TEXT REASON ANSWER"), (80, "ID TIME FROM TEXT OUTCOME"), (40, "ID TIME FROM"),
 ])  # fmt: skip
 def test_the_table_fits_its_terminal(busy: Filled, columns: int, headings: str) -> None:
-    """A narrow terminal gets fewer columns, and no line is longer than it is wide."""
+    """A narrow terminal gets fewer columns and the text below them, and no line is longer than it is wide."""
     lines = busy.run("log", env={"COLUMNS": str(columns)}).stdout.splitlines()
 
     assert lines[0].split() == headings.split()
-    assert len(lines) == 5
+    assert len(lines) == (9 if columns == 40 else 5)
     assert max(map(len, lines)) <= columns
-    assert "Salut, ÇA va" in lines[1]
+    assert "Salut, ÇA va" in lines[2 if columns == 40 else 1]
     assert "\x1b" not in "".join(lines)
 
 
@@ -288,9 +291,10 @@ def test_a_storm_of_combining_marks_is_cut(line: Filled) -> None:
 
 
 def test_show_json_is_the_log_object_with_its_parts(busy: Filled) -> None:
-    """A contact whole: the segments with their PDUs, and the fate of each segment of its answer."""
+    """A contact whole: the segments with their PDUs, the fate of each segment of its answer, and its events."""
     contact = json.loads(busy.run("show", "1", "--json").stdout)
-    parts, sent = contact.pop("parts"), contact["answer"].pop("parts")
+    parts, sent, events = contact.pop("parts"), contact["answer"].pop("parts"), contact.pop("events")
+    assert contact.pop("kept") is None
 
     assert contact == busy.log()[0]
     (part,) = parts
@@ -301,6 +305,7 @@ def test_show_json_is_the_log_object_with_its_parts(busy: Filled) -> None:
         (1, "sent", 7, True),
         (2, "sent", 8, True),
     ]
+    assert events == []
 
 
 def test_show_says_everything_in_words(busy: Filled) -> None:
@@ -322,13 +327,14 @@ def test_one_repeat_is_one(line: Filled) -> None:
     assert "1 repeat\n" in line.run("show", "1").stdout
 
 
-def on_a_terminal(line: Filled, columns: int, *arguments: str) -> list[str]:
-    """Return the lines that a command shows on a terminal of so many columns."""
+def on_a_terminal(line: Filled, columns: int, *arguments: str, **environment: str) -> list[str]:
+    """Return the lines that a command shows on a terminal of so many columns, without a pager if it names none."""
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "hotlined", "--config", str(line.config), *arguments]
+    chosen = os.environ | {"COLUMNS": str(columns), "LINES": "24", "TERM": "xterm", "PAGER": "cat"} | environment
     with os.fdopen(ours, "rb") as screen:
         try:
-            subprocess.run(command, stdout=theirs, env=os.environ | {"COLUMNS": str(columns)}, check=False)
+            subprocess.run(command, stdout=theirs, env=chosen, check=False)
         finally:
             os.close(theirs)
         shown = b""
@@ -336,6 +342,87 @@ def on_a_terminal(line: Filled, columns: int, *arguments: str) -> list[str]:
             while octets := os.read(screen.fileno(), 4096):
                 shown += octets
     return re.sub("\x1b\\[[0-9;]*m", "", shown.decode()).splitlines()
+
+
+# ---- paging and colours
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
+    """Give a line with thirty contacts: more than a screen."""
+    filled = Filled(tmp_path_factory.mktemp("pages"))
+    with filled.db:
+        for _ in range(30):
+            filled.call()
+        yield filled
+
+
+def pager(folder: Path) -> str:
+    """Return a pager that marks what goes through it."""
+    path = folder / "less"
+    path.write_text('#!/bin/sh\necho "paged with $LESS $*"\ncat\n')
+    path.chmod(0o755)
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "paged"),
+    [
+        ("log", {}, True),
+        ("log -n 5", {}, False),
+        ("log", {"LINES": "99"}, False),
+        ("log --no-pager", {}, False),
+        ("log", {"TERM": "dumb"}, False),
+        ("log", {"HOTLINED_PAGER": ""}, False),
+        ("log", {"HOTLINED_PAGER": "cat"}, False),
+        ("log --json", {}, False),
+        ("log --csv", {}, False),
+        ("log -n 5", {"COLUMNS": "10", "LINES": "9"}, True),
+        (f"number {LEA}", {}, True),
+        ("numbers", {}, False),
+    ],
+    ids=str,
+)
+def test_what_is_longer_than_the_screen_is_paged(
+    pages: Filled, arguments: str, environment: dict[str, str], paged: bool
+) -> None:
+    """A pager is for lists on a terminal that do not fit it, and never where it was turned off."""
+    lines = on_a_terminal(pages, 80, *arguments.split(), **{"PAGER": pager(pages.folder)} | environment)
+
+    assert lines[0].startswith("paged with FRX") == paged
+    assert len(lines) > 1
+
+
+def test_lists_are_paged_from_their_end(pages: Filled) -> None:
+    """The newest stand last, so less begins there; LESS and HOTLINED_PAGER are respected, and all is shown."""
+    program = pager(pages.folder)
+    chosen = {"PAGER": "false", "HOTLINED_PAGER": f"{program} -S", "LESS": "R"}
+    log, number = (on_a_terminal(pages, 80, *words.split(), **chosen) for words in ("log", f"number {LEA}"))
+
+    assert (log[0], number[0]) == ("paged with R -S +G", "paged with R -S")
+    assert [each.split()[0] for each in log[2:]] == [str(count) for count in range(1, 31)]
+
+
+def test_who_leaves_the_pager_has_seen_enough(pages: Filled) -> None:
+    """A pager that ends before it has read all is no error."""
+    for _ in range(5):
+        pages.db.execute("UPDATE contacts SET text = ?", "x" * 70_000)
+        assert on_a_terminal(pages, 80_000, "log", PAGER="true") == []
+
+
+@pytest.mark.parametrize(
+    ("environment", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)]
+)
+def test_colours_are_for_terminals_that_want_them(
+    busy: Filled, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], coloured: bool
+) -> None:
+    """On a terminal the mark of an answer has its colour, but not with NO_COLOR or a terminal that has none."""
+    for name, value in ({"TERM": "xterm"} | environment).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    shown = "\n".join(lines(reading.rows(busy.db, reading.Filter())))
+
+    assert ("\x1b[32m" in shown) == coloured
 
 
 @pytest.mark.parametrize("arguments", ["log", "show 1", "status", "config check", "text check"])
@@ -387,6 +474,9 @@ def test_times_are_read_as_people_type_them() -> None:
     assert (period("monday", now).start, period("wed", now).start) == (today - day, today - 6 * day)
     assert period(f"{now:%A}", now) == period("today", now)
     assert period("2026-11-20", now).start.date().isoformat() == "2026-11-20"
+    assert period("2026-02", now).end == period("2026-03-01", now).start
+    assert period("2026-W48", now).start == today - day
+    assert period("2026-W48", now).end - period("2026-W48", now).start == 7 * day
     assert period("2026-11-24T22:18:00+01:00", now).start == datetime(2026, 11, 24, 21, 18, tzinfo=UTC)
     assert period("2026-11-24 22:18", now).start == datetime(2026, 11, 24, 22, 18).astimezone()
     with pytest.raises(ValueError):
@@ -396,25 +486,63 @@ def test_times_are_read_as_people_type_them() -> None:
 # ---- following
 
 
+def follower_of(line: Filled, **where: Any) -> Callable[[], list[tuple[int, str | None]]]:
+    """Return a function that tells what a follower hears of now: contacts with the state of their answers."""
+    place = reading.place(line.db)
+    return lambda: [
+        (row["id"], row["answer_state"]) for row in reading.changes(line.db, reading.Filter(**where), place)
+    ]
+
+
 def test_changes_are_what_is_new_or_different(line: Filled) -> None:
-    """A follower hears of each contact once, and again for each change of its answer; old ones are let go."""
-    seen: dict[int, int] = {}
+    """A follower hears of each contact once, and of each change of its answer, but of nothing that was before."""
+    line.text("before")
+    heard = follower_of(line)
 
-    def heard() -> list[tuple[int, str | None]]:
-        return [(row["id"], row["answer_state"]) for row in reading.changes(line.db, reading.Filter(), seen)]
-
+    assert heard() == []
     line.text()
-    assert heard() == [(1, None)]
+    assert heard() == [(2, None)]
     assert heard() == []
     line.judge(1)
     line.call()
-    assert heard() == [(1, "queued"), (2, None)]
+    assert heard() == [(1, "queued"), (3, None)]
     line.send()
     assert heard() == [(1, "sent")]
-    for number in range(3, reading.FOLLOWED + 3):
-        seen[number] = 0
+
+
+def test_old_contacts_are_followed_too(line: Filled) -> None:
+    """However many came since, a status report, another try and a tag are heard of, each once."""
+    reported, unconfirmed = line.text(), line.text(sender=LEA)
+    line.judge(reported)
+    line.send()
+    line.judge(unconfirmed)
+    line.send([None])
+    with line.db.transaction():
+        for _ in range(2000):
+            line.db.execute(
+                "INSERT INTO contacts (line, kind, line_type, segments_received, segments_total, received_at,"
+                " received_limit, verdict, reason) VALUES ('fr', 'call', 'mobile', 0, 0, '', 0, 'suppress', 'cooldown')"
+            )
+    heard = follower_of(line)
+
     assert heard() == []
-    assert min(seen) == 3
+    line.pdu(*(pdus.write_status_report(mr, KEVIN, SENT, SENT, 0) for mr in (7, 8)))
+    assert heard() == [(reported, "delivered")]
+    outbound.requeue(line.db, unconfirmed, "somebody", line.now())
+    assert heard() == [(unconfirmed, "queued")]
+    people.tag(line.db, reported, "excuses", "somebody", line.now())
+    assert heard() == [(reported, "delivered")]
+    assert heard() == []
+
+
+def test_a_follower_hears_of_what_begins_to_fit(line: Filled) -> None:
+    """Filters hold for changes too: a contact is heard of when it has come to fit them."""
+    line.judge(line.text("Salut"))
+    heard, silent = follower_of(line, states=("sent",)), follower_of(line, states=("sent",), search="bonjour")
+
+    assert (heard(), silent()) == ([], [])
+    line.send()
+    assert (heard(), silent()) == ([(1, "sent")], [])
 
 
 def test_follow_prints_what_comes_until_ctrl_c(line: Filled) -> None:

@@ -17,10 +17,10 @@ from hotlined.cli.output import harmless
 from hotlined.clock import boottime
 from hotlined.store import database
 
-# what contract.md promises of `status --json`, in its order
+# what is promised of `status --json`, in its order
 KEYS = [
-    "alive", "pid", "version", "line", "config", "database", "mode", "paused", "since", "last_scan_at", "clock",
-    "queue", "budgets", "modem", "database_state",
+    "alive", "pid", "version", "line", "config", "database", "mode", "paused", "paused_by", "since", "last_scan_at",
+    "clock", "queue", "budgets", "modem", "database_state",
 ]  # fmt: skip
 MODEM_KEYS = [
     "state", "since", "step", "port", "manufacturer", "model", "operator", "registration", "signal_percent", "storages",

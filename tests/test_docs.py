@@ -32,7 +32,9 @@ SETUP = configparser.ConfigParser()
 SETUP.read(ROOT / "setup.cfg")
 
 # what an example ends with where there is no daemon and no modem; 0 for all others
-EXIT_CODES = {"run": 69, "status": 69, "send": 75, "balance": 75, "selftest": 75}
+EXIT_CODES = {"run": 69, "status": 69, "doctor": 1, "udev-rule": 69} | dict.fromkeys(
+    ("send", "balance", "adopt", "selftest"), 75
+)
 # what takes half a minute is run shorter, or shows its help; its own tests run it whole
 SHORTER = {"demo": ["--help"], "simulate": ["--messages", "200"]}
 

@@ -1,0 +1,146 @@
+"""Help and completion: every group shows an example that runs, and three shells complete what there is."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from itertools import zip_longest
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+from filled import KEVIN, LEA, Filled
+
+from hotlined.cli import main
+from hotlined.cli.completion import completion
+from hotlined.store import people
+
+BLOCKS = re.MULTILINE | re.DOTALL
+PROGRAM = Path(sys.executable).with_name("hotlined")
+
+
+@pytest.fixture
+def line(tmp_path: Path) -> Iterator[Filled]:
+    """Give a line with two contacts, one of them tagged."""
+    filled = Filled(tmp_path)
+    with filled.db:
+        filled.text()
+        people.tag(filled.db, filled.call(), "excuses", "somebody", filled.now())
+        yield filled
+
+
+def groups(group: click.Group = main, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Group]]:
+    """Yield every group with the words that call it."""
+    yield path, group
+    with click.Context(group) as context:
+        for name in group.list_commands(context):
+            command = group.get_command(context, name)
+            if isinstance(command, click.Group):
+                yield from groups(command, (*path, name))
+
+
+GROUPS = dict(groups())
+
+
+@pytest.mark.parametrize("path", GROUPS, ids=" ".join)
+def test_every_group_has_an_example_that_runs(line: Filled, path: tuple[str, ...]) -> None:
+    """The example in a group's help is a command of that group, and runs; without a daemon there is no status."""
+    found = re.search(r"Example:\s+hotlined (.+)", GROUPS[path].help or "")
+    assert found
+    words = shlex.split(found[1])
+    assert path == () or tuple(words[words.index(path[0]) :][: len(path)]) == path
+    done = subprocess.run(
+        [sys.executable, "-m", "hotlined", *words],
+        cwd=line.folder,
+        env=os.environ | {"HOTLINED_CONFIG": str(line.config)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, "Traceback" in done.stderr) == (69 if "status" in words else 0, False), done.stderr
+
+
+# ---- completion
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_each_shell_has_its_script(shell: str) -> None:
+    """The script asks hotlined itself what completes a line."""
+    done = CliRunner().invoke(main, ["completion", shell])
+
+    assert done.exit_code == 0
+    assert f"_HOTLINED_COMPLETE={shell}_complete" in done.stdout
+    assert {"bash", "zsh", "fish"} == set(completion.params[0].type.choices)  # type: ignore[attr-defined]
+
+
+def completed(line: Filled, typed: str) -> list[str]:
+    """Return what bash completes at the end of a line, by the script that it is told to read."""
+    words = typed.split(" ")
+    script = (
+        f'eval "$(hotlined completion bash)"; COMP_WORDS=({shlex.join(words)}); COMP_CWORD={len(words) - 1};'
+        ' _hotlined_completion hotlined; printf "%s\\n" "${COMPREPLY[@]}"'
+    )
+    done = subprocess.run(
+        ["bash", "--norc", "-c", script],
+        env=os.environ | {"HOTLINED_CONFIG": str(line.config), "PATH": f"{PROGRAM.parent}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr == ""
+    return done.stdout.split()
+
+
+@pytest.mark.skipif(not shutil.which("bash") or not PROGRAM.exists(), reason="needs bash and an installed hotlined")
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ("hotlined nu", ["numbers", "number"]),
+        ("hotlined log --reason coo", ["cooldown_over", "cooldown"]),
+        ("hotlined log --state deli", ["delivered"]),
+        ("hotlined log --number ", [KEVIN, LEA]),
+        ("hotlined number +3", [KEVIN, LEA]),
+        ("hotlined block +33", [LEA]),
+        ("hotlined tag 1 e", ["excuses"]),
+        ("hotlined log --tag x", []),
+        ("hotlined --config none.yaml number ", []),
+        ("hotlined completion z", ["zsh"]),
+    ],
+)
+def test_bash_completes(line: Filled, typed: str, words: list[str]) -> None:
+    """Commands, values, numbers and tags are completed; where nothing can be read, nothing is, without a word."""
+    assert sorted(completed(line, typed)) == sorted(words)
+
+
+# ---- the French README
+
+
+def outline(name: str) -> list[str]:
+    """Return what has to be the same in every language: headings by level, blocks, links, tables' first cells."""
+    text = (Path(__file__).parent.parent / name).read_text("utf-8")
+    parts = re.findall(r"^```.*?^```$|^#+ |^\| `[^|]*`|\]\([^)]+\)", text, BLOCKS)
+    return [" ".join(part.split()) for part in parts]
+
+
+def test_the_french_readme_is_the_same_readme() -> None:
+    """README.fr.md has the headings, the blocks, the rows and the links of README.md, in the same order."""
+    english, french = outline("README.md"), outline("README.fr.md")
+
+    differing = [(ours, theirs) for ours, theirs in zip_longest(english, french) if ours != theirs]
+    assert not differing, f"README.md has {differing[0][0]!r} where README.fr.md has {differing[0][1]!r}"
+
+
+def named(name: str) -> list[list[str]]:
+    """Return what stands in backticks in each section of a document, blocks aside."""
+    text = re.sub(r"^```.*?^```$", "", (Path(__file__).parent.parent / name).read_text("utf-8"), flags=BLOCKS)
+    return [sorted(re.findall(r"`([^`]+)`", each)) for each in re.split(r"^##+ .*$", text, flags=re.MULTILINE)]
+
+
+def test_the_french_readme_names_the_same_things() -> None:
+    """What stands in backticks, commands, keys, files, is the same in both languages, section by section."""
+    for number, (ours, theirs) in enumerate(zip_longest(named("README.md"), named("README.fr.md"), fillvalue=[])):
+        assert ours == theirs, f"section {number}: only in one of them: {set(ours) ^ set(theirs)}"

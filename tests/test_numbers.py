@@ -1,0 +1,272 @@
+"""`hotlined numbers` and `hotlined number`: who contacts the line, and when one may next be answered."""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from filled import KEVIN, LEA, Filled
+
+from hotlined import pseudonym
+from hotlined.store import people, pseudonyms
+
+TOM, PROXIMUS, LONDON = "+32470999999", "8850", "+447400123456"
+KEYS = ["number", "contacts", "first_at", "last_at", "answers", "segments", "blocked", "opted_out"]
+DAY = 86_400.0
+NEAR = 900  # seconds: the line's minutes run ahead of the command's clock
+
+
+@pytest.fixture
+def line(tmp_path: Path) -> Iterator[Filled]:
+    """Give a line with nothing in it."""
+    filled = Filled(tmp_path)
+    with filled.db:
+        yield filled
+
+
+@pytest.fixture
+def busy(line: Filled) -> Filled:
+    """Give a line that was contacted by one who is answered, one who is blocked, one who hides, and by noise."""
+    line.judge(line.text("Salut"))
+    line.send()
+    line.judge(line.text("Salut ?", sender=LEA))
+    line.judge(line.text("Réponds !"))
+    line.db.execute("UPDATE contacts SET originator = NULL WHERE id = ?", line.call())
+    line.pdu("00FF")
+    for number in (LEA, TOM):
+        people.block(line.db, number, "somebody", line.now())
+    return line
+
+
+def listed(line: Filled, *arguments: str) -> list[dict[str, Any]]:
+    """Return what `numbers --json` prints."""
+    return [json.loads(each) for each in line.run("numbers", "--json", *arguments).stdout.splitlines()]
+
+
+def asked(line: Filled, number: str, *arguments: str) -> dict[str, Any]:
+    """Return what `number --json` prints."""
+    result = line.run("number", number, "--json", *arguments)
+    assert result.exit_code == 0, result.output
+    return dict(json.loads(result.stdout))
+
+
+# ---- the list
+
+
+def test_each_number_is_summed_up(busy: Filled) -> None:
+    """Contacts, times, answers and their segments are counted by number; who hides is one; noise is nobody."""
+    everyone = {each["number"]: each for each in listed(busy)}
+
+    assert set(everyone) == {KEVIN, LEA, TOM, None}
+    assert list(everyone[KEVIN]) == KEYS
+    assert list(everyone[KEVIN].values())[1:] == [
+        2, "2026-11-24T22:01:00.000Z", "2026-11-24T22:11:00.000Z", 1, 2, False, False,
+    ]  # fmt: skip
+    assert (everyone[LEA]["contacts"], everyone[LEA]["answers"], everyone[LEA]["blocked"]) == (1, 0, True)
+    assert (everyone[TOM]["contacts"], everyone[TOM]["last_at"], everyone[TOM]["blocked"]) == (0, None, True)
+    assert everyone[None]["contacts"] == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "numbers"),
+    [
+        ("", [TOM, LEA, KEVIN, None]),
+        ("--sort first", [TOM, KEVIN, LEA, None]),
+        ("--sort contacts", [TOM, LEA, None, KEVIN]),
+        ("-n 1", [None]),
+        ("-n 1 --sort contacts", [KEVIN]),
+        ("-n 0", [TOM, LEA, KEVIN, None]),
+    ],
+)
+def test_the_latest_or_most_stand_last(busy: Filled, arguments: str, numbers: list[str | None]) -> None:
+    """--sort says by what they are ordered, and -n keeps the end."""
+    assert [each["number"] for each in listed(busy, *arguments.split())] == numbers
+
+
+def test_what_the_configuration_blocks_is_blocked(tmp_path: Path) -> None:
+    """numbers.blocked counts as much as `hotlined block`."""
+    filled = Filled(tmp_path, numbers={"blocked": [LEA]})
+    with filled.db:
+        filled.call()
+        assert [each["blocked"] for each in listed(filled)] == [True]
+        assert asked(filled, LEA)["next"]["reason"] == "blocked"
+
+
+def test_shadowed_answers_count_in_shadow_mode_only(tmp_path: Path) -> None:
+    """What shadow mode let out is counted where its limits count it."""
+    filled = Filled(tmp_path)
+    with filled.db:
+        filled.judge(filled.text())
+        filled.send()
+        for table in ("answers", "answer_segments"):
+            filled.db.execute(f"UPDATE {table} SET shadow = 1")
+        (live,) = listed(filled)
+        filled.config.write_text(json.dumps(filled.settings | {"mode": "shadow"}))
+        (shadow,) = listed(filled)
+
+    assert [(each["answers"], each["segments"]) for each in (live, shadow)] == [(0, 0), (1, 2)]
+
+
+def test_csv_calculates_nothing(busy: Filled) -> None:
+    """The header names the keys of --json, and a number is no sum."""
+    header, *rows = csv.reader(io.StringIO(busy.run("numbers", "--csv").stdout_bytes.decode(), newline=""))
+
+    assert header == KEYS
+    assert [row[0] for row in rows] == [f"'{TOM}", f"'{LEA}", f"'{KEVIN}", ""]
+    assert busy.run("numbers", "--csv", "--json").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("columns", "headings"),
+    [(80, "NUMBER CONTACTS ANSWERS SEGMENTS FIRST LAST STATE"), (40, "NUMBER IN OUT LAST")],
+)
+def test_the_list_fits_its_terminal(busy: Filled, columns: int, headings: str) -> None:
+    """A narrow terminal gets fewer columns, and the state on a line of its own."""
+    lines = busy.run("numbers", env={"COLUMNS": str(columns)}).stdout.splitlines()
+
+    assert lines[0].split() == headings.split()
+    assert max(map(len, lines)) <= columns
+    assert [each.split()[-1] for each in lines[1:3]] == (["blocked", "blocked"] if columns == 80 else ["-", "blocked"])
+    assert lines[-1].startswith("withheld")
+
+
+def test_nobody_is_said(line: Filled) -> None:
+    """People are told that there is nothing; programs get nothing."""
+    assert line.run("numbers").stdout == "No contacts.\n"
+    assert line.run("numbers", "--json").stdout == ""
+
+
+# ---- one number
+
+
+def answered(line: Filled, times: int = 1) -> None:
+    """Answer KEVIN so often, each time long ago."""
+    for _ in range(times):
+        line.judge(line.text())
+        line.send()
+        line.db.execute("UPDATE answers SET counted_limit = counted_limit - ?", 8 * DAY)
+
+
+def just_answered(line: Filled) -> None:
+    """Answer KEVIN now."""
+    answered(line)
+    line.db.execute("UPDATE answers SET counted_limit = ?", line.db.now().limit)
+
+
+def opted_out(line: Filled) -> None:
+    """Let KEVIN opt out."""
+    with line.db.transaction():
+        people.opt_out(line.db, KEVIN, line.now())
+
+
+@pytest.mark.parametrize(
+    ("before", "number", "reason", "seconds"),
+    [
+        (lambda _: None, KEVIN, "first_contact", 0),
+        (answered, KEVIN, "cooldown_over", 0),
+        (just_answered, KEVIN, "cooldown", DAY),
+        (lambda line: answered(line, 3), KEVIN, "per_number", None),
+        (lambda line: line.judge(line.text()), KEVIN, "pending", None),
+        (lambda line: people.block(line.db, KEVIN, "somebody", line.now()), KEVIN, "blocked", None),
+        (opted_out, KEVIN, "opted_out", None),
+        (lambda _: None, LONDON, "country", None),
+        (lambda _: None, "+3222345678", "not_answerable", None),
+        (lambda line: line.text(sender=PROXIMUS), PROXIMUS, "not_answerable", None),
+        (lambda line: people.note_own_number(line.db, KEVIN), KEVIN, "own_number", None),
+    ],
+    ids=[
+        "new",
+        "answered",
+        "cooldown",
+        "cap",
+        "pending",
+        "blocked",
+        "opted out",
+        "country",
+        "landline",
+        "short",
+        "own",
+    ],
+)
+def test_the_policy_says_when(
+    line: Filled, before: Callable[[Filled], object], number: str, reason: str, seconds: float | None
+) -> None:
+    """Whether and when a number may next be answered is what a text that came now would meet."""
+    before(line)
+    told = asked(line, number)["next"]
+
+    assert (told["answer"], told["reason"]) == (reason in {"first_contact", "cooldown_over"}, reason)
+    assert told["in_seconds"] == (seconds if seconds is None else pytest.approx(seconds, abs=NEAR))
+    assert reason in line.run("number", number).stdout
+
+
+def test_a_window_that_is_full_is_waited_for(tmp_path: Path) -> None:
+    """Where the policy says yes, the windows say when there is room, and never where one is too small."""
+    filled = Filled(tmp_path, limits={"segments": {"hour": 2, "day": 2, "month": 1}, "reserve_for_new": "0%"})
+    with filled.db:
+        filled.judge(filled.text())
+        filled.send()
+        filled.db.execute("UPDATE answer_segments SET counted_limit = ?", filled.db.now().limit)
+        never = asked(filled, LEA)["next"]
+        filled.config.write_text(json.dumps(filled.settings | {"limits": {"segments": {"hour": 2, "day": 9}}}))
+        later = asked(filled, LEA)["next"]
+        said = filled.run("number", LEA).stdout
+
+    assert (never["answer"], never["in_seconds"], never["windows"]["month"]) == (True, None, None)
+    assert later["in_seconds"] == later["windows"]["hour"] == pytest.approx(3600, abs=NEAR)
+    assert later["windows"]["month"] == 0
+    assert re.search("next answer +in [0-9]+m", said)
+    assert "if the power stays on" in said
+
+
+def test_a_number_has_its_history(busy: Filled) -> None:
+    """However it is written, a number's contacts follow: as the log has them, the newest -n."""
+    told = asked(busy, "0470/12.34.56")
+
+    assert [*told][:8] == KEYS
+    assert (told["number"], told["country"], told["line_type"], told["segments"]) == (KEVIN, "BE", "mobile", 2)
+    assert told["history"] == busy.log("--number", KEVIN)
+    assert [each["text"] for each in asked(busy, KEVIN, "-n", "1")["history"]] == ["Réponds !"]
+    shown = busy.run("number", KEVIN, env={"COLUMNS": "80"}).stdout.splitlines()
+    assert shown[0] == f"number         {KEVIN} (BE, mobile)"
+    assert shown[-1].split()[-2:] == ["!", "cooldown"]
+
+
+def test_a_number_that_never_came_is_told_of_too(busy: Filled) -> None:
+    """Before a first contact there is no history, but an answer to the question."""
+    shown = busy.run("number", "+32470111111").stdout
+
+    assert shown.endswith("\nNo contacts.\n")
+    assert "to its next text" in shown
+    assert "blocked" in busy.run("number", TOM).stdout
+
+
+def test_a_pause_is_said(line: Filled) -> None:
+    """Nobody wonders why nothing is sent."""
+    people.pause(line.db, "somebody", line.now())
+
+    assert "`hotlined resume`" in line.run("number", KEVIN).stdout
+
+
+def test_what_is_no_number_is_a_usage_error(busy: Filled) -> None:
+    """What is neither a number nor a name that contacted the line ends with 2."""
+    assert busy.run("number", "nobody").exit_code == 2
+
+
+def test_a_pseudonym_counts_for_its_number(busy: Filled) -> None:
+    """What became a pseudonym is summed up with what is still under the number."""
+    before = asked(busy, KEVIN)
+    with busy.db.transaction():
+        name = pseudonym.of(pseudonyms.adopt_key(busy.db), KEVIN)
+    busy.db.execute("UPDATE contacts SET originator = ? WHERE id = 1", name)
+    busy.db.execute("UPDATE answers SET recipient = ? WHERE recipient = ?", name, KEVIN)
+    after = asked(busy, KEVIN)
+
+    assert {key: after[key] for key in KEYS} == {key: before[key] for key in KEYS}
+    assert [each["originator"] for each in after["history"]] == [name, KEVIN]
+    assert after["next"]["reason"] == "cooldown"
+    assert asked(busy, name)["contacts"] == 1

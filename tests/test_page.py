@@ -1,0 +1,303 @@
+"""The page of `hotlined stats --html`: it holds what it says, nothing of anybody, and needs nothing else."""
+
+import base64
+import hashlib
+import html.parser
+import json
+import os
+import re
+import resource
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from filled import ANSWER, KEVIN, LEA, Filled
+
+from hotlined.clock import rfc3339
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chromium-headless-shell")
+BROWSER = next(filter(None, map(shutil.which, BROWSERS)), None)
+MONTH = ("--since", "2026-11", "--until", "2026-11")  # of the moments of `Filled`
+FIGURES = [
+    "Texts and answers", "Hours of the week", "New and returning numbers", "Not answered, and why", "Budgets",
+    "Service",
+]  # fmt: skip
+MODEM = ((1, "ready"), (30, "absent"), (31, "ready"), (33, "recovering"), (33.01, "absent"), (34, "ready"))
+EMPTY = {"meta", "link", "line", "rect"}  # elements that no tag ends, here
+
+
+class Reader(html.parser.HTMLParser):
+    """Reads a page strictly: every element is closed in its turn; keeps them all, and the text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.words: list[str] = []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Keep an element."""
+        self.elements.append((tag, dict(attrs)))
+        if tag not in EMPTY:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Keep an element that is closed at once."""
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        """Close an element."""
+        if tag not in EMPTY:
+            assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        """Keep the text."""
+        self.words.append(data)
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        """Return the attributes of every element of a name."""
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+@pytest.fixture
+def line(tmp_path: Path) -> Iterator[Filled]:
+    """Give a line with answers, reactions, reasons, calls, hostile texts and events."""
+    filled = Filled(tmp_path, limits={"segments": {"hour": 6, "day": 20, "month": 50}})
+    with filled.db:
+        filled.judge(filled.text("Salut </h6><script>alert(1)</script>"))
+        filled.send()
+        filled.text("pardon sans rancune", KEVIN)
+        filled.judge(filled.call(LEA))
+        filled.judge(filled.text("8850 gagne", "8850"))
+        filled.text("anonyme", "Banque")
+        filled.db.execute("UPDATE contacts SET originator = '~0123456789ab' WHERE originator = 'Banque'")
+        filled.db.execute("""UPDATE contacts SET tags = '["<b>&"]' WHERE id = 2""")
+        began = filled.now().utc
+        for hours, kind in (
+            (1, "ready"),
+            (30, "absent"),
+            (31, "ready"),
+            (33, "recovering"),
+            (33.01, "absent"),
+            (34, "ready"),
+        ):
+            at = rfc3339(began + timedelta(hours=hours))
+            filled.db.execute("INSERT INTO events (at, kind) VALUES (?, ?)", at, f"modem_{kind}")
+        yield filled
+
+
+def written(line: Filled, *arguments: str) -> str:
+    """Return the page that is written."""
+    path = line.folder / "page.html"
+    result = line.run("stats", "--html", str(path), *(arguments or MONTH))
+    assert result.exit_code == 0, result.output
+    assert result.stdout == f"Written: {path}\n"
+    return path.read_text("utf-8")
+
+
+def test_nothing_of_anybody_is_on_the_page(line: Filled) -> None:
+    """No number, no pseudonym, no name, no text and no answer gets onto it."""
+    page = written(line)
+    texts = [text for (text,) in line.db.all("SELECT text FROM contacts WHERE text IS NOT NULL")]
+    words = {word for text in (*texts, ANSWER) for word in re.findall(r"\w{5,}", text)}
+
+    assert {"Salut", "script", "alert", "pardon", "rancune", "gagne", "anonyme"} <= words
+    for word in words:
+        assert word not in page
+    for number in (KEVIN, LEA, "8850", "0123456789ab", "Banque"):
+        assert number[-6:] not in page
+
+
+def test_it_needs_nothing_but_itself(line: Filled) -> None:
+    """There is no script and no address in it, and its policy allows its own style sheet alone."""
+    page = written(line)
+    reader = Reader(page)
+    (style,) = re.findall(r"<style>(.*?)</style>", page, re.DOTALL)
+    hashed = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    policy = next(meta["content"] for meta in reader.all("meta") if meta.get("http-equiv") == "Content-Security-Policy")
+
+    assert policy
+    assert policy.startswith("default-src 'none';")
+    assert f"style-src 'sha256-{hashed}';" in policy
+    assert not reader.all("script")
+    assert not any(set(attributes) & {"style", "src", "onload", "onclick"} for _, attributes in reader.elements)
+    assert "://" not in page
+    assert [link["href"] for link in reader.all("link")] == ["data:,"]
+
+
+def test_every_figure_says_what_it_shows_and_has_its_table(line: Filled) -> None:
+    """Each drawing has a title and a description that it points at, and a table behind it."""
+    page = written(line)
+    reader = Reader(page)
+    ids = {attributes["id"] for _, attributes in reader.elements if "id" in attributes}
+    drawings = reader.all("svg")
+
+    assert re.findall("<h2>(.*?)</h2>", page)[1:] == FIGURES
+    assert len(drawings) == len(reader.all("table")) == len(FIGURES)
+    for drawing in drawings:
+        assert drawing["role"] == "img"
+        assert set((drawing["aria-labelledby"] or "").split()) <= ids
+    assert all(heading.get("scope") in {"col", "row"} for heading in reader.all("th"))
+
+
+def test_the_figures_are_those_of_stats(line: Filled) -> None:
+    """What stands on the page is what --json says."""
+    page = written(line)
+    told = json.loads(line.run("stats", "--json", *MONTH).stdout)
+    tiles = dict(re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", page))
+
+    assert tiles["Texts"] == str(told["total"]["texts"]) == "4"
+    assert tiles["Answers"] == "1"
+    assert tiles["Cost"] == "0.10 EUR"
+    assert tiles["Reactions within a day"] == "1"
+    assert "4 texts in 30 days" in page
+    assert '<th scope="row">last hour</th><td>2</td><td>6</td><td>3</td>' in page
+    assert '<th scope="row">not answerable</th><td>1</td><td>0</td>' in page
+    assert "tagged &lt;b&gt;&amp;." in page
+    assert '<th scope="row">ready</th>' in page
+
+
+def test_interruptions_are_drawn_where_they_were(line: Filled) -> None:
+    """Each is a bar with its time, those that follow at once are one, and 100 % is said only of a time without any."""
+    page = written(line)
+    downs = re.findall(r'class="f"><title>(.*?)</title>', page)
+
+    assert len(downs) == 2
+    assert downs[0].startswith("absent: ")
+    assert downs[1].startswith("recovering, absent: ")
+    assert re.search(r"ready for 9\d\.\d % of the time", page)
+    line.db.execute("DELETE FROM events WHERE kind <> 'modem_ready'")
+    assert "ready for 100.0 % of the time" in written(line)
+    line.db.execute("DELETE FROM events")
+    assert "Nothing is known of the modem" in written(line)
+
+
+@pytest.mark.parametrize("by", ["hour", "day", "week", "month"])
+def test_an_empty_line_has_a_page(tmp_path: Path, by: str) -> None:
+    """Before anything has come the page is there and whole."""
+    with Filled(tmp_path).db:
+        pass
+    line = Filled(tmp_path)
+    with line.db:
+        page = written(line, "--since", "7d", "--by", by)
+
+    assert Reader(page).all("svg")
+    assert "No text in one week." in page
+
+
+# ---- the file
+
+
+def test_the_page_is_replaced_whole(line: Filled) -> None:
+    """An older page is replaced under its name, also behind a link; anybody may read it; nothing else is left."""
+    folder = line.folder / "www"
+    folder.mkdir()
+    page, link = folder / "page.html", folder / "index.html"
+    page.write_text("old")
+    link.symlink_to(page)
+    with page.open() as reading:
+        result = line.run("stats", "--html", str(link))
+        assert reading.read() == "old"
+
+    assert result.exit_code == 0
+    assert link.is_symlink()
+    assert page.read_text().startswith("<!DOCTYPE html>")
+    assert page.stat().st_mode & 0o777 == 0o644
+    assert sorted(path.name for path in folder.iterdir()) == ["index.html", "page.html"]
+
+
+def test_what_is_no_file_is_written_into(line: Filled) -> None:
+    """A pipe or a device stays what it is and gets the page."""
+    pipe = line.folder / "pipe"
+    os.mkfifo(pipe)
+    got: list[str] = []
+    reader = threading.Thread(target=lambda: got.append(pipe.read_text("utf-8")))
+    reader.start()
+    result = line.run("stats", "--html", str(pipe))
+    reader.join()
+
+    assert result.exit_code == 0
+    assert pipe.is_fifo()
+    assert got[0].startswith("<!DOCTYPE html>")
+
+
+@pytest.mark.parametrize(("name", "code"), [("none/page.html", 1), (".", 2)])
+def test_a_place_that_cannot_be_written_is_a_sentence(line: Filled, name: str, code: int) -> None:
+    """A folder that is missing, or a folder itself, is said to be the trouble."""
+    result = line.run("stats", "--html", str(line.folder / name))
+
+    assert result.exit_code == code
+    assert "Traceback" not in result.output
+    assert str(line.folder) in result.stderr
+
+
+def test_a_page_that_finds_no_room_leaves_nothing(line: Filled) -> None:
+    """Where the new page does not fit the old one stays, and no half of the new one is left beside it."""
+    page = line.folder / "www" / "page.html"
+    page.parent.mkdir()
+    page.write_text("old")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+    try:
+        result = line.run("stats", "--html", str(page))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    assert result.exit_code == 1
+    assert "File too large" in result.stderr
+    assert page.read_text() == "old"
+    assert list(page.parent.iterdir()) == [page]
+
+
+# ---- in a browser
+
+
+def browse(page: Path, folder: Path, *options: str) -> tuple[str, str, list[str]]:
+    """Show a page in a browser; return its elements as it made them, what it complained of, and where it went."""
+    assert BROWSER
+    traffic = folder / "net.json"
+    done = subprocess.run(
+        [
+            BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run",
+            f"--user-data-dir={folder / 'browser'}", f"--log-net-log={traffic}", "--enable-logging=stderr", *options,
+            "--dump-dom", page.as_uri(),
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )  # fmt: skip
+    log = traffic.read_text()
+    visited = [url for url in re.findall(r'"url":"(.*?)"', log) if not url.startswith(("file:", "data:", "chrome"))]
+    complaints = "\n".join(text for text in done.stderr.splitlines() if "CONSOLE" in text)
+    return done.stdout, complaints, visited
+
+
+@pytest.mark.skipif(BROWSER is None, reason=f"none of {', '.join(BROWSERS)} is installed")
+@pytest.mark.parametrize("options", [(), ("--blink-settings=preferredColorScheme=0",)], ids=["light", "dark"])
+def test_a_browser_has_no_complaint(line: Filled, options: tuple[str, ...]) -> None:
+    """A browser shows every figure, complains of nothing and asks nobody for anything."""
+    written(line)
+    shown, complaints, visited = browse(line.folder / "page.html", line.folder, *options)
+
+    assert shown.count("<svg") == len(FIGURES)
+    assert complaints == ""
+    assert visited == []
+
+
+@pytest.mark.skipif(BROWSER is None, reason=f"none of {', '.join(BROWSERS)} is installed")
+def test_a_browser_would_complain(line: Filled) -> None:
+    """What the page's policy forbids is noticed, and so is a request where no policy forbids it: tests can fail."""
+    page = line.folder / "page.html"
+    whole = written(line)
+    page.write_text(whole.replace("</main>", '<script>alert()</script><p style="color:red"></p></main>'))
+    assert "Content Security Policy" in browse(page, line.folder)[1]
+
+    page.write_text('<!DOCTYPE html><img src="http://127.0.0.1:9/x.png">')
+    assert "http://127.0.0.1:9/x.png" in browse(page, line.folder)[2]

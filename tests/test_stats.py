@@ -1,0 +1,542 @@
+"""`hotlined stats`: figures that add up, in local time, and sentences that can be read to a journalist."""
+
+import csv
+import io
+import json
+import os
+import pty
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from filled import KEVIN, LEA, Filled
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hotlined.cli.summary import By, before, choose, edges, length, share
+from hotlined.clock import rfc3339
+from hotlined.daemon.connection import ModemState
+from hotlined.errors import UsageError
+from hotlined.store import figures
+
+BRUSSELS = "CET-1CEST,M3.5.0,M10.5.0/3"  # as POSIX writes it: the clocks change on the last Sundays
+MONDAY = datetime(2026, 11, 2, tzinfo=UTC) - timedelta(hours=1)  # its midnight in Brussels
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+NOVEMBER = ("--since", "2026-11", "--until", "2026-11")
+
+
+@pytest.fixture(autouse=True)
+def brussels(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Be in Brussels."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", BRUSSELS)
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.fixture
+def line(tmp_path: Path) -> Iterator[Filled]:
+    """Give a line with nothing in it."""
+    filled = Filled(tmp_path)
+    with filled.db:
+        yield filled
+
+
+def contact(line: Filled, at: datetime, originator: str | None = KEVIN, **more: Any) -> int:
+    """Write down a contact as the daemon does, suppressed by its cooldown if nothing else is said."""
+    row = {
+        "line": "fr", "kind": "text", "originator": originator, "line_type": "mobile", "text": "Salut",
+        "segments_received": 1, "segments_total": 1, "received_at": rfc3339(at), "received_limit": at.timestamp(),
+        "verdict": "suppress", "reason": "cooldown",
+    } | more  # fmt: skip
+    return insert(line, "contacts", row)
+
+
+def answer(line: Filled, contact_id: int | None, sent: datetime, segments: int = 2, **more: Any) -> int:
+    """Write down an answer that left at a moment, and its segments."""
+    known = line.db.one("SELECT originator FROM contacts WHERE id = ?", contact_id)
+    state, shadow = more.get("state", "sent"), int(more.get("state") == "shadowed")
+    counted = None if state in {"cancelled", "queued", "failed"} else 1.0
+    row = {
+        "contact_id": contact_id, "recipient": known["originator"] if known else LEA, "state": state, "text": "Non",
+        "encoding": "gsm7", "segments": segments, "reference": 1, "answered_before": 0, "queued_at": rfc3339(sent),
+        "queued_limit": 0.0, "due_at": rfc3339(sent), "due_limit": 0.0, "shadow": shadow, "counted_limit": counted,
+        "sent_at": rfc3339(sent) if state in {"sent", "delivered", "undelivered"} else None,
+    } | more  # fmt: skip
+    answer_id = insert(line, "answers", row)
+    for sequence in range(1, segments + 1):
+        insert(line, "answer_segments", {
+            "answer_id": answer_id, "sequence": sequence, "state": state if state in {"sent", "shadowed"} else "sent",
+            "tpdu_length": 1, "counted_limit": counted, "answered_before": 0, "shadow": shadow,
+            "submitted_at": None if shadow else rfc3339(sent),
+        })  # fmt: skip
+    if contact_id:
+        line.db.execute("UPDATE contacts SET verdict = 'answer', reason = 'first_contact' WHERE id = ?", contact_id)
+    return answer_id
+
+
+def insert(line: Filled, table: str, row: dict[str, Any]) -> int:
+    """Insert a row and return its id."""
+    cursor = line.db.execute(
+        f"INSERT INTO {table} ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})", *row.values()
+    )
+    assert cursor.lastrowid
+    return cursor.lastrowid
+
+
+def told(line: Filled, *arguments: str) -> dict[str, Any]:
+    """Return what --json prints."""
+    result = line.run("stats", "--json", *(arguments or NOVEMBER))
+    assert result.exit_code == 0, result.output
+    found: dict[str, Any] = json.loads(result.stdout)
+    return found
+
+
+# ---- what is counted
+
+
+def test_the_newspaper_can_be_told(line: Filled) -> None:
+    """What the founders told a newspaper is printed as sentences that can be read out."""
+    with line.db.transaction():
+        texts = [(week, number) for week, many in enumerate((850, 400, 260)) for number in range(many)]
+        for week, number in texts:
+            contact(line, MONDAY + 7 * week * DAY + number * 10 * MINUTE, f"+32470{week}{number:05}")
+        for number in range(20):
+            at = MONDAY + 15 * DAY + number * HOUR
+            originator = f"+32471{number:06}"
+            answer(line, contact(line, at, originator), at + 40 * MINUTE)
+            contact(line, at + 50 * MINUTE, originator, tags=json.dumps(["apologies" if number % 2 else "insults"]))
+    result = line.run("stats", "--since", "2026-11-02", "--until", "2026-11-22")
+
+    assert result.exit_code == 0, result.output
+    for sentence in (
+        "1,550 texts in three weeks, more than 500 a week.",
+        "More than half of them came in the first week.",
+        "1,530 numbers texted or called, all of them for the first time.",
+        "20 answers left, half of them within 40 minutes.",
+        "The SIM spent 2.00 EUR: 40 segments.",
+        "Of 20 reactions to the answer, half are tagged apologies and half are tagged insults.",
+        "In the three weeks before: no text.",
+    ):
+        assert sentence in result.stdout.splitlines()
+
+
+def test_contacts_and_numbers_are_counted_by_what_they_are(line: Filled) -> None:
+    """A pseudonym is a number, who hides it is none, and what is neither text nor call is told apart."""
+    contact(line, MONDAY - 5 * DAY, KEVIN)
+    for originator in (KEVIN, KEVIN, LEA, "~0123456789ab", "Bank", None):
+        contact(line, MONDAY, originator)
+    contact(line, MONDAY, LEA, kind="call", text=None)
+    contact(line, MONDAY, None, kind="call", text=None)
+    contact(line, MONDAY, LEA, kind="mms")
+    contact(line, MONDAY, None, kind="unreadable", text=None)
+    total = told(line)["total"]
+
+    assert {name: total[name] for name in ("texts", "calls", "others", "withheld", "new", "returning")} == {
+        "texts": 6, "calls": 2, "others": 2, "withheld": 2, "new": 3, "returning": 1,
+    }  # fmt: skip
+
+
+def test_reasons_are_counted(line: Filled) -> None:
+    """Contacts are counted by the reason for which they were suppressed or their answer was cancelled."""
+    for reason in ("cooldown", "blocked", "cooldown"):
+        contact(line, MONDAY, reason=reason)
+    answer(line, contact(line, MONDAY, LEA), MONDAY, state="cancelled", reason="stale")
+    found = told(line)["total"]
+
+    assert found["suppressed"] == 3
+    assert found["reasons"] == {"suppressed": {"cooldown": 2, "blocked": 1}, "cancelled": {"stale": 1}}
+    assert list(found["reasons"]["suppressed"]) == ["cooldown", "blocked"]
+
+
+def test_only_what_may_have_left_is_an_answer_and_costs(line: Filled) -> None:
+    """Unconfirmed answers count and are named; shadowed, cancelled and failed ones do not; what a person sent costs."""
+    for state in ("sent", "delivered", "unconfirmed", "shadowed", "cancelled", "failed", "queued"):
+        answer(line, contact(line, MONDAY, LEA), MONDAY + HOUR, state=state)
+    answer(line, None, MONDAY + HOUR, segments=1)
+    total = told(line)["total"]
+
+    assert (total["answers"], total["unconfirmed"], total["shadowed"]) == (3, 1, 1)
+    assert total["segments"] == 7
+    assert total["cost"] == 0.35
+
+
+def test_the_time_to_an_answer_is_told_in_quartiles(line: Filled) -> None:
+    """A quarter, a half and three quarters of the answers took no longer; without an answer nothing is told."""
+    assert told(line)["total"]["seconds_to_answer"] is None
+    for minutes in (50, 10, 30, 20, 40):
+        answer(line, contact(line, MONDAY, LEA), MONDAY + minutes * MINUTE)
+
+    assert told(line)["total"]["seconds_to_answer"] == [1200.0, 1800.0, 2400.0]
+
+
+@pytest.mark.parametrize(
+    ("after", "more", "reactions"),
+    [
+        (timedelta(milliseconds=1), {}, 1),
+        (DAY, {}, 1),
+        (DAY + timedelta(milliseconds=1), {}, 0),
+        (timedelta(0), {}, 0),
+        (HOUR, {"kind": "call"}, 0),
+        (HOUR, {"originator": LEA}, 0),
+    ],
+)
+def test_a_reaction_is_a_text_within_a_day_after_the_answer(
+    line: Filled, after: timedelta, more: dict[str, Any], reactions: int
+) -> None:
+    """Only a text counts, only from the number that was answered, and only within 24 hours."""
+    answer(line, contact(line, MONDAY), MONDAY + HOUR)
+    contact(line, MONDAY + HOUR + after, **more)
+
+    assert told(line)["total"]["reactions"] == reactions
+
+
+def test_tags_of_reactions_are_counted(line: Filled) -> None:
+    """A reaction with two tags counts for both, one without is told as such, and other texts' tags do not count."""
+    answer(line, contact(line, MONDAY, tags='["insult"]'), MONDAY + HOUR)
+    for tags in (["insult"], ["insult", "threat"], []):
+        contact(line, MONDAY + 2 * HOUR, tags=json.dumps(tags))
+    found = told(line)
+
+    assert found["total"]["tags"] == {"insult": 2, "threat": 1}
+    assert found["total"]["untagged"] == 1
+    words = "Of 3 reactions to the answer, two thirds are tagged insult, a third are tagged threat and a third are not"
+    assert f"{words} tagged yet." in found["words"]
+
+
+def test_reactions_without_tags_are_told(line: Filled) -> None:
+    """Before anybody has tagged them, the reactions are counted all the same."""
+    answer(line, contact(line, MONDAY), MONDAY + HOUR)
+    contact(line, MONDAY + 2 * HOUR)
+
+    assert "1 reaction to the answer, none tagged yet." in told(line)["words"]
+    assert ["not", "tagged", "1", "0"] in [row.split() for row in line.run("stats", *NOVEMBER).stdout.splitlines()]
+
+
+# ---- when
+
+
+@pytest.mark.parametrize("by", [by.value for by in By])
+def test_the_bins_add_up(line: Filled, by: str) -> None:
+    """Whatever a period is divided into, each contact and each segment is in one bin, and none is lost."""
+    for hours in range(0, 30 * 24, 7):
+        at = datetime(2026, 10, 31, 23, tzinfo=UTC) + hours * HOUR
+        answer(line, contact(line, at, f"+324700{hours:05}"), at + 30 * MINUTE)
+    found = told(line, *NOVEMBER, "--by", by)
+
+    for name in ("texts", "answers", "segments", "new"):
+        assert sum(each[name] for each in found["bins"]) == found["total"][name] > 0
+    assert sum(map(sum, found["week"])) == found["total"]["texts"]
+    assert found["bins"][0]["since"] == found["since"]
+    assert found["bins"][-1]["until"] == found["until"]
+    assert all(one["until"] == two["since"] for one, two in pairwise(found["bins"]))
+
+
+def test_a_day_is_that_of_the_people_here(line: Filled) -> None:
+    """A text just before midnight in Brussels belongs to the day before and to its weekday, whatever UTC says."""
+    contact(line, MONDAY - timedelta(milliseconds=1))
+    contact(line, MONDAY)
+    found = told(line)
+
+    assert [each["texts"] for each in found["bins"][:3]] == [1, 1, 0]
+    assert found["week"][6][23] == 1
+    assert found["week"][0][0] == 1
+
+
+def test_days_in_which_the_clocks_change_are_whole(line: Filled) -> None:
+    """The day has 25 hours, each with a name of its own, and the hour that comes twice is counted twice."""
+    for minutes in (30, 90):  # 02:30 in summer time, and again in winter time
+        contact(line, datetime(2026, 10, 25, 0, 0, tzinfo=UTC) + minutes * MINUTE)
+    found = told(line, "--since", "2026-10-25", "--until", "2026-10-25")
+    shown = line.run("stats", "--since", "2026-10-25", "--until", "2026-10-25", env={"COLUMNS": "80"}).stdout
+
+    assert found["zone"] == "CEST/CET"
+    assert len(found["bins"]) == 25
+    assert [each["texts"] for each in found["bins"]][2:4] == [1, 1]
+    assert found["week"][6][2] == 2
+    assert "25 Oct 02:00 CEST" in shown
+    assert "25 Oct 02:00 CET" in shown
+    assert "2 texts in one day" in shown
+
+
+def test_the_period_before_has_as_many_days(line: Filled) -> None:
+    """Whole days are compared with whole days across a change of the clocks, anything else with as many seconds."""
+    midnights = [datetime(2026, month, day).astimezone() for month, day in ((10, 20), (10, 27), (10, 13))]
+    start, end, earlier = midnights
+
+    assert before(start, end) == earlier
+    assert before(start, end + MINUTE) == start - (end + MINUTE - start)
+    contact(line, earlier)
+    contact(line, earlier - timedelta(milliseconds=1))
+    assert told(line, "--since", "2026-10-20", "--until", "2026-10-26")["before"]["texts"] == 1
+
+
+@pytest.mark.parametrize(
+    ("days", "by"), [(3, By.HOUR), (3.1, By.DAY), (62, By.DAY), (63, By.WEEK), (400, By.WEEK), (401, By.MONTH)]
+)
+def test_the_bins_suit_the_length(days: float, by: By) -> None:
+    """A short period is divided into hours, a long one into months, unless it is said otherwise."""
+    now = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+    assert choose(now - days * DAY, None, None, now).by is by
+    assert choose(now - days * DAY, None, By.DAY, now).by is By.DAY
+
+
+def test_the_usual_period_is_thirty_days_with_today() -> None:
+    """Without a word the period begins at a midnight and ends now."""
+    now = datetime(2026, 11, 20, 12, tzinfo=UTC)
+    period = choose(None, None, None, now)
+
+    assert period.start == datetime(2026, 10, 21, 22, tzinfo=UTC)
+    assert period.end == now
+    assert length(period.start, period.end) == "30 days"
+
+
+@given(
+    start=st.datetimes(datetime(2000, 1, 1), datetime(2035, 1, 1)),  # noqa: DTZ001  local time
+    seconds=st.integers(1, 40 * 86_400),
+    by=st.sampled_from(By),
+)
+@settings(deadline=None)
+def test_edges_ascend_and_begin_at_midnight(start: datetime, seconds: int, by: By) -> None:
+    """The edges lead from one end to the other without a gap; each but the ends is the beginning of a local unit."""
+    begin = start.astimezone()
+    found = edges(begin, (begin + timedelta(seconds=seconds)).astimezone(), by)
+
+    assert (found[0], found[-1]) == (begin, begin + timedelta(seconds=seconds))
+    assert all(one < two for one, two in pairwise(found))
+    for edge in found[1:-1]:
+        assert (edge.minute, edge.second, edge.microsecond) == (0, 0, 0)
+        assert by is By.HOUR or edge.hour == 0
+        assert by is not By.WEEK or edge.weekday() == 0
+        assert by is not By.MONTH or edge.day == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--since", "2026-11-03", "--until", "2026-11-02"], "ends before it begins"),
+        (["--since", "1960-01-01", "--by", "hour"], "hours."),
+        (["--since", "soon"], "is no time"),
+        (["--json", "--html", "x.html"], "exclude each other"),
+        (["--by", "minute"], "minute"),
+    ],
+)
+def test_a_period_that_makes_no_sense_is_refused(line: Filled, arguments: list[str], says: str) -> None:
+    """What cannot be shown ends with 2 and says why."""
+    result = line.run("stats", *arguments)
+
+    assert result.exit_code == 2
+    assert says in result.stderr
+
+
+def test_the_last_day_of_the_calendar_is_no_trouble(line: Filled) -> None:
+    """A month that would end after the year 9999 ends where it is said."""
+    assert len(told(line, "--since", "9999-11-30", "--until", "9999-12-30", "--by", "month")["bins"]) == 2
+    with pytest.raises(UsageError):
+        choose(datetime(1, 1, 3, tzinfo=UTC), None, By.MONTH, datetime(2026, 1, 1, tzinfo=UTC))
+
+
+# ---- the modem
+
+
+def test_the_modem_is_told_by_its_events(line: Filled) -> None:
+    """What began before the period goes on in it, and what other events say is no state."""
+    for at, kind in (
+        (MONDAY - 10 * DAY, "modem_ready"),
+        (MONDAY, "modem_absent"),
+        (MONDAY, "flood"),
+        (MONDAY + HOUR, "modem_unplugged"),
+        (MONDAY + 2 * HOUR, "modem_ready"),
+    ):
+        line.db.execute("INSERT INTO events (at, kind) VALUES (?, ?)", rfc3339(at), kind)
+    seconds = told(line)["modem_seconds"]
+
+    assert seconds == {"ready": 30 * 86_400.0 - 7200, "absent": 7200.0}
+
+
+def test_before_its_first_event_nothing_is_known_of_the_modem(line: Filled) -> None:
+    """A time without an event is unknown, and a clock that was put back makes no negative time."""
+    for at, kind in ((MONDAY + DAY, "modem_ready"), (MONDAY, "modem_absent")):
+        line.db.execute("INSERT INTO events (at, kind) VALUES (?, ?)", rfc3339(at), kind)
+    start = MONDAY - DAY
+    spans = figures.spans(line.db, start, MONDAY + 2 * DAY)
+
+    assert spans == [
+        figures.Span(None, start, MONDAY + DAY),
+        figures.Span("absent", MONDAY + DAY, MONDAY + 2 * DAY),
+    ]
+
+
+def test_every_state_of_the_modem_is_known() -> None:
+    """The figures know all states that the daemon writes down."""
+    assert set(ModemState) <= set(figures.MODEM_STATES)
+
+
+# ---- how it is told
+
+
+def test_csv_has_a_row_for_each_bar(line: Filled) -> None:
+    """The sheet has the bins of --json, column by column."""
+    contact(line, MONDAY)
+    result = line.run("stats", "--csv", *NOVEMBER)
+    rows = list(csv.DictReader(io.StringIO(result.stdout)))
+    bins = told(line)["bins"]
+
+    assert result.exit_code == 0
+    assert len(rows) == 30
+    assert [{name: str(cell) for name, cell in each.items()} for each in bins] == rows
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+@pytest.mark.parametrize("by", [by.value for by in By])
+def test_it_fits_the_terminal(line: Filled, columns: int, by: str) -> None:
+    """No table is wider than the terminal, and nothing in it is cut."""
+    with line.db.transaction():
+        for number in range(1200):
+            contact(line, MONDAY + number * MINUTE, f"+3247000{number:04}", reason="not_answerable")
+    answer(line, contact(line, MONDAY, LEA), MONDAY + HOUR, state="shadowed")
+    line.db.execute("""UPDATE answers SET state = 'sent', sent_at = due_at""")
+    result = line.run(
+        "stats", "--since", "2026-11-02", "--until", "2026-11-03", "--by", by, env={"COLUMNS": f"{columns}"}
+    )
+    tables = result.stdout.split("\n\n")[1:3]
+
+    assert result.exit_code == 0
+    assert all(len(text) <= columns for table in tables for text in table.splitlines())
+    assert "…" not in result.stdout
+    assert "━" in tables[0]
+    assert "1,201" in tables[1]
+
+
+def test_a_terminal_too_narrow_for_bars_is_no_trouble(line: Filled) -> None:
+    """What there is no room for is cut at the edge."""
+    contact(line, MONDAY)
+    result = line.run("stats", *NOVEMBER, env={"COLUMNS": "12"})
+
+    assert result.exit_code == 0
+    assert max(map(len, result.stdout.split("\n\n")[1].splitlines())) <= 12
+
+
+def test_an_empty_database_is_no_trouble(line: Filled) -> None:
+    """Before anything has come there are figures, all nothing."""
+    result = line.run("stats")
+
+    assert result.exit_code == 0, result.output
+    assert "No text in 30 days." in result.stdout
+    assert "In the 30 days before: no text." in result.stdout
+
+
+def test_shadowed_answers_are_shown_where_there_are_some(line: Filled) -> None:
+    """Who runs in shadow mode sees what would have been answered."""
+    assert "shadowed" not in line.run("stats", *NOVEMBER).stdout
+    answer(line, contact(line, MONDAY), MONDAY + HOUR, state="shadowed")
+
+    assert ["shadowed", "1", "0"] in [row.split() for row in line.run("stats", *NOVEMBER).stdout.splitlines()]
+
+
+def test_tags_cannot_attack_the_terminal(line: Filled) -> None:
+    """A tag is shown escaped."""
+    answer(line, contact(line, MONDAY), MONDAY + HOUR)
+    contact(line, MONDAY + 2 * HOUR, tags=json.dumps(["\x1b[2Jx"]))
+    result = line.run("stats", *NOVEMBER)
+
+    assert "\x1b" not in result.stdout
+    assert result.stdout.count(r"\x1b[2Jx") == 2
+
+
+def test_a_terminal_without_unicode_gets_bars_too(line: Filled) -> None:
+    """Where the locale is ASCII the bars are of hyphens."""
+    contact(line, MONDAY)
+    done = subprocess.run(
+        [sys.executable, "-m", "hotlined", "--config", str(line.config), "stats", *NOVEMBER],
+        capture_output=True,
+        env=os.environ | {"PYTHONIOENCODING": "ascii", "LC_ALL": "C"},
+        check=True,
+    )
+
+    assert b"----" in done.stdout
+    assert b"\\u" not in done.stdout
+
+
+def test_progress_is_for_terminals_only(line: Filled) -> None:
+    """On a terminal it says that it counts, on the standard error; the figures are as ever."""
+    leader, follower = pty.openpty()
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "hotlined", "--config", str(line.config), "stats", "--json", *NOVEMBER],
+            stdout=subprocess.PIPE,
+            stderr=follower,
+            env=os.environ | {"TERM": "xterm"},
+            check=True,
+        )
+        shown = os.read(leader, 65536)
+    finally:
+        os.close(leader)
+        os.close(follower)
+
+    assert b"Counting" in shown
+    assert json.loads(done.stdout)["line"] == "fr"
+
+
+# ---- words
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "words"),
+    [
+        (1, 2, "half"), (51, 100, "more than half"), (49, 100, "nearly half"), (1, 3, "a third"),
+        (3, 4, "three quarters"), (7, 7, "all"), (12, 100, "12 %"), (1, 1000, "0 %"), (26, 100, "more than a quarter"),
+    ],
+)  # fmt: skip
+def test_a_share_is_said_as_people_say_it(part: int, whole: int, words: str) -> None:
+    """A share that is nearly a plain fraction is named by it, and never as exact when it is not."""
+    assert share(part, whole) == words
+
+
+@pytest.mark.parametrize(
+    ("lasts", "words"),
+    [
+        (HOUR, "one hour"), (6 * HOUR + timedelta(milliseconds=20), "six hours"), (23 * HOUR, "23 hours"),
+        (DAY, "one day"), (25 * HOUR, "one day"), (2 * DAY, "two days"), (6.5 * DAY, "one week"),
+        (21 * DAY, "three weeks"),
+        (30 * DAY, "30 days"), (91 * DAY, "13 weeks"), (timedelta(seconds=1), "one hour"),
+    ],
+)  # fmt: skip
+def test_a_length_is_said_in_words(lasts: timedelta, words: str) -> None:
+    """Whole weeks are weeks, else days, else hours; an hour more or less is a change of the clocks."""
+    start = MONDAY.astimezone()
+
+    assert length(start, start + lasts) == words
+
+
+@pytest.mark.parametrize(
+    ("texts", "words"),
+    [
+        (1, "1 text in 30 days, 0.23 a week."),
+        (30, "30 texts in 30 days, 7 a week."),
+        (300, "300 texts in 30 days, 70 a week."),
+        (301, "301 texts in 30 days, more than 70 a week."),
+    ],
+)
+def test_a_rate_is_round_and_true(line: Filled, texts: int, words: str) -> None:
+    """How many a week is a round number that was exceeded, or the number itself."""
+    with line.db.transaction():
+        for number in range(texts):
+            contact(line, MONDAY + number * MINUTE)
+
+    assert told(line)["words"][0] == words
+
+
+def test_an_answer_after_hours_is_told_in_hours(line: Filled) -> None:
+    """A long wait is no matter of minutes."""
+    answer(line, contact(line, MONDAY), MONDAY + 150 * MINUTE)
+
+    assert "1 answer left, half of them within three hours." in told(line)["words"]

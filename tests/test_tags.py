@@ -1,0 +1,213 @@
+"""`hotlined tag`, `untag` and `tag --next`: what people say about contacts."""
+
+import json
+import os
+import pty
+import select
+import subprocess
+import sys
+import termios
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from conftest import PATIENCE_SECONDS, wait_until
+from filled import KEVIN, LEA, Filled
+
+from hotlined.store import reading
+
+
+@pytest.fixture
+def line(tmp_path: Path) -> Iterator[Filled]:
+    """Give a line with nothing in it."""
+    filled = Filled(tmp_path)
+    with filled.db:
+        yield filled
+
+
+def tags(line: Filled) -> list[list[str]]:
+    """Return the tags of every contact."""
+    return [contact["tags"] for contact in line.log()]
+
+
+# ---- by hand
+
+
+def test_a_tag_is_found_and_taken_off_again(line: Filled) -> None:
+    """A tag shows in the log, the filter finds it, and both decisions are recorded with who made them."""
+    line.text()
+    env = {"SUDO_USER": "greta"}
+    said = [
+        line.run(*words.split(), env=env).stdout
+        for words in ("tag 1 Excuses", "tag 1 EXCUSES", "tag 1 encore-une_fois", "untag 1 excuses", "untag 1 excuses")
+    ]
+
+    assert said == [
+        "Contact 1 is tagged excuses.\n",
+        "Contact 1 was already tagged excuses.\n",
+        "Contact 1 is tagged encore-une_fois.\n",
+        "Contact 1 is no longer tagged excuses.\n",
+        "Contact 1 was not tagged excuses.\n",
+    ]
+    assert tags(line) == [["encore-une_fois"]]
+    assert [contact["id"] for contact in line.log("--tag", "Encore-Une_Fois")] == [1]
+    assert line.log("--tag", "excuses") == []
+    events = json.loads(line.run("show", "1", "--json").stdout)["events"]
+    assert [(event["kind"], event["detail"]) for event in events] == [
+        ("tag", "excuses by greta"),
+        ("tag", "encore-une_fois by greta"),
+        ("untag", "excuses by greta"),
+    ]
+    assert "untag excuses by greta" in line.run("show", "1").stdout
+
+
+def test_a_word_is_one_however_it_is_composed(line: Filled) -> None:
+    """Letters with accents are the same word composed or not."""
+    line.text()
+    line.run("tag", "1", "de\u0301sole\u0301")
+
+    assert tags(line) == [["désolé"]]
+
+
+@pytest.mark.parametrize("word", ["à voir", "", " ", "-x", "a,b", "x" * 41, "\x1b[2J", "\udcff"])
+def test_what_is_no_word_is_refused(line: Filled, word: str) -> None:
+    """A tag is one word: anything else ends with 2 and changes nothing."""
+    line.text()
+
+    assert line.run("tag", "--", "1", word).exit_code == 2
+    assert tags(line) == [[]]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    ["tag", "tag 1", "tag --next 1", "tag --next 1 x", "tag 0 x", "tag x y", "tag --next", "tag --next --key",
+     "tag --next --key q=quit", "tag --next --key ab=c", "tag --next --key a", "tag --next --key a="],
+)  # fmt: skip
+def test_half_a_tag_is_a_usage_error(line: Filled, arguments: str) -> None:
+    """ID and WORD, or --next on a terminal alone, with keys that are free."""
+    assert line.run(*arguments.split()).exit_code == 2
+
+
+@pytest.mark.parametrize("verb", ["tag", "untag"])
+def test_there_has_to_be_a_contact(line: Filled, verb: str) -> None:
+    """An unknown contact ends with 1 and a sentence."""
+    result = line.run(verb, "7", "x")
+
+    assert (result.exit_code, result.stderr.splitlines()[0]) == (1, "Error: There is no contact 7.")
+
+
+# ---- reactions
+
+
+def react(line: Filled) -> list[int]:
+    """Answer KEVIN, let him and others text, and return the ids of the reactions."""
+    line.text("too early")
+    line.judge(1)
+    line.send()
+    reactions = [line.text("Désolé !"), line.text("Connard \x1b[2J"), line.text("?")]
+    line.text("not answered", sender=LEA)
+    line.call(KEVIN)
+    line.text("too late")
+    line.db.execute("UPDATE contacts SET received_at = '2026-11-25T22:06:00.000Z' WHERE text = 'too late'")
+    return reactions
+
+
+def test_a_reaction_comes_within_a_day_after_an_answer(line: Filled) -> None:
+    """Texts from an answered number in the day after its answer was sent are reactions, while they have no tag."""
+    first, *others = react(line)
+
+    assert reading.untagged_reactions(line.db) == [first, *others]
+    line.run("tag", str(first), "excuses")
+    assert reading.untagged_reactions(line.db) == others
+
+
+def walk(line: Filled, *keys: str, arguments: tuple[str, ...] = (), meanwhile: Callable[[], object] = bool) -> str:
+    """Run `tag --next` on a terminal, press a key at each question, and return what it shows.
+
+    `meanwhile` is done before the first key.
+    """
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "hotlined", "--config", str(line.config), "tag", "--next", *arguments]
+    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs) as asking:
+        os.close(theirs)
+        shown = b""
+        try:
+            for number, key in enumerate(keys, 1):
+                while shown.count(b"q quit: ") < number:
+                    shown += _read(ours)
+                wait_until(lambda: not termios.tcgetattr(ours)[3] & termios.ICANON, "reading of single keys")
+                if number == 1:
+                    meanwhile()
+                os.write(ours, key.encode())
+            with suppress(OSError):  # a pseudo-terminal ends so
+                while octets := _read(ours):
+                    shown += octets
+        except BaseException:
+            asking.kill()
+            raise
+        finally:
+            os.close(ours)
+    assert asking.returncode == 0, shown
+    return shown.decode().replace("\r\n", "\n")
+
+
+def _read(screen: int) -> bytes:
+    assert select.select([screen], [], [], PATIENCE_SECONDS)[0], "nothing is shown any more"
+    return os.read(screen, 4096)
+
+
+def test_reactions_are_tagged_with_single_keys(line: Filled) -> None:
+    """Each untagged reaction is shown harmless with its keys, and each key does what it says, at once."""
+    first, second, third = react(line)
+    shown = walk(line, "a", "i", "s")
+
+    assert shown.splitlines()[:3] == [
+        f"3 left: contact {first}, 2026-11-24T22:08:00.000Z, {KEVIN}",
+        "Désolé !",
+        "a apology  i insult  o other  s skip  u undo  q quit: apology",
+    ]
+    assert r"Connard \x1b[2J" in shown
+    assert shown.endswith("skip\n\n2 reactions tagged, 0 left.\n")
+    assert [tags(line)[contact - 1] for contact in (first, second, third)] == [["apology"], ["insult"], []]
+
+
+@pytest.mark.parametrize("quitting", ["q", "\x03", "\x04"])
+def test_a_wrong_key_is_taken_back(line: Filled, quitting: str) -> None:
+    """The key u undoes the last key, a tag or a skip, as often as there is one; q, Ctrl-C and Ctrl-D end it."""
+    first, second, _ = react(line)
+    shown = walk(line, "u", "i", "s", "u", "u", "a", "o", quitting)
+
+    assert shown.endswith("quit\n\n2 reactions tagged, 1 left.\n")
+    assert [tags(line)[contact - 1] for contact in (first, second)] == [["apology"], ["other"]]
+    details = [detail for (detail,) in line.db.execute("SELECT detail FROM events WHERE kind = 'untag'")]
+    assert [detail.split()[0] for detail in details] == ["insult"]
+
+
+def test_keys_can_have_other_words(line: Filled) -> None:
+    """--key gives a key a word, a new key or one that has another."""
+    first, second, _ = react(line)
+    shown = walk(line, "e", "a", "q", arguments=("--key", "e=excuses", "--key", "a=Amour"))
+
+    assert "a amour  i insult  o other  e excuses  s skip" in shown
+    assert [tags(line)[contact - 1] for contact in (first, second)] == [["excuses"], ["amour"]]
+
+
+def test_what_was_erased_meanwhile_is_passed_over(line: Filled) -> None:
+    """A contact that goes while others are looked at is not asked about."""
+    _, second, third = react(line)
+
+    def erase() -> None:
+        line.db.execute("DELETE FROM contacts WHERE id = ?", second)
+        line.db.execute("UPDATE contacts SET text = NULL WHERE id = ?", third)
+
+    shown = walk(line, "a", "o", meanwhile=erase)
+
+    assert f"contact {second}," not in shown
+    assert "(erased)" in shown
+    assert shown.endswith("2 reactions tagged, 0 left.\n")
+
+
+def test_nothing_to_tag_is_said(line: Filled) -> None:
+    """Without reactions it ends at once."""
+    assert walk(line) == "0 reactions tagged, 0 left.\n"
