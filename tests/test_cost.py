@@ -67,7 +67,7 @@ def proc(line: Line, name: str) -> dict[str, str]:
 
 
 def test_a_scan_costs_one_listing_and_each_segment_one_command(line: Line) -> None:
-    """Ten segments on the SIM cost one listing, ten deletions, one submission per segment sent, and nothing else."""
+    """Ten segments on the SIM cost a listing and ten deletions; each one sent a submission and a look at the SIM."""
     line.configure(modem={"poll_interval": "60s"}, answer={"text": TWO_SEGMENTS})
     line.start()
     line.wait_state("ready")
@@ -77,7 +77,7 @@ def test_a_scan_costs_one_listing_and_each_segment_one_command(line: Line) -> No
     wait_until(lambda: received(line, 8))
 
     assert len(line.submitted()) == 8
-    assert commands(line) - before == {"+CMGL": 1, "+CMGD": 10, "+CMGS": 16}
+    assert commands(line) - before == {"+CMGL": 1, "+CMGD": 10, "+CIMI": 16, "+CMGS": 16}
 
 
 def test_a_flood_costs_at_most_one_listing_per_text(line: Line) -> None:
@@ -92,7 +92,7 @@ def test_a_flood_costs_at_most_one_listing_per_text(line: Line) -> None:
     cost = commands(line) - before
 
     assert cost.pop("+CMGL") <= 25
-    assert cost == {"+CMGD": 25, "+CMGS": 25}
+    assert cost == {"+CMGD": 25, "+CIMI": 25, "+CMGS": 25}
 
 
 def test_two_storages_are_each_listed_once_a_scan(tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_two_storages_are_each_listed_once_a_scan(tmp_path: Path) -> None:
             line.sim.do("deliver", from_="+32470999999", text="the one that is announced")
             wait_until(lambda: received(line, 20))
 
-            assert commands(line) - before == {"+CPMS": 2, "+CMGL": 2, "+CMGD": 20, "+CMGS": 20}
+            assert commands(line) - before == {"+CPMS": 2, "+CMGL": 2, "+CMGD": 20, "+CIMI": 20, "+CMGS": 20}
         finally:
             line.stop()
 

@@ -118,6 +118,21 @@ def test_an_error_that_proves_nothing_is_unconfirmed(line: Line, cause: int | No
     assert len(line.submitted()) == 1
 
 
+def test_what_falls_due_while_the_budget_is_used_up_says_so(line: Line) -> None:
+    """An answer that falls due later than those that wait for the budget already is said to wait for it too."""
+    line.configure(answer={"delay": ["0s", "3s"]}, limits={"segments": {"hour": 1, "day": 1, "month": 1}})
+    line.start()
+    for count in range(6):
+        line.sim.do("deliver", from_=f"+3247000000{count}", text=f"texte {count}")
+    wait_until(
+        lambda: (
+            line.count("SELECT count(*) FROM answers WHERE state = 'sent'") == 1
+            and line.count("SELECT count(*) FROM answers WHERE waiting_for LIKE 'budget_%'") == 5
+        ),
+        "five answers that wait for the budget",
+    )
+
+
 @pytest.mark.parametrize(
     ("fault", "state", "waiting_for"),
     [

@@ -1,36 +1,50 @@
 """The ladder: what is done, in which order, about a modem that does not do its work; and another SIM in the stick."""
 
 import itertools
+import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from conftest import Line, wait_until
+from sysfs import Plugged, build
 
-from hotlined.daemon.recovery import WAYS, Cause, Ladder, Step
+from hotlined.daemon.recovery import WAYS, Cause, Ladder, Ration, Step
+from hotlined.gsm.modem import Modem
+from hotlined.gsm.port import Port
 from hotlined.simulator import client as simulation
 
 NUMBER = "+32470123456"
+STOP_SECONDS = 10.0  # TimeoutStopSec= in systemd/hotlined.service
 SILENCE_SECONDS = 120.0  # what it may take against a modem that answers nothing: it is given time to, at each rung
 HASTY = """
-import dataclasses
-from hotlined.daemon import recovery
+import dataclasses, pathlib, sys
+from hotlined.daemon import connection, receiving, recovery
+from hotlined.gsm import finding
+receiving.LIST_PAUSES = (0.0, 0.0, 3.0)
+connection.TOLD = (6, 15.0)
+root = pathlib.Path(sys.argv.pop(1))
+finding.candidates.__defaults__ = (root / "sys", root / "dev")
 for cause, way in recovery.WAYS.items():
     patience, pauses = min(way.patience, 1.0), tuple(min(pause, 3.0) for pause in way.pauses)
     recovery.WAYS[cause] = dataclasses.replace(way, patience=patience, pauses=pauses)
 from hotlined.cli import main
 main()
 """
-"""The daemon as it is, with a ladder whose times are seconds instead of minutes."""
+"""The daemon as it is, with times that are seconds instead of minutes, on a machine whose USB is a folder."""
 
 
 def start_hasty(line: Line) -> None:
-    """Start the daemon with a ladder that does not wait long."""
+    """Start the daemon with a ladder that does not wait long; what `port: auto` finds is in the line's folder."""
     line.configure()
     with line.log_path.open("ab") as output:
         line.daemon = subprocess.Popen(
-            [sys.executable, "-c", HASTY, "--config", str(line.config), "run"], stdout=output, stderr=output
+            [sys.executable, "-c", HASTY, str(line.folder / "usb"), "--config", str(line.config), "run"],
+            stdout=output,
+            stderr=output,
         )
 
 
@@ -105,6 +119,59 @@ def test_what_holds_begins_at_the_first_rung_when_it_fails_again() -> None:
     ladder.hold(Cause.SILENT)
     assert ladder.step is None
     assert climbed(ladder, clock, Cause.SILENT, 1)[0][1] is Step.RESYNCHRONISE
+
+
+def test_a_trouble_on_the_way_does_not_begin_the_ladder_of_another_anew() -> None:
+    """Whatever a rung brings on itself, silence or a port that goes, the next rungs against the first trouble come."""
+    clock, ladder = Clock(), Ladder()
+    ladder.clock = clock
+    found = []
+    for _ in range(3600):
+        ladder.slip(Cause.UNREGISTERED)
+        while step := ladder.take():
+            found.append(step)
+            assert ladder.slip(Cause.SILENT)
+            assert ladder.take() is Step.RESYNCHRONISE
+            ladder.hold(Cause.SILENT)
+            assert ladder.cause is Cause.UNREGISTERED
+        clock.seconds += 1
+
+    assert found[:4] == [Step.RADIO, Step.RESET, Step.POWER_CYCLE, Step.RESET]
+
+
+def test_a_stick_that_does_not_come_back_from_a_reset_loses_its_power() -> None:
+    """A port that stays away after a rung against another trouble has its own ladder."""
+    clock, ladder = Clock(), Ladder()
+    ladder.clock = clock
+    climbed(ladder, clock, Cause.UNREGISTERED, 700)
+    assert ladder.step is Step.RESET
+
+    assert [step for _, step in climbed(ladder, clock, Cause.ABSENT, 200)] == [Step.POWER_CYCLE]
+
+
+def test_a_modem_that_has_just_begun_is_given_time() -> None:
+    """Renewed, a trouble has to last as long as at first, and goes on at the rung where it was."""
+    clock, ladder = Clock(), Ladder()
+    ladder.clock = clock
+    ladder.renew(Cause.UNREGISTERED)
+    climbed(ladder, clock, Cause.UNREGISTERED, 301)
+    clock.seconds += 86_400
+    ladder.renew(Cause.UNREGISTERED)
+
+    [(after, step)] = climbed(ladder, clock, Cause.UNREGISTERED, 302)
+    assert (after, step) == (300, Step.RESET)
+
+
+def test_what_happens_all_the_time_is_said_now_and_then() -> None:
+    """A ration is given out again as its time passes, never faster."""
+    clock = Clock()
+    ration = Ration(2, 10.0, clock)
+    given = []
+    for _ in range(25):
+        given += [clock.seconds - 1000] if ration.take() else []
+        clock.seconds += 1
+
+    assert given == [0, 1, 10, 11, 20, 21]
 
 
 def test_silence_goes_before_every_other_trouble() -> None:
@@ -202,7 +269,177 @@ def test_a_registration_that_lies_is_found_out(line: Line) -> None:
     assert states == ["unconfirmed"] * 3 + ["sent"]
 
 
+def test_a_modem_is_not_called_ready_before_it_does_its_work(line: Line) -> None:
+    """While no listing comes to its end the state is recovering, through every rung, and no event says otherwise."""
+    start_hasty(line)
+    line.wait_state("ready")
+    line.sim.do("fault", kind="error", command="+CMGL")
+    wait_until(lambda: "power_cycle" in steps(line), "every rung", SILENCE_SECONDS)
+    states = "SELECT kind FROM events WHERE kind LIKE 'modem_%' ORDER BY id"
+    assert [kind for (kind,) in line.rows(states)] == ["modem_starting", "modem_ready", "modem_recovering"]
+    line.sim.do("clear", what="faults")
+    line.wait_state("ready")
+
+
+def test_a_stick_that_comes_and_goes_does_not_fill_the_card(line: Line) -> None:
+    """States that follow each other all the time are told now and then, and the one that lasts is told at last."""
+    start_hasty(line)
+    line.wait_state("ready")
+    for _ in range(6):
+        line.sim.do("unplug")
+        line.wait_state("absent")
+        line.sim.do("replug")
+        line.wait_state("ready")
+    states = "SELECT kind FROM events WHERE kind IN ('modem_ready', 'modem_absent') ORDER BY id"
+    assert len(line.rows(states)) < 13
+    line.sim.do("unplug")
+    wait_until(lambda: line.rows(states)[-1] == ("modem_absent",), "the state that lasts")
+
+
+def test_a_storage_that_was_busy_is_listed_again(tmp_path: Path) -> None:
+    """A storage that could not be listed several times is tried again, and what came to it meanwhile is found."""
+    with simulation.start(tmp_path, me_size=5) as simulator:
+        line = Line(tmp_path, simulator)
+        start_hasty(line)
+        line.wait_state("ready")
+        for after in (0, 1, 2):  # every other listing: SM's, not ME's
+            line.sim.do("fault", kind="error", command="+CMGL", cms=314, count=1, after=after)
+        wait_until(lambda: "SM cannot be listed" in line.log_path.read_text(), "a storage that is put off")
+        line.sim.do("deliver", from_=NUMBER, text="un")
+        answered(line)
+        line.end()
+
+
+def test_a_radio_that_was_left_off_is_switched_on(line: Line) -> None:
+    """What another program, or a restart of the radio that was cut short, left off costs no five minutes."""
+    port = Port(line.simulator.port)
+    modem = Modem(port, lambda _deadline: None)
+    modem.begin()
+    modem.require("AT+CFUN=4")
+    port.close()
+    line.start()
+    line.wait_state("ready")
+
+
+def test_another_port_begins_without_the_old_ones_ladder(tmp_path: Path) -> None:
+    """A configuration that names another port is obeyed on any rung, and nothing of the ladder is left."""
+    (tmp_path / "other").mkdir()
+    with simulation.start(tmp_path) as simulator, simulation.start(tmp_path / "other") as other:
+        line = Line(tmp_path, simulator)
+        start_hasty(line)
+        line.wait_state("ready")
+        line.sim.do("fault", kind="hang")
+        wait_until(lambda: "reset" in steps(line), "a rung", SILENCE_SECONDS)
+        line.configure(modem={"port": other.port})
+        assert line.daemon
+        line.daemon.send_signal(signal.SIGHUP)
+        line.wait_state("ready")
+        assert line.status()["modem"]["port"] == other.port
+        assert (line.status()["modem"]["step"], line.status()["modem"]["steps"]) == (None, 0)
+        line.end()
+
+
+@pytest.mark.parametrize("state", ["connecting", "ussd", "rung"])
+def test_a_stop_is_obeyed_in_any_state(line: Line, state: str) -> None:
+    """Whatever is being waited for, SIGTERM ends the daemon before the service manager loses its patience."""
+    if state == "ussd":
+        line.sim.do("ussd", code="*121#", kind="silence")
+        line.configure(credit={"ussd": "*121#"})
+    if state == "connecting":
+        line.sim.do("fault", kind="hang")
+    start_hasty(line)
+    if state == "rung":
+        line.wait_state("ready")
+        line.sim.do("fault", kind="hang")
+        line.wait_state("recovering")
+    wanted = {"ussd": "+CUSD", "connecting": "AT", "rung": "AT"}[state]
+    wait_until(lambda: line.sim.do("counters")["counters"].get(wanted) or wanted == "AT", "a wait")
+    wait_until(lambda: (line.folder / "run" / "fr.json").exists() or line.database.exists(), "a daemon that runs")
+    time.sleep(1.0)
+    assert line.daemon
+    line.daemon.terminate()
+
+    assert line.daemon.wait(STOP_SECONDS) == 0
+
+
 # ---- stick and SIM
+
+
+def plug(line: Line, *ports: str) -> None:
+    """Plug adapters in at these ports, the first at ttyUSB0."""
+    root = line.folder / "usb"
+    shutil.rmtree(root, ignore_errors=True)
+    build(
+        root,
+        [Plugged(f"1-1.{n}", "1a86:7523", (f"00 ff/01/02 ch341-uart ttyUSB{n}",)) for n in range(len(ports))],
+    )
+    for n, port in enumerate(ports):
+        (root / f"dev/ttyUSB{n}").unlink()
+        (root / f"dev/ttyUSB{n}").symlink_to(port)
+
+
+def test_another_lines_stick_is_not_taken_for_ones_own(tmp_path: Path) -> None:
+    """With `port: auto` a stick and SIM that are both others' are named, not emptied, not held; one's own is found."""
+    (tmp_path / "other").mkdir()
+    with (
+        simulation.start(tmp_path) as simulator,
+        simulation.start(tmp_path / "other", imei="490154203237518", imsi="206019999999999") as other,
+    ):
+        line = Line(tmp_path, simulator)
+        line.configure(modem={"port": "auto"})
+        plug(line, simulator.port)
+        start_hasty(line)
+        line.wait_state("ready")
+        plug(line, other.port)
+        other.client.do("deliver", from_=NUMBER, text="to the other line")
+        line.sim.do("unplug")
+        line.wait_state("sim_changed")
+        assert "another line's" in line.status()["trouble"]
+        Port(other.port).close()  # raises where it is held
+        assert other.client.do("state")["storages"]["SM"]["used"] == 1
+        line.sim.do("replug")
+        plug(line, other.port, simulator.port)
+        line.wait_state("ready")
+        line.sim.do("deliver", from_=NUMBER, text="to this one")
+        answered(line)
+        assert line.rows("SELECT text FROM contacts") == [("to this one",)]
+
+        line.sim.do("unplug")
+        plug(line, other.port)
+        line.wait_state("sim_changed")
+        assert "another SIM" in line.cli("adopt")
+        line.wait_state("ready")
+        wait_until(lambda: len(line.rows("SELECT text FROM contacts")) == 2, "the text that waited there")
+        line.end()
+
+
+def test_nothing_leaves_from_a_sim_that_took_the_place_of_another(line: Line) -> None:
+    """A SIM that was swapped without a word since the network was last looked at is seen before a segment leaves."""
+    line.start()
+    line.wait_state("ready")
+    line.sim.do("forget", settings=["+CREG", "+CEREG"])
+    line.sim.do("sim", imsi="206019999999999", number="+32460999999")
+    line.sim.do("deliver", from_=NUMBER, text="un")
+    line.wait_state("sim_changed")
+
+    wait_until(lambda: line.rows("SELECT waiting_for FROM answers") == [("paused",)], "an answer that waits")
+    assert line.submitted() == []
+
+
+def test_an_entry_that_is_never_deleted_is_one_event(line: Line) -> None:
+    """However often the stick is plugged in again, a deletion that is refused is told once."""
+    line.sim.do("fault", kind="delete_refused")
+    line.sim.do("deliver", from_=NUMBER, text="un")
+    line.start()
+    wait_until(line.submitted, "an answer")
+    for _ in range(2):
+        line.sim.do("unplug")
+        line.wait_state("absent")
+        deleted = line.sim.do("counters")["counters"]["+CMGD"]
+        line.sim.do("replug")
+        line.sim.do("wait", for_="+CMGD", count=deleted + 1, timeout=30)
+
+    assert line.count("SELECT count(*) FROM events WHERE kind = 'delete_refused'") == 1
 
 
 def test_another_sim_is_recorded_from_and_not_answered_from_until_a_person_says_so(line: Line) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from hotlined import config as configuration
 from hotlined.daemon.line import Line
-from hotlined.daemon.recovery import Cause, Ladder, Step
+from hotlined.daemon.recovery import Cause, Ladder, Ration, Step
 from hotlined.errors import (
     AddressError,
     HotlinedError,
@@ -37,11 +37,16 @@ from hotlined.store import outbound, people
 log = logging.getLogger("hotlined")
 
 CONDITION_SECONDS = {True: 60.0, False: 10.0}  # between two questions for registration, while registered and not
+AUTO = "auto"  # in `modem.port`
 PAUSES = (1.0, 2.0, 5.0, 10.0, 30.0)  # before the modem is looked for again
 SIM_SECONDS = 10.0  # what a SIM is given to be ready after its PIN
 RESET_SECONDS = 5.0  # before a modem that was reset is looked for
 QUICK_PROBES = 2  # questions to each of several ports before the next one is tried
 ADOPT_HINT = "Texts are recorded, nobody is answered. `hotlined adopt` goes on with it; else put the old one back."
+OURS_HINT = (
+    "Nothing is done with it: it may be another line's. Name this line's port in `modem.port`, or go on with this one:"
+    " `hotlined adopt`."
+)
 CENTRE_HINT = (
     "Nothing can be sent without it. Ask the operator for its number, stop the daemon, and give it to the SIM:"
     """ `printf 'AT+CSCA="+32…",145\\r' > PORT`."""
@@ -51,6 +56,12 @@ SLIGHT = frozenset({Step.RESYNCHRONISE, Step.INITIALISE, Step.REOPEN, Step.WAIT}
 """Rungs that are no event: the changes of state tell enough."""
 
 NEED_AN_ANSWER = frozenset({Step.INITIALISE, Step.RADIO})
+
+
+TOLD = (20, 3600.0)
+"""How often at most, in how many seconds, a change of state or a rung is an event and a line in the journal.
+
+A stick with a loose plug changes its state a hundred times an hour, and the card wears."""
 
 
 class ModemState(StrEnum):
@@ -78,6 +89,10 @@ class SimError(ModemError):
         self.state = state
 
 
+class StrangerError(ModemError):
+    """Among all sticks there is only one that has nothing in common with the line's: neither stick nor SIM."""
+
+
 class Connection:
     """The way to the modem: `modem` is None while there is none that can be used.
 
@@ -89,7 +104,7 @@ class Connection:
         self.line = line
         self.modem: Modem | None = None
         self.state, self.since = ModemState.STARTING, line.db.now()
-        self.trouble = ""
+        self.trouble = self._reason = ""
         self.stranger = ""
         self.identification = Identification()
         self.condition = Condition(Registration.UNKNOWN, None, "")
@@ -98,6 +113,9 @@ class Connection:
         self.condition_due = 0.0
         self._progress = progress
         self._wake = wake
+        self._told = ModemState.STARTING
+        self._changes, self._rungs_told, self._stumbles = Ration(*TOLD), Ration(*TOLD), Ration(*TOLD)
+        self._pin_trouble = ""
         self._failures = 0
         self._port_name = ""
         self._place = ""
@@ -128,17 +146,20 @@ class Connection:
         modem = None
         try:
             modem = self._open()
+            self.ladder.hold(Cause.ABSENT)
             self._set_up(modem)
         except (PortError, ModemError) as error:
             if modem:
                 modem.port.close()
             self._pause()
             self.change(_state_of(error), error)
-            if cause := _maybe_cause(error):
-                self.ladder.slip(Cause.SILENT if self.ladder.cause is Cause.SILENT else cause)
+            if (cause := _maybe_cause(error)) is Cause.ABSENT and self.ladder.is_climbing(Cause.SILENT):
+                cause = Cause.SILENT  # its reset is what took the port away
+            if cause and not self.line.stopping:
+                self.ladder.slip(cause)
             return
         self.modem = modem
-        self._failures = 0
+        self.ladder.renew(Cause.UNREGISTERED)
         with contextlib.suppress(OSError):
             self._wish_path.unlink(missing_ok=True)
         self.note_condition()
@@ -146,14 +167,18 @@ class Connection:
     def _set_up(self, modem: Modem) -> None:
         """Bring a modem that is in step to the point where it can work; raises what keeps it from that."""
         self._enter_pin(modem)
+        self.ladder.hold(Cause.NO_SIM)
         self.identification = modem.initialise()
         self._recognise()
         self.condition = modem.condition()
         self.condition_due = time.monotonic() + CONDITION_SECONDS[self.registered]
-        self.ladder.hold(Cause.ABSENT, Cause.UNREADY, Cause.NO_SIM)
+        self.ladder.hold(Cause.UNREADY)
 
     def _recognise(self) -> None:
-        """Compare stick and SIM with those that the line is served with; the first ones are taken as they are."""
+        """Compare stick and SIM with those that the line is served with; the first ones are taken as they are.
+
+        Raises StrangerError where both are others, and it was not a person who named the port.
+        """
         who, db = self.identification, self.line.db
         if (served := people.served(db)) is None:
             with db.transaction():
@@ -164,6 +189,8 @@ class Connection:
         self.stranger = f"Another {' and another '.join(differs)} than before" if differs else ""
         if not differs:
             self._note_own_number()
+        elif len(differs) == len(pairs) and self.line.config.modem.port == AUTO:
+            raise StrangerError(f"{self.stranger}.", OURS_HINT)
 
     def adopt(self, who: str) -> str:
         """Serve the line with the stick and SIM that are in from now on; return what came of it."""
@@ -178,7 +205,10 @@ class Connection:
                 outbound.cancel_all(db, Reason.SIM_CHANGED)
         self.stranger = ""
         self._note_own_number()
-        self.note_condition()
+        if self.modem:
+            self.note_condition()
+        else:
+            self.due = 0.0
         return f"served with {'another SIM' if served and served[1] != found.imsi else 'another stick'} from now on"
 
     def _note_own_number(self) -> None:
@@ -202,10 +232,26 @@ class Connection:
         if not self.registered:
             self.ladder.slip(Cause.UNREGISTERED)
 
+    def has_its_sim(self) -> bool:
+        """Ask whether the SIM is the one that was recognised; where it is not, it is looked at next."""
+        if self.modem is None or not self.modem.in_step or self.modem.imsi() != self.identification.imsi:
+            self.condition_due = 0.0
+            return False
+        return True
+
+    def note_scan(self) -> None:
+        """Take in that a scan came to its end: the modem does its work."""
+        self._failures = 0
+        if self.ladder.is_climbing(Cause.SILENT):
+            self.ladder.hold(Cause.SILENT)
+            self.note_condition()
+
     def note_condition(self) -> None:
-        """Make the state follow the registration."""
+        """Make the state follow the registration; a modem that is being recovered is so until a scan ends."""
         if self.registered:
             self.ladder.hold(Cause.UNREGISTERED)
+        if self.state is ModemState.RECOVERING and self.ladder.is_climbing(Cause.SILENT):
+            return
         if self.stranger:
             self.change(ModemState.SIM_CHANGED, ModemError(f"{self.stranger}.", ADOPT_HINT))
         elif not self.identification.service_centre:
@@ -223,18 +269,20 @@ class Connection:
         if isinstance(error, SimError):
             self.lose(error.state, error)
             return
-        log.warning("%s", error.message)
+        if self._stumbles.take():
+            log.warning("%s", error.message)
         self.ladder.slip(Cause.SILENT)
         if not self.ladder.pending:
             self.lose(ModemState.RECOVERING, error)
         elif self.ladder.step is not Step.RESYNCHRONISE:
             self.change(ModemState.RECOVERING, error)
 
-    def climb(self) -> None:
-        """Do what the ladder wants, if it wants something; a rung that fails leads to the next."""
+    def climb(self) -> bool:
+        """Do what the ladder wants, and tell whether it wanted something; a rung that fails leads to the next."""
         while (step := self.ladder.take()) is not None:
+            assert self.ladder.cause
             if self._is_in_vain(step):
-                self.ladder.slip(Cause.SILENT)
+                self.ladder.slip(self.ladder.cause)
                 continue
             self._note_step(step)
             try:
@@ -243,11 +291,12 @@ class Connection:
                 self.lose(ModemState.RECOVERING, error)
             except (ModemError, PortError) as error:
                 self.stumble(error)
-            return
+            return True
+        return False
 
     def _note_step(self, step: Step) -> None:
         """Record that a rung is climbed which is more than a word to the modem."""
-        if step not in SLIGHT and self.ladder.cause:
+        if step not in SLIGHT and self._rungs_told.take():
             words = f"{step}: {self.ladder.cause}"
             log.warning("recovery: %s", words)
             with contextlib.suppress(sqlite3.Error), self.line.db.transaction():
@@ -281,10 +330,12 @@ class Connection:
             modem.reset()
         elif self._port_name:
             port = Port(self._port_name, self.line.config.modem.baudrate, self._wake)
-            blind = Modem(port, self._progress)
-            blind.profile = self._profile
-            blind.reset()
-            port.close()
+            try:
+                blind = Modem(port, self._progress)
+                blind.profile = self._profile
+                blind.reset()
+            finally:
+                port.close()
         self._start_again(RESET_SECONDS)
 
     def _reopen(self) -> None:
@@ -316,18 +367,30 @@ class Connection:
         self.change(state, error)
 
     def change(self, state: ModemState, error: HotlinedError | None = None) -> None:
-        """Note the modem's state; one line and one event at every change."""
-        self.trouble = f"{error.message} {error.hint}".strip() if error else ""
-        if state == self.state:
+        """Note the modem's state."""
+        self.trouble, self._reason = (f"{error.message} {error.hint}".strip(), error.message) if error else ("", "")
+        if state != self.state:
+            self.state, self.since = state, self.line.db.now()
+            self.tell()
+
+    def tell(self) -> None:
+        """Say the state in a line and an event if that is news; one that changes all the time is told now and then."""
+        if self.state is self._told or not self._changes.take():
             return
-        now = self.line.db.now()
-        if error:
-            log.warning("modem %s: %s", state, self.trouble)
+        if self.trouble:
+            log.warning("modem %s: %s", self.state, self.trouble)
         else:
-            log.info("modem %s", state)
-        self.state, self.since = state, now
+            log.info("modem %s", self.state)
+        self._told = self.state
         with contextlib.suppress(sqlite3.Error), self.line.db.transaction():
-            self.line.db.event(now, f"modem_{state}", error.message if error else "")
+            self.line.db.event(self.since, f"modem_{self.state}", self._reason)
+
+    def move(self) -> None:
+        """Begin anew at another port, which the configuration names now."""
+        self.lose(ModemState.STARTING, PortMissingError("The configuration names another port."))
+        self.ladder.hold(*Cause)
+        self._port_name = self._place = ""
+        self._failures, self.due = 0, 0.0
 
     # ---- port and SIM
 
@@ -337,23 +400,29 @@ class Connection:
         It is in step. Raises what kept the last port that was tried from being it.
         """
         configured = self.line.config.modem.port
-        if configured != "auto":
+        if configured != AUTO:
             return self._try(configured, len(PROBES))
         names = [candidate.port for candidate in finding.candidates()]
         served = people.served(self.line.db)
         first: str | None = None
         error: HotlinedError = _no_stick()
         for name in names:
+            if self.line.stopping:
+                break
             try:
                 modem = self._try(name, QUICK_PROBES if len(names) > 1 else len(PROBES))
-                if served is None or modem.imei() in ("", served[0]):
-                    return modem
             except (PortError, ModemError) as problem:
                 error = problem
                 continue
-            first = first or name
+            try:
+                if served is None or modem.imei() in ("", served[0]) or modem.imsi() == served[1]:
+                    return modem
+            except (PortError, ModemError) as problem:
+                error = problem
+            else:
+                first = first or name
             modem.port.close()
-        if first:
+        if first and not self.line.stopping:
             return self._try(first, len(PROBES))
         raise error
 
@@ -399,7 +468,9 @@ class Connection:
     def _await_sim(self, modem: Modem) -> tuple[SimState, str]:
         """Give a SIM that took its PIN some seconds to become ready."""
         deadline = time.monotonic() + SIM_SECONDS
-        while (found := modem.sim_state())[0] is not SimState.READY and time.monotonic() < deadline:
+        while (found := modem.sim_state())[0] is not SimState.READY and not (
+            self.line.stopping or time.monotonic() >= deadline
+        ):
             modem.listen(0.5)
         return found
 
@@ -413,7 +484,9 @@ class Connection:
         try:
             return path.read_text().strip() if path else None
         except (OSError, ValueError) as error:
-            log.warning("the PIN cannot be read from %s: %s", path, error)
+            if self._pin_trouble != str(error):
+                log.warning("the PIN cannot be read from %s: %s", path, error)
+            self._pin_trouble = str(error)
             return None
 
     def _pause(self) -> None:
@@ -449,6 +522,8 @@ def _no_stick() -> HotlinedError:
 
 def _maybe_cause(error: HotlinedError) -> Cause | None:
     """Return why the ladder is to be climbed; None for what no rung can help against."""
+    if isinstance(error, StrangerError):
+        return None
     if isinstance(error, SimError):
         return {ModemState.SIM_ABSENT: Cause.NO_SIM, ModemState.STARTING: Cause.UNREADY}.get(error.state)
     if isinstance(error, PortError):
@@ -459,6 +534,8 @@ def _maybe_cause(error: HotlinedError) -> Cause | None:
 def _state_of(error: HotlinedError) -> ModemState:
     if isinstance(error, SimError):
         return error.state
+    if isinstance(error, StrangerError):
+        return ModemState.SIM_CHANGED
     if isinstance(error, PortBusyError):
         return ModemState.BUSY_PORT
     if isinstance(error, PortError):

@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 from hotlined import __version__, systemd
 from hotlined import config as configuration
+from hotlined.clock import Now
 from hotlined.config import Config
 from hotlined.daemon.connection import Connection, ModemState
 from hotlined.daemon.line import Line, Outage
@@ -26,7 +27,6 @@ from hotlined.errors import (
     ModemError,
     PortError,
     PortLostError,
-    PortMissingError,
     UnavailableError,
 )
 from hotlined.gsm import profiles
@@ -42,7 +42,7 @@ TICK_SECONDS = 1.0  # the longest sleep: requests and decisions of people are se
 CALL_TICK_SECONDS = 0.5  # the same while a call rings
 ANCHOR_SECONDS = 3600.0  # between two anchors of the limit clock while nothing else is written
 FLOOD_SECONDS = 15.0  # between two looks for a flood
-STOP_SECONDS = 8.0  # what a segment in hand is given after SIGTERM
+STOP_SECONDS = {True: 8.0, False: 2.0}  # what a segment in hand is given after SIGTERM, and anything else
 DATABASE_PAUSE_SECONDS = 5.0  # before a database that failed is tried again
 
 
@@ -115,6 +115,7 @@ class Daemon:
                 raise UnavailableError(self.connection.trouble or "The modem cannot be used.")
             self._work(modem)
             while self._stopping is None and self.sender.ready():
+                self.connection.ladder.take()  # nothing is climbed in a single run
                 self._sleep()
                 if not modem.in_step:
                     modem.resynchronise()
@@ -135,12 +136,15 @@ class Daemon:
         if copied := backup.take_into_use(self.db, now):
             log.warning("this is the backup of %s, put back: answers that waited in it are unconfirmed", copied)
         people.recover(self.db, now)
-        pseudonyms.hold(self.db, now)
-        if pseudonyms.is_lost(self.db):
-            log.error("%s is missing or another key: nothing is sent until `hotlined resume`", self.db.key_path)
+        self._hold_without_key(now)
         if found := outbound.recover(self.db, now):
             log.warning("%d segments were in hand when the daemon stopped last: unconfirmed", found)
         self._begun = True
+
+    def _hold_without_key(self, now: Now) -> None:
+        """Send nothing while the key of the pseudonyms is lost; said at each start and whenever that is news."""
+        if pseudonyms.hold(self.db, now) or (not self._begun and pseudonyms.is_lost(self.db)):
+            log.error("%s is missing or another key: nothing is sent until `hotlined resume`", self.db.key_path)
 
     def _stop(self) -> None:
         if self.connection.modem:
@@ -174,7 +178,10 @@ class Daemon:
         """Feed the watchdog while a step is within its time limit; return when a stop ends the step."""
         if time.monotonic() <= deadline + TICK_SECONDS:
             systemd.notify(WATCHDOG=1)
-        return None if self._stopping is None else self._stopping + STOP_SECONDS
+        if self._stopping is None:
+            return None
+        modem = self.connection.modem
+        return self._stopping + STOP_SECONDS[bool(modem and modem.is_submitting)]
 
     # ---- a pass
 
@@ -195,7 +202,8 @@ class Daemon:
         except PortLostError as error:
             self.connection.lose(ModemState.ABSENT, error)
         except (ModemError, PortError) as error:
-            self.connection.stumble(error)
+            if self._stopping is None:
+                self.connection.stumble(error)
         except sqlite3.Error as error:
             self._database_trouble(error)
 
@@ -214,7 +222,9 @@ class Daemon:
         """Receive, judge, send, serve; what the modem refuses to do keeps nothing else from being done."""
         self._begin()
         self.sender.write_what_is_owed()
-        self.connection.climb()
+        self.connection.tell()
+        if self.connection.climb():
+            self.receiver.due = 0.0  # what shows that it helped
         if self.connection.modem is None and time.monotonic() >= self.connection.due:
             self._connect()
         try:
@@ -241,7 +251,8 @@ class Daemon:
     def _work(self, modem: Modem) -> None:
         """Receive, judge and send what there is: a bounded amount."""
         modem.require_step()
-        self._hear(modem)
+        if self._hear(modem):
+            self.connection.ask_condition()
         if time.monotonic() >= self.receiver.due:
             self.receiver.scan(modem)
         self.connection.ask_condition()
@@ -251,18 +262,23 @@ class Daemon:
             self.sender.credit.watch(modem)
             self.sender.send(modem)
 
-    def _hear(self, modem: Modem) -> None:
+    def _hear(self, modem: Modem) -> bool:
+        """Act on what came unasked, and tell whether the SIM may be another: that is asked before it is read."""
+        sim_moved = False
         for event in modem.take_unsolicited():
-            if profiles.meaning(event.text) in (Meaning.SIM, Meaning.NETWORK):
+            meaning = profiles.meaning(event.text)
+            if meaning in (Meaning.SIM, Meaning.NETWORK):
                 self.connection.condition_due = 0.0
+            sim_moved = sim_moved or meaning is Meaning.SIM
             self.receiver.hear(event, modem)
         if (mr := modem.take_late_reference()) is not None:
             self.sender.settle_late(mr)
+        return sim_moved
 
     def _sleep(self) -> None:
         """Wait for the modem, a signal or the next step, at most a tick."""
         now, modem = time.monotonic(), self.connection.modem
-        if self.connection.ladder.pending:
+        if self.connection.ladder.pending and now >= self._database_due:
             return
         if now < self._database_due or modem is None:
             wait = max(self._database_due - now, self.connection.due - now, 0.0)
@@ -292,6 +308,7 @@ class Daemon:
         if version == self._data_version:
             return
         self._data_version = version
+        self._hold_without_key(self.db.now())  # a person may go on who can read a key that the daemon cannot
         self.sender.look_again()
         while (request := people.take(self.db, self.db.now())) is not None:
             log.info("request %d: %s, asked by %s", request.request_id, request.verb, request.who)
@@ -307,7 +324,7 @@ class Daemon:
 
     def _adopt(self, request: people.Request) -> None:
         """Serve the line with the stick and SIM that are in, because a person says so."""
-        ready = self.connection.modem is not None
+        ready = self.connection.modem is not None or self.connection.state is ModemState.SIM_CHANGED
         words = self.connection.adopt(request.who) if ready else "the modem cannot be used now"
         people.end(self.db, request.request_id, "done" if ready else "refused", words, self.db.now())
 
@@ -332,5 +349,4 @@ class Daemon:
         self.sender.look_again()
         log.info("the configuration was read again")
         if (new.modem.port, new.modem.baudrate) != (old.modem.port, old.modem.baudrate):
-            self.connection.lose(ModemState.STARTING, PortMissingError("The configuration names another port."))
-            self.connection.due = 0.0
+            self.connection.move()

@@ -12,7 +12,6 @@ from hotlined.clock import Now
 from hotlined.config import Calls
 from hotlined.daemon.connection import Connection
 from hotlined.daemon.line import Line
-from hotlined.daemon.recovery import Cause
 from hotlined.errors import ModemError, ModemSilentError
 from hotlined.gsm import address, profiles
 from hotlined.gsm.at import Unsolicited
@@ -25,7 +24,7 @@ log = logging.getLogger("hotlined")
 DELETE_PAUSES = (30.0, 120.0, 600.0, 3600.0)  # before a deletion that was refused is tried again
 CLIP_SECONDS = 1.5  # how long a first RING waits for its number
 LAST_RING_SECONDS = 3.0  # a ring that comes so long after a call has ended is another call's
-MOST_REFUSED_LISTINGS = 3  # in a row, before a storage is left alone
+LIST_PAUSES = (0.0, 0.0, 30.0, 120.0, 600.0)  # before a storage is listed again that could not be, beside others
 HOPELESS_LISTINGS = 2  # that broke off one after the other: the storage is read slot by slot from then on
 VOLTAGE_SECONDS = 3600.0  # between two events of the same trouble with the power supply
 RING_GAP_SECONDS = 10.0  # networks ring every 5 or 6 s: a longer gap is the end of the call
@@ -45,11 +44,16 @@ class Call:
 
 @dataclass(slots=True)
 class Refusal:
-    """A deletion that the modem refused: when it is tried again."""
+    """A deletion or a listing that the modem refused: how often in a row, and when it is tried again."""
 
     storage: str
-    tries: int
-    not_before: float
+    tries: int = 0
+    not_before: float = 0.0
+
+    def count(self, pauses: tuple[float, ...]) -> None:
+        """Take in that it was refused once more; the last pause repeats."""
+        self.not_before = time.monotonic() + pauses[min(self.tries, len(pauses) - 1)]
+        self.tries += 1
 
 
 class Receiver:
@@ -64,7 +68,8 @@ class Receiver:
         self.call: Call | None = None
         self._has_heard = False
         self._refused: dict[int, Refusal] = {}
-        self._unlisted: dict[str, int] = {}
+        self._noted: set[int] = set()
+        self._unlisted: dict[str, Refusal] = {}
         self._broke_off: Counter[str] = Counter()
         self._voltage_due: dict[Meaning, float] = {}
 
@@ -75,6 +80,7 @@ class Receiver:
         self.call = None
         self._has_heard = False
         self._refused.clear()
+        self._unlisted.clear()
         self._broke_off.clear()
 
     def hear(self, event: Unsolicited, modem: Modem) -> None:
@@ -98,7 +104,8 @@ class Receiver:
     def scan(self, modem: Modem) -> None:
         """List each storage, commit what it holds, then delete what was committed, before the next storage.
 
-        A storage that cannot be listed does not keep the others from it. Raises ModemError if one could not, after all.
+        A storage that cannot be listed does not keep the others from it. Raises ModemError if one could not, after all;
+        of one that never can it is raised only where no other could be.
         """
         self._verify(modem)
         trouble: ModemError | None = None
@@ -106,6 +113,8 @@ class Receiver:
         for storage in tuple(modem.storages):
             if self.line.stopping:
                 return
+            if self._is_put_off(modem, storage):
+                continue
             try:
                 entries = self._scan_storage(modem, storage)
             except ModemError as error:
@@ -121,7 +130,7 @@ class Receiver:
         self.due = time.monotonic() + self._poll_seconds
         if trouble:
             raise trouble
-        self.connection.ladder.hold(Cause.SILENT)
+        self.connection.note_scan()
         self.last_scan = self.line.db.now()
 
     @property
@@ -140,13 +149,22 @@ class Receiver:
             self._verify_due = time.monotonic() + self._poll_seconds
 
     def _note_unlisted(self, modem: Modem, storage: str, error: ModemError) -> ModemError | None:
-        """Count a listing that was refused; a storage that never lists is left alone while there is another."""
-        self._unlisted[storage] = self._unlisted.get(storage, 0) + 1
-        if self._unlisted[storage] < MOST_REFUSED_LISTINGS or len(modem.storages) == 1:
+        """Count a listing that was refused; None where it is tried again later, for another one lists."""
+        unlisted = self._unlisted.setdefault(storage, Refusal(storage))
+        unlisted.count(LIST_PAUSES)
+        if unlisted.tries <= LIST_PAUSES.count(0.0) or self._has_nothing_else(modem):
             return error
-        log.warning("%s cannot be listed: left alone from now on", storage)
-        del modem.storages[storage]
+        if unlisted.tries == LIST_PAUSES.count(0.0) + 1:
+            log.warning("%s cannot be listed: tried again now and then", storage)
         return None
+
+    def _is_put_off(self, modem: Modem, storage: str) -> bool:
+        unlisted = self._unlisted.get(storage)
+        return bool(unlisted and time.monotonic() < unlisted.not_before and not self._has_nothing_else(modem))
+
+    def _has_nothing_else(self, modem: Modem) -> bool:
+        """Tell whether no storage at all can be listed."""
+        return modem.storages.keys() <= self._unlisted.keys()
 
     def _scan_storage(self, modem: Modem, storage: str) -> set[tuple[int, str]]:
         """Record and empty one storage; return what its listing showed."""
@@ -251,10 +269,9 @@ class Receiver:
                     deleted.append(entry.segment_id)
                     self._refused.pop(entry.segment_id, None)
                     continue
-                tries = refusal.tries + 1 if refusal else 0
-                pause = DELETE_PAUSES[min(tries, len(DELETE_PAUSES) - 1)]
-                self._refused[entry.segment_id] = Refusal(storage, tries, time.monotonic() + pause)
-                if not refusal:
+                self._refused.setdefault(entry.segment_id, Refusal(storage)).count(DELETE_PAUSES)
+                if entry.segment_id not in self._noted:
+                    self._noted.add(entry.segment_id)
                     log.warning("%s does not delete entry %d; it is recorded all the same", storage, entry.index)
                     with self.line.db.transaction():
                         self.line.db.event(self.line.db.now(), "delete_refused", f"{storage} {entry.index}")

@@ -6,6 +6,7 @@ ladder was climbed: a scan that comes to its end, a registration, a segment that
 """
 
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -45,7 +46,7 @@ class Way:
 
 
 WAYS = {
-    Cause.SILENT: Way(0.0, tuple(Step), (0.0, 0.0, 0.0, 0.0, 30.0, 60.0)),
+    Cause.SILENT: Way(0.0, tuple(Step), (0.0, 0.0, 0.0, 0.0, 20.0, 60.0)),
     Cause.ABSENT: Way(120.0, (Step.POWER_CYCLE,), (1800.0, 3600.0)),
     Cause.UNREADY: Way(60.0, (Step.RESET, Step.POWER_CYCLE), (120.0, 600.0, 1800.0, 3600.0)),
     Cause.NO_SIM: Way(300.0, (Step.RESET, Step.POWER_CYCLE), (600.0, 1800.0, 3600.0)),
@@ -59,56 +60,95 @@ REST_SECONDS = 3600.0  # between two rounds against a modem that nothing has hel
 
 
 @dataclass(slots=True)
+class Climb:
+    """How far one trouble has been climbed: when it began, the last rung, their count, and when the next may be."""
+
+    began: float
+    step: Step | None = None
+    climbed: int = 0
+    due: float = 0.0
+
+
+@dataclass(slots=True)
 class Ladder:
     """How far up one modem's ladder we are; times are those of `clock`, monotonic seconds.
 
-    `step` is the last rung that was climbed, `pending` tells that it is still to be done, `climbed` counts the rungs
-    since the trouble began.
+    Each trouble has a climb of its own, so that one on the way to curing another does not begin that one anew. `cause`
+    is the trouble whose rung was climbed last, `pending` tells that it is still to be done.
     """
 
     cause: Cause | None = None
-    step: Step | None = None
     pending: bool = False
-    climbed: int = 0
-    due: float = 0.0
     clock: Callable[[], float] = time.monotonic
-    _began: dict[Cause, float] = field(default_factory=dict)
+    _climbs: dict[Cause, Climb] = field(default_factory=dict)
+
+    @property
+    def step(self) -> Step | None:
+        """The last rung that was climbed against a trouble that is there still."""
+        return self._climbs[self.cause].step if self.cause else None
+
+    @property
+    def climbed(self) -> int:
+        """How many rungs were climbed since that trouble began."""
+        return self._climbs[self.cause].climbed if self.cause else 0
 
     def slip(self, cause: Cause) -> bool:
         """Take in that a trouble is there or goes on, and tell whether a rung is to be climbed now."""
         now = self.clock()
-        began = self._began.setdefault(cause, now)
-        if self.pending:
-            return True
-        if now < began + WAYS[cause].patience:
-            return False
-        if self.cause is None or (self.cause is not cause and cause is Cause.SILENT):
-            self.cause, self.step, self.climbed, self.due = cause, None, 0, 0.0
-        if cause is not self.cause or now < self.due:
-            return False
-        self._climb(now)
-        return True
+        climb = self._climbs.setdefault(cause, Climb(now))
+        if not self.pending and now >= max(climb.began + WAYS[cause].patience, climb.due):
+            self._climb(cause, climb, now)
+        return self.pending
+
+    def renew(self, cause: Cause) -> None:
+        """Take in that a trouble has to last anew before its next rung: the modem has only just begun."""
+        if cause in self._climbs:
+            self._climbs[cause].began = self.clock()
 
     def hold(self, *causes: Cause) -> None:
         """Take in that what shows these troubles to be over has been seen."""
         for cause in causes:
-            self._began.pop(cause, None)
+            self._climbs.pop(cause, None)
         if self.cause in causes:
-            self.cause = self.step = None
-            self.pending, self.climbed = False, 0
+            self.pending = False
+            self.cause = next((cause for cause, climb in self._climbs.items() if climb.step), None)
+
+    def is_climbing(self, cause: Cause) -> bool:
+        """Tell whether a rung was climbed against a trouble that is there still."""
+        return cause in self._climbs and self._climbs[cause].step is not None
 
     def take(self) -> Step | None:
         """Return the rung that is to be climbed now, once."""
         step, self.pending = (self.step, False) if self.pending else (None, False)
         return step
 
-    def _climb(self, now: float) -> None:
-        assert self.cause is not None
-        way = WAYS[self.cause]
-        at = way.rungs.index(self.step) + 1 if self.step else 0
+    def _climb(self, cause: Cause, climb: Climb, now: float) -> None:
+        way = WAYS[cause]
+        at = way.rungs.index(climb.step) + 1 if climb.step else 0
         if at == len(way.rungs):
             at = way.rungs.index(Step.RESET) if Step.RESET in way.rungs else 0
-        self.step, self.pending = way.rungs[at], True
-        pause = way.pauses[min(self.climbed, len(way.pauses) - 1)]
-        self.due = now + (REST_SECONDS if self.step is Step.WAIT else pause)
-        self.climbed += 1
+        climb.step = way.rungs[at]
+        pause = way.pauses[min(climb.climbed, len(way.pauses) - 1)]
+        climb.due = now + (REST_SECONDS if climb.step is Step.WAIT else pause)
+        climb.climbed += 1
+        self.cause, self.pending = cause, True
+
+
+@dataclass(slots=True)
+class Ration:
+    """How often something may be said: `most` times in `seconds`, however often it happens."""
+
+    most: int
+    seconds: float
+    clock: Callable[[], float] = time.monotonic
+    _taken: deque[float] = field(default_factory=deque)
+
+    def take(self) -> bool:
+        """Tell whether it may be said now, and count it."""
+        now = self.clock()
+        while self._taken and now >= self._taken[0] + self.seconds:
+            self._taken.popleft()
+        if len(self._taken) >= self.most:
+            return False
+        self._taken.append(now)
+        return True

@@ -135,6 +135,8 @@ class Sender:
         if held_back := self._held_back():
             self._mark(held_back, now, None)
             return
+        if not self.line.shadow and not self.connection.has_its_sim():
+            return
         for answer in answers:
             plan = alphabet.plan(answer.text, answer.encoding)
             segments = tpdu.encode_submit(
@@ -188,7 +190,7 @@ class Sender:
         return alphabet.plan(texts[min(answered_before, len(texts) - 1)], self.line.config.answer.encoding)
 
     def _mark(self, waiting_for: policy.WaitingFor, now: Now, answered_before: bool | None) -> None:
-        marked = (waiting_for, answered_before, outbound.newest(self.line.db))
+        marked = (waiting_for, answered_before, outbound.latest_due(self.line.db, now))
         if marked != self._marked:
             outbound.mark_waiting(self.line.db, waiting_for, now, answered_before=answered_before)
             self._marked = marked

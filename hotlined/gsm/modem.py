@@ -39,9 +39,12 @@ COMMAND_SECONDS = 5.0
 SLOW_COMMAND_SECONDS = 20.0  # what asks the SIM or the network
 LISTING_SECONDS = 15.0  # before the first line of a listing
 LINE_SECONDS = 10.0  # between two lines of a listing
+LISTED_SECONDS = 150.0  # for all lines; 255 entries at 9,600 Bd take 100 s
 PROMPT_SECONDS = 10.0
 USSD_SECONDS = 30.0
 RADIO_SECONDS = 20.0
+RADIO_OFF = ("0", "4")  # +CFUN: <fun> (27.007 8.2)
+DEREGISTERED = "2"  # +COPS: <mode> (27.007 7.3)
 QUIET_SECONDS = 0.2
 DRAIN_SECONDS = 5.0
 PROBE_SECONDS = 2.0
@@ -196,6 +199,11 @@ class Modem:
         """Whether commands may be sent: not after an answer that did not come."""
         return self._protocol.state is not State.DESYNCHRONISED
 
+    @property
+    def is_submitting(self) -> bool:
+        """Whether a segment was handed over whose result has not come yet."""
+        return self._protocol.state is State.PAYLOAD
+
     def take_unsolicited(self) -> Iterable[Unsolicited]:
         """Yield the unsolicited codes that came since the last call, each once, oldest first."""
         while self._unsolicited:
@@ -223,10 +231,13 @@ class Modem:
         """
         if self.in_step:
             self._protocol = Protocol()
+        self._selected = ""  # it may have started anew without a word
         deadline = time.monotonic() + DRAIN_SECONDS
-        while self._receive(time.monotonic() + QUIET_SECONDS) and time.monotonic() < deadline:
+        while self._receive(time.monotonic() + QUIET_SECONDS) and not self._is_over(deadline):
             pass
         for _ in range(tries):
+            if self._is_over(time.monotonic() + PROBE_SECONDS):
+                break
             probe = PROBES[self._probe % len(PROBES)]
             self._probe += 1
             self._write(self._protocol.resynchronise(probe))
@@ -256,6 +267,8 @@ class Modem:
         Raises ModemSilentError if none came in time (`line_seconds`: counted anew from each line), PortLostError.
         """
         self.require_step()
+        if self._is_over(time.monotonic() + seconds):
+            raise ModemSilentError(f"{text} was not asked any more.", "The daemon is being stopped.")
         command = Command(text, prefixes=prefixes, payload_after=prefixes if payload else (), bare=bare)
         self._information.clear()
         self._write(self._protocol.command(command))
@@ -280,12 +293,21 @@ class Modem:
 
     def begin(self, tries: int = len(PROBES)) -> None:
         """Bring a modem in whatever state to the point where its SIM can be asked: in step, no echo, numeric causes."""
-        self._selected = ""
         self.resynchronise(tries)
         self.run("ATE0")
         self.require("ATE0")
         self.run("AT+CMEE=1")
         self.profile = profiles.choose(self.ask("AT+CGMI"), self.ask("AT+CGMM"))
+        self._ensure_radio()
+
+    def _ensure_radio(self) -> None:
+        """Switch the radio on where it was left off: by a restart of it that was cut short, or by another program."""
+        if self.ask("AT+CFUN?", "+CFUN:")[:1] in RADIO_OFF or (
+            self.ask("AT+COPS?", "+COPS:", seconds=SLOW_COMMAND_SECONDS)[:1] == DEREGISTERED
+        ):
+            log.warning("the modem's radio was off: it is switched on")
+            with contextlib.suppress(ModemRefusedError):
+                self._run_first(self.profile.radio_on)
 
     def sim_state(self) -> tuple[SimState, str]:
         """Return the state of the SIM and the modem's own words for it."""
@@ -576,7 +598,7 @@ class Modem:
         while (event := self._take_ussd()) is None:
             if time.monotonic() >= deadline and self.in_step:
                 self.run("AT+CUSD=2", seconds=SLOW_COMMAND_SECONDS)  # or a late answer would be the next one's
-            if time.monotonic() >= deadline or not self.in_step:
+            if self._is_over(deadline) or not self.in_step:
                 raise ModemSilentError(
                     f"The network did not answer {code} in {seconds:g} s.", "It is asked again later."
                 )
@@ -625,6 +647,7 @@ class Modem:
     def _until(self, wanted: Callable[[Event], bool], seconds: float, line_seconds: float | None) -> Event | None:
         """Read until an event is the wanted one; None after the time limit or out of step, which is final."""
         deadline = time.monotonic() + seconds
+        latest = time.monotonic() + max(seconds, LISTED_SECONDS)
         while True:
             events = self._receive(deadline)
             for event in events:
@@ -633,11 +656,15 @@ class Modem:
                 if isinstance(event, OutOfStep):
                     return None
                 if isinstance(event, Information) and line_seconds:
-                    deadline = time.monotonic() + line_seconds
-            ends = self._progress(deadline)
-            if time.monotonic() >= (deadline if ends is None else min(deadline, ends)):
+                    deadline = min(time.monotonic() + line_seconds, latest)
+            if self._is_over(deadline):
                 self._protocol.time_out()
                 return None
+
+    def _is_over(self, deadline: float) -> bool:
+        """Tell whether a wait ends: at its time limit, or where `progress` says so."""
+        ends = self._progress(deadline)
+        return time.monotonic() >= (deadline if ends is None else min(deadline, ends))
 
     def _receive(self, deadline: float) -> tuple[Event, ...]:
         """Read once, at most until the deadline, and keep what is nobody's answer."""
@@ -647,8 +674,8 @@ class Modem:
         for event in events:
             if isinstance(event, Unsolicited):
                 self._unsolicited.append(event)
-                if profiles.meaning(event.text) is Meaning.RESET:
-                    self._selected = ""  # its indexes may be others now
+                if profiles.meaning(event.text) in (Meaning.RESET, Meaning.SIM):
+                    self._selected = ""  # its indexes may be others now, or another SIM's
             elif isinstance(event, Late):
                 self._late.append(event.text)
             elif isinstance(event, Unrecognised):
