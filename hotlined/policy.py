@@ -126,6 +126,8 @@ class History:
     opted_out: bool = False
     same_texts: int = 0
     """How many earlier texts from this number were the same; looked at once it was answered."""
+    hidden: bool = False
+    """Whether there are pseudonyms that nobody can tell from this number: it may have had answers, or opted out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,17 +212,20 @@ def judge(contact: Contact, history: History, rules: Rules, now: float) -> Verdi
 
 
 def fold(text: str) -> str:
-    """Put case, accents, blanks and punctuation aside: what is left are letters and digits."""
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    """Put case, accents, blanks and punctuation aside: what is left are letters and digits.
+
+    An œ is written oe, as on the air, so that our answer is known when it comes back.
+    """
+    decomposed = unicodedata.normalize("NFKD", text.casefold().replace("œ", "oe"))
     return "".join(character for character in decomposed if character.isalnum())
 
 
 def opts_out(text: str, history: History, rules: Rules) -> bool:
-    """Tell whether a folded text is nothing but a word that opts out, from a number that had an answer.
+    """Tell whether a folded text is nothing but a word that opts out, from a number that had or may have had an answer.
 
     A first contact that says "stop" is a contact like any other.
     """
-    return history.answers > 0 and text in {fold(word) for word in rules.numbers.opt_out_words}
+    return (history.answers > 0 or history.hidden) and text in {fold(word) for word in rules.numbers.opt_out_words}
 
 
 def is_loop(text: str, history: History, rules: Rules) -> bool:
@@ -253,7 +258,7 @@ def gate(
 
     `spent` holds the segments of all other answers by window name. An answer that a person asked for by hand is
     held to the windows and the block alone. An answer of which a segment has left already is finished if the windows
-    allow it; its own count is not part of `history`.
+    allow it; its own count is not part of `history`. While history is hidden all wait.
     """
     if _blocked(answer.recipient, history, rules):
         return Cancel(Reason.BLOCKED)
@@ -268,7 +273,7 @@ def gate(
         for cancelled, reason in cancellations:
             if cancelled:
                 return Cancel(reason)
-    if paused:
+    if paused or history.hidden:
         return Wait(WaitingFor.PAUSED)
     returning = history.answers > 0 or answer.known
     short = short_window(answer.segments, spent, rules.limits, returning=returning)

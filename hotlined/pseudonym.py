@@ -40,8 +40,8 @@ def digest(key: bytes) -> str:
 
 
 def maybe_key(path: Path) -> bytes | None:
-    """Read a key from its file; None where there is none that this user may read, or it is no key."""
-    with suppress(OSError):
+    """Read a key from its file; None where there is no file, or it is no key. Raises OSError if it may not be read."""
+    with suppress(FileNotFoundError):
         key = path.read_bytes()
         return key if len(key) == KEY_OCTETS else None
     return None

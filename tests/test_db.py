@@ -16,6 +16,7 @@ from conftest import Line, wait_until
 from filled import KEVIN, LEA, Filled
 from test_docs import section
 
+from hotlined import pseudonym
 from hotlined.store import backup, integrity
 from hotlined.store.database import open_for_daemon
 
@@ -201,20 +202,25 @@ def test_a_backup_is_a_whole_copy_for_the_group(filled: Filled) -> None:
 
 
 def test_the_key_of_the_pseudonyms_goes_with_it(filled: Filled) -> None:
-    """It is copied beside the copy; one that is there stays where the database has lost its own."""
+    """It is copied beside the copy; one that is there stays where the database has lost its own, or has another."""
+    first, second = b"1" * 32, b"2" * 32
     target, key = filled.folder / "copy.db", filled.folder / "hotlined.db.key"
-    key.write_bytes(b"first")
+    key.write_bytes(first)
     result = filled.run("db", "backup", str(target))
     copied = target.with_name("copy.db.key")
-    assert (copied.read_bytes(), copied.stat().st_mode & 0o777) == (b"first", 0o660)
+    assert (copied.read_bytes(), copied.stat().st_mode & 0o777) == (first, 0o660)
     assert str(copied) in result.stdout
-    key.write_bytes(b"second")
+    key.write_bytes(second)
     filled.run("db", "backup", str(target))
-    assert copied.read_bytes() == b"second"
+    assert copied.read_bytes() == second
     key.unlink()
     filled.run("db", "backup", str(target))
+    assert copied.read_bytes() == second
+    filled.db.execute("UPDATE line_state SET key_digest = ?", pseudonym.digest(second))
+    key.write_bytes(first)
+    filled.run("db", "backup", str(target))
 
-    assert copied.read_bytes() == b"second"
+    assert copied.read_bytes() == second
 
 
 def test_a_copy_is_replaced_by_a_good_one_only(filled: Filled) -> None:

@@ -5,16 +5,19 @@ seconds that the machine was powered on, and never by what the store says that i
 """
 
 import os
+import shutil
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -33,8 +36,8 @@ from hotlined.clock import LimitClock, Now
 from hotlined.gsm import alphabet, tpdu
 from hotlined.gsm.address import Address, Ton, identify
 from hotlined.simulator import pdus
-from hotlined.store import inbound, outbound, people
-from hotlined.store.database import open_for_daemon
+from hotlined.store import backup, inbound, integrity, outbound, people, privacy, pseudonyms
+from hotlined.store.database import open_beside_daemon, open_for_daemon
 
 EXAMPLES = int(os.environ.get("HOTLINED_EXAMPLES", "60"))
 SHM = Path("/dev/shm")  # processes die here, disks do not: nothing has to wait for one
@@ -46,6 +49,7 @@ WINDOWS = {"hour": 3600, "day": 86400, "month": 30 * 86400}  # seconds, as confi
 
 durations = st.sampled_from((1, 29, 60, 300, 900, 3599, 3600, 3601, 7200, 43200, 86400, 7 * 86400, 30 * 86400))
 numbers = st.sampled_from(NUMBERS)
+keeps = st.sampled_from(((0, 0), (0, 86400), (3600, 3600), (3600, 86400)))  # seconds: texts, numbers
 
 
 @cache
@@ -160,6 +164,12 @@ small_limits = st.builds(
 )
 fates = st.lists(st.sampled_from([Fate.SENT] * 6 + list(Fate)), max_size=8)
 
+REMEMBERED = (
+    "source", "paused", "blocked", "opted_out", "texts", "contacts", "submissions", "by_person", "attempts",
+    "unconfirmed", "unsettled",
+)  # fmt: skip
+"""What is known of a line that its database knows too, so that it goes back in time with it."""
+
 
 class Hotline(RuleBasedStateMachine):
     """One line for ever: the daemon's steps on the real store, in any order."""
@@ -177,13 +187,17 @@ class Hotline(RuleBasedStateMachine):
         self.shadow = self.paused = False
         self.blocked: set[str] = set()
         self.opted_out: set[str] = set()
-        self.texts: list[list[str]] = []
+        self.source = SOURCE
+        self.texts: list[tuple[str, list[str]]] = []
+        self.serial = 0
         self.contacts = 0
         self.submissions: list[Submission] = []
         self.by_person: set[int] = set()
         self.attempts: Counter[int] = Counter()
         self.unconfirmed: set[tuple[int, int]] = set()
         self.unsettled: list[tuple[int, str]] = []
+        self.saved: dict[str, Any] = {}
+        self.key_is_away = False
 
     def teardown(self) -> None:
         """Leave nothing behind."""
@@ -232,12 +246,12 @@ class Hotline(RuleBasedStateMachine):
         """Receive a contact and leave it unjudged for now."""
         self.arrive(sender, body, national=False)
 
-    @precondition(lambda self: self.texts)
+    @precondition(lambda self: self.texts and not self.key_is_away)  # nobody knows an erased text without it
     @rule(which=st.integers(0, 1000))
     def the_network_delivers_again(self, which: int) -> None:
         """Receive an old text once more, octet by octet the same."""
-        self.receive(self.texts[which % len(self.texts)])
-        self.texts.pop()
+        _, parts = self.texts[which % len(self.texts)]
+        self.receive(parts)
 
     def arrive(self, sender: str, body: str, *, national: bool) -> None:
         """Receive a contact: a call, or a text that nobody sent before unless it is one that repeats."""
@@ -245,14 +259,16 @@ class Hotline(RuleBasedStateMachine):
         if body == "call":
             inbound.record_call(self.db, "fr", identify(Address(sender[1:], Ton.INTERNATIONAL), "BE"), self.now())
             return
-        serial = len(self.texts)
+        self.serial += 1
         parts = pdus.write_text(
             sender.replace("+32", "0") if national else sender,
-            body.format(serial, marks=f"{serial:b}".translate(MARKS)),
+            body.format(self.serial, marks=f"{self.serial:b}".translate(MARKS)),
             scts=self.machine.calendar,
-            reference=serial % 256,
+            reference=self.serial % 256,
         )
-        self.receive(parts[:1] if body == HALF else parts)
+        parts = parts[:1] if body == HALF else parts
+        self.receive(parts)
+        self.texts.append((sender, parts))
 
     def judge(self, delay: int) -> None:
         """Judge what is unjudged, as the daemon does."""
@@ -276,9 +292,8 @@ class Hotline(RuleBasedStateMachine):
     def receive(self, parts: list[str]) -> None:
         """List the SIM with a text on it, and delete the text there."""
         readings = [inbound.read(pdu, None, index) for index, pdu in enumerate(parts, 1)]
-        kept = inbound.record_listing(self.db, SOURCE, readings, self.now(), complete=True)
+        kept = inbound.record_listing(self.db, self.source, readings, self.now(), complete=True)
         inbound.confirm_deleted(self.db, [entry.segment_id for entry in kept], self.now())
-        self.texts.append(parts)
 
     # ---- what leaves
 
@@ -315,6 +330,7 @@ class Hotline(RuleBasedStateMachine):
             self.limits,
         )
         assert not self.paused
+        assert not self.key_is_away
         assert not self.shadow
         assert number not in self.blocked
         assert submission.by_person or number not in self.opted_out
@@ -343,7 +359,7 @@ class Hotline(RuleBasedStateMachine):
         segment_id, number = self.unsettled.pop(which % len(self.unsettled))
         if reported:
             report = pdus.write_status_report(segment_id % 256, number, START, START, status)
-            inbound.record(self.db, SOURCE, [inbound.read(report, None, None)], self.now())
+            inbound.record(self.db, self.source, [inbound.read(report, None, None)], self.now())
         else:
             outbound.mark_sent(self.db, segment_id, segment_id % 256, self.now())
 
@@ -378,7 +394,85 @@ class Hotline(RuleBasedStateMachine):
     def start(self) -> None:
         """Do what the daemon does first."""
         self.db.save_limit_clock(self.now())
+        backup.take_into_use(self.db, self.now())
+        pseudonyms.hold(self.db, self.now())
         outbound.recover(self.db, self.now())
+
+    # ---- people's data
+
+    @precondition(lambda self: not self.key_is_away)
+    @rule(keep=keeps)
+    def purge(self, keep: tuple[int, int]) -> None:
+        """Erase texts and make pseudonyms of numbers, beside the daemon."""
+        texts, numbers = (timedelta(seconds=seconds) for seconds in keep)
+        with open_beside_daemon(self.db.path) as db:
+            for _ in privacy.purge(db, texts, numbers, self.now()):
+                pass
+
+    @precondition(lambda self: not self.key_is_away)
+    @rule(number=numbers, keep_opt_out=st.booleans())
+    def forget(self, number: str, keep_opt_out: bool) -> None:
+        """Erase a person, who is somebody else from then on; what was spent on it stays spent."""
+        with open_beside_daemon(self.db.path) as db:
+            erased = privacy.forget(db, number, self.now(), keep_opt_out=keep_opt_out)
+        assert erased
+        self.contacts -= erased.contacts
+        self.serial += 1
+        self.submissions = [
+            replace(each, number=f"{number} until {self.serial}") if each.number == number else each
+            for each in self.submissions
+        ]
+        self.texts = [each for each in self.texts if each[0] != number]
+        self.unsettled = [each for each in self.unsettled if each[1] != number]
+        self.blocked.discard(number)
+        if not keep_opt_out:
+            self.opted_out.discard(number)
+
+    @precondition(lambda self: self.db.one("SELECT 1 FROM line_state WHERE key_digest NOTNULL"))
+    @rule()
+    def the_key_goes_or_comes_back(self) -> None:
+        """Lose the pseudonyms' key before a start of the daemon, or bring it back and decide to go on."""
+        away = self.db.key_path.with_suffix(".away")
+        if self.key_is_away:
+            away.rename(self.db.key_path)
+            people.resume(self.db, "admin", self.now())
+            self.key_is_away = self.paused = False
+        else:
+            self.db.key_path.rename(away)
+            self.restart()
+            self.key_is_away = True
+
+    # ---- going back in time
+
+    @property
+    def copy(self) -> Path:
+        """Where the backup is."""
+        return Path(self.folder.name) / "backup"
+
+    @precondition(lambda self: not self.key_is_away)
+    @rule()
+    def back_up(self) -> None:
+        """Make a backup, beside the daemon."""
+        backup.make(self.db.path, self.copy, lambda _, __: None)
+        self.saved = {name: copy(getattr(self, name)) for name in REMEMBERED}
+
+    @precondition(lambda self: self.saved and not self.key_is_away)
+    @rule()
+    def restore(self) -> None:
+        """Put the backup back: what came after it is lost, and what waited in it is not sent by itself."""
+        path = self.db.path
+        self.db.close()
+        for each in path.parent.glob(f"{path.name}*"):
+            each.unlink()
+        for each in self.copy.parent.glob(f"{self.copy.name}*"):
+            shutil.copy(each, path.with_name(each.name.replace(self.copy.name, path.name)))
+        for name, value in self.saved.items():
+            setattr(self, name, copy(value))
+        self.db = open_for_daemon(path)
+        waited = self.db.all("SELECT id FROM answers WHERE state IN ('queued', 'sending')")
+        self.unconfirmed |= {(row["id"], self.attempts[row["id"]]) for row in waited}
+        self.start()
+        assert not self.db.one("SELECT 1 FROM contacts WHERE verdict IS NULL")
 
     # ---- what people do
 
@@ -392,6 +486,8 @@ class Hotline(RuleBasedStateMachine):
     )
     def decide(self, number: str, decision: str) -> None:
         """Decide about a number or the line."""
+        if self.key_is_away and decision not in ("block", "pause"):
+            return
         match decision:
             case "block":
                 people.block(self.db, number, "admin", self.now())
@@ -413,7 +509,8 @@ class Hotline(RuleBasedStateMachine):
     @rule(which=st.integers(0, 1000))
     def requeue(self, which: int) -> None:
         """Ask for the answer to a contact again."""
-        contact_id = 1 + which % self.contacts
+        contacts = self.db.all("SELECT id FROM contacts ORDER BY id")
+        contact_id = contacts[which % len(contacts)]["id"]
         if outbound.requeue(self.db, contact_id, "admin", self.now()) is None:
             row = self.db.one("SELECT id FROM answers WHERE contact_id = ?", contact_id)
             assert row
@@ -427,6 +524,14 @@ class Hotline(RuleBasedStateMachine):
             queued = outbound.enqueue_by_person(self.db, number, plan, self.in_force(), self.now(), shadow=self.shadow)
         if isinstance(queued, int):
             self.by_person.add(queued)
+
+    @rule()
+    def adopt(self) -> None:
+        """Serve the line with another SIM: what was queued for the one before is cancelled."""
+        with self.db.transaction():
+            outbound.cancel_all(self.db, policy.Reason.SIM_CHANGED)
+        self.source = replace(self.source, imsi=f"20601{self.serial:010}")
+        self.texts = []
 
     # ---- what always holds
 
@@ -482,6 +587,11 @@ class Hotline(RuleBasedStateMachine):
         assert answers == answered
 
     @invariant()
+    def the_rows_keep_their_promises(self) -> None:
+        """Find nothing in a full check of a database that nobody damaged."""
+        assert not list(integrity.contradictions(self.db.connection, lambda _, __: None))
+
+    @invariant()
     def the_limit_clock_is_never_ahead(self) -> None:
         """No second counts for limits in which the machine was not powered on."""
         assert self.db.now().limit <= self.machine.powered
@@ -520,6 +630,7 @@ def hotline(limits: policy.Limits, plan: alphabet.Plan = PLANS[0]) -> Iterator[H
         line.the_reserve_is_for_new_numbers()
         line.each_number_has_its_cap_and_its_cooldown()
         line.a_contact_has_one_answer()
+        line.the_rows_keep_their_promises()
         line.the_limit_clock_is_never_ahead()
     finally:
         line.teardown()

@@ -208,6 +208,13 @@ def test_our_own_answer_coming_back_is_a_loop(text: str) -> None:
     assert judge_text(text) is Reason.LOOP
 
 
+@pytest.mark.parametrize("text", ["Un cœur, non.", "un coeur non"])
+def test_our_answer_is_known_as_it_stands_on_the_air(text: str) -> None:
+    """A ligature that GSM-7 lacks comes back as two letters, and is the same answer."""
+    ours = rules(our_texts=(policy.fold("Un cœur, non."),))
+    assert policy.is_loop(policy.fold(text), NEW, ours)
+
+
 @pytest.mark.parametrize("text", ["Salut ça va ?", "c'est pas cool", "Hey! Non mais c’est qui ?", "", "a"])
 def test_what_only_resembles_our_answer_is_answered(text: str) -> None:
     """A few words in common are no loop."""
@@ -231,6 +238,16 @@ def test_a_word_that_opts_out_does_so_after_an_answer(text: str) -> None:
     """Case, accents, blanks and punctuation aside; a first contact that says stop is answered."""
     assert judge_text(text, ANSWERED) is Reason.OPTED_OUT
     assert judge_text(text) is Reason.FIRST_CONTACT
+
+
+def test_what_is_hidden_is_held_to_the_stricter_rule() -> None:
+    """Where nobody knows whether a number had an answer, its "stop" is heard, and nothing goes out to anyone."""
+    hidden = History(hidden=True)
+    assert judge_text("Stop!", hidden) is Reason.OPTED_OUT
+    assert judge_text("Salut", hidden) is Reason.FIRST_CONTACT
+    for by_person in (False, True):
+        waiting = gate(1, hidden, dict.fromkeys(policy.WINDOW_SECONDS, Spent()), 0.0, by_person=by_person)
+        assert waiting == policy.Wait(policy.WaitingFor.PAUSED)
 
 
 @pytest.mark.parametrize("text", ["stop it", "arrête de m'écrire", "nonstop", ""])

@@ -501,7 +501,7 @@ def test_a_key_that_cannot_be_written_erases_nothing(line_of: Filled) -> None:
     answered(line_of)
     line_of.db.key_path.mkdir()
     (line_of.db.key_path / "x").touch()
-    with pytest.raises(StoreError, match="cannot be written"):
+    with pytest.raises(StoreError, match="cannot be used"):
         purge(line_of, moment(line_of, 91))
 
     assert line_of.log()[0]["text"] == TEXT
@@ -553,10 +553,86 @@ def test_a_decision_is_never_made_unknowingly(line_of: Filled, key: bytes | None
     with pytest.raises(RefusedError, match="missing or another key"):
         people.resume(line_of.db, "pi", line_of.now())
     assert not pseudonyms.hold(line_of.db, line_of.now())
-    assert outbound.history_of(line_of.db, KEVIN, shadow=False) == policy.History()
+    assert outbound.history_of(line_of.db, KEVIN, shadow=False) == policy.History(hidden=True)
 
     assert people.resume(line_of.db, "pi", line_of.now())
     assert not people.resume(line_of.db, "pi", line_of.now())
+
+
+def test_what_is_decided_without_the_key_adds_to_what_the_pseudonym_says(line_of: Filled) -> None:
+    """A block or a "stop" of meanwhile hides neither an opt-out nor a block of before, also once they are one row."""
+    blocked_first, stopped_first = KEVIN, LEA
+    for number in (blocked_first, stopped_first):
+        answered(line_of, number)
+    people.block(line_of.db, blocked_first, "pi", line_of.now())
+    judged(line_of, line_of.now(), "Stop", stopped_first)
+    purge(line_of, moment(line_of, 400))
+    away = line_of.db.key_path.rename(line_of.folder / "away")
+    line_of.db.key = None
+    people.block(line_of.db, stopped_first, "pi", moment(line_of, 400))
+    judged(line_of, moment(line_of, 400), "Stop", blocked_first)
+    assert line_of.db.one("SELECT count(*) FROM numbers")[0] == 4  # type: ignore[index]
+    away.rename(line_of.db.key_path)
+
+    for days in (401, 1000):
+        purge(line_of, moment(line_of, days))
+        for number in (blocked_first, stopped_first):
+            history = outbound.history_of(line_of.db, number, shadow=False)
+            assert (history.blocked, history.opted_out) == (True, True)
+            assert privacy.held(line_of.db, number).opted_out
+            decided = privacy.export(line_of.db, number)["decided"]
+            assert decided["blocked_at"]
+            assert decided["opted_out_at"]
+    assert line_of.db.one("SELECT count(*) FROM numbers")[0] == 2  # type: ignore[index]
+
+
+@pytest.mark.parametrize("verb", ["optin", "unblock"])
+def test_nothing_is_said_to_be_undone_that_nobody_can_find(line_of: Filled, verb: str) -> None:
+    """Without the key a decision about a pseudonym stands, and that is said."""
+    answered(line_of)
+    judged(line_of, line_of.now(), "Stop")
+    purge(line_of, moment(line_of, 400))
+    line_of.db.key_path.unlink()
+    before = rows(line_of.db, "SELECT number, blocked_at, opted_out_at FROM numbers")
+    result = line_of.run(verb, KEVIN)
+
+    assert result.exit_code == 1
+    assert "missing or another key" in result.stderr
+    assert rows(line_of.db, "SELECT number, blocked_at, opted_out_at FROM numbers") == before
+
+
+def test_a_key_that_may_not_be_read_is_not_replaced(line_of: Filled) -> None:
+    """Whoever may not read the key can neither decide that it is lost nor put another in its place."""
+    answered(line_of)
+    purge(line_of, moment(line_of, 400))
+    key = line_of.db.key_path.read_bytes()
+    line_of.db.key_path.chmod(0)
+    unprivileged = ["setpriv", "--bounding-set=-all"] if os.getuid() == 0 else []
+    for words in ("missing or another key", "Permission denied"):
+        resumed = subprocess.run(
+            [*unprivileged, sys.executable, "-m", "hotlined", "--config", line_of.config, "resume"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert resumed.returncode
+        assert words in resumed.stderr
+    line_of.db.key_path.chmod(0o660)
+
+    assert line_of.db.key_path.read_bytes() == key
+
+
+def test_a_daemon_that_cannot_read_the_key_is_not_let_go_by_who_can(line: Line) -> None:
+    """Whoever resumes may have read a key that the daemon cannot: it holds the line again, and sends nothing."""
+    with pseudonyms_lost(line, None):
+        line.sim.do("deliver", from_=LEA, text="Encore")
+        wait_until(lambda: line.rows("SELECT waiting_for FROM answers WHERE state = 'queued'") == [("paused",)])
+        with closing(sqlite3.connect(line.database)) as connection, connection:
+            connection.execute("UPDATE line_state SET paused_at = NULL, paused_by = NULL")
+        wait_until(lambda: line.count("SELECT count(*) FROM events WHERE kind = 'key_lost'") == 2)
+        assert json.loads(line.cli("status", "--json", check=False))["paused_by"] == pseudonyms.LOST
+        assert line.rows("SELECT waiting_for FROM answers WHERE state = 'queued'") == [("paused",)]
+        assert len(line.submitted()) == 1
 
 
 class pseudonyms_lost:  # noqa: N801  # a context like closing()

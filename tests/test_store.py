@@ -543,6 +543,19 @@ def test_waiting_for_is_written_once(db: Database) -> None:
 # ---- what a review found
 
 
+def test_new_numbers_go_first_and_the_oldest_of_each_kind(db: Database) -> None:
+    """Whose turn it may be: the oldest answer to a new number, and behind it the oldest to one that was answered."""
+    known, first, second = "+32470000001", "+32470000002", "+32470000003"
+    scan(db, *text(sender=known))
+    judge(db, 1, 0)
+    send_all(db, 0)
+    for number, sender in enumerate((known, first, second), 2):
+        scan(db, *text("encore", sender=sender, scts=SENT + timedelta(days=2)), seconds=2 * 86400.0 + number)
+        assert judge(db, number, 2 * 86400.0 + number).answer
+
+    assert [due.recipient for due in outbound.due(db, at(db, 3 * 86400.0))] == [first, known]
+
+
 def test_an_answer_that_waits_does_not_hold_up_another_that_was_begun(db: Database) -> None:
     """Each answer that was begun gets its turn, whatever another one waits for."""
     queue(db)
@@ -613,7 +626,8 @@ def test_what_every_pass_asks_reads_no_whole_table(db: Database) -> None:
     now = at(db, 1)
     outbound.due(db, now)
     outbound.next_due(db)
-    outbound.newest(db)
+    outbound.latest_due(db, now)
+    outbound.mark_waiting(db, policy.WaitingFor.BUDGET_DAY, now, answered_before=True)
     outbound.recover(db, now)
     inbound.next_unjudged(db, now)
     inbound.next_judgement(db)

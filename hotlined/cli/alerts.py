@@ -34,7 +34,7 @@ from hotlined.clock import Now
 from hotlined.config import Config
 from hotlined.errors import HotlinedError, RefusedError, StoreError, UsageError
 from hotlined.gsm.alphabet import plan
-from hotlined.store import alerting, people
+from hotlined.store import alerting, people, pseudonyms
 from hotlined.store.alerting import Alert, Draft, Event, Place
 from hotlined.store.database import Database, maybe_trouble, open_beside_daemon
 
@@ -84,6 +84,8 @@ EVENTS = {
     "credit_ok": ("credit", 0),
     "balance_low": ("balance", 1),
     "balance": ("balance", 0),
+    "key_lost": ("key", 1),
+    "resume": ("key", 0),
 }
 """Events that begin (1) or end (0) a condition."""
 
@@ -93,6 +95,7 @@ _KINDS = (*EVENTS, _READY)
 # title and text of each condition at each level, in GSM-7 so that a text message takes them
 _WORDS = {
     ("modem", 1): ("{title}", "{cure}"),
+    ("modem", 2): ("{title}", "{cure}"),
     ("modem", 0): ("the modem is ready", "Texts are received and answered again."),
     ("flood", 1): (
         "a flood of texts",
@@ -106,6 +109,11 @@ _WORDS = {
     ("credit", 0): ("the SIM can pay again", "Answers go out: {detail}."),
     ("balance", 1): ("the balance is low", "{detail} is left. Top the SIM up."),
     ("balance", 0): ("the balance is fine again", "{detail} is left."),
+    ("key", 1): (
+        "the pseudonyms' key is lost",
+        "Nothing is sent. Bring {detail} back from a backup; with it or without, 'hotlined resume' goes on.",
+    ),
+    ("key", 0): ("a person has decided about the key", "Answers go out again."),
     ("disk", 1): (
         "the disk is nearly full",
         "{free} MB are left where the database is. Make room: once it is full, nothing is answered.",
@@ -146,7 +154,19 @@ _MODEM_CURES = {
     "pin_required": ("the SIM wants its PIN", "Set modem.pin or modem.pin_file, then reload the daemon."),
     "pin_refused": ("the SIM refused its PIN", "Correct modem.pin; two more wrong ones lock the SIM."),
     "puk_required": ("the SIM is locked", "Put it into a phone and enter its PUK."),
+    "sim_changed": (
+        "another stick or SIM is in",
+        "Nobody is answered. Put the old one back; 'hotlined adopt' goes on with this one.",
+    ),
+    "no_service_centre": (
+        "the SIM has no service centre",
+        "Nothing can be sent. Ask the operator for its number; 'hotlined status' says how to set it.",
+    ),
 }
+_WAITS_FOR_A_PERSON = frozenset(
+    {"sim_absent", "pin_required", "pin_refused", "puk_required", "sim_changed", "no_service_centre"}
+)
+"""States in which the modem answers and nothing but a person can help: told also of one that was lost before."""
 _MODEM_ODD = (_LOST, "'hotlined status' says what is wrong.")  # a state that this table has yet to learn
 _DATABASE_CURES = {
     "full": "Make room where it is, or see whether the card has gone read-only.",
@@ -195,7 +215,8 @@ def _signs(levels: Mapping[str, int], seen: Seen, unwell_limit: float | None, no
         yield _Sign("modem", 0, None, {})
     elif now.limit - unwell_limit >= LOST_SECONDS:
         title, cure = _MODEM_CURES.get(seen.modem_state, _MODEM_ODD)
-        yield _Sign("modem", 1, None, {"title": title, "cure": cure})
+        level = 2 if seen.modem_state in _WAITS_FOR_A_PERSON else 1
+        yield _Sign("modem", max(level, levels.get("modem", 0)), None, {"title": title, "cure": cure})
     for window, (used, limit) in seen.budgets.items():
         condition = f"budget_{window}"
         percent = 100 * used // limit if limit else 0  # where nothing may be spent, nothing was crossed
@@ -440,11 +461,12 @@ class _Run:
         note.save()
 
     def well(self) -> bool:
-        """Tell whether the daemon lives, its modem is ready and its database is ok."""
+        """Tell whether the daemon lives, its modem is ready, its database is ok and the pseudonyms' key is there."""
         return bool(
             self.document["alive"]
             and self.document["modem"]["state"] == "ready"
             and self.document["database_state"] == "ok"
+            and self.document["paused_by"] != pseudonyms.LOST
         )
 
 
@@ -547,8 +569,8 @@ def _print(run: _Run) -> None:
 def alerts(ctx: click.Context, settings: Settings, dry_run: bool, test: bool) -> None:
     """Tell what became due since this last ran, each thing once and its end once, then end.
 
-    A modem lost for ten minutes, budgets, floods, credit, the disk, the database. What a channel does not take is tried
-    again by the next run, for 24 hours; the exit code is then 1.
+    A modem lost for ten minutes, another SIM, budgets, floods, credit, the disk, the database, the pseudonyms' key.
+    What a channel does not take is tried again by the next run, for 24 hours; the exit code is then 1.
 
     Example: hotlined alerts --test
     """

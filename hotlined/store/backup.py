@@ -12,6 +12,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from hotlined import pseudonym
 from hotlined.clock import LimitClock, Now
 from hotlined.errors import RefusedError, StoreError, UsageError
 from hotlined.store import integrity
@@ -41,7 +42,7 @@ def make(database: Path, target: Path, progress: Progress) -> Path | None:
             new.touch(_MODE)
             _copy(source, new, progress)
             _finish(new)
-            key = _copy_key(database, target)
+            key = _copy_key(database, target, _key_digest(source))
             new.replace(target)
             os.fsync(folder)
         finally:
@@ -138,15 +139,24 @@ def _mark(copy: sqlite3.Connection) -> None:
     copy.execute("INSERT INTO events (at, kind) VALUES (?, 'backup')", (now.rfc3339,))
 
 
-def _copy_key(database: Path, target: Path) -> Path | None:
+def _key_digest(source: sqlite3.Connection) -> str | None:
+    """Return what tells the key of the pseudonyms from others, or None where there are no pseudonyms."""
+    with contextlib.suppress(sqlite3.OperationalError):  # an earlier version had none
+        (digest,) = source.execute("SELECT key_digest FROM line_state").fetchone()
+        return str(digest) if digest else None
+    return None
+
+
+def _copy_key(database: Path, target: Path, digest: str | None) -> Path | None:
     """Copy the key of the pseudonyms; one that is there already stays where the database has lost its own."""
     source, key = (path.with_name(path.name + ".key") for path in (database, target))
-    if not source.exists():
+    octets = pseudonym.maybe_key(source)
+    if octets is None or digest not in (None, pseudonym.digest(octets)):
         return None
     new = key.with_name(key.name + ".new")
     try:
         new.touch(_MODE)
-        new.write_bytes(source.read_bytes())
+        new.write_bytes(octets)
         _finish(new)
         new.replace(key)
     finally:

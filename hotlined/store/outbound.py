@@ -182,14 +182,19 @@ def history_of(db: Database, number: str | None, *, shadow: bool, without: int |
         int(shadow),
         without,
     )
-    decided = db.one("SELECT blocked_at, opted_out_at FROM numbers WHERE number IN (?, ?)", *names)
+    decided = db.one(  # two rows, if it was decided about while nobody knew its pseudonym
+        "SELECT count(blocked_at) AS blocked, count(opted_out_at) AS opted_out FROM numbers WHERE number IN (?, ?)",
+        *names,
+    )
     assert answers is not None
+    assert decided is not None
     return policy.History(
         answers=answers["answers"],
         last_answer=answers["last"],
         pending=bool(answers["pending"]),
-        blocked=bool(decided and decided["blocked_at"]),
-        opted_out=bool(decided and decided["opted_out_at"]),
+        blocked=bool(decided["blocked"]),
+        opted_out=bool(decided["opted_out"]),
+        hidden=pseudonyms.is_lost(db),
     )
 
 
@@ -223,11 +228,18 @@ def due(db: Database, now: Now) -> list[Due]:
     return [Due(**row) for row in rows]
 
 
-def newest(db: Database) -> int:
-    """Return the id of the newest answer."""
-    row = db.one("SELECT coalesce(max(id), 0) AS newest FROM answers")
-    assert row is not None
-    return int(row["newest"])
+def latest_due(db: Database, now: Now) -> tuple[float | None, ...]:
+    """Return when the last answers fell due that are queued, to new numbers and to known ones."""
+    rows = [
+        db.one(
+            "SELECT max(due_limit) AS due FROM answers"
+            " WHERE state = 'queued' AND answered_before = ? AND due_limit <= ?",
+            answered_before,
+            now.limit,
+        )
+        for answered_before in (0, 1)
+    ]
+    return tuple(row["due"] if row else None for row in rows)
 
 
 def next_due(db: Database) -> float | None:

@@ -41,12 +41,14 @@ def block(db: Database, number: str, who: str, now: Now) -> None:
 
 
 def unblock(db: Database, number: str, who: str, now: Now) -> None:
-    """Commit that a number is treated like any other again."""
+    """Commit that a number is treated like any other again; raises StoreError while the pseudonyms' key is lost."""
+    pseudonyms.require_key(db, now)
     _decide(db, "unblock", number, who, now)
 
 
 def opt_in(db: Database, number: str, who: str, now: Now) -> None:
-    """Commit that a number that had opted out is answered again."""
+    """Commit that a number that had opted out is answered again; raises StoreError as `unblock` does."""
+    pseudonyms.require_key(db, now)
     _decide(db, "optin", number, who, now)
 
 

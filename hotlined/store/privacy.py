@@ -154,7 +154,16 @@ NUMBERS = (
         n.number NOT GLOB :glob AND NOT EXISTS (SELECT 1 FROM contacts WHERE originator = n.number)
         AND NOT EXISTS (SELECT 1 FROM answers WHERE recipient = n.number)
         """,
-        ("UPDATE OR REPLACE numbers SET number = pseudonym(number) WHERE number = :id",),
+        (
+            """
+            INSERT INTO numbers (number, blocked_at, opted_out_at, changed_by, changed_limit)
+              SELECT pseudonym(number), blocked_at, opted_out_at, changed_by, changed_limit FROM numbers
+              WHERE number = :id
+              ON CONFLICT DO UPDATE SET blocked_at = coalesce(blocked_at, excluded.blocked_at),
+                opted_out_at = coalesce(opted_out_at, excluded.opted_out_at)
+            """,
+            "DELETE FROM numbers WHERE number = :id",
+        ),
     ),
     Step(
         "e.id",
@@ -250,16 +259,19 @@ def _count(db: Database, names: tuple[str, str], found: _Found) -> Held:
         names[0] if _is_number(names[0]) else None,
         json.dumps(found.contacts),
     )
-    decided = db.one("SELECT opted_out_at FROM numbers WHERE number IN (?, ?)", *names)
+    decided = db.one(
+        "SELECT count(*) AS rows, count(opted_out_at) AS opted_out FROM numbers WHERE number IN (?, ?)", *names
+    )
     assert kept is not None
     assert mentions is not None
+    assert decided is not None
     return Held(
         contacts=len(found.contacts),
         kept=kept["rows"],
         segments=len(found.segments),
         answers=len(found.answers),
-        decided=decided is not None,
-        opted_out=decided is not None and decided["opted_out_at"] is not None,
+        decided=bool(decided["rows"]),
+        opted_out=bool(decided["opted_out"]),
         requests=len(found.requests),
         mentions=mentions["rows"],
     )
@@ -323,7 +335,11 @@ def export(db: Database, name: str) -> dict[str, Any]:
     def rows(sql: str, ids: list[int]) -> list[dict[str, Any]]:
         return [dict(row) for row in db.all(sql, json.dumps(ids))]
 
-    decided = db.one("SELECT number, blocked_at, opted_out_at, changed_by FROM numbers WHERE number IN (?, ?)", *names)
+    decided = db.one(
+        "SELECT number, max(blocked_at) AS blocked_at, max(opted_out_at) AS opted_out_at, changed_by FROM numbers"
+        " WHERE number IN (?, ?) HAVING count(*)",
+        *names,
+    )
     return {
         "number": name,
         "pseudonym": names[1] if names[1] != name else None,

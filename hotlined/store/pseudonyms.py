@@ -4,6 +4,8 @@ Which key the pseudonyms were made with stands in the database, as a digest. Wit
 answer or opted out, so nothing is sent until a person decides.
 """
 
+from contextlib import suppress
+
 from hotlined import pseudonym
 from hotlined.clock import Now
 from hotlined.errors import StoreError
@@ -58,12 +60,15 @@ def require_key(db: Database, now: Now) -> None:
 
 
 def adopt_key(db: Database) -> bytes:
-    """Take the key that lies beside the database, or make one, inside the transaction that is open."""
+    """Take the key that lies beside the database, or make one, inside the transaction that is open.
+
+    One that this user may not read is left where it is: it may be the right one. Raises StoreError.
+    """
     try:
         key = pseudonym.maybe_key(db.key_path) or pseudonym.make_key(db.key_path, db.path)
     except OSError as error:
         raise StoreError(
-            f"{db.key_path} cannot be written: {error.strerror or error}.",
+            f"{db.key_path} cannot be used: {error.strerror or error}.",
             "Be in the group of the database's folder (hotlined, after installation), or run this as its owner.",
         ) from error
     db.execute("UPDATE line_state SET key_digest = ?", pseudonym.digest(key))
@@ -77,7 +82,8 @@ def _maybe_key(db: Database) -> bytes | None:
     if wanted is None:
         return None
     if db.key is None or pseudonym.digest(db.key) != wanted:
-        db.key = pseudonym.maybe_key(db.key_path)
+        with suppress(OSError):  # to this user it is lost
+            db.key = pseudonym.maybe_key(db.key_path)
     return db.key if db.key and pseudonym.digest(db.key) == wanted else None
 
 
