@@ -1,0 +1,445 @@
+"""What the installed service does under a real systemd: run as root inside the container of `scripts/lab service`.
+
+Each check prints PASS or FAIL; the exit code is 0 when all passed. The stick is the simulator on a pseudo-terminal, so
+that DeviceAllow= and udev are not met here: `scripts/lab usb` does that.
+"""
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+PROJECT = Path("/srv/project")
+WHEELS = Path("/srv/wheels")
+LAB = Path("/run/lab")
+PATIENCE_SECONDS = 60.0
+SECRET = "Pas ce mot dans le journal"
+
+sys.path.insert(0, str(PROJECT))
+from hotlined.simulator.client import Client  # noqa: E402  # the project is where the container has it
+
+failed: list[str] = []
+
+
+def check(what: str, holds: object) -> None:
+    """Print whether a promise holds."""
+    print("PASS" if holds else "FAIL", what, flush=True)
+    if not holds:
+        failed.append(what)
+
+
+def figure(what: str, value: object) -> None:
+    """Print a measured figure."""
+    print(f"     {what}: {value}", flush=True)
+
+
+def sh(*words: str, user: str | None = None, **more: Any) -> subprocess.CompletedProcess[str]:
+    """Run a command, as root or as somebody else."""
+    prefix = ("runuser", "-u", user, "--") if user else ()
+    return subprocess.run([*prefix, *words], text=True, capture_output=True, check=False, **more)
+
+
+def show(unit: str, what: str) -> str:
+    """Return a property of a unit."""
+    return sh("systemctl", "show", "-P", what, unit).stdout.strip()
+
+
+def journal(unit: str) -> str:
+    """Return what a unit and systemd wrote of it."""
+    sh("journalctl", "--sync")
+    return sh("journalctl", "-u", unit, "--no-pager", "-o", "short-monotonic").stdout
+
+
+def until(condition: Callable[[], object], seconds: float = PATIENCE_SECONDS) -> bool:
+    """Wait for a condition; tell whether it came true."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+def install(*arguments: str, checkout: Path = PROJECT) -> subprocess.CompletedProcess[str]:
+    """Run the installer of a checkout, without a network."""
+    return sh(str(checkout / "scripts/install"), *arguments)
+
+
+def drop_in(unit: str, name: str, *lines: str) -> None:
+    """Give a unit a drop-in."""
+    folder = Path(f"/etc/systemd/system/{unit}.d")
+    folder.mkdir(exist_ok=True)
+    (folder / f"{name}.conf").write_text("\n".join(("[Service]", *lines, "")))
+    sh("systemctl", "daemon-reload")
+
+
+def configure(line: str, **values: str) -> None:
+    """Change values in a line's configuration, as an admin does in an editor."""
+    path = Path(f"/etc/hotlined/{line}.yaml")
+    text = path.read_text()
+    for key, value in values.items():
+        text, count = re.subn(rf"^( *){key}: .*$", rf"\g<1>{key}: {value}", text, count=1, flags=re.MULTILINE)
+        assert count, key
+    path.write_text(text)
+
+
+def simulate(line: str, user: str, *options: str) -> Client:
+    """Start a simulated stick for the user of a line."""
+    sh("systemctl", "stop", f"lab-{line}")
+    link, control = LAB / line, LAB / f"{line}.control"
+    words = [
+        "/opt/hotlined/current/bin/python",
+        "-m",
+        "hotlined.simulator",
+        "--link",
+        link,
+        "--control",
+        control,
+        *options,
+    ]
+    done = sh(
+        "systemd-run", "-q", "--collect", f"--unit=lab-{line}", f"--uid={user}", "--gid=hotlined", *map(str, words)
+    )
+    assert done.returncode == 0, done.stderr
+    assert until(control.exists, 10), journal(f"lab-{line}")
+    return Client(control)
+
+
+def log(line: str | None = None, *, user: str | None = None) -> list[dict[str, Any]]:
+    """Return the log of a line."""
+    words = ("hotlined", *(("--line", line) if line else ()), "log", "-n", "0", "--json")
+    done = sh(*words, user=user)
+    return [json.loads(each) for each in done.stdout.splitlines()]
+
+
+def ready(line: str | None = None) -> bool:
+    """Tell whether a line says that all is well."""
+    return sh("hotlined", *(("--line", line) if line else ()), "status").returncode == 0
+
+
+def tables() -> set[str]:
+    """Return the names of the tables of the first line."""
+    with contextlib.closing(sqlite3.connect("/var/lib/hotlined/hotlined.db")) as connection:
+        return {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+
+
+# ---- the acts, in their order
+
+
+def installing() -> None:
+    """Get from a checkout to a service that can be started."""
+    sh("useradd", "admin")
+    os.environ["SUDO_USER"] = "admin"
+    begun = time.monotonic()
+    done = install("--wheels", str(WHEELS))
+    figure("installation", f"{time.monotonic() - begun:.0f} s")
+    check("the installer ends well", done.returncode == 0 or print(done.stdout, done.stderr))
+    check("the service is enabled, and not started before its configuration was looked at", enabled_and_inactive())
+    check(
+        "the configuration is for root and the group", Path("/etc/hotlined/config.yaml").stat().st_mode & 0o777 == 0o640
+    )
+    check("the command is there for everybody", sh("hotlined", "--version", user="nobody").returncode == 0)
+    check("the shell completes", sh("bash", "-n", "/etc/bash_completion.d/hotlined").returncode == 0)
+    verified = sh("systemd-analyze", "verify", "--man=no", "hotlined.service", "hotlined@nl.service").stderr
+    check("systemd has nothing to say against the units", not [x for x in verified.splitlines() if "hotlined" in x])
+    Path("/etc/hotlined/config.yaml").write_text(Path("/etc/hotlined/config.yaml").read_text() + "# mine\n")
+    again = install("--wheels", str(WHEELS))
+    check(
+        "the second time it changes nothing",
+        again.returncode == 0 and "+ write" not in again.stdout and "pip" not in again.stdout,
+    )
+    check("and leaves the configuration alone", Path("/etc/hotlined/config.yaml").read_text().endswith("# mine\n"))
+
+
+def enabled_and_inactive() -> bool:
+    """Tell whether the service will start at boot and does not run."""
+    return (
+        sh("systemctl", "is-enabled", "hotlined").stdout == "enabled\n"
+        and show("hotlined", "ActiveState") == "inactive"
+    )
+
+
+def answering(sim: Client) -> None:
+    """Let a text in and its answer out, through the service."""
+    begun = time.monotonic()
+    started = sh("systemctl", "start", "hotlined").returncode == 0
+    check("systemctl start returns when the daemon is ready", started or print(journal("hotlined")))
+    figure("start to READY=1", f"{time.monotonic() - begun:.2f} s")
+    check("the modem is ready", until(ready))
+    figure("start to modem ready", f"{time.monotonic() - begun:.2f} s")
+    begun = time.monotonic()
+    sim.do("deliver", from_="+32470123456", text=SECRET)
+    sim.do("wait", for_="submitted", count=1, timeout=30)
+    figure("text in to answer out, with no delay", f"{time.monotonic() - begun:.2f} s")
+    check("it is in the log", until(lambda: [each["text"] for each in log()] == [SECRET]))
+    text = journal("hotlined")
+    check(
+        "the journal tells of it without its text and its number",
+        "answer" in text and SECRET not in text and "470123456" not in text,
+    )
+    warnings = sh("journalctl", "-u", "hotlined", "-p", "warning", "--no-pager", "-o", "cat").stdout
+    check("priorities reach the journal", "modem ready" not in warnings)
+    pid = show("hotlined", "MainPID")
+    resident = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    figure("memory of the daemon", f"{int(resident[1]) / 1024:.0f} MiB" if resident else "unknown")
+    score = sh("systemd-analyze", "security", "--no-pager", "hotlined.service").stdout.splitlines()[-1]
+    figure("security", score.strip("→ "))
+    check(
+        "the sandbox is at 1.5 or better",
+        sh("systemd-analyze", "security", "--threshold=15", "hotlined.service").returncode == 0,
+    )
+    ours = Path(f"/proc/{pid}/status").read_text()
+    check("it holds no capability", re.search(r"CapBnd:\s+0+\n", ours))
+
+
+def clock_in_the_sandbox() -> None:
+    """Ask the kernel for its clock from inside."""
+    drop_in(
+        "hotlined-purge.service",
+        "lab",
+        "ExecStart=",
+        'ExecStart=/opt/hotlined/current/bin/python -c "import ctypes; from pathlib import Path; '
+        "said = ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(512)); "
+        "Path('/run/hotlined/clock').write_text(str(said))\"",
+    )
+    sh("systemctl", "start", "hotlined-purge")
+    said = Path("/run/hotlined/clock")
+    check("the sandbox lets adjtimex ask", said.exists() and int(said.read_text()) >= 0)
+    said.unlink(missing_ok=True)
+    shutil.rmtree("/etc/systemd/system/hotlined-purge.service.d")
+    sh("systemctl", "daemon-reload")
+
+
+def reading() -> None:
+    """Read as an admin of the group, over the running and the stopped daemon, and as somebody else."""
+    check("the group reads the log while it runs", [each["text"] for each in log(user="admin")] == [SECRET])
+    check("the group reads the status", sh("hotlined", "status", user="admin").returncode == 0)
+    begun = time.monotonic()
+    sh("systemctl", "stop", "hotlined")
+    figure("stop", f"{time.monotonic() - begun:.2f} s")
+    check("it stops in order", show("hotlined", "Result") == "success" and "stopped" in journal("hotlined"))
+    check("the group reads the log while it is stopped", [each["text"] for each in log(user="admin")] == [SECRET])
+    stopped = sh("hotlined", "status", user="admin")
+    check("the status then says so", stopped.returncode == 69 and "not alive" in stopped.stdout)
+    check("nobody else reads", sh("hotlined", "log", user="nobody").returncode != 0)
+    sh("systemctl", "start", "hotlined")
+    check("what the admin's reading left is no trouble for the daemon", until(ready))
+    modes = {path.name: oct(path.stat().st_mode & 0o777) for path in Path("/var/lib/hotlined").glob("*.db*")}
+    check(f"its files are the group's alone {modes}", set(modes.values()) == {"0o660"})
+
+
+def failing(sim: Client) -> None:
+    """Come back from a hang and a kill, and not from a configuration that cannot be used."""
+    drop_in("hotlined.service", "lab", "WatchdogSec=3s", "RestartSec=1s")
+    sh("systemctl", "restart", "hotlined")
+    check(
+        "it feeds a watchdog of three seconds",
+        until(ready) and not time.sleep(7) and show("hotlined", "NRestarts") == "0",
+    )
+    first = show("hotlined", "MainPID")
+    os.kill(int(first), signal.SIGSTOP)
+    sim.do("deliver", from_="+32470555001", text="pendant le silence")
+    check("a hang ends with the watchdog", until(lambda: show("hotlined", "MainPID") not in (first, "0")))
+    check("and it is back", until(ready) and "Watchdog timeout" in journal("hotlined"))
+    sim.do("wait", for_="submitted", count=2, timeout=30)
+    os.kill(int(show("hotlined", "MainPID")), signal.SIGKILL)
+    sim.do("deliver", from_="+32470555002", text="pendant la chute")
+    begun = time.monotonic()
+    check("it comes back from kill -9", until(lambda: len(log()) == 3 and ready()))
+    figure("kill -9 to ready, with RestartSec=1s", f"{time.monotonic() - begun:.1f} s")
+    sim.do("wait", for_="submitted", count=3, timeout=30)
+    check("everybody was answered once", len(sim.do("submitted")["submitted"]) == 3)
+    shutil.rmtree("/etc/systemd/system/hotlined.service.d")
+    sh("systemctl", "daemon-reload")
+    configure("config", poll_interval="often")
+    check(
+        "a broken configuration is refused at reload",
+        sh("systemctl", "reload", "hotlined").returncode == 0
+        and until(lambda: "the configuration is refused" in journal("hotlined"))
+        and show("hotlined", "ActiveState") == "active",
+    )
+    restarts = show("hotlined", "NRestarts")
+    sh("systemctl", "restart", "hotlined")
+    check("at the start it ends with 78", until(lambda: show("hotlined", "ExecMainStatus") == "78"))
+    time.sleep(3)
+    check(
+        "and is not tried again",
+        show("hotlined", "ActiveState") == "failed" and show("hotlined", "NRestarts") in ("0", restarts),
+    )
+    configure("config", poll_interval="1s")
+    check("mended, it starts", sh("systemctl", "start", "hotlined").returncode == 0 and until(ready))
+
+
+def two_lines() -> None:
+    """Add a second line with its own user, configuration and database; the first does not notice."""
+    done = install("--wheels", str(WHEELS), "--line", "nl")
+    check("a line is added", done.returncode == 0)
+    configure("nl", port=str(LAB / "nl"), poll_interval="1s", send_interval="0s", delay="0s")
+    sim = simulate("nl", "hotlined-nl", "--number", "+32470999999")
+    sh("systemctl", "start", "hotlined@nl")
+    check("both run", until(lambda: ready("nl")) and ready())
+    sim.do("deliver", from_="+32470123456", text="dag")
+    sim.do("wait", for_="submitted", count=1, timeout=30)
+    check("each has its own log", until(lambda: [each["text"] for each in log("nl")] == ["dag"]) and len(log()) == 3)
+    check(
+        "each has its own user", (show("hotlined", "User"), show("hotlined@nl", "User")) == ("hotlined", "hotlined-nl")
+    )
+    closed = sh(
+        "systemd-run", "-q", "--wait", "--uid=hotlined-nl", "-p", "ProtectSystem=strict", "touch", "/var/lib/hotlined/x"
+    )
+    check("the second cannot write where the first does", closed.returncode != 0)
+    sh("systemctl", "stop", "hotlined@nl")
+    check("one stops, the status of the other stays", ready() and Path("/run/hotlined/fr.json").exists())
+    sh("systemctl", "start", "hotlined@nl")
+    check("and back", until(lambda: ready("nl")))
+    sim.close()
+
+
+def beside_it() -> None:
+    """Run the units of alerts, backup, retention and power."""
+    timers = {f"hotlined-{name}{at}.timer" for name in ("alerts", "backup", "purge") for at in ("", "@nl")}
+    check("the timers came with the daemons", all(show(timer, "ActiveState") == "active" for timer in timers))
+    for unit in ("hotlined-alerts", "hotlined-backup", "hotlined-purge", "hotlined-backup@nl", "hotlined-purge@nl"):
+        sh("systemctl", "start", unit)
+        check(f"{unit} runs in its sandbox", show(unit, "Result") == "success" or print(journal(unit)))
+        check(f"{unit} leaves nothing in the journal", "Finished" not in journal(unit))
+    sh("systemctl", "start", "hotlined-backup")
+    check("a backup replaces that of the same weekday", show("hotlined-backup", "Result") == "success")
+    for line in ("hotlined", "hotlined-nl"):
+        backups = list(Path(f"/var/lib/{line}/backup").glob("???.db"))
+        check(f"{line} has a backup", len(backups) == 1 and backups[0].stat().st_mode & 0o007 == 0)
+
+    request, command, ran = Path("/run/hotlined/fr.power-cycle"), Path("/etc/hotlined/power-cycle"), LAB / "cycled"
+
+    def ask() -> str:
+        sh("touch", str(request), user="hotlined")
+        until(lambda: not request.exists() and show("hotlined-power.service", "ActiveState") == "inactive")
+        return journal("hotlined-power")
+
+    check(
+        "without a command there is no power cycle, and the request goes",
+        "is missing" in ask() and not request.exists(),
+    )
+    command.write_text(f"echo >>{ran}\n")
+    command.chmod(0o666)
+    check("a command that others can write is not run", "others than root" in ask() and not ran.exists())
+    command.chmod(0o600)
+    drop_in("hotlined-power.service", "lab", f"ReadWritePaths={LAB}", "Environment=HOTLINED_MOUNTS=/dev/null")
+    ask()
+    check("a daemon's request cycles the power", until(ran.exists))
+    check("not twice within ten minutes", "less than ten minutes" in ask() and ran.read_text() == "\n")
+    check("the path unit still watches", show("hotlined-power.path", "ActiveState") == "active")
+
+
+def pin() -> None:
+    """Hand the PIN over by LoadCredential, from a file that only root can read."""
+    sim = simulate("fr", "hotlined", "--pin", "2580")
+    Path("/etc/hotlined/pin").write_text("2580\n")
+    Path("/etc/hotlined/pin").chmod(0o600)
+    folder = Path("/etc/systemd/system/hotlined.service.d")
+    folder.mkdir()
+    shutil.copy(PROJECT / "systemd/pin.conf", folder)
+    sh("systemctl", "daemon-reload")
+    sh("systemctl", "restart", "hotlined")
+    check("the PIN is entered from the credential", until(ready))
+    shutil.rmtree(folder)
+    sim.close()
+
+
+def upgrading() -> None:
+    """Install another version, and go back by what the installer says."""
+    newer = Path("/srv/newer")
+    shutil.copytree(PROJECT, newer)
+    version = newer / "hotlined/__init__.py"
+    version.write_text(re.sub(r'__version__ = "[^"]+"', '__version__ = "9.9.9"', version.read_text()))
+    schema = newer / "hotlined/migrations.py"
+    migration = 'SCHEMA += (("lab", ("CREATE TABLE lab (x)",)),)'
+    changed, count = re.subn(r"^SCHEMA = .*$", rf"\g<0>\n{migration}", schema.read_text(), flags=re.MULTILINE)
+    assert count == 1
+    schema.write_text(changed)
+    before = len(log())
+    begun = time.monotonic()
+    done = install("--wheels", str(WHEELS), checkout=newer)
+    figure("upgrade", f"{time.monotonic() - begun:.0f} s")
+    check("an upgrade ends well", done.returncode == 0 or print(done.stdout, done.stderr))
+    check(
+        "the new version serves both lines",
+        "9.9.9" in sh("hotlined", "--version").stdout and until(ready) and until(lambda: ready("nl")),
+    )
+    check("nothing of the log is gone, and the schema is the new one", len(log()) == before and "lab" in tables())
+    check(
+        "both databases were backed up first",
+        all(list(Path(f"/var/lib/{x}/backup").glob("before-*.db")) for x in ("hotlined", "hotlined-nl")),
+    )
+    back = [each.strip().removeprefix("sudo ") for each in done.stdout.splitlines() if each.startswith("  sudo ")]
+    for each in back:
+        words = each.split()
+        if words[0] == "-u":
+            words = ["runuser", "-u", words[1], "--", *words[2:]]
+        check(f"it can be done: {each}", sh(*words).returncode == 0)
+    check(
+        "and back, with the database of before",
+        "9.9.9" not in sh("hotlined", "--version").stdout
+        and until(ready)
+        and until(lambda: ready("nl"))
+        and len(log()) == before
+        and "lab" not in tables(),
+    )
+
+
+def uninstalling() -> None:
+    """Take the program away; the data stay until they are told to go."""
+    sh("systemctl", "stop", "lab-fr", "lab-nl")
+    shutil.rmtree("/etc/systemd/system/hotlined-power.service.d")
+    done = install("--uninstall")
+    check(
+        "it is uninstalled",
+        done.returncode == 0 and not shutil.which("hotlined") and not Path("/opt/hotlined").exists(),
+    )
+    left = sh("systemctl", "list-units", "--all", "--no-legend", "hotlined*").stdout
+    check("no unit is left", not (list(Path("/etc/systemd/system").glob("hotlined*.*")) or left) or print(left))
+    check("the data are", Path("/var/lib/hotlined/hotlined.db").exists() and Path("/etc/hotlined/config.yaml").exists())
+    done = install("--wheels", str(WHEELS))
+    check("installed again it finds them", done.returncode == 0 and len(log()) > 0)
+    done = install("--uninstall", "--purge-data")
+    check(
+        "with --purge-data they go, and the users",
+        (done.returncode == 0 or print(done.stdout, done.stderr))
+        and not Path("/var/lib/hotlined").exists()
+        and not Path("/etc/hotlined").exists()
+        and sh("getent", "group", "hotlined").returncode,
+    )
+
+
+def main() -> int:
+    """Play all acts; the number of what did not hold is the exit code."""
+    LAB.mkdir(exist_ok=True)
+    LAB.chmod(0o777)
+    installing()
+    configure("config", port=str(LAB / "fr"), poll_interval="1s", send_interval="0s", delay="0s")
+    sim = simulate("fr", "hotlined")
+    answering(sim)
+    clock_in_the_sandbox()
+    reading()
+    failing(sim)
+    two_lines()
+    beside_it()
+    sim.close()
+    pin()
+    upgrading()
+    uninstalling()
+    print(f"{len(failed)} failed", *failed, sep="\n  ")
+    return min(len(failed), 100)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,196 @@
+"""What the installed service does with sticks that come and go, ModemManager, power cuts and wrong clocks.
+
+Run by `scripts/lab usb` in an emulated computer, which is some thirty times slower than a PC and so about as fast as a
+Pi Zero. usage: usb.py FOLDER-OF-WHEELS
+"""
+
+import contextlib
+import os
+import select
+import shutil
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from machine import Machine, connect, image
+
+from hotlined.simulator import client
+
+CACHE = Path(os.environ.get("HOTLINED_LAB", "/var/tmp/hotlined-lab"))
+LOG = "hotlined log -n 0 --json"
+failed: list[str] = []
+
+
+def check(what: str, holds: object) -> None:
+    """Print whether a promise holds."""
+    print("PASS" if holds else "FAIL", what, flush=True)
+    if not holds:
+        failed.append(what)
+
+
+def figure(what: str, seconds: float) -> None:
+    """Print a measured time."""
+    print(f"     {what}: {seconds:.1f} s", flush=True)
+
+
+def wire(path: Path, port: str) -> None:
+    """Carry octets between a stick's socket and the simulator's port, over and over, for ever."""
+    while found := connect(path, lambda: True):
+        with contextlib.suppress(OSError), found:
+            modem = os.open(port, os.O_RDWR | os.O_NOCTTY)
+            try:
+                while True:
+                    ready, _, _ = select.select([found, modem], [], [])
+                    if modem in ready:
+                        found.sendall(os.read(modem, 4096))
+                    if found in ready:
+                        if not (octets := found.recv(4096)):
+                            break
+                        os.write(modem, octets)
+            finally:
+                os.close(modem)
+        time.sleep(0.2)
+
+
+def install(pi: Machine) -> None:
+    """Install on a machine without a stick, and start."""
+    begun = time.monotonic()
+    code, said = pi.sh("/srv/project/scripts/install --wheels /srv/project/.wheels")
+    figure("installation", time.monotonic() - begun)
+    check("it installs without a network", code == 0 or print(said))
+    quick = ("s/poll_interval: .*/poll_interval: 2s/", "s/ delay: .*/ delay: 0s/", "s/^  text: .*/  text: Non merci/")
+    pi.sh(f"sed -i '{'; '.join(quick)}' /etc/hotlined/config.yaml")
+    begun = time.monotonic()
+    check("it starts without a stick", pi.sh("systemctl start hotlined")[0] == 0)
+    figure("start to READY=1", time.monotonic() - begun)
+    check("and says that there is none", pi.until("hotlined status | grep -q 'modem.*absent'"))
+    check("the module of USB serial ports was not loaded before", pi.sh("grep -q ttyUSB /proc/devices")[0])
+
+
+def plugging(pi: Machine, sim: client.Client) -> None:
+    """Plug in, pull, and plug in again under another name."""
+    begun = time.monotonic()
+    pi.plug("fr")
+    check("plugged in, it is found", pi.until("hotlined status"))
+    figure("plug to receiving", time.monotonic() - begun)
+    sim.do("deliver", from_="+32470000001", text="un")
+    sim.do("wait", for_="submitted", count=1, timeout=120)
+    held = "import os,time; os.open('/dev/ttyUSB0', os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK); time.sleep(600)"
+    pi.sh(f'systemd-run -q -u holder python3 -c "{held}"')
+    pi.until("ls -l /proc/$(systemctl show -P MainPID holder)/fd | grep ttyUSB0")
+    pi.unplug("fr")
+    check("pulled, it is missed", pi.until("hotlined status | grep -q 'modem.*absent'"))
+    sim.do("deliver", from_="+32470000002", text="deux")
+    begun = time.monotonic()
+    pi.plug("fr")
+    check("plugged in again, it is found", pi.until("hotlined status"))
+    figure("replug to receiving", time.monotonic() - begun)
+    check(
+        "under another name", pi.sh("hotlined status | grep -q ttyUSB1")[0] == 0 or print(pi.sh("hotlined status")[1])
+    )
+    sim.do("wait", for_="submitted", count=2, timeout=120)
+    pi.sh("systemctl stop holder")
+    check("without a restart", pi.sh("systemctl show -P NRestarts hotlined")[1] == "0")
+
+
+def power_cut(pi: Machine, sim: client.Client) -> None:
+    """Cut the power in mid-answer, and set the clock years off for the next boot."""
+    sim.do("fault", kind="no_result", command="+CMGS", count=1)
+    sim.do("deliver", from_="+32470000003", text="trois")
+    sim.do("wait", for_="submitted", count=3, timeout=120)
+    pi.cut_power()
+    before = len(sim.do("submitted")["submitted"])
+    begun = time.monotonic()
+    booted = pi.boot("2020-01-01T00:00:00")
+    pi.plug("fr")
+    figure("boot, of the machine", booted)
+    check("after the power cut it comes up by itself", pi.until("hotlined status"))
+    figure("power on to receiving", time.monotonic() - begun)
+    figure(
+        "power on to READY=1, by its own clock",
+        float(pi.sh("systemctl show -P ActiveEnterTimestampMonotonic hotlined")[1]) / 1e6,
+    )
+    check("by a clock that is months off", pi.sh("hotlined status | grep -q 'not synchronised'")[0] == 0)
+    sim.do("deliver", from_="+32470000004", text="quatre")
+    sim.do("wait", for_="submitted", count=before + 1, timeout=120)
+    told = "import json,sys; [print(x['text'], x['answer']['state']) for x in map(json.loads, sys.stdin)]"
+    pi.until(f"{LOG} | grep quatre | grep -q sent")
+    rows = pi.sh(f'{LOG} | python3 -c "{told}"')[1]
+    states = dict(row.split() for row in rows.splitlines())
+    check(
+        f"nothing is lost, and what was in hand is unconfirmed {states}",
+        states == {"un": "sent", "deux": "sent", "trois": "unconfirmed", "quatre": "sent"},
+    )
+    recipients = [text["recipient"] for text in sim.do("submitted")["submitted"]]
+    check("nobody was answered twice", len(recipients) == len(set(recipients)) == 4)
+    pi.sh("date -s 2026-11-25T12:00:00")
+    check(
+        "a jump of the clock is survived",
+        pi.until("hotlined status") and pi.sh("systemctl show -P NRestarts hotlined")[1] == "0",
+    )
+
+
+def modem_manager(pi: Machine) -> None:
+    """Plug in sticks of many ports, beside a ModemManager that would like to have them."""
+    check("ModemManager runs", pi.sh("systemctl is-active ModemManager")[0] == 0)
+    pi.sh("systemctl stop hotlined")
+    stick = "systemd-run -q --collect --unit=stick python3 /srv/project/tests/lab/stick.py"
+    pi.sh("mv /etc/udev/rules.d/70-hotlined.rules /root/; udevadm control --reload")
+    pi.sh(f"{stick} sim7600 --log /run/without")
+    check("without the rule ModemManager talks to it", pi.until("test -s /run/without", 60))
+    pi.sh("systemctl stop stick; mv /root/70-hotlined.rules /etc/udev/rules.d/; udevadm control --reload")
+    check(
+        "udev has nothing to say against the rule", pi.sh("udevadm verify /etc/udev/rules.d/70-hotlined.rules")[0] == 0
+    )
+    for make, interface in (("e173", "02"), ("e3372", "00"), ("sim7600", "02")):
+        pi.sh(f"systemctl stop stick; rm -f /run/with; {stick} {make} --log /run/with")
+        named = pi.until("ls /dev/hotlined/*", 30)
+        found = pi.sh("udevadm info -q property /dev/hotlined/* | grep -E 'INTERFACE_NUM|MM_DEVICE'")[1]
+        check(f"{make}: its port for texts has a name", named and f"ID_USB_INTERFACE_NUM={interface}" in found)
+        check(f"{make}: and is not ModemManager's", "ID_MM_DEVICE_IGNORE=1" in found)
+        power = pi.sh("cat $(dirname $(grep -lE '12d1|1e0e' /sys/bus/usb/devices/*/idVendor))/power/control")[1]
+        check(f"{make}: it may not sleep", power == "on")
+    time.sleep(25)  # longer than it took without the rule
+    check("with the rule ModemManager says not a byte", pi.sh("test -s /run/with")[0])
+    simulator = "/opt/hotlined/current/bin/python -m hotlined.simulator --link /run/modem"
+    pi.sh(f"systemctl stop stick; systemd-run -q --collect --unit=sim {simulator}")
+    pi.until("test -e /run/modem")
+    pi.sh(f"{stick} sim7600 --serial SIMFR01 --modem /run/modem")
+    pi.until("ls /dev/hotlined/*", 30)
+    rule = pi.sh("hotlined udev-rule | tee /etc/udev/rules.d/70-hotlined-fr.rules")[1]
+    check("udev-rule writes its own rule", "SIMFR01" in rule or print(rule))
+    check("which udev takes", pi.sh("udevadm verify /etc/udev/rules.d/70-hotlined-fr.rules")[0] == 0)
+    pi.sh("udevadm control --reload; udevadm trigger --action=change --subsystem-match=tty; udevadm settle")
+    check("and which gives the port its name", pi.sh("test -c /dev/hotlined-fr")[0] == 0)
+    pi.sh("systemctl start hotlined")
+    # a stick and a SIM that the line was not served with before are asked about
+    pi.until("hotlined status", 60) or pi.sh("hotlined adopt")
+    check("the daemon finds it among its ports", pi.until("hotlined status"))
+
+
+def main() -> int:
+    """Play all acts; the number of what did not hold is the exit code."""
+    work = Path(tempfile.mkdtemp(prefix="machine.", dir=CACHE))
+    pi = None
+    try:
+        pi = Machine(image(CACHE), work, Path(sys.argv[1]))
+        with client.start(work, sim_size=10) as simulator:
+            threading.Thread(target=wire, args=(pi.socket_of("fr"), simulator.port), daemon=True).start()
+            figure("boot, of the machine", pi.boot())
+            install(pi)
+            plugging(pi, simulator.client)
+            power_cut(pi, simulator.client)
+            pi.unplug("fr")
+            modem_manager(pi)
+    finally:
+        if pi:
+            pi.cut_power()
+        shutil.rmtree(work, ignore_errors=True)
+    print(f"{len(failed)} failed", *failed, sep="\n  ")
+    return min(len(failed), 100)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,374 @@
+"""The units, the installer and what it installs, as far as no systemd has to run: `scripts/lab` boots one."""
+
+import configparser
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from test_docs import resolve
+
+from hotlined.daemon.loop import STOP_SECONDS
+from hotlined.errors import ConfigError
+from hotlined.gsm.port import WRITE_TIMEOUT_SECONDS
+
+ROOT = Path(__file__).parent.parent
+INSTALLER = ROOT / "scripts/install"
+UNITS = sorted(path for path in (ROOT / "systemd").iterdir() if path.suffix in (".service", ".timer", ".path"))
+SERVICES = [path for path in UNITS if path.suffix == ".service"]
+OURS = [path for path in SERVICES if path.name != "hotlined-power.service"]  # those that run as the line's user
+LINES = [path for path in UNITS if "@" in path.name]
+COMMAND = "/opt/hotlined/current/bin/hotlined"
+
+# what the unit of a further line has where that of the first has something else
+FOR_A_LINE = (
+    (r"/etc/hotlined/config\.yaml", "/etc/hotlined/%i.yaml"),
+    (rf"{COMMAND} ", f"{COMMAND} --line %i "),
+    (r"^User=hotlined$", "User=hotlined-%i"),
+    (r"^Description=hotlined,", "Description=hotlined %i,"),
+    (r"(?<=^StateDirectory=)hotlined(.*?)hotlined/backup", "hotlined-%i hotlined-%i/backup"),
+    (r"^StateDirectory=hotlined$", "StateDirectory=hotlined-%i"),
+    (r"/var/lib/hotlined/", "/var/lib/hotlined-%i/"),
+    (r"hotlined-(\w+)\.timer", r"hotlined-\1@%i.timer"),
+    (r"^(#.*)hotlined-(\w+)@%i\.timer", r"\1hotlined-\2@.timer"),
+    (r"in hotlined\.service,", "in hotlined@.service,"),
+    (r"systemctl edit hotlined$", "systemctl edit hotlined@LINE"),
+    (r"systemctl mask hotlined-backup@\.timer", "systemctl mask hotlined-backup@LINE.timer"),
+)
+
+
+def settings(path: Path, section: str) -> dict[str, list[str]]:
+    """Return the settings of a section of a unit, each with its values in order."""
+    found: dict[str, list[str]] = {}
+    here = ""
+    for line in path.read_text().splitlines():
+        if line.startswith("["):
+            here = line.strip("[]")
+        elif here == section and line and line[0] not in "#;":
+            key, _, value = line.partition("=")
+            found.setdefault(key, []).append(value)
+    return found
+
+
+def seconds(text: str) -> float:
+    """Read a time span such as 3min, as far as the units use it."""
+    amount, unit = re.fullmatch(r"(\d+)(s|min|h|d)", text).groups()  # type: ignore[union-attr]
+    return int(amount) * {"s": 1, "min": 60, "h": 3600, "d": 86_400}[unit]
+
+
+def daemon() -> dict[str, list[str]]:
+    """Return the settings of the daemon's service."""
+    return settings(ROOT / "systemd/hotlined.service", "Service")
+
+
+def run_installer(*arguments: str, path: str | None = None) -> subprocess.CompletedProcess[str]:
+    """Run the installer."""
+    environment = os.environ | ({"PATH": path} if path else {})
+    return subprocess.run([INSTALLER, *arguments], text=True, capture_output=True, check=False, env=environment)
+
+
+# ---- units
+
+
+@pytest.mark.parametrize("path", OURS, ids=lambda path: path.name)
+def test_each_service_runs_a_command_that_there_is(path: Path) -> None:
+    """ExecStart names the installed program, a command of ours, and options that it takes."""
+    (line,) = settings(path, "Service")["ExecStart"]
+    (arguments,) = re.findall(rf"(?<![\w/]){re.escape(COMMAND)} ([^']*)", line)
+    arguments = re.sub(r"\$\([^)]*\)", "Mon", arguments).replace("%i", "nl")
+    command, options = resolve(re.sub(r"^--line nl ", "", arguments))
+
+    assert set(options) <= {option for parameter in command.params for option in parameter.opts}
+    assert arguments.startswith("--line nl ") == ("@" in path.name)
+
+
+@pytest.mark.parametrize("path", LINES, ids=lambda path: path.name)
+def test_a_further_line_has_the_units_of_the_first(path: Path) -> None:
+    """A template is the unit of the first line with another configuration, user and folder, and nothing else."""
+    first = path.with_name(path.name.replace("@", "")).read_text()
+    for pattern, replacement in FOR_A_LINE:
+        first = re.sub(pattern, replacement, first, flags=re.MULTILINE)
+
+    assert path.read_text() == first
+
+
+def test_the_daemon_stays_up() -> None:
+    """It is started again for ever, but not with a broken configuration, and waits for no stick and no clock."""
+    unit, service = settings(ROOT / "systemd/hotlined.service", "Unit"), daemon()
+
+    assert unit["StartLimitIntervalSec"] == ["0"]
+    assert service["Restart"] == ["always"]
+    assert service["RestartPreventExitStatus"] == [str(ConfigError.exit_code)]
+    assert not {"BindsTo", "Requires", "After"} & unit.keys()
+    assert set(unit["Wants"][0].replace("hotlined-power.path", "").split()) == {
+        f"hotlined-{name}.timer" for name in ("alerts", "backup", "purge")
+    }
+
+
+def test_the_time_limits_fit_the_daemon() -> None:
+    """The watchdog outlasts whatever it is not fed in, and a segment in hand is waited for when it stops."""
+    assert seconds(daemon()["WatchdogSec"][0]) > 10 * WRITE_TIMEOUT_SECONDS
+    assert max(STOP_SECONDS.values()) < seconds(daemon()["TimeoutStopSec"][0]) <= 10
+
+
+def test_ports_are_allowed_by_number() -> None:
+    """USB serial and CDC ACM ports are allowed by their major numbers: names are looked up once, at the start."""
+    assert daemon()["DeviceAllow"] == ["char-188 rw", "char-166 rw"]
+    assert daemon()["DevicePolicy"] == ["closed"]
+    assert "PrivateDevices" not in daemon()
+
+
+@pytest.mark.parametrize("path", OURS, ids=lambda path: path.name)
+def test_all_sandboxes_are_the_daemons(path: Path) -> None:
+    """Each service that runs as the line's user is closed as the daemon is; only the alerts have a network."""
+    own = {"DeviceAllow", "PrivateDevices", "PrivateNetwork", "IPAddressDeny", "RestrictAddressFamilies"}
+
+    def closed(unit: Path) -> dict[str, list[str]]:
+        text = unit.read_text()
+        lines = text[text.index("# The sandbox") :].partition("\n[")[0].splitlines()
+        keys = {line.partition("=")[0] for line in lines if line[:1].isalpha()} - own
+        return {key: settings(unit, "Service")[key] for key in keys}
+
+    service = settings(path, "Service")
+    assert closed(path) == closed(ROOT / "systemd/hotlined.service")
+    assert len(closed(path)) > 20
+    assert (service.get("PrivateNetwork") == ["yes"]) == ("alerts" not in path.name)
+    assert service["UMask"] == ["0007"]
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="needs systemd-analyze")
+@pytest.mark.parametrize("path", SERVICES, ids=lambda path: path.name)
+def test_the_sandbox_is_tight(path: Path) -> None:
+    """systemd-analyze rates each service 1.5 or better; 0 is a locked room, 10 an open field."""
+    words = ["systemd-analyze", "security", "--offline=true", "--threshold=15", "--no-pager", path]
+    done = subprocess.run(words, text=True, capture_output=True, check=False)
+
+    assert done.returncode == 0, done.stdout[-200:] + done.stderr
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="needs systemd-analyze")
+def test_systemd_knows_every_setting(tmp_path: Path) -> None:
+    """systemd-analyze verify finds nothing; the programs, which are not installed here, are put in their places."""
+    for path in UNITS:
+        text = path.read_text().replace(COMMAND, "/bin/true").replace("/opt/hotlined/power-cycle", "/bin/true")
+        (tmp_path / path.name).write_text(text)
+    words = ["systemd-analyze", "verify", "--man=no", *(str(tmp_path / path.name) for path in UNITS)]
+    done = subprocess.run(words, text=True, capture_output=True, check=False, env=os.environ | {"HOME": str(tmp_path)})
+
+    assert [line for line in done.stderr.splitlines() if str(tmp_path) in line] == []
+    assert done.returncode == 0, done.stderr
+
+
+# ---- installer
+
+
+def test_the_requirements_are_pinned() -> None:
+    """What is installed on a Pi is what setup.cfg asks for, alerts included, in exact versions within its ranges."""
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    wanted = setup["options"]["install_requires"] + setup["options.extras_require"]["alerts"]
+    lines = (ROOT / "scripts/requirements.txt").read_text().splitlines()
+    pinned = dict(line.split("==") for line in lines if not line.startswith("#"))
+
+    for requirement in map(Requirement, filter(None, wanted.splitlines())):
+        assert requirement.specifier.contains(pinned[requirement.name.lower()]), requirement
+
+
+def test_units_and_installer_agree() -> None:
+    """Users, folders and the program are the same in the units, in what is made at boot and in the installer."""
+    installer = INSTALLER.read_text()
+    made = (ROOT / "systemd/tmpfiles.conf").read_text()
+
+    for path in OURS:
+        service = settings(path, "Service")
+        assert service["User"] == ["hotlined-%i" if "@" in path.name else "hotlined"]
+        assert service["Group"] == ["hotlined"]
+        assert service["StateDirectory"][0].split()[0] == service["User"][0]
+        assert f"d {service['ReadWritePaths'][0]} 2770 root hotlined" in made
+    assert 'user_of() { echo "hotlined${1:+-$1}"; }' in installer
+    assert f'"$PREFIX/{Path(COMMAND).relative_to("/opt/hotlined")}"' in installer
+    assert "PREFIX=/opt/hotlined\n" in installer
+
+
+def files_of(folders: tuple[str, ...]) -> Iterator[tuple[str, int]]:
+    """Yield each file below folders, with the time of its last change."""
+    for folder in folders:
+        for where, _, names in os.walk(folder):
+            yield from ((f"{where}/{name}", os.lstat(f"{where}/{name}").st_mtime_ns) for name in names)
+
+
+@pytest.mark.parametrize("options", [(), ("--line", "nl"), ("--uninstall",), ("--uninstall", "--purge-data")])
+def test_a_dry_run_changes_nothing(options: tuple[str, ...]) -> None:
+    """--dry-run shows every step, for whoever runs it, and does none."""
+    folders = ("/etc", "/opt", "/usr/local/bin", "/run/hotlined", "/var/lib/hotlined")
+    before = set(files_of(folders))
+    done = run_installer("--dry-run", *options)
+
+    assert done.returncode == 0, done.stderr
+    assert set(files_of(folders)) == before
+    steps = [shlex.split(line[2:]) for line in done.stdout.splitlines() if line.startswith("+ ")]
+    wanted = ["rm", "-f"] if "--uninstall" in options else ["write"]
+    assert {step[-1] for step in steps if step[:-1] == wanted} >= {f"/etc/systemd/system/{p.name}" for p in UNITS}
+    if not options or "--line" in options:
+        user = "hotlined-nl" if options else "hotlined"
+        assert ["useradd", user] in [[step[0], step[-1]] for step in steps]
+        assert ["systemctl", "enable", "--quiet", f"hotlined{'@nl' if options else ''}.service"] in steps
+        assert any(step[-2:] == ["doctor"][-2:] or step[-1] == "doctor" for step in steps)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["--help"], 0, "usage:"),
+        (["--upgrade"], 2, "usage:"),
+        (["--line"], 1, "--line wants a value"),
+        (["--dry-run", "--line", "N L"], 1, "small letters"),
+        (["--dry-run", "--line", "config"], 1, "small letters"),
+        (["--dry-run", "--wheels", "/nowhere"], 1, "/nowhere"),
+    ],
+)
+def test_the_installer_says_what_it_does_not_do(arguments: list[str], code: int, words: str) -> None:
+    """What it cannot do is refused before anything is done, with a sentence."""
+    done = run_installer(*arguments)
+
+    assert done.returncode == code
+    assert words in done.stdout + done.stderr
+    assert "+ " not in done.stdout
+
+
+def test_the_installer_names_a_missing_python(tmp_path: Path) -> None:
+    """Without a Python that is new enough nothing is begun."""
+    for name in ("bash", "env", "dirname", "id", "getent", "sed"):
+        (tmp_path / name).symlink_to(str(shutil.which(name)))
+    (tmp_path / "python3").symlink_to("/bin/false")
+    done = run_installer("--dry-run", path=str(tmp_path))
+
+    assert done.returncode == 1
+    assert "Python 3.11" in done.stderr
+
+
+@pytest.mark.skipif(not shutil.which("shellcheck"), reason="needs shellcheck")
+def test_the_shell_scripts_are_clean() -> None:
+    """Shellcheck finds nothing in what runs as root."""
+    scripts = [
+        INSTALLER,
+        ROOT / "scripts/lab",
+        ROOT / "systemd/power-cycle",
+        *sorted((ROOT / "tests/lab").glob("*.sh")),
+    ]
+    done = subprocess.run(["shellcheck", "-x", *scripts], text=True, capture_output=True, check=False, cwd=ROOT)
+
+    assert done.returncode == 0, done.stdout
+
+
+# ---- power
+
+
+class Hub:
+    """A folder of requests, a command, and the mounted disks, as systemd/power-cycle finds them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.command = folder / "power-cycle"
+        self.ran = folder / "ran"
+        self.disks = folder / "disks"
+        self.request = folder / "run/fr.power-cycle"
+        for name in ("run", "last", "disks"):
+            (folder / name).mkdir()
+        self.command.write_text(f"echo cycled >>'{self.ran}'\n")
+        self.command.chmod(0o600)
+        self.mount("179:2", "devices/platform/soc/fe340000.mmc/block/mmcblk0/mmcblk0p2")
+
+    def mount(self, number: str, device: str) -> None:
+        """Mount the disk of a device."""
+        (self.folder / device).mkdir(parents=True)
+        (self.disks / number).symlink_to(self.folder / device)
+        with (self.folder / "mountinfo").open("a") as mounts:
+            mounts.write(f"22 1 {number} / /mnt rw,noatime - ext4 /dev/somewhere rw\n")
+
+    def ask(self, user: str = "root") -> str:
+        """Make a request, run the script, and return what it says."""
+        self.request.write_text(f"port=/dev/ttyUSB0\nasked by {user}\n")
+        variables = {
+            "HOTLINED_ASKED": str(self.folder / "run"),
+            "HOTLINED_COMMAND": str(self.command),
+            "HOTLINED_MOUNTS": str(self.folder / "mountinfo"),
+            "HOTLINED_DISKS": str(self.disks),
+            "RUNTIME_DIRECTORY": str(self.folder / "last"),
+        }
+        words = [ROOT / "systemd/power-cycle"]
+        done = subprocess.run(words, text=True, capture_output=True, check=False, env=os.environ | variables)
+        assert done.returncode == 0, done.stderr
+        assert not self.request.exists()
+        return done.stderr
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Hub:
+    """Give a hub whose command may be run."""
+    if os.getuid():
+        pytest.skip("the command has to be root's")
+    return Hub(tmp_path)
+
+
+def test_power_is_cycled_when_a_daemon_asks(hub: Hub) -> None:
+    """A request runs the admin's command once, and goes."""
+    assert "running" in hub.ask()
+    assert hub.ran.read_text() == "cycled\n"
+
+
+def test_power_is_not_cycled_again_at_once(hub: Hub) -> None:
+    """Within ten minutes the command is not run again; after that it is."""
+    hub.ask()
+    for minutes in (0, 8, 11):
+        past = time.time() - minutes * 60
+        os.utime(hub.folder / "last/last", (past, past))
+        assert ("less than ten minutes" in hub.ask()) == (minutes < 10)
+
+    assert hub.ran.read_text() == "cycled\n" * 2
+
+
+@pytest.mark.parametrize("by_slave", [False, True])
+def test_power_is_not_cut_from_the_disk(hub: Hub, by_slave: bool) -> None:
+    """Where a mounted disk, or what it is made of, is on USB, nothing is cut."""
+    stick = "devices/pci0000:00/usb2/2-1/2-1:1.0/host0/block/sda"
+    if by_slave:
+        hub.mount("254:0", "devices/virtual/block/dm-0")
+        (hub.folder / stick).mkdir(parents=True)
+        (hub.folder / "devices/virtual/block/dm-0/slaves").mkdir()
+        (hub.folder / "devices/virtual/block/dm-0/slaves/sda").symlink_to(hub.folder / stick)
+    else:
+        hub.mount("8:0", stick)
+
+    assert "would lose its power" in hub.ask()
+    assert not hub.ran.exists()
+
+
+@pytest.mark.parametrize("mode", [0o620, 0o602])
+def test_a_command_of_others_is_not_run(hub: Hub, mode: int) -> None:
+    """A command that others than root can write is not run."""
+    hub.command.chmod(mode)
+
+    assert "others than root" in hub.ask()
+    assert not hub.ran.exists()
+
+
+def test_a_command_of_another_owner_is_not_run(hub: Hub) -> None:
+    """A command that does not belong to root is not run."""
+    os.chown(hub.command, 65_534, 65_534)
+
+    assert "others than root" in hub.ask()
+    assert not hub.ran.exists()
+
+
+def test_without_a_command_nothing_is_cycled(hub: Hub) -> None:
+    """The request goes, and what is missing is named."""
+    hub.command.unlink()
+
+    assert f"{hub.command} is missing" in hub.ask()
