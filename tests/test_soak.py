@@ -1,0 +1,129 @@
+"""A minute of the soak with a fixed seed on each run of the tests; scripts/soak takes half an hour and every fault."""
+
+import contextlib
+import copy
+import sqlite3
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+
+import pytest
+import soak
+from conftest import Line
+
+from hotlined.simulator import client as simulation
+
+QUICK = (
+    "stick pulled", "modem resets", "power cycled", "commands fail", "garbage", "byte by byte", "echo back",
+    "codes in between", "listing lies", "listing and reset", "no prompt", "submission refused", "error after leaving",
+    "network gone", "settings forgotten", "SIM taken out", "SIM full", "call", "daemon killed", "daemon stopped",
+    "configuration read", "database locked",
+)  # fmt: skip
+"""The kinds that are over in seconds where the modem answers at once."""
+
+
+def test_a_minute_of_faults_breaks_no_promise(tmp_path: Path) -> None:
+    """After each fault the daemon is in service again in time, and at the end nothing is lost, doubled or untrue."""
+    figures = soak.run(tmp_path, minutes=1, seed=1, kinds=QUICK, longest=2.0, latency="zero")
+
+    assert figures.texts > 0
+    assert 0 < figures.segments <= figures.limit
+    assert figures.recoveries
+
+
+def test_a_seed_gives_the_same_faults() -> None:
+    """What was found once is found again: each kind comes once before any comes twice, in an order of the seed's."""
+    kinds = tuple(soak.FAULTS)
+    drawn = [list(islice(soak.draw(seed, kinds), len(kinds))) for seed in (7, 7, 8)]
+
+    assert drawn[0] == drawn[1] != drawn[2]
+    assert sorted(drawn[0]) == sorted(kinds)
+
+
+# ---- a soak that could not fail would prove nothing
+
+
+@pytest.fixture(scope="module")
+def quiet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[soak.Soak]:
+    """Give a soak in which nothing went wrong, and whose daemon has ended in order."""
+    folder = tmp_path_factory.mktemp("soak")
+    with simulation.start(folder, sim_size=10, me_size=5) as simulator:
+        quiet = soak.Soak(Line(folder, simulator), seed=1, longest=1.0, limit=20)
+        try:
+            quiet.begin()
+            quiet.suffer("call")
+            quiet.settle()
+            quiet.stop()
+            yield quiet
+        finally:
+            quiet.line.end()
+            quiet.end()
+
+
+@pytest.fixture
+def spoilt(quiet: soak.Soak) -> Iterator[soak.Soak]:
+    """Give the quiet soak to be spoilt, and mend it afterwards."""
+    line = quiet.line
+    kept = [(path, path.read_bytes()) for path in (line.database, line.log_path)]
+    ledger, settings = copy.deepcopy(quiet.ledger), copy.deepcopy(line.settings)
+    soak.check(quiet, soak.AT_THE_END)
+    yield quiet
+    quiet.ledger, line.settings = ledger, settings
+    for path, octets in kept:
+        path.write_bytes(octets)
+
+
+def sql(*statements: str) -> Callable[[soak.Soak], object]:
+    """Return what changes the database behind the daemon's back."""
+
+    def spoil(spoilt: soak.Soak) -> None:
+        with contextlib.closing(sqlite3.connect(spoilt.line.database)) as connection, connection:
+            for statement in statements:
+                connection.execute(statement)
+
+    return spoil
+
+
+def a_traceback(spoilt: soak.Soak) -> None:
+    """Write what a bug would write into the daemon's log."""
+    with spoilt.line.log_path.open("a") as log:
+        log.write("Traceback (most recent call last):\n")
+
+
+SPOILT: dict[str, Callable[[soak.Soak], object]] = {
+    "a contact is missing": sql("DELETE FROM contacts WHERE id = (SELECT min(id) FROM contacts WHERE kind = 'text')"),
+    "one too many": sql("UPDATE contacts SET text = 'no. 0' WHERE kind = 'text'"),
+    "1 other contacts, not 0": sql("UPDATE contacts SET kind = 'unreadable' WHERE kind = 'call'"),
+    "calls from": sql("DELETE FROM contacts WHERE kind = 'call'"),
+    "recorded 0 times": sql("DELETE FROM segments WHERE id = 1"),
+    "recorded 1 times": lambda spoilt: spoilt.ledger.handed_over.update([next(iter(spoilt.queued))]),
+    "repeats, not": sql("UPDATE contacts SET repeats = repeats + 1 WHERE id = 1"),
+    "left 2 times": lambda spoilt: spoilt.ledger.left.append(spoilt.ledger.left[0]),
+    "were not counted": sql("UPDATE answer_segments SET counted_limit = NULL"),
+    "called failed, which is not so": sql("UPDATE answer_segments SET state = 'failed'"),
+    "called sent, which is not so": sql("UPDATE answer_segments SET state = 'sent', pdu = 'none'"),
+    "0 may": lambda spoilt: spoilt.line.settings["limits"]["segments"].update(hour=0),
+    "has a traceback": a_traceback,
+}
+"""Words of each finding, and what makes it so."""
+
+
+@pytest.mark.parametrize("words", SPOILT)
+def test_a_promise_that_is_not_kept_is_found(spoilt: soak.Soak, words: str) -> None:
+    """Whichever promise is broken, the soak says so."""
+    SPOILT[words](spoilt)
+
+    with pytest.raises(soak.ViolatedError, match=words):
+        soak.check(spoilt, soak.AT_THE_END)
+
+
+def test_a_daemon_that_ends_by_itself_is_found(line: Line) -> None:
+    """A daemon that is not there any more, though nobody has stopped it, ends the soak with the end of its log."""
+    dying = soak.Soak(line, seed=1, longest=1.0, limit=20)
+    try:
+        dying.begin()
+        line.stop()
+        with pytest.raises(soak.ViolatedError, match="by itself"):
+            dying.tick()
+    finally:
+        dying.end()
