@@ -79,14 +79,16 @@ def test_every_command_has_an_example_that_parses(path: tuple[str, ...]) -> None
         EVERY[path].make_context("example", words[at + len(path) :], parent=context)
 
 
+@pytest.mark.parametrize("columns", [40, 80])
 @pytest.mark.parametrize("path", [(), ("config",), ("text",), *EVERY], ids=" ".join)
-def test_help_fits_a_terminal(path: tuple[str, ...]) -> None:
-    """No help is wider than 80 columns, and no sentence of it is cut off."""
-    text = CliRunner().invoke(main, [*path, "--help"], env={"COLUMNS": "80"}).stdout
+def test_help_fits_a_terminal(path: tuple[str, ...], columns: int) -> None:
+    """No sentence of a help is wider than the terminal, a phone's too, or cut off; what is to be copied stays whole."""
+    text = CliRunner().invoke(main, [*path, "--help"], env={"COLUMNS": f"{columns}"}).stdout
+    lines = [line for line in text.splitlines() if not line.strip().startswith("~/.")]
 
     assert text.startswith("Usage: ")
-    assert max(map(len, text.splitlines())) <= 80
-    assert "..." not in text.partition("\n")[2]
+    assert max(map(len, lines)) <= columns
+    assert "..." not in text.partition("Options:")[2]
 
 
 def test_hints_name_commands_that_exist() -> None:
@@ -95,7 +97,7 @@ def test_hints_name_commands_that_exist() -> None:
     told = {
         tuple(words.split())
         for path in (root / "config.yaml", *(root / "hotlined").rglob("*.py"))
-        for words in re.findall(r"`hotlined ([a-z]+(?: [a-z]+)?)", path.read_text("utf-8"))
+        for words in re.findall(r"`hotlined ([a-z]+(?:-[a-z]+)*(?: [a-z]+)?)", path.read_text("utf-8"))
     }
 
     assert ("config", "check") in told
@@ -110,6 +112,24 @@ def test_the_version_is_told() -> None:
 def test_an_unknown_command_is_a_usage_error() -> None:
     """A command that does not exist ends with 2."""
     assert CliRunner().invoke(main, ["frobnicate"]).exit_code == 2
+
+
+@pytest.mark.parametrize(("typed", "meant"), [("logs", "log"), ("Stat", "stats or status"), ("seltest", "selftest")])
+def test_a_command_that_is_nearly_one_is_named(typed: str, meant: str) -> None:
+    """Who mistypes a command is told which it may be."""
+    result = CliRunner().invoke(main, [typed])
+
+    assert result.exit_code == 2
+    assert f"There is no command {typed}. Is {meant} meant?" in result.stderr
+
+
+def test_words_are_read_as_a_phone_writes_them(line: Filled) -> None:
+    """Capitals are put aside in commands, options and values, and so are the blanks that the log shows in reasons."""
+    line.judge(line.text(sender="8850"))
+    line.text()
+    result = line.run("Log", "--Json", "--kind", "Text", "--reason", "not answerable")
+
+    assert [json.loads(each)["id"] for each in result.stdout.splitlines()] == [1], result.output
 
 
 # ---- errors are sentences

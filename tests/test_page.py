@@ -259,6 +259,9 @@ def test_a_page_that_finds_no_room_leaves_nothing(line: Filled) -> None:
 # ---- in a browser
 
 
+_NO_PAGE = "not an origin"  # in the browser's record of requests
+
+
 def browse(page: Path, folder: Path, *options: str) -> tuple[str, str, list[str]]:
     """Show a page in a browser; return its elements as it made them, what it complained of, and where it went."""
     assert BROWSER
@@ -273,8 +276,10 @@ def browse(page: Path, folder: Path, *options: str) -> tuple[str, str, list[str]
         text=True,
         check=True,
     )  # fmt: skip
-    log = traffic.read_text()
-    visited = [url for url in re.findall(r'"url":"(.*?)"', log) if not url.startswith(("file:", "data:", "chrome"))]
+    requests = [event.get("params", {}) for event in json.loads(traffic.read_text())["events"]]
+    # the browser asks its maker for news by itself, for no page
+    visited = [each["url"] for each in requests if each.get("initiator", _NO_PAGE) != _NO_PAGE]
+    visited = [url for url in visited if not url.startswith(("file:", "data:", "chrome"))]
     complaints = "\n".join(text for text in done.stderr.splitlines() if "CONSOLE" in text)
     return done.stdout, complaints, visited
 

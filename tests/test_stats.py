@@ -14,6 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from filled import KEVIN, LEA, Filled
 from hypothesis import given, settings
@@ -120,7 +121,7 @@ def test_the_newspaper_can_be_told(line: Filled) -> None:
         "1,550 texts in three weeks, more than 500 a week.",
         "More than half of them came in the first week.",
         "1,530 numbers texted or called, all of them for the first time.",
-        "20 answers left, half of them within 40 minutes.",
+        "20 answers went out, half of them within 40 minutes.",
         "The SIM spent 2.00 EUR: 40 segments.",
         "Of 20 reactions to the answer, half are tagged apologies and half are tagged insults.",
         "In the three weeks before: no text.",
@@ -416,6 +417,16 @@ def test_it_fits_the_terminal(line: Filled, columns: int, by: str) -> None:
     assert "1,201" in tables[1]
 
 
+def test_a_bar_is_as_long_without_its_colour(line: Filled) -> None:
+    """What is copied from a coloured terminal into a mail shows no bar for a day without texts."""
+    contact(line, MONDAY)
+    result = line.run("stats", *NOVEMBER, "--by", "day", env={"FORCE_COLOR": "1", "TERM": "xterm-256color"})
+    days = click.unstyle(result.stdout).split("\n\n")[1].splitlines()[1:]
+
+    assert "\x1b[" in result.stdout
+    assert ["━" in day for day in days] == [day.startswith("Mon 02 Nov") for day in days]
+
+
 def test_a_terminal_too_narrow_for_bars_is_no_trouble(line: Filled) -> None:
     """What there is no room for is cut at the edge."""
     contact(line, MONDAY)
@@ -539,4 +550,4 @@ def test_an_answer_after_hours_is_told_in_hours(line: Filled) -> None:
     """A long wait is no matter of minutes."""
     answer(line, contact(line, MONDAY), MONDAY + 150 * MINUTE)
 
-    assert "1 answer left, half of them within three hours." in told(line)["words"]
+    assert "1 answer went out, half of them within three hours." in told(line)["words"]

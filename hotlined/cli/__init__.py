@@ -7,9 +7,11 @@ pays for another's imports; `hotlined --help` imports them all.
 import contextlib
 import importlib
 import os
+import re
+import shutil
 import sqlite3
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -74,10 +76,9 @@ COMMANDS = {
 }
 """Every command by its heading: its name, and the module and attribute that hold it."""
 
-CONTACT_ID = click.IntRange(1, 2**63 - 1)  # the largest of SQLite
-"""The type of an argument that names a contact."""
-
 _WHOLE = 200  # characters: a first sentence is never cut
+_HELP_LEAST, _HELP_MOST = 32, 80  # characters: click's own least is wider than a phone
+_LARGEST = 2**63 - 1  # of SQLite
 _TARGETS = {name: target for commands in COMMANDS.values() for name, target in commands.items()}
 
 
@@ -98,6 +99,29 @@ class Settings:
 
 
 pass_settings = click.make_pass_decorator(Settings)
+
+
+def _whole(least: int, expected: str) -> Callable[[str], int]:
+    """Make the `type` of a click option or argument that is a whole number; its errors name no powers of two."""
+
+    def read(text: str) -> int:
+        if re.fullmatch("[0-9]{1,19}", text) and least <= int(text) <= _LARGEST:
+            return int(text)
+        raise click.BadParameter(f"{text!r} is {expected}.")
+
+    return read
+
+
+CONTACT_ID = _whole(1, "no contact: they are numbers from 1 on, the first column of `hotlined log`")
+"""The type of an argument that names a contact."""
+
+COUNT = _whole(0, "no count: write a whole number, 0 for all")
+"""The type of an option that says how many are shown."""
+
+
+def _typed(word: str) -> str:
+    """Put a word as commands and values are spelled: a phone begins it with a capital, the log shows it with blanks."""
+    return word.lower().replace(" ", "_")
 
 
 class Group(click.Group):
@@ -139,11 +163,23 @@ class LazyGroup(Group):
         command: click.Command = getattr(importlib.import_module(module), attribute)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that is meant; for one that there is not, those that are spelled like it are named."""
+        if _typed(args[0]) not in _TARGETS and not ctx.resilient_parsing:
+            from difflib import get_close_matches  # noqa: PLC0415  for mistakes alone
+
+            if near := get_close_matches(_typed(args[0]), _TARGETS):
+                ctx.fail(f"There is no command {harmless(args[0])}. Is {' or '.join(near)} meant?")
+        return super().resolve_command(ctx, args)
+
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
-        """Read the command line, or print the help, inside the error boundary."""
+        """Read the command line, or print the help as wide as the terminal, inside the error boundary."""
         _have_outputs()
+        width = max(_HELP_LEAST, min(shutil.get_terminal_size().columns, _HELP_MOST)) - 2
         with _boundary():
-            return super().make_context(*args, **kwargs)
+            return super().make_context(*args, **{"terminal_width": width} | kwargs)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command inside the error boundary."""
@@ -210,7 +246,7 @@ def _lines(error: HotlinedError, settings: Settings | None) -> Iterator[str]:
         yield f"Configuration: {settings.path}"
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "token_normalize_func": _typed})
 @click.option(
     "--config", metavar="FILE", type=click.Path(readable=False, path_type=Path), help="The configuration file."
 )
@@ -220,12 +256,11 @@ def _lines(error: HotlinedError, settings: Settings | None) -> Iterator[str]:
 def main(ctx: click.Context, config: Path | None, line: str | None) -> None:
     """Answer who texts an SMS hotline, within limits, and tell what happened.
 
-    \b
-    The configuration is looked for in this order: --config, --line, the variable
-    HOTLINED_CONFIG, /etc/hotlined/config.yaml, ./config.yaml.
+    The configuration is looked for in this order: --config, --line, the variable HOTLINED_CONFIG,
+    /etc/hotlined/config.yaml, ./config.yaml.
 
     Example: hotlined --config config.yaml status
-    """  # noqa: D301  # \b is click's mark: keep these lines
+    """
     ctx.obj = Settings(config, line)
     with contextlib.suppress(AttributeError):
         sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]

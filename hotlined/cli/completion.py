@@ -47,11 +47,15 @@ def _complete(ctx: click.Context, incomplete: str, candidates: Callable[[Databas
 def completion(ctx: click.Context, shell: str) -> None:
     """Print what makes SHELL complete commands, options, numbers, reasons and states of hotlined.
 
-    For bash, put eval "$(hotlined completion bash)" into ~/.bashrc; for zsh the same with its name into ~/.zshrc; for
-    fish, hotlined completion fish | source into ~/.config/fish/config.fish.
+    The line that turns it on goes into the shell's own file:
+
+    \b
+    ~/.bashrc: eval "$(hotlined completion bash)"
+    ~/.zshrc: eval "$(hotlined completion zsh)"
+    ~/.config/fish/config.fish: hotlined completion fish | source
 
     Example: hotlined completion bash
-    """
+    """  # noqa: D301  \b is click's mark: keep these lines
     found = get_completion_class(shell)
     assert found
     click.echo(found(ctx.find_root().command, {}, "hotlined", "_HOTLINED_COMPLETE").source())

@@ -89,7 +89,9 @@ class Stage:
 
 
 @click.command()
-@click.option("--keep", type=click.Path(path_type=Path), help="Keep database and configuration in this folder.")
+@click.option(
+    "--keep", metavar="FOLDER", type=click.Path(path_type=Path), help="Keep database and configuration in this folder."
+)
 def demo(keep: Path | None) -> None:
     """Show the daemon at work against a simulated modem; takes half a minute and leaves nothing behind.
 

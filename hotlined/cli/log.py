@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import click
 
-from hotlined.cli import CONTACT_ID, Settings, pass_settings
+from hotlined.cli import CONTACT_ID, COUNT, Settings, pass_settings
 from hotlined.cli.completion import complete_number, complete_tag
 from hotlined.cli.dates import Period, when
 from hotlined.cli.output import counted, csv_cell, harmless, json_line, sheet
@@ -38,7 +38,7 @@ FOLLOW_SECONDS = 1.0
 
 def _originator(text: str | None, country: str) -> dict[str, Any]:
     """Return what a filter asks for: a number in E.164 where there is one, else a name as typed."""
-    if not text:
+    if text is None:
         return {}
     if "…" in text or "..." in text:
         raise UsageError(f"{text!r} is masked.", "Take the whole number, as `hotlined log` shows it.")
@@ -169,9 +169,7 @@ def _any_of(option: str, name: str, values: type[StrEnum], meaning: str) -> Call
 
 
 @click.command
-@click.option(
-    "-n", "limit", metavar="COUNT", type=click.IntRange(0, 2**31 - 1), default=50, help="The newest (50); 0: all."
-)
+@click.option("-n", "limit", metavar="COUNT", type=COUNT, default="50", help="The newest (50); 0: all.")
 @click.option("--follow", is_flag=True, help="Go on with what comes and what changes, until Ctrl-C.")
 @click.option(
     "--since",

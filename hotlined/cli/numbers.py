@@ -14,7 +14,7 @@ from itertools import chain
 import click
 
 from hotlined import policy
-from hotlined.cli import Settings, pass_settings
+from hotlined.cli import COUNT, Settings, pass_settings
 from hotlined.cli.completion import complete_number
 from hotlined.cli.limits import in_words
 from hotlined.cli.log import REASONS, lines, moment
@@ -59,20 +59,15 @@ _LAYOUTS = (
 
 
 @click.command
-@click.option(
-    "-n",
-    "limit",
-    metavar="COUNT",
-    type=click.IntRange(0, 2**31 - 1),
-    default=50,
-    help="The first of them (50); 0: all.",
-)
+@click.option("-n", "limit", metavar="COUNT", type=COUNT, default="50", help="So many, the last ones (50); 0: all.")
 @click.option(
     "--sort",
     "order",
+    metavar="ORDER",
     type=click.Choice([order.value for order in reading.Order]),
     default=reading.Order.LAST.value,
-    help="By the last contact, the number of contacts, or the first contact; the latest or most stand last.",
+    help="By the last contact (last), how many there are (contacts), or the first contact (first); the latest or most"
+    " stand at the end.",
 )
 @click.option("--json", "as_json", is_flag=True, help="JSON Lines, one object a number.")
 @click.option("--csv", "as_csv", is_flag=True, help="CSV for spreadsheets.")
@@ -182,14 +177,7 @@ def _next_in_words(told: Next, now: Now) -> str:
 
 @click.command
 @click.argument("number", shell_complete=complete_number)
-@click.option(
-    "-n",
-    "limit",
-    metavar="COUNT",
-    type=click.IntRange(0, 2**31 - 1),
-    default=50,
-    help="The newest contacts (50); 0: all.",
-)
+@click.option("-n", "limit", metavar="COUNT", type=COUNT, default="50", help="The newest contacts (50); 0: all.")
 @click.option("--json", "as_json", is_flag=True, help="One object: what `numbers --json` has, `next`, and `history`.")
 @no_pager
 @pass_settings

@@ -26,6 +26,7 @@ _CELL = 22  # pixels: a row of the heat map
 _ROW = 38  # pixels: a line of a list with its bar
 _STRIP = 34  # pixels
 _LABELS = 7  # below an axis, at most
+_LAST_FIFTH = 80  # percent of the width: a label that began there would end beyond the edge of a phone
 _FINEST = 0.1  # percent of the width: what is shorter is drawn so wide
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MEANINGS = {reason.value: words for reason, words in REASONS.items()}
@@ -124,7 +125,7 @@ def _tiles(summary: Summary) -> str:
         "New numbers": [f"{each.counts.new:,}" for each in both],
         "Answers": [f"{each.counts.answers:,}" for each in both],
         "Median time to answer": [
-            in_words(round(each.seconds_to_answer[1], -1)) if each.seconds_to_answer else "–" for each in both
+            in_words(_rounded_up(each.seconds_to_answer[1])) if each.seconds_to_answer else "–" for each in both
         ],
         "Cost": [money(each.counts.segments, summary.limits) for each in both],
         "Reactions within a day": [f"{each.reactions:,}" for each in both],
@@ -134,6 +135,12 @@ def _tiles(summary: Summary) -> str:
         for name, (now, before) in tiles.items()
     )
     return f'<dl class="tiles">{listed}</dl>'
+
+
+def _rounded_up(seconds: float) -> float:
+    """Round a time up to minutes, as the sentences do, or to a second where it is shorter."""
+    step = 60 if seconds > 60 else 1
+    return step * max(1, math.ceil(seconds / step))
 
 
 def _over_time(summary: Summary) -> _Figure:
@@ -332,8 +339,11 @@ def _columns(labels: Sequence[str], says: Sequence[str], series: Sequence[_Bars]
     parts.append(f'<line x1="0" x2="100%" y1="{floor}" y2="{floor}" class="floor"/>')
     every = math.ceil(len(labels) / _LABELS)
     for number, at in enumerate(range(0, len(labels), every)):
-        minor = "minor" if number % 2 else "major"
-        parts.append(f'<text x="{at * wide:.3f}%" y="{floor + 17}" class="{minor}">{labels[at]}</text>')
+        style = "minor" if number % 2 else "major"
+        place = at * wide
+        if place > _LAST_FIFTH:
+            style, place = f"{style} end", place + wide
+        parts.append(f'<text x="{place:.3f}%" y="{floor + 17}" class="{style}">{labels[at]}</text>')
     return "".join(parts)
 
 

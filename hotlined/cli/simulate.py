@@ -378,16 +378,29 @@ def _read_share(ctx: click.Context, option: click.Parameter, value: str) -> int:
 
 
 @click.command
-@click.option("--messages", type=click.IntRange(1), default=10_000, show_default=True, help="How many texts come.")
+@click.option(
+    "--messages",
+    metavar="COUNT",
+    type=click.IntRange(1),
+    default=10_000,
+    show_default=True,
+    help="How many texts come.",
+)
 @click.option(
     "--numbers",
+    metavar="COUNT",
     type=click.IntRange(1, 10**10),
     default=500,
     show_default=True,
     help="How many numbers text again and again.",
 )
 @click.option(
-    "--hours", type=click.IntRange(1, 87_600), default=72, show_default=True, help="The time that they are spread over."
+    "--hours",
+    metavar="HOURS",
+    type=click.IntRange(1, 87_600),
+    default=72,
+    show_default=True,
+    help="The time that they are spread over.",
 )
 @click.option(
     "--new",
@@ -404,7 +417,9 @@ def _read_share(ctx: click.Context, option: click.Parameter, value: str) -> int:
     metavar="FILE",
     help="What `log -n 0 --csv` wrote, instead of a flood.",
 )
-@click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same result.")
+@click.option(
+    "--seed", metavar="NUMBER", type=int, default=1, show_default=True, help="The same seed gives the same result."
+)
 @click.option("--json", "as_json", is_flag=True, help="One object, every value exactly.")
 @pass_settings
 @click.pass_context

@@ -5,6 +5,7 @@ It prints what `hotlined.cli.summary` counts; `hotlined.cli.page` draws the page
 
 import csv
 import io
+import math
 import os
 import sys
 import tempfile
@@ -226,6 +227,6 @@ def _bars(summary: Summary, console: "Console") -> "Table":
     table = _table(*headings)
     table.add_column()
     for each, row in zip(summary.bins, rows, strict=True):
-        bar = ProgressBar(highest, each.counts.texts, width, complete_style="cyan", finished_style="cyan")
-        table.add_row(*row, bar)
+        length = math.ceil(width * each.counts.texts / highest)  # a rest that is only dimmed is a bar once it is copied
+        table.add_row(*row, ProgressBar(1, 1, length, finished_style="cyan") if length else "")
     return table

@@ -27,6 +27,7 @@ from hotlined.store.database import TROUBLES, in_a_sentence, maybe_trouble, open
 ALIVE_SECONDS = 180.0
 _TOLD = {"pid", "pass_boottime", "database", "modem", "trouble", "database_state"}  # without these it is no status
 _STATES = ("full", "locked", "damaged")  # of a database that cannot be used
+_WINDOWS = {"hour": "hour", "day": "24 hours", "month": "30 days"}
 _MODEM = ("state", "since", "step", "port", "manufacturer", "model", "operator", "registration", "signal_percent")
 
 
@@ -169,7 +170,10 @@ def _sheet(told: Report) -> Iterator[tuple[str, str | None]]:
     yield "  storages", ", ".join(f"{use['name']} {use['used']} of {use['total']}" for use in modem["storages"])
     yield "last scan", document["last_scan_at"]
     yield "answers", ", ".join(f"{count} {state}" for state, count in queue.items())
-    yield "spent", ", ".join(f"{each['used']} of {each['limit']} in the last {name}" for name, each in budgets.items())
+    yield (
+        "spent",
+        ", ".join(f"{each['used']} of {each['limit']} in the last {_WINDOWS[name]}" for name, each in budgets.items()),
+    )
     yield "clock", "synchronised" if document["clock"]["synchronised"] else "not synchronised"
     yield "database", f"{document['database']} ({document['database_state'] or 'state unknown'})"
     yield "configuration", document["config"]

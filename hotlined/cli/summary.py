@@ -306,7 +306,7 @@ def sentences(summary: Summary) -> Iterator[str]:
     if counts.answers:
         took = summary.total.seconds_to_answer
         when = f", half of them within {_wait(took[1])}" if took else ""
-        yield f"{_many(counts.answers, 'answer')} left{when}."
+        yield f"{_many(counts.answers, 'answer')} went out{when}."
     if counts.segments:
         yield f"The SIM spent {money(counts.segments, summary.limits)}: {_many(counts.segments, 'segment')}."
     yield from _reactions(summary.total)
