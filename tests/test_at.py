@@ -585,13 +585,22 @@ def test_half_a_line_is_dropped_when_resynchronising() -> None:
     ]
 
 
-@pytest.mark.parametrize("probe", [Command("AT"), CIMI, SEND, Command("ATI", prefixes=("+CMGF:",), bare=True)])
+@pytest.mark.parametrize("probe", [CIMI, SEND, Command("ATI", prefixes=("+CMGF:",), bare=True)])
 def test_a_probe_has_a_prefix_of_its_own(probe: Command) -> None:
     """A command whose answer cannot be told from another's does not resynchronise."""
     protocol = Protocol()
     with pytest.raises(ProtocolError):
         protocol.resynchronise(probe)
     assert protocol.state is State.DESYNCHRONISED
+
+
+def test_a_probe_without_a_prefix_takes_what_comes_first() -> None:
+    """Where the caller knows that nothing else can come, a bare final result code puts into step."""
+    protocol = Protocol()
+    protocol.resynchronise(Command("AT"))
+
+    assert protocol.receive(b"\r\nOK\r\n") == [Response(Command("AT"), Final("OK"))]
+    assert protocol.state is State.IDLE
 
 
 @pytest.mark.parametrize("text", ["AT+CSQ\r", "AT\x1b", "ATé", "", "CSQ"])
@@ -795,3 +804,109 @@ def test_unsolicited_lines_anywhere_keep_every_answer_with_its_command(
         assert [event for event in events if isinstance(event, Information)] == list(response.lines)
         assert events[-1] == response
         assert len(events) == len(came) + len(response.lines) + 1
+
+
+Question = Callable[[int], tuple[Command, list[str]]]
+QUESTIONS: list[Question] = [
+    lambda n: (Command(f"AT+X{n}?", prefixes=(f"+X{n}:",)), [f"+X{n}: 1", "OK"]),
+    lambda n: (Command(f"AT+X{n}=1", prefixes=(f"+X{n}:",)), ["+CME ERROR: 3"]),
+    lambda n: (Command("AT+CIMI", bare=True), [f"{206010000000000 + n}", "OK"]),
+    lambda _: (Command("ATE0"), ["ATE0", "OK"]),
+    lambda _: (LIST, ["+CMGL: 1,1,,26", PDU, "+CMGL: 2,1,,9", OTHER_PDU, "OK"]),
+    lambda _: (SEND, ["> "]),
+]
+
+
+class LateModem:
+    """A modem that answers in order, but when it likes; each line knows the number of the command that it answers."""
+
+    def __init__(self, protocol: Protocol) -> None:
+        self.protocol = protocol
+        self.number = 0
+        self.lines: list[tuple[int, str]] = []
+        self.said: dict[int, list[str]] = {}
+        self.maimed: set[int] = set()
+        self.prompts = False
+
+    def ask(self, question: Question) -> None:
+        """Give it a command."""
+        self.number += 1
+        command, lines = question(self.number)
+        self.protocol.command(command)
+        self.prompts = command.prompt
+        self._answer(lines)
+
+    def probe(self, *, says_so: bool) -> None:
+        """Give it ESC, and a question that was never asked before; it may say OK to the end of a prompt."""
+        if self.prompts and says_so:
+            self._answer(["OK"])
+        self.number, self.prompts = self.number + 1, False
+        self.protocol.resynchronise(Command(f"AT+P{self.number}?", prefixes=(f"+P{self.number}:",)))
+        self._answer([f"+P{self.number}: 1", "OK"])
+
+    def submit(self) -> None:
+        """Give it the payload that it asked for."""
+        self.protocol.submit(SUBMIT)
+        self.prompts = False
+        self._answer([f"+CMGS: {self.number % 256}", "OK"])
+
+    def _answer(self, lines: list[str]) -> None:
+        self.lines += [(self.number, line) for line in lines]
+
+    def say(self) -> None:
+        """Let it say the next line, and check that it was taken for an answer to its own command or to none."""
+        number, line = self.lines.pop(0)
+        if line not in ("> ", "ATE0"):  # a prompt and an echo are no part of a response
+            self.said.setdefault(number, []).append(line)
+        events = self.protocol.receive(b"\r\n> " if line == "> " else f"\r\n{line}\r\n".encode())
+        for event in events:
+            assert number == self.number or not isinstance(event, Information | Response | Prompt)
+            if isinstance(event, Response):
+                texts = [text for each in event.lines for text in (each.text, each.payload) if text]
+                assert set(texts) <= set(self.said[number])
+                assert number in self.maimed or [*texts, event.final.text] == self.said[number]
+
+    def lose(self) -> None:
+        """Let it keep the next line to itself."""
+        number, _ = self.lines.pop(0)
+        self.maimed.add(number)
+
+
+@thoroughly
+@given(
+    st.data(), st.lists(st.sampled_from(["ask", "probe", "say", "say", "say", "lose", "time out", "urc"]), max_size=60)
+)
+def test_a_modem_that_answers_late_never_answers_another_command(data: st.DataObject, steps: list[str]) -> None:
+    """Whatever a modem says late, or not at all, is taken for the answer to its own command or for none."""
+    modem = LateModem(protocol := idle())
+    for step in steps:
+        if step == "ask" and protocol.state is State.IDLE:
+            modem.ask(data.draw(st.sampled_from(QUESTIONS)))
+        elif step == "ask" and protocol.state is State.PROMPT:
+            modem.submit()
+        elif step == "probe" and protocol.state is State.DESYNCHRONISED:
+            modem.probe(says_so=data.draw(st.booleans()))
+        elif step == "say" and modem.lines:
+            modem.say()
+        elif step == "lose" and modem.lines:
+            modem.lose()
+        elif step == "time out" and protocol.state in (State.COMMAND, State.PROMPT, State.PAYLOAD):
+            protocol.time_out()
+        elif step == "urc":
+            unsolicited = data.draw(st.sampled_from(UNSOLICITED))
+            octets = "".join(f"\r\n{line}\r\n" for line in written(unsolicited)).encode()
+            assert not any(isinstance(event, Information | Response) for event in protocol.receive(octets))
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.sampled_from(MAKES), garbage, st.lists(st.sampled_from(FRAGMENTS), min_size=1, max_size=3).map(b"".join))
+def test_what_never_ends_is_kept_within_bounds(make: Callable[[], Protocol], data: bytes, again: bytes) -> None:
+    """However long a modem goes on in whatever way, no more is kept of it than a line, a code, and the response."""
+    protocol = make()
+    protocol.receive(data)
+    for _ in range(60):
+        protocol.receive(again)
+    kept = {name: value for name, value in vars(protocol).items() if name not in ("_lines", "_command")}
+
+    assert len(repr(kept)) < 6 * MAX_LINE
+    assert all(len(line.text) <= MAX_LINE for line in protocol._lines)

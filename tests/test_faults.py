@@ -94,8 +94,8 @@ def test_a_text_whose_result_never_comes_is_unconfirmed_and_not_sent_again(line:
 
 def test_a_late_result_is_never_the_answer_of_another_command(line: Line) -> None:
     """A +CMGS after its time limit settles its own segment, and every later answer fits its question."""
-    line.configure(modem={"send_timeout": "1s"})
-    line.sim.do("fault", kind="late_result", seconds=1.5, count=1)
+    line.configure(modem={"send_timeout": "3s"})
+    line.sim.do("fault", kind="late_result", seconds=3.5, count=1)
     line.start()
     line.sim.do("deliver", from_=NUMBER, text="un")
     wait_until(lambda: [row[0] for row in line.rows(ANSWERS)] == ["sent"])
@@ -708,3 +708,19 @@ def test_texts_come_in_and_answers_go_out_while_it_rings(line: Line) -> None:
     wait_until(lambda: any(text["recipient"] == NUMBER for text in line.submitted()) and line.settled())
 
     assert line.sim.do("counters")["events"].get("hung_up", 0) == 0
+
+
+def test_a_call_that_rings_fifty_times_is_one_contact(line: Line) -> None:
+    """However long a call rings, it is one contact and one answer."""
+    line.configure(modem={"ring_for": "5m"})
+    line.start()
+    line.wait_state("ready")
+    line.sim.do("call", from_=NUMBER, rings=50, interval=0.1)
+    line.sim.do("wait", for_="hung_up", timeout=30)
+    line.sim.do("deliver", from_="+32471111111", text="un")
+    wait_until(lambda: len(line.submitted()) == 2 and line.settled())
+
+    assert line.rows("SELECT kind, originator FROM contacts ORDER BY id") == [
+        ("call", NUMBER),
+        ("text", "+32471111111"),
+    ]

@@ -5,6 +5,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,43 @@ def test_the_main_job_on_each_make(open_line: Open, make: str) -> None:
         (f"+3247000000{n}", TWO_SEGMENTS, 2) for n in (1, 2, 3)
     ]
     assert line.status()["modem"]["manufacturer"] == MAKES[make].manufacturer.strip()
+
+
+SPARSE = [
+    *("+CMGF?", "+CPMS?", "+CPMS=?", "+CSMS", "+CNMI", "+CMEE", "+CLIP", "+CHUP", "+CFUN", "+CEREG", "+COPS", "+CSQ"),
+    *("+CIMI", "+CGSN", "+CGMI", "+CGMM", "+CNUM", "+CSCA", "+CCID"),
+]
+
+
+@pytest.mark.parametrize("unknown", ["ERROR", "OK"])
+def test_a_modem_that_knows_little_does_the_main_job(open_line: Open, unknown: str) -> None:
+    """Where every question is refused, or every command taken, texts are found by listing, and answered."""
+    line = open_line(lacks=SPARSE, unknown=unknown)
+    line.configure(answer={"text": TWO_SEGMENTS})
+    line.start()
+    line.wait_state("ready")
+    line.sim.do("deliver", from_="+32470000001", text="coucou")
+    line.sim.do("deliver", from_="+32470000002", text=LONG)
+    wait_until(lambda: [state for (state,) in line.rows(ANSWERS)] == ["sent"] * 2 and line.settled())
+
+    assert line.rows("SELECT text FROM contacts ORDER BY id") == [("coucou",), (LONG,)]
+    assert [text["text"] for text in line.submitted()] == [TWO_SEGMENTS] * 2
+
+
+def test_a_modem_that_knows_no_question_and_answers_one_late_is_not_in_step(open_line: Open) -> None:
+    """The refusal of an earlier question is not taken for the answer to the last one."""
+    line = open_line(lacks=["+CMGF?", "+CPMS?", "+CSMS", "+CNMI", "+CFUN"], unknown="ERROR")
+    with driver(line) as modem:
+        line.sim.do("fault", kind="one_late")
+        with pytest.raises(ModemSilentError):
+            modem.run("AT+CLIP=1", seconds=1.0)
+        with pytest.raises(ModemSilentError):
+            modem.resynchronise()
+        line.sim.do("clear", what="faults")
+        with contextlib.suppress(ModemSilentError):  # the last answer that comes late
+            modem.resynchronise()
+        modem.resynchronise()
+        assert modem.ask("AT+CGMM") == MAKES["generic"].model
 
 
 @pytest.mark.parametrize("make", sorted(MAKES))
@@ -422,9 +460,10 @@ def test_final_and_temporary_reports_are_told_apart(open_line: Open, statuses: l
     assert line.rows(ANSWERS) == [(state,)]
 
 
-def test_a_report_is_matched_after_a_restart(open_line: Open) -> None:
-    """A report settles what an earlier process sent, by recipient and reference; another recipient's does not."""
-    line = open_line()
+@pytest.mark.parametrize("make", ["generic", "sim800"])
+def test_a_report_is_matched_after_a_restart(open_line: Open, make: str) -> None:
+    """A report, stored or handed over, settles what an earlier process sent, by recipient and reference only."""
+    line = open_line(make=make)
     line.configure(modem={"delivery_reports": True})
     line.sim.do("network", report_status="none")
     line.start()
@@ -433,14 +472,53 @@ def test_a_report_is_matched_after_a_restart(open_line: Open) -> None:
     line.stop()
     (mr,) = line.rows("SELECT mr FROM answer_segments")[0]
     now = tpdu.decode(line.sim.do("deliver", from_="+32470000009", text="x")["pdus"][0]).scts
+    if make == "sim800":  # what it hands over while nobody listens is lost
+        line.start()
+        line.wait_state("ready")
     for recipient in ("+32470000002", "+32470000001"):
         line.sim.do(
             "deliver_pdu", pdu=write_status_report(mr, recipient, now, now, 0x46 if recipient[-1] == "2" else 0)
         )
-    line.start()
+    if make == "generic":
+        line.start()
     wait_until(lambda: line.rows(ANSWERS)[0] == ("delivered",) and line.settled())
 
     assert line.count("SELECT count(*) FROM segments WHERE answer_segment_id IS NULL AND kind = 'status_report'") == 1
+    stored = line.rows("SELECT DISTINCT storage FROM segments WHERE kind = 'status_report'")
+    assert stored == [("SM",) if make == "generic" else (None,)]
+
+
+# The network
+
+
+def is_told(line: Line, registration: str) -> bool:
+    """Tell whether the status says this of the registration."""
+    return bool(line.status()["modem"]["registration"] == registration)
+
+
+@pytest.mark.parametrize("make", ["generic", "quectel"])
+def test_what_the_network_says_is_told(open_line: Open, make: str) -> None:
+    """Denied, searching and none are told apart, also where only +CEREG knows, and answers wait; roaming is service."""
+    line = open_line(make=make)
+    line.configure(answer={"delay": "2s"})
+    line.start()
+    line.wait_state("ready")
+    line.sim.do("deliver", from_="+32470000001", text="coucou")
+    wait_until(lambda: line.rows(ANSWERS), "an answer")
+    line.sim.do("reset_counters")
+    for registration in ("none", "searching", "denied"):
+        line.sim.do("network", registered=registration)
+        wait_until(partial(is_told, line, registration), registration)
+        assert line.status()["modem"]["state"] == "unregistered"
+    wait_until(
+        lambda: line.rows("SELECT waiting_for, attempts FROM answers") == [("network", 0)], "an answer that waits"
+    )
+    assert line.submitted() == []
+    assert "+COPS" not in line.sim.do("counters")["counters"]  # some makes take long to say that there is none
+    line.sim.do("network", registered="roaming")
+    wait_until(lambda: line.submitted() and line.settled())
+
+    assert (line.status()["modem"]["state"], line.status()["modem"]["registration"]) == ("ready", "roaming")
 
 
 # USSD

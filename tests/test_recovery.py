@@ -1,6 +1,8 @@
 """The ladder: what is done, in which order, about a modem that does not do its work; and another SIM in the stick."""
 
 import itertools
+import os
+import pty
 import shutil
 import signal
 import subprocess
@@ -13,6 +15,8 @@ from conftest import Line, wait_until
 from sysfs import Plugged, build
 
 from hotlined.daemon.recovery import WAYS, Cause, Ladder, Ration, Step
+from hotlined.errors import PortLostError
+from hotlined.gsm import port as port_module
 from hotlined.gsm.modem import Modem
 from hotlined.gsm.port import Port
 from hotlined.simulator import client as simulation
@@ -28,6 +32,7 @@ receiving.LIST_PAUSES = (0.0, 0.0, 3.0)
 connection.TOLD = (6, 15.0)
 root = pathlib.Path(sys.argv.pop(1))
 finding.candidates.__defaults__ = (root / "sys", root / "dev")
+finding.trouble.__defaults__ = (root / "sys",)
 for cause, way in recovery.WAYS.items():
     patience, pauses = min(way.patience, 1.0), tuple(min(pause, 3.0) for pause in way.pauses)
     recovery.WAYS[cause] = dataclasses.replace(way, patience=patience, pauses=pauses)
@@ -239,16 +244,86 @@ def test_a_modem_that_is_dead_is_reset_then_loses_its_power(line: Line, remedy: 
     assert "reset" in steps(line)
 
 
-def test_a_modem_that_is_not_registered_for_long_has_its_radio_restarted(line: Line) -> None:
-    """The network is looked for anew after a while, and receiving and sending go on when it is back."""
+@pytest.mark.parametrize("make", ["generic", "quectel"])
+def test_a_modem_that_is_not_registered_for_long_has_its_radio_restarted(tmp_path: Path, make: str) -> None:
+    """The network is looked for anew after a while, also by a stick that only +CEREG tells of, until it is back."""
+    with simulation.start(tmp_path, make=make) as simulator:
+        line = Line(tmp_path, simulator)
+        start_hasty(line)
+        line.wait_state("ready")
+        line.sim.do("network", registered="searching")
+        wait_until(lambda: "radio" in steps(line), "a radio that is restarted")
+        line.sim.do("network", registered="home")
+        line.wait_state("ready")
+        line.sim.do("deliver", from_=NUMBER, text="un")
+        answered(line)
+        line.end()
+
+
+def test_answers_that_come_one_late_belong_to_no_other_question(line: Line) -> None:
+    """A modem whose every answer comes with the next question is reset, and nothing is taken for what it is not."""
     start_hasty(line)
     line.wait_state("ready")
-    line.sim.do("network", registered="searching")
-    wait_until(lambda: "radio" in steps(line), "a radio that is restarted")
-    line.sim.do("network", registered="home")
+    line.sim.do("fault", kind="one_late", until="reset")
+    line.sim.do("deliver", from_=NUMBER, text="un")
+    answered(line)
+
+    line.wait_state("ready")
+    assert "reset" in steps(line)
+    assert line.rows("SELECT text FROM contacts") == [("un",)]
+    assert line.status()["modem"]["signal_percent"] == round(18 * 100 / 31)
+    assert line.count("SELECT count(*) FROM events WHERE kind = 'modem_sim_changed'") == 0
+
+
+def test_a_stick_that_goes_away_whenever_it_is_used_loses_its_power(line: Line) -> None:
+    """A port that is there again each time, and lost again before a listing has ended, is not taken for a cure."""
+    start_hasty(line)
+    line.wait_state("ready")
+    line.sim.do("fault", kind="hang", command="+CMGL")
+    for _ in range(4):
+        listed = line.sim.do("counters")["counters"]["+CMGL"]
+        line.sim.do("wait", for_="+CMGL", count=listed + 1, timeout=30)
+        line.sim.do("unplug")
+        line.wait_state("absent")
+        line.sim.do("replug")
+    assert set(steps(line)) == {"power_cycle"}
+    line.sim.do("clear", what="faults")
+    line.sim.do("deliver", from_=NUMBER, text="un")
+    answered(line)
+    line.wait_state("ready")
+    assert line.status()["modem"]["step"] is None
+
+
+READS_ALONG = """
+import os, select, sys
+port = os.open(sys.argv[1], os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+print("opened", flush=True)
+while True:
+    select.select([port], [], [])
+    try:
+        os.read(port, 4096)
+    except BlockingIOError:
+        pass
+"""
+
+
+def test_a_program_that_takes_the_answers_away_is_named(line: Line) -> None:
+    """A program that opened the port beside the daemon is named with its cure; the modem is not reset for it."""
+    start_hasty(line)
+    line.wait_state("ready")
+    with subprocess.Popen([sys.executable, "-c", READS_ALONG, line.simulator.port], stdout=subprocess.PIPE) as reader:
+        try:
+            assert reader.stdout
+            assert reader.stdout.readline()
+            line.wait_state("busy_port")
+            assert f"(process {reader.pid})" in line.status()["trouble"]
+        finally:
+            reader.kill()
     line.wait_state("ready")
     line.sim.do("deliver", from_=NUMBER, text="un")
     answered(line)
+
+    assert steps(line) == []
 
 
 def test_a_registration_that_lies_is_found_out(line: Line) -> None:
@@ -275,6 +350,10 @@ def test_a_modem_is_not_called_ready_before_it_does_its_work(line: Line) -> None
     line.wait_state("ready")
     line.sim.do("fault", kind="error", command="+CMGL")
     wait_until(lambda: "power_cycle" in steps(line), "every rung", SILENCE_SECONDS)
+    modem = line.status()["modem"]
+    assert modem["step"] in [step.value for step in Step]
+    assert modem["steps"] >= list(Step).index(Step.POWER_CYCLE) + 1
+    assert modem["since"]
     states = "SELECT kind FROM events WHERE kind LIKE 'modem_%' ORDER BY id"
     assert [kind for (kind,) in line.rows(states)] == ["modem_starting", "modem_ready", "modem_recovering"]
     line.sim.do("clear", what="faults")
@@ -308,6 +387,20 @@ def test_a_storage_that_was_busy_is_listed_again(tmp_path: Path) -> None:
         line.sim.do("deliver", from_=NUMBER, text="un")
         answered(line)
         line.end()
+
+
+def test_a_modem_that_takes_no_octets_is_no_longer_written_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A port whose modem has stopped reading counts as lost after a while; nothing waits for it without end."""
+    monkeypatch.setattr(port_module, "WRITE_TIMEOUT_SECONDS", 0.2)
+    master, slave = pty.openpty()
+    port = Port(os.ttyname(slave))
+    try:
+        with pytest.raises(PortLostError, match="went away"):
+            port.write(b"AT\r" * 100_000)
+    finally:
+        port.close()
+        os.close(slave)
+        os.close(master)
 
 
 def test_a_radio_that_was_left_off_is_switched_on(line: Line) -> None:
@@ -411,6 +504,18 @@ def test_another_lines_stick_is_not_taken_for_ones_own(tmp_path: Path) -> None:
         line.wait_state("ready")
         wait_until(lambda: len(line.rows("SELECT text FROM contacts")) == 2, "the text that waited there")
         line.end()
+
+
+def test_a_stick_that_is_a_cd_drive_is_named_until_it_is_a_modem(line: Line) -> None:
+    """With `port: auto` a stick in the wrong mode is named with the cure, and used as soon as it has a port."""
+    line.configure(modem={"port": "auto"})
+    build(line.folder / "usb", [Plugged("1-1.2", "12d1:1446", ("00 08/06/50 usb-storage",))])
+    start_hasty(line)
+    line.wait_state("absent")
+    assert "12d1:1446" in line.status()["trouble"]
+    assert "usb-modeswitch" in line.status()["trouble"]
+    plug(line, line.simulator.port)
+    line.wait_state("ready")
 
 
 def test_nothing_leaves_from_a_sim_that_took_the_place_of_another(line: Line) -> None:
@@ -535,6 +640,23 @@ def test_a_sim_without_service_centre_is_a_state_and_answers_wait(line: Line) ->
     line.sim.do("say", line="+CREG: 1")
     answered(line)
     line.wait_state("ready")
+
+
+def test_a_service_centre_that_goes_missing_costs_one_answer(line: Line) -> None:
+    """What was to leave next when the SIM lost its service centre has failed; the others wait until it is set."""
+    line.start()
+    line.wait_state("ready")
+    line.sim.do("network", centre="")
+    line.sim.do("deliver", from_=NUMBER, text="un")
+    line.wait_state("no_service_centre")
+    line.sim.do("deliver", from_="+32470123457", text="deux")
+    waiting = "SELECT state, reason, waiting_for FROM answers ORDER BY id"
+    wait_until(
+        lambda: line.rows(waiting) == [("failed", "cms_330", None), ("queued", None, "network")], "one that waits"
+    )
+    line.sim.do("network", centre="+32475161616")
+    line.sim.do("say", line="+CREG: 1")
+    answered(line)
 
 
 def test_adopting_without_a_change_changes_nothing(line: Line) -> None:

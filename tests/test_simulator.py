@@ -1020,7 +1020,9 @@ def test_delete_refused(ready: Line) -> None:
 
 
 def test_lies(ready: Line) -> None:
-    """A listing can give a wrong length, an empty entry or digits that are none, CPMS a wrong count."""
+    """A listing can give a wrong length, an empty entry, digits that are none, an empty one nothing; CPMS miscounts."""
+    ready.do("fault", kind="list_lies", how="empty", count=1)
+    assert ready.at("AT+CMGL=4") == ["OK"]
     ready.deliver()
     header, pdu, _ = ready.at("AT+CMGL=4")
     length = tpdu_length(pdu)

@@ -22,6 +22,7 @@ from hotlined.errors import (
     AddressError,
     HotlinedError,
     ModemError,
+    ModemRefusedError,
     ModemSilentError,
     PortBusyError,
     PortError,
@@ -30,7 +31,7 @@ from hotlined.errors import (
 )
 from hotlined.gsm import address, finding, profiles
 from hotlined.gsm.modem import PROBES, REGISTERED, Condition, Identification, Modem, Registration, SimState
-from hotlined.gsm.port import Port
+from hotlined.gsm.port import Port, maybe_shared
 from hotlined.policy import Reason
 from hotlined.store import outbound, people
 
@@ -139,30 +140,37 @@ class Connection:
     @property
     def can_send(self) -> bool:
         """Whether what is submitted can leave: the network has us, and the SIM knows its service centre."""
-        return self.registered and bool(self.identification.service_centre)
+        return self.registered and self.identification.service_centre != ""
 
     def connect(self) -> None:
         """Open the port, ask for the SIM, set the modem up; every way that fails is a state, not a crash."""
         modem = None
         try:
             modem = self._open()
-            self.ladder.hold(Cause.ABSENT)
             self._set_up(modem)
         except (PortError, ModemError) as error:
+            trouble: HotlinedError = error
             if modem:
+                trouble = _blame(error, modem.port.name)
                 modem.port.close()
             self._pause()
-            self.change(_state_of(error), error)
-            if (cause := _maybe_cause(error)) is Cause.ABSENT and self.ladder.is_climbing(Cause.SILENT):
-                cause = Cause.SILENT  # its reset is what took the port away
-            if cause and not self.line.stopping:
-                self.ladder.slip(cause)
+            self.change(_state_of(trouble), trouble)
+            self._slip(_maybe_cause(trouble))
             return
         self.modem = modem
         self.ladder.renew(Cause.UNREGISTERED)
         with contextlib.suppress(OSError):
             self._wish_path.unlink(missing_ok=True)
         self.note_condition()
+
+    def _slip(self, cause: Cause | None) -> None:
+        """Tell the ladder why there is no modem; a port that is there is not gone, whatever else is wrong."""
+        if cause is not Cause.ABSENT:
+            self.ladder.hold(Cause.ABSENT)
+        elif self.ladder.is_climbing(Cause.SILENT):
+            cause = Cause.SILENT  # its reset is what took the port away
+        if cause and not self.line.stopping:
+            self.ladder.slip(cause)
 
     def _set_up(self, modem: Modem) -> None:
         """Bring a modem that is in step to the point where it can work; raises what keeps it from that."""
@@ -180,14 +188,16 @@ class Connection:
         Raises StrangerError where both are others, and it was not a person who named the port.
         """
         who, db = self.identification, self.line.db
-        if (served := people.served(db)) is None:
-            with db.transaction():
-                people.serve(db, who.imei, who.imsi)
-            served = (who.imei, who.imsi)
+        served = people.served(db) or ("", "")
+        if served[1] and not who.imsi:
+            raise ModemError("The SIM does not say who it is any more.", "It is asked again soon.")
         pairs = {"stick": (served[0], who.imei), "SIM": (served[1], who.imsi)}
         differs = [name for name, (old, new) in pairs.items() if old and new and old != new]
         self.stranger = f"Another {' and another '.join(differs)} than before" if differs else ""
         if not differs:
+            if (now := (served[0] or who.imei, served[1] or who.imsi)) != served:
+                with db.transaction():
+                    people.serve(db, *now)
             self._note_own_number()
         elif len(differs) == len(pairs) and self.line.config.modem.port == AUTO:
             raise StrangerError(f"{self.stranger}.", OURS_HINT)
@@ -226,7 +236,7 @@ class Connection:
         if self.modem.imsi() != self.identification.imsi:
             log.warning("the SIM was taken out or is another")
             self._set_up(self.modem)
-        if not self.identification.service_centre:
+        if self.identification.service_centre == "":
             self.identification = replace(self.identification, service_centre=self.modem.service_centre())
         self.note_condition()
         if not self.registered:
@@ -239,9 +249,15 @@ class Connection:
             return False
         return True
 
+    def doubt_centre(self) -> None:
+        """Ask for the service centre again before anything else is sent: a segment was refused for want of one."""
+        self.identification = replace(self.identification, service_centre="")
+        self.condition_due = 0.0
+
     def note_scan(self) -> None:
         """Take in that a scan came to its end: the modem does its work."""
         self._failures = 0
+        self.ladder.hold(Cause.ABSENT)
         if self.ladder.is_climbing(Cause.SILENT):
             self.ladder.hold(Cause.SILENT)
             self.note_condition()
@@ -254,7 +270,7 @@ class Connection:
             return
         if self.stranger:
             self.change(ModemState.SIM_CHANGED, ModemError(f"{self.stranger}.", ADOPT_HINT))
-        elif not self.identification.service_centre:
+        elif self.identification.service_centre == "":
             self.change(ModemState.NO_SERVICE_CENTRE, ModemError("The SIM has no service centre.", CENTRE_HINT))
         else:
             self.change(ModemState.READY if self.registered else ModemState.UNREGISTERED)
@@ -266,8 +282,9 @@ class Connection:
         if self.modem is None:
             self.change(_state_of(error), error)
             return
-        if isinstance(error, SimError):
-            self.lose(error.state, error)
+        error = _blame(error, self.modem.port.name)
+        if isinstance(error, SimError | PortBusyError):
+            self.lose(_state_of(error), error)
             return
         if self._stumbles.take():
             log.warning("%s", error.message)
@@ -276,6 +293,11 @@ class Connection:
             self.lose(ModemState.RECOVERING, error)
         elif self.ladder.step is not Step.RESYNCHRONISE:
             self.change(ModemState.RECOVERING, error)
+
+    def vanish(self, error: PortLostError) -> None:
+        """Take in that the port went away while the modem was at work."""
+        self.lose(ModemState.ABSENT, error)
+        self.ladder.slip(Cause.ABSENT)
 
     def climb(self) -> bool:
         """Do what the ladder wants, and tell whether it wanted something; a rung that fails leads to the next."""
@@ -432,9 +454,9 @@ class Connection:
         try:
             modem = Modem(port, self._progress)
             modem.begin(probes)
-        except (PortError, ModemError):
+        except (PortError, ModemError) as error:
             port.close()
-            raise
+            raise _blame(error, name) from None
         self._port_name = name
         self._profile = modem.profile
         self._place = finding.place(name)
@@ -518,6 +540,12 @@ def _no_stick() -> HotlinedError:
     for trouble in finding.trouble():
         return PortMissingError(trouble.message, trouble.hint)
     return PortMissingError("No modem is plugged in.", "Plug the stick in, or name its port in `modem.port`.")
+
+
+def _blame(error: HotlinedError, port: str) -> HotlinedError:
+    """Return who takes a modem's answers away where another program has its port open too, else the error itself."""
+    spoilt = isinstance(error, ModemSilentError | ModemRefusedError)
+    return (maybe_shared(port) if spoilt else None) or error
 
 
 def _maybe_cause(error: HotlinedError) -> Cause | None:

@@ -200,7 +200,7 @@ class Daemon:
         try:
             action()
         except PortLostError as error:
-            self.connection.lose(ModemState.ABSENT, error)
+            self.connection.vanish(error)
         except (ModemError, PortError) as error:
             if self._stopping is None:
                 self.connection.stumble(error)
@@ -223,6 +223,9 @@ class Daemon:
         self._begin()
         self.sender.write_what_is_owed()
         self.connection.tell()
+        modem = self.connection.modem
+        if modem and (mr := modem.take_late_reference()) is not None:  # before a rung that begins with another
+            self.sender.settle_late(mr)
         if self.connection.climb():
             self.receiver.due = 0.0  # what shows that it helped
         if self.connection.modem is None and time.monotonic() >= self.connection.due:
@@ -259,7 +262,8 @@ class Daemon:
         self.receiver.tend_call(modem)
         self.sender.judge()
         if self._stopping is None:
-            self.sender.credit.watch(modem)
+            if self.connection.registered and not self.connection.stranger:
+                self.sender.credit.watch(modem)
             self.sender.send(modem)
 
     def _hear(self, modem: Modem) -> bool:
@@ -271,8 +275,6 @@ class Daemon:
                 self.connection.condition_due = 0.0
             sim_moved = sim_moved or meaning is Meaning.SIM
             self.receiver.hear(event, modem)
-        if (mr := modem.take_late_reference()) is not None:
-            self.sender.settle_late(mr)
         return sim_moved
 
     def _sleep(self) -> None:
@@ -307,7 +309,6 @@ class Daemon:
         version = self.db.changed_elsewhere()
         if version == self._data_version:
             return
-        self._data_version = version
         self._hold_without_key(self.db.now())  # a person may go on who can read a key that the daemon cannot
         self.sender.look_again()
         while (request := people.take(self.db, self.db.now())) is not None:
@@ -321,6 +322,7 @@ class Daemon:
                 self._adopt(request)
             else:
                 people.end(self.db, request.request_id, "refused", "this daemon cannot do that", self.db.now())
+        self._data_version = version  # only now: what failed on the way is looked at again
 
     def _adopt(self, request: people.Request) -> None:
         """Serve the line with the stick and SIM that are in, because a person says so."""

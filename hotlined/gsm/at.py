@@ -357,19 +357,22 @@ class Protocol:
         probe lets it time out: take another probe each time, so that a late answer to one is not the next
         one's. Half a line that has arrived is dropped: Unrecognised, by the next `receive`.
 
+        A probe without a prefix takes the next final result code for its own: only for a modem that has
+        answered several others with one result code each, and is quiet.
+
         What is written is ESC, because a prompt may stand open, and the probe, without a CR between: that
         would carry out what may stand half-written in the modem's line (AT+CMGD=1 of AT+CMGD=12), and a
         half line with the probe behind it is only an ERROR. A modem that is deaf just after ESC costs one
         time-out.
         """
-        if not probe.prefixes or probe.bare or probe.prompt:
+        if probe.bare or probe.prompt:
             raise ProtocolError(f"{probe.text} is no probe: its answer has no prefix of its own")
         self._step(Step.RESYNCHRONISE)
         self._deferred.extend(self._let_go())
         if half := self._line.strip(_CONTROLS_AND_BLANK):
             self._deferred.extend(self._not_recognised(half))
         self._line = ""
-        self._probing = True
+        self._probing = bool(probe.prefixes)
         return _ESC + self._begin(probe)
 
     def receive(self, data: bytes) -> list[Event]:

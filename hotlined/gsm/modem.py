@@ -43,9 +43,11 @@ LISTED_SECONDS = 150.0  # for all lines; 255 entries at 9,600 Bd take 100 s
 PROMPT_SECONDS = 10.0
 USSD_SECONDS = 30.0
 RADIO_SECONDS = 20.0
+CENTRE_UNKNOWN = 330  # 27.005 3.2.5: SMSC address unknown
 RADIO_OFF = ("0", "4")  # +CFUN: <fun> (27.007 8.2)
 DEREGISTERED = "2"  # +COPS: <mode> (27.007 7.3)
 QUIET_SECONDS = 0.2
+LATE_SECONDS = 0.5  # for a probe's own answer, after something else came
 DRAIN_SECONDS = 5.0
 PROBE_SECONDS = 2.0
 STORAGES = ("SM", "ME")
@@ -55,6 +57,8 @@ STATE_SECONDS = 1.0  # after +CPIN: some makes end it with nothing
 
 PROBES = tuple(Command(f"AT{name}?", prefixes=(f"{name}:",)) for name in ("+CMGF", "+CSMS", "+CNMI", "+CPMS", "+CFUN"))
 """Asked in turn when resynchronising: a late answer to one cannot be taken for that of the next."""
+
+PLAIN = Command("AT")
 
 CHECKS = (("AT+CMGF?;+CNMI?",), ("AT+CMGF?", "AT+CNMI?"))
 """What asks for the settings that matter: in one command line (V.250 5.2.1), else apart. The first that is taken."""
@@ -92,6 +96,15 @@ _REGISTRATION = {
     "7": Registration.ROAMING,
 }
 REGISTERED = frozenset({Registration.HOME, Registration.ROAMING})
+_TELLS_MORE = (
+    Registration.UNKNOWN,
+    Registration.NONE,
+    Registration.SEARCHING,
+    Registration.DENIED,
+    Registration.ROAMING,
+    Registration.HOME,
+)
+"""Of two answers the later one here counts: +CREG of an LTE stick may say none for ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +116,7 @@ class Identification:
     imei: str = ""
     imsi: str = ""
     own_number: str = ""
-    service_centre: str = ""
+    service_centre: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,21 +248,35 @@ class Modem:
         deadline = time.monotonic() + DRAIN_SECONDS
         while self._receive(time.monotonic() + QUIET_SECONDS) and not self._is_over(deadline):
             pass
+        refusals = 0
         for _ in range(tries):
             if self._is_over(time.monotonic() + PROBE_SECONDS):
                 break
-            probe = PROBES[self._probe % len(PROBES)]
             self._probe += 1
-            self._write(self._protocol.resynchronise(probe))
-            with contextlib.suppress(ModemSilentError):
-                self._response(PROBE_SECONDS)
-                self._receive(time.monotonic() + QUIET_SECONDS)
-                if self.in_step:
-                    return
+            refusals += self._put(PROBES[self._probe % len(PROBES)]) == 1
+            if self.in_step:
+                return
+        # one that knows none of the questions is in step if it refused each of them, and nothing else came
+        if refusals == tries and self._put(PLAIN) == 0 and self.in_step:
+            return
         raise ModemSilentError(
             f"The modem at {self.port.name} does not answer.",
             "Is this its AT port? Sticks have several; pulling and plugging it helps one that hangs.",
         )
+
+    def _put(self, probe: Command) -> int:
+        """Ask a probe, wait for its answer or another, then for quiet; return how much came that was not its own."""
+        self._write(self._protocol.resynchronise(probe))
+        late, deadline = 0, time.monotonic() + PROBE_SECONDS
+        while not self._is_over(deadline):
+            events = self._receive(deadline)
+            answers = [event for event in events if isinstance(event, Response)]
+            late += sum(isinstance(event, Late) for event in events) + sum(not each.final.ok for each in answers)
+            if late or answers:
+                deadline = min(deadline, time.monotonic() + (LATE_SECONDS if late else QUIET_SECONDS))
+        if self._protocol.state is not State.IDLE and self.in_step:
+            self._protocol.time_out()
+        return late
 
     # ---- commands
 
@@ -352,9 +379,12 @@ class Modem:
             log.warning("the modem does not number its errors: a refusal after Ctrl-Z will be unconfirmed")
         if _quoted(self.ask("AT+CPMS?", "+CPMS:", seconds=SLOW_COMMAND_SECONDS), 0) not in self.storages:
             log.warning("the modem does not keep the storage that was chosen for texts")
-        imsi = self.imsi()
-        if not imsi:
-            raise ModemRefusedError("The SIM does not say who it is (AT+CIMI).", "ERROR", "It is asked again soon.")
+        response = self.run("AT+CIMI", bare=True, seconds=SLOW_COMMAND_SECONDS)
+        imsi = _digits(response.lines[0].text) if response.lines else ""
+        if not imsi and response.final.cme is not None:
+            raise ModemRefusedError(
+                "The SIM does not say who it is (AT+CIMI).", response.final.text, "It is asked again soon."
+            )
         return Identification(
             manufacturer=self.ask("AT+CGMI"),
             model=self.ask("AT+CGMM"),
@@ -372,9 +402,12 @@ class Modem:
         """Return which modem it is (27.007 5.4), or an empty string where it does not say."""
         return _digits(self.ask("AT+CGSN"))
 
-    def service_centre(self) -> str:
-        """Return the number of the SIM's service centre (27.005 3.3.1), or an empty string where it has none."""
-        return _quoted(self.ask("AT+CSCA?", "+CSCA:", seconds=SLOW_COMMAND_SECONDS), 0)
+    def service_centre(self) -> str | None:
+        """Return the number of the SIM's service centre (27.005 3.3.1), empty where there is none, None if not told."""
+        response = self.run("AT+CSCA?", "+CSCA:", seconds=SLOW_COMMAND_SECONDS)
+        if response.final.cms == CENTRE_UNKNOWN:
+            return ""
+        return _quoted(response.lines[0].text.removeprefix("+CSCA:"), 0) if response.lines else None
 
     def verify(self) -> None:
         """Check that the settings still stand, with one command; raises ModemRefusedError where they do not."""
@@ -393,8 +426,9 @@ class Modem:
             self._settings = self._read_settings()
             if len(self._settings) == len(CHECKS[-1]):
                 break
-        mode, indications = (*self._settings, "", "")[:2]
-        if mode != "+CMGF: 0" or indications.replace(" ", "").split(",")[1:2] != ["1"]:
+        if not self._settings:
+            self._checks = ()  # it never says
+        if any(_UNWANTED.match(line) for line in self._settings):
             raise _not_kept(self._settings)
         self._echoes = self._protocol.take_echoed()
 
@@ -447,10 +481,8 @@ class Modem:
             )
 
     def _choose_indications(self) -> None:
-        for setting in self.profile.cnmi:
-            if self.run(f"AT+CNMI={setting}").final.ok:
-                return
-        raise ModemRefusedError("The modem takes no AT+CNMI setting.", "ERROR", "Another make of stick will do.")
+        if not any(self.run(f"AT+CNMI={setting}").final.ok for setting in self.profile.cnmi):
+            log.warning("the modem announces no texts: they are found when the storages are listed")
 
     # ---- condition
 
@@ -460,14 +492,15 @@ class Modem:
         for name in ("+CREG", "+CEREG"):
             fields = self.ask(f"AT{name}?", f"{name}:").split(",")
             found = _REGISTRATION.get(fields[1].strip() if len(fields) > 1 else "", Registration.UNKNOWN)
-            if found in REGISTERED or registration is Registration.UNKNOWN:
-                registration = found
-            if found in REGISTERED:
+            registration = max(registration, found, key=_TELLS_MORE.index)
+            if registration in REGISTERED:
                 break
         rssi = self.ask("AT+CSQ", "+CSQ:").split(",")[0]
         # 27.007 8.5: 0 to 31, 99 unknown
         signal = round(int(rssi) * 100 / 31) if rssi.isdecimal() and int(rssi) <= 31 else None
-        operator = _quoted(self.ask("AT+COPS?", "+COPS:", seconds=SLOW_COMMAND_SECONDS), 0)
+        operator = ""
+        if registration in REGISTERED:  # else some makes keep the question until they have found one
+            operator = _quoted(self.ask("AT+COPS?", "+COPS:", seconds=SLOW_COMMAND_SECONDS), 0)
         return Condition(registration, signal, operator)
 
     # ---- receiving
@@ -698,6 +731,9 @@ class Modem:
 _CUSD = re.compile(r'\+CUSD:\s*(?P<wants>\d)(?:\s*,\s*"(?P<text>.*)"(?:\s*,\s*(?P<dcs>\d+))?)?', re.DOTALL)
 _CMGS = re.compile(r"\+CMGS:\s*(\d{1,3})\b")
 _CMGL = re.compile(r"\+CMGL:\s*(\d{1,5})\s*,\s*(\d)\s*,.*?(\d{0,4})\s*$")
+
+# text mode, or texts that are handed over without being stored
+_UNWANTED = re.compile(r"\+CMGF:\s*1|\+CNMI:\s*\d\s*,\s*[23]")
 
 _HEX = re.compile(r"(?:[0-9A-F]{2})+")
 

@@ -84,6 +84,18 @@ def drain(descriptors: Sequence[int]) -> None:
                 pass
 
 
+def maybe_shared(name: str) -> PortBusyError | None:
+    """Return who else has a port open, with the cure; None where no other program is seen to.
+
+    One that takes no notice of our lock takes a part of the modem's answers away.
+    """
+    if not (holders := finding.holders(name)):
+        return None
+    names = ", ".join(map(str, holders))
+    hint = " ".join(dict.fromkeys(holder.hint for holder in holders))
+    return PortBusyError(f"Another program holds the port {name}: {names}.", hint)
+
+
 def _open(name: str, baudrate: int) -> serial.Serial:
     try:
         return serial.serial_for_url(
@@ -117,11 +129,7 @@ def _opening_error(name: str, error: Exception) -> PortError:
 
 
 def _busy_error(name: str) -> PortBusyError:
-    if holders := finding.holders(name):
-        names = ", ".join(map(str, holders))
-        hint = " ".join(dict.fromkeys(holder.hint for holder in holders))
-        return PortBusyError(f"Another program holds the port {name}: {names}.", hint)
-    return PortBusyError(  # another user's program, which only root sees
+    return maybe_shared(name) or PortBusyError(  # another user's program, which only root sees
         f"Another program holds the port {name}.",
         f"`sudo fuser -v {name}` names it. ModemManager is kept off by `sudo systemctl mask --now ModemManager`.",
     )

@@ -80,6 +80,8 @@ def _end(*_: object) -> NoReturn:
 @click.option("--imei", default=_DEFAULT.imei, show_default=True)
 @click.option("--pin", help="Ask for this PIN.")
 @click.option("--make", type=click.Choice(sorted(MAKES)), default="generic", show_default=True)
+@click.option("--lacks", multiple=True, help="A command that it does not know, too, e.g. +CSMS or +CMGF?.")
+@click.option("--unknown", help="What it says to a command that it does not know.")
 @click.option("--factory", multiple=True, callback=_factory, help="A setting from the factory, e.g. +CMGF=1.")
 @click.option("--until-eof", is_flag=True, help="End when standard input ends.")
 def main(*, control_path: Path | None, until_eof: bool, **options: Any) -> None:

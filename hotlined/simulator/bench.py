@@ -3,14 +3,14 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from hotlined.simulator.device import Device
 from hotlined.simulator.faults import Faults
-from hotlined.simulator.makes import MAKES
+from hotlined.simulator.makes import MAKES, Make
 from hotlined.simulator.modem import LATENCIES, Modem
 from hotlined.simulator.network import Network
 from hotlined.simulator.port import Port
@@ -36,7 +36,15 @@ class Options:
     imei: str = "356938035643809"
     pin: str | None = None
     make: str = "generic"
+    lacks: tuple[str, ...] = ()
+    unknown: str | None = None
     factory: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+
+
+def _make(options: Options) -> Make:
+    """Take the row of the make, with more commands that it does not know."""
+    make = MAKES[options.make]
+    return replace(make, lacks=make.lacks | set(options.lacks), unknown=options.unknown or make.unknown)
 
 
 def _storages(options: Options) -> dict[str, Storage | Union]:
@@ -75,7 +83,7 @@ class Bench:
         self.port = Port(options.link)
         self.reference = 0
         self.device = Device(
-            make=MAKES[options.make],
+            make=_make(options),
             imei=options.imei,
             sim=Sim(options.imsi, options.iccid, options.number, options.pin),
             network=Network(),

@@ -584,7 +584,7 @@ def execute(device: Device, call: Call) -> Answer:
         return Answer(restarts=True)
     command = COMMANDS.get(call.name)
     others = {make.iccid[0] for make in MAKES.values()} - {device.make.iccid[0]}
-    if command is None or call.name in device.make.lacks | others:
+    if command is None or {call.name, str(call)} & (device.make.lacks | others):
         return Answer(error=UNKNOWN if device.make.unknown is None else Error(words=device.make.unknown))
     messages = SHORT_MESSAGES.match(call.name) is not None
     if command.need is not Need.NOTHING and device.sim.state in _WITHOUT_SIM:

@@ -49,10 +49,9 @@ def _on_pdus(change: Callable[[str], str]) -> Callable[[Lines, Given], Lines]:
     """Change every line that follows a header of +CMGL or +CMGR."""
 
     def lies(lines: Lines, _: Given) -> Lines:
-        before = ["", *lines[:-1]]
         return [
             change(line) if header.startswith(("+CMGL:", "+CMGR:")) else line
-            for header, line in zip(before, lines, strict=True)
+            for header, line in zip(["", *lines], lines, strict=False)
         ]
 
     return lies

@@ -24,8 +24,9 @@ class Make:
     """One make of modem.
 
     `boot` is said at start, `chatter` before each fourth answer, one line after another, `sim_in` and `sim_out` as
-    the SIM comes and goes. `unknown` ends a command that it does not know, as are those in `lacks`; None is a
-    numbered error. `iccid` is the command, and how it answers. `factory`: the settings that are not the standard's.
+    the SIM comes and goes. `unknown` ends a command that it does not know, as are those in `lacks` (`+CMGF`, or
+    `+CMGF?` alone); None is a numbered error. `iccid` is the command, and how it answers. `factory`: the settings that
+    are not the standard's.
     """
 
     manufacturer: str
