@@ -142,6 +142,21 @@ def read_meters(line: Line) -> Meters:
     )
 
 
+def test_answers_that_wait_ask_nothing_of_the_modem(line: Line) -> None:
+    """While answers wait for the budget a poll costs what it costs an idle line."""
+    line.configure(limits={"segments": {"hour": 1, "day": 1, "month": 1}})
+    line.start()
+    for count in range(2):
+        line.sim.do("deliver", from_=f"+3247012{count:04}", text="un")
+    wait_until(
+        lambda: line.count("SELECT count(*) FROM answers WHERE waiting_for LIKE 'budget_%'"), "an answer that waits"
+    )
+    before = commands(line)
+    line.sim.do("wait", for_="+CMGL", count=before["+CMGL"] + POLLS, timeout=60)
+
+    assert set(commands(line) - before) == {"+CMGL", "+CMGF", "+CNMI"}
+
+
 @pytest.fixture(scope="module")
 def idle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Meters, Meters]]:
     """Read the meters, let the daemon idle for `POLLS` polls, its status on a tmpfs, and read them again."""

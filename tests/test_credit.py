@@ -1,7 +1,22 @@
 """A SIM that cannot pay: answers wait, receiving goes on, and it ends by itself."""
 
+import signal
+import sqlite3
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
 import pytest
 from conftest import Line, wait_until
+from filled import Filled
+
+from hotlined import config, policy
+from hotlined.daemon import line as daemon
+from hotlined.daemon.credit import BALANCE_SECONDS, SUSPICION_SECONDS, Credit
+from hotlined.gsm.modem import Modem
+from hotlined.gsm.port import Port
+from hotlined.store.database import open_for_daemon
 
 ANSWERS = "SELECT state, reason, waiting_for FROM answers ORDER BY id"
 CREDIT = {"ussd": "*121#", "pattern": r"([0-9]+[.,][0-9]{2}) *EUR", "alert_below": 5}
@@ -69,3 +84,115 @@ def test_a_code_that_the_network_does_not_know_is_no_trouble(line: Line) -> None
     deliver(line, 1)
     wait_until(lambda: line.submitted() and line.settled())
     assert events(line, "balance%") == []
+
+
+def test_the_balance_is_asked_for_once_there_is_a_network(line: Line) -> None:
+    """A stick that starts with the daemon is not registered yet: the day's question is not spent on that."""
+    line.sim.do("ussd", code="*121#", text="Solde: 3,20 EUR")
+    line.sim.do("network", registered="searching")
+    line.configure(credit=CREDIT)
+    line.start()
+    line.wait_state("unregistered")
+    line.sim.do("wait", for_="+CMGL", count=line.sim.do("counters")["counters"]["+CMGL"] + 2, timeout=20)
+    assert "+CUSD" not in line.sim.do("counters")["counters"]
+
+    line.sim.do("network", registered="home")
+    wait_until(lambda: events(line, "balance%") == [("balance_low", "3.20")])
+
+
+@pytest.mark.parametrize("cms", [500, 42], ids=["unconfirmed", "to be tried again"])
+def test_a_trial_that_does_not_pass_takes_no_other_along(line: Line, cms: int) -> None:
+    """While there is no credit one answer is tried now and then, whatever becomes of it, and the rest waits."""
+    line.sim.do("ussd", code="*121#", text="Solde: 0,02 EUR")
+    line.configure(credit=CREDIT)
+    line.start()
+    deliver(line, 1, 2, 3)
+    wait_until(lambda: [row[2] for row in line.rows(ANSWERS)] == ["credit"] * 3)
+    line.sim.do("fault", kind="error", command="+CMGS", cms=cms)
+    line.stop()
+    line.start()  # a start may try at once
+    wait_until(lambda: "+CMGS" in line.sim.do("counters")["counters"])
+    line.sim.do("wait", for_="+CMGL", count=line.sim.do("counters")["counters"]["+CMGL"] + 3, timeout=20)
+
+    assert line.sim.do("counters")["counters"]["+CMGS"] == 1
+    assert [row[2] for row in line.rows(ANSWERS)].count("credit") == 2
+    assert events(line, "credit%") == [("credit_out", "the balance is 0.02")]
+
+
+@pytest.mark.parametrize("said", ["+CUSD: 4", "OK"], ids=["refused", "out of step"])
+def test_a_balance_that_cannot_be_told_holds_no_other_request_back(line: Line, said: str) -> None:
+    """What is asked of the daemon behind a question that fails is done all the same."""
+    line.sim.do("ussd", code="*121#", kind="error")
+    line.configure(credit=CREDIT)
+    line.start()
+    line.wait_state("ready")
+    wait_until(lambda: line.sim.do("counters")["counters"].get("+CUSD"), "the daemon's own question")
+    assert line.daemon
+    line.daemon.send_signal(signal.SIGSTOP)
+    with sqlite3.connect(line.database) as database:
+        database.executemany(
+            "INSERT INTO requests (verb, arguments, who, created_at, boot_id, expires_boottime, state)"
+            " SELECT ?, ?, 'admin', '', boot_id, 1e9, 'open' FROM line_state",
+            [("balance", "{}"), ("send", '{"number": "+32470123456", "text": "un"}')],
+        )
+    database.close()
+    line.sim.do("say", line=said)
+    line.daemon.send_signal(signal.SIGCONT)
+    wait_until(line.submitted, "the text of the second request")
+
+    wait_until(lambda: line.rows("SELECT state FROM requests ORDER BY id") == [("refused",), ("done",)])
+    assert "WARNING The network has no answer" not in line.log_path.read_text()  # the modem is not to blame
+
+
+@pytest.mark.parametrize(
+    ("reason", "seconds"),
+    [
+        (lambda _: None, BALANCE_SECONDS),
+        (lambda credit: credit.note_notice(policy.fold("Votre SOLDE est épuisé")), SUSPICION_SECONDS),
+        (lambda credit: credit.note_not_sent(50), SUSPICION_SECONDS),
+        (lambda credit: credit.note_notice(policy.fold("Bonne année !")), BALANCE_SECONDS),
+        (lambda credit: credit.note_not_sent(38), BALANCE_SECONDS),
+    ],
+    ids=["nothing", "a notice", "a refusal", "another notice", "another refusal"],
+)
+def test_the_balance_is_asked_for_once_a_day_or_sooner_for_a_reason(
+    line: Line, monkeypatch: pytest.MonkeyPatch, reason: Callable[[Credit], None], seconds: float
+) -> None:
+    """By itself a day after the last time; after an operator's notice or a refusal that smells of it, an hour after."""
+    line.sim.do("ussd", code="*121#", text="Solde: 9,20 EUR")
+    line.configure(credit=CREDIT)
+    began, later = time.monotonic, [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: began() + later[0])
+    with open_for_daemon(line.database) as db, closing(Port(line.simulator.port)) as port:
+        modem = Modem(port, lambda _: None)
+        modem.begin()
+        modem.initialise()
+        credit = Credit(daemon.Line(config.load(line.config), db))
+        credit.watch(modem)
+        reason(credit)
+        for moment, times in ((seconds - 60, 1), (seconds + 60, 2), (2 * seconds - 60, 2)):
+            later[0] = moment
+            credit.watch(modem)
+            assert line.sim.do("counters")["counters"]["+CUSD"] == times
+
+
+def test_trials_come_later_and_later_until_one_passes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A quarter of an hour, an hour, then every four hours; whatever does not leave is no end of it."""
+    moment = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: moment[0])
+    filled = Filled(tmp_path)
+    with filled.db:
+        credit = Credit(daemon.Line(config.load(filled.config), filled.db))
+        credit.note_not_sent(10)
+        assert credit.lets_send()
+        credit.note_not_sent(10)
+        for pause, cause in ((900, 10), (3600, None), (4 * 3600, 38), (4 * 3600, 10)):
+            moment[0] += pause - 1
+            assert not credit.lets_send()
+            moment[0] += 1
+            assert credit.lets_send()
+            credit.note_not_sent(cause)
+        credit.note_sent()
+        assert credit.lets_send()
+        changes = filled.db.all("SELECT kind FROM events WHERE kind LIKE 'credit%' ORDER BY id")
+        assert [row["kind"] for row in changes] == ["credit_out", "credit_ok"]

@@ -4,7 +4,9 @@ No scenario judges speed. What is printed at length are the figures of one machi
 """
 
 import contextlib
+import json
 import random
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -249,6 +251,28 @@ def test_an_error_after_transmission_is_one_submission_for_ever(line: Line) -> N
     drained(line, 2)
 
     assert [message["recipient"] for message in line.submitted()] == [TROLL]
+
+
+def test_limits_live_in_the_database_alone(line: Line) -> None:
+    """Without its runtime directory, and with limits lowered meanwhile, a restarted daemon knows what it has spent."""
+    line.start()
+    for number in (TROLL, HONEST):
+        line.sim.do("deliver", from_=number, text="un")
+    drained(line, 2)
+    wait_until(line.settled, "both answers have left")
+    line.stop(signal.SIGKILL)
+    shutil.rmtree(line.folder / "run")
+    line.configure(limits={"cooldown": "0s", "segments": {"hour": 2, "day": 2, "month": 2}})
+    line.start()
+    for number in (TROLL, "+32471000000"):
+        line.sim.do("deliver", from_=number, text="deux")
+    wait_until(
+        lambda: line.rows("SELECT waiting_for FROM answers WHERE state = 'queued'") == [("budget_month",)] * 2,
+        "two answers that wait for the budget",
+    )
+
+    assert json.loads(line.cli("status", "--json"))["budgets"]["month"] == {"limit": 2, "used": 2}
+    assert len(line.submitted()) == 2
 
 
 def kill_loop(line: Line, texts: int, kills: int, hour: int, patience: float = 0.0) -> Figures:

@@ -24,7 +24,7 @@ from hotlined import policy, pseudonym
 from hotlined.clock import Now
 from hotlined.errors import RefusedError, StoreError
 from hotlined.gsm import alphabet, tpdu
-from hotlined.gsm.address import mask
+from hotlined.gsm.address import Address, Ton, identify, mask
 from hotlined.simulator import pdus
 from hotlined.store import database, inbound, outbound, people, privacy, pseudonyms
 from hotlined.store.database import Database, open_beside_daemon
@@ -70,13 +70,9 @@ def forms(number: str, *texts: str) -> set[bytes]:
 
 
 def traces(database: Path, wanted: set[bytes]) -> list[tuple[str, bytes]]:
-    """Return where in the raw files of a database one of these forms lies."""
-    return [
-        (path.name, form)
-        for path in database.parent.glob(f"{database.name}*")
-        for form in wanted
-        if form in path.read_bytes()
-    ]
+    """Return where one of these forms lies: in the raw files of a database, the journal, and what lies beside them."""
+    files = [path for path in database.parent.rglob("*") if path.is_file()]
+    return [(path.name, form) for path in files for form in wanted if form in path.read_bytes()]
 
 
 def moment(filled: Filled, days: float, *, synchronised: bool = False) -> Now:
@@ -825,14 +821,21 @@ def on_a_terminal(filled: Filled, typed: str, *arguments: str) -> str:
     return shown.decode()
 
 
-def test_a_flood_that_began_with_a_forgotten_contact_keeps_its_size(line_of: Filled) -> None:
-    """Its event leads to the next contact."""
-    contact_id, following = line_of.text(), line_of.text(sender=LEA)
-    with line_of.db.transaction():
-        line_of.db.event(line_of.now(), "flood_begin", "2 contacts", contact_id)
-    privacy.forget(line_of.db, KEVIN, line_of.now(), keep_opt_out=False)
+def test_a_flood_that_began_with_a_forgotten_contact_has_a_size(line_of: Filled) -> None:
+    """What was erased is not counted, and neither is what came before the flood."""
+    line_of.text(sender=LEA)
+    began = line_of.now().limit + 86400.0
+    for number in range(inbound.FLOOD_CONTACTS):
+        moment = Now(SENT, began + number, synchronised=False)
+        identity = identify(Address(KEVIN[1:] if number == 0 else f"32471{number:06}", Ton.INTERNATIONAL), "BE")
+        inbound.record_call(line_of.db, "fr", identity, moment)
+    assert inbound.watch_flood(line_of.db, moment) == "flood_begin"
+    privacy.forget(line_of.db, KEVIN, moment, keep_opt_out=False)
+    over = replace(moment, limit=moment.limit + inbound.FLOOD_SECONDS)
 
-    assert rows(line_of.db, "SELECT contact_id FROM events WHERE kind = 'flood_begin'") == [(following,)]
+    assert inbound.watch_flood(line_of.db, over) == "flood_end"
+    size = f"{inbound.FLOOD_CONTACTS - 1} contacts"
+    assert rows(line_of.db, "SELECT detail FROM events WHERE kind = 'flood_end'") == [(size,)]
 
 
 def test_a_block_in_the_configuration_is_told(tmp_path: Path) -> None:

@@ -51,16 +51,16 @@ class Credit:
         if self.out:
             self._change(out=False, detail="a trial has passed")
 
-    def note_refusal(self, cms: int | None) -> None:
-        """Take in that the network refused a segment, for this cause."""
+    def note_not_sent(self, cms: int | None) -> None:
+        """Take in that a segment did not leave, or may not have; while there is no credit that was a trial."""
+        if self.out:
+            self._trials += 1
+            self._trial_due = time.monotonic() + TRIAL_PAUSES[min(self._trials, len(TRIAL_PAUSES) - 1)]
         if cms not in BARRED:
             return
         self._refusals += 1
         self._suspicious = True
-        if self.out:
-            self._trials += 1
-            self._trial_due = time.monotonic() + TRIAL_PAUSES[min(self._trials, len(TRIAL_PAUSES) - 1)]
-        elif self._refusals >= REFUSALS:
+        if not self.out and self._refusals >= REFUSALS:
             self._change(out=True, detail=f"the network refuses (cms_{cms})")
 
     def note_notice(self, folded: str) -> None:

@@ -16,9 +16,9 @@ from hotlined.daemon.connection import Connection
 from hotlined.daemon.credit import Credit
 from hotlined.daemon.line import Line
 from hotlined.daemon.recovery import Cause
-from hotlined.errors import AddressError, ModemError, PortError, PortLostError, TextError
+from hotlined.errors import AddressError, ModemError, ModemRefusedError, PortError, TextError
 from hotlined.gsm import address, alphabet, tpdu
-from hotlined.gsm.modem import Modem, Refused, Sent
+from hotlined.gsm.modem import CENTRE_UNKNOWN, Modem, Refused, Sent
 from hotlined.store import inbound, outbound, people
 
 log = logging.getLogger("hotlined")
@@ -42,7 +42,7 @@ class Sender:
         self.due = 0.0
         self._unsettled: int | None = None
         self._unwritten: Callable[[], object] | None = None
-        self._marked: tuple[object, ...] | None = None
+        self._marked: dict[bool | None, tuple[object, ...]] = {}
         self._not_leaving = 0
 
     def write_what_is_owed(self) -> None:
@@ -60,7 +60,7 @@ class Sender:
 
     def look_again(self) -> None:
         """Note anew what answers wait for: something was changed from outside."""
-        self._marked = None
+        self._marked.clear()
 
     def judge(self) -> None:
         """Give every contact that is complete its verdict, and queue the answers."""
@@ -116,26 +116,26 @@ class Sender:
             said = self.credit.ask(modem)
         except (ModemError, PortError) as error:
             people.end(db, request.request_id, "refused", error.message, db.now())
+            if isinstance(error, ModemRefusedError):  # by the network: nothing is wrong with the modem
+                return
             raise
         people.end(db, request.request_id, "done", said, db.now())
 
     def ready(self) -> bool:
         """Tell whether an answer is due that waits for nothing but the interval between two segments."""
-        return self._marked is None and bool(outbound.due(self.line.db, self.line.db.now()))
+        return not self._marked and bool(outbound.due(self.line.db, self.line.db.now()))
 
     def send(self, modem: Modem) -> None:
         """Let at most one segment out, of the first due answer that the gate passes."""
         now = self.line.db.now()
         answers = outbound.due(self.line.db, now)
         if not answers:
-            self._marked = None
+            self._marked.clear()
             return
         if time.monotonic() < self.due or not modem.in_step:
             return
         if held_back := self._held_back():
             self._mark(held_back, now, None)
-            return
-        if not self.line.shadow and not self.connection.has_its_sim():
             return
         for answer in answers:
             plan = alphabet.plan(answer.text, answer.encoding)
@@ -151,7 +151,7 @@ class Sender:
                 everyone = verdict.waiting_for is policy.WaitingFor.PAUSED
                 self._mark(verdict.waiting_for, now, None if everyone else answer.answered_before)
                 continue
-            self._marked = None
+            self._marked.clear()
             if isinstance(verdict, policy.Cancel):
                 log.info("answer %d: cancelled (%s)", answer.answer_id, verdict.reason)
             elif begun is None:
@@ -190,18 +190,25 @@ class Sender:
         return alphabet.plan(texts[min(answered_before, len(texts) - 1)], self.line.config.answer.encoding)
 
     def _mark(self, waiting_for: policy.WaitingFor, now: Now, answered_before: bool | None) -> None:
-        marked = (waiting_for, answered_before, outbound.latest_due(self.line.db, now))
-        if marked != self._marked:
-            outbound.mark_waiting(self.line.db, waiting_for, now, answered_before=answered_before)
-            self._marked = marked
+        marked = (waiting_for, outbound.latest_due(self.line.db, now))
+        if self._marked.get(answered_before) == marked:
+            return
+        outbound.mark_waiting(self.line.db, waiting_for, now, answered_before=answered_before)
+        for overwritten in (True, False) if answered_before is None else (None,):
+            self._marked.pop(overwritten, None)
+        self._marked[answered_before] = marked
 
     def _submit(self, modem: Modem, begun: outbound.Begun) -> None:
         """Hand a segment that is committed as being submitted to the modem, and commit what came of it."""
+        seconds = self.line.config.modem.send_timeout.total_seconds()
         try:
-            outcome = modem.submit(begun.pdu, begun.tpdu_length, self.line.config.modem.send_timeout.total_seconds())
-        except PortLostError:
-            self._write_down(lambda: outbound.put_back(self.line.db, begun, policy.WaitingFor.NETWORK))
+            outcome = modem.submit(begun.pdu, begun.tpdu_length, seconds) if self.connection.has_its_sim() else None
+        except (ModemError, PortError):  # raised only where nothing can have left
+            self._put_back(begun)
             raise
+        if outcome is None:
+            self._put_back(begun)
+            return
         now = self.line.db.now()
         name = f"answer {begun.answer_id}: segment {begun.sequence}/{begun.total}"
         if isinstance(outcome, Sent):
@@ -219,11 +226,13 @@ class Sender:
                 with contextlib.suppress(ModemError, PortError):
                     self.connection.ask_condition()
             if again and not self.connection.registered:
-                self._write_down(lambda: outbound.put_back(self.line.db, begun, policy.WaitingFor.NETWORK))
+                self._put_back(begun)
                 log.info("%s waits for the network", name)
                 return
             self._write_down(lambda: outbound.mark_refused(self.line.db, begun, cause, now, again=again))
-            self.credit.note_refusal(outcome.cms)
+            self.credit.note_not_sent(outcome.cms)
+            if outcome.cms == CENTRE_UNKNOWN:
+                self.connection.doubt_centre()
             log.warning("%s refused (%s)%s", name, cause, ", to be tried again" if again else "")
             if again:
                 self._note_not_leaving()
@@ -231,9 +240,14 @@ class Sender:
             self._unsettled = begun.segment_id
             cause = "the daemon was stopped before the result came" if self.line.stopping else outcome.text
             self._write_down(lambda: outbound.mark_unconfirmed(self.line.db, begun.segment_id, cause))
+            self.credit.note_not_sent(None)
             log.warning("%s unconfirmed: %s", name, cause)
             if not self.line.stopping:
                 self._note_not_leaving()
+
+    def _put_back(self, begun: outbound.Begun) -> None:
+        """Let a segment wait again that was not submitted after all."""
+        self._write_down(lambda: outbound.put_back(self.line.db, begun, policy.WaitingFor.NETWORK))
 
     def _note_not_leaving(self) -> None:
         self._not_leaving += 1

@@ -167,26 +167,27 @@ def watch_flood(db: Database, now: Now) -> str | None:
 
     The end says how many contacts it brought. State is where it is stored: a restart forgets no flood.
     """
-    recent = db.one(
-        "SELECT count(*) AS contacts, min(id) AS first FROM contacts WHERE received_limit > ?",
-        now.limit - FLOOD_SECONDS,
-    )
+    recent = _contacts_since(db, now.limit - FLOOD_SECONDS)
     last = db.one(
-        "SELECT kind, contact_id FROM events WHERE kind IN ('flood_begin', 'flood_end') ORDER BY id DESC LIMIT 1"
+        "SELECT kind, at_limit FROM events WHERE kind IN ('flood_begin', 'flood_end') ORDER BY id DESC LIMIT 1"
     )
-    assert recent is not None
-    going_on = last is not None and last["kind"] == "flood_begin"
-    if not going_on and recent["contacts"] >= FLOOD_CONTACTS:
-        kind, detail, first = "flood_begin", f"{recent['contacts']} contacts in {FLOOD_SECONDS:.0f} s", recent["first"]
-    elif going_on and last and recent["contacts"] < FLOOD_CONTACTS / 2:
-        size = db.one("SELECT count(*) AS contacts FROM contacts WHERE id >= ?", last["contact_id"] or 0)
-        assert size is not None
-        kind, detail, first = "flood_end", f"{size['contacts']} contacts", None
+    if last is None or last["kind"] == "flood_end":
+        if recent < FLOOD_CONTACTS:
+            return None
+        kind, detail = "flood_begin", f"{recent} contacts in {FLOOD_SECONDS:.0f} s"
     else:
-        return None
+        if recent >= FLOOD_CONTACTS / 2:
+            return None
+        kind, detail = "flood_end", f"{_contacts_since(db, last['at_limit'] - FLOOD_SECONDS)} contacts"
     with db.transaction():
-        db.event(now, kind, detail, first)
+        db.event(now, kind, detail)
     return kind
+
+
+def _contacts_since(db: Database, limit: float) -> int:
+    row = db.one("SELECT count(*) AS contacts FROM contacts WHERE received_limit > ?", limit)
+    assert row is not None
+    return int(row["contacts"])
 
 
 def next_unjudged(db: Database, now: Now) -> int | None:

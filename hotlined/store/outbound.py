@@ -242,10 +242,21 @@ def latest_due(db: Database, now: Now) -> tuple[float | None, ...]:
     return tuple(row["due"] if row else None for row in rows)
 
 
+def next_dues(db: Database) -> dict[bool, float]:
+    """Return when the first queued answer is due, in limit time: to new numbers (False) and to known ones (True)."""
+    rows = {
+        answered_before: db.one(
+            "SELECT due_limit FROM answers WHERE state = 'queued' AND answered_before = ? ORDER BY due_limit LIMIT 1",
+            int(answered_before),
+        )
+        for answered_before in (False, True)
+    }
+    return {answered_before: row["due_limit"] for answered_before, row in rows.items() if row}
+
+
 def next_due(db: Database) -> float | None:
     """Return the limit time at which the next queued answer is due."""
-    row = db.one("SELECT min(due_limit) AS due FROM answers WHERE state = 'queued'")
-    return row["due"] if row else None
+    return min(next_dues(db).values(), default=None)
 
 
 def begin(

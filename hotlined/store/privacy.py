@@ -472,12 +472,6 @@ _FORGET = (
       result = iif(state IN ('open', 'begun'), 'the number was forgotten', NULL),
       state = iif(state IN ('open', 'begun'), 'refused', state) WHERE id IN (SELECT value FROM json_each(:requests))
     """,
-    # a flood that began with a contact of this person begins with the next one
-    """
-    UPDATE events SET contact_id = (SELECT min(c.id) FROM contacts c
-        WHERE c.id > events.contact_id AND c.id NOT IN (SELECT value FROM json_each(:contacts)))
-      WHERE kind = 'flood_begin' AND contact_id IN (SELECT value FROM json_each(:contacts))
-    """,
     "DELETE FROM contacts WHERE id IN (SELECT value FROM json_each(:contacts))",
     """
     INSERT OR REPLACE INTO numbers (number, opted_out_at, changed_by, changed_limit)

@@ -1,4 +1,4 @@
-"""What a simulation asks of the store: a database to throw away, what is due next, and the sums at the end.
+"""What a simulation asks of the store: a database to throw away, and the sums at the end.
 
 The rows are those of the daemon's own functions; nothing here decides anything.
 """
@@ -25,18 +25,6 @@ def open_to_throw_away(path: Path) -> Database:
     db = open_for_daemon(path)
     db.execute("PRAGMA synchronous = OFF")
     return db
-
-
-def next_dues(db: Database) -> dict[bool, float]:
-    """Return when the first queued answer is due, in limit time: to new numbers (False) and to known ones (True)."""
-    rows = {
-        answered_before: db.one(
-            "SELECT due_limit FROM answers WHERE state = 'queued' AND answered_before = ? ORDER BY due_limit LIMIT 1",
-            int(answered_before),
-        )
-        for answered_before in (False, True)
-    }
-    return {answered_before: row["due_limit"] for answered_before, row in rows.items() if row}
 
 
 def fates(db: Database) -> dict[str, dict[str, int]]:
