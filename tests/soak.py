@@ -3,12 +3,13 @@
 One fault at a time, drawn by a seed; texts go on arriving. A fault ends when the world has done its part: the stick is
 in again, the network is back, or there is nothing for it to do. From then on is counted how long it takes until a text
 that comes then is on the disk and the modem ready, and until the SIM is seen empty. The soak is the network, the people
-and the unit that switches the stick's power. The machine's clock is left alone: a daemon gets a calendar of its own.
+and the unit that switches the stick's power. The machine is left alone: the daemon's calendar and USB are files.
 Known to be wrong: what is drawn depends on the seed alone, but the moment at which it hits does not.
 """
 
 import bisect
 import contextlib
+import itertools
 import random
 import signal
 import sqlite3
@@ -27,25 +28,31 @@ from typing import Any
 
 import click
 from conftest import Line
+from sysfs import Plugged, build
 
 from hotlined.policy import WINDOW_SECONDS
 from hotlined.simulator import client as simulation
+from hotlined.simulator.makes import MAKES
 
 IN_SERVICE_SECONDS = 120.0  # the promise
 DRAINED_SECONDS = 120.0  # what is given to a SIM that is read again to be empty, and to refused deletions
 SETTLED_SECONDS = 120.0  # what is given to the last texts and answers at the end
 TAKEN_SECONDS = 20.0  # what is waited for a switched-on fault to strike
+SUBMITTED_SECONDS = 4.0  # what the simulated network takes for a segment, at most
 LINES_SHOWN = 60  # of the log, where a promise was not kept
 LATE_SECONDS = 150.0  # between the moment that a segment is counted and the moment that it leaves, at most
 MOST_MIB = 64.0  # of memory that a daemon may hold
 SHORT_CODE = "8888"
-SEGMENTS_A_MINUTE, LEAST_SEGMENTS = 12, 60  # of the hour's limit: about what is asked for, so that it bites in the end
+NAMES = ("ttyUSB0", "ttyUSB1", "ttyUSB2")  # of the stick: another each time that it is plugged in
+SEGMENTS_A_MINUTE, LEAST_SEGMENTS = 4, 60  # of the hour's limit: less than can be sent, so that it bites in the end
+RESERVE_PERCENT = 90  # so that this bites, too
 TEXTS = ("1. Non, c'est non. " * 9, "2. Toujours non.", "3. C'est la dernière fois.")
 """The answers: two segments, one, one; each number gets each at most once."""
 
 SETTINGS: Mapping[str, Mapping[str, Any]] = {
     "modem": {
-        "poll_interval": "5s", "send_interval": "1s", "send_timeout": "20s", "ring_for": "8s", "delivery_reports": True,
+        "port": "auto", "poll_interval": "5s", "send_interval": "1s", "send_timeout": "20s", "ring_for": "8s",
+        "delivery_reports": True,
     },
     "answer": {"delay": ["0s", "5s"]},
     "limits": {"cooldown": "60s"},
@@ -53,19 +60,22 @@ SETTINGS: Mapping[str, Mapping[str, Any]] = {
 }  # fmt: skip
 """What differs from the defaults, so that much happens in a short time."""
 
-CALENDAR = """
+MACHINE = """
 import datetime, pathlib, sys
 from hotlined import clock
+from hotlined.gsm import finding
+root = pathlib.Path(sys.argv.pop(1))
 class Stepped(datetime.datetime):
     @classmethod
     def now(cls, tz=None):
-        return super().now(tz) + datetime.timedelta(days=float(pathlib.Path(sys.path[-1]).read_text()))
-sys.path.append(sys.argv.pop(1))
+        return super().now(tz) + datetime.timedelta(days=float((root / "days").read_text()))
 clock.datetime = Stepped
+clock.synchronised = (root / "synchronised").exists
+finding.candidates.__defaults__ = (root / "usb/sys", root / "usb/dev")
 from hotlined.cli import main
 main()
 """
-"""The daemon as it is, on a calendar that is as many days off as a file says at that moment."""
+"""The daemon as it is, on a machine whose calendar is as many days off as a file says, and whose USB is a folder."""
 
 
 class ViolatedError(AssertionError):
@@ -90,6 +100,8 @@ class Figures:
     texts: int
     repeats: int
     calls: int
+    missed: int
+    """Faults that did not strike in time: what they wait for did not happen."""
     answers: int
     segments: int
     limit: int
@@ -135,6 +147,7 @@ class Soak:
         self.bodies: dict[str, str] = {}
         self.callers: list[str] = []
         self.mms = 0
+        self.missed = 0
         self.queued: Counter[str] = Counter()
         self.peak_mib = 0.0
         self._traffic = random.Random(seed + 1)
@@ -142,14 +155,20 @@ class Soak:
         self._arrivals: deque[Message] = deque()
         self._next_arrival = 0.0
         self._is_down = False
+        self._names = itertools.cycle(NAMES)
         self._wish = line.folder / "run" / "fr.power-cycle"
         self._follower = threading.Thread(target=self.ledger.follow, args=(self.sim.watch(),), daemon=True)
 
     def begin(self) -> None:
-        """Configure the line and bring it into service."""
+        """Plug the stick in, configure the line and bring it into service."""
         segments = {"hour": self.limit, "day": 2 * self.limit, "month": 4 * self.limit}
-        self.line.settings |= {"answer": {"texts": TEXTS}, "limits": {"segments": segments}}
+        self.line.settings |= {
+            "answer": {"texts": TEXTS},
+            "limits": {"segments": segments, "reserve_for_new": f"{RESERVE_PERCENT}%"},
+        }
         self.line.configure(**SETTINGS)
+        self.set_calendar(0, known=True)
+        self.plug()
         self._follower.start()
         self.start()
         self.until(self.is_ready, "the daemon is in service", IN_SERVICE_SECONDS)
@@ -264,16 +283,13 @@ class Soak:
 
     # ---- the daemon
 
-    def start(self, calendar: Path | None = None) -> None:
-        """Start the daemon, on a calendar of its own if a file says how many days that is off."""
-        if calendar is None:
-            self.line.start()
-        else:
-            with self.line.log_path.open("ab") as output:
-                self.line.daemon = subprocess.Popen(
-                    [sys.executable, "-c", CALENDAR, str(calendar), "--config", str(self.line.config), "run"],
-                    stdout=output, stderr=output, cwd=self.line.folder,
-                )  # fmt: skip
+    def start(self) -> None:
+        """Start the daemon on its own machine."""
+        with self.line.log_path.open("ab") as output:
+            self.line.daemon = subprocess.Popen(
+                [sys.executable, "-c", MACHINE, str(self.line.folder), "--config", str(self.line.config), "run"],
+                stdout=output, stderr=output, cwd=self.line.folder,
+            )  # fmt: skip
         self._is_down = False
 
     def stop(self, number: int = signal.SIGTERM) -> None:
@@ -292,6 +308,36 @@ class Soak:
         """Whether everything in the network and on the SIM has been taken in."""
         state = self.sim.do("state")
         return not state["queue"] and not any(storage["used"] for storage in state["storages"].values())
+
+    # ---- the daemon's machine
+
+    def plug(self) -> None:
+        """Plug the stick in under another name than the last time; the link `by-id` follows it."""
+        name = next(self._names)
+        tree = self.line.folder / name
+        if not tree.exists():
+            build(tree, [Plugged("1-1.2", "1a86:7523", (f"00 ff/01/02 ch341-uart {name}",))])
+        self.sim.do("replug", name=str(tree / "dev" / name))
+        self._link("usb", name)
+        self._link("by-id", f"usb/dev/{name}")
+
+    def pull(self) -> None:
+        """Pull the stick."""
+        self.sim.do("unplug")
+        self._link("usb", "nothing")
+
+    def set_calendar(self, days: int, *, known: bool) -> None:
+        """Let the daemon's calendar be so many days off, and its kernel take that for the right time or not."""
+        fresh = self.line.folder / "days.new"
+        fresh.write_text(str(days))
+        fresh.replace(self.line.folder / "days")
+        mark = self.line.folder / "synchronised"
+        mark.touch() if known else mark.unlink(missing_ok=True)
+
+    def _link(self, name: str, target: str) -> None:
+        fresh = self.line.folder / f"{name}.new"
+        fresh.symlink_to(target)
+        fresh.replace(self.line.folder / name)
 
     # ---- faults
 
@@ -317,23 +363,30 @@ class Soak:
         return self.comes_true(lambda: not self.sim.do("state")["faults"], seconds)
 
     def settle(self) -> None:
-        """Stop the traffic, and let everything that is under way come to its end."""
+        """Stop the traffic, let everything that is under way come to its end, and then the daemon.
+
+        Answers that are due need not all leave for that, but one has to.
+        """
         while self._arrivals:
             self._hand_over(*self._arrivals.popleft())
         self._next_arrival = float("inf")
+        left = len(self.ledger.left)
         self.until(
             lambda: (
                 self.is_empty()
                 and not self.line.count("SELECT count(*) FROM contacts WHERE verdict IS NULL")
                 and not self.line.count(OPEN)
+                and (len(self.ledger.left) > left or not self.line.count(DUE))
             ),
-            "all texts are judged, and nothing waits but for a limit or a retry",
+            "all texts are judged, no answer is half sent, and one that was due has left",
             SETTLED_SECONDS,
         )
+        self.stop()
 
 
 IN_HAND = "SELECT count(*) FROM answer_segments WHERE state = 'submitting'"
-OPEN = "SELECT count(*) FROM answers WHERE state = 'sending' OR waiting_for IN ('due', 'send_interval', 'network')"
+OPEN = "SELECT count(*) FROM answers WHERE state = 'sending'"
+DUE = "SELECT count(*) FROM answers WHERE waiting_for IN ('due', 'send_interval', 'network')"
 
 
 # ---- the faults: each returns when the world has done its part
@@ -348,6 +401,7 @@ def _switched(kind: str, *commands: str | None, most: int = 1, **choices: Any) -
         soak.sim.do("fault", kind=kind, command=command, count=soak.chance.randint(1, most), **given)
         soak.text()
         if not soak.struck():
+            soak.missed += 1
             soak.sim.do("clear")
 
     return inject
@@ -369,7 +423,7 @@ def _lying_registration(soak: Soak) -> None:
     soak.sim.do("fault", kind="error_after_submit", cms=500, until="radio")
     for _ in range(4):
         soak.text()
-    soak.struck(3 * TAKEN_SECONDS)
+    soak.missed += not soak.struck(3 * TAKEN_SECONDS)
 
 
 def _during(message: str, given: Mapping[str, Sequence[Any]], after: Mapping[str, Any]) -> Fault:
@@ -384,9 +438,10 @@ def _during(message: str, given: Mapping[str, Sequence[Any]], after: Mapping[str
 
 
 def _unplug(soak: Soak) -> None:
-    soak.sim.do("unplug")
+    """Pull the stick, and plug it in again under another name."""
+    soak.pull()
     soak.play(soak.a_while())
-    soak.sim.do("replug")
+    soak.plug()
 
 
 def _forget(soak: Soak) -> None:
@@ -413,11 +468,12 @@ def _ussd(soak: Soak) -> None:
 
 
 def _while_sending(fault: Fault) -> Fault:
-    """Return what lets a fault happen while the result of a segment is waited for."""
+    """Return what lets a fault happen while a segment is in hand, be it before or after it leaves."""
 
     def inject(soak: Soak) -> None:
         soak.text()
-        soak.comes_true(lambda: soak.line.count(IN_HAND), TAKEN_SECONDS)
+        soak.missed += not soak.comes_true(lambda: soak.line.count(IN_HAND), TAKEN_SECONDS)
+        soak.play(soak.chance.uniform(0.0, SUBMITTED_SECONDS))
         fault(soak)
 
     return inject
@@ -442,13 +498,21 @@ def _kill_later(soak: Soak) -> None:
     _kill(soak)
 
 
+def _kill_in_recovery(soak: Soak) -> None:
+    """Kill the daemon that is on its way up the ladder."""
+    _hang(soak)
+    _kill_later(soak)
+
+
 def _stop(soak: Soak) -> None:
     soak.stop()
     soak.start()
 
 
 def _reload(soak: Soak) -> None:
+    """Name the port or have it found, and let that be read."""
     assert soak.line.daemon
+    soak.line.configure(modem={"port": soak.chance.choice(("auto", str(soak.line.folder / "by-id")))})
     soak.line.daemon.send_signal(signal.SIGHUP)
 
 
@@ -461,19 +525,13 @@ def _lock(soak: Soak) -> None:
 
 
 def _step_calendar(soak: Soak) -> None:
-    """Let the calendar jump under a running daemon, into the past or the future, and back."""
-    calendar = soak.line.folder / "days"
-    calendar.write_text("0")
-    soak.stop()
-    soak.start(calendar)
-    soak.until(soak.is_ready, "the daemon is in service on a calendar of its own", IN_SERVICE_SECONDS)
-    for days in (soak.chance.choice((-20_000, -400, -1, 1, 400, 4_000)), 0):
-        fresh = calendar.with_suffix(".new")
-        fresh.write_text(str(days))
-        fresh.replace(calendar)
+    """Let the calendar jump under a running daemon, into the past or the future, and back; some start on it, too."""
+    soak.set_calendar(soak.chance.choice((-20_000, -400, -1, 1, 400, 4_000)), known=soak.chance.choice((True, False)))
+    soak.play(soak.a_while())
+    if soak.chance.choice((True, False)):
+        _kill(soak)
         soak.play(soak.a_while())
-    soak.stop()
-    soak.start()
+    soak.set_calendar(0, known=True)
 
 
 ASKED = ("+CMGL", "+CPMS", "+CMGD", "+CREG", "+CMGF", "+CIMI")  # what a daemon asks in service
@@ -500,6 +558,7 @@ FAULTS: Mapping[str, Fault] = {
     "echo back": _switched("echo_back", most=5),
     "codes in between": _switched("urc_inside", "+CMGL", "+CPMS", "+CREG", most=3, at=(0, 1, 2, 3)),
     "listing lies": _switched("list_lies", "+CMGL", most=3, how=("length", "empty", "nonhex")),
+    "counts lie": _switched("list_lies", "+CPMS", most=3, how=("used",)),
     "listing breaks off": _switched("truncate_listing", lines=(1, 2, 3)),
     "listing and reset": _switched("interrupt_listing", lines=(1, 2, 3)),
     "deletion refused": _switched("delete_refused", cms=(None, 320, 500)),
@@ -522,6 +581,7 @@ FAULTS: Mapping[str, Fault] = {
     "daemon stopped": _stop,
     "resets while sending": _while_sending(lambda soak: soak.sim.do("reset")),
     "pulled while sending": _while_sending(_unplug),
+    "killed in recovery": _kill_in_recovery,
     "killed while sending": _while_sending(_kill),
     "stopped while sending": _while_sending(_stop),
     "configuration read": _reload,
@@ -566,12 +626,20 @@ def _twice(soak: Soak) -> Iterator[str]:
 
 
 def _limits(soak: Soak) -> Iterator[str]:
-    times = [at for at, _, _ in soak.ledger.left]
+    """Hold that no window lets more out than it may, nor more of later answers than is not kept for new numbers."""
+    later = {text[:2] for text in soak.line.settings["answer"]["texts"][1:]}
+    of_later = {pdu for text in soak.line.submitted() if text["text"][:2] in later for pdu in text["pdus"]}
+    everything = [at for at, _, _ in soak.ledger.left]
+    returning = [at for at, _, pdu in soak.ledger.left if pdu in of_later]
     for window, limit in soak.line.settings["limits"]["segments"].items():
         width = WINDOW_SECONDS[window] - LATE_SECONDS
-        most = max((bisect.bisect(times, at + width) - first for first, at in enumerate(times)), default=0)
-        if most > limit:
-            yield f"{most} segments left within one {window}, {limit} may"
+        for times, what, may in (
+            (everything, "segments", limit),
+            (returning, "segments of later answers", limit - limit * RESERVE_PERCENT // 100),
+        ):
+            most = max((bisect.bisect(times, at + width) - first for first, at in enumerate(times)), default=0)
+            if most > may:
+                yield f"{most} {what} left within one {window}, {may} may"
 
 
 def _counted(soak: Soak) -> Iterator[str]:
@@ -646,18 +714,20 @@ def run(
     kinds: Sequence[str] = (),
     longest: float = 30.0,
     latency: str = "real",
+    make: str = "generic",
     report: Callable[[str], object] = lambda _: None,
 ) -> Figures:
     """Let faults happen for so long and return what it came to; raises ViolatedError with the end of the log.
 
     `kinds` are all if none is named; `report` hears of each fault as it is over.
     """
-    with simulation.start(folder, sim_size=10, me_size=5, latency=latency) as simulator:
+    with simulation.start(folder, sim_size=10, me_size=5, latency=latency, make=make) as simulator:
         line = Line(folder, simulator)
         soak = Soak(line, seed, longest=longest, limit=max(LEAST_SEGMENTS, round(SEGMENTS_A_MINUTE * minutes)))
         recoveries: list[Recovery] = []
         began = time.monotonic()
         try:
+            soak.sim.do("habits", renumbers=True, overflows=soak.chance.choice((True, False)))
             soak.begin()
             for kind in draw(seed, kinds or tuple(FAULTS)):
                 if time.monotonic() - began >= 60 * minutes:
@@ -679,6 +749,7 @@ def run(
                 texts=len(soak.bodies) + soak.mms,
                 repeats=line.count("SELECT sum(repeats) FROM contacts"),
                 calls=len(soak.callers),
+                missed=soak.missed,
                 answers=len(left),
                 segments=sum(text["segments"] for text in left),
                 limit=soak.limit,
@@ -693,8 +764,9 @@ def run(
 @click.option("--minutes", default=30.0, show_default=True, help="How long faults are thrown.")
 @click.option("--seed", type=int, help="What is drawn depends on it; a random one if none is given.")
 @click.option("--kind", "kinds", multiple=True, type=click.Choice(tuple(FAULTS)), help="Only faults of this kind.")
+@click.option("--make", type=click.Choice(sorted(MAKES)), default="generic", show_default=True, help="Of the modem.")
 @click.option("--keep", type=click.Path(path_type=Path, file_okay=False), help="Leave database and log in this folder.")
-def main(minutes: float, seed: int | None, kinds: Sequence[str], keep: Path | None) -> None:
+def main(minutes: float, seed: int | None, kinds: Sequence[str], make: str, keep: Path | None) -> None:
     """Throw faults at the real daemon while texts arrive, and print how long it takes to be in service again."""
     seed = random.SystemRandom().randrange(10**6) if seed is None else seed
     with contextlib.ExitStack() as stack:
@@ -704,7 +776,7 @@ def main(minutes: float, seed: int | None, kinds: Sequence[str], keep: Path | No
         click.echo(f"seed {seed}, {minutes:g} minutes; unlike the defaults: {', '.join(unlike)}")
         click.echo(f"{'at s':>7}  {'fault':<26}{'in service s':>12}{'empty s':>10}")
         try:
-            figures = run(folder, minutes=minutes, seed=seed, kinds=kinds, report=click.echo)
+            figures = run(folder, minutes=minutes, seed=seed, kinds=kinds, make=make, report=click.echo)
         except ViolatedError as error:
             click.echo("\n".join(["", "VIOLATED", str(error), *error.__notes__]))
             sys.exit(1)
@@ -719,9 +791,10 @@ def main(minutes: float, seed: int | None, kinds: Sequence[str], keep: Path | No
             f"{max(back.empty for back in backs):>20.1f}"
         )
     click.echo(
-        f"\nseed {figures.seed}: {len(figures.recoveries)} faults, {figures.texts} texts, {figures.repeats} repeats,"
-        f" {figures.calls} calls, {figures.answers} answers of {figures.segments} segments ({figures.limit} an hour"
-        f" may), peak {figures.peak_mib:.0f} MiB; nothing lost, nothing sent twice, every limit held"
+        f"\nseed {figures.seed}: {len(figures.recoveries)} faults ({figures.missed} did not strike in time),"
+        f" {figures.texts} texts, {figures.repeats} repeats, {figures.calls} calls, {figures.answers} answers of"
+        f" {figures.segments} segments ({figures.limit} an hour may), peak {figures.peak_mib:.0f} MiB;"
+        " nothing lost, nothing sent twice, every limit held"
     )
 
 

@@ -53,7 +53,6 @@ def quiet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[soak.Soak]:
             quiet.begin()
             quiet.suffer("call")
             quiet.settle()
-            quiet.stop()
             yield quiet
         finally:
             quiet.line.end()
@@ -90,6 +89,13 @@ def a_traceback(spoilt: soak.Soak) -> None:
         log.write("Traceback (most recent call last):\n")
 
 
+def later_answers(spoilt: soak.Soak) -> None:
+    """Let what was sent be all that may be sent, and have been later answers."""
+    settings = spoilt.line.settings
+    settings["answer"]["texts"] = ("", *settings["answer"]["texts"])
+    settings["limits"]["segments"]["hour"] = len(spoilt.ledger.left)
+
+
 SPOILT: dict[str, Callable[[soak.Soak], object]] = {
     "a contact is missing": sql("DELETE FROM contacts WHERE id = (SELECT min(id) FROM contacts WHERE kind = 'text')"),
     "one too many": sql("UPDATE contacts SET text = 'no. 0' WHERE kind = 'text'"),
@@ -103,6 +109,7 @@ SPOILT: dict[str, Callable[[soak.Soak], object]] = {
     "called failed, which is not so": sql("UPDATE answer_segments SET state = 'failed'"),
     "called sent, which is not so": sql("UPDATE answer_segments SET state = 'sent', pdu = 'none'"),
     "0 may": lambda spoilt: spoilt.line.settings["limits"]["segments"].update(hour=0),
+    "later answers": later_answers,
     "has a traceback": a_traceback,
 }
 """Words of each finding, and what makes it so."""

@@ -1,15 +1,22 @@
 #!/usr/bin/env bash
-# Installs what a Pi gets in a Debian for its processor, emulated, and runs there the tests that need no second process.
-#   arm.sh ARCHITECTURE SUITE      arm64 or armhf (armv7l), trixie or bookworm
+# Installs what a Pi gets in a Debian for its processor, emulated, and runs there the tests that need no second process,
+# and the demo.
+#   arm.sh PROCESSOR SUITE      arm64, armhf (armv7l) or armv6 (Pi Zero and 1); trixie or bookworm
 # There is no compiler inside: what has no wheel for the processor has to build without one. The exit code is that of the
 # tests. Needs the network, for packages.
 set -euo pipefail
 
-architecture=$1 suite=$2
+processor=$1 suite=$2
+case $processor in
+  arm64) architecture=arm64 qemu=aarch64 cpu=max ;;
+  armhf) architecture=armhf qemu=arm cpu=max ;;
+  # what Debian has for it, on a processor that calls itself armv6l, so that pip takes no wheel for armv7l
+  armv6) architecture=armel qemu=arm cpu=arm1176 ;;
+  *) exit 2 ;;
+esac
 project=$(cd "$(dirname "$0")/../.." && pwd)
 cache=${HOTLINED_LAB:-/var/tmp/hotlined-lab}
 base=$cache/$suite-$architecture
-case $architecture in arm64) qemu=aarch64 ;; armhf) qemu=arm ;; *) exit 2 ;; esac
 
 # where no systemd runs, nobody has told the kernel of the emulator
 binfmt=/proc/sys/fs/binfmt_misc
@@ -47,7 +54,11 @@ inside='
   cd tests
   /opt/lab/bin/pytest --quiet -p no:cacheprovider test_address.py test_alphabet.py test_at.py test_policy.py test_push.py \
     test_tpdu.py
+  # and the whole of it once, against its simulated modem
+  /opt/lab/bin/hotlined demo --keep /tmp/demo >/tmp/said || { cat /tmp/said && exit 1; }
+  /opt/lab/bin/hotlined --config /tmp/demo/config.yaml log --state sent --json | grep -q .
+  tail -n 12 /tmp/said
 '
 systemd-nspawn --quiet --register=no --keep-unit --pipe --as-pid2 --machine="arm$$" --directory="$run/root" \
-  --chdir=/srv/project --resolv-conf=copy-host --timezone=off --setenv=LANG=C.UTF-8 \
+  --chdir=/srv/project --resolv-conf=copy-host --timezone=off --setenv=LANG=C.UTF-8 --setenv=QEMU_CPU=$cpu \
   --setenv=PIP_CERT=/etc/ssl/certs/ca-certificates.crt -- sh -c "$inside" </dev/null

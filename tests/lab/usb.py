@@ -42,10 +42,10 @@ def wire(path: Path, port: str) -> None:
             modem = os.open(port, os.O_RDWR | os.O_NOCTTY)
             try:
                 while True:
-                    ready, _, _ = select.select([found, modem], [], [])
+                    ready, _, _ = select.select([found.fileno(), modem], [], [])
                     if modem in ready:
                         found.sendall(os.read(modem, 4096))
-                    if found in ready:
+                    if found.fileno() in ready:
                         if not (octets := found.recv(4096)):
                             break
                         os.write(modem, octets)
