@@ -114,7 +114,7 @@ def test_an_unknown_command_is_a_usage_error() -> None:
     assert CliRunner().invoke(main, ["frobnicate"]).exit_code == 2
 
 
-@pytest.mark.parametrize(("typed", "meant"), [("logs", "log"), ("Stat", "stats or status"), ("seltest", "selftest")])
+@pytest.mark.parametrize(("typed", "meant"), [("logs", "log"), ("Stat", "stats or status"), ("selftets", "selftest")])
 def test_a_command_that_is_nearly_one_is_named(typed: str, meant: str) -> None:
     """Who mistypes a command is told which it may be."""
     result = CliRunner().invoke(main, [typed])

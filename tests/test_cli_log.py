@@ -394,13 +394,13 @@ def test_what_is_longer_than_the_screen_is_paged(
 
 
 def test_lists_are_paged_from_their_end(pages: Filled) -> None:
-    """The newest stand last, so less begins there; LESS and HOTLINED_PAGER are respected, and all is shown."""
+    """The newest stand last, the headings below them, so less begins there; LESS and HOTLINED_PAGER are respected."""
     program = pager(pages.folder)
     chosen = {"PAGER": "false", "HOTLINED_PAGER": f"{program} -S", "LESS": "R"}
     log, number = (on_a_terminal(pages, 80, *words.split(), **chosen) for words in ("log", f"number {LEA}"))
 
     assert (log[0], number[0]) == ("paged with R -S +G", "paged with R -S")
-    assert [each.split()[0] for each in log[2:]] == [str(count) for count in range(1, 31)]
+    assert [each.split()[0] for each in log[1:]] == ["ID", *(str(count) for count in range(1, 31)), "ID"]
 
 
 def test_who_leaves_the_pager_has_seen_enough(pages: Filled) -> None:

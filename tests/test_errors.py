@@ -1,6 +1,7 @@
 """Whatever an admin types or meets is a sentence and an exit code, never a traceback."""
 
 import os
+import pty
 import sqlite3
 import subprocess
 import sys
@@ -99,6 +100,7 @@ CASES = {
     "a huge ID to tag": Case(f"tag {HUGE} x", 2, HUGE),
     "a huge ID to send again": Case(f"requeue {HUGE}", 2, HUGE),
     "a huge count": Case(f"log -n {HUGE}", 2, HUGE),
+    "a page where there is no folder": Case("stats --html none/page.html", 1, "none/page.html: No such file"),
     "a huge duration": Case(f"log --since {HUGE}d", 2, "is no time"),
     "a date that is none": Case("log --since 2026-02-30", 2, "Write 2026-11-24"),
     "the end of time": Case("log --until 9999-12-31", 2, "is no time"),
@@ -139,6 +141,26 @@ def test_it_is_a_sentence(line: Filled, case: Case) -> None:
     assert "Traceback" not in done.stderr
     assert case.said in done.stderr
     assert bool(done.stderr) == bool(case.exit_code)
+
+
+@pytest.mark.parametrize("typed", ["show 99", "log --since tomorrow", "send 0470123456 x", "completion", "db"])
+def test_no_word_of_an_error_is_cut(line: Filled, typed: str) -> None:
+    """On a phone a sentence goes on in the next line at a blank, and no line is longer than the screen."""
+    ours, theirs = pty.openpty()
+    subprocess.run(
+        [sys.executable, "-m", "hotlined", *typed.split()],
+        env=os.environ | {"HOTLINED_CONFIG": "config.yaml", "COLUMNS": "40"},
+        cwd=line.folder,
+        stdout=theirs,
+        stderr=theirs,
+        check=False,
+    )
+    shown = os.read(ours, 65536).decode().splitlines()
+    os.close(ours)
+    os.close(theirs)
+
+    assert len(shown) > 1
+    assert all(len(each) <= 40 for each in shown if not each.startswith("Try ")), shown
 
 
 @pytest.mark.parametrize("typed", ["log", "log --json -n 0", "numbers", "numbers --csv", "number 0470123456", "show 1"])

@@ -116,6 +116,43 @@ def test_bash_completes(line: Filled, typed: str, words: list[str]) -> None:
     assert sorted(completed(line, typed)) == sorted(words)
 
 
+def asked(line: Filled, *shell: str) -> str:
+    """Return what a shell with nothing set up prints for the last of its arguments, which it runs."""
+    done = subprocess.run(
+        shell,
+        env=os.environ
+        | {"HOTLINED_CONFIG": str(line.config), "PATH": f"{PROGRAM.parent}:{os.environ['PATH']}"}
+        | {name: str(line.folder) for name in ("HOME", "ZDOTDIR", "XDG_CONFIG_HOME", "XDG_DATA_HOME")},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr == ""
+    return done.stdout
+
+
+@pytest.mark.skipif(not shutil.which("fish") or not PROGRAM.exists(), reason="needs fish and an installed hotlined")
+@pytest.mark.parametrize(
+    ("typed", "words"), [("hotlined nu", ["number", "numbers"]), ("hotlined tag 1 e", ["excuses"])]
+)
+def test_fish_completes(line: Filled, typed: str, words: list[str]) -> None:
+    """What fish is told to read completes commands, with what they do, and tags."""
+    shown = asked(line, "fish", "-c", f"hotlined completion fish | source; complete -C '{typed}'")
+
+    assert sorted(each.split("\t")[0] for each in shown.splitlines()) == words
+
+
+@pytest.mark.skipif(not shutil.which("zsh") or not PROGRAM.exists(), reason="needs zsh and an installed hotlined")
+def test_zsh_completes(line: Filled) -> None:
+    """A zsh that was never set up knows who completes hotlined, and one that was is not set up again."""
+    turn_on = 'eval "$(hotlined completion zsh)"; echo $_comps[hotlined]'
+    ours = "compdef() { echo $1 $2 }; compinit() { echo again }; "
+
+    assert asked(line, "zsh", "-f", "-c", turn_on) == "_hotlined_completion\n"
+    assert asked(line, "zsh", "-f", "-c", ours + turn_on) == "_hotlined_completion hotlined\n\n"
+
+
 # ---- the French README
 
 

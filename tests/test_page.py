@@ -164,6 +164,27 @@ def test_the_figures_are_those_of_stats(line: Filled) -> None:
     assert '<th scope="row">ready</th>' in page
 
 
+def test_a_reason_is_in_words_for_the_press(line: Filled) -> None:
+    """What a rule of ours is called says little to others: its meaning stands beside it, also on paper."""
+    page = written(line)
+
+    assert re.search(">not answerable<tspan[^>]*>no text can reach it: .*?</tspan>", page)
+    assert re.search("@media screen[^{]*{.says{display:none}}", page)
+
+
+@pytest.mark.parametrize("since", ["2d", "7d", "30d", "50d", "400d"])
+def test_labels_stand_below_their_bars(line: Filled, since: str) -> None:
+    """At most seven, each in the middle of its bar, and none so far right that a phone would cut it."""
+    page = written(line, "--since", since)
+    (bars, *_) = re.findall("<svg.*?</svg>", page, re.DOTALL)
+    places = [float(place) for place in re.findall(r'<text x="([0-9.]+)%"[^>]*class="middle', bars)]
+    tops = len(re.findall('<th scope="row">', page.partition("</table>")[0]))
+
+    assert 0 < len(places) <= 7
+    assert all(place <= 93 for place in places)
+    assert all(abs(place * tops / 100 % 1 - 0.5) < 0.01 for place in places)
+
+
 def test_interruptions_are_drawn_where_they_were(line: Filled) -> None:
     """Each is a bar with its time, those that follow at once are one, and 100 % is said only of a time without any."""
     page = written(line)

@@ -15,6 +15,7 @@ import pytest
 from conftest import PATIENCE_SECONDS, wait_until
 from filled import KEVIN, LEA, Filled
 
+from hotlined.cli.dates import moment
 from hotlined.store import reading
 
 
@@ -134,7 +135,7 @@ def walk(line: Filled, *keys: str, arguments: tuple[str, ...] = (), meanwhile: C
         shown = b""
         try:
             for number, key in enumerate(keys, 1):
-                while shown.count(b"q quit: ") < number:
+                while shown.count(b"q=quit: ") < number:
                     shown += _read(ours)
                 wait_until(lambda: not termios.tcgetattr(ours)[3] & termios.ICANON, "reading of single keys")
                 if number == 1:
@@ -163,9 +164,9 @@ def test_reactions_are_tagged_with_single_keys(line: Filled) -> None:
     shown = walk(line, "a", "i", "s")
 
     assert shown.splitlines()[:3] == [
-        f"3 left: contact {first}, 2026-11-24T22:08:00.000Z, {KEVIN}",
+        f"3 left: contact {first}, {moment('2026-11-24T22:08:00.000Z')}, {KEVIN}",
         "Désolé !",
-        "a apology  i insult  o other  s skip  u undo  q quit: apology",
+        "a=apology i=insult o=other s=skip u=undo q=quit: apology",
     ]
     assert r"Connard \x1b[2J" in shown
     assert shown.endswith("skip\n\n2 reactions tagged, 0 left.\n")
@@ -189,7 +190,7 @@ def test_keys_can_have_other_words(line: Filled) -> None:
     first, second, _ = react(line)
     shown = walk(line, "e", "a", "q", arguments=("--key", "e=excuses", "--key", "a=Amour"))
 
-    assert "a amour  i insult  o other  e excuses  s skip" in shown
+    assert "a=amour i=insult o=other e=excuses s=skip" in shown
     assert [tags(line)[contact - 1] for contact in (first, second)] == [["excuses"], ["amour"]]
 
 

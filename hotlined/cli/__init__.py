@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hotlined import __version__
-from hotlined.cli.output import harmless
+from hotlined.cli.output import harmless, print_wrapped, wrapped
 from hotlined.errors import ConfigError, HotlinedError, UsageError
 
 if TYPE_CHECKING:
@@ -79,6 +79,8 @@ COMMANDS = {
 _WHOLE = 200  # characters: a first sentence is never cut
 _HELP_LEAST, _HELP_MOST = 32, 80  # characters: click's own least is wider than a phone
 _LARGEST = 2**63 - 1  # of SQLite
+_NEAR = 0.65  # as difflib counts: lgo is near to log, and selftets to selftest alone
+_ERROR = "Error: "  # click begins what it says of a usage error so
 _TARGETS = {name: target for commands in COMMANDS.values() for name, target in commands.items()}
 
 
@@ -170,7 +172,7 @@ class LazyGroup(Group):
         if _typed(args[0]) not in _TARGETS and not ctx.resilient_parsing:
             from difflib import get_close_matches  # noqa: PLC0415  for mistakes alone
 
-            if near := get_close_matches(_typed(args[0]), _TARGETS):
+            if near := get_close_matches(_typed(args[0]), _TARGETS, cutoff=_NEAR):
                 ctx.fail(f"There is no command {harmless(args[0])}. Is {' or '.join(near)} meant?")
         return super().resolve_command(ctx, args)
 
@@ -199,6 +201,11 @@ def _boundary() -> Iterator[None]:
     except BrokenPipeError:
         _drop_output()
         raise click.exceptions.Exit(0) from None  # who reads has seen enough
+    except click.UsageError as error:
+        if type(error).show is not click.UsageError.show:  # a group without a command shows its help
+            raise
+        said = wrapped(" ".join(f"{_ERROR}{error.format_message()}".split()), err=True)
+        raise click.UsageError(said.removeprefix(_ERROR), error.ctx) from error
     except (HotlinedError, sqlite3.Error, OSError, UnicodeEncodeError) as error:
         if os.environ.get("HOTLINED_DEBUG"):
             raise
@@ -207,7 +214,7 @@ def _boundary() -> Iterator[None]:
         ours = _in_a_sentence(error)
         context = click.get_current_context(silent=True)
         for line in _lines(ours, context.find_object(Settings) if context else None):
-            click.echo(harmless(line), err=True)
+            print_wrapped(line, err=True)
         raise click.exceptions.Exit(ours.exit_code) from error
 
 
@@ -237,7 +244,7 @@ def _in_a_sentence(error: HotlinedError | sqlite3.Error | OSError | UnicodeEncod
 
 
 def _lines(error: HotlinedError, settings: Settings | None) -> Iterator[str]:
-    yield f"Error: {error.message}"
+    yield f"{_ERROR}{error.message}"
     if isinstance(error, ConfigError):
         yield from (f"  {problem}" for problem in error.problems)
     if error.hint:

@@ -28,7 +28,7 @@ import click
 from hotlined import clock, policy
 from hotlined import config as configuration
 from hotlined.cli import Settings, pass_settings
-from hotlined.cli.output import harmless
+from hotlined.cli.output import print_wrapped
 from hotlined.cli.status import report
 from hotlined.clock import Now
 from hotlined.config import Config
@@ -390,11 +390,11 @@ class _Run:
     failed: bool = False
 
     def say(self, sentence: str) -> None:
-        click.echo(harmless(sentence))
+        print_wrapped(sentence)
 
     def fail(self, error: HotlinedError) -> None:
         self.failed = True
-        click.echo(harmless(error.message), err=True)
+        print_wrapped(error.message, err=True)
 
     def seen(self, now: Now) -> Seen:
         """Return how the line is."""
@@ -425,7 +425,7 @@ class _Run:
                     self.send(channel, db, alert, seen)
             except RefusedError as error:
                 self.failed = self.failed or test
-                click.echo(harmless(f"{channel.name} is left out: {error.message}."), err=True)
+                print_wrapped(f"{channel.name} is left out: {error.message}.", err=True)
             except HotlinedError as error:
                 self.fail(error)
 
@@ -583,7 +583,7 @@ def alerts(ctx: click.Context, settings: Settings, dry_run: bool, test: bool) ->
         run.fail(HotlinedError("alerts.urls needs Apprise, which is missing: pip install 'hotlined[alerts]'."))
         run.usable = [channel for channel in channels if not channel.url]
     if not channels and not config.alerts.ping:
-        click.echo("There is nowhere to send alerts: set alerts.urls, alerts.sms_to or alerts.ping.")
+        print_wrapped("There is nowhere to send alerts: set alerts.urls, alerts.sms_to or alerts.ping.")
         return
     (_print if dry_run else _test if test else _tell)(run)
     ctx.exit(int(run.failed))

@@ -17,6 +17,8 @@ from hotlined.store import reading
 from hotlined.store.database import Database, open_beside_daemon
 
 _SHELLS = ("bash", "zsh", "fish")
+# a zsh that nobody set up completes nothing
+_BEFORE = {"zsh": "(( $+functions[compdef] )) || { autoload -Uz compinit && compinit }\n"}
 _PLAIN = re.compile(r"\w[\w.-]*|[+~]\w+")  # a sender may call itself $(reboot), and what is completed is run by Enter
 _MOST = 200  # suggestions: nobody reads more, and a shell is slow with thousands
 
@@ -58,4 +60,5 @@ def completion(ctx: click.Context, shell: str) -> None:
     """  # noqa: D301  \b is click's mark: keep these lines
     found = get_completion_class(shell)
     assert found
-    click.echo(found(ctx.find_root().command, {}, "hotlined", "_HOTLINED_COMPLETE").source())
+    script = found(ctx.find_root().command, {}, "hotlined", "_HOTLINED_COMPLETE").source()
+    click.echo(_BEFORE.get(shell, "") + script)

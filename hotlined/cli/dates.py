@@ -1,4 +1,4 @@
-"""Moments, days, weeks and months as people type them, for --since and --until.
+"""Moments, days, weeks and months as people type them, for --since and --until, and moments as they read them.
 
 What has no offset is local time, so a day has 23 or 25 hours when the clocks change. It reads no words of other
 languages than English, and nothing that names the future.
@@ -11,6 +11,7 @@ from datetime import date, datetime, timedelta
 
 import click
 
+from hotlined.clock import parse_rfc3339
 from hotlined.config import parse_duration
 
 _DAY = timedelta(days=1)
@@ -73,3 +74,9 @@ def when(text: str) -> Period:
             f"{text!r} is no time. Write 2026-11-24, 2026-11-24T22:18, 2026-11, 7d or 90m (ago), today, yesterday or"
             " monday."
         ) from error
+
+
+def moment(text: str) -> str:
+    """Write a moment of the database for people in eleven characters of local time: of another year only the day."""
+    local = parse_rfc3339(text).astimezone()
+    return f"{local:%m-%d %H:%M}" if local.year == datetime.now().astimezone().year else f"{local:%Y-%m-%d}"

@@ -12,7 +12,7 @@ import click
 from hotlined import clock
 from hotlined.cli import CONTACT_ID, Settings, pass_settings
 from hotlined.cli.completion import complete_number
-from hotlined.cli.output import harmless
+from hotlined.cli.output import harmless, print_wrapped, sentence
 from hotlined.cli.status import report
 from hotlined.config import Config
 from hotlined.errors import HotlinedError, RefusedError
@@ -36,7 +36,7 @@ def block(settings: Settings, number: str) -> None:
     config, e164 = _number(settings, number)
     with open_beside_daemon(config.database) as db:
         people.block(db, e164, clock.who(), db.now())
-    click.echo(f"{e164} is blocked.")
+    print_wrapped(f"{e164} is blocked.")
 
 
 @click.command
@@ -51,7 +51,7 @@ def unblock(settings: Settings, number: str) -> None:
     with open_beside_daemon(config.database) as db:
         people.unblock(db, e164, clock.who(), db.now())
     note = " It is still blocked in the configuration (numbers.blocked)." if e164 in config.numbers.blocked else ""
-    click.echo(f"{e164} is not blocked any more.{note}")
+    print_wrapped(f"{e164} is not blocked any more.{note}")
 
 
 @click.command
@@ -65,7 +65,7 @@ def optin(settings: Settings, number: str) -> None:
     config, e164 = _number(settings, number)
     with open_beside_daemon(config.database) as db:
         people.opt_in(db, e164, clock.who(), db.now())
-    click.echo(f"{e164} has not opted out any more.")
+    print_wrapped(f"{e164} has not opted out any more.")
 
 
 @click.command
@@ -77,7 +77,7 @@ def pause(settings: Settings) -> None:
     """
     with open_beside_daemon(settings.config().database) as db:
         people.pause(db, clock.who(), db.now())
-    click.echo("Paused: nothing is sent. Answers that grow older than answer.max_age will be cancelled.")
+    print_wrapped("Paused: nothing is sent. Answers that grow older than answer.max_age will be cancelled.")
 
 
 @click.command
@@ -92,7 +92,7 @@ def resume(settings: Settings) -> None:
     with open_beside_daemon(settings.config().database) as db:
         another = people.resume(db, clock.who(), db.now())
     note = " Another key is in use: whoever was a pseudonym counts as new." if another else ""
-    click.echo(f"Answers go out again.{note}")
+    print_wrapped(f"Answers go out again.{note}")
 
 
 @click.command
@@ -114,7 +114,7 @@ def requeue(settings: Settings, contact_id: int) -> None:
             f"The answer to contact {contact_id} is {state}.",
             "Only unconfirmed, failed and cancelled ones whose text was not erased can be sent again.",
         )
-    click.echo(f"The answer to contact {contact_id} is queued again.")
+    print_wrapped(f"The answer to contact {contact_id} is queued again.")
 
 
 @click.command
@@ -133,7 +133,7 @@ def send(settings: Settings, number: str, text: str) -> None:
         raise RefusedError("The daemon does not run.", "Start it: only the daemon can send, it owns the modem.")
     with open_beside_daemon(config.database) as db:
         request_id = people.ask(db, "send", {"number": e164, "text": text}, clock.who(), db.now())
-        click.echo(f"{_outcome(db, request_id)}.")
+        print_wrapped(f"{_outcome(db, request_id)}.")
 
 
 @click.command
@@ -158,7 +158,7 @@ def adopt(settings: Settings) -> None:
 
     Example: hotlined adopt
     """
-    click.echo(f"{_asked(settings, 'adopt')}.")
+    print_wrapped(f"{_asked(settings, 'adopt')}.")
 
 
 @click.command
@@ -179,9 +179,8 @@ def selftest(settings: Settings) -> None:
         if own is None:
             raise RefusedError("The SIM does not know its own number.", "Set line_number in the configuration.")
         text = f"hotlined selftest {secrets.token_hex(4)}"
-        click.echo(
-            f"To {own}: {_outcome(db, people.ask(db, 'send', {'number': own, 'text': text}, clock.who(), db.now()))}."
-        )
+        result = _outcome(db, people.ask(db, "send", {"number": own, "text": text}, clock.who(), db.now()))
+        print_wrapped(f"To {own}: {result}. It has {_COMES_BACK_SECONDS:.0f} s to come back …")
         deadline = time.monotonic() + _COMES_BACK_SECONDS
         while not people.came_back(db, text):
             if time.monotonic() > deadline:
@@ -190,7 +189,7 @@ def selftest(settings: Settings) -> None:
                     "Is line_number this SIM's? Networks are slow at times: `hotlined log` shows it when it comes.",
                 )
             time.sleep(_LOOK_SECONDS)
-    click.echo("It came back. The line works.")
+    print_wrapped("It came back. The line works.")
 
 
 def _number(settings: Settings, text: str) -> tuple[Config, str]:
@@ -217,5 +216,7 @@ def _outcome(db: Database, request_id: int) -> str:
             raise RefusedError("No result came yet.", "The daemon has the text; its journal says what becomes of it.")
         time.sleep(_LOOK_SECONDS)
     if result.state != "done":
-        raise RefusedError(f"Refused: {result.result}.", "`hotlined status` shows the budgets and what is wrong.")
+        raise RefusedError(
+            sentence(f"Refused: {result.result}"), "`hotlined status` shows the budgets and what is wrong."
+        )
     return result.result or ""

@@ -21,7 +21,7 @@ from typing import Any
 
 import click
 
-from hotlined.cli.output import harmless
+from hotlined.cli.output import harmless, wrapped
 from hotlined.errors import UnavailableError, UsageError
 from hotlined.simulator import client as simulation
 from hotlined.store import reading
@@ -217,7 +217,7 @@ def _line(mark: str, colour: str, number: str | None, text: str) -> None:
 
 
 def _say(text: str, *, bold: bool = False) -> None:
-    click.echo(click.style(text, bold=bold))
+    click.echo(click.style(wrapped(text), bold=bold))
 
 
 def _summary(stage: Stage, keep: Path | None) -> None:
@@ -236,11 +236,11 @@ def _summary(stage: Stage, keep: Path | None) -> None:
     _say(f"  {segments} segments left the SIM, {segments * 0.05:.2f} EUR at 0.05 each; {used} texts are left on it")
     _say("")
     _say("Try next", bold=True)
-    program = os.path.relpath(sys.argv[0])
+    program = os.path.relpath(sys.argv[0])  # its lines are not wrapped: they are to be copied
     if keep:
-        _say(f"  {program} --config {keep / 'config.yaml'} log")
-        _say(f"  {program} --config {keep / 'config.yaml'} show 3")
+        click.echo(f"  {program} --config {keep / 'config.yaml'} log")
+        click.echo(f"  {program} --config {keep / 'config.yaml'} show 3")
     else:
-        _say(f"  {program} demo --keep NEW_FOLDER     the same, and the log stays")
-    _say(f"  {program} text check 'Hé, arrêtez !'")
-    _say(f"  {program} --config config.yaml config check")
+        click.echo(f"  {program} demo --keep NEW_FOLDER     the same, and the log stays")
+    click.echo(f"  {program} text check 'Hé, arrêtez !'")
+    click.echo(f"  {program} --config config.yaml config check")

@@ -29,7 +29,7 @@ import click
 from hotlined import __version__, clock
 from hotlined.cli import Settings, pass_settings
 from hotlined.cli.output import json_line, print_wrapped
-from hotlined.cli.status import report
+from hotlined.cli.status import WINDOWS, report
 from hotlined.config import Config
 from hotlined.errors import ConfigError, DatabaseMissingError, HotlinedError, ModemError, PortError
 from hotlined.gsm import finding
@@ -528,7 +528,7 @@ def budgets(scene: Scene) -> Seen:
     found = scene.told.get("budgets")
     if not found:
         return unknown("no database tells it" if scene.told else _NO_CONFIGURATION)
-    seen = ", ".join(f"{each['used']} of {each['limit']} in the last {name}" for name, each in found.items())
+    seen = ", ".join(f"{each['used']} of {each['limit']} in the last {WINDOWS[name]}" for name, each in found.items())
     if any(each["used"] >= each["limit"] for each in found.values()):
         return warn(f"{seen}: answers wait", "`hotlined limits` says when there is room again.")
     return ok(seen)

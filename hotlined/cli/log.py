@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from datetime import datetime
 from enum import StrEnum
 from sqlite3 import Row
 from typing import Any, TypeVar
@@ -18,12 +17,11 @@ import click
 
 from hotlined.cli import CONTACT_ID, COUNT, Settings, pass_settings
 from hotlined.cli.completion import complete_number, complete_tag
-from hotlined.cli.dates import Period, when
+from hotlined.cli.dates import Period, moment, when
 from hotlined.cli.output import counted, csv_cell, harmless, json_line, sheet
 from hotlined.cli.pager import no_pager, print_paged
 from hotlined.cli.table import Column, Layout, table
 from hotlined.cli.tags import tag_word
-from hotlined.clock import parse_rfc3339
 from hotlined.errors import AddressError, HotlinedError, UsageError
 from hotlined.gsm.address import parse_number
 from hotlined.policy import Reason
@@ -75,12 +73,6 @@ def _fate(contact: _Contact) -> str:
 
 def _time(contact: _Contact) -> str:
     return moment(contact["received_at"])
-
-
-def moment(text: str) -> str:
-    """Write a moment of the database for people in eleven characters of local time: of another year only the day."""
-    local = parse_rfc3339(text).astimezone()
-    return f"{local:%m-%d %H:%M}" if local.year == datetime.now().astimezone().year else f"{local:%Y-%m-%d}"
 
 
 def _what(contact: _Contact) -> str:

@@ -16,8 +16,9 @@ import click
 from hotlined import policy
 from hotlined.cli import COUNT, Settings, pass_settings
 from hotlined.cli.completion import complete_number
+from hotlined.cli.dates import moment
 from hotlined.cli.limits import in_words
-from hotlined.cli.log import REASONS, lines, moment
+from hotlined.cli.log import REASONS, lines
 from hotlined.cli.output import counted, csv_cell, harmless, json_line, sheet
 from hotlined.cli.pager import no_pager, print_paged
 from hotlined.cli.table import Column, Layout, table

@@ -77,19 +77,19 @@ def sentence(text: str) -> str:
     return text if not text or text.endswith((".", "!", "?")) else f"{text}."
 
 
-def wrapped(text: str, label: str = "") -> str:
+def wrapped(text: str, label: str = "", *, err: bool = False) -> str:
     """Return a text harmless, behind a label; on a terminal it is wrapped beneath itself, and no word is cut."""
     indent = f"{label:<{_LABEL}} " if label else ""
     lines = [harmless(text)]
-    if sys.stdout.isatty():
+    if (sys.stderr if err else sys.stdout).isatty():
         room = shutil.get_terminal_size().columns - len(indent)
         lines = _WRAPPER(max(room, _LEAST)).wrap(lines[0]) or lines
     return indent + f"\n{' ' * len(indent)}".join(lines)
 
 
-def print_wrapped(text: str, label: str = "") -> None:
+def print_wrapped(text: str, label: str = "", *, err: bool = False) -> None:
     """Print a text as `wrapped` has it."""
-    click.echo(wrapped(text, label))
+    click.echo(wrapped(text, label, err=err), err=err)
 
 
 def sheet(pairs: Iterable[tuple[str, str | None]]) -> Iterator[str]:

@@ -26,7 +26,7 @@ _CELL = 22  # pixels: a row of the heat map
 _ROW = 38  # pixels: a line of a list with its bar
 _STRIP = 34  # pixels
 _LABELS = 7  # below an axis, at most
-_LAST_FIFTH = 80  # percent of the width: a label that began there would end beyond the edge of a phone
+_LAST_LABEL = 93  # percent of the width: the label of a bar further right would end beyond the edge of a phone
 _FINEST = 0.1  # percent of the width: what is shorter is drawn so wide
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MEANINGS = {reason.value: words for reason, words in REASONS.items()}
@@ -226,7 +226,7 @@ def _reasons(summary: Summary) -> _Figure:
         title="Not answered, and why",
         says=f"{total.counts.suppressed:,} contacts got no answer by rule;"
         f" {sum(total.cancelled.values()):,} answers were cancelled.",
-        drawing=_list([(name, f"{now:,}", 100 * now / most, None) for name, now, *_ in rows]),
+        drawing=_list([(name, says, f"{now:,}", 100 * now / most, None) for name, now, _, says in rows]),
         height=_ROW * len(rows),
         headings=("Reason", "Now", "Before", "Meaning"),
         rows=rows,
@@ -242,7 +242,7 @@ def _budgets(windows: Mapping[str, Window]) -> _Figure:
         says="Segments used of what the SIM may spend, when this page was written; beyond the mark only new numbers are"
         " answered.",
         drawing=_list([
-            (_WINDOWS[name], f"{each.used:,} of {each.limit:,}", filled(each.used, each),
+            (_WINDOWS[name], "", f"{each.used:,} of {each.limit:,}", filled(each.used, each),
              filled(each.limit - each.reserve, each))
             for name, each in windows.items()
         ]),
@@ -339,11 +339,9 @@ def _columns(labels: Sequence[str], says: Sequence[str], series: Sequence[_Bars]
     parts.append(f'<line x1="0" x2="100%" y1="{floor}" y2="{floor}" class="floor"/>')
     every = math.ceil(len(labels) / _LABELS)
     for number, at in enumerate(range(0, len(labels), every)):
-        style = "minor" if number % 2 else "major"
-        place = at * wide
-        if place > _LAST_FIFTH:
-            style, place = f"{style} end", place + wide
-        parts.append(f'<text x="{place:.3f}%" y="{floor + 17}" class="{style}">{labels[at]}</text>')
+        style, centre = "minor" if number % 2 else "major", (at + 0.5) * wide
+        if centre <= _LAST_LABEL:
+            parts.append(f'<text x="{centre:.3f}%" y="{floor + 17}" class="middle {style}">{labels[at]}</text>')
     return "".join(parts)
 
 
@@ -360,13 +358,14 @@ def _strip(first: float, wide: float, style: str, says: str) -> str:
     )
 
 
-def _list(rows: Sequence[tuple[str, str, float, float | None]]) -> str:
-    """Draw lines of a name, a value and a bar in percent, some with a mark on it."""
+def _list(rows: Sequence[tuple[str, str, str, float, float | None]]) -> str:
+    """Draw lines of a name, what it means where there is room, a value and a bar in percent, some with a mark on it."""
     parts = []
-    for number, (name, value, percent, mark) in enumerate(rows):
+    for number, (name, says, value, percent, mark) in enumerate(rows):
         top = number * _ROW
         parts.append(
-            f'<text x="0" y="{top + 15}" class="name">{_text(name)}</text>'
+            f'<text x="0" y="{top + 15}" class="name">{_text(name)}'
+            f'<tspan dx="8" class="says">{_text(says)}</tspan></text>'
             f'<text x="100%" y="{top + 15}" class="name end">{value}</text>'
             f'<rect x="0" y="{top + 21}" width="100%" height="7" rx="3" class="none"/>'
             f'<rect x="0" y="{top + 21}" width="{min(100.0, percent):.2f}%" height="7" rx="3" class="a"/>'
@@ -449,7 +448,9 @@ svg{display:block;overflow:visible;margin-top:.5rem}
 .beside{padding-left:2.75rem}
 text{font-size:12px;fill:var(--soft)}
 .name{font-size:14px;fill:var(--ink)}
+.says{font-size:12px;fill:var(--soft)}
 .end{text-anchor:end}
+.middle{text-anchor:middle}
 line{stroke:var(--rule);shape-rendering:crispEdges}
 line.floor{stroke:var(--soft)}
 .key{display:flex;flex-wrap:wrap;gap:1.25rem;margin:0;font-size:.9rem}
@@ -466,8 +467,10 @@ th:first-child{text-align:left}
 th{font-weight:400}
 thead th{color:var(--soft)}
 footer{margin-top:3rem;font-size:.8rem}
+@media screen and (max-width:48rem){.says{display:none}}
 @media (max-width:36rem){body{padding:1.5rem 1rem}.minor{display:none}.tiles{grid-template-columns:1fr 1fr}
 h1{font-size:1.6rem}}
+@page{margin:15mm}
 @media print{body{padding:0;font-size:11pt;max-width:none}section,.tiles div{break-inside:avoid}
 section{margin-top:1.5rem}details{display:none}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
 """

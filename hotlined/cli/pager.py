@@ -26,8 +26,9 @@ no_pager: Callable[[_Command], _Command] = click.option(
 
 
 def print_paged(lines: Iterable[str], *, pager: bool = True, at_end: bool = False) -> None:
-    """Print lines, through the pager if they are more than a screen; `at_end` shows the last ones first.
+    """Print lines, through the pager if they are more than a screen.
 
+    `at_end` shows the last ones first, and below them the first line once more: the headings.
     Lines are taken as they are needed, so a list can be looked at before it is complete.
     """
     rest = iter(lines)
@@ -40,7 +41,7 @@ def print_paged(lines: Iterable[str], *, pager: bool = True, at_end: bool = Fals
             held.append(line)
             room -= max(1, -(-len(click.unstyle(line)) // screen.columns))
             if room < 0:
-                _page(command, chain(held, rest))
+                _page(command, chain(held, rest, held[:1] if at_end else ()))
                 return
         rest = iter(held)
     for line in rest:

@@ -14,7 +14,7 @@ import click
 from hotlined import clock, pseudonym
 from hotlined.cli import CONTACT_ID, Settings, pass_settings
 from hotlined.cli.completion import complete_number
-from hotlined.cli.output import counted, harmless, json_line, print_sheet
+from hotlined.cli.output import counted, harmless, json_line, print_sheet, print_wrapped
 from hotlined.cli.status import report
 from hotlined.config import Config
 from hotlined.errors import AddressError, HotlinedError, RefusedError, UnavailableError, UsageError
@@ -42,7 +42,7 @@ def purge(settings: Settings) -> None:
             texts, numbers = texts + batch.texts, numbers + batch.numbers
             time.sleep(privacy.PAUSE_SECONDS)
         _rebuild(db, "purge")
-    click.echo(f"Texts and PDUs erased in {counted(texts, 'row')}, numbers replaced in {counted(numbers, 'row')}.")
+    print_wrapped(f"Texts and PDUs erased in {counted(texts, 'row')}, numbers replaced in {counted(numbers, 'row')}.")
 
 
 @click.command
@@ -69,18 +69,18 @@ def forget(settings: Settings, number: str, yes: bool, keep_opt_out: bool) -> No
             found = _forget(db, config, name, keep_opt_out=keep_opt_out)
         _rebuild(db, "forget")
     if not found.anything:
-        click.echo(harmless(f"Nothing is held of {name}."))
+        print_wrapped(f"Nothing is held of {name}.")
     else:
-        click.echo(harmless(f"Erased of {name}: {_in_words(found)}."))
-        click.echo(
+        print_wrapped(f"Erased of {name}: {_in_words(found)}.")
+        print_wrapped(
             "Its opt-out is kept as a pseudonym."
             if keep_opt_out and found.opted_out
             else "If it contacts the line again, it is a new number."
         )
     if name in config.numbers.blocked:
-        click.echo(f"It still stands in the configuration (numbers.blocked): {config.path}.")
+        print_wrapped(f"It still stands in the configuration (numbers.blocked): {config.path}.")
     if found.mentions:
-        click.echo(
+        print_wrapped(
             f"{counted(found.mentions, 'text')} of other people mention it and stay: `hotlined log --search {name}`."
         )
 
@@ -103,7 +103,7 @@ def export(settings: Settings, number: str, as_json: bool) -> None:
     elif any(value for key, value in held.items() if key not in ("number", "pseudonym")):
         print_sheet(_sheet(held))
     else:
-        click.echo(harmless(f"Nothing is held of {name}."))
+        print_wrapped(f"Nothing is held of {name}.")
 
 
 @click.command
@@ -122,7 +122,7 @@ def keep(settings: Settings, contact_id: int, undo: bool) -> None:
         known = act(db, contact_id, clock.who(), db.now())
     if not known:
         raise HotlinedError(f"There is no contact {contact_id}.", "`hotlined log` shows those that there are.")
-    click.echo(f"Contact {contact_id} {'ages like any other again' if undo else 'is kept until `keep --undo`'}.")
+    print_wrapped(f"Contact {contact_id} {'ages like any other again' if undo else 'is kept until `keep --undo`'}.")
 
 
 def _name(text: str, config: Config) -> str:

@@ -189,7 +189,7 @@ class Sender:
                     return self._free_at
             break
         self._look_at = math.inf
-        for known, due in rehearsal.next_dues(self._db).items():
+        for known, due in outbound.next_dues(self._db).items():
             self.expect(max(at, due), known=known)
         return self._look_at
 

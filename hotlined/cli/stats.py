@@ -37,7 +37,12 @@ _LEAST_BAR, _MOST_BAR, _GAP = 6, 40, 2  # characters
 @click.command
 @click.option("--since", metavar="WHEN", type=dates.when, help="From then on (30 days): 2026-11-24, 7d (ago), monday.")
 @click.option("--until", metavar="WHEN", type=dates.when, help="Up to then; a day is meant whole.")
-@click.option("--by", type=click.Choice([by.value for by in By]), help="What the bars stand for.")
+@click.option(
+    "--by",
+    metavar="UNIT",
+    type=click.Choice([by.value for by in By]),
+    help="A bar for each hour, day, week or month.",
+)
 @click.option("--json", "form", flag_value="json", help="One object, every value exactly.")
 @click.option("--csv", "form", flag_value="csv", help="CSV for spreadsheets, a row for each bar.")
 @click.option(
@@ -98,15 +103,21 @@ def _replace(path: Path, text: str) -> None:
     if path.exists() and not path.is_file():
         path.write_text(text, "utf-8")
         return
-    with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, prefix=".stats-", delete=False) as file:
-        try:
-            file.write(text)
-            file.flush()
-            os.fchmod(file.fileno(), _PAGE_MODE)
-            Path(file.name).replace(path)
-        except BaseException:
-            Path(file.name).unlink()
-            raise
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", dir=path.parent, prefix=".stats-", delete=False
+        ) as file:
+            try:
+                file.write(text)
+                file.flush()
+                os.fchmod(file.fileno(), _PAGE_MODE)
+                Path(file.name).replace(path)
+            except BaseException:
+                Path(file.name).unlink()
+                raise
+    except OSError as error:
+        error.filename = os.fspath(path)  # what was asked for, not the file beside it
+        raise
 
 
 def _print_json(summary: Summary) -> None:

@@ -27,7 +27,7 @@ from hotlined.store.database import TROUBLES, in_a_sentence, maybe_trouble, open
 ALIVE_SECONDS = 180.0
 _TOLD = {"pid", "pass_boottime", "database", "modem", "trouble", "database_state"}  # without these it is no status
 _STATES = ("full", "locked", "damaged")  # of a database that cannot be used
-_WINDOWS = {"hour": "hour", "day": "24 hours", "month": "30 days"}
+WINDOWS = {"hour": "hour", "day": "24 hours", "month": "30 days"}
 _MODEM = ("state", "since", "step", "port", "manufacturer", "model", "operator", "registration", "signal_percent")
 
 
@@ -158,9 +158,10 @@ def _sheet(told: Report) -> Iterator[tuple[str, str | None]]:
     queue, budgets = document["queue"] or {}, document["budgets"] or {}
     paused = f", paused by {document['paused_by']}" if document["paused"] else ""
     yield "line", f"{document['line']}, {document['mode']}{paused}"
-    yield "daemon", f"alive since {document['since']}, process {document['pid']}" if document["alive"] else "not alive"
+    alive = document["alive"]
+    yield "daemon", f"alive since {document['since']}, process {document['pid']}" if alive else "not alive"
     yield "trouble", told.trouble
-    was = "" if document["alive"] else "was "
+    was = "" if alive else "was "
     yield "modem", f"{was}{modem['state']} since {modem['since']}" if modem["state"] else "unknown"
     yield "  port", modem["port"]
     yield "  make", " ".join(filter(None, (modem["manufacturer"], modem["model"])))
@@ -172,7 +173,7 @@ def _sheet(told: Report) -> Iterator[tuple[str, str | None]]:
     yield "answers", ", ".join(f"{count} {state}" for state, count in queue.items())
     yield (
         "spent",
-        ", ".join(f"{each['used']} of {each['limit']} in the last {_WINDOWS[name]}" for name, each in budgets.items()),
+        ", ".join(f"{each['used']} of {each['limit']} in the last {WINDOWS[name]}" for name, each in budgets.items()),
     )
     yield "clock", "synchronised" if document["clock"]["synchronised"] else "not synchronised"
     yield "database", f"{document['database']} ({document['database_state'] or 'state unknown'})"

@@ -14,7 +14,8 @@ import click
 from hotlined import clock
 from hotlined.cli import CONTACT_ID, Settings, pass_settings
 from hotlined.cli.completion import complete_tag
-from hotlined.cli.output import counted, harmless, wrapped
+from hotlined.cli.dates import moment
+from hotlined.cli.output import counted, print_wrapped, wrapped
 from hotlined.errors import HotlinedError
 from hotlined.store import people, reading
 from hotlined.store.database import Database, open_beside_daemon
@@ -66,7 +67,7 @@ def tag(
             _walk(db, _KEYS | dict(keys))
         else:
             news = _found(people.tag(db, contact_id, word, clock.who(), db.now()), contact_id)
-            click.echo(harmless(f"Contact {contact_id} {'is' if news else 'was already'} tagged {word}."))
+            print_wrapped(f"Contact {contact_id} {'is' if news else 'was already'} tagged {word}.")
 
 
 @click.command
@@ -80,7 +81,7 @@ def untag(settings: Settings, contact_id: int, word: str) -> None:
     """
     with open_beside_daemon(settings.config().database) as db:
         news = _found(people.untag(db, contact_id, word, clock.who(), db.now()), contact_id)
-    click.echo(harmless(f"Contact {contact_id} {'is no longer' if news else 'was not'} tagged {word}."))
+    print_wrapped(f"Contact {contact_id} {'is no longer' if news else 'was not'} tagged {word}.")
 
 
 def _found(news: bool | None, contact_id: int) -> bool:
@@ -92,17 +93,16 @@ def _found(news: bool | None, contact_id: int) -> bool:
 def _walk(db: Database, words: dict[str, str]) -> None:
     """Show each untagged reaction, wait for a key, and commit what it says before the next."""
     waiting = deque(reading.untagged_reactions(db))
-    legend = "  ".join(f"{key} {word}" for key, word in (words | _ACTIONS).items())
+    legend = " ".join(f"{key}={word}" for key, word in (words | _ACTIONS).items())
     done: list[tuple[int, str | None]] = []  # what was tagged so, or skipped
     while waiting:
         contact = reading.maybe_contact(db, waiting[0])
         if contact is None:  # erased since
             waiting.popleft()
             continue
-        click.echo(
-            harmless(f"{len(waiting)} left: contact {contact['id']}, {contact['received_at']}, {contact['originator']}")
-        )
-        click.echo(wrapped(contact["text"] or "(erased)"))
+        received = moment(contact["received_at"])
+        print_wrapped(f"{len(waiting)} left: contact {contact['id']}, {received}, {contact['originator']}")
+        print_wrapped(contact["text"] or "(erased)")
         key = _press(legend, words | _ACTIONS)
         if key == "q":
             break
@@ -121,7 +121,7 @@ def _walk(db: Database, words: dict[str, str]) -> None:
 
 def _press(legend: str, meanings: dict[str, str]) -> str:
     """Return the first key that means something, and show what; Ctrl-C and Ctrl-D end it like q."""
-    click.echo(f"{legend}: ", nl=False)
+    click.echo(f"{wrapped(legend)}: ", nl=False)
     key = ""
     with suppress(KeyboardInterrupt, EOFError):
         while key not in meanings:
