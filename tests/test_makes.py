@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ANSWER, Line, wait_until
+from conftest import ANSWER, PATIENCE_SECONDS, Line, wait_until
 
 from hotlined.errors import ModemError, ModemRefusedError, ModemSilentError
 from hotlined.gsm import profiles, tpdu
@@ -333,6 +333,33 @@ def test_deletions_end_when_the_modem_starts_anew(open_line: Open) -> None:
     assert entries(line, "SM") == {1: PDU}
 
 
+@pytest.mark.parametrize("make", ["cinterion", "u-blox"])
+def test_a_modem_that_keeps_talking_of_its_sim_is_emptied_without_a_stumble(open_line: Open, make: str) -> None:
+    """A word about the SIM, amid deletions, that it is there as it was costs a question, and climbs no ladder."""
+    line = open_line(make=make, sim_size=20)
+    for number in range(20):
+        line.sim.do("deliver", from_=f"+324700000{number:02}", text=str(number))
+    line.start()
+    wait_until(lambda: len(recorded(line)) == 20 and not entries(line, "SM"))
+
+    assert "started anew" not in line.log_path.read_text()
+
+
+def test_another_sim_is_not_deleted_from(open_line: Open) -> None:
+    """Once the modem has spoken of its SIM and it is another, nothing that was listed before is deleted."""
+    line = open_line(make="cinterion")
+    line.sim.do("store", pdu=PDU, index=1)
+    with driver(line) as modem:
+        modem.initialise()
+        assert [entry.pdu for entry in modem.list("SM").entries] == [PDU]
+        line.sim.do("sim", absent=True, imsi="206019999999999")
+        line.sim.do("sim", absent=False)
+        modem.listen(5.0)
+        with pytest.raises(ModemError, match="started anew"):
+            modem.delete("SM", 1)
+    assert entries(line, "SM") == {1: PDU}
+
+
 @pytest.mark.parametrize("make", ["generic", "zte"])
 def test_a_storage_that_cannot_be_listed_is_read_slot_by_slot(open_line: Open, make: str) -> None:
     """Slots are read alone, one that the modem hangs on is passed over, and drafts are known also without a status."""
@@ -431,6 +458,20 @@ def test_what_could_not_be_acknowledged_is_not_answered_twice(open_line: Open) -
 
     assert recorded(line) == ["coucou"]
     assert len(line.submitted()) == 1
+
+
+def test_an_acknowledgement_without_an_answer_is_no_repeat(open_line: Open) -> None:
+    """What was handed over once is recorded once, though the modem says nothing to its acknowledgement."""
+    line = open_line(make="quectel")
+    line.sim.do("fault", kind="lost_answer", command="+CNMA", count=1)
+    line.start()
+    line.wait_state("ready")
+    line.sim.do("deliver", from_="+32470000001", text="coucou", class_=0)
+    line.sim.do("deliver", from_="+32470000002", text="hello")
+    wait_until(lambda: len(line.submitted()) == 2 and line.settled(), seconds=2 * PATIENCE_SECONDS)
+
+    assert recorded(line) == ["coucou", "hello"]
+    assert line.count("SELECT sum(repeats) FROM contacts") == 0
 
 
 def test_reports_in_a_storage_of_their_own_are_found(open_line: Open) -> None:

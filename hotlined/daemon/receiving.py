@@ -67,6 +67,7 @@ class Receiver:
         self.last_scan: Now | None = None
         self.call: Call | None = None
         self._has_heard = False
+        self._taken: Unsolicited | None = None
         self._refused: dict[int, Refusal] = {}
         self._noted: set[int] = set()
         self._unlisted: dict[str, Refusal] = {}
@@ -248,10 +249,14 @@ class Receiver:
         call.recorded = self._has_heard = True
 
     def _take_direct(self, event: Unsolicited, modem: Modem) -> None:
+        """Commit what was handed over, then acknowledge it; what comes again for want of an answer to that is known."""
         assert event.payload is not None
+        if event is self._taken:
+            return
         length = event.text.rpartition(",")[2].rpartition(":")[2].strip()
         reading = inbound.read(event.payload, int(length) if length.isdecimal() and len(length) < 4 else None, None)
         inbound.record(self.line.db, self._source(None), [reading], self.line.db.now())
+        self._taken = event
         modem.acknowledge()
 
     def _source(self, storage: str | None) -> inbound.Source:

@@ -202,6 +202,8 @@ class Modem:
         self._information: list[Information] = []
         self._probe = 0
         self._selected = ""  # the storage that was listed last, while its indexes hold
+        self._imsi = ""  # whose SIM it was when that was asked last
+        self._has_sim_moved = False  # since a deletion was last known to be of the same SIM
         self._mute: set[tuple[str, int]] = set()  # slots that the modem hangs on
         self._checks: tuple[str, ...] = CHECKS[0]
         self._settings: tuple[str, ...] = ()
@@ -380,8 +382,8 @@ class Modem:
         if _quoted(self.ask("AT+CPMS?", "+CPMS:", seconds=SLOW_COMMAND_SECONDS), 0) not in self.storages:
             log.warning("the modem does not keep the storage that was chosen for texts")
         response = self.run("AT+CIMI", bare=True, seconds=SLOW_COMMAND_SECONDS)
-        imsi = _digits(response.lines[0].text) if response.lines else ""
-        if not imsi and response.final.cme is not None:
+        self._imsi = _digits(response.lines[0].text) if response.lines else ""
+        if not self._imsi and response.final.cme is not None:
             raise ModemRefusedError(
                 "The SIM does not say who it is (AT+CIMI).", response.final.text, "It is asked again soon."
             )
@@ -389,14 +391,15 @@ class Modem:
             manufacturer=self.ask("AT+CGMI"),
             model=self.ask("AT+CGMM"),
             imei=self.imei(),
-            imsi=imsi,
+            imsi=self._imsi,
             own_number=_quoted(self.ask("AT+CNUM", "+CNUM:", seconds=SLOW_COMMAND_SECONDS), 1),
             service_centre=self.service_centre(),
         )
 
     def imsi(self) -> str:
         """Return whose SIM it is (27.007 5.6), or an empty string where it does not say."""
-        return _digits(self.ask("AT+CIMI", seconds=SLOW_COMMAND_SECONDS))
+        self._imsi = _digits(self.ask("AT+CIMI", seconds=SLOW_COMMAND_SECONDS))
+        return self._imsi
 
     def imei(self) -> str:
         """Return which modem it is (27.007 5.4), or an empty string where it does not say."""
@@ -507,7 +510,7 @@ class Modem:
 
     def list(self, storage: str) -> Listing:
         """List all entries of a storage without deleting any; an entry that makes no sense is left out and logged."""
-        if self._selected != storage:
+        if self._selected != storage or self._has_sim_moved:
             response = self.require_selection(storage)
             self._note_use(storage, response)
         try:
@@ -580,8 +583,12 @@ class Modem:
     def delete(self, storage: str, index: int) -> bool:
         """Delete one entry of the listing that was just made; return whether the modem did.
 
-        Raises ModemError if the modem has started anew since: its indexes may be others.
+        Raises ModemError if the modem has started anew since, or has another SIM: its indexes may be others.
         """
+        if self._has_sim_moved:  # some say so all the time
+            self._has_sim_moved, before = False, self._imsi
+            if self.imsi() != before:
+                self._selected = ""
         if self._selected != storage:
             raise ModemError(f"The modem has started anew since {storage} was listed.", "It is listed again.")
         return self.run(f"AT+CMGD={index}", seconds=SLOW_COMMAND_SECONDS).final.ok
@@ -707,8 +714,10 @@ class Modem:
         for event in events:
             if isinstance(event, Unsolicited):
                 self._unsolicited.append(event)
-                if profiles.meaning(event.text) in (Meaning.RESET, Meaning.SIM):
-                    self._selected = ""  # its indexes may be others now, or another SIM's
+                meaning = profiles.meaning(event.text)
+                if meaning is Meaning.RESET:
+                    self._selected = ""  # its indexes may be others now
+                self._has_sim_moved = self._has_sim_moved or meaning is Meaning.SIM
             elif isinstance(event, Late):
                 self._late.append(event.text)
             elif isinstance(event, Unrecognised):
