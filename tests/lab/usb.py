@@ -69,6 +69,17 @@ def install(pi: Machine) -> None:
     check("the module of USB serial ports was not loaded before", pi.sh("grep -q ttyUSB /proc/devices")[0])
 
 
+def power_cut_after_installation(pi: Machine) -> None:
+    """Cut the power while what was installed is fresh, and boot without a stick."""
+    pi.cut_power()
+    figure("boot, of the machine", pi.boot())
+    check("a power cut takes nothing of the installation away", pi.until("hotlined status | grep -q 'modem.*absent'"))
+    figure(
+        "power on to READY=1, by its own clock",
+        float(pi.sh("systemctl show -P ActiveEnterTimestampMonotonic hotlined")[1]) / 1e6,
+    )
+
+
 def plugging(pi: Machine, sim: client.Client) -> None:
     """Plug in, pull, and plug in again under another name."""
     begun = time.monotonic()
@@ -180,6 +191,7 @@ def main() -> int:
             threading.Thread(target=wire, args=(pi.socket_of("fr"), simulator.port), daemon=True).start()
             figure("boot, of the machine", pi.boot())
             install(pi)
+            power_cut_after_installation(pi)
             plugging(pi, simulator.client)
             power_cut(pi, simulator.client)
             pi.unplug("fr")
