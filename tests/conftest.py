@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
@@ -46,6 +46,14 @@ class Line:
             "modem": {"port": simulator.port, "send_interval": "0s", "poll_interval": "1s", "send_timeout": "10s"},
             "answer": {"text": ANSWER, "delay": "0s"},
         }
+
+    def __enter__(self) -> Self:
+        """Give the line; at the end its daemon ends."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the daemon, whatever has happened."""
+        self.end()
 
     def configure(self, **sections: Any) -> None:
         """Write the configuration, with sections merged over the usual ones."""

@@ -239,6 +239,35 @@ def test_who_holds_a_port_is_named(terminal: str, locked: bool) -> None:
     wait_until(lambda: finding.holders(terminal) == [], "the port's release")
 
 
+OTHER_CONTAINER = """
+import fcntl, os, struct, subprocess, sys
+folder, most = sys.argv[1], int(sys.argv[2])
+subprocess.run(["mount", "-t", "devpts", "-o", "newinstance,ptmxmode=0666", "devpts", folder], check=True)
+masters = [os.open(f"{folder}/ptmx", os.O_RDWR | os.O_NOCTTY) for _ in range(most + 1)]
+for master in masters:
+    fcntl.ioctl(master, 0x40045431, struct.pack("i", 0))  # TIOCSPTLCK: unlocked
+if os.fork():
+    os.wait()
+else:
+    slaves = [os.open(f"{folder}/{number}", os.O_RDWR | os.O_NOCTTY) for number in range(most + 1)]
+    for master in masters:
+        os.close(master)
+    print(len(slaves), flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a container's terminals")
+def test_a_containers_terminal_of_the_same_number_is_another(terminal: str, tmp_path: Path) -> None:
+    """Who has a pseudo-terminal of another container open is no holder of ours."""
+    words = ["unshare", "--mount", sys.executable, "-c", OTHER_CONTAINER, str(tmp_path), Path(terminal).name]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as container:
+        assert container.stdout
+        if not container.stdout.readline():
+            pytest.skip("here nobody may mount")
+        assert finding.holders(terminal) == []
+
+
 def test_a_busy_port_is_told_with_its_holder(terminal: str) -> None:
     """Opening a port that another program has locked says which program, and how it is ended."""
     with hold(terminal, locked=True) as process:

@@ -247,8 +247,7 @@ def test_a_modem_that_is_dead_is_reset_then_loses_its_power(line: Line, remedy: 
 @pytest.mark.parametrize("make", ["generic", "quectel"])
 def test_a_modem_that_is_not_registered_for_long_has_its_radio_restarted(tmp_path: Path, make: str) -> None:
     """The network is looked for anew after a while, also by a stick that only +CEREG tells of, until it is back."""
-    with simulation.start(tmp_path, make=make) as simulator:
-        line = Line(tmp_path, simulator)
+    with simulation.start(tmp_path, make=make) as simulator, Line(tmp_path, simulator) as line:
         start_hasty(line)
         line.wait_state("ready")
         line.sim.do("network", registered="searching")
@@ -257,7 +256,6 @@ def test_a_modem_that_is_not_registered_for_long_has_its_radio_restarted(tmp_pat
         line.wait_state("ready")
         line.sim.do("deliver", from_=NUMBER, text="un")
         answered(line)
-        line.end()
 
 
 def test_answers_that_come_one_late_belong_to_no_other_question(line: Line) -> None:
@@ -377,8 +375,7 @@ def test_a_stick_that_comes_and_goes_does_not_fill_the_card(line: Line) -> None:
 
 def test_a_storage_that_was_busy_is_listed_again(tmp_path: Path) -> None:
     """A storage that could not be listed several times is tried again, and what came to it meanwhile is found."""
-    with simulation.start(tmp_path, me_size=5) as simulator:
-        line = Line(tmp_path, simulator)
+    with simulation.start(tmp_path, me_size=5) as simulator, Line(tmp_path, simulator) as line:
         start_hasty(line)
         line.wait_state("ready")
         for after in (0, 1, 2):  # every other listing: SM's, not ME's
@@ -386,7 +383,6 @@ def test_a_storage_that_was_busy_is_listed_again(tmp_path: Path) -> None:
         wait_until(lambda: "SM cannot be listed" in line.log_path.read_text(), "a storage that is put off")
         line.sim.do("deliver", from_=NUMBER, text="un")
         answered(line)
-        line.end()
 
 
 def test_a_modem_that_takes_no_octets_is_no_longer_written_to(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -417,8 +413,11 @@ def test_a_radio_that_was_left_off_is_switched_on(line: Line) -> None:
 def test_another_port_begins_without_the_old_ones_ladder(tmp_path: Path) -> None:
     """A configuration that names another port is obeyed on any rung, and nothing of the ladder is left."""
     (tmp_path / "other").mkdir()
-    with simulation.start(tmp_path) as simulator, simulation.start(tmp_path / "other") as other:
-        line = Line(tmp_path, simulator)
+    with (
+        simulation.start(tmp_path) as simulator,
+        simulation.start(tmp_path / "other") as other,
+        Line(tmp_path, simulator) as line,
+    ):
         start_hasty(line)
         line.wait_state("ready")
         line.sim.do("fault", kind="hang")
@@ -429,7 +428,6 @@ def test_another_port_begins_without_the_old_ones_ladder(tmp_path: Path) -> None
         line.wait_state("ready")
         assert line.status()["modem"]["port"] == other.port
         assert (line.status()["modem"]["step"], line.status()["modem"]["steps"]) == (None, 0)
-        line.end()
 
 
 @pytest.mark.parametrize("state", ["connecting", "ussd", "rung"])
@@ -477,8 +475,8 @@ def test_another_lines_stick_is_not_taken_for_ones_own(tmp_path: Path) -> None:
     with (
         simulation.start(tmp_path) as simulator,
         simulation.start(tmp_path / "other", imei="490154203237518", imsi="206019999999999") as other,
+        Line(tmp_path, simulator) as line,
     ):
-        line = Line(tmp_path, simulator)
         line.configure(modem={"port": "auto"})
         plug(line, simulator.port)
         start_hasty(line)
@@ -503,7 +501,6 @@ def test_another_lines_stick_is_not_taken_for_ones_own(tmp_path: Path) -> None:
         assert "another SIM" in line.cli("adopt")
         line.wait_state("ready")
         wait_until(lambda: len(line.rows("SELECT text FROM contacts")) == 2, "the text that waited there")
-        line.end()
 
 
 def test_a_stick_that_is_a_cd_drive_is_named_until_it_is_a_modem(line: Line) -> None:
@@ -578,8 +575,7 @@ def test_another_sim_is_recorded_from_and_not_answered_from_until_a_person_says_
 
 def test_the_old_sim_goes_on_where_it_was(tmp_path: Path) -> None:
     """A stick with another SIM sends nothing of what waits; with the old SIM back, what waited goes out."""
-    with simulation.start(tmp_path) as simulator:
-        line = Line(tmp_path, simulator)
+    with simulation.start(tmp_path) as simulator, Line(tmp_path, simulator) as line:
         line.configure(answer={"delay": "3s"})
         line.start()
         line.wait_state("ready")
@@ -593,7 +589,6 @@ def test_the_old_sim_goes_on_where_it_was(tmp_path: Path) -> None:
         line.sim.do("sim", imsi="206012345678901")
         line.sim.do("reset")
         answered(line)
-        line.end()
 
 
 def test_a_sim_that_changed_without_a_word_is_seen_before_anything_is_sent(line: Line) -> None:
@@ -613,19 +608,16 @@ def test_a_sim_that_changed_without_a_word_is_seen_before_anything_is_sent(line:
 
 def test_another_stick_is_a_change_too(tmp_path: Path) -> None:
     """The same SIM in another stick is not served until a person says so; nothing else is needed."""
-    with simulation.start(tmp_path) as simulator:
-        line = Line(tmp_path, simulator)
+    with simulation.start(tmp_path) as simulator, Line(tmp_path, simulator) as line:
         line.start()
         line.wait_state("ready")
         line.stop()
-    with simulation.start(tmp_path, imei="490154203237518") as simulator:
-        line.simulator, line.sim = simulator, simulator.client
+    with simulation.start(tmp_path, imei="490154203237518") as simulator, Line(tmp_path, simulator) as line:
         line.start()
         line.wait_state("sim_changed")
         assert "another stick" in line.cli("adopt")
         line.sim.do("deliver", from_=NUMBER, text="un")
         answered(line)
-        line.end()
 
 
 def test_a_sim_without_service_centre_is_a_state_and_answers_wait(line: Line) -> None:

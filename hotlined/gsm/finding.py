@@ -148,16 +148,16 @@ def holders(port: str, proc_root: Path = Path("/proc")) -> list[Holder]:
 
     Of a pseudo-terminal, the program at its other end is the modem and no rival.
     """
-    if not (device := _device(Path(port))):
+    if not any(device := _device(Path(port))):
         return []
-    terminal = os.major(device) in _TERMINAL_SLAVES
+    terminal = os.major(device[0]) in _TERMINAL_SLAVES
     processes = sorted(proc_root.glob("[0-9]*"), key=lambda folder: int(folder.name))
     return [
         Holder(int(folder.name), _text(folder / "comm"))
         for folder in processes
         if int(folder.name) != os.getpid()
         and _has_open(folder / "fd", device)
-        and not (terminal and _has_open(folder / "fd", _TERMINAL_MASTER))
+        and not (terminal and _has_open(folder / "fd", (_TERMINAL_MASTER, 0)))
     ]
 
 
@@ -225,19 +225,23 @@ def _text(path: Path) -> str:
         return ""
 
 
-def _has_open(folder: Path, device: int) -> bool:
+def _has_open(folder: Path, device: tuple[int, int]) -> bool:
     try:
         return any(_device(path) == device for path in folder.iterdir())
     except OSError:  # another user's, or it has ended
         return False
 
 
-def _device(path: Path) -> int:
-    """Return the number of a device, links followed; 0 where the path leads to none."""
+def _device(path: Path) -> tuple[int, int]:
+    """Return the number of a device, links followed, and whose it is; zeros where the path leads to none.
+
+    Each container numbers its own pseudo-terminals: one is the same only on the same file system.
+    """
     try:
-        return path.stat().st_rdev
+        found = path.stat()
     except (OSError, ValueError):
-        return 0
+        return 0, 0
+    return found.st_rdev, found.st_dev if os.major(found.st_rdev) in _TERMINAL_SLAVES else 0
 
 
 _FAULTS: Mapping[Fault, tuple[str, str]] = MappingProxyType(
