@@ -102,11 +102,11 @@ class Simulation:
     def close(self) -> None:
         """End it in an orderly way."""
         self.client.close()
-        self.process.terminate()
-        self.process.wait()
+        # not by a signal, whose exception may come where none may: under coverage that is a lock
         for stream in (self.process.stdin, self.process.stdout):
             if stream:
                 stream.close()
+        self.process.wait()
 
     def __enter__(self) -> Self:
         return self
