@@ -394,7 +394,7 @@ def test_a_storage_that_hangs_when_it_is_listed_is_served_all_the_same(open_line
     line.sim.do("fault", kind="truncate_listing", lines=0)
     line.start()
     line.sim.do("deliver", from_="+32470000001", text="coucou")
-    wait_until(lambda: recorded(line) == ["coucou"] and line.settled())
+    wait_until(lambda: recorded(line) == ["coucou"] and line.settled(), seconds=2 * PATIENCE_SECONDS)
 
     assert [text["recipient"] for text in line.submitted()] == ["+32470000001"]
 
