@@ -78,7 +78,7 @@ GENERIC = Profile(
 """What 27.007 says, for a make that is not in the table."""
 
 PROFILES = (
-    Profile(  # HUAWEI UMTS Datacard Modem AT Command Interface Specification V2.3; ME909s issue 03
+    Profile(  # HUAWEI UMTS Datacard Modem AT Command Interface Specification V2.3; that of ME909s, 03
         "huawei",
         _is("huawei"),
         unsolicited={

@@ -34,12 +34,12 @@ if [ ! -e "$base/ready" ]; then
 fi
 
 run=$(mktemp -d "$cache/run.XXXXXX")
-mkdir "$run/upper" "$run/work" "$run/root"
-trap 'umount "$run/root"; rm -rf --one-file-system "$run"' EXIT
-mount -t overlay overlay -o "lowerdir=$base,upperdir=$run/upper,workdir=$run/work" "$run/root"
-mkdir -p "$run/root/srv/project"
+mkdir "$run/upper" "$run/work" "$run/tree"
+trap 'umount "$run/tree"; rm -rf --one-file-system "$run"' EXIT
+mount -t overlay overlay -o "lowerdir=$base,upperdir=$run/upper,workdir=$run/work" "$run/tree"
+mkdir -p "$run/tree/srv/project"
 tar -C "$project" --exclude=./.git --exclude=./.venv --exclude=__pycache__ --exclude='./.*_cache' --exclude=./.hypothesis -cf - . |
-  tar -C "$run/root/srv/project" --no-same-owner -xf -
+  tar -C "$run/tree/srv/project" --no-same-owner -xf -
 
 # shellcheck disable=SC2016  # $ is for the shell inside
 inside='
@@ -59,6 +59,6 @@ inside='
   /opt/lab/bin/hotlined --config /tmp/demo/config.yaml log --state sent --json | grep -q .
   tail -n 12 /tmp/said
 '
-systemd-nspawn --quiet --register=no --keep-unit --pipe --as-pid2 --machine="arm$$" --directory="$run/root" \
+systemd-nspawn --quiet --register=no --keep-unit --pipe --as-pid2 --machine="arm$$" --directory="$run/tree" \
   --chdir=/srv/project --resolv-conf=copy-host --timezone=off --setenv=LANG=C.UTF-8 --setenv=QEMU_CPU=$cpu \
   --setenv=PIP_CERT=/etc/ssl/certs/ca-certificates.crt -- sh -c "$inside" </dev/null

@@ -34,7 +34,7 @@ flock -u 9
 
 # one run: an overlay, so that the base stays as it is
 run=$(mktemp -d "$cache/run.XXXXXX")
-mkdir "$run/upper" "$run/work" "$run/root"
+mkdir "$run/upper" "$run/work" "$run/tree"
 nspawn='' leader=''
 # shellcheck disable=SC2317  # called by the trap
 clean_up() {
@@ -49,17 +49,17 @@ clean_up() {
     wait "$nspawn" 2>/dev/null
   fi
   rmdir "/run/systemd/nspawn/propagate/hotlined$$" 2>/dev/null
-  ! mountpoint -q "$run/root" || umount "$run/root"
+  ! mountpoint -q "$run/tree" || umount "$run/tree"
   rm -rf --one-file-system "$run"
 }
 trap clean_up EXIT
 trap 'exit 130' INT TERM
-mount -t overlay overlay -o "lowerdir=$base,upperdir=$run/upper,workdir=$run/work" "$run/root" || die "no overlayfs here"
-mkdir -p "$run/root/srv/project"
+mount -t overlay overlay -o "lowerdir=$base,upperdir=$run/upper,workdir=$run/work" "$run/tree" || die "no overlayfs here"
+mkdir -p "$run/tree/srv/project"
 tar -C "$project" --exclude=./.git --exclude=./.venv --exclude=__pycache__ --exclude='./.*_cache' --exclude=./.hypothesis -cf - . |
-  tar -C "$run/root/srv/project" --no-same-owner -xf -
+  tar -C "$run/tree/srv/project" --no-same-owner -xf -
 
-options=(--quiet --register=no --keep-unit --boot --console=pipe --machine="hotlined$$" --directory="$run/root"
+options=(--quiet --register=no --keep-unit --boot --console=pipe --machine="hotlined$$" --directory="$run/tree"
   --private-network --timezone=off --link-journal=no
   # without these DeviceAllow= is silently not enforced
   "--capability=CAP_BPF,CAP_PERFMON"

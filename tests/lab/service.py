@@ -18,6 +18,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from checks import check, figure, result
+
 PROJECT = Path("/srv/project")
 WHEELS = Path("/srv/wheels")
 LAB = Path("/run/lab")
@@ -26,20 +28,6 @@ SECRET = "Pas ce mot dans le journal"
 
 sys.path.insert(0, str(PROJECT))
 from hotlined.simulator.client import Client  # noqa: E402  # the project is where the container has it
-
-failed: list[str] = []
-
-
-def check(what: str, holds: object) -> None:
-    """Print whether a promise holds."""
-    print("PASS" if holds else "FAIL", what, flush=True)
-    if not holds:
-        failed.append(what)
-
-
-def figure(what: str, value: object) -> None:
-    """Print a measured figure."""
-    print(f"     {what}: {value}", flush=True)
 
 
 def sh(*words: str, user: str | None = None, **more: Any) -> subprocess.CompletedProcess[str]:
@@ -464,8 +452,7 @@ def main() -> int:
     pin()
     upgrading()
     uninstalling()
-    print(f"{len(failed)} failed", *failed, sep="\n  ")
-    return min(len(failed), 100)
+    return result()
 
 
 if __name__ == "__main__":

@@ -14,25 +14,13 @@ import threading
 import time
 from pathlib import Path
 
+from checks import check, figure, result
 from machine import Machine, connect, image
 
 from hotlined.simulator import client
 
 CACHE = Path(os.environ.get("HOTLINED_LAB", "/var/tmp/hotlined-lab"))
 LOG = "hotlined log -n 0 --json"
-failed: list[str] = []
-
-
-def check(what: str, holds: object) -> None:
-    """Print whether a promise holds."""
-    print("PASS" if holds else "FAIL", what, flush=True)
-    if not holds:
-        failed.append(what)
-
-
-def figure(what: str, seconds: float) -> None:
-    """Print a measured time."""
-    print(f"     {what}: {seconds:.1f} s", flush=True)
 
 
 def wire(path: Path, port: str) -> None:
@@ -148,10 +136,10 @@ def modem_manager(pi: Machine) -> None:
     check("ModemManager runs", pi.sh("systemctl is-active ModemManager")[0] == 0)
     pi.sh("systemctl stop hotlined")
     stick = "systemd-run -q --collect --unit=stick python3 /srv/project/tests/lab/stick.py"
-    pi.sh("mv /etc/udev/rules.d/70-hotlined.rules /root/; udevadm control --reload")
+    pi.sh("mv /etc/udev/rules.d/70-hotlined.rules /var/tmp/; udevadm control --reload")
     pi.sh(f"{stick} sim7600 --log /run/without")
     check("without the rule ModemManager talks to it", pi.until("test -s /run/without", 60))
-    pi.sh("systemctl stop stick; mv /root/70-hotlined.rules /etc/udev/rules.d/; udevadm control --reload")
+    pi.sh("systemctl stop stick; mv /var/tmp/70-hotlined.rules /etc/udev/rules.d/; udevadm control --reload")
     check(
         "udev has nothing to say against the rule", pi.sh("udevadm verify /etc/udev/rules.d/70-hotlined.rules")[0] == 0
     )
@@ -200,8 +188,7 @@ def main() -> int:
         if pi:
             pi.cut_power()
         shutil.rmtree(work, ignore_errors=True)
-    print(f"{len(failed)} failed", *failed, sep="\n  ")
-    return min(len(failed), 100)
+    return result()
 
 
 if __name__ == "__main__":
