@@ -7,7 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,6 +15,7 @@ import pytest
 
 from hotlined.simulator import client as simulation
 
+HASTY = Path(__file__).parent / "hasty.py"
 ANSWER = "Non, c'est non."
 PATIENCE_SECONDS = 40.0  # before a test gives up; never a promise about speed
 
@@ -62,13 +63,14 @@ class Line:
             self.settings[name] = {**old, **value} if isinstance(old, dict) else value
         self.config.write_text(json.dumps(self.settings))
 
-    def start(self, **environment: str) -> None:
-        """Start the daemon, with more in its environment."""
+    def start(self, timing: Mapping[str, Any] | None = None, **environment: str) -> None:
+        """Start the daemon, with what tests/hasty.py hands in and more in its environment."""
         if not self.config.exists():
             self.configure()
+        program = ["-m", "hotlined"] if timing is None else [str(HASTY), json.dumps(timing)]
         with self.log_path.open("ab") as output:
             self.daemon = subprocess.Popen(
-                [sys.executable, "-m", "hotlined", "--config", str(self.config), "run"],
+                [sys.executable, *program, "--config", str(self.config), "run"],
                 stderr=output,
                 stdout=output,
                 cwd=self.folder,

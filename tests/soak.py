@@ -60,23 +60,6 @@ SETTINGS: Mapping[str, Mapping[str, Any]] = {
 }  # fmt: skip
 """What differs from the defaults, so that much happens in a short time."""
 
-MACHINE = """
-import datetime, pathlib, sys
-from hotlined import clock
-from hotlined.gsm import finding
-root = pathlib.Path(sys.argv.pop(1))
-class Stepped(datetime.datetime):
-    @classmethod
-    def now(cls, tz=None):
-        return super().now(tz) + datetime.timedelta(days=float((root / "days").read_text()))
-clock.datetime = Stepped
-clock.synchronised = (root / "synchronised").exists
-finding.candidates.__defaults__ = (root / "usb/sys", root / "usb/dev")
-from hotlined.cli import main
-main()
-"""
-"""The daemon as it is, on a machine whose calendar is as many days off as a file says, and whose USB is a folder."""
-
 
 class ViolatedError(AssertionError):
     """A promise was not kept."""
@@ -288,11 +271,8 @@ class Soak:
 
     def start(self) -> None:
         """Start the daemon on its own machine."""
-        with self.line.log_path.open("ab") as output:
-            self.line.daemon = subprocess.Popen(
-                [sys.executable, "-c", MACHINE, str(self.line.folder), "--config", str(self.line.config), "run"],
-                stdout=output, stderr=output, cwd=self.line.folder,
-            )  # fmt: skip
+        folder = self.line.folder
+        self.line.start({"calendar": str(folder), "sysfs": str(folder / "usb/sys"), "dev": str(folder / "usb/dev")})
         self._is_down = False
 
     def stop(self, number: int = signal.SIGTERM) -> None:

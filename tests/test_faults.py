@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 from conftest import ANSWER, Line, wait_until
 
-from hotlined.daemon.receiving import LAST_RING_SECONDS
 from hotlined.simulator import client as simulation
+from hotlined.timing import USUAL
 
 NUMBER = "+32470123456"
 PDU = "07912374151616F6040B912374103254F600006211422200000005E8329BFD06"
@@ -689,7 +689,7 @@ def test_a_caller_who_rings_again_and_again_is_one_burst(line: Line) -> None:
         line.sim.do("call", from_=caller, rings=1, interval=0.1)
         wait_until(lambda count=count: line.count("SELECT count(*) FROM contacts") == count, "a call that is recorded")
         line.sim.do("wait", for_="hung_up", count=count, timeout=20)
-        time.sleep(LAST_RING_SECONDS + 0.5)  # a ring that comes sooner would belong to the call before
+        time.sleep(USUAL.last_ring + 0.5)  # a ring that comes sooner would belong to the call before
     wait_until(lambda: not line.count("SELECT count(*) FROM contacts WHERE verdict IS NULL"))
 
     reasons = [reason for (reason,) in line.rows("SELECT reason FROM contacts ORDER BY id")]

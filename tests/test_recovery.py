@@ -8,49 +8,38 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 from conftest import Line, wait_until
 from sysfs import Plugged, build
 
-from hotlined.daemon.recovery import WAYS, Cause, Ladder, Ration, Step
+from hotlined.daemon.recovery import Cause, Ladder, Ration, Step, ways
 from hotlined.errors import PortLostError
 from hotlined.gsm import port as port_module
 from hotlined.gsm.modem import Modem
 from hotlined.gsm.port import Port
 from hotlined.simulator import client as simulation
+from hotlined.timing import USUAL
 
 NUMBER = "+32470123456"
 STOP_SECONDS = 10.0  # TimeoutStopSec= in systemd/hotlined.service
 SILENCE_SECONDS = 120.0  # what it may take against a modem that answers nothing: it is given time to, at each rung
-HASTY = """
-import dataclasses, pathlib, sys
-from hotlined.daemon import connection, receiving, recovery
-from hotlined.gsm import finding
-receiving.LIST_PAUSES = (0.0, 0.0, 3.0)
-connection.TOLD = (6, 15.0)
-root = pathlib.Path(sys.argv.pop(1))
-finding.candidates.__defaults__ = (root / "sys", root / "dev")
-finding.trouble.__defaults__ = (root / "sys",)
-for cause, way in recovery.WAYS.items():
-    patience, pauses = min(way.patience, 1.0), tuple(min(pause, 3.0) for pause in way.pauses)
-    recovery.WAYS[cause] = dataclasses.replace(way, patience=patience, pauses=pauses)
-from hotlined.cli import main
-main()
-"""
-"""The daemon as it is, with times that are seconds instead of minutes, on a machine whose USB is a folder."""
+HASTY: Mapping[str, float | Sequence[float]] = {
+    "list_pauses": (0.0, 0.0, 3.0),
+    "changes_most": 6,
+    "changes_within": 15.0,
+    "silent_pauses": (0.0, 0.0, 0.0, 0.0, 3.0),
+    **{f"{cause}_patience": 1.0 for cause in ("absent", "unready", "no_sim", "unregistered")},
+    **{f"{cause}_pauses": (3.0,) for cause in ("absent", "unready", "no_sim", "unregistered", "not_leaving")},
+}
+"""A ladder that does not wait long."""
 
 
 def start_hasty(line: Line) -> None:
     """Start the daemon with a ladder that does not wait long; what `port: auto` finds is in the line's folder."""
-    line.configure()
-    with line.log_path.open("ab") as output:
-        line.daemon = subprocess.Popen(
-            [sys.executable, "-c", HASTY, str(line.folder / "usb"), "--config", str(line.config), "run"],
-            stdout=output,
-            stderr=output,
-        )
+    line.start({**HASTY, "sysfs": str(line.folder / "usb/sys"), "dev": str(line.folder / "usb/dev")})
 
 
 def answered(line: Line, count: int = 1) -> None:
@@ -111,7 +100,7 @@ def test_pauses_grow_and_no_way_ends(cause: Cause) -> None:
 
     assert len(late) >= 12
     assert len(late) <= 40
-    assert found[0][0] >= WAYS[cause].patience
+    assert found[0][0] >= ways(USUAL)[cause].patience
 
 
 def test_what_holds_begins_at_the_first_rung_when_it_fails_again() -> None:

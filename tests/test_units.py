@@ -14,9 +14,9 @@ import pytest
 from packaging.requirements import Requirement
 from test_docs import resolve
 
-from hotlined.daemon.loop import STOP_SECONDS
 from hotlined.errors import ConfigError
 from hotlined.gsm.port import WRITE_TIMEOUT_SECONDS
+from hotlined.timing import USUAL
 
 ROOT = Path(__file__).parent.parent
 INSTALLER = ROOT / "scripts/install"
@@ -114,7 +114,7 @@ def test_the_daemon_stays_up() -> None:
 def test_the_time_limits_fit_the_daemon() -> None:
     """The watchdog outlasts whatever it is not fed in, and a segment in hand is waited for when it stops."""
     assert seconds(daemon()["WatchdogSec"][0]) > 10 * WRITE_TIMEOUT_SECONDS
-    assert max(STOP_SECONDS.values()) < seconds(daemon()["TimeoutStopSec"][0]) <= 10
+    assert max(USUAL.stop_submitting, USUAL.stop_other) < seconds(daemon()["TimeoutStopSec"][0]) <= 10
 
 
 def test_ports_are_allowed_by_number() -> None:

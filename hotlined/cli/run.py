@@ -11,6 +11,7 @@ import click
 
 from hotlined.cli import Settings, pass_settings
 from hotlined.cli.output import harmless
+from hotlined.config import Config
 
 _PRIORITIES = ((logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))  # syslog(3)
 _DEBUG = 7
@@ -30,10 +31,12 @@ class Formatter(logging.Formatter):
         return "\n".join(prefix + harmless(line) for line in super().format(record).split("\n"))
 
 
-def _log_to_stderr(level: str) -> None:
+def prepare(config: Config) -> None:
+    """Make this process the daemon's: its log goes to stderr, its files are its group's to read and nobody else's."""
     output = logging.StreamHandler()
     output.setFormatter(Formatter(journal="JOURNAL_STREAM" in os.environ))
-    logging.basicConfig(level=level.upper(), handlers=[output], force=True)
+    logging.basicConfig(level=config.log_level.upper(), handlers=[output], force=True)
+    os.umask(0o007)
 
 
 @click.command
@@ -51,8 +54,7 @@ def run(settings: Settings, once: bool) -> None:
     from hotlined.store.database import open_for_daemon  # noqa: PLC0415  the same
 
     config = settings.config()
-    _log_to_stderr(config.log_level)
-    os.umask(0o007)  # the group reads, nobody else
+    prepare(config)
     if not once:
         serve(config)
         return

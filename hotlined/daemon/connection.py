@@ -30,18 +30,16 @@ from hotlined.errors import (
     PortMissingError,
 )
 from hotlined.gsm import address, finding, profiles
+from hotlined.gsm.finding import Machine
 from hotlined.gsm.modem import PROBES, REGISTERED, Condition, Identification, Modem, Registration, SimState
 from hotlined.gsm.port import Port, maybe_shared
 from hotlined.policy import Reason
 from hotlined.store import outbound, people
+from hotlined.timing import Backoff
 
 log = logging.getLogger("hotlined")
 
-CONDITION_SECONDS = {True: 60.0, False: 10.0}  # between two questions for registration, while registered and not
 AUTO = "auto"  # in `modem.port`
-PAUSES = (1.0, 2.0, 5.0, 10.0, 30.0)  # before the modem is looked for again
-SIM_SECONDS = 10.0  # what a SIM is given to be ready after its PIN
-RESET_SECONDS = 5.0  # before a modem that was reset is looked for
 QUICK_PROBES = 2  # questions to each of several ports before the next one is tried
 ADOPT_HINT = "Texts are recorded, nobody is answered. `hotlined adopt` goes on with it; else put the old one back."
 OURS_HINT = (
@@ -57,12 +55,6 @@ SLIGHT = frozenset({Step.RESYNCHRONISE, Step.INITIALISE, Step.REOPEN, Step.WAIT}
 """Rungs that are no event: the changes of state tell enough."""
 
 NEED_AN_ANSWER = frozenset({Step.INITIALISE, Step.RADIO})
-
-
-TOLD = (20, 3600.0)
-"""How often at most, in how many seconds, a change of state or a rung is an event and a line in the journal.
-
-A stick with a loose plug changes its state a hundred times an hour, and the card wears."""
 
 
 class ModemState(StrEnum):
@@ -109,15 +101,16 @@ class Connection:
         self.stranger = ""
         self.identification = Identification()
         self.condition = Condition(Registration.UNKNOWN, None, "")
-        self.ladder = Ladder()
+        self.ladder = Ladder(line.timing)
         self.due = 0.0
         self.condition_due = 0.0
         self._progress = progress
         self._wake = wake
         self._told = ModemState.STARTING
-        self._changes, self._rungs_told, self._stumbles = Ration(*TOLD), Ration(*TOLD), Ration(*TOLD)
+        told = (line.timing.changes_most, line.timing.changes_within)
+        self._changes, self._rungs_told, self._stumbles = Ration(*told), Ration(*told), Ration(*told)
         self._pin_trouble = ""
-        self._failures = 0
+        self._backoff = Backoff(line.timing.reconnect_pauses)
         self._port_name = ""
         self._place = ""
         self._profile = profiles.GENERIC
@@ -179,7 +172,7 @@ class Connection:
         self.identification = modem.initialise()
         self._recognise()
         self.condition = modem.condition()
-        self.condition_due = time.monotonic() + CONDITION_SECONDS[self.registered]
+        self._put_off_condition()
         self.ladder.hold(Cause.UNREADY)
 
     def _recognise(self) -> None:
@@ -232,7 +225,7 @@ class Connection:
         if self.modem is None or time.monotonic() < self.condition_due:
             return
         self.condition = self.modem.condition()
-        self.condition_due = time.monotonic() + CONDITION_SECONDS[self.registered]
+        self._put_off_condition()
         if self.modem.imsi() != self.identification.imsi:
             log.warning("the SIM was taken out or is another")
             self._set_up(self.modem)
@@ -241,6 +234,11 @@ class Connection:
         self.note_condition()
         if not self.registered:
             self.ladder.slip(Cause.UNREGISTERED)
+
+    def _put_off_condition(self) -> None:
+        timing = self.line.timing
+        pause = timing.condition_registered if self.registered else timing.condition_unregistered
+        self.condition_due = time.monotonic() + pause
 
     def has_its_sim(self) -> bool:
         """Ask whether the SIM is the one that was recognised; where it is not, it is looked at next."""
@@ -256,7 +254,7 @@ class Connection:
 
     def note_scan(self) -> None:
         """Take in that a scan came to its end: the modem does its work."""
-        self._failures = 0
+        self._backoff.reset()
         self.ladder.hold(Cause.ABSENT)
         if self.ladder.is_climbing(Cause.SILENT):
             self.ladder.hold(Cause.SILENT)
@@ -358,7 +356,7 @@ class Connection:
                 blind.reset()
             finally:
                 port.close()
-        self._start_again(RESET_SECONDS)
+        self._start_again(self.line.timing.reset)
 
     def _reopen(self) -> None:
         self._start_again(0.0)
@@ -369,10 +367,10 @@ class Connection:
             temporary = self._wish_path.with_suffix(".power-new")
             temporary.write_text(f"port={self._port_name}\nusb={self._place}\n")
             temporary.replace(self._wish_path)
-        self._start_again(RESET_SECONDS)
+        self._start_again(self.line.timing.reset)
 
     def _wait(self) -> None:
-        self._start_again(PAUSES[-1])
+        self._start_again(self.line.timing.reconnect_pauses[-1])
 
     def _start_again(self, pause: float) -> None:
         """Let the port go; everything begins at it again after a pause."""
@@ -412,7 +410,8 @@ class Connection:
         self.lose(ModemState.STARTING, PortMissingError("The configuration names another port."))
         self.ladder.hold(*Cause)
         self._port_name = self._place = ""
-        self._failures, self.due = 0, 0.0
+        self._backoff.reset()
+        self.due = 0.0
 
     # ---- port and SIM
 
@@ -424,10 +423,11 @@ class Connection:
         configured = self.line.config.modem.port
         if configured != AUTO:
             return self._try(configured, len(PROBES))
-        names = [candidate.port for candidate in finding.candidates()]
+        machine = self.line.machine
+        names = [candidate.port for candidate in finding.candidates(machine.sysfs, machine.dev)]
         served = people.served(self.line.db)
         first: str | None = None
-        error: HotlinedError = _no_stick()
+        error: HotlinedError = _no_stick(machine)
         for name in names:
             if self.line.stopping:
                 break
@@ -459,7 +459,7 @@ class Connection:
             raise _blame(error, name) from None
         self._port_name = name
         self._profile = modem.profile
-        self._place = finding.place(name)
+        self._place = finding.place(name, self.line.machine.sysfs)
         return modem
 
     def _enter_pin(self, modem: Modem) -> None:
@@ -489,7 +489,7 @@ class Connection:
 
     def _await_sim(self, modem: Modem) -> tuple[SimState, str]:
         """Give a SIM that took its PIN some seconds to become ready."""
-        deadline = time.monotonic() + SIM_SECONDS
+        deadline = time.monotonic() + self.line.timing.sim_ready
         while (found := modem.sim_state())[0] is not SimState.READY and not (
             self.line.stopping or time.monotonic() >= deadline
         ):
@@ -512,8 +512,7 @@ class Connection:
             return None
 
     def _pause(self) -> None:
-        self.due = time.monotonic() + PAUSES[min(self._failures, len(PAUSES) - 1)]
-        self._failures += 1
+        self.due = time.monotonic() + self._backoff.next()
 
 
 _SIM_TROUBLE = {
@@ -535,9 +534,9 @@ _SIM_TROUBLE = {
 }
 
 
-def _no_stick() -> HotlinedError:
+def _no_stick(machine: Machine) -> HotlinedError:
     """Say that no modem is plugged in, or what is there instead."""
-    for trouble in finding.trouble():
+    for trouble in finding.trouble(machine.sysfs):
         return PortMissingError(trouble.message, trouble.hint)
     return PortMissingError("No modem is plugged in.", "Plug the stick in, or name its port in `modem.port`.")
 

@@ -1,10 +1,12 @@
-"""What every part of the daemon shares: the line's configuration, which may be read again, and its database."""
+"""What every part of the daemon shares: the line's configuration, which may be read again, its database, its waits."""
 
 from dataclasses import dataclass
 
 from hotlined.config import Config, Mode
 from hotlined.gsm import address
+from hotlined.gsm.finding import THIS_MACHINE, Machine
 from hotlined.store.database import Database
+from hotlined.timing import USUAL, Timing
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,8 @@ class Line:
 
     config: Config
     db: Database
+    timing: Timing = USUAL
+    machine: Machine = THIS_MACHINE
     stopping: bool = False
 
     @property

@@ -30,23 +30,18 @@ from hotlined.errors import (
     UnavailableError,
 )
 from hotlined.gsm import profiles
+from hotlined.gsm.finding import THIS_MACHINE, Machine
 from hotlined.gsm.modem import Modem
 from hotlined.gsm.port import drain
 from hotlined.gsm.profiles import Meaning
 from hotlined.store import backup, inbound, outbound, people, pseudonyms
 from hotlined.store.database import Database, maybe_trouble
+from hotlined.timing import USUAL, Every, Timing
 
 log = logging.getLogger("hotlined")
 
-TICK_SECONDS = 1.0  # the longest sleep: requests and decisions of people are seen within it
-CALL_TICK_SECONDS = 0.5  # the same while a call rings
-ANCHOR_SECONDS = 3600.0  # between two anchors of the limit clock while nothing else is written
-FLOOD_SECONDS = 15.0  # between two looks for a flood
-STOP_SECONDS = {True: 8.0, False: 2.0}  # what a segment in hand is given after SIGTERM, and anything else
-DATABASE_PAUSE_SECONDS = 5.0  # before a database that failed is tried again
 
-
-def serve(config: Config) -> None:
+def serve(config: Config, timing: Timing = USUAL, machine: Machine = THIS_MACHINE) -> None:
     """Serve a line until SIGTERM or SIGINT; a database that cannot be used is waited for.
 
     Raises DatabaseInUseError and DatabaseNewerError.
@@ -54,10 +49,10 @@ def serve(config: Config) -> None:
     before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
         outage: Outage | None = None
-        while opened := wait_for_database(config, outage):
+        while opened := wait_for_database(config, outage, timing):
             db, outage = opened
             with db:
-                daemon = Daemon(config, db, outage)
+                daemon = Daemon(config, db, outage, timing, machine)
                 daemon.run()
                 signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
             if daemon.line.stopping:
@@ -70,9 +65,17 @@ def serve(config: Config) -> None:
 class Daemon:
     """One line: its configuration, its database, its modem."""
 
-    def __init__(self, config: Config, db: Database, outage: Outage | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        db: Database,
+        outage: Outage | None = None,
+        timing: Timing = USUAL,
+        machine: Machine = THIS_MACHINE,
+    ) -> None:
         self.db = db
-        self.line = Line(config, db)
+        self.line = Line(config, db, timing, machine)
+        self.timing = timing
         self._wake, self._waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self.connection = Connection(self.line, self._progress, self._wake)
         self.receiver = Receiver(self.line, self.connection)
@@ -81,8 +84,9 @@ class Daemon:
         self.outage = outage
         self._damaged = False
         self._database_due = 0.0
-        self._flood_due = 0.0
-        self._anchor_due = time.monotonic() + ANCHOR_SECONDS
+        self._flood = Every(timing.flood_look)
+        self._anchor = Every(timing.anchor)
+        self._anchor.again()
         self._data_version = -1
         self._requests_wait = True
         self._stopping: float | None = None
@@ -176,12 +180,13 @@ class Daemon:
 
     def _progress(self, deadline: float) -> float | None:
         """Feed the watchdog while a step is within its time limit; return when a stop ends the step."""
-        if time.monotonic() <= deadline + TICK_SECONDS:
+        if time.monotonic() <= deadline + self.timing.tick:
             systemd.notify(WATCHDOG=1)
         if self._stopping is None:
             return None
         modem = self.connection.modem
-        return self._stopping + STOP_SECONDS[bool(modem and modem.is_submitting)]
+        submitting = modem is not None and modem.is_submitting
+        return self._stopping + (self.timing.stop_submitting if submitting else self.timing.stop_other)
 
     # ---- a pass
 
@@ -227,7 +232,7 @@ class Daemon:
         if modem and (mr := modem.take_late_reference()) is not None:  # before a rung that begins with another
             self.sender.settle_late(mr)
         if self.connection.climb():
-            self.receiver.due = 0.0  # what shows that it helped
+            self.receiver.poll.at_once()  # what shows that it helped
         if self.connection.modem is None and time.monotonic() >= self.connection.due:
             self._connect()
         try:
@@ -239,13 +244,13 @@ class Daemon:
             self._housekeep()
 
     def _housekeep(self) -> None:
-        if time.monotonic() >= self._flood_due:
-            self._flood_due = time.monotonic() + FLOOD_SECONDS
+        if self._flood.is_due():
+            self._flood.again()
             if kind := inbound.watch_flood(self.db, self.db.now()):
                 log.warning("a flood of texts %s", "has begun" if kind == "flood_begin" else "is over")
-        if time.monotonic() >= self._anchor_due:
+        if self._anchor.is_due():
             self.db.save_limit_clock(self.db.now())
-            self._anchor_due = time.monotonic() + ANCHOR_SECONDS
+            self._anchor.again()
 
     def _connect(self) -> None:
         self.receiver.begin()
@@ -256,7 +261,7 @@ class Daemon:
         modem.require_step()
         if self._hear(modem):
             self.connection.ask_condition()
-        if time.monotonic() >= self.receiver.due:
+        if self.receiver.poll.is_due():
             self.receiver.scan(modem)
         self.connection.ask_condition()
         self.receiver.tend_call(modem)
@@ -284,12 +289,12 @@ class Daemon:
             return
         if now < self._database_due or modem is None:
             wait = max(self._database_due - now, self.connection.due - now, 0.0)
-            ready, _, _ = select.select([self._wake], [], [], min(TICK_SECONDS, wait))
+            ready, _, _ = select.select([self._wake], [], [], min(self.timing.tick, wait))
             if ready:
                 drain([self._wake])
             return
         limit_now = self.db.now().limit
-        waits = [CALL_TICK_SECONDS if self.receiver.call else TICK_SECONDS, self.receiver.due - now]
+        waits = [self.timing.call_tick if self.receiver.call else self.timing.tick, self.receiver.poll.left]
         if (judgement := inbound.next_judgement(self.db)) is not None:
             waits.append(judgement - limit_now)
         if (due := outbound.next_due(self.db)) is not None and due > limit_now:
@@ -334,7 +339,7 @@ class Daemon:
         """Keep texts on the SIM and stop answering until the database can be written again."""
         self.outage = note(error, self.outage, self.db.now())
         self._damaged = maybe_trouble(error) == "damaged"
-        self._database_due = time.monotonic() + DATABASE_PAUSE_SECONDS
+        self._database_due = time.monotonic() + self.timing.database_pause
 
     def _load_again(self) -> None:
         old = self.line.config
@@ -348,6 +353,7 @@ class Daemon:
             log.error("the configuration is refused: line, database and runtime_dir change only with a restart")
             return
         self.line.config = new
+        self.receiver.apply(new)
         self.sender.look_again()
         log.info("the configuration was read again")
         if (new.modem.port, new.modem.baudrate) != (old.modem.port, old.modem.baudrate):

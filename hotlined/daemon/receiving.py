@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from hotlined.clock import Now
-from hotlined.config import Calls
+from hotlined.config import Calls, Config
 from hotlined.daemon.connection import Connection
 from hotlined.daemon.line import Line
 from hotlined.errors import ModemError, ModemSilentError
@@ -18,17 +18,11 @@ from hotlined.gsm.at import Unsolicited
 from hotlined.gsm.modem import REPORTS, Listing, Modem, StorageUse
 from hotlined.gsm.profiles import Meaning
 from hotlined.store import inbound
+from hotlined.timing import Backoff, Every
 
 log = logging.getLogger("hotlined")
 
-DELETE_PAUSES = (30.0, 120.0, 600.0, 3600.0)  # before a deletion that was refused is tried again
-CLIP_SECONDS = 1.5  # how long a first RING waits for its number
-LAST_RING_SECONDS = 3.0  # a ring that comes so long after a call has ended is another call's
-LIST_PAUSES = (0.0, 0.0, 30.0, 120.0, 600.0)  # before a storage is listed again that could not be, beside others
 HOPELESS_LISTINGS = 2  # that broke off one after the other: the storage is read slot by slot from then on
-VOLTAGE_SECONDS = 3600.0  # between two events of the same trouble with the power supply
-RING_GAP_SECONDS = 10.0  # networks ring every 5 or 6 s: a longer gap is the end of the call
-CALL_SECONDS = 60.0  # no network lets a call ring for longer
 
 
 @dataclass(slots=True)
@@ -47,13 +41,12 @@ class Refusal:
     """A deletion or a listing that the modem refused: how often in a row, and when it is tried again."""
 
     storage: str
-    tries: int = 0
+    backoff: Backoff
     not_before: float = 0.0
 
-    def count(self, pauses: tuple[float, ...]) -> None:
-        """Take in that it was refused once more; the last pause repeats."""
-        self.not_before = time.monotonic() + pauses[min(self.tries, len(pauses) - 1)]
-        self.tries += 1
+    def count(self) -> None:
+        """Take in that it was refused once more."""
+        self.not_before = time.monotonic() + self.backoff.next()
 
 
 class Receiver:
@@ -62,8 +55,9 @@ class Receiver:
     def __init__(self, line: Line, connection: Connection) -> None:
         self.line = line
         self.connection = connection
-        self.due = 0.0
-        self._verify_due = 0.0
+        self.timing = line.timing
+        self.poll = Every(line.config.modem.poll_interval.total_seconds())
+        self._settings = Every(self.poll.seconds)
         self.last_scan: Now | None = None
         self.call: Call | None = None
         self._has_heard = False
@@ -72,17 +66,21 @@ class Receiver:
         self._noted: set[int] = set()
         self._unlisted: dict[str, Refusal] = {}
         self._broke_off: Counter[str] = Counter()
-        self._voltage_due: dict[Meaning, float] = {}
+        self._voltage: dict[Meaning, Every] = {}
 
     def begin(self) -> None:
         """Forget what belonged to a modem that went away: its call, its refusals; scan at once."""
-        self.due = 0.0
-        self._verify_due = time.monotonic() + self._poll_seconds
+        self.poll.at_once()
+        self._settings.again()
         self.call = None
         self._has_heard = False
         self._refused.clear()
         self._unlisted.clear()
         self._broke_off.clear()
+
+    def apply(self, config: Config) -> None:
+        """Take in a configuration that was read again: its interval counts from the last poll on."""
+        self.poll.seconds = self._settings.seconds = config.modem.poll_interval.total_seconds()
 
     def hear(self, event: Unsolicited, modem: Modem) -> None:
         """Act on an unsolicited code: most are hints that something is to be looked at."""
@@ -90,9 +88,10 @@ class Receiver:
         if meaning in (Meaning.UNDERVOLTAGE, Meaning.OVERVOLTAGE):
             self._note_voltage(meaning, event.text)
         elif meaning is Meaning.RESET:
-            self.due = self._verify_due = 0.0
+            self.poll.at_once()
+            self._settings.at_once()
         elif event.code in ("+CMTI", "+CDSI"):
-            self.due = 0.0
+            self.poll.at_once()
             if f'"{REPORTS}"' in event.text:
                 modem.storages.setdefault(REPORTS, StorageUse(REPORTS, 0, 0))
         elif event.code in ("+CMT", "+CDS") and event.payload:
@@ -128,7 +127,7 @@ class Receiver:
                 log.warning("%s is another name of a storage that was listed before: left alone from now on", storage)
                 del modem.storages[storage]
             left = self._still_there(entries)
-        self.due = time.monotonic() + self._poll_seconds
+        self.poll.again()
         if trouble:
             raise trouble
         self.connection.note_scan()
@@ -139,23 +138,20 @@ class Receiver:
         """How many entries the modem has refused to delete, and still holds."""
         return len(self._refused)
 
-    @property
-    def _poll_seconds(self) -> float:
-        return self.line.config.modem.poll_interval.total_seconds()
-
     def _verify(self, modem: Modem) -> None:
         """Check once a poll, not at each notification of a flood, that the modem still has its settings."""
-        if time.monotonic() >= self._verify_due:
+        if self._settings.is_due():
             modem.verify()
-            self._verify_due = time.monotonic() + self._poll_seconds
+            self._settings.again()
 
     def _note_unlisted(self, modem: Modem, storage: str, error: ModemError) -> ModemError | None:
         """Count a listing that was refused; None where it is tried again later, for another one lists."""
-        unlisted = self._unlisted.setdefault(storage, Refusal(storage))
-        unlisted.count(LIST_PAUSES)
-        if unlisted.tries <= LIST_PAUSES.count(0.0) or self._has_nothing_else(modem):
+        unlisted = self._unlisted.setdefault(storage, Refusal(storage, Backoff(self.timing.list_pauses)))
+        unlisted.count()
+        at_once = self.timing.list_pauses.count(0.0)
+        if unlisted.backoff.failures <= at_once or self._has_nothing_else(modem):
             return error
-        if unlisted.tries == LIST_PAUSES.count(0.0) + 1:
+        if unlisted.backoff.failures == at_once + 1:
             log.warning("%s cannot be listed: tried again now and then", storage)
         return None
 
@@ -211,8 +207,9 @@ class Receiver:
 
     def _note_voltage(self, meaning: Meaning, words: str) -> None:
         """Record trouble with the power supply: a modem says so again and again."""
-        if time.monotonic() >= self._voltage_due.get(meaning, 0.0):
-            self._voltage_due[meaning] = time.monotonic() + VOLTAGE_SECONDS
+        told = self._voltage.setdefault(meaning, Every(self.timing.voltage))
+        if told.is_due():
+            told.again()
             log.warning("the modem complains about its power supply: %s", words)
             with self.line.db.transaction():
                 self.line.db.event(self.line.db.now(), meaning.value, words)
@@ -227,7 +224,7 @@ class Receiver:
         if call is None:
             return
         now = time.monotonic()
-        if call.number or call.ended or now - call.began >= CLIP_SECONDS:
+        if call.number or call.ended or now - call.began >= self.timing.clip:
             self._record(call)
         rings_for = {Calls.HANG_UP: 0.0, Calls.RING: self.line.config.modem.ring_for.total_seconds()}.get(
             self.line.config.modem.calls
@@ -235,7 +232,7 @@ class Receiver:
         if call.recorded and not call.ended and rings_for is not None and now - call.began >= rings_for:
             modem.hang_up()
             call.ended = time.monotonic()
-        if call.recorded and now - call.last_ring > RING_GAP_SECONDS:
+        if call.recorded and now - call.last_ring > self.timing.ring_gap:
             self.call = None
 
     def _record(self, call: Call) -> None:
@@ -243,7 +240,7 @@ class Receiver:
         if call.recorded:
             return
         now, identity = self.line.db.now(), self.line.identify(call.number)
-        if self._has_heard or not inbound.has_call(self.line.db, identity, now.limit - CALL_SECONDS):
+        if self._has_heard or not inbound.has_call(self.line.db, identity, now.limit - self.timing.call_longest):
             contact_id = inbound.record_call(self.line.db, self.line.config.line, identity, now)
             log.info("contact %d: a call from %s", contact_id, address.mask(identity.originator))
         call.recorded = self._has_heard = True
@@ -274,7 +271,8 @@ class Receiver:
                     deleted.append(entry.segment_id)
                     self._refused.pop(entry.segment_id, None)
                     continue
-                self._refused.setdefault(entry.segment_id, Refusal(storage)).count(DELETE_PAUSES)
+                fresh = Refusal(storage, Backoff(self.timing.delete_pauses))
+                self._refused.setdefault(entry.segment_id, fresh).count()
                 if entry.segment_id not in self._noted:
                     self._noted.add(entry.segment_id)
                     log.warning("%s does not delete entry %d; it is recorded all the same", storage, entry.index)
@@ -292,8 +290,8 @@ class Receiver:
         number = _calling_number(event.text) if event.code == "+CLIP" else None
         call = self.call
         if call and (
-            now - call.last_ring > RING_GAP_SECONDS
-            or (call.ended is not None and now - call.ended > LAST_RING_SECONDS)
+            now - call.last_ring > self.timing.ring_gap
+            or (call.ended is not None and now - call.ended > self.timing.last_ring)
             or (number and call.number and number != call.number)
         ):
             self._record(call)

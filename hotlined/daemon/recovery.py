@@ -7,9 +7,11 @@ ladder was climbed: a scan that comes to its end, a registration, a segment that
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+
+from hotlined.timing import USUAL, Backoff, Timing
 
 
 class Step(StrEnum):
@@ -45,27 +47,27 @@ class Way:
     """Seconds before the next rung; the last pause repeats."""
 
 
-WAYS = {
-    Cause.SILENT: Way(0.0, tuple(Step), (0.0, 0.0, 0.0, 0.0, 20.0, 60.0)),
-    Cause.ABSENT: Way(120.0, (Step.POWER_CYCLE,), (1800.0, 3600.0)),
-    Cause.UNREADY: Way(60.0, (Step.RESET, Step.POWER_CYCLE), (120.0, 600.0, 1800.0, 3600.0)),
-    Cause.NO_SIM: Way(300.0, (Step.RESET, Step.POWER_CYCLE), (600.0, 1800.0, 3600.0)),
-    Cause.UNREGISTERED: Way(300.0, (Step.RADIO, Step.RESET, Step.POWER_CYCLE), (300.0, 600.0, 1200.0, 2400.0, 3600.0)),
-    Cause.NOT_LEAVING: Way(0.0, (Step.RADIO, Step.RESET, Step.POWER_CYCLE), (300.0, 600.0, 1200.0, 2400.0, 3600.0)),
-}
-"""After its last rung a way goes on at RESET, or at its first."""
-
-
-REST_SECONDS = 3600.0  # between two rounds against a modem that nothing has helped
+def ways(timing: Timing) -> Mapping[Cause, Way]:
+    """Return the way of each cause; after its last rung a way goes on at RESET, or at its first."""
+    reset = (Step.RESET, Step.POWER_CYCLE)
+    radio = (Step.RADIO, *reset)
+    return {
+        Cause.SILENT: Way(timing.silent_patience, tuple(Step), timing.silent_pauses),
+        Cause.ABSENT: Way(timing.absent_patience, (Step.POWER_CYCLE,), timing.absent_pauses),
+        Cause.UNREADY: Way(timing.unready_patience, reset, timing.unready_pauses),
+        Cause.NO_SIM: Way(timing.no_sim_patience, reset, timing.no_sim_pauses),
+        Cause.UNREGISTERED: Way(timing.unregistered_patience, radio, timing.unregistered_pauses),
+        Cause.NOT_LEAVING: Way(timing.not_leaving_patience, radio, timing.not_leaving_pauses),
+    }
 
 
 @dataclass(slots=True)
 class Climb:
-    """How far one trouble has been climbed: when it began, the last rung, their count, and when the next may be."""
+    """How far one trouble has been climbed: when it began, its rungs counted, the last one, when the next may be."""
 
     began: float
+    rungs: Backoff
     step: Step | None = None
-    climbed: int = 0
     due: float = 0.0
 
 
@@ -77,10 +79,15 @@ class Ladder:
     is the trouble whose rung was climbed last, `pending` tells that it is still to be done.
     """
 
+    timing: Timing = USUAL
+    clock: Callable[[], float] = time.monotonic
     cause: Cause | None = None
     pending: bool = False
-    clock: Callable[[], float] = time.monotonic
     _climbs: dict[Cause, Climb] = field(default_factory=dict)
+    _ways: Mapping[Cause, Way] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._ways = ways(self.timing)
 
     @property
     def step(self) -> Step | None:
@@ -90,13 +97,14 @@ class Ladder:
     @property
     def climbed(self) -> int:
         """How many rungs were climbed since that trouble began."""
-        return self._climbs[self.cause].climbed if self.cause else 0
+        return self._climbs[self.cause].rungs.failures if self.cause else 0
 
     def slip(self, cause: Cause) -> bool:
         """Take in that a trouble is there or goes on, and tell whether a rung is to be climbed now."""
         now = self.clock()
-        climb = self._climbs.setdefault(cause, Climb(now))
-        if not self.pending and now >= max(climb.began + WAYS[cause].patience, climb.due):
+        way = self._ways[cause]
+        climb = self._climbs.setdefault(cause, Climb(now, Backoff(way.pauses)))
+        if not self.pending and now >= max(climb.began + way.patience, climb.due):
             self._climb(cause, climb, now)
         return self.pending
 
@@ -123,14 +131,13 @@ class Ladder:
         return step
 
     def _climb(self, cause: Cause, climb: Climb, now: float) -> None:
-        way = WAYS[cause]
+        way = self._ways[cause]
         at = way.rungs.index(climb.step) + 1 if climb.step else 0
         if at == len(way.rungs):
             at = way.rungs.index(Step.RESET) if Step.RESET in way.rungs else 0
         climb.step = way.rungs[at]
-        pause = way.pauses[min(climb.climbed, len(way.pauses) - 1)]
-        climb.due = now + (REST_SECONDS if climb.step is Step.WAIT else pause)
-        climb.climbed += 1
+        pause = climb.rungs.next()
+        climb.due = now + (self.timing.ladder_rest if climb.step is Step.WAIT else pause)
         self.cause, self.pending = cause, True
 
 

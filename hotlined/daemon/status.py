@@ -4,7 +4,6 @@ import contextlib
 import json
 import logging
 import os
-import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,27 +14,27 @@ from hotlined.config import Config
 from hotlined.daemon.connection import Connection
 from hotlined.daemon.line import Line, Outage
 from hotlined.daemon.receiving import Receiver
+from hotlined.timing import Every, Timing
 
 log = logging.getLogger("hotlined")
-
-SIGN_OF_LIFE_SECONDS = 30.0
 
 
 class StatusFile:
     """The status file of one line: written when something has changed, and now and then as a sign of life."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, timing: Timing) -> None:
         self._written = ""
         self._failed = False
-        self._due = 0.0
+        self._sign_of_life = Every(timing.sign_of_life)
         self._path: Path = configuration.runtime_dir(config) / f"{config.line}.json"
 
     def write(self, document: Mapping[str, object], words: str) -> None:
         """Write the file and tell systemd in words, if it is time; a full or missing folder is only logged."""
         text = json.dumps(document)
-        if text == self._written and time.monotonic() < self._due:
+        if text == self._written and not self._sign_of_life.is_due():
             return
-        self._written, self._due = text, time.monotonic() + SIGN_OF_LIFE_SECONDS
+        self._written = text
+        self._sign_of_life.again()
         systemd.notify(STATUS=words)
         temporary = self._path.with_suffix(".new")
         try:
@@ -77,7 +76,7 @@ class Status:
         self._connection = connection
         self._receiver = receiver
         self._since = line.db.now()
-        self._file = StatusFile(line.config)
+        self._file = StatusFile(line.config, line.timing)
 
     def write(self, outage: Outage | None) -> None:
         """Write the file if it is time."""

@@ -16,11 +16,10 @@ from hotlined.daemon.line import Outage
 from hotlined.daemon.status import StatusFile, common
 from hotlined.errors import DatabaseInUseError, DatabaseNewerError, StoreError
 from hotlined.store.database import Database, in_a_sentence, open_for_daemon, state_of
+from hotlined.timing import Backoff, Timing
 
 log = logging.getLogger("hotlined")
 
-PAUSES = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)  # before a database that cannot be used is tried again
-SIGN_OF_LIFE_SECONDS = 10.0
 STOPS = frozenset({signal.SIGTERM, signal.SIGINT})
 SIGNALS = STOPS | {signal.SIGHUP}
 """Blocked while no loop runs: what comes meanwhile is waited for here, or is given to the loop."""
@@ -36,22 +35,22 @@ def note(error: StoreError | sqlite3.Error, before: Outage | None, now: Now) -> 
     return Outage(state, words, before.since, before.tries + 1) if before else Outage(state, words, now.rfc3339, 1)
 
 
-def wait_for_database(config: Config, outage: Outage | None) -> tuple[Database, Outage | None] | None:
+def wait_for_database(config: Config, outage: Outage | None, timing: Timing) -> tuple[Database, Outage | None] | None:
     """Open the database as soon as it can be used and say how long it could not; None: the daemon is told to end.
 
     `SIGNALS` are blocked. Raises DatabaseInUseError and DatabaseNewerError: those do not go away by themselves.
     """
-    clock, status = LimitClock(None), StatusFile(config)
+    clock, status = LimitClock(None), StatusFile(config, timing)
     since = clock.now().rfc3339
     while True:
         if outage:
             systemd.notify(READY=1)
-            due = time.monotonic() + PAUSES[min(outage.tries, len(PAUSES)) - 1]
+            due = time.monotonic() + Backoff(timing.database_pauses, outage.tries - 1).next()
             while (left := due - time.monotonic()) > 0:
                 systemd.notify(WATCHDOG=1)
                 modem = {"state": "starting", "since": since}
                 status.write(common(config, since, outage) | {"modem": modem, "trouble": None}, outage.words)
-                if signal.sigtimedwait(STOPS, min(left, SIGN_OF_LIFE_SECONDS)):
+                if signal.sigtimedwait(STOPS, min(left, timing.waiting_sign_of_life)):
                     status.remove()
                     return None
         try:

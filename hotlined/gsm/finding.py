@@ -27,6 +27,17 @@ _TERMINAL_MASTER, _TERMINAL_SLAVES = os.makedev(5, 2), range(136, 144)  # the ke
 
 
 @dataclass(frozen=True, slots=True)
+class Machine:
+    """Where the kernel shows sticks and their ports."""
+
+    sysfs: Path = Path("/sys")
+    dev: Path = Path("/dev")
+
+
+THIS_MACHINE = Machine()
+
+
+@dataclass(frozen=True, slots=True)
 class Interface:
     """One interface of a USB device: its number, class, subclass and protocol; `tty` is empty where it is no port."""
 

@@ -1,0 +1,153 @@
+"""Every wait of the daemon as one value that is handed in, and the two shapes that waits have: pauses and intervals.
+
+Not here: what a modem is given to answer a command, which belongs to the protocol (`gsm.modem`), and the calendar.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """What the daemon waits for, in seconds; of growing pauses the last repeats."""
+
+    # the loop
+    tick: float = 1.0
+    """The longest sleep: requests and decisions of people are seen within it."""
+    call_tick: float = 0.5
+    """The same while a call rings."""
+    anchor: float = 3600.0
+    """Between two anchors of the limit clock while nothing else is written: what the card bears."""
+    flood_look: float = 15.0
+    """Between two looks for a flood."""
+    stop_submitting: float = 8.0
+    """What a segment in hand is given after SIGTERM: less than TimeoutStopSec= in systemd/hotlined.service."""
+    stop_other: float = 2.0
+    """What anything else is given after it."""
+
+    # the database
+    database_pause: float = 5.0
+    """Before a database that failed under the running loop is tried again."""
+    database_pauses: tuple[float, ...] = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
+    """Before one that cannot be opened is tried again."""
+
+    # the status file
+    sign_of_life: float = 30.0
+    """Between two writings of the status file while nothing changes."""
+    waiting_sign_of_life: float = 10.0
+    """The same while the database is waited for: the watchdog is fed with it."""
+    alive: float = 180.0
+    """How old a status file may be before its daemon counts as hanging."""
+
+    # the modem
+    reconnect_pauses: tuple[float, ...] = (1.0, 2.0, 5.0, 10.0, 30.0)
+    """Before the modem is looked for again."""
+    condition_registered: float = 60.0
+    """Between two questions for registration, signal and SIM while registered."""
+    condition_unregistered: float = 10.0
+    """The same while not."""
+    sim_ready: float = 10.0
+    """What a SIM is given to be ready after its PIN."""
+    reset: float = 5.0
+    """Before a modem that was reset is looked for."""
+    changes_most: int = 20
+    """How often in `changes_within` a change of state or a rung is an event and a line in the journal.
+
+    A stick with a loose plug changes its state a hundred times an hour, and the card wears.
+    """
+    changes_within: float = 3600.0
+
+    # the ladder: how long a trouble may last before its first rung, and the pauses before the next rungs
+    silent_patience: float = 0.0
+    silent_pauses: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0, 20.0, 60.0)
+    """Every rung is tried within two minutes."""
+    absent_patience: float = 120.0
+    absent_pauses: tuple[float, ...] = (1800.0, 3600.0)
+    unready_patience: float = 60.0
+    unready_pauses: tuple[float, ...] = (120.0, 600.0, 1800.0, 3600.0)
+    no_sim_patience: float = 300.0
+    no_sim_pauses: tuple[float, ...] = (600.0, 1800.0, 3600.0)
+    unregistered_patience: float = 300.0
+    unregistered_pauses: tuple[float, ...] = (300.0, 600.0, 1200.0, 2400.0, 3600.0)
+    not_leaving_patience: float = 0.0
+    not_leaving_pauses: tuple[float, ...] = (300.0, 600.0, 1200.0, 2400.0, 3600.0)
+    ladder_rest: float = 3600.0
+    """Between two rounds against a modem that nothing has helped."""
+
+    # receiving
+    list_pauses: tuple[float, ...] = (0.0, 0.0, 30.0, 120.0, 600.0)
+    """Before a storage is listed again that could not be, beside others."""
+    delete_pauses: tuple[float, ...] = (30.0, 120.0, 600.0, 3600.0)
+    """Before a deletion that was refused is tried again."""
+    voltage: float = 3600.0
+    """Between two events of the same trouble with the power supply."""
+    clip: float = 1.5
+    """How long a first RING waits for its number."""
+    last_ring: float = 3.0
+    """A ring that comes so long after a call has ended is another call's."""
+    ring_gap: float = 10.0
+    """Networks ring every 5 or 6 s: a longer gap is the end of the call."""
+    call_longest: float = 60.0
+    """No network lets a call ring for longer."""
+
+    # sending
+    trial_after: tuple[float, ...] = (60.0, 300.0, 900.0, 3600.0)
+    """Before an answer is tried while nothing leaves."""
+    trial_gap: float = 300.0
+    """No two trials that an event calls for come within it."""
+    unregistered_for: float = 600.0
+    """A registration that comes back after so long calls for a trial."""
+    retry_after: tuple[float, ...] = (60.0, 300.0, 900.0, 3600.0, 3600.0)
+    """Before a segment that was refused for a cause that passes is tried again; there is no try after the last."""
+    late_result_within: float = 3600.0
+    """So long after its time limit a result is still taken for that of the last segment."""
+
+
+USUAL = Timing()
+"""The waits of a daemon in service."""
+
+
+@dataclass(slots=True)
+class Backoff:
+    """Growing pauses before something is tried again; the last repeats."""
+
+    pauses: tuple[float, ...]
+    failures: int = 0
+    """How often in a row it failed, so far."""
+
+    def next(self) -> float:
+        """Count one more failure and return the pause before the next try."""
+        self.failures += 1
+        return self.pauses[min(self.failures, len(self.pauses)) - 1]
+
+    def reset(self) -> None:
+        """Begin at the first pause again: it has worked."""
+        self.failures = 0
+
+
+@dataclass(slots=True)
+class Every:
+    """What is done each so many seconds of a monotonic clock, at first at once; `seconds` may change meanwhile."""
+
+    seconds: float
+    clock: Callable[[], float] = time.monotonic
+    _last: float = -math.inf
+
+    @property
+    def left(self) -> float:
+        """How many seconds are left until it is due, 0 when it is."""
+        return max(0.0, self._last + self.seconds - self.clock())
+
+    def is_due(self) -> bool:
+        """Tell whether it is time."""
+        return self.left == 0.0
+
+    def again(self) -> None:
+        """Count the interval anew from now: it is being done."""
+        self._last = self.clock()
+
+    def at_once(self) -> None:
+        """Let it be due now."""
+        self._last = -math.inf

@@ -1,0 +1,46 @@
+"""Pauses and intervals, and the program that hands other waits to the daemon."""
+
+from conftest import Line, wait_until
+
+from hotlined.timing import USUAL, Backoff, Every
+
+
+def test_pauses_grow_until_the_last_which_repeats() -> None:
+    """Each failure is followed by the next pause, and what has worked begins at the first one again."""
+    backoff = Backoff((1.0, 2.0, 5.0))
+    assert [backoff.next() for _ in range(5)] == [1.0, 2.0, 5.0, 5.0, 5.0]
+    assert backoff.failures == 5
+    backoff.reset()
+    assert backoff.next() == 1.0
+
+
+def test_an_interval_is_due_at_once_and_then_after_its_time() -> None:
+    """What has never been done is due; then its time has to pass, unless it is wanted at once."""
+    now = 1000.0
+    every = Every(10.0, lambda: now)
+    assert every.is_due()
+    every.again()
+    assert (every.is_due(), every.left) == (False, 10.0)
+    now += 10
+    assert every.is_due()
+    every.again()
+    every.at_once()
+    assert (every.is_due(), every.left) == (True, 0.0)
+
+
+def test_an_interval_that_becomes_shorter_counts_from_when_it_began() -> None:
+    """Another number of seconds holds for the interval that has begun, not only for the next one."""
+    now = 1000.0
+    every = Every(3600.0, lambda: now)
+    every.again()
+    now += 8
+    every.seconds = 10.0
+    assert every.left == 2.0
+
+
+def test_waits_are_handed_to_the_daemon(line: Line) -> None:
+    """A status file that is written anew each tenth of a second is so because the daemon was given that interval."""
+    line.start({"sign_of_life": 0.1, "tick": 0.1})
+    line.wait_state("ready")
+    first = line.status()["pass_boottime"]
+    wait_until(lambda: line.status()["pass_boottime"] > first, "a sign of life", USUAL.sign_of_life / 2)
