@@ -79,6 +79,10 @@ class Timing:
     # receiving
     list_pauses: tuple[float, ...] = (0.0, 0.0, 30.0, 120.0, 600.0)
     """Before a storage is listed again that could not be, beside others."""
+    delete_slice: float = 5.0
+    """How long entries are deleted before anything else is looked at: some SIMs take a second for each."""
+    drain: float = 60.0
+    """How long answers wait for deletions that go on: a SIM that is full takes no text."""
     delete_pauses: tuple[float, ...] = (30.0, 120.0, 600.0, 3600.0)
     """Before a deletion that was refused is tried again."""
     voltage: float = 3600.0

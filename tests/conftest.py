@@ -141,12 +141,15 @@ class Line:
         """Return the texts that the network took."""
         return list(self.sim.do("submitted")["submitted"])
 
+    def sim_is_empty(self) -> bool:
+        """Tell whether everything in the network and on the SIM has been taken in."""
+        state = self.sim.do("state")
+        return not state["queue"] and not any(storage["used"] for storage in state["storages"].values())
+
     def settled(self) -> bool:
         """Tell whether the SIM is empty and nothing waits to be judged or sent."""
-        state = self.sim.do("state")
-        empty = not state["queue"] and not any(storage["used"] for storage in state["storages"].values())
         return bool(
-            empty
+            self.sim_is_empty()
             and not self.count("SELECT count(*) FROM contacts WHERE verdict IS NULL")
             and not self.count("SELECT count(*) FROM answers WHERE state IN ('queued', 'sending')")
         )

@@ -24,7 +24,7 @@ from hotlined.errors import StoreError, UnavailableError
 from hotlined.store import outbound, reading
 from hotlined.store.database import TROUBLES, in_a_sentence, maybe_trouble, open_beside_daemon
 
-ALIVE_SECONDS = 180.0
+ALIVE_SECONDS = 180.0  # where the file does not say
 _TOLD = {"pid", "pass_boottime", "database", "modem", "trouble", "database_state"}  # without these it is no status
 _STATES = ("full", "locked", "damaged")  # of a database that cannot be used
 WINDOWS = {"hour": "hour", "day": "24 hours", "month": "30 days"}
@@ -107,14 +107,14 @@ def _files(config: Config) -> Iterator[dict[str, Any]]:
 
 
 def _alive(told: dict[str, Any]) -> bool:
-    """Tell whether the daemon's process lives and its last pass began a short time ago, in this boot."""
+    """Tell whether the daemon's process lives and went on a short time ago, in this boot; it says how long that is."""
     try:
         os.kill(told["pid"], 0)
     except PermissionError:
         pass  # it lives, as somebody else
     except (KeyError, OSError, OverflowError, TypeError):
         return False
-    return bool(0 <= clock.boottime() - told["pass_boottime"] < ALIVE_SECONDS)
+    return bool(0 <= clock.boottime() - told["pass_boottime"] < told.get("alive_seconds", ALIVE_SECONDS))
 
 
 def _stored(config: Config) -> tuple[dict[str, Any], str | None]:

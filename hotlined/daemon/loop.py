@@ -118,7 +118,7 @@ class Daemon:
             if (modem := self.connection.modem) is None:
                 raise UnavailableError(self.connection.trouble or "The modem cannot be used.")
             self._work(modem)
-            while self._stopping is None and self.sender.ready():
+            while self._stopping is None and (self.receiver.is_scanning or self.sender.ready()):
                 self.connection.ladder.take()  # nothing is climbed in a single run
                 self._sleep()
                 if not modem.in_step:
@@ -179,9 +179,10 @@ class Daemon:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
     def _progress(self, deadline: float) -> float | None:
-        """Feed the watchdog while a step is within its time limit; return when a stop ends the step."""
+        """Be alive while a step is within its time limit, to systemd and `status`; return when a stop ends the step."""
         if time.monotonic() <= deadline + self.timing.tick:
             systemd.notify(WATCHDOG=1)
+            self.status.give_sign_of_life(self.outage)
         if self._stopping is None:
             return None
         modem = self.connection.modem
@@ -261,12 +262,11 @@ class Daemon:
         modem.require_step()
         if self._hear(modem):
             self.connection.ask_condition()
-        if self.receiver.poll.is_due():
-            self.receiver.scan(modem)
+        self.receiver.scan(modem)
         self.connection.ask_condition()
         self.receiver.tend_call(modem)
         self.sender.judge()
-        if self._stopping is None:
+        if self._stopping is None and self.receiver.lets_send():
             if self.connection.registered and not self.connection.stranger:
                 self.sender.credit.watch(modem)
             self.sender.send(modem)
@@ -294,7 +294,7 @@ class Daemon:
                 drain([self._wake])
             return
         limit_now = self.db.now().limit
-        waits = [self.timing.call_tick if self.receiver.call else self.timing.tick, self.receiver.poll.left]
+        waits = [self.timing.call_tick if self.receiver.call else self.timing.tick, self.receiver.left]
         if (judgement := inbound.next_judgement(self.db)) is not None:
             waits.append(judgement - limit_now)
         if (due := outbound.next_due(self.db)) is not None and due > limit_now:
@@ -340,6 +340,7 @@ class Daemon:
         self.outage = note(error, self.outage, self.db.now())
         self._damaged = maybe_trouble(error) == "damaged"
         self._database_due = time.monotonic() + self.timing.database_pause
+        self.receiver.forget_listing()  # it gets old meanwhile
 
     def _load_again(self) -> None:
         old = self.line.config

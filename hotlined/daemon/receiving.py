@@ -1,12 +1,14 @@
 """Takes in what comes: lists each storage, commits what it holds, deletes what was committed; direct deliveries; calls.
 
-A notification is a hint, a scan is the truth. A deletion is only ever for an entry of the listing that was just made.
+A notification is a hint, a scan is the truth. A deletion is only ever for an entry of the listing that was made last.
+A scan is one or more passes long: deletions stop after some seconds and go on in the next pass, where what came
+meanwhile goes first. Known to be wrong: under texts that come faster than a slow SIM deletes, other storages wait.
 """
 
 import logging
 import time
-from collections import Counter
-from dataclasses import dataclass
+from collections import Counter, deque
+from dataclasses import dataclass, field
 
 from hotlined.clock import Now
 from hotlined.config import Calls, Config
@@ -49,6 +51,18 @@ class Refusal:
         self.not_before = time.monotonic() + self.backoff.next()
 
 
+@dataclass(slots=True)
+class Scan:
+    """A scan: the storages to be listed yet, and of the one listed last what it showed and what is to be deleted."""
+
+    storages: deque[str]
+    storage: str = ""
+    deletable: deque[inbound.Kept] = field(default_factory=deque)
+    shown: set[tuple[int, str]] = field(default_factory=set)
+    trouble: ModemError | None = None
+    listing_seconds: float = 0.0
+
+
 class Receiver:
     """The receiving side of one line."""
 
@@ -59,6 +73,8 @@ class Receiver:
         self.poll = Every(line.config.modem.poll_interval.total_seconds())
         self._settings = Every(self.poll.seconds)
         self.last_scan: Now | None = None
+        self._scanning: Scan | None = None
+        self._drain = Every(self.timing.drain)
         self.call: Call | None = None
         self._has_heard = False
         self._taken: Unsolicited | None = None
@@ -71,6 +87,7 @@ class Receiver:
     def begin(self) -> None:
         """Forget what belonged to a modem that went away: its call, its refusals; scan at once."""
         self.poll.at_once()
+        self._scanning = None
         self._settings.again()
         self.call = None
         self._has_heard = False
@@ -101,37 +118,84 @@ class Receiver:
         elif event.code == "NO CARRIER" and self.call:
             self.call.ended = time.monotonic()
 
+    @property
+    def is_scanning(self) -> bool:
+        """Whether a scan goes on in the next pass."""
+        return self._scanning is not None
+
+    @property
+    def left(self) -> float:
+        """How many seconds are left until the next scan or its next part."""
+        return 0.0 if self._scanning else self.poll.left
+
+    def lets_send(self) -> bool:
+        """Tell whether answers may go out: deletions that are under way go first, though not without end."""
+        if self._scanning and not self._drain.is_due():
+            return False
+        self._drain.again()
+        return True
+
+    def forget_listing(self) -> None:
+        """Delete nothing more of what was listed: its storage is listed again before that."""
+        if self._scanning:
+            self._scanning = None
+            self.poll.at_once()
+
     def scan(self, modem: Modem) -> None:
         """List each storage, commit what it holds, then delete what was committed, before the next storage.
 
-        A storage that cannot be listed does not keep the others from it. Raises ModemError if one could not, after all;
-        of one that never can it is raised only where no other could be.
+        It goes on where the last pass left it, or begins anew where it is time for a listing. A storage that cannot be
+        listed does not keep the others from it. Raises ModemError if one could not, after all; of one that never can
+        it is raised only where no other could be.
         """
-        self._verify(modem)
-        trouble: ModemError | None = None
-        left: set[tuple[int, str]] = set()
-        for storage in tuple(modem.storages):
-            if self.line.stopping:
-                return
+        if self._scanning:
+            modem.listen(0.0)  # whether it has started anew
+            if not modem.holds_listing(self._scanning.storage):
+                self.forget_listing()
+        if is_new := self.poll.is_due():
+            self._scanning = None
+            self._verify(modem)
+            self._scanning = Scan(deque(modem.storages))
+            self.poll.again()
+        if (scan := self._scanning) is None:
+            return
+        try:
+            is_over = self._advance(modem, scan)
+        except BaseException:
+            self.forget_listing()
+            raise
+        if is_over:
+            self._scanning = None
+            self.poll.again()
+            if scan.trouble:
+                raise scan.trouble
+        if not self.line.stopping:
+            self.connection.note_scan()
+            self.last_scan = self.line.db.now() if is_new or is_over else self.last_scan
+
+    def _advance(self, modem: Modem, scan: Scan) -> bool:
+        """Go on with a scan for one pass, and tell whether it has come to its end."""
+        while not self.line.stopping:
+            self._delete(modem, scan)
+            if scan.deletable or not scan.storages:
+                return not scan.deletable
+            storage = scan.storages.popleft()
             if self._is_put_off(modem, storage):
                 continue
+            left = scan.shown if self._refused else set()
             try:
-                entries = self._scan_storage(modem, storage)
+                self._list(modem, storage, scan)
             except ModemError as error:
                 if not modem.in_step:
                     raise
-                trouble = self._note_unlisted(modem, storage, error) or trouble
+                scan.trouble = self._note_unlisted(modem, storage, error) or scan.trouble
                 continue
             self._unlisted.pop(storage, None)
-            if left and entries == left:
+            if left and scan.shown == left:
                 log.warning("%s is another name of a storage that was listed before: left alone from now on", storage)
                 del modem.storages[storage]
-            left = self._still_there(entries)
-        self.poll.again()
-        if trouble:
-            raise trouble
-        self.connection.note_scan()
-        self.last_scan = self.line.db.now()
+                scan.deletable.clear()
+        return False
 
     @property
     def undeletable(self) -> int:
@@ -163,9 +227,12 @@ class Receiver:
         """Tell whether no storage at all can be listed."""
         return modem.storages.keys() <= self._unlisted.keys()
 
-    def _scan_storage(self, modem: Modem, storage: str) -> set[tuple[int, str]]:
-        """Record and empty one storage; return what its listing showed."""
-        listing = self._list(modem, storage)
+    def _list(self, modem: Modem, storage: str, scan: Scan) -> None:
+        """List one storage and record what it shows; that may be deleted from then on."""
+        began = time.monotonic()
+        scan.storage, scan.shown = storage, set()
+        listing = self._listing(modem, storage)
+        scan.listing_seconds = time.monotonic() - began
         readings = [
             inbound.read(entry.pdu, entry.tpdu_length, entry.index)
             for entry in listing.entries
@@ -184,13 +251,14 @@ class Receiver:
             for entry in kept:
                 now = modem.read(entry.index)
                 if now and now.pdu == seen[entry.index]:
-                    self._delete(modem, storage, [entry])
+                    scan.deletable.append(entry)
+                    self._delete(modem, scan)
             raise ModemSilentError(f"The listing of {storage} broke off.", "It is made again.")
-        self._delete(modem, storage, kept)
-        return {(entry.index, entry.pdu) for entry in listing.entries}
+        scan.deletable.extend(kept)
+        scan.shown = {(entry.index, entry.pdu) for entry in listing.entries}
 
-    def _list(self, modem: Modem, storage: str) -> Listing:
-        """List a storage, slot by slot where listing it at once is hopeless."""
+    def _listing(self, modem: Modem, storage: str) -> Listing:
+        """Return what a storage holds, slot by slot where listing it at once is hopeless."""
         if self._broke_off[storage] >= HOPELESS_LISTINGS:
             return modem.list_slots(storage)
         listing = modem.list(storage)
@@ -213,10 +281,6 @@ class Receiver:
             log.warning("the modem complains about its power supply: %s", words)
             with self.line.db.transaction():
                 self.line.db.event(self.line.db.now(), meaning.value, words)
-
-    def _still_there(self, entries: set[tuple[int, str]]) -> set[tuple[int, str]]:
-        """Return the entries of a listing if deletions were refused: another storage that shows them is the same."""
-        return entries if self._refused else set()
 
     def tend_call(self, modem: Modem) -> None:
         """Record a call once its number has come, hang up when it is time, forget it when it is over."""
@@ -259,30 +323,47 @@ class Receiver:
     def _source(self, storage: str | None) -> inbound.Source:
         return inbound.Source(self.line.config.line, self.connection.identification.imsi, storage, self.line.identify)
 
-    def _delete(self, modem: Modem, storage: str, kept: list[inbound.Kept]) -> None:
-        """Delete what is on the disk; what the modem refuses to delete is tried again with growing pauses."""
-        deleted = []
+    def _delete(self, modem: Modem, scan: Scan) -> None:
+        """Delete what is on the disk, for one pass; what the modem refuses to delete is tried again later and later."""
+        deleted: list[int] = []
+        began, storage, asked = time.monotonic(), scan.storage, False
         try:
-            for entry in kept:
+            while scan.deletable and not self.line.stopping and modem.in_step:
+                if asked and self._is_enough(modem, scan, time.monotonic() - began):
+                    break
+                entry = scan.deletable.popleft()
                 refusal = self._refused.get(entry.segment_id)
-                if self.line.stopping or not modem.in_step or (refusal and time.monotonic() < refusal.not_before):
+                if refusal and time.monotonic() < refusal.not_before:
                     continue
+                asked = True
                 if modem.delete(storage, entry.index):
                     deleted.append(entry.segment_id)
                     self._refused.pop(entry.segment_id, None)
                     continue
-                fresh = Refusal(storage, Backoff(self.timing.delete_pauses))
-                self._refused.setdefault(entry.segment_id, fresh).count()
-                if entry.segment_id not in self._noted:
-                    self._noted.add(entry.segment_id)
-                    log.warning("%s does not delete entry %d; it is recorded all the same", storage, entry.index)
-                    with self.line.db.transaction():
-                        self.line.db.event(self.line.db.now(), "delete_refused", f"{storage} {entry.index}")
+                self._note_refusal(storage, entry)
         finally:
             if deleted:
                 inbound.confirm_deleted(self.line.db, deleted, self.line.db.now())
                 use = modem.storages[storage]
                 modem.storages[storage] = type(use)(storage, max(0, use.used - len(deleted)), use.total)
+
+    def _is_enough(self, modem: Modem, scan: Scan, seconds: float) -> bool:
+        """Tell whether deletions have taken enough of this pass: sooner where something came, later if listing is slow.
+
+        A scan that begins anew whenever a text comes would else list all the time and delete nothing.
+        """
+        if self.call or modem.has_unsolicited:
+            return seconds >= scan.listing_seconds
+        return seconds >= max(self.timing.delete_slice, scan.listing_seconds)
+
+    def _note_refusal(self, storage: str, entry: inbound.Kept) -> None:
+        """Put off an entry that the modem does not delete; told once."""
+        self._refused.setdefault(entry.segment_id, Refusal(storage, Backoff(self.timing.delete_pauses))).count()
+        if entry.segment_id not in self._noted:
+            self._noted.add(entry.segment_id)
+            log.warning("%s does not delete entry %d; it is recorded all the same", storage, entry.index)
+            with self.line.db.transaction():
+                self.line.db.event(self.line.db.now(), "delete_refused", f"{storage} {entry.index}")
 
     def _ring(self, event: Unsolicited) -> None:
         """Take in a RING or its +CLIP: of the call that rings, or of the next one."""

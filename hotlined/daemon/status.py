@@ -26,7 +26,13 @@ class StatusFile:
         self._written = ""
         self._failed = False
         self._sign_of_life = Every(timing.sign_of_life)
+        self._alive = timing.alive
         self._path: Path = configuration.runtime_dir(config) / f"{config.line}.json"
+
+    @property
+    def wants_sign_of_life(self) -> bool:
+        """Whether a file that is there was written long enough ago."""
+        return bool(self._written) and self._sign_of_life.is_due()
 
     def write(self, document: Mapping[str, object], words: str) -> None:
         """Write the file and tell systemd in words, if it is time; a full or missing folder is only logged."""
@@ -38,7 +44,9 @@ class StatusFile:
         systemd.notify(STATUS=words)
         temporary = self._path.with_suffix(".new")
         try:
-            temporary.write_text(json.dumps(json.loads(text) | {"pass_boottime": boottime()}))
+            temporary.write_text(
+                json.dumps(json.loads(text) | {"pass_boottime": boottime(), "alive_seconds": self._alive})
+            )
             temporary.chmod(0o644)
             temporary.replace(self._path)
             self._failed = False
@@ -83,6 +91,11 @@ class Status:
         state, trouble = self._connection.state, self._connection.trouble
         words = (state.value, trouble, outage.words if outage else "")
         self._file.write(self._document(outage), ": ".join(filter(None, words)))
+
+    def give_sign_of_life(self, outage: Outage | None) -> None:
+        """Write the file if nothing else has for some time: a pass may be long."""
+        if self._file.wants_sign_of_life:
+            self.write(outage)
 
     def remove(self) -> None:
         """Take the file away: the daemon ends."""

@@ -219,6 +219,11 @@ class Modem:
         """Whether a segment was handed over whose result has not come yet."""
         return self._protocol.state is State.PAYLOAD
 
+    @property
+    def has_unsolicited(self) -> bool:
+        """Whether something waits for `take_unsolicited`."""
+        return bool(self._unsolicited)
+
     def take_unsolicited(self) -> Iterable[Unsolicited]:
         """Yield the unsolicited codes that came since the last call, each once, oldest first."""
         while self._unsolicited:
@@ -467,6 +472,7 @@ class Modem:
         names = re.findall(r'"(\w+)"', offered[1]) if offered else []
         usable = [name for name in STORAGES if name in names] or [UNION for name in names if name == UNION]
         usable = usable or names[:1] or [STORAGES[0]]
+        self._selected = ""  # each of them is selected in turn
         self.storages = {}
         for name in usable:
             # the storage that texts come to is the first that takes all three roles
@@ -579,6 +585,10 @@ class Modem:
         response = self.require(f'AT+CPMS="{storage}"', "+CPMS:", seconds=SLOW_COMMAND_SECONDS)
         self._selected = storage
         return response
+
+    def holds_listing(self, storage: str) -> bool:
+        """Tell whether the indexes of the listing that was made last are still those of this storage."""
+        return self.in_step and self._selected == storage
 
     def delete(self, storage: str, index: int) -> bool:
         """Delete one entry of the listing that was just made; return whether the modem did.
