@@ -513,6 +513,35 @@ def test_sigterm_gives_the_segment_in_hand_eight_seconds(line: Line) -> None:
     assert [row[0] for row in line.rows(ANSWERS)] == ["unconfirmed"]
 
 
+def test_sighup_applies_the_log_level(line: Line) -> None:
+    """What the log left out is said from then on, without a restart."""
+    line.configure(log_level="error")
+    line.start()
+    deliver_and_settle(line, "un")
+    assert "contact 1:" not in line.log_path.read_text()
+    line.configure(log_level="info")
+    assert line.daemon
+    line.daemon.send_signal(signal.SIGHUP)
+    wait_until(lambda: "read again" in line.log_path.read_text(), "a configuration that is read")
+    line.sim.do("deliver", from_=NUMBER, text="deux")
+
+    wait_until(lambda: "contact 2:" in line.log_path.read_text(), "what was left out before")
+
+
+def test_sighup_applies_a_shorter_poll_interval_at_once(line: Line) -> None:
+    """What no notification tells of is found after the new interval, not after the rest of the old one."""
+    line.configure(modem={"poll_interval": "1h"})
+    line.start()
+    line.wait_state("ready")
+    wait_until(lambda: line.status().get("last_scan_at"), "the first scan")
+    line.sim.do("store", pdu=PDU)
+    line.configure(modem={"poll_interval": "1s"})
+    assert line.daemon
+    line.daemon.send_signal(signal.SIGHUP)
+
+    wait_until(lambda: line.count("SELECT count(*) FROM contacts"), "a text that is found")
+
+
 def test_sighup_reads_the_configuration_again_and_refuses_a_broken_one(line: Line) -> None:
     """A new answer is used without a restart; a wrong file leaves the old one in force."""
     line.start()

@@ -355,6 +355,7 @@ class Daemon:
             return
         self.line.config = new
         self.receiver.apply(new)
+        logging.getLogger().setLevel(new.log_level.upper())
         self.sender.look_again()
         log.info("the configuration was read again")
         if (new.modem.port, new.modem.baudrate) != (old.modem.port, old.modem.baudrate):
