@@ -219,7 +219,7 @@ def test_every_state_of_modem_and_database_has_its_cure() -> None:
     from hotlined.daemon.connection import ModemState  # noqa: PLC0415  # the daemon's rooms, wanted only here
 
     assert {None, *ModemState} - {"ready"} <= alerts._MODEM_CURES.keys()
-    assert {"full", "locked", "damaged"} == alerts._DATABASE_CURES.keys()
+    assert {"full", "locked", "damaged", "replaced"} == alerts._DATABASE_CURES.keys()
     assert {condition for condition, _ in EVENTS.values()} <= {condition for condition, _ in alerts._WORDS}
 
 

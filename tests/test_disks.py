@@ -5,6 +5,7 @@ import json
 import os
 import re
 import resource
+import shutil
 import signal
 import socket
 import sqlite3
@@ -368,3 +369,44 @@ def test_an_error_that_does_not_pass_is_not_waited_for() -> None:
     assert issubclass(DatabaseInUseError, StoreError)
     assert issubclass(DatabaseNewerError, StoreError)
     assert DatabaseNewerError.exit_code == 78
+
+
+def beside(line: Line) -> list[Path]:
+    """Return the database's files: its own, -wal, -shm, the lock."""
+    return [path for path in line.folder.glob("hotlined.db*") if path.is_file()]
+
+
+@pytest.mark.parametrize("how", ["moved", "replaced"])
+def test_a_database_that_was_taken_away_takes_nothing_off_the_sim(line: Line, how: str) -> None:
+    """Moved away under the daemon, or another in its place: texts stay, people are told so, until it is back."""
+    line.start({"database_pause": 0.2})
+    line.wait_state("ready")
+    line.sim.do("deliver", from_="+32470123456", text="un")
+    wait_until(line.settled, "all done")
+    away = line.folder / "away"
+    away.mkdir()
+    for path in beside(line):
+        path.rename(away / path.name)
+        if how == "replaced" and path.suffix == ".db":
+            shutil.copy(away / path.name, path)
+    line.sim.do("deliver", from_="+32470123457", text="deux")
+    wait_until(lambda: line.status()["database_state"] == "replaced", "a state")
+    told = json.loads(line.cli("status", "--json", check=False))
+    assert told["database_state"] == "replaced"
+    assert "Put the file back" in " ".join(line.cli("status", check=False).split())
+    assert line.sim.do("state")["storages"]["SM"]["used"] == 1
+    assert refusal(line, "pause") == refusal(line, "block", "+32470123457") == 75
+    for path in beside(line):
+        path.unlink()
+    for path in away.iterdir():
+        path.rename(line.folder / path.name)
+    wait_until(lambda: len(line.submitted()) == 2 and line.settled(), "the text that waited")
+    wait_until(lambda: line.status()["database_state"] == "ok", "a database that can be used")
+
+    assert line.rows("SELECT text FROM contacts ORDER BY id") == [("un",), ("deux",)]
+
+
+def refusal(line: Line, *command: str) -> int:
+    """Return what a command ends with."""
+    arguments = [sys.executable, "-m", "hotlined", "--config", str(line.config), *command]
+    return subprocess.run(arguments, check=False).returncode

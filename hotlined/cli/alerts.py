@@ -172,6 +172,7 @@ _DATABASE_CURES = {
     "full": "Make room where it is, or see whether the card has gone read-only.",
     "locked": "Another program holds it: end that.",
     "damaged": "Keep the file, and restore a backup.",
+    "replaced": "Put the file back, or restart the daemon.",
 }
 
 

@@ -13,7 +13,7 @@ from hotlined import clock
 from hotlined.cli import CONTACT_ID, Settings, pass_settings
 from hotlined.cli.completion import complete_number
 from hotlined.cli.output import harmless, print_wrapped, sentence
-from hotlined.cli.status import report
+from hotlined.cli.status import report, require_daemons_database
 from hotlined.config import Config
 from hotlined.errors import HotlinedError, RefusedError
 from hotlined.gsm.address import parse_number
@@ -34,7 +34,7 @@ def block(settings: Settings, number: str) -> None:
     Example: hotlined block 0470/12.34.56
     """
     config, e164 = _number(settings, number)
-    with open_beside_daemon(config.database) as db:
+    with _opened(config) as db:
         people.block(db, e164, clock.who(), db.now())
     print_wrapped(f"{e164} is blocked.")
 
@@ -48,7 +48,7 @@ def unblock(settings: Settings, number: str) -> None:
     Example: hotlined unblock +32470123456
     """
     config, e164 = _number(settings, number)
-    with open_beside_daemon(config.database) as db:
+    with _opened(config) as db:
         people.unblock(db, e164, clock.who(), db.now())
     note = " It is still blocked in the configuration (numbers.blocked)." if e164 in config.numbers.blocked else ""
     print_wrapped(f"{e164} is not blocked any more.{note}")
@@ -63,7 +63,7 @@ def optin(settings: Settings, number: str) -> None:
     Example: hotlined optin +32470123456
     """
     config, e164 = _number(settings, number)
-    with open_beside_daemon(config.database) as db:
+    with _opened(config) as db:
         people.opt_in(db, e164, clock.who(), db.now())
     print_wrapped(f"{e164} has not opted out any more.")
 
@@ -75,7 +75,7 @@ def pause(settings: Settings) -> None:
 
     Example: hotlined pause
     """
-    with open_beside_daemon(settings.config().database) as db:
+    with _opened(settings.config()) as db:
         people.pause(db, clock.who(), db.now())
     print_wrapped("Paused: nothing is sent. Answers that grow older than answer.max_age will be cancelled.")
 
@@ -89,7 +89,7 @@ def resume(settings: Settings) -> None:
 
     Example: hotlined resume
     """
-    with open_beside_daemon(settings.config().database) as db:
+    with _opened(settings.config()) as db:
         another = people.resume(db, clock.who(), db.now())
     note = " Another key is in use: whoever was a pseudonym counts as new." if another else ""
     print_wrapped(f"Answers go out again.{note}")
@@ -105,7 +105,7 @@ def requeue(settings: Settings, contact_id: int) -> None:
 
     Example: hotlined requeue 7
     """
-    with open_beside_daemon(settings.config().database) as db:
+    with _opened(settings.config()) as db:
         state = outbound.requeue(db, contact_id, clock.who(), db.now())
     if state == "none":
         raise HotlinedError(f"There is no answer to a contact {contact_id}.", "`hotlined log` shows the contacts.")
@@ -131,7 +131,7 @@ def send(settings: Settings, number: str, text: str) -> None:
     config, e164 = _number(settings, number)
     if not report(config).document["alive"]:
         raise RefusedError("The daemon does not run.", "Start it: only the daemon can send, it owns the modem.")
-    with open_beside_daemon(config.database) as db:
+    with _opened(config) as db:
         request_id = people.ask(db, "send", {"number": e164, "text": text}, clock.who(), db.now())
         print_wrapped(f"{_outcome(db, request_id)}.")
 
@@ -174,7 +174,7 @@ def selftest(settings: Settings) -> None:
     config = settings.config()
     if not report(config).document["alive"]:
         raise RefusedError("The daemon does not run.", "Start it: only the daemon can send, it owns the modem.")
-    with open_beside_daemon(config.database) as db:
+    with _opened(config) as db:
         own = config.line_number or people.own_number(db)
         if own is None:
             raise RefusedError("The SIM does not know its own number.", "Set line_number in the configuration.")
@@ -192,6 +192,12 @@ def selftest(settings: Settings) -> None:
     print_wrapped("It came back. The line works.")
 
 
+def _opened(config: Config) -> Database:
+    """Open the database that the daemon has; raises RefusedError where it has another file under that name."""
+    require_daemons_database(config)
+    return open_beside_daemon(config.database)
+
+
 def _number(settings: Settings, text: str) -> tuple[Config, str]:
     config = settings.config()
     return config, parse_number(text, config.numbers.country)
@@ -202,7 +208,7 @@ def _asked(settings: Settings, verb: str) -> str:
     config = settings.config()
     if not report(config).document["alive"]:
         raise RefusedError("The daemon does not run.", "Start it: only the daemon can ask, it owns the modem.")
-    with open_beside_daemon(config.database) as db:
+    with _opened(config) as db:
         return _outcome(db, people.ask(db, verb, {}, clock.who(), db.now()))
 
 

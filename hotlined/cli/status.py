@@ -20,7 +20,7 @@ from hotlined import __version__, clock
 from hotlined.cli import Settings, pass_settings
 from hotlined.cli.output import json_line, print_sheet, sentence
 from hotlined.config import Config, Mode
-from hotlined.errors import StoreError, UnavailableError
+from hotlined.errors import RefusedError, StoreError, UnavailableError
 from hotlined.store import outbound, reading
 from hotlined.store.database import TROUBLES, in_a_sentence, maybe_trouble, open_beside_daemon
 
@@ -91,6 +91,24 @@ def _told(config: Config) -> tuple[dict[str, Any], dict[str, Any]]:
         else:
             others = others or told
     return ours, others
+
+
+def require_daemons_database(config: Config) -> None:
+    """Raise RefusedError where the daemon runs on another file than the one that its database's name leads to now."""
+    told, _ = _told(config)
+    if not _alive(told) or not told.get("database_file"):
+        return
+    try:
+        found = config.database.stat()
+    except PermissionError:
+        return
+    except OSError:
+        found = None
+    if found is None or [found.st_dev, found.st_ino] != told["database_file"]:
+        raise RefusedError(
+            f"The daemon would not see this: {config.database} was moved, removed or replaced while it ran.",
+            "Put the file back with its -wal and -shm; or restart the daemon, to begin with what is there now.",
+        )
 
 
 def _files(config: Config) -> Iterator[dict[str, Any]]:

@@ -1,6 +1,7 @@
 """What every part of the daemon shares: the line's configuration, which may be read again, its database, its waits."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from hotlined.config import Config, Mode
 from hotlined.gsm import address
@@ -19,6 +20,15 @@ class Outage:
     tries: int
 
 
+def file_at(path: Path) -> tuple[int, int] | None:
+    """Return which file a path leads to, by device and inode; None where there is none that can be looked at."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 @dataclass(slots=True)
 class Line:
     """One line while its daemon runs."""
@@ -27,6 +37,8 @@ class Line:
     db: Database
     timing: Timing = USUAL
     machine: Machine = THIS_MACHINE
+    database_file: tuple[int, int] | None = None
+    """Which file it was when it was opened: its device and inode."""
     stopping: bool = False
 
     @property

@@ -17,11 +17,11 @@ from hotlined import config as configuration
 from hotlined.clock import Now
 from hotlined.config import Config
 from hotlined.daemon.connection import Connection, ModemState
-from hotlined.daemon.line import Line, Outage
+from hotlined.daemon.line import Line, Outage, file_at
 from hotlined.daemon.receiving import Receiver
 from hotlined.daemon.sending import Sender
 from hotlined.daemon.status import Status
-from hotlined.daemon.waiting import SIGNALS, note, wait_for_database
+from hotlined.daemon.waiting import SIGNALS, note, note_replaced, wait_for_database
 from hotlined.errors import (
     ConfigError,
     ModemError,
@@ -74,7 +74,7 @@ class Daemon:
         machine: Machine = THIS_MACHINE,
     ) -> None:
         self.db = db
-        self.line = Line(config, db, timing, machine)
+        self.line = Line(config, db, timing, machine, file_at(db.path))
         self.timing = timing
         self._wake, self._waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self.connection = Connection(self.line, self._progress, self._wake)
@@ -216,8 +216,10 @@ class Daemon:
     def _advance(self) -> None:
         if time.monotonic() < self._database_due:
             return
+        if not self._has_its_database():
+            return
         self._step()
-        if self.outage:
+        if self.outage and time.monotonic() >= self._database_due:  # it may have been taken away just now
             with self.db.transaction():  # only a write proves it
                 self.db.save_limit_clock(self.db.now())
                 self.db.event(self.db.now(), f"database_{self.outage.state}", f"since {self.outage.since}, until now")
@@ -262,6 +264,8 @@ class Daemon:
         modem.require_step()
         if self._hear(modem):
             self.connection.ask_condition()
+        if not self._has_its_database():
+            return
         self.receiver.scan(modem)
         self.connection.ask_condition()
         self.receiver.tend_call(modem)
@@ -334,6 +338,15 @@ class Daemon:
         ready = self.connection.modem is not None or self.connection.state is ModemState.SIM_CHANGED
         words = self.connection.adopt(request.who) if ready else "the modem cannot be used now"
         people.end(self.db, request.request_id, "done" if ready else "refused", words, self.db.now())
+
+    def _has_its_database(self) -> bool:
+        """Tell whether the database is still where it was; where not, nothing is read off the SIM and nothing sent."""
+        if file_at(self.db.path) == self.line.database_file:
+            return True
+        self.outage = note_replaced(self.db.path, self.outage, self.db.now())
+        self._database_due = time.monotonic() + self.timing.database_pause
+        self.receiver.forget_listing()  # it gets old meanwhile
+        return False
 
     def _database_trouble(self, error: sqlite3.Error) -> None:
         """Keep texts on the SIM and stop answering until the database can be written again."""

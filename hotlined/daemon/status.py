@@ -106,6 +106,7 @@ class Status:
         modem, condition, who = connection.modem, connection.condition, connection.identification
         last_scan = self._receiver.last_scan
         return common(config, self._since.rfc3339, outage) | {
+            "database_file": self._line.database_file,
             "last_scan_at": last_scan.rfc3339 if last_scan else None,
             "modem": {
                 "state": connection.state.value,

@@ -8,6 +8,7 @@ import logging
 import signal
 import sqlite3
 import time
+from pathlib import Path
 
 from hotlined import systemd
 from hotlined.clock import LimitClock, Now
@@ -20,6 +21,8 @@ from hotlined.timing import Backoff, Timing
 
 log = logging.getLogger("hotlined")
 
+REPLACED = "replaced"
+REPLACED_HINT = "Put the file back with its -wal and -shm; or restart the daemon, to begin with what is there now."
 STOPS = frozenset({signal.SIGTERM, signal.SIGINT})
 SIGNALS = STOPS | {signal.SIGHUP}
 """Blocked while no loop runs: what comes meanwhile is waited for here, or is given to the loop."""
@@ -33,6 +36,15 @@ def note(error: StoreError | sqlite3.Error, before: Outage | None, now: Now) -> 
         log.error("database %s: %s; texts stay on the SIM and nothing is answered", state, str(error).rstrip("."))
     words = f"{said.message.rstrip('.')}. {said.hint}"
     return Outage(state, words, before.since, before.tries + 1) if before else Outage(state, words, now.rfc3339, 1)
+
+
+def note_replaced(database: Path, before: Outage | None, now: Now) -> Outage:
+    """Say that the database is not where it was any more: what is written to it now nobody would find again."""
+    if before and before.state == REPLACED:
+        return before
+    words = f"{database} was moved, removed or replaced while the daemon had it open. {REPLACED_HINT}"
+    log.error("database %s: texts stay on the SIM and nothing is answered; %s", REPLACED, words)
+    return Outage(REPLACED, words, before.since if before else now.rfc3339, 1)
 
 
 def wait_for_database(config: Config, outage: Outage | None, timing: Timing) -> tuple[Database, Outage | None] | None:
