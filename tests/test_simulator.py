@@ -90,9 +90,9 @@ class Line:
         assert self.at(f"AT+CMGS={segment.tpdu_length}") == ["> "]
         return _lines(self.type(segment.pdu.encode() + b"\x1a"))
 
-    def send(self, text: str, **options: object) -> list[list[str]]:
-        """Submit a text to Alice, segment by segment."""
-        return [self.submit(segment) for segment in tpdu.encode_submit(ALICE, plan(text), **options)]
+    def send(self, text: str, recipient: str = ALICE, **options: object) -> list[list[str]]:
+        """Submit a text, to Alice unless another is named, segment by segment."""
+        return [self.submit(segment) for segment in tpdu.encode_submit(recipient, plan(text), **options)]
 
     def later(self, seconds: float) -> list[str]:
         """Let time pass and return what is said by then."""
@@ -547,6 +547,14 @@ def test_mms(ready: Line, sender: str | None, subject: str) -> None:
     assert (len(parts) > 1) is (len(subject) > 20)
 
 
+@pytest.mark.parametrize("originator", ["8600", "MMS", "+32470999999"])
+def test_who_announces_an_mms(ready: Line, originator: str) -> None:
+    """The notification comes from the operator's centre, a short code or a name, or from a subscriber who forges it."""
+    (pdu,) = ready.do("mms", from_=ALICE, originator=originator)["pdus"]
+    read = tpdu.decode(pdu)
+    assert (str(read.originator), mms_sender(tpdu.join_data([read]))) == (originator, ALICE)
+
+
 def test_garbage_is_delivered_as_it_is(ready: Line) -> None:
     """Whatever PDU is queued is listed as it is."""
     for pdu in ("ZZ", "", "00", "07FF", "0791FFFFFFFFFFFF04"):
@@ -975,6 +983,31 @@ def test_errors_of_submission(ready: Line, given: dict[str, int], final: str) ->
     ready.do("fault", kind="error_after_submit", count=1, **given)
     assert ready.send("x") == [[final]]
     assert len(ready.do("submitted")["submitted"]) == 1
+
+
+BOB = "+32470654321"
+
+
+@pytest.mark.parametrize(
+    ("kind", "said", "left"),
+    [("error", ["+CMS ERROR: 38"], 0), ("error_after_submit", ["+CMS ERROR: 38"], 1), ("no_result", [], 1)],
+)
+def test_a_fault_of_one_recipient(ready: Line, kind: str, said: list[str], left: int) -> None:
+    """What is refused or lost for one recipient leaves for another; other commands are none of it."""
+    ready.do("fault", kind=kind, recipient=BOB, **({"cms": 38} if said else {}))
+    assert ready.send("x", recipient=BOB) == [said]
+    assert len(ready.do("submitted")["submitted"]) == left
+    assert ready.send("x") == [[f"+CMGS: {left + 1}", "OK"]]
+    assert ready.at("AT+CSQ")[-1] == "OK"
+
+
+def test_a_fault_of_one_segment(ready: Line) -> None:
+    """The second segment of every text can be refused while the first leaves."""
+    ready.do("fault", kind="error", cms=38, segment=2)
+    assert ready.send("x" * 200) == [["+CMGS: 1", "OK"], ["+CMS ERROR: 38"]]
+    (text,) = ready.do("submitted")["submitted"]
+    assert (text["segments"], text["total"], text["complete"]) == (1, 2, False)
+    assert ready.submit(tpdu.EncodedSegment("zz", 1)) == ["+CMS ERROR: 304"]  # none at all
 
 
 def test_refused_prompt(ready: Line) -> None:

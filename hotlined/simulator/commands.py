@@ -11,11 +11,10 @@ from datetime import datetime
 from enum import Enum
 from functools import partial
 
-from hotlined.errors import PduError
 from hotlined.simulator.device import SETTINGS, Device, Radio
 from hotlined.simulator.makes import MAKES, UssdForm
 from hotlined.simulator.network import USSD_CODES, UssdKind, UssdReply
-from hotlined.simulator.pdus import Segment, read_submit, read_ussd, write_ussd
+from hotlined.simulator.pdus import Segment, maybe_segment, read_ussd, write_ussd
 from hotlined.simulator.sim import SimState, Status, Storage, Union, tpdu_length
 
 
@@ -387,10 +386,7 @@ def _delete(device: Device, operation: Operation, given: list[str]) -> Answer:
 
 def _checked(length: int, pdu: str) -> Segment | None:
     """Read a PDU that was typed at the prompt; None if it is wrong or not as long as announced."""
-    try:
-        return read_submit(pdu) if tpdu_length(pdu) == length else None
-    except PduError:
-        return None
+    return maybe_segment(pdu) if tpdu_length(pdu) == length else None
 
 
 def _submit(device: Device, operation: Operation, given: list[str]) -> Answer:

@@ -16,7 +16,7 @@ from hotlined.simulator.bench import Away, Bench
 from hotlined.simulator.device import ACKNOWLEDGE_SECONDS, SETTINGS, as_json
 from hotlined.simulator.faults import Remedy
 from hotlined.simulator.network import REGISTRATION, Call, UssdKind, UssdReply
-from hotlined.simulator.pdus import write_mms, write_text
+from hotlined.simulator.pdus import MMS_CENTRE, write_mms, write_text
 from hotlined.simulator.sim import Status
 
 Result = Mapping[str, Any]
@@ -85,10 +85,12 @@ def mms(
     subject: str = "",
     scts: str | None = None,
     parts: Sequence[int] | None = None,
+    originator: str = MMS_CENTRE,
 ) -> Result:
-    """Queue the notification of an MMS, a WAP push of as many segments as it takes."""
+    """Queue the notification of an MMS, a WAP push of as many segments as it takes; originator is its TP-OA."""
     reference = bench.next_reference()
-    return _queue(bench, _pick(write_mms(from_, subject, scts=_when(scts), reference=reference), parts))
+    pdus = write_mms(from_, subject, scts=_when(scts), reference=reference, originator=originator)
+    return _queue(bench, _pick(pdus, parts))
 
 
 def store(bench: Bench, *, pdu: str, storage: str = "SM", index: int | None = None, status: int = 0) -> Result:

@@ -3,6 +3,7 @@
 A switch acts in one of four places: on the command before it is carried out, on the lines of its answer,
 on how they are written, or on what becomes of a text after Ctrl-Z. It changes nothing that the network or
 SIM holds but what its own line says. With `until` it ends at a remedy; the command that is one is obeyed.
+A fault of a submission can be that of one `recipient`, or of one `segment` (1, 2, …) of every text, alone.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -12,6 +13,7 @@ from typing import Any
 
 from hotlined.errors import UsageError
 from hotlined.simulator.commands import Error
+from hotlined.simulator.pdus import Segment
 
 
 class Remedy(IntEnum):
@@ -97,6 +99,10 @@ def _truncate(lines: Lines, given: Given) -> Lines:
     return lines[: given["lines"]]
 
 
+ONE_SEGMENT: Given = {"recipient": None, "segment": None}
+"""Which submissions a fault is about; None: every one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """One kind of fault: what it does, where, on which command if none is named, and its parameters."""
@@ -115,7 +121,7 @@ KINDS: dict[str, Kind] = {
     "error": Kind(
         "is not carried out and answers an error; a text has had its prompt and does not leave",
         Place.COMMAND,
-        given={"cms": None, "cme": None},
+        given={"cms": None, "cme": None, **ONE_SEGMENT},
     ),
     "delete_refused": Kind(
         "refuses to delete, one index alone if it is named",
@@ -158,11 +164,14 @@ KINDS: dict[str, Kind] = {
         resets=True,
     ),
     "error_after_submit": Kind(
-        "the text leaves, the answer is an error", Place.SUBMIT, "+CMGS", {"cms": None, "cme": None}
+        "the text leaves, the answer is an error", Place.SUBMIT, "+CMGS", {"cms": None, "cme": None, **ONE_SEGMENT}
     ),
-    "no_result": Kind("the text leaves, nothing is said", Place.SUBMIT, "+CMGS"),
+    "no_result": Kind("the text leaves, nothing is said", Place.SUBMIT, "+CMGS", ONE_SEGMENT),
     "late_result": Kind(
-        "the text leaves, its result comes late, commands are taken meanwhile", Place.SUBMIT, "+CMGS", {"seconds": 1.0}
+        "the text leaves, its result comes late, commands are taken meanwhile",
+        Place.SUBMIT,
+        "+CMGS",
+        {"seconds": 1.0, **ONE_SEGMENT},
     ),
     "one_late": Kind("answers only when the next command has come, before its answer", Place.OUTPUT),
     "slow": Kind("waits before each line", Place.OUTPUT, given={"seconds": 0.1}),
@@ -182,10 +191,21 @@ class Fault:
     given: Mapping[str, Any]
     until: Remedy | None = None
 
-    def fits(self, names: Collection[str], index: str | None, remedy: Remedy | None) -> bool:
-        """Whether it acts on these commands; the first parameter is `index`, and they may be the remedy themselves."""
+    def fits(
+        self, names: Collection[str], index: str | None, remedy: Remedy | None, segment: Segment | None = None
+    ) -> bool:
+        """Whether it acts on these commands, of which the first parameter is `index`, which submit `segment`.
+
+        They may be the remedy themselves.
+        """
         if self.command not in {None, *names} or (self.until and remedy and remedy >= self.until):
             return False
+        for name, value in (
+            ("recipient", segment and segment.recipient),
+            ("segment", segment and segment.sequence),
+        ):
+            if self.given.get(name) not in {None, value}:
+                return False
         return self.given.get("index") is None or str(self.given["index"]) == index
 
     @property
@@ -239,10 +259,11 @@ class Faults:
         names: Collection[str],
         index: str | None = None,
         remedy: Remedy | None = None,
+        segment: Segment | None = None,
     ) -> Fault | None:
         """Return the first switch of these kinds for one of these commands, and count it as used."""
         for fault in self.on:
-            if fault.kind not in kinds or not fault.fits(names, index, remedy):
+            if fault.kind not in kinds or not fault.fits(names, index, remedy, segment):
                 continue
             if fault.after:
                 fault.after -= 1

@@ -15,6 +15,7 @@ from functools import partial
 from hotlined.simulator.commands import ERROR, Answer, Call, Error, Prompt, execute, parse
 from hotlined.simulator.device import Device, Event
 from hotlined.simulator.faults import KINDS, Faults, Place, Remedy
+from hotlined.simulator.pdus import maybe_segment
 from hotlined.simulator.timers import Timers
 
 CR, LF, BACKSPACE, ESC, CTRL_Z = b"\r\n\x08\x1b\x1a"
@@ -217,12 +218,13 @@ class Modem:
         """Do with a PDU what its command does, and what the switches want of its result."""
         assert self._prompt
         names = self._prompted
-        refused = self._faults.take({"error"}, names)
+        segment = maybe_segment(digits)
+        refused = self._faults.take({"error"}, names, segment=segment)
         if refused:
             self._answer(names, [], refused.error)
             return
         answer = self._prompt.done(digits)
-        fault = None if answer.error else self._faults.take(SUBMIT_FAULTS, names)
+        fault = None if answer.error else self._faults.take(SUBMIT_FAULTS, names, segment=segment)
         if fault is None:
             self._answer(names, list(answer.lines), answer.error)
         elif fault.kind == "error_after_submit":

@@ -20,6 +20,7 @@ with warnings.catch_warnings():  # invalid escapes in its source are errors to a
     from gsmmodem.exceptions import EncodingError
 
 CENTRE = "+32475161616"
+MMS_CENTRE = "8600"  # who announces an MMS: a short code or a name of the operator's, never a subscriber
 USER_DATA_OCTETS = 140  # TS 23.040, 9.2.3.16
 DCS = {"gsm7": 0x00, "8bit": 0x04, "ucs2": 0x08}  # TS 23.038, 4
 CLASS_BIT = 0x10  # TS 23.038, 4: bits 1 and 0 hold a message class
@@ -145,8 +146,13 @@ def write_text(sender: str, text: str, *, encoding: str | None = None, **options
     return write_delivers(sender, *_encode(text, encoding), **options)
 
 
-def write_mms(sender: str | None, subject: str, *, scts: datetime, reference: int) -> list[str]:
-    """Write the WAP push of an m-notification-ind (OMA MMS encapsulation, 6.2); None hides the sender."""
+def write_mms(
+    sender: str | None, subject: str, *, scts: datetime, reference: int, originator: str = MMS_CENTRE
+) -> list[str]:
+    """Write the WAP push of an m-notification-ind (OMA MMS encapsulation, 6.2); None hides the sender.
+
+    `originator` is who sent the push (TP-OA): the operator's centre, or a subscriber who forges one.
+    """
     token = b"\x80" + f"{sender}/TYPE=PLMN".encode() + b"\x00" if sender else b"\x81"
     fields = {
         0x0C: b"\x82",  # X-Mms-Message-Type: m-notification-ind
@@ -161,7 +167,7 @@ def write_mms(sender: str | None, subject: str, *, scts: datetime, reference: in
     }
     notification = b"".join(bytes([0x80 | code]) + value for code, value in fields.items() if value)
     body = bytes([reference % 256]) + PUSH + notification
-    return write_delivers(CENTRE, "8bit", body, scts=scts, reference=reference, ports=PUSH_PORTS)
+    return write_delivers(originator, "8bit", body, scts=scts, reference=reference, ports=PUSH_PORTS)
 
 
 def write_status_report(mr: int, recipient: str, scts: datetime, discharged_at: datetime, status: int) -> str:
@@ -301,3 +307,11 @@ def read_submit(pdu: str) -> Segment:
         raise PduError(f"{recipient!r} is no recipient")
     report = bool(bytes.fromhex(pdu)[1 + int(pdu[:2], 16)] & 0x20)
     return Segment(recipient, text, raw.encoding, *concatenation, report, pdu)
+
+
+def maybe_segment(pdu: str) -> Segment | None:
+    """Read a SUBMIT; None for what is none."""
+    try:
+        return read_submit(pdu)
+    except PduError:
+        return None
