@@ -1,0 +1,652 @@
+"""Says what a line did wrong, from facts alone: what came, what was decided, what the modem was given and when.
+
+It imports nothing of hotlined, reads no database and believes no count: whoever rewrites rules and store is judged by
+the same facts. Where a promise leaves room, it is read so that only what breaks every reading is called wrong.
+Known to be wrong: a balance that is too low is no fact here, so that what it opens the breaker for is not judged; in
+which order trials are made is not judged either.
+"""
+
+import re
+import unicodedata
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+WINDOWS = {"hour": 3600, "day": 86400, "month": 30 * 86400}  # seconds
+
+RECIPIENTS_FAULT = frozenset({1, 27, 195, 196})  # +CMS ERROR: the network, or the centre, knows nobody there
+EITHERS_FAULT = frozenset({21, 28, 29, 30})  # the recipient's or the line's: nothing follows from one of them
+
+TRIAL_PAUSES = (60, 300, 900, 3600)  # seconds before each trial while the breaker is open; the last repeats
+TRIALS_AT_ONCE = 3
+BETWEEN_TRIALS_SECONDS = 300  # whatever gives reason for hope
+ROW = 3  # answers to different recipients in a row, none of them taken
+LATEST, MOST_FAILURES = 10, 6
+LATE_SECONDS = 3600  # a result that comes later continues nothing
+
+POLITE_WORDS = ("sms", "merci", "svp", "stp", "s'il vous plait", "aub", "alstublieft", "please", "thanks")
+
+CALLING_CODES = {"BE": "32", "FR": "33", "NL": "31", "LU": "352", "DE": "49", "GB": "44", "MA": "212", "ES": "34"}
+"""ITU-T E.164, of the countries that histories are written with."""
+
+
+# ---- facts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """Something that happened; `at` in seconds that the machine was powered on, in all boots."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configured(Fact):
+    """This configuration is in force from now on: segments a window, percent, seconds, answers a number."""
+
+    hour: int = 60
+    day: int = 300
+    month: int = 3000
+    reserve_percent: int = 50
+    cooldowns: tuple[float, ...] = (86400, 7 * 86400)
+    per_number: int = 3
+    opt_out_words: tuple[str, ...] = ("stop", "arret", "stoppen")
+    answer_countries: tuple[str, ...] | None = None
+    """None: not judged."""
+    blocked: tuple[str, ...] = ()
+    max_age: float | None = None
+    """None: not judged."""
+    shadow: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received(Fact):
+    """A text or call is whole; `contact` is its serial number, `number` who would be answered.
+
+    `sender` is the originating address where that is another one (an MMS notification's centre or phone).
+    """
+
+    contact: int
+    number: str
+    text: str = ""
+    kind: str = "text"
+    delivered_again: bool = False
+    """The same octets came before: nobody wrote anything."""
+    sender: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blocked(Fact):
+    """A person decided that this number is never answered."""
+
+    number: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unblocked(Fact):
+    """A person decided that this number is like any other again."""
+
+    number: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptedIn(Fact):
+    """A person undid that this number had opted out."""
+
+    number: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paused(Fact):
+    """A person said: send nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resumed(Fact):
+    """A person said: go on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hoped(Fact):
+    """The line may work again: registration regained after ten minutes, another SIM adopted, credit topped up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requeued(Fact):
+    """A person asked for an answer again, and was not refused."""
+
+    answer: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ByHand(Fact):
+    """A person asked for a text to a number, and was not refused."""
+
+    answer: int
+    number: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forgotten(Fact):
+    """A person had somebody erased; the number is a new one from then on."""
+
+    number: str
+    keep_opt_out: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submitted(Fact):
+    """The modem was given a segment to transmit, and this is what came of it.
+
+    taken: +CMGS. refused: nothing can have left, `cause` says why. unknown: it may have left. crash: it was in hand
+    when the program ended, and may have left.
+    """
+
+    answer: int
+    contact: int | None
+    """What it answers; None for a text by hand."""
+    number: str
+    attempt: int = 1
+    """1, and one more each time that a person asked for it again."""
+    sequence: int = 1
+    total: int = 1
+    by: str = "line"
+    """line, requeue, hand (a text that was typed) or try (the first answer, to one's own phone)."""
+    outcome: str = "taken"
+    cause: int | None = None
+    """+CMS ERROR, if there was one."""
+
+    @property
+    def left(self) -> bool:
+        """Whether it may have left."""
+        return self.outcome != "refused"
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether it is a text by hand, no answer."""
+        return self.by in ("hand", "try")
+
+    @property
+    def key(self) -> tuple[int, int, int]:
+        """Which segment of which attempt it is: what must never leave twice."""
+        return self.answer, self.attempt, self.sequence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LateTaken(Fact):
+    """The result of a segment came after its time limit, or a status report proves that it left."""
+
+    answer: int
+    attempt: int
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restarted(Fact):
+    """The program ended and was started again, in the same boot."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rebooted(Fact):
+    """The machine was off and is on again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restored(Fact):
+    """A backup was put back: the line knows nothing of what came after `copied_at`."""
+
+    copied_at: float
+
+
+History = Sequence[Fact]
+Rule = Callable[[History], Iterator[str]]
+
+
+# ---- rules
+
+
+def windows(facts: History) -> Iterator[str]:
+    """In any hour, day or 30 days no more segments left than the limits in force allowed.
+
+    A segment counts from its submission if it may have left. What was begun is finished by the limits it began with.
+    """
+    left: dict[str, deque[float]] = {name: deque() for name in WINDOWS}
+    for fact, limits in _limited(facts):
+        for name, seconds in WINDOWS.items():
+            recent = _recent(left[name], fact.at - seconds)
+            if len(recent) >= (limit := max(getattr(each, name) for each in limits)):
+                yield _say(fact, f"{len(recent) + 1} segments in the {name}, and the limit is {limit}")
+            if fact.left:
+                recent.append(fact.at)
+
+
+def reserve(facts: History) -> Iterator[str]:
+    """Numbers that were answered before have no more than the share that is not reserved for new ones.
+
+    Of the texts by hand the trials count in it; a typed one does where its number was answered before.
+    """
+    answered = _Answered()
+    known: dict[str, deque[float]] = {name: deque() for name in WINDOWS}
+    judged = {id(fact): limits for fact, limits in _limited(facts)}
+    for fact in facts:
+        if isinstance(fact, Submitted) and (fact.by == "try" or answered.before(fact)):
+            for name, seconds in WINDOWS.items():
+                recent = _recent(known[name], fact.at - seconds)
+                share = max(_share_of_known(getattr(each, name), each.reserve_percent) for each in judged[id(fact)])
+                if len(recent) >= share:
+                    yield _say(fact, f"{len(recent) + 1} to known numbers in the {name}, and their share is {share}")
+                if fact.left:
+                    recent.append(fact.at)
+        answered.learn(fact)
+
+
+def cap(facts: History) -> Iterator[str]:
+    """No number has more answers by the line than it may; what a person asked for again is not asked, but counts."""
+    for fact, limits, earlier in _begun(facts):
+        if len(earlier) >= limits.per_number:
+            yield _say(fact, f"answer {len(earlier) + 1} to the number, and it may have {limits.per_number}")
+
+
+def cooldown(facts: History) -> Iterator[str]:
+    """No number is answered sooner after its previous answer than the cooldown after so many answers allows."""
+    for fact, limits, earlier in _begun(facts):
+        seconds = limits.cooldowns[min(len(earlier), len(limits.cooldowns)) - 1]
+        elapsed = fact.at - max(earlier.values(), default=0.0)
+        if earlier and elapsed < seconds:
+            yield _say(fact, f"{elapsed:g} s after the previous answer, and the cooldown is {seconds:g} s")
+
+
+def block(facts: History) -> Iterator[str]:
+    """Nothing is submitted to a number that is blocked, by hand neither, nor to whoever wrote from one."""
+    blocked: set[str] = set()
+    senders: dict[int, str] = {}
+    for fact, limits in _configured(facts):
+        match fact:
+            case Received(sender=str(sender)):
+                senders[fact.contact] = sender
+            case Blocked():
+                blocked.add(fact.number)
+            case Unblocked() | Forgotten():
+                blocked.discard(fact.number)
+            case Submitted():
+                for number in {fact.number, senders.get(fact.contact or 0, fact.number)}:
+                    if number in blocked or number in limits.blocked:
+                        yield _say(fact, f"{number} is blocked")
+            case _:
+                pass
+
+
+def opt_out(facts: History) -> Iterator[str]:
+    """Nothing but what a person types is submitted to a number that has opted out, whenever it did."""
+    opted_out: set[str] = set()
+    senders: dict[int, str] = {}
+    for fact, limits in _configured(facts):
+        match fact:
+            case Received():
+                senders[fact.contact] = fact.sender or fact.number
+                if fact.kind == "text" and not fact.delivered_again and opts_out(fact.text, limits.opt_out_words):
+                    opted_out.add(senders[fact.contact])
+            case OptedIn():
+                opted_out.discard(fact.number)
+            case Forgotten(keep_opt_out=False):
+                opted_out.discard(fact.number)
+            case Submitted() if fact.by != "hand":
+                for number in {fact.number, senders.get(fact.contact or 0, fact.number)} & opted_out:
+                    yield _say(fact, f"{number} has opted out")
+            case _:
+                pass
+
+
+def pause(facts: History) -> Iterator[str]:
+    """Nothing is submitted while the line is paused."""
+    paused = False
+    for fact in facts:
+        match fact:
+            case Paused():
+                paused = True
+            case Resumed():
+                paused = False
+            case Submitted() if paused:
+                yield _say(fact, "the line is paused")
+            case _:
+                pass
+
+
+def shadow(facts: History) -> Iterator[str]:
+    """Nothing is submitted in shadow mode."""
+    for fact, limits in _configured(facts):
+        if isinstance(fact, Submitted) and limits.shadow:
+            yield _say(fact, "shadow mode")
+
+
+def country(facts: History) -> Iterator[str]:
+    """No answer of the line is begun to a country that is not answered by the configuration then in force."""
+    begun: set[tuple[int, int]] = set()
+    for fact, limits in _configured(facts):
+        if not isinstance(fact, Submitted):
+            continue
+        countries = limits.answer_countries
+        if fact.by == "line" and countries is not None and fact.key[:2] not in begun:
+            codes = tuple(f"+{CALLING_CODES[name]}" for name in countries)
+            if not fact.number.startswith(codes):
+                yield _say(fact, f"{fact.number} is in none of {', '.join(countries)}")
+        if fact.left:
+            begun.add(fact.key[:2])
+
+
+def stale(facts: History) -> Iterator[str]:
+    """No answer of the line is begun longer after its contact than it may be."""
+    arrived: dict[int | None, float] = {}
+    begun: set[tuple[int, int]] = set()
+    for fact, limits in _configured(facts):
+        if isinstance(fact, Received) and not fact.delivered_again:
+            arrived.setdefault(fact.contact, fact.at)
+        if not isinstance(fact, Submitted):
+            continue
+        age = fact.at - arrived.get(fact.contact, fact.at)
+        if fact.by == "line" and fact.key[:2] not in begun and limits.max_age is not None and age > limits.max_age:
+            yield _say(fact, f"it is {age:g} s old, and the oldest that may be answered is {limits.max_age:g} s")
+        if fact.left:
+            begun.add(fact.key[:2])
+
+
+def at_most_once(facts: History) -> Iterator[str]:
+    """No segment is submitted again that may have left, and no attempt is made that nobody asked for.
+
+    A backup that is put back knows less; what left stays left.
+    """
+    left: set[tuple[int, int, int]] = set()
+    latest: dict[int, int] = defaultdict(lambda: 1)
+    asked: dict[int, int] = defaultdict(lambda: 1)
+    for fact in facts:
+        if isinstance(fact, Requeued):
+            asked[fact.answer] += 1
+        if not isinstance(fact, Submitted):
+            continue
+        if fact.key in left:
+            yield _say(fact, "it may have left before")
+        if fact.attempt > asked[fact.answer]:
+            yield _say(fact, "nobody asked for this attempt")
+        if fact.attempt < latest[fact.answer]:
+            yield _say(fact, "a later attempt was made already")
+        if (fact.attempt > 1) != (fact.by == "requeue"):
+            yield _say(fact, f"attempt {fact.attempt} is said to be by {fact.by}")
+        latest[fact.answer] = max(latest[fact.answer], fact.attempt)
+        if fact.left:
+            left.add(fact.key)
+
+
+def in_order(facts: History) -> Iterator[str]:
+    """No segment leaves before the one in front of it was taken, or is known within an hour to have left.
+
+    In between nothing else went to the number.
+    """
+    taken: set[tuple[int, int, int]] = set()
+    submitted: dict[tuple[int, int, int], Submitted] = {}
+    totals: dict[tuple[int, int], int] = {}
+    latest: dict[str, Submitted] = {}
+    for fact in facts:
+        if isinstance(fact, LateTaken):
+            segment = submitted.get((fact.answer, fact.attempt, fact.sequence))
+            if segment and fact.at - segment.at <= LATE_SECONDS and latest[segment.number] is segment:
+                taken.add(segment.key)
+        if not isinstance(fact, Submitted):
+            continue
+        if not 1 <= fact.sequence <= fact.total or totals.setdefault(fact.key[:2], fact.total) != fact.total:
+            yield _say(fact, "these are not the segments that it began with")
+        if fact.sequence > 1 and (*fact.key[:2], fact.sequence - 1) not in taken:
+            yield _say(fact, "the segment before it was not taken")
+        if fact.outcome == "taken":
+            taken.add(fact.key)
+        elif fact.sequence == 1 and not fact.left:  # put back before a segment left, it is composed anew
+            totals.pop(fact.key[:2])
+        submitted[fact.key] = latest[fact.number] = fact
+
+
+def asked_for(facts: History) -> Iterator[str]:
+    """Each contact has at most one answer, to its own number; nothing else leaves, nor anything after an erasure."""
+    number_of: dict[int, str] = {}
+    answer_of: dict[int, int] = {}
+    by_hand: dict[int, str] = {}
+    for fact in facts:
+        match fact:
+            case Received(delivered_again=False):
+                number_of[fact.contact] = fact.number
+            case ByHand():
+                by_hand[fact.answer] = fact.number
+            case Forgotten():
+                for kept in (number_of, by_hand):
+                    for key in [key for key, number in kept.items() if number == fact.number]:
+                        del kept[key]
+            case Submitted(contact=None):
+                if not fact.by_hand or by_hand.get(fact.answer) != fact.number:
+                    yield _say(fact, "nobody asked for this text")
+            case Submitted(contact=int(contact)):
+                if fact.by_hand or number_of.get(contact) != fact.number:
+                    yield _say(fact, f"{fact.number} is not waiting for an answer to contact {contact}")
+                if answer_of.setdefault(contact, fact.answer) != fact.answer:
+                    yield _say(fact, f"contact {contact} has another answer")
+            case _:
+                pass
+
+
+def breaker(facts: History) -> Iterator[str]:
+    """While nothing leaves, no more is tried than the schedule of trials allows.
+
+    It is open once the last three answers went to different recipients and none was taken, or six of the last ten
+    were not, each time by no fault of the recipient's; a crash and a cause that may be either's are left aside. A trial
+    is an answer; of those of which nothing can have left three may be made for one. Texts by hand are not held.
+    """
+    state = _Breaker()
+    for fact in facts:
+        match fact:
+            case Resumed() | Hoped():
+                state.hope(fact.at)
+            case LateTaken():
+                state.take_late(fact)
+            case Submitted(by="line" | "requeue"):
+                if words := state.refuses(fact):
+                    yield _say(fact, words)
+                state.learn(fact)
+            case Submitted(outcome="taken") if fact.sequence == fact.total:
+                state.close()
+            case _:
+                pass
+
+
+RULES: tuple[Rule, ...] = (
+    windows, reserve, cap, cooldown, block, opt_out, pause, shadow, country, stale, at_most_once, in_order, asked_for,
+    breaker,
+)  # fmt: skip
+
+
+def violations(facts: Iterable[Fact], rules: Iterable[Rule] = RULES) -> Iterator[str]:
+    """Yield what was done wrong, as the name of the rule and a sentence each; facts stand as they happened."""
+    whole = list(facts)
+    known = _known(whole)
+    for rule in rules:
+        for words in rule(whole if rule in (at_most_once, breaker) else known):
+            yield f"{rule.__name__}: {words}"
+
+
+# ---- what the rules share
+
+
+def opts_out(text: str, words: Iterable[str]) -> bool:
+    """Tell whether a text is nothing but a word that opts out, with at most polite words before and after it."""
+    polite, wanted = ("|".join(re.escape(_letters(word)) for word in each) for each in (POLITE_WORDS, words))
+    return bool(wanted) and re.fullmatch(f"(?:{polite})*(?:{wanted})(?:{polite})*", _letters(text)) is not None
+
+
+def _letters(text: str) -> str:
+    """Put case, accents, blanks and punctuation aside."""
+    decomposed = unicodedata.normalize("NFKD", text.casefold().replace("œ", "oe"))
+    return "".join(character for character in decomposed if character.isalnum())
+
+
+def _say(fact: Submitted, words: str) -> str:
+    return (
+        f"{fact.at:g} s, answer {fact.answer}, attempt {fact.attempt}, segment {fact.sequence}/{fact.total}"
+        f" ({fact.by}): {words}"
+    )
+
+
+def _share_of_known(limit: int, percent: int) -> int:
+    """Return how much of a window is not reserved; the reserve is rounded down."""
+    return limit - limit * percent // 100
+
+
+def _recent(moments: deque[float], after: float) -> deque[float]:
+    """Drop what the window has left behind."""
+    while moments and moments[0] <= after:
+        moments.popleft()
+    return moments
+
+
+def _known(facts: History) -> list[Fact]:
+    """Return the facts that the line can know, without those that a backup put back has undone."""
+    known: list[Fact] = []
+    for fact in facts:
+        if isinstance(fact, Restored):
+            known = [each for each in known if each.at <= fact.copied_at]
+        known.append(fact)
+    return known
+
+
+def _configured(facts: History) -> Iterator[tuple[Fact, Configured]]:
+    """Yield each fact with the configuration in force."""
+    configured: Configured | None = None
+    for fact in facts:
+        if isinstance(fact, Configured):
+            configured = fact
+        assert configured is not None, "a history begins with its configuration"
+        yield fact, configured
+
+
+def _limited(facts: History) -> Iterator[tuple[Submitted, tuple[Configured, ...]]]:
+    """Yield each submission with the configuration in force and, where it was begun, the one in force then."""
+    began: dict[tuple[int, int], Configured] = {}
+    for fact, configured in _configured(facts):
+        if isinstance(fact, Submitted):
+            earlier = began.get(fact.key[:2])
+            yield fact, (configured, earlier) if earlier else (configured,)
+            if fact.left:
+                began.setdefault(fact.key[:2], configured)
+
+
+class _Answered:
+    """Who was answered, and when: by number, answer and attempt, the moment its first segment may have left."""
+
+    def __init__(self) -> None:
+        self._moments: dict[str, dict[int, dict[int, float]]] = defaultdict(dict)
+
+    def learn(self, fact: Fact) -> None:
+        """Take in a fact; a text by hand answers nobody."""
+        if isinstance(fact, Submitted) and fact.left and not fact.by_hand:
+            self._moments[fact.number].setdefault(fact.answer, {}).setdefault(fact.attempt, fact.at)
+        elif isinstance(fact, Forgotten):
+            self._moments.pop(fact.number, None)
+
+    def is_begun(self, fact: Submitted) -> bool:
+        """Tell whether a segment of this attempt may have left."""
+        return fact.attempt in self._moments[fact.number].get(fact.answer, {})
+
+    def before(self, fact: Submitted) -> dict[int, float]:
+        """Return the answers to the number that began before this attempt, and when each began last."""
+        moments = {
+            answer: [at for attempt, at in attempts.items() if (answer, attempt) != fact.key[:2]]
+            for answer, attempts in self._moments[fact.number].items()
+        }
+        return {answer: max(each) for answer, each in moments.items() if each}
+
+
+def _begun(facts: History) -> Iterator[tuple[Submitted, Configured, dict[int, float]]]:
+    """Yield each submission with which the line begins an answer, the configuration, and the answers before it.
+
+    One that was put back before anything left begins again, and is asked again.
+    """
+    answered = _Answered()
+    for fact, limits in _configured(facts):
+        if isinstance(fact, Submitted) and fact.by == "line" and not answered.is_begun(fact):
+            yield fact, limits, answered.before(fact)
+        answered.learn(fact)
+
+
+@dataclass(slots=True)
+class _Breaker:
+    """The laxest breaker that keeps the promise."""
+
+    row: list[str | None] = field(default_factory=list)
+    """The recipients of the last answers that were not taken; None: an outcome of which nothing follows."""
+    latest: list[tuple[int, bool]] = field(default_factory=list)
+    """The last answers, and whether each failed by the line's fault."""
+    opened: float | None = None
+    due: float = 0.0
+    trials: int = 0
+    last: float | None = None
+    trial: set[tuple[int, int]] = field(default_factory=set)
+    """The answers of the trial that is being made."""
+    recipients: list[str] = field(default_factory=list)
+    may_follow: bool = False
+    pending: dict[tuple[int, int], int] = field(default_factory=dict)
+
+    def refuses(self, fact: Submitted) -> str | None:
+        """Return why a submission must not be made now, or None; count it as a trial if it is one."""
+        self.pending[fact.key[:2]] = fact.total
+        if self.opened is None or (fact.key[:2] in self.trial and fact.sequence > 1):
+            return None
+        follows = self.may_follow and len(self.recipients) < TRIALS_AT_ONCE and fact.number not in self.recipients
+        if not follows and fact.at < self.due:
+            return f"nothing leaves since {self.opened:g} s, and the next trial is due at {self.due:g} s"
+        if fact.outcome == "refused" and fact.cause in RECIPIENTS_FAULT:
+            return None  # it decides nothing
+        if fact.at >= self.due:
+            self.trials += 1
+            self.due = fact.at + TRIAL_PAUSES[min(self.trials, len(TRIAL_PAUSES) - 1)]
+            self.last, self.may_follow = fact.at, True
+            self.trial.clear()
+            self.recipients.clear()
+        self.trial.add(fact.key[:2])
+        self.recipients.append(fact.number)
+        return None
+
+    def learn(self, fact: Submitted) -> None:
+        """Take in what came of a submission."""
+        if fact.left:
+            self.may_follow = False
+        if fact.outcome == "taken":
+            if fact.sequence == fact.total:
+                self.close()
+                self._note(fact.answer, failed=False)
+            return
+        if fact.outcome == "crash":
+            return
+        failed = not (fact.outcome == "refused" and fact.cause in RECIPIENTS_FAULT | EITHERS_FAULT)
+        self.row = [*self.row, fact.number if failed else None][-ROW:]
+        self._note(fact.answer, failed=failed)
+        different = len(set(self.row) - {None}) == ROW
+        if self.opened is None and (different or sum(failed for _, failed in self.latest) >= MOST_FAILURES):
+            self.opened, self.trials, self.last, self.may_follow = fact.at, 0, None, False
+            self.due = fact.at + TRIAL_PAUSES[0]
+
+    def _note(self, answer: int, *, failed: bool) -> None:
+        self.latest = [*(each for each in self.latest if each[0] != answer), (answer, failed)][-LATEST:]
+
+    def take_late(self, fact: LateTaken) -> None:
+        """Take in that a segment had left after all: the last one of an answer closes."""
+        if self.pending.get((fact.answer, fact.attempt)) == fact.sequence:
+            self.close()
+
+    def close(self) -> None:
+        """Let answers out again: one was taken whole."""
+        if self.opened is not None:
+            self.latest.clear()
+        self.opened = None
+        self.row.clear()
+        self.trial.clear()
+        self.recipients.clear()
+
+    def hope(self, at: float) -> None:
+        """Make the next trial due now, five minutes after the last one at the soonest."""
+        if self.opened is not None:
+            self.due = min(self.due, at if self.last is None else max(at, self.last + BETWEEN_TRIALS_SECONDS))

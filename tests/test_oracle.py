@@ -1,0 +1,377 @@
+"""The oracle that judges lines: each rule lets right pass, finds wrong, and knows nothing of hotlined."""
+
+import ast
+from pathlib import Path
+
+import oracle
+import pytest
+from oracle import (
+    Blocked,
+    ByHand,
+    Configured,
+    Fact,
+    Forgotten,
+    Hoped,
+    LateTaken,
+    OptedIn,
+    Paused,
+    Received,
+    Requeued,
+    Restored,
+    Resumed,
+    Submitted,
+    Unblocked,
+)
+
+HOUR, DAY = 3600, 86400
+HERS, HIS, THEIRS = "+32470000001", "+32470000002", "+32470000003"
+ROOM = Configured(at=0, hour=99, day=99, month=99, reserve_percent=0, cooldowns=(0,), per_number=99)
+
+
+def found(*facts: Fact) -> set[str]:
+    """Return the names of the rules that are broken."""
+    return {words.partition(":")[0] for words in oracle.violations(facts)}
+
+
+def came(contact: int, at: float = 0, number: str = HERS, text: str = "salut", **more: object) -> Received:
+    """Give a text."""
+    return Received(at=at, contact=contact, number=number, text=text, **more)  # type: ignore[arg-type]
+
+
+def sent(contact: int, at: float, number: str = HERS, outcome: str = "taken", **more: object) -> Submitted:
+    """Give a segment of the answer to a contact; the answer's number is the contact's."""
+    return Submitted(at=at, answer=contact, contact=contact, number=number, outcome=outcome, **more)  # type: ignore[arg-type]
+
+
+def typed(answer: int, at: float, number: str = HERS, by: str = "hand", outcome: str = "taken") -> tuple[Fact, Fact]:
+    """Give a text by hand and its segment."""
+    segment = Submitted(at=at, answer=answer, contact=None, number=number, by=by, outcome=outcome)
+    return ByHand(at=at, answer=answer, number=number), segment
+
+
+def people(count: int, at: float = 0) -> list[Received]:
+    """Give a text of each of so many people: contact n is that of number n."""
+    return [came(n, at, phone(n)) for n in range(1, count + 1)]
+
+
+def phone(serial: int) -> str:
+    """Give a Belgian mobile."""
+    return f"+32470{serial:06}"
+
+
+def test_the_oracle_imports_nothing_of_hotlined() -> None:
+    """Who judges shares nothing with whom it judges, not even by way of another test."""
+    tree = ast.parse(Path(oracle.__file__).read_text())
+    names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    names |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert names == {"re", "unicodedata", "collections", "collections.abc", "dataclasses"}
+    calls = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    assert not calls & {"__import__", "eval", "exec", "open"}
+
+
+# ---- windows and their share
+
+
+@pytest.mark.parametrize(("name", "seconds"), [("hour", HOUR), ("day", DAY), ("month", 30 * DAY)])
+def test_windows(name: str, seconds: int) -> None:
+    """What is in a window is at most its limit; a segment leaves it to the second, a refused one was never in it."""
+    limits = {"hour": 99, "day": 99, "month": 99} | {name: 2}
+    configured = Configured(at=0, reserve_percent=0, **limits)  # type: ignore[arg-type]
+    before = [configured, *people(4), sent(1, 1, phone(1)), sent(2, 2, phone(2), "refused", cause=38)]
+    right = [*before, sent(3, seconds, phone(3), "unknown"), sent(4, seconds + 1, phone(4))]
+    assert not found(*right)
+    assert found(*before, sent(3, seconds - 1, phone(3), "unknown"), sent(4, seconds, phone(4))) == {"windows"}
+
+
+def test_windows_hold_texts_by_hand() -> None:
+    """A text by hand is paid for like any other."""
+    configured = Configured(at=0, hour=1, reserve_percent=0)
+    assert not found(configured, *typed(1, 1))
+    assert found(configured, *typed(1, 1), *typed(2, 2)) == {"windows"}
+
+
+def test_windows_are_those_in_force() -> None:
+    """Lower limits hold at once, but for what was begun under the ones before."""
+    facts = [Configured(at=0, hour=2), *people(2), sent(1, 1, phone(1), total=2), Configured(at=2, hour=1)]
+    assert not found(*facts, sent(1, 3, phone(1), sequence=2, total=2))
+    assert found(*facts, sent(2, 3, phone(2))) == {"windows"}
+
+
+def test_reserve() -> None:
+    """Half of five, rounded down, is for new numbers: three may go to known ones, and no fourth."""
+    configured = Configured(at=0, hour=5, day=99, month=99, cooldowns=(0,), per_number=99)
+    twice = [*people(2), *(came(n, 0, phone(1)) for n in (3, 4, 5, 6))]
+    first = [configured, *twice, sent(1, 0, phone(1)), *(sent(n, HOUR + n, phone(1)) for n in (3, 4, 5))]
+    assert not found(*first, sent(2, HOUR + 9, phone(2)))
+    assert found(*first, sent(6, HOUR + 9, phone(1))) == {"reserve"}
+
+
+def test_reserve_knows_who_was_answered() -> None:
+    """A text by hand makes nobody known, one that may have left does; a trial always counts as known."""
+    configured = Configured(at=0, hour=9, day=9, month=9, reserve_percent=100, cooldowns=(0,))
+    assert not found(configured, *people(1), *typed(9, 1, phone(1)), sent(1, 2, phone(1)))
+    again = [Requeued(at=2, answer=1), sent(1, 3, phone(1), attempt=2, by="requeue")]
+    assert found(configured, *people(1), sent(1, 1, phone(1), "unknown"), *again) == {"reserve"}
+    assert not found(configured, *people(1), sent(1, 1, phone(1), "refused", cause=27), *again)
+    assert found(configured, *typed(9, 1, by="try")) == {"reserve"}
+
+
+def test_the_forgotten_are_new() -> None:
+    """Who was erased is in the share of new numbers, without cap and cooldown; what was spent stays spent."""
+    configured = Configured(at=0, hour=2, reserve_percent=100, per_number=1)
+    facts = [configured, came(1), sent(1, 1), Forgotten(at=2, number=HERS), came(2, 3), sent(2, 4)]
+    assert not found(*facts)
+    assert found(*facts, came(3, 5, HIS), sent(3, 6, HIS)) == {"windows"}
+
+
+# ---- numbers
+
+
+def test_cap() -> None:
+    """A number has so many answers and no more; requeued ones and texts by hand are not asked."""
+    configured = Configured(at=0, reserve_percent=0, cooldowns=(0,), per_number=2)
+    facts = [configured, *(came(n) for n in (1, 2, 3)), sent(1, 1), sent(2, 2, outcome="unknown")]
+    again = [Requeued(at=3, answer=2), sent(2, 3, attempt=2, by="requeue")]
+    assert not found(*facts, *again, *typed(9, 4))
+    assert found(*facts, sent(3, 3)) == {"cap"}
+    assert not found(*facts[:-1], sent(2, 2, outcome="refused", cause=27), sent(3, 3))
+
+
+def test_cooldown() -> None:
+    """The first cooldown follows the first answer, the next one every further answer, each to the second."""
+    configured = Configured(at=0, reserve_percent=0, cooldowns=(DAY, 7 * DAY), per_number=9)
+    facts = [configured, *(came(n) for n in (1, 2, 3, 4)), sent(1, 1), sent(2, 1 + DAY), sent(3, 1 + 8 * DAY)]
+    assert not found(*facts, sent(4, 1 + 15 * DAY))
+    assert found(*facts, sent(4, 15 * DAY)) == {"cooldown"}
+    assert found(configured, came(1), came(2), sent(1, 1), sent(2, DAY)) == {"cooldown"}
+
+
+def test_cooldown_begins_with_what_may_have_left() -> None:
+    """It runs from the first segment of the last attempt that may have left; a text by hand pushes nothing."""
+    configured = Configured(at=0, reserve_percent=0, cooldowns=(DAY,), per_number=9)
+    first = [configured, came(1), came(2), sent(1, 1, total=2), sent(1, 4, sequence=2, total=2, outcome="unknown")]
+    assert not found(*first, *typed(9, 5), sent(2, 1 + DAY))
+    again = [Requeued(at=9, answer=1), sent(1, 10, total=2, attempt=2, by="requeue")]
+    assert found(*first, *again, sent(2, 1 + DAY)) == {"cooldown"}
+    nothing = sent(1, 10, total=2, attempt=2, by="requeue", outcome="refused", cause=27)
+    assert not found(*first, again[0], nothing, sent(2, 1 + DAY))
+
+
+def test_block() -> None:
+    """Nothing goes to a number from its block on, by hand neither, until the block is taken back."""
+    facts = [ROOM, came(1), Blocked(at=1, number=HERS)]
+    assert not found(*facts, Unblocked(at=2, number=HERS), sent(1, 3))
+    assert found(*facts, sent(1, 3)) == found(*facts, *typed(9, 3)) == {"block"}
+    assert found(Configured(at=0, blocked=(HERS,)), came(1), sent(1, 3)) == {"block"}
+
+
+def test_block_holds_for_who_wrote() -> None:
+    """A phone that writes in another's name is blocked though the other is not."""
+    facts = [ROOM, came(1, kind="mms", sender=HIS)]
+    assert not found(*facts, sent(1, 3))
+    assert found(*facts, Blocked(at=1, number=HIS), sent(1, 3)) == {"block"}
+
+
+def test_opt_out() -> None:
+    """A word that opts out ends answers: at first, while one is queued, and after one; a typed text may go."""
+    for before in ([], [came(1)], [came(1), sent(1, 1)]):
+        facts = [ROOM, *before, came(2, 2, text="Stop.")]
+        assert not found(*facts, OptedIn(at=3, number=HERS), sent(2, 4))
+        assert not found(*facts, *typed(9, 4))
+        assert found(*facts, sent(2, 4)) == found(*facts, *typed(9, 4, by="try")) == {"opt_out"}
+    unconfirmed = [ROOM, came(1), sent(1, 1, outcome="unknown"), came(2, 2, text="STOP"), Requeued(at=3, answer=1)]
+    assert found(*unconfirmed, sent(1, 4, attempt=2, by="requeue")) == {"opt_out"}
+
+
+def test_opt_out_survives_erasure_only_where_asked() -> None:
+    """Who is erased is new, but an opt-out may be kept; what comes again from the network was not written again."""
+    stop = came(1, text="stop")
+    for keep, broken in ((False, set()), (True, {"opt_out"})):
+        forgotten = Forgotten(at=1, number=HERS, keep_opt_out=keep)
+        assert found(ROOM, stop, forgotten, came(2, 2), sent(2, 3)) == broken
+    again = came(1, 2, text="stop", delivered_again=True)
+    assert not found(ROOM, stop, OptedIn(at=1, number=HERS), again, came(2, 3), sent(2, 4))
+
+
+@pytest.mark.parametrize(
+    "text", ["stop", " STOP! ", "Arrêt", "arrêt svp", "SMS STOP", "stop, s'il vous plaît", "Stoppen aub.", "s t o p"]
+)
+def test_words_that_opt_out(text: str) -> None:
+    """Case, accents, blanks, punctuation and polite words aside, the text is nothing but the word."""
+    assert oracle.opts_out(text, ROOM.opt_out_words)
+
+
+@pytest.mark.parametrize("text", ["", "merci", "stop ça", "arrête", "non stop", "stopp", "pourquoi stop"])
+def test_words_that_do_not(text: str) -> None:
+    """A word inside a sentence opts nobody out."""
+    assert not oracle.opts_out(text, ROOM.opt_out_words)
+    assert not oracle.opts_out(text, ())
+
+
+# ---- the line
+
+
+def test_pause() -> None:
+    """Nothing goes out between pause and resume, by hand neither."""
+    facts = [ROOM, came(1), Paused(at=1)]
+    assert not found(*facts, Resumed(at=2), sent(1, 3))
+    assert found(*facts, sent(1, 3)) == found(*facts, *typed(9, 3)) == {"pause"}
+
+
+def test_shadow() -> None:
+    """Shadow mode transmits nothing."""
+    shadowed = Configured(at=0, shadow=True)
+    assert not found(shadowed, came(1), Configured(at=1), sent(1, 2))
+    assert found(shadowed, came(1), sent(1, 2)) == {"shadow"}
+
+
+def test_country() -> None:
+    """A country is answered that is answered now, but for what was begun, or asked for again by a person."""
+    facts = [
+        Configured(at=0, answer_countries=("BE", "DE")),
+        came(1, number="+4915112345678"),
+        sent(1, 1, "+4915112345678", total=2),
+    ]
+    less = Configured(at=2, answer_countries=("BE",))
+    assert not found(*facts, less, sent(1, 3, "+4915112345678", sequence=2, total=2))
+    assert found(*facts[:2], less, sent(1, 3, "+4915112345678")) == {"country"}
+
+
+def test_stale() -> None:
+    """An answer is begun while its contact is not too old; one that a person asks for again is not asked."""
+    facts = [Configured(at=0, max_age=HOUR), came(1), came(2, number=HIS)]
+    again = [Requeued(at=9, answer=2), sent(2, DAY, HIS, attempt=2, by="requeue")]
+    assert not found(*facts, sent(1, HOUR, total=2), sent(1, HOUR + 3, sequence=2, total=2), *again)
+    assert found(*facts, sent(1, HOUR + 1)) == {"stale"}
+
+
+# ---- once, in order, asked for
+
+
+def test_at_most_once() -> None:
+    """What may have left is not submitted again but in an attempt that a person asked for."""
+    for outcome in ("taken", "unknown", "crash"):
+        facts = [ROOM, came(1), sent(1, 1, outcome=outcome)]
+        assert not found(*facts, Requeued(at=2, answer=1), sent(1, 3, attempt=2, by="requeue"))
+        assert found(*facts, sent(1, 3)) == {"at_most_once"}
+        assert found(*facts, sent(1, 3, attempt=2, by="requeue")) == {"at_most_once"}
+    assert not found(ROOM, came(1), sent(1, 1, outcome="refused", cause=38), sent(1, 61))
+
+
+def test_at_most_once_over_a_backup() -> None:
+    """A backup that is put back knows less, and still nothing leaves twice."""
+    facts = [ROOM, came(1), sent(1, 5), Restored(at=9, copied_at=2)]
+    assert found(*facts, sent(1, 10)) == {"at_most_once"}
+
+
+def test_a_backup_undoes_what_the_line_knows() -> None:
+    """A block of after the backup is gone with it, and one of before is back."""
+    after = [ROOM, came(1), Blocked(at=3, number=HERS), Restored(at=9, copied_at=2)]
+    before = [ROOM, came(1), Blocked(at=1, number=HERS), Unblocked(at=3, number=HERS), Restored(at=9, copied_at=2)]
+    assert not found(*after, sent(1, 10))
+    assert found(*before, sent(1, 10)) == {"block"}
+
+
+def test_in_order() -> None:
+    """A segment follows one that was taken."""
+    for outcome, broken in (("taken", set()), ("unknown", {"in_order"}), ("crash", {"in_order"})):
+        facts = [ROOM, came(1), sent(1, 1, total=2, outcome=outcome)]
+        assert found(*facts, sent(1, 4, sequence=2, total=2)) == broken
+    assert found(ROOM, came(1), sent(1, 1, total=2), sent(1, 4, sequence=2, total=3)) == {"in_order"}
+    anew = [sent(1, 1, total=2, outcome="refused", cause=38), sent(1, 61, total=1)]
+    assert not found(ROOM, came(1), *anew)
+
+
+def test_in_order_after_a_late_result() -> None:
+    """A result that comes within the hour lets the rest go, unless something else went to the number since."""
+    facts = [ROOM, came(1), came(2), sent(1, 1, total=2, outcome="unknown")]
+    rest = sent(1, 4001, sequence=2, total=2)
+    assert not found(*facts, LateTaken(at=3601, answer=1, attempt=1, sequence=1), rest)
+    assert found(*facts, LateTaken(at=3602, answer=1, attempt=1, sequence=1), rest) == {"in_order"}
+    late = LateTaken(at=9, answer=1, attempt=1, sequence=1)
+    assert found(*facts, *typed(9, 5), late, rest) == {"in_order"}
+
+
+def test_asked_for() -> None:
+    """A contact has one answer, to its number; a text by hand goes to the number that a person named."""
+    facts = [ROOM, came(1), came(2, number=HIS), sent(1, 1)]
+    assert not found(*facts, sent(2, 2, HIS))
+    assert found(*facts, Submitted(at=2, answer=7, contact=1, number=HERS)) == {"asked_for"}
+    assert found(*facts, sent(2, 2, THEIRS)) == {"asked_for"}
+    assert found(ROOM, sent(3, 2)) == {"asked_for"}
+    asked, segment = typed(9, 3)
+    assert found(*facts, segment) == {"asked_for"}
+    assert found(*facts, Forgotten(at=2, number=HIS), sent(2, 3, HIS)) == {"asked_for"}
+    assert not found(*facts, asked, segment)
+
+
+# ---- the breaker
+
+
+def outage(outcome: str = "unknown", cause: int | None = None) -> list[Fact]:
+    """Give three answers that were not taken, the last at second 9, and a hundred people who wait."""
+    return [ROOM, *people(99), *(sent(n, 3 * n, phone(n), outcome, cause=cause) for n in (1, 2, 3))]
+
+
+@pytest.mark.parametrize(("outcome", "cause"), [("unknown", None), ("unknown", 500), ("refused", 38), ("refused", 10)])
+def test_breaker_opens(outcome: str, cause: int | None) -> None:
+    """After three that were not taken the next is tried in a minute."""
+    assert not found(*outage(outcome, cause), sent(4, 69, phone(4)), sent(5, 72, phone(5)), sent(6, 75, phone(6)))
+    assert found(*outage(outcome, cause), sent(4, 68, phone(4))) == {"breaker"}
+    assert not found(*outage(outcome, cause), *typed(999, 12))
+
+
+@pytest.mark.parametrize("cause", [1, 27, 195, 196, 21, 28, 29, 30])
+def test_breaker_knows_whose_fault_it_is(cause: int) -> None:
+    """What is the recipient's fault, or may be, opens nothing; nor does one recipient alone."""
+    assert not found(*outage("refused", cause), sent(4, 12, phone(4)))
+    same = [sent(n, 3 * n, HERS, "refused", cause=38) for n in (1, 1, 1, 1)]
+    assert not found(ROOM, came(1), *same)
+
+
+def test_breaker_opens_at_six_of_ten() -> None:
+    """Six that fail among ten open it too, though one is taken now and then."""
+    outcomes = ["unknown", "unknown", "taken"] * 2 + ["unknown", "unknown"]
+    facts = [ROOM, *people(99), *(sent(n, n, phone(n), outcome) for n, outcome in enumerate(outcomes, 1))]
+    assert not found(*facts, sent(9, 68, phone(9)))
+    assert found(*facts, sent(9, 67, phone(9))) == {"breaker"}
+
+
+def test_breaker_tries_ever_more_rarely() -> None:
+    """Trials come after 1, 5, 15 and then every 60 minutes."""
+    moments = [69, 369, 1269, 4869, 8469]
+    trials = [sent(n, at, phone(n), "unknown") for n, at in enumerate(moments, 4)]
+    assert not found(*outage(), *trials)
+    for early in range(len(moments)):
+        sooner = [sent(n, at - (n - 4 == early), phone(n), "unknown") for n, at in enumerate(moments, 4)]
+        assert found(*outage(), *sooner) == {"breaker"}
+
+
+def test_breaker_lets_two_others_follow_where_nothing_left() -> None:
+    """A refusal is followed at once by other recipients' answers, three in all; the same recipient does not follow."""
+    trials = [sent(n, 65 + n, phone(n), "refused", cause=38) for n in (4, 5, 6, 7)]
+    assert not found(*outage(), *trials[:3])
+    assert found(*outage(), *trials) == {"breaker"}
+    assert found(*outage(), trials[0], sent(4, 70, phone(4))) == {"breaker"}
+    assert found(*outage(), sent(4, 69, phone(4), "unknown"), sent(5, 70, phone(5))) == {"breaker"}
+    nobody = [sent(n, 65 + n, phone(n), "refused", cause=27) for n in (4, 5, 6, 7, 8)]
+    assert not found(*outage(), *nobody)
+
+
+def test_breaker_closes() -> None:
+    """An answer that is taken whole ends it, also by its late result; half an answer does not."""
+    assert not found(*outage(), sent(4, 69, phone(4)), sent(5, 70, phone(5)))
+    assert not found(*outage(), LateTaken(at=10, answer=3, attempt=1, sequence=1), sent(4, 12, phone(4)))
+    half = [sent(4, 69, phone(4), total=2), sent(5, 70, phone(5))]
+    assert found(*outage(), *half) == {"breaker"}
+    whole = [half[0], sent(4, 72, phone(4), sequence=2, total=2), sent(5, 75, phone(5))]
+    assert not found(*outage(), *whole)
+
+
+@pytest.mark.parametrize("hope", [Resumed, Hoped])
+def test_breaker_tries_when_there_is_hope(hope: type[Fact]) -> None:
+    """What gives hope makes a trial due now, but not within five minutes of the one before."""
+    assert not found(*outage(), hope(at=12), sent(4, 12, phone(4), "unknown"))
+    failed = [*outage(), *(sent(n, at, phone(n), "unknown") for n, at in ((4, 69), (5, 369), (6, 1269)))]
+    assert not found(*failed, hope(at=1300), sent(7, 1569, phone(7), "unknown"))
+    assert found(*failed, hope(at=1300), sent(7, 1568, phone(7), "unknown")) == {"breaker"}
