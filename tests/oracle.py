@@ -253,7 +253,7 @@ def cooldown(facts: History) -> Iterator[str]:
         seconds = limits.cooldowns[min(len(earlier), len(limits.cooldowns)) - 1]
         elapsed = fact.at - max(earlier.values(), default=0.0)
         if earlier and elapsed < seconds:
-            yield _say(fact, f"{elapsed:g} s after the previous answer, and the cooldown is {seconds:g} s")
+            yield _say(fact, f"{elapsed:.12g} s after the previous answer, and the cooldown is {seconds:.12g} s")
 
 
 def block(facts: History) -> Iterator[str]:
@@ -345,7 +345,7 @@ def stale(facts: History) -> Iterator[str]:
             continue
         age = fact.at - arrived.get(fact.contact, fact.at)
         if fact.by == "line" and fact.key[:2] not in begun and limits.max_age is not None and age > limits.max_age:
-            yield _say(fact, f"it is {age:g} s old, and the oldest that may be answered is {limits.max_age:g} s")
+            yield _say(fact, f"it is {age:.12g} s old, and the oldest that may be answered is {limits.max_age:.12g} s")
         if fact.left:
             begun.add(fact.key[:2])
 
@@ -486,7 +486,7 @@ def _letters(text: str) -> str:
 
 def _say(fact: Submitted, words: str) -> str:
     return (
-        f"{fact.at:g} s, answer {fact.answer}, attempt {fact.attempt}, segment {fact.sequence}/{fact.total}"
+        f"{fact.at:.12g} s, answer {fact.answer}, attempt {fact.attempt}, segment {fact.sequence}/{fact.total}"
         f" ({fact.by}): {words}"
     )
 
@@ -597,7 +597,7 @@ class _Breaker:
             return None
         follows = self.may_follow and len(self.recipients) < TRIALS_AT_ONCE and fact.number not in self.recipients
         if not follows and fact.at < self.due:
-            return f"nothing leaves since {self.opened:g} s, and the next trial is due at {self.due:g} s"
+            return f"nothing leaves since {self.opened:.12g} s, and the next trial is due at {self.due:.12g} s"
         if fact.outcome == "refused" and fact.cause in RECIPIENTS_FAULT:
             return None  # it decides nothing
         if fact.at >= self.due:
