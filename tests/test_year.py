@@ -1,0 +1,447 @@
+"""A year of traffic: what a line makes of it is compared with what the line made of it before its rules were rewritten.
+
+The record in tests/data/year.jsonl.gz was made by the code of before. Whatever another one does differently has to have
+a reason in `REASONS`; what has none is a mistake, here or there.
+"""
+
+import gzip
+import heapq
+from bisect import bisect_right
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+
+import oracle
+import pytest
+import year
+from year import DAY, HOUR, Call, Handed, Network, Record, Replay, Settings, Submission, Text, Year
+
+RECORD = Path(__file__).parent / "data" / "year.jsonl.gz"
+TURN = 600  # seconds that an answer may come earlier or later where others leave before it
+
+
+# ---- comparing
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What became of one contact, before and now: its verdict, the fate of its segments, or when they left."""
+
+    what: str
+    contact: int
+    before: object
+    now: object
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Two records of a year, and what reasons need to know of them; differences are looked at in order of arrival."""
+
+    played: Year
+    before: Record
+    now: Record
+    touched: set[str] = field(default_factory=set)
+    """Numbers to which something else happened already: their history is another one."""
+
+    @cached_property
+    def contacts(self) -> dict[int, Text | Call]:
+        """Return every contact."""
+        return self.played.contacts
+
+    @cached_property
+    def left(self) -> tuple[dict[int, list[Submission]], ...]:
+        """Return the submissions for each contact, before and now."""
+        return tuple(dict(year.by_contact(record.submissions)) for record in (self.before, self.now))
+
+    @cached_property
+    def by_hand(self) -> dict[str, int]:
+        """Return since when a number has had a text by hand."""
+        sends = [each for each in self.played.operations if isinstance(each, year.Send)]
+        return {each.number: each.at for each in reversed(sends)}
+
+    @cached_property
+    def stops(self) -> dict[str, int]:
+        """Return since when a number has written a text that is nothing but a word that opts out."""
+        words = Settings().opt_out_words
+        texts = [each for each in self.played.operations if isinstance(each, Text)]
+        return {each.number: each.at for each in reversed(texts) if oracle.opts_out(each.text, words)}
+
+    @cached_property
+    def answered(self) -> dict[str, int]:
+        """Return since when a number has had an answer, before or now."""
+        both = [*self.before.submissions, *self.now.submissions]
+        left = sorted((each.at, each.contact) for each in both if each.outcome != "refused")
+        return {self.contacts[contact].number: at for at, contact in reversed(left) if contact < year.BY_HAND}
+
+    @cached_property
+    def tight(self) -> dict[bool, list[tuple[int, int]]]:
+        """Return when a window had room for two segments or fewer: for anyone (False), for known numbers (True)."""
+        found: dict[bool, list[tuple[int, int]]] = {False: [], True: []}
+        for record in (self.before, self.now):
+            for known, begin, end in self._tight(record):
+                times = found[known]
+                if times and times[-1][0] <= begin <= times[-1][1]:
+                    times[-1] = times[-1][0], max(times[-1][1], end)
+                else:
+                    times.append((begin, end))
+        return found
+
+    def _tight(self, record: Record) -> Iterator[tuple[bool, int, int]]:
+        changes = [each for each in self.played.operations if isinstance(each, year.Reload)]
+        moments = [each.at for each in changes]
+        recent = {(known, name): deque[int]() for name in oracle.WINDOWS for known in (False, True)}
+        for each in record.submissions:
+            if each.outcome == "refused":
+                continue
+            settings = changes[bisect_right(moments, each.at) - 1].settings
+            by_hand = each.contact >= year.BY_HAND
+            is_known = not by_hand and self.answered[self.contacts[each.contact].number] < each.at
+            for (known, name), window in recent.items():
+                if is_known or not known:
+                    window.append(each.at)
+                while window and window[0] <= each.at - oracle.WINDOWS[name]:
+                    window.popleft()
+                limit = getattr(settings, name)
+                if len(window) >= limit - known * (limit * settings.reserve_percent // 100) - 2 and window:
+                    yield known, each.at, window[0] + oracle.WINDOWS[name]
+
+    def differences(self) -> Iterator[Difference]:
+        """Yield what differs, in the order in which the contacts came."""
+        for contact in self.contacts:
+            verdicts = self.before.verdicts.get(contact), self.now.verdicts.get(contact)
+            if verdicts[0] != verdicts[1]:
+                yield Difference("verdict", contact, *verdicts)
+            segments = [each.get(contact, []) for each in self.left]
+            fates = [tuple((s.attempt, s.sequence, s.outcome, s.cause) for s in each) for each in segments]
+            moments = [tuple(s.at for s in each) for each in segments]
+            if fates[0] != fates[1]:
+                yield Difference("fate", contact, *fates)
+            elif moments[0] != moments[1]:
+                yield Difference("moment", contact, *moments)
+
+    def explained(self) -> Iterator[tuple[str | None, Difference]]:
+        """Yield each difference with the name of the first reason that explains it, or None."""
+        for each in self.differences():
+            yield next((name for name, reason in REASONS.items() if reason(self, each)), None), each
+            self.touched.add(self.contacts[each.contact].number)
+
+
+# ---- why something may differ
+
+
+Reason = Callable[[Compared, Difference], bool]
+
+
+def opting_out(compared: Compared, each: Difference) -> bool:
+    """Whoever says stop is heard at first, while an answer is queued, and with polite words beside it."""
+    contact = compared.contacts[each.contact]
+    said = compared.stops.get(contact.number)
+    if said is None:
+        return False
+    if each.what == "verdict":
+        return contact.at >= said and each.now == ("suppress", "opted_out")
+    return contact.at + DAY >= said  # what waited then is cancelled, and what was may have been asked for again
+
+
+def country_at_the_gate(compared: Compared, each: Difference) -> bool:
+    """Answers that wait are cancelled where their country is not answered any more."""
+    contact = compared.contacts[each.contact]
+    return (
+        each.what == "fate"
+        and not each.now
+        and any(
+            isinstance(change, year.Reload)
+            and contact.at <= change.at <= contact.at + DAY
+            and not contact.number.startswith(
+                tuple(f"+{oracle.CALLING_CODES[code]}" for code in change.settings.answer_countries)
+            )
+            for change in compared.played.operations
+        )
+    )
+
+
+def outage(compared: Compared, each: Difference) -> bool:
+    """While nothing leaves answers wait for the breaker; after it those that waited go out, or are too old.
+
+    It lasts from the first refusal to the last trial, an hour after it is over, and what waited is out a day later.
+    """
+    contact = compared.contacts[each.contact]
+    begun = contact.at + HOUR
+    return any(o.begin - DAY <= begun and contact.at <= o.end + HOUR for o in compared.played.outages) and (
+        each.what != "verdict"
+    )
+
+
+def the_lines_fault(compared: Compared, each: Difference) -> bool:
+    """Refusals that are the line's, or may be, are tried again later; the recipient's are not."""
+    if each.what != "fate":
+        return False
+    causes = {s.cause for left in compared.left for s in left.get(each.contact, ()) if s.outcome == "refused"}
+    return bool(causes - {None, 1, 27, 195})
+
+
+def late_result(compared: Compared, each: Difference) -> bool:
+    """Results that come late let the rest of an answer go."""
+    before, now = (left.get(each.contact, []) for left in compared.left)
+    return (
+        each.what == "fate"
+        and len(now) > len(before) > 0
+        and before == now[: len(before)]
+        and before[-1].outcome == "unknown"
+        and before[-1].cause is None
+    )
+
+
+def by_hand(compared: Compared, each: Difference) -> bool:
+    """Texts by hand make nobody a number that was answered, and push no cooldown."""
+    contact = compared.contacts[each.contact]
+    since = compared.by_hand.get(contact.number)
+    return since is not None and contact.at >= since
+
+
+def stale_on_time(compared: Compared, each: Difference) -> bool:
+    """Answers that waited too long are cancelled on time, and no later contact is `pending` behind one."""
+    contact = compared.contacts[each.contact]
+    return (
+        each.what == "verdict"
+        and each.before == ("suppress", "pending")
+        and any(
+            other.number == contact.number and contact.at - other.at > DAY / 12 and other.contact != contact.contact
+            for other in compared.contacts.values()
+        )
+    )
+
+
+def loop_of_the_month(compared: Compared, each: Difference) -> bool:
+    """Our own answer is known for thirty days after it was stored, also where the configuration has another one."""
+    contact = compared.contacts[each.contact]
+    return (
+        each.what == "verdict"
+        and each.now == ("suppress", "loop")
+        and isinstance(contact, Text)
+        and any(text in contact.text for text in (year.FIRST_TEXT, year.SECOND_TEXT, year.LATER_TEXT))
+    )
+
+
+def shadowed(compared: Compared, each: Difference) -> bool:
+    """Answers that are half sent wait while the line is in shadow mode."""
+    contact = compared.contacts[each.contact]
+    modes = [change for change in compared.played.operations if isinstance(change, year.Reload)]
+    return each.what != "verdict" and any(
+        change.settings.shadow and change.at - DAY <= contact.at <= change.at for change in modes
+    )
+
+
+def history(compared: Compared, each: Difference) -> bool:
+    """Something else happened to this number before, for a reason of its own, or at another time."""
+    if each.what == "verdict":
+        reasons = {verdict[1] for verdict in (each.before, each.now) if isinstance(verdict, tuple)}
+        if not reasons <= {"first_contact", "cooldown_over", "pending", "cooldown", "per_number", "loop"}:
+            return False
+    return compared.contacts[each.contact].number in compared.touched
+
+
+def full_windows(compared: Compared, each: Difference) -> bool:
+    """Windows were nearly full, before or now: what left sooner or later for a reason gave room or took it."""
+    contact = compared.contacts[each.contact]
+    known = compared.answered.get(contact.number, contact.at) < contact.at
+    tight = compared.tight[False] + compared.tight[True] * known
+    return each.what != "verdict" and any(begin <= contact.at + DAY and contact.at <= end for begin, end in tight)
+
+
+def turn(_compared: Compared, each: Difference) -> bool:
+    """Others left before it that did not, or the other way round: it comes some minutes sooner or later."""
+    if each.what != "moment":
+        return False
+    assert isinstance(each.before, tuple)
+    assert isinstance(each.now, tuple)
+    return all(abs(before - now) <= TURN for before, now in zip(each.before, each.now, strict=True))
+
+
+REASONS: dict[str, Reason] = {
+    reason.__name__: reason
+    for reason in (
+        opting_out, country_at_the_gate, outage, the_lines_fault, late_result, by_hand, stale_on_time,
+        loop_of_the_month, shadowed, history, full_windows, turn,
+    )
+}  # fmt: skip
+"""In the order in which they are asked: the more a reason explains, the later."""
+
+
+def compare(played: Year, before: Record, now: Record) -> tuple[Counter[str], list[Difference]]:
+    """Return how many differences each reason explains, and those that none does."""
+    explained = Counter[str]()
+    unexplained = []
+    for name, each in Compared(played, before, now).explained():
+        if name is None:
+            unexplained.append(each)
+        else:
+            explained[name] += 1
+    return explained, unexplained
+
+
+# ---- the year and its record
+
+
+@pytest.fixture(scope="module")
+def played() -> Year:
+    """Give the year."""
+    return year.write()
+
+
+@pytest.fixture(scope="module")
+def before() -> Record:
+    """Give what the code of before made of it."""
+    return Record.read(RECORD)
+
+
+def test_the_year_is_always_the_same(played: Year, before: Record) -> None:
+    """A seed means one year, on every machine and Python, and it is the one that the record was made of."""
+    assert year.write().digest == played.digest == before.digest
+    assert year.write(2).digest != played.digest
+
+
+def test_the_year_has_everything(played: Year) -> None:
+    """All kinds of operations are in it, thousands of contacts, and every fault of the network."""
+    counted = Counter(type(each) for each in played.operations)
+    assert {each.__name__ for each in counted} == {each.__name__ for each in year.Operation.__subclasses__()}
+    assert 8_000 <= len(played.contacts) <= 15_000
+    assert {cause for each in played.outages for cause in each.causes} == {10, 38, 42, 196, 500, None}
+
+
+def test_the_record_is_of_the_year(played: Year, before: Record) -> None:
+    """Each contact but those erased before it was judged has its verdict, and every outcome was met."""
+    assert set(before.verdicts) == set(played.contacts)
+    assert {each.outcome for each in before.submissions} == {"taken", "refused", "unknown", "crash", "power_cut"}
+    assert {reason for _, reason in before.verdicts.values()} >= {
+        "first_contact", "cooldown_over", "pending", "cooldown", "per_number", "blocked", "opted_out", "country",
+        "not_answerable", "loop",
+    }  # fmt: skip
+
+
+def test_a_record_is_read_as_it_was_written(before: Record, tmp_path: Path) -> None:
+    """It is the same text again, whatever packed it."""
+    before.write(tmp_path / "again")
+    assert gzip.decompress((tmp_path / "again").read_bytes()) == gzip.decompress(RECORD.read_bytes())
+
+
+def test_what_the_oracle_says_of_before(played: Year, before: Record) -> None:
+    """Windows, reserve, cap, cooldown, block, pause, once and in order held; what did not is what was changed since."""
+    found = Counter(words.partition(":")[0] for words in oracle.violations(year.facts_of(played, before)))
+    assert set(found) == {"opt_out", "breaker", "country"}
+
+
+# A line as it is now plays the year here: a class with the operations of `year.Peer`, then
+#
+#     player = year.Player(played, ThatPeer(...))
+#     now = player.play()
+#     assert not list(oracle.violations(player.facts))
+#     explained, unexplained = compare(played, before, now)
+#     assert not unexplained
+#     assert not {name for name, most in {...}.items() if explained[name] > most}  # a reason that explains ever more
+
+
+# ---- that all of this can fail
+
+
+class Careless(Replay):
+    """A peer that answers whatever has a number, always, in two segments, and what may have left once more."""
+
+    def __init__(self, played: Year) -> None:
+        super().__init__(Record(""), played)
+        self._queue: list[tuple[int, int, str, int]] = []
+
+    def receive(self, at: int, contact: int, number: str, _text: str, delay: int) -> None:
+        """Queue an answer."""
+        if number.startswith("+"):
+            heapq.heappush(self._queue, (at + delay, contact, number, 1))
+
+    def receive_call(self, at: int, contact: int, number: str, delay: int) -> None:
+        """Queue an answer."""
+        self.receive(at, contact, number, "", delay)
+
+    def next_due(self, _at: int) -> int | None:
+        """Return when the first is due."""
+        return self._queue[0][0] if self._queue else None
+
+    def submit_due(self, at: int, network: Network) -> Handed | None:
+        """Let the first out, whatever anybody has decided."""
+        if not self._queue or self._queue[0][0] > at:
+            return None
+        _, contact, number, sequence = heapq.heappop(self._queue)
+        handed = Handed(contact, number, sequence, 2)
+        outcome = network(handed)
+        if outcome.kind == "unknown" or outcome.cause == 38:
+            heapq.heappush(self._queue, (at, contact, number, sequence))
+        elif sequence == 1:
+            heapq.heappush(self._queue, (at, contact, number, 2))
+        return handed
+
+    def forget(self, _at: int, _number: str, *, keep_opt_out: bool) -> bool:
+        """Say that it was done."""
+        return keep_opt_out in (True, False)
+
+
+def test_a_careless_line_is_found_out(played: Year) -> None:
+    """Who answers everything breaks every rule, but that it is not late and makes nothing up."""
+    few = tuple(each for each in played.operations if each.at < 150 * DAY or 260 * DAY < each.at < 261 * DAY)
+    player = year.Player(replace(played, operations=few, outages=played.outages[:1]), Careless(played))
+    player.play()
+    found = {words.partition(":")[0] for words in oracle.violations(player.facts)}
+    assert found >= {rule.__name__ for rule in oracle.RULES} - {"asked_for", "stale"}
+
+
+def test_the_same_has_no_differences(played: Year, before: Record) -> None:
+    """A record compared with itself needs no reason."""
+    assert compare(played, before, before) == (Counter(), [])
+
+
+def changed(before: Record, contact: int, verdict: tuple[str, str] | None, *, silent: bool = False) -> Record:
+    """Return a record in which a contact fared otherwise: another verdict, or nothing left."""
+    return replace(
+        before,
+        verdicts=before.verdicts | ({contact: verdict} if verdict else {}),
+        submissions=[each for each in before.submissions if not (silent and each.contact == contact)],
+    )
+
+
+def quiet(played: Year, before: Record) -> int:
+    """Return a contact of a quiet day that was answered, of somebody of whom nothing else is known."""
+    often = Counter(each.number for each in played.contacts.values())
+    return next(
+        contact
+        for contact, each in played.contacts.items()
+        if 20 * DAY < each.at < 55 * DAY and often[each.number] == 1 and before.verdicts[contact][0] == "answer"
+    )
+
+
+def test_what_has_no_reason_is_a_mistake(played: Year, before: Record) -> None:
+    """On a quiet day another verdict, an answer that does not leave, and one that is an hour late are unexplained."""
+    contact = quiet(played, before)
+    _, unexplained = compare(played, before, changed(before, contact, ("suppress", "cooldown")))
+    assert [each.what for each in unexplained] == ["verdict"]
+    _, unexplained = compare(played, before, changed(before, contact, None, silent=True))
+    assert [each.what for each in unexplained] == ["fate"]
+    late = [replace(each, at=each.at + HOUR * (each.contact == contact)) for each in before.submissions]
+    _, unexplained = compare(played, before, replace(before, submissions=late))
+    assert [each.what for each in unexplained] == ["moment"]
+
+
+def test_reasons_are_found(played: Year, before: Record) -> None:
+    """Who opts out at first is not answered any more; what failed in an outage may have left after it."""
+    words = Settings().opt_out_words
+    first = next(
+        contact
+        for contact, each in played.contacts.items()
+        if isinstance(each, Text) and oracle.opts_out(each.text, words) and before.verdicts[contact][0] == "answer"
+    )
+    explained, unexplained = compare(played, before, changed(before, first, ("suppress", "opted_out"), silent=True))
+    assert not unexplained
+    assert explained == {"opting_out": 2}
+    begin = played.outages[1].begin
+    lost = next(each.contact for each in before.submissions if each.at > begin and each.outcome == "refused")
+    explained, unexplained = compare(played, before, changed(before, lost, None, silent=True))
+    assert not unexplained
+    assert explained == {"outage": 1}

@@ -1,0 +1,894 @@
+"""A year of traffic, drawn by a seed and played in virtual seconds against whatever answers: a `Peer`.
+
+Nothing here knows hotlined, and nothing reads a clock: the same year is the same list of operations for ever, and the
+network does the same with the same segment at the same moment. What happened is written down as facts for the oracle,
+and as a record that another peer's record can be compared with.
+"""
+
+import gzip
+import hashlib
+import json
+import random
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Protocol
+
+import oracle
+
+MINUTE, HOUR, DAY = 60, 3600, 86400
+SEND_INTERVAL = 3  # seconds from the result of one segment to the next
+NO_RESULT = 120  # seconds until nobody waits for a result any more
+BY_HAND = 1_000_000
+"""Texts by hand are numbered from here, so that no contact is meant."""
+
+FIRST_TEXT = (
+    "Hey! Non, non, c'est pas qui tu crois. Tu sais, mettre les autres mal a l'aise, c'est pas cool. Quand on te dit"
+    " non, bah... c'est non en fait. Apprends a respecter les femmes et leurs decisions"
+)
+SECOND_TEXT = "Toujours non. Ce numero n'est a personne que tu puisses joindre."
+LATER_TEXT = "Coucou! Ce numero repond tout seul, et il repond non. Si on te l'a donne, c'est que la reponse est non."
+
+
+# ---- what happens
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the configuration says; seconds, percent, segments a window."""
+
+    hour: int = 60
+    day: int = 300
+    month: int = 2500
+    reserve_percent: int = 50
+    cooldowns: tuple[int, ...] = (DAY, 7 * DAY)
+    per_number: int = 3
+    opt_out_words: tuple[str, ...] = ("stop", "arret", "stoppen")
+    answer_countries: tuple[str, ...] = ("BE", "FR", "NL", "LU", "DE")
+    blocked: tuple[str, ...] = ()
+    max_age: int = DAY
+    shadow: bool = False
+    texts: tuple[str, ...] = (FIRST_TEXT, SECOND_TEXT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """Something that happens at a second that the machine is powered on."""
+
+    at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Text(Operation):
+    """A text is on the SIM, whole; its answer, if it gets one, is due after `delay` seconds."""
+
+    contact: int
+    number: str
+    text: str
+    delay: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call(Operation):
+    """Somebody rings; the answer, if there is one, is due after `delay` seconds."""
+
+    contact: int
+    number: str
+    delay: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Again(Operation):
+    """The network delivers the text of a contact once more, octet by octet the same."""
+
+    contact: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision(Operation):
+    """A person decides: block, unblock, optin (about a number), pause, resume."""
+
+    verb: str
+    number: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requeue(Operation):
+    """A person asks for the answer to a contact again."""
+
+    contact: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Send(Operation):
+    """A person sends a text by hand; `hand` is its serial number, from `BY_HAND`."""
+
+    hand: int
+    number: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forget(Operation):
+    """A person has somebody erased."""
+
+    number: str
+    keep_opt_out: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Purge(Operation):
+    """What is old enough is erased."""
+
+    keep_texts: int = 60 * DAY
+    keep_numbers: int = 150 * DAY
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restart(Operation):
+    """The program ends and is started again; None: the power stays on, else it is off for so many seconds."""
+
+    seconds_off: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reload(Operation):
+    """Another configuration is in force."""
+
+    settings: Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """From `begin` to `end` nothing leaves: the network says one of these, or nothing proves anything (None)."""
+
+    begin: int
+    end: int
+    causes: tuple[int | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Year:
+    """All that happens, in order, and what the network does meanwhile."""
+
+    seed: int
+    operations: tuple[Operation, ...]
+    outages: tuple[Outage, ...]
+
+    @property
+    def contacts(self) -> dict[int, Text | Call]:
+        """Every contact by its serial number."""
+        return {each.contact: each for each in self.operations if isinstance(each, Text | Call)}
+
+    @property
+    def digest(self) -> str:
+        """What tells this year from any other."""
+        return hashlib.sha256(repr(self).encode()).hexdigest()
+
+
+# ---- who plays it
+
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """A segment that the modem was given: for which contact (or text by hand), to which number."""
+
+    contact: int
+    number: str
+    sequence: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What comes of a segment after so many seconds.
+
+    taken: +CMGS. refused: +CMS ERROR `cause`, nothing left. unknown: `cause` proves nothing, or no result at all; with
+    `late`, the result comes when nobody waits for it any more. crash, power_cut: the program ends with it in hand.
+    """
+
+    kind: str
+    seconds: int
+    cause: int | None = None
+    late: bool = False
+    seconds_off: int = 0
+
+
+Network = Callable[[Handed], Outcome]
+Verdict = tuple[int, str, str]
+"""Contact, `answer` or `suppress`, reason."""
+
+
+class Peer(Protocol):
+    """What answers: a line as it is written at some time, with its clocks and its modem played.
+
+    `at` is always the present, in seconds powered on, and never goes back; the calendar is that plus the seconds that
+    the power was off. All that a peer draws by chance is given to it, but for which of several texts it sends. The
+    modem is registered all the time, and the player keeps the interval between two segments.
+    """
+
+    def start(self, at: int, settings: Settings) -> None:
+        """Start for the first time, with nothing in the database."""
+
+    def reload(self, at: int, settings: Settings) -> None:
+        """Take another configuration into use, as at SIGHUP."""
+
+    def restart(self, at: int, seconds_off: int | None) -> None:
+        """End and start again, in the same boot (None) or after so many seconds without power."""
+
+    def receive(self, at: int, contact: int, number: str, text: str, delay: int) -> None:
+        """Find a text on the SIM, record it and delete it there; not yet judged. Names and short codes are numbers."""
+
+    def receive_again(self, at: int, contact: int) -> None:
+        """Find the octets of that contact's text on the SIM once more."""
+
+    def receive_call(self, at: int, contact: int, number: str, delay: int) -> None:
+        """Record a call; not yet judged."""
+
+    def judge_all(self, at: int) -> list[Verdict]:
+        """Judge what is unjudged, each answer due after its contact's delay; cancel what is too old first."""
+
+    def next_due(self, at: int) -> int | None:
+        """Return the next second after `at` at which something may leave or be cancelled; None while nothing waits.
+
+        Sooner than needed does no harm; later is a line that sleeps. What waits for a window wants to know when the
+        oldest segment leaves it, what waits for the breaker when its trial is due.
+        """
+
+    def submit_due(self, at: int, network: Network) -> Handed | None:
+        """Let at most one segment out; cancel, shadow or keep what the gate says. None if nothing left.
+
+        `network` is asked once, with what the modem was given as it stands in the PDU, when the segment is committed as
+        being submitted; what it says is what the modem says so many seconds later. crash and power_cut are ends of the
+        program at that moment: the peer is started again before this returns.
+        """
+
+    def late_result(self, at: int, handed: Handed) -> None:
+        """Get the +CMGS of the last segment, of which nobody expected it any more."""
+
+    def decide(self, at: int, verb: str, number: str) -> None:
+        """Commit a decision of a person: block, unblock, optin, pause, resume."""
+
+    def requeue(self, at: int, contact: int) -> bool:
+        """Ask for a contact's answer again; return whether that was not refused."""
+
+    def send(self, at: int, hand: int, number: str, text: str) -> bool:
+        """Queue a text by hand; return whether that was not refused."""
+
+    def forget(self, at: int, number: str, *, keep_opt_out: bool) -> bool:
+        """Erase a person; return whether that was done."""
+
+    def purge(self, at: int, keep_texts: int, keep_numbers: int) -> None:
+        """Erase by age."""
+
+
+# ---- playing it
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A segment that was handed over, and what came of it; `contact` from `BY_HAND` on is a text by hand."""
+
+    contact: int
+    attempt: int
+    sequence: int
+    total: int
+    at: int
+    outcome: str
+    cause: int | None
+
+
+@dataclass(slots=True)
+class Record:
+    """What a peer made of a year."""
+
+    digest: str
+    verdicts: dict[int, tuple[str, str]] = field(default_factory=dict)
+    submissions: list[Submission] = field(default_factory=list)
+    granted: list[tuple[str, int, int]] = field(default_factory=list)
+    """What persons asked for and were not refused: verb, contact or text by hand, when."""
+
+    def write(self, path: Path) -> None:
+        """Write it, always the same lines for the same record."""
+        lines = [
+            ["year", self.digest],
+            *(["verdict", contact, *verdict] for contact, verdict in sorted(self.verdicts.items())),
+            *(
+                ["submission", s.contact, s.attempt, s.sequence, s.total, s.at, s.outcome, s.cause]
+                for s in self.submissions
+            ),
+            *(["granted", *each] for each in self.granted),
+        ]
+        octets = "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines).encode()
+        path.write_bytes(gzip.compress(octets, mtime=0))
+
+    @classmethod
+    def read(cls, path: Path) -> "Record":
+        """Read what `write` wrote."""
+        record = cls("")
+        for line in gzip.decompress(path.read_bytes()).decode().splitlines():
+            match json.loads(line):
+                case ["year", str(digest)]:
+                    record.digest = digest
+                case ["verdict", int(contact), str(verdict), str(reason)]:
+                    record.verdicts[contact] = verdict, reason
+                case ["submission", *fields]:
+                    record.submissions.append(Submission(*fields))
+                case ["granted", str(verb), int(which), int(at)]:
+                    record.granted.append((verb, which, at))
+                case other:
+                    raise ValueError(f"no line of a record: {other}")
+        return record
+
+
+class Player:
+    """Plays a year against a peer: one thing after the other, each segment when it may be its turn."""
+
+    def __init__(self, year: Year, peer: Peer) -> None:
+        self.year = year
+        self.peer = peer
+        self.record = Record(year.digest)
+        self.facts: list[oracle.Fact] = []
+        self.at = 0
+        self._contacts = year.contacts
+        self._free = 0  # when the next segment may go
+        self._tries: Counter[tuple[int, int]] = Counter()
+        self._attempts: Counter[int] = Counter()
+
+    def play(self, until: int | None = None) -> Record:
+        """Play all of it, or the operations up to a second; return the record."""
+        for operation in self.year.operations:
+            if until is not None and operation.at > until:
+                break
+            if operation.at > self.at:
+                self._wait(operation.at)
+            self._do(operation)
+            self._work()
+        self._wait(self.at + 2 * DAY)
+        return self.record
+
+    def _wait(self, until: int) -> None:
+        """Let time pass, and whatever is due meanwhile be done."""
+        while (due := self.peer.next_due(self.at)) is not None:
+            moment = max(due, self._free, self.at + 1)
+            if moment >= until:
+                break
+            self.at = moment
+            self._work()
+        self.at = max(self.at, until)
+
+    def _work(self) -> None:
+        """Do what a pass of a daemon does; a submission takes its time."""
+        for contact, verdict, reason in self.peer.judge_all(self.at):
+            self.record.verdicts[contact] = verdict, reason
+        if self.at < self._free:
+            return
+        given: list[tuple[Handed, Outcome]] = []
+
+        def network(handed: Handed) -> Outcome:
+            outcome = self._outcome(handed)
+            given.append((handed, outcome))
+            return outcome
+
+        result = self.peer.submit_due(self.at, network)
+        assert [result] * len(given) == [handed for handed, _ in given], "one segment at a time"
+        for handed, outcome in given:
+            self._note(handed, outcome)
+
+    def _note(self, handed: Handed, outcome: Outcome) -> None:
+        by_hand = handed.contact >= BY_HAND
+        attempt = 1 + self._attempts[handed.contact]
+        ended = outcome.kind in ("crash", "power_cut")
+        self.facts.append(
+            oracle.Submitted(
+                at=self.at,
+                answer=handed.contact,
+                contact=None if by_hand else handed.contact,
+                number=handed.number,
+                attempt=attempt,
+                sequence=handed.sequence,
+                total=handed.total,
+                by="hand" if by_hand else "requeue" if attempt > 1 else "line",
+                outcome="crash" if ended else outcome.kind,
+                cause=outcome.cause,
+            )
+        )
+        self.record.submissions.append(
+            Submission(handed.contact, attempt, handed.sequence, handed.total, self.at, outcome.kind, outcome.cause)
+        )
+        self.at += outcome.seconds
+        self._free = self.at + SEND_INTERVAL
+        if ended:
+            kind = oracle.Restarted if outcome.kind == "crash" else oracle.Rebooted
+            self.facts.append(kind(at=self.at))
+        if outcome.late:
+            self.at += 1
+            self.peer.late_result(self.at, handed)
+            self.facts.append(
+                oracle.LateTaken(at=self.at, answer=handed.contact, attempt=attempt, sequence=handed.sequence)
+            )
+
+    def _outcome(self, handed: Handed) -> Outcome:
+        """Say what the network does: by the moment in an outage, else by what was drawn for this try."""
+        for outage in self.year.outages:
+            if outage.begin <= self.at < outage.end:
+                cause = outage.causes[self.at // 600 % len(outage.causes)]
+                if cause is None:
+                    return Outcome("unknown", NO_RESULT)
+                return Outcome("unknown" if cause >= 332 else "refused", 4, cause)
+        self._tries[handed.contact, handed.sequence] += 1  # whatever an outage made of it before
+        tries = self._tries[handed.contact, handed.sequence]
+        chance = random.Random(f"{self.year.seed} {handed.contact} {handed.sequence} {tries}")
+        if random.Random(f"{self.year.seed} {handed.number}").random() < 0.01:  # nobody has this number
+            return Outcome("refused", 3, chance.choice((1, 27, 27, 27)))
+        drawn = chance.random()
+        for share, outcome in SHARES:
+            drawn -= share
+            if drawn < 0:
+                return outcome
+        return Outcome("taken", chance.randint(1, 6))
+
+    def _do(self, operation: Operation) -> None:
+        """Let an operation happen, and note what it was."""
+        at, peer = self.at, self.peer
+        match operation:
+            case Text():
+                peer.receive(at, operation.contact, operation.number, operation.text, operation.delay)
+                self._came(operation)
+            case Call():
+                peer.receive_call(at, operation.contact, operation.number, operation.delay)
+                self._came(operation)
+            case Again():
+                peer.receive_again(at, operation.contact)
+                self._came(self._contacts[operation.contact], delivered_again=True)
+            case Purge():
+                peer.purge(at, operation.keep_texts, operation.keep_numbers)
+            case Restart():
+                peer.restart(at, operation.seconds_off)
+                kind = oracle.Restarted if operation.seconds_off is None else oracle.Rebooted
+                self.facts.append(kind(at=at))
+            case Reload():
+                (peer.reload if self.facts else peer.start)(at, operation.settings)
+                self.facts.append(configured(at, operation.settings))
+            case _:
+                self._decide(operation)
+
+    def _decide(self, operation: Operation) -> None:
+        """Let a person decide; what is refused never happened."""
+        at, peer = self.at, self.peer
+        match operation:
+            case Decision():
+                peer.decide(at, operation.verb, operation.number)
+                self.facts.append(DECISIONS[operation.verb](at, operation.number))
+            case Requeue():
+                if peer.requeue(at, operation.contact):
+                    self._attempts[operation.contact] += 1
+                    self.record.granted.append(("requeue", operation.contact, at))
+                    self.facts.append(oracle.Requeued(at=at, answer=operation.contact))
+            case Send():
+                if peer.send(at, operation.hand, operation.number, operation.text):
+                    self.record.granted.append(("send", operation.hand, at))
+                    self.facts.append(oracle.ByHand(at=at, answer=operation.hand, number=operation.number))
+            case Forget():
+                if peer.forget(at, operation.number, keep_opt_out=operation.keep_opt_out):
+                    self.record.granted.append(("forget", 0, at))
+                    self.facts.append(
+                        oracle.Forgotten(at=at, number=operation.number, keep_opt_out=operation.keep_opt_out)
+                    )
+            case _:
+                raise TypeError(operation)
+
+    def _came(self, contact: Text | Call, *, delivered_again: bool = False) -> None:
+        self.facts.append(
+            oracle.Received(
+                at=self.at,
+                contact=contact.contact,
+                number=contact.number,
+                text=contact.text if isinstance(contact, Text) else "",
+                kind="text" if isinstance(contact, Text) else "call",
+                delivered_again=delivered_again,
+            )
+        )
+
+
+SHARES = (
+    (0.004, Outcome("refused", 3, 27)),
+    (0.001, Outcome("refused", 3, 1)),
+    (0.001, Outcome("refused", 3, 196)),
+    (0.001, Outcome("refused", 3, 21)),
+    (0.003, Outcome("refused", 5, 38)),
+    (0.002, Outcome("refused", 5, 42)),
+    (0.002, Outcome("unknown", 8, 500)),
+    (0.003, Outcome("unknown", NO_RESULT)),
+    (0.002, Outcome("unknown", NO_RESULT, late=True)),
+    (0.003, Outcome("crash", 40)),
+    (0.001, Outcome("power_cut", 60, seconds_off=900)),
+)
+"""What happens to a segment on an ordinary day, and how often; else it is taken."""
+
+DECISIONS: dict[str, Callable[[int, str], oracle.Fact]] = {
+    "block": lambda at, number: oracle.Blocked(at=at, number=number),
+    "unblock": lambda at, number: oracle.Unblocked(at=at, number=number),
+    "optin": lambda at, number: oracle.OptedIn(at=at, number=number),
+    "pause": lambda at, _: oracle.Paused(at=at),
+    "resume": lambda at, _: oracle.Resumed(at=at),
+}
+
+
+def configured(at: int, settings: Settings) -> oracle.Configured:
+    """Return a configuration as a fact."""
+    names = set(Settings.__slots__) - {"texts"}
+    return oracle.Configured(at=at, **{name: getattr(settings, name) for name in names})
+
+
+class Replay:
+    """A peer that does what a record says: for the facts of what another one did."""
+
+    def __init__(self, record: Record, year: Year) -> None:
+        self._record = record
+        self._left = list(reversed(record.submissions))
+        self._unjudged: list[int] = []
+        self._granted = Counter(record.granted)
+        self._number = {each.contact: each.number for each in year.contacts.values()} | {
+            each.hand: each.number for each in year.operations if isinstance(each, Send)
+        }
+
+    def start(self, at: int, settings: Settings) -> None:
+        """Do nothing: what was done is known."""
+
+    reload = start
+
+    def restart(self, at: int, seconds_off: int | None) -> None:
+        """Do nothing."""
+
+    def receive(self, _at: int, contact: int, _number: str, _text: str, _delay: int) -> None:
+        """Have it judged."""
+        self._unjudged.append(contact)
+
+    def receive_call(self, _at: int, contact: int, _number: str, _delay: int) -> None:
+        """Have it judged."""
+        self._unjudged.append(contact)
+
+    def receive_again(self, at: int, contact: int) -> None:
+        """Do nothing."""
+
+    def judge_all(self, _at: int) -> list[Verdict]:
+        """Return the verdicts of the record."""
+        judged = [(each, *self._record.verdicts[each]) for each in self._unjudged if each in self._record.verdicts]
+        self._unjudged.clear()
+        return judged
+
+    def next_due(self, _at: int) -> int | None:
+        """Return when the next segment left."""
+        return self._left[-1].at if self._left else None
+
+    def submit_due(self, at: int, network: Network) -> Handed | None:
+        """Let the next segment out at its time."""
+        if not self._left or self._left[-1].at != at:
+            return None
+        left = self._left.pop()
+        handed = Handed(left.contact, self._number[left.contact], left.sequence, left.total)
+        outcome = network(handed)
+        assert (outcome.kind, outcome.cause) == (left.outcome, left.cause), (left, outcome)
+        return handed
+
+    def late_result(self, at: int, handed: Handed) -> None:
+        """Do nothing."""
+
+    def decide(self, at: int, verb: str, number: str) -> None:
+        """Do nothing."""
+
+    def requeue(self, at: int, contact: int) -> bool:
+        """Return what was granted."""
+        return self._granted["requeue", contact, at] > 0
+
+    def send(self, at: int, hand: int, _number: str, _text: str) -> bool:
+        """Return what was granted."""
+        return self._granted["send", hand, at] > 0
+
+    def forget(self, at: int, _number: str, *, keep_opt_out: bool) -> bool:
+        """Return what was granted."""
+        assert keep_opt_out in (True, False)
+        return self._granted["forget", 0, at] > 0
+
+    def purge(self, at: int, keep_texts: int, keep_numbers: int) -> None:
+        """Do nothing."""
+
+
+# ---- writing it
+
+
+OPENINGS = (
+    "Salut c'est {name}, on s'est vus hier", "Coucou {name} du bar", "Hey", "Salut ça va ?", "c'est {name}",
+    "T'es rentrée ?", "Hoi met {name}, leuk je gezien te hebben", "Hallo! {name} hier", "Hi it's {name} from the party",
+    "Tu fais quoi ce soir", "Bonsoir, c'est bien ton numéro ?", "Alors on se voit quand ?", "👋😀", "",
+    "Je t'avais promis que j'écrirais, alors voilà, j'écris. " * 4,
+)  # fmt: skip
+REACTIONS = (
+    "quoi ?", "tu te fous de moi", "ok désolé", "Pardon", "c'est une blague", "Sale {name}", "haha bien joué",
+    "réponds", "allez", "wat?", "fuck you", "Je voulais juste discuter {name}", "Ok j'ai compris, bonne soirée", "non",
+)  # fmt: skip
+NAMES = ("Kevin", "Marc", "Jean", "Tom", "Léo", "Karim", "Luc", "Bart", "Wout", "Nico")
+STOPS = (
+    "stop",
+    "STOP",
+    "Stop.",
+    "Arrêt",
+    "stoppen",
+    "stop svp",
+    "Merci stop",
+    "SMS STOP",
+    "stoppen aub",
+    "Stop please",
+)
+NO_STOPS = ("stop ça", "pourquoi stop ?", "arrête", "non stop", "don't stop")
+AWAY = (
+    "Bonjour, je suis absent jusqu'à lundi et ne lis pas mes messages. Cordialement.",
+    "Je conduis. Message automatique.",
+)
+UNANSWERABLE = ("8850", "1999", "Proximus", "bpost", "Orange BE")
+PREFIXES = {"BE": ("+32470", 6), "FR": ("+33612", 6), "NL": ("+31612", 6), "LU": ("+352621", 6), "DE": ("+491511", 7)}
+FOREIGN = {"GB": ("+447400", 6), "ES": ("+34612", 6), "MA": ("+212612", 6)}
+
+
+class _Author:
+    """Writes a year: contacts have provisional numbers until they are put in order."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self.random = random.Random(seed)
+        self.operations: list[Operation] = []
+        self.outages: list[Outage] = []
+        self.serials: Counter[str] = Counter()
+        self.numbers: list[str] = []
+        self.contacts: list[Text | Call] = []
+        self.hands = BY_HAND
+
+    def person(self, foreign: float = 0.02) -> str:
+        """Return a number that nobody had before."""
+        codes = FOREIGN if self.random.random() < foreign else PREFIXES
+        weights = [12, *[1] * (len(codes) - 1)]
+        (country,) = self.random.choices(list(codes), weights)
+        self.serials[country] += 1
+        prefix, digits = codes[country]
+        self.numbers.append(f"{prefix}{self.serials[country] * 37 % 10**digits:0{digits}}")
+        return self.numbers[-1]
+
+    def delay(self) -> int:
+        """Return half an hour to an hour."""
+        return self.random.randint(1800, 3600)
+
+    def text(self, at: int, number: str, text: str) -> Text:
+        """Have a text arrive."""
+        name = self.random.choice(NAMES)
+        said = Text(
+            at=at, contact=len(self.contacts), number=number, text=text.replace("{name}", name), delay=self.delay()
+        )
+        self.contacts.append(said)
+        self.operations.append(said)
+        if self.random.random() < 0.012:
+            self.operations.append(Again(at=at + self.random.choice((7, 300, 4000, 2 * DAY)), contact=said.contact))
+        return said
+
+    def call(self, at: int, number: str) -> None:
+        """Have somebody ring."""
+        rung = Call(at=at, contact=len(self.contacts), number=number, delay=self.delay())
+        self.contacts.append(rung)
+        self.operations.append(rung)
+
+    def decide(self, at: int, verb: str, number: str = "") -> None:
+        """Have a person decide."""
+        self.operations.append(Decision(at=at, verb=verb, number=number))
+
+    def send(self, at: int, number: str, text: str) -> None:
+        """Have a person send a text."""
+        self.operations.append(Send(at=at, hand=self.hands, number=number, text=text))
+        self.hands += 1
+
+    def visit(self, at: int) -> None:
+        """Have somebody get in touch for the first time, and whatever comes of it."""
+        draw, number = self.random.random(), self.person()
+        if draw < 0.12:
+            self.call(at, number)
+        else:
+            self.text(at, number, self.random.choice(OPENINGS))
+        after = at + self.random.randint(62 * MINUTE, 5 * HOUR)  # the answer is there
+        if draw < 0.35:
+            for _ in range(self.random.randint(1, 3)):
+                self.text(after, number, self.random.choice(REACTIONS))
+                after += self.random.randint(20, 20 * MINUTE)
+        if self.random.random() < 0.1:
+            self.call(at + self.random.randint(30, 25 * MINUTE), number)
+        if self.random.random() < 0.12:
+            self.text(at + self.random.choice((26 * HOUR, 3 * DAY, 9 * DAY, 20 * DAY)), number, "toujours là ?")
+        self.end(at, after, number)
+
+    def end(self, at: int, after: int, number: str) -> None:
+        """Have it end as it may, and now and then begin again."""
+        draw = self.random.random()
+        later = after + self.random.randint(HOUR, 12 * DAY)
+        if draw < 0.06:
+            self.stop(draw, at, after, later, number)
+        elif draw < 0.07:  # a machine that answers
+            said = self.random.choice(AWAY)
+            for pause in (3, 27 * HOUR, 28 * HOUR, 10 * DAY):
+                self.text(after + pause, number, said)
+        elif draw < 0.078:  # our own answer
+            self.text(after, number, f"Fwd: {FIRST_TEXT}")
+        elif draw < 0.09:
+            self.decide(after + 5 * MINUTE, "block", number)
+            if draw < 0.083:
+                self.decide(later, "unblock", number)
+        elif draw < 0.094:
+            self.operations.append(Forget(at=later, number=number, keep_opt_out=draw < 0.092))
+        elif draw < 0.10:
+            self.send(after + 30 * MINUTE, number, "Bonjour, ici l'association. Ecrivez-nous si vous voulez en parler.")
+        if draw < 0.10:
+            self.text(later + self.random.randint(60, 3 * DAY), number, self.random.choice(OPENINGS))
+
+    def stop(self, draw: float, at: int, after: int, later: int, number: str) -> None:
+        """Have somebody say a word that opts out, before the answer, after it or at first; or nearly such a word."""
+        if draw < 0.02:
+            self.text(at + self.random.randint(60, 25 * MINUTE), number, self.random.choice(STOPS))
+        elif draw < 0.04:
+            self.text(after, number, self.random.choice(STOPS))
+        elif draw < 0.05:
+            self.text(after, number, self.random.choice(NO_STOPS))
+        else:
+            self.text(after, self.person(), self.random.choice(STOPS))
+            self.text(later, self.numbers[-1], "et maintenant ?")
+        if 0.02 <= draw < 0.03:
+            self.decide(later + 3 * DAY, "optin", number)
+            self.text(later + 9 * DAY, number, "me revoilà")
+
+    def crowd(self, begin: int, end: int, visits: int) -> None:
+        """Have so many people get in touch between two moments."""
+        for _ in range(visits):
+            self.visit(self.random.randrange(begin, end))
+
+    def requeue(self, begin: int, end: int, share: float, at: int) -> None:
+        """Have a person ask again for answers to contacts of a time, a few seconds each."""
+        for contact in self.contacts:
+            if begin <= contact.at < end and self.random.random() < share:
+                self.operations.append(Requeue(at=at, contact=contact.contact))
+                at += self.random.randint(5, 90)
+
+    def outage(self, begin: int, seconds: int, causes: tuple[int | None, ...], visits: int) -> None:
+        """Have nothing leave for a while, while people get in touch."""
+        self.outages.append(Outage(begin, begin + seconds, causes))
+        self.crowd(begin - 30 * MINUTE, begin + seconds, visits)
+
+    def year(self) -> Year:
+        """Put everything in order and give contacts the numbers in which they come."""
+        erased = {each.number for each in self.operations if isinstance(each, Forget)}
+        unknown = {each.contact for each in self.contacts if each.number in erased}  # if they come again
+        ordered = sorted(
+            (each for each in self.operations if not (isinstance(each, Again) and each.contact in unknown)),
+            key=lambda each: each.at,
+        )
+        contacts = [each for each in ordered if isinstance(each, Text | Call)]
+        serial = {each.contact: number for number, each in enumerate(contacts, 1)}
+        operations = tuple(
+            replace(each, contact=serial[each.contact]) if isinstance(each, Text | Call | Again | Requeue) else each
+            for each in ordered
+        )
+        return Year(self.seed, operations, tuple(self.outages))
+
+
+def write(seed: int = 1) -> Year:
+    """Write the year of a seed."""
+    author = _Author(seed)
+    settings = Settings()
+    author.operations.append(Reload(at=0, settings=settings))
+    for day in range(365):
+        author.crowd(day * DAY + 600, (day + 1) * DAY, author.random.randint(3, 8))
+        if author.random.random() < 0.15:
+            author.text(day * DAY + 9 * HOUR, author.random.choice(UNANSWERABLE), f"Votre colis arrive jour {day}")
+    _ordinary(author)
+    _press(author, 120)
+    _outages(author)
+    _few_trolls(author, 200)
+    _many_trolls(author, 260)
+    _reloads(author, settings)
+    return author.year()
+
+
+def _ordinary(author: _Author) -> None:
+    """Have what happens to any line: restarts, power cuts, purges, pauses, texts by hand."""
+    for first in range(3, 30, 3):  # who comes back and back, until the cap
+        regular = author.person(0)
+        for day in range(first, 365, author.random.choice((4, 8, 10))):
+            author.text(day * DAY + author.random.randrange(DAY), regular, author.random.choice(OPENINGS))
+    for day in range(5, 365, 13):
+        author.operations.append(Restart(at=day * DAY + author.random.randrange(DAY)))
+    for day in range(11, 365, 29):
+        off = author.random.choice((30, 2 * HOUR, 3 * DAY))
+        author.operations.append(Restart(at=day * DAY + author.random.randrange(DAY), seconds_off=off))
+    for day in range(30, 365, 30):
+        author.operations.append(Purge(at=day * DAY + 3 * HOUR))
+    for day in (40, 95, 170, 310):
+        begin = day * DAY + 18 * HOUR
+        author.decide(begin, "pause")
+        author.crowd(begin - HOUR, begin + HOUR, 6)
+        author.decide(begin + author.random.choice((HOUR, 7 * HOUR, 30 * HOUR)), "resume")
+    for day in range(20, 365, 15):
+        author.send(day * DAY + 11 * HOUR, author.person(0), "Bonjour, vous nous aviez demandé un rappel.")
+        author.text(day * DAY + 12 * HOUR, author.numbers[-1], "merci ! encore une question")
+        author.requeue((day - 3) * DAY, day * DAY, 0.2, day * DAY + 10 * HOUR)
+
+
+def _press(author: _Author, day: int) -> None:
+    """Have a newspaper print the number: hundreds a day for a week, and an hour in which nothing leaves."""
+    for nth, visits in enumerate((420, 350, 260, 220, 150, 120, 100)):
+        author.crowd((day + nth) * DAY + 7 * HOUR, (day + nth) * DAY + 23 * HOUR, visits)
+    author.outage((day + 1) * DAY + 12 * HOUR, 50 * MINUTE, (38,), 20)
+
+
+def _outages(author: _Author) -> None:
+    """Have the network fail in the ways that networks do, and persons ask again for what was lost."""
+    author.outage(150 * DAY + 14 * HOUR, 3 * HOUR, (38, 42), 30)
+    author.outage(180 * DAY + 12 * HOUR, 5 * HOUR, (500,), 50)
+    author.requeue(180 * DAY + 11 * HOUR, 180 * DAY + 17 * HOUR, 0.6, 180 * DAY + 20 * HOUR)
+    author.outage(230 * DAY + 19 * HOUR, 2 * HOUR, (None,), 15)
+    author.outage(300 * DAY + 18 * HOUR, 60 * HOUR, (10,), 90)
+    author.outage(340 * DAY + 8 * HOUR, 30 * MINUTE, (196,), 12)
+
+
+def _few_trolls(author: _Author, day: int) -> None:
+    """Have six phones send thousands of texts in an evening; two are blocked, one says stop and goes on."""
+    trolls = [author.person(0) for _ in range(6)]
+    begin = day * DAY + 19 * HOUR
+    for nth in range(2400):
+        said = author.random.choice(("Réponds {} !", "{}", "ha {} ha", "tu vas répondre oui ou non {}")).format(nth)
+        author.text(begin + nth * 5 + author.random.randint(0, 2), author.random.choice(trolls), said)
+    author.text(begin + HOUR, trolls[2], "STOP")
+    author.decide(begin + 2 * HOUR, "block", trolls[0])
+    author.decide(begin + 2 * HOUR + 60, "block", trolls[1])
+    author.decide(begin + 9 * DAY, "unblock", trolls[1])
+    for troll in trolls:
+        author.text(begin + 12 * DAY, troll, "je suis de retour")
+
+
+def _many_trolls(author: _Author, day: int) -> None:
+    """Have thousands of numbers write in a day: a person pauses, lowers the limits, and goes on."""
+    for _ in range(2600):
+        author.text(day * DAY + author.random.randrange(8 * HOUR, DAY), author.person(0.1), "Coucou toi")
+    author.decide(day * DAY + 14 * HOUR, "pause")
+    author.decide(day * DAY + 16 * HOUR, "resume")
+
+
+def _reloads(author: _Author, settings: Settings) -> None:
+    """Have a person change the configuration now and then."""
+    changes: Sequence[tuple[int, Settings]] = (
+        (60 * DAY + 12 * HOUR, replace(settings, hour=20, day=60, cooldowns=(2 * HOUR, DAY, 7 * DAY))),
+        (80 * DAY + 12 * HOUR, replace(settings, texts=(FIRST_TEXT, SECOND_TEXT, LATER_TEXT), per_number=5)),
+        (100 * DAY + 20 * HOUR, replace(settings, answer_countries=("BE",))),
+        (104 * DAY + 9 * HOUR, settings),
+        (140 * DAY + 12 * HOUR, replace(settings, shadow=True)),
+        (142 * DAY + 12 * HOUR, settings),
+        (260 * DAY + 15 * HOUR, replace(settings, hour=30, day=120, reserve_percent=34)),
+        (262 * DAY, replace(settings, texts=(LATER_TEXT, SECOND_TEXT))),
+        (320 * DAY, replace(settings, hour=4, day=12, reserve_percent=75)),
+        (330 * DAY, replace(settings, cooldowns=(0,), per_number=9)),
+        (335 * DAY, replace(settings, max_age=2 * HOUR)),
+    )
+    for at, changed in changes:
+        author.operations.append(Reload(at=at, settings=changed))
+    author.crowd(100 * DAY + 19 * HOUR, 100 * DAY + 20 * HOUR, 25)  # queued, and then in no country that is answered
+    author.crowd(140 * DAY + 11 * HOUR, 140 * DAY + 13 * HOUR, 12)
+
+
+def facts_of(year: Year, record: Record) -> list[oracle.Fact]:
+    """Return the facts of what a record says, by playing it again."""
+    player = Player(year, Replay(record, year))
+    player.play()
+    return player.facts
+
+
+def by_contact(submissions: Iterable[Submission]) -> Iterator[tuple[int, list[Submission]]]:
+    """Yield each contact, or text by hand, to which something was submitted, with all of it."""
+    found: dict[int, list[Submission]] = {}
+    for each in submissions:
+        found.setdefault(each.contact, []).append(each)
+    yield from found.items()
