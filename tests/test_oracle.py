@@ -255,6 +255,7 @@ def test_at_most_once() -> None:
         assert not found(*facts, Requeued(at=2, answer=1), sent(1, 3, attempt=2, by="requeue"))
         assert found(*facts, sent(1, 3)) == {"at_most_once"}
         assert found(*facts, sent(1, 3, attempt=2, by="requeue")) == {"at_most_once"}
+        assert found(*facts, Requeued(at=2, answer=1), sent(1, 3, attempt=3, by="requeue")) == {"at_most_once"}
     assert not found(ROOM, came(1), sent(1, 1, outcome="refused", cause=38), sent(1, 61))
 
 
