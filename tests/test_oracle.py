@@ -110,6 +110,8 @@ def test_reserve_knows_who_was_answered() -> None:
     """A text by hand makes nobody known, one that may have left does; a trial always counts as known."""
     configured = Configured(at=0, hour=9, day=9, month=9, reserve_percent=100, cooldowns=(0,))
     assert not found(configured, *people(1), *typed(9, 1, phone(1)), sent(1, 2, phone(1)))
+    whole = [sent(1, 1, phone(1), total=2), sent(1, 4, phone(1), sequence=2, total=2)]
+    assert not found(configured, *people(1), *whole)
     again = [Requeued(at=2, answer=1), sent(1, 3, phone(1), attempt=2, by="requeue")]
     assert found(configured, *people(1), sent(1, 1, phone(1), "unknown"), *again) == {"reserve"}
     assert not found(configured, *people(1), sent(1, 1, phone(1), "refused", cause=27), *again)
@@ -281,6 +283,9 @@ def test_in_order() -> None:
     assert found(ROOM, came(1), sent(1, 1, total=2), sent(1, 4, sequence=2, total=3)) == {"in_order"}
     anew = [sent(1, 1, total=2, outcome="refused", cause=38), sent(1, 61, total=1)]
     assert not found(ROOM, came(1), *anew)
+    half = [sent(1, 1, total=2), sent(1, 4, sequence=2, total=2, outcome="refused", cause=38)]
+    assert not found(ROOM, came(1), *half, sent(1, 64, sequence=2, total=2))
+    assert found(ROOM, came(1), *half, sent(1, 64, sequence=2, total=3)) == {"in_order"}
 
 
 def test_in_order_after_a_late_result() -> None:
@@ -336,6 +341,9 @@ def test_breaker_opens_at_six_of_ten() -> None:
     facts = [ROOM, *people(99), *(sent(n, n, phone(n), outcome) for n, outcome in enumerate(outcomes, 1))]
     assert not found(*facts, sent(9, 68, phone(9)))
     assert found(*facts, sent(9, 67, phone(9))) == {"breaker"}
+    longer = ["unknown", "taken", *["unknown", "unknown", "taken"] * 2, "taken", "taken", "unknown"]
+    facts = [ROOM, *people(99), *(sent(n, n, phone(n), outcome) for n, outcome in enumerate(longer, 1))]
+    assert not found(*facts, sent(12, 12, phone(12)))
 
 
 def test_breaker_tries_ever_more_rarely() -> None:
@@ -365,6 +373,7 @@ def test_breaker_closes() -> None:
     assert not found(*outage(), LateTaken(at=10, answer=3, attempt=1, sequence=1), sent(4, 12, phone(4)))
     half = [sent(4, 69, phone(4), total=2), sent(5, 70, phone(5))]
     assert found(*outage(), *half) == {"breaker"}
+    assert not found(*outage(), *typed(999, 12), sent(4, 15, phone(4)))
     whole = [half[0], sent(4, 72, phone(4), sequence=2, total=2), sent(5, 75, phone(5))]
     assert not found(*outage(), *whole)
 

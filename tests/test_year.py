@@ -11,6 +11,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 
 import oracle
@@ -20,6 +21,7 @@ from year import DAY, HOUR, Call, Handed, Network, Record, Replay, Settings, Sub
 
 RECORD = Path(__file__).parent / "data" / "year.jsonl.gz"
 TURN = 600  # seconds that an answer may come earlier or later where others leave before it
+ROOM = 4  # segments: two answers, of which one left before and another one now
 
 
 # ---- comparing
@@ -77,7 +79,11 @@ class Compared:
 
     @cached_property
     def tight(self) -> dict[bool, list[tuple[int, int]]]:
-        """Return when a window had room for two segments or fewer: for anyone (False), for known numbers (True)."""
+        """Return when a window had no more than `ROOM`, for anyone (False) and for known numbers (True).
+
+        A power cut may cost a line up to an hour of its clock: so much longer a window may be for it. Of an answer
+        whose fate nobody knows the segments that were never submitted were counted before, too.
+        """
         found: dict[bool, list[tuple[int, int]]] = {False: [], True: []}
         for record in (self.before, self.now):
             for known, begin, end in self._tight(record):
@@ -91,6 +97,7 @@ class Compared:
     def _tight(self, record: Record) -> Iterator[tuple[bool, int, int]]:
         changes = [each for each in self.played.operations if isinstance(each, year.Reload)]
         moments = [each.at for each in changes]
+        cuts = [each.at for each in self.played.operations if isinstance(each, year.Restart) and each.seconds_off]
         recent = {(known, name): deque[int]() for name in oracle.WINDOWS for known in (False, True)}
         for each in record.submissions:
             if each.outcome == "refused":
@@ -99,13 +106,17 @@ class Compared:
             by_hand = each.contact >= year.BY_HAND
             is_known = not by_hand and self.answered[self.contacts[each.contact].number] < each.at
             for (known, name), window in recent.items():
+                seconds = oracle.WINDOWS[name]
+                lost = HOUR * (bisect_right(cuts, each.at) - bisect_right(cuts, each.at - seconds))
                 if is_known or not known:
-                    window.append(each.at)
-                while window and window[0] <= each.at - oracle.WINDOWS[name]:
+                    unknown = each.total - each.sequence if each.outcome != "taken" else 0
+                    window.extend([each.at] * (1 + unknown))
+                while window and window[0] <= each.at - seconds - lost:
                     window.popleft()
                 limit = getattr(settings, name)
-                if len(window) >= limit - known * (limit * settings.reserve_percent // 100) - 2 and window:
-                    yield known, each.at, window[0] + oracle.WINDOWS[name]
+                most = max(1, limit - known * (limit * settings.reserve_percent // 100) - ROOM)
+                if len(window) >= most:
+                    yield known, each.at, window[len(window) - most] + seconds + lost
 
     def differences(self) -> Iterator[Difference]:
         """Yield what differs, in the order in which the contacts came."""
@@ -226,11 +237,11 @@ def loop_of_the_month(compared: Compared, each: Difference) -> bool:
 
 
 def shadowed(compared: Compared, each: Difference) -> bool:
-    """Answers that are half sent wait while the line is in shadow mode."""
+    """Answers that are half sent wait while the line is in shadow mode; whatever waits then leaves or is shadowed."""
     contact = compared.contacts[each.contact]
     modes = [change for change in compared.played.operations if isinstance(change, year.Reload)]
     return each.what != "verdict" and any(
-        change.settings.shadow and change.at - DAY <= contact.at <= change.at for change in modes
+        mode.settings.shadow and mode.at - DAY <= contact.at <= following.at for mode, following in pairwise(modes)
     )
 
 
