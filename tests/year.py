@@ -19,6 +19,7 @@ import oracle
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 SEND_INTERVAL = 3  # seconds from the result of one segment to the next
+MOST_PASSES = 500_000  # in which something might be due: a line that looks every second never ends a year
 NO_RESULT = 120  # seconds until nobody waits for a result any more
 BY_HAND = 1_000_000
 """Texts by hand are numbered from here, so that no contact is meant."""
@@ -332,6 +333,7 @@ class Player:
         self.facts: list[oracle.Fact] = []
         self.at = 0
         self._contacts = year.contacts
+        self.passes = 0
         self._free = 0  # when the next segment may go
         self._tries: Counter[tuple[int, int]] = Counter()
         self._attempts: Counter[int] = Counter()
@@ -355,6 +357,8 @@ class Player:
             if moment >= until:
                 break
             self.at = moment
+            self.passes += 1
+            assert self.passes <= MOST_PASSES, f"at {self.at} s something is due again and again, and nothing happens"
             self._work()
         self.at = max(self.at, until)
 
