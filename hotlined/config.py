@@ -12,7 +12,7 @@ import re
 import stat
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from hotlined.errors import AddressError, ConfigError, TextError, UsageError
 from hotlined.gsm.address import parse_number
 from hotlined.gsm.alphabet import plan
-from hotlined.policy import Limits, Numbers, Windows
+from hotlined.policy import Limits, Numbers, Rules, Windows, fold
 
 if TYPE_CHECKING:
     import yaml  # at run time only inside `_compose`: what never reads a configuration does without
@@ -127,6 +127,10 @@ class AnswerConfig:
     max_age: timedelta
     validity: timedelta
 
+    def text_after(self, answers: int) -> str:
+        """Return the text for a number that was answered so often before."""
+        return self.texts[min(answers, len(self.texts) - 1)]
+
 
 @dataclass(frozen=True, slots=True)
 class CreditConfig:
@@ -173,6 +177,25 @@ class Config:
     privacy: PrivacyConfig
     alerts: AlertsConfig
     path: Path
+
+    def rules(
+        self, own_number: str | None = None, *, sim_changed: bool = False, earlier_texts: Iterable[str] = ()
+    ) -> Rules:
+        """Return the rules of the line with what the SIM says of itself; nothing else makes them.
+
+        `earlier_texts` are answers of the last weeks that are not in force any more: they may still come back.
+        """
+        texts = dict.fromkeys((*self.answer.texts, *earlier_texts))
+        return Rules(
+            limits=self.limits,
+            numbers=self.numbers,
+            max_age=self.answer.max_age,
+            max_segments=self.answer.max_segments,
+            sim_changed=sim_changed,
+            answer_calls=self.modem.calls is not Calls.IGNORE,
+            own_numbers=frozenset(filter(None, (self.line_number, own_number))),
+            our_texts=tuple(map(fold, texts)),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,10 @@ class ProtocolError(HotlinedError):
     """A step that the AT protocol's state does not allow: a bug of the caller."""
 
 
+class LifecycleError(HotlinedError):
+    """A change of state that the table of an answer's states does not know: a bug of the caller."""
+
+
 class PortError(HotlinedError):
     """The serial port cannot be opened or used."""
 
@@ -103,8 +107,8 @@ class DatabaseMissingError(StoreError):
     exit_code = 69
 
 
-class DatabaseNewerError(StoreError):
-    """The database was written by a later version: this one cannot serve a configuration that names it."""
+class DatabaseVersionError(StoreError):
+    """Another version wrote the database, and this one cannot serve a configuration that names it."""
 
     exit_code = 78
 

@@ -9,7 +9,44 @@ import sqlite3
 import sys
 from pathlib import Path
 
-INITIAL = (
+_CONTACT = """c.id, c.line, c.kind, c.originator, c.text, c.segments_received, c.segments_total, c.scts,
+      c.received_at, c.repeats, c.tags, c.verdict, c.reason"""
+_BY_HAND = "a.recipient, a.by_hand AS kind, a.asked_by"
+# An answer as people see it: when it is due by the calendar, and what holds it back now, the first thing that does.
+# Half of an answer that has left has its place in the windows, so no window holds the rest back. The line's one row is
+# asked in sub-queries, for a join would have the view worked out whole before its first row.
+_LIMIT_NOW = "(julianday('now') - 2440587.5) * 86400 - (SELECT limit_epoch FROM line_state)"
+_LOG = f"""
+    CREATE VIEW {{name}} AS
+    SELECT
+      {{columns}},
+      a.id AS answer_id, a.state AS answer_state, a.reason AS answer_reason, a.text AS answer_text,
+      a.encoding AS answer_encoding, a.segments AS answer_segments,
+      (SELECT count(*) FROM answer_segments s WHERE s.attempt_id = (SELECT max(t.id) FROM attempts t
+        WHERE t.answer_id = a.id) AND s.state IN ('sent', 'delivered', 'undelivered')) AS answer_segments_sent,
+      CASE WHEN a.state <> 'queued' OR a.state IS NULL THEN NULL
+        WHEN a.refusals = 0 AND a.due_limit > {_LIMIT_NOW} THEN 'due'
+        ELSE (SELECT CASE
+          WHEN l.hold = 'held' OR l.key_lost_at IS NOT NULL THEN 'held'
+          WHEN l.paused_at IS NOT NULL THEN 'paused'
+          WHEN l.hold IS NOT NULL THEN l.hold
+          WHEN l.breaker_cause IS NOT NULL AND a.by_hand IS NULL THEN l.breaker_cause
+          WHEN a.due_limit > {_LIMIT_NOW} THEN 'retry'
+          WHEN EXISTS (SELECT 1 FROM attempts t JOIN answer_segments s ON s.attempt_id = t.id
+            WHERE t.answer_id = a.id AND s.state = 'waiting') THEN 'send_interval'
+          WHEN a.share = 'new' THEN coalesce(l.hold_new, 'send_interval')
+          WHEN a.share = 'known' THEN coalesce(l.hold_known, 'send_interval')
+          ELSE 'send_interval' END FROM line_state l)
+      END AS answer_waiting_for,
+      a.queued_at AS answer_queued_at,
+      CASE WHEN a.state = 'queued' THEN strftime('%Y-%m-%dT%H:%M:%fZ',
+        2440587.5 + (a.due_limit + (SELECT limit_epoch FROM line_state)) / 86400)
+        ELSE a.due_at END AS answer_due_at,
+      a.sent_at AS answer_sent_at, a.reported_at AS answer_reported_at
+    FROM {{source}}
+    """
+
+FIRST = (
     # one text or call that asks for an answer; times as text in UTC, limit times in seconds of the limit clock
     """
     CREATE TABLE contacts (
@@ -19,6 +56,8 @@ INITIAL = (
       originator TEXT,
       country TEXT,
       line_type TEXT NOT NULL,
+      -- of an MMS notification: the address that the contact does not go by, TP-OA where From is believed, else From
+      other_originator TEXT,
       text TEXT,
       segments_received INTEGER NOT NULL CHECK (segments_received >= 0),
       segments_total INTEGER NOT NULL CHECK (segments_total >= 0),
@@ -26,14 +65,20 @@ INITIAL = (
       scts TEXT,
       received_at TEXT NOT NULL,
       received_limit REAL NOT NULL,
+      -- whether received_at was written while the calendar could be trusted: only then it tells an age
+      synchronised INTEGER NOT NULL DEFAULT 0 CHECK (synchronised IN (0, 1)),
       repeats INTEGER NOT NULL DEFAULT 0,
       tags TEXT NOT NULL DEFAULT '[]',
       verdict TEXT CHECK (verdict IN ('answer', 'suppress')),
       reason TEXT,
+      -- a person exempts a contact from erasure by age
+      kept_at TEXT,
+      kept_by TEXT,
       CHECK ((verdict IS NULL) = (reason IS NULL))
     ) STRICT
     """,
     "CREATE INDEX contacts_originator ON contacts (originator, id)",
+    "CREATE INDEX contacts_other_originator ON contacts (other_originator, id) WHERE other_originator IS NOT NULL",
     "CREATE INDEX contacts_received_at ON contacts (received_at)",
     "CREATE INDEX contacts_received_limit ON contacts (received_limit)",
     "CREATE INDEX contacts_unjudged ON contacts (received_limit) WHERE verdict IS NULL",
@@ -55,6 +100,7 @@ INITIAL = (
       storage_index INTEGER,
       scts TEXT,
       received_at TEXT NOT NULL,
+      received_limit REAL NOT NULL DEFAULT 0,
       deleted_at TEXT
     ) STRICT
     """,
@@ -62,6 +108,7 @@ INITIAL = (
     "CREATE INDEX segments_answer_segment ON segments (answer_segment_id)",
     "CREATE INDEX segments_pdu ON segments (pdu)",
     "CREATE INDEX segments_undeleted ON segments (imsi, storage) WHERE deleted_at IS NULL",
+    # text, encoding and segments are NULL until the gate composes it; what it counts for is read from its segments
     """
     CREATE TABLE answers (
       id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -70,65 +117,92 @@ INITIAL = (
       state TEXT NOT NULL CHECK (state IN ('queued', 'sending', 'sent', 'failed', 'unconfirmed', 'cancelled',
         'shadowed', 'delivered', 'undelivered')),
       reason TEXT,
-      waiting_for TEXT CHECK (waiting_for IN ('due', 'send_interval', 'budget_hour', 'budget_day', 'budget_month',
-        'reserve', 'network', 'credit', 'paused', 'retry')),
+      -- a text of a person's own, which is no answer; and who asked for it, or for an answer once more
+      by_hand TEXT CHECK (by_hand IN ('send', 'try')),
+      asked_by TEXT,
+      -- stored, for the queue is asked by it in every pass and a flood makes the queue long
+      share TEXT NOT NULL CHECK (share IN ('new', 'known', 'by_hand')),
+      draw INTEGER NOT NULL,
       text TEXT,
-      encoding TEXT NOT NULL CHECK (encoding IN ('gsm7', 'ucs2')),
-      segments INTEGER NOT NULL CHECK (segments > 0),
-      reference INTEGER NOT NULL CHECK (reference BETWEEN 0 AND 255),
-      answered_before INTEGER NOT NULL CHECK (answered_before IN (0, 1)),
-      shadow INTEGER NOT NULL DEFAULT 0 CHECK (shadow IN (0, 1)),
-      by_person INTEGER NOT NULL DEFAULT 0 CHECK (by_person IN (0, 1)),
-      attempts INTEGER NOT NULL DEFAULT 0,
+      encoding TEXT CHECK (encoding IN ('gsm7', 'ucs2')),
+      segments INTEGER CHECK (segments > 0),
+      -- since the last requeue: refusals, those that count towards its end, and the last one
+      refusals INTEGER NOT NULL DEFAULT 0,
+      refusals_counted INTEGER NOT NULL DEFAULT 0,
+      refused_limit REAL,
       queued_at TEXT NOT NULL,
       queued_limit REAL NOT NULL,
+      -- from when its age runs: its contact's arrival, or when a person asked for it
+      age_limit REAL NOT NULL,
       due_at TEXT NOT NULL,
       due_limit REAL NOT NULL,
-      counted_limit REAL,
       sent_at TEXT,
       reported_at TEXT,
-      CHECK (state = 'queued' OR waiting_for IS NULL)
+      CHECK ((text IS NULL) OR (encoding IS NOT NULL AND segments IS NOT NULL))
     ) STRICT
     """,
     "CREATE INDEX answers_recipient ON answers (recipient)",
-    "CREATE INDEX answers_queue ON answers (state, answered_before, due_limit)",
-    # counted_limit is when a segment counts for the windows; NULL: it counts for nothing
+    "CREATE INDEX answers_queue ON answers (state, share, due_limit)",
+    "CREATE INDEX answers_age ON answers (age_limit) WHERE state = 'queued'",
+    # one time that the gate let an answer out; outcome is what it says about the line, NULL while it goes on
+    """
+    CREATE TABLE attempts (
+      id INTEGER PRIMARY KEY AUTOINCREMENT,
+      answer_id INTEGER NOT NULL REFERENCES answers (id) ON DELETE CASCADE,
+      begun_at TEXT NOT NULL,
+      begun_limit REAL NOT NULL,
+      step INTEGER NOT NULL CHECK (step >= 0),
+      variant INTEGER NOT NULL,
+      country TEXT,
+      asked_by TEXT,
+      share TEXT NOT NULL CHECK (share IN ('new', 'known')),
+      trial INTEGER NOT NULL CHECK (trial IN (0, 1)),
+      reference INTEGER NOT NULL CHECK (reference BETWEEN 0 AND 255),
+      outcome TEXT CHECK (outcome IN ('taken', 'refused', 'unconfirmed', 'recipient', 'interrupted')),
+      cause TEXT,
+      ended_limit REAL
+    ) STRICT
+    """,
+    "CREATE INDEX attempts_answer ON attempts (answer_id)",
+    "CREATE INDEX attempts_begun ON attempts (begun_limit)",
+    "CREATE INDEX attempts_ended ON attempts (ended_limit) WHERE outcome IS NOT NULL",
     """
     CREATE TABLE answer_segments (
       id INTEGER PRIMARY KEY AUTOINCREMENT,
-      answer_id INTEGER NOT NULL REFERENCES answers (id) ON DELETE CASCADE,
+      attempt_id INTEGER NOT NULL REFERENCES attempts (id) ON DELETE CASCADE,
       sequence INTEGER NOT NULL CHECK (sequence > 0),
-      current INTEGER NOT NULL DEFAULT 1 CHECK (current IN (0, 1)),
-      state TEXT NOT NULL CHECK (state IN ('waiting', 'submitting', 'sent', 'failed', 'unconfirmed', 'shadowed',
-        'delivered', 'undelivered')),
+      state TEXT NOT NULL CHECK (state IN ('waiting', 'submitting', 'sent', 'refused', 'unconfirmed', 'cancelled',
+        'shadowed', 'delivered', 'undelivered')),
       pdu TEXT,
       tpdu_length INTEGER NOT NULL,
-      counted_limit REAL,
-      answered_before INTEGER NOT NULL CHECK (answered_before IN (0, 1)),
-      shadow INTEGER NOT NULL CHECK (shadow IN (0, 1)),
+      submitted_at TEXT,
+      submitted_limit REAL,
       mr INTEGER,
       cause TEXT,
-      submitted_at TEXT,
+      detail TEXT,
       sent_at TEXT,
       report_status INTEGER,
       reported_at TEXT,
-      discharged_at TEXT
+      discharged_at TEXT,
+      UNIQUE (attempt_id, sequence)
     ) STRICT
     """,
-    "CREATE UNIQUE INDEX answer_segments_current ON answer_segments (answer_id, sequence) WHERE current = 1",
-    "CREATE INDEX answer_segments_answer ON answer_segments (answer_id)",
     """
-    CREATE INDEX answer_segments_counted ON answer_segments (counted_limit, shadow, answered_before)
-      WHERE counted_limit IS NOT NULL
+    CREATE INDEX answer_segments_submitted ON answer_segments (submitted_limit, state)
+      WHERE submitted_limit IS NOT NULL
     """,
+    "CREATE INDEX answer_segments_waiting ON answer_segments (attempt_id) WHERE state = 'waiting'",
+    "CREATE INDEX answer_segments_submitting ON answer_segments (attempt_id) WHERE state = 'submitting'",
     "CREATE INDEX answer_segments_mr ON answer_segments (mr, id)",
+    "CREATE INDEX answer_segments_unconfirmed ON answer_segments (attempt_id) WHERE state = 'unconfirmed'",
     # what people decided about a number
     """
     CREATE TABLE numbers (
       number TEXT PRIMARY KEY,
       blocked_at TEXT,
       opted_out_at TEXT,
-      changed_by TEXT NOT NULL
+      changed_by TEXT NOT NULL,
+      changed_limit REAL NOT NULL DEFAULT 0
     ) STRICT, WITHOUT ROWID
     """,
     # what the command line asks of the running daemon; expiry runs on the boot's own clock
@@ -139,6 +213,7 @@ INITIAL = (
       arguments TEXT NOT NULL,
       who TEXT NOT NULL,
       created_at TEXT NOT NULL,
+      created_limit REAL NOT NULL DEFAULT 0,
       boot_id TEXT NOT NULL,
       expires_boottime REAL NOT NULL,
       state TEXT NOT NULL CHECK (state IN ('open', 'begun', 'done', 'refused', 'expired')),
@@ -152,6 +227,7 @@ INITIAL = (
     CREATE TABLE events (
       id INTEGER PRIMARY KEY AUTOINCREMENT,
       at TEXT NOT NULL,
+      at_limit REAL NOT NULL DEFAULT 0,
       kind TEXT NOT NULL,
       detail TEXT NOT NULL DEFAULT '',
       contact_id INTEGER REFERENCES contacts (id) ON DELETE SET NULL
@@ -166,9 +242,31 @@ INITIAL = (
       limit_time REAL NOT NULL DEFAULT 0,
       boot_id TEXT NOT NULL DEFAULT '',
       boottime REAL NOT NULL DEFAULT 0,
+      -- what the calendar said when the limit clock stood at 0, in seconds since 1970: tells when something is due
+      limit_epoch REAL NOT NULL DEFAULT 0,
       paused_at TEXT,
       paused_by TEXT,
+      -- the stick and the SIM that the line is served with; others are not answered from
+      imei TEXT,
+      imsi TEXT,
       own_number TEXT,
+      -- what the daemon finds to hold answers back: all of them, or those of one share
+      hold TEXT CHECK (hold IN ('held', 'network')),
+      hold_new TEXT CHECK (hold_new IN ('budget_month', 'budget_day', 'budget_hour', 'reserve')),
+      hold_known TEXT CHECK (hold_known IN ('budget_month', 'budget_day', 'budget_hour', 'reserve')),
+      breaker_cause TEXT CHECK (breaker_cause IN ('outage', 'credit')),
+      breaker_since TEXT,
+      breaker_rounds INTEGER NOT NULL DEFAULT 0,
+      breaker_refused INTEGER NOT NULL DEFAULT 0,
+      breaker_due REAL NOT NULL DEFAULT 0,
+      breaker_last_trial REAL,
+      breaker_called INTEGER NOT NULL DEFAULT 0 CHECK (breaker_called IN (0, 1)),
+      breaker_void INTEGER NOT NULL DEFAULT 0,
+      -- tells whether the key beside the database is the one that its pseudonyms were made with
+      key_digest TEXT,
+      key_lost_at TEXT,
+      -- whether something was erased that the file may still hold a copy of
+      rebuild_owed INTEGER NOT NULL DEFAULT 0 CHECK (rebuild_owed IN (0, 1)),
       alerts_event INTEGER,
       unwell_limit REAL
     ) STRICT
@@ -205,43 +303,16 @@ INITIAL = (
       PRIMARY KEY (sim, pin)
     ) STRICT, WITHOUT ROWID
     """,
-    """
-    CREATE VIEW log AS
-    SELECT
-      c.id, c.line, c.kind, c.originator, c.text, c.segments_received, c.segments_total, c.scts, c.received_at,
-      c.repeats, c.tags, c.verdict, c.reason,
-      a.id AS answer_id, a.state AS answer_state, a.reason AS answer_reason, a.text AS answer_text,
-      a.encoding AS answer_encoding, a.segments AS answer_segments,
-      (SELECT count(*) FROM answer_segments s WHERE s.answer_id = a.id AND s.current = 1
-        AND s.state IN ('sent', 'delivered', 'undelivered')) AS answer_segments_sent,
-      a.waiting_for AS answer_waiting_for, a.queued_at AS answer_queued_at, a.due_at AS answer_due_at,
-      a.sent_at AS answer_sent_at, a.reported_at AS answer_reported_at
-    FROM contacts c LEFT JOIN answers a ON a.contact_id = c.id
-    """,
+    _LOG.format(name="log", columns=_CONTACT, source="contacts c LEFT JOIN answers a ON a.contact_id = c.id"),
+    # texts that people sent themselves: no contact asked for them
+    _LOG.format(name="log_by_hand", columns=_BY_HAND, source="answers a WHERE a.by_hand IS NOT NULL"),
 )
 
-KEEPING = (
-    # a person exempts a contact from erasure by age
-    "ALTER TABLE contacts ADD COLUMN kept_at TEXT",
-    "ALTER TABLE contacts ADD COLUMN kept_by TEXT",
-    # whether received_at was written while the calendar could be trusted: only then it tells an age
-    "ALTER TABLE contacts ADD COLUMN synchronised INTEGER NOT NULL DEFAULT 0 CHECK (synchronised IN (0, 1))",
-    # the limit clock tells the age of what belongs to no contact
-    "ALTER TABLE segments ADD COLUMN received_limit REAL NOT NULL DEFAULT 0",
-    "ALTER TABLE numbers ADD COLUMN changed_limit REAL NOT NULL DEFAULT 0",
-    "ALTER TABLE requests ADD COLUMN created_limit REAL NOT NULL DEFAULT 0",
-    "ALTER TABLE events ADD COLUMN at_limit REAL NOT NULL DEFAULT 0",
-    # tells whether the key beside the database is the one that its pseudonyms were made with
-    "ALTER TABLE line_state ADD COLUMN key_digest TEXT",
-    # whether something was erased that the file may still hold a copy of
-    "ALTER TABLE line_state ADD COLUMN rebuild_owed INTEGER NOT NULL DEFAULT 0 CHECK (rebuild_owed IN (0, 1))",
-    # the stick and the SIM that the line is served with; others are not answered from
-    "ALTER TABLE line_state ADD COLUMN imei TEXT",
-    "ALTER TABLE line_state ADD COLUMN imsi TEXT",
-)
-
-SCHEMA = (("initial", INITIAL), ("keeping", KEEPING))
+SCHEMA = (("first", FIRST),)
 """Every migration: its name and its statements, in the order in which they are applied."""
+
+UNRELEASED = frozenset({"initial", "keeping"})
+"""Names of migrations from before the first release: such a database cannot be brought up to date."""
 
 
 def names() -> tuple[str, ...]:

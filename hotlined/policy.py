@@ -43,21 +43,37 @@ class Reason(StrEnum):
     SIM_CHANGED = "sim_changed"
     RESTORED = "restored"
     PERSON = "person"
+    TOO_LONG = "too_long"
+    SET_ASIDE = "set_aside"
 
 
 class WaitingFor(StrEnum):
-    """What a queued answer waits for."""
+    """What holds a queued answer back: the first of these that does."""
 
     DUE = "due"
-    SEND_INTERVAL = "send_interval"
-    BUDGET_HOUR = "budget_hour"
-    BUDGET_DAY = "budget_day"
-    BUDGET_MONTH = "budget_month"
-    RESERVE = "reserve"
-    NETWORK = "network"
-    CREDIT = "credit"
+    HELD = "held"
     PAUSED = "paused"
+    NETWORK = "network"
+    OUTAGE = "outage"
+    CREDIT = "credit"
     RETRY = "retry"
+    BUDGET_MONTH = "budget_month"
+    BUDGET_DAY = "budget_day"
+    BUDGET_HOUR = "budget_hour"
+    RESERVE = "reserve"
+    SEND_INTERVAL = "send_interval"
+
+
+SHORT_WINDOWS = frozenset({WaitingFor.BUDGET_MONTH, WaitingFor.BUDGET_DAY, WaitingFor.BUDGET_HOUR, WaitingFor.RESERVE})
+"""What holds back one share of the queue, not the whole line."""
+
+
+class Share(StrEnum):
+    """Which queue an answer stands in: its head waits for no other queue, and nobody in it passes its head."""
+
+    NEW = "new"
+    KNOWN = "known"
+    BY_HAND = "by_hand"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +114,7 @@ class Rules:
     limits: Limits
     numbers: Numbers
     max_age: timedelta
+    max_segments: int = 255
     own_numbers: frozenset[str] = frozenset()
     sim_changed: bool = False
     answer_calls: bool = True
@@ -113,6 +130,8 @@ class Contact:
     identity: Identity
     age: timedelta
     text: str = ""
+    opts_out: bool = False
+    """Whether its text is nothing but a word that opts out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,14 +161,26 @@ class Verdict:
 class Queued:
     """An answer before the gate; `segments` are those not yet submitted."""
 
-    recipient: str
+    identity: Identity
+    kind: str
     segments: int
     age: timedelta
-    by_person: bool = False
+    asked: bool = False
+    """Whether a person wants it sent again: cap, cooldown, country and the like are not asked then."""
+    by_hand: bool = False
+    """Whether it is a text of a person's own: then neither is an opt-out."""
     begun: bool = False
-    """Whether a segment has left already: then it is finished, whatever its age."""
+    """Whether a segment of it has left already: its place in the windows is its own."""
     known: bool = False
     """Whether an earlier attempt of it may have left: its number is no new one."""
+
+
+class Line(StrEnum):
+    """What holds the whole line back at the gate; nothing does where there is none of these."""
+
+    PAUSED = "paused"
+    OPEN = "open"
+    """The breaker is open, and this is not its trial."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,12 +222,11 @@ def judge(contact: Contact, history: History, rules: Rules, now: float) -> Verdi
     """
     identity = contact.identity
     refusals = (
-        (contact.kind not in ANSWERABLE_KINDS, Reason.NOT_TEXT),
-        (contact.kind == "call" and not rules.answer_calls, Reason.NOT_TEXT),
+        (not _is_answered(contact.kind, rules), Reason.NOT_TEXT),
         (identity.originator in rules.own_numbers, Reason.OWN_NUMBER),
         (identity.e164 is None or identity.line_type not in ANSWERABLE_LINES, Reason.NOT_ANSWERABLE),
         (_blocked(identity.originator, history, rules), Reason.BLOCKED),
-        (history.opted_out or opts_out(contact.text, history, rules), Reason.OPTED_OUT),
+        (history.opted_out or contact.opts_out, Reason.OPTED_OUT),
         (is_loop(contact.text, history, rules), Reason.LOOP),
         (identity.country not in rules.numbers.answer_countries, Reason.COUNTRY),
         (rules.sim_changed, Reason.SIM_CHANGED),
@@ -220,62 +250,91 @@ def fold(text: str) -> str:
     return "".join(character for character in decomposed if character.isalnum())
 
 
-def opts_out(text: str, history: History, rules: Rules) -> bool:
-    """Tell whether a folded text is nothing but a word that opts out, from a number that had or may have had an answer.
+_POLITE = ("sms", "merci", "svp", "stp", "s il vous plait", "aub", "alstublieft", "please", "thanks")
+"""What may stand beside a word that opts out; anything else makes it another text ("stop ça")."""
 
-    A first contact that says "stop" is a contact like any other.
+
+def opts_out(text: str, rules: Rules) -> bool:
+    """Tell whether a text as it was received is nothing but a word that opts out, polite words aside.
+
+    At any time: a first contact may say it, and someone whose answer is still queued.
     """
-    return (history.answers > 0 or history.hidden) and text in {fold(word) for word in rules.numbers.opt_out_words}
+    wanted = {fold(word) for word in rules.numbers.opt_out_words}
+    said = f" {' '.join(_words(text))} "
+    if fold(said) in wanted:
+        return True
+    for polite in _POLITE:
+        while f" {polite} " in said:
+            said = said.replace(f" {polite} ", " ", 1)
+    return fold(said) in wanted
+
+
+def _words(text: str) -> list[str]:
+    folded = "".join(
+        character if character.isalnum() else "" if unicodedata.combining(character) else " "
+        for character in unicodedata.normalize("NFKD", text.casefold().replace("œ", "oe"))
+    )
+    return folded.split()
 
 
 def is_loop(text: str, history: History, rules: Rules) -> bool:
     """Tell whether a folded text was written by a machine that answers us, or is our own answer coming back.
 
-    Our answer is known by a long run in common, so also shortened, quoted or with something in front. A machine (an
-    out-of-office, another hotline) sends the same text again and again to each of our answers.
+    Our answer is known by a long run in common, so also shortened, quoted or with something in front; one that is
+    shorter than such a run only by the whole text, for many a text has "non" in it. A machine (an out-of-office,
+    another hotline) sends the same text again and again to each of our answers.
     """
-    if any(_shares_a_run(text, ours) for ours in rules.our_texts):
+    if any(_is_ours(text, ours) for ours in rules.our_texts):
         return True
     often = 1 if len(text) >= LONG_TEXT else SAME_SHORT_TEXTS
     return bool(text) and history.answers > 0 and history.same_texts >= often
 
 
-def _shares_a_run(text: str, ours: str) -> bool:
-    run = min(SHARED_RUN, len(ours))
-    return run > 0 and any(text[start : start + run] in ours for start in range(len(text) - run + 1))
+def _is_ours(text: str, ours: str) -> bool:
+    if len(ours) < SHARED_RUN:
+        return bool(ours) and text == ours
+    return any(text[start : start + SHARED_RUN] in ours for start in range(len(text) - SHARED_RUN + 1))
+
+
+def _is_answered(kind: str, rules: Rules) -> bool:
+    return kind in ANSWERABLE_KINDS and (kind != "call" or rules.answer_calls)
 
 
 def gate(
-    answer: Queued,
-    history: History,
-    spent: Mapping[str, Spent],
-    rules: Rules,
-    now: float,
-    *,
-    paused: bool = False,
+    answer: Queued, history: History, spent: Mapping[str, Spent], rules: Rules, now: float, line: Line | None = None
 ) -> Gate:
     """Let a queued answer out, keep it, or cancel it, whatever was true when it was queued.
 
-    `spent` holds the segments of all other answers by window name. An answer that a person asked for by hand is
-    held to the windows and the block alone. An answer of which a segment has left already is finished if the windows
-    allow it; its own count is not part of `history`. While history is hidden all wait.
+    `spent` holds the segments of all other answers by window name; `history` leaves the answer itself out. All that the
+    verdict asked is asked again, by the configuration in force now: but of what a person asked for, and of the rest of
+    an answer whose first segment has left, only what a person or the line itself may say no to. While history is hidden
+    all wait.
     """
-    if _blocked(answer.recipient, history, rules):
-        return Cancel(Reason.BLOCKED)
-    if not answer.by_person:
-        cancellations = (
-            (history.opted_out, Reason.OPTED_OUT),
-            (rules.sim_changed, Reason.SIM_CHANGED),
-            (answer.age > rules.max_age and not answer.begun, Reason.STALE),
-            (history.answers >= rules.limits.per_number, Reason.PER_NUMBER),
-            (cooldown_left(history, rules.limits, now) > 0, Reason.COOLDOWN),
-        )
-        for cancelled, reason in cancellations:
-            if cancelled:
-                return Cancel(reason)
-    if paused or history.hidden:
+    identity, fresh = answer.identity, not (answer.asked or answer.begun)
+    cancellations = (
+        (_blocked(identity.originator, history, rules), Reason.BLOCKED),
+        (history.opted_out and not answer.by_hand, Reason.OPTED_OUT),
+        (answer.age > rules.max_age and not answer.begun, Reason.STALE),
+        (answer.segments > rules.max_segments and not answer.begun, Reason.TOO_LONG),
+        (fresh and not _is_answered(answer.kind, rules), Reason.NOT_TEXT),
+        (fresh and identity.originator in rules.own_numbers, Reason.OWN_NUMBER),
+        (fresh and identity.country not in rules.numbers.answer_countries, Reason.COUNTRY),
+        (fresh and rules.sim_changed, Reason.SIM_CHANGED),
+        (fresh and history.answers >= rules.limits.per_number, Reason.PER_NUMBER),
+        (fresh and cooldown_left(history, rules.limits, now) > 0, Reason.COOLDOWN),
+    )
+    for cancelled, reason in cancellations:
+        if cancelled:
+            return Cancel(reason)
+    if history.hidden:
+        return Wait(WaitingFor.HELD)
+    if line is Line.PAUSED:
         return Wait(WaitingFor.PAUSED)
+    if line is Line.OPEN and not answer.by_hand:
+        return Wait(WaitingFor.OUTAGE)
     returning = history.answers > 0 or answer.known
+    if answer.begun:
+        return Pass(returning)
     short = short_window(answer.segments, spent, rules.limits, returning=returning)
     return Wait(short) if short else Pass(returning)
 
@@ -302,6 +361,112 @@ def cooldown_left(history: History, limits: Limits, now: float) -> float:
         return 0.0
     cooldown = limits.cooldown[min(history.answers, len(limits.cooldown)) - 1]
     return max(0.0, history.last_answer + cooldown.total_seconds() - now)
+
+
+class Fault(StrEnum):
+    """Whom a refusal is about that proves that nothing left."""
+
+    LINE = "line"
+    RECIPIENT = "recipient"
+    EITHER = "either"
+
+
+# TS 24.011 E-2 (1-127), TS 23.040 9.2.3.22 (128-255), TS 27.005 3.2.5 (300-331): the network, the service centre or
+# the modem refused, and nothing left. What else may come after Ctrl-Z proves nothing.
+NOTHING_LEFT = (range(1, 256), range(300, 332))
+# TS 24.011 E-2: unassigned number, destination out of order; TS 23.040 9.2.3.22: invalid address, destination barred
+RECIPIENTS = frozenset({1, 27, 195, 196})
+# TS 24.011 E-2: transfer rejected, unidentified subscriber, facility rejected, unknown subscriber
+EITHERS = frozenset({21, 28, 29, 30})
+# TS 24.011 E-2: operator determined barring, call barred, those above, facility not subscribed; TS 23.040 9.2.3.22: no
+# subscription to the service centre
+BARRED = EITHERS | {8, 10, 50, 193}
+
+MOST_TRIES = 5
+"""So many refusals of an answer, while others leave, are put back; after one more it has failed."""
+RETRY_AFTER_SECONDS = (60.0, 300.0, 900.0, 3600.0)
+"""Pauses before an answer of which nothing can have left is tried again; the last one repeats."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The network took a segment, under this reference (None where the make gives none)."""
+
+    mr: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The modem or the network said no: its words as a code, and the cause of a +CMS ERROR."""
+
+    code: str
+    cms: int | None = None
+    before_payload: bool = False
+    """The modem refused before it had the segment."""
+
+    @property
+    def proves(self) -> bool:
+        """Whether nothing can have left."""
+        return self.before_payload or any(self.cms in causes for causes in NOTHING_LEFT)
+
+    @property
+    def fault(self) -> Fault:
+        """Whose fault it is."""
+        if self.cms in RECIPIENTS:
+            return Fault.RECIPIENT
+        return Fault.EITHER if self.cms in EITHERS else Fault.LINE
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Nobody knows whether the segment left."""
+
+    code: str
+    words: str = ""
+
+
+Result = Taken | Refused | Unknown
+"""What came of handing a segment to the modem."""
+
+
+class Fate(StrEnum):
+    """What becomes of a segment and its answer."""
+
+    TAKEN = "taken"
+    UNCONFIRMED = "unconfirmed"
+    PUT_BACK = "put back"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Tries:
+    """How often an answer was refused so far: all refusals, and those that count towards its end.
+
+    One counts if a segment to somebody else was taken since the one before: while nothing leaves nothing fails.
+    """
+
+    refusals: int = 0
+    counted: int = 0
+    last_cms: int | None = None
+    others_left: bool = True
+    """Whether a segment to somebody else was taken since the last refusal."""
+
+    def plus(self, refused: Refused) -> "Tries":
+        """Return the tries with one more refusal."""
+        return Tries(self.refusals + 1, self.counted + self.others_left, refused.cms)
+
+
+def fate(result: Result, tries: Tries) -> Fate:
+    """Say what becomes of a segment after its result; `tries` are those of its answer before."""
+    if isinstance(result, Taken):
+        return Fate.TAKEN
+    if isinstance(result, Unknown) or not result.proves:
+        return Fate.UNCONFIRMED
+    if result.fault is Fault.RECIPIENT:
+        return Fate.FAILED
+    if result.fault is Fault.EITHER and tries.last_cms in EITHERS and tries.others_left:
+        return Fate.FAILED
+    return Fate.FAILED if tries.plus(result).counted > MOST_TRIES else Fate.PUT_BACK
 
 
 def _blocked(number: str | None, history: History, rules: Rules) -> bool:

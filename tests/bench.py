@@ -18,6 +18,7 @@ from pathlib import Path
 from statistics import median
 
 import click
+import store_steps
 from conftest import Line, wait_until
 from test_cost import SHM, TWO_SEGMENTS, commands, proc, read_meters, received, start_bare
 
@@ -25,7 +26,7 @@ from hotlined import policy
 from hotlined.errors import PduError
 from hotlined.gsm import address, alphabet, tpdu
 from hotlined.simulator import client as simulation
-from hotlined.store import inbound, outbound
+from hotlined.store import inbound
 from hotlined.store.database import Database, open_for_daemon
 
 DISK = Path("/var/tmp")  # of all temporary folders the one that is on a disk everywhere
@@ -163,20 +164,24 @@ def fill(db: Database, size: int) -> None:
     with db.transaction():
         db.connection.executemany(
             "INSERT INTO contacts (id, line, kind, originator, country, line_type, text, segments_received,"
-            " segments_total, received_at, received_limit, verdict, reason) VALUES (?, 'fr', 'text', ?, 'BE', 'mobile',"
-            " 'Salut, tu fais quoi ce soir ?', 1, 1, ?, ?, 'suppress', 'cooldown')",
+            " segments_total, received_at, received_limit, synchronised, verdict, reason)"
+            " VALUES (?, 'fr', 'text', ?, 'BE', 'mobile',"
+            " 'Salut, tu fais quoi ce soir ?', 1, 1, ?, ?, 0, 'suppress', 'cooldown')",
             contacts,
         )
         db.connection.executemany(
-            "INSERT INTO answers (contact_id, recipient, state, encoding, segments, reference, answered_before,"
-            " queued_at, queued_limit, due_at, due_limit, counted_limit)"
-            " VALUES (?1, ?2, 'sent', 'gsm7', 1, 0, 0, ?3, 0, ?3, 0, ?4)",
+            "INSERT INTO answers (contact_id, recipient, state, encoding, segments, share, draw, queued_at,"
+            " queued_limit, age_limit, due_at, due_limit)"
+            " VALUES (?1, ?2, 'sent', 'gsm7', 1, 'new', 0, ?3, ?4, ?4, ?3, ?4)",
             answered,
         )
-        db.connection.executemany(
-            "INSERT INTO answer_segments (answer_id, sequence, state, tpdu_length, counted_limit, answered_before,"
-            " shadow) SELECT id, 1, 'sent', 30, counted_limit, 0, 0 FROM answers WHERE contact_id = ?",
-            [(contact_id,) for contact_id, *_ in answered],
+        db.execute(
+            "INSERT INTO attempts (answer_id, begun_at, begun_limit, step, variant, share, trial, reference, outcome,"
+            " ended_limit) SELECT id, due_at, due_limit, 0, 0, 'new', 0, 0, 'taken', due_limit FROM answers"
+        )
+        db.execute(
+            "INSERT INTO answer_segments (attempt_id, sequence, state, tpdu_length, submitted_at, submitted_limit)"
+            " SELECT id, 1, 'sent', 30, begun_at, begun_limit FROM attempts"
         )
 
 
@@ -184,22 +189,16 @@ def judge(db: Database, originator: str) -> float:
     """Record a contact and return the seconds that its verdict takes, its commit included."""
     identity = address.identify(address.Address(originator[1:], address.Ton.INTERNATIONAL), "BE")
     contact_id = inbound.record_call(db, "fr", identity, db.now())
-    return timed(
-        lambda: outbound.judge(db, contact_id, RULES, db.now(), compose=lambda _: PLAN, delay_seconds=0.0, shadow=False)
-    )
+    return timed(lambda: store_steps.judge(db, contact_id, db.now(), RULES))
 
 
 def gate(db: Database) -> float:
     """Let the answer that is due out and return the seconds until that is committed."""
     began = time.perf_counter()
-    (answer,) = outbound.due(db, db.now())
-    segments = tpdu.encode_submit(
-        answer.recipient, PLAN, reference=answer.reference, report=False, validity=timedelta(hours=24)
-    )
-    verdict, begun = outbound.begin(db, answer, segments, RULES, db.now(), shadow=False)
+    step, begun = store_steps.begin_next(db, db.now(), PLAN, RULES)
     seconds = time.perf_counter() - began
-    assert begun, verdict
-    outbound.mark_sent(db, begun.segment_id, 1, db.now())
+    assert begun, step
+    store_steps.take(db, begun, db.now())
     return seconds
 
 

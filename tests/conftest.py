@@ -17,6 +17,12 @@ from hotlined.simulator import client as simulation
 
 HASTY = Path(__file__).parent / "hasty.py"
 ANSWER = "Non, c'est non."
+SPENT = "SELECT count(*) FROM answer_segments WHERE state NOT IN ('refused', 'cancelled', 'shadowed')"
+"""Counts the segments that the windows count, however old."""
+ANSWERS = (
+    "SELECT answer_state, answer_reason, answer_waiting_for FROM log WHERE answer_id IS NOT NULL ORDER BY answer_id"
+)
+"""How far the answers are, what for, and what they wait for."""
 PATIENCE_SECONDS = 40.0  # before a test gives up; never a promise about speed
 
 

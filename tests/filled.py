@@ -9,15 +9,16 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import store_steps
 from click.testing import CliRunner, Result
 
 from hotlined import policy
 from hotlined.cli import main
 from hotlined.clock import Now
-from hotlined.gsm import alphabet, tpdu
+from hotlined.gsm import alphabet
 from hotlined.gsm.address import Address, Ton, identify
 from hotlined.simulator import pdus
-from hotlined.store import inbound, outbound
+from hotlined.store import answers, inbound
 from hotlined.store.database import Database, open_for_daemon
 
 SENT = datetime(2026, 11, 24, 22, 0, tzinfo=UTC)
@@ -32,7 +33,7 @@ LOG_KEYS = [
 ]  # fmt: skip
 ANSWER_KEYS = [
     "id", "state", "reason", "text", "encoding", "segments", "segments_sent", "waiting_for", "queued_at", "due_at",
-    "sent_at", "reported_at",
+    "sent_at", "reported_at", "composed",
 ]  # fmt: skip
 
 
@@ -94,31 +95,19 @@ class Filled:
 
     def judge(self, contact_id: int, delay: float = 0.0) -> policy.Verdict:
         """Judge a contact and queue its answer."""
-        return outbound.judge(
-            self.db,
-            contact_id,
-            RULES,
-            self.now(),
-            compose=lambda _: alphabet.plan(ANSWER),
-            delay_seconds=delay,
-            shadow=False,
-        )
+        return store_steps.judge(self.db, contact_id, self.now(), RULES, delay=delay)
 
     def send(self, mrs: Sequence[int | None] = (7, 8)) -> None:
         """Send the answer that is due; a segment without a reference stays unconfirmed."""
         for mr in mrs:
             now = self.now()
-            answer = outbound.due(self.db, now)[0]
-            plan = alphabet.plan(answer.text)
-            segments = tpdu.encode_submit(
-                answer.recipient, plan, reference=answer.reference, report=True, validity=timedelta(hours=24)
-            )
-            _, begun = outbound.begin(self.db, answer, segments, RULES, now, shadow=False)
+            turn = answers.due(self.db, now)[0]
+            _, begun = store_steps.begin(self.db, turn.answer_id, now, alphabet.plan(ANSWER), RULES)
             assert begun
             if mr is None:
-                outbound.mark_unconfirmed(self.db, begun.segment_id, "no result")
+                store_steps.lose(self.db, begun, self.now())
             else:
-                outbound.mark_sent(self.db, begun.segment_id, mr, self.now())
+                store_steps.take(self.db, begun, self.now(), mr)
 
     def run(self, *arguments: str, **options: Any) -> Result:
         """Run a command of the admin."""

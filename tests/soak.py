@@ -369,7 +369,7 @@ class Soak:
 
 IN_HAND = "SELECT count(*) FROM answer_segments WHERE state = 'submitting'"
 OPEN = "SELECT count(*) FROM answers WHERE state = 'sending'"
-DUE = "SELECT count(*) FROM answers WHERE waiting_for IN ('due', 'send_interval', 'network')"
+DUE = "SELECT count(*) FROM log WHERE answer_waiting_for IN ('due', 'send_interval', 'network', 'retry')"
 
 
 # ---- the faults: each returns when the world has done its part
@@ -627,8 +627,8 @@ def _limits(soak: Soak) -> Iterator[str]:
 
 def _counted(soak: Soak) -> Iterator[str]:
     counted = soak.line.rows(
-        "SELECT a.recipient, count(s.counted_limit) FROM answer_segments s JOIN answers a ON a.id = s.answer_id"
-        " GROUP BY a.recipient"
+        "SELECT a.recipient, count(*) FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id"
+        " JOIN answers a ON a.id = t.answer_id WHERE s.state NOT IN ('refused', 'cancelled') GROUP BY a.recipient"
     )
     for recipient, extra in (
         Counter(recipient for _, recipient, _ in soak.ledger.left) - Counter(dict(counted))
@@ -674,7 +674,7 @@ def _truth(soak: Soak) -> Iterator[str]:
     """Hold that what is called sent has left, and what is called failed has not."""
     left = {pdu for _, _, pdu in soak.ledger.left}
     for state, pdu in soak.line.rows("SELECT state, pdu FROM answer_segments"):
-        if (state in {"sent", "delivered", "undelivered"} and pdu not in left) or (state == "failed" and pdu in left):
+        if (state in {"sent", "delivered", "undelivered"} and pdu not in left) or (state == "refused" and pdu in left):
             yield f"a segment is called {state}, which is not so: {pdu}"
 
 

@@ -27,7 +27,7 @@ from hotlined.cli import alerts
 from hotlined.cli.alerts import EVENTS, Seen, due
 from hotlined.clock import Now, boottime
 from hotlined.gsm.alphabet import Encoding, plan
-from hotlined.store import people, pseudonyms
+from hotlined.store import people
 from hotlined.store.alerting import Alert, Event, Place
 
 ADMIN = "+32470999888"
@@ -181,7 +181,7 @@ def test_events_are_told_in_their_order_each_change_once() -> None:
         ("flood", 0),
         ("credit", 1),
     ]
-    assert teller.tell(seen(), 0, (5, "resume"), (6, "key_lost"), (7, "key_lost"), (8, "resume")) == [
+    assert teller.tell(seen(), 0, (5, "key_back"), (6, "key_lost"), (7, "key_lost"), (8, "key_new")) == [
         ("key", 1),
         ("key", 0),
     ]
@@ -650,13 +650,14 @@ def test_ping_is_silent_while_something_is_wrong(
 
 
 def test_ping_is_silent_while_the_line_is_held(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
-    """A line whose pseudonyms' key is lost answers nobody; one that a person paused is well."""
+    """A line whose pseudonyms' key is lost, that a person paused, or of which nothing leaves, is not well."""
     line = quiet(urls=[], ping=f"http://{receiver.address}/{SECRET}")
-    for paused_by, pings in ((pseudonyms.LOST, 0), ("pi", 1)):
-        (line.folder / "run" / "fr.alerts").unlink()
-        line.db.execute("UPDATE line_state SET paused_at = '2026', paused_by = ?", paused_by)
+    for held in ("key_lost_at = '2026'", "paused_at = '2026', paused_by = 'pi'", "breaker_cause = 'outage'", ""):
+        (line.folder / "run" / "fr.alerts").unlink(missing_ok=True)
+        line.db.execute("UPDATE line_state SET key_lost_at = NULL, paused_at = NULL, breaker_cause = NULL")
+        line.db.execute(f"UPDATE line_state SET {held or 'id = 1'}")
         line.alerts()
-        assert receiver.pings() == pings
+        assert receiver.pings() == (0 if held else 1)
 
 
 def test_ping_that_nobody_hears_is_a_failure(quiet: Callable[..., Quiet], receiver: Receiver) -> None:

@@ -8,16 +8,18 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "hotlined"
 
-# room: the rooms that it may import beside itself; errors, clock, timing and systemd are the ground that all stand on
-GROUND = {"errors", "clock", "timing", "systemd", ""}
+# room: the rooms that it may import beside itself; those of GROUND are what all stand on
+GROUND = {"errors", "clock", "states", "timing", "systemd", ""}
 FLOORS = {
     "cli": {"cli", "daemon", "store", "migrations", "policy", "pseudonym", "config", "gsm", "simulator"},
     "__main__": {"cli"},
-    "daemon": {"store", "policy", "config", "gsm"},
-    "store": {"migrations", "policy", "pseudonym", "gsm.address", "gsm.alphabet", "gsm.tpdu", "gsm.push"},
+    "daemon": {"store", "policy", "breaker", "config", "gsm"},
+    "store": {"migrations", "policy", "breaker", "pseudonym", "gsm.address", "gsm.alphabet", "gsm.tpdu", "gsm.push"},
     "migrations": set(),
     "config": {"policy", "gsm.address", "gsm.alphabet"},
     "policy": {"gsm.address"},
+    "breaker": set(),
+    "states": set(),
     "pseudonym": set(),
     "gsm.modem": {"gsm.at", "gsm.port", "gsm.profiles", "gsm.tpdu"},
     "gsm.tpdu": {"gsm.address", "gsm.alphabet", "gsm.push"},

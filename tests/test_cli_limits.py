@@ -13,7 +13,7 @@ from filled import ANSWER, LEA, Filled
 from hotlined import policy
 from hotlined.cli.limits import in_words
 from hotlined.clock import Now
-from hotlined.store import reading
+from hotlined.store import attempts
 
 Make = Callable[..., Filled]
 LIMITS = {"hour": 6, "day": 20, "month": 50}
@@ -92,14 +92,14 @@ def test_a_full_window_says_when_it_has_room(make: Make) -> None:
     """A window that is full has room for an answer once the oldest two segments have left it."""
     line = make(limits={"segments": LIMITS})
     answer_contacts(line, 3)
-    second = line.db.one("SELECT counted_limit FROM answer_segments WHERE sequence = 2 ORDER BY id LIMIT 1")
+    second = line.db.one("SELECT submitted_limit FROM answer_segments WHERE sequence = 2 ORDER BY id LIMIT 1")
     latest = line.db.one("SELECT limit_time FROM line_state")  # ahead of this machine's clock: it stands still
     assert second
     assert latest
     windows = told(line)["windows"]
 
     assert windows["hour"]["used"] == 6
-    assert windows["hour"]["new_in_seconds"] == second["counted_limit"] + 3600 - latest["limit_time"]
+    assert windows["hour"]["new_in_seconds"] == second["submitted_limit"] + 3600 - latest["limit_time"]
     assert windows["day"]["new_in_seconds"] == 0
 
 
@@ -143,7 +143,7 @@ def test_shadow_mode_counts_what_it_would_have_sent(make: Make) -> None:
     """In shadow mode the windows are those of shadow mode."""
     line = make(mode="shadow")
     answer_contacts(line, 1)
-    line.db.execute("UPDATE answer_segments SET shadow = 1")
+    line.db.execute("UPDATE answer_segments SET state = 'shadowed'")
 
     assert told(line)["windows"]["hour"]["used"] == 2
     line.config.write_text(json.dumps(line.settings | {"mode": "live"}))
@@ -179,11 +179,17 @@ def test_room_is_exact_for_known_numbers_too(make: Make) -> None:
     limits = policy.Limits(segments=policy.Windows(hour=10, day=20, month=50))
     line.judge(line.text("Salut", LEA))
     line.send()
-    line.db.execute("UPDATE answer_segments SET counted_limit = 100.0 + sequence, answered_before = sequence = 1")
+    line.db.execute("UPDATE answer_segments SET submitted_limit = 100.0 + sequence")
+    line.judge(line.text("Salut"))
+    line.send()
+    line.db.execute("UPDATE attempts SET share = 'known' WHERE id = 1")
+    line.db.execute("UPDATE answer_segments SET submitted_limit = 0.0 WHERE attempt_id = 1 AND sequence = 2")
+    line.db.execute("UPDATE answer_segments SET submitted_limit = 102.0 WHERE attempt_id = 2 AND sequence = 2")
+    line.db.execute("UPDATE answer_segments SET submitted_limit = -9999.0 WHERE submitted_limit NOT IN (101.0, 102.0)")
     now = Now(line.now().utc, 200.0, synchronised=False)
 
     def room(segments: int, *, returning: bool) -> float | None:
-        return reading.room_at(line.db, "hour", segments, limits, now, returning=returning, shadow=False)
+        return attempts.room_at(line.db, "hour", segments, limits, now, returning=returning, shadow=False)
 
     assert room(8, returning=False) == 200.0
     assert room(9, returning=False) == 3701.0

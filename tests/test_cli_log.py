@@ -26,7 +26,7 @@ from hotlined.cli.log import REASONS, lines
 from hotlined.cli.output import csv_cell, harmless, json_line
 from hotlined.policy import Reason
 from hotlined.simulator import pdus
-from hotlined.store import outbound, people, reading
+from hotlined.store import answers, people, reading
 
 HOSTILE = "\x1b[2J\x9b31m\u202ecod\u2066\u200b\u2028[red]x[/red]\n=1+1\r\x07"
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=60) | st.text(
@@ -51,7 +51,7 @@ def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
         filled.judge(filled.text("Salut, ÇA va ?"))
         filled.send()
         filled.judge(filled.text("réponds !"))
-        filled.judge(filled.call(), delay=3600)
+        filled.judge(filled.call(), delay=3650 * 86400.0)
         filled.pdu("00FF")
         filled.db.execute("""UPDATE contacts SET tags = '["troll", "à voir"]' WHERE id = 2""")
         yield filled
@@ -138,7 +138,7 @@ def test_who_hides_and_who_has_a_name_are_found(line: Filled) -> None:
 def test_a_cancelled_answer_is_found_by_its_own_reason(line: Filled) -> None:
     """--reason looks at why an answer was cancelled too."""
     line.judge(line.text())
-    line.db.execute("UPDATE answers SET state = 'cancelled', waiting_for = NULL, reason = 'stale'")
+    line.db.execute("UPDATE answers SET state = 'cancelled', reason = 'stale'")
 
     assert [contact["id"] for contact in line.log("--reason", "stale")] == [1]
 
@@ -295,6 +295,7 @@ def test_show_json_is_the_log_object_with_its_parts(busy: Filled) -> None:
     contact = json.loads(busy.run("show", "1", "--json").stdout)
     parts, sent, events = contact.pop("parts"), contact["answer"].pop("parts"), contact.pop("events")
     assert contact.pop("kept") is None
+    assert contact.pop("by_hand") == []
 
     assert contact == busy.log()[0]
     (part,) = parts
@@ -450,7 +451,7 @@ def test_an_unconfirmed_answer_says_why(line: Filled) -> None:
     line.send([None])
     shown = line.run("show", "1").stdout
 
-    assert "unconfirmed; cause no result" in shown
+    assert "unconfirmed; cause no_result; detail The modem did not answer" in shown
     assert "0 of 2 sent" in shown
 
 
@@ -528,7 +529,7 @@ def test_old_contacts_are_followed_too(line: Filled) -> None:
     assert heard() == []
     line.pdu(*(pdus.write_status_report(mr, KEVIN, SENT, SENT, 0) for mr in (7, 8)))
     assert heard() == [(reported, "delivered")]
-    outbound.requeue(line.db, unconfirmed, "somebody", line.now())
+    answers.requeue(line.db, unconfirmed, "somebody", line.now())
     assert heard() == [(unconfirmed, "queued")]
     people.tag(line.db, reported, "excuses", "somebody", line.now())
     assert heard() == [(reported, "delivered")]

@@ -20,7 +20,7 @@ from hotlined.store import database
 # what is promised of `status --json`, in its order
 KEYS = [
     "alive", "pid", "version", "line", "config", "database", "mode", "paused", "paused_by", "since", "last_scan_at",
-    "clock", "queue", "budgets", "modem", "database_state",
+    "clock", "queue", "budgets", "modem", "database_state", "sending", "next_due_at",
 ]  # fmt: skip
 MODEM_KEYS = [
     "state", "since", "step", "port", "manufacturer", "model", "operator", "registration", "signal_percent", "storages",

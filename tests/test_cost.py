@@ -149,7 +149,7 @@ def test_answers_that_wait_ask_nothing_of_the_modem(line: Line) -> None:
     for count in range(2):
         line.sim.do("deliver", from_=f"+3247012{count:04}", text="un")
     wait_until(
-        lambda: line.count("SELECT count(*) FROM answers WHERE waiting_for LIKE 'budget_%'"), "an answer that waits"
+        lambda: line.count("SELECT count(*) FROM log WHERE answer_waiting_for LIKE 'budget_%'"), "an answer that waits"
     )
     before = commands(line)
     line.sim.do("wait", for_="+CMGL", count=before["+CMGL"] + POLLS, timeout=60)

@@ -1,15 +1,14 @@
 """A SIM that cannot pay: answers wait, receiving goes on, and it ends by itself."""
 
+import json
 import signal
 import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import closing
-from pathlib import Path
 
 import pytest
-from conftest import Line, wait_until
-from filled import Filled
+from conftest import ANSWERS, Line, wait_until
 
 from hotlined import config, policy
 from hotlined.daemon import line as daemon
@@ -18,13 +17,17 @@ from hotlined.gsm.modem import Modem
 from hotlined.gsm.port import Port
 from hotlined.store.database import open_for_daemon
 
-ANSWERS = "SELECT state, reason, waiting_for FROM answers ORDER BY id"
 CREDIT = {"ussd": "*121#", "pattern": r"([0-9]+[.,][0-9]{2}) *EUR", "alert_below": 5}
 
 
 def events(line: Line, like: str) -> list[tuple[str, str]]:
     """Return the events of a kind, with their details."""
     return [(kind, detail) for kind, detail in line.rows("SELECT kind, detail FROM events WHERE kind LIKE ?", like)]
+
+
+def spent(line: Line) -> int:
+    """Return the segments that the hour's window counts."""
+    return int(json.loads(line.cli("limits", "--json"))["windows"]["hour"]["used"])
 
 
 def deliver(line: Line, *numbers: int) -> None:
@@ -34,21 +37,18 @@ def deliver(line: Line, *numbers: int) -> None:
 
 
 def test_a_barred_sim_holds_answers_back_and_a_trial_lets_them_go(line: Line) -> None:
-    """Two refusals in a row make the rest wait, one event says so; the first that leaves ends it."""
+    """Three people refused in a row make all wait, one event says so; nothing fails, and one that leaves ends it."""
     line.sim.do("fault", kind="error", command="+CMGS", cms=10)
-    line.start()
+    line.start(timing={"trial_after": [2.0]})
     deliver(line, 1, 2, 3, 4)
-    wait_until(lambda: [row[2] for row in line.rows(ANSWERS)].count("credit") == 2)
-    assert [row[0] for row in line.rows(ANSWERS)].count("failed") == 2
+    wait_until(lambda: [row[2] for row in line.rows(ANSWERS)].count("credit") == 4)
     deliver(line, 5)
     wait_until(lambda: line.count("SELECT count(*) FROM contacts") == 5)
-    assert events(line, "credit%") == [("credit_out", "the network refuses (cms_10)")]
-    assert line.count("SELECT count(*) FROM answer_segments WHERE counted_limit IS NOT NULL") == 0
+    assert [kind for kind, _ in events(line, "credit%")] == ["credit_out"]
+    assert spent(line) == 0
 
     line.sim.do("clear", what="faults")
-    line.stop()
-    line.start()
-    wait_until(lambda: [row[0] for row in line.rows(ANSWERS)].count("sent") == 3)
+    wait_until(lambda: [row[0] for row in line.rows(ANSWERS)].count("sent") == 5)
     assert [kind for kind, _ in events(line, "credit%")] == ["credit_out", "credit_ok"]
 
 
@@ -100,17 +100,14 @@ def test_the_balance_is_asked_for_once_there_is_a_network(line: Line) -> None:
     wait_until(lambda: events(line, "balance%") == [("balance_low", "3.20")])
 
 
-@pytest.mark.parametrize("cms", [500, 42], ids=["unconfirmed", "to be tried again"])
-def test_a_trial_that_does_not_pass_takes_no_other_along(line: Line, cms: int) -> None:
+def test_an_unconfirmed_trial_takes_no_other_along(line: Line) -> None:
     """While there is no credit one answer is tried now and then, whatever becomes of it, and the rest waits."""
     line.sim.do("ussd", code="*121#", text="Solde: 0,02 EUR")
     line.configure(credit=CREDIT)
-    line.start()
+    line.start(timing={"trial_after": [3.0, 3600.0]})
     deliver(line, 1, 2, 3)
     wait_until(lambda: [row[2] for row in line.rows(ANSWERS)] == ["credit"] * 3)
-    line.sim.do("fault", kind="error", command="+CMGS", cms=cms)
-    line.stop()
-    line.start()  # a start may try at once
+    line.sim.do("fault", kind="error", command="+CMGS", cms=500)
     wait_until(lambda: "+CMGS" in line.sim.do("counters")["counters"])
     line.sim.do("wait", for_="+CMGL", count=line.sim.do("counters")["counters"]["+CMGL"] + 3, timeout=20)
 
@@ -149,11 +146,10 @@ def test_a_balance_that_cannot_be_told_holds_no_other_request_back(line: Line, s
     [
         (lambda _: None, BALANCE_SECONDS),
         (lambda credit: credit.note_notice(policy.fold("Votre SOLDE est épuisé")), SUSPICION_SECONDS),
-        (lambda credit: credit.note_not_sent(50), SUSPICION_SECONDS),
+        (lambda credit: credit.suspect(), SUSPICION_SECONDS),
         (lambda credit: credit.note_notice(policy.fold("Bonne année !")), BALANCE_SECONDS),
-        (lambda credit: credit.note_not_sent(38), BALANCE_SECONDS),
     ],
-    ids=["nothing", "a notice", "a refusal", "another notice", "another refusal"],
+    ids=["nothing", "a notice", "a refusal", "another notice"],
 )
 def test_the_balance_is_asked_for_once_a_day_or_sooner_for_a_reason(
     line: Line, monkeypatch: pytest.MonkeyPatch, reason: Callable[[Credit], None], seconds: float
@@ -174,25 +170,3 @@ def test_the_balance_is_asked_for_once_a_day_or_sooner_for_a_reason(
             later[0] = moment
             credit.watch(modem)
             assert line.sim.do("counters")["counters"]["+CUSD"] == times
-
-
-def test_trials_come_later_and_later_until_one_passes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A quarter of an hour, an hour, then every four hours; whatever does not leave is no end of it."""
-    moment = [0.0]
-    monkeypatch.setattr(time, "monotonic", lambda: moment[0])
-    filled = Filled(tmp_path)
-    with filled.db:
-        credit = Credit(daemon.Line(config.load(filled.config), filled.db))
-        credit.note_not_sent(10)
-        assert credit.lets_send()
-        credit.note_not_sent(10)
-        for pause, cause in ((900, 10), (3600, None), (4 * 3600, 38), (4 * 3600, 10)):
-            moment[0] += pause - 1
-            assert not credit.lets_send()
-            moment[0] += 1
-            assert credit.lets_send()
-            credit.note_not_sent(cause)
-        credit.note_sent()
-        assert credit.lets_send()
-        changes = filled.db.all("SELECT kind FROM events WHERE kind LIKE 'credit%' ORDER BY id")
-        assert [row["kind"] for row in changes] == ["credit_out", "credit_ok"]

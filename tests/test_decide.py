@@ -4,10 +4,9 @@ import subprocess
 import sys
 
 import pytest
-from conftest import ANSWER, Line, wait_until
+from conftest import ANSWER, ANSWERS, SPENT, Line, wait_until
 
 NUMBER = "+32470123456"
-ANSWERS = "SELECT state, reason, waiting_for FROM answers"
 
 
 def run(line: Line, *arguments: str) -> tuple[int, str]:
@@ -92,7 +91,7 @@ def test_requeue_sends_an_unconfirmed_answer_again_because_a_person_said_so(line
     wait_until(lambda: line.rows(ANSWERS)[0][0] == "sent")
 
     assert len(line.submitted()) == 2
-    assert line.count("SELECT count(*) FROM answer_segments WHERE counted_limit IS NOT NULL") == 2
+    assert line.count(SPENT) == 2
     assert line.count("SELECT count(*) FROM events WHERE kind = 'requeue'") == 1
     assert run(line, "requeue", "1")[0] == 75
     assert run(line, "requeue", "99")[0] == 1

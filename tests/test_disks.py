@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 from conftest import Line, wait_until
 
-from hotlined.errors import DatabaseInUseError, DatabaseNewerError, StoreError
+from hotlined.errors import DatabaseInUseError, DatabaseVersionError, StoreError
 from hotlined.store.database import maybe_trouble, open_for_daemon, state_of
 
 NUMBER = "+32470112233"
@@ -367,8 +367,8 @@ def test_what_the_system_refuses_has_a_name(number: int, trouble: str) -> None:
 def test_an_error_that_does_not_pass_is_not_waited_for() -> None:
     """Another daemon and a later version are ends; every other trouble with a database is a state."""
     assert issubclass(DatabaseInUseError, StoreError)
-    assert issubclass(DatabaseNewerError, StoreError)
-    assert DatabaseNewerError.exit_code == 78
+    assert issubclass(DatabaseVersionError, StoreError)
+    assert DatabaseVersionError.exit_code == 78
 
 
 def beside(line: Line) -> list[Path]:

@@ -33,7 +33,7 @@ SETUP.read(ROOT / "setup.cfg")
 
 # what an example ends with where there is no daemon and no modem; 0 for all others
 EXIT_CODES = {"run": 69, "status": 69, "doctor": 1, "udev-rule": 69} | dict.fromkeys(
-    ("send", "balance", "adopt", "selftest"), 75
+    ("send", "try", "balance", "adopt", "selftest"), 75
 )
 # what takes half a minute is run shorter, or shows its help; its own tests run it whole
 SHORTER = {"demo": ["--help"], "simulate": ["--messages", "200"]}
@@ -147,6 +147,7 @@ def test_every_example_runs(path: str, tmp_path: Path) -> None:
         contacts = [filled.text(sender=f"+3247012{count:04}") for count in range(12)]
         filled.judge(contacts[6])
         filled.send([None])  # contact 7: unconfirmed
+        filled.judge(contacts[7])  # contact 8: queued
     words = [*shlex.split(found[1]), *SHORTER.get(path, [])]
     done = subprocess.run(
         [sys.executable, "-m", "hotlined", *words],

@@ -14,14 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ANSWER, Line, wait_until
+from conftest import ANSWER, ANSWERS, SPENT, Line, wait_until
 
 from hotlined.simulator import client as simulation
 from hotlined.timing import USUAL
 
 NUMBER = "+32470123456"
 PDU = "07912374151616F6040B912374103254F600006211422200000005E8329BFD06"
-ANSWERS = "SELECT state, reason, waiting_for FROM answers"
 
 
 def texts(line: Line) -> list[str]:
@@ -114,7 +113,7 @@ def test_an_error_that_proves_nothing_is_unconfirmed(line: Line, cause: int | No
     wait_until(lambda: line.rows(ANSWERS) and line.settled())
 
     assert line.rows(ANSWERS)[0][0] == "unconfirmed"
-    assert line.count("SELECT count(*) FROM answer_segments WHERE counted_limit IS NOT NULL") == 1
+    assert line.count(SPENT) == 1
     assert len(line.submitted()) == 1
 
 
@@ -127,7 +126,7 @@ def test_what_falls_due_while_the_budget_is_used_up_says_so(line: Line) -> None:
     wait_until(
         lambda: (
             line.count("SELECT count(*) FROM answers WHERE state = 'sent'") == 1
-            and line.count("SELECT count(*) FROM answers WHERE waiting_for LIKE 'budget_%'") == 5
+            and line.count("SELECT count(*) FROM log WHERE answer_waiting_for LIKE 'budget_%'") == 5
         ),
         "five answers that wait for the budget",
     )
@@ -139,9 +138,11 @@ def test_what_falls_due_while_the_budget_is_used_up_says_so(line: Line) -> None:
         ({"kind": "error", "cms": 38, "command": "+CMGS"}, "queued", "retry"),
         ({"kind": "error", "cms": 322, "command": "+CMGS"}, "queued", "retry"),
         ({"kind": "prompt_refused", "cms": 314}, "queued", "retry"),
-        ({"kind": "error", "cms": 30, "command": "+CMGS"}, "failed", None),
-        ({"kind": "error", "cms": 208, "command": "+CMGS"}, "failed", None),
-        ({"kind": "prompt_refused", "cms": 310}, "failed", None),
+        ({"kind": "error", "cms": 30, "command": "+CMGS"}, "queued", "retry"),
+        ({"kind": "error", "cms": 208, "command": "+CMGS"}, "queued", "retry"),
+        ({"kind": "prompt_refused", "cms": 310}, "queued", "retry"),
+        ({"kind": "error", "cms": 27, "command": "+CMGS"}, "failed", None),
+        ({"kind": "error", "cms": 196, "command": "+CMGS"}, "failed", None),
     ],
 )
 def test_a_refusal_counts_for_nothing(line: Line, fault: dict[str, Any], state: str, waiting_for: str | None) -> None:
@@ -152,7 +153,7 @@ def test_a_refusal_counts_for_nothing(line: Line, fault: dict[str, Any], state: 
     wait_until(lambda: line.rows(ANSWERS) and line.rows(ANSWERS)[0][1])
 
     assert line.rows(ANSWERS) == [(state, f"cms_{fault['cms']}", waiting_for)]
-    assert line.count("SELECT count(*) FROM answer_segments WHERE counted_limit IS NOT NULL") == 0
+    assert line.count(SPENT) == 0
 
 
 def test_answers_wait_while_there_is_no_network(line: Line) -> None:
@@ -688,8 +689,8 @@ def test_an_attempt_while_the_network_is_gone_does_not_count(line: Line) -> None
     line.sim.do("say", line='+CMTI: "SM",1')
     wait_until(lambda: line.rows(ANSWERS) == [("queued", None, "network")], "an answer that waits for the network")
     assert line.sim.do("counters")["counters"]["+CMGS"] == 1
-    assert line.rows("SELECT attempts FROM answers") == [(0,)]
-    assert line.count("SELECT count(*) FROM answer_segments WHERE counted_limit IS NOT NULL") == 0
+    assert line.rows("SELECT refusals FROM answers") == [(0,)]
+    assert line.count(SPENT) == 0
 
     line.sim.do("network", registered="home")
     wait_until(lambda: line.submitted() and line.settled(), "the answer that waited")

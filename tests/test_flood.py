@@ -19,15 +19,16 @@ from pathlib import Path
 from typing import Any
 
 import click
+import store_steps
 from conftest import ANSWER, Line, wait_until
 
 from hotlined import policy
 from hotlined.clock import Now
 from hotlined.config import load
-from hotlined.gsm import alphabet, tpdu
+from hotlined.gsm import alphabet
 from hotlined.gsm.address import Address, Ton, identify
 from hotlined.simulator import client as simulation
-from hotlined.store import inbound, outbound
+from hotlined.store import inbound
 from hotlined.store.database import open_for_daemon
 
 TROLL, HONEST = "+32470666666", "+32470123456"
@@ -148,12 +149,10 @@ def answered_before(line: Line, numbers: list[str]) -> None:
         now: Now = db.now()
         for number in numbers:
             contact_id = inbound.record_call(db, "fr", identify(Address(number[1:], Ton.INTERNATIONAL), "BE"), now)
-            outbound.judge(db, contact_id, rules, now, compose=lambda _: plan, delay_seconds=0.0, shadow=False)
-            (answer,) = outbound.due(db, now)
-            segments = tpdu.encode_submit(number, plan, reference=answer.reference)
-            _, begun = outbound.begin(db, answer, segments, rules, now, shadow=False)
+            store_steps.judge(db, contact_id, now, rules)
+            _, begun = store_steps.begin_next(db, now, plan, rules)
             assert begun
-            outbound.mark_sent(db, begun.segment_id, 0, now)
+            store_steps.take(db, begun, now, 0)
         with db.transaction():
             db.execute("UPDATE line_state SET limit_time = ?, boot_id = 'an earlier one'", now.limit + 40 * DAY)
 
@@ -169,7 +168,9 @@ def known_numbers(line: Line, texts: int, hour: int, patience: float = 0.0) -> F
     line.start()
     for count, number in enumerate(numbers):
         line.sim.do("deliver", from_=number, text=f"encore {count}")
-    wait_until(lambda: line.count("SELECT count(*) FROM answers WHERE waiting_for = 'reserve'"), "the share is used up")
+    wait_until(
+        lambda: line.count("SELECT count(*) FROM log WHERE answer_waiting_for = 'reserve'"), "the share is used up"
+    )
     line.sim.do("deliver", from_=HONEST, text="Salut, c'est Lea")
     for count, number in enumerate(numbers):
         line.sim.do("deliver", from_=number, text=f"toujours {count}")
@@ -267,7 +268,9 @@ def test_limits_live_in_the_database_alone(line: Line) -> None:
     for number in (TROLL, "+32471000000"):
         line.sim.do("deliver", from_=number, text="deux")
     wait_until(
-        lambda: line.rows("SELECT waiting_for FROM answers WHERE state = 'queued'") == [("budget_month",)] * 2,
+        lambda: (
+            line.rows("SELECT answer_waiting_for FROM log WHERE answer_state = 'queued'") == [("budget_month",)] * 2
+        ),
         "two answers that wait for the budget",
     )
 
@@ -302,7 +305,7 @@ def kill_loop(line: Line, texts: int, kills: int, hour: int, patience: float = 0
     return result
 
 
-OPEN = "SELECT count(*) FROM answers WHERE state = 'sending' OR waiting_for IN ('due', 'send_interval')"
+OPEN = "SELECT count(*) FROM log WHERE answer_state = 'sending' OR answer_waiting_for IN ('due', 'send_interval')"
 
 
 def test_a_kill_loop_in_a_flood_breaks_no_limit(line: Line) -> None:

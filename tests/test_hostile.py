@@ -71,8 +71,8 @@ OUTPUTS = (
     "stats --by day", "tag 1 troll", "keep 1", "status", "limits", "alerts --dry-run", "db check --full",
 )  # fmt: skip
 SHOW_NO_TEXT = {
-    "run", "demo", "doctor", "udev-rule", "block", "unblock", "optin", "pause", "resume", "requeue", "send", "balance",
-    "adopt", "selftest", "untag", "purge", "forget", "simulate", "config", "text", "completion",
+    "run", "demo", "doctor", "udev-rule", "block", "unblock", "optin", "pause", "resume", "requeue", "cancel", "try",
+    "send", "balance", "adopt", "selftest", "untag", "purge", "forget", "simulate", "config", "text", "completion",
 }  # fmt: skip
 """Commands that print nothing that was received; `balance` and completion have tests of their own below."""
 

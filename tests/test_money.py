@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import store_steps
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -33,10 +34,10 @@ from hypothesis.stateful import (
 
 from hotlined import clock, policy
 from hotlined.clock import LimitClock, Now
-from hotlined.gsm import alphabet, tpdu
+from hotlined.gsm import alphabet
 from hotlined.gsm.address import Address, Ton, identify
 from hotlined.simulator import pdus
-from hotlined.store import backup, inbound, integrity, outbound, people, privacy, pseudonyms
+from hotlined.store import answers, attempts, backup, fates, gate, inbound, integrity, people, privacy, pseudonyms
 from hotlined.store.database import open_beside_daemon, open_for_daemon
 
 EXAMPLES = int(os.environ.get("HOTLINED_EXAMPLES", "60"))
@@ -162,10 +163,10 @@ small_limits = st.builds(
     month=st.sampled_from((12, 30, 6)),
     reserve=st.sampled_from((0, 0, 50, 50, 34, 100)),
 )
-fates = st.lists(st.sampled_from([Fate.SENT] * 6 + list(Fate)), max_size=8)
+fate_lists = st.lists(st.sampled_from([Fate.SENT] * 6 + list(Fate)), max_size=8)
 
 REMEMBERED = (
-    "source", "paused", "blocked", "opted_out", "texts", "contacts", "submissions", "by_person", "attempts",
+    "source", "paused", "blocked", "opted_out", "texts", "contacts", "submissions", "by_person", "by_hand", "attempts",
     "unconfirmed", "unsettled",
 )  # fmt: skip
 """What is known of a line that its database knows too, so that it goes back in time with it."""
@@ -193,6 +194,7 @@ class Hotline(RuleBasedStateMachine):
         self.contacts = 0
         self.submissions: list[Submission] = []
         self.by_person: set[int] = set()
+        self.by_hand: set[int] = set()
         self.attempts: Counter[int] = Counter()
         self.unconfirmed: set[tuple[int, int]] = set()
         self.unsettled: list[tuple[int, str]] = []
@@ -227,17 +229,17 @@ class Hotline(RuleBasedStateMachine):
         national=st.booleans(),
         delay=st.sampled_from((0, 0, 600)),
         seconds=st.sampled_from((0, 1, 600, 1800, 3600, 86400)),
-        fates=fates,
+        results=fate_lists,
     )
     def traffic(
-        self, senders: list[str], body: str, national: bool, delay: int, seconds: int, fates: list[Fate]
+        self, senders: list[str], body: str, national: bool, delay: int, seconds: int, results: list[Fate]
     ) -> None:
         """Receive and judge contacts, let a moment pass, and send."""
         for sender in senders:
             self.arrive(sender, body, national=national)
             self.judge(delay)
         self.machine.run(seconds)
-        self.send(fates)
+        self.send(results)
 
     morning = noon = evening = night = traffic  # so that it is as likely as all else together
 
@@ -275,19 +277,9 @@ class Hotline(RuleBasedStateMachine):
         while (contact_id := inbound.next_unjudged(self.db, self.now())) is not None:
             row = self.db.one("SELECT originator, text FROM contacts WHERE id = ?", contact_id)
             assert row
-            if (row["text"] or "").startswith("Stop") and any(
-                row["originator"] == each.number for each in self.submissions
-            ):
+            if (row["text"] or "").startswith("Stop"):
                 self.opted_out.add(row["originator"])
-            outbound.judge(
-                self.db,
-                contact_id,
-                self.in_force(),
-                self.now(),
-                compose=lambda _: self.plan,
-                delay_seconds=float(delay),
-                shadow=self.shadow,
-            )
+            store_steps.judge(self.db, contact_id, self.now(), self.in_force(), delay=float(delay), shadow=self.shadow)
 
     def receive(self, parts: list[str]) -> None:
         """List the SIM with a text on it, and delete the text there."""
@@ -297,22 +289,24 @@ class Hotline(RuleBasedStateMachine):
 
     # ---- what leaves
 
-    def send(self, fates: list[Fate]) -> None:
+    def send(self, results: list[Fate]) -> None:
         """Let segments out as far as the gate does, each with its fate."""
-        for fate in fates:
+        for fate in results:
             now = self.now()
-            for answer in outbound.due(self.db, now):
-                segments = tpdu.encode_submit(
-                    answer.recipient, alphabet.plan(answer.text, answer.encoding), reference=answer.reference
+            answers.sweep(self.db, self.in_force().max_age, now, by_calendar=True)
+            if self.paused:
+                answers.halt(self.db, trials=True)
+            for turn in answers.due(self.db, now, trial=attempts.breaker_of(self.db).lets_try(now.limit)):
+                step, begun = store_steps.begin(
+                    self.db, turn.answer_id, now, self.plan, self.in_force(), shadow=self.shadow, trial=turn.trial
                 )
-                verdict, begun = outbound.begin(self.db, answer, segments, self.in_force(), now, shadow=self.shadow)
-                if isinstance(verdict, policy.Wait):
+                if isinstance(step, policy.Wait):
                     continue
                 if begun:
-                    self.submit(answer.recipient, begun, fate)
+                    self.submit(begun.recipient, begun, fate)
                 break
 
-    def submit(self, number: str, begun: outbound.Begun, fate: Fate) -> None:
+    def submit(self, number: str, begun: gate.Begun, fate: Fate) -> None:
         """Note a segment as it leaves, and commit its fate as the daemon does."""
         attempt = self.attempts[begun.answer_id]
         submission = Submission(
@@ -323,7 +317,7 @@ class Hotline(RuleBasedStateMachine):
             begun.sequence,
             begun.answer_id in self.by_person,
             any(
-                (each.answer_id, each.attempt) != (begun.answer_id, attempt)
+                (each.answer_id, each.attempt) != (begun.answer_id, attempt) and each.answer_id not in self.by_hand
                 for each in self.submissions
                 if each.number == number
             ),
@@ -333,7 +327,7 @@ class Hotline(RuleBasedStateMachine):
         assert not self.key_is_away
         assert not self.shadow
         assert number not in self.blocked
-        assert submission.by_person or number not in self.opted_out
+        assert begun.answer_id in self.by_hand or number not in self.opted_out
         assert (begun.answer_id, attempt) not in self.unconfirmed
         assert submission.key not in {each.key for each in self.submissions}
         if fate not in NOTHING_LEFT:
@@ -342,13 +336,13 @@ class Hotline(RuleBasedStateMachine):
             self.unconfirmed.add((begun.answer_id, attempt))
             self.unsettled.append((begun.segment_id, number))
         commit: dict[Fate, Callable[[], object]] = {
-            Fate.SENT: lambda: outbound.mark_sent(self.db, begun.segment_id, begun.sequence, self.now()),
-            Fate.AGAIN: lambda: outbound.mark_refused(self.db, begun, "cms_38", self.now(), again=True),
-            Fate.REFUSED: lambda: outbound.mark_refused(self.db, begun, "cms_30", self.now(), again=False),
-            Fate.UNCONFIRMED: lambda: outbound.mark_unconfirmed(self.db, begun.segment_id, "no result"),
+            Fate.SENT: lambda: store_steps.take(self.db, begun, self.now(), begun.sequence),
+            Fate.AGAIN: lambda: store_steps.refuse(self.db, begun, self.now(), 38),
+            Fate.REFUSED: lambda: store_steps.refuse(self.db, begun, self.now(), 27),
+            Fate.UNCONFIRMED: lambda: store_steps.lose(self.db, begun, self.now()),
             Fate.CRASH: self.restart,
             Fate.POWER_CUT: lambda: self.restart(60),
-            Fate.PUT_BACK: lambda: outbound.put_back(self.db, begun, policy.WaitingFor.NETWORK),
+            Fate.PUT_BACK: lambda: fates.put_back(self.db, begun, self.now()),
         }
         commit[fate]()
 
@@ -357,11 +351,17 @@ class Hotline(RuleBasedStateMachine):
     def the_result_comes_late(self, which: int, reported: bool, status: int) -> None:
         """Settle an unconfirmed segment by its +CMGS or by a status report."""
         segment_id, number = self.unsettled.pop(which % len(self.unsettled))
+        row = self.db.one(
+            "SELECT t.answer_id FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id WHERE s.id = ?",
+            segment_id,
+        )
+        if row:  # it is known by now that it left
+            self.unconfirmed.discard((row["answer_id"], self.attempts[row["answer_id"]]))
         if reported:
             report = pdus.write_status_report(segment_id % 256, number, START, START, status)
             inbound.record(self.db, self.source, [inbound.read(report, None, None)], self.now())
         else:
-            outbound.mark_sent(self.db, segment_id, segment_id % 256, self.now())
+            fates.settle_late(self.db, segment_id, segment_id % 256, self.in_force(), self.now())
 
     # ---- time
 
@@ -393,10 +393,11 @@ class Hotline(RuleBasedStateMachine):
 
     def start(self) -> None:
         """Do what the daemon does first."""
-        self.db.save_limit_clock(self.now())
         backup.take_into_use(self.db, self.now())
-        pseudonyms.hold(self.db, self.now())
-        outbound.recover(self.db, self.now())
+        pseudonyms.note_lost(self.db, self.now())
+        fates.recover(self.db, self.now())
+        with self.db.transaction():
+            answers.refile(self.db, shadow=self.shadow)
 
     # ---- people's data
 
@@ -511,25 +512,29 @@ class Hotline(RuleBasedStateMachine):
         """Ask for the answer to a contact again."""
         contacts = self.db.all("SELECT id FROM contacts ORDER BY id")
         contact_id = contacts[which % len(contacts)]["id"]
-        if outbound.requeue(self.db, contact_id, "admin", self.now()) is None:
+        if answers.requeue(self.db, contact_id, "admin", self.now()) is None:
             row = self.db.one("SELECT id FROM answers WHERE contact_id = ?", contact_id)
             assert row
             self.attempts[row["id"]] += 1
             self.by_person.add(row["id"])
 
+    @precondition(lambda self: not self.shadow)
     @rule(number=numbers, plan=st.sampled_from(PLANS))
     def send_by_hand(self, number: str, plan: alphabet.Plan) -> None:
         """Send a text to a number."""
         with self.db.transaction():
-            queued = outbound.enqueue_by_person(self.db, number, plan, self.in_force(), self.now(), shadow=self.shadow)
+            queued = answers.enqueue_by_hand(
+                self.db, number, plan, self.in_force(), self.now(), kind="send", who="admin", shadow=False
+            )
         if isinstance(queued, int):
             self.by_person.add(queued)
+            self.by_hand.add(queued)
 
     @rule()
     def adopt(self) -> None:
         """Serve the line with another SIM: what was queued for the one before is cancelled."""
         with self.db.transaction():
-            outbound.cancel_all(self.db, policy.Reason.SIM_CHANGED)
+            answers.cancel_all(self.db, policy.Reason.SIM_CHANGED)
         self.source = replace(self.source, imsi=f"20601{self.serial:010}")
         self.texts = []
 
@@ -566,6 +571,8 @@ class Hotline(RuleBasedStateMachine):
                     begins.setdefault(each.key[:2], each)
             earlier: list[Submission] = []
             for begin in begins.values():
+                if begin.answer_id in self.by_hand:
+                    continue
                 if not begin.by_person:
                     answers = len({one.answer_id for one in earlier if not one.by_person})
                     assert answers < begin.limits.per_number, (begin, earlier)
@@ -636,12 +643,12 @@ def hotline(limits: policy.Limits, plan: alphabet.Plan = PLANS[0]) -> Iterator[H
         line.teardown()
 
 
-def come(line: Hotline, *senders: str, body: str = "texte {}", fates: Sequence[Fate] = (Fate.SENT,)) -> None:
+def come(line: Hotline, *senders: str, body: str = "texte {}", results: Sequence[Fate] = (Fate.SENT,)) -> None:
     """Receive a contact of each sender, judge it, and let segments out."""
     for sender in senders:
         line.arrive(sender, body, national=False)
     line.judge(0)
-    line.send(list(fates))
+    line.send(list(results))
 
 
 def test_half_an_answer_that_left_counts_also_after_shadow_mode() -> None:
@@ -651,13 +658,13 @@ def test_half_an_answer_that_left_counts_also_after_shadow_mode() -> None:
         line.shadow = True
         line.send([Fate.SENT])
         line.shadow = False
-        come(line, HERS, fates=[Fate.SENT, Fate.SENT])
+        come(line, HERS, results=[Fate.SENT, Fate.SENT])
 
 
 def test_an_answer_asked_for_again_in_shadow_mode_counts_as_it_did() -> None:
     """What may have left is not forgotten because its second attempt fell into shadow mode."""
     with hotline(ONE_A_DAY) as line:
-        come(line, HERS, fates=[Fate.UNCONFIRMED])
+        come(line, HERS, results=[Fate.UNCONFIRMED])
         line.requeue(0)
         line.shadow = True
         line.send([Fate.SENT])
@@ -668,7 +675,7 @@ def test_an_answer_asked_for_again_in_shadow_mode_counts_as_it_did() -> None:
 def test_a_cooldown_runs_from_the_answer_that_a_person_asked_for_again() -> None:
     """The previous answer is the one that left last, whoever wanted it."""
     with hotline(replace(ONE_A_DAY, per_number=9)) as line:
-        come(line, HERS, fates=[Fate.UNCONFIRMED])
+        come(line, HERS, results=[Fate.UNCONFIRMED])
         line.machine.run(86399)
         line.requeue(0)
         line.send([Fate.SENT])
@@ -679,19 +686,19 @@ def test_a_cooldown_runs_from_the_answer_that_a_person_asked_for_again() -> None
 def test_a_cooldown_runs_from_the_half_of_an_answer_that_left() -> None:
     """An answer asked for again, of which the second half was put back, has left when its first half did."""
     with hotline(replace(ONE_A_DAY, per_number=9), PLANS[1]) as line:
-        come(line, HERS, fates=[Fate.UNCONFIRMED])
+        come(line, HERS, results=[Fate.UNCONFIRMED])
         line.machine.run(86399)
         line.requeue(0)
         line.send([Fate.SENT, Fate.PUT_BACK])
         line.machine.run(1)
         line.send([Fate.SENT])
-        come(line, HERS, fates=[Fate.SENT, Fate.SENT])
+        come(line, HERS, results=[Fate.SENT, Fate.SENT])
 
 
 def test_an_answer_asked_for_again_takes_nothing_from_the_reserve() -> None:
     """A number to which something may have left is no new number, though it be the same answer."""
     with hotline(replace(SHARED, reserve_for_new=100)) as line:
-        come(line, HERS, fates=[Fate.UNCONFIRMED])
+        come(line, HERS, results=[Fate.UNCONFIRMED])
         line.requeue(0)
         line.send([Fate.SENT])
 
@@ -699,13 +706,13 @@ def test_an_answer_asked_for_again_takes_nothing_from_the_reserve() -> None:
 def test_a_retry_after_a_text_by_hand_takes_nothing_from_the_reserve() -> None:
     """Whether a number is new is asked when its answer goes out, not when it was first tried."""
     with hotline(SHARED) as line:
-        come(line, HERS, fates=[Fate.AGAIN])
+        come(line, HERS, results=[Fate.AGAIN])
         line.send_by_hand(HERS, PLANS[0])
         line.send([Fate.SENT])
         line.machine.run(60)
-        come(line, HIS, THEIRS, fates=[Fate.SENT] * 3)
+        come(line, HIS, THEIRS, results=[Fate.SENT] * 3)
         line.machine.run(60)
-        come(line, HIS, THEIRS, fates=[Fate.SENT] * 3)
+        come(line, HIS, THEIRS, results=[Fate.SENT] * 3)
 
 
 def test_who_says_stop_while_blocked_has_said_it() -> None:

@@ -102,8 +102,8 @@ def test_shadowed_answers_count_in_shadow_mode_only(tmp_path: Path) -> None:
     with filled.db:
         filled.judge(filled.text())
         filled.send()
-        for table in ("answers", "answer_segments"):
-            filled.db.execute(f"UPDATE {table} SET shadow = 1")
+        filled.db.execute("UPDATE answers SET state = 'shadowed'")
+        filled.db.execute("UPDATE answer_segments SET state = 'shadowed'")
         (live,) = listed(filled)
         filled.config.write_text(json.dumps(filled.settings | {"mode": "shadow"}))
         (shadow,) = listed(filled)
@@ -148,13 +148,13 @@ def answered(line: Filled, times: int = 1) -> None:
     for _ in range(times):
         line.judge(line.text())
         line.send()
-        line.db.execute("UPDATE answers SET counted_limit = counted_limit - ?", 8 * DAY)
+        line.db.execute("UPDATE attempts SET begun_limit = begun_limit - ?", 8 * DAY)
 
 
 def just_answered(line: Filled) -> None:
     """Answer KEVIN now."""
     answered(line)
-    line.db.execute("UPDATE answers SET counted_limit = ?", line.db.now().limit)
+    line.db.execute("UPDATE attempts SET begun_limit = ?", line.db.now().limit)
 
 
 def opted_out(line: Filled) -> None:
@@ -210,7 +210,7 @@ def test_a_window_that_is_full_is_waited_for(tmp_path: Path) -> None:
     with filled.db:
         filled.judge(filled.text())
         filled.send()
-        filled.db.execute("UPDATE answer_segments SET counted_limit = ?", filled.db.now().limit)
+        filled.db.execute("UPDATE answer_segments SET submitted_limit = ?", filled.db.now().limit)
         never = asked(filled, LEA)["next"]
         filled.config.write_text(json.dumps(filled.settings | {"limits": {"segments": {"hour": 2, "day": 9}}}))
         later = asked(filled, LEA)["next"]

@@ -89,13 +89,16 @@ def gate(
     now: float = 0.0,
     *,
     age: timedelta = timedelta(0),
-    by_person: bool = False,
-    paused: bool = False,
+    kind: str = "text",
+    asked: bool = False,
+    by_hand: bool = False,
+    begun: bool = False,
+    line: policy.Line | None = None,
     **changes: object,
 ) -> policy.Gate:
     """Ask the gate about an answer that is the usual one but for what is given."""
-    answer = Queued(NUMBER, segments, age, by_person)
-    return policy.gate(answer, history, {**NOTHING_SPENT, **(spent or {})}, rules(**changes), now, paused=paused)
+    answer = Queued(BELGIAN, kind, segments, age, asked or by_hand, by_hand, begun)
+    return policy.gate(answer, history, {**NOTHING_SPENT, **(spent or {})}, rules(**changes), now, line)
 
 
 def test_the_gate_lets_an_answer_out() -> None:
@@ -108,8 +111,16 @@ def test_the_gate_lets_an_answer_out() -> None:
     ("reason", "arguments"),
     [
         (Reason.BLOCKED, {"history": History(blocked=True)}),
-        (Reason.BLOCKED, {"history": History(blocked=True), "by_person": True}),
+        (Reason.BLOCKED, {"history": History(blocked=True), "by_hand": True}),
+        (Reason.BLOCKED, {"history": History(blocked=True), "begun": True}),
         (Reason.OPTED_OUT, {"history": History(opted_out=True)}),
+        (Reason.OPTED_OUT, {"history": History(opted_out=True), "asked": True}),
+        (Reason.OPTED_OUT, {"history": History(opted_out=True), "begun": True}),
+        (Reason.STALE, {"age": timedelta(hours=25), "asked": True}),
+        (Reason.COUNTRY, {"numbers": Numbers(answer_countries=("FR",))}),
+        (Reason.OWN_NUMBER, {"own_numbers": frozenset({NUMBER})}),
+        (Reason.NOT_TEXT, {"kind": "call", "answer_calls": False}),
+        (Reason.TOO_LONG, {"max_segments": 1}),
         (Reason.STALE, {"age": timedelta(hours=25)}),
         (Reason.PER_NUMBER, {"limits": Limits(per_number=0)}),
         (Reason.COOLDOWN, {"history": History(answers=1, last_answer=0.0), "now": 1.0}),
@@ -123,7 +134,23 @@ def test_the_gate_checks_again_what_was_true_when_it_was_queued(reason: Reason, 
 
 def test_a_pause_keeps_answers() -> None:
     """While the line is paused nothing leaves and nothing is cancelled for it."""
-    assert gate(paused=True) == policy.Wait(WaitingFor.PAUSED)
+    for by_hand, begun in ((False, False), (True, False), (False, True)):
+        assert gate(line=policy.Line.PAUSED, by_hand=by_hand, begun=begun) == policy.Wait(WaitingFor.PAUSED)
+
+
+def test_an_open_breaker_keeps_answers_but_no_text_by_hand() -> None:
+    """While nothing leaves answers wait; a person may try all the same."""
+    assert gate(line=policy.Line.OPEN) == policy.Wait(WaitingFor.OUTAGE)
+    assert gate(line=policy.Line.OPEN, begun=True) == policy.Wait(WaitingFor.OUTAGE)
+    assert gate(line=policy.Line.OPEN, by_hand=True) == policy.Pass(returning=False)
+
+
+def test_the_rest_of_an_answer_is_asked_for_no_window() -> None:
+    """Its place is its own since its first segment left; nor is it stale, or in a cooldown that it began."""
+    history = History(answers=3, last_answer=0.0)
+    nothing = Limits(segments=Windows(0, 0, 0))
+
+    assert gate(begun=True, history=history, age=timedelta(days=9), limits=nothing) == policy.Pass(returning=True)
 
 
 @pytest.mark.parametrize("window", policy.WINDOW_SECONDS)
@@ -146,12 +173,19 @@ def test_the_reserve_is_for_new_numbers() -> None:
 
 
 def test_a_persons_own_send_is_held_to_windows_alone() -> None:
-    """Cooldown, cap and age are for answers; what a person sends by hand still costs budget."""
+    """Cooldown, cap and opting out are for answers; what a person sends by hand still costs budget."""
     history = History(answers=9, last_answer=0.0, opted_out=True)
 
-    assert gate(by_person=True, history=history, age=timedelta(days=9)) == policy.Pass(returning=True)
+    assert gate(by_hand=True, history=history) == policy.Pass(returning=True)
     nothing = Limits(segments=Windows(0, 0, 0))
-    assert isinstance(gate(by_person=True, limits=nothing), policy.Wait)
+    assert isinstance(gate(by_hand=True, limits=nothing), policy.Wait)
+
+
+def test_what_a_person_wants_sent_again_is_held_to_windows_blocks_and_opt_outs() -> None:
+    """Cooldown, cap and country are not asked a second time of a person who has decided."""
+    history = History(answers=9, last_answer=0.0)
+
+    assert gate(asked=True, history=history, numbers=Numbers(answer_countries=())) == policy.Pass(returning=True)
 
 
 @given(
@@ -187,8 +221,9 @@ ANSWERED = History(answers=1, last_answer=0.0)
 
 def judge_text(text: str, history: History = NEW, now: float = 365 * DAY) -> Reason:
     """Judge a text and return the reason."""
-    contact = Contact("text", BELGIAN, timedelta(0), policy.fold(text))
-    return policy.judge(contact, history, rules(our_texts=(policy.fold(OURS),)), now).reason
+    in_force = rules(our_texts=(policy.fold(OURS),))
+    contact = Contact("text", BELGIAN, timedelta(0), policy.fold(text), policy.opts_out(text, in_force))
+    return policy.judge(contact, history, in_force, now).reason
 
 
 @pytest.mark.parametrize(
@@ -233,24 +268,90 @@ def test_a_machine_that_answers_each_answer_is_a_loop_at_its_second_text() -> No
         assert judge_text(text, History(answers=1, last_answer=0.0, same_texts=same)) is reason
 
 
-@pytest.mark.parametrize("text", ["stop", "STOP!", " Arrêt. ", "stoppen", "s t o p"])
-def test_a_word_that_opts_out_does_so_after_an_answer(text: str) -> None:
-    """Case, accents, blanks and punctuation aside; a first contact that says stop is answered."""
+@pytest.mark.parametrize("ours", ["Non.", "No", "Stop."])
+def test_a_short_answer_makes_nobody_a_machine(ours: str) -> None:
+    """Many a text has "non" in it: an answer shorter than a long run is known by the whole text alone."""
+    in_force = rules(our_texts=(policy.fold(ours),))
+
+    assert policy.is_loop(policy.fold(ours.upper()), NEW, in_force)
+    for text in ("Annonce ton nom", "I know you", "Stoppe ça", ""):
+        assert not policy.is_loop(policy.fold(text), NEW, in_force)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "stop",
+        "STOP!",
+        " Arrêt. ",
+        "stoppen",
+        "s t o p",
+        "Stop svp",
+        "STOP SMS",
+        "stop, merci",
+        "stp stop",
+        "Arrêt, s’il vous plaît !",
+        "stoppen aub",
+        "Stoppen alstublieft",
+        "please stop, thanks",
+    ],
+)
+def test_a_word_that_opts_out_does_so_at_any_time(text: str) -> None:
+    """Case, accents, blanks, punctuation and polite words aside, from a first contact too."""
     assert judge_text(text, ANSWERED) is Reason.OPTED_OUT
-    assert judge_text(text) is Reason.FIRST_CONTACT
+    assert judge_text(text) is Reason.OPTED_OUT
 
 
 def test_what_is_hidden_is_held_to_the_stricter_rule() -> None:
-    """Where nobody knows whether a number had an answer, its "stop" is heard, and nothing goes out to anyone."""
+    """Where nobody knows whether a number had an answer nothing goes out to anyone."""
     hidden = History(hidden=True)
-    assert judge_text("Stop!", hidden) is Reason.OPTED_OUT
     assert judge_text("Salut", hidden) is Reason.FIRST_CONTACT
-    for by_person in (False, True):
-        waiting = gate(1, hidden, dict.fromkeys(policy.WINDOW_SECONDS, Spent()), 0.0, by_person=by_person)
-        assert waiting == policy.Wait(policy.WaitingFor.PAUSED)
+    for by_hand in (False, True):
+        assert gate(1, hidden, by_hand=by_hand) == policy.Wait(policy.WaitingFor.HELD)
 
 
-@pytest.mark.parametrize("text", ["stop it", "arrête de m'écrire", "nonstop", ""])
+@pytest.mark.parametrize("text", ["stop it", "arrête de m'écrire", "nonstop", "", "merci", "stop ça", "sms svp"])
 def test_more_than_the_word_does_not_opt_out(text: str) -> None:
     """Only a text that is nothing but the word silences a number for good."""
     assert judge_text(text, ANSWERED) is Reason.COOLDOWN_OVER
+
+
+# ---- what a result means
+
+
+@pytest.mark.parametrize("cms", sorted({1, 27, 195, 196}))
+def test_a_refusal_about_the_recipient_fails_at_once(cms: int) -> None:
+    """A number that is not there, or may not be reached, says nothing about the line."""
+    assert policy.fate(policy.Refused(f"cms_{cms}", cms), policy.Tries()) is policy.Fate.FAILED
+
+
+@pytest.mark.parametrize("cms", [8, 10, 38, 41, 42, 47, 50, 127, 128, 192, 193, 194, 255, 300, 314, 330, 331])
+def test_a_refusal_about_the_line_fails_only_while_others_leave(cms: int) -> None:
+    """It is put back, and its end comes only if somebody else's segment was taken between all of its tries."""
+    refused = policy.Refused(f"cms_{cms}", cms)
+    assert policy.fate(refused, policy.Tries(50, 1, cms, others_left=False)) is policy.Fate.PUT_BACK
+    assert policy.fate(refused, policy.Tries(4, 4, cms)) is policy.Fate.PUT_BACK
+    assert policy.fate(refused, policy.Tries(5, 5, cms)) is policy.Fate.FAILED
+
+
+@pytest.mark.parametrize("cms", [21, 28, 29, 30])
+def test_a_refusal_that_may_be_either_fails_at_the_second_time_while_others_leave(cms: int) -> None:
+    """Barred is the recipient's fault if others leave in between, else the line's."""
+    refused = policy.Refused(f"cms_{cms}", cms)
+    assert policy.fate(refused, policy.Tries()) is policy.Fate.PUT_BACK
+    assert policy.fate(refused, policy.Tries(1, 1, 38)) is policy.Fate.PUT_BACK
+    assert policy.fate(refused, policy.Tries(1, 1, 30, others_left=False)) is policy.Fate.PUT_BACK
+    assert policy.fate(refused, policy.Tries(1, 1, 30)) is policy.Fate.FAILED
+
+
+@pytest.mark.parametrize("cms", [None, 0, 256, 299, 332, 500, 512, 3000])
+def test_a_refusal_that_proves_nothing_is_unconfirmed(cms: int | None) -> None:
+    """Plain ERROR, 332, 500 and a maker's own causes leave open whether the segment left."""
+    refused = policy.Refused("ERROR" if cms is None else f"cms_{cms}", cms)
+    assert policy.fate(refused, policy.Tries()) is policy.Fate.UNCONFIRMED
+    assert policy.fate(policy.Unknown("no_result"), policy.Tries()) is policy.Fate.UNCONFIRMED
+
+
+def test_what_was_refused_before_the_modem_had_it_cannot_have_left() -> None:
+    """An error before Ctrl-Z proves that nothing left, whatever it says."""
+    assert policy.fate(policy.Refused("ERROR", before_payload=True), policy.Tries()) is policy.Fate.PUT_BACK

@@ -255,7 +255,7 @@ class Told:
         begun = {
             pdu
             for (pdu,) in db.execute(
-                "SELECT pdu FROM answer_segments WHERE state <> 'waiting' AND counted_limit IS NOT NULL"
+                "SELECT pdu FROM answer_segments WHERE state NOT IN ('waiting', 'refused', 'cancelled')"
             )
         }
         (tries,) = db.execute("SELECT count(*) FROM pin_tries").fetchone()

@@ -89,10 +89,11 @@ def test_the_limits_hold_in_every_window(db: Database, limits: dict[str, Any]) -
     """In the rows of the database no sliding window, no number and no cooldown is exceeded."""
     chosen = configured(limits=limits, modem={"send_interval": "4s"})
     seconds = simulate_into(db, flood(900, 30, 60, 20, chosen, random.Random(3)), chosen, random.Random(3))
-    rows = db.all("SELECT counted_limit AS at, answered_before AS known FROM answer_segments ORDER BY id")
-    times = [
-        row["at"] for row in db.all("SELECT counted_limit AS at FROM answer_segments WHERE at NOT NULL ORDER BY at")
-    ]
+    rows = db.all(
+        "SELECT s.submitted_limit AS at, t.share = 'known' AS known FROM answer_segments s"
+        " JOIN attempts t ON t.id = s.attempt_id WHERE at NOT NULL ORDER BY at"
+    )
+    times = [row["at"] for row in rows]
     told = report(db, chosen, 3, seconds)
 
     assert len(times) > 30
@@ -114,7 +115,9 @@ def test_the_limits_hold_in_every_window(db: Database, limits: dict[str, Any]) -
 
 def _answers(db: Database) -> dict[str, list[float]]:
     found: dict[str, list[float]] = {}
-    for row in db.all("SELECT recipient, counted_limit AS at FROM answers WHERE at NOT NULL ORDER BY at"):
+    for row in db.all(
+        "SELECT a.recipient, t.begun_limit AS at FROM answers a JOIN attempts t ON t.answer_id = a.id ORDER BY at"
+    ):
         found.setdefault(row["recipient"], []).append(row["at"])
     return found
 
@@ -127,7 +130,12 @@ def test_known_numbers_are_answered_again_and_spend_their_share(db: Database) ->
 
     assert told.fates["answered"] == {"cooldown_over": 2, "first_contact": 1}
     assert told.fates["suppressed"] == {"per_number": 2}
-    assert [row[0] for row in db.all("SELECT sum(answered_before) FROM answer_segments")] == [4]
+    assert [
+        row[0]
+        for row in db.all(
+            "SELECT count(*) FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id WHERE t.share = 'known'"
+        )
+    ] == [4]
 
 
 def test_the_reserve_is_what_known_numbers_wait_for(db: Database) -> None:

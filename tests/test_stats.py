@@ -55,6 +55,7 @@ def contact(line: Filled, at: datetime, originator: str | None = KEVIN, **more: 
     row = {
         "line": "fr", "kind": "text", "originator": originator, "line_type": "mobile", "text": "Salut",
         "segments_received": 1, "segments_total": 1, "received_at": rfc3339(at), "received_limit": at.timestamp(),
+        "synchronised": 0,
         "verdict": "suppress", "reason": "cooldown",
     } | more  # fmt: skip
     return insert(line, "contacts", row)
@@ -64,19 +65,26 @@ def answer(line: Filled, contact_id: int | None, sent: datetime, segments: int =
     """Write down an answer that left at a moment, and its segments."""
     known = line.db.one("SELECT originator FROM contacts WHERE id = ?", contact_id)
     state, shadow = more.get("state", "sent"), int(more.get("state") == "shadowed")
-    counted = None if state in {"cancelled", "queued", "failed"} else 1.0
     row = {
         "contact_id": contact_id, "recipient": known["originator"] if known else LEA, "state": state, "text": "Non",
-        "encoding": "gsm7", "segments": segments, "reference": 1, "answered_before": 0, "queued_at": rfc3339(sent),
-        "queued_limit": 0.0, "due_at": rfc3339(sent), "due_limit": 0.0, "shadow": shadow, "counted_limit": counted,
+        "encoding": "gsm7", "segments": segments, "share": "new" if contact_id else "by_hand", "draw": 0,
+        "queued_at": rfc3339(sent), "queued_limit": 0.0, "age_limit": 0.0, "due_at": rfc3339(sent), "due_limit": 0.0,
+        "by_hand": None if contact_id else "send",
         "sent_at": rfc3339(sent) if state in {"sent", "delivered", "undelivered"} else None,
     } | more  # fmt: skip
     answer_id = insert(line, "answers", row)
+    if state in {"cancelled", "queued"}:
+        segments = 0
+    else:
+        attempt_id = insert(line, "attempts", {
+            "answer_id": answer_id, "begun_at": rfc3339(sent), "begun_limit": 0.0, "step": 0, "variant": 0,
+            "share": "new", "trial": 0, "reference": 0,
+        })  # fmt: skip
     for sequence in range(1, segments + 1):
         insert(line, "answer_segments", {
-            "answer_id": answer_id, "sequence": sequence, "state": state if state in {"sent", "shadowed"} else "sent",
-            "tpdu_length": 1, "counted_limit": counted, "answered_before": 0, "shadow": shadow,
-            "submitted_at": None if shadow else rfc3339(sent),
+            "attempt_id": attempt_id, "sequence": sequence, "tpdu_length": 1,
+            "state": "shadowed" if shadow else "refused" if state == "failed" else "sent",
+            "submitted_at": rfc3339(sent), "submitted_limit": 1.0,
         })  # fmt: skip
     if contact_id:
         line.db.execute("UPDATE contacts SET verdict = 'answer', reason = 'first_contact' WHERE id = ?", contact_id)

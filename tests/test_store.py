@@ -12,21 +12,21 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from store_steps import PLAN, RULES, begin_next, lose, refuse, take
+from store_steps import begin as begin_answer
+from store_steps import judge as judge_contact
 
 from hotlined import migrations, policy
 from hotlined.clock import Now
-from hotlined.errors import DatabaseInUseError, DatabaseMissingError, DatabaseNewerError, StoreError
-from hotlined.gsm import alphabet, tpdu
+from hotlined.errors import DatabaseInUseError, DatabaseMissingError, DatabaseVersionError, StoreError
 from hotlined.gsm.address import Address, Ton, identify
 from hotlined.simulator import pdus
-from hotlined.store import inbound, outbound, people
+from hotlined.store import answers, attempts, fates, gate, inbound, people
 from hotlined.store.database import Database, open_beside_daemon, open_for_daemon
 
 SENDER = "+32470123456"
 SENT = datetime(2026, 11, 24, 22, 0, tzinfo=UTC)
 SOURCE = inbound.Source("fr", "206012345678901", "SM", lambda originator: identify(originator, "BE"))
-RULES = policy.Rules(policy.Limits(), policy.Numbers(), timedelta(hours=24))
-PLAN = alphabet.plan("x" * 200)  # two segments
 
 
 @pytest.fixture(scope="session")
@@ -299,19 +299,23 @@ def test_any_interleaving_of_listings_and_deletions_keeps_each_text_once(templat
 
 def judge(db: Database, contact_id: int = 1, seconds: float = 0.0, **changes: Any) -> policy.Verdict:
     """Judge a contact."""
-    rules = replace(RULES, **changes)
-    return outbound.judge(
-        db, contact_id, rules, at(db, seconds), compose=lambda _: PLAN, delay_seconds=0.0, shadow=False
-    )
+    return judge_contact(db, contact_id, at(db, seconds), replace(RULES, **changes))
 
 
 def begin(
     db: Database, seconds: float = 0.0, *, shadow: bool = False, **changes: Any
-) -> tuple[policy.Gate, outbound.Begun | None]:
+) -> tuple[gate.Step, gate.Begun | None]:
     """Let the first due answer's next segment out."""
-    (answer, *_) = outbound.due(db, at(db, seconds))
-    segments = tpdu.encode_submit(answer.recipient, PLAN, reference=answer.reference)
-    return outbound.begin(db, answer, segments, replace(RULES, **changes), at(db, seconds), shadow=shadow)
+    return begin_next(db, at(db, seconds), rules=replace(RULES, **changes), shadow=shadow)
+
+
+def recipients(db: Database, seconds: float) -> list[str]:
+    """Return to whom the answers are whose turn it is."""
+    return [
+        row["recipient"]
+        for turn in answers.due(db, at(db, seconds))
+        for row in db.all("SELECT recipient FROM answers WHERE id = ?", turn.answer_id)
+    ]
 
 
 def queue(db: Database) -> None:
@@ -327,7 +331,7 @@ def answer(db: Database) -> dict[str, Any]:
     return dict(row)
 
 
-def begun(db: Database, seconds: float = 0.0) -> outbound.Begun:
+def begun(db: Database, seconds: float = 0.0) -> gate.Begun:
     """Begin a segment that the gate lets out."""
     verdict, result = begin(db, seconds)
     assert isinstance(verdict, policy.Pass)
@@ -341,15 +345,15 @@ def test_both_segments_count_when_the_first_is_begun(db: Database) -> None:
     begun(db)
 
     assert answer(db)["state"] == "sending"
-    assert outbound.spent(db, at(db, 1), shadow=False)["hour"].total == 2
+    assert attempts.spent(db, at(db, 1), shadow=False)["hour"].total == 2
 
 
 def test_an_answer_is_sent_when_every_segment_is(db: Database) -> None:
     """Sent means that each segment had its +CMGS."""
     queue(db)
-    outbound.mark_sent(db, begun(db).segment_id, 1, at(db, 1))
+    take(db, begun(db), at(db, 1), 1)
     assert answer(db)["state"] == "sending"
-    outbound.mark_sent(db, begun(db, 2).segment_id, 2, at(db, 3))
+    take(db, begun(db, 2), at(db, 3), 2)
 
     assert (answer(db)["state"], answer(db)["sent_at"]) == ("sent", at(db, 3).rfc3339)
 
@@ -358,8 +362,8 @@ def test_a_crash_between_two_segments_goes_on_with_the_second(db: Database) -> N
     """What was never submitted is submitted after a restart, and only that, under the stored reference."""
     queue(db)
     first = begun(db)
-    outbound.mark_sent(db, first.segment_id, 1, at(db, 1))
-    assert outbound.recover(db, at(db, 2)) == 0
+    take(db, first, at(db, 1), 1)
+    assert fates.recover(db, at(db, 2)) == 0
     second = begun(db, 3)
 
     assert (second.sequence, second.total) == (2, 2)
@@ -370,58 +374,112 @@ def test_a_crash_during_a_segment_is_unconfirmed_and_stays_so(db: Database) -> N
     """A segment that was in hand is never submitted again, and nothing behind it is."""
     queue(db)
     begun(db)
-    assert outbound.recover(db, at(db, 1)) == 1
+    assert fates.recover(db, at(db, 1)) == 1
 
     assert answer(db)["state"] == "unconfirmed"
-    assert outbound.due(db, at(db, 9999)) == []
-    assert outbound.spent(db, at(db, 1), shadow=False)["hour"].total == 2
+    assert answers.due(db, at(db, 9999)) == []
+    assert attempts.spent(db, at(db, 1), shadow=False)["hour"].total == 1
 
 
 def test_what_cannot_have_left_counts_for_nothing(db: Database) -> None:
     """A refused answer spends no budget and starts no cooldown."""
     queue(db)
-    outbound.mark_refused(db, begun(db), "cms_30", at(db, 1), again=False)
+    refuse(db, begun(db), at(db, 1), 27)
 
-    assert (answer(db)["state"], answer(db)["reason"]) == ("failed", "cms_30")
-    assert outbound.spent(db, at(db, 1), shadow=False)["hour"].total == 0
-    assert outbound.history_of(db, SENDER, shadow=False) == policy.History()
+    assert (answer(db)["state"], answer(db)["reason"]) == ("failed", "cms_27")
+    assert attempts.spent(db, at(db, 1), shadow=False)["hour"].total == 0
+    assert attempts.history_of(db, SENDER, shadow=False) == policy.History()
 
 
-def test_a_refusal_worth_another_try_is_tried_with_growing_pauses_to_an_end(db: Database) -> None:
-    """Tries come later and later, and after the last pause the answer has failed."""
+def test_a_refusal_of_the_line_is_tried_with_growing_pauses_to_an_end_while_others_leave(db: Database) -> None:
+    """Tries come later and later; when others left between all of them, the answer has failed after the fifth."""
     queue(db)
-    moments = [0.0]
-    while outbound.mark_refused(db, begun(db, moments[-1]), "cms_38", at(db, moments[-1]), again=True):
-        assert answer(db)["waiting_for"] == "retry"
-        assert outbound.due(db, at(db, answer(db)["due_limit"] - 1)) == []
-        moments.append(answer(db)["due_limit"])
+    now, pauses = 0.0, []
+    for other in range(policy.MOST_TRIES + 1):
+        refuse(db, begun(db, now), at(db, now), 38)
+        if answer(db)["state"] == "failed":
+            break
+        pauses.append(answer(db)["due_limit"] - now)
+        assert answers.due(db, at(db, answer(db)["due_limit"] - 1)) == []
+        scan(db, *text("autre", f"+3247100000{other}", scts=SENT + timedelta(seconds=now)), seconds=now + 1)
+        contact_id = inbound.next_unjudged(db, at(db, now + 1))
+        assert contact_id
+        assert judge(db, contact_id, now + 1).answer
+        for mr in (1, 2):
+            take(db, begun(db, now + 2), at(db, now + 2), mr)
+        now = answer(db)["due_limit"]
 
-    pauses = [later - earlier for earlier, later in itertools.pairwise(moments)]
-    assert pauses == list(outbound.RETRY_AFTER_SECONDS)
-    assert answer(db)["state"] == "failed"
+    assert pauses == [*policy.RETRY_AFTER_SECONDS, policy.RETRY_AFTER_SECONDS[-1]]
+    assert (answer(db)["state"], answer(db)["reason"]) == ("failed", "cms_38")
+
+
+def test_while_nothing_leaves_nothing_fails(db: Database) -> None:
+    """Refusals with nobody else's segment taken between them bring no answer to its end before it is stale."""
+    queue(db)
+    now = 0.0
+    for _ in range(3 * policy.MOST_TRIES):
+        refuse(db, begun(db, now), at(db, now), 38)
+        now = answer(db)["due_limit"]
+
+    assert answer(db)["state"] == "queued"
+    assert attempts.spent(db, at(db, now), shadow=False)["hour"].total == 0
 
 
 def test_a_refused_second_segment_leaves_the_first_counted(db: Database) -> None:
-    """Half an answer has been paid for: it keeps its count, its cooldown, and is finished later."""
+    """Half an answer has been paid for, and the place of the other half is kept without an end."""
     queue(db)
-    outbound.mark_sent(db, begun(db).segment_id, 1, at(db, 1))
-    outbound.mark_refused(db, begun(db, 2), "cms_38", at(db, 2), again=True)
+    take(db, begun(db), at(db, 1))
+    refuse(db, begun(db, 2), at(db, 2), 38)
 
-    assert outbound.spent(db, at(db, 3), shadow=False)["hour"].total == 1
-    assert outbound.history_of(db, SENDER, shadow=False).answers == 1
-    assert begun(db, 100).sequence == 2
+    assert (answer(db)["state"], answer(db)["text"]) == ("queued", PLAN.text)
+    assert attempts.spent(db, at(db, 3), shadow=False)["hour"].total == 2
+    assert attempts.spent(db, at(db, 7200), shadow=False)["hour"].total == 1
+    assert attempts.history_of(db, SENDER, shadow=False).answers == 1
+    assert begun(db, 7200).sequence == 2
+
+
+def test_an_answer_that_was_put_back_is_composed_anew(db: Database) -> None:
+    """Before a segment has left, no text is stored: what goes out is what is in force then."""
+    queue(db)
+    assert answer(db)["text"] is None
+    refuse(db, begun(db), at(db, 1), 38)
+
+    assert (answer(db)["text"], answer(db)["segments"]) == (None, None)
 
 
 def test_a_late_result_settles_an_unconfirmed_answer(db: Database) -> None:
     """A +CMGS that comes after its time limit turns unconfirmed into sent, if nothing else is missing."""
     queue(db)
-    outbound.mark_sent(db, begun(db).segment_id, 1, at(db, 1))
+    take(db, begun(db), at(db, 1))
     second = begun(db, 2)
-    outbound.mark_unconfirmed(db, second.segment_id, "no result")
+    lose(db, second, at(db, 3))
     assert answer(db)["state"] == "unconfirmed"
-    outbound.mark_sent(db, second.segment_id, 7, at(db, 200))
+    fates.settle_late(db, second.segment_id, 7, RULES, at(db, 200))
 
     assert answer(db)["state"] == "sent"
+
+
+@pytest.mark.parametrize(("seconds", "state"), [(3600.0, "sending"), (3603.0, "failed")])
+def test_a_late_result_lets_the_rest_go_on_within_the_hour(db: Database, seconds: float, state: str) -> None:
+    """The second segment follows a first one that was unconfirmed: in time, else half of the answer was sent."""
+    queue(db)
+    first = begun(db)
+    lose(db, first, at(db, 1))
+    assert attempts.spent(db, at(db, 2), shadow=False)["hour"].total == 1
+    fates.settle_late(db, first.segment_id, 7, RULES, at(db, seconds))
+
+    assert answer(db)["state"] == state
+    assert [turn.answer_id for turn in answers.due(db, at(db, seconds))] == ([1] if state == "sending" else [])
+
+
+def test_a_report_proves_and_starts_nothing(db: Database) -> None:
+    """Half of an answer that a status report proves to have left has failed: nothing is unknown any more."""
+    queue(db)
+    lose(db, begun(db), at(db, 1))
+    scan(db, pdus.write_status_report(7, SENDER, SENT, SENT, 0), seconds=60)
+
+    assert (answer(db)["state"], answer(db)["reason"]) == ("failed", "half")
+    assert answers.due(db, at(db, 61)) == []
 
 
 @pytest.mark.parametrize(("status", "state"), [(0x00, "delivered"), (0x20, "sent"), (0x46, "undelivered")])
@@ -429,7 +487,7 @@ def test_a_status_report_settles_its_segment_by_recipient_and_reference(db: Data
     """Reports are matched after any time and restart, and are no contacts."""
     queue(db)
     for mr in (41, 42):
-        outbound.mark_sent(db, begun(db, mr).segment_id, mr, at(db, mr))
+        take(db, begun(db, mr), at(db, mr), mr)
     reports = [pdus.write_status_report(mr, SENDER, SENT, SENT, status) for mr in (42, 41)]
     scan(db, *reports, seconds=60)
 
@@ -444,7 +502,7 @@ def test_a_report_about_another_number_settles_nothing(db: Database) -> None:
     """References are one octet and come again: the recipient has to fit too."""
     queue(db)
     for mr in (41, 42):
-        outbound.mark_sent(db, begun(db, mr).segment_id, mr, at(db, mr))
+        take(db, begun(db, mr), at(db, mr), mr)
     scan(db, pdus.write_status_report(41, "+32499000000", SENT, SENT, 0), seconds=60)
 
     assert answer(db)["state"] == "sent"
@@ -456,7 +514,7 @@ def test_a_second_answer_to_a_number_waits_for_the_cooldown(db: Database) -> Non
     scan(db, *text("encore", scts=SENT + timedelta(seconds=9)))
     assert judge(db, 2, 9).reason is policy.Reason.PENDING
     for mr in (1, 2):
-        outbound.mark_sent(db, begun(db, 10).segment_id, mr, at(db, 10))
+        take(db, begun(db, 10), at(db, 10), mr)
     for seconds, reason in ((86409.0, policy.Reason.COOLDOWN), (86410.0, policy.Reason.COOLDOWN_OVER)):
         scan(db, *text("encore", scts=SENT + timedelta(seconds=seconds)), seconds=seconds)
         contact_id = inbound.next_unjudged(db, at(db, seconds))
@@ -467,7 +525,7 @@ def test_a_second_answer_to_a_number_waits_for_the_cooldown(db: Database) -> Non
 def send_all(db: Database, seconds: float) -> None:
     """Send the two segments of the answer that is due."""
     for mr in (1, 2):
-        outbound.mark_sent(db, begun(db, seconds).segment_id, mr, at(db, seconds))
+        take(db, begun(db, seconds), at(db, seconds), mr)
 
 
 def receive(db: Database, body: str, seconds: float) -> policy.Reason:
@@ -479,13 +537,19 @@ def receive(db: Database, body: str, seconds: float) -> policy.Reason:
 
 
 def test_stop_silences_a_number_for_good_until_a_person_undoes_it(db: Database) -> None:
-    """Only after an answer, and then for ever; optin makes the number like any other again."""
-    assert receive(db, "Stop", 0) is policy.Reason.FIRST_CONTACT
-    send_all(db, 1)
-    assert receive(db, "STOP !", 100) is policy.Reason.OPTED_OUT
+    """At any time, also as the first word; optin makes the number like any other again."""
+    assert receive(db, "Stop svp !", 0) is policy.Reason.OPTED_OUT
     assert receive(db, "allo ?", 200 * 86400) is policy.Reason.OPTED_OUT
     people.opt_in(db, SENDER, "admin", at(db, 200 * 86400))
-    assert receive(db, "allo ?", 201 * 86400) is policy.Reason.COOLDOWN_OVER
+    assert receive(db, "allo ?", 201 * 86400) is policy.Reason.FIRST_CONTACT
+
+
+def test_stop_while_an_answer_is_queued_cancels_it(db: Database) -> None:
+    """Who says no before the answer has left gets none."""
+    queue(db)
+    assert receive(db, "STOP", 60) is policy.Reason.OPTED_OUT
+
+    assert (answer(db)["state"], answer(db)["reason"]) == ("cancelled", "opted_out")
 
 
 def test_an_out_of_office_is_answered_once(db: Database) -> None:
@@ -504,20 +568,26 @@ def test_shadow_mode_counts_for_itself_alone(db: Database) -> None:
     assert isinstance(verdict, policy.Pass)
     assert result is None
     assert answer(db)["state"] == "shadowed"
-    assert outbound.spent(db, at(db, 1), shadow=True)["hour"].total == 2
-    assert outbound.spent(db, at(db, 1), shadow=False)["hour"].total == 0
+    assert attempts.spent(db, at(db, 1), shadow=True)["hour"].total == 2
+    assert attempts.spent(db, at(db, 1), shadow=False)["hour"].total == 0
 
 
-def test_a_block_cancels_what_is_queued(db: Database) -> None:
-    """What people decide holds before the next send."""
+def test_a_block_cancels_what_is_queued_at_once(db: Database) -> None:
+    """What people decide holds before the next send, and is seen before it, whether a daemon runs or not."""
     queue(db)
-    with db.transaction():
-        db.execute(
-            "INSERT INTO numbers (number, blocked_at, changed_by) VALUES (?, ?, 'admin')", SENDER, at(db, 1).rfc3339
-        )
-    begin(db, 2)
+    assert people.block(db, SENDER, "admin", at(db, 1)) == 1
 
     assert (answer(db)["state"], answer(db)["reason"]) == ("cancelled", "blocked")
+
+
+def test_a_person_cancels_one_answer_and_decides_nothing_about_its_number(db: Database) -> None:
+    """What was cancelled by hand is not sent; the next text is answered."""
+    queue(db)
+    assert answers.cancel(db, 1, "admin", at(db, 1)) is None
+    assert answers.cancel(db, 1, "admin", at(db, 2)) == "cancelled"
+
+    assert (answer(db)["state"], answer(db)["reason"]) == ("cancelled", "person")
+    assert receive(db, "encore", 60) is policy.Reason.FIRST_CONTACT
 
 
 def test_a_stale_answer_is_cancelled(db: Database) -> None:
@@ -528,15 +598,22 @@ def test_a_stale_answer_is_cancelled(db: Database) -> None:
     assert (answer(db)["state"], answer(db)["reason"]) == ("cancelled", "stale")
 
 
-def test_waiting_for_is_written_once(db: Database) -> None:
-    """An answer says what it waits for, and waiting on costs no write."""
+def test_what_waited_for_too_long_is_swept_whatever_holds_it_back(db: Database) -> None:
+    """A queue that nobody asks the gate about grows stale all the same, and the next text is answered."""
     queue(db)
-    wait = policy.WaitingFor.BUDGET_HOUR
-    outbound.mark_waiting(db, wait, at(db, 1), answered_before=False)
-    before = db.connection.total_changes
-    outbound.mark_waiting(db, wait, at(db, 2), answered_before=False)
+    assert answers.sweep(db, RULES.max_age, at(db, 86400), by_calendar=False) == 0
+    assert answers.sweep(db, RULES.max_age, at(db, 86401), by_calendar=False) == 1
 
-    assert answer(db)["waiting_for"] == "budget_hour"
+    assert (answer(db)["state"], answer(db)["reason"]) == ("cancelled", "stale")
+    assert receive(db, "encore", 86402) is policy.Reason.FIRST_CONTACT
+
+
+def test_a_hold_is_written_once(db: Database) -> None:
+    """What holds a share back is a word of the line, and holding on costs no write."""
+    answers.note_share_hold(db, policy.Share.NEW, policy.WaitingFor.BUDGET_HOUR)
+    before = db.connection.total_changes
+    answers.note_share_hold(db, policy.Share.NEW, policy.WaitingFor.BUDGET_HOUR)
+
     assert db.connection.total_changes == before
 
 
@@ -553,36 +630,35 @@ def test_new_numbers_go_first_and_the_oldest_of_each_kind(db: Database) -> None:
         scan(db, *text("encore", sender=sender, scts=SENT + timedelta(days=2)), seconds=2 * 86400.0 + number)
         assert judge(db, number, 2 * 86400.0 + number).answer
 
-    assert [due.recipient for due in outbound.due(db, at(db, 3 * 86400.0))] == [first, known]
+    assert recipients(db, 3 * 86400.0) == [first, known]
 
 
 def test_an_answer_that_waits_does_not_hold_up_another_that_was_begun(db: Database) -> None:
     """Each answer that was begun gets its turn, whatever another one waits for."""
     queue(db)
-    outbound.mark_sent(db, begun(db).segment_id, 1, at(db, 1))
+    take(db, begun(db), at(db, 1), 1)
     scan(db, *text("autre", "+32470999999"), seconds=2)
     judge(db, 2, 2)
-    last = outbound.due(db, at(db, 3))[-1]
-    segments = tpdu.encode_submit(last.recipient, PLAN, reference=last.reference)
-    outbound.begin(db, last, segments, RULES, at(db, 3), shadow=False)
+    last = answers.due(db, at(db, 3))[-1]
+    begin_answer(db, last.answer_id, at(db, 3))
 
-    assert [answer.recipient for answer in outbound.due(db, at(db, 4))] == [SENDER, "+32470999999"]
+    assert recipients(db, 4) == [SENDER, "+32470999999"]
 
 
 def test_shadow_mode_does_not_forget_what_left_live(db: Database) -> None:
     """An answer half sent when the mode is changed keeps its count, and is not called shadowed."""
     queue(db)
-    outbound.mark_sent(db, begun(db).segment_id, 1, at(db, 1))
+    take(db, begun(db), at(db, 1), 1)
     begin(db, 2, shadow=True)
 
     assert answer(db)["state"] == "sending"
-    assert outbound.history_of(db, SENDER, shadow=False).answers == 1
+    assert attempts.history_of(db, SENDER, shadow=False).answers == 1
 
 
 def test_what_was_begun_is_finished_whatever_its_age(db: Database) -> None:
     """Only an answer that was not begun can be stale."""
     queue(db)
-    outbound.mark_sent(db, begun(db, 86399).segment_id, 1, at(db, 86399))
+    take(db, begun(db, 86399), at(db, 86399), 1)
 
     assert begun(db, 86401).sequence == 2
 
@@ -591,7 +667,7 @@ def test_a_report_that_was_overtaken_changes_nothing(db: Database) -> None:
     """Delivered stays delivered when an older report says: still trying."""
     queue(db)
     for mr in (41, 42):
-        outbound.mark_sent(db, begun(db, mr).segment_id, mr, at(db, mr))
+        take(db, begun(db, mr), at(db, mr), mr)
     for status in (0x00, 0x20):
         scan(db, *(pdus.write_status_report(mr, SENDER, SENT, SENT, status) for mr in (41, 42)), seconds=60)
 
@@ -601,13 +677,13 @@ def test_a_report_that_was_overtaken_changes_nothing(db: Database) -> None:
 def test_requeue_counts_anew_and_keeps_what_was_counted(db: Database) -> None:
     """The cooldown runs from the answer that a person sent again; the windows keep both."""
     queue(db)
-    outbound.mark_unconfirmed(db, begun(db).segment_id, "no result")
-    assert outbound.requeue(db, 1, "admin", at(db, 500)) is None
-    assert outbound.spent(db, at(db, 500), shadow=False)["hour"].total == 2
-    outbound.mark_sent(db, begun(db, 1000).segment_id, 1, at(db, 1000))
+    lose(db, begun(db), at(db, 1))
+    assert answers.requeue(db, 1, "admin", at(db, 500)) is None
+    assert attempts.spent(db, at(db, 500), shadow=False)["hour"].total == 1
+    take(db, begun(db, 1000), at(db, 1000), 1)
 
-    assert outbound.spent(db, at(db, 1000), shadow=False)["hour"].total == 4
-    assert outbound.history_of(db, SENDER, shadow=False).last_answer == 1000
+    assert attempts.spent(db, at(db, 1000), shadow=False)["hour"].total == 3
+    assert attempts.history_of(db, SENDER, shadow=False).last_answer == 1000
 
 
 def test_a_request_cut_off_by_a_crash_is_ended(db: Database) -> None:
@@ -624,11 +700,13 @@ def test_what_the_loop_asks_reads_no_whole_table(db: Database) -> None:
     queries: list[str] = []
     db.connection.set_trace_callback(queries.append)
     now = at(db, 1)
-    outbound.due(db, now)
-    outbound.next_due(db)
-    outbound.latest_due(db, now)
-    outbound.mark_waiting(db, policy.WaitingFor.BUDGET_DAY, now, answered_before=True)
-    outbound.recover(db, now)
+    answers.is_waiting(db)
+    answers.due(db, now, trial=True)
+    answers.next_due(db)
+    answers.halt(db, trials=True)
+    answers.sweep(db, RULES.max_age, now, by_calendar=False)
+    answers.note_hold(db, policy.WaitingFor.NETWORK)
+    fates.recover(db, now)
     inbound.next_unjudged(db, now)
     inbound.next_judgement(db)
     inbound.watch_flood(db, now)
@@ -640,7 +718,7 @@ def test_what_the_loop_asks_reads_no_whole_table(db: Database) -> None:
     receive(db, "encore", 2)
     scan(db, pdus.write_status_report(1, SENDER, SENT, SENT, 0), seconds=3)
     inbound.has_call(db, identify(Address(SENDER[1:], Ton.INTERNATIONAL), "BE"), 0.0)
-    outbound.maybe_notice(db, 1)
+    answers.maybe_notice(db, 1)
     db.connection.set_trace_callback(None)
     plans = {
         query: [row["detail"] for row in db.all(f"EXPLAIN QUERY PLAN {query}")]
@@ -649,7 +727,9 @@ def test_what_the_loop_asks_reads_no_whole_table(db: Database) -> None:
     }
     harmless = {
         "SCAN contacts USING INDEX contacts_unjudged",  # it holds nothing but what is not judged yet
+        "SCAN answer_segments USING COVERING INDEX answer_segments_submitting",  # nothing but what is in hand
         "SCAN line_state",  # one row
+        "SCAN c",  # the few that its sub-query finds
     }
     scans = {(step, query) for query, plan in plans.items() for step in plan if step.startswith("SCAN")}
 
@@ -691,10 +771,10 @@ def test_a_newer_schema_is_refused_and_left_alone(db: Database) -> None:
     """What a later version wrote is neither read nor migrated by this one."""
     with db.transaction():
         db.execute("INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('hotlined', 'later', '')")
-    with pytest.raises(DatabaseNewerError):
+    with pytest.raises(DatabaseVersionError):
         open_beside_daemon(db.path)
     db.close()
-    with pytest.raises(DatabaseNewerError):
+    with pytest.raises(DatabaseVersionError):
         open_for_daemon(db.path)
 
 
@@ -786,3 +866,108 @@ def test_a_pin_is_tried_once_for_each_sim(db: Database) -> None:
     assert not people.pin_tried(db, "sim", "digest")
     people.refuse_pin(db, "sim", "digest")
     assert people.pin_tried(db, "sim", "digest")
+
+
+# ---- what a stick, or a flood, does to a line
+
+
+@pytest.mark.parametrize(("same_boot", "is_open"), [(True, False), (False, True)])
+def test_only_a_machine_that_starts_anew_blames_the_line(db: Database, same_boot: bool, is_open: bool) -> None:
+    """Three segments in hand at three starts open the breaker where the stick took the Pi down, not after a kill."""
+    for number in range(3):
+        scan(db, *text(f"texte {number}", f"+3247000000{number}"), seconds=number)
+        judge(db, number + 1, number)
+        begun(db, number)
+        db.same_boot = same_boot
+        fates.recover(db, at(db, number))
+
+    assert attempts.breaker_of(db).is_open is is_open
+    assert {row["state"] for row in db.all("SELECT state FROM answers")} == {"unconfirmed"}
+
+
+def test_a_restart_neither_closes_the_breaker_nor_buys_a_trial(db: Database) -> None:
+    """What the breaker knows stands in the database: the next trial comes when it was due before."""
+    for number in range(3):
+        scan(db, *text(f"texte {number}", f"+3247000000{number}"), seconds=0)
+        judge(db, number + 1)
+        lose(db, begun(db), at(db, 0))
+    before = attempts.breaker_of(db)
+    fates.recover(db, at(db, 30))
+
+    assert before.is_open
+    assert attempts.breaker_of(db) == before
+    assert not before.lets_try(59.0)
+    assert before.lets_try(60.0)
+
+
+def test_a_flood_of_first_halves_costs_a_further_one_no_more(db: Database) -> None:
+    """However many incomplete texts an originator has left under one reference, the next segment looks at a few."""
+    now = at(db, 0)
+    with db.transaction():
+        db.execute(
+            "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 20000)"
+            " INSERT INTO contacts (line, kind, originator, line_type, segments_received, segments_total,"
+            " concatenation, scts, received_at, received_limit)"
+            " SELECT 'fr', 'text', ?, 'mobile', 1, 2, ?, ?, ?, 0 FROM n",
+            SENDER,
+            f"{Address(SENDER[1:], Ton.INTERNATIONAL, 1)}/7/8/2",
+            SENT.isoformat(),
+            now.rfc3339,
+        )
+        db.execute(
+            "INSERT INTO segments (contact_id, kind, sequence, pdu, imsi, received_at)"
+            " SELECT id, 'deliver', 1, 'x' || id, '', received_at FROM contacts"
+        )
+    steps = [0]
+
+    def count_steps() -> None:
+        steps[0] += 1
+
+    db.connection.set_progress_handler(count_steps, 1000)
+    scan(db, text("y" * 200, scts=SENT + timedelta(minutes=1), reference=7)[0], seconds=60)
+    db.connection.set_progress_handler(None, 0)
+
+    assert count(db, "contacts") == 20001
+    assert steps[0] < 20, f"{steps[0]} thousand steps of SQLite's machine"
+
+
+def test_a_late_proof_for_an_attempt_that_was_asked_for_again_changes_that_attempt_alone(db: Database) -> None:
+    """What a person queued once more leaves whole, whatever becomes known of the attempt before."""
+    queue(db)
+    first = begun(db)
+    lose(db, first, at(db, 1))
+    answers.requeue(db, 1, "admin", at(db, 2))
+    fates.settle_late(db, first.segment_id, 7, RULES, at(db, 3))
+    assert answer(db)["state"] == "queued"
+    send_all(db, 4)
+
+    assert answer(db)["state"] == "sent"
+    assert [row["state"] for row in db.all("SELECT state FROM answer_segments ORDER BY id")] == [
+        "sent",
+        "cancelled",
+        "sent",
+        "sent",
+    ]
+
+
+def test_two_unconfirmed_segments_to_a_number_are_proven_by_no_report_without_a_reference(db: Database) -> None:
+    """A report that fits more than one of them says nothing about either."""
+    queue(db)
+    lose(db, begun(db), at(db, 1))
+    answers.requeue(db, 1, "admin", at(db, 2))
+    lose(db, begun(db, 3), at(db, 4))
+    scan(db, pdus.write_status_report(99, SENDER, SENT, SENT, 0), seconds=60)
+
+    assert answer(db)["state"] == "unconfirmed"
+
+
+def test_a_row_that_cannot_be_sent_is_set_aside(db: Database) -> None:
+    """It has failed, an event has the reason, and the next answer has its turn."""
+    queue(db)
+    scan(db, *text("autre", "+32470999999"), seconds=1)
+    judge(db, 2, 1)
+    gate.set_aside(db, 1, "AddressError()", at(db, 2))
+
+    assert (answer(db)["state"], answer(db)["reason"]) == ("failed", "set_aside")
+    assert recipients(db, 3) == ["+32470999999"]
+    assert [row["kind"] for row in db.all("SELECT kind FROM events WHERE contact_id = 1")] == ["set_aside"]

@@ -48,6 +48,8 @@ COMMANDS = {
         "pause": "hotlined.cli.decide:pause",
         "resume": "hotlined.cli.decide:resume",
         "requeue": "hotlined.cli.decide:requeue",
+        "cancel": "hotlined.cli.decide:cancel",
+        "try": "hotlined.cli.decide:try_answer",
         "send": "hotlined.cli.decide:send",
         "balance": "hotlined.cli.decide:balance",
         "adopt": "hotlined.cli.decide:adopt",

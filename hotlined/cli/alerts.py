@@ -34,7 +34,7 @@ from hotlined.clock import Now
 from hotlined.config import Config
 from hotlined.errors import HotlinedError, RefusedError, StoreError, UsageError
 from hotlined.gsm.alphabet import plan
-from hotlined.store import alerting, people, pseudonyms
+from hotlined.store import alerting, people
 from hotlined.store.alerting import Alert, Draft, Event, Place
 from hotlined.store.database import Database, maybe_trouble, open_beside_daemon
 
@@ -82,10 +82,13 @@ EVENTS = {
     "flood_end": ("flood", 0),
     "credit_out": ("credit", 1),
     "credit_ok": ("credit", 0),
+    "outage_begin": ("outage", 1),
+    "outage_end": ("outage", 0),
     "balance_low": ("balance", 1),
     "balance": ("balance", 0),
     "key_lost": ("key", 1),
-    "resume": ("key", 0),
+    "key_back": ("key", 0),
+    "key_new": ("key", 0),
 }
 """Events that begin (1) or end (0) a condition."""
 
@@ -107,6 +110,11 @@ _WORDS = {
         "Out of credit or barred: {detail}. Top it up; the answers that wait then go out by themselves.",
     ),
     ("credit", 0): ("the SIM can pay again", "Answers go out: {detail}."),
+    ("outage", 1): (
+        "nothing leaves",
+        "The network has the line, but takes nothing: {detail}. Answers wait, one is tried now and then.",
+    ),
+    ("outage", 0): ("answers go out again", "What waited goes out by itself: {detail}."),
     ("balance", 1): ("the balance is low", "{detail} is left. Top the SIM up."),
     ("balance", 0): ("the balance is fine again", "{detail} is left."),
     ("key", 1): (
@@ -462,12 +470,12 @@ class _Run:
         note.save()
 
     def well(self) -> bool:
-        """Tell whether the daemon lives, its modem is ready, its database is ok and the pseudonyms' key is there."""
+        """Tell whether the daemon lives, its modem is ready, its database is ok and nothing holds answers back."""
         return bool(
             self.document["alive"]
             and self.document["modem"]["state"] == "ready"
             and self.document["database_state"] == "ok"
-            and self.document["paused_by"] != pseudonyms.LOST
+            and (self.document["sending"] or {}).get("state") == "free"
         )
 
 

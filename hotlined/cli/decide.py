@@ -12,12 +12,12 @@ import click
 from hotlined import clock
 from hotlined.cli import CONTACT_ID, Settings, pass_settings
 from hotlined.cli.completion import complete_number
-from hotlined.cli.output import harmless, print_wrapped, sentence
+from hotlined.cli.output import counted, harmless, print_wrapped, sentence
 from hotlined.cli.status import report, require_daemons_database
 from hotlined.config import Config
 from hotlined.errors import HotlinedError, RefusedError
 from hotlined.gsm.address import parse_number
-from hotlined.store import outbound, people
+from hotlined.store import answers, people
 from hotlined.store.database import Database, open_beside_daemon
 
 _LOOK_SECONDS = 0.2
@@ -35,8 +35,9 @@ def block(settings: Settings, number: str) -> None:
     """
     config, e164 = _number(settings, number)
     with _opened(config) as db:
-        people.block(db, e164, clock.who(), db.now())
-    print_wrapped(f"{e164} is blocked.")
+        cancelled = people.block(db, e164, clock.who(), db.now())
+    note = f" {counted(cancelled, 'answer')} that waited for it will not be sent." if cancelled else ""
+    print_wrapped(f"{e164} is blocked.{note}")
 
 
 @click.command
@@ -106,7 +107,7 @@ def requeue(settings: Settings, contact_id: int) -> None:
     Example: hotlined requeue 7
     """
     with _opened(settings.config()) as db:
-        state = outbound.requeue(db, contact_id, clock.who(), db.now())
+        state = answers.requeue(db, contact_id, clock.who(), db.now())
     if state == "none":
         raise HotlinedError(f"There is no answer to a contact {contact_id}.", "`hotlined log` shows the contacts.")
     if state:
@@ -115,6 +116,40 @@ def requeue(settings: Settings, contact_id: int) -> None:
             "Only unconfirmed, failed and cancelled ones whose text was not erased can be sent again.",
         )
     print_wrapped(f"The answer to contact {contact_id} is queued again.")
+
+
+@click.command
+@click.argument("contact_id", metavar="ID", type=CONTACT_ID)
+@pass_settings
+def cancel(settings: Settings, contact_id: int) -> None:
+    """Cancel the answer to contact ID while it waits; the number is treated like any other from then on.
+
+    Half of it may have left: then the other half does not. Ends with 75 if nothing waits.
+
+    Example: hotlined cancel 8
+    """
+    with _opened(settings.config()) as db:
+        state = answers.cancel(db, contact_id, clock.who(), db.now())
+    if state == "none":
+        raise RefusedError(f"There is no answer to a contact {contact_id}.", "`hotlined log` shows the contacts.")
+    if state:
+        raise RefusedError(f"The answer to contact {contact_id} is {state}.", "Only one that waits can be cancelled.")
+    print_wrapped(f"The answer to contact {contact_id} is cancelled.")
+
+
+@click.command("try")
+@click.argument("number", shell_complete=complete_number)
+@pass_settings
+def try_answer(settings: Settings, number: str) -> None:
+    """Send the first answer to NUMBER now: a phone of yours, to see what people get.
+
+    It changes nothing for the number: it counts in the windows of the SIM alone. Five a day for the line. Ends with 75
+    if the daemon does not run, or the number could not be answered.
+
+    Example: hotlined try 0470123456
+    """
+    config, e164 = _number(settings, number)
+    print_wrapped(f"{_asked(config, 'try', number=e164)}.")
 
 
 @click.command
@@ -129,11 +164,7 @@ def send(settings: Settings, number: str, text: str) -> None:
     Example: hotlined send 0470123456 "Tout va bien."
     """
     config, e164 = _number(settings, number)
-    if not report(config).document["alive"]:
-        raise RefusedError("The daemon does not run.", "Start it: only the daemon can send, it owns the modem.")
-    with _opened(config) as db:
-        request_id = people.ask(db, "send", {"number": e164, "text": text}, clock.who(), db.now())
-        print_wrapped(f"{_outcome(db, request_id)}.")
+    print_wrapped(f"{_asked(config, 'send', number=e164, text=text)}.")
 
 
 @click.command
@@ -145,7 +176,7 @@ def balance(settings: Settings) -> None:
 
     Example: hotlined balance
     """
-    click.echo(harmless(_asked(settings, "balance"), "\n"))
+    click.echo(harmless(_asked(settings.config(), "balance"), "\n"))
 
 
 @click.command
@@ -158,7 +189,7 @@ def adopt(settings: Settings) -> None:
 
     Example: hotlined adopt
     """
-    print_wrapped(f"{_asked(settings, 'adopt')}.")
+    print_wrapped(f"{_asked(settings.config(), 'adopt')}.")
 
 
 @click.command
@@ -172,8 +203,7 @@ def selftest(settings: Settings) -> None:
     Example: hotlined selftest
     """
     config = settings.config()
-    if not report(config).document["alive"]:
-        raise RefusedError("The daemon does not run.", "Start it: only the daemon can send, it owns the modem.")
+    _require_daemon(config)
     with _opened(config) as db:
         own = config.line_number or people.own_number(db)
         if own is None:
@@ -203,13 +233,16 @@ def _number(settings: Settings, text: str) -> tuple[Config, str]:
     return config, parse_number(text, config.numbers.country)
 
 
-def _asked(settings: Settings, verb: str) -> str:
+def _asked(config: Config, verb: str, **arguments: str) -> str:
     """Ask the running daemon for something that it alone can do, and return what it says."""
-    config = settings.config()
-    if not report(config).document["alive"]:
-        raise RefusedError("The daemon does not run.", "Start it: only the daemon can ask, it owns the modem.")
+    _require_daemon(config)
     with _opened(config) as db:
-        return _outcome(db, people.ask(db, verb, {}, clock.who(), db.now()))
+        return _outcome(db, people.ask(db, verb, arguments, clock.who(), db.now()))
+
+
+def _require_daemon(config: Config) -> None:
+    if not report(config).document["alive"]:
+        raise RefusedError("The daemon does not run.", "Start it: only the daemon can do this, it owns the modem.")
 
 
 def _outcome(db: Database, request_id: int) -> str:

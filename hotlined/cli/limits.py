@@ -17,7 +17,7 @@ from hotlined.cli.output import counted, harmless, json_line
 from hotlined.config import Config, Mode, format_duration
 from hotlined.errors import DatabaseMissingError
 from hotlined.gsm.alphabet import plan
-from hotlined.store import outbound, reading
+from hotlined.store import attempts
 from hotlined.store.database import Database, open_beside_daemon
 
 _WIDE = 60  # characters: from here on there is room for two blanks between two columns
@@ -98,13 +98,13 @@ def _windows(db: Database | None, chosen: Config, segments: list[int]) -> dict[s
     shadow = chosen.mode is Mode.SHADOW
     now = db.now() if db else None
     spent = (
-        outbound.spent(db, now, shadow=shadow) if db and now else dict.fromkeys(policy.WINDOW_SECONDS, policy.Spent())
+        attempts.spent(db, now, shadow=shadow) if db and now else dict.fromkeys(policy.WINDOW_SECONDS, policy.Spent())
     )
 
     def room_in(name: str, *, returning: bool) -> float | None:
         wanted = max(segments[1:] or segments) if returning else segments[0]
         if db and now:
-            at = reading.room_at(db, name, wanted, chosen.limits, now, returning=returning, shadow=shadow)
+            at = attempts.room_at(db, name, wanted, chosen.limits, now, returning=returning, shadow=shadow)
             return None if at is None else at - now.limit
         limit = getattr(chosen.limits.segments, name)
         return 0.0 if wanted <= limit - returning * policy.reserve(limit, chosen.limits) else None

@@ -22,10 +22,13 @@ from hotlined.cli.output import counted, csv_cell, harmless, json_line, sheet
 from hotlined.cli.pager import no_pager, print_paged
 from hotlined.cli.table import Column, Layout, table
 from hotlined.cli.tags import tag_word
+from hotlined.config import Config, Mode
 from hotlined.errors import AddressError, HotlinedError, UsageError
 from hotlined.gsm.address import parse_number
+from hotlined.gsm.alphabet import plan
 from hotlined.policy import Reason
-from hotlined.store import reading
+from hotlined.states import State
+from hotlined.store import attempts, reading
 from hotlined.store.database import Database, open_beside_daemon
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -48,23 +51,23 @@ def _originator(text: str | None, country: str) -> dict[str, Any]:
 
 # how an answer's state shows at a glance
 _MARKS = {
-    reading.State.QUEUED: "…",
-    reading.State.SENDING: "…",
-    reading.State.SENT: "✓",
-    reading.State.DELIVERED: "✓",
-    reading.State.SHADOWED: "✓",
-    reading.State.UNDELIVERED: "!",
-    reading.State.FAILED: "!",
-    reading.State.UNCONFIRMED: "?",
-    reading.State.CANCELLED: "-",
+    State.QUEUED: "…",
+    State.SENDING: "…",
+    State.SENT: "✓",
+    State.DELIVERED: "✓",
+    State.SHADOWED: "✓",
+    State.UNDELIVERED: "!",
+    State.FAILED: "!",
+    State.UNCONFIRMED: "?",
+    State.CANCELLED: "-",
 }
 _STYLES = {"✓": "green", "!": "red", "?": "yellow", "…": "cyan", "-": "dim"}
 
 
 def _mark(contact: _Contact) -> str:
-    if contact["verdict"] is None:
+    if contact.get("verdict", "") is None:
         return "…"
-    return _MARKS[reading.State(contact["answer"]["state"])] if contact["answer"] else "-"
+    return _MARKS[State(contact["answer"]["state"])] if contact["answer"] else "-"
 
 
 def _fate(contact: _Contact) -> str:
@@ -125,9 +128,48 @@ def lines(rows: Iterable[Row]) -> Iterator[str]:
     return table(map(reading.entry, rows), _LAYOUTS, "No contacts.")
 
 
-def _print_json(rows: Iterable[Row]) -> None:
-    for row in rows:
-        click.echo(json_line(reading.entry(row)))
+def entry(db: Database, config: Config, row: Row) -> _Contact:
+    """Return a row as the object of `log --json`."""
+    contact = reading.entry(row)
+    preview(db, config, contact)
+    return contact
+
+
+def preview(db: Database, config: Config, contact: _Contact) -> None:
+    """Say of a contact's answer what would leave by the configuration in force, where it is not composed yet."""
+    answer = contact["answer"]
+    if answer is None:
+        return
+    answer["composed"] = answer["encoding"] is not None
+    if answer["composed"] or answer["state"] != State.QUEUED:
+        return
+    history = attempts.history_of(db, contact["originator"], shadow=config.mode is Mode.SHADOW, without=answer["id"])
+    planned = plan(config.answer.text_after(history.answers), config.answer.encoding)
+    answer |= {"text": planned.text, "encoding": planned.encoding.value, "segments": planned.segments}
+
+
+def _print_by_hand(rows: list[Row], *, as_json: bool, as_csv: bool) -> None:
+    """Print the texts that people sent themselves."""
+    if as_csv:
+        _print_csv(rows, tuple(rows[0].keys()) if rows else ())
+        return
+    texts = [reading.by_hand_entry(row) for row in rows]
+    if as_json:
+        for text in texts:
+            click.echo(json_line(text))
+    else:
+        for line in table(texts, _BY_HAND_LAYOUTS, "No texts by hand."):
+            click.echo(line)
+
+
+_TO: Column[_Contact] = Column("TO", 14, lambda text: harmless(text["recipient"]), "bold")
+_BY: Column[_Contact] = Column("BY", 10, lambda text: harmless(f"{text['asked_by']} ({text['kind']})"))
+_QUEUED_AT: Column[_Contact] = Column("TIME", 11, lambda text: moment(text["answer"]["queued_at"]))
+_HAND_TEXT: Column[_Contact] = Column("TEXT", 0, lambda text: harmless(text["answer"]["text"] or ""))
+_BY_HAND_LAYOUTS = (
+    Layout(70, (_QUEUED_AT, _TO, _MARK, _HAND_TEXT, _BY, Column("OUTCOME", 14, _state, _fate))),
+    Layout(0, (_QUEUED_AT, _TO, _MARK), below=_HAND_TEXT),
+)
 
 
 def _print_csv(rows: Iterable[Row], columns: tuple[str, ...]) -> None:
@@ -179,9 +221,10 @@ def _any_of(option: str, name: str, values: type[StrEnum], meaning: str) -> Call
 @_any_of("--kind", "kinds", reading.Kind, "Of this kind")
 @_any_of("--verdict", "verdicts", reading.Verdict, "So decided")
 @_any_of("--reason", "reasons", Reason, "Decided or cancelled for this reason")
-@_any_of("--state", "states", reading.State, "With an answer in this state")
+@_any_of("--state", "states", State, "With an answer in this state")
 @click.option("--tag", metavar="WORD", type=tag_word, shell_complete=complete_tag, help="With this tag.")
 @click.option("--search", metavar="TEXT", help="With this in its text, case and accents aside.")
+@click.option("--by-hand", is_flag=True, help="Instead the texts that people sent themselves: `send` and `try`.")
 @click.option("--json", "as_json", is_flag=True, help="JSON Lines, oldest first, every text exactly.")
 @click.option("--csv", "as_csv", is_flag=True, help="CSV for spreadsheets.")
 @no_pager
@@ -194,6 +237,7 @@ def log(
     since: Period | None,
     until: Period | None,
     number: str | None,
+    by_hand: bool,
     as_json: bool,
     as_csv: bool,
     pager: bool,
@@ -220,9 +264,13 @@ def log(
         open_beside_daemon(config.database) as db,
         suppress(*([KeyboardInterrupt] if follow else [])),
     ):
+        if by_hand:
+            _print_by_hand(reading.texts_by_hand(db, limit, where.originator), as_json=as_json, as_csv=as_csv)
+            return
         rows = _follow(db, where, limit) if follow else reading.rows(db, where, limit)
         if as_json:
-            _print_json(rows)
+            for row in rows:
+                click.echo(json_line(entry(db, config, row)))
         elif as_csv:
             _print_csv(rows, reading.columns(db))
         else:
@@ -246,6 +294,8 @@ REASONS = {
     Reason.SIM_CHANGED: "the modem had another SIM",
     Reason.RESTORED: "it waited for its verdict in a backup that was put back",
     Reason.PERSON: "a person said so",
+    Reason.TOO_LONG: "it takes more segments than answer.max_segments allows",
+    Reason.SET_ASIDE: "it made the program stumble; the journal has the reason",
 }
 """Every reason in words."""
 
@@ -278,6 +328,9 @@ def _sheet(contact: _Contact) -> Iterator[tuple[str, str | None]]:
         yield "  pdu", part["pdu"]
     if answer := contact["answer"]:
         yield from _answer_sheet(answer)
+    for text in contact["by_hand"]:
+        yield "by hand", f"{text['asked_by']} ({text['kind']}): {_state(text)}, {text['answer']['queued_at']}"
+        yield "  text", text["answer"]["text"]
     for event in contact["events"]:
         yield "event", " ".join(filter(None, (event["at"], _words(event["kind"]), event["detail"])))
 
@@ -286,7 +339,9 @@ def _answer_sheet(answer: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
     yield "answer", f"{answer['id']}: {_state({'answer': answer})}"
     yield "  reason", _in_words(answer["reason"])
     yield "  text", answer["text"]
-    yield "  segments", f"{answer['segments_sent']} of {answer['segments']} sent, in {answer['encoding']}"
+    if answer["segments"]:
+        tense = "sent" if answer["composed"] else "sent; by the configuration in force"
+        yield "  segments", f"{answer['segments_sent']} of {answer['segments']} {tense}, in {answer['encoding']}"
     yield "  queued", f"{answer['queued_at']}, due {answer['due_at']}"
     yield "  sent", answer["sent_at"]
     yield "  reported", answer["reported_at"]
@@ -300,6 +355,7 @@ def _answer_sheet(answer: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
 _FATE = (
     ("reference", "mr"),
     ("cause", "cause"),
+    ("detail", "detail"),
     ("submitted", "submitted_at"),
     ("sent", "sent_at"),
     ("status", "report_status"),
@@ -321,8 +377,11 @@ def show(settings: Settings, /, contact_id: int, as_json: bool, pager: bool) -> 
 
     Example: hotlined show 12
     """
-    with open_beside_daemon(settings.config().database) as db:
+    config = settings.config()
+    with open_beside_daemon(config.database) as db:
         contact = reading.maybe_contact(db, contact_id)
+        if contact:
+            preview(db, config, contact)
     if contact is None:
         raise HotlinedError(f"There is no contact {contact_id}.", "`hotlined log` shows those that there are.")
     if as_json:

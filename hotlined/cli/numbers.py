@@ -18,7 +18,7 @@ from hotlined.cli import COUNT, Settings, pass_settings
 from hotlined.cli.completion import complete_number
 from hotlined.cli.dates import moment
 from hotlined.cli.limits import in_words
-from hotlined.cli.log import REASONS, lines
+from hotlined.cli.log import REASONS, entry, lines
 from hotlined.cli.output import counted, csv_cell, harmless, json_line, sheet
 from hotlined.cli.pager import no_pager, print_paged
 from hotlined.cli.table import Column, Layout, table
@@ -27,7 +27,7 @@ from hotlined.config import Config, Mode
 from hotlined.gsm.address import Address, Identity, Ton, identify, parse_number
 from hotlined.gsm.alphabet import plan
 from hotlined.policy import Reason
-from hotlined.store import outbound, people, pseudonyms, reading
+from hotlined.store import attempts, people, pseudonyms, reading
 from hotlined.store.database import Database, open_beside_daemon
 from hotlined.store.reading import Correspondent
 
@@ -112,14 +112,13 @@ class Next:
 
 def outlook(db: Database, config: Config, identity: Identity, now: Now) -> Next:
     """Ask the policy and the windows about a number."""
-    limits, texts, shadow = config.limits, config.answer.texts, config.mode is Mode.SHADOW
-    own = (config.line_number, people.own_number(db))
-    rules = policy.Rules(limits, config.numbers, config.answer.max_age, frozenset(filter(None, own)))
-    history = outbound.history_of(db, identity.originator, shadow=shadow)
+    limits, shadow = config.limits, config.mode is Mode.SHADOW
+    rules = config.rules(people.own_number(db))
+    history = attempts.history_of(db, identity.originator, shadow=shadow)
     verdict = policy.judge(policy.Contact("text", identity, timedelta(0)), history, rules, now.limit)
-    segments = plan(texts[min(history.answers, len(texts) - 1)], config.answer.encoding).segments
+    segments = plan(config.answer.text_after(history.answers), config.answer.encoding).segments
     room = {
-        name: reading.room_at(db, name, segments, limits, now, returning=history.answers > 0, shadow=shadow)
+        name: attempts.room_at(db, name, segments, limits, now, returning=history.answers > 0, shadow=shadow)
         for name in policy.WINDOW_SECONDS
     }
     windows = {name: None if at is None else at - now.limit for name, at in room.items()}
@@ -200,7 +199,9 @@ def number(settings: Settings, /, number: str, limit: int, as_json: bool, pager:
         rows = reading.rows(db, reading.Filter(originator=identity.originator), limit)
         if as_json:
             more = {"country": identity.country, "line_type": identity.line_type, "next": asdict(told)}
-            click.echo(json_line(asdict(who) | more | {"history": [reading.entry(row) for row in rows]}))
+            history = [entry(db, config, row) for row in rows]
+            by_hand = [reading.by_hand_entry(row) for row in reading.texts_by_hand(db, 0, identity.originator)]
+            click.echo(json_line(asdict(who) | more | {"history": history, "by_hand": by_hand}))
         else:
             head = sheet(_sheet(who, identity, told, now, paused=reading.paused(db)))
             print_paged(chain(head, [""], lines(rows)), pager=pager)

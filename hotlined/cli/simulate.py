@@ -28,12 +28,13 @@ from hotlined.cli import Settings, pass_settings
 from hotlined.cli.limits import in_words, price
 from hotlined.cli.output import json_line, print_sheet
 from hotlined.clock import Now, parse_rfc3339, rfc3339
-from hotlined.config import Calls, Config
+from hotlined.config import Config
 from hotlined.errors import UsageError
 from hotlined.gsm.address import Address, Identity, LineType, Ton, identify
 from hotlined.gsm.alphabet import Plan, plan
 from hotlined.gsm.tpdu import EncodedSegment
-from hotlined.store import inbound, outbound, reading, rehearsal
+from hotlined.policy import Reason, Share
+from hotlined.store import answers, attempts, fates, gate, inbound, reading, rehearsal
 from hotlined.store.database import Database
 
 LOOK_AGAIN_SECONDS = 600.0
@@ -145,85 +146,74 @@ class Sender:
         self._db = db
         self._interval = chosen.modem.send_interval.total_seconds()
         self._rules = rules
-        self._segments = {planned.text: planned.segments for planned in plans}
+        self._plans = plans
         self._look_at = math.inf
         self._free_at = 0.0
-        self._waits: dict[bool, _Wait] = {}
+        self._waits: dict[Share, float] = {}
 
-    def expect(self, due: float, *, known: bool) -> None:
-        """Look when this answer is due, or later if its class waits or a segment has just left."""
-        again = self._waits[known].until if known in self._waits else due
-        self._look_at = min(self._look_at, max(due, again, self._free_at))
+    def expect(self, due: float, share: Share) -> None:
+        """Look when this answer is due, or later if its share waits or a segment has just left."""
+        self._look_at = min(self._look_at, max(due, self._waits.get(share, due), self._free_at))
 
     def run_until(self, at: float) -> None:
         """Do all that is to be done up to a moment."""
         while self._look_at <= at:
             self._look_at = self._look(self._look_at)
 
-    def stop(self, at: float) -> None:
-        """Do all that is to be done up to a moment, and write into every answer that is left what it waits for."""
-        self.run_until(at)
-        for known in (False, True):
-            waiting_for = self._waits[known].waiting_for if known in self._waits else policy.WaitingFor.SEND_INTERVAL
-            outbound.mark_waiting(self._db, waiting_for, _now(at), answered_before=known)
-
     def _look(self, at: float) -> float:
         """Let at most one segment out and return when to look again."""
         now = _now(at)
-        for answer in outbound.due(self._db, now):
-            known = bool(answer.answered_before)
-            if known in self._waits and at < self._waits[known].until:
+        answers.sweep(self._db, self._rules.max_age, now, by_calendar=False)
+        for turn in answers.due(self._db, now):
+            if turn.share and at < self._waits.get(turn.share, at):
                 continue
-            self._waits.pop(known, None)
-            segments = self._segments[answer.text]
-            # nothing is transmitted: the gate counts segments and does not read them
-            stand_ins = [EncodedSegment("", 0)] * segments
-            verdict, begun = outbound.begin(self._db, answer, stand_ins, self._rules, now, shadow=False)
-            if isinstance(verdict, policy.Wait):
-                self._waits[known] = _Wait(verdict.waiting_for, self._room_at(segments, now, known=known))
+            step, begun = gate.begin(
+                self._db, turn.answer_id, self._rules, now, compose=self._compose, encode=_encode, shadow=False
+            )
+            if isinstance(step, policy.Wait):
+                assert turn.share
+                answers.note_share_hold(self._db, turn.share, step.waiting_for)
+                self._waits[turn.share] = self._room_at(now, turn.share)
                 continue
+            if turn.share:
+                self._waits.pop(turn.share, None)
+                answers.note_share_hold(self._db, turn.share, None)
             if begun:
-                outbound.mark_sent(self._db, begun.segment_id, None, now)
+                fates.settle(self._db, begun, policy.Taken(None), now)
                 self._free_at = at + self._interval
                 if begun.sequence < begun.total:
                     return self._free_at
             break
         self._look_at = math.inf
-        for known, due in outbound.next_dues(self._db).items():
-            self.expect(max(at, due), known=known)
+        for share, due in answers.next_dues(self._db).items():
+            self.expect(max(at, due), share)
         return self._look_at
 
-    def _room_at(self, segments: int, now: Now, *, known: bool) -> float:
-        """Return when an answer that waits is looked at again: when every window has room, or before."""
+    def _compose(self, step: int, _country: str | None, _draw: int) -> gate.Composition:
+        return gate.Composition(self._plans[min(step, len(self._plans) - 1)])
+
+    def _room_at(self, now: Now, share: Share) -> float:
+        """Return when a share that waits is looked at again: when every window has room, or before."""
+        segments = max(planned.segments for planned in self._plans)
         moments = [
-            reading.room_at(self._db, name, segments, self._rules.limits, now, returning=known, shadow=False)
+            attempts.room_at(
+                self._db, name, segments, self._rules.limits, now, returning=share is Share.KNOWN, shadow=False
+            )
             for name in policy.WINDOW_SECONDS
         ]
         room = max(math.inf if moment is None else moment for moment in moments)
         return max(now.limit + TICK_SECONDS, min(room, now.limit + LOOK_AGAIN_SECONDS))
 
 
-@dataclass(frozen=True, slots=True)
-class _Wait:
-    """What a class of answers (to new numbers, to known ones) waits for, and until when it is not looked at."""
-
-    waiting_for: policy.WaitingFor
-    until: float
+def _encode(_recipient: str, planned: Plan, _reference: int) -> list[EncodedSegment]:
+    """Stand in for what is transmitted: the gate counts segments and does not read them."""
+    return [EncodedSegment("", 0)] * planned.segments
 
 
 def simulate_into(db: Database, arrivals: Iterable[Arrival], chosen: Config, rng: random.Random) -> float:
     """Record, judge and answer what comes, and return when it ends: the longest delay after the last arrival."""
-    texts = chosen.answer.texts
-    plans = [plan(text, chosen.answer.encoding) for text in texts]
-    rules = policy.Rules(
-        limits=chosen.limits,
-        numbers=chosen.numbers,
-        max_age=chosen.answer.max_age,
-        answer_calls=chosen.modem.calls is not Calls.IGNORE,
-        own_numbers=frozenset(filter(None, (chosen.line_number,))),
-        our_texts=tuple(policy.fold(text) for text in texts),
-    )
-    sender = Sender(db, chosen, rules, plans)
+    rules = chosen.rules()
+    sender = Sender(db, chosen, rules, [plan(text, chosen.answer.encoding) for text in chosen.answer.texts])
     shortest, longest = (delay.total_seconds() for delay in chosen.answer.delay)
     end = 0.0
     for arrival in arrivals:
@@ -231,19 +221,11 @@ def simulate_into(db: Database, arrivals: Iterable[Arrival], chosen: Config, rng
         now = _now(arrival.at)
         contact_id = inbound.record_whole(db, chosen.line, arrival.kind, arrival.identity, arrival.text, now)
         delay = rng.uniform(shortest, longest)
-        verdict = outbound.judge(
-            db,
-            contact_id,
-            rules,
-            now,
-            compose=lambda answered: plans[min(answered, len(plans) - 1)],
-            delay_seconds=delay,
-            shadow=False,
-        )
+        verdict = answers.judge(db, contact_id, rules, now, delay_seconds=delay, shadow=False)
         if verdict.answer:
-            sender.expect(arrival.at + delay, known=verdict.reason is policy.Reason.COOLDOWN_OVER)
+            sender.expect(arrival.at + delay, Share.KNOWN if verdict.reason is Reason.COOLDOWN_OVER else Share.NEW)
         end = arrival.at + longest
-    sender.stop(end)
+    sender.run_until(end)
     return end
 
 

@@ -9,7 +9,7 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import gettempdir
 from typing import Any
@@ -21,7 +21,7 @@ from hotlined.cli import Settings, pass_settings
 from hotlined.cli.output import json_line, print_sheet, sentence
 from hotlined.config import Config, Mode
 from hotlined.errors import RefusedError, StoreError, UnavailableError
-from hotlined.store import outbound, reading
+from hotlined.store import attempts, reading
 from hotlined.store.database import TROUBLES, in_a_sentence, maybe_trouble, open_beside_daemon
 
 ALIVE_SECONDS = 180.0  # where the file does not say
@@ -74,6 +74,8 @@ def report(config: Config) -> Report:
         "budgets": stored.get("budgets"),
         "modem": {name: modem.get(name) for name in _MODEM} | {"storages": modem.get("storages", [])},
         "database_state": state,
+        "sending": stored.get("sending"),
+        "next_due_at": stored.get("next_due_at"),
     }
     document["modem"]["registration"] = modem.get("registration", "unknown")
     trouble = " ".join(filter(None, (_trouble(told, others, alive), failure)))
@@ -140,11 +142,13 @@ def _stored(config: Config) -> tuple[dict[str, Any], str | None]:
     limits = config.limits.segments
     try:
         with open_beside_daemon(config.database) as db:
-            spent = outbound.spent(db, db.now(), shadow=config.mode is Mode.SHADOW)
+            spent = attempts.spent(db, db.now(), shadow=config.mode is Mode.SHADOW)
             return {
                 "paused": reading.paused(db),
                 "paused_by": reading.maybe_paused_by(db),
+                "sending": asdict(reading.sending(db)),
                 "queue": reading.queue(db),
+                "next_due_at": reading.maybe_next_due_at(db),
                 "budgets": {name: {"limit": getattr(limits, name), "used": spent[name].total} for name in spent},
                 "database_state": "ok",
             }, None
@@ -188,6 +192,7 @@ def _sheet(told: Report) -> Iterator[tuple[str, str | None]]:
     yield "  network", ", ".join(filter(None, (modem["operator"], registration, signal)))
     yield "  storages", ", ".join(f"{use['name']} {use['used']} of {use['total']}" for use in modem["storages"])
     yield "last scan", document["last_scan_at"]
+    yield "sending", _sending_in_words(document["sending"])
     yield "answers", ", ".join(f"{count} {state}" for state, count in queue.items())
     yield (
         "spent",
@@ -196,6 +201,21 @@ def _sheet(told: Report) -> Iterator[tuple[str, str | None]]:
     yield "clock", "synchronised" if document["clock"]["synchronised"] else "not synchronised"
     yield "database", f"{document['database']} ({document['database_state'] or 'state unknown'})"
     yield "configuration", document["config"]
+
+
+_SENDING = {
+    "key_lost": "nothing is sent: the key of the pseudonyms is lost; bring it back, or `hotlined resume` without",
+    "sim_changed": "nobody is answered: another stick or SIM is in; `hotlined adopt` goes on with it",
+    "outage": "nothing leaves though the network has the line: answers wait, one is tried now and then",
+    "credit": "the SIM cannot pay, or is barred: top it up; answers wait, one is tried now and then",
+}
+
+
+def _sending_in_words(sending: dict[str, Any] | None) -> str | None:
+    if sending is None or sending["state"] not in ("held", "trial"):
+        return None
+    since = f" (since {sending['since']})" if sending["since"] else ""
+    return f"{_SENDING.get(sending['reason'], sending['reason'])}{since}"
 
 
 @click.command

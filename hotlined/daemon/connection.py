@@ -34,7 +34,7 @@ from hotlined.gsm.finding import Machine
 from hotlined.gsm.modem import PROBES, REGISTERED, Condition, Identification, Modem, Registration, SimState
 from hotlined.gsm.port import Port, maybe_shared
 from hotlined.policy import Reason
-from hotlined.store import outbound, people
+from hotlined.store import answers, attempts, people
 from hotlined.timing import Backoff
 
 log = logging.getLogger("hotlined")
@@ -205,7 +205,8 @@ class Connection:
             people.serve(db, found.imei, found.imsi)
             db.event(db.now(), "sim_adopted", f"by {who}")
             if served and served[1] != found.imsi:
-                outbound.cancel_all(db, Reason.SIM_CHANGED)
+                answers.cancel_all(db, Reason.SIM_CHANGED)
+        attempts.call_trial(db, db.now(), self.line.timing.trial_gap)
         self.stranger = ""
         self._note_own_number()
         if self.modem:
@@ -247,7 +248,11 @@ class Connection:
             return False
         return True
 
-    def doubt_centre(self) -> None:
+    def recheck(self) -> None:
+        """Ask for registration, signal and SIM at the next occasion."""
+        self.condition_due = 0.0
+
+    def recheck_service_centre(self) -> None:
         """Ask for the service centre again before anything else is sent: a segment was refused for want of one."""
         self.identification = replace(self.identification, service_centre="")
         self.condition_due = 0.0

@@ -34,7 +34,7 @@ from hotlined.gsm.finding import THIS_MACHINE, Machine
 from hotlined.gsm.modem import Modem
 from hotlined.gsm.port import drain
 from hotlined.gsm.profiles import Meaning
-from hotlined.store import backup, inbound, outbound, people, pseudonyms
+from hotlined.store import answers, backup, fates, inbound, people, pseudonyms
 from hotlined.store.database import Database, maybe_trouble
 from hotlined.timing import USUAL, Every, Timing
 
@@ -44,7 +44,7 @@ log = logging.getLogger("hotlined")
 def serve(config: Config, timing: Timing = USUAL, machine: Machine = THIS_MACHINE) -> None:
     """Serve a line until SIGTERM or SIGINT; a database that cannot be used is waited for.
 
-    Raises DatabaseInUseError and DatabaseNewerError.
+    Raises DatabaseInUseError and DatabaseVersionError.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
@@ -140,14 +140,15 @@ class Daemon:
         if copied := backup.take_into_use(self.db, now):
             log.warning("this is the backup of %s, put back: answers that waited in it are unconfirmed", copied)
         people.recover(self.db, now)
-        self._hold_without_key(now)
-        if found := outbound.recover(self.db, now):
+        self._note_lost_key(now)
+        if found := fates.recover(self.db, now, self.timing.trial_after):
             log.warning("%d segments were in hand when the daemon stopped last: unconfirmed", found)
+        self.sender.reload()
         self._begun = True
 
-    def _hold_without_key(self, now: Now) -> None:
+    def _note_lost_key(self, now: Now) -> None:
         """Send nothing while the key of the pseudonyms is lost; said at each start and whenever that is news."""
-        if pseudonyms.hold(self.db, now) or (not self._begun and pseudonyms.is_lost(self.db)):
+        if pseudonyms.note_lost(self.db, now) or (not self._begun and pseudonyms.is_lost(self.db)):
             log.error("%s is missing or another key: nothing is sent until `hotlined resume`", self.db.key_path)
 
     def _stop(self) -> None:
@@ -155,7 +156,7 @@ class Daemon:
             self.connection.modem.port.close()
         try:
             if not self._damaged:
-                self.sender.write_what_is_owed()
+                self.sender.flush_pending_write()
                 with self.db.transaction():
                     self.db.save_limit_clock(self.db.now())
                     self.db.event(self.db.now(), "modem_stopped")
@@ -229,7 +230,7 @@ class Daemon:
     def _step(self) -> None:
         """Receive, judge, send, serve; what the modem refuses to do keeps nothing else from being done."""
         self._begin()
-        self.sender.write_what_is_owed()
+        self.sender.flush_pending_write()
         self.connection.tell()
         modem = self.connection.modem
         if modem and (mr := modem.take_late_reference()) is not None:  # before a rung that begins with another
@@ -243,6 +244,7 @@ class Daemon:
                 self._work(self.connection.modem)
         finally:
             self.sender.judge()
+            self.sender.note_hold()
             self._serve_requests()
             self._housekeep()
 
@@ -251,7 +253,7 @@ class Daemon:
             self._flood.again()
             if kind := inbound.watch_flood(self.db, self.db.now()):
                 log.warning("a flood of texts %s", "has begun" if kind == "flood_begin" else "is over")
-        if self._anchor.is_due():
+        if self._anchor.is_due() or self.db.calendar_moved(self.db.now()):
             self.db.save_limit_clock(self.db.now())
             self._anchor.again()
 
@@ -301,7 +303,7 @@ class Daemon:
         waits = [self.timing.call_tick if self.receiver.call else self.timing.tick, self.receiver.left]
         if (judgement := inbound.next_judgement(self.db)) is not None:
             waits.append(judgement - limit_now)
-        if (due := outbound.next_due(self.db)) is not None and due > limit_now:
+        if (due := answers.next_due(self.db)) is not None and due > limit_now:
             waits.append(due - limit_now)
         if self.sender.due > now:
             waits.append(self.sender.due - now)
@@ -318,11 +320,11 @@ class Daemon:
         version = self.db.changed_elsewhere()
         if version == self._data_version:
             return
-        self._hold_without_key(self.db.now())  # a person may go on who can read a key that the daemon cannot
+        self._note_lost_key(self.db.now())  # a person may go on who can read a key that the daemon cannot
         self.sender.look_again()
         while (request := people.take(self.db, self.db.now())) is not None:
             log.info("request %d: %s, asked by %s", request.request_id, request.verb, request.who)
-            if request.verb == "send":
+            if request.verb in ("send", "try"):
                 self._requests_wait = True
                 self.sender.take(request)
             elif request.verb == "balance":

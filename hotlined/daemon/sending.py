@@ -1,35 +1,42 @@
 """Judges contacts and lets answers out, one segment at a time; commits the fate of each before anything else is done.
 
-Nothing is submitted that was not committed as being submitted, and what may have left is never submitted again.
+Nothing is submitted that was not committed as being submitted, and what may have left is never submitted again. What a
+result means is decided by the policy and applied once by the store; whoever watches (the ladder, the balance, the
+journal) is told afterwards. A row that cannot be judged or encoded is set aside, and nobody waits behind it.
 """
 
 import contextlib
+import functools
 import logging
 import random
+import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import timedelta
 
-from hotlined import policy
+from hotlined import breaker, policy
 from hotlined.clock import Now
-from hotlined.config import Calls
 from hotlined.daemon.connection import Connection
 from hotlined.daemon.credit import Credit
 from hotlined.daemon.line import Line
 from hotlined.daemon.recovery import Cause
 from hotlined.errors import AddressError, ModemError, ModemRefusedError, PortError, TextError
-from hotlined.gsm import address, alphabet, tpdu
-from hotlined.gsm.modem import CENTRE_UNKNOWN, Modem, Refused, Sent
-from hotlined.store import inbound, outbound, people
+from hotlined.gsm import address, alphabet, modem, tpdu
+from hotlined.gsm.modem import CENTRE_UNKNOWN, Modem
+from hotlined.policy import Fate, Reason, Share, WaitingFor
+from hotlined.store import answers, attempts, fates, gate, inbound, people
+from hotlined.timing import Every
 
 log = logging.getLogger("hotlined")
 
-# TS 24.011 E-2 (1-127), TS 23.040 9.2.3.22 (128-255), TS 27.005 3.2.5 (300-331): the network, the service centre or
-# the modem refused, and nothing left. What else may come after Ctrl-Z proves nothing.
-NOTHING_LEFT = (range(1, 256), range(300, 332))
-WORTH_ANOTHER_TRY = frozenset({38, 41, 42, 47, 192, 194, 195, 314, 322, 331})
+CALENDAR_SECONDS = 60.0  # between two looks at the age of what waits by the centre's time stamps
+LOOK_AGAIN_SECONDS = 5.0  # before a share whose head waits for a window is asked again
+NOT_FOR_A_TRY = frozenset({Reason.PER_NUMBER, Reason.COOLDOWN})
+"""What a person who tries the answer on a phone of the house need not heed."""
 
-MOST_NOT_LEAVING = 3
-"""Segments in a row that did not leave though the network has us, before the modem is held to be the cause."""
+_plan = functools.lru_cache(maxsize=32)(
+    alphabet.plan
+)  # a share whose head waits asks for the same text again and again
 
 
 class Sender:
@@ -41,11 +48,14 @@ class Sender:
         self.credit = Credit(line)
         self.due = 0.0
         self._unsettled: int | None = None
-        self._unwritten: Callable[[], object] | None = None
-        self._marked: dict[bool | None, tuple[object, ...]] = {}
-        self._not_leaving = 0
+        self._unwritten: Callable[[], None] | None = None
+        self._waits = False
+        self._share_due: dict[Share, float] = {}
+        self._texts: set[str] | None = None
+        self._by_calendar = Every(CALENDAR_SECONDS)
+        self._unregistered_since: float | None = None
 
-    def write_what_is_owed(self) -> None:
+    def flush_pending_write(self) -> None:
         """Commit the fate of a segment that the disk refused before; nothing else is sent until that is done."""
         if self._unwritten:
             self._unwritten()
@@ -53,55 +63,124 @@ class Sender:
 
     def settle_late(self, mr: int) -> None:
         """Take in a result that came after its time limit: the last unconfirmed segment was sent."""
-        if self._unsettled is not None:
+        if self._unsettled is None:
+            return
+        segment_id, self._unsettled = self._unsettled, None
+
+        def settle() -> None:
+            told = fates.settle_late(
+                self.line.db,
+                segment_id,
+                mr,
+                self._rules(),
+                self.line.db.now(),
+                late_within=self.line.timing.late_result_within,
+            )
             log.info("a result came late: the segment was sent")
-            segment_id, self._unsettled = self._unsettled, None
-            self._write_down(lambda: outbound.mark_sent(self.line.db, segment_id, mr, self.line.db.now()))
+            if told:
+                self._tell_line(told)
+
+        self._write_down(settle)
 
     def look_again(self) -> None:
-        """Note anew what answers wait for: something was changed from outside."""
-        self._marked.clear()
+        """Ask everything anew: something was changed from outside."""
+        self._waits = False
+        self._share_due.clear()
+
+    def reload(self) -> None:
+        """Go by another configuration: what is queued is asked again, also in which share it stands."""
+        self.look_again()
+        with self.line.db.transaction():
+            answers.refile(self.line.db, shadow=self.line.shadow)
+
+    # ---- judging
 
     def judge(self) -> None:
-        """Give every contact that is complete its verdict, and queue the answers."""
-        rules = self._rules()
+        """End what has waited for too long, give every contact that is complete its verdict, and queue the answers."""
+        db = self.line.db
+        by_calendar = self._by_calendar.is_due()
+        if by_calendar:
+            self._by_calendar.again()
+        if ended := answers.sweep(db, self.line.config.answer.max_age, db.now(), by_calendar=by_calendar):
+            log.info("%d answers cancelled (stale)", ended)
+        while (contact_id := inbound.next_unjudged(db, db.now())) is not None:
+            try:
+                self._judge(contact_id)
+            except sqlite3.Error:
+                raise
+            except Exception as error:
+                log.exception("contact %d cannot be judged: set aside", contact_id)
+                answers.set_contact_aside(db, contact_id, repr(error), db.now())
+
+    def _judge(self, contact_id: int) -> None:
         shortest, longest = self.line.config.answer.delay
-        while (contact_id := inbound.next_unjudged(self.line.db, self.line.db.now())) is not None:
-            delay = random.SystemRandom().uniform(shortest.total_seconds(), longest.total_seconds())
-            verdict = outbound.judge(
-                self.line.db,
-                contact_id,
-                rules,
-                self.line.db.now(),
-                compose=self._compose,
-                delay_seconds=delay,
-                shadow=self.line.shadow,
-            )
-            if notice := outbound.maybe_notice(self.line.db, contact_id):
-                self.credit.note_notice(notice)
-            log.info("contact %d: %s (%s)", contact_id, "answer" if verdict.answer else "no answer", verdict.reason)
+        verdict = answers.judge(
+            self.line.db,
+            contact_id,
+            self._rules(),
+            self.line.db.now(),
+            delay_seconds=random.SystemRandom().uniform(shortest.total_seconds(), longest.total_seconds()),
+            shadow=self.line.shadow,
+        )
+        if notice := answers.maybe_notice(self.line.db, contact_id):
+            self.credit.note_notice(notice)
+        log.info("contact %d: %s (%s)", contact_id, "answer" if verdict.answer else "no answer", verdict.reason)
+
+    # ---- what persons ask for
 
     def take(self, request: people.Request) -> None:
         """Queue the text that a person asked to be sent, or refuse it at once with the reason."""
+        refusal = self._maybe_refusal(request)
+        if refusal:
+            people.end(self.line.db, request.request_id, "refused", refusal, self.line.db.now())
+
+    def _maybe_refusal(self, request: people.Request) -> str | None:
+        """Queue what a person asked for; return why not, or None."""
         db, config = self.line.db, self.line.config
+        if self.line.shadow:
+            return "shadow mode transmits nothing"
         try:
             recipient = address.parse_number(request.arguments["number"], config.numbers.country)
-            plan = alphabet.plan(request.arguments["text"], config.answer.encoding)
+            if request.verb == "try":
+                if reason := self._maybe_reason(recipient):
+                    return reason
+                planned = self._compose(0, self._identify(recipient).country, 0).plan
+            else:
+                planned = alphabet.plan(request.arguments["text"], config.answer.encoding)
         except (TextError, AddressError) as error:
-            people.end(db, request.request_id, "refused", error.message, db.now())
-            return
-        if plan.segments > config.answer.max_segments:
-            words = f"{plan.segments} segments, and answer.max_segments is {config.answer.max_segments}"
-            people.end(db, request.request_id, "refused", words, db.now())
-            return
+            return error.message
+        if planned.segments > config.answer.max_segments:
+            return f"{planned.segments} segments, and answer.max_segments is {config.answer.max_segments}"
         with db.transaction():
-            queued = outbound.enqueue_by_person(db, recipient, plan, self._rules(), db.now(), shadow=self.line.shadow)
+            queued = answers.enqueue_by_hand(
+                db,
+                recipient,
+                planned,
+                self._rules(),
+                db.now(),
+                kind=request.verb,
+                who=request.who,
+                shadow=False,
+            )
             if isinstance(queued, int):
                 people.await_answer(db, request.request_id, queued)
-        if isinstance(queued, policy.Wait):
-            people.end(db, request.request_id, "refused", queued.waiting_for.value, db.now())
-        elif isinstance(queued, policy.Cancel):
-            people.end(db, request.request_id, "refused", queued.reason.value, db.now())
+                return None
+        return queued.waiting_for.value if isinstance(queued, policy.Wait) else queued.reason.value
+
+    def _maybe_reason(self, number: str) -> str | None:
+        """Return why the first answer may not be tried on a number, or None."""
+        db = self.line.db
+        history = attempts.history_of(db, number, shadow=False)
+        contact = policy.Contact("text", self._identify(number), timedelta(0))
+        verdict = policy.judge(contact, history, self._rules(), db.now().limit)
+        if not verdict.answer and verdict.reason not in NOT_FOR_A_TRY:
+            return verdict.reason.value
+        if answers.tried_today(db, db.now()) >= answers.TRIES_A_DAY:
+            return f"the line has tried its answer {answers.TRIES_A_DAY} times in 24 hours"
+        return None
+
+    def _identify(self, number: str) -> address.Identity:
+        return self.line.identify(address.Address(number.removeprefix("+"), address.Ton.INTERNATIONAL))
 
     def tell_balance(self, request: people.Request, modem: Modem | None) -> None:
         """Ask the network for the balance because a person wants to know it."""
@@ -121,146 +200,217 @@ class Sender:
             raise
         people.end(db, request.request_id, "done", said, db.now())
 
+    # ---- sending
+
     def ready(self) -> bool:
         """Tell whether an answer is due that waits for nothing but the interval between two segments."""
-        return not self._marked and bool(outbound.due(self.line.db, self.line.db.now()))
+        return not self._waits and bool(answers.due(self.line.db, self.line.db.now()))
+
+    def note_hold(self) -> None:
+        """Note what holds every answer back while there is no modem to send them with."""
+        if self.connection.modem is None and answers.is_waiting(self.line.db):
+            self._is_held()
 
     def send(self, modem: Modem) -> None:
-        """Let at most one segment out, of the first due answer that the gate passes."""
-        now = self.line.db.now()
-        answers = outbound.due(self.line.db, now)
-        if not answers:
-            self._marked.clear()
+        """Let at most one segment out, of the first answer whose turn it is that the gate passes."""
+        db, now = self.line.db, self.line.db.now()
+        self._watch_registration(now)
+        if not answers.is_waiting(db):
+            self._waits = False
             return
         if time.monotonic() < self.due or not modem.in_step:
             return
-        if held_back := self._held_back():
-            self._mark(held_back, now, None)
+        if self._is_held():
             return
-        for answer in answers:
-            plan = alphabet.plan(answer.text, answer.encoding)
-            segments = tpdu.encode_submit(
-                answer.recipient,
-                plan,
-                reference=answer.reference,
-                report=self.line.config.modem.delivery_reports,
-                validity=self.line.config.answer.validity,
-            )
-            verdict, begun = outbound.begin(self.line.db, answer, segments, self._rules(), now, shadow=self.line.shadow)
-            if isinstance(verdict, policy.Wait):
-                everyone = verdict.waiting_for is policy.WaitingFor.PAUSED
-                self._mark(verdict.waiting_for, now, None if everyone else answer.answered_before)
-                continue
-            self._marked.clear()
-            if isinstance(verdict, policy.Cancel):
-                log.info("answer %d: cancelled (%s)", answer.answer_id, verdict.reason)
-            elif begun is None:
-                log.info("answer %d: shadowed", answer.answer_id)
-            else:
-                self._submit(modem, begun)
-            if isinstance(verdict, policy.Pass):
-                self.due = time.monotonic() + self.line.config.modem.send_interval.total_seconds()
-            return
+        state = attempts.breaker_of(db)
+        if state.is_open:
+            answers.halt(db, trials=False)
+            if state.called:
+                attempts.call_trial(db, now, self.line.timing.trial_gap)
+                state = attempts.breaker_of(db)
+        lets_try = state.lets_try(now.limit)
+        turns = answers.due(db, now, trial=lets_try)
+        if lets_try and state.refused and not any(turn.trial for turn in turns):
+            answers.end_round(db, self.line.timing.trial_after)
+        for turn in turns:
+            if turn.share and time.monotonic() < self._share_due.get(turn.share, 0.0):
+                self._waits = True
+            elif self._take_turn(modem, turn, now):
+                return
 
-    def _held_back(self) -> policy.WaitingFor | None:
-        """Return what holds every answer back, before the gate is asked."""
+    def _take_turn(self, modem: Modem, turn: answers.Turn, now: Now) -> bool:
+        """Ask the gate for an answer and act on what it says; tell whether that was all for this pass."""
+        db = self.line.db
+        try:
+            step, begun = gate.begin(
+                db,
+                turn.answer_id,
+                self._rules(),
+                now,
+                compose=self._compose,
+                encode=self._encode,
+                shadow=self.line.shadow,
+                trial=turn.trial,
+                pauses=self.line.timing.trial_after,
+            )
+        except sqlite3.Error:
+            raise
+        except Exception as error:
+            log.exception("answer %d cannot be sent: set aside", turn.answer_id)
+            gate.set_aside(db, turn.answer_id, repr(error), now)
+            return True
+        if isinstance(step, policy.Wait):
+            self._waits = True
+            if step.waiting_for in policy.SHORT_WINDOWS and turn.share:
+                self._share_due[turn.share] = time.monotonic() + LOOK_AGAIN_SECONDS
+                answers.note_share_hold(db, turn.share, step.waiting_for)
+            return False
+        self.look_again()
+        if isinstance(step, gate.Refiled):
+            return True
+        if turn.share:
+            answers.note_share_hold(db, turn.share, None)
+        if isinstance(step, policy.Cancel):
+            log.info("answer %d: cancelled (%s)", turn.answer_id, step.reason)
+            return True
+        self.due = time.monotonic() + self.line.config.modem.send_interval.total_seconds()
+        if begun is None:
+            log.info("answer %d: shadowed", turn.answer_id)
+        else:
+            self._submit(modem, begun)
+            self.due = time.monotonic() + self.line.config.modem.send_interval.total_seconds()
+        return True
+
+    def _watch_registration(self, now: Now) -> None:
+        """Call for a trial of the breaker where the network has us again after a long time without."""
+        if not self.connection.registered:
+            self._unregistered_since = self._unregistered_since or time.monotonic()
+            return
+        since, self._unregistered_since = self._unregistered_since, None
+        if since is not None and time.monotonic() - since >= self.line.timing.unregistered_for:
+            attempts.call_trial(self.line.db, now, self.line.timing.trial_gap)
+
+    def _is_held(self) -> bool:
+        """Tell whether something holds every answer back, before the gate is asked; what is half sent waits then."""
+        hold = self._maybe_hold()
+        answers.note_hold(self.line.db, hold)
+        self._waits = hold is not None or answers.line(self.line.db, trial=True) is not None
+        if self._waits:
+            answers.halt(self.line.db, trials=True)
+        return self._waits
+
+    def _maybe_hold(self) -> WaitingFor | None:
         if self.connection.stranger:
-            return policy.WaitingFor.PAUSED
-        if self.line.shadow:
-            return None
-        if not self.connection.can_send:
-            return policy.WaitingFor.NETWORK
-        return None if self.credit.lets_send() else policy.WaitingFor.CREDIT
+            return WaitingFor.HELD
+        if self.connection.modem is None or not (self.line.shadow or self.connection.can_send):
+            return WaitingFor.NETWORK
+        return None
 
     def _rules(self) -> policy.Rules:
-        config = self.line.config
-        own = (config.line_number, people.own_number(self.line.db))
-        return policy.Rules(
-            limits=config.limits,
-            numbers=config.numbers,
-            max_age=config.answer.max_age,
-            sim_changed=bool(self.connection.stranger),
-            answer_calls=config.modem.calls is not Calls.IGNORE,
-            own_numbers=frozenset(number for number in own if number),
-            our_texts=tuple(policy.fold(text) for text in config.answer.texts),
+        if self._texts is None:
+            self._texts = set(answers.recent_texts(self.line.db, self.line.db.now()))
+        return self.line.config.rules(
+            people.own_number(self.line.db), sim_changed=bool(self.connection.stranger), earlier_texts=self._texts
         )
 
-    def _compose(self, answered_before: int) -> alphabet.Plan:
-        texts = self.line.config.answer.texts
-        return alphabet.plan(texts[min(answered_before, len(texts) - 1)], self.line.config.answer.encoding)
+    def _compose(self, step: int, country: str | None, draw: int) -> gate.Composition:
+        """Choose the text for an answer; today there is one for each step."""
+        del country, draw
+        answer = self.line.config.answer
+        composition = gate.Composition(_plan(answer.text_after(step), answer.encoding))
+        if self._texts is not None:
+            self._texts.add(composition.plan.text)
+        return composition
 
-    def _mark(self, waiting_for: policy.WaitingFor, now: Now, answered_before: bool | None) -> None:
-        marked = (waiting_for, outbound.latest_due(self.line.db, now))
-        if self._marked.get(answered_before) == marked:
-            return
-        outbound.mark_waiting(self.line.db, waiting_for, now, answered_before=answered_before)
-        for overwritten in (True, False) if answered_before is None else (None,):
-            self._marked.pop(overwritten, None)
-        self._marked[answered_before] = marked
+    def _encode(self, recipient: str, planned: alphabet.Plan, reference: int) -> Sequence[tpdu.EncodedSegment]:
+        return tpdu.encode_submit(
+            recipient,
+            planned,
+            reference=reference,
+            report=self.line.config.modem.delivery_reports,
+            validity=self.line.config.answer.validity,
+        )
 
-    def _submit(self, modem: Modem, begun: outbound.Begun) -> None:
+    # ---- one segment
+
+    def _submit(self, modem: Modem, begun: gate.Begun) -> None:
         """Hand a segment that is committed as being submitted to the modem, and commit what came of it."""
-        seconds = self.line.config.modem.send_timeout.total_seconds()
         try:
-            outcome = modem.submit(begun.pdu, begun.tpdu_length, seconds) if self.connection.has_its_sim() else None
+            result = self._hand_over(modem, begun)
         except (ModemError, PortError):  # raised only where nothing can have left
             self._put_back(begun)
             raise
-        if outcome is None:
+        if result is None or self._is_networks(modem, result):
             self._put_back(begun)
             return
         now = self.line.db.now()
+        self._write_down(lambda: self._settle(begun, result, now))
+
+    def _hand_over(self, modem: Modem, begun: gate.Begun) -> policy.Result | None:
+        """Return what came of a segment; None where the SIM is not the one that was recognised."""
+        if not self.connection.has_its_sim():
+            return None
+        seconds = self.line.config.modem.send_timeout.total_seconds()
+        return _result(modem.submit(begun.pdu, begun.tpdu_length, seconds), stopping=self.line.stopping)
+
+    def _is_networks(self, modem: Modem, result: policy.Result) -> bool:
+        """Tell whether a refusal has its reason in a registration that is gone: then it was no attempt."""
+        if not isinstance(result, policy.Refused) or not result.proves or result.fault is not policy.Fault.LINE:
+            return False
+        if modem.in_step:
+            self.connection.recheck()
+            with contextlib.suppress(ModemError, PortError):
+                self.connection.ask_condition()
+        return not self.connection.registered
+
+    def _settle(self, begun: gate.Begun, result: policy.Result, now: Now) -> None:
+        """Commit the fate of a segment, then tell whoever watches."""
+        timing = self.line.timing
+        settled = fates.settle(
+            self.line.db, begun, result, now, retry_after=timing.retry_after, pauses=timing.trial_after
+        )
         name = f"answer {begun.answer_id}: segment {begun.sequence}/{begun.total}"
-        if isinstance(outcome, Sent):
-            self._write_down(lambda: outbound.mark_sent(self.line.db, begun.segment_id, outcome.mr, now))
-            self._unsettled = None
-            self._not_leaving = 0
-            self.connection.ladder.hold(Cause.NOT_LEAVING)
-            self.credit.note_sent()
+        if isinstance(result, policy.Taken):
             log.info("%s sent", name)
-        elif isinstance(outcome, Refused) and _nothing_left(outcome):
-            cause = f"cms_{outcome.cms}" if outcome.cms is not None else outcome.text
-            again = outcome.cms in WORTH_ANOTHER_TRY or (outcome.before_payload and outcome.cms is None)
-            if again and modem.in_step:
-                self.connection.condition_due = 0.0
-                with contextlib.suppress(ModemError, PortError):
-                    self.connection.ask_condition()
-            if again and not self.connection.registered:
-                self._put_back(begun)
-                log.info("%s waits for the network", name)
-                return
-            self._write_down(lambda: outbound.mark_refused(self.line.db, begun, cause, now, again=again))
-            self.credit.note_not_sent(outcome.cms)
-            if outcome.cms == CENTRE_UNKNOWN:
-                self.connection.doubt_centre()
-            log.warning("%s refused (%s)%s", name, cause, ", to be tried again" if again else "")
-            if again:
-                self._note_not_leaving()
         else:
-            self._unsettled = begun.segment_id
-            cause = "the daemon was stopped before the result came" if self.line.stopping else outcome.text
-            self._write_down(lambda: outbound.mark_unconfirmed(self.line.db, begun.segment_id, cause))
-            self.credit.note_not_sent(None)
-            log.warning("%s unconfirmed: %s", name, cause)
-            if not self.line.stopping:
-                self._note_not_leaving()
+            log.warning("%s %s (%s)", name, settled.fate, result.code)
+        self._unsettled = begun.segment_id if settled.fate is Fate.UNCONFIRMED else None
+        if isinstance(result, policy.Refused) and result.cms == CENTRE_UNKNOWN:
+            self.connection.recheck_service_centre()
+        if isinstance(result, policy.Refused) and result.cms in policy.BARRED:
+            self.credit.suspect()
+        self._tell_line(settled.told)
 
-    def _put_back(self, begun: outbound.Begun) -> None:
-        """Let a segment wait again that was not submitted after all."""
-        self._write_down(lambda: outbound.put_back(self.line.db, begun, policy.WaitingFor.NETWORK))
-
-    def _note_not_leaving(self) -> None:
-        self._not_leaving += 1
-        if self._not_leaving >= MOST_NOT_LEAVING:
-            self._not_leaving = 0
+    def _tell_line(self, told: attempts.Told) -> None:
+        """Let the ladder, the balance and the journal know what an outcome has changed of the breaker."""
+        if told.change in (breaker.Change.OPENED, breaker.Change.TRIAL_FAILED):
+            self.credit.suspect()
             self.connection.ladder.slip(Cause.NOT_LEAVING)
+        if told.change is breaker.Change.OPENED:
+            log.warning("nothing leaves (%s): answers wait, one is tried now and then", told.breaker.cause)
+        if told.change is breaker.Change.CLOSED:
+            log.warning("answers go out again")
+        if not told.breaker.is_open:
+            self.connection.ladder.hold(Cause.NOT_LEAVING)
 
-    def _write_down(self, write: Callable[[], object]) -> None:
+    def _put_back(self, begun: gate.Begun) -> None:
+        """Let a segment wait again that was not submitted after all."""
+        log.info("answer %d waits for the network", begun.answer_id)
+        self._write_down(lambda: fates.put_back(self.line.db, begun, self.line.db.now()))
+
+    def _write_down(self, write: Callable[[], None]) -> None:
         """Commit the fate of a segment; what the disk refuses now is committed before anything else happens."""
         self._unwritten = write
         write()
         self._unwritten = None
 
 
-def _nothing_left(refused: Refused) -> bool:
-    return refused.before_payload or any(refused.cms in causes for causes in NOTHING_LEFT)
+def _result(outcome: modem.Outcome, *, stopping: bool) -> policy.Result:
+    """Put the outcome of a submission as the policy knows it."""
+    match outcome:
+        case modem.Sent(mr):
+            return policy.Taken(mr)
+        case modem.Refused(text, cms, before_payload):
+            return policy.Refused(f"cms_{cms}" if cms is not None else text, cms, before_payload)
+        case modem.Unknown(text):
+            return policy.Unknown("stopped" if stopping else "no_result", text)

@@ -15,7 +15,7 @@ from hotlined.clock import LimitClock, Now
 from hotlined.config import Config
 from hotlined.daemon.line import Outage
 from hotlined.daemon.status import StatusFile, common
-from hotlined.errors import DatabaseInUseError, DatabaseNewerError, StoreError
+from hotlined.errors import DatabaseInUseError, DatabaseVersionError, StoreError
 from hotlined.store.database import Database, in_a_sentence, open_for_daemon, state_of
 from hotlined.timing import Backoff, Timing
 
@@ -50,7 +50,7 @@ def note_replaced(database: Path, before: Outage | None, now: Now) -> Outage:
 def wait_for_database(config: Config, outage: Outage | None, timing: Timing) -> tuple[Database, Outage | None] | None:
     """Open the database as soon as it can be used and say how long it could not; None: the daemon is told to end.
 
-    `SIGNALS` are blocked. Raises DatabaseInUseError and DatabaseNewerError: those do not go away by themselves.
+    `SIGNALS` are blocked. Raises DatabaseInUseError and DatabaseVersionError: those do not go away by themselves.
     """
     clock, status = LimitClock(None), StatusFile(config, timing)
     since = clock.now().rfc3339
@@ -67,7 +67,7 @@ def wait_for_database(config: Config, outage: Outage | None, timing: Timing) -> 
                     return None
         try:
             return open_for_daemon(config.database, lambda: bool(signal.sigpending() & STOPS)), outage
-        except (DatabaseInUseError, DatabaseNewerError):
+        except (DatabaseInUseError, DatabaseVersionError):
             status.remove()
             raise
         except StoreError as error:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from hotlined.clock import Now
+from hotlined.states import MAY_HAVE_LEFT, State
 from hotlined.store import people
 from hotlined.store.database import Database
 
@@ -171,7 +172,7 @@ def maybe_fate(db: Database, alert_id: int) -> Fate | None:
     One that is unconfirmed was refused by its state and may have left all the same: it is not asked for again.
     """
     row = db.one(
-        "SELECT r.id AS request_id, r.state, r.result, r.state = 'done' OR a.counted_limit IS NOT NULL AS left"
+        f"SELECT r.id AS request_id, r.state, r.result, r.state = 'done' OR EXISTS ({_MAY_HAVE_LEFT}) AS left"
         " FROM requests r LEFT JOIN answers a ON a.id = r.answer_id"
         " WHERE r.verb = 'send' AND json_extract(r.arguments, '$.alert') = ? ORDER BY r.id DESC LIMIT 1",
         str(alert_id),
@@ -184,8 +185,14 @@ def texted(db: Database, now: Now) -> int:
     row = db.one(
         "SELECT coalesce(sum(a.segments), 0) AS segments FROM requests r JOIN answers a ON a.id = r.answer_id"
         " WHERE r.verb = 'send' AND json_extract(r.arguments, '$.alert') IS NOT NULL"
-        " AND (a.counted_limit > ? OR a.state = 'queued')",
+        f" AND (a.state = '{State.QUEUED}' OR EXISTS ({_MAY_HAVE_LEFT} AND t.begun_limit > ?))",
         now.limit - SMS_WINDOW_SECONDS,
     )
     assert row is not None
     return int(row["segments"])
+
+
+_MAY_HAVE_LEFT = (
+    "SELECT 1 FROM attempts t JOIN answer_segments s ON s.attempt_id = t.id WHERE t.answer_id = a.id"
+    f" AND s.state IN {MAY_HAVE_LEFT}"
+)

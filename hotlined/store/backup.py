@@ -12,10 +12,10 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from hotlined import pseudonym
+from hotlined import pseudonym, states
 from hotlined.clock import LimitClock, Now
 from hotlined.errors import RefusedError, StoreError, UsageError
-from hotlined.store import integrity
+from hotlined.store import fates, integrity
 from hotlined.store.database import TROUBLES, Database, in_a_sentence, maybe_trouble, open_to_read
 
 Progress = Callable[[int, int], None]
@@ -62,25 +62,16 @@ def take_into_use(db: Database, now: Now) -> str | None:
     )
     if copied is None:
         return None
-    why = f"it waited in the backup of {copied['at']} and may have left since"
     with db.transaction():
-        db.execute(
-            "UPDATE answer_segments SET state = 'unconfirmed', cause = ?, counted_limit = coalesce(counted_limit, ?)"
-            " WHERE current = 1 AND state IN ('waiting', 'submitting')"
-            " AND answer_id IN (SELECT id FROM answers WHERE state IN ('queued', 'sending'))",
-            why,
-            now.limit,
-        )
-        waited = db.execute(
-            "UPDATE answers SET state = 'unconfirmed', waiting_for = NULL, reason = ?,"
-            " counted_limit = coalesce(counted_limit, ?) WHERE state IN ('queued', 'sending')",
-            why,
-            now.limit,
-        ).rowcount
+        waited = [row["id"] for row in db.all(f"SELECT id FROM answers WHERE state IN {states.OPEN}")]
+        for answer_id in waited:
+            fates.doubt(db, answer_id, "restored", now)
         db.execute("UPDATE contacts SET verdict = 'suppress', reason = 'restored' WHERE verdict IS NULL")
         db.execute("UPDATE requests SET state = 'expired', ended_at = ? WHERE state IN ('open', 'begun')", now.rfc3339)
         db.save_limit_clock(now)
-        db.event(now, "restored", f"from the backup of {copied['at']}; {waited} answers that waited are unconfirmed")
+        db.event(
+            now, "restored", f"from the backup of {copied['at']}; {len(waited)} answers that waited are unconfirmed"
+        )
     return str(copied["at"])
 
 

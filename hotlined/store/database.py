@@ -14,14 +14,16 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import IO, NamedTuple, Self
+from typing import IO, Any, NamedTuple, Self
 
 from hotlined import migrations
-from hotlined.clock import Anchor, LimitClock, Now
-from hotlined.errors import DatabaseInUseError, DatabaseMissingError, DatabaseNewerError, StoreError
+from hotlined.clock import Anchor, LimitClock, Now, boot_id
+from hotlined.errors import DatabaseInUseError, DatabaseMissingError, DatabaseVersionError, StoreError
 from hotlined.store import integrity
 
 BUSY_SECONDS = 5.0
+WAL_OCTETS = 32 * 1024 * 1024  # the -wal keeps no more when it begins anew: a reader that stayed may have made it grow
+EPOCH_SECONDS = 1.0  # so far the calendar may drift from the limit clock before that is written down
 CHECK_SECONDS = 10.0  # the check at start: a Pi reads some 200 MB meanwhile, and no start takes longer for it
 _FOLDER_MODE = 0o2770
 _FILE_MODE = 0o660
@@ -123,12 +125,17 @@ def in_a_sentence(error: sqlite3.Error, subject: object = "The database") -> Sto
 class Database:
     """One open database and the limit clock that continues from it."""
 
-    def __init__(self, path: Path, connection: sqlite3.Connection, lock: IO[str] | None = None) -> None:
+    def __init__(self, path: Path, connection: sqlite3.Connection, lock: "Lock | None" = None) -> None:
         self.path = path
         self.connection = connection
         self._lock = lock
         self.key: bytes | None = None  # of its pseudonyms, once `pseudonyms` has read it
-        self.clock = LimitClock(self._anchor())
+        anchor = self._anchor()
+        self.same_boot = anchor is None or anchor.boot_id == boot_id()
+        """Whether the machine has run on since the limit clock was saved last, before this one was opened."""
+        self.clock = LimitClock(anchor)
+        row = self.one("SELECT limit_epoch FROM line_state")
+        self._epoch = float(row["limit_epoch"]) if row else 0.0
 
     def __enter__(self) -> Self:
         return self
@@ -142,7 +149,7 @@ class Database:
         """Close the database and give up the daemon's lock."""
         self.connection.close()
         if self._lock:
-            self._lock.close()
+            self._lock.close()  # last: to close the file drops the locks that SQLite has on it in this process
 
     @property
     def key_path(self) -> Path:
@@ -182,14 +189,31 @@ class Database:
             raise
 
     def save_limit_clock(self, now: Now) -> None:
-        """Write an anchor of the limit clock, inside the transaction whose rows limits will read."""
+        """Write an anchor of the limit clock, inside the transaction whose rows limits will read.
+
+        Where the limit clock began by the calendar is kept unless it is a second off: so what is due does not jitter.
+        """
         anchor = self.clock.anchor(now.limit)
+        if self.calendar_moved(now):
+            self._epoch = now.utc.timestamp() - now.limit
         self.execute(
-            "UPDATE line_state SET limit_time = ?, boot_id = ?, boottime = ?",
+            "UPDATE line_state SET limit_time = ?, boot_id = ?, boottime = ?, limit_epoch = ?",
             anchor.limit_time,
             anchor.boot_id,
             anchor.boottime,
+            self._epoch,
         )
+
+    def calendar_moved(self, now: Now) -> bool:
+        """Tell whether the calendar has been set since the limit clock was saved: what is due by it is another time."""
+        return abs(self._epoch - (now.utc.timestamp() - now.limit)) >= EPOCH_SECONDS
+
+    def insert(self, table: str, **columns: object) -> int:
+        """Insert a row, inside the transaction that is open, and return its id."""
+        names, marks = ", ".join(columns), ", ".join("?" * len(columns))
+        cursor = self.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", *columns.values())
+        assert cursor.lastrowid is not None
+        return cursor.lastrowid
 
     def event(self, now: Now, kind: str, detail: str = "", contact_id: int | None = None) -> None:
         """Record that something changed, inside the transaction that is open."""
@@ -217,8 +241,8 @@ def open_for_daemon(path: Path, give_up: Callable[[], bool] = lambda: False) -> 
     """Create or migrate the database and open it for the one daemon that owns it.
 
     An existing one is looked through first, at most `CHECK_SECONDS` long or until `give_up` says so; what is damaged is
-    left as it is. Raises DatabaseInUseError where another daemon has it, DatabaseNewerError where a later version wrote
-    it, StoreError where it cannot be made or is damaged.
+    left as it is. Raises DatabaseInUseError where another daemon has it, DatabaseVersionError where another version
+    wrote it, StoreError where it cannot be made or is damaged.
     """
     try:
         if not path.parent.exists():
@@ -233,6 +257,7 @@ def open_for_daemon(path: Path, give_up: Callable[[], bool] = lambda: False) -> 
             if not path.exists():
                 path.touch()
                 path.chmod(_FILE_MODE)
+            _lock_file(path, lock)
             _require_undamaged(path, give_up)
             _migrate(path)
             connection = _connect(path)
@@ -251,7 +276,7 @@ def open_beside_daemon(path: Path) -> Database:
     """Open an existing database for a command, whether a daemon runs on it or not.
 
     Who may only read it gets it to read: SQLite opens it so by itself. Raises DatabaseMissingError where there is
-    none, DatabaseNewerError or StoreError where its schema is not this version's or it cannot be used.
+    none, DatabaseVersionError or StoreError where its schema is not this version's or it cannot be used.
     """
     if _is_missing(path):
         raise DatabaseMissingError(f"There is no database at {path}.", "`hotlined run` makes it when it starts.")
@@ -348,6 +373,7 @@ def _connect(path: Path, mode: str = "rw") -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA secure_delete = ON")  # what is erased is overwritten
+        connection.execute(f"PRAGMA journal_size_limit = {WAL_OCTETS}")
     except sqlite3.Error:
         connection.close()
         raise
@@ -357,9 +383,14 @@ def _connect(path: Path, mode: str = "rw") -> sqlite3.Connection:
 def _known(path: Path, connection: sqlite3.Connection) -> tuple[str, ...]:
     """Return the migrations that the database has; refuse one that a later version wrote."""
     applied = migrations.applied(connection)
+    if migrations.UNRELEASED.intersection(applied):
+        raise DatabaseVersionError(
+            f"{path} was written by a version from before the first release, and is left as it is.",
+            "Keep it, and name another file in `database`; its texts can be read with the version that wrote it.",
+        )
     unknown = [name for name in applied if name not in migrations.names()]
     if unknown:
-        raise DatabaseNewerError(
+        raise DatabaseVersionError(
             f"{path} was written by a later version of hotlined (it has '{unknown[0]}').",
             "Install that version again, or restore the backup that was made before its upgrade.",
         )
@@ -383,17 +414,47 @@ def _migrate(path: Path) -> None:
             )
 
 
-def _lock(path: Path) -> IO[str]:
-    lock_path = path.with_name(path.name + ".lock")
-    lock = lock_path.open("a+")
+class Lock:
+    """What tells a second daemon that a database is taken: a file beside it, and the database itself.
+
+    The one beside it holds while the file is replaced, the other one whatever link the file is reached by.
+    """
+
+    def __init__(self, beside: IO[str]) -> None:
+        self._files: list[IO[Any]] = [beside]
+
+    def add(self, file: IO[bytes]) -> None:
+        """Hold one more file."""
+        self._files.append(file)
+
+    def close(self) -> None:
+        """Give the database up."""
+        for file in self._files:
+            file.close()
+
+
+def _lock(path: Path) -> Lock:
+    real = path.resolve()
+    lock_path = real.with_name(real.name + ".lock")
+    file = lock_path.open("a+")
     with contextlib.suppress(OSError):
         lock_path.chmod(_FILE_MODE)
+    _take(file, path)
+    return Lock(file)
+
+
+def _lock_file(path: Path, lock: Lock) -> None:
+    file = path.open("rb")
+    lock.add(file)
+    _take(file, path)
+
+
+def _take(file: IO[Any], path: Path) -> None:
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        lock.close()
+        file.close()
         raise DatabaseInUseError(
             f"Another daemon has {path}.",
             "Each line has a configuration, a database and a daemon of its own; `hotlined status` says which one runs.",
         ) from error
-    return lock

@@ -17,6 +17,7 @@ from sqlite3 import Row
 from typing import Any
 
 from hotlined.clock import parse_rfc3339, rfc3339
+from hotlined.states import MAY_HAVE_LEFT, OCCUPIES, State
 from hotlined.store.database import Database
 
 SLOT_MINUTES = 15
@@ -108,17 +109,21 @@ _COUNTS = (
       count(*) FILTER (WHERE verdict = 'suppress') AS suppressed
     FROM contacts c WHERE received_at >= :start AND received_at < :end GROUP BY 1
     """,
-    """
-    SELECT bin(s.submitted_at) AS bin, count(*) AS segments,
-      count(*) FILTER (WHERE s.current AND s.sequence = 1 AND a.contact_id IS NOT NULL) AS answers,
-      count(*) FILTER (WHERE s.current AND s.sequence = 1 AND a.contact_id IS NOT NULL AND a.state = 'unconfirmed')
-        AS unconfirmed
-    FROM answer_segments s JOIN answers a ON a.id = s.answer_id
-    WHERE s.counted_limit IS NOT NULL AND s.submitted_at >= :start AND s.submitted_at < :end GROUP BY 1
+    f"""
+    SELECT bin(at) AS bin, sum(segments) AS segments,
+      count(*) FILTER (WHERE first AND by_hand IS NULL) AS answers,
+      count(*) FILTER (WHERE first AND by_hand IS NULL AND state = '{State.UNCONFIRMED}') AS unconfirmed
+    FROM (
+      SELECT coalesce(s.submitted_at, t.begun_at) AS at, 1 AS segments, a.by_hand, a.state, s.sequence = 1 AND t.id =
+        (SELECT max(l.id) FROM attempts l JOIN answer_segments f ON f.attempt_id = l.id
+          WHERE l.answer_id = a.id AND f.sequence = 1 AND f.state IN {MAY_HAVE_LEFT}) AS first
+      FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id JOIN answers a ON a.id = t.answer_id
+      WHERE s.state IN {OCCUPIES} AND at >= :start AND at < :end
+    ) GROUP BY 1
     """,
-    """
+    f"""
     SELECT bin(due_at) AS bin, count(*) AS shadowed FROM answers
-    WHERE state = 'shadowed' AND contact_id IS NOT NULL AND due_at >= :start AND due_at < :end GROUP BY 1
+    WHERE state = '{State.SHADOWED}' AND by_hand IS NULL AND due_at >= :start AND due_at < :end GROUP BY 1
     """,
 )
 """Rows of a bin and its counts, named as in `Counts`."""
@@ -127,14 +132,14 @@ _SUPPRESSED = """
 SELECT bin(received_at), reason, count(*) FROM contacts
 WHERE verdict = 'suppress' AND received_at >= :start AND received_at < :end GROUP BY 1, 2
 """
-_CANCELLED = """
+_CANCELLED = f"""
 SELECT bin(c.received_at), a.reason, count(*) FROM answers a JOIN contacts c ON c.id = a.contact_id
-WHERE a.state = 'cancelled' AND c.received_at >= :start AND c.received_at < :end GROUP BY 1, 2
+WHERE a.state = '{State.CANCELLED}' AND c.received_at >= :start AND c.received_at < :end GROUP BY 1, 2
 """
 _REACTIONS = """
 SELECT bin(received_at), tags, count(*) FROM contacts c
 WHERE kind = 'text' AND received_at >= :start AND received_at < :end AND EXISTS
-  (SELECT 1 FROM answers a WHERE a.recipient = c.originator AND a.contact_id IS NOT NULL AND a.sent_at < c.received_at
+  (SELECT 1 FROM answers a WHERE a.recipient = c.originator AND a.by_hand IS NULL AND a.sent_at < c.received_at
     AND strftime('%Y-%m-%dT%H:%M:%fZ', a.sent_at, '+24 hours') >= c.received_at)
 GROUP BY 1, 2
 """
@@ -147,7 +152,7 @@ _SLOTS = f"""
 SELECT substr(received_at, 1, 14), CAST(substr(received_at, 15, 2) AS INTEGER) / {SLOT_MINUTES},
   count(*) FILTER (WHERE kind = 'text'), count(*)
 FROM contacts WHERE received_at >= ? AND received_at < ? GROUP BY 1, 2 ORDER BY 1, 2
-"""  # noqa: S608  a number of ours
+"""
 
 
 @contextmanager

@@ -14,13 +14,16 @@ from hotlined.clock import Now
 from hotlined.errors import PduError
 from hotlined.gsm import push, tpdu
 from hotlined.gsm.address import Address, Identity, LineType, Ton
-from hotlined.store import outbound, pseudonyms
+from hotlined.store import fates, pseudonyms
 from hotlined.store.database import Database
 
 BATCH = 50  # entries a commit: bounds how long a full SIM keeps others from writing
 INCOMPLETE_AFTER_SECONDS = 30.0
 SAME_MESSAGE_WITHIN = timedelta(hours=1)
 """How far apart the time stamps of the segments of one message may lie; a reference is used again after that."""
+
+CANDIDATES = 50
+"""So many of an originator's latest texts under one reference are looked at: a flood of first halves has no end."""
 
 Identify = Callable[[Address | None], Identity]
 
@@ -219,7 +222,7 @@ def _insert(db: Database, source: Source, reading: Reading, now: Now, touched: d
         contact_id, answer_segment_id, sequence = earlier
         db.execute("UPDATE contacts SET repeats = repeats + 1 WHERE id = ?", contact_id)
     elif isinstance(message, tpdu.StatusReport):
-        answer_segment_id = outbound.apply_report(db, message, now)
+        answer_segment_id = fates.apply_report(db, message, now)
     elif message is None:
         contact_id = _insert_contact(db, source.line, "unreadable", _WITHHELD, 1, 1, now)
     else:
@@ -227,28 +230,24 @@ def _insert(db: Database, source: Source, reading: Reading, now: Now, touched: d
         contact_id = _contact_of(db, source, message, now)
         touched[contact_id] = None
     kind = "unreadable" if message is None else "deliver"
-    cursor = db.execute(
-        "INSERT INTO segments (contact_id, answer_segment_id, kind, sequence, pdu, tpdu_length, problem, repeat, imsi,"
-        " storage, storage_index, scts, received_at, received_limit, deleted_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        contact_id,
-        answer_segment_id,
-        "status_report" if isinstance(message, tpdu.StatusReport) else kind,
-        sequence,
-        reading.pdu,
-        reading.tpdu_length,
-        reading.problem,
-        int(earlier is not None),
-        source.imsi,
-        source.storage,
-        reading.index,
-        _isoformat(message.scts if message else None),
-        now.rfc3339,
-        now.limit,
-        None if source.storage else now.rfc3339,
+    return db.insert(
+        "segments",
+        contact_id=contact_id,
+        answer_segment_id=answer_segment_id,
+        kind="status_report" if isinstance(message, tpdu.StatusReport) else kind,
+        sequence=sequence,
+        pdu=reading.pdu,
+        tpdu_length=reading.tpdu_length,
+        problem=reading.problem,
+        repeat=int(earlier is not None),
+        imsi=source.imsi,
+        storage=source.storage,
+        storage_index=reading.index,
+        scts=_isoformat(message.scts if message else None),
+        received_at=now.rfc3339,
+        received_limit=now.limit,
+        deleted_at=None if source.storage else now.rfc3339,
     )
-    assert cursor.lastrowid is not None
-    return cursor.lastrowid
 
 
 _WITHHELD = Identity(originator=None, e164=None, country=None, line_type=LineType.WITHHELD)
@@ -269,9 +268,11 @@ def _contact_of(db: Database, source: Source, message: tpdu.Deliver, now: Now) -
         )
     )
     candidates = db.all(
-        "SELECT id, scts, received_limit FROM contacts c WHERE concatenation = ? AND NOT EXISTS"
-        " (SELECT 1 FROM segments s WHERE s.contact_id = c.id AND s.sequence = ?) ORDER BY id DESC LIMIT 20",
+        "SELECT id, scts, received_limit FROM"
+        " (SELECT id, scts, received_limit FROM contacts WHERE concatenation = ? ORDER BY id DESC LIMIT ?) c"
+        " WHERE NOT EXISTS (SELECT 1 FROM segments s WHERE s.contact_id = c.id AND s.sequence = ?)",
         key,
+        CANDIDATES,
         concatenation.sequence,
     )
     distances = [
@@ -303,26 +304,23 @@ def _insert_contact(
     *,
     concatenation: str | None = None,
 ) -> int:
-    cursor = db.execute(
-        "INSERT INTO contacts (line, kind, originator, country, line_type, segments_received, segments_total,"
-        " concatenation, scts, received_at, received_limit, synchronised)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        line,
-        kind,
-        identity.originator,
-        identity.country,
-        identity.line_type.value,
-        received,
-        total,
-        concatenation,
-        _isoformat(scts),
-        now.rfc3339,
-        now.limit,
-        int(now.synchronised),
+    contact_id = db.insert(
+        "contacts",
+        line=line,
+        kind=kind,
+        originator=identity.originator,
+        country=identity.country,
+        line_type=identity.line_type,
+        segments_received=received,
+        segments_total=total,
+        concatenation=concatenation,
+        scts=_isoformat(scts),
+        received_at=now.rfc3339,
+        received_limit=now.limit,
+        synchronised=int(now.synchronised),
     )
     db.save_limit_clock(now)
-    assert cursor.lastrowid is not None
-    return cursor.lastrowid
+    return contact_id
 
 
 def _join(db: Database, source: Source, contact_id: int) -> None:
@@ -337,20 +335,38 @@ def _join(db: Database, source: Source, contact_id: int) -> None:
     delivers = [part if isinstance(part, tpdu.Deliver) else None for part in parts]
     kind = tpdu.kind(delivers)
     if kind is tpdu.Kind.MMS:
-        identity = source.identify(_mms_originator(tpdu.join_data(delivers)))
-        db.execute(
-            "UPDATE contacts SET originator = ?, country = ?, line_type = ? WHERE id = ?",
-            identity.originator,
-            identity.country,
-            identity.line_type.value,
-            contact_id,
-        )
+        _name_mms(db, source, contact_id, _mms_originator(tpdu.join_data(delivers)))
     text = tpdu.join(delivers) if kind in (tpdu.Kind.TEXT, tpdu.Kind.SERVICE) else None
     db.execute(
         "UPDATE contacts SET kind = ?, text = ?, segments_received = ? WHERE id = ?",
         kind.value,
         text,
         len(rows),
+        contact_id,
+    )
+
+
+_CENTRES = frozenset({LineType.SHORT_CODE, LineType.ALPHANUMERIC})
+
+
+def _name_mms(db: Database, source: Source, contact_id: int, sender: Address | None) -> None:
+    """Say whom an MMS notification is from, and keep the other address: of TP-OA and From only one is the contact's.
+
+    From is what anybody can write into a text. It is believed only of the operator's centre, whose TP-OA is a short
+    code or a name; a person's own number as TP-OA was vouched for by the network.
+    """
+    row = db.one("SELECT originator, line_type FROM contacts WHERE id = ?", contact_id)
+    if row is None or sender is None:
+        return
+    claimed = source.identify(sender)
+    if LineType(row["line_type"]) not in _CENTRES:
+        db.execute("UPDATE contacts SET other_originator = ? WHERE id = ?", claimed.originator, contact_id)
+        return
+    db.execute(
+        "UPDATE contacts SET other_originator = originator, originator = ?, country = ?, line_type = ? WHERE id = ?",
+        claimed.originator,
+        claimed.country,
+        claimed.line_type.value,
         contact_id,
     )
 

@@ -9,11 +9,17 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 
+from hotlined import states
+from hotlined.states import SegmentState, State
+
 Tick = Callable[[int, int], None]
 """Is told again and again how many checks are done, of how many."""
 
 TICK_STEPS = 20_000  # of SQLite's virtual machine: some milliseconds on a Pi
 _MOST_IDS = 10  # of the rows that break a promise: enough to look at
+
+_LATEST = "(SELECT max(id) FROM attempts WHERE answer_id = a.id)"
+_SEGMENTS = "JOIN attempts t ON t.answer_id = a.id JOIN answer_segments s ON s.attempt_id = t.id"
 
 PROMISES = {
     "there is one row of the line's own state": "SELECT count(*) FROM line_state HAVING count(*) <> 1",
@@ -29,24 +35,48 @@ PROMISES = {
         "SELECT a.id FROM answers a JOIN contacts c ON c.id = a.contact_id WHERE c.verdict IS NOT 'answer'"
     ),
     "an answer that was sent has all its segments, and each of them left": (
-        "SELECT id FROM answers a WHERE state IN ('sent', 'delivered', 'undelivered') AND segments <>"
-        " (SELECT count(*) FROM answer_segments s WHERE s.answer_id = a.id AND s.current = 1"
-        " AND s.state IN ('sent', 'delivered', 'undelivered'))"
+        f"SELECT id FROM answers a WHERE state IN {states.TAKEN} AND segments IS NOT"
+        f" (SELECT count(*) FROM answer_segments s WHERE s.attempt_id = {_LATEST} AND s.state IN {states.LEFT})"
     ),
     "only an answer that is being sent has a segment in hand": (
-        "SELECT DISTINCT a.id FROM answers a JOIN answer_segments s ON s.answer_id = a.id"
-        " WHERE s.state = 'submitting' AND s.current = 1 AND a.state <> 'sending'"
+        f"SELECT a.id FROM answers a {_SEGMENTS} WHERE s.state = '{SegmentState.SUBMITTING}'"
+        f" AND a.state <> '{State.SENDING}'"
     ),
-    "an answer counts when one of its segments does": (
-        "SELECT id FROM answers a WHERE counted_limit IS NULL AND EXISTS"
-        " (SELECT 1 FROM answer_segments s WHERE s.answer_id = a.id AND s.counted_limit IS NOT NULL)"
+    "segments wait only in the latest attempt of an answer of which something may still leave": (
+        f"SELECT a.id FROM answers a {_SEGMENTS} WHERE s.state = '{SegmentState.WAITING}'"
+        f" AND (a.state NOT IN {states.OPEN} OR t.id <> {_LATEST})"
     ),
-    "what left counts": (
-        "SELECT id FROM answer_segments WHERE counted_limit IS NULL"
-        " AND state IN ('submitting', 'sent', 'delivered', 'undelivered', 'unconfirmed')"
+    "nothing waits behind a segment that did not leave": (
+        f"SELECT w.id FROM answer_segments w JOIN answer_segments s ON s.attempt_id = w.attempt_id"
+        f" AND s.sequence < w.sequence WHERE w.state = '{SegmentState.WAITING}' AND s.state NOT IN {states.LEFT}"
+        f" AND s.state <> '{SegmentState.SUBMITTING}'"
+    ),
+    "an answer is unconfirmed because of a segment": (
+        f"SELECT id FROM answers a WHERE state = '{State.UNCONFIRMED}' AND NOT EXISTS (SELECT 1 FROM answer_segments s"
+        f" WHERE s.attempt_id = {_LATEST} AND s.state = '{SegmentState.UNCONFIRMED}')"
+    ),
+    "what was handed over has its time": (
+        "SELECT id FROM answer_segments WHERE (submitted_limit IS NULL) <> (submitted_at IS NULL)"
+        f" OR (submitted_limit IS NULL AND state NOT IN ('{SegmentState.WAITING}', '{SegmentState.CANCELLED}'))"
+    ),
+    "an attempt whose segments all left was taken": (
+        f"SELECT t.id FROM attempts t JOIN answer_segments s ON s.attempt_id = t.id GROUP BY t.id"
+        f" HAVING min(s.state IN {states.LEFT}) AND min(t.outcome IS NOT 'taken')"
+    ),
+    "an answer stands in the share of its number": (
+        f"SELECT a.id FROM answers a WHERE a.state = '{State.QUEUED}' AND a.by_hand IS NULL AND (a.share = 'new')"
+        f" AND EXISTS (SELECT 1 FROM answers o JOIN attempts t ON t.answer_id = o.id JOIN answer_segments s"
+        f" ON s.attempt_id = t.id WHERE o.recipient = a.recipient AND o.by_hand IS NULL"
+        f" AND s.state IN {states.MAY_HAVE_LEFT})"
+    ),
+    "windows, numbers and figures count the same segments": (
+        f"SELECT 1 FROM (SELECT count(*) FILTER (WHERE s.state = '{SegmentState.WAITING}' OR s.submitted_limit > -1e9)"
+        f" AS windows, count(coalesce(s.submitted_at, t.begun_at)) AS figures, count(a.recipient) AS numbers"
+        f" FROM answer_segments s LEFT JOIN attempts t ON t.id = s.attempt_id LEFT JOIN answers a ON a.id = t.answer_id"
+        f" WHERE s.state IN {states.OCCUPIES}) WHERE windows <> figures OR figures <> numbers"
     ),
     "nothing counts from a time that the limit clock has not reached": (
-        "SELECT s.id FROM answer_segments s, line_state l WHERE s.counted_limit > l.limit_time"
+        "SELECT s.id FROM answer_segments s, line_state l WHERE s.submitted_limit > l.limit_time"
     ),
 }
 """What the rows promise each other, and the query for the ids of those that do not keep it."""

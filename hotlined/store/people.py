@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from hotlined.clock import Now, boot_id, boottime
 from hotlined.errors import RefusedError
 from hotlined.gsm.address import mask
-from hotlined.store import pseudonyms
+from hotlined.policy import Reason
+from hotlined.states import State
+from hotlined.store import lifecycle, pseudonyms
 from hotlined.store.database import Database
 
 EXPIRES_AFTER_SECONDS = 120.0
@@ -35,27 +37,42 @@ class Outcome:
     answer_id: int | None
 
 
-def block(db: Database, number: str, who: str, now: Now) -> None:
-    """Commit that a number is not answered any more, whatever is queued for it."""
-    _decide(db, "block", number, who, now)
+def block(db: Database, number: str, who: str, now: Now) -> int:
+    """Commit that a number is not answered any more, and cancel what waits for it; return how much that was."""
+    with db.transaction():
+        _decide(db, "block", number, who, now)
+        return len(_end_open(db, number, Reason.BLOCKED, by_hand=True))
 
 
 def unblock(db: Database, number: str, who: str, now: Now) -> None:
     """Commit that a number is treated like any other again; raises StoreError while the pseudonyms' key is lost."""
     pseudonyms.require_key(db, now)
-    _decide(db, "unblock", number, who, now)
+    with db.transaction():
+        _decide(db, "unblock", number, who, now)
 
 
 def opt_in(db: Database, number: str, who: str, now: Now) -> None:
     """Commit that a number that had opted out is answered again; raises StoreError as `unblock` does."""
     pseudonyms.require_key(db, now)
-    _decide(db, "optin", number, who, now)
+    with db.transaction():
+        _decide(db, "optin", number, who, now)
 
 
 def opt_out(db: Database, number: str, now: Now) -> None:
-    """Record that a number wants no more answers, for good, inside the transaction that is open."""
+    """Record that a number wants no more answers, for good, and cancel what waits for it.
+
+    It runs inside the transaction that is open.
+    """
     _change(db, "opted_out_at = ?", (now.rfc3339,), number, "its owner", now)
     db.event(now, "optout", mask(number))
+    _end_open(db, number, Reason.OPTED_OUT, by_hand=False)
+
+
+def _end_open(db: Database, number: str, reason: Reason, *, by_hand: bool) -> list[int]:
+    """End what waits for a number, be it the address of an MMS notification that its contact does not go by."""
+    names = pseudonyms.both(db, number)
+    others = db.all("SELECT originator FROM contacts WHERE other_originator IN (?, ?)", *names)
+    return lifecycle.end_open(db, {*names, *(row["originator"] for row in others)}, reason, by_hand=by_hand)
 
 
 def pause(db: Database, who: str, now: Now) -> None:
@@ -68,10 +85,10 @@ def pause(db: Database, who: str, now: Now) -> None:
 def resume(db: Database, who: str, now: Now) -> bool:
     """Commit that answers go out again; return whether that gave up the pseudonyms, their key being lost.
 
-    From then on the key that lies there, or a new one, is used. Raises RefusedError where the line was not yet held for
-    the loss: the next time a person knows what is decided.
+    From then on the key that lies there, or a new one, is used. Raises RefusedError where the loss was not yet known:
+    the next time a person knows what is decided. After a pause the breaker may try an answer.
     """
-    if pseudonyms.hold(db, now):
+    if pseudonyms.note_lost(db, now):
         raise RefusedError(
             f"{db.key_path} is missing or another key, and there are pseudonyms that were made with it.",
             "Bring it back from a backup, then `hotlined resume`. Without it the same command goes on with another key,"
@@ -82,7 +99,10 @@ def resume(db: Database, who: str, now: Now) -> bool:
         if lost:
             pseudonyms.adopt_key(db)
             db.event(now, "key_new", f"by {who}")
-        db.execute("UPDATE line_state SET paused_at = NULL, paused_by = NULL")
+        db.execute(
+            "UPDATE line_state SET breaker_called = iif(paused_at IS NULL, breaker_called, 1),"
+            " paused_at = NULL, paused_by = NULL"
+        )
         db.event(now, "resume", f"by {who}")
     return lost
 
@@ -95,9 +115,8 @@ _DECISIONS = {
 
 
 def _decide(db: Database, verb: str, number: str, who: str, now: Now) -> None:
-    with db.transaction():
-        _change(db, _DECISIONS[verb], (now.rfc3339,) if verb == "block" else (), number, who, now)
-        db.event(now, verb, f"{mask(number)} by {who}")
+    _change(db, _DECISIONS[verb], (now.rfc3339,) if verb == "block" else (), number, who, now)
+    db.event(now, verb, f"{mask(number)} by {who}")
 
 
 def _change(db: Database, change: str, values: tuple[str, ...], number: str, who: str, now: Now) -> None:
@@ -111,7 +130,7 @@ def _change(db: Database, change: str, values: tuple[str, ...], number: str, who
         *names,
     )
     db.execute(
-        f"UPDATE numbers SET {change}, changed_by = ?, changed_limit = ? WHERE number IN (?, ?)",  # noqa: S608  ours
+        f"UPDATE numbers SET {change}, changed_by = ?, changed_limit = ? WHERE number IN (?, ?)",
         *values,
         who,
         now.limit,
@@ -170,19 +189,7 @@ def serve(db: Database, imei: str, imsi: str) -> None:
 def came_back(db: Database, text: str) -> bool:
     """Tell whether a text that was sent to the line itself is among the latest that were received."""
     latest = "SELECT text FROM contacts ORDER BY id DESC LIMIT 1000"  # no modem takes so many while somebody waits
-    return db.one(f"SELECT 1 FROM ({latest}) WHERE text = ?", text) is not None  # noqa: S608  ours
-
-
-def credit_is_out(db: Database) -> bool:
-    """Tell whether the SIM was last known not to pay."""
-    row = db.one("SELECT kind FROM events WHERE kind IN ('credit_out', 'credit_ok') ORDER BY id DESC LIMIT 1")
-    return row is not None and row["kind"] == "credit_out"
-
-
-def note_credit(db: Database, now: Now, *, out: bool, detail: str) -> None:
-    """Commit that the SIM cannot pay any more, or that it can again."""
-    with db.transaction():
-        db.event(now, "credit_out" if out else "credit_ok", detail)
+    return db.one(f"SELECT 1 FROM ({latest}) WHERE text = ?", text) is not None
 
 
 def note_balance(db: Database, balance: str, now: Now, *, low: bool) -> None:
@@ -220,7 +227,7 @@ def outcome(db: Database, request_id: int) -> Outcome:
 
 
 def take(db: Database, now: Now) -> Request | None:
-    """Commit the oldest open request as begun and return it; those that expired are marked so."""
+    """Commit the oldest open request as begun and return it; those that expired, or are none, are marked so."""
     if not db.one("SELECT 1 FROM requests WHERE state = 'open' LIMIT 1"):
         return None
     with db.transaction():
@@ -231,11 +238,32 @@ def take(db: Database, now: Now) -> Request | None:
             boot_id(),
             boottime(),
         )
-        row = db.one("SELECT id, verb, arguments, who FROM requests WHERE state = 'open' ORDER BY id LIMIT 1")
-        if row is None:
-            return None
-        db.execute("UPDATE requests SET state = 'begun' WHERE id = ?", row["id"])
-    return Request(row["id"], row["verb"], json.loads(row["arguments"]), row["who"])
+        for row in db.all("SELECT id, verb, arguments, who FROM requests WHERE state = 'open' ORDER BY id"):
+            arguments = _maybe_arguments(row["verb"], row["arguments"])
+            if arguments is not None:
+                db.execute("UPDATE requests SET state = 'begun' WHERE id = ?", row["id"])
+                return Request(row["id"], row["verb"], arguments, row["who"])
+            db.execute(
+                "UPDATE requests SET state = 'refused', arguments = '{}', result = 'this is no request', ended_at = ?"
+                " WHERE id = ?",
+                now.rfc3339,
+                row["id"],
+            )
+    return None
+
+
+_NEEDED = {"send": ("number", "text"), "try": ("number",)}
+
+
+def _maybe_arguments(verb: str, text: str) -> dict[str, str] | None:
+    """Read the arguments of a request; None where another program wrote something else than an object of texts."""
+    try:
+        arguments = json.loads(text)
+    except ValueError:
+        return None
+    if not isinstance(arguments, dict) or not all(isinstance(value, str) for value in arguments.values()):
+        return None
+    return arguments if all(name in arguments for name in _NEEDED.get(verb, ())) else None
 
 
 def end(db: Database, request_id: int, state: str, result: str, now: Now) -> None:
@@ -269,10 +297,10 @@ def settle(db: Database, now: Now) -> int:
     )
     open_ones = 0
     for row in rows:
-        if row["state"] in ("queued", "sending"):
+        if row["state"] in (State.QUEUED, State.SENDING):
             open_ones += 1
             continue
-        done = row["state"] in ("sent", "delivered", "shadowed")
+        done = row["state"] in (State.SENT, State.DELIVERED, State.SHADOWED)
         words = row["state"] if done or not row["reason"] else f"{row['state']}: {row['reason']}"
         end(db, row["id"], "done" if done else "refused", words, now)
     return open_ones

@@ -8,6 +8,7 @@ text of somebody else that mentions a number stays as it is; a flash card may ke
 
 import json
 import sqlite3
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,11 +18,14 @@ from hotlined import policy, pseudonym
 from hotlined.clock import Now, rfc3339
 from hotlined.gsm import tpdu
 from hotlined.gsm.address import mask
-from hotlined.store import outbound, pseudonyms, reading
+from hotlined.states import MAY_HAVE_LEFT, OPEN, SegmentState
+from hotlined.store import fates, lifecycle, pseudonyms, reading
 from hotlined.store.database import Database
 
 BATCH = 100  # rows a transaction: whoever wants to write beside it waited 0.14 s at most (100,000 contacts, a busy PC)
 PAUSE_SECONDS = 0.05  # between two of them: who waits for the database gets it
+CHECKPOINT_SECONDS = 30.0
+"""So long a rebuild waits for readers, and for the checkpoint of somebody else: a Pi writes 20 MB a second."""
 _SHORTEST = 8  # characters of a number that is looked for where it is only mentioned
 NOBODY = "~"
 """The recipient of an answer that is counted and whose person was forgotten."""
@@ -29,9 +33,9 @@ NOBODY = "~"
 _OLD_CONTACT = (
     "(c.received_limit <= :limit OR (c.synchronised AND c.received_at <= :calendar))",
     "c.kept_at IS NULL AND c.verdict IS NOT NULL",
-    "NOT EXISTS (SELECT 1 FROM answers q WHERE q.contact_id = c.id AND q.state IN ('queued', 'sending'))",
+    f"NOT EXISTS (SELECT 1 FROM answers q WHERE q.contact_id = c.id AND q.state IN {OPEN})",
 )
-_OLD_BY_HAND = ("a.contact_id IS NULL AND a.queued_limit <= :limit AND a.state NOT IN ('queued', 'sending')",)
+_OLD_BY_HAND = (f"a.contact_id IS NULL AND a.queued_limit <= :limit AND a.state NOT IN {OPEN}",)
 _OLD_REQUEST = ("r.created_limit <= :limit AND r.state NOT IN ('open', 'begun')",)
 
 
@@ -53,7 +57,7 @@ class Step:
     def due(self) -> str:
         """The query for what is to be erased, open for one more condition."""
         conditions = " AND ".join((*self.old, f"({self.left})"))
-        return f"SELECT {self.id} FROM {self.source} WHERE {conditions}"  # noqa: S608  fixed words; values are parameters
+        return f"SELECT {self.id} FROM {self.source} WHERE {conditions}"
 
 
 TEXTS = (
@@ -65,8 +69,8 @@ TEXTS = (
         c.text IS NOT NULL OR c.concatenation IS NOT NULL
         OR EXISTS (SELECT 1 FROM segments s WHERE s.contact_id = c.id AND s.pdu NOT GLOB :glob)
         OR EXISTS (SELECT 1 FROM answers a WHERE a.contact_id = c.id AND a.text IS NOT NULL)
-        OR EXISTS (SELECT 1 FROM answers a JOIN answer_segments p ON p.answer_id = a.id
-          LEFT JOIN segments s ON s.answer_segment_id = p.id
+        OR EXISTS (SELECT 1 FROM answers a JOIN attempts t ON t.answer_id = a.id
+          JOIN answer_segments p ON p.attempt_id = t.id LEFT JOIN segments s ON s.answer_segment_id = p.id
           WHERE a.contact_id = c.id AND (p.pdu IS NOT NULL OR s.pdu NOT GLOB :glob))
         """,
         (
@@ -74,9 +78,13 @@ TEXTS = (
             "UPDATE segments SET pdu = pseudonym(pdu) WHERE contact_id = :id",
             """
             UPDATE segments SET pdu = pseudonym(pdu) WHERE answer_segment_id IN
-              (SELECT p.id FROM answer_segments p JOIN answers a ON a.id = p.answer_id WHERE a.contact_id = :id)
+              (SELECT p.id FROM answer_segments p JOIN attempts t ON t.id = p.attempt_id
+                JOIN answers a ON a.id = t.answer_id WHERE a.contact_id = :id)
             """,
-            "UPDATE answer_segments SET pdu = NULL WHERE answer_id IN (SELECT id FROM answers WHERE contact_id = :id)",
+            """
+            UPDATE answer_segments SET pdu = NULL WHERE attempt_id IN
+              (SELECT t.id FROM attempts t JOIN answers a ON a.id = t.answer_id WHERE a.contact_id = :id)
+            """,
             "UPDATE answers SET text = NULL WHERE contact_id = :id",
         ),
     ),
@@ -84,7 +92,8 @@ TEXTS = (
     Step(
         "s.id",
         """
-        segments s LEFT JOIN answer_segments p ON p.id = s.answer_segment_id LEFT JOIN answers a ON a.id = p.answer_id
+        segments s LEFT JOIN answer_segments p ON p.id = s.answer_segment_id
+          LEFT JOIN attempts t ON t.id = p.attempt_id LEFT JOIN answers a ON a.id = t.answer_id
         """,
         ("s.received_limit <= :limit",),
         "s.contact_id IS NULL AND a.contact_id IS NULL AND s.pdu NOT GLOB :glob",
@@ -96,10 +105,13 @@ TEXTS = (
         _OLD_BY_HAND,
         """
         a.text IS NOT NULL
-        OR EXISTS (SELECT 1 FROM answer_segments p WHERE p.answer_id = a.id AND p.pdu IS NOT NULL)
+        OR EXISTS (SELECT 1 FROM attempts t JOIN answer_segments p ON p.attempt_id = t.id
+          WHERE t.answer_id = a.id AND p.pdu IS NOT NULL)
         """,
         (
-            "UPDATE answer_segments SET pdu = NULL WHERE answer_id = :id",
+            """
+            UPDATE answer_segments SET pdu = NULL WHERE attempt_id IN (SELECT id FROM attempts WHERE answer_id = :id)
+            """,
             "UPDATE answers SET text = NULL WHERE id = :id",
         ),
     ),
@@ -119,11 +131,14 @@ NUMBERS = (
         "contacts c",
         _OLD_CONTACT,
         """
-        c.originator NOT GLOB :glob
+        c.originator NOT GLOB :glob OR c.other_originator NOT GLOB :glob
         OR EXISTS (SELECT 1 FROM answers a WHERE a.contact_id = c.id AND a.recipient NOT GLOB :glob)
         """,
         (
-            "UPDATE contacts SET originator = pseudonym(originator) WHERE id = :id",
+            """
+            UPDATE contacts SET originator = pseudonym(originator), other_originator = pseudonym(other_originator)
+              WHERE id = :id
+            """,
             "UPDATE answers SET recipient = pseudonym(recipient) WHERE contact_id = :id",
         ),
     ),
@@ -293,7 +308,7 @@ def forget(db: Database, name: str, now: Now, *, keep_opt_out: bool) -> Held | N
             return None
         before = _count(db, names, found)
         for (answer_id,) in db.connection.execute(_WAITING, lists).fetchall():
-            outbound.cancel(db, answer_id, policy.Reason.PERSON)
+            lifecycle.end(db, answer_id, policy.Reason.PERSON)
         arguments = lists | {
             "month": now.limit - policy.WINDOW_SECONDS["month"],
             "name": name,
@@ -320,11 +335,21 @@ def rebuild(db: Database) -> bool:
     if not db.one("SELECT 1 FROM line_state WHERE rebuild_owed"):
         return True
     db.execute("VACUUM")
-    row = db.one("PRAGMA wal_checkpoint(TRUNCATE)")  # waits for readers as for writers
-    done = row is not None and not row["busy"]
+    deadline = time.monotonic() + CHECKPOINT_SECONDS
+    while not (done := _checkpoint(db)) and time.monotonic() < deadline:
+        time.sleep(PAUSE_SECONDS)
     if done:
         db.execute("UPDATE line_state SET rebuild_owed = 0")
     return done
+
+
+def _checkpoint(db: Database) -> bool:
+    """Move the whole WAL into the database and cut it off; False while somebody else is at it.
+
+    SQLite does not wait for another checkpoint, as that of the daemon whose commit came right behind the VACUUM.
+    """
+    row = db.one("PRAGMA wal_checkpoint(TRUNCATE)")
+    return row is not None and not row["busy"]
 
 
 def export(db: Database, name: str) -> dict[str, Any]:
@@ -346,7 +371,7 @@ def export(db: Database, name: str) -> dict[str, Any]:
         "contacts": [reading.maybe_contact(db, contact_id) for contact_id in found.contacts],
         "decided": dict(decided) if decided else None,
         "by_hand": rows(
-            "SELECT id, recipient, state, text, queued_at, sent_at FROM answers WHERE contact_id IS NULL"
+            "SELECT id, recipient, state, text, queued_at, sent_at FROM answers WHERE by_hand IS NOT NULL"
             " AND id IN (SELECT value FROM json_each(?))",
             found.answers,
         ),
@@ -397,7 +422,8 @@ def _find(db: Database, names: tuple[str, str]) -> _Found:
         row["id"]
         for row in db.all(
             "SELECT id FROM segments WHERE contact_id IN (SELECT value FROM json_each(?)) OR answer_segment_id IN"
-            " (SELECT id FROM answer_segments WHERE answer_id IN (SELECT value FROM json_each(?)))",
+            " (SELECT p.id FROM answer_segments p JOIN attempts t ON t.id = p.attempt_id"
+            " WHERE t.answer_id IN (SELECT value FROM json_each(?)))",
             listed,
             sent,
         )
@@ -410,7 +436,7 @@ def _find(db: Database, names: tuple[str, str]) -> _Found:
             " AND answer_segment_id IS NULL AND pdu NOT GLOB ?",
             pseudonym.GLOB,
         )
-        if number and outbound.same_number(_recipient(row["pdu"]), number)
+        if number and fates.same_number(_recipient(row["pdu"]), number)
     }
     requests = db.all(
         "SELECT id FROM requests WHERE json_extract(arguments, '$.number') IN (?, ?)"
@@ -444,13 +470,11 @@ _MENTIONS = (
     ("requests", "arguments"),
     ("requests", "result"),
 )
-_IN_HAND = """
-    SELECT 1 FROM answer_segments WHERE state = 'submitting' AND current = 1
-      AND answer_id IN (SELECT value FROM json_each(:answers))
+_IN_HAND = f"""
+    SELECT 1 FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id WHERE s.state = '{SegmentState.SUBMITTING}'
+      AND t.answer_id IN (SELECT value FROM json_each(:answers))
 """
-_WAITING = """
-    SELECT id FROM answers WHERE state IN ('queued', 'sending') AND id IN (SELECT value FROM json_each(:answers))
-"""
+_WAITING = f"SELECT id FROM answers WHERE state IN {OPEN} AND id IN (SELECT value FROM json_each(:answers))"
 _FORGET = (
     # of what is still on the SIM a pseudonym stays: it is known when it is read again, and leaves
     """
@@ -458,15 +482,25 @@ _FORGET = (
       pdu = pseudonym(pdu) WHERE deleted_at IS NULL AND id IN (SELECT value FROM json_each(:segments))
     """,
     "DELETE FROM segments WHERE deleted_at IS NOT NULL AND id IN (SELECT value FROM json_each(:segments))",
-    """
+    f"""
     DELETE FROM answers WHERE id IN (SELECT value FROM json_each(:answers)) AND NOT EXISTS
-      (SELECT 1 FROM answer_segments s WHERE s.answer_id = answers.id AND s.counted_limit > :month)
+      (SELECT 1 FROM attempts t JOIN answer_segments s ON s.attempt_id = t.id WHERE t.answer_id = answers.id
+        AND s.state IN {MAY_HAVE_LEFT} AND s.submitted_limit > :month)
     """,
     """
     UPDATE answers SET contact_id = NULL, recipient = :nobody, text = NULL
       WHERE id IN (SELECT value FROM json_each(:answers))
     """,
-    "UPDATE answer_segments SET pdu = NULL, mr = NULL WHERE answer_id IN (SELECT value FROM json_each(:answers))",
+    """
+    UPDATE answer_segments SET pdu = NULL, mr = NULL WHERE attempt_id IN
+      (SELECT id FROM attempts WHERE answer_id IN (SELECT value FROM json_each(:answers)))
+    """,
+    # whose MMS said to be from this person: the address and the PDUs that spell it go
+    """
+    UPDATE segments SET pdu = pseudonym(pdu) WHERE contact_id IN
+      (SELECT id FROM contacts WHERE other_originator IN (:name, :pseudonym))
+    """,
+    "UPDATE contacts SET other_originator = NULL WHERE other_originator IN (:name, :pseudonym)",
     """
     UPDATE requests SET arguments = '{}', answer_id = NULL,
       result = iif(state IN ('open', 'begun'), 'the number was forgotten', NULL),
@@ -483,7 +517,7 @@ _FORGET = (
       AND NOT (number = :pseudonym AND :keep_opt_out AND opted_out_at IS NOT NULL)
     """,
     *(
-        f"UPDATE {table} SET {column} = replace(replace({column}, :mention, '…'), :masked, '…')"  # noqa: S608  ours
+        f"UPDATE {table} SET {column} = replace(replace({column}, :mention, '…'), :masked, '…')"
         f" WHERE instr({column}, :mention) OR instr({column}, :masked)"
         for table, column in _MENTIONS
     ),
@@ -514,7 +548,7 @@ def _know_pseudonyms(db: Database, now: Now) -> None:
 
 
 def _erase(db: Database, step: Step, age: Mapping[str, Any], ids: list[Any]) -> int:
-    still = f"{step.due} AND {step.id} IN (SELECT value FROM json_each(:ids))"  # noqa: S608  as above
+    still = f"{step.due} AND {step.id} IN (SELECT value FROM json_each(:ids))"
     with db.transaction():
         rows: list[sqlite3.Row] = db.connection.execute(still, {**age, "ids": json.dumps(ids)}).fetchall()
         for (row_id,) in rows:

@@ -11,9 +11,6 @@ from hotlined.clock import Now
 from hotlined.errors import StoreError
 from hotlined.store.database import Database
 
-LOST = "the daemon: the key of the pseudonyms is lost; with or without it, `hotlined resume` goes on"
-"""Who has paused the line where the key is lost, as `status` shows it."""
-
 
 def both(db: Database, name: str) -> tuple[str, str]:
     """Return a name and its pseudonym: under one of the two its rows stand. Without pseudonyms both are the name."""
@@ -21,20 +18,26 @@ def both(db: Database, name: str) -> tuple[str, str]:
     return name, pseudonym.of(key, name) if key else name
 
 
+def teach(db: Database) -> None:
+    """Teach SQL the function `pseudonym_of`: a name's pseudonym, or the name itself where there are none."""
+    db.connection.create_function("pseudonym_of", 1, lambda name: both(db, name)[1])
+
+
 def is_lost(db: Database) -> bool:
     """Tell whether there are pseudonyms whose key is not beside the database."""
     return _digest(db) is not None and _maybe_key(db) is None
 
 
-def hold(db: Database, now: Now) -> bool:
-    """Commit that nothing is sent while the key is lost, whoever paused before; return whether that is news."""
-    row = db.one("SELECT paused_by FROM line_state WHERE id = 1")
-    if not is_lost(db) or (row and row["paused_by"] == LOST):
+def note_lost(db: Database, now: Now) -> bool:
+    """Commit that the key is lost, or is there again: nothing is sent meanwhile. Return whether a loss is news."""
+    lost = is_lost(db)
+    row = db.one("SELECT key_lost_at FROM line_state WHERE id = 1")
+    if row is None or lost == (row["key_lost_at"] is not None):
         return False
     with db.transaction():
-        db.execute("UPDATE line_state SET paused_at = coalesce(paused_at, ?), paused_by = ?", now.rfc3339, LOST)
-        db.event(now, "key_lost", db.key_path.name)
-    return True
+        db.execute("UPDATE line_state SET key_lost_at = ?", now.rfc3339 if lost else None)
+        db.event(now, "key_lost" if lost else "key_back", db.key_path.name)
+    return lost
 
 
 def have_key(db: Database, now: Now) -> bytes:
@@ -50,9 +53,9 @@ def have_key(db: Database, now: Now) -> bytes:
 
 
 def require_key(db: Database, now: Now) -> None:
-    """Raise StoreError, and hold the line, if there are pseudonyms whose key is lost."""
+    """Raise StoreError, and record it, if there are pseudonyms whose key is lost."""
     if is_lost(db):
-        hold(db, now)
+        note_lost(db, now)
         raise StoreError(
             f"{db.key_path} is missing or another key: what is a pseudonym already cannot be told from others.",
             "Bring it back from a backup, or decide to go on with another key: `hotlined resume`.",
@@ -71,7 +74,7 @@ def adopt_key(db: Database) -> bytes:
             f"{db.key_path} cannot be used: {error.strerror or error}.",
             "Be in the group of the database's folder (hotlined, after installation), or run this as its owner.",
         ) from error
-    db.execute("UPDATE line_state SET key_digest = ?", pseudonym.digest(key))
+    db.execute("UPDATE line_state SET key_digest = ?, key_lost_at = NULL", pseudonym.digest(key))
     db.key = key
     return key
 

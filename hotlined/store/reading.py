@@ -12,14 +12,15 @@ from array import array
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import islice
 from typing import Any
 
-from hotlined import policy
-from hotlined.clock import Now, rfc3339
+from hotlined.clock import rfc3339
 from hotlined.gsm.address import Identity, LineType
+from hotlined.policy import WaitingFor
+from hotlined.states import IN_SHADOW, OCCUPIES, OPEN, State, listed
 from hotlined.store import pseudonyms
 from hotlined.store.database import Database
 
@@ -44,20 +45,6 @@ class Verdict(StrEnum):
 
     ANSWER = "answer"
     SUPPRESS = "suppress"
-
-
-class State(StrEnum):
-    """How far an answer is."""
-
-    QUEUED = "queued"
-    SENDING = "sending"
-    SENT = "sent"
-    DELIVERED = "delivered"
-    UNDELIVERED = "undelivered"
-    UNCONFIRMED = "unconfirmed"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-    SHADOWED = "shadowed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +78,7 @@ _CONDITIONS = {
     "kinds": "kind IN (SELECT value FROM json_each(:kinds))",
     "verdicts": "verdict IN (SELECT value FROM json_each(:verdicts))",
     "reasons": "EXISTS (SELECT 1 FROM json_each(:reasons) WHERE value = reason"
-    " OR (answer_state = 'cancelled' AND value = answer_reason))",
+    f" OR (answer_state = '{State.CANCELLED}' AND value = answer_reason))",
     "states": "answer_state IN (SELECT value FROM json_each(:states))",
     "tag": "EXISTS (SELECT 1 FROM json_each(tags) WHERE value = :tag)",
 }
@@ -105,7 +92,7 @@ def columns(db: Database) -> tuple[str, ...]:
 def rows(db: Database, where: Filter, limit: int = 0) -> Iterator[sqlite3.Row]:
     """Yield rows of the view `log`, oldest first: the newest `limit` that fit, or all for 0."""
     condition, arguments = _condition(db, where)
-    sql = f"SELECT id, text FROM log WHERE {condition} ORDER BY id DESC"  # noqa: S608  fixed words; values are parameters
+    sql = f"SELECT id, text FROM log WHERE {condition} ORDER BY id DESC"
     with closing(db.connection.execute(sql, arguments)) as found:
         # a list would take four times as much, for a million contacts as much as the daemon
         ids = array("q", (row["id"] for row in islice(filter(_searches(where), found), limit or None)))
@@ -155,7 +142,7 @@ def changes(db: Database, where: Filter, follower: Place) -> list[sqlite3.Row]:
         "event": follower.event,
         "open": json.dumps(sorted(follower.open_ids | here.open_ids)),
     }
-    sql = f"SELECT * FROM log WHERE id IN ({_TOUCHED}) AND {condition} ORDER BY id"  # noqa: S608  as above
+    sql = f"SELECT * FROM log WHERE id IN ({_TOUCHED}) AND {condition} ORDER BY id"
     found = db.connection.execute(sql, arguments | touched).fetchall()
     follower.contact, follower.segment, follower.event = here.contact, here.segment, here.event
     follower.open_ids = here.open_ids
@@ -185,7 +172,7 @@ _THESE = "SELECT * FROM log WHERE id IN (SELECT value FROM json_each(?)) ORDER B
 _OPEN = (
     "SELECT id FROM contacts WHERE verdict IS NULL"
     " UNION SELECT contact_id FROM answers"
-    " WHERE state IN ('queued', 'sending', 'unconfirmed') AND contact_id IS NOT NULL"
+    f" WHERE state IN {listed((State.QUEUED, State.SENDING, State.UNCONFIRMED))} AND contact_id IS NOT NULL"
 )
 _TOUCHED = (
     "SELECT value FROM json_each(:open)"
@@ -193,7 +180,7 @@ _TOUCHED = (
     " UNION SELECT contact_id FROM events WHERE id > :event"
     " UNION SELECT contact_id FROM segments WHERE id > :segment"
     " UNION SELECT a.contact_id FROM segments s JOIN answer_segments p ON p.id = s.answer_segment_id"
-    " JOIN answers a ON a.id = p.answer_id WHERE s.id > :segment"
+    " JOIN attempts t ON t.id = p.attempt_id JOIN answers a ON a.id = t.answer_id WHERE s.id > :segment"
 )
 
 
@@ -206,6 +193,20 @@ def entry(row: sqlite3.Row) -> dict[str, Any]:
     contact |= {name: row[name] for name in ("verdict", "reason")}
     answer = {name: row[f"answer_{name}"] for name in _ANSWER}
     return contact | {"answer": None if answer["id"] is None else answer}
+
+
+def texts_by_hand(db: Database, limit: int = 0, recipient: str | None = None) -> list[sqlite3.Row]:
+    """Return the texts that people sent themselves, to everybody or to a number, oldest first: the newest (0: all)."""
+    names = pseudonyms.both(db, recipient) if recipient else ()
+    condition = "recipient IN (?, ?)" if names else "1"
+    rows = db.all(f"SELECT * FROM log_by_hand WHERE {condition} ORDER BY answer_id DESC LIMIT ?", *names, limit or -1)
+    return rows[::-1]
+
+
+def by_hand_entry(row: sqlite3.Row) -> dict[str, Any]:
+    """Return a row of the view `log_by_hand` as the object of `log --by-hand --json`."""
+    text = {"id": row["answer_id"], **{name: row[name] for name in ("kind", "recipient", "asked_by")}}
+    return text | {"answer": {name: row[f"answer_{name}"] for name in _ANSWER}}
 
 
 _ANSWER = (
@@ -230,11 +231,16 @@ def maybe_contact(db: Database, contact_id: int) -> dict[str, Any] | None:
     contact["parts"] = [dict(part) | {"repeat": bool(part["repeat"])} for part in parts]
     if contact["answer"]:
         sent = db.all(
-            "SELECT id, sequence, current, state, pdu, tpdu_length, mr, cause, submitted_at, sent_at, report_status,"
-            " reported_at, discharged_at FROM answer_segments WHERE answer_id = ? ORDER BY id",
+            "SELECT s.id, t.id AS attempt, s.sequence,"
+            " t.id = (SELECT max(id) FROM attempts WHERE answer_id = t.answer_id) AS current,"
+            " s.state, s.pdu, s.tpdu_length, s.mr, s.cause, s.detail, s.submitted_at, s.sent_at,"
+            " s.report_status, s.reported_at, s.discharged_at FROM answer_segments s"
+            " JOIN attempts t ON t.id = s.attempt_id WHERE t.answer_id = ? ORDER BY s.id",
             contact["answer"]["id"],
         )
         contact["answer"]["parts"] = [dict(part) | {"current": bool(part["current"])} for part in sent]
+    by_hand = texts_by_hand(db, 0, contact["originator"]) if contact["originator"] else []
+    contact["by_hand"] = [by_hand_entry(text) for text in by_hand]
     events = db.all("SELECT at, kind, detail FROM events WHERE contact_id = ? ORDER BY id", contact_id)
     contact["events"] = [dict(event) for event in events]
     return contact
@@ -280,7 +286,7 @@ def correspondents(
     `shadow` counts what shadow mode let out too, as its limits do. `only` are the numbers that are meant, if not all.
     """
     rows = db.connection.execute(
-        _CORRESPONDENTS.format(order=_ORDERS[order]),
+        _CORRESPONDENTS.format(order=_ORDERS[order], counting=OCCUPIES, in_shadow=IN_SHADOW),
         {"limit": limit or -1, "shadow": int(shadow), "only": None if only is None else json.dumps(only)},
     )
     found = [
@@ -301,19 +307,26 @@ WITH
     SELECT number, 0, NULL, NULL, 0 FROM numbers
     WHERE (blocked_at IS NOT NULL OR opted_out_at IS NOT NULL)
       AND NOT EXISTS (SELECT 1 FROM contacts WHERE originator = number)
+    UNION ALL
+    SELECT DISTINCT recipient, 0, NULL, NULL, 0 FROM answers
+    WHERE by_hand IS NOT NULL AND recipient <> '~'
+      AND NOT EXISTS (SELECT 1 FROM contacts WHERE originator = recipient)
+      AND NOT EXISTS (SELECT 1 FROM numbers WHERE number = recipient
+        AND (blocked_at IS NOT NULL OR opted_out_at IS NOT NULL))
+  ),
+  -- of each answer what the windows count; texts by hand are spent, but are no answers
+  let_out AS (
+    SELECT a.recipient, a.by_hand, count(*) AS segments
+    FROM answers a JOIN attempts t ON t.answer_id = a.id JOIN answer_segments s ON s.attempt_id = t.id
+    WHERE s.state IN {counting} OR (:shadow AND s.state IN {in_shadow}) GROUP BY a.id
   ),
   answered AS (
-    SELECT recipient, count(counted_limit) AS answers FROM answers WHERE shadow <= :shadow GROUP BY recipient
-  ),
-  spent AS (
-    SELECT a.recipient, count(*) AS segments
-    FROM answer_segments s JOIN answers a ON a.id = s.answer_id
-    WHERE s.counted_limit IS NOT NULL AND s.shadow <= :shadow GROUP BY a.recipient
+    SELECT recipient, count(*) FILTER (WHERE by_hand IS NULL) AS answers, sum(segments) AS segments
+    FROM let_out GROUP BY recipient
   )
 SELECT k.number, k.contacts, k.first_at, k.last_at, coalesce(a.answers, 0) AS answers,
-  coalesce(s.segments, 0) AS segments, n.blocked_at IS NOT NULL AS blocked, n.opted_out_at IS NOT NULL AS opted_out
-FROM known k LEFT JOIN answered a ON a.recipient = k.number LEFT JOIN spent s ON s.recipient = k.number
-  LEFT JOIN numbers n ON n.number = k.number
+  coalesce(a.segments, 0) AS segments, n.blocked_at IS NOT NULL AS blocked, n.opted_out_at IS NOT NULL AS opted_out
+FROM known k LEFT JOIN answered a ON a.recipient = k.number LEFT JOIN numbers n ON n.number = k.number
 WHERE :only IS NULL OR k.number IN (SELECT value FROM json_each(:only))
 ORDER BY {order} LIMIT :limit
 """
@@ -349,7 +362,7 @@ def untagged_reactions(db: Database) -> list[int]:
     """
     rows = db.execute(
         "SELECT c.id FROM contacts c WHERE c.kind = 'text' AND c.tags = '[]' AND EXISTS (SELECT 1 FROM answers a"
-        " WHERE a.recipient = c.originator AND a.contact_id IS NOT NULL AND a.sent_at <= c.received_at"
+        " WHERE a.recipient = c.originator AND a.by_hand IS NULL AND a.sent_at <= c.received_at"
         " AND c.received_at < strftime('%Y-%m-%dT%H:%M:%fZ', a.sent_at, '+1 day')) ORDER BY c.id"
     )
     return [contact_id for (contact_id,) in rows]
@@ -359,8 +372,8 @@ def queue(db: Database) -> dict[str, int]:
     """Count the answers that are queued, sending and unconfirmed."""
     counted = dict(
         db.execute(
-            "SELECT state, count(*) FROM answers WHERE state IN ('queued', 'sending') GROUP BY state"
-            " UNION ALL SELECT state, count(*) FROM answers WHERE state = 'unconfirmed' GROUP BY state"
+            f"SELECT state, count(*) FROM answers WHERE state IN {OPEN} GROUP BY state"
+            f" UNION ALL SELECT state, count(*) FROM answers WHERE state = '{State.UNCONFIRMED}' GROUP BY state"
         )
     )
     return {state.value: counted.get(state, 0) for state in (State.QUEUED, State.SENDING, State.UNCONFIRMED)}
@@ -377,30 +390,43 @@ def maybe_paused_by(db: Database) -> str | None:
     return row["paused_by"] if row else None
 
 
-def room_at(
-    db: Database, window: str, segments: int, limits: policy.Limits, now: Now, *, returning: bool, shadow: bool
-) -> float | None:
-    """Return the limit time from which a window holds so many more segments if nothing else is let out; None: never.
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """Whether answers go out: free, paused (by a person), held (nothing that `resume` ends), or trial (the breaker).
 
-    `returning` asks for an answer to a number that was answered before, which the reserve is not for.
+    `reason` is a code; `since` is RFC 3339, None where it is not known.
     """
-    limit: int = getattr(limits.segments, window)
-    seconds = policy.WINDOW_SECONDS[window]
-    shares = {0: limit} | ({1: limit - policy.reserve(limit, limits)} if returning else {})
-    if segments > min(shares.values()):
-        return None
-    in_the_way = (
-        db.one(
-            "SELECT counted_limit FROM answer_segments WHERE counted_limit > ? AND shadow <= ? AND answered_before >= ?"
-            " ORDER BY counted_limit DESC LIMIT 1 OFFSET ?",
-            now.limit - seconds,
-            int(shadow),
-            answered_before,
-            share - segments,
-        )
-        for answered_before, share in shares.items()
+
+    state: str
+    reason: str | None = None
+    since: str | None = None
+    by: str | None = None
+
+
+def sending(db: Database) -> Sending:
+    """Return whether answers go out, and what keeps them back else."""
+    row = db.one("SELECT hold, key_lost_at, paused_at, paused_by, breaker_cause, breaker_since FROM line_state")
+    assert row is not None
+    if row["key_lost_at"]:
+        return Sending("held", "key_lost", row["key_lost_at"])
+    if row["hold"] == WaitingFor.HELD:
+        return Sending("held", "sim_changed")
+    if row["paused_at"]:
+        return Sending("paused", "person", row["paused_at"], row["paused_by"])
+    if row["breaker_cause"]:
+        return Sending("trial", row["breaker_cause"], row["breaker_since"])
+    return Sending("free")
+
+
+def maybe_next_due_at(db: Database) -> str | None:
+    """Return when the next queued answer is due, by the calendar; None where none is queued."""
+    row = db.one(
+        "SELECT min(a.due_limit) AS due, (SELECT limit_epoch FROM line_state) AS epoch FROM answers a"
+        f" WHERE a.state = '{State.QUEUED}'"
     )
-    return max([now.limit, *(float(row["counted_limit"]) + seconds for row in in_the_way if row)])
+    if row is None or row["due"] is None:
+        return None
+    return rfc3339(datetime.fromtimestamp(row["epoch"] + row["due"], UTC))
 
 
 def fold(text: str) -> str:

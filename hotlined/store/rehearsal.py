@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from hotlined.states import MAY_HAVE_LEFT, State
 from hotlined.store.database import Database, open_for_daemon
 
 
@@ -33,13 +34,7 @@ def fates(db: Database) -> dict[str, dict[str, int]]:
     Answered are those of whose answer a segment was let out.
     """
     counted: dict[str, dict[str, int]] = {"answered": {}, "suppressed": {}, "cancelled": {}, "waiting": {}}
-    for fate, reason, contacts in db.execute(
-        "SELECT CASE WHEN c.verdict = 'suppress' THEN 'suppressed' WHEN a.state = 'queued' THEN 'waiting'"
-        " WHEN a.state = 'cancelled' THEN 'cancelled' ELSE 'answered' END AS fate,"
-        " CASE a.state WHEN 'queued' THEN a.waiting_for WHEN 'cancelled' THEN a.reason ELSE c.reason END AS why,"
-        " count(*) AS contacts FROM contacts c LEFT JOIN answers a ON a.contact_id = c.id"
-        " GROUP BY fate, why ORDER BY contacts DESC, why"
-    ):
+    for fate, reason, contacts in db.execute(_FATES):
         counted[fate][reason] = contacts
     return counted
 
@@ -47,13 +42,9 @@ def fates(db: Database) -> dict[str, dict[str, int]]:
 def waits(db: Database) -> Waits:
     """Measure how long first contacts waited, from their arrival to the first segment."""
     ordered = (
-        "SELECT a.counted_limit - c.received_limit AS seconds FROM contacts c JOIN answers a ON a.contact_id = c.id"
-        " WHERE c.reason = 'first_contact' AND a.counted_limit IS NOT NULL ORDER BY seconds LIMIT 1 OFFSET ?"
+        f"SELECT begun - received AS seconds FROM ({_FIRST}) WHERE begun IS NOT NULL ORDER BY seconds LIMIT 1 OFFSET ?"
     )
-    row = db.one(
-        "SELECT count(*) AS asked, count(a.counted_limit) AS answered FROM contacts c JOIN answers a"
-        " ON a.contact_id = c.id WHERE c.reason = 'first_contact'"
-    )
+    row = db.one(f"SELECT count(*) AS asked, count(begun) AS answered FROM ({_FIRST})")
     assert row is not None
     at = {"median": (row["answered"] - 1) // 2, "worst": row["answered"] - 1} if row["answered"] else {}
     seconds = {name: db.connection.execute(ordered, (offset,)).fetchone()[0] for name, offset in at.items()}
@@ -62,18 +53,32 @@ def waits(db: Database) -> Waits:
 
 def segment_times(db: Database) -> Iterator[float]:
     """Yield the limit time of every segment that counted, in order."""
-    for (counted,) in db.execute(
-        "SELECT counted_limit FROM answer_segments WHERE counted_limit IS NOT NULL ORDER BY counted_limit"
+    for (moment,) in db.execute(
+        f"SELECT submitted_limit FROM answer_segments WHERE state IN {MAY_HAVE_LEFT} ORDER BY submitted_limit"
     ):
-        yield counted
+        yield moment
 
 
 def timeline(db: Database, bin_seconds: float) -> dict[int, tuple[int, int]]:
     """Count contacts received and answers begun in each bin of the limit clock; empty bins are left out."""
     received = db.execute(_BINS.format(moment="received_limit", table="contacts"), bin_seconds)
-    answered = db.execute(_BINS.format(moment="counted_limit", table="answers"), bin_seconds)
+    answered = db.execute(_BINS.format(moment="begun_limit", table="attempts"), bin_seconds)
     counts = [dict(rows.fetchall()) for rows in (received, answered)]
     return {number: (counts[0].get(number, 0), counts[1].get(number, 0)) for number in sorted(counts[0] | counts[1])}
 
 
 _BINS = "SELECT CAST({moment} / ? AS INTEGER) AS bin, count(*) FROM {table} WHERE {moment} IS NOT NULL GROUP BY bin"
+_FATES = f"""
+SELECT CASE WHEN c.verdict = 'suppress' THEN 'suppressed' WHEN a.state = '{State.QUEUED}' THEN 'waiting'
+    WHEN a.state = '{State.CANCELLED}' THEN 'cancelled' ELSE 'answered' END AS fate,
+  CASE a.state WHEN '{State.QUEUED}' THEN l.answer_waiting_for WHEN '{State.CANCELLED}' THEN a.reason ELSE c.reason END
+    AS why,
+  count(*) AS contacts
+FROM contacts c LEFT JOIN answers a ON a.contact_id = c.id LEFT JOIN log l ON l.id = c.id AND a.state = '{State.QUEUED}'
+GROUP BY fate, why ORDER BY contacts DESC, why
+"""
+_FIRST = f"""
+SELECT c.received_limit AS received, (SELECT max(t.begun_limit) FROM attempts t JOIN answer_segments s
+  ON s.attempt_id = t.id WHERE t.answer_id = a.id AND s.state IN {MAY_HAVE_LEFT}) AS begun
+FROM contacts c JOIN answers a ON a.contact_id = c.id WHERE c.reason = 'first_contact'
+"""

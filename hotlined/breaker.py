@@ -1,0 +1,146 @@
+"""One breaker for the line, pure: closed, open with its cause, or trying one answer.
+
+Whatever keeps answers from leaving (no credit, a service centre that is out, a network that refuses, a stick that dies
+at each transmission) looks the same from here: answers to different people, one after the other, that were not taken.
+Then all wait, and one is tried now and then. Every moment is a reading of the limit clock in seconds, so that neither a
+restart nor a wrong calendar buys a trial. The callers keep a `Breaker` where it survives a power cut.
+"""
+
+import itertools
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+ROW = 3
+"""So many answers in a row to different recipients, none of them taken, open it."""
+AMONG, FAILURES = 10, 6
+"""So many failures among so many answers open it, too: a line on which now and then one leaves."""
+TRIALS_AT_ONCE = 3
+"""So many recipients are tried one after the other, as long as nothing can have left."""
+TRIAL_AFTER_SECONDS = (60.0, 300.0, 900.0, 3600.0)
+"""The pauses between trials; the last one repeats."""
+TRIAL_GAP_SECONDS = 300.0
+"""An event that calls for a trial gets none sooner than so long after the last one."""
+
+
+class Cause(StrEnum):
+    """Why the breaker is open."""
+
+    OUTAGE = "outage"
+    CREDIT = "credit"
+
+
+class Outcome(StrEnum):
+    """What an attempt at an answer says about the line."""
+
+    TAKEN = "taken"
+    REFUSED = "refused"
+    UNCONFIRMED = "unconfirmed"
+    RECIPIENT = "recipient"
+    """The recipient's fault: it says nothing about the line."""
+    INTERRUPTED = "interrupted"
+    """The daemon ended while the segment was in hand, within one boot: the same."""
+
+
+NOT_TAKEN = frozenset({Outcome.REFUSED, Outcome.UNCONFIRMED})
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """An attempt at an answer that ended: to whom, its outcome, and whether its cause speaks of credit."""
+
+    answer_id: int
+    recipient: str
+    outcome: Outcome
+    barred: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Breaker:
+    """The state of one line's breaker."""
+
+    cause: Cause | None = None
+    """None while it is closed."""
+    since: str | None = None
+    """When it opened, as people read it."""
+    rounds: int = 0
+    """How many trials began since, those at once counted as one."""
+    refused: int = 0
+    """How many recipients of the present round were refused."""
+    due: float = 0.0
+    """When the next trial may begin."""
+    last_trial: float | None = None
+    called: bool = False
+    """Whether a person did something that may have ended the outage, and no trial was made due for it yet."""
+    void: int = 0
+    """Attempts up to this id say nothing any more: the breaker closed after them."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether answers wait."""
+        return self.cause is not None
+
+    def lets_try(self, now: float) -> bool:
+        """Tell whether an answer may be tried now."""
+        return self.is_open and now >= self.due
+
+
+class Change(StrEnum):
+    """What an outcome has changed, for whoever watches."""
+
+    OPENED = "opened"
+    TRIAL_FAILED = "trial failed"
+    CLOSED = "closed"
+
+
+def maybe_cause(ended: Iterable[Ended]) -> Cause | None:
+    """Return why the breaker opens after these attempts, the latest first, or None.
+
+    Of each answer only its latest attempt is asked. The row ends at the first answer that was taken; what is the
+    recipient's fault, or was interrupted, is passed over.
+    """
+    told: dict[int, Ended] = {}
+    for each in ended:
+        if each.outcome in NOT_TAKEN or each.outcome is Outcome.TAKEN:
+            told.setdefault(each.answer_id, each)
+    row = list(itertools.takewhile(lambda each: each.outcome in NOT_TAKEN, told.values()))
+    if len({each.recipient for each in row}) < ROW:  # one who cannot be reached is no outage, however often he is tried
+        row = [each for each in list(told.values())[:AMONG] if each.outcome in NOT_TAKEN]
+        if len(row) < FAILURES:
+            return None
+    return Cause.CREDIT if 2 * sum(each.barred for each in row) > len(row) else Cause.OUTAGE
+
+
+def opened(breaker: Breaker, cause: Cause, now: float, since: str, pauses: Sequence[float]) -> Breaker:
+    """Return the breaker as it is from its opening on."""
+    return Breaker(cause, since, due=now + pauses[0], last_trial=breaker.last_trial, void=breaker.void)
+
+
+def trial_begun(breaker: Breaker, now: float, pauses: Sequence[float]) -> Breaker:
+    """Return the breaker when a trial is about to be handed to the modem: from now on it is used up."""
+    rounds = breaker.rounds if breaker.refused else breaker.rounds + 1
+    return replace(breaker, rounds=rounds, due=now + pauses[min(rounds, len(pauses) - 1)], last_trial=now)
+
+
+def trial_withdrawn(breaker: Breaker, now: float) -> Breaker:
+    """Return the breaker where a trial never reached the modem, or says nothing about the line."""
+    return replace(breaker, rounds=breaker.rounds if breaker.refused else max(0, breaker.rounds - 1), due=now)
+
+
+def trial_failed(breaker: Breaker, now: float, *, nothing_left: bool) -> Breaker:
+    """Return the breaker after a trial that was not taken: another recipient follows at once where nothing left."""
+    if nothing_left and breaker.refused + 1 < TRIALS_AT_ONCE:
+        return replace(breaker, refused=breaker.refused + 1, due=now)
+    return replace(breaker, refused=0)
+
+
+def called(breaker: Breaker, now: float, gap: float) -> Breaker:
+    """Return the breaker after something that may have ended the outage: the next trial is due now, or soon."""
+    due = now if breaker.last_trial is None else max(now, breaker.last_trial + gap)
+    return replace(breaker, due=min(breaker.due, due), refused=0, called=False)
+
+
+def round_over(breaker: Breaker, pauses: Sequence[float]) -> Breaker:
+    """Return the breaker where nobody else is there to be tried at once: this round's pause runs from its trial."""
+    pause = pauses[min(breaker.rounds, len(pauses) - 1)]
+    return replace(breaker, refused=0, due=max(breaker.due, (breaker.last_trial or 0.0) + pause))

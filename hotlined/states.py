@@ -1,0 +1,121 @@
+"""Every state of an answer and of its segments: which follows which, and what each counts for.
+
+The table is asked first: nothing else spells a state, and what a segment costs or its number had is read from it. The
+one module that writes states is `store.lifecycle`, whose head says why the table is as it is.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """How far an answer is."""
+
+    QUEUED = "queued"
+    SENDING = "sending"
+    SENT = "sent"
+    DELIVERED = "delivered"
+    UNDELIVERED = "undelivered"
+    UNCONFIRMED = "unconfirmed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    SHADOWED = "shadowed"
+
+
+class SegmentState(StrEnum):
+    """How far a segment of an attempt is."""
+
+    WAITING = "waiting"
+    SUBMITTING = "submitting"
+    SENT = "sent"
+    DELIVERED = "delivered"
+    UNDELIVERED = "undelivered"
+    UNCONFIRMED = "unconfirmed"
+    REFUSED = "refused"
+    CANCELLED = "cancelled"
+    SHADOWED = "shadowed"
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the state of a segment means: for the windows, for its number, and for the rest of its answer."""
+
+    occupies: bool
+    """It takes a place in the windows: it was handed over, or may be at any moment."""
+    may_have_left: bool
+    """It was handed over, and nothing proves that it did not leave: its number counts as answered."""
+    left: bool
+    """The network took it."""
+    in_shadow: bool = False
+    """It was let out in shadow mode: it occupies the windows of shadow mode alone."""
+
+
+FACTS = {
+    SegmentState.WAITING: Facts(occupies=True, may_have_left=False, left=False),
+    SegmentState.SUBMITTING: Facts(occupies=True, may_have_left=True, left=False),
+    SegmentState.SENT: Facts(occupies=True, may_have_left=True, left=True),
+    SegmentState.DELIVERED: Facts(occupies=True, may_have_left=True, left=True),
+    SegmentState.UNDELIVERED: Facts(occupies=True, may_have_left=True, left=True),
+    SegmentState.UNCONFIRMED: Facts(occupies=True, may_have_left=True, left=False),
+    SegmentState.REFUSED: Facts(occupies=False, may_have_left=False, left=False),
+    SegmentState.CANCELLED: Facts(occupies=False, may_have_left=False, left=False),
+    SegmentState.SHADOWED: Facts(occupies=False, may_have_left=False, left=False, in_shadow=True),
+}
+
+TRANSITIONS = {
+    State.QUEUED: {State.SENDING, State.CANCELLED, State.FAILED, State.SHADOWED, State.UNCONFIRMED},
+    State.SENDING: {State.SENT, State.QUEUED, State.FAILED, State.UNCONFIRMED},
+    State.SENT: {State.DELIVERED, State.UNDELIVERED},
+    State.DELIVERED: {State.SENT, State.UNDELIVERED},
+    State.UNDELIVERED: {State.SENT, State.DELIVERED},
+    State.UNCONFIRMED: {
+        State.SENDING, State.SENT, State.DELIVERED, State.UNDELIVERED, State.FAILED, State.QUEUED,
+    },
+    State.FAILED: {State.QUEUED},
+    State.CANCELLED: {State.QUEUED},
+    State.SHADOWED: set(),
+}  # fmt: skip
+"""From which state an answer may come into which."""
+
+SEGMENT_TRANSITIONS = {
+    SegmentState.WAITING: {SegmentState.SUBMITTING, SegmentState.CANCELLED, SegmentState.SHADOWED},
+    SegmentState.SUBMITTING: {
+        SegmentState.SENT, SegmentState.UNCONFIRMED, SegmentState.REFUSED, SegmentState.WAITING,
+    },
+    SegmentState.SENT: {SegmentState.DELIVERED, SegmentState.UNDELIVERED},
+    SegmentState.DELIVERED: {SegmentState.SENT, SegmentState.UNDELIVERED},
+    SegmentState.UNDELIVERED: {SegmentState.SENT, SegmentState.DELIVERED},
+    SegmentState.UNCONFIRMED: {SegmentState.SENT, SegmentState.DELIVERED, SegmentState.UNDELIVERED},
+    SegmentState.REFUSED: set(),
+    SegmentState.CANCELLED: {SegmentState.WAITING},
+    SegmentState.SHADOWED: set(),
+}  # fmt: skip
+"""The same of a segment. A cancelled one waits again only where the one before it is proven to have left after all."""
+
+
+def listed(states: Iterable[StrEnum]) -> str:
+    """Write states as SQL compares with them: ('queued', 'sending')."""
+    return "(" + ", ".join(f"'{state}'" for state in states) + ")"
+
+
+def _where(fact: str) -> str:
+    return listed(state for state, facts in FACTS.items() if getattr(facts, fact))
+
+
+OPEN = listed((State.QUEUED, State.SENDING))
+"""An answer of which something may still be handed over by itself."""
+REPEATABLE = (State.UNCONFIRMED, State.FAILED, State.CANCELLED)
+"""What a person may have sent again."""
+TAKEN = listed((State.SENT, State.DELIVERED, State.UNDELIVERED))
+"""An answer that the network took whole."""
+OCCUPIES = _where("occupies")
+MAY_HAVE_LEFT = _where("may_have_left")
+LEFT = _where("left")
+IN_SHADOW = _where("in_shadow")
+
+WAITS = (
+    f"state IN {OPEN} AND NOT EXISTS (SELECT 1 FROM attempts t JOIN answer_segments s ON s.attempt_id = t.id"  # noqa: S608
+    f" WHERE t.answer_id = answers.id AND s.state = '{SegmentState.SUBMITTING}')"
+)
+"""The condition on `answers` that nothing of it is in the modem's hands and something may still be."""

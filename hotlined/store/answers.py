@@ -1,0 +1,464 @@
+"""Judges contacts and keeps the queue: verdicts, what persons ask for, whose turn it is, what waited for too long.
+
+Each function is one transaction, or a part of the one that is open. How the path hangs together, and why nothing can
+leave twice, stands at the head of `lifecycle`; `gate` lets answers out of this queue, `fates` says what became of them.
+"""
+
+import secrets
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from hotlined import breaker, policy, states
+from hotlined.breaker import Breaker
+from hotlined.clock import Now, age, rfc3339
+from hotlined.gsm.address import Identity, LineType
+from hotlined.gsm.alphabet import Plan
+from hotlined.policy import Reason, Share, WaitingFor
+from hotlined.states import SegmentState, State
+from hotlined.store import attempts, lifecycle, people, pseudonyms
+from hotlined.store.database import Database
+from hotlined.store.lifecycle import move
+
+LATEST_TEXTS = 20
+"""How many earlier texts of a number are compared with a new one."""
+SWEPT_AT_ONCE = 100  # answers that one sweep cancels: the next pass goes on
+TRIES_A_DAY = 5
+"""How often a day a person may try the first answer on a phone of the house."""
+DRAWS = 1 << 31
+"""An answer draws a number below this at its verdict; whatever there is to choose at the gate is chosen by it."""
+
+
+# ---- the verdict
+
+
+def judge(
+    db: Database, contact_id: int, rules: policy.Rules, now: Now, *, delay_seconds: float, shadow: bool
+) -> policy.Verdict:
+    """Commit the verdict on a contact and, if it says so, its queued answer; opting out cancels what was queued."""
+    with db.transaction():
+        row = db.one("SELECT * FROM contacts WHERE id = ?", contact_id)
+        if row is None:  # a person had it erased since it was looked up
+            return policy.Verdict(answer=False, reason=Reason.PERSON)
+        identity = identity_of(row, row["originator"])
+        text = policy.fold(row["text"] or "")
+        history = attempts.history_of(db, identity.originator, shadow=shadow, other=row["other_originator"])
+        if history.answers and text:
+            history = replace(history, same_texts=_same_texts(db, row, text))
+        opts_out = policy.opts_out(row["text"] or "", rules)
+        contact = policy.Contact(row["kind"], identity, _contact_age(row, now), text, opts_out)
+        verdict = policy.judge(contact, history, rules, now.limit)
+        db.execute(
+            "UPDATE contacts SET verdict = ?, reason = ? WHERE id = ?",
+            "answer" if verdict.answer else "suppress",
+            verdict.reason,
+            contact_id,
+        )
+        if identity.originator is not None:
+            if opts_out and not history.opted_out:
+                people.opt_out(db, identity.originator, now)
+            if verdict.answer:
+                _enqueue(
+                    db,
+                    identity.originator,
+                    now,
+                    contact_id=contact_id,
+                    delay_seconds=delay_seconds,
+                    share=Share.KNOWN if history.answers else Share.NEW,
+                    age_limit=row["received_limit"],
+                )
+    return verdict
+
+
+def set_contact_aside(db: Database, contact_id: int, why: str, now: Now) -> None:
+    """Commit that a contact could not be judged: it is kept, not answered, and in nobody's way."""
+    with db.transaction():
+        db.execute(
+            "UPDATE contacts SET verdict = 'suppress', reason = ? WHERE id = ? AND verdict IS NULL",
+            Reason.SET_ASIDE,
+            contact_id,
+        )
+        db.event(now, "set_aside", f"contact {contact_id}: {why}", contact_id)
+
+
+def maybe_notice(db: Database, contact_id: int) -> str | None:
+    """Return the text of a contact from a short code or a name, folded; None from anyone else."""
+    row = db.one(
+        "SELECT text FROM contacts WHERE id = ? AND line_type IN ('short_code', 'alphanumeric')",
+        contact_id,
+    )
+    return policy.fold(row["text"] or "") if row else None
+
+
+def recent_texts(db: Database, now: Now) -> list[str]:
+    """Return the answers that were composed in the last 30 days, each once: they may come back."""
+    rows = db.all(
+        "SELECT DISTINCT text FROM answers WHERE by_hand IS NULL AND text IS NOT NULL AND queued_limit > ?",
+        now.limit - policy.WINDOW_SECONDS["month"],
+    )
+    return [row["text"] for row in rows]
+
+
+# ---- what persons ask for
+
+
+def enqueue_by_hand(
+    db: Database,
+    recipient: str,
+    planned: Plan,
+    rules: policy.Rules,
+    now: Now,
+    *,
+    kind: str,
+    who: str,
+    shadow: bool,
+) -> policy.Wait | policy.Cancel | int:
+    """Queue a text that a person asked for, inside the transaction that is open, and return its id.
+
+    What would have to wait is refused instead: a person stands there and can try again. `kind` is send, or try: that is
+    counted in the share of numbers that were answered.
+    """
+    history = attempts.history_of(db, recipient, shadow=shadow)
+    queued = policy.Queued(
+        Identity(recipient, recipient, None, LineType.MOBILE),
+        "text",
+        planned.segments,
+        timedelta(0),
+        asked=True,
+        by_hand=True,
+        known=kind == "try",
+    )
+    verdict = policy.gate(queued, history, attempts.spent(db, now, shadow=shadow), rules, now.limit, line(db))
+    if not isinstance(verdict, policy.Pass):
+        return verdict
+    return _enqueue(
+        db,
+        recipient,
+        now,
+        contact_id=None,
+        delay_seconds=0.0,
+        share=Share.BY_HAND,
+        age_limit=now.limit,
+        planned=planned,
+        by_hand=kind,
+        asked_by=who,
+    )
+
+
+def tried_today(db: Database, now: Now) -> int:
+    """Count the answers that persons tried on phones of the house in the last 24 hours."""
+    row = db.one(
+        f"SELECT count(*) AS tries FROM answers WHERE by_hand = 'try' AND queued_limit > ?"
+        f" AND state NOT IN {states.listed((State.CANCELLED, State.FAILED))}",
+        now.limit - policy.WINDOW_SECONDS["day"],
+    )
+    assert row is not None
+    return int(row["tries"])
+
+
+def requeue(db: Database, contact_id: int, who: str, now: Now) -> str | None:
+    """Commit that a person wants the answer to a contact sent again.
+
+    Returns None, or what does not allow it: its state, `none` where there is no answer, `erased` without its text. What
+    was composed goes out as it was; its age runs from now.
+    """
+    with db.transaction():
+        row = db.one("SELECT id, recipient, state, text, encoding FROM answers WHERE contact_id = ?", contact_id)
+        if row is None or row["state"] not in states.REPEATABLE:
+            return str(row["state"]) if row else "none"
+        if row["text"] is None and row["encoding"] is not None:
+            return "erased"
+        move(db, row["id"], State.QUEUED)
+        db.execute(
+            "UPDATE answers SET asked_by = ?, refusals = 0, refusals_counted = 0, refused_limit = NULL, sent_at = NULL,"
+            " reported_at = NULL, age_limit = ?, due_at = ?, due_limit = ? WHERE id = ?",
+            who,
+            now.limit,
+            now.rfc3339,
+            now.limit,
+            row["id"],
+        )
+        refile(db, row["recipient"])
+        db.save_limit_clock(now)
+        db.event(now, "requeue", f"by {who}", contact_id)
+    return None
+
+
+def cancel(db: Database, contact_id: int, who: str, now: Now) -> str | None:
+    """Commit that a person wants the answer to a contact not sent; return None, or its state where it does not wait."""
+    with db.transaction():
+        row = db.one(
+            f"SELECT id, state, {states.WAITS} AS waits FROM answers WHERE contact_id = ?",
+            contact_id,
+        )
+        if row is None or not row["waits"]:
+            return str(row["state"]) if row else "none"
+        lifecycle.end(db, row["id"], Reason.PERSON)
+        db.event(now, "cancel", f"by {who}", contact_id)
+    return None
+
+
+def cancel_all(db: Database, reason: Reason) -> None:
+    """Cancel every answer that waits or is half sent, inside the transaction that is open."""
+    for row in db.all(f"SELECT id FROM answers WHERE {states.WAITS}"):
+        lifecycle.end(db, row["id"], reason)
+
+
+# ---- the queue
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """An answer whose turn it may be: the share that it is the head of (None: half of it has left), or a trial."""
+
+    answer_id: int
+    share: Share | None
+    trial: bool = False
+
+
+def is_waiting(db: Database) -> bool:
+    """Tell whether any answer is queued or being sent."""
+    return bool(db.one(f"SELECT 1 FROM answers WHERE state IN {states.OPEN} LIMIT 1"))
+
+
+def due(db: Database, now: Now, *, trial: bool = False) -> list[Turn]:
+    """Return the answers whose turn it may be, in their order.
+
+    What is half sent comes first, then a text by hand, then the oldest to a new number and the oldest to one that was
+    answered: each share has its own head. While the breaker is open there is at most one candidate for its trial.
+    """
+    state = attempts.breaker_of(db)
+    half_sent = db.connection.execute(_HALF_SENT, {"is_open": state.is_open, "now": now.limit}).fetchall()
+    turns = [Turn(row["id"], None) for row in half_sent]
+    for share in (Share.BY_HAND,) if state.is_open else (Share.BY_HAND, Share.NEW, Share.KNOWN):
+        turns += [Turn(row["id"], share) for row in db.all(_HEAD, share, now.limit)]
+    if state.is_open and trial:
+        turns += [Turn(row["id"], None, trial=True) for row in _trials(db, state, now)]
+    return turns
+
+
+_HALF_SENT = f"""
+SELECT DISTINCT a.id, a.due_limit FROM answer_segments s
+JOIN attempts t ON t.id = s.attempt_id JOIN answers a ON a.id = t.answer_id
+WHERE s.state = '{SegmentState.WAITING}' AND (
+  (NOT :is_open AND (a.state = '{State.SENDING}' OR (a.state = '{State.QUEUED}' AND a.due_limit <= :now)))
+  OR (:is_open AND t.trial AND a.state = '{State.SENDING}'))
+ORDER BY a.due_limit, a.id LIMIT 20
+"""
+_HEAD = (
+    f"SELECT id FROM answers WHERE state = '{State.QUEUED}' AND share = ? AND due_limit <= ?"
+    " ORDER BY due_limit, id LIMIT 1"
+)
+
+
+def _trials(db: Database, state: Breaker, now: Now) -> list[sqlite3.Row]:
+    """Return who is tried while the breaker is open: first a number to which something was taken before.
+
+    Nobody is tried twice in one round, nor again at once after a trial that failed, unless nobody else waits.
+    """
+    tried = [
+        row["recipient"]
+        for row in db.all(
+            "SELECT a.recipient FROM attempts t JOIN answers a ON a.id = t.answer_id WHERE t.outcome IS NOT NULL"
+            " ORDER BY t.ended_limit DESC, t.id DESC LIMIT ?",
+            max(1, state.refused),
+        )
+    ]
+    order = "DESC" if state.rounds % 2 else "ASC"
+    for excluded in [tried] if state.refused else [tried, []]:
+        marks = ", ".join("?" * len(excluded))
+        for taken in (_TAKEN_BEFORE, "1"):
+            row = db.one(
+                f"SELECT a.id FROM answers a WHERE a.state = '{State.QUEUED}' AND a.by_hand IS NULL"
+                f" AND (a.due_limit <= ? OR a.refusals > 0) AND a.recipient NOT IN ({marks}) AND {taken}"
+                f" ORDER BY a.due_limit {order}, a.id {order} LIMIT 1",
+                now.limit,
+                *excluded,
+            )
+            if row:
+                return [row]
+    return []
+
+
+_TAKEN_BEFORE = (
+    "EXISTS (SELECT 1 FROM answers o JOIN attempts t ON t.answer_id = o.id JOIN answer_segments s"
+    f" ON s.attempt_id = t.id WHERE o.recipient = a.recipient AND s.state IN {states.LEFT})"
+)
+
+
+def end_round(db: Database, pauses: Sequence[float]) -> None:
+    """Commit that nobody else is there to be tried in this round: the next trial has its pause."""
+    with db.transaction():
+        attempts.set_breaker(db, breaker.round_over(attempts.breaker_of(db), pauses))
+
+
+def next_dues(db: Database) -> dict[Share, float]:
+    """Return when the first queued answer of each share is due, in limit time."""
+    found = {
+        share: db.one(
+            f"SELECT due_limit FROM answers WHERE state = '{State.QUEUED}' AND share = ? ORDER BY due_limit LIMIT 1",
+            share,
+        )
+        for share in Share
+    }
+    return {share: row["due_limit"] for share, row in found.items() if row}
+
+
+def next_due(db: Database) -> float | None:
+    """Return the limit time at which the next queued answer is due."""
+    return min(next_dues(db).values(), default=None)
+
+
+def refile(db: Database, recipient: str | None = None, *, shadow: bool = False) -> None:
+    """Put queued answers into the share that the gate counts them in: those to a number, or all."""
+    pseudonyms.teach(db)
+    names = pseudonyms.both(db, recipient) if recipient else ()
+    marks = ", ".join("?" * len(names))
+    which = f"recipient IN ({marks})" if names else "1"
+    db.execute(
+        f"UPDATE answers SET share = {_SHARE} WHERE state = '{State.QUEUED}' AND by_hand IS NULL AND {which}"
+        f" AND share <> {_SHARE}",
+        int(shadow),
+        *names,
+        int(shadow),
+    )
+
+
+_SHARE = f"""
+CASE WHEN EXISTS (SELECT 1 FROM answers o JOIN attempts t ON t.answer_id = o.id
+  JOIN answer_segments s ON s.attempt_id = t.id
+  WHERE o.recipient IN (answers.recipient, pseudonym_of(answers.recipient)) AND o.by_hand IS NULL
+    AND (s.state IN {states.MAY_HAVE_LEFT} OR (? AND s.state IN {states.IN_SHADOW})))
+THEN '{Share.KNOWN}' ELSE '{Share.NEW}' END
+"""
+
+
+def note_hold(db: Database, hold: WaitingFor | None) -> None:
+    """Commit what holds every answer back, if that is news."""
+    row = db.one("SELECT hold FROM line_state")
+    if row is not None and row["hold"] != hold:
+        with db.transaction():
+            db.execute("UPDATE line_state SET hold = ?", hold)
+
+
+def note_share_hold(db: Database, share: Share, hold: WaitingFor | None) -> None:
+    """Commit what holds the answers of a share back, if that is news."""
+    if share is Share.BY_HAND:
+        return
+    column = f"hold_{share}"
+    row = db.one(f"SELECT {column} AS hold FROM line_state")
+    if row is not None and row["hold"] != hold:
+        with db.transaction():
+            db.execute(f"UPDATE line_state SET {column} = ?", hold)
+
+
+def halt(db: Database, *, trials: bool) -> None:
+    """Commit that what is half sent waits: a pause, the network or the breaker came between two segments.
+
+    The breaker lets its own trial come to its end; anything else halts that, too (`trials`).
+    """
+    rows = db.all(_HALTED if trials else f"{_HALTED} AND {_NO_TRIAL}")
+    if rows:
+        with db.transaction():
+            for row in rows:
+                move(db, row["id"], State.QUEUED)
+
+
+_HALTED = f"SELECT id FROM answers WHERE state = '{State.SENDING}' AND {states.WAITS}"
+_NO_TRIAL = "NOT (SELECT trial FROM attempts WHERE answer_id = answers.id ORDER BY id DESC LIMIT 1)"
+
+
+def sweep(db: Database, max_age: timedelta, now: Now, *, by_calendar: bool) -> int:
+    """Commit that answers which waited for too long are not sent, whatever held them back; return how many.
+
+    `by_calendar` looks at the centre's time stamps too, which tell of time without power; that reads the whole queue.
+    """
+    rows = db.all(
+        f"SELECT id FROM answers WHERE state = '{State.QUEUED}' AND age_limit < ? LIMIT ?",
+        now.limit - max_age.total_seconds(),
+        SWEPT_AT_ONCE,
+    )
+    if by_calendar and now.synchronised and not rows:
+        rows = db.all(
+            f"SELECT a.id FROM answers a JOIN contacts c ON c.id = a.contact_id WHERE a.state = '{State.QUEUED}'"
+            " AND a.asked_by IS NULL AND julianday(c.scts) < julianday(?) LIMIT ?",
+            rfc3339(now.utc - max_age),
+            SWEPT_AT_ONCE,
+        )
+    if rows:
+        with db.transaction():
+            for row in rows:
+                lifecycle.end(db, row["id"], Reason.STALE)
+    return len(rows)
+
+
+# ---- small things
+
+
+def _enqueue(
+    db: Database,
+    recipient: str,
+    now: Now,
+    *,
+    contact_id: int | None,
+    delay_seconds: float,
+    share: Share,
+    age_limit: float,
+    planned: Plan | None = None,
+    by_hand: str | None = None,
+    asked_by: str | None = None,
+) -> int:
+    answer_id = db.insert(
+        "answers",
+        contact_id=contact_id,
+        recipient=recipient,
+        state=State.QUEUED,
+        by_hand=by_hand,
+        asked_by=asked_by,
+        share=share,
+        draw=secrets.randbelow(DRAWS),
+        text=planned.text if planned else None,
+        encoding=planned.encoding if planned else None,
+        segments=planned.segments if planned else None,
+        queued_at=now.rfc3339,
+        queued_limit=now.limit,
+        age_limit=age_limit,
+        due_at=rfc3339(now.utc + timedelta(seconds=delay_seconds)),
+        due_limit=now.limit + delay_seconds,
+    )
+    db.save_limit_clock(now)
+    return answer_id
+
+
+def line(db: Database, *, trial: bool = False) -> policy.Line | None:
+    """Return what holds the line back at the gate, but for a trial of the breaker."""
+    if db.one("SELECT 1 FROM line_state WHERE paused_at IS NOT NULL"):
+        return policy.Line.PAUSED
+    return policy.Line.OPEN if attempts.breaker_of(db).is_open and not trial else None
+
+
+def identity_of(row: sqlite3.Row, originator: str | None) -> Identity:
+    """Return who a row of `contacts` is from, or one of `answers` joined with it."""
+    return Identity(
+        originator=originator,
+        e164=originator if row["country"] else None,
+        country=row["country"],
+        line_type=LineType(row["line_type"] or LineType.MOBILE),
+    )
+
+
+def _same_texts(db: Database, contact: sqlite3.Row, folded: str) -> int:
+    """Count the same text among the latest ones of a number."""
+    earlier = db.all(
+        "SELECT text FROM contacts WHERE originator = ? AND id < ? AND text IS NOT NULL ORDER BY id DESC LIMIT ?",
+        contact["originator"],
+        contact["id"],
+        LATEST_TEXTS,
+    )
+    return sum(policy.fold(row["text"]) == folded for row in earlier)
+
+
+def _contact_age(row: sqlite3.Row, now: Now) -> timedelta:
+    scts = datetime.fromisoformat(row["scts"]) if row["scts"] else None
+    return age(now, arrived_limit=row["received_limit"], scts=scts)

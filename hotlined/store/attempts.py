@@ -1,0 +1,279 @@
+"""Reads from the attempts and their segments what limits, shares and breaker need to know; nothing is counted twice.
+
+What a state counts for stands in `states.FACTS`. A segment counts in the windows from when it was handed over; one
+that waits behind it counts without an end. An attempt counts for its number from when it began.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from hotlined import breaker, policy, states
+from hotlined.breaker import Breaker
+from hotlined.clock import Now
+from hotlined.states import SegmentState
+from hotlined.store import pseudonyms
+from hotlined.store.database import Database
+
+_COUNTS = f"(s.state IN {states.OCCUPIES} OR (:shadow AND s.state IN {states.IN_SHADOW}))"
+_MAY_HAVE_LEFT = f"(s.state IN {states.MAY_HAVE_LEFT} OR (:shadow AND s.state IN {states.IN_SHADOW}))"
+
+_ROW_OF_ENDED = 40  # attempts: more than enough for the last ten answers
+
+
+def history_of(
+    db: Database, number: str | None, *, shadow: bool, without: int | None = None, other: str | None = None
+) -> policy.History:
+    """Return what limits need to know of a number, also by its pseudonym; the answer `without` is left out.
+
+    `other` is a second name of the same person: what is decided about it holds, too. Texts by hand are no answers.
+    """
+    names = pseudonyms.both(db, number or "")
+    arguments = {"name": names[0], "pseudonym": names[1], "shadow": int(shadow), "without": without}
+    row = db.connection.execute(_HISTORY, arguments).fetchone()
+    everybody = (*names, *pseudonyms.both(db, other or number or ""))
+    decided = db.one(  # two rows, if it was decided about while nobody knew its pseudonym
+        "SELECT count(blocked_at) AS blocked, count(opted_out_at) AS opted_out FROM numbers"
+        " WHERE number IN (?, ?, ?, ?)",
+        *everybody,
+    )
+    assert decided is not None
+    return policy.History(
+        answers=row["answers"],
+        last_answer=row["last_answer"],
+        pending=bool(row["pending"]),
+        blocked=bool(decided["blocked"]),
+        opted_out=bool(decided["opted_out"]),
+        hidden=pseudonyms.is_lost(db),
+    )
+
+
+# max() over what may have left: an answer that was asked for again counts once, from its last attempt
+_HISTORY = f"""
+SELECT count(last) AS answers, max(last) AS last_answer, coalesce(max(open), 0) AS pending FROM (
+  SELECT a.state IN {states.OPEN} AS open, (
+    SELECT max(t.begun_limit) FROM attempts t WHERE t.answer_id = a.id AND EXISTS
+      (SELECT 1 FROM answer_segments s WHERE s.attempt_id = t.id AND {_MAY_HAVE_LEFT})
+  ) AS last
+  FROM answers a WHERE a.recipient IN (:name, :pseudonym) AND a.by_hand IS NULL AND a.id IS NOT :without
+)
+"""
+
+
+def may_have_left(db: Database, answer_id: int, *, shadow: bool) -> bool:
+    """Tell whether something of an answer may have left, in whichever attempt."""
+    return bool(
+        db.connection.execute(
+            f"SELECT 1 FROM attempts t JOIN answer_segments s ON s.attempt_id = t.id"
+            f" WHERE t.answer_id = :answer AND {_MAY_HAVE_LEFT} LIMIT 1",
+            {"answer": answer_id, "shadow": int(shadow)},
+        ).fetchone()
+    )
+
+
+def spent(db: Database, now: Now, *, shadow: bool, without: int | None = None) -> dict[str, policy.Spent]:
+    """Return the segments counted in each window; what the attempt `without` has not handed over is left out."""
+    since = {name: now.limit - seconds for name, seconds in policy.WINDOW_SECONDS.items()}
+    row = db.connection.execute(_SPENT, since | {"shadow": int(shadow)}).fetchone()
+    waiting = db.one(_WAITING, without)
+    assert waiting is not None
+    return {
+        name: policy.Spent(row[name] + waiting["total"], row[f"{name}_returning"] + waiting["returning_total"])
+        for name in policy.WINDOW_SECONDS
+    }
+
+
+_SPENT = f"""
+SELECT
+  count(*) FILTER (WHERE s.submitted_limit > :hour) AS hour,
+  count(*) FILTER (WHERE s.submitted_limit > :hour AND t.share = 'known') AS hour_returning,
+  count(*) FILTER (WHERE s.submitted_limit > :day) AS day,
+  count(*) FILTER (WHERE s.submitted_limit > :day AND t.share = 'known') AS day_returning,
+  count(*) AS month,
+  count(*) FILTER (WHERE t.share = 'known') AS month_returning
+FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id
+WHERE s.submitted_limit > :month AND s.state <> '{SegmentState.WAITING}' AND {_COUNTS}
+"""
+_WAITING = f"""
+SELECT count(*) AS total, coalesce(sum(t.share = 'known'), 0) AS returning_total
+FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id
+WHERE s.state = '{SegmentState.WAITING}' AND t.id IS NOT ?
+"""
+
+
+def room_at(
+    db: Database, window: str, segments: int, limits: policy.Limits, now: Now, *, returning: bool, shadow: bool
+) -> float | None:
+    """Return the limit time from which a window holds so many more segments if nothing else is let out; None: never.
+
+    `returning` asks for an answer to a number that was answered before, which the reserve is not for.
+    """
+    limit: int = getattr(limits.segments, window)
+    seconds = policy.WINDOW_SECONDS[window]
+    shares = {0: limit} | ({1: limit - policy.reserve(limit, limits)} if returning else {})
+    if segments > min(shares.values()):
+        return None
+    moments = [now.limit]
+    for only_returning, share in shares.items():
+        row = db.connection.execute(
+            _IN_THE_WAY,
+            {
+                "since": now.limit - seconds,
+                "now": now.limit,
+                "shadow": int(shadow),
+                "known": only_returning,
+                "share": share - segments,
+            },
+        ).fetchone()
+        if row:
+            moments.append(float(row["at"]) + seconds)
+    return max(moments)
+
+
+# what waits behind a segment that was handed over counts as if it were handed over now
+_IN_THE_WAY = f"""
+SELECT at FROM (
+  SELECT s.submitted_limit AS at, t.share = 'known' AS is_known
+  FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id
+  WHERE s.submitted_limit > :since AND s.state <> '{SegmentState.WAITING}' AND {_COUNTS}
+  UNION ALL
+  SELECT :now, t.share = 'known' FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id
+  WHERE s.state = '{SegmentState.WAITING}'
+) WHERE is_known >= :known ORDER BY at DESC LIMIT 1 OFFSET :share
+"""
+
+
+# ---- the breaker
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What an outcome has changed of the breaker, and how it is now."""
+
+    change: breaker.Change | None
+    breaker: Breaker
+
+
+def breaker_of(db: Database) -> Breaker:
+    """Return the line's breaker."""
+    row = db.one(
+        "SELECT breaker_cause, breaker_since, breaker_rounds, breaker_refused, breaker_due, breaker_last_trial,"
+        " breaker_called, breaker_void FROM line_state"
+    )
+    assert row is not None
+    return Breaker(
+        breaker.Cause(row["breaker_cause"]) if row["breaker_cause"] else None,
+        row["breaker_since"],
+        row["breaker_rounds"],
+        row["breaker_refused"],
+        row["breaker_due"],
+        row["breaker_last_trial"],
+        bool(row["breaker_called"]),
+        row["breaker_void"],
+    )
+
+
+def set_breaker(db: Database, state: Breaker) -> None:
+    """Record the line's breaker, inside the transaction that is open."""
+    db.execute(
+        "UPDATE line_state SET breaker_cause = ?, breaker_since = ?, breaker_rounds = ?, breaker_refused = ?,"
+        " breaker_due = ?, breaker_last_trial = ?, breaker_called = ?, breaker_void = ?",
+        state.cause,
+        state.since,
+        state.rounds,
+        state.refused,
+        state.due,
+        state.last_trial,
+        int(state.called),
+        state.void,
+    )
+
+
+def ended(db: Database, void: int) -> Iterator[breaker.Ended]:
+    """Yield the attempts that ended and say something about the line, the latest first; `void` and before are left out.
+
+    Who was forgotten is told apart by the answer.
+    """
+    for row in db.all(
+        "SELECT t.answer_id, a.recipient, t.outcome, t.cause FROM attempts t JOIN answers a ON a.id = t.answer_id"
+        " WHERE t.outcome IS NOT NULL AND t.id > ? ORDER BY t.ended_limit DESC, t.id DESC LIMIT ?",
+        void,
+        _ROW_OF_ENDED,
+    ):
+        recipient = f"{row['recipient']}{row['answer_id']}" if row["recipient"] == "~" else row["recipient"]
+        yield breaker.Ended(
+            row["answer_id"], recipient, breaker.Outcome(row["outcome"]), maybe_cms(row["cause"]) in policy.BARRED
+        )
+
+
+def maybe_cms(code: str | None) -> int | None:
+    """Return the cause of a +CMS ERROR from its code in the database: cms_38."""
+    number = (code or "").removeprefix("cms_")
+    return int(number) if number.isdecimal() else None
+
+
+def tell_breaker(
+    db: Database, attempt_id: int, outcome: breaker.Outcome, now: Now, pauses: tuple[float, ...], *, nothing_left: bool
+) -> Told:
+    """Let the line's breaker take in how an attempt ended, inside the transaction that is open."""
+    state = breaker_of(db)
+    row = db.one("SELECT trial FROM attempts WHERE id = ?", attempt_id)
+    trial = bool(row and row["trial"])
+    change = None
+    if outcome is breaker.Outcome.TAKEN:
+        if state.is_open:
+            change = breaker.Change.CLOSED
+            state = close_breaker(db, now)
+    elif not state.is_open:
+        if cause := breaker.maybe_cause(ended(db, state.void)):
+            change = breaker.Change.OPENED
+            state = open_breaker(db, cause, now, pauses)
+    elif trial and outcome in breaker.NOT_TAKEN:
+        change = breaker.Change.TRIAL_FAILED
+        state = breaker.trial_failed(state, now.limit, nothing_left=nothing_left)
+    elif trial and outcome is breaker.Outcome.RECIPIENT:
+        state = breaker.trial_withdrawn(state, now.limit)
+    set_breaker(db, state)
+    return Told(change, state)
+
+
+def open_breaker(db: Database, cause: breaker.Cause, now: Now, pauses: Sequence[float], why: str = "") -> Breaker:
+    """Open the breaker, inside the transaction that is open; one that is open stays as it is."""
+    before = breaker_of(db)
+    if before.is_open:
+        return before
+    state = breaker.opened(before, cause, now.limit, now.rfc3339, pauses)
+    set_breaker(db, state)
+    db.event(now, _EVENTS[cause][0], why or "answers to different numbers were not taken, one after the other")
+    return state
+
+
+_EVENTS = {
+    breaker.Cause.OUTAGE: ("outage_begin", "outage_end"),
+    breaker.Cause.CREDIT: ("credit_out", "credit_ok"),
+}
+
+
+def call_trial(db: Database, now: Now, gap: float) -> None:
+    """Commit that something may have ended the outage: an answer may be tried now, or soon."""
+    state = breaker_of(db)
+    if state.is_open:
+        with db.transaction():
+            set_breaker(db, breaker.called(state, now.limit, gap))
+
+
+def close_breaker(db: Database, now: Now) -> Breaker:
+    """Close the breaker: what was refused while it was open, or before, is due now and counts for nothing."""
+    row = db.one("SELECT max(id) AS id FROM attempts")
+    assert row is not None
+    before = breaker_of(db)
+    state = Breaker(last_trial=before.last_trial, void=row["id"] or 0)
+    set_breaker(db, state)
+    if before.cause:
+        db.event(now, _EVENTS[before.cause][1], "an answer was taken")
+    db.execute(
+        "UPDATE answers SET due_limit = min(due_limit, ?), refusals = 0, refusals_counted = 0,"
+        " refused_limit = NULL"
+        f" WHERE state = '{states.State.QUEUED}' AND refusals > 0",
+        now.limit,
+    )
+    return state

@@ -1,0 +1,443 @@
+"""Records what became of segments: results, crashes, what comes late; and lets the breaker take it in.
+
+Every fate is one transaction. What a result means is decided by the policy; what a state counts for by `states`.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from hotlined import breaker, policy, states
+from hotlined.breaker import Outcome
+from hotlined.clock import Now, rfc3339
+from hotlined.gsm import tpdu
+from hotlined.gsm.address import Identity, LineType
+from hotlined.policy import Fate
+from hotlined.states import SegmentState, State
+from hotlined.store import attempts, lifecycle, pseudonyms
+from hotlined.store.answers import line, refile
+from hotlined.store.attempts import Told
+from hotlined.store.database import Database
+from hotlined.store.gate import Begun
+from hotlined.store.lifecycle import latest_attempt, move, move_rest, move_segment
+
+REPORT_WITHIN = timedelta(days=8)
+"""How long a status report is matched to a segment: references are one octet and come again."""
+LATE_WITHIN_SECONDS = 3600.0
+"""How long after its submission a segment's late result lets the rest of its answer go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What became of a segment, and what that says about the line."""
+
+    fate: Fate
+    told: Told
+
+
+def settle(
+    db: Database,
+    begun: Begun,
+    result: policy.Result,
+    now: Now,
+    *,
+    retry_after: Sequence[float] = policy.RETRY_AFTER_SECONDS,
+    pauses: Sequence[float] = breaker.TRIAL_AFTER_SECONDS,
+) -> Settled:
+    """Commit what came of handing a segment to the modem, and let the breaker take it in."""
+    with db.transaction():
+        answer = db.one("SELECT * FROM answers WHERE id = ?", begun.answer_id)
+        assert answer is not None
+        tries = _tries(db, answer)
+        fate = policy.fate(result, tries)
+        if fate is Fate.PUT_BACK and answer["by_hand"]:
+            fate = Fate.FAILED  # a person stands there, and can try again
+        outcome: Outcome | None
+        match result:
+            case policy.Taken():
+                outcome = _take(db, begun, result.mr, now)
+            case policy.Refused() if fate in (Fate.PUT_BACK, Fate.FAILED):
+                _refuse(db, begun, answer, result, tries, now, retry_after, again=fate is Fate.PUT_BACK)
+                is_recipients = fate is Fate.FAILED and result.fault is not policy.Fault.LINE
+                outcome = Outcome.RECIPIENT if is_recipients and not answer["by_hand"] else Outcome.REFUSED
+            case policy.Refused() | policy.Unknown():
+                words = result.words if isinstance(result, policy.Unknown) else ""
+                _unconfirm(db, begun.segment_id, result.code, words)
+                outcome = Outcome.UNCONFIRMED
+        refile(db, begun.recipient)
+        nothing_left = fate in (Fate.PUT_BACK, Fate.FAILED) and not lifecycle.has_left(db, begun.attempt_id)
+        told = _end_attempt(
+            db,
+            begun.attempt_id,
+            outcome,
+            None if isinstance(result, policy.Taken) else result.code,
+            now,
+            pauses,
+            nothing_left=nothing_left,
+        )
+    return Settled(fate, told)
+
+
+def _end_attempt(
+    db: Database,
+    attempt_id: int,
+    outcome: Outcome | None,
+    cause: str | None,
+    now: Now,
+    pauses: Sequence[float],
+    *,
+    nothing_left: bool,
+) -> Told:
+    """Record how an attempt ended, for the breaker; None while it goes on."""
+    if outcome is None:
+        return Told(None, attempts.breaker_of(db))
+    db.execute(
+        "UPDATE attempts SET outcome = ?, cause = ?, ended_limit = ? WHERE id = ?",
+        outcome,
+        cause,
+        now.limit,
+        attempt_id,
+    )
+    return attempts.tell_breaker(db, attempt_id, outcome, now, tuple(pauses), nothing_left=nothing_left)
+
+
+def _take(db: Database, begun: Begun, mr: int | None, now: Now) -> Outcome | None:
+    """Record that the network took a segment; return the outcome of its attempt if that was the last one."""
+    move_segment(db, begun.segment_id, SegmentState.SENT, mr=mr, sent_at=now.rfc3339)
+    if begun.sequence < begun.total:
+        return None
+    move(db, begun.answer_id, State.SENT)
+    db.execute("UPDATE answers SET sent_at = ? WHERE id = ?", now.rfc3339, begun.answer_id)
+    return Outcome.TAKEN
+
+
+def _refuse(
+    db: Database,
+    begun: Begun,
+    answer: sqlite3.Row,
+    result: policy.Refused,
+    tries: policy.Tries,
+    now: Now,
+    retry_after: Sequence[float],
+    *,
+    again: bool,
+) -> None:
+    """Record that a segment cannot have left: its answer waits for another try, or has failed.
+
+    An attempt of which nothing has left is over, and its text is composed anew, but for what a person asked for.
+    """
+    half_sent = lifecycle.has_left(db, begun.attempt_id)
+    move_segment(
+        db,
+        begun.segment_id,
+        SegmentState.WAITING if again and half_sent else SegmentState.REFUSED,
+        cause=result.code,
+    )
+    if not (again and half_sent):
+        move_rest(db, begun.attempt_id, SegmentState.WAITING, SegmentState.CANCELLED)
+    if not again:
+        move(db, begun.answer_id, State.FAILED, result.code)
+        return
+    move(db, begun.answer_id, State.QUEUED, result.code)
+    pause = retry_after[min(tries.refusals, len(retry_after) - 1)]
+    after = tries.plus(result)
+    db.execute(
+        "UPDATE answers SET refusals = ?, refusals_counted = ?, refused_limit = ?, due_limit = ?, due_at = ?"
+        " WHERE id = ?",
+        after.refusals,
+        after.counted,
+        now.limit,
+        now.limit + pause,
+        rfc3339(now.utc + timedelta(seconds=pause)),
+        begun.answer_id,
+    )
+    if not half_sent and answer["asked_by"] is None:
+        _forget_text(db, begun.answer_id)
+
+
+def _tries(db: Database, answer: sqlite3.Row) -> policy.Tries:
+    others_left = answer["refused_limit"] is None or db.one(
+        "SELECT 1 FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id"
+        " JOIN answers a ON a.id = t.answer_id"
+        f" WHERE s.submitted_limit > ? AND s.state IN {states.LEFT} AND a.recipient <> ? LIMIT 1",
+        answer["refused_limit"],
+        answer["recipient"],
+    )
+    attempt = db.one(
+        "SELECT cause FROM attempts WHERE answer_id = ? AND outcome = ? ORDER BY id DESC LIMIT 1",
+        answer["id"],
+        Outcome.REFUSED,
+    )
+    last = attempts.maybe_cms(attempt["cause"]) if attempt and answer["refusals"] else None
+    return policy.Tries(answer["refusals"], answer["refusals_counted"], last, bool(others_left))
+
+
+def _unconfirm(db: Database, segment_id: int, code: str, words: str = "") -> None:
+    """Record that nobody knows whether a segment left; what stands behind it is not sent."""
+    move_segment(db, segment_id, SegmentState.UNCONFIRMED, cause=code, detail=words or None)
+    row = db.one(
+        "SELECT t.id, t.answer_id FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id WHERE s.id = ?",
+        segment_id,
+    )
+    assert row is not None
+    move_rest(db, row["id"], SegmentState.WAITING, SegmentState.CANCELLED)
+    move(db, row["answer_id"], State.UNCONFIRMED, code)
+
+
+def put_back(db: Database, begun: Begun, now: Now) -> None:
+    """Commit that a segment was not submitted after all, through no fault of its own: as if the gate had not passed."""
+    with db.transaction():
+        attempt = db.one("SELECT trial FROM attempts WHERE id = ?", begun.attempt_id)
+        answer = db.one("SELECT asked_by FROM answers WHERE id = ?", begun.answer_id)
+        assert attempt is not None
+        assert answer is not None
+        move_segment(db, begun.segment_id, SegmentState.WAITING, submitted_at=None, submitted_limit=None)
+        move(db, begun.answer_id, State.QUEUED)
+        if attempt["trial"]:
+            attempts.set_breaker(db, breaker.trial_withdrawn(attempts.breaker_of(db), now.limit))
+        if begun.sequence == 1:
+            db.execute("DELETE FROM attempts WHERE id = ?", begun.attempt_id)
+            if answer["asked_by"] is None:
+                _forget_text(db, begun.answer_id)
+        refile(db, begun.recipient)
+
+
+def recover(db: Database, now: Now, pauses: Sequence[float] = breaker.TRIAL_AFTER_SECONDS) -> int:
+    """Commit what a crash left behind: a segment in hand is unconfirmed. Returns how many there were.
+
+    Only where the machine itself started anew since does it say something about the line: a stick may take down the Pi.
+    """
+    rows = db.all(f"SELECT id, attempt_id FROM answer_segments WHERE state = '{SegmentState.SUBMITTING}'")
+    code = "crashed" if db.same_boot else "rebooted"
+    with db.transaction():
+        db.execute("UPDATE line_state SET hold = NULL, hold_new = NULL, hold_known = NULL")
+        for row in rows:
+            _unconfirm(db, row["id"], code)
+            outcome = Outcome.INTERRUPTED if db.same_boot else Outcome.UNCONFIRMED
+            _end_attempt(db, row["attempt_id"], outcome, code, now, pauses, nothing_left=False)
+        if rows:
+            db.event(now, "unconfirmed", f"{len(rows)} found at start")
+    return len(rows)
+
+
+def doubt(db: Database, answer_id: int, code: str, now: Now) -> None:
+    """Record that an answer which waits in this database may have left by now, inside the transaction that is open.
+
+    One that was never begun here gets an attempt of one segment of which nothing is known: it counts for its number.
+    """
+    row = db.one(
+        "SELECT s.id FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id"
+        f" WHERE t.answer_id = ? AND s.state IN ('{SegmentState.WAITING}', '{SegmentState.SUBMITTING}')"
+        " ORDER BY s.sequence LIMIT 1",
+        answer_id,
+    )
+    if row is None:
+        attempt_id = db.insert(
+            "attempts",
+            answer_id=answer_id,
+            begun_at=now.rfc3339,
+            begun_limit=now.limit,
+            step=0,
+            variant=0,
+            share=policy.Share.NEW,
+            trial=0,
+            reference=0,
+        )
+        segment_id = db.insert(
+            "answer_segments", attempt_id=attempt_id, sequence=1, state=SegmentState.WAITING, tpdu_length=0
+        )
+    else:
+        segment_id = row["id"]
+    segment = db.one("SELECT state, attempt_id FROM answer_segments WHERE id = ?", segment_id)
+    assert segment is not None
+    if segment["state"] == SegmentState.WAITING:
+        move_segment(db, segment_id, SegmentState.SUBMITTING, submitted_at=now.rfc3339, submitted_limit=now.limit)
+    _unconfirm(db, segment_id, code)
+    db.execute(
+        "UPDATE attempts SET outcome = ?, cause = ?, ended_limit = ? WHERE id = ?",
+        Outcome.INTERRUPTED,
+        code,
+        now.limit,
+        segment["attempt_id"],
+    )
+
+
+# ---- what comes late
+
+
+def settle_late(
+    db: Database,
+    segment_id: int,
+    mr: int,
+    rules: policy.Rules,
+    now: Now,
+    *,
+    late_within: float = LATE_WITHIN_SECONDS,
+) -> Told | None:
+    """Commit a result that came after its time limit: the segment was taken, and the rest may go on.
+
+    None where the segment is not unconfirmed any more.
+    """
+    with db.transaction():
+        segment = db.one("SELECT state, submitted_limit FROM answer_segments WHERE id = ?", segment_id)
+        if segment is None or segment["state"] != SegmentState.UNCONFIRMED:
+            return None
+        move_segment(db, segment_id, SegmentState.SENT, mr=mr, sent_at=now.rfc3339)
+        in_time = now.limit - segment["submitted_limit"] <= late_within
+        return _prove(db, segment_id, now, rules if in_time else None)
+
+
+def apply_report(db: Database, report: tpdu.StatusReport, now: Now) -> int | None:
+    """Match a status report to its segment and settle its answer, inside the transaction that is open.
+
+    Matched by recipient and reference, the latest first; else to the only unconfirmed segment to its recipient. It
+    proves, and starts nothing. Returns the segment's id, or None where nothing matches.
+    """
+    segment = _reported_segment(db, report, now)
+    if segment is None:
+        return None
+    segment_id = int(segment["id"])
+    state, before = _REPORTED[report.status_class], SegmentState(segment["state"])
+    if state is SegmentState.SENT and before in (SegmentState.DELIVERED, SegmentState.UNDELIVERED):
+        return segment_id  # a report that was overtaken by the final one
+    columns = {
+        "mr": report.mr,
+        "report_status": report.status,
+        "reported_at": now.rfc3339,
+        "discharged_at": report.discharged_at.isoformat() if report.discharged_at else None,
+    }
+    if state is not before:
+        move_segment(db, segment_id, state, **columns)
+    else:
+        db.execute(
+            "UPDATE answer_segments SET mr = ?, report_status = ?, reported_at = ?, discharged_at = ? WHERE id = ?",
+            *columns.values(),
+            segment_id,
+        )
+    db.execute("UPDATE answers SET reported_at = ? WHERE id = ?", now.rfc3339, segment["answer_id"])
+    _prove(db, segment_id, now, None)
+    return segment_id
+
+
+_REPORTED = {
+    tpdu.StatusClass.DELIVERED: SegmentState.DELIVERED,
+    tpdu.StatusClass.COMPLETED: SegmentState.DELIVERED,
+    tpdu.StatusClass.PENDING: SegmentState.SENT,
+    tpdu.StatusClass.FAILED: SegmentState.UNDELIVERED,
+    tpdu.StatusClass.TEMPORARY_FAILED: SegmentState.UNDELIVERED,
+    tpdu.StatusClass.RESERVED: SegmentState.SENT,
+}
+
+
+def _reported_segment(db: Database, report: tpdu.StatusReport, now: Now) -> sqlite3.Row | None:
+    since = now.limit - REPORT_WITHIN.total_seconds()
+    names = pseudonyms.both(db, str(report.recipient))
+
+    def fitting(condition: str, *arguments: object) -> list[sqlite3.Row]:
+        rows = db.all(
+            "SELECT s.id, s.state, t.answer_id, a.recipient FROM answer_segments s"
+            " JOIN attempts t ON t.id = s.attempt_id JOIN answers a ON a.id = t.answer_id"
+            f" WHERE {condition} AND s.state IN {states.MAY_HAVE_LEFT} AND s.submitted_limit >= ?"
+            " ORDER BY s.id DESC",
+            *arguments,
+            since,
+        )
+        return [
+            row for row in rows if row["recipient"] in names or same_number(report.recipient.value, row["recipient"])
+        ]
+
+    if by_reference := fitting("s.mr = ?", report.mr):
+        return by_reference[0]
+    unconfirmed = fitting(f"s.mr IS NULL AND s.state = '{SegmentState.UNCONFIRMED}'")
+    return unconfirmed[0] if len(unconfirmed) == 1 else None
+
+
+def _prove(db: Database, segment_id: int, now: Now, rules: policy.Rules | None) -> Told | None:
+    """Let an answer follow from its segments after one of them is proven to have left.
+
+    With `rules` the rest goes on if the gate passes at once; else half of it was sent. An attempt before the latest one
+    changes nothing but itself.
+    """
+    row = db.one(
+        "SELECT a.*, t.id AS attempt_id, t.outcome FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id"
+        " JOIN answers a ON a.id = t.answer_id WHERE s.id = ?",
+        segment_id,
+    )
+    assert row is not None
+    segments = [
+        SegmentState(each["state"])
+        for each in db.all("SELECT state FROM answer_segments WHERE attempt_id = ?", row["attempt_id"])
+    ]
+    whole = all(states.FACTS[state].left for state in segments)
+    is_latest = row["attempt_id"] == latest_attempt(db, row["id"])
+    told = None
+    if whole and row["outcome"] != Outcome.TAKEN:
+        told = _end_attempt(db, row["attempt_id"], Outcome.TAKEN, None, now, (), nothing_left=False)
+    if not is_latest or row["state"] in (State.QUEUED, State.CANCELLED, State.SHADOWED):
+        return told
+    if whole:
+        final = _taken_state(segments)
+        if row["state"] != final:
+            if row["state"] == State.UNCONFIRMED and final is not State.SENT:
+                move(db, row["id"], State.SENT)
+            move(db, row["id"], final)
+        db.execute("UPDATE answers SET sent_at = coalesce(sent_at, ?) WHERE id = ?", now.rfc3339, row["id"])
+    elif row["state"] == State.UNCONFIRMED and SegmentState.UNCONFIRMED not in segments:
+        if rules and _may_go_on(db, row, segments.count(SegmentState.CANCELLED), rules, now):
+            move_rest(db, row["attempt_id"], SegmentState.CANCELLED, SegmentState.WAITING)
+            move(db, row["id"], State.SENDING)
+            db.execute("UPDATE attempts SET outcome = NULL, cause = NULL, ended_limit = NULL WHERE id = ?",
+                       row["attempt_id"])  # fmt: skip
+        else:
+            move(db, row["id"], State.FAILED, "half")
+            db.execute("UPDATE attempts SET outcome = ? WHERE id = ?", Outcome.INTERRUPTED, row["attempt_id"])
+    return told
+
+
+def _taken_state(segments: Sequence[SegmentState]) -> State:
+    if SegmentState.UNDELIVERED in segments:
+        return State.UNDELIVERED
+    return State.DELIVERED if all(state is SegmentState.DELIVERED for state in segments) else State.SENT
+
+
+def _may_go_on(db: Database, answer: sqlite3.Row, segments: int, rules: policy.Rules, now: Now) -> bool:
+    """Tell whether the rest of an answer may follow a late result: nothing else went to its number, the gate passes.
+
+    Cap and cooldown are not asked: it is the answer that they counted.
+    """
+    names = pseudonyms.both(db, answer["recipient"])
+    later = db.one(
+        "SELECT 1 FROM attempts t JOIN answers a ON a.id = t.answer_id WHERE a.recipient IN (?, ?) AND t.id > ?",
+        *names,
+        answer["attempt_id"],
+    )
+    erased = db.one("SELECT 1 FROM answer_segments WHERE attempt_id = ? AND pdu IS NULL", answer["attempt_id"])
+    if later or erased:
+        return False
+    history = attempts.history_of(db, answer["recipient"], shadow=False, without=answer["id"])
+    queued = policy.Queued(
+        Identity(answer["recipient"], answer["recipient"], None, LineType.MOBILE),
+        "text",
+        segments,
+        timedelta(0),
+        asked=True,
+        by_hand=answer["by_hand"] is not None,
+        known=bool(history.answers),
+    )
+    spent = attempts.spent(db, now, shadow=False)
+    return isinstance(policy.gate(queued, history, spent, rules, now.limit, line(db)), policy.Pass)
+
+
+# ---- small things
+
+
+def same_number(reported: str, recipient: str) -> bool:
+    """Compare by the trailing digits: networks report national and international forms, and some a digit too much."""
+    ours, theirs = recipient.lstrip("+"), reported.lstrip("0")
+    digits = min(len(ours), len(theirs), 9)
+    return ours == theirs or (digits >= 7 and ours[-digits:] == theirs[-digits:])
+
+
+def _forget_text(db: Database, answer_id: int) -> None:
+    db.execute("UPDATE answers SET text = NULL, encoding = NULL, segments = NULL WHERE id = ?", answer_id)

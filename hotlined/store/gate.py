@@ -1,0 +1,258 @@
+"""Lets answers out: asks the policy with all that is known in one transaction, composes the text, counts, hands over.
+
+What passes is on the disk as being submitted before the modem hears of it (`lifecycle`).
+"""
+
+import secrets
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from hotlined import breaker, policy
+from hotlined.clock import Now, age
+from hotlined.gsm import tpdu
+from hotlined.gsm.alphabet import Plan, plan
+from hotlined.policy import Reason, Share, WaitingFor
+from hotlined.states import OPEN, SegmentState, State
+from hotlined.store import attempts, lifecycle
+from hotlined.store.answers import identity_of, line, refile
+from hotlined.store.database import Database
+from hotlined.store.lifecycle import latest_attempt, move, move_rest, move_segment
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A segment that is committed as being submitted."""
+
+    answer_id: int
+    attempt_id: int
+    segment_id: int
+    sequence: int
+    total: int
+    recipient: str
+    pdu: str
+    tpdu_length: int
+
+
+@dataclass(frozen=True, slots=True)
+class Composition:
+    """A text for an answer, and how it was chosen."""
+
+    plan: Plan
+    variant: int = 0
+    country: str | None = None
+
+
+Compose = Callable[[int, str | None, int], Composition]
+"""Gives the text to a number that was answered so often before, of this country, with this number drawn."""
+
+Encode = Callable[[str, Plan, int], Sequence[tpdu.EncodedSegment]]
+"""Makes the TPDUs of a text to a recipient, under a concatenation reference."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refiled:
+    """The answer stands in another share from now on: it has a turn there."""
+
+    share: Share
+
+
+Step = policy.Gate | Refiled
+
+
+def begin(
+    db: Database,
+    answer_id: int,
+    rules: policy.Rules,
+    now: Now,
+    *,
+    compose: Compose,
+    encode: Encode,
+    shadow: bool,
+    trial: bool = False,
+    pauses: Sequence[float] = breaker.TRIAL_AFTER_SECONDS,
+) -> tuple[Step, Begun | None]:
+    """Ask the gate and, if it says pass, commit the next segment as being submitted.
+
+    The text is composed here, by what is in force now, and stored; in shadow mode the answer ends as `shadowed`. Raises
+    HotlinedError where it cannot be composed or encoded: `set_aside` then takes it out of the way.
+    """
+    with db.transaction():
+        answer, attempt = _open_answer(db, answer_id), _open_attempt(db, answer_id)
+        if answer is None:
+            return policy.Cancel(Reason.PERSON), None
+        if attempt and attempt["in_hand"]:
+            return policy.Wait(WaitingFor.SEND_INTERVAL), None
+        if attempt and shadow:
+            return policy.Wait(WaitingFor.HELD), None  # half of it went out live: the rest does too, or nothing
+        history = attempts.history_of(
+            db, answer["recipient"], shadow=shadow, without=answer_id, other=answer["other_originator"]
+        )
+        known = attempts.may_have_left(db, answer_id, shadow=shadow)
+        share = Share.KNOWN if history.answers or known else Share.NEW
+        if attempt is None and not answer["by_hand"] and answer["share"] != share:
+            db.execute("UPDATE answers SET share = ? WHERE id = ?", share, answer_id)
+            return Refiled(share), None
+        composed = None if attempt else _compose(answer, history, compose)
+        asked = _question(answer, attempt, composed.plan.segments if composed else 0, now, known=known)
+        under_way = bool(attempt and attempt["trial"] and answer["state"] == State.SENDING)
+        verdict = policy.gate(
+            asked, history, attempts.spent(db, now, shadow=shadow), rules, now.limit, line(db, trial=trial or under_way)
+        )
+        if isinstance(verdict, policy.Cancel):
+            lifecycle.end(db, answer_id, verdict.reason)
+        if not isinstance(verdict, policy.Pass):
+            return verdict, None
+        attempt_id = (
+            _begin_attempt(db, answer, composed, history.answers, encode, now, verdict, shadow=shadow)
+            if composed
+            else _go_on(db, attempt)
+        )
+        db.save_limit_clock(now)
+        if trial and not shadow:
+            db.execute("UPDATE attempts SET trial = 1 WHERE id = ?", attempt_id)
+            attempts.set_breaker(db, breaker.trial_begun(attempts.breaker_of(db), now.limit, pauses))
+        if answer["state"] == State.QUEUED:
+            move(db, answer_id, State.SHADOWED if shadow else State.SENDING)
+        begun = None if shadow else _hand_over(db, answer, attempt_id, now)
+        refile(db, answer["recipient"], shadow=shadow)  # its number is no new one from here on
+        return verdict, begun
+
+
+def _question(
+    answer: sqlite3.Row, attempt: sqlite3.Row | None, segments: int, now: Now, *, known: bool
+) -> policy.Queued:
+    """Put an answer as the policy knows it."""
+    return policy.Queued(
+        identity_of(answer, answer["recipient"]),
+        answer["kind"] or "text",
+        attempt["waiting"] if attempt else segments,
+        _age(answer, now),
+        asked=answer["asked_by"] is not None,
+        by_hand=answer["by_hand"] is not None,
+        begun=attempt is not None,
+        known=known or answer["by_hand"] == "try",
+    )
+
+
+def _go_on(db: Database, attempt: sqlite3.Row | None) -> int:
+    """Go on with an attempt that was put back: how it ended before is over."""
+    assert attempt is not None
+    db.execute("UPDATE attempts SET outcome = NULL, cause = NULL, ended_limit = NULL WHERE id = ?", attempt["id"])
+    return int(attempt["id"])
+
+
+def set_aside(db: Database, answer_id: int, why: str, now: Now) -> None:
+    """Commit that an answer cannot be composed or encoded: it has failed, and is in nobody's way."""
+    with db.transaction():
+        attempt_id = latest_attempt(db, answer_id)
+        if attempt_id is not None:
+            move_rest(db, attempt_id, SegmentState.WAITING, SegmentState.CANCELLED)
+        row = db.one("SELECT contact_id, state FROM answers WHERE id = ?", answer_id)
+        if row is None:
+            return
+        move(db, answer_id, State.FAILED, Reason.SET_ASIDE)
+        db.event(now, "set_aside", f"answer {answer_id}: {why}", row["contact_id"])
+
+
+def _open_answer(db: Database, answer_id: int) -> sqlite3.Row | None:
+    return db.one(
+        "SELECT a.*, c.kind, c.country, c.line_type, c.scts, c.other_originator FROM answers a"
+        f" LEFT JOIN contacts c ON c.id = a.contact_id WHERE a.id = ? AND a.state IN {OPEN}",
+        answer_id,
+    )
+
+
+def _open_attempt(db: Database, answer_id: int) -> sqlite3.Row | None:
+    """Return the attempt of which segments wait or are in hand; the first one has left, or is in hand."""
+    return db.one(
+        f"SELECT t.*, sum(s.state = '{SegmentState.WAITING}') AS waiting,"
+        f" sum(s.state = '{SegmentState.SUBMITTING}') AS in_hand FROM attempts t"
+        " JOIN answer_segments s ON s.attempt_id = t.id WHERE t.answer_id = ?"
+        f" AND s.state IN ('{SegmentState.WAITING}', '{SegmentState.SUBMITTING}') GROUP BY t.id",
+        answer_id,
+    )
+
+
+def _compose(answer: sqlite3.Row, history: policy.History, compose: Compose) -> Composition:
+    if answer["text"] is not None:
+        return Composition(plan(answer["text"], answer["encoding"]))
+    return compose(history.answers, answer["country"], answer["draw"])
+
+
+def _begin_attempt(
+    db: Database,
+    answer: sqlite3.Row,
+    composed: Composition,
+    step: int,
+    encode: Encode,
+    now: Now,
+    passed: policy.Pass,
+    *,
+    shadow: bool,
+) -> int:
+    reference = secrets.randbelow(256)
+    segments = encode(answer["recipient"], composed.plan, reference)
+    db.execute(
+        "UPDATE answers SET text = ?, encoding = ?, segments = ? WHERE id = ?",
+        composed.plan.text,
+        composed.plan.encoding,
+        len(segments),
+        answer["id"],
+    )
+    attempt_id = db.insert(
+        "attempts",
+        answer_id=answer["id"],
+        begun_at=now.rfc3339,
+        begun_limit=now.limit,
+        step=step,
+        variant=composed.variant,
+        country=composed.country,
+        asked_by=answer["asked_by"],
+        share=Share.KNOWN if passed.returning else Share.NEW,
+        trial=0,
+        reference=reference,
+    )
+    for sequence, segment in enumerate(segments, 1):
+        db.insert(
+            "answer_segments",
+            attempt_id=attempt_id,
+            sequence=sequence,
+            state=SegmentState.SHADOWED if shadow else SegmentState.WAITING,
+            pdu=segment.pdu,
+            tpdu_length=segment.tpdu_length,
+            submitted_at=now.rfc3339 if shadow else None,
+            submitted_limit=now.limit if shadow else None,
+        )
+    return attempt_id
+
+
+def _hand_over(db: Database, answer: sqlite3.Row, attempt_id: int, now: Now) -> Begun:
+    """Record the first segment that waits as being submitted."""
+    segment = db.one(
+        "SELECT *, (SELECT count(*) FROM answer_segments o WHERE o.attempt_id = answer_segments.attempt_id) AS total"
+        " FROM answer_segments WHERE attempt_id = ? AND state = ? ORDER BY sequence LIMIT 1",
+        attempt_id,
+        SegmentState.WAITING,
+    )
+    assert segment is not None
+    move_segment(
+        db, segment["id"], SegmentState.SUBMITTING, submitted_at=now.rfc3339, submitted_limit=now.limit, cause=None
+    )
+    return Begun(
+        answer["id"],
+        attempt_id,
+        segment["id"],
+        segment["sequence"],
+        segment["total"],
+        answer["recipient"],
+        segment["pdu"],
+        segment["tpdu_length"],
+    )
+
+
+def _age(answer: sqlite3.Row, now: Now) -> timedelta:
+    """Return how old an answer is: as old as its contact, or since a person asked for it."""
+    scts = None if answer["asked_by"] or not answer["scts"] else datetime.fromisoformat(answer["scts"])
+    return age(now, arrived_limit=answer["age_limit"], scts=scts)

@@ -1,0 +1,104 @@
+"""Knows every state of an answer and of its segments, and is the only module that writes one.
+
+An answer is a row before it is a command, and two rules carry the money path. What may have left is never handed over
+again: before the modem hears of a segment, `submitting` is on the disk, and whatever then happens (a result, silence, a
+crash, a power cut) leads from there to a state that says what is known. And nothing is counted beside the states: what
+a segment costs, whether its number was answered, whether something can still leave, all of it is read from the state
+by the table `FACTS`, so no count can be lost, doubled or forgotten when a state changes.
+
+An answer has attempts, one after the other; an attempt has segments. The gate makes an attempt when it lets an answer
+out; where nothing of it can have left it ends, and the next one is a new row. Once its first segment has left an
+attempt is never given up for another by the line itself: it goes on with the first segment that was never handed over,
+under the same reference, or the answer ends as `failed`, half of it delivered. Segments that wait behind one that was
+handed over keep their place in the windows, without an end, until they are handed over themselves or cancelled: so a
+second half that leaves hours later never exceeds a window that was full in between.
+
+    queued ──gate──▶ sending ──every +CMGS──▶ sent ──reports──▶ delivered, undelivered
+      ▲  │              │ │
+      │  └─▶ cancelled  │ └─no proof──▶ unconfirmed ──late +CMGS──▶ sending, sent
+      │      shadowed   │                   └──proof, half of it──▶ failed
+      └───nothing left──┘ └─the recipient's fault, the end of the tries──▶ failed
+
+`requeue` leads from unconfirmed, failed and cancelled back to queued: only a person may send twice. A backup that was
+put back leads from queued to unconfirmed, since what waited in it may have left meanwhile.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from hotlined.errors import LifecycleError
+from hotlined.policy import Reason
+from hotlined.states import LEFT, SEGMENT_TRANSITIONS, TRANSITIONS, WAITS, SegmentState, State
+from hotlined.store.database import Database
+
+
+def move(db: Database, answer_id: int, to: State, reason: str | None = None) -> None:
+    """Bring an answer into another state, inside the transaction that is open; raises LifecycleError if it may not."""
+    row = db.one("SELECT state FROM answers WHERE id = ?", answer_id)
+    if row is None or to not in TRANSITIONS[State(row["state"])]:
+        raise LifecycleError(f"answer {answer_id} cannot become {to}: it is {row['state'] if row else 'not there'}")
+    db.execute("UPDATE answers SET state = ?, reason = ? WHERE id = ?", to, reason, answer_id)
+
+
+def move_segment(db: Database, segment_id: int, to: SegmentState, **values: Any) -> None:
+    """Bring a segment into another state and set columns of it; raises LifecycleError if it may not."""
+    row = db.one("SELECT state FROM answer_segments WHERE id = ?", segment_id)
+    if row is None or to not in SEGMENT_TRANSITIONS[SegmentState(row["state"])]:
+        raise LifecycleError(f"segment {segment_id} cannot become {to}: it is {row['state'] if row else 'not there'}")
+    columns = {"state": to} | values
+    db.execute(
+        f"UPDATE answer_segments SET {', '.join(f'{name} = ?' for name in columns)} WHERE id = ?",
+        *columns.values(),
+        segment_id,
+    )
+
+
+def move_rest(db: Database, attempt_id: int, source: SegmentState, to: SegmentState) -> None:
+    """Bring all segments of an attempt that are in one state into another."""
+    for row in db.all("SELECT id FROM answer_segments WHERE attempt_id = ? AND state = ?", attempt_id, source):
+        move_segment(db, row["id"], to)
+
+
+def latest_attempt(db: Database, answer_id: int) -> int | None:
+    """Return the id of the attempt that an answer's state speaks of; None before the first."""
+    row = db.one("SELECT max(id) AS id FROM attempts WHERE answer_id = ?", answer_id)
+    return row["id"] if row else None
+
+
+def has_left(db: Database, attempt_id: int | None) -> bool:
+    """Tell whether a segment of an attempt was taken by the network."""
+    return bool(
+        db.one(
+            f"SELECT 1 FROM answer_segments WHERE attempt_id = ? AND state IN {LEFT} LIMIT 1",
+            attempt_id,
+        )
+    )
+
+
+def end(db: Database, answer_id: int, reason: str) -> None:
+    """End an answer of which no segment is in hand: cancelled, or failed where half of it has left."""
+    attempt_id = latest_attempt(db, answer_id)
+    open_attempt = db.one(
+        "SELECT 1 FROM answer_segments WHERE attempt_id = ? AND state = ?", attempt_id, SegmentState.WAITING
+    )
+    half = open_attempt is not None and has_left(db, attempt_id)
+    if attempt_id is not None:
+        move_rest(db, attempt_id, SegmentState.WAITING, SegmentState.CANCELLED)
+    move(db, answer_id, State.FAILED if half else State.CANCELLED, reason)
+
+
+def end_open(db: Database, recipients: Iterable[str | None], reason: Reason, *, by_hand: bool) -> list[int]:
+    """End every answer to these numbers that waits, with texts by hand or without, and return their ids.
+
+    One whose segment is in the modem's hands is left to its result: the gate asks again before the next segment.
+    """
+    names = [name for name in recipients if name]
+    marks = ", ".join("?" * len(names))
+    rows = db.all(
+        f"SELECT id FROM answers WHERE recipient IN ({marks}) AND (by_hand IS NULL OR ?) AND {WAITS}",
+        *names,
+        int(by_hand),
+    )
+    for row in rows:
+        end(db, row["id"], reason)
+    return [row["id"] for row in rows]

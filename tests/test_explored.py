@@ -1,0 +1,57 @@
+"""The money path as a table, followed whole: every sequence of events, each state once, judged by the oracle."""
+
+import os
+from pathlib import Path
+
+import explore
+import pytest
+
+DEPTH = int(os.environ.get("HOTLINED_DEPTH", "0"))
+"""How deep to go instead of what stands below; `python tests/explore.py` prints what it came to."""
+
+ALPHABETS = {
+    "everything": (4, ()),
+    "results and people": (8, ("A writes", "B writes", "sent", "unknown", "requeued", "late")),
+    "refusals and time": (8, ("A writes", "B writes", "sent", "refused", "an hour")),
+    "the end of an answer": (8, ("A writes", "sent", "A says stop", "an hour", "purged", "dead", "requeued")),
+    "the breaker": (8, ("A writes", "B writes", "unknown", "refused", "sent", "restarted", "requeued")),
+}
+"""Events that are followed together, and how deep; all of them together go less deep here."""
+
+FOUND_BY = {
+    "cooldown off": (6, ("A writes", "sent", "an hour")),
+    "count released": (2, ("A writes", "unknown")),
+    "old attempt resumed": (5, ("A writes", "unknown", "requeued", "late", "sent")),
+    "breaker forgotten at a restart": (7, ("A writes", "B writes", "unknown", "requeued", "restarted")),
+    "reserve rounded up": (6, ("A writes", "unknown", "requeued")),
+    "opt-out ignored while queued": (3, ("A writes", "A says stop", "sent")),
+    "stale not swept": (6, ("A writes", "sent", "an hour")),
+    "second segment after a refusal": (3, ("A writes", "refused", "sent")),
+    "requeue counted twice": (3, ("A writes", "unknown", "requeued")),
+    "pseudonym not recognised": (6, ("A writes", "sent", "purged")),
+}
+"""Where each way to break the program shows itself."""
+
+
+@pytest.mark.parametrize("name", ALPHABETS)
+def test_no_sequence_of_events_breaks_a_promise(
+    tmp_path: Path, name: str, record_property: pytest.FixtureRequest
+) -> None:
+    """Whatever comes in whatever order, limits hold, nothing leaves twice, and the counts are the truth."""
+    depth, events = ALPHABETS[name]
+    with explore.explorer(tmp_path) as exploring:
+        found = explore.explore(exploring, DEPTH or depth, events)
+    record_property("states", found.states)  # type: ignore[operator]
+
+    assert len(found.states) == (DEPTH or depth) + 1
+    assert found.states[3]
+
+
+@pytest.mark.parametrize("mutant", explore.MUTANTS)
+def test_a_program_that_is_broken_on_purpose_is_found_out(tmp_path: Path, mutant: str) -> None:
+    """Each of these faults is seen, and where the fault is not, the same events break nothing."""
+    depth, events = FOUND_BY[mutant]
+    with explore.explorer(tmp_path) as exploring:
+        explore.explore(exploring, depth, events)
+    with explore.explorer(tmp_path, [mutant]) as exploring, pytest.raises(explore.FoundError):
+        explore.explore(exploring, depth, events)

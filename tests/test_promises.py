@@ -1,0 +1,500 @@
+"""Promises about who is answered and what people decide, asked of the whole program: daemon, command line, simulator.
+
+Nothing here knows how they are kept. What holds sending back is in `test_promises_sending.py`.
+"""
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Line, wait_until
+from promised import (
+    FIXED,
+    GERMAN,
+    NEVER,
+    NUMBER,
+    begin,
+    by_hand,
+    contact,
+    deliver,
+    fate,
+    is_alive,
+    judged,
+    look,
+    person,
+    recipients,
+    reload,
+    run,
+    told,
+    wait_open,
+    wait_states,
+)
+
+FORGER = "+32470999999"
+
+
+def forge(line: Line, numbers: range, **more: Any) -> None:
+    """Announce an MMS from each of these people, by a push of the forger's own phone."""
+    for number in numbers:
+        line.sim.do("mms", from_=person(number), **{"originator": FORGER, **more})
+
+
+# Who a contact is
+
+
+def test_one_phone_that_forges_notifications_is_one_number(line: Line) -> None:
+    """Whatever senders an ordinary phone writes into MMS notifications, it gets one answer itself, and nobody else."""
+    begin(line)
+    forge(line, range(13))
+    contacts = judged(line, 13)
+    wait_states(line, sent=1)
+    look(line)
+
+    assert recipients(line) == [FORGER]
+    assert {each["originator"] for each in contacts} == {FORGER}
+    assert told(line, "number", FORGER)["contacts"] == 13
+
+
+def test_a_block_holds_for_a_phone_that_forges_notifications(line: Line) -> None:
+    """A blocked phone makes the line text nobody, by no notification that it writes."""
+    line.configure()
+    begin(line)
+    line.cli("block", FORGER)
+    forge(line, range(13))
+    contacts = judged(line, 13)
+    look(line)
+
+    assert [(each["verdict"], each["reason"]) for each in contacts] == [("suppress", "blocked")] * 13
+    assert line.submitted() == []
+
+
+@pytest.mark.parametrize(
+    ("originator", "reason"), [("+447911123456", "country"), (FIXED, "not_answerable")], ids=["abroad", "fixed line"]
+)
+def test_a_notification_of_a_number_that_is_not_answered_makes_nobody_a_contact(
+    line: Line, originator: str, reason: str
+) -> None:
+    """A number abroad, or a fixed line, cannot name in a notification who is to be answered instead."""
+    begin(line)
+    forge(line, range(2), originator=originator)
+    contacts = judged(line, 2)
+    look(line)
+
+    assert {each["reason"] for each in contacts} == {reason}
+    assert line.submitted() == []
+
+
+@pytest.mark.parametrize("originator", ["8600", "MMS"], ids=["short code", "name"])
+def test_the_operators_centre_is_believed(line: Line, originator: str) -> None:
+    """Who sent an MMS that the operator's centre announces is the contact, and is answered."""
+    begin(line)
+    line.sim.do("mms", from_=NUMBER, subject="photo", originator=originator)
+    (found,) = judged(line, 1)
+    wait_states(line, sent=1)
+
+    assert (found["kind"], found["originator"], found["reason"]) == ("mms", NUMBER, "first_contact")
+    assert recipients(line) == [NUMBER]
+
+
+def test_a_block_holds_for_the_sender_that_a_phone_names(line: Line) -> None:
+    """A notification that a phone forges in the name of a blocked number is not answered either."""
+    begin(line)
+    line.cli("block", person(0))
+    forge(line, range(1))
+    (found,) = judged(line, 1)
+    look(line)
+
+    assert found["reason"] == "blocked"
+    assert line.submitted() == []
+
+
+# Loops and opting out
+
+
+@pytest.mark.parametrize(("ours", "text"), [("Non.", "Annonce ton nom"), ("No", "I know you")])
+def test_a_short_answer_makes_no_text_that_holds_it_a_loop(line: Line, ours: str, text: str) -> None:
+    """Where our answer is a word, a text that has its letters in it is answered, and the word itself is a loop."""
+    line.configure(answer={"text": ours})
+    begin(line)
+    deliver(line, 1, text=text)
+    assert contact(line, text)["reason"] == "first_contact"
+    deliver(line, 2, text=ours)
+    assert contact(line, ours)["reason"] == "loop"
+    deliver(line, 3, text=ours.upper())
+    assert contact(line, ours.upper())["reason"] == "loop"
+    wait_states(line, sent=1)
+
+    assert recipients(line) == [person(1)]
+
+
+OPT_OUTS = (
+    "STOP",
+    "arret",
+    "Arrêt !",
+    "stoppen",
+    "Stop svp",
+    "stop sms merci",
+    "STOP, s'il vous plaît",
+    "STOP, s'il vous plait",
+    "stoppen aub",
+    "Stop please",
+)
+NO_OPT_OUTS = ("stop ça", "ne t'arrête pas, stop", "merci", "stop stalking me")
+
+
+def test_who_opts_out_at_once_is_never_answered(line: Line) -> None:
+    """A text that is an opt-out, with a polite word beside it at most, opts out as a first contact already."""
+    begin(line)
+    for number, text in enumerate((*OPT_OUTS, *NO_OPT_OUTS)):
+        deliver(line, number, text=text)
+    contacts = {each["text"]: each["reason"] for each in judged(line, len(OPT_OUTS + NO_OPT_OUTS))}
+
+    assert {text: contacts[text] for text in OPT_OUTS} == dict.fromkeys(OPT_OUTS, "opted_out")
+    assert {text: contacts[text] for text in NO_OPT_OUTS} == dict.fromkeys(NO_OPT_OUTS, "first_contact")
+    wait_states(line, sent=len(NO_OPT_OUTS))
+    assert told(line, "number", person(0))["opted_out"] is True
+    assert told(line, "number", person(len(OPT_OUTS)))["opted_out"] is False
+    deliver(line, 0, text="salut quand même")
+    assert contact(line, "salut quand même")["reason"] == "opted_out"
+    assert len(recipients(line)) == len(NO_OPT_OUTS)
+
+
+def test_who_opts_out_while_the_answer_waits_does_not_get_it(line: Line) -> None:
+    """An opt-out within the delay cancels the answer that is queued, and holds from then on."""
+    line.configure(answer={"delay": "1h"})
+    begin(line)
+    line.sim.do("deliver", from_=NUMBER, text="salut")
+    contact(line, "salut")
+    assert fate(line, NUMBER) == ("queued", None)
+    line.sim.do("deliver", from_=NUMBER, text="Stop svp")
+
+    assert contact(line, "Stop svp")["reason"] == "opted_out"
+    assert fate(line, NUMBER) == ("cancelled", "opted_out")
+    assert told(line, "number", NUMBER)["opted_out"] is True
+    line.cli("optin", NUMBER)
+    line.sim.do("deliver", from_=NUMBER, text="me revoilà")
+    assert contact(line, "me revoilà")["reason"] == "first_contact"
+
+
+# The configuration in force
+
+
+@pytest.mark.parametrize(
+    ("sender", "sections", "reason"),
+    [
+        (GERMAN, {"numbers": {"answer_countries": ["BE"]}}, "country"),
+        (NUMBER, {"line_number": NUMBER}, "own_number"),
+        (NUMBER, {"numbers": {"blocked": [NUMBER]}}, "blocked"),
+    ],
+    ids=["country", "own number", "blocked"],
+)
+def test_a_reload_holds_for_what_is_queued(line: Line, sender: str, sections: dict[str, Any], reason: str) -> None:
+    """An answer that the configuration does not allow any more when it would leave is cancelled, with the reason."""
+    begin(line)
+    line.cli("pause")
+    line.sim.do("deliver", from_=sender, text="salut")
+    judged(line, 1)
+    assert fate(line, sender) == ("queued", None)
+    reload(line, **sections)
+    line.cli("resume")
+
+    wait_until(lambda: fate(line, sender) == ("cancelled", reason), f"an answer that is cancelled ({reason})")
+    assert line.submitted() == []
+
+
+def test_a_reload_that_ignores_calls_holds_for_what_is_queued(line: Line) -> None:
+    """Where calls are not answered any more, the answer to one that waits is cancelled; that to a text leaves."""
+    begin(line)
+    line.cli("pause")
+    line.sim.do("call", from_=NUMBER, rings=1, interval=0.1)
+    deliver(line, 1)
+    judged(line, 2)
+    reload(line, modem={"calls": "ignore"})
+    line.cli("resume")
+
+    wait_until(lambda: fate(line, NUMBER) == ("cancelled", "not_text"), "the answer to a call cancelled")
+    wait_until(lambda: fate(line, person(1))[0] == "sent")
+    assert recipients(line) == [person(1)]
+
+
+# What people decide
+
+
+def test_a_block_cancels_at_once_with_a_daemon_and_without(line: Line) -> None:
+    """When `block` has ended, what was queued for the number is cancelled, whoever runs."""
+    line.configure(answer={"delay": "1h"})
+    begin(line)
+    first, second, third = deliver(line, 1, 2, 3)
+    judged(line, 3)
+    line.cli("block", first)
+    assert fate(line, first) == ("cancelled", "blocked")
+    line.stop()
+    line.cli("block", second)
+
+    assert fate(line, second) == ("cancelled", "blocked")
+    assert fate(line, third) == ("queued", None)
+
+
+def test_cancel_takes_back_the_queued_answer_of_one_contact(line: Line) -> None:
+    """`cancel` cancels what is queued for a contact and nothing else, and says 75 where nothing is."""
+    line.configure(answer={"delay": "1h"}, numbers={"blocked": [person(3)]})
+    begin(line)
+    deliver(line, 1, 2, 3)
+    ids = {each["originator"]: str(each["id"]) for each in judged(line, 3)}
+
+    assert run(line, "cancel", ids[person(1)])[0] == 0
+    assert fate(line, person(1)) == ("cancelled", "person")
+    assert fate(line, person(2)) == ("queued", None)
+    assert run(line, "cancel", ids[person(1)])[0] == 75
+    assert run(line, "cancel", ids[person(3)])[0] == 75
+    line.stop()
+    assert run(line, "cancel", ids[person(2)])[0] == 0
+    assert fate(line, person(2)) == ("cancelled", "person")
+
+
+def test_what_was_cancelled_can_be_queued_again(line: Line) -> None:
+    """A cancelled answer leaves after `requeue`, and `cancel` does not take back what has left."""
+    line.configure(answer={"delay": "1h"})
+    begin(line)
+    deliver(line, 1)
+    judged(line, 1)
+    assert run(line, "cancel", "1")[0] == 0
+    line.cli("requeue", "1")
+    wait_until(lambda: fate(line, person(1))[0] == "sent")
+
+    assert run(line, "cancel", "1")[0] == 75
+    assert fate(line, person(1))[0] == "sent"
+
+
+# Texts by hand
+
+
+def test_try_sends_the_first_answer_to_ones_own_phone_now(line: Line) -> None:
+    """`try` sends what a first contact would get, without the delay, and it stands in the log by hand alone."""
+    line.configure(answer={"text": None, "texts": ["Un.", "Deux."], "delay": "1h"})
+    begin(line)
+    code, output = run(line, "try", "0470 12 34 56")
+
+    assert code == 0, output
+    assert [(each["recipient"], each["text"]) for each in line.submitted()] == [(NUMBER, "Un.")]
+    assert line.log() == []
+    (row,) = by_hand(line)
+    assert NUMBER in row.values()
+    assert "Un." in json.dumps(row)
+
+
+def refused(line: Line, number: str, *words: str) -> None:
+    """Assert that `try` is refused, by one of these words, and that nothing leaves."""
+    before = submissions_whole(line)
+    code, output = run(line, "try", number)
+    assert code == 75, output
+    assert any(word in output.casefold().replace("_", " ") for word in words), output
+    assert submissions_whole(line) == before
+
+
+def submissions_whole(line: Line) -> int:
+    """Count the texts that have left."""
+    return len(line.submitted())
+
+
+def test_try_is_refused_where_the_line_would_not_answer(line: Line) -> None:
+    """`try` names what refuses it: a fixed line, a country, a block, an opt-out, an answer queued."""
+    blocked, by_command, out, queued = map(person, range(4))
+    line.configure(numbers={"answer_countries": ["BE"], "blocked": [blocked]}, answer={"delay": "1h"})
+    begin(line)
+    line.cli("block", by_command)
+    deliver(line, 2, text="STOP")
+    deliver(line, 3)
+    assert contact(line, "STOP")["reason"] == "opted_out"
+    contact(line, "t'es où ?", queued)
+
+    refused(line, FIXED, "answerable", "mobile", "fixed line")
+    refused(line, GERMAN, "country", "countries")
+    refused(line, blocked, "blocked")
+    refused(line, by_command, "blocked")
+    refused(line, out, "opted out")
+    refused(line, queued, "queued", "pending")
+    assert fate(line, queued) == ("queued", None)
+
+
+def test_try_is_refused_more_than_five_times_a_day(line: Line) -> None:
+    """Five a day for the line, whoever gets them, also over a restart."""
+    begin(line)
+    for number in (1, 1, 2, 2):
+        assert run(line, "try", person(number))[0] == 0
+    line.stop()
+    begin(line)
+    assert run(line, "try", person(1))[0] == 0
+
+    refused(line, person(3), "5", "five")
+    assert len(by_hand(line)) == 5
+
+
+def test_try_needs_the_daemon(line: Line) -> None:
+    """Without a daemon `try` says so and leaves nothing behind that a later start would send."""
+    begin(line)
+    line.stop()
+    refused(line, NUMBER, "daemon")
+    begin(line)
+    look(line)
+
+    assert line.submitted() == []
+    assert by_hand(line) == []
+
+
+@pytest.mark.parametrize("command", [("try", NUMBER), ("send", NUMBER, "Tout va bien.")], ids=["try", "send"])
+def test_nothing_is_sent_by_hand_in_shadow_mode(line: Line, command: tuple[str, ...]) -> None:
+    """Shadow mode transmits nothing: a text by hand is refused, and it says why."""
+    line.configure(mode="shadow")
+    begin(line)
+    code, output = run(line, *command)
+
+    assert code == 75, output
+    assert "shadow" in output
+    assert line.submitted() == []
+
+
+def test_a_text_by_hand_is_in_the_log_by_hand_and_in_the_history_of_its_number(line: Line) -> None:
+    """What people sent is shown beside what the line answered, is no contact, and nobody's answer."""
+    begin(line)
+    line.cli("send", NUMBER, "Tout va bien.")
+
+    assert line.log() == []
+    (row,) = by_hand(line)
+    assert "Tout va bien." in json.dumps(row)
+    assert NUMBER in row.values()
+    sheet = told(line, "number", NUMBER)
+    assert "Tout va bien." in json.dumps(sheet)
+    assert (sheet["contacts"], sheet["answers"]) == (0, 0)
+    assert told(line, "limits")["windows"]["hour"]["used"] == 1
+
+
+@pytest.mark.parametrize("command", ["send", "try"])
+def test_a_text_by_hand_makes_nobody_a_number_that_was_answered(line: Line, command: str) -> None:
+    """Who got a text by hand is a first contact all the same, and gets the first answer."""
+    line.configure(answer={"text": None, "texts": ["Un.", "Deux."]}, limits={"per_number": 1})
+    begin(line)
+    line.cli(command, NUMBER, *(("Tout va bien.",) if command == "send" else ()))
+    line.sim.do("deliver", from_=NUMBER, text="salut")
+
+    assert contact(line, "salut")["reason"] == "first_contact"
+    wait_states(line, sent=1)
+    assert [each["text"] for each in line.submitted()][1:] == ["Un."]
+
+
+def test_a_text_by_hand_pushes_no_cooldown(line: Line) -> None:
+    """When a number may next be answered is as it was before a person texted it."""
+    line.configure(limits={"cooldown": ["2h", "7d"]})
+    begin(line)
+    line.sim.do("deliver", from_=NUMBER, text="salut")
+    wait_until(lambda: fate(line, NUMBER)[0] == "sent")
+    before = told(line, "number", NUMBER)["next"]
+    line.cli("send", NUMBER, "Tout va bien.")
+    after = told(line, "number", NUMBER)["next"]
+
+    assert before["reason"] == after["reason"] == "cooldown"
+    assert 0 < after["in_seconds"] <= before["in_seconds"] <= 7200
+
+
+def test_a_text_by_hand_goes_out_while_answers_wait(line: Line) -> None:
+    """While nothing leaves by itself, what a person asks for is tried all the same."""
+    begin(line, timing=NEVER)
+    line.sim.do("fault", kind="error", command="+CMGS", cms=500)
+    deliver(line, *range(4))
+    wait_open(line)
+    line.sim.do("clear", what="faults")
+
+    assert run(line, "send", NUMBER, "Tout va bien.")[0] == 0
+    assert NUMBER in recipients(line)
+
+
+# One daemon
+
+
+@pytest.mark.parametrize("link", [os.symlink, os.link], ids=["symbolic", "hard"])
+def test_a_second_daemon_is_refused_whatever_the_name_of_the_database(line: Line, tmp_path: Path, link: Any) -> None:
+    """A database has one daemon: another that comes to it by a link ends with 1, and the first goes on."""
+    begin(line)
+    folder = tmp_path / "second"
+    folder.mkdir()
+    link(line.database, folder / "hotlined.db")
+    settings = line.settings | {"database": str(folder / "hotlined.db"), "runtime_dir": str(folder / "run")}
+    settings["modem"] = settings["modem"] | {"port": str(folder / "modem")}
+    (folder / "config.yaml").write_text(json.dumps(settings))
+    second = subprocess.Popen(
+        [sys.executable, "-m", "hotlined", "--config", str(folder / "config.yaml"), "run"],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        said = second.communicate(timeout=20)[1]
+    except subprocess.TimeoutExpired:
+        pytest.fail("a second daemon runs on the same database")
+    finally:
+        second.kill()
+        second.wait()
+        assert second.stderr
+        second.stderr.close()
+
+    assert second.returncode == 1, said
+    deliver(line, 1)
+    wait_until(lambda: recipients(line) == [person(1)])
+    assert is_alive(line)
+
+
+# Requests that nobody of ours wrote
+
+MALFORMED = (
+    "",
+    "{}",
+    "[]",
+    "null",
+    "7",
+    "no JSON",
+    '{"number": 32470123456, "text": "un"}',
+    '{"number": ["+32470123456"], "text": null}',
+    '{"number": "", "text": ""}',
+)
+WITHOUT_A_TEXT = ('{"number": "+32470123456"}', '{"number": "+32470123456", "text": 5}')
+
+
+def insert_like(database: Path, arguments: str, verb: str) -> bool:
+    """Put a request into the database that is like its newest but for these; False if the database refuses it."""
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.row_factory = sqlite3.Row
+        old = dict(connection.execute("SELECT * FROM requests ORDER BY id DESC LIMIT 1").fetchone())
+        kept = {name for name in old if name.startswith(("created", "boot", "expires", "who"))}
+        row = {name: value for name, value in old.items() if name in kept}
+        row |= {"verb": verb, "arguments": arguments, "state": "open"}
+        marks = ", ".join(f":{name}" for name in row)
+        with suppress(sqlite3.IntegrityError):
+            connection.execute(f"INSERT INTO requests ({', '.join(row)}) VALUES ({marks})", row)
+            return True
+    return False
+
+
+@pytest.mark.parametrize(
+    ("verb", "requests"),
+    [("send", MALFORMED + WITHOUT_A_TEXT), ("try", MALFORMED), ("nonsense", MALFORMED + WITHOUT_A_TEXT)],
+    ids=["send", "try", "nonsense"],
+)
+def test_malformed_requests_are_refused_and_the_daemon_lives(line: Line, verb: str, requests: tuple[str, ...]) -> None:
+    """Whatever the rows of `requests` hold, each is refused, nothing is sent for it, and the line goes on."""
+    begin(line)
+    line.cli("send", NUMBER, "Tout va bien.")
+    put = sum(insert_like(line.database, arguments, verb) for arguments in requests)
+
+    def refusals() -> int:
+        return line.count("SELECT count(*) FROM requests WHERE state = 'refused'")
+
+    wait_until(lambda: refusals() == put or not is_alive(line), "requests that are refused")
+    assert is_alive(line)
+    assert refusals() == put
+    deliver(line, 1)
+    wait_until(lambda: recipients(line) == [NUMBER, person(1)])

@@ -1,0 +1,604 @@
+"""Promises about what holds sending back, and what becomes of answers then, asked of the whole program.
+
+As in `test_promises.py` nothing here knows how they are kept. The pauses of the daemon are shortened or prolonged by
+`timing`, so that a test neither waits for them nor races them.
+"""
+
+import json
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from conftest import Line, wait_until
+from promised import (
+    LONG,
+    NEVER,
+    NUMBER,
+    SOON,
+    WIDE,
+    answers,
+    begin,
+    contact,
+    deliver,
+    fate,
+    judged,
+    look,
+    moment,
+    person,
+    put,
+    recipients,
+    states,
+    submissions,
+    told,
+    wait_open,
+    wait_states,
+    wait_submissions,
+    waits,
+)
+
+CREDIT = {"ussd": "*121#", "pattern": r"([0-9]+[.,][0-9]{2}) *EUR", "alert_below": 5}
+
+
+def refuse(line: Line, cms: int, **more: Any) -> None:
+    """Let submissions end in an error, and nothing leave."""
+    line.sim.do("fault", kind="error", command="+CMGS", cms=cms, **more)
+
+
+def resume_anew(line: Line) -> None:
+    """Pause and resume: what waits for a trial is tried now."""
+    line.cli("pause")
+    look(line, 1)
+    line.cli("resume")
+
+
+def used(line: Line, window: str = "hour") -> int:
+    """Return how many segments `limits` counts in a window."""
+    return int(told(line, "limits")["windows"][window]["used"])
+
+
+# When nothing leaves
+
+
+def test_an_outage_that_says_nothing_costs_three_answers(line: Line) -> None:
+    """Where no submission shows whether it left, three answers are unconfirmed, and all others wait and say so."""
+    begin(line, timing=NEVER)
+    refuse(line, 500)
+    deliver(line, *range(12))
+    judged(line, 12)
+    wait_open(line)
+    look(line)
+
+    assert states(line) == {"unconfirmed": 3, "queued": 9}
+    assert waits(line) == {"outage": 9}
+    assert submissions(line) == 3
+    assert used(line) == 3
+    sending = told(line, "status")["sending"]
+    assert sending["reason"]
+    assert moment(sending["since"]) <= datetime.now(UTC)
+
+
+def test_a_trial_costs_one_answer_and_the_first_that_leaves_lets_all_go(line: Line) -> None:
+    """While the outage lasts one answer is tried now and then; once it is over the rest leaves by itself."""
+    begin(line, timing=SOON)
+    refuse(line, 500)
+    deliver(line, *range(12))
+    wait_submissions(line, 6)
+    line.sim.do("clear", what="faults")
+    tried = submissions(line)
+    wait_until(lambda: not states(line)["queued"] and not states(line)["sending"], "an empty queue")
+
+    found = states(line)
+    assert found["unconfirmed"] + found["sent"] == 12
+    assert found["unconfirmed"] <= tried
+    assert submissions(line) == 12
+    assert len(set(recipients(line))) == len(recipients(line)) == found["sent"]
+    assert told(line, "status")["sending"]["state"] == "free"
+
+
+def test_a_restart_buys_no_trial(line: Line) -> None:
+    """While nothing leaves, a daemon that is started again submits nothing that it would not have submitted."""
+    begin(line, timing=NEVER)
+    refuse(line, 500)
+    deliver(line, *range(6))
+    wait_open(line)
+    tried = submissions(line)
+    for _ in range(2):
+        line.stop()
+        begin(line, timing=NEVER)
+        look(line)
+
+    assert submissions(line) == tried == 3
+    wait_open(line)
+    assert waits(line) == {"outage": 3}
+
+
+def test_resume_after_a_pause_tries_at_once(line: Line) -> None:
+    """Who pauses and resumes has it tried now, and if it leaves the rest leaves too; a second time buys nothing."""
+    begin(line, timing=NEVER)
+    refuse(line, 500)
+    deliver(line, *range(8))
+    wait_open(line)
+    resume_anew(line)
+    wait_submissions(line, 4)
+    resume_anew(line)
+    look(line)
+    assert submissions(line) == 4
+
+    line.stop()
+    line.sim.do("clear", what="faults")
+    begin(line, timing=NEVER | {"trial_gap": 0})
+    resume_anew(line)
+    wait_states(line, unconfirmed=4, sent=4)
+
+
+def test_a_network_that_is_regained_is_tried_at_once(line: Line) -> None:
+    """After a time without registration the next trial is due when it is back."""
+    begin(line, timing=NEVER | {"unregistered_for": 0.5})
+    refuse(line, 38)
+    deliver(line, *range(5))
+    wait_open(line)
+    line.sim.do("clear", what="faults")
+    look(line)
+    assert line.submitted() == []
+    line.sim.do("network", registered="searching")
+    line.wait_state("unregistered")
+    look(line)
+    line.sim.do("network", registered="home")
+
+    wait_states(line, sent=5)
+
+
+@pytest.mark.parametrize("cms", [38, 42, 10, 28, 193, 314])
+def test_a_refusal_that_is_the_lines_fails_nobody(line: Line, cms: int) -> None:
+    """However often everything is refused, no answer fails or counts, and all leave once the line is in order."""
+    begin(line, timing=SOON)
+    refuse(line, cms)
+    deliver(line, *range(5))
+    judged(line, 5)
+    wait_submissions(line, 14)
+
+    wait_states(line, queued=5)
+    assert used(line) == 0
+    line.sim.do("clear", what="faults")
+    wait_states(line, sent=5)
+    assert sorted(recipients(line)) == [person(number) for number in range(5)]
+
+
+def test_one_person_who_waits_alone_is_answered_in_the_end(line: Line) -> None:
+    """Where nobody else is in the queue, an answer is tried again for as long as the service centre is out."""
+    begin(line, timing=SOON)
+    refuse(line, 38)
+    line.sim.do("deliver", from_=NUMBER, text="salut")
+    wait_submissions(line, 8)
+    assert fate(line, NUMBER)[0] in {"queued", "sending"}
+    line.sim.do("clear", what="faults")
+
+    wait_states(line, sent=1)
+    assert recipients(line) == [NUMBER]
+
+
+@pytest.mark.parametrize("cms", [1, 27, 195, 196])
+def test_dead_numbers_hold_nobody_up(line: Line, cms: int) -> None:
+    """Numbers that cannot be reached have failed at once, in no window, and the next person is answered."""
+    begin(line, timing=NEVER)
+    dead = [person(number) for number in range(3)]
+    for each in dead:
+        refuse(line, cms, recipient=each)
+    deliver(line, *range(3))
+    wait_until(lambda: [fate(line, each) for each in dead] == [("failed", f"cms_{cms}")] * 3, "three that failed")
+    deliver(line, 3)
+    wait_until(lambda: fate(line, person(3))[0] == "sent", "the fourth answered")
+
+    assert submissions(line) == 4
+    assert used(line) == 1
+    assert told(line, "status")["sending"]["state"] == "free"
+
+
+def test_two_barred_destinations_are_not_the_lines_credit(line: Line) -> None:
+    """196 is about the recipient: two of them have failed, and a third person is answered at once."""
+    begin(line, timing=NEVER)
+    for number in (0, 1):
+        refuse(line, 196, recipient=person(number))
+    deliver(line, 0, 1, 2)
+    wait_states(line, failed=2, sent=1)
+
+    assert recipients(line) == [person(2)]
+
+
+def test_six_failures_among_ten_are_an_outage_too(line: Line) -> None:
+    """Where now and then an answer is taken, and most are not, the rest waits as well."""
+    begin(line, timing=NEVER)
+    lost = (0, 1, 3, 4, 6, 7)
+    for number in lost:
+        refuse(line, 500, recipient=person(number))
+    for number in range(8):
+        deliver(line, number)
+        wanted = {"unconfirmed": len([each for each in lost if each <= number])}
+        wanted |= {"sent": number + 1 - wanted["unconfirmed"]}
+        wait_states(line, **{state: count for state, count in wanted.items() if count})
+    wait_open(line)
+    deliver(line, 8)
+
+    wait_until(lambda: waits(line) == {"outage": 1})
+    look(line)
+    assert submissions(line) == 8
+
+
+def test_one_who_is_refused_for_no_clear_reason_holds_nobody_up(line: Line) -> None:
+    """A number whose refusals could be the line's is tried again later, says so, and all others are answered."""
+    begin(line)
+    refuse(line, 38, recipient=person(0))
+    deliver(line, *range(6))
+    wait_states(line, queued=1, sent=5)
+
+    assert fate(line, person(0)) == ("queued", "cms_38")
+    assert waits(line) == {"retry": 1}
+    assert used(line) == 5
+
+
+@pytest.mark.parametrize("cms", [21, 28, 29, 30])
+def test_a_refusal_that_may_be_either_fails_at_the_second_time(line: Line, cms: int) -> None:
+    """What may be about the recipient or the line is tried once more, and has failed then if others leave."""
+    begin(line, timing={"retry_after": [3] * 5})
+    refuse(line, cms, recipient=person(0))
+    deliver(line, 0, 1)
+    wait_until(lambda: fate(line, person(1))[0] == "sent")
+    wait_until(lambda: fate(line, person(0)) == ("failed", f"cms_{cms}"), "the failure")
+
+    assert submissions(line) == 3
+    assert used(line) == 1
+
+
+@pytest.mark.parametrize("cms", [38, 500])
+def test_second_segments_that_never_leave_are_an_outage_too(line: Line, cms: int) -> None:
+    """Where the first segment is taken and the second refused, three answers are begun and no more."""
+    line.configure(answer={"text": LONG}, limits={"segments": WIDE})
+    begin(line, timing=NEVER | {"retry_after": [3600] * 5})
+    refuse(line, cms, segment=2)
+    deliver(line, *range(6))
+    judged(line, 6)
+    wait_open(line)
+    look(line)
+    begun = [each for each in line.log() if each["answer"]["segments_sent"]]
+    assert len(begun) == len(line.submitted()) == 3
+    assert waits(line) == {"outage": 6 if cms == 38 else 3}
+    assert states(line)["unconfirmed"] == (0 if cms == 38 else 3)
+
+    line.sim.do("clear", what="faults")
+    resume_anew(line)
+    wait_states(line, **({"sent": 6} if cms == 38 else {"unconfirmed": 3, "sent": 3}))
+    assert len(set(recipients(line))) == len(recipients(line)) == states(line)["sent"]
+    assert len(line.submitted()) == 6  # no first segment twice
+
+
+# Shares and windows
+
+
+def say(line: Line, number: int, *texts: str) -> None:
+    """Let a person write several times, each time when the answer before was sent."""
+    for text in texts:
+        deliver(line, number, text=text)
+        wait_until(lambda text=text: contact(line, text)["answer"]["state"] == "sent", f"an answer to {text}")
+
+
+def test_a_requeued_answer_holds_no_new_number_back(line: Line) -> None:
+    """Where the share of known numbers is used up, what was requeued for one waits, and new numbers are answered."""
+    line.configure(
+        limits={"cooldown": "0s", "per_number": 20, "segments": WIDE | {"hour": 10}, "reserve_for_new": "50%"},
+    )
+    begin(line)
+    line.sim.do("fault", kind="error_after_submit", cms=500, count=1)
+    deliver(line, 0)
+    wait_states(line, unconfirmed=1)
+    say(line, 1, "a", "b", "c", "d", "e", "f")
+    assert told(line, "limits")["windows"]["hour"]["used"] == 7
+    line.cli("requeue", "1")
+    deliver(line, 2, 3, 4)
+    wait_until(lambda: [fate(line, person(number))[0] for number in (2, 3, 4)] == ["sent"] * 3, "new numbers answered")
+    look(line)
+
+    assert (answers(line)[person(0)]["state"], waits(line)) == ("queued", {"budget_hour": 1})
+    hour = told(line, "limits")["windows"]["hour"]
+    assert (hour["used"], hour["limit"], hour["reserve"]) == (10, 10, 5)
+    assert len(recipients(line)) == 10
+
+
+def test_a_requeued_answer_says_that_it_waits_for_the_reserve(line: Line) -> None:
+    """What was requeued for a known number waits for its share, while `limits` says that there is room for new ones."""
+    line.configure(
+        limits={"cooldown": "0s", "per_number": 20, "segments": WIDE | {"hour": 6}, "reserve_for_new": "50%"},
+    )
+    begin(line)
+    line.sim.do("fault", kind="error_after_submit", cms=500, count=1)
+    deliver(line, 0)
+    wait_states(line, unconfirmed=1)
+    say(line, 1, "a", "b", "c", "d")
+    line.cli("requeue", "1")
+    wait_until(lambda: waits(line) == {"reserve": 1})
+    hour = told(line, "limits")["windows"]["hour"]
+
+    assert (hour["used"], hour["returning"], hour["new_in_seconds"]) == (5, 3, 0)
+    assert hour["known_in_seconds"] > 0
+
+
+def test_a_long_answer_is_not_passed_by_short_ones_of_its_share(line: Line) -> None:
+    """Who waits for room for two segments is not passed by known numbers that need one; new numbers are answered."""
+    limits = {"cooldown": "0s", "per_number": 20, "segments": WIDE | {"hour": 8}, "reserve_for_new": "50%"}
+    line.configure(answer={"text": None, "texts": ["Un.", LONG, "Trois."]}, limits=limits)
+    begin(line)
+    say(line, 1, "a", "b", "c")  # 1 new, then 2 and 1 of the 4 that are for known numbers
+    say(line, 2, "d")
+    deliver(line, 2, text="e")  # two segments, and there is room for one
+    wait_until(lambda: waits(line) == {"reserve": 1})
+    deliver(line, 1, text="f")  # one segment
+    contact(line, "f")
+    say(line, 3, "g")
+    look(line)
+
+    assert contact(line, "e")["answer"]["state"] == contact(line, "f")["answer"]["state"] == "queued"
+    assert waits(line) == {"reserve": 2}
+    assert recipients(line).count(person(3)) == 1
+
+
+# Growing old
+
+
+def test_what_credit_holds_back_grows_old_on_time(line: Line) -> None:
+    """Without credit answers are cancelled at their age, and who writes again is answered once there is credit."""
+    line.configure(answer={"max_age": "6s"})
+    begin(line, timing=SOON)
+    refuse(line, 10)
+    deliver(line, 1, 2, 3)
+    wait_until(
+        lambda: [fate(line, person(number)) for number in (1, 2, 3)] == [("cancelled", "stale")] * 3,
+        "three that grew old",
+    )
+    deliver(line, 3, text="et maintenant ?")
+    assert contact(line, "et maintenant ?")["reason"] == "first_contact"
+    line.sim.do("clear", what="faults")
+
+    wait_until(lambda: fate(line, person(3))[0] == "sent", "the answer to the second text")
+    assert recipients(line) == [person(3)]
+
+
+def test_what_the_network_holds_back_grows_old_on_time(line: Line) -> None:
+    """Without registration answers are cancelled at their age, and who writes again afterwards is answered."""
+    line.configure(answer={"max_age": "5s"})
+    line.sim.do("network", registered="denied")
+    line.start()
+    line.wait_state("unregistered")
+    put(line, 1, 2)
+    wait_until(lambda: waits(line) == {"network": 2})
+    wait_until(
+        lambda: [fate(line, person(number)) for number in (1, 2)] == [("cancelled", "stale")] * 2, "two that grew old"
+    )
+    line.sim.do("network", registered="home")
+    deliver(line, 2, text="et maintenant ?")
+
+    assert contact(line, "et maintenant ?")["reason"] == "first_contact"
+    wait_until(lambda: fate(line, person(2))[0] == "sent", "the answer to the second text")
+    assert recipients(line) == [person(2)]
+
+
+def test_what_grew_old_while_nothing_ran_swallows_no_fresh_text(line: Line) -> None:
+    """At a start what is too old is cancelled first: a text that came meanwhile is a contact of its own."""
+    line.configure(answer={"max_age": "5s"})
+    begin(line)
+    line.cli("pause")
+    deliver(line, 1)
+    judged(line, 1)
+    assert fate(line, person(1)) == ("queued", None)
+    line.stop()
+    time.sleep(5.5)  # for it to grow old
+    deliver(line, 1, text="et maintenant ?")
+    begin(line)
+
+    assert contact(line, "et maintenant ?")["reason"] == "first_contact"
+    assert line.log()[0]["answer"]["reason"] == "stale"
+
+
+# What answers wait for
+
+
+def test_an_answer_that_is_not_due_says_so(line: Line) -> None:
+    """Within the delay an answer waits for its time, which is to come, even while the line is paused."""
+    line.configure(answer={"delay": "1h"})
+    begin(line)
+    deliver(line, 1)
+    judged(line, 1)
+    answer = answers(line)[person(1)]
+    assert answer["waiting_for"] == "due"
+    assert moment(answer["due_at"]) > datetime.now(UTC)
+    line.cli("pause")
+    look(line)
+
+    assert answers(line)[person(1)] == answer
+
+
+def test_paused_is_said_for_as_long_as_it_is_so(line: Line) -> None:
+    """While paused what is due says so; when `resume` has ended nothing says it any more."""
+    line.configure(modem={"send_interval": "60s"})
+    begin(line)
+    line.cli("pause")
+    deliver(line, 1, 2, 3)
+    wait_until(lambda: waits(line) == {"paused": 3})
+    assert all(moment(answer["due_at"]) <= datetime.now(UTC) for answer in answers(line).values())
+    line.cli("resume")
+
+    assert "paused" not in waits(line)
+    wait_until(lambda: states(line)["sent"] == 1)
+    assert waits(line) == {"send_interval": 2}
+
+
+def test_the_network_is_said_for_as_long_as_it_is_away(line: Line) -> None:
+    """Without registration what is due says so; when it is back, what is left waits for its turn."""
+    line.configure(modem={"send_interval": "60s"})
+    line.sim.do("network", registered="searching")
+    line.start()
+    line.wait_state("unregistered")
+    put(line, 1, 2, 3)
+    wait_until(lambda: waits(line) == {"network": 3})
+    line.sim.do("network", registered="home")
+
+    wait_until(lambda: states(line)["sent"] == 1)
+    assert waits(line) == {"send_interval": 2}
+
+
+def test_credit_is_said(line: Line) -> None:
+    """With a balance below the price of a segment answers wait for credit, and the line says so."""
+    line.sim.do("ussd", code="*121#", text="Solde: 0,02 EUR")
+    line.configure(credit=CREDIT)
+    begin(line, timing=NEVER)
+    wait_until(lambda: line.sim.do("counters")["counters"].get("+CUSD"), "the question for the balance")
+    wait_open(line)
+    deliver(line, 1, 2)
+
+    wait_until(lambda: waits(line) == {"credit": 2})
+    assert line.submitted() == []
+
+
+def test_a_full_window_is_said(line: Line) -> None:
+    """What the hour has no room for says so, each of them."""
+    line.configure(limits={"segments": WIDE | {"hour": 1}})
+    begin(line)
+    deliver(line, 1, 2, 3)
+
+    wait_until(lambda: states(line) == {"sent": 1, "queued": 2} and waits(line) == {"budget_hour": 2})
+
+
+def test_the_reserve_is_said(line: Line) -> None:
+    """What only the share of new numbers has room for says so."""
+    limits = {"cooldown": "0s", "per_number": 9, "segments": WIDE | {"hour": 4}, "reserve_for_new": "50%"}
+    line.configure(limits=limits)
+    begin(line)
+    say(line, 1, "a", "b", "c")
+    deliver(line, 1, text="d")
+
+    wait_until(lambda: waits(line) == {"reserve": 1})
+    say(line, 2, "e")
+
+
+def test_whose_turn_has_not_come_says_so(line: Line) -> None:
+    """What is due and waits only for the interval between two segments says that, and its time is past."""
+    line.configure(modem={"send_interval": "60s"})
+    begin(line)
+    deliver(line, 1, 2, 3)
+    wait_until(lambda: states(line) == {"sent": 1, "queued": 2})
+
+    assert waits(line) == {"send_interval": 2}
+    assert all(moment(answer["due_at"]) <= datetime.now(UTC) for answer in answers(line).values())
+
+
+def test_half_an_answer_that_waits_says_what_for(line: Line) -> None:
+    """A pause between two segments is obeyed: half of the answer waits, says so, and is finished afterwards."""
+    line.configure(answer={"text": LONG}, modem={"send_interval": "5s"})
+    begin(line)
+    line.sim.do("deliver", from_=NUMBER, text="salut")
+    wait_until(line.submitted)
+    line.cli("pause")
+    wait_until(lambda: waits(line) == {"paused": 1}, "half an answer that says that it waits")
+    assert answers(line)[NUMBER]["segments_sent"] == 1
+    line.cli("resume")
+
+    wait_states(line, sent=1)
+    assert recipients(line) == [NUMBER]
+    assert submissions(line) == 2
+
+
+def test_a_block_ends_half_an_answer(line: Line) -> None:
+    """Half an answer that waits has failed when its recipient is blocked: the rest of it never leaves."""
+    line.configure(answer={"text": LONG}, modem={"send_interval": "5s"})
+    begin(line)
+    line.sim.do("deliver", from_=NUMBER, text="salut")
+    wait_until(line.submitted)
+    line.cli("pause")
+    wait_until(lambda: waits(line) == {"paused": 1}, "half an answer that says that it waits")
+    line.cli("block", NUMBER)
+    assert fate(line, NUMBER) == ("failed", "blocked")
+    line.cli("resume")
+    look(line)
+
+    assert submissions(line) == 1
+    assert used(line) == 1
+
+
+# What is not known of an answer
+
+
+def test_a_late_result_of_the_first_segment_lets_the_second_go(line: Line) -> None:
+    """An answer whose first segment was taken too late to be waited for is finished all the same."""
+    line.configure(answer={"text": LONG}, modem={"send_timeout": "2s"})
+    begin(line)
+    line.sim.do("fault", kind="late_result", seconds=6, segment=1, count=1)
+    line.sim.do("deliver", from_=NUMBER, text="salut")
+    wait_until(lambda: fate(line, NUMBER)[0] == "unconfirmed")
+
+    wait_states(line, sent=1)
+    assert recipients(line) == [NUMBER]
+    assert submissions(line) == 2
+    assert used(line) == 2
+
+
+@pytest.mark.parametrize("why", ["paused", "too late"])
+def test_a_late_result_while_the_rest_may_not_go_is_half_an_answer(line: Line, why: str) -> None:
+    """Where the second segment may not leave when the first proves to be taken, the answer has failed, half sent."""
+    line.configure(answer={"text": LONG}, modem={"send_timeout": "2s"})
+    begin(line, timing={"late_result_within": 1} if why == "too late" else {})
+    line.sim.do("fault", kind="late_result", seconds=8, segment=1, count=1)
+    line.sim.do("deliver", from_=NUMBER, text="salut")
+    wait_until(lambda: fate(line, NUMBER)[0] == "unconfirmed")
+    if why == "paused":
+        line.cli("pause")
+
+    wait_states(line, failed=1)
+    assert answers(line)[NUMBER]["segments_sent"] == 1
+    assert submissions(line) == 1
+
+
+def test_a_report_of_the_first_segment_makes_half_an_answer_of_it(line: Line) -> None:
+    """A report proves that the first segment left, not the second: the answer has failed, and all count one segment."""
+    line.configure(answer={"text": LONG}, modem={"delivery_reports": "true"})
+    begin(line)
+    line.sim.do("fault", kind="error_after_submit", cms=500, segment=1, count=1)
+    line.sim.do("deliver", from_=NUMBER, text="salut")
+    wait_states(line, failed=1)
+
+    assert answers(line)[NUMBER]["segments_sent"] == 1
+    assert submissions(line) == 1
+    counted = {
+        "limits": used(line),
+        "status": told(line, "status")["budgets"]["hour"]["used"],
+        "number": told(line, "number", NUMBER)["segments"],
+        "numbers": json.loads(line.cli("numbers", "--json"))["segments"],
+        "stats": told(line, "stats")["total"]["segments"],
+    }
+    assert counted == dict.fromkeys(counted, 1)
+
+
+def test_an_unconfirmed_answer_counts_what_was_submitted(line: Line) -> None:
+    """Of an answer whose first segment is unconfirmed, that segment counts everywhere, and no other."""
+    line.configure(answer={"text": LONG})
+    begin(line)
+    line.sim.do("fault", kind="error_after_submit", cms=500, segment=1, count=1)
+    line.sim.do("deliver", from_=NUMBER, text="salut")
+    wait_states(line, unconfirmed=1)
+
+    counted = {
+        "limits": used(line),
+        "status": told(line, "status")["budgets"]["hour"]["used"],
+        "number": told(line, "number", NUMBER)["segments"],
+        "stats": told(line, "stats")["total"]["segments"],
+    }
+    assert counted == dict.fromkeys(counted, 1)
+
+
+def test_a_report_proves_an_answer_without_a_result(line: Line) -> None:
+    """Where no result came, a report for the only text that may have left to a number says that it arrived."""
+    line.configure(modem={"delivery_reports": "true"})
+    begin(line)
+    line.sim.do("fault", kind="error_after_submit", cms=500, count=1)
+    line.sim.do("deliver", from_=NUMBER, text="salut")
+
+    wait_states(line, delivered=1)
+    assert submissions(line) == 1
