@@ -301,10 +301,11 @@ class Daemon:
             return
         limit_now = self.db.now().limit
         waits = [self.timing.call_tick if self.receiver.call else self.timing.tick, self.receiver.left]
-        if (judgement := inbound.next_judgement(self.db)) is not None:
-            waits.append(judgement - limit_now)
-        if (due := answers.next_due(self.db)) is not None and due > limit_now:
-            waits.append(due - limit_now)
+        if not self.sender.is_idle():
+            if (judgement := inbound.next_judgement(self.db)) is not None:
+                waits.append(judgement - limit_now)
+            if (due := answers.next_due(self.db)) is not None and due > limit_now:
+                waits.append(due - limit_now)
         if self.sender.due > now:
             waits.append(self.sender.due - now)
         elif self.sender.ready():

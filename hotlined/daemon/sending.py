@@ -54,6 +54,16 @@ class Sender:
         self._texts: set[str] | None = None
         self._by_calendar = Every(CALENDAR_SECONDS)
         self._unregistered_since: float | None = None
+        self._idle_at: tuple[int, int] | None = None
+
+    def is_idle(self) -> bool:
+        """Tell whether nothing waits to be judged or sent: one question, as long as nobody has written anything."""
+        db = self.line.db
+        seen = (db.changed_elsewhere(), db.connection.total_changes)
+        if seen != self._idle_at:
+            waits = inbound.next_judgement(db) is not None or answers.is_waiting(db)
+            self._idle_at = None if waits else seen
+        return self._idle_at is not None
 
     def flush_pending_write(self) -> None:
         """Commit the fate of a segment that the disk refused before; nothing else is sent until that is done."""
@@ -98,6 +108,8 @@ class Sender:
     def judge(self) -> None:
         """End what has waited for too long, give every contact that is complete its verdict, and queue the answers."""
         db = self.line.db
+        if self.is_idle():
+            return
         by_calendar = self._by_calendar.is_due()
         if by_calendar:
             self._by_calendar.again()
@@ -204,18 +216,18 @@ class Sender:
 
     def ready(self) -> bool:
         """Tell whether an answer is due that waits for nothing but the interval between two segments."""
-        return not self._waits and bool(answers.due(self.line.db, self.line.db.now()))
+        return not (self._waits or self.is_idle()) and bool(answers.due(self.line.db, self.line.db.now()))
 
     def note_hold(self) -> None:
         """Note what holds every answer back while there is no modem to send them with."""
-        if self.connection.modem is None and answers.is_waiting(self.line.db):
+        if self.connection.modem is None and not self.is_idle():
             self._is_held()
 
     def send(self, modem: Modem) -> None:
         """Let at most one segment out, of the first answer whose turn it is that the gate passes."""
         db, now = self.line.db, self.line.db.now()
         self._watch_registration(now)
-        if not answers.is_waiting(db):
+        if self.is_idle():
             self._waits = False
             return
         if time.monotonic() < self.due or not modem.in_step:
