@@ -17,10 +17,6 @@ AMONG, FAILURES = 10, 6
 """So many failures among so many answers open it, too: a line on which now and then one leaves."""
 TRIALS_AT_ONCE = 3
 """So many recipients are tried one after the other, as long as nothing can have left."""
-TRIAL_AFTER_SECONDS = (60.0, 300.0, 900.0, 3600.0)
-"""The pauses between trials; the last one repeats."""
-TRIAL_GAP_SECONDS = 300.0
-"""An event that calls for a trial gets none sooner than so long after the last one."""
 
 
 class Cause(StrEnum):

@@ -384,8 +384,6 @@ BARRED = EITHERS | {8, 10, 50, 193}
 
 MOST_TRIES = 5
 """So many refusals of an answer, while others leave, are put back; after one more it has failed."""
-RETRY_AFTER_SECONDS = (60.0, 300.0, 900.0, 3600.0)
-"""Pauses before an answer of which nothing can have left is tried again; the last one repeats."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,10 +103,10 @@ class Timing:
     """No two trials that an event calls for come within it."""
     unregistered_for: float = 600.0
     """A registration that comes back after so long calls for a trial."""
-    retry_after: tuple[float, ...] = (60.0, 300.0, 900.0, 3600.0, 3600.0)
-    """Before a segment that was refused for a cause that passes is tried again; there is no try after the last."""
+    retry_after: tuple[float, ...] = (60.0, 300.0, 900.0, 3600.0)
+    """Before an answer of which nothing can have left is tried again."""
     late_result_within: float = 3600.0
-    """So long after its time limit a result is still taken for that of the last segment."""
+    """So long after its submission a segment's late result lets the rest of its answer go on."""
 
 
 USUAL = Timing()

@@ -23,6 +23,7 @@ from hotlined.gsm.address import Address, Ton, identify
 from hotlined.simulator import pdus
 from hotlined.store import answers, attempts, fates, gate, inbound, people
 from hotlined.store.database import Database, open_beside_daemon, open_for_daemon
+from hotlined.timing import USUAL
 
 SENDER = "+32470123456"
 SENT = datetime(2026, 11, 24, 22, 0, tzinfo=UTC)
@@ -409,7 +410,7 @@ def test_a_refusal_of_the_line_is_tried_with_growing_pauses_to_an_end_while_othe
             take(db, begun(db, now + 2), at(db, now + 2), mr)
         now = answer(db)["due_limit"]
 
-    assert pauses == [*policy.RETRY_AFTER_SECONDS, policy.RETRY_AFTER_SECONDS[-1]]
+    assert pauses == [*USUAL.retry_after, USUAL.retry_after[-1]]
     assert (answer(db)["state"], answer(db)["reason"]) == ("failed", "cms_38")
 
 

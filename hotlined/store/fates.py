@@ -21,11 +21,10 @@ from hotlined.store.attempts import Told
 from hotlined.store.database import Database
 from hotlined.store.gate import Begun
 from hotlined.store.lifecycle import latest_attempt, move, move_rest, move_segment
+from hotlined.timing import USUAL
 
 REPORT_WITHIN = timedelta(days=8)
 """How long a status report is matched to a segment: references are one octet and come again."""
-LATE_WITHIN_SECONDS = 3600.0
-"""How long after its submission a segment's late result lets the rest of its answer go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +41,8 @@ def settle(
     result: policy.Result,
     now: Now,
     *,
-    retry_after: Sequence[float] = policy.RETRY_AFTER_SECONDS,
-    pauses: Sequence[float] = breaker.TRIAL_AFTER_SECONDS,
+    retry_after: Sequence[float] = USUAL.retry_after,
+    pauses: Sequence[float] = USUAL.trial_after,
 ) -> Settled:
     """Commit what came of handing a segment to the modem, and let the breaker take it in."""
     with db.transaction():
@@ -203,7 +202,7 @@ def put_back(db: Database, begun: Begun, now: Now) -> None:
         refile(db, begun.recipient)
 
 
-def recover(db: Database, now: Now, pauses: Sequence[float] = breaker.TRIAL_AFTER_SECONDS) -> int:
+def recover(db: Database, now: Now, pauses: Sequence[float] = USUAL.trial_after) -> int:
     """Commit what a crash left behind: a segment in hand is unconfirmed. Returns how many there were.
 
     Only where the machine itself started anew since does it say something about the line: a stick may take down the Pi.
@@ -273,7 +272,7 @@ def settle_late(
     rules: policy.Rules,
     now: Now,
     *,
-    late_within: float = LATE_WITHIN_SECONDS,
+    late_within: float = USUAL.late_result_within,
 ) -> Told | None:
     """Commit a result that came after its time limit: the segment was taken, and the rest may go on.
 

@@ -19,6 +19,7 @@ from hotlined.store import attempts, lifecycle
 from hotlined.store.answers import identity_of, line, refile
 from hotlined.store.database import Database
 from hotlined.store.lifecycle import latest_attempt, move, move_rest, move_segment
+from hotlined.timing import USUAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ def begin(
     encode: Encode,
     shadow: bool,
     trial: bool = False,
-    pauses: Sequence[float] = breaker.TRIAL_AFTER_SECONDS,
+    pauses: Sequence[float] = USUAL.trial_after,
 ) -> tuple[Step, Begun | None]:
     """Ask the gate and, if it says pass, commit the next segment as being submitted.
 
