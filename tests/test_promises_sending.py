@@ -113,6 +113,19 @@ def test_a_restart_buys_no_trial(line: Line) -> None:
     assert waits(line) == {"outage": 3}
 
 
+def test_a_stick_that_dies_at_each_transmission_costs_three_answers(line: Line) -> None:
+    """Each segment takes the stick down before its result: after three people all wait, however often it comes back."""
+    line.sim.do("fault", kind="interrupt_listing", command="+CMGS", lines=0)
+    begin(line, timing=NEVER)
+    deliver(line, *range(6))
+    wait_open(line)
+    line.wait_state("ready")
+    look(line)
+
+    assert states(line) == {"unconfirmed": 3, "queued": 3}
+    assert told(line, "status")["sending"]["reason"] == "outage"
+
+
 def test_resume_after_a_pause_tries_at_once(line: Line) -> None:
     """Who pauses and resumes has it tried now, and if it leaves the rest leaves too; a second time buys nothing."""
     begin(line, timing=NEVER)
