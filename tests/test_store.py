@@ -264,6 +264,28 @@ def test_the_sender_of_an_mms_is_its_originator(db: Database) -> None:
     assert (contact(db)["kind"], contact(db)["originator"]) == ("mms", "+32479001122")
 
 
+def test_a_text_to_a_port_keeps_its_words_and_is_not_answered(db: Database) -> None:
+    """What is addressed to an application but written in an alphabet can be read; octets are data and nothing else."""
+    words = "Je sais où tu habites"
+    scan(
+        db,
+        *pdus.write_delivers(
+            SENDER, "ucs2", words.encode("utf-16-be"), scts=SENT, reference=1, ports=bytes([5, 4, 0x15, 0x81, 0, 0])
+        ),
+    )
+    scan(
+        db,
+        *pdus.write_delivers(SENDER, "8bit", b"octets", scts=SENT, reference=2, ports=bytes([5, 4, 0x15, 0x81, 0, 0])),
+        seconds=9,
+    )
+
+    assert [(row["kind"], row["text"]) for row in db.all("SELECT kind, text FROM contacts ORDER BY id")] == [
+        ("data", words),
+        ("data", None),
+    ]
+    assert judge(db).reason is policy.Reason.NOT_TEXT
+
+
 @settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 1_000_000))
 def test_any_interleaving_of_listings_and_deletions_keeps_each_text_once(template: Path, seed: int) -> None:

@@ -336,7 +336,7 @@ def _join(db: Database, source: Source, contact_id: int) -> None:
     kind = tpdu.kind(delivers)
     if kind is tpdu.Kind.MMS:
         _name_mms(db, source, contact_id, _mms_originator(tpdu.join_data(delivers)))
-    text = tpdu.join(delivers) if kind in (tpdu.Kind.TEXT, tpdu.Kind.SERVICE) else None
+    text = None if kind is tpdu.Kind.MMS else tpdu.join(delivers)  # also of what is addressed to a port, if it is text
     db.execute(
         "UPDATE contacts SET kind = ?, text = ?, segments_received = ? WHERE id = ?",
         kind.value,
