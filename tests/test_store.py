@@ -994,3 +994,27 @@ def test_a_row_that_cannot_be_sent_is_set_aside(db: Database) -> None:
     assert (answer(db)["state"], answer(db)["reason"]) == ("failed", "set_aside")
     assert recipients(db, 3) == ["+32470999999"]
     assert [row["kind"] for row in db.all("SELECT kind FROM events WHERE contact_id = 1")] == ["set_aside"]
+
+
+@pytest.mark.parametrize("step", ["sweep", "halt"])
+def test_what_a_person_ends_in_the_same_moment_is_no_bug(db: Database, step: str) -> None:
+    """A command of another process that comes between a look and the transaction behind it is seen there."""
+    queue(db)
+    if step == "halt":
+        take(db, begun(db), at(db, 1))
+    ended: list[str | None] = []
+
+    def end_it_first(statement: str) -> None:
+        if statement.startswith("BEGIN") and not ended:
+            with open_beside_daemon(db.path) as other:
+                ended.append(answers.cancel(other, 1, "pi", at(db, 2)))
+
+    db.connection.set_trace_callback(end_it_first)
+    if step == "sweep":
+        answers.sweep(db, RULES.max_age, at(db, 90000), by_calendar=False)
+    else:
+        answers.halt(db, trials=True)
+    db.connection.set_trace_callback(None)
+
+    assert ended == [None]
+    assert (answer(db)["state"], answer(db)["reason"]) == ("cancelled" if step == "sweep" else "failed", "person")

@@ -358,10 +358,10 @@ def halt(db: Database, *, trials: bool) -> None:
 
     The breaker lets its own trial come to its end; anything else halts that, too (`trials`).
     """
-    rows = db.all(_HALTED if trials else f"{_HALTED} AND {_NO_TRIAL}")
-    if rows:
+    query = _HALTED if trials else f"{_HALTED} AND {_NO_TRIAL}"
+    if db.one(query):
         with db.transaction():
-            for row in rows:
+            for row in db.all(query):  # again: somebody may have ended one just now
                 move(db, row["id"], State.QUEUED)
 
 
@@ -374,23 +374,31 @@ def sweep(db: Database, max_age: timedelta, now: Now, *, by_calendar: bool) -> i
 
     `by_calendar` looks at the centre's time stamps too, which tell of time without power; that reads the whole queue.
     """
+    if not _stale(db, max_age, now, 1, by_calendar=by_calendar):
+        return 0
+    with db.transaction():
+        stale = _stale(
+            db, max_age, now, SWEPT_AT_ONCE, by_calendar=by_calendar
+        )  # again: one may have been ended just now
+        for answer_id in stale:
+            lifecycle.end(db, answer_id, Reason.STALE)
+    return len(stale)
+
+
+def _stale(db: Database, max_age: timedelta, now: Now, most: int, *, by_calendar: bool) -> list[int]:
     rows = db.all(
         f"SELECT id FROM answers WHERE state = '{State.QUEUED}' AND age_limit < ? LIMIT ?",
         now.limit - max_age.total_seconds(),
-        SWEPT_AT_ONCE,
+        most,
     )
     if by_calendar and now.synchronised and not rows:
         rows = db.all(
             f"SELECT a.id FROM answers a JOIN contacts c ON c.id = a.contact_id WHERE a.state = '{State.QUEUED}'"
             " AND a.asked_by IS NULL AND julianday(c.scts) < julianday(?) LIMIT ?",
             rfc3339(now.utc - max_age),
-            SWEPT_AT_ONCE,
+            most,
         )
-    if rows:
-        with db.transaction():
-            for row in rows:
-                lifecycle.end(db, row["id"], Reason.STALE)
-    return len(rows)
+    return [row["id"] for row in rows]
 
 
 # ---- small things

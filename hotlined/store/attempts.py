@@ -255,10 +255,9 @@ _EVENTS = {
 
 def call_trial(db: Database, now: Now, gap: float) -> None:
     """Commit that something may have ended the outage: an answer may be tried now, or soon."""
-    state = breaker_of(db)
-    if state.is_open:
+    if breaker_of(db).is_open:
         with db.transaction():
-            set_breaker(db, breaker.called(state, now.limit, gap))
+            set_breaker(db, breaker.called(breaker_of(db), now.limit, gap))
 
 
 def close_breaker(db: Database, now: Now) -> Breaker:
