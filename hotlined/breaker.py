@@ -7,6 +7,7 @@ restart nor a wrong calendar buys a trial. The callers keep a `Breaker` where it
 """
 
 import itertools
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -69,7 +70,8 @@ class Breaker:
     called: bool = False
     """Whether a person did something that may have ended the outage, and no trial was made due for it yet."""
     void: int = 0
-    """Attempts up to this id say nothing any more: the breaker closed after them."""
+    void_limit: float = -math.inf
+    """When it closed last, and the latest attempt of then: what had ended before says nothing any more."""
 
     @property
     def is_open(self) -> bool:
@@ -109,7 +111,7 @@ def maybe_cause(ended: Iterable[Ended]) -> Cause | None:
 
 def opened(breaker: Breaker, cause: Cause, now: float, since: str, pauses: Sequence[float]) -> Breaker:
     """Return the breaker as it is from its opening on."""
-    return Breaker(cause, since, due=now + pauses[0], last_trial=breaker.last_trial, void=breaker.void)
+    return replace(breaker, cause=cause, since=since, rounds=0, refused=0, due=now + pauses[0], called=False)
 
 
 def trial_begun(breaker: Breaker, now: float, pauses: Sequence[float]) -> Breaker:

@@ -33,7 +33,7 @@ _LOG = f"""
           WHEN l.breaker_cause IS NOT NULL AND a.by_hand IS NULL THEN l.breaker_cause
           WHEN a.due_limit > {_LIMIT_NOW} THEN 'retry'
           WHEN EXISTS (SELECT 1 FROM attempts t JOIN answer_segments s ON s.attempt_id = t.id
-            WHERE t.answer_id = a.id AND s.state = 'waiting') THEN 'send_interval'
+            WHERE t.answer_id = a.id AND s.state = 'waiting') THEN coalesce(l.hold_half, 'send_interval')
           WHEN a.share = 'new' THEN coalesce(l.hold_new, 'send_interval')
           WHEN a.share = 'known' THEN coalesce(l.hold_known, 'send_interval')
           ELSE 'send_interval' END FROM line_state l)
@@ -157,6 +157,8 @@ FIRST = (
       asked_by TEXT,
       share TEXT NOT NULL CHECK (share IN ('new', 'known')),
       trial INTEGER NOT NULL CHECK (trial IN (0, 1)),
+      -- in which boot its latest segment was handed over: a stick may take the machine down
+      boot_id TEXT NOT NULL DEFAULT '',
       reference INTEGER NOT NULL CHECK (reference BETWEEN 0 AND 255),
       outcome TEXT CHECK (outcome IN ('taken', 'refused', 'unconfirmed', 'recipient', 'interrupted')),
       cause TEXT,
@@ -252,6 +254,7 @@ FIRST = (
       own_number TEXT,
       -- what the daemon finds to hold answers back: all of them, or those of one share
       hold TEXT CHECK (hold IN ('held', 'network')),
+      hold_half TEXT CHECK (hold_half IN ('held')),
       hold_new TEXT CHECK (hold_new IN ('budget_month', 'budget_day', 'budget_hour', 'reserve')),
       hold_known TEXT CHECK (hold_known IN ('budget_month', 'budget_day', 'budget_hour', 'reserve')),
       breaker_cause TEXT CHECK (breaker_cause IN ('outage', 'credit')),
@@ -262,6 +265,7 @@ FIRST = (
       breaker_last_trial REAL,
       breaker_called INTEGER NOT NULL DEFAULT 0 CHECK (breaker_called IN (0, 1)),
       breaker_void INTEGER NOT NULL DEFAULT 0,
+      breaker_void_limit REAL NOT NULL DEFAULT -1e9,
       -- tells whether the key beside the database is the one that its pseudonyms were made with
       key_digest TEXT,
       key_lost_at TEXT,

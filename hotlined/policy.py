@@ -44,6 +44,7 @@ class Reason(StrEnum):
     RESTORED = "restored"
     PERSON = "person"
     TOO_LONG = "too_long"
+    SHADOW = "shadow"
     SET_ASIDE = "set_aside"
 
 
@@ -143,6 +144,8 @@ class History:
     pending: bool = False
     blocked: bool = False
     opted_out: bool = False
+    other: str | None = None
+    """Another address of the same contact, as an MMS notification has: a block of either holds."""
     same_texts: int = 0
     """How many earlier texts from this number were the same; looked at once it was answered."""
     hidden: bool = False
@@ -315,7 +318,7 @@ def gate(
         (_blocked(identity.originator, history, rules), Reason.BLOCKED),
         (history.opted_out and not answer.by_hand, Reason.OPTED_OUT),
         (answer.age > rules.max_age and not answer.begun, Reason.STALE),
-        (answer.segments > rules.max_segments and not answer.begun, Reason.TOO_LONG),
+        (fresh and answer.segments > rules.max_segments, Reason.TOO_LONG),
         (fresh and not _is_answered(answer.kind, rules), Reason.NOT_TEXT),
         (fresh and identity.originator in rules.own_numbers, Reason.OWN_NUMBER),
         (fresh and identity.country not in rules.numbers.answer_countries, Reason.COUNTRY),
@@ -468,4 +471,4 @@ def fate(result: Result, tries: Tries) -> Fate:
 
 
 def _blocked(number: str | None, history: History, rules: Rules) -> bool:
-    return history.blocked or number in rules.numbers.blocked
+    return history.blocked or not {number, history.other}.isdisjoint(rules.numbers.blocked)

@@ -69,14 +69,12 @@ TRANSITIONS = {
     State.SENT: {State.DELIVERED, State.UNDELIVERED},
     State.DELIVERED: {State.SENT, State.UNDELIVERED},
     State.UNDELIVERED: {State.SENT, State.DELIVERED},
-    State.UNCONFIRMED: {
-        State.SENDING, State.SENT, State.DELIVERED, State.UNDELIVERED, State.FAILED, State.QUEUED,
-    },
-    State.FAILED: {State.QUEUED},
-    State.CANCELLED: {State.QUEUED},
+    State.UNCONFIRMED: {State.SENDING, State.SENT, State.DELIVERED, State.UNDELIVERED, State.FAILED},
+    State.FAILED: set(),
+    State.CANCELLED: set(),
     State.SHADOWED: set(),
 }  # fmt: skip
-"""From which state an answer may come into which."""
+"""From which state an answer comes into which by itself; a person alone may have one sent again (`REPEATABLE`)."""
 
 SEGMENT_TRANSITIONS = {
     SegmentState.WAITING: {SegmentState.SUBMITTING, SegmentState.CANCELLED, SegmentState.SHADOWED},
@@ -106,7 +104,7 @@ def _where(fact: str) -> str:
 OPEN = listed((State.QUEUED, State.SENDING))
 """An answer of which something may still be handed over by itself."""
 REPEATABLE = (State.UNCONFIRMED, State.FAILED, State.CANCELLED)
-"""What a person may have sent again."""
+"""What a person may have sent again: it is queued once more."""
 TAKEN = listed((State.SENT, State.DELIVERED, State.UNDELIVERED))
 """An answer that the network took whole."""
 OCCUPIES = _where("occupies")

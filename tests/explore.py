@@ -169,7 +169,6 @@ class Explorer:
 
     def restart(self) -> None:
         """Start the daemon again within the same boot."""
-        self.db.same_boot = True
         fates.recover(self.db, self.now)
         if "breaker forgotten at a restart" in self.mutants:
             attempts.set_breaker(self.db, breaker.Breaker())

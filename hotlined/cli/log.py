@@ -294,6 +294,7 @@ REASONS = {
     Reason.SIM_CHANGED: "the modem had another SIM",
     Reason.RESTORED: "it waited for its verdict in a backup that was put back",
     Reason.PERSON: "a person said so",
+    Reason.SHADOW: "it was sent by hand, and shadow mode transmits nothing",
     Reason.TOO_LONG: "it takes more segments than answer.max_segments allows",
     Reason.SET_ASIDE: "it made the program stumble; the journal has the reason",
 }

@@ -193,6 +193,7 @@ def _in_words(found: privacy.Held) -> str:
             (found.segments, "segment"),
             (found.answers, "answer"),
             (found.requests, "request"),
+            (found.named, "photo message of others that claimed the number"),
         )
         if number
     ]

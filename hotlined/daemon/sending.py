@@ -24,7 +24,8 @@ from hotlined.errors import AddressError, ModemError, ModemRefusedError, PortErr
 from hotlined.gsm import address, alphabet, modem, tpdu
 from hotlined.gsm.modem import CENTRE_UNKNOWN, Modem
 from hotlined.policy import Fate, Reason, Share, WaitingFor
-from hotlined.store import answers, attempts, fates, gate, inbound, people
+from hotlined.store import answers, attempts, fates, gate, inbound, people, pseudonyms
+from hotlined.store.database import maybe_trouble
 from hotlined.timing import Every
 
 log = logging.getLogger("hotlined")
@@ -55,6 +56,7 @@ class Sender:
         self._by_calendar = Every(CALENDAR_SECONDS)
         self._unregistered_since: float | None = None
         self._idle_at: tuple[int, int] | None = None
+        self._cause = attempts.breaker_of(line.db).cause
 
     def is_idle(self) -> bool:
         """Tell whether nothing waits to be judged or sent: one question, as long as nobody has written anything."""
@@ -115,12 +117,14 @@ class Sender:
             self._by_calendar.again()
         if ended := answers.sweep(db, self.line.config.answer.max_age, db.now(), by_calendar=by_calendar):
             log.info("%d answers cancelled (stale)", ended)
+        if ended == answers.SWEPT_AT_ONCE:
+            return  # there may be more: nobody is to be told that a stale answer is pending
         while (contact_id := inbound.next_unjudged(db, db.now())) is not None:
             try:
                 self._judge(contact_id)
-            except sqlite3.Error:
-                raise
             except Exception as error:
+                if _is_disks(error):
+                    raise
                 log.exception("contact %d cannot be judged: set aside", contact_id)
                 answers.set_contact_aside(db, contact_id, repr(error), db.now())
 
@@ -216,11 +220,15 @@ class Sender:
 
     def ready(self) -> bool:
         """Tell whether an answer is due that waits for nothing but the interval between two segments."""
-        return not (self._waits or self.is_idle()) and bool(answers.due(self.line.db, self.line.db.now()))
+        db = self.line.db
+        return not (self._waits or self.is_idle()) and bool(answers.due(db, db.now(), shadow=self.line.shadow))
 
     def note_hold(self) -> None:
         """Note what holds every answer back while there is no modem to send them with."""
-        if self.connection.modem is None and not self.is_idle():
+        if self.connection.modem is not None:
+            return
+        self._unregistered_since = None  # a port that comes back is no network that does
+        if not self.is_idle():
             self._is_held()
 
     def send(self, modem: Modem) -> None:
@@ -234,14 +242,11 @@ class Sender:
             return
         if self._is_held():
             return
-        state = attempts.breaker_of(db)
-        if state.is_open:
-            answers.halt(db, trials=False)
-            if state.called:
-                attempts.call_trial(db, now, self.line.timing.trial_gap)
-                state = attempts.breaker_of(db)
-        lets_try = state.lets_try(now.limit)
-        turns = answers.due(db, now, trial=lets_try)
+        shadow = self.line.shadow
+        self._note_halves(shadow=shadow)
+        state = self._watch_breaker(now)
+        lets_try = state.lets_try(now.limit) and not shadow
+        turns = answers.due(db, now, trial=lets_try, shadow=shadow)
         if lets_try and state.refused and not any(turn.trial for turn in turns):
             answers.end_round(db, self.line.timing.trial_after)
         for turn in turns:
@@ -265,9 +270,9 @@ class Sender:
                 trial=turn.trial,
                 pauses=self.line.timing.trial_after,
             )
-        except sqlite3.Error:
-            raise
         except Exception as error:
+            if _is_disks(error):
+                raise
             log.exception("answer %d cannot be sent: set aside", turn.answer_id)
             gate.set_aside(db, turn.answer_id, repr(error), now)
             return True
@@ -292,6 +297,32 @@ class Sender:
             self._submit(modem, begun)
             self.due = time.monotonic() + self.line.config.modem.send_interval.total_seconds()
         return True
+
+    def _note_halves(self, *, shadow: bool) -> None:
+        """Let what is half sent wait where the rest of it may not go: in shadow mode, and while the key is lost."""
+        if shadow or pseudonyms.is_lost(self.line.db):
+            answers.halt(self.line.db, trials=True)
+        answers.note_half_hold(self.line.db, WaitingFor.HELD if shadow else None)
+
+    def _watch_breaker(self, now: Now) -> breaker.Breaker:
+        """Return the line's breaker, and say whatever has changed of it, whoever changed it."""
+        db = self.line.db
+        state = attempts.breaker_of(db)
+        if state.is_open and state.called:
+            attempts.call_trial(db, now, self.line.timing.trial_gap)
+            state = attempts.breaker_of(db)
+        if state.cause is not self._cause:
+            if state.cause:
+                log.warning("nothing leaves (%s): answers wait, one is tried now and then", state.cause)
+                self.credit.suspect()
+                self.connection.ladder.slip(Cause.NOT_LEAVING)
+            else:
+                log.warning("answers go out again")
+                self.connection.ladder.hold(Cause.NOT_LEAVING)
+            self._cause = state.cause
+        if state.is_open:
+            answers.halt(db, trials=False)
+        return state
 
     def _watch_registration(self, now: Now) -> None:
         """Call for a trial of the breaker where the network has us again after a long time without."""
@@ -352,7 +383,7 @@ class Sender:
         except (ModemError, PortError):  # raised only where nothing can have left
             self._put_back(begun)
             raise
-        if result is None or self._is_networks(modem, result):
+        if result is None:
             self._put_back(begun)
             return
         now = self.line.db.now()
@@ -362,18 +393,9 @@ class Sender:
         """Return what came of a segment; None where the SIM is not the one that was recognised."""
         if not self.connection.has_its_sim():
             return None
+        self._unsettled = None  # a result that comes from now on is this segment's, or nobody knows whose
         seconds = self.line.config.modem.send_timeout.total_seconds()
         return _result(modem.submit(begun.pdu, begun.tpdu_length, seconds), stopping=self.line.stopping)
-
-    def _is_networks(self, modem: Modem, result: policy.Result) -> bool:
-        """Tell whether a refusal has its reason in a registration that is gone: then it was no attempt."""
-        if not isinstance(result, policy.Refused) or not result.proves or result.fault is not policy.Fault.LINE:
-            return False
-        if modem.in_step:
-            self.connection.recheck()
-            with contextlib.suppress(ModemError, PortError):
-                self.connection.ask_condition()
-        return not self.connection.registered
 
     def _settle(self, begun: gate.Begun, result: policy.Result, now: Now) -> None:
         """Commit the fate of a segment, then tell whoever watches."""
@@ -391,19 +413,25 @@ class Sender:
             self.connection.recheck_service_centre()
         if isinstance(result, policy.Refused) and result.cms in policy.BARRED:
             self.credit.suspect()
+        if isinstance(result, policy.Refused) and result.fault is policy.Fault.LINE:
+            self._ask_network()
         self._tell_line(settled.told)
 
+    def _ask_network(self) -> None:
+        """Look at once whether a refusal has its reason in a registration that is gone: then all wait for that."""
+        self.connection.recheck()
+        if self.connection.modem and self.connection.modem.in_step:
+            with contextlib.suppress(ModemError, PortError):
+                self.connection.ask_condition()
+
     def _tell_line(self, told: attempts.Told) -> None:
-        """Let the ladder, the balance and the journal know what an outcome has changed of the breaker."""
-        if told.change in (breaker.Change.OPENED, breaker.Change.TRIAL_FAILED):
+        """Let the ladder and the balance know what an outcome has changed of the breaker."""
+        if told.change is breaker.Change.TRIAL_FAILED:
             self.credit.suspect()
             self.connection.ladder.slip(Cause.NOT_LEAVING)
-        if told.change is breaker.Change.OPENED:
-            log.warning("nothing leaves (%s): answers wait, one is tried now and then", told.breaker.cause)
-        if told.change is breaker.Change.CLOSED:
-            log.warning("answers go out again")
-        if not told.breaker.is_open:
+        elif not told.breaker.is_open:
             self.connection.ladder.hold(Cause.NOT_LEAVING)
+        self._watch_breaker(self.line.db.now())
 
     def _put_back(self, begun: gate.Begun) -> None:
         """Let a segment wait again that was not submitted after all."""
@@ -415,6 +443,11 @@ class Sender:
         self._unwritten = write
         write()
         self._unwritten = None
+
+
+def _is_disks(error: Exception) -> bool:
+    """Tell whether an error is about the database as a whole, not about one row."""
+    return isinstance(error, sqlite3.Error) and maybe_trouble(error) is not None
 
 
 def _result(outcome: modem.Outcome, *, stopping: bool) -> policy.Result:

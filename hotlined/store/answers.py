@@ -4,6 +4,7 @@ Each function is one transaction, or a part of the one that is open. How the pat
 leave twice, stands at the head of `lifecycle`; `gate` lets answers out of this queue, `fates` says what became of them.
 """
 
+import json
 import secrets
 import sqlite3
 from collections.abc import Sequence
@@ -24,6 +25,7 @@ from hotlined.store.lifecycle import move
 LATEST_TEXTS = 20
 """How many earlier texts of a number are compared with a new one."""
 SWEPT_AT_ONCE = 100  # answers that one sweep cancels: the next pass goes on
+TRIED_AT_MOST = 500  # recipients that a trial looks back at
 TRIES_A_DAY = 5
 """How often a day a person may try the first answer on a phone of the house."""
 DRAWS = 1 << 31
@@ -129,7 +131,12 @@ def enqueue_by_hand(
         by_hand=True,
         known=kind == "try",
     )
-    verdict = policy.gate(queued, history, attempts.spent(db, now, shadow=shadow), rules, now.limit, line(db))
+    before = _by_hand_before(db)
+    spent = {
+        name: policy.Spent(each.total + before, each.returning + before)
+        for name, each in attempts.spent(db, now, shadow=shadow).items()
+    }
+    verdict = policy.gate(queued, history, spent, rules, now.limit, line(db))
     if not isinstance(verdict, policy.Pass):
         return verdict
     return _enqueue(
@@ -146,11 +153,22 @@ def enqueue_by_hand(
     )
 
 
+def _by_hand_before(db: Database) -> int:
+    """Count the segments of the texts by hand that wait for their turn already."""
+    row = db.one(
+        f"SELECT coalesce(sum(segments), 0) AS segments FROM answers WHERE state = '{State.QUEUED}' AND share = ?",
+        Share.BY_HAND,
+    )
+    assert row is not None
+    return int(row["segments"])
+
+
 def tried_today(db: Database, now: Now) -> int:
     """Count the answers that persons tried on phones of the house in the last 24 hours."""
     row = db.one(
-        f"SELECT count(*) AS tries FROM answers WHERE by_hand = 'try' AND queued_limit > ?"
-        f" AND state NOT IN {states.listed((State.CANCELLED, State.FAILED))}",
+        "SELECT count(*) AS tries FROM answers a WHERE by_hand = 'try' AND queued_limit > ?"
+        f" AND (a.state IN {states.OPEN} OR EXISTS (SELECT 1 FROM attempts t JOIN answer_segments s"
+        f" ON s.attempt_id = t.id WHERE t.answer_id = a.id AND s.state IN {states.MAY_HAVE_LEFT}))",
         now.limit - policy.WINDOW_SECONDS["day"],
     )
     assert row is not None
@@ -165,11 +183,10 @@ def requeue(db: Database, contact_id: int, who: str, now: Now) -> str | None:
     """
     with db.transaction():
         row = db.one("SELECT id, recipient, state, text, encoding FROM answers WHERE contact_id = ?", contact_id)
-        if row is None or row["state"] not in states.REPEATABLE:
-            return str(row["state"]) if row else "none"
-        if row["text"] is None and row["encoding"] is not None:
+        if row is not None and row["text"] is None and row["encoding"] is not None:
             return "erased"
-        move(db, row["id"], State.QUEUED)
+        if row is None or not lifecycle.reopen(db, row["id"]):
+            return str(row["state"]) if row else "none"
         db.execute(
             "UPDATE answers SET asked_by = ?, refusals = 0, refusals_counted = 0, refused_limit = NULL, sent_at = NULL,"
             " reported_at = NULL, age_limit = ?, due_at = ?, due_limit = ? WHERE id = ?",
@@ -222,20 +239,20 @@ def is_waiting(db: Database) -> bool:
     return bool(db.one(f"SELECT 1 FROM answers WHERE state IN {states.OPEN} LIMIT 1"))
 
 
-def due(db: Database, now: Now, *, trial: bool = False) -> list[Turn]:
+def due(db: Database, now: Now, *, trial: bool = False, shadow: bool = False) -> list[Turn]:
     """Return the answers whose turn it may be, in their order.
 
     What is half sent comes first, then a text by hand, then the oldest to a new number and the oldest to one that was
-    answered: each share has its own head. While the breaker is open there is at most one candidate for its trial.
+    answered: each share has its own head. While the breaker is open there are only candidates for its trial, if that is
+    due, in the order in which the gate is asked; in shadow mode it holds nothing back.
     """
     state = attempts.breaker_of(db)
-    half_sent = db.connection.execute(_HALF_SENT, {"is_open": state.is_open, "now": now.limit}).fetchall()
+    is_open = state.is_open and not shadow
+    half_sent = db.connection.execute(_HALF_SENT, {"is_open": is_open, "now": now.limit}).fetchall()
     turns = [Turn(row["id"], None) for row in half_sent]
-    for share in (Share.BY_HAND,) if state.is_open else (Share.BY_HAND, Share.NEW, Share.KNOWN):
+    for share in (Share.BY_HAND,) if is_open else (Share.BY_HAND, Share.NEW, Share.KNOWN):
         turns += [Turn(row["id"], share) for row in db.all(_HEAD, share, now.limit)]
-    if state.is_open and trial:
-        turns += [Turn(row["id"], None, trial=True) for row in _trials(db, state, now)]
-    return turns
+    return turns + (_trials(db, state, now) if is_open and trial else [])
 
 
 _HALF_SENT = f"""
@@ -246,44 +263,54 @@ WHERE s.state = '{SegmentState.WAITING}' AND (
   OR (:is_open AND t.trial AND a.state = '{State.SENDING}'))
 ORDER BY a.due_limit, a.id LIMIT 20
 """
+# half of an answer is no head of a share: it has a turn of its own
 _HEAD = (
-    f"SELECT id FROM answers WHERE state = '{State.QUEUED}' AND share = ? AND due_limit <= ?"
-    " ORDER BY due_limit, id LIMIT 1"
+    f"SELECT id FROM answers a WHERE state = '{State.QUEUED}' AND share = ? AND due_limit <= ? AND NOT EXISTS"
+    f" (SELECT 1 FROM attempts t JOIN answer_segments s ON s.attempt_id = t.id"
+    f" WHERE t.answer_id = a.id AND s.state = '{SegmentState.WAITING}') ORDER BY due_limit, id LIMIT 1"
 )
 
 
-def _trials(db: Database, state: Breaker, now: Now) -> list[sqlite3.Row]:
-    """Return who is tried while the breaker is open: first a number to which something was taken before.
+def _trials(db: Database, state: Breaker, now: Now) -> list[Turn]:
+    """Return who may be tried while the breaker is open: first a number to which something was taken before.
 
-    Nobody is tried twice in one round, nor again at once after a trial that failed, unless nobody else waits.
+    Oldest and newest in turn, and nobody again while there is one who was not tried since it opened; else whoever was
+    not tried in this round, nor last. Where a candidate's share has no room the next one has its chance.
     """
     tried = [
         row["recipient"]
         for row in db.all(
-            "SELECT a.recipient FROM attempts t JOIN answers a ON a.id = t.answer_id WHERE t.outcome IS NOT NULL"
-            " ORDER BY t.ended_limit DESC, t.id DESC LIMIT ?",
-            max(1, state.refused),
+            "SELECT a.recipient FROM attempts t JOIN answers a ON a.id = t.answer_id WHERE t.trial = 1"
+            " AND t.outcome IS NOT NULL AND t.ended_limit > ? ORDER BY t.ended_limit DESC, t.id DESC LIMIT ?",
+            state.void_limit,
+            TRIED_AT_MOST,
         )
     ]
     order = "DESC" if state.rounds % 2 else "ASC"
-    for excluded in [tried] if state.refused else [tried, []]:
-        marks = ", ".join("?" * len(excluded))
+    turns: dict[int, Turn] = {}
+    for excluded in (tried, tried[: max(1, state.refused)], *([] if state.refused else [[]])):
         for taken in (_TAKEN_BEFORE, "1"):
-            row = db.one(
-                f"SELECT a.id FROM answers a WHERE a.state = '{State.QUEUED}' AND a.by_hand IS NULL"
-                f" AND (a.due_limit <= ? OR a.refusals > 0) AND a.recipient NOT IN ({marks}) AND {taken}"
-                f" ORDER BY a.due_limit {order}, a.id {order} LIMIT 1",
-                now.limit,
-                *excluded,
-            )
-            if row:
-                return [row]
-    return []
+            for share in (Share.NEW, Share.KNOWN):
+                row = db.one(
+                    f"SELECT a.id FROM answers a WHERE a.state = '{State.QUEUED}' AND a.share = ?"
+                    " AND (a.due_limit <= ? OR a.refusals > 0)"
+                    f" AND a.recipient NOT IN (SELECT value FROM json_each(?)) AND {taken}"
+                    f" ORDER BY a.due_limit {order}, a.id {order} LIMIT 1",
+                    share,
+                    now.limit,
+                    json.dumps(excluded),
+                )
+                if row:
+                    turns.setdefault(row["id"], Turn(row["id"], share, trial=True))
+        if turns:
+            break
+    return list(turns.values())
 
 
+# its own first half is no proof that the number takes what is sent to it
 _TAKEN_BEFORE = (
     "EXISTS (SELECT 1 FROM answers o JOIN attempts t ON t.answer_id = o.id JOIN answer_segments s"
-    f" ON s.attempt_id = t.id WHERE o.recipient = a.recipient AND s.state IN {states.LEFT})"
+    f" ON s.attempt_id = t.id WHERE o.recipient = a.recipient AND o.id <> a.id AND s.state IN {states.LEFT})"
 )
 
 
@@ -342,6 +369,14 @@ def note_hold(db: Database, hold: WaitingFor | None) -> None:
             db.execute("UPDATE line_state SET hold = ?", hold)
 
 
+def note_half_hold(db: Database, hold: WaitingFor | None) -> None:
+    """Commit what holds halves of answers back alone, if that is news."""
+    row = db.one("SELECT hold_half FROM line_state")
+    if row is not None and row["hold_half"] != hold:
+        with db.transaction():
+            db.execute("UPDATE line_state SET hold_half = ?", hold)
+
+
 def note_share_hold(db: Database, share: Share, hold: WaitingFor | None) -> None:
     """Commit what holds the answers of a share back, if that is news."""
     if share is Share.BY_HAND:
@@ -363,9 +398,10 @@ def halt(db: Database, *, trials: bool) -> None:
         with db.transaction():
             for row in db.all(query):  # again: somebody may have ended one just now
                 move(db, row["id"], State.QUEUED)
+                refile(db, row["recipient"])
 
 
-_HALTED = f"SELECT id FROM answers WHERE state = '{State.SENDING}' AND {states.WAITS}"
+_HALTED = f"SELECT id, recipient FROM answers WHERE state = '{State.SENDING}' AND {states.WAITS}"
 _NO_TRIAL = "NOT (SELECT trial FROM attempts WHERE answer_id = answers.id ORDER BY id DESC LIMIT 1)"
 
 
@@ -387,7 +423,7 @@ def sweep(db: Database, max_age: timedelta, now: Now, *, by_calendar: bool) -> i
 
 def _stale(db: Database, max_age: timedelta, now: Now, most: int, *, by_calendar: bool) -> list[int]:
     rows = db.all(
-        f"SELECT id FROM answers WHERE state = '{State.QUEUED}' AND age_limit < ? LIMIT ?",
+        f"SELECT id FROM answers INDEXED BY answers_age WHERE state = '{State.QUEUED}' AND age_limit < ? LIMIT ?",
         now.limit - max_age.total_seconds(),
         most,
     )

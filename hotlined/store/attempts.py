@@ -40,6 +40,7 @@ def history_of(
     return policy.History(
         answers=row["answers"],
         last_answer=row["last_answer"],
+        other=other,
         pending=bool(row["pending"]),
         blocked=bool(decided["blocked"]),
         opted_out=bool(decided["opted_out"]),
@@ -157,7 +158,7 @@ def breaker_of(db: Database) -> Breaker:
     """Return the line's breaker."""
     row = db.one(
         "SELECT breaker_cause, breaker_since, breaker_rounds, breaker_refused, breaker_due, breaker_last_trial,"
-        " breaker_called, breaker_void FROM line_state"
+        " breaker_called, breaker_void, breaker_void_limit FROM line_state"
     )
     assert row is not None
     return Breaker(
@@ -169,6 +170,7 @@ def breaker_of(db: Database) -> Breaker:
         row["breaker_last_trial"],
         bool(row["breaker_called"]),
         row["breaker_void"],
+        row["breaker_void_limit"],
     )
 
 
@@ -176,7 +178,8 @@ def set_breaker(db: Database, state: Breaker) -> None:
     """Record the line's breaker, inside the transaction that is open."""
     db.execute(
         "UPDATE line_state SET breaker_cause = ?, breaker_since = ?, breaker_rounds = ?, breaker_refused = ?,"
-        " breaker_due = ?, breaker_last_trial = ?, breaker_called = ?, breaker_void = ?",
+        " breaker_due = ?, breaker_last_trial = ?, breaker_called = ?, breaker_void = ?,"
+        " breaker_void_limit = ?",
         state.cause,
         state.since,
         state.rounds,
@@ -185,18 +188,22 @@ def set_breaker(db: Database, state: Breaker) -> None:
         state.last_trial,
         int(state.called),
         state.void,
+        state.void_limit,
     )
 
 
-def ended(db: Database, void: int) -> Iterator[breaker.Ended]:
-    """Yield the attempts that ended and say something about the line, the latest first; `void` and before are left out.
+def ended(db: Database, state: Breaker) -> Iterator[breaker.Ended]:
+    """Yield the attempts that ended since the breaker closed last, the latest first.
 
     Who was forgotten is told apart by the answer.
     """
     for row in db.all(
         "SELECT t.answer_id, a.recipient, t.outcome, t.cause FROM attempts t JOIN answers a ON a.id = t.answer_id"
-        " WHERE t.outcome IS NOT NULL AND t.id > ? ORDER BY t.ended_limit DESC, t.id DESC LIMIT ?",
-        void,
+        " WHERE t.outcome IS NOT NULL AND (t.ended_limit > ? OR (t.ended_limit = ? AND t.id > ?))"
+        " ORDER BY t.ended_limit DESC, t.id DESC LIMIT ?",
+        state.void_limit,
+        state.void_limit,
+        state.void,
         _ROW_OF_ENDED,
     ):
         recipient = f"{row['recipient']}{row['answer_id']}" if row["recipient"] == "~" else row["recipient"]
@@ -224,7 +231,7 @@ def tell_breaker(
             change = breaker.Change.CLOSED
             state = close_breaker(db, now)
     elif not state.is_open:
-        if cause := breaker.maybe_cause(ended(db, state.void)):
+        if cause := breaker.maybe_cause(ended(db, state)):
             change = breaker.Change.OPENED
             state = open_breaker(db, cause, now, pauses)
     elif trial and outcome in breaker.NOT_TAKEN:
@@ -265,7 +272,7 @@ def close_breaker(db: Database, now: Now) -> Breaker:
     row = db.one("SELECT max(id) AS id FROM attempts")
     assert row is not None
     before = breaker_of(db)
-    state = Breaker(last_trial=before.last_trial, void=row["id"] or 0)
+    state = Breaker(last_trial=before.last_trial, void=row["id"] or 0, void_limit=now.limit)
     set_breaker(db, state)
     if before.cause:
         db.event(now, _EVENTS[before.cause][1], "an answer was taken")

@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import IO, Any, NamedTuple, Self
 
 from hotlined import migrations
-from hotlined.clock import Anchor, LimitClock, Now, boot_id
+from hotlined.clock import Anchor, LimitClock, Now
 from hotlined.errors import DatabaseInUseError, DatabaseMissingError, DatabaseVersionError, StoreError
 from hotlined.store import integrity
 
@@ -131,8 +131,6 @@ class Database:
         self._lock = lock
         self.key: bytes | None = None  # of its pseudonyms, once `pseudonyms` has read it
         anchor = self._anchor()
-        self.same_boot = anchor is None or anchor.boot_id == boot_id()
-        """Whether the machine has run on since the limit clock was saved last, before this one was opened."""
         self.clock = LimitClock(anchor)
         row = self.one("SELECT limit_epoch FROM line_state")
         self._epoch = float(row["limit_epoch"]) if row else 0.0
@@ -214,6 +212,18 @@ class Database:
         cursor = self.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", *columns.values())
         assert cursor.lastrowid is not None
         return cursor.lastrowid
+
+    @contextlib.contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Run what is inside so that nothing of it remains on any exception, within the transaction that is open."""
+        self.execute("SAVEPOINT inside")
+        try:
+            yield
+        except BaseException:
+            self.execute("ROLLBACK TO inside")
+            raise
+        finally:
+            self.execute("RELEASE inside")
 
     def event(self, now: Now, kind: str, detail: str = "", contact_id: int | None = None) -> None:
         """Record that something changed, inside the transaction that is open."""

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from hotlined import breaker, policy, states
 from hotlined.breaker import Outcome
-from hotlined.clock import Now, rfc3339
+from hotlined.clock import Now, boot_id, rfc3339
 from hotlined.gsm import tpdu
 from hotlined.gsm.address import Identity, LineType
 from hotlined.policy import Fate
@@ -58,8 +58,7 @@ def settle(
                 outcome = _take(db, begun, result.mr, now)
             case policy.Refused() if fate in (Fate.PUT_BACK, Fate.FAILED):
                 _refuse(db, begun, answer, result, tries, now, retry_after, again=fate is Fate.PUT_BACK)
-                is_recipients = fate is Fate.FAILED and result.fault is not policy.Fault.LINE
-                outcome = Outcome.RECIPIENT if is_recipients and not answer["by_hand"] else Outcome.REFUSED
+                outcome = _blame(result, fate, by_hand=answer["by_hand"] is not None)
             case policy.Refused() | policy.Unknown():
                 words = result.words if isinstance(result, policy.Unknown) else ""
                 _unconfirm(db, begun.segment_id, result.code, words)
@@ -76,6 +75,15 @@ def settle(
             nothing_left=nothing_left,
         )
     return Settled(fate, told)
+
+
+def _blame(result: policy.Refused, fate: Fate, *, by_hand: bool) -> Outcome:
+    """Say what a refusal tells of the line. Of a text by hand only what is clearly the line's: people mistype."""
+    if result.fault is policy.Fault.RECIPIENT:
+        return Outcome.RECIPIENT
+    if result.fault is policy.Fault.EITHER:
+        return Outcome.INTERRUPTED if by_hand else Outcome.RECIPIENT if fate is Fate.FAILED else Outcome.REFUSED
+    return Outcome.REFUSED
 
 
 def _end_attempt(
@@ -103,7 +111,7 @@ def _end_attempt(
 
 def _take(db: Database, begun: Begun, mr: int | None, now: Now) -> Outcome | None:
     """Record that the network took a segment; return the outcome of its attempt if that was the last one."""
-    move_segment(db, begun.segment_id, SegmentState.SENT, mr=mr, sent_at=now.rfc3339)
+    move_segment(db, begun.segment_id, SegmentState.SENT, mr=mr, sent_at=now.rfc3339, cause=None)
     if begun.sequence < begun.total:
         return None
     move(db, begun.answer_id, State.SENT)
@@ -164,9 +172,7 @@ def _tries(db: Database, answer: sqlite3.Row) -> policy.Tries:
         answer["recipient"],
     )
     attempt = db.one(
-        "SELECT cause FROM attempts WHERE answer_id = ? AND outcome = ? ORDER BY id DESC LIMIT 1",
-        answer["id"],
-        Outcome.REFUSED,
+        "SELECT cause FROM attempts WHERE answer_id = ? AND cause IS NOT NULL ORDER BY id DESC LIMIT 1", answer["id"]
     )
     last = attempts.maybe_cms(attempt["cause"]) if attempt and answer["refusals"] else None
     return policy.Tries(answer["refusals"], answer["refusals_counted"], last, bool(others_left))
@@ -207,13 +213,17 @@ def recover(db: Database, now: Now, pauses: Sequence[float] = USUAL.trial_after)
 
     Only where the machine itself started anew since does it say something about the line: a stick may take down the Pi.
     """
-    rows = db.all(f"SELECT id, attempt_id FROM answer_segments WHERE state = '{SegmentState.SUBMITTING}'")
-    code = "crashed" if db.same_boot else "rebooted"
+    rows = db.all(
+        "SELECT s.id, s.attempt_id, t.boot_id FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id"
+        f" WHERE s.state = '{SegmentState.SUBMITTING}'"
+    )
     with db.transaction():
-        db.execute("UPDATE line_state SET hold = NULL, hold_new = NULL, hold_known = NULL")
+        db.execute("UPDATE line_state SET hold = NULL, hold_half = NULL, hold_new = NULL, hold_known = NULL")
         for row in rows:
+            same_boot = row["boot_id"] == boot_id()
+            code = "crashed" if same_boot else "rebooted"
+            outcome = Outcome.INTERRUPTED if same_boot else Outcome.UNCONFIRMED
             _unconfirm(db, row["id"], code)
-            outcome = Outcome.INTERRUPTED if db.same_boot else Outcome.UNCONFIRMED
             _end_attempt(db, row["attempt_id"], outcome, code, now, pauses, nothing_left=False)
         if rows:
             db.event(now, "unconfirmed", f"{len(rows)} found at start")
@@ -225,6 +235,8 @@ def doubt(db: Database, answer_id: int, code: str, now: Now) -> None:
 
     One that was never begun here gets an attempt of one segment of which nothing is known: it counts for its number.
     """
+    answer = db.one("SELECT share FROM answers WHERE id = ?", answer_id)
+    assert answer is not None
     row = db.one(
         "SELECT s.id FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id"
         f" WHERE t.answer_id = ? AND s.state IN ('{SegmentState.WAITING}', '{SegmentState.SUBMITTING}')"
@@ -239,7 +251,7 @@ def doubt(db: Database, answer_id: int, code: str, now: Now) -> None:
             begun_limit=now.limit,
             step=0,
             variant=0,
-            share=policy.Share.NEW,
+            share=policy.Share.NEW if answer["share"] == policy.Share.NEW else policy.Share.KNOWN,
             trial=0,
             reference=0,
         )
@@ -359,7 +371,8 @@ def _prove(db: Database, segment_id: int, now: Now, rules: policy.Rules | None) 
     changes nothing but itself.
     """
     row = db.one(
-        "SELECT a.*, t.id AS attempt_id, t.outcome FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id"
+        "SELECT a.*, t.id AS attempt_id, t.outcome, t.share AS attempt_share FROM answer_segments s"
+        " JOIN attempts t ON t.id = s.attempt_id"
         " JOIN answers a ON a.id = t.answer_id WHERE s.id = ?",
         segment_id,
     )
@@ -373,7 +386,7 @@ def _prove(db: Database, segment_id: int, now: Now, rules: policy.Rules | None) 
     told = None
     if whole and row["outcome"] != Outcome.TAKEN:
         told = _end_attempt(db, row["attempt_id"], Outcome.TAKEN, None, now, (), nothing_left=False)
-    if not is_latest or row["state"] in (State.QUEUED, State.CANCELLED, State.SHADOWED):
+    if not is_latest or row["state"] not in _PROVABLE:
         return told
     if whole:
         final = _taken_state(segments)
@@ -392,6 +405,10 @@ def _prove(db: Database, segment_id: int, now: Now, rules: policy.Rules | None) 
             move(db, row["id"], State.FAILED, "half")
             db.execute("UPDATE attempts SET outcome = ? WHERE id = ?", Outcome.INTERRUPTED, row["attempt_id"])
     return told
+
+
+_PROVABLE = (State.SENDING, State.UNCONFIRMED, State.SENT, State.DELIVERED, State.UNDELIVERED)
+"""An answer that was queued again, or ended, since an attempt follows from that no more."""
 
 
 def _taken_state(segments: Sequence[SegmentState]) -> State:
@@ -422,7 +439,7 @@ def _may_go_on(db: Database, answer: sqlite3.Row, segments: int, rules: policy.R
         timedelta(0),
         asked=True,
         by_hand=answer["by_hand"] is not None,
-        known=bool(history.answers),
+        known=answer["attempt_share"] == policy.Share.KNOWN,
     )
     spent = attempts.spent(db, now, shadow=False)
     return isinstance(policy.gate(queued, history, spent, rules, now.limit, line(db)), policy.Pass)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from hotlined import breaker, policy
-from hotlined.clock import Now, age
+from hotlined.clock import Now, age, boot_id
 from hotlined.gsm import tpdu
 from hotlined.gsm.alphabet import Plan, plan
 from hotlined.policy import Reason, Share, WaitingFor
@@ -87,6 +87,9 @@ def begin(
             return policy.Wait(WaitingFor.SEND_INTERVAL), None
         if attempt and shadow:
             return policy.Wait(WaitingFor.HELD), None  # half of it went out live: the rest does too, or nothing
+        if answer["by_hand"] and shadow:
+            lifecycle.end(db, answer_id, Reason.SHADOW)
+            return policy.Cancel(Reason.SHADOW), None
         history = attempts.history_of(
             db, answer["recipient"], shadow=shadow, without=answer_id, other=answer["other_originator"]
         )
@@ -99,7 +102,12 @@ def begin(
         asked = _question(answer, attempt, composed.plan.segments if composed else 0, now, known=known)
         under_way = bool(attempt and attempt["trial"] and answer["state"] == State.SENDING)
         verdict = policy.gate(
-            asked, history, attempts.spent(db, now, shadow=shadow), rules, now.limit, line(db, trial=trial or under_way)
+            asked,
+            history,
+            attempts.spent(db, now, shadow=shadow),
+            rules,
+            now.limit,
+            line(db, trial=trial or under_way or shadow),
         )
         if isinstance(verdict, policy.Cancel):
             lifecycle.end(db, answer_id, verdict.reason)
@@ -140,7 +148,7 @@ def _question(
 def _go_on(db: Database, attempt: sqlite3.Row | None) -> int:
     """Go on with an attempt that was put back: how it ended before is over."""
     assert attempt is not None
-    db.execute("UPDATE attempts SET outcome = NULL, cause = NULL, ended_limit = NULL WHERE id = ?", attempt["id"])
+    db.execute("UPDATE attempts SET outcome = NULL, ended_limit = NULL WHERE id = ?", attempt["id"])
     return int(attempt["id"])
 
 
@@ -238,9 +246,8 @@ def _hand_over(db: Database, answer: sqlite3.Row, attempt_id: int, now: Now) -> 
         SegmentState.WAITING,
     )
     assert segment is not None
-    move_segment(
-        db, segment["id"], SegmentState.SUBMITTING, submitted_at=now.rfc3339, submitted_limit=now.limit, cause=None
-    )
+    move_segment(db, segment["id"], SegmentState.SUBMITTING, submitted_at=now.rfc3339, submitted_limit=now.limit)
+    db.execute("UPDATE attempts SET boot_id = ? WHERE id = ?", boot_id(), attempt_id)
     return Begun(
         answer["id"],
         attempt_id,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from hotlined.clock import Now
-from hotlined.errors import PduError
+from hotlined.errors import LifecycleError, PduError
 from hotlined.gsm import push, tpdu
 from hotlined.gsm.address import Address, Identity, LineType, Ton
 from hotlined.store import fates, pseudonyms
@@ -217,12 +217,13 @@ def _insert(db: Database, source: Source, reading: Reading, now: Now, touched: d
         source.imsi,
     )
     contact_id = answer_segment_id = sequence = None
+    problem = reading.problem
     message = reading.message
     if earlier:
         contact_id, answer_segment_id, sequence = earlier
         db.execute("UPDATE contacts SET repeats = repeats + 1 WHERE id = ?", contact_id)
     elif isinstance(message, tpdu.StatusReport):
-        answer_segment_id = fates.apply_report(db, message, now)
+        answer_segment_id, problem = _apply(db, message, now)
     elif message is None:
         contact_id = _insert_contact(db, source.line, "unreadable", _WITHHELD, 1, 1, now)
     else:
@@ -238,7 +239,7 @@ def _insert(db: Database, source: Source, reading: Reading, now: Now, touched: d
         sequence=sequence,
         pdu=reading.pdu,
         tpdu_length=reading.tpdu_length,
-        problem=reading.problem,
+        problem=problem,
         repeat=int(earlier is not None),
         imsi=source.imsi,
         storage=source.storage,
@@ -248,6 +249,15 @@ def _insert(db: Database, source: Source, reading: Reading, now: Now, touched: d
         received_limit=now.limit,
         deleted_at=None if source.storage else now.rfc3339,
     )
+
+
+def _apply(db: Database, report: tpdu.StatusReport, now: Now) -> tuple[int | None, str | None]:
+    """Apply a status report; return its segment, or why the rows that are there do not take it: it is kept anyway."""
+    try:
+        with db.savepoint():
+            return fates.apply_report(db, report, now), None
+    except LifecycleError as error:
+        return None, error.message
 
 
 _WITHHELD = Identity(originator=None, e164=None, country=None, line_type=LineType.WITHHELD)
@@ -355,8 +365,8 @@ def _name_mms(db: Database, source: Source, contact_id: int, sender: Address | N
     From is what anybody can write into a text. It is believed only of the operator's centre, whose TP-OA is a short
     code or a name; a person's own number as TP-OA was vouched for by the network.
     """
-    row = db.one("SELECT originator, line_type FROM contacts WHERE id = ?", contact_id)
-    if row is None or sender is None:
+    row = db.one("SELECT originator, line_type, other_originator FROM contacts WHERE id = ?", contact_id)
+    if row is None or sender is None or row["other_originator"] is not None:  # its segments may come one by one
         return
     claimed = source.identify(sender)
     if LineType(row["line_type"]) not in _CENTRES:

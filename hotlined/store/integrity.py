@@ -35,7 +35,7 @@ PROMISES = {
         "SELECT a.id FROM answers a JOIN contacts c ON c.id = a.contact_id WHERE c.verdict IS NOT 'answer'"
     ),
     "an answer that was sent has all its segments, and each of them left": (
-        f"SELECT id FROM answers a WHERE state IN {states.TAKEN} AND segments IS NOT"
+        f"SELECT id FROM answers a WHERE state IN {states.TAKEN} AND segments <>"
         f" (SELECT count(*) FROM answer_segments s WHERE s.attempt_id = {_LATEST} AND s.state IN {states.LEFT})"
     ),
     "only an answer that is being sent has a segment in hand": (

@@ -19,16 +19,18 @@ second half that leaves hours later never exceeds a window that was full in betw
       │      shadowed   │                   └──proof, half of it──▶ failed
       └───nothing left──┘ └─the recipient's fault, the end of the tries──▶ failed
 
-`requeue` leads from unconfirmed, failed and cancelled back to queued: only a person may send twice. A backup that was
-put back leads from queued to unconfirmed, since what waited in it may have left meanwhile.
+`requeue` leads from unconfirmed, failed and cancelled back to queued: only a person may send twice, and no step of the
+line's own takes that way. Ended while it waits again, such an answer is what its attempt before was: unconfirmed, or
+half of it delivered. A backup that was put back leads from queued to unconfirmed: what waited may have left since.
 """
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
 from hotlined.errors import LifecycleError
 from hotlined.policy import Reason
-from hotlined.states import LEFT, SEGMENT_TRANSITIONS, TRANSITIONS, WAITS, SegmentState, State
+from hotlined.states import LEFT, REPEATABLE, SEGMENT_TRANSITIONS, TRANSITIONS, WAITS, SegmentState, State
 from hotlined.store.database import Database
 
 
@@ -38,6 +40,15 @@ def move(db: Database, answer_id: int, to: State, reason: str | None = None) -> 
     if row is None or to not in TRANSITIONS[State(row["state"])]:
         raise LifecycleError(f"answer {answer_id} cannot become {to}: it is {row['state'] if row else 'not there'}")
     db.execute("UPDATE answers SET state = ?, reason = ? WHERE id = ?", to, reason, answer_id)
+
+
+def reopen(db: Database, answer_id: int) -> bool:
+    """Queue an answer once more because a person wants it, and tell whether that may be."""
+    row = db.one("SELECT state FROM answers WHERE id = ?", answer_id)
+    if row is None or row["state"] not in REPEATABLE:
+        return False
+    db.execute("UPDATE answers SET state = ?, reason = NULL WHERE id = ?", State.QUEUED, answer_id)
+    return True
 
 
 def move_segment(db: Database, segment_id: int, to: SegmentState, **values: Any) -> None:
@@ -76,29 +87,41 @@ def has_left(db: Database, attempt_id: int | None) -> bool:
 
 
 def end(db: Database, answer_id: int, reason: str) -> None:
-    """End an answer of which no segment is in hand: cancelled, or failed where half of it has left."""
+    """End an answer of which no segment is in hand.
+
+    It is cancelled; but failed where half of it has left, and unconfirmed where an attempt before a person asked for it
+    again may have.
+    """
     attempt_id = latest_attempt(db, answer_id)
-    open_attempt = db.one(
-        "SELECT 1 FROM answer_segments WHERE attempt_id = ? AND state = ?", attempt_id, SegmentState.WAITING
+    states = (
+        []
+        if attempt_id is None
+        else [row["state"] for row in db.all("SELECT state FROM answer_segments WHERE attempt_id = ?", attempt_id)]
     )
-    half = open_attempt is not None and has_left(db, attempt_id)
+    to = State.CANCELLED
+    if SegmentState.UNCONFIRMED in states:
+        to = State.UNCONFIRMED
+    elif has_left(db, attempt_id):
+        to = State.FAILED
     if attempt_id is not None:
         move_rest(db, attempt_id, SegmentState.WAITING, SegmentState.CANCELLED)
-    move(db, answer_id, State.FAILED if half else State.CANCELLED, reason)
+    move(db, answer_id, to, reason)
 
 
-def end_open(db: Database, recipients: Iterable[str | None], reason: Reason, *, by_hand: bool) -> list[int]:
-    """End every answer to these numbers that waits, with texts by hand or without, and return their ids.
+def end_open(db: Database, names: Iterable[str], reason: Reason, *, by_hand: bool) -> int:
+    """End every answer to these names that waits, with texts by hand or without, and return how many.
 
-    One whose segment is in the modem's hands is left to its result: the gate asks again before the next segment.
+    Also those to whoever sent an MMS by way of one of them. One whose segment is in the modem's hands is left to its
+    result: the gate asks again before the next segment.
     """
-    names = [name for name in recipients if name]
-    marks = ", ".join("?" * len(names))
+    listed = json.dumps([name for name in names if name])
     rows = db.all(
-        f"SELECT id FROM answers WHERE recipient IN ({marks}) AND (by_hand IS NULL OR ?) AND {WAITS}",
-        *names,
+        "SELECT id FROM answers WHERE (recipient IN (SELECT value FROM json_each(?1)) OR contact_id IN"
+        " (SELECT id FROM contacts WHERE other_originator IN (SELECT value FROM json_each(?1))))"
+        f" AND (by_hand IS NULL OR ?2) AND {WAITS}",
+        listed,
         int(by_hand),
     )
     for row in rows:
         end(db, row["id"], reason)
-    return [row["id"] for row in rows]
+    return len(rows)

@@ -41,7 +41,7 @@ def block(db: Database, number: str, who: str, now: Now) -> int:
     """Commit that a number is not answered any more, and cancel what waits for it; return how much that was."""
     with db.transaction():
         _decide(db, "block", number, who, now)
-        return len(_end_open(db, number, Reason.BLOCKED, by_hand=True))
+        return lifecycle.end_open(db, pseudonyms.both(db, number), Reason.BLOCKED, by_hand=True)
 
 
 def unblock(db: Database, number: str, who: str, now: Now) -> None:
@@ -65,14 +65,7 @@ def opt_out(db: Database, number: str, now: Now) -> None:
     """
     _change(db, "opted_out_at = ?", (now.rfc3339,), number, "its owner", now)
     db.event(now, "optout", mask(number))
-    _end_open(db, number, Reason.OPTED_OUT, by_hand=False)
-
-
-def _end_open(db: Database, number: str, reason: Reason, *, by_hand: bool) -> list[int]:
-    """End what waits for a number, be it the address of an MMS notification that its contact does not go by."""
-    names = pseudonyms.both(db, number)
-    others = db.all("SELECT originator FROM contacts WHERE other_originator IN (?, ?)", *names)
-    return lifecycle.end_open(db, {*names, *(row["originator"] for row in others)}, reason, by_hand=by_hand)
+    lifecycle.end_open(db, pseudonyms.both(db, number), Reason.OPTED_OUT, by_hand=False)
 
 
 def pause(db: Database, who: str, now: Now) -> None:

@@ -221,7 +221,7 @@ def purge(db: Database, keep_texts: timedelta, keep_numbers: timedelta, now: Now
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """How much is held of one person; `mentions` are texts of others that name the number, which stay."""
+    """How much is held of one person; `named` are MMS of others that claim its number, `mentions` texts, which stay."""
 
     contacts: int
     kept: int
@@ -230,12 +230,13 @@ class Held:
     decided: bool
     opted_out: bool
     requests: int
+    named: int
     mentions: int
 
     @property
     def anything(self) -> bool:
         """Whether anything is held."""
-        return bool(self.contacts or self.segments or self.answers or self.decided or self.requests)
+        return bool(self.contacts or self.segments or self.answers or self.decided or self.requests or self.named)
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,7 +278,9 @@ def _count(db: Database, names: tuple[str, str], found: _Found) -> Held:
     decided = db.one(
         "SELECT count(*) AS rows, count(opted_out_at) AS opted_out FROM numbers WHERE number IN (?, ?)", *names
     )
+    named = db.one("SELECT count(*) AS rows FROM contacts WHERE other_originator IN (?, ?)", *names)
     assert kept is not None
+    assert named is not None
     assert mentions is not None
     assert decided is not None
     return Held(
@@ -288,6 +291,7 @@ def _count(db: Database, names: tuple[str, str], found: _Found) -> Held:
         decided=bool(decided["rows"]),
         opted_out=bool(decided["opted_out"]),
         requests=len(found.requests),
+        named=named["rows"],
         mentions=mentions["rows"],
     )
 
@@ -370,6 +374,12 @@ def export(db: Database, name: str) -> dict[str, Any]:
         "pseudonym": names[1] if names[1] != name else None,
         "contacts": [reading.maybe_contact(db, contact_id) for contact_id in found.contacts],
         "decided": dict(decided) if decided else None,
+        "named_by": [
+            dict(row)
+            for row in db.all(
+                "SELECT id, received_at FROM contacts WHERE other_originator IN (?, ?) ORDER BY id", *names
+            )
+        ],
         "by_hand": rows(
             "SELECT id, recipient, state, text, queued_at, sent_at FROM answers WHERE by_hand IS NOT NULL"
             " AND id IN (SELECT value FROM json_each(?))",
