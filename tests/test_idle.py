@@ -64,3 +64,39 @@ def test_a_queue_that_is_held_back_costs_no_writing(sender: tuple[Filled, Sender
         look(filled, answering)
 
     assert filled.db.connection.total_changes == before
+
+
+def test_a_row_that_cannot_be_judged_is_set_aside_and_the_next_one_judged(sender: tuple[Filled, Sender]) -> None:
+    """A contradiction in one row is no damage of the database: the row is kept, an event says why, the line goes on."""
+    filled, answering = sender
+    odd, fine = filled.text("Un", "+32470111111"), filled.text("Deux", "+32470222222")
+    filled.db.execute(
+        "INSERT INTO answers (contact_id, recipient, state, share, draw, queued_at, queued_limit, age_limit, due_at,"
+        " due_limit) VALUES (?, 'x', 'cancelled', 'new', 0, '', 0, 0, '', 0)",
+        odd,
+    )
+    look(filled, answering)
+
+    reasons = filled.db.all("SELECT reason FROM contacts WHERE id IN (?, ?) ORDER BY id", odd, fine)
+    assert [row["reason"] for row in reasons] == ["set_aside", "first_contact"]
+    assert filled.db.one("SELECT 1 FROM events WHERE kind = 'set_aside' AND contact_id = ?", odd)
+
+
+def test_nobody_is_told_that_a_stale_answer_is_on_its_way(sender: tuple[Filled, Sender]) -> None:
+    """However many answers have grown stale, they are ended before a fresh text of the same number is judged."""
+    filled, answering = sender
+    number = "+32470999999"
+    filled.judge(filled.text("Salut", number))
+    filled.db.execute(
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 300)"
+        " INSERT INTO answers (recipient, state, share, draw, queued_at, queued_limit, age_limit, due_at, due_limit)"
+        " SELECT '+3247' || i, 'queued', 'new', 0, '', -1e6, -1e6, '', 0 FROM n"
+    )
+    filled.db.execute("UPDATE answers SET age_limit = -5e5 WHERE recipient = ? AND state = 'queued'", number)
+    filled.text("Encore", number)
+    for _ in range(5):
+        look(filled, answering)
+
+    row = filled.db.one("SELECT reason FROM contacts ORDER BY id DESC LIMIT 1")
+    assert row
+    assert row["reason"] == "first_contact"

@@ -28,6 +28,7 @@ from promised import (
     person,
     put,
     recipients,
+    reload,
     states,
     submissions,
     told,
@@ -517,6 +518,21 @@ def test_half_an_answer_that_waits_says_what_for(line: Line) -> None:
     wait_states(line, sent=1)
     assert recipients(line) == [NUMBER]
     assert submissions(line) == 2
+
+
+def test_half_an_answer_is_held_in_shadow_mode_and_fails_by_age(line: Line) -> None:
+    """What is half sent neither leaves while nothing is transmitted, nor keeps its place for ever."""
+    line.configure(answer={"text": LONG, "max_age": "20s"})
+    begin(line, timing={"retry_after": [3600]})
+    refuse(line, 38, segment=2)
+    deliver(line, 1)
+    wait_until(lambda: waits(line) == {"retry": 1})
+    reload(line, mode="shadow")
+    wait_until(lambda: fate(line, person(1)) == ("failed", "stale"))
+
+    reload(line, mode="live")
+    assert used(line) == 1
+    assert recipients(line) == []
 
 
 def test_a_block_ends_half_an_answer(line: Line) -> None:

@@ -1019,3 +1019,182 @@ def test_what_a_person_ends_in_the_same_moment_is_no_bug(db: Database, step: str
 
     assert ended == [None]
     assert (answer(db)["state"], answer(db)["reason"]) == ("cancelled" if step == "sweep" else "failed", "person")
+
+
+# ---- trials, halves, and rows that are odd
+
+
+def open_the_breaker(db: Database, limits: policy.Limits | None = None) -> None:
+    """Let answers to three people be lost, so that the breaker opens at 0 s."""
+    for number in range(3):
+        scan(db, *text(f"perdu {number}", f"+3247900000{number}"), seconds=0)
+        contact_id = inbound.next_unjudged(db, at(db, 0))
+        assert contact_id
+        judge(db, contact_id)
+        _, segment = begin_next(db, at(db, 0), rules=replace(RULES, limits=limits or RULES.limits))
+        assert segment
+        lose(db, segment, at(db, 0))
+    assert attempts.breaker_of(db).is_open
+
+
+def candidates(db: Database, seconds: float) -> list[str]:
+    """Return who may be tried, in order."""
+    return [
+        row["recipient"]
+        for turn in answers.due(db, at(db, seconds), trial=True)
+        for row in db.all("SELECT recipient FROM answers WHERE id = ?", turn.answer_id)
+    ]
+
+
+def queued(db: Database, *numbers: str, seconds: float = 0.0) -> None:
+    """Queue an answer to each of these numbers."""
+    for number in numbers:
+        scan(db, *text(f"salut {number} {seconds}", number, scts=SENT + timedelta(seconds=seconds)), seconds=seconds)
+        contact_id = inbound.next_unjudged(db, at(db, seconds))
+        assert contact_id
+        assert judge(db, contact_id, seconds).answer
+
+
+def test_a_candidate_that_waits_for_a_window_leaves_the_trial_to_the_next(db: Database) -> None:
+    """A number that was taken before comes first, and where its share is full a new one has its chance."""
+    known, new = "+32470000001", "+32470000002"
+    queued(db, known)
+    send_all(db, 0)
+    open_the_breaker(db)
+    queued(db, known, new, seconds=2 * 86400.0)
+
+    assert candidates(db, 3 * 86400.0) == [known, new]
+
+
+def test_half_an_answer_is_no_proof_that_its_number_is_reached(db: Database) -> None:
+    """While the breaker is open half sent answers, too, are tried in turn with all others."""
+    half, new = "+32470000001", "+32470000002"
+    queued(db, half)
+    take(db, begun(db), at(db, 0))
+    refuse(db, begun(db, 1), at(db, 1), 22)
+    open_the_breaker(db)
+    queued(db, new, seconds=2)
+    first = answers.due(db, at(db, 400), trial=True)[0]
+    _, segment = begin_answer(db, first.answer_id, at(db, 400), trial=True)
+    assert segment
+    refuse(db, segment, at(db, 400), 22)
+
+    assert candidates(db, 401) == [each for each in (half, new) if each != segment.recipient]
+
+
+def test_a_recipient_who_is_mistyped_opens_no_breaker(db: Database) -> None:
+    """Texts by hand to numbers that are not there say nothing about the line."""
+    for number in range(4):
+        with db.transaction():
+            queued_id = answers.enqueue_by_hand(
+                db, f"+3247900000{number}", PLAN, RULES, at(db, number), kind="send", who="pi", shadow=False
+            )
+        assert isinstance(queued_id, int)
+        refuse(db, begun(db, number), at(db, number), 1)
+
+    assert not attempts.breaker_of(db).is_open
+
+
+def test_a_person_is_not_told_that_a_text_goes_when_others_take_its_room(db: Database) -> None:
+    """What was accepted by hand and has not left yet counts for what is asked next."""
+    limits = policy.Limits(segments=policy.Windows(3, 3, 3), reserve_for_new=0)
+    rules = replace(RULES, limits=limits)
+    accepted = []
+    for number in range(2):
+        with db.transaction():
+            accepted.append(
+                answers.enqueue_by_hand(
+                    db, f"+3247900000{number}", PLAN, rules, at(db, 0), kind="send", who="pi", shadow=False
+                )
+            )
+
+    assert accepted == [1, policy.Wait(policy.WaitingFor.BUDGET_MONTH)]
+
+
+def test_half_sent_answers_lost_since_the_breaker_closed_open_it_again(db: Database) -> None:
+    """What ended after the breaker closed counts, however early its attempt began."""
+    halves = [f"+3247000001{number}" for number in range(3)]
+    for number in halves:
+        queued(db, number)
+        take(db, begun(db), at(db, 0))
+        refuse(db, begun(db, 1), at(db, 1), 38)
+        if attempts.breaker_of(db).is_open:
+            attempts.close_breaker(db, at(db, 2))
+    attempts.close_breaker(db, at(db, 3))
+    for moment in (400.0, 401.0, 402.0):
+        lose(db, begun(db, moment), at(db, moment))
+
+    assert attempts.breaker_of(db).is_open
+
+
+def test_an_answer_that_a_person_queued_again_and_took_back_is_unconfirmed_as_before(db: Database) -> None:
+    """What may have left is not called cancelled, and a report about it is heard."""
+    queue(db)
+    lose(db, begun(db), at(db, 1))
+    answers.requeue(db, 1, "pi", at(db, 2))
+    assert answers.cancel(db, 1, "pi", at(db, 3)) is None
+    assert answer(db)["state"] == "unconfirmed"
+    scan(db, pdus.write_status_report(7, SENDER, SENT, SENT, 0), seconds=60)
+
+    assert (answer(db)["state"], answer(db)["reason"]) == ("failed", "half")
+
+
+def test_a_report_about_an_answer_that_was_set_aside_stops_nothing(db: Database) -> None:
+    """It proves its own segment, and the answer stays what it is."""
+    queue(db)
+    lose(db, begun(db), at(db, 1))
+    answers.requeue(db, 1, "pi", at(db, 2))
+    gate.set_aside(db, 1, "AddressError()", at(db, 3))
+    kept = scan(db, pdus.write_status_report(7, SENDER, SENT, SENT, 0), seconds=60)
+
+    assert len(kept) == 1
+    assert answer(db)["state"] == "failed"
+
+
+def test_a_second_half_that_may_be_eithers_fault_fails_at_the_second_time(db: Database) -> None:
+    """A phone that refuses the rest of its answer while others get theirs ends it."""
+    queue(db)
+    take(db, begun(db), at(db, 1))
+    refuse(db, begun(db, 2), at(db, 2), 28)
+    queued(db, "+32470999999", seconds=3)
+    for moment in (4.0, 5.0):
+        turn = answers.due(db, at(db, moment))[-1]
+        _, segment = begin_answer(db, turn.answer_id, at(db, moment))
+        assert segment
+        take(db, segment, at(db, moment))
+    refuse(db, begun(db, 100), at(db, 100), 28)
+
+    assert (answer(db)["state"], answer(db)["reason"]) == ("failed", "cms_28")
+
+
+def test_what_is_sent_again_may_be_longer_than_is_configured_now(db: Database) -> None:
+    """A person who wants a stored answer once more is held to the windows, not to answer.max_segments."""
+    queue(db)
+    lose(db, begun(db), at(db, 1))
+    answers.requeue(db, 1, "pi", at(db, 2))
+
+    assert begin(db, 3, max_segments=1)[1]
+
+
+def test_an_mms_whose_segments_come_one_by_one_keeps_both_addresses(db: Database) -> None:
+    """However often it is joined, the address that its contact does not go by is the other one."""
+    for originator, other in (("8600", "8600"), (SENDER, "+32479001122")):
+        parts = pdus.write_mms(
+            "+32479001122", "photo" * 40, scts=SENT, reference=int(originator[-2:]), originator=originator
+        )
+        assert len(parts) > 2
+        for index, part in enumerate(parts):
+            scan(db, part, seconds=index)
+        row = db.one("SELECT originator, other_originator FROM contacts ORDER BY id DESC LIMIT 1")
+        assert row
+        assert set(row) == {originator if originator == SENDER else "+32479001122", other}
+
+
+def test_a_number_that_the_configuration_blocks_is_blocked_by_either_address(db: Database) -> None:
+    """`numbers.blocked` holds for TP-OA and for From, like a block by command."""
+    scan(db, *pdus.write_mms("+32479001122", "photo", scts=SENT, reference=9))
+    row = contact(db)
+    assert row["originator"] == "+32479001122"
+
+    blocked = policy.Numbers(blocked=(row["other_originator"],))
+    assert judge(db, 1, 0, numbers=blocked).reason is policy.Reason.BLOCKED
