@@ -71,7 +71,6 @@ class Sender:
         """Commit the fate of a segment that the disk refused before; nothing else is sent until that is done."""
         if self._unwritten:
             self._unwritten()
-            self._unwritten = None
 
     def settle_late(self, mr: int) -> None:
         """Take in a result that came after its time limit: the last unconfirmed segment was sent."""
@@ -88,6 +87,7 @@ class Sender:
                 self.line.db.now(),
                 late_within=self.line.timing.late_result_within,
             )
+            self._unwritten = None
             log.info("a result came late: the segment was sent")
             if told:
                 self._tell_line(told)
@@ -403,6 +403,7 @@ class Sender:
         settled = fates.settle(
             self.line.db, begun, result, now, retry_after=timing.retry_after, pauses=timing.trial_after
         )
+        self._unwritten = None  # it is on the disk: what is told of it may fail, and is not told twice
         name = f"answer {begun.answer_id}: segment {begun.sequence}/{begun.total}"
         if isinstance(result, policy.Taken):
             log.info("%s sent", name)
@@ -436,13 +437,20 @@ class Sender:
     def _put_back(self, begun: gate.Begun) -> None:
         """Let a segment wait again that was not submitted after all."""
         log.info("answer %d waits for the network", begun.answer_id)
-        self._write_down(lambda: fates.put_back(self.line.db, begun, self.line.db.now()))
+
+        def put_back() -> None:
+            fates.put_back(self.line.db, begun, self.line.db.now())
+            self._unwritten = None
+
+        self._write_down(put_back)
 
     def _write_down(self, write: Callable[[], None]) -> None:
-        """Commit the fate of a segment; what the disk refuses now is committed before anything else happens."""
+        """Commit the fate of a segment; what the disk refuses now is committed before anything else happens.
+
+        `write` says itself when it is done.
+        """
         self._unwritten = write
         write()
-        self._unwritten = None
 
 
 def _is_disks(error: Exception) -> bool:

@@ -155,12 +155,12 @@ def _go_on(db: Database, attempt: sqlite3.Row | None) -> int:
 def set_aside(db: Database, answer_id: int, why: str, now: Now) -> None:
     """Commit that an answer cannot be composed or encoded: it has failed, and is in nobody's way."""
     with db.transaction():
+        row = db.one(f"SELECT contact_id FROM answers WHERE id = ? AND state IN {OPEN}", answer_id)
+        if row is None:
+            return
         attempt_id = latest_attempt(db, answer_id)
         if attempt_id is not None:
             move_rest(db, attempt_id, SegmentState.WAITING, SegmentState.CANCELLED)
-        row = db.one("SELECT contact_id, state FROM answers WHERE id = ?", answer_id)
-        if row is None:
-            return
         move(db, answer_id, State.FAILED, Reason.SET_ASIDE)
         db.event(now, "set_aside", f"answer {answer_id}: {why}", row["contact_id"])
 
