@@ -576,8 +576,8 @@ def _begun(facts: History) -> Iterator[tuple[Submitted, Configured, dict[int, fl
 class _Breaker:
     """The laxest breaker that keeps the promise."""
 
-    row: list[str | None] = field(default_factory=list)
-    """The recipients of the last answers that were not taken; None: an outcome of which nothing follows."""
+    row: list[tuple[int, str | None]] = field(default_factory=list)
+    """The last answers that were not taken, and their recipients; None: an outcome of which nothing follows."""
     latest: list[tuple[int, bool]] = field(default_factory=list)
     """The last answers, and whether each failed by the line's fault."""
     opened: float | None = None
@@ -622,9 +622,12 @@ class _Breaker:
         if fact.outcome == "crash":
             return
         failed = not (fact.outcome == "refused" and fact.cause in RECIPIENTS_FAULT | EITHERS_FAULT)
-        self.row = [*self.row, fact.number if failed else None][-ROW:]
+        self.row = [
+            *(each for each in self.row if each[0] != fact.answer),
+            (fact.answer, fact.number if failed else None),
+        ][-ROW:]
         self._note(fact.answer, failed=failed)
-        different = len(set(self.row) - {None}) == ROW
+        different = len({number for _, number in self.row} - {None}) == ROW
         if self.opened is None and (different or sum(failed for _, failed in self.latest) >= MOST_FAILURES):
             self.opened, self.trials, self.last, self.may_follow = fact.at, 0, None, False
             self.due = fact.at + TRIAL_PAUSES[0]

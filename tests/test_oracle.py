@@ -335,6 +335,14 @@ def test_breaker_knows_whose_fault_it_is(cause: int) -> None:
     assert not found(ROOM, came(1), *same)
 
 
+def test_breaker_counts_answers() -> None:
+    """Of an answer that was tried again only its latest refusal is in the row."""
+    tried = [sent(n, at, phone(n), "refused", cause=38) for n, at in ((1, 3), (2, 6), (2, 66), (3, 69))]
+    trials = [sent(n, at, phone(n), "refused", cause=38) for n, at in ((2, 129), (1, 132), (3, 135))]
+    assert not found(ROOM, *people(9), *tried, *trials)
+    assert found(ROOM, *people(9), *tried, sent(4, 72, phone(4))) == {"breaker"}
+
+
 def test_breaker_opens_at_six_of_ten() -> None:
     """Six that fail among ten open it too, though one is taken now and then."""
     outcomes = ["unknown", "unknown", "taken"] * 2 + ["unknown", "unknown"]
