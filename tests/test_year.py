@@ -36,6 +36,18 @@ class Difference:
     before: object
     now: object
 
+    @property
+    def is_less(self) -> bool:
+        """Whether what is done now was done before, too, and more."""
+        return self.what == "fate" and self.both[0][: len(self.both[1])] == self.both[1]
+
+    @property
+    def both(self) -> tuple[tuple[object, ...], tuple[object, ...]]:
+        """Return the segments, before and now."""
+        assert isinstance(self.before, tuple)
+        assert isinstance(self.now, tuple)
+        return self.before, self.now
+
 
 @dataclass(frozen=True)
 class Compared:
@@ -153,7 +165,7 @@ def opting_out(compared: Compared, each: Difference) -> bool:
         return False
     if each.what == "verdict":
         return contact.at >= said and each.now == ("suppress", "opted_out")
-    return contact.at + DAY >= said  # what waited then is cancelled, and what was may have been asked for again
+    return each.is_less and contact.at + DAY >= said  # what waited is cancelled, and is not there to be asked for again
 
 
 def country_at_the_gate(compared: Compared, each: Difference) -> bool:
@@ -176,21 +188,26 @@ def country_at_the_gate(compared: Compared, each: Difference) -> bool:
 def outage(compared: Compared, each: Difference) -> bool:
     """While nothing leaves answers wait for the breaker; after it those that waited go out, or are too old.
 
-    It lasts from the first refusal to the last trial, an hour after it is over, and what waited is out a day later.
+    It lasts from the first refusal to the last trial, an hour after it is over; in between an answer was due that was
+    not yet out, before or now.
     """
     contact = compared.contacts[each.contact]
-    begun = contact.at + HOUR
-    return any(o.begin - DAY <= begun and contact.at <= o.end + HOUR for o in compared.played.outages) and (
-        each.what != "verdict"
+    left = [left.get(each.contact, []) for left in compared.left]
+    end = max(segments[-1].at if segments else contact.at + DAY for segments in left)
+    return each.what != "verdict" and any(
+        contact.at + contact.delay <= o.end + HOUR and o.begin <= end for o in compared.played.outages
     )
 
 
-def the_lines_fault(compared: Compared, each: Difference) -> bool:
+def the_lines_fault(_compared: Compared, each: Difference) -> bool:
     """Refusals that are the line's, or may be, are tried again later; the recipient's are not."""
     if each.what != "fate":
         return False
-    causes = {s.cause for left in compared.left for s in left.get(each.contact, ()) if s.outcome == "refused"}
-    return bool(causes - {None, 1, 27, 195})
+    alike = [before for before, now in zip(*each.both, strict=False) if before == now]
+    if not alike or alike != list(each.both[0][: len(alike)]):
+        return False
+    *_, outcome, cause = alike[-1]
+    return outcome == "refused" and cause not in (1, 27, 195)
 
 
 def late_result(compared: Compared, each: Difference) -> bool:
@@ -209,7 +226,14 @@ def by_hand(compared: Compared, each: Difference) -> bool:
     """Texts by hand make nobody a number that was answered, and push no cooldown."""
     contact = compared.contacts[each.contact]
     since = compared.by_hand.get(contact.number)
-    return since is not None and contact.at >= since
+    before, now = (record.verdicts.get(each.contact) for record in (compared.before, compared.now))
+    return (
+        since is not None
+        and contact.at >= since
+        and before != now
+        and before is not None
+        and before[1] in ("cooldown", "per_number", "pending", "cooldown_over")
+    )
 
 
 def stale_on_time(compared: Compared, each: Difference) -> bool:
@@ -218,8 +242,9 @@ def stale_on_time(compared: Compared, each: Difference) -> bool:
     return (
         each.what == "verdict"
         and each.before == ("suppress", "pending")
+        and each.now == ("answer", "first_contact")
         and any(
-            other.number == contact.number and contact.at - other.at > DAY / 12 and other.contact != contact.contact
+            other.number == contact.number and contact.at - other.at > DAY and other.contact not in compared.left[1]
             for other in compared.contacts.values()
         )
     )
@@ -254,6 +279,19 @@ def history(compared: Compared, each: Difference) -> bool:
     return compared.contacts[each.contact].number in compared.touched
 
 
+def own_share(compared: Compared, each: Difference) -> bool:
+    """Nobody new waits behind what a person asked for again: that stands in the share in which it is counted."""
+    contact = compared.contacts[each.contact]
+    if each.what != "moment" or each.now >= each.before:  # type: ignore[operator]
+        return False
+    due = contact.at + contact.delay
+    return (
+        compared.answered.get(contact.number, due) >= due
+        and any(begin <= due <= end for begin, end in compared.tight[True])
+        and any(isinstance(o, year.Requeue) and contact.at < o.at < due for o in compared.played.operations)
+    )
+
+
 def full_windows(compared: Compared, each: Difference) -> bool:
     """Windows were nearly full, before or now: what left sooner or later for a reason gave room or took it."""
     contact = compared.contacts[each.contact]
@@ -266,16 +304,14 @@ def turn(_compared: Compared, each: Difference) -> bool:
     """Others left before it that did not, or the other way round: it comes some minutes sooner or later."""
     if each.what != "moment":
         return False
-    assert isinstance(each.before, tuple)
-    assert isinstance(each.now, tuple)
-    return all(abs(before - now) <= TURN for before, now in zip(each.before, each.now, strict=True))
+    return all(abs(before - now) <= TURN for before, now in zip(*each.both, strict=True))  # type: ignore[operator]
 
 
 REASONS: dict[str, Reason] = {
     reason.__name__: reason
     for reason in (
         opting_out, country_at_the_gate, outage, the_lines_fault, late_result, by_hand, stale_on_time,
-        loop_of_the_month, shadowed, history, full_windows, turn,
+        loop_of_the_month, shadowed, turn, history, full_windows, own_share,
     )
 }  # fmt: skip
 """In the order in which they are asked: the more a reason explains, the later."""
