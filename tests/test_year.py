@@ -14,6 +14,7 @@ from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 
+import causes
 import oracle
 import pytest
 import year
@@ -378,6 +379,13 @@ def test_what_the_oracle_says_of_before(played: Year, before: Record) -> None:
     """Windows, reserve, cap, cooldown, block, pause, once and in order held; what did not is what was changed since."""
     found = Counter(words.partition(":")[0] for words in oracle.violations(year.facts_of(played, before)))
     assert set(found) == {"opt_out", "breaker", "country"}
+
+
+def test_what_was_left_undone_before(played: Year, before: Record) -> None:
+    """A text by hand, and an answer that was too old, kept some from their answer; each other one has its cause."""
+    undone = list(causes.Causes(played, before).missing())
+    assert len(undone) == 34
+    assert all(words.endswith((" for cooldown", " for per_number", " for pending")) for words in undone)
 
 
 # A line as it is now plays the year here: a class with the operations of `year.Peer`, then
