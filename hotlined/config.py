@@ -2,7 +2,8 @@
 
 Every problem of a file is reported at once, each with its line. Scalars are read as text and
 converted by key, so that `0123`, `+32470123456` and `NO` mean what they say. Not here: what the
-limits do (policy), and whether a port, a folder or a PIN file works.
+limits do (policy), and whether a port, a folder or a PIN file works. `salvage` reads what is sound of a broken file,
+for those who have to decide something before it is mended.
 Known to be wrong: of broken YAML only the first mistake is reported; a list's entry that is an alias is
 reported on its anchor's line.
 """
@@ -11,6 +12,7 @@ import os
 import re
 import stat
 import tempfile
+import unicodedata
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -19,6 +21,7 @@ from datetime import timedelta
 from decimal import Decimal
 from difflib import SequenceMatcher
 from enum import Enum, StrEnum, auto
+from functools import lru_cache
 from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
@@ -217,6 +220,7 @@ class _Kind:
     resolve: Callable[[Any, _Where], Any] = lambda value, _where: value
     format: Callable[[Any], str] = str
     personal: bool = False  # never quoted in a problem: problems end up in the journal
+    comment: str | None = None  # what behind a plain value may not be meant as a comment, though YAML takes it for one
 
     def parse(self, text: str, where: _Where) -> Any:
         """Read a scalar; raises ValueError for another kind's."""
@@ -261,25 +265,37 @@ def _compile(text: str) -> re.Pattern[str]:
         return re.compile(text)
 
 
+# in prose any # may be meant, so a comment stands on a line of its own there; in a path or a code one that is glued on
+_ANY_HASH, _GLUED_HASH = r"[ \t]+#", r"[ \t]+#(?=[^\s#])"
+
 _FLAG = _Kind(
     "true or false",
     "(?i:true|yes|on|false|no|off)",  # YAML 1.1's words
     lambda text: text.lower() in {"true", "yes", "on"},
     format=lambda flag: str(flag).lower(),
 )
-_NAME = _Kind("a name of at most 32 letters, digits, - and _", "[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
-_TEXT = _Kind("a text that is not blank", convert=str.strip, accept=bool)
+# what stands beside a line under /run, /var/lib and in the names of units, and would be taken for one
+RESERVED_LINES = ("web", "alerts", "fleet", "control", "power", "backup", "hub", "main", "config")
+_NAME = _Kind(
+    "1 to 22 of a-z, 0-9, - and _, first a letter or digit, and none of " + ", ".join(RESERVED_LINES),
+    rf"(?!(?:{'|'.join(RESERVED_LINES)})\Z)[a-z0-9][a-z0-9_-]{{0,21}}",
+)
+_TEXT = _Kind("a text that is not blank", convert=str.strip, accept=bool, comment=_ANY_HASH)
 # case, accents, blanks and punctuation are put aside: a word of nothing else would match every text
-_WORD = _Kind("a word with a letter or a digit in it", accept=lambda word: any(map(str.isalnum, word)))
+_WORD = _Kind(
+    "a word with a letter or a digit in it", accept=lambda word: any(map(str.isalnum, word)), comment=_ANY_HASH
+)
 _PATH = _Kind(
     "a path, absolute or from this file's folder (~ is not expanded)",
     "(?s:[^~].*)",
     resolve=lambda text, where: where.folder / text,
+    comment=_GLUED_HASH,
 )
 _PORT = _Kind(
-    "auto, a device's path or a pyserial URL",
-    "(?s:[^~].*)",
+    "auto, a device's path such as /dev/ttyUSB0, or a pyserial URL",
+    r"(?s:(?!tty[A-Za-z]+[0-9]+\Z)[^~].*)",  # a bare ttyUSB0 is one of /dev, not of this file's folder
     resolve=lambda text, where: text if text == "auto" or "://" in text else str(where.folder / text),
+    comment=_GLUED_HASH,
 )
 _NUMBER = _Kind(
     "a telephone number with its + or of numbers.country",
@@ -292,9 +308,10 @@ _PATTERN = _Kind(
     convert=_compile,
     accept=lambda pattern: pattern.groups == 1,
     format=attrgetter("pattern"),
+    comment=_ANY_HASH,
 )
 _PIN = _Kind("4 to 8 digits", "[0-9]{4,8}", personal=True)  # TS 31.101 clause 9.5.1
-_USSD = _Kind("a USSD code of digits, * and #, like *121#", "[0-9*#]{1,160}")
+_USSD = _Kind("a USSD code of digits, * and #, like *121#", "[0-9*#]{1,160}", comment=_GLUED_HASH)
 _AMOUNT = _Kind("an amount with a decimal point, like 0.05", r"[0-9]{1,9}(\.[0-9]{1,9})?", Decimal)
 _CURRENCY = _Kind("a currency as three capitals, like EUR", "[A-Z]{3}")
 _PERCENT = _Kind(
@@ -303,8 +320,8 @@ _PERCENT = _Kind(
     lambda text: int(text.removesuffix("%")),
     format="{}%".format,
 )
-_URL = _Kind("an Apprise URL, like mailto://…", r"[A-Za-z][A-Za-z0-9+.-]*://\S+", personal=True)
-_WEB = _Kind("a URL that starts with http:// or https://", r"https?://\S+", personal=True)
+_URL = _Kind("an Apprise URL, like mailto://…", r"[A-Za-z][A-Za-z0-9+.-]*://\S+", personal=True, comment=_GLUED_HASH)
+_WEB = _Kind("a URL that starts with http:// or https://", r"https?://\S+", personal=True, comment=_GLUED_HASH)
 
 
 class _Shape(Enum):
@@ -414,7 +431,7 @@ def _refuse(path: Path, problems: list[_Problem]) -> ConfigError:
             f"{path}:{line}: {key}: {sentence}" if key else f"{path}:{line}: {sentence}"
             for line, key, sentence in sorted(problems, key=attrgetter("line"))
         ),
-        "mend the lines named, then see `hotlined config check`",
+        "correct these lines, then run `hotlined config check`",
     )
 
 
@@ -425,7 +442,34 @@ _CURES = (
     ("alias", "a value that starts with * needs quotes"),
     ("anchor", "a value that starts with & needs quotes"),
     ("mapping values are not allowed", "a value with a colon and a blank in it needs quotes"),
+    ("entries are not allowed", "a value that starts with - and a blank needs quotes"),
+    ("mapping keys are not allowed", "a value that starts with ? and a blank needs quotes"),
+    ("scanning a block scalar", "a value that starts with > or | needs quotes"),
+    ("unknown escape", r"between double quotes a \ is written \\"),
+    ("found unexpected end of stream", "the quote that opens there is not closed"),
+    ("could not find expected ':'", "a colon is missing behind a key"),
 )
+_QUOTES = (
+    'there are quotes inside the quotes: put the text between "…", and write “ ” or \\" inside; an apostrophe is fine '
+    "there"
+)
+_COMMENT = "what stands behind a blank and # is a comment: put the whole value in quotes"
+# how PyYAML says that a value ended earlier than the person who wrote it thought, and went on
+_ENDED = ("expected <block end>", "expected ',' or", "expected the node content")
+
+
+def _ended_early(text: str, index: int, message: str) -> str | None:
+    """Say what ended a value too early: a quote of its own, a comment, a bracket that it starts with."""
+    if not any(sign in message for sign in _ENDED):
+        return None
+    before = text[:index].rstrip()
+    if before.endswith(("'", '"')):
+        return _QUOTES
+    if re.search(r"[ \t]#[^\n]*\Z", before):
+        return _COMMENT
+    if before.endswith(("]", "}")) and text[index : index + 1] not in ("", "]", "}"):
+        return "a value that starts with [ or { needs quotes"
+    return None
 
 
 def _broken(path: Path, line: int, message: str) -> ConfigError:
@@ -446,6 +490,9 @@ def _compose(text: str, path: Path) -> "_Node | None":
         return cast("_Node | None", loader.get_single_node())
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or loader.get_mark()
+        if early := _ended_early(text, mark.index, str(error.problem)):
+            line = text.count("\n", 0, len(text[: mark.index].rstrip())) + 1
+            raise _refuse(path, [_Problem(line, "", early)]) from error
         begun = f"{error.context} from line {error.context_mark.line + 1}, " if error.context_mark else ""
         raise _broken(path, mark.line + 1, f"{begun}{error.problem}") from error
     except RecursionError as error:
@@ -477,6 +524,57 @@ def _nearest(path: str) -> str:
     return max((*KEYS, *_SECTIONS), key=closeness)
 
 
+_INVISIBLE = frozenset({"Zs", "Cf", "Cc"})  # blanks of other widths, formats, controls: none shows itself in an editor
+
+
+def _maybe_invisible(text: str) -> str | None:
+    """Name the first character of a text that nobody sees, or that is taken for a blank and is none."""
+    found = next((each for each in text if each != " " and unicodedata.category(each) in _INVISIBLE), None)
+    return None if found is None else f"an invisible {unicodedata.name(found, f'U+{ord(found):04X}').lower()}"
+
+
+def _judge_name(section: str, name: str, value: "_Node", lines: Mapping[str, int]) -> tuple[str, str]:
+    """Return the key that is meant by one that is not known, as far as that can be told, and what is wrong with it.
+
+    `lines` has the lines of the keys beside it.
+    """
+    plain = "".join(each for each in name if each == " " or unicodedata.category(each) not in _INVISIBLE).strip()
+    known = [path for path in (*KEYS, *_SECTIONS) if path.rpartition(".")[2] == plain]
+    if (invisible := _maybe_invisible(name)) and known:
+        path = next((path for path in known if path.rpartition(".")[0] == section), known[0])
+        where = "before" if _maybe_invisible(name.partition(plain)[0]) else "in"
+        return path, f"{invisible} stands {where} `{plain}`: delete it, and indent with blanks"
+    path = f"{section}.{name}" if section else name
+    if "." in name and path in KEYS:
+        *outer, key = name.split(".")
+        hidden = KEYS[path].secret or KEYS[path].kind.personal
+        stated = "…" if hidden or value.id != "scalar" else _written(value.value) if len(value.value) <= 40 else "…"
+        steps = [f"`{'  ' * depth}{each}:`" for depth, each in enumerate(outer)]
+        last = f"`{'  ' * len(outer)}{key}: {stated}`"
+        if outer[0] in lines:
+            below = "".join(f" {step} and below it" for step in steps[1:])
+            return path, f"a dot does not nest: below `{outer[0]}:` on line {lines[outer[0]]} write{below} {last}"
+        below = " and below it ".join((*steps, last))
+        return path, f"a dot does not nest: write {len(steps) + 1} lines, {below}"
+    dotted = " (a dot does not nest)" if "." in name else ""
+    return _written(path[:80]), f"unknown key{dotted}; the nearest known one is {_nearest(path)}"
+
+
+def _no_section(node: "_Node") -> str:
+    """Say what is wrong with what should be a section; most often a blank is missing, or is no blank."""
+    got = f"one of {len(node.value)}" if node.id == "mapping" else _got(node)
+    sentence = f"expected a section of at most {MOST_KEYS} keys, got {got}"
+    found = re.match(r"([a-z_]+):(\S|[^\S ])", node.value) if node.id == "scalar" else None
+    if not found:
+        return sentence
+    invisible = _maybe_invisible(found[2])
+    return f"{sentence}; " + (
+        f"{invisible} stands behind `{found[1]}:`: make it a blank"
+        if invisible
+        else f"a blank is missing behind `{found[1]}:`"
+    )
+
+
 class _Stated(NamedTuple):
     """What the file says: the line of each key and section, the node of each key."""
 
@@ -491,18 +589,15 @@ def _walk(root: "_Node | None", problems: list[_Problem]) -> _Stated:
         if node is None or _is_null(node):  # every key of it is commented out
             continue
         if node.id != "mapping" or len(node.value) > MOST_KEYS:
-            got = f"one of {len(node.value)}" if node.id == "mapping" else _got(node)
-            sentence = f"expected a section of at most {MOST_KEYS} keys, got {got}"
-            problems.append(_Problem(section_line, section, sentence))
+            problems.append(_Problem(section_line, section, _no_section(node)))
             continue
+        beside = {key.value: key.start_mark.line + 1 for key, _ in node.value if key.id == "scalar"}
         for key, value in node.value:
             line = key.start_mark.line + 1
             name = key.value if key.id == "scalar" else _got(key)
             path = f"{section}.{name}" if section else name
             if "." in name or path not in (*KEYS, *_SECTIONS):
-                dotted = " (a dot does not nest)" if "." in name else ""
-                sentence = f"unknown key{dotted}; the nearest known one is {_nearest(path)}"
-                problems.append(_Problem(line, _written(path[:80]), sentence))
+                problems.append(_Problem(line, *_judge_name(section, name, value, beside)))
             elif path in stated.lines:
                 problems.append(_Problem(line, path, f"stated twice; first on line {stated.lines[path]}"))
             else:
@@ -520,17 +615,42 @@ def _scalar(kind: _Kind, node: "_Node", where: _Where) -> Any:
             node.value.encode()  # an escape can make a lone surrogate
             if "\0" not in node.value:
                 return kind.parse(node.value, where)
-    raise ValueError(f"expected {kind.expected}, got {_got(node, personal=kind.personal)}")
+    tagged = "; a value that starts with ! needs quotes" if str(node.tag).startswith("!") else ""
+    raise ValueError(f"expected {kind.expected}, got {_got(node, personal=kind.personal)}{tagged}")
+
+
+def _judge_comment(key: Key, node: "_Node") -> Iterator[str]:
+    """Find a value that its writer may have meant to go on where YAML sees a comment.
+
+    A plain value ends at a blank and a #, and nothing else would tell her: half of the answer would be sent.
+    """
+    plain = node.id == "scalar" and cast("yaml.ScalarNode", node).style is None
+    if not plain or key.kind.comment is None or node.end_mark.buffer is None:
+        return
+    text, at = node.end_mark.buffer, node.end_mark.pointer
+    found = re.compile(_GLUED_HASH if _is_null(node) else key.kind.comment).match(text, at)
+    if not found:
+        return
+    end = re.compile("[^\r\n\0\x85\u2028\u2029]*").match(text, at)
+    rest = end[0].strip() if end else ""
+    what = "" if key.secret or key.kind.personal else f" ({_quoted(rest)})"
+    yield (
+        f"ends at the #, and what follows{what} is a comment: put the whole value in quotes; a remark goes on a "
+        "line of its own"
+    )
 
 
 def _convert(key: Key, line: int, node: "_Node", where: _Where) -> tuple[Any, list[_Problem]]:
     if key.shape is _Shape.MAYBE and _is_null(node):
-        return None, []
+        return None, [_Problem(line, key.path, sentence) for sentence in _judge_comment(key, node)]
     listed = node.id == "sequence" and (key.shape is _Shape.LIST or (key.shape is _Shape.SERIES and node.value))
     if key.shape is _Shape.LIST and not listed:
         return (), [_Problem(line, key.path, f"expected a list ([] for none), got {_got(node)}")]
     values, problems = [], []
     for place, item in enumerate(node.value if listed else (node,), start=1):
+        if cut := next(_judge_comment(key, item), ""):
+            problems.append(_Problem(item.end_mark.line + 1, key.path, f"entry {place}: {cut}" if listed else cut))
+            continue
         try:
             values.append(_scalar(key.kind, item, where))
         except ValueError as error:
@@ -541,7 +661,7 @@ def _convert(key: Key, line: int, node: "_Node", where: _Where) -> tuple[Any, li
 
 def _judge_texts(text: str | None, texts: tuple[str, ...]) -> Iterator[str]:
     if text is None and not texts:
-        yield f"expected {_TEXT.expected}, got nothing"
+        yield "is missing, and it alone has no default"
     if text is not None and texts:
         yield "answer.text and answer.texts are both set; keep one of them"
 
@@ -555,10 +675,11 @@ def _judge_cost(text: str | None, texts: tuple[str, ...], encoding: str, max_seg
             continue
         if planned.segments > max_segments:
             blamed = ", ".join(f"{character!r} (U+{ord(character):04X})" for character in planned.to_blame)
-            blame = f"because of {blamed}" if blamed else "because of its length"
+            blame = f", because of {blamed}" if blamed else ""
+            most = "1 segment holds" if max_segments == 1 else f"{max_segments} segments (answer.max_segments) hold"
             yield (
-                f"{_quoted(candidate)} takes {planned.segments} segments in {planned.encoding}, {blame}; "
-                f"answer.max_segments is {max_segments}"
+                f"{_quoted(candidate)} has {len(planned.text)} characters; {most} {planned.room(max_segments)} in "
+                f"{planned.encoding}{blame}: {planned.beyond(max_segments)} too many. See `hotlined text check`"
             )
 
 
@@ -609,41 +730,125 @@ def _build(values: Mapping[str, Any], path: Path) -> Config:
     )
 
 
-def parse(text: str, path: Path) -> Config:
-    """Read a configuration from the text of the file `path`, which is not opened.
+class _Read(NamedTuple):
+    """What a text says by key, defaults included, and what is wrong with it."""
 
-    Raises ConfigError with every problem, in the order of their lines.
-    """
+    values: dict[str, Any]
+    problems: list[_Problem]
+
+
+def _read(roots: Iterable["_Node | None"], path: Path) -> _Read:
     problems: list[_Problem] = []
-    stated = _walk(_compose(text, path), problems)
+    stated = _Stated({}, {})
+    for root in roots:
+        each = _walk(root, problems)
+        stated = _Stated(each.lines | stated.lines, each.nodes | stated.nodes)
     values = {key.path: key.default for key in KEYS.values()}
     where = _Where(path.absolute().parent, values["numbers.country"])
     # the country comes first: the numbers are read with it
     for name in sorted(stated.nodes, key=lambda name: name != "numbers.country"):
-        values[name], found = _convert(KEYS[name], stated.lines[name], stated.nodes[name], where)
-        problems += found
-        if name == "numbers.country" and not found:
-            where = _Where(where.folder, values[name])
+        value, found = _convert(KEYS[name], stated.lines[name], stated.nodes[name], where)
+        if found:
+            problems += found
+            continue
+        values[name] = value
+        if name == "numbers.country":
+            where = _Where(where.folder, value)
     wrong = {problem.key for problem in problems}
     for names, judge in _RULES:
         places = (*names, names[0].rpartition(".")[0], "")
         if wrong.isdisjoint(places):
             line = next((stated.lines[place] for place in places if place in stated.lines), 1)
             problems += (_Problem(line, names[0], sentence) for sentence in judge(*map(values.get, names)))
-    if problems:
-        raise _refuse(path, problems)
-    return _build(values, path)
+    return _Read(values, problems)
+
+
+def parse(text: str, path: Path) -> Config:
+    """Read a configuration from the text of the file `path`, which is not opened.
+
+    Raises ConfigError with every problem, in the order of their lines.
+    """
+    read = _read([_compose(text, path)], path)
+    if read.problems:
+        raise _refuse(path, read.problems)
+    return _build(read.values, path)
+
+
+@dataclass(frozen=True, slots=True)
+class Salvaged:
+    """What is sound in a file that cannot be used; `unknown` are the keys that it may have meant otherwise.
+
+    Those have their defaults. An answer that is unknown is no text at all; one that breaks a rule (it is too long) is
+    as it stands there.
+    """
+
+    config: Config
+    unknown: tuple[str, ...]
+
+
+def salvage(path: Path) -> Salvaged:
+    """Read what can be read of a broken file: nothing may be done by it that needs the rest.
+
+    Raises ConfigError where it cannot be read at all.
+    """
+    octets = _octets(path)[:LARGEST_FILE]
+    try:
+        text = octets.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = octets.decode("latin-1")  # what it most often is; it only has to do until the file is mended
+    roots, lost = _sound(text, path)
+    read = _read(roots, path)
+    meant = [problem.key if problem.key in (*KEYS, *_SECTIONS) else _nearest(problem.key) for problem in read.problems]
+    unknown = [
+        key
+        for key in KEYS
+        if any(key == place or key.startswith(f"{place}.") for place in (*meant, *lost)) or (lost == [""])
+    ]
+    values = read.values | {"answer.texts": read.values["answer.texts"] or (NO_TEXT,)}
+    if values["answer.text"] is None and values["answer.texts"] == (NO_TEXT,):
+        unknown = [key for key in KEYS if key in {*unknown, "answer.text"}]
+    elif "answer.text" in unknown:  # too long, or stated twice over: it is known all the same
+        unknown.remove("answer.text")
+    return Salvaged(_build(values, path), tuple(unknown))
+
+
+NO_TEXT = "?"
+"""What stands for an answer that is not known."""
+
+
+def _sound(text: str, path: Path) -> tuple[list["_Node | None"], list[str]]:
+    """Parse a file whole, or else section by section, and name the sections that are no YAML; '' for all of it."""
+    with suppress(ConfigError):
+        return [_compose(text, path)], []
+    roots: list[_Node | None] = []
+    lost: list[str] = []
+    pieces = re.split(r"^(?=[A-Za-z_])", text, flags=re.MULTILINE)
+    for piece in pieces:
+        try:
+            root = _compose(piece, path)
+        except ConfigError:
+            found = re.match(r"[A-Za-z_.]+(?=\s*:)", piece)
+            lost.append(found[0] if found else "")
+        else:
+            if root is not None and root.id == "mapping":
+                roots.append(root)
+    known = [place if place in (*KEYS, *_SECTIONS) else _nearest(place) for place in lost if place]
+    return roots, known if roots else [""]
+
+
+def _octets(path: Path) -> bytes:
+    """Return what is in a file, and an octet more than may be at most."""
+    try:
+        with path.open("rb") as file:
+            return file.read(LARGEST_FILE + 1)
+    except OSError as error:
+        hint = "see that it exists, and that this user may read it (group hotlined, after installation)"
+        raise ConfigError(f"{path} cannot be read: {error.strerror}", (), hint) from error
 
 
 def load(path: Path) -> Config:
     """Read the configuration from its file, in UTF-8; raises ConfigError with every problem."""
-    try:
-        with path.open("rb") as file:
-            octets = file.read(LARGEST_FILE + 1)
-    except OSError as error:
-        problem = f"{path}: cannot be read: {error.strerror}"
-        hint = "see that it exists, and that this user may read it (group hotlined, after installation)"
-        raise ConfigError(f"{path} cannot be read: {error.strerror}", (problem,), hint) from error
+    octets = _octets(path)
     if len(octets) > LARGEST_FILE:
         raise _refuse(path, [_Problem(1, "", f"expected at most {LARGEST_FILE} octets")])
     try:
@@ -685,7 +890,7 @@ def find(option: Path | None, line: str | None, environ: Mapping[str, str]) -> P
     sought = " nor ".join(map(str, places))
     raise ConfigError(
         f"no configuration: there is no {sought}",
-        tuple(f"{place}: no such file" for place in places),
+        (),
         "start from the annotated config.yaml that came with hotlined, or name another with --config",
     )
 
@@ -720,24 +925,39 @@ def _shown(key: Key, value: Any) -> str:
         return f"[{', '.join(_shown(key, item) for item in value)}]"
     if value is None:
         return "null"
-    return _written(HIDDEN if key.secret else key.kind.format(value))
+    written = _written(HIDDEN if key.secret else key.kind.format(value))
+    # behind prose a comment would be taken for the rest of it
+    return written if written.startswith('"') or key.kind.comment != _ANY_HASH else f'"{written}"'
 
 
 def show(config: Config) -> str:
     """Write the configuration in force as YAML, every key; secrets are hidden so that `load` refuses them."""
+    return _yaml(config, [f"# {_written(str(config.path))}"], KEYS.values(), lambda key: f"  # {key.doc}")
+
+
+@lru_cache(maxsize=1)
+def in_force(config: Config) -> str:
+    """Write what a daemon obeys, for those who cannot read its file any more: YAML that `parse` reads.
+
+    Secrets and where alerts go are not in it: no decision needs them.
+    """
+    keys = [key for key in KEYS.values() if not key.secret and not key.path.startswith("alerts.")]
+    return _yaml(config, [], keys, lambda _key: "")
+
+
+def _yaml(config: Config, lines: list[str], keys: Iterable[Key], remark: Callable[[Key], str]) -> str:
     texts = config.answer.texts
     texts_by_key = {
         "answer.text": texts[0] if len(texts) == 1 else None,
         "answer.texts": () if len(texts) == 1 else texts,
     }
-    lines = [f"# {_written(str(config.path))}"]
     opened: tuple[str, ...] = ()
-    for key in KEYS.values():
+    for key in keys:
         *sections, name = key.path.split(".")
         for depth, section in enumerate(sections):
             if opened[: depth + 1] != tuple(sections[: depth + 1]):
                 lines.append(f"{'  ' * depth}{section}:")
         opened = tuple(sections)
         value = texts_by_key[key.path] if key.path in texts_by_key else attrgetter(key.path)(config)
-        lines.append(f"{'  ' * len(sections)}{name}: {_shown(key, value)}  # {key.doc}")
+        lines.append(f"{'  ' * len(sections)}{name}: {_shown(key, value)}{remark(key)}")
     return "\n".join(lines) + "\n"

@@ -1,5 +1,6 @@
 """`hotlined config`: the configuration judged, and as it is in force."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ def test_a_fine_configuration_is_judged(tmp_path: Path) -> None:
     text = judged(tmp_path)
 
     assert f"{tmp_path / 'config.yaml'} is fine." in text
-    assert "The answer takes 2 segments in gsm7: 0.10 EUR." in text
+    assert "The answer takes 2 segments in gsm7: 0.10 EUR. It leaves like this:" in text
     assert "60 segments in an hour (3.00 EUR), 300 segments in a day (15.00 EUR), 3000 segments in 30 days" in text
     assert "Careful" not in text
 
@@ -51,12 +52,34 @@ def test_what_is_risky_is_said(tmp_path: Path, sections: dict[str, Any], warning
     assert warning in line
 
 
+def test_the_answer_stands_there_as_it_leaves(tmp_path: Path) -> None:
+    """Each segment is shown as a phone shows it, with what was replaced in the whole and how often."""
+    typed = "C’est “non”, même à l’œil… " * 10
+    text = judged(tmp_path, answer={"text": typed})
+    shown = dict(re.findall(r"^  (\d of \d|replaced) +(.*)$", text, re.MULTILINE))
+
+    assert list(shown) == ["1 of 2", "2 of 2", "replaced"]
+    assert len(shown["1 of 2"]) == 153
+    assert shown["1 of 2"] + shown["2 of 2"] == ("C'est \"non\", meme à l'oeil... " * 10).strip()
+    assert shown["replaced"].startswith("’ by \"'\", 20 times, “ by '\"', 10 times, ”")
+    assert "  replaced     nothing\n" in judged(tmp_path, answer={"text": "Non."})
+
+
+def test_a_pin_file_that_is_not_there_is_said(tmp_path: Path) -> None:
+    """A SIM whose PIN stands in a file that is missing would never come up: the check names the file."""
+    assert f"Careful: modem.pin_file: there is no {tmp_path / 'pin'}, so" in judged(tmp_path, modem={"pin_file": "pin"})
+    (tmp_path / "pin").write_text("1234")
+    assert "Careful" not in judged(tmp_path, modem={"pin_file": "pin"})
+
+
 def test_each_of_several_answers_is_judged(tmp_path: Path) -> None:
     """Texts have their numbers, and a dear one names its character."""
     text = judged(tmp_path, answer={"texts": ["non", "non ★"]})
 
     assert "Answer 1 takes 1 segment in gsm7: 0.05 EUR." in text
-    assert "Answer 2 takes 1 segment in ucs2 because of ★: 0.05 EUR." in text
+    assert (
+        "Answer 2 takes 1 segment in ucs2 because of ★: 0.05 EUR. It leaves like this:\n  1 of 1       non ★\n" in text
+    )
 
 
 def test_a_single_segment_is_one(tmp_path: Path) -> None:

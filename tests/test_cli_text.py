@@ -96,7 +96,7 @@ def test_a_text_that_takes_too_much_is_1(line: Filled) -> None:
     result = line.run("text", "check", "x" * 400)
 
     assert result.exit_code == 1
-    assert "segments: 3 of at most 2: too long" in result.stdout
+    assert "segments: 3 of at most 2: 94 characters too long\n" in result.stdout
 
 
 def test_a_text_comes_from_the_standard_input_too(line: Filled) -> None:
@@ -120,6 +120,37 @@ def test_a_text_needs_no_configuration(tmp_path: Path) -> None:
     assert result.exit_code == 0
     assert "Judged by the defaults" in result.stderr
     assert CliRunner().invoke(main, ["--config", str(tmp_path / "none.yaml"), "text", "check"]).exit_code == 78
+
+
+def test_the_answer_that_breaks_the_configuration_is_judged(line: Filled) -> None:
+    """A configured text that is too long is a reason to run this, not to refuse it; 78 if no text can be read."""
+    line.config.write_text(f"answer: {{text: {'x' * 400}, max_segments: 2}}\nmod: live\n")
+    result = line.run("text", "check")
+
+    assert result.exit_code == 1
+    assert "segments: 3 of at most 2: 94 characters too long\n" in result.stdout
+    assert "2 problems" in result.stderr
+    assert "Judged by" not in result.stderr
+
+    line.config.write_text("answer:\n  text: 'C'est non'\nlimits: {price_per_segment: 0.07}\n")
+    assert line.run("text", "check").exit_code == 78
+    result = line.run("text", "check", "Non.")
+    assert "price: 0.07 EUR" in result.stdout
+    assert "Judged by the defaults of answer.encoding, answer.max_segments." in result.stderr
+
+
+@settings(deadline=None)
+@given(st.text("a€é😀’", min_size=1, max_size=9), st.integers(60, 400), st.integers(1, 3))
+def test_the_characters_too_many_are_too_many(piece: str, length: int, most: int) -> None:
+    """Without as many characters at its end as are named a text fits, and with one of them it does not."""
+    text = (piece * length)[:length]
+    planned = plan(text)
+    kept = len(planned.text) - planned.beyond(most)
+
+    assert plan(planned.text[:kept], planned.encoding).segments <= most
+    if planned.beyond(most):
+        assert plan(planned.text[: kept + 1], planned.encoding).segments > most
+    assert "".join(planned.readable()) == planned.text
 
 
 def test_a_hostile_text_is_not_obeyed(line: Filled) -> None:

@@ -1,6 +1,7 @@
 """The units, the installer and what it installs, as far as no systemd has to run: `scripts/lab` boots one."""
 
 import configparser
+import contextlib
 import os
 import re
 import shlex
@@ -14,7 +15,8 @@ import pytest
 from packaging.requirements import Requirement
 from test_docs import resolve
 
-from hotlined.errors import ConfigError
+from hotlined.config import RESERVED_LINES, find, parse
+from hotlined.errors import ConfigError, UsageError
 from hotlined.gsm.port import WRITE_TIMEOUT_SECONDS
 from hotlined.timing import USUAL
 
@@ -232,6 +234,7 @@ def test_a_dry_run_changes_nothing(options: tuple[str, ...]) -> None:
         (["--line"], 1, "--line wants a value"),
         (["--dry-run", "--line", "N L"], 1, "small letters"),
         (["--dry-run", "--line", "config"], 1, "small letters"),
+        (["--dry-run", "--line", "-a"], 1, "small letters"),
         (["--dry-run", "--wheels", "/nowhere"], 1, "/nowhere"),
     ],
 )
@@ -242,6 +245,20 @@ def test_the_installer_says_what_it_does_not_do(arguments: list[str], code: int,
     assert done.returncode == code
     assert words in done.stdout + done.stderr
     assert "+ " not in done.stdout
+
+
+@pytest.mark.parametrize(
+    "name", ["nl", "a", "1-b_c", "a" * 22, "a" * 23, "-a", "_a", "A", "a.b", "a b", "mains", *RESERVED_LINES]
+)
+def test_the_installer_and_the_program_have_one_rule_for_names(name: str) -> None:
+    """What may be a line's name in the configuration and behind --line is one for the installer, and nothing else."""
+    ours = True
+    with contextlib.suppress(ConfigError, UsageError):
+        parse(f"answer: {{text: x}}\nline: {name!r}\n", ROOT / "config.yaml")
+        ours = False
+    assert (run_installer("--dry-run", "--line", name).returncode != 0) == ours
+    with pytest.raises(UsageError if ours else ConfigError):
+        find(None, name, {})
 
 
 def test_the_installer_names_a_missing_python(tmp_path: Path) -> None:

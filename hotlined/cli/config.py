@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import click
 
@@ -10,7 +11,7 @@ from hotlined import config as configuration
 from hotlined.cli import Group, Settings, pass_settings
 from hotlined.cli.output import counted, print_wrapped
 from hotlined.config import Config, Mode
-from hotlined.gsm.alphabet import plan
+from hotlined.gsm.alphabet import Replacement, plan
 
 
 @click.group(cls=Group)
@@ -24,15 +25,18 @@ def config() -> None:
 @config.command
 @pass_settings
 def check(settings: Settings) -> None:
-    """Say whether the configuration can be used, what it can cost at worst, and what is risky in it.
+    """Say whether the configuration can be used, what leaves, what it can cost at worst, and what is risky in it.
 
-    Every problem is named with its line; the exit code is then 78.
+    Each answer stands there as a phone shows it, segment by segment, with what was replaced. Every problem is named
+    with its line; the exit code is then 78.
 
     Example: hotlined --config config.yaml config check
     """
     chosen = settings.config()
     print_wrapped(f"{chosen.path} is fine.")
-    for sentence in (*_costs(chosen), *_risks(chosen)):
+    for number, text in enumerate(chosen.answer.texts, 1):
+        _print_answer("The answer" if len(chosen.answer.texts) == 1 else f"Answer {number}", text, chosen)
+    for sentence in (_worst(chosen), *_risks(chosen)):
         print_wrapped(sentence)
 
 
@@ -60,22 +64,44 @@ def _money(chosen: Config, segments: int) -> str:
     return f"{(segments * chosen.limits.price_per_segment).quantize(Decimal('0.01'))} {chosen.limits.currency}"
 
 
-def _costs(chosen: Config) -> Iterator[str]:
-    for number, text in enumerate(chosen.answer.texts, 1):
-        planned = plan(text, chosen.answer.encoding)
-        name = "The answer" if len(chosen.answer.texts) == 1 else f"Answer {number}"
-        price = _money(chosen, planned.segments)
-        blame = f" because of {' '.join(planned.to_blame)}" if planned.to_blame else ""
-        yield f"{name} takes {counted(planned.segments, 'segment')} in {planned.encoding}{blame}: {price}."
+def _print_answer(name: str, text: str, chosen: Config) -> None:
+    """Print what an answer costs, and what leaves."""
+    planned = plan(text, chosen.answer.encoding)
+    blame = f" because of {' '.join(planned.to_blame)}" if planned.to_blame else ""
+    print_wrapped(
+        f"{name} takes {counted(planned.segments, 'segment')} in {planned.encoding}{blame}: "
+        f"{_money(chosen, planned.segments)}. It leaves like this:"
+    )
+    for number, shown in enumerate(planned.readable(), 1):
+        print_wrapped(shown, f"  {number} of {planned.segments}")
+    print_wrapped(", ".join(map(replacement, planned.replaced)) or "nothing", "  replaced")
+
+
+def replacement(one: Replacement) -> str:
+    """Say what was written instead of a character, and how often."""
+    return f"{one.original} by {one.replacement!r}, {counted(one.count, 'time')}"
+
+
+def _worst(chosen: Config) -> str:
     worst = worst_case(chosen)
-    yield (
+    spent = zip(("an hour", "a day", "30 days"), worst.values(), strict=True)
+    return (
         "At worst it spends "
         + ", ".join(
-            f"{counted(segments, 'segment')} in {window} ({_money(chosen, segments)})"
-            for window, segments in zip(("an hour", "a day", "30 days"), worst.values(), strict=True)
+            f"{counted(segments, 'segment')} in {window} ({_money(chosen, segments)})" for window, segments in spent
         )
         + "."
     )
+
+
+def _is_missing(path: Path | None) -> bool:
+    """Tell whether a file is certainly not there: one that only the daemon may see may well be."""
+    try:
+        return path is not None and not path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
 
 
 def _risks(chosen: Config) -> Iterator[str]:
@@ -94,5 +120,9 @@ def _risks(chosen: Config) -> Iterator[str]:
         (limits.reserve_for_new == 100, "limits.reserve_for_new is 100%: a number is never answered again."),
         (timedelta(0) in limits.cooldown, "limits.cooldown has a 0s: only limits.per_number holds back who texts on."),
         (not chosen.numbers.answer_countries, "numbers.answer_countries is empty: nobody is ever answered."),
+        (
+            _is_missing(chosen.modem.pin_file),
+            f"modem.pin_file: there is no {chosen.modem.pin_file}, so a SIM that asks for its PIN gets none.",
+        ),
     )
     return (f"Careful: {sentence}" for risky, sentence in risks if risky)

@@ -9,7 +9,8 @@ import click
 
 from hotlined import config as configuration
 from hotlined.cli import Group, Settings, pass_settings
-from hotlined.cli.output import counted, harmless, json_line, print_wrapped
+from hotlined.cli.config import replacement
+from hotlined.cli.output import counted, json_line, print_wrapped
 from hotlined.config import Config
 from hotlined.errors import ConfigError, TextError
 from hotlined.gsm.alphabet import Encoding, Plan, Replacement, plan
@@ -38,6 +39,7 @@ class Cost:
     segments: int
     max_segments: int
     fits: bool
+    characters_too_many: int
     price: float
     currency: str
     replaced: tuple[Replacement, ...]
@@ -57,6 +59,7 @@ def cost(text: str, chosen: Config) -> Cost:
         segments=planned.segments,
         max_segments=most,
         fits=planned.segments <= most,
+        characters_too_many=planned.beyond(most),
         price=float(planned.segments * chosen.limits.price_per_segment),
         currency=chosen.limits.currency,
         replaced=planned.replaced,
@@ -95,8 +98,9 @@ def text() -> None:
 def check(ctx: click.Context, settings: Settings, text: str | None, as_json: bool) -> None:
     """Say what TEXT takes on the air: encoding, segments, price, and which characters are to blame.
 
-    Without TEXT the configured answers are meant; - reads it from the standard input. The exit code is 1 if it takes
-    more than answer.max_segments.
+    Without TEXT the configured answers are meant, also while the configuration cannot be used. With - it is read from
+    the standard input: type it with its apostrophes and quotes, which a shell would take away, then Ctrl-D on a line of
+    its own. The exit code is 1 if it takes more than answer.max_segments.
 
     Example: hotlined text check 'Hé, arrêtez !'
     """
@@ -111,14 +115,30 @@ def check(ctx: click.Context, settings: Settings, text: str | None, as_json: boo
 
 
 def _terms(settings: Settings, text: str | None) -> Config:
-    """Return the configuration; a text of its own is judged by the defaults where there is none that can be used."""
+    """Return the configuration; where it cannot be used, what is sound in it, for the text is often the mistake.
+
+    Raises ConfigError where the answers themselves are asked for and cannot be read.
+    """
     try:
         return settings.config()
     except ConfigError as error:
-        if text is None:
+        found = _salvaged(settings)
+        if text is None and (found is None or "answer.text" in found.unknown):
             raise
-        click.echo(harmless(f"Judged by the defaults: {error.message}."), err=True)
-        return configuration.parse('answer: {text: "-"}', Path("defaults"))
+        used = [key for key in _USED if found is None or key in found.unknown]
+        defaults = f" Judged by the defaults of {', '.join(used)}." if used else ""
+        print_wrapped(f"Warning: {error.message}; see `hotlined config check`.{defaults}", err=True)
+        return found.config if found else configuration.parse('answer: {text: "-"}', Path("defaults"))
+
+
+_USED = ("answer.encoding", "answer.max_segments", "limits.price_per_segment", "limits.currency")
+
+
+def _salvaged(settings: Settings) -> configuration.Salvaged | None:
+    try:
+        return configuration.salvage(settings.path) if settings.path else None
+    except ConfigError:
+        return None
 
 
 def _typed(text: str) -> str:
@@ -137,14 +157,14 @@ def _standard_input() -> str:
 
 def _print(each: Cost) -> None:
     unit, width = ("septet", "") if each.encoding == Encoding.GSM7 else ("unit", " of 16 bits")
-    verdict = "fits" if each.fits else "too long"
+    too_long = f"{counted(each.characters_too_many, 'character')} too long"
     lines = [
         each.text,
         f"{counted(each.characters, 'character')}, {counted(each.units, unit)}{width} in {each.encoding}",
-        f"segments: {each.segments} of at most {each.max_segments}: {verdict}",
+        f"segments: {each.segments} of at most {each.max_segments}: {'fits' if each.fits else too_long}",
         f"price: {each.price:.2f} {each.currency}",
     ]
-    lines += [f"replaced: {one.original} by {one.replacement!r}, {counted(one.count, 'time')}" for one in each.replaced]
+    lines += [f"replaced: {replacement(one)}" for one in each.replaced]
     lines += [
         f"forces ucs2: {one.character} ({one.name}), {counted(one.count, 'time')}; "
         f"without it: {counted(one.segments_without, 'segment')}"

@@ -195,6 +195,29 @@ class Plan:
         """How many short messages the text takes."""
         return len(self.bodies)
 
+    def readable(self) -> tuple[str, ...]:
+        """Return the text of each segment, as a phone shows it that joins none."""
+        return tuple(map(self._decode, self.bodies))
+
+    def room(self, segments: int) -> int:
+        """Return what so many segments hold in this encoding: septets, or units of 16 bits."""
+        room = _ROOM[self.encoding]
+        return (room.alone if segments == 1 else segments * room.part) // room.width
+
+    def beyond(self, segments: int) -> int:
+        """Return how many characters at the end of the text are too many for so many segments."""
+        if self.segments <= segments:
+            return 0
+        room = _ROOM[self.encoding]
+        kept = b"".join(self.bodies[:segments])
+        if segments == 1:  # alone it needs no header, and holds more than as a part
+            kept = b"".join(self.bodies)[: room.alone]
+            kept = kept[: -room.width] if kept[-room.width] in room.opens else kept
+        return len(self.text) - len(self._decode(kept))
+
+    def _decode(self, body: bytes) -> str:
+        return decode_gsm7(body) if self.encoding is Encoding.GSM7 else decode_ucs2(body)
+
 
 @dataclass(frozen=True, slots=True)
 class _Room:
