@@ -20,7 +20,7 @@ from filled import Filled
 from hotlined import errors
 from hotlined.cli import main
 from hotlined.cli.demo import ACTS
-from hotlined.config import KEYS
+from hotlined.config import KEYS, parse
 from hotlined.simulator import pdus
 
 ROOT = Path(__file__).parent.parent
@@ -209,6 +209,13 @@ def test_the_keys_that_matter_have_their_defaults() -> None:
         assert (default == "none") == (path == "answer.text")
         if path != "answer.text":
             assert yaml.load(default.strip("`"), yaml.BaseLoader) == stated, path
+
+
+def test_the_configuration_that_is_shown_is_one() -> None:
+    """The whole configuration in the README can be copied: it is fine, and its answer fits."""
+    (shown,) = re.findall(r"^```yaml\n(.*?)^```", section("Configuration"), re.MULTILINE | re.DOTALL)
+
+    assert parse(shown, ROOT / "config.yaml").answer.texts[0].startswith("Hey !")
 
 
 def test_every_key_in_prose_is_one() -> None:

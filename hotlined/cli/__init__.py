@@ -78,6 +78,12 @@ COMMANDS = {
 }
 """Every command by its heading: its name, and the module and attribute that hold it."""
 
+WHILE_BROKEN = {
+    *("status", "log", "show", "number", "numbers", "stats", "limits", "db"),
+    *("pause", "resume", "block", "unblock", "optin", "cancel", "tag", "untag", "keep"),
+}
+"""The commands that work while config.yaml is broken: what has to be seen or stopped before it is mended."""
+
 _WHOLE = 200  # characters: a first sentence is never cut
 _HELP_LEAST, _HELP_MOST = 32, 80  # characters: click's own least is wider than a phone
 _LARGEST = 2**63 - 1  # of SQLite
@@ -93,16 +99,46 @@ class Settings:
     option: Path | None = None
     line: str | None = None
     path: Path | None = None
+    unknown: tuple[str, ...] = ()
+    """The keys that have their default because the file cannot be used and no daemon says what is in force."""
+    _warned: bool = False
 
     def config(self) -> "Config":
-        """Find and load the configuration; raises ConfigError and UsageError."""
+        """Find and load the configuration; raises ConfigError and UsageError.
+
+        For the commands of WHILE_BROKEN a file that cannot be used is a warning: they go by what is in force.
+        """
         from hotlined import config  # noqa: PLC0415  --help and --version do without
 
         self.path = config.find(self.option, self.line, os.environ)
-        return config.load(self.path)
+        try:
+            return config.load(self.path)
+        except ConfigError as error:
+            if not error.problems or _command() not in WHILE_BROKEN:
+                raise
+            from hotlined.cli.in_force import look  # noqa: PLC0415  for mistakes alone
+
+            found = look(self.path)
+            if found is None:
+                raise
+            self.unknown = found.unknown
+            if not self._warned:
+                print_wrapped(
+                    f"Warning: {error.message}; `hotlined config check` says which. {found.warning}", err=True
+                )
+            self._warned = True
+            return found.config
 
 
 pass_settings = click.make_pass_decorator(Settings)
+
+
+def _command() -> str | None:
+    """Return the name of the command that runs: for `db check` it is `db`."""
+    context = click.get_current_context(silent=True)
+    while context and context.parent and context.parent.parent:
+        context = context.parent
+    return context.info_name if context and context.parent else None
 
 
 def _whole(least: int, expected: str) -> Callable[[str], int]:
@@ -270,6 +306,8 @@ def main(ctx: click.Context, config: Path | None, line: str | None) -> None:
 
     Example: hotlined --config config.yaml status
     """
+    if config is not None and line is not None:
+        print_wrapped(f"Warning: --line {line} is not looked at, because --config names the file.", err=True)
     ctx.obj = Settings(config, line)
     with contextlib.suppress(AttributeError):
         sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]

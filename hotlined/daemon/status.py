@@ -47,7 +47,7 @@ class StatusFile:
             temporary.write_text(
                 json.dumps(json.loads(text) | {"pass_boottime": boottime(), "alive_seconds": self._alive})
             )
-            temporary.chmod(0o644)
+            temporary.chmod(0o640)  # it names numbers that are blocked
             temporary.replace(self._path)
             self._failed = False
         except OSError as error:
@@ -73,6 +73,7 @@ def common(config: Config, since: str, outage: Outage | None) -> dict[str, objec
         "since": since,
         "database_state": outage.state if outage else "ok",
         "database_trouble": outage.words if outage else None,
+        "in_force": configuration.in_force(config),
     }
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import Final
 
-from hotlined.errors import AddressError
+from hotlined.errors import AddressError, UsageError
 
 
 class Ton(IntEnum):
@@ -139,16 +139,28 @@ def identify(address: Address | None, country: str) -> Identity:
     return number or Identity(received, None, None, LineType.UNKNOWN)
 
 
+UNKNOWN_COUNTRY = ""
+"""What stands for the country of national numbers where nobody can say which it is: then none is read."""
+
+
 def parse_number(text: str, country: str) -> str:
     """Read a number as a person types it (`0470/12.34.56`, `+32 470 …`, `0032470…`) and return it in E.164.
 
-    Raises AddressError for what is no valid number of its country.
+    Raises AddressError for what is no valid number of its country, and UsageError for a national number where the
+    country is UNKNOWN_COUNTRY: it may be anybody's.
     """
-    number = _maybe_number(text, country) if _TYPED.fullmatch(text) else None
+    number = _maybe_number(text, country or None) if _TYPED.fullmatch(text) else None
+    national = len(re.sub(r"\D", "", text)) > _SHORT_CODE_DIGITS and "+" not in text
+    if number is None and country == UNKNOWN_COUNTRY and national and _TYPED.fullmatch(text):
+        raise UsageError(
+            f"Nobody can say in which country {text!r} is dialled.",
+            "Write the number with its + and its country, such as +32470123456.",
+        )
     if number is None or number.e164 is None:
         raise AddressError(
             f"{text!r} is no telephone number.",
-            f"Write it with its country, such as +32470123456, or as it is dialled within {country}.",
+            "Write it with its country, such as +32470123456"
+            + (f", or as it is dialled within {country}." if country else "."),
         )
     return number.e164
 

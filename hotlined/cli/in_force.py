@@ -1,0 +1,102 @@
+"""What is in force while config.yaml is broken: what the daemon that was started with it says, or what can be salvaged.
+
+A daemon goes on with the configuration that it has, and writes it into its status file. Without one the sound keys of
+the file are taken. Nobody then knows the country of national numbers: the one in the file may be the mistake.
+Known to be wrong: a daemon whose `runtime_dir` cannot be read from the broken file is looked for in the usual folders.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import gettempdir
+
+from hotlined import clock
+from hotlined import config as configuration
+from hotlined.config import Config
+from hotlined.errors import ConfigError, TextError
+from hotlined.gsm.address import UNKNOWN_COUNTRY
+from hotlined.gsm.alphabet import plan
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The configuration to go by, the keys that are only defaults in it, and what is to be said of that."""
+
+    config: Config
+    unknown: tuple[str, ...]
+    warning: str
+
+
+def look(path: Path) -> Found | None:
+    """Find out what is in force on a file that cannot be used; None where there is no daemon and no database either."""
+    salvaged = configuration.salvage(path)
+    if running := next(_running(path, salvaged.config), None):
+        return Found(running, (), "Until then this goes by what the running daemon has in force.")
+    if _is_missing(salvaged.config.database):
+        return None
+    config, unknown = _sendable(salvaged.config), salvaged.unknown
+    if config.answer.texts != salvaged.config.answer.texts:
+        unknown = (*unknown, "answer.text")
+    config = replace(config, numbers=replace(config.numbers, country=UNKNOWN_COUNTRY))
+    guessed = f"Not known, and shown by the defaults: {', '.join(_shortened(unknown))}. " if unknown else ""
+    return Found(
+        config,
+        unknown,
+        f"No daemon runs that could say what is in force. {guessed}Numbers are taken with their + only.",
+    )
+
+
+def _is_missing(database: Path) -> bool:
+    try:
+        database.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False  # what is wrong with it is for who opens it to say
+    return False
+
+
+def _shortened(unknown: tuple[str, ...]) -> Iterator[str]:
+    """Yield the keys, a section of which nothing is known as one name."""
+    for section in dict.fromkeys(key.partition(".")[0] for key in configuration.KEYS):
+        keys = [key for key in configuration.KEYS if key.partition(".")[0] == section]
+        here = [key for key in keys if key in unknown]
+        yield from [section] if len(here) == len(keys) else here
+
+
+def _sendable(config: Config) -> Config:
+    """Put what stands for an unknown text in the place of texts that cannot be sent at all."""
+    try:
+        for text in config.answer.texts:
+            plan(text, config.answer.encoding)
+    except TextError:
+        return replace(config, answer=replace(config.answer, texts=(configuration.NO_TEXT,)))
+    return config
+
+
+def _running(path: Path, salvaged: Config) -> Iterator[Config]:
+    """Yield what living daemons say that they obey, of those that were started with this file."""
+    own = Path(gettempdir()) / f"hotlined-{os.getuid()}"
+    usual = configuration.KEYS["runtime_dir"].default
+    for folder in dict.fromkeys((salvaged.runtime_dir, usual, own)):
+        for file in sorted(folder.glob("*.json")):
+            with suppress(OSError, ValueError, KeyError, TypeError, ConfigError):
+                if folder == own and file.lstat().st_uid != os.getuid():
+                    continue
+                told = json.loads(file.read_text())
+                if os.path.realpath(told["config"]) == os.path.realpath(path) and _lives(told):
+                    yield configuration.parse(told["in_force"], Path(told["config"]))
+
+
+def _lives(told: dict[str, int]) -> bool:
+    """Tell whether the process that wrote a status lives: what it has is in force, though it hangs."""
+    try:
+        os.kill(told["pid"], 0)
+    except PermissionError:
+        pass  # it lives, as somebody else
+    except OSError:
+        return False
+    return told["pass_boottime"] <= clock.boottime()

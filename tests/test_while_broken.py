@@ -1,0 +1,174 @@
+"""What can be seen and decided while config.yaml is broken: by what the daemon has in force, or by what is left."""
+
+import json
+import shlex
+import signal
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from conftest import Line, wait_until
+from filled import KEVIN, LEA, Filled
+from promised import run
+
+from hotlined.cli import COMMANDS, WHILE_BROKEN, main
+
+QUOTES = "answer:\n  text: 'C'est non'\n"  # no YAML at all
+UNKNOWN_KEY = "mod: live\n"
+
+# one command line for each command that works, for contact 1 of Kevin's
+TYPED = (
+    "status", "log", "show 1", "number NUMBER", "numbers", "stats", "limits", "pause", "resume", "cancel 1",
+    "block NUMBER", "unblock NUMBER", "optin NUMBER", "tag 1 excuses", "untag 1 excuses", "keep 1", "db check",
+    "db backup copy.db",
+)  # fmt: skip
+
+
+def test_every_command_that_is_promised_is_tried() -> None:
+    """The commands that work while the configuration is broken are the promised ones, and each has a line here."""
+    assert {line.split()[0] for line in TYPED} == WHILE_BROKEN
+    assert {name for names in COMMANDS.values() for name in names} >= WHILE_BROKEN
+
+
+# ---- beside a daemon
+
+
+def test_a_flood_in_the_middle_of_an_edit_can_be_stopped(line: Line) -> None:
+    """The daemon's own database, country and limits count, though nothing of the file can be read any more."""
+    line.configure(
+        numbers={"country": "FR"},
+        limits={"segments": {"hour": 7}},
+        answer={"delay": "1h"},
+        privacy={"keep_texts": "9d"},
+    )
+    line.start()
+    line.wait_state("ready")
+    line.sim.do("deliver", from_=LEA, text="t'es où ?")
+    wait_until(lambda: line.count("SELECT count(*) FROM answers"), "the answer is queued")
+    line.config.write_text(QUOTES.replace("answer:", f"runtime_dir: {line.folder / 'run'}\nanswer:"))
+
+    for typed in TYPED:
+        copy = str(line.folder / "copy")
+        words = [word.replace("NUMBER", "0612345678").replace("copy", copy) for word in shlex.split(typed)]
+        code, said = run(line, *words)
+        assert code == 0, f"{typed}: {said}"
+        assert "goes by what the running daemon has in force" in said
+    told = json.loads(line.cli("limits", "--json"))
+    assert told["windows"]["hour"]["limit"] == 7
+    assert json.loads(line.cli("number", "0612345678", "--json"))["number"] == LEA
+    assert line.status()["in_force"].count("keep_texts: 9d") == 1
+    assert run(line, "config", "check")[0] == 78
+
+
+def test_a_reload_that_is_refused_leaves_what_was_in_force(line: Line) -> None:
+    """After a SIGHUP with a broken file the status goes on to say what the daemon obeys."""
+    line.configure(limits={"segments": {"hour": 7}})
+    line.start()
+    line.wait_state("ready")
+    line.config.write_text(f"runtime_dir: {line.folder / 'run'}\nlimits: {{segments: {{hour: many}}}}\n")
+    assert line.daemon
+    line.daemon.send_signal(signal.SIGHUP)
+    wait_until(lambda: "the old one stays" in line.log_path.read_text(), "the refusal")
+
+    assert json.loads(line.cli("limits", "--json"))["windows"]["hour"]["limit"] == 7
+
+
+def test_the_status_file_is_for_the_lines_group_alone(line: Line) -> None:
+    """It names numbers that are blocked: nobody else reads it."""
+    line.start()
+    line.wait_state("ready")
+
+    assert (line.folder / "run" / "fr.json").stat().st_mode & 0o777 == 0o640
+
+
+# ---- without a daemon
+
+
+@pytest.fixture
+def filled(tmp_path: Path) -> Filled:
+    """Give a line without a daemon: contact 1 is Kevin's, and its answer waits."""
+    line = Filled(tmp_path, limits={"segments": {"hour": 7}})
+    with line.db:
+        line.judge(line.text())
+    return line
+
+
+@pytest.mark.parametrize("mistake", [UNKNOWN_KEY, QUOTES], ids=["unknown key", "no YAML"])
+def test_without_a_daemon_the_sound_keys_count(filled: Filled, mistake: str) -> None:
+    """Every command works by what can be read of the file, and says so."""
+    text = 'answer: {text: "Non."}\n' if mistake == UNKNOWN_KEY else ""
+    filled.config.write_text(f"{mistake}{text}database: hotlined.db\nruntime_dir: run\n")
+    for typed in TYPED:
+        words = [
+            word.replace("NUMBER", KEVIN) for word in shlex.split(typed.replace("copy", str(filled.folder / "copy")))
+        ]
+        result = filled.run(*words)
+        assert result.exit_code == (69 if typed == "status" else 0), f"{typed}: {result.output}"
+        assert "No daemon runs that could say what is in force." in result.stderr
+        assert result.stderr.count("Warning: ") == 1
+
+
+@pytest.mark.parametrize("typed", ["block {}", "unblock {}", "optin {}", "number {}", "log --number {}"])
+def test_without_a_daemon_a_number_needs_its_plus(filled: Filled, typed: str) -> None:
+    """The country of the file may be the mistake: a national number could be somebody else's and is refused."""
+    filled.config.write_text(f"{UNKNOWN_KEY}answer: {{text: Non}}\ndatabase: hotlined.db\n")
+    for national in ("0470123456", "0032470123456"):
+        result = filled.run(*typed.format(national).split())
+        assert result.exit_code == 2, result.output
+        assert f"Nobody can say in which country '{national}' is dialled." in result.stderr
+    assert filled.run(*typed.format(KEVIN).split()).exit_code == 0
+
+
+def test_limits_say_what_they_cannot_know(filled: Filled) -> None:
+    """A limit with a mistake in it is named as unknown; those beside it are as the file has them."""
+    filled.config.write_text(
+        "answer: {text: Non}\ndatabase: hotlined.db\nlimits: {segments: {hour: many, day: 30}}\nmod: live\n"
+    )
+    result = filled.run("limits", "--json")
+
+    assert "Not known, and shown by the defaults: mode, limits.segments.hour." in result.stderr
+    assert json.loads(result.stdout)["windows"]["day"]["limit"] == 30
+    filled.config.write_text("limits:\n  segments: {hour: 'a'b'}\ndatabase: hotlined.db\nanswer: {text: Non}\n")
+    assert "shown by the defaults: limits. Numbers" in filled.run("limits").stderr
+
+
+def test_a_text_that_cannot_be_sent_is_unknown(filled: Filled) -> None:
+    """A preview needs no text that fits its encoding."""
+    filled.config.write_text('answer: {text: "🙂", encoding: gsm7}\ndatabase: hotlined.db\n')
+    result = filled.run("show", "1")
+
+    assert result.exit_code == 0
+    assert "answer.text" in result.stderr
+
+
+@pytest.mark.parametrize("typed", ["config check", "config show", "requeue 1", f"forget {KEVIN} --yes", "purge"])
+def test_the_others_wait_until_it_is_mended(filled: Filled, typed: str) -> None:
+    """What erases, sends or judges the configuration needs a sound one."""
+    filled.config.write_text(UNKNOWN_KEY)
+
+    assert filled.run(*typed.split()).exit_code == 78
+
+
+def test_a_first_configuration_has_its_problems_listed(tmp_path: Path) -> None:
+    """Before the first start there is nothing in force and no database: each command then names the mistakes."""
+    (tmp_path / "config.yaml").write_text(f"{UNKNOWN_KEY}database: none.db\n")
+    result = CliRunner().invoke(main, ["--config", str(tmp_path / "config.yaml"), "status"])
+
+    assert result.exit_code == 78
+    assert "config.yaml:1: mod: unknown key" in result.stderr
+
+
+def test_a_file_that_is_not_there_is_no_broken_one(tmp_path: Path) -> None:
+    """A name with a slip in it leads to no database, and is told once."""
+    result = CliRunner().invoke(main, ["--config", str(tmp_path / "nope.yaml"), "status"])
+
+    assert result.exit_code == 78
+    assert result.stderr.count("nope.yaml") == 1
+
+
+def test_a_line_beside_a_file_is_said_to_be_passed_over(filled: Filled) -> None:
+    """--config wins over --line, and not in silence."""
+    assert (
+        "--line nl is not looked at"
+        in CliRunner().invoke(main, ["--config", str(filled.config), "--line", "nl", "log"]).stderr
+    )
