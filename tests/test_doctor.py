@@ -125,6 +125,17 @@ def test_a_daemon_with_a_locked_sim_is_told(line: Line) -> None:
     assert "modem.pin" in found["SIM"]["cure"]
 
 
+def test_a_pin_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    """A PIN that nobody can read is a warning of the configuration, before a SIM ever asks for it."""
+    (tmp_path / "config.yaml").write_text("answer: {text: Non}\nmodem: {pin_file: pin}\n")
+    told = Scene(configuration.load(tmp_path / "config.yaml"))
+    found = doctor.configuration(told)
+
+    assert (found.verdict, str(tmp_path / "pin") in found.seen) == (Verdict.WARN, True)
+    (tmp_path / "pin").write_text("1234")
+    assert doctor.configuration(told).verdict is Verdict.OK
+
+
 def test_without_a_configuration_all_else_is_looked_at(tmp_path: Path) -> None:
     """A configuration that is not there is one failure; no check crashes for it."""
     code, found = examined("--config", "none.yaml", cwd=tmp_path)

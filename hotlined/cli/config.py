@@ -94,7 +94,7 @@ def _worst(chosen: Config) -> str:
     )
 
 
-def _is_missing(path: Path | None) -> bool:
+def is_missing(path: Path | None) -> bool:
     """Tell whether a file is certainly not there: one that only the daemon may see may well be."""
     try:
         return path is not None and not path.stat()
@@ -121,7 +121,7 @@ def _risks(chosen: Config) -> Iterator[str]:
         (timedelta(0) in limits.cooldown, "limits.cooldown has a 0s: only limits.per_number holds back who texts on."),
         (not chosen.numbers.answer_countries, "numbers.answer_countries is empty: nobody is ever answered."),
         (
-            _is_missing(chosen.modem.pin_file),
+            is_missing(chosen.modem.pin_file),
             f"modem.pin_file: there is no {chosen.modem.pin_file}, so a SIM that asks for its PIN gets none.",
         ),
     )

@@ -28,6 +28,7 @@ import click
 
 from hotlined import __version__, clock
 from hotlined.cli import Settings, pass_settings
+from hotlined.cli.config import is_missing
 from hotlined.cli.output import json_line, print_wrapped
 from hotlined.cli.status import WINDOWS, report
 from hotlined.config import Config
@@ -275,6 +276,9 @@ def configuration(scene: Scene) -> Seen:
     if scene.config is None:
         problem = scene.problem or ConfigError(_NO_CONFIGURATION)
         return fail("; ".join((problem.message, *problem.problems)), problem.hint or "`hotlined config check`")
+    if is_missing(pin_file := scene.config.modem.pin_file):
+        seen = f"{scene.config.path}: modem.pin_file names {pin_file}, which is not there"
+        return warn(seen, "Put the SIM's PIN into that file, readable by the daemon's user, or take the key away.")
     return ok(f"{scene.config.path}, line {scene.config.line}")
 
 

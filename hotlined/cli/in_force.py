@@ -15,6 +15,7 @@ from tempfile import gettempdir
 
 from hotlined import clock
 from hotlined import config as configuration
+from hotlined.cli.config import is_missing
 from hotlined.config import Config
 from hotlined.errors import ConfigError, TextError
 from hotlined.gsm.address import UNKNOWN_COUNTRY
@@ -35,7 +36,7 @@ def look(path: Path) -> Found | None:
     salvaged = configuration.salvage(path)
     if running := next(_running(path, salvaged.config), None):
         return Found(running, (), "Until then this goes by what the running daemon has in force.")
-    if _is_missing(salvaged.config.database):
+    if is_missing(salvaged.config.database):
         return None
     config, unknown = _sendable(salvaged.config), salvaged.unknown
     if config.answer.texts != salvaged.config.answer.texts:
@@ -47,16 +48,6 @@ def look(path: Path) -> Found | None:
         unknown,
         f"No daemon runs that could say what is in force. {guessed}Numbers are taken with their + only.",
     )
-
-
-def _is_missing(database: Path) -> bool:
-    try:
-        database.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        return True
-    except OSError:
-        return False  # what is wrong with it is for who opens it to say
-    return False
 
 
 def _shortened(unknown: tuple[str, ...]) -> Iterator[str]:
