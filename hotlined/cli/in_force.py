@@ -35,7 +35,7 @@ def look(path: Path) -> Found | None:
     """Find out what is in force on a file that cannot be used; None where there is no daemon and no database either."""
     salvaged = configuration.salvage(path)
     if running := next(_running(path, salvaged.config), None):
-        return Found(running, (), "Until then this goes by what the running daemon has in force.")
+        return Found(running, (), "Until it is mended this goes by what the running daemon has in force.")
     if is_missing(salvaged.config.database):
         return None
     config, unknown = _sendable(salvaged.config), salvaged.unknown
