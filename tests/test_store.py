@@ -631,6 +631,16 @@ def test_what_waited_for_too_long_is_swept_whatever_holds_it_back(db: Database) 
     assert receive(db, "encore", 86402) is policy.Reason.FIRST_CONTACT
 
 
+def test_a_call_grows_old_without_power_too(db: Database) -> None:
+    """A call has no time stamp of the centre: where the calendar could be trusted when it came, that tells its age."""
+    came = replace(at(db, 0), synchronised=True)
+    caller = identify(Address(SENDER[1:], Ton.INTERNATIONAL), "BE")
+    assert judge(db, inbound.record_call(db, "fr", caller, came)).answer
+    later = Now(came.utc + timedelta(hours=25), 60.0, synchronised=True)
+    assert answers.sweep(db, RULES.max_age, replace(later, synchronised=False), by_calendar=True) == 0
+    assert answers.sweep(db, RULES.max_age, later, by_calendar=True) == 1
+
+
 def test_a_hold_is_written_once(db: Database) -> None:
     """What holds a share back is a word of the line, and holding on costs no write."""
     answers.note_share_hold(db, policy.Share.NEW, policy.WaitingFor.BUDGET_HOUR)

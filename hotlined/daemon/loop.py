@@ -372,7 +372,7 @@ class Daemon:
         self.line.config = new
         self.receiver.apply(new)
         logging.getLogger().setLevel(new.log_level.upper())
-        self.sender.look_again()
+        self.sender.reload()
         log.info("the configuration was read again")
         if (new.modem.port, new.modem.baudrate) != (old.modem.port, old.modem.baudrate):
             self.connection.move()

@@ -430,7 +430,8 @@ def _stale(db: Database, max_age: timedelta, now: Now, most: int, *, by_calendar
     if by_calendar and now.synchronised and not rows:
         rows = db.all(
             f"SELECT a.id FROM answers a JOIN contacts c ON c.id = a.contact_id WHERE a.state = '{State.QUEUED}'"
-            " AND a.asked_by IS NULL AND julianday(c.scts) < julianday(?) LIMIT ?",
+            " AND a.asked_by IS NULL"
+            " AND julianday(coalesce(c.scts, iif(c.synchronised, c.received_at, NULL))) < julianday(?) LIMIT ?",
             rfc3339(now.utc - max_age),
             most,
         )

@@ -167,7 +167,8 @@ def set_aside(db: Database, answer_id: int, why: str, now: Now) -> None:
 
 def _open_answer(db: Database, answer_id: int) -> sqlite3.Row | None:
     return db.one(
-        "SELECT a.*, c.kind, c.country, c.line_type, c.scts, c.other_originator FROM answers a"
+        "SELECT a.*, c.kind, c.country, c.line_type, c.scts, c.received_at, c.synchronised, c.other_originator"
+        " FROM answers a"
         f" LEFT JOIN contacts c ON c.id = a.contact_id WHERE a.id = ? AND a.state IN {OPEN}",
         answer_id,
     )
@@ -261,6 +262,10 @@ def _hand_over(db: Database, answer: sqlite3.Row, attempt_id: int, now: Now) -> 
 
 
 def _age(answer: sqlite3.Row, now: Now) -> timedelta:
-    """Return how old an answer is: as old as its contact, or since a person asked for it."""
-    scts = None if answer["asked_by"] or not answer["scts"] else datetime.fromisoformat(answer["scts"])
-    return age(now, arrived_limit=answer["age_limit"], scts=scts)
+    """Return how old an answer is: as old as its contact, or since a person asked for it.
+
+    A call has no time of the centre: the calendar of its arrival serves, if that could be trusted.
+    """
+    moment = answer["scts"] or (answer["received_at"] if answer["synchronised"] else None)
+    began = datetime.fromisoformat(moment) if moment and not answer["asked_by"] else None
+    return age(now, arrived_limit=answer["age_limit"], scts=began)
