@@ -157,11 +157,42 @@ def test_the_figures_are_those_of_stats(line: Filled) -> None:
     assert tiles["Answers"] == "1"
     assert tiles["Cost"] == "0.10 EUR"
     assert tiles["Reactions within a day"] == "1"
-    assert "4 texts in 30 days" in page
+    assert re.search("<p>4 texts in [a-z0-9]+ (hours|days)", page)
     assert '<th scope="row">last hour</th><td>2</td><td>6</td><td>3</td>' in page
-    assert '<th scope="row">not answerable</th><td>1</td><td>0</td>' in page
+    assert '<th scope="row">not answerable</th><td>1</td><td>no text' in page
     assert "tagged &lt;b&gt;&amp;." in page
     assert '<th scope="row">ready</th>' in page
+
+
+def test_the_page_says_of_which_time_it_is(line: Filled) -> None:
+    """Both periods are named with their dates; where the line did not exist before, nothing is compared."""
+    page = written(line)
+    assert re.search("<strong>[0-9]+ November[^<]* 2026[^<]*</strong> [(][a-z0-9]+ [a-z]+, by [a-z]+[)][.] All", page)
+    assert "before:" not in page
+    assert '<th scope="col">Before</th>' not in page
+
+    line.db.execute("UPDATE contacts SET received_at = '2025-11-01T12:00:00.000Z' WHERE id = 1")
+    page = written(line, "--since", "2025-11-24", "--until", "2025-11-30")
+    assert (
+        "<strong>24 to 30 November 2025</strong> (one week, by day). Before: one week, 17 to 23 November 2025." in page
+    )
+    assert page.count("before:") == 6
+    assert '<th scope="col">Before</th>' in page
+
+
+def test_the_heat_map_shows_averages(line: Filled) -> None:
+    """What came at an hour is divided by the number of such days; hours that the period has not are blank."""
+    line.db.execute("DELETE FROM events")
+    for number, day in enumerate((3, 10, 10, 10, 17)):  # Mondays
+        at = f"2025-11-{day:02}T12:00:00.000Z"
+        line.db.execute("UPDATE contacts SET received_at = ? WHERE id = ?", at, number + 1)
+    page = written(line, "--since", "2025-11-03", "--until", "2025-11-23")
+    hours = re.findall(r"<title>Mon [0-9:]+ to [0-9:]+: (1.7 [^<]*)</title>", page)
+
+    assert hours == ["1.7 (5 on 3 days)"]
+    assert "The strongest colour stands for 1.7." in page
+    assert "Where there is no field" not in page
+    assert "Where there is no field" in written(line, "--since", "2025-11-10", "--until", "2025-11-10")
 
 
 def test_a_reason_is_in_words_for_the_press(line: Filled) -> None:
@@ -193,9 +224,10 @@ def test_interruptions_are_drawn_where_they_were(line: Filled) -> None:
     assert len(downs) == 2
     assert downs[0].startswith("absent: ")
     assert downs[1].startswith("recovering, absent: ")
-    assert re.search(r"ready for 9\d\.\d % of the time", page)
+    assert re.search(r"ready for 9\d\.\d % of the time of which something is known", page)
+    assert "% of the period, as" in written(line, "--since", "2026-11-25T12:00", "--until", "2026-11-27")
     line.db.execute("DELETE FROM events WHERE kind <> 'modem_ready'")
-    assert "ready for 100.0 % of the time" in written(line)
+    assert "ready for 100.0 % of the time of which something is known" in written(line)
     line.db.execute("DELETE FROM events")
     assert "Nothing is known of the modem" in written(line)
 
@@ -210,7 +242,7 @@ def test_an_empty_line_has_a_page(tmp_path: Path, by: str) -> None:
         page = written(line, "--since", "7d", "--by", by)
 
     assert Reader(page).all("svg")
-    assert "No text in one week." in page
+    assert "No text in one week (" in page
 
 
 # ---- the file

@@ -20,16 +20,33 @@ from filled import KEVIN, LEA, Filled
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hotlined.cli.summary import By, before, choose, edges, length, share
+from hotlined.cli.summary import (
+    By,
+    as_json,
+    averages,
+    before,
+    calendar,
+    choose,
+    edges,
+    length,
+    rate,
+    share,
+    shares,
+    summarise,
+    week_days,
+)
 from hotlined.clock import rfc3339
+from hotlined.config import load
 from hotlined.daemon.connection import ModemState
 from hotlined.errors import UsageError
 from hotlined.store import figures
 
 BRUSSELS = "CET-1CEST,M3.5.0,M10.5.0/3"  # as POSIX writes it: the clocks change on the last Sundays
-MONDAY = datetime(2026, 11, 2, tzinfo=UTC) - timedelta(hours=1)  # its midnight in Brussels
+MONDAY = datetime(2025, 11, 3, tzinfo=UTC) - timedelta(hours=1)  # its midnight in Brussels
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
-NOVEMBER = ("--since", "2026-11", "--until", "2026-11")
+LONG_AGO = figures.Extent(datetime(1999, 1, 1, tzinfo=UTC), datetime(1999, 1, 1, tzinfo=UTC))
+NOVEMBER_DATES = MONDAY - 2 * DAY, MONDAY + 28 * DAY
+NOVEMBER = ("--since", "2025-11", "--until", "2025-11")
 
 
 @pytest.fixture(autouse=True)
@@ -113,6 +130,7 @@ def told(line: Filled, *arguments: str) -> dict[str, Any]:
 
 def test_the_newspaper_can_be_told(line: Filled) -> None:
     """What the founders told a newspaper is printed as sentences that can be read out."""
+    contact(line, MONDAY - 60 * DAY)
     with line.db.transaction():
         texts = [(week, number) for week, many in enumerate((850, 400, 260)) for number in range(many)]
         for week, number in texts:
@@ -122,17 +140,17 @@ def test_the_newspaper_can_be_told(line: Filled) -> None:
             originator = f"+32471{number:06}"
             answer(line, contact(line, at, originator), at + 40 * MINUTE)
             contact(line, at + 50 * MINUTE, originator, tags=json.dumps(["apologies" if number % 2 else "insults"]))
-    result = line.run("stats", "--since", "2026-11-02", "--until", "2026-11-22")
+    result = line.run("stats", "--since", "2025-11-03", "--until", "2025-11-23")
 
     assert result.exit_code == 0, result.output
     for sentence in (
-        "1,550 texts in three weeks, more than 500 a week.",
-        "More than half of them came in the first week.",
+        "1,550 texts in three weeks (3 to 23 November 2025), more than 500 a week.",
+        "55 % of them came in the week from 3 to 9 November 2025.",
         "1,530 numbers texted or called, all of them for the first time.",
         "20 answers went out, half of them within 40 minutes.",
-        "The SIM spent 2.00 EUR: 40 segments.",
+        "The SIM spent 2.00 EUR: 40 segments at 0.05 EUR each.",
         "Of 20 reactions to the answer, half are tagged apologies and half are tagged insults.",
-        "In the three weeks before: no text.",
+        "In the three weeks before (13 October to 2 November 2025): no text.",
     ):
         assert sentence in result.stdout.splitlines()
 
@@ -216,8 +234,15 @@ def test_tags_of_reactions_are_counted(line: Filled) -> None:
 
     assert found["total"]["tags"] == {"insult": 2, "threat": 1}
     assert found["total"]["untagged"] == 1
-    words = "Of 3 reactions to the answer, two thirds are tagged insult, a third are tagged threat and a third are not"
-    assert f"{words} tagged yet." in found["words"]
+    assert found["total"]["by_tags"] == [
+        {"tags": ["insult"], "reactions": 1},
+        {"tags": ["insult", "threat"], "reactions": 1},
+        {"tags": [], "reactions": 1},
+    ]
+    assert found["words"][-2] == (
+        "Of 3 reactions to the answer, one is tagged insult alone, one is tagged insult and threat together, and one"
+        " is not tagged yet."
+    )
 
 
 def test_reactions_without_tags_are_told(line: Filled) -> None:
@@ -225,8 +250,8 @@ def test_reactions_without_tags_are_told(line: Filled) -> None:
     answer(line, contact(line, MONDAY), MONDAY + HOUR)
     contact(line, MONDAY + 2 * HOUR)
 
-    assert "1 reaction to the answer, none tagged yet." in told(line)["words"]
-    assert ["not", "tagged", "1", "0"] in [row.split() for row in line.run("stats", *NOVEMBER).stdout.splitlines()]
+    assert "1 reaction to the answer, not tagged yet." in told(line)["words"]
+    assert ["not", "tagged", "1"] in [row.split() for row in line.run("stats", *NOVEMBER).stdout.splitlines()]
 
 
 # ---- when
@@ -236,7 +261,7 @@ def test_reactions_without_tags_are_told(line: Filled) -> None:
 def test_the_bins_add_up(line: Filled, by: str) -> None:
     """Whatever a period is divided into, each contact and each segment is in one bin, and none is lost."""
     for hours in range(0, 30 * 24, 7):
-        at = datetime(2026, 10, 31, 23, tzinfo=UTC) + hours * HOUR
+        at = datetime(2025, 10, 31, 23, tzinfo=UTC) + hours * HOUR
         answer(line, contact(line, at, f"+324700{hours:05}"), at + 30 * MINUTE)
     found = told(line, *NOVEMBER, "--by", by)
 
@@ -261,30 +286,33 @@ def test_a_day_is_that_of_the_people_here(line: Filled) -> None:
 
 def test_days_in_which_the_clocks_change_are_whole(line: Filled) -> None:
     """The day has 25 hours, each with a name of its own, and the hour that comes twice is counted twice."""
+    contact(line, datetime(2025, 10, 25, tzinfo=UTC))
     for minutes in (30, 90):  # 02:30 in summer time, and again in winter time
-        contact(line, datetime(2026, 10, 25, 0, 0, tzinfo=UTC) + minutes * MINUTE)
-    found = told(line, "--since", "2026-10-25", "--until", "2026-10-25")
-    shown = line.run("stats", "--since", "2026-10-25", "--until", "2026-10-25", env={"COLUMNS": "80"}).stdout
+        contact(line, datetime(2025, 10, 26, 0, 0, tzinfo=UTC) + minutes * MINUTE)
+    found = told(line, "--since", "2025-10-26", "--until", "2025-10-26")
+    shown = line.run("stats", "--since", "2025-10-26", "--until", "2025-10-26", env={"COLUMNS": "80"}).stdout
 
     assert found["zone"] == "CEST/CET"
+    assert found["bins"][0]["since"] == "2025-10-25T22:00:00.000Z"
     assert len(found["bins"]) == 25
     assert [each["texts"] for each in found["bins"]][2:4] == [1, 1]
     assert found["week"][6][2] == 2
-    assert "25 Oct 02:00 CEST" in shown
-    assert "25 Oct 02:00 CET" in shown
-    assert "2 texts in one day" in shown
+    assert "26 Oct 02:00 CEST" in shown
+    assert "26 Oct 02:00 CET" in shown
+    assert "2 texts in one day (26 October 2025)." in shown
 
 
 def test_the_period_before_has_as_many_days(line: Filled) -> None:
-    """Whole days are compared with whole days across a change of the clocks, anything else with as many seconds."""
-    midnights = [datetime(2026, month, day).astimezone() for month, day in ((10, 20), (10, 27), (10, 13))]
+    """Whole days are compared with whole days across a change of the clocks, hours with as many seconds."""
+    midnights = [datetime(2025, month, day).astimezone() for month, day in ((10, 21), (10, 28), (10, 14))]
     start, end, earlier = midnights
 
     assert before(start, end) == earlier
     assert before(start, end + MINUTE) == start - (end + MINUTE - start)
+    assert before(start, start + 29 * DAY + HOUR) == datetime(2025, 9, 21).astimezone()
     contact(line, earlier)
     contact(line, earlier - timedelta(milliseconds=1))
-    assert told(line, "--since", "2026-10-20", "--until", "2026-10-26")["before"]["texts"] == 1
+    assert told(line, "--since", "2025-10-21", "--until", "2025-10-27")["before"]["texts"] == 1
 
 
 @pytest.mark.parametrize(
@@ -294,18 +322,121 @@ def test_the_bins_suit_the_length(days: float, by: By) -> None:
     """A short period is divided into hours, a long one into months, unless it is said otherwise."""
     now = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
-    assert choose(now - days * DAY, None, None, now).by is by
-    assert choose(now - days * DAY, None, By.DAY, now).by is By.DAY
+    assert choose(now - days * DAY, None, None, now, LONG_AGO).by is by
+    assert choose(now - days * DAY, None, By.DAY, now, LONG_AGO).by is By.DAY
 
 
 def test_the_usual_period_is_thirty_days_with_today() -> None:
     """Without a word the period begins at a midnight and ends now."""
     now = datetime(2026, 11, 20, 12, tzinfo=UTC)
-    period = choose(None, None, None, now)
+    period = choose(None, None, None, now, LONG_AGO)
 
     assert period.start == datetime(2026, 10, 21, 22, tzinfo=UTC)
     assert period.end == now
     assert length(period.start, period.end) == "30 days"
+
+
+def test_a_line_one_day_old_begins_with_its_first_contact(line: Filled) -> None:
+    """Nothing is shown, counted or compared of the time in which there was no line, and no week that it had not."""
+    with line.db.transaction():
+        for number in range(21):
+            contact(line, MONDAY + 22 * HOUR + (5 + number * 10) * MINUTE, f"+3247000{number:04}")
+    now = MONDAY + 25 * HOUR + 50 * MINUTE
+    found = as_json(summarise(line.db, load(line.config), None, None, None, now))
+
+    assert found["words"][:2] == [
+        "21 texts in four hours (3 November, 22:00 to 4 November 2025, 01:50), more than 5 an hour.",
+        "21 numbers texted or called, all of them for the first time.",
+    ]
+    assert found["words"][2:] == ["The line's records begin on 3 November 2025 at 22:05."]
+    assert [each["texts"] for each in found["bins"]] == [6, 6, 6, 3]
+    assert found["before"] is None
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "last", "ends"),
+    [
+        (None, None, 0, (2, 5)),
+        (1, 4, 0, (2, 4)),
+        (3, 9, 0, (3, 5)),
+        (3, 9, 6, (3, 9)),
+        (0, 1, 0, (0, 1)),
+        (6, 9, 0, (6, 9)),
+    ],
+)
+def test_a_period_is_the_time_in_which_the_line_existed(
+    since: int | None, until: int | None, last: int, ends: tuple[int, int]
+) -> None:
+    """It begins with the line and ends now, whatever is asked for; a wrong clock or another time is no error."""
+    extent = figures.Extent(MONDAY + 2 * DAY, MONDAY + max(2, last) * DAY)
+    period = choose(
+        None if since is None else MONDAY + since * DAY,
+        None if until is None else MONDAY + until * DAY,
+        None,
+        MONDAY + 5 * DAY,
+        extent,
+    )
+
+    assert (period.start, period.end) == tuple(MONDAY + day * DAY for day in ends)
+
+
+def test_it_is_compared_only_with_a_time_in_which_the_line_existed(line: Filled) -> None:
+    """Figures of the time before are shown if the line was there for the whole of it."""
+    contact(line, MONDAY + DAY)
+    contact(line, MONDAY + 8 * DAY)
+    week = ("--since", "2025-11-11", "--until", "2025-11-17")
+
+    assert told(line, *week)["before"]["texts"] == 1
+    assert "BEFORE" in line.run("stats", *week).stdout
+    line.db.execute("UPDATE contacts SET received_at = ? WHERE id = 1", rfc3339(MONDAY + 2 * DAY))
+    assert told(line, *week)["before"] is None
+    assert "BEFORE" not in line.run("stats", *week).stdout
+
+
+def test_every_figure_says_for_which_time_it_is(line: Filled) -> None:
+    """Both columns have their dates above them, both tallies, every bin and every week theirs in --json."""
+    contact(line, MONDAY - 40 * DAY)
+    contact(line, MONDAY)
+    shown = line.run("stats", *NOVEMBER).stdout.splitlines()
+    found = told(line)
+
+    assert shown[1].split(None, 1) == ["now", "30 days, 1 to 30 November 2025"]
+    assert shown[2].split(None, 1) == ["before", "30 days, 2 to 31 October 2025"]
+    assert [row.split() for row in shown if "NOW" in row] == [["NOW", "BEFORE"]]
+    for each in (found, found["total"], found["before"], *found["bins"], *found["weeks"]):
+        assert each["until" if each is not found["before"] else "since"]
+    assert (found["before"]["since"], found["before"]["until"]) == ("2025-10-01T22:00:00.000Z", found["since"])
+
+
+def test_hours_of_the_week_are_averages(line: Filled) -> None:
+    """A weekday that a period has five times is no busier for that: contacts are divided by the number of its days."""
+    with line.db.transaction():
+        for day in range(30):
+            for _ in range(4):
+                contact(line, datetime(2025, 11, 1, 12, tzinfo=UTC) + day * DAY)
+    summary = summarise(line.db, load(line.config), *NOVEMBER_DATES, None, datetime(2025, 12, 24, tzinfo=UTC))
+    at_one = [day[13] for day in averages(summary)]
+
+    assert [day[13] for day in summary.week] == [16, 16, 16, 16, 16, 20, 20]
+    assert at_one == [4] * 7
+
+
+@given(
+    start=st.datetimes(datetime(2024, 1, 1), datetime(2026, 1, 1)),  # noqa: DTZ001  local time
+    seconds=st.integers(1, 40 * 86_400),
+)
+@settings(deadline=None)
+def test_days_of_a_weekday_are_counted_as_one_would(start: datetime, seconds: int) -> None:
+    """For each weekday and hour they are the days of the calendar on which the period touches that hour."""
+    begin = start.astimezone()
+    end = (begin + timedelta(seconds=seconds)).astimezone()
+    walked = [[0] * 24 for _ in range(7)]
+    hour = begin.replace(minute=0, second=0, microsecond=0, tzinfo=None)
+    while hour < end.replace(tzinfo=None):
+        walked[hour.weekday()][hour.hour] += 1
+        hour += HOUR
+
+    assert week_days(begin, end) == tuple(map(tuple, walked))
 
 
 @given(
@@ -350,7 +481,9 @@ def test_the_last_day_of_the_calendar_is_no_trouble(line: Filled) -> None:
     """A month that would end after the year 9999 ends where it is said."""
     assert len(told(line, "--since", "9999-11-30", "--until", "9999-12-30", "--by", "month")["bins"]) == 2
     with pytest.raises(UsageError):
-        choose(datetime(1, 1, 3, tzinfo=UTC), None, By.MONTH, datetime(2026, 1, 1, tzinfo=UTC))
+        choose(
+            datetime(1, 1, 3, tzinfo=UTC), None, By.MONTH, datetime(2026, 1, 1, tzinfo=UTC), figures.Extent(None, None)
+        )
 
 
 # ---- the modem
@@ -394,7 +527,7 @@ def test_every_state_of_the_modem_is_known() -> None:
 
 def test_csv_has_a_row_for_each_bar(line: Filled) -> None:
     """The sheet has the bins of --json, column by column."""
-    contact(line, MONDAY)
+    contact(line, MONDAY - 3 * DAY)
     result = line.run("stats", "--csv", *NOVEMBER)
     rows = list(csv.DictReader(io.StringIO(result.stdout)))
     bins = told(line)["bins"]
@@ -414,7 +547,7 @@ def test_it_fits_the_terminal(line: Filled, columns: int, by: str) -> None:
     answer(line, contact(line, MONDAY, LEA), MONDAY + HOUR, state="shadowed")
     line.db.execute("""UPDATE answers SET state = 'sent', sent_at = due_at""")
     result = line.run(
-        "stats", "--since", "2026-11-02", "--until", "2026-11-03", "--by", by, env={"COLUMNS": f"{columns}"}
+        "stats", "--since", "2025-11-03", "--until", "2025-11-04", "--by", by, env={"COLUMNS": f"{columns}"}
     )
     tables = result.stdout.split("\n\n")[1:3]
 
@@ -432,7 +565,7 @@ def test_a_bar_is_as_long_without_its_colour(line: Filled) -> None:
     days = click.unstyle(result.stdout).split("\n\n")[1].splitlines()[1:]
 
     assert "\x1b[" in result.stdout
-    assert ["━" in day for day in days] == [day.startswith("Mon 02 Nov") for day in days]
+    assert ["━" in day for day in days] == [day.startswith("Mon 03 Nov") for day in days]
 
 
 def test_a_terminal_too_narrow_for_bars_is_no_trouble(line: Filled) -> None:
@@ -445,12 +578,14 @@ def test_a_terminal_too_narrow_for_bars_is_no_trouble(line: Filled) -> None:
 
 
 def test_an_empty_database_is_no_trouble(line: Filled) -> None:
-    """Before anything has come there are figures, all nothing."""
+    """Before anything has come there are the figures of today, all nothing, and nothing is compared."""
     result = line.run("stats")
+    days = told(line, "--by", "day")["bins"]
 
     assert result.exit_code == 0, result.output
-    assert "No text in 30 days." in result.stdout
-    assert "In the 30 days before: no text." in result.stdout
+    assert len(days) == 1
+    assert result.stdout.splitlines()[-1].startswith("No text in ")
+    assert "before" not in result.stdout.lower()
 
 
 def test_shadowed_answers_are_shown_where_there_are_some(line: Filled) -> None:
@@ -458,7 +593,7 @@ def test_shadowed_answers_are_shown_where_there_are_some(line: Filled) -> None:
     assert "shadowed" not in line.run("stats", *NOVEMBER).stdout
     answer(line, contact(line, MONDAY), MONDAY + HOUR, state="shadowed")
 
-    assert ["shadowed", "1", "0"] in [row.split() for row in line.run("stats", *NOVEMBER).stdout.splitlines()]
+    assert ["shadowed", "1"] in [row.split() for row in line.run("stats", *NOVEMBER).stdout.splitlines()]
 
 
 def test_tags_cannot_attack_the_terminal(line: Filled) -> None:
@@ -512,7 +647,9 @@ def test_progress_is_for_terminals_only(line: Filled) -> None:
     ("part", "whole", "words"),
     [
         (1, 2, "half"), (51, 100, "more than half"), (49, 100, "nearly half"), (1, 3, "a third"),
-        (3, 4, "three quarters"), (7, 7, "all"), (12, 100, "12 %"), (1, 1000, "0 %"), (26, 100, "more than a quarter"),
+        (3, 4, "three quarters"), (7, 7, "all"), (12, 100, "12 %"), (1, 1000, "less than 1 %"),
+        (999, 1000, "more than 99 %"), (1, 5, "20 %"), (22, 100, "22 %"), (23, 100, "nearly a quarter"),
+        (26, 100, "more than a quarter"),
     ],
 )  # fmt: skip
 def test_a_share_is_said_as_people_say_it(part: int, whole: int, words: str) -> None:
@@ -521,41 +658,102 @@ def test_a_share_is_said_as_people_say_it(part: int, whole: int, words: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("lasts", "words"),
+    ("parts", "words"),
     [
-        (HOUR, "one hour"), (6 * HOUR + timedelta(milliseconds=20), "six hours"), (23 * HOUR, "23 hours"),
-        (DAY, "one day"), (25 * HOUR, "one day"), (2 * DAY, "two days"), (6.5 * DAY, "one week"),
-        (21 * DAY, "three weeks"),
-        (30 * DAY, "30 days"), (91 * DAY, "13 weeks"), (timedelta(seconds=1), "one hour"),
+        ((2, 1, 2), ["two", "one", "two"]),
+        ((40, 20, 40), ["40 %", "20 %", "40 %"]),
+        ((20, 10, 10), ["half", "a quarter", "a quarter"]),
+        ((51, 49), ["more than half", "nearly half"]),
+        ((5, 5, 5), ["a third"] * 3),
+        ((30, 31, 32, 107), ["15 %", "16 %", "16 %", "53 %"]),
+        ((2000, 13, 1), ["2,000", "13", "one"]),
+        ((7,) * 7, ["15 %", "15 %", *["14 %"] * 5]),
     ],
-)  # fmt: skip
-def test_a_length_is_said_in_words(lasts: timedelta, words: str) -> None:
-    """Whole weeks are weeks, else days, else hours; an hour more or less is a change of the clocks."""
-    start = MONDAY.astimezone()
-
-    assert length(start, start + lasts) == words
+)
+def test_shares_add_up(parts: tuple[int, ...], words: list[str]) -> None:
+    """The few are counted; plain fractions are said where they make up the whole, else percents that make 100."""
+    assert shares(parts) == words
 
 
 @pytest.mark.parametrize(
-    ("texts", "words"),
+    ("lasting", "words"),
     [
-        (1, "1 text in 30 days, 0.23 a week."),
-        (30, "30 texts in 30 days, 7 a week."),
-        (300, "300 texts in 30 days, 70 a week."),
-        (301, "301 texts in 30 days, more than 70 a week."),
+        (HOUR, "60 minutes"), (6 * HOUR + timedelta(milliseconds=20), "six hours"), (23 * HOUR, "23 hours"),
+        (DAY, "one day"), (25 * HOUR, "25 hours"), (2 * DAY, "two days"), (6.5 * DAY, "one week"),
+        (3.1 * DAY, "three days"), (21 * DAY, "three weeks"), (30 * DAY, "30 days"), (91 * DAY, "13 weeks"),
+        (timedelta(seconds=1), "one minute"),
+    ],
+)  # fmt: skip
+def test_a_length_is_said_in_words(lasting: timedelta, words: str) -> None:
+    """Whole weeks are weeks, else days; less than three days are told in hours, less than two hours in minutes."""
+    start = MONDAY.astimezone()
+
+    assert length(start, start + lasting) == words
+
+
+def test_a_day_of_25_hours_is_a_day() -> None:
+    """What leads from a midnight to the next is one day, whatever the clocks do in it."""
+    assert length(datetime(2025, 10, 26).astimezone(), datetime(2025, 10, 27).astimezone()) == "one day"
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "words"),
+    [
+        ("2025-11-03T00:00", "2025-11-24T00:00", "3 to 23 November 2025"),
+        ("2025-11-03T00:00", "2025-11-04T00:00", "3 November 2025"),
+        ("2025-10-27T00:00", "2025-11-03T00:00", "27 October to 2 November 2025"),
+        ("2025-12-29T00:00", "2026-01-05T00:00", "29 December 2025 to 4 January 2026"),
+        ("2025-10-24T00:00", "2025-11-22T11:32", "24 October to 22 November 2025, 11:32"),
+        ("2025-11-24T22:00", "2025-11-24T23:10", "24 November 2025, 22:00 to 23:10"),
+        ("2025-11-24T00:00", "2025-11-24T23:10", "24 November 2025, 00:00 to 23:10"),
+        ("2025-11-24T22:00", "2025-11-25T00:00", "24 November 2025, 22:00 to 24:00"),
+        ("2025-11-24T22:00", "2025-11-26T02:10", "24 November, 22:00 to 26 November 2025, 02:10"),
     ],
 )
-def test_a_rate_is_round_and_true(line: Filled, texts: int, words: str) -> None:
-    """How many a week is a round number that was exceeded, or the number itself."""
-    with line.db.transaction():
-        for number in range(texts):
-            contact(line, MONDAY + number * MINUTE)
+def test_a_period_is_said_by_the_calendar(start: str, end: str, words: str) -> None:
+    """Days are named with month and year, the last as one that belongs to it, and hours where there are any."""
+    assert calendar(datetime.fromisoformat(start).astimezone(), datetime.fromisoformat(end).astimezone()) == words
 
-    assert told(line)["words"][0] == words
+
+@pytest.mark.parametrize(
+    ("texts", "number", "unit", "words"),
+    [
+        (1, 30, "day", None),
+        (30, 30, "day", "7 a week"),
+        (300, 30, "day", "70 a week"),
+        (301, 30, "day", "more than 70 a week"),
+        (319, 30, "day", "nearly 75 a week"),
+        (20, 4, "hour", "5 an hour"),
+        (21, 4, "hour", "more than 5 an hour"),
+        (23, 4, "hour", "nearly 6 an hour"),
+        (226, 2, "hour", "more than 110 an hour"),
+        (248, 1, "day", "more than 10 an hour"),
+        (50, 5, "day", "10 a day"),
+        (50, 50, "hour", "24 a day"),
+        (5, 1, "day", None),
+        (48, 1, "day", "2 an hour"),
+        (7, 1, "week", "1 a day"),
+        (9, 90, "minute", None),
+        (2, 2, "hour", "1 an hour"),
+    ],
+)
+def test_a_rate_divides_right(texts: int, number: int, unit: str, words: str | None) -> None:
+    """How many an hour, a day, a week is the texts divided by the time as it is said, or the nearest round number."""
+    assert rate(texts, number, unit) == words
 
 
 def test_an_answer_after_hours_is_told_in_hours(line: Filled) -> None:
     """A long wait is no matter of minutes."""
     answer(line, contact(line, MONDAY), MONDAY + 150 * MINUTE)
 
-    assert "1 answer went out, half of them within three hours." in told(line)["words"]
+    assert "1 answer went out, within three hours." in told(line)["words"]
+
+
+def test_only_answers_whose_end_is_known_are_timed(line: Filled) -> None:
+    """The time to an answer is said of those that were sent to their end, and those not confirmed are told."""
+    for minutes, state in enumerate(("sent", "delivered", "undelivered", "unconfirmed", "unconfirmed")):
+        answer(line, contact(line, MONDAY), MONDAY + 10 * minutes * MINUTE, state=state)
+    words = told(line)["words"]
+
+    assert "5 answers went out; 3 were sent to their end, half of these within ten minutes." in words
+    assert "The network did not confirm 2 of them." in words

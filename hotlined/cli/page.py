@@ -18,8 +18,8 @@ from hotlined import __version__
 from hotlined.cli.limits import Window, in_words
 from hotlined.cli.log import REASONS
 from hotlined.cli.output import harmless
-from hotlined.cli.summary import Summary, modem_seconds, money, sentences, zone
-from hotlined.store.figures import Span
+from hotlined.cli.summary import Summary, averages, calendar, length, modem_seconds, money, sentences, zone
+from hotlined.store.figures import Span, Tally
 
 _HEIGHT, _HEAD, _FOOT = 200, 18, 24  # pixels: of the bars, above and below them
 _CELL = 22  # pixels: a row of the heat map
@@ -44,6 +44,7 @@ class _Figure:
     headings: Sequence[str]
     rows: Iterable[Sequence[object]]
     key: Sequence[tuple[str, str]] = ()
+    told: bool = False  # whether the table's last column is words
     beside: bool = False  # whether something stands before the drawing: an axis or names
 
 
@@ -65,12 +66,15 @@ def draw(summary: Summary, windows: Mapping[str, Window], written: datetime) -> 
         hash=base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode(),
         style=_STYLE,
         line=_text(summary.line),
-        start=period.start,
-        end=period.end,
+        dates=calendar(period.start, period.end),
+        length=length(period.start, period.end),
         by=period.by,
         zone=_text(zone(period)),
+        before=f" Before: {length(summary.before_start, period.start)}, {calendar(summary.before_start, period.start)}."
+        if summary.before_start
+        else "",
         tiles=_tiles(summary),
-        words=_text(" ".join(sentences(summary))),
+        words="".join(f"<p>{_text(sentence)}</p>" for sentence in sentences(summary)),
         figures="\n".join(_figure(figure, next(ids)) for figure in _figures(summary, windows)),
         written=written,
         version=__version__,
@@ -87,15 +91,15 @@ _PAGE = """<!DOCTYPE html>
 <meta name="color-scheme" content="light dark">
 <meta name="referrer" content="no-referrer">
 <link rel="icon" href="data:,">
-<title>Line {line}: {start:%d %b %Y} to {end:%d %b %Y}</title>
+<title>Line {line}: {dates}</title>
 <style>{style}</style>
 </head>
 <body>
 <header><h1>Line {line}</h1>
-<p>{start:%A %d %B %Y, %H:%M} to {end:%A %d %B %Y, %H:%M}, by {by}. All times are local ({zone}).</p></header>
+<p><strong>{dates}</strong> ({length}, by {by}).{before} All times are local ({zone}).</p></header>
 <main>
 {tiles}
-<section class="words"><h2>In words</h2><p>{words}</p></section>
+<section class="words"><h2>In words</h2>{words}</section>
 {figures}
 </main>
 <footer><p>Written on {written:%d %B %Y at %H:%M} by hotlined {version}. It names no number and quotes no text.</p>
@@ -119,7 +123,7 @@ def _figures(summary: Summary, windows: Mapping[str, Window]) -> Iterator[_Figur
 
 def _tiles(summary: Summary) -> str:
     """Write the figures that one looks for first, each with that of the period before."""
-    both = (summary.total, summary.before)
+    both = _tallies(summary)
     tiles = {
         "Texts": [f"{each.counts.texts:,}" for each in both],
         "New numbers": [f"{each.counts.new:,}" for each in both],
@@ -131,10 +135,17 @@ def _tiles(summary: Summary) -> str:
         "Reactions within a day": [f"{each.reactions:,}" for each in both],
     }
     listed = "".join(
-        f'<div><dt>{name}</dt><dd>{_text(now)}</dd><dd class="before">before: {_text(before)}</dd></div>'
-        for name, (now, before) in tiles.items()
+        f"<div><dt>{name}</dt><dd>{_text(now)}</dd>"
+        + "".join(f'<dd class="before">before: {_text(each)}</dd>' for each in before)
+        + "</div>"
+        for name, (now, *before) in tiles.items()
     )
     return f'<dl class="tiles">{listed}</dl>'
+
+
+def _tallies(summary: Summary) -> list[Tally]:
+    """Return the figures of the period, and those of the one before if the line existed then."""
+    return [tally for tally in (summary.total, summary.before) if tally]
 
 
 def _rounded_up(seconds: float) -> float:
@@ -152,7 +163,7 @@ def _over_time(summary: Summary) -> _Figure:
         says=f"Texts received and answers let out, by {summary.period.by}.",
         drawing=_columns(
             [each.label for each in summary.bins],
-            [f"{each.label}: {texts:,} texts, {answers:,} answers" for each, texts, answers in
+            [f"{each.label}: {_many(texts, 'text')}, {_many(answers, 'answer')}" for each, texts, answers in
              zip(summary.bins, texts, answers, strict=True)],
             [_Bars("a", texts, ground, 0.84), _Bars("b", answers, ground, 0.36)],
         ),
@@ -169,26 +180,35 @@ def _over_time(summary: Summary) -> _Figure:
 
 
 def _week(summary: Summary) -> _Figure:
-    most = max(1, *(max(day) for day in summary.week))
+    found = averages(summary)
+    most = max((each for day in found for each in day if each), default=0.0)
     wide = 100 / 24
     parts = []
-    for row, (name, day) in enumerate(zip(_WEEKDAYS, summary.week, strict=True)):
+    for row, (name, day) in enumerate(zip(_WEEKDAYS, found, strict=True)):
         parts.append(f'<text x="-8" y="{row * _CELL + 15}" class="end">{name}</text>')
-        for hour, contacts in enumerate(day):
-            says = f"{name} {hour:02}:00 to {hour + 1:02}:00: {contacts:,}"
-            strength = f' class="a" fill-opacity="{0.12 + 0.88 * contacts / most:.2f}"' if contacts else ' class="none"'
+        for hour, average in enumerate(day):
+            if average is None:
+                continue
+            contacts, days = summary.week[row][hour], summary.week_days[row][hour]
+            says = f"{name} {hour:02}:00 to {hour + 1:02}:00: {average:,.1f} ({contacts:,} on {_many(days, 'day')})"
+            strength = f' class="a" fill-opacity="{0.12 + 0.88 * average / most:.2f}"' if average else ' class="none"'
             parts.append(
                 f'<rect x="{hour * wide:.2f}%" y="{row * _CELL + 1}" width="{wide - 0.25:.2f}%"'
                 f' height="{_CELL - 2}" rx="2"{strength}><title>{says}</title></rect>'
             )
     parts += [f'<text x="{hour * wide:.2f}%" y="{7 * _CELL + 15}">{hour:02}</text>' for hour in range(0, 24, 3)]
+    strongest = f" The strongest colour stands for {most:,.1f}." if most else ""
+    blank = " Where there is no field, the period has no such hour." if any(None in day for day in found) else ""
     return _Figure(
         title="Hours of the week",
-        says=f"Contacts by weekday and hour; the strongest colour stands for {most:,}.",
+        says=f"Contacts by weekday and hour: the average of all such days of the period.{strongest}{blank}",
         drawing="".join(parts),
         height=7 * _CELL + _FOOT,
         headings=("Hour", *_WEEKDAYS),
-        rows=((f"{hour:02}:00", *(day[hour] for day in summary.week)) for hour in range(24)),
+        rows=(
+            (f"{hour:02}:00", *("" if day[hour] is None else f"{day[hour]:,.1f}" for day in found))
+            for hour in range(24)
+        ),
         beside=True,
     )
 
@@ -198,7 +218,8 @@ def _numbers(summary: Summary) -> _Figure:
     returning = [each.counts.returning for each in summary.bins]
     return _Figure(
         title="New and returning numbers",
-        says=f"Numbers that texted or called, by {summary.period.by}: for the first time, or again.",
+        says=f"Numbers that texted or called, by {summary.period.by}: for the first time, or again."
+        f" A number that comes in several {summary.period.by}s is in each of them.",
         drawing=_columns(
             [each.label for each in summary.bins],
             [f"{each.label}: {first:,} new, {again:,} returning" for each, first, again in
@@ -214,22 +235,27 @@ def _numbers(summary: Summary) -> _Figure:
 
 
 def _reasons(summary: Summary) -> _Figure:
-    total, before = summary.total, summary.before
-    kinds = (("", total.suppressed, before.suppressed), ("cancelled: ", total.cancelled, before.cancelled))
+    total, tallies = summary.total, _tallies(summary)
+    kinds = (
+        ("", [tally.suppressed for tally in tallies]),
+        ("cancelled: ", [tally.cancelled for tally in tallies]),
+    )
     rows = [
-        (f"{kind}{_words(reason)}", now.get(reason, 0), earlier.get(reason, 0), _MEANINGS.get(reason, ""))
-        for kind, now, earlier in kinds
-        for reason in now | earlier
+        (f"{kind}{_words(reason)}", [each.get(reason, 0) for each in counted_by], _MEANINGS.get(reason, ""))
+        for kind, counted_by in kinds
+        for reason in dict.fromkeys(reason for each in counted_by for reason in each)
     ]
-    most = max([1, *(now for _, now, *_ in rows)])
+    most = max([1, *(counts[0] for _, counts, _ in rows)])
+    contacts, cancelled = total.counts.suppressed, sum(total.cancelled.values())
     return _Figure(
         title="Not answered, and why",
-        says=f"{total.counts.suppressed:,} contacts got no answer by rule;"
-        f" {sum(total.cancelled.values()):,} answers were cancelled.",
-        drawing=_list([(name, says, f"{now:,}", 100 * now / most, None) for name, now, _, says in rows]),
+        says=f"{contacts:,} {'contact' if contacts == 1 else 'contacts'} got no answer by rule;"
+        f" {cancelled:,} {'answer was' if cancelled == 1 else 'answers were'} cancelled.",
+        drawing=_list([(name, says, f"{counts[0]:,}", 100 * counts[0] / most, None) for name, counts, says in rows]),
         height=_ROW * len(rows),
-        headings=("Reason", "Now", "Before", "Meaning"),
-        rows=rows,
+        headings=("Reason", *("Now", "Before")[: len(tallies)], "Meaning"),
+        rows=[(name, *counts, says) for name, counts, says in rows],
+        told=True,
     )
 
 
@@ -255,8 +281,10 @@ def _budgets(windows: Mapping[str, Window]) -> _Figure:
 def _service(summary: Summary) -> _Figure:
     period, whole = summary.period, (summary.period.end - summary.period.start).total_seconds()
     seconds = modem_seconds(summary)
-    known = whole - seconds.get("unknown", 0.0)
+    known = math.fsum(each for state, each in seconds.items() if state != "unknown")
     ready = math.floor(1000 * seconds.get("ready", 0.0) / known) / 10 if known else 0.0  # 100 only if nothing is amiss
+
+    of = "time of which something is known" if "unknown" in seconds else "period"
 
     def place(moment: datetime) -> float:
         return 100 * (moment - period.start).total_seconds() / whole
@@ -265,12 +293,12 @@ def _service(summary: Summary) -> _Figure:
     parts = [_strip(0.0, 100.0, "none", "not known"), _strip(since, 100.0 - since, "e", "ready")]
     parts += [_strip(first, wide, "f", says) for first, wide, says in _interruptions(summary.modem, place)]
     parts += [
-        f'<text x="0" y="{_STRIP + 17}">{period.start:%d %b}</text>',
-        f'<text x="100%" y="{_STRIP + 17}" class="end">{period.end:%d %b}</text>',
+        f'<text x="0" y="{_STRIP + 17}">{_moment(period.start)}</text>',
+        f'<text x="100%" y="{_STRIP + 17}" class="end">{_moment(period.end)}</text>',
     ]
     return _Figure(
         title="Service",
-        says=f"The modem was ready for {ready:.1f} % of the time, as the daemon recorded it."
+        says=f"The modem was ready for {ready:.1f} % of the {of}, as the daemon recorded it."
         if known
         else "Nothing is known of the modem in this time.",
         drawing="".join(parts),
@@ -298,6 +326,10 @@ def _interruptions(spans: Sequence[Span], place: Callable[[datetime], float]) ->
         first, last = group[0].start, group[-1].end
         states = ", ".join(dict.fromkeys(_words(span.state or "") for span in group))
         yield place(first), max(_FINEST, place(last) - place(first)), f"{states}: {_moment(first)} to {_moment(last)}"
+
+
+def _many(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _words(name: str) -> str:
@@ -385,6 +417,7 @@ def _figure(figure: _Figure, number: int) -> str:
         height=figure.height,
         number=number,
         drawing=figure.drawing,
+        table="told" if figure.told else "counted",
         head="".join(f'<th scope="col">{_text(heading)}</th>' for heading in figure.headings),
         body="\n".join(
             f'<tr><th scope="row">{_text(first)}</th>{"".join(f"<td>{_cell(cell)}</td>" for cell in cells)}</tr>'
@@ -406,7 +439,7 @@ _SECTION = """<section>
 </div>
 </figure>
 <details><summary>In figures</summary>
-<div><table><thead><tr>{head}</tr></thead>
+<div><table class="{table}"><thead><tr>{head}</tr></thead>
 <tbody>
 {body}
 </tbody></table></div>
@@ -436,7 +469,7 @@ h2{font-size:1.15rem;margin:0 0 .25rem}
 header p,footer,figcaption,.before,dt{color:var(--soft)}
 header p{margin:.25rem 0 0}
 section{margin-top:2.75rem}
-.words p{font-size:1.1rem;margin:0;max-width:42rem}
+.words p{font-size:1.1rem;margin:0 0 .35rem;max-width:42rem}
 .tiles{display:grid;grid-template-columns:repeat(3,1fr);gap:.75rem;margin:1.75rem 0 0}
 .tiles div{background:var(--tile);border-radius:8px;padding:.75rem .875rem;display:flex;flex-direction:column}
 dt{font-size:.8rem;line-height:1.3;flex:1}
@@ -463,7 +496,7 @@ summary{cursor:pointer;color:var(--soft);width:max-content}
 details div{overflow-x:auto;margin-top:.5rem}
 table{border-collapse:collapse;min-width:min(100%,24rem)}
 th,td{padding:.2rem .75rem .2rem 0;text-align:right;border-bottom:1px solid var(--rule);white-space:nowrap}
-th:first-child{text-align:left}
+th:first-child,.told :last-child{text-align:left}
 th{font-weight:400}
 thead th{color:var(--soft)}
 footer{margin-top:3rem;font-size:.8rem}

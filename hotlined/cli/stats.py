@@ -9,7 +9,7 @@ import math
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from functools import partial
@@ -20,8 +20,8 @@ import click
 
 from hotlined.cli import Settings, dates, pass_settings
 from hotlined.cli.limits import in_words, report
-from hotlined.cli.output import csv_cell, harmless, json_line, print_wrapped
-from hotlined.cli.summary import By, Summary, as_json, bins, choose, money, sentences, summarise, zone
+from hotlined.cli.output import csv_cell, harmless, json_line, print_sheet, print_wrapped
+from hotlined.cli.summary import By, Summary, as_json, bins, calendar, length, money, sentences, summarise, zone
 from hotlined.errors import UsageError
 from hotlined.store.database import open_beside_daemon
 from hotlined.store.figures import Tally
@@ -35,7 +35,9 @@ _LEAST_BAR, _MOST_BAR, _GAP = 6, 40, 2  # characters
 
 
 @click.command
-@click.option("--since", metavar="WHEN", type=dates.when, help="From then on (30 days): 2026-11-24, 7d (ago), monday.")
+@click.option(
+    "--since", metavar="WHEN", type=dates.when, help="From then on (the last 30 days): 2026-11-24, 7d (ago), monday."
+)
 @click.option("--until", metavar="WHEN", type=dates.when, help="Up to then; a day is meant whole.")
 @click.option(
     "--by",
@@ -63,22 +65,17 @@ def stats(
 ) -> None:
     """Show figures: contacts, numbers, answers, costs and reactions, beside those of the period before.
 
-    Days and hours are those of this machine's time zone. A reaction is a text within 24 hours after an answer to its
-    number.
+    They begin in the hour of the line's first contact at the earliest, and end now at the latest. Days and hours are
+    those of this machine's time zone. A reaction is a text within 24 hours after an answer to its number.
 
     Example: hotlined stats --since 7d --by day
     """
     if page and form:
         raise UsageError(f"--html and --{form} exclude each other.")
     chosen = settings.config()
-    period = choose(
-        since.start if since else None,
-        until.end if until else None,
-        By(by) if by else None,
-        datetime.now().astimezone(),
-    )
+    ends = since.start if since else None, until.end if until else None
     with _at_work("Counting"), open_beside_daemon(chosen.database) as db:
-        summary = summarise(db, chosen, period)
+        summary = summarise(db, chosen, *ends, By(by) if by else None, datetime.now().astimezone())
     if page:
         from hotlined.cli.page import draw  # noqa: PLC0415  the other forms do without
 
@@ -148,7 +145,11 @@ def _waited(part: int) -> Callable[[Tally], str]:
 
 def lines(summary: Summary) -> Iterator[Line]:
     """Yield what is told of a period: a label, indented where it is a part, and its value in a tally."""
-    total, earlier = summary.total, summary.before
+    tallies = [tally for tally in (summary.total, summary.before) if tally]
+
+    def words(name: str) -> Iterator[Line]:
+        return _by_word(name, dict.fromkeys(word for tally in tallies for word in getattr(tally, name)))
+
     yield "texts", _number("texts")
     yield "calls", _number("calls")
     yield "other", _number("others")
@@ -157,7 +158,7 @@ def lines(summary: Summary) -> Iterator[Line]:
     yield "returning", _number("returning")
     yield "answers", _number("answers")
     yield "  unconfirmed", _number("unconfirmed")
-    if total.counts.shadowed or earlier.counts.shadowed:
+    if any(tally.counts.shadowed for tally in tallies):
         yield "  shadowed", _number("shadowed")
     yield "time to answer", _waited(1)
     yield "  quickest quarter", _waited(0)
@@ -165,16 +166,16 @@ def lines(summary: Summary) -> Iterator[Line]:
     yield "segments", _number("segments")
     yield "cost", lambda tally: money(tally.counts.segments, summary.limits)
     yield "not answered", _number("suppressed")
-    yield from _by_word("suppressed", total.suppressed | earlier.suppressed)
+    yield from words("suppressed")
     yield "cancelled", lambda tally: f"{sum(tally.cancelled.values()):,}"
-    yield from _by_word("cancelled", total.cancelled | earlier.cancelled)
+    yield from words("cancelled")
     yield "reactions", lambda tally: f"{tally.reactions:,}"
-    yield from _by_word("tags", total.tags | earlier.tags)
-    if total.untagged or earlier.untagged:
+    yield from words("tags")
+    if any(tally.untagged for tally in tallies):
         yield "  not tagged", lambda tally: f"{tally.untagged:,}"
 
 
-def _by_word(name: str, words: dict[str, int]) -> Iterator[Line]:
+def _by_word(name: str, words: Iterable[str]) -> Iterator[Line]:
     for word in words:
         yield f"  {harmless(word.replace('_', ' '))}", partial(_of_word, name, word)
 
@@ -194,8 +195,14 @@ def _print(summary: Summary) -> None:
         click.echo("\n".join(line.rstrip() for line in shown.get().splitlines()), color=True)
         click.echo()
 
-    period = summary.period
-    print_wrapped(f"Line {summary.line}, {period.start:%d %b %Y %H:%M} to {period.end:%d %b %Y %H:%M} {zone(period)}")
+    period, earlier = summary.period, summary.before_start
+    print_sheet(
+        (
+            ("line", f"{summary.line}, times in {zone(period)}"),
+            ("now", f"{length(period.start, period.end)}, {calendar(period.start, period.end)}"),
+            ("before", f"{length(earlier, period.start)}, {calendar(earlier, period.start)}" if earlier else None),
+        )
+    )
     click.echo()
     show(_bars(summary, console))
     show(_totals(summary))
@@ -213,9 +220,10 @@ def _table(*headings: str) -> "Table":
 
 
 def _totals(summary: Summary) -> "Table":
-    table = _table("", "NOW", "BEFORE")
+    tallies = [tally for tally in (summary.total, summary.before) if tally]
+    table = _table("", "NOW", "BEFORE") if summary.before else _table("", "NOW")
     for label, value in lines(summary):
-        table.add_row(label, value(summary.total), value(summary.before), style="" if label[0] != " " else "dim")
+        table.add_row(label, *map(value, tallies), style="" if label[0] != " " else "dim")
     return table
 
 

@@ -64,17 +64,40 @@ class Tally:
     """What happened in a period: its counts, why contacts were not answered, how long answers took, what they made.
 
     `suppressed` and `cancelled` count contacts by reason, the most frequent first. `seconds_to_answer` are the
-    quartiles (the second is the median) from a contact to the last segment of its answer, or None without an answer. A
-    reaction is a text from a number within 24 hours after an answer to it was sent; `tags` count reactions by tag.
+    quartiles (the second is the median) from a contact to the last segment of its answer, or None without an answer;
+    `timed` answers are behind them: those whose last segment was taken in the period. A reaction is a text from a
+    number within 24 hours after an answer to it was sent; `tags` count reactions by tag, and one with two tags twice;
+    `by_tags` count each reaction once, and add up to all.
     """
 
     counts: Counts
     suppressed: dict[str, int]
     cancelled: dict[str, int]
     seconds_to_answer: tuple[float, float, float] | None
+    timed: int
     reactions: int
     untagged: int
     tags: dict[str, int]
+    by_tags: tuple["Tagged", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Tagged:
+    """How many reactions bear exactly these tags, which are none where nobody has tagged them yet."""
+
+    tags: tuple[str, ...]
+    reactions: int
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """When the first of all contacts and answers came or went, and the last thing of all; None where nothing is known.
+
+    Without any contact or answer, a line begins with the first thing that its daemon wrote down.
+    """
+
+    first: datetime | None
+    last: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +178,15 @@ FROM contacts WHERE received_at >= ? AND received_at < ? GROUP BY 1, 2 ORDER BY 
 """
 
 
+_EXTENT = """
+SELECT coalesce(min(c.first, a.first), c.first, a.first, e.first), max(ifnull(c.last, ''), ifnull(a.last, ''),
+  ifnull(e.last, ''))
+FROM (SELECT min(received_at) AS first, max(received_at) AS last FROM contacts) c,
+  (SELECT min(begun_at) AS first, max(begun_at) AS last FROM attempts) a,
+  (SELECT min(at) AS first, max(at) AS last FROM events) e
+"""
+
+
 @contextmanager
 def one_moment(db: Database) -> Iterator[None]:
     """Count everything inside as of one moment, with room for the indexes, while the daemon writes on."""
@@ -164,6 +196,13 @@ def one_moment(db: Database) -> Iterator[None]:
         yield
     finally:
         db.connection.rollback()
+
+
+def extent(db: Database) -> Extent:
+    """Return from when to when anything is known of the line."""
+    row = db.one(_EXTENT)
+    first, last = (parse_rfc3339(at) if at else None for at in row or (None, None))
+    return Extent(first, last)
 
 
 def counts(db: Database, edges: Sequence[datetime]) -> list[Counts]:
@@ -199,9 +238,11 @@ def tallies(db: Database, edges: Sequence[datetime]) -> list[Tally]:
             suppressed=_ranked(suppressed),
             cancelled=_ranked(cancelled),
             seconds_to_answer=_quartiles(seconds[at]) if seconds[at] else None,
+            timed=len(seconds[at]),
             reactions=reactions.total(),
             untagged=reactions["[]"],
             tags=_ranked(_by_tag(reactions)),
+            by_tags=_by_tags(reactions),
         )
         for at, (counted, suppressed, cancelled, reactions) in enumerate(each)
     ]
@@ -244,6 +285,15 @@ def _by_tag(reactions: Counter[str]) -> Counter[str]:
     for tags, count in reactions.items():
         found.update(dict.fromkeys(json.loads(tags), count))
     return found
+
+
+def _by_tags(reactions: Counter[str]) -> tuple[Tagged, ...]:
+    """Count by all their tags together, the most frequent first, what is not tagged last."""
+    found: Counter[tuple[str, ...]] = Counter()
+    for tags, count in reactions.items():
+        found[tuple(sorted(set(json.loads(tags))))] += count
+    ranked = sorted(found.items(), key=lambda item: (not item[0], -item[1], item[0]))
+    return tuple(Tagged(tags, count) for tags, count in ranked)
 
 
 def _ranked(counted: Counter[str]) -> dict[str, int]:
