@@ -1,0 +1,274 @@
+"""The sentences of `hotlined stats`, whatever came: parts add up to wholes, and every number is one of the figures."""
+
+import json
+import os
+import re
+import tempfile
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from filled import LEA, Filled
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_stats import DAY, HOUR, MINUTE, MONDAY, answer, brussels, contact
+
+from hotlined.cli.summary import as_json, summarise
+from hotlined.clock import parse_rfc3339, rfc3339
+from hotlined.config import load
+
+__all__ = ["brussels"]  # the fixture
+
+EXAMPLES = int(os.environ.get("HOTLINED_EXAMPLES", "100"))
+Figures = dict[str, Any]
+
+# ---- what may come
+
+KINDS = ("text", "text", "text", "call", "mms", "unreadable")
+STATES = ("sent", "sent", "delivered", "unconfirmed", "shadowed", "cancelled", "failed", "queued")
+TAGS = ("insult", "threat", "apology", "joke", "love")
+
+
+@st.composite
+def lives(draw: st.DrawFn) -> tuple[timedelta, list[tuple[Any, ...]], list[tuple[list[str], int]]]:
+    """Draw how old a line is, bunches of contacts with the answers that a number got, and reactions to the first."""
+    age = draw(st.integers(1, 45 * 24 * 60)) * MINUTE
+    moments = st.integers(0, age // MINUTE).map(lambda minutes: minutes * MINUTE)
+    bunch = st.tuples(
+        moments | st.integers(0, 90).map(lambda minutes: min(age, minutes * MINUTE)),  # often together
+        st.integers(1, 40),  # contacts, a minute apart
+        st.integers(0, 1) | st.integers(0, 9) | st.none(),  # the number, or none
+        st.sampled_from(KINDS),
+        st.sampled_from((None, None, *STATES)),  # what became of an answer to the first
+        st.lists(st.sampled_from(TAGS), unique=True, max_size=3),
+        st.sampled_from(("cooldown", "blocked", "per_number")),
+    )
+    tags = st.lists(st.sampled_from(TAGS), unique=True, max_size=3)
+    many = st.integers(1, 3) | st.integers(1, 150) | st.sampled_from((10, 20, 40))
+    return age, draw(st.lists(bunch, max_size=12)), draw(st.lists(st.tuples(tags, many), max_size=7))
+
+
+def fill(line: Filled, bunches: list[tuple[Any, ...]], reactions: list[tuple[list[str], int]]) -> None:
+    """Write it all down."""
+    with line.db.transaction():
+        if reactions:
+            answer(line, contact(line, MONDAY, LEA), MONDAY)
+        for tags, many in reactions:
+            for at in range(many):
+                contact(line, MONDAY + (1 + at) * timedelta(seconds=1), LEA, tags=json.dumps(tags))
+        for begins, many, number, kind, state, tags, reason in bunches:
+            originator = None if number is None else f"+3247000000{number}"
+            for at in range(many):
+                moment = MONDAY + begins + at * MINUTE
+                made = contact(line, moment, originator, kind=kind, reason=reason, tags=json.dumps(tags))
+                if state and originator and at == 0:
+                    more: dict[str, Any] = {"reason": "stale"} if state == "cancelled" else {}
+                    answer(line, made, moment + MINUTE / 2, state=state, **more)
+        line.db.execute("INSERT INTO events (at, kind) VALUES (?, 'modem_ready')", rfc3339(MONDAY + HOUR))
+
+
+# ---- what may be said
+
+WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+FRACTIONS = {"a quarter": 1 / 4, "a third": 1 / 3, "half": 1 / 2, "two thirds": 2 / 3, "three quarters": 3 / 4}
+SECONDS = {"minute": 60, "hour": 3_600, "day": 86_400, "week": 604_800}
+NUMBER = rf"(?:{'|'.join(WORDS)}|[0-9][0-9,.]*)"
+LENGTH = r"(?P<length>{NUMBER} )?(?P<unit>minute|hour|day|week)s?".replace("{NUMBER}", NUMBER)
+DATES = r"\([^()]+\)"
+SHARE = rf"{NUMBER}(?: %)?|(?:nearly |more than )?(?:{'|'.join(FRACTIONS)})"
+PART = re.compile(rf"(?:^|, | and )(?P<share>{SHARE}) (?P<verb>is|are) (?:tagged|not tagged yet)")
+
+
+def value(word: str) -> float:
+    """Return the number that a word or digits stand for."""
+    word = word.strip().lower()
+    return float(WORDS.index(word)) if word in WORDS else float(word.replace(",", ""))
+
+
+def fraction(share: str) -> float:
+    """Return what a share stands for."""
+    words = share.lower().removeprefix("more than ").removeprefix("nearly ")
+    return FRACTIONS[words] if words in FRACTIONS else float(words.removesuffix(" %")) / 100
+
+
+def length_is_right(said: re.Match[str], since: str, until: str) -> float:
+    """Compare a length with the ends of its tally; return it in seconds."""
+    unit = SECONDS[said["unit"]]
+    seconds = value(said["length"] or "one") * unit
+    lasted = (parse_rfc3339(until) - parse_rfc3339(since)).total_seconds()
+    begun = SECONDS["day"] if lasted >= 14 * SECONDS["day"] else min(unit, SECONDS["day"]) / 2
+    assert abs(seconds - lasted) <= max(3_600, begun)  # an hour: the clocks change
+    return seconds
+
+
+def texts(said: re.Match[str], found: Figures) -> None:
+    """Divide the texts by the time: that is the rate, or it is said on which side of it one is."""
+    assert value(said["texts"]) == found["total"]["texts"]
+    seconds = length_is_right(said, found["since"], found["until"])
+    if said["rate"]:
+        each, rate = value(said["texts"]) / seconds * SECONDS[said["per"]], value(said["rate"])
+        assert abs(each - rate) <= max(0.5, rate / 8)
+        assert said["side"] == (None if abs(each - rate) < 1e-9 else "more than " if each > rate else "nearly ")
+        assert (said["article"] == "an") == (said["per"] == "hour")
+
+
+def busiest(said: re.Match[str], found: Figures) -> None:
+    """Compare the share with that of the week with most texts: it is within two points."""
+    most = max(week["texts"] for week in found["weeks"]) / found["total"]["texts"]
+    assert abs((1 if said["share"] == "All" else fraction(said["share"].removeprefix("More than 99"))) - most) <= 0.02
+
+
+def numbers(said: re.Match[str], found: Figures) -> None:
+    """Compare all numbers, and the new ones."""
+    new, every = found["total"]["new"], found["total"]["new"] + found["total"]["returning"]
+    assert value(said["numbers"]) == every
+    if said["new"]:
+        assert {"all": every, "none": 0}.get(said["new"], None if said["new"] in {"all", "none"} else new) == new
+    else:
+        assert (every, new) == (1, 0 if said["not"] else 1)
+
+
+def answers(said: re.Match[str], found: Figures) -> None:
+    """Compare all answers, those whose time is known, and the wait that half of these do not exceed."""
+    total = found["total"]
+    assert value(said["answers"]) == total["answers"]
+    if said["unit"]:
+        assert value(said["timed"] or said["answers"]) == total["timed"]
+        unit = SECONDS[said["unit"]]
+        most = value(said["length"]) * unit
+        assert most - unit <= total["seconds_to_answer"][1] <= most
+
+
+def cost(said: re.Match[str], found: Figures) -> None:
+    """Multiply the segments by the price of one: that was spent."""
+    segments, price = found["total"]["segments"], found["price_per_segment"]
+    assert (value(said["segments"]), value(said["price"])) == (segments, price)
+    assert abs(value(said["cost"]) - segments * price) < 0.006
+
+
+def reactions(said: re.Match[str], found: Figures) -> None:
+    """Add up the parts: numbers make the whole, shares make one; each is within two points of its figure."""
+    whole, figures = found["total"]["reactions"], [each["reactions"] for each in found["total"]["by_tags"]]
+    assert value(said["reactions"]) == whole
+    parts = list(PART.finditer(said["parts"]))
+    shares = [part["share"] for part in parts]
+    assert len(parts) == min(5, len(figures))
+    assert [part["verb"] for part in parts] == ["is" if share == "one" else "are" for share in shares]
+    if all(re.fullmatch(NUMBER, share) for share in shares):
+        counted = [value(share) for share in shares]
+        assert sum(counted) == whole
+        assert len(parts) < len(figures) or counted == figures
+        return
+    assert sum(map(fraction, shares)) == pytest.approx(1)
+    if len(parts) == len(figures):
+        assert [fraction(share) for share in shares] == pytest.approx([each / whole for each in figures], abs=0.021)
+
+
+def earlier(said: re.Match[str], found: Figures) -> None:
+    """Compare the texts of the time before, and its length."""
+    assert value(said["texts"]) == found["before"]["texts"]
+    length_is_right(said, found["before"]["since"], found["before"]["until"])
+
+
+def figure(name: str) -> Callable[[re.Match[str], Figures], None]:
+    """Return what compares the number of a sentence with a figure."""
+
+    def check(said: re.Match[str], found: Figures) -> None:
+        assert value(said["number"]) == found["total"][name]
+
+    return check
+
+
+def unconfirmed(said: re.Match[str], found: Figures) -> None:
+    """Expect a single answer, or that they are all."""
+    assert found["total"]["unconfirmed"] == found["total"]["answers"]
+    assert (said["them"] == "it") == (found["total"]["answers"] == 1)
+
+
+def alike(said: re.Match[str], found: Figures) -> None:
+    """Expect that all reactions have the same tags."""
+    assert value(said["reactions"]) == found["total"]["reactions"]
+    assert len(found["total"]["by_tags"]) == 1
+
+
+def began(said: re.Match[str], found: Figures) -> None:
+    """Expect the first of all, to the minute."""
+    assert f"{parse_rfc3339(found['began']).astimezone():%d %B %Y at %H:%M}".lstrip("0") == said["began"]
+
+
+COUNTED = re.compile(
+    rf"\b({NUMBER}) (?:text|call|number|answer|segment|reaction|minute|hour|day|week)(s?)\b", re.IGNORECASE
+)
+SENTENCES: dict[str, Callable[[re.Match[str], Figures], None]] = {
+    rf"(?P<texts>No|{NUMBER}) texts? in {LENGTH} {DATES}"
+    rf"(?:, (?P<side>more than |nearly )?(?P<rate>{NUMBER}) (?P<article>an?) (?P<per>week|day|hour))?\.": texts,
+    r"(?P<share>.+) of them came in the week from .+\.": busiest,
+    rf"(?P<number>{NUMBER}) calls? in the same time\.": figure("calls"),
+    rf"(?P<numbers>{NUMBER}) numbers? texted or called, (?:(?P<new>all|none|{NUMBER}) of them |(?P<not>not )?)"
+    r"for the first time\.": numbers,
+    rf"(?P<number>{NUMBER}) (?:text or call|texts or calls) came without a number\.": figure("withheld"),
+    rf"(?P<answers>{NUMBER}) answers? went out(?:(?:, |; (?P<timed>{NUMBER}) (?:was|were) sent to (?:its|their) end, )"
+    rf"(?:half of (?:them|these) )?within {LENGTH})?\.": answers,
+    rf"The network did not confirm (?P<number>{NUMBER}) of them\.": figure("unconfirmed"),
+    r"The network did not confirm (?P<them>it|any of them)\.": unconfirmed,
+    rf"The SIM spent (?P<cost>{NUMBER}) EUR: (?P<segments>{NUMBER}) segments? at (?P<price>{NUMBER}) EUR"
+    r"(?: each)?\.": cost,
+    rf"Of (?P<reactions>{NUMBER}) reactions to the answer, (?P<parts>.+)\.": reactions,
+    rf"(?P<reactions>{NUMBER}) reactions? to the answer, (?:(?:all of them )?tagged .+|(?:not|none) tagged yet)\.": (
+        alike
+    ),
+    rf"In the {LENGTH} before {DATES}: (?P<texts>{NUMBER}) texts?\.": earlier,
+    r"The line's records begin on (?P<began>.+)\.": began,
+}
+
+
+def sentences_are_true(found: Figures) -> None:
+    """Match every sentence with those that are known, and its numbers with the figures."""
+    for sentence in found["words"]:
+        matched = [(said, check) for form, check in SENTENCES.items() if (said := re.fullmatch(form, sentence))]
+        assert len(matched) == 1, sentence
+        matched[0][1](matched[0][0], found)
+        for number, plural in COUNTED.findall(sentence):
+            assert bool(plural) == (value(number) != 1 and number.lower() != "no"), sentence
+
+
+def parts_add_up(found: Figures) -> None:
+    """Add up what is divided by reason, by tags, by bar, by hour of the week, by state: there is no rest."""
+    total = found["total"]
+    for tally in filter(None, (total, found["before"])):
+        assert sum(tally["reasons"]["suppressed"].values()) == tally["suppressed"]
+        assert sum(each["reactions"] for each in tally["by_tags"]) == tally["reactions"]
+        assert sum(each["reactions"] for each in tally["by_tags"] if not each["tags"]) == tally["untagged"]
+        for tag, count in tally["tags"].items():
+            assert sum(each["reactions"] for each in tally["by_tags"] if tag in each["tags"]) == count
+    for name in ("texts", "calls", "others", "withheld", "new", "suppressed", "answers", "unconfirmed", "segments"):
+        assert sum(each[name] for each in found["bins"]) == total[name]
+    assert sum(map(sum, found["week"])) == total["texts"] + total["calls"] + total["others"]
+    assert all(
+        days or not contacts
+        for counted, there in zip(found["week"], found["week_days"], strict=True)
+        for contacts, days in zip(counted, there, strict=True)
+    )
+    assert sum(week["texts"] for week in found["weeks"]) <= total["texts"]
+    lasted = (parse_rfc3339(found["until"]) - parse_rfc3339(found["since"])).total_seconds()
+    assert sum(found["modem_seconds"].values()) == pytest.approx(lasted)
+
+
+@given(life=lives(), since=st.none() | st.just(0) | st.integers(0, 40))
+@settings(deadline=None, max_examples=EXAMPLES)
+def test_whatever_came_parts_add_up_and_sentences_say_the_figures(
+    life: tuple[timedelta, list[tuple[Any, ...]], list[tuple[list[str], int]]], since: int | None
+) -> None:
+    """The parts of every whole add up to it, and each number in a sentence can be found in the figures."""
+    age, *came = life
+    with tempfile.TemporaryDirectory() as folder:
+        line = Filled(Path(folder))
+        with line.db:
+            fill(line, *came)
+            now = MONDAY + age + HOUR
+            begins = None if since is None else min(MONDAY + since * DAY, now - MINUTE)
+            found = json.loads(json.dumps(as_json(summarise(line.db, load(line.config), begins, None, None, now))))
+    parts_add_up(found)
+    sentences_are_true(found)
