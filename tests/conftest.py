@@ -139,6 +139,10 @@ class Line:
         path = self.folder / "run" / "fr.json"
         return json.loads(path.read_text()) if path.exists() else {"modem": {"state": None}}
 
+    def trouble(self) -> str:
+        """Return what the daemon says is wrong, with the cures."""
+        return " ".join(f"{each['words']} {each['cure']}" for each in self.status().get("trouble", []))
+
     def wait_state(self, state: str) -> None:
         """Wait until the modem is in a state."""
         wait_until(lambda: self.status()["modem"]["state"] == state, f"modem state {state}")

@@ -9,7 +9,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "hotlined"
 
 # room: the rooms that it may import beside itself; those of GROUND are what all stand on
-GROUND = {"errors", "clock", "states", "timing", "systemd", ""}
+GROUND = {"errors", "clock", "states", "status", "timing", "systemd", ""}
 FLOORS = {
     "cli": {"cli", "daemon", "store", "migrations", "policy", "pseudonym", "config", "gsm", "simulator"},
     "__main__": {"cli"},
@@ -20,6 +20,7 @@ FLOORS = {
     "policy": {"gsm.address"},
     "breaker": set(),
     "states": set(),
+    "status": set(),
     "pseudonym": set(),
     "gsm.modem": {"gsm.at", "gsm.port", "gsm.profiles", "gsm.tpdu"},
     "gsm.tpdu": {"gsm.address", "gsm.alphabet", "gsm.push"},

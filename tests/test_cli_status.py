@@ -7,23 +7,26 @@ import sqlite3
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from filled import Filled
+from filled import LEA, Filled
 
 from hotlined.cli.output import harmless
-from hotlined.clock import boottime
-from hotlined.store import database
+from hotlined.clock import boottime, parse_rfc3339
+from hotlined.status import DaemonStatus, ModemStatus, Storage, Trouble
+from hotlined.store import database, people
 
 # what is promised of `status --json`, in its order
 KEYS = [
     "alive", "pid", "version", "line", "config", "database", "mode", "paused", "paused_by", "since", "last_scan_at",
-    "clock", "queue", "budgets", "modem", "database_state", "sending", "next_due_at",
+    "clock", "queue", "budgets", "modem", "database_state", "sending", "next_due_at", "credit", "trouble",
 ]  # fmt: skip
 MODEM_KEYS = [
-    "state", "since", "step", "port", "manufacturer", "model", "operator", "registration", "signal_percent", "storages",
+    "state", "since", "step", "steps", "undeletable", "port", "manufacturer", "model", "operator", "registration",
+    "signal_percent", "storages",
 ]  # fmt: skip
 
 
@@ -36,34 +39,37 @@ def line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Filled]:
         yield filled
 
 
-def say(line: Filled, *, folder: str = "run", state: str = "ready", trouble: str | None = None, **more: Any) -> None:
+def say(line: Filled, *, folder: str = "run", state: str = "ready", **more: Any) -> None:
     """Write the daemon's file."""
-    document = {
+    modem = ModemStatus(
+        state=state,
+        since="2026-11-24T22:00:01.000Z",
+        steps=2,
+        undeletable=3,
+        port="/dev/ttyUSB2",
+        manufacturer="huawei",
+        model="E3131",
+        operator="Proximus\x1b[2J",
+        registration="home",
+        signal_percent=61,
+        storages=(Storage("SM", 3, 20),),
+    )
+    usual: dict[str, Any] = {
         "pid": os.getpid(),
         "database": str(line.database),
         "version": "9.9",
-        "mode": "shadow",
+        "mode": "live",
         "since": "2026-11-24T22:00:00.000Z",
         "last_scan_at": "2026-11-24T22:18:00.000Z",
-        "modem": {
-            "state": state,
-            "since": "2026-11-24T22:00:01.000Z",
-            "step": None,
-            "port": "/dev/ttyUSB2",
-            "manufacturer": "huawei",
-            "model": "E3131",
-            "operator": "Proximus\x1b[2J",
-            "registration": "home",
-            "signal_percent": 61,
-            "storages": [{"name": "SM", "used": 3, "total": 20}],
-        },
-        "trouble": trouble,
-        "database_state": "ok",
+        "modem": modem,
         "pass_boottime": boottime(),
     }
     path = line.folder / folder / "fr.json"
     path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(document | more))
+    path.write_text(DaemonStatus(**usual | more).to_json())
+
+
+NO_MODEM = Trouble("absent", "No modem is plugged in.", "Plug the stick in.", "2026-11-24T22:00:01.000Z")
 
 
 def status(line: Filled) -> tuple[dict[str, Any], int]:
@@ -90,14 +96,14 @@ def test_a_ready_daemon_is_0(line: Filled) -> None:
     document, code = status(line)
 
     assert (document["alive"], document["modem"]["state"], code) == (True, "ready", 0)
-    assert (document["pid"], document["version"], document["mode"]) == (os.getpid(), "9.9", "shadow")
+    assert (document["pid"], document["version"], document["mode"]) == (os.getpid(), "9.9", "live")
     assert document["config"] == str(line.config)
     assert document["modem"]["storages"] == [{"name": "SM", "used": 3, "total": 20}]
 
 
 def test_a_modem_that_is_not_ready_is_69_with_its_cure(line: Filled) -> None:
     """People read what is wrong and what to do in one sentence."""
-    say(line, state="absent", trouble="No modem is plugged in. Plug the stick in.")
+    say(line, state="absent", trouble=(NO_MODEM,))
     result = line.run("status")
 
     assert result.exit_code == 69
@@ -173,7 +179,7 @@ def test_no_database_yet_is_no_error(line: Filled) -> None:
 
     assert (document["queue"], document["budgets"], document["paused"], document["database_state"]) == (None,) * 4
     assert code == 69
-    say(line, trouble=None)
+    say(line)
     assert "There is no database" in line.run("status").stdout
 
 
@@ -221,12 +227,14 @@ def test_a_locked_database_has_its_cure(line: Filled, monkeypatch: pytest.Monkey
 )
 def test_what_the_daemon_finds_wrong_with_its_database_is_trouble(line: Filled, state: str, words: str) -> None:
     """The daemon's word on its database comes with a cure, beside the modem's trouble."""
-    say(line, state="absent", trouble="There is no modem. Plug it in", database_state=state)
+    say(line, state="absent", trouble=(NO_MODEM,), database_state=state)
+    document, _ = status(line)
+    shown = line.run("status").stdout
 
-    assert status(line)[0]["database_state"] == state
-    assert f"There is no modem. Plug it in. The daemon cannot use its database: {words}" in (
-        " ".join(line.run("status").stdout.split())
-    )
+    assert document["database_state"] == state
+    assert [each["code"] for each in document["trouble"]] == ["absent", f"database_{state}"]
+    assert "No modem is plugged in. Plug the stick in." in shown
+    assert f"The daemon cannot use its database: {words}" in shown
 
 
 def test_the_daemon_of_another_database_is_not_ours(line: Filled) -> None:
@@ -294,3 +302,152 @@ def test_an_operators_name_is_not_obeyed(line: Filled) -> None:
 
     assert harmless("Proximus\x1b[2J") in line.run("status").stdout
     assert "\x1b" not in line.run("status").stdout
+
+
+# ---- what keeps the line from its work
+
+
+def troubled(line: Filled) -> tuple[list[str], int]:
+    """Return the codes of what is wrong, and the exit code."""
+    document, code = status(line)
+    for each in document["trouble"]:
+        assert list(each) == ["code", "words", "cure", "since"]
+        assert each["words"]
+        assert each["cure"]
+    return [each["code"] for each in document["trouble"]], code
+
+
+def change(line: Filled, state: str) -> None:
+    """Change the line's own state as the daemon or a person does."""
+    line.db.execute(f"UPDATE line_state SET {state}")
+
+
+def test_a_line_that_does_its_work_has_no_trouble(line: Filled) -> None:
+    """With a daemon, a modem and a free line the list is empty, and answers go out."""
+    say(line)
+
+    assert troubled(line) == ([], 0)
+    assert status(line)[0]["sending"] == {"state": "free", "reason": None, "since": None, "by": None}
+
+
+@pytest.mark.parametrize(
+    ("state", "code", "sending"),
+    [
+        ("paused_at = '2026-11-24T22:00:00.000Z', paused_by = 'pi'", "paused", "paused"),
+        ("key_lost_at = '2026-11-24T22:00:00.000Z'", "key_lost", "held"),
+        ("breaker_cause = 'outage', breaker_since = '2026-11-24T22:00:00.000Z'", "outage", "trial"),
+        ("breaker_cause = 'credit', breaker_since = '2026-11-24T22:00:00.000Z'", "credit", "trial"),
+    ],
+)
+def test_what_keeps_answers_back_is_trouble(line: Filled, state: str, code: str, sending: str) -> None:
+    """A pause, a lost key, an outage, no credit: each has its code, its beginning and its cure, and ends with 69."""
+    say(line)
+    change(line, state)
+
+    assert troubled(line) == ([code], 69)
+    document, _ = status(line)
+    assert document["sending"]["state"] == sending
+    assert document["sending"]["since"] == document["trouble"][0]["since"] == "2026-11-24T22:00:00.000Z"
+    assert re.search("^trouble +Since [0-9-]+", line.run("status").stdout, re.MULTILINE)
+
+
+def test_a_pause_says_since_when_by_whom_and_how_it_ends(line: Filled) -> None:
+    """Whoever finds a line that was paused months ago reads all that in one line."""
+    say(line)
+    people.pause(line.db, "marie", line.db.now())
+    shown = line.run("status").stdout
+
+    assert re.search("^trouble +Since .*: Paused by marie: nothing is sent. `hotlined resume`", shown, re.MULTILINE)
+    assert status(line)[0]["sending"]["by"] == "marie"
+
+
+def test_all_that_is_wrong_is_told(line: Filled) -> None:
+    """One trouble hides no other; `sending` names the one that a resume would not end."""
+    say(line, state="absent", trouble=(NO_MODEM,), sim_changed=True, mode="shadow")
+    change(line, "paused_at = '2026', paused_by = 'pi', breaker_cause = 'outage', key_lost_at = '2026'")
+
+    assert troubled(line) == (["absent", "key_lost", "sim_changed", "paused", "outage", "shadow"], 69)
+    assert status(line)[0]["sending"]["reason"] == "key_lost"
+
+
+def test_a_sim_that_the_daemon_does_not_know_is_told_while_nothing_waits(line: Filled) -> None:
+    """The daemon's word counts while it lives, else what its last answer was held for."""
+    say(line, sim_changed=True)
+    assert troubled(line) == (["sim_changed"], 69)
+    change(line, "hold = 'held'")
+    say(line)
+    assert troubled(line) == ([], 0)
+    say(line, pass_boottime=-1e6)
+    assert troubled(line) == (["not_alive", "sim_changed"], 69)
+
+
+def test_shadow_mode_is_told_and_is_no_failure(line: Filled) -> None:
+    """Somebody has chosen it, so it ends with 0; since when it is so is known over restarts."""
+    people.note_mode(line.db, line.now(), shadow=True)
+    began = line.db.one("SELECT at FROM events")
+    people.note_mode(line.db, line.now(), shadow=True)
+    say(line, mode="shadow")
+
+    assert troubled(line) == (["shadow"], 0)
+    assert began
+    assert status(line)[0]["trouble"][0]["since"] == began["at"]
+    assert f"Set `mode: live` in {line.config}" in line.run("status").stdout
+    people.note_mode(line.db, line.now(), shadow=False)
+    say(line)
+    assert troubled(line) == ([], 0)
+
+
+def test_a_full_window_is_told_and_is_no_failure(line: Filled) -> None:
+    """Whether it is spent to the last segment, or the next answer does not fit any more and waits."""
+    say(line)
+    line.settings["limits"] = {"segments": {"hour": 2}}
+    line.config.write_text(json.dumps(line.settings))
+    line.judge(line.text())
+    line.send()
+    assert troubled(line) == (["budget_hour"], 0)
+
+    line.settings["limits"] = {"segments": {"hour": 3}}
+    line.config.write_text(json.dumps(line.settings))
+    assert troubled(line) == ([], 0)
+    change(line, "hold_new = 'budget_hour'")
+    assert troubled(line) == ([], 0)
+    line.judge(line.text(sender=LEA))
+    line.db.execute("UPDATE answers SET due_limit = 0 WHERE state = 'queued'")
+    assert troubled(line) == (["budget_hour"], 0)
+
+
+def test_no_next_answer_is_promised_while_none_can_go(line: Filled) -> None:
+    """While a person has to decide first there is none, and in an outage none before the next trial."""
+    say(line)
+    line.judge(line.text(), delay=600)
+    row = line.db.one("SELECT due_limit FROM answers")
+    assert row
+    free = status(line)[0]["next_due_at"]
+    change(line, f"breaker_cause = 'outage', breaker_due = {row['due_limit'] + 60}")
+    tried = status(line)[0]["next_due_at"]
+    change(line, "breaker_cause = NULL, paused_at = '2026'")
+
+    assert parse_rfc3339(tried) - parse_rfc3339(free) == timedelta(seconds=60)
+    assert status(line)[0]["next_due_at"] is None
+    assert "next answer" not in line.run("status").stdout
+    change(line, "paused_at = NULL")
+    say(line, sim_changed=True)
+    assert status(line)[0]["next_due_at"] is None
+
+
+def test_what_the_daemon_counts_is_shown(line: Filled) -> None:
+    """Entries that the modem does not delete, and the rung of the ladder that it is on."""
+    say(line)
+    assert (status(line)[0]["modem"]["undeletable"], status(line)[0]["modem"]["steps"]) == (3, 2)
+    assert "SM 3 of 20, 3 that it does not delete" in line.run("status").stdout
+
+
+def test_the_balance_is_shown_with_its_age(line: Filled) -> None:
+    """It was noted when it changed, and asked for since."""
+    assert status(line)[0]["credit"] == dict.fromkeys(["balance", "asked_at", "topped_up_at", "valid_until"])
+    people.note_balance(line.db, "9.20", line.now(), low=False)
+    say(line, balance_asked_at="2026-11-25T07:00:00.000Z")
+
+    assert status(line)[0]["credit"]["balance"] == 9.2
+    assert status(line)[0]["credit"]["asked_at"] == "2026-11-25T07:00:00.000Z"
+    assert re.search(r"^balance +9\.20, asked ", line.run("status").stdout, re.MULTILINE)

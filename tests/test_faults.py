@@ -347,7 +347,7 @@ def test_no_modem_is_a_state_that_ends(line: Line) -> None:
     line.sim.do("unplug")
     line.start()
     line.wait_state("absent")
-    assert "There is no modem" in line.status()["trouble"]
+    assert "There is no modem" in line.trouble()
     line.sim.do("replug")
     line.wait_state("ready")
 
@@ -369,7 +369,7 @@ def test_a_busy_port_is_a_state_that_ends(line: Line) -> None:
     assert holder.stdout.readline()
     line.start()
     line.wait_state("busy_port")
-    assert "Another program holds the port" in line.status()["trouble"]
+    assert "Another program holds the port" in line.trouble()
     holder.communicate(b"\n")
     line.wait_state("ready")
 
@@ -380,7 +380,7 @@ def test_a_port_that_does_not_speak_at_is_a_state(line: Line) -> None:
     line.configure(modem={"port": os.ttyname(slave)})
     line.start()
     line.wait_state("recovering")
-    assert "does not answer" in line.status()["trouble"]
+    assert "does not answer" in line.trouble()
     os.close(master)
     os.close(slave)
 

@@ -1,6 +1,7 @@
 """Makes of modems: the main job on each, and what their storages, direct deliveries and USSD do to it."""
 
 import contextlib
+import json
 import re
 import sys
 import time
@@ -289,7 +290,7 @@ def test_one_index_that_is_not_deleted_costs_nothing_else(open_line: Open) -> No
     assert sorted(recorded(line)) == ["0", "1", "2"]
     assert len(line.submitted()) == 3
     assert line.rows("SELECT detail FROM events WHERE kind = 'delete_refused'") == [("SM 2",)]
-    assert line.status()["modem"]["undeletable"] == 1
+    assert json.loads(line.cli("status", "--json"))["modem"]["undeletable"] == 1
 
 
 def test_an_index_that_comes_back_with_another_text_is_another_text(open_line: Open) -> None:

@@ -587,7 +587,7 @@ def alerts(ctx: click.Context, settings: Settings, dry_run: bool, test: bool) ->
         raise UsageError("--dry-run and --test exclude each other.")
     config = settings.config()
     channels = _channels(config)
-    run = _Run(config, report(config).document, channels, channels)
+    run = _Run(config, report(config).document(), channels, channels)
     if config.alerts.urls and find_spec("apprise") is None:
         run.fail(HotlinedError("alerts.urls needs Apprise, which is missing: pip install 'hotlined[alerts]'."))
         run.usable = [channel for channel in channels if not channel.url]

@@ -241,7 +241,7 @@ def _asked(config: Config, verb: str, **arguments: str) -> str:
 
 
 def _require_daemon(config: Config) -> None:
-    if not report(config).document["alive"]:
+    if not report(config).alive:
         raise RefusedError("The daemon does not run.", "Start it: only the daemon can do this, it owns the modem.")
 
 

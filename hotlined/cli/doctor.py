@@ -22,7 +22,6 @@ from functools import cached_property
 from importlib import metadata
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 import click
 
@@ -30,7 +29,7 @@ from hotlined import __version__, clock
 from hotlined.cli import Settings, pass_settings
 from hotlined.cli.config import is_missing
 from hotlined.cli.output import json_line, print_wrapped
-from hotlined.cli.status import WINDOWS, report
+from hotlined.cli.status import SHADOW, WINDOW_CODES, WINDOWS, Report, report
 from hotlined.config import Config
 from hotlined.errors import ConfigError, DatabaseMissingError, HotlinedError, ModemError, PortError
 from hotlined.gsm import finding
@@ -38,6 +37,7 @@ from hotlined.gsm.finding import Candidate, Holder
 from hotlined.gsm.modem import REGISTERED, Condition, Modem, Registration, SimState
 from hotlined.gsm.port import Port
 from hotlined.gsm.sticks import OLD_IDS, OLD_MODELS, Role
+from hotlined.status import ModemStatus
 from hotlined.store import integrity
 from hotlined.store.database import CHECK_SECONDS, in_a_sentence, open_beside_daemon
 
@@ -129,22 +129,19 @@ class Scene:
     root: Path = Path("/")
 
     @cached_property
-    def told(self) -> Mapping[str, Any]:
-        """What `status --json` prints, and its `trouble`; without a configuration empty."""
-        if self.config is None:
-            return {}
-        told = report(self.config)
-        return told.document | {"trouble": told.trouble or ""}
+    def told(self) -> Report | None:
+        """What `status` has found; None without a configuration."""
+        return report(self.config) if self.config else None
 
     @property
     def alive(self) -> bool:
         """Whether the daemon lives."""
-        return bool(self.told.get("alive"))
+        return self.told is not None and self.told.alive
 
     @property
-    def modem(self) -> Mapping[str, Any]:
+    def modem(self) -> ModemStatus | None:
         """What a living daemon says of its modem."""
-        return self.told["modem"] if self.alive else {}
+        return self.told.daemon.modem if self.told and self.told.alive else None
 
     @cached_property
     def candidates(self) -> list[Candidate]:
@@ -161,7 +158,7 @@ class Scene:
     @cached_property
     def holders(self) -> dict[str, list[Holder]]:
         """Who holds the ports, the daemon left out; ports that nobody holds are not in it."""
-        ours = self.told.get("pid") if self.alive else None
+        ours = self.told.daemon.pid if self.told and self.told.alive else None
         found = {port: finding.holders(port, self.root / "proc") for port in self.ports}
         others = {port: [holder for holder in holders if holder.pid != ours] for port, holders in found.items()}
         return {port: holders for port, holders in others.items() if holders}
@@ -174,10 +171,9 @@ class Scene:
     @property
     def condition(self) -> Condition:
         """Registration, signal and operator, from the daemon or the modem."""
-        if not self.alive:
+        if (told := self.modem) is None:
             return self.asked.condition
-        told = self.modem
-        return Condition(Registration(told["registration"]), told["signal_percent"], told["operator"] or "")
+        return Condition(Registration(told.registration), told.signal_percent, told.operator or "")
 
     def running(self, program: str) -> bool:
         """Tell whether a program runs, by the name of its process."""
@@ -418,7 +414,7 @@ def brltty(scene: Scene) -> Seen:
 
 def generation(scene: Scene) -> Seen:
     """Check that the modem will find a network in years to come."""
-    model = str(scene.modem.get("model") or scene.asked.model)
+    model = (scene.modem and scene.modem.model) or scene.asked.model
     old = next((name for pattern, name in OLD_MODELS if re.search(pattern, model)), None)
     if not model:
         old, model = next(
@@ -437,30 +433,29 @@ def generation(scene: Scene) -> Seen:
 
 
 def daemon(scene: Scene) -> Seen:
-    """Check that the daemon lives and has no complaint."""
-    if not scene.told:
+    """Check that the daemon lives, has no complaint, and lets answers out; full windows have a check of their own."""
+    told = scene.told
+    if told is None:
         return unknown(_NO_CONFIGURATION)
-    if not scene.alive:
-        return fail("does not run", str(scene.told["trouble"]))
-    state = f"process {scene.told['pid']}, modem {scene.modem['state']}"
-    notes = "".join(
-        f", {note}"
-        for note, so in (("shadow mode", scene.told["mode"] == "shadow"), ("paused", scene.told["paused"]))
-        if so
-    )
-    if scene.told["trouble"]:
-        return fail(state + notes, str(scene.told["trouble"]))
-    return ok(state + notes)
+    words = " ".join(each.sentences for each in told.trouble if each.code not in WINDOW_CODES)
+    if not told.alive:
+        return fail("does not run", words)
+    state = f"process {told.daemon.pid}, modem {told.daemon.modem.state}"
+    notes = "".join(f", {note}" for code, note in _CHOSEN.items() if told.maybe(code))
+    if not words:
+        return ok(state)
+    return (fail if told.grave else warn)(state + notes, words)
 
 
 def sim(scene: Scene) -> Seen:
     """Check that the SIM can be used; else tell how many tries of its PIN are left."""
-    if scene.alive:
-        state = str(scene.modem["state"])
+    if scene.told and scene.told.alive:
+        state = str(scene.told.daemon.modem.state)
         if state in ("ready", "unregistered"):
             return ok("ready, as the daemon says")
         if state.startswith(("sim", "pin", "puk")):
-            return fail(state, str(scene.told["trouble"]))
+            trouble = scene.told.maybe(state)
+            return fail(state, trouble.sentences if trouble else "")
         return unknown(f"the modem is {state}")
     asked = scene.asked
     if asked.sim is None:
@@ -517,11 +512,16 @@ def service_centre(scene: Scene) -> Seen:
 
 def storages(scene: Scene) -> Seen:
     """Check that the SIM has room for texts."""
-    told = tuple((each["name"], each["used"], each["total"]) for each in scene.modem.get("storages", ()))
+    told = tuple((each.name, each.used, each.total) for each in scene.modem.storages) if scene.modem else ()
     found = told or scene.asked.storages
     if not found:
         return unknown(scene.asked.why_not or "the modem does not say")
     seen = ", ".join(f"{name} {used} of {total}" for name, used, total in found)
+    if scene.modem and scene.modem.undeletable:
+        return warn(
+            f"{seen}; the modem does not delete {scene.modem.undeletable} of them",
+            "What is in them is recorded. Delete them with the SIM in a phone, or replace the SIM.",
+        )
     if any(total and used >= total for _, used, total in found):
         return warn(f"{seen}: full, so texts wait in the network", "`hotlined run` records and empties it.")
     return ok(seen)
@@ -529,18 +529,18 @@ def storages(scene: Scene) -> Seen:
 
 def budgets(scene: Scene) -> Seen:
     """Check that there is room for answers."""
-    found = scene.told.get("budgets")
-    if not found:
+    if scene.told is None or scene.told.stored is None:
         return unknown("no database tells it" if scene.told else _NO_CONFIGURATION)
+    found = scene.told.stored.budgets
     seen = ", ".join(f"{each['used']} of {each['limit']} in the last {WINDOWS[name]}" for name, each in found.items())
-    if any(each["used"] >= each["limit"] for each in found.values()):
+    if any(scene.told.maybe(code) for code in WINDOW_CODES):
         return warn(f"{seen}: answers wait", "`hotlined limits` says when there is room again.")
     return ok(seen)
 
 
 def database(scene: Scene) -> Seen:
     """Check that the database is there and whole."""
-    if scene.config is None:
+    if scene.config is None or scene.told is None:
         return unknown(_NO_CONFIGURATION)
     try:
         with open_beside_daemon(scene.config.database) as db:
@@ -549,9 +549,10 @@ def database(scene: Scene) -> Seen:
         return warn(error.message.rstrip("."), error.hint)
     except sqlite3.Error as error:
         raise in_a_sentence(error, scene.config.database) from error
-    if found or scene.told["database_state"] not in ("ok", None):
-        state = found or scene.told["database_state"]
-        return fail(f"{scene.config.database}: {state}", str(scene.told["trouble"] or "Restore a backup."))
+    state = scene.told.database_state
+    if found or state not in ("ok", None):
+        trouble = scene.told.maybe(f"database_{state}")
+        return fail(f"{scene.config.database}: {found or state}", trouble.sentences if trouble else "Restore a backup.")
     return ok(f"{scene.config.database} is whole")
 
 
@@ -628,6 +629,7 @@ def doctor(ctx: click.Context, settings: Settings, as_json: bool) -> None:
     ctx.exit(HotlinedError.exit_code if tally[Verdict.FAIL] else 0)
 
 
+_CHOSEN = {SHADOW: "shadow mode", "paused": "paused"}
 _NO_CONFIGURATION = "there is no configuration to tell"
 _STRONGER = "Use the supply that was made for this Pi, and a powered hub for the stick."
 _SIM_CURES: Mapping[SimState, str] = MappingProxyType(

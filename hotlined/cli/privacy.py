@@ -165,7 +165,7 @@ def _forget(db: Database, config: Config, name: str, *, keep_opt_out: bool) -> p
     """Erase a person, once no segment to it is in hand; raises RefusedError where that does not come."""
     deadline = time.monotonic() + config.modem.send_timeout.total_seconds() + 5.0
     while (erased := privacy.forget(db, name, db.now(), keep_opt_out=keep_opt_out)) is None:
-        alive = report(config).document["alive"]
+        alive = report(config).alive
         if not alive or time.monotonic() > deadline:
             raise RefusedError(
                 "A segment to this number is in hand: nothing was erased.",

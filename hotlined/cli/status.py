@@ -1,104 +1,167 @@
-"""`hotlined status`: whether the daemon lives, what its modem does, what waits, what is spent.
+"""`hotlined status`: whether the daemon lives, what its modem does, what waits, what is spent, what is wrong.
 
 Put together from the daemon's file in the runtime directory, the database and the clocks; each may be missing, and
 what is not known is null.
 """
 
-import json
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import suppress
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from tempfile import gettempdir
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import click
 
 from hotlined import __version__, clock
+from hotlined import status as daemon_status
 from hotlined.cli import Settings, pass_settings
+from hotlined.cli.dates import moment
 from hotlined.cli.output import json_line, print_sheet, sentence
 from hotlined.config import Config, Mode
-from hotlined.errors import RefusedError, StoreError, UnavailableError
+from hotlined.errors import DatabaseMissingError, DatabaseVersionError, RefusedError, StoreError, UnavailableError
+from hotlined.status import DaemonStatus, Found, Trouble
 from hotlined.store import attempts, reading
-from hotlined.store.database import TROUBLES, in_a_sentence, maybe_trouble, open_beside_daemon
+from hotlined.store.database import TROUBLES, Database, in_a_sentence, maybe_trouble, open_beside_daemon
+from hotlined.store.reading import Credit, Sending
 
-ALIVE_SECONDS = 180.0  # where the file does not say
-_TOLD = {"pid", "pass_boottime", "database", "modem", "trouble", "database_state"}  # without these it is no status
 _STATES = ("full", "locked", "damaged")  # of a database that cannot be used
 WINDOWS = {"hour": "hour", "day": "24 hours", "month": "30 days"}
-_MODEM = ("state", "since", "step", "port", "manufacturer", "model", "operator", "registration", "signal_percent")
+SHADOW = "shadow"
+WINDOW_CODES = tuple(f"budget_{window}" for window in WINDOWS)
+_WANTED = frozenset({SHADOW, *WINDOW_CODES})
+"""Troubles that a person has chosen, or that pass: with nothing else the exit code is 0."""
+
+_HELD = {
+    ("held", "key_lost"): (
+        "The key of the pseudonyms is lost: nothing is sent.",
+        "Bring it back from a backup; with it or without, `hotlined resume` goes on.",
+    ),
+    ("held", "sim_changed"): (
+        "Another stick or SIM is in: nobody is answered.",
+        "Put the old one back; `hotlined adopt` goes on with this one.",
+    ),
+    ("paused", "person"): ("Paused by {by}: nothing is sent.", "`hotlined resume` lets answers go out again."),
+    ("paused", "restored"): (
+        "Paused by {by}: nothing is sent. The pause came back with the backup that was put back.",
+        "`hotlined resume` lets answers go out again.",
+    ),
+    ("trial", "outage"): (
+        "Nothing leaves though the network has the line: answers wait, one is tried now and then.",
+        "What waited goes out by itself once one is taken. Where it lasts, try the SIM in a phone.",
+    ),
+    ("trial", "credit"): (
+        "The SIM cannot pay, or is barred: answers wait, one is tried now and then.",
+        "Top it up; what waited then goes out by itself.",
+    ),
+}
+"""What keeps answers back, in words, and its cure, by state and reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What the database knows of the line."""
+
+    paused_by: str | None
+    """None while nobody has paused it."""
+    sending: Sending
+    holds: tuple[Sending, ...]
+    queue: dict[str, int]
+    next_due_at: str | None
+    budgets: dict[str, dict[str, int]]
+    full_windows: frozenset[str]
+    shadow_since: str | None
+    credit: Credit
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What `status --json` prints, and in sentences what is wrong and what to do, or None."""
+    """Everything that is known of the line at one moment."""
 
-    document: dict[str, Any]
-    trouble: str | None
+    config: Config
+    daemon: DaemonStatus
+    """What the daemon said last, whether it lives or not."""
+    alive: bool
+    mode: str
+    """Shadow or live, as the daemon has it in force."""
+    stored: Stored | None
+    """None where the database cannot be read."""
+    database_state: str | None
+    trouble: tuple[Trouble, ...]
+
+    @property
+    def grave(self) -> tuple[Trouble, ...]:
+        """The troubles that somebody has to do something about; shadow mode and a full window are none."""
+        return tuple(each for each in self.trouble if each.code not in _WANTED)
 
     @property
     def ready(self) -> bool:
-        """Whether the daemon lives and its modem is ready."""
-        return bool(self.document["alive"]) and self.document["modem"]["state"] == "ready"
+        """Whether the daemon lives, its modem is ready, and nothing keeps answers back but what was chosen."""
+        return self.alive and self.daemon.modem.state == "ready" and not self.grave
+
+    @property
+    def sending(self) -> Sending | None:
+        """Whether answers go out, None where that is not known."""
+        return self.stored.sending if self.stored else None
+
+    def maybe(self, code: str) -> Trouble | None:
+        """Return a trouble by its code."""
+        return next((each for each in self.trouble if each.code == code), None)
+
+    def document(self) -> dict[str, Any]:
+        """Return what `status --json` prints."""
+        told, stored = self.daemon, self.stored
+        return {
+            "alive": self.alive,
+            "pid": told.pid,
+            "version": told.version or __version__,
+            "line": self.config.line,
+            "config": os.fspath(self.config.path),
+            "database": os.fspath(self.config.database),
+            "mode": self.mode,
+            "paused": stored.paused_by is not None if stored else None,
+            "paused_by": stored.paused_by if stored else None,
+            "since": told.since,
+            "last_scan_at": told.last_scan_at,
+            "clock": {"synchronised": clock.synchronised()},
+            "queue": stored.queue if stored else None,
+            "budgets": stored.budgets if stored else None,
+            "modem": asdict(told.modem),
+            "database_state": self.database_state,
+            "sending": asdict(stored.sending) if stored else None,
+            "next_due_at": stored.next_due_at if stored else None,
+            "credit": asdict(stored.credit) if stored else None,
+            "trouble": [asdict(each) for each in self.trouble],
+        }
 
 
 def report(config: Config) -> Report:
     """Look at everything once."""
-    told, others = _told(config)
-    alive = _alive(told)
-    stored, failure = _stored(config)
-    state = stored["database_state"]
+    found = daemon_status.find(config.runtime_dir, config.line, config.database)
+    told, alive = found.ours, found.ours.is_alive()
+    mode = told.mode or config.mode.value
+    stored, state, failure = _stored(config, told, alive=alive, shadow=mode == SHADOW)
     if alive and state not in _STATES:
-        state = told["database_state"]
-    if alive:  # the daemon writes, and knows better than who only reads
-        failure = told.get("database_trouble") or failure
-    if state in _STATES and not failure:
-        failure = f"The daemon cannot use its database: {TROUBLES[state].words}. {TROUBLES[state].hint}"
-    modem = told.get("modem") or {}
-    document = {
-        "alive": alive,
-        "pid": told.get("pid"),
-        "version": told.get("version", __version__),
-        "line": config.line,
-        "config": os.fspath(config.path),
-        "database": os.fspath(config.database),
-        "mode": told.get("mode", config.mode.value),
-        "paused": stored.get("paused"),
-        "paused_by": stored.get("paused_by"),
-        "since": told.get("since"),
-        "last_scan_at": told.get("last_scan_at"),
-        "clock": {"synchronised": clock.synchronised()},
-        "queue": stored.get("queue"),
-        "budgets": stored.get("budgets"),
-        "modem": {name: modem.get(name) for name in _MODEM} | {"storages": modem.get("storages", [])},
-        "database_state": state,
-        "sending": stored.get("sending"),
-        "next_due_at": stored.get("next_due_at"),
-    }
-    document["modem"]["registration"] = modem.get("registration", "unknown")
-    trouble = " ".join(filter(None, (_trouble(told, others, alive), failure)))
-    return Report(document, trouble or None)
-
-
-def _told(config: Config) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return what the daemon wrote last, and what that of another database wrote in its place; {} for nothing."""
-    database = os.path.realpath(config.database)
-    ours: dict[str, Any] = {}
-    others: dict[str, Any] = {}
-    for told in _files(config):
-        if os.path.realpath(str(told["database"])) == database:
-            ours = ours or told
-        else:
-            others = others or told
-    return ours, others
+        state = told.database_state
+    database = [each for each in told.trouble if alive and each.code.startswith("database_")]
+    if not database and failure:
+        database = [failure]
+    elif not database and state in _STATES:
+        words, cure = f"The daemon cannot use its database: {TROUBLES[state].words}.", TROUBLES[state].hint
+        database = [Trouble(f"database_{state}", words, cure)]
+    trouble = (
+        *_daemon_trouble(found, alive=alive),
+        *(each for each in told.trouble if alive and not each.code.startswith("database_")),
+        *database,
+    )
+    codes = {each.code for each in trouble}
+    trouble += tuple(each for each in _line_trouble(config, mode, stored) if each.code not in codes)
+    return Report(config, told, alive, mode, stored, state, trouble)
 
 
 def require_daemons_database(config: Config) -> None:
     """Raise RefusedError where the daemon runs on another file than the one that its database's name leads to now."""
-    told, _ = _told(config)
-    if not _alive(told) or not told.get("database_file"):
+    told = daemon_status.find(config.runtime_dir, config.line, config.database).ours
+    if not told.is_alive() or told.database_file is None:
         return
     try:
         found = config.database.stat()
@@ -106,116 +169,158 @@ def require_daemons_database(config: Config) -> None:
         return
     except OSError:
         found = None
-    if found is None or [found.st_dev, found.st_ino] != told["database_file"]:
+    if found is None or (found.st_dev, found.st_ino) != told.database_file:
         raise RefusedError(
             f"The daemon would not see this: {config.database} was moved, removed or replaced while it ran.",
             "Put the file back with its -wal and -shm; or restart the daemon, to begin with what is there now.",
         )
 
 
-def _files(config: Config) -> Iterator[dict[str, Any]]:
-    """Yield the status files of the line; their folder is looked for where the daemon makes it."""
-    own = Path(gettempdir()) / f"hotlined-{os.getuid()}"
-    for folder in (config.runtime_dir, own):
-        with suppress(OSError, ValueError):
-            path = folder / f"{config.line}.json"
-            if folder == own and path.lstat().st_uid != os.getuid():
-                continue
-            told = json.loads(path.read_text())
-            if isinstance(told, dict) and told.keys() >= _TOLD:
-                yield told
+def holds_of(db: Database, config: Config) -> tuple[Sending, ...]:
+    """Return all that keeps answers back, by the database and the daemon's own word, if one lives."""
+    told = daemon_status.find(config.runtime_dir, config.line, config.database).ours
+    return _holds(db, told, alive=told.is_alive())
 
 
-def _alive(told: dict[str, Any]) -> bool:
-    """Tell whether the daemon's process lives and went on a short time ago, in this boot; it says how long that is."""
-    try:
-        os.kill(told["pid"], 0)
-    except PermissionError:
-        pass  # it lives, as somebody else
-    except (KeyError, OSError, OverflowError, TypeError):
-        return False
-    return bool(0 <= clock.boottime() - told["pass_boottime"] < told.get("alive_seconds", ALIVE_SECONDS))
+def _holds(db: Database, told: DaemonStatus, *, alive: bool) -> tuple[Sending, ...]:
+    return tuple(reading.holds(db, sim_changed=told.sim_changed if alive else None))
 
 
-def _stored(config: Config) -> tuple[dict[str, Any], str | None]:
-    """Return what the database knows, or its state alone (None if that is not known) and what is wrong with it."""
+def in_sentences(held: Sending) -> tuple[str, str]:
+    """Return what keeps answers back, in words, and its cure."""
+    words, cure = _HELD[held.state, held.reason or ""]
+    return words.format(by=held.by or "somebody"), cure
+
+
+def _stored(
+    config: Config, told: DaemonStatus, *, alive: bool, shadow: bool
+) -> tuple[Stored | None, str | None, Trouble | None]:
+    """Return what the database knows, its state (None if that is not known), and what is wrong with it."""
     limits = config.limits.segments
     try:
         with open_beside_daemon(config.database) as db:
-            spent = attempts.spent(db, db.now(), shadow=config.mode is Mode.SHADOW)
-            return {
-                "paused": reading.paused(db),
-                "paused_by": reading.maybe_paused_by(db),
-                "sending": asdict(reading.sending(db)),
-                "queue": reading.queue(db),
-                "next_due_at": reading.maybe_next_due_at(db),
-                "budgets": {name: {"limit": getattr(limits, name), "used": spent[name].total} for name in spent},
-                "database_state": "ok",
-            }, None
+            now = db.now()
+            spent = attempts.spent(db, now, shadow=shadow)
+            held = _holds(db, told, alive=alive)
+            first = held[0] if held else reading.FREE
+            credit = reading.credit(db)
+            return (
+                Stored(
+                    paused_by=reading.maybe_paused_by(db),
+                    sending=first,
+                    holds=held,
+                    queue=reading.queue(db),
+                    next_due_at=reading.maybe_next_due_at(db, first),
+                    budgets={name: {"limit": getattr(limits, name), "used": spent[name].total} for name in spent},
+                    full_windows=frozenset(reading.full_windows(db, now.limit)),
+                    shadow_since=reading.maybe_shadow_since(db),
+                    credit=replace(credit, asked_at=told.balance_asked_at or credit.asked_at),
+                ),
+                "ok",
+                None,
+            )
     except (StoreError, sqlite3.Error) as error:
         name = maybe_trouble(error) or maybe_trouble(error.__cause__)
         said = in_a_sentence(error) if isinstance(error, sqlite3.Error) else error
-        return {"database_state": name if name in _STATES else None}, f"{sentence(said.message)} {said.hint}"
+        code = _database_code(error, name)
+        return None, name if name in _STATES else None, Trouble(code, sentence(said.message), said.hint)
 
 
-def _trouble(told: dict[str, Any], others: dict[str, Any], alive: bool) -> str:
-    """Say what is wrong with the daemon and its modem, or nothing."""
+def _database_code(error: Exception, name: str | None) -> str:
+    if isinstance(error, DatabaseMissingError):
+        return "database_missing"
+    if isinstance(error, DatabaseVersionError):
+        return "database_version"
+    return f"database_{name.replace(' ', '_')}" if name else "database_unknown"
+
+
+def _daemon_trouble(found: Found, *, alive: bool) -> Iterator[Trouble]:
+    """Yield why no daemon says anything, if none does."""
     if alive:
-        return sentence(str(told["trouble"] or ""))
-    if _alive(others):
-        return (
-            f"The status of this line is that of another daemon (process {others['pid']}), which has the database "
-            f"{others['database']}. Give one of the two another line, or another runtime_dir, and start it again."
+        return
+    others, pid = found.others, found.ours.pid
+    if others.is_alive():
+        yield Trouble(
+            "other_daemon",
+            f"The status of this line is that of another daemon (process {others.pid}), which has the database"
+            f" {others.database}.",
+            "Give one of the two another line, or another runtime_dir, and start it again.",
         )
-    if not told:
-        return "The daemon does not run. Start it: `hotlined run`, or `systemctl start hotlined` if it is a service."
-    return (
-        f"The daemon (process {told['pid']}) ended without a word or hangs; below is what was last known. Start it "
-        "again; if it is a service: `journalctl -u hotlined` has its last words, `systemctl restart hotlined`."
-    )
+    elif pid is None and found.ours == DaemonStatus():
+        yield Trouble(
+            "not_running",
+            "The daemon does not run.",
+            "Start it: `hotlined run`, or `systemctl start hotlined` if it is a service.",
+        )
+    else:
+        yield Trouble(
+            "not_alive",
+            f"The daemon (process {pid or 'unknown'}) ended without a word or hangs; below is what was last known.",
+            "Start it again; if it is a service: `journalctl -u hotlined` has its last words,"
+            " `systemctl restart hotlined`.",
+        )
+
+
+def _line_trouble(config: Config, mode: str, stored: Stored | None) -> Iterator[Trouble]:
+    """Yield what keeps answers back, as the database has it."""
+    for held in stored.holds if stored else ():
+        code = "paused" if held.state == "paused" else held.reason or held.state
+        yield Trouble(code, *in_sentences(held), held.since)
+    for window, each in stored.budgets.items() if stored else ():
+        if each["used"] >= each["limit"] or (stored and window in stored.full_windows):
+            yield Trouble(
+                f"budget_{window}",
+                f"{each['used']} of {each['limit']} segments of the last {WINDOWS[window]} are spent: answers wait.",
+                "`hotlined limits` says when there is room again.",
+            )
+    if mode == SHADOW:
+        yield Trouble(
+            SHADOW,
+            "Shadow mode: everything is done but transmit, so nobody is answered.",
+            f"Set `mode: {Mode.LIVE}` in {config.path}, then `systemctl reload hotlined`, or start the daemon again.",
+            stored.shadow_since if stored else None,
+        )
+
+
+def _in_words(trouble: Trouble) -> str:
+    since = f"Since {moment(trouble.since)}: " if trouble.since else ""
+    return since + sentence(trouble.sentences)
 
 
 def _sheet(told: Report) -> Iterator[tuple[str, str | None]]:
-    document, modem = told.document, told.document["modem"]
-    queue, budgets = document["queue"] or {}, document["budgets"] or {}
-    paused = f", paused by {document['paused_by']}" if document["paused"] else ""
-    yield "line", f"{document['line']}, {document['mode']}{paused}"
-    alive = document["alive"]
-    yield "daemon", f"alive since {document['since']}, process {document['pid']}" if alive else "not alive"
-    yield "trouble", told.trouble
-    was = "" if alive else "was "
-    yield "modem", f"{was}{modem['state']} since {modem['since']}" if modem["state"] else "unknown"
-    yield "  port", modem["port"]
-    yield "  make", " ".join(filter(None, (modem["manufacturer"], modem["model"])))
-    registration = modem["registration"] if modem["registration"] != "unknown" else None
-    signal = None if modem["signal_percent"] is None else f"signal {modem['signal_percent']} %"
-    yield "  network", ", ".join(filter(None, (modem["operator"], registration, signal)))
-    yield "  storages", ", ".join(f"{use['name']} {use['used']} of {use['total']}" for use in modem["storages"])
-    yield "last scan", document["last_scan_at"]
-    yield "sending", _sending_in_words(document["sending"])
+    daemon, modem, stored = told.daemon, told.daemon.modem, told.stored
+    queue, budgets = (stored.queue, stored.budgets) if stored else ({}, {})
+    yield "line", f"{told.config.line}, {told.mode}"
+    yield "daemon", f"alive since {_when(daemon.since)}, process {daemon.pid}" if told.alive else "not alive"
+    for trouble in told.trouble:
+        yield "trouble", _in_words(trouble)
+    was = "" if told.alive else "was "
+    yield "modem", f"{was}{modem.state} since {_when(modem.since)}" if modem.state else "unknown"
+    yield "  recovery", f"{modem.step}, step {modem.steps}" if modem.step and told.alive else None
+    yield "  port", modem.port
+    yield "  make", " ".join(filter(None, (modem.manufacturer, modem.model)))
+    registration = modem.registration if modem.registration != "unknown" else None
+    signal = None if modem.signal_percent is None else f"signal {modem.signal_percent} %"
+    yield "  network", ", ".join(filter(None, (modem.operator, registration, signal)))
+    undeletable = f"{modem.undeletable} that it does not delete" if modem.undeletable else None
+    storages = (f"{use.name} {use.used} of {use.total}" for use in modem.storages)
+    yield "  storages", ", ".join(filter(None, (*storages, undeletable)))
+    yield "last scan", _when(daemon.last_scan_at)
     yield "answers", ", ".join(f"{count} {state}" for state, count in queue.items())
+    yield "next answer", _when(stored.next_due_at) if stored and told.alive else None
     yield (
         "spent",
         ", ".join(f"{each['used']} of {each['limit']} in the last {WINDOWS[name]}" for name, each in budgets.items()),
     )
-    yield "clock", "synchronised" if document["clock"]["synchronised"] else "not synchronised"
-    yield "database", f"{document['database']} ({document['database_state'] or 'state unknown'})"
-    yield "configuration", document["config"]
+    if stored and stored.credit.balance is not None:
+        yield "balance", f"{stored.credit.balance:.2f}, asked {_when(stored.credit.asked_at)}"
+    yield "clock", "synchronised" if clock.synchronised() else "not synchronised"
+    yield "database", f"{told.config.database} ({told.database_state or 'state unknown'})"
+    yield "configuration", os.fspath(told.config.path)
 
 
-_SENDING = {
-    "key_lost": "nothing is sent: the key of the pseudonyms is lost; bring it back, or `hotlined resume` without",
-    "sim_changed": "nobody is answered: another stick or SIM is in; `hotlined adopt` goes on with it",
-    "outage": "nothing leaves though the network has the line: answers wait, one is tried now and then",
-    "credit": "the SIM cannot pay, or is barred: top it up; answers wait, one is tried now and then",
-}
-
-
-def _sending_in_words(sending: dict[str, Any] | None) -> str | None:
-    if sending is None or sending["state"] not in ("held", "trial"):
-        return None
-    since = f" (since {sending['since']})" if sending["since"] else ""
-    return f"{_SENDING.get(sending['reason'], sending['reason'])}{since}"
+def _when(at: str | None) -> str | None:
+    return moment(at) if at else None
 
 
 @click.command
@@ -223,15 +328,16 @@ def _sending_in_words(sending: dict[str, Any] | None) -> str | None:
 @pass_settings
 @click.pass_context
 def status(ctx: click.Context, settings: Settings, as_json: bool) -> None:
-    """Show whether the daemon lives and its modem is ready.
+    """Show whether the daemon lives, its modem is ready, and answers go out.
 
-    Also what waits, what is spent, and what is wrong with its cure. The exit code is 0 only when both are so, else 69.
+    Also what waits, what is spent, and what is wrong: since when, and its cure. The exit code is 69 where something is;
+    shadow mode and a full window are shown, too, and are no reason for it.
 
     Example: hotlined status --json
     """
     told = report(settings.config())
     if as_json:
-        click.echo(json_line(told.document))
+        click.echo(json_line(told.document()))
     else:
         print_sheet(_sheet(told))
     ctx.exit(0 if told.ready else UnavailableError.exit_code)

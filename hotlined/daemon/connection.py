@@ -97,7 +97,7 @@ class Connection:
         self.line = line
         self.modem: Modem | None = None
         self.state, self.since = ModemState.STARTING, line.db.now()
-        self.trouble = self._reason = ""
+        self.reason = self.cure = ""
         self.stranger = ""
         self.identification = Identification()
         self.condition = Condition(Registration.UNKNOWN, None, "")
@@ -124,6 +124,11 @@ class Connection:
             Step.POWER_CYCLE: self._power_cycle,
             Step.WAIT: self._wait,
         }
+
+    @property
+    def trouble(self) -> str:
+        """Why the state is what it is, and what a person can do about it."""
+        return f"{self.reason} {self.cure}".strip()
 
     @property
     def registered(self) -> bool:
@@ -393,7 +398,7 @@ class Connection:
 
     def change(self, state: ModemState, error: HotlinedError | None = None) -> None:
         """Note the modem's state."""
-        self.trouble, self._reason = (f"{error.message} {error.hint}".strip(), error.message) if error else ("", "")
+        self.reason, self.cure = (error.message, error.hint) if error else ("", "")
         if state != self.state:
             self.state, self.since = state, self.line.db.now()
             self.tell()
@@ -408,7 +413,7 @@ class Connection:
             log.info("modem %s", self.state)
         self._told = self.state
         with contextlib.suppress(sqlite3.Error), self.line.db.transaction():
-            self.line.db.event(self.since, f"modem_{self.state}", self._reason)
+            self.line.db.event(self.since, f"modem_{self.state}", self.reason)
 
     def move(self) -> None:
         """Begin anew at another port, which the configuration names now."""

@@ -10,6 +10,7 @@ import time
 from decimal import Decimal, InvalidOperation
 
 from hotlined import breaker
+from hotlined.clock import Now
 from hotlined.daemon.line import Line
 from hotlined.errors import ModemError, ModemSilentError
 from hotlined.gsm.modem import Modem
@@ -30,6 +31,8 @@ class Credit:
     def __init__(self, line: Line) -> None:
         self._line = line
         self._asked: float | None = None
+        self.asked_at: Now | None = None
+        """When the network last told the balance to this daemon."""
         self._suspicious = False
 
     def suspect(self) -> None:
@@ -67,7 +70,8 @@ class Credit:
         if balance is None:
             return said
         low = balance < credit.alert_below
-        people.note_balance(self._line.db, str(balance), self._line.db.now(), low=low)
+        self.asked_at = self._line.db.now()
+        people.note_balance(self._line.db, str(balance), self.asked_at, low=low)
         self._act_on(balance)
         return said
 

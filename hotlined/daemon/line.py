@@ -12,10 +12,11 @@ from hotlined.timing import USUAL, Timing
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """Why the database cannot be used: its state and its cure for `status`, since when, and the tries that failed."""
+    """Why the database cannot be used, and its cure, for `status`; since when, and the tries that failed."""
 
     state: str
     words: str
+    cure: str
     since: str
     tries: int
 

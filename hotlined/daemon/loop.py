@@ -15,7 +15,7 @@ from collections.abc import Callable
 from hotlined import __version__, systemd
 from hotlined import config as configuration
 from hotlined.clock import Now
-from hotlined.config import Config
+from hotlined.config import Config, Mode
 from hotlined.daemon.connection import Connection, ModemState
 from hotlined.daemon.line import Line, Outage, file_at
 from hotlined.daemon.receiving import Receiver
@@ -80,7 +80,7 @@ class Daemon:
         self.connection = Connection(self.line, self._progress, self._wake)
         self.receiver = Receiver(self.line, self.connection)
         self.sender = Sender(self.line, self.connection)
-        self.status = Status(self.line, self.connection, self.receiver)
+        self.status = Status(self.line, self.connection, self.receiver, self.sender)
         self.outage = outage
         self._damaged = False
         self._database_due = 0.0
@@ -92,6 +92,7 @@ class Daemon:
         self._stopping: float | None = None
         self._reload = False
         self._begun = False
+        self._mode_noted: Mode | None = None
 
     # ---- life
 
@@ -249,6 +250,9 @@ class Daemon:
             self._housekeep()
 
     def _housekeep(self) -> None:
+        if self._mode_noted is not self.line.config.mode:
+            people.note_mode(self.db, self.db.now(), shadow=self.line.shadow)
+            self._mode_noted = self.line.config.mode
         if self._flood.is_due():
             self._flood.again()
             if kind := inbound.watch_flood(self.db, self.db.now()):

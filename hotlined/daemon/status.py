@@ -1,29 +1,42 @@
-"""Says how the daemon is: to `hotlined status` through a file in the runtime directory (tmpfs), and to systemd."""
+"""Says how the daemon is: to everybody through a file in the runtime directory (tmpfs), and to systemd."""
 
 import contextlib
-import json
 import logging
 import os
-from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from hotlined import __version__, systemd
 from hotlined import config as configuration
 from hotlined.clock import boottime
 from hotlined.config import Config
-from hotlined.daemon.connection import Connection
+from hotlined.daemon.connection import Connection, ModemState
 from hotlined.daemon.line import Line, Outage
 from hotlined.daemon.receiving import Receiver
+from hotlined.daemon.sending import Sender
+from hotlined.status import DaemonStatus, ModemStatus, Storage, Trouble
 from hotlined.timing import Every, Timing
 
 log = logging.getLogger("hotlined")
+
+WITHOUT_ERROR = {
+    ModemState.STARTING: (
+        "The modem is being set up.",
+        "That takes a minute; where it takes longer, `hotlined doctor` says why.",
+    ),
+    ModemState.UNREGISTERED: (
+        "The modem has no network.",
+        "It is looked for. Check the aerial, the place, and whether the SIM is still active.",
+    ),
+}
+"""What is said of the states in which nothing has failed, but nothing can be sent."""
 
 
 class StatusFile:
     """The status file of one line: written when something has changed, and now and then as a sign of life."""
 
     def __init__(self, config: Config, timing: Timing) -> None:
-        self._written = ""
+        self._written: DaemonStatus | None = None
         self._failed = False
         self._sign_of_life = Every(timing.sign_of_life)
         self._alive = timing.alive
@@ -32,21 +45,18 @@ class StatusFile:
     @property
     def wants_sign_of_life(self) -> bool:
         """Whether a file that is there was written long enough ago."""
-        return bool(self._written) and self._sign_of_life.is_due()
+        return self._written is not None and self._sign_of_life.is_due()
 
-    def write(self, document: Mapping[str, object], words: str) -> None:
+    def write(self, status: DaemonStatus, words: str) -> None:
         """Write the file and tell systemd in words, if it is time; a full or missing folder is only logged."""
-        text = json.dumps(document)
-        if text == self._written and not self._sign_of_life.is_due():
+        if status == self._written and not self._sign_of_life.is_due():
             return
-        self._written = text
+        self._written = status
         self._sign_of_life.again()
         systemd.notify(STATUS=words)
         temporary = self._path.with_suffix(".new")
         try:
-            temporary.write_text(
-                json.dumps(json.loads(text) | {"pass_boottime": boottime(), "alive_seconds": self._alive})
-            )
+            temporary.write_text(replace(status, pass_boottime=boottime(), alive_seconds=self._alive).to_json())
             temporary.chmod(0o640)  # it names numbers that are blocked
             temporary.replace(self._path)
             self._failed = False
@@ -61,37 +71,43 @@ class StatusFile:
             self._path.unlink(missing_ok=True)
 
 
-def common(config: Config, since: str, outage: Outage | None) -> dict[str, object]:
-    """Return what stands in the file with a modem or without."""
-    return {
-        "pid": os.getpid(),
-        "version": __version__,
-        "line": config.line,
-        "config": os.fspath(config.path),
-        "database": os.fspath(config.database),
-        "mode": config.mode.value,
-        "since": since,
-        "database_state": outage.state if outage else "ok",
-        "database_trouble": outage.words if outage else None,
-        "in_force": configuration.in_force(config),
-    }
+def without_modem(config: Config, since: str, outage: Outage | None) -> DaemonStatus:
+    """Return the status of a daemon that waits for its database, before it looks for a modem."""
+    return DaemonStatus(
+        pid=os.getpid(),
+        version=__version__,
+        line=config.line,
+        config=os.fspath(config.path),
+        database=os.fspath(config.database),
+        mode=config.mode.value,
+        since=since,
+        modem=ModemStatus(ModemState.STARTING, since),
+        database_state=outage.state if outage else "ok",
+        trouble=_database_trouble(outage),
+        in_force=configuration.in_force(config),
+    )
+
+
+def _database_trouble(outage: Outage | None) -> tuple[Trouble, ...]:
+    return (Trouble(f"database_{outage.state}", outage.words, outage.cure, outage.since),) if outage else ()
 
 
 class Status:
     """How a daemon is that has its database, for the status file."""
 
-    def __init__(self, line: Line, connection: Connection, receiver: Receiver) -> None:
+    def __init__(self, line: Line, connection: Connection, receiver: Receiver, sender: Sender) -> None:
         self._line = line
         self._connection = connection
         self._receiver = receiver
+        self._sender = sender
         self._since = line.db.now()
         self._file = StatusFile(line.config, line.timing)
 
     def write(self, outage: Outage | None) -> None:
         """Write the file if it is time."""
         state, trouble = self._connection.state, self._connection.trouble
-        words = (state.value, trouble, outage.words if outage else "")
-        self._file.write(self._document(outage), ": ".join(filter(None, words)))
+        words = (state.value, trouble, f"{outage.words} {outage.cure}" if outage else "")
+        self._file.write(self._status(outage), ": ".join(filter(None, words)))
 
     def give_sign_of_life(self, outage: Outage | None) -> None:
         """Write the file if nothing else has for some time: a pass may be long."""
@@ -102,29 +118,46 @@ class Status:
         """Take the file away: the daemon ends."""
         self._file.remove()
 
-    def _document(self, outage: Outage | None) -> dict[str, object]:
-        config, connection = self._line.config, self._connection
+    def _status(self, outage: Outage | None) -> DaemonStatus:
+        connection, last_scan = self._connection, self._receiver.last_scan
+        asked = self._sender.credit.asked_at
+        return replace(
+            without_modem(self._line.config, self._since.rfc3339, outage),
+            last_scan_at=last_scan.rfc3339 if last_scan else None,
+            modem=self._modem(),
+            sim_changed=bool(connection.stranger),
+            database_file=self._line.database_file,
+            balance_asked_at=asked.rfc3339 if asked else None,
+            trouble=(*self._modem_trouble(), *_database_trouble(outage)),
+        )
+
+    def _modem(self) -> ModemStatus:
+        connection = self._connection
         modem, condition, who = connection.modem, connection.condition, connection.identification
-        last_scan = self._receiver.last_scan
-        return common(config, self._since.rfc3339, outage) | {
-            "database_file": self._line.database_file,
-            "last_scan_at": last_scan.rfc3339 if last_scan else None,
-            "modem": {
-                "state": connection.state.value,
-                "since": connection.since.rfc3339,
-                "step": connection.ladder.step,
-                "steps": connection.ladder.climbed,
-                "port": modem.port.name if modem else None,
-                "manufacturer": who.manufacturer or None,
-                "model": who.model or None,
-                "operator": condition.operator or None if modem else None,
-                "registration": condition.registration.value if modem else "unknown",
-                "signal_percent": condition.signal_percent if modem else None,
-                "undeletable": self._receiver.undeletable,
-                "storages": [
-                    {"name": use.name, "used": use.used, "total": use.total}
-                    for use in (modem.storages.values() if modem else ())
-                ],
-            },
-            "trouble": connection.trouble or None,
-        }
+        return ModemStatus(
+            state=connection.state.value,
+            since=connection.since.rfc3339,
+            step=connection.ladder.step,
+            steps=connection.ladder.climbed,
+            undeletable=self._receiver.undeletable,
+            port=modem.port.name if modem else None,
+            manufacturer=who.manufacturer or None,
+            model=who.model or None,
+            operator=condition.operator or None if modem else None,
+            registration=condition.registration.value if modem else "unknown",
+            signal_percent=condition.signal_percent if modem else None,
+            storages=tuple(
+                Storage(use.name, use.used, use.total) for use in (modem.storages.values() if modem else ())
+            ),
+        )
+
+    def _modem_trouble(self) -> tuple[Trouble, ...]:
+        connection = self._connection
+        if connection.state is ModemState.READY:
+            return ()
+        words, cure = (
+            (connection.reason, connection.cure)
+            if connection.reason
+            else WITHOUT_ERROR.get(connection.state, (f"The modem is {connection.state}.", ""))
+        )
+        return (Trouble(connection.state.value, words, cure, connection.since.rfc3339),)

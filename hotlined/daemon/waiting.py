@@ -14,7 +14,7 @@ from hotlined import systemd
 from hotlined.clock import LimitClock, Now
 from hotlined.config import Config
 from hotlined.daemon.line import Outage
-from hotlined.daemon.status import StatusFile, common
+from hotlined.daemon.status import StatusFile, without_modem
 from hotlined.errors import DatabaseInUseError, DatabaseVersionError, StoreError
 from hotlined.store.database import Database, in_a_sentence, open_for_daemon, state_of
 from hotlined.timing import Backoff, Timing
@@ -34,17 +34,17 @@ def note(error: StoreError | sqlite3.Error, before: Outage | None, now: Now) -> 
     state = state_of(error)
     if before is None or before.state != state:
         log.error("database %s: %s; texts stay on the SIM and nothing is answered", state, str(error).rstrip("."))
-    words = f"{said.message.rstrip('.')}. {said.hint}"
-    return Outage(state, words, before.since, before.tries + 1) if before else Outage(state, words, now.rfc3339, 1)
+    since, tries = (before.since, before.tries + 1) if before else (now.rfc3339, 1)
+    return Outage(state, f"{said.message.rstrip('.')}.", said.hint, since, tries)
 
 
 def note_replaced(database: Path, before: Outage | None, now: Now) -> Outage:
     """Say that the database is not where it was any more: what is written to it now nobody would find again."""
     if before and before.state == REPLACED:
         return before
-    words = f"{database} was moved, removed or replaced while the daemon had it open. {REPLACED_HINT}"
-    log.error("database %s: texts stay on the SIM and nothing is answered; %s", REPLACED, words)
-    return Outage(REPLACED, words, before.since if before else now.rfc3339, 1)
+    words = f"{database} was moved, removed or replaced while the daemon had it open."
+    log.error("database %s: texts stay on the SIM and nothing is answered; %s %s", REPLACED, words, REPLACED_HINT)
+    return Outage(REPLACED, words, REPLACED_HINT, before.since if before else now.rfc3339, 1)
 
 
 def wait_for_database(config: Config, outage: Outage | None, timing: Timing) -> tuple[Database, Outage | None] | None:
@@ -60,8 +60,7 @@ def wait_for_database(config: Config, outage: Outage | None, timing: Timing) -> 
             due = time.monotonic() + Backoff(timing.database_pauses, outage.tries - 1).next()
             while (left := due - time.monotonic()) > 0:
                 systemd.notify(WATCHDOG=1)
-                modem = {"state": "starting", "since": since}
-                status.write(common(config, since, outage) | {"modem": modem, "trouble": None}, outage.words)
+                status.write(without_modem(config, since, outage), f"{outage.words} {outage.cure}")
                 if signal.sigtimedwait(STOPS, min(left, timing.waiting_sign_of_life)):
                     status.remove()
                     return None

@@ -16,6 +16,8 @@ from hotlined.store import lifecycle, pseudonyms
 from hotlined.store.database import Database
 
 EXPIRES_AFTER_SECONDS = 120.0
+SHADOW, LIVE = "mode_shadow", "mode_live"
+"""Events: from then on nothing is transmitted, or everything is again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,14 @@ def resume(db: Database, who: str, now: Now) -> bool:
         )
         db.event(now, "resume", f"by {who}")
     return lost
+
+
+def note_mode(db: Database, now: Now, *, shadow: bool) -> None:
+    """Commit since when the line has been in shadow mode or not, if that is news: a restart is none."""
+    last = db.one(f"SELECT kind FROM events WHERE kind IN ('{SHADOW}', '{LIVE}') ORDER BY id DESC LIMIT 1")
+    if (last["kind"] == SHADOW if last else False) != shadow:
+        with db.transaction():
+            db.event(now, SHADOW if shadow else LIVE)
 
 
 _DECISIONS = {

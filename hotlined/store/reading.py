@@ -10,7 +10,7 @@ import sqlite3
 import unicodedata
 from array import array
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -394,7 +394,8 @@ def maybe_paused_by(db: Database) -> str | None:
 class Sending:
     """Whether answers go out: free, paused (by a person), held (nothing that `resume` ends), or trial (the breaker).
 
-    `reason` is a code; `since` is RFC 3339, None where it is not known.
+    `reason` is a code: of a pause `person`, or `restored` where it came back with a backup. `since` is RFC 3339, None
+    where it is not known.
     """
 
     state: str
@@ -403,30 +404,97 @@ class Sending:
     by: str | None = None
 
 
-def sending(db: Database) -> Sending:
-    """Return whether answers go out, and what keeps them back else."""
+FREE = Sending("free")
+
+
+def sending(db: Database, *, sim_changed: bool | None = None) -> Sending:
+    """Return whether answers go out, and else what keeps them back before all; `sim_changed` as `holds` has it."""
+    return next(holds(db, sim_changed=sim_changed), FREE)
+
+
+def holds(db: Database, *, sim_changed: bool | None = None) -> Iterator[Sending]:
+    """Yield all that keeps answers back, first what a resume or a trial would not end.
+
+    `sim_changed` is the daemon's word on whether another stick or SIM is in; None where no daemon says anything: then
+    it is so if the last answer was held for it.
+    """
     row = db.one("SELECT hold, key_lost_at, paused_at, paused_by, breaker_cause, breaker_since FROM line_state")
     assert row is not None
     if row["key_lost_at"]:
-        return Sending("held", "key_lost", row["key_lost_at"])
-    if row["hold"] == WaitingFor.HELD:
-        return Sending("held", "sim_changed")
+        yield Sending("held", "key_lost", row["key_lost_at"])
+    if row["hold"] == WaitingFor.HELD if sim_changed is None else sim_changed:
+        changed = _maybe_latest(db, "modem_sim_changed")
+        yield Sending("held", "sim_changed", changed["at"] if changed else None)
     if row["paused_at"]:
-        return Sending("paused", "person", row["paused_at"], row["paused_by"])
+        latest = _maybe_latest(db, "pause", "pause_restored")
+        restored = latest is not None and latest["kind"] == "pause_restored"
+        yield Sending("paused", "restored" if restored else "person", row["paused_at"], row["paused_by"])
     if row["breaker_cause"]:
-        return Sending("trial", row["breaker_cause"], row["breaker_since"])
-    return Sending("free")
+        yield Sending("trial", row["breaker_cause"], row["breaker_since"])
 
 
-def maybe_next_due_at(db: Database) -> str | None:
-    """Return when the next queued answer is due, by the calendar; None where none is queued."""
+def _maybe_latest(db: Database, *kinds: str) -> sqlite3.Row | None:
+    """Return the latest event of these kinds."""
+    return db.one(
+        "SELECT at, kind, detail FROM events WHERE id = (SELECT max(id) FROM events"
+        " WHERE kind IN (SELECT value FROM json_each(?)))",
+        json.dumps(kinds),
+    )
+
+
+def maybe_shadow_since(db: Database) -> str | None:
+    """Return since when the line has been in shadow mode by what its daemon noted; None where it has not."""
+    latest = _maybe_latest(db, "mode_shadow", "mode_live")
+    return latest["at"] if latest and latest["kind"] == "mode_shadow" else None
+
+
+def maybe_next_due_at(db: Database, held: Sending = FREE) -> str | None:
+    """Return when the next queued answer may go, by the calendar; None where none is queued, or nobody can say.
+
+    Nobody can while a person has to decide something first. While nothing leaves it is not before the next trial.
+    """
     row = db.one(
-        "SELECT min(a.due_limit) AS due, (SELECT limit_epoch FROM line_state) AS epoch FROM answers a"
+        "SELECT min(a.due_limit) AS due, (SELECT limit_epoch FROM line_state) AS epoch,"
+        " (SELECT breaker_due FROM line_state) AS trial_due FROM answers a"
         f" WHERE a.state = '{State.QUEUED}'"
     )
-    if row is None or row["due"] is None:
+    if row is None or row["due"] is None or held.state in ("held", "paused"):
         return None
-    return rfc3339(datetime.fromtimestamp(row["epoch"] + row["due"], UTC))
+    due = max(row["due"], row["trial_due"]) if held.state == "trial" else row["due"]
+    return rfc3339(datetime.fromtimestamp(row["epoch"] + due, UTC))
+
+
+def full_windows(db: Database, now: float) -> set[str]:
+    """Return the windows for which answers wait that are due, as the daemon found; `now` is a limit time."""
+    rows = db.all(
+        "SELECT l.hold_new AS hold FROM line_state l WHERE EXISTS (SELECT 1 FROM answers"
+        f" WHERE state = '{State.QUEUED}' AND share = 'new' AND due_limit <= ?)"
+        " UNION SELECT l.hold_known FROM line_state l WHERE EXISTS (SELECT 1 FROM answers"
+        f" WHERE state = '{State.QUEUED}' AND share = 'known' AND due_limit <= ?)",
+        now,
+        now,
+    )
+    return {row["hold"].removeprefix("budget_") for row in rows if (row["hold"] or "").startswith("budget_")}
+
+
+@dataclass(frozen=True, slots=True)
+class Credit:
+    """What is known of the SIM's credit: the balance that the network told last, and when."""
+
+    balance: float | None = None
+    asked_at: str | None = None
+    topped_up_at: str | None = None
+    valid_until: str | None = None
+
+
+def credit(db: Database) -> Credit:
+    """Return what was noted of the credit; a balance is noted when it has changed."""
+    latest = _maybe_latest(db, "balance", "balance_low")
+    if latest is None:
+        return Credit()
+    with suppress(ValueError):
+        return Credit(float(latest["detail"]), latest["at"])
+    return Credit()
 
 
 def fold(text: str) -> str:

@@ -1,0 +1,182 @@
+"""The status of a line's daemon: one value, which the daemon writes into a file and everybody else reads.
+
+It is the daemon's word alone; what the database knows of the line, `hotlined status` adds. What an earlier or a later
+daemon writes is read as far as it is understood.
+Known to be wrong: for three minutes after a crash, another process that got its number passes for the daemon.
+"""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from tempfile import gettempdir
+from typing import Any, Self, get_type_hints
+
+from hotlined import clock
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Something that keeps the line from doing its work: a code for scripts, a sentence, its cure, since when."""
+
+    code: str
+    words: str
+    cure: str = ""
+    since: str | None = None
+    """RFC 3339; None where it is not known."""
+
+    @property
+    def sentences(self) -> str:
+        """The words and the cure."""
+        return f"{self.words} {self.cure}".strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """How full a storage of the modem is."""
+
+    name: str = ""
+    used: int = 0
+    total: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ModemStatus:
+    """How the modem is; None for what it has not said, and for all of it where no daemon has said anything."""
+
+    state: str | None = None
+    since: str | None = None
+    step: str | None = None
+    """The last rung of the recovery ladder, while it is climbed."""
+    steps: int = 0
+    """How many rungs were climbed since that trouble began."""
+    undeletable: int = 0
+    """Entries of the SIM that the modem does not delete."""
+    port: str | None = None
+    manufacturer: str | None = None
+    model: str | None = None
+    operator: str | None = None
+    registration: str = "unknown"
+    signal_percent: int | None = None
+    storages: tuple[Storage, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonStatus:
+    """How a daemon is, as it last said; without arguments: of a daemon that never said anything."""
+
+    pid: int | None = None
+    version: str | None = None
+    line: str = ""
+    config: str = ""
+    database: str = ""
+    mode: str | None = None
+    since: str | None = None
+    last_scan_at: str | None = None
+    modem: ModemStatus = ModemStatus()
+    sim_changed: bool = False
+    """Another stick or SIM than the line's is in, so nobody is answered; also while its modem is being recovered."""
+    database_state: str = "ok"
+    database_file: tuple[int, int] | None = None
+    """Which file the daemon has open: its device and inode."""
+    balance_asked_at: str | None = None
+    trouble: tuple[Trouble, ...] = ()
+    in_force: str = ""
+    """The configuration in force, without secrets, as YAML: what commands go by while its file is broken."""
+    pass_boottime: float = float("-inf")
+    """When this was written, in seconds since boot."""
+    alive_seconds: float = 180.0
+    """How old it may be before its daemon counts as hanging."""
+
+    def to_json(self) -> str:
+        """Write it as it stands in the file."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read what `to_json` has written; raises ValueError for anything that is not at least like it."""
+        document = json.loads(text)
+        if not isinstance(document, dict) or not document.keys() >= {"pid", "database", "modem"}:
+            raise ValueError("this is no status of a daemon")
+        modem = _mapping(document["modem"])
+        storages = tuple(Storage(**_known(Storage, each)) for each in _mappings(modem.get("storages")))
+        troubles = tuple(
+            Trouble(**known)
+            for each in _mappings(document.get("trouble"))
+            if (known := _known(Trouble, each)).keys() >= {"code", "words"}
+        )
+        known = _known(cls, document)
+        file = document.get("database_file")
+        return cls(
+            **known
+            | {"modem": ModemStatus(**_known(ModemStatus, modem) | {"storages": storages}), "trouble": troubles}
+            | {"database_file": (file[0], file[1]) if isinstance(file, list) and len(file) == len("di") else None}
+        )
+
+    def is_alive(self) -> bool:
+        """Tell whether the daemon's process lives and went on a short time ago, in this boot."""
+        if self.pid is None:
+            return False
+        try:
+            os.kill(self.pid, 0)
+        except PermissionError:
+            pass  # it lives, as somebody else
+        except (OSError, OverflowError):
+            return False
+        return 0 <= clock.boottime() - self.pass_boottime < self.alive_seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the daemon of a database said last, and what that of another one wrote in its place."""
+
+    ours: DaemonStatus = DaemonStatus()
+    others: DaemonStatus = DaemonStatus()
+
+
+def find(runtime_dir: Path, line: str, database: Path) -> Found:
+    """Look for what the daemon that has a database said last, where daemons write it."""
+    real = os.path.realpath(database)
+    ours, others = DaemonStatus(), DaemonStatus()
+    for told in _files(runtime_dir, line):
+        if os.path.realpath(told.database) == real:
+            ours = told if ours == DaemonStatus() else ours
+        else:
+            others = told if others == DaemonStatus() else others
+    return Found(ours, others)
+
+
+def _files(runtime_dir: Path, line: str) -> Iterator[DaemonStatus]:
+    """Yield what stands in the status files of a line; their folder is looked for where the daemon makes it."""
+    own = Path(gettempdir()) / f"hotlined-{os.getuid()}"
+    for folder in (runtime_dir, own):
+        with suppress(OSError, ValueError):
+            path = folder / f"{line}.json"
+            if folder == own and path.lstat().st_uid != os.getuid():
+                continue
+            yield DaemonStatus.from_json(path.read_text())
+
+
+def _known(kind: type[Any], document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the plain fields of a dataclass that a document has, each of the right type."""
+    hints = get_type_hints(kind)
+    plain = {str, int, bool, float, str | None, int | None}
+    return {
+        field.name: document[field.name]
+        for field in fields(kind)
+        if field.name in document and hints[field.name] in plain and _fits(document[field.name], hints[field.name])
+    }
+
+
+def _fits(value: object, hint: Any) -> bool:
+    return isinstance(value, int | float if hint is float else hint) and (hint is bool or not isinstance(value, bool))
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _mappings(value: object) -> Iterator[Mapping[str, Any]]:
+    return (each for each in value if isinstance(each, dict)) if isinstance(value, list) else iter(())

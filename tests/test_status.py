@@ -1,0 +1,91 @@
+"""The daemon's status: one value that is written and read, whoever wrote it and whatever became of the file."""
+
+import json
+import os
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hotlined.clock import boottime
+from hotlined.status import DaemonStatus, ModemStatus, Storage, Trouble
+
+texts = st.none() | st.text(max_size=20)
+numbers = st.integers(0, 2**40)
+modems = st.builds(
+    ModemStatus,
+    state=texts,
+    since=texts,
+    step=texts,
+    steps=numbers,
+    undeletable=numbers,
+    port=texts,
+    manufacturer=texts,
+    model=texts,
+    operator=texts,
+    registration=st.text(max_size=9),
+    signal_percent=st.none() | numbers,
+    storages=st.lists(st.builds(Storage, name=st.text(max_size=4), used=numbers, total=numbers), max_size=3).map(tuple),
+)
+troubles = st.builds(Trouble, code=st.text(), words=st.text(), cure=st.text(), since=texts)
+statuses = st.builds(
+    DaemonStatus,
+    pid=st.none() | numbers,
+    version=texts,
+    line=st.text(max_size=9),
+    config=st.text(max_size=9),
+    database=st.text(max_size=9),
+    mode=texts,
+    since=texts,
+    last_scan_at=texts,
+    modem=modems,
+    sim_changed=st.booleans(),
+    database_state=st.text(max_size=9),
+    database_file=st.none() | st.tuples(numbers, numbers),
+    balance_asked_at=texts,
+    trouble=st.lists(troubles, max_size=3).map(tuple),
+    pass_boottime=st.floats(allow_nan=False),
+    alive_seconds=st.floats(allow_nan=False),
+)
+
+
+@given(statuses)
+def test_what_the_daemon_writes_is_what_is_read(status: DaemonStatus) -> None:
+    """Nothing that a daemon says is lost or altered on the way to who reads it."""
+    assert DaemonStatus.from_json(status.to_json()) == status
+
+
+junk = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(statuses, st.dictionaries(st.sampled_from([*DaemonStatus.__dataclass_fields__, "later"]), junk))
+def test_what_is_not_understood_is_left_out(status: DaemonStatus, altered: dict[str, Any]) -> None:
+    """A field of the wrong type counts as not said, an unknown one as not there; the rest is read, and none crashes."""
+    read = DaemonStatus.from_json(json.dumps(json.loads(status.to_json()) | altered))
+
+    for name in DaemonStatus.__dataclass_fields__.keys() - altered.keys():
+        assert getattr(read, name) == getattr(status, name)
+    assert isinstance(read.is_alive(), bool)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "7", '{"pid": 1}', '{"pid": 1, "modem": {}}'])
+def test_what_is_no_status_is_refused(text: str) -> None:
+    """Whatever stands in the folder by that name is not taken for a daemon's word."""
+    with pytest.raises(ValueError, match=r".*"):
+        DaemonStatus.from_json(text)
+
+
+def test_a_daemon_lives_while_its_process_does_and_its_passes_go_on() -> None:
+    """A process that ended, a pass that began too long ago, or one of another boot is no life."""
+    now = boottime()
+
+    assert DaemonStatus(pid=os.getpid(), pass_boottime=now).is_alive()
+    assert not DaemonStatus(pid=os.getpid(), pass_boottime=now - 181).is_alive()
+    assert not DaemonStatus(pid=os.getpid(), pass_boottime=now + 1e6).is_alive()
+    assert not DaemonStatus(pid=2**22 + 1, pass_boottime=now).is_alive()
+    assert not DaemonStatus(pass_boottime=now).is_alive()
