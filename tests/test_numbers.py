@@ -3,8 +3,10 @@
 import csv
 import io
 import json
+import os
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,8 @@ import pytest
 from filled import KEVIN, LEA, Filled
 
 from hotlined import pseudonym
+from hotlined.clock import boottime
+from hotlined.status import DaemonStatus
 from hotlined.store import people, pseudonyms
 
 TOM, PROXIMUS, LONDON = "+32470999999", "8850", "+447400123456"
@@ -221,6 +225,41 @@ def test_a_window_that_is_full_is_waited_for(tmp_path: Path) -> None:
     assert later["windows"]["month"] == 0
     assert re.search("next answer +in [0-9]+m", said)
     assert "if the power stays on" in said
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        ("paused_at = '2026-11-24T22:00:00.000Z', paused_by = 'pi'", "Paused by pi: nothing is sent."),
+        ("key_lost_at = '2026-11-24T22:00:00.000Z'", "The key of the pseudonyms is lost"),
+        ("breaker_cause = 'outage'", "Nothing leaves though the network has the line"),
+    ],
+)
+def test_no_answer_is_promised_while_none_can_go(line: Filled, state: str, words: str) -> None:
+    """The policy says yes all the same, but when is nobody's to say, and the sheet tells why and the cure."""
+    assert (asked(line, KEVIN)["next"]["in_seconds"], asked(line, KEVIN)["paused"]) == (0, False)
+    line.db.execute(f"UPDATE line_state SET {state}")
+    told = asked(line, KEVIN)
+    shown = line.run("number", KEVIN).stdout
+
+    assert (told["next"]["answer"], told["next"]["in_seconds"]) == (True, None)
+    assert told["paused"] is ("paused_at" in state)
+    assert "next answer    none while this is so" in shown
+    assert f"  held back    {words}" in shown
+
+
+def test_another_sim_is_answered_for_by_the_rules_of_the_daemon(line: Filled) -> None:
+    """While the daemon lives and knows another SIM in it, `number` says what the daemon would: nobody is answered."""
+    path = line.folder / "run" / "fr.json"
+    path.parent.mkdir()
+    told = DaemonStatus(pid=os.getpid(), database=str(line.database), sim_changed=True, pass_boottime=boottime())
+    path.write_text(told.to_json())
+    found = asked(line, KEVIN)["next"]
+
+    assert (found["answer"], found["reason"], found["in_seconds"]) == (False, "sim_changed", None)
+    assert "hotlined adopt" in line.run("number", KEVIN).stdout
+    path.write_text(replace(told, pass_boottime=-1e6).to_json())
+    assert asked(line, KEVIN)["next"]["answer"]
 
 
 def test_a_number_has_its_history(busy: Filled) -> None:

@@ -1,6 +1,7 @@
 """The ladder: what is done, in which order, about a modem that does not do its work; and another SIM in the stick."""
 
 import itertools
+import json
 import os
 import pty
 import shutil
@@ -303,7 +304,7 @@ def test_a_program_that_takes_the_answers_away_is_named(line: Line) -> None:
             assert reader.stdout
             assert reader.stdout.readline()
             line.wait_state("busy_port")
-            assert f"(process {reader.pid})" in line.status()["trouble"]
+            assert f"(process {reader.pid})" in line.trouble()
         finally:
             reader.kill()
     line.wait_state("ready")
@@ -474,7 +475,7 @@ def test_another_lines_stick_is_not_taken_for_ones_own(tmp_path: Path) -> None:
         other.client.do("deliver", from_=NUMBER, text="to the other line")
         line.sim.do("unplug")
         line.wait_state("sim_changed")
-        assert "another line's" in line.status()["trouble"]
+        assert "another line's" in line.trouble()
         Port(other.port).close()  # raises where it is held
         assert other.client.do("state")["storages"]["SM"]["used"] == 1
         line.sim.do("replug")
@@ -498,8 +499,8 @@ def test_a_stick_that_is_a_cd_drive_is_named_until_it_is_a_modem(line: Line) -> 
     build(line.folder / "usb", [Plugged("1-1.2", "12d1:1446", ("00 08/06/50 usb-storage",))])
     start_hasty(line)
     line.wait_state("absent")
-    assert "12d1:1446" in line.status()["trouble"]
-    assert "usb-modeswitch" in line.status()["trouble"]
+    assert "12d1:1446" in line.trouble()
+    assert "usb-modeswitch" in line.trouble()
     plug(line, line.simulator.port)
     line.wait_state("ready")
 
@@ -549,7 +550,12 @@ def test_another_sim_is_recorded_from_and_not_answered_from_until_a_person_says_
 
     assert line.rows("SELECT reason FROM contacts ORDER BY id") == [("first_contact",), ("sim_changed",)]
     assert line.rows("SELECT state FROM answers") == [("queued",)]
-    assert "adopt" in line.status()["trouble"]
+    assert "adopt" in line.trouble()
+    told = json.loads(line.cli("status", "--json", check=False))
+    assert (told["sending"]["state"], told["sending"]["reason"], told["next_due_at"]) == ("held", "sim_changed", None)
+    assert [each["code"] for each in told["trouble"]] == ["sim_changed"]
+    asked = json.loads(line.cli("number", "+32470777777", "--json"))["next"]
+    assert (asked["answer"], asked["reason"], asked["in_seconds"]) == (False, "sim_changed", None)
 
     assert "another SIM" in line.cli("adopt")
     line.wait_state("ready")
@@ -616,7 +622,7 @@ def test_a_sim_without_service_centre_is_a_state_and_answers_wait(line: Line) ->
     line.wait_state("no_service_centre")
     line.sim.do("deliver", from_=NUMBER, text="un")
     wait_until(lambda: line.rows("SELECT answer_waiting_for FROM log") == [("network",)], "an answer that waits")
-    assert "AT+CSCA=" in line.status()["trouble"]
+    assert "AT+CSCA=" in line.trouble()
     line.sim.do("network", centre="+32475161616")
     line.sim.do("say", line="+CREG: 1")
     answered(line)

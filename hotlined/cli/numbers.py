@@ -21,6 +21,7 @@ from hotlined.cli.limits import in_words
 from hotlined.cli.log import REASONS, entry, lines
 from hotlined.cli.output import counted, csv_cell, harmless, json_line, sheet
 from hotlined.cli.pager import no_pager, print_paged
+from hotlined.cli.status import holds_of, in_sentences
 from hotlined.cli.table import Column, Layout, table
 from hotlined.clock import Now, rfc3339
 from hotlined.config import Config, Mode
@@ -29,7 +30,7 @@ from hotlined.gsm.alphabet import plan
 from hotlined.policy import Reason
 from hotlined.store import attempts, people, pseudonyms, reading
 from hotlined.store.database import Database, open_beside_daemon
-from hotlined.store.reading import Correspondent
+from hotlined.store.reading import Correspondent, Sending
 
 _COLUMNS = tuple(Correspondent.__dataclass_fields__)
 
@@ -100,8 +101,8 @@ def numbers(settings: Settings, limit: int, order: str, as_json: bool, as_csv: b
 class Next:
     """Whether a text that came now would be answered and why, and when the next answer can go at the earliest.
 
-    `in_seconds` is None where nothing but a decision of people changes it. `windows` are the seconds until each window
-    has room for that answer (0: now; None: never).
+    `in_seconds` is None where a decision of people has to come first, or the end of an outage. `windows` are the
+    seconds until each window has room for that answer (0: now; None: never).
     """
 
     answer: bool
@@ -110,10 +111,10 @@ class Next:
     windows: dict[str, float | None]
 
 
-def outlook(db: Database, config: Config, identity: Identity, now: Now) -> Next:
-    """Ask the policy and the windows about a number."""
+def outlook(db: Database, config: Config, identity: Identity, now: Now, held: Sending) -> Next:
+    """Ask the policy and the windows about a number; nothing is promised while something keeps all answers back."""
     limits, shadow = config.limits, config.mode is Mode.SHADOW
-    rules = config.rules(people.own_number(db))
+    rules = config.rules(people.own_number(db), sim_changed=held.reason == "sim_changed")
     history = attempts.history_of(db, identity.originator, shadow=shadow)
     verdict = policy.judge(policy.Contact("text", identity, timedelta(0)), history, rules, now.limit)
     segments = plan(config.answer.text_after(history.answers), config.answer.encoding).segments
@@ -126,6 +127,8 @@ def outlook(db: Database, config: Config, identity: Identity, now: Now) -> Next:
     if verdict.reason is Reason.COOLDOWN:
         waits.append(policy.cooldown_left(history, limits, now.limit))
     elif not verdict.answer:
+        waits.append(None)
+    if held.state != "free":
         waits.append(None)
     in_seconds = None if None in waits else max(filter(None, waits), default=0.0)
     return Next(verdict.answer, verdict.reason, in_seconds, windows)
@@ -152,7 +155,9 @@ def _together(found: list[Correspondent], number: str, config: Config) -> Corres
     )
 
 
-def _sheet(who: Correspondent, identity: Identity, told: Next, now: Now, *, paused: bool) -> Iterator[tuple[str, str]]:
+def _sheet(
+    who: Correspondent, identity: Identity, told: Next, now: Now, holds: tuple[Sending, ...]
+) -> Iterator[tuple[str, str]]:
     where = ", ".join(filter(None, (identity.country, identity.line_type.replace("_", " "))))
     yield "number", f"{who.number} ({where})"
     yield "contacts", str(who.contacts)
@@ -163,7 +168,8 @@ def _sheet(who: Correspondent, identity: Identity, told: Next, now: Now, *, paus
     yield "next answer", _next_in_words(told, now)
     yield "  because", f"{told.reason} ({REASONS[told.reason]})"
     yield "  windows", ", ".join(f"{name}: {in_words(seconds)}" for name, seconds in told.windows.items())
-    yield "  paused", "nothing is sent until `hotlined resume`" if paused else ""
+    for held in holds:
+        yield "  held back", " ".join(in_sentences(held))
 
 
 def _next_in_words(told: Next, now: Now) -> str:
@@ -195,13 +201,16 @@ def number(settings: Settings, /, number: str, limit: int, as_json: bool, pager:
         found = reading.correspondents(db, reading.Order.LAST, 0, shadow=shadow, only=names)
         who = _together(found, identity.originator, config)
         now = db.now()
-        told = outlook(db, config, identity, now)
+        holds = holds_of(db, config)
+        told = outlook(db, config, identity, now, holds[0] if holds else reading.FREE)
         rows = reading.rows(db, reading.Filter(originator=identity.originator), limit)
         if as_json:
             more = {"country": identity.country, "line_type": identity.line_type, "next": asdict(told)}
             history = [entry(db, config, row) for row in rows]
             by_hand = [reading.by_hand_entry(row) for row in reading.texts_by_hand(db, 0, identity.originator)]
-            click.echo(json_line(asdict(who) | more | {"history": history, "by_hand": by_hand}))
+            click.echo(
+                json_line(asdict(who) | more | {"paused": reading.paused(db), "history": history, "by_hand": by_hand})
+            )
         else:
-            head = sheet(_sheet(who, identity, told, now, paused=reading.paused(db)))
+            head = sheet(_sheet(who, identity, told, now, holds))
             print_paged(chain(head, [""], lines(rows)), pager=pager)
