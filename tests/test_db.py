@@ -1,5 +1,6 @@
 """`hotlined db`: what the check finds, what a backup is worth, and what becomes of one that is put back."""
 
+import json
 import re
 import resource
 import shutil
@@ -17,7 +18,7 @@ from filled import KEVIN, LEA, Filled
 from test_docs import section
 
 from hotlined import pseudonym
-from hotlined.store import attempts, backup, integrity
+from hotlined.store import attempts, backup, integrity, people
 from hotlined.store.database import open_for_daemon
 
 
@@ -358,6 +359,28 @@ def test_a_copy_that_is_put_back_sends_nothing_that_waited(filled: Filled) -> No
         backup.make(target, again, lambda _, __: None)
     with open_for_daemon(again) as db:
         assert backup.take_into_use(db, filled.now())
+
+
+def test_a_pause_that_comes_back_says_so(filled: Filled) -> None:
+    """Who put a backup back may know nothing of the pause of then: it is an event, and `status` says it."""
+    people.pause(filled.db, "marie", filled.now())
+    copy = filled.folder / "copy.db"
+    backup.make(filled.database, copy, lambda _, __: None)
+    people.resume(filled.db, "marie", filled.now())
+    filled.db.close()
+    for ending in ("", "-wal", "-shm"):
+        filled.database.with_name(filled.database.name + ending).unlink(missing_ok=True)
+    copy.rename(filled.database)
+    filled.db = open_for_daemon(filled.database)
+    backup.take_into_use(filled.db, filled.now())
+    events = [tuple(row) for row in filled.db.all("SELECT kind, detail FROM events ORDER BY id DESC LIMIT 1")]
+    paused_at = json.loads(filled.run("status", "--json").stdout)["sending"]["since"]
+
+    assert events == [("pause_restored", f"of {paused_at} by marie")]
+    assert json.loads(filled.run("status", "--json").stdout)["sending"]["reason"] == "restored"
+    assert "came back with the backup" in filled.run("status").stdout
+    people.pause(filled.db, "luc", filled.now())
+    assert json.loads(filled.run("status", "--json").stdout)["sending"]["reason"] == "person"
 
 
 def test_the_database_that_was_copied_is_no_copy(filled: Filled) -> None:

@@ -54,7 +54,8 @@ def take_into_use(db: Database, now: Now) -> str | None:
     """Commit that a copy that was put back is in use, once; return when it was made, or None for any other database.
 
     Answers that waited when it was made are unconfirmed: they may have left since, and count as sent to their number
-    from now on. What was not judged yet is not answered, and no request of then is still wanted.
+    from now on. What was not judged yet is not answered, and no request of then is still wanted. A pause of then holds
+    again, which nobody may expect: it is an event of its own.
     """
     copied = db.one(
         "SELECT at FROM events WHERE kind = 'backup' AND id >"
@@ -72,6 +73,8 @@ def take_into_use(db: Database, now: Now) -> str | None:
         db.event(
             now, "restored", f"from the backup of {copied['at']}; {len(waited)} answers that waited are unconfirmed"
         )
+        if pause := db.one("SELECT paused_at, paused_by FROM line_state WHERE paused_at IS NOT NULL"):
+            db.event(now, "pause_restored", f"of {pause['paused_at']} by {pause['paused_by']}")
     return str(copied["at"])
 
 
