@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import sqlite3
@@ -11,6 +12,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -24,10 +26,11 @@ from hypothesis import strategies as st
 
 from hotlined import config as configuration
 from hotlined.cli import alerts
-from hotlined.cli.alerts import EVENTS, Seen, due
+from hotlined.cli.alerts import EVENTS, Chosen, Seen, due
 from hotlined.clock import Now, boottime
 from hotlined.gsm.alphabet import Encoding, plan
-from hotlined.store import people
+from hotlined.status import DaemonStatus, ModemStatus
+from hotlined.store import backup, people
 from hotlined.store.alerting import Alert, Event, Place
 
 ADMIN = "+32470999888"
@@ -207,6 +210,9 @@ def test_every_alert_fits_one_segment(condition: str, level: int) -> None:
         "used": 3000,
         "limit": 3000,
         "state": "damaged",
+        "since": "11-24 23:00",
+        "by": "uid 1003",
+        "how": ", back with a backup",
     }
     draft = alerts._draft(condition, level, "", **filling)
     planned = plan(f"hotlined fr: {draft.title}. {draft.text}", "smart")
@@ -221,6 +227,43 @@ def test_every_state_of_modem_and_database_has_its_cure() -> None:
     assert {None, *ModemState} - {"ready"} <= alerts._MODEM_CURES.keys()
     assert {"full", "locked", "damaged", "replaced"} == alerts._DATABASE_CURES.keys()
     assert {condition for condition, _ in EVENTS.values()} <= {condition for condition, _ in alerts._WORDS}
+
+
+# ---- what a person has chosen and may forget
+
+
+def pause(limit: float, **more: Any) -> Seen:
+    """Return a line that was paused at this moment."""
+    return seen(pause=Chosen(limit, "11-24 12:00", "marie", **more))
+
+
+def test_a_pause_is_told_after_an_hour_and_then_daily() -> None:
+    """Not before and not oftener, and its end once; a pause of a few minutes is told to nobody."""
+    teller = Teller()
+    moments = (0, 3599, 3600, 3900, 3600 + 86_399, 3600 + 86_400, 3600 + 2 * 86_400)
+
+    assert [teller.tell(pause(0), moment) for moment in moments] == [
+        [], [], [("paused", 1)], [], [], [("paused", 1)], [("paused", 1)],
+    ]  # fmt: skip
+    assert [teller.tell(seen(), 300_000 + moment) for moment in (0, 1)] == [[("paused", 0)], []]
+    assert [Teller().tell(look, 3599) for look in (pause(0), seen())] == [[], []]
+
+
+def test_a_pause_that_came_back_with_a_backup_is_told_at_once() -> None:
+    """Nobody has chosen it now, so nobody is given an hour to remember."""
+    assert Teller().tell(pause(0, forgotten=True), 1) == [("paused", 1)]
+
+
+def test_shadow_mode_is_told_like_a_pause_while_the_daemon_says_so() -> None:
+    """After an hour, daily, and its end; a daemon that does not run says nothing of it, neither that it is over."""
+    shadow = {"shadow": Chosen(0, "11-24 12:00")}
+    teller = Teller()
+
+    assert teller.tell(seen(**shadow), 3599) == []
+    assert teller.tell(seen(**shadow), 3600) == [("shadow", 1)]
+    assert ("shadow", 0) not in teller.tell(seen(None), 3700)
+    assert teller.tell(seen(**shadow), 3600 + 86_400) == [("shadow", 1)]
+    assert teller.tell(seen(), 100_000) == [("shadow", 0)]
 
 
 # ---- channels
@@ -285,17 +328,17 @@ class Quiet(Filled):
 
     def say(self, state: str = "ready", database_state: str = "ok", **more: Any) -> None:
         """Write the daemon's file."""
-        document = {
-            "pid": os.getpid(),
-            "database": str(self.database),
-            "modem": {"state": state, "since": datetime.now(UTC).isoformat()},
-            "trouble": None,
-            "database_state": database_state,
-            "pass_boottime": boottime(),
-        }
+        status = DaemonStatus(
+            pid=os.getpid(),
+            database=str(self.database),
+            mode="live",
+            modem=ModemStatus(state, datetime.now(UTC).isoformat()),
+            database_state=database_state,
+            pass_boottime=boottime(),
+        )
         path = self.folder / "run" / "fr.json"
         path.parent.mkdir(exist_ok=True)
-        path.write_text(json.dumps(document | more))
+        path.write_text(replace(status, **more).to_json())
 
     def alerts(self, *arguments: str) -> tuple[int, str]:
         """Run the command; return its exit code and all that it printed, in which no secret ever is."""
@@ -376,6 +419,72 @@ def test_a_daemon_that_does_not_run_is_told(quiet: Callable[..., Quiet], receive
     line.alerts()
 
     assert receiver.titles() == ["hotlined fr: the daemon does not run"]
+
+
+def age(line: Quiet, kind: str, seconds: float) -> None:
+    """Let the event of a kind, and what was told, be so much older than it is."""
+    line.db.execute("UPDATE events SET at_limit = at_limit - ? WHERE kind = ?", seconds, kind)
+    line.db.execute("UPDATE alerts SET at_limit = at_limit - ?", seconds)
+
+
+def test_a_forgotten_pause_is_told_with_its_cure_until_it_ends(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
+    """Who has paused, since when, and how it ends; again after a day; no 'all is well' meanwhile; its end once."""
+    line = quiet(ping=f"http://{receiver.address}/{SECRET}")
+    people.pause(line.db, "marie", line.db.now())
+    (line.folder / "run" / "fr.alerts").unlink()
+    assert line.alerts() == (0, "")
+    assert receiver.came == []
+    age(line, "pause", 3600)
+    for _ in range(2):
+        line.alerts()
+    ((_, body),) = receiver.came
+    assert body["title"] == "hotlined fr: the line is paused"
+    assert re.match("Paused by marie since [0-9-]+ [0-9:]+: nobody is answered. 'hotlined resume'", body["message"])
+    age(line, "pause", 86_400)
+    for _ in range(2):
+        line.alerts()
+    people.resume(line.db, "marie", line.db.now())
+    for _ in range(2):
+        line.alerts()
+
+    assert receiver.pings() == 1
+    assert receiver.titles() == ["hotlined fr: the line is paused"] * 2 + ["hotlined fr: the pause is over"]
+
+
+def test_a_pause_of_a_backup_is_told_at_once(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
+    """The backup that was put back was made while the line was paused, and somebody else may have put it back."""
+    line = quiet()
+    people.pause(line.db, "marie", line.db.now())
+    with line.db.transaction():
+        line.db.event(line.db.now(), "backup")  # as the copy has it
+    backup.take_into_use(line.db, line.db.now())
+    line.alerts()
+
+    ((_, body),) = receiver.came
+    assert ", back with a backup: nobody is answered" in body["message"]
+
+
+def test_forgotten_shadow_mode_is_told_with_its_cure_until_it_ends(
+    quiet: Callable[..., Quiet], receiver: Receiver
+) -> None:
+    """A first try that nobody has ended answers nobody; no 'all is well' from its first minute on."""
+    line = quiet(ping=f"http://{receiver.address}/{SECRET}")
+    (line.folder / "run" / "fr.alerts").unlink()
+    people.note_mode(line.db, line.db.now(), shadow=True)
+    line.say(mode="shadow")
+    assert line.alerts() == (0, "")
+    assert receiver.came == []
+    age(line, people.SHADOW, 3600)
+    line.alerts()
+    ((_, body),) = receiver.came
+    assert body["message"].startswith("Nobody is answered since ")
+    assert "Set 'mode: live'" in body["message"]
+    people.note_mode(line.db, line.db.now(), shadow=False)
+    line.say()
+    line.alerts()
+
+    assert receiver.pings() == 1
+    assert receiver.titles() == ["hotlined fr: the line is in shadow mode", "hotlined fr: shadow mode is over"]
 
 
 def test_spending_is_told(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
@@ -743,6 +852,62 @@ def test_what_sqlite_refuses_has_a_state(code: int, state: str | None) -> None:
     error.sqlite_errorcode = code
 
     assert alerts._maybe_trouble(error) == state
+
+
+# ---- an outage, through the daemon
+
+
+def test_an_outage_is_told_and_its_end(line: Line, receiver: Receiver) -> None:
+    """Nothing leaves though the network has the line: told once, no 'all is well'; the first that is taken ends it."""
+    ping = f"http://{receiver.address}/{SECRET}"
+    line.configure(alerts={"urls": [f"json://{receiver.address}/a"], "ping": ping})
+    line.sim.do("fault", kind="error", command="+CMGS", cms=42)
+    line.start(timing={"trial_after": [3600.0], "trial_gap": 0.0})
+    line.wait_state("ready")
+    assert alert(line) == (0, "")
+    assert receiver.pings() == 1
+    for number in range(3):
+        line.sim.do("deliver", from_=f"+3247000000{number}", text="un")
+    wait_until(lambda: line.count("SELECT count(*) FROM events WHERE kind = 'outage_begin'"))
+    (line.folder / "run" / "fr.alerts").unlink()
+    for _ in range(2):
+        alert(line)
+    assert receiver.pings() == 1
+    assert receiver.titles() == ["hotlined fr: nothing leaves"]
+    told = json.loads(line.cli("status", "--json", check=False))
+    assert [each["code"] for each in told["trouble"]] == ["outage"]
+    assert (told["sending"]["state"], told["sending"]["reason"]) == ("trial", "outage")
+
+    line.sim.do("clear", what="faults")
+    line.cli("pause")
+    line.cli("resume")
+    wait_until(lambda: len(line.submitted()) == 3)
+    for _ in range(2):
+        alert(line)
+    assert receiver.pings() == 1
+    assert receiver.titles() == ["hotlined fr: answers go out again"]
+    line.cli("status")
+
+
+def test_the_daemon_notes_since_when_it_is_in_shadow_mode(line: Line) -> None:
+    """A start and a reload note a change of the mode, a restart notes none; `status` shows since when."""
+    kinds = "SELECT kind FROM events WHERE kind GLOB 'mode_*' ORDER BY id"
+    line.configure(mode="shadow")
+    for _ in range(2):
+        line.start()
+        line.wait_state("ready")
+        wait_until(lambda: line.rows(kinds))
+        since = line.rows("SELECT at FROM events WHERE kind = 'mode_shadow'")
+        told = json.loads(line.cli("status", "--json"))
+        assert [(each["code"], each["since"]) for each in told["trouble"]] == [("shadow", since[0][0])]
+        line.stop()
+    line.start()
+    line.wait_state("ready")
+    line.configure(mode="live")
+    assert line.daemon
+    line.daemon.send_signal(signal.SIGHUP)
+    wait_until(lambda: line.rows(kinds) == [("mode_shadow",), ("mode_live",)])
+    wait_until(lambda: json.loads(line.cli("status", "--json"))["trouble"] == [])
 
 
 # ---- text messages, through the daemon

@@ -3,8 +3,8 @@
 `due` decides, pure, from what was told before, what is seen now and the events since. A database in trouble cannot keep
 what was told of it: that stands in LINE.alerts in the runtime directory until it can.
 Known to be wrong: when the daemon does not run, nobody knows since when, so its ten minutes begin when that is first
-seen. An SMS that the modem's own loss held back goes out after its return, with the end behind it. --dry-run does not
-tell of a database in trouble.
+seen. An SMS that the modem's own loss or a pause held back goes out after its end, with the end behind it. --dry-run
+does not tell of a database in trouble.
 """
 
 import contextlib
@@ -21,15 +21,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.util import find_spec
-from typing import IO, Any, NamedTuple
+from typing import IO, NamedTuple
 
 import click
 
 from hotlined import clock, policy
 from hotlined import config as configuration
 from hotlined.cli import Settings, pass_settings
+from hotlined.cli.dates import moment
 from hotlined.cli.output import print_wrapped
-from hotlined.cli.status import report
+from hotlined.cli.status import SHADOW, Report, report
 from hotlined.clock import Now
 from hotlined.config import Config
 from hotlined.errors import HotlinedError, RefusedError, StoreError, UsageError
@@ -39,6 +40,8 @@ from hotlined.store.alerting import Alert, Draft, Event, Place
 from hotlined.store.database import Database, maybe_trouble, open_beside_daemon
 
 LOST_SECONDS = 600.0  # without a modem that is ready, before that is told
+FORGOTTEN_SECONDS = 3600.0  # of a pause or of shadow mode, before that is told
+AGAIN_SECONDS = 86_400.0  # before it is told again
 BUDGET_LEVELS = (50, 80, 100)  # percent of a window, told when reached
 BUDGET_OVER = 40  # percent: below it the window is told to have room again
 DISK_SHARE, DISK_OCTETS = 0.05, 50_000_000  # less than either is nearly full; over at twice as much
@@ -55,26 +58,43 @@ _SMS = "sms"
 
 
 @dataclass(frozen=True, slots=True)
+class Chosen:
+    """Something that a person has chosen and may forget: since when, on the limit clock and as people read it.
+
+    `forgotten` is what nobody has chosen now: a pause that came back with a backup. It is told at once.
+    """
+
+    limit: float
+    since: str
+    by: str = ""
+    forgotten: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Seen:
     """How the line is at one moment.
 
     `modem_state` is None while the daemon does not run; `unwell_seconds` is its word for how long it has not been
-    ready; `budgets` holds (used, limit) in segments by window; `disk` is (free, total) in octets.
+    ready; `budgets` holds (used, limit) in segments by window; `disk` is (free, total) in octets. `pause` and `shadow`
+    are None while the line is neither paused nor in shadow mode.
     """
 
     modem_state: str | None
     unwell_seconds: float
     budgets: Mapping[str, tuple[int, int]]
     disk: tuple[int, int]
+    pause: Chosen | None = None
+    shadow: Chosen | None = None
 
 
 class _Sign(NamedTuple):
-    """The level that a condition has now, since when, and the words that fill its texts."""
+    """The level that a condition has now, since when, the words that fill its texts, and whether it is told daily."""
 
     condition: str
     level: int
     at: str | None
     filling: Mapping[str, object]
+    daily: bool = False
 
 
 EVENTS = {
@@ -122,6 +142,16 @@ _WORDS = {
         "Nothing is sent. Bring {detail} back from a backup; with it or without, 'hotlined resume' goes on.",
     ),
     ("key", 0): ("a person has decided about the key", "Answers go out again."),
+    ("paused", 1): (
+        "the line is paused",
+        "Paused by {by} since {since}{how}: nobody is answered. 'hotlined resume' ends it.",
+    ),
+    ("paused", 0): ("the pause is over", "Answers go out again."),
+    ("shadow", 1): (
+        "the line is in shadow mode",
+        "Nobody is answered since {since}. Set 'mode: live' in the configuration and reload the daemon.",
+    ),
+    ("shadow", 0): ("shadow mode is over", "Answers go out again."),
     ("disk", 1): (
         "the disk is nearly full",
         "{free} MB are left where the database is. Make room: once it is full, nothing is answered.",
@@ -193,11 +223,14 @@ def due(place: Place, seen: Seen, news: Sequence[Event], now: Now) -> tuple[Plac
     levels = dict(place.levels)
     drafts = []
     for sign in (*_happened(news, only_newest=place.event_id is None), *_signs(levels, seen, unwell_limit, now)):
-        if sign.level != levels.get(sign.condition, 0):
+        told = levels.get(sign.condition, 0)
+        since_told = now.limit - place.told_limits.get(sign.condition, now.limit)
+        if sign.level != told or (sign.level and sign.daily and since_told >= AGAIN_SECONDS):
             levels[sign.condition] = sign.level
             drafts.append(_draft(sign.condition, sign.level, sign.at or now.rfc3339, **sign.filling))
     newest = max((event.event_id for event in news), default=place.event_id or 0)
-    return Place(levels, newest, unwell_limit), drafts
+    told_limits = {**place.told_limits, **dict.fromkeys((draft.condition for draft in drafts), now.limit)}
+    return Place(levels, newest, unwell_limit, told_limits), drafts
 
 
 def _unwell_since(place: Place, seen: Seen, news: Sequence[Event], now: Now) -> float | None:
@@ -226,6 +259,7 @@ def _signs(levels: Mapping[str, int], seen: Seen, unwell_limit: float | None, no
         title, cure = _MODEM_CURES.get(seen.modem_state, _MODEM_ODD)
         level = 2 if seen.modem_state in _WAITS_FOR_A_PERSON else 1
         yield _Sign("modem", max(level, levels.get("modem", 0)), None, {"title": title, "cure": cure})
+    yield from _choices(seen, now)
     for window, (used, limit) in seen.budgets.items():
         condition = f"budget_{window}"
         percent = 100 * used // limit if limit else 0  # where nothing may be spent, nothing was crossed
@@ -236,6 +270,18 @@ def _signs(levels: Mapping[str, int], seen: Seen, unwell_limit: float | None, no
     need = max(DISK_SHARE * total, DISK_OCTETS)
     if free < need or free >= 2 * need:
         yield _Sign("disk", int(free < need), None, {"free": free // 1_000_000})
+
+
+def _choices(seen: Seen, now: Now) -> Iterator[_Sign]:
+    """Yield the level of what a person has chosen; while no daemon runs, nobody knows of shadow mode."""
+    chosen = {"paused": seen.pause} | ({"shadow": seen.shadow} if seen.modem_state else {})
+    for condition, choice in chosen.items():
+        if choice is None:
+            yield _Sign(condition, 0, None, {})
+        elif choice.forgotten or now.limit - choice.limit >= FORGOTTEN_SECONDS:
+            how = ", back with a backup" if choice.forgotten else ""
+            filling = {"since": choice.since, "by": choice.by, "how": how}
+            yield _Sign(condition, 1, None, filling, daily=True)
 
 
 def _draft(condition: str, level: int, at: str, **filling: object) -> Draft:
@@ -343,7 +389,7 @@ def _fitting(config: Config, alert: Alert) -> str:
     return next(text for text in texts if plan(text, config.answer.encoding).segments == 1)
 
 
-def _text(config: Config, db: Database, alert: Alert, seen: Seen, *, paused: bool) -> None:
+def _text(config: Config, db: Database, alert: Alert, seen: Seen) -> None:
     """Have the daemon text an alert; raises RefusedError where that is not possible now, or not known yet."""
     runs = seen.modem_state is not None
     fate = alerting.maybe_fate(db, alert.alert_id)
@@ -351,7 +397,8 @@ def _text(config: Config, db: Database, alert: Alert, seen: Seen, *, paused: boo
         obstacles = (
             (not runs, "the daemon does not run"),
             (seen.modem_state != "ready", "its modem is not ready"),
-            (paused, "the line is paused"),
+            (seen.pause is not None, "the line is paused"),
+            (seen.shadow is not None, "shadow mode transmits nothing"),
             (any(used >= limit for used, limit in seen.budgets.values()), "the budget is spent"),
             (alerting.texted(db, db.now()) >= config.alerts.sms_per_day, "alerts.sms_per_day is used up"),
         )
@@ -393,7 +440,7 @@ class _Run:
     """One run: what it knows of the line, and whether a channel failed."""
 
     config: Config
-    document: Mapping[str, Any]
+    report: Report
     channels: Sequence[Channel]
     usable: Sequence[Channel]
     failed: bool = False
@@ -405,15 +452,29 @@ class _Run:
         self.failed = True
         print_wrapped(error.message, err=True)
 
-    def seen(self, now: Now) -> Seen:
+    def seen(self, db: Database) -> Seen:
         """Return how the line is."""
-        document, modem = self.document, self.document["modem"]
+        found, modem, now = self.report, self.report.daemon.modem, db.now()
         use = shutil.disk_usage(self.config.database.parent)
+        stored = found.stored
+        pause = next((held for held in stored.holds if held.state == "paused"), None) if stored else None
+        shadow = found.maybe(SHADOW)
         return Seen(
-            modem_state=modem["state"] if document["alive"] else None,
-            unwell_seconds=_unwell_seconds(modem["since"], now) if document["alive"] else 0.0,
-            budgets={name: (each["used"], each["limit"]) for name, each in (document["budgets"] or {}).items()},
+            modem_state=modem.state if found.alive else None,
+            unwell_seconds=_unwell_seconds(modem.since, now) if found.alive else 0.0,
+            budgets={name: (each["used"], each["limit"]) for name, each in stored.budgets.items()} if stored else {},
             disk=(use.free, use.total),
+            pause=Chosen(
+                alerting.began(db, "pause", "resume"),
+                _when(pause.since),
+                pause.by or "somebody",
+                forgotten=pause.reason == "restored",
+            )
+            if pause
+            else None,
+            shadow=Chosen(alerting.began(db, people.SHADOW, people.LIVE), _when(shadow.since))
+            if shadow and shadow.since
+            else None,
         )
 
     def send(self, channel: Channel, db: Database, alert: Alert, seen: Seen) -> None:
@@ -422,7 +483,7 @@ class _Run:
             alerting.begin(db, alert.alert_id, channel.key)
             _post(self.config, channel, alert)
         else:
-            _text(self.config, db, alert, seen, paused=bool(self.document["paused"]))
+            _text(self.config, db, alert, seen)
         alerting.take(db, alert.alert_id, channel.key, db.now())
         self.say(f"{channel.name}: {_subject(self.config, alert.title)}")
 
@@ -470,13 +531,12 @@ class _Run:
         note.save()
 
     def well(self) -> bool:
-        """Tell whether the daemon lives, its modem is ready, its database is ok and nothing holds answers back."""
-        return bool(
-            self.document["alive"]
-            and self.document["modem"]["state"] == "ready"
-            and self.document["database_state"] == "ok"
-            and (self.document["sending"] or {}).get("state") == "free"
-        )
+        """Tell whether the daemon lives, nothing keeps it from its work, and what it answers is transmitted."""
+        return self.report.ready and self.report.database_state == "ok" and self.report.maybe(SHADOW) is None
+
+
+def _when(at: str | None) -> str:
+    return moment(at) if at else "some time ago"
 
 
 def _unwell_seconds(since: str | None, now: Now) -> float:
@@ -495,7 +555,7 @@ def _decide(db: Database, seen: Seen) -> tuple[Place, Place, list[Draft]]:
 def _record_and_deliver(run: _Run, note: Note) -> None:
     """Record what is due, and send what is owed."""
     with open_beside_daemon(run.config.database) as db:
-        seen = run.seen(db.now())
+        seen = run.seen(db)
         keys = [channel.key for channel in run.channels]
         with db.transaction():
             place, reached, drafts = _decide(db, seen)
@@ -503,7 +563,7 @@ def _record_and_deliver(run: _Run, note: Note) -> None:
             if (reached.event_id, reached.unwell_limit) != (place.event_id, place.unwell_limit):
                 alerting.move(db, reached)
         run.deliver(db, lambda channel: alerting.owed(db, channel.key, db.now()), seen, test=False)
-        if note.trouble and run.document["database_state"] == "ok":  # and all that was written stands
+        if note.trouble and run.report.database_state == "ok":  # and all that was written stands
             begin = replace(_database_draft(note.trouble, note.at), taken=frozenset(note.taken))
             with db.transaction():
                 alerting.record(db, [begin, _draft("database", 0, db.now().rfc3339)], keys, db.now())
@@ -515,7 +575,7 @@ def _record_and_deliver(run: _Run, note: Note) -> None:
 def _tell(run: _Run) -> None:
     """Tell what is due, with the database or without, and that all is well if it is."""
     with _note(run.config) as note:
-        state = run.document["database_state"]
+        state = run.report.database_state
         if state not in ("ok", None):
             run.tell_of_database(note, state)
         try:
@@ -548,7 +608,7 @@ def _test(run: _Run) -> None:
         with db.transaction():
             [alert_id] = alerting.record(db, [draft], [channel.key for channel in run.channels], now)
         alert = Alert(alert_id, draft.level, draft.at, draft.title, draft.text)
-        run.deliver(db, lambda _: [alert], run.seen(now), test=True)
+        run.deliver(db, lambda _: [alert], run.seen(db), test=True)
     if run.config.alerts.ping and run.well():
         try:
             _ping(run.config.alerts.ping)
@@ -563,7 +623,7 @@ def _test(run: _Run) -> None:
 def _print(run: _Run) -> None:
     """Print what would be sent, and to whom."""
     with open_beside_daemon(run.config.database) as db:
-        _, _, drafts = _decide(db, run.seen(db.now()))
+        _, _, drafts = _decide(db, run.seen(db))
         for channel in run.channels:
             alerts: list[Alert | Draft] = [*alerting.owed(db, channel.key, db.now()), *drafts]
             for alert in alerts:
@@ -578,7 +638,8 @@ def _print(run: _Run) -> None:
 def alerts(ctx: click.Context, settings: Settings, dry_run: bool, test: bool) -> None:
     """Tell what became due since this last ran, each thing once and its end once, then end.
 
-    A modem lost for ten minutes, another SIM, budgets, floods, credit, the disk, the database, the pseudonyms' key.
+    A modem lost for ten minutes, another SIM, budgets, floods, credit, the disk, the database, the pseudonyms' key;
+    a pause or shadow mode after an hour, then daily.
     What a channel does not take is tried again by the next run, for 24 hours; the exit code is then 1.
 
     Example: hotlined alerts --test
@@ -587,7 +648,7 @@ def alerts(ctx: click.Context, settings: Settings, dry_run: bool, test: bool) ->
         raise UsageError("--dry-run and --test exclude each other.")
     config = settings.config()
     channels = _channels(config)
-    run = _Run(config, report(config).document(), channels, channels)
+    run = _Run(config, report(config), channels, channels)
     if config.alerts.urls and find_spec("apprise") is None:
         run.fail(HotlinedError("alerts.urls needs Apprise, which is missing: pip install 'hotlined[alerts]'."))
         run.usable = [channel for channel in channels if not channel.url]

@@ -26,12 +26,14 @@ TEST = "test"
 class Place:
     """How far alerts are: the level last told of each condition, and the last event that was taken in (None: none yet).
 
-    `unwell_limit` is the reading of the limit clock since when the line does not work, or None.
+    `unwell_limit` is the reading of the limit clock since when the line does not work, or None; `told_limits` are those
+    at which each condition was told last.
     """
 
     levels: Mapping[str, int] = field(default_factory=dict)
     event_id: int | None = None
     unwell_limit: float | None = None
+    told_limits: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +83,29 @@ def place(db: Database) -> Place:
     """Return how far alerts are."""
     row = db.one("SELECT alerts_event, unwell_limit FROM line_state")
     assert row is not None
-    levels = db.execute(
-        "SELECT condition, level FROM alerts WHERE id IN (SELECT max(id) FROM alerts GROUP BY condition)"
+    told = db.all(
+        "SELECT condition, level, at_limit FROM alerts WHERE id IN (SELECT max(id) FROM alerts GROUP BY condition)"
     )
-    return Place(dict(levels), *row)
+    return Place(
+        {each["condition"]: each["level"] for each in told},
+        row["alerts_event"],
+        row["unwell_limit"],
+        {each["condition"]: each["at_limit"] for each in told},
+    )
+
+
+def began(db: Database, kind: str, end: str) -> float:
+    """Return when that began, on the limit clock, of which one event tells the beginning and one the end.
+
+    Where no event of its beginning is left it has lasted since the clock stood at 0.
+    """
+    row = db.one(
+        "SELECT min(at_limit) AS at FROM events WHERE kind = ? AND id >"
+        " (SELECT coalesce(max(id), 0) FROM events WHERE kind = ?)",
+        kind,
+        end,
+    )
+    return float(row["at"] or 0.0) if row else 0.0
 
 
 def news(db: Database, kinds: Iterable[str], after: int) -> list[Event]:
