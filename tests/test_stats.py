@@ -245,6 +245,17 @@ def test_tags_of_reactions_are_counted(line: Filled) -> None:
     )
 
 
+def test_tags_of_first_contacts_are_counted_by_themselves(line: Filled) -> None:
+    """A threat that came before any answer is counted, apart from the reactions, whose shares stay right."""
+    answer(line, contact(line, MONDAY, tags='["threat"]'), MONDAY + HOUR)
+    contact(line, MONDAY + 2 * HOUR, tags='["apology"]')
+    contact(line, MONDAY + 2 * HOUR, "+32470999999", tags='["threat", "insult"]')
+    found = told(line)["total"]
+
+    assert found["other_tags"] == {"threat": 2, "insult": 1}
+    assert (found["reactions"], found["tags"]) == (1, {"apology": 1})
+
+
 def test_reactions_without_tags_are_told(line: Filled) -> None:
     """Before anybody has tagged them, the reactions are counted all the same."""
     answer(line, contact(line, MONDAY), MONDAY + HOUR)

@@ -67,7 +67,8 @@ class Tally:
     quartiles (the second is the median) from a contact to the last segment of its answer, or None without an answer;
     `timed` answers are behind them: those whose last segment was taken in the period. A reaction is a text from a
     number within 24 hours after an answer to it was sent; `tags` count reactions by tag, and one with two tags twice;
-    `by_tags` count each reaction once, and add up to all.
+    `by_tags` count each reaction once, and add up to all; `other_tags` all other contacts: first ones, such as a threat
+    that came before any answer, and later ones.
     """
 
     counts: Counts
@@ -79,6 +80,7 @@ class Tally:
     untagged: int
     tags: dict[str, int]
     by_tags: tuple["Tagged", ...]
+    other_tags: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,12 +161,18 @@ _CANCELLED = f"""
 SELECT bin(c.received_at), a.reason, count(*) FROM answers a JOIN contacts c ON c.id = a.contact_id
 WHERE a.state = '{State.CANCELLED}' AND c.received_at >= :start AND c.received_at < :end GROUP BY 1, 2
 """
-_REACTIONS = """
-SELECT bin(received_at), tags, count(*) FROM contacts c
-WHERE kind = 'text' AND received_at >= :start AND received_at < :end AND EXISTS
+_IS_REACTION = """
+kind = 'text' AND EXISTS
   (SELECT 1 FROM answers a WHERE a.recipient = c.originator AND a.by_hand IS NULL AND a.sent_at < c.received_at
     AND strftime('%Y-%m-%dT%H:%M:%fZ', a.sent_at, '+24 hours') >= c.received_at)
-GROUP BY 1, 2
+"""
+_REACTIONS = f"""
+SELECT bin(received_at), tags, count(*) FROM contacts c
+WHERE received_at >= :start AND received_at < :end AND {_IS_REACTION} GROUP BY 1, 2
+"""
+_OTHER_TAGS = f"""
+SELECT bin(received_at), tags, count(*) FROM contacts c
+WHERE received_at >= :start AND received_at < :end AND tags <> '[]' AND NOT ({_IS_REACTION}) GROUP BY 1, 2
 """
 _SECONDS = """
 SELECT bin(a.sent_at), (julianday(a.sent_at) - julianday(c.received_at)) * 86400 AS seconds, 1
@@ -231,7 +239,7 @@ def tallies(db: Database, edges: Sequence[datetime]) -> list[Tally]:
     seconds: defaultdict[int, list[float]] = defaultdict(list)
     for at, waited, _ in query(_SECONDS):
         seconds[at].append(waited)
-    each = zip(counts(db, edges), *map(by_bin, (_SUPPRESSED, _CANCELLED, _REACTIONS)), strict=True)
+    each = zip(counts(db, edges), *map(by_bin, (_SUPPRESSED, _CANCELLED, _REACTIONS, _OTHER_TAGS)), strict=True)
     return [
         Tally(
             counts=counted,
@@ -243,8 +251,9 @@ def tallies(db: Database, edges: Sequence[datetime]) -> list[Tally]:
             untagged=reactions["[]"],
             tags=_ranked(_by_tag(reactions)),
             by_tags=_by_tags(reactions),
+            other_tags=_ranked(_by_tag(others)),
         )
-        for at, (counted, suppressed, cancelled, reactions) in enumerate(each)
+        for at, (counted, suppressed, cancelled, reactions, others) in enumerate(each)
     ]
 
 
