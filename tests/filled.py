@@ -1,8 +1,14 @@
 """A line with a configuration and a real database, filled as the daemon fills it, for tests of the command line."""
 
 import json
+import os
+import pty
+import re
+import subprocess
+import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import count
@@ -118,3 +124,19 @@ class Filled:
         result = self.run("log", "--json", *arguments)
         assert result.exit_code == 0, result.output
         return [json.loads(line) for line in result.stdout.splitlines()]
+
+    def on_a_terminal(self, columns: int, *arguments: str, **environment: str) -> list[str]:
+        """Return the lines that a command shows on a terminal of so many columns, without a pager if it names none."""
+        ours, theirs = pty.openpty()
+        command = [sys.executable, "-m", "hotlined", "--config", str(self.config), *arguments]
+        chosen = os.environ | {"COLUMNS": str(columns), "LINES": "24", "TERM": "xterm", "PAGER": "cat"} | environment
+        with os.fdopen(ours, "rb") as screen:
+            try:
+                subprocess.run(command, stdout=theirs, env=chosen, check=False)
+            finally:
+                os.close(theirs)
+            shown = b""
+            with suppress(OSError):  # a pseudo-terminal ends so
+                while octets := os.read(screen.fileno(), 4096):
+                    shown += octets
+        return re.sub("\x1b\\[[0-9;]*m", "", shown.decode()).splitlines()

@@ -1,6 +1,7 @@
 """`hotlined limits`: what is left, and the worst that can be spent."""
 
 import json
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import timedelta
@@ -9,6 +10,8 @@ from typing import Any
 
 import pytest
 from filled import ANSWER, LEA, Filled
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from hotlined import policy
 from hotlined.cli.limits import in_words
@@ -24,8 +27,8 @@ def make(tmp_path: Path) -> Iterator[Make]:
     """Give a function that makes a line with settings of its own."""
     with ExitStack() as stack:
 
-        def make(**settings: Any) -> Filled:
-            line = Filled(tmp_path, **settings)
+        def make(**more: Any) -> Filled:
+            line = Filled(tmp_path, **more)
             stack.enter_context(line.db)
             return line
 
@@ -103,6 +106,124 @@ def test_a_full_window_says_when_it_has_room(make: Make) -> None:
     assert windows["day"]["new_in_seconds"] == 0
 
 
+def wait(line: Filled, count: int, share: str = "new") -> None:
+    """Let so many answers wait, two segments each."""
+    for _ in range(count):
+        line.judge(line.text("Salut", f"+3248{line.newest() if line.log() else 0:07}"))
+    line.db.execute("UPDATE answers SET share = ? WHERE state = 'queued'", share)
+
+
+def test_room_is_what_those_who_wait_leave(make: Make) -> None:
+    """A window that is empty has no room for the next text where others wait for all of it, and it says how many."""
+    line = make(limits={"segments": {"hour": 6, "day": 14, "month": 50}}, modem={"send_interval": "0s"})
+    wait(line, 3)
+    full = told(line)
+    shown = line.run("limits").stdout
+    wait(line, 5)
+    longer = told(line)
+
+    assert full["windows"]["hour"]["used"] == 0
+    assert full["queue"] == {
+        "new": {"answers": 3, "segments": 6, "next_in_seconds": pytest.approx(3600)},
+        "known": {"answers": 0, "segments": 0, "next_in_seconds": pytest.approx(3600)},
+    }
+    assert [each["new_in_seconds"] for each in full["windows"].values()] == pytest.approx([3600, 0, 0])
+    assert "can go in 1h, behind 3 answers (6 segments), to a known one in 1h." in " ".join(shown.split())
+    assert longer["windows"]["day"]["new_in_seconds"] == pytest.approx(86_400)
+    assert longer["queue"]["new"]["next_in_seconds"] == longer["windows"]["day"]["new_in_seconds"]
+
+
+def test_each_share_has_its_own_head(make: Make) -> None:
+    """Known numbers that wait for their half hold no new number up, and what these take is gone for the known."""
+    line = make(limits={"segments": {"hour": 8, "day": 80, "month": 800}}, modem={"send_interval": "0s"})
+    wait(line, 3, "known")
+    found = told(line)["queue"]
+
+    assert found["known"] == {"answers": 3, "segments": 6, "next_in_seconds": pytest.approx(3600)}
+    assert found["new"]["next_in_seconds"] == 0
+
+
+def test_who_would_be_too_old_is_in_nobodys_way(make: Make) -> None:
+    """An answer that is cancelled before its turn comes takes no room from the next."""
+    line = make(
+        answer={"text": ANSWER, "max_age": "2h", "delay": "0s"},
+        limits={"segments": {"hour": 2, "day": 80, "month": 800}},
+        modem={"send_interval": "0s"},
+    )
+    wait(line, 9)
+
+    assert told(line)["queue"]["new"]["next_in_seconds"] < 4 * 3600
+
+
+def test_segments_leave_one_after_the_other(make: Make) -> None:
+    """The next answer goes when those before it have left, three seconds a segment by default."""
+    line = make()
+    wait(line, 5)
+
+    assert told(line)["queue"]["new"]["next_in_seconds"] == pytest.approx(30)
+    assert told(line)["windows"]["hour"]["new_in_seconds"] == 0
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.lists(st.sampled_from(["new", "known"]), max_size=8),
+    st.integers(2, 9),
+    st.integers(2, 30),
+    st.sampled_from(["0%", "50%"]),
+)
+def test_the_forecast_is_what_the_gate_does(shares: list[str], hour: int, day: int, reserve: str) -> None:
+    """Whoever waits, the next answer goes when the windows let it out, as the rules read if they are played."""
+    with tempfile.TemporaryDirectory() as folder:
+        line = Filled(
+            Path(folder),
+            limits={"segments": {"hour": hour, "day": day, "month": 60}, "reserve_for_new": reserve},
+            modem={"send_interval": "0s"},
+            answer={"text": ANSWER, "max_age": "30d"},
+        )
+        with line.db:
+            for share in shares:
+                wait_one(line, share)
+            found = told(line)["queue"]
+    for asked in ("new", "known"):
+        most = min(hour, day, 60)
+        reserved = int(reserve == "50%")
+        shared = min(each - reserved * (each // 2) for each in (hour, day, 60)) if asked == "known" else most
+        expected = played([*shares, asked], hour, day, reserved) if shared >= 2 else None
+        assert found[asked]["next_in_seconds"] == (expected if expected is None else pytest.approx(expected))
+
+
+def wait_one(line: Filled, share: str) -> None:
+    """Let one more answer wait in a share."""
+    line.judge(line.text("Salut", f"+3249{line.newest() if line.log() else 0:07}"))
+    line.db.execute("UPDATE answers SET share = ? WHERE id = (SELECT max(id) FROM answers)", share)
+
+
+def played(shares: list[str], hour: int, day: int, reserved: int) -> int | None:
+    """Play the queue hour by hour: return when the last one goes, two segments each, as the rules read."""
+    queues = {name: [index for index, share in enumerate(shares) if share == name] for name in ("new", "known")}
+    left: list[tuple[int, str]] = []
+    for at in range(0, 3600 * 24 * 29, 3600):
+        moved = True
+        while moved:
+            moved = False
+            for name in ("new", "known"):
+                if not queues[name]:
+                    continue
+                fits = True
+                for limit, seconds in ((hour, 3600), (day, 86_400), (60, 30 * 86_400)):
+                    inside = [share for moment, share in left if moment > at - seconds]
+                    fits &= 2 * len(inside) + 2 <= limit
+                    if name == "known":
+                        fits &= 2 * inside.count("known") + 2 <= limit - reserved * (limit // 2)
+                if fits:
+                    left.append((at, name))
+                    if queues[name].pop(0) == len(shares) - 1:
+                        return at
+                    moved = True
+                    break
+    return None
+
+
 def test_a_window_that_is_too_small_never_has_room(make: Make) -> None:
     """What can never fit is null in JSON and `never` for people, with a database and without one."""
     line = make(limits={"segments": {"hour": 3, "day": 1, "month": 50}})
@@ -155,14 +276,15 @@ def test_the_tables_fit_the_terminal(make: Make, columns: int) -> None:
     """No line is wider than the terminal, and no number or heading is cut."""
     line = make()
     answer_contacts(line, 1)
-    result = line.run("limits", env={"COLUMNS": str(columns)})
+    lines = line.on_a_terminal(columns, "limits")
+    shown = " ".join(" ".join(lines).split())
 
-    assert result.exit_code == 0
-    assert all(len(text) <= columns for text in result.stdout.splitlines())
-    assert "…" not in result.stdout
-    assert result.stdout.splitlines()[1].split() == ["hour", "2", "60", "30", "now", "now"]
-    assert "150.00 EUR" in result.stdout
-    assert "An answer costs 0.10 EUR: 2 segments." in result.stdout
+    assert all(len(text) <= columns for text in lines)
+    assert "…" not in shown
+    assert lines[1].split() == ["hour", "2", "60", "30", "now", "now"]
+    assert "The next answer to a new number can go now, to a known one now." in shown
+    assert "150.00 EUR" in shown
+    assert "An answer costs 0.10 EUR: 2 segments." in shown
 
 
 def test_a_broken_configuration_is_78(make: Make) -> None:

@@ -1,9 +1,11 @@
-"""`hotlined limits`: what is left in each window, and the worst that can be spent.
+"""`hotlined limits`: what is left in each window, what waits, and the worst that can be spent.
 
-The worst is what the configured windows allow, whatever comes; neither needs a daemon, nor a database.
+When there is room is worked out for the next text, so behind all answers that wait already. The worst is what the
+configured windows allow, whatever comes; neither needs a daemon, nor a database.
 """
 
 import math
+import sys
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import timedelta
@@ -13,13 +15,18 @@ import click
 from hotlined import policy
 from hotlined.cli import Settings, pass_settings
 from hotlined.cli.config import worst_case
-from hotlined.cli.output import counted, harmless, json_line
+from hotlined.cli.output import counted, harmless, json_line, print_wrapped
+from hotlined.clock import Now
 from hotlined.config import Config, Mode, format_duration
 from hotlined.errors import DatabaseMissingError
 from hotlined.gsm.alphabet import plan
-from hotlined.store import attempts
+from hotlined.policy import Share
+from hotlined.store import attempts, forecast
 from hotlined.store.database import Database, open_beside_daemon
 
+_WHOLE = 1000  # characters: wider than any of these tables
+SOON_SECONDS = 60
+"""What goes in less than that goes now, for people: the next answer waits for those before it to be handed over."""
 _WIDE = 60  # characters: from here on there is room for two blanks between two columns
 _STEPS = ((86_400, 3_600), (3_600, 60), (0, 1))  # seconds: from so many on, a wait is told in steps of so many
 
@@ -28,7 +35,8 @@ _STEPS = ((86_400, 3_600), (3_600, 60), (0, 1))  # seconds: from so many on, a w
 class Window:
     """One window, in segments; `returning` are those to numbers that were answered before: `reserve` is not for them.
 
-    It also says in how many seconds there is room for an answer to a new and to a known number: 0 now, None never.
+    It also says in how many seconds there is room for one answer more to a new and to a known number, once those that
+    wait have gone: 0 now, None never.
     """
 
     used: int
@@ -37,6 +45,18 @@ class Window:
     reserve: int
     new_in_seconds: float | None
     known_in_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """The answers that wait in one share, their segments, and in how many seconds one behind them can go; None: never.
+
+    How long `answer.delay` has it wait is left aside.
+    """
+
+    answers: int
+    segments: int
+    next_in_seconds: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +84,7 @@ class Report:
     mode: str
     currency: str
     windows: dict[str, Window]
+    queue: dict[str, Queue]
     worst: dict[str, Worst]
     answers: tuple[Cost, ...]
 
@@ -74,18 +95,60 @@ def report(chosen: Config) -> Report:
     segments = [plan(text, chosen.answer.encoding).segments for text in chosen.answer.texts]
     try:
         with open_beside_daemon(chosen.database) as db:
-            windows = _windows(db, chosen, segments)
+            now = db.now()
+            spent = attempts.spent(db, now, shadow=chosen.mode is Mode.SHADOW)
+            seen = look_ahead(db, chosen, now)
     except DatabaseMissingError:
-        windows = _windows(None, chosen, segments)
+        spent = dict.fromkeys(policy.WINDOW_SECONDS, policy.Spent())
+        seen = forecast.nothing(limits)
+    new = seen.outlook(segments[0], known=False)
+    known = seen.outlook(sizes(chosen)[Share.KNOWN], known=True)
+
+    def left(at: float | None) -> float | None:
+        return None if at is None else at - seen.now
+
     return Report(
         line=chosen.line,
         mode=chosen.mode.value,
         currency=limits.currency,
-        windows=windows,
+        windows={
+            name: Window(
+                used=used.total,
+                returning=used.returning,
+                limit=(limit := getattr(limits.segments, name)),
+                reserve=policy.reserve(limit, limits),
+                new_in_seconds=left(new.windows[name]),
+                known_in_seconds=left(known.windows[name]),
+            )
+            for name, used in spent.items()
+        },
+        queue={
+            share.value: Queue(seen.ahead[share].answers, seen.ahead[share].segments, left(outlook.at))
+            for share, outlook in ((Share.NEW, new), (Share.KNOWN, known))
+        },
         worst={
             name: Worst(most, price(most, limits), most // segments[0]) for name, most in worst_case(chosen).items()
         },
         answers=tuple(Cost(each, price(each, limits)) for each in segments),
+    )
+
+
+def sizes(chosen: Config) -> dict[Share, int]:
+    """Return how many segments an answer takes that is not composed yet: to a known number, the longest it may get."""
+    each = [plan(text, chosen.answer.encoding).segments for text in chosen.answer.texts]
+    return {Share.NEW: each[0], Share.KNOWN: max(each[1:] or each)}
+
+
+def look_ahead(db: Database, chosen: Config, now: Now) -> forecast.Forecast:
+    """Look at what waits and what is spent."""
+    return forecast.forecast(
+        db,
+        chosen.limits,
+        now,
+        max_age=chosen.answer.max_age,
+        send_interval=chosen.modem.send_interval,
+        sizes=sizes(chosen),
+        shadow=chosen.mode is Mode.SHADOW,
     )
 
 
@@ -94,42 +157,14 @@ def price(segments: int, limits: policy.Limits) -> float:
     return float(segments * limits.price_per_segment)
 
 
-def _windows(db: Database | None, chosen: Config, segments: list[int]) -> dict[str, Window]:
-    shadow = chosen.mode is Mode.SHADOW
-    now = db.now() if db else None
-    spent = (
-        attempts.spent(db, now, shadow=shadow) if db and now else dict.fromkeys(policy.WINDOW_SECONDS, policy.Spent())
-    )
-
-    def room_in(name: str, *, returning: bool) -> float | None:
-        wanted = max(segments[1:] or segments) if returning else segments[0]
-        if db and now:
-            at = attempts.room_at(db, name, wanted, chosen.limits, now, returning=returning, shadow=shadow)
-            return None if at is None else at - now.limit
-        limit = getattr(chosen.limits.segments, name)
-        return 0.0 if wanted <= limit - returning * policy.reserve(limit, chosen.limits) else None
-
-    return {
-        name: Window(
-            used=used.total,
-            returning=used.returning,
-            limit=(limit := getattr(chosen.limits.segments, name)),
-            reserve=policy.reserve(limit, chosen.limits),
-            new_in_seconds=room_in(name, returning=False),
-            known_in_seconds=room_in(name, returning=True),
-        )
-        for name, used in spent.items()
-    }
-
-
 @click.command
 @click.option("--json", "as_json", is_flag=True, help="One object, every value exactly.")
 @pass_settings
 def limits(settings: Settings, as_json: bool) -> None:
-    """Show what is left in each window, and the worst that can be spent.
+    """Show what is left in each window, what waits, and the worst that can be spent.
 
-    ROOM is when an answer to a new number fits, IF KNOWN when one to a number that was answered before does, which the
-    reserve is not for. The worst is what the windows allow, whatever comes.
+    NEW says when there is room for one more answer to a new number, KNOWN for one to a number that was answered before:
+    the reserve is not for these. Whoever waits already goes first. The worst is what the windows allow, whatever comes.
 
     Example: hotlined limits --json
     """
@@ -144,7 +179,8 @@ def _print(found: Report) -> None:
     from rich.console import Console  # noqa: PLC0415  JSON does without
     from rich.table import Table  # noqa: PLC0415  the same
 
-    console = Console(highlight=False, markup=False, emoji=False)
+    # in a pipe or a file nothing is cut
+    console = Console(highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else _WHOLE)
 
     def print_table(headings: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> None:
         table = Table(box=None, pad_edge=False, collapse_padding=console.width < _WIDE, header_style="dim")
@@ -160,7 +196,7 @@ def _print(found: Report) -> None:
         return harmless(f"{amount:.2f} {found.currency}")
 
     print_table(
-        ("WINDOW", "USED", "LIMIT", "RESERVE", "ROOM", "IF KNOWN"),
+        ("WINDOW", "USED", "LIMIT", "RESERVE", "NEW", "KNOWN"),
         (
             (
                 name,
@@ -173,6 +209,10 @@ def _print(found: Report) -> None:
             for name, each in found.windows.items()
         ),
     )
+    new, known = (found.queue[share.value] for share in (Share.NEW, Share.KNOWN))
+    print_wrapped(
+        f"The next answer to a new number can go {next_in_words(new)}, to a known one {next_in_words(known)}."
+    )
     print_table(
         ("AT WORST", "SEGMENTS", "PRICE", "NEW NUMBERS"),
         ((name, each.segments, money(each.price), each.first_contacts) for name, each in found.worst.items()),
@@ -180,6 +220,16 @@ def _print(found: Report) -> None:
     for number, each in enumerate(found.answers, 1):
         name = "An answer" if len(found.answers) == 1 else f"Answer {number}"
         click.echo(f"{name} costs {money(each.price)}: {counted(each.segments, 'segment')}.")
+
+
+def next_in_words(queue: Queue) -> str:
+    """Write when an answer behind those that wait can go, and behind how many."""
+    seconds = queue.next_in_seconds
+    when = "now" if seconds is not None and seconds < SOON_SECONDS else in_words(seconds)
+    if when not in {"now", "never"}:
+        when = f"in {when}"
+    waiting = f"{counted(queue.answers, 'answer')} ({counted(queue.segments, 'segment')})"
+    return f"{when}, behind {waiting}" if queue.answers else when
 
 
 def in_words(seconds: float | None) -> str:

@@ -1,0 +1,173 @@
+"""Works out when the next answer can go if those that wait before it go first, as the gate would let them out.
+
+It plays the queue in memory: each share has its own head, an answer goes when all windows have room for it, and one
+that would be too old by then is cancelled. It writes nothing, and asks nothing of numbers: what waits is taken to pass.
+Known to be wrong: how far the delays of answers lie apart is left aside, and so is what holds the whole line back.
+"""
+
+import math
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from hotlined import policy, states
+from hotlined.clock import Now
+from hotlined.policy import Share
+from hotlined.states import SegmentState, State
+from hotlined.store.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """How many answers wait in one share, and the segments that they take."""
+
+    answers: int
+    segments: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    segments: int
+    too_old_at: float
+    is_asked: bool = False
+    """Whether it is the one that the forecast is about."""
+
+
+@dataclass(slots=True)
+class _Spent:
+    """When each segment was or will be handed over, in order: all of them, and those to known numbers."""
+
+    everything: list[float] = field(default_factory=list)
+    known: list[float] = field(default_factory=list)
+
+    def add(self, at: float, segments: int, *, known: bool) -> None:
+        self.everything += [at] * segments
+        if known:
+            self.known += [at] * segments
+
+    def room_at(self, window: str, segments: int, limits: policy.Limits, start: float, *, known: bool) -> float:
+        """Return the moment from which a window holds so many more segments; infinity for never."""
+        limit: int = getattr(limits.segments, window)
+        share = limit - policy.reserve(limit, limits)
+        asked = [(self.everything, limit), *([(self.known, share)] if known else [])]
+        at = start
+        for moments, most in asked:
+            if segments > most:
+                return math.inf
+            if len(moments) > most - segments:
+                at = max(at, moments[len(moments) - (most - segments) - 1] + policy.WINDOW_SECONDS[window])
+        return at
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """When an answer can go that is queued now, by the limit clock, and from when each window has room; None: never."""
+
+    at: float | None
+    windows: dict[str, float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What waits in each share, and what the windows hold."""
+
+    ahead: dict[Share, Ahead]
+    limits: policy.Limits
+    send_interval: timedelta
+    now: float
+    queues: dict[Share, tuple[_Waiting, ...]]
+    spent: _Spent
+
+    def outlook(self, segments: int, *, known: bool) -> Outlook:
+        """Say when one answer more can go, behind all that wait in its share, if its own delay is left aside.
+
+        `known` asks for one to a number that was answered before, which the reserve is not for.
+        """
+        share = Share.KNOWN if known else Share.NEW
+        queues = {each: deque(self.queues[each]) for each in _ORDER}
+        queues[share].append(_Waiting(segments, math.inf, is_asked=True))
+        spent = _Spent([*self.spent.everything], [*self.spent.known])
+        at = self.now
+        while True:
+            heads = {each: waiting[0] for each, waiting in queues.items() if waiting}
+            goes = {each: max(at, *self._rooms(spent, head, each).values()) for each, head in heads.items()}
+            first = min(goes, key=goes.__getitem__)  # the first of those that go at once, in the order of the daemon
+            if heads[share].is_asked and (first is share or goes[share] == math.inf):
+                rooms = self._rooms(spent, heads[share], share)
+                return Outlook(_maybe(goes[share]), {window: _maybe(room) for window, room in rooms.items()})
+            queues[first].popleft()
+            if goes[first] <= heads[first].too_old_at and goes[first] < math.inf:
+                spent.add(goes[first], heads[first].segments, known=first is Share.KNOWN)
+                at = goes[first] + heads[first].segments * self.send_interval.total_seconds()
+
+    def _rooms(self, spent: _Spent, answer: _Waiting, share: Share) -> dict[str, float]:
+        return {
+            window: spent.room_at(window, answer.segments, self.limits, self.now, known=share is Share.KNOWN)
+            for window in policy.WINDOW_SECONDS
+        }
+
+
+_ORDER = (Share.BY_HAND, Share.NEW, Share.KNOWN)
+
+
+def _maybe(moment: float) -> float | None:
+    return None if moment == math.inf else moment
+
+
+def nothing(limits: policy.Limits) -> Forecast:
+    """Return what holds where there is no database yet: nothing waits, nothing is spent."""
+    none = dict.fromkeys(Share, Ahead(0, 0))
+    return Forecast(none, limits, timedelta(0), 0.0, dict.fromkeys(Share, ()), _Spent())
+
+
+def forecast(
+    db: Database,
+    limits: policy.Limits,
+    now: Now,
+    *,
+    max_age: timedelta,
+    send_interval: timedelta,
+    sizes: Mapping[Share, int],
+    shadow: bool,
+) -> Forecast:
+    """Look at the queue and the windows; `sizes` are the segments of an answer that is not composed yet, by its share.
+
+    What is half sent has its place in the windows already, and is no part of the queue.
+    """
+    queues: dict[Share, list[_Waiting]] = {share: [] for share in Share}
+    for row in db.execute(_QUEUE):
+        share = Share(row["share"])
+        size = row["segments"] or sizes.get(share, 1)
+        queues[share].append(_Waiting(size, row["age_limit"] + max_age.total_seconds()))
+    spent = _Spent()
+    since = now.limit - policy.WINDOW_SECONDS["month"]
+    for row in db.connection.execute(_SUBMITTED, {"since": since, "now": now.limit, "shadow": int(shadow)}):
+        spent.add(row["at"], 1, known=bool(row["is_known"]))
+    return Forecast(
+        {share: Ahead(len(each), sum(waiting.segments for waiting in each)) for share, each in queues.items()},
+        limits,
+        send_interval,
+        now.limit,
+        {share: tuple(each) for share, each in queues.items()},
+        spent,
+    )
+
+
+_QUEUE = f"""
+SELECT share, segments, age_limit FROM answers a WHERE state = '{State.QUEUED}' AND NOT EXISTS
+  (SELECT 1 FROM attempts t JOIN answer_segments s ON s.attempt_id = t.id
+    WHERE t.answer_id = a.id AND s.state = '{SegmentState.WAITING}')
+ORDER BY due_limit, id
+"""
+# as the gate counts them: what waits behind a segment that was handed over counts as if it were handed over now
+_SUBMITTED = f"""
+SELECT s.submitted_limit AS at, t.share = 'known' AS is_known
+FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id
+WHERE s.submitted_limit > :since AND s.state <> '{SegmentState.WAITING}'
+  AND (s.state IN {states.OCCUPIES} OR (:shadow AND s.state IN {states.IN_SHADOW}))
+UNION ALL
+SELECT :now, t.share = 'known' FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id
+WHERE s.state = '{SegmentState.WAITING}'
+ORDER BY at
+"""
