@@ -31,18 +31,33 @@ def test_send_goes_through_the_daemon_and_waits_for_the_result(line: Line) -> No
 
 @pytest.mark.parametrize(
     ("settings", "words"),
-    [({"limits": {"segments": {"hour": 0}}}, "budget_hour"), ({"numbers": {"blocked": [NUMBER]}}, "blocked")],
+    [
+        ({"limits": {"segments": {"hour": 0}}}, "Refused: there is no room in the hour's budget."),
+        ({"numbers": {"blocked": [NUMBER]}}, "Refused: the number is blocked."),
+        ({"answer": {"max_segments": 1}}, "`hotlined text check`"),
+    ],
 )
 def test_send_is_refused_by_limits(line: Line, settings: dict[str, object], words: str) -> None:
     """What a limit or a block does not allow is refused at once, with 75 and the reason."""
     line.configure(**settings)
     line.start()
     line.wait_state("ready")
-    code, output = run(line, "send", NUMBER, "x")
+    code, output = run(line, "send", NUMBER, "x" * 200 if "answer" in settings else "x")
 
     assert code == 75
     assert words in output
     assert line.submitted() == []
+
+
+def test_what_was_not_so_is_not_called_undone(line: Line) -> None:
+    """`unblock` and `optin` say whether there was anything to undo."""
+    line.start()
+    line.wait_state("ready")
+
+    assert line.cli("unblock", NUMBER) == f"{NUMBER} was not blocked.\n"
+    assert line.cli("optin", NUMBER) == f"{NUMBER} had not opted out.\n"
+    line.cli("block", NUMBER)
+    assert line.cli("unblock", NUMBER) == f"{NUMBER} is not blocked any more.\n"
 
 
 def test_send_without_a_daemon_is_refused(line: Line) -> None:

@@ -12,12 +12,15 @@ import click
 from hotlined import clock
 from hotlined.cli import CONTACT_ID, Settings, pass_settings
 from hotlined.cli.completion import complete_number
+from hotlined.cli.log import REASONS
 from hotlined.cli.output import counted, harmless, print_wrapped, sentence
 from hotlined.cli.status import report, require_daemons_database
 from hotlined.config import Config
 from hotlined.errors import HotlinedError, RefusedError
 from hotlined.gsm.address import parse_number
-from hotlined.store import answers, people
+from hotlined.policy import Reason, WaitingFor
+from hotlined.states import State
+from hotlined.store import answers, attempts, people
 from hotlined.store.database import Database, open_beside_daemon
 
 _LOOK_SECONDS = 0.2
@@ -50,9 +53,10 @@ def unblock(settings: Settings, number: str) -> None:
     """
     config, e164 = _number(settings, number)
     with _opened(config) as db:
+        was = attempts.history_of(db, e164, shadow=False).blocked
         people.unblock(db, e164, clock.who(), db.now())
     note = " It is still blocked in the configuration (numbers.blocked)." if e164 in config.numbers.blocked else ""
-    print_wrapped(f"{e164} is not blocked any more.{note}")
+    print_wrapped(f"{e164} {'is not blocked any more' if was else 'was not blocked'}.{note}")
 
 
 @click.command
@@ -65,8 +69,9 @@ def optin(settings: Settings, number: str) -> None:
     """
     config, e164 = _number(settings, number)
     with _opened(config) as db:
+        was = attempts.history_of(db, e164, shadow=False).opted_out
         people.opt_in(db, e164, clock.who(), db.now())
-    print_wrapped(f"{e164} has not opted out any more.")
+    print_wrapped(f"{e164} {'is answered again: its opt-out is over' if was else 'had not opted out'}.")
 
 
 @click.command
@@ -112,7 +117,7 @@ def requeue(settings: Settings, contact_id: int) -> None:
         raise HotlinedError(f"There is no answer to a contact {contact_id}.", "`hotlined log` shows the contacts.")
     if state:
         raise RefusedError(
-            f"The answer to contact {contact_id} is {state}.",
+            f"The answer to contact {contact_id} {_state_in_words(state)}.",
             "Only unconfirmed, failed and cancelled ones whose text was not erased can be sent again.",
         )
     print_wrapped(f"The answer to contact {contact_id} is queued again.")
@@ -133,7 +138,9 @@ def cancel(settings: Settings, contact_id: int) -> None:
     if state == "none":
         raise RefusedError(f"There is no answer to a contact {contact_id}.", "`hotlined log` shows the contacts.")
     if state:
-        raise RefusedError(f"The answer to contact {contact_id} is {state}.", "Only one that waits can be cancelled.")
+        raise RefusedError(
+            f"The answer to contact {contact_id} {_state_in_words(state)}.", "Only one that waits can be cancelled."
+        )
     print_wrapped(f"The answer to contact {contact_id} is cancelled.")
 
 
@@ -222,6 +229,23 @@ def selftest(settings: Settings) -> None:
     print_wrapped("It came back. The line works.")
 
 
+_STATES = {
+    State.QUEUED: "still waits",
+    State.SENDING: "is being sent",
+    State.UNDELIVERED: "was sent and not delivered",
+    State.UNCONFIRMED: "may have left",
+    State.FAILED: "has failed",
+    State.SHADOWED: "was not sent: that was shadow mode",
+    State.CANCELLED: "is cancelled already",
+    State.SENT: "was sent",
+    State.DELIVERED: "was delivered",
+}
+
+
+def _state_in_words(state: str) -> str:
+    return _STATES[State(state)] if state in list(State) else f"is {state}"
+
+
 def _opened(config: Config) -> Database:
     """Open the database that the daemon has; raises RefusedError where it has another file under that name."""
     require_daemons_database(config)
@@ -255,7 +279,30 @@ def _outcome(db: Database, request_id: int) -> str:
             raise RefusedError("No result came yet.", "The daemon has the text; its journal says what becomes of it.")
         time.sleep(_LOOK_SECONDS)
     if result.state != "done":
-        raise RefusedError(
-            sentence(f"Refused: {result.result}"), "`hotlined status` shows the budgets and what is wrong."
-        )
+        raise _refusal(result.result or "")
     return result.result or ""
+
+
+_NO_ROOM = ("there is no room in the {0}'s budget", "`hotlined limits` says when there is.")
+_WHY = {
+    WaitingFor.PAUSED: ("the line is paused", "`hotlined resume` ends that."),
+    WaitingFor.HELD: ("the line holds all answers back", "`hotlined status` says why, and the cure."),
+    WaitingFor.BUDGET_HOUR: _NO_ROOM,
+    WaitingFor.BUDGET_DAY: _NO_ROOM,
+    WaitingFor.BUDGET_MONTH: _NO_ROOM,
+    WaitingFor.RESERVE: ("what is left of the budget is for new numbers", "`hotlined limits` says when there is room."),
+}
+"""What refuses a text by hand, in words, and what a person can do."""
+
+
+def _refusal(result: str) -> RefusedError:
+    """Make an error of what the daemon said: a code of ours in plain words, or a sentence."""
+    words, hint = result, "`hotlined status` says how the line is."
+    if result in list(Reason):
+        words, hint = REASONS[Reason(result)], "`hotlined number` says more about a number."
+    elif result in list(WaitingFor) and WaitingFor(result) in _WHY:
+        words, hint = _WHY[WaitingFor(result)]
+        words = words.format(result.removeprefix("budget_"))
+    elif "answer.max_segments" in result:
+        hint = "Shorten it: `hotlined text check` says what a text takes."
+    return RefusedError(sentence(f"Refused: {words}"), hint)
