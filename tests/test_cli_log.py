@@ -3,29 +3,30 @@
 import csv
 import io
 import json
-import os
-import pty
 import re
 import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from filled import ANSWER_KEYS, KEVIN, LEA, LOG_KEYS, SENT, Filled
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from hotlined.cli.dates import period
-from hotlined.cli.log import REASONS, lines
+from hotlined.cli.dates import clock_time, moment, period
+from hotlined.cli.log import OUTCOME, REASONS, answer_in_words, briefly, lines
 from hotlined.cli.output import csv_cell, harmless, json_line
-from hotlined.policy import Reason
+from hotlined.clock import rfc3339
+from hotlined.policy import Reason, WaitingFor
 from hotlined.simulator import pdus
+from hotlined.states import State
 from hotlined.store import answers, people, reading
 
 HOSTILE = "\x1b[2J\x9b31m\u202ecod\u2066\u200b\u2028[red]x[/red]\n=1+1\r\x07"
@@ -127,12 +128,12 @@ def test_who_hides_and_who_has_a_name_are_found(line: Filled) -> None:
     line.db.execute("UPDATE contacts SET originator = 'Proximus' WHERE id = ?", named)
     line.db.execute("UPDATE contacts SET originator = NULL WHERE id = ?", hidden)
     line.pdu("00FF")
-    lines = line.run("log", env={"COLUMNS": "80"}).stdout.splitlines()
+    lines = line.run("log").stdout.splitlines()
 
     assert [contact["id"] for contact in line.log("--number", "pROXIMUS")] == [named]
     assert [contact["id"] for contact in line.log("--number", "Withheld")] == [hidden]
-    assert [each.split()[3] for each in lines[1:]] == ["Proximus", "withheld", "unknown"]
-    assert "originator     withheld" in line.run("show", str(hidden)).stdout
+    assert [each.split()[4] for each in lines[1:]] == ["Proximus", "withheld", "unknown"]
+    assert "from           withheld" in line.run("show", str(hidden)).stdout
 
 
 def test_a_cancelled_answer_is_found_by_its_own_reason(line: Filled) -> None:
@@ -174,24 +175,135 @@ def test_csv_has_the_columns_of_the_view(busy: Filled) -> None:
 
 
 @pytest.mark.parametrize(("columns", "headings"), [
-    (150, "ID TIME FROM TEXT REASON ANSWER"), (80, "ID TIME FROM TEXT OUTCOME"), (40, "ID TIME FROM"),
+    (150, "ID TIME FROM TEXT OUTCOME"), (80, "ID TIME FROM TEXT OUTCOME"), (40, "ID TIME FROM"),
 ])  # fmt: skip
 def test_the_table_fits_its_terminal(busy: Filled, columns: int, headings: str) -> None:
-    """A narrow terminal gets fewer columns and the text below them, and no line is longer than it is wide."""
-    lines = busy.run("log", env={"COLUMNS": str(columns)}).stdout.splitlines()
+    """A narrow terminal gets outcome and text below each contact, and no line is longer than it is wide."""
+    lines = busy.on_a_terminal(columns, "log", NO_COLOR="1")
 
     assert lines[0].split() == headings.split()
     assert len(lines) == (9 if columns == 40 else 5)
     assert max(map(len, lines)) <= columns
     assert "Salut, ÇA va" in lines[2 if columns == 40 else 1]
-    assert "\x1b" not in "".join(lines)
 
 
-def test_the_table_says_what_became_of_each(busy: Filled) -> None:
-    """An outcome is the answer's state, or why there is none."""
-    outcomes = [line[-14:].strip() for line in busy.run("log", env={"COLUMNS": "80"}).stdout.splitlines()[1:]]
+@pytest.mark.parametrize("columns", [80, 40])
+def test_the_table_says_what_became_of_each(busy: Filled, columns: int) -> None:
+    """An outcome is what becomes of the answer, or why there is none, in plain words; a phone shows it too."""
+    lines = busy.on_a_terminal(columns, "log")
+    due = busy.log()[2]["answer"]["due_at"]
+    expected = ["sent", "answered lately", f"goes {moment(due)}"[:OUTCOME], "not decided yet"]
 
-    assert outcomes == ["sent", "cooldown", "queued: due", "not judged yet"]
+    if columns == 40:
+        assert [line.strip().partition(" · ")[0][:OUTCOME].strip() for line in lines[2::2]] == expected
+    else:
+        assert [line[-OUTCOME:] for line in lines[1:] if "goes" in line] == [f"{expected.pop(2)[:-1]}…"]
+        assert all(
+            line.endswith(f" {words}") for line, words in zip((lines[1], lines[2], lines[4]), expected, strict=True)
+        )
+
+
+WAITS = "UPDATE line_state SET paused_at = NULL, hold = NULL, hold_new = NULL, breaker_cause = NULL"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("", "goes in its turn"),
+        (", paused_at = '2026-11-24T22:00:00.000Z'", "paused"),
+        (", hold = 'held'", "waits: see `status`"),
+        (", hold = 'network'", "waits: no network"),
+        (", breaker_cause = 'outage'", "waits: nothing leaves"),
+        (", breaker_cause = 'credit'", "waits: no credit"),
+        (", hold_new = 'budget_hour'", "waits: hour's budget"),
+        (", hold_new = 'budget_day'", "waits: day's budget"),
+        (", hold_new = 'budget_month'", "waits: month's budget"),
+        (", hold_new = 'reserve'", "waits: new ones first"),
+    ],
+)
+def test_what_an_answer_waits_for_is_whole_at_every_width(line: Filled, change: str, words: str) -> None:
+    """Which budget it is, or what else, can be read at 80 columns and on a phone's 40."""
+    line.judge(line.text())
+    line.db.execute("UPDATE answers SET due_limit = 0")
+    line.db.execute(WAITS + change)
+    wide, narrow = (line.on_a_terminal(columns, "log") for columns in (80, 40))
+
+    assert wide[1].endswith(f" {words}")
+    assert narrow[2].startswith(f"  {words} · ")
+
+
+def test_when_an_answer_goes_is_local_time(line: Filled) -> None:
+    """What is due later says at what time of the day, here; while the line is paused or held it says that."""
+    line.judge(line.text(), delay=0.0)
+    epoch = datetime.now(UTC) + timedelta(hours=1)
+    line.db.execute("UPDATE answers SET due_limit = ? - (SELECT limit_epoch FROM line_state)", epoch.timestamp())
+    shown = {zone: line.on_a_terminal(80, "log", TZ=zone)[1].split()[-2:] for zone in ("Europe/Brussels", "Asia/Tokyo")}
+    assert shown == {zone: ["goes", f"{epoch.astimezone(ZoneInfo(zone)):%H:%M}"] for zone in shown}
+
+    people.pause(line.db, "somebody", line.now())
+    assert line.on_a_terminal(80, "log")[1].endswith(" paused")
+    assert re.search(r"answer +1: paused", line.run("show", "1").stdout)
+    assert line.log()[0]["answer"]["waiting_for"] == "due"
+
+
+def test_no_outcome_is_longer_than_its_column() -> None:
+    """Every state, reason and thing that is waited for has plain words that fit, and none is a code."""
+    words = {each: briefly(each) for each in (*Reason, *WaitingFor)}
+
+    assert max(len(each.format(at="tomorrow")[:99]) for each in words.values() if "{at}" not in each) <= OUTCOME
+    assert all(len(each.format(at="04:12")) <= OUTCOME for each in words.values())
+    assert not [code for code, each in words.items() if "_" in each or each in {"due", "pending"}]
+    free = reading.Sending("free")
+    for state in State:
+        answer = {"state": state, "waiting_for": None, "reason": None, "segments": 2, "segments_sent": 0, "due_at": ""}
+        assert 0 < len(answer_in_words(answer | {"due_at": "2026-11-24T22:00:00.000Z"}, free)) <= OUTCOME
+
+
+def test_a_cancelled_answer_says_why_and_a_failed_one_how_far_it_came(line: Filled) -> None:
+    """Nobody has to look into `show` to learn why nothing was sent, or that half of it was."""
+    line.judge(line.text())
+    line.send()
+    line.judge(line.text(sender=LEA))
+    line.db.execute("UPDATE answers SET state = 'failed' WHERE id = 1")
+    line.db.execute("UPDATE answer_segments SET state = 'cancelled' WHERE sequence = 2")
+    line.db.execute("UPDATE answers SET state = 'cancelled', reason = 'stale' WHERE id = 2")
+    lines = line.on_a_terminal(80, "log")
+
+    assert lines[1].endswith(" only 1 of 2 left")
+    assert lines[2].endswith(" too old")
+
+
+def test_in_a_pipe_every_text_is_whole(line: Filled) -> None:
+    """Whatever COLUMNS says, a pipe or a file gets each contact on one line with its whole text, the outcome before."""
+    line.judge(line.text("Je sais où tu habites, " * 5 + "je vais te tuer"))
+    line.db.execute("UPDATE contacts SET received_at = '2025-03-04T11:00:00.000Z'")
+    _, shown = line.run("log", env={"COLUMNS": "40", "TZ": "UTC"}).stdout.splitlines()
+
+    assert shown.endswith("Je sais où tu habites, " * 5 + "je vais te tuer")
+    assert "4 Mar 2025" in shown
+    assert ":00 +32470123456" in shown
+
+
+def test_tags_and_what_is_kept_show_and_are_found(line: Filled) -> None:
+    """The list shows each tag, and which contacts are exempt from erasure; --kept finds these, in JSON too."""
+    for text in ("un", "deux", "trois"):
+        line.text(text)
+    line.run("tag", "2", "threat")
+    line.run("keep", "2")
+    line.run("keep", "3")
+    shown = line.run("log").stdout.splitlines()
+
+    assert [each.split("not decided yet")[1].strip() for each in shown[1:]] == [
+        "un",
+        "(kept) #threat deux",
+        "(kept) trois",
+    ]
+    assert [contact["id"] for contact in line.log("--kept")] == [2, 3]
+    assert [contact["id"] for contact in line.log("--kept", "--tag", "threat")] == [2]
+    assert [list(contact) for contact in line.log("--kept")] == [LOG_KEYS, LOG_KEYS]
+    assert line.run("log", "--csv", "--kept").stdout.splitlines()[0].split(",") == list(reading.columns(line.db))
+    line.run("keep", "3", "--undo")
+    assert [contact["id"] for contact in line.log("--kept")] == [2]
 
 
 def test_wide_characters_keep_the_columns_straight(line: Filled) -> None:
@@ -200,9 +312,9 @@ def test_wide_characters_keep_the_columns_straight(line: Filled) -> None:
 
     line.judge(line.text("日本語" * 20))
     line.judge(line.text("abc" * 20))
-    _, wide, narrow = line.run("log", env={"COLUMNS": "80"}).stdout.splitlines()
+    _, wide, narrow = line.on_a_terminal(80, "log")
 
-    assert cell_len(wide[: wide.index("sent") if "sent" in wide else wide.index("queued")]) == narrow.index("pending")
+    assert cell_len(wide[: wide.index("goes in its turn")]) == narrow.index("one is on its way")
 
 
 def test_an_empty_log_says_so(line: Filled) -> None:
@@ -218,7 +330,7 @@ def test_an_erased_text_and_a_missing_segment_show(line: Filled) -> None:
     shown = line.run("log", env={"COLUMNS": "150"}).stdout
 
     assert "(erased) (1 of 2)" in shown
-    assert "1970-01-01" in shown
+    assert "1 Jan 1970 " in shown
 
 
 # ---- hostile text
@@ -279,6 +391,23 @@ def test_an_attack_is_shown_escaped(line: Filled) -> None:
     assert line.log()[0]["text"] == HOSTILE
 
 
+@pytest.mark.parametrize(
+    "text", ["👩\u200d👩\u200d👧", "👩🏽\u200d❤️\u200d💋\u200d👨🏿", "🙂\u200d↔️", "🏳️\u200d🌈", "👍🏽", "1️⃣"]
+)
+def test_an_emoji_is_an_emoji(text: str) -> None:
+    """What is joined of several pictures is shown as it was typed: half of what is texted has one."""
+    assert harmless(f"Salut {text} !") == f"Salut {text} !"
+
+
+@pytest.mark.parametrize(
+    "text", ["a\u200db", "👩\u200d", "\u200d👩", "👩\u200d\u200d👩", "👩\u200da", "1\u200d1", "\u2800\u200d\u2800"]
+)
+def test_a_joiner_that_joins_no_emoji_is_escaped(text: str) -> None:
+    """A joiner that shows nothing is visible, so that two words that look the same are the same."""
+    assert "\u200d" not in harmless(text)
+    assert r"\u200d" in harmless(text)
+
+
 def test_a_storm_of_combining_marks_is_cut(line: Filled) -> None:
     """A letter keeps three marks; the rest of a pile is escaped."""
     del line
@@ -313,11 +442,18 @@ def test_show_says_everything_in_words(busy: Filled) -> None:
     """The sheet holds text, raw PDU, reason in words, and each segment's reference."""
     shown = busy.run("show", "1").stdout
 
-    for words in ("Salut, ÇA va ?", KEVIN, REASONS[Reason.FIRST_CONTACT], "deleted 2026", "reference 8", "2 of 2 sent"):
+    for words in (
+        "Salut, ÇA va ?",
+        KEVIN,
+        REASONS[Reason.FIRST_CONTACT],
+        "deleted 24 Nov ",
+        "reference 8",
+        "2 of 2 sent",
+    ):
         assert words in shown
     assert "problem" in busy.run("show", "4").stdout
-    assert "not judged yet" in busy.run("show", "4").stdout
-    assert "originator     unknown" in busy.run("show", "4").stdout
+    assert "not decided yet" in busy.run("show", "4").stdout
+    assert "from           unknown" in busy.run("show", "4").stdout
 
 
 def test_one_repeat_is_one(line: Filled) -> None:
@@ -326,23 +462,6 @@ def test_one_repeat_is_one(line: Filled) -> None:
     assert "0 repeats" in line.run("show", "1").stdout
     line.db.execute("UPDATE contacts SET repeats = 1")
     assert "1 repeat\n" in line.run("show", "1").stdout
-
-
-def on_a_terminal(line: Filled, columns: int, *arguments: str, **environment: str) -> list[str]:
-    """Return the lines that a command shows on a terminal of so many columns, without a pager if it names none."""
-    ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "hotlined", "--config", str(line.config), *arguments]
-    chosen = os.environ | {"COLUMNS": str(columns), "LINES": "24", "TERM": "xterm", "PAGER": "cat"} | environment
-    with os.fdopen(ours, "rb") as screen:
-        try:
-            subprocess.run(command, stdout=theirs, env=chosen, check=False)
-        finally:
-            os.close(theirs)
-        shown = b""
-        with suppress(OSError):  # a pseudo-terminal ends so
-            while octets := os.read(screen.fileno(), 4096):
-                shown += octets
-    return re.sub("\x1b\\[[0-9;]*m", "", shown.decode()).splitlines()
 
 
 # ---- paging and colours
@@ -388,7 +507,7 @@ def test_what_is_longer_than_the_screen_is_paged(
     pages: Filled, arguments: str, environment: dict[str, str], paged: bool
 ) -> None:
     """A pager is for lists on a terminal that do not fit it, and never where it was turned off."""
-    lines = on_a_terminal(pages, 80, *arguments.split(), **{"PAGER": pager(pages.folder)} | environment)
+    lines = pages.on_a_terminal(80, *arguments.split(), **{"PAGER": pager(pages.folder)} | environment)
 
     assert lines[0].startswith("paged with FRX") == paged
     assert len(lines) > 1
@@ -398,7 +517,7 @@ def test_lists_are_paged_from_their_end(pages: Filled) -> None:
     """The newest stand last, the headings below them, so less begins there; LESS and HOTLINED_PAGER are respected."""
     program = pager(pages.folder)
     chosen = {"PAGER": "false", "HOTLINED_PAGER": f"{program} -S", "LESS": "R"}
-    log, number = (on_a_terminal(pages, 80, *words.split(), **chosen) for words in ("log", f"number {LEA}"))
+    log, number = (pages.on_a_terminal(80, *words.split(), **chosen) for words in ("log", f"number {LEA}"))
 
     assert (log[0], number[0]) == ("paged with R -S +G", "paged with R -S")
     assert [each.split()[0] for each in log[1:]] == ["ID", *(str(count) for count in range(1, 31)), "ID"]
@@ -408,7 +527,7 @@ def test_who_leaves_the_pager_has_seen_enough(pages: Filled) -> None:
     """A pager that ends before it has read all is no error."""
     for _ in range(5):
         pages.db.execute("UPDATE contacts SET text = ?", "x" * 70_000)
-        assert on_a_terminal(pages, 80_000, "log", PAGER="true") == []
+        assert pages.on_a_terminal(80_000, "log", PAGER="true") == []
 
 
 @pytest.mark.parametrize(
@@ -421,7 +540,7 @@ def test_colours_are_for_terminals_that_want_them(
     for name, value in ({"TERM": "xterm"} | environment).items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
-    shown = "\n".join(lines(reading.rows(busy.db, reading.Filter())))
+    shown = "\n".join(lines(busy.db, reading.rows(busy.db, reading.Filter())))
 
     assert ("\x1b[32m" in shown) == coloured
 
@@ -430,7 +549,7 @@ def test_colours_are_for_terminals_that_want_them(
 def test_forty_columns_are_enough(line: Filled, arguments: str) -> None:
     """On a narrow terminal lists and sheets are as wide as it is, but for words that are longer themselves."""
     line.judge(line.text("Salut, ça va ? " * 5))
-    lines = on_a_terminal(line, 40, *arguments.split())
+    lines = line.on_a_terminal(40, *arguments.split())
 
     assert len(lines) > 1
     assert all(len(each) <= 40 or len(each.split()[-1]) >= 25 for each in lines)
@@ -482,6 +601,47 @@ def test_times_are_read_as_people_type_them() -> None:
     assert period("2026-11-24 22:18", now).start == datetime(2026, 11, 24, 22, 18).astimezone()
     with pytest.raises(ValueError):
         period("noon", now)
+
+
+@pytest.fixture
+def brussels(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let local time be that of Brussels."""
+    monkeypatch.setenv("TZ", "Europe/Brussels")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+UTC_MARK = re.compile(r"[0-9]T[0-9:.]+Z|[0-9]{2}:[0-9]{2}:[0-9]{2}")
+
+
+@pytest.mark.usefixtures("brussels")
+@pytest.mark.parametrize("arguments", ["log -n 0", "show 1", f"number {KEVIN}", "numbers", f"export {KEVIN}"])
+def test_people_read_one_way_to_write_a_time(line: Filled, arguments: str) -> None:
+    """Wherever a time is shown it is local, day before month, with the year where it is not this one, never in UTC."""
+    line.judge(line.text())
+    line.send()
+    line.run("tag", "1", "threat")
+    line.run("keep", "1")
+    line.db.execute("UPDATE contacts SET received_at = '2025-03-04T23:30:00.000Z', scts = '2025-03-04T23:29:00+00:00'")
+    shown = line.run(*arguments.split()).stdout
+
+    assert "5 Mar 2025 00:30" in shown
+    assert not UTC_MARK.search(shown)
+    assert not re.search(r"\b(due|pending|queued:|suppress)\b", shown)
+
+
+def test_the_year_is_said_where_it_is_not_this_one() -> None:
+    """A moment of this year has day and time; one of another year, or on paper, has the year too."""
+    now = datetime.now(UTC)
+    this_year = now.replace(month=6, day=9, hour=12, minute=5)
+
+    assert re.fullmatch(r"9 Jun [0-9]{2}:05", moment(rfc3339(this_year)))
+    assert re.fullmatch(rf"9 Jun {now.year} [0-9]{{2}}:05", moment(rfc3339(this_year), dated=True))
+    assert re.fullmatch(r"9 Jun 2019 [0-9]{2}:05", moment(rfc3339(this_year.replace(year=2019))))
+    assert re.fullmatch(r"[0-9]{2}:[0-9]{2}", clock_time(rfc3339(now + timedelta(hours=11))))
+    assert clock_time(rfc3339(now + timedelta(hours=13))) == moment(rfc3339(now + timedelta(hours=13)))
 
 
 # ---- following

@@ -49,6 +49,7 @@ TEXTS = {
     "a format": "%s %n {0} {x!r} $HOME ${HOME} %(x)s",
     "shell": f"$(touch {MARK}); `touch {MARK}`; | touch {MARK} & ' \" \\",
     "JSON": '"},{"id":0,"\\u0000',
+    "emoji with joiners": "👩\u200d👩\u200d👧 \u200d👩\u200d\u200dx",
     "half of a pair": "a\ud83db\ude00c",
     "no character": "\ufffe\uffff\ufdd0\U0010ffff\ue000",
     "39 segments": "\x1b[31m\u202e😀é" * 326,
@@ -65,14 +66,15 @@ NAMES = {
 """Who sends some of them: an alphanumeric originator, eleven characters."""
 
 OUTPUTS = (
-    "log", "log --json", "log --csv", "log --search a", "show 1", "show 1 --json",
+    "log", "log --json", "log --csv", "log --search a", "log --kept", "show 1", "show 1 --json",
     "numbers", "numbers --json", "numbers --csv", "number -- {originator}", "number --json -- {originator}",
     "export -- {originator}", "export --json -- {originator}", "stats", "stats --json", "stats --csv",
     "stats --by day", "tag 1 troll", "keep 1", "status", "limits", "alerts --dry-run", "db check --full",
 )  # fmt: skip
 SHOW_NO_TEXT = {
     "run", "demo", "doctor", "udev-rule", "block", "unblock", "optin", "pause", "resume", "requeue", "cancel", "try",
-    "send", "balance", "adopt", "selftest", "untag", "purge", "forget", "simulate", "config", "text", "completion",
+    "send", "balance", "adopt", "selftest", "untag", "purge", "forget", "simulate", "config", "text",
+    "completion",
 }  # fmt: skip
 """Commands that print nothing that was received; `balance` and completion have tests of their own below."""
 
@@ -81,10 +83,10 @@ TABLE = {name for names in COMMANDS.values() for name in names}
 
 
 def obeyed(shown: str) -> set[str]:
-    """Return the characters that a terminal would obey, or would not show, but for newlines."""
+    """Return the characters that a terminal would obey, or would not show, but for newlines and joiners of emoji."""
     return {
         character
-        for character in shown
+        for character in re.sub("(?<=👩)\u200d(?=[👩👧])", "", shown)
         if character != "\n" and unicodedata.category(character) in {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
     }
 

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import re
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,9 @@ import pytest
 from filled import KEVIN, LEA, Filled
 
 from hotlined import pseudonym
+from hotlined.cli.log import REASONS
 from hotlined.clock import boottime
+from hotlined.policy import Reason
 from hotlined.status import DaemonStatus
 from hotlined.store import people, pseudonyms
 
@@ -130,7 +133,7 @@ def test_csv_calculates_nothing(busy: Filled) -> None:
 )
 def test_the_list_fits_its_terminal(busy: Filled, columns: int, headings: str) -> None:
     """A narrow terminal gets fewer columns, and the state on a line of its own."""
-    lines = busy.run("numbers", env={"COLUMNS": str(columns)}).stdout.splitlines()
+    lines = busy.on_a_terminal(columns, "numbers")
 
     assert lines[0].split() == headings.split()
     assert max(map(len, lines)) <= columns
@@ -205,7 +208,7 @@ def test_the_policy_says_when(
 
     assert (told["answer"], told["reason"]) == (reason in {"first_contact", "cooldown_over"}, reason)
     assert told["in_seconds"] == (seconds if seconds is None else pytest.approx(seconds, abs=NEAR))
-    assert reason in line.run("number", number).stdout
+    assert REASONS[Reason(reason)] in line.run("number", number).stdout
 
 
 def test_a_window_that_is_full_is_waited_for(tmp_path: Path) -> None:
@@ -262,6 +265,53 @@ def test_another_sim_is_answered_for_by_the_rules_of_the_daemon(line: Filled) ->
     assert asked(line, KEVIN)["next"]["answer"]
 
 
+def queued(line: Filled, first: int, count: int) -> None:
+    """Let so many new numbers wait for their answers."""
+    for number in range(first, first + count):
+        line.judge(line.text("Salut", f"+3247000{number:04}"))
+
+
+def test_who_waits_before_goes_first(tmp_path: Path) -> None:
+    """With a window's worth of answers before it the next one waits for the hour after, and it says for how many."""
+    filled = Filled(tmp_path, limits={"segments": {"hour": 4, "day": 300}}, modem={"send_interval": "0s"})
+    with filled.db:
+        queued(filled, 0, 1)
+        one = asked(filled, LEA)["next"]
+        queued(filled, 1, 5)
+        many = asked(filled, LEA)["next"]
+        said = filled.run("number", LEA).stdout
+        filled.db.execute("UPDATE answers SET state = 'cancelled', reason = 'person'")
+        none = asked(filled, LEA)["next"]
+
+    assert (one["in_seconds"], one["ahead"]) == (0, {"answers": 1, "segments": 2})
+    assert (many["in_seconds"], many["ahead"]) == (pytest.approx(3 * 3600), {"answers": 6, "segments": 12})
+    assert many["windows"] == pytest.approx({"hour": 3 * 3600, "day": 0, "month": 0})
+    assert (none["in_seconds"], none["ahead"]) == (0, {"answers": 0, "segments": 0})
+    assert re.search("next answer +in 3h, on", said)
+    assert re.search(r"waiting +6 answers \(12 segments\) go first", said)
+    assert re.search("room +hour's budget: in 3h, day's budget: now, month's budget: now", said)
+
+
+def test_who_has_an_answer_on_its_way_is_told_when_it_goes(line: Filled) -> None:
+    """A number whose answer is queued is not told that it never gets one."""
+    line.judge(line.text(), delay=0.0)
+    line.db.execute("UPDATE answers SET due_limit = ? - (SELECT limit_epoch FROM line_state)", time.time() + 3600)
+    shown = line.run("number", KEVIN).stdout
+
+    assert re.search("next answer +one is on its way: goes [0-9]{2}:[0-9]{2}\n", shown)
+    people.pause(line.db, "somebody", line.now())
+    assert re.search("next answer +one is on its way: paused\n", line.run("number", KEVIN).stdout)
+
+
+def test_who_withholds_the_number_is_nobody(line: Filled) -> None:
+    """`withheld` is no number: a sentence says where to look."""
+    line.db.execute("UPDATE contacts SET originator = NULL WHERE id = ?", line.call())
+    result = line.run("number", "Withheld")
+
+    assert result.exit_code == 2
+    assert "`hotlined log --number withheld`" in result.stderr
+
+
 def test_a_number_has_its_history(busy: Filled) -> None:
     """However it is written, a number's contacts follow: as the log has them, the newest -n."""
     told = asked(busy, "0470/12.34.56")
@@ -270,9 +320,9 @@ def test_a_number_has_its_history(busy: Filled) -> None:
     assert (told["number"], told["country"], told["line_type"], told["segments"]) == (KEVIN, "BE", "mobile", 2)
     assert told["history"] == busy.log("--number", KEVIN)
     assert [each["text"] for each in asked(busy, KEVIN, "-n", "1")["history"]] == ["Réponds !"]
-    shown = busy.run("number", KEVIN, env={"COLUMNS": "80"}).stdout.splitlines()
+    shown = busy.on_a_terminal(80, "number", KEVIN)
     assert shown[0] == f"number         {KEVIN} (BE, mobile)"
-    assert shown[-1].split()[-2:] == ["!", "cooldown"]
+    assert shown[-1].split()[-3:] == ["!", "answered", "lately"]
 
 
 def test_a_number_that_never_came_is_told_of_too(busy: Filled) -> None:
@@ -280,7 +330,7 @@ def test_a_number_that_never_came_is_told_of_too(busy: Filled) -> None:
     shown = busy.run("number", "+32470111111").stdout
 
     assert shown.endswith("\nNo contacts.\n")
-    assert "to its next text" in shown
+    assert "its next text is answered, after the usual delay" in shown
     assert "blocked" in busy.run("number", TOM).stdout
 
 

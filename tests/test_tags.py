@@ -83,7 +83,8 @@ def test_what_is_no_word_is_refused(line: Filled, word: str) -> None:
 @pytest.mark.parametrize(
     "arguments",
     ["tag", "tag 1", "tag --next 1", "tag --next 1 x", "tag 0 x", "tag x y", "tag --next", "tag --next --key",
-     "tag --next --key q=quit", "tag --next --key ab=c", "tag --next --key a", "tag --next --key a="],
+     "tag --next --key q=quit", "tag --all",
+     "tag 1 x --all", "tag --next --key k=keen", "tag --next --key ab=c", "tag --next --key a", "tag --next --key a="],
 )  # fmt: skip
 def test_half_a_tag_is_a_usage_error(line: Filled, arguments: str) -> None:
     """ID and WORD, or --next on a terminal alone, with keys that are free."""
@@ -118,9 +119,9 @@ def test_a_reaction_comes_within_a_day_after_an_answer(line: Filled) -> None:
     """Texts from an answered number in the day after its answer was sent are reactions, while they have no tag."""
     first, *others = react(line)
 
-    assert reading.untagged_reactions(line.db) == [first, *others]
+    assert reading.untagged(line.db, reactions=True) == [first, *others]
     line.run("tag", str(first), "excuses")
-    assert reading.untagged_reactions(line.db) == others
+    assert reading.untagged(line.db, reactions=True) == others
 
 
 def walk(line: Filled, *keys: str, arguments: tuple[str, ...] = (), meanwhile: Callable[[], object] = bool) -> str:
@@ -166,7 +167,7 @@ def test_reactions_are_tagged_with_single_keys(line: Filled) -> None:
     assert shown.splitlines()[:3] == [
         f"3 left: contact {first}, {moment('2026-11-24T22:08:00.000Z')}, {KEVIN}",
         "Désolé !",
-        "a=apology i=insult o=other s=skip u=undo q=quit: apology",
+        "a=apology i=insult t=threat o=other k=keep s=skip u=undo q=quit: apology",
     ]
     assert r"Connard \x1b[2J" in shown
     assert shown.endswith("skip\n\n2 reactions tagged, 0 left.\n")
@@ -190,7 +191,7 @@ def test_keys_can_have_other_words(line: Filled) -> None:
     first, second, _ = react(line)
     shown = walk(line, "e", "a", "q", arguments=("--key", "e=excuses", "--key", "a=Amour"))
 
-    assert "a=amour i=insult o=other e=excuses s=skip" in shown
+    assert "a=amour i=insult t=threat o=other e=excuses k=keep s=skip" in shown
     assert [tags(line)[contact - 1] for contact in (first, second)] == [["excuses"], ["amour"]]
 
 
@@ -207,6 +208,44 @@ def test_what_was_erased_meanwhile_is_passed_over(line: Filled) -> None:
     assert f"contact {second}," not in shown
     assert "(erased)" in shown
     assert shown.endswith("2 reactions tagged, 0 left.\n")
+
+
+def test_a_threat_is_tagged_and_kept(line: Filled) -> None:
+    """The key k keeps the contact and asks again, t tags it as a threat; u takes each of them back."""
+    first, second, _ = react(line)
+    shown = walk(line, "k", "t", "k", "u", "i", "q")
+
+    assert f"contact {first}, {moment('2026-11-24T22:08:00.000Z')}, {KEVIN}, kept\n" in shown
+    assert shown.endswith("quit\n\n2 reactions tagged, 1 kept, 1 left.\n")
+    assert [tags(line)[contact - 1] for contact in (first, second)] == [["threat"], ["insult"]]
+    assert [contact["id"] for contact in line.log("--kept")] == [first]
+    kinds = [kind for (kind,) in line.db.execute("SELECT kind FROM events WHERE kind LIKE '%keep' ORDER BY id")]
+    assert kinds == ["keep", "keep", "unkeep"]
+
+
+def test_what_was_kept_before_stays_kept(line: Filled) -> None:
+    """Keeping what is kept already changes nothing, so u does not take away what another person decided."""
+    first, *_ = react(line)
+    line.run("keep", str(first))
+    walk(line, "k", "u", "q")
+
+    assert [contact["id"] for contact in line.log("--kept")] == [first]
+
+
+def test_all_offers_first_contacts_too(line: Filled) -> None:
+    """With --all a threat in a text that nothing was answered to is shown as well, whoever sent it; calls are not."""
+    react(line)
+    line.run("tag", "2", "excuses")
+    line.db.execute("UPDATE contacts SET originator = NULL WHERE id = 5")
+    shown = walk(line, "t", "s", "s", "k", "t", "q", arguments=("--all",))
+
+    assert shown.startswith(f"5 left: contact 1, {moment(line.log()[0]['received_at'])}, {KEVIN}\ntoo early\n")
+    assert f"contact 5, {moment(line.log()[4]['received_at'])}, withheld, kept\n" in shown
+    assert shown.endswith("2 texts tagged, 1 kept, 1 left.\n")
+    assert [(contact["id"], contact["tags"]) for contact in line.log("--tag", "threat")] == [
+        (1, ["threat"]),
+        (5, ["threat"]),
+    ]
 
 
 def test_nothing_to_tag_is_said(line: Filled) -> None:

@@ -2,6 +2,7 @@
 
 What has no offset is local time, so a day has 23 or 25 hours when the clocks change. It reads no words of other
 languages than English, and nothing that names the future.
+Known to be wrong: in the hour that the clocks repeat, a moment is not told from the one an hour later.
 """
 
 import re
@@ -76,7 +77,32 @@ def when(text: str) -> Period:
         ) from error
 
 
-def moment(text: str) -> str:
-    """Write a moment of the database for people in eleven characters of local time: of another year only the day."""
+# no locale has a say: what is written here is the same wherever it runs
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+TIME_WIDTH = 12
+"""The width of a column of times: of another year it holds the day, and the rest is cut off."""
+
+
+def moment(text: str, *, dated: bool = False) -> str:
+    """Write a moment of the database, or an `scts`, for people, in local time: 24 Nov 22:18, or 24 Nov 2025 22:18.
+
+    The year stands there where it is not this one, and on paper (`dated`). Every time that people read is written so.
+    """
     local = parse_rfc3339(text).astimezone()
-    return f"{local:%m-%d %H:%M}" if local.year == datetime.now().astimezone().year else f"{local:%Y-%m-%d}"
+    return f"{_day(local, dated=dated)} {local:%H:%M}"
+
+
+def maybe_moment(text: str | None) -> str | None:
+    """Write a moment as `moment` does, or None where there is none."""
+    return moment(text) if text else None
+
+
+def clock_time(text: str) -> str:
+    """Write a moment as short as it cannot be mistaken: 04:12 if it is less than half a day away, else as `moment`."""
+    local = parse_rfc3339(text).astimezone()
+    return f"{local:%H:%M}" if abs(local - datetime.now().astimezone()) < _DAY / 2 else moment(text)
+
+
+def _day(local: datetime, *, dated: bool = False) -> str:
+    year = f" {local.year}" if dated or local.year != datetime.now().astimezone().year else ""
+    return f"{local.day} {_MONTHS[local.month - 1]}{year}"

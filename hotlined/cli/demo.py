@@ -21,6 +21,7 @@ from typing import Any
 
 import click
 
+from hotlined.cli.log import briefly
 from hotlined.cli.output import harmless, wrapped
 from hotlined.errors import UnavailableError, UsageError
 from hotlined.simulator import client as simulation
@@ -202,9 +203,7 @@ def _report(stage: Stage, db: Database) -> None:
             _line("in", "cyan", entry["originator"], what)
         if verdict and (told is None or told[0] is None):
             words = "answer" if verdict == "answer" else "no answer"
-            _line(
-                "why", "yellow" if verdict != "answer" else "green", "", f"{words}: {entry['reason'].replace('_', ' ')}"
-            )
+            _line("why", "yellow" if verdict != "answer" else "green", "", f"{words}: {briefly(entry['reason'])}")
         if state == "sent":
             _line("out", "magenta", entry["originator"], f"{answer['segments']} segments: {harmless(answer['text'])}")
 
@@ -232,7 +231,7 @@ def _summary(stage: Stage, keep: Path | None) -> None:
     unjudged = sum(contact["verdict"] is None for contact in contacts)
     waiting = f", {unjudged} not judged yet" if unjudged else ""
     _say(f"  {len(contacts)} contacts recorded, {len(answers)} answered{waiting}, {sum(reasons.values())} not:")
-    _say("  " + ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in reasons.most_common()))
+    _say("  " + ", ".join(f"{briefly(reason)}: {count}" for reason, count in reasons.most_common()))
     _say(f"  {segments} segments left the SIM, {segments * 0.05:.2f} EUR at 0.05 each; {used} texts are left on it")
     _say("")
     _say("Try next", bold=True)

@@ -1,7 +1,8 @@
 """`hotlined log` and `hotlined show`: what came, what was decided, and what became of the answers.
 
 Three forms of one list: lines for people as wide as the terminal, JSON Lines that keep everything exactly, CSV for
-spreadsheets. Every form is printed row by row, so none grows with the database.
+spreadsheets. Every form is printed row by row, so none grows with the database. People read plain words and local
+time, machines codes and UTC.
 """
 
 import csv
@@ -17,7 +18,7 @@ import click
 
 from hotlined.cli import CONTACT_ID, COUNT, Settings, pass_settings
 from hotlined.cli.completion import complete_number, complete_tag
-from hotlined.cli.dates import Period, moment, when
+from hotlined.cli.dates import TIME_WIDTH, Period, clock_time, maybe_moment, moment, when
 from hotlined.cli.output import counted, csv_cell, harmless, json_line, sheet
 from hotlined.cli.pager import no_pager, print_paged
 from hotlined.cli.table import Column, Layout, table
@@ -26,7 +27,7 @@ from hotlined.config import Config, Mode
 from hotlined.errors import AddressError, HotlinedError, UsageError
 from hotlined.gsm.address import parse_number
 from hotlined.gsm.alphabet import plan
-from hotlined.policy import Reason
+from hotlined.policy import Reason, WaitingFor
 from hotlined.states import State
 from hotlined.store import attempts, reading
 from hotlined.store.database import Database, open_beside_daemon
@@ -79,12 +80,15 @@ def _time(contact: _Contact) -> str:
 
 
 def _what(contact: _Contact) -> str:
-    """Return the text, behind what it is where it is no plain text."""
+    """Return the text, behind its tags, whether it is kept, and what it is where it is no plain text."""
     kind, text, segments = contact["kind"], contact["text"], contact["segments"]
     marks = [f"({kind})"] if kind != "text" else [] if text is not None else ["(erased)"]
     if segments["received"] < segments["total"]:
         marks.append(f"({segments['received']} of {segments['total']})")
-    return " ".join([*marks, harmless(text or "")])
+    if contact["kept"]:
+        marks.append("(kept)")
+    marks += [harmless(f"#{tag}") for tag in contact["tags"]]
+    return " ".join([*marks, *filter(None, [harmless(text or "")])])
 
 
 def _from(contact: _Contact) -> str:
@@ -92,40 +96,116 @@ def _from(contact: _Contact) -> str:
     return contact["originator"] or nobody
 
 
-def _reason(contact: _Contact) -> str:
-    return _words(contact["reason"] or "not judged yet")
+# what a queued answer waits for; {at} is when it is to go
+_WAITS = {
+    WaitingFor.DUE: "goes {at}",
+    WaitingFor.HELD: "waits: see `status`",
+    WaitingFor.PAUSED: "paused",
+    WaitingFor.NETWORK: "waits: no network",
+    WaitingFor.OUTAGE: "waits: nothing leaves",
+    WaitingFor.CREDIT: "waits: no credit",
+    WaitingFor.RETRY: "tries again {at}",
+    WaitingFor.BUDGET_MONTH: "waits: month's budget",
+    WaitingFor.BUDGET_DAY: "waits: day's budget",
+    WaitingFor.BUDGET_HOUR: "waits: hour's budget",
+    WaitingFor.RESERVE: "waits: new ones first",
+    WaitingFor.SEND_INTERVAL: "goes in its turn",
+}
+STATES = {
+    State.QUEUED: "waits",
+    State.SENDING: "being sent",
+    State.SENT: "sent",
+    State.DELIVERED: "delivered",
+    State.UNDELIVERED: "not delivered",
+    State.UNCONFIRMED: "perhaps sent",
+    State.FAILED: "failed",
+    State.CANCELLED: "cancelled",
+    State.SHADOWED: "shadow: not sent",
+}
+"""Every state of an answer in words."""
+_TIME_WIDTHLY = {
+    Reason.FIRST_CONTACT: "first contact",
+    Reason.COOLDOWN_OVER: "long enough ago",
+    Reason.PENDING: "one is on its way",
+    Reason.COOLDOWN: "answered lately",
+    Reason.PER_NUMBER: "had all its answers",
+    Reason.BLOCKED: "blocked",
+    Reason.OPTED_OUT: "asked to stop",
+    Reason.COUNTRY: "country not answered",
+    Reason.NOT_ANSWERABLE: "cannot be texted",
+    Reason.OWN_NUMBER: "the line itself",
+    Reason.LOOP: "another machine",
+    Reason.STALE: "too old",
+    Reason.NOT_TEXT: "nothing to answer",
+    Reason.SIM_CHANGED: "another SIM was in",
+    Reason.RESTORED: "from a backup",
+    Reason.PERSON: "cancelled by hand",
+    Reason.TOO_LONG: "answer too long",
+    Reason.SET_ASIDE: "program fault",
+}
 
 
-def _state(contact: _Contact) -> str:
-    answer = contact["answer"]
-    if not answer:
-        return ""
-    return _words(": ".join(filter(None, (answer["state"], answer["waiting_for"]))))
+def briefly(code: str | None) -> str:
+    """Return a reason, or what an answer waits for, in so few plain words that they fit a column; codes are for JSON.
+
+    What is neither is returned as it is.
+    """
+    if code in list(Reason):
+        return _TIME_WIDTHLY[Reason(code)]
+    return _WAITS[WaitingFor(code)] if code in list(WaitingFor) else code or ""
 
 
-def _outcome(contact: _Contact) -> str:
-    return _state(contact) or _reason(contact)
+def answer_in_words(answer: dict[str, Any], sending: reading.Sending) -> str:
+    """Return what becomes, or became, of an answer: `goes 04:12`, `paused`, `sent`; for a cancelled one, why."""
+    state = State(answer["state"])
+    if state is State.QUEUED:
+        waits = answer["waiting_for"]
+        if waits == WaitingFor.DUE and sending.state in {WaitingFor.HELD, WaitingFor.PAUSED}:
+            waits = sending.state  # no time ends that, only a person
+        return briefly(waits).format(at=clock_time(answer["due_at"])) or STATES[state]
+    if state is State.CANCELLED and answer["reason"] in list(Reason):
+        return briefly(answer["reason"])
+    if state is State.FAILED and answer["segments_sent"]:
+        return f"only {answer['segments_sent']} of {answer['segments']} left"
+    return STATES[state]
+
+
+def _outcome(contact: _Contact, sending: reading.Sending) -> str:
+    """Return what became of a contact in plain words: what becomes of its answer, or why there is none."""
+    if contact["answer"]:
+        return answer_in_words(contact["answer"], sending)
+    return briefly(contact["reason"]) or "not decided yet"
 
 
 def _words(name: str) -> str:
     return harmless(name.replace("_", " "))
 
 
-_ID: Column[_Contact] = Column("ID", 6, lambda contact: str(contact["id"]), "dim", right=True)
-_TIME = Column("TIME", 11, _time)
-_FROM: Column[_Contact] = Column("FROM", 14, lambda contact: harmless(_from(contact)), "bold")
+OUTCOME = 21
+"""The width of a column of outcomes: none is longer, so none is cut."""
+
+_ID: Column[_Contact] = Column("ID", 5, lambda contact: str(contact["id"]), "dim", right=True)
+_TIME = Column("TIME", TIME_WIDTH, _time, right=True)
+_FROM: Column[_Contact] = Column("FROM", 13, lambda contact: harmless(_from(contact)), "bold")
 _MARK = Column("", 1, _mark, _fate)
 _TEXT = Column("TEXT", 0, _what)
+_OUTCOME: Column[_Contact] = Column("OUTCOME", OUTCOME, lambda contact: contact["outcome"], _fate)
 _LAYOUTS = (
-    Layout(110, (_ID, _TIME, _FROM, _MARK, _TEXT, Column("REASON", 14, _reason), Column("ANSWER", 20, _state, _fate))),
-    Layout(70, (_ID, _TIME, _FROM, _MARK, _TEXT, Column("OUTCOME", 14, _outcome, _fate))),
-    Layout(0, (_ID, _TIME, _FROM, _MARK), below=Column("TEXT", 7, _what)),
+    Layout(70, (_ID, _TIME, _FROM, _MARK, _TEXT, _OUTCOME)),
+    Layout(0, (_ID, _TIME, _FROM, _MARK), below=Column("", 2, lambda each: f"{each['outcome']} · {_what(each)}")),
 )
 
 
-def lines(rows: Iterable[Row]) -> Iterator[str]:
+def lines(db: Database, rows: Iterable[Row]) -> Iterator[str]:
     """Yield contacts as a table for people."""
-    return table(map(reading.entry, rows), _LAYOUTS, "No contacts.")
+
+    def for_people(row: Row) -> _Contact:
+        contact = reading.entry(row)
+        waits = contact["answer"] and contact["answer"]["waiting_for"]
+        sending = reading.sending(db) if waits else reading.Sending("free")  # asked only where it is of use
+        return contact | {"kept": row["kept"], "outcome": _outcome(contact, sending)}
+
+    return table(map(for_people, rows), _LAYOUTS, "No contacts.")
 
 
 def entry(db: Database, config: Config, row: Row) -> _Contact:
@@ -148,27 +228,33 @@ def preview(db: Database, config: Config, contact: _Contact) -> None:
     answer |= {"text": planned.text, "encoding": planned.encoding.value, "segments": planned.segments}
 
 
-def _print_by_hand(rows: list[Row], *, as_json: bool, as_csv: bool) -> None:
+def _print_by_hand(db: Database, rows: list[Row], *, as_json: bool, as_csv: bool) -> None:
     """Print the texts that people sent themselves."""
     if as_csv:
         _print_csv(rows, tuple(rows[0].keys()) if rows else ())
         return
+    sending = reading.sending(db)
     texts = [reading.by_hand_entry(row) for row in rows]
     if as_json:
         for text in texts:
             click.echo(json_line(text))
     else:
-        for line in table(texts, _BY_HAND_LAYOUTS, "No texts by hand."):
+        told = (text | {"outcome": answer_in_words(text["answer"], sending)} for text in texts)
+        for line in table(told, _BY_HAND_LAYOUTS, "No texts by hand."):
             click.echo(line)
 
 
-_TO: Column[_Contact] = Column("TO", 14, lambda text: harmless(text["recipient"]), "bold")
-_BY: Column[_Contact] = Column("BY", 10, lambda text: harmless(f"{text['asked_by']} ({text['kind']})"))
-_QUEUED_AT: Column[_Contact] = Column("TIME", 11, lambda text: moment(text["answer"]["queued_at"]))
+_TO: Column[_Contact] = Column("TO", 13, lambda text: harmless(text["recipient"]), "bold")
+_BY: Column[_Contact] = Column("BY", 12, lambda text: harmless(f"{text['asked_by']} ({text['kind']})"))
+_QUEUED_AT: Column[_Contact] = Column("TIME", TIME_WIDTH, lambda text: moment(text["answer"]["queued_at"]), right=True)
 _HAND_TEXT: Column[_Contact] = Column("TEXT", 0, lambda text: harmless(text["answer"]["text"] or ""))
 _BY_HAND_LAYOUTS = (
-    Layout(70, (_QUEUED_AT, _TO, _MARK, _HAND_TEXT, _BY, Column("OUTCOME", 14, _state, _fate))),
-    Layout(0, (_QUEUED_AT, _TO, _MARK), below=_HAND_TEXT),
+    Layout(80, (_QUEUED_AT, _TO, _MARK, _HAND_TEXT, _BY, _OUTCOME)),
+    Layout(
+        0,
+        (_QUEUED_AT, _TO, _MARK),
+        below=Column("", 2, lambda text: f"{text['outcome']} · {_HAND_TEXT.cell(text)}"),
+    ),
 )
 
 
@@ -176,7 +262,7 @@ def _print_csv(rows: Iterable[Row], columns: tuple[str, ...]) -> None:
     writer = csv.writer(sys.stdout)
     writer.writerow(columns)
     for row in rows:
-        writer.writerow(csv_cell(value) for value in row)
+        writer.writerow(csv_cell(row[column]) for column in columns)
         sys.stdout.flush()
 
 
@@ -223,6 +309,7 @@ def _any_of(option: str, name: str, values: type[StrEnum], meaning: str) -> Call
 @_any_of("--reason", "reasons", Reason, "Decided or cancelled for this reason")
 @_any_of("--state", "states", State, "With an answer in this state")
 @click.option("--tag", metavar="WORD", type=tag_word, shell_complete=complete_tag, help="With this tag.")
+@click.option("--kept", is_flag=True, help="Exempt from erasure, by `keep`.")
 @click.option("--search", metavar="TEXT", help="With this in its text, case and accents aside.")
 @click.option("--by-hand", is_flag=True, help="Instead the texts that people sent themselves: `send` and `try`.")
 @click.option("--json", "as_json", is_flag=True, help="JSON Lines, oldest first, every text exactly.")
@@ -243,8 +330,9 @@ def log(
     pager: bool,
     **more: Any,
 ) -> None:
-    """Show contacts and what became of them, the newest last.
+    """Show contacts and what became of them, the newest last; with their tags, and (kept) where they are.
 
+    OUTCOME says when an answer goes, what it waits for, or why there is none. In a pipe or a file every text is whole.
     Filters combine: what is shown fits all of them. --kind, --verdict, --reason and --state may be given more than
     once: one of the values will do. More than a screen goes through a pager (HOTLINED_PAGER, PAGER, or less), at its
     end.
@@ -265,7 +353,7 @@ def log(
         suppress(*([KeyboardInterrupt] if follow else [])),
     ):
         if by_hand:
-            _print_by_hand(reading.texts_by_hand(db, limit, where.originator), as_json=as_json, as_csv=as_csv)
+            _print_by_hand(db, reading.texts_by_hand(db, limit, where.originator), as_json=as_json, as_csv=as_csv)
             return
         rows = _follow(db, where, limit) if follow else reading.rows(db, where, limit)
         if as_json:
@@ -274,7 +362,7 @@ def log(
         elif as_csv:
             _print_csv(rows, reading.columns(db))
         else:
-            print_paged(lines(rows), pager=pager and not follow, at_end=True)
+            print_paged(lines(db, rows), pager=pager and not follow, at_end=True)
 
 
 REASONS = {
@@ -301,54 +389,61 @@ REASONS = {
 """Every reason in words."""
 
 
-def _in_words(reason: str | None) -> str:
-    """Return a reason with its meaning; a cause that is no reason of ours stands as it is."""
-    return f"{reason} ({REASONS[Reason(reason)]})" if reason in list(Reason) else reason or ""
+def reason_in_words(reason: str | None) -> str:
+    """Return what a reason means; a cause that is no reason of ours stands as it is."""
+    return REASONS[Reason(reason)] if reason in list(Reason) else reason or ""
 
 
-def _sheet(contact: _Contact) -> Iterator[tuple[str, str | None]]:
+def _sheet(contact: _Contact, sending: reading.Sending) -> Iterator[tuple[str, str | None]]:
     """Yield a contact as labels and values; what is not known is left out by the printer."""
     segments = contact["segments"]
     yield "contact", f"{contact['id']}: {contact['kind']} on line {contact['line']}"
-    yield "originator", _from(contact)
-    yield "received", contact["received_at"]
-    yield "scts", contact["scts"]
+    yield "from", _from(contact)
+    yield "received", moment(contact["received_at"])
+    yield "network's time", maybe_moment(contact["scts"])
     yield "text", contact["text"]
     yield "segments", f"{segments['received']} of {segments['total']}; {counted(contact['repeats'], 'repeat')}"
     yield "tags", " ".join(contact["tags"])
-    yield "verdict", contact["verdict"] or "not judged yet"
-    yield "reason", _in_words(contact["reason"])
+    yield "outcome", _outcome(contact, sending)
+    yield "verdict", VERDICTS[contact["verdict"]]
+    yield "  because", reason_in_words(contact["reason"])
     if kept := contact["kept"]:
-        yield "kept", f"by {kept['by']}, {kept['at']}"
+        yield "kept", f"by {kept['by']}, {moment(kept['at'])}"
     for number, part in enumerate(contact["parts"], 1):
         place = f"{part['storage']} {part['storage_index']}" if part["storage"] else "handed over directly"
-        deleted = f"deleted {part['deleted_at']}" if part["deleted_at"] else "not deleted yet"
+        deleted = f"deleted {moment(part['deleted_at'])}" if part["deleted_at"] else "not deleted yet"
         repeat = ", a repeat" if part["repeat"] else ""
         yield f"part {number}", f"{part['kind']}, sequence {part['sequence'] or '-'}{repeat}; {place}, {deleted}"
         yield "  problem", part["problem"]
         yield "  pdu", part["pdu"]
     if answer := contact["answer"]:
-        yield from _answer_sheet(answer)
+        yield from _answer_sheet(answer, sending)
     for text in contact["by_hand"]:
-        yield "by hand", f"{text['asked_by']} ({text['kind']}): {_state(text)}, {text['answer']['queued_at']}"
+        words = answer_in_words(text["answer"], sending)
+        yield "by hand", f"{text['asked_by']} ({text['kind']}): {words}, {moment(text['answer']['queued_at'])}"
         yield "  text", text["answer"]["text"]
     for event in contact["events"]:
-        yield "event", " ".join(filter(None, (event["at"], _words(event["kind"]), event["detail"])))
+        yield "event", " ".join(filter(None, (moment(event["at"]), _words(event["kind"]), event["detail"])))
 
 
-def _answer_sheet(answer: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
-    yield "answer", f"{answer['id']}: {_state({'answer': answer})}"
-    yield "  reason", _in_words(answer["reason"])
+VERDICTS = {"answer": "answer", "suppress": "no answer", None: "not decided yet"}
+"""Every verdict in words."""
+
+
+def _answer_sheet(answer: dict[str, Any], sending: reading.Sending) -> Iterator[tuple[str, str | None]]:
+    yield "answer", f"{answer['id']}: {answer_in_words(answer, sending)}"
+    yield "  because", reason_in_words(answer["reason"])
     yield "  text", answer["text"]
     if answer["segments"]:
         tense = "sent" if answer["composed"] else "sent; by the configuration in force"
         yield "  segments", f"{answer['segments_sent']} of {answer['segments']} {tense}, in {answer['encoding']}"
-    yield "  queued", f"{answer['queued_at']}, due {answer['due_at']}"
-    yield "  sent", answer["sent_at"]
-    yield "  reported", answer["reported_at"]
+    yield "  queued", f"{moment(answer['queued_at'])}, to go {moment(answer['due_at'])}"
+    yield "  sent", maybe_moment(answer["sent_at"])
+    yield "  reported", maybe_moment(answer["reported_at"])
     for part in answer["parts"]:
         earlier = "" if part["current"] else " (an earlier attempt)"
         known = [f"{name} {part[key]}" for name, key in _FATE if part[key] is not None]
+        known += [f"{name} {moment(part[key])}" for name, key in _FATE_AT if part[key] is not None]
         yield f"  part {part['sequence']}", "; ".join([part["state"] + earlier, *known])
         yield "    pdu", part["pdu"]
 
@@ -357,9 +452,11 @@ _FATE = (
     ("reference", "mr"),
     ("cause", "cause"),
     ("detail", "detail"),
+    ("status", "report_status"),
+)
+_FATE_AT = (
     ("submitted", "submitted_at"),
     ("sent", "sent_at"),
-    ("status", "report_status"),
     ("reported", "reported_at"),
     ("discharged", "discharged_at"),
 )
@@ -380,7 +477,7 @@ def show(settings: Settings, /, contact_id: int, as_json: bool, pager: bool) -> 
     """
     config = settings.config()
     with open_beside_daemon(config.database) as db:
-        contact = reading.maybe_contact(db, contact_id)
+        contact, sending = reading.maybe_contact(db, contact_id), reading.sending(db)
         if contact:
             preview(db, config, contact)
     if contact is None:
@@ -388,4 +485,4 @@ def show(settings: Settings, /, contact_id: int, as_json: bool, pager: bool) -> 
     if as_json:
         click.echo(json_line(contact))
     else:
-        print_paged(sheet(_sheet(contact)), pager=pager)
+        print_paged(sheet(_sheet(contact, sending)), pager=pager)

@@ -16,27 +16,30 @@ import click
 from hotlined import policy
 from hotlined.cli import COUNT, Settings, pass_settings
 from hotlined.cli.completion import complete_number
-from hotlined.cli.dates import moment
-from hotlined.cli.limits import in_words
-from hotlined.cli.log import REASONS, entry, lines
+from hotlined.cli.dates import TIME_WIDTH, maybe_moment, moment
+from hotlined.cli.limits import SOON_SECONDS, in_words, look_ahead
+from hotlined.cli.log import REASONS, answer_in_words, briefly, entry, lines
 from hotlined.cli.output import counted, csv_cell, harmless, json_line, sheet
 from hotlined.cli.pager import no_pager, print_paged
 from hotlined.cli.status import holds_of, in_sentences
 from hotlined.cli.table import Column, Layout, table
 from hotlined.clock import Now, rfc3339
 from hotlined.config import Config, Mode
+from hotlined.errors import UsageError
 from hotlined.gsm.address import Address, Identity, Ton, identify, parse_number
 from hotlined.gsm.alphabet import plan
-from hotlined.policy import Reason
+from hotlined.policy import Reason, Share
+from hotlined.states import State
 from hotlined.store import attempts, people, pseudonyms, reading
 from hotlined.store.database import Database, open_beside_daemon
+from hotlined.store.forecast import Ahead
 from hotlined.store.reading import Correspondent, Sending
 
 _COLUMNS = tuple(Correspondent.__dataclass_fields__)
 
 
 def _when(text: str | None) -> str:
-    return moment(text) if text else "-"
+    return maybe_moment(text) or "-"
 
 
 def _state(who: Correspondent) -> str:
@@ -47,8 +50,8 @@ _NUMBER: Column[Correspondent] = Column("NUMBER", 14, lambda who: harmless(who.n
 _CONTACTS: Column[Correspondent] = Column("CONTACTS", 8, lambda who: str(who.contacts), right=True)
 _ANSWERS: Column[Correspondent] = Column("ANSWERS", 7, lambda who: str(who.answers), right=True)
 _SEGMENTS: Column[Correspondent] = Column("SEGMENTS", 8, lambda who: str(who.segments), right=True)
-_FIRST: Column[Correspondent] = Column("FIRST", 11, lambda who: _when(who.first_at))
-_LAST: Column[Correspondent] = Column("LAST", 11, lambda who: _when(who.last_at))
+_FIRST: Column[Correspondent] = Column("FIRST", TIME_WIDTH, lambda who: _when(who.first_at), right=True)
+_LAST: Column[Correspondent] = Column("LAST", TIME_WIDTH, lambda who: _when(who.last_at), right=True)
 _STATE: Column[Correspondent] = Column("STATE", 0, _state, "yellow")
 _LAYOUTS = (
     Layout(78, (_NUMBER, _CONTACTS, _ANSWERS, _SEGMENTS, _FIRST, _LAST, _STATE)),
@@ -102,13 +105,15 @@ class Next:
     """Whether a text that came now would be answered and why, and when the next answer can go at the earliest.
 
     `in_seconds` is None where a decision of people has to come first, or the end of an outage. `windows` are the
-    seconds until each window has room for that answer (0: now; None: never).
+    seconds until each window has room for that answer (0: now; None: never), once those that wait before it have gone:
+    `ahead`.
     """
 
     answer: bool
     reason: Reason
     in_seconds: float | None
     windows: dict[str, float | None]
+    ahead: Ahead
 
 
 def outlook(db: Database, config: Config, identity: Identity, now: Now, held: Sending) -> Next:
@@ -118,12 +123,11 @@ def outlook(db: Database, config: Config, identity: Identity, now: Now, held: Se
     history = attempts.history_of(db, identity.originator, shadow=shadow)
     verdict = policy.judge(policy.Contact("text", identity, timedelta(0)), history, rules, now.limit)
     segments = plan(config.answer.text_after(history.answers), config.answer.encoding).segments
-    room = {
-        name: attempts.room_at(db, name, segments, limits, now, returning=history.answers > 0, shadow=shadow)
-        for name in policy.WINDOW_SECONDS
-    }
-    windows = {name: None if at is None else at - now.limit for name, at in room.items()}
-    waits = list(windows.values())
+    known = history.answers > 0
+    seen = look_ahead(db, config, now)
+    room = seen.outlook(segments, known=known)
+    windows = {name: None if at is None else at - now.limit for name, at in room.windows.items()}
+    waits = [None if room.at is None else room.at - now.limit]
     if verdict.reason is Reason.COOLDOWN:
         waits.append(policy.cooldown_left(history, limits, now.limit))
     elif not verdict.answer:
@@ -131,11 +135,16 @@ def outlook(db: Database, config: Config, identity: Identity, now: Now, held: Se
     if held.state != "free":
         waits.append(None)
     in_seconds = None if None in waits else max(filter(None, waits), default=0.0)
-    return Next(verdict.answer, verdict.reason, in_seconds, windows)
+    return Next(verdict.answer, verdict.reason, in_seconds, windows, seen.ahead[Share.KNOWN if known else Share.NEW])
 
 
 def _identity(db: Database, text: str, country: str) -> Identity:
     """Return who is meant: a number however it is written, or a name or short code that contacted the line."""
+    if text.strip().lower() == reading.WITHHELD:
+        raise UsageError(
+            "Nobody can tell those apart who withhold their number.",
+            f"`hotlined log --number {reading.WITHHELD}` shows what they sent.",
+        )
     if known := reading.maybe_identity(db, text.strip()):
         return known
     return identify(Address(parse_number(text, country)[1:], Ton.INTERNATIONAL), country)
@@ -156,18 +165,20 @@ def _together(found: list[Correspondent], number: str, config: Config) -> Corres
 
 
 def _sheet(
-    who: Correspondent, identity: Identity, told: Next, now: Now, holds: tuple[Sending, ...]
+    who: Correspondent, identity: Identity, told: Next, now: Now, *, waiting: str, holds: tuple[Sending, ...]
 ) -> Iterator[tuple[str, str]]:
+    """Yield labels and values; `waiting` says what becomes of an answer that is queued for it, empty without one."""
     where = ", ".join(filter(None, (identity.country, identity.line_type.replace("_", " "))))
-    yield "number", f"{who.number} ({where})"
+    yield "number", f"{who.number or reading.WITHHELD} ({where})"
     yield "contacts", str(who.contacts)
     if who.first_at and who.last_at:
         yield "first, last", f"{moment(who.first_at)}, {moment(who.last_at)}"
     yield "answers", f"{who.answers}, which took {counted(who.segments, 'segment')}"
     yield "state", _state(who)
-    yield "next answer", _next_in_words(told, now)
-    yield "  because", f"{told.reason} ({REASONS[told.reason]})"
-    yield "  windows", ", ".join(f"{name}: {in_words(seconds)}" for name, seconds in told.windows.items())
+    yield "next answer", f"one is on its way: {waiting}" if waiting else _next_in_words(told, now)
+    yield "  because", REASONS[told.reason]
+    yield "  waiting", _ahead_in_words(told)
+    yield "  room", _room_in_words(told.windows)
     for held in holds:
         yield "  held back", " ".join(in_sentences(held))
 
@@ -175,10 +186,36 @@ def _sheet(
 def _next_in_words(told: Next, now: Now) -> str:
     if told.in_seconds is None:
         return "none while this is so"
-    if told.in_seconds == 0:
-        return "to its next text, at once but for answer.delay"
+    if told.in_seconds < SOON_SECONDS:
+        return "its next text is answered, after the usual delay"
     at = rfc3339(now.utc + timedelta(seconds=told.in_seconds))
     return f"in {in_words(told.in_seconds)}, on {moment(at)} if the power stays on"
+
+
+def _ahead_in_words(told: Next) -> str:
+    """Say what goes first, where an answer would come of a text."""
+    ahead = told.ahead
+    if told.in_seconds is None or not ahead.answers:
+        return ""
+    verb = "goes" if ahead.answers == 1 else "go"
+    return f"{counted(ahead.answers, 'answer')} ({counted(ahead.segments, 'segment')}) {verb} first"
+
+
+def _room_in_words(windows: dict[str, float | None]) -> str:
+    """Say when the budget of each window has room; nothing where all of them have."""
+    if all(seconds == 0 for seconds in windows.values()):
+        return ""
+    return ", ".join(
+        f"{name}'s budget: {in_words(seconds) if not seconds else f'in {in_words(seconds)}'}"
+        for name, seconds in windows.items()
+    )
+
+
+def _waiting(db: Database, number: str) -> str:
+    """Say what becomes of the answer that is queued for a number."""
+    where = reading.Filter(originator=number, states=(State.QUEUED, State.SENDING))
+    found = list(reading.log(db, where, 1))
+    return answer_in_words(found[0]["answer"], reading.sending(db)) if found else briefly(Reason.PENDING)
 
 
 @click.command
@@ -204,6 +241,7 @@ def number(settings: Settings, /, number: str, limit: int, as_json: bool, pager:
         holds = holds_of(db, config)
         told = outlook(db, config, identity, now, holds[0] if holds else reading.FREE)
         rows = reading.rows(db, reading.Filter(originator=identity.originator), limit)
+        waiting = _waiting(db, identity.originator) if told.reason is Reason.PENDING else ""
         if as_json:
             more = {"country": identity.country, "line_type": identity.line_type, "next": asdict(told)}
             history = [entry(db, config, row) for row in rows]
@@ -212,5 +250,5 @@ def number(settings: Settings, /, number: str, limit: int, as_json: bool, pager:
                 json_line(asdict(who) | more | {"paused": reading.paused(db), "history": history, "by_hand": by_hand})
             )
         else:
-            head = sheet(_sheet(who, identity, told, now, holds))
-            print_paged(chain(head, [""], lines(rows)), pager=pager)
+            head = sheet(_sheet(who, identity, told, now, waiting=waiting, holds=holds))
+            print_paged(chain(head, [""], lines(db, rows)), pager=pager)

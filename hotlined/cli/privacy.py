@@ -7,6 +7,7 @@ what was backed up before is still in there.
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import Any
 
 import click
@@ -14,11 +15,15 @@ import click
 from hotlined import clock, pseudonym
 from hotlined.cli import CONTACT_ID, Settings, pass_settings
 from hotlined.cli.completion import complete_number
+from hotlined.cli.dates import maybe_moment, moment
+from hotlined.cli.log import STATES, VERDICTS, reason_in_words
 from hotlined.cli.output import counted, harmless, json_line, print_sheet, print_wrapped
 from hotlined.cli.status import report
+from hotlined.clock import rfc3339
 from hotlined.config import Config
 from hotlined.errors import AddressError, HotlinedError, RefusedError, UnavailableError, UsageError
 from hotlined.gsm.address import parse_number
+from hotlined.states import State
 from hotlined.store import privacy
 from hotlined.store.database import Database, open_beside_daemon
 
@@ -201,35 +206,44 @@ def _in_words(found: privacy.Held) -> str:
 
 
 def _sheet(held: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
-    """Yield all that is held as labels and values."""
+    """Yield all that is held as labels and values; who reads it on paper is told when it was written, and where."""
+    now = datetime.now().astimezone()
+    yield "written", f"{moment(rfc3339(now), dated=True)}; all times here are local ({now:%Z})"
     yield "number", held["number"]
     yield "pseudonym", held["pseudonym"]
     if decided := held["decided"]:
-        yield "blocked", decided["blocked_at"]
-        yield "opted out", decided["opted_out_at"]
+        yield "blocked", maybe_moment(decided["blocked_at"])
+        yield "opted out", maybe_moment(decided["opted_out_at"])
         yield "changed by", decided["changed_by"]
     for contact in held["contacts"]:
-        yield "contact", f"{contact['id']}: {contact['kind']} on line {contact['line']}, {contact['received_at']}"
-        yield from _fields(contact, ("originator", "text", "scts", "verdict", "reason"))
+        yield (
+            "contact",
+            f"{contact['id']}: {contact['kind']} on line {contact['line']}, {moment(contact['received_at'])}",
+        )
+        yield from _fields(contact, ("originator", "text"))
+        yield "  network", maybe_moment(contact["scts"])
+        yield "  verdict", VERDICTS[contact["verdict"]]
+        yield "  because", reason_in_words(contact["reason"])
         yield "  tags", " ".join(contact["tags"])
         for part in contact["parts"]:
             yield "  pdu", part["pdu"]
         if answer := contact["answer"]:
-            yield "  answer", f"{answer['state']}, queued {answer['queued_at']}"
+            yield "  answer", f"{STATES[State(answer['state'])]}, queued {moment(answer['queued_at'])}"
             yield "  its text", answer["text"]
             for part in answer["parts"]:
                 yield "  its pdu", part["pdu"]
     for answer in held["by_hand"]:
-        yield "text by hand", f"{answer['state']}, queued {answer['queued_at']}"
-        yield from _fields(answer, ("recipient", "text", "sent_at"))
+        yield "text by hand", f"{STATES[State(answer['state'])]}, queued {moment(answer['queued_at'])}"
+        yield from _fields(answer, ("recipient", "text"))
+        yield "  sent", maybe_moment(answer["sent_at"])
     for segment in held["segments"]:
-        yield "segment", f"{segment['kind']}, {segment['received_at']}"
+        yield "segment", f"{segment['kind']}, {moment(segment['received_at'])}"
         yield from _fields(segment, ("pdu",))
     for request in held["requests"]:
-        yield "request", f"{request['verb']} by {request['who']}, {request['created_at']}: {request['state']}"
+        yield "request", f"{request['verb']} by {request['who']}, {moment(request['created_at'])}: {request['state']}"
         yield from _fields(request["arguments"] | request, (*request["arguments"], "result"))
     for event in held["events"]:
-        yield "event", f"{event['at']}: {event['kind']} {event['detail']}".rstrip()
+        yield "event", f"{moment(event['at'])}: {event['kind']} {event['detail']}".rstrip()
 
 
 def _fields(row: dict[str, Any], names: Iterable[str]) -> Iterator[tuple[str, str | None]]:

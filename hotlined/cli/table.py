@@ -1,7 +1,9 @@
 """Lists for people: as many columns as the terminal has room for, wide characters counted double.
 
-What does not fit a column ends in an ellipsis. Colours are for terminals, and not where NO_COLOR is set; nothing is
-said by colour alone.
+What does not fit a column ends in an ellipsis. In a pipe or a file nothing is cut: what has no width of its own stands
+last there, whole, so that the other columns stay straight. Colours are for terminals, and not where NO_COLOR is set;
+nothing is said by colour alone.
+Known to be wrong: an emoji that is joined of several is counted as all of them, and terminals differ in what they draw.
 """
 
 import os
@@ -12,6 +14,8 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import click
+
+from hotlined.cli.output import JOINER
 
 _Row = TypeVar("_Row")
 
@@ -46,17 +50,21 @@ class Layout(Generic[_Row]):
 def table(rows: Iterable[_Row], layouts: Iterable[Layout[_Row]], nothing: str) -> Iterator[str]:
     """Yield the lines of a table, its headings first; `nothing` where there are no rows.
 
-    The first layout that the terminal is wide enough for is taken.
+    The first layout that the terminal is wide enough for is taken; in a pipe or a file, the first of all.
     """
+    whole = not sys.stdout.isatty()
     room = shutil.get_terminal_size().columns
-    layout = next(layout for layout in layouts if room >= layout.least)
+    layout = next(layout for layout in layouts if whole or room >= layout.least)
     columns, below = layout.columns, layout.below
+    if whole:
+        columns = tuple(sorted(columns, key=lambda column: not column.width))
     rest = max(_LEAST, room - sum(column.width + 1 for column in columns))
     coloured = colours()
 
     def line(cells: Iterable[str], styles: Iterable[str]) -> str:
         fitted = [
-            _fit(cell, column.width or rest, right=column.right) for cell, column in zip(cells, columns, strict=True)
+            _fit(cell, column.width or rest, right=column.right, whole=whole)
+            for cell, column in zip(cells, columns, strict=True)
         ]
         fitted[-1] = fitted[-1].rstrip()
         if not coloured:
@@ -83,12 +91,12 @@ def colours() -> bool:
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM", "dumb") != "dumb"
 
 
-def _fit(text: str, width: int, *, right: bool = False) -> str:
-    """Give a text so many cells of a terminal; what is too long ends in an ellipsis."""
+def _fit(text: str, width: int, *, right: bool = False, whole: bool = False) -> str:
+    """Give a text so many cells of a terminal; what is too long ends in an ellipsis, or stays `whole`."""
     from rich.cells import cell_len, set_cell_size  # noqa: PLC0415  JSON and CSV do without
 
     cells = cell_len(text)
     if cells > width:
-        return set_cell_size(text, width - 1) + "…"
+        return text if whole else set_cell_size(text, width - 1).rstrip(JOINER) + "…"
     blanks = " " * (width - cells)
     return blanks + text if right else text + blanks

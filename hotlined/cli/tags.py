@@ -17,12 +17,12 @@ from hotlined.cli.completion import complete_tag
 from hotlined.cli.dates import moment
 from hotlined.cli.output import counted, print_wrapped, wrapped
 from hotlined.errors import HotlinedError
-from hotlined.store import people, reading
+from hotlined.store import people, privacy, reading
 from hotlined.store.database import Database, open_beside_daemon
 
 _WORD = re.compile(r"[^\W_][\w-]{0,39}")
-_KEYS = {"a": "apology", "i": "insult", "o": "other"}
-_ACTIONS = {"s": "skip", "u": "undo", "q": "quit"}
+_KEYS = {"a": "apology", "i": "insult", "t": "threat", "o": "other"}
+_ACTIONS = {"k": "keep", "s": "skip", "u": "undo", "q": "quit"}
 
 
 def tag_word(text: str) -> str:
@@ -44,27 +44,37 @@ def _key(text: str) -> tuple[str, str]:
 @click.argument("contact_id", metavar="ID", type=CONTACT_ID, required=False)
 @click.argument("word", type=tag_word, required=False, shell_complete=complete_tag)
 @click.option("--next", "walk", is_flag=True, help="Show the untagged reactions one by one, and tag each with a key.")
+@click.option("--all", "every", is_flag=True, help="With --next: every untagged text, first contacts too.")
 @click.option(
     "--key", "keys", metavar="KEY=WORD", type=_key, multiple=True, help="With --next: another key, or another word."
 )
 @pass_settings
 def tag(
-    settings: Settings, contact_id: int | None, word: str | None, walk: bool, keys: tuple[tuple[str, str], ...]
+    settings: Settings,
+    contact_id: int | None,
+    word: str | None,
+    walk: bool,
+    every: bool,
+    keys: tuple[tuple[str, str], ...],
 ) -> None:
     """Put WORD on contact ID.
 
     With --next, without ID and WORD: walk through the reactions that have no tag, texts that came within a day after an
-    answer to their number. a is for apology, i for insult, o for other; s skips, u takes the last one back, q ends.
+    answer to their number; with --all, through every text that has none. a is for apology, i for insult, t for threat,
+    o for other. k keeps the contact from erasure, as `hotlined keep` does, and asks again; s skips, u takes the last
+    key back, q ends.
 
     Example: hotlined tag 12 apology
     """
     if walk == (contact_id is not None) or (word is None) != walk:
         raise click.UsageError("Give ID and WORD, or --next alone.")
+    if every and not walk:
+        raise click.UsageError("--all goes with --next.")
     if walk and not sys.stdin.isatty():
         raise click.UsageError("--next reads single keys: it needs a terminal.")
     with open_beside_daemon(settings.config().database) as db:
         if contact_id is None or word is None:
-            _walk(db, _KEYS | dict(keys))
+            _walk(db, _KEYS | dict(keys), every=every)
         else:
             news = _found(people.tag(db, contact_id, word, clock.who(), db.now()), contact_id)
             print_wrapped(f"Contact {contact_id} {'is' if news else 'was already'} tagged {word}.")
@@ -90,33 +100,47 @@ def _found(news: bool | None, contact_id: int) -> bool:
     return news
 
 
-def _walk(db: Database, words: dict[str, str]) -> None:
-    """Show each untagged reaction, wait for a key, and commit what it says before the next."""
-    waiting = deque(reading.untagged_reactions(db))
+def _walk(db: Database, words: dict[str, str], *, every: bool) -> None:
+    """Show each untagged text, wait for a key, and commit what it says before the next."""
+    waiting = deque(reading.untagged(db, reactions=not every))
     legend = " ".join(f"{key}={word}" for key, word in (words | _ACTIONS).items())
-    done: list[tuple[int, str | None]] = []  # what was tagged so, or skipped
+    done: list[tuple[int, str]] = []  # which key was pressed at which contact
     while waiting:
         contact = reading.maybe_contact(db, waiting[0])
         if contact is None:  # erased since
             waiting.popleft()
             continue
-        received = moment(contact["received_at"])
-        print_wrapped(f"{len(waiting)} left: contact {contact['id']}, {received}, {contact['originator']}")
+        kept = ", kept" if contact["kept"] else ""
+        received, who = moment(contact["received_at"]), contact["originator"] or reading.WITHHELD
+        print_wrapped(f"{len(waiting)} left: contact {contact['id']}, {received}, {who}{kept}")
         print_wrapped(contact["text"] or "(erased)")
         key = _press(legend, words | _ACTIONS)
         if key == "q":
             break
-        if key != "u":
-            if word := words.get(key):
-                people.tag(db, contact["id"], word, clock.who(), db.now())
-            done.append((waiting.popleft(), word))
-        elif done:
-            contact_id, word = done.pop()
-            if word:
-                people.untag(db, contact_id, word, clock.who(), db.now())
-            waiting.appendleft(contact_id)
-    tagged = sum(word is not None for _, word in done)
-    click.echo(f"{counted(tagged, 'reaction')} tagged, {len(waiting)} left.")
+        if key == "u":
+            if done:
+                _undo(db, waiting, *done.pop(), words)
+        elif key != "k":
+            if key in words:
+                people.tag(db, contact["id"], words[key], clock.who(), db.now())
+            done.append((waiting.popleft(), key))
+        elif not contact["kept"]:  # it can get its tag now
+            privacy.keep(db, contact["id"], clock.who(), db.now())
+            done.append((contact["id"], key))
+    tagged, kept_now = sum(key in words for _, key in done), sum(key == "k" for _, key in done)
+    noun = "text" if every else "reaction"
+    kept_words = f" {kept_now} kept," if kept_now else ""
+    click.echo(f"{counted(tagged, noun)} tagged,{kept_words} {len(waiting)} left.")
+
+
+def _undo(db: Database, waiting: deque[int], contact_id: int, key: str, words: dict[str, str]) -> None:
+    """Take a key back; a contact that it led past comes again."""
+    if key == "k":
+        privacy.keep_no_more(db, contact_id, clock.who(), db.now())
+        return
+    if key in words:
+        people.untag(db, contact_id, words[key], clock.who(), db.now())
+    waiting.appendleft(contact_id)
 
 
 def _press(legend: str, meanings: dict[str, str]) -> str:

@@ -67,6 +67,7 @@ class Filter:
     states: tuple[str, ...] = ()
     tag: str | None = None
     search: str | None = None
+    kept: bool = False
 
 
 _CONDITIONS = {
@@ -81,6 +82,7 @@ _CONDITIONS = {
     f" OR (answer_state = '{State.CANCELLED}' AND value = answer_reason))",
     "states": "answer_state IN (SELECT value FROM json_each(:states))",
     "tag": "EXISTS (SELECT 1 FROM json_each(tags) WHERE value = :tag)",
+    "kept": "id IN (SELECT id FROM contacts WHERE kept_at IS NOT NULL)",
 }
 
 
@@ -90,7 +92,7 @@ def columns(db: Database) -> tuple[str, ...]:
 
 
 def rows(db: Database, where: Filter, limit: int = 0) -> Iterator[sqlite3.Row]:
-    """Yield rows of the view `log`, oldest first: the newest `limit` that fit, or all for 0."""
+    """Yield rows of the view `log` and whether each is `kept`, oldest first: the newest `limit` that fit (0: all)."""
     condition, arguments = _condition(db, where)
     sql = f"SELECT id, text FROM log WHERE {condition} ORDER BY id DESC"
     with closing(db.connection.execute(sql, arguments)) as found:
@@ -142,7 +144,7 @@ def changes(db: Database, where: Filter, follower: Place) -> list[sqlite3.Row]:
         "event": follower.event,
         "open": json.dumps(sorted(follower.open_ids | here.open_ids)),
     }
-    sql = f"SELECT * FROM log WHERE id IN ({_TOUCHED}) AND {condition} ORDER BY id"
+    sql = f"{_ROWS} WHERE id IN ({_TOUCHED}) AND {condition} ORDER BY id"
     found = db.connection.execute(sql, arguments | touched).fetchall()
     follower.contact, follower.segment, follower.event = here.contact, here.segment, here.event
     follower.open_ids = here.open_ids
@@ -168,7 +170,8 @@ def note(follower: Place, row: sqlite3.Row) -> bool:
     return True
 
 
-_THESE = "SELECT * FROM log WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id"
+_ROWS = "SELECT *, EXISTS (SELECT 1 FROM contacts k WHERE k.id = log.id AND k.kept_at IS NOT NULL) AS kept FROM log"
+_THESE = f"{_ROWS} WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id"
 _OPEN = (
     "SELECT id FROM contacts WHERE verdict IS NULL"
     " UNION SELECT contact_id FROM answers"
@@ -355,17 +358,20 @@ def tags(db: Database) -> list[str]:
     return [tag for (tag,) in db.execute("SELECT DISTINCT value FROM contacts, json_each(contacts.tags) ORDER BY 1")]
 
 
-def untagged_reactions(db: Database) -> list[int]:
-    """Return the ids of the reactions without a tag, oldest first.
+def untagged(db: Database, *, reactions: bool) -> list[int]:
+    """Return the ids of the texts without a tag, oldest first: of reactions alone, or of all.
 
     A reaction is a text within a day after an answer was sent to its originator; an answer, not a text by hand.
     """
-    rows = db.execute(
-        "SELECT c.id FROM contacts c WHERE c.kind = 'text' AND c.tags = '[]' AND EXISTS (SELECT 1 FROM answers a"
-        " WHERE a.recipient = c.originator AND a.by_hand IS NULL AND a.sent_at <= c.received_at"
-        " AND c.received_at < strftime('%Y-%m-%dT%H:%M:%fZ', a.sent_at, '+1 day')) ORDER BY c.id"
-    )
+    only = _IS_REACTION if reactions else "1"
+    rows = db.execute(f"SELECT c.id FROM contacts c WHERE c.kind = 'text' AND c.tags = '[]' AND {only} ORDER BY c.id")
     return [contact_id for (contact_id,) in rows]
+
+
+_IS_REACTION = (
+    "EXISTS (SELECT 1 FROM answers a WHERE a.recipient = c.originator AND a.by_hand IS NULL"
+    " AND a.sent_at <= c.received_at AND c.received_at < strftime('%Y-%m-%dT%H:%M:%fZ', a.sent_at, '+1 day'))"
+)
 
 
 def queue(db: Database) -> dict[str, int]:
@@ -518,9 +524,9 @@ def _searches(where: Filter) -> Callable[[sqlite3.Row], bool]:
     return lambda row: not needle or needle in fold(row["text"] or "")
 
 
-def _argument(value: datetime | tuple[str, ...] | str | int | None) -> str | int | None:
+def _argument(value: datetime | tuple[str, ...] | str | bool | None) -> str | bool | None:
     if isinstance(value, datetime):
         return rfc3339(value)
     if isinstance(value, tuple):
         return json.dumps(value) if value else None
-    return value
+    return None if value is False else value
