@@ -64,6 +64,22 @@ def test_every_group_has_an_example_that_runs(line: Filled, path: tuple[str, ...
     assert (done.returncode, "Traceback" in done.stderr) == (69 if "status" in words else 0, False), done.stderr
 
 
+@pytest.mark.parametrize("words", ["", "log", "db backup", "db", "Help"])
+def test_help_is_a_word_too(words: str) -> None:
+    """`hotlined help COMMAND` prints what `hotlined COMMAND --help` does."""
+    runner = CliRunner()
+    asked = runner.invoke(main, ["help", *words.split()], prog_name="hotlined")
+
+    assert asked.exit_code == 0
+    assert asked.stdout == runner.invoke(main, [*words.split(), "--help"], prog_name="hotlined").stdout
+
+
+@pytest.mark.parametrize("words", ["nope", "log nope", "db nope"])
+def test_help_of_nothing_is_a_usage_error(words: str) -> None:
+    """A command that there is not has no help."""
+    assert CliRunner().invoke(main, ["help", *words.split()]).exit_code == 2
+
+
 # ---- completion
 
 

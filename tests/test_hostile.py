@@ -74,7 +74,7 @@ OUTPUTS = (
 SHOW_NO_TEXT = {
     "run", "demo", "doctor", "udev-rule", "block", "unblock", "optin", "pause", "resume", "requeue", "cancel", "try",
     "send", "balance", "adopt", "selftest", "untag", "purge", "forget", "simulate", "config", "text",
-    "completion",
+    "completion", "help",
 }  # fmt: skip
 """Commands that print nothing that was received; `balance` and completion have tests of their own below."""
 

@@ -74,6 +74,7 @@ COMMANDS = {
         "config": "hotlined.cli.config:config",
         "text": "hotlined.cli.text:text",
         "completion": "hotlined.cli.completion:completion",
+        "help": "hotlined.cli.help:show_help",
     },
 }
 """Every command by its heading: its name, and the module and attribute that hold it."""
