@@ -27,6 +27,7 @@ from hypothesis import strategies as st
 from hotlined import config as configuration
 from hotlined.cli import alerts
 from hotlined.cli.alerts import EVENTS, Chosen, Seen, due
+from hotlined.cli.status import report
 from hotlined.clock import Now, boottime
 from hotlined.gsm.alphabet import Encoding, plan
 from hotlined.status import DaemonStatus, ModemStatus
@@ -449,6 +450,19 @@ def test_a_forgotten_pause_is_told_with_its_cure_until_it_ends(quiet: Callable[.
 
     assert receiver.pings() == 1
     assert receiver.titles() == ["hotlined fr: the line is paused"] * 2 + ["hotlined fr: the pause is over"]
+
+
+def test_a_report_without_a_database_ends_no_pause(quiet: Callable[..., Quiet]) -> None:
+    """A database that was locked for a moment while the line was looked at makes neither pause nor shadow mode over."""
+    line = quiet()
+    people.pause(line.db, "marie", line.db.now())
+    people.note_mode(line.db, line.db.now(), shadow=True)
+    line.say(mode="shadow")
+    config = configuration.load(line.config)
+    look = alerts._Run(config, replace(report(config), stored=None), (), ()).seen(line.db)
+
+    assert look.pause
+    assert look.shadow
 
 
 def test_a_pause_of_a_backup_is_told_at_once(quiet: Callable[..., Quiet], receiver: Receiver) -> None:

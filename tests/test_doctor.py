@@ -1,5 +1,6 @@
 """`hotlined doctor`: each thing that a line needs is looked at, and what cannot be looked at is no error."""
 
+import dataclasses
 import json
 import os
 import pty
@@ -19,6 +20,9 @@ from test_finding import CH340, E173, HILINK, SIM7600, ZERO_CD
 from hotlined import config as configuration
 from hotlined.cli import doctor
 from hotlined.cli.doctor import CHECKS, Scene, Seen, Verdict
+from hotlined.clock import boottime
+from hotlined.status import DaemonStatus, ModemStatus, Storage
+from hotlined.store import people
 
 OK, WARN, FAIL, UNKNOWN = Verdict
 
@@ -538,6 +542,41 @@ def test_a_damaged_database_fails(pages: slice, tmp_path: Path) -> None:
     assert found["database"].verdict is FAIL
     assert found["database"].cure
     assert found["interpreter"].verdict is OK
+
+
+@pytest.mark.parametrize(
+    ("more", "verdict", "words"),
+    [
+        ({}, OK, ""),
+        ({"mode": "shadow"}, WARN, "Set `mode: live`"),
+        ({"sim_changed": True}, FAIL, "hotlined adopt"),
+        ({"modem": ModemStatus("ready", undeletable=2, storages=(Storage("SM", 3, 20),))}, OK, ""),
+    ],
+)
+def test_a_line_that_answers_nobody_is_no_healthy_line(
+    tmp_path: Path, more: dict[str, Any], verdict: Verdict, words: str
+) -> None:
+    """What the daemon's status has is judged: shadow mode warns, what nobody has chosen fails, each with its cure."""
+    filled = Filled(tmp_path)
+    told = DaemonStatus(
+        pid=os.getpid(),
+        database=str(filled.database),
+        mode="live",
+        modem=ModemStatus("ready"),
+        pass_boottime=boottime(),
+    )
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "fr.json").write_text(dataclasses.replace(told, **more).to_json())
+    look = Scene(configuration.load(filled.config))
+
+    assert (doctor.daemon(look).verdict, words in doctor.daemon(look).cure) == (verdict, True)
+    undeletable = "modem" in more
+    assert ("does not delete 2 of them" in doctor.storages(look).seen) is undeletable
+    with filled.db:
+        people.pause(filled.db, "marie", filled.now())
+    paused = doctor.daemon(Scene(configuration.load(filled.config)))
+    assert (paused.verdict, "`hotlined resume`" in paused.cure) == (FAIL, True)
+    assert "Paused by marie" in paused.cure
 
 
 def test_budgets_that_are_used_up_are_told(tmp_path: Path) -> None:

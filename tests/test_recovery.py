@@ -534,6 +534,21 @@ def test_an_entry_that_is_never_deleted_is_one_event(line: Line) -> None:
     assert line.count("SELECT count(*) FROM events WHERE kind = 'delete_refused'") == 1
 
 
+def test_a_modem_without_a_network_is_trouble_with_its_cure(line: Line) -> None:
+    """Nothing has failed, and nothing can be sent: `status` ends with 69 and says what to look at, since when."""
+    line.sim.do("network", registered="searching")
+    line.start()
+    line.wait_state("unregistered")
+    told = json.loads(line.cli("status", "--json", check=False))
+
+    assert [each["code"] for each in told["trouble"]] == ["unregistered"]
+    assert told["trouble"][0]["since"] == told["modem"]["since"]
+    assert "Check the aerial" in line.cli("status", check=False)
+    line.sim.do("network", registered="home")
+    line.wait_state("ready")
+    line.cli("status")
+
+
 def test_another_sim_is_recorded_from_and_not_answered_from_until_a_person_says_so(line: Line) -> None:
     """A SIM that was swapped while the daemon ran: texts are recorded as sim_changed; `adopt` goes on with it."""
     line.configure(answer={"delay": "1h"})

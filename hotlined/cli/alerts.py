@@ -35,7 +35,7 @@ from hotlined.clock import Now
 from hotlined.config import Config
 from hotlined.errors import HotlinedError, RefusedError, StoreError, UsageError
 from hotlined.gsm.alphabet import plan
-from hotlined.store import alerting, people
+from hotlined.store import alerting, people, reading
 from hotlined.store.alerting import Alert, Draft, Event, Place
 from hotlined.store.database import Database, maybe_trouble, open_beside_daemon
 
@@ -457,8 +457,9 @@ class _Run:
         found, modem, now = self.report, self.report.daemon.modem, db.now()
         use = shutil.disk_usage(self.config.database.parent)
         stored = found.stored
-        pause = next((held for held in stored.holds if held.state == "paused"), None) if stored else None
-        shadow = found.maybe(SHADOW)
+        # asked here, for a report that could not read the database says of neither that it is over
+        pause = next((held for held in reading.holds(db) if held.state == "paused"), None)
+        shadow_since = reading.maybe_shadow_since(db) if found.mode == SHADOW else None
         return Seen(
             modem_state=modem.state if found.alive else None,
             unwell_seconds=_unwell_seconds(modem.since, now) if found.alive else 0.0,
@@ -472,8 +473,8 @@ class _Run:
             )
             if pause
             else None,
-            shadow=Chosen(alerting.began(db, people.SHADOW, people.LIVE), _when(shadow.since))
-            if shadow and shadow.since
+            shadow=Chosen(alerting.began(db, people.SHADOW, people.LIVE), _when(shadow_since))
+            if shadow_since
             else None,
         )
 
