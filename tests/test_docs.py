@@ -316,7 +316,7 @@ def test_the_excerpt_is_of_the_demo() -> None:
 
 
 def test_what_is_said_of_python_gsmmodem_is_so() -> None:
-    """The faults of the pinned library that the README states are there."""
+    """The faults of the pinned library that CONTRIBUTING states are there."""
     with warnings.catch_warnings(action="ignore"):
         from gsmmodem import pdu  # noqa: PLC0415  its source warns when it is first read
         from gsmmodem.serial_comms import SerialComms  # noqa: PLC0415  the same
