@@ -18,6 +18,7 @@ import yaml
 from filled import Filled
 
 from hotlined import errors
+from hotlined.cli import COMMANDS as GROUPS
 from hotlined.cli import main
 from hotlined.cli.demo import ACTS
 from hotlined.config import KEYS, parse
@@ -62,15 +63,10 @@ def section(title: str) -> str:
 
 
 def table(text: str, heading: str) -> list[list[str]]:
-    """Return the rows of the table whose first column has this heading."""
-    lines = iter(text.splitlines())
-    assert any(line.startswith(f"| {heading} |") for line in lines), heading
-    rows = []
-    for line in lines:
-        if not line.startswith("|"):
-            break
-        rows.append([cell.strip() for cell in line.strip("|").split("|")])
-    return rows[1:]
+    """Return the rows of every table whose first column has this heading."""
+    found = re.findall(rf"^\| {heading} \|.*\n\|[-|]+\n((?:\|.*\n)+)", text, re.MULTILINE)
+    assert found, heading
+    return [[cell.strip() for cell in line.strip("|").split("|")] for rows in found for line in rows.splitlines()]
 
 
 def quoted(text: str) -> list[str]:
@@ -134,6 +130,17 @@ def test_the_table_of_commands_is_the_command_line() -> None:
 
     assert named == set(COMMANDS)
     assert [option for row in rows for option in resolve(row)[1]] == ["--once"]
+
+
+def test_the_commands_are_grouped_as_in_the_help() -> None:
+    """The README's tables of commands have the headings of `hotlined --help`, in its order, and what is under each."""
+    parts = re.findall(r"^\*\*([^*]+)\*\*\n\n(.*?)(?=^\*\*|\Z)", section("Commands"), re.MULTILINE | re.DOTALL)
+    groups = {title: [quoted(row[0])[0].split()[0] for row in table(rows, "command")] for title, rows in parts}
+
+    assert {title: list(dict.fromkeys(names)) for title, names in groups.items()} == {
+        title: list(names) for title, names in GROUPS.items()
+    }
+    assert list(groups) == list(GROUPS)
 
 
 @pytest.mark.parametrize("path", COMMANDS)
