@@ -21,7 +21,7 @@ from hotlined import errors
 from hotlined.cli import COMMANDS as GROUPS
 from hotlined.cli import main
 from hotlined.cli.demo import ACTS
-from hotlined.config import KEYS, parse
+from hotlined.config import KEYS, RESERVED_LINES, parse
 from hotlined.simulator import pdus
 
 ROOT = Path(__file__).parent.parent
@@ -225,6 +225,20 @@ def test_the_configuration_that_is_shown_is_one() -> None:
     assert parse(shown, ROOT / "config.yaml").answer.texts[0].startswith("Hey !")
 
 
+def test_the_names_that_are_taken_are_named_everywhere() -> None:
+    """The README, config.yaml and the installer's message name all that no line may be called, and say up to 22."""
+    taken = ", ".join(RESERVED_LINES)
+    installer = (ROOT / "scripts/install").read_text("utf-8")
+    example = " ".join((ROOT / "config.yaml").read_text("utf-8").replace("\n#", " ").split())
+
+    said = re.search(r"1 to 22 of .*?; (.*?) are\staken", section("Configuration"), re.DOTALL)
+    assert said
+    assert quoted(said[1]) == list(RESERVED_LINES)
+    assert f"^({'|'.join(RESERVED_LINES)})$" in installer
+    assert re.search(rf'^NAME_RULE=".* 1 to 22 .* none of {taken}"$', installer, re.MULTILINE)
+    assert f"1 to 22 of a-z, 0-9, - and _, first a letter or digit, and none of {taken}." in example
+
+
 def test_every_key_in_prose_is_one() -> None:
     """A key that the documents name is a key or a section of config.yaml."""
     known = {*KEYS, *(path[: dot.start()] for path in KEYS for dot in re.finditer(r"\.", path))}
@@ -311,6 +325,16 @@ def test_the_database_is_described(tmp_path: Path) -> None:
         assert connection.execute(query).fetchall() == [("2026-11-24", 2, 1, 2)]
     finally:
         connection.close()
+
+
+def test_a_daily_copy_goes_where_any_other_goes() -> None:
+    """The README's two lines for a copy of a weekday take it from where the timer puts it, to where the others go."""
+    copied = re.findall(r"^sudo -u hotlined cp (\S+) (\S+)$", section("The database"), re.MULTILINE)
+    unit = (ROOT / "systemd/hotlined-backup.service").read_text("utf-8")
+
+    assert [to for _, to in copied[:2]] == [to for _, to in copied[2:]]
+    assert [source for source, _ in copied[2:]] == [f"/var/lib/hotlined/backup/Mon.db{end}" for end in ("", ".key")]
+    assert 'db backup "/var/lib/hotlined/backup/$(LC_ALL=C date +%%a).db"' in unit
 
 
 def test_the_excerpt_is_of_the_demo() -> None:
