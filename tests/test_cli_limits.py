@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hotlined import policy
 from hotlined.cli.limits import in_words
 from hotlined.clock import Now
-from hotlined.store import attempts
+from hotlined.store import attempts, people
 
 Make = Callable[..., Filled]
 LIMITS = {"hour": 6, "day": 20, "month": 50}
@@ -335,3 +335,19 @@ def test_room_is_exact_for_known_numbers_too(make: Make) -> None:
 def test_a_wait_is_told_in_two_units(duration: timedelta, words: str) -> None:
     """A wait is rounded up and takes two units at most."""
     assert in_words(duration.total_seconds()) == words
+
+
+def test_what_keeps_answers_back_is_said(make: Make) -> None:
+    """While the line is paused no moment is promised, whatever room there is; `resume` brings it back."""
+    line = make()
+    line.judge(line.text())
+    people.pause(line.db, "marie", line.now())
+    found, shown = told(line), line.run("limits").stdout
+
+    assert [each["state"] for each in found["held"]] == ["paused"]
+    assert [each["next_in_seconds"] for each in found["queue"].values()] == [None, None]
+    assert "Paused by marie: nothing is sent. `hotlined resume`" in shown
+    assert "Until then 1 answer (2 segments) to new numbers and 0 answers (0 segments) to known ones wait." in shown
+    people.resume(line.db, "marie", line.now())
+    assert told(line)["held"] == []
+    assert told(line)["queue"]["new"]["next_in_seconds"] is not None

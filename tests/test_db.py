@@ -285,6 +285,18 @@ def test_a_place_that_is_none_is_a_sentence(filled: Filled, target: str, code: i
     assert (result.exit_code, words in result.stderr) == (code, True), result.stderr
 
 
+def test_a_backup_replaces_nothing_but_a_copy(filled: Filled) -> None:
+    """A name mistyped, such as that of the configuration, costs nothing; an older copy is replaced."""
+    other = filled.folder / "notes.txt"
+    other.write_text("Tuesday: call the operator\n")
+    result = filled.run("db", "backup", str(other))
+    assert (result.exit_code, other.read_text()) == (2, "Tuesday: call the operator\n")
+    assert "is no copy of a database" in result.stderr
+
+    copy = str(filled.folder / "copy.db")
+    assert [filled.run("db", "backup", copy).exit_code for _ in range(2)] == [0, 0]
+
+
 def test_one_backup_at_a_time_goes_to_a_folder(filled: Filled) -> None:
     """A second one is refused with 75."""
     with backup._writing_to(filled.folder):
@@ -297,13 +309,14 @@ def test_one_backup_at_a_time_goes_to_a_folder(filled: Filled) -> None:
 def test_no_room_for_a_copy_is_said_of_the_copy(filled: Filled) -> None:
     """A limit on the size of files stands for a full disk: the sentence names the copy, and the one before it stays."""
     target = filled.folder / "copy.db"
-    target.write_bytes(b"the one before")
+    before = b"SQLite format 3\0: the one before"
+    target.write_bytes(before)
     with small_files(65536):
         result = filled.run("db", "backup", str(target))
 
     assert result.exit_code == 1
     assert f"{target}.new cannot be written: the disk is full" in result.stderr
-    assert target.read_bytes() == b"the one before"
+    assert target.read_bytes() == before
     assert not target.with_name("copy.db.new").exists()
 
 

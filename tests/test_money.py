@@ -1,7 +1,8 @@
 """Nobody makes us pay: whatever comes, breaks or is decided, what leaves stays within the limits in force.
 
 The store and the rules are the real ones, the kernel's clocks are played. What was submitted is counted here, by the
-seconds that the machine was powered on, and never by what the store says that it counted.
+seconds that the machine was powered on, and never by what the store says that it counted. At the end the oracle, which
+knows nothing of either, judges the whole history.
 """
 
 import os
@@ -16,9 +17,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
 from functools import cache
+from itertools import count
 from pathlib import Path
 from typing import Any
 
+import oracle
 import pytest
 import store_steps
 from hypothesis import HealthCheck, given, settings
@@ -123,6 +126,16 @@ class Fate(Enum):
 
 NOTHING_LEFT = {Fate.AGAIN, Fate.REFUSED, Fate.PUT_BACK}
 
+OUTCOMES: dict[Fate, tuple[str, int | None]] = {
+    Fate.SENT: ("taken", None),
+    Fate.AGAIN: ("refused", 38),
+    Fate.REFUSED: ("refused", 27),
+    Fate.UNCONFIRMED: ("unknown", None),
+    Fate.CRASH: ("crash", None),
+    Fate.POWER_CUT: ("crash", None),
+}
+"""What the modem said to what it was given, and its +CMS ERROR."""
+
 
 @dataclass(frozen=True, slots=True)
 class Submission:
@@ -200,12 +213,77 @@ class Hotline(RuleBasedStateMachine):
         self.unsettled: list[tuple[int, str]] = []
         self.saved: dict[str, Any] = {}
         self.key_is_away = False
+        self.facts: list[oracle.Fact] = []
+        self.names: dict[tuple[str, int], int] = {}
+        self.serials = count(1)
+        self.requeued: Counter[int] = Counter()
 
     def teardown(self) -> None:
-        """Leave nothing behind."""
+        """Ask the oracle, and leave nothing behind."""
         self.db.close()
         self.folder.cleanup()
         self.playing.__exit__(None, None, None)
+        assert not list(oracle.violations(self.facts))
+
+    # ---- what the oracle is told
+
+    def tell(self, fact: type[oracle.Fact], /, **facts: Any) -> None:
+        """Note a fact at the moment that it is."""
+        self.facts.append(fact(at=float(self.machine.powered), **facts))
+
+    def name(self, table: str, row_id: int) -> int:
+        """Return what a row is called for ever; its number is given again after a restoration or an erasure."""
+        return self.names.setdefault((table, row_id), next(self.serials))
+
+    def forget_names(self) -> None:
+        """Let the numbers of rows go that there are no more."""
+        there = {
+            (table, row["id"]) for table in ("contacts", "answers") for row in self.db.all(f"SELECT id FROM {table}")
+        }
+        self.names = {row: name for row, name in self.names.items() if row in there}
+
+    def tell_configuration(self) -> None:
+        """Note what is in force from now on."""
+        segments, rules = self.limits.segments, self.in_force()
+        self.tell(
+            oracle.Configured,
+            hour=segments.hour,
+            day=segments.day,
+            month=segments.month,
+            reserve_percent=self.limits.reserve_for_new,
+            cooldowns=tuple(each.total_seconds() for each in self.limits.cooldown),
+            per_number=self.limits.per_number,
+            max_age=rules.max_age.total_seconds(),
+            shadow=self.shadow,
+        )
+
+    def tell_contact(self, number: str, kind: str, text: str) -> None:
+        """Note the contact that was recorded last."""
+        row = self.db.one("SELECT max(id) AS id FROM contacts")
+        assert row
+        self.tell(oracle.Received, contact=self.name("contacts", row["id"]), number=number, text=text, kind=kind)
+
+    def tell_submission(self, begun: gate.Begun, number: str, fate: Fate) -> None:
+        """Note what the modem was given, and what comes of it."""
+        if fate is Fate.PUT_BACK:
+            return
+        row = self.db.one("SELECT contact_id FROM answers WHERE id = ?", begun.answer_id)
+        assert row
+        answer, contact = self.name("answers", begun.answer_id), row["contact_id"]
+        attempt = self.requeued[answer] + 1
+        outcome, cause = OUTCOMES[fate]
+        self.tell(
+            oracle.Submitted,
+            answer=answer,
+            contact=None if contact is None else self.name("contacts", contact),
+            number=number,
+            attempt=attempt,
+            sequence=begun.sequence,
+            total=begun.total,
+            by="hand" if contact is None else "requeue" if attempt > 1 else "line",
+            outcome=outcome,
+            cause=cause,
+        )
 
     def now(self) -> Now:
         """Read the clocks: the limit clock is the real one."""
@@ -221,6 +299,7 @@ class Hotline(RuleBasedStateMachine):
     def begin(self, limits: policy.Limits) -> None:
         """Start the daemon for the first time."""
         self.limits = limits
+        self.tell_configuration()
         self.start()
 
     @rule(
@@ -260,16 +339,19 @@ class Hotline(RuleBasedStateMachine):
         self.contacts += 1
         if body == "call":
             inbound.record_call(self.db, "fr", identify(Address(sender[1:], Ton.INTERNATIONAL), "BE"), self.now())
+            self.tell_contact(sender, "call", "")
             return
         self.serial += 1
+        text = body.format(self.serial, marks=f"{self.serial:b}".translate(MARKS))
         parts = pdus.write_text(
             sender.replace("+32", "0") if national else sender,
-            body.format(self.serial, marks=f"{self.serial:b}".translate(MARKS)),
+            text,
             scts=self.machine.calendar,
             reference=self.serial % 256,
         )
         parts = parts[:1] if body == HALF else parts
         self.receive(parts)
+        self.tell_contact(sender, "text", text)
         self.texts.append((sender, parts))
 
     def judge(self, delay: int) -> None:
@@ -330,6 +412,7 @@ class Hotline(RuleBasedStateMachine):
         assert begun.answer_id in self.by_hand or number not in self.opted_out
         assert (begun.answer_id, attempt) not in self.unconfirmed
         assert submission.key not in {each.key for each in self.submissions}
+        self.tell_submission(begun, number, fate)
         if fate not in NOTHING_LEFT:
             self.submissions.append(submission)
         if fate in (Fate.UNCONFIRMED, Fate.CRASH, Fate.POWER_CUT):
@@ -352,10 +435,14 @@ class Hotline(RuleBasedStateMachine):
         """Settle an unconfirmed segment by its +CMGS or by a status report."""
         segment_id, number = self.unsettled.pop(which % len(self.unsettled))
         row = self.db.one(
-            "SELECT t.answer_id FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id WHERE s.id = ?",
+            "SELECT t.answer_id, s.sequence FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id"
+            " WHERE s.id = ?",
             segment_id,
         )
         if row:  # it is known by now that it left
+            answer = self.name("answers", row["answer_id"])
+            attempt = self.requeued[answer] + 1
+            self.tell(oracle.LateTaken, answer=answer, attempt=attempt, sequence=row["sequence"])
             self.unconfirmed.discard((row["answer_id"], self.attempts[row["answer_id"]]))
         if reported:
             report = pdus.write_status_report(segment_id % 256, number, START, START, status)
@@ -386,6 +473,7 @@ class Hotline(RuleBasedStateMachine):
         """Start the daemon again; None: the power was on."""
         if seconds_off is not None:
             self.machine.boot(seconds_off)
+        self.tell(oracle.Restarted if seconds_off is None else oracle.Rebooted)
         path = self.db.path
         self.db.close()
         self.db = open_for_daemon(path)
@@ -417,6 +505,8 @@ class Hotline(RuleBasedStateMachine):
         with open_beside_daemon(self.db.path) as db:
             erased = privacy.forget(db, number, self.now(), keep_opt_out=keep_opt_out)
         assert erased
+        self.tell(oracle.Forgotten, number=number, keep_opt_out=keep_opt_out)
+        self.forget_names()
         self.contacts -= erased.contacts
         self.serial += 1
         self.submissions = [
@@ -437,6 +527,7 @@ class Hotline(RuleBasedStateMachine):
         if self.key_is_away:
             away.rename(self.db.key_path)
             people.resume(self.db, "admin", self.now())
+            self.tell(oracle.Resumed)
             self.key_is_away = self.paused = False
         else:
             self.db.key_path.rename(away)
@@ -455,7 +546,8 @@ class Hotline(RuleBasedStateMachine):
     def back_up(self) -> None:
         """Make a backup, beside the daemon."""
         backup.make(self.db.path, self.copy, lambda _, __: None)
-        self.saved = {name: copy(getattr(self, name)) for name in REMEMBERED}
+        self.saved = {name: copy(getattr(self, name)) for name in REMEMBERED} | {"copied_at": self.machine.powered}
+        self.machine.run(1)  # whatever comes now came later
 
     @precondition(lambda self: self.saved and not self.key_is_away)
     @rule()
@@ -467,9 +559,12 @@ class Hotline(RuleBasedStateMachine):
             each.unlink()
         for each in self.copy.parent.glob(f"{self.copy.name}*"):
             shutil.copy(each, path.with_name(each.name.replace(self.copy.name, path.name)))
-        for name, value in self.saved.items():
-            setattr(self, name, copy(value))
+        for name in REMEMBERED:
+            setattr(self, name, copy(self.saved[name]))
         self.db = open_for_daemon(path)
+        self.tell(oracle.Restored, copied_at=float(self.saved["copied_at"]))
+        self.tell_configuration()
+        self.forget_names()
         waited = self.db.all("SELECT id FROM answers WHERE state IN ('queued', 'sending')")
         self.unconfirmed |= {(row["id"], self.attempts[row["id"]]) for row in waited}
         self.start()
@@ -481,6 +576,7 @@ class Hotline(RuleBasedStateMachine):
     def configure(self, limits: policy.Limits, plan: alphabet.Plan, shadow: bool) -> None:
         """Read another configuration."""
         self.limits, self.plan, self.shadow = limits, plan, shadow
+        self.tell_configuration()
 
     @rule(
         number=numbers, decision=st.sampled_from(("block", "unblock", "unblock", "opt in", "pause", "resume", "resume"))
@@ -492,18 +588,23 @@ class Hotline(RuleBasedStateMachine):
         match decision:
             case "block":
                 people.block(self.db, number, "admin", self.now())
+                self.tell(oracle.Blocked, number=number)
                 self.blocked.add(number)
             case "unblock":
                 people.unblock(self.db, number, "admin", self.now())
+                self.tell(oracle.Unblocked, number=number)
                 self.blocked.discard(number)
             case "opt in":
                 people.opt_in(self.db, number, "admin", self.now())
+                self.tell(oracle.OptedIn, number=number)
                 self.opted_out.discard(number)
             case "pause":
                 people.pause(self.db, "admin", self.now())
+                self.tell(oracle.Paused)
                 self.paused = True
             case "resume":
                 people.resume(self.db, "admin", self.now())
+                self.tell(oracle.Resumed)
                 self.paused = False
 
     @precondition(lambda self: self.contacts)
@@ -515,6 +616,9 @@ class Hotline(RuleBasedStateMachine):
         if answers.requeue(self.db, contact_id, "admin", self.now()) is None:
             row = self.db.one("SELECT id FROM answers WHERE contact_id = ?", contact_id)
             assert row
+            answer = self.name("answers", row["id"])
+            self.requeued[answer] += 1
+            self.tell(oracle.Requeued, answer=answer)
             self.attempts[row["id"]] += 1
             self.by_person.add(row["id"])
 
@@ -527,6 +631,7 @@ class Hotline(RuleBasedStateMachine):
                 self.db, number, plan, self.in_force(), self.now(), kind="send", who="admin", shadow=False
             )
         if isinstance(queued, int):
+            self.tell(oracle.ByHand, answer=self.name("answers", queued), number=number)
             self.by_person.add(queued)
             self.by_hand.add(queued)
 
@@ -535,6 +640,7 @@ class Hotline(RuleBasedStateMachine):
         """Serve the line with another SIM: what was queued for the one before is cancelled."""
         with self.db.transaction():
             answers.cancel_all(self.db, policy.Reason.SIM_CHANGED)
+        self.tell(oracle.Hoped)
         self.source = replace(self.source, imsi=f"20601{self.serial:010}")
         self.texts = []
 

@@ -265,6 +265,18 @@ def test_another_sim_is_answered_for_by_the_rules_of_the_daemon(line: Filled) ->
     assert asked(line, KEVIN)["next"]["answer"]
 
 
+def test_the_last_seconds_of_a_cooldown_are_told(tmp_path: Path) -> None:
+    """Who has to wait for another half minute is not told that a text that came now would be answered."""
+    filled = Filled(tmp_path, limits={"cooldown": "30s"})
+    with filled.db:
+        filled.judge(filled.text())
+        filled.send()
+        shown = filled.run("number", KEVIN).stdout
+
+    assert re.search("next answer +in [0-9]+s, on", shown)
+    assert "its next text is answered" not in shown
+
+
 def queued(line: Filled, first: int, count: int) -> None:
     """Let so many new numbers wait for their answers."""
     for number in range(first, first + count):

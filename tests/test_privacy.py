@@ -503,6 +503,19 @@ def test_a_report_finds_an_answer_whose_recipient_is_a_pseudonym(line_of: Filled
     assert rows(line_of.db, "SELECT state FROM answers") == [("delivered",)]
 
 
+def test_an_export_has_no_decisions_of_others(line_of: Filled) -> None:
+    """Two numbers that are masked alike: what one wanted is not told of the other, and of one alone it is."""
+    hers, his = "+32471555123", "+32471888123"
+    line_of.judge(line_of.text("stop", hers))
+    assert [each["kind"] for each in privacy.export(line_of.db, hers)["events"]] == ["optout"]
+    line_of.judge(line_of.text("salut", his))
+
+    assert mask(hers) == mask(his)
+    assert privacy.export(line_of.db, his)["events"] == []
+    assert privacy.export(line_of.db, his)["decided"] is None
+    assert privacy.export(line_of.db, hers)["decided"]["opted_out_at"]
+
+
 def test_an_answer_without_its_text_is_not_sent_again(line_of: Filled) -> None:
     """What was erased cannot be requeued, and that is said."""
     contact_id = line_of.text()
@@ -513,6 +526,20 @@ def test_an_answer_without_its_text_is_not_sent_again(line_of: Filled) -> None:
 
     assert result.exit_code == 75
     assert "erased" in result.stderr
+
+
+def test_an_answer_whose_number_is_erased_is_not_sent_again(line_of: Filled) -> None:
+    """Also one that was never composed: its text would be at hand, and nobody to send it to."""
+    contact_id = line_of.text()
+    line_of.judge(contact_id)
+    line_of.db.execute("UPDATE answers SET state = 'cancelled', reason = 'stale'")
+    for _ in privacy.purge(line_of.db, timedelta(0), timedelta(0), moment(line_of, 0.1)):
+        pass
+    result = line_of.run("requeue", str(contact_id))
+
+    assert result.exit_code == 75
+    assert "erased" in result.stderr
+    assert rows(line_of.db, "SELECT state FROM answers") == [("cancelled",)]
 
 
 # ---- the key

@@ -118,7 +118,7 @@ def requeue(settings: Settings, contact_id: int) -> None:
     if state:
         raise RefusedError(
             f"The answer to contact {contact_id} {_state_in_words(state)}.",
-            "Only unconfirmed, failed and cancelled ones whose text was not erased can be sent again.",
+            "Only unconfirmed, failed and cancelled ones whose text and number were not erased can be sent again.",
         )
     print_wrapped(f"The answer to contact {contact_id} is queued again.")
 

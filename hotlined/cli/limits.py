@@ -16,6 +16,7 @@ from hotlined import policy
 from hotlined.cli import Settings, pass_settings
 from hotlined.cli.config import worst_case
 from hotlined.cli.output import counted, harmless, json_line, print_wrapped
+from hotlined.cli.status import holds_of, in_sentences
 from hotlined.clock import Now
 from hotlined.config import Config, Mode, format_duration
 from hotlined.errors import DatabaseMissingError
@@ -23,6 +24,7 @@ from hotlined.gsm.alphabet import plan
 from hotlined.policy import Share
 from hotlined.store import attempts, forecast
 from hotlined.store.database import Database, open_beside_daemon
+from hotlined.store.reading import Sending
 
 _WHOLE = 1000  # characters: wider than any of these tables
 SOON_SECONDS = 60
@@ -49,9 +51,9 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """The answers that wait in one share, their segments, and in how many seconds one behind them can go; None: never.
+    """The answers that wait in one share, their segments, and in how many seconds one behind them can go.
 
-    How long `answer.delay` has it wait is left aside.
+    None: never, or while something keeps all back. How long `answer.delay` has it wait is left aside.
     """
 
     answers: int
@@ -78,13 +80,17 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What `limits --json` prints; `answers` are the first to a number, the second and so on."""
+    """What `limits --json` prints; `answers` are the first to a number, the second and so on.
+
+    `held` is all that keeps answers back, whatever room there is.
+    """
 
     line: str
     mode: str
     currency: str
     windows: dict[str, Window]
     queue: dict[str, Queue]
+    held: tuple[Sending, ...]
     worst: dict[str, Worst]
     answers: tuple[Cost, ...]
 
@@ -98,7 +104,9 @@ def report(chosen: Config) -> Report:
             now = db.now()
             spent = attempts.spent(db, now, shadow=chosen.mode is Mode.SHADOW)
             seen = look_ahead(db, chosen, now)
+            held = holds_of(db, chosen)
     except DatabaseMissingError:
+        held = ()
         spent = dict.fromkeys(policy.WINDOW_SECONDS, policy.Spent())
         seen = forecast.nothing(limits)
     new = seen.outlook(segments[0], known=False)
@@ -123,9 +131,12 @@ def report(chosen: Config) -> Report:
             for name, used in spent.items()
         },
         queue={
-            share.value: Queue(seen.ahead[share].answers, seen.ahead[share].segments, left(outlook.at))
+            share.value: Queue(
+                seen.ahead[share].answers, seen.ahead[share].segments, None if held else left(outlook.at)
+            )
             for share, outlook in ((Share.NEW, new), (Share.KNOWN, known))
         },
+        held=held,
         worst={
             name: Worst(most, price(most, limits), most // segments[0]) for name, most in worst_case(chosen).items()
         },
@@ -210,8 +221,12 @@ def _print(found: Report) -> None:
         ),
     )
     new, known = (found.queue[share.value] for share in (Share.NEW, Share.KNOWN))
+    for held in found.held:
+        print_wrapped(" ".join(in_sentences(held)))
     print_wrapped(
-        f"The next answer to a new number can go {next_in_words(new)}, to a known one {next_in_words(known)}."
+        f"Until then {waiting_in_words(new)} to new numbers and {waiting_in_words(known)} to known ones wait."
+        if found.held
+        else f"The next answer to a new number can go {next_in_words(new)}, to a known one {next_in_words(known)}."
     )
     print_table(
         ("AT WORST", "SEGMENTS", "PRICE", "NEW NUMBERS"),
@@ -228,8 +243,12 @@ def next_in_words(queue: Queue) -> str:
     when = "now" if seconds is not None and seconds < SOON_SECONDS else in_words(seconds)
     if when not in {"now", "never"}:
         when = f"in {when}"
-    waiting = f"{counted(queue.answers, 'answer')} ({counted(queue.segments, 'segment')})"
-    return f"{when}, behind {waiting}" if queue.answers else when
+    return f"{when}, behind {waiting_in_words(queue)}" if queue.answers else when
+
+
+def waiting_in_words(queue: Queue) -> str:
+    """Write how many answers wait, and their segments."""
+    return f"{counted(queue.answers, 'answer')} ({counted(queue.segments, 'segment')})"
 
 
 def in_words(seconds: float | None) -> str:

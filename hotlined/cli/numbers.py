@@ -186,7 +186,7 @@ def _sheet(
 def _next_in_words(told: Next, now: Now) -> str:
     if told.in_seconds is None:
         return "none while this is so"
-    if told.in_seconds < SOON_SECONDS:
+    if told.answer and told.in_seconds < SOON_SECONDS:
         return "its next text is answered, after the usual delay"
     at = rfc3339(now.utc + timedelta(seconds=told.in_seconds))
     return f"in {in_words(told.in_seconds)}, on {moment(at)} if the power stays on"

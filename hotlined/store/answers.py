@@ -10,8 +10,9 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from sqlite3 import Row
 
-from hotlined import breaker, policy, states
+from hotlined import breaker, policy, pseudonym, states
 from hotlined.breaker import Breaker
 from hotlined.clock import Now, age, rfc3339
 from hotlined.gsm.address import Identity, LineType
@@ -178,12 +179,12 @@ def tried_today(db: Database, now: Now) -> int:
 def requeue(db: Database, contact_id: int, who: str, now: Now) -> str | None:
     """Commit that a person wants the answer to a contact sent again.
 
-    Returns None, or what does not allow it: its state, `none` where there is no answer, `erased` without its text. What
-    was composed goes out as it was; its age runs from now.
+    Returns None, or what does not allow it: its state, `none` where there is no answer, `erased` without its text or
+    its number. What was composed goes out as it was; its age runs from now.
     """
     with db.transaction():
         row = db.one("SELECT id, recipient, state, text, encoding FROM answers WHERE contact_id = ?", contact_id)
-        if row is not None and row["text"] is None and row["encoding"] is not None:
+        if row is not None and _is_erased(row):
             return "erased"
         if row is None or not lifecycle.reopen(db, row["id"]):
             return str(row["state"]) if row else "none"
@@ -200,6 +201,10 @@ def requeue(db: Database, contact_id: int, who: str, now: Now) -> str | None:
         db.save_limit_clock(now)
         db.event(now, "requeue", f"by {who}", contact_id)
     return None
+
+
+def _is_erased(answer: Row) -> bool:
+    return (answer["text"] is None and answer["encoding"] is not None) or pseudonym.is_one(answer["recipient"])
 
 
 def cancel(db: Database, contact_id: int, who: str, now: Now) -> str | None:

@@ -23,6 +23,7 @@ Progress = Callable[[int, int], None]
 
 PAGES = 256  # a step: 1 MiB, some tens of milliseconds on a card
 _MODE = 0o660
+_MAGIC = b"SQLite format 3\0"  # how every database begins: https://sqlite.org/fileformat.html
 _BESIDE = ("", "-wal", "-shm", "-journal", ".lock", ".key")  # the files of a database, by what its name is followed by
 
 
@@ -35,6 +36,7 @@ def make(database: Path, target: Path, progress: Progress) -> Path | None:
     """
     target = target.resolve()
     _require_another_file(database, target)
+    _require_no_other_content(target)
     with open_to_read(database) as source, _writing_to(target.parent) as folder:
         new = target.with_name(target.name + ".new")
         _remove(new)  # of a copy that was cut off
@@ -84,6 +86,14 @@ def _require_another_file(database: Path, target: Path) -> None:
         raise UsageError(f"{target} belongs to the database itself.", "Name another file, best on another disk.")
     if target.is_dir():
         raise UsageError(f"{target} is a folder.", "Name the file that is to be written in it.")
+
+
+def _require_no_other_content(target: Path) -> None:
+    """Raise UsageError where a file would be replaced that is no copy of a database."""
+    if target.is_file() and target.stat().st_size:
+        with target.open("rb") as file:
+            if file.read(len(_MAGIC)) != _MAGIC:
+                raise UsageError(f"{target} is no copy of a database, and is not replaced.", "Name another file.")
 
 
 @contextlib.contextmanager

@@ -401,13 +401,26 @@ def export(db: Database, name: str) -> dict[str, Any]:
         "events": [
             dict(row)
             for row in db.all(
-                "SELECT id, at, kind, detail FROM events WHERE instr(detail, ?)"
-                " OR contact_id IN (SELECT value FROM json_each(?))",
-                mask(name),
+                "SELECT id, at, kind, detail FROM events WHERE contact_id IN (SELECT value FROM json_each(?))"
+                " OR (? AND instr(detail, ?))",
                 json.dumps(found.contacts),
+                _is_masked_alone(db, name),
+                mask(name),
             )
         ],
     }
+
+
+def _is_masked_alone(db: Database, name: str) -> bool:
+    """Tell whether what is masked like a number can be nobody else's that the database knows."""
+    return all(
+        mask(row["number"]) != mask(name)
+        for row in db.all(
+            "SELECT originator AS number FROM contacts UNION SELECT other_originator FROM contacts"
+            " UNION SELECT recipient FROM answers UNION SELECT number FROM numbers"
+        )
+        if row["number"] != name
+    )
 
 
 def _find(db: Database, names: tuple[str, str]) -> _Found:
