@@ -159,7 +159,7 @@ def test_the_figures_are_those_of_stats(line: Filled) -> None:
     assert tiles["Reactions within a day"] == "1"
     assert re.search("<p>4 texts in [a-z0-9]+ (hours|days)", page)
     assert '<th scope="row">last hour</th><td>2</td><td>6</td><td>3</td>' in page
-    assert '<th scope="row">not answerable</th><td>1</td><td>no text' in page
+    assert '<th scope="row">cannot be texted</th><td>1</td><td>no text' in page
     assert "tagged &lt;b&gt;&amp;." in page
     assert '<th scope="row">ready</th>' in page
 
@@ -199,7 +199,7 @@ def test_a_reason_is_in_words_for_the_press(line: Filled) -> None:
     """What a rule of ours is called says little to others: its meaning stands beside it, also on paper."""
     page = written(line)
 
-    assert re.search(">not answerable<tspan[^>]*>no text can reach it: .*?</tspan>", page)
+    assert re.search(">cannot be texted<tspan[^>]*>no text can reach it: .*?</tspan>", page)
     assert re.search("@media screen[^{]*{.says{display:none}}", page)
 
 
@@ -264,6 +264,17 @@ def test_the_page_is_replaced_whole(line: Filled) -> None:
     assert page.read_text().startswith("<!DOCTYPE html>")
     assert page.stat().st_mode & 0o777 == 0o644
     assert sorted(path.name for path in folder.iterdir()) == ["index.html", "page.html"]
+
+
+def test_a_dash_is_the_standard_output(line: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As for most programs: the page alone goes there, and no file of that name appears."""
+    monkeypatch.chdir(line.folder)
+    result = line.run("stats", "--html", "-")
+
+    assert result.exit_code == 0
+    assert result.stdout.startswith("<!DOCTYPE html>")
+    assert result.stdout.endswith("</html>\n")
+    assert not (line.folder / "-").exists()
 
 
 def test_what_is_no_file_is_written_into(line: Filled) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -364,6 +365,8 @@ def test_people_get_the_sums_and_a_plot(line: Filled) -> None:
 
     assert result.exit_code == 0
     assert f"answered       {totals(found)['answered']}: " in result.stdout
+    assert f"not answered   {totals(found)['suppressed']}: " in result.stdout
+    assert not re.search("suppressed|pending|per number", result.stdout)
     assert "worst hour     6 of 6 segments" in result.stdout
     assert f"{found['segments']} segments, {found['price']:.2f} EUR" in result.stdout
     assert "(median)" in result.stdout

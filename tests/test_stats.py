@@ -239,10 +239,11 @@ def test_tags_of_reactions_are_counted(line: Filled) -> None:
         {"tags": ["insult", "threat"], "reactions": 1},
         {"tags": [], "reactions": 1},
     ]
-    assert found["words"][-2] == (
+    assert found["words"][-3:-1] == [
         "Of 3 reactions to the answer, one is tagged insult alone, one is tagged insult and threat together, and one"
-        " is not tagged yet."
-    )
+        " is not tagged yet.",
+        "Tags on what is no reaction to an answer: insult 1.",
+    ]
 
 
 def test_tags_of_first_contacts_are_counted_by_themselves(line: Filled) -> None:
@@ -254,6 +255,20 @@ def test_tags_of_first_contacts_are_counted_by_themselves(line: Filled) -> None:
 
     assert found["other_tags"] == {"threat": 2, "insult": 1}
     assert (found["reactions"], found["tags"]) == (1, {"apology": 1})
+    words = "Tags on what is no reaction to an answer: threat 2, insult 1."
+    assert words in told(line)["words"]
+    assert words in line.run("stats", *NOVEMBER).stdout.splitlines()
+
+
+def test_reasons_are_told_in_plain_words(line: Filled) -> None:
+    """Beside the figures stands what `log` calls a reason; JSON keeps the codes."""
+    contact(line, MONDAY, reason="not_answerable")
+    answer(line, contact(line, MONDAY), MONDAY, state="cancelled", reason="stale")
+    shown = [" ".join(row.split()) for row in line.run("stats", *NOVEMBER).stdout.splitlines()]
+
+    assert "cannot be texted 1" in shown
+    assert "too old 1" in shown
+    assert "not answerable 1" not in shown
 
 
 def test_reactions_without_tags_are_told(line: Filled) -> None:

@@ -123,7 +123,7 @@ STATES = {
     State.SHADOWED: "shadow: not sent",
 }
 """Every state of an answer in words."""
-_TIME_WIDTHLY = {
+_BRIEFLY = {
     Reason.FIRST_CONTACT: "first contact",
     Reason.COOLDOWN_OVER: "long enough ago",
     Reason.PENDING: "one is on its way",
@@ -140,6 +140,7 @@ _TIME_WIDTHLY = {
     Reason.SIM_CHANGED: "another SIM was in",
     Reason.RESTORED: "from a backup",
     Reason.PERSON: "cancelled by hand",
+    Reason.SHADOW: STATES[State.SHADOWED],
     Reason.TOO_LONG: "answer too long",
     Reason.SET_ASIDE: "program fault",
 }
@@ -151,7 +152,7 @@ def briefly(code: str | None) -> str:
     What is neither is returned as it is.
     """
     if code in list(Reason):
-        return _TIME_WIDTHLY[Reason(code)]
+        return _BRIEFLY[Reason(code)]
     return _WAITS[WaitingFor(code)] if code in list(WaitingFor) else code or ""
 
 

@@ -16,7 +16,7 @@ from itertools import count
 
 from hotlined import __version__
 from hotlined.cli.limits import Window, in_words
-from hotlined.cli.log import REASONS
+from hotlined.cli.log import briefly, reason_in_words
 from hotlined.cli.output import harmless
 from hotlined.cli.summary import Summary, averages, calendar, length, modem_seconds, money, sentences, zone
 from hotlined.store.figures import Span, Tally
@@ -29,7 +29,6 @@ _LABELS = 7  # below an axis, at most
 _LAST_LABEL = 93  # percent of the width: the label of a bar further right would end beyond the edge of a phone
 _FINEST = 0.1  # percent of the width: what is shorter is drawn so wide
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_MEANINGS = {reason.value: words for reason, words in REASONS.items()}
 _WINDOWS = {"hour": "last hour", "day": "last 24 hours", "month": "last 30 days"}
 
 
@@ -241,7 +240,7 @@ def _reasons(summary: Summary) -> _Figure:
         ("cancelled: ", [tally.cancelled for tally in tallies]),
     )
     rows = [
-        (f"{kind}{_words(reason)}", [each.get(reason, 0) for each in counted_by], _MEANINGS.get(reason, ""))
+        (f"{kind}{briefly(reason)}", [each.get(reason, 0) for each in counted_by], reason_in_words(reason))
         for kind, counted_by in kinds
         for reason in dict.fromkeys(reason for each in counted_by for reason in each)
     ]

@@ -26,6 +26,7 @@ from click.core import ParameterSource
 from hotlined import policy
 from hotlined.cli import Settings, pass_settings
 from hotlined.cli.limits import in_words, price
+from hotlined.cli.log import briefly
 from hotlined.cli.output import json_line, print_sheet
 from hotlined.clock import Now, parse_rfc3339, rfc3339
 from hotlined.config import Config
@@ -308,8 +309,8 @@ def peaks(times: Iterable[float]) -> tuple[int, dict[str, int]]:
 def _sheet(told: Report) -> Iterator[tuple[str, str | None]]:
     yield "received", f"{told.received} in {in_words(told.seconds)} (seed {told.seed})"
     for fate, reasons in told.fates.items():
-        why = ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in reasons.items())
-        yield fate, f"{sum(reasons.values())}{why and f': {why}'}"
+        why = ", ".join(f"{count} {briefly(reason)}" for reason, count in reasons.items())
+        yield "not answered" if fate == "suppressed" else fate, f"{sum(reasons.values())}{why and f': {why}'}"
     yield "spent", f"{told.segments} segments, {told.price:.2f} {told.currency}"
     for name, peak in told.worst.items():
         yield f"worst {name}", f"{peak.segments} of {peak.limit} segments"

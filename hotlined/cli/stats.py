@@ -9,7 +9,7 @@ import math
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from functools import partial
@@ -20,6 +20,7 @@ import click
 
 from hotlined.cli import Settings, dates, pass_settings
 from hotlined.cli.limits import in_words, report
+from hotlined.cli.log import briefly
 from hotlined.cli.output import csv_cell, harmless, json_line, print_sheet, print_wrapped
 from hotlined.cli.summary import By, Summary, as_json, bins, calendar, length, money, sentences, summarise, zone
 from hotlined.errors import UsageError
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+_STANDARD_OUTPUT = Path("-")
 _PAGE_MODE = 0o644  # it holds nobody's data: a web server may read it
 _LEAST_BAR, _MOST_BAR, _GAP = 6, 40, 2  # characters
 
@@ -52,7 +54,8 @@ _LEAST_BAR, _MOST_BAR, _GAP = 6, 40, 2  # characters
     "page",
     metavar="FILE",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write a page to FILE, to look at, print or publish: it names no number and quotes no text.",
+    help="Write a page to FILE (- is the standard output), to look at, print or publish: it names no number and quotes"
+    " no text.",
 )
 @pass_settings
 def stats(
@@ -79,8 +82,12 @@ def stats(
     if page:
         from hotlined.cli.page import draw  # noqa: PLC0415  the other forms do without
 
-        _replace(page, draw(summary, report(chosen).windows, datetime.now().astimezone()))
-        click.echo(f"Written: {harmless(os.fspath(page))}")
+        drawn = draw(summary, report(chosen).windows, datetime.now().astimezone())
+        if page == _STANDARD_OUTPUT:
+            click.echo(drawn, nl=False)
+        else:
+            _replace(page, drawn)
+            click.echo(f"Written: {harmless(os.fspath(page))}")
     else:
         {"json": _print_json, "csv": _print_csv, None: _print}[form](summary)
 
@@ -148,7 +155,8 @@ def lines(summary: Summary) -> Iterator[Line]:
     tallies = [tally for tally in (summary.total, summary.before) if tally]
 
     def words(name: str) -> Iterator[Line]:
-        return _by_word(name, dict.fromkeys(word for tally in tallies for word in getattr(tally, name)))
+        for word in dict.fromkeys(word for tally in tallies for word in getattr(tally, name)):
+            yield f"  {harmless(word if name == 'tags' else briefly(word))}", partial(_of_word, name, word)
 
     yield "texts", _number("texts")
     yield "calls", _number("calls")
@@ -173,11 +181,6 @@ def lines(summary: Summary) -> Iterator[Line]:
     yield from words("tags")
     if any(tally.untagged for tally in tallies):
         yield "  not tagged", lambda tally: f"{tally.untagged:,}"
-
-
-def _by_word(name: str, words: Iterable[str]) -> Iterator[Line]:
-    for word in words:
-        yield f"  {harmless(word.replace('_', ' '))}", partial(_of_word, name, word)
 
 
 def _of_word(name: str, word: str, tally: Tally) -> str:

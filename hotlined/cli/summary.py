@@ -496,6 +496,9 @@ def sentences(summary: Summary) -> Iterator[str]:
         each = f" at {_price(summary.limits)}{' each' if counts.segments > 1 else ''}"
         yield f"The SIM spent {money(counts.segments, summary.limits)}: {_many(counts.segments, 'segment')}{each}."
     yield from _reactions(summary.total)
+    if summary.total.other_tags:
+        tags = ", ".join(f"{tag} {number:,}" for tag, number in summary.total.other_tags.items())
+        yield f"Tags on what is no reaction to an answer: {tags}."
     if summary.before and summary.before_start:
         was = summary.before.counts.texts
         earlier = length(summary.before_start, start).removeprefix("one ")
