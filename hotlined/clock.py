@@ -9,6 +9,7 @@ left no anchor; it then runs late, which only makes limits stricter.
 import contextlib
 import ctypes
 import os
+import pwd
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -110,5 +111,10 @@ def age(now: Now, *, arrived_limit: float, scts: datetime | None) -> timedelta:
 
 
 def who() -> str:
-    """Return the name of the person or service that runs this process."""
-    return os.environ.get("SUDO_USER") or os.environ.get("USER") or f"uid {os.getuid()}"
+    """Return the name of the person or service that runs this process; `uid 1003` where that has none."""
+    if session := os.environ.get("SUDO_USER") or os.environ.get("USER"):
+        return session
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"uid {os.getuid()}"

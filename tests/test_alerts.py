@@ -631,7 +631,7 @@ def test_dry_run_prints_and_changes_nothing(quiet: Callable[..., Quiet], receive
     assert receiver.came == []
     line.alerts()
     assert receiver.titles() == ["hotlined fr: a flood of texts"]
-    assert line.alerts("--dry-run") == (0, "")
+    assert line.alerts("--dry-run") == (0, "Nothing is due.\n")
 
 
 def test_test_goes_through_every_channel(quiet: Callable[..., Quiet], receiver: Receiver) -> None:

@@ -2,8 +2,11 @@
 
 import json
 import os
+import pwd
 import re
 import sqlite3
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing
@@ -433,6 +436,19 @@ def test_no_next_answer_is_promised_while_none_can_go(line: Filled) -> None:
     change(line, "paused_at = NULL")
     say(line, sim_changed=True)
     assert status(line)[0]["next_due_at"] is None
+
+
+def test_who_decided_has_a_name(line: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no session says who it is (cron, a container), the system's list of users knows; nobody knows uid 1003."""
+    monkeypatch.delenv("SUDO_USER", raising=False)
+    monkeypatch.delenv("USER", raising=False)
+    assert line.run("pause").exit_code == 0
+    assert status(line)[0]["paused_by"] == pwd.getpwuid(os.getuid()).pw_name
+
+    if os.getuid() == 0:
+        program = "import os; from hotlined import clock; os.setuid(54321); print(clock.who())"
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+        assert done.stdout == "uid 54321\n"
 
 
 def test_what_the_daemon_counts_is_shown(line: Filled) -> None:

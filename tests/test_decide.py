@@ -1,5 +1,6 @@
 """What people decide from the command line, obeyed by the running daemon."""
 
+import re
 import subprocess
 import sys
 
@@ -58,6 +59,18 @@ def test_what_was_not_so_is_not_called_undone(line: Line) -> None:
     assert line.cli("optin", NUMBER) == f"{NUMBER} had not opted out.\n"
     line.cli("block", NUMBER)
     assert line.cli("unblock", NUMBER) == f"{NUMBER} is not blocked any more.\n"
+
+
+def test_a_balance_that_nothing_asks_for_names_the_key(line: Line) -> None:
+    """Without a code the budgets are beside the point: the hint says what to set."""
+    line.start()
+    line.wait_state("ready")
+    code, output = run(line, "balance")
+
+    assert code == 75
+    assert "Refused: credit.ussd is not configured." in output
+    assert re.search(r"Hint: .*credit\.ussd", output)
+    assert "hotlined status" not in output
 
 
 def test_send_without_a_daemon_is_refused(line: Line) -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import logging
 import os
 import re
 import resource
@@ -18,6 +19,8 @@ from pathlib import Path
 import pytest
 from conftest import Line, wait_until
 
+from hotlined.clock import LimitClock
+from hotlined.daemon.waiting import note
 from hotlined.errors import DatabaseInUseError, DatabaseVersionError, StoreError
 from hotlined.store.database import maybe_trouble, open_for_daemon, state_of
 
@@ -410,3 +413,12 @@ def refusal(line: Line, *command: str) -> int:
     """Return what a command ends with."""
     arguments = [sys.executable, "-m", "hotlined", "--config", str(line.config), *command]
     return subprocess.run(arguments, check=False).returncode
+
+
+def test_the_journal_says_what_is_wrong(caplog: pytest.LogCaptureFixture) -> None:
+    """One that may not be opened counts as full; a person who reads that looks at the disk, where nothing is amiss."""
+    with caplog.at_level(logging.ERROR, "hotlined"):
+        outage = note(StoreError("/a.db: Permission denied", "", "not readable"), None, LimitClock(None).now())
+
+    assert outage.state == "full"
+    assert caplog.messages == ["database: /a.db: Permission denied; texts stay on the SIM and nothing is answered"]

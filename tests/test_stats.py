@@ -240,8 +240,10 @@ def test_tags_of_reactions_are_counted(line: Filled) -> None:
         {"tags": [], "reactions": 1},
     ]
     assert found["words"][-3:-1] == [
-        "Of 3 reactions to the answer, one is tagged insult alone, one is tagged insult and threat together, and one"
-        " is not tagged yet.",
+        (
+            "Of 3 reactions to the answer, one is tagged insult alone, one is tagged insult and threat together, and"
+            " one is not tagged yet."
+        ),
         "Tags on what is no reaction to an answer: insult 1.",
     ]
 

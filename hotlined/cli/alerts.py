@@ -623,12 +623,16 @@ def _test(run: _Run) -> None:
 
 def _print(run: _Run) -> None:
     """Print what would be sent, and to whom."""
+    nothing = run.report.database_state in ("ok", None)  # trouble with the database is told elsewhere
     with open_beside_daemon(run.config.database) as db:
         _, _, drafts = _decide(db, run.seen(db))
         for channel in run.channels:
             alerts: list[Alert | Draft] = [*alerting.owed(db, channel.key, db.now()), *drafts]
             for alert in alerts:
                 run.say(f"{channel.name}: {_subject(run.config, alert.title)}. {alert.text}")
+                nothing = False
+    if nothing:
+        run.say("Nothing is due.")
 
 
 @click.command
@@ -637,11 +641,11 @@ def _print(run: _Run) -> None:
 @pass_settings
 @click.pass_context
 def alerts(ctx: click.Context, settings: Settings, dry_run: bool, test: bool) -> None:
-    """Tell what became due since this last ran, each thing once and its end once, then end.
+    """Send the alerts that are due: each problem once, and once more when it is over.
 
-    A modem lost for ten minutes, another SIM, budgets, floods, credit, the disk, the database, the pseudonyms' key;
-    a pause or shadow mode after an hour, then daily.
-    What a channel does not take is tried again by the next run, for 24 hours; the exit code is then 1.
+    Problems are a modem lost for ten minutes, another SIM, budgets, floods, credit, the disk, the database, and the
+    pseudonyms' key; a pause or shadow mode is one after an hour, and is told daily. What a channel does not take is
+    tried again by the next run, for 24 hours; the exit code is then 1.
 
     Example: hotlined alerts --test
     """

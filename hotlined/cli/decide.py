@@ -295,6 +295,14 @@ _WHY = {
 """What refuses a text by hand, in words, and what a person can do."""
 
 
+_CURES = {
+    "answer.max_segments": "Shorten it: `hotlined text check` says what a text takes.",
+    "credit.ussd": "Set credit.ussd to the code that your operator gives, such as *121#, and reload the daemon.",
+    "in 24 hours": "Try again when the first of these is a day old.",
+}
+"""What a person can do, by a word of the sentence that refuses."""
+
+
 def _refusal(result: str) -> RefusedError:
     """Make an error of what the daemon said: a code of ours in plain words, or a sentence."""
     words, hint = result, "`hotlined status` says how the line is."
@@ -303,6 +311,6 @@ def _refusal(result: str) -> RefusedError:
     elif result in list(WaitingFor) and WaitingFor(result) in _WHY:
         words, hint = _WHY[WaitingFor(result)]
         words = words.format(result.removeprefix("budget_"))
-    elif "answer.max_segments" in result:
-        hint = "Shorten it: `hotlined text check` says what a text takes."
+    else:
+        hint = next((cure for sign, cure in _CURES.items() if sign in result), hint)
     return RefusedError(sentence(f"Refused: {words}"), hint)

@@ -330,8 +330,8 @@ def _when(at: str | None) -> str | None:
 def status(ctx: click.Context, settings: Settings, as_json: bool) -> None:
     """Show whether the daemon lives, its modem is ready, and answers go out.
 
-    Also what waits, what is spent, and what is wrong: since when, and its cure. The exit code is 69 where something is;
-    shadow mode and a full window are shown, too, and are no reason for it.
+    It also tells what waits, what is spent, and what is wrong: since when, and its cure. The exit code is 69 where
+    something is wrong. Shadow mode and a full window are shown, too, and do not count as wrong.
 
     Example: hotlined status --json
     """

@@ -33,7 +33,7 @@ def note(error: StoreError | sqlite3.Error, before: Outage | None, now: Now) -> 
     said = in_a_sentence(error) if isinstance(error, sqlite3.Error) else error
     state = state_of(error)
     if before is None or before.state != state:
-        log.error("database %s: %s; texts stay on the SIM and nothing is answered", state, str(error).rstrip("."))
+        log.error("database: %s; texts stay on the SIM and nothing is answered", str(error).rstrip("."))
     since, tries = (before.since, before.tries + 1) if before else (now.rfc3339, 1)
     return Outage(state, f"{said.message.rstrip('.')}.", said.hint, since, tries)
 
