@@ -440,7 +440,9 @@ def test_a_forgotten_pause_is_told_with_its_cure_until_it_ends(quiet: Callable[.
         line.alerts()
     ((_, body),) = receiver.came
     assert body["title"] == "hotlined fr: the line is paused"
-    assert re.match("Paused by marie since [0-9-]+ [0-9:]+: nobody is answered. 'hotlined resume'", body["message"])
+    assert re.match(
+        "Paused by marie since [0-9]+ [A-Z][a-z]+ [0-9:]+: nobody is answered. 'hotlined resume'", body["message"]
+    )
     age(line, "pause", 86_400)
     for _ in range(2):
         line.alerts()

@@ -318,7 +318,7 @@ def test_try_is_refused_where_the_line_would_not_answer(line: Line) -> None:
     refused(line, GERMAN, "country", "countries")
     refused(line, blocked, "blocked")
     refused(line, by_command, "blocked")
-    refused(line, out, "opted out")
+    refused(line, out, "asked not to be answered")
     refused(line, queued, "queued", "pending")
     assert fate(line, queued) == ("queued", None)
 
