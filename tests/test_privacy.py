@@ -947,6 +947,7 @@ def test_export_shows_all_that_is_held(line_of: Filled) -> None:
     assert [len(held[each]) for each in ("requests", "by_hand", "segments", "events")] == [1, 1, 1, 1]
     assert "\x1b" not in shown
     assert "\u202e" not in shown
+    assert not re.search(r"^ *(originator|recipient|scts|suppress)\b", shown, re.MULTILINE)  # no words of the standard
     for part in (r"\x1b[31mSalut\u202e", held["contacts"][0]["parts"][0]["pdu"], ANSWER.strip(), "À la main", "block"):
         assert part in shown
     assert line_of.run("export", LEA).stdout == f"Nothing is held of {LEA}.\n"

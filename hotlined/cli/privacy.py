@@ -220,7 +220,8 @@ def _sheet(held: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
             "contact",
             f"{contact['id']}: {contact['kind']} on line {contact['line']}, {moment(contact['received_at'])}",
         )
-        yield from _fields(contact, ("originator", "text"))
+        yield "  from", contact["originator"]
+        yield "  text", contact["text"]
         yield "  network", maybe_moment(contact["scts"])
         yield "  verdict", VERDICTS[contact["verdict"]]
         yield "  because", reason_in_words(contact["reason"])
@@ -234,11 +235,12 @@ def _sheet(held: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
                 yield "  its pdu", part["pdu"]
     for answer in held["by_hand"]:
         yield "text by hand", f"{STATES[State(answer['state'])]}, queued {moment(answer['queued_at'])}"
-        yield from _fields(answer, ("recipient", "text"))
+        yield "  to", answer["recipient"]
+        yield "  text", answer["text"]
         yield "  sent", maybe_moment(answer["sent_at"])
     for segment in held["segments"]:
         yield "segment", f"{segment['kind']}, {moment(segment['received_at'])}"
-        yield from _fields(segment, ("pdu",))
+        yield "  pdu", segment["pdu"]
     for request in held["requests"]:
         yield "request", f"{request['verb']} by {request['who']}, {moment(request['created_at'])}: {request['state']}"
         yield from _fields(request["arguments"] | request, (*request["arguments"], "result"))
