@@ -219,6 +219,7 @@ class _Kind:
     accept: Callable[[Any], bool] = lambda _value: True
     resolve: Callable[[Any, _Where], Any] = lambda value, _where: value
     format: Callable[[Any], str] = str
+    meant: Callable[[str], str | None] = lambda _text: None  # what a scalar of no such kind most likely means
     personal: bool = False  # never quoted in a problem: problems end up in the journal
     comment: str | None = None  # what behind a plain value may not be meant as a comment, though YAML takes it for one
 
@@ -291,9 +292,11 @@ _PATH = _Kind(
     resolve=lambda text, where: where.folder / text,
     comment=_GLUED_HASH,
 )
+_BARE_PORT = r"tty[A-Za-z]+[0-9]+"  # one of /dev, not of this file's folder
 _PORT = _Kind(
     "auto, a device's path such as /dev/ttyUSB0, or a pyserial URL",
-    r"(?s:(?!tty[A-Za-z]+[0-9]+\Z)[^~].*)",  # a bare ttyUSB0 is one of /dev, not of this file's folder
+    rf"(?s:(?!{_BARE_PORT}\Z)[^~].*)",
+    meant=lambda text: f"/dev/{text}" if re.fullmatch(_BARE_PORT, text) else None,
     resolve=lambda text, where: text if text == "auto" or "://" in text else str(where.folder / text),
     comment=_GLUED_HASH,
 )
@@ -616,7 +619,9 @@ def _scalar(kind: _Kind, node: "_Node", where: _Where) -> Any:
             if "\0" not in node.value:
                 return kind.parse(node.value, where)
     tagged = "; a value that starts with ! needs quotes" if str(node.tag).startswith("!") else ""
-    raise ValueError(f"expected {kind.expected}, got {_got(node, personal=kind.personal)}{tagged}")
+    meant = kind.meant(node.value) if node.id == "scalar" else None
+    asked = f"; is {meant} meant?" if meant else ""
+    raise ValueError(f"expected {kind.expected}, got {_got(node, personal=kind.personal)}{tagged}{asked}")
 
 
 def _judge_comment(key: Key, node: "_Node") -> Iterator[str]:

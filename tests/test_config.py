@@ -206,7 +206,10 @@ DURATION = "like 90s, 10m, 24h or 1h30m"
         ("mode: Live", "mode: expected one of live, shadow, got 'Live'"),
         ("line: ../fr", f"line: expected {config._NAME.expected}, got '../fr'"),
         *((f"line: {name}", f"line: expected {config._NAME.expected}, got {name!r}") for name in NO_LINES),
-        ("modem: {port: ttyUSB0}", f"modem.port: expected {config._PORT.expected}, got 'ttyUSB0'"),
+        (
+            "modem: {port: ttyACM1}",
+            f"modem.port: expected {config._PORT.expected}, got 'ttyACM1'; is /dev/ttyACM1 meant?",
+        ),
         ("database: ~/a.db", f"database: expected {config._PATH.expected}, got '~/a.db'"),
         ("database: ''", f"database: expected {config._PATH.expected}, got ''"),
         ('database: "a\\0b"', f"database: expected {config._PATH.expected}, got 'a\\x00b'"),
