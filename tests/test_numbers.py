@@ -267,10 +267,12 @@ def test_another_sim_is_answered_for_by_the_rules_of_the_daemon(line: Filled) ->
 
 def test_the_last_seconds_of_a_cooldown_are_told(tmp_path: Path) -> None:
     """Who has to wait for another half minute is not told that a text that came now would be answered."""
-    filled = Filled(tmp_path, limits={"cooldown": "30s"})
+    filled = Filled(tmp_path, limits={"cooldown": "24h"})
     with filled.db:
         filled.judge(filled.text())
         filled.send()
+        ahead = asked(filled, KEVIN)["next"]["in_seconds"] - DAY  # of the line's clock to the command's
+        filled.db.execute("UPDATE attempts SET begun_limit = begun_limit - ?", DAY + ahead - 30)
         shown = filled.run("number", KEVIN).stdout
 
     assert re.search("next answer +in [0-9]+s, on", shown)
