@@ -193,6 +193,11 @@ def alike(said: re.Match[str], found: Figures) -> None:
     assert len(found["total"]["by_tags"]) == 1
 
 
+def elsewhere(said: re.Match[str], found: Figures) -> None:
+    """Expect the tags of all that is no reaction, each with its figure."""
+    assert said["tags"] == ", ".join(f"{tag} {count:,}" for tag, count in found["total"]["other_tags"].items())
+
+
 def began(said: re.Match[str], found: Figures) -> None:
     """Expect the first of all, to the minute."""
     assert f"{parse_rfc3339(found['began']).astimezone():%d %B %Y at %H:%M}".lstrip("0") == said["began"]
@@ -219,6 +224,7 @@ SENTENCES: dict[str, Callable[[re.Match[str], Figures], None]] = {
     rf"(?P<reactions>{NUMBER}) reactions? to the answer, (?:(?:all of them )?tagged .+|(?:not|none) tagged yet)\.": (
         alike
     ),
+    r"Tags on what is no reaction to an answer: (?P<tags>.+)\.": elsewhere,
     rf"In the {LENGTH} before {DATES}: (?P<texts>{NUMBER}) texts?\.": earlier,
     r"The line's records begin on (?P<began>.+)\.": began,
 }
