@@ -253,17 +253,28 @@ def test_the_page_is_replaced_whole(line: Filled) -> None:
     folder = line.folder / "www"
     folder.mkdir()
     page, link = folder / "page.html", folder / "index.html"
-    page.write_text("old")
+    page.write_text("<!doctype html>old")
     link.symlink_to(page)
     with page.open() as reading:
         result = line.run("stats", "--html", str(link))
-        assert reading.read() == "old"
+        assert reading.read() == "<!doctype html>old"
 
     assert result.exit_code == 0
     assert link.is_symlink()
     assert page.read_text().startswith("<!DOCTYPE html>")
     assert page.stat().st_mode & 0o777 == 0o644
     assert sorted(path.name for path in folder.iterdir()) == ["index.html", "page.html"]
+
+
+def test_the_page_replaces_nothing_but_a_page(line: Filled) -> None:
+    """A name mistyped, such as that of the database or of the configuration, costs nothing."""
+    other = line.folder / "notes.txt"
+    other.write_text("Tuesday: call the operator\n")
+    for path in (other, line.database):
+        before = path.read_bytes()
+        result = line.run("stats", "--html", str(path))
+        assert (result.exit_code, path.read_bytes()) == (2, before)
+        assert "is no page" in result.stderr
 
 
 def test_a_dash_is_the_standard_output(line: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -306,7 +317,7 @@ def test_a_page_that_finds_no_room_leaves_nothing(line: Filled) -> None:
     """Where the new page does not fit the old one stays, and no half of the new one is left beside it."""
     page = line.folder / "www" / "page.html"
     page.parent.mkdir()
-    page.write_text("old")
+    page.write_text("<!DOCTYPE html>old")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
     try:
@@ -316,7 +327,7 @@ def test_a_page_that_finds_no_room_leaves_nothing(line: Filled) -> None:
 
     assert result.exit_code == 1
     assert "File too large" in result.stderr
-    assert page.read_text() == "old"
+    assert page.read_text() == "<!DOCTYPE html>old"
     assert list(page.parent.iterdir()) == [page]
 
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 _STANDARD_OUTPUT = Path("-")
+_PAGE_BEGINS = b"<!DOCTYPE HTML"
 _PAGE_MODE = 0o644  # it holds nobody's data: a web server may read it
 _LEAST_BAR, _MOST_BAR, _GAP = 6, 40, 2  # characters
 
@@ -102,11 +103,18 @@ def _at_work(what: str) -> AbstractContextManager[Any]:
 
 
 def _replace(path: Path, text: str) -> None:
-    """Write a file wholly or not at all; what is no regular file (a device, a pipe) is written into."""
+    """Write a file wholly or not at all; what is no regular file (a device, a pipe) is written into.
+
+    Raises UsageError where a file would be replaced that is no page.
+    """
     path = path.resolve()
     if path.exists() and not path.is_file():
         path.write_text(text, "utf-8")
         return
+    if path.is_file() and path.stat().st_size:
+        with path.open("rb") as file:
+            if not file.read(len(_PAGE_BEGINS)).upper().startswith(_PAGE_BEGINS):
+                raise UsageError(f"{path} is no page, and is not replaced.", "Name another file.")
     try:
         with tempfile.NamedTemporaryFile(
             "w", encoding="utf-8", dir=path.parent, prefix=".stats-", delete=False
