@@ -132,7 +132,7 @@ def _stage(folder: Path) -> Iterator[Stage]:
                 }
             )
         )
-        command = [sys.executable, "-m", "hotlined", "--config", str(config), "run"]
+        command = [sys.executable, "-P", "-m", "hotlined", "--config", str(config), "run"]
         with (folder / "daemon.log").open("wb") as output:
             daemon = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
         try:
