@@ -214,7 +214,7 @@ SENTENCES: dict[str, Callable[[re.Match[str], Figures], None]] = {
     rf"(?P<numbers>{NUMBER}) numbers? texted or called, (?:(?P<new>all|none|{NUMBER}) of them |(?P<not>not )?)"
     r"for the first time\.": numbers,
     rf"(?P<number>{NUMBER}) (?:text or call|texts or calls) came without a number\.": figure("withheld"),
-    rf"(?P<answers>{NUMBER}) answers? went out(?:(?:, |; (?P<timed>{NUMBER}) (?:was|were) sent to (?:its|their) end, )"
+    rf"(?P<answers>{NUMBER}) answers? went out(?:(?:, |; of (?P<timed>{NUMBER}) it is known how soon, )"
     rf"(?:half of (?:them|these) )?within {LENGTH})?\.": answers,
     rf"The network did not confirm (?P<number>{NUMBER}) of them\.": figure("unconfirmed"),
     r"The network did not confirm (?P<them>it|any of them)\.": unconfirmed,

@@ -783,5 +783,5 @@ def test_only_answers_whose_end_is_known_are_timed(line: Filled) -> None:
         answer(line, contact(line, MONDAY), MONDAY + 10 * minutes * MINUTE, state=state)
     words = told(line)["words"]
 
-    assert "5 answers went out; 3 were sent to their end, half of these within ten minutes." in words
+    assert "5 answers went out; of 3 it is known how soon, half of these within ten minutes." in words
     assert "The network did not confirm 2 of them." in words

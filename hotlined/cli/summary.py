@@ -549,9 +549,9 @@ def _answers(tally: figures.Tally) -> Iterator[str]:
         if tally.timed == answers:
             when = f", within {wait}" if answers == 1 else f", half of them within {wait}"
         elif tally.timed == 1:
-            when = f"; 1 was sent to its end, within {wait}"
+            when = f"; of 1 it is known how soon, within {wait}"
         else:
-            when = f"; {tally.timed:,} were sent to their end, half of these within {wait}"
+            when = f"; of {tally.timed:,} it is known how soon, half of these within {wait}"
     yield f"{_many(answers, 'answer')} went out{when}."
     if unconfirmed:
         them = "it" if answers == 1 else "any of them" if unconfirmed == answers else f"{unconfirmed:,} of them"
