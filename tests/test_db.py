@@ -384,16 +384,16 @@ def test_a_pause_that_comes_back_says_so(filled: Filled) -> None:
     for ending in ("", "-wal", "-shm"):
         filled.database.with_name(filled.database.name + ending).unlink(missing_ok=True)
     copy.rename(filled.database)
-    filled.db = open_for_daemon(filled.database)
-    backup.take_into_use(filled.db, filled.now())
-    events = [tuple(row) for row in filled.db.all("SELECT kind, detail FROM events ORDER BY id DESC LIMIT 1")]
-    paused_at = json.loads(filled.run("status", "--json").stdout)["sending"]["since"]
+    with open_for_daemon(filled.database) as filled.db:
+        backup.take_into_use(filled.db, filled.now())
+        events = [tuple(row) for row in filled.db.all("SELECT kind, detail FROM events ORDER BY id DESC LIMIT 1")]
+        paused_at = json.loads(filled.run("status", "--json").stdout)["sending"]["since"]
 
-    assert events == [("pause_restored", f"of {paused_at} by marie")]
-    assert json.loads(filled.run("status", "--json").stdout)["sending"]["reason"] == "restored"
-    assert "came back with the backup" in filled.run("status").stdout
-    people.pause(filled.db, "luc", filled.now())
-    assert json.loads(filled.run("status", "--json").stdout)["sending"]["reason"] == "person"
+        assert events == [("pause_restored", f"of {paused_at} by marie")]
+        assert json.loads(filled.run("status", "--json").stdout)["sending"]["reason"] == "restored"
+        assert "came back with the backup" in filled.run("status").stdout
+        people.pause(filled.db, "luc", filled.now())
+        assert json.loads(filled.run("status", "--json").stdout)["sending"]["reason"] == "person"
 
 
 def test_the_database_that_was_copied_is_no_copy(filled: Filled) -> None:
