@@ -181,6 +181,11 @@ class Config:
     alerts: AlertsConfig
     path: Path
 
+    @property
+    def name(self) -> str:
+        """What the line is called in paths and units: its file's name without .yaml, 'main' for config.yaml."""
+        return "main" if self.path.stem == "config" else self.path.stem
+
     def rules(
         self, own_number: str | None = None, *, sim_changed: bool = False, earlier_texts: Iterable[str] = ()
     ) -> Rules:
