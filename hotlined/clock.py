@@ -8,8 +8,6 @@ left no anchor; it then runs late, which only makes limits stricter.
 
 import contextlib
 import ctypes
-import os
-import pwd
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -108,13 +106,3 @@ def age(now: Now, *, arrived_limit: float, scts: datetime | None) -> timedelta:
     if not now.synchronised or scts is None:
         return since_arrival
     return max(since_arrival, now.utc - scts)
-
-
-def who() -> str:
-    """Return the name of the person or service that runs this process; `uid 1003` where that has none."""
-    if session := os.environ.get("SUDO_USER") or os.environ.get("USER"):
-        return session
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return f"uid {os.getuid()}"

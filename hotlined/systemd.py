@@ -1,8 +1,13 @@
-"""Tells systemd how the daemon is (sd_notify): one datagram to $NOTIFY_SOCKET, nothing where there is none."""
+"""Speaks with systemd: how the daemon is (sd_notify), which socket it hands over (sd_listen_fds).
+
+Where there is no systemd nothing is said, and nothing handed over.
+"""
 
 import contextlib
 import os
 import socket
+
+_FIRST_DESCRIPTOR = 3  # sd_listen_fds(3)
 
 
 def notify(**fields: str | int) -> None:
@@ -13,6 +18,13 @@ def notify(**fields: str | int) -> None:
     message = "\n".join(f"{name}={_one_line(str(value))}" for name, value in fields.items())
     with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
         channel.sendto(message.encode(), address.replace("@", "\0", 1) if address[0] == "@" else address)
+
+
+def maybe_listener() -> socket.socket | None:
+    """Return the one listening socket that systemd hands over to this process; None without it."""
+    if os.environ.get("LISTEN_PID") != str(os.getpid()) or os.environ.get("LISTEN_FDS") != "1":
+        return None
+    return socket.socket(fileno=_FIRST_DESCRIPTOR)
 
 
 def _one_line(text: str) -> str:

@@ -9,10 +9,11 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "hotlined"
 
 # room: the rooms that it may import beside itself; those of GROUND are what all stand on
-GROUND = {"errors", "clock", "states", "status", "timing", "systemd", ""}
+GROUND = {"errors", "clock", "owner", "states", "status", "timing", "systemd", ""}
 FLOORS = {
-    "cli": {"cli", "daemon", "store", "migrations", "policy", "pseudonym", "config", "gsm", "simulator"},
+    "cli": {"cli", "control", "daemon", "store", "migrations", "policy", "pseudonym", "config", "gsm", "simulator"},
     "__main__": {"cli"},
+    "control": {"store", "config", "policy"},
     "daemon": {"store", "policy", "breaker", "config", "gsm"},
     "store": {"migrations", "policy", "breaker", "pseudonym", "gsm.address", "gsm.alphabet", "gsm.tpdu", "gsm.push"},
     "migrations": set(),
@@ -35,6 +36,7 @@ FLOORS = {
     "gsm": set(),
     "simulator": {"gsm.alphabet", "gsm.address"},
     "clock": set(),
+    "owner": set(),
     "errors": set(),
     "timing": set(),
     "systemd": set(),

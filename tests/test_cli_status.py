@@ -439,14 +439,15 @@ def test_no_next_answer_is_promised_while_none_can_go(line: Filled) -> None:
 
 
 def test_who_decided_has_a_name(line: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where no session says who it is (cron, a container), the system's list of users knows; nobody knows uid 1003."""
-    monkeypatch.delenv("SUDO_USER", raising=False)
-    monkeypatch.delenv("USER", raising=False)
+    """The kernel says who it is, whatever the session claims; nobody knows uid 1003."""
+    monkeypatch.delenv("SUDO_UID", raising=False)
+    monkeypatch.setenv("SUDO_USER", "somebody else")
+    monkeypatch.setenv("USER", "somebody\nelse")
     assert line.run("pause").exit_code == 0
     assert status(line)[0]["paused_by"] == pwd.getpwuid(os.getuid()).pw_name
 
     if os.getuid() == 0:
-        program = "import os; from hotlined import clock; os.setuid(54321); print(clock.who())"
+        program = "import os; from hotlined import owner; os.setuid(54321); print(owner.who())"
         done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
         assert done.stdout == "uid 54321\n"
 

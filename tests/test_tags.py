@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from conftest import PATIENCE_SECONDS, wait_until
 from filled import KEVIN, LEA, Filled
+from persons import user_name
 
 from hotlined.cli.dates import moment
 from hotlined.store import reading
@@ -38,7 +39,8 @@ def tags(line: Filled) -> list[list[str]]:
 def test_a_tag_is_found_and_taken_off_again(line: Filled) -> None:
     """A tag shows in the log, the filter finds it, and both decisions are recorded with who made them."""
     line.text()
-    env = {"SUDO_USER": "greta"}
+    env = {"SUDO_UID": "1", "SUDO_USER": "greta"}
+    greta = user_name(1)
     said = [
         line.run(*words.split(), env=env).stdout
         for words in ("tag 1 Excuses", "tag 1 EXCUSES", "tag 1 encore-une_fois", "untag 1 excuses", "untag 1 excuses")
@@ -56,11 +58,11 @@ def test_a_tag_is_found_and_taken_off_again(line: Filled) -> None:
     assert line.log("--tag", "excuses") == []
     events = json.loads(line.run("show", "1", "--json").stdout)["events"]
     assert [(event["kind"], event["detail"]) for event in events] == [
-        ("tag", "excuses by greta"),
-        ("tag", "encore-une_fois by greta"),
-        ("untag", "excuses by greta"),
+        ("tag", f"excuses by {greta}"),
+        ("tag", f"encore-une_fois by {greta}"),
+        ("untag", f"excuses by {greta}"),
     ]
-    assert "untag excuses by greta" in line.run("show", "1").stdout
+    assert f"untag excuses by {greta}" in line.run("show", "1").stdout
 
 
 def test_a_word_is_one_however_it_is_composed(line: Filled) -> None:

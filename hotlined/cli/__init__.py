@@ -12,13 +12,13 @@ import shutil
 import sqlite3
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from hotlined import __version__
+from hotlined import __version__, owner
 from hotlined.cli.output import harmless, print_wrapped, wrapped
 from hotlined.errors import ConfigError, HotlinedError, UsageError
 
@@ -79,6 +79,9 @@ COMMANDS = {
 }
 """Every command by its heading: its name, and the module and attribute that hold it."""
 
+SERVICES = {"control": "hotlined.cli.control:control"}
+"""What systemd alone starts: in no help."""
+
 WHILE_BROKEN = {
     *("status", "log", "show", "number", "numbers", "stats", "limits", "db"),
     *("pause", "resume", "block", "unblock", "optin", "cancel", "tag", "untag", "keep"),
@@ -90,7 +93,7 @@ _HELP_LEAST, _HELP_MOST = 32, 80  # characters: click's own least is wider than 
 _LARGEST = 2**63 - 1  # of SQLite
 _NEAR = 0.65  # as difflib counts: lgo is near to log, and selftets to selftest alone
 _ERROR = "Error: "  # click begins what it says of a usage error so
-_TARGETS = {name: target for commands in COMMANDS.values() for name, target in commands.items()}
+_TARGETS = {name: target for commands in (*COMMANDS.values(), SERVICES) for name, target in commands.items()}
 
 
 @dataclass(slots=True)
@@ -102,9 +105,19 @@ class Settings:
     path: Path | None = None
     unknown: tuple[str, ...] = ()
     """The keys that have their default because the file cannot be used and no daemon says what is in force."""
+    who: str = field(default_factory=owner.who)
+    """The person who typed this: known before root becomes the line's user."""
+    became: bool = False
+    """Whether root has become the line's user."""
     _warned: bool = False
 
     def config(self) -> "Config":
+        """Find and load the configuration, and as root become the line's user; raises as `loaded` does."""
+        config = self.loaded()
+        self.became = owner.become(config.database) or self.became
+        return config
+
+    def loaded(self) -> "Config":
         """Find and load the configuration; raises ConfigError and UsageError.
 
         For the commands of WHILE_BROKEN a file that cannot be used is a warning: they go by what is in force.
@@ -115,7 +128,7 @@ class Settings:
         try:
             return config.load(self.path)
         except ConfigError as error:
-            if not error.problems or _command() not in WHILE_BROKEN:
+            if not error.problems or _command() not in WHILE_BROKEN | SERVICES.keys():
                 raise
             from hotlined.cli.in_force import look  # noqa: PLC0415  for mistakes alone
 
@@ -193,7 +206,7 @@ class LazyGroup(Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Name the commands in the order of the table."""
         del ctx
-        return list(_TARGETS)
+        return [name for name in _TARGETS if name not in SERVICES]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import one command; None where there is no such."""

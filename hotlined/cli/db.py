@@ -1,18 +1,22 @@
 """`hotlined db`: whether the database is whole, and a copy of it, both while the daemon runs."""
 
 import contextlib
+import os
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
 
+from hotlined import owner
 from hotlined.cli import Group, Settings, pass_settings
 from hotlined.cli.output import print_wrapped
 from hotlined.errors import StoreError
 from hotlined.store import backup, integrity
 from hotlined.store.database import TROUBLES, open_to_read, require_current
 
+_PIECE = 1024 * 1024
 PATIENCE_SECONDS = 1.0  # what takes longer shows how far it is
 
 
@@ -65,9 +69,41 @@ def back_up(settings: Settings, file: Path) -> None:
     Example: hotlined db backup hotlined-backup.db
     """
     with _progress("copying") as show:
-        key = backup.make(settings.config().database, file, show)
+        octets, key = _copied(settings, file, show) if os.geteuid() == 0 else _made(settings, file, show)
     beside = f", and the key of its pseudonyms {key}" if key else ""
-    print_wrapped(f"{file} is a whole copy of the database ({file.stat().st_size:,} octets){beside}.")
+    print_wrapped(f"{file} is a whole copy of the database ({octets:,} octets){beside}.")
+
+
+def _made(settings: Settings, file: Path, show: backup.Progress) -> tuple[int, Path | None]:
+    key = backup.make(settings.config().database, file, show)
+    return file.stat().st_size, key
+
+
+def _copied(settings: Settings, file: Path, show: backup.Progress) -> tuple[int, Path | None]:
+    """Copy as root, who becomes the line's user: that one makes the copy, and root's part only puts it in its place."""
+    backup.require_possible(settings.loaded().database, file.resolve())
+    with contextlib.ExitStack() as opened:
+        copy = opened.enter_context(owner.written(file))
+        key_path = file.with_name(file.name + ".key")
+        key_copy = opened.enter_context(owner.written(key_path))
+        config = settings.config()
+        if settings.became:
+            folder = opened.enter_context(tempfile.TemporaryDirectory(prefix="backup-", dir=config.database.parent))
+            made = Path(folder) / "copy.db"
+            key = backup.make(config.database, made, show)
+            octets = _pour(made, copy)
+            if key:
+                _pour(key, key_copy)
+            return octets, key_path if key else None
+    return _made(settings, file, show)
+
+
+def _pour(made: Path, copy: owner.Written) -> int:
+    with made.open("rb") as file:
+        while octets := file.read(_PIECE):
+            copy.write(octets)
+    copy.finish()
+    return made.stat().st_size
 
 
 @contextlib.contextmanager

@@ -6,22 +6,23 @@ because that owns the modem; it waits for the result.
 
 import secrets
 import time
+from typing import Any
 
 import click
 
-from hotlined import clock
 from hotlined.cli import CONTACT_ID, Settings, pass_settings
 from hotlined.cli.completion import complete_number
 from hotlined.cli.log import REASONS
 from hotlined.cli.output import counted, harmless, print_wrapped, sentence
 from hotlined.cli.status import report, require_daemons_database
 from hotlined.config import Config
+from hotlined.control.client import decide
 from hotlined.errors import HotlinedError, RefusedError
 from hotlined.gsm.address import parse_number
 from hotlined.policy import Reason, WaitingFor
 from hotlined.states import State
-from hotlined.store import answers, attempts, people
-from hotlined.store.database import Database, open_beside_daemon
+from hotlined.store import people
+from hotlined.store.database import open_beside_daemon
 
 _LOOK_SECONDS = 0.2
 _COMES_BACK_SECONDS = 120.0
@@ -37,8 +38,7 @@ def block(settings: Settings, number: str) -> None:
     Example: hotlined block 0470/12.34.56
     """
     config, e164 = _number(settings, number)
-    with _opened(config) as db:
-        cancelled = people.block(db, e164, clock.who(), db.now())
+    cancelled = _decide(settings, config, "block", number=e164)
     note = f" {counted(cancelled, 'answer')} that waited for it will not be sent." if cancelled else ""
     print_wrapped(f"{e164} is blocked.{note}")
 
@@ -52,9 +52,7 @@ def unblock(settings: Settings, number: str) -> None:
     Example: hotlined unblock +32470123456
     """
     config, e164 = _number(settings, number)
-    with _opened(config) as db:
-        was = attempts.history_of(db, e164, shadow=False).blocked
-        people.unblock(db, e164, clock.who(), db.now())
+    was = _decide(settings, config, "unblock", number=e164)
     note = " It is still blocked in the configuration (numbers.blocked)." if e164 in config.numbers.blocked else ""
     print_wrapped(f"{e164} {'is not blocked any more' if was else 'was not blocked'}.{note}")
 
@@ -68,9 +66,7 @@ def optin(settings: Settings, number: str) -> None:
     Example: hotlined optin +32470123456
     """
     config, e164 = _number(settings, number)
-    with _opened(config) as db:
-        was = attempts.history_of(db, e164, shadow=False).opted_out
-        people.opt_in(db, e164, clock.who(), db.now())
+    was = _decide(settings, config, "optin", number=e164)
     print_wrapped(f"{e164} {'is answered again: its opt-out is over' if was else 'had not opted out'}.")
 
 
@@ -81,8 +77,7 @@ def pause(settings: Settings) -> None:
 
     Example: hotlined pause
     """
-    with _opened(settings.config()) as db:
-        people.pause(db, clock.who(), db.now())
+    _decide(settings, settings.config(), "pause")
     print_wrapped("Paused: nothing is sent. Answers that grow older than answer.max_age will be cancelled.")
 
 
@@ -95,8 +90,7 @@ def resume(settings: Settings) -> None:
 
     Example: hotlined resume
     """
-    with _opened(settings.config()) as db:
-        another = people.resume(db, clock.who(), db.now())
+    another = _decide(settings, settings.config(), "resume")
     note = " Another key is in use: whoever was a pseudonym counts as new." if another else ""
     print_wrapped(f"Answers go out again.{note}")
 
@@ -111,8 +105,7 @@ def requeue(settings: Settings, contact_id: int) -> None:
 
     Example: hotlined requeue 7
     """
-    with _opened(settings.config()) as db:
-        state = answers.requeue(db, contact_id, clock.who(), db.now())
+    state = _decide(settings, settings.config(), "requeue", contact_id=contact_id)
     if state == "none":
         raise HotlinedError(f"There is no answer to a contact {contact_id}.", "`hotlined log` shows the contacts.")
     if state:
@@ -133,8 +126,7 @@ def cancel(settings: Settings, contact_id: int) -> None:
 
     Example: hotlined cancel 8
     """
-    with _opened(settings.config()) as db:
-        state = answers.cancel(db, contact_id, clock.who(), db.now())
+    state = _decide(settings, settings.config(), "cancel", contact_id=contact_id)
     if state == "none":
         raise RefusedError(f"There is no answer to a contact {contact_id}.", "`hotlined log` shows the contacts.")
     if state:
@@ -156,7 +148,7 @@ def try_answer(settings: Settings, number: str) -> None:
     Example: hotlined try 0470123456
     """
     config, e164 = _number(settings, number)
-    print_wrapped(f"{_asked(config, 'try', number=e164)}.")
+    print_wrapped(f"{_asked(settings, config, 'try', number=e164)}.")
 
 
 @click.command
@@ -171,7 +163,7 @@ def send(settings: Settings, number: str, text: str) -> None:
     Example: hotlined send 0470123456 "Tout va bien."
     """
     config, e164 = _number(settings, number)
-    print_wrapped(f"{_asked(config, 'send', number=e164, text=text)}.")
+    print_wrapped(f"{_asked(settings, config, 'send', number=e164, text=text)}.")
 
 
 @click.command
@@ -183,7 +175,7 @@ def balance(settings: Settings) -> None:
 
     Example: hotlined balance
     """
-    click.echo(harmless(_asked(settings.config(), "balance"), "\n"))
+    click.echo(harmless(_asked(settings, settings.config(), "balance"), "\n"))
 
 
 @click.command
@@ -196,7 +188,7 @@ def adopt(settings: Settings) -> None:
 
     Example: hotlined adopt
     """
-    print_wrapped(f"{_asked(settings.config(), 'adopt')}.")
+    print_wrapped(f"{_asked(settings, settings.config(), 'adopt')}.")
 
 
 @click.command
@@ -211,12 +203,12 @@ def selftest(settings: Settings) -> None:
     """
     config = settings.config()
     _require_daemon(config)
-    with _opened(config) as db:
+    with open_beside_daemon(config.database) as db:
         own = config.line_number or people.own_number(db)
         if own is None:
             raise RefusedError("The SIM does not know its own number.", "Set line_number in the configuration.")
         text = f"hotlined selftest {secrets.token_hex(4)}"
-        result = _outcome(db, people.ask(db, "send", {"number": own, "text": text}, clock.who(), db.now()))
+        result = _asked(settings, config, "send", number=own, text=text)
         print_wrapped(f"To {own}: {result}. It has {_COMES_BACK_SECONDS:.0f} s to come back …")
         deadline = time.monotonic() + _COMES_BACK_SECONDS
         while not people.came_back(db, text):
@@ -246,10 +238,10 @@ def _state_in_words(state: str) -> str:
     return _STATES[State(state)] if state in list(State) else f"is {state}"
 
 
-def _opened(config: Config) -> Database:
-    """Open the database that the daemon has; raises RefusedError where it has another file under that name."""
+def _decide(settings: Settings, config: Config, verb: str, **arguments: Any) -> Any:
+    """Carry a decision out; raises RefusedError where the daemon has another file under the database's name."""
     require_daemons_database(config)
-    return open_beside_daemon(config.database)
+    return decide(config, settings.who, verb, **arguments)
 
 
 def _number(settings: Settings, text: str) -> tuple[Config, str]:
@@ -257,11 +249,11 @@ def _number(settings: Settings, text: str) -> tuple[Config, str]:
     return config, parse_number(text, config.numbers.country)
 
 
-def _asked(config: Config, verb: str, **arguments: str) -> str:
+def _asked(settings: Settings, config: Config, verb: str, **arguments: str) -> str:
     """Ask the running daemon for something that it alone can do, and return what it says."""
     _require_daemon(config)
-    with _opened(config) as db:
-        return _outcome(db, people.ask(db, verb, arguments, clock.who(), db.now()))
+    request_id = _decide(settings, config, "ask", request=verb, arguments=arguments)
+    return _outcome(settings, config, request_id)
 
 
 def _require_daemon(config: Config) -> None:
@@ -269,15 +261,21 @@ def _require_daemon(config: Config) -> None:
         raise RefusedError("The daemon does not run.", "Start it: only the daemon can do this, it owns the modem.")
 
 
-def _outcome(db: Database, request_id: int) -> str:
+def _outcome(settings: Settings, config: Config, request_id: int) -> str:
     """Wait for the result of a request; raises RefusedError where there is none or a limit said no."""
     deadline = time.monotonic() + people.EXPIRES_AFTER_SECONDS
-    while (result := people.outcome(db, request_id)).state in ("open", "begun"):
-        if result.state == "open" and time.monotonic() > deadline and people.expire(db, request_id, db.now()):
-            raise RefusedError("The daemon did not begin this within two minutes.", "`hotlined status` says how it is.")
-        if time.monotonic() > deadline + _RESULT_SECONDS:
-            raise RefusedError("No result came yet.", "The daemon has the text; its journal says what becomes of it.")
-        time.sleep(_LOOK_SECONDS)
+    with open_beside_daemon(config.database) as db:
+        while (result := people.outcome(db, request_id)).state in ("open", "begun"):
+            late = time.monotonic() > deadline
+            if result.state == "open" and late and _decide(settings, config, "expire", request_id=request_id):
+                raise RefusedError(
+                    "The daemon did not begin this within two minutes.", "`hotlined status` says how it is."
+                )
+            if time.monotonic() > deadline + _RESULT_SECONDS:
+                raise RefusedError(
+                    "No result came yet.", "The daemon has the text; its journal says what becomes of it."
+                )
+            time.sleep(_LOOK_SECONDS)
     if result.state != "done":
         raise _refusal(result.result or "")
     return result.result or ""

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from hotlined import clock, pseudonym
+from hotlined import pseudonym
 from hotlined.cli import CONTACT_ID, Settings, pass_settings
 from hotlined.cli.completion import complete_number
 from hotlined.cli.dates import maybe_moment, moment
@@ -21,11 +21,12 @@ from hotlined.cli.output import counted, harmless, json_line, print_sheet, print
 from hotlined.cli.status import report
 from hotlined.clock import rfc3339
 from hotlined.config import Config
+from hotlined.control.client import decide
 from hotlined.errors import AddressError, HotlinedError, RefusedError, UnavailableError, UsageError
 from hotlined.gsm.address import parse_number
 from hotlined.states import State
 from hotlined.store import privacy
-from hotlined.store.database import Database, open_beside_daemon
+from hotlined.store.database import open_beside_daemon
 
 _LOOK_SECONDS = 0.2
 
@@ -41,12 +42,10 @@ def purge(settings: Settings) -> None:
     Example: hotlined purge
     """
     config = settings.config()
-    with open_beside_daemon(config.database) as db:
-        texts = numbers = 0
-        for batch in _shown(privacy.purge(db, config.privacy.keep_texts, config.privacy.keep_numbers, db.now())):
-            texts, numbers = texts + batch.texts, numbers + batch.numbers
-            time.sleep(privacy.PAUSE_SECONDS)
-        _rebuild(db, "purge")
+    texts = numbers = 0
+    for batch in _shown(_batches(config, settings.who)):
+        texts, numbers = texts + batch.texts, numbers + batch.numbers
+    _rebuild(config, settings.who, "purge")
     print_wrapped(f"Texts and PDUs erased in {counted(texts, 'row')}, numbers replaced in {counted(numbers, 'row')}.")
 
 
@@ -68,11 +67,11 @@ def forget(settings: Settings, number: str, yes: bool, keep_opt_out: bool) -> No
     name = _name(number, config)
     with open_beside_daemon(config.database) as db:
         found = privacy.held(db, name)
-        if found.anything and not yes:
-            _ask(name, found, keep_opt_out=keep_opt_out)
-        if found.anything:
-            found = _forget(db, config, name, keep_opt_out=keep_opt_out)
-        _rebuild(db, "forget")
+    if found.anything and not yes:
+        _ask(name, found, keep_opt_out=keep_opt_out)
+    if found.anything:
+        found = _forget(config, settings.who, name, keep_opt_out=keep_opt_out)
+    _rebuild(config, settings.who, "forget")
     if not found.anything:
         print_wrapped(f"Nothing is held of {name}.")
     else:
@@ -122,10 +121,8 @@ def keep(settings: Settings, contact_id: int, undo: bool) -> None:
 
     Example: hotlined keep 12
     """
-    act = privacy.keep_no_more if undo else privacy.keep
-    with open_beside_daemon(settings.config().database) as db:
-        known = act(db, contact_id, clock.who(), db.now())
-    if not known:
+    verb = "keep_no_more" if undo else "keep"
+    if not decide(settings.config(), settings.who, verb, contact_id=contact_id):
         raise HotlinedError(f"There is no contact {contact_id}.", "`hotlined log` shows those that there are.")
     print_wrapped(f"Contact {contact_id} {'ages like any other again' if undo else 'is kept until `keep --undo`'}.")
 
@@ -166,10 +163,15 @@ def _ask(name: str, found: privacy.Held, *, keep_opt_out: bool) -> None:
     click.confirm(harmless(f"Erase {_in_words(found)} of {name}, for good?{kept}{lost}"), abort=True)
 
 
-def _forget(db: Database, config: Config, name: str, *, keep_opt_out: bool) -> privacy.Held:
+def _batches(config: Config, who: str) -> Iterator[privacy.Batch]:
+    while (batch := decide(config, who, "purge")) is not None:
+        yield privacy.Batch(**batch)
+
+
+def _forget(config: Config, who: str, name: str, *, keep_opt_out: bool) -> privacy.Held:
     """Erase a person, once no segment to it is in hand; raises RefusedError where that does not come."""
     deadline = time.monotonic() + config.modem.send_timeout.total_seconds() + 5.0
-    while (erased := privacy.forget(db, name, db.now(), keep_opt_out=keep_opt_out)) is None:
+    while (erased := decide(config, who, "forget", name=name, keep_opt_out=keep_opt_out)) is None:
         alive = report(config).alive
         if not alive or time.monotonic() > deadline:
             raise RefusedError(
@@ -179,11 +181,11 @@ def _forget(db: Database, config: Config, name: str, *, keep_opt_out: bool) -> p
                 else "It was when the daemon stopped. Start the daemon, which settles that, and try again.",
             )
         time.sleep(_LOOK_SECONDS)
-    return erased
+    return privacy.Held(**erased)
 
 
-def _rebuild(db: Database, command: str) -> None:
-    if not privacy.rebuild(db):
+def _rebuild(config: Config, who: str, command: str) -> None:
+    if not decide(config, who, "rebuild"):
         raise UnavailableError(
             "It is erased, but a program reads old pages, so the WAL still holds a copy.",
             f"End what has the database open beside the daemon (sqlite3, Datasette), then `hotlined {command}` again.",

@@ -7,17 +7,20 @@ import re
 import sys
 import unicodedata
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
+from typing import Any
 
 import click
 
-from hotlined import clock
 from hotlined.cli import CONTACT_ID, Settings, pass_settings
 from hotlined.cli.completion import complete_tag
 from hotlined.cli.dates import moment
 from hotlined.cli.output import counted, print_wrapped, wrapped
+from hotlined.control.client import decide
 from hotlined.errors import HotlinedError
-from hotlined.store import people, privacy, reading
+from hotlined.store import reading
 from hotlined.store.database import Database, open_beside_daemon
 
 _WORD = re.compile(r"[^\W_][\w-]{0,39}")
@@ -72,12 +75,13 @@ def tag(
         raise click.UsageError("--all goes with --next.")
     if walk and not sys.stdin.isatty():
         raise click.UsageError("--next reads single keys: it needs a terminal.")
-    with open_beside_daemon(settings.config().database) as db:
-        if contact_id is None or word is None:
-            _walk(db, _KEYS | dict(keys), every=every)
-        else:
-            news = _found(people.tag(db, contact_id, word, clock.who(), db.now()), contact_id)
-            print_wrapped(f"Contact {contact_id} {'is' if news else 'was already'} tagged {word}.")
+    decided = partial(decide, settings.config(), settings.who)
+    if contact_id is None or word is None:
+        with open_beside_daemon(settings.config().database) as db:
+            _walk(db, decided, _KEYS | dict(keys), every=every)
+        return
+    news = _found(decided("tag", contact_id=contact_id, word=word), contact_id)
+    print_wrapped(f"Contact {contact_id} {'is' if news else 'was already'} tagged {word}.")
 
 
 @click.command
@@ -89,8 +93,8 @@ def untag(settings: Settings, contact_id: int, word: str) -> None:
 
     Example: hotlined untag 12 apology
     """
-    with open_beside_daemon(settings.config().database) as db:
-        news = _found(people.untag(db, contact_id, word, clock.who(), db.now()), contact_id)
+    untagged = decide(settings.config(), settings.who, "untag", contact_id=contact_id, word=word)
+    news = _found(untagged, contact_id)
     print_wrapped(f"Contact {contact_id} {'is no longer' if news else 'was not'} tagged {word}.")
 
 
@@ -100,7 +104,7 @@ def _found(news: bool | None, contact_id: int) -> bool:
     return news
 
 
-def _walk(db: Database, words: dict[str, str], *, every: bool) -> None:
+def _walk(db: Database, decided: Callable[..., Any], words: dict[str, str], *, every: bool) -> None:
     """Show each untagged text, wait for a key, and commit what it says before the next."""
     waiting = deque(reading.untagged(db, reactions=not every))
     legend = " ".join(f"{key}={word}" for key, word in (words | _ACTIONS).items())
@@ -119,13 +123,13 @@ def _walk(db: Database, words: dict[str, str], *, every: bool) -> None:
             break
         if key == "u":
             if done:
-                _undo(db, waiting, *done.pop(), words)
+                _undo(decided, waiting, *done.pop(), words)
         elif key != "k":
             if key in words:
-                people.tag(db, contact["id"], words[key], clock.who(), db.now())
+                decided("tag", contact_id=contact["id"], word=words[key])
             done.append((waiting.popleft(), key))
         elif not contact["kept"]:  # it can get its tag now
-            privacy.keep(db, contact["id"], clock.who(), db.now())
+            decided("keep", contact_id=contact["id"])
             done.append((contact["id"], key))
     tagged, kept_now = sum(key in words for _, key in done), sum(key == "k" for _, key in done)
     noun = "text" if every else "reaction"
@@ -133,13 +137,13 @@ def _walk(db: Database, words: dict[str, str], *, every: bool) -> None:
     click.echo(f"{counted(tagged, noun)} tagged,{kept_words} {len(waiting)} left.")
 
 
-def _undo(db: Database, waiting: deque[int], contact_id: int, key: str, words: dict[str, str]) -> None:
+def _undo(decided: Callable[..., Any], waiting: deque[int], contact_id: int, key: str, words: dict[str, str]) -> None:
     """Take a key back; a contact that it led past comes again."""
     if key == "k":
-        privacy.keep_no_more(db, contact_id, clock.who(), db.now())
+        decided("keep_no_more", contact_id=contact_id)
         return
     if key in words:
-        people.untag(db, contact_id, words[key], clock.who(), db.now())
+        decided("untag", contact_id=contact_id, word=words[key])
     waiting.appendleft(contact_id)
 
 

@@ -35,8 +35,7 @@ def make(database: Path, target: Path, progress: Progress) -> Path | None:
     its disk or that of the copy takes no more, OSError where the folder cannot be written.
     """
     target = target.resolve()
-    _require_another_file(database, target)
-    _require_no_other_content(target)
+    require_possible(database, target)
     with open_to_read(database) as source, _writing_to(target.parent) as folder:
         new = target.with_name(target.name + ".new")
         _remove(new)  # of a copy that was cut off
@@ -78,6 +77,12 @@ def take_into_use(db: Database, now: Now) -> str | None:
         if pause := db.one("SELECT paused_at, paused_by FROM line_state WHERE paused_at IS NOT NULL"):
             db.event(now, "pause_restored", f"of {pause['paused_at']} by {pause['paused_by']}")
     return str(copied["at"])
+
+
+def require_possible(database: Path, target: Path) -> None:
+    """Raise UsageError where `target` is no place for a copy of the database."""
+    _require_another_file(database, target)
+    _require_no_other_content(target)
 
 
 def _require_another_file(database: Path, target: Path) -> None:

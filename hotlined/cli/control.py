@@ -1,0 +1,53 @@
+"""The program at a line's control socket, as a command: systemd starts it when somebody asks."""
+
+import contextlib
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from hotlined import config as configuration
+from hotlined import systemd
+from hotlined.cli import Settings, pass_settings
+from hotlined.cli.run import prepare
+from hotlined.errors import UsageError
+
+
+@click.command(hidden=True)
+@click.option("--socket", "path", type=click.Path(path_type=Path), help="Make this socket, instead of systemd's.")
+@pass_settings
+def control(settings: Settings, path: Path | None) -> None:
+    """Carry out the decisions of the people who may decide for the line, until nobody has asked for ten minutes.
+
+    systemd starts it at the first decision and hands the socket over.
+
+    Example: hotlined control --socket /run/hotlined-control/main.sock
+    """
+    from hotlined.control.server import Server  # noqa: PLC0415  --help does without the store
+
+    config = settings.config()
+    prepare(config)
+    with _listening(path) as listener:
+        Server(config.database, lambda: configuration.load(config.path)).serve(listener)
+
+
+@contextlib.contextmanager
+def _listening(path: Path | None) -> Iterator[socket.socket]:
+    """Give the socket that systemd handed over, or make one where a path is given; it goes when the program ends."""
+    if path is None:
+        listener = systemd.maybe_listener()
+        if listener is None:
+            raise UsageError("systemd handed no socket over.", "--socket PATH makes one.")
+        with listener:
+            yield listener
+        return
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(os.fspath(path))
+        try:
+            path.chmod(0o666)  # the kernel says who comes, and that decides
+            listener.listen()
+            yield listener
+        finally:
+            path.unlink(missing_ok=True)

@@ -1,0 +1,86 @@
+"""Decides for the person at the command line: at the control socket where there is one, else in the database itself.
+
+Where there is a socket, its failure is an error and never a reason to write beside it.
+"""
+
+import contextlib
+import os
+import socket
+import time
+from typing import Any
+
+from hotlined.config import Config
+from hotlined.control import wire
+from hotlined.errors import RefusedError, UnavailableError
+
+_ANSWER_SECONDS = 30.0  # a Pi Zero that has to start the program first, and a database that is locked for a while
+_LONG_SECONDS = 15 * 60.0  # to write a large database anew
+_LONG = ("forget", "purge", "rebuild")
+
+
+def decide(config: Config, who: str, verb: str, **arguments: Any) -> Any:
+    """Carry out a decision and return what came of it, as `verbs` says.
+
+    Raises what the store raises, UnavailableError where the control program does not answer, RefusedError where nobody
+    may be asked and the database is somebody else's.
+    """
+    with socket.socket(socket.AF_UNIX) as channel:
+        try:
+            channel.connect(os.fspath(wire.path(config)))
+        except (FileNotFoundError, NotADirectoryError):
+            return _directly(config, who, verb, arguments)
+        except OSError as error:
+            raise _no_answer(config, error.strerror or str(error)) from error
+        answer = _asked(channel, config, who, verb, arguments)
+    if "error" not in answer:
+        return answer.get("result")
+    if answer["error"].get("kind") == wire.OTHER_LINE:  # a database that only has the same name for its line
+        return _directly(config, who, verb, arguments)
+    raise wire.to_error(answer["error"])
+
+
+def _asked(channel: socket.socket, config: Config, who: str, verb: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    request = {"verb": verb, "arguments": arguments, "database": os.path.realpath(config.database), "who": who}
+    deadline = time.monotonic() + (_LONG_SECONDS if verb in _LONG else _ANSWER_SECONDS)
+    try:
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it has refused already, and says why
+            wire.send(channel, request, deadline)
+        answer = wire.receive(channel, deadline)
+    except OSError as error:
+        raise _no_answer(config, error.strerror or str(error)) from error
+    except ValueError as error:
+        raise _no_answer(config, "it ended") from error
+    return answer if isinstance(answer, dict) else {}
+
+
+def _directly(config: Config, who: str, verb: str, arguments: dict[str, Any]) -> Any:
+    from hotlined.control.verbs import VERBS, Decision  # noqa: PLC0415  who asks at the socket does without the store
+    from hotlined.store.database import open_beside_daemon  # noqa: PLC0415  the same
+
+    _require_own(config)
+    with open_beside_daemon(config.database) as db:
+        return VERBS[verb].act(Decision(db, arguments, who, db.now(), lambda: config))
+
+
+def _require_own(config: Config) -> None:
+    """Raise RefusedError where the database is somebody else's: only its owner writes it."""
+    try:
+        owner = config.database.stat().st_uid
+    except OSError:
+        return  # what is missing or may not be looked at is told by whoever opens it
+    if owner != os.geteuid():
+        raise RefusedError(
+            f"{config.database} is another user's, and there is no control socket to ask at ({wire.path(config)}).",
+            f"Start it: systemctl start {_unit(config)}; or decide as root, with sudo.",
+        )
+
+
+def _no_answer(config: Config, reason: str) -> UnavailableError:
+    return UnavailableError(
+        f"The control program at {wire.path(config)} does not answer: {reason}.",
+        f"systemctl status {_unit(config)} says why; nothing was decided, as far as is known.",
+    )
+
+
+def _unit(config: Config) -> str:
+    return f"hotlined-control{'' if config.name == 'main' else f'@{config.name}'}.socket"

@@ -1,0 +1,168 @@
+"""The control program of a line: carries out the decisions of people who may decide and do not own the database.
+
+One connection after the other, each with two seconds to say what it wants. What may take minutes is done by a process
+of its own, so that nobody waits behind it. The program ends after ten minutes in which nobody asked; systemd starts it
+again. Who asks is the kernel's word (SO_PEERCRED): root, the line's user and the members of its group.
+Known to be wrong: members who connect and say nothing can hold up each other, two seconds each.
+"""
+
+import contextlib
+import logging
+import os
+import pwd
+import socket
+import sqlite3
+import struct
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hotlined.config import Config
+from hotlined.control import wire
+from hotlined.control.verbs import VERBS, Decision
+from hotlined.errors import HotlinedError, RefusedError, UsageError
+from hotlined.store.database import in_a_sentence, open_beside_daemon
+
+SAY_SECONDS = 2.0
+IDLE_SECONDS = 600.0
+_LONG_SECONDS = 15 * 60.0  # until the answer to what takes long is sent
+_SO_PEERGROUPS = 59  # socket.h of Linux 4.13: the supplementary groups of the peer
+_MOST_OCTETS = 1024  # that Python asks for: 256 groups
+_WHO_CHARACTERS = 64
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Who is at the other end of a socket, by the kernel."""
+
+    uid: int
+    gids: frozenset[int]
+
+    @property
+    def name(self) -> str:
+        """The user's name; `uid 1003` where it has none."""
+        try:
+            return pwd.getpwuid(self.uid).pw_name
+        except KeyError:
+            return f"uid {self.uid}"
+
+
+def peer_of(channel: socket.socket) -> Peer:
+    """Ask the kernel who connected: as it was at that moment, whatever becomes of the process."""
+    octets = channel.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3I"))
+    _, uid, gid = struct.unpack("3I", octets)
+    groups = b""
+    with contextlib.suppress(OSError):  # in more groups than fit: it counts as in its first one
+        groups = channel.getsockopt(socket.SOL_SOCKET, _SO_PEERGROUPS, _MOST_OCTETS)
+    return Peer(uid, frozenset((gid, *(number for (number,) in struct.iter_unpack("I", groups)))))
+
+
+class Server:
+    """Serves one database at a listening socket."""
+
+    def __init__(self, database: Path, config: Callable[[], Config], *, idle_seconds: float = IDLE_SECONDS) -> None:
+        self._database = database
+        self._config = config
+        self._idle_seconds = idle_seconds
+        self._children: set[int] = set()
+
+    def serve(self, listener: socket.socket) -> None:
+        """Serve until nobody has asked for some time and nothing is in hand."""
+        listener.settimeout(self._idle_seconds)
+        while True:
+            try:
+                channel, _ = listener.accept()
+            except TimeoutError:
+                if not self._working():
+                    return
+                continue
+            with channel, contextlib.suppress(OSError):  # who went away hears nothing
+                self._answer(channel)
+
+    def _working(self) -> bool:
+        for child in tuple(self._children):
+            if os.waitpid(child, os.WNOHANG)[0]:
+                self._children.discard(child)
+        return bool(self._children)
+
+    def _answer(self, channel: socket.socket) -> None:
+        deadline = time.monotonic() + SAY_SECONDS
+        try:
+            peer = peer_of(channel)
+            self._require_known(peer)
+            request = _read(channel, deadline)
+            if request.get("database") != os.path.realpath(self._database):
+                wire.send(channel, {"error": {"kind": wire.OTHER_LINE, "message": str(self._database)}}, deadline)
+                return
+            verb = VERBS.get(str(request.get("verb")))
+            if verb is None:
+                raise UsageError("This is no decision that the line knows.", "Do program and control program differ?")
+            arguments = request.get("arguments")
+            verb.require(arguments if isinstance(arguments, dict) else {"": None})
+        except HotlinedError as error:
+            wire.send(channel, wire.from_error(error), deadline)
+            return
+        who = self._who(peer, request.get("who"))
+        if not verb.long:
+            wire.send(channel, self._decided(request, who), time.monotonic() + SAY_SECONDS)
+            return
+        self._working()
+        child = os.fork()
+        if child:
+            self._children.add(child)
+            return
+        with contextlib.suppress(BaseException):
+            wire.send(channel, self._decided(request, who), time.monotonic() + _LONG_SECONDS)
+        os._exit(0)
+
+    def _require_known(self, peer: Peer) -> None:
+        """Raise RefusedError for who is neither root nor the line's user nor in the database's group."""
+        members = self._database.stat().st_gid if self._database.exists() else os.getgid()
+        if peer.uid == _overflow_uid() or (peer.uid not in (0, os.getuid()) and members not in peer.gids):
+            log.warning("a decision of %s was refused: it is not in the line's group", peer.name)
+            raise RefusedError(
+                f"{peer.name} may not decide for this line.",
+                "Members of its group may, and root. Whoever joined the group has to log in again.",
+            )
+
+    def _who(self, peer: Peer, claimed: Any) -> str:
+        """Return who decides; only root and the line's own user, who may do all, are believed another name."""
+        if peer.uid in (0, os.getuid()) and isinstance(claimed, str) and claimed.isprintable() and claimed.strip():
+            return claimed[:_WHO_CHARACTERS]
+        return peer.name
+
+    def _decided(self, request: Mapping[str, Any], who: str) -> dict[str, Any]:
+        try:
+            with open_beside_daemon(self._database) as db:
+                decision = Decision(db, request["arguments"], who, db.now(), self._config)
+                return {"result": VERBS[request["verb"]].act(decision)}
+        except HotlinedError as error:
+            return wire.from_error(error)
+        except sqlite3.Error as error:
+            return wire.from_error(in_a_sentence(error))
+        except Exception:
+            log.exception("%s could not be carried out", request["verb"])
+            return wire.from_error(HotlinedError("The control program has a bug.", "Its journal shows where."))
+
+
+def _read(channel: socket.socket, deadline: float) -> dict[str, Any]:
+    try:
+        request = wire.receive(channel, deadline)
+    except TimeoutError as error:
+        raise UsageError("Nothing was asked in time.") from error
+    except (ValueError, RecursionError) as error:
+        raise UsageError("This is no request.") from error
+    if not isinstance(request, dict) or not isinstance(request.get("database"), str):
+        raise UsageError("This is no request.")
+    return request
+
+
+def _overflow_uid() -> int:
+    """Return the user that the kernel shows for one that a user namespace does not know: anybody."""
+    with contextlib.suppress(OSError, ValueError):
+        return int(Path("/proc/sys/kernel/overflowuid").read_text())
+    return 65_534

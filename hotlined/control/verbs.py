@@ -1,0 +1,168 @@
+"""What can be decided about a line: each verb, its arguments, and the functions of the store that carry it out."""
+
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from hotlined.clock import Now
+from hotlined.config import Config
+from hotlined.errors import UsageError
+from hotlined.store import answers, attempts, people, privacy
+from hotlined.store.database import Database
+
+Arguments = Mapping[str, Any]
+Result = bool | int | str | dict[str, Any] | None
+
+_LONGEST_TEXT = 255 * 153  # characters: more segments than a concatenated text can have are never sent
+_LARGEST = 2**63 - 1  # of SQLite
+_PURGE_SECONDS = 2.0  # then whoever waits for the purge hears how far it is
+REQUESTS = frozenset({"send", "try", "balance", "adopt"})
+"""What is asked of the daemon, which owns the modem: the verb `ask` writes it down for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What one decision has to work with."""
+
+    db: Database
+    arguments: Arguments
+    who: str
+    now: Now
+    config: Callable[[], Config]
+    """Reads the configuration: only `purge` obeys it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """A verb: what carries it out, and the arguments that it takes, each with what it has to be.
+
+    `long` is what may take minutes.
+    """
+
+    act: Callable[[Decision], Result]
+    takes: Mapping[str, Callable[[Any], bool]]
+    long: bool = False
+
+    def require(self, arguments: Arguments) -> None:
+        """Raise UsageError unless these are the arguments, each of its kind."""
+        fits = arguments.keys() == self.takes.keys()
+        if not fits or not all(fit(arguments[name]) for name, fit in self.takes.items()):
+            raise UsageError("This is no decision that the line knows.", "Do program and control program differ?")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"\+[0-9]{4,15}", value) is not None
+
+
+def _is_name(value: Any) -> bool:
+    """Tell whether it is a number, a sender's name or a pseudonym, as the log shows it."""
+    return isinstance(value, str) and 0 < len(value) <= 40 and value.isprintable()
+
+
+def _is_contact(value: Any) -> bool:
+    return type(value) is int and 0 < value <= _LARGEST
+
+
+def _is_flag(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+def _is_word(value: Any) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"[^\W_][\w-]{0,39}", value) is not None
+
+
+def _is_request(value: Any) -> bool:
+    return value in REQUESTS
+
+
+def _are_texts(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and value.keys() <= {"number", "text"}
+        and _is_number(value.get("number", "+0000"))
+        and isinstance(text := value.get("text", ""), str)
+        and len(text) <= _LONGEST_TEXT
+    )
+
+
+def _was(decision: Decision, state: str) -> bool:
+    return bool(getattr(attempts.history_of(decision.db, decision.arguments["number"], shadow=False), state))
+
+
+def _block(decision: Decision) -> int:
+    return people.block(decision.db, decision.arguments["number"], decision.who, decision.now)
+
+
+def _unblock(decision: Decision) -> bool:
+    was = _was(decision, "blocked")
+    people.unblock(decision.db, decision.arguments["number"], decision.who, decision.now)
+    return was
+
+
+def _opt_in(decision: Decision) -> bool:
+    was = _was(decision, "opted_out")
+    people.opt_in(decision.db, decision.arguments["number"], decision.who, decision.now)
+    return was
+
+
+def _forget(decision: Decision) -> dict[str, Any] | None:
+    name, keep = decision.arguments["name"], decision.arguments["keep_opt_out"]
+    erased = privacy.forget(decision.db, name, decision.now, keep_opt_out=keep)
+    return asdict(erased) if erased else None
+
+
+def _purge(decision: Decision) -> dict[str, Any] | None:
+    """Erase of what is old enough as much as a few seconds allow; None once nothing is left."""
+    kept = decision.config().privacy
+    until = time.monotonic() + _PURGE_SECONDS
+    texts = numbers = left = 0
+    for batch in privacy.purge(decision.db, kept.keep_texts, kept.keep_numbers, decision.now):
+        texts, numbers, left = texts + batch.texts, numbers + batch.numbers, batch.left
+        if time.monotonic() > until:
+            break
+        time.sleep(privacy.PAUSE_SECONDS)
+    return asdict(privacy.Batch(texts, numbers, left)) if texts or numbers else None
+
+
+def _on_contact(act: Callable[[Database, int, str, Now], Any]) -> Callable[[Decision], Any]:
+    return lambda decision: act(decision.db, decision.arguments["contact_id"], decision.who, decision.now)
+
+
+def _on_tag(act: Callable[[Database, int, str, str, Now], bool | None]) -> Callable[[Decision], bool | None]:
+    return lambda decision: act(
+        decision.db, decision.arguments["contact_id"], decision.arguments["word"], decision.who, decision.now
+    )
+
+
+_NUMBER = {"number": _is_number}
+_CONTACT = {"contact_id": _is_contact}
+
+VERBS: Mapping[str, Verb] = {
+    "block": Verb(_block, _NUMBER),
+    "unblock": Verb(_unblock, _NUMBER),
+    "optin": Verb(_opt_in, _NUMBER),
+    "pause": Verb(lambda decision: people.pause(decision.db, decision.who, decision.now), {}),
+    "resume": Verb(lambda decision: people.resume(decision.db, decision.who, decision.now), {}),
+    "requeue": Verb(_on_contact(answers.requeue), _CONTACT),
+    "cancel": Verb(_on_contact(answers.cancel), _CONTACT),
+    "tag": Verb(_on_tag(people.tag), _CONTACT | {"word": _is_word}),
+    "untag": Verb(_on_tag(people.untag), _CONTACT | {"word": _is_word}),
+    "keep": Verb(_on_contact(privacy.keep), _CONTACT),
+    "keep_no_more": Verb(_on_contact(privacy.keep_no_more), _CONTACT),
+    "ask": Verb(
+        lambda decision: people.ask(
+            decision.db, decision.arguments["request"], decision.arguments["arguments"], decision.who, decision.now
+        ),
+        {"request": _is_request, "arguments": _are_texts},
+    ),
+    "expire": Verb(
+        lambda decision: people.expire(decision.db, decision.arguments["request_id"], decision.now),
+        {"request_id": _is_contact},
+    ),
+    "forget": Verb(_forget, {"name": _is_name, "keep_opt_out": _is_flag}, long=True),
+    "purge": Verb(_purge, {}, long=True),
+    "rebuild": Verb(lambda decision: privacy.rebuild(decision.db), {}, long=True),
+}
+"""Every decision by its name."""

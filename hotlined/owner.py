@@ -1,0 +1,114 @@
+"""Whose a line is, and who this person is: as root the program becomes the line's user before it opens anything of it.
+
+A folder that a line's user or its group can write is no place for root: whatever lies there may be a link.
+"""
+
+import contextlib
+import os
+import pwd
+from collections.abc import Iterator
+from pathlib import Path
+
+
+def who() -> str:
+    """Return the name of the person who runs this: of the one who became root with sudo; `uid 1003` without a name."""
+    uid = os.getuid()
+    person = os.environ.get("SUDO_UID", "")
+    if uid == 0 and person.isascii() and person.isdigit():
+        uid = int(person)
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except (KeyError, OverflowError):
+        return f"uid {uid}"
+
+
+def become(database: Path) -> bool:
+    """As root become the owner of the database, or of the folder that it is to be in; return whether that happened.
+
+    For good: nothing brings root back. Where the owner is root it stays root: there nobody else can write.
+    """
+    if os.geteuid() != 0:
+        return False
+    owner = _maybe_owner(database)
+    if owner is None or owner[0] == 0:
+        return False
+    uid, gid = owner
+    try:
+        person = pwd.getpwuid(uid)
+    except KeyError:
+        os.setgroups([gid])
+    else:
+        gid = person.pw_gid
+        os.setgroups(os.getgrouplist(person.pw_name, gid))
+    os.setresgid(gid, gid, gid)
+    os.setresuid(uid, uid, uid)
+    return True
+
+
+def _maybe_owner(database: Path) -> tuple[int, int] | None:
+    for path in (database, database.parent):
+        with contextlib.suppress(OSError):
+            status = path.stat()
+            return status.st_uid, status.st_gid
+    return None
+
+
+class Written:
+    """A file that a person has named, as it is written: what it was before stays until `finish`."""
+
+    def __init__(self, descriptor: int, done: int) -> None:
+        self._descriptor = descriptor
+        self._done = done
+
+    def write(self, octets: bytes) -> None:
+        """Write on."""
+        view = memoryview(octets)
+        while view:
+            view = view[os.write(self._descriptor, view) :]
+
+    def finish(self) -> None:
+        """Say that it is whole: it takes the place of what was there."""
+        os.write(self._done, b"!")
+
+
+@contextlib.contextmanager
+def written(path: Path, mode: int = 0o640) -> Iterator[Written]:
+    """Open a file that a person has named before this process becomes somebody else, and let that person write it.
+
+    A process of its own, which opens nothing else, keeps the person's rights and puts the file in its place once it is
+    whole and on the disk. Raises OSError where the person may not write there.
+    """
+    new = path.with_name(path.name + ".new")
+    with contextlib.suppress(FileNotFoundError):
+        new.unlink()  # of one that was cut off
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
+    heard, done = os.pipe()
+    keeper = os.fork()
+    if keeper == 0:
+        os.close(done)
+        os._exit(_keep(heard, descriptor, new, path))
+    os.close(heard)
+    try:
+        yield Written(descriptor, done)
+    finally:
+        os.close(done)
+        os.close(descriptor)
+        failed = os.waitstatus_to_exitcode(os.waitpid(keeper, 0)[1])
+    if failed:
+        raise OSError(failed, os.strerror(failed), os.fspath(path))
+
+
+def _keep(heard: int, descriptor: int, new: Path, path: Path) -> int:
+    """Wait for the end of the writing, and return an errno: 0 where the file is in its place, or was given up."""
+    try:
+        whole = os.read(heard, 1)
+        if not whole:
+            new.unlink()
+            return 0
+        os.fsync(descriptor)
+        new.replace(path)
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        os.fsync(folder)
+    except OSError as error:
+        return error.errno or 1
+    return 0

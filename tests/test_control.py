@@ -1,0 +1,354 @@
+"""Who may decide about a line, and through which door."""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import wait_until
+from persons import ADMIN, COMMAND, LINE, MEMBER, NOBODY, OTHER_LINE, STRANGER, Person, needs_root
+
+from hotlined import config as configuration
+from hotlined.control import wire
+from hotlined.control.server import Server
+from hotlined.control.verbs import VERBS
+from hotlined.store.database import open_for_daemon
+
+NUMBER = "+32470123456"
+
+
+@dataclass
+class Doors:
+    """A line with a user of its own, and the program at its control socket."""
+
+    folder: Path
+    program: subprocess.Popen[bytes] | None = None
+
+    @property
+    def config(self) -> Path:
+        """The configuration, root's."""
+        return self.folder / "config.yaml"
+
+    @property
+    def database(self) -> Path:
+        """The database, the line's user's."""
+        return self.folder / "state/hotlined.db"
+
+    @property
+    def socket(self) -> Path:
+        """The control socket, in a folder of root's."""
+        return self.folder / "run-control/main.sock"
+
+    def start(self, user: Person = LINE) -> None:
+        """Start the control program, as systemd would: the socket is root's, and handed over."""
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(self.socket))
+            self.socket.chmod(0o666)
+            listener.listen()
+            handed = listener.fileno()
+            activated = (
+                f"import os; os.dup2({handed}, 3); os.environ.update(LISTEN_FDS='1', LISTEN_PID=str(os.getpid()))"
+            )
+            self.program = subprocess.Popen(
+                user.program(f"{activated}; {COMMAND}", "--config", str(self.config), "control"),
+                pass_fds=(handed,),
+                cwd="/",
+                stderr=subprocess.PIPE,
+            )
+
+    def stop(self) -> None:
+        """End it, and take the socket away."""
+        if self.program:
+            self.program.kill()
+            self.program.communicate()
+        self.socket.unlink(missing_ok=True)
+
+    def one(self, sql: str) -> Any:
+        """Return one value of the database, read as root."""
+        with contextlib.closing(sqlite3.connect(f"{self.database.as_uri()}?mode=ro", uri=True)) as db:
+            return db.execute(sql).fetchone()[0]
+
+
+def make_database(path: Path, owner: Person) -> None:
+    """Make the database of a line, and give it and its folder to a user."""
+    open_for_daemon(path).close()
+    for each in (path.parent, *path.parent.iterdir()):
+        os.chown(each, owner.uid, owner.gids[0])
+
+
+@pytest.fixture
+def doors() -> Iterator[Doors]:
+    """Give a line as an installation has it: folders of root's above, one of the line's user below."""
+    folder = Path(tempfile.mkdtemp(prefix="hotlined-doors-"))
+    folder.chmod(0o755)
+    doors = Doors(folder)
+    for name in ("run", "run-control"):
+        (folder / name).mkdir(mode=0o755)
+    doors.database.parent.mkdir(mode=0o750)
+    os.chown(doors.database.parent, LINE.uid, LINE.gids[0])
+    doors.config.write_text(
+        json.dumps({"database": str(doors.database), "runtime_dir": str(folder / "run"), "answer": {"text": "Non."}})
+    )
+    make_database(doors.database, LINE)
+    try:
+        yield doors
+    finally:
+        doors.stop()
+        shutil.rmtree(folder)
+
+
+@needs_root
+def test_members_and_root_decide_and_the_kernel_says_who(doors: Doors) -> None:
+    """A member decides under its own name, whatever it claims; root under that of the person who became root."""
+    doors.start()
+
+    for person, name, claims in (
+        (MEMBER, "uid 61002", {"USER": "root", "SUDO_USER": "root", "SUDO_UID": "0"}),
+        (LINE, "uid 61001", {}),
+        (ADMIN, "uid 61005", {"SUDO_UID": "61005"}),
+        (ADMIN, "root", {}),
+    ):
+        done = person.hotlined(doors.config, "pause", **claims)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert doors.one("SELECT paused_by FROM line_state") == name
+    assert MEMBER.hotlined(doors.config, "resume").returncode == 0
+    assert doors.one("SELECT paused_at IS NULL FROM line_state") == 1
+
+
+@needs_root
+@pytest.mark.parametrize("person", [STRANGER, OTHER_LINE, NOBODY], ids=["stranger", "another line", "overflow uid"])
+def test_nobody_else_decides(doors: Doors, person: Person) -> None:
+    """Not a stranger, not another line's user, and not who a user namespace does not know, be it in the group."""
+    doors.start()
+    ask = (
+        "import json, socket, sys; s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]);"
+        " s.sendall(sys.argv[2].encode() + b'\\n'); print(s.makefile().readline())"
+    )
+    request = {"verb": "pause", "arguments": {}, "database": str(doors.database), "who": "root"}
+    done = person.call(ask, str(doors.socket), json.dumps(request))
+
+    assert json.loads(done.stdout)["error"]["kind"] == "RefusedError", done.stderr
+    assert doors.one("SELECT paused_at IS NULL FROM line_state") == 1
+
+
+@needs_root
+def test_who_may_not_read_may_not_decide_either(doors: Doors) -> None:
+    """The command of a stranger ends with a sentence and 75, and decides nothing."""
+    doors.start()
+    done = STRANGER.hotlined(doors.config, "block", NUMBER)
+
+    assert done.returncode == 75
+    assert "may not decide for this line" in done.stderr
+    assert doors.one("SELECT count(*) FROM numbers") == 0
+
+
+@needs_root
+def test_without_a_socket_only_the_owner_decides(doors: Doors) -> None:
+    """Nobody writes a database that is another user's; root becomes its owner and may."""
+    refused = MEMBER.hotlined(doors.config, "pause")
+    assert refused.returncode == 75
+    assert "there is no control socket" in refused.stderr
+
+    for person in (LINE, ADMIN):
+        assert person.hotlined(doors.config, "pause").returncode == 0
+        assert person.hotlined(doors.config, "resume").returncode == 0
+    assert {path.stat().st_uid for path in doors.database.parent.iterdir()} == {LINE.uid}
+
+
+@needs_root
+def test_a_socket_that_fails_is_an_error(doors: Doors) -> None:
+    """Where there is a socket nobody writes beside it, not even the owner."""
+    doors.start()
+    assert doors.program
+    wait_until(lambda: MEMBER.hotlined(doors.config, "resume").returncode == 0)
+    doors.program.kill()
+    doors.program.wait()
+
+    done = LINE.hotlined(doors.config, "pause")
+    assert done.returncode == 69
+    assert "does not answer" in done.stderr
+    assert doors.one("SELECT paused_at IS NULL FROM line_state") == 1
+
+
+@needs_root
+def test_another_lines_socket_decides_nothing_here(doors: Doors) -> None:
+    """A configuration of the same name that has its own database is not served by the line whose socket is there."""
+    doors.start()
+    mine = doors.folder / "mine"
+    mine.mkdir()
+    os.chown(mine, MEMBER.uid, MEMBER.gids[0])
+    settings = json.loads(doors.config.read_text()) | {"database": str(mine / "hotlined.db")}
+    (doors.folder / "elsewhere").mkdir()
+    other = doors.folder / "elsewhere/config.yaml"
+    other.write_text(json.dumps(settings))
+    make_database(mine / "hotlined.db", MEMBER)
+
+    assert MEMBER.hotlined(other, "pause").returncode == 0
+    assert doors.one("SELECT paused_at IS NULL FROM line_state") == 1
+
+
+@needs_root
+def test_every_decision_works_for_a_member(doors: Doors) -> None:
+    """The commands of a member's day do what they do for the owner."""
+    doors.start()
+    contact = """
+from pathlib import Path
+import sys
+from hotlined.store.database import open_beside_daemon
+with open_beside_daemon(Path(sys.argv[1])) as db, db.transaction():
+    now = db.now()
+    db.insert(
+        "contacts", kind="text", line="fr", line_type="mobile", originator="+32470123456", text="Salut",
+        segments_received=1, segments_total=1, received_at=now.rfc3339, received_limit=now.limit, synchronised=1,
+        verdict="suppress", reason="stale",
+    )
+"""
+    made = LINE.call(contact, str(doors.database))
+    assert made.returncode == 0, made.stderr
+
+    def does(*words: str) -> str:
+        done = MEMBER.hotlined(doors.config, *words)
+        assert done.returncode == 0, (words, done.stderr)
+        return " ".join(done.stdout.split())
+
+    assert "is blocked" in does("block", NUMBER)
+    assert "is not blocked any more" in does("unblock", NUMBER)
+    assert "had not opted out" in does("optin", NUMBER)
+    assert "is tagged insult" in does("tag", "1", "insult")
+    assert "was already tagged" in does("tag", "1", "insult")
+    assert "is no longer tagged" in does("untag", "1", "insult")
+    assert "is kept" in does("keep", "1")
+    assert "ages like any other" in does("keep", "1", "--undo")
+    assert "no answer" in MEMBER.hotlined(doors.config, "cancel", "1").stderr
+    assert "erased in 0 rows" in does("purge")
+    assert "Erased of" in does("forget", NUMBER, "--yes")
+    assert doors.one("SELECT count(*) FROM contacts WHERE originator = '+32470123456'") == 0
+    assert doors.one("SELECT rebuild_owed FROM line_state") == 0
+
+
+@needs_root
+def test_a_broken_configuration_keeps_nobody_from_pausing(doors: Doors) -> None:
+    """The control program goes by what is in force, as the commands do."""
+    doors.config.write_text(doors.config.read_text().replace('"Non."', '"Non.", "txet": "x"'))
+    doors.start()
+
+    done = MEMBER.hotlined(doors.config, "pause")
+    assert done.returncode == 0, done.stderr
+    assert doors.one("SELECT paused_by FROM line_state") == "uid 61002"
+
+
+# ---- what is said at the socket
+
+
+@pytest.fixture
+def asked(tmp_path: Path) -> Iterator[tuple[Path, Path]]:
+    """Give the socket of a control program that runs as this user, and its database."""
+    database, path = tmp_path / "hotlined.db", tmp_path / "c.sock"
+    open_for_daemon(database).close()
+    config = tmp_path / "config.yaml"
+    config.write_text(json.dumps({"database": str(database), "answer": {"text": "Non."}}))
+    program = subprocess.Popen(
+        [sys.executable, "-m", "hotlined", "--config", str(config), "control", "--socket", str(path)]
+    )
+    wait_until(path.exists)
+    try:
+        yield path, database
+    finally:
+        program.send_signal(signal.SIGTERM)
+        program.wait()
+
+
+def say(path: Path, octets: bytes) -> dict[str, Any]:
+    """Say something at the socket and return the answer."""
+    with socket.socket(socket.AF_UNIX) as channel:
+        channel.connect(str(path))
+        channel.sendall(octets)
+        channel.shutdown(socket.SHUT_WR)
+        answer = json.loads(b"".join(iter(lambda: channel.recv(65_536), b"")))
+        assert isinstance(answer, dict)
+        return answer
+
+
+def test_what_is_no_decision_is_refused(asked: tuple[Path, Path]) -> None:
+    """Whatever is said at the socket, it answers with a sentence and goes on; nothing of it reaches the database."""
+    path, database = asked
+    fits = {"database": str(database), "verb": "block", "arguments": {"number": NUMBER}}
+    odd = [
+        *(b"", b"\n", b"{}\n", b"[1]\n", b"\xff\xfe\n", b"[" * 100_000 + b"\n", b'{"verb": "block"'),
+        *(
+            json.dumps(fits | change).encode() + b"\n"
+            for change in (
+                {"verb": "sql"},
+                {"verb": None},
+                {"verb": ["block"]},
+                {"arguments": None},
+                {"arguments": {}},
+                {"arguments": {"number": NUMBER, "more": 1}},
+                {"arguments": {"number": "'; DROP TABLE numbers"}},
+                {"arguments": {"number": 32470123456}},
+                {"verb": "tag", "arguments": {"contact_id": True, "word": "x"}},
+                {"verb": "tag", "arguments": {"contact_id": 2**63, "word": "x"}},
+                {"verb": "tag", "arguments": {"contact_id": 1, "word": "two words"}},
+                {"verb": "ask", "arguments": {"request": "reboot", "arguments": {}}},
+                {"verb": "ask", "arguments": {"request": "send", "arguments": {"number": NUMBER, "file": "x"}}},
+                {"verb": "forget", "arguments": {"name": "", "keep_opt_out": False}},
+                {"verb": "forget", "arguments": {"name": NUMBER, "keep_opt_out": "no"}},
+            )
+        ),
+    ]
+    for octets in odd:
+        assert say(path, octets)["error"]["kind"] == "UsageError", octets[:80]
+    assert say(path, json.dumps(fits | {"database": "/etc/passwd"}).encode() + b"\n")["error"]["kind"] == "other line"
+
+    with contextlib.closing(sqlite3.connect(database)) as db:
+        assert db.execute("SELECT count(*) FROM numbers").fetchone() == (0,)
+        assert db.execute("SELECT count(*) FROM requests").fetchone() == (0,)
+    assert say(path, json.dumps(fits).encode() + b"\n") == {"result": 0}
+
+
+def test_a_name_is_one_line(asked: tuple[Path, Path]) -> None:
+    """Who is believed a name cannot write a second line into the record."""
+    path, database = asked
+    fits = {"database": str(database), "verb": "pause", "arguments": {}}
+    for claimed, taken in (("anna", "anna"), ("anna\nroot", None), ("", None), (7, None), ("x" * 200, "x" * 64)):
+        assert say(path, json.dumps(fits | {"who": claimed}).encode() + b"\n") == {"result": None}
+        with contextlib.closing(sqlite3.connect(database)) as db:
+            (paused_by,) = db.execute("SELECT paused_by FROM line_state").fetchone()
+        assert (paused_by == taken) if taken else ("\n" not in paused_by and paused_by != str(claimed))
+
+
+def test_who_says_nothing_holds_nobody_up_for_long(asked: tuple[Path, Path]) -> None:
+    """A connection that stays silent is ended, and the next person is served."""
+    path, database = asked
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.connect(str(path))
+        fits = {"database": str(database), "verb": "pause", "arguments": {}}
+        assert say(path, json.dumps(fits).encode() + b"\n") == {"result": None}
+        assert b"Nothing was asked in time" in silent.recv(65_536)
+
+
+def test_it_ends_when_nobody_asks(tmp_path: Path) -> None:
+    """An idle program is memory for nothing; what takes long is waited for all the same."""
+    database = tmp_path / "hotlined.db"
+    open_for_daemon(database).close()
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "c.sock"))
+        listener.listen()
+        Server(database, lambda: configuration.load(tmp_path / "config.yaml"), idle_seconds=0.05).serve(listener)
+
+
+def test_every_verb_is_asked_for_by_a_command() -> None:
+    """A decision that no command makes is a door that nobody uses."""
+    source = "".join(path.read_text() for path in (Path(wire.__file__).parent.parent / "cli").glob("*.py"))
+    assert [verb for verb in VERBS if f'"{verb}"' not in source] == []
