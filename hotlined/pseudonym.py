@@ -6,16 +6,16 @@ the key finds the number by trying all that there are, in minutes. Without the k
 
 import hashlib
 import hmac
-import os
 import re
 import secrets
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 
+from hotlined import files
+
 KEY_OCTETS = 32
 _DIGITS = 12
-_FILE_MODE = 0o660
+_FILE_MODE = 0o640  # its group tells who is who, as `number` does
 _PATTERN = re.compile(rf"~[0-9a-f]{{{_DIGITS}}}")
 
 GLOB = "~" + "[0-9a-f]" * _DIGITS
@@ -53,24 +53,5 @@ def make_key(path: Path, beside: Path) -> bytes:
     Raises OSError.
     """
     key = secrets.token_bytes(KEY_OCTETS)
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    temporary = Path(name)
-    try:
-        with open(descriptor, "wb") as file:  # noqa: PTH123  a descriptor is no path
-            file.write(key)
-            file.flush()
-            os.fchmod(descriptor, _FILE_MODE)
-            owner = beside.stat()
-            with suppress(PermissionError):
-                os.fchown(descriptor, owner.st_uid, owner.st_gid)
-            os.fsync(descriptor)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    files.replace(path, key, _FILE_MODE, beside=beside, durable=True)
     return key

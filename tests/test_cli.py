@@ -241,13 +241,15 @@ def test_who_may_only_read_can_read_while_the_daemon_runs(guarded: Filled) -> No
 def test_a_database_that_may_not_be_used_is_not_called_damaged(guarded: Filled) -> None:
     """Without the right to write or to open it, the sentence is about rights, and the exit code 1."""
     guarded.db.close()
+    for ending in ("-wal", "-shm"):
+        guarded.database.with_name(guarded.database.name + ending).unlink()
     may_only_read(guarded.database)
     readonly = unprivileged(guarded, "log")
     guarded.database.parent.chmod(0)
     unreadable, status = unprivileged(guarded, "log"), unprivileged(guarded, "status")
 
     assert (readonly.returncode, unreadable.returncode, status.returncode) == (1, 1, 69)
-    assert f"{guarded.database} cannot be used: it may not be written by this user.\nHint: Be in" in readonly.stderr
+    assert f"{guarded.database} was closed by another program, which took -wal and -shm away" in readonly.stderr
     assert f"{guarded.database} cannot be used: it may not be opened by this user" in unreadable.stderr
     assert f"{guarded.database} (state unknown)" in status.stdout
     assert "Be in its group" in status.stdout
@@ -364,7 +366,7 @@ def test_run_once_without_a_modem_is_69(line: Filled) -> None:
 
     assert done.returncode == 69
     assert "/dev/hotlined-none" in done.stderr
-    assert line.database.stat().st_mode & 0o777 == 0o660
+    assert line.database.stat().st_mode & 0o777 == 0o640
 
 
 def test_run_ends_with_0_when_it_is_told_to(line: Filled) -> None:
@@ -383,7 +385,7 @@ def test_run_ends_with_0_when_it_is_told_to(line: Filled) -> None:
         rest = daemon.stderr.read()
 
     assert daemon.returncode == 0
-    assert "Umask:\t0007" in kernel
+    assert "Umask:\t0027" in kernel
     assert first.startswith("<6>")
     assert all(re.match("<[3-7]>", text) for text in rest.splitlines())
 

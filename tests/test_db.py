@@ -192,13 +192,13 @@ def test_the_check_at_start_has_an_end(filled: Filled, seconds: float, told_to_e
 
 
 def test_a_backup_is_a_whole_copy_for_the_group(filled: Filled) -> None:
-    """It is one file, 0660, that any program reads, and it has what was committed last."""
+    """It is one file, 0640, that any program reads, and it has what was committed last."""
     target = filled.folder / "copy.db"
     result = filled.run("db", "backup", str(target))
 
     assert result.exit_code == 0, result.stderr
     assert "is a whole copy of the database" in result.stdout
-    assert target.stat().st_mode & 0o777 == 0o660
+    assert target.stat().st_mode & 0o777 == 0o640
     assert query(target, "SELECT count(*), max(id) FROM contacts") == [(4, 4)]
     assert query(target, "SELECT kind FROM events") == [("backup",)]
     assert query(target, "PRAGMA integrity_check") == [("ok",)]
@@ -213,7 +213,7 @@ def test_the_key_of_the_pseudonyms_goes_with_it(filled: Filled) -> None:
     key.write_bytes(first)
     result = filled.run("db", "backup", str(target))
     copied = target.with_name("copy.db.key")
-    assert (copied.read_bytes(), copied.stat().st_mode & 0o777) == (first, 0o660)
+    assert (copied.read_bytes(), copied.stat().st_mode & 0o777) == (first, 0o640)
     assert str(copied) in result.stdout
     key.write_bytes(second)
     filled.run("db", "backup", str(target))

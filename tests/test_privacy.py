@@ -566,7 +566,7 @@ def test_the_key_lies_beside_the_database(line_of: Filled) -> None:
     path = line_of.db.key_path
 
     assert path == line_of.folder / "hotlined.db.key"
-    assert (path.stat().st_mode & 0o777, path.stat().st_size) == (0o660, 32)
+    assert (path.stat().st_mode & 0o777, path.stat().st_size) == (0o640, 32)
     assert [each.name for each in line_of.folder.glob(".*")] == []
 
 

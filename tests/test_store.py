@@ -1,6 +1,7 @@
 """The state of a line: what is the same text, what is a new one, and what an answer's states do to the limits."""
 
 import itertools
+import os
 import random
 import sqlite3
 from collections.abc import Iterator
@@ -836,16 +837,48 @@ def test_what_is_no_database_is_refused_and_kept(tmp_path: Path) -> None:
     assert path.read_bytes() == b"this is no database" * 100
 
 
-def test_files_are_for_the_group_alone(tmp_path: Path) -> None:
-    """Texts of strangers are read by the group and nobody else."""
+def test_files_are_for_the_group_to_read_alone(tmp_path: Path) -> None:
+    """Texts of strangers are read by the group and nobody else; nobody but the owner writes, or holds the lock."""
     folder = tmp_path / "state"
-    with open_for_daemon(folder / "hotlined.db") as db:
-        db.save_limit_clock(db.now())
-        modes = {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()}
+    own = {"hotlined.db", "hotlined.db-wal", "hotlined.db-shm"}
+    before = os.umask(0o077)
+    try:
+        with open_for_daemon(folder / "hotlined.db") as db:
+            db.save_limit_clock(db.now())
+            running = {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()}
+    finally:
+        os.umask(before)
+    stopped = {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()}
 
-        assert folder.stat().st_mode & 0o7777 == 0o2770
-        assert set(modes.values()) == {0o660}
-        assert {"hotlined.db", "hotlined.db-wal"} <= set(modes)
+    assert folder.stat().st_mode & 0o7777 == 0o2750
+    assert running == stopped == dict.fromkeys(own, 0o640) | {"hotlined.db.lock": 0o600}
+
+
+def test_what_an_earlier_version_let_the_group_write_is_closed_to_it(db: Database) -> None:
+    """A start takes more than reading from the group, and gives nobody a right that was taken from it."""
+    db.close()
+    for ending, mode in (("", 0o660), ("-wal", 0o666), ("-shm", 0o660), (".key", 0o400), (".lock", 0o660)):
+        path = db.path.with_name(db.path.name + ending)
+        path.touch()
+        path.chmod(mode)
+    with open_for_daemon(db.path):
+        modes = {path.name.partition("db")[2]: path.stat().st_mode & 0o777 for path in db.path.parent.glob("*.db*")}
+
+    assert modes == {"": 0o640, "-wal": 0o640, "-shm": 0o640, ".key": 0o400, ".lock": 0o600}
+
+
+@pytest.mark.parametrize("trap", ["link", "fifo", "folder"])
+def test_a_lock_that_is_a_trap_is_not_followed(db: Database, tmp_path: Path, trap: str) -> None:
+    """A link, a FIFO or a folder in its place is an error at once, and what a link leads to stays as it is."""
+    db.close()
+    lock, target = db.path.with_name("hotlined.db.lock"), tmp_path / "target"
+    lock.unlink()
+    target.touch(0o644)
+    {"link": lambda: lock.symlink_to(target), "fifo": lambda: os.mkfifo(lock), "folder": lock.mkdir}[trap]()
+    with pytest.raises(StoreError):
+        open_for_daemon(db.path)
+
+    assert target.stat().st_mode & 0o777 == 0o644
 
 
 def test_migrating_twice_changes_nothing(db: Database) -> None:

@@ -207,7 +207,7 @@ _WAITS_FOR_A_PERSON = frozenset(
 """States in which the modem answers and nothing but a person can help: told also of one that was lost before."""
 _MODEM_ODD = (_LOST, "'hotlined status' says what is wrong.")  # a state that this table has yet to learn
 _DATABASE_CURES = {
-    "full": "Make room where it is, or see whether the card has gone read-only.",
+    "full": "'hotlined status' says why: no room, a card that went read-only, or files of another user.",
     "locked": "Another program holds it: end that.",
     "damaged": "Keep the file, and restore a backup.",
     "replaced": "Put the file back, or restart the daemon.",

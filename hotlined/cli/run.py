@@ -36,7 +36,7 @@ def prepare(config: Config) -> None:
     output = logging.StreamHandler()
     output.setFormatter(Formatter(journal="JOURNAL_STREAM" in os.environ))
     logging.basicConfig(level=config.log_level.upper(), handlers=[output], force=True)
-    os.umask(0o007)
+    os.umask(0o027)
 
 
 @click.command

@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from hotlined import pseudonym, states
+from hotlined import files, pseudonym, states
 from hotlined.clock import LimitClock, Now
 from hotlined.errors import RefusedError, StoreError, UsageError
 from hotlined.store import fates, integrity
@@ -22,7 +22,7 @@ Progress = Callable[[int, int], None]
 """Is told how many pages are copied, of how many."""
 
 PAGES = 256  # a step: 1 MiB, some tens of milliseconds on a card
-_MODE = 0o660
+_MODE = 0o640
 _MAGIC = b"SQLite format 3\0"  # how every database begins: https://sqlite.org/fileformat.html
 _BESIDE = ("", "-wal", "-shm", "-journal", ".lock", ".key")  # the files of a database, by what its name is followed by
 
@@ -40,7 +40,7 @@ def make(database: Path, target: Path, progress: Progress) -> Path | None:
         new = target.with_name(target.name + ".new")
         _remove(new)  # of a copy that was cut off
         try:
-            new.touch(_MODE)
+            os.close(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, _MODE))
             _copy(source, new, progress)
             _finish(new)
             key = _copy_key(database, target, _key_digest(source))
@@ -162,14 +162,7 @@ def _copy_key(database: Path, target: Path, digest: str | None) -> Path | None:
     octets = pseudonym.maybe_key(source)
     if octets is None or digest not in (None, pseudonym.digest(octets)):
         return None
-    new = key.with_name(key.name + ".new")
-    try:
-        new.touch(_MODE)
-        new.write_bytes(octets)
-        _finish(new)
-        new.replace(key)
-    finally:
-        new.unlink(missing_ok=True)
+    files.replace(key, octets, _MODE, durable=True)
     return key
 
 

@@ -8,15 +8,18 @@ anything is written to it.
 import contextlib
 import errno
 import fcntl
+import grp
 import os
+import pwd
 import sqlite3
+import stat
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, NamedTuple, Self
+from typing import IO, NamedTuple, Self
 
-from hotlined import migrations
+from hotlined import files, migrations
 from hotlined.clock import Anchor, LimitClock, Now
 from hotlined.errors import DatabaseInUseError, DatabaseMissingError, DatabaseVersionError, StoreError
 from hotlined.store import integrity
@@ -25,8 +28,10 @@ BUSY_SECONDS = 5.0
 WAL_OCTETS = 32 * 1024 * 1024  # the -wal keeps no more when it begins anew: a reader that stayed may have made it grow
 EPOCH_SECONDS = 1.0  # so far the calendar may drift from the limit clock before that is written down
 CHECK_SECONDS = 10.0  # the check at start: a Pi reads some 200 MB meanwhile, and no start takes longer for it
-_FOLDER_MODE = 0o2770
-_FILE_MODE = 0o660
+_FOLDER_MODE = 0o2750
+_FILE_MODE = 0o640  # its group reads; nobody but its owner writes
+_LOCK_MODE = 0o600  # whoever may open it can hold it
+_ENDINGS = ("", "-wal", "-shm", ".key")  # of the files that the group reads
 
 
 class Trouble(NamedTuple):
@@ -77,24 +82,31 @@ TROUBLES = {
         "it is damaged, or no database",
         "Stop the daemon; move file, -wal and -shm away (delete nothing), then start it, or restore a backup.",
     ),
+    "foreign": Trouble(
+        (),
+        (),
+        "it belongs to another user",
+        "Give it to the user that serves the line: `sudo chown -R USER:GROUP FOLDER`.",
+    ),
     "not writable": Trouble(
         (sqlite3.SQLITE_READONLY,),
         (),
         "it may not be written by this user",
-        "Be in its group (hotlined, after installation) and log in again; to read it is enough while the daemon runs.",
+        "The line's group only reads. Decide as the line's own user: with sudo, where it is a service.",
     ),
     "not readable": Trouble(
         (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH),
         (),
         "it may not be opened by this user, or is no file",
-        "Be in its group (hotlined, after installation) and log in again.",
+        "Be in its group (hotlined, after installation; hotlined-NAME for a further line) and log in again.",
     ),
 }
 """What can be wrong with a database, by its name: the first three are states of `status`."""
 
 _BY_CODE = {code: name for name, trouble in TROUBLES.items() for code in trouble.codes}
 _BY_ERRNO = {number: name for name, trouble in TROUBLES.items() for number in trouble.errnos}
-_STATES = {"full": "full", "locked": "locked", "not writable": "full", "not readable": "full"}
+_STATES = {"full": "full", "locked": "locked", "foreign": "full", "not writable": "full", "not readable": "full"}
+_RIGHTS = ("not writable", "not readable")
 
 
 def maybe_trouble(error: BaseException | None) -> str | None:
@@ -120,6 +132,42 @@ def in_a_sentence(error: sqlite3.Error, subject: object = "The database") -> Sto
     if name := maybe_trouble(error):
         return StoreError(f"{subject} cannot be used: {TROUBLES[name].words}.", TROUBLES[name].hint, name)
     return StoreError(f"{subject} cannot be used: {error}.", "`hotlined db check --full` says whether it is damaged.")
+
+
+class _Connection(sqlite3.Connection):
+    """A connection whose end leaves the database so that its group can read it.
+
+    Whoever closes it last removes -wal and -shm. Who may only read cannot make them, and without them SQLite opens
+    nothing; empty ones are enough. Between the two is a moment in which a reader finds nothing.
+    """
+
+    path: Path
+
+    def close(self) -> None:
+        """Close it; its owner leaves -wal and -shm, empty."""
+        super().close()
+        with contextlib.suppress(OSError):  # a full disk, one that is read-only: then it is as SQLite leaves it
+            database = self.path.lstat()
+            if database.st_uid == os.geteuid() and stat.S_ISREG(database.st_mode):
+                for ending in ("-wal", "-shm"):
+                    _make_empty(self.path.with_name(self.path.name + ending), database.st_gid)
+
+
+def _make_empty(path: Path, group: int) -> None:
+    """Make an empty file of a group, if there is none.
+
+    One that is there is never opened: to close it would drop the locks that SQLite has on it in this process, and it
+    may be another's who has just opened the database. SQLite takes an empty one for one that it has made itself.
+    """
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, _FILE_MODE)
+    except FileExistsError:
+        return
+    try:
+        os.fchmod(descriptor, _FILE_MODE)
+        os.fchown(descriptor, -1, group)
+    finally:
+        os.close(descriptor)
 
 
 class Database:
@@ -265,9 +313,9 @@ def open_for_daemon(path: Path, give_up: Callable[[], bool] = lambda: False) -> 
         stack.callback(lock.close)
         try:
             if not path.exists():
-                path.touch()
-                path.chmod(_FILE_MODE)
+                os.close(files.open_plain(path.resolve(), os.O_WRONLY | os.O_EXCL, _FILE_MODE))
             _lock_file(path, lock)
+            _close_to_others(path)
             _require_undamaged(path, give_up)
             _migrate(path)
             connection = _connect(path)
@@ -275,7 +323,7 @@ def open_for_daemon(path: Path, give_up: Callable[[], bool] = lambda: False) -> 
             connection.execute("PRAGMA journal_mode = WAL")
             database = Database(path, connection, lock)
         except sqlite3.Error as error:
-            raise in_a_sentence(error, path) from error
+            raise _maybe_foreign(path, maybe_trouble(error)) or in_a_sentence(error, path) from error
         except OSError as error:
             raise _unusable(path, error) from error
         stack.pop_all()
@@ -297,7 +345,7 @@ def open_beside_daemon(path: Path) -> Database:
             require_current(path, connection)
             database = Database(path, connection)
         except sqlite3.Error as error:
-            raise in_a_sentence(error, path) from error
+            raise _maybe_unprepared(path, error) or in_a_sentence(error, path) from error
         stack.pop_all()
     return database
 
@@ -318,8 +366,23 @@ def open_to_read(path: Path) -> Iterator[sqlite3.Connection]:
             if not migrations.applied(connection):
                 raise StoreError(f"{path} is no database of hotlined.", "`database` in the configuration names it.")
         except sqlite3.Error as error:
-            raise in_a_sentence(error, path) from error
+            raise _maybe_unprepared(path, error) or in_a_sentence(error, path) from error
         yield connection
+
+
+def _maybe_unprepared(path: Path, error: sqlite3.Error) -> StoreError | None:
+    """Say what is missing for a reader who may not make it; None where that is not why a database cannot be opened."""
+    real = path.resolve()
+    if maybe_trouble(error) not in _RIGHTS or not os.access(real, os.R_OK):
+        return None
+    missing = [ending for ending in ("-wal", "-shm") if not real.with_name(real.name + ending).exists()]
+    if not missing:
+        return None
+    return StoreError(
+        f"{path} was closed by another program, which took {' and '.join(missing)} away: its group cannot open it.",
+        "Once its owner has, all can again: `sudo hotlined status`.",
+        maybe_trouble(error),
+    )
 
 
 def _is_missing(path: Path) -> bool:
@@ -366,17 +429,66 @@ def _reading_mode(path: Path) -> str:
 
 def _unusable(path: Path, error: OSError) -> StoreError:
     name = maybe_trouble(error)
+    if foreign := _maybe_foreign(path, name):
+        return foreign
     hint = "The daemon's user needs to own the folder of the database; see `database` in the configuration."
     return StoreError(
         f"{path}: {error.strerror or error}", TROUBLES[name].hint if name in ("full", "damaged") else hint, name
     )
 
 
+def _maybe_foreign(path: Path, trouble: str | None) -> StoreError | None:
+    """Say whose a database is that its daemon has no right to; None where that is not why it cannot be used.
+
+    It was copied or restored by another user, or its card comes from a machine whose users have other numbers.
+    """
+    real = path.resolve()
+    if trouble not in _RIGHTS or not (found := next(_others(real), None)):
+        return None
+    file, uid = found
+    owner, us, group = _user(uid), _user(os.geteuid()), _group(os.getegid())
+    moved = _uid(real.parent) == uid  # the folder with it: all that lies in it
+    cure = f"`sudo chown -R {us}:{group} {real.parent if moved else f'{real}*'}`."
+    known = None if owner.isdecimal() else f"Run it as {owner}; if what lies there is of another machine: {cure}"
+    words = f"{file} belongs to {owner}, and this runs as {us}."
+    return StoreError(words, known or f"It comes from another machine: {cure}", "foreign")
+
+
+def _others(database: Path) -> Iterator[tuple[Path, int]]:
+    """Yield the files of a database that are another user's, and whose; its folder where they cannot be seen."""
+    for file in (*(database.with_name(database.name + ending) for ending in (*_ENDINGS, ".lock")), database.parent):
+        uid = _uid(file)
+        if uid not in (None, os.geteuid()) and not (file == database.parent and uid == 0):
+            yield file, uid or 0
+
+
+def _uid(path: Path) -> int | None:
+    try:
+        return path.lstat().st_uid
+    except OSError:
+        return None
+
+
+def _user(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def _group(gid: int) -> str:
+    try:
+        return grp.getgrgid(gid).gr_name
+    except KeyError:
+        return str(gid)
+
+
 def _connect(path: Path, mode: str = "rw") -> sqlite3.Connection:
     real = path.resolve()
     if _size(real) == 0 and _size(real.with_name(real.name + "-wal")):  # SQLite would throw that away, even to read
         raise _damaged(path, "it is empty, and what was written last waits beside it")
-    connection = sqlite3.connect(f"{real.as_uri()}?mode={mode}", uri=True, isolation_level=None)
+    connection = sqlite3.connect(f"{real.as_uri()}?mode={mode}", uri=True, isolation_level=None, factory=_Connection)
+    connection.path = real
     try:
         connection.row_factory = sqlite3.Row
         connection.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
@@ -424,14 +536,26 @@ def _migrate(path: Path) -> None:
             )
 
 
+def _close_to_others(path: Path) -> None:
+    """Take from the files of a database what more its group may do than read: an earlier version let it write.
+
+    Done before SQLite has one of them open: it would lose its locks.
+    """
+    real = path.resolve()
+    for file in (real.with_name(real.name + ending) for ending in _ENDINGS):
+        with contextlib.suppress(OSError):  # there is none, or it is not ours
+            if (mode := stat.S_IMODE(file.lstat().st_mode)) & ~_FILE_MODE:
+                os.close(files.open_plain(file, os.O_RDONLY, mode & _FILE_MODE))
+
+
 class Lock:
     """What tells a second daemon that a database is taken: a file beside it, and the database itself.
 
     The one beside it holds while the file is replaced, the other one whatever link the file is reached by.
     """
 
-    def __init__(self, beside: IO[str]) -> None:
-        self._files: list[IO[Any]] = [beside]
+    def __init__(self, beside: IO[bytes]) -> None:
+        self._files = [beside]
 
     def add(self, file: IO[bytes]) -> None:
         """Hold one more file."""
@@ -445,10 +569,7 @@ class Lock:
 
 def _lock(path: Path) -> Lock:
     real = path.resolve()
-    lock_path = real.with_name(real.name + ".lock")
-    file = lock_path.open("a+")
-    with contextlib.suppress(OSError):
-        lock_path.chmod(_FILE_MODE)
+    file = os.fdopen(files.open_plain(real.with_name(real.name + ".lock"), os.O_RDWR, _LOCK_MODE), "r+b")
     _take(file, path)
     return Lock(file)
 
@@ -459,7 +580,7 @@ def _lock_file(path: Path, lock: Lock) -> None:
     _take(file, path)
 
 
-def _take(file: IO[Any], path: Path) -> None:
+def _take(file: IO[bytes], path: Path) -> None:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:

@@ -72,7 +72,7 @@ def adopt_key(db: Database) -> bytes:
     except OSError as error:
         raise StoreError(
             f"{db.key_path} cannot be used: {error.strerror or error}.",
-            "Be in the group of the database's folder (hotlined, after installation), or run this as its owner.",
+            "Its owner decides this: run it as the line's own user, with sudo where it is a service.",
         ) from error
     db.execute("UPDATE line_state SET key_digest = ?, key_lost_at = NULL", pseudonym.digest(key))
     db.key = key

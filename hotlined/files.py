@@ -1,0 +1,78 @@
+"""Files in a folder that other programs write too: no name in it is trusted to be what it was.
+
+Nothing is followed that may be a link, nothing is waited for that may be a FIFO, nothing is read without end, and what
+is new appears whole. Known to be wrong: what is replaced may be lost in a power cut, where `durable` is not asked for.
+"""
+
+import contextlib
+import errno
+import os
+import stat
+import tempfile
+from pathlib import Path
+
+LARGEST = 4 << 20  # octets of a file that is read: a configuration in force has 128 KiB at most, and is written as JSON
+_SAFELY = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+def open_plain(path: Path, flags: int, mode: int | None = None) -> int:
+    """Open a regular file and return its descriptor; with a mode it is made where there is none, and ours gets it.
+
+    Raises OSError, also for a link and for anything that is no regular file.
+    """
+    descriptor = os.open(path, flags | _SAFELY | (os.O_CREAT if mode is not None else 0), mode or 0)
+    try:
+        _require_plain(descriptor, path, mode)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _require_plain(descriptor: int, path: Path, mode: int | None) -> None:
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(errno.EINVAL, "this is no regular file", os.fspath(path))
+    if mode is not None and found.st_uid == os.geteuid() and stat.S_IMODE(found.st_mode) != mode:
+        os.fchmod(descriptor, mode)
+
+
+def read(path: Path, owner: int | None = None) -> str:
+    """Return the text of a regular file, of this owner if one is named; raises OSError, or ValueError if it is huge."""
+    with os.fdopen(open_plain(path, os.O_RDONLY), "rb") as file:
+        if owner is not None and os.fstat(file.fileno()).st_uid != owner:
+            raise PermissionError(errno.EACCES, "this is somebody else's", os.fspath(path))
+        octets = file.read(LARGEST + 1)
+    if len(octets) > LARGEST:
+        raise ValueError(f"{path} is larger than anything that is read here")
+    return octets.decode()
+
+
+def replace(path: Path, octets: bytes, mode: int, *, beside: Path | None = None, durable: bool = False) -> None:
+    """Put a new file in the place of whatever has its name, whole or not at all; a folder there is an OSError.
+
+    Whoever owns the file `beside` owns it too, if that may be given away. A durable one is on the disk afterwards.
+    """
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # O_EXCL and O_NOFOLLOW, 0600
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(octets)
+            file.flush()
+            with contextlib.suppress(PermissionError):  # a stick with FAT knows no rights
+                os.fchmod(descriptor, mode)
+            if beside is not None:
+                owner = beside.stat()
+                with contextlib.suppress(PermissionError):
+                    os.fchown(descriptor, owner.st_uid, owner.st_gid)
+            if durable:
+                os.fsync(descriptor)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    if durable:
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)

@@ -1,0 +1,263 @@
+"""Who is in the group of a line reads its database in every state, and writes nothing of it."""
+
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+import somebody
+from conftest import wait_until
+from filled import KEVIN, Filled
+from somebody import GROUP, MEMBER, OWNER, STRANGER, needs_root
+
+from hotlined.errors import StoreError
+from hotlined.store.database import open_for_daemon
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Give a folder that every user of the machine can reach: those of pytest are closed."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+@pytest.fixture
+def state(folder: Path) -> Path:
+    """Give the database of a line that has stopped, as its user has it: 0640 in a folder 2750, one contact in it."""
+    state = folder / "state"
+    state.mkdir()
+    filled = Filled(state)
+    filled.config.unlink()
+    with filled.db:
+        filled.text()
+    (folder / "config.yaml").write_text(
+        json.dumps({"database": "state/hotlined.db", "runtime_dir": "run", "answer": {"text": "Non."}})
+    )
+    somebody.give(state)
+    state.chmod(0o2750)
+    return state
+
+
+def run(state: Path, uid: int, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Run a command on that line as a user; only a stranger is not in its group."""
+    groups = [uid] if uid == STRANGER else [GROUP] if uid == OWNER else [uid, GROUP]
+    return somebody.run(uid, groups, "--config", str(state.parent / "config.yaml"), *arguments)
+
+
+PROGRAM = """
+import os, sys, time
+sys.path.insert(0, {tests!r})
+import somebody
+somebody.become({uid}, [{gid}])
+from pathlib import Path
+from hotlined.store.database import open_beside_daemon, open_for_daemon
+path = Path({path!r})
+"""
+
+
+def as_owner(state: Path, program: str) -> "subprocess.Popen[str]":
+    """Start a program as the line's user that says a line when it is ready, and then waits for one."""
+    head = PROGRAM.format(tests=str(ROOT / "tests"), uid=OWNER, gid=GROUP, path=str(state / "hotlined.db"))
+    started = subprocess.Popen(
+        [sys.executable, "-c", head + program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
+    )
+    assert started.stdout
+    assert started.stdout.readline() == "ready\n"
+    return started
+
+
+SERVING = """
+db = open_for_daemon(path)
+db.execute("UPDATE line_state SET paused_by = 'me'")
+print("ready", flush=True)
+sys.stdin.readline()
+db.close()
+"""
+
+
+def running(state: Path, read: Callable[[], None]) -> None:
+    """Read beside a daemon that has written, before it ends and after."""
+    with as_owner(state, SERVING) as daemon:
+        read()
+        daemon.communicate("\n")
+    assert daemon.returncode == 0
+    read()
+
+
+def started_again(state: Path, read: Callable[[], None]) -> None:
+    """Read beside one that has the database open and has not written, after one that was killed."""
+    killed(state, read)
+    with as_owner(state, "db = open_for_daemon(path)\nprint('ready', flush=True)\nsys.stdin.readline()\ndb.close()"):
+        read()
+
+
+def killed(state: Path, read: Callable[[], None]) -> None:
+    """Read what a daemon leaves that was killed: a -wal with content."""
+    with as_owner(state, SERVING) as daemon:
+        daemon.kill()
+    assert (state / "hotlined.db-wal").stat().st_size
+    read()
+
+
+def closed_by(*arguments: str) -> Callable[[Path, Callable[[], None]], None]:
+    """Read after a command of the line's user was the last that had it open."""
+
+    def close(state: Path, read: Callable[[], None]) -> None:
+        done = run(state, OWNER, *(word.format(folder=state) for word in arguments))
+        assert done.returncode in (0, 69), done.stderr
+        read()
+
+    return close
+
+
+STATES = {
+    "running": running,
+    "killed": killed,
+    "started again": started_again,
+    "stopped": lambda _state, read: read(),
+    "after log": closed_by("log"),
+    "after pause": closed_by("pause"),
+    "after purge": closed_by("purge"),
+    "after backup": closed_by("db", "backup", "{folder}/copy.db"),
+    "after check": closed_by("db", "check"),
+    "after status": closed_by("status"),
+}
+
+
+@needs_root
+@pytest.mark.parametrize("name", STATES)
+def test_a_member_reads_in_every_state(state: Path, name: str) -> None:
+    """With the commands and with any SQLite, whatever the line's own user did last; a stranger gets nothing."""
+    reads = 0
+
+    def read() -> None:
+        nonlocal reads
+        listed = run(state, MEMBER, "log", "--json")
+        assert (json.loads(listed.stdout or "{}").get("id"), listed.stderr, listed.returncode) == (1, "", 0)
+        assert '"database_state": "ok"' in run(state, MEMBER, "status", "--json").stdout
+        reads += 1
+
+    STATES[name](state, read)
+    refused = run(state, STRANGER, "log", "--json")
+
+    assert reads
+    assert {path.stat().st_mode & 0o777 for path in state.glob("hotlined.db*")} == {0o640, 0o600}
+    assert {(path.stat().st_uid, path.stat().st_gid) for path in state.iterdir()} == {(OWNER, GROUP)}
+    assert (refused.stdout, refused.returncode) == ("", 1)
+
+
+@needs_root
+def test_a_member_who_decides_is_told_who_writes(state: Path) -> None:
+    """To read is what the group may; the cure is not to be in it."""
+    done = run(state, MEMBER, "block", KEVIN)
+
+    assert done.returncode == 1
+    assert "it may not be written by this user" in done.stderr
+    assert "in its group" not in done.stderr
+    assert "sudo" in done.stderr
+
+
+@needs_root
+def test_what_another_program_closed_says_how_it_is_read_again(state: Path) -> None:
+    """SQLite alone leaves the database so that a member cannot open it: the sentence says what its owner does."""
+    for ending in ("-wal", "-shm"):
+        (state / f"hotlined.db{ending}").unlink()
+    refused = run(state, MEMBER, "log")
+    run(state, OWNER, "status")
+    again = run(state, MEMBER, "log", "--json")
+
+    assert refused.returncode == 1
+    assert "sudo hotlined status" in refused.stderr
+    assert (again.returncode, again.stderr) == (0, "")
+
+
+def test_an_end_leaves_alone_what_is_not_its_own(tmp_path: Path) -> None:
+    """Nothing is made beside a database that went, and a link that lies there is neither followed nor replaced."""
+    filled = Filled(tmp_path)
+    with filled.db:
+        filled.text()
+        shutil.move(filled.database, tmp_path / "moved")
+        for ending in ("-wal", "-shm"):
+            shutil.move(f"{filled.database}{ending}", tmp_path / f"moved{ending}")
+    left = [*tmp_path.glob("hotlined.db-*")]
+    shutil.move(tmp_path / "moved", filled.database)
+    link, target = tmp_path / "hotlined.db-shm", tmp_path / "target"
+    link.symlink_to(target)
+    with pytest.raises(StoreError):
+        open_for_daemon(filled.database)
+
+    assert not left
+    assert (link.is_symlink(), target.exists()) == (True, False)
+
+
+@needs_root
+def test_a_database_of_another_user_says_whose_it_is(state: Path) -> None:
+    """A card from a machine whose users have other numbers: the daemon waits and says the cure, which is one."""
+    somebody.give(state, 4321, 4322)
+    run_dir = state.parent / "run"
+    run_dir.mkdir()
+    os.chown(run_dir, OWNER, GROUP)
+    words = ["--config", str(state.parent / "config.yaml")]
+    with subprocess.Popen(somebody.command(OWNER, [GROUP], *words, "run"), cwd="/") as daemon:
+        try:
+            told = wait_until(lambda: maybe_status(state))
+            somebody.give(state)
+            wait_until(lambda: maybe_status(state).get("database_state") == "ok", "a database that is ours")
+        finally:
+            daemon.terminate()
+
+    assert told["database_state"] == "full"
+    assert f"{state} belongs to 4321, and this runs as {OWNER}." in [each["words"] for each in told["trouble"]]
+    assert f"`sudo chown -R {OWNER}:{GROUP} {state}`." in " ".join(each["cure"] for each in told["trouble"])
+
+
+def maybe_status(state: Path) -> dict[str, Any]:
+    """Return what `status` says once the daemon is alive and knows about its database."""
+    told: dict[str, Any] = json.loads(run(state, OWNER, "status", "--json").stdout or "{}")
+    return told if told.get("alive") and told["database_state"] in ("full", "ok") else {}
+
+
+OPENER = """
+import sys, time
+from pathlib import Path
+from hotlined.store.database import open_beside_daemon
+until = time.monotonic() + 8
+path, number, turns = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+for turn in range(turns):
+    with open_beside_daemon(path) as db:
+        if number % 2:
+            with db.transaction():
+                db.execute("INSERT INTO events (at, kind, detail) VALUES ('', 'race', ?)", f"{number}:{turn}")
+        else:
+            db.all("SELECT * FROM events")
+"""
+
+
+def test_many_who_open_and_close_lose_nothing(tmp_path: Path) -> None:
+    """Each close leaves files while another opens, writes or removes them: all that was committed is there, whole."""
+    with Filled(tmp_path).db as db:
+        path = db.path
+    turns, many = 120, 6
+    started = [
+        subprocess.Popen([sys.executable, "-c", OPENER, str(path), str(number), str(turns)], cwd=ROOT)
+        for number in range(many)
+    ]
+    for process in started:
+        assert process.wait(120) == 0
+    with closing(sqlite3.connect(path)) as db:
+        (whole,) = db.execute("PRAGMA integrity_check").fetchone()
+        written = {detail for (detail,) in db.execute("SELECT detail FROM events WHERE kind = 'race'")}
+
+    assert whole == "ok"
+    assert written == {f"{number}:{turn}" for number in range(1, many, 2) for turn in range(turns)}
