@@ -26,6 +26,15 @@ from hotlined.control.verbs import VERBS
 from hotlined.store.database import open_for_daemon
 
 NUMBER = "+32470123456"
+ASK = """
+import contextlib, socket, sys
+with socket.socket(socket.AF_UNIX) as channel:
+    channel.connect(sys.argv[1])
+    with contextlib.suppress(BrokenPipeError):  # refused before anything was said
+        channel.sendall(sys.argv[2].encode() + b"\\n")
+    print(channel.makefile().readline())
+"""
+"""Says one line at a socket, and prints the answer."""
 
 
 @dataclass
@@ -73,6 +82,10 @@ class Doors:
             self.program.kill()
             self.program.communicate()
         self.socket.unlink(missing_ok=True)
+
+    def request(self, **claims: str) -> str:
+        """Return what asks for a pause at the socket."""
+        return json.dumps({"verb": "pause", "arguments": {}, "database": str(self.database), **claims})
 
     def one(self, sql: str) -> Any:
         """Return one value of the database, read as root."""
@@ -131,19 +144,20 @@ def test_members_and_root_decide_and_the_kernel_says_who(doors: Doors) -> None:
 def test_nobody_else_decides(doors: Doors, person: Person) -> None:
     """Not a stranger, not another line's user, and not who a user namespace does not know, be it in the group."""
     doors.start()
-    ask = """
-import contextlib, socket, sys
-with socket.socket(socket.AF_UNIX) as channel:
-    channel.connect(sys.argv[1])
-    with contextlib.suppress(BrokenPipeError):  # refused before anything was said
-        channel.sendall(sys.argv[2].encode() + b"\\n")
-    print(channel.makefile().readline())
-"""
-    request = {"verb": "pause", "arguments": {}, "database": str(doors.database), "who": "root"}
-    done = person.call(ask, str(doors.socket), json.dumps(request))
+    done = person.call(ASK, str(doors.socket), doors.request(who="root"))
 
     assert json.loads(done.stdout)["error"]["kind"] == "RefusedError", done.stderr
     assert doors.one("SELECT paused_at IS NULL FROM line_state") == 1
+
+
+@needs_root
+def test_a_member_is_not_believed_another_name(doors: Doors) -> None:
+    """What a member says at the socket about who it is counts for nothing."""
+    doors.start()
+    done = MEMBER.call(ASK, str(doors.socket), doors.request(who="root"))
+
+    assert json.loads(done.stdout) == {"result": None}, done.stderr
+    assert doors.one("SELECT paused_by FROM line_state") == "uid 61002"
 
 
 @needs_root
