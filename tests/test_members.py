@@ -261,3 +261,16 @@ def test_many_who_open_and_close_lose_nothing(tmp_path: Path) -> None:
 
     assert whole == "ok"
     assert written == {f"{number}:{turn}" for number in range(1, many, 2) for turn in range(turns)}
+
+
+@needs_root
+def test_a_member_who_comes_while_it_is_closed_reads(state: Path) -> None:
+    """Between SQLite's taking the files away and their coming back is a moment: who comes then looks again."""
+    owner, member = (
+        PROGRAM.format(tests=str(ROOT / "tests"), uid=uid, gid=GROUP, path=str(state / "hotlined.db"))
+        + "for _ in range(200):\n    with open_beside_daemon(path) as db:\n        assert db.one('SELECT id FROM log')"
+        for uid in (OWNER, MEMBER)
+    )
+    started = [subprocess.Popen([sys.executable, "-c", each], cwd=ROOT) for each in (owner, member, member)]
+
+    assert [process.wait(120) for process in started] == [0, 0, 0]

@@ -14,10 +14,11 @@ import pwd
 import sqlite3
 import stat
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import IO, NamedTuple, Self
+from typing import IO, NamedTuple, Self, TypeVar
 
 from hotlined import files, migrations
 from hotlined.clock import Anchor, LimitClock, Now
@@ -28,9 +29,11 @@ BUSY_SECONDS = 5.0
 WAL_OCTETS = 32 * 1024 * 1024  # the -wal keeps no more when it begins anew: a reader that stayed may have made it grow
 EPOCH_SECONDS = 1.0  # so far the calendar may drift from the limit clock before that is written down
 CHECK_SECONDS = 10.0  # the check at start: a Pi reads some 200 MB meanwhile, and no start takes longer for it
+CLOSING_SECONDS = 0.5  # from the last close until the files for the group are there again, with much to spare
 _FOLDER_MODE = 0o2750
 _FILE_MODE = 0o640  # its group reads; nobody but its owner writes
 _LOCK_MODE = 0o600  # whoever may open it can hold it
+_Opened = TypeVar("_Opened")
 _ENDINGS = ("", "-wal", "-shm", ".key")  # of the files that the group reads
 
 
@@ -338,14 +341,15 @@ def open_beside_daemon(path: Path) -> Database:
     """
     if _is_missing(path):
         raise DatabaseMissingError(f"There is no database at {path}.", "`hotlined run` makes it when it starts.")
+    return _patiently(path, _open_beside)
+
+
+def _open_beside(path: Path) -> Database:
     with contextlib.ExitStack() as stack:
-        try:
-            connection = _connect(path)
-            stack.callback(connection.close)
-            require_current(path, connection)
-            database = Database(path, connection)
-        except sqlite3.Error as error:
-            raise _maybe_unprepared(path, error) or in_a_sentence(error, path) from error
+        connection = _connect(path)
+        stack.callback(connection.close)
+        require_current(path, connection)
+        database = Database(path, connection)
         stack.pop_all()
     return database
 
@@ -358,23 +362,43 @@ def open_to_read(path: Path) -> Iterator[sqlite3.Connection]:
     """
     if _is_missing(path):
         raise DatabaseMissingError(f"There is no database at {path}.", "`hotlined run` makes it when it starts.")
-    with contextlib.ExitStack() as stack:
-        try:
-            connection = _connect(path, _reading_mode(path))
-            stack.callback(connection.close)
-            connection.execute("BEGIN")
-            if not migrations.applied(connection):
-                raise StoreError(f"{path} is no database of hotlined.", "`database` in the configuration names it.")
-        except sqlite3.Error as error:
-            raise _maybe_unprepared(path, error) or in_a_sentence(error, path) from error
+    with contextlib.closing(_patiently(path, _open_at_one_moment)) as connection:
         yield connection
+
+
+def _open_at_one_moment(path: Path) -> sqlite3.Connection:
+    with contextlib.ExitStack() as stack:
+        connection = _connect(path, _reading_mode(path))
+        stack.callback(connection.close)
+        connection.execute("BEGIN")
+        if not migrations.applied(connection):
+            raise StoreError(f"{path} is no database of hotlined.", "`database` in the configuration names it.")
+        stack.pop_all()
+    return connection
+
+
+def _patiently(path: Path, open_it: Callable[[Path], _Opened]) -> _Opened:
+    """Open a database; who may only read looks again where somebody else is just closing it. Raises StoreError."""
+    deadline = time.monotonic() + CLOSING_SECONDS
+    while True:
+        try:
+            return open_it(path)
+        except sqlite3.Error as error:
+            if not _is_for_us_to_read(path, error) or time.monotonic() > deadline:
+                raise _maybe_unprepared(path, error) or in_a_sentence(error, path) from error
+        time.sleep(0.01)
+
+
+def _is_for_us_to_read(path: Path, error: sqlite3.Error) -> bool:
+    """Tell whether rights were refused though the file itself may be read: then one beside it is missing."""
+    return maybe_trouble(error) in _RIGHTS and os.access(path, os.R_OK)
 
 
 def _maybe_unprepared(path: Path, error: sqlite3.Error) -> StoreError | None:
     """Say what is missing for a reader who may not make it; None where that is not why a database cannot be opened."""
-    real = path.resolve()
-    if maybe_trouble(error) not in _RIGHTS or not os.access(real, os.R_OK):
+    if not _is_for_us_to_read(path, error):
         return None
+    real = path.resolve()
     missing = [ending for ending in ("-wal", "-shm") if not real.with_name(real.name + ending).exists()]
     if not missing:
         return None
