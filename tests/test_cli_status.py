@@ -360,7 +360,7 @@ def test_a_pause_says_since_when_by_whom_and_how_it_ends(line: Filled) -> None:
     people.pause(line.db, "marie", line.db.now())
     shown = line.run("status").stdout
 
-    assert re.search("^trouble +Since .*: Paused by marie: nothing is sent. `hotlined resume`", shown, re.MULTILINE)
+    assert re.search("^trouble +Since .*: Paused by marie: nothing is sent. `hotlined .* resume`", shown, re.MULTILINE)
     assert status(line)[0]["sending"]["by"] == "marie"
 
 

@@ -3,9 +3,11 @@
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from conftest import ANSWER, ANSWERS, SPENT, Line, wait_until
+from filled import Filled
 
 NUMBER = "+32470123456"
 
@@ -35,7 +37,7 @@ def test_send_goes_through_the_daemon_and_waits_for_the_result(line: Line) -> No
     [
         ({"limits": {"segments": {"hour": 0}}}, "Refused: there is no room in the hour's budget."),
         ({"numbers": {"blocked": [NUMBER]}}, "Refused: the number is blocked."),
-        ({"answer": {"max_segments": 1}}, "`hotlined text check`"),
+        ({"answer": {"max_segments": 1}}, "text check` says what a text takes"),
     ],
 )
 def test_send_is_refused_by_limits(line: Line, settings: dict[str, object], words: str) -> None:
@@ -122,7 +124,69 @@ def test_requeue_sends_an_unconfirmed_answer_again_because_a_person_said_so(line
     assert line.count(SPENT) == 2
     assert line.count("SELECT count(*) FROM events WHERE kind = 'requeue'") == 1
     assert run(line, "requeue", "1")[0] == 75
-    assert run(line, "requeue", "99")[0] == 1
+
+
+@pytest.mark.parametrize("command", ["requeue", "cancel"])
+def test_no_contact_is_told_from_no_answer(tmp_path: Path, command: str) -> None:
+    """A slip of the pen ends with 1, as everywhere; a contact that nobody answers is refused with 75."""
+    filled = Filled(tmp_path)
+    contact = filled.text("Ma liste", sender="8850")
+    with filled.db:
+        filled.judge(contact)
+
+    missing, unanswered = filled.run(command, "99"), filled.run(command, str(contact))
+    assert (missing.exit_code, unanswered.exit_code) == (1, 75)
+    assert "There is no contact 99." in missing.stderr
+    assert f"Contact {contact} has no answer." in unanswered.stderr
+    assert f"Hint: `hotlined --config {filled.config} show {contact}` says why." in unanswered.stderr
+
+
+def test_pause_says_how_it_ends_and_what_becomes_stale(tmp_path: Path) -> None:
+    """Whoever pauses a paused line hears who did so before, and since when."""
+    filled = Filled(tmp_path)
+    with filled.db:
+        first, second = filled.run("pause"), filled.run("pause")
+
+    for said in (first, second):
+        assert f"until `hotlined --config {filled.config} resume`" in said.output
+        assert "1d after its text came is cancelled" in said.output
+    assert first.output.startswith("Paused: nothing is sent")
+    assert re.match("It was paused already since [0-9]+ [A-Z][a-z]+ [0-9:]+, by .+: nothing", second.output)
+
+
+def test_a_text_without_quotes_is_told_how_to_write_it(tmp_path: Path) -> None:
+    """A shell hands over each word on its own: the words are put together, nothing is sent."""
+    filled = Filled(tmp_path)
+    filled.db.close()
+    said = filled.run("send", "0470123456", "coucou", "l'ami")
+
+    assert said.exit_code == 2
+    assert f"""Hint: `hotlined --config {filled.config} send 0470123456 "coucou l'ami"`""" in said.stderr
+
+
+def test_a_short_code_needs_no_block(tmp_path: Path) -> None:
+    """It is never answered, so nothing has to be decided about it."""
+    filled = Filled(tmp_path)
+    filled.db.close()
+    said = filled.run("block", "8850")
+
+    assert said.exit_code == 2
+    assert "'8850' is a short code, no telephone number." in said.stderr
+    assert "never answered" in said.stderr
+
+
+def test_a_phone_that_just_texted_is_told_what_to_do(line: Line) -> None:
+    """`try` refuses a number whose answer waits: that one can be cancelled."""
+    line.configure(answer={"delay": "1h"})
+    line.start()
+    line.wait_state("ready")
+    line.sim.do("deliver", from_=NUMBER, text="un")
+    wait_until(lambda: line.rows(ANSWERS))
+    code, said = run(line, "try", NUMBER)
+
+    assert code == 75
+    assert "Refused: an answer to this number waits already." in said
+    assert "cancel ID`" in said
 
 
 def test_a_selftest_is_a_text_to_oneself_that_comes_back(line: Line) -> None:

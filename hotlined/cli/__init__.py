@@ -8,6 +8,7 @@ import contextlib
 import importlib
 import os
 import re
+import shlex
 import shutil
 import sqlite3
 import sys
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hotlined import __version__, owner
-from hotlined.cli.output import harmless, print_wrapped, wrapped
+from hotlined.cli.output import TYPED, as_typed, harmless, print_wrapped, wrapped
 from hotlined.errors import ConfigError, HotlinedError, UsageError
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ class Settings:
             self.unknown = found.unknown
             if not self._warned:
                 print_wrapped(
-                    f"Warning: {error.message}; `hotlined config check` says which. {found.warning}", err=True
+                    as_typed(f"Warning: {error.message}; `hotlined config check` says which. {found.warning}"), err=True
                 )
             self._warned = True
             return found.config
@@ -296,11 +297,11 @@ def _in_a_sentence(error: HotlinedError | sqlite3.Error | OSError | UnicodeEncod
 
 
 def _lines(error: HotlinedError, settings: Settings | None) -> Iterator[str]:
-    yield f"{_ERROR}{error.message}"
+    yield f"{_ERROR}{as_typed(error.message)}"
     if isinstance(error, ConfigError):
-        yield from (f"  {problem}" for problem in error.problems)
+        yield from (f"  {as_typed(problem)}" for problem in error.problems)
     if error.hint:
-        yield f"Hint: {error.hint}"
+        yield f"Hint: {as_typed(error.hint)}"
     if settings and settings.path and str(settings.path) not in error.message:
         yield f"Configuration: {settings.path}"
 
@@ -323,5 +324,7 @@ def main(ctx: click.Context, config: Path | None, line: str | None) -> None:
     if config is not None and line is not None:
         print_wrapped(f"Warning: --line {line} is not looked at, because --config names the file.", err=True)
     ctx.obj = Settings(config, line)
+    if config is not None or line is not None:
+        ctx.meta[TYPED] = shlex.join(["--line", str(line)] if config is None else ["--config", str(config)])
     with contextlib.suppress(AttributeError):
         sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]

@@ -5,6 +5,7 @@ because that owns the modem; it waits for the result.
 """
 
 import secrets
+import shlex
 import time
 from typing import Any
 
@@ -12,16 +13,17 @@ import click
 
 from hotlined.cli import CONTACT_ID, Settings, pass_settings
 from hotlined.cli.completion import complete_number
+from hotlined.cli.dates import moment
 from hotlined.cli.log import REASONS
-from hotlined.cli.output import counted, harmless, print_wrapped, sentence
+from hotlined.cli.output import as_typed, counted, harmless, print_wrapped, sentence
 from hotlined.cli.status import report, require_daemons_database
-from hotlined.config import Config
+from hotlined.config import Config, format_duration
 from hotlined.control.client import decide
-from hotlined.errors import HotlinedError, RefusedError
-from hotlined.gsm.address import parse_number
+from hotlined.errors import AddressError, HotlinedError, RefusedError, UsageError
+from hotlined.gsm.address import SHORT_CODE_DIGITS, parse_number
 from hotlined.policy import Reason, WaitingFor
 from hotlined.states import State
-from hotlined.store import people
+from hotlined.store import people, reading
 from hotlined.store.database import open_beside_daemon
 
 _LOOK_SECONDS = 0.2
@@ -77,8 +79,21 @@ def pause(settings: Settings) -> None:
 
     Example: hotlined pause
     """
-    _decide(settings, settings.config(), "pause")
-    print_wrapped("Paused: nothing is sent. Answers that grow older than answer.max_age will be cancelled.")
+    config = settings.config()
+    with open_beside_daemon(config.database) as db:
+        before = next((held for held in reading.holds(db) if held.state == "paused"), None)
+    _decide(settings, config, "pause")
+    began = "Paused: nothing is sent"
+    if before:
+        since = f" since {moment(before.since)}" if before.since else ""
+        began = f"It was paused already{since}, by {before.by or 'somebody'}: nothing is sent"
+    age = format_duration(config.answer.max_age)
+    print_wrapped(
+        as_typed(
+            f"{began} until `hotlined resume`. An answer that has not gone {age} after its text came is cancelled"
+            " (answer.max_age)."
+        )
+    )
 
 
 @click.command
@@ -102,17 +117,16 @@ def requeue(settings: Settings, contact_id: int) -> None:
     """Send the answer to contact ID once more: one that is unconfirmed, failed or cancelled.
 
     An unconfirmed answer may have arrived, so its recipient may get it twice. The limits of the SIM hold all the same.
+    Ends with 75 if the answer is in no such state, with 1 if there is no such contact.
 
     Example: hotlined requeue 7
     """
-    state = _decide(settings, settings.config(), "requeue", contact_id=contact_id)
-    if state == "none":
-        raise HotlinedError(f"There is no answer to a contact {contact_id}.", "`hotlined log` shows the contacts.")
-    if state:
-        raise RefusedError(
-            f"The answer to contact {contact_id} {_state_in_words(state)}.",
-            "Only unconfirmed, failed and cancelled ones whose text and number were not erased can be sent again.",
-        )
+    _change(
+        settings,
+        "requeue",
+        contact_id,
+        "Only unconfirmed, failed and cancelled ones whose text and number were not erased can be sent again.",
+    )
     print_wrapped(f"The answer to contact {contact_id} is queued again.")
 
 
@@ -122,18 +136,27 @@ def requeue(settings: Settings, contact_id: int) -> None:
 def cancel(settings: Settings, contact_id: int) -> None:
     """Cancel the answer to contact ID while it waits; the number is treated like any other from then on.
 
-    Half of it may have left: then the other half does not. Ends with 75 if nothing waits.
+    If half of it has left already, the other half stays. Ends with 75 if nothing waits, with 1 if there is no such
+    contact.
 
     Example: hotlined cancel 8
     """
-    state = _decide(settings, settings.config(), "cancel", contact_id=contact_id)
-    if state == "none":
-        raise RefusedError(f"There is no answer to a contact {contact_id}.", "`hotlined log` shows the contacts.")
-    if state:
-        raise RefusedError(
-            f"The answer to contact {contact_id} {_state_in_words(state)}.", "Only one that waits can be cancelled."
-        )
+    _change(settings, "cancel", contact_id, "Only one that waits can be cancelled.")
     print_wrapped(f"The answer to contact {contact_id} is cancelled.")
+
+
+def _change(settings: Settings, verb: str, contact_id: int, which: str) -> None:
+    """Decide about the answer to a contact; raises RefusedError where its state does not allow that: `which` does."""
+    config = settings.config()
+    state = _decide(settings, config, verb, contact_id=contact_id)
+    if state == "none":
+        with open_beside_daemon(config.database) as db:
+            known = reading.maybe_contact(db, contact_id) is not None
+        if not known:
+            raise HotlinedError(f"There is no contact {contact_id}.", "`hotlined log` shows those that there are.")
+        raise RefusedError(f"Contact {contact_id} has no answer.", f"`hotlined show {contact_id}` says why.")
+    if state:
+        raise RefusedError(f"The answer to contact {contact_id} {_state_in_words(state)}.", which)
 
 
 @click.command("try")
@@ -148,22 +171,27 @@ def try_answer(settings: Settings, number: str) -> None:
     Example: hotlined try 0470123456
     """
     config, e164 = _number(settings, number)
-    print_wrapped(f"{_asked(settings, config, 'try', number=e164)}.")
+    print_wrapped(sentence(_asked(settings, config, "try", number=e164)))
 
 
 @click.command
 @click.argument("number", shell_complete=complete_number)
-@click.argument("text")
+@click.argument("words", metavar="TEXT", nargs=-1, required=True)
 @pass_settings
-def send(settings: Settings, number: str, text: str) -> None:
+def send(settings: Settings, number: str, words: tuple[str, ...]) -> None:
     """Send TEXT to NUMBER through the running daemon, within the limits of the SIM, and wait for the result.
 
     Ends with 75 if the daemon does not run or a limit refuses.
 
     Example: hotlined send 0470123456 "Tout va bien."
     """
+    text = " ".join(words)
+    if len(words) > 1:
+        raise UsageError(
+            "The text is more than one word: put it in quotes.", f"`hotlined send {number} {_quoted(text)}`"
+        )
     config, e164 = _number(settings, number)
-    print_wrapped(f"{_asked(settings, config, 'send', number=e164, text=text)}.")
+    print_wrapped(sentence(_asked(settings, config, "send", number=e164, text=text)))
 
 
 @click.command
@@ -188,7 +216,7 @@ def adopt(settings: Settings) -> None:
 
     Example: hotlined adopt
     """
-    print_wrapped(f"{_asked(settings, settings.config(), 'adopt')}.")
+    print_wrapped(sentence(_asked(settings, settings.config(), "adopt")))
 
 
 @click.command
@@ -246,7 +274,20 @@ def _decide(settings: Settings, config: Config, verb: str, **arguments: Any) -> 
 
 def _number(settings: Settings, text: str) -> tuple[Config, str]:
     config = settings.config()
-    return config, parse_number(text, config.numbers.country)
+    try:
+        return config, parse_number(text, config.numbers.country)
+    except AddressError as error:
+        if len(text.strip()) > SHORT_CODE_DIGITS or not text.strip().isdecimal():
+            raise
+        raise AddressError(
+            f"{text!r} is a short code, no telephone number.",
+            "A short code is never answered, so there is nothing to decide about it.",
+        ) from error
+
+
+def _quoted(text: str) -> str:
+    """Put a text in quotes for a shell: in double ones where those do, for an apostrophe is common in French."""
+    return shlex.quote(text) if set(text) & set('"$`\\!') else f'"{text}"'
 
 
 def _asked(settings: Settings, config: Config, verb: str, **arguments: str) -> str:
@@ -300,12 +341,22 @@ _CURES = {
 }
 """What a person can do, by a word of the sentence that refuses."""
 
+_REASON_CURES = {
+    Reason.PENDING: "`hotlined log` shows when it goes; try again then, or end it with `hotlined cancel ID`.",
+    Reason.BLOCKED: "`hotlined unblock NUMBER` ends that, unless numbers.blocked in the configuration names it.",
+    Reason.OPTED_OUT: "If it has changed its mind: `hotlined optin NUMBER`.",
+    Reason.COUNTRY: "numbers.answer_countries in the configuration says which are.",
+}
+"""What a person can do about what a number is refused for."""
+
 
 def _refusal(result: str) -> RefusedError:
     """Make an error of what the daemon said: a code of ours in plain words, or a sentence."""
     words, hint = result, "`hotlined status` says how the line is."
     if result in list(Reason):
-        words, hint = REASONS[Reason(result)], "`hotlined number` says more about a number."
+        reason = Reason(result)
+        words = "an answer to this number waits already" if reason is Reason.PENDING else REASONS[reason]
+        hint = _REASON_CURES.get(reason, "`hotlined number NUMBER` says more about it.")
     elif result in list(WaitingFor) and WaitingFor(result) in _WHY:
         words, hint = _WHY[WaitingFor(result)]
         words = words.format(result.removeprefix("budget_"))

@@ -15,7 +15,7 @@ import click
 from hotlined import policy
 from hotlined.cli import Settings, pass_settings
 from hotlined.cli.config import worst_case
-from hotlined.cli.output import counted, harmless, json_line, print_wrapped
+from hotlined.cli.output import as_typed, counted, harmless, json_line, print_wrapped
 from hotlined.cli.status import holds_of, in_sentences
 from hotlined.clock import Now
 from hotlined.config import Config, Mode, format_duration
@@ -222,7 +222,7 @@ def _print(found: Report) -> None:
     )
     new, known = (found.queue[share.value] for share in (Share.NEW, Share.KNOWN))
     for held in found.held:
-        print_wrapped(" ".join(in_sentences(held)))
+        print_wrapped(as_typed(" ".join(in_sentences(held))))
     print_wrapped(
         f"Until then {waiting_in_words(new)} to new numbers and {waiting_in_words(known)} to known ones wait."
         if found.held

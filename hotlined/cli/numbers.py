@@ -19,7 +19,7 @@ from hotlined.cli.completion import complete_number
 from hotlined.cli.dates import TIME_WIDTH, maybe_moment, moment
 from hotlined.cli.limits import SOON_SECONDS, in_words, look_ahead
 from hotlined.cli.log import REASONS, answer_in_words, briefly, entry, lines
-from hotlined.cli.output import counted, csv_cell, harmless, json_line, sheet
+from hotlined.cli.output import as_typed, counted, csv_cell, harmless, json_line, sheet
 from hotlined.cli.pager import no_pager, print_paged
 from hotlined.cli.status import holds_of, in_sentences
 from hotlined.cli.table import Column, Layout, table
@@ -180,7 +180,7 @@ def _sheet(
     yield "  waiting", _ahead_in_words(told)
     yield "  room", _room_in_words(told.windows)
     for held in holds:
-        yield "  held back", " ".join(in_sentences(held))
+        yield "  held back", as_typed(" ".join(in_sentences(held)))
 
 
 def _next_in_words(told: Next, now: Now) -> str:

@@ -17,6 +17,8 @@ from typing import Any
 
 import click
 
+TYPED = "hotlined.typed"
+"""Where click keeps the options before the command as they were typed, for `as_typed`."""
 _LABEL = 14  # characters: the first column of a sheet
 _LEAST = 10  # characters: a narrower column is not worth having
 _WRAPPER = partial(
@@ -99,6 +101,13 @@ def counted(number: int, noun: str) -> str:
 def sentence(text: str) -> str:
     """End a text with a full stop, unless it has an end."""
     return text if not text or text.endswith((".", "!", "?")) else f"{text}."
+
+
+def as_typed(text: str) -> str:
+    """Give the commands that a sentence of ours advises the --config or --line that was typed: they can be copied."""
+    context = click.get_current_context(silent=True)
+    typed = context.meta.get(TYPED) if context else None
+    return text.replace("`hotlined ", f"`hotlined {typed} ") if typed else text
 
 
 def wrapped(text: str, label: str = "", *, err: bool = False) -> str:

@@ -17,7 +17,7 @@ from hotlined.cli import CONTACT_ID, Settings, pass_settings
 from hotlined.cli.completion import complete_number
 from hotlined.cli.dates import maybe_moment, moment
 from hotlined.cli.log import STATES, VERDICTS, reason_in_words
-from hotlined.cli.output import counted, harmless, json_line, print_sheet, print_wrapped
+from hotlined.cli.output import as_typed, counted, harmless, json_line, print_sheet, print_wrapped
 from hotlined.cli.status import report
 from hotlined.clock import rfc3339
 from hotlined.config import Config
@@ -58,8 +58,8 @@ def forget(settings: Settings, number: str, yes: bool, keep_opt_out: bool) -> No
     """Erase all that is held of NUMBER, also what `keep` exempts; what is queued for it is never sent.
 
     Gone from every file of the database when the command ends, also while the daemon runs; if it contacts the line
-    again it is a new number. NUMBER may also be a name or a pseudonym, as `log` shows it. Ends with 75 while a segment
-    to it is in hand.
+    again it is a new number. NUMBER may also be a name or a pseudonym, as `log` shows it. Ends with 75,
+    and erases nothing, while an answer to it is just being sent.
 
     Example: hotlined forget +32470123456 --yes
     """
@@ -85,7 +85,8 @@ def forget(settings: Settings, number: str, yes: bool, keep_opt_out: bool) -> No
         print_wrapped(f"It still stands in the configuration (numbers.blocked): {config.path}.")
     if found.mentions:
         print_wrapped(
-            f"{counted(found.mentions, 'text')} of other people mention it and stay: `hotlined log --search {name}`."
+            f"{counted(found.mentions, 'text')} of other people mention it and stay: "
+            + as_typed(f"`hotlined log --search {name}`.")
         )
 
 

@@ -16,7 +16,7 @@ from hotlined import __version__, clock
 from hotlined import status as daemon_status
 from hotlined.cli import Settings, pass_settings
 from hotlined.cli.dates import moment
-from hotlined.cli.output import json_line, print_sheet, sentence
+from hotlined.cli.output import as_typed, json_line, print_sheet, sentence
 from hotlined.config import Config, Mode
 from hotlined.errors import DatabaseMissingError, DatabaseVersionError, RefusedError, StoreError, UnavailableError
 from hotlined.status import DaemonStatus, Found, Trouble
@@ -284,7 +284,7 @@ def _line_trouble(config: Config, mode: str, stored: Stored | None) -> Iterator[
 
 def _in_words(trouble: Trouble) -> str:
     since = f"Since {moment(trouble.since)}: " if trouble.since else ""
-    return since + sentence(trouble.sentences)
+    return since + as_typed(sentence(trouble.sentences))
 
 
 def _sheet(told: Report) -> Iterator[tuple[str, str | None]]:

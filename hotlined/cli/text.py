@@ -10,7 +10,7 @@ import click
 from hotlined import config as configuration
 from hotlined.cli import Group, Settings, pass_settings
 from hotlined.cli.config import replacement
-from hotlined.cli.output import counted, json_line, print_wrapped
+from hotlined.cli.output import as_typed, counted, json_line, print_wrapped
 from hotlined.config import Config
 from hotlined.errors import ConfigError, TextError
 from hotlined.gsm.alphabet import Encoding, Plan, Replacement, plan
@@ -127,7 +127,7 @@ def _terms(settings: Settings, text: str | None) -> Config:
             raise
         used = [key for key in _USED if found is None or key in found.unknown]
         defaults = f" Judged by the defaults of {', '.join(used)}." if used else ""
-        print_wrapped(f"Warning: {error.message}; see `hotlined config check`.{defaults}", err=True)
+        print_wrapped(as_typed(f"Warning: {error.message}; see `hotlined config check`.{defaults}"), err=True)
         return found.config if found else configuration.parse('answer: {text: "-"}', Path("defaults"))
 
 

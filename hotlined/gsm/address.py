@@ -76,7 +76,7 @@ _LINE_TYPES: Final = {
     "VOICEMAIL": LineType.VOICEMAIL,
 }
 
-_SHORT_CODE_DIGITS: Final = 6  # the longest short codes of Europe that are no number of their numbering plan
+SHORT_CODE_DIGITS: Final = 6  # the longest short codes of Europe that are no number of their numbering plan
 _DIGITS: Final = re.compile(r"[0-9]+")
 _NUMBER: Final = re.compile(r"\+?[0-9*#abc]+")
 _PSEUDONYM: Final = re.compile(r"~[0-9a-f]{12}")
@@ -131,7 +131,7 @@ def identify(address: Address | None, country: str) -> Identity:
     if not _DIGITS.fullmatch(address.value):
         return Identity(received, None, None, LineType.UNKNOWN)
     international = address.ton is Ton.INTERNATIONAL
-    if address.ton is Ton.ABBREVIATED or (not international and len(address.value) <= _SHORT_CODE_DIGITS):
+    if address.ton is Ton.ABBREVIATED or (not international and len(address.value) <= SHORT_CODE_DIGITS):
         return Identity(received, None, None, LineType.SHORT_CODE)
     number = None if international else _maybe_number(address.value, country)
     if number is None and address.ton is not Ton.NATIONAL:
@@ -150,7 +150,7 @@ def parse_number(text: str, country: str) -> str:
     country is UNKNOWN_COUNTRY: it may be anybody's.
     """
     number = _maybe_number(text, country or None) if _TYPED.fullmatch(text) else None
-    national = len(re.sub(r"\D", "", text)) > _SHORT_CODE_DIGITS and "+" not in text
+    national = len(re.sub(r"\D", "", text)) > SHORT_CODE_DIGITS and "+" not in text
     if number is None and country == UNKNOWN_COUNTRY and national and _TYPED.fullmatch(text):
         raise UsageError(
             f"Nobody can say in which country {text!r} is dialled.",
