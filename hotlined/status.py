@@ -16,6 +16,9 @@ from typing import Any, Self, get_type_hints
 
 from hotlined import clock
 
+CONFIG_REFUSED = "config_refused"
+"""The code of a trouble: what the file says was not taken at a reload."""
+
 
 @dataclass(frozen=True, slots=True)
 class Trouble:

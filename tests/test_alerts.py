@@ -25,12 +25,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hotlined import config as configuration
+from hotlined import words
 from hotlined.cli import alerts
 from hotlined.cli.alerts import EVENTS, Chosen, Seen, due
 from hotlined.cli.status import report
 from hotlined.clock import Now, boottime
 from hotlined.gsm.alphabet import Encoding, plan
-from hotlined.status import DaemonStatus, ModemStatus
+from hotlined.status import DaemonStatus, ModemStatus, Trouble
 from hotlined.store import backup, people
 from hotlined.store.alerting import Alert, Event, Place
 
@@ -202,19 +203,24 @@ def test_the_first_run_tells_only_what_goes_on() -> None:
 @pytest.mark.parametrize(("condition", "level"), alerts._WORDS)
 def test_every_alert_fits_one_segment(condition: str, level: int) -> None:
     """Title and text are in GSM-7 and take one segment where the daemon's own words are short."""
-    cures = alerts._DATABASE_CURES if condition == "database" else dict(alerts._MODEM_CURES.values())
+    for known in (*words.MODEM.values(), words.NOT_RUNNING, words.ODD, *words.HOLDS.values()):
+        _fits_one_segment(condition, level, known)
+
+
+def _fits_one_segment(condition: str, level: int, known: words.Condition) -> None:
     filling = {
-        "title": "another program has the modem",
-        "cure": max(cures.values(), key=len),
+        "title": known.title,
+        "words": known.words.format(by="uid 1003") if condition == "paused" else "",
+        "cure": known.cure,
+        "told": known.cure,
         "detail": "61 contacts in 600 s",
         "free": 4999,
         "used": 3000,
         "limit": 3000,
-        "state": "damaged",
-        "since": "11-24 23:00",
-        "by": "uid 1003",
-        "how": ", back with a backup",
+        "since": "24 Nov 23:00",
     }
+    if condition == "paused" and known not in (words.HOLDS["paused", each] for each in ("person", "restored")):
+        return
     draft = alerts._draft(condition, level, "", **filling)
     planned = plan(f"hotlined fr: {draft.title}. {draft.text}", "smart")
 
@@ -225,9 +231,17 @@ def test_every_state_of_modem_and_database_has_its_cure() -> None:
     """What the daemon can say, this can tell."""
     from hotlined.daemon.connection import ModemState  # noqa: PLC0415  # the daemon's rooms, wanted only here
 
-    assert {None, *ModemState} - {"ready"} <= alerts._MODEM_CURES.keys()
-    assert {"full", "locked", "damaged", "replaced"} == alerts._DATABASE_CURES.keys()
+    assert {*ModemState} - {"ready"} <= words.MODEM.keys()
+    assert {"full", "locked", "damaged", "replaced"} == alerts._DATABASE_TITLES.keys()
     assert {condition for condition, _ in EVENTS.values()} <= {condition for condition, _ in alerts._WORDS}
+
+
+def test_a_broken_configuration_is_told_after_ten_minutes_and_mended_once() -> None:
+    """Nobody is told in the middle of an edit; who went home after one is."""
+    teller = Teller()
+    told = [teller.tell(seen(broken_seconds=seconds)) for seconds in (None, 1.0, 599.0, 600.0, 900.0, None, 1.0)]
+
+    assert told == [[], [], [], [("config", 1)], [], [("config", 0)], []]
 
 
 # ---- what a person has chosen and may forget
@@ -441,7 +455,7 @@ def test_a_forgotten_pause_is_told_with_its_cure_until_it_ends(quiet: Callable[.
     ((_, body),) = receiver.came
     assert body["title"] == "hotlined fr: the line is paused"
     assert re.match(
-        "Paused by marie since [0-9]+ [A-Z][a-z]+ [0-9:]+: nobody is answered. 'hotlined resume'", body["message"]
+        "Since [0-9]+ [A-Z][a-z]+ [0-9:]+: Paused by marie: nothing is sent. 'hotlined resume'", body["message"]
     )
     age(line, "pause", 86_400)
     for _ in range(2):
@@ -477,7 +491,7 @@ def test_a_pause_of_a_backup_is_told_at_once(quiet: Callable[..., Quiet], receiv
     line.alerts()
 
     ((_, body),) = receiver.came
-    assert ", back with a backup: nobody is answered" in body["message"]
+    assert "and that came back with a backup: nothing is sent" in body["message"]
 
 
 def test_forgotten_shadow_mode_is_told_with_its_cure_until_it_ends(
@@ -799,6 +813,39 @@ def test_ping_that_nobody_hears_is_a_failure(quiet: Callable[..., Quiet], receiv
     assert line.alerts() == (1, "alerts.ping was not heard (no answer); it is tried again by the next run.\n")
 
 
+# ---- a configuration in trouble
+
+
+def test_a_broken_configuration_is_told_where_alerts_go(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
+    """The daemon's file has no addresses: they are taken from what is sound in the broken one, whose end is told."""
+    line = quiet(ping=f"http://{receiver.address}/{SECRET}")
+    sound = line.config.read_text()
+    config = configuration.load(line.config)
+    line.say(config=str(line.config), in_force=configuration.in_force(config))
+    line.config.write_text(json.dumps(line.settings | {"mod": "live"}))
+    os.utime(line.config, (time.time() - 3600,) * 2)
+    assert SECRET not in (line.folder / "run" / "fr.json").read_text()
+    for _ in range(2):
+        assert line.alerts()[0] == 0
+    assert receiver.pings() == 0
+    assert receiver.titles() == ["hotlined fr: the configuration cannot be used"]
+    line.config.write_text(sound)
+    line.alerts()
+
+    assert receiver.titles() == ["hotlined fr: the configuration can be used again"]
+
+
+def test_where_alerts_go_may_be_what_is_broken(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
+    """A run that reaches nobody ends with 78, and is not taken for one that had nothing to tell."""
+    line = quiet()
+    line.config.write_text(json.dumps(line.settings | {"alerts": {"urls": SECRET}}))
+
+    code, said = line.alerts()
+    assert code == 78
+    assert "where alerts go cannot be read from it" in said
+    assert receiver.came == []
+
+
 # ---- a database in trouble
 
 
@@ -831,11 +878,13 @@ def test_a_damaged_database_is_told_without_it(quiet: Callable[..., Quiet], rece
 def test_what_the_daemon_says_of_the_database_is_told(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
     """A database that only the daemon fails to write is told, and so is everything else meanwhile."""
     line = quiet()
-    line.say(database_state="full")
+    denied = Trouble("database_full", "The database cannot be used: it may not be written.", "Be in its group.")
+    line.say(database_state="full", trouble=(denied,))
     line.event("flood_begin")
     line.alerts()
     line.alerts()
-    assert receiver.titles() == ["hotlined fr: the database is full", "hotlined fr: a flood of texts"]
+    assert receiver.came[0][1]["message"].startswith(denied.sentences)  # it is not said to be full
+    assert receiver.titles() == ["hotlined fr: the database cannot be written", "hotlined fr: a flood of texts"]
     line.say()
     line.alerts()
     line.alerts()

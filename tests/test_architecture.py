@@ -9,7 +9,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "hotlined"
 
 # room: the rooms that it may import beside itself; those of GROUND are what all stand on
-GROUND = {"errors", "clock", "owner", "states", "status", "timing", "systemd", "files", ""}
+GROUND = {"errors", "clock", "owner", "states", "status", "timing", "systemd", "files", "words", ""}
 FLOORS = {
     "cli": {"cli", "control", "daemon", "store", "migrations", "policy", "pseudonym", "config", "gsm", "simulator"},
     "__main__": {"cli"},
@@ -41,6 +41,7 @@ FLOORS = {
     "timing": set(),
     "systemd": set(),
     "files": set(),
+    "words": set(),
     "": set(),
 }
 

@@ -23,8 +23,7 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chromium-headless-
 BROWSER = next(filter(None, map(shutil.which, BROWSERS)), None)
 MONTH = ("--since", "2026-11", "--until", "2026-11")  # of the moments of `Filled`
 FIGURES = [
-    "Texts and answers", "Hours of the week", "New and returning numbers", "Not answered, and why", "Budgets",
-    "Service",
+    "Texts, calls and answers", "Hours of the week", "New and returning numbers", "Not answered, and why", "Service",
 ]  # fmt: skip
 MODEM = ((1, "ready"), (30, "absent"), (31, "ready"), (33, "recovering"), (33.01, "absent"), (34, "ready"))
 EMPTY = {"meta", "link", "line", "rect"}  # elements that no tag ends, here
@@ -158,7 +157,6 @@ def test_the_figures_are_those_of_stats(line: Filled) -> None:
     assert tiles["Cost"] == "0.10 EUR"
     assert tiles["Reactions within a day"] == "1"
     assert re.search("<p>4 texts in [a-z0-9]+ (hours|days)", page)
-    assert '<th scope="row">last hour</th><td>2</td><td>6</td><td>3</td>' in page
     assert '<th scope="row">cannot be texted</th><td>1</td><td>no text' in page
     assert "tagged &lt;b&gt;&amp;." in page
     assert '<th scope="row">ready</th>' in page
@@ -190,9 +188,31 @@ def test_the_heat_map_shows_averages(line: Filled) -> None:
     hours = re.findall(r"<title>Mon [0-9:]+ to [0-9:]+: (1.7 [^<]*)</title>", page)
 
     assert hours == ["1.7 (5 on 3 days)"]
-    assert "The strongest colour stands for 1.7." in page
+    assert "strongest colour" not in page  # there is one field alone
+    line.db.execute("UPDATE contacts SET received_at = '2025-11-04T12:00:00.000Z' WHERE id = 1")
+    page = written(line, "--since", "2025-11-03", "--until", "2025-11-23")
+    assert "The strongest colour stands for 2 in an hour." in page  # not 2.0
     assert "Where there is no field" not in page
     assert "Where there is no field" in written(line, "--since", "2025-11-10", "--until", "2025-11-10")
+
+
+def test_calls_are_drawn_below_their_answers(line: Filled) -> None:
+    """A caller is answered by text: without the calls there would be more answers than there is to answer."""
+    page = written(line)
+    (bars, *_) = re.findall("<svg.*?</svg>", page, re.DOTALL)
+    told = json.loads(line.run("stats", "--json", *MONTH).stdout)["total"]
+
+    assert (told["texts"], told["calls"]) == (4, 1)
+    assert sum(int(each) for each in re.findall("<title>[^<]*, ([0-9]+) calls?,", bars)) == 1
+    assert len(re.findall('<rect[^>]*class="c"', bars)) == 1
+    assert "</i>calls</span>" in page
+
+
+def test_what_is_left_to_spend_is_nobodys_business(line: Filled) -> None:
+    """The page is for the press: a troll would read there how much more it takes."""
+    assert "udget" not in written(line)
+    assert json.loads(line.run("limits", "--json").stdout)["windows"]["hour"]["limit"] == 6
+    assert "of 6" not in written(line)
 
 
 def test_a_reason_is_in_words_for_the_press(line: Filled) -> None:

@@ -1,6 +1,7 @@
 """What can be seen and decided while config.yaml is broken: by what the daemon has in force, or by what is left."""
 
 import json
+import re
 import shlex
 import signal
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 from conftest import Line, wait_until
 from filled import KEVIN, LEA, Filled
-from promised import run
+from promised import run, told
 
 from hotlined.cli import COMMANDS, WHILE_BROKEN, main
 
@@ -18,9 +19,9 @@ UNKNOWN_KEY = "mod: live\n"
 
 # one command line for each command that works, for contact 1 of Kevin's
 TYPED = (
-    "status", "log", "show 1", "number NUMBER", "numbers", "stats", "limits", "pause", "resume", "cancel 1",
-    "block NUMBER", "unblock NUMBER", "optin NUMBER", "tag 1 excuses", "untag 1 excuses", "keep 1", "db check",
-    "db backup copy.db",
+    "status", "alerts --dry-run", "log", "show 1", "number NUMBER", "export NUMBER", "numbers", "stats", "limits",
+    "pause", "resume", "cancel 1", "requeue 1", "block NUMBER", "unblock NUMBER", "optin NUMBER", "tag 1 excuses",
+    "untag 1 excuses", "keep 1", "db check", "db backup copy.db",
 )  # fmt: skip
 
 
@@ -51,13 +52,34 @@ def test_a_flood_in_the_middle_of_an_edit_can_be_stopped(line: Line) -> None:
         copy = str(line.folder / "copy")
         words = [word.replace("NUMBER", "0612345678").replace("copy", copy) for word in shlex.split(typed)]
         code, said = run(line, *words)
-        assert code == 0, f"{typed}: {said}"
-        assert "goes by what the running daemon has in force" in said
-    told = json.loads(line.cli("limits", "--json"))
-    assert told["windows"]["hour"]["limit"] == 7
+        assert code == (69 if typed == "status" else 0), f"{typed}: {said}"
+        assert "the running daemon goes on with what it has" in said
+    assert told(line, "limits")["windows"]["hour"]["limit"] == 7
     assert json.loads(line.cli("number", "0612345678", "--json"))["number"] == LEA
     assert line.status()["in_force"].count("keep_texts: 9d") == 1
     assert run(line, "config", "check")[0] == 78
+
+
+def test_a_broken_configuration_is_trouble(line: Line) -> None:
+    """`status` names it with since, cure and 69; a reload that was refused stays trouble until one is taken."""
+    line.start()
+    line.wait_state("ready")
+    sound = line.config.read_text()
+    line.config.write_text(f'{{"mod": "live", {sound[1:]}')
+    (broken,) = told(line, "status")["trouble"]
+    assert (run(line, "status")[0], broken["code"]) == (69, "config_broken")
+    assert broken["since"]
+    assert "cannot be used: one problem; the daemon goes on with what it has." in broken["words"]
+    assert "`hotlined config check` names the lines" in broken["cure"]
+
+    assert line.daemon
+    line.daemon.send_signal(signal.SIGHUP)
+    wait_until(lambda: line.status()["trouble"], "the refusal")
+    assert [each["code"] for each in told(line, "status")["trouble"]] == ["config_broken"]
+    line.config.write_text(sound)
+    assert [each["code"] for each in told(line, "status")["trouble"]] == ["config_refused"]
+    line.daemon.send_signal(signal.SIGHUP)
+    wait_until(lambda: not line.status()["trouble"], "the configuration is taken")
 
 
 def test_a_reload_that_is_refused_leaves_what_was_in_force(line: Line) -> None:
@@ -127,9 +149,14 @@ def test_limits_say_what_they_cannot_know(filled: Filled) -> None:
     result = filled.run("limits", "--json")
 
     assert "Not known, and shown by the defaults: mode, limits.segments.hour." in result.stderr
-    assert json.loads(result.stdout)["windows"]["day"]["limit"] == 30
+    found = json.loads(result.stdout)
+    assert [found["windows"][name]["limit"] for name in ("hour", "day")] == [None, 30]
+    assert (found["worst"], found["unknown"]) == ({}, ["mode", "limits.segments.hour"])
+    said = filled.run("limits").stdout
+    assert re.search(r"^hour +0 +\? +\? +\? +\?$", said, re.MULTILINE)
+    assert "nobody can say: mode, limits.segments.hour cannot be read." in " ".join(said.split())
     filled.config.write_text("limits:\n  segments: {hour: 'a'b'}\ndatabase: hotlined.db\nanswer: {text: Non}\n")
-    assert "shown by the defaults: limits. Numbers" in filled.run("limits").stderr
+    assert "shown by the defaults: limits. Write numbers" in filled.run("limits").stderr
 
 
 def test_a_text_that_cannot_be_sent_is_unknown(filled: Filled) -> None:
@@ -141,7 +168,7 @@ def test_a_text_that_cannot_be_sent_is_unknown(filled: Filled) -> None:
     assert "answer.text" in result.stderr
 
 
-@pytest.mark.parametrize("typed", ["config check", "config show", "requeue 1", f"forget {KEVIN} --yes", "purge"])
+@pytest.mark.parametrize("typed", ["config check", "config show", f"try {KEVIN}", f"forget {KEVIN} --yes", "purge"])
 def test_the_others_wait_until_it_is_mended(filled: Filled, typed: str) -> None:
     """What erases, sends or judges the configuration needs a sound one."""
     filled.config.write_text(UNKNOWN_KEY)

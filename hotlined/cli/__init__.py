@@ -14,6 +14,7 @@ import sqlite3
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -84,10 +85,16 @@ SERVICES = {"control": "hotlined.cli.control:control"}
 """What systemd alone starts: in no help."""
 
 WHILE_BROKEN = {
-    *("status", "log", "show", "number", "numbers", "stats", "limits", "db"),
-    *("pause", "resume", "block", "unblock", "optin", "cancel", "tag", "untag", "keep"),
+    *("status", "alerts", "log", "show", "number", "numbers", "stats", "limits", "export", "db"),
+    *("pause", "resume", "block", "unblock", "optin", "cancel", "requeue", "tag", "untag", "keep"),
 }
 """The commands that work while config.yaml is broken: what has to be seen or stopped before it is mended."""
+
+_WAITS = {
+    "forget": "`forget` erases for good, so it waits until it is certain which database is meant; `block` works",
+    "purge": "`purge` erases for good, so it waits until it is certain what privacy.keep_texts and keep_numbers are",
+}
+"""Why some of the others wait until it is mended."""
 
 _WHOLE = 200  # characters: a first sentence is never cut
 _HELP_LEAST, _HELP_MOST = 32, 80  # characters: click's own least is wider than a phone
@@ -95,6 +102,14 @@ _LARGEST = 2**63 - 1  # of SQLite
 _NEAR = 0.65  # as difflib counts: lgo is near to log, and selftets to selftest alone
 _ERROR = "Error: "  # click begins what it says of a usage error so
 _TARGETS = {name: target for commands in (*COMMANDS.values(), SERVICES) for name, target in commands.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A configuration file that cannot be used: what is wrong with it, and since when it stands so (RFC 3339)."""
+
+    message: str
+    since: str | None
 
 
 @dataclass(slots=True)
@@ -105,12 +120,13 @@ class Settings:
     line: str | None = None
     path: Path | None = None
     unknown: tuple[str, ...] = ()
-    """The keys that have their default because the file cannot be used and no daemon says what is in force."""
+    """The keys that have their default because the file cannot be used and no daemon says what is in force of them."""
+    broken: Broken | None = None
+    """What is wrong with the file, where the command goes by what is in force instead."""
     who: str = field(default_factory=owner.who)
     """The person who typed this: known before root becomes the line's user."""
     became: bool = False
     """Whether root has become the line's user."""
-    _warned: bool = False
 
     def config(self) -> "Config":
         """Find and load the configuration, and as root become the line's user; raises as `loaded` does."""
@@ -129,23 +145,33 @@ class Settings:
         try:
             return config.load(self.path)
         except ConfigError as error:
-            if not error.problems or _command() not in WHILE_BROKEN | SERVICES.keys():
-                raise
+            command = _command() or ""
+            if not error.problems or command not in WHILE_BROKEN | SERVICES.keys():
+                hint = ". ".join(filter(None, (error.hint, _WAITS.get(command))))
+                raise ConfigError(error.message, error.problems, hint) from error
             from hotlined.cli.in_force import look  # noqa: PLC0415  for mistakes alone
 
             found = look(self.path)
             if found is None:
                 raise
             self.unknown = found.unknown
-            if not self._warned:
+            if self.broken is None:
                 print_wrapped(
                     as_typed(f"Warning: {error.message}; `hotlined config check` says which. {found.warning}"), err=True
                 )
-            self._warned = True
+            self.broken = Broken(error.message, _changed_at(self.path))
             return found.config
 
 
 pass_settings = click.make_pass_decorator(Settings)
+
+
+def _changed_at(path: Path) -> str | None:
+    from hotlined import clock  # noqa: PLC0415  for mistakes alone
+
+    with contextlib.suppress(OSError):
+        return clock.rfc3339(datetime.fromtimestamp(path.stat().st_mtime, UTC))
+    return None
 
 
 def _command() -> str | None:

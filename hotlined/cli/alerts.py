@@ -12,6 +12,7 @@ import fcntl
 import hashlib
 import http.client
 import json
+import math
 import shutil
 import sqlite3
 import time
@@ -30,14 +31,16 @@ from hotlined import config as configuration
 from hotlined.cli import Settings, pass_settings
 from hotlined.cli.dates import moment
 from hotlined.cli.output import print_wrapped
-from hotlined.cli.status import SHADOW, Report, report
+from hotlined.cli.status import CONFIG_BROKEN, SHADOW, Report, report
 from hotlined.clock import Now
 from hotlined.config import Config
-from hotlined.errors import HotlinedError, RefusedError, StoreError, UsageError
+from hotlined.errors import ConfigError, HotlinedError, RefusedError, StoreError, UsageError
 from hotlined.gsm.alphabet import plan
+from hotlined.status import CONFIG_REFUSED
 from hotlined.store import alerting, people, reading
 from hotlined.store.alerting import Alert, Draft, Event, Place
-from hotlined.store.database import Database, maybe_trouble, open_beside_daemon
+from hotlined.store.database import TROUBLES, Database, maybe_trouble, open_beside_daemon
+from hotlined.words import HOLDS, MODEM, NOT_RUNNING, ODD
 
 LOST_SECONDS = 600.0  # without a modem that is ready, before that is told
 FORGOTTEN_SECONDS = 3600.0  # of a pause or of shadow mode, before that is told
@@ -85,6 +88,8 @@ class Seen:
     disk: tuple[int, int]
     pause: Chosen | None = None
     shadow: Chosen | None = None
+    broken_seconds: float | None = None
+    """For how long the configuration has been one that cannot be used; None while it can."""
 
 
 class _Sign(NamedTuple):
@@ -115,6 +120,11 @@ EVENTS = {
 _READY = "modem_ready"
 _KINDS = (*EVENTS, _READY)
 
+
+def _said_of(state: str, reason: str) -> tuple[str, str]:
+    return HOLDS[state, reason].title, f"{HOLDS[state, reason].words} {HOLDS[state, reason].cure}"
+
+
 # title and text of each condition at each level, in GSM-7 so that a text message takes them
 _WORDS = {
     ("modem", 1): ("{title}", "{cure}"),
@@ -125,27 +135,15 @@ _WORDS = {
         "{detail}. The limits bound what it can cost; 'hotlined pause' holds all answers back.",
     ),
     ("flood", 0): ("the flood is over", "It brought {detail}."),
-    ("credit", 1): (
-        "the SIM cannot pay",
-        "Out of credit or barred: {detail}. Top it up; the answers that wait then go out by themselves.",
-    ),
+    ("credit", 1): _said_of("trial", "credit"),
     ("credit", 0): ("the SIM can pay again", "Answers go out: {detail}."),
-    ("outage", 1): (
-        "nothing leaves",
-        "The network has the line, but takes nothing: {detail}. Answers wait, one is tried now and then.",
-    ),
+    ("outage", 1): _said_of("trial", "outage"),
     ("outage", 0): ("answers go out again", "What waited goes out by itself: {detail}."),
     ("balance", 1): ("the balance is low", "{detail} is left. Top the SIM up."),
     ("balance", 0): ("the balance is fine again", "{detail} is left."),
-    ("key", 1): (
-        "the pseudonyms' key is lost",
-        "Nothing is sent. Bring {detail} back from a backup; with it or without, 'hotlined resume' goes on.",
-    ),
+    ("key", 1): _said_of("held", "key_lost"),
     ("key", 0): ("a person has decided about the key", "Answers go out again."),
-    ("paused", 1): (
-        "the line is paused",
-        "Paused by {by} since {since}{how}: nobody is answered. 'hotlined resume' ends it.",
-    ),
+    ("paused", 1): ("{title}", "Since {since}: {words} {cure}"),
     ("paused", 0): ("the pause is over", "Answers go out again."),
     ("shadow", 1): (
         "the line is in shadow mode",
@@ -157,7 +155,12 @@ _WORDS = {
         "{free} MB are left where the database is. Make room: once it is full, nothing is answered.",
     ),
     ("disk", 0): ("the disk has room again", "{free} MB are free where the database is."),
-    ("database", 1): ("the database is {state}", "Texts stay on the SIM and nothing is answered. {cure}"),
+    ("config", 1): (
+        "the configuration cannot be used",
+        "'hotlined config check' names the lines: correct them, then reload the daemon, or start it.",
+    ),
+    ("config", 0): ("the configuration can be used again", "Nothing is wrong with it any more."),
+    ("database", 1): ("{title}", "{told}"),
     ("database", 0): ("the database is fine again", "Texts are received and answered again."),
     (alerting.TEST, 0): ("a test", "Alerts of this line arrive here."),
 } | {
@@ -177,40 +180,15 @@ _WORDS |= {
     for window in policy.WINDOW_SECONDS
 }
 
-_LOST = "the modem is lost"
-_MODEM_CURES = {
-    None: (
-        "the daemon does not run",
-        "Start it: systemctl start hotlined. Its journal says why: journalctl -u hotlined.",
-    ),
-    "absent": (_LOST, "It is not plugged in, or does not answer. Plug the stick in again, at another port if need be."),
-    "starting": (_LOST, "It does not get ready. 'hotlined status' says what it waits for."),
-    "unregistered": ("the modem has no network", "Check the aerial, the place, and whether the SIM is still active."),
-    "recovering": (_LOST, "It does not answer. Pull the stick and plug it in again."),
-    "busy_port": ("another program has the modem", "Stop it: often it is ModemManager."),
-    "sim_absent": ("there is no SIM", "Put it in, contacts down, and plug the stick in again."),
-    "pin_required": ("the SIM wants its PIN", "Set modem.pin or modem.pin_file, then reload the daemon."),
-    "pin_refused": ("the SIM refused its PIN", "Correct modem.pin; two more wrong ones lock the SIM."),
-    "puk_required": ("the SIM is locked", "Put it into a phone and enter its PUK."),
-    "sim_changed": (
-        "another stick or SIM is in",
-        "Nobody is answered. Put the old one back; 'hotlined adopt' goes on with this one.",
-    ),
-    "no_service_centre": (
-        "the SIM has no service centre",
-        "Nothing can be sent. Ask the operator for its number; 'hotlined status' says how to set it.",
-    ),
-}
 _WAITS_FOR_A_PERSON = frozenset(
     {"sim_absent", "pin_required", "pin_refused", "puk_required", "sim_changed", "no_service_centre"}
 )
 """States in which the modem answers and nothing but a person can help: told also of one that was lost before."""
-_MODEM_ODD = (_LOST, "'hotlined status' says what is wrong.")  # a state that this table has yet to learn
-_DATABASE_CURES = {
-    "full": "'hotlined status' says why: no room, a card that went read-only, or files of another user.",
-    "locked": "Another program holds it: end that.",
-    "damaged": "Keep the file, and restore a backup.",
-    "replaced": "Put the file back, or restart the daemon.",
+_DATABASE_TITLES = {
+    "full": "the database cannot be written",  # whoever forbids it
+    "locked": "the database is locked",
+    "damaged": "the database is damaged",
+    "replaced": "the database was replaced",
 }
 
 
@@ -256,10 +234,12 @@ def _signs(levels: Mapping[str, int], seen: Seen, unwell_limit: float | None, no
     if unwell_limit is None:
         yield _Sign("modem", 0, None, {})
     elif now.limit - unwell_limit >= LOST_SECONDS:
-        title, cure = _MODEM_CURES.get(seen.modem_state, _MODEM_ODD)
+        known = NOT_RUNNING if seen.modem_state is None else MODEM.get(seen.modem_state, ODD)
         level = 2 if seen.modem_state in _WAITS_FOR_A_PERSON else 1
-        yield _Sign("modem", max(level, levels.get("modem", 0)), None, {"title": title, "cure": cure})
+        yield _Sign("modem", max(level, levels.get("modem", 0)), None, {"title": known.title, "cure": known.cure})
     yield from _choices(seen, now)
+    if seen.broken_seconds is None or seen.broken_seconds >= LOST_SECONDS:  # nobody is told in the middle of an edit
+        yield _Sign("config", int(seen.broken_seconds is not None), None, {})
     for window, (used, limit) in seen.budgets.items():
         condition = f"budget_{window}"
         percent = 100 * used // limit if limit else 0  # where nothing may be spent, nothing was crossed
@@ -279,18 +259,20 @@ def _choices(seen: Seen, now: Now) -> Iterator[_Sign]:
         if choice is None:
             yield _Sign(condition, 0, None, {})
         elif choice.forgotten or now.limit - choice.limit >= FORGOTTEN_SECONDS:
-            how = ", back with a backup" if choice.forgotten else ""
-            filling = {"since": choice.since, "by": choice.by, "how": how}
-            yield _Sign(condition, 1, None, filling, daily=True)
+            known = HOLDS["paused", "restored" if choice.forgotten else "person"]
+            words = {"title": known.title, "words": known.words.format(by=choice.by), "cure": known.cure}
+            yield _Sign(condition, 1, None, {"since": choice.since, **words}, daily=True)
 
 
 def _draft(condition: str, level: int, at: str, **filling: object) -> Draft:
-    title, text = (words.format_map(filling) for words in _WORDS[condition, level])
+    # GSM-7 has no backticks
+    title, text = (words.format_map(filling).replace("`", "'") for words in _WORDS[condition, level])
     return Draft(condition, level, at, title, text)
 
 
-def _database_draft(state: str, at: str) -> Draft:
-    return _draft("database", 1, at, state=state, cure=_DATABASE_CURES.get(state, ""))
+def _database_draft(note: "Note") -> Draft:
+    title = _DATABASE_TITLES.get(note.trouble or "", "the database cannot be used")
+    return _draft("database", 1, note.at, title=title, told=note.told)
 
 
 # ---- what is kept where the database cannot keep it
@@ -300,18 +282,26 @@ def _database_draft(state: str, at: str) -> Draft:
 class Note:
     """The file LINE.alerts, locked while it is open: the last ping, and a database in trouble.
 
-    `pinged` is in seconds since boot; `trouble` is the database's state, told at `at` to the channels in `taken`.
+    `pinged` is in seconds since boot; `trouble` is the database's state, `told` in words at `at` to the channels in
+    `taken`.
     """
 
     file: IO[str]
     pinged: float | None = None
     trouble: str | None = None
+    told: str = ""
     at: str = ""
     taken: list[str] = field(default_factory=list)
 
     def save(self) -> None:
         """Write it; raises OSError where the runtime directory is full."""
-        kept = {"pinged": self.pinged, "trouble": self.trouble, "at": self.at, "taken": self.taken}
+        kept = {
+            "pinged": self.pinged,
+            "trouble": self.trouble,
+            "told": self.told,
+            "at": self.at,
+            "taken": self.taken,
+        }
         self.file.seek(0)
         self.file.truncate()
         json.dump(kept, self.file)
@@ -476,6 +466,7 @@ class _Run:
             shadow=Chosen(alerting.began(db, people.SHADOW, people.LIVE), _when(shadow_since))
             if shadow_since
             else None,
+            broken_seconds=_broken_seconds(found, now),
         )
 
     def send(self, channel: Channel, db: Database, alert: Alert, seen: Seen) -> None:
@@ -500,12 +491,12 @@ class _Run:
             except HotlinedError as error:
                 self.fail(error)
 
-    def tell_of_database(self, note: Note, state: str) -> None:
+    def tell_of_database(self, note: Note, state: str, words: str) -> None:
         """Tell every URL once that the database is in trouble; the note keeps who knows."""
         if note.trouble is None:
-            note.trouble, note.at, note.taken = state, clock.rfc3339(datetime.now(UTC)), []
+            note.trouble, note.told, note.at, note.taken = state, words, clock.rfc3339(datetime.now(UTC)), []
         note.save()
-        draft = _database_draft(note.trouble, note.at)
+        draft = _database_draft(note)
         for channel in self.usable:
             if channel.url and channel.key not in note.taken:
                 try:
@@ -547,6 +538,17 @@ def _unwell_seconds(since: str | None, now: Now) -> float:
     return min(max(0.0, (now.utc - clock.parse_rfc3339(since)).total_seconds()), clock.boottime())
 
 
+def _broken_seconds(found: Report, now: Now) -> float | None:
+    """Return for how long a configuration is broken; where no clock can say so, it is long enough to be told."""
+    trouble = found.maybe(CONFIG_BROKEN) or found.maybe(CONFIG_REFUSED)
+    if trouble is None:
+        return None
+    if trouble.since is None or not now.synchronised:
+        return math.inf
+    seconds = (now.utc - clock.parse_rfc3339(trouble.since)).total_seconds()
+    return seconds if seconds >= 0 else math.inf
+
+
 def _decide(db: Database, seen: Seen) -> tuple[Place, Place, list[Draft]]:
     """Return how far alerts were, how far they are now, and what became due in between."""
     place = alerting.place(db)
@@ -565,7 +567,7 @@ def _record_and_deliver(run: _Run, note: Note) -> None:
                 alerting.move(db, reached)
         run.deliver(db, lambda channel: alerting.owed(db, channel.key, db.now()), seen, test=False)
         if note.trouble and run.report.database_state == "ok":  # and all that was written stands
-            begin = replace(_database_draft(note.trouble, note.at), taken=frozenset(note.taken))
+            begin = replace(_database_draft(note), taken=frozenset(note.taken))
             with db.transaction():
                 alerting.record(db, [begin, _draft("database", 0, db.now().rfc3339)], keys, db.now())
             note.trouble = None
@@ -578,14 +580,16 @@ def _tell(run: _Run) -> None:
     with _note(run.config) as note:
         state = run.report.database_state
         if state not in ("ok", None):
-            run.tell_of_database(note, state)
+            told = next((each for each in run.report.trouble if each.code.startswith("database_")), None)
+            run.tell_of_database(note, state, told.sentences if told else "")
         try:
             _record_and_deliver(run, note)
         except (StoreError, sqlite3.Error) as error:
             trouble = _maybe_trouble(error)
             if trouble is None or (trouble == "locked" and run.well()):  # held for a moment by somebody else
                 raise
-            run.tell_of_database(note, trouble)
+            said = TROUBLES[trouble]
+            run.tell_of_database(note, trouble, f"{said.words[0].upper()}{said.words[1:]}. {said.hint}")
         run.ping(note)
 
 
@@ -598,7 +602,7 @@ def _maybe_trouble(error: Exception) -> str | None:
     if not isinstance(cause, sqlite3.Error):
         return None
     state = maybe_trouble(cause) or "damaged"
-    return state if state in _DATABASE_CURES else None
+    return state if state in _DATABASE_TITLES else None
 
 
 def _test(run: _Run) -> None:
@@ -644,7 +648,8 @@ def alerts(ctx: click.Context, settings: Settings, dry_run: bool, test: bool) ->
     """Send the alerts that are due: each problem once, and once more when it is over.
 
     Problems are a modem lost for ten minutes, another SIM, budgets, floods, credit, the disk, the database, and the
-    pseudonyms' key; a pause or shadow mode is one after an hour, and is told daily. What a channel does not take is
+    pseudonyms' key, a configuration that cannot be used; a pause or shadow mode is one after an hour, and is told
+    daily. What a channel does not take is
     tried again by the next run, for 24 hours; the exit code is then 1.
 
     Example: hotlined alerts --test
@@ -653,10 +658,12 @@ def alerts(ctx: click.Context, settings: Settings, dry_run: bool, test: bool) ->
         raise UsageError("--dry-run and --test exclude each other.")
     config = settings.config()
     channels = _channels(config)
-    run = _Run(config, report(config), channels, channels)
+    run = _Run(config, report(config, settings.broken), channels, channels)
     if config.alerts.urls and find_spec("apprise") is None:
         run.fail(HotlinedError("alerts.urls needs Apprise, which is missing: pip install 'hotlined[alerts]'."))
         run.usable = [channel for channel in channels if not channel.url]
+    if settings.broken and not channels and any(key.startswith("alerts.") for key in settings.unknown):
+        raise ConfigError(f"{settings.broken.message}, and where alerts go cannot be read from it.")
     if not channels and not config.alerts.ping:
         print_wrapped("There is nowhere to send alerts: set alerts.urls, alerts.sms_to or alerts.ping.")
         return

@@ -16,7 +16,7 @@ from tempfile import gettempdir
 from hotlined import clock
 from hotlined import config as configuration
 from hotlined.cli.config import is_missing
-from hotlined.config import Config
+from hotlined.config import AlertsConfig, Config
 from hotlined.errors import ConfigError, TextError
 from hotlined.gsm.address import UNKNOWN_COUNTRY
 from hotlined.gsm.alphabet import plan
@@ -35,23 +35,39 @@ def look(path: Path) -> Found | None:
     """Find out what is in force on a file that cannot be used; None where there is no daemon and no database either."""
     salvaged = configuration.salvage(path)
     if running := next(_running(path, salvaged.config), None):
-        return Found(running, (), "Until it is mended this goes by what the running daemon has in force.")
+        running = replace(running, alerts=_alerts(salvaged.config, running))
+        nowhere = tuple(key for key in salvaged.unknown if key.startswith("alerts."))
+        return Found(
+            running, nowhere, "Until you correct it, the running daemon goes on with what it has, and so does this."
+        )
     if is_missing(salvaged.config.database):
         return None
     config, unknown = _sendable(salvaged.config), salvaged.unknown
     if config.answer.texts != salvaged.config.answer.texts:
         unknown = (*unknown, "answer.text")
-    config = replace(config, numbers=replace(config.numbers, country=UNKNOWN_COUNTRY))
-    guessed = f"Not known, and shown by the defaults: {', '.join(_shortened(unknown))}. " if unknown else ""
+    alerts = _alerts(config, None)
+    config = replace(config, numbers=replace(config.numbers, country=UNKNOWN_COUNTRY), alerts=alerts)
+    guessed = f"Not known, and shown by the defaults: {', '.join(shortened(unknown))}. " if unknown else ""
     return Found(
         config,
         unknown,
-        f"No daemon runs that could say what is in force. {guessed}Numbers are taken with their + only.",
+        f"No daemon runs that could say what is in force. {guessed}"
+        "Write numbers with their +: nobody can say which country is meant.",
     )
 
 
-def _shortened(unknown: tuple[str, ...]) -> Iterator[str]:
-    """Yield the keys, a section of which nothing is known as one name."""
+def _alerts(salvaged: Config, running: Config | None) -> AlertsConfig:
+    """Return where alerts go, by what is sound in the file: a status file holds no such secret.
+
+    A number is only texted if it was read as of the country that the daemon has in force: it could be somebody else's.
+    """
+    if running and running.numbers.country == salvaged.numbers.country:
+        return salvaged.alerts
+    return replace(salvaged.alerts, sms_to=None)
+
+
+def shortened(unknown: tuple[str, ...]) -> Iterator[str]:
+    """Yield the keys; a section of which nothing is known as one name."""
     for section in dict.fromkeys(key.partition(".")[0] for key in configuration.KEYS):
         keys = [key for key in configuration.KEYS if key.partition(".")[0] == section]
         here = [key for key in keys if key in unknown]

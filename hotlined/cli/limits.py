@@ -7,7 +7,7 @@ configured windows allow, whatever comes; neither needs a daemon, nor a database
 import math
 import sys
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 
 import click
@@ -15,6 +15,7 @@ import click
 from hotlined import policy
 from hotlined.cli import Settings, pass_settings
 from hotlined.cli.config import worst_case
+from hotlined.cli.in_force import shortened
 from hotlined.cli.output import as_typed, counted, harmless, json_line, print_wrapped
 from hotlined.cli.status import holds_of, in_sentences
 from hotlined.clock import Now
@@ -38,13 +39,13 @@ class Window:
     """One window, in segments; `returning` are those to numbers that were answered before: `reserve` is not for them.
 
     It also says in how many seconds there is room for one answer more to a new and to a known number, once those that
-    wait have gone: 0 now, None never.
+    wait have gone: 0 now, None never. What nobody can say while the configuration is broken is None, too.
     """
 
     used: int
     returning: int
-    limit: int
-    reserve: int
+    limit: int | None
+    reserve: int | None
     new_in_seconds: float | None
     known_in_seconds: float | None
 
@@ -93,10 +94,37 @@ class Report:
     held: tuple[Sending, ...]
     worst: dict[str, Worst]
     answers: tuple[Cost, ...]
+    unknown: tuple[str, ...] = ()
+    """The keys that nobody can say while the configuration is broken; what follows from them is left out."""
 
 
-def report(chosen: Config) -> Report:
-    """Look at the windows and work out the worst; without a database nothing is used."""
+_FORECAST = ("answer", "limits", "modem.send_interval", "mode")  # what it depends on when there is room, and how much
+
+
+def report(chosen: Config, unknown: tuple[str, ...] = ()) -> Report:
+    """Look at the windows and work out the worst; without a database nothing is used.
+
+    `unknown` are keys that have only their default in `chosen`.
+    """
+    unknown = tuple(key for key in unknown if key.startswith(_FORECAST))
+    found = _report(chosen)
+    if not unknown:
+        return found
+    windows = {
+        name: replace(
+            each,
+            limit=None if f"limits.segments.{name}" in unknown else each.limit,
+            reserve=None if {f"limits.segments.{name}", "limits.reserve_for_new"} & {*unknown} else each.reserve,
+            new_in_seconds=None,
+            known_in_seconds=None,
+        )
+        for name, each in found.windows.items()
+    }
+    queue = {share: replace(each, next_in_seconds=None) for share, each in found.queue.items()}
+    return replace(found, windows=windows, queue=queue, worst={}, answers=(), unknown=unknown)
+
+
+def _report(chosen: Config) -> Report:
     limits = chosen.limits
     segments = [plan(text, chosen.answer.encoding).segments for text in chosen.answer.texts]
     try:
@@ -179,7 +207,8 @@ def limits(settings: Settings, as_json: bool) -> None:
 
     Example: hotlined limits --json
     """
-    found = report(settings.config())
+    config = settings.config()
+    found = report(config, settings.unknown)
     if as_json:
         click.echo(json_line(asdict(found)))
     else:
@@ -212,10 +241,10 @@ def _print(found: Report) -> None:
             (
                 name,
                 each.used,
-                each.limit,
-                each.reserve,
-                in_words(each.new_in_seconds),
-                in_words(each.known_in_seconds),
+                "?" if each.limit is None else each.limit,
+                "?" if each.reserve is None else each.reserve,
+                "?" if found.unknown else in_words(each.new_in_seconds),
+                "?" if found.unknown else in_words(each.known_in_seconds),
             )
             for name, each in found.windows.items()
         ),
@@ -223,6 +252,13 @@ def _print(found: Report) -> None:
     new, known = (found.queue[share.value] for share in (Share.NEW, Share.KNOWN))
     for held in found.held:
         print_wrapped(as_typed(" ".join(in_sentences(held))))
+    if found.unknown:
+        print_wrapped(
+            f"{waiting_in_words(new)} to new numbers and {waiting_in_words(known)} to known ones wait. When they can"
+            " go, and what can be spent at worst, nobody can say:"
+            f" {', '.join(shortened(found.unknown))} cannot be read."
+        )
+        return
     print_wrapped(
         f"Until then {waiting_in_words(new)} to new numbers and {waiting_in_words(known)} to known ones wait."
         if found.held

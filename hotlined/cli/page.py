@@ -1,21 +1,22 @@
 """The page of `hotlined stats --html`: one file that needs no network, no script and no other file.
 
 Drawings are SVG whose lengths across are percentages, so that they fit every width while their letters keep their size;
-behind each stands a table. It is given counts only: no number and no text of anybody can get onto it.
+behind each stands a table. It is given counts only: no number and no text of anybody can get onto it. It is for the
+press: what the line has left to spend would tell a troll how much more it takes, and is not on it.
 Known to be wrong: a period of thousands of bars has bars thinner than a pixel.
 """
 
 import base64
 import hashlib
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from html import escape
 from itertools import count
 
 from hotlined import __version__
-from hotlined.cli.limits import Window, in_words
+from hotlined.cli.limits import in_words
 from hotlined.cli.log import briefly, reason_in_words
 from hotlined.cli.output import harmless
 from hotlined.cli.summary import Summary, averages, calendar, length, modem_seconds, money, sentences, zone
@@ -29,7 +30,6 @@ _LABELS = 7  # below an axis, at most
 _LAST_LABEL = 93  # percent of the width: the label of a bar further right would end beyond the edge of a phone
 _FINEST = 0.1  # percent of the width: what is shorter is drawn so wide
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_WINDOWS = {"hour": "last hour", "day": "last 24 hours", "month": "last 30 days"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class _Bars:
     width: float
 
 
-def draw(summary: Summary, windows: Mapping[str, Window], written: datetime) -> str:
+def draw(summary: Summary, written: datetime) -> str:
     """Write the page, whole, in HTML."""
     period = summary.period
     ids = count(1)
@@ -74,7 +74,7 @@ def draw(summary: Summary, windows: Mapping[str, Window], written: datetime) -> 
         else "",
         tiles=_tiles(summary),
         words="".join(f"<p>{_text(sentence)}</p>" for sentence in sentences(summary)),
-        figures="\n".join(_figure(figure, next(ids)) for figure in _figures(summary, windows)),
+        figures="\n".join(_figure(figure, next(ids)) for figure in _figures(summary)),
         written=written,
         version=__version__,
     )
@@ -108,12 +108,11 @@ _PAGE = """<!DOCTYPE html>
 """
 
 
-def _figures(summary: Summary, windows: Mapping[str, Window]) -> Iterator[_Figure]:
+def _figures(summary: Summary) -> Iterator[_Figure]:
     yield _over_time(summary)
     yield _week(summary)
     yield _numbers(summary)
     yield _reasons(summary)
-    yield _budgets(windows)
     yield _service(summary)
 
 
@@ -155,16 +154,18 @@ def _rounded_up(seconds: float) -> float:
 
 def _over_time(summary: Summary) -> _Figure:
     texts = [each.counts.texts for each in summary.bins]
+    calls = [each.counts.calls for each in summary.bins]
     answers = [each.counts.answers for each in summary.bins]
     ground = [0] * len(texts)
+    called = [_Bars("c", calls, texts, 0.84)] if any(calls) else []  # they are answered, too
     return _Figure(
-        title="Texts and answers",
-        says=f"Texts received and answers let out, by {summary.period.by}.",
+        title="Texts, calls and answers",
+        says=f"Texts and calls received, and answers let out, by {summary.period.by}.",
         drawing=_columns(
             [each.label for each in summary.bins],
-            [f"{each.label}: {_many(texts, 'text')}, {_many(answers, 'answer')}" for each, texts, answers in
-             zip(summary.bins, texts, answers, strict=True)],
-            [_Bars("a", texts, ground, 0.84), _Bars("b", answers, ground, 0.36)],
+            [f"{each.label}: {_many(texts, 'text')}, {_many(calls, 'call')}, {_many(answers, 'answer')}"
+             for each, texts, calls, answers in zip(summary.bins, texts, calls, answers, strict=True)],
+            [_Bars("a", texts, ground, 0.84), *called, _Bars("b", answers, ground, 0.36)],
         ),
         height=_HEAD + _HEIGHT + _FOOT,
         headings=(summary.period.by.capitalize(), "Texts", "Calls", "Answers", "Segments", "Cost"),
@@ -173,7 +174,7 @@ def _over_time(summary: Summary) -> _Figure:
              money(each.counts.segments, summary.limits))
             for each in summary.bins
         ),
-        key=(("a", "texts"), ("b", "answers")),
+        key=(("a", "texts"), *([("c", "calls")] if called else []), ("b", "answers")),
         beside=True,
     )  # fmt: skip
 
@@ -196,7 +197,9 @@ def _week(summary: Summary) -> _Figure:
                 f' height="{_CELL - 2}" rx="2"{strength}><title>{says}</title></rect>'
             )
     parts += [f'<text x="{hour * wide:.2f}%" y="{7 * _CELL + 15}">{hour:02}</text>' for hour in range(0, 24, 3)]
-    strongest = f" The strongest colour stands for {most:,.1f}." if most else ""
+    shades = {each for day in found for each in day if each}
+    strongest = f" The strongest colour stands for {f'{most:,.1f}'.removesuffix('.0')} in an hour."
+    strongest = strongest if len(shades) > 1 else ""  # a single one is no scale
     blank = " Where there is no field, the period has no such hour." if any(None in day for day in found) else ""
     return _Figure(
         title="Hours of the week",
@@ -250,31 +253,12 @@ def _reasons(summary: Summary) -> _Figure:
         title="Not answered, and why",
         says=f"{contacts:,} {'contact' if contacts == 1 else 'contacts'} got no answer by rule;"
         f" {cancelled:,} {'answer was' if cancelled == 1 else 'answers were'} cancelled.",
-        drawing=_list([(name, says, f"{counts[0]:,}", 100 * counts[0] / most, None) for name, counts, says in rows]),
+        drawing=_list([(name, says, f"{counts[0]:,}", 100 * counts[0] / most) for name, counts, says in rows]),
         height=_ROW * len(rows),
         headings=("Reason", *("Now", "Before")[: len(tallies)], "Meaning"),
         rows=[(name, *counts, says) for name, counts, says in rows],
         told=True,
     )
-
-
-def _budgets(windows: Mapping[str, Window]) -> _Figure:
-    def filled(part: int, window: Window) -> float:
-        return 100 * part / max(1, window.limit)
-
-    return _Figure(
-        title="Budgets",
-        says="Segments used of what the SIM may spend, when this page was written; beyond the mark only new numbers are"
-        " answered.",
-        drawing=_list([
-            (_WINDOWS[name], "", f"{each.used:,} of {each.limit:,}", filled(each.used, each),
-             filled(each.limit - each.reserve, each))
-            for name, each in windows.items()
-        ]),
-        height=_ROW * len(windows),
-        headings=("Window", "Used", "Limit", "For new numbers only"),
-        rows=((_WINDOWS[name], each.used, each.limit, each.reserve) for name, each in windows.items()),
-    )  # fmt: skip
 
 
 def _service(summary: Summary) -> _Figure:
@@ -389,10 +373,10 @@ def _strip(first: float, wide: float, style: str, says: str) -> str:
     )
 
 
-def _list(rows: Sequence[tuple[str, str, str, float, float | None]]) -> str:
-    """Draw lines of a name, what it means where there is room, a value and a bar in percent, some with a mark on it."""
+def _list(rows: Sequence[tuple[str, str, str, float]]) -> str:
+    """Draw lines of a name, what it means where there is room, a value and a bar in percent."""
     parts = []
-    for number, (name, says, value, percent, mark) in enumerate(rows):
+    for number, (name, says, value, percent) in enumerate(rows):
         top = number * _ROW
         parts.append(
             f'<text x="0" y="{top + 15}" class="name">{_text(name)}'
@@ -401,8 +385,6 @@ def _list(rows: Sequence[tuple[str, str, str, float, float | None]]) -> str:
             f'<rect x="0" y="{top + 21}" width="100%" height="7" rx="3" class="none"/>'
             f'<rect x="0" y="{top + 21}" width="{min(100.0, percent):.2f}%" height="7" rx="3" class="a"/>'
         )
-        if mark is not None:
-            parts.append(f'<line x1="{mark:.2f}%" x2="{mark:.2f}%" y1="{top + 18}" y2="{top + 31}" class="floor"/>')
     return "".join(parts)
 
 

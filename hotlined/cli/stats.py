@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hotlined.cli import Settings, dates, pass_settings
-from hotlined.cli.limits import in_words, report
+from hotlined.cli.limits import in_words
 from hotlined.cli.log import briefly
 from hotlined.cli.output import csv_cell, harmless, json_line, print_sheet, print_wrapped
 from hotlined.cli.summary import By, Summary, as_json, bins, calendar, length, money, sentences, summarise, zone
@@ -83,7 +83,7 @@ def stats(
     if page:
         from hotlined.cli.page import draw  # noqa: PLC0415  the other forms do without
 
-        drawn = draw(summary, report(chosen).windows, datetime.now().astimezone())
+        drawn = draw(summary, datetime.now().astimezone())
         if page == _STANDARD_OUTPUT:
             click.echo(drawn, nl=False)
         else:

@@ -14,47 +14,24 @@ import click
 
 from hotlined import __version__, clock
 from hotlined import status as daemon_status
-from hotlined.cli import Settings, pass_settings
+from hotlined.cli import Broken, Settings, pass_settings
 from hotlined.cli.dates import moment
 from hotlined.cli.output import as_typed, json_line, print_sheet, sentence
 from hotlined.config import Config, Mode
 from hotlined.errors import DatabaseMissingError, DatabaseVersionError, RefusedError, StoreError, UnavailableError
-from hotlined.status import DaemonStatus, Found, Trouble
+from hotlined.status import CONFIG_REFUSED, DaemonStatus, Found, Trouble
 from hotlined.store import attempts, reading
 from hotlined.store.database import TROUBLES, Database, in_a_sentence, maybe_trouble, open_beside_daemon
 from hotlined.store.reading import Credit, Sending
+from hotlined.words import HOLDS
 
 _STATES = ("full", "locked", "damaged")  # of a database that cannot be used
 WINDOWS = {"hour": "hour", "day": "24 hours", "month": "30 days"}
 SHADOW = "shadow"
+CONFIG_BROKEN = "config_broken"
 WINDOW_CODES = tuple(f"budget_{window}" for window in WINDOWS)
 _WANTED = frozenset({SHADOW, *WINDOW_CODES})
 """Troubles that a person has chosen, or that pass: with nothing else the exit code is 0."""
-
-_HELD = {
-    ("held", "key_lost"): (
-        "The key of the pseudonyms is lost: nothing is sent.",
-        "Bring it back from a backup; with it or without, `hotlined resume` goes on.",
-    ),
-    ("held", "sim_changed"): (
-        "Another stick or SIM is in: nobody is answered.",
-        "Put the old one back; `hotlined adopt` goes on with this one.",
-    ),
-    ("paused", "person"): ("Paused by {by}: nothing is sent.", "`hotlined resume` lets answers go out again."),
-    ("paused", "restored"): (
-        "Paused by {by}: nothing is sent. The pause came back with the backup that was put back.",
-        "`hotlined resume` lets answers go out again.",
-    ),
-    ("trial", "outage"): (
-        "Nothing leaves though the network has the line: answers wait, one is tried now and then.",
-        "What waited goes out by itself once one is taken. Where it lasts, try the SIM in a phone.",
-    ),
-    ("trial", "credit"): (
-        "The SIM cannot pay, or is barred: answers wait, one is tried now and then.",
-        "Top it up; what waited then goes out by itself.",
-    ),
-}
-"""What keeps answers back, in words, and its cure, by state and reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +111,8 @@ class Report:
         }
 
 
-def report(config: Config) -> Report:
-    """Look at everything once."""
+def report(config: Config, broken: Broken | None = None) -> Report:
+    """Look at everything once; `broken` says what is wrong with the file that `config` was not read from."""
     found = daemon_status.find(config.runtime_dir, config.line, config.database)
     told, alive = found.ours, found.ours.is_alive()
     mode = told.mode or config.mode.value
@@ -148,11 +125,10 @@ def report(config: Config) -> Report:
     elif not database and state in _STATES:
         words, cure = f"The daemon cannot use its database: {TROUBLES[state].words}.", TROUBLES[state].hint
         database = [Trouble(f"database_{state}", words, cure)]
-    trouble = (
-        *_daemon_trouble(found, alive=alive),
-        *(each for each in told.trouble if alive and not each.code.startswith("database_")),
-        *database,
-    )
+    said = [each for each in told.trouble if alive and not each.code.startswith("database_")]
+    if broken:  # that a reload was refused is then said by this, newer
+        said = [_configuration_trouble(broken, alive=alive), *(each for each in said if each.code != CONFIG_REFUSED)]
+    trouble = (*_daemon_trouble(found, alive=alive), *said, *database)
     codes = {each.code for each in trouble}
     trouble += tuple(each for each in _line_trouble(config, mode, stored) if each.code not in codes)
     return Report(config, told, alive, mode, stored, state, trouble)
@@ -188,8 +164,8 @@ def _holds(db: Database, told: DaemonStatus, *, alive: bool) -> tuple[Sending, .
 
 def in_sentences(held: Sending) -> tuple[str, str]:
     """Return what keeps answers back, in words, and its cure."""
-    words, cure = _HELD[held.state, held.reason or ""]
-    return words.format(by=held.by or "somebody"), cure
+    known = HOLDS[held.state, held.reason or ""]
+    return known.words.format(by=held.by or "somebody"), known.cure
 
 
 def _stored(
@@ -259,6 +235,17 @@ def _daemon_trouble(found: Found, *, alive: bool) -> Iterator[Trouble]:
             "Start it again; if it is a service: `journalctl -u hotlined` has its last words,"
             " `systemctl restart hotlined`.",
         )
+
+
+def _configuration_trouble(broken: Broken, *, alive: bool) -> Trouble:
+    goes_on = "the daemon goes on with what it has" if alive else "the daemon cannot start with it"
+    then = "`systemctl reload hotlined`" if alive else "start the daemon"
+    return Trouble(
+        CONFIG_BROKEN,
+        f"{broken.message}; {goes_on}.",
+        f"`hotlined config check` names the lines. Correct them, then {then}.",
+        broken.since,
+    )
 
 
 def _line_trouble(config: Config, mode: str, stored: Stored | None) -> Iterator[Trouble]:
@@ -335,7 +322,8 @@ def status(ctx: click.Context, settings: Settings, as_json: bool) -> None:
 
     Example: hotlined status --json
     """
-    told = report(settings.config())
+    config = settings.config()
+    told = report(config, settings.broken)
     if as_json:
         click.echo(json_line(told.document()))
     else:

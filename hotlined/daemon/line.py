@@ -6,6 +6,7 @@ from pathlib import Path
 from hotlined.config import Config, Mode
 from hotlined.gsm import address
 from hotlined.gsm.finding import THIS_MACHINE, Machine
+from hotlined.status import Trouble
 from hotlined.store.database import Database
 from hotlined.timing import USUAL, Timing
 
@@ -40,6 +41,8 @@ class Line:
     machine: Machine = THIS_MACHINE
     database_file: tuple[int, int] | None = None
     """Which file it was when it was opened: its device and inode."""
+    refused: Trouble | None = None
+    """Why the configuration was not read again when that was asked for last."""
     stopping: bool = False
 
     @property

@@ -34,6 +34,7 @@ from hotlined.gsm.finding import THIS_MACHINE, Machine
 from hotlined.gsm.modem import Modem
 from hotlined.gsm.port import drain
 from hotlined.gsm.profiles import Meaning
+from hotlined.status import CONFIG_REFUSED, Trouble
 from hotlined.store import answers, backup, fates, inbound, people, pseudonyms
 from hotlined.store.database import Database, maybe_trouble
 from hotlined.timing import USUAL, Every, Timing
@@ -362,6 +363,10 @@ class Daemon:
         self._database_due = time.monotonic() + self.timing.database_pause
         self.receiver.forget_listing()  # it gets old meanwhile
 
+    def _refuse_reload(self, reason: str, cure: str) -> None:
+        words = f"The configuration was not read again, and the old one holds: {reason}"
+        self.line.refused = Trouble(CONFIG_REFUSED, words, cure, self.db.now().rfc3339)
+
     def _load_again(self) -> None:
         old = self.line.config
         try:
@@ -369,11 +374,19 @@ class Daemon:
         except ConfigError as error:
             problems = "; ".join(error.problems) or error.message
             log.error("the configuration is refused, the old one stays: %s", problems)  # noqa: TRY400  # no bug
+            self._refuse_reload(
+                f"{error.message}.", "`hotlined config check` names the lines. Correct them, then reload."
+            )
             return
         if (new.database, new.line, new.runtime_dir) != (old.database, old.line, old.runtime_dir):
             log.error("the configuration is refused: line, database and runtime_dir change only with a restart")
+            self._refuse_reload(
+                "line, database and runtime_dir change only with a restart.",
+                "Restart the daemon: `systemctl restart hotlined`. Or take that back, and reload.",
+            )
             return
         self.line.config = new
+        self.line.refused = None
         self.receiver.apply(new)
         logging.getLogger().setLevel(new.log_level.upper())
         self.sender.reload()

@@ -16,20 +16,9 @@ from hotlined.daemon.receiving import Receiver
 from hotlined.daemon.sending import Sender
 from hotlined.status import DaemonStatus, ModemStatus, Storage, Trouble
 from hotlined.timing import Every, Timing
+from hotlined.words import MODEM, ODD
 
 log = logging.getLogger("hotlined")
-
-WITHOUT_ERROR = {
-    ModemState.STARTING: (
-        "The modem is being set up.",
-        "That takes a minute; where it takes longer, `hotlined doctor` says why.",
-    ),
-    ModemState.UNREGISTERED: (
-        "The modem has no network.",
-        "It is looked for. Check the aerial, the place, and whether the SIM is still active.",
-    ),
-}
-"""What is said of the states in which nothing has failed, but nothing can be sent."""
 
 
 class StatusFile:
@@ -128,7 +117,7 @@ class Status:
             sim_changed=bool(connection.stranger),
             database_file=self._line.database_file,
             balance_asked_at=asked.rfc3339 if asked else None,
-            trouble=(*self._modem_trouble(), *_database_trouble(outage)),
+            trouble=(*self._modem_trouble(), *_database_trouble(outage), *filter(None, [self._line.refused])),
         )
 
     def _modem(self) -> ModemStatus:
@@ -155,9 +144,6 @@ class Status:
         connection = self._connection
         if connection.state is ModemState.READY:
             return ()
-        words, cure = (
-            (connection.reason, connection.cure)
-            if connection.reason
-            else WITHOUT_ERROR.get(connection.state, (f"The modem is {connection.state}.", ""))
-        )
+        known = MODEM.get(connection.state, ODD)
+        words, cure = (connection.reason, connection.cure) if connection.reason else (known.words, known.cure)
         return (Trouble(connection.state.value, words, cure, connection.since.rfc3339),)
