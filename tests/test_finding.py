@@ -57,6 +57,22 @@ E3372 = Plugged(
     ),
     serial="0123456789ABCDEF",
 )
+BROVI = Plugged(
+    "1-1.2",
+    "3566:2001",
+    (
+        "00 ff/ff/ff -",
+        "01 ff/ff/ff option ttyUSB0",
+        "02 ff/ff/ff option ttyUSB1",
+        "03 ff/ff/ff -",
+        "04 ff/ff/ff option ttyUSB2",
+        "05 02/0d/00 cdc_ncm",
+        "06 0a/00/01 cdc_ncm",
+    ),
+    serial="123456789ABCD",
+    manufacturer="Mobile",
+    name="Mobile",
+)
 HUAWEI_UNLISTED = Plugged("1-1.2", "12d1:1404", ("00 ff/ff/ff option ttyUSB0", "01 ff/ff/ff option ttyUSB1"))
 MF110 = Plugged(
     "1-1.2",
@@ -83,6 +99,11 @@ RECEIVER = Plugged("1-1.2", "1546:01a8", ("00 02/02/01 cdc_acm ttyACM0",))
 DISPLAY = Plugged("1-1.2", "0b8c:0001", ("00 ff/00/00 moxa ttyUSB0",))
 
 ZERO_CD = Plugged("1-1.2", "12d1:1446", ("00 08/06/50 usb-storage", "01 08/06/50 usb-storage"), name="HUAWEI Mobile")
+BROVI_CD = BROVI._replace(interfaces=("00 08/06/50 usb-storage",))
+BROVI_HILINK = BROVI._replace(interfaces=("00 e0/01/03 rndis_host", "01 0a/00/00 rndis_host"))
+BROVI_DRIVERLESS = BROVI._replace(
+    interfaces=tuple(row if row[3] == "0" else f"{row[:2]} ff/ff/ff -" for row in BROVI.interfaces)
+)
 HILINK = Plugged("1-1.2", "12d1:14dc", ("00 02/06/00 cdc_ether", "01 0a/00/00 cdc_ether", "02 08/06/50 usb-storage"))
 RNDIS = Plugged("1-1.2", "19d2:1405", ("00 e0/01/03 rndis_host", "01 0a/00/00 rndis_host"))
 QMI = Plugged("1-1.2", "2c7c:0125", ("04 ff/ff/ff qmi_wwan",))
@@ -105,6 +126,7 @@ def asked(root: Path, *sticks: Plugged) -> list[tuple[str, Role]]:
         pytest.param(E173_ETHERNET, [("ttyUSB2", Role.AT), ("ttyUSB0", Role.MODEM)], id="E173 with Ethernet"),
         pytest.param(E3131, [("ttyUSB4", Role.AT), ("ttyUSB3", Role.MODEM)], id="E3131"),
         pytest.param(E3372, [("ttyUSB0", Role.AT), ("ttyUSB1", Role.MODEM)], id="E3372s"),
+        pytest.param(BROVI, [("ttyUSB2", Role.AT), ("ttyUSB0", Role.MODEM)], id="E3372-325"),
         pytest.param(HUAWEI_UNLISTED, [("ttyUSB0", Role.MODEM)], id="a Huawei that no row names"),
         pytest.param(MF110, [("ttyUSB2", Role.AT), ("ttyUSB1", Role.MODEM)], id="MF110"),
         pytest.param(SIM7600, [("ttyUSB2", Role.AT), ("ttyUSB3", Role.MODEM)], id="SIM7600"),
@@ -153,6 +175,9 @@ def test_a_candidate_tells_its_stick(tmp_path: Path) -> None:
         pytest.param(RNDIS, Fault.NETWORK, "another stick", id="RNDIS"),
         pytest.param(QMI, Fault.NETWORK, "another stick", id="QMI alone"),
         pytest.param(DRIVERLESS, Fault.DRIVER, "modprobe option", id="no driver"),
+        pytest.param(BROVI_CD, Fault.STORAGE, "usb_modeswitch -v 3566 -p 2001 -X", id="E3372-325 as a CD drive"),
+        pytest.param(BROVI_HILINK, Fault.NETWORK, "usb_modeswitch -v 3566 -p 2001 -X", id="E3372-325 as a router"),
+        pytest.param(BROVI_DRIVERLESS, Fault.DRIVER, "echo 3566 2001 ff", id="E3372-325 without a driver"),
     ],
 )
 def test_a_stick_without_a_port_is_named_with_its_cure(stick: Plugged, fault: Fault, cure: str, tmp_path: Path) -> None:

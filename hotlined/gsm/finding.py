@@ -148,9 +148,10 @@ def candidates(sys_root: Path = Path("/sys"), dev_root: Path = Path("/dev")) -> 
 def trouble(sys_root: Path = Path("/sys")) -> list[Trouble]:
     """Return the sticks that are plugged in and have no port, each with the cure."""
     return [
-        Trouble(stick, fault, *(words.format(stick=stick) for words in _FAULTS[fault]))
+        Trouble(stick, fault, message.format(stick=stick), _CURES.get((stick.id, fault), hint))
         for stick in sticks(sys_root)
         if (fault := _maybe_fault(stick)) is not None
+        for message, hint in (_FAULTS[fault],)
     ]
 
 
@@ -201,6 +202,9 @@ def _maybe_fault(stick: Stick) -> Fault | None:
     classes = {interface.class_code for interface in stick.interfaces}
     if classes == {_STORAGE}:
         return Fault.STORAGE
+    known = NUMBERS.get(stick.id, {})
+    if any(each.number in known and each.class_code == _VENDOR_SPECIFIC for each in stick.interfaces):
+        return Fault.DRIVER  # its port for commands is there, whatever else it is
     if classes & {_COMMUNICATIONS, _WIRELESS} or any(interface.driver == "qmi_wwan" for interface in stick.interfaces):
         return Fault.NETWORK
     return Fault.DRIVER if _VENDOR_SPECIFIC in classes else None
@@ -274,6 +278,22 @@ _FAULTS: Mapping[Fault, tuple[str, str]] = MappingProxyType(
         ),
     }
 )
+
+_BROVI_SWITCH = (
+    "`sudo usb_modeswitch -v 3566 -p 2001 -X` makes a modem of it until it loses its power; "
+    "`sudo apt install usb-modeswitch` brings that program."
+)
+_CURES: Mapping[tuple[str, Fault], str] = MappingProxyType(
+    {
+        ("3566:2001", Fault.STORAGE): _BROVI_SWITCH,
+        ("3566:2001", Fault.NETWORK): _BROVI_SWITCH,
+        ("3566:2001", Fault.DRIVER): (
+            "`sudo modprobe option`, then `echo 3566 2001 ff | sudo tee /sys/bus/usb-serial/drivers/option1/new_id`: "
+            "the driver does not know this stick by itself."
+        ),
+    }
+)
+"""The cures of sticks that the usual ones do not help: by their id and what is wrong."""
 
 _LETTING_GO: Mapping[str, str] = MappingProxyType(
     {

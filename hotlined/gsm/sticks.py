@@ -1,7 +1,8 @@
 """Tables of USB modems: which interface speaks AT, who cannot do more than 3G, whose sticks begin as a CD drive.
 
 Facts, no code. Sources: the udev rules 77-mm-*-port-types of ModemManager 1.24, the Huawei driver of oFono, the list of
-usb-modeswitch 2019-11-28, the kernel's drivers `option` and `cdc_acm`. An interface that a row leaves out is for
+usb-modeswitch 2019-11-28, the kernel's drivers `option` and `cdc_acm`; for 3566:2001 the notes of trackIT-Systems'
+package modemmanager-e3372. An interface that a row leaves out is for
 diagnosis (DIAG, QCDM), positions (NMEA), voice (PCM) or the network, and never gets a byte. Known to be incomplete:
 a stick that no row names is asked by what its driver and class say, after all others.
 """
@@ -65,6 +66,7 @@ NUMBERS: Mapping[str, Mapping[int, Role]] = MappingProxyType(
         "2c7c:0512": _first(2, 3),  # Quectel EG12
         "2c7c:0800": _first(2, 3),  # Quectel RM500
         "2c7c:0801": _first(2, 3),  # Quectel RM520N
+        "3566:2001": _first(4, 1),  # Brovi (Zowee) E3372-325: 2 is Marvell's for diagnosis, 0 and 3 are no ports
     }
 )
 """By `vendor:product`: the role of each interface number that may be asked."""
@@ -110,6 +112,7 @@ VENDORS: Mapping[str, str] = MappingProxyType(
         "1e2d": "Cinterion",
         "2020": "BroadMobi",
         "2c7c": "Quectel",
+        "3566": "Brovi",
     }
 )
 """Makers of modems by USB vendor: a device of theirs without a serial port is a stick in the wrong mode."""
