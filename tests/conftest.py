@@ -1,5 +1,6 @@
 """What end-to-end tests stand on: the simulator as a program on a pty, and the real daemon beside it."""
 
+import contextlib
 import json
 import os
 import signal
@@ -13,6 +14,8 @@ from typing import Any, Self
 
 import pytest
 
+from hotlined.gsm.modem import Modem
+from hotlined.gsm.port import Port
 from hotlined.simulator import client as simulation
 
 HASTY = Path(__file__).parent / "hasty.py"
@@ -176,3 +179,33 @@ def line(tmp_path: Path) -> Iterator[Line]:
             line.end()
             if line.log_path.exists():
                 sys.stdout.write(line.log_path.read_text())  # shown where the test fails
+
+
+Open = Callable[..., Line]
+
+
+@pytest.fixture(name="open_line")
+def _open_line(tmp_path: Path) -> Iterator[Open]:
+    """Give lines whose simulator has options."""
+    with contextlib.ExitStack() as stack:
+
+        def open_line(**options: Any) -> Line:
+            line = Line(tmp_path, stack.enter_context(simulation.start(tmp_path, **options)))
+            stack.callback(lambda: sys.stdout.write(line.log_path.read_text() if line.log_path.exists() else ""))
+            stack.callback(line.end)
+            return line
+
+        yield open_line
+
+
+@contextlib.contextmanager
+def driver(line: Line, patience: float = 20.0) -> Iterator[Modem]:
+    """Open the line's modem without a daemon; each of its waits ends after `patience` seconds."""
+    began: dict[float, float] = {}
+    port = Port(line.simulator.port)
+    try:
+        modem = Modem(port, lambda deadline: began.setdefault(deadline, time.monotonic()) + patience)
+        modem.begin()
+        yield modem
+    finally:
+        port.close()

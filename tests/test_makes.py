@@ -3,24 +3,17 @@
 import contextlib
 import json
 import re
-import sys
-import time
-from collections.abc import Callable, Iterator
 from functools import partial
-from pathlib import Path
-from typing import Any
 
 import pytest
-from conftest import ANSWER, PATIENCE_SECONDS, Line, wait_until
+from conftest import ANSWER, PATIENCE_SECONDS, Line, Open, driver, wait_until
 
 from hotlined.errors import ModemError, ModemRefusedError, ModemSilentError
 from hotlined.gsm import profiles, tpdu
 from hotlined.gsm.address import parse_number
 from hotlined.gsm.alphabet import plan
-from hotlined.gsm.modem import Modem, SimState
-from hotlined.gsm.port import Port
+from hotlined.gsm.modem import SimState
 from hotlined.gsm.profiles import PROFILES, Meaning
-from hotlined.simulator import client as simulation
 from hotlined.simulator.makes import MAKES
 from hotlined.simulator.pdus import write_status_report
 
@@ -30,35 +23,6 @@ TWO_SEGMENTS = ANSWER + " Ce numéro est une hotline." * 7
 PDU = "07912374151616F6040B912374103254F600006211422200000005E8329BFD06"
 OTHER_PDU = "07912374151616F6040B912374103255F600006211422200000005E8329BFD06"
 ANSWERS = "SELECT state FROM answers ORDER BY id"
-
-Open = Callable[..., Line]
-
-
-@pytest.fixture(name="open_line")
-def _open_line(tmp_path: Path) -> Iterator[Open]:
-    """Give lines whose simulator has options."""
-    with contextlib.ExitStack() as stack:
-
-        def open_line(**options: Any) -> Line:
-            line = Line(tmp_path, stack.enter_context(simulation.start(tmp_path, **options)))
-            stack.callback(lambda: sys.stdout.write(line.log_path.read_text() if line.log_path.exists() else ""))
-            stack.callback(line.end)
-            return line
-
-        yield open_line
-
-
-@contextlib.contextmanager
-def driver(line: Line, patience: float = 20.0) -> Iterator[Modem]:
-    """Open the line's modem without a daemon; each of its waits ends after `patience` seconds."""
-    began: dict[float, float] = {}
-    port = Port(line.simulator.port)
-    try:
-        modem = Modem(port, lambda deadline: began.setdefault(deadline, time.monotonic()) + patience)
-        modem.begin()
-        yield modem
-    finally:
-        port.close()
 
 
 def recorded(line: Line) -> list[str]:

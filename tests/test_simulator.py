@@ -32,7 +32,7 @@ from hotlined.simulator.client import Simulation, connect, start
 from hotlined.simulator.commands import COMMANDS, Operation, execute, parse
 from hotlined.simulator.device import SETTINGS
 from hotlined.simulator.faults import KINDS
-from hotlined.simulator.makes import MAKES
+from hotlined.simulator.makes import MAKES, REGISTERS
 from hotlined.simulator.port import UNREAD_OCTETS
 from hotlined.simulator.sim import tpdu_length
 from hotlined.simulator.timers import Timers
@@ -237,7 +237,7 @@ def test_cmee_decides(line: Line, verbosity: int, final: str) -> None:
     assert line.at("AT+FOO") == [final]
 
 
-@pytest.mark.parametrize("name", sorted(SETTINGS.keys() - {"E", "+COPS", "+CSMS", "+CREG", "+CGREG", "+CEREG"}))
+@pytest.mark.parametrize("name", sorted(SETTINGS.keys() - {"E", "+COPS", "+CSMS", *REGISTERS}))
 def test_every_setting_can_be_read_set_and_listed(ready: Line, name: str) -> None:
     """Every setting takes its largest values, gives them back and lists its ranges."""
     largest = ",".join(str(high) for _, high in SETTINGS[name].ranges)
@@ -744,14 +744,20 @@ def test_text_mode_is_refused(make_line: object) -> None:
 # Network, SIM, calls
 
 
-@pytest.mark.parametrize(("name", "stat"), [("home", 1), ("roaming", 5), ("searching", 2), ("denied", 3), ("none", 0)])
+@pytest.mark.parametrize(
+    ("name", "stat"),
+    [
+        *[("home", 1), ("roaming", 5), ("searching", 2), ("denied", 3), ("none", 0), ("home_sms", 6)],
+        *[("roaming_sms", 7), ("emergency", 8), ("home_no_csfb", 9), ("roaming_no_csfb", 10)],
+    ],
+)
 def test_registration(ready: Line, name: str, stat: int) -> None:
-    """Each state of registration is told and announced; texts pass only at home and roaming."""
+    """Each state of registration is told and announced; texts pass only at home and roaming, of whatever kind."""
     assert ready.at("AT+CREG=1;+CGREG=1") == ["OK"]
     ready.do("network", registered=name)
     assert _lines(ready.hear()) == [f"+CREG: {stat}", f"+CGREG: {stat}"]
     assert ready.at("AT+CREG?") == [f"+CREG: 1,{stat}", "OK"]
-    passes = stat in {1, 5}
+    passes = stat in {1, 5, 6, 7, 9, 10}
     assert bool(ready.deliver()) is passes
     assert ready.send("x")[0][-1] == ("OK" if passes else "+CMS ERROR: 331")
     ready.do("network", registered=True)
@@ -853,6 +859,26 @@ def test_ussd(ready: Line) -> None:
     assert ready.at('AT+CUSD=1,"002A0039003900390023",15') == ["OK", '+CUSD: 0,"20AC",15']
     ready.do("network", registered=False)
     assert ready.at('AT+CUSD=1,"*100#",15') == ["+CME ERROR: 30"]
+
+
+@pytest.mark.parametrize(
+    ("charset", "text", "said"),
+    [
+        ("UCS2", "Solde", '"0053006F006C00640065",15'),
+        ("GSM", "w\xe4hlen @", '"w{hlen \x00",15'),  # gammu, tests/at-ussd/03-unknown
+        ("GSM", "\u0416", '"0416",72'),
+        ("IRA", "w\xe4hlen", '"007700E40068006C0065006E",72'),
+    ],
+)
+def test_strings_are_in_the_character_set(ready: Line, charset: str, text: str, said: str) -> None:
+    """What +CSCS chose is how USSD, operator, number and service centre are written."""
+    ready.at(f'AT+CSCS="{charset}"')
+    ready.do("ussd", code="*1#", text=text)
+    code = "*1#".encode("utf-16-be").hex() if charset == "UCS2" else "*1#"
+    assert ready.at(f'AT+CUSD=1,"{code}",15') == ["OK", f"+CUSD: 0,{said}"]
+    for command, plain in (("+COPS?", "Proximus"), ("+CNUM", "+32460209399"), ("+CSCA?", "+32475161616")):
+        written = plain.encode("utf-16-be").hex().upper() if charset == "UCS2" else plain
+        assert f'"{written}"' in ready.at(f"AT{command}")[0]
 
 
 # Resets
@@ -1435,7 +1461,7 @@ def test_every_make_answers(make_line: object, make: str) -> None:
     unknown = "+CME ERROR: 100" if row.unknown is None else row.unknown
     for command in ("AT+FOO", *(f"AT{name}" for name in row.lacks)):
         assert line.at(command)[-1] == unknown
-    for count, command in enumerate((f"AT{row.reset}", "AT+CFUN=1,1"), 2):
+    for count, command in ((2, f"AT{row.reset}"), (2 + (not row.ignores_reset), "AT+CFUN=1,1")):
         line.at(command)
         assert line.do("counters")["events"]["reset"] == count
 
@@ -1458,6 +1484,88 @@ def test_a_make_answers_in_its_own_form(make_line: object) -> None:
     assert cinterion.at("AT+CNMI=2,1,0,2,0")[-1] == "ERROR"
     assert cinterion.at("AT+CNMI=2,1,0,2,1")[-1] == "OK"
     assert "+CNMI: (0-3),(0-3),(0-3),(0-2),(1-1)" in cinterion.at("AT+CNMI=?")
+
+
+# What foreign modems were seen to say, octet by octet
+
+
+def test_the_brovi_takes_three_memories_or_none(make_line: object) -> None:
+    """The E3372-325 refuses one memory and two, takes three, and counts nothing (gammu, issues 829 and 908)."""
+    line = make_line(make="brovi")
+    assert line.at("ATE0")[-1] == "OK"
+    for sent, said in (
+        (b"AT+CPMS=?\r", b'\r\n+CPMS: ("SM","ME"),("SM","ME"),("SM","ME")\r\n\r\nOK\r\n'),
+        (b'AT+CPMS="SM"\r', b"\r\nERROR\r\n"),
+        (b'AT+CPMS="SM","SM"\r', b"\r\nERROR\r\n"),
+        (b'AT+CPMS="SM","SM","SM"\r', b"\r\nOK\r\n"),
+        (b'AT+CPMS="SM","SM","SM","SM"\r', b"\r\nERROR\r\n"),
+    ):
+        assert said in line.type(sent).encode()  # beside what it says unasked
+
+
+def test_a_storage_can_be_busy_alone(ready: Line) -> None:
+    """A SIM that is not ready yet refuses to be selected, with a cause, while IMSI and the other storage answer."""
+    ready.do("fault", kind="storage_refused", storage="SM", count=2)
+    assert ready.type(b"AT+CIMI\r") == "\r\n206012345678901\r\n\r\nOK\r\n"
+    assert ready.type(b'AT+CPMS="SM"\r') == "\r\n+CMS ERROR: 314\r\n"
+    assert ready.type(b'AT+CPMS="SM",,"SM"\r') == "\r\n+CMS ERROR: 314\r\n"
+    assert ready.at('AT+CPMS="SM"')[-1] == "OK"
+
+
+@pytest.mark.parametrize(
+    ("command", "old", "new", "said"),
+    [
+        # ModemManager, test_cnum_response_generic_without_detail
+        ("+CNUM", r'"",(".*"),145', r",\1,161", '+CNUM: ,"+32460209399",161'),
+        ("+CNUM", r'""(.*)', r"something\1", '+CNUM: something,"+32460209399",145'),
+        # gammu, tests/at-smsc/01
+        ("+CSCA", '"', "", "+CSCA: +32475161616,145"),
+        # Nordic's nRF modems
+        ("+CPIN", "READY", '"READY"', '+CPIN: "READY"'),
+        ("+CPIN", "READY", "SIM PUK2", "+CPIN: SIM PUK2"),
+        # Quectel M95 AT Commands Manual V3.1
+        ("+CPIN", "READY", "NOT INSERTED", "+CPIN: NOT INSERTED"),
+        # ModemManager, test_creg2_iridium_solicited
+        ("+CREG", r"(\d),(\d).*", r'002,00\2,"0001","0010"', '+CREG: 002,001,"0001","0010"'),
+    ],
+)
+def test_an_answer_can_have_another_form(ready: Line, command: str, old: str, new: str, said: str) -> None:
+    """Each line of an answer is rewritten as others write it."""
+    ready.do("fault", kind="rewrites", command=command, old=old, new=new)
+    sent = f"AT{command}{'' if command == '+CNUM' else '?'}\r"
+    assert ready.type(sent.encode()) == f"\r\n{said}\r\n\r\nOK\r\n"
+
+
+def test_a_parser_may_want_at_first(ready: Line) -> None:
+    """Some take a line that does not begin with AT for no command (phonesim), or refuse it (cuttlefish)."""
+    ready.do("habits", lines="silent")
+    assert ready.type(b"\x1bAT+CSMS?\r") == ""
+    assert ready.type(b"AT+CSMS?\r") == "\r\n+CSMS: 0,1,1,1\r\n\r\nOK\r\n"
+    ready.do("habits", lines="refused")
+    assert ready.type(b"\x1bAT+CSMS?\r") == "\r\n+CME ERROR: 4\r\n"
+    assert ready.type(b"AT+CSMS?\r") == "\r\n+CSMS: 0,1,1,1\r\n\r\nOK\r\n"
+    with pytest.raises(UsageError):
+        ready.do("habits", lines="no such")
+
+
+def test_a_registration_may_be_known_to_one_question(ready: Line) -> None:
+    """A modem may know its registration in one domain alone, be it that of packets or that of 5G."""
+    for name in ("+CGREG", "+C5GREG"):
+        ready.do("habits", registers=[name])
+        ready.at(f"AT{name}=1")
+        ready.do("network", registered="roaming")
+        assert f"{name}: 5" in _lines(ready.hear())
+        assert ready.at("AT+CREG?") == ["+CREG: 0,0", "OK"]
+        assert ready.at(f"AT{name}?") == [f"{name}: 1,5", "OK"]
+
+
+def test_an_empty_storage_can_be_listed_with_an_error(ready: Line) -> None:
+    """OFono's phonesim answers the listing of an empty storage with +CMS ERROR: 321."""
+    ready.do("fault", kind="empty_refused", cms=321)
+    assert ready.type(b"AT+CMGL=4\r") == "\r\n+CMS ERROR: 321\r\n"
+    assert ready.type(b'AT+CPMS="SM"\r') == "\r\n+CPMS: 0,10,0,10,0,10\r\n\r\nOK\r\n"
+    ready.deliver()
+    assert _listed(ready.at("AT+CMGL=4")) == ["coucou"]
 
 
 def test_a_make_without_circuits_registers_elsewhere(make_line: object) -> None:

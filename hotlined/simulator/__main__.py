@@ -11,6 +11,7 @@ import click
 
 from hotlined.simulator import control
 from hotlined.simulator.bench import Bench, Options
+from hotlined.simulator.commands import CHARSETS
 from hotlined.simulator.device import SETTINGS
 from hotlined.simulator.faults import KINDS
 from hotlined.simulator.makes import MAKES
@@ -83,6 +84,7 @@ def _end(*_: object) -> NoReturn:
 @click.option("--lacks", multiple=True, help="A command that it does not know, too, e.g. +CSMS or +CMGF?.")
 @click.option("--unknown", help="What it says to a command that it does not know.")
 @click.option("--factory", multiple=True, callback=_factory, help="A setting from the factory, e.g. +CMGF=1.")
+@click.option("--charset", type=click.Choice(CHARSETS), default=_DEFAULT.charset, help="That of +CSCS at the start.")
 @click.option("--until-eof", is_flag=True, help="End when standard input ends.")
 def main(*, control_path: Path | None, until_eof: bool, **options: Any) -> None:
     """Be a GSM modem on a pseudo-terminal, with a SIM and a network to play with.

@@ -39,6 +39,7 @@ class Options:
     lacks: tuple[str, ...] = ()
     unknown: str | None = None
     factory: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    charset: str = "GSM"
 
 
 def _make(options: Options) -> Make:
@@ -92,6 +93,8 @@ class Bench:
             announce=self._announce,
             event=self.event,
             factory=options.factory,
+            factory_charset=options.charset,
+            registers=_make(options).registers,
         )
         self.away: Away | None = None
         self.modem = Modem(

@@ -6,11 +6,14 @@ a ValueError, which the caller answers with ERROR. Text mode is refused, and the
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from functools import partial
 
+from hotlined.errors import TextError
+from hotlined.gsm.alphabet import encode_gsm7
 from hotlined.simulator.device import SETTINGS, Device, Radio
 from hotlined.simulator.makes import MAKES, UssdForm
 from hotlined.simulator.network import USSD_CODES, UssdKind, UssdReply
@@ -92,6 +95,7 @@ class Answer:
 
 
 OK = Answer()
+CHARSETS = ("GSM", "IRA", "UCS2")  # TS 27.007, 5.5
 Run = Callable[[Device, Operation, list[str]], Answer]
 
 
@@ -188,7 +192,7 @@ def _identify(device: Device, _: Operation, __: list[str]) -> Answer:
 
 
 def _number_of_subscriber(device: Device) -> str:
-    return f'+CNUM: "","{device.sim.number}",145'
+    return f'+CNUM: "","{_in_charset(device, device.sim.number)}",145'
 
 
 def _pin(device: Device, operation: Operation, given: list[str]) -> Answer:
@@ -217,7 +221,7 @@ def _radio(device: Device, operation: Operation, given: list[str]) -> Answer:
         raise ValueError(operation)
     radio = Radio(_number(given[0], 0, 4))
     if len(given) == 2 and _number(given[1], 0, 1):
-        return Answer(restarts=True)
+        return Answer(restarts=not device.make.ignores_reset)
     changed = radio is not device.radio
     device.radio = radio
     return Answer(then=device.announce_registration if changed else None)
@@ -235,7 +239,7 @@ def _operator(device: Device, operation: Operation, given: list[str]) -> Answer:
     """AT+COPS (TS 27.007, 7.3), of which mode 3 only sets the format."""
     mode, form = device.settings["+COPS"]
     if operation is Operation.READ:
-        name = device.network.operator[form == 2]
+        name = _in_charset(device, device.network.operator[form == 2])
         return Answer((f'+COPS: {mode},{form},"{name}"' if device.registered else f"+COPS: {mode}",))
     answer = _setting("+COPS")(device, operation, given)
     if device.settings["+COPS"][0] == 3:
@@ -247,7 +251,7 @@ def _operator(device: Device, operation: Operation, given: list[str]) -> Answer:
 def _centre(device: Device, operation: Operation, given: list[str]) -> Answer:
     """AT+CSCA (TS 27.005, 3.3.1)."""
     if operation is Operation.READ:
-        return Answer((f'+CSCA: "{device.centre}",{145 if device.centre else 129}',))
+        return Answer((f'+CSCA: "{_in_charset(device, device.centre)}",{145 if device.centre else 129}',))
     if operation is Operation.SET and 1 <= len(given) <= 2:
         device.centre = _string(given[0])
         return OK
@@ -290,25 +294,28 @@ def _memories(device: Device, operation: Operation, given: list[str]) -> Answer:
         return Answer((f"+CPMS: ({listed}),({listed}),({listed})",))
     if operation is Operation.READ:
         return Answer((f"+CPMS: {_used(device, device.memories, named=True)}",))
-    if operation is not Operation.SET or not 1 <= len(given) <= 3:
+    if operation is not Operation.SET or len(given) not in device.make.memories:
         raise ValueError(operation)
     names = [_string(text) for text in given]
     if any(name not in device.storages for name in names) or "SR" in names[1:]:
         return Answer(error=SMS_NOT_ALLOWED)
-    if len(names) == 3 and device.make.nested_memories:
-        raise ValueError(given)
     device.memories[: len(names)] = names
-    return Answer((f"+CPMS: {_used(device, device.memories, named=False)}",))
+    said = f"+CPMS: {_used(device, device.memories, named=False)}"
+    return Answer((said,) if device.make.counts_memories else ())
+
+
+def _in_charset(device: Device, text: str) -> str:
+    """Write a string as +CSCS has it: in hexadecimal digits of UCS-2, or as it is."""
+    return text.encode("utf-16-be").hex().upper() if device.charset == "UCS2" else text
 
 
 def _charset(device: Device, operation: Operation, given: list[str]) -> Answer:
     """AT+CSCS (TS 27.007, 5.5)."""
-    charsets = ("GSM", "IRA", "UCS2")
     if operation is Operation.TEST:
         return Answer(('+CSCS: ("GSM","IRA","UCS2")',))
     if operation is Operation.READ:
         return Answer((f'+CSCS: "{device.charset}"',))
-    device.charset = charsets[charsets.index(_string(given[0]) if given else "")]
+    device.charset = CHARSETS[CHARSETS.index(_string(given[0]) if given else "")]
     return OK
 
 
@@ -475,6 +482,9 @@ def _ussd_text(device: Device, text: str) -> str:
     octets = text.encode("utf-16-be").hex().upper()
     if device.charset == "UCS2":
         return f',"{octets}",15'
+    if device.charset == "GSM" and device.make.ussd is UssdForm.TEXT:
+        with suppress(TextError):
+            return f',"{encode_gsm7(text).decode("latin-1")}",15'
     if device.make.ussd is UssdForm.UCS2 or not text.isascii():
         return f',"{octets}",72'
     return f',"{write_ussd(text) if device.make.ussd is UssdForm.PACKED else text}",15'
@@ -512,6 +522,7 @@ COMMANDS = {
     "+CREG": Command(_registration("+CREG")),
     "+CGREG": Command(_registration("+CGREG")),
     "+CEREG": Command(_registration("+CEREG")),
+    "+C5GREG": Command(_registration("+C5GREG")),
     "+COPS": Command(_operator, Need.SIM),
     "+CLIP": Command(_setting("+CLIP")),
     "+CSCS": Command(_charset),

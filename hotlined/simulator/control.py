@@ -13,8 +13,9 @@ from typing import Any
 
 from hotlined.errors import UsageError
 from hotlined.simulator.bench import Away, Bench
-from hotlined.simulator.device import ACKNOWLEDGE_SECONDS, SETTINGS, as_json
+from hotlined.simulator.device import ACKNOWLEDGE_SECONDS, LINES, SETTINGS, as_json
 from hotlined.simulator.faults import Remedy
+from hotlined.simulator.makes import REGISTERS
 from hotlined.simulator.network import REGISTRATION, Call, UssdKind, UssdReply
 from hotlined.simulator.pdus import MMS_CENTRE, write_mms, write_text
 from hotlined.simulator.sim import Status
@@ -240,12 +241,26 @@ def forget(bench: Bench, *, settings: Sequence[str] = ()) -> Result:
 
 
 def habits(
-    bench: Bench, *, overflows: bool = False, renumbers: bool = False, patience: float = ACKNOWLEDGE_SECONDS
+    bench: Bench,
+    *,
+    overflows: bool = False,
+    renumbers: bool = False,
+    patience: float = ACKNOWLEDGE_SECONDS,
+    registers: Sequence[str] | None = None,
+    lines: str = "any",
 ) -> Result:
-    """Let texts go into ME while SM is full, a start number the entries anew, a text wait so long for +CNMA."""
+    """Let texts go into ME while SM is full, a start number the entries anew, a text wait so long for +CNMA.
+
+    `registers` says which of +CREG, +CGREG, +CEREG and +C5GREG know the registration; `lines`, whether a line
+    that does not begin with AT is taken from its AT on (any), ignored (silent) or refused.
+    """
     if overflows and "ME" not in bench.device.storages:
         raise UsageError("there is no ME", hint="--me-size")
-    bench.device.overflows, bench.device.renumbers, bench.device.patience = overflows, renumbers, patience
+    if set(registers or ()) - set(REGISTERS) or lines not in LINES:
+        raise UsageError("there is no such habit", hint=f"registers: {', '.join(REGISTERS)}; lines: {LINES}")
+    device = bench.device
+    device.overflows, device.renumbers, device.patience, device.lines = overflows, renumbers, patience, lines
+    device.registers = bench.device.make.registers if registers is None else frozenset(registers)
     return {}
 
 

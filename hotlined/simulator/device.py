@@ -11,7 +11,7 @@ from enum import IntEnum
 from functools import partial
 from typing import Any
 
-from hotlined.simulator.makes import Make
+from hotlined.simulator.makes import REGISTERS, Make
 from hotlined.simulator.network import REGISTRATION, Call, Network
 from hotlined.simulator.pdus import Segment, write_status_report
 from hotlined.simulator.sim import Sim, SimState, Status, Storage, Union, tpdu_length
@@ -22,6 +22,8 @@ DEREGISTERED = 2  # the <mode> of +COPS (TS 27.007, 7.3)
 CLASS_0 = 0  # TS 23.038, 4: to be shown at once
 CLASS_2 = 2  # for the SIM
 CLASS_3 = 3  # for the terminal equipment
+
+LINES = ("any", "silent", "refused")
 
 Event = Callable[..., None]
 
@@ -43,6 +45,7 @@ SETTINGS = {
     "+CREG": Setting((0,), ((0, 2),)),
     "+CGREG": Setting((0,), ((0, 2),)),
     "+CEREG": Setting((0,), ((0, 2),)),
+    "+C5GREG": Setting((0,), ((0, 2),)),
     "+CSMS": Setting((0,), _SWITCH),
     "+CLIP": Setting((0,), _SWITCH),
     "+CUSD": Setting((0,), ((0, 2),)),
@@ -88,6 +91,9 @@ class Device:
     overflows: bool = False  # from SM into ME when SM is full
     renumbers: bool = False  # the entries at each start
     patience: float = ACKNOWLEDGE_SECONDS
+    registers: frozenset[str] = frozenset(REGISTERS)
+    lines: str = "any"  # what becomes of one that does not begin with AT: any, silent or refused
+    factory_charset: str = "GSM"
     charset: str = "GSM"
     centre: str = "+32475161616"
     running: bool = False
@@ -102,7 +108,7 @@ class Device:
         self.settings = {name: setting.default for name, setting in SETTINGS.items()}
         self.settings |= {**self.make.factory, **self.factory}
         self.memories = [next(name for name in self.storages if name != "SR")] * 3
-        self.charset = "GSM"
+        self.charset = self.factory_charset
 
     def start(self) -> None:
         """Get power: settings are those of the factory, and the PIN is to be entered."""
@@ -135,9 +141,8 @@ class Device:
         return self.network.registration if usable else "none"
 
     def registration_in(self, name: str) -> int:
-        """Return the <stat> of +CREG, +CGREG or +CEREG; a make without circuits knows it by the last alone."""
-        knows = self.make.circuit_switched or name == "+CEREG"
-        return REGISTRATION[self.registration if knows else "none"]
+        """Return the <stat> of one of the four questions; a make without circuits knows it by the later ones alone."""
+        return REGISTRATION[self.registration if name in self.registers else "none"]
 
     @property
     def registered(self) -> bool:
@@ -145,8 +150,8 @@ class Device:
         return self.network.registered and self.registration == self.network.registration
 
     def announce_registration(self) -> None:
-        """Say the state of registration where +CREG, +CGREG or +CEREG asked for it (TS 27.007, 7.2)."""
-        for name in ("+CREG", "+CGREG", "+CEREG"):
+        """Say the state of registration where one of the four was asked for it (TS 27.007, 7.2, 10.1)."""
+        for name in REGISTERS:
             if self.settings[name][0] and name not in self.make.lacks:
                 self.announce(f"{name}: {self.registration_in(name)}")
 
@@ -266,6 +271,7 @@ def as_json(device: Device) -> dict[str, Any]:
     return {
         "settings": {name: list(values) for name, values in device.settings.items()},
         "memories": list(device.memories),
+        "charset": device.charset,
         "radio": int(device.radio),
         "registration": device.registration,
         "signal": device.network.signal,

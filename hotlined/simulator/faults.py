@@ -6,6 +6,7 @@ SIM holds but what its own line says. With `until` it ends at a remedy; the comm
 A fault of a submission can be that of one `recipient`, or of one `segment` (1, 2, …) of every text, alone.
 """
 
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
@@ -99,6 +100,10 @@ def _truncate(lines: Lines, given: Given) -> Lines:
     return lines[: given["lines"]]
 
 
+def _rewrite(lines: Lines, given: Given) -> Lines:
+    return [re.sub(given["old"], given["new"], line) for line in lines]
+
+
 ONE_SEGMENT: Given = {"recipient": None, "segment": None}
 """Which submissions a fault is about; None: every one."""
 
@@ -129,6 +134,12 @@ KINDS: dict[str, Kind] = {
         "+CMGD",
         {"cms": 500, "cme": None, "index": None},
     ),
+    "storage_refused": Kind(
+        "refuses to select a storage", Place.COMMAND, "+CPMS", {"cms": 314, "cme": None, "storage": "SM"}
+    ),
+    "empty_refused": Kind(
+        "lists nothing with an error instead of an empty listing", Place.COMMAND, "+CMGL", {"cms": 321, "cme": None}
+    ),
     "prompt_refused": Kind("answers an error instead of a prompt", Place.COMMAND, "+CMGS", {"cms": 302, "cme": None}),
     "lost_answer": Kind("is carried out and answers nothing", Place.LINES, change=lambda _, __: [], silent=True),
     "garbage": Kind(
@@ -142,6 +153,12 @@ KINDS: dict[str, Kind] = {
         Place.LINES,
         given={"urc": '+CMTI: "SM",1', "at": 1},
         change=_urc_inside,
+    ),
+    "rewrites": Kind(
+        "says each line in another form: a regular expression, and what stands for it",
+        Place.LINES,
+        given={"old": "$", "new": ""},
+        change=_rewrite,
     ),
     "list_lies": Kind(
         f"says what is not so ({', '.join(_LIES)})", Place.LINES, given={"how": "length"}, change=_list_lies
@@ -206,6 +223,8 @@ class Fault:
         ):
             if self.given.get(name) not in {None, value}:
                 return False
+        if "storage" in self.given:
+            return index == f'"{self.given["storage"]}"'
         return self.given.get("index") is None or str(self.given["index"]) == index
 
     @property

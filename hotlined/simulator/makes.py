@@ -11,6 +11,10 @@ from enum import Enum
 Ranges = tuple[tuple[int, int], ...]
 
 
+REGISTERS = ("+CREG", "+CGREG", "+CEREG", "+C5GREG")
+LTE = frozenset({"+CEREG"})
+
+
 class UssdForm(Enum):
     """How a make takes a USSD code and gives the answer."""
 
@@ -44,7 +48,7 @@ class Make:
     iccid: tuple[str, str] = ("+CCID", "+CCID: {iccid}")
     factory: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     cnmi: Ranges = ((0, 3), (0, 3), (0, 3), (0, 2), (0, 1))
-    circuit_switched: bool = True  # else +CREG is 0 for ever, and +CEREG knows
+    registers: frozenset[str] = frozenset(REGISTERS)  # what knows the registration; the others say 0 for ever
     acknowledges: bool = True  # AT+CSMS=1 can be set
     class_0_direct: bool = False  # a text of class 0 is handed over even where +CNMI stores
     status_in_cmgr: bool = True
@@ -52,8 +56,11 @@ class Make:
     delete_flag: bool = True  # AT+CMGD takes a second parameter
     cpin_ends: bool = True  # AT+CPIN? ends with OK
     nested_memories: bool = False  # AT+CPMS=? answers ((…),(…))
+    memories: tuple[int, ...] = (1, 2, 3)  # how many AT+CPMS takes at once
+    counts_memories: bool = True  # and answers with how many entries they hold
     ussd: UssdForm = UssdForm.TEXT
     reset: str = "+CFUN=1,1"  # what makes it start anew
+    ignores_reset: bool = False  # AT+CFUN=1,1 is OK and does nothing
 
 
 MAKES = {
@@ -73,6 +80,24 @@ MAKES = {
         lacks=frozenset({"+CCID", "+CEREG"}),
         iccid=("^ICCID", "^ICCID: {iccid}"),
         ussd=UssdForm.PACKED,
+    ),
+    "brovi": Make(
+        "ZOWEE TECHNOLOGY (HEYUAN) CO., LTD.",
+        "E3372-325",
+        "3.0.2.61(H057SP5C983)",
+        boot=("^SIMST:1", "^SRVST:2"),
+        chatter=('^HCSQ: "LTE",45,40,100,20', "^RRCSTAT:1", "^RSSI: 20", "^DSFLOWRPT:00000001,00000000"),
+        sim_in=("^SIMST:1",),
+        sim_out=("^SIMST:255",),
+        sim_size=20,
+        me_size=20,
+        unknown="ERROR",
+        lacks=frozenset({"+CCID"}),
+        iccid=("^ICCID", "^ICCID: {iccid}"),
+        memories=(3,),
+        counts_memories=False,
+        reset="^RESET",
+        ignores_reset=True,
     ),
     "zte": Make(
         "ZTE INCORPORATED",
@@ -115,7 +140,7 @@ MAKES = {
         reset="+CRESET",
         iccid=("+CICCID", "+ICCID: {iccid}"),
         factory={"+CMGF": (1,)},
-        circuit_switched=False,
+        registers=LTE,
         alpha='""',
     ),
     "quectel": Make(
@@ -132,7 +157,7 @@ MAKES = {
         lacks=frozenset({"+CCID"}),
         iccid=("+QCCID", "+QCCID: {iccid}"),
         factory={"+CMGF": (1,)},
-        circuit_switched=False,
+        registers=LTE,
         class_0_direct=True,
     ),
     "wavecom": Make(
@@ -150,6 +175,7 @@ MAKES = {
         acknowledges=False,
         cpin_ends=False,
         nested_memories=True,
+        memories=(1, 2),
     ),
     "cinterion": Make(
         "SIEMENS",

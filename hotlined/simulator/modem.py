@@ -19,9 +19,11 @@ from hotlined.simulator.pdus import maybe_segment
 from hotlined.simulator.timers import Timers
 
 CR, LF, BACKSPACE, ESC, CTRL_Z = b"\r\n\x08\x1b\x1a"
+REFUSALS = {"error", "delete_refused", "storage_refused"}
 PROMPTING = {"+CMGS", "+CMGW"}
 SUBMIT_FAULTS = {name for name, kind in KINDS.items() if kind.place is Place.SUBMIT}
 RADIO_OFF = ("+CFUN=0", "+CFUN=4", "+COPS=2")  # TS 27.007, 8.2 and 7.3
+BAD_LINE = Error("CME", 4, "operation not supported")
 CHATTER_EVERY = 4  # answers
 LINE_OCTETS = 1024  # a command line longer than this is refused
 BYTE_SECONDS = 0.0005  # between bytes that are written one by one: more than one read of the peer
@@ -168,9 +170,13 @@ class Modem:
             self._line.append(octet)
 
     def _command(self, line: str) -> None:
-        """Begin with a command line; what stands before AT is noise, a line without it is ignored."""
+        """Begin with a command line; what stands before AT is noise by habit, a line without it is ignored."""
         start = re.search("AT", line, re.IGNORECASE)
         if start is None:
+            return
+        if start.start() and self._device.lines != "any":
+            if self._device.lines == "refused":
+                self._say(_octets(f"\r\n{BAD_LINE.final(self._device.settings['+CMEE'][0])}\r\n"))
             return
         try:
             calls = list(parse(line[start.end() :])) if len(line) <= LINE_OCTETS else []
@@ -190,7 +196,7 @@ class Modem:
     def _carry_out(self, calls: Sequence[Call], names: Sequence[str]) -> None:
         prompts = PROMPTING.intersection(names)
         index = next((call.given[0] for call in calls if call.given), None)
-        refused = self._faults.take({"prompt_refused"} if prompts else {"error", "delete_refused"}, names, index)
+        refused = self._faults.take({"prompt_refused"} if prompts else REFUSALS, names, index)
         if refused:
             self._answer(names, [], refused.error)
             return
@@ -204,6 +210,9 @@ class Modem:
                 return
             if answer.error:
                 break
+        if not (lines or answer.error) and (refused := self._faults.take({"empty_refused"}, names)):
+            self._answer(names, [], refused.error)
+            return
         if not answer.error and (remedy := self._remedy(calls)):
             self._faults.cure(remedy)
         self._answer(names, lines, answer.error, self._restart if answer.restarts else answer.then, ends=answer.ends)

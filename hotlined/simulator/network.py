@@ -13,8 +13,19 @@ from typing import Any
 from hotlined.simulator.pdus import Segment
 
 # The <stat> of +CREG (TS 27.007, 7.2) by the name that the control socket uses.
-REGISTRATION = {"none": 0, "home": 1, "searching": 2, "denied": 3, "roaming": 5}
-REGISTERED = {"home", "roaming"}
+REGISTRATION = {
+    "none": 0,
+    "home": 1,
+    "searching": 2,
+    "denied": 3,
+    "roaming": 5,
+    "home_sms": 6,
+    "roaming_sms": 7,
+    "emergency": 8,
+    "home_no_csfb": 9,
+    "roaming_no_csfb": 10,
+}
+REGISTERED = {name for name in REGISTRATION if name.startswith(("home", "roaming"))}
 
 
 @dataclass(slots=True)
