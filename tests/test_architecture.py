@@ -31,6 +31,8 @@ FLOORS = {
     "gsm.at": {"gsm.profiles"},
     "gsm.profiles": set(),
     "gsm.port": {"gsm.finding"},
+    "gsm.anonymous": {"gsm.alphabet", "gsm.at", "gsm.profiles", "gsm.tpdu"},
+    "gsm.recording": {"gsm.anonymous", "gsm.at", "gsm.modem", "gsm.port", "gsm.profiles"},
     "gsm.finding": {"gsm.sticks"},
     "gsm.sticks": set(),
     "gsm": set(),

@@ -25,7 +25,7 @@ from hotlined.config import KEYS, RESERVED_LINES, parse
 from hotlined.simulator import pdus
 
 ROOT = Path(__file__).parent.parent
-READ = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
+READ = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/sticks.md")
 TEXTS = {name: (ROOT / name).read_text("utf-8") for name in READ}
 README = TEXTS["README.md"]
 SOURCES = sorted((ROOT / "hotlined").rglob("*.py"))
@@ -285,10 +285,11 @@ def test_what_the_documents_point_at_exists(name: str) -> None:
     targets = [target for target in re.findall(r"\]\(([^)]+)\)", TEXTS[name]) if "://" not in target]
     paths = [word for word in quoted(TEXTS[name]) if re.fullmatch(r"(scripts|tests|hotlined|systemd)/[\w./]*", word)]
     typed = [line.split()[0] for line in shown(TEXTS[name]) if line.startswith("scripts/")]
-    for target in (*targets, *paths, *typed):
+    here = (ROOT / name).parent
+    for folder, target in (*((here, target) for target in targets), *((ROOT, path) for path in (*paths, *typed))):
         path, _, anchor = target.partition("#")
-        assert (ROOT / path).exists(), target
-        headings = re.findall(r"^#+ (.+)$", (ROOT / path).read_text("utf-8"), re.MULTILINE) if anchor else [""]
+        assert (folder / path).exists(), target
+        headings = re.findall(r"^#+ (.+)$", (folder / path).read_text("utf-8"), re.MULTILINE) if anchor else [""]
         assert anchor in {heading.lower().replace(" ", "-") for heading in headings}, target
 
 

@@ -29,9 +29,19 @@ from hotlined import __version__, clock
 from hotlined.cli import Settings, pass_settings
 from hotlined.cli.config import is_missing
 from hotlined.cli.output import json_line, print_wrapped
+from hotlined.cli.record import Wanted, record
 from hotlined.cli.status import SHADOW, WINDOW_CODES, WINDOWS, Report, report
 from hotlined.config import Config
-from hotlined.errors import ConfigError, DatabaseMissingError, HotlinedError, ModemError, PortError
+from hotlined.errors import (
+    ConfigError,
+    DatabaseMissingError,
+    HotlinedError,
+    ModemError,
+    PortError,
+    RefusedError,
+    UnavailableError,
+    UsageError,
+)
 from hotlined.gsm import finding
 from hotlined.gsm.finding import Candidate, Holder
 from hotlined.gsm.modem import REGISTERED, Condition, Modem, Registration, SimState
@@ -155,6 +165,11 @@ class Scene:
             return [self.config.modem.port]
         return [candidate.port for candidate in self.candidates]
 
+    @property
+    def baudrate(self) -> int:
+        """The speed of the port."""
+        return self.config.modem.baudrate if self.config else _BAUDRATE
+
     @cached_property
     def holders(self) -> dict[str, list[Holder]]:
         """Who holds the ports, the daemon left out; ports that nobody holds are not in it."""
@@ -186,13 +201,12 @@ def ask(scene: Scene) -> Asked:
     if scene.alive:
         return Asked("the daemon has the port: stop it to have the modem asked")
     why_not = "there is no port to ask"
-    baudrate = scene.config.modem.baudrate if scene.config else _BAUDRATE
     for name in scene.ports:
         if name in scene.holders:
             why_not = f"{name} is held by another program"
             continue
         try:
-            port = Port(name, baudrate)
+            port = Port(name, scene.baudrate)
         except PortError as error:
             why_not = error.message.rstrip(".")
             continue
@@ -604,17 +618,41 @@ def examine(scene: Scene) -> Iterator[tuple[str, Seen]]:
             yield name, unknown(f"{type(error).__name__}: {error}")
 
 
+def record_stick(scene: Scene, path: Path) -> None:
+    """Record the stick; raises RefusedError while the daemon has it, UnavailableError where there is none."""
+    if scene.alive:
+        raise RefusedError("The daemon has the port.", "Stop it for as long: `sudo systemctl stop hotlined`.")
+    if not scene.ports:
+        raise UnavailableError("There is no port to ask.", "`hotlined doctor` says what is plugged in.")
+    forwarding = [f"AT+CCFC={reason},2" for reason, _ in enumerate(FORWARDING)]
+    tries = [command for command, _, _ in TRIES]
+    record(Wanted(scene.ports, scene.candidates, scene.baudrate, (*tries, *forwarding)), path)
+
+
 @click.command
 @click.option("--json", "as_json", is_flag=True, help="One object a line: check, verdict, seen, cure.")
+@click.option(
+    "--record",
+    "file",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Instead, write what the stick answers to all that is ever asked, without numbers, identities and texts.",
+)
 @pass_settings
 @click.pass_context
-def doctor(ctx: click.Context, settings: Settings, as_json: bool) -> None:
+def doctor(ctx: click.Context, settings: Settings, as_json: bool, file: Path | None) -> None:
     """Look at everything that a line needs, and say what is wrong and how it is cured.
 
     A running daemon is not disturbed; without one the modem itself is asked. The exit code is 1 if something fails.
+    A recording is for the project, which replays it. Stop the daemon first; nothing is sent or deleted, no PIN given.
 
     Example: hotlined doctor
     """
+    if file:
+        if as_json:
+            raise UsageError("--record writes no JSON.", "Leave --json out.")
+        record_stick(look(settings), file)
+        return
     tally: Counter[Verdict] = Counter()
     for name, found in examine(look(settings)):
         tally[found.verdict] += 1

@@ -11,6 +11,7 @@ import os
 import select
 import termios
 from collections.abc import Sequence
+from typing import Protocol
 
 import serial
 
@@ -23,11 +24,19 @@ _POLL_SECONDS = 0.25
 _LOST = (OSError, termios.error, serial.SerialException)
 
 
+class Tap(Protocol):
+    """Who hears everything that passes."""
+
+    def __call__(self, octets: bytes, *, ours: bool) -> None:
+        """Hear what was read, or what is `ours`: about to be written."""
+
+
 class Port:
     """One open serial port; `wake` is a file descriptor whose readiness ends a wait."""
 
-    def __init__(self, name: str, baudrate: int = 115200, wake: int | None = None) -> None:
+    def __init__(self, name: str, baudrate: int = 115200, wake: int | None = None, tap: Tap | None = None) -> None:
         self.name = name
+        self._tap = tap
         self._wake = [] if wake is None else [wake]
         self._serial = _open(name, baudrate)
         try:
@@ -37,6 +46,12 @@ class Port:
 
     def read(self, timeout_seconds: float) -> bytes:
         """Return what has come, at the latest after the time limit; empty if nothing has or the wait was woken."""
+        octets = self._read(timeout_seconds)
+        if octets and self._tap:
+            self._tap(octets, ours=False)
+        return octets
+
+    def _read(self, timeout_seconds: float) -> bytes:
         try:
             if self._fileno is None:
                 self._serial.timeout = min(timeout_seconds, _POLL_SECONDS)
@@ -59,6 +74,8 @@ class Port:
 
     def write(self, octets: bytes) -> None:
         """Write all octets; a modem that takes none for ten seconds counts as lost."""
+        if self._tap:
+            self._tap(octets, ours=True)
         try:
             self._serial.write(octets)
         except (*_LOST, ValueError) as error:

@@ -331,7 +331,7 @@ def _refuse_noise(stamp: bytes, *, is_address: bool) -> None:
         raise PduError("neither the address nor the time is one", _HINT)
 
 
-def _coding(dcs: int) -> tuple[Alphabet, int | None, MessageWaiting | None]:
+def coding(dcs: int) -> tuple[Alphabet, int | None, MessageWaiting | None]:
     """Alphabet, message class and message waiting of a data coding scheme (TS 23.038 clause 4).
 
     What is reserved reads as the GSM 7 bit default alphabet, as that clause asks.
@@ -428,7 +428,7 @@ def _text(alphabet: Alphabet, user_data: bytes, locking: int, single: int) -> st
 
 def _content(reader: _Reader, dcs: int, length: int, *, has_header: bool) -> Content:
     """Read the user data, whose length counts septets in GSM-7 and octets otherwise (TS 23.040 9.2.3.16)."""
-    alphabet, message_class, mwi = _coding(dcs)
+    alphabet, message_class, mwi = coding(dcs)
     septets = alphabet is Alphabet.GSM7
     if length > (160 if septets else 140):
         reader.issues.append(f"user data length of {length}")
@@ -753,7 +753,7 @@ def decode_ussd(text: str, dcs: int | None) -> str | None:
     dcs = 0x0F if dcs is None else dcs
     if dcs == 0x11:  # UCS-2 behind a language in two octets
         return decode_ucs2(octets[2:])
-    alphabet = _coding(dcs)[0] if dcs >> 4 in _CODED_AS_IN_SMS else Alphabet.GSM7
+    alphabet = coding(dcs)[0] if dcs >> 4 in _CODED_AS_IN_SMS else Alphabet.GSM7
     if alphabet is not Alphabet.GSM7:
         return _text(alphabet, octets, 0, 0)
     septets = unpack(octets, 8 * len(octets) // 7)

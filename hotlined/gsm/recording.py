@@ -1,0 +1,217 @@
+r"""Records what a stick answers to all that we ask, in all forms, as a text that others can replay.
+
+`# hotlined recording 1`, comments, then a line for each line that passed: seconds since the start, `>` to the modem or
+`<` from it, and what passed, ends and all (`\r`, `\n`, `\\`, `\x1b`). What is somebody's was replaced (`anonymous`).
+It deletes nothing, sends nothing, gives no PIN, leaves the radio on; the settings are those of the daemon in the end.
+Known to be wrong: a line that was cut in two by a question of ours stands before that question.
+"""
+
+import contextlib
+import re
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from hotlined.errors import ModemError
+from hotlined.gsm import at, profiles
+from hotlined.gsm.anonymous import Said, anonymise
+from hotlined.gsm.modem import Modem, SimState
+from hotlined.gsm.port import Port
+
+HEADER = "# hotlined recording 1"
+
+FIRST_WORDS = ("\x1bAT\r", "AT\r", "\x1b\rAT\r", "ATE0\r")
+"""What a modem may hear first; some are deaf right after ESC."""
+
+IDENTITIES = ("AT+CMEE=1", "ATI", "AT+CGMI", "AT+CGMM", "AT+CGMR", "AT+CGSN", "AT+CFUN?", "AT+CPIN?")
+
+SETTINGS = (
+    *("AT+CMEE?", "AT+CIMI", "AT+CNUM", "AT+CSCA?", "AT+CSCS=?", "AT+CSCS?", "AT+CMGF=?", "AT+CMGF=0", "AT+CMGF?"),
+    *("AT+CSMS=?", "AT+CSMS=1", "AT+CSMS?", "AT+CLIP=1", "AT+CPMS=?", "AT+CPMS?", "AT+CNMI=?"),
+)
+
+NETWORK = (
+    *("AT+CREG=1", "AT+CREG?", "AT+CEREG=1", "AT+CEREG?", "AT+CGREG?", "AT+C5GREG?"),
+    *("AT+CSQ", "AT+COPS?", "AT+CGSMS=?", "AT+CGSMS?"),
+)
+
+SECONDS = 20.0  # what asks the SIM or the network may take so long
+FIRST_SECONDS = 2.0
+GIVEN_UP_AFTER = 3  # questions in a row without an answer
+_QUIET_SECONDS = 0.05
+_CHUNK_SECONDS = 1.0
+_PROMPT_LENGTH = 20  # octets of a TPDU that is never given
+
+_PIECE = re.compile(r"[^\r\n]*[\r\n]+|[^\r\n]+")
+_LINE = re.compile(r"\s*(\d+\.\d+) ([<>]) ?(.*)")
+_ESCAPED = re.compile(r"\\(?:x([0-9a-f]{2})|(.))")
+_SIGNS = {"\\": "\\\\", "\r": r"\r", "\n": r"\n"}
+_MEANT = {"\\": "\\", "r": "\r", "n": "\n"}
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """What passed, and what is said of the stick (without the `#`)."""
+
+    comments: tuple[str, ...]
+    lines: tuple[Said, ...]
+
+    def text(self) -> str:
+        """Write it."""
+        said = (f"{each.seconds:8.3f} {'>' if each.ours else '<'} {_escaped(each.text)}" for each in self.lines)
+        return "\n".join((HEADER, *(f"# {comment}" for comment in self.comments), *said, ""))
+
+
+def parse(text: str) -> Recording:
+    """Read a recording; raises ValueError for a text that is none."""
+    first, *rows = text.splitlines()
+    if first != HEADER:
+        raise ValueError(f"the first line is not {HEADER!r}")
+    comments, said = [], []
+    for number, row in enumerate(rows, 2):
+        if row.startswith("#"):
+            comments.append(row[1:].strip())
+        elif match := _LINE.fullmatch(row):
+            said.append(Said(float(match[1]), match[2] == ">", _ESCAPED.sub(_meant, match[3])))
+        elif row.strip():
+            raise ValueError(f"line {number} is neither a comment nor something that was said")
+    return Recording(tuple(comments), tuple(said))
+
+
+def is_recording(beginning: bytes) -> bool:
+    """Tell whether a file that begins so is a recording."""
+    return beginning.split(b"\n", 1)[0] == HEADER.encode()
+
+
+@dataclass(slots=True)
+class Log:
+    """Everything that passes through a port, line by line; `tap` is what the port calls."""
+
+    began: float = field(default_factory=time.monotonic)
+    lines: list[Said] = field(default_factory=list)
+    _half: str = ""
+
+    def tap(self, octets: bytes, *, ours: bool) -> None:
+        """Note what was written or read."""
+        seconds = time.monotonic() - self.began
+        text = octets.decode("latin-1")
+        if ours:
+            if self._half.strip() == ">":  # a prompt has no end
+                self._end(seconds)
+            self.lines.append(Said(seconds, ours=True, text=text))
+            return
+        *whole, self._half = [*_PIECE.findall(self._half + text), ""]
+        if whole and not whole[-1].endswith(("\r", "\n")):
+            self._half = whole.pop()
+        self.lines.extend(Said(seconds, ours=False, text=piece) for piece in whole)
+
+    def _end(self, seconds: float) -> None:
+        if self._half:
+            self.lines.append(Said(seconds, ours=False, text=self._half))
+        self._half = ""
+
+    def close(self) -> list[Said]:
+        """Return all that passed, half a line at the end too."""
+        self._end(time.monotonic() - self.began)
+        return self.lines
+
+
+@dataclass(slots=True)
+class Asking:
+    """A modem that is asked line by line, whatever it makes of it: the driver may not get into step with it."""
+
+    port: Port
+    told: Callable[[str], object]
+    silent: int = 0
+
+    def ask(self, command: str, seconds: float = SECONDS) -> str:
+        """Write a command line and return what came until a final result code, or until then; nothing if it is mute."""
+        if self.silent >= GIVEN_UP_AFTER:
+            return ""
+        self.told(command.strip("\x1b\r"))
+        self.port.write(command.encode("latin-1"))
+        came = self._answer(seconds)
+        is_mute = not came.replace(command, "").strip("\x1b\r\n ")  # an echo is no answer
+        self.silent = self.silent + 1 if is_mute else 0
+        return "" if is_mute else came
+
+    def _answer(self, seconds: float) -> str:
+        deadline, came = time.monotonic() + seconds, ""
+        while (left := deadline - time.monotonic()) > 0 and not _is_over(came):
+            came += self.port.read(min(left, _CHUNK_SECONDS)).decode("latin-1")
+        while late := self.port.read(_QUIET_SECONDS):
+            came += late.decode("latin-1")
+        return came
+
+    def all(self, commands: Iterable[str], seconds: float = SECONDS) -> None:
+        """Ask one after the other."""
+        for command in commands:
+            self.ask(f"{command}\r", seconds)
+
+
+def record(port: Port, more: Iterable[str], told: Callable[[str], object]) -> bool:
+    """Ask a modem everything, and bring it to where the daemon wants it; return whether it said anything.
+
+    `more` is asked besides; `told` hears each command that is asked. What passes is noted by the port's own tap.
+    """
+    asking = Asking(port, told)
+    if not [word for word in FIRST_WORDS if asking.ask(word, FIRST_SECONDS)]:
+        return False
+    asking.silent = 0
+    asking.all(IDENTITIES)
+    asking.all(dict.fromkeys(query.command for row in _ROWS for query in row.iccid))
+    asking.all(SETTINGS)
+    asking.all(dict.fromkeys(f"AT+CNMI={setting}" for row in _ROWS for setting in row.cnmi))
+    asking.all(("AT+CNMI?", "AT+CMGF?;+CNMI?"))
+    for name in _storages(asking.ask("AT+CPMS=?\r")):
+        asking.all((f'AT+CPMS="{name}"', f'AT+CPMS="{name}","{name}"', f'AT+CPMS="{name}","{name}","{name}"'))
+        asking.ask("AT+CMGL=4\r", 10 * SECONDS)
+    asking.all(NETWORK)
+    asking.all(more)
+    asking.ask(f"AT+CMGS={_PROMPT_LENGTH}\r", FIRST_SECONDS)
+    asking.ask("\x1b", FIRST_SECONDS)
+    with contextlib.suppress(ModemError):  # what was asked and what came is recorded, which is what this is for
+        drive(Modem(port, lambda _until: None))
+    return True
+
+
+def drive(modem: Modem) -> None:
+    """Do what the daemon does to bring a modem up, and look into its storages."""
+    modem.begin()
+    sim, _ = modem.sim_state()
+    modem.sim_identity()
+    if sim is SimState.READY:
+        modem.initialise()
+        modem.condition()
+        modem.verify()
+        for storage in modem.storages:
+            modem.list(storage)
+
+
+def finished(log: Log, comments: Iterable[str]) -> Recording:
+    """Return what passed, with everybody's taken out of it."""
+    return Recording(tuple(comments), tuple(anonymise(log.close())))
+
+
+def _storages(answer: str) -> list[str]:
+    offered = re.search(r"\+CPMS:\s*\(([^)]*)\)", answer)
+    return re.findall(r'"(\w+)"', offered[1]) if offered else ["SM"]
+
+
+def _is_over(came: str) -> bool:
+    return came.endswith("> ") or any(
+        line.strip() in at.FINAL_RESULTS or line.strip().startswith(at.FINAL_RESULT_PREFIXES)
+        for line in re.findall(r"[^\r\n]+(?=[\r\n])", came)
+    )
+
+
+def _escaped(text: str) -> str:
+    told = "".join(_SIGNS.get(sign) or (sign if " " <= sign <= "~" else f"\\x{ord(sign):02x}") for sign in text)
+    return told[:-1] + r"\x20" if told.endswith(" ") else told  # editors take blanks off the ends of lines
+
+
+def _meant(found: re.Match[str]) -> str:
+    return chr(int(found[1], 16)) if found[1] else _MEANT.get(found[2], found[0])
+
+
+_ROWS = (profiles.GENERIC, *profiles.PROFILES)
