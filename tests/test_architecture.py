@@ -35,6 +35,7 @@ FLOORS = {
     "gsm.recording": {"gsm.anonymous", "gsm.at", "gsm.modem", "gsm.port", "gsm.profiles"},
     "gsm.finding": {"gsm.sticks"},
     "gsm.sticks": set(),
+    "gsm.uart": set(),
     "gsm": set(),
     "simulator": {"gsm.alphabet", "gsm.address"},
     "clock": set(),

@@ -66,7 +66,18 @@ def test_a_recording_is_whole(make: str, tmp_path: Path) -> None:
         done = record(line, file)
         assert done.returncode == 0, done.stderr
         wanted = driven(simulator.port)
-    with replayed(parse(file.read_text()), tmp_path) as replay:
+    made = parse(file.read_text())
+    asked = {said.text.strip("\r") for said in made.lines if said.ours}
+    assert asked >= {
+        "ATI",
+        "AT+CSCS?",
+        "AT+CGSMS?",
+        'AT+CPMS="SM","SM"',
+        "AT+CCFC=0,2",
+        "AT^ICCID?",
+        "AT+CNMI=2,1,0,2,1",
+    }
+    with replayed(made, tmp_path) as replay:
         found = driven(replay.name)
 
         assert replay.simulated == {}
@@ -201,7 +212,7 @@ def test_no_original_is_left(data: st.DataObject, number: str, identity: str, wo
         ("AT+CSQ", f"+CEREG: 5,{cell},{cell}", "OK"),
         ("AT+CCFC=0,2", f'+CCFC: 1,1,"{number}",145', "OK"),
         ("AT+CSQ", "RING", f'+CLIP: "{number}",145,"",0,"{words}",0', "+CSQ: 12,99", "OK"),
-        ("AT+CSQ", f'+CUSD: 0,"{words}', f"{number} {words}", f'{words}",15', "+CSQ: 12,99", "OK"),
+        ("AT+CSQ", f'+CUSD: 0,"{words}', f"{number} {words}", f"^MODE: {words}", f'{words}",15', "+CSQ: 12,99", "OK"),
         (
             "AT+CMGL=4",
             f'+CMGL: 1,"REC READ","{number}","{words}","26/11/24,21:18:00+04"',

@@ -227,6 +227,30 @@ def test_a_dry_run_changes_nothing(options: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("line", "device", "files"),
+    [
+        ((), "/dev/serial0", {"/etc/systemd/system/hotlined.service.d/uart.conf"}),
+        (("--line", "nl"), "/dev/ttyAMA0", {"/etc/systemd/system/hotlined@nl.service.d/uart.conf"}),
+        (
+            (),
+            "/dev/ttyHS0",
+            {"/etc/systemd/system/hotlined.service.d/uart.conf", "/etc/modules-load.d/hotlined.conf"},
+        ),
+    ],
+)
+def test_a_uart_is_let_in_by_its_name_where_it_is_asked_for(
+    line: tuple[str, ...], device: str, files: set[str]
+) -> None:
+    """--uart adds a drop-in to the line's service alone; without it none is written."""
+    usual = {step for step in run_installer("--dry-run", *line).stdout.splitlines() if "uart" in step}
+    steps = run_installer("--dry-run", *line, "--uart", device).stdout.splitlines()
+
+    assert not usual
+    assert {step.removeprefix("+ write ") for step in steps if "uart.conf" in step or "modules-load" in step} == files
+    assert f"Set modem.port: {device} in" in "\n".join(steps)
+
+
+@pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
         (["--help"], 0, "usage:"),
@@ -236,6 +260,9 @@ def test_a_dry_run_changes_nothing(options: tuple[str, ...]) -> None:
         (["--dry-run", "--line", "config"], 1, "small letters"),
         (["--dry-run", "--line", "-a"], 1, "small letters"),
         (["--dry-run", "--wheels", "/nowhere"], 1, "/nowhere"),
+        (["--dry-run", "--uart", "/dev/tty1"], 1, "/dev/tty1 is no UART"),
+        (["--dry-run", "--uart", "/dev/serial0 rw\nDeviceAllow=/dev/mem"], 1, "is no UART"),
+        (["--dry-run", "--uart", "/dev/mmcblk0"], 1, "is no UART"),
     ],
 )
 def test_the_installer_says_what_it_does_not_do(arguments: list[str], code: int, words: str) -> None:
@@ -279,6 +306,7 @@ def test_the_shell_scripts_are_clean() -> None:
         INSTALLER,
         ROOT / "scripts/lab",
         ROOT / "systemd/power-cycle",
+        ROOT / "systemd/power-key",
         *sorted((ROOT / "tests/lab").glob("*.sh")),
     ]
     done = subprocess.run(["shellcheck", "-x", *scripts], text=True, capture_output=True, check=False, cwd=ROOT)
@@ -287,6 +315,45 @@ def test_the_shell_scripts_are_clean() -> None:
 
 
 # ---- power
+
+GPIOSET = """#!/bin/sh
+# takes what {version} takes by its manual, writes it down, and refuses all else
+case $* in
+  --version) echo 'gpioset (libgpiod) {version}' ;;
+  {taken}) echo "$*" >>'{log}' ;;
+  *) echo "unrecognized: $*" >&2; exit 1 ;;
+esac
+"""
+
+
+@pytest.mark.parametrize(
+    ("version", "taken", "calls"),
+    [
+        (
+            "v1.6.3",
+            "'--mode=time --sec='[0-9]' gpiochip'[0-9]' '*=[01] | '--mode=exit gpiochip'[0-9]' '*=[01]",
+            ["--mode=time --sec=2 gpiochip4 6=1", "--mode=exit gpiochip4 6=0"],
+        ),
+        ("v2.2.1", "'--toggle '[0-9]'s,0 GPIO'*=[01]", ["--toggle 2s,0 GPIO6=1"]),
+    ],
+)
+def test_the_power_key_is_pressed_by_both_libraries(version: str, taken: str, calls: list[str], tmp_path: Path) -> None:
+    """The PWRKEY is held and let go with the arguments that the gpioset of this Debian takes."""
+    log = tmp_path / "log"
+    (tmp_path / "gpioset").write_text(GPIOSET.format(version=version, taken=taken, log=log))
+    (tmp_path / "gpiofind").write_text('#!/bin/sh\n[ "$*" = GPIO6 ] && echo gpiochip4 6\n')
+    for name in ("gpioset", "gpiofind"):
+        (tmp_path / name).chmod(0o755)
+    done = subprocess.run(
+        [ROOT / "systemd/power-key", "GPIO6", "2"],
+        text=True,
+        capture_output=True,
+        check=False,
+        env={"PATH": f"{tmp_path}:{os.environ['PATH']}"},
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert log.read_text().splitlines() == calls
 
 
 class Hub:

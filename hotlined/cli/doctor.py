@@ -15,7 +15,7 @@ import sqlite3
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -42,7 +42,7 @@ from hotlined.errors import (
     UnavailableError,
     UsageError,
 )
-from hotlined.gsm import finding
+from hotlined.gsm import finding, uart
 from hotlined.gsm.finding import Candidate, Holder
 from hotlined.gsm.modem import REGISTERED, Condition, Modem, Registration, SimState
 from hotlined.gsm.port import Port
@@ -353,8 +353,7 @@ def disk(scene: Scene) -> Seen:
 def unit(scene: Scene) -> Seen:
     """Check that the service is installed, enabled and runs."""
     asked = ("LoadState", "ActiveState", "SubState", "Result", "NRestarts", "UnitFileState")
-    own = scene.config and scene.config.path.name != "config.yaml"  # /etc/hotlined/LINE.yaml is that of a further line
-    name = f"hotlined@{scene.config.path.stem}.service" if scene.config and own else "hotlined.service"
+    name = _unit_name(scene)
     output = _output("systemctl", "show", f"--property={','.join(asked)}", name)
     found = dict(line.split("=", 1) for line in output.splitlines() if "=" in line)
     if not found:
@@ -364,6 +363,11 @@ def unit(scene: Scene) -> Seen:
             f"there is no {name}: nothing starts the daemon after a power cut", "See README, Ten minutes on a Pi."
         )
     return _judge_unit(name, found)
+
+
+def _unit_name(scene: Scene) -> str:
+    own = scene.config and scene.config.path.name != "config.yaml"  # /etc/hotlined/LINE.yaml is that of a further line
+    return f"hotlined@{scene.config.path.stem}.service" if scene.config and own else "hotlined.service"
 
 
 def _judge_unit(name: str, found: Mapping[str, str]) -> Seen:
@@ -382,6 +386,8 @@ def stick(scene: Scene) -> Seen:
     """Check that there is a port that may be asked, and that no stick is in a mode without one."""
     troubles = finding.trouble(scene.root / "sys")
     configured = scene.config.modem.port if scene.config else "auto"
+    if uart.is_uart(configured):
+        return ok(f"{configured}, as configured: a modem on the UART")
     if configured.startswith("/") and not Path(configured).exists():
         others = ", ".join(candidate.port for candidate in scene.candidates) or "none"
         return fail(f"modem.port names {configured}, which is not there", f"Ports that may be asked: {others}.")
@@ -389,10 +395,73 @@ def stick(scene: Scene) -> Seen:
         seen = " ".join(trouble.message for trouble in troubles)
         return (warn if scene.ports else fail)(seen, " ".join(trouble.hint for trouble in troubles))
     if not scene.ports:
-        return fail("no stick is plugged in", "Plug it in, on a powered hub if it comes and goes; `lsusb` shows it.")
+        return fail(
+            "no stick is plugged in",
+            "Plug it in, on a powered hub if it comes and goes; `lsusb` shows it. A modem on the UART (a HAT) is never "
+            "looked for: name it, `modem.port: /dev/serial0`.",
+        )
     if configured != "auto":
         return ok(f"{configured}, as configured")
     return ok(", ".join(f"{each.port} ({each.role.name.lower()} of {each.stick.title})" for each in scene.candidates))
+
+
+def uarts(scene: Scene) -> Seen:
+    """Check what a modem on the UART needs: the UART itself, no console on it, no Bluetooth, and a modem that is on."""
+    port = scene.config.modem.port if scene.config else "auto"
+    if not uart.is_uart(port):
+        return ok("not used")
+    if found := uart.obstacles(port, scene.root):
+        judge = fail if any(each.is_fatal for each in found) else warn
+        return judge("; ".join(each.message for each in found), " ".join(each.cure for each in found))
+    if not scene.alive and scene.asked.sim is None and not scene.holders:
+        return warn(f"nothing answers at {port}", uart.WAKING)
+    return ok(f"{port} is free for the modem")
+
+
+def sandbox(scene: Scene) -> Seen:
+    """Check that the service may open the ports, whoever may do so here: its devices, its groups."""
+    name = _unit_name(scene)
+    output = _output(
+        "systemctl", "show", "--property=LoadState,DevicePolicy,DeviceAllow,Group,SupplementaryGroups", name
+    )
+    rows = [line.split("=", 1) for line in output.splitlines() if "=" in line]
+    if ["LoadState", "loaded"] not in rows:
+        return unknown(f"there is no {name} here")
+    return judge_sandbox(name, rows, [Path(port) for port in scene.ports if Path(port).exists()])
+
+
+def judge_sandbox(name: str, rows: Sequence[Sequence[str]], ports: Iterable[Path]) -> Seen:
+    """Judge whether a service that systemd describes so may open ports (systemd.resource-control(5): DeviceAllow=)."""
+    allowed = [value.split()[0] for key, value in rows if key == "DeviceAllow" and value]
+    groups = {group for key, value in rows if key in ("Group", "SupplementaryGroups") for group in value.split()}
+    is_open = ["DevicePolicy", "auto"] in [list(row) for row in rows] and not allowed
+    ports = list(ports)
+    for port in ports:
+        device = port.stat()
+        is_terminal = os.major(device.st_rdev) in finding.TERMINALS  # systemd always lets them in
+        if not (is_open or is_terminal or any(_lets_in(rule, device.st_rdev) for rule in allowed)):
+            listed = ", ".join(allowed) or "none"
+            return fail(f"{name} may not open {port}: its sandbox lets in {listed}", _LET_IN.format(port))
+        if device.st_mode & 0o006 != 0o006 and not (device.st_mode & 0o060 == 0o060 and port.group() in groups):
+            return fail(
+                f"{name} may not open {port}, which belongs to {port.owner()} and {port.group()}",
+                _CONSOLE_PORT
+                if port.group() == "tty"
+                else f"Let the service into {port.group()}: `sudo systemctl edit {name}`.",
+            )
+    return ok(f"{name} may open {', '.join(map(str, ports))}") if ports else unknown("there is no port")
+
+
+def _lets_in(rule: str, device: int) -> bool:
+    """Tell whether a rule of DeviceAllow= names a device: by major number, driver, or a name that leads to it."""
+    if not rule.startswith("/"):
+        major = str(os.major(device))
+        drivers = re.findall(rf"^\s*{major} (\S+)$", _text(Path("/proc/devices")).partition("Block")[0], re.MULTILINE)
+        return rule.removeprefix("char-") in (major, *drivers)
+    try:
+        return Path(rule).stat().st_rdev == device
+    except OSError:
+        return False
 
 
 def holders(scene: Scene) -> Seen:
@@ -581,6 +650,8 @@ CHECKS: Mapping[str, Callable[[Scene], Seen]] = MappingProxyType(
         "disk": disk,
         "service": unit,
         "stick": stick,
+        "UART": uarts,
+        "sandbox": sandbox,
         "port": holders,
         "ModemManager": modemmanager,
         "brltty": brltty,
@@ -667,6 +738,8 @@ def doctor(ctx: click.Context, settings: Settings, as_json: bool, file: Path | N
     ctx.exit(HotlinedError.exit_code if tally[Verdict.FAIL] else 0)
 
 
+_LET_IN = "`sudo scripts/install --uart {}` lets a UART in; ports on USB are let in by themselves."
+_CONSOLE_PORT = f"The login console has it: {uart.CONSOLE_OFF}"
 _CHOSEN = {SHADOW: "shadow mode", "paused": "paused"}
 _NO_CONFIGURATION = "there is no configuration to tell"
 _STRONGER = "Use the supply that was made for this Pi, and a powered hub for the stick."

@@ -23,7 +23,8 @@ from hotlined.gsm.sticks import (
 
 _COMMUNICATIONS, _STORAGE, _HUB, _WIRELESS, _VENDOR_SPECIFIC = 0x02, 0x08, 0x09, 0xE0, 0xFF  # USB: class codes
 _ACM = 0x02  # USB CDC PSTN 1.2, 3.3: abstract control model
-_TERMINAL_MASTER, _TERMINAL_SLAVES = os.makedev(5, 2), range(136, 144)  # the kernel's list of device numbers
+_HSO_KINDS = ("Control", "Application", "Modem")  # the others are for diagnosis, positions, cards
+_TERMINAL_MASTER, TERMINALS = os.makedev(5, 2), range(136, 144)  # the kernel's list of device numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +163,7 @@ def holders(port: str, proc_root: Path = Path("/proc")) -> list[Holder]:
     """
     if not any(device := _device(Path(port))):
         return []
-    terminal = os.major(device[0]) in _TERMINAL_SLAVES
+    terminal = os.major(device[0]) in TERMINALS
     processes = sorted(proc_root.glob("[0-9]*"), key=lambda folder: int(folder.name))
     return [
         Holder(int(folder.name), _text(folder / "comm"))
@@ -227,10 +228,17 @@ def _maybe_interface(folder: Path) -> Interface | None:
         return None
     if class_code == _HUB:
         return None
-    ttys = sorted(path.name for pattern in ("tty/*", "tty*/tty/*") for path in folder.glob(pattern))
+    ports = sorted(path for pattern in ("tty/*", "tty*/tty/*") for path in folder.glob(pattern))
+    ttys = [path.name for path in sorted(ports, key=_hso_rank) if _hso_rank(path) < len(_HSO_KINDS)]
     driver = (folder / "driver").resolve().name if (folder / "driver").exists() else ""
     _, _, socket = folder.name.partition("-")
     return Interface(number, class_code, subclass, protocol, driver, ttys[0] if ttys else "", socket)
+
+
+def _hso_rank(port: Path) -> int:
+    """Return how good a port of the driver hso is: it has several on an interface, and says what each is for."""
+    kind = _text(port / "hsotype")
+    return _HSO_KINDS.index(kind) if kind in _HSO_KINDS else len(_HSO_KINDS) if kind else 0
 
 
 def _text(path: Path) -> str:
@@ -256,7 +264,7 @@ def _device(path: Path) -> tuple[int, int]:
         found = path.stat()
     except (OSError, ValueError):
         return 0, 0
-    return found.st_rdev, found.st_dev if os.major(found.st_rdev) in _TERMINAL_SLAVES else 0
+    return found.st_rdev, found.st_dev if os.major(found.st_rdev) in TERMINALS else 0
 
 
 _FAULTS: Mapping[Fault, tuple[str, str]] = MappingProxyType(
@@ -298,6 +306,9 @@ _CURES: Mapping[tuple[str, Fault], str] = MappingProxyType(
 _LETTING_GO: Mapping[str, str] = MappingProxyType(
     {
         "ModemManager": "Keep it off for good: `sudo systemctl mask --now ModemManager`.",
+        "agetty": (  # it would be started again
+            "That is the login console: `sudo raspi-config nonint do_serial_cons 1`, then `sudo reboot`."
+        ),
         "brltty": "Unless a braille display is used here: `sudo apt remove brltty`.",
         "gammu-smsd": "`sudo systemctl disable --now gammu-smsd`",
         "smsd": "`sudo systemctl disable --now smstools`",

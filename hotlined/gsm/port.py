@@ -133,7 +133,12 @@ def _opening_error(name: str, error: Exception) -> PortError:
             f"There is no modem at {name}.",
             "Is the stick plugged in? `ls -l /dev/serial/by-id` shows the ports that there are.",
         )
-    if number in (errno.EACCES, errno.EPERM):
+    if number == errno.EPERM:  # of the service's sandbox: files that others own are EACCES
+        return PortDeniedError(
+            f"The service may not open the port {name}.",
+            f"Its sandbox lets in USB ports alone. For a modem on the UART: `sudo scripts/install --uart {name}`.",
+        )
+    if number == errno.EACCES:
         return PortDeniedError(
             f"The port {name} may not be opened by this user.",
             "Add the user to the group dialout: `sudo adduser USER dialout`, then log in again.",

@@ -1,0 +1,84 @@
+"""The UART of a Raspberry Pi, where modems of HATs are: what keeps one from being used, and the cure.
+
+It reads files and opens no port. Sources: the UART pages of Raspberry Pi's documentation and the functions
+`do_serial_hw` and `do_serial_cons` of raspi-config. Known to be incomplete: it knows the UART of pins 8 and 10 alone,
+not those that an overlay puts elsewhere; a modem that is off and one at another speed look the same to it.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+_PORT = re.compile(r"/dev/(serial\d|tty(AMA|S)\d+)")
+_CONSOLE = re.compile(r"(?:^|\s)console=(\w+)")
+_CONFIGURATIONS = ("boot/firmware/config.txt", "boot/config.txt")
+_DEBUG_CONNECTOR = "ttyAMA10"  # of a Pi 5, between its HDMI sockets
+_MINI_UART = "bcm2835-aux-uart"  # its kind in the device tree
+
+HARDWARE_ON = "`sudo raspi-config nonint do_serial_hw 0` (it sets enable_uart=1), then `sudo reboot`."
+CONSOLE_OFF = "`sudo raspi-config nonint do_serial_cons 1`, then `sudo reboot`."
+WAKING = (
+    "Is it on? A HAT wants its PWRKEY held for a second (docs/sticks.md has the command), and 2 A. Is `modem.baudrate` "
+    "its speed? One that finds the speed by itself stays silent until it hears AT: fix it with AT+IPR=115200."
+)
+"""What to look at where nothing answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """Why a UART cannot be used, or not well, and what a person can do."""
+
+    message: str
+    cure: str
+    is_fatal: bool = True
+
+
+def is_uart(port: str) -> bool:
+    """Tell whether a port is one of this machine's own, not one on USB."""
+    return _PORT.fullmatch(port) is not None
+
+
+def obstacles(port: str, root: Path = Path("/")) -> list[Obstacle]:
+    """Return what stands between us and a modem on a UART."""
+    found = []
+    path = root / port.lstrip("/")
+    name = path.resolve().name
+    if not path.exists():
+        told = "is not told" if _maybe_setting(root, "enable_uart") is None else "is told"
+        found.append(Obstacle(f"there is no {port}: the Pi {told} to switch its UART on", HARDWARE_ON))
+    if name in _CONSOLE.findall(_text(root / "proc/cmdline")):
+        found.append(Obstacle(f"the login console is on {name}, and types into the modem", CONSOLE_OFF))
+    if name == _DEBUG_CONNECTOR:
+        found.append(
+            Obstacle(
+                f"{port} is the debug connector of a Pi 5, not pins 8 and 10",
+                "Put dtparam=uart0=on into /boot/firmware/config.txt, reboot, and set `modem.port: /dev/ttyAMA0`.",
+            )
+        )
+    tree = root / "sys/class/tty" / name / "device/of_node"
+    if (tree / "bluetooth").exists():
+        found.append(Obstacle(f"Bluetooth has {name}", "Set `modem.port: /dev/serial0`: pins 8 and 10."))
+    if _MINI_UART in _text(tree / "compatible"):
+        found.append(
+            Obstacle(
+                f"{name} is the mini UART, for Bluetooth has the better one: small buffers, and a speed that changes "
+                "with the processor's unless enable_uart=1 fixes that",
+                "If answers come garbled: dtoverlay=disable-bt in /boot/firmware/config.txt, then reboot.",
+                is_fatal=False,
+            )
+        )
+    return found
+
+
+def _maybe_setting(root: Path, name: str) -> str | None:
+    """Return a setting of config.txt that is not nothing, the last one; its sections are not told apart."""
+    text = "\n".join(_text(root / path) for path in _CONFIGURATIONS)
+    found = re.findall(rf"^{name}=(\w+)", text, re.MULTILINE)
+    return found[-1] if found and found[-1] != "0" else None
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8", "replace").replace("\0", " ").strip()
+    except OSError:
+        return ""

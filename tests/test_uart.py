@@ -1,0 +1,222 @@
+"""Modems on the UART of a Pi: what stands in the way is told with its cure, and only a UART that is named is asked."""
+
+import errno
+import os
+import pty
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sysfs import Plugged, build
+from test_doctor import FAIL, OK, UNKNOWN, WARN, program, scene
+
+from hotlined.cli import doctor
+from hotlined.cli.doctor import Verdict
+from hotlined.errors import PortDeniedError
+from hotlined.gsm import finding, port, uart
+from hotlined.gsm.finding import Holder
+from hotlined.gsm.sticks import Role
+
+
+def pi(root: Path, name: str = "ttyS0", kind: str = "brcm,bcm2835-aux-uart", *, bluetooth: bool = False) -> Path:
+    """Make a Pi's /dev/serial0 and what the kernel says of it, below a folder."""
+    for folder in ("dev", "proc", "boot/firmware"):
+        (root / folder).mkdir(parents=True, exist_ok=True)
+    tree = root / "sys/class/tty" / name / "device/of_node"
+    tree.mkdir(parents=True)
+    (tree / "compatible").write_bytes(kind.encode() + b"\0")
+    if bluetooth:
+        (tree / "bluetooth").mkdir()
+    (root / "dev" / name).touch()
+    (root / "dev/serial0").symlink_to(name)
+    return root
+
+
+def messages(root: Path, name: str = "/dev/serial0") -> str:
+    """Return what stands in the way, and the cures."""
+    return " ".join(f"{each.message} {each.cure}" for each in uart.obstacles(name, root))
+
+
+def test_a_uart_that_is_free_has_nothing_in_the_way(tmp_path: Path) -> None:
+    """The better UART, without a console, is free: also by its link."""
+    pi(tmp_path, "ttyAMA0", "arm,pl011")
+    (tmp_path / "proc/cmdline").write_text("console=tty1 root=/dev/mmcblk0p2\n")
+
+    assert uart.obstacles("/dev/serial0", tmp_path) == []
+    assert uart.obstacles("/dev/ttyAMA0", tmp_path) == []
+
+
+@pytest.mark.parametrize("console", ["console=ttyAMA0,115200 console=tty1", "8250.nr_uarts=1 console=ttyAMA0"])
+def test_the_login_console_is_told(console: str, tmp_path: Path) -> None:
+    """A console on the UART is a failure that raspi-config cures; killing it would not last."""
+    pi(tmp_path, "ttyAMA0", "arm,pl011")
+    (tmp_path / "proc/cmdline").write_text(f"{console}\n")
+
+    assert "do_serial_cons 1" in messages(tmp_path)
+    assert "kill" not in messages(tmp_path)
+    assert "do_serial_cons 1" in Holder(812, "agetty").hint
+
+
+def test_a_uart_that_is_off_is_told(tmp_path: Path) -> None:
+    """Without enable_uart=1 there is no port, and the cure switches it on."""
+    (tmp_path / "boot/firmware").mkdir(parents=True)
+    (tmp_path / "boot/firmware/config.txt").write_text("[all]\n#enable_uart=1\nenable_uart=0\n")
+
+    assert "is not told to switch its UART on" in messages(tmp_path)
+    assert "do_serial_hw 0" in messages(tmp_path)
+    (tmp_path / "boot/firmware/config.txt").write_text("enable_uart=1\n")
+    assert "is told to switch its UART on" in messages(tmp_path)
+
+
+def test_the_mini_uart_is_a_warning_only(tmp_path: Path) -> None:
+    """On a Pi with Bluetooth pins 8 and 10 have the mini UART: it works, and if it does not there is a cure."""
+    pi(tmp_path)
+    (found,) = uart.obstacles("/dev/serial0", tmp_path)
+
+    assert not found.is_fatal
+    assert "disable-bt" in found.cure
+
+
+def test_bluetooths_uart_and_the_debug_connector_are_told(tmp_path: Path) -> None:
+    """The UART that Bluetooth has, and the debug connector of a Pi 5, are no place for a modem."""
+    pi(tmp_path / "3", "ttyAMA0", "arm,pl011", bluetooth=True)
+    pi(tmp_path / "5", "ttyAMA10", "arm,pl011-axi")
+
+    assert "Bluetooth has ttyAMA0" in messages(tmp_path / "3", "/dev/ttyAMA0")
+    assert "dtparam=uart0=on" in messages(tmp_path / "5")
+
+
+def test_auto_leaves_uarts_alone(tmp_path: Path) -> None:
+    """`port: auto` never asks a UART, whatever hangs on it: it may be a machine that takes commands."""
+    machine = scene(tmp_path)
+    pi(tmp_path, "ttyAMA0", "arm,pl011")
+
+    assert finding.candidates(tmp_path / "sys", tmp_path / "dev") == []
+    assert "modem.port: /dev/serial0" in doctor.stick(machine).cure
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("/dev/serial0", True), ("/dev/ttyS0", True), ("/dev/ttyAMA10", True), ("/dev/ttyUSB0", False), ("auto", False)],
+)
+def test_what_a_uart_is(name: str, expected: bool) -> None:
+    """The ports of the machine itself are told from those on USB, and from `auto`."""
+    assert uart.is_uart(name) == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "console", "verdict", "words"),
+    [
+        ("brcm,bcm2835-aux-uart", "", WARN, "mini UART"),
+        ("arm,pl011", "console=ttyS0", FAIL, "login console"),
+        ("arm,pl011", "", WARN, "nothing answers"),
+    ],
+)
+def test_doctor_tells_of_the_uart(kind: str, console: str, verdict: Verdict, words: str, tmp_path: Path) -> None:
+    """What stands in the way is a check of its own; where nothing does and nothing answers, PWRKEY is named."""
+    machine = scene(pi(tmp_path, kind=kind), modem={"port": "/dev/serial0"})
+    (tmp_path / "proc/cmdline").write_text(console)
+    found = doctor.uarts(machine)
+
+    assert found.verdict is verdict
+    assert words in found.seen
+    assert "PWRKEY" in found.cure or words != "nothing answers"
+
+
+def test_without_a_uart_nothing_is_said(tmp_path: Path) -> None:
+    """A line that uses a stick hears nothing of UARTs."""
+    assert doctor.uarts(scene(tmp_path)).verdict is OK
+
+
+# ---- the service
+
+
+SHIPPED = [["LoadState", "loaded"], ["DevicePolicy", "closed"], ["Group", "hotlined"]]
+
+
+def allow(*rules: str, groups: str = "dialout") -> list[list[str]]:
+    """Return what systemd says of a service that lets in these devices."""
+    return [*SHIPPED, *(["DeviceAllow", f"{rule} rw"] for rule in rules), ["SupplementaryGroups", groups]]
+
+
+@pytest.mark.parametrize(
+    ("rules", "verdict"),
+    [
+        (("char-188", "char-166"), FAIL),
+        ((), FAIL),
+        (("char-188", "char-1"), OK),
+        (("char-mem",), OK),
+        (("/dev/null",), OK),
+        (("{link}",), OK),
+        (("/dev/zero", "/dev/nothing-there"), FAIL),
+    ],
+)
+def test_a_port_is_judged_as_the_service_would(rules: tuple[str, ...], verdict: Verdict, tmp_path: Path) -> None:
+    """A port that root may open is a failure where the service's sandbox does not let it in: by number or name."""
+    link = tmp_path / "serial0"
+    link.symlink_to("/dev/null")
+    told = allow(*(rule.format(link=link) for rule in rules))
+    found = doctor.judge_sandbox("hotlined.service", told, [Path("/dev/null")])
+
+    assert found.verdict is verdict
+    assert ("--uart /dev/null" in found.cure) == (verdict is FAIL)
+
+
+@pytest.fixture(name="terminal")
+def _terminal() -> Iterator[Path]:
+    """Give a port whose group may be changed: systemd lets all such in."""
+    master, slave = pty.openpty()
+    yield Path(os.ttyname(slave))
+    os.close(slave)
+    os.close(master)
+
+
+def test_the_groups_are_those_of_the_service(terminal: Path) -> None:
+    """A port that belongs to the login console's group is a failure, whatever the groups of who asks."""
+    terminal.chmod(0o620)
+    found = doctor.judge_sandbox("hotlined.service", allow(), [terminal])
+    assert (found.verdict, "may not open" in found.seen) == (FAIL, True)
+    terminal.chmod(0o660)
+
+    assert doctor.judge_sandbox("hotlined.service", allow(groups=terminal.group()), [terminal]).verdict is OK
+
+
+def test_the_unit_that_is_installed_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What systemd says of the line's own service counts; without it nothing is claimed."""
+    machine = scene(tmp_path, modem={"port": "/dev/null"})
+    told = "\\n".join("=".join(row) for row in allow("char-188"))
+    program(tmp_path / "systemctl", f"#!/bin/sh\nprintf '{told}\\n'")
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    assert doctor.sandbox(machine).verdict is FAIL
+    program(tmp_path / "systemctl", "#!/bin/sh\necho LoadState=not-found")
+
+    assert doctor.sandbox(machine).verdict is UNKNOWN
+
+
+@pytest.mark.parametrize(("number", "cure"), [(errno.EPERM, "scripts/install --uart"), (errno.EACCES, "adduser")])
+def test_a_sandbox_that_refuses_is_told_from_a_group(number: int, cure: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel says EPERM for a device that the service's sandbox keeps out, EACCES for a group that is missing."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(port.serial, "serial_for_url", refuse)
+    with pytest.raises(PortDeniedError) as caught:
+        port.Port("/dev/serial0")
+
+    assert cure in caught.value.hint
+
+
+# ---- hso
+
+
+def test_the_port_for_commands_of_hso_is_found_among_its_others(tmp_path: Path) -> None:
+    """The driver hso puts several ports on an interface and says what each is for: one for commands is asked."""
+    stick = Plugged("1-1.2", "0af0:7401", ("00 ff/ff/ff hso ttyHS0 ttyHS1 ttyHS2", "01 ff/ff/ff hso ttyHS3"))
+    root = build(tmp_path, [stick])
+    kinds = {"ttyHS0": "Application", "ttyHS1": "Control", "ttyHS2": "GPS", "ttyHS3": "Diagnostic"}
+    for name, kind in kinds.items():
+        ((tmp_path / "sys/class/tty" / name).resolve() / "hsotype").write_text(f"{kind}\n")
+    found = finding.candidates(root, tmp_path / "dev")
+
+    assert [(Path(each.port).name, each.role) for each in found] == [("ttyHS1", Role.UNTOLD)]
