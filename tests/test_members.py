@@ -162,8 +162,8 @@ def test_a_member_who_decides_is_told_who_writes(state: Path) -> None:
     """To read is what the group may; the cure is not to be in it."""
     done = run(state, MEMBER, "block", KEVIN)
 
-    assert done.returncode == 1
-    assert "it may not be written by this user" in done.stderr
+    assert done.returncode == 75
+    assert "is another user's" in done.stderr
     assert "in its group" not in done.stderr
     assert "sudo" in done.stderr
 

@@ -80,6 +80,7 @@ def pause(settings: Settings) -> None:
     Example: hotlined pause
     """
     config = settings.config()
+    require_daemons_database(config)
     with open_beside_daemon(config.database) as db:
         before = next((held for held in reading.holds(db) if held.state == "paused"), None)
     _decide(settings, config, "pause")
