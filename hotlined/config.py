@@ -22,6 +22,7 @@ from decimal import Decimal
 from difflib import SequenceMatcher
 from enum import Enum, StrEnum, auto
 from functools import lru_cache
+from itertools import chain
 from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
@@ -310,7 +311,16 @@ _NUMBER = _Kind(
     resolve=lambda text, where: parse_number(text, where.country),
     personal=True,
 )
-_COUNTRY = _Kind("a country as two capitals, like BE", "[A-Z]{2}", accept=_is_country)
+# what is written on cars and in addresses, and is no code of ISO 3166
+_COUNTRY_CODES = {"UK": "GB", "EN": "GB", "SP": "ES", "B": "BE", "F": "FR", "D": "DE", "L": "LU"}
+
+
+def _meant_country(text: str) -> str | None:
+    code = _COUNTRY_CODES.get(text.upper(), text.upper())
+    return code if code != text and re.fullmatch("[A-Z]{2}", code) and _is_country(code) else None
+
+
+_COUNTRY = _Kind("a country as two capitals, like BE", "[A-Z]{2}", accept=_is_country, meant=_meant_country)
 _PATTERN = _Kind(
     "a regular expression with exactly one group",
     convert=_compile,
@@ -454,7 +464,6 @@ _CURES = (
     ("mapping keys are not allowed", "a value that starts with ? and a blank needs quotes"),
     ("scanning a block scalar", "a value that starts with > or | needs quotes"),
     ("unknown escape", r"between double quotes a \ is written \\"),
-    ("found unexpected end of stream", "the quote that opens there is not closed"),
     ("could not find expected ':'", "a colon is missing behind a key"),
 )
 _QUOTES = (
@@ -480,6 +489,21 @@ def _ended_early(text: str, index: int, message: str) -> str | None:
     return None
 
 
+_OPENED = "the quote that opens here is not closed: put one at the end of the value"
+
+
+def _maybe_opened(text: str, index: int) -> int | None:
+    """Return the line of the quote that opened a value which ended at a place too far on: on a later line."""
+    import yaml  # noqa: PLC0415  only for mistakes
+
+    end = len(text[:index].rstrip())
+    with suppress(yaml.YAMLError):
+        for token in yaml.scan(text):
+            if isinstance(token, yaml.ScalarToken) and token.style and token.end_mark.index == end:
+                return token.start_mark.line + 1 if token.start_mark.line < token.end_mark.line else None
+    return None
+
+
 def _broken(path: Path, line: int, message: str) -> ConfigError:
     cure = next((f"; {cure}" for sign, cure in _CURES if sign in message), "")
     return _refuse(path, [_Problem(line, "", f"this is not YAML: {message}{cure}")])
@@ -498,8 +522,12 @@ def _compose(text: str, path: Path) -> "_Node | None":
         return cast("_Node | None", loader.get_single_node())
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or loader.get_mark()
+        if error.context_mark and "end of stream" in str(error.problem):
+            raise _refuse(path, [_Problem(error.context_mark.line + 1, "", _OPENED)]) from error
         if early := _ended_early(text, mark.index, str(error.problem)):
             line = text.count("\n", 0, len(text[: mark.index].rstrip())) + 1
+            if early == _QUOTES and (opened := _maybe_opened(text, mark.index)):
+                line, early = opened, _OPENED
             raise _refuse(path, [_Problem(line, "", early)]) from error
         begun = f"{error.context} from line {error.context_mark.line + 1}, " if error.context_mark else ""
         raise _broken(path, mark.line + 1, f"{begun}{error.problem}") from error
@@ -522,14 +550,59 @@ def _got(node: "_Node", *, personal: bool = False) -> str:
     return "something else (not shown)" if personal else _quoted(node.value)
 
 
-def _nearest(path: str) -> str:
+_LIKENESS = 0.5  # as difflib counts: minute is like month, and pays like no key at all
+# what the keys are called by whoever writes French or Dutch, case and accents aside
+_TRANSLATED = {
+    "alertes": "alerts",
+    "antwoord": "answer",
+    "appels": "modem.calls",
+    "basededonnees": "database",
+    "bloques": "numbers.blocked",
+    "codepin": "modem.pin",
+    "delai": "answer.delay",
+    "devise": "limits.currency",
+    "geblokkeerd": "numbers.blocked",
+    "land": "numbers.country",
+    "landen": "numbers.answer_countries",
+    "ligne": "line",
+    "lijn": "line",
+    "limieten": "limits",
+    "limites": "limits",
+    "message": "answer.text",
+    "munt": "limits.currency",
+    "numero": "line_number",
+    "numeros": "numbers",
+    "nummer": "line_number",
+    "nummers": "numbers",
+    "oproepen": "modem.calls",
+    "pays": "numbers.country",
+    "pincode": "modem.pin",
+    "prijs": "limits.price_per_segment",
+    "prix": "limits.price_per_segment",
+    "reponse": "answer",
+    "saldo": "credit",
+    "solde": "credit",
+    "tekst": "answer.text",
+    "texte": "answer.text",
+    "textes": "answer.texts",
+    "vertraging": "answer.delay",
+}
+
+
+def _nearest(path: str) -> tuple[str, bool]:
+    """Return the known key that one is most like, and whether it is like it at all."""
     name = path.rpartition(".")[2]
+    if translated := _TRANSLATED.get(fold(name)):
+        return translated, True
+
+    def likeness(known: str) -> float:
+        return SequenceMatcher(None, name[:40], known.rpartition(".")[2]).ratio()
 
     def closeness(known: str) -> float:
-        whole = SequenceMatcher(None, path[:80], known).ratio()
-        return whole + SequenceMatcher(None, name[:40], known.rpartition(".")[2]).ratio()
+        return SequenceMatcher(None, path[:80], known).ratio() + likeness(known)
 
-    return max((*KEYS, *_SECTIONS), key=closeness)
+    nearest = max((*KEYS, *_SECTIONS), key=closeness)
+    return nearest, likeness(nearest) > _LIKENESS
 
 
 _INVISIBLE = frozenset({"Zs", "Cf", "Cc"})  # blanks of other widths, formats, controls: none shows itself in an editor
@@ -565,13 +638,16 @@ def _judge_name(section: str, name: str, value: "_Node", lines: Mapping[str, int
         below = " and below it ".join((*steps, last))
         return path, f"a dot does not nest: write {len(steps) + 1} lines, {below}"
     dotted = " (a dot does not nest)" if "." in name else ""
-    return _written(path[:80]), f"unknown key{dotted}; the nearest known one is {_nearest(path)}"
+    nearest, is_like = _nearest(path)
+    told = f"the nearest known one is {nearest}" if is_like else "the config.yaml that came with hotlined has them all"
+    return _written(path[:80]), f"unknown key{dotted}; {told}"
 
 
 def _no_section(node: "_Node") -> str:
     """Say what is wrong with what should be a section; most often a blank is missing, or is no blank."""
-    got = f"one of {len(node.value)}" if node.id == "mapping" else _got(node)
-    sentence = f"expected a section of at most {MOST_KEYS} keys, got {got}"
+    if node.id == "mapping":
+        return f"expected a section of at most {MOST_KEYS} keys, got one of {len(node.value)}"
+    sentence = f"expected a section: keys on lines of their own, indented; got {_got(node)}"
     found = re.match(r"([a-z_]+):(\S|[^\S ])", node.value) if node.id == "scalar" else None
     if not found:
         return sentence
@@ -626,6 +702,9 @@ def _scalar(kind: _Kind, node: "_Node", where: _Where) -> Any:
     tagged = "; a value that starts with ! needs quotes" if str(node.tag).startswith("!") else ""
     meant = kind.meant(node.value) if node.id == "scalar" else None
     asked = f"; is {meant} meant?" if meant else ""
+    visible = node.value.replace("\0", "") if node.id == "scalar" and not kind.personal else ""
+    if invisible := _maybe_invisible(visible):
+        asked += f"; {invisible} stands in it: delete it"
     raise ValueError(f"expected {kind.expected}, got {_got(node, personal=kind.personal)}{tagged}{asked}")
 
 
@@ -650,6 +729,20 @@ def _judge_comment(key: Key, node: "_Node") -> Iterator[str]:
     )
 
 
+def _ends_with_lone_quote(text: str) -> bool:
+    """Tell whether a quote ends a text that none opens; an apostrophe stands behind a letter."""
+    if text.endswith('"'):
+        return text.count('"') % 2 == 1
+    return bool(re.search(r"[^\w']'\Z", text)) and len(re.findall(r"(?<!\w)'|'(?!\w)", text)) % 2 == 1
+
+
+def _judge_quote(key: Key, node: "_Node") -> Iterator[str]:
+    """Find prose that ends with a quote which never opened: it would be sent with it."""
+    plain = node.id == "scalar" and cast("yaml.ScalarNode", node).style is None
+    if plain and key.kind.comment == _ANY_HASH and _ends_with_lone_quote(node.value):
+        yield f"ends with {node.value[-1]}, and no quote opens it: put the whole value in quotes, or take that one away"
+
+
 def _convert(key: Key, line: int, node: "_Node", where: _Where) -> tuple[Any, list[_Problem]]:
     if key.shape is _Shape.MAYBE and _is_null(node):
         return None, [_Problem(line, key.path, sentence) for sentence in _judge_comment(key, node)]
@@ -658,7 +751,7 @@ def _convert(key: Key, line: int, node: "_Node", where: _Where) -> tuple[Any, li
         return (), [_Problem(line, key.path, f"expected a list ([] for none), got {_got(node)}")]
     values, problems = [], []
     for place, item in enumerate(node.value if listed else (node,), start=1):
-        if cut := next(_judge_comment(key, item), ""):
+        if cut := next(chain(_judge_comment(key, item), _judge_quote(key, item)), ""):
             problems.append(_Problem(item.end_mark.line + 1, key.path, f"entry {place}: {cut}" if listed else cut))
             continue
         try:
@@ -808,7 +901,9 @@ def salvage(path: Path) -> Salvaged:
         text = octets.decode("latin-1")  # what it most often is; it only has to do until the file is mended
     roots, lost = _sound(text, path)
     read = _read(roots, path)
-    meant = [problem.key if problem.key in (*KEYS, *_SECTIONS) else _nearest(problem.key) for problem in read.problems]
+    meant = [
+        problem.key if problem.key in (*KEYS, *_SECTIONS) else _nearest(problem.key)[0] for problem in read.problems
+    ]
     unknown = [
         key
         for key in KEYS
@@ -842,7 +937,7 @@ def _sound(text: str, path: Path) -> tuple[list["_Node | None"], list[str]]:
         else:
             if root is not None and root.id == "mapping":
                 roots.append(root)
-    known = [place if place in (*KEYS, *_SECTIONS) else _nearest(place) for place in lost if place]
+    known = [place if place in (*KEYS, *_SECTIONS) else _nearest(place)[0] for place in lost if place]
     return roots, known if roots else [""]
 
 

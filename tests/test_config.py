@@ -38,6 +38,7 @@ from hotlined.policy import Limits, Numbers, Windows
 
 EXAMPLE = Path(__file__).parent.parent / "config.yaml"
 FILE = Path("/somewhere/config.yaml")
+NONE_NEAR = "the config.yaml that came with hotlined has them all"
 ANSWER = "answer: {text: Stop it}\n"
 
 
@@ -238,7 +239,7 @@ DURATION = "like 90s, 10m, 24h or 1h30m"
             "alerts: {urls: [x]}",
             "alerts.urls: entry 1: expected an Apprise URL, like mailto://…, got something else (not shown)",
         ),
-        ("modem: auto", "modem: expected a section of at most 100 keys, got 'auto'"),
+        ("modem: auto", "modem: expected a section: keys on lines of their own, indented; got 'auto'"),
         (
             "modem: {" + ", ".join(f"k{n}: " for n in range(101)) + "}",
             "modem: expected a section of at most 100 keys, got one of 101",
@@ -263,14 +264,35 @@ DURATION = "like 90s, 10m, 24h or 1h30m"
             "limits: {segments: {minute: 1}}",
             "limits.segments.minute: unknown key; the nearest known one is limits.segments.month",
         ),
-        ('"a\\eb": 1', '"a\\x1bb": unknown key; the nearest known one is database'),
-        ("[line]: fr", '"a list": unknown key; the nearest known one is limits'),
+        ('"a\\eb": 1', f'"a\\x1bb": unknown key; {NONE_NEAR}'),
+        ("[line]: fr", f'"a list": unknown key; {NONE_NEAR}'),
+        ("wifi: blue", f"wifi: unknown key; {NONE_NEAR}"),
+        ("pays: FR", "pays: unknown key; the nearest known one is numbers.country"),
+        ("modem: {Délai: 3s}", '"modem.Délai": unknown key; the nearest known one is answer.delay'),
+        (
+            "numbers: {country: UK}",
+            "numbers.country: expected a country as two capitals, like BE, got 'UK'; is GB meant?",
+        ),
+        (
+            "numbers: {country: fr}",
+            "numbers.country: expected a country as two capitals, like BE, got 'fr'; is FR meant?",
+        ),
+        (
+            "mode: li\xa0ve",
+            "mode: expected one of live, shadow, got 'li\\xa0ve'; an invisible no-break space stands in it: delete it",
+        ),
     ],
 )
 def test_what_is_wrong_is_said(stated: str, problem: str) -> None:
     """A wrong value is reported with its line, its key, what was expected and what was got."""
     text = f"{ANSWER}# a comment\n{stated}\n"
     assert problems(text) == (f"{FILE}:3: {problem}",)
+
+
+def test_quotes_and_apostrophes_inside_a_text_are_none_at_its_end() -> None:
+    """What opens and closes, and an apostrophe behind a letter, is a text like any other."""
+    for text in ('Tu dis "non"', "c'est la voiture des amis'", "L'un dit 'non'"):
+        assert config.parse(f"answer:\n  text: {text}\n", FILE).answer.texts == (text,)
 
 
 @pytest.mark.parametrize(
@@ -284,8 +306,8 @@ def test_what_is_wrong_is_said(stated: str, problem: str) -> None:
             "2: answer.text: answer.text and answer.texts are both set; keep one of them",
         ),
         ("answer:\n  text: 🙂\n  encoding: gsm7\n", "2: answer.text: GSM-7 lacks "),
-        ("answer: Stop it", "1: answer: expected a section of at most 100 keys, got 'Stop it'"),
-        ("- a", "1: expected a section of at most 100 keys, got a list"),
+        ("answer: Stop it", "1: answer: expected a section: keys on lines of their own, indented; got 'Stop it'"),
+        ("- a", "1: expected a section: keys on lines of their own, indented; got a list"),
         (
             f"answer:\n  text: {'a' * 307}\n",
             f"2: answer.text: '{'a' * 39}…' has 307 characters; {TWO} hold 306 in gsm7: 1 too many. See ",
@@ -318,7 +340,7 @@ def test_what_is_wrong_is_said(stated: str, problem: str) -> None:
         (ANSWER + "credit: {ussd: *121#}\n", "2: this is not YAML: while scanning an alias from line 2, "),
         (
             ANSWER + "line: 'fr\n\n",
-            "4: this is not YAML: while scanning a quoted scalar from line 2, found unexpected end of stream",
+            "2: the quote that opens here is not closed",
         ),
         (
             ANSWER + "modem: {port: *a}\nline: fr\nmode: live\n",
@@ -344,7 +366,7 @@ def test_where_it_is_wrong_is_said(text: str, problem: str) -> None:
         ('  text: "on te dit "non", bah"\n', "2: there are quotes inside the quotes: "),
         ("  texts: ['C'est non', 'b']\n", "2: there are quotes inside the quotes: "),
         ("  texts:\n    - b\n    - 'C'est non'\n", "4: there are quotes inside the quotes: "),
-        ("  text: \"C'est non\n", "3: this is not YAML: while scanning a quoted scalar from line 2, "),
+        ("  text: \"C'est non\n", "2: the quote that opens here is not closed"),
         ("  text: [smile] non\n", "2: a value that starts with [ or { needs quotes"),
         ("  text: - non\n", "2: this is not YAML: sequence entries are not allowed here; a value that starts with - "),
         ("  text: !non\n", "2: answer.text: expected a text that is not blank, got ''; a value that starts with ! "),
@@ -357,12 +379,19 @@ def test_where_it_is_wrong_is_said(text: str, problem: str) -> None:
         ("  text: Bonjour #1\n    des relous\n", "2: what stands behind a blank and # is a comment: put the whole "),
         (
             "  text:\xa0Non\n",
-            "1: answer: expected a section of at most 100 keys, got 'text:\\xa0Non'; an invisible no-break ",
+            "1: answer: expected a section: keys on lines of their own, indented; got 'text:\\xa0Non'; an invisible ",
         ),
         (
             "  text:Non\n",
-            "1: answer: expected a section of at most 100 keys, got 'text:Non'; a blank is missing behind ",
+            "1: answer: expected a section: keys on lines of their own, indented; got 'text:Non'; a blank is missing ",
         ),
+        ('  text: Hey ! Non."\n', '2: answer.text: ends with ", and no quote opens it: put the whole value in quotes'),
+        (
+            "  text: Hey ! C'est non.'\n",
+            "2: answer.text: ends with ', and no quote opens it: put the whole value in quotes",
+        ),
+        ('  texts:\n    - a\n    - Tu dis "non"."\n', '4: answer.texts: entry 2: ends with ", and no quote opens it'),
+        ('  text: "Hey ! Non.\n  delay: 5m\nmode: "live"\n', "2: the quote that opens here is not closed"),
         ("\xa0 text: Non\n", "2: answer.text: an invisible no-break space stands before `text`: delete it"),
         (" \u200btext: Non\n", "2: answer.text: an invisible zero width space stands before `text`: delete it"),
     ],

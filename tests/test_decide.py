@@ -1,5 +1,7 @@
 """What people decide from the command line, obeyed by the running daemon."""
 
+import os
+import pty
 import re
 import subprocess
 import sys
@@ -162,6 +164,22 @@ def test_a_text_without_quotes_is_told_how_to_write_it(tmp_path: Path) -> None:
 
     assert said.exit_code == 2
     assert f"""Hint: `hotlined --config {filled.config} send 0470123456 "coucou l'ami"`""" in said.stderr
+
+
+@pytest.mark.parametrize(("typed", "erased"), [("oui", True), ("J", True), ("y", True), ("non", False), ("", False)])
+def test_yes_may_be_said_in_the_languages_of_the_line(tmp_path: Path, typed: str, *, erased: bool) -> None:
+    """`forget` asks once; o, oui, j and ja are as good as y, and everything else leaves it."""
+    filled = Filled(tmp_path)
+    filled.text()
+    ours, theirs = pty.openpty()
+    os.write(ours, f"{typed}\n".encode())
+    command = [sys.executable, "-m", "hotlined", "--config", str(filled.config), "forget", NUMBER]
+    subprocess.run(command, stdin=theirs, capture_output=True, check=False)
+    os.close(ours)
+    os.close(theirs)
+
+    with filled.db:
+        assert (filled.log() == []) is erased
 
 
 def test_a_short_code_needs_no_block(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ def test_the_demo_shows_the_whole_job_and_ends_by_itself(tmp_path: Path) -> None
     assert done.returncode == 0, done.stderr
     assert "\x1b" not in done.stdout
     assert "in +32470112233   Salut beauté 😍 c'est Kevin !" in done.stdout
-    assert "no answer: one is on its way" in done.stdout
+    assert "no answer: one was on its way" in done.stdout
     assert "20 contacts recorded, 6 answered, 14 not" in done.stdout
     assert "12 segments left the SIM, 0.60 EUR at 0.05 each; 0 texts are left on it" in done.stdout
     assert left_behind(tmp_path) == []

@@ -143,7 +143,7 @@ def test_the_list_fits_its_terminal(busy: Filled, columns: int, headings: str) -
 
 def test_nobody_is_said(line: Filled) -> None:
     """People are told that there is nothing; programs get nothing."""
-    assert line.run("numbers").stdout == "No contacts.\n"
+    assert line.run("numbers").stdout == "Nobody has contacted the line yet.\n"
     assert line.run("numbers", "--json").stdout == ""
 
 
@@ -336,14 +336,16 @@ def test_a_number_has_its_history(busy: Filled) -> None:
     assert [each["text"] for each in asked(busy, KEVIN, "-n", "1")["history"]] == ["Réponds !"]
     shown = busy.on_a_terminal(80, "number", KEVIN)
     assert shown[0] == f"number         {KEVIN} (BE, mobile)"
-    assert shown[-1].split()[-3:] == ["!", "answered", "lately"]
+    assert shown[-1].endswith(" Réponds !")
+    assert " answered lately " in shown[-1]
+    assert "\nanswers        1; 2 segments went to it in all\n" in busy.run("number", KEVIN).stdout
 
 
 def test_a_number_that_never_came_is_told_of_too(busy: Filled) -> None:
     """Before a first contact there is no history, but an answer to the question."""
     shown = busy.run("number", "+32470111111").stdout
 
-    assert shown.endswith("\nNo contacts.\n")
+    assert shown.endswith("\nIt has not contacted the line.\n")
     assert "its next text is answered, after the usual delay" in shown
     assert "blocked" in busy.run("number", TOM).stdout
 

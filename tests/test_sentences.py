@@ -218,7 +218,7 @@ SENTENCES: dict[str, Callable[[re.Match[str], Figures], None]] = {
     rf"(?:half of (?:them|these) )?within {LENGTH})?\.": answers,
     rf"The network did not confirm (?P<number>{NUMBER}) of them\.": figure("unconfirmed"),
     r"The network did not confirm (?P<them>it|any of them)\.": unconfirmed,
-    rf"The SIM spent (?P<cost>{NUMBER}) EUR: (?P<segments>{NUMBER}) segments? at (?P<price>{NUMBER}) EUR"
+    rf"In all the SIM spent (?P<cost>{NUMBER}) EUR: (?P<segments>{NUMBER}) segments? at (?P<price>{NUMBER}) EUR"
     r"(?: each)?\.": cost,
     rf"Of (?P<reactions>{NUMBER}) reactions to the answer, (?P<parts>.+)\.": reactions,
     rf"(?P<reactions>{NUMBER}) reactions? to the answer, (?:(?:all of them )?tagged .+|(?:not|none) tagged yet)\.": (

@@ -148,7 +148,7 @@ def test_the_newspaper_can_be_told(line: Filled) -> None:
         "55 % of them came in the week from 3 to 9 November 2025.",
         "1,530 numbers texted or called, all of them for the first time.",
         "20 answers went out, half of them within 40 minutes.",
-        "The SIM spent 2.00 EUR: 40 segments at 0.05 EUR each.",
+        "In all the SIM spent 2.00 EUR: 40 segments at 0.05 EUR each.",
         "Of 20 reactions to the answer, half are tagged apologies and half are tagged insults.",
         "In the three weeks before (13 October to 2 November 2025): no text.",
     ):

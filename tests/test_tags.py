@@ -176,6 +176,15 @@ def test_reactions_are_tagged_with_single_keys(line: Filled) -> None:
     assert [tags(line)[contact - 1] for contact in (first, second, third)] == [["apology"], ["insult"], []]
 
 
+def test_a_key_that_means_nothing_is_answered(line: Filled) -> None:
+    """Whoever presses another key hears so, with the keys that there are, and nothing is tagged."""
+    react(line)
+    shown = walk(line, "x", "q")
+
+    assert "'x' is no key here.\na=apology i=insult" in shown
+    assert shown.endswith("quit\n\n0 reactions tagged, 3 left.\n")
+
+
 @pytest.mark.parametrize("quitting", ["q", "\x03", "\x04"])
 def test_a_wrong_key_is_taken_back(line: Filled, quitting: str) -> None:
     """The key u undoes the last key, a tag or a skip, as often as there is one; q, Ctrl-C and Ctrl-D end it."""

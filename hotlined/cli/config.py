@@ -1,5 +1,6 @@
 """`hotlined config`: the configuration judged, and as it is in force."""
 
+import unicodedata
 from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
@@ -79,7 +80,9 @@ def _print_answer(name: str, text: str, chosen: Config) -> None:
 
 def replacement(one: Replacement) -> str:
     """Say what was written instead of a character, and how often."""
-    return f"{one.original} by {one.replacement!r}, {counted(one.count, 'time')}"
+    original = f"a {unicodedata.name(one.original).lower()}" if one.original.isspace() else one.original
+    by = "a blank" if one.replacement == " " else repr(one.replacement)
+    return f"{original} by {by}, {counted(one.count, 'time')}"
 
 
 def _worst(chosen: Config) -> str:
@@ -112,7 +115,7 @@ def _risks(chosen: Config) -> Iterator[str]:
         (chosen.mode is Mode.SHADOW, "mode is shadow: nothing is transmitted."),
         (
             answer.delay[0] == timedelta(0),
-            "answer.delay begins at 0s: an answer may arrive while she still stands there.",
+            "answer.delay begins at 0s: an answer may arrive before she is gone.",
         ),
         (limits.per_number == 0, "limits.per_number is 0: nobody is ever answered."),
         (min(worst.values()) == 0, "limits.segments has a 0: nothing is ever sent."),

@@ -1,7 +1,7 @@
 """Moments, days, weeks and months as people type them, for --since and --until, and moments as they read them.
 
-What has no offset is local time, so a day has 23 or 25 hours when the clocks change. It reads no words of other
-languages than English, and nothing that names the future.
+What has no offset is local time, so a day has 23 or 25 hours when the clocks change. Of French and Dutch it
+reads today and yesterday alone; nothing that names the future.
 Known to be wrong: in the hour that the clocks repeat, a moment is not told from the one an hour later.
 """
 
@@ -39,7 +39,7 @@ def period(text: str, now: datetime) -> Period:
     with suppress(ValueError):
         return _moment(now - parse_duration(word.lower()))
     today = now.astimezone().date()
-    if (days_ago := _days_ago(today).get(word.lower())) is not None:
+    if (days_ago := _days_ago(today).get(word.lower().replace("’", "'"))) is not None:
         return _days(today - days_ago * _DAY)
     if found := _MONTH.fullmatch(word):
         first = date(int(found[1]), int(found[2]), 1)
@@ -50,7 +50,7 @@ def period(text: str, now: datetime) -> Period:
 
 
 def _days_ago(today: date) -> dict[str, int]:
-    ago = {"today": 0, "yesterday": 1}
+    ago = {"today": 0, "aujourd'hui": 0, "vandaag": 0, "yesterday": 1, "hier": 1, "gisteren": 1}
     for number, name in enumerate(_WEEKDAYS):
         ago[name] = ago[name[:3]] = (today.weekday() - number) % 7
     return ago

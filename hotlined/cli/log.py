@@ -109,7 +109,7 @@ _WAITS = {
     WaitingFor.BUDGET_DAY: "waits: day's budget",
     WaitingFor.BUDGET_HOUR: "waits: hour's budget",
     WaitingFor.RESERVE: "waits: new ones first",
-    WaitingFor.SEND_INTERVAL: "goes in its turn",
+    WaitingFor.SEND_INTERVAL: "goes in a moment",
 }
 STATES = {
     State.QUEUED: "waits",
@@ -126,7 +126,7 @@ STATES = {
 _BRIEFLY = {
     Reason.FIRST_CONTACT: "first contact",
     Reason.COOLDOWN_OVER: "long enough ago",
-    Reason.PENDING: "one is on its way",
+    Reason.PENDING: "one was on its way",
     Reason.COOLDOWN: "answered lately",
     Reason.PER_NUMBER: "had all its answers",
     Reason.BLOCKED: "blocked",
@@ -192,13 +192,13 @@ _MARK = Column("", 1, _mark, _fate)
 _TEXT = Column("TEXT", 0, _what)
 _OUTCOME: Column[_Contact] = Column("OUTCOME", OUTCOME, lambda contact: contact["outcome"], _fate)
 _LAYOUTS = (
-    Layout(70, (_ID, _TIME, _FROM, _MARK, _TEXT, _OUTCOME)),
+    Layout(70, (_ID, _TIME, _FROM, _MARK, _OUTCOME, _TEXT)),
     Layout(0, (_ID, _TIME, _FROM, _MARK), below=Column("", 2, lambda each: f"{each['outcome']} · {_what(each)}")),
 )
 
 
-def lines(db: Database, rows: Iterable[Row]) -> Iterator[str]:
-    """Yield contacts as a table for people."""
+def lines(db: Database, rows: Iterable[Row], nothing: str) -> Iterator[str]:
+    """Yield contacts as a table for people; `nothing` where there are none."""
 
     def for_people(row: Row) -> _Contact:
         contact = reading.entry(row)
@@ -206,7 +206,7 @@ def lines(db: Database, rows: Iterable[Row]) -> Iterator[str]:
         sending = reading.sending(db) if waits else reading.Sending("free")  # asked only where it is of use
         return contact | {"kept": row["kept"], "outcome": _outcome(contact, sending)}
 
-    return table(map(for_people, rows), _LAYOUTS, "No contacts.")
+    return table(map(for_people, rows), _LAYOUTS, nothing)
 
 
 def entry(db: Database, config: Config, row: Row) -> _Contact:
@@ -241,7 +241,7 @@ def _print_by_hand(db: Database, rows: list[Row], *, as_json: bool, as_csv: bool
             click.echo(json_line(text))
     else:
         told = (text | {"outcome": answer_in_words(text["answer"], sending)} for text in texts)
-        for line in table(told, _BY_HAND_LAYOUTS, "No texts by hand."):
+        for line in table(told, _BY_HAND_LAYOUTS, "Nobody has sent a text by hand."):
             click.echo(line)
 
 
@@ -250,7 +250,7 @@ _BY: Column[_Contact] = Column("BY", 12, lambda text: harmless(f"{text['asked_by
 _QUEUED_AT: Column[_Contact] = Column("TIME", TIME_WIDTH, lambda text: moment(text["answer"]["queued_at"]), right=True)
 _HAND_TEXT: Column[_Contact] = Column("TEXT", 0, lambda text: harmless(text["answer"]["text"] or ""))
 _BY_HAND_LAYOUTS = (
-    Layout(80, (_QUEUED_AT, _TO, _MARK, _HAND_TEXT, _BY, _OUTCOME)),
+    Layout(80, (_QUEUED_AT, _TO, _BY, _MARK, _OUTCOME, _HAND_TEXT)),
     Layout(
         0,
         (_QUEUED_AT, _TO, _MARK),
@@ -284,9 +284,21 @@ def _any_of(option: str, name: str, values: type[StrEnum], meaning: str) -> Call
     """Make an option that takes one of these values and may be given again; its help names them."""
     words = [value.value for value in values]
     metavar = option.removeprefix("--").upper()
-    return click.option(
-        option, name, multiple=True, type=click.Choice(words), metavar=metavar, help=f"{meaning}: {', '.join(words)}."
-    )
+    kind = _Reasons(words) if values is Reason else click.Choice(words)
+    return click.option(option, name, multiple=True, type=kind, metavar=metavar, help=f"{meaning}: {', '.join(words)}.")
+
+
+class _Reasons(click.Choice[str]):
+    """The codes of reasons, or the words that the log has for them."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the code."""
+        typed = str(value).strip().casefold()
+        for reason, words in _BRIEFLY.items():
+            if typed in (reason.value, reason.value.replace("_", " "), words.casefold()):
+                return reason.value
+        known = ", ".join(f"{reason} ({words})" for reason, words in _BRIEFLY.items())
+        raise click.BadParameter(f"{value!r} is no reason. There are {known}.", ctx, param)
 
 
 @click.command
@@ -335,8 +347,8 @@ def log(
 
     OUTCOME says when an answer goes, what it waits for, or why there is none. In a pipe or a file every text is whole.
     Filters combine: what is shown fits all of them. --kind, --verdict, --reason and --state may be given more than
-    once: one of the values will do. More than a screen goes through a pager (HOTLINED_PAGER, PAGER, or less), at its
-    end.
+    once: one of the values will do. What is longer than the screen opens in a pager (HOTLINED_PAGER, PAGER, or less),
+    at its end.
 
     Example: hotlined log --since yesterday --verdict answer
     """
@@ -363,7 +375,8 @@ def log(
         elif as_csv:
             _print_csv(rows, reading.columns(db))
         else:
-            print_paged(lines(db, rows), pager=pager and not follow, at_end=True)
+            nothing = "Nobody has contacted the line yet." if where == reading.Filter() else "No contact is like that."
+            print_paged(lines(db, rows, nothing), pager=pager and not follow, at_end=True)
 
 
 REASONS = {

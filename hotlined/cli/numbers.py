@@ -97,7 +97,7 @@ def numbers(settings: Settings, limit: int, order: str, as_json: bool, as_csv: b
         writer.writerow(_COLUMNS)
         writer.writerows(map(csv_cell, asdict(who).values()) for who in shown)
     else:
-        print_paged(table(shown, _LAYOUTS, "No contacts."), pager=pager, at_end=True)
+        print_paged(table(shown, _LAYOUTS, "Nobody has contacted the line yet."), pager=pager, at_end=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +173,8 @@ def _sheet(
     yield "contacts", str(who.contacts)
     if who.first_at and who.last_at:
         yield "first, last", f"{moment(who.first_at)}, {moment(who.last_at)}"
-    yield "answers", f"{who.answers}, which took {counted(who.segments, 'segment')}"
+    spent = f"; {counted(who.segments, 'segment')} went to it in all" if who.segments else ""  # by hand, too
+    yield "answers", f"{who.answers or 'none'}{spent}"
     yield "state", _state(who)
     yield "next answer", f"one is on its way: {waiting}" if waiting else _next_in_words(told, now)
     yield "  because", REASONS[told.reason]
@@ -251,4 +252,4 @@ def number(settings: Settings, /, number: str, limit: int, as_json: bool, pager:
             )
         else:
             head = sheet(_sheet(who, identity, told, now, waiting=waiting, holds=holds))
-            print_paged(chain(head, [""], lines(db, rows)), pager=pager)
+            print_paged(chain(head, [""], lines(db, rows, "It has not contacted the line.")), pager=pager)

@@ -29,6 +29,7 @@ from hotlined.store import privacy
 from hotlined.store.database import open_beside_daemon
 
 _LOOK_SECONDS = 0.2
+_YES = frozenset({"y", "yes", "o", "oui", "j", "ja"})
 
 
 @click.command
@@ -161,7 +162,9 @@ def _ask(name: str, found: privacy.Held, *, keep_opt_out: bool) -> None:
         raise UsageError("Nobody can be asked here.", "`hotlined forget NUMBER --yes` erases without asking.")
     kept = f" {counted(found.kept, 'contact')} of these a person wanted to keep." if found.kept else ""
     lost = " Its opt-out goes too; --keep-opt-out keeps it." if found.opted_out and not keep_opt_out else ""
-    click.confirm(harmless(f"Erase {_in_words(found)} of {name}, for good?{kept}{lost}"), abort=True)
+    asked = harmless(f"Erase {_in_words(found)} of {name}, for good?{kept}{lost} [y/N]")
+    if click.prompt(asked, default="n", show_default=False).strip().casefold() not in _YES:
+        raise click.Abort
 
 
 def _batches(config: Config, who: str) -> Iterator[privacy.Batch]:
@@ -176,10 +179,10 @@ def _forget(config: Config, who: str, name: str, *, keep_opt_out: bool) -> priva
         alive = report(config).alive
         if not alive or time.monotonic() > deadline:
             raise RefusedError(
-                "A segment to this number is in hand: nothing was erased.",
+                "An answer to this number is just being sent: nothing was erased.",
                 "Try again in two minutes."
                 if alive
-                else "It was when the daemon stopped. Start the daemon, which settles that, and try again.",
+                else "It was being sent when the daemon stopped. Start the daemon, which settles that, and try again.",
             )
         time.sleep(_LOOK_SECONDS)
     return privacy.Held(**erased)

@@ -494,7 +494,8 @@ def sentences(summary: Summary) -> Iterator[str]:
     yield from _answers(summary.total)
     if counts.segments:
         each = f" at {_price(summary.limits)}{' each' if counts.segments > 1 else ''}"
-        yield f"The SIM spent {money(counts.segments, summary.limits)}: {_many(counts.segments, 'segment')}{each}."
+        spent = money(counts.segments, summary.limits)
+        yield f"In all the SIM spent {spent}: {_many(counts.segments, 'segment')}{each}."
     yield from _reactions(summary.total)
     if summary.total.other_tags:
         tags = ", ".join(f"{tag} {number:,}" for tag, number in summary.total.other_tags.items())

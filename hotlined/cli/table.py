@@ -1,7 +1,7 @@
 """Lists for people: as many columns as the terminal has room for, wide characters counted double.
 
 What does not fit a column ends in an ellipsis. In a pipe or a file nothing is cut: what has no width of its own stands
-last there, whole, so that the other columns stay straight. Colours are for terminals, and not where NO_COLOR is set;
+last, so the other columns stay straight there. Colours are for terminals, and not where NO_COLOR is set;
 nothing is said by colour alone.
 Known to be wrong: an emoji that is joined of several is counted as all of them, and terminals differ in what they draw.
 """
@@ -56,8 +56,6 @@ def table(rows: Iterable[_Row], layouts: Iterable[Layout[_Row]], nothing: str) -
     room = shutil.get_terminal_size().columns
     layout = next(layout for layout in layouts if whole or room >= layout.least)
     columns, below = layout.columns, layout.below
-    if whole:
-        columns = tuple(sorted(columns, key=lambda column: not column.width))
     rest = max(_LEAST, room - sum(column.width + 1 for column in columns))
     coloured = colours()
 

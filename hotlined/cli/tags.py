@@ -152,8 +152,8 @@ def _press(legend: str, meanings: dict[str, str]) -> str:
     click.echo(f"{wrapped(legend)}: ", nl=False)
     key = ""
     with suppress(KeyboardInterrupt, EOFError):
-        while key not in meanings:
-            key = click.getchar()
+        while (key := click.getchar()) not in meanings:
+            click.echo(f"{key!r} is no key here.\n{wrapped(legend)}: ", nl=False)
     key = key if key in meanings else "q"
     click.echo(f"{meanings[key]}\n")
     return key
