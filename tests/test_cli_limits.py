@@ -28,7 +28,7 @@ def make(tmp_path: Path) -> Iterator[Make]:
     with ExitStack() as stack:
 
         def make(**more: Any) -> Filled:
-            line = Filled(tmp_path, **more)
+            line = Filled(tmp_path, **{"answer": {"text": ANSWER, "delay": "0s"}} | more)
             stack.enter_context(line.db)
             return line
 
@@ -110,7 +110,7 @@ def wait(line: Filled, count: int, share: str = "new") -> None:
     """Let so many answers wait, two segments each."""
     for _ in range(count):
         line.judge(line.text("Salut", f"+3248{line.newest() if line.log() else 0:07}"))
-    line.db.execute("UPDATE answers SET share = ? WHERE state = 'queued'", share)
+    line.db.execute("UPDATE answers SET share = ?, due_limit = 0 WHERE state = 'queued'", share)
 
 
 def test_room_is_what_those_who_wait_leave(make: Make) -> None:
@@ -124,11 +124,13 @@ def test_room_is_what_those_who_wait_leave(make: Make) -> None:
 
     assert full["windows"]["hour"]["used"] == 0
     assert full["queue"] == {
-        "new": {"answers": 3, "segments": 6, "next_in_seconds": pytest.approx(3600)},
-        "known": {"answers": 0, "segments": 0, "next_in_seconds": pytest.approx(3600)},
+        "new": {"answers": 3, "segments": 6, "next_in_seconds": pytest.approx(3600), "ahead": 3},
+        "known": {"answers": 0, "segments": 0, "next_in_seconds": pytest.approx(3600), "ahead": 0},
     }
     assert [each["new_in_seconds"] for each in full["windows"].values()] == pytest.approx([3600, 0, 0])
-    assert "can go in 1h, behind 3 answers (6 segments), to a known one in 1h." in " ".join(shown.split())
+    assert "answered in 1h, behind 3 answers, if its number is new, in 1h if it was answered before." in " ".join(
+        shown.split()
+    )
     assert longer["windows"]["day"]["new_in_seconds"] == pytest.approx(86_400)
     assert longer["queue"]["new"]["next_in_seconds"] == longer["windows"]["day"]["new_in_seconds"]
 
@@ -139,7 +141,7 @@ def test_each_share_has_its_own_head(make: Make) -> None:
     wait(line, 3, "known")
     found = told(line)["queue"]
 
-    assert found["known"] == {"answers": 3, "segments": 6, "next_in_seconds": pytest.approx(3600)}
+    assert found["known"] == {"answers": 3, "segments": 6, "next_in_seconds": pytest.approx(3600), "ahead": 3}
     assert found["new"]["next_in_seconds"] == 0
 
 
@@ -153,6 +155,21 @@ def test_who_would_be_too_old_is_in_nobodys_way(make: Make) -> None:
     wait(line, 9)
 
     assert told(line)["queue"]["new"]["next_in_seconds"] < 4 * 3600
+
+
+def test_answers_that_are_due_before_go_first_and_the_delay_counts(make: Make) -> None:
+    """A text of now waits for its own delay at least, and for those that are due until then; the rest come after."""
+    line = make(answer={"text": ANSWER, "delay": ["30m", "60m"]})
+    wait(line, 3)
+    now = line.db.now().limit
+    for answer, minutes in ((1, 10), (2, 29.99), (3, 55)):
+        line.db.execute("UPDATE answers SET due_limit = ? WHERE id = ?", now + 60 * minutes, answer)
+    found = told(line)["queue"]["new"]
+
+    assert (found["answers"], found["ahead"]) == (3, 2)
+    assert found["next_in_seconds"] == pytest.approx(30 * 60, abs=10)
+    said = " ".join(line.run("limits").stdout.split())
+    assert "A text that comes now can be answered in 30m, behind 2 answers, if its number is new, in 30m if it" in said
 
 
 def test_segments_leave_one_after_the_other(make: Make) -> None:
@@ -178,7 +195,7 @@ def test_the_forecast_is_what_the_gate_does(shares: list[str], hour: int, day: i
             Path(folder),
             limits={"segments": {"hour": hour, "day": day, "month": 60}, "reserve_for_new": reserve},
             modem={"send_interval": "0s"},
-            answer={"text": ANSWER, "max_age": "30d"},
+            answer={"text": ANSWER, "delay": "0s", "max_age": "30d"},
         )
         with line.db:
             for share in shares:
@@ -195,7 +212,7 @@ def test_the_forecast_is_what_the_gate_does(shares: list[str], hour: int, day: i
 def wait_one(line: Filled, share: str) -> None:
     """Let one more answer wait in a share."""
     line.judge(line.text("Salut", f"+3249{line.newest() if line.log() else 0:07}"))
-    line.db.execute("UPDATE answers SET share = ? WHERE id = (SELECT max(id) FROM answers)", share)
+    line.db.execute("UPDATE answers SET share = ?, due_limit = 0 WHERE id = (SELECT max(id) FROM answers)", share)
 
 
 def played(shares: list[str], hour: int, day: int, reserved: int) -> int | None:
@@ -282,7 +299,7 @@ def test_the_tables_fit_the_terminal(make: Make, columns: int) -> None:
     assert all(len(text) <= columns for text in lines)
     assert "…" not in shown
     assert lines[1].split() == ["hour", "2", "60", "30", "now", "now"]
-    assert "The next answer to a new number can go now, to a known one now." in shown
+    assert "A text that comes now can be answered now if its number is new, now if it was answered before." in shown
     assert "150.00 EUR" in shown
     assert "An answer costs 0.10 EUR: 2 segments." in shown
 

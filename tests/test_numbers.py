@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from filled import KEVIN, LEA, Filled
+from filled import ANSWER, KEVIN, LEA, Filled
 
 from hotlined import pseudonym
 from hotlined.cli.log import REASONS
@@ -24,13 +24,14 @@ from hotlined.store import people, pseudonyms
 TOM, PROXIMUS, LONDON = "+32470999999", "8850", "+447400123456"
 KEYS = ["number", "contacts", "first_at", "last_at", "answers", "segments", "blocked", "opted_out"]
 DAY = 86_400.0
+AT_ONCE = {"text": ANSWER, "delay": "0s"}
 NEAR = 900  # seconds: the line's minutes run ahead of the command's clock
 
 
 @pytest.fixture
 def line(tmp_path: Path) -> Iterator[Filled]:
     """Give a line with nothing in it."""
-    filled = Filled(tmp_path)
+    filled = Filled(tmp_path, answer=AT_ONCE)
     with filled.db:
         yield filled
 
@@ -105,7 +106,7 @@ def test_what_the_configuration_blocks_is_blocked(tmp_path: Path) -> None:
 
 def test_shadowed_answers_count_in_shadow_mode_only(tmp_path: Path) -> None:
     """What shadow mode let out is counted where its limits count it."""
-    filled = Filled(tmp_path)
+    filled = Filled(tmp_path, answer=AT_ONCE)
     with filled.db:
         filled.judge(filled.text())
         filled.send()
@@ -213,7 +214,9 @@ def test_the_policy_says_when(
 
 def test_a_window_that_is_full_is_waited_for(tmp_path: Path) -> None:
     """Where the policy says yes, the windows say when there is room, and never where one is too small."""
-    filled = Filled(tmp_path, limits={"segments": {"hour": 2, "day": 2, "month": 1}, "reserve_for_new": "0%"})
+    filled = Filled(
+        tmp_path, limits={"segments": {"hour": 2, "day": 2, "month": 1}, "reserve_for_new": "0%"}, answer=AT_ONCE
+    )
     with filled.db:
         filled.judge(filled.text())
         filled.send()
@@ -267,7 +270,7 @@ def test_another_sim_is_answered_for_by_the_rules_of_the_daemon(line: Filled) ->
 
 def test_the_last_seconds_of_a_cooldown_are_told(tmp_path: Path) -> None:
     """Who has to wait for another half minute is not told that a text that came now would be answered."""
-    filled = Filled(tmp_path, limits={"cooldown": "24h"})
+    filled = Filled(tmp_path, limits={"cooldown": "24h"}, answer=AT_ONCE)
     with filled.db:
         filled.judge(filled.text())
         filled.send()
@@ -283,11 +286,14 @@ def queued(line: Filled, first: int, count: int) -> None:
     """Let so many new numbers wait for their answers."""
     for number in range(first, first + count):
         line.judge(line.text("Salut", f"+3247000{number:04}"))
+    line.db.execute("UPDATE answers SET due_limit = 0")
 
 
 def test_who_waits_before_goes_first(tmp_path: Path) -> None:
     """With a window's worth of answers before it the next one waits for the hour after, and it says for how many."""
-    filled = Filled(tmp_path, limits={"segments": {"hour": 4, "day": 300}}, modem={"send_interval": "0s"})
+    filled = Filled(
+        tmp_path, limits={"segments": {"hour": 4, "day": 300}}, modem={"send_interval": "0s"}, answer=AT_ONCE
+    )
     with filled.db:
         queued(filled, 0, 1)
         one = asked(filled, LEA)["next"]

@@ -52,14 +52,16 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """The answers that wait in one share, their segments, and in how many seconds one behind them can go.
+    """The answers that wait in one share, their segments, and in how many seconds that to a text of now can go.
 
-    None: never, or while something keeps all back. How long `answer.delay` has it wait is left aside.
+    That is at the earliest: `answer.delay` is drawn at random. None: never, or while something keeps all back. `ahead`
+    of those that wait are due before it.
     """
 
     answers: int
     segments: int
     next_in_seconds: float | None
+    ahead: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +138,7 @@ def _report(chosen: Config) -> Report:
     except DatabaseMissingError:
         held = ()
         spent = dict.fromkeys(policy.WINDOW_SECONDS, policy.Spent())
-        seen = forecast.nothing(limits)
+        seen = forecast.nothing(limits, chosen.answer.delay[0])
     new = seen.outlook(segments[0], known=False)
     known = seen.outlook(sizes(chosen)[Share.KNOWN], known=True)
 
@@ -160,7 +162,10 @@ def _report(chosen: Config) -> Report:
         },
         queue={
             share.value: Queue(
-                seen.ahead[share].answers, seen.ahead[share].segments, None if held else left(outlook.at)
+                seen.ahead[share].answers,
+                seen.ahead[share].segments,
+                None if held else left(outlook.at),
+                outlook.ahead.answers,
             )
             for share, outlook in ((Share.NEW, new), (Share.KNOWN, known))
         },
@@ -186,6 +191,7 @@ def look_ahead(db: Database, chosen: Config, now: Now) -> forecast.Forecast:
         now,
         max_age=chosen.answer.max_age,
         send_interval=chosen.modem.send_interval,
+        delay=chosen.answer.delay[0],
         sizes=sizes(chosen),
         shadow=chosen.mode is Mode.SHADOW,
     )
@@ -262,7 +268,8 @@ def _print(found: Report) -> None:
     print_wrapped(
         f"Until then {waiting_in_words(new)} to new numbers and {waiting_in_words(known)} to known ones wait."
         if found.held
-        else f"The next answer to a new number can go {next_in_words(new)}, to a known one {next_in_words(known)}."
+        else f"A text that comes now can be answered {next_in_words(new)} if its number is new,"
+        f" {next_in_words(known)} if it was answered before."
     )
     print_table(
         ("AT WORST", "SEGMENTS", "PRICE", "NEW NUMBERS"),
@@ -274,12 +281,12 @@ def _print(found: Report) -> None:
 
 
 def next_in_words(queue: Queue) -> str:
-    """Write when an answer behind those that wait can go, and behind how many."""
+    """Write when the answer to a text of now can go, and behind how many of those that wait."""
     seconds = queue.next_in_seconds
     when = "now" if seconds is not None and seconds < SOON_SECONDS else in_words(seconds)
     if when not in {"now", "never"}:
         when = f"in {when}"
-    return f"{when}, behind {waiting_in_words(queue)}" if queue.answers else when
+    return f"{when}, behind {counted(queue.ahead, 'answer')}," if queue.ahead else when
 
 
 def waiting_in_words(queue: Queue) -> str:

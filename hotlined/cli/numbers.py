@@ -28,7 +28,7 @@ from hotlined.config import Config, Mode
 from hotlined.errors import UsageError
 from hotlined.gsm.address import Address, Identity, Ton, identify, parse_number
 from hotlined.gsm.alphabet import plan
-from hotlined.policy import Reason, Share
+from hotlined.policy import Reason
 from hotlined.states import State
 from hotlined.store import attempts, people, pseudonyms, reading
 from hotlined.store.database import Database, open_beside_daemon
@@ -105,8 +105,8 @@ class Next:
     """Whether a text that came now would be answered and why, and when the next answer can go at the earliest.
 
     `in_seconds` is None where a decision of people has to come first, or the end of an outage. `windows` are the
-    seconds until each window has room for that answer (0: now; None: never), once those that wait before it have gone:
-    `ahead`.
+    seconds until each window has room for that answer (0: now; None: never), once those that are due before it have
+    gone: `ahead`.
     """
 
     answer: bool
@@ -129,13 +129,13 @@ def outlook(db: Database, config: Config, identity: Identity, now: Now, held: Se
     windows = {name: None if at is None else at - now.limit for name, at in room.windows.items()}
     waits = [None if room.at is None else room.at - now.limit]
     if verdict.reason is Reason.COOLDOWN:
-        waits.append(policy.cooldown_left(history, limits, now.limit))
+        waits.append(policy.cooldown_left(history, limits, now.limit) + config.answer.delay[0].total_seconds())
     elif not verdict.answer:
         waits.append(None)
     if held.state != "free":
         waits.append(None)
     in_seconds = None if None in waits else max(filter(None, waits), default=0.0)
-    return Next(verdict.answer, verdict.reason, in_seconds, windows, seen.ahead[Share.KNOWN if known else Share.NEW])
+    return Next(verdict.answer, verdict.reason, in_seconds, windows, room.ahead)
 
 
 def _identity(db: Database, text: str, country: str) -> Identity:
@@ -165,7 +165,14 @@ def _together(found: list[Correspondent], number: str, config: Config) -> Corres
 
 
 def _sheet(
-    who: Correspondent, identity: Identity, told: Next, now: Now, *, waiting: str, holds: tuple[Sending, ...]
+    who: Correspondent,
+    identity: Identity,
+    told: Next,
+    now: Now,
+    *,
+    least_delay: float,
+    waiting: str,
+    holds: tuple[Sending, ...],
 ) -> Iterator[tuple[str, str]]:
     """Yield labels and values; `waiting` says what becomes of an answer that is queued for it, empty without one."""
     where = ", ".join(filter(None, (identity.country, identity.line_type.replace("_", " "))))
@@ -176,7 +183,7 @@ def _sheet(
     spent = f"; {counted(who.segments, 'segment')} went to it in all" if who.segments else ""  # by hand, too
     yield "answers", f"{who.answers or 'none'}{spent}"
     yield "state", _state(who)
-    yield "next answer", f"one is on its way: {waiting}" if waiting else _next_in_words(told, now)
+    yield "next answer", f"one is on its way: {waiting}" if waiting else _next_in_words(told, now, least_delay)
     yield "  because", REASONS[told.reason]
     yield "  waiting", _ahead_in_words(told)
     yield "  room", _room_in_words(told.windows)
@@ -184,10 +191,10 @@ def _sheet(
         yield "  held back", as_typed(" ".join(in_sentences(held)))
 
 
-def _next_in_words(told: Next, now: Now) -> str:
+def _next_in_words(told: Next, now: Now, least_delay: float) -> str:
     if told.in_seconds is None:
         return "none while this is so"
-    if told.answer and told.in_seconds < SOON_SECONDS:
+    if told.answer and told.in_seconds < least_delay + SOON_SECONDS:
         return "its next text is answered, after the usual delay"
     at = rfc3339(now.utc + timedelta(seconds=told.in_seconds))
     return f"in {in_words(told.in_seconds)}, on {moment(at)} if the power stays on"
@@ -251,5 +258,6 @@ def number(settings: Settings, /, number: str, limit: int, as_json: bool, pager:
                 json_line(asdict(who) | more | {"paused": reading.paused(db), "history": history, "by_hand": by_hand})
             )
         else:
-            head = sheet(_sheet(who, identity, told, now, waiting=waiting, holds=holds))
+            least_delay = config.answer.delay[0].total_seconds()
+            head = sheet(_sheet(who, identity, told, now, least_delay=least_delay, waiting=waiting, holds=holds))
             print_paged(chain(head, [""], lines(db, rows, "It has not contacted the line.")), pager=pager)

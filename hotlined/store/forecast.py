@@ -1,8 +1,9 @@
 """Works out when the next answer can go if those that wait before it go first, as the gate would let them out.
 
-It plays the queue in memory: each share has its own head, an answer goes when all windows have room for it, and one
-that would be too old by then is cancelled. It writes nothing, and asks nothing of numbers: what waits is taken to pass.
-Known to be wrong: how far the delays of answers lie apart is left aside, and so is what holds the whole line back.
+It plays the queue in memory: each share has its own head, an answer goes when its time has come and all windows have
+room for it, and one that would be too old by then is cancelled. It writes nothing, and asks nothing of numbers: what
+waits is taken to pass.
+Known to be wrong: what holds the whole line back is left aside.
 """
 
 import math
@@ -10,6 +11,7 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from operator import attrgetter
 
 from hotlined import policy, states
 from hotlined.clock import Now
@@ -29,6 +31,7 @@ class Ahead:
 @dataclass(frozen=True, slots=True)
 class _Waiting:
     segments: int
+    due_at: float
     too_old_at: float
     is_asked: bool = False
     """Whether it is the one that the forecast is about."""
@@ -62,10 +65,14 @@ class _Spent:
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """When an answer can go that is queued now, by the limit clock, and from when each window has room; None: never."""
+    """When the answer to a text that comes now can go, by the limit clock, and what of its share goes before it.
+
+    `windows` says from when each of them has room. None: never.
+    """
 
     at: float | None
     windows: dict[str, float | None]
+    ahead: Ahead
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,28 +82,35 @@ class Forecast:
     ahead: dict[Share, Ahead]
     limits: policy.Limits
     send_interval: timedelta
+    delay: timedelta
     now: float
     queues: dict[Share, tuple[_Waiting, ...]]
     spent: _Spent
 
     def outlook(self, segments: int, *, known: bool) -> Outlook:
-        """Say when one answer more can go, behind all that wait in its share, if its own delay is left aside.
+        """Say when one answer more can go at the earliest, after the least delay, behind what is due before it.
 
         `known` asks for one to a number that was answered before, which the reserve is not for.
         """
         share = Share.KNOWN if known else Share.NEW
+        asked = _Waiting(segments, self.now + self.delay.total_seconds(), math.inf, is_asked=True)
         queues = {each: deque(self.queues[each]) for each in _ORDER}
-        queues[share].append(_Waiting(segments, math.inf, is_asked=True))
+        queues[share] = deque(sorted([*queues[share], asked], key=attrgetter("due_at", "is_asked")))
         spent = _Spent([*self.spent.everything], [*self.spent.known])
-        at = self.now
+        at, before, taken = self.now, 0, 0
         while True:
             heads = {each: waiting[0] for each, waiting in queues.items() if waiting}
-            goes = {each: max(at, *self._rooms(spent, head, each).values()) for each, head in heads.items()}
+            goes = {
+                each: max(at, head.due_at, *self._rooms(spent, head, each).values()) for each, head in heads.items()
+            }
             first = min(goes, key=goes.__getitem__)  # the first of those that go at once, in the order of the daemon
             if heads[share].is_asked and (first is share or goes[share] == math.inf):
                 rooms = self._rooms(spent, heads[share], share)
-                return Outlook(_maybe(goes[share]), {window: _maybe(room) for window, room in rooms.items()})
-            queues[first].popleft()
+                windows = {window: _maybe(room) for window, room in rooms.items()}
+                return Outlook(_maybe(goes[share]), windows, Ahead(before, taken))
+            gone = queues[first].popleft()
+            if first is share:
+                before, taken = before + 1, taken + gone.segments
             if goes[first] <= heads[first].too_old_at and goes[first] < math.inf:
                 spent.add(goes[first], heads[first].segments, known=first is Share.KNOWN)
                 at = goes[first] + heads[first].segments * self.send_interval.total_seconds()
@@ -115,10 +129,10 @@ def _maybe(moment: float) -> float | None:
     return None if moment == math.inf else moment
 
 
-def nothing(limits: policy.Limits) -> Forecast:
+def nothing(limits: policy.Limits, delay: timedelta) -> Forecast:
     """Return what holds where there is no database yet: nothing waits, nothing is spent."""
     none = dict.fromkeys(Share, Ahead(0, 0))
-    return Forecast(none, limits, timedelta(0), 0.0, dict.fromkeys(Share, ()), _Spent())
+    return Forecast(none, limits, timedelta(0), delay, 0.0, dict.fromkeys(Share, ()), _Spent())
 
 
 def forecast(
@@ -128,6 +142,7 @@ def forecast(
     *,
     max_age: timedelta,
     send_interval: timedelta,
+    delay: timedelta,
     sizes: Mapping[Share, int],
     shadow: bool,
 ) -> Forecast:
@@ -139,7 +154,7 @@ def forecast(
     for row in db.execute(_QUEUE):
         share = Share(row["share"])
         size = row["segments"] or sizes.get(share, 1)
-        queues[share].append(_Waiting(size, row["age_limit"] + max_age.total_seconds()))
+        queues[share].append(_Waiting(size, row["due_limit"], row["age_limit"] + max_age.total_seconds()))
     spent = _Spent()
     since = now.limit - policy.WINDOW_SECONDS["month"]
     for row in db.connection.execute(_SUBMITTED, {"since": since, "now": now.limit, "shadow": int(shadow)}):
@@ -148,6 +163,7 @@ def forecast(
         {share: Ahead(len(each), sum(waiting.segments for waiting in each)) for share, each in queues.items()},
         limits,
         send_interval,
+        delay,
         now.limit,
         {share: tuple(each) for share, each in queues.items()},
         spent,
@@ -155,7 +171,7 @@ def forecast(
 
 
 _QUEUE = f"""
-SELECT share, segments, age_limit FROM answers a WHERE state = '{State.QUEUED}' AND NOT EXISTS
+SELECT share, segments, due_limit, age_limit FROM answers a WHERE state = '{State.QUEUED}' AND NOT EXISTS
   (SELECT 1 FROM attempts t JOIN answer_segments s ON s.attempt_id = t.id
     WHERE t.answer_id = a.id AND s.state = '{SegmentState.WAITING}')
 ORDER BY due_limit, id
