@@ -1,12 +1,17 @@
 """The demo: the first thing that a newcomer runs."""
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from conftest import wait_until
+from filled import Filled
+
+from hotlined.cli.demo import _next
 
 COMMAND = [sys.executable, "-m", "hotlined", "demo"]
 
@@ -40,6 +45,28 @@ def test_a_demo_that_is_interrupted_leaves_nothing_behind(tmp_path: Path) -> Non
             demo.send_signal(number)
             demo.communicate(timeout=30)
         assert left_behind(tmp_path) == []
+
+
+@pytest.mark.parametrize("keep", [False, True], ids=["nothing stays", "kept"])
+def test_what_to_try_next_works_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, keep: bool) -> None:
+    """The commands at the end are typed where the person stands, which is not where scripts/demo went."""
+    folder = tmp_path / "new folder"
+    if keep:
+        filled = Filled(tmp_path)
+        filled.text()
+        filled.text()
+        filled.text()
+        filled.db.close()
+        tmp_path, folder = folder, tmp_path
+        tmp_path.mkdir()
+    monkeypatch.chdir(tmp_path)
+    advised = [words for words in _next(folder if keep else None) if " demo " not in words]
+
+    assert len(advised) == (4 if keep else 2)
+    for words in advised:
+        monkeypatch.setenv("HOME", str(tmp_path))
+        done = subprocess.run(shlex.split(words), capture_output=True, text=True, check=False, cwd=tmp_path)
+        assert done.returncode == 0, (words, done.stderr)
 
 
 def test_the_demo_overwrites_nothing(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ What is printed comes from the database, as any admin would see it.
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -235,11 +236,28 @@ def _summary(stage: Stage, keep: Path | None) -> None:
     _say(f"  {segments} segments left the SIM, {segments * 0.05:.2f} EUR at 0.05 each; {used} texts are left on it")
     _say("")
     _say("Try next", bold=True)
-    program = os.path.relpath(sys.argv[0])  # its lines are not wrapped: they are to be copied
+    for words in _next(keep):  # its lines are not wrapped: they are to be copied
+        click.echo(f"  {words}")
+
+
+def _next(keep: Path | None) -> Iterator[str]:
+    """Yield commands that work wherever the person stands: scripts/demo has gone into its own folder."""
+    program, found = Path(sys.argv[0]).resolve(), shutil.which("hotlined")
+    words = [os.fspath(program)]
+    if found and Path(found).resolve() == program:
+        words = ["hotlined"]
+    elif not os.access(program, os.X_OK):
+        words = [sys.executable, "-m", "hotlined"]
+    hotlined = shlex.join(words)
+    annotated = Path(__file__).parents[2] / "config.yaml"  # not where it is installed without its sources
     if keep:
-        click.echo(f"  {program} --config {keep / 'config.yaml'} log")
-        click.echo(f"  {program} --config {keep / 'config.yaml'} show 3")
+        chosen = shlex.join(["--config", os.fspath(keep.resolve() / "config.yaml")])
+        yield f"{hotlined} {chosen} log"
+        yield f"{hotlined} {chosen} show 3"
+        yield f"{hotlined} {chosen} config check"
     else:
-        click.echo(f"  {program} demo --keep NEW_FOLDER     the same, and the log stays")
-    click.echo(f"  {program} text check 'Hé, arrêtez !'")
-    click.echo(f"  {program} --config config.yaml config check")
+        folder = shlex.quote(os.fspath(Path.home() / "NEW_FOLDER"))
+        yield f"{hotlined} demo --keep {folder}     the same, and the log stays"
+        if annotated.exists():
+            yield f"{hotlined} --config {shlex.quote(os.fspath(annotated))} config check"
+    yield f"{hotlined} text check 'Hé, arrêtez !'"
