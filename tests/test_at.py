@@ -500,9 +500,9 @@ def test_an_answer_to_no_command_is_out_of_step(line: str) -> None:
 @pytest.mark.parametrize("command", [CSQ, CIMI, LIST])
 def test_an_answer_to_another_command_is_out_of_step(command: Command) -> None:
     """A late +CMGS is no information of the next command, whose answer would then be the one after's."""
-    events = read(lambda: asking(command), b"\r\n+CMGS: 99\r\n\r\nOK\r\n+CSQ: 20,99\r\nOK\r\n", State.DESYNCHRONISED)
+    events = read(lambda: asking(command), b"\r\n+CMGS: 99\r\n\r\nOK\r\n+CSCA: 2\r\nOK\r\n", State.DESYNCHRONISED)
     assert events[:3] == [Late("+CMGS: 99"), OutOfStep(), Late("OK")]
-    assert events[3:] == [Late("+CSQ: 20,99"), Late("OK")]
+    assert events[3:] == [Late("+CSCA: 2"), Late("OK")]
 
 
 def test_a_listing_out_of_step_hands_its_last_header_on() -> None:

@@ -154,7 +154,7 @@ def test_answers_that_wait_ask_nothing_of_the_modem(line: Line) -> None:
     before = commands(line)
     line.sim.do("wait", for_="+CMGL", count=before["+CMGL"] + POLLS, timeout=60)
 
-    assert set(commands(line) - before) == {"+CMGL", "+CMGF", "+CNMI"}
+    assert set(commands(line) - before) == {"+CMGL", "+CMGF", "+CNMI", "+CSCS"}
 
 
 @pytest.fixture(scope="module")
@@ -182,7 +182,7 @@ def test_an_idle_poll_is_one_listing_and_one_check(idle: tuple[Meters, Meters]) 
     before, after = idle
     cost = after.commands - before.commands
 
-    assert set(cost) == {"+CMGL", "+CMGF", "+CNMI"}
+    assert set(cost) == {"+CMGL", "+CMGF", "+CNMI", "+CSCS"}
     assert all(POLLS - 1 <= count <= POLLS + 1 for count in cost.values())
     assert cost["+CMGL"] >= POLLS
 

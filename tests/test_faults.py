@@ -17,6 +17,7 @@ import pytest
 from conftest import ANSWER, ANSWERS, SPENT, Line, wait_until
 
 from hotlined.simulator import client as simulation
+from hotlined.simulator.makes import REGISTERS
 from hotlined.timing import USUAL
 
 NUMBER = "+32470123456"
@@ -270,9 +271,9 @@ def test_a_storage_that_cannot_be_listed_does_not_hide_the_other(tmp_path: Path)
         try:
             line.wait_state("ready")
             line.sim.do("store", pdu=PDU, storage="ME", status=0)
-            line.sim.do("fault", kind="error", command="+CMGL", cms=320, count=1)
+            line.sim.do("fault", kind="error", command="+CMGL", cms=313, count=1)
             wait_until(lambda: texts(line) == ["hello"])
-            line.sim.do("fault", kind="error", command="+CMGL", cms=320, count=12)
+            line.sim.do("fault", kind="error", command="+CMGL", cms=313, count=12)
             wait_until(lambda: line.count("SELECT count(*) FROM events WHERE kind = 'modem_recovering'"))
             line.sim.do("clear", what="faults")
             line.wait_state("ready")
@@ -683,7 +684,7 @@ def test_an_attempt_while_the_network_is_gone_does_not_count(line: Line) -> None
     """A refusal that turns out to be a lost registration: the answer waits for that, and goes when it is back."""
     line.start(timing={"retry_after": [0.5]})
     line.wait_state("ready")
-    line.sim.do("forget", settings=["+CREG", "+CEREG"])  # so that the loss is not announced
+    line.sim.do("forget", settings=list(REGISTERS))  # so that the loss is not announced
     line.sim.do("network", registered="none")
     line.sim.do("store", pdu=PDU)
     line.sim.do("say", line='+CMTI: "SM",1')

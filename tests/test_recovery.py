@@ -22,6 +22,7 @@ from hotlined.gsm import port as port_module
 from hotlined.gsm.modem import Modem
 from hotlined.gsm.port import Port
 from hotlined.simulator import client as simulation
+from hotlined.simulator.makes import REGISTERS
 from hotlined.timing import USUAL
 
 NUMBER = "+32470123456"
@@ -509,7 +510,7 @@ def test_nothing_leaves_from_a_sim_that_took_the_place_of_another(line: Line) ->
     """A SIM that was swapped without a word since the network was last looked at is seen before a segment leaves."""
     line.start()
     line.wait_state("ready")
-    line.sim.do("forget", settings=["+CREG", "+CEREG"])
+    line.sim.do("forget", settings=list(REGISTERS))
     line.sim.do("sim", imsi="206019999999999", number="+32460999999")
     line.sim.do("deliver", from_=NUMBER, text="un")
     line.wait_state("sim_changed")

@@ -398,7 +398,10 @@ class Connection:
 
     def change(self, state: ModemState, error: HotlinedError | None = None) -> None:
         """Note the modem's state."""
+        before = self.reason
         self.reason, self.cure = (error.message, error.hint) if error else ("", "")
+        if self.reason != before and state is self._told is ModemState.STARTING and self._changes.take():
+            log.warning("modem %s: %s", state, self.trouble)  # the state is no news, what keeps it so is
         if state != self.state:
             self.state, self.since = state, self.line.db.now()
             self.tell()

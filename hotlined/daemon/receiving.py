@@ -6,6 +6,7 @@ meanwhile goes first. Known to be wrong: under texts that come faster than a slo
 """
 
 import logging
+import re
 import time
 from collections import Counter, deque
 from dataclasses import dataclass, field
@@ -17,13 +18,14 @@ from hotlined.daemon.line import Line
 from hotlined.errors import ModemError, ModemSilentError
 from hotlined.gsm import address, profiles
 from hotlined.gsm.at import Unsolicited
-from hotlined.gsm.modem import REPORTS, Listing, Modem, StorageUse
+from hotlined.gsm.modem import Listing, Modem
 from hotlined.gsm.profiles import Meaning
 from hotlined.store import inbound
 from hotlined.timing import Backoff, Every
 
 log = logging.getLogger("hotlined")
 
+_STORAGE = re.compile(r'"(\w+)"')  # in +CMTI and +CDSI
 HOPELESS_LISTINGS = 2  # that broke off one after the other: the storage is read slot by slot from then on
 
 
@@ -109,8 +111,8 @@ class Receiver:
             self._settings.at_once()
         elif event.code in ("+CMTI", "+CDSI"):
             self.poll.at_once()
-            if f'"{REPORTS}"' in event.text:
-                modem.storages.setdefault(REPORTS, StorageUse(REPORTS, 0, 0))
+            if (named := _STORAGE.search(event.text)) is not None:
+                modem.take_in(named[1])
         elif event.code in ("+CMT", "+CDS") and event.payload:
             self._take_direct(event, modem)
         elif event.code in ("RING", "+CRING", "+CLIP"):
@@ -155,6 +157,7 @@ class Receiver:
         if is_new := self.poll.is_due():
             self._scanning = None
             self._verify(modem)
+            modem.retry_unread()
             self._scanning = Scan(deque(modem.storages))
             self.poll.again()
         if (scan := self._scanning) is None:

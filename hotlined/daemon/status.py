@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -117,7 +118,12 @@ class Status:
             sim_changed=bool(connection.stranger),
             database_file=self._line.database_file,
             balance_asked_at=asked.rfc3339 if asked else None,
-            trouble=(*self._modem_trouble(), *_database_trouble(outage), *filter(None, [self._line.refused])),
+            trouble=(
+                *self._modem_trouble(),
+                *self._settings_trouble(),
+                *_database_trouble(outage),
+                *filter(None, [self._line.refused]),
+            ),
         )
 
     def _modem(self) -> ModemStatus:
@@ -139,6 +145,23 @@ class Status:
                 Storage(use.name, use.used, use.total) for use in (modem.storages.values() if modem else ())
             ),
         )
+
+    def _settings_trouble(self) -> Iterator[Trouble]:
+        """Yield what a modem that is served does not do, though it is wanted: that it works shows in no state."""
+        if (modem := self._connection.modem) is None:
+            return
+        for name, words in modem.unread.items():
+            yield Trouble(
+                "storage_unread",
+                f"The modem offers {name} for texts and lets nobody read it ({words}): what lies there is not seen.",
+                "It is asked again at every poll. If it stays so, move the SIM to a phone and delete what is in it.",
+            )
+        if self._line.config.modem.delivery_reports and not modem.reports:
+            yield Trouble(
+                "no_reports",
+                "The modem passes no status reports on, so no answer will be known as delivered.",
+                "Set modem.delivery_reports to false, or use another stick.",
+            )
 
     def _modem_trouble(self) -> tuple[Trouble, ...]:
         connection = self._connection

@@ -108,6 +108,7 @@ UNSOLICITED_CODES = (
     | frozenset({"RING", "+CRING", "+CLIP", "+CCWA", "+CSSI", "+CSSU", "+CUSD", "+COLP"})  # TS 27.007 7
     | frozenset({"+CREG", "+CGREG", "+CEREG", "+C5GREG", "+CGEV"})  # TS 27.007 7.2, 10.1
     | frozenset({"+CPIN", "+CFUN", "+CIEV", "+CTZV", "+CTZE", "+CTZEU"})  # TS 27.007 8
+    | frozenset({"+CSQ"})  # ZTE's MF626; SIMCom's after AT+AUTOCSQ=1, which ModemManager sends
     | frozenset(beginning.partition(":")[0] for beginning in profiles.UNSOLICITED)
 )
 """Registered unsolicited result codes: what stands before the colon, or the whole line.
@@ -136,7 +137,7 @@ is quoted or four digits long; +CLIP: and +CCWA: start with a number in quotes; 
 
 RESPONSE_PREFIXES = (
     *("+CMGF:", "+CMGL:", "+CMGR:", "+CMGS:", "+CMGW:", "+CMSS:", "+CNMI:", "+CPMS:", "+CSCA:", "+CSMS:"),
-    *("+CSMP:", "+CSCB:", "+CCLK:", "+CMEE:", "+CNUM:", "+COPS:", "+CPAS:", "+CSCS:", "+CSQ:"),
+    *("+CSMP:", "+CSCB:", "+CCLK:", "+CMEE:", "+CNUM:", "+COPS:", "+CPAS:", "+CSCS:"),
 )
 """Information text that is never unsolicited: where no command expects it, the two sides are out of step."""
 
@@ -350,7 +351,7 @@ class Protocol:
         self._step(Step.TIME_OUT)
         self._deferred.extend(self._lose())
 
-    def resynchronise(self, probe: Command) -> bytes:
+    def resynchronise(self, probe: Command, *, escapes: bool = True) -> bytes:
         """Begin again with a command that answers with a prefix of its own; return what to write.
 
         Until a line with that prefix has come, every final result code is Late. A make that refuses the
@@ -363,7 +364,8 @@ class Protocol:
         What is written is ESC, because a prompt may stand open, and the probe, without a CR between: that
         would carry out what may stand half-written in the modem's line (AT+CMGD=1 of AT+CMGD=12), and a
         half line with the probe behind it is only an ERROR. A modem that is deaf just after ESC costs one
-        time-out.
+        time-out. One that takes no line for a command unless it begins with AT hears only a probe without ESC
+        (`escapes`), which comes after those with it: no prompt stands open then.
         """
         if probe.bare or probe.prompt:
             raise ProtocolError(f"{probe.text} is no probe: its answer has no prefix of its own")
@@ -373,7 +375,7 @@ class Protocol:
             self._deferred.extend(self._not_recognised(half))
         self._line = ""
         self._probing = bool(probe.prefixes)
-        return _ESC + self._begin(probe)
+        return (_ESC if escapes else b"") + self._begin(probe)
 
     def receive(self, data: bytes) -> list[Event]:
         """Take what was read, in pieces of any size; return what it completes, in order. Never raises."""

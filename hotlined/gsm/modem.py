@@ -55,13 +55,20 @@ UNION = "MT"  # of both, and never scanned beside them
 REPORTS = "SR"  # where some makes keep status reports: scanned once it is said that one is there
 STATE_SECONDS = 1.0  # after +CPIN: some makes end it with nothing
 
+CHARSETS = ("IRA", "GSM")  # 27.007 5.5, best first: in the second a USSD string is septets
+BUSY = frozenset({314, 515})  # +CMS ERROR: the SIM is busy (27.005 3.2.5), the modem is still starting (SIMCom, Telit)
+BUSY_CME = 14  # 27.007 9.2.1: SIM busy
+EMPTY = frozenset({320, 321, 500})  # +CMS ERROR: what some say for the listing of an empty storage
+
 PROBES = tuple(Command(f"AT{name}?", prefixes=(f"{name}:",)) for name in ("+CMGF", "+CSMS", "+CNMI", "+CPMS", "+CFUN"))
 """Asked in turn when resynchronising: a late answer to one cannot be taken for that of the next."""
 
 PLAIN = Command("AT")
 
-CHECKS = (("AT+CMGF?;+CNMI?",), ("AT+CMGF?", "AT+CNMI?"))
-"""What asks for the settings that matter: in one command line (V.250 5.2.1), else apart. The first that is taken."""
+CHECKS = (("AT+CMGF?;+CNMI?;+CSCS?",), ("AT+CMGF?;+CNMI?",), ("AT+CMGF?", "AT+CNMI?", "AT+CSCS?"))
+"""What asks for the settings that matter: in one command line (V.250 5.2.1), else apart.
+
+The first of which every question is answered, else the last."""
 
 
 class SimState(StrEnum):
@@ -86,15 +93,19 @@ class Registration(StrEnum):
 
 
 _REGISTRATION = {
-    "0": Registration.NONE,
-    "1": Registration.HOME,
-    "2": Registration.SEARCHING,
-    "3": Registration.DENIED,
-    "5": Registration.ROAMING,
-    # 6, 7: registered for SMS only, at home and roaming (27.007)
-    "6": Registration.HOME,
-    "7": Registration.ROAMING,
+    0: Registration.NONE,
+    1: Registration.HOME,
+    2: Registration.SEARCHING,
+    3: Registration.DENIED,
+    5: Registration.ROAMING,
+    6: Registration.HOME,  # for SMS only
+    7: Registration.ROAMING,
+    8: Registration.DENIED,  # but for emergencies
+    9: Registration.HOME,  # without calls over LTE
+    10: Registration.ROAMING,
 }
+REGISTRATIONS = ("+CREG", "+CEREG", "+CGREG", "+C5GREG")
+"""What knows the registration: circuits, LTE, packets, 5G (27.007 7.2, 10.1). A stick may know it by one alone."""
 REGISTERED = frozenset({Registration.HOME, Registration.ROAMING})
 _TELLS_MORE = (
     Registration.UNKNOWN,
@@ -194,6 +205,10 @@ class Modem:
         self.profile = profiles.GENERIC
         self.storages: dict[str, StorageUse] = {}
         self.acknowledges = False
+        self.reports = True
+        """Whether it was told to hand status reports over, or to store them."""
+        self.unread: dict[str, str] = {}
+        """The storages for texts that are offered and cannot be selected, with the modem's words."""
         self._progress = progress
         self._protocol = Protocol()
         self._unsolicited: deque[Unsolicited] = deque()
@@ -201,6 +216,9 @@ class Modem:
         self._unrecognised: deque[str] = deque(maxlen=16)
         self._information: list[Information] = []
         self._probe = 0
+        self._offered: tuple[str, ...] = ()
+        self._roles: dict[str, tuple[str, ...]] = {}  # by storage, the form of AT+CPMS that was taken
+        self._charset = ""
         self._selected = ""  # the storage that was listed last, while its indexes hold
         self._imsi = ""  # whose SIM it was when that was asked last
         self._has_sim_moved = False  # since a deletion was last known to be of the same SIM
@@ -255,25 +273,32 @@ class Modem:
         deadline = time.monotonic() + DRAIN_SECONDS
         while self._receive(time.monotonic() + QUIET_SECONDS) and not self._is_over(deadline):
             pass
-        refusals = 0
+        others: list[int] = []  # what came of each probe that was not its own
         for _ in range(tries):
             if self._is_over(time.monotonic() + PROBE_SECONDS):
                 break
-            self._probe += 1
-            refusals += self._put(PROBES[self._probe % len(PROBES)]) == 1
+            others.append(self._put(self._next_probe()))
+            if self.in_step:
+                return
+        if others in ([0] * tries, [1] * tries):
+            self._put(self._next_probe(), escapes=False)
             if self.in_step:
                 return
         # one that knows none of the questions is in step if it refused each of them, and nothing else came
-        if refusals == tries and self._put(PLAIN) == 0 and self.in_step:
+        if others == [1] * tries and self._put(PLAIN, escapes=False) == 0 and self.in_step:
             return
         raise ModemSilentError(
             f"The modem at {self.port.name} does not answer.",
             "Is this its AT port? Sticks have several; pulling and plugging it helps one that hangs.",
         )
 
-    def _put(self, probe: Command) -> int:
+    def _next_probe(self) -> Command:
+        self._probe += 1
+        return PROBES[self._probe % len(PROBES)]
+
+    def _put(self, probe: Command, *, escapes: bool = True) -> int:
         """Ask a probe, wait for its answer or another, then for quiet; return how much came that was not its own."""
-        self._write(self._protocol.resynchronise(probe))
+        self._write(self._protocol.resynchronise(probe, escapes=escapes))
         late, deadline = 0, time.monotonic() + PROBE_SECONDS
         while not self._is_over(deadline):
             events = self._receive(deadline)
@@ -320,8 +345,12 @@ class Modem:
         response = self.run(text, *([prefix] if prefix else ()), seconds=seconds, bare=not prefix)
         if not response.final.ok or not response.lines:
             return ""
-        line = response.lines[0].text
-        return line.removeprefix(prefix).strip() if prefix else line.strip()
+        return response.lines[0].text.removeprefix(prefix).strip() if prefix else _words(response)
+
+    def ask_digits(self, text: str, prefix: str = "") -> str:
+        """Return the long number that a query says (an IMSI, IMEI or ICCID), or an empty string."""
+        response = self.run(text, *([prefix] if prefix else ()), seconds=SLOW_COMMAND_SECONDS, bare=not prefix)
+        return _digits(response)
 
     # ---- initialisation
 
@@ -336,12 +365,23 @@ class Modem:
 
     def _ensure_radio(self) -> None:
         """Switch the radio on where it was left off: by a restart of it that was cut short, or by another program."""
-        if self.ask("AT+CFUN?", "+CFUN:")[:1] in RADIO_OFF or (
-            self.ask("AT+COPS?", "+COPS:", seconds=SLOW_COMMAND_SECONDS)[:1] == DEREGISTERED
-        ):
+        if self.ask("AT+CFUN?", "+CFUN:")[:1] in RADIO_OFF or self._is_deregistered():
             log.warning("the modem's radio was off: it is switched on")
             with contextlib.suppress(ModemRefusedError):
                 self._run_first(self.profile.radio_on)
+
+    def _is_deregistered(self) -> bool:
+        """Tell whether the modem was told to leave the network; one that looks for it was not, and may keep AT+COPS?.
+
+        Such a make keeps the question until there is an answer: what is written then ends it (V.250 5.6.1).
+        """
+        if self._registration() is not Registration.NONE:
+            return False
+        try:
+            return self.ask("AT+COPS?", "+COPS:", seconds=SLOW_COMMAND_SECONDS)[:1] == DEREGISTERED
+        except ModemSilentError:
+            self.resynchronise()
+            return False
 
     def sim_state(self) -> tuple[SimState, str]:
         """Return the state of the SIM and the modem's own words for it."""
@@ -354,14 +394,14 @@ class Modem:
             final, lines = Final("OK"), tuple(self._information)  # old Wavecom modems do not say it
             self.resynchronise()
         if final.ok and lines:
-            words = lines[0].text.removeprefix("+CPIN:").strip()
+            words = lines[0].text.removeprefix("+CPIN:").strip(' "')
             return _SIM_WORDS.get(words, SimState.OTHER), words
         return _SIM_CAUSES.get(final.cme, SimState.OTHER), final.text
 
     def sim_identity(self) -> str:
         """Return what tells one SIM from another before its PIN is given: the ICCID, else the modem's IMEI."""
         for query in self.profile.iccid:
-            if iccid := _digits(self.ask(query.command, query.prefix, seconds=SLOW_COMMAND_SECONDS)):
+            if iccid := self.ask_digits(query.command, query.prefix):
                 return iccid
         return self.imei()
 
@@ -375,19 +415,20 @@ class Modem:
         Raises ModemRefusedError where the modem cannot be used for this.
         """
         self.require("AT+CMGF=0")
+        self._choose_charset()
         self.acknowledges = self.ask("AT+CSMS=1", "+CSMS:") != "" and self.ask("AT+CSMS?", "+CSMS:").startswith("1")
         self.run("AT+CLIP=1", seconds=SLOW_COMMAND_SECONDS)
-        for registration in ("+CREG", "+CEREG"):
+        for registration in REGISTRATIONS:
             self.run(f"AT{registration}=1")
         self._choose_storages()
         self._choose_indications()
         self._note_settings()
         if self.ask("AT+CMEE?", "+CMEE:") != "1":
             log.warning("the modem does not number its errors: a refusal after Ctrl-Z will be unconfirmed")
-        if _quoted(self.ask("AT+CPMS?", "+CPMS:", seconds=SLOW_COMMAND_SECONDS), 0) not in self.storages:
+        if _field(self.ask("AT+CPMS?", "+CPMS:", seconds=SLOW_COMMAND_SECONDS), 0) not in self.storages:
             log.warning("the modem does not keep the storage that was chosen for texts")
         response = self.run("AT+CIMI", bare=True, seconds=SLOW_COMMAND_SECONDS)
-        self._imsi = _digits(response.lines[0].text) if response.lines else ""
+        self._imsi = _digits(response)
         if not self._imsi and response.final.cme is not None:
             raise ModemRefusedError(
                 "The SIM does not say who it is (AT+CIMI).", response.final.text, "It is asked again soon."
@@ -397,25 +438,29 @@ class Modem:
             model=self.ask("AT+CGMM"),
             imei=self.imei(),
             imsi=self._imsi,
-            own_number=_quoted(self.ask("AT+CNUM", "+CNUM:", seconds=SLOW_COMMAND_SECONDS), 1),
+            own_number=self.own_number(),
             service_centre=self.service_centre(),
         )
 
     def imsi(self) -> str:
         """Return whose SIM it is (27.007 5.6), or an empty string where it does not say."""
-        self._imsi = _digits(self.ask("AT+CIMI", seconds=SLOW_COMMAND_SECONDS))
+        self._imsi = self.ask_digits("AT+CIMI")
         return self._imsi
 
     def imei(self) -> str:
         """Return which modem it is (27.007 5.4), or an empty string where it does not say."""
-        return _digits(self.ask("AT+CGSN"))
+        return self.ask_digits("AT+CGSN")
+
+    def own_number(self) -> str:
+        """Return the SIM's number as it knows it (27.007 7.1), or an empty string: it names its own first."""
+        return _field(self.ask("AT+CNUM", "+CNUM:", seconds=SLOW_COMMAND_SECONDS), 1) or ""
 
     def service_centre(self) -> str | None:
         """Return the number of the SIM's service centre (27.005 3.3.1), empty where there is none, None if not told."""
         response = self.run("AT+CSCA?", "+CSCA:", seconds=SLOW_COMMAND_SECONDS)
         if response.final.cms == CENTRE_UNKNOWN:
             return ""
-        return _quoted(response.lines[0].text.removeprefix("+CSCA:"), 0) if response.lines else None
+        return _field(response.lines[0].text.removeprefix("+CSCA:"), 0) if response.lines else None
 
     def verify(self) -> None:
         """Check that the settings still stand, with one command; raises ModemRefusedError where they do not."""
@@ -429,19 +474,30 @@ class Modem:
     def _note_settings(self) -> None:
         """Read back what was set, for `verify`; raises ModemRefusedError where it is not what was wanted."""
         self._protocol.take_echoed()
+        self._note_checks()
+        if any(_HANDED_OVER.match(line) for line in self._settings):
+            self._choose_indications()  # it may have started anew in between
+            self._note_checks()
+            if any(_HANDED_OVER.match(line) for line in self._settings):
+                log.warning("the modem hands texts over instead of storing them, and takes no other setting")
+        if any(_UNWANTED.match(line) for line in self._settings):
+            raise _not_kept(self._settings)
+        if cnmi := next((line for line in self._settings if line.startswith("+CNMI:")), ""):
+            self.reports = _REPORTED.match(cnmi) is not None
+        self._echoes = self._protocol.take_echoed()
+
+    def _note_checks(self) -> None:
+        """Find the questions for the settings that the modem answers, and note the answers."""
         for checks in CHECKS:
             self._checks = checks
             self._settings = self._read_settings()
-            if len(self._settings) == len(CHECKS[-1]):
+            if len(self._settings) == sum(check.count("?") for check in checks):
                 break
         if not self._settings:
             self._checks = ()  # it never says
-        if any(_UNWANTED.match(line) for line in self._settings):
-            raise _not_kept(self._settings)
-        self._echoes = self._protocol.take_echoed()
 
     def _read_settings(self) -> tuple[str, ...]:
-        responses = [self.run(check, "+CMGF:", "+CNMI:") for check in self._checks]
+        responses = [self.run(check, "+CMGF:", "+CNMI:", "+CSCS:") for check in self._checks]
         return tuple(line.text for response in responses for line in response.lines)
 
     # ---- recovery
@@ -467,64 +523,113 @@ class Modem:
                 return
         raise ModemRefusedError(f"The modem answered {command} with {final.text}.", final.text)
 
+    def _choose_charset(self) -> None:
+        """Set the alphabet of strings, which lasts until the modem starts anew: another program may have left UCS-2."""
+        self._charset = next((each for each in CHARSETS if self.run(f'AT+CSCS="{each}"').final.ok), "")
+
     def _choose_storages(self) -> None:
-        offered = re.match(r"\(([^)]*)\)", self.ask("AT+CPMS=?", "+CPMS:", seconds=SLOW_COMMAND_SECONDS))
-        names = re.findall(r'"(\w+)"', offered[1]) if offered else []
+        said = self.ask("AT+CPMS=?", "+CPMS:", seconds=SLOW_COMMAND_SECONDS)
+        first = re.match(r"\(+([^)]*)\)", said)  # what can be listed; some leave quotes out, or parentheses
+        self._offered = tuple(dict.fromkeys(re.findall(r"\w+", first[1] if first else said)))
+        names = [name for name in self._offered if name != REPORTS]
         usable = [name for name in STORAGES if name in names] or [UNION for name in names if name == UNION]
         usable = usable or names[:1] or [STORAGES[0]]
         self._selected = ""  # each of them is selected in turn
-        self.storages = {}
+        self.storages, self.unread, self._roles = {}, {}, {}
         for name in usable:
-            # the storage that texts come to is the first that takes all three roles
-            for roles in ((name, name, name), (name, name), (name,)):
-                if self.storages:
-                    roles = roles[-1:]  # noqa: PLW2901  # others are only read
-                quoted = ",".join(f'"{role}"' for role in roles)
-                response = self.run(f"AT+CPMS={quoted}", "+CPMS:", seconds=SLOW_COMMAND_SECONDS)
-                if response.final.ok:
-                    self._note_use(name, response)
-                    break
+            self._select(name)
         if not self.storages:
+            words = next(iter(self.unread.values()))
             raise ModemRefusedError(
-                "The modem offers no storage for texts.", "ERROR", "Is this a data-only stick or SIM?"
+                f"The modem lets no storage for texts be selected ({words}).",
+                words,
+                "Is this a data-only stick or SIM? It is tried again soon.",
             )
 
+    def _select(self, name: str) -> Response:
+        """Select a storage, in the form that was taken before, else in the first that is; note whether it can be read.
+
+        The storage that texts come to is the first that takes all three roles; others are only read.
+        """
+        receiving = next(iter(self._roles.values()), (name,) * 3)
+        known = self._roles.get(name)
+        if receiving[0] == name:
+            forms = [(name,) * count for count in (3, 2, 1)]
+        else:
+            wide = (name, *receiving[1:])
+            forms = list(dict.fromkeys([(name,), wide, (name,) * len(wide)]))
+        for roles in [known] if known else forms:
+            quoted = ",".join(f'"{role}"' for role in roles)
+            response = self.run(f"AT+CPMS={quoted}", "+CPMS:", seconds=SLOW_COMMAND_SECONDS)
+            if response.final.ok:
+                self._roles[name] = roles
+                self._note_use(name, response)
+                self.unread.pop(name, None)
+                break
+            if response.final.cms in BUSY or response.final.cme == BUSY_CME:
+                break
+        else:
+            self._roles.pop(name, None)  # the next time in any form
+        if not response.final.ok and name not in self.storages:
+            self.unread[name] = response.final.text
+        return response
+
+    def retry_unread(self) -> None:
+        """Select the storages again that are offered and could not be selected: a SIM may have been busy."""
+        for name in tuple(self.unread):
+            self._selected = ""
+            if self._select(name).final.ok:
+                log.info("%s can be read now", name)
+
+    def take_in(self, name: str) -> None:
+        """Add a storage that a text is said to be in: one that is offered, and no union of others that are read."""
+        known = self.storages.keys() | self.unread.keys()
+        if name == REPORTS or (name in (self._offered or STORAGES) and name not in known and name != UNION):
+            self.storages.setdefault(name, StorageUse(name, 0, 0))
+
     def _choose_indications(self) -> None:
-        if not any(self.run(f"AT+CNMI={setting}").final.ok for setting in self.profile.cnmi):
+        taken = next((each for each in self.profile.cnmi if self.run(f"AT+CNMI={each}").final.ok), None)
+        if taken is None:
             log.warning("the modem announces no texts: they are found when the storages are listed")
+        self.reports = taken is not None and _REPORTED.match(taken) is not None
 
     # ---- condition
 
     def condition(self) -> Condition:
-        """Ask for registration (on LTE sticks the second question knows), signal and operator."""
-        registration = Registration.UNKNOWN
-        for name in ("+CREG", "+CEREG"):
-            fields = self.ask(f"AT{name}?", f"{name}:").split(",")
-            found = _REGISTRATION.get(fields[1].strip() if len(fields) > 1 else "", Registration.UNKNOWN)
-            registration = max(registration, found, key=_TELLS_MORE.index)
-            if registration in REGISTERED:
-                break
+        """Ask for registration, signal and operator."""
+        registration = self._registration()
         rssi = self.ask("AT+CSQ", "+CSQ:").split(",")[0]
         # 27.007 8.5: 0 to 31, 99 unknown
         signal = round(int(rssi) * 100 / 31) if rssi.isdecimal() and int(rssi) <= 31 else None
         operator = ""
         if registration in REGISTERED:  # else some makes keep the question until they have found one
-            operator = _quoted(self.ask("AT+COPS?", "+COPS:", seconds=SLOW_COMMAND_SECONDS), 0)
+            operator = _field(self.ask("AT+COPS?", "+COPS:", seconds=SLOW_COMMAND_SECONDS), 2) or ""
         return Condition(registration, signal, operator)
+
+    def _registration(self) -> Registration:
+        registration = Registration.UNKNOWN
+        for name in REGISTRATIONS:
+            state = _field(self.ask(f"AT{name}?", f"{name}:"), 1) or ""
+            found = _REGISTRATION.get(int(state), Registration.UNKNOWN) if state.isdecimal() else Registration.UNKNOWN
+            registration = max(registration, found, key=_TELLS_MORE.index)
+            if registration in REGISTERED:
+                break
+        return registration
 
     # ---- receiving
 
     def list(self, storage: str) -> Listing:
         """List all entries of a storage without deleting any; an entry that makes no sense is left out and logged."""
         if self._selected != storage or self._has_sim_moved:
-            response = self.require_selection(storage)
-            self._note_use(storage, response)
+            self.require_selection(storage)
         try:
             response = self.run("AT+CMGL=4", "+CMGL:", seconds=LISTING_SECONDS, line_seconds=LINE_SECONDS, payload=True)
         except ModemSilentError:
             log.warning("the listing of %s broke off after %d entries", storage, len(self._information))
             seen = (_entry(line) for line in self._information)
             return Listing(storage, tuple(entry for entry in seen if entry), complete=False)
+        if response.final.cms in EMPTY and not response.lines and self._holds_nothing(storage):
+            return Listing(storage, (), complete=True)
         if not response.final.ok:
             raise ModemRefusedError(
                 f"The modem does not list {storage} ({response.final.text}).",
@@ -564,7 +669,7 @@ class Modem:
 
         A slot that it hangs on ends this, and is passed over from then on.
         """
-        self._note_use(storage, self.require_selection(storage))
+        self.require_selection(storage)
         entries = []
         for index in range(self.storages[storage].total + 1):  # the first is 0 or 1
             if (storage, index) in self._mute:
@@ -579,12 +684,18 @@ class Modem:
                 entries.append(entry)
         return Listing(storage, tuple(entries), complete=not any(storage == muted for muted, _ in self._mute))
 
-    def require_selection(self, storage: str) -> Response:
+    def require_selection(self, storage: str) -> None:
         """Make a storage the one that is listed and deleted from."""
         self._selected = ""
-        response = self.require(f'AT+CPMS="{storage}"', "+CPMS:", seconds=SLOW_COMMAND_SECONDS)
+        response = self._select(storage)
+        if not response.final.ok:
+            raise ModemRefusedError(f"The modem answered AT+CPMS with {response.final.text}.", response.final.text)
         self._selected = storage
-        return response
+
+    def _holds_nothing(self, storage: str) -> bool:
+        """Tell whether a storage says, when it is selected again, that nothing is in it."""
+        self.require_selection(storage)
+        return self.storages[storage].total > 0 and self.storages[storage].used == 0
 
     def holds_listing(self, storage: str) -> bool:
         """Tell whether the indexes of the listing that was made last are still those of this storage."""
@@ -656,7 +767,9 @@ class Modem:
         match = _CUSD.match(event.text)
         if match and match["wants"] == "1":
             self.run("AT+CUSD=2", seconds=SLOW_COMMAND_SECONDS)
-        said = match and match["text"] and tpdu.decode_ussd(match["text"], int(match["dcs"]) if match["dcs"] else None)
+        text = (match["text"] or match["unquoted"] or "").strip() if match else ""
+        dcs = int(match["dcs"]) if match and match["dcs"] else None
+        said = text and tpdu.decode_ussd(text, dcs, as_septets=self._charset == "GSM")
         if not said:
             raise ModemRefusedError(f"The network has no answer to {code}.", event.text, "Is the code right?")
         return said
@@ -738,25 +851,38 @@ class Modem:
         return events
 
     def _note_use(self, storage: str, response: Response) -> None:
-        for line in response.lines:
-            numbers = [int(number) for number in re.findall(r"\b\d{1,5}\b", line.text.split(":", 1)[1])[:2]]
-            if len(numbers) == 2:
-                self.storages[storage] = StorageUse(storage, *numbers)
-                return
+        """Note how full a storage is that was just selected; some makes say it only when asked (27.005 3.2.2)."""
+        if (counts := _counts(response)) is None:
+            counts = _counts(self.run("AT+CPMS?", "+CPMS:", seconds=SLOW_COMMAND_SECONDS))
+        if counts:
+            self.storages[storage] = StorageUse(storage, *counts)
         self.storages.setdefault(storage, StorageUse(storage, 0, 0))
 
 
 # 27.007 7.15: +CUSD: <m>[,"<str>"[,<dcs>]], the string over several lines
-_CUSD = re.compile(r'\+CUSD:\s*(?P<wants>\d)(?:\s*,\s*"(?P<text>.*)"(?:\s*,\s*(?P<dcs>\d+))?)?', re.DOTALL)
+# an E160 leaves the quotes out
+_CUSD = re.compile(
+    r'\+CUSD:\s*(?P<wants>\d)(?:\s*,\s*(?:"(?P<text>.*)"|(?P<unquoted>[0-9A-F]+))(?:\s*,\s*(?P<dcs>\d+))?)?',
+    re.DOTALL,
+)
 _CMGS = re.compile(r"\+CMGS:\s*(\d{1,3})\b")
 _CMGL = re.compile(r"\+CMGL:\s*(\d{1,5})\s*,\s*(\d)\s*,.*?(\d{0,4})\s*$")
 
-# text mode, or texts that are handed over without being stored
-_UNWANTED = re.compile(r"\+CMGF:\s*1|\+CNMI:\s*\d\s*,\s*[23]")
+_UNWANTED = re.compile(r"\+CMGF:\s*1")  # text mode
+_HANDED_OVER = re.compile(r"\+CNMI:\s*\d\s*,\s*[23]")  # texts come by themselves and are not stored
+_REPORTED = re.compile(r"(?:\+CNMI:)?\s*(?:\d\s*,\s*){3}[12]")  # its <ds>: status reports come
+_LONG_NUMBER = re.compile(r'(?:[+^*]?\w+:)?\s*"?(\d{10,22})F?"?(?:[ ,/].*)?', re.IGNORECASE)
+_UNASKED = re.compile(r"[+^*#$%_]|[A-Z][A-Z_ ]*:")  # how a code begins that no table knows
 
 _HEX = re.compile(r"(?:[0-9A-F]{2})+")
 
-_SIM_WORDS = {state.value: state for state in SimState}
+_SIM_WORDS = {state.value: state for state in SimState} | {
+    # a second PIN is for what is not done here
+    "SIM PIN2": SimState.READY,
+    "SIM PUK2": SimState.READY,
+    "NOT INSERTED": SimState.ABSENT,
+    "SIM REMOVED": SimState.ABSENT,
+}
 
 # 27.007 9.2.1; a modem without a SIM answers AT+CPIN? with one of the first
 _SIM_CAUSES: dict[int | None, SimState] = {
@@ -797,15 +923,38 @@ def _not_kept(found: tuple[str, ...]) -> ModemRefusedError:
     )
 
 
-def _quoted(text: str, position: int) -> str:
-    found = re.findall(r'"([^"]*)"', text)
-    return found[position] if len(found) > position else ""
+def _field(text: str, position: int) -> str | None:
+    """Return a parameter of an answer without its quotes, of which some makes leave out one or both.
+
+    None where there is none, or none that could be told from the lack of one: only "" is empty.
+    """
+    fields = re.findall(r'\s*("(?:[^"]|"")*"|[^,]*)(?:,|$)', text)
+    found = fields[position].strip() if len(fields) > position else ""
+    return found.strip('"') if found else None
 
 
-def _digits(text: str) -> str:
-    """Return the long run of digits in an answer (an IMSI, IMEI or ICCID), or an empty string."""
-    match = re.search(r"\d{10,22}", text)
-    return match[0] if match else ""
+def _counts(response: Response) -> tuple[int, int] | None:
+    """Return how many entries a storage holds, and has room for, by an answer to AT+CPMS; None if it does not say."""
+    for line in response.lines:
+        numbers = [int(number) for number in re.findall(r"\b\d{1,5}\b", line.text.split(":", 1)[1])[:2]]
+        if len(numbers) == 2:
+            return numbers[0], numbers[1]
+    return None
+
+
+def _digits(response: Response) -> str:
+    """Return the long number that is an answer (an IMSI, IMEI or ICCID): the first line that is one, or nothing."""
+    lines = [line.text.strip() for line in response.lines] if response.final.ok else []
+    found = next((match[1] for line in lines if (match := _LONG_NUMBER.fullmatch(line))), "")
+    if not found and len(lines) == 1 and (match := re.search(r"\d{10,22}", lines[0])):
+        return match[0]  # alone, it is the answer, whatever stands around it
+    return found
+
+
+def _words(response: Response) -> str:
+    """Return the words that are an answer: its first line that does not begin as an unsolicited code does."""
+    lines = [line.text.strip() for line in response.lines]
+    return next((line for line in lines if not _UNASKED.match(line)), lines[0])
 
 
 def cause(final: Final) -> str:

@@ -30,8 +30,10 @@ class Query:
     prefix: str = ""
 
 
-STANDARD_CNMI = ("2,1,0,2,0", "2,1,0,1,0", "2,1,0,0,0", "1,1,0,0,0", "2,1")
-"""27.005 3.4.1: store texts and indicate them; reports stored, else handed over, else none. The first that is taken."""
+STANDARD_CNMI = ("2,1,0,2,0", "2,1,0,1,0", "1,1,0,2,0", "1,1,0,1,0", "2,1,0,0,0", "1,1,0,0,0", "2,1")
+"""27.005 3.4.1: store texts and indicate them; reports stored, else handed over, else none. The first that is taken.
+
+MSM sticks refuse mode 2, though they offer it."""
 
 STANDARD_ICCID = (Query("AT+CCID", "+CCID:"), Query("AT+CCID"))
 
@@ -73,6 +75,10 @@ GENERIC = Profile(
         "+CPIN: SIM": Meaning.SIM,  # SIM PIN, SIM PUK, SIM REMOVED
         "+CREG": Meaning.NETWORK,
         "+CEREG": Meaning.NETWORK,
+        "SAMSUNG PTS DG Test": Meaning.CHATTER,  # of no make of the table; gammu ignores them too
+        "NOT FOND ^,NOT CUSTOM AT": Meaning.CHATTER,
+        "+CGREG": Meaning.NETWORK,
+        "+C5GREG": Meaning.NETWORK,
     },
 )
 """What 27.007 says, for a make that is not in the table."""
@@ -99,6 +105,14 @@ PROFILES = (
         reset=("AT+CFUN=1,1", "AT^RESET"),
         packs_ussd=True,
     ),
+    Profile(  # notes of trackIT-Systems' package modemmanager-e3372: it imitates Huawei's, and AT+CFUN=1,1 does nothing
+        "brovi",
+        _is("zowee|brovi"),
+        unsolicited={"^RRCSTAT": Meaning.CHATTER},
+        iccid=(Query("AT^ICCID?", "^ICCID:"), *STANDARD_ICCID),
+        reset=("AT^RESET", "AT+CFUN=1,1"),
+        packs_ussd=True,
+    ),
     Profile(  # as ModemManager's plugin and python-gsmmodem's record of a K3565-Z have it; no manual is public
         "zte",
         _is("zte"),
@@ -112,7 +126,7 @@ PROFILES = (
     ),
     Profile(  # SIM7500_SIM7600 Series AT Command Manual V2.00; A76XX Series AT Command Manual V1.09
         "simcom-lte",
-        _is("simcom"),
+        _is("simcom|incorporated"),  # A76xx leave their maker out
         _is(r"SIM7\d{3}|A7\d{3}"),
         unsolicited={
             "*ATREADY": Meaning.RESET,
@@ -162,6 +176,12 @@ PROFILES = (
             "UNDER_VOLTAGE POWER DOWN": Meaning.UNDERVOLTAGE,
         },
         iccid=(Query("AT+QCCID", "+QCCID:"), Query("AT+QCCID"), *STANDARD_ICCID),
+    ),
+    Profile(  # AirPrime EM74xx/MC74xx AT Command Reference 41111748; AT+CFUN=1 resets nothing there
+        "sierra",
+        _is("sierra wireless"),
+        _is(r"[EM]C\d{4}|EM\d{4}|AC\d{3}|USB 3\d\d|AirCard"),
+        reset=("AT!RESET", "AT+CFUN=1,1"),
     ),
     Profile(  # Wavecom AT Commands Interface Guide WM_DEV_OAT_UGD_049, 7.1
         "wavecom",

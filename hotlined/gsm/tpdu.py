@@ -740,15 +740,15 @@ def encode_ussd(code: str) -> str:
     return pack(septets + b"\r" * (len(septets) % 8 == 7)).hex().upper()
 
 
-def decode_ussd(text: str, dcs: int | None) -> str | None:
+def decode_ussd(text: str, dcs: int | None, *, as_septets: bool = False) -> str | None:
     """Decode the string of a +CUSD result and its data coding scheme (TS 23.038 clause 5); None for octets.
 
-    What is not hexadecimal is text already: some makes of modem decode by themselves. An odd last digit is
-    dropped.
+    What is not hexadecimal is text already: some makes of modem decode by themselves. `as_septets`: each of its
+    characters is a septet of the GSM alphabet (27.007 5.5). An odd last digit is dropped.
     """
     digits = text[: len(text) & ~1]
     if not _HEX.fullmatch(digits):
-        return text
+        return decode_gsm7(text.encode("latin-1", "replace")) if as_septets else text
     octets = bytes.fromhex(digits)
     dcs = 0x0F if dcs is None else dcs
     if dcs == 0x11:  # UCS-2 behind a language in two octets

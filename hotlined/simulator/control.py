@@ -232,11 +232,11 @@ def forget(bench: Bench, *, settings: Sequence[str] = ()) -> Result:
         raise UsageError(f"{', '.join(sorted(unknown))} is no setting", hint=", ".join(SETTINGS))
     device = bench.device
     kept = {name: values for name, values in device.settings.items() if settings and name not in settings}
-    memories = list(device.memories)
+    memories, charset = list(device.memories), device.charset
     device.reset_settings()
     device.settings |= kept
     if settings:
-        device.memories = memories
+        device.memories, device.charset = memories, charset
     return {}
 
 
