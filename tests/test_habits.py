@@ -388,3 +388,30 @@ def test_the_first_word_is_heard_by_all(open_line: Open, lines: str) -> None:
     wait_until(lambda: line.settled() and len(line.submitted()) == 1)
 
     assert line.sim.do("state")["events"]["reset"] == 1
+
+
+def test_what_was_refused_while_the_sim_was_busy_is_set_later(open_line: Open) -> None:
+    """A modem that is still starting refuses settings with that cause: they are set at the next poll."""
+    line = open_line()
+    line.sim.do("fault", kind="error", command="+CLIP", cms=None, cme=14, count=1)
+    line.sim.do("fault", kind="error", command="+CNMI", cms=515, count=len(STANDARD_CNMI))
+    line.start()
+    line.wait_state("ready")
+    wait_until(lambda: line.sim.do("state")["settings"]["+CNMI"][:2] == [2, 1], "texts that are announced")
+
+    assert line.sim.do("state")["settings"]["+CLIP"] == [1]
+    assert line.status()["modem"]["steps"] == 0
+
+
+def test_a_notification_of_a_storage_that_was_busy_brings_it_in(open_line: Open) -> None:
+    """What is announced to lie on a SIM that could not be selected is read at once, not at the next poll."""
+    line = open_line(me_size=10)
+    line.configure(modem={"poll_interval": "10m"})
+    line.sim.do("fault", kind="storage_refused", storage="SM", cms=314)
+    line.start()
+    line.wait_state("ready")
+    wait_until(lambda: troubles(line) == ["storage_unread"])
+    line.sim.do("clear")
+    line.sim.do("store", pdu=PDU, storage="SM")
+    line.sim.do("say", line='+CMTI: "SM",1')
+    wait_until(lambda: recorded(line) == ["+32470123456"] and line.settled())

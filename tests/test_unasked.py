@@ -218,3 +218,38 @@ def test_a_signal_that_is_said_each_second_leaves_no_segment_unconfirmed(peer: P
     with dialogue(peer, {"AT+CMGS=19": ["> "], SUBMIT: ["+CSQ: 18,99", "+CSQ: 17,99", "+CMGS: 7", "OK"]}) as modem:
         assert modem.submit(SUBMIT, 19, 5.0) == Sent(7)
         assert [event.text for event in modem.take_unsolicited()] == ["+CSQ: 18,99", "+CSQ: 17,99"]
+
+
+@pytest.mark.parametrize(
+    ("said", "text"),
+    [
+        pytest.param(
+            "+CUSD: 0, 49B41C74ACD3D16171D90D66666666666666666666B45CAC76C3CD6CB41B2D060389CB74F9FE4C07"
+            "DD5CB91AA85897BF1B",
+            "Ihr Guthaben¿LΘ3fLΘ3fLΘ34915783647410 beträgt 7.95 Euro",
+            id="E160, without quotes",  # whoever recorded it made the number unreadable
+        ),
+        pytest.param(
+            '+CUSD: 0,"49B41C74ACD3D16171D90D32FBE52072BA0C72CA5DB45CAC76C3CD6CB41B2D060389CB74F9FE4C07'
+            'D55C371CA85897BF1B",15',
+            "Ihr Guthaben für die Nr.4915783647410 beträgt 5.78 Euro",
+            id="E160",
+        ),
+        pytest.param(
+            '+CUSD: 0,"0414043B044F00200441043F044004300432043A04380020043E002004310430043B0430043D04410435'
+            "0020043D04300431043504400438044204350020002A0031003000350023002E002004230441043B0443043304300020"
+            '043104350441043F043B04300442043D0430002E",72',
+            "Для справки о балансе наберите *105#. Услуга бесплатна.",
+            id="E3276",
+        ),
+        pytest.param(
+            '+CUSD: 2,"Maaf, permintaan Anda tidak dapat kami proses. Silakan coba beberapa saat lagi.",0',
+            "Maaf, permintaan Anda tidak dapat kami proses. Silakan coba beberapa saat lagi.",
+            id="plain",
+        ),
+    ],
+)
+def test_ussd_is_read_in_the_forms_that_were_recorded(peer: Peer, said: str, text: str) -> None:
+    """What gammu's users recorded is read: packed, in UCS-2, plain, and without its quotes."""
+    with dialogue(peer, {'AT+CUSD=1,"*100#",15': ["OK", said]}) as modem:
+        assert modem.ussd("*100#") == text

@@ -157,7 +157,7 @@ class Receiver:
         if is_new := self.poll.is_due():
             self._scanning = None
             self._verify(modem)
-            modem.retry_unread()
+            modem.settle()
             self._scanning = Scan(deque(modem.storages))
             self.poll.again()
         if (scan := self._scanning) is None:

@@ -219,6 +219,7 @@ class Modem:
         self._offered: tuple[str, ...] = ()
         self._roles: dict[str, tuple[str, ...]] = {}  # by storage, the form of AT+CPMS that was taken
         self._charset = ""
+        self._was_busy = False  # since it was asked for its codes
         self._selected = ""  # the storage that was listed last, while its indexes hold
         self._imsi = ""  # whose SIM it was when that was asked last
         self._has_sim_moved = False  # since a deletion was last known to be of the same SIM
@@ -331,7 +332,9 @@ class Modem:
         command = Command(text, prefixes=prefixes, payload_after=prefixes if payload else (), bare=bare)
         self._information.clear()
         self._write(self._protocol.command(command))
-        return self._response(seconds, line_seconds)
+        response = self._response(seconds, line_seconds)
+        self._was_busy = self._was_busy or _is_busy(response.final)
+        return response
 
     def require(self, text: str, *prefixes: str, seconds: float = COMMAND_SECONDS, bare: bool = False) -> Response:
         """Run one command that must succeed; raises ModemRefusedError otherwise."""
@@ -416,13 +419,8 @@ class Modem:
         """
         self.require("AT+CMGF=0")
         self._choose_charset()
-        self.acknowledges = self.ask("AT+CSMS=1", "+CSMS:") != "" and self.ask("AT+CSMS?", "+CSMS:").startswith("1")
-        self.run("AT+CLIP=1", seconds=SLOW_COMMAND_SECONDS)
-        for registration in REGISTRATIONS:
-            self.run(f"AT{registration}=1")
         self._choose_storages()
-        self._choose_indications()
-        self._note_settings()
+        self._ask_for_codes()
         if self.ask("AT+CMEE?", "+CMEE:") != "1":
             log.warning("the modem does not number its errors: a refusal after Ctrl-Z will be unconfirmed")
         if _field(self.ask("AT+CPMS?", "+CPMS:", seconds=SLOW_COMMAND_SECONDS), 0) not in self.storages:
@@ -566,7 +564,7 @@ class Modem:
                 self._note_use(name, response)
                 self.unread.pop(name, None)
                 break
-            if response.final.cms in BUSY or response.final.cme == BUSY_CME:
+            if _is_busy(response.final):
                 break
         else:
             self._roles.pop(name, None)  # the next time in any form
@@ -574,8 +572,10 @@ class Modem:
             self.unread[name] = response.final.text
         return response
 
-    def retry_unread(self) -> None:
-        """Select the storages again that are offered and could not be selected: a SIM may have been busy."""
+    def settle(self) -> None:
+        """Ask again for what was refused at the start: SIM or modem may have been busy, and may not be any more."""
+        if self._was_busy:
+            self._ask_for_codes()
         for name in tuple(self.unread):
             self._selected = ""
             if self._select(name).final.ok:
@@ -586,6 +586,16 @@ class Modem:
         known = self.storages.keys() | self.unread.keys()
         if name == REPORTS or (name in (self._offered or STORAGES) and name not in known and name != UNION):
             self.storages.setdefault(name, StorageUse(name, 0, 0))
+
+    def _ask_for_codes(self) -> None:
+        """Ask for what is to come unasked: texts, reports, callers, registration; note the settings for `verify`."""
+        self._was_busy = False
+        self.acknowledges = self.ask("AT+CSMS=1", "+CSMS:") != "" and self.ask("AT+CSMS?", "+CSMS:").startswith("1")
+        self.run("AT+CLIP=1", seconds=SLOW_COMMAND_SECONDS)
+        for registration in REGISTRATIONS:
+            self.run(f"AT{registration}=1")
+        self._choose_indications()
+        self._note_settings()
 
     def _choose_indications(self) -> None:
         taken = next((each for each in self.profile.cnmi if self.run(f"AT+CNMI={each}").final.ok), None)
@@ -913,6 +923,10 @@ def _status(pdu: str) -> int:
     """Return the status of an entry that comes without one: what we could have submitted is unsent (23.040 9.2.3.1)."""
     first = pdu[2 + 2 * int(pdu[:2], 16) :][:2] if _HEX.fullmatch(pdu) else ""
     return 2 if first and int(first, 16) & 3 == 1 else 1
+
+
+def _is_busy(final: Final) -> bool:
+    return final.cms in BUSY or final.cme == BUSY_CME
 
 
 def _not_kept(found: tuple[str, ...]) -> ModemRefusedError:
