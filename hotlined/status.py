@@ -63,6 +63,10 @@ class ModemStatus:
     operator: str | None = None
     registration: str = "unknown"
     signal_percent: int | None = None
+    technology: str | None = None
+    """What the network is: 2G, 3G, LTE, NB-IoT, 5G."""
+    sms_service: str | None = None
+    """The way that texts are sent (AT+CGSMS?): packet or circuit, the one first or alone."""
     storages: tuple[Storage, ...] = ()
 
 

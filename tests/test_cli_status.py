@@ -29,7 +29,7 @@ KEYS = [
 ]  # fmt: skip
 MODEM_KEYS = [
     "state", "since", "step", "steps", "undeletable", "port", "manufacturer", "model", "operator", "registration",
-    "signal_percent", "storages",
+    "signal_percent", "technology", "sms_service", "storages",
 ]  # fmt: skip
 
 
@@ -55,6 +55,8 @@ def say(line: Filled, *, folder: str = "run", state: str = "ready", **more: Any)
         operator="Proximus\x1b[2J",
         registration="home",
         signal_percent=61,
+        technology="LTE",
+        sms_service="packet, else circuit",
         storages=(Storage("SM", 3, 20),),
     )
     usual: dict[str, Any] = {
@@ -268,7 +270,10 @@ def test_what_was_is_not_told_as_what_is(line: Filled) -> None:
     assert "modem          was ready since" in line.run("status").stdout
     say(line)
     assert "modem          ready since" in line.run("status").stdout
-    assert r"network      Proximus\x1b[2J, home, signal 61 %" in line.run("status").stdout
+    assert (
+        r"network      Proximus\x1b[2J, home, LTE, signal 61 %, texts by packet, else circuit"
+        in line.run("status").stdout
+    )
 
 
 def test_no_service_is_taken_for_granted(line: Filled) -> None:

@@ -62,6 +62,7 @@ def scene(root: Path, *sticks: Plugged, programs: Mapping[int, str] | None = Non
 
 def test_beside_the_daemon_its_status_is_told(line: Line) -> None:
     """While the daemon has the port its status answers, and what only the modem knows is unknown: it is not asked."""
+    line.sim.do("network", technology=7)
     line.start()
     line.wait_state("ready")
     before = line.sim.do("counters")
@@ -71,12 +72,20 @@ def test_beside_the_daemon_its_status_is_told(line: Line) -> None:
     assert {name: verdicts[name] for name in ("daemon", "SIM", "registration", "signal", "storages", "database")} == (
         dict.fromkeys(("daemon", "SIM", "registration", "signal", "storages", "database"), OK)
     )
+    assert found["technology"] == {
+        "check": "technology",
+        "verdict": OK,
+        "seen": "LTE, texts by circuit (AT+CGSMS?)",
+        "cure": "",
+    }
     assert {verdicts[name] for name in ("port", "stick", "budgets", "configuration")} == {OK}
     assert {verdicts[name] for name in ("service centre", "forwarding")} == {UNKNOWN}
     assert found["forwarding"]["seen"].startswith("the daemon has the port")
     assert str(line.daemon.pid if line.daemon else None) in found["daemon"]["seen"]
     line.wait_state("ready")
-    assert line.sim.do("counters")["counters"]["+CSCA"] == before["counters"]["+CSCA"]
+    after = line.sim.do("counters")
+    for name in ("+CSCA", "+CGSMS"):
+        assert after["counters"][name] == before["counters"][name]
 
 
 def test_without_the_daemon_the_modem_is_asked(line: Line) -> None:
@@ -306,6 +315,31 @@ def test_a_modem_without_lte_is_told(model: str, verdict: Verdict, talk: Any, tm
     talker = talk({"AT+CGMM": model})
 
     assert doctor.generation(scene(tmp_path, modem={"port": talker.port})).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected", "words"),
+    [
+        ({"AT+COPS?": '+COPS: 0,0,"Proximus",7', "AT+CGSMS?": "+CGSMS: 3"}, OK, "LTE, texts by circuit, else packet"),
+        ({"AT+COPS?": '+COPS: 0,0,"Proximus",7', "AT+CGSMS?": "+CGSMS: 0"}, WARN, "packet (AT+CGSMS?) alone"),
+        ({"AT+COPS?": '+COPS: 0,0,"Proximus",0', "AT+CGSMS?": "+CGSMS: 1"}, WARN, "2G, texts by circuit"),
+        ({"AT+COPS?": '+COPS: 0,2,"20601",2'}, WARN, "3G: this network is being switched off"),
+        ({"AT+COPS?": '+COPS: 0,0,"Chez 7",12'}, OK, "5G"),
+        ({"AT+COPS?": '+COPS: 0,0,"Area,7"'}, UNKNOWN, "does not say"),
+        ({"AT+CREG?": "+CREG: 0,0", "AT+CEREG?": "+CEREG: 0,1", "AT+COPS?": '+COPS: 0,0,"Proximus"'}, OK, "LTE"),
+        ({}, UNKNOWN, "the modem does not say"),
+    ],
+)
+def test_the_network_that_is_used_is_told(
+    answers: dict[str, str], expected: Verdict, words: str, talk: Any, tmp_path: Path
+) -> None:
+    """The technology and the way of texts are told; one that is being switched off, or may not do, is a warning."""
+    talker = talk(answers)
+    found = doctor.technology(scene(tmp_path, modem={"port": talker.port}))
+
+    assert found.verdict is expected
+    assert words in found.seen
+    assert bool(found.cure) == (expected is WARN)
 
 
 def test_a_silent_port_is_told(tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ def driven(port: str) -> Modem:
 # ---- the command
 
 
-@pytest.mark.parametrize("make", ["generic", "huawei", "sim7600", "wavecom"])
+@pytest.mark.parametrize("make", ["generic", "huawei", "zte", "wavecom"])
 def test_a_recording_is_whole(make: str, tmp_path: Path) -> None:
     """The driver that is replayed a recording asks nothing that is not in it, and comes to the same end."""
     with simulation.start(tmp_path, make=make) as simulator:

@@ -26,6 +26,8 @@ modems = st.builds(
     operator=texts,
     registration=st.text(max_size=9),
     signal_percent=st.none() | numbers,
+    technology=texts,
+    sms_service=texts,
     storages=st.lists(st.builds(Storage, name=st.text(max_size=4), used=numbers, total=numbers), max_size=3).map(tuple),
 )
 troubles = st.builds(Trouble, code=st.text(), words=st.text(), cure=st.text(), since=texts)

@@ -44,7 +44,7 @@ from hotlined.errors import (
 )
 from hotlined.gsm import finding, uart
 from hotlined.gsm.finding import Candidate, Holder
-from hotlined.gsm.modem import REGISTERED, Condition, Modem, Registration, SimState
+from hotlined.gsm.modem import REGISTERED, SMS_SERVICES, Condition, Modem, Registration, SimState
 from hotlined.gsm.port import Port
 from hotlined.gsm.sticks import OLD_IDS, OLD_MODELS, Role
 from hotlined.status import ModemStatus
@@ -124,6 +124,7 @@ class Asked:
     model: str = ""
     condition: Condition = NOTHING
     service_centre: str = ""
+    sms_service: str = ""
     storages: tuple[tuple[str, int, int], ...] = ()
     """Name, used, total."""
     forwarding: tuple[tuple[str, str], ...] | None = None
@@ -188,7 +189,9 @@ class Scene:
         """Registration, signal and operator, from the daemon or the modem."""
         if (told := self.modem) is None:
             return self.asked.condition
-        return Condition(Registration(told.registration), told.signal_percent, told.operator or "")
+        return Condition(
+            Registration(told.registration), told.signal_percent, told.operator or "", told.technology or ""
+        )
 
     def running(self, program: str) -> bool:
         """Tell whether a program runs, by the name of its process."""
@@ -235,6 +238,7 @@ def _answers(modem: Modem) -> Asked:
         model=model,
         condition=condition,
         service_centre=modem.ask("AT+CSCA?", "+CSCA:").split(",")[0].strip('"'),
+        sms_service=SMS_SERVICES.get(modem.ask("AT+CGSMS?", "+CGSMS:"), ""),
         storages=tuple(sorted({(name, int(used), int(total)) for name, used, total in storages})),
         forwarding=_maybe_forwarding(modem) if condition.registration in REGISTERED else None,
     )
@@ -506,7 +510,8 @@ def generation(scene: Scene) -> Seen:
         )
     if old:
         return warn(
-            f"{model} knows {old} only: these networks are being switched off (in Belgium 3G by 2025, 2G from 2027 on)",
+            f"{model} knows {old} only: these networks are being switched off (in Belgium 3G has been, and 2G "
+            "will be between 2027 and 2030)",
             "Ask the operator until when, and plan for an LTE stick with serial ports.",
         )
     return ok(f"{model}: not known to be old") if model else unknown("the model is not known")
@@ -572,6 +577,23 @@ def registration(scene: Scene) -> Seen:
     if state is Registration.ROAMING:
         return warn(f"roaming with {operator}: answers may cost more", "Check the SIM's tariff.")
     return fail(str(state), "Check antenna and place, then the SIM in a phone: is it activated, paid, allowed here?")
+
+
+def technology(scene: Scene) -> Seen:
+    """Tell which network is used, and how texts are sent in it; warn where it is one that is being switched off."""
+    used = scene.condition.technology
+    service = (scene.modem.sms_service if scene.modem else scene.asked.sms_service) or ""
+    way = f", texts by {service} (AT+CGSMS?)" if service else ""
+    if not used:
+        return unknown((scene.asked.why_not or "the modem does not say") + way)
+    if used in _ENDING:
+        return warn(
+            f"{used}{way}: this network is being switched off",
+            "Ask the operator until when; a stick that knows LTE uses it by itself where it is there.",
+        )
+    if service == "packet":
+        return warn(f"{used}{way} alone", "If texts are refused: `AT+CGSMS=3` lets the other way in, too.")
+    return ok(used + way)
 
 
 def signal(scene: Scene) -> Seen:
@@ -661,6 +683,7 @@ CHECKS: Mapping[str, Callable[[Scene], Seen]] = MappingProxyType(
         "SIM": sim,
         "generation": generation,
         "registration": registration,
+        "technology": technology,
         "signal": signal,
         "service centre": service_centre,
         "storages": storages,
@@ -740,6 +763,7 @@ def doctor(ctx: click.Context, settings: Settings, as_json: bool, file: Path | N
 
 _LET_IN = "`sudo scripts/install --uart {}` lets a UART in; ports on USB are let in by themselves."
 _CONSOLE_PORT = f"The login console has it: {uart.CONSOLE_OFF}"
+_ENDING = frozenset({"2G", "3G"})
 _CHOSEN = {SHADOW: "shadow mode", "paused": "paused"}
 _NO_CONFIGURATION = "there is no configuration to tell"
 _STRONGER = "Use the supply that was made for this Pi, and a powered hub for the stick."

@@ -288,7 +288,8 @@ def _sheet(told: Report) -> Iterator[tuple[str, str | None]]:
     yield "  make", " ".join(filter(None, (modem.manufacturer, modem.model)))
     registration = modem.registration if modem.registration != "unknown" else None
     signal = None if modem.signal_percent is None else f"signal {modem.signal_percent} %"
-    yield "  network", ", ".join(filter(None, (modem.operator, registration, signal)))
+    way = f"texts by {modem.sms_service}" if modem.sms_service and modem.sms_service != "circuit" else None  # the usual
+    yield "  network", ", ".join(filter(None, (modem.operator, registration, modem.technology, signal, way)))
     undeletable = f"{modem.undeletable} that it does not delete" if modem.undeletable else None
     storages = (f"{use.name} {use.used} of {use.total}" for use in modem.storages)
     yield "  storages", ", ".join(filter(None, (*storages, undeletable)))

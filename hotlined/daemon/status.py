@@ -141,6 +141,8 @@ class Status:
             operator=condition.operator or None if modem else None,
             registration=condition.registration.value if modem else "unknown",
             signal_percent=condition.signal_percent if modem else None,
+            technology=condition.technology or None if modem else None,
+            sms_service=who.sms_service or None,
             storages=tuple(
                 Storage(use.name, use.used, use.total) for use in (modem.storages.values() if modem else ())
             ),

@@ -118,6 +118,19 @@ _TELLS_MORE = (
 """Of two answers the later one here counts: +CREG of an LTE stick may say none for ever."""
 
 
+TECHNOLOGIES = {
+    **dict.fromkeys(("0", "1", "3", "8"), "2G"),
+    **dict.fromkeys(("2", "4", "5", "6"), "3G"),
+    **dict.fromkeys(("7", "10"), "LTE"),
+    "9": "NB-IoT",
+    **dict.fromkeys(("11", "12", "13"), "5G"),
+}
+"""<AcT> of +COPS (27.007 7.3)."""
+
+SMS_SERVICES = {"0": "packet", "1": "circuit", "2": "packet, else circuit", "3": "circuit, else packet"}
+"""<service> of +CGSMS (27.007 10.1.21): the domain that texts are sent in."""
+
+
 @dataclass(frozen=True, slots=True)
 class Identification:
     """Who the modem and its SIM say that they are; empty where they do not say."""
@@ -128,6 +141,8 @@ class Identification:
     imsi: str = ""
     own_number: str = ""
     service_centre: str | None = None
+    sms_service: str = ""
+    """Which way the modem sends texts: one of SMS_SERVICES."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,11 +201,13 @@ Outcome = Sent | Refused | Unknown
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """Registration, signal (percent, None where unknown) and the operator's name."""
+    """Registration, signal (percent, None where unknown), the operator's name, and the technology in use."""
 
     registration: Registration
     signal_percent: int | None
     operator: str
+    technology: str = ""
+    """As people say it: 2G, 3G, LTE, NB-IoT, 5G; empty where the modem does not say."""
 
 
 class Modem:
@@ -436,6 +453,7 @@ class Modem:
             model=self.ask("AT+CGMM"),
             imei=self.imei(),
             imsi=self._imsi,
+            sms_service=SMS_SERVICES.get(self.ask("AT+CGSMS?", "+CGSMS:"), ""),
             own_number=self.own_number(),
             service_centre=self.service_centre(),
         )
@@ -607,24 +625,27 @@ class Modem:
 
     def condition(self) -> Condition:
         """Ask for registration, signal and operator."""
-        registration = self._registration()
+        registration, name = self._registration()
         rssi = self.ask("AT+CSQ", "+CSQ:").split(",")[0]
         # 27.007 8.5: 0 to 31, 99 unknown
         signal = round(int(rssi) * 100 / 31) if rssi.isdecimal() and int(rssi) <= 31 else None
-        operator = ""
+        operator = technology = ""
         if registration in REGISTERED:  # else some makes keep the question until they have found one
-            operator = _field(self.ask("AT+COPS?", "+COPS:", seconds=SLOW_COMMAND_SECONDS), 2) or ""
-        return Condition(registration, signal, operator)
+            answer = self.ask("AT+COPS?", "+COPS:", seconds=SLOW_COMMAND_SECONDS)
+            operator, told = _field(answer, 2) or "", _field(answer, 3) or ""
+            technology = TECHNOLOGIES.get(told.lstrip("0") or "0", "") if told else "LTE" * (name == "+CEREG")
+        return Condition(registration, signal, operator, technology)
 
-    def _registration(self) -> Registration:
-        registration = Registration.UNKNOWN
+    def _registration(self) -> tuple[Registration, str]:
+        """Return how the modem is registered, and by the answer to which question."""
+        registration, name = Registration.UNKNOWN, ""
         for name in REGISTRATIONS:
             state = _field(self.ask(f"AT{name}?", f"{name}:"), 1) or ""
             found = _REGISTRATION.get(int(state), Registration.UNKNOWN) if state.isdecimal() else Registration.UNKNOWN
             registration = max(registration, found, key=_TELLS_MORE.index)
             if registration in REGISTERED:
                 break
-        return registration
+        return registration, name
 
     # ---- receiving
 

@@ -240,7 +240,8 @@ def _operator(device: Device, operation: Operation, given: list[str]) -> Answer:
     mode, form = device.settings["+COPS"]
     if operation is Operation.READ:
         name = _in_charset(device, device.network.operator[form == 2])
-        return Answer((f'+COPS: {mode},{form},"{name}"' if device.registered else f"+COPS: {mode}",))
+        technology = "" if device.network.technology is None else f",{device.network.technology}"
+        return Answer((f'+COPS: {mode},{form},"{name}"{technology}' if device.registered else f"+COPS: {mode}",))
     answer = _setting("+COPS")(device, operation, given)
     if device.settings["+COPS"][0] == 3:
         device.settings["+COPS"] = (mode, device.settings["+COPS"][1])
@@ -524,6 +525,7 @@ COMMANDS = {
     "+CEREG": Command(_registration("+CEREG")),
     "+C5GREG": Command(_registration("+C5GREG")),
     "+COPS": Command(_operator, Need.SIM),
+    "+CGSMS": Command(_setting("+CGSMS")),
     "+CLIP": Command(_setting("+CLIP")),
     "+CSCS": Command(_charset),
     "+CSSN": Command(_setting("+CSSN")),

@@ -279,8 +279,12 @@ def network(
     registered: bool | str | None = None,
     report_status: int | str | Sequence[int] | None = None,
     centre: str | None = None,
+    technology: int | None = None,
 ) -> Result:
-    """Set registration (true, false, home, roaming, searching, denied, none), statuses of reports (or none), centre."""
+    """Set registration (true, false, home, roaming, searching, denied, none), statuses of reports (or none), centre.
+
+    `technology` is the <AcT> of +COPS from then on.
+    """
     known = {True: "home", False: "none"} | {name: name for name in REGISTRATION}
     if registered is not None:
         if registered not in known:
@@ -291,6 +295,8 @@ def network(
     if report_status is not None:
         several = [] if report_status == "none" else report_status
         bench.device.network.report_status = tuple(map(int, several if isinstance(several, list) else [several]))
+    if technology is not None:
+        bench.device.network.technology = technology
     if centre is not None:
         bench.device.centre = centre
     return {"registration": bench.device.registration}

@@ -51,6 +51,7 @@ SETTINGS = {
     "+CUSD": Setting((0,), ((0, 2),)),
     "+CSSN": Setting((0, 0), _SWITCH * 2),
     "+COPS": Setting((0, 0), ((0, 3), (0, 2))),
+    "+CGSMS": Setting((1,), ((0, 3),)),
 }
 
 

@@ -104,6 +104,7 @@ class Network:
     """The state of the network; `report_status` holds the TP-ST of each report that a text gets, one after another."""
 
     operator: tuple[str, str] = ("Proximus", "20601")
+    technology: int | None = None  # <AcT> of +COPS (TS 27.007, 7.3); None: the modem does not say it
     registration: str = "home"
     signal: int = 18
     report_status: tuple[int, ...] = (0,)
