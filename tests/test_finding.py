@@ -146,6 +146,14 @@ def test_the_port_for_commands_comes_first_and_no_other_is_asked(
     assert asked(tmp_path, stick) == expected
 
 
+@pytest.mark.parametrize("adapter", ["10c4:ea70", "0403:6014", "0403:6011", "1a86:7522", "067b:23c3", "067b:23f3"])
+def test_adapters_that_are_sold_are_asked(adapter: str, tmp_path: Path) -> None:
+    """Serial adapters that SIM800 boards come with are asked on each of their ports."""
+    stick = Plugged("1-1.1", adapter, ("00 ff/00/00 cp210x ttyUSB3", "01 ff/00/00 cp210x ttyUSB4"))
+
+    assert asked(tmp_path, stick) == [("ttyUSB3", Role.ADAPTER), ("ttyUSB4", Role.ADAPTER)]
+
+
 def test_ports_of_all_sticks_are_asked_by_how_likely_they_are(tmp_path: Path) -> None:
     """With several devices, ports for commands come before those for data, and those before bare adapters."""
     order = asked(tmp_path, CH340, ARDUINO._replace(socket="1-1.5"), UNLISTED._replace(socket="1-1.4"), E3131)

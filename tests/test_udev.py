@@ -4,6 +4,8 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,10 @@ from hotlined.cli.udev import pick, rule
 from hotlined.errors import UnavailableError
 from hotlined.gsm import finding
 from hotlined.gsm.finding import Candidate
+from hotlined.gsm.sticks import HUAWEI_PROTOCOLS, NUMBERS, Role
+
+RULES = Path(__file__).parent.parent / "systemd/70-hotlined.rules"
+_KEY = re.compile(r'(SUBSYSTEMS|ATTRS|ENV|SYMLINK)(?:\{([^}]+)\})?(==|\+=|=)"([^"]*)"')
 
 SIM7600 = Plugged(
     "1-1.2",
@@ -45,6 +51,84 @@ def test_a_stick_with_a_serial_number_is_known_by_it(tmp_path: Path) -> None:
     ) in text
     assert text.count('ENV{ID_MM_DEVICE_IGNORE}="1"') == 2
     assert 'ATTR{power/control}="on"' in text
+
+
+# ---- the rules that are installed
+
+
+@dataclass(frozen=True, slots=True)
+class Plug:
+    """A port of a stick, as udev sees it: the stick, and the interface that the port is on."""
+
+    id: str
+    number: int
+    kind: tuple[int, int, int] = (0xFF, 0, 0)
+
+
+def links(port: Plug) -> set[str]:
+    """Return the links that the installed rules give a port, by what they match: a line after another, as udev does."""
+    vendor, product = port.id.split(":")
+    interface = dict(zip(("bInterfaceClass", "bInterfaceSubClass", "bInterfaceProtocol"), port.kind, strict=True))
+    parents = [{"idVendor": vendor, "idProduct": product}, {key: f"{value:02x}" for key, value in interface.items()}]
+    properties = {"ID_USB_INTERFACE_NUM": f"{port.number:02x}"}
+    found = set()
+    for line in RULES.read_text().splitlines():
+        if not line.startswith("SUBSYSTEMS"):
+            continue
+        keys = [match.groups() for match in _KEY.finditer(line)]
+        wanted = {name: value for key, name, operator, value in keys if (key, operator) == ("ATTRS", "==")}
+        conditions = {name: value for key, name, operator, value in keys if (key, operator) == ("ENV", "==")}
+        one_parent = any(all(_is(parent.get(name), wanted[name]) for name in wanted) for parent in parents)
+        if not one_parent or not all(_is(properties.get(name, ""), conditions[name]) for name in conditions):
+            continue
+        properties |= {name: value for key, name, operator, value in keys if (key, operator) == ("ENV", "=")}
+        found |= {value for key, _, operator, value in keys if (key, operator) == ("SYMLINK", "+=")}
+    return found
+
+
+def _is(value: str | None, patterns: str) -> bool:
+    return value is not None and any(fnmatchcase(value, pattern) for pattern in patterns.split("|"))
+
+
+VENDORS_OF_RULES = ("12d1", "19d2", "1e0e", "2c7c")
+
+
+@pytest.mark.parametrize("stick", [row for row in NUMBERS if row[:4] in VENDORS_OF_RULES])
+def test_the_port_that_has_a_name_is_the_one_that_is_asked_first(stick: str) -> None:
+    """Of each stick in the tables the rules name the port for commands, and no other."""
+    named = [number for number in range(12) if links(Plug(stick, number))]
+
+    assert named == [number for number, role in NUMBERS[stick].items() if role is Role.AT]
+
+
+@pytest.mark.parametrize("protocol", range(0x80))
+def test_later_huawei_sticks_are_named_by_what_their_port_says(protocol: int) -> None:
+    """The protocols for commands of the tables have a name, and no other; nor has any of a stick of another maker."""
+    expected = HUAWEI_PROTOCOLS.get(protocol) is Role.AT
+
+    assert bool(links(Plug("12d1:1506", 1, (0xFF, 2, protocol)))) == expected
+    assert not links(Plug("1199:68a3", 1, (0xFF, 2, protocol)))
+    assert not links(Plug("12d1:1506", 1, (0x08, 2, protocol)))
+
+
+@pytest.mark.parametrize("vendor", [*VENDORS_OF_RULES, "3566"])
+def test_modemmanager_keeps_off_the_sticks_that_are_named(vendor: str) -> None:
+    """Each maker whose ports get a name is kept from ModemManager and from sleep, device and port."""
+    kept = [line for line in RULES.read_text().splitlines() if 'ENV{ID_MM_DEVICE_IGNORE}="1"' in line]
+
+    assert len(kept) == 2
+    assert all(vendor in line for line in kept)
+    assert 'ATTR{power/control}="on"' in kept[0]
+
+
+@pytest.mark.skipif(shutil.which("udevadm") is None, reason="needs udevadm")
+def test_udev_takes_the_rules_that_are_installed() -> None:
+    """The rules pass `udevadm verify`, where there is one."""
+    done = subprocess.run(["udevadm", "verify", str(RULES)], capture_output=True, text=True, check=False)
+    if "Unknown command" in done.stderr:
+        pytest.skip("this udevadm cannot verify")
+
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("serial", ["", "0", "0123456789ABCDEF", "00000000", "ab\ufffdcd\x01"])

@@ -83,10 +83,19 @@ ADAPTERS = frozenset(
     {
         "0403:6001",  # FTDI FT232R
         "0403:6010",  # FTDI FT2232
+        "0403:6011",  # FTDI FT4232
+        "0403:6014",  # FTDI FT232H
         "0403:6015",  # FTDI FT230X
         "067b:2303",  # Prolific PL2303
         "067b:23a3",  # Prolific PL2303GC
+        "067b:23b3",  # Prolific PL2303GB
+        "067b:23c3",  # Prolific PL2303GT
+        "067b:23d3",  # Prolific PL2303GL
+        "067b:23e3",  # Prolific PL2303GE
+        "067b:23f3",  # Prolific PL2303GS
         "10c4:ea60",  # Silicon Labs CP2102
+        "10c4:ea70",  # Silicon Labs CP2105
+        "1a86:7522",  # WCH CH340K
         "1a86:5523",  # WCH CH341
         "1a86:7523",  # WCH CH340
         "1a86:55d4",  # WCH CH9102
