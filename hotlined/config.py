@@ -11,7 +11,6 @@ reported on its anchor's line.
 import os
 import re
 import stat
-import tempfile
 import unicodedata
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -31,6 +30,7 @@ from hotlined.errors import AddressError, ConfigError, TextError, UsageError
 from hotlined.gsm.address import parse_number
 from hotlined.gsm.alphabet import plan
 from hotlined.policy import Limits, Numbers, Rules, Windows, fold
+from hotlined.status import private_folder
 
 if TYPE_CHECKING:
     import yaml  # at run time only inside `_compose`: what never reads a configuration does without
@@ -1000,28 +1000,42 @@ def find(option: Path | None, line: str | None, environ: Mapping[str, str]) -> P
     )
 
 
-def runtime_dir(config: Config) -> Path:
-    """Make the folder of the daemon's status, or hotlined-UID in the system's temporary folder instead.
+def wanted_runtime_dir(config: Config) -> Path:
+    """Return where the line's own folder is to be at run time: where systemd made it, else NAME in `runtime_dir`."""
+    given = os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]
+    return Path(given) if given else config.runtime_dir / config.name
 
-    The second one is private (0700): raises ConfigError where it is a link or somebody else's.
+
+def runtime_dir(config: Config) -> Path:
+    """Make the line's own folder for its status, or hotlined-UID/NAME in the system's temporary folder instead.
+
+    A folder that is a link or somebody else's is not used. The second one is private (0700): raises ConfigError where
+    it cannot be used either.
     """
+    folder = wanted_runtime_dir(config)
     with suppress(OSError):
-        config.runtime_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
-        return config.runtime_dir
-    folder = Path(tempfile.gettempdir()) / f"hotlined-{os.getuid()}"
-    try:
-        folder.mkdir(mode=0o700, exist_ok=True)
-    except OSError as error:
-        raise _no_runtime_dir(config, folder, error.strerror or str(error)) from error
-    status = folder.lstat()
-    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
-        raise _no_runtime_dir(config, folder, "a link or somebody else's")
-    folder.chmod(0o700)
+        folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+        if _is_ours(folder):
+            return folder
+    for folder in (private_folder(), private_folder() / config.name):
+        try:
+            folder.mkdir(mode=0o700, exist_ok=True)
+            ours = _is_ours(folder)
+        except OSError as error:
+            raise _no_runtime_dir(config, folder, error.strerror or str(error)) from error
+        if not ours:
+            raise _no_runtime_dir(config, folder, "a link or somebody else's")
+        folder.chmod(0o700)
     return folder
 
 
+def _is_ours(folder: Path) -> bool:
+    status = folder.lstat()
+    return stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid()
+
+
 def _no_runtime_dir(config: Config, folder: Path, reason: str) -> ConfigError:
-    message = f"{config.runtime_dir} cannot be made, and {folder} cannot be used: {reason}"
+    message = f"{wanted_runtime_dir(config)} cannot be used, and {folder} cannot be used: {reason}"
     return ConfigError(message, (f"{config.path}: runtime_dir: {message}",), "set runtime_dir to a folder of this user")
 
 

@@ -14,7 +14,9 @@ from pathlib import Path
 from tempfile import gettempdir
 from typing import Any, Self, get_type_hints
 
-from hotlined import clock
+from hotlined import clock, files
+
+FILE = "status.json"  # in the folder of the line's own, in the runtime directory
 
 CONFIG_REFUSED = "config_refused"
 """The code of a trouble: what the file says was not taken at a reload."""
@@ -143,11 +145,11 @@ class Found:
     others: DaemonStatus = DaemonStatus()
 
 
-def find(runtime_dir: Path, line: str, database: Path) -> Found:
-    """Look for what the daemon that has a database said last, where daemons write it."""
+def find(runtime_dir: Path, name: str, database: Path) -> Found:
+    """Look for what the daemon that has a database said last, where the daemons of a line's name write it."""
     real = os.path.realpath(database)
     ours, others = DaemonStatus(), DaemonStatus()
-    for told in _files(runtime_dir, line):
+    for told in said(runtime_dir, name):
         if os.path.realpath(told.database) == real:
             ours = told if ours == DaemonStatus() else ours
         else:
@@ -155,15 +157,16 @@ def find(runtime_dir: Path, line: str, database: Path) -> Found:
     return Found(ours, others)
 
 
-def _files(runtime_dir: Path, line: str) -> Iterator[DaemonStatus]:
+def said(runtime_dir: Path, name: str) -> Iterator[DaemonStatus]:
     """Yield what stands in the status files of a line; their folder is looked for where the daemon makes it."""
-    own = Path(gettempdir()) / f"hotlined-{os.getuid()}"
-    for folder in (runtime_dir, own):
+    for folder, owner in ((runtime_dir, None), (private_folder(), os.getuid())):
         with suppress(OSError, ValueError):
-            path = folder / f"{line}.json"
-            if folder == own and path.lstat().st_uid != os.getuid():
-                continue
-            yield DaemonStatus.from_json(path.read_text())
+            yield DaemonStatus.from_json(files.read(folder / name / FILE, owner))
+
+
+def private_folder() -> Path:
+    """Return where the folders of lines are whose runtime directory cannot be made; nobody else's is believed."""
+    return Path(gettempdir()) / f"hotlined-{os.getuid()}"
 
 
 def _known(kind: type[Any], document: Mapping[str, Any]) -> dict[str, Any]:

@@ -139,7 +139,7 @@ class Line:
 
     def status(self) -> dict[str, Any]:
         """Return the daemon's status file."""
-        path = self.folder / "run" / "fr.json"
+        path = self.folder / "run" / "main" / "status.json"
         return json.loads(path.read_text()) if path.exists() else {"modem": {"state": None}}
 
     def trouble(self) -> str:

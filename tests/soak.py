@@ -142,7 +142,7 @@ class Soak:
         self._next_arrival = 0.0
         self._is_down = False
         self._names = itertools.cycle(NAMES)
-        self._wish = line.folder / "run" / "fr.power-cycle"
+        self._wish = line.folder / "run" / "main" / "power-cycle"
         self._follower = threading.Thread(target=self.ledger.follow, args=(self.sim.watch(),), daemon=True)
 
     def begin(self) -> None:

@@ -351,8 +351,8 @@ class Quiet(Filled):
             database_state=database_state,
             pass_boottime=boottime(),
         )
-        path = self.folder / "run" / "fr.json"
-        path.parent.mkdir(exist_ok=True)
+        path = self.folder / "run" / "main" / "status.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(replace(status, **more).to_json())
 
     def alerts(self, *arguments: str) -> tuple[int, str]:
@@ -427,7 +427,7 @@ def test_each_thing_is_told_once_and_its_end_once(quiet: Callable[..., Quiet], r
 def test_a_daemon_that_does_not_run_is_told(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
     """Ten minutes without a daemon are ten minutes without a hotline."""
     line = quiet()
-    (line.folder / "run" / "fr.json").unlink()
+    (line.folder / "run" / "main" / "status.json").unlink()
     line.alerts()
     assert receiver.came == []
     line.later(600)
@@ -446,7 +446,7 @@ def test_a_forgotten_pause_is_told_with_its_cure_until_it_ends(quiet: Callable[.
     """Who has paused, since when, and how it ends; again after a day; no 'all is well' meanwhile; its end once."""
     line = quiet(ping=f"http://{receiver.address}/{SECRET}")
     people.pause(line.db, "marie", line.db.now())
-    (line.folder / "run" / "fr.alerts").unlink()
+    (line.folder / "run" / "main" / "alerts.json").unlink()
     assert line.alerts() == (0, "")
     assert receiver.came == []
     age(line, "pause", 3600)
@@ -499,7 +499,7 @@ def test_forgotten_shadow_mode_is_told_with_its_cure_until_it_ends(
 ) -> None:
     """A first try that nobody has ended answers nobody; no 'all is well' from its first minute on."""
     line = quiet(ping=f"http://{receiver.address}/{SECRET}")
-    (line.folder / "run" / "fr.alerts").unlink()
+    (line.folder / "run" / "main" / "alerts.json").unlink()
     people.note_mode(line.db, line.db.now(), shadow=True)
     line.say(mode="shadow")
     assert line.alerts() == (0, "")
@@ -754,9 +754,39 @@ def test_two_runs_at_once_are_one(quiet: Callable[..., Quiet]) -> None:
 def test_a_note_that_a_crash_cut_off_is_forgotten(quiet: Callable[..., Quiet], content: str) -> None:
     """It costs one repetition at most, never a run."""
     line = quiet()
-    (line.folder / "run" / "fr.alerts").write_text(content)
+    (line.folder / "run" / "main" / "alerts.json").write_text(content)
 
     assert line.alerts() == (0, "")
+
+
+@pytest.mark.parametrize("trap", ["link", "fifo", "stranger"])
+def test_a_note_that_is_a_trap_is_taken_away(quiet: Callable[..., Quiet], tmp_path: Path, trap: str) -> None:
+    """It costs no alert: what lies there goes, where a link leads to nothing changes, and the note is ours alone."""
+    line, target = quiet(), tmp_path / "target"
+    note = line.folder / "run" / "main" / "alerts.json"
+    note.unlink()
+    target.write_text("kept")
+    if trap == "stranger":
+        note.touch(0o666)
+        if os.getuid() == 0:
+            os.chown(note, 12345, -1)
+    else:
+        {"link": lambda: note.symlink_to(target), "fifo": lambda: os.mkfifo(note)}[trap]()
+
+    assert line.alerts() == (0, "")
+    assert target.read_text() == "kept"
+    assert (note.is_file(), note.lstat().st_mode & 0o777, note.lstat().st_uid) == (True, 0o600, os.getuid())
+
+
+def test_a_note_that_cannot_be_made_is_said(quiet: Callable[..., Quiet]) -> None:
+    """A folder in its place is an error with its cure, and not an end without a word."""
+    line = quiet()
+    note = line.folder / "run" / "main" / "alerts.json"
+    note.unlink()
+    note.mkdir()
+    code, said = line.alerts()
+
+    assert (code, str(note) in said) == (1, True)
 
 
 # ---- all is well
@@ -765,7 +795,7 @@ def test_a_note_that_a_crash_cut_off_is_forgotten(quiet: Callable[..., Quiet], c
 def test_ping_is_heard_hourly_while_all_is_well(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
     """At most once an hour, and again in the next boot."""
     line = quiet(urls=[], ping=f"http://{receiver.address}/{SECRET}")
-    note = line.folder / "run" / "fr.alerts"
+    note = line.folder / "run" / "main" / "alerts.json"
     first = json.loads(note.read_text())["pinged"]
     line.alerts()
     assert receiver.pings() == 0
@@ -781,7 +811,7 @@ def test_ping_is_silent_while_something_is_wrong(
 ) -> None:
     """A dead man's signal that comes from a dead man is worse than none."""
     line = quiet(urls=[], ping=f"http://{receiver.address}/{SECRET}")
-    (line.folder / "run" / "fr.alerts").unlink()
+    (line.folder / "run" / "main" / "alerts.json").unlink()
     line.say(**trouble)
     line.alerts()
 
@@ -792,7 +822,7 @@ def test_ping_is_silent_while_the_line_is_held(quiet: Callable[..., Quiet], rece
     """A line whose pseudonyms' key is lost, that a person paused, or of which nothing leaves, is not well."""
     line = quiet(urls=[], ping=f"http://{receiver.address}/{SECRET}")
     for held in ("key_lost_at = '2026'", "paused_at = '2026', paused_by = 'pi'", "breaker_cause = 'outage'", ""):
-        (line.folder / "run" / "fr.alerts").unlink(missing_ok=True)
+        (line.folder / "run" / "main" / "alerts.json").unlink(missing_ok=True)
         line.db.execute("UPDATE line_state SET key_lost_at = NULL, paused_at = NULL, breaker_cause = NULL")
         line.db.execute(f"UPDATE line_state SET {held or 'id = 1'}")
         line.alerts()
@@ -802,7 +832,7 @@ def test_ping_is_silent_while_the_line_is_held(quiet: Callable[..., Quiet], rece
 def test_ping_that_nobody_hears_is_a_failure(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
     """It is said without the URL, and tried again by the next run."""
     line = quiet(urls=[], ping=f"http://{receiver.address}/{SECRET}")
-    note = line.folder / "run" / "fr.alerts"
+    note = line.folder / "run" / "main" / "alerts.json"
     note.unlink()
     receiver.refused = {f"/{SECRET}"}
     refused = line.alerts()
@@ -934,7 +964,7 @@ def test_an_outage_is_told_and_its_end(line: Line, receiver: Receiver) -> None:
     for number in range(3):
         line.sim.do("deliver", from_=f"+3247000000{number}", text="un")
     wait_until(lambda: line.count("SELECT count(*) FROM events WHERE kind = 'outage_begin'"))
-    (line.folder / "run" / "fr.alerts").unlink()
+    (line.folder / "run" / "main" / "alerts.json").unlink()
     for _ in range(2):
         alert(line)
     assert receiver.pings() == 1

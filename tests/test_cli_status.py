@@ -8,7 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -69,8 +69,8 @@ def say(line: Filled, *, folder: str = "run", state: str = "ready", **more: Any)
         "modem": modem,
         "pass_boottime": boottime(),
     }
-    path = line.folder / folder / "fr.json"
-    path.parent.mkdir(exist_ok=True)
+    path = line.folder / folder / "main" / "status.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(DaemonStatus(**usual | more).to_json())
 
 
@@ -154,10 +154,27 @@ def test_a_daemon_of_another_user_is_alive(line: Filled, monkeypatch: pytest.Mon
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"pid": 1}', "\udcff"])
 def test_a_file_that_is_none_is_no_daemon(line: Filled, content: str) -> None:
     """Whatever stands in the runtime directory, status answers."""
-    (line.folder / "run").mkdir()
-    (line.folder / "run" / "fr.json").write_bytes(content.encode(errors="surrogateescape"))
+    (line.folder / "run" / "main").mkdir(parents=True)
+    (line.folder / "run" / "main" / "status.json").write_bytes(content.encode(errors="surrogateescape"))
 
     assert status(line)[1] == 69
+
+
+@pytest.mark.parametrize("trap", ["link", "fifo", "folder", "endless"])
+def test_a_file_that_is_a_trap_is_no_daemon(line: Filled, trap: str) -> None:
+    """It is neither followed, nor waited for, nor read without end."""
+    say(line)
+    path = line.folder / "run" / "main" / "status.json"
+    path.rename(line.folder / "moved")
+    traps: dict[str, Callable[[], object]] = {
+        "link": lambda: path.symlink_to(line.folder / "moved"),
+        "fifo": lambda: os.mkfifo(path),
+        "folder": path.mkdir,
+        "endless": lambda: path.write_text((line.folder / "moved").read_text() + " " * (8 << 20)),
+    }
+    traps[trap]()
+
+    assert [each["code"] for each in status(line)[0]["trouble"]] == ["not_running"]
 
 
 def test_the_daemon_is_found_in_the_temporary_folder(line: Filled) -> None:

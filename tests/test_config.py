@@ -578,24 +578,45 @@ def homeless(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
 
 
 def test_the_runtime_folder_is_made(tmp_path: Path) -> None:
-    """The folder is made with its parents, and found when it is there."""
+    """Each line has a folder of its own, called like its file; it is made with its parents, and found again."""
     got = replace(parse(ANSWER, FILE), runtime_dir=tmp_path / "a" / "b")
-    assert config.runtime_dir(got) == config.runtime_dir(got) == tmp_path / "a" / "b"
-    assert (tmp_path / "a" / "b").is_dir()
+    other = replace(got, path=tmp_path / "nl.yaml")
+    assert config.runtime_dir(got) == config.runtime_dir(got) == tmp_path / "a" / "b" / "main"
+    assert config.runtime_dir(other) == tmp_path / "a" / "b" / "nl"
+    assert stat.S_IMODE(config.runtime_dir(got).stat().st_mode) & 0o027 == 0
+
+
+def test_the_runtime_folder_that_systemd_made_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """RUNTIME_DIRECTORY is the line's own folder, the first one where there are several."""
+    monkeypatch.setenv("RUNTIME_DIRECTORY", f"{tmp_path / 'given'}:/elsewhere")
+    assert config.runtime_dir(parse(ANSWER, FILE)) == tmp_path / "given"
 
 
 def test_the_runtime_folder_falls_back_to_a_private_one(tmp_path: Path, homeless: Config) -> None:
     """Where it cannot be made, the folder of this user is used and closed to others."""
     private = tmp_path / f"hotlined-{os.getuid()}"
-    assert config.runtime_dir(homeless) == private
+    assert config.runtime_dir(homeless) == private / "main"
     private.chmod(0o777)
-    assert config.runtime_dir(homeless) == private
+    assert config.runtime_dir(homeless) == private / "main"
     assert stat.S_IMODE(private.stat().st_mode) == 0o700
 
 
-def test_a_runtime_folder_that_is_a_trap_is_refused(tmp_path: Path, homeless: Config) -> None:
-    """A link or a file in the place of the private folder is refused."""
+def test_a_runtime_folder_that_is_a_link_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What would be written where it leads to is written into the private folder instead."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "main").symlink_to(tmp_path / "elsewhere")
+    got = replace(parse(ANSWER, FILE), runtime_dir=tmp_path)
+    assert config.runtime_dir(got) == tmp_path / f"hotlined-{os.getuid()}" / "main"
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_a_runtime_folder_that_is_a_trap_is_refused(tmp_path: Path, homeless: Config, inside: bool) -> None:
+    """A link or a file in the place of the private folder, or of the line's in it, is refused."""
     private = tmp_path / f"hotlined-{os.getuid()}"
+    if inside:
+        private.mkdir()
+        private /= "main"
     private.symlink_to(tmp_path)
     with pytest.raises(ConfigError, match="a link or somebody else's"):
         config.runtime_dir(homeless)
@@ -607,9 +628,14 @@ def test_a_runtime_folder_that_is_a_trap_is_refused(tmp_path: Path, homeless: Co
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can give a folder away")
 def test_a_runtime_folder_of_somebody_else_is_refused(tmp_path: Path, homeless: Config) -> None:
-    """A folder that another user put there first is refused, and left as it is."""
+    """A folder that another user put there first is refused, and left as it is; the line's own is gone around."""
     private = tmp_path / f"hotlined-{os.getuid()}"
-    private.mkdir(mode=0o755)
+    theirs = replace(homeless, runtime_dir=tmp_path)
+    (tmp_path / "main").mkdir()
+    os.chown(tmp_path / "main", 12345, -1)
+    assert config.runtime_dir(theirs) == private / "main"
+    (private / "main").rmdir()
+    private.chmod(0o755)
     os.chown(private, 12345, -1)
     with pytest.raises(ConfigError, match="somebody else's"):
         config.runtime_dir(homeless)

@@ -46,7 +46,7 @@ class Mortal(Line):
 
     def live(self, done: Callable[["Mortal"], bool], die_at: Step | None = None) -> bool:
         """Run the daemon until it is done, and stop it; return whether it was not killed before."""
-        status = self.folder / "run" / "fr.json"
+        status = self.folder / "run" / "main" / "status.json"
         status.unlink(missing_ok=True)
         arguments = ("--config", str(self.config), "run")
         daemon = _FORKS.Process(target=steps.run, args=(arguments, self.log_path, self.trace, die_at))

@@ -41,7 +41,7 @@ def test_a_demo_that_is_interrupted_leaves_nothing_behind(tmp_path: Path) -> Non
         with subprocess.Popen(
             COMMAND, env=os.environ | {"TMPDIR": str(tmp_path)}, stdout=subprocess.PIPE, text=True
         ) as demo:
-            wait_until(lambda: any(tmp_path.glob("*/run/fr.json")))
+            wait_until(lambda: any(tmp_path.glob("*/run/main/status.json")))
             demo.send_signal(number)
             demo.communicate(timeout=30)
         assert left_behind(tmp_path) == []

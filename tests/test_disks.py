@@ -163,7 +163,7 @@ def test_a_stop_ends_the_waiting_at_once(stopped: Line) -> None:
         line.start()
         wait_database(line, "damaged")
         assert line.stop(number) == 0
-        assert not (line.folder / "run" / "fr.json").exists()
+        assert not (line.folder / "run" / "main" / "status.json").exists()
 
 
 def test_a_reload_while_it_waits_is_done_afterwards(stopped: Line) -> None:

@@ -599,8 +599,8 @@ def test_a_line_that_answers_nobody_is_no_healthy_line(
         modem=ModemStatus("ready"),
         pass_boottime=boottime(),
     )
-    (tmp_path / "run").mkdir()
-    (tmp_path / "run" / "fr.json").write_text(dataclasses.replace(told, **more).to_json())
+    (tmp_path / "run" / "main").mkdir(parents=True)
+    (tmp_path / "run" / "main" / "status.json").write_text(dataclasses.replace(told, **more).to_json())
     look = Scene(configuration.load(filled.config))
 
     assert (doctor.daemon(look).verdict, words in doctor.daemon(look).cure) == (verdict, True)

@@ -424,7 +424,7 @@ def test_a_wrong_pin_is_given_once_ever(tmp_path: Path) -> None:
             line.start()
             line.wait_state("pin_refused")
             line.stop(signal.SIGKILL)
-            (line.folder / "run" / "fr.json").unlink()
+            (line.folder / "run" / "main" / "status.json").unlink()
         assert line.sim.do("state")["pin_tries"] == 2
         line.configure(modem={"pin": "1234"})
         line.start()
@@ -451,7 +451,7 @@ def test_a_puk_is_never_tried(tmp_path: Path) -> None:
             line.start()
             wait_until(lambda: line.status()["modem"]["state"] in ("pin_refused", "puk_required"))
             line.stop(signal.SIGKILL)
-            (line.folder / "run" / "fr.json").unlink()
+            (line.folder / "run" / "main" / "status.json").unlink()
         line.start()
         line.wait_state("puk_required")
         line.stop()

@@ -45,7 +45,7 @@ def test_sigterm_ends_the_daemon_in_order(line: Line) -> None:
     line.wait_state("ready")
 
     assert line.stop(signal.SIGTERM) == 0
-    assert not (line.folder / "run" / "fr.json").exists()
+    assert not (line.folder / "run" / "main" / "status.json").exists()
 
 
 def test_what_was_received_while_the_daemon_was_off_is_answered_when_it_comes(line: Line) -> None:

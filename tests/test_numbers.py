@@ -256,8 +256,8 @@ def test_no_answer_is_promised_while_none_can_go(line: Filled, state: str, words
 
 def test_another_sim_is_answered_for_by_the_rules_of_the_daemon(line: Filled) -> None:
     """While the daemon lives and knows another SIM in it, `number` says what the daemon would: nobody is answered."""
-    path = line.folder / "run" / "fr.json"
-    path.parent.mkdir()
+    path = line.folder / "run" / "main" / "status.json"
+    path.parent.mkdir(parents=True)
     told = DaemonStatus(pid=os.getpid(), database=str(line.database), sim_changed=True, pass_boottime=boottime())
     path.write_text(told.to_json())
     found = asked(line, KEVIN)["next"]

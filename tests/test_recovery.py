@@ -207,7 +207,7 @@ def test_a_modem_that_fails_until_something_helps_gets_that(line: Line, remedy: 
     line.sim.do("fault", kind="error", command="+CMGL", until=remedy)
     line.sim.do("deliver", from_=NUMBER, text="un")
     if remedy == "power":
-        wanted = line.folder / "run" / "fr.power-cycle"
+        wanted = line.folder / "run" / "main" / "power-cycle"
         wait_until(wanted.exists, "the wish for a power cycle")
         assert f"port={line.simulator.port}" in wanted.read_text()
         line.sim.do("power_cycle")
@@ -227,7 +227,7 @@ def test_a_modem_that_is_dead_is_reset_then_loses_its_power(line: Line, remedy: 
     line.sim.do("fault", kind="hang", until=remedy)
     line.sim.do("deliver", from_=NUMBER, text="un")
     if remedy == "power":
-        wait_until((line.folder / "run" / "fr.power-cycle").exists, "the wish for a power cycle", SILENCE_SECONDS)
+        wait_until((line.folder / "run" / "main" / "power-cycle").exists, "the wish for a power cycle", SILENCE_SECONDS)
         assert line.status()["modem"]["state"] == "recovering"
         line.sim.do("power_cycle")
     answered(line)
@@ -436,7 +436,9 @@ def test_a_stop_is_obeyed_in_any_state(line: Line, state: str) -> None:
         line.wait_state("recovering")
     wanted = {"ussd": "+CUSD", "connecting": "AT", "rung": "AT"}[state]
     wait_until(lambda: line.sim.do("counters")["counters"].get(wanted) or wanted == "AT", "a wait")
-    wait_until(lambda: (line.folder / "run" / "fr.json").exists() or line.database.exists(), "a daemon that runs")
+    wait_until(
+        lambda: (line.folder / "run" / "main" / "status.json").exists() or line.database.exists(), "a daemon that runs"
+    )
     time.sleep(1.0)
     assert line.daemon
     line.daemon.terminate()

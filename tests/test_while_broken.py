@@ -100,7 +100,7 @@ def test_the_status_file_is_for_the_lines_group_alone(line: Line) -> None:
     line.start()
     line.wait_state("ready")
 
-    assert (line.folder / "run" / "fr.json").stat().st_mode & 0o777 == 0o640
+    assert (line.folder / "run" / "main" / "status.json").stat().st_mode & 0o777 == 0o640
 
 
 # ---- without a daemon

@@ -1,18 +1,20 @@
 """`hotlined alerts`: tells what became due since it last ran, through every channel, then ends; a timer runs it.
 
 `due` decides, pure, from what was told before, what is seen now and the events since. A database in trouble cannot keep
-what was told of it: that stands in LINE.alerts in the runtime directory until it can.
+what was told of it: that stands in alerts.json in the line's folder of the runtime directory until it can.
 Known to be wrong: when the daemon does not run, nobody knows since when, so its ten minutes begin when that is first
 seen. An SMS that the modem's own loss or a pause held back goes out after its end, with the end behind it. --dry-run
 does not tell of a database in trouble.
 """
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import http.client
 import json
 import math
+import os
 import shutil
 import sqlite3
 import time
@@ -22,11 +24,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.util import find_spec
+from pathlib import Path
 from typing import IO, NamedTuple
 
 import click
 
-from hotlined import clock, policy
+from hotlined import clock, files, policy
 from hotlined import config as configuration
 from hotlined.cli import Settings, pass_settings
 from hotlined.cli.dates import moment
@@ -55,6 +58,7 @@ LOOK_SECONDS = 0.2
 
 _WHO = "hotlined alerts"
 _SMS = "sms"
+_NOTE_MODE = 0o600
 
 
 # ---- what is due
@@ -280,7 +284,7 @@ def _database_draft(note: "Note") -> Draft:
 
 @dataclass(slots=True)
 class Note:
-    """The file LINE.alerts, locked while it is open: the last ping, and a database in trouble.
+    """The file alerts.json, locked while it is open: the last ping, and a database in trouble.
 
     `pinged` is in seconds since boot; `trouble` is the database's state, `told` in words at `at` to the channels in
     `taken`.
@@ -308,17 +312,39 @@ class Note:
         self.file.flush()
 
 
+def _open_note(path: Path) -> IO[str]:
+    """Open the note for this user alone; what lies in its place and is no file of ours goes.
+
+    Raises HotlinedError where it cannot be opened.
+    """
+    for attempt in range(2):
+        try:
+            file = os.fdopen(files.open_plain(path, os.O_RDWR, _NOTE_MODE), "r+")
+            if os.fstat(file.fileno()).st_uid == os.geteuid():
+                return file
+            file.close()
+        except OSError as error:
+            if attempt:
+                raise _no_note(path, error) from error
+        try:
+            path.unlink()  # the name alone: what a link leads to stays
+        except OSError as error:
+            raise _no_note(path, error) from error
+    raise _no_note(path, PermissionError(errno.EACCES, "another user makes it anew each time"))
+
+
+def _no_note(path: Path, error: OSError) -> HotlinedError:
+    return HotlinedError(f"{path} cannot be used: {error.strerror}.", f"Take it away: `sudo rm -r {path}`.")
+
+
 @contextlib.contextmanager
 def _note(config: Config) -> Iterator[Note]:
     """Open and lock the note; raises RefusedError while another run has it."""
-    path = configuration.runtime_dir(config) / f"{config.line}.alerts"
-    with path.open("a+") as file:
+    with _open_note(configuration.runtime_dir(config) / "alerts.json") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise RefusedError("Alerts are being sent already.", "Wait for that to end.") from error
-        with contextlib.suppress(OSError):
-            path.chmod(0o660)  # for its group, like the database
         file.seek(0)
         note = Note(file)
         with contextlib.suppress(ValueError, TypeError):  # what a crash cut off says nothing

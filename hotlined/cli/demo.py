@@ -22,6 +22,7 @@ from typing import Any
 
 import click
 
+from hotlined import status
 from hotlined.cli.log import briefly
 from hotlined.cli.output import harmless, wrapped
 from hotlined.errors import UnavailableError, UsageError
@@ -170,8 +171,7 @@ def _play(stage: Stage) -> None:
 
 
 def _ready(stage: Stage) -> bool:
-    path = stage.folder / "run" / "fr.json"
-    return path.exists() and json.loads(path.read_text())["modem"]["state"] == "ready"
+    return status.find(stage.folder / "run", "main", stage.folder / "hotlined.db").ours.modem.state == "ready"
 
 
 def _busy(db: Database) -> bool:

@@ -5,21 +5,20 @@ the file are taken. Nobody then knows the country of national numbers: the one i
 Known to be wrong: a daemon whose `runtime_dir` cannot be read from the broken file is looked for in the usual folders.
 """
 
-import json
 import os
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import gettempdir
 
-from hotlined import clock
+from hotlined import clock, status
 from hotlined import config as configuration
 from hotlined.cli.config import is_missing
 from hotlined.config import AlertsConfig, Config
 from hotlined.errors import ConfigError, TextError
 from hotlined.gsm.address import UNKNOWN_COUNTRY
 from hotlined.gsm.alphabet import plan
+from hotlined.status import DaemonStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,24 +85,20 @@ def _sendable(config: Config) -> Config:
 
 def _running(path: Path, salvaged: Config) -> Iterator[Config]:
     """Yield what living daemons say that they obey, of those that were started with this file."""
-    own = Path(gettempdir()) / f"hotlined-{os.getuid()}"
     usual = configuration.KEYS["runtime_dir"].default
-    for folder in dict.fromkeys((salvaged.runtime_dir, usual, own)):
-        for file in sorted(folder.glob("*.json")):
-            with suppress(OSError, ValueError, KeyError, TypeError, ConfigError):
-                if folder == own and file.lstat().st_uid != os.getuid():
-                    continue
-                told = json.loads(file.read_text())
-                if os.path.realpath(told["config"]) == os.path.realpath(path) and _lives(told):
-                    yield configuration.parse(told["in_force"], Path(told["config"]))
+    for folder in dict.fromkeys((salvaged.runtime_dir, usual)):
+        for told in status.said(folder, salvaged.name):
+            with suppress(ConfigError):
+                if os.path.realpath(told.config) == os.path.realpath(path) and _lives(told):
+                    yield configuration.parse(told.in_force, Path(told.config))
 
 
-def _lives(told: dict[str, int]) -> bool:
+def _lives(told: DaemonStatus) -> bool:
     """Tell whether the process that wrote a status lives: what it has is in force, though it hangs."""
     try:
-        os.kill(told["pid"], 0)
+        os.kill(told.pid or 0, 0)
     except PermissionError:
         pass  # it lives, as somebody else
-    except OSError:
+    except (OSError, OverflowError):
         return False
-    return told["pass_boottime"] <= clock.boottime()
+    return told.pid is not None and told.pass_boottime <= clock.boottime()

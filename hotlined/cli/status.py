@@ -113,7 +113,7 @@ class Report:
 
 def report(config: Config, broken: Broken | None = None) -> Report:
     """Look at everything once; `broken` says what is wrong with the file that `config` was not read from."""
-    found = daemon_status.find(config.runtime_dir, config.line, config.database)
+    found = daemon_status.find(config.runtime_dir, config.name, config.database)
     told, alive = found.ours, found.ours.is_alive()
     mode = told.mode or config.mode.value
     stored, state, failure = _stored(config, told, alive=alive, shadow=mode == SHADOW)
@@ -136,7 +136,7 @@ def report(config: Config, broken: Broken | None = None) -> Report:
 
 def require_daemons_database(config: Config) -> None:
     """Raise RefusedError where the daemon runs on another file than the one that its database's name leads to now."""
-    told = daemon_status.find(config.runtime_dir, config.line, config.database).ours
+    told = daemon_status.find(config.runtime_dir, config.name, config.database).ours
     if not told.is_alive() or told.database_file is None:
         return
     try:
@@ -154,7 +154,7 @@ def require_daemons_database(config: Config) -> None:
 
 def holds_of(db: Database, config: Config) -> tuple[Sending, ...]:
     """Return all that keeps answers back, by the database and the daemon's own word, if one lives."""
-    told = daemon_status.find(config.runtime_dir, config.line, config.database).ours
+    told = daemon_status.find(config.runtime_dir, config.name, config.database).ours
     return _holds(db, told, alive=told.is_alive())
 
 
@@ -220,7 +220,7 @@ def _daemon_trouble(found: Found, *, alive: bool) -> Iterator[Trouble]:
             "other_daemon",
             f"The status of this line is that of another daemon (process {others.pid}), which has the database"
             f" {others.database}.",
-            "Give one of the two another line, or another runtime_dir, and start it again.",
+            "Give the file of one of the two another name, or another runtime_dir, and start it again.",
         )
     elif pid is None and found.ours == DaemonStatus():
         yield Trouble(

@@ -16,6 +16,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from hotlined import config as configuration
+from hotlined import files
 from hotlined.daemon.line import Line
 from hotlined.daemon.recovery import Cause, Ladder, Ration, Step
 from hotlined.errors import (
@@ -114,7 +115,8 @@ class Connection:
         self._port_name = ""
         self._place = ""
         self._profile = profiles.GENERIC
-        self._wish_path = configuration.runtime_dir(line.config) / f"{line.config.line}.power-cycle"
+        self._wish_path = configuration.runtime_dir(line.config) / "power-cycle"
+        self._wish_trouble = ""
         self._rungs: dict[Step, Callable[[], None]] = {
             Step.RESYNCHRONISE: self._resynchronise,
             Step.INITIALISE: self._initialise,
@@ -373,10 +375,13 @@ class Connection:
 
     def _power_cycle(self) -> None:
         """Ask the unit that may switch the USB port's power, by a file in the runtime directory."""
-        with contextlib.suppress(OSError):
-            temporary = self._wish_path.with_suffix(".power-new")
-            temporary.write_text(f"port={self._port_name}\nusb={self._place}\n")
-            temporary.replace(self._wish_path)
+        wish = f"port={self._port_name}\nusb={self._place}\n"
+        try:
+            files.replace(self._wish_path, wish.encode(errors="surrogateescape"), 0o640)
+        except OSError as error:
+            if self._wish_trouble != str(error):
+                log.warning("the power cycle cannot be asked for in %s: %s", self._wish_path, error.strerror)
+            self._wish_trouble = str(error)
         self._start_again(self.line.timing.reset)
 
     def _wait(self) -> None:

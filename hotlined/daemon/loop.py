@@ -47,6 +47,9 @@ def serve(config: Config, timing: Timing = USUAL, machine: Machine = THIS_MACHIN
 
     Raises DatabaseInUseError and DatabaseVersionError.
     """
+    wanted, folder = configuration.wanted_runtime_dir(config), configuration.runtime_dir(config)
+    if folder != wanted:
+        log.warning("%s cannot be made, or is not this user's: the status is in %s", wanted, folder)
     before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
         outage: Outage | None = None

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from hotlined import __version__, systemd
+from hotlined import __version__, files, systemd
 from hotlined import config as configuration
 from hotlined.clock import boottime
 from hotlined.config import Config
@@ -15,7 +15,7 @@ from hotlined.daemon.connection import Connection, ModemState
 from hotlined.daemon.line import Line, Outage
 from hotlined.daemon.receiving import Receiver
 from hotlined.daemon.sending import Sender
-from hotlined.status import DaemonStatus, ModemStatus, Storage, Trouble
+from hotlined.status import FILE, DaemonStatus, ModemStatus, Storage, Trouble
 from hotlined.timing import Every, Timing
 from hotlined.words import MODEM, ODD
 
@@ -30,7 +30,7 @@ class StatusFile:
         self._failed = False
         self._sign_of_life = Every(timing.sign_of_life)
         self._alive = timing.alive
-        self._path: Path = configuration.runtime_dir(config) / f"{config.line}.json"
+        self._path: Path = configuration.runtime_dir(config) / FILE
 
     @property
     def wants_sign_of_life(self) -> bool:
@@ -44,11 +44,9 @@ class StatusFile:
         self._written = status
         self._sign_of_life.again()
         systemd.notify(STATUS=words)
-        temporary = self._path.with_suffix(".new")
+        said = replace(status, pass_boottime=boottime(), alive_seconds=self._alive).to_json()
         try:
-            temporary.write_text(replace(status, pass_boottime=boottime(), alive_seconds=self._alive).to_json())
-            temporary.chmod(0o640)  # it names numbers that are blocked
-            temporary.replace(self._path)
+            files.replace(self._path, said.encode(), 0o640)  # it names numbers that are blocked
             self._failed = False
         except OSError as error:
             if not self._failed:

@@ -395,7 +395,7 @@ class Modem:
 
         Such a make keeps the question until there is an answer: what is written then ends it (V.250 5.6.1).
         """
-        if self._registration() is not Registration.NONE:
+        if self._registration()[0] is not Registration.NONE:
             return False
         try:
             return self.ask("AT+COPS?", "+COPS:", seconds=SLOW_COMMAND_SECONDS)[:1] == DEREGISTERED

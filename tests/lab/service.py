@@ -297,7 +297,7 @@ def two_lines() -> None:
     )
     check("the second cannot write where the first does", closed.returncode != 0)
     sh("systemctl", "stop", "hotlined@nl")
-    check("one stops, the status of the other stays", ready() and Path("/run/hotlined/fr.json").exists())
+    check("one stops, the status of the other stays", ready() and Path("/run/hotlined/main/status.json").exists())
     sh("systemctl", "start", "hotlined@nl")
     check("and back", until(lambda: ready("nl")))
     sim.close()
@@ -317,7 +317,7 @@ def beside_it() -> None:
         backups = list(Path(f"/var/lib/{line}/backup").glob("???.db"))
         check(f"{line} has a backup", len(backups) == 1 and backups[0].stat().st_mode & 0o007 == 0)
 
-    request, command, ran = Path("/run/hotlined/fr.power-cycle"), Path("/etc/hotlined/power-cycle"), LAB / "cycled"
+    request, command, ran = Path("/run/hotlined/main/power-cycle"), Path("/etc/hotlined/power-cycle"), LAB / "cycled"
 
     def ask() -> str:
         sh("touch", str(request), user="hotlined")

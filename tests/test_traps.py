@@ -1,0 +1,89 @@
+"""What lies in the line's folder of the runtime directory under one of its names keeps the daemon from nothing."""
+
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import ANSWER, Line, wait_until
+from test_recovery import start_hasty
+
+from hotlined import files
+
+NUMBER = "+32470123456"
+TRAPS: dict[str, Callable[[Path, Path], object]] = {
+    "link": lambda path, target: path.symlink_to(target),
+    "fifo": lambda path, _: os.mkfifo(path),
+    "folder": lambda path, _: path.mkdir(),
+    "stranger": lambda path, _: (path.touch(0o600), os.getuid() or os.chown(path, 12345, -1)),
+}
+
+
+def set_trap(line: Line, name: str, trap: str) -> tuple[Path, Path]:
+    """Put a trap in the place of one of the daemon's files; return it, and where its link leads to."""
+    target = line.folder / "target"
+    target.write_text("kept")
+    target.chmod(0o600)
+    path = line.folder / "run" / "main" / name
+    path.parent.mkdir(parents=True)
+    TRAPS[trap](path, target)
+    return path, target
+
+
+def is_ours(path: Path) -> bool:
+    """Tell whether the daemon has put a file of its own in the place of the trap."""
+    found = path.lstat()
+    return stat.S_ISREG(found.st_mode) and found.st_uid == os.getuid() and found.st_size > 0
+
+
+@pytest.mark.parametrize("trap", TRAPS)
+def test_a_trap_for_the_status_keeps_no_text_waiting(line: Line, trap: str) -> None:
+    """The daemon answers; what a link leads to stays as it is, and what it cannot replace is said once."""
+    path, target = set_trap(line, "status.json", trap)
+    line.start()
+    for text in ("un", "deux"):
+        line.sim.do("deliver", from_=NUMBER, text=text)
+    wait_until(lambda: line.count("SELECT count(*) FROM contacts WHERE verdict IS NOT NULL") == 2)
+    wait_until(lambda: [each["text"] for each in line.submitted()] == [ANSWER], "the answer")
+    wait_until(lambda: "cannot be written" in line.log_path.read_text() if trap == "folder" else is_ours(path))
+
+    assert (target.read_text(), target.stat().st_mode & 0o777) == ("kept", 0o600)
+    assert line.log_path.read_text().count("the status cannot be written") == (1 if trap == "folder" else 0)
+    assert not [*path.parent.glob(".*")]
+    if trap != "folder":
+        line.wait_state("ready")
+        assert path.stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.parametrize("trap", TRAPS)
+def test_a_trap_for_the_wish_for_power_keeps_the_ladder_going(line: Line, trap: str) -> None:
+    """The request takes the place of what lies there; where it cannot, that is said, and the line goes on."""
+    path, target = set_trap(line, "power-cycle", trap)
+    start_hasty(line)
+    line.wait_state("ready")
+    line.sim.do("fault", kind="error", command="+CMGL", until="power")
+    line.sim.do("deliver", from_=NUMBER, text="un")
+    if trap == "folder":
+        wait_until(lambda: "the power cycle cannot be asked for" in line.log_path.read_text(), "that it is said")
+    else:
+        wait_until(lambda: is_ours(path), "the wish")
+    line.sim.do("power_cycle")
+    wait_until(lambda: [each["text"] for each in line.submitted()] == [ANSWER], "the answer")
+
+    assert (target.read_text(), target.stat().st_mode & 0o777) == ("kept", 0o600)
+
+
+def test_a_new_file_appears_whole_or_not_at_all(tmp_path: Path) -> None:
+    """What cannot take the name leaves nothing beside it, and a reader of the old one sees no half."""
+    path = tmp_path / "file"
+    files.replace(path, b"one", 0o640)
+    with path.open("rb") as old:
+        files.replace(path, b"another", 0o600)
+        assert old.read() == b"one"
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(IsADirectoryError):
+        files.replace(tmp_path / "folder", b"no", 0o640)
+
+    assert (files.read(path), path.stat().st_mode & 0o777) == ("another", 0o600)
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["file", "folder"]
