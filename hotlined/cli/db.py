@@ -13,7 +13,7 @@ from hotlined import owner
 from hotlined.cli import Group, Settings, pass_settings
 from hotlined.cli.output import print_wrapped
 from hotlined.errors import StoreError
-from hotlined.store import backup, integrity
+from hotlined.store import backup, integrity, owning
 from hotlined.store.database import TROUBLES, open_to_read, require_current
 
 _PIECE = 1024 * 1024
@@ -59,8 +59,9 @@ def check(settings: Settings, full: bool) -> None:
 
 @db.command("backup")
 @click.argument("file", type=click.Path(path_type=Path))
+@click.option("--database", type=click.Path(path_type=Path), help="Copy this one; no configuration is read.")
 @pass_settings
-def back_up(settings: Settings, file: Path) -> None:
+def back_up(settings: Settings, file: Path, database: Path | None) -> None:
     """Copy the database to FILE, whole or not at all.
 
     The daemon may run and write. The key of the pseudonyms goes to FILE.key, if there is one. A FILE that is there is
@@ -69,33 +70,32 @@ def back_up(settings: Settings, file: Path) -> None:
     Example: hotlined db backup hotlined-backup.db
     """
     with _progress("copying") as show:
-        octets, key = _copied(settings, file, show) if os.geteuid() == 0 else _made(settings, file, show)
+        octets, key = _copied(settings, database, file, show)
     beside = f", and the key of its pseudonyms {key}" if key else ""
     print_wrapped(f"{file} is a whole copy of the database ({octets:,} octets){beside}.")
 
 
-def _made(settings: Settings, file: Path, show: backup.Progress) -> tuple[int, Path | None]:
-    key = backup.make(settings.config().database, file, show)
-    return file.stat().st_size, key
-
-
-def _copied(settings: Settings, file: Path, show: backup.Progress) -> tuple[int, Path | None]:
-    """Copy as root, who becomes the line's user: that one makes the copy, and root's part only puts it in its place."""
-    backup.require_possible(settings.loaded().database, file.resolve())
+def _copied(settings: Settings, database: Path | None, file: Path, show: backup.Progress) -> tuple[int, Path | None]:
+    """Copy; root becomes the line's user, who makes the copy, and root's part only puts it in its place."""
+    if os.geteuid():
+        key = backup.make(database or settings.config().database, file, show)
+        return file.stat().st_size, key
+    database = database or settings.loaded().database
+    backup.require_possible(database, file.resolve())
     with contextlib.ExitStack() as opened:
         copy = opened.enter_context(owner.written(file))
         key_path = file.with_name(file.name + ".key")
         key_copy = opened.enter_context(owner.written(key_path))
-        config = settings.config()
-        if settings.became:
-            folder = opened.enter_context(tempfile.TemporaryDirectory(prefix="backup-", dir=config.database.parent))
+        if owner.become(database):
+            folder = opened.enter_context(tempfile.TemporaryDirectory(prefix="backup-", dir=database.parent))
             made = Path(folder) / "copy.db"
-            key = backup.make(config.database, made, show)
+            key = backup.make(database, made, show)
             octets = _pour(made, copy)
             if key:
                 _pour(key, key_copy)
             return octets, key_path if key else None
-    return _made(settings, file, show)
+    key = backup.make(database, file, show)
+    return file.stat().st_size, key
 
 
 def _pour(made: Path, copy: owner.Written) -> int:
@@ -104,6 +104,18 @@ def _pour(made: Path, copy: owner.Written) -> int:
             copy.write(octets)
     copy.finish()
     return made.stat().st_size
+
+
+@db.command(hidden=True)
+@click.option("--folder", type=click.Path(path_type=Path), required=True, help="The folder of the line.")
+@click.option("--database", type=click.Path(path_type=Path), required=True, help="Its database.")
+def own(folder: Path, database: Path) -> None:
+    """Make folder and database the line's user's alone; the installer runs it as that user, with the daemon stopped.
+
+    Example: hotlined db own --folder /var/lib/hotlined --database /var/lib/hotlined/hotlined.db
+    """
+    for words in owning.own(folder, database):
+        print_wrapped(words)
 
 
 @contextlib.contextmanager

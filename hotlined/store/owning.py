@@ -1,0 +1,181 @@
+"""Makes the files of a line its user's alone, where versions let every member of the group write beside it.
+
+What lies there may be anybody's: a link, a FIFO, a file that has a second name elsewhere. So nothing is followed and
+nothing is waited for; it runs as the line's user, never as root, and what is not that user's is copied, not taken over.
+Known to be wrong: files of others that no program of ours reads stay where they are.
+"""
+
+import contextlib
+import fcntl
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from hotlined.errors import StoreError
+
+FOLDER_MODE = 0o2750
+FILE_MODE = 0o640
+SECRET_MODE = 0o600
+
+_COPIED = ("", "-wal", ".key")  # what holds something of the line, by what the database's name is followed by
+_MADE_ANEW = ("-shm", ".lock", "-journal")  # the journal: in this mode SQLite has none, and would obey a foreign one
+_OLD_COPIES = "backup"  # where versions kept the copies of a week
+_ASIDE = ".set-aside-"
+_PIECE = 1 << 20
+_SHM_IN_USE = 128  # the octet of a -shm that whoever has the database open locks: https://sqlite.org/walformat.html
+_LOOK = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
+
+
+def own(folder: Path, database: Path) -> Iterator[str]:
+    """Make a line's folder and database the own ones of the user who runs this, and yield what was done, in words.
+
+    The group of this process becomes theirs. What cannot be the line's is renamed to NAME.set-aside-…; nothing is
+    deleted but what SQLite makes anew. Raises StoreError where the database itself cannot be the line's, or where
+    another program has it open, and OSError where the folder belongs to somebody else.
+    """
+    if not os.getuid():
+        raise StoreError("This is for the user of a line, not for root.", "runuser -u hotlined -- hotlined db own …")
+    with _opened(folder) as where:
+        # first: from here on nobody else changes a name in it
+        os.fchown(where, -1, os.getgid())
+        os.fchmod(where, FOLDER_MODE)
+        if database.parent.resolve() == folder.resolve():
+            yield from _own_database(where, database)
+        yield from _own_rest(where)
+        os.fsync(where)
+    if database.parent.resolve() != folder.resolve() and database.exists():
+        with _opened(database.parent) as where:
+            yield from _own_database(where, database)
+
+
+@contextlib.contextmanager
+def _opened(folder: Path) -> Iterator[int]:
+    descriptor = os.open(folder, _LOOK | os.O_DIRECTORY)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _own_database(where: int, database: Path) -> Iterator[str]:
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_held(where, f"{database.name}-shm"))
+        for ending in (*_COPIED, *_MADE_ANEW):
+            name = database.name + ending
+            found = _look(where, name)
+            if found is None:
+                continue
+            if not stat.S_ISREG(found.st_mode):
+                if not ending:
+                    raise StoreError(f"{database} is no file.", "Put the database there, or a backup.")
+                yield _set_aside(where, name, "no file of its own")
+            elif found.st_uid == os.getuid() and found.st_nlink == 1:
+                _close_to_others(where, name)
+            elif ending in _MADE_ANEW:
+                yield _set_aside(where, name, "somebody else's")
+            elif found.st_uid != os.getuid() and found.st_nlink > 1:
+                if not ending:
+                    raise StoreError(f"{database} belongs to somebody else.", "Put the database there, or a backup.")
+                yield _set_aside(where, name, "somebody else's")
+            else:
+                _copy(where, name)
+                yield f"{name} is a file of the line's own now."
+
+
+def _own_rest(where: int) -> Iterator[str]:
+    """Close what is the line's to others, in the folder and in those below that are its own."""
+    for name in sorted(os.listdir(where)):
+        found = _look(where, name)
+        if found is None:
+            continue
+        ours = found.st_uid == os.getuid()
+        if stat.S_ISDIR(found.st_mode) and ours:
+            descriptor = os.open(name, _LOOK | os.O_DIRECTORY, dir_fd=where)
+            try:
+                os.fchown(descriptor, -1, os.getgid())
+                os.fchmod(descriptor, FOLDER_MODE)
+                yield from _own_rest(descriptor)
+            finally:
+                os.close(descriptor)
+        elif stat.S_ISREG(found.st_mode) and ours and found.st_nlink == 1:
+            _close_to_others(where, name)
+        elif name == _OLD_COPIES:
+            yield _set_aside(where, name, "no folder of the line's")
+        elif not ours and _ASIDE not in name:
+            yield f"{name} belongs to user {found.st_uid} and stays as it is."
+
+
+def _look(where: int, name: str) -> os.stat_result | None:
+    try:
+        return os.stat(name, dir_fd=where, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+
+
+@contextlib.contextmanager
+def _held(where: int, name: str) -> Iterator[None]:
+    """Keep everybody from opening the database: what a program writes to the original would not be in the copy."""
+    found = _look(where, name)
+    if found is None or not stat.S_ISREG(found.st_mode):
+        yield
+        return
+    try:
+        descriptor = os.open(name, _LOOK | os.O_RDWR, dir_fd=where)
+    except PermissionError:  # nobody of this version's group made it
+        yield
+        return
+    try:
+        try:
+            fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _SHM_IN_USE)
+        except OSError as error:
+            raise StoreError(
+                f"Another program has the database of {name.removesuffix('-shm')} open.",
+                "End what has it open (sqlite3, Datasette, `hotlined log --follow`), then go on.",
+                "locked",
+            ) from error
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _close_to_others(where: int, name: str) -> None:
+    descriptor = os.open(name, _LOOK, dir_fd=where)
+    try:
+        found = os.fstat(descriptor)
+        if stat.S_ISREG(found.st_mode) and found.st_uid == os.getuid() and found.st_nlink == 1:
+            os.fchown(descriptor, -1, os.getgid())
+            os.fchmod(descriptor, SECRET_MODE if name.endswith(".lock") else FILE_MODE)
+    finally:
+        os.close(descriptor)
+
+
+def _copy(where: int, name: str) -> None:
+    """Put a copy of our own in the place of a file."""
+    new = f"{name}.{secrets.token_hex(8)}"
+    source = os.open(name, _LOOK, dir_fd=where)
+    try:
+        target = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=where)
+        try:
+            try:
+                while piece := os.read(source, _PIECE):
+                    while piece:
+                        piece = piece[os.write(target, piece) :]
+                os.fchown(target, -1, os.getgid())
+                os.fchmod(target, FILE_MODE)
+                os.fsync(target)
+            finally:
+                os.close(target)
+            os.rename(new, name, src_dir_fd=where, dst_dir_fd=where)
+        except BaseException:
+            os.unlink(new, dir_fd=where)
+            raise
+    finally:
+        os.close(source)
+
+
+def _set_aside(where: int, name: str, reason: str) -> str:
+    new = f"{name}{_ASIDE}{secrets.token_hex(4)}"
+    os.rename(name, new, src_dir_fd=where, dst_dir_fd=where)
+    return f"{name} was {reason} and is {new} now."
