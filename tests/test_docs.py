@@ -41,14 +41,14 @@ SHORTER = {"demo": ["--help"], "simulate": ["--messages", "200"]}
 
 
 def commands(group: click.Group = main, path: str = "") -> Iterator[tuple[str, click.Command]]:
-    """Yield every command that does something, with the words that call it."""
+    """Yield every command that people call, with the words that call it."""
     context = click.Context(group)
     for name in group.list_commands(context):
         command = group.get_command(context, name)
         assert command
         if isinstance(command, click.Group):
             yield from commands(command, f"{path}{name} ")
-        else:
+        elif not command.hidden:
             yield path + name, command
 
 
@@ -334,8 +334,8 @@ def test_a_daily_copy_goes_where_any_other_goes() -> None:
     unit = (ROOT / "systemd/hotlined-backup.service").read_text("utf-8")
 
     assert [to for _, to in copied[:2]] == [to for _, to in copied[2:]]
-    assert [source for source, _ in copied[2:]] == [f"/var/lib/hotlined/backup/Mon.db{end}" for end in ("", ".key")]
-    assert 'db backup "/var/lib/hotlined/backup/$(LC_ALL=C date +%%a).db"' in unit
+    assert [source for source, _ in copied[2:]] == [f"/var/backups/hotlined/main/Mon.db{end}" for end in ("", ".key")]
+    assert 'db backup "/var/backups/hotlined/main/$(LC_ALL=C date +%%a).db"' in unit
 
 
 def test_the_excerpt_is_of_the_demo() -> None:

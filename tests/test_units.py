@@ -22,9 +22,10 @@ from hotlined.timing import USUAL
 
 ROOT = Path(__file__).parent.parent
 INSTALLER = ROOT / "scripts/install"
-UNITS = sorted(path for path in (ROOT / "systemd").iterdir() if path.suffix in (".service", ".timer", ".path"))
+ENDINGS = (".service", ".socket", ".timer", ".path")
+UNITS = sorted(path for path in (ROOT / "systemd").iterdir() if path.suffix in ENDINGS)
 SERVICES = [path for path in UNITS if path.suffix == ".service"]
-OURS = [path for path in SERVICES if path.name != "hotlined-power.service"]  # those that run as the line's user
+OURS = [path for path in SERVICES if not path.name.startswith("hotlined-power")]  # those that run as the line's user
 LINES = [path for path in UNITS if "@" in path.name]
 COMMAND = "/opt/hotlined/current/bin/hotlined"
 
@@ -32,13 +33,14 @@ COMMAND = "/opt/hotlined/current/bin/hotlined"
 FOR_A_LINE = (
     (r"/etc/hotlined/config\.yaml", "/etc/hotlined/%i.yaml"),
     (rf"{COMMAND} ", f"{COMMAND} --line %i "),
-    (r"^User=hotlined$", "User=hotlined-%i"),
+    (r"^(User|Group|SupplementaryGroups)=hotlined$", r"\1=hotlined-%i"),
     (r"^Description=hotlined,", "Description=hotlined %i,"),
-    (r"(?<=^StateDirectory=)hotlined(.*?)hotlined/backup", "hotlined-%i hotlined-%i/backup"),
-    (r"^StateDirectory=hotlined$", "StateDirectory=hotlined-%i"),
-    (r"/var/lib/hotlined/", "/var/lib/hotlined-%i/"),
-    (r"hotlined-(\w+)\.timer", r"hotlined-\1@%i.timer"),
-    (r"^(#.*)hotlined-(\w+)@%i\.timer", r"\1hotlined-\2@.timer"),
+    (r"/var/lib/hotlined\b", "/var/lib/hotlined-%i"),
+    (r"\bhotlined(-control)?/main\b", r"hotlined\1/%i"),
+    (r"power-cycle main$", "power-cycle %i"),
+    (r"hotlined-(alerts|backup|purge|power|control)\.(timer|path|socket)", r"hotlined-\1@%i.\2"),
+    (r"^(#.*)hotlined-(\w+)@%i\.", r"\1hotlined-\2@."),
+    (r"hotlined-control\.service", "hotlined-control@.service"),
     (r"in hotlined\.service,", "in hotlined@.service,"),
     (r"systemctl edit hotlined$", "systemctl edit hotlined@LINE"),
     (r"systemctl mask hotlined-backup@\.timer", "systemctl mask hotlined-backup@LINE.timer"),
@@ -108,8 +110,10 @@ def test_the_daemon_stays_up() -> None:
     assert service["Restart"] == ["always"]
     assert service["RestartPreventExitStatus"] == [str(ConfigError.exit_code)]
     assert not {"BindsTo", "Requires", "After"} & unit.keys()
-    assert set(unit["Wants"][0].replace("hotlined-power.path", "").split()) == {
-        f"hotlined-{name}.timer" for name in ("alerts", "backup", "purge")
+    assert set(unit["Wants"][0].split()) == {
+        *(f"hotlined-{name}.timer" for name in ("alerts", "backup", "purge")),
+        "hotlined-power.path",
+        "hotlined-control.socket",
     }
 
 
@@ -128,8 +132,13 @@ def test_ports_are_allowed_by_number() -> None:
 
 @pytest.mark.parametrize("path", OURS, ids=lambda path: path.name)
 def test_all_sandboxes_are_the_daemons(path: Path) -> None:
-    """Each service that runs as the line's user is closed as the daemon is; only the alerts have a network."""
-    own = {"DeviceAllow", "PrivateDevices", "PrivateNetwork", "IPAddressDeny", "RestrictAddressFamilies"}
+    """Each service that runs as the line's user is closed as the daemon is; only the alerts have a network.
+
+    The one that asks the kernel who its peer is has to see people as they are.
+    """
+    own = {"DeviceAllow", "PrivateDevices", "PrivateNetwork", "IPAddressDeny", "RestrictAddressFamilies", "BindPaths"}
+    if "control" in path.name:
+        own.add("PrivateUsers")
 
     def closed(unit: Path) -> dict[str, list[str]]:
         text = unit.read_text()
@@ -141,7 +150,9 @@ def test_all_sandboxes_are_the_daemons(path: Path) -> None:
     assert closed(path) == closed(ROOT / "systemd/hotlined.service")
     assert len(closed(path)) > 20
     assert (service.get("PrivateNetwork") == ["yes"]) == ("alerts" not in path.name)
-    assert service["UMask"] == ["0007"]
+    assert service["UMask"] == ["0027"]
+    assert ("PrivateUsers" in service) == ("control" not in path.name)
+    assert service["MemoryMax"] == ["256M"]
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="needs systemd-analyze")
@@ -185,17 +196,45 @@ def test_the_requirements_are_pinned() -> None:
 def test_units_and_installer_agree() -> None:
     """Users, folders and the program are the same in the units, in what is made at boot and in the installer."""
     installer = INSTALLER.read_text()
-    made = (ROOT / "systemd/tmpfiles.conf").read_text()
+    shared, own = ((ROOT / f"systemd/{name}.conf").read_text() for name in ("tmpfiles", "tmpfiles-line"))
+    sockets = "/run/hotlined-control"
 
     for path in OURS:
         service = settings(path, "Service")
-        assert service["User"] == ["hotlined-%i" if "@" in path.name else "hotlined"]
-        assert service["Group"] == ["hotlined"]
-        assert service["StateDirectory"][0].split()[0] == service["User"][0]
-        assert f"d {service['ReadWritePaths'][0]} 2770 root hotlined" in made
+        user, name = ("hotlined-%i", "%i") if "@" in path.name else ("hotlined", "main")
+        assert service["User"] == service["Group"] == [user]
+        bound = [word.removeprefix("-") for word in service["BindPaths"][0].split()]
+        assert bound[:2] == [f"/var/lib/{user}", f"/run/hotlined/{name}"]
+        for folder in bound:
+            assert f"d {folder} :2750 :{user} :{user}\n" in own.replace("USER", user).replace("NAME", name)
+            hidden = next(each for each in (folder, *map(str, Path(folder).parents)) if f"{each}:ro" in str(service))
+            assert hidden in ("/var/lib", "/run/hotlined", "/var/backups")
+        assert "ReadWritePaths" not in service
+        assert "StateDirectory" not in service  # root would own what others put below it
+    for folder in ("/run/hotlined", sockets, "/var/backups/hotlined"):
+        assert f"d {folder} 0755 root root\n" in shared
+    for path in (each for each in UNITS if each.suffix == ".socket"):
+        (place,) = settings(path, "Socket")["ListenStream"]
+        assert place == f"{sockets}/{'%i' if '@' in path.name else 'main'}.sock"
     assert 'user_of() { echo "hotlined${1:+-$1}"; }' in installer
     assert f'"$PREFIX/{Path(COMMAND).relative_to("/opt/hotlined")}"' in installer
     assert "PREFIX=/opt/hotlined\n" in installer
+
+
+def test_one_folder_outlives_the_programs_of_a_line() -> None:
+    """The daemon's unit alone makes the runtime folder, and it stays: the first program to end would remove it."""
+    making = {path.name for path in OURS if "RuntimeDirectory" in settings(path, "Service")}
+
+    assert making == {"hotlined.service", "hotlined@.service"}
+    assert daemon()["RuntimeDirectoryPreserve"] == ["yes"]
+    assert daemon()["RuntimeDirectoryMode"] == ["2750"]
+
+
+def test_the_door_for_decisions_is_never_closed_by_a_limit() -> None:
+    """Whoever asks again and again cannot make systemd give the socket up."""
+    for at in ("", "@"):
+        assert settings(ROOT / f"systemd/hotlined-control{at}.socket", "Socket")["TriggerLimitIntervalSec"] == ["0"]
+        assert settings(ROOT / f"systemd/hotlined-control{at}.service", "Unit")["StartLimitIntervalSec"] == ["0"]
 
 
 def files_of(folders: tuple[str, ...]) -> Iterator[tuple[str, int]]:
@@ -217,12 +256,14 @@ def test_a_dry_run_changes_nothing(options: tuple[str, ...]) -> None:
     steps = [shlex.split(line[2:]) for line in done.stdout.splitlines() if line.startswith("+ ")]
     wanted = ["rm", "-f"] if "--uninstall" in options else ["write"]
     files = {step[-1] for step in steps if step[:-1] == wanted}
-    assert files >= {f"/etc/systemd/system/{path.name}" for path in UNITS}
+    assert files >= {f"/usr/local/lib/systemd/system/{path.name}" for path in UNITS}
     if not options or "--line" in options:
         assert "/etc/bash_completion.d/hotlined" in files
         user = "hotlined-nl" if options else "hotlined"
         assert ["useradd", user] in [[step[0], step[-1]] for step in steps]
-        assert ["systemctl", "enable", "--quiet", f"hotlined{'@nl' if options else ''}.service"] in steps
+        at = "@nl" if options else ""
+        enabled = [f"hotlined{at}.service", f"hotlined-control{at}.socket"]
+        assert ["systemctl", "reenable", "--quiet", *enabled] in steps
         assert "doctor" in [step[-1] for step in steps]
 
 
@@ -364,9 +405,11 @@ class Hub:
         self.command = folder / "power-cycle"
         self.ran = folder / "ran"
         self.disks = folder / "disks"
-        self.request = folder / "run/fr.power-cycle"
-        for name in ("run", "last", "disks"):
-            (folder / name).mkdir()
+        self.request = folder / "run/fr/power-cycle"
+        self.uptime = folder / "uptime"
+        self.uptime.write_text("1000.25 2000.00\n")
+        for name in ("run/fr", "own", "disks"):
+            (folder / name).mkdir(parents=True)
         self.command.write_text(f"echo cycled >>'{self.ran}'\n")
         self.command.chmod(0o600)
         self.mount("179:2", "devices/platform/soc/fe340000.mmc/block/mmcblk0/mmcblk0p2")
@@ -379,19 +422,25 @@ class Hub:
             mounts.write(f"22 1 {number} / /mnt rw,noatime - ext4 /dev/somewhere rw\n")
 
     def ask(self, user: str = "root") -> str:
-        """Make a request, run the script, and return what it says."""
-        self.request.write_text(f"port=/dev/ttyUSB0\nasked by {user}\n")
+        """Make a request as the daemon does, run the script, and return what it says."""
+        new = self.request.with_name("new")
+        new.write_text(f"port=/dev/ttyUSB0\nasked by {user}\n")
+        new.replace(self.request)
+        return self.run()
+
+    def run(self) -> str:
+        """Run the script as the path unit does; return what it says."""
         variables = {
             "HOTLINED_ASKED": str(self.folder / "run"),
             "HOTLINED_COMMAND": str(self.command),
             "HOTLINED_MOUNTS": str(self.folder / "mountinfo"),
             "HOTLINED_DISKS": str(self.disks),
-            "RUNTIME_DIRECTORY": str(self.folder / "last"),
+            "HOTLINED_UPTIME": str(self.uptime),
+            "RUNTIME_DIRECTORY": str(self.folder / "own"),
         }
-        words = [ROOT / "systemd/power-cycle"]
+        words = [ROOT / "systemd/power-cycle", "fr"]
         done = subprocess.run(words, text=True, capture_output=True, check=False, env=os.environ | variables)
         assert done.returncode == 0, done.stderr
-        assert not self.request.exists()
         return done.stderr
 
 
@@ -404,20 +453,53 @@ def hub(tmp_path: Path) -> Hub:
 
 
 def test_power_is_cycled_when_a_daemon_asks(hub: Hub) -> None:
-    """A request runs the admin's command once, and goes."""
+    """A request runs the admin's command once, however often the unit starts."""
     assert "running" in hub.ask()
+    assert hub.run() == ""
+    hub.request.unlink()
+    assert hub.run() == ""
     assert hub.ran.read_text() == "cycled\n"
+
+
+@pytest.mark.parametrize("kind", ["link", "fifo", "folder"])
+def test_what_is_no_request_is_left_alone(hub: Hub, kind: str) -> None:
+    """A link, a FIFO or a folder in its place is refused once, and neither followed, opened nor removed."""
+    target = hub.folder / "target"
+    target.write_text("root's")
+    {
+        "link": lambda: hub.request.symlink_to(target),
+        "fifo": lambda: os.mkfifo(hub.request),
+        "folder": lambda: (hub.request / "full").mkdir(parents=True),
+    }[kind]()
+    before = hub.request.lstat()
+
+    assert "is no file" in hub.run()
+    assert hub.run() == ""
+    assert hub.request.lstat() == before
+    assert target.read_text() == "root's"
+    assert not hub.ran.exists()
 
 
 def test_power_is_not_cycled_again_at_once(hub: Hub) -> None:
     """Within ten minutes the command is not run again; after that it is."""
     hub.ask()
     for minutes in (0, 8, 11):
-        past = time.time() - minutes * 60
-        os.utime(hub.folder / "last/last", (past, past))
+        hub.uptime.write_text(f"{1000 + minutes * 60}.25 2000.00\n")
         assert ("less than ten minutes" in hub.ask()) == (minutes < 10)
 
     assert hub.ran.read_text() == "cycled\n" * 2
+
+
+def test_a_clock_that_is_set_back_refuses_no_power_cycle(hub: Hub) -> None:
+    """The ten minutes are counted since the boot: the calendar is not asked."""
+    assert "date" not in (ROOT / "systemd/power-cycle").read_text()
+    hub.ask()
+    hub.uptime.write_text("1601.00 2000.00\n")
+    ahead = time.time() + 86_400
+    for path in (hub.folder / "own").iterdir():
+        os.utime(path, (ahead, ahead))
+
+    assert "running" in hub.ask()
 
 
 @pytest.mark.parametrize("by_slave", [False, True])
@@ -454,7 +536,7 @@ def test_a_command_of_another_owner_is_not_run(hub: Hub) -> None:
 
 
 def test_without_a_command_nothing_is_cycled(hub: Hub) -> None:
-    """The request goes, and what is missing is named."""
+    """What is missing is named."""
     hub.command.unlink()
 
     assert f"{hub.command} is missing" in hub.ask()

@@ -23,6 +23,8 @@ from checks import check, figure, result
 PROJECT = Path("/srv/project")
 WHEELS = Path("/srv/wheels")
 LAB = Path("/run/lab")
+UNITS = Path("/usr/local/lib/systemd/system")
+BACKUPS = Path("/var/backups/hotlined")
 PATIENCE_SECONDS = 60.0
 SECRET = "Pas ce mot dans le journal"
 
@@ -95,7 +97,7 @@ def simulate(line: str, user: str, *options: str) -> Client:
         *options,
     ]
     done = sh(
-        "systemd-run", "-q", "--collect", f"--unit=lab-{line}", f"--uid={user}", "--gid=hotlined", *map(str, words)
+        "systemd-run", "-q", "--collect", f"--unit=lab-{line}", f"--uid={user}", f"--gid={user}", *map(str, words)
     )
     assert done.returncode == 0, done.stderr
     assert until(control.exists, 10), journal(f"lab-{line}")
@@ -127,7 +129,10 @@ def installing() -> None:
     """Get from a checkout to a service that can be started."""
     sh("useradd", "admin")
     os.environ["SUDO_USER"] = "admin"
-    LAB.joinpath("systemd-tmpfiles").symlink_to("/bin/false")
+    LAB.joinpath("systemd-tmpfiles").write_text(
+        '#!/bin/sh\ncase "$*" in *--prefix=*) exec /usr/bin/systemd-tmpfiles "$@" ;; esac\nexit 1\n'
+    )
+    LAB.joinpath("systemd-tmpfiles").chmod(0o755)
     begun = time.monotonic()
     cut = sh("env", f"PATH={LAB}:{os.environ['PATH']}", str(PROJECT / "scripts/install"), "--wheels", str(WHEELS))
     LAB.joinpath("systemd-tmpfiles").unlink()
@@ -184,7 +189,7 @@ def answering(sim: Client) -> None:
     )
     warnings = sh("journalctl", "-u", "hotlined", "-p", "warning", "--no-pager", "-o", "cat").stdout
     check("priorities reach the journal", "modem ready" not in warnings)
-    for path in sorted(Path("/etc/systemd/system").glob("hotlined*.service")):
+    for path in sorted(UNITS.glob("hotlined*.service")):
         unit = path.name.replace("@", "@nl")
         rated = sh("systemd-analyze", "security", "--threshold=15", "--no-pager", unit)
         figure(f"exposure of {unit}", " ".join(re.findall(r"level.*: (.*)", rated.stdout)))
@@ -209,10 +214,10 @@ def clock_in_the_sandbox() -> None:
         "ExecStart=",
         'ExecStart=/opt/hotlined/current/bin/python -c "import ctypes; from pathlib import Path; '
         "said = ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(512)); "
-        "Path('/run/hotlined/clock').write_text(str(said))\"",
+        "Path('/run/hotlined/main/clock').write_text(str(said))\"",
     )
     sh("systemctl", "start", "hotlined-purge")
-    said = Path("/run/hotlined/clock")
+    said = Path("/run/hotlined/main/clock")
     check("the sandbox lets adjtimex ask", said.exists() and int(said.read_text()) >= 0)
     said.unlink(missing_ok=True)
     shutil.rmtree("/etc/systemd/system/hotlined-purge.service.d")
@@ -234,7 +239,13 @@ def reading() -> None:
     sh("systemctl", "start", "hotlined")
     check("what the admin's reading left is no trouble for the daemon", until(ready))
     modes = {path.name: oct(path.stat().st_mode & 0o777) for path in Path("/var/lib/hotlined").glob("*.db*")}
-    check(f"its files are the group's alone {modes}", set(modes.values()) == {"0o660"})
+    secret = {name: mode for name, mode in modes.items() if name.endswith(".lock")}
+    check(
+        f"its group reads its files, and nobody else {modes}",
+        set(modes.items() - secret.items())
+        and {mode for name, mode in modes.items() if name not in secret} == {"0o640"}
+        and set(secret.values()) == {"0o600"},
+    )
 
 
 def failing(sim: Client) -> None:
@@ -313,21 +324,34 @@ def beside_it() -> None:
         check(f"{unit} leaves nothing in the journal", "Finished" not in journal(unit))
     sh("systemctl", "start", "hotlined-backup")
     check("a backup replaces that of the same weekday", show("hotlined-backup", "Result") == "success")
-    for line in ("hotlined", "hotlined-nl"):
-        backups = list(Path(f"/var/lib/{line}/backup").glob("???.db"))
-        check(f"{line} has a backup", len(backups) == 1 and backups[0].stat().st_mode & 0o007 == 0)
+    for name in ("main", "nl"):
+        backups = list((BACKUPS / name).glob("???.db"))
+        check(f"{name} has a backup", len(backups) == 1 and backups[0].stat().st_mode & 0o007 == 0)
+    timer = "hotlined-backup.timer"
+    masked = sh("systemctl", "mask", "--now", timer).returncode == 0
+    install("--wheels", str(WHEELS))
+    sh("systemctl", "restart", "hotlined")
+    until(ready)
+    check(
+        "what is masked stays off, through an installation and a start",
+        masked and show(timer, "ActiveState") != "active",
+    )
+    sh("systemctl", "unmask", timer)
+    sh("systemctl", "restart", "hotlined")
+    check("and comes back when it is wanted", until(ready) and show(timer, "ActiveState") == "active")
 
     request, command, ran = Path("/run/hotlined/main/power-cycle"), Path("/etc/hotlined/power-cycle"), LAB / "cycled"
+    seen = Path("/run/hotlined-power/asked-main")
 
     def ask() -> str:
+        before = seen.read_text() if seen.exists() else ""
+        sh("rm", "-f", str(request), user="hotlined")
         sh("touch", str(request), user="hotlined")
-        until(lambda: not request.exists() and show("hotlined-power.service", "ActiveState") == "inactive")
+        until(lambda: seen.exists() and seen.read_text() != before)
+        until(lambda: show("hotlined-power.service", "ActiveState") in ("inactive", "failed"))
         return journal("hotlined-power")
 
-    check(
-        "without a command there is no power cycle, and the request goes",
-        "is missing" in ask() and not request.exists(),
-    )
+    check("without a command there is no power cycle", "is missing" in ask())
     command.write_text(f"echo >>{ran}\n")
     command.chmod(0o666)
     check("a command that others can write is not run", "others than root" in ask() and not ran.exists())
@@ -392,7 +416,7 @@ def upgrading() -> None:
     check("nothing of the log is gone, and the schema is the new one", len(log()) == before and "lab" in tables())
     check(
         "both databases were backed up first",
-        all(list(Path(f"/var/lib/{x}/backup").glob("before-*.db")) for x in ("hotlined", "hotlined-nl")),
+        all(list((BACKUPS / x).glob("before-*.db")) for x in ("main", "nl")),
     )
     back = [each.strip().removeprefix("sudo ") for each in done.stdout.splitlines() if each.startswith("  sudo ")]
     for each in back:
@@ -420,7 +444,10 @@ def uninstalling() -> None:
         done.returncode == 0 and not shutil.which("hotlined") and not Path("/opt/hotlined").exists(),
     )
     left = sh("systemctl", "list-units", "--all", "--no-legend", "hotlined*").stdout
-    check("no unit is left", not (list(Path("/etc/systemd/system").glob("hotlined*.*")) or left) or print(left))
+    check(
+        "no unit is left",
+        not ([*UNITS.glob("hotlined*"), *Path("/etc/systemd/system").glob("hotlined*.*")] or left) or print(left),
+    )
     check("the data are", Path("/var/lib/hotlined/hotlined.db").exists() and Path("/etc/hotlined/config.yaml").exists())
     done = install("--wheels", str(WHEELS))
     check("installed again it finds them", done.returncode == 0 and len(log()) > 0)
@@ -430,7 +457,9 @@ def uninstalling() -> None:
         (done.returncode == 0 or print(done.stdout, done.stderr))
         and not Path("/var/lib/hotlined").exists()
         and not Path("/etc/hotlined").exists()
-        and sh("getent", "group", "hotlined").returncode,
+        and not BACKUPS.exists()
+        and sh("getent", "group", "hotlined").returncode
+        and sh("getent", "passwd", "hotlined-nl").returncode,
     )
 
 

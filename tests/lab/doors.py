@@ -1,0 +1,673 @@
+"""Who can do what to an installation: run as root inside the container of `scripts/lab doors`.
+
+An admin, a member of the group, a stranger and the user of a second line try what they should and should not be able to
+do; each attempt is printed with what came of it. Traps lie in place of every name that root, systemd or another line
+touches while it is installed, upgraded, backed up, purged and removed; what they lead to has to stay as it was.
+/srv/former is the last version that let every member write; without it that act is left out.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import shutil
+import struct
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from checks import check, result
+from service import (
+    BACKUPS,
+    LAB,
+    PROJECT,
+    WHEELS,
+    configure,
+    drop_in,
+    journal,
+    log,
+    ready,
+    sh,
+    show,
+    simulate,
+    until,
+)
+
+from hotlined.simulator.client import Client
+
+FORMER = Path("/srv/former")
+VICTIMS = Path("/srv/victims")
+STATE, STATUS, SOCKETS = Path("/var/lib/hotlined"), Path("/run/hotlined"), Path("/run/hotlined-control")
+CURRENT = Path("/opt/hotlined/current")
+PATIENCE_SECONDS = 300
+
+
+def attempt(who: str, what: str, words: tuple[str, ...], allowed: bool) -> str:
+    """Let somebody try something; print what came of it, and hold it to what should."""
+    user = {"admin": None}.get(who, who)
+    environment = os.environ | ({"SUDO_UID": "2001", "SUDO_USER": "pi"} if who == "admin" else {"HOME": "/"})
+    prefix = ("runuser", "-u", user, "--") if user else ()
+    done = subprocess.run(
+        ["timeout", "60", *prefix, *words],
+        text=True,
+        capture_output=True,
+        check=False,
+        env=environment,
+        cwd="/",
+        stdin=subprocess.DEVNULL,
+    )
+    said = " ".join((done.stderr or done.stdout).split())
+    came = f"{'done' if done.returncode == 0 else 'refused'} ({done.returncode})"
+    print(f"     {who}: {what}: {came}{f': {said[:110]}' if done.returncode else ''}", flush=True)
+    check(f"{who} {'can' if allowed else 'cannot'}: {what}", (done.returncode == 0) == allowed)
+    return done.stdout
+
+
+def python(code: str) -> tuple[str, ...]:
+    """Return a command line that runs some Python."""
+    return ("python3", "-c", code)
+
+
+# ---- traps
+
+
+def victims() -> None:
+    """Make what the traps lead to: a file and a folder of root's."""
+    shutil.rmtree(VICTIMS, ignore_errors=True)
+    (VICTIMS / "folder").mkdir(parents=True)
+    (VICTIMS / "folder/inner").write_text("root's")
+    (VICTIMS / "folder").chmod(0o711)
+    (VICTIMS / "file").write_text("root's")
+    (VICTIMS / "file").chmod(0o640)
+
+
+def seen() -> dict[str, tuple[object, ...]]:
+    """Return owners, modes and contents of what the traps lead to."""
+    found = {}
+    for path in sorted(VICTIMS.rglob("*")):
+        status = path.lstat()
+        content = path.read_bytes() if path.is_file() else b""
+        found[str(path)] = (status.st_uid, status.st_gid, oct(status.st_mode), content)
+    return found
+
+
+TRAPS: dict[str, Callable[[str], str]] = {
+    "link to a file": lambda path: f"ln -s {VICTIMS}/file {path}",
+    "link to a folder": lambda path: f"ln -s {VICTIMS}/folder {path}",
+    "FIFO": lambda path: f"mkfifo {path}",
+    "folder": lambda path: f"mkdir {path} && touch {path}/full && chmod 777 {path}",
+    "setuid program": lambda path: f"cp /bin/true {path} && chmod 6777 {path}",
+}
+
+
+def trap(user: str, kind: str, paths: list[Path]) -> None:
+    """Put a trap in place of each name, as somebody who may write there; what was there is put away."""
+    for path in paths:
+        moved = f"if [ -e {path} ] || [ -L {path} ]; then mv -T {path} {path}.was; fi"
+        done = sh("sh", "-c", f"umask 0; {moved}; {TRAPS[kind](str(path))}", user=user)
+        assert done.returncode == 0, done.stderr
+
+
+def take_away(user: str, paths: list[Path]) -> None:
+    """Put back what was there."""
+    for path in paths:
+        sh("sh", "-c", f"rm -rf {path}; if [ -e {path}.was ]; then mv -T {path}.was {path}; fi", user=user)
+
+
+def foreign(folder: Path, user: str) -> list[str]:
+    """Return what lies in a folder and is not its user's."""
+    uid = sh("id", "-u", user).stdout.strip()
+    return sh("find", str(folder), "!", "-uid", uid).stdout.split()
+
+
+def run_installer(*arguments: str, checkout: Path = PROJECT) -> subprocess.CompletedProcess[str]:
+    """Run the installer of a checkout; a FIFO that it waits for is a failure."""
+    words = ["timeout", str(PATIENCE_SECONDS), str(checkout / "scripts/install"), "--wheels", str(WHEELS), *arguments]
+    return subprocess.run(words, text=True, capture_output=True, check=False, stdin=subprocess.DEVNULL)
+
+
+def another(name: str, version: str, *changes: tuple[str, str, str]) -> Path:
+    """Return a checkout of another version, owned by a person, with changes in its files."""
+    folder = Path("/home/pi") / name
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(PROJECT, folder)
+    changes = (("hotlined/__init__.py", r'__version__ = "[^"]+"', f'__version__ = "{version}"'), *changes)
+    for file, pattern, replacement in changes:
+        text, count = re.subn(pattern, replacement, (folder / file).read_text(), count=1, flags=re.MULTILINE)
+        assert count == 1, (file, pattern)
+        (folder / file).write_text(text)
+    sh("chown", "-R", "pi:pi", str(folder))
+    return folder
+
+
+def go_back(said: str) -> bool:
+    """Do what the installer says; tell whether all of it could be done."""
+    lines = [each.strip().removeprefix("sudo ") for each in said.splitlines() if each.startswith("  sudo ")]
+    well = bool(lines)
+    for each in lines:
+        words = each.split()
+        if words[0] == "-u":
+            words = ["runuser", "-u", words[1], "--", *words[2:]]
+        done = sh(*words)
+        well = well and done.returncode == 0
+        print(f"     {each}: {done.returncode} {done.stderr.strip()}", flush=True)
+    return well
+
+
+# ---- the acts
+
+
+def people() -> None:
+    """Make the people of this lab."""
+    for number, name in enumerate(("pi", "anna", "stranger"), 2001):
+        sh("useradd", "--create-home", "--uid", str(number), "--shell", "/bin/bash", name)
+    sh("chmod", "755", "/home/pi")
+    # a person, whose name looks like a line's
+    sh("useradd", "--create-home", "--uid", "2010", "--shell", "/bin/bash", "hotlined-admin")
+    os.environ["SUDO_USER"] = "pi"
+    LAB.mkdir(exist_ok=True)
+    LAB.chmod(0o777)
+
+
+def begin(line: str, config: str) -> None:
+    """Make a line quick, for its simulated stick."""
+    del line
+    quick = {"poll_interval": "1s", "send_interval": "0s", "delay": "0s"}
+    configure(config, port=str(LAB / ("fr" if config == "config" else config)), **quick)
+
+
+def former_installation() -> Iterator[Client]:
+    """Bring over an installation in which members could write: with their files, and with traps in all places."""
+    check("the former version is installed", run_installer(checkout=FORMER).returncode == 0)
+    check("and a second line", run_installer("--line", "nl", checkout=FORMER).returncode == 0)
+    sh("usermod", "--append", "--groups", "hotlined", "anna")
+    edited = Path("/etc/systemd/system/hotlined-purge.timer")
+    edited.write_text(edited.read_text().replace("40min", "41min"))
+    for line, config in (("fr", "config"), ("nl", "nl")):
+        begin(line, config)
+    sim, other = simulate("fr", "hotlined"), simulate_former("nl")
+    sh("systemctl", "start", "hotlined", "hotlined@nl")
+    check("both lines run", until(ready) and until(lambda: ready("nl")))
+    for client, text in ((sim, "avant"), (other, "ervoor")):
+        client.do("deliver", from_="+32470123456", text=text)
+        client.do("wait", for_="submitted", count=1, timeout=30)
+    sh("systemctl", "start", "hotlined-backup", "hotlined-backup@nl")
+    check("with copies of a week", len(list(STATE.glob("backup/???.db"))) == 1)
+    # what a member's own programs leave in the second line's folder: a -wal with a decision in it, a -shm, a key
+    sh("systemctl", "stop", "hotlined@nl")
+    code = (
+        "import os, sqlite3; os.umask(7); db = sqlite3.connect('/var/lib/hotlined-nl/hotlined.db');"
+        "db.execute(\"UPDATE contacts SET text = 'van anna'\"); db.commit(); os._exit(0)"
+    )
+    check("a member writes by hand", sh(*python(code), user="anna").returncode == 0)
+    sh("systemctl", "start", "hotlined@nl")
+    victims()
+    before = seen()
+    names = [STATE / name for name in ("backup", "hotlined.db.key", "hotlined.db-journal", "hotlined.db.key.new")]
+    names += [STATUS / name for name in ("main", "nl", "fr.alerts", "x.power-cycle", "config.json")]
+    for number, (kind, path) in enumerate((kind, path) for kind in TRAPS for path in names):
+        place = path if list(TRAPS)[number % len(TRAPS)] == kind else path.with_name(f"{path.name}-{number}")
+        trap("anna", kind, [place])
+    trap("anna", "link to a folder", [STATE / "backup"])
+    done = run_installer()
+    check("it is brought over", done.returncode == 0 or print(done.stdout, done.stderr))
+    print(*(f"     {each}" for each in done.stdout.splitlines() if "set-aside" in each), sep="\n", flush=True)
+    check("root touched nothing that the traps led to", seen() == before or print(before, seen()))
+    check("both lines are back", until(ready) and until(lambda: ready("nl")))
+    check("no text is lost", [each["text"] for each in log()] == ["avant"])
+    check("nor what the member's program had written", [each["text"] for each in log("nl")] == ["van anna"])
+    for user, folder in (("hotlined", STATE), ("hotlined-nl", Path("/var/lib/hotlined-nl"))):
+        status = folder.stat()
+        mine = {
+            path.name for path in folder.glob("hotlined.db*") if ".set-aside-" not in path.name and path.owner() != user
+        }
+        check(f"{folder} is {user}'s alone", oct(status.st_mode) == "0o42750" and folder.group() == user and not mine)
+    left = {path.name for path in Path("/etc/systemd/system").glob("hotlined*") if path.is_file()}
+    check(f"the former units are gone, and the edited one is kept {left}", left == {"hotlined-purge.timer.old"})
+    check("the new ones are enabled", sh("systemctl", "is-enabled", "hotlined", "hotlined@nl").returncode == 0)
+    check("a member of before reads both lines", log(user="anna") and log("nl", user="anna"))
+    for client, text in ((sim, "après"), (other, "erna")):
+        client.do("deliver", from_="+32470123457", text=text)
+        client.do("wait", for_="submitted", count=2, timeout=30)
+    check("both lines answer", len(log()) == len(log("nl")) == 2)
+    sh("systemctl", "start", "hotlined-backup@nl")
+    check(
+        "the first copy in the new place takes the former ones away",
+        show("hotlined-backup@nl", "Result") == "success"
+        and not list(Path("/var/lib/hotlined-nl/backup").glob("*.db*")),
+    )
+    check("the way back is printed", "To go back" in done.stdout and go_back(done.stdout))
+    check(
+        "and leads to lines that run the former version",
+        until(lambda: show("hotlined", "ActiveState") == "active") and show("hotlined@nl", "ActiveState") == "active",
+    )
+    sim.do("deliver", from_="+32470123458", text="retour")
+    check("which answer", sim.do("wait", for_="submitted", count=3, timeout=60) or True)
+    again = run_installer()
+    check("and forward again", (again.returncode == 0 and until(ready)) or print(again.stdout, again.stderr))
+    sh("gpasswd", "--delete", "anna", "hotlined-nl")
+    yield sim
+    other.close()
+
+
+def simulate_former(line: str) -> Client:
+    """Start the second line's stick while its user has no group of its own."""
+    sh("groupadd", "--force", "lab")
+    words = ("/opt/hotlined/current/bin/python", "-m", "hotlined.simulator", "--link", LAB / line)
+    control = LAB / f"{line}.control"
+    sh(
+        *("systemd-run", "-q", "--collect", f"--unit=lab-{line}", f"--uid=hotlined-{line}"),
+        *map(str, (*words, "--control", control, "--number", "+32470999999")),
+    )
+    assert until(control.exists, 10), journal(f"lab-{line}")
+    return Client(control)
+
+
+def new_installation() -> Iterator[Client]:
+    """Install two lines."""
+    check("it is installed", run_installer().returncode == 0 and run_installer("--line", "nl").returncode == 0)
+    sh("usermod", "--append", "--groups", "hotlined", "anna")
+    for line, config in (("fr", "config"), ("nl", "nl")):
+        begin(line, config)
+    sim, other = simulate("fr", "hotlined"), simulate("nl", "hotlined-nl", "--number", "+32470999999")
+    sh("systemctl", "start", "hotlined", "hotlined@nl")
+    sim.do("deliver", from_="+32470123456", text="avant")
+    other.do("deliver", from_="+32470123456", text="ervoor")
+    check("both lines run", until(ready) and until(lambda: ready("nl")) and until(lambda: log() and log("nl")))
+    yield sim
+    other.close()
+
+
+def names() -> None:
+    """Refuse a line whose user would be a person."""
+    done = run_installer("--line", "admin")
+    check("a person's account becomes no line", done.returncode == 1 and "a person" in done.stderr)
+
+
+def members() -> None:
+    """Let a member of the group try."""
+    for state in ("runs", "is stopped", "was killed"):
+        if state == "is stopped":
+            sh("systemctl", "stop", "hotlined")
+        if state == "was killed":
+            sh("systemctl", "start", "hotlined")
+            until(ready)
+            drop_in("hotlined.service", "lab", "Restart=no")
+            sh("systemctl", "kill", "--signal=KILL", "hotlined")
+            until(lambda: show("hotlined", "ActiveState") == "failed")
+        attempt("anna", f"read the log while the daemon {state}", ("hotlined", "log", "-n", "0"), True)
+        code = "import sqlite3; sqlite3.connect('file:/var/lib/hotlined/hotlined.db?mode=ro', uri=True).execute('SELECT 1 FROM contacts').fetchall()"
+        attempt("anna", f"read with another program while the daemon {state}", python(code), True)
+        attempt("anna", f"block a number while the daemon {state}", ("hotlined", "block", "+32470000001"), True)
+        attempt("anna", f"and unblock it while the daemon {state}", ("hotlined", "unblock", "+32470000001"), True)
+    shutil.rmtree("/etc/systemd/system/hotlined.service.d")
+    sh("systemctl", "daemon-reload")
+    sh("systemctl", "restart", "hotlined")
+    until(ready)
+    attempt("anna", "read the status", ("hotlined", "status"), True)
+    attempt(
+        "anna",
+        "pause under another name",
+        ("env", "USER=bob", "SUDO_USER=root", "SUDO_UID=0", "hotlined", "pause"),
+        True,
+    )
+    said = attempt("anna", "and see who did", ("hotlined", "status"), False) or sh("hotlined", "status").stdout
+    check("which is the kernel's word", "anna" in sh("hotlined", "status").stdout or print(said))
+    attempt("anna", "resume", ("hotlined", "resume"), True)
+    attempt("anna", "read the configuration", ("cat", "/etc/hotlined/config.yaml"), True)
+    update = "import sqlite3; db = sqlite3.connect('/var/lib/hotlined/hotlined.db'); db.execute('DELETE FROM answers'); db.commit()"
+    attempt("anna", "rewrite the database", python(update), False)
+    for path in ("/var/lib/hotlined/x", "/run/hotlined/main/x", "/run/hotlined/x", "/var/backups/hotlined/main/x"):
+        attempt("anna", f"make {path}", ("touch", path), False)
+    attempt("anna", "put another door there", ("mv", f"{SOCKETS}/main.sock", f"{SOCKETS}/x"), False)
+    attempt("anna", "ask for a power cycle", ("touch", "/run/hotlined/main/power-cycle"), False)
+    attempt("anna", "start the power cycle", ("systemctl", "start", "hotlined-power"), False)
+    attempt("anna", "stop the daemon", ("systemctl", "stop", "hotlined"), False)
+    attempt(
+        "anna", "lock the daemon out", python(f"import fcntl; fcntl.flock(open('{STATE}/hotlined.db.lock'), 2)"), False
+    )
+    others_line("anna")
+
+
+def others_line(who: str) -> None:
+    """Let somebody try at a line that is not theirs."""
+    attempt(who, "read the second line's log", ("hotlined", "--line", "nl", "log"), False)
+    attempt(who, "block for the second line", ("hotlined", "--line", "nl", "block", "+32470000001"), False)
+    for path in ("/var/lib/hotlined-nl", "/run/hotlined/nl", "/var/backups/hotlined/nl"):
+        attempt(who, f"look into {path}", ("ls", path), False)
+    attempt(who, "read its configuration", ("cat", "/etc/hotlined/nl.yaml"), False)
+
+
+def strangers() -> None:
+    """Let somebody try who is in no group."""
+    for words in (("log",), ("status",), ("block", "+32470000001"), ("pause",), ("db", "backup", "/tmp/copy.db")):
+        attempt("stranger", " ".join(words), ("hotlined", *words), False)
+    for path in (STATE, STATUS / "main", BACKUPS / "main"):
+        attempt("stranger", f"look into {path}", ("ls", str(path)), False)
+    for path in (STATUS / "x", SOCKETS / "x", BACKUPS / "x"):
+        attempt("stranger", f"make {path}", ("touch", str(path)), False)
+    attempt("stranger", "read the configuration", ("cat", "/etc/hotlined/config.yaml"), False)
+    environment = f"cat /proc/{show('hotlined', 'MainPID')}/environ"
+    attempt("stranger", "read the daemon's environment", ("sh", "-c", environment), False)
+    others_line("stranger")
+    code = "import socket; s = socket.socket(socket.AF_UNIX); s.connect('/run/hotlined-control/main.sock'); import time; time.sleep(1)"
+    for _ in range(30):
+        subprocess.Popen(["runuser", "-u", "stranger", "--", *python(code)], stdin=subprocess.DEVNULL)
+    attempt("anna", "block while a stranger keeps knocking", ("hotlined", "block", "+32470000001"), True)
+    sh("hotlined", "unblock", "+32470000001")
+    check("the door is still there", show("hotlined-control.socket", "ActiveState") == "active")
+
+
+PROBE = """
+import ctypes, json, os, pathlib, socket
+libc = ctypes.CDLL(None, use_errno=True)
+def tried(what):
+    try:
+        found = what()
+        return "done" if found is None else found
+    except Exception as error:
+        return type(error).__name__
+def uring():
+    parameters = ctypes.create_string_buffer(120)
+    if libc.syscall(425, 4, parameters) < 0:
+        raise OSError(ctypes.get_errno(), "")
+def decide():
+    import subprocess
+    done = subprocess.run(["/opt/hotlined/current/bin/hotlined", "block", "+32470000009"], capture_output=True)
+    if done.returncode:
+        raise PermissionError(done.stderr)
+def connect(path):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as found:
+        found.connect(path)
+def inet():
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as found:
+        found.connect(("192.0.2.1", 9))
+P = pathlib.Path
+print(json.dumps({
+    "read the first line's database": tried(lambda: P("/var/lib/hotlined/hotlined.db").read_bytes() and None),
+    "see other folders of lines": tried(lambda: sorted(os.listdir("/var/lib"))),
+    "see other lines' status": tried(lambda: sorted(os.listdir("/run/hotlined"))),
+    "see other lines' copies": tried(lambda: sorted(os.listdir("/var/backups"))),
+    "read the first line's configuration": tried(lambda: P("/etc/hotlined/config.yaml").read_bytes() and None),
+    "make a name in /run/hotlined": tried(lambda: os.symlink("/etc/passwd", "/run/hotlined/main.new")),
+    "decide for the first line": tried(decide),
+    "use io_uring": tried(uring),
+    "use D-Bus": tried(lambda: connect("/run/dbus/system_bus_socket")),
+    "write to /dev/shm": tried(lambda: P("/dev/shm/x").write_text("x") and None),
+    "make a setuid program": tried(lambda: (P("/tmp/x").touch(), os.chmod("/tmp/x", 0o4755)) and None),
+    "own folder": tried(lambda: P("/var/lib/hotlined-nl/probe").write_text("x") and None),
+    "own status": tried(lambda: P("/run/hotlined/nl/probe").write_text("x") and None),
+    "own configuration": tried(lambda: P("/etc/hotlined/nl.yaml").read_bytes() and None),
+    "sd_notify": tried(lambda: P("/run/systemd/notify").stat() and None),
+}))
+"""
+
+
+def second_line() -> None:
+    """Let the second line's programs try, each from inside its own sandbox."""
+    probe = LAB / "probe.py"
+    probe.write_text(PROBE)
+    said = LAB / "said"
+    for unit in ("hotlined@nl", "hotlined-alerts@nl", "hotlined-backup@nl", "hotlined-purge@nl", "hotlined-control@nl"):
+        sh("systemctl", "stop", unit)
+        said.write_text("")
+        drop_in(
+            f"{unit}.service",
+            "lab",
+            *("Type=oneshot", "Restart=no", "WatchdogSec=0", "ExecStart=", "ExecStartPost="),
+            f"ExecStart=/opt/hotlined/current/bin/python -I -B {probe}",
+            f"StandardOutput=truncate:{said}",
+        )
+        sh("systemctl", "start", unit)
+        found = json.loads(said.read_text() or "{}")
+        for what, came in found.items():
+            print(f"     {unit}: {what}: {came}", flush=True)
+        wanted = dict.fromkeys(("own folder", "own status", "own configuration", "sd_notify"), "done")
+        wanted |= {"see other folders of lines": ["hotlined-nl"], "see other lines' status": ["nl"]}
+        backups = ["hotlined"] if "backup" in unit else []
+        wanted |= {"see other lines' copies": backups}
+        wrong = {what: came for what, came in found.items() if what in wanted and came != wanted[what]}
+        wrong |= {what: came for what, came in found.items() if what not in wanted and came in ("done", [])}
+        check(f"{unit} is in its own rooms alone", (found and not wrong) or print(wrong, journal(unit)))
+        shutil.rmtree(f"/etc/systemd/system/{unit}.service.d", ignore_errors=True)
+    sh("systemctl", "daemon-reload")
+    for name in ("probe",):
+        Path(f"/var/lib/hotlined-nl/{name}").unlink(missing_ok=True)
+    sh("systemctl", "start", "hotlined@nl")
+    check("it runs as before", until(lambda: ready("nl")))
+    others = ("cat", "/var/lib/hotlined/hotlined.db"), ("ls", "/run/hotlined/main"), ("hotlined", "pause")
+    for words in others:
+        attempt("hotlined-nl", " ".join(words), words, False)
+
+
+def admin() -> None:
+    """Let an admin use sudo where somebody with the line's rights has laid something out."""
+    precious = Path("/etc/precious")
+    precious.write_text("root's")
+    precious.chmod(0o600)
+    sh("systemctl", "stop", "hotlined")
+    name = os.fsencode(precious)
+    magic = bytes.fromhex("d9d505f920a163d7")
+    header = magic + struct.pack(">IIIII", 0, 0, 1, 512, 4096)
+    record = struct.pack(">I", 0x40000000 // 4096 + 1) + name + struct.pack(">II", len(name), sum(name)) + magic
+    (LAB / "journal").write_bytes(header.ljust(512, b"\0") + record)
+    for words in (("status",), ("doctor",), ("db", "check"), ("log",), ("alerts",)):
+        sh("cp", str(LAB / "journal"), str(STATE / "hotlined.db-journal"), user="hotlined")
+        attempt(
+            "admin",
+            f"sudo hotlined {' '.join(words)}, beside a journal that names /etc/precious",
+            ("sh", "-c", f"hotlined {' '.join(words)}; true"),
+            True,
+        )
+    check("what it names is still there", precious.exists() and precious.read_text() == "root's")
+    (STATE / "hotlined.db-journal").unlink(missing_ok=True)
+    sh("systemctl", "start", "hotlined")
+    until(ready)
+    attempt("admin", "pause", ("hotlined", "pause"), True)
+    check("and it is known who did", "pi" in sh("hotlined", "status").stdout)
+    attempt("admin", "resume", ("hotlined", "resume"), True)
+    check(f"nothing of root's lies there {foreign(STATE, 'hotlined')}", not foreign(STATE, "hotlined"))
+
+
+def traps() -> None:
+    """Lay traps as a line's daemon could that somebody has taken over, and do all that root and systemd do."""
+    newer = another("newer", "9.9.9")
+    check("an upgrade, to have both", run_installer(checkout=newer).returncode == 0)
+    state = [STATE / name for name in ("backup", "hotlined.db.lock", "hotlined.db.key", "hotlined.db-journal")]
+    status = [STATUS / "main" / name for name in ("status.json", "status.new", "alerts.json", "power-cycle")]
+    new = re.findall(r"before-\S+?\.db", run_installer("--dry-run", checkout=newer).stdout)
+    copies = [
+        BACKUPS / "main" / name
+        for name in (*(f"{day}.db" for day in ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")), "Mon.db.key", *new)
+    ]
+    (Path("/etc/hotlined/power-cycle")).write_text(f"echo >>{LAB}/cycled\n")
+    for kind in TRAPS:
+        sh("systemctl", "stop", "hotlined")
+        victims()
+        before, outside = seen(), outer()
+        places = [*state, *status, *copies]
+        trap("hotlined", kind, places)
+        sh("systemctl", "start", "hotlined-power.service", timeout=120)
+        for checkout in (PROJECT, newer):
+            done = run_installer("--without-backup", checkout=checkout)
+            check(f"{kind}: an upgrade comes to its end", done.returncode != 124)
+            sh("timeout", "30", "systemctl", "restart", "hotlined")
+            done = run_installer(checkout=checkout)
+            check(f"{kind}: an installation comes to its end", done.returncode != 124)
+        for unit in ("backup", "purge", "alerts", "power"):
+            done = sh("timeout", "60", "systemctl", "start", f"hotlined-{unit}")
+            check(f"{kind}: {unit} comes to its end", done.returncode != 124)
+        for words in ("status", "doctor", "alerts", "db check", "db backup /root/copy.db", "pause", "resume", "log"):
+            done = sh("timeout", "60", "sh", "-c", f"hotlined {words} </dev/null")
+            check(f"{kind}: sudo hotlined {words} comes to its end", done.returncode != 124)
+        check(f"{kind}: what they led to is as it was", seen() == before or print(before, seen()))
+        check(f"{kind}: the folders around are as they were", outer() == outside or print(outside, outer()))
+        setuid = sh("find", str(STATE), str(STATUS), str(BACKUPS), "-perm", "/4000", "!", "-user", "hotlined").stdout
+        check(f"{kind}: no program runs as somebody who did not put it there", not setuid or print(setuid))
+        check(f"{kind}: the second line runs", ready("nl"))
+        sh("systemctl", "stop", "hotlined")
+        take_away("hotlined", places)
+        sh("systemctl", "reset-failed", "hotlined*")
+        sh("systemctl", "start", "hotlined")
+        check(
+            f"{kind}: without them it is well",
+            until(ready) or print(sh("hotlined", "status").stdout, journal("hotlined")[-2000:]),
+        )
+    loop()
+
+
+def outer() -> dict[str, tuple[int, int, str]]:
+    """Return owners and modes of the folders that lines have."""
+    paths = (STATE, STATUS, SOCKETS, STATUS / "main", BACKUPS, BACKUPS / "main", Path("/var/lib/hotlined-nl"))
+    return {str(path): (path.stat().st_uid, path.stat().st_gid, oct(path.stat().st_mode)) for path in paths}
+
+
+def loop() -> None:
+    """Leave requests for a power cycle that nobody can remove."""
+    request = STATUS / "main/power-cycle"
+    sh("rm", "-rf", str(request), user="hotlined")
+    sh("sh", "-c", f"mkdir {request}; touch {request}/full", user="hotlined")
+    until(lambda: "is no file" in journal("hotlined-power"), 10)
+    starts = journal("hotlined-power").count("Starting")
+    sh("sleep", "5")
+    check("a request that cannot be removed is no loop", journal("hotlined-power").count("Starting") - starts < 3)
+    check("and the path unit still watches", show("hotlined-power.path", "ActiveState") == "active")
+    sh("rm", "-rf", str(request), user="hotlined")
+
+
+def wheel(folder: Path) -> str:
+    """Make a package of its own, as a new version may want one; return its line for the requirements."""
+    name = "newlib-1.0-py3-none-any.whl"
+    info = "newlib-1.0.dist-info"
+    with zipfile.ZipFile(folder / name, "w") as archive:
+        archive.writestr("newlib.py", "")
+        archive.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: newlib\nVersion: 1.0\n")
+        archive.writestr(
+            f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: lab\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        archive.writestr(f"{info}/RECORD", "")
+    digest = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+    return f"newlib==1.0 --hash=sha256:{digest}\n"
+
+
+def upgrades() -> None:
+    """Upgrade to versions that are not what they should be; each has a way back, or does not begin."""
+    wheels = LAB / "wheels"
+    shutil.copytree(WHEELS, wheels, dirs_exist_ok=True)
+    wanted = wheel(wheels)
+    import_newlib = ("hotlined/config.py", r"^import os$", "import os\nimport newlib")
+    wants = another("wants", "10.0", import_newlib)
+
+    def to(checkout: Path, *more: str) -> subprocess.CompletedProcess[str]:
+        words = [str(checkout / "scripts/install"), "--wheels", str(wheels), *more]
+        return sh("timeout", str(PATIENCE_SECONDS), *words)
+
+    roots = lambda checkout: sh("find", str(checkout), "-user", "root").stdout.split()  # noqa: E731
+    requirements = wants / "scripts/requirements.txt"
+    requirements.write_text(requirements.read_text() + wanted)
+    done = to(wants)
+    check(
+        "12a: a version that wants a new package is installed", done.returncode == 0 or print(done.stdout, done.stderr)
+    )
+    check(
+        "12a: with a copy, and a way back",
+        list((BACKUPS / "main").glob("before-10.0-*.db")) and "To go back" in done.stdout,
+    )
+    check("12a: root leaves nothing in the checkout", not roots(wants) or print(roots(wants)))
+    check("12a: and it serves", "10.0" in sh("hotlined", "--version").stdout and until(ready))
+    first = list((BACKUPS / "main").glob("before-10.0-*.db"))
+
+    refuses = another("refuses", "11.0", ("hotlined/config.py", r"^        Key\(\"log_level\".*\n", ""))
+    sh("runuser", "-u", "hotlined", "--", "chmod", "500", str(BACKUPS / "main"))
+    done = to(refuses)
+    check("without a copy an upgrade does not begin", done.returncode == 1 and "could not be backed up" in done.stderr)
+    check("the version of before is in use", "10.0" in sh("hotlined", "--version").stdout and ready())
+    check("and its copy is still there", all(path.exists() for path in first))
+    sh("runuser", "-u", "hotlined", "--", "chmod", "2750", str(BACKUPS / "main"))
+
+    done = to(refuses)
+    check(
+        "12b: a version that refuses the configuration is told by the exit code",
+        done.returncode == 1 or print(done.stdout),
+    )
+    check("12b: and by a sentence", "did not come back" in done.stderr)
+    check("12b: the line is dead", show("hotlined", "ActiveState") == "failed")
+    check(
+        "12b: the copy is there, and those of before went after it",
+        [path.name[:11] for path in (BACKUPS / "main").glob("before-*.db")] == ["before-11.0"],
+    )
+    count = len(sh("hotlined", "--version").stdout)
+    check("12b: the way back is printed, and is one", go_back(done.stdout) and until(ready) and count > 0)
+    check("12b: to the version of before", "10.0" in sh("hotlined", "--version").stdout)
+
+    done = to(refuses)
+    done = to(PROJECT)
+    check(
+        "12c: the checkout of before mends what the bad version left",
+        done.returncode == 0 or print(done.stdout, done.stderr),
+    )
+    check("12c: with a copy by its own code", until(ready) and "db backup --database" in done.stdout)
+    check("no file of root's is in any checkout", not (roots(wants) + roots(refuses)))
+
+
+def uninstalling() -> None:
+    """Take all of it away."""
+    elsewhere = Path("/srv/ssd")
+    elsewhere.mkdir()
+    sh("chown", "hotlined-nl:hotlined-nl", str(elsewhere))
+    sh("systemctl", "stop", "hotlined@nl")
+    sh("cp", "/var/lib/hotlined-nl/hotlined.db", "/srv/ssd/nl.db", user="hotlined-nl")
+    configure("nl", database="/srv/ssd/nl.db")
+    victims()
+    before = seen()
+    sh("systemctl", "stop", "hotlined")
+    trap("hotlined", "link to a folder", [STATE / "link", STATUS / "main/link", BACKUPS / "main/link"])
+    stays = subprocess.Popen(["runuser", "-u", "hotlined-nl", "--", "sleep", "300"])
+    done = run_installer_away("--uninstall", "--purge-data")
+    check("it is removed, though a user of a line is busy", done.returncode == 0 or print(done.stdout, done.stderr))
+    check("the data went first", not STATE.exists() and not BACKUPS.exists() and not Path("/etc/hotlined").exists())
+    check("what the links led to stays", seen() == before)
+    check(
+        "a database elsewhere is named",
+        "/srv/ssd/nl.db is still there" in done.stdout and Path("/srv/ssd/nl.db").exists(),
+    )
+    check("the person is still there", sh("id", "hotlined-admin").returncode == 0)
+    check("so is the user that is busy, and that is said", "user hotlined-nl is still there" in done.stdout)
+    stays.kill()
+    left = [
+        *Path("/run").glob("hotlined*"),
+        *Path("/etc/systemd/system").glob("hotlined*.d"),
+        *Path("/usr/local/lib/systemd/system").glob("hotlined*"),
+    ]
+    check("nothing else is left", not left or print(left))
+
+
+def run_installer_away(*options: str) -> subprocess.CompletedProcess[str]:
+    """Run the installer with no packages."""
+    return sh("timeout", str(PATIENCE_SECONDS), str(PROJECT / "scripts/install"), *options)
+
+
+def main() -> int:
+    """Play all acts; the number of what did not hold is the exit code."""
+    people()
+    lines = former_installation() if FORMER.exists() else new_installation()
+    sim = next(lines)
+    names()
+    members()
+    strangers()
+    second_line()
+    admin()
+    upgrades()
+    traps()
+    uninstalling()
+    sim.close()
+    with contextlib.suppress(StopIteration):
+        next(lines)
+    return result()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
