@@ -182,12 +182,14 @@ def test_systemd_knows_every_setting(tmp_path: Path) -> None:
 
 
 def test_the_requirements_are_pinned() -> None:
-    """What is installed on a Pi is what setup.cfg asks for, alerts included, in exact versions within its ranges."""
+    """What is installed on a Pi is what setup.cfg asks for, alerts included, each version with its hashes."""
     setup = configparser.ConfigParser()
     setup.read(ROOT / "setup.cfg")
     wanted = setup["options"]["install_requires"] + setup["options.extras_require"]["alerts"]
     lines = (ROOT / "scripts/requirements.txt").read_text().splitlines()
-    pinned = dict(line.split("==") for line in lines if not line.startswith("#"))
+    pinned = dict(line.split(maxsplit=1)[0].split("==") for line in lines if not line.startswith("#"))
+    for line in (each for each in lines if not each.startswith("#")):
+        assert re.fullmatch(r"[a-z0-9-]+==\S+( --hash=sha256:[0-9a-f]{64})+", line)
 
     for requirement in map(Requirement, filter(None, wanted.splitlines())):
         assert requirement.specifier.contains(pinned[requirement.name.lower()]), requirement
@@ -345,6 +347,7 @@ def test_the_shell_scripts_are_clean() -> None:
     """Shellcheck finds nothing in what runs as root."""
     scripts = [
         INSTALLER,
+        ROOT / "scripts/hashes",
         ROOT / "scripts/lab",
         ROOT / "systemd/power-cycle",
         ROOT / "systemd/power-key",

@@ -206,12 +206,20 @@ def former_installation() -> Iterator[Client]:
     sh("systemctl", "start", "hotlined@nl")
     victims()
     before = seen()
-    names = [STATE / name for name in ("backup", "hotlined.db.key", "hotlined.db-journal", "hotlined.db.key.new")]
-    names += [STATUS / name for name in ("main", "nl", "fr.alerts", "x.power-cycle", "config.json")]
-    for number, (kind, path) in enumerate((kind, path) for kind in TRAPS for path in names):
-        place = path if list(TRAPS)[number % len(TRAPS)] == kind else path.with_name(f"{path.name}-{number}")
-        trap("anna", kind, [place])
-    trap("anna", "link to a folder", [STATE / "backup"])
+    # a FIFO where the former version itself would wait for it keeps an upgrade from beginning: there is none of these
+    laid = {
+        STATE / "backup": "link to a folder",
+        STATE / "hotlined.db.key": "folder",
+        STATE / "hotlined.db.key.new": "FIFO",
+        STATE / "sh": "setuid program",
+        STATUS / "main": "link to a folder",
+        STATUS / "nl": "folder",
+        STATUS / "fr.alerts": "FIFO",
+        STATUS / "x.power-cycle": "folder",
+        STATUS / "config.json": "link to a file",
+    }
+    for path, kind in laid.items():
+        trap("anna", kind, [path])
     done = run_installer()
     check("it is brought over", done.returncode == 0 or print(done.stdout, done.stderr))
     print(*(f"     {each}" for each in done.stdout.splitlines() if "set-aside" in each), sep="\n", flush=True)
@@ -299,7 +307,9 @@ def members() -> None:
             sh("systemctl", "kill", "--signal=KILL", "hotlined")
             until(lambda: show("hotlined", "ActiveState") == "failed")
         attempt("anna", f"read the log while the daemon {state}", ("hotlined", "log", "-n", "0"), True)
-        code = "import sqlite3; sqlite3.connect('file:/var/lib/hotlined/hotlined.db?mode=ro', uri=True).execute('SELECT 1 FROM contacts').fetchall()"
+        code = (
+            f"import sqlite3; sqlite3.connect('file:{STATE}/hotlined.db?mode=ro', uri=1).execute('SELECT 1 FROM log')"
+        )
         attempt("anna", f"read with another program while the daemon {state}", python(code), True)
         attempt("anna", f"block a number while the daemon {state}", ("hotlined", "block", "+32470000001"), True)
         attempt("anna", f"and unblock it while the daemon {state}", ("hotlined", "unblock", "+32470000001"), True)
@@ -318,7 +328,7 @@ def members() -> None:
     check("which is the kernel's word", "anna" in sh("hotlined", "status").stdout or print(said))
     attempt("anna", "resume", ("hotlined", "resume"), True)
     attempt("anna", "read the configuration", ("cat", "/etc/hotlined/config.yaml"), True)
-    update = "import sqlite3; db = sqlite3.connect('/var/lib/hotlined/hotlined.db'); db.execute('DELETE FROM answers'); db.commit()"
+    update = f"import sqlite3; sqlite3.connect('{STATE}/hotlined.db').execute('DELETE FROM answers')"
     attempt("anna", "rewrite the database", python(update), False)
     for path in ("/var/lib/hotlined/x", "/run/hotlined/main/x", "/run/hotlined/x", "/var/backups/hotlined/main/x"):
         attempt("anna", f"make {path}", ("touch", path), False)
@@ -353,7 +363,7 @@ def strangers() -> None:
     environment = f"cat /proc/{show('hotlined', 'MainPID')}/environ"
     attempt("stranger", "read the daemon's environment", ("sh", "-c", environment), False)
     others_line("stranger")
-    code = "import socket; s = socket.socket(socket.AF_UNIX); s.connect('/run/hotlined-control/main.sock'); import time; time.sleep(1)"
+    code = f"import socket, time; s = socket.socket(socket.AF_UNIX); s.connect('{SOCKETS}/main.sock'); time.sleep(1)"
     for _ in range(30):
         subprocess.Popen(["runuser", "-u", "stranger", "--", *python(code)], stdin=subprocess.DEVNULL)
     attempt("anna", "block while a stranger keeps knocking", ("hotlined", "block", "+32470000001"), True)
