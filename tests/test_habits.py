@@ -95,18 +95,28 @@ def test_a_storage_that_never_can_be_selected_keeps_nothing_from_being_served(op
     assert line.sim.do("state")["events"]["reset"] == 1
 
 
-def test_a_notification_brings_an_offered_storage_in(open_line: Open) -> None:
-    """A storage that is offered but was not taken in is read once +CMTI says that something lies there."""
-    line = open_line(offers="SM,ME,SR,MT", me_size=10)
-    with driver(line) as modem:
-        modem.initialise()
-        assert list(modem.storages) == ["SM", "ME"]
-        modem.take_in("MT")
-        modem.take_in("BM")
-        assert list(modem.storages) == ["SM", "ME"]  # a union of what is read; and one that is not offered
-        del modem.storages["ME"]
-        modem.take_in("ME")
-        assert list(modem.storages) == ["SM", "ME"]
+def test_a_notification_brings_a_storage_in(open_line: Open) -> None:
+    """A storage that is not offered is read once +CMTI says that a text lies there, as an E3531 does (gammu, 369)."""
+    line = open_line(me_size=10)
+    line.configure(modem={"poll_interval": "10m"})
+    line.sim.do("fault", kind="rewrites", command="+CPMS", old=r"\+CPMS: \(.*", new='+CPMS: ("SM"),("SM"),("SM")')
+    line.start()
+    line.wait_state("ready")
+    line.sim.do("store", pdu=PDU, storage="ME", index=1)
+    line.sim.do("say", line='+CMTI: "ME",1')
+    wait_until(lambda: recorded(line) == ["+32470123456"] and line.settled())
+
+
+def test_a_storage_that_is_named_and_cannot_be_read_is_told(open_line: Open) -> None:
+    """A text in a storage that cannot be selected is trouble; a union of what is read is none."""
+    line = open_line(offers="SM,ME,MT", me_size=10)
+    line.start()
+    line.wait_state("ready")
+    line.sim.do("say", line='+CMTI: "MT",1')
+    line.sim.do("say", line='+CMTI: "SM_P",1')
+    wait_until(lambda: troubles(line) == ["storage_unread"])
+
+    assert "SM_P" in line.trouble()
 
 
 @pytest.mark.parametrize(

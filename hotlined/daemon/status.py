@@ -153,7 +153,7 @@ class Status:
         for name, words in modem.unread.items():
             yield Trouble(
                 "storage_unread",
-                f"The modem offers {name} for texts and lets nobody read it ({words}): what lies there is not seen.",
+                f"The modem keeps texts in {name} and does not let it be read ({words}): what lies there is not seen.",
                 "It is asked again at every poll. If it stays so, move the SIM to a phone and delete what is in it.",
             )
         if self._line.config.modem.delivery_reports and not modem.reports:

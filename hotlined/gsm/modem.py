@@ -233,7 +233,7 @@ class Modem:
         self._unrecognised: deque[str] = deque(maxlen=16)
         self._information: list[Information] = []
         self._probe = 0
-        self._offered: tuple[str, ...] = ()
+        self._named: set[str] = set()  # storages of which the modem has spoken
         self._roles: dict[str, tuple[str, ...]] = {}  # by storage, the form of AT+CPMS that was taken
         self._charset = ""
         self._was_busy = False  # since it was asked for its codes
@@ -546,12 +546,12 @@ class Modem:
     def _choose_storages(self) -> None:
         said = self.ask("AT+CPMS=?", "+CPMS:", seconds=SLOW_COMMAND_SECONDS)
         first = re.match(r"\(+([^)]*)\)", said)  # what can be listed; some leave quotes out, or parentheses
-        self._offered = tuple(dict.fromkeys(re.findall(r"\w+", first[1] if first else said)))
-        names = [name for name in self._offered if name != REPORTS]
+        offered = dict.fromkeys(re.findall(r"\w+", first[1] if first else said))
+        names = [name for name in offered if name != REPORTS]
         usable = [name for name in STORAGES if name in names] or [UNION for name in names if name == UNION]
         usable = usable or names[:1] or [STORAGES[0]]
         self._selected = ""  # each of them is selected in turn
-        self.storages, self.unread, self._roles = {}, {}, {}
+        self.storages, self.unread, self._roles, self._named = {}, {}, {}, set()
         for name in usable:
             self._select(name)
         if not self.storages:
@@ -594,16 +594,19 @@ class Modem:
         """Ask again for what was refused at the start: SIM or modem may have been busy, and may not be any more."""
         if self._was_busy:
             self._ask_for_codes()
-        for name in tuple(self.unread):
+        for name in (*self._named, *self.unread):
+            self._named.discard(name)  # before it is asked: a modem that hangs on it is not asked for ever
             self._selected = ""
             if self._select(name).final.ok:
                 log.info("%s can be read now", name)
 
     def take_in(self, name: str) -> None:
-        """Add a storage that a text is said to be in: one that is offered, and no union of others that are read."""
-        known = self.storages.keys() | self.unread.keys()
-        if name == REPORTS or (name in (self._offered or STORAGES) and name not in known and name != UNION):
-            self.storages.setdefault(name, StorageUse(name, 0, 0))
+        """Note a storage that a text is said to be in, for `settle`; not a union of others that are read.
+
+        Some sticks put texts into one that they do not offer.
+        """
+        if name not in self.storages and not (name == UNION and self.storages.keys() & set(STORAGES)):
+            self._named.add(name)
 
     def _ask_for_codes(self) -> None:
         """Ask for what is to come unasked: texts, reports, callers, registration; note the settings for `verify`."""
