@@ -1,8 +1,8 @@
 """A whole emulated computer (QEMU, no KVM): Debian's kernel, udev, systemd and ModemManager, and a power cord to pull.
 
 The disk stays over boots; what was not on it when the power went is lost. It has no network. A USB serial stick
-(0403:6001) can be plugged in whose other end is a socket here; `stick.py` makes others, inside. This checkout is at
-/srv/project.
+(0403:6001) can be plugged in whose other end is a socket here; `stick.py` makes others, inside. Its second UART, ttyS1,
+ends in a socket, too. This checkout is at /srv/project.
 """
 
 import contextlib
@@ -113,11 +113,13 @@ class Machine:
     def boot(self, clock: str = "utc") -> float:
         """Switch on, with the clock at a moment such as 2020-01-01T00:00:00; return the seconds it took."""
         begun, work = time.monotonic(), self._work
-        for name in ("qmp", "agent"):
+        for name in ("qmp", "agent", "usb-uart"):
             (work / name).unlink(missing_ok=True)
         words = (
             "qemu-system-x86_64 -accel tcg,thread=multi -cpu max -m 1024 -smp 1 -display none -nodefaults -no-reboot "
-            f"-nic none -rtc base={clock} -serial file:{work}/console -kernel {self._base}/vmlinuz "
+            f"-nic none -rtc base={clock} -serial file:{work}/console "
+            f"-chardev socket,id=uart,path={self.socket_of('uart')},server=on,wait=off -serial chardev:uart "
+            f"-kernel {self._base}/vmlinuz "
             f"-initrd {self._base}/initrd -drive if=virtio,format=qcow2,file={work}/disk.qcow2 "
             f"-drive if=virtio,format=raw,readonly=on,file={work}/project.ext4 -device qemu-xhci,id=xhci "
             "-device virtio-serial-pci -device virtio-rng-pci "
@@ -154,7 +156,7 @@ class Machine:
         return True
 
     def socket_of(self, name: str) -> Path:
-        """Return the socket that is the other end of a stick."""
+        """Return the socket that is the other end of a stick, or of the UART."""
         return self._work / f"usb-{name}"
 
     def plug(self, name: str) -> None:
