@@ -348,6 +348,7 @@ def test_a_number_that_is_cut_by_a_question_is_replaced() -> None:
 FOUND = {
     "cinterion-mc75i": ("cinterion", ["SM", "ME"], 5),
     "huawei-e1752": ("huawei", ["SM", "ME"], 6),
+    "huawei-e3372-325": ("generic", ["SM", "ME"], 2),
     "huawei-k3715": ("huawei", ["SM", "ME"], 6),
     "nokia-n79": ("generic", ["SM"], 7),
     "qualcomm-m6280": ("qualcomm", ["SM", "ME"], 6),

@@ -90,7 +90,7 @@ def _is(value: str | None, patterns: str) -> bool:
     return value is not None and any(fnmatchcase(value, pattern) for pattern in patterns.split("|"))
 
 
-VENDORS_OF_RULES = ("12d1", "19d2", "1e0e", "2c7c")
+VENDORS_OF_RULES = ("12d1", "19d2", "1e0e", "2c7c", "3566")
 
 
 @pytest.mark.parametrize("stick", [row for row in NUMBERS if row[:4] in VENDORS_OF_RULES])
@@ -111,7 +111,7 @@ def test_later_huawei_sticks_are_named_by_what_their_port_says(protocol: int) ->
     assert not links(Plug("12d1:1506", 1, (0x08, 2, protocol)))
 
 
-@pytest.mark.parametrize("vendor", [*VENDORS_OF_RULES, "3566"])
+@pytest.mark.parametrize("vendor", VENDORS_OF_RULES)
 def test_modemmanager_keeps_off_the_sticks_that_are_named(vendor: str) -> None:
     """Each maker whose ports get a name is kept from ModemManager and from sleep, device and port."""
     kept = [line for line in RULES.read_text().splitlines() if 'ENV{ID_MM_DEVICE_IGNORE}="1"' in line]

@@ -69,15 +69,8 @@ LAYOUTS = {
         (Interface((255, 2, 18)), Interface((255, 2, 1)), Interface((255, 2, 22))),
         0,
     ),
-    # once it is switched; three ports and a network card, say its owners: their protocols are assumed to be Huawei's
-    "e3372-325": Layout(
-        0x3566,
-        0x2001,
-        "Mobile",
-        "Mobile",
-        (Interface((255, 6, 18)), Interface((255, 6, 1)), Interface((255, 6, 3)), Interface((255, 6, 22))),
-        0,
-    ),
+    # once it is switched; its network card, behind these, is left out
+    "e3372-325": Layout(0x3566, 0x2001, "Mobile", "Mobile", (Interface(VENDOR),) * 5, 4),
 }
 
 

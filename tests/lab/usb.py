@@ -168,7 +168,7 @@ def modem_manager(pi: Machine) -> None:
     )
     # the kernel does not know this one: as docs/sticks.md says
     pi.sh("modprobe option; echo 3566 2001 ff >/sys/bus/usb-serial/drivers/option1/new_id")
-    for make, interface in (("e173", "02"), ("e3372", "00"), ("e3372-325", "00"), ("sim7600", "02")):
+    for make, interface in (("e173", "02"), ("e3372", "00"), ("e3372-325", "04"), ("sim7600", "02")):
         pi.sh(f"systemctl stop stick; rm -f /run/with; {stick} {make} --log /run/with")
         named = pi.until("ls /dev/hotlined/*", 30)
         found = pi.sh("udevadm info -q property /dev/hotlined/* | grep -E 'INTERFACE_NUM|MM_DEVICE'")[1]
