@@ -2,24 +2,26 @@
 
 import json
 import os
+import pwd
 import shutil
 import sqlite3
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import somebody
-from conftest import wait_until
+from conftest import Line, wait_until
 from filled import KEVIN, Filled
 from somebody import GROUP, MEMBER, OWNER, STRANGER, needs_root
 
 from hotlined.errors import StoreError
-from hotlined.store.database import open_for_daemon
+from hotlined.store import holders
+from hotlined.store.database import open_beside_daemon, open_for_daemon
 
 ROOT = Path(__file__).parent.parent
 
@@ -274,3 +276,74 @@ def test_a_member_who_comes_while_it_is_closed_reads(state: Path) -> None:
     started = [subprocess.Popen([sys.executable, "-c", each], cwd=ROOT) for each in (owner, member, member)]
 
     assert [process.wait(120) for process in started] == [0, 0, 0]
+
+
+# ---- who holds it
+
+
+HOLDING = """
+import fcntl, os, sqlite3, sys
+if os.getuid() == 0:
+    os.setgroups([{gid}]); os.setgid({gid}); os.setuid({uid})
+path, what = {path!r}, {what!r}
+if what == "pages":
+    db = sqlite3.connect("file:" + path + "?mode=ro", uri=True, isolation_level=None)
+    db.execute("BEGIN")
+    db.execute("SELECT count(*) FROM contacts").fetchone()
+else:
+    file = os.open(path + "-shm", os.O_RDONLY)
+    fcntl.lockf(file, fcntl.LOCK_SH, 1, 120)
+print("ready", flush=True)
+sys.stdin.readline()
+"""
+
+
+@contextmanager
+def held(database: Path, what: str, uid: int = MEMBER) -> Iterator[str]:
+    """Let another user of the group hold a lock on a database; give the words for who that is."""
+    program = HOLDING.format(uid=uid, gid=GROUP, path=str(database), what=what)
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd="/"
+    ) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "ready\n"
+        comm = Path(f"/proc/{process.pid}/comm").read_text().strip()
+        owner = uid if os.getuid() == 0 else pwd.getpwuid(os.getuid()).pw_name
+        yield f"{comm} (process {process.pid} of {owner})"
+        process.communicate("\n")
+
+
+@needs_root
+def test_who_holds_a_database_is_named(state: Path) -> None:
+    """A lock of a reader on a writer's byte, and a transaction that holds on to old pages, each by process and user."""
+    path = state / "hotlined.db"
+    with open_beside_daemon(path) as db:
+        assert db.one("SELECT 1 FROM log")
+        assert (holders.who_blocks(path), holders.who_reads(path)) == ((), ())
+        with held(path, "writer") as who:
+            assert (holders.who_blocks(path), holders.who_reads(path)) == ((who,), ())
+        with held(path, "pages") as who:
+            assert (holders.who_blocks(path), holders.who_reads(path)) == ((), (who,))
+        assert (holders.who_blocks(path), holders.who_reads(path)) == ((), ())
+        with db.transaction():
+            assert holders.who_blocks(path) == ()  # it is this one
+
+
+@needs_root
+def test_a_member_who_holds_the_line_up_is_named_by_status(folder: Path, line: Line) -> None:
+    """The daemon says that its database is locked, `status` and `doctor` by whom; then all goes on."""
+    os.chown(folder, 0, GROUP)
+    folder.chmod(0o2755)
+    line.configure(database=str(folder / "hotlined.db"))
+    line.database = folder / "hotlined.db"
+    line.start()
+    line.wait_state("ready")
+    with held(line.database, "writer") as who:
+        line.sim.do("deliver", from_=KEVIN, text="un")
+        wait_until(lambda: line.status().get("database_state") == "locked", "that it is locked")
+        told = json.loads(line.cli("status", "--json", check=False))
+        seen = line.cli("doctor", check=False)
+    wait_until(lambda: line.submitted() and line.settled(), "an answer")
+
+    assert [each["words"] for each in told["trouble"] if f"It is held by {who}." in each["words"]]
+    assert who in " ".join(seen.split())

@@ -26,14 +26,17 @@ def set_trap(line: Line, name: str, trap: str) -> tuple[Path, Path]:
     target.write_text("kept")
     target.chmod(0o600)
     path = line.folder / "run" / "main" / name
-    path.parent.mkdir(parents=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     TRAPS[trap](path, target)
     return path, target
 
 
 def is_ours(path: Path) -> bool:
     """Tell whether the daemon has put a file of its own in the place of the trap."""
-    found = path.lstat()
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return False
     return stat.S_ISREG(found.st_mode) and found.st_uid == os.getuid() and found.st_size > 0
 
 
@@ -59,9 +62,9 @@ def test_a_trap_for_the_status_keeps_no_text_waiting(line: Line, trap: str) -> N
 @pytest.mark.parametrize("trap", TRAPS)
 def test_a_trap_for_the_wish_for_power_keeps_the_ladder_going(line: Line, trap: str) -> None:
     """The request takes the place of what lies there; where it cannot, that is said, and the line goes on."""
-    path, target = set_trap(line, "power-cycle", trap)
     start_hasty(line)
     line.wait_state("ready")
+    path, target = set_trap(line, "power-cycle", trap)
     line.sim.do("fault", kind="error", command="+CMGL", until="power")
     line.sim.do("deliver", from_=NUMBER, text="un")
     if trap == "folder":

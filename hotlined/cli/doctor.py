@@ -39,6 +39,7 @@ from hotlined.errors import (
     ModemError,
     PortError,
     RefusedError,
+    StoreError,
     UnavailableError,
     UsageError,
 )
@@ -652,6 +653,10 @@ def database(scene: Scene) -> Seen:
             found = integrity.first_damage(db.connection, CHECK_SECONDS, lambda: False)
     except DatabaseMissingError as error:
         return warn(error.message.rstrip("."), error.hint)
+    except StoreError:
+        if locked := scene.told.maybe("database_locked"):
+            return fail(locked.words.rstrip("."), locked.cure)
+        raise
     except sqlite3.Error as error:
         raise in_a_sentence(error, scene.config.database) from error
     state = scene.told.database_state

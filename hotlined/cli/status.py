@@ -20,7 +20,7 @@ from hotlined.cli.output import as_typed, json_line, print_sheet, sentence
 from hotlined.config import Config, Mode
 from hotlined.errors import DatabaseMissingError, DatabaseVersionError, RefusedError, StoreError, UnavailableError
 from hotlined.status import CONFIG_REFUSED, DaemonStatus, Found, Trouble
-from hotlined.store import attempts, reading
+from hotlined.store import attempts, holders, reading
 from hotlined.store.database import TROUBLES, Database, in_a_sentence, maybe_trouble, open_beside_daemon
 from hotlined.store.reading import Credit, Sending
 from hotlined.words import HOLDS
@@ -125,6 +125,7 @@ def report(config: Config, broken: Broken | None = None) -> Report:
     elif not database and state in _STATES:
         words, cure = f"The daemon cannot use its database: {TROUBLES[state].words}.", TROUBLES[state].hint
         database = [Trouble(f"database_{state}", words, cure)]
+    database = [_with_holders(each, config) for each in database]
     said = [each for each in told.trouble if alive and not each.code.startswith("database_")]
     if broken:  # that a reload was refused is then said by this, newer
         said = [_configuration_trouble(broken, alive=alive), *(each for each in said if each.code != CONFIG_REFUSED)]
@@ -132,6 +133,13 @@ def report(config: Config, broken: Broken | None = None) -> Report:
     codes = {each.code for each in trouble}
     trouble += tuple(each for each in _line_trouble(config, mode, stored) if each.code not in codes)
     return Report(config, told, alive, mode, stored, state, trouble)
+
+
+def _with_holders(trouble: Trouble, config: Config) -> Trouble:
+    """Name who keeps the database locked: the daemon does not see other users' processes, a person here may."""
+    if trouble.code != "database_locked" or not (held := holders.who_blocks(config.database)):
+        return trouble
+    return replace(trouble, words=f"{trouble.words} It is held by {', '.join(held)}.")
 
 
 def require_daemons_database(config: Config) -> None:

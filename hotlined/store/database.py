@@ -470,7 +470,7 @@ def _maybe_foreign(path: Path, trouble: str | None) -> StoreError | None:
     if trouble not in _RIGHTS or not (found := next(_others(real), None)):
         return None
     file, uid = found
-    owner, us, group = _user(uid), _user(os.geteuid()), _group(os.getegid())
+    owner, us, group = user_name(uid), user_name(os.geteuid()), _group(os.getegid())
     moved = _uid(real.parent) == uid  # the folder with it: all that lies in it
     cure = f"`sudo chown -R {us}:{group} {real.parent if moved else f'{real}*'}`."
     known = None if owner.isdecimal() else f"Run it as {owner}; if what lies there is of another machine: {cure}"
@@ -493,7 +493,8 @@ def _uid(path: Path) -> int | None:
         return None
 
 
-def _user(uid: int) -> str:
+def user_name(uid: int) -> str:
+    """Return what a user is called; the number where the machine does not know it."""
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:

@@ -1,0 +1,93 @@
+"""Who keeps a database locked, and who holds on to its old pages: from the kernel's list of locks.
+
+Asked on the side of a person: the daemon's sandbox does not see the processes of other users. Which bytes SQLite locks
+stands in https://sqlite.org/walformat.html#wal_locks and in its os.h. Known to be wrong: on a file system that shows
+another device to stat than to the kernel (btrfs, some overlays) nobody is found.
+"""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from hotlined.store.database import user_name
+
+_LOCKS = Path("/proc/locks")
+_WRITER, _RECOVERER = (120, 120), (122, 122)  # bytes of -shm, first and last
+_READERS = (123, 127)  # the same
+_WHOLE = (0x40000000, 0x40000000 + 511)  # of the database itself
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """One lock that is held: by whom, whether nobody else may have it, on which file and bytes."""
+
+    pid: int
+    exclusive: bool
+    file: tuple[int, int, int]
+    """Major and minor number of its device, and its inode."""
+    first: int
+    last: float
+
+    def covers(self, first: int, last: int) -> bool:
+        """Tell whether it lies on any of these bytes."""
+        return self.first <= last and first <= self.last
+
+
+def who_blocks(database: Path) -> tuple[str, ...]:
+    """Return in words which other processes keep writers out of a database, the daemon's own writing included.
+
+    A reader does that, too: whoever may read a file may put a lock on it that is shared, and a writer wants it alone.
+    """
+    shm, own = _file(database, "-shm"), _file(database, "")
+    return _in_words(
+        held
+        for held in _held()
+        if (held.file == shm and (held.covers(*_WRITER) or held.covers(*_RECOVERER)))
+        or (held.file == shm and held.exclusive and held.covers(*_READERS))
+        or (held.file == own and held.exclusive and held.covers(*_WHOLE))
+    )
+
+
+def who_reads(database: Path) -> tuple[str, ...]:
+    """Return in words which other processes have a transaction open in which they see old pages."""
+    shm = _file(database, "-shm")
+    return _in_words(held for held in _held() if held.file == shm and held.covers(*_READERS))
+
+
+def _in_words(found: Iterator[_Held]) -> tuple[str, ...]:
+    return tuple(sorted({_process(held.pid) for held in found if held.pid != os.getpid()}))
+
+
+def _process(pid: int) -> str:
+    """Say which process it is and whose; what the kernel hides is left out."""
+    folder = Path("/proc") / str(pid)
+    try:
+        program, owner = (folder / "comm").read_text().strip(), user_name(folder.stat().st_uid)
+    except (OSError, ValueError):
+        return f"process {pid}" if pid > 0 else "a process of another container"
+    return f"{program} (process {pid} of {owner})"
+
+
+def _file(database: Path, ending: str) -> tuple[int, int, int] | None:
+    real = database.resolve()
+    try:
+        found = real.with_name(real.name + ending).stat()
+    except OSError:
+        return None
+    return os.major(found.st_dev), os.minor(found.st_dev), found.st_ino
+
+
+def _held() -> Iterator[_Held]:
+    """Yield the locks on bytes that processes hold; those that are only waited for are marked with an arrow."""
+    try:
+        lines = _LOCKS.read_text().splitlines()
+    except OSError:
+        return
+    for fields in map(str.split, lines):
+        # 1: POSIX  ADVISORY  READ 1234 08:02:131 120 120
+        if len(fields) == 8 and fields[1] in ("POSIX", "OFDLCK"):
+            _, _, _, kind, pid, file, first, last = fields
+            major, minor, inode = file.split(":")
+            end = float("inf") if last == "EOF" else int(last)
+            yield _Held(int(pid), kind == "WRITE", (int(major, 16), int(minor, 16), int(inode)), int(first), end)
