@@ -374,7 +374,7 @@ KEYS = {
         Key("line", _NAME, "fr", "this line's name: one configuration, database, SIM and daemon a line"),
         Key("line_number", _NUMBER, None, "its own number", _Shape.MAYBE),
         Key("database", _PATH, Path("/var/lib/hotlined/hotlined.db"), "one a line"),
-        Key("runtime_dir", _PATH, Path("/run/hotlined"), "where the daemon's status is"),
+        Key("runtime_dir", _PATH, Path("/run/hotlined"), "where lines have a folder for their status"),
         Key("mode", _choice(Mode), Mode.LIVE, "live, or shadow: everything but transmit"),
         Key("log_level", _choice(LogLevel), LogLevel.INFO, "debug, info, warning or error"),
         Key("modem.port", _PORT, "auto", "auto, a device or a link to one, or a pyserial URL"),
