@@ -347,3 +347,15 @@ def test_a_member_who_holds_the_line_up_is_named_by_status(folder: Path, line: L
 
     assert [each["words"] for each in told["trouble"] if f"It is held by {who}." in each["words"]]
     assert who in " ".join(seen.split())
+
+
+@needs_root
+def test_forget_names_who_holds_on_to_old_pages(state: Path) -> None:
+    """What is erased is gone from every file only when the reader has ended: it is named, and then it is gone."""
+    with held(state / "hotlined.db", "pages") as who:
+        kept = run(state, OWNER, "forget", KEVIN, "--yes")
+    gone = run(state, OWNER, "forget", KEVIN, "--yes")
+
+    assert (kept.returncode, gone.returncode) == (69, 0), gone.stderr
+    assert f"{who} reads old pages" in " ".join(kept.stderr.split())
+    assert not [file for file in state.glob("hotlined.db*") if KEVIN.encode() in file.read_bytes()]

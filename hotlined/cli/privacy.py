@@ -25,7 +25,7 @@ from hotlined.control.client import decide
 from hotlined.errors import AddressError, HotlinedError, RefusedError, UnavailableError, UsageError
 from hotlined.gsm.address import parse_number
 from hotlined.states import State
-from hotlined.store import privacy
+from hotlined.store import holders, privacy
 from hotlined.store.database import open_beside_daemon
 
 _LOOK_SECONDS = 0.2
@@ -190,9 +190,11 @@ def _forget(config: Config, who: str, name: str, *, keep_opt_out: bool) -> priva
 
 def _rebuild(config: Config, who: str, command: str) -> None:
     if not decide(config, who, "rebuild"):
+        readers = ", ".join(holders.who_reads(config.database))
         raise UnavailableError(
-            "It is erased, but a program reads old pages, so the WAL still holds a copy.",
-            f"End what has the database open beside the daemon (sqlite3, Datasette), then `hotlined {command}` again.",
+            f"It is erased, but {readers or 'a program'} reads old pages, so the WAL still holds a copy.",
+            f"End {'that' if readers else 'what has the database open beside the daemon (sqlite3, Datasette)'}, then"
+            f" `hotlined {command}` again.",
         )
 
 
