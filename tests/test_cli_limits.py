@@ -364,7 +364,7 @@ def test_what_keeps_answers_back_is_said(make: Make) -> None:
     assert [each["state"] for each in found["held"]] == ["paused"]
     assert [each["next_in_seconds"] for each in found["queue"].values()] == [None, None]
     assert f"Paused by marie: nothing is sent. `hotlined --config {line.config} resume`" in shown
-    assert "Until then 1 answer (2 segments) to new numbers and 0 answers (0 segments) to known ones wait." in shown
+    assert "Until then 1 answer (2 segments) to new numbers and no answer to known ones wait." in shown
     people.resume(line.db, "marie", line.now())
     assert told(line)["held"] == []
     assert told(line)["queue"]["new"]["next_in_seconds"] is not None

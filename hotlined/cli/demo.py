@@ -24,7 +24,7 @@ import click
 
 from hotlined import status
 from hotlined.cli.log import briefly
-from hotlined.cli.output import harmless, wrapped
+from hotlined.cli.output import counted, harmless, wrapped
 from hotlined.errors import UnavailableError, UsageError
 from hotlined.simulator import client as simulation
 from hotlined.store import reading
@@ -206,7 +206,12 @@ def _report(stage: Stage, db: Database) -> None:
             words = "answer" if verdict == "answer" else "no answer"
             _line("why", "yellow" if verdict != "answer" else "green", "", f"{words}: {briefly(entry['reason'])}")
         if state == "sent":
-            _line("out", "magenta", entry["originator"], f"{answer['segments']} segments: {harmless(answer['text'])}")
+            _line(
+                "out",
+                "magenta",
+                entry["originator"],
+                f"{counted(answer['segments'], 'segment')}: {harmless(answer['text'])}",
+            )
 
 
 def _line(mark: str, colour: str, number: str | None, text: str) -> None:

@@ -291,6 +291,8 @@ def next_in_words(queue: Queue) -> str:
 
 def waiting_in_words(queue: Queue) -> str:
     """Write how many answers wait, and their segments."""
+    if not queue.answers:
+        return "no answer"
     return f"{counted(queue.answers, 'answer')} ({counted(queue.segments, 'segment')})"
 
 
