@@ -297,7 +297,7 @@ FIRST = (
       PRIMARY KEY (alert_id, channel)
     ) STRICT, WITHOUT ROWID
     """,
-    # a PIN is tried once per value and SIM; the value only as a salted digest
+    # a PIN is tried once per value and SIM; the value only as a digest under a secret that lies elsewhere
     """
     CREATE TABLE pin_tries (
       sim TEXT NOT NULL,
@@ -312,7 +312,10 @@ FIRST = (
     _LOG.format(name="log_by_hand", columns=_BY_HAND, source="answers a WHERE a.by_hand IS NOT NULL"),
 )
 
-SCHEMA = (("first", FIRST),)
+# they were noted without a secret, so that whoever had the database had the PIN
+PINS = ("DELETE FROM pin_tries",)
+
+SCHEMA = (("first", FIRST), ("pins", PINS))
 """Every migration: its name and its statements, in the order in which they are applied."""
 
 UNRELEASED = frozenset({"initial", "keeping"})

@@ -22,7 +22,7 @@ from hotlined.clock import Now
 from hotlined.errors import DatabaseInUseError, DatabaseMissingError, DatabaseVersionError, StoreError
 from hotlined.gsm.address import Address, Ton, identify
 from hotlined.simulator import pdus
-from hotlined.store import answers, attempts, fates, gate, inbound, people
+from hotlined.store import answers, attempts, backup, fates, gate, inbound, people
 from hotlined.store.database import Database, open_beside_daemon, open_for_daemon
 from hotlined.timing import USUAL
 
@@ -932,6 +932,19 @@ def test_a_pin_is_tried_once_for_each_sim(db: Database) -> None:
     assert not people.pin_tried(db, "sim", "digest")
     people.refuse_pin(db, "sim", "digest")
     assert people.pin_tried(db, "sim", "digest")
+
+
+def test_a_pin_cannot_be_found_from_the_database(db: Database, tmp_path: Path) -> None:
+    """What is noted of a PIN depends on a secret that only the line's user reads and no backup has."""
+    noted = people.pin_digest(db, "2580")
+    secret = db.path.with_name(db.path.name + ".pins")
+
+    assert people.pin_digest(db, "2580") == noted != people.pin_digest(db, "2581")
+    assert secret.stat().st_mode & 0o777 == 0o600
+    backup.make(db.path, tmp_path / "copies.db", lambda *_: None)
+    assert not list(tmp_path.glob("copies.db*pins*"))
+    secret.unlink()
+    assert people.pin_digest(db, "2580") != noted
 
 
 # ---- what a stick, or a flood, does to a line

@@ -5,7 +5,6 @@ brought back into step; where that fails, everything begins again at its port, w
 """
 
 import contextlib
-import hashlib
 import logging
 import os
 import sqlite3
@@ -485,7 +484,14 @@ class Connection:
         state, words = modem.sim_state()
         if state is SimState.PIN and (pin := self._pin()):
             sim = modem.sim_identity()
-            digest = hashlib.blake2b(pin.encode(), key=sim.encode()).hexdigest()
+            try:
+                digest = people.pin_digest(self.line.db, pin)
+            except OSError as error:
+                raise SimError(
+                    ModemState.PIN_REQUIRED,
+                    f"The PIN is not tried, since that could not be noted: {error.strerror}.",
+                    "Look after the disk that the database is on.",
+                ) from error
             if people.pin_tried(self.line.db, sim, digest):
                 raise SimError(
                     ModemState.PIN_REFUSED,

@@ -24,7 +24,7 @@ Progress = Callable[[int, int], None]
 PAGES = 256  # a step: 1 MiB, some tens of milliseconds on a card
 _MODE = 0o640
 _MAGIC = b"SQLite format 3\0"  # how every database begins: https://sqlite.org/fileformat.html
-_BESIDE = ("", "-wal", "-shm", "-journal", ".lock", ".key")  # the files of a database, by what its name is followed by
+_BESIDE = ("", "-wal", "-shm", "-journal", ".lock", ".key", ".pins")  # the files of a database, by their endings
 
 
 def make(database: Path, target: Path, progress: Progress) -> Path | None:

@@ -20,7 +20,12 @@ FILE_MODE = 0o640
 SECRET_MODE = 0o600
 
 _COPIED = ("", "-wal", ".key")  # what holds something of the line, by what the database's name is followed by
-_MADE_ANEW = ("-shm", ".lock", "-journal")  # the journal: in this mode SQLite has none, and would obey a foreign one
+_MADE_ANEW = (
+    "-shm",
+    ".lock",
+    ".pins",
+    "-journal",
+)  # the last: in WAL mode SQLite has none, and would obey a foreign one
 _OLD_COPIES = "backup"  # where versions kept the copies of a week
 _ASIDE = ".set-aside-"
 _PIECE = 1 << 20
@@ -146,7 +151,7 @@ def _close_to_others(where: int, name: str) -> None:
         found = os.fstat(descriptor)
         if stat.S_ISREG(found.st_mode) and found.st_uid == os.getuid() and found.st_nlink == 1:
             os.fchown(descriptor, -1, os.getgid())
-            os.fchmod(descriptor, SECRET_MODE if name.endswith(".lock") else FILE_MODE)
+            os.fchmod(descriptor, SECRET_MODE if name.endswith((".lock", ".pins")) else FILE_MODE)
     finally:
         os.close(descriptor)
 

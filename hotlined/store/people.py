@@ -4,9 +4,12 @@ A decision is a row that the gate reads, so it holds before the next send whethe
 what only the daemon can do, because it owns the modem.
 """
 
+import hashlib
 import json
+import secrets
 from dataclasses import dataclass
 
+from hotlined import files, pseudonym
 from hotlined.clock import Now, boot_id, boottime
 from hotlined.errors import RefusedError
 from hotlined.gsm.address import mask
@@ -318,6 +321,20 @@ def expire(db: Database, request_id: int, now: Now) -> bool:
             request_id,
         )
     return cursor.rowcount == 1
+
+
+def pin_digest(db: Database, pin: str) -> str:
+    """Return what a PIN is noted as: its digest under a secret beside the database, made where there is none.
+
+    A digest alone gives a PIN away: all ten thousand are tried in milliseconds. The secret is for the line's user
+    alone, and no backup has it. Where it is lost, each PIN is tried once more. Raises OSError.
+    """
+    path = db.path.with_name(db.path.name + ".pins")
+    secret = pseudonym.maybe_key(path)
+    if secret is None:
+        secret = secrets.token_bytes(pseudonym.KEY_OCTETS)
+        files.replace(path, secret, 0o600, beside=db.path, durable=True)
+    return hashlib.blake2b(pin.encode(), key=secret, digest_size=32).hexdigest()
 
 
 def pin_tried(db: Database, sim: str, pin: str) -> bool:

@@ -53,6 +53,7 @@ def attempt(who: str, what: str, words: tuple[str, ...], allowed: bool) -> str:
     done = subprocess.run(
         ["timeout", "60", *prefix, *words],
         text=True,
+        errors="backslashreplace",
         capture_output=True,
         check=False,
         env=environment,
@@ -206,12 +207,12 @@ def former_installation() -> Iterator[Client]:
     sh("systemctl", "start", "hotlined@nl")
     victims()
     before = seen()
-    # a FIFO where the former version itself would wait for it keeps an upgrade from beginning: there is none of these
+    # what keeps the former version itself from copying its database keeps an upgrade from beginning: none of these does
     laid = {
         STATE / "backup": "link to a folder",
-        STATE / "hotlined.db.key": "folder",
+        STATE / "hotlined.db.key": "setuid program",
         STATE / "hotlined.db.key.new": "FIFO",
-        STATE / "sh": "setuid program",
+        STATE / "x": "folder",
         STATUS / "main": "link to a folder",
         STATUS / "nl": "folder",
         STATUS / "fr.alerts": "FIFO",
