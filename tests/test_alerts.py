@@ -854,7 +854,7 @@ def test_a_broken_configuration_is_told_where_alerts_go(quiet: Callable[..., Qui
     line.say(config=str(line.config), in_force=configuration.in_force(config))
     line.config.write_text(json.dumps(line.settings | {"mod": "live"}))
     os.utime(line.config, (time.time() - 3600,) * 2)
-    assert SECRET not in (line.folder / "run" / "fr.json").read_text()
+    assert SECRET not in (line.folder / "run" / "main" / "status.json").read_text()
     for _ in range(2):
         assert line.alerts()[0] == 0
     assert receiver.pings() == 0
