@@ -155,9 +155,10 @@ class PrivacyConfig:
 
 @dataclass(frozen=True, slots=True)
 class AlertsConfig:
-    """Where alerts go: Apprise URLs, a number in E.164, a URL that hears that all is well."""
+    """Where alerts go: Apprise URLs, a file of them, a number in E.164, a URL that hears that all is well."""
 
     urls: tuple[str, ...] = field(repr=False)
+    urls_file: Path | None
     sms_to: str | None
     sms_per_day: int
     ping: str | None = field(repr=False)
@@ -413,6 +414,7 @@ KEYS = {
         Key("privacy.keep_texts", _duration("0s", _FOREVER), 90 * _D, "then a text is erased"),
         Key("privacy.keep_numbers", _duration("0s", _FOREVER), 365 * _D, "then a number is a pseudonym"),
         Key("alerts.urls", _URL, (), "Apprise URLs", _Shape.LIST, secret=True),
+        Key("alerts.urls_file", _PATH, None, "or a file that holds them, one a line", _Shape.MAYBE),
         Key("alerts.sms_to", _NUMBER, None, "a number that is texted", _Shape.MAYBE),
         Key("alerts.sms_per_day", _whole(0), 4, "segments, inside the budget"),
         Key("alerts.ping", _WEB, None, "asked hourly while all is well", _Shape.MAYBE, secret=True),

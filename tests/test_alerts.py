@@ -26,6 +26,7 @@ from hypothesis import strategies as st
 
 from hotlined import config as configuration
 from hotlined import words
+from hotlined.alerts.delivery import find
 from hotlined.cli import alerts
 from hotlined.cli.alerts import EVENTS, Chosen, Seen, due
 from hotlined.cli.status import report
@@ -475,7 +476,7 @@ def test_a_report_without_a_database_ends_no_pause(quiet: Callable[..., Quiet]) 
     people.note_mode(line.db, line.db.now(), shadow=True)
     line.say(mode="shadow")
     config = configuration.load(line.config)
-    look = alerts._Run(config, replace(report(config), stored=None), (), ()).seen(line.db)
+    look = alerts._Run(config, find(config), replace(report(config), stored=None), (), ()).seen(line.db)
 
     assert look.pause
     assert look.shadow

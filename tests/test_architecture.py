@@ -9,10 +9,23 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "hotlined"
 
 # room: the rooms that it may import beside itself; those of GROUND are what all stand on
-GROUND = {"errors", "clock", "owner", "states", "status", "timing", "systemd", "files", "words", ""}
+GROUND = {"errors", "clock", "owner", "states", "status", "timing", "systemd", "files", "words", "wire", ""}
 FLOORS = {
-    "cli": {"cli", "control", "daemon", "store", "migrations", "policy", "pseudonym", "config", "gsm", "simulator"},
+    "cli": {
+        "cli",
+        "alerts",
+        "control",
+        "daemon",
+        "store",
+        "migrations",
+        "policy",
+        "pseudonym",
+        "config",
+        "gsm",
+        "simulator",
+    },
     "__main__": {"cli"},
+    "alerts": {"config"},
     "control": {"store", "config", "policy"},
     "daemon": {"store", "policy", "breaker", "config", "gsm"},
     "store": {"migrations", "policy", "breaker", "pseudonym", "gsm.address", "gsm.alphabet", "gsm.tpdu", "gsm.push"},
@@ -40,6 +53,7 @@ FLOORS = {
     "simulator": {"gsm.alphabet", "gsm.address"},
     "clock": set(),
     "owner": set(),
+    "wire": set(),
     "errors": set(),
     "timing": set(),
     "systemd": set(),

@@ -20,7 +20,6 @@ from conftest import wait_until
 from persons import ADMIN, COMMAND, LINE, MEMBER, NOBODY, OTHER_LINE, STRANGER, Person, needs_root
 
 from hotlined import config as configuration
-from hotlined.control import wire
 from hotlined.control.server import Server
 from hotlined.control.verbs import VERBS
 from hotlined.store.database import open_for_daemon
@@ -369,5 +368,5 @@ def test_it_ends_when_nobody_asks(tmp_path: Path) -> None:
 
 def test_every_verb_is_asked_for_by_a_command() -> None:
     """A decision that no command makes is a door that nobody uses."""
-    source = "".join(path.read_text() for path in (Path(wire.__file__).parent.parent / "cli").glob("*.py"))
+    source = "".join(path.read_text() for path in (Path(configuration.__file__).parent / "cli").glob("*.py"))
     assert [verb for verb in VERBS if f'"{verb}"' not in source] == []

@@ -81,7 +81,7 @@ COMMANDS = {
 }
 """Every command by its heading: its name, and the module and attribute that hold it."""
 
-SERVICES = {"control": "hotlined.cli.control:control"}
+SERVICES = {"control": "hotlined.cli.control:control", "alerts-sender": "hotlined.cli.control:alerts_sender"}
 """What systemd alone starts: in no help."""
 
 WHILE_BROKEN = {

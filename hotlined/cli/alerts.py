@@ -10,20 +10,15 @@ does not tell of a database in trouble.
 import contextlib
 import errno
 import fcntl
-import hashlib
-import http.client
 import json
 import math
 import os
 import shutil
 import sqlite3
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -31,6 +26,8 @@ import click
 
 from hotlined import clock, files, policy
 from hotlined import config as configuration
+from hotlined.alerts.channels import Channel, Message
+from hotlined.alerts.delivery import Delivery, find
 from hotlined.cli import Settings, pass_settings
 from hotlined.cli.dates import moment
 from hotlined.cli.output import print_wrapped
@@ -355,22 +352,8 @@ def _note(config: Config) -> Iterator[Note]:
 # ---- channels
 
 
-@dataclass(frozen=True, slots=True)
-class Channel:
-    """Where alerts go. `key` tells channels apart in the database without giving an address away."""
-
-    key: str
-    name: str
-    url: str | None = field(default=None, repr=False)
-
-
-def _channels(config: Config) -> list[Channel]:
-    channels = [
-        # 24 bits of a digest tell URLs apart, and are too few to confirm a guess of what is secret in one
-        Channel(hashlib.sha256(url.encode()).hexdigest()[:6], f"alerts.urls entry {entry}", url)
-        for entry, url in enumerate(config.alerts.urls, 1)
-        if url not in config.alerts.urls[: entry - 1]
-    ]
+def _channels(config: Config, delivery: Delivery) -> list[Channel]:
+    channels = list(delivery.channels)
     if config.alerts.sms_to and config.alerts.sms_per_day:
         channels.append(Channel(_SMS, "alerts.sms_to"))
     return channels
@@ -380,21 +363,8 @@ def _subject(config: Config, title: str) -> str:
     return f"hotlined {config.line}: {title}"
 
 
-def _post(config: Config, channel: Channel, alert: Alert | Draft) -> None:
-    """Hand an alert to Apprise; raises HotlinedError, without the URL, where it is not taken."""
-    import apprise  # noqa: PLC0415  # large, and wanted only when something is to be told
-
-    service = apprise.Apprise()
-    kind = apprise.NotifyType.WARNING if alert.level else apprise.NotifyType.SUCCESS
-    taken = None
-    with contextlib.suppress(Exception):  # a plugin may raise anything, and its words may hold the URL
-        if service.add(channel.url or ""):
-            taken = service.notify(
-                title=_subject(config, alert.title), body=f"{alert.text}\n{alert.at}", notify_type=kind
-            )
-    if not taken:
-        reason = "is no URL that Apprise knows" if taken is None else "did not take an alert"
-        raise HotlinedError(f"{channel.name} {reason}; it is tried again by the next run.")
+def _message(config: Config, alert: Alert | Draft) -> Message:
+    return Message(_subject(config, alert.title), f"{alert.text}\n{alert.at}", alert.level)
 
 
 def _fitting(config: Config, alert: Alert) -> str:
@@ -434,20 +404,6 @@ def _text(config: Config, db: Database, alert: Alert, seen: Seen) -> None:
         raise RefusedError(f"the daemon refused it ({fate.result or fate.state})")
 
 
-def _ping(url: str) -> None:
-    """Say that all is well; raises HotlinedError, without the URL, where nobody hears it."""
-    request = urllib.request.Request(url, headers={"User-Agent": "hotlined"})  # noqa: S310  # http or https: config
-    try:
-        with urllib.request.urlopen(request, timeout=PING_LIMIT_SECONDS):  # noqa: S310  # the same
-            return
-    except urllib.error.HTTPError as error:
-        error.close()
-        reason = f"status {error.code}"
-    except (OSError, ValueError, http.client.HTTPException):  # their words may hold the URL
-        reason = "no answer"
-    raise HotlinedError(f"alerts.ping was not heard ({reason}); it is tried again by the next run.")
-
-
 # ---- the command
 
 
@@ -456,6 +412,7 @@ class _Run:
     """One run: what it knows of the line, and whether a channel failed."""
 
     config: Config
+    delivery: Delivery
     report: Report
     channels: Sequence[Channel]
     usable: Sequence[Channel]
@@ -497,9 +454,9 @@ class _Run:
 
     def send(self, channel: Channel, db: Database, alert: Alert, seen: Seen) -> None:
         """Send one alert through one channel and commit that it was taken."""
-        if channel.url:
+        if channel.key != _SMS:
             alerting.begin(db, alert.alert_id, channel.key)
-            _post(self.config, channel, alert)
+            self.delivery.post(channel, _message(self.config, alert))
         else:
             _text(self.config, db, alert, seen)
         alerting.take(db, alert.alert_id, channel.key, db.now())
@@ -524,9 +481,9 @@ class _Run:
         note.save()
         draft = _database_draft(note)
         for channel in self.usable:
-            if channel.url and channel.key not in note.taken:
+            if channel.key not in (_SMS, *note.taken):
                 try:
-                    _post(self.config, channel, draft)
+                    self.delivery.post(channel, _message(self.config, draft))
                 except HotlinedError as error:
                     self.fail(error)
                     continue
@@ -538,10 +495,10 @@ class _Run:
         """Say that all is well, if it is, and the last time is an hour ago."""
         now = clock.boottime()
         lately = note.pinged is not None and 0 <= now - note.pinged < PING_SECONDS
-        if lately or not self.well() or note.trouble or not self.config.alerts.ping:
+        if lately or not self.well() or note.trouble or not self.delivery.pings:
             return
         try:
-            _ping(self.config.alerts.ping)
+            self.delivery.ping()
         except HotlinedError as error:
             self.fail(error)
             return
@@ -640,14 +597,14 @@ def _test(run: _Run) -> None:
             [alert_id] = alerting.record(db, [draft], [channel.key for channel in run.channels], now)
         alert = Alert(alert_id, draft.level, draft.at, draft.title, draft.text)
         run.deliver(db, lambda _: [alert], run.seen(db), test=True)
-    if run.config.alerts.ping and run.well():
+    if run.delivery.pings and run.well():
         try:
-            _ping(run.config.alerts.ping)
+            run.delivery.ping()
         except HotlinedError as error:
             run.fail(error)
         else:
             run.say("alerts.ping: heard")
-    elif run.config.alerts.ping:
+    elif run.delivery.pings:
         run.say("alerts.ping is left out: it is asked only while all is well.")
 
 
@@ -673,24 +630,25 @@ def _print(run: _Run) -> None:
 def alerts(ctx: click.Context, settings: Settings, dry_run: bool, test: bool) -> None:
     """Send the alerts that are due: each problem once, and once more when it is over.
 
-    Problems are a modem lost for ten minutes, another SIM, budgets, floods, credit, the disk, the database, and the
-    pseudonyms' key, a configuration that cannot be used; a pause or shadow mode is one after an hour, and is told
-    daily. What a channel does not take is
-    tried again by the next run, for 24 hours; the exit code is then 1.
+    Problems are a modem lost for ten minutes, another SIM, budgets, floods, credit, the disk, the database, the
+    pseudonyms' key, and a configuration that cannot be used; a pause or shadow mode is one after an hour, and is told
+    daily. What a channel does not take is tried again by the next run, for 24 hours; the exit code is then 1.
 
     Example: hotlined alerts --test
     """
     if dry_run and test:
         raise UsageError("--dry-run and --test exclude each other.")
     config = settings.config()
-    channels = _channels(config)
-    run = _Run(config, report(config, settings.broken), channels, channels)
-    if config.alerts.urls and find_spec("apprise") is None:
-        run.fail(HotlinedError("alerts.urls needs Apprise, which is missing: pip install 'hotlined[alerts]'."))
-        run.usable = [channel for channel in channels if not channel.url]
+    delivery = find(config)
+    channels = _channels(config, delivery)
+    run = _Run(config, delivery, report(config, settings.broken), channels, channels)
+    if delivery.problem:
+        run.fail(delivery.problem)
+    if not delivery.usable:
+        run.usable = [channel for channel in channels if channel.key == _SMS]
     if settings.broken and not channels and any(key.startswith("alerts.") for key in settings.unknown):
         raise ConfigError(f"{settings.broken.message}, and where alerts go cannot be read from it.")
-    if not channels and not config.alerts.ping:
+    if not channels and not delivery.pings and not delivery.problem:
         print_wrapped("There is nowhere to send alerts: set alerts.urls, alerts.sms_to or alerts.ping.")
         return
     (_print if dry_run else _test if test else _tell)(run)

@@ -1,4 +1,4 @@
-"""The program at a line's control socket, as a command: systemd starts it when somebody asks."""
+"""The programs at a line's sockets, as commands: systemd starts them when somebody asks."""
 
 import contextlib
 import os
@@ -33,8 +33,28 @@ def control(settings: Settings, path: Path | None) -> None:
         Server(config.database, lambda: configuration.load(config.path)).serve(listener)
 
 
+@click.command("alerts-sender", hidden=True)
+@click.option("--socket", "path", type=click.Path(path_type=Path), help="Make this socket, instead of systemd's.")
+@pass_settings
+def alerts_sender(settings: Settings, path: Path | None) -> None:
+    """Send what the line's alerts ask for, to the addresses of the configuration, until nobody asks.
+
+    The configuration is systemd's credential `config`, or the usual one. It is started by systemd.
+
+    Example: hotlined alerts-sender --socket /run/hotlined-alerts/main.sock
+    """
+    from hotlined.alerts.delivery import from_here  # noqa: PLC0415  --help does without
+    from hotlined.alerts.sender import Sender  # noqa: PLC0415  the same
+
+    handed = Path(os.environ.get("CREDENTIALS_DIRECTORY", "")) / "config"
+    config = configuration.salvage(handed).config if handed.is_file() else settings.loaded()
+    prepare(config)
+    with _listening(path, mode=0o600) as listener:
+        Sender(from_here(config)).serve(listener)
+
+
 @contextlib.contextmanager
-def _listening(path: Path | None) -> Iterator[socket.socket]:
+def _listening(path: Path | None, mode: int = 0o666) -> Iterator[socket.socket]:
     """Give the socket that systemd handed over, or make one where a path is given; it goes when the program ends."""
     if path is None:
         listener = systemd.maybe_listener()
@@ -46,7 +66,7 @@ def _listening(path: Path | None) -> Iterator[socket.socket]:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(os.fspath(path))
         try:
-            path.chmod(0o666)  # the kernel says who comes, and that decides
+            path.chmod(mode)
             listener.listen()
             yield listener
         finally:

@@ -3,4 +3,8 @@
 Only the line's user writes its database. Whoever is that user decides directly; everybody else asks the control program
 at its socket, which knows from the kernel who asks. Both ways run the same functions of the store, with a daemon or
 without one.
+A request holds `verb`, `arguments`, `database` (the file that is meant) and perhaps `who`.
 """
+
+OTHER_LINE = "other line"
+"""The kind of the error that says: the database that is meant is not the one that is served here."""

@@ -3,14 +3,15 @@
 Where there is a socket, its failure is an error and never a reason to write beside it.
 """
 
-import contextlib
 import os
 import socket
 import time
+from pathlib import Path
 from typing import Any
 
+from hotlined import wire
 from hotlined.config import Config
-from hotlined.control import wire
+from hotlined.control import OTHER_LINE
 from hotlined.errors import RefusedError, UnavailableError
 
 _ANSWER_SECONDS = 30.0  # a Pi Zero that has to start the program first, and a database that is locked for a while
@@ -26,7 +27,7 @@ def decide(config: Config, who: str, verb: str, **arguments: Any) -> Any:
     """
     with socket.socket(socket.AF_UNIX) as channel:
         try:
-            channel.connect(os.fspath(wire.path(config)))
+            channel.connect(os.fspath(_path(config)))
         except (FileNotFoundError, NotADirectoryError):
             return _directly(config, who, verb, arguments)
         except OSError as error:
@@ -34,7 +35,7 @@ def decide(config: Config, who: str, verb: str, **arguments: Any) -> Any:
         answer = _asked(channel, config, who, verb, arguments)
     if "error" not in answer:
         return answer.get("result")
-    if answer["error"].get("kind") == wire.OTHER_LINE:  # a database that only has the same name for its line
+    if answer["error"].get("kind") == OTHER_LINE:  # a database that only has the same name for its line
         return _directly(config, who, verb, arguments)
     raise wire.to_error(answer["error"])
 
@@ -43,14 +44,15 @@ def _asked(channel: socket.socket, config: Config, who: str, verb: str, argument
     request = {"verb": verb, "arguments": arguments, "database": os.path.realpath(config.database), "who": who}
     deadline = time.monotonic() + (_LONG_SECONDS if verb in _LONG else _ANSWER_SECONDS)
     try:
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it has refused already, and says why
-            wire.send(channel, request, deadline)
-        answer = wire.receive(channel, deadline)
+        return wire.ask(channel, request, deadline)
     except OSError as error:
         raise _no_answer(config, error.strerror or str(error)) from error
     except ValueError as error:
         raise _no_answer(config, "it ended") from error
-    return answer if isinstance(answer, dict) else {}
+
+
+def _path(config: Config) -> Path:
+    return wire.socket_path(config.runtime_dir, "control", config.name)
 
 
 def _directly(config: Config, who: str, verb: str, arguments: dict[str, Any]) -> Any:
@@ -70,14 +72,14 @@ def _require_own(config: Config) -> None:
         return  # what is missing or may not be looked at is told by whoever opens it
     if owner != os.geteuid():
         raise RefusedError(
-            f"{config.database} is another user's, and there is no control socket to ask at ({wire.path(config)}).",
+            f"{config.database} is another user's, and there is no control socket to ask at ({_path(config)}).",
             f"Start it: systemctl start {_unit(config)}; or decide as root, with sudo.",
         )
 
 
 def _no_answer(config: Config, reason: str) -> UnavailableError:
     return UnavailableError(
-        f"The control program at {wire.path(config)} does not answer: {reason}.",
+        f"The control program at {_path(config)} does not answer: {reason}.",
         f"systemctl status {_unit(config)} says why; nothing was decided, as far as is known.",
     )
 

@@ -19,8 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hotlined import wire
 from hotlined.config import Config
-from hotlined.control import wire
+from hotlined.control import OTHER_LINE
 from hotlined.control.verbs import VERBS, Decision
 from hotlined.errors import HotlinedError, RefusedError, UsageError
 from hotlined.store.database import in_a_sentence, open_beside_daemon
@@ -96,7 +97,7 @@ class Server:
             self._require_known(peer)
             request = _read(channel, deadline)
             if request.get("database") != os.path.realpath(self._database):
-                wire.send(channel, {"error": {"kind": wire.OTHER_LINE, "message": str(self._database)}}, deadline)
+                wire.send(channel, {"error": {"kind": OTHER_LINE, "message": str(self._database)}}, deadline)
                 return
             verb = VERBS.get(str(request.get("verb")))
             if verb is None:

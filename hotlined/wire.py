@@ -1,9 +1,9 @@
-"""What goes over the control socket: one line of JSON each way, then the connection ends.
+"""One line of JSON each way over a Unix socket, then the connection ends: how our programs ask each other.
 
-A request holds `verb`, `arguments`, `database` (the file that is meant) and perhaps `who`. An answer holds `result`, or
-`error` with `kind` (a class of errors.py), `message` and `hint`.
+An answer holds `result`, or `error` with `kind` (a class of errors.py), `message` and `hint`.
 """
 
+import contextlib
 import json
 import socket
 import time
@@ -11,18 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from hotlined import errors
-from hotlined.config import Config
 from hotlined.errors import HotlinedError
 
 MOST_OCTETS = 512 * 1024  # the longest text that can be sent, each character as \uXXXX
-OTHER_LINE = "other line"
-"""The kind of the error that says: the database that is meant is not the one that is served here."""
-
-
-def path(config: Config) -> Path:
-    """Return where the control socket of a line is: beside its runtime folder's parent, in a folder of root's."""
-    folder = config.runtime_dir
-    return folder.with_name(f"{folder.name}-control") / f"{config.name}.sock"
 
 
 def receive(channel: socket.socket, deadline: float) -> Any:
@@ -53,3 +44,18 @@ def to_error(error: dict[str, Any]) -> HotlinedError:
     kind = getattr(errors, str(error.get("kind")), None)
     kind = kind if isinstance(kind, type) and issubclass(kind, HotlinedError) else HotlinedError
     return kind(str(error.get("message")), hint=str(error.get("hint") or ""))
+
+
+def ask(channel: socket.socket, request: dict[str, Any], deadline: float) -> dict[str, Any]:
+    """Ask at a socket that is connected and return the answer; raises OSError or ValueError where there is none."""
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it has refused already, and says why
+        send(channel, request, deadline)
+    answer = receive(channel, deadline)
+    if not isinstance(answer, dict):
+        raise ValueError("this is no answer")  # noqa: TRY004  as anything else that makes no sense
+    return answer
+
+
+def socket_path(runtime_dir: Path, purpose: str, name: str) -> Path:
+    """Return where a socket of a line is: beside the runtime folder, in a folder of root's."""
+    return runtime_dir.with_name(f"{runtime_dir.name}-{purpose}") / f"{name}.sock"

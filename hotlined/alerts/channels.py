@@ -1,0 +1,95 @@
+"""Where alerts go: Apprise URLs of the configuration or of a file, and a URL that hears that all is well.
+
+A URL may hold a password, so none is ever told in words: a channel has a name and a key instead.
+"""
+
+import contextlib
+import hashlib
+import http.client
+import os
+import urllib.error
+import urllib.request
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hotlined.config import Config
+from hotlined.errors import HotlinedError
+
+PING_LIMIT_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """Where alerts go. `key` tells channels apart in the database without giving an address away."""
+
+    key: str
+    name: str
+    url: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What a channel is told: level 0 says that a problem is over."""
+
+    title: str
+    text: str
+    level: int
+
+
+def found(config: Config, more: Iterable[tuple[str, str]] = ()) -> list[Channel]:
+    """Return where alerts go: what is configured, and more URLs, each with its name."""
+    named = {url: name for name, url in more}
+    named |= {url: f"alerts.urls entry {entry}" for entry, url in reversed(tuple(enumerate(config.alerts.urls, 1)))}
+    order = [*dict.fromkeys(config.alerts.urls), *(url for url in named if url not in config.alerts.urls)]
+    # 24 bits of a digest tell URLs apart, and are too few to confirm a guess of what is secret in one
+    return [Channel(hashlib.sha256(url.encode()).hexdigest()[:6], named[url], url) for url in order]
+
+
+def more_urls(config: Config) -> list[tuple[str, str]]:
+    """Read the URLs that are in no configuration, each with its name; raises HotlinedError."""
+    name, path = "alerts.urls_file", config.alerts.urls_file
+    if folder := os.environ.get("CREDENTIALS_DIRECTORY"):
+        handed = Path(folder) / "urls"
+        if handed.exists():
+            name, path = "the credential urls", handed
+    if path is None:
+        return []
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise HotlinedError(
+            f"{name}: {path} cannot be read: {reason}.", "Whoever sends alerts reads it, or systemd hands it over."
+        ) from error
+    urls = ((number, line.strip()) for number, line in enumerate(lines, 1))
+    return [(f"{name} line {number}", url) for number, url in urls if url and not url.startswith("#")]
+
+
+def post(channel: Channel, message: Message) -> None:
+    """Hand a message to Apprise; raises HotlinedError, without the URL, where it is not taken."""
+    import apprise  # noqa: PLC0415  large, and wanted only when something is to be told
+
+    service = apprise.Apprise()
+    kind = apprise.NotifyType.WARNING if message.level else apprise.NotifyType.SUCCESS
+    taken = None
+    with contextlib.suppress(Exception):  # a plugin may raise anything, and its words may hold the URL
+        if service.add(channel.url or ""):
+            taken = service.notify(title=message.title, body=message.text, notify_type=kind)
+    if not taken:
+        reason = "is no URL that Apprise knows" if taken is None else "did not take an alert"
+        raise HotlinedError(f"{channel.name} {reason}; it is tried again by the next run.")
+
+
+def ping(url: str) -> None:
+    """Say that all is well; raises HotlinedError, without the URL, where nobody hears it."""
+    request = urllib.request.Request(url, headers={"User-Agent": "hotlined"})  # noqa: S310  # http or https: config
+    try:
+        with urllib.request.urlopen(request, timeout=PING_LIMIT_SECONDS):  # noqa: S310  # the same
+            return
+    except urllib.error.HTTPError as error:
+        error.close()
+        reason = f"status {error.code}"
+    except (OSError, ValueError, http.client.HTTPException):  # their words may hold the URL
+        reason = "no answer"
+    raise HotlinedError(f"alerts.ping was not heard ({reason}); it is tried again by the next run.")
