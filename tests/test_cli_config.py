@@ -72,6 +72,14 @@ def test_a_pin_file_that_is_not_there_is_said(tmp_path: Path) -> None:
     assert "Careful" not in judged(tmp_path, modem={"pin_file": "pin"})
 
 
+def test_a_file_of_urls_that_is_not_there_is_said(tmp_path: Path) -> None:
+    """Alerts that would go nowhere are named before one is due."""
+    missing = f"Careful: alerts.urls_file: there is no {tmp_path / 'urls'}, so"
+    assert missing in judged(tmp_path, alerts={"urls_file": "urls"})
+    (tmp_path / "urls").write_text("json://localhost")
+    assert "Careful" not in judged(tmp_path, alerts={"urls_file": "urls"})
+
+
 def test_each_of_several_answers_is_judged(tmp_path: Path) -> None:
     """Texts have their numbers, and a dear one names its character."""
     text = judged(tmp_path, answer={"texts": ["non", "non ★"]})

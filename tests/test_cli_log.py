@@ -545,6 +545,16 @@ def test_lists_are_paged_from_their_end(pages: Filled) -> None:
     assert [each.split()[0] for each in log[1:]] == ["ID", *(str(count) for count in range(1, 31)), "ID"]
 
 
+@pytest.mark.parametrize(("environment", "secure"), [({}, "-"), ({"SUDO_UID": "1000"}, "1")])
+def test_with_sudo_the_pager_has_no_shell(pages: Filled, environment: dict[str, str], secure: str) -> None:
+    """Whoever may read the log with another's rights gets no shell with them out of less."""
+    path = pages.folder / "secure"
+    path.write_text('#!/bin/sh\necho "${LESSSECURE:--}"\ncat >/dev/null\n')
+    path.chmod(0o755)
+
+    assert pages.on_a_terminal(80, "log", PAGER=str(path), **environment) == [secure]
+
+
 def test_who_leaves_the_pager_has_seen_enough(pages: Filled) -> None:
     """A pager that ends before it has read all is no error."""
     for _ in range(5):

@@ -658,6 +658,7 @@ LEAVES: dict[str, st.SearchStrategy[Any]] = {
     "mode": st.sampled_from(list(Mode)).map(str),
     "modem.port": NAMES,
     "modem.pin_file": TEXTS.filter(lambda text: text[0] != "~"),
+    "alerts.urls_file": TEXTS.filter(lambda text: text[0] != "~"),
     "modem.poll_interval": DURATIONS,
     "modem.delivery_reports": st.sampled_from(["true", "false"]),
     "answer.delay": DURATIONS | st.tuples(DURATIONS, DURATIONS).map(lambda two: sorted(two, key=parse_duration)),

@@ -7,9 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 from conftest import ANSWER, ANSWERS, SPENT, Line, wait_until
 from filled import Filled
+from test_docs import COMMANDS
 
 NUMBER = "+32470123456"
 
@@ -221,3 +223,23 @@ def test_a_selftest_is_a_text_to_oneself_that_comes_back(line: Line) -> None:
     assert "The line works" in output
     assert sent["recipient"] == "+32460209399"
     wait_until(lambda: line.rows("SELECT reason FROM contacts") == [("own_number",)])
+
+
+def test_a_number_need_not_stand_on_the_command_line(tmp_path: Path) -> None:
+    """With `-` for the number each command that takes one reads it from the first line of its input."""
+    filled = Filled(tmp_path)
+    with filled.db:
+        filled.text()
+    taking = {
+        name: [argument.name for argument in command.params if isinstance(argument, click.Argument)]
+        for name, command in COMMANDS.items()
+        if any(isinstance(argument, click.Argument) and argument.name == "number" for argument in command.params)
+    }
+    assert len(taking) == 8
+    for name in sorted(taking):
+        words = [sys.executable, "-m", "hotlined", "--config", str(filled.config), *name.split(), "-"]
+        words += ["Bonjour"] * (len(taking[name]) - 1)
+        for typed, said in ((f"{NUMBER}\n", ""), ("", "no number in the first line"), ("\n", "no number in the first")):
+            done = subprocess.run(words, input=typed, capture_output=True, text=True, check=False)
+            output = " ".join((done.stdout + done.stderr).split())
+            assert ("no number in the first" in output) == bool(said), (name, output)

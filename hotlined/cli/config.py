@@ -127,5 +127,9 @@ def _risks(chosen: Config) -> Iterator[str]:
             is_missing(chosen.modem.pin_file),
             f"modem.pin_file: there is no {chosen.modem.pin_file}, so a SIM that asks for its PIN gets none.",
         ),
+        (
+            is_missing(chosen.alerts.urls_file),
+            f"alerts.urls_file: there is no {chosen.alerts.urls_file}, so alerts do not go where it says.",
+        ),
     )
     return (f"Careful: {sentence}" for risky, sentence in risks if risky)

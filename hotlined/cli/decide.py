@@ -11,8 +11,7 @@ from typing import Any
 
 import click
 
-from hotlined.cli import CONTACT_ID, Settings, pass_settings
-from hotlined.cli.completion import complete_number
+from hotlined.cli import CONTACT_ID, Settings, pass_settings, typed
 from hotlined.cli.dates import moment
 from hotlined.cli.log import REASONS
 from hotlined.cli.output import as_typed, counted, harmless, print_wrapped, sentence
@@ -32,7 +31,7 @@ _RESULT_SECONDS = 600.0  # a segment may take send_timeout, a long text several 
 
 
 @click.command
-@click.argument("number", shell_complete=complete_number)
+@typed.number
 @pass_settings
 def block(settings: Settings, number: str) -> None:
     """Never answer NUMBER again, and cancel what is queued for it.
@@ -46,7 +45,7 @@ def block(settings: Settings, number: str) -> None:
 
 
 @click.command
-@click.argument("number", shell_complete=complete_number)
+@typed.number
 @pass_settings
 def unblock(settings: Settings, number: str) -> None:
     """Treat NUMBER like any other again.
@@ -60,7 +59,7 @@ def unblock(settings: Settings, number: str) -> None:
 
 
 @click.command
-@click.argument("number", shell_complete=complete_number)
+@typed.number
 @pass_settings
 def optin(settings: Settings, number: str) -> None:
     """Answer NUMBER again although it had opted out.
@@ -161,7 +160,7 @@ def _change(settings: Settings, verb: str, contact_id: int, which: str) -> None:
 
 
 @click.command("try")
-@click.argument("number", shell_complete=complete_number)
+@typed.number
 @pass_settings
 def try_answer(settings: Settings, number: str) -> None:
     """Send the first answer to NUMBER now: a phone of yours, to see what people get.
@@ -176,7 +175,7 @@ def try_answer(settings: Settings, number: str) -> None:
 
 
 @click.command
-@click.argument("number", shell_complete=complete_number)
+@typed.number
 @click.argument("words", metavar="TEXT", nargs=-1, required=True)
 @pass_settings
 def send(settings: Settings, number: str, words: tuple[str, ...]) -> None:

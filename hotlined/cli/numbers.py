@@ -14,8 +14,7 @@ from itertools import chain
 import click
 
 from hotlined import policy
-from hotlined.cli import COUNT, Settings, pass_settings
-from hotlined.cli.completion import complete_number
+from hotlined.cli import COUNT, Settings, pass_settings, typed
 from hotlined.cli.dates import TIME_WIDTH, maybe_moment, moment
 from hotlined.cli.limits import SOON_SECONDS, in_words, look_ahead
 from hotlined.cli.log import REASONS, answer_in_words, briefly, entry, lines
@@ -227,7 +226,7 @@ def _waiting(db: Database, number: str) -> str:
 
 
 @click.command
-@click.argument("number", shell_complete=complete_number)
+@typed.number
 @click.option("-n", "limit", metavar="COUNT", type=COUNT, default="50", help="The newest contacts (50); 0: all.")
 @click.option("--json", "as_json", is_flag=True, help="One object: what `numbers --json` has, `next`, and `history`.")
 @no_pager

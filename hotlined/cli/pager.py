@@ -1,7 +1,8 @@
 """Long output, paged as git does it: on a terminal only, and only what is longer than its screen.
 
 HOTLINED_PAGER or PAGER names the pager (`less`); an empty one, `cat` or --no-pager turn it off. LESS is `FRX` unless it
-is set. A pager that is not installed is done without, and so is any on a terminal that cannot move its cursor.
+is set; with sudo `less` has no shell (LESSSECURE). A pager that is not installed is done without, and so is any on a
+terminal that cannot move its cursor.
 """
 
 import os
@@ -61,10 +62,12 @@ def _command(*, at_end: bool) -> list[str] | None:
 
 
 def _page(command: list[str], lines: Iterable[str]) -> None:
+    # who may run this with another's rights may not run everything with them: less has a shell
+    lent = {"LESSSECURE": "1"} if "SUDO_UID" in os.environ or os.geteuid() != os.getuid() else {}
     with subprocess.Popen(
         command,
         stdin=subprocess.PIPE,
-        env={"LESS": "FRX"} | os.environ,
+        env={"LESS": "FRX"} | os.environ | lent,
         encoding=sys.stdout.encoding,
         errors="backslashreplace",
     ) as pager:

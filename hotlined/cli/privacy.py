@@ -13,8 +13,7 @@ from typing import Any
 import click
 
 from hotlined import pseudonym
-from hotlined.cli import CONTACT_ID, Settings, pass_settings
-from hotlined.cli.completion import complete_number
+from hotlined.cli import CONTACT_ID, Settings, pass_settings, typed
 from hotlined.cli.dates import maybe_moment, moment
 from hotlined.cli.log import STATES, VERDICTS, reason_in_words
 from hotlined.cli.output import as_typed, counted, harmless, json_line, print_sheet, print_wrapped
@@ -51,7 +50,7 @@ def purge(settings: Settings) -> None:
 
 
 @click.command
-@click.argument("number", shell_complete=complete_number)
+@typed.number
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--keep-opt-out", is_flag=True, help="Go on not answering it if it has opted out.")
 @pass_settings
@@ -92,7 +91,7 @@ def forget(settings: Settings, number: str, yes: bool, keep_opt_out: bool) -> No
 
 
 @click.command
-@click.argument("number", shell_complete=complete_number)
+@typed.number
 @click.option("--json", "as_json", is_flag=True, help="One object, every text exactly.")
 @pass_settings
 def export(settings: Settings, number: str, as_json: bool) -> None:

@@ -168,7 +168,10 @@ def _make_empty(path: Path, group: int) -> None:
         return
     try:
         os.fchmod(descriptor, _FILE_MODE)
-        os.fchown(descriptor, -1, group)
+        if (
+            os.fstat(descriptor).st_gid != group
+        ):  # the folder gives it mostly, and the daemon's sandbox forbids the call
+            os.fchown(descriptor, -1, group)
     finally:
         os.close(descriptor)
 

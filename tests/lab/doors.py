@@ -118,12 +118,6 @@ def take_away(user: str, paths: list[Path]) -> None:
         sh("sh", "-c", f"rm -rf {path}; if [ -e {path}.was ]; then mv -T {path}.was {path}; fi", user=user)
 
 
-def foreign(folder: Path, user: str) -> list[str]:
-    """Return what lies in a folder and is not its user's."""
-    uid = sh("id", "-u", user).stdout.strip()
-    return sh("find", str(folder), "!", "-uid", uid).stdout.split()
-
-
 def run_installer(*arguments: str, checkout: Path = PROJECT) -> subprocess.CompletedProcess[str]:
     """Run the installer of a checkout; a FIFO that it waits for is a failure."""
     words = ["timeout", str(PATIENCE_SECONDS), str(checkout / "scripts/install"), "--wheels", str(WHEELS), *arguments]
@@ -212,7 +206,7 @@ def former_installation() -> Iterator[Client]:
         STATE / "backup": "link to a folder",
         STATE / "hotlined.db.key": "setuid program",
         STATE / "hotlined.db.key.new": "FIFO",
-        STATE / "x": "folder",
+        STATE / "notes": "folder",
         STATUS / "main": "link to a folder",
         STATUS / "nl": "folder",
         STATUS / "fr.alerts": "FIFO",
@@ -230,10 +224,12 @@ def former_installation() -> Iterator[Client]:
     check("nor what the member's program had written", [each["text"] for each in log("nl")] == ["van anna"])
     for user, folder in (("hotlined", STATE), ("hotlined-nl", Path("/var/lib/hotlined-nl"))):
         status = folder.stat()
-        mine = {
-            path.name for path in folder.glob("hotlined.db*") if ".set-aside-" not in path.name and path.owner() != user
-        }
-        check(f"{folder} is {user}'s alone", oct(status.st_mode) == "0o42750" and folder.group() == user and not mine)
+        used = [folder / f"hotlined.db{ending}" for ending in ("", "-wal", "-shm", ".key", ".lock")]
+        others = [path.name for path in used if path.exists() and (path.owner(), path.group()) != (user, user)]
+        check(
+            f"{folder} is {user}'s alone {others}",
+            oct(status.st_mode) == "0o42750" and (folder.owner(), folder.group()) == (user, user) and not others,
+        )
     left = {path.name for path in Path("/etc/systemd/system").glob("hotlined*") if path.is_file()}
     check(f"the former units are gone, and the edited one is kept {left}", left == {"hotlined-purge.timer.old"})
     check("the new ones are enabled", sh("systemctl", "is-enabled", "hotlined", "hotlined@nl").returncode == 0)
@@ -462,7 +458,8 @@ def admin() -> None:
     sh("systemctl", "stop", "hotlined")
     name = os.fsencode(precious)
     magic = bytes.fromhex("d9d505f920a163d7")
-    header = magic + struct.pack(">IIIII", 0, 0, 1, 512, 4096)
+    pages = (STATE / "hotlined.db").stat().st_size // 4096
+    header = magic + struct.pack(">IIIII", 0, 0, pages, 512, 4096)
     record = struct.pack(">I", 0x40000000 // 4096 + 1) + name + struct.pack(">II", len(name), sum(name)) + magic
     (LAB / "journal").write_bytes(header.ljust(512, b"\0") + record)
     for words in (("status",), ("doctor",), ("db", "check"), ("log",), ("alerts",)):
@@ -480,7 +477,8 @@ def admin() -> None:
     attempt("admin", "pause", ("hotlined", "pause"), True)
     check("and it is known who did", "pi" in sh("hotlined", "status").stdout)
     attempt("admin", "resume", ("hotlined", "resume"), True)
-    check(f"nothing of root's lies there {foreign(STATE, 'hotlined')}", not foreign(STATE, "hotlined"))
+    left = sh("find", str(STATE), "-uid", "0").stdout.split()
+    check(f"nothing of root's lies there {left}", not left)
 
 
 def traps() -> None:
