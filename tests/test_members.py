@@ -19,7 +19,7 @@ from conftest import Line, wait_until
 from filled import KEVIN, Filled
 from somebody import GROUP, MEMBER, OWNER, STRANGER, needs_root
 
-from hotlined.errors import StoreError
+from hotlined.errors import DatabaseInUseError, StoreError
 from hotlined.store import holders
 from hotlined.store.database import open_beside_daemon, open_for_daemon
 
@@ -290,6 +290,9 @@ if what == "pages":
     db = sqlite3.connect("file:" + path + "?mode=ro", uri=True, isolation_level=None)
     db.execute("BEGIN")
     db.execute("SELECT count(*) FROM contacts").fetchone()
+elif what == "daemon":
+    file = os.open(path, os.O_RDONLY)
+    fcntl.flock(file, fcntl.LOCK_EX)
 else:
     file = os.open(path + "-shm", os.O_RDONLY)
     fcntl.lockf(file, fcntl.LOCK_SH, 1, 120)
@@ -359,3 +362,12 @@ def test_forget_names_who_holds_on_to_old_pages(state: Path) -> None:
     assert (kept.returncode, gone.returncode) == (69, 0), gone.stderr
     assert f"{who} reads old pages" in " ".join(kept.stderr.split())
     assert not [file for file in state.glob("hotlined.db*") if KEVIN.encode() in file.read_bytes()]
+
+
+@needs_root
+def test_who_keeps_a_daemon_out_is_named(state: Path) -> None:
+    """Another daemon, or a reader who took the same lock for no good reason."""
+    with held(state / "hotlined.db", "daemon") as who, pytest.raises(DatabaseInUseError) as refused:
+        open_for_daemon(state / "hotlined.db")
+
+    assert refused.value.message == f"Another daemon has {state / 'hotlined.db'}, {who}."

@@ -10,7 +10,6 @@ import errno
 import fcntl
 import grp
 import os
-import pwd
 import sqlite3
 import stat
 import sys
@@ -23,7 +22,8 @@ from typing import IO, NamedTuple, Self, TypeVar
 from hotlined import files, migrations
 from hotlined.clock import Anchor, LimitClock, Now
 from hotlined.errors import DatabaseInUseError, DatabaseMissingError, DatabaseVersionError, StoreError
-from hotlined.store import integrity
+from hotlined.store import holders, integrity
+from hotlined.store.holders import user_name
 
 BUSY_SECONDS = 5.0
 WAL_OCTETS = 32 * 1024 * 1024  # the -wal keeps no more when it begins anew: a reader that stayed may have made it grow
@@ -496,14 +496,6 @@ def _uid(path: Path) -> int | None:
         return None
 
 
-def user_name(uid: int) -> str:
-    """Return what a user is called; the number where the machine does not know it."""
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)
-
-
 def _group(gid: int) -> str:
     try:
         return grp.getgrgid(gid).gr_name
@@ -614,6 +606,6 @@ def _take(file: IO[bytes], path: Path) -> None:
     except BlockingIOError as error:
         file.close()
         raise DatabaseInUseError(
-            f"Another daemon has {path}.",
+            f"Another daemon has {path}{''.join(f', {each}' for each in holders.who_has(path))}.",
             "Each line has a configuration, a database and a daemon of its own; `hotlined status` says which one runs.",
         ) from error

@@ -6,11 +6,10 @@ another device to stat than to the kernel (btrfs, some overlays) nobody is found
 """
 
 import os
+import pwd
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-
-from hotlined.store.database import user_name
 
 _LOCKS = Path("/proc/locks")
 _WRITER, _RECOVERER = (120, 120), (122, 122)  # bytes of -shm, first and last
@@ -23,6 +22,8 @@ class _Held:
     """One lock that is held: by whom, whether nobody else may have it, on which file and bytes."""
 
     pid: int
+    whole: bool
+    """Whether it is one of flock(2), on the whole file, which SQLite does not know: how daemons keep each other out."""
     exclusive: bool
     file: tuple[int, int, int]
     """Major and minor number of its device, and its inode."""
@@ -31,7 +32,7 @@ class _Held:
 
     def covers(self, first: int, last: int) -> bool:
         """Tell whether it lies on any of these bytes."""
-        return self.first <= last and first <= self.last
+        return not self.whole and self.first <= last and first <= self.last
 
 
 def who_blocks(database: Path) -> tuple[str, ...]:
@@ -53,6 +54,12 @@ def who_reads(database: Path) -> tuple[str, ...]:
     """Return in words which other processes have a transaction open in which they see old pages."""
     shm = _file(database, "-shm")
     return _in_words(held for held in _held() if held.file == shm and held.covers(*_READERS))
+
+
+def who_has(database: Path) -> tuple[str, ...]:
+    """Return in words which other processes have a database for themselves as a daemon has it."""
+    files = (_file(database, ""), _file(database, ".lock"))
+    return _in_words(held for held in _held() if held.whole and held.file in files)
 
 
 def _in_words(found: Iterator[_Held]) -> tuple[str, ...]:
@@ -79,15 +86,24 @@ def _file(database: Path, ending: str) -> tuple[int, int, int] | None:
 
 
 def _held() -> Iterator[_Held]:
-    """Yield the locks on bytes that processes hold; those that are only waited for are marked with an arrow."""
+    """Yield the locks that processes hold; those that are only waited for are marked with an arrow."""
     try:
         lines = _LOCKS.read_text().splitlines()
     except OSError:
         return
     for fields in map(str.split, lines):
         # 1: POSIX  ADVISORY  READ 1234 08:02:131 120 120
-        if len(fields) == 8 and fields[1] in ("POSIX", "OFDLCK"):
-            _, _, _, kind, pid, file, first, last = fields
+        if len(fields) == 8 and fields[1] in ("POSIX", "OFDLCK", "FLOCK"):
+            _, family, _, kind, pid, file, first, last = fields
             major, minor, inode = file.split(":")
             end = float("inf") if last == "EOF" else int(last)
-            yield _Held(int(pid), kind == "WRITE", (int(major, 16), int(minor, 16), int(inode)), int(first), end)
+            where = int(major, 16), int(minor, 16), int(inode)
+            yield _Held(int(pid), family == "FLOCK", kind == "WRITE", where, int(first), end)
+
+
+def user_name(uid: int) -> str:
+    """Return what a user is called; the number where the machine does not know it."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
