@@ -48,16 +48,15 @@ def test_the_sender_alone_knows_where_alerts_go(
     quiet: Callable[..., Quiet], receiver: Receiver, sender: Callable[[Quiet, dict[str, Any]], Path]
 ) -> None:
     """What is due is decided without an address: alerts and the ping go where the sender's configuration says."""
-    line = quiet(ping=f"http://{receiver.address}/ping")
-    known = line.settings
-    line.config.write_text(json.dumps(known | {"alerts": {}}))
-    sender(line, known)
+    line = quiet(ping=f"http://{receiver.address}/{SECRET}")
+    urls = [f"json://{receiver.address}/known-to-the-sender"]
+    sender(line, line.settings | {"alerts": line.settings["alerts"] | {"urls": urls}})
     (line.folder / "run/main/alerts.json").unlink()
     line.event("flood_begin")
 
     code, output = line.alerts()
     assert (code, output) == (0, "alerts.urls entry 1: hotlined fr: a flood of texts\n")
-    assert receiver.titles() == ["hotlined fr: a flood of texts"]
+    assert [path for path, _ in receiver.came if path != f"/{SECRET}"] == ["/known-to-the-sender"]
     assert receiver.pings() == 1
 
 

@@ -267,7 +267,8 @@ def test_the_database_of_the_line_is_not_touched(line: Filled) -> None:
     simulated(line, "--messages", "20")
 
     assert line.database.read_bytes() == before
-    assert {path.name for path in line.folder.iterdir()} <= {"config.yaml", "hotlined.db", "hotlined.db.lock"}
+    beside = {f"hotlined.db{ending}" for ending in ("", ".lock", "-wal", "-shm")}
+    assert {path.name for path in line.folder.iterdir()} <= {"config.yaml", *beside}
 
 
 # ---- a log

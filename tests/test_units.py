@@ -26,6 +26,7 @@ ENDINGS = (".service", ".socket", ".timer", ".path")
 UNITS = sorted(path for path in (ROOT / "systemd").iterdir() if path.suffix in ENDINGS)
 SERVICES = [path for path in UNITS if path.suffix == ".service"]
 OURS = [path for path in SERVICES if not path.name.startswith("hotlined-power")]  # those that run as the line's user
+SENDERS = [path for path in SERVICES if path.name.startswith("hotlined-alerts-sender")]
 LINES = [path for path in UNITS if "@" in path.name]
 COMMAND = "/opt/hotlined/current/bin/hotlined"
 
@@ -33,13 +34,13 @@ COMMAND = "/opt/hotlined/current/bin/hotlined"
 FOR_A_LINE = (
     (r"/etc/hotlined/config\.yaml", "/etc/hotlined/%i.yaml"),
     (rf"{COMMAND} ", f"{COMMAND} --line %i "),
-    (r"^(User|Group|SupplementaryGroups)=hotlined$", r"\1=hotlined-%i"),
+    (r"^(User|Group|SupplementaryGroups|SocketUser)=hotlined$", r"\1=hotlined-%i"),
     (r"^Description=hotlined,", "Description=hotlined %i,"),
     (r"/var/lib/hotlined\b", "/var/lib/hotlined-%i"),
-    (r"\bhotlined(-control)?/main\b", r"hotlined\1/%i"),
+    (r"\bhotlined(-control|-alerts)?/main\b", r"hotlined\1/%i"),
     (r"power-cycle main$", "power-cycle %i"),
-    (r"hotlined-(alerts|backup|purge|power|control)\.(timer|path|socket)", r"hotlined-\1@%i.\2"),
-    (r"^(#.*)hotlined-(\w+)@%i\.", r"\1hotlined-\2@."),
+    (r"hotlined-(alerts|alerts-sender|backup|purge|power|control)\.(timer|path|socket)", r"hotlined-\1@%i.\2"),
+    (r"^(#.*)hotlined-([\w-]+)@%i\.", r"\1hotlined-\2@."),
     (r"hotlined-control\.service", "hotlined-control@.service"),
     (r"in hotlined\.service,", "in hotlined@.service,"),
     (r"systemctl edit hotlined$", "systemctl edit hotlined@LINE"),
@@ -132,13 +133,17 @@ def test_ports_are_allowed_by_number() -> None:
 
 @pytest.mark.parametrize("path", OURS, ids=lambda path: path.name)
 def test_all_sandboxes_are_the_daemons(path: Path) -> None:
-    """Each service that runs as the line's user is closed as the daemon is; only the alerts have a network.
+    """Each service that runs as the line's user is closed as the daemon is; only the sender of alerts has a network.
 
-    The one that asks the kernel who its peer is has to see people as they are.
+    The one that asks the kernel who its peer is has to see people as they are. The sender sees no configuration but
+    the one that it is handed.
     """
     own = {"DeviceAllow", "PrivateDevices", "PrivateNetwork", "IPAddressDeny", "RestrictAddressFamilies", "BindPaths"}
     if "control" in path.name:
         own.add("PrivateUsers")
+    if path in SENDERS:
+        own.add("TemporaryFileSystem")
+        assert "/etc/hotlined:ro" in settings(path, "Service")["TemporaryFileSystem"][0]
 
     def closed(unit: Path) -> dict[str, list[str]]:
         text = unit.read_text()
@@ -149,7 +154,7 @@ def test_all_sandboxes_are_the_daemons(path: Path) -> None:
     service = settings(path, "Service")
     assert closed(path) == closed(ROOT / "systemd/hotlined.service")
     assert len(closed(path)) > 20
-    assert (service.get("PrivateNetwork") == ["yes"]) == ("alerts" not in path.name)
+    assert (service.get("PrivateNetwork") == ["yes"]) == (path not in SENDERS)
     assert service["UMask"] == ["0027"]
     assert ("PrivateUsers" in service) == ("control" not in path.name)
     assert service["MemoryMax"] == ["256M"]
@@ -199,9 +204,9 @@ def test_units_and_installer_agree() -> None:
     """Users, folders and the program are the same in the units, in what is made at boot and in the installer."""
     installer = INSTALLER.read_text()
     shared, own = ((ROOT / f"systemd/{name}.conf").read_text() for name in ("tmpfiles", "tmpfiles-line"))
-    sockets = "/run/hotlined-control"
+    sockets = ("/run/hotlined-control", "/run/hotlined-alerts")
 
-    for path in OURS:
+    for path in (each for each in OURS if each not in SENDERS):
         service = settings(path, "Service")
         user, name = ("hotlined-%i", "%i") if "@" in path.name else ("hotlined", "main")
         assert service["User"] == service["Group"] == [user]
@@ -213,11 +218,12 @@ def test_units_and_installer_agree() -> None:
             assert hidden in ("/var/lib", "/run/hotlined", "/var/backups")
         assert "ReadWritePaths" not in service
         assert "StateDirectory" not in service  # root would own what others put below it
-    for folder in ("/run/hotlined", sockets, "/var/backups/hotlined"):
+    for folder in ("/run/hotlined", *sockets, "/var/backups/hotlined"):
         assert f"d {folder} 0755 root root\n" in shared
     for path in (each for each in UNITS if each.suffix == ".socket"):
         (place,) = settings(path, "Socket")["ListenStream"]
-        assert place == f"{sockets}/{'%i' if '@' in path.name else 'main'}.sock"
+        folder = sockets["alerts" in path.name]
+        assert place == f"{folder}/{'%i' if '@' in path.name else 'main'}.sock"
     assert 'user_of() { echo "hotlined${1:+-$1}"; }' in installer
     assert f'"$PREFIX/{Path(COMMAND).relative_to("/opt/hotlined")}"' in installer
     assert "PREFIX=/opt/hotlined\n" in installer

@@ -1,7 +1,6 @@
 """The file of `hotlined doctor --record`: opened before anything is asked, and never anything but a recording."""
 
 import os
-import platform
 import stat
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -69,8 +68,9 @@ def record(wanted: Wanted, path: Path) -> None:
 
 def _asked(wanted: Wanted) -> tuple[recording.Recording, bool]:
     """Record the first port that answers, else the last one."""
+    machine = os.uname()
     comments = [
-        f"hotlined {__version__}, {platform.system()} {platform.release()} {platform.machine()}",
+        f"hotlined {__version__}, {machine.sysname} {machine.release} {machine.machine}",
         f"recorded on {datetime.now(UTC):%Y-%m-%d} at {wanted.baudrate} Bd",
         *_sticks(wanted.candidates),
     ]
