@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from conftest import Line, Open, driver, wait_until
 
+from hotlined.errors import ModemRefusedError
 from hotlined.gsm.modem import REGISTERED, Registration, SimState
 from hotlined.gsm.profiles import STANDARD_CNMI
 
@@ -166,7 +167,7 @@ def test_a_listing_that_is_refused_while_something_lies_there_is_not_empty(open_
     line.sim.do("fault", kind="error", command="+CMGL", cms=321, count=1)
     with driver(line) as modem:
         modem.initialise()
-        with pytest.raises(Exception, match="does not list SM"):
+        with pytest.raises(ModemRefusedError, match="does not list SM"):
             modem.list("SM")
         assert len(modem.list("SM").entries) == 1
 
@@ -326,8 +327,8 @@ def test_the_character_set_of_somebody_else_is_not_kept(open_line: Open, left: s
         assert modem.condition().operator == "Proximus"
         assert modem.ussd("*100#") == "Solde: 12,34 EUR"
         modem.verify()
-        line.sim.do("forget")
-        with pytest.raises(Exception, match="does not keep"):
+        modem.run('AT+CSCS="UCS2"')
+        with pytest.raises(ModemRefusedError, match="does not keep"):
             modem.verify()
 
 
@@ -425,3 +426,13 @@ def test_a_notification_of_a_storage_that_was_busy_brings_it_in(open_line: Open)
     line.sim.do("store", pdu=PDU, storage="SM")
     line.sim.do("say", line='+CMTI: "SM",1')
     wait_until(lambda: recorded(line) == ["+32470123456"] and line.settled())
+
+
+def test_a_modem_that_goes_on_echoing_is_served(open_line: Open) -> None:
+    """One that refuses ATE0 repeats what it is told, and does the main job all the same (Android's emulated modem)."""
+    line = open_line(lacks=["E"])
+    deliver(line, "+32470000001")
+    line.start()
+    wait_until(lambda: line.settled() and len(line.submitted()) == 1)
+
+    assert line.sim.do("state")["events"]["reset"] == 1

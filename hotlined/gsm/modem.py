@@ -377,8 +377,8 @@ class Modem:
     def begin(self, tries: int = len(PROBES)) -> None:
         """Bring a modem in whatever state to the point where its SIM can be asked: in step, no echo, numeric causes."""
         self.resynchronise(tries)
-        self.run("ATE0")
-        self.require("ATE0")
+        for _ in range(2):
+            self.run("ATE0")  # the echo of the first may be garbled; one that goes on echoing can be used, too
         self.run("AT+CMEE=1")
         self.profile = profiles.choose(self.ask("AT+CGMI"), self.ask("AT+CGMM"))
         self._ensure_radio()
