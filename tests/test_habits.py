@@ -118,6 +118,7 @@ def test_a_storage_that_is_named_and_cannot_be_read_is_told(open_line: Open) -> 
     wait_until(lambda: troubles(line) == ["storage_unread"])
 
     assert "SM_P" in line.trouble()
+    assert [each["name"] for each in line.status()["modem"]["storages"]] == ["SM", "ME"]
 
 
 @pytest.mark.parametrize(
