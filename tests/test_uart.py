@@ -177,6 +177,7 @@ def test_the_groups_are_those_of_the_service(terminal: Path) -> None:
     found = doctor.judge_sandbox("hotlined.service", allow(), [terminal])
     assert (found.verdict, "may not open" in found.seen) == (FAIL, True)
     terminal.chmod(0o660)
+    assert doctor.judge_sandbox("hotlined.service", allow(groups="nobodys"), [terminal]).verdict is FAIL
 
     assert doctor.judge_sandbox("hotlined.service", allow(groups=terminal.group()), [terminal]).verdict is OK
 
