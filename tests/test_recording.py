@@ -125,6 +125,20 @@ def test_the_stick_is_left_as_it_was(line: Line) -> None:
     line.wait_state("ready")
 
 
+def test_a_locked_sim_is_recorded_without_its_pin(line: Line) -> None:
+    """A SIM that wants its PIN is recorded as it is: the PIN that is configured is not given, and not in the file."""
+    line.sim.do("sim", pin="48151")
+    line.configure(modem={"pin": "48151"})
+    file = line.folder / "stick.txt"
+    done = record(line, file)
+    asked = [said.text for said in parse(file.read_text()).lines if said.ours]
+
+    assert done.returncode == 0, done.stderr
+    assert "+CPIN: SIM PIN" in file.read_text()
+    assert not any(text.startswith("AT+CPIN=") for text in asked)
+    assert "48151" not in file.read_text()
+
+
 def test_a_daemon_is_not_disturbed(line: Line) -> None:
     """While the daemon has the port nothing is recorded: 75, and no file."""
     line.start()
