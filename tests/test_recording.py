@@ -208,6 +208,7 @@ def said(*texts: str, command: str = "AT+CMGL=4") -> list[Said]:
 @FAST
 def test_no_original_is_left(data: st.DataObject, number: str, identity: str, words: str, cell: str) -> None:
     """In whatever line numbers, identities, cells, names and texts come, in whatever order: none is left."""
+    spaced = " ".join(identity[place : place + 4] for place in range(0, len(identity), 4))
     ucs2 = words.encode("utf-16-be").hex().upper()
     lines = (
         ("AT+CNUM", f'+CNUM: "{words}","{number}",145', "OK"),
@@ -221,7 +222,10 @@ def test_no_original_is_left(data: st.DataObject, number: str, identity: str, wo
         ("AT+CGSN", f"+CGSN: {identity}", "OK"),
         ("AT^ICCID?", f"^ICCID: {identity}F", "OK"),
         ("AT+CCID", f'+CCID: "{identity}"', "OK"),
+        ("AT+CCID", f"+CCID: {spaced}", "OK"),
+        ("AT+CIMI", spaced, "OK"),
         ("AT+CREG?", f'+CREG: 2,1,"{cell}","{cell}",7', "OK"),
+        ("AT+CREG?", f"+CREG: 0,1,{cell},{cell}", "OK"),
         ("AT+CSQ", f'+CREG: 1,"{cell}","{cell}"', "OK"),
         ("AT+CSQ", f"+CEREG: 5,{cell},{cell}", "OK"),
         ("AT+CCFC=0,2", f'+CCFC: 1,1,"{number}",145', "OK"),
@@ -247,11 +251,31 @@ def test_no_original_is_left(data: st.DataObject, number: str, identity: str, wo
     after = anonymise(before)
     text = "".join(line.text for line in after)
 
-    for original in (number.removeprefix("+"), identity, words, cell, ucs2):
+    for original in (number.removeprefix("+"), identity, words, cell, ucs2, spaced, spaced[5:]):
         assert original not in text
     assert [(line.ours, len(line.text)) for line in after] == [(line.ours, len(line.text)) for line in before]
     same = r"[^\w+]"  # what is between
     assert [re.findall(same, line.text) for line in after] == [re.findall(same, line.text) for line in before]
+
+
+@pytest.mark.parametrize(
+    ("command", "line", "kept", "gone"),
+    [
+        ("AT+CREG?", "+CREG: 0,1,00C3,0012", "+CREG: 0,1,", {"00C3", "0012"}),
+        ("AT+CREG?", '+CREG: 2,5,"00C3","12A",2', "+CREG: 2,5,", {"00C3", "12A"}),
+        ("AT+CSQ", "+CREG: 1,A1F,5F", "+CREG: 1,", {"A1F"}),
+        ("AT+CCFC=0,2", '+CCFC: 1,1,"0470",129', "+CCFC: 1,1,", {"0470"}),
+        ("AT+CSCA?", '+CSCA: "8989",129', "+CSCA: ", {"8989"}),
+    ],
+)
+def test_short_places_and_numbers_are_replaced_too(command: str, line: str, kept: str, gone: set[str]) -> None:
+    """A cell or a number of four digits is no less somebody's; the status before it stays."""
+    for _ in range(20):  # what replaces them is drawn
+        other = anonymise(said(line, command=command))[1].text.strip()
+
+        assert other.startswith(kept)
+        assert len(other) == len(line)
+        assert not gone & set(re.findall(r"[0-9A-F]{3,}", other[len(kept) :]))
 
 
 def test_what_is_nobodys_stays() -> None:
@@ -275,7 +299,12 @@ def test_what_was_the_same_stays_the_same() -> None:
     """A number has one replacement in the whole file, in a PDU too, so that what belongs together can be seen."""
     pdu = "07912374151616F6040B912374103254F600006211422200000005E8329BFD06"
     lines = anonymise(
-        [*said('+CNUM: ,"+32470123456",145'), *said("+CMGL: 1,1,,24", pdu), *said("+CMGL: 1,1,,24", pdu, "OK")]
+        [
+            *said('+CNUM: ,"+32470123456",145', command="AT+CNUM"),
+            *said("+CMGL: 1,1,,24", pdu),
+            *said("+CMGL: 1,1,,24", pdu, "OK"),
+            *said('+CSCA: "+32470123456",145', command="AT+CSCA?"),
+        ]
     )
     number = re.findall(r"\d{11}", lines[1].text)[0]
     decoded = tpdu.decode(lines[4].text.strip())
@@ -284,6 +313,7 @@ def test_what_was_the_same_stays_the_same() -> None:
     assert isinstance(decoded, tpdu.Deliver)
     assert str(decoded.originator) == f"+{number}"
     assert lines[4] == lines[7]
+    assert f'+CSCA: "+{number}"' in lines[-1].text
 
 
 @pytest.mark.parametrize("seed", range(3))

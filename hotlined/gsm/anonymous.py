@@ -27,6 +27,9 @@ _KEPT = frozenset(
 )
 """What stands before the colon of answers whose words are nobody's, where the command asked for them."""
 
+_IDENTITIES = frozenset({"+CCFC", "+CCID", "+CGSN", "+CIMI", "+CSCA", "+ICCID", "+QCCID", "^ICCID", "^SCID"})
+"""Those that are a person's number, or a number of what a person has."""
+
 _HEADERS = ("+CMGL:", "+CMGR:", "+CMT:", "+CDS:", "+CBM:")  # the lines behind them are a text
 _NOTICES = frozenset({"+CREG", "+CGREG", "+CEREG", "+C5GREG", "+CPIN", "+CFUN", "+CMTI", "+CDSI"})  # come unasked, too
 
@@ -89,14 +92,23 @@ class Replacer:
         told = (each if _SHORT.fullmatch(each) else self.text(each) for each in fields.split(","))
         return prefix + colon + ",".join(told)
 
+    def identity(self, text: str) -> str:
+        """Replace all digits of an answer that is somebody's number, blanks between them or not, but short fields."""
+        prefix, colon, fields = text.rpartition(":")
+        told = (
+            each if _SHORT.fullmatch(each) else re.sub(r"\d+", lambda found: self.digits(found[0]), each)
+            for each in fields.split(",")
+        )
+        return prefix + colon + ",".join(told)
+
     def cell(self, text: str) -> str:
         """Replace location area and cell in a line of +CREG and its like (27.007 7.2); the technology stays."""
         prefix, colon, fields = text.partition(":")
         first, *others = fields.split(",")
         kept = 1 if others and _STATUS.fullmatch(others[0]) else 0  # the answer has <n> in front, the other has not
-        last = len(others) - 1
+        technology = kept + 2  # behind location area and cell
         told = (
-            each if place < kept or (place == last and _STATUS.fullmatch(each)) else _CELL.sub(self._hex, each)
+            each if place < kept or (place == technology and _STATUS.fullmatch(each)) else _CELL.sub(self._hex, each)
             for place, each in enumerate(others)
         )
         return prefix + colon + ",".join((first, *told))
@@ -118,11 +130,13 @@ class Replacer:
         stem = found[0].rstrip("Ff")
         if stem.isdecimal():
             return self.digits(stem) + found[0][len(stem) :]
-        if (other := self._others.get(found[0])) is None:
+        if found[0] not in self._others:
             letters = "ABCDE" if found[0].upper() == found[0] else "abcde"
-            other = "".join(self.chance.choice(_DIGITS if each.isdecimal() else letters) for each in found[0])
+            other = found[0]
+            while other == found[0]:
+                other = "".join(self.chance.choice(_DIGITS if each.isdecimal() else letters) for each in found[0])
             self._others[found[0]] = other
-        return other
+        return self._others[found[0]]
 
     def _service_centre_and_tpdu(self, octets: bytearray) -> None:
         at_first = 1 + octets[0]
@@ -261,6 +275,8 @@ def _other(content: str, command: str, replacer: Replacer, *, is_text: bool) -> 
         return replacer.cell(content), False
     is_answer = prefix in _KEPT and (prefix in _NOTICES or prefix.lstrip("+^") in command)
     is_known = is_answer or command in TEXT_COMMANDS or content.startswith(_SAID_UNASKED)
+    if is_answer and prefix in _IDENTITIES:
+        return replacer.identity(content), False
     if is_known or content == "RING" or _BARE_NUMBER.fullmatch(content):
         return replacer.answer(content), False
     if _CODE.match(content):
