@@ -25,15 +25,15 @@ INSTALLER = ROOT / "scripts/install"
 ENDINGS = (".service", ".socket", ".timer", ".path")
 UNITS = sorted(path for path in (ROOT / "systemd").iterdir() if path.suffix in ENDINGS)
 SERVICES = [path for path in UNITS if path.suffix == ".service"]
-OURS = [path for path in SERVICES if not path.name.startswith("hotlined-power")]  # those that run as the line's user
-SENDERS = [path for path in SERVICES if path.name.startswith("hotlined-alerts-sender")]
+OURS = [path for path in SERVICES if not path.name.startswith("hotlined-power")]  # those that run a command of ours
+SENDERS = [path for path in OURS if "sender" in path.name]  # those of them that run as nobody else does
 LINES = [path for path in UNITS if "@" in path.name]
 COMMAND = "/opt/hotlined/current/bin/hotlined"
 
 # what the unit of a further line has where that of the first has something else
 FOR_A_LINE = (
     (r"/etc/hotlined/config\.yaml", "/etc/hotlined/%i.yaml"),
-    (rf"{COMMAND} ", f"{COMMAND} --line %i "),
+    (rf"{COMMAND} (?!alerts-sender)", f"{COMMAND} --line %i "),
     (r"^(User|Group|SupplementaryGroups|SocketUser)=hotlined$", r"\1=hotlined-%i"),
     (r"^Description=hotlined,", "Description=hotlined %i,"),
     (r"/var/lib/hotlined\b", "/var/lib/hotlined-%i"),
@@ -90,7 +90,7 @@ def test_each_service_runs_a_command_that_there_is(path: Path) -> None:
     command, options = resolve(re.sub(r"^--line nl ", "", arguments))
 
     assert set(options) <= {option for parameter in command.params for option in parameter.opts}
-    assert arguments.startswith("--line nl ") == ("@" in path.name)
+    assert arguments.startswith("--line nl ") == ("@" in path.name and path not in SENDERS)  # those are handed the file
 
 
 @pytest.mark.parametrize("path", LINES, ids=lambda path: path.name)
@@ -133,7 +133,7 @@ def test_ports_are_allowed_by_number() -> None:
 
 @pytest.mark.parametrize("path", OURS, ids=lambda path: path.name)
 def test_all_sandboxes_are_the_daemons(path: Path) -> None:
-    """Each service that runs as the line's user is closed as the daemon is; only the sender of alerts has a network.
+    """Each service that runs a command of ours is closed as the daemon is; only the sender of alerts has a network.
 
     The one that asks the kernel who its peer is has to see people as they are. The sender sees no configuration but
     the one that it is handed.
@@ -143,7 +143,9 @@ def test_all_sandboxes_are_the_daemons(path: Path) -> None:
         own.add("PrivateUsers")
     if path in SENDERS:
         own.add("TemporaryFileSystem")
-        assert "/etc/hotlined:ro" in settings(path, "Service")["TemporaryFileSystem"][0]
+        assert set(daemon()["TemporaryFileSystem"][0].split()) < set(
+            settings(path, "Service")["TemporaryFileSystem"][0].split()
+        )
 
     def closed(unit: Path) -> dict[str, list[str]]:
         text = unit.read_text()
@@ -152,10 +154,12 @@ def test_all_sandboxes_are_the_daemons(path: Path) -> None:
         return {key: settings(unit, "Service")[key] for key in keys}
 
     service = settings(path, "Service")
-    assert closed(path) == closed(ROOT / "systemd/hotlined.service")
+    assert closed(path) == {
+        key: value for key, value in closed(ROOT / "systemd/hotlined.service").items() if key not in own
+    }
     assert len(closed(path)) > 20
     assert (service.get("PrivateNetwork") == ["yes"]) == (path not in SENDERS)
-    assert service["UMask"] == ["0027"]
+    assert service["UMask"] == ["0077" if path in SENDERS else "0027"]
     assert ("PrivateUsers" in service) == ("control" not in path.name)
     assert service["MemoryMax"] == ["256M"]
 
@@ -204,8 +208,13 @@ def test_units_and_installer_agree() -> None:
     """Users, folders and the program are the same in the units, in what is made at boot and in the installer."""
     installer = INSTALLER.read_text()
     shared, own = ((ROOT / f"systemd/{name}.conf").read_text() for name in ("tmpfiles", "tmpfiles-line"))
-    sockets = ("/run/hotlined-control", "/run/hotlined-alerts")
+    sockets = "/run/hotlined-control", "/run/hotlined-alerts"
 
+    for path in SENDERS:
+        service = settings(path, "Service")
+        assert "User" not in service
+        assert service["DynamicUser"] == ["yes"]
+        assert "BindPaths" not in service
     for path in (each for each in OURS if each not in SENDERS):
         service = settings(path, "Service")
         user, name = ("hotlined-%i", "%i") if "@" in path.name else ("hotlined", "main")
@@ -222,8 +231,7 @@ def test_units_and_installer_agree() -> None:
         assert f"d {folder} 0755 root root\n" in shared
     for path in (each for each in UNITS if each.suffix == ".socket"):
         (place,) = settings(path, "Socket")["ListenStream"]
-        folder = sockets["alerts" in path.name]
-        assert place == f"{folder}/{'%i' if '@' in path.name else 'main'}.sock"
+        assert place in {f"{folder}/{'%i' if '@' in path.name else 'main'}.sock" for folder in sockets}
     assert 'user_of() { echo "hotlined${1:+-$1}"; }' in installer
     assert f'"$PREFIX/{Path(COMMAND).relative_to("/opt/hotlined")}"' in installer
     assert "PREFIX=/opt/hotlined\n" in installer
