@@ -394,8 +394,7 @@ def connect(path):
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as found:
         found.connect(path)
 def inet():
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as found:
-        found.connect(("192.0.2.1", 9))
+    socket.socket(socket.AF_INET, socket.SOCK_STREAM).close()
 P = pathlib.Path
 print(json.dumps({
     "read the first line's database": tried(lambda: P("/var/lib/hotlined/hotlined.db").read_bytes() and None),
@@ -405,6 +404,8 @@ print(json.dumps({
     "read the first line's configuration": tried(lambda: P("/etc/hotlined/config.yaml").read_bytes() and None),
     "make a name in /run/hotlined": tried(lambda: os.symlink("/etc/passwd", "/run/hotlined/main.new")),
     "decide for the first line": tried(decide),
+    "open a socket of the Internet": tried(inet),
+    "ask the first line's sender": tried(lambda: connect("/run/hotlined-alerts/main.sock")),
     "use io_uring": tried(uring),
     "use D-Bus": tried(lambda: connect("/run/dbus/system_bus_socket")),
     "write to /dev/shm": tried(lambda: P("/dev/shm/x").write_text("x") and None),
@@ -422,7 +423,7 @@ def second_line() -> None:
     probe = LAB / "probe.py"
     probe.write_text(PROBE)
     said = LAB / "said"
-    for unit in ("hotlined@nl", "hotlined-alerts@nl", "hotlined-backup@nl", "hotlined-purge@nl", "hotlined-control@nl"):
+    for unit in (f"hotlined{name}@nl" for name in ("", "-alerts", "-alerts-sender", "-backup", "-purge", "-control")):
         sh("systemctl", "stop", unit)
         said.write_text("")
         drop_in(
@@ -440,13 +441,16 @@ def second_line() -> None:
         wanted |= {"see other folders of lines": ["hotlined-nl"], "see other lines' status": ["nl"]}
         backups = ["hotlined"] if "backup" in unit else []
         wanted |= {"see other lines' copies": backups}
+        if "sender" in unit:
+            nothing: list[str] = []
+            wanted = {what: nothing for what in found if what.startswith("see ")}
+            wanted |= {"open a socket of the Internet": "done", "sd_notify": "done"}
         wrong = {what: came for what, came in found.items() if what in wanted and came != wanted[what]}
         wrong |= {what: came for what, came in found.items() if what not in wanted and came in ("done", [])}
         check(f"{unit} is in its own rooms alone", (found and not wrong) or print(wrong, journal(unit)))
         shutil.rmtree(f"/etc/systemd/system/{unit}.service.d", ignore_errors=True)
     sh("systemctl", "daemon-reload")
-    for name in ("probe",):
-        Path(f"/var/lib/hotlined-nl/{name}").unlink(missing_ok=True)
+    Path("/var/lib/hotlined-nl/probe").unlink(missing_ok=True)
     sh("systemctl", "start", "hotlined@nl")
     check("it runs as before", until(lambda: ready("nl")))
     others = ("cat", "/var/lib/hotlined/hotlined.db"), ("ls", "/run/hotlined/main"), ("hotlined", "pause")
