@@ -524,7 +524,7 @@ def traps() -> None:
         check(f"{kind}: the folders around are as they were", outer() == outside or print(outside, outer()))
         setuid = sh("find", str(STATE), str(STATUS), str(BACKUPS), "-perm", "/4000", "!", "-user", "hotlined").stdout
         check(f"{kind}: no program runs as somebody who did not put it there", not setuid or print(setuid))
-        check(f"{kind}: the second line runs", ready("nl"))
+        check(f"{kind}: the second line runs", until(lambda: ready("nl")))
         sh("systemctl", "stop", "hotlined")
         take_away("hotlined", places)
         sh("systemctl", "reset-failed", "hotlined*")
@@ -620,14 +620,17 @@ def upgrades() -> None:
     check("12b: the way back is printed, and is one", go_back(done.stdout) and until(ready) and count > 0)
     check("12b: to the version of before", "10.0" in sh("hotlined", "--version").stdout)
 
-    done = to(refuses)
+    # one that does nothing at all, so that it cannot copy a database either
+    broken = another("broken", "12.0", ("hotlined/config.py", r"^import os$", "import os\nimport nowhere"))
+    done = to(broken)
+    check("12c: a version that does not run is told by the exit code", done.returncode == 1)
     done = to(PROJECT)
     check(
-        "12c: the checkout of before mends what the bad version left",
-        done.returncode == 0 or print(done.stdout, done.stderr),
+        "12c: the checkout of before mends what it left, with a copy by its own code",
+        (done.returncode == 0 and until(ready) and "db backup --database" in done.stdout)
+        or print(done.stdout, done.stderr),
     )
-    check("12c: with a copy by its own code", until(ready) and "db backup --database" in done.stdout)
-    check("no file of root's is in any checkout", not (roots(wants) + roots(refuses)))
+    check("no file of root's is in any checkout", not (roots(wants) + roots(refuses) + roots(broken)))
 
 
 def uninstalling() -> None:
