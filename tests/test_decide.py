@@ -205,7 +205,7 @@ def test_a_phone_that_just_texted_is_told_what_to_do(line: Line) -> None:
     code, said = run(line, "try", NUMBER)
 
     assert code == 75
-    assert "Refused: an answer to this number waits already." in said
+    assert "Refused: an answer to this number is queued already." in said
     assert "cancel ID`" in said
 
 

@@ -355,7 +355,7 @@ def _refusal(result: str) -> RefusedError:
     words, hint = result, "`hotlined status` says how the line is."
     if result in list(Reason):
         reason = Reason(result)
-        words = "an answer to this number waits already" if reason is Reason.PENDING else REASONS[reason]
+        words = "an answer to this number is queued already" if reason is Reason.PENDING else REASONS[reason]
         hint = _REASON_CURES.get(reason, "`hotlined number NUMBER` says more about it.")
     elif result in list(WaitingFor) and WaitingFor(result) in _WHY:
         words, hint = _WHY[WaitingFor(result)]
