@@ -1,19 +1,23 @@
 """Other users of the machine: a line's own user, a member of its group, a stranger, and another line's user.
 
-They are numbers without a name, as the kernel knows them; only root can act as somebody else.
+They are numbers without a name, as the kernel knows them; only root can act as somebody else. As a program,
+`persons.py UID GID[,GID…] CODE [ARGUMENT…]` runs code as another user.
 """
 
+import encodings
+import importlib
 import os
+import pkgutil
 import pwd
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
-AS = Path(__file__).parent / "as_person.py"
 COMMAND = "from hotlined.cli import main; main(prog_name='hotlined')"
 
 needs_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can act as other users")
@@ -28,7 +32,7 @@ class Person:
 
     def program(self, code: str, *arguments: str) -> list[str]:
         """Return the program that runs code as this user."""
-        return [sys.executable, str(AS), str(self.uid), ",".join(map(str, self.gids)), code, *arguments]
+        return [sys.executable, __file__, str(self.uid), ",".join(map(str, self.gids)), code, *arguments]
 
     def call(self, code: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run code as this user and return what came of it."""
@@ -46,14 +50,47 @@ class Person:
         return self.call(COMMAND, "--config", str(config), *words, **environment)
 
 
-def user_name(sudo_uid: int) -> str:
-    """Return who decides: as root the one who became it with sudo, else whoever runs the tests, whatever is claimed."""
-    return pwd.getpwuid(sudo_uid if os.getuid() == 0 else os.getuid()).pw_name
-
-
 LINE = Person(61001, (61001,))
 MEMBER = Person(61002, (61002, LINE.gids[0]))
 STRANGER = Person(61003, (61003,))
 OTHER_LINE = Person(61004, (61004,))
 NOBODY = Person(65534, (65534, LINE.gids[0]))
 ADMIN = Person(0, (0,))
+
+
+def user_name(sudo_uid: int) -> str:
+    """Return who decides: as root the one who became it with sudo, else whoever runs the tests, whatever is claimed."""
+    return pwd.getpwuid(sudo_uid if os.getuid() == 0 else os.getuid()).pw_name
+
+
+def give(folder: Path, uid: int = LINE.uid, gid: int = LINE.gids[0]) -> None:
+    """Give a folder and all that is in it to a user and a group."""
+    for path in (folder, *folder.rglob("*")):
+        os.chown(path, uid, gid, follow_symlinks=False)
+
+
+def become(uid: int, gids: Sequence[int]) -> None:
+    """Become another user for good, all that is imported later imported before.
+
+    This Python may lie where nobody but root can read.
+    """
+    import hotlined  # noqa: PLC0415  only where it is run as a program
+
+    for found in pkgutil.walk_packages(hotlined.__path__, "hotlined."):
+        if not found.name.endswith("__main__"):
+            importlib.import_module(found.name)
+    for found in pkgutil.iter_modules(encodings.__path__, "encodings."):
+        if found.name not in ("encodings.mbcs", "encodings.oem"):  # of another system
+            importlib.import_module(found.name)
+    for name in ("phonenumbers.data.region_BE", "rich.console", "rich.live", "rich.progress", "rich.table"):
+        importlib.import_module(name)
+    os.setgroups(list(gids[1:]))
+    os.setresgid(gids[0], gids[0], gids[0])
+    os.setresuid(uid, uid, uid)
+
+
+if __name__ == "__main__":
+    code = sys.argv[3]
+    become(int(sys.argv[1]), [int(gid) for gid in sys.argv[2].split(",")])
+    sys.argv = ["hotlined", *sys.argv[4:]]
+    exec(code)

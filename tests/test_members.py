@@ -14,16 +14,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import somebody
 from conftest import Line, wait_until
 from filled import KEVIN, Filled
-from somebody import GROUP, MEMBER, OWNER, STRANGER, needs_root
+from persons import COMMAND, LINE, give, needs_root
+from persons import MEMBER as A_MEMBER
+from persons import STRANGER as A_STRANGER
 
 from hotlined.errors import DatabaseInUseError, StoreError
 from hotlined.store import holders
 from hotlined.store.database import open_beside_daemon, open_for_daemon
 
 ROOT = Path(__file__).parent.parent
+OWNER, MEMBER, STRANGER, GROUP = LINE.uid, A_MEMBER.uid, A_STRANGER.uid, LINE.gids[0]
 
 
 @pytest.fixture
@@ -46,22 +48,22 @@ def state(folder: Path) -> Path:
     (folder / "config.yaml").write_text(
         json.dumps({"database": "state/hotlined.db", "runtime_dir": "run", "answer": {"text": "Non."}})
     )
-    somebody.give(state)
+    give(state)
     state.chmod(0o2750)
     return state
 
 
 def run(state: Path, uid: int, *arguments: str) -> "subprocess.CompletedProcess[str]":
     """Run a command on that line as a user; only a stranger is not in its group."""
-    groups = [uid] if uid == STRANGER else [GROUP] if uid == OWNER else [uid, GROUP]
-    return somebody.run(uid, groups, "--config", str(state.parent / "config.yaml"), *arguments)
+    person = next(each for each in (LINE, A_MEMBER, A_STRANGER) if each.uid == uid)
+    return person.hotlined(state.parent / "config.yaml", *arguments)
 
 
 PROGRAM = """
 import os, sys, time
 sys.path.insert(0, {tests!r})
-import somebody
-somebody.become({uid}, [{gid}])
+import persons
+persons.become({uid}, [{gid}])
 from pathlib import Path
 from hotlined.store.database import open_beside_daemon, open_for_daemon
 path = Path({path!r})
@@ -206,15 +208,15 @@ def test_an_end_leaves_alone_what_is_not_its_own(tmp_path: Path) -> None:
 @needs_root
 def test_a_database_of_another_user_says_whose_it_is(state: Path) -> None:
     """A card from a machine whose users have other numbers: the daemon waits and says the cure, which is one."""
-    somebody.give(state, 4321, 4322)
+    give(state, 4321, 4322)
     run_dir = state.parent / "run"
     run_dir.mkdir()
     os.chown(run_dir, OWNER, GROUP)
     words = ["--config", str(state.parent / "config.yaml")]
-    with subprocess.Popen(somebody.command(OWNER, [GROUP], *words, "run"), cwd="/") as daemon:
+    with subprocess.Popen(LINE.program(COMMAND, *words, "run"), cwd="/") as daemon:
         try:
             told = wait_until(lambda: maybe_status(state))
-            somebody.give(state)
+            give(state)
             wait_until(lambda: maybe_status(state).get("database_state") == "ok", "a database that is ours")
         finally:
             daemon.terminate()
