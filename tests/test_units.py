@@ -278,8 +278,8 @@ def test_a_dry_run_changes_nothing(options: tuple[str, ...]) -> None:
         user = "hotlined-nl" if options else "hotlined"
         assert ["useradd", user] in [[step[0], step[-1]] for step in steps]
         at = "@nl" if options else ""
-        enabled = [f"hotlined{at}.service", f"hotlined-control{at}.socket"]
-        assert ["systemctl", "reenable", "--quiet", *enabled] in steps
+        for unit in (f"hotlined{at}.service", f"hotlined-control{at}.socket"):
+            assert ["systemctl", "reenable", "--quiet", unit] in steps
         assert "doctor" in [step[-1] for step in steps]
 
 

@@ -85,6 +85,7 @@ def configure(line: str, **values: str) -> None:
 def simulate(line: str, user: str, *options: str) -> Client:
     """Start a simulated stick for the user of a line."""
     sh("systemctl", "stop", f"lab-{line}")
+    until(lambda: show(f"lab-{line}", "LoadState") == "not-found")
     link, control = LAB / line, LAB / f"{line}.control"
     words = [
         "/opt/hotlined/current/bin/python",
