@@ -281,6 +281,8 @@ def test_a_dry_run_changes_nothing(options: tuple[str, ...]) -> None:
         for unit in (f"hotlined{at}.service", f"hotlined-control{at}.socket"):
             assert ["systemctl", "reenable", "--quiet", unit] in steps
         assert "doctor" in [step[-1] for step in steps]
+        config = f"/etc/hotlined/{'nl' if options else 'config'}.yaml"
+        assert ["mv", f"{config}.new", config] in steps  # whole or not at all
 
 
 @pytest.mark.parametrize(

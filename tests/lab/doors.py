@@ -290,6 +290,17 @@ def names() -> None:
     """Refuse a line whose user would be a person."""
     done = run_installer("--line", "admin")
     check("a person's account becomes no line", done.returncode == 1 and "a person" in done.stderr)
+    folder = Path("/var/lib/hotlined-nl")
+    sh("chown", "-R", "4321:4322", str(folder))
+    done = run_installer()
+    check(
+        "data of somebody unknown are left alone, and the cure is said",
+        done.returncode == 1
+        and folder.stat().st_uid == 4321
+        and f"chown -hR hotlined-nl:hotlined-nl {folder}" in done.stderr,
+    )
+    sh("chown", "-hR", "hotlined-nl:hotlined-nl", str(folder))
+    check("and after that all is well", run_installer().returncode == 0 and until(lambda: ready("nl")))
 
 
 def members() -> None:

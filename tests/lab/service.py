@@ -5,6 +5,7 @@ that DeviceAllow= and udev are not met here: `scripts/lab usb` does that.
 """
 
 import contextlib
+import itertools
 import json
 import os
 import re
@@ -26,6 +27,7 @@ LAB = Path("/run/lab")
 UNITS = Path("/usr/local/lib/systemd/system")
 BACKUPS = Path("/var/backups/hotlined")
 PATIENCE_SECONDS = 60.0
+_sticks = itertools.count(1)
 SECRET = "Pas ce mot dans le journal"
 
 sys.path.insert(0, str(PROJECT))
@@ -84,8 +86,8 @@ def configure(line: str, **values: str) -> None:
 
 def simulate(line: str, user: str, *options: str) -> Client:
     """Start a simulated stick for the user of a line."""
-    sh("systemctl", "stop", f"lab-{line}")
-    until(lambda: show(f"lab-{line}", "LoadState") == "not-found")
+    sh("systemctl", "stop", f"lab-{line}-*")
+    unit = f"lab-{line}-{next(_sticks)}"  # systemd 252 keeps the name of one that has ended
     link, control = LAB / line, LAB / f"{line}.control"
     words = [
         "/opt/hotlined/current/bin/python",
@@ -97,11 +99,9 @@ def simulate(line: str, user: str, *options: str) -> Client:
         control,
         *options,
     ]
-    done = sh(
-        "systemd-run", "-q", "--collect", f"--unit=lab-{line}", f"--uid={user}", f"--gid={user}", *map(str, words)
-    )
+    done = sh("systemd-run", "-q", "--collect", f"--unit={unit}", f"--uid={user}", f"--gid={user}", *map(str, words))
     assert done.returncode == 0, done.stderr
-    assert until(control.exists, 10), journal(f"lab-{line}")
+    assert until(control.exists, 10), journal(unit)
     return Client(control)
 
 
@@ -441,7 +441,7 @@ def upgrading() -> None:
 
 def uninstalling() -> None:
     """Take the program away; the data stay until they are told to go."""
-    sh("systemctl", "stop", "lab-fr", "lab-nl")
+    sh("systemctl", "stop", "lab-*")
     shutil.rmtree("/etc/systemd/system/hotlined-power.service.d")
     done = install("--uninstall")
     check(
