@@ -6,6 +6,7 @@ the key finds the number by trying all that there are, in minutes. Without the k
 
 import hashlib
 import hmac
+import os
 import re
 import secrets
 from contextlib import suppress
@@ -42,7 +43,11 @@ def digest(key: bytes) -> str:
 def maybe_key(path: Path) -> bytes | None:
     """Read a key from its file; None where there is no file, or it is no key. Raises OSError if it may not be read."""
     with suppress(FileNotFoundError):
-        key = path.read_bytes()
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a FIFO in its place is not waited for
+        try:
+            key = os.read(descriptor, KEY_OCTETS + 1)
+        finally:
+            os.close(descriptor)
         return key if len(key) == KEY_OCTETS else None
     return None
 

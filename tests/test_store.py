@@ -17,7 +17,7 @@ from store_steps import PLAN, RULES, begin_next, lose, refuse, take
 from store_steps import begin as begin_answer
 from store_steps import judge as judge_contact
 
-from hotlined import migrations, policy
+from hotlined import migrations, policy, pseudonym
 from hotlined.clock import Now
 from hotlined.errors import DatabaseInUseError, DatabaseMissingError, DatabaseVersionError, StoreError
 from hotlined.gsm.address import Address, Ton, identify
@@ -932,6 +932,13 @@ def test_a_pin_is_tried_once_for_each_sim(db: Database) -> None:
     assert not people.pin_tried(db, "sim", "digest")
     people.refuse_pin(db, "sim", "digest")
     assert people.pin_tried(db, "sim", "digest")
+
+
+def test_a_key_that_is_a_fifo_is_none(tmp_path: Path) -> None:
+    """What stands in the place of the pseudonyms' key holds nobody up."""
+    os.mkfifo(tmp_path / "hotlined.db.key")
+
+    assert pseudonym.maybe_key(tmp_path / "hotlined.db.key") is None
 
 
 def test_a_pin_cannot_be_found_from_the_database(db: Database, tmp_path: Path) -> None:

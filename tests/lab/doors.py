@@ -517,6 +517,8 @@ def traps() -> None:
         victims()
         before, outside = seen(), outer()
         places = [*state, *status, *copies]
+        if kind == "FIFO":  # SQLite waits for that one, until systemd gives the daemon up after a quarter of an hour
+            places.remove(STATE / "hotlined.db-journal")
         trap("hotlined", kind, places)
         sh("systemctl", "start", "hotlined-power.service", timeout=120)
         for checkout in (PROJECT, newer):

@@ -448,7 +448,8 @@ def uninstalling() -> None:
         "it is uninstalled",
         done.returncode == 0 and not shutil.which("hotlined") and not Path("/opt/hotlined").exists(),
     )
-    left = sh("systemctl", "list-units", "--all", "--no-legend", "hotlined*").stdout
+    listed = sh("systemctl", "list-units", "--all", "--no-legend", "hotlined*").stdout.splitlines()
+    left = [each for each in listed if "not-found" not in each]  # systemd 252 keeps their names
     check(
         "no unit is left",
         not ([*UNITS.glob("hotlined*"), *Path("/etc/systemd/system").glob("hotlined*.*")] or left) or print(left),
