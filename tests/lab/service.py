@@ -452,7 +452,7 @@ def uninstalling() -> None:
     left = [each for each in listed if "not-found" not in each]  # systemd 252 keeps their names
     check(
         "no unit is left",
-        not ([*UNITS.glob("hotlined*"), *Path("/etc/systemd/system").glob("hotlined*.*")] or left) or print(left),
+        not ([*UNITS.glob("hotlined*"), *Path("/etc/systemd/system").rglob("hotlined*")] or left) or print(left),
     )
     check("the data are", Path("/var/lib/hotlined/hotlined.db").exists() and Path("/etc/hotlined/config.yaml").exists())
     done = install("--wheels", str(WHEELS))
