@@ -9,6 +9,8 @@ import pwd
 from collections.abc import Iterator
 from pathlib import Path
 
+_MOST_LINKS = 40  # that Linux follows on the way to a file: path_resolution(7)
+
 
 def who() -> str:
     """Return the name of the person who runs this: of the one who became root with sudo; `uid 1003` without a name."""
@@ -25,12 +27,13 @@ def who() -> str:
 def become(database: Path) -> bool:
     """As root become the owner of the database, or of the folder that it is to be in; return whether that happened.
 
-    For good: nothing brings root back. Where the owner is root it stays root: there nobody else can write.
+    For good: nothing brings root back. It stays root only where file and folders are root's: whoever owns one of them
+    decides what lies there, be it a link to a file of root's or of another line.
     """
     if os.geteuid() != 0:
         return False
     owner = _maybe_owner(database)
-    if owner is None or owner[0] == 0:
+    if owner is None:
         return False
     uid, gid = owner
     try:
@@ -46,11 +49,27 @@ def become(database: Path) -> bool:
 
 
 def _maybe_owner(database: Path) -> tuple[int, int] | None:
-    for path in (database, database.parent):
+    """Return the first that is not root of the file's owner and those of the folders above it, the nearest first.
+
+    A link counts as it is and not as what it leads to; only one that nobody but root could make is followed.
+    """
+    for path in _followed(database.absolute()):
         with contextlib.suppress(OSError):
-            status = path.stat()
-            return status.st_uid, status.st_gid
+            status = path.lstat()
+            if status.st_uid != 0:
+                return status.st_uid, status.st_gid
     return None
+
+
+def _followed(path: Path) -> Iterator[Path]:
+    """Yield a path and the folders above it, then the same of where each link on the way leads to."""
+    for _ in range(_MOST_LINKS):
+        yield path
+        yield from path.parents
+        link = next((each for each in (*reversed(path.parents), path) if each.is_symlink()), None)
+        if link is None:
+            return
+        path = link.parent / link.readlink() / path.relative_to(link)
 
 
 class Written:
