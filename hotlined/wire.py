@@ -20,7 +20,10 @@ def receive(channel: socket.socket, deadline: float) -> Any:
     """Return what a line of JSON says; raises ValueError for anything else, TimeoutError by the monotonic clock."""
     octets = b""
     while not octets.endswith(b"\n"):
-        channel.settimeout(max(0.001, deadline - time.monotonic()))
+        left = deadline - time.monotonic()
+        if left <= 0:  # also for who goes on sending a little at a time
+            raise TimeoutError
+        channel.settimeout(left)
         part = channel.recv(65_536)
         octets += part
         if not part or len(octets) > MOST_OCTETS:

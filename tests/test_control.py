@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 from conftest import wait_until
-from persons import ADMIN, COMMAND, LINE, MEMBER, NOBODY, OTHER_LINE, STRANGER, Person, needs_root
+from persons import ADMIN, COMMAND, LINE, MEMBER, NOBODY, OTHER_LINE, ROOT, STRANGER, Person, needs_root
 
 from hotlined import config as configuration
 from hotlined.control.server import Server
@@ -370,3 +370,119 @@ def test_every_verb_is_asked_for_by_a_command() -> None:
     """A decision that no command makes is a door that nobody uses."""
     source = "".join(path.read_text() for path in (Path(configuration.__file__).parent / "cli").glob("*.py"))
     assert [verb for verb in VERBS if f'"{verb}"' not in source] == []
+
+
+HOLD = """
+import socket, sys, time
+with socket.socket(socket.AF_UNIX) as channel:
+    channel.connect(sys.argv[1])
+    until = time.monotonic() + 20
+    try:
+        while time.monotonic() < until:
+            channel.send(b"x")
+            time.sleep(0.0002)
+    except OSError:
+        print("ended")
+"""
+"""Says a little at a time, without end."""
+
+
+@needs_root
+def test_who_never_comes_to_an_end_is_not_listened_to(doors: Doors) -> None:
+    """A member who goes on saying a little at a time has as long as one who says nothing."""
+    doors.start()
+
+    assert MEMBER.call(HOLD, str(doors.socket)).stdout == "ended\n"
+
+
+@needs_root
+@pytest.mark.parametrize("name", [[], {}, 1, None])
+def test_what_is_no_request_leaves_the_program_running(doors: Doors, name: object) -> None:
+    """A name that is no text is refused like any other."""
+    doors.start()
+    request = {"verb": "ask", "arguments": {"request": name, "arguments": {}}, "database": str(doors.database)}
+    done = MEMBER.call(ASK, str(doors.socket), json.dumps(request))
+
+    assert json.loads(done.stdout)["error"]["kind"] == "UsageError"
+    assert MEMBER.hotlined(doors.config, "pause").returncode == 0
+    assert doors.program
+    assert doors.program.poll() is None
+
+
+MANY = """
+import json, socket, sys
+asked = []
+for _ in range(20):
+    asked.append(socket.socket(socket.AF_UNIX))
+    asked[-1].connect(sys.argv[1])
+    asked[-1].sendall(sys.argv[2].encode() + b"\\n")
+for channel in asked:
+    print(json.loads(channel.makefile().readline()).get("error", {}).get("kind"))
+"""
+"""Says the same line many times at once, and prints what was wrong with each."""
+
+
+@needs_root
+def test_few_are_erasing_at_a_time(doors: Doors) -> None:
+    """Who asks for what takes long many times at once is refused, and the program goes on."""
+    with contextlib.closing(sqlite3.connect(doors.database)) as db:
+        db.execute("BEGIN IMMEDIATE")  # so that nothing is erased meanwhile
+        doors.start()
+        request = json.dumps(
+            {
+                "verb": "forget",
+                "arguments": {"name": NUMBER, "keep_opt_out": False},
+                "database": str(doors.database),
+            }
+        )
+        with subprocess.Popen(
+            MEMBER.program(MANY, str(doors.socket), request),
+            cwd="/",
+            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)},
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as asking:
+            assert asking.stdout
+            said = asking.stdout.read().split()
+
+    assert said.count("RefusedError") == 16
+    assert LINE.hotlined(doors.config, "pause").returncode == 0
+
+
+@needs_root
+@pytest.mark.parametrize("target", ["root", "another line"])
+def test_root_follows_no_link_of_the_lines_user(doors: Doors, tmp_path: Path, target: str) -> None:
+    """A link in the place of the database makes root neither stay root nor become another line's user."""
+    theirs = doors.folder / "theirs.db"
+    open_for_daemon(theirs).close()
+    if target == "another line":
+        for each in theirs.parent.glob("theirs.db*"):
+            os.chown(each, OTHER_LINE.uid, OTHER_LINE.gids[0])
+    theirs.chmod(0o600)
+    for each in doors.database.parent.iterdir():
+        each.rename(tmp_path / each.name)
+    doors.database.symlink_to(theirs)
+    os.lchown(doors.database, LINE.uid, LINE.gids[0])
+    doors.database.parent.chmod(0o755)
+    there = sorted(doors.folder.iterdir())
+
+    assert ADMIN.hotlined(doors.config, "pause").returncode == 1
+    assert ADMIN.hotlined(doors.config, "status").returncode == 69
+    assert sorted(doors.folder.iterdir()) == there
+    with contextlib.closing(sqlite3.connect(theirs)) as db:
+        assert db.execute("SELECT paused_at FROM line_state").fetchone() == (None,)
+
+
+@needs_root
+@pytest.mark.parametrize("link", ["file", "folder"])
+def test_a_link_of_roots_leads_to_the_lines_user(doors: Doors, link: str) -> None:
+    """An admin may put the database on another disk; who owns it there decides it."""
+    path = doors.folder / "elsewhere"
+    path.symlink_to(doors.database if link == "file" else doors.database.parent)
+    doors.database.parent.chmod(0o755)
+    settings = json.loads(doors.config.read_text())
+    settings["database"] = str(path if link == "file" else path / doors.database.name)
+    doors.config.write_text(json.dumps(settings))
+
+    assert ADMIN.hotlined(doors.config, "pause").returncode == 0
+    assert {each.stat().st_uid for each in doors.database.parent.iterdir()} == {LINE.uid}

@@ -30,6 +30,7 @@ SAY_SECONDS = 2.0
 IDLE_SECONDS = 600.0
 _LONG_SECONDS = 15 * 60.0  # until the answer to what takes long is sent
 _SO_PEERGROUPS = 59  # socket.h of Linux 4.13: the supplementary groups of the peer
+_MOST_CHILDREN = 4  # at a time: each has the database open, and a Pi little memory
 _MOST_OCTETS = 1024  # that Python asks for: 256 groups
 _WHO_CHARACTERS = 64
 
@@ -112,6 +113,10 @@ class Server:
             wire.send(channel, self._decided(request, who), time.monotonic() + SAY_SECONDS)
             return
         self._working()
+        if len(self._children) >= _MOST_CHILDREN:
+            busy = RefusedError("Others are erasing just now.", "Try again in a minute.")
+            wire.send(channel, wire.from_error(busy), time.monotonic() + SAY_SECONDS)
+            return
         child = os.fork()
         if child:
             self._children.add(child)

@@ -74,7 +74,7 @@ def _is_word(value: Any) -> bool:
 
 
 def _is_request(value: Any) -> bool:
-    return value in REQUESTS
+    return isinstance(value, str) and value in REQUESTS
 
 
 def _are_texts(value: Any) -> bool:
