@@ -559,3 +559,16 @@ def test_without_a_command_nothing_is_cycled(hub: Hub) -> None:
     hub.command.unlink()
 
     assert f"{hub.command} is missing" in hub.ask()
+
+
+@pytest.mark.parametrize("name", ["hotlined-control.service", "hotlined-control@.service"])
+@pytest.mark.parametrize(("result", "waits"), [("success", False), ("exit-code", True)])
+def test_a_door_that_cannot_be_served_is_tried_at_leisure(tmp_path: Path, name: str, result: str, waits: bool) -> None:
+    """After a failure the control program is not started again at once; after its usual end it is."""
+    (stop,) = settings(ROOT / "systemd" / name, "Service")["ExecStopPost"]
+    (tmp_path / "sleep").write_text('#!/bin/sh\necho "$@"\n')
+    (tmp_path / "sleep").chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "SERVICE_RESULT": result}
+    done = subprocess.run(shlex.split(stop), env=environment, capture_output=True, text=True, check=True)
+
+    assert done.stdout == ("10\n" if waits else "")
