@@ -101,6 +101,8 @@ def written(path: Path, mode: int = 0o640) -> Iterator[Written]:
     with contextlib.suppress(FileNotFoundError):
         new.unlink()  # of one that was cut off
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
+    with contextlib.suppress(PermissionError):  # a stick with FAT knows no rights
+        os.fchmod(descriptor, mode)
     heard, done = os.pipe()
     keeper = os.fork()
     if keeper == 0:

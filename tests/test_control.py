@@ -266,6 +266,21 @@ def test_a_broken_configuration_keeps_nobody_from_pausing(doors: Doors) -> None:
     assert doors.one("SELECT paused_by FROM line_state") == "uid 61002"
 
 
+@needs_root
+def test_what_root_names_is_roots_to_write(doors: Doors) -> None:
+    """A copy and a page go where the admin may write and the line's user may not, and become root's."""
+    for words, name in ((("db", "backup"), "copy.db"), (("stats", "--html"), "page.html")):
+        done = ADMIN.hotlined(doors.config, *words, str(doors.folder / name))
+        assert done.returncode == 0, done.stderr
+        assert (doors.folder / name).stat().st_uid == 0
+        refused = LINE.hotlined(doors.config, *words, str(doors.folder / f"of-the-line-{name}"))
+        assert refused.returncode == 1
+    assert sorted(path.name for path in doors.folder.iterdir() if path.is_file()) == [
+        *("config.yaml", "copy.db", "page.html")
+    ]
+    assert {path.stat().st_uid for path in doors.database.parent.iterdir()} == {LINE.uid}
+
+
 # ---- what is said at the socket
 
 
@@ -333,6 +348,8 @@ def test_what_is_no_decision_is_refused(asked: tuple[Path, Path]) -> None:
         assert db.execute("SELECT count(*) FROM numbers").fetchone() == (0,)
         assert db.execute("SELECT count(*) FROM requests").fetchone() == (0,)
     assert say(path, json.dumps(fits).encode() + b"\n") == {"result": 0}
+    odd_name = {"verb": "forget", "arguments": {"name": "Pro\u00a0ximus\n", "keep_opt_out": False}}
+    assert say(path, json.dumps(fits | odd_name).encode() + b"\n")["result"]["contacts"] == 0
 
 
 def test_a_name_is_one_line(asked: tuple[Path, Path]) -> None:

@@ -8,9 +8,8 @@ import io
 import math
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hotlined import owner
 from hotlined.cli import Settings, dates, pass_settings
 from hotlined.cli.limits import in_words
 from hotlined.cli.log import briefly
@@ -76,19 +76,26 @@ def stats(
     """
     if page and form:
         raise UsageError(f"--html and --{form} exclude each other.")
+    with _opened(page) as write:
+        _show(settings, write, since, until, by, "html" if page else form)
+
+
+def _show(
+    settings: Settings,
+    write: Callable[[str], object],
+    since: dates.Period | None,
+    until: dates.Period | None,
+    by: str | None,
+    form: str | None,
+) -> None:
     chosen = settings.config()
     ends = since.start if since else None, until.end if until else None
     with _at_work("Counting"), open_beside_daemon(chosen.database) as db:
         summary = summarise(db, chosen, *ends, By(by) if by else None, datetime.now().astimezone())
-    if page:
+    if form == "html":
         from hotlined.cli.page import draw  # noqa: PLC0415  the other forms do without
 
-        drawn = draw(summary, datetime.now().astimezone())
-        if page == _STANDARD_OUTPUT:
-            click.echo(drawn, nl=False)
-        else:
-            _replace(page, drawn)
-            click.echo(f"Written: {harmless(os.fspath(page))}")
+        write(draw(summary, datetime.now().astimezone()))
     else:
         {"json": _print_json, "csv": _print_csv, None: _print}[form](summary)
 
@@ -102,34 +109,33 @@ def _at_work(what: str) -> AbstractContextManager[Any]:
     return Console(stderr=True).status(what)
 
 
-def _replace(path: Path, text: str) -> None:
-    """Write a file wholly or not at all; what is no regular file (a device, a pipe) is written into.
+@contextmanager
+def _opened(path: Path | None) -> Iterator[Callable[[str], object]]:
+    """Open the file that a person has named, before root becomes the line's user, and give what writes it.
 
-    Raises UsageError where a file would be replaced that is no page.
+    It is written wholly or not at all; what is no regular file (a device, a pipe) is written into. Raises UsageError
+    where a file would be replaced that is no page.
     """
-    path = path.resolve()
-    if path.exists() and not path.is_file():
-        path.write_text(text, "utf-8")
+    if path is None or path == _STANDARD_OUTPUT:
+        yield partial(click.echo, nl=False)
         return
-    if path.is_file() and path.stat().st_size:
-        with path.open("rb") as file:
-            if not file.read(len(_PAGE_BEGINS)).upper().startswith(_PAGE_BEGINS):
-                raise UsageError(f"{path} is no page, and is not replaced.", "Name another file.")
-    try:
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", dir=path.parent, prefix=".stats-", delete=False
-        ) as file:
-            try:
-                file.write(text)
-                file.flush()
-                os.fchmod(file.fileno(), _PAGE_MODE)
-                Path(file.name).replace(path)
-            except BaseException:
-                Path(file.name).unlink()
-                raise
-    except OSError as error:
-        error.filename = os.fspath(path)  # what was asked for, not the file beside it
-        raise
+    real = path.resolve()
+    if real.exists() and not real.is_file():
+        with real.open("w", encoding="utf-8") as file:
+            yield file.write
+        return
+    if real.is_file() and real.stat().st_size:
+        with real.open("rb") as page:
+            if not page.read(len(_PAGE_BEGINS)).upper().startswith(_PAGE_BEGINS):
+                raise UsageError(f"{real} is no page, and is not replaced.", "Name another file.")
+    with owner.written(real, _PAGE_MODE) as target:
+
+        def write(text: str) -> None:
+            target.write(text.encode())
+            target.finish()
+
+        yield write
+    click.echo(f"Written: {harmless(os.fspath(path))}")
 
 
 def _print_json(summary: Summary) -> None:

@@ -58,7 +58,7 @@ def _is_number(value: Any) -> bool:
 
 def _is_name(value: Any) -> bool:
     """Tell whether it is a number, a sender's name or a pseudonym, as the log shows it."""
-    return isinstance(value, str) and 0 < len(value) <= 40 and value.isprintable()
+    return isinstance(value, str) and 0 < len(value) <= 40
 
 
 def _is_contact(value: Any) -> bool:
