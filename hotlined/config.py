@@ -421,6 +421,7 @@ KEYS = {
     )
 }
 _SECTIONS = tuple(dict.fromkeys(path[: dot.start()] for path in KEYS for dot in re.finditer(r"\.", path)))
+_NAMES = frozenset(path.rpartition(".")[2] for path in (*KEYS, *_SECTIONS))
 
 
 class _Problem(NamedTuple):
@@ -506,6 +507,21 @@ def _maybe_opened(text: str, index: int) -> int | None:
     return None
 
 
+def _maybe_glued(text: str, mark: "yaml.Mark", message: str) -> _Problem | None:
+    """Find the key whose blank is missing, on lines above a mistake: it is no key, so the next one has no place."""
+    if not any(sign in message for sign in ("mapping values are not allowed", "could not find expected ':'")):
+        return None
+    found = None
+    rows = re.split("\r\n|[\r\n\x85\u2028\u2029]", text)
+    for number in range(min(mark.line, len(rows)), 0, -1):
+        match = re.match(r"\s*([^\W\d]\w*):(\S)?", rows[number - 1])
+        if match and match[2] and (match[1] in _NAMES or fold(match[1]) in _TRANSLATED):
+            found = _Problem(number, "", f"a blank is missing behind `{match[1]}:`")
+        elif match and not match[2]:
+            break
+    return found
+
+
 def _broken(path: Path, line: int, message: str) -> ConfigError:
     cure = next((f"; {cure}" for sign, cure in _CURES if sign in message), "")
     return _refuse(path, [_Problem(line, "", f"this is not YAML: {message}{cure}")])
@@ -531,6 +547,8 @@ def _compose(text: str, path: Path) -> "_Node | None":
             if early == _QUOTES and (opened := _maybe_opened(text, mark.index)):
                 line, early = opened, _OPENED
             raise _refuse(path, [_Problem(line, "", early)]) from error
+        if glued := _maybe_glued(text, mark, str(error.problem)):
+            raise _refuse(path, [glued]) from error
         begun = f"{error.context} from line {error.context_mark.line + 1}, " if error.context_mark else ""
         raise _broken(path, mark.line + 1, f"{begun}{error.problem}") from error
     except RecursionError as error:

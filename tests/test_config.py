@@ -346,6 +346,17 @@ def test_quotes_and_apostrophes_inside_a_text_are_none_at_its_end() -> None:
             ANSWER + "modem: {port: *a}\nline: fr\nmode: live\n",
             "2: this is not YAML: found undefined alias 'a'; a value that starts with * needs quotes",
         ),
+        (
+            'answer:\n  text:"Non, c\'est non."\n  delay: [30m, 60m]\n',
+            "2: a blank is missing behind `text:`",
+        ),
+        ("answer:\n  delay: 1h\n  text:Non\n  max_age: 3h\n", "3: a blank is missing behind `text:`"),
+        ("answer:\n  text:Non\n  delay:1h\n  max_age: 3h\n", "2: a blank is missing behind `text:`"),
+        ("answer:\n  texte:Non\n\n  délai: 1h\n", "2: a blank is missing behind `texte:`"),
+        (
+            "answer:\n  text: Non\n    c'est: non\n",
+            "3: this is not YAML: mapping values are not allowed here; a value with a colon and a blank in it needs ",
+        ),
         (ANSWER + "line: 'f' r\nmode: live\n", "2: there are quotes inside the quotes: "),
         (ANSWER + "---\nline: fr\n", "2: this is not YAML: expected a single document"),
         (ANSWER + "line: a\x07b\n", "2: this is not YAML: the character U+0007 is not allowed"),
