@@ -663,12 +663,15 @@ def _judge_name(section: str, name: str, value: "_Node", lines: Mapping[str, int
     return _written(path[:80]), f"unknown key{dotted}; {told}"
 
 
-def _no_section(node: "_Node") -> str:
+def _no_section(section: str, node: "_Node") -> str:
     """Say what is wrong with what should be a section; most often a blank is missing, or is no blank."""
     if node.id == "mapping":
         return f"expected a section of at most {MOST_KEYS} keys, got one of {len(node.value)}"
     sentence = f"expected a section: keys on lines of their own, indented; got {_got(node)}"
     found = re.match(r"([a-z_]+):(\S|[^\S ])", node.value) if node.id == "scalar" else None
+    if not found and section == "limits.segments":
+        windows = (f"{key.rpartition('.')[2]}: {KEYS[key].default}" for key in KEYS if key.startswith(f"{section}."))
+        return f"{sentence}; on one line it is {{{', '.join(windows)}}}"
     if not found:
         return sentence
     invisible = _maybe_invisible(found[2])
@@ -693,7 +696,7 @@ def _walk(root: "_Node | None", problems: list[_Problem]) -> _Stated:
         if node is None or _is_null(node):  # every key of it is commented out
             continue
         if node.id != "mapping" or len(node.value) > MOST_KEYS:
-            problems.append(_Problem(section_line, section, _no_section(node)))
+            problems.append(_Problem(section_line, section, _no_section(section, node)))
             continue
         beside = {key.value: key.start_mark.line + 1 for key, _ in node.value if key.id == "scalar"}
         for key, value in node.value:
@@ -763,12 +766,24 @@ def _judge_quote(key: Key, node: "_Node") -> Iterator[str]:
         yield f"ends with {node.value[-1]}, and no quote opens it: put the whole value in quotes, or take that one away"
 
 
+def _no_list(key: Key, node: "_Node") -> str:
+    """Say what is wrong with what should be a list; most often its brackets are missing."""
+    hidden = key.secret or key.kind.personal
+    sentence = f"expected a list ([] for none), got {_got(node, personal=hidden)}"
+    if node.id != "scalar" or _is_null(node):
+        return sentence
+    if hidden or key.kind is _TEXT:  # a text may have commas of its own
+        return f'{sentence}; write ["…"], each entry in quotes'
+    entries = filter(None, re.split(r"\s*[,;]\s*", node.value.strip()[:80]))
+    return f"{sentence}; write [{', '.join(_written(key.kind.meant(entry) or entry) for entry in entries)}]"
+
+
 def _convert(key: Key, line: int, node: "_Node", where: _Where) -> tuple[Any, list[_Problem]]:
     if key.shape is _Shape.MAYBE and _is_null(node):
         return None, [_Problem(line, key.path, sentence) for sentence in _judge_comment(key, node)]
     listed = node.id == "sequence" and (key.shape is _Shape.LIST or (key.shape is _Shape.SERIES and node.value))
     if key.shape is _Shape.LIST and not listed:
-        return (), [_Problem(line, key.path, f"expected a list ([] for none), got {_got(node)}")]
+        return (), [_Problem(line, key.path, _no_list(key, node))]
     values, problems = [], []
     for place, item in enumerate(node.value if listed else (node,), start=1):
         if cut := next(chain(_judge_comment(key, item), _judge_quote(key, item)), ""):

@@ -36,6 +36,8 @@ def test_a_fine_configuration_is_judged(tmp_path: Path) -> None:
     ("sections", "warning"),
     [
         ({"mode": "shadow"}, "mode is shadow"),
+        ({"answer": {"text": "« Non, c'est non. »"}}, "« and » stand around the text: these marks are part of the"),
+        ({"answer": {"texts": ["Non.", "“Non, c’est non.”"]}}, "“ and ” stand around the text"),
         ({"answer": {"text": "x", "delay": "0s"}}, "answer.delay"),
         ({"limits": {"per_number": 0}}, "limits.per_number is 0"),
         ({"limits": {"segments": {"day": 0}}}, "nothing is ever sent"),
@@ -50,6 +52,11 @@ def test_what_is_risky_is_said(tmp_path: Path, sections: dict[str, Any], warning
     (line,) = [line for line in judged(tmp_path, **sections).splitlines() if line.startswith("Careful: ")]
 
     assert warning in line
+
+
+def test_marks_inside_an_answer_are_no_risk(tmp_path: Path) -> None:
+    """Who quotes somebody at the start and at the end of her text has put no marks around it."""
+    assert "Careful" not in judged(tmp_path, answer={"text": "« Salut » ? Je ne dis pas « oui »"})
 
 
 def test_the_answer_stands_there_as_it_leaves(tmp_path: Path) -> None:

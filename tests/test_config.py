@@ -219,7 +219,27 @@ DURATION = "like 90s, 10m, 24h or 1h30m"
         ("modem: {pin: 12345x}", "modem.pin: expected 4 to 8 digits, got something else (not shown)"),
         ("modem: {pin: 1234, pin_file: pin}", "modem.pin: modem.pin and modem.pin_file are both set; keep one of them"),
         ("numbers: {country: XX}", "numbers.country: expected a country as two capitals, like BE, got 'XX'"),
-        ("numbers: {blocked: 0470123456}", "numbers.blocked: expected a list ([] for none), got '0470123456'"),
+        (
+            "numbers: {blocked: 0470123456}",
+            'numbers.blocked: expected a list ([] for none), got something else (not shown); write ["…"], each entry in quotes',
+        ),
+        (
+            "numbers: {answer_countries: 'BE, FR'}",
+            "numbers.answer_countries: expected a list ([] for none), got 'BE, FR'; write [BE, FR]",
+        ),
+        (
+            "numbers: {opt_out_words: stop}",
+            "numbers.opt_out_words: expected a list ([] for none), got 'stop'; write [stop]",
+        ),
+        (
+            "alerts: {urls: 'mailto://a:b@example.org'}",
+            'alerts.urls: expected a list ([] for none), got something else (not shown); write ["…"], each entry in quotes',
+        ),
+        (
+            "limits: {segments: 60}",
+            "limits.segments: expected a section: keys on lines of their own, indented; got '60'; on one line it is "
+            "{hour: 60, day: 300, month: 3000}",
+        ),
         ("numbers: {blocked: }", "numbers.blocked: expected a list ([] for none), got nothing"),
         (
             "numbers: {blocked: [0470123456, 12x]}",

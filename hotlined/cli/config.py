@@ -107,11 +107,25 @@ def is_missing(path: Path | None) -> bool:
         return False
 
 
+# YAML knows none of these for a quote
+_MARKS = ("«»", "“”", "„”", "„“", "””", "‘’")
+
+
+def _maybe_marks(text: str) -> str | None:
+    """Return the quotation marks that stand around the whole of a text."""
+    if len(text) < 2:
+        return None
+    within = text[1:-1]
+    return next((m for m in _MARKS if text[0] == m[0] and text[-1] == m[1] and m[0] not in within), None)
+
+
 def _risks(chosen: Config) -> Iterator[str]:
     """Yield what is allowed and may still not be meant."""
     answer, limits, worst = chosen.answer, chosen.limits, worst_case(chosen)
     largest = max(plan(text, answer.encoding).segments for text in answer.texts)
+    marks = next(filter(None, map(_maybe_marks, answer.texts)), None)
     risks = (
+        (marks is not None, f"{' and '.join(marks or '')} stand around the text: these marks are part of the answer."),
         (chosen.mode is Mode.SHADOW, "mode is shadow: nothing is transmitted."),
         (
             answer.delay[0] == timedelta(0),
