@@ -55,7 +55,7 @@ def parse_duration(text: str) -> timedelta:
     """
     match = _DURATION.fullmatch(text)
     if not text or match is None:
-        raise ValueError(f"expected a duration like 90s, 10m, 24h or 1h30m, got {_quoted(text)}")
+        raise ValueError(f"expected a duration like 90s, 10m, 24h, 7d or 1h30m, got {_quoted(text)}")
     counts = match.groups(default="0")
     return timedelta(seconds=sum(int(count) * unit for count, unit in zip(counts, _UNITS.values(), strict=True)))
 
@@ -243,8 +243,25 @@ class _Kind:
         raise ValueError(text)
 
 
+# what a choice is called by whoever writes French or Dutch
+_CHOSEN = {
+    "ombre": "shadow",
+    "schaduw": "shadow",
+    "raccrocher": "hang_up",
+    "ophangen": "hang_up",
+    "sonner": "ring",
+    "overgaan": "ring",
+    "ignorer": "ignore",
+    "negeren": "ignore",
+}
+
+
 def _choice(choices: type[StrEnum]) -> _Kind:
-    return _Kind(f"one of {', '.join(choices)}", convert=choices)
+    def meant(text: str) -> str | None:
+        word = _CHOSEN.get(fold(text), fold(text))
+        return next((choice for choice in choices if fold(choice) == fold(word)), None)
+
+    return _Kind(f"one of {', '.join(choices)}", convert=choices, meant=meant)
 
 
 def _whole(least: int, most: int = _LARGEST) -> _Kind:
@@ -252,12 +269,45 @@ def _whole(least: int, most: int = _LARGEST) -> _Kind:
     return _Kind(f"a whole number {extent}", "[0-9]{1,15}", int, lambda number: least <= number <= most)
 
 
+# what a unit is called in French, Dutch and English, as a count of ours; a longer spelling comes first
+_SPELLED = (
+    ("secondes?|seconden|sec|s", 1, "s"),
+    ("minutes?|minuten|minuut|min|m", 1, "m"),
+    ("heures?|hours?|uren|uur|u|h", 1, "h"),
+    ("jours?|dagen|dag|days?|j|d", 1, "d"),
+    ("semaines?|sem|weken|weeks?|w", 7, "d"),
+    ("mois|maanden|maand|months?", 30, "d"),
+    ("années?|ans?|jaren|jaar|years?", 365, "d"),
+)
+
+
+def _spelled_duration(text: str) -> str | None:
+    units = "|".join(names for names, _, _ in _SPELLED)
+    word = text.lower()
+    if not re.fullmatch(rf"(?:\s*[0-9]{{1,8}}\s*(?:{units})(?![^\W\d]))+", word):
+        return None
+    written = ""
+    for count, name in re.findall(r"([0-9]+)\s*([^\W\d]+)", word):
+        size, unit = next((size, unit) for names, size, unit in _SPELLED if re.fullmatch(names, name))
+        written += f"{int(count) * size}{unit}"
+    return written
+
+
 def _duration(least: str, most: str) -> _Kind:
     shortest, longest = parse_duration(least), parse_duration(most)
+
+    def meant(text: str) -> str | None:
+        written = _spelled_duration(text)
+        with suppress(ValueError, OverflowError):
+            if written and written != text and shortest <= parse_duration(written) <= longest:
+                return written
+        return None
+
     return _Kind(
-        f"a duration from {least} to {most}, like 90s, 10m, 24h or 1h30m",
+        f"a duration from {least} to {most}, like 90s, 10m, 24h, 7d or 1h30m",
         convert=parse_duration,
         accept=lambda duration: shortest <= duration <= longest,
+        meant=meant,
         format=format_duration,
     )
 
@@ -314,10 +364,25 @@ _NUMBER = _Kind(
 )
 # what is written on cars and in addresses, and is no code of ISO 3166
 _COUNTRY_CODES = {"UK": "GB", "EN": "GB", "SP": "ES", "B": "BE", "F": "FR", "D": "DE", "L": "LU"}
+_COUNTRY_NAMES = {
+    "allemagne": "DE",
+    "belgie": "BE",
+    "belgique": "BE",
+    "belgium": "BE",
+    "deutschland": "DE",
+    "duitsland": "DE",
+    "france": "FR",
+    "frankrijk": "FR",
+    "luxembourg": "LU",
+    "luxemburg": "LU",
+    "nederland": "NL",
+    "paysbas": "NL",
+    "suisse": "CH",
+}
 
 
 def _meant_country(text: str) -> str | None:
-    code = _COUNTRY_CODES.get(text.upper(), text.upper())
+    code = _COUNTRY_NAMES.get(fold(text)) or _COUNTRY_CODES.get(text.upper(), text.upper())
     return code if code != text and re.fullmatch("[A-Z]{2}", code) and _is_country(code) else None
 
 
@@ -350,6 +415,7 @@ class _Shape(Enum):
     MAYBE = auto()  # one, or null
     LIST = auto()
     SERIES = auto()  # a list of at least one; one alone will do
+    RANGE = auto()  # a series of one, or of two and the lesser first
 
 
 @dataclass(frozen=True, slots=True)
@@ -392,7 +458,7 @@ KEYS = {
         Key("answer.texts", _TEXT, (), "or the first answer to a number, the second, …", _Shape.LIST),
         Key("answer.encoding", _choice(AnswerEncoding), AnswerEncoding.SMART, "smart, gsm7 or ucs2"),
         Key("answer.max_segments", _whole(1, 255), 2, "a longer answer is an error"),  # TS 23.040 9.2.3.24.1
-        Key("answer.delay", _duration("0s", "30d"), (30 * _M, 60 * _M), "random between", _Shape.SERIES),
+        Key("answer.delay", _duration("0s", "30d"), (30 * _M, 60 * _M), "random between", _Shape.RANGE),
         Key("answer.max_age", _duration("1s", _FOREVER), 24 * _H, "an answer not begun by then is cancelled"),
         # the steps of the relative validity period, TS 23.040 9.2.3.12.1
         Key("answer.validity", _duration("5m", "441d"), 24 * _H, "how long the service centre keeps trying"),
@@ -571,7 +637,7 @@ def _got(node: "_Node", *, personal: bool = False) -> str:
 
 
 _LIKENESS = 0.5  # as difflib counts: minute is like month, and pays like no key at all
-# what the keys are called by whoever writes French or Dutch, case and accents aside
+# what the keys are called by whoever writes French or Dutch, or shortens them, case and accents aside
 _TRANSLATED = {
     "alertes": "alerts",
     "antwoord": "answer",
@@ -584,6 +650,8 @@ _TRANSLATED = {
     "geblokkeerd": "numbers.blocked",
     "land": "numbers.country",
     "landen": "numbers.answer_countries",
+    "antwoordlanden": "numbers.answer_countries",
+    "paysreponse": "numbers.answer_countries",
     "ligne": "line",
     "lijn": "line",
     "limieten": "limits",
@@ -597,6 +665,7 @@ _TRANSLATED = {
     "oproepen": "modem.calls",
     "pays": "numbers.country",
     "pincode": "modem.pin",
+    "price": "limits.price_per_segment",
     "prijs": "limits.price_per_segment",
     "prix": "limits.price_per_segment",
     "reponse": "answer",
@@ -727,7 +796,7 @@ def _scalar(kind: _Kind, node: "_Node", where: _Where) -> Any:
     asked = f"; is {meant} meant?" if meant else ""
     visible = node.value.replace("\0", "") if node.id == "scalar" and not kind.personal else ""
     if invisible := _maybe_invisible(visible):
-        asked += f"; {invisible} stands in it: delete it"
+        asked = f"; {invisible} stands in it: delete it"
     raise ValueError(f"expected {kind.expected}, got {_got(node, personal=kind.personal)}{tagged}{asked}")
 
 
@@ -781,7 +850,9 @@ def _no_list(key: Key, node: "_Node") -> str:
 def _convert(key: Key, line: int, node: "_Node", where: _Where) -> tuple[Any, list[_Problem]]:
     if key.shape is _Shape.MAYBE and _is_null(node):
         return None, [_Problem(line, key.path, sentence) for sentence in _judge_comment(key, node)]
-    listed = node.id == "sequence" and (key.shape is _Shape.LIST or (key.shape is _Shape.SERIES and node.value))
+    listed = node.id == "sequence" and (
+        key.shape is _Shape.LIST or (key.shape in {_Shape.SERIES, _Shape.RANGE} and node.value)
+    )
     if key.shape is _Shape.LIST and not listed:
         return (), [_Problem(line, key.path, _no_list(key, node))]
     values, problems = [], []
@@ -794,6 +865,9 @@ def _convert(key: Key, line: int, node: "_Node", where: _Where) -> tuple[Any, li
         except ValueError as error:
             entry = _Problem(item.start_mark.line + 1, key.path, f"entry {place}: {error}")
             problems.append(entry if listed else _Problem(line, key.path, str(error)))
+    if key.shape is _Shape.RANGE and not problems and (len(values) > 2 or values[0] > values[-1]):
+        typed = ", ".join(item.value for item in node.value)  # as it is known to her who wrote it
+        problems.append(_Problem(line, key.path, f"expected one duration, or two and the shorter first, got {typed}"))
     return (values[0] if values and key.shape in {_Shape.ONE, _Shape.MAYBE} else tuple(values)), problems
 
 
@@ -822,10 +896,7 @@ def _judge_cost(text: str | None, texts: tuple[str, ...], encoding: str, max_seg
 
 
 def _judge_delay(delay: tuple[timedelta, ...], max_age: timedelta) -> Iterator[str]:
-    if len(delay) > 2 or delay[0] > delay[-1]:
-        written = ", ".join(map(format_duration, delay))
-        yield f"expected one duration, or two and the shorter first, got {written}"
-    elif delay[-1] >= max_age:
+    if delay[-1] >= max_age:
         yield f"expected less than answer.max_age ({format_duration(max_age)}): every answer would be stale"
 
 

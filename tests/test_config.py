@@ -180,7 +180,9 @@ def test_paths_begin_in_the_files_folder() -> None:
 
 TWO = "2 segments (answer.max_segments)"
 NO_LINES = ("FR", "-a", "_a", "a.b", "a" * 23, "main", "web", "config")
-DURATION = "like 90s, 10m, 24h or 1h30m"
+DURATION = "like 90s, 10m, 24h, 7d or 1h30m"
+NO_LIST = 'expected a list ([] for none), got something else (not shown); write ["…"], each entry in quotes'
+NO_SECTION = "expected a section: keys on lines of their own, indented; got '60'"
 
 
 @pytest.mark.parametrize(
@@ -204,7 +206,46 @@ DURATION = "like 90s, 10m, 24h or 1h30m"
             "limits.reserve_for_new: expected a percentage from 0% to 100%, got '101%'",
         ),
         ("limits: {currency: euro}", "limits.currency: expected a currency as three capitals, like EUR, got 'euro'"),
-        ("mode: Live", "mode: expected one of live, shadow, got 'Live'"),
+        ("mode: Live", "mode: expected one of live, shadow, got 'Live'; is live meant?"),
+        ("mode: ombre", "mode: expected one of live, shadow, got 'ombre'; is shadow meant?"),
+        (
+            "modem: {calls: raccrocher}",
+            "modem.calls: expected one of ring, hang_up, ignore, got 'raccrocher'; is hang_up meant?",
+        ),
+        *(
+            (
+                f"limits: {{cooldown: {typed}}}",
+                f"limits.cooldown: expected a duration from 0s to 3650d, {DURATION}, got '{typed}'; is {meant} meant?",
+            )
+            for typed, meant in (
+                ("30min", "30m"),
+                ("1j", "1d"),
+                ("1 jour", "1d"),
+                ("1 semaine", "7d"),
+                ("90 jours", "90d"),
+                ("1 an", "365d"),
+                ("2 uur", "2h"),
+                ("3 dagen", "3d"),
+                ("2 weken", "14d"),
+                ("1h 30min", "1h30m"),
+            )
+        ),
+        (
+            "limits: {cooldown: 20 ans}",
+            f"limits.cooldown: expected a duration from 0s to 3650d, {DURATION}, got '20 ans'",
+        ),
+        *(
+            (
+                f"numbers: {{country: {typed}}}",
+                f"numbers.country: expected a country as two capitals, like BE, got '{typed}'; is BE meant?",
+            )
+            for typed in ("Belgique", "België")
+        ),
+        ("credit: {price: 0.1}", "credit.price: unknown key; the nearest known one is limits.price_per_segment"),
+        (
+            "numbers: {pays_réponse: [FR]}",
+            '"numbers.pays_réponse": unknown key; the nearest known one is numbers.answer_countries',
+        ),
         ("line: ../fr", f"line: expected {config._NAME.expected}, got '../fr'"),
         *((f"line: {name}", f"line: expected {config._NAME.expected}, got {name!r}") for name in NO_LINES),
         (
@@ -221,7 +262,7 @@ DURATION = "like 90s, 10m, 24h or 1h30m"
         ("numbers: {country: XX}", "numbers.country: expected a country as two capitals, like BE, got 'XX'"),
         (
             "numbers: {blocked: 0470123456}",
-            'numbers.blocked: expected a list ([] for none), got something else (not shown); write ["…"], each entry in quotes',
+            f"numbers.blocked: {NO_LIST}",
         ),
         (
             "numbers: {answer_countries: 'BE, FR'}",
@@ -233,12 +274,11 @@ DURATION = "like 90s, 10m, 24h or 1h30m"
         ),
         (
             "alerts: {urls: 'mailto://a:b@example.org'}",
-            'alerts.urls: expected a list ([] for none), got something else (not shown); write ["…"], each entry in quotes',
+            f"alerts.urls: {NO_LIST}",
         ),
         (
             "limits: {segments: 60}",
-            "limits.segments: expected a section: keys on lines of their own, indented; got '60'; on one line it is "
-            "{hour: 60, day: 300, month: 3000}",
+            f"limits.segments: {NO_SECTION}; on one line it is {{hour: 60, day: 300, month: 3000}}",
         ),
         ("numbers: {blocked: }", "numbers.blocked: expected a list ([] for none), got nothing"),
         (
@@ -343,6 +383,10 @@ def test_quotes_and_apostrophes_inside_a_text_are_none_at_its_end() -> None:
         (
             "answer:\n  text: a\n  delay: [2h, 1h]\n",
             "3: answer.delay: expected one duration, or two and the shorter first, got 2h, 1h",
+        ),
+        (
+            "answer:\n  text: a\n  delay: [60m, 30m]\n",
+            "3: answer.delay: expected one duration, or two and the shorter first, got 60m, 30m",
         ),
         (
             "answer:\n  text: a\n  delay: [1s, 2s, 3s]\n",
