@@ -97,8 +97,12 @@ def test_pause_holds_and_resume_lets_go(line: Line) -> None:
     line.sim.do("deliver", from_=NUMBER, text="un")
     wait_until(lambda: line.rows(ANSWERS) == [("queued", None, "paused")])
     assert line.submitted() == []
-    line.cli("resume")
+    assert line.cli("resume") == "Answers go out again.\n"
     wait_until(lambda: line.rows(ANSWERS) == [("sent", None, None)])
+    assert line.cli("resume") == "It was not paused.\n"
+    line.cli("pause")
+    line.stop()
+    assert line.cli("resume") == "Answers go out again once the daemon runs: it does not.\n"
 
 
 def test_a_block_cancels_what_is_queued_and_unblock_undoes_it(line: Line) -> None:

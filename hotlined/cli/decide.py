@@ -105,9 +105,19 @@ def resume(settings: Settings) -> None:
 
     Example: hotlined resume
     """
-    another = _decide(settings, settings.config(), "resume")
+    config = settings.config()
+    require_daemons_database(config)
+    with open_beside_daemon(config.database) as db:
+        was = any(held.state == "paused" or held.reason == "key_lost" for held in reading.holds(db))
+    another = _decide(settings, config, "resume")
     note = " Another key is in use: whoever was a pseudonym counts as new." if another else ""
-    print_wrapped(f"Answers go out again.{note}")
+    if not was:
+        said = "It was not paused."
+    elif report(config).alive:
+        said = "Answers go out again."
+    else:
+        said = "Answers go out again once the daemon runs: it does not."
+    print_wrapped(f"{said}{note}")
 
 
 @click.command
