@@ -177,6 +177,7 @@ def test_for_people_each_failure_has_its_cure_beneath(tmp_path: Path) -> None:
     at = next(number for number, line in enumerate(lines) if line.startswith("stick "))
     assert lines[at].endswith("fail: modem.port names /dev/hotlined-none, which is not there")
     assert lines[at + 1].strip().startswith("→ ")
+    assert f"Start it: `hotlined --config {filled.config} run`" in done.stdout  # as it was typed
     assert "fail" in lines[-1]
 
 

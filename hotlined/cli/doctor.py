@@ -28,7 +28,7 @@ import click
 from hotlined import __version__, clock
 from hotlined.cli import Settings, pass_settings
 from hotlined.cli.config import is_missing
-from hotlined.cli.output import json_line, print_wrapped
+from hotlined.cli.output import as_typed, json_line, print_wrapped
 from hotlined.cli.record import Wanted, record
 from hotlined.cli.status import SHADOW, WINDOW_CODES, WINDOWS, Report, report
 from hotlined.config import Config
@@ -760,7 +760,7 @@ def doctor(ctx: click.Context, settings: Settings, as_json: bool, file: Path | N
             continue
         print_wrapped(f"{found.verdict}: {found.seen}", name)
         if found.cure:
-            print_wrapped(f"→ {found.cure}", " ")
+            print_wrapped(as_typed(f"→ {found.cure}"), " ")
     if not as_json:
         print_wrapped(", ".join(f"{count} {verdict}" for verdict, count in sorted(tally.items())))
     ctx.exit(HotlinedError.exit_code if tally[Verdict.FAIL] else 0)
