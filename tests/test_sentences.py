@@ -204,14 +204,14 @@ def began(said: re.Match[str], found: Figures) -> None:
 
 
 COUNTED = re.compile(
-    rf"\b({NUMBER}) (?:text|call|number|answer|segment|reaction|minute|hour|day|week)(s?)\b", re.IGNORECASE
+    rf"\b({NUMBER}) (?:text|call|sender|answer|segment|reaction|minute|hour|day|week)(s?)\b", re.IGNORECASE
 )
 SENTENCES: dict[str, Callable[[re.Match[str], Figures], None]] = {
     rf"(?P<texts>No|{NUMBER}) texts? in {LENGTH} {DATES}"
     rf"(?:, (?P<side>more than |nearly )?(?P<rate>{NUMBER}) (?P<article>an?) (?P<per>week|day|hour))?\.": texts,
     r"(?P<share>.+) of them came in the week from .+\.": busiest,
     rf"(?P<number>{NUMBER}) calls? in the same time\.": figure("calls"),
-    rf"(?P<numbers>{NUMBER}) numbers? texted or called, (?:(?P<new>all|none|{NUMBER}) of them |(?P<not>not )?)"
+    rf"(?P<numbers>{NUMBER}) senders? texted or called, (?:(?P<new>all|none|{NUMBER}) of them |(?P<not>not )?)"
     r"for the first time\.": numbers,
     rf"(?P<number>{NUMBER}) (?:text or call|texts or calls) came without a number\.": figure("withheld"),
     rf"(?P<answers>{NUMBER}) answers? went out(?:(?:, |; of (?P<timed>{NUMBER}) it is known how soon, )"

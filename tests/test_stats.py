@@ -30,6 +30,7 @@ from hotlined.cli.summary import (
     edges,
     length,
     rate,
+    sentences,
     share,
     shares,
     summarise,
@@ -146,7 +147,7 @@ def test_the_newspaper_can_be_told(line: Filled) -> None:
     for sentence in (
         "1,550 texts in three weeks (3 to 23 November 2025), more than 500 a week.",
         "55 % of them came in the week from 3 to 9 November 2025.",
-        "1,530 numbers texted or called, all of them for the first time.",
+        "1,530 senders texted or called, all of them for the first time.",
         "20 answers went out, half of them within 40 minutes.",
         "In all the SIM spent 2.00 EUR: 40 segments at 0.05 EUR each.",
         "Of 20 reactions to the answer, half are tagged apologies and half are tagged insults.",
@@ -373,8 +374,8 @@ def test_a_line_one_day_old_begins_with_its_first_contact(line: Filled) -> None:
     found = as_json(summarise(line.db, load(line.config), None, None, None, now))
 
     assert found["words"][:2] == [
-        "21 texts in four hours (3 November, 22:00 to 4 November 2025, 01:50), more than 5 an hour.",
-        "21 numbers texted or called, all of them for the first time.",
+        "21 texts in four hours (3 November, 22:05 to 4 November 2025, 01:50), more than 5 an hour.",
+        "21 senders texted or called, all of them for the first time.",
     ]
     assert found["words"][2:] == ["The line's records begin on 3 November 2025 at 22:05."]
     assert [each["texts"] for each in found["bins"]] == [6, 6, 6, 3]
@@ -406,6 +407,16 @@ def test_a_period_is_the_time_in_which_the_line_existed(
     )
 
     assert (period.start, period.end) == tuple(MONDAY + day * DAY for day in ends)
+
+
+def test_a_young_line_is_told_from_its_first_minute(line: Filled) -> None:
+    """No minute is told in which the line did not exist yet."""
+    contact(line, MONDAY + 18 * MINUTE)
+    now = MONDAY + 42 * MINUTE
+    words = list(sentences(summarise(line.db, load(line.config), None, None, None, now)))
+
+    assert words[0] == "1 text in 24 minutes (3 November 2025, 00:18 to 00:42)."
+    assert "The line's records begin on 3 November 2025 at 00:18." in words
 
 
 def test_it_is_compared_only_with_a_time_in_which_the_line_existed(line: Filled) -> None:

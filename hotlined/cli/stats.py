@@ -69,7 +69,7 @@ def stats(
 ) -> None:
     """Show figures: contacts, numbers, answers, costs and reactions, beside those of the period before.
 
-    They begin in the hour of the line's first contact at the earliest, and end now at the latest. Days and hours are
+    They begin in the minute of the line's first contact at the earliest, and end now at the latest. Days and hours are
     those of this machine's time zone. A reaction is a text within 24 hours after an answer to its number.
 
     Example: hotlined stats --since 7d --by day

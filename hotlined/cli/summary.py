@@ -100,15 +100,16 @@ def choose(
 ) -> Period:
     """Return the period that is asked for, else the last 30 days with today, as far as the line existed in it.
 
-    It begins in the hour of the first contact at the earliest and ends now at the latest, so that nothing is divided by
-    days in which nothing could come. Where something came after now, a clock was wrong: it ends where it is asked to.
+    It begins in the minute of the first contact at the earliest and ends now at the latest, so that nothing is divided
+    by days in which nothing could come. Where something came after now, a clock was wrong: it ends where it is asked
+    to.
     Raises UsageError for none or too many bins.
     """
     end = (until or now).astimezone()
     start = since.astimezone() if since else _midnight(end.date() - (_USUAL_DAYS - 1) * _DAY)
     if start >= end:
         raise UsageError("The period ends before it begins.", "--since is its first moment, --until its last.")
-    began = _full_hour(extent.first) if extent.first else None
+    began = _full_minute(extent.first) if extent.first else None
     if began is None and since is None:
         began = _midnight(end.date())
     if began and start < began < end:
@@ -158,8 +159,8 @@ def _next(moment: datetime, by: By) -> datetime:
     return _midnight(day + (7 - day.weekday() if by is By.WEEK else 1) * _DAY)
 
 
-def _full_hour(moment: datetime) -> datetime:
-    return moment.astimezone().replace(minute=0, second=0, microsecond=0)
+def _full_minute(moment: datetime) -> datetime:
+    return moment.astimezone().replace(second=0, microsecond=0)
 
 
 def _midnight(day: date) -> datetime:
@@ -192,7 +193,7 @@ def summarise(
         start, end = period.start, period.end
         bounds = edges(start, end, period.by)
         before_start = before(start, end)
-        existed = extent.first is not None and _full_hour(extent.first) <= before_start
+        existed = extent.first is not None and _full_minute(extent.first) <= before_start
         *earlier, total = figures.tallies(db, [before_start, start, end] if existed else [start, end])
         counts = figures.counts(db, bounds)
         slots = figures.slots(db, start, end)
@@ -528,12 +529,13 @@ def _busiest(summary: Summary) -> Iterator[str]:
 
 
 def _people(counts: figures.Counts) -> Iterator[str]:
+    """Yield how many texted or called: senders, for a name or a short code is none that one could text."""
     numbers = counts.new + counts.returning
     if numbers == 1:
-        yield f"1 number texted or called, {'' if counts.new else 'not '}for the first time."
+        yield f"1 sender texted or called, {'' if counts.new else 'not '}for the first time."
     elif numbers:
         new = {numbers: "all", 0: "none"}.get(counts.new, f"{counts.new:,}")
-        yield f"{numbers:,} numbers texted or called, {new} of them for the first time."
+        yield f"{numbers:,} senders texted or called, {new} of them for the first time."
     if counts.withheld:
         kinds = "text or call" if counts.withheld == 1 else "texts or calls"
         yield f"{counts.withheld:,} {kinds} came without a number."
