@@ -1,6 +1,7 @@
 """`hotlined limits`: what is left, and the worst that can be spent."""
 
 import json
+import re
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -128,6 +129,8 @@ def test_room_is_what_those_who_wait_leave(make: Make) -> None:
         "known": {"answers": 0, "segments": 0, "next_in_seconds": pytest.approx(3600), "ahead": 0},
     }
     assert [each["new_in_seconds"] for each in full["windows"].values()] == pytest.approx([3600, 0, 0])
+    assert (full["waits"], full["first_in_seconds"]) == (3, 0)
+    assert "3 answers wait; the next can go now." in shown
     assert "answered in 1h, behind 3 answers, if its number is new, in 1h if it was answered before." in " ".join(
         shown.split()
     )
@@ -367,4 +370,7 @@ def test_what_keeps_answers_back_is_said(make: Make) -> None:
     assert "Until then 1 answer (2 segments) to new numbers and no answer to known ones wait." in shown
     people.resume(line.db, "marie", line.now())
     assert told(line)["held"] == []
+    line.db.execute("UPDATE answers SET due_limit = due_limit + 3600")
+    assert told(line)["first_in_seconds"] == pytest.approx(3600, abs=10)
+    assert re.search("1 answer waits; the next can go [0-9]{2}:[0-9]{2}\\.", line.run("limits").stdout)
     assert told(line)["queue"]["new"]["next_in_seconds"] is not None

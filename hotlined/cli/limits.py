@@ -8,17 +8,18 @@ import math
 import sys
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import click
 
 from hotlined import policy
 from hotlined.cli import Settings, pass_settings
 from hotlined.cli.config import worst_case
+from hotlined.cli.dates import clock_time
 from hotlined.cli.in_force import shortened
 from hotlined.cli.output import as_typed, counted, harmless, json_line, print_wrapped
 from hotlined.cli.status import holds_of, in_sentences
-from hotlined.clock import Now
+from hotlined.clock import Now, rfc3339
 from hotlined.config import Config, Mode, format_duration
 from hotlined.errors import DatabaseMissingError
 from hotlined.gsm.alphabet import plan
@@ -85,7 +86,8 @@ class Cost:
 class Report:
     """What `limits --json` prints; `answers` are the first to a number, the second and so on.
 
-    `held` is all that keeps answers back, whatever room there is.
+    `held` is all that keeps answers back, whatever room there is. `waits` are all answers that wait, and the first of
+    them goes in `first_in_seconds`; None where nobody can say.
     """
 
     line: str
@@ -96,6 +98,8 @@ class Report:
     held: tuple[Sending, ...]
     worst: dict[str, Worst]
     answers: tuple[Cost, ...]
+    waits: int
+    first_in_seconds: float | None
     unknown: tuple[str, ...] = ()
     """The keys that nobody can say while the configuration is broken; what follows from them is left out."""
 
@@ -123,7 +127,7 @@ def report(chosen: Config, unknown: tuple[str, ...] = ()) -> Report:
         for name, each in found.windows.items()
     }
     queue = {share: replace(each, next_in_seconds=None) for share, each in found.queue.items()}
-    return replace(found, windows=windows, queue=queue, worst={}, answers=(), unknown=unknown)
+    return replace(found, windows=windows, queue=queue, worst={}, answers=(), first_in_seconds=None, unknown=unknown)
 
 
 def _report(chosen: Config) -> Report:
@@ -174,6 +178,8 @@ def _report(chosen: Config) -> Report:
             name: Worst(most, price(most, limits), most // segments[0]) for name, most in worst_case(chosen).items()
         },
         answers=tuple(Cost(each, price(each, limits)) for each in segments),
+        waits=sum(each.answers for each in seen.ahead.values()),
+        first_in_seconds=None if held else left(seen.first_at()),
     )
 
 
@@ -268,7 +274,7 @@ def _print(found: Report) -> None:
     print_wrapped(
         f"Until then {waiting_in_words(new)} to new numbers and {waiting_in_words(known)} to known ones wait."
         if found.held
-        else f"A text that comes now can be answered {next_in_words(new)} if its number is new,"
+        else f"{_first_in_words(found)}A text that comes now can be answered {next_in_words(new)} if its number is new,"
         f" {next_in_words(known)} if it was answered before."
     )
     print_table(
@@ -287,6 +293,19 @@ def next_in_words(queue: Queue) -> str:
     if when not in {"now", "never"}:
         when = f"in {when}"
     return f"{when}, behind {counted(queue.ahead, 'answer')}," if queue.ahead else when
+
+
+def _first_in_words(found: Report) -> str:
+    """Write how many answers wait and when the first of them goes; nothing where none waits."""
+    if not found.waits:
+        return ""
+    waits = f"{counted(found.waits, 'answer')} {'waits' if found.waits == 1 else 'wait'}"
+    if found.first_in_seconds is None:
+        return f"{waits}; none will find room in time. "
+    if found.first_in_seconds < SOON_SECONDS:
+        return f"{waits}; the next can go now. "
+    at = rfc3339(datetime.now(UTC) + timedelta(seconds=found.first_in_seconds))
+    return f"{waits}; the next can go {clock_time(at)}. "
 
 
 def waiting_in_words(queue: Queue) -> str:

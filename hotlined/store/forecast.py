@@ -115,6 +115,16 @@ class Forecast:
                 spent.add(goes[first], heads[first].segments, known=first is Share.KNOWN)
                 at = goes[first] + heads[first].segments * self.send_interval.total_seconds()
 
+    def first_at(self) -> float | None:
+        """Say when the first of those that wait can go; None where none waits, or all will be too old by then."""
+        moments = [
+            goes
+            for share, waiting in self.queues.items()
+            for each in waiting
+            if (goes := max(self.now, each.due_at, *self._rooms(self.spent, each, share).values())) <= each.too_old_at
+        ]
+        return min(moments, default=None)
+
     def _rooms(self, spent: _Spent, answer: _Waiting, share: Share) -> dict[str, float]:
         return {
             window: spent.room_at(window, answer.segments, self.limits, self.now, known=share is Share.KNOWN)
