@@ -12,13 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from filled import ANSWER, KEVIN, LEA, Filled
+from filled import ANSWER, KEVIN, LEA, RULES, Filled
 
 from hotlined import pseudonym
 from hotlined.cli.log import REASONS
 from hotlined.clock import boottime
+from hotlined.gsm import alphabet
 from hotlined.policy import Reason
 from hotlined.status import DaemonStatus
+from hotlined.store import answers as queue
 from hotlined.store import people, pseudonyms
 
 TOM, PROXIMUS, LONDON = "+32470999999", "8850", "+447400123456"
@@ -345,6 +347,16 @@ def test_a_number_has_its_history(busy: Filled) -> None:
     assert shown[-1].endswith(" Réponds !")
     assert " answered lately " in shown[-1]
     assert "\nanswers        1; 2 segments went to it in all\n" in busy.run("number", KEVIN).stdout
+
+
+def test_what_was_sent_by_hand_is_no_answer(line: Filled) -> None:
+    """Segments that went to a number without an answer are said to be those of a person."""
+    plan, now = alphabet.plan(ANSWER), line.now()
+    with line.db.transaction():
+        queue.enqueue_by_hand(line.db, KEVIN, plan, RULES, now, kind="try", who="pi", shadow=False)
+    line.send()
+
+    assert "\nanswers        none; 2 segments went to it, sent by hand\n" in line.run("number", KEVIN).stdout
 
 
 def test_a_number_that_never_came_is_told_of_too(busy: Filled) -> None:

@@ -179,7 +179,8 @@ def _sheet(
     yield "contacts", str(who.contacts)
     if who.first_at and who.last_at:
         yield "first, last", f"{moment(who.first_at)}, {moment(who.last_at)}"
-    spent = f"; {counted(who.segments, 'segment')} went to it in all" if who.segments else ""  # by hand, too
+    how = " in all" if who.answers else ", sent by hand"  # those by hand are among the former
+    spent = f"; {counted(who.segments, 'segment')} went to it{how}" if who.segments else ""
     yield "answers", f"{who.answers or 'none'}{spent}"
     yield "state", _state(who)
     yield "next answer", f"one is on its way: {waiting}" if waiting else _next_in_words(told, now, least_delay)
