@@ -23,7 +23,7 @@ from filled import ANSWER, KEVIN, LEA, RULES, SENT, Filled
 from persons import user_name
 
 from hotlined import policy, pseudonym
-from hotlined.clock import Now
+from hotlined.clock import Now, parse_rfc3339
 from hotlined.errors import RefusedError, StoreError
 from hotlined.gsm import alphabet
 from hotlined.gsm.address import Address, Ton, identify, mask
@@ -879,7 +879,9 @@ def test_on_a_terminal_it_asks(line_of: Filled) -> None:
     judged(line_of, line_of.now(), "stop")
     for typed, left in (("n", 2), ("y", 0)):
         said = on_a_terminal(line_of, typed, "forget", KEVIN)
-        assert "1 contact of these a person wanted to keep. Its opt-out goes too" in " ".join(said.split())
+        asked = " ".join(said.split())
+        assert "1 KEPT contact is among them, which a person wanted to keep. Erase 2 contacts" in asked
+        assert "for good? Its opt-out goes too" in asked
         assert len(line_of.log()) == left
 
 
@@ -942,6 +944,9 @@ def test_export_shows_all_that_is_held(line_of: Filled) -> None:
     held = json.loads(line_of.run("export", KEVIN, "--json").stdout)
     shown = line_of.run("export", KEVIN).stdout
 
+    received = parse_rfc3339(held["contacts"][0]["received_at"]).astimezone()
+    assert re.search(rf"^contact +1: text on line fr, {received.day} {received:%b %Y %H:%M:%S}$", shown, re.MULTILINE)
+    assert not re.search(r"(?<![:0-9])[0-9]{2}:[0-9]{2}(?!:[0-9]{2})", shown)  # no time without its seconds
     assert held["contacts"] == [maybe_contact(db, 1)]
     assert held["contacts"][0]["text"] == hostile
     assert (held["number"], held["decided"]["number"], held["pseudonym"]) == (KEVIN, KEVIN, None)

@@ -92,6 +92,16 @@ def moment(text: str, *, dated: bool = False) -> str:
     return f"{_day(local, dated=dated)} {local:%H:%M}"
 
 
+def exact(text: str) -> str:
+    """Write a moment as `moment` does, with its year and seconds, as evidence needs it: 24 Nov 2026 22:18:05."""
+    return f"{moment(text, dated=True)}:{parse_rfc3339(text).second:02}"
+
+
+def maybe_exact(text: str | None) -> str | None:
+    """Write a moment as `exact` does, or None where there is none."""
+    return exact(text) if text else None
+
+
 def maybe_moment(text: str | None) -> str | None:
     """Write a moment as `moment` does, or None where there is none."""
     return moment(text) if text else None

@@ -14,7 +14,7 @@ import click
 
 from hotlined import pseudonym
 from hotlined.cli import CONTACT_ID, Settings, pass_settings, typed
-from hotlined.cli.dates import maybe_moment, moment
+from hotlined.cli.dates import exact, maybe_exact
 from hotlined.cli.log import STATES, VERDICTS, reason_in_words
 from hotlined.cli.output import as_typed, counted, harmless, json_line, print_sheet, print_wrapped
 from hotlined.cli.status import report
@@ -159,9 +159,13 @@ def _ask(name: str, found: privacy.Held, *, keep_opt_out: bool) -> None:
     """Let a person confirm; raises UsageError where there is nobody to be asked."""
     if not sys.stdin.isatty():
         raise UsageError("Nobody can be asked here.", "`hotlined forget NUMBER --yes` erases without asking.")
-    kept = f" {counted(found.kept, 'contact')} of these a person wanted to keep." if found.kept else ""
+    kept = (
+        f"{found.kept} KEPT contact{' is' if found.kept == 1 else 's are'} among them, which a person wanted to keep. "
+        if found.kept
+        else ""
+    )
     lost = " Its opt-out goes too; --keep-opt-out keeps it." if found.opted_out and not keep_opt_out else ""
-    asked = harmless(f"Erase {_in_words(found)} of {name}, for good?{kept}{lost} [y/N]")
+    asked = harmless(f"{kept}Erase {_in_words(found)} of {name}, for good?{lost} [y/N]")
     if click.prompt(asked, default="n", show_default=False).strip().casefold() not in _YES:
         raise click.Abort
 
@@ -215,44 +219,44 @@ def _in_words(found: privacy.Held) -> str:
 def _sheet(held: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
     """Yield all that is held as labels and values; who reads it on paper is told when it was written, and where."""
     now = datetime.now().astimezone()
-    yield "written", f"{moment(rfc3339(now), dated=True)}; all times here are local ({now:%Z})"
+    yield "written", f"{exact(rfc3339(now))}; all times here are local ({now:%Z})"
     yield "number", held["number"]
     yield "pseudonym", held["pseudonym"]
     if decided := held["decided"]:
-        yield "blocked", maybe_moment(decided["blocked_at"])
-        yield "opted out", maybe_moment(decided["opted_out_at"])
+        yield "blocked", maybe_exact(decided["blocked_at"])
+        yield "opted out", maybe_exact(decided["opted_out_at"])
         yield "changed by", decided["changed_by"]
     for contact in held["contacts"]:
         yield (
             "contact",
-            f"{contact['id']}: {contact['kind']} on line {contact['line']}, {moment(contact['received_at'])}",
+            f"{contact['id']}: {contact['kind']} on line {contact['line']}, {exact(contact['received_at'])}",
         )
         yield "  from", contact["originator"]
         yield "  text", contact["text"]
-        yield "  network", maybe_moment(contact["scts"])
+        yield "  network", maybe_exact(contact["scts"])
         yield "  verdict", VERDICTS[contact["verdict"]]
         yield "  because", reason_in_words(contact["reason"])
         yield "  tags", " ".join(contact["tags"])
         for part in contact["parts"]:
             yield "  pdu", part["pdu"]
         if answer := contact["answer"]:
-            yield "  answer", f"{STATES[State(answer['state'])]}, queued {moment(answer['queued_at'])}"
+            yield "  answer", f"{STATES[State(answer['state'])]}, queued {exact(answer['queued_at'])}"
             yield "  its text", answer["text"]
             for part in answer["parts"]:
                 yield "  its pdu", part["pdu"]
     for answer in held["by_hand"]:
-        yield "text by hand", f"{STATES[State(answer['state'])]}, queued {moment(answer['queued_at'])}"
+        yield "text by hand", f"{STATES[State(answer['state'])]}, queued {exact(answer['queued_at'])}"
         yield "  to", answer["recipient"]
         yield "  text", answer["text"]
-        yield "  sent", maybe_moment(answer["sent_at"])
+        yield "  sent", maybe_exact(answer["sent_at"])
     for segment in held["segments"]:
-        yield "segment", f"{segment['kind']}, {moment(segment['received_at'])}"
+        yield "segment", f"{segment['kind']}, {exact(segment['received_at'])}"
         yield "  pdu", segment["pdu"]
     for request in held["requests"]:
-        yield "request", f"{request['verb']} by {request['who']}, {moment(request['created_at'])}: {request['state']}"
+        yield "request", f"{request['verb']} by {request['who']}, {exact(request['created_at'])}: {request['state']}"
         yield from _fields(request["arguments"] | request, (*request["arguments"], "result"))
     for event in held["events"]:
-        yield "event", f"{moment(event['at'])}: {event['kind']} {event['detail']}".rstrip()
+        yield "event", f"{exact(event['at'])}: {event['kind']} {event['detail']}".rstrip()
 
 
 def _fields(row: dict[str, Any], names: Iterable[str]) -> Iterator[tuple[str, str | None]]:
