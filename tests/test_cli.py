@@ -114,13 +114,24 @@ def test_an_unknown_command_is_a_usage_error() -> None:
     assert CliRunner().invoke(main, ["frobnicate"]).exit_code == 2
 
 
-@pytest.mark.parametrize(("typed", "meant"), [("logs", "log"), ("Stat", "stats or status"), ("selftets", "selftest")])
+@pytest.mark.parametrize(
+    ("typed", "meant"), [("logs", "log"), ("Stat", "stats or status"), ("selftets", "selftest"), ("Aide", "help")]
+)
 def test_a_command_that_is_nearly_one_is_named(typed: str, meant: str) -> None:
     """Who mistypes a command is told which it may be."""
     result = CliRunner().invoke(main, [typed])
 
     assert result.exit_code == 2
     assert f"There is no command {typed}. Is {meant} meant?" in result.stderr
+
+
+@pytest.mark.parametrize("command", ["block", "unblock", "optin", "number", "forget", "export", "try"])
+def test_a_number_with_blanks_is_told_how_it_is_written(command: str) -> None:
+    """A shell makes several words of it: whoever types it so reads what to do."""
+    result = CliRunner().invoke(main, [command, "04", "85", "55", "66", "77"])
+
+    assert result.exit_code == 2
+    assert "(85 55 66 77). Write a number without blanks, or in quotes." in result.stderr
 
 
 def test_words_are_read_as_a_phone_writes_them(line: Filled) -> None:

@@ -101,6 +101,7 @@ _HELP_LEAST, _HELP_MOST = 32, 80  # characters: click's own least is wider than 
 _LARGEST = 2**63 - 1  # of SQLite
 _NEAR = 0.65  # as difflib counts: lgo is near to log, and selftets to selftest alone
 _ERROR = "Error: "  # click begins what it says of a usage error so
+_HELP_WORDS = ("aide", "hulp", "hilfe")  # what the people who run lines call it
 _TARGETS = {name: target for commands in (*COMMANDS.values(), SERVICES) for name, target in commands.items()}
 
 
@@ -249,6 +250,8 @@ class LazyGroup(Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command that is meant; for one that there is not, those that are spelled like it are named."""
         if _typed(args[0]) not in _TARGETS and not ctx.resilient_parsing:
+            if _typed(args[0]).casefold() in _HELP_WORDS:
+                ctx.fail(f"There is no command {harmless(args[0])}. Is help meant?")
             from difflib import get_close_matches  # noqa: PLC0415  for mistakes alone
 
             if near := get_close_matches(_typed(args[0]), _TARGETS, cutoff=_NEAR):
@@ -283,7 +286,7 @@ def _boundary() -> Iterator[None]:
     except click.UsageError as error:
         if type(error).show is not click.UsageError.show:  # a group without a command shows its help
             raise
-        said = wrapped(" ".join(f"{_ERROR}{error.format_message()}".split()), err=True)
+        said = wrapped(" ".join(f"{_ERROR}{error.format_message()}{_hint_on_blanks(error)}".split()), err=True)
         raise click.UsageError(said.removeprefix(_ERROR), error.ctx) from error
     except (HotlinedError, sqlite3.Error, OSError, UnicodeEncodeError) as error:
         if os.environ.get("HOTLINED_DEBUG"):
@@ -295,6 +298,15 @@ def _boundary() -> Iterator[None]:
         for line in _lines(ours, context.find_object(Settings) if context else None):
             print_wrapped(line, err=True)
         raise click.exceptions.Exit(ours.exit_code) from error
+
+
+def _hint_on_blanks(error: click.UsageError) -> str:
+    """Say how a number is written that was typed with blanks, so that a shell made several words of it."""
+    parameters = error.ctx.command.params if error.ctx else []
+    takes_number = any(each.name == "number" and isinstance(each, click.Argument) for each in parameters)
+    if not takes_number or not error.format_message().startswith("Got unexpected extra argument"):
+        return ""
+    return ". Write a number without blanks, or in quotes."
 
 
 def _have_outputs() -> None:
