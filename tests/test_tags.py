@@ -65,6 +65,22 @@ def test_a_tag_is_found_and_taken_off_again(line: Filled) -> None:
     assert f"untag excuses by {greta}" in line.run("show", "1").stdout
 
 
+@pytest.mark.parametrize(
+    ("word", "english"),
+    [("menace", "threat"), ("belediging", "insult"), ("excuses", "apology"), ("Autre", "other")],
+)
+def test_a_word_that_has_an_english_one_in_use_is_told(line: Filled, word: str, english: str) -> None:
+    """What is tagged in two languages would be counted apart; while the line has its own words nothing is said."""
+    line.text()
+    line.text()
+    alone = line.run("tag", "1", word).stdout
+    line.run("tag", "2", english)
+    beside = line.run("tag", "1", word).stdout
+
+    assert alone == f"Contact 1 is tagged {word.lower()}.\n"
+    assert f"`{english}` is the word that `hotlined --config {line.config} tag --next` uses." in beside
+
+
 def test_a_word_is_one_however_it_is_composed(line: Filled) -> None:
     """Letters with accents are the same word composed or not."""
     line.text()

@@ -17,7 +17,7 @@ import click
 from hotlined.cli import CONTACT_ID, Settings, pass_settings
 from hotlined.cli.completion import complete_tag
 from hotlined.cli.dates import moment
-from hotlined.cli.output import counted, print_wrapped, wrapped
+from hotlined.cli.output import as_typed, counted, print_wrapped, wrapped
 from hotlined.control.client import decide
 from hotlined.errors import HotlinedError
 from hotlined.store import reading
@@ -25,6 +25,11 @@ from hotlined.store.database import Database, open_beside_daemon
 
 _WORD = re.compile(r"[^\W_][\w-]{0,39}")
 _KEYS = {"a": "apology", "i": "insult", "t": "threat", "o": "other"}
+_ENGLISH = {
+    "excuse": "apology", "excuses": "apology", "insulte": "insult", "belediging": "insult", "menace": "threat",
+    "bedreiging": "threat", "autre": "other", "andere": "other",
+}  # fmt: skip
+"""What the words of the keys are in French and Dutch."""
 _ACTIONS = {"k": "keep", "s": "skip", "u": "undo", "q": "quit"}
 
 
@@ -81,7 +86,16 @@ def tag(
             _walk(db, decided, _KEYS | dict(keys), every=every)
         return
     news = _found(decided("tag", contact_id=contact_id, word=word), contact_id)
-    print_wrapped(f"Contact {contact_id} {'is' if news else 'was already'} tagged {word}.")
+    print_wrapped(f"Contact {contact_id} {'is' if news else 'was already'} tagged {word}.{_hint(settings, word)}")
+
+
+def _hint(settings: Settings, word: str) -> str:
+    """Name the English word for one of ours, where the line has it in use: figures would count two words for one."""
+    if (english := _ENGLISH.get(word)) is None:
+        return ""
+    with open_beside_daemon(settings.config().database) as db:
+        in_use = english in reading.tags(db)
+    return as_typed(f" `{english}` is the word that `hotlined tag --next` uses.") if in_use else ""
 
 
 @click.command
