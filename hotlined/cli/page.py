@@ -316,7 +316,7 @@ def _many(number: int, noun: str) -> str:
 
 
 def _words(name: str) -> str:
-    return name.replace("_", " ")
+    return "daemon stopped" if name == "stopped" else name.replace("_", " ")
 
 
 def _moment(moment: datetime) -> str:
