@@ -66,7 +66,7 @@ def _followed(path: Path) -> Iterator[Path]:
     for _ in range(_MOST_LINKS):
         yield path
         yield from path.parents
-        link = next((each for each in (*reversed(path.parents), path) if each.is_symlink()), None)
+        link = next((each for each in (*reversed(path.parents), path) if os.path.islink(each)), None)  # noqa: PTH114  no error where it may not be looked
         if link is None:
             return
         path = link.parent / link.readlink() / path.relative_to(link)
@@ -98,9 +98,12 @@ def written(path: Path, mode: int = 0o640) -> Iterator[Written]:
     whole and on the disk. Raises OSError where the person may not write there.
     """
     new = path.with_name(path.name + ".new")
-    with contextlib.suppress(FileNotFoundError):
-        new.unlink()  # of one that was cut off
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
+    try:
+        new.unlink(missing_ok=True)  # of one that was cut off
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
+    except OSError as error:
+        error.filename = os.fspath(path)  # what was asked for, not the file beside it
+        raise
     with contextlib.suppress(PermissionError):  # a stick with FAT knows no rights
         os.fchmod(descriptor, mode)
     heard, done = os.pipe()

@@ -177,7 +177,7 @@ def test_a_later_version_is_left_as_it_is(tmp_path: Path) -> None:
     path = load(tmp_path / "later.db", None)
     migrations.apply(path)
     with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("UPDATE _sqlite_migrations SET name = 'later'")
+        connection.execute("UPDATE _sqlite_migrations SET name = 'later' WHERE id = 1")
     is_left_as_it_is(path, "a later version")
 
 
