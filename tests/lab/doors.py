@@ -440,7 +440,7 @@ def second_line() -> None:
         drop_in(
             f"{unit}.service",
             "lab",
-            *("Type=oneshot", "Restart=no", "WatchdogSec=0", "ExecStart=", "ExecStartPost="),
+            *("Type=oneshot", "Restart=no", "WatchdogSec=0", "ExecStart=", "ExecStartPost=", "ExecStopPost="),
             f"ExecStart=/opt/hotlined/current/bin/python -I -B {probe}",
             f"StandardOutput=truncate:{said}",
         )
