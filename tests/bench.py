@@ -5,9 +5,12 @@ which answers at once: a real one takes seconds for each segment sent, and tens 
 """
 
 import json
+import select
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +23,7 @@ from statistics import median
 import click
 import store_steps
 from conftest import Line, wait_until
+from persons import COMMAND
 from test_cost import SHM, TWO_SEGMENTS, commands, proc, read_meters, received, start_bare
 
 from hotlined import policy
@@ -225,6 +229,45 @@ def rules(sizes: tuple[int, ...]) -> Iterator[Row]:
         yield Row("  gate, the first segment let out", median(out) * 1000, "ms")
 
 
+# ---- decisions
+
+
+def decisions() -> Iterator[Row]:
+    """Block a number: in the database itself, at a control program that has to start first, and at one that lives."""
+    with tempfile.TemporaryDirectory(dir=DISK) as name:
+        folder = Path(name)
+        config, path = folder / "config.yaml", folder / "run-control/main.sock"
+        settings = {"database": "state/hotlined.db", "runtime_dir": "run", "answer": {"text": "Non."}}
+        config.write_text(json.dumps(settings))
+        path.parent.mkdir()
+        open_for_daemon(folder / "state/hotlined.db").close()
+        hotlined = [sys.executable, "-m", "hotlined", "--config", str(config)]
+
+        def block() -> None:
+            subprocess.run([*hotlined, "block", number(0)], check=True, stdout=subprocess.DEVNULL)
+
+        times: dict[str, list[float]] = {"directly": [], "at one that has to start": [], "at one that lives": []}
+        for _ in range(ROUNDS // 4):
+            times["directly"].append(timed(block))
+            with socket.socket(socket.AF_UNIX) as listener:
+                listener.bind(str(path))
+                listener.listen()
+                handed = listener.fileno()
+                activated = f"import os; os.dup2({handed}, 3)"
+                activated += "; os.environ.update(LISTEN_FDS='1', LISTEN_PID=str(os.getpid())); " + COMMAND
+                words = ["-c", activated, "--config", str(config), "control"]
+                first = threading.Thread(target=lambda: times["at one that has to start"].append(timed(block)))
+                first.start()
+                select.select([listener], [], [])
+                with subprocess.Popen([sys.executable, *words], pass_fds=[handed]) as program:
+                    first.join()
+                    times["at one that lives"].append(timed(block))
+                    program.terminate()
+            path.unlink()
+        for what, seconds in times.items():
+            yield Row(f"block, {what}", median(seconds) * 1000, "ms")
+
+
 # ---- codec
 
 
@@ -260,6 +303,7 @@ def main(*, quick: bool) -> None:
         idle(20.0 if quick else 60.0),
         start(),
         rules((1000, 10_000) if quick else (1000, 10_000, 100_000, 1_000_000)),
+        decisions(),
         decode(),
     )
     for section in sections:
