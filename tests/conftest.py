@@ -168,6 +168,14 @@ class Line:
         )
 
 
+@pytest.fixture(autouse=True)
+def usual_umask() -> Iterator[None]:
+    """Give each test the usual umask: the daemon's own stays behind where a command is run within the tests."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
 @pytest.fixture
 def line(tmp_path: Path) -> Iterator[Line]:
     """Give a line whose simulator runs and whose daemon does not yet."""
