@@ -647,13 +647,17 @@ def brussels(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     time.tzset()
 
 
-UTC_MARK = re.compile(r"[0-9]T[0-9:.]+Z|[0-9]{2}:[0-9]{2}:[0-9]{2}")
+UTC_MARK = re.compile(r"[0-9]T[0-9:.]+Z")
+SECONDS = re.compile(r"[0-9]{2}:[0-9]{2}:[0-9]{2}")
 
 
 @pytest.mark.usefixtures("brussels")
 @pytest.mark.parametrize("arguments", ["log -n 0", "show 1", f"number {KEVIN}", "numbers", f"export {KEVIN}"])
 def test_people_read_one_way_to_write_a_time(line: Filled, arguments: str) -> None:
-    """Wherever a time is shown it is local, day before month, with the year where it is not this one, never in UTC."""
+    """Wherever a time is shown it is local, day before month, with the year where it is not this one, never in UTC.
+
+    What a person takes to the police is read in years to come: there each time has its year and its seconds.
+    """
     line.judge(line.text())
     line.send()
     line.run("tag", "1", "threat")
@@ -663,6 +667,7 @@ def test_people_read_one_way_to_write_a_time(line: Filled, arguments: str) -> No
 
     assert "5 Mar 2025 00:30" in shown
     assert not UTC_MARK.search(shown)
+    assert bool(SECONDS.search(shown)) == arguments.startswith("export")
     assert not re.search(r"\b(due|pending|queued:|suppress)\b", shown)
 
 
