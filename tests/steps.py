@@ -28,6 +28,7 @@ _FILE_EVENTS = frozenset(
         "os.truncate", "os.utime", "os.exec", "os.fork", "os.posix_spawn",
     }
 )  # fmt: skip
+_RANDOM = re.compile(r"(?<=\.)[a-z0-9_]{8}$")  # how mkstemp ends a name, another one in each run
 _TO_WRITE = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 _ENDS = ("COMMIT", "END", "RELEASE")
 _CHANGES_NOTHING = ("SELECT", "WITH", "EXPLAIN", "BEGIN", "ROLLBACK")
@@ -67,7 +68,8 @@ class Steps:
 
     def _hear(self, event: str, arguments: tuple[Any, ...]) -> None:
         if event in _FILE_EVENTS or (event == "open" and arguments[2] & _TO_WRITE):
-            self._take(" ".join([event.removeprefix("os."), *(Path(str(path)).name for path in arguments[:1])]))
+            names = (_RANDOM.sub("", Path(str(path)).name) for path in arguments[:1])
+            self._take(" ".join([event.removeprefix("os."), *names]))
 
     def _to_descriptor(self, descriptor: int, octets: bytes) -> int:
         if not os.isatty(descriptor):
