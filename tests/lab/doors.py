@@ -530,7 +530,7 @@ def traps() -> None:
         for unit in ("backup", "purge", "alerts", "power"):
             done = sh("timeout", "60", "systemctl", "start", f"hotlined-{unit}")
             check(f"{kind}: {unit} comes to its end", done.returncode != 124)
-        for words in ("status", "doctor", "alerts", "db check", "db backup /root/copy.db", "pause", "resume", "log"):
+        for words in ("status", "doctor", "alerts", "db check", "db backup /srv/copy.db", "pause", "resume", "log"):
             done = sh("timeout", "60", "sh", "-c", f"hotlined {words} </dev/null")
             check(f"{kind}: sudo hotlined {words} comes to its end", done.returncode != 124)
         check(f"{kind}: what they led to is as it was", seen() == before or print(before, seen()))
