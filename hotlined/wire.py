@@ -17,7 +17,10 @@ MOST_OCTETS = 512 * 1024  # the longest text that can be sent, each character as
 
 
 def receive(channel: socket.socket, deadline: float) -> Any:
-    """Return what a line of JSON says; raises ValueError for anything else, TimeoutError by the monotonic clock."""
+    """Return what a line of JSON says; raises ValueError for anything else, TimeoutError by the monotonic clock.
+
+    JSON that is nested too deeply counts as anything else.
+    """
     octets = b""
     while not octets.endswith(b"\n"):
         left = deadline - time.monotonic()
@@ -28,7 +31,10 @@ def receive(channel: socket.socket, deadline: float) -> Any:
         octets += part
         if not part or len(octets) > MOST_OCTETS:
             raise ValueError("this is no line of JSON")
-    return json.loads(octets)
+    try:
+        return json.loads(octets)
+    except RecursionError as error:
+        raise ValueError("this is no line of JSON") from error
 
 
 def send(channel: socket.socket, message: dict[str, Any], deadline: float) -> None:
@@ -54,7 +60,7 @@ def ask(channel: socket.socket, request: dict[str, Any], deadline: float) -> dic
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it has refused already, and says why
         send(channel, request, deadline)
     answer = receive(channel, deadline)
-    if not isinstance(answer, dict):
+    if not isinstance(answer, dict) or not isinstance(answer.get("error", {}), dict):
         raise ValueError("this is no answer")  # noqa: TRY004  as anything else that makes no sense
     return answer
 

@@ -44,7 +44,7 @@ class Sender:
             answer = {"result": self._do(wire.receive(asking, time.monotonic() + SAY_SECONDS))}
         except HotlinedError as error:
             answer = wire.from_error(error)
-        except (ValueError, RecursionError, TimeoutError):
+        except (ValueError, TimeoutError):
             answer = wire.from_error(UsageError("This is no request."))
         wire.send(asking, answer, time.monotonic() + _SEND_SECONDS)
 

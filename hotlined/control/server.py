@@ -160,7 +160,7 @@ def _read(channel: socket.socket, deadline: float) -> dict[str, Any]:
         request = wire.receive(channel, deadline)
     except TimeoutError as error:
         raise UsageError("Nothing was asked in time.") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise UsageError("This is no request.") from error
     if not isinstance(request, dict) or not isinstance(request.get("database"), str):
         raise UsageError("This is no request.")

@@ -1,0 +1,46 @@
+"""One line of JSON each way: what comes back is an answer, or an error that says so."""
+
+import socket
+import time
+
+import pytest
+
+from hotlined import wire
+
+ASKED = {"verb": "pause"}
+
+
+def asked(answer: bytes) -> dict[str, object]:
+    """Ask at a socket whose other end answers with these octets and is closed."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.sendall(answer)
+        theirs.shutdown(socket.SHUT_WR)
+        return wire.ask(ours, ASKED, time.monotonic() + 20)
+
+
+def test_an_answer_is_returned_as_it_came() -> None:
+    """A result and an error with its words are answers."""
+    assert asked(b'{"result": 3}\n') == {"result": 3}
+    assert asked(b'{"error": {"kind": "UsageError", "message": "No."}}\n')["error"]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"{}",
+        b"[1]\n",
+        b'"so"\n',
+        b"null\n",
+        b'{"error": "no"}\n',
+        b'{"error": null}\n',
+        b"[" * 200_000 + b"\n",
+        b"\xff\n",
+    ],
+    ids=["nothing", "no end", "a list", "a text", "null", "an error without words", "no error", "too deep", "no UTF-8"],
+)
+def test_what_is_no_answer_is_an_error(answer: bytes) -> None:
+    """Whatever the other end says instead of an answer is a ValueError, and nothing else."""
+    with pytest.raises(ValueError, match=r"."):
+        asked(answer)
