@@ -1,4 +1,4 @@
-"""Every state of an answer and of its segments: which follows which, and what each counts for.
+"""Every state of an answer and of its segments, which follows which and what each counts for; words of contacts.
 
 The table is asked first: nothing else spells a state, and what a segment costs or its number had is read from it. The
 one module that writes states is `store.lifecycle`, whose head says why the table is as it is.
@@ -7,6 +7,24 @@ one module that writes states is `store.lifecycle`, whose head says why the tabl
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+
+
+class ContactKind(StrEnum):
+    """What a contact is."""
+
+    TEXT = "text"
+    CALL = "call"
+    MMS = "mms"
+    DATA = "data"
+    SERVICE = "service"
+    UNREADABLE = "unreadable"
+
+
+class ContactVerdict(StrEnum):
+    """The word on a contact: is it answered? `policy.Verdict` is the judgement itself, doctor's is about a check."""
+
+    ANSWER = "answer"
+    SUPPRESS = "suppress"
 
 
 class State(StrEnum):

@@ -30,7 +30,7 @@ from hotlined import policy
 from hotlined.errors import PduError
 from hotlined.gsm import address, alphabet, tpdu
 from hotlined.simulator import client as simulation
-from hotlined.store import inbound
+from hotlined.store import contacts
 from hotlined.store.database import Database, open_for_daemon
 
 DISK = Path("/var/tmp")  # of all temporary folders the one that is on a disk everywhere
@@ -192,7 +192,7 @@ def fill(db: Database, size: int) -> None:
 def judge(db: Database, originator: str) -> float:
     """Record a contact and return the seconds that its verdict takes, its commit included."""
     identity = address.identify(address.Address(originator[1:], address.Ton.INTERNATIONAL), "BE")
-    contact_id = inbound.record_call(db, "fr", identity, db.now())
+    contact_id = contacts.record_call(db, "fr", identity, db.now())
     return timed(lambda: store_steps.judge(db, contact_id, db.now(), RULES))
 
 

@@ -26,7 +26,18 @@ from hotlined import breaker, migrations, policy, pseudonym, states
 from hotlined.clock import Now
 from hotlined.gsm.address import Address, Ton, identify
 from hotlined.gsm.alphabet import plan
-from hotlined.store import answers, attempts, fates, gate, inbound, integrity, lifecycle, people, privacy, pseudonyms
+from hotlined.store import (
+    answers,
+    attempts,
+    contacts,
+    decisions,
+    fates,
+    gate,
+    integrity,
+    lifecycle,
+    privacy,
+    pseudonyms,
+)
 from hotlined.store.database import Database
 
 START = datetime(2026, 11, 24, 22, 0, tzinfo=UTC)
@@ -85,14 +96,14 @@ class Explorer:
     def text(self, number: str, words: str = "qui es-tu") -> None:
         """Receive and judge a text."""
         identity = identify(Address(number[1:], Ton.INTERNATIONAL), "BE")
-        contact_id = inbound.record_whole(self.db, "fr", "text", identity, words, self.now)
+        contact_id = contacts.record_whole(self.db, "fr", "text", identity, words, self.now)
         fact = Received(at=self.world.now, contact=contact_id, number=number, text=words)
         self.note(fact, contacts=self.world.contacts + 1)
         answers.judge(self.db, contact_id, RULES, self.now, delay_seconds=0.0, shadow=False)
 
     def block(self) -> None:
         """Block a number."""
-        people.block(self.db, BOB, "admin", self.now)
+        decisions.block(self.db, BOB, "admin", self.now)
         self.note(Blocked(at=self.world.now, number=BOB))
 
     def send(self, result: policy.Result | None) -> None:

@@ -24,7 +24,7 @@ from hotlined.clock import Now
 from hotlined.gsm import alphabet
 from hotlined.gsm.address import Address, Ton, identify
 from hotlined.simulator import pdus
-from hotlined.store import answers, inbound
+from hotlined.store import answers, contacts
 from hotlined.store.database import Database, open_for_daemon
 
 SENT = datetime(2026, 11, 24, 22, 0, tzinfo=UTC)
@@ -64,7 +64,7 @@ class Filled:
         self.db: Database = open_for_daemon(self.database)
         self._moments = count()
         self._began = self.db.now().limit
-        self.source = inbound.Source("fr", "206012345678901", "SM", lambda originator: identify(originator, "BE"))
+        self.source = contacts.Source("fr", "206012345678901", "SM", lambda originator: identify(originator, "BE"))
 
     def now(self) -> Now:
         """Return the next moment: a minute later on both clocks."""
@@ -74,14 +74,14 @@ class Filled:
     def pdu(self, *entries: str) -> None:
         """Receive entries of the SIM as they are, and delete them there."""
         now = self.now()
-        kept = inbound.record_listing(
+        kept = contacts.record_listing(
             self.db,
             self.source,
-            [inbound.read(pdu, len(pdu) // 2, index) for index, pdu in enumerate(entries, 1)],
+            [contacts.read(pdu, len(pdu) // 2, index) for index, pdu in enumerate(entries, 1)],
             now,
             complete=True,
         )
-        inbound.confirm_deleted(self.db, [entry.segment_id for entry in kept], now)
+        contacts.confirm_deleted(self.db, [entry.segment_id for entry in kept], now)
 
     def text(self, text: str = "Salut, ça va ?", sender: str = KEVIN) -> int:
         """Receive a text and return its contact's id."""
@@ -91,7 +91,7 @@ class Filled:
 
     def call(self, sender: str = LEA) -> int:
         """Receive a call and return its contact's id."""
-        return inbound.record_call(self.db, "fr", identify(Address(sender[1:], Ton.INTERNATIONAL), "BE"), self.now())
+        return contacts.record_call(self.db, "fr", identify(Address(sender[1:], Ton.INTERNATIONAL), "BE"), self.now())
 
     def newest(self) -> int:
         """Return the id of the newest contact."""

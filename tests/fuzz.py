@@ -20,7 +20,7 @@ import click
 
 from hotlined.cli.output import json_line
 from hotlined.gsm.address import identify
-from hotlined.store import inbound, reading
+from hotlined.store import contacts, log
 from hotlined.store.rehearsal import open_to_throw_away
 
 CORPUS = Path(__file__).parent / "data" / "pdus.jsonl"
@@ -117,14 +117,14 @@ def fuzz(count: int, seed: int, folder: Path, report: Callable[[int], object] = 
     """
     began, before = time.monotonic(), _peak_mib()
     with open_to_throw_away(folder / "fuzz.db") as db:
-        source = inbound.Source("fr", "206012345678901", "SM", partial(identify, country="BE"))
+        source = contacts.Source("fr", "206012345678901", "SM", partial(identify, country="BE"))
         feed, problems, octets = islice(mutants(seed), count), 0, 0
         for number in range(0, count, LISTING):
-            readings = [inbound.read(pdu, len(pdu) // 2, index) for index, pdu in enumerate(islice(feed, LISTING), 1)]
+            readings = [contacts.read(pdu, len(pdu) // 2, index) for index, pdu in enumerate(islice(feed, LISTING), 1)]
             now = db.now()
-            kept = inbound.record_listing(db, source, readings, now, complete=True)
+            kept = contacts.record_listing(db, source, readings, now, complete=True)
             assert sorted(entry.index for entry in kept) == list(range(1, len(readings) + 1))
-            inbound.confirm_deleted(db, [entry.segment_id for entry in kept], now)
+            contacts.confirm_deleted(db, [entry.segment_id for entry in kept], now)
             problems += sum(reading.problem is not None for reading in readings)
             octets += sum(len(reading.pdu.encode()) for reading in readings)
             report(number + len(readings))
@@ -132,14 +132,14 @@ def fuzz(count: int, seed: int, folder: Path, report: Callable[[int], object] = 
             count,
             octets,
         )
-        contacts = 0
-        for contact in reading.log(db, reading.Filter()):
+        shown = 0
+        for contact in log.entries(db, log.Filter()):
             line = json_line(contact)
             assert line.isascii()
             assert json.loads(line) == contact
-            contacts += 1
+            shown += 1
         (repeats,) = db.execute("SELECT sum(repeat) FROM segments").fetchone()
-    return Figures(count, problems, contacts, repeats, time.monotonic() - began, before, _peak_mib())
+    return Figures(count, problems, shown, repeats, time.monotonic() - began, before, _peak_mib())
 
 
 def _peak_mib() -> float:

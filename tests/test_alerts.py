@@ -33,7 +33,7 @@ from hotlined.cli.status import report
 from hotlined.clock import Now, boottime
 from hotlined.gsm.alphabet import Encoding, plan
 from hotlined.status import DaemonStatus, ModemStatus, Trouble
-from hotlined.store import backup, people
+from hotlined.store import backup, decisions, requests
 from hotlined.store.alerting import Alert, Event, Place
 
 ADMIN = "+32470999888"
@@ -446,7 +446,7 @@ def age(line: Quiet, kind: str, seconds: float) -> None:
 def test_a_forgotten_pause_is_told_with_its_cure_until_it_ends(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
     """Who has paused, since when, and how it ends; again after a day; no 'all is well' meanwhile; its end once."""
     line = quiet(ping=f"http://{receiver.address}/{SECRET}")
-    people.pause(line.db, "marie", line.db.now())
+    decisions.pause(line.db, "marie", line.db.now())
     (line.folder / "run" / "main" / "alerts.json").unlink()
     assert line.alerts() == (0, "")
     assert receiver.came == []
@@ -461,7 +461,7 @@ def test_a_forgotten_pause_is_told_with_its_cure_until_it_ends(quiet: Callable[.
     age(line, "pause", 86_400)
     for _ in range(2):
         line.alerts()
-    people.resume(line.db, "marie", line.db.now())
+    decisions.resume(line.db, "marie", line.db.now())
     for _ in range(2):
         line.alerts()
 
@@ -472,8 +472,8 @@ def test_a_forgotten_pause_is_told_with_its_cure_until_it_ends(quiet: Callable[.
 def test_a_report_without_a_database_ends_no_pause(quiet: Callable[..., Quiet]) -> None:
     """A database that was locked for a moment while the line was looked at makes neither pause nor shadow mode over."""
     line = quiet()
-    people.pause(line.db, "marie", line.db.now())
-    people.note_mode(line.db, line.db.now(), shadow=True)
+    decisions.pause(line.db, "marie", line.db.now())
+    decisions.note_mode(line.db, line.db.now(), shadow=True)
     line.say(mode="shadow")
     config = configuration.load(line.config)
     look = alerts._Run(config, find(config), replace(report(config), stored=None), (), ()).seen(line.db)
@@ -485,7 +485,7 @@ def test_a_report_without_a_database_ends_no_pause(quiet: Callable[..., Quiet]) 
 def test_a_pause_of_a_backup_is_told_at_once(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
     """The backup that was put back was made while the line was paused, and somebody else may have put it back."""
     line = quiet()
-    people.pause(line.db, "marie", line.db.now())
+    decisions.pause(line.db, "marie", line.db.now())
     with line.db.transaction():
         line.db.event(line.db.now(), "backup")  # as the copy has it
     backup.take_into_use(line.db, line.db.now())
@@ -501,16 +501,16 @@ def test_forgotten_shadow_mode_is_told_with_its_cure_until_it_ends(
     """A first try that nobody has ended answers nobody; no 'all is well' from its first minute on."""
     line = quiet(ping=f"http://{receiver.address}/{SECRET}")
     (line.folder / "run" / "main" / "alerts.json").unlink()
-    people.note_mode(line.db, line.db.now(), shadow=True)
+    decisions.note_mode(line.db, line.db.now(), shadow=True)
     line.say(mode="shadow")
     assert line.alerts() == (0, "")
     assert receiver.came == []
-    age(line, people.SHADOW, 3600)
+    age(line, decisions.SHADOW, 3600)
     line.alerts()
     ((_, body),) = receiver.came
     assert body["message"].startswith("Nobody is answered since ")
     assert "Set 'mode: live'" in body["message"]
-    people.note_mode(line.db, line.db.now(), shadow=False)
+    decisions.note_mode(line.db, line.db.now(), shadow=False)
     line.say()
     line.alerts()
 
@@ -1121,8 +1121,8 @@ def test_a_text_that_the_daemon_does_not_begin_is_withdrawn(
     line = quiet(urls=[], sms_to=ADMIN)
     line.event("flood_begin")
     assert line.alerts() == (0, "alerts.sms_to is left out: the daemon did not begin it.\n")
-    assert people.take(line.db, line.db.now()) is None
-    monkeypatch.setattr(time, "sleep", lambda _: people.take(line.db, line.db.now()))
+    assert requests.next_request(line.db, line.db.now()) is None
+    monkeypatch.setattr(time, "sleep", lambda _: requests.next_request(line.db, line.db.now()))
     for _ in range(2):
         assert line.alerts() == (0, "alerts.sms_to is left out: its text waits to be sent.\n")
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hotlined import policy
 from hotlined.cli.limits import in_words
 from hotlined.clock import Now
-from hotlined.store import attempts, people
+from hotlined.store import attempts, decisions
 
 Make = Callable[..., Filled]
 LIMITS = {"hour": 6, "day": 20, "month": 50}
@@ -361,14 +361,14 @@ def test_what_keeps_answers_back_is_said(make: Make) -> None:
     """While the line is paused no moment is promised, whatever room there is; `resume` brings it back."""
     line = make()
     line.judge(line.text())
-    people.pause(line.db, "marie", line.now())
+    decisions.pause(line.db, "marie", line.now())
     found, shown = told(line), line.run("limits").stdout
 
     assert [each["state"] for each in found["held"]] == ["paused"]
     assert [each["next_in_seconds"] for each in found["queue"].values()] == [None, None]
     assert f"Paused by marie: nothing is sent. `hotlined --config {line.config} resume`" in shown
     assert "Until then 1 answer (2 segments) to new numbers and no answer to known ones wait." in shown
-    people.resume(line.db, "marie", line.now())
+    decisions.resume(line.db, "marie", line.now())
     assert told(line)["held"] == []
     line.db.execute("UPDATE answers SET due_limit = due_limit + 3600")
     assert told(line)["first_in_seconds"] == pytest.approx(3600, abs=10)

@@ -27,7 +27,9 @@ from hotlined.clock import rfc3339
 from hotlined.policy import Reason, WaitingFor
 from hotlined.simulator import pdus
 from hotlined.states import State
-from hotlined.store import answers, people, reading
+from hotlined.store import answers, decisions
+from hotlined.store import log as contact_log
+from hotlined.store.line import Sending
 
 HOSTILE = "\x1b[2J\x9b31m\u202ecod\u2066\u200b\u2028[red]x[/red]\n=1+1\r\x07"
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=60) | st.text(
@@ -162,7 +164,7 @@ def test_csv_has_the_columns_of_the_view(busy: Filled) -> None:
     output = busy.run("log", "--csv").stdout_bytes.decode()
     header, first, *_ = rows = list(csv.reader(io.StringIO(output, newline="")))
 
-    assert tuple(header) == reading.columns(busy.db)
+    assert tuple(header) == contact_log.columns(busy.db)
     assert header[:6] == ["id", "line", "kind", "originator", "text", "segments_received"]
     assert header[-1] == "answer_reported_at"
     assert first[header.index("originator")] == f"'{KEVIN}"
@@ -244,7 +246,7 @@ def test_when_an_answer_goes_is_local_time(line: Filled) -> None:
     shown = {zone: outcome(line.on_a_terminal(80, "log", TZ=zone)[1]) for zone in ("Europe/Brussels", "Asia/Tokyo")}
     assert shown == {zone: f"goes {epoch.astimezone(ZoneInfo(zone)):%H:%M}" for zone in shown}
 
-    people.pause(line.db, "somebody", line.now())
+    decisions.pause(line.db, "somebody", line.now())
     assert outcome(line.on_a_terminal(80, "log")[1]) == "paused"
     assert re.search(r"answer +1: paused", line.run("show", "1").stdout)
     assert line.log()[0]["answer"]["waiting_for"] == "due"
@@ -257,7 +259,7 @@ def test_no_outcome_is_longer_than_its_column() -> None:
     assert max(len(each.format(at="tomorrow")[:99]) for each in words.values() if "{at}" not in each) <= OUTCOME
     assert all(len(each.format(at="04:12")) <= OUTCOME for each in words.values())
     assert not [code for code, each in words.items() if "_" in each or each in {"due", "pending"}]
-    free = reading.Sending("free")
+    free = Sending("free")
     for state in State:
         answer = {"state": state, "waiting_for": None, "reason": None, "segments": 2, "segments_sent": 0, "due_at": ""}
         assert 0 < len(answer_in_words(answer | {"due_at": "2026-11-24T22:00:00.000Z"}, free)) <= OUTCOME
@@ -304,7 +306,7 @@ def test_tags_and_what_is_kept_show_and_are_found(line: Filled) -> None:
     assert [contact["id"] for contact in line.log("--kept")] == [2, 3]
     assert [contact["id"] for contact in line.log("--kept", "--tag", "threat")] == [2]
     assert [list(contact) for contact in line.log("--kept")] == [LOG_KEYS, LOG_KEYS]
-    assert line.run("log", "--csv", "--kept").stdout.splitlines()[0].split(",") == list(reading.columns(line.db))
+    assert line.run("log", "--csv", "--kept").stdout.splitlines()[0].split(",") == list(contact_log.columns(line.db))
     line.run("keep", "3", "--undo")
     assert [contact["id"] for contact in line.log("--kept")] == [2]
 
@@ -572,7 +574,7 @@ def test_colours_are_for_terminals_that_want_them(
     for name, value in ({"TERM": "xterm"} | environment).items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
-    shown = "\n".join(lines(busy.db, reading.rows(busy.db, reading.Filter()), ""))
+    shown = "\n".join(lines(busy.db, contact_log.rows(busy.db, contact_log.Filter()), ""))
 
     assert ("\x1b[32m" in shown) == coloured
 
@@ -688,9 +690,9 @@ def test_the_year_is_said_where_it_is_not_this_one() -> None:
 
 def follower_of(line: Filled, **where: Any) -> Callable[[], list[tuple[int, str | None]]]:
     """Return a function that tells what a follower hears of now: contacts with the state of their answers."""
-    place = reading.place(line.db)
+    place = contact_log.place(line.db)
     return lambda: [
-        (row["id"], row["answer_state"]) for row in reading.changes(line.db, reading.Filter(**where), place)
+        (row["id"], row["answer_state"]) for row in contact_log.changes(line.db, contact_log.Filter(**where), place)
     ]
 
 
@@ -730,7 +732,7 @@ def test_old_contacts_are_followed_too(line: Filled) -> None:
     assert heard() == [(reported, "delivered")]
     answers.requeue(line.db, unconfirmed, "somebody", line.now())
     assert heard() == [(unconfirmed, "queued")]
-    people.tag(line.db, reported, "excuses", "somebody", line.now())
+    decisions.tag(line.db, reported, "excuses", "somebody", line.now())
     assert heard() == [(reported, "delivered")]
     assert heard() == []
 

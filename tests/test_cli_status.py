@@ -20,7 +20,8 @@ from filled import LEA, Filled
 from hotlined.cli.output import harmless
 from hotlined.clock import boottime, parse_rfc3339
 from hotlined.status import DaemonStatus, ModemStatus, Storage, Trouble
-from hotlined.store import database, people
+from hotlined.store import database, decisions
+from hotlined.store.line import note_balance
 
 # what is promised of `status --json`, in its order
 KEYS = [
@@ -379,7 +380,7 @@ def test_what_keeps_answers_back_is_trouble(line: Filled, state: str, code: str,
 def test_a_pause_says_since_when_by_whom_and_how_it_ends(line: Filled) -> None:
     """Whoever finds a line that was paused months ago reads all that in one line."""
     say(line)
-    people.pause(line.db, "marie", line.db.now())
+    decisions.pause(line.db, "marie", line.db.now())
     shown = line.run("status").stdout
 
     assert re.search("^trouble +Since .*: Paused by marie: nothing is sent. `hotlined .* resume`", shown, re.MULTILINE)
@@ -408,16 +409,16 @@ def test_a_sim_that_the_daemon_does_not_know_is_told_while_nothing_waits(line: F
 
 def test_shadow_mode_is_told_and_is_no_failure(line: Filled) -> None:
     """Somebody has chosen it, so it ends with 0; since when it is so is known over restarts."""
-    people.note_mode(line.db, line.now(), shadow=True)
+    decisions.note_mode(line.db, line.now(), shadow=True)
     began = line.db.one("SELECT at FROM events")
-    people.note_mode(line.db, line.now(), shadow=True)
+    decisions.note_mode(line.db, line.now(), shadow=True)
     say(line, mode="shadow")
 
     assert troubled(line) == (["shadow"], 0)
     assert began
     assert status(line)[0]["trouble"][0]["since"] == began["at"]
     assert f"Set `mode: live` in {line.config}" in line.run("status").stdout
-    people.note_mode(line.db, line.now(), shadow=False)
+    decisions.note_mode(line.db, line.now(), shadow=False)
     say(line)
     assert troubled(line) == ([], 0)
 
@@ -484,7 +485,7 @@ def test_what_the_daemon_counts_is_shown(line: Filled) -> None:
 def test_the_balance_is_shown_with_its_age(line: Filled) -> None:
     """It was noted when it changed, and asked for since."""
     assert status(line)[0]["credit"] == dict.fromkeys(["balance", "asked_at", "topped_up_at", "valid_until"])
-    people.note_balance(line.db, "9.20", line.now(), low=False)
+    note_balance(line.db, "9.20", line.now(), low=False)
     say(line, balance_asked_at="2026-11-25T07:00:00.000Z")
 
     assert status(line)[0]["credit"]["balance"] == 9.2

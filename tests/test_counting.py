@@ -9,7 +9,7 @@ import store_steps
 from filled import ANSWER, KEVIN, LEA, RULES, Filled
 
 from hotlined.gsm.alphabet import plan
-from hotlined.store import answers, fates, gate, people
+from hotlined.store import answers, decisions, fates, gate
 
 TWO_SEGMENTS = plan(ANSWER)
 
@@ -75,7 +75,7 @@ STATES: dict[str, Callable[[Filled], object]] = {
     "queued": lambda line: line.judge(line.text()),
     "in hand": lambda line: (line.judge(line.text()), begun(line)),
     "half sent": half_sent,
-    "half sent, then blocked": lambda line: (half_sent(line), people.block(line.db, KEVIN, "pi", line.now())),
+    "half sent, then blocked": lambda line: (half_sent(line), decisions.block(line.db, KEVIN, "pi", line.now())),
     "sent": answered,
     "unconfirmed": lambda line: (line.judge(line.text()), store_steps.lose(line.db, begun(line), line.now())),
     "refused": lambda line: (line.judge(line.text()), store_steps.refuse(line.db, begun(line), line.now(), 27)),

@@ -18,7 +18,7 @@ from filled import KEVIN, LEA, Filled
 from test_docs import section
 
 from hotlined import pseudonym
-from hotlined.store import attempts, backup, integrity, people
+from hotlined.store import attempts, backup, decisions, integrity
 from hotlined.store.database import open_for_daemon
 
 
@@ -376,10 +376,10 @@ def test_a_copy_that_is_put_back_sends_nothing_that_waited(filled: Filled) -> No
 
 def test_a_pause_that_comes_back_says_so(filled: Filled) -> None:
     """Who put a backup back may know nothing of the pause of then: it is an event, and `status` says it."""
-    people.pause(filled.db, "marie", filled.now())
+    decisions.pause(filled.db, "marie", filled.now())
     copy = filled.folder / "copy.db"
     backup.make(filled.database, copy, lambda _, __: None)
-    people.resume(filled.db, "marie", filled.now())
+    decisions.resume(filled.db, "marie", filled.now())
     filled.db.close()
     for ending in ("", "-wal", "-shm"):
         filled.database.with_name(filled.database.name + ending).unlink(missing_ok=True)
@@ -392,7 +392,7 @@ def test_a_pause_that_comes_back_says_so(filled: Filled) -> None:
         assert events == [("pause_restored", f"of {paused_at} by marie")]
         assert json.loads(filled.run("status", "--json").stdout)["sending"]["reason"] == "restored"
         assert "came back with a backup" in filled.run("status").stdout
-        people.pause(filled.db, "luc", filled.now())
+        decisions.pause(filled.db, "luc", filled.now())
         assert json.loads(filled.run("status", "--json").stdout)["sending"]["reason"] == "person"
 
 

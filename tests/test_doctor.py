@@ -22,7 +22,7 @@ from hotlined.cli import doctor
 from hotlined.cli.doctor import CHECKS, Scene, Seen, Verdict
 from hotlined.clock import boottime
 from hotlined.status import DaemonStatus, ModemStatus, Storage
-from hotlined.store import people
+from hotlined.store import decisions
 
 OK, WARN, FAIL, UNKNOWN = Verdict
 
@@ -608,7 +608,7 @@ def test_a_line_that_answers_nobody_is_no_healthy_line(
     undeletable = "modem" in more
     assert ("does not delete 2 of them" in doctor.storages(look).seen) is undeletable
     with filled.db:
-        people.pause(filled.db, "marie", filled.now())
+        decisions.pause(filled.db, "marie", filled.now())
     paused = doctor.daemon(Scene(configuration.load(filled.config)))
     assert (paused.verdict, "`hotlined resume`" in paused.cure) == (FAIL, True)
     assert "Paused by marie" in paused.cure

@@ -28,7 +28,7 @@ from hotlined.config import load
 from hotlined.gsm import alphabet
 from hotlined.gsm.address import Address, Ton, identify
 from hotlined.simulator import client as simulation
-from hotlined.store import inbound
+from hotlined.store import contacts
 from hotlined.store.database import open_for_daemon
 
 TROLL, HONEST = "+32470666666", "+32470123456"
@@ -148,7 +148,7 @@ def answered_before(line: Line, numbers: list[str]) -> None:
     with open_for_daemon(line.database) as db:
         now: Now = db.now()
         for number in numbers:
-            contact_id = inbound.record_call(db, "fr", identify(Address(number[1:], Ton.INTERNATIONAL), "BE"), now)
+            contact_id = contacts.record_call(db, "fr", identify(Address(number[1:], Ton.INTERNATIONAL), "BE"), now)
             store_steps.judge(db, contact_id, now, rules)
             _, begun = store_steps.begin_next(db, now, plan, rules)
             assert begun

@@ -17,7 +17,7 @@ from filled import KEVIN, LEA, Filled
 
 from hotlined.cli import main
 from hotlined.cli.completion import completion
-from hotlined.store import people
+from hotlined.store import decisions
 
 BLOCKS = re.MULTILINE | re.DOTALL
 PROGRAM = Path(sys.executable).with_name("hotlined")
@@ -29,7 +29,7 @@ def line(tmp_path: Path) -> Iterator[Filled]:
     filled = Filled(tmp_path)
     with filled.db:
         filled.text()
-        people.tag(filled.db, filled.call(), "excuses", "somebody", filled.now())
+        decisions.tag(filled.db, filled.call(), "excuses", "somebody", filled.now())
         yield filled
 
 

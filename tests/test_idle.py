@@ -9,7 +9,7 @@ from hotlined import config
 from hotlined.daemon import line as daemon
 from hotlined.daemon.connection import Connection
 from hotlined.daemon.sending import Sender
-from hotlined.store import people
+from hotlined.store import decisions
 
 
 def look(filled: Filled, sender: Sender) -> list[str]:
@@ -56,7 +56,7 @@ def test_a_queue_that_is_held_back_costs_no_writing(sender: tuple[Filled, Sender
     filled, answering = sender
     filled.judge(filled.text("Salut", "+32470999999"))
     if held == "paused":
-        people.pause(filled.db, "pi", filled.now())
+        decisions.pause(filled.db, "pi", filled.now())
     for _ in range(2):
         look(filled, answering)
     before = filled.db.connection.total_changes

@@ -40,14 +40,14 @@ from hotlined.clock import LimitClock, Now
 from hotlined.gsm import alphabet
 from hotlined.gsm.address import Address, Ton, identify
 from hotlined.simulator import pdus
-from hotlined.store import answers, attempts, backup, fates, gate, inbound, integrity, people, privacy, pseudonyms
+from hotlined.store import answers, attempts, backup, contacts, decisions, fates, gate, integrity, privacy, pseudonyms
 from hotlined.store.database import open_beside_daemon, open_for_daemon
 
 EXAMPLES = int(os.environ.get("HOTLINED_EXAMPLES", "60"))
 SHM = Path("/dev/shm")  # processes die here, disks do not: nothing has to wait for one
 START = datetime(2026, 11, 24, 22, 0, tzinfo=UTC)
 NUMBERS = ("+32470000001", "+32470000002", "+32470000003")
-SOURCE = inbound.Source("fr", "206012345678901", "SM", lambda originator: identify(originator, "BE"))
+SOURCE = contacts.Source("fr", "206012345678901", "SM", lambda originator: identify(originator, "BE"))
 PLANS = (alphabet.plan("Non."), alphabet.plan("n" * 200))  # one segment, two
 WINDOWS = {"hour": 3600, "day": 86400, "month": 30 * 86400}  # seconds, as config.yaml has them
 
@@ -338,7 +338,7 @@ class Hotline(RuleBasedStateMachine):
         """Receive a contact: a call, or a text that nobody sent before unless it is one that repeats."""
         self.contacts += 1
         if body == "call":
-            inbound.record_call(self.db, "fr", identify(Address(sender[1:], Ton.INTERNATIONAL), "BE"), self.now())
+            contacts.record_call(self.db, "fr", identify(Address(sender[1:], Ton.INTERNATIONAL), "BE"), self.now())
             self.tell_contact(sender, "call", "")
             return
         self.serial += 1
@@ -356,7 +356,7 @@ class Hotline(RuleBasedStateMachine):
 
     def judge(self, delay: int) -> None:
         """Judge what is unjudged, as the daemon does."""
-        while (contact_id := inbound.next_unjudged(self.db, self.now())) is not None:
+        while (contact_id := contacts.next_unjudged(self.db, self.now())) is not None:
             row = self.db.one("SELECT originator, text FROM contacts WHERE id = ?", contact_id)
             assert row
             if (row["text"] or "").startswith("Stop"):
@@ -365,9 +365,9 @@ class Hotline(RuleBasedStateMachine):
 
     def receive(self, parts: list[str]) -> None:
         """List the SIM with a text on it, and delete the text there."""
-        readings = [inbound.read(pdu, None, index) for index, pdu in enumerate(parts, 1)]
-        kept = inbound.record_listing(self.db, self.source, readings, self.now(), complete=True)
-        inbound.confirm_deleted(self.db, [entry.segment_id for entry in kept], self.now())
+        readings = [contacts.read(pdu, None, index) for index, pdu in enumerate(parts, 1)]
+        kept = contacts.record_listing(self.db, self.source, readings, self.now(), complete=True)
+        contacts.confirm_deleted(self.db, [entry.segment_id for entry in kept], self.now())
 
     # ---- what leaves
 
@@ -446,7 +446,7 @@ class Hotline(RuleBasedStateMachine):
             self.unconfirmed.discard((row["answer_id"], self.attempts[row["answer_id"]]))
         if reported:
             report = pdus.write_status_report(segment_id % 256, number, START, START, status)
-            inbound.record(self.db, self.source, [inbound.read(report, None, None)], self.now())
+            contacts.record(self.db, self.source, [contacts.read(report, None, None)], self.now())
         else:
             fates.settle_late(self.db, segment_id, segment_id % 256, self.in_force(), self.now())
 
@@ -526,7 +526,7 @@ class Hotline(RuleBasedStateMachine):
         away = self.db.key_path.with_suffix(".away")
         if self.key_is_away:
             away.rename(self.db.key_path)
-            people.resume(self.db, "admin", self.now())
+            decisions.resume(self.db, "admin", self.now())
             self.tell(oracle.Resumed)
             self.key_is_away = self.paused = False
         else:
@@ -587,23 +587,23 @@ class Hotline(RuleBasedStateMachine):
             return
         match decision:
             case "block":
-                people.block(self.db, number, "admin", self.now())
+                decisions.block(self.db, number, "admin", self.now())
                 self.tell(oracle.Blocked, number=number)
                 self.blocked.add(number)
             case "unblock":
-                people.unblock(self.db, number, "admin", self.now())
+                decisions.unblock(self.db, number, "admin", self.now())
                 self.tell(oracle.Unblocked, number=number)
                 self.blocked.discard(number)
             case "opt in":
-                people.opt_in(self.db, number, "admin", self.now())
+                decisions.opt_in(self.db, number, "admin", self.now())
                 self.tell(oracle.OptedIn, number=number)
                 self.opted_out.discard(number)
             case "pause":
-                people.pause(self.db, "admin", self.now())
+                decisions.pause(self.db, "admin", self.now())
                 self.tell(oracle.Paused)
                 self.paused = True
             case "resume":
-                people.resume(self.db, "admin", self.now())
+                decisions.resume(self.db, "admin", self.now())
                 self.tell(oracle.Resumed)
                 self.paused = False
 

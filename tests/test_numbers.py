@@ -21,7 +21,8 @@ from hotlined.gsm import alphabet
 from hotlined.policy import Reason
 from hotlined.status import DaemonStatus
 from hotlined.store import answers as queue
-from hotlined.store import people, pseudonyms
+from hotlined.store import decisions, pseudonyms
+from hotlined.store.line import note_own_number
 
 TOM, PROXIMUS, LONDON = "+32470999999", "8850", "+447400123456"
 KEYS = ["number", "contacts", "first_at", "last_at", "answers", "segments", "blocked", "opted_out"]
@@ -48,7 +49,7 @@ def busy(line: Filled) -> Filled:
     line.db.execute("UPDATE contacts SET originator = NULL WHERE id = ?", line.call())
     line.pdu("00FF")
     for number in (LEA, TOM):
-        people.block(line.db, number, "somebody", line.now())
+        decisions.block(line.db, number, "somebody", line.now())
     return line
 
 
@@ -170,7 +171,7 @@ def just_answered(line: Filled) -> None:
 def opted_out(line: Filled) -> None:
     """Let KEVIN opt out."""
     with line.db.transaction():
-        people.opt_out(line.db, KEVIN, line.now())
+        decisions.opt_out(line.db, KEVIN, line.now())
 
 
 @pytest.mark.parametrize(
@@ -181,12 +182,12 @@ def opted_out(line: Filled) -> None:
         (just_answered, KEVIN, "cooldown", DAY),
         (lambda line: answered(line, 3), KEVIN, "per_number", None),
         (lambda line: line.judge(line.text()), KEVIN, "pending", None),
-        (lambda line: people.block(line.db, KEVIN, "somebody", line.now()), KEVIN, "blocked", None),
+        (lambda line: decisions.block(line.db, KEVIN, "somebody", line.now()), KEVIN, "blocked", None),
         (opted_out, KEVIN, "opted_out", None),
         (lambda _: None, LONDON, "country", None),
         (lambda _: None, "+3222345678", "not_answerable", None),
         (lambda line: line.text(sender=PROXIMUS), PROXIMUS, "not_answerable", None),
-        (lambda line: people.note_own_number(line.db, KEVIN), KEVIN, "own_number", None),
+        (lambda line: note_own_number(line.db, KEVIN), KEVIN, "own_number", None),
     ],
     ids=[
         "new",
@@ -321,7 +322,7 @@ def test_who_has_an_answer_on_its_way_is_told_when_it_goes(line: Filled) -> None
     shown = line.run("number", KEVIN).stdout
 
     assert re.search("next answer +one is on its way: goes [0-9]{2}:[0-9]{2}\n", shown)
-    people.pause(line.db, "somebody", line.now())
+    decisions.pause(line.db, "somebody", line.now())
     assert re.search("next answer +one is on its way: paused\n", line.run("number", KEVIN).stdout)
 
 
@@ -370,7 +371,7 @@ def test_a_number_that_never_came_is_told_of_too(busy: Filled) -> None:
 
 def test_a_pause_is_said(line: Filled) -> None:
     """Nobody wonders why nothing is sent."""
-    people.pause(line.db, "somebody", line.now())
+    decisions.pause(line.db, "somebody", line.now())
 
     assert f"`hotlined --config {line.config} resume`" in line.run("number", KEVIN).stdout
 

@@ -29,9 +29,9 @@ from hotlined.gsm import alphabet
 from hotlined.gsm.address import Address, Ton, identify, mask
 from hotlined.simulator import pdus
 from hotlined.store import answers as queue
-from hotlined.store import attempts, database, fates, inbound, people, privacy, pseudonyms
+from hotlined.store import attempts, contacts, database, decisions, fates, privacy, pseudonyms, requests
 from hotlined.store.database import Database, open_beside_daemon
-from hotlined.store.reading import maybe_contact
+from hotlined.store.log import maybe_contact
 
 TEXT = "You will regret this on Sunday"
 DEAR = "Tu vas le regretter 🔪 dimanche"
@@ -93,7 +93,7 @@ def purge(filled: Filled, now: Now) -> tuple[int, int]:
 def judged(filled: Filled, now: Now, text: str = "Salut", sender: str = KEVIN) -> policy.Verdict:
     """Receive a text and judge it, both at a moment."""
     entries = pdus.write_text(sender, text, scts=now.utc, reference=9)
-    inbound.record(filled.db, filled.source, [inbound.read(pdu, None, None) for pdu in entries], now)
+    contacts.record(filled.db, filled.source, [contacts.read(pdu, None, None) for pdu in entries], now)
     return store_steps.judge(filled.db, filled.newest(), now, RULES)
 
 
@@ -304,19 +304,19 @@ def test_texts_go_first_and_numbers_later(line_of: Filled) -> None:
 def test_what_belongs_to_no_contact_ages_too(line_of: Filled) -> None:
     """Texts by hand, requests, decisions, their events and reports of nothing are erased like contacts."""
     db, now = line_of.db, line_of.now()
-    request_id = people.ask(db, "send", {"number": LEA, "text": "Tout va bien"}, "pi", now)
+    request_id = requests.ask(db, "send", {"number": LEA, "text": "Tout va bien"}, "pi", now)
     with db.transaction():
         answer_id = queue.enqueue_by_hand(
             db, LEA, alphabet.plan("Tout va bien"), RULES, now, kind="send", who="pi", shadow=False
         )
         assert isinstance(answer_id, int)
-        people.await_answer(db, request_id, answer_id)
-    people.block(db, KEVIN, "pi", now)
+        requests.await_answer(db, request_id, answer_id)
+    decisions.block(db, KEVIN, "pi", now)
     line_of.pdu(report(LEA, 3))
     assert purge(line_of, moment(line_of, 400)) == (1, 2)  # the report; what was decided, and its event
     line_of.send([5])
-    people.take(db, now)
-    people.settle(db, now)
+    requests.next_request(db, now)
+    requests.settle(db, now)
     assert purge(line_of, moment(line_of, 400)) == (2, 2)
 
     tables = ("answers", "answer_segments", "segments", "numbers", "requests", "events")
@@ -400,7 +400,7 @@ def never(_: Filled) -> None:
     [
         (3, never, 400, policy.Reason.PER_NUMBER),
         (1, never, 366, policy.Reason.COOLDOWN_OVER),
-        (1, lambda filled: people.block(filled.db, KEVIN, "pi", filled.now()), 400, policy.Reason.BLOCKED),
+        (1, lambda filled: decisions.block(filled.db, KEVIN, "pi", filled.now()), 400, policy.Reason.BLOCKED),
         (1, lambda filled: judged(filled, filled.now(), "Stop."), 400, policy.Reason.OPTED_OUT),
         (0, never, 400, policy.Reason.FIRST_CONTACT),
     ],
@@ -482,13 +482,13 @@ def test_an_erased_text_is_known_when_it_comes_again(line_of: Filled) -> None:
     line_of.pdu(*entries)
     line_of.judge(line_of.newest())
     line_of.send()
-    readings = [inbound.read(pdu, None, 4) for pdu in pdus.write_text(LEA, TEXT, scts=SENT, reference=1)]
-    (still,) = inbound.record_listing(line_of.db, line_of.source, readings, line_of.now(), complete=True)
+    readings = [contacts.read(pdu, None, 4) for pdu in pdus.write_text(LEA, TEXT, scts=SENT, reference=1)]
+    (still,) = contacts.record_listing(line_of.db, line_of.source, readings, line_of.now(), complete=True)
     line_of.judge(line_of.newest())
     line_of.send()
     purge(line_of, moment(line_of, 91))
 
-    assert inbound.record_listing(line_of.db, line_of.source, readings, line_of.now(), complete=True) == [still]
+    assert contacts.record_listing(line_of.db, line_of.source, readings, line_of.now(), complete=True) == [still]
     line_of.pdu(*entries)
     assert [entry["repeats"] for entry in line_of.log()] == [1, 0]
     assert purge(line_of, moment(line_of, 92)) == (1, 0)  # the repeat's PDU
@@ -623,14 +623,14 @@ def test_a_decision_is_never_made_unknowingly(line_of: Filled, key: bytes | None
     if key is not None:
         line_of.db.key_path.write_bytes(key)
     line_of.db.key = None
-    people.pause(line_of.db, "pi", line_of.now())
+    decisions.pause(line_of.db, "pi", line_of.now())
     with pytest.raises(RefusedError, match="missing or another key"):
-        people.resume(line_of.db, "pi", line_of.now())
+        decisions.resume(line_of.db, "pi", line_of.now())
     assert not pseudonyms.note_lost(line_of.db, line_of.now())
     assert attempts.history_of(line_of.db, KEVIN, shadow=False) == policy.History(hidden=True)
 
-    assert people.resume(line_of.db, "pi", line_of.now())
-    assert not people.resume(line_of.db, "pi", line_of.now())
+    assert decisions.resume(line_of.db, "pi", line_of.now())
+    assert not decisions.resume(line_of.db, "pi", line_of.now())
 
 
 def test_what_is_decided_without_the_key_adds_to_what_the_pseudonym_says(line_of: Filled) -> None:
@@ -638,12 +638,12 @@ def test_what_is_decided_without_the_key_adds_to_what_the_pseudonym_says(line_of
     blocked_first, stopped_first = KEVIN, LEA
     for number in (blocked_first, stopped_first):
         answered(line_of, number)
-    people.block(line_of.db, blocked_first, "pi", line_of.now())
+    decisions.block(line_of.db, blocked_first, "pi", line_of.now())
     judged(line_of, line_of.now(), "Stop", stopped_first)
     purge(line_of, moment(line_of, 400))
     away = line_of.db.key_path.rename(line_of.folder / "away")
     line_of.db.key = None
-    people.block(line_of.db, stopped_first, "pi", moment(line_of, 400))
+    decisions.block(line_of.db, stopped_first, "pi", moment(line_of, 400))
     judged(line_of, moment(line_of, 400), "Stop", blocked_first)
     assert line_of.db.one("SELECT count(*) FROM numbers")[0] == 4  # type: ignore[index]
     away.rename(line_of.db.key_path)
@@ -754,9 +754,9 @@ def test_forgetting_takes_everything_and_says_what(line_of: Filled) -> None:
     contact_id = answered(line_of)
     privacy.keep(db, contact_id, "pi", now)
     line_of.text(f"Appelle {KEVIN} pour moi", LEA)
-    people.block(db, KEVIN, "pi", now)
-    people.end(db, people.ask(db, "send", {"number": KEVIN, "text": TEXT}, "pi", now), "done", "sent", now)
-    asked = people.ask(db, "send", {"number": KEVIN, "text": TEXT}, "pi", now)
+    decisions.block(db, KEVIN, "pi", now)
+    requests.end(db, requests.ask(db, "send", {"number": KEVIN, "text": TEXT}, "pi", now), "done", "sent", now)
+    asked = requests.ask(db, "send", {"number": KEVIN, "text": TEXT}, "pi", now)
     with db.transaction():
         db.event(now, "note", f"about {KEVIN}")
     line_of.pdu(
@@ -775,7 +775,7 @@ def test_forgetting_takes_everything_and_says_what(line_of: Filled) -> None:
     assert rows(db, "SELECT originator FROM contacts") == [(LEA,)]
     assert traces(line_of.database, forms(KEVIN, TEXT) - forms(KEVIN)) == []
     assert rows(db, "SELECT detail FROM events WHERE kind = 'note'") == [("about …",)]
-    assert people.outcome(db, asked) == people.Outcome("refused", "the number was forgotten", None)
+    assert requests.outcome(db, asked) == requests.Outcome("refused", "the number was forgotten", None)
     assert db.all("PRAGMA foreign_key_check") == []
     assert line_of.run("forget", KEVIN, "--yes").stdout.startswith(f"Nothing is held of {KEVIN}.\n")
 
@@ -784,7 +784,7 @@ def test_a_pseudonym_can_be_forgotten(line_of: Filled) -> None:
     """By its number or as it stands in the log, a pseudonym and its decision are erased."""
     for sender in (KEVIN, LEA):
         answered(line_of, sender)
-        people.block(line_of.db, sender, "pi", line_of.now())
+        decisions.block(line_of.db, sender, "pi", line_of.now())
     purge(line_of, moment(line_of, 400))
     shown = line_of.log("--number", LEA)[0]["originator"]
     assert line_of.run("forget", KEVIN, "--yes").exit_code == 0
@@ -798,7 +798,7 @@ def test_an_opt_out_stays_if_asked(line_of: Filled, *, old: bool) -> None:
     """With --keep-opt-out a forgotten number is still not answered, and nothing but its pseudonym is held."""
     answered(line_of)
     judged(line_of, line_of.now(), "stop")
-    people.block(line_of.db, KEVIN, "pi", line_of.now())
+    decisions.block(line_of.db, KEVIN, "pi", line_of.now())
     if old:
         purge(line_of, moment(line_of, 400))
     assert "kept as a pseudonym" in line_of.run("forget", KEVIN, "--yes", "--keep-opt-out").stdout
@@ -842,15 +842,15 @@ def test_a_segment_in_hand_is_waited_for(line: Line) -> None:
 
 def test_a_text_that_is_still_on_the_sim_is_not_received_again(line_of: Filled) -> None:
     """Its pseudonym stays until it has left the SIM: read again it is no new contact, and it is deleted there."""
-    readings = [inbound.read(pdu, None, 3) for pdu in pdus.write_text(KEVIN, TEXT, scts=SENT, reference=1)]
-    (kept,) = inbound.record_listing(line_of.db, line_of.source, readings, line_of.now(), complete=True)
+    readings = [contacts.read(pdu, None, 3) for pdu in pdus.write_text(KEVIN, TEXT, scts=SENT, reference=1)]
+    (kept,) = contacts.record_listing(line_of.db, line_of.source, readings, line_of.now(), complete=True)
     line_of.judge(line_of.newest())
     assert line_of.run("forget", KEVIN, "--yes").exit_code == 0
 
-    assert inbound.record_listing(line_of.db, line_of.source, readings, line_of.now(), complete=True) == [kept]
+    assert contacts.record_listing(line_of.db, line_of.source, readings, line_of.now(), complete=True) == [kept]
     assert line_of.log() == []
-    inbound.confirm_deleted(line_of.db, [kept.segment_id], line_of.now())
-    (again,) = inbound.record_listing(line_of.db, line_of.source, readings, line_of.now(), complete=True)
+    contacts.confirm_deleted(line_of.db, [kept.segment_id], line_of.now())
+    (again,) = contacts.record_listing(line_of.db, line_of.source, readings, line_of.now(), complete=True)
     assert (again.segment_id, len(line_of.log())) != (kept.segment_id, 0)
 
 
@@ -906,16 +906,16 @@ def test_a_flood_that_began_with_a_forgotten_contact_has_a_size(line_of: Filled)
     """What was erased is not counted, and neither is what came before the flood."""
     line_of.text(sender=LEA)
     began = line_of.now().limit + 86400.0
-    for number in range(inbound.FLOOD_CONTACTS):
+    for number in range(contacts.FLOOD_CONTACTS):
         moment = Now(SENT, began + number, synchronised=False)
         identity = identify(Address(KEVIN[1:] if number == 0 else f"32471{number:06}", Ton.INTERNATIONAL), "BE")
-        inbound.record_call(line_of.db, "fr", identity, moment)
-    assert inbound.watch_flood(line_of.db, moment) == "flood_begin"
+        contacts.record_call(line_of.db, "fr", identity, moment)
+    assert contacts.watch_flood(line_of.db, moment) == "flood_begin"
     privacy.forget(line_of.db, KEVIN, moment, keep_opt_out=False)
-    over = replace(moment, limit=moment.limit + inbound.FLOOD_SECONDS)
+    over = replace(moment, limit=moment.limit + contacts.FLOOD_SECONDS)
 
-    assert inbound.watch_flood(line_of.db, over) == "flood_end"
-    size = f"{inbound.FLOOD_CONTACTS - 1} contacts"
+    assert contacts.watch_flood(line_of.db, over) == "flood_end"
+    size = f"{contacts.FLOOD_CONTACTS - 1} contacts"
     assert rows(line_of.db, "SELECT detail FROM events WHERE kind = 'flood_end'") == [(size,)]
 
 
@@ -938,8 +938,8 @@ def test_export_shows_all_that_is_held(line_of: Filled) -> None:
     line_of.send()
     with db.transaction():
         queue.enqueue_by_hand(db, KEVIN, alphabet.plan("À la main"), RULES, now, kind="send", who="pi", shadow=False)
-    people.block(db, KEVIN, "pi", now)
-    people.end(db, people.ask(db, "send", {"number": KEVIN, "text": "À la main"}, "pi", now), "done", "sent", now)
+    decisions.block(db, KEVIN, "pi", now)
+    requests.end(db, requests.ask(db, "send", {"number": KEVIN, "text": "À la main"}, "pi", now), "done", "sent", now)
     line_of.pdu(report(KEVIN, 99))
     held = json.loads(line_of.run("export", KEVIN, "--json").stdout)
     shown = line_of.run("export", KEVIN).stdout
@@ -978,7 +978,7 @@ def test_an_interruption_at_any_statement_leaves_nothing_half_done(line_of: Fill
     """Killed at each statement in turn, a contact has all its texts or none, and the next run finishes the work."""
     for sender in (KEVIN, LEA):
         answered(line_of, sender)
-        people.block(line_of.db, sender, "pi", line_of.now())
+        decisions.block(line_of.db, sender, "pi", line_of.now())
     now = moment(line_of, 400)
     line_of.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     untouched = line_of.database.read_bytes()

@@ -22,13 +22,13 @@ from hotlined.clock import Now
 from hotlined.errors import DatabaseInUseError, DatabaseMissingError, DatabaseVersionError, StoreError
 from hotlined.gsm.address import Address, Ton, identify
 from hotlined.simulator import pdus
-from hotlined.store import answers, attempts, backup, fates, gate, inbound, people
+from hotlined.store import answers, attempts, backup, contacts, decisions, fates, gate, pins, requests
 from hotlined.store.database import Database, open_beside_daemon, open_for_daemon
 from hotlined.timing import USUAL
 
 SENDER = "+32470123456"
 SENT = datetime(2026, 11, 24, 22, 0, tzinfo=UTC)
-SOURCE = inbound.Source("fr", "206012345678901", "SM", lambda originator: identify(originator, "BE"))
+SOURCE = contacts.Source("fr", "206012345678901", "SM", lambda originator: identify(originator, "BE"))
 
 
 @pytest.fixture(scope="session")
@@ -58,14 +58,14 @@ def text(body: str = "oui", sender: str = SENDER, *, scts: datetime = SENT, refe
     return pdus.write_text(sender, body, scts=scts, reference=reference)
 
 
-def listing(*entries: str, start: int = 1) -> list[inbound.Reading]:
+def listing(*entries: str, start: int = 1) -> list[contacts.Reading]:
     """Return entries as a listing shows them."""
-    return [inbound.read(pdu, None, index) for index, pdu in enumerate(entries, start)]
+    return [contacts.read(pdu, None, index) for index, pdu in enumerate(entries, start)]
 
 
-def scan(db: Database, *entries: str, seconds: float = 0.0, complete: bool = True) -> list[inbound.Kept]:
+def scan(db: Database, *entries: str, seconds: float = 0.0, complete: bool = True) -> list[contacts.Kept]:
     """Record a listing of SM."""
-    return inbound.record_listing(db, SOURCE, listing(*entries), at(db, seconds), complete=complete)
+    return contacts.record_listing(db, SOURCE, listing(*entries), at(db, seconds), complete=complete)
 
 
 def count(db: Database, table: str) -> int:
@@ -108,7 +108,7 @@ def test_reading_what_is_known_writes_nothing(db: Database) -> None:
 def test_a_text_delivered_again_after_its_deletion_is_a_repeat(db: Database) -> None:
     """The network's second delivery of a text is counted, not answered."""
     (pdu,) = text()
-    inbound.confirm_deleted(db, [kept.segment_id for kept in scan(db, pdu)], at(db, 1))
+    contacts.confirm_deleted(db, [kept.segment_id for kept in scan(db, pdu)], at(db, 1))
     scan(db, pdu)
 
     assert count(db, "contacts") == 1
@@ -147,7 +147,7 @@ def test_a_text_that_moved_to_another_index_is_deleted_there(db: Database) -> No
     """Indexes renumbered by a reset are taken from the listing, never from memory."""
     (pdu,) = text()
     scan(db, pdu)
-    (kept,) = inbound.record_listing(db, SOURCE, listing(pdu, start=7), at(db, 1), complete=True)
+    (kept,) = contacts.record_listing(db, SOURCE, listing(pdu, start=7), at(db, 1), complete=True)
 
     assert kept.index == 7
     assert count(db, "segments") == 1
@@ -157,7 +157,7 @@ def test_another_sim_is_another_text(db: Database) -> None:
     """The same octets on another SIM are not the same text."""
     (pdu,) = text()
     scan(db, pdu)
-    inbound.record_listing(db, replace(SOURCE, imsi="208"), listing(pdu), at(db, 1), complete=True)
+    contacts.record_listing(db, replace(SOURCE, imsi="208"), listing(pdu), at(db, 1), complete=True)
 
     assert count(db, "contacts") == 2
 
@@ -192,15 +192,15 @@ def test_a_missing_segment_is_an_ellipsis_and_is_filled_in_when_it_comes(db: Dat
     """An incomplete text is waited for, judged as it is, and completed later without another verdict."""
     parts = text(LONG)
     scan(db, parts[0], parts[2], parts[3])
-    assert inbound.next_unjudged(db, at(db, 29)) is None
-    assert inbound.next_judgement(db) == inbound.INCOMPLETE_AFTER_SECONDS
-    assert inbound.next_unjudged(db, at(db, 30)) == 1
+    assert contacts.next_unjudged(db, at(db, 29)) is None
+    assert contacts.next_judgement(db) == contacts.INCOMPLETE_AFTER_SECONDS
+    assert contacts.next_unjudged(db, at(db, 30)) == 1
     assert "…" in contact(db)["text"]
     judge(db, 1, 30)
     scan(db, parts[1], seconds=300)
 
     assert contact(db)["text"] == LONG
-    assert inbound.next_unjudged(db, at(db, 301)) is None
+    assert contacts.next_unjudged(db, at(db, 301)) is None
     assert count(db, "contacts") == count(db, "answers") == 1
 
 
@@ -231,7 +231,7 @@ def test_two_interleaved_texts_under_one_reference_stay_two(db: Database) -> Non
 def test_a_segment_delivered_twice_is_a_repeat(db: Database) -> None:
     """A repeated segment neither completes a text nor starts another."""
     parts = text("a" * 200)
-    inbound.confirm_deleted(db, [scan(db, parts[0])[0].segment_id], at(db, 1))
+    contacts.confirm_deleted(db, [scan(db, parts[0])[0].segment_id], at(db, 1))
     scan(db, parts[0])
 
     assert contact(db)["segments_received"] == 1
@@ -311,7 +311,7 @@ def test_any_interleaving_of_listings_and_deletions_keeps_each_text_once(templat
             stored = [pdu for index, pdu in enumerate(stored, 1) if index not in gone]
             if dice.random() < 0.5:
                 confirmed = [entry.segment_id for entry in kept if entry.index in gone]
-                inbound.confirm_deleted(db, confirmed, at(db, 1))
+                contacts.confirm_deleted(db, confirmed, at(db, 1))
         texts = sorted(row["text"] for row in db.all("SELECT text FROM contacts"))
 
         assert texts == sorted(bodies)
@@ -426,7 +426,7 @@ def test_a_refusal_of_the_line_is_tried_with_growing_pauses_to_an_end_while_othe
         pauses.append(answer(db)["due_limit"] - now)
         assert answers.due(db, at(db, answer(db)["due_limit"] - 1)) == []
         scan(db, *text("autre", f"+3247100000{other}", scts=SENT + timedelta(seconds=now)), seconds=now + 1)
-        contact_id = inbound.next_unjudged(db, at(db, now + 1))
+        contact_id = contacts.next_unjudged(db, at(db, now + 1))
         assert contact_id
         assert judge(db, contact_id, now + 1).answer
         for mr in (1, 2):
@@ -541,7 +541,7 @@ def test_a_second_answer_to_a_number_waits_for_the_cooldown(db: Database) -> Non
         take(db, begun(db, 10), at(db, 10), mr)
     for seconds, reason in ((86409.0, policy.Reason.COOLDOWN), (86410.0, policy.Reason.COOLDOWN_OVER)):
         scan(db, *text("encore", scts=SENT + timedelta(seconds=seconds)), seconds=seconds)
-        contact_id = inbound.next_unjudged(db, at(db, seconds))
+        contact_id = contacts.next_unjudged(db, at(db, seconds))
         assert contact_id
         assert judge(db, contact_id, seconds).reason is reason
 
@@ -555,7 +555,7 @@ def send_all(db: Database, seconds: float) -> None:
 def receive(db: Database, body: str, seconds: float) -> policy.Reason:
     """Receive a text and judge it."""
     scan(db, *text(body, scts=SENT + timedelta(seconds=seconds)), seconds=seconds)
-    contact_id = inbound.next_unjudged(db, at(db, seconds))
+    contact_id = contacts.next_unjudged(db, at(db, seconds))
     assert contact_id
     return judge(db, contact_id, seconds).reason
 
@@ -564,7 +564,7 @@ def test_stop_silences_a_number_for_good_until_a_person_undoes_it(db: Database) 
     """At any time, also as the first word; optin makes the number like any other again."""
     assert receive(db, "Stop svp !", 0) is policy.Reason.OPTED_OUT
     assert receive(db, "allo ?", 200 * 86400) is policy.Reason.OPTED_OUT
-    people.opt_in(db, SENDER, "admin", at(db, 200 * 86400))
+    decisions.opt_in(db, SENDER, "admin", at(db, 200 * 86400))
     assert receive(db, "allo ?", 201 * 86400) is policy.Reason.FIRST_CONTACT
 
 
@@ -599,7 +599,7 @@ def test_shadow_mode_counts_for_itself_alone(db: Database) -> None:
 def test_a_block_cancels_what_is_queued_at_once(db: Database) -> None:
     """What people decide holds before the next send, and is seen before it, whether a daemon runs or not."""
     queue(db)
-    assert people.block(db, SENDER, "admin", at(db, 1)) == 1
+    assert decisions.block(db, SENDER, "admin", at(db, 1)) == 1
 
     assert (answer(db)["state"], answer(db)["reason"]) == ("cancelled", "blocked")
 
@@ -636,7 +636,7 @@ def test_a_call_grows_old_without_power_too(db: Database) -> None:
     """A call has no time stamp of the centre: where the calendar could be trusted when it came, that tells its age."""
     came = replace(at(db, 0), synchronised=True)
     caller = identify(Address(SENDER[1:], Ton.INTERNATIONAL), "BE")
-    assert judge(db, inbound.record_call(db, "fr", caller, came)).answer
+    assert judge(db, contacts.record_call(db, "fr", caller, came)).answer
     later = Now(came.utc + timedelta(hours=25), 60.0, synchronised=True)
     assert answers.sweep(db, RULES.max_age, replace(later, synchronised=False), by_calendar=True) == 0
     assert answers.sweep(db, RULES.max_age, later, by_calendar=True) == 1
@@ -722,11 +722,11 @@ def test_requeue_counts_anew_and_keeps_what_was_counted(db: Database) -> None:
 
 def test_a_request_cut_off_by_a_crash_is_ended(db: Database) -> None:
     """Nobody waits for what a daemon that is gone had begun."""
-    request_id = people.ask(db, "send", {}, "admin", db.now())
-    people.take(db, db.now())
-    people.recover(db, db.now())
+    request_id = requests.ask(db, "send", {}, "admin", db.now())
+    requests.next_request(db, db.now())
+    requests.recover(db, db.now())
 
-    assert people.outcome(db, request_id).state == "refused"
+    assert requests.outcome(db, request_id).state == "refused"
 
 
 def test_what_the_loop_asks_reads_no_whole_table(db: Database) -> None:
@@ -741,17 +741,17 @@ def test_what_the_loop_asks_reads_no_whole_table(db: Database) -> None:
     answers.sweep(db, RULES.max_age, now, by_calendar=False)
     answers.note_hold(db, policy.WaitingFor.NETWORK)
     fates.recover(db, now)
-    inbound.next_unjudged(db, now)
-    inbound.next_judgement(db)
-    inbound.watch_flood(db, now)
-    people.take(db, now)
-    people.settle(db, now)
+    contacts.next_unjudged(db, now)
+    contacts.next_judgement(db)
+    contacts.watch_flood(db, now)
+    requests.next_request(db, now)
+    requests.settle(db, now)
     scan(db)
     receive(db, "x" * 200, 0)
     send_all(db, 1)
     receive(db, "encore", 2)
     scan(db, pdus.write_status_report(1, SENDER, SENT, SENT, 0), seconds=3)
-    inbound.has_call(db, identify(Address(SENDER[1:], Ton.INTERNATIONAL), "BE"), 0.0)
+    contacts.has_call(db, identify(Address(SENDER[1:], Ton.INTERNATIONAL), "BE"), 0.0)
     answers.maybe_notice(db, 1)
     db.connection.set_trace_callback(None)
     plans = {
@@ -776,15 +776,15 @@ def test_what_the_loop_asks_reads_no_whole_table(db: Database) -> None:
 
 def test_a_flood_is_an_event_with_its_beginning_its_end_and_its_size(db: Database) -> None:
     """Many contacts in ten minutes are one flood, recorded twice: when it begins and when it is over."""
-    for count in range(inbound.FLOOD_CONTACTS - 1):
+    for count in range(contacts.FLOOD_CONTACTS - 1):
         scan(db, *text("x", f"+32470{count:06}", scts=SENT + timedelta(seconds=count)), seconds=count)
-    assert inbound.watch_flood(db, at(db, 60)) is None
+    assert contacts.watch_flood(db, at(db, 60)) is None
     for count in range(10):
         scan(db, *text("y", f"+32471{count:06}"), seconds=60)
-    assert inbound.watch_flood(db, at(db, 61)) == "flood_begin"
-    assert inbound.watch_flood(db, at(db, 62)) is None
-    assert inbound.watch_flood(db, at(db, 661)) == "flood_end"
-    assert inbound.watch_flood(db, at(db, 662)) is None
+    assert contacts.watch_flood(db, at(db, 61)) == "flood_begin"
+    assert contacts.watch_flood(db, at(db, 62)) is None
+    assert contacts.watch_flood(db, at(db, 661)) == "flood_end"
+    assert contacts.watch_flood(db, at(db, 662)) is None
 
     assert [tuple(row) for row in db.all("SELECT kind, detail FROM events")] == [
         ("flood_begin", "69 contacts in 600 s"),
@@ -904,34 +904,34 @@ def test_the_limit_clock_goes_on_after_a_restart(db: Database) -> None:
 
 def test_a_request_that_nobody_begins_expires(db: Database) -> None:
     """What was asked of a daemon that did not run is not done when it starts later."""
-    request_id = people.ask(db, "scan", {}, "admin", db.now())
+    request_id = requests.ask(db, "scan", {}, "admin", db.now())
     db.execute("UPDATE requests SET expires_boottime = 0")
-    assert people.take(db, db.now()) is None
-    assert people.outcome(db, request_id).state == "expired"
+    assert requests.next_request(db, db.now()) is None
+    assert requests.outcome(db, request_id).state == "expired"
 
 
 def test_requests_are_begun_in_their_order_and_ended_once(db: Database) -> None:
     """The oldest open request is taken first, and none twice."""
-    first, second = (people.ask(db, "scan", {"n": n}, "admin", db.now()) for n in "12")
-    taken = [people.take(db, db.now()) for _ in range(3)]
-    people.end(db, first, "done", "scanned", db.now())
+    first, second = (requests.ask(db, "scan", {"n": n}, "admin", db.now()) for n in "12")
+    taken = [requests.next_request(db, db.now()) for _ in range(3)]
+    requests.end(db, first, "done", "scanned", db.now())
 
     assert [request and request.request_id for request in taken] == [first, second, None]
-    assert people.outcome(db, first) == people.Outcome("done", "scanned", None)
-    assert not people.expire(db, second, db.now())
+    assert requests.outcome(db, first) == requests.Outcome("done", "scanned", None)
+    assert not requests.expire(db, second, db.now())
 
 
 def test_a_pin_is_tried_once_for_each_sim(db: Database) -> None:
     """A try is on the disk before it is made; only an accepted PIN may be given again."""
-    assert not people.pin_tried(db, "sim", "digest")
-    people.try_pin(db, "sim", "digest", db.now())
-    assert people.pin_tried(db, "sim", "digest")
-    assert not people.pin_tried(db, "another", "digest")
-    people.accept_pin(db, "sim", "digest")
-    people.try_pin(db, "sim", "digest", db.now())
-    assert not people.pin_tried(db, "sim", "digest")
-    people.refuse_pin(db, "sim", "digest")
-    assert people.pin_tried(db, "sim", "digest")
+    assert not pins.was_refused(db, "sim", "digest")
+    pins.note_try(db, "sim", "digest", db.now())
+    assert pins.was_refused(db, "sim", "digest")
+    assert not pins.was_refused(db, "another", "digest")
+    pins.accept(db, "sim", "digest")
+    pins.note_try(db, "sim", "digest", db.now())
+    assert not pins.was_refused(db, "sim", "digest")
+    pins.refuse(db, "sim", "digest")
+    assert pins.was_refused(db, "sim", "digest")
 
 
 def test_a_key_that_is_a_fifo_is_none(tmp_path: Path) -> None:
@@ -943,15 +943,15 @@ def test_a_key_that_is_a_fifo_is_none(tmp_path: Path) -> None:
 
 def test_a_pin_cannot_be_found_from_the_database(db: Database, tmp_path: Path) -> None:
     """What is noted of a PIN depends on a secret that only the line's user reads and no backup has."""
-    noted = people.pin_digest(db, "2580")
+    noted = pins.digest(db, "2580")
     secret = db.path.with_name(db.path.name + ".pins")
 
-    assert people.pin_digest(db, "2580") == noted != people.pin_digest(db, "2581")
+    assert pins.digest(db, "2580") == noted != pins.digest(db, "2581")
     assert secret.stat().st_mode & 0o777 == 0o600
     backup.make(db.path, tmp_path / "copies.db", lambda *_: None)
     assert not list(tmp_path.glob("copies.db*pins*"))
     secret.unlink()
-    assert people.pin_digest(db, "2580") != noted
+    assert pins.digest(db, "2580") != noted
 
 
 # ---- what a stick, or a flood, does to a line
@@ -1091,7 +1091,7 @@ def open_the_breaker(db: Database, limits: policy.Limits | None = None) -> None:
     """Let answers to three people be lost, so that the breaker opens at 0 s."""
     for number in range(3):
         scan(db, *text(f"perdu {number}", f"+3247900000{number}"), seconds=0)
-        contact_id = inbound.next_unjudged(db, at(db, 0))
+        contact_id = contacts.next_unjudged(db, at(db, 0))
         assert contact_id
         judge(db, contact_id)
         _, segment = begin_next(db, at(db, 0), rules=replace(RULES, limits=limits or RULES.limits))
@@ -1113,7 +1113,7 @@ def queued(db: Database, *numbers: str, seconds: float = 0.0) -> None:
     """Queue an answer to each of these numbers."""
     for number in numbers:
         scan(db, *text(f"salut {number} {seconds}", number, scts=SENT + timedelta(seconds=seconds)), seconds=seconds)
-        contact_id = inbound.next_unjudged(db, at(db, seconds))
+        contact_id = contacts.next_unjudged(db, at(db, seconds))
         assert contact_id
         assert judge(db, contact_id, seconds).answer
 

@@ -17,7 +17,7 @@ from filled import KEVIN, LEA, Filled
 from persons import user_name
 
 from hotlined.cli.dates import moment
-from hotlined.store import reading
+from hotlined.store import decisions
 
 
 @pytest.fixture
@@ -137,9 +137,9 @@ def test_a_reaction_comes_within_a_day_after_an_answer(line: Filled) -> None:
     """Texts from an answered number in the day after its answer was sent are reactions, while they have no tag."""
     first, *others = react(line)
 
-    assert reading.untagged(line.db, reactions=True) == [first, *others]
+    assert decisions.untagged(line.db, reactions=True) == [first, *others]
     line.run("tag", str(first), "excuses")
-    assert reading.untagged(line.db, reactions=True) == others
+    assert decisions.untagged(line.db, reactions=True) == others
 
 
 def walk(line: Filled, *keys: str, arguments: tuple[str, ...] = (), meanwhile: Callable[[], object] = bool) -> str:

@@ -22,12 +22,12 @@ from hotlined.daemon.loop import Daemon
 from hotlined.gsm.address import Address, Ton, identify
 from hotlined.gsm.modem import Refused, Sent, Unknown
 from hotlined.simulator import pdus
-from hotlined.store import answers, attempts, inbound, people, privacy
+from hotlined.store import answers, attempts, contacts, decisions, privacy, requests
 from hotlined.store.database import Database, open_beside_daemon, open_for_daemon
 from hotlined.timing import Every
 
 START = datetime(2026, 11, 24, 22, 0, tzinfo=UTC)
-SOURCE = inbound.Source("fr", "206012345678901", "SM", lambda originator: identify(originator, "BE"))
+SOURCE = contacts.Source("fr", "206012345678901", "SM", lambda originator: identify(originator, "BE"))
 LOOK_SECONDS = 600  # while something waits for a window, whatever is known of it
 
 
@@ -241,9 +241,9 @@ class Line:
 
     def list_storage(self, parts: list[str]) -> None:
         """List a storage with these entries, and delete them there."""
-        readings = [inbound.read(pdu, None, index) for index, pdu in enumerate(parts, 1)]
-        kept = inbound.record_listing(self.db, SOURCE, readings, self.db.now(), complete=True)
-        inbound.confirm_deleted(self.db, [entry.segment_id for entry in kept], self.db.now())
+        readings = [contacts.read(pdu, None, index) for index, pdu in enumerate(parts, 1)]
+        kept = contacts.record_listing(self.db, SOURCE, readings, self.db.now(), complete=True)
+        contacts.confirm_deleted(self.db, [entry.segment_id for entry in kept], self.db.now())
 
     def receive_again(self, at: int, contact: int) -> None:
         """Have the same octets on the SIM: nobody is a contact for it."""
@@ -254,7 +254,7 @@ class Line:
     def receive_call(self, at: int, contact: int, number: str, delay: int) -> None:
         """Have somebody ring."""
         self.to(at)
-        inbound.record_call(self.db, "fr", identify(Address(number[1:], Ton.INTERNATIONAL), "BE"), self.db.now())
+        contacts.record_call(self.db, "fr", identify(Address(number[1:], Ton.INTERNATIONAL), "BE"), self.db.now())
         self.know(contact, delay)
 
     def judge_all(self, at: int) -> list[Verdict]:
@@ -354,15 +354,15 @@ class Line:
         now = self.beside.now()
         match verb:
             case "block":
-                people.block(self.beside, number, "admin", now)
+                decisions.block(self.beside, number, "admin", now)
             case "unblock":
-                people.unblock(self.beside, number, "admin", now)
+                decisions.unblock(self.beside, number, "admin", now)
             case "optin":
-                people.opt_in(self.beside, number, "admin", now)
+                decisions.opt_in(self.beside, number, "admin", now)
             case "pause":
-                people.pause(self.beside, "admin", now)
+                decisions.pause(self.beside, "admin", now)
             case "resume":
-                people.resume(self.beside, "admin", now)
+                decisions.resume(self.beside, "admin", now)
             case _:
                 raise ValueError(verb)
         self.daemon._serve_requests()
@@ -378,9 +378,9 @@ class Line:
         """Ask the daemon for a text by hand."""
         self.to(at)
         assert hand >= BY_HAND
-        request_id = people.ask(self.beside, "send", {"number": number, "text": text}, "admin", self.beside.now())
+        request_id = requests.ask(self.beside, "send", {"number": number, "text": text}, "admin", self.beside.now())
         self.daemon._serve_requests()
-        queued = people.outcome(self.beside, request_id).answer_id
+        queued = requests.outcome(self.beside, request_id).answer_id
         if queued is not None:
             self.hands[queued] = hand
         return queued is not None

@@ -37,9 +37,10 @@ from hotlined.config import Config
 from hotlined.errors import ConfigError, HotlinedError, RefusedError, StoreError, UsageError
 from hotlined.gsm.alphabet import plan
 from hotlined.status import CONFIG_REFUSED
-from hotlined.store import alerting, people, reading
+from hotlined.store import alerting, decisions, requests
 from hotlined.store.alerting import Alert, Draft, Event, Place
 from hotlined.store.database import TROUBLES, Database, maybe_trouble, open_beside_daemon
+from hotlined.store.line import maybe_shadow_since, recorded_holds
 from hotlined.words import HOLDS, MODEM, NOT_RUNNING, ODD
 
 LOST_SECONDS = 600.0  # without a modem that is ready, before that is told
@@ -396,7 +397,7 @@ def _text(config: Config, db: Database, alert: Alert, seen: Seen) -> None:
     deadline = time.monotonic() + (RESULT_SECONDS if runs else 0.0)
     while (fate := alerting.maybe_fate(db, alert.alert_id)) and fate.state in ("open", "begun"):
         if time.monotonic() >= deadline:
-            withdrawn = fate.state == "open" and people.expire(db, fate.request_id, db.now())
+            withdrawn = fate.state == "open" and requests.expire(db, fate.request_id, db.now())
             raise RefusedError("the daemon did not begin it" if withdrawn else "its text waits to be sent")
         time.sleep(LOOK_SECONDS)
     assert fate is not None
@@ -431,8 +432,8 @@ class _Run:
         use = shutil.disk_usage(self.config.database.parent)
         stored = found.stored
         # asked here, for a report that could not read the database says of neither that it is over
-        pause = next((held for held in reading.holds(db) if held.state == "paused"), None)
-        shadow_since = reading.maybe_shadow_since(db) if found.mode == SHADOW else None
+        pause = next((held for held in recorded_holds(db) if held.state == "paused"), None)
+        shadow_since = maybe_shadow_since(db) if found.mode == SHADOW else None
         return Seen(
             modem_state=modem.state if found.alive else None,
             unwell_seconds=_unwell_seconds(modem.since, now) if found.alive else 0.0,
@@ -446,7 +447,7 @@ class _Run:
             )
             if pause
             else None,
-            shadow=Chosen(alerting.began(db, people.SHADOW, people.LIVE), _when(shadow_since))
+            shadow=Chosen(alerting.began(db, decisions.SHADOW, decisions.LIVE), _when(shadow_since))
             if shadow_since
             else None,
             broken_seconds=_broken_seconds(found, now),

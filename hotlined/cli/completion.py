@@ -13,7 +13,7 @@ from click.shell_completion import get_completion_class
 
 from hotlined.cli import Settings
 from hotlined.errors import HotlinedError
-from hotlined.store import reading
+from hotlined.store import correspondents, decisions
 from hotlined.store.database import Database, open_beside_daemon
 
 _SHELLS = ("bash", "zsh", "fish")
@@ -25,12 +25,12 @@ _MOST = 200  # suggestions: nobody reads more, and a shell is slow with thousand
 
 def complete_number(ctx: click.Context, _option: click.Parameter, incomplete: str) -> list[str]:
     """Complete a number or name that contacted the line or is decided about."""
-    return _complete(ctx, incomplete, reading.names)
+    return _complete(ctx, incomplete, correspondents.names)
 
 
 def complete_tag(ctx: click.Context, _option: click.Parameter, incomplete: str) -> list[str]:
     """Complete a tag in use."""
-    return _complete(ctx, incomplete, reading.tags)
+    return _complete(ctx, incomplete, decisions.tags_in_use)
 
 
 def _complete(ctx: click.Context, incomplete: str, candidates: Callable[[Database], list[str]]) -> list[str]:

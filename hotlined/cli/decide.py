@@ -22,8 +22,9 @@ from hotlined.errors import AddressError, HotlinedError, RefusedError, UsageErro
 from hotlined.gsm.address import SHORT_CODE_DIGITS, parse_number
 from hotlined.policy import Reason, WaitingFor
 from hotlined.states import State
-from hotlined.store import people, reading
+from hotlined.store import contacts, log, requests
 from hotlined.store.database import open_beside_daemon
+from hotlined.store.line import own_number, recorded_holds
 
 _LOOK_SECONDS = 0.2
 _COMES_BACK_SECONDS = 120.0
@@ -81,7 +82,7 @@ def pause(settings: Settings) -> None:
     config = settings.config()
     require_daemons_database(config)
     with open_beside_daemon(config.database) as db:
-        before = next((held for held in reading.holds(db) if held.state == "paused"), None)
+        before = next((held for held in recorded_holds(db) if held.state == "paused"), None)
     _decide(settings, config, "pause")
     began = "Paused: nothing is sent"
     if before:
@@ -108,7 +109,7 @@ def resume(settings: Settings) -> None:
     config = settings.config()
     require_daemons_database(config)
     with open_beside_daemon(config.database) as db:
-        was = any(held.state == "paused" or held.reason == "key_lost" for held in reading.holds(db))
+        was = any(held.state == "paused" or held.reason == "key_lost" for held in recorded_holds(db))
     another = _decide(settings, config, "resume")
     note = " Another key is in use: whoever was a pseudonym counts as new." if another else ""
     if not was:
@@ -161,7 +162,7 @@ def _change(settings: Settings, verb: str, contact_id: int, which: str) -> None:
     state = _decide(settings, config, verb, contact_id=contact_id)
     if state == "none":
         with open_beside_daemon(config.database) as db:
-            known = reading.maybe_contact(db, contact_id) is not None
+            known = log.maybe_contact(db, contact_id) is not None
         if not known:
             raise HotlinedError(f"There is no contact {contact_id}.", "`hotlined log` shows those that there are.")
         raise RefusedError(f"Contact {contact_id} has no answer.", f"`hotlined show {contact_id}` says why.")
@@ -242,14 +243,14 @@ def selftest(settings: Settings) -> None:
     config = settings.config()
     _require_daemon(config)
     with open_beside_daemon(config.database) as db:
-        own = config.line_number or people.own_number(db)
+        own = config.line_number or own_number(db)
         if own is None:
             raise RefusedError("The SIM does not know its own number.", "Set line_number in the configuration.")
         text = f"hotlined selftest {secrets.token_hex(4)}"
         result = _asked(settings, config, "send", number=own, text=text)
         print_wrapped(f"To {own}: {result}. It has {_COMES_BACK_SECONDS:.0f} s to come back …")
         deadline = time.monotonic() + _COMES_BACK_SECONDS
-        while not people.came_back(db, text):
+        while not contacts.is_received(db, text):
             if time.monotonic() > deadline:
                 raise HotlinedError(
                     f"It left, and did not come back within {_COMES_BACK_SECONDS:.0f} s.",
@@ -314,9 +315,9 @@ def _require_daemon(config: Config) -> None:
 
 def _outcome(settings: Settings, config: Config, request_id: int) -> str:
     """Wait for the result of a request; raises RefusedError where there is none or a limit said no."""
-    deadline = time.monotonic() + people.EXPIRES_AFTER_SECONDS
+    deadline = time.monotonic() + requests.EXPIRES_AFTER_SECONDS
     with open_beside_daemon(config.database) as db:
-        while (result := people.outcome(db, request_id)).state in ("open", "begun"):
+        while (result := requests.outcome(db, request_id)).state in ("open", "begun"):
             late = time.monotonic() > deadline
             if result.state == "open" and late and _decide(settings, config, "expire", request_id=request_id):
                 raise RefusedError(

@@ -27,7 +27,8 @@ from hotlined.cli.log import briefly
 from hotlined.cli.output import counted, harmless, wrapped
 from hotlined.errors import UnavailableError, UsageError
 from hotlined.simulator import client as simulation
-from hotlined.store import reading
+from hotlined.store import log as contact_log
+from hotlined.store import queue
 from hotlined.store.database import Database, open_beside_daemon
 
 ANSWER = (
@@ -175,7 +176,7 @@ def _ready(stage: Stage) -> bool:
 
 
 def _busy(db: Database) -> bool:
-    counts = reading.queue(db)
+    counts = queue.counted(db)
     return bool(counts["queued"] or counts["sending"])
 
 
@@ -190,7 +191,7 @@ def _wait(stage: Stage, condition: Callable[[], Any], what: str) -> None:
 
 def _report(stage: Stage, db: Database) -> None:
     """Print what has changed in the log since the last call."""
-    for entry in reading.log(db, reading.Filter(), limit=0):
+    for entry in contact_log.entries(db, contact_log.Filter(), limit=0):
         answer = entry["answer"] or {}
         verdict, state = entry["verdict"], answer.get("state")
         if entry["segments"]["received"] < entry["segments"]["total"]:
@@ -227,7 +228,7 @@ def _say(text: str, *, bold: bool = False) -> None:
 
 def _summary(stage: Stage, keep: Path | None) -> None:
     with open_beside_daemon(stage.folder / "hotlined.db") as db:
-        contacts = list(reading.log(db, reading.Filter(), limit=0))
+        contacts = list(contact_log.entries(db, contact_log.Filter(), limit=0))
     reasons = Counter(contact["reason"] for contact in contacts if contact["verdict"] == "suppress")
     answers = [contact["answer"] for contact in contacts if contact["answer"]]
     segments = sum(answer["segments_sent"] for answer in answers)

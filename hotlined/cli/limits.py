@@ -26,7 +26,7 @@ from hotlined.gsm.alphabet import plan
 from hotlined.policy import Share
 from hotlined.store import attempts, forecast
 from hotlined.store.database import Database, open_beside_daemon
-from hotlined.store.reading import Sending
+from hotlined.store.line import Sending
 
 _WHOLE = 1000  # characters: wider than any of these tables
 SOON_SECONDS = 60

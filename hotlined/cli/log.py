@@ -28,9 +28,11 @@ from hotlined.errors import AddressError, HotlinedError, UsageError
 from hotlined.gsm.address import parse_number
 from hotlined.gsm.alphabet import plan
 from hotlined.policy import Reason, WaitingFor
-from hotlined.states import State
-from hotlined.store import attempts, reading
+from hotlined.states import ContactKind, ContactVerdict, State
+from hotlined.store import attempts
+from hotlined.store import log as contact_log
 from hotlined.store.database import Database, open_beside_daemon
+from hotlined.store.line import Sending, sending_of
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _Contact = dict[str, Any]
@@ -92,7 +94,7 @@ def _what(contact: _Contact) -> str:
 
 
 def _from(contact: _Contact) -> str:
-    nobody = "unknown" if contact["kind"] == reading.Kind.UNREADABLE else reading.WITHHELD
+    nobody = "unknown" if contact["kind"] == ContactKind.UNREADABLE else contact_log.WITHHELD
     return contact["originator"] or nobody
 
 
@@ -156,7 +158,7 @@ def briefly(code: str | None) -> str:
     return _WAITS[WaitingFor(code)] if code in list(WaitingFor) else code or ""
 
 
-def answer_in_words(answer: dict[str, Any], sending: reading.Sending) -> str:
+def answer_in_words(answer: dict[str, Any], sending: Sending) -> str:
     """Return what becomes, or became, of an answer: `goes 04:12`, `paused`, `sent`; for a cancelled one, why."""
     state = State(answer["state"])
     if state is State.QUEUED:
@@ -171,7 +173,7 @@ def answer_in_words(answer: dict[str, Any], sending: reading.Sending) -> str:
     return STATES[state]
 
 
-def _outcome(contact: _Contact, sending: reading.Sending) -> str:
+def _outcome(contact: _Contact, sending: Sending) -> str:
     """Return what became of a contact in plain words: what becomes of its answer, or why there is none."""
     if contact["answer"]:
         return answer_in_words(contact["answer"], sending)
@@ -201,9 +203,9 @@ def lines(db: Database, rows: Iterable[Row], nothing: str) -> Iterator[str]:
     """Yield contacts as a table for people; `nothing` where there are none."""
 
     def for_people(row: Row) -> _Contact:
-        contact = reading.entry(row)
+        contact = contact_log.entry(row)
         waits = contact["answer"] and contact["answer"]["waiting_for"]
-        sending = reading.sending(db) if waits else reading.Sending("free")  # asked only where it is of use
+        sending = sending_of(db) if waits else Sending("free")  # asked only where it is of use
         return contact | {"kept": row["kept"], "outcome": _outcome(contact, sending)}
 
     return table(map(for_people, rows), _LAYOUTS, nothing)
@@ -211,7 +213,7 @@ def lines(db: Database, rows: Iterable[Row], nothing: str) -> Iterator[str]:
 
 def entry(db: Database, config: Config, row: Row) -> _Contact:
     """Return a row as the object of `log --json`."""
-    contact = reading.entry(row)
+    contact = contact_log.entry(row)
     preview(db, config, contact)
     return contact
 
@@ -234,8 +236,8 @@ def _print_by_hand(db: Database, rows: list[Row], *, as_json: bool, as_csv: bool
     if as_csv:
         _print_csv(rows, tuple(rows[0].keys()) if rows else ())
         return
-    sending = reading.sending(db)
-    texts = [reading.by_hand_entry(row) for row in rows]
+    sending = sending_of(db)
+    texts = [contact_log.by_hand_entry(row) for row in rows]
     if as_json:
         for text in texts:
             click.echo(json_line(text))
@@ -267,15 +269,15 @@ def _print_csv(rows: Iterable[Row], columns: tuple[str, ...]) -> None:
         sys.stdout.flush()
 
 
-def _follow(db: Database, where: reading.Filter, limit: int) -> Iterator[Row]:
+def _follow(db: Database, where: contact_log.Filter, limit: int) -> Iterator[Row]:
     """Yield the newest rows, then every one that comes or changes, for ever."""
-    follower = reading.place(db)
+    follower = contact_log.place(db)
     version = db.changed_elsewhere()
-    for row in reading.rows(db, where, limit):
-        reading.note(follower, row)
+    for row in contact_log.rows(db, where, limit):
+        contact_log.note(follower, row)
         yield row
     while True:
-        yield from reading.changes(db, where, follower)
+        yield from contact_log.changes(db, where, follower)
         while version == (version := db.changed_elsewhere()):
             time.sleep(FOLLOW_SECONDS)
 
@@ -317,8 +319,8 @@ class _Reasons(click.Choice[str]):
     shell_complete=complete_number,
     help="From this number, however it is written; from this name; or withheld.",
 )
-@_any_of("--kind", "kinds", reading.Kind, "Of this kind")
-@_any_of("--verdict", "verdicts", reading.Verdict, "So decided")
+@_any_of("--kind", "kinds", ContactKind, "Of this kind")
+@_any_of("--verdict", "verdicts", ContactVerdict, "So decided")
 @_any_of("--reason", "reasons", Reason, "Decided or cancelled for this reason")
 @_any_of("--state", "states", State, "With an answer in this state")
 @click.option("--tag", metavar="WORD", type=tag_word, shell_complete=complete_tag, help="With this tag.")
@@ -355,7 +357,7 @@ def log(
     if as_json and as_csv:
         raise click.UsageError("--json and --csv exclude each other.")
     config = settings.config()
-    where = reading.Filter(
+    where = contact_log.Filter(
         since=since.start if since else None,
         until=until.end if until else None,
         **_originator(number, config.numbers.country),
@@ -366,16 +368,17 @@ def log(
         suppress(*([KeyboardInterrupt] if follow else [])),
     ):
         if by_hand:
-            _print_by_hand(db, reading.texts_by_hand(db, limit, where.originator), as_json=as_json, as_csv=as_csv)
+            _print_by_hand(db, contact_log.texts_by_hand(db, limit, where.originator), as_json=as_json, as_csv=as_csv)
             return
-        rows = _follow(db, where, limit) if follow else reading.rows(db, where, limit)
+        rows = _follow(db, where, limit) if follow else contact_log.rows(db, where, limit)
         if as_json:
             for row in rows:
                 click.echo(json_line(entry(db, config, row)))
         elif as_csv:
-            _print_csv(rows, reading.columns(db))
+            _print_csv(rows, contact_log.columns(db))
         else:
-            nothing = "Nobody has contacted the line yet." if where == reading.Filter() else "No contact is like that."
+            everybody = where == contact_log.Filter()
+            nothing = "Nobody has contacted the line yet." if everybody else "No contact is like that."
             print_paged(lines(db, rows, nothing), pager=pager and not follow, at_end=True)
 
 
@@ -408,7 +411,7 @@ def reason_in_words(reason: str | None) -> str:
     return REASONS[Reason(reason)] if reason in list(Reason) else reason or ""
 
 
-def _sheet(contact: _Contact, sending: reading.Sending) -> Iterator[tuple[str, str | None]]:
+def _sheet(contact: _Contact, sending: Sending) -> Iterator[tuple[str, str | None]]:
     """Yield a contact as labels and values; what is not known is left out by the printer."""
     segments = contact["segments"]
     yield "contact", f"{contact['id']}: {contact['kind']} on line {contact['line']}"
@@ -444,7 +447,7 @@ VERDICTS = {"answer": "answer", "suppress": "no answer", None: "not decided yet"
 """Every verdict in words."""
 
 
-def _answer_sheet(answer: dict[str, Any], sending: reading.Sending) -> Iterator[tuple[str, str | None]]:
+def _answer_sheet(answer: dict[str, Any], sending: Sending) -> Iterator[tuple[str, str | None]]:
     yield "answer", f"{answer['id']}: {answer_in_words(answer, sending)}"
     yield "  because", reason_in_words(answer["reason"])
     yield "  text", answer["text"]
@@ -491,7 +494,7 @@ def show(settings: Settings, /, contact_id: int, as_json: bool, pager: bool) -> 
     """
     config = settings.config()
     with open_beside_daemon(config.database) as db:
-        contact, sending = reading.maybe_contact(db, contact_id), reading.sending(db)
+        contact, sending = contact_log.maybe_contact(db, contact_id), sending_of(db)
         if contact:
             preview(db, config, contact)
     if contact is None:

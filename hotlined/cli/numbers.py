@@ -29,10 +29,11 @@ from hotlined.gsm.address import Address, Identity, Ton, identify, parse_number
 from hotlined.gsm.alphabet import plan
 from hotlined.policy import Reason
 from hotlined.states import State
-from hotlined.store import attempts, people, pseudonyms, reading
+from hotlined.store import attempts, correspondents, log, pseudonyms
+from hotlined.store.correspondents import Correspondent
 from hotlined.store.database import Database, open_beside_daemon
 from hotlined.store.forecast import Ahead
-from hotlined.store.reading import Correspondent, Sending
+from hotlined.store.line import FREE, Sending, is_paused, own_number, sending_of
 
 _COLUMNS = tuple(Correspondent.__dataclass_fields__)
 
@@ -45,7 +46,7 @@ def _state(who: Correspondent) -> str:
     return ", ".join(word for word, holds in (("blocked", who.blocked), ("opted out", who.opted_out)) if holds)
 
 
-_NUMBER: Column[Correspondent] = Column("NUMBER", 14, lambda who: harmless(who.number or reading.WITHHELD), "bold")
+_NUMBER: Column[Correspondent] = Column("NUMBER", 14, lambda who: harmless(who.number or log.WITHHELD), "bold")
 _CONTACTS: Column[Correspondent] = Column("CONTACTS", 8, lambda who: str(who.contacts), right=True)
 _ANSWERS: Column[Correspondent] = Column("ANSWERS", 7, lambda who: str(who.answers), right=True)
 _SEGMENTS: Column[Correspondent] = Column("SEGMENTS", 8, lambda who: str(who.segments), right=True)
@@ -68,8 +69,8 @@ _LAYOUTS = (
     "--sort",
     "order",
     metavar="ORDER",
-    type=click.Choice([order.value for order in reading.Order]),
-    default=reading.Order.LAST.value,
+    type=click.Choice([order.value for order in correspondents.Order]),
+    default=correspondents.Order.LAST.value,
     help="By the last contact (last), how many there are (contacts), or the first contact (first); the latest or most"
     " stand at the end.",
 )
@@ -86,7 +87,7 @@ def numbers(settings: Settings, limit: int, order: str, as_json: bool, as_csv: b
         raise click.UsageError("--json and --csv exclude each other.")
     config = settings.config()
     with open_beside_daemon(config.database) as db:
-        found = reading.correspondents(db, reading.Order(order), limit, shadow=config.mode is Mode.SHADOW)
+        found = correspondents.correspondents(db, correspondents.Order(order), limit, shadow=config.mode is Mode.SHADOW)
     shown = [replace(who, blocked=who.blocked or who.number in config.numbers.blocked) for who in found]
     if as_json:
         for who in shown:
@@ -118,7 +119,7 @@ class Next:
 def outlook(db: Database, config: Config, identity: Identity, now: Now, held: Sending) -> Next:
     """Ask the policy and the windows about a number; nothing is promised while something keeps all answers back."""
     limits, shadow = config.limits, config.mode is Mode.SHADOW
-    rules = config.rules(people.own_number(db), sim_changed=held.reason == "sim_changed")
+    rules = config.rules(own_number(db), sim_changed=held.reason == "sim_changed")
     history = attempts.history_of(db, identity.originator, shadow=shadow)
     verdict = policy.judge(policy.Contact("text", identity, timedelta(0)), history, rules, now.limit)
     segments = plan(config.answer.text_after(history.answers), config.answer.encoding).segments
@@ -139,12 +140,12 @@ def outlook(db: Database, config: Config, identity: Identity, now: Now, held: Se
 
 def _identity(db: Database, text: str, country: str) -> Identity:
     """Return who is meant: a number however it is written, or a name or short code that contacted the line."""
-    if text.strip().lower() == reading.WITHHELD:
+    if text.strip().lower() == log.WITHHELD:
         raise UsageError(
             "Nobody can tell those apart who withhold their number.",
-            f"`hotlined log --number {reading.WITHHELD}` shows what they sent.",
+            f"`hotlined log --number {log.WITHHELD}` shows what they sent.",
         )
-    if known := reading.maybe_identity(db, text.strip()):
+    if known := correspondents.maybe_identity(db, text.strip()):
         return known
     return identify(Address(parse_number(text, country)[1:], Ton.INTERNATIONAL), country)
 
@@ -175,7 +176,7 @@ def _sheet(
 ) -> Iterator[tuple[str, str]]:
     """Yield labels and values; `waiting` says what becomes of an answer that is queued for it, empty without one."""
     where = ", ".join(filter(None, (identity.country, identity.line_type.replace("_", " "))))
-    yield "number", f"{who.number or reading.WITHHELD} ({where})"
+    yield "number", f"{who.number or log.WITHHELD} ({where})"
     yield "contacts", str(who.contacts)
     if who.first_at and who.last_at:
         yield "first, last", f"{moment(who.first_at)}, {moment(who.last_at)}"
@@ -221,9 +222,9 @@ def _room_in_words(windows: dict[str, float | None]) -> str:
 
 def _waiting(db: Database, number: str) -> str:
     """Say what becomes of the answer that is queued for a number."""
-    where = reading.Filter(originator=number, states=(State.QUEUED, State.SENDING))
-    found = list(reading.log(db, where, 1))
-    return answer_in_words(found[0]["answer"], reading.sending(db)) if found else briefly(Reason.PENDING)
+    where = log.Filter(originator=number, states=(State.QUEUED, State.SENDING))
+    found = list(log.entries(db, where, 1))
+    return answer_in_words(found[0]["answer"], sending_of(db)) if found else briefly(Reason.PENDING)
 
 
 @click.command
@@ -243,19 +244,19 @@ def number(settings: Settings, /, number: str, limit: int, as_json: bool, pager:
         identity = _identity(db, number, config.numbers.country)
         assert identity.originator
         names = pseudonyms.both(db, identity.originator)
-        found = reading.correspondents(db, reading.Order.LAST, 0, shadow=shadow, only=names)
+        found = correspondents.correspondents(db, correspondents.Order.LAST, 0, shadow=shadow, only=names)
         who = _together(found, identity.originator, config)
         now = db.now()
         holds = holds_of(db, config)
-        told = outlook(db, config, identity, now, holds[0] if holds else reading.FREE)
-        rows = reading.rows(db, reading.Filter(originator=identity.originator), limit)
+        told = outlook(db, config, identity, now, holds[0] if holds else FREE)
+        rows = log.rows(db, log.Filter(originator=identity.originator), limit)
         waiting = _waiting(db, identity.originator) if told.reason is Reason.PENDING else ""
         if as_json:
             more = {"country": identity.country, "line_type": identity.line_type, "next": asdict(told)}
             history = [entry(db, config, row) for row in rows]
-            by_hand = [reading.by_hand_entry(row) for row in reading.texts_by_hand(db, 0, identity.originator)]
+            by_hand = [log.by_hand_entry(row) for row in log.texts_by_hand(db, 0, identity.originator)]
             click.echo(
-                json_line(asdict(who) | more | {"paused": reading.paused(db), "history": history, "by_hand": by_hand})
+                json_line(asdict(who) | more | {"paused": is_paused(db), "history": history, "by_hand": by_hand})
             )
         else:
             least_delay = config.answer.delay[0].total_seconds()

@@ -35,7 +35,8 @@ from hotlined.gsm.address import Address, Identity, LineType, Ton, identify
 from hotlined.gsm.alphabet import Plan, plan
 from hotlined.gsm.tpdu import EncodedSegment
 from hotlined.policy import Reason, Share
-from hotlined.store import answers, attempts, fates, gate, inbound, reading, rehearsal
+from hotlined.states import ContactKind
+from hotlined.store import answers, attempts, contacts, fates, gate, rehearsal
 from hotlined.store.database import Database
 
 LOOK_AGAIN_SECONDS = 600.0
@@ -122,8 +123,8 @@ def _cells(row: dict[str, str | None]) -> tuple[datetime, str, str, str | None]:
         moment = parse_rfc3339(received_at)
     if moment is None or moment.tzinfo is None or moment.year not in _YEARS:
         raise ValueError(f"received_at {received_at!r} is no time like {rfc3339(_EPOCH)}")
-    if kind not in list(reading.Kind):
-        raise ValueError(f"kind {kind!r} is none of {', '.join(reading.Kind)}")
+    if kind not in list(ContactKind):
+        raise ValueError(f"kind {kind!r} is none of {', '.join(ContactKind)}")
     return moment, originator, kind, text or None
 
 
@@ -220,7 +221,7 @@ def simulate_into(db: Database, arrivals: Iterable[Arrival], chosen: Config, rng
     for arrival in arrivals:
         sender.run_until(arrival.at)
         now = _now(arrival.at)
-        contact_id = inbound.record_whole(db, chosen.line, arrival.kind, arrival.identity, arrival.text, now)
+        contact_id = contacts.record_whole(db, chosen.line, arrival.kind, arrival.identity, arrival.text, now)
         delay = rng.uniform(shortest, longest)
         verdict = answers.judge(db, contact_id, rules, now, delay_seconds=delay, shadow=False)
         if verdict.answer:

@@ -20,9 +20,9 @@ from hotlined.cli.output import as_typed, json_line, print_sheet, sentence
 from hotlined.config import Config, Mode
 from hotlined.errors import DatabaseMissingError, DatabaseVersionError, RefusedError, StoreError, UnavailableError
 from hotlined.status import CONFIG_REFUSED, DaemonStatus, Found, Trouble
-from hotlined.store import attempts, holders, reading
+from hotlined.store import attempts, holders, queue
 from hotlined.store.database import TROUBLES, Database, in_a_sentence, maybe_trouble, open_beside_daemon
-from hotlined.store.reading import Credit, Sending
+from hotlined.store.line import FREE, Credit, Sending, credit_of, maybe_paused_by, maybe_shadow_since, recorded_holds
 from hotlined.words import HOLDS
 
 _STATES = ("full", "locked", "damaged")  # of a database that cannot be used
@@ -167,7 +167,7 @@ def holds_of(db: Database, config: Config) -> tuple[Sending, ...]:
 
 
 def _holds(db: Database, told: DaemonStatus, *, alive: bool) -> tuple[Sending, ...]:
-    return tuple(reading.holds(db, sim_changed=told.sim_changed if alive else None))
+    return tuple(recorded_holds(db, sim_changed=told.sim_changed if alive else None))
 
 
 def in_sentences(held: Sending) -> tuple[str, str]:
@@ -186,18 +186,18 @@ def _stored(
             now = db.now()
             spent = attempts.spent(db, now, shadow=shadow)
             held = _holds(db, told, alive=alive)
-            first = held[0] if held else reading.FREE
-            credit = reading.credit(db)
+            first = held[0] if held else FREE
+            credit = credit_of(db)
             return (
                 Stored(
-                    paused_by=reading.maybe_paused_by(db),
+                    paused_by=maybe_paused_by(db),
                     sending=first,
                     holds=held,
-                    queue=reading.queue(db),
-                    next_due_at=reading.maybe_next_due_at(db, first),
+                    queue=queue.counted(db),
+                    next_due_at=queue.maybe_next_due_at(db, first),
                     budgets={name: {"limit": getattr(limits, name), "used": spent[name].total} for name in spent},
-                    full_windows=frozenset(reading.full_windows(db, now.limit)),
-                    shadow_since=reading.maybe_shadow_since(db),
+                    full_windows=frozenset(queue.full_windows(db, now.limit)),
+                    shadow_since=maybe_shadow_since(db),
                     credit=replace(credit, asked_at=told.balance_asked_at or credit.asked_at),
                 ),
                 "ok",

@@ -20,7 +20,7 @@ from hotlined.cli.dates import moment
 from hotlined.cli.output import as_typed, counted, print_wrapped, wrapped
 from hotlined.control.client import decide
 from hotlined.errors import HotlinedError
-from hotlined.store import reading
+from hotlined.store import decisions, log
 from hotlined.store.database import Database, open_beside_daemon
 
 _WORD = re.compile(r"[^\W_][\w-]{0,39}")
@@ -94,7 +94,7 @@ def _hint(settings: Settings, word: str) -> str:
     if (english := _ENGLISH.get(word)) is None:
         return ""
     with open_beside_daemon(settings.config().database) as db:
-        in_use = english in reading.tags(db)
+        in_use = english in decisions.tags_in_use(db)
     return as_typed(f" `{english}` is the word that `hotlined tag --next` uses.") if in_use else ""
 
 
@@ -120,16 +120,16 @@ def _found(news: bool | None, contact_id: int) -> bool:
 
 def _walk(db: Database, decided: Callable[..., Any], words: dict[str, str], *, every: bool) -> None:
     """Show each untagged text, wait for a key, and commit what it says before the next."""
-    waiting = deque(reading.untagged(db, reactions=not every))
+    waiting = deque(decisions.untagged(db, reactions=not every))
     legend = " ".join(f"{key}={word}" for key, word in (words | _ACTIONS).items())
     done: list[tuple[int, str]] = []  # which key was pressed at which contact
     while waiting:
-        contact = reading.maybe_contact(db, waiting[0])
+        contact = log.maybe_contact(db, waiting[0])
         if contact is None:  # erased since
             waiting.popleft()
             continue
         kept = ", kept" if contact["kept"] else ""
-        received, who = moment(contact["received_at"]), contact["originator"] or reading.WITHHELD
+        received, who = moment(contact["received_at"]), contact["originator"] or log.WITHHELD
         print_wrapped(f"{len(waiting)} left: contact {contact['id']}, {received}, {who}{kept}")
         print_wrapped(contact["text"] or "(erased)")
         key = _press(legend, words | _ACTIONS)

@@ -9,7 +9,7 @@ from typing import Any
 from hotlined.clock import Now
 from hotlined.config import Config
 from hotlined.errors import UsageError
-from hotlined.store import answers, attempts, people, privacy
+from hotlined.store import answers, attempts, decisions, privacy, requests
 from hotlined.store.database import Database
 
 Arguments = Mapping[str, Any]
@@ -92,18 +92,18 @@ def _was(decision: Decision, state: str) -> bool:
 
 
 def _block(decision: Decision) -> int:
-    return people.block(decision.db, decision.arguments["number"], decision.who, decision.now)
+    return decisions.block(decision.db, decision.arguments["number"], decision.who, decision.now)
 
 
 def _unblock(decision: Decision) -> bool:
     was = _was(decision, "blocked")
-    people.unblock(decision.db, decision.arguments["number"], decision.who, decision.now)
+    decisions.unblock(decision.db, decision.arguments["number"], decision.who, decision.now)
     return was
 
 
 def _opt_in(decision: Decision) -> bool:
     was = _was(decision, "opted_out")
-    people.opt_in(decision.db, decision.arguments["number"], decision.who, decision.now)
+    decisions.opt_in(decision.db, decision.arguments["number"], decision.who, decision.now)
     return was
 
 
@@ -143,22 +143,22 @@ VERBS: Mapping[str, Verb] = {
     "block": Verb(_block, _NUMBER),
     "unblock": Verb(_unblock, _NUMBER),
     "optin": Verb(_opt_in, _NUMBER),
-    "pause": Verb(lambda decision: people.pause(decision.db, decision.who, decision.now), {}),
-    "resume": Verb(lambda decision: people.resume(decision.db, decision.who, decision.now), {}),
+    "pause": Verb(lambda decision: decisions.pause(decision.db, decision.who, decision.now), {}),
+    "resume": Verb(lambda decision: decisions.resume(decision.db, decision.who, decision.now), {}),
     "requeue": Verb(_on_contact(answers.requeue), _CONTACT),
     "cancel": Verb(_on_contact(answers.cancel), _CONTACT),
-    "tag": Verb(_on_tag(people.tag), _CONTACT | {"word": _is_word}),
-    "untag": Verb(_on_tag(people.untag), _CONTACT | {"word": _is_word}),
+    "tag": Verb(_on_tag(decisions.tag), _CONTACT | {"word": _is_word}),
+    "untag": Verb(_on_tag(decisions.untag), _CONTACT | {"word": _is_word}),
     "keep": Verb(_on_contact(privacy.keep), _CONTACT),
     "keep_no_more": Verb(_on_contact(privacy.keep_no_more), _CONTACT),
     "ask": Verb(
-        lambda decision: people.ask(
+        lambda decision: requests.ask(
             decision.db, decision.arguments["request"], decision.arguments["arguments"], decision.who, decision.now
         ),
         {"request": _is_request, "arguments": _are_texts},
     ),
     "expire": Verb(
-        lambda decision: people.expire(decision.db, decision.arguments["request_id"], decision.now),
+        lambda decision: requests.expire(decision.db, decision.arguments["request_id"], decision.now),
         {"request_id": _is_contact},
     ),
     "forget": Verb(_forget, {"name": _is_name, "keep_opt_out": _is_flag}, long=True),

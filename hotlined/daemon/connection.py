@@ -34,7 +34,8 @@ from hotlined.gsm.finding import Machine
 from hotlined.gsm.modem import PROBES, REGISTERED, Condition, Identification, Modem, Registration, SimState
 from hotlined.gsm.port import Port, maybe_shared
 from hotlined.policy import Reason
-from hotlined.store import answers, attempts, people
+from hotlined.store import answers, attempts, pins
+from hotlined.store.line import bind_sim, bound_sim, note_own_number
 from hotlined.timing import Backoff
 
 log = logging.getLogger("hotlined")
@@ -187,7 +188,7 @@ class Connection:
         Raises StrangerError where both are others, and it was not a person who named the port.
         """
         who, db = self.identification, self.line.db
-        served = people.served(db) or ("", "")
+        served = bound_sim(db) or ("", "")
         if served[1] and not who.imsi:
             raise ModemError("The SIM does not say who it is any more.", "It is asked again soon.")
         pairs = {"stick": (served[0], who.imei), "SIM": (served[1], who.imsi)}
@@ -196,7 +197,7 @@ class Connection:
         if not differs:
             if (now := (served[0] or who.imei, served[1] or who.imsi)) != served:
                 with db.transaction():
-                    people.serve(db, *now)
+                    bind_sim(db, *now)
             self._note_own_number()
         elif len(differs) == len(pairs) and self.line.config.modem.port == AUTO:
             raise StrangerError(f"{self.stranger}.", OURS_HINT)
@@ -206,9 +207,9 @@ class Connection:
         if not self.stranger:
             return "nothing has changed"
         found, db = self.identification, self.line.db
-        served = people.served(db)
+        served = bound_sim(db)
         with db.transaction():
-            people.serve(db, found.imei, found.imsi)
+            bind_sim(db, found.imei, found.imsi)
             db.event(db.now(), "sim_adopted", f"by {who}")
             if served and served[1] != found.imsi:
                 answers.cancel_all(db, Reason.SIM_CHANGED)
@@ -225,7 +226,7 @@ class Connection:
         """Keep the number that the SIM says is its own: the line never answers itself."""
         with contextlib.suppress(AddressError):
             number = address.parse_number(self.identification.own_number, self.line.config.numbers.country)
-            people.note_own_number(self.line.db, number)
+            note_own_number(self.line.db, number)
 
     def ask_condition(self) -> None:
         """Ask for registration, signal and SIM, if it is time; another SIM is recognised before anything is sent."""
@@ -442,7 +443,7 @@ class Connection:
             return self._try(configured, len(PROBES))
         machine = self.line.machine
         names = [candidate.port for candidate in finding.candidates(machine.sysfs, machine.dev)]
-        served = people.served(self.line.db)
+        served = bound_sim(self.line.db)
         first: str | None = None
         error: HotlinedError = _no_stick(machine)
         for name in names:
@@ -485,28 +486,28 @@ class Connection:
         if state is SimState.PIN and (pin := self._pin()):
             sim = modem.sim_identity()
             try:
-                digest = people.pin_digest(self.line.db, pin)
+                digest = pins.digest(self.line.db, pin)
             except OSError as error:
                 raise SimError(
                     ModemState.PIN_REQUIRED,
                     f"The PIN is not tried, since that could not be noted: {error.strerror}.",
                     "Look after the disk that the database is on.",
                 ) from error
-            if people.pin_tried(self.line.db, sim, digest):
+            if pins.was_refused(self.line.db, sim, digest):
                 raise SimError(
                     ModemState.PIN_REFUSED,
                     "This PIN was tried on this SIM before and not seen to be right, so it is not tried again.",
                     "Correct modem.pin, or switch the PIN off with a phone: it also shows how many tries are left.",
                 )
-            people.try_pin(self.line.db, sim, digest, self.line.db.now())
+            pins.note_try(self.line.db, sim, digest, self.line.db.now())
             if not modem.enter_pin(pin):
-                people.refuse_pin(self.line.db, sim, digest)
+                pins.refuse(self.line.db, sim, digest)
                 raise SimError(
                     ModemState.PIN_REFUSED,
                     "The SIM refused the PIN.",
                     "Correct modem.pin. It is not tried again with this value; two more wrong ones lock the SIM.",
                 )
-            people.accept_pin(self.line.db, sim, digest)
+            pins.accept(self.line.db, sim, digest)
             state, words = self._await_sim(modem)
         if state is not SimState.READY:
             raise SimError(*_SIM_TROUBLE.get(state, (ModemState.STARTING, f"The SIM is not ready ({words}).", "")))

@@ -14,7 +14,8 @@ from hotlined.clock import Now
 from hotlined.daemon.line import Line
 from hotlined.errors import ModemError, ModemSilentError
 from hotlined.gsm.modem import Modem
-from hotlined.store import attempts, people
+from hotlined.store import attempts
+from hotlined.store.line import note_balance
 
 log = logging.getLogger("hotlined")
 
@@ -71,7 +72,7 @@ class Credit:
             return said
         low = balance < credit.alert_below
         self.asked_at = self._line.db.now()
-        people.note_balance(self._line.db, str(balance), self.asked_at, low=low)
+        note_balance(self._line.db, str(balance), self.asked_at, low=low)
         self._act_on(balance)
         return said
 

@@ -35,7 +35,7 @@ from hotlined.gsm.modem import Modem
 from hotlined.gsm.port import drain
 from hotlined.gsm.profiles import Meaning
 from hotlined.status import CONFIG_REFUSED, Trouble
-from hotlined.store import answers, backup, fates, inbound, people, pseudonyms
+from hotlined.store import answers, backup, contacts, decisions, fates, pseudonyms, requests
 from hotlined.store.database import Database, maybe_trouble
 from hotlined.timing import USUAL, Every, Timing
 
@@ -144,7 +144,7 @@ class Daemon:
             self.db.event(now, "modem_starting", f"hotlined {__version__}")
         if copied := backup.take_into_use(self.db, now):
             log.warning("this is the backup of %s, put back: answers that waited in it are unconfirmed", copied)
-        people.recover(self.db, now)
+        requests.recover(self.db, now)
         self._note_lost_key(now)
         if found := fates.recover(self.db, now, self.timing.trial_after):
             log.warning("%d segments were in hand when the daemon stopped last: unconfirmed", found)
@@ -255,11 +255,11 @@ class Daemon:
 
     def _housekeep(self) -> None:
         if self._mode_noted is not self.line.config.mode:
-            people.note_mode(self.db, self.db.now(), shadow=self.line.shadow)
+            decisions.note_mode(self.db, self.db.now(), shadow=self.line.shadow)
             self._mode_noted = self.line.config.mode
         if self._flood.is_due():
             self._flood.again()
-            if kind := inbound.watch_flood(self.db, self.db.now()):
+            if kind := contacts.watch_flood(self.db, self.db.now()):
                 log.warning("a flood of texts %s", "has begun" if kind == "flood_begin" else "is over")
         if self._anchor.is_due() or self.db.calendar_moved(self.db.now()):
             self.db.save_limit_clock(self.db.now())
@@ -310,7 +310,7 @@ class Daemon:
         limit_now = self.db.now().limit
         waits = [self.timing.call_tick if self.receiver.call else self.timing.tick, self.receiver.left]
         if not self.sender.is_idle():
-            if (judgement := inbound.next_judgement(self.db)) is not None:
+            if (judgement := contacts.next_judgement(self.db)) is not None:
                 waits.append(judgement - limit_now)
             if (due := answers.next_due(self.db)) is not None and due > limit_now:
                 waits.append(due - limit_now)
@@ -325,13 +325,13 @@ class Daemon:
     def _serve_requests(self) -> None:
         """Do what the command line asks; looked at only after another process has written."""
         if self._requests_wait:
-            self._requests_wait = people.settle(self.db, self.db.now()) > 0
+            self._requests_wait = requests.settle(self.db, self.db.now()) > 0
         version = self.db.changed_elsewhere()
         if version == self._data_version:
             return
         self._note_lost_key(self.db.now())  # a person may go on who can read a key that the daemon cannot
         self.sender.look_again()
-        while (request := people.take(self.db, self.db.now())) is not None:
+        while (request := requests.next_request(self.db, self.db.now())) is not None:
             log.info("request %d: %s, asked by %s", request.request_id, request.verb, request.who)
             if request.verb in ("send", "try"):
                 self._requests_wait = True
@@ -341,14 +341,14 @@ class Daemon:
             elif request.verb == "adopt":
                 self._adopt(request)
             else:
-                people.end(self.db, request.request_id, "refused", "this daemon cannot do that", self.db.now())
+                requests.end(self.db, request.request_id, "refused", "this daemon cannot do that", self.db.now())
         self._data_version = version  # only now: what failed on the way is looked at again
 
-    def _adopt(self, request: people.Request) -> None:
+    def _adopt(self, request: requests.Request) -> None:
         """Serve the line with the stick and SIM that are in, because a person says so."""
         ready = self.connection.modem is not None or self.connection.state is ModemState.SIM_CHANGED
         words = self.connection.adopt(request.who) if ready else "the modem cannot be used now"
-        people.end(self.db, request.request_id, "done" if ready else "refused", words, self.db.now())
+        requests.end(self.db, request.request_id, "done" if ready else "refused", words, self.db.now())
 
     def _has_its_database(self) -> bool:
         """Tell whether the database is still where it was; where not, nothing is read off the SIM and nothing sent."""

@@ -20,7 +20,7 @@ from hotlined.gsm import address, profiles
 from hotlined.gsm.at import Unsolicited
 from hotlined.gsm.modem import Listing, Modem
 from hotlined.gsm.profiles import Meaning
-from hotlined.store import inbound
+from hotlined.store import contacts
 from hotlined.timing import Backoff, Every
 
 log = logging.getLogger("hotlined")
@@ -59,7 +59,7 @@ class Scan:
 
     storages: deque[str]
     storage: str = ""
-    deletable: deque[inbound.Kept] = field(default_factory=deque)
+    deletable: deque[contacts.Kept] = field(default_factory=deque)
     shown: set[tuple[int, str]] = field(default_factory=set)
     trouble: ModemError | None = None
     listing_seconds: float = 0.0
@@ -237,11 +237,11 @@ class Receiver:
         listing = self._listing(modem, storage)
         scan.listing_seconds = time.monotonic() - began
         readings = [
-            inbound.read(entry.pdu, entry.tpdu_length, entry.index)
+            contacts.read(entry.pdu, entry.tpdu_length, entry.index)
             for entry in listing.entries
             if entry.status < 2  # drafts are not ours (27.005 3.1: 2 unsent, 3 sent)
         ]
-        kept = inbound.record_listing(
+        kept = contacts.record_listing(
             self.line.db, self._source(storage), readings, self.line.db.now(), complete=listing.complete
         )
         if listing.complete:
@@ -307,8 +307,8 @@ class Receiver:
         if call.recorded:
             return
         now, identity = self.line.db.now(), self.line.identify(call.number)
-        if self._has_heard or not inbound.has_call(self.line.db, identity, now.limit - self.timing.call_longest):
-            contact_id = inbound.record_call(self.line.db, self.line.config.line, identity, now)
+        if self._has_heard or not contacts.has_call(self.line.db, identity, now.limit - self.timing.call_longest):
+            contact_id = contacts.record_call(self.line.db, self.line.config.line, identity, now)
             log.info("contact %d: a call from %s", contact_id, address.mask(identity.originator))
         call.recorded = self._has_heard = True
 
@@ -318,13 +318,13 @@ class Receiver:
         if event is self._taken:
             return
         length = event.text.rpartition(",")[2].rpartition(":")[2].strip()
-        reading = inbound.read(event.payload, int(length) if length.isdecimal() and len(length) < 4 else None, None)
-        inbound.record(self.line.db, self._source(None), [reading], self.line.db.now())
+        reading = contacts.read(event.payload, int(length) if length.isdecimal() and len(length) < 4 else None, None)
+        contacts.record(self.line.db, self._source(None), [reading], self.line.db.now())
         self._taken = event
         modem.acknowledge()
 
-    def _source(self, storage: str | None) -> inbound.Source:
-        return inbound.Source(self.line.config.line, self.connection.identification.imsi, storage, self.line.identify)
+    def _source(self, storage: str | None) -> contacts.Source:
+        return contacts.Source(self.line.config.line, self.connection.identification.imsi, storage, self.line.identify)
 
     def _delete(self, modem: Modem, scan: Scan) -> None:
         """Delete what is on the disk, for one pass; what the modem refuses to delete is tried again later and later."""
@@ -346,7 +346,7 @@ class Receiver:
                 self._note_refusal(storage, entry)
         finally:
             if deleted:
-                inbound.confirm_deleted(self.line.db, deleted, self.line.db.now())
+                contacts.confirm_deleted(self.line.db, deleted, self.line.db.now())
                 use = modem.storages[storage]
                 modem.storages[storage] = type(use)(storage, max(0, use.used - len(deleted)), use.total)
 
@@ -359,7 +359,7 @@ class Receiver:
             return seconds >= scan.listing_seconds
         return seconds >= max(self.timing.delete_slice, scan.listing_seconds)
 
-    def _note_refusal(self, storage: str, entry: inbound.Kept) -> None:
+    def _note_refusal(self, storage: str, entry: contacts.Kept) -> None:
         """Put off an entry that the modem does not delete; told once."""
         self._refused.setdefault(entry.segment_id, Refusal(storage, Backoff(self.timing.delete_pauses))).count()
         if entry.segment_id not in self._noted:

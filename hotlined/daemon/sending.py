@@ -24,8 +24,9 @@ from hotlined.errors import AddressError, ModemError, ModemRefusedError, PortErr
 from hotlined.gsm import address, alphabet, modem, tpdu
 from hotlined.gsm.modem import CENTRE_UNKNOWN, Modem
 from hotlined.policy import Fate, Reason, Share, WaitingFor
-from hotlined.store import answers, attempts, fates, gate, inbound, people, pseudonyms
+from hotlined.store import answers, attempts, contacts, fates, gate, pseudonyms, requests
 from hotlined.store.database import maybe_trouble
+from hotlined.store.line import own_number
 from hotlined.timing import Every
 
 log = logging.getLogger("hotlined")
@@ -63,7 +64,7 @@ class Sender:
         db = self.line.db
         seen = (db.changed_elsewhere(), db.connection.total_changes)
         if seen != self._idle_at:
-            waits = inbound.next_judgement(db) is not None or answers.is_waiting(db)
+            waits = contacts.next_judgement(db) is not None or answers.is_waiting(db)
             self._idle_at = None if waits else seen
         return self._idle_at is not None
 
@@ -119,7 +120,7 @@ class Sender:
             log.info("%d answers cancelled (stale)", ended)
         if ended == answers.SWEPT_AT_ONCE:
             return  # there may be more: nobody is to be told that a stale answer is pending
-        while (contact_id := inbound.next_unjudged(db, db.now())) is not None:
+        while (contact_id := contacts.next_unjudged(db, db.now())) is not None:
             try:
                 self._judge(contact_id)
             except Exception as error:
@@ -144,13 +145,13 @@ class Sender:
 
     # ---- what persons ask for
 
-    def take(self, request: people.Request) -> None:
+    def take(self, request: requests.Request) -> None:
         """Queue the text that a person asked to be sent, or refuse it at once with the reason."""
         refusal = self._maybe_refusal(request)
         if refusal:
-            people.end(self.line.db, request.request_id, "refused", refusal, self.line.db.now())
+            requests.end(self.line.db, request.request_id, "refused", refusal, self.line.db.now())
 
-    def _maybe_refusal(self, request: people.Request) -> str | None:
+    def _maybe_refusal(self, request: requests.Request) -> str | None:
         """Queue what a person asked for; return why not, or None."""
         db, config = self.line.db, self.line.config
         if self.line.shadow:
@@ -179,7 +180,7 @@ class Sender:
                 shadow=False,
             )
             if isinstance(queued, int):
-                people.await_answer(db, request.request_id, queued)
+                requests.await_answer(db, request.request_id, queued)
                 return None
         return queued.waiting_for.value if isinstance(queued, policy.Wait) else queued.reason.value
 
@@ -198,23 +199,23 @@ class Sender:
     def _identify(self, number: str) -> address.Identity:
         return self.line.identify(address.Address(number.removeprefix("+"), address.Ton.INTERNATIONAL))
 
-    def tell_balance(self, request: people.Request, modem: Modem | None) -> None:
+    def tell_balance(self, request: requests.Request, modem: Modem | None) -> None:
         """Ask the network for the balance because a person wants to know it."""
         db = self.line.db
         if not self.line.config.credit.ussd:
-            people.end(db, request.request_id, "refused", "credit.ussd is not configured", db.now())
+            requests.end(db, request.request_id, "refused", "credit.ussd is not configured", db.now())
             return
         if modem is None or not self.connection.registered:
-            people.end(db, request.request_id, "refused", "the modem cannot be used now", db.now())
+            requests.end(db, request.request_id, "refused", "the modem cannot be used now", db.now())
             return
         try:
             said = self.credit.ask(modem)
         except (ModemError, PortError) as error:
-            people.end(db, request.request_id, "refused", error.message, db.now())
+            requests.end(db, request.request_id, "refused", error.message, db.now())
             if isinstance(error, ModemRefusedError):  # by the network: nothing is wrong with the modem
                 return
             raise
-        people.end(db, request.request_id, "done", said, db.now())
+        requests.end(db, request.request_id, "done", said, db.now())
 
     # ---- sending
 
@@ -353,7 +354,7 @@ class Sender:
         if self._texts is None:
             self._texts = set(answers.recent_texts(self.line.db, self.line.db.now()))
         return self.line.config.rules(
-            people.own_number(self.line.db), sim_changed=bool(self.connection.stranger), earlier_texts=self._texts
+            own_number(self.line.db), sim_changed=bool(self.connection.stranger), earlier_texts=self._texts
         )
 
     def _compose(self, step: int, country: str | None, draw: int) -> gate.Composition:

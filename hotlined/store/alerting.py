@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from hotlined.clock import Now
 from hotlined.states import MAY_HAVE_LEFT, State
-from hotlined.store import people
+from hotlined.store import requests
 from hotlined.store.database import Database
 
 OWED_SECONDS = 86_400.0
@@ -184,7 +184,7 @@ def take(db: Database, alert_id: int, channel: str, now: Now) -> None:
 
 def ask(db: Database, alert_id: int, number: str, text: str, who: str, now: Now) -> None:
     """Commit a request that the daemon texts an alert to a number."""
-    people.ask(db, "send", {"number": number, "text": text, "alert": str(alert_id)}, who, now)
+    requests.ask(db, "send", {"number": number, "text": text, "alert": str(alert_id)}, who, now)
 
 
 def maybe_fate(db: Database, alert_id: int) -> Fate | None:

@@ -19,7 +19,7 @@ from hotlined.gsm.address import Identity, LineType
 from hotlined.gsm.alphabet import Plan
 from hotlined.policy import Reason, Share, WaitingFor
 from hotlined.states import SegmentState, State
-from hotlined.store import attempts, lifecycle, people, pseudonyms
+from hotlined.store import attempts, decisions, lifecycle, pseudonyms
 from hotlined.store.database import Database
 from hotlined.store.lifecycle import move
 
@@ -60,7 +60,7 @@ def judge(
         )
         if identity.originator is not None:
             if opts_out and not history.opted_out:
-                people.opt_out(db, identity.originator, now)
+                decisions.opt_out(db, identity.originator, now)
             if verdict.answer:
                 _enqueue(
                     db,

@@ -19,7 +19,7 @@ from hotlined.clock import Now, rfc3339
 from hotlined.gsm import tpdu
 from hotlined.gsm.address import mask
 from hotlined.states import MAY_HAVE_LEFT, OPEN, SegmentState
-from hotlined.store import fates, lifecycle, pseudonyms, reading
+from hotlined.store import fates, lifecycle, log, pseudonyms
 from hotlined.store.database import Database
 
 BATCH = 100  # rows a transaction: whoever wants to write beside it waited 0.14 s at most (100,000 contacts, a busy PC)
@@ -372,7 +372,7 @@ def export(db: Database, name: str) -> dict[str, Any]:
     return {
         "number": name,
         "pseudonym": names[1] if names[1] != name else None,
-        "contacts": [reading.maybe_contact(db, contact_id) for contact_id in found.contacts],
+        "contacts": [log.maybe_contact(db, contact_id) for contact_id in found.contacts],
         "decided": dict(decided) if decided else None,
         "named_by": [
             dict(row)

@@ -146,6 +146,12 @@ def has_call(db: Database, identity: Identity, since: float) -> bool:
     )
 
 
+def is_received(db: Database, text: str) -> bool:
+    """Tell whether a text that was sent to the line itself is among the latest that were received."""
+    latest = "SELECT text FROM contacts ORDER BY id DESC LIMIT 1000"  # no modem takes so many while somebody waits
+    return db.one(f"SELECT 1 FROM ({latest}) WHERE text = ?", text) is not None
+
+
 def record_whole(db: Database, line: str, kind: str, identity: Identity, text: str | None, now: Now) -> int:
     """Commit a contact that comes complete and from no modem, as in a simulation, and return its id."""
     with db.transaction():

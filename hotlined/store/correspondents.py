@@ -1,0 +1,113 @@
+"""Who contacts the line or is decided about, with what each had in contacts, answers and segments."""
+
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+
+from hotlined.gsm.address import Identity, LineType
+from hotlined.states import IN_SHADOW, OCCUPIES
+from hotlined.store.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Correspondent:
+    """Whoever contacts the line: a number, a name, or those who withhold theirs (None); what was counted in answers.
+
+    `first_at` and `last_at` are when its contacts were received, None where it has none but a decision about it.
+    """
+
+    number: str | None
+    contacts: int
+    first_at: str | None
+    last_at: str | None
+    answers: int
+    segments: int
+    blocked: bool
+    opted_out: bool
+
+
+class Order(StrEnum):
+    """How correspondents are ordered."""
+
+    LAST = "last"
+    CONTACTS = "contacts"
+    FIRST = "first"
+
+
+_ORDERS = {
+    Order.LAST: "last_at DESC, last_id DESC",
+    Order.CONTACTS: "contacts DESC, last_at DESC, last_id DESC",
+    Order.FIRST: "first_at DESC, last_id DESC",
+}
+
+
+def correspondents(
+    db: Database, order: Order, limit: int, *, shadow: bool, only: tuple[str, ...] | None = None
+) -> list[Correspondent]:
+    """Return who contacts the line or is decided about, the latest or most frequent `limit` (0: all), these last.
+
+    `shadow` counts what shadow mode let out too, as its limits do. `only` are the numbers that are meant, if not all.
+    """
+    rows = db.connection.execute(
+        _CORRESPONDENTS.format(order=_ORDERS[order], counting=OCCUPIES, in_shadow=IN_SHADOW),
+        {"limit": limit or -1, "shadow": int(shadow), "only": None if only is None else json.dumps(only)},
+    )
+    found = [
+        Correspondent(**dict(row) | {"blocked": bool(row["blocked"]), "opted_out": bool(row["opted_out"])})
+        for row in rows
+    ]
+    return found[::-1]
+
+
+# an answer counts from the moment that it was let out, as limits have it
+_CORRESPONDENTS = """
+WITH
+  known AS (
+    SELECT originator AS number, count(*) AS contacts, min(received_at) AS first_at, max(received_at) AS last_at,
+      max(id) AS last_id
+    FROM contacts WHERE originator IS NOT NULL OR kind <> 'unreadable' GROUP BY originator
+    UNION ALL
+    SELECT number, 0, NULL, NULL, 0 FROM numbers
+    WHERE (blocked_at IS NOT NULL OR opted_out_at IS NOT NULL)
+      AND NOT EXISTS (SELECT 1 FROM contacts WHERE originator = number)
+    UNION ALL
+    SELECT DISTINCT recipient, 0, NULL, NULL, 0 FROM answers
+    WHERE by_hand IS NOT NULL AND recipient <> '~'
+      AND NOT EXISTS (SELECT 1 FROM contacts WHERE originator = recipient)
+      AND NOT EXISTS (SELECT 1 FROM numbers WHERE number = recipient
+        AND (blocked_at IS NOT NULL OR opted_out_at IS NOT NULL))
+  ),
+  -- of each answer what the windows count; texts by hand are spent, but are no answers
+  let_out AS (
+    SELECT a.recipient, a.by_hand, count(*) AS segments
+    FROM answers a JOIN attempts t ON t.answer_id = a.id JOIN answer_segments s ON s.attempt_id = t.id
+    WHERE s.state IN {counting} OR (:shadow AND s.state IN {in_shadow}) GROUP BY a.id
+  ),
+  answered AS (
+    SELECT recipient, count(*) FILTER (WHERE by_hand IS NULL) AS answers, sum(segments) AS segments
+    FROM let_out GROUP BY recipient
+  )
+SELECT k.number, k.contacts, k.first_at, k.last_at, coalesce(a.answers, 0) AS answers,
+  coalesce(a.segments, 0) AS segments, n.blocked_at IS NOT NULL AS blocked, n.opted_out_at IS NOT NULL AS opted_out
+FROM known k LEFT JOIN answered a ON a.recipient = k.number LEFT JOIN numbers n ON n.number = k.number
+WHERE :only IS NULL OR k.number IN (SELECT value FROM json_each(:only))
+ORDER BY {order} LIMIT :limit
+"""
+
+
+def maybe_identity(db: Database, originator: str) -> Identity | None:
+    """Return what was found out about an originator, spelled as it is kept, or None where it never contacted us."""
+    row = db.one(
+        "SELECT country, line_type FROM contacts WHERE originator = ? ORDER BY id DESC LIMIT 1",
+        originator,
+    )
+    if row is None:
+        return None
+    e164 = originator if row["country"] else None
+    return Identity(originator, e164, row["country"], LineType(row["line_type"]))
+
+
+def names(db: Database) -> list[str]:
+    """Return every originator and every number that is decided about, for completion."""
+    rows = db.execute("SELECT originator FROM contacts WHERE originator IS NOT NULL UNION SELECT number FROM numbers")
+    return [name for (name,) in rows]

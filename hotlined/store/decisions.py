@@ -1,0 +1,163 @@
+"""What persons decided about numbers, the line and contacts: block, opt-out, pause, tags.
+
+A decision is a row that the gate reads, so it holds before the next send whether a daemon runs or not.
+"""
+
+import json
+
+from hotlined.clock import Now
+from hotlined.errors import RefusedError
+from hotlined.gsm.address import mask
+from hotlined.policy import Reason
+from hotlined.store import lifecycle, pseudonyms
+from hotlined.store.database import Database
+
+SHADOW, LIVE = "mode_shadow", "mode_live"
+"""Events: from then on nothing is transmitted, or everything is again."""
+
+
+def block(db: Database, number: str, who: str, now: Now) -> int:
+    """Commit that a number is not answered any more, and cancel what waits for it; return how much that was."""
+    with db.transaction():
+        _decide(db, "block", number, who, now)
+        return lifecycle.end_open(db, pseudonyms.both(db, number), Reason.BLOCKED, by_hand=True)
+
+
+def unblock(db: Database, number: str, who: str, now: Now) -> None:
+    """Commit that a number is treated like any other again; raises StoreError while the pseudonyms' key is lost."""
+    pseudonyms.require_key(db, now)
+    with db.transaction():
+        _decide(db, "unblock", number, who, now)
+
+
+def opt_in(db: Database, number: str, who: str, now: Now) -> None:
+    """Commit that a number that had opted out is answered again; raises StoreError as `unblock` does."""
+    pseudonyms.require_key(db, now)
+    with db.transaction():
+        _decide(db, "optin", number, who, now)
+
+
+def opt_out(db: Database, number: str, now: Now) -> None:
+    """Record that a number wants no more answers, for good, and cancel what waits for it.
+
+    It runs inside the transaction that is open.
+    """
+    _change(db, "opted_out_at = ?", (now.rfc3339,), number, "its owner", now)
+    db.event(now, "optout", mask(number))
+    lifecycle.end_open(db, pseudonyms.both(db, number), Reason.OPTED_OUT, by_hand=False)
+
+
+def pause(db: Database, who: str, now: Now) -> None:
+    """Commit that nothing is sent until `resume`; receiving goes on."""
+    with db.transaction():
+        db.execute("UPDATE line_state SET paused_at = coalesce(paused_at, ?), paused_by = ?", now.rfc3339, who)
+        db.event(now, "pause", f"by {who}")
+
+
+def resume(db: Database, who: str, now: Now) -> bool:
+    """Commit that answers go out again; return whether that gave up the pseudonyms, their key being lost.
+
+    From then on the key that lies there, or a new one, is used. Raises RefusedError where the loss was not yet known:
+    the next time a person knows what is decided. After a pause the breaker may try an answer.
+    """
+    if pseudonyms.note_lost(db, now):
+        raise RefusedError(
+            f"{db.key_path} is missing or another key, and there are pseudonyms that were made with it.",
+            "Bring it back from a backup, then `hotlined resume`. Without it the same command goes on with another key,"
+            " and whoever is a pseudonym counts as new: its caps, its block, its opt-out are forgotten.",
+        )
+    lost = pseudonyms.is_lost(db)
+    with db.transaction():
+        if lost:
+            pseudonyms.adopt_key(db)
+            db.event(now, "key_new", f"by {who}")
+        db.execute(
+            "UPDATE line_state SET breaker_called = iif(paused_at IS NULL, breaker_called, 1),"
+            " paused_at = NULL, paused_by = NULL"
+        )
+        db.event(now, "resume", f"by {who}")
+    return lost
+
+
+def note_mode(db: Database, now: Now, *, shadow: bool) -> None:
+    """Commit since when the line has been in shadow mode or not, if that is news: a restart is none."""
+    last = db.one(f"SELECT kind FROM events WHERE kind IN ('{SHADOW}', '{LIVE}') ORDER BY id DESC LIMIT 1")
+    if (last["kind"] == SHADOW if last else False) != shadow:
+        with db.transaction():
+            db.event(now, SHADOW if shadow else LIVE)
+
+
+_DECISIONS = {
+    "block": "blocked_at = coalesce(blocked_at, ?)",
+    "unblock": "blocked_at = NULL",
+    "optin": "opted_out_at = NULL",
+}
+
+
+def _decide(db: Database, verb: str, number: str, who: str, now: Now) -> None:
+    _change(db, _DECISIONS[verb], (now.rfc3339,) if verb == "block" else (), number, who, now)
+    db.event(now, verb, f"{mask(number)} by {who}")
+
+
+def _change(db: Database, change: str, values: tuple[str, ...], number: str, who: str, now: Now) -> None:
+    """Change what is decided about a number, whether it stands there as it is or as its pseudonym."""
+    names = pseudonyms.both(db, number)
+    db.execute(
+        "INSERT INTO numbers (number, changed_by) SELECT ?, ?"
+        " WHERE NOT EXISTS (SELECT 1 FROM numbers WHERE number IN (?, ?))",
+        number,
+        who,
+        *names,
+    )
+    db.execute(
+        f"UPDATE numbers SET {change}, changed_by = ?, changed_limit = ? WHERE number IN (?, ?)",
+        *values,
+        who,
+        now.limit,
+        *names,
+    )
+
+
+def tag(db: Database, contact_id: int, word: str, who: str, now: Now) -> bool | None:
+    """Commit that a person put a word on a contact; return whether that is news, or None where there is no contact."""
+    return _retag(db, "tag", contact_id, word, who, now)
+
+
+def untag(db: Database, contact_id: int, word: str, who: str, now: Now) -> bool | None:
+    """Commit that a person took a word off a contact; return whether it was on it, None where there is no contact."""
+    return _retag(db, "untag", contact_id, word, who, now)
+
+
+def _retag(db: Database, verb: str, contact_id: int, word: str, who: str, now: Now) -> bool | None:
+    with db.transaction():
+        row = db.one("SELECT tags FROM contacts WHERE id = ?", contact_id)
+        if row is None:
+            return None
+        tags = json.loads(row["tags"])
+        wanted = [*(tag for tag in tags if tag != word), *([word] if verb == "tag" else [])]
+        if len(wanted) == len(tags):
+            return False
+        db.execute("UPDATE contacts SET tags = ? WHERE id = ?", json.dumps(wanted, ensure_ascii=False), contact_id)
+        db.event(now, verb, f"{word} by {who}", contact_id)
+    return True
+
+
+def tags_in_use(db: Database) -> list[str]:
+    """Return every tag in use, in order."""
+    return [tag for (tag,) in db.execute("SELECT DISTINCT value FROM contacts, json_each(contacts.tags) ORDER BY 1")]
+
+
+def untagged(db: Database, *, reactions: bool) -> list[int]:
+    """Return the ids of the texts without a tag, oldest first: of reactions alone, or of all.
+
+    A reaction is a text within a day after an answer was sent to its originator; an answer, not a text by hand.
+    """
+    only = _IS_REACTION if reactions else "1"
+    rows = db.execute(f"SELECT c.id FROM contacts c WHERE c.kind = 'text' AND c.tags = '[]' AND {only} ORDER BY c.id")
+    return [contact_id for (contact_id,) in rows]
+
+
+_IS_REACTION = (
+    "EXISTS (SELECT 1 FROM answers a WHERE a.recipient = c.originator AND a.by_hand IS NULL"
+    " AND a.sent_at <= c.received_at AND c.received_at < strftime('%Y-%m-%dT%H:%M:%fZ', a.sent_at, '+1 day'))"
+)

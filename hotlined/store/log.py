@@ -1,0 +1,256 @@
+"""Reads contacts and what became of them, for the command line: filter, rows, follow, show. It writes nothing.
+
+Rows are read in batches and handed on one by one: a hundred thousand contacts need little more memory than fifty, and
+who looks at them for an hour keeps no transaction open. A search is a scan in Python: SQLite folds the case of ASCII
+alone, and a full-text index would keep deleted words in its pages.
+"""
+
+import json
+import sqlite3
+import unicodedata
+from array import array
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from hotlined.clock import rfc3339
+from hotlined.states import ContactKind, State, listed
+from hotlined.store import pseudonyms
+from hotlined.store.database import Database
+
+_BATCH = 500  # rows: read at once, few enough for any memory
+WITHHELD = "withheld"  # what is said for the originator of a call or text that hides it
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which contacts are meant: those that fit everything that is set; one of several values will do.
+
+    `since` is the first moment of `received_at` that fits, `until` the first that does not. A reason is the verdict's
+    or the one for which its answer was cancelled. `originator` is exact, and its pseudonym fits too;
+    `name` puts the case of ASCII aside, and finds those without an originator as `WITHHELD`. `search` puts case and
+    accents aside.
+    """
+
+    since: datetime | None = None
+    until: datetime | None = None
+    originator: str | None = None
+    name: str | None = None
+    kinds: tuple[str, ...] = ()
+    verdicts: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
+    states: tuple[str, ...] = ()
+    tag: str | None = None
+    search: str | None = None
+    kept: bool = False
+
+
+_CONDITIONS = {
+    "since": "received_at >= :since",
+    "until": "received_at < :until",
+    "originator": "originator IN (SELECT value FROM json_each(:originator))",
+    "name": "(originator = :name COLLATE NOCASE"
+    f" OR (lower(:name) = '{WITHHELD}' AND originator IS NULL AND kind <> '{ContactKind.UNREADABLE}'))",
+    "kinds": "kind IN (SELECT value FROM json_each(:kinds))",
+    "verdicts": "verdict IN (SELECT value FROM json_each(:verdicts))",
+    "reasons": "EXISTS (SELECT 1 FROM json_each(:reasons) WHERE value = reason"
+    f" OR (answer_state = '{State.CANCELLED}' AND value = answer_reason))",
+    "states": "answer_state IN (SELECT value FROM json_each(:states))",
+    "tag": "EXISTS (SELECT 1 FROM json_each(tags) WHERE value = :tag)",
+    "kept": "id IN (SELECT id FROM contacts WHERE kept_at IS NOT NULL)",
+}
+
+
+def columns(db: Database) -> tuple[str, ...]:
+    """Name the columns of the view `log`."""
+    return tuple(column for column, *_ in db.execute("SELECT * FROM log LIMIT 0").description)
+
+
+def rows(db: Database, where: Filter, limit: int = 0) -> Iterator[sqlite3.Row]:
+    """Yield rows of the view `log` and whether each is `kept`, oldest first: the newest `limit` that fit (0: all)."""
+    condition, arguments = _condition(db, where)
+    sql = f"SELECT id, text FROM log WHERE {condition} ORDER BY id DESC"
+    with closing(db.connection.execute(sql, arguments)) as found:
+        # a list would take four times as much, for a million contacts as much as the daemon
+        ids = array("q", (row["id"] for row in islice(filter(_searches(where), found), limit or None)))
+    ids.reverse()
+    for start in range(0, len(ids), _BATCH):
+        yield from db.all(_THESE, json.dumps(ids[start : start + _BATCH].tolist()))
+
+
+def entries(db: Database, where: Filter, limit: int = 0) -> Iterator[dict[str, Any]]:
+    """Yield contacts as `log --json` has them, oldest first: the newest `limit` that fit, or all for 0."""
+    return map(entry, rows(db, where, limit))
+
+
+@dataclass(slots=True)
+class Place:
+    """How far a follower is: the newest rows that it knows, the contacts that were open then, and what it has shown.
+
+    Open is a contact that is not judged, or whose answer may still change by itself.
+    """
+
+    contact: int
+    segment: int
+    event: int
+    open_ids: frozenset[int]
+    shown: dict[int, int] = field(default_factory=dict)
+
+
+def place(db: Database) -> Place:
+    """Return where a follower begins: at what there is now."""
+    here = _here(db)
+    for row in db.all(_THESE, json.dumps(sorted(here.open_ids))):
+        note(here, row)
+    return here
+
+
+def changes(db: Database, where: Filter, follower: Place) -> list[sqlite3.Row]:
+    """Return the rows that are new or differ from what was shown to a follower, oldest first, and move it on.
+
+    Only contacts that something happened to are looked at, however old: those that are or were open, and those to which
+    a new segment, status report or event belongs. That a text was erased is no news.
+    """
+    condition, arguments = _condition(db, where)
+    here = _here(db)
+    touched = {
+        "contact": follower.contact,
+        "segment": follower.segment,
+        "event": follower.event,
+        "open": json.dumps(sorted(follower.open_ids | here.open_ids)),
+    }
+    sql = f"{_ROWS} WHERE id IN ({_TOUCHED}) AND {condition} ORDER BY id"
+    found = db.connection.execute(sql, arguments | touched).fetchall()
+    follower.contact, follower.segment, follower.event = here.contact, here.segment, here.event
+    follower.open_ids = here.open_ids
+    return [row for row in filter(_searches(where), found) if note(follower, row)]
+
+
+def _here(db: Database) -> Place:
+    row = db.one(
+        "SELECT (SELECT max(id) FROM contacts) AS contact, (SELECT max(id) FROM segments) AS segment,"
+        " (SELECT max(id) FROM events) AS event"
+    )
+    assert row is not None
+    open_ids = frozenset(contact_id for (contact_id,) in db.execute(_OPEN))
+    return Place(row["contact"] or 0, row["segment"] or 0, row["event"] or 0, open_ids)
+
+
+def note(follower: Place, row: sqlite3.Row) -> bool:
+    """Note that a row is shown, and tell whether that is news."""
+    fingerprint = hash(tuple(row))
+    if follower.shown.get(row["id"]) == fingerprint:
+        return False
+    follower.shown[row["id"]] = fingerprint
+    return True
+
+
+_ROWS = "SELECT *, EXISTS (SELECT 1 FROM contacts k WHERE k.id = log.id AND k.kept_at IS NOT NULL) AS kept FROM log"
+_THESE = f"{_ROWS} WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id"
+_OPEN = (
+    "SELECT id FROM contacts WHERE verdict IS NULL"
+    " UNION SELECT contact_id FROM answers"
+    f" WHERE state IN {listed((State.QUEUED, State.SENDING, State.UNCONFIRMED))} AND contact_id IS NOT NULL"
+)
+_TOUCHED = (
+    "SELECT value FROM json_each(:open)"
+    " UNION SELECT id FROM contacts WHERE id > :contact"
+    " UNION SELECT contact_id FROM events WHERE id > :event"
+    " UNION SELECT contact_id FROM segments WHERE id > :segment"
+    " UNION SELECT a.contact_id FROM segments s JOIN answer_segments p ON p.id = s.answer_segment_id"
+    " JOIN attempts t ON t.id = p.attempt_id JOIN answers a ON a.id = t.answer_id WHERE s.id > :segment"
+)
+
+
+def entry(row: sqlite3.Row) -> dict[str, Any]:
+    """Return a row of the view `log` as the object of `log --json`."""
+    contact = {name: row[name] for name in ("id", "line", "kind", "originator", "text")}
+    contact["segments"] = {"received": row["segments_received"], "total": row["segments_total"]}
+    contact |= {name: row[name] for name in ("scts", "received_at", "repeats")}
+    contact["tags"] = json.loads(row["tags"])
+    contact |= {name: row[name] for name in ("verdict", "reason")}
+    answer = {name: row[f"answer_{name}"] for name in _ANSWER}
+    return contact | {"answer": None if answer["id"] is None else answer}
+
+
+def texts_by_hand(db: Database, limit: int = 0, recipient: str | None = None) -> list[sqlite3.Row]:
+    """Return the texts that people sent themselves, to everybody or to a number, oldest first: the newest (0: all)."""
+    names = pseudonyms.both(db, recipient) if recipient else ()
+    condition = "recipient IN (?, ?)" if names else "1"
+    rows = db.all(f"SELECT * FROM log_by_hand WHERE {condition} ORDER BY answer_id DESC LIMIT ?", *names, limit or -1)
+    return rows[::-1]
+
+
+def by_hand_entry(row: sqlite3.Row) -> dict[str, Any]:
+    """Return a row of the view `log_by_hand` as the object of `log --by-hand --json`."""
+    text = {"id": row["answer_id"], **{name: row[name] for name in ("kind", "recipient", "asked_by")}}
+    return text | {"answer": {name: row[f"answer_{name}"] for name in _ANSWER}}
+
+
+_ANSWER = (
+    "id", "state", "reason", "text", "encoding", "segments", "segments_sent", "waiting_for",
+    "queued_at", "due_at", "sent_at", "reported_at",
+)  # fmt: skip
+
+
+def maybe_contact(db: Database, contact_id: int) -> dict[str, Any] | None:
+    """Return one contact as `show --json` has it, or None: the object of the log, with its segments and events."""
+    row = db.one("SELECT * FROM log WHERE id = ?", contact_id)
+    if row is None:
+        return None
+    contact = entry(row)
+    kept = db.one("SELECT kept_at AS at, kept_by AS by FROM contacts WHERE id = ? AND kept_at IS NOT NULL", contact_id)
+    contact["kept"] = dict(kept) if kept else None
+    parts = db.all(
+        "SELECT id, kind, sequence, iif(pdu GLOB '~*', NULL, pdu) AS pdu, tpdu_length, problem, repeat, storage,"
+        " storage_index, scts, received_at, deleted_at FROM segments WHERE contact_id = ? ORDER BY id",
+        contact_id,
+    )
+    contact["parts"] = [dict(part) | {"repeat": bool(part["repeat"])} for part in parts]
+    if contact["answer"]:
+        sent = db.all(
+            "SELECT s.id, t.id AS attempt, s.sequence,"
+            " t.id = (SELECT max(id) FROM attempts WHERE answer_id = t.answer_id) AS current,"
+            " s.state, s.pdu, s.tpdu_length, s.mr, s.cause, s.detail, s.submitted_at, s.sent_at,"
+            " s.report_status, s.reported_at, s.discharged_at FROM answer_segments s"
+            " JOIN attempts t ON t.id = s.attempt_id WHERE t.answer_id = ? ORDER BY s.id",
+            contact["answer"]["id"],
+        )
+        contact["answer"]["parts"] = [dict(part) | {"current": bool(part["current"])} for part in sent]
+    by_hand = texts_by_hand(db, 0, contact["originator"]) if contact["originator"] else []
+    contact["by_hand"] = [by_hand_entry(text) for text in by_hand]
+    events = db.all("SELECT at, kind, detail FROM events WHERE contact_id = ? ORDER BY id", contact_id)
+    contact["events"] = [dict(event) for event in events]
+    return contact
+
+
+def without_accents(text: str) -> str:
+    """Put case and accents aside."""
+    if text.isascii():
+        return text.lower()
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(character for character in decomposed if not unicodedata.combining(character))
+
+
+def _condition(db: Database, where: Filter) -> tuple[str, dict[str, Any]]:
+    """Return a condition on the view `log`, the search aside, and its arguments."""
+    arguments = {name: argument for name in _CONDITIONS if (argument := _argument(getattr(where, name))) is not None}
+    if where.originator is not None:
+        arguments["originator"] = json.dumps(pseudonyms.both(db, where.originator))
+    return " AND ".join(map(_CONDITIONS.__getitem__, arguments)) or "1", arguments
+
+
+def _searches(where: Filter) -> Callable[[sqlite3.Row], bool]:
+    needle = without_accents(where.search or "")
+    return lambda row: not needle or needle in without_accents(row["text"] or "")
+
+
+def _argument(value: datetime | tuple[str, ...] | str | bool | None) -> str | bool | None:
+    if isinstance(value, datetime):
+        return rfc3339(value)
+    if isinstance(value, tuple):
+        return json.dumps(value) if value else None
+    return None if value is False else value

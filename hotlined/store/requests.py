@@ -1,0 +1,149 @@
+"""What the command line asks of the running daemon, because only the daemon can do it: it owns the modem.
+
+A request is a row with a verb and arguments. The daemon begins the oldest one and writes down what came of it; one that
+nobody begins expires.
+"""
+
+import json
+from dataclasses import dataclass
+
+from hotlined.clock import Now, boot_id, boottime
+from hotlined.states import State
+from hotlined.store.database import Database
+
+EXPIRES_AFTER_SECONDS = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Something asked of the daemon: a verb and its arguments."""
+
+    request_id: int
+    verb: str
+    arguments: dict[str, str]
+    who: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How far a request is: open, begun, done, refused or expired, and what came of it."""
+
+    state: str
+    result: str | None
+    answer_id: int | None
+
+
+def ask(db: Database, verb: str, arguments: dict[str, str], who: str, now: Now) -> int:
+    """Commit a request and return its id; one that is not begun in two minutes expires."""
+    with db.transaction():
+        cursor = db.execute(
+            "INSERT INTO requests (verb, arguments, who, created_at, created_limit, boot_id, expires_boottime, state)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, 'open')",
+            verb,
+            json.dumps(arguments),
+            who,
+            now.rfc3339,
+            now.limit,
+            boot_id(),
+            boottime() + EXPIRES_AFTER_SECONDS,
+        )
+    assert cursor.lastrowid is not None
+    return cursor.lastrowid
+
+
+def outcome(db: Database, request_id: int) -> Outcome:
+    """Return how far a request is."""
+    row = db.one("SELECT state, result, answer_id FROM requests WHERE id = ?", request_id)
+    assert row is not None
+    return Outcome(**row)
+
+
+def next_request(db: Database, now: Now) -> Request | None:
+    """Commit the oldest open request as begun and return it; those that expired, or are none, are marked so."""
+    if not db.one("SELECT 1 FROM requests WHERE state = 'open' LIMIT 1"):
+        return None
+    with db.transaction():
+        db.execute(
+            "UPDATE requests SET state = 'expired', ended_at = ? WHERE state = 'open'"
+            " AND (boot_id IS NOT ? OR expires_boottime < ?)",
+            now.rfc3339,
+            boot_id(),
+            boottime(),
+        )
+        for row in db.all("SELECT id, verb, arguments, who FROM requests WHERE state = 'open' ORDER BY id"):
+            arguments = _maybe_arguments(row["verb"], row["arguments"])
+            if arguments is not None:
+                db.execute("UPDATE requests SET state = 'begun' WHERE id = ?", row["id"])
+                return Request(row["id"], row["verb"], arguments, row["who"])
+            db.execute(
+                "UPDATE requests SET state = 'refused', arguments = '{}', result = 'this is no request', ended_at = ?"
+                " WHERE id = ?",
+                now.rfc3339,
+                row["id"],
+            )
+    return None
+
+
+_NEEDED = {"send": ("number", "text"), "try": ("number",)}
+
+
+def _maybe_arguments(verb: str, text: str) -> dict[str, str] | None:
+    """Read the arguments of a request; None where another program wrote something else than an object of texts."""
+    try:
+        arguments = json.loads(text)
+    except ValueError:
+        return None
+    if not isinstance(arguments, dict) or not all(isinstance(value, str) for value in arguments.values()):
+        return None
+    return arguments if all(name in arguments for name in _NEEDED.get(verb, ())) else None
+
+
+def end(db: Database, request_id: int, state: str, result: str, now: Now) -> None:
+    """Commit what came of a request."""
+    with db.transaction():
+        db.execute(
+            "UPDATE requests SET state = ?, result = ?, ended_at = ? WHERE id = ?",
+            state,
+            result,
+            now.rfc3339,
+            request_id,
+        )
+
+
+def await_answer(db: Database, request_id: int, answer_id: int) -> None:
+    """Tie a request to the answer that decides it, inside the transaction that is open."""
+    db.execute("UPDATE requests SET answer_id = ? WHERE id = ?", answer_id, request_id)
+
+
+def recover(db: Database, now: Now) -> None:
+    """Commit that requests which a crash cut off before they were done were not done."""
+    rows = db.all("SELECT id FROM requests WHERE state = 'begun' AND answer_id IS NULL")
+    for row in rows:
+        end(db, row["id"], "refused", "the daemon stopped before it was done", now)
+
+
+def settle(db: Database, now: Now) -> int:
+    """End the requests whose answer has met its fate; return how many still wait for one."""
+    rows = db.all(
+        "SELECT r.id, a.state, a.reason FROM requests r JOIN answers a ON a.id = r.answer_id WHERE r.state = 'begun'"
+    )
+    open_ones = 0
+    for row in rows:
+        if row["state"] in (State.QUEUED, State.SENDING):
+            open_ones += 1
+            continue
+        done = row["state"] in (State.SENT, State.DELIVERED, State.SHADOWED)
+        words = row["state"] if done or not row["reason"] else f"{row['state']}: {row['reason']}"
+        end(db, row["id"], "done" if done else "refused", words, now)
+    return open_ones
+
+
+def expire(db: Database, request_id: int, now: Now) -> bool:
+    """Withdraw a request that nobody has begun; return whether it could be."""
+    with db.transaction():
+        cursor = db.execute(
+            "UPDATE requests SET state = 'expired', ended_at = ? WHERE id = ? AND state = 'open'",
+            now.rfc3339,
+            request_id,
+        )
+    return cursor.rowcount == 1
