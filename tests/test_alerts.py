@@ -488,7 +488,7 @@ def test_a_pause_of_a_backup_is_told_at_once(quiet: Callable[..., Quiet], receiv
     decisions.pause(line.db, "marie", line.db.now())
     with line.db.transaction():
         line.db.event(line.db.now(), "backup")  # as the copy has it
-    backup.take_into_use(line.db, line.db.now())
+    backup.quarantine_restored(line.db, line.db.now())
     line.alerts()
 
     ((_, body),) = receiver.came

@@ -20,7 +20,8 @@ from filled import KEVIN, Filled
 from hotlined import __version__
 from hotlined.cli import COMMANDS, main
 from hotlined.cli.run import Formatter
-from hotlined.store.database import in_a_sentence, open_for_daemon
+from hotlined.store.database import open_for_daemon
+from hotlined.store.trouble import DatabaseTrouble
 
 SCRIPT = [sys.executable, "-m", "hotlined"]
 BUFFERED = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}  # as at a user's
@@ -280,7 +281,7 @@ def test_a_full_disk_under_the_database_has_its_cure(line: Filled) -> None:
     line.db.execute("PRAGMA max_page_count = 1")
     with pytest.raises(sqlite3.OperationalError) as caught:
         line.db.execute("CREATE TABLE more (x)")
-    error = in_a_sentence(caught.value)
+    error = DatabaseTrouble.of(caught.value).as_error()
 
     assert error.message == "The database cannot be used: the disk is full or takes nothing any more."
     assert error.hint.startswith("Make room")

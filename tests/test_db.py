@@ -357,7 +357,7 @@ def test_a_copy_that_is_put_back_sends_nothing_that_waited(filled: Filled) -> No
     backup.make(filled.database, target, lambda _, __: None)
     with open_for_daemon(target) as db:
         now = filled.now()
-        assert backup.take_into_use(db, now)
+        assert backup.quarantine_restored(db, now)
         states = db.all("SELECT state, recipient FROM answers ORDER BY id")
         segments = db.all("SELECT DISTINCT state FROM answer_segments WHERE attempt_id = 2 ORDER BY id")
         assert [row["state"] for row in states] == ["sent", "unconfirmed", "unconfirmed"]
@@ -367,11 +367,11 @@ def test_a_copy_that_is_put_back_sends_nothing_that_waited(filled: Filled) -> No
         assert [row["state"] for row in db.all("SELECT state FROM requests")] == ["expired"]
         (event,) = db.all("SELECT detail FROM events WHERE kind = 'restored'")
         assert "2 answers that waited are unconfirmed" in event["detail"]
-        assert backup.take_into_use(db, now) is None
+        assert backup.quarantine_restored(db, now) is None
         again = filled.folder / "again.db"
         backup.make(target, again, lambda _, __: None)
     with open_for_daemon(again) as db:
-        assert backup.take_into_use(db, filled.now())
+        assert backup.quarantine_restored(db, filled.now())
 
 
 def test_a_pause_that_comes_back_says_so(filled: Filled) -> None:
@@ -385,7 +385,7 @@ def test_a_pause_that_comes_back_says_so(filled: Filled) -> None:
         filled.database.with_name(filled.database.name + ending).unlink(missing_ok=True)
     copy.rename(filled.database)
     with open_for_daemon(filled.database) as filled.db:
-        backup.take_into_use(filled.db, filled.now())
+        backup.quarantine_restored(filled.db, filled.now())
         events = [tuple(row) for row in filled.db.all("SELECT kind, detail FROM events ORDER BY id DESC LIMIT 1")]
         paused_at = json.loads(filled.run("status", "--json").stdout)["sending"]["since"]
 
@@ -400,7 +400,7 @@ def test_the_database_that_was_copied_is_no_copy(filled: Filled) -> None:
     """The daemon that goes on as before notices nothing of a backup."""
     backup.make(filled.database, filled.folder / "copy.db", lambda _, __: None)
 
-    assert backup.take_into_use(filled.db, filled.now()) is None
+    assert backup.quarantine_restored(filled.db, filled.now()) is None
 
 
 def test_a_backup_is_put_back_as_the_readme_says(line: Line) -> None:

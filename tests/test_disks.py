@@ -22,7 +22,8 @@ from conftest import Line, wait_until
 from hotlined.clock import LimitClock
 from hotlined.daemon.waiting import note
 from hotlined.errors import DatabaseInUseError, DatabaseVersionError, StoreError
-from hotlined.store.database import maybe_trouble, open_for_daemon, state_of
+from hotlined.store.database import open_for_daemon
+from hotlined.store.trouble import DatabaseTrouble
 
 NUMBER = "+32470112233"
 
@@ -128,7 +129,7 @@ def test_what_waits_beside_a_damaged_database_is_not_moved_into_it(tmp_path: Pat
         with pytest.raises(StoreError) as caught:
             open_for_daemon(path)
 
-        assert state_of(caught.value) == "damaged"
+        assert DatabaseTrouble.of(caught.value).state == "damaged"
         assert [(tmp_path / file.name).read_bytes() for file in kept.iterdir()] == before
 
 
@@ -357,7 +358,7 @@ def test_a_disk_to_write_on_and_one_to_read_from_are_told_apart(code: int, state
     error = sqlite3.OperationalError()
     error.sqlite_errorcode = code
 
-    assert state_of(error) == state
+    assert DatabaseTrouble.of(error).state == state
 
 
 @pytest.mark.parametrize(
@@ -366,7 +367,7 @@ def test_a_disk_to_write_on_and_one_to_read_from_are_told_apart(code: int, state
 )
 def test_what_the_system_refuses_has_a_name(number: int, trouble: str) -> None:
     """A folder that cannot be written has a state like a database that cannot."""
-    assert maybe_trouble(OSError(number, "")) == trouble
+    assert DatabaseTrouble.of(OSError(number, "")).name == trouble
 
 
 def test_an_error_that_does_not_pass_is_not_waited_for() -> None:

@@ -481,7 +481,7 @@ class Hotline(RuleBasedStateMachine):
 
     def start(self) -> None:
         """Do what the daemon does first."""
-        backup.take_into_use(self.db, self.now())
+        backup.quarantine_restored(self.db, self.now())
         pseudonyms.note_lost(self.db, self.now())
         fates.recover(self.db, self.now())
         with self.db.transaction():

@@ -293,7 +293,7 @@ def _boundary() -> Iterator[None]:
             raise
         if isinstance(error, OSError):
             _drop_output()
-        ours = _in_a_sentence(error)
+        ours = _as_ours(error)
         context = click.get_current_context(silent=True)
         for line in _lines(ours, context.find_object(Settings) if context else None):
             print_wrapped(line, err=True)
@@ -322,16 +322,16 @@ def _drop_output() -> None:
         os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
-def _in_a_sentence(error: HotlinedError | sqlite3.Error | OSError | UnicodeEncodeError) -> HotlinedError:
+def _as_ours(error: HotlinedError | sqlite3.Error | OSError | UnicodeEncodeError) -> HotlinedError:
     if isinstance(error, HotlinedError):
         return error
     if isinstance(error, OSError):
         return HotlinedError(f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error))
     if isinstance(error, UnicodeEncodeError):
         return UsageError("What was typed is not in UTF-8.")
-    from hotlined.store.database import in_a_sentence  # noqa: PLC0415  --help and --version do without the store
+    from hotlined.store.trouble import DatabaseTrouble  # noqa: PLC0415  --help and --version do without the store
 
-    return in_a_sentence(error)
+    return DatabaseTrouble.of(error).as_error()
 
 
 def _lines(error: HotlinedError, settings: Settings | None) -> Iterator[str]:

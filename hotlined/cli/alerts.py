@@ -39,8 +39,9 @@ from hotlined.gsm.alphabet import plan
 from hotlined.status import CONFIG_REFUSED
 from hotlined.store import alerting, decisions, requests
 from hotlined.store.alerting import Alert, Draft, Event, Place
-from hotlined.store.database import TROUBLES, Database, maybe_trouble, open_beside_daemon
+from hotlined.store.database import Database, open_beside_daemon
 from hotlined.store.line import maybe_shadow_since, recorded_holds
+from hotlined.store.trouble import TROUBLES, DatabaseTrouble
 from hotlined.words import HOLDS, MODEM, NOT_RUNNING, ODD
 
 LOST_SECONDS = 600.0  # without a modem that is ready, before that is told
@@ -585,7 +586,7 @@ def _maybe_trouble(error: Exception) -> str | None:
     cause = error if isinstance(error, sqlite3.Error) else error.__cause__
     if not isinstance(cause, sqlite3.Error):
         return None
-    state = maybe_trouble(cause) or "damaged"
+    state = DatabaseTrouble.of(cause).name or "damaged"
     return state if state in _DATABASE_TITLES else None
 
 

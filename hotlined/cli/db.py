@@ -14,7 +14,8 @@ from hotlined.cli import Group, Settings, pass_settings
 from hotlined.cli.output import print_wrapped
 from hotlined.errors import StoreError
 from hotlined.store import backup, integrity, owning
-from hotlined.store.database import TROUBLES, open_to_read, require_current
+from hotlined.store.database import open_to_read, require_current
+from hotlined.store.trouble import TROUBLES
 
 _PIECE = 1024 * 1024
 PATIENCE_SECONDS = 1.0  # what takes longer shows how far it is

@@ -50,7 +50,8 @@ from hotlined.gsm.port import Port
 from hotlined.gsm.sticks import OLD_IDS, OLD_MODELS, Role
 from hotlined.status import ModemStatus
 from hotlined.store import integrity
-from hotlined.store.database import CHECK_SECONDS, in_a_sentence, open_beside_daemon
+from hotlined.store.database import CHECK_SECONDS, open_beside_daemon
+from hotlined.store.trouble import DatabaseTrouble
 
 LEAST_FREE = 20 << 20  # octets on the database's disk: less is a failure
 ENOUGH_FREE = 200 << 20  # octets: less is a warning
@@ -658,7 +659,7 @@ def database(scene: Scene) -> Seen:
             return fail(locked.words.rstrip("."), locked.cure)
         raise
     except sqlite3.Error as error:
-        raise in_a_sentence(error, scene.config.database) from error
+        raise DatabaseTrouble.of(error).as_error(scene.config.database) from error
     state = scene.told.database_state
     if found or state not in ("ok", None):
         trouble = scene.told.maybe(f"database_{state}")

@@ -21,8 +21,9 @@ from hotlined.config import Config, Mode
 from hotlined.errors import DatabaseMissingError, DatabaseVersionError, RefusedError, StoreError, UnavailableError
 from hotlined.status import CONFIG_REFUSED, DaemonStatus, Found, Trouble
 from hotlined.store import attempts, holders, queue
-from hotlined.store.database import TROUBLES, Database, in_a_sentence, maybe_trouble, open_beside_daemon
+from hotlined.store.database import Database, open_beside_daemon
 from hotlined.store.line import FREE, Credit, Sending, credit_of, maybe_paused_by, maybe_shadow_since, recorded_holds
+from hotlined.store.trouble import TROUBLES, DatabaseTrouble
 from hotlined.words import HOLDS
 
 _STATES = ("full", "locked", "damaged")  # of a database that cannot be used
@@ -123,7 +124,10 @@ def report(config: Config, broken: Broken | None = None) -> Report:
     if not database and failure:
         database = [failure]
     elif not database and state in _STATES:
-        words, cure = f"The daemon cannot use its database: {TROUBLES[state].words}.", TROUBLES[state].hint
+        words, cure = (
+            f"The daemon cannot use its database: {TROUBLES[state].words}.",
+            TROUBLES[state].hint,
+        )
         database = [Trouble(f"database_{state}", words, cure)]
     database = [_with_holders(each, config) for each in database]
     said = [each for each in told.trouble if alive and not each.code.startswith("database_")]
@@ -204,8 +208,8 @@ def _stored(
                 None,
             )
     except (StoreError, sqlite3.Error) as error:
-        name = maybe_trouble(error) or maybe_trouble(error.__cause__)
-        said = in_a_sentence(error) if isinstance(error, sqlite3.Error) else error
+        name = DatabaseTrouble.of(error).name or DatabaseTrouble.of(error.__cause__).name
+        said = DatabaseTrouble.of(error).as_error() if isinstance(error, sqlite3.Error) else error
         code = _database_code(error, name)
         return None, name if name in _STATES else None, Trouble(code, sentence(said.message), said.hint)
 

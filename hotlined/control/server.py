@@ -24,7 +24,8 @@ from hotlined.config import Config
 from hotlined.control import OTHER_LINE
 from hotlined.control.verbs import VERBS, Decision
 from hotlined.errors import HotlinedError, RefusedError, UsageError
-from hotlined.store.database import in_a_sentence, open_beside_daemon
+from hotlined.store.database import open_beside_daemon
+from hotlined.store.trouble import DatabaseTrouble
 
 SAY_SECONDS = 2.0
 IDLE_SECONDS = 600.0
@@ -149,7 +150,7 @@ class Server:
         except HotlinedError as error:
             return wire.from_error(error)
         except sqlite3.Error as error:
-            return wire.from_error(in_a_sentence(error))
+            return wire.from_error(DatabaseTrouble.of(error).as_error())
         except Exception:
             log.exception("%s could not be carried out", request["verb"])
             return wire.from_error(HotlinedError("The control program has a bug.", "Its journal shows where."))

@@ -36,7 +36,8 @@ from hotlined.gsm.port import drain
 from hotlined.gsm.profiles import Meaning
 from hotlined.status import CONFIG_REFUSED, Trouble
 from hotlined.store import answers, backup, contacts, decisions, fates, pseudonyms, requests
-from hotlined.store.database import Database, maybe_trouble
+from hotlined.store.database import Database
+from hotlined.store.trouble import DatabaseTrouble
 from hotlined.timing import USUAL, Every, Timing
 
 log = logging.getLogger("hotlined")
@@ -142,7 +143,7 @@ class Daemon:
         with self.db.transaction():
             self.db.save_limit_clock(now)
             self.db.event(now, "modem_starting", f"hotlined {__version__}")
-        if copied := backup.take_into_use(self.db, now):
+        if copied := backup.quarantine_restored(self.db, now):
             log.warning("this is the backup of %s, put back: answers that waited in it are unconfirmed", copied)
         requests.recover(self.db, now)
         self._note_lost_key(now)
@@ -362,7 +363,7 @@ class Daemon:
     def _database_trouble(self, error: sqlite3.Error) -> None:
         """Keep texts on the SIM and stop answering until the database can be written again."""
         self.outage = note(error, self.outage, self.db.now())
-        self._damaged = maybe_trouble(error) == "damaged"
+        self._damaged = DatabaseTrouble.of(error).name == "damaged"
         self._database_due = time.monotonic() + self.timing.database_pause
         self.receiver.forget_listing()  # it gets old meanwhile
 

@@ -25,8 +25,8 @@ from hotlined.gsm import address, alphabet, modem, tpdu
 from hotlined.gsm.modem import CENTRE_UNKNOWN, Modem
 from hotlined.policy import Fate, Reason, Share, WaitingFor
 from hotlined.store import answers, attempts, contacts, fates, gate, pseudonyms, requests
-from hotlined.store.database import maybe_trouble
 from hotlined.store.line import own_number
+from hotlined.store.trouble import DatabaseTrouble
 from hotlined.timing import Every
 
 log = logging.getLogger("hotlined")
@@ -456,7 +456,7 @@ class Sender:
 
 def _is_disks(error: Exception) -> bool:
     """Tell whether an error is about the database as a whole, not about one row."""
-    return isinstance(error, sqlite3.Error) and maybe_trouble(error) is not None
+    return isinstance(error, sqlite3.Error) and DatabaseTrouble.of(error).name is not None
 
 
 def _result(outcome: modem.Outcome, *, stopping: bool) -> policy.Result:

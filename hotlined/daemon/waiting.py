@@ -16,7 +16,8 @@ from hotlined.config import Config
 from hotlined.daemon.line import Outage
 from hotlined.daemon.status import StatusFile, without_modem
 from hotlined.errors import DatabaseInUseError, DatabaseVersionError, StoreError
-from hotlined.store.database import Database, in_a_sentence, open_for_daemon, state_of
+from hotlined.store.database import Database, open_for_daemon
+from hotlined.store.trouble import DatabaseTrouble
 from hotlined.timing import Backoff, Timing
 
 log = logging.getLogger("hotlined")
@@ -30,8 +31,8 @@ SIGNALS = STOPS | {signal.SIGHUP}
 
 def note(error: StoreError | sqlite3.Error, before: Outage | None, now: Now) -> Outage:
     """Say what is wrong with the database from now on; logged when it changes, it began with the one before."""
-    said = in_a_sentence(error) if isinstance(error, sqlite3.Error) else error
-    state = state_of(error)
+    said = DatabaseTrouble.of(error).as_error() if isinstance(error, sqlite3.Error) else error
+    state = DatabaseTrouble.of(error).state
     if before is None or before.state != state:
         log.error("database: %s; texts stay on the SIM and nothing is answered", str(error).rstrip("."))
     since, tries = (before.since, before.tries + 1) if before else (now.rfc3339, 1)

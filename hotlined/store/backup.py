@@ -16,7 +16,8 @@ from hotlined import files, pseudonym, states
 from hotlined.clock import LimitClock, Now
 from hotlined.errors import RefusedError, StoreError, UsageError
 from hotlined.store import fates, integrity
-from hotlined.store.database import TROUBLES, Database, in_a_sentence, maybe_trouble, open_to_read
+from hotlined.store.database import Database, open_to_read
+from hotlined.store.trouble import DatabaseTrouble
 
 Progress = Callable[[int, int], None]
 """Is told how many pages are copied, of how many."""
@@ -51,7 +52,7 @@ def make(database: Path, target: Path, progress: Progress) -> Path | None:
     return key
 
 
-def take_into_use(db: Database, now: Now) -> str | None:
+def quarantine_restored(db: Database, now: Now) -> str | None:
     """Commit that a copy that was put back is in use, once; return when it was made, or None for any other database.
 
     Answers that waited when it was made are unconfirmed: they may have left since, and count as sent to their number
@@ -134,11 +135,11 @@ def _copy(source: sqlite3.Connection, new: Path, progress: Progress) -> None:
             copy.execute("PRAGMA journal_mode = DELETE")  # one file, whole without another beside it
             _mark(copy)
         except sqlite3.Error as error:
-            name = maybe_trouble(error)
-            if name == "damaged":
-                raise in_a_sentence(error) from error
-            words = TROUBLES[name].words if name else error
-            raise StoreError(f"{new} cannot be written: {words}.", "Name a file where there is room.", name) from error
+            trouble = DatabaseTrouble.of(error)
+            if trouble.name == "damaged":
+                raise trouble.as_error() from error
+            words = f"{new} cannot be written: {trouble.words}."
+            raise StoreError(words, "Name a file where there is room.", trouble.name) from error
         if found := next(integrity.damage(copy, full=False, tick=lambda _, __: None), None):
             raise StoreError(f"The copy is damaged: {found}.", "`hotlined db check` says whether the database is.")
 

@@ -6,7 +6,6 @@ anything is written to it.
 """
 
 import contextlib
-import errno
 import fcntl
 import grp
 import os
@@ -17,13 +16,14 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import IO, NamedTuple, Self, TypeVar
+from typing import IO, Self, TypeVar
 
 from hotlined import files, migrations
 from hotlined.clock import Anchor, LimitClock, Now
 from hotlined.errors import DatabaseInUseError, DatabaseMissingError, DatabaseVersionError, StoreError
 from hotlined.store import holders, integrity
 from hotlined.store.holders import user_name
+from hotlined.store.trouble import BY_CODE, TROUBLES, DatabaseTrouble
 
 BUSY_SECONDS = 5.0
 WAL_OCTETS = 32 * 1024 * 1024  # the -wal keeps no more when it begins anew: a reader that stayed may have made it grow
@@ -33,108 +33,9 @@ CLOSING_SECONDS = 0.5  # from the last close until the files for the group are t
 _FOLDER_MODE = 0o2750
 _FILE_MODE = 0o640  # its group reads; nobody but its owner writes
 _LOCK_MODE = 0o600  # whoever may open it can hold it
+_RIGHTS = ("not writable", "not readable")
 _Opened = TypeVar("_Opened")
 _ENDINGS = ("", "-wal", "-shm", ".key")  # of the files that the group reads
-
-
-class Trouble(NamedTuple):
-    """Why a database cannot be used, in words, and what a person can do.
-
-    `codes` are SQLite's result codes for it, primary or extended; `errnos` are the system's.
-    """
-
-    codes: tuple[int, ...]
-    errnos: tuple[int, ...]
-    words: str
-    hint: str
-
-
-TROUBLES = {
-    "full": Trouble(
-        (
-            sqlite3.SQLITE_FULL,
-            # SQLite calls it full for ENOSPC alone; a quota, a card that went read-only and one that fails are these
-            sqlite3.SQLITE_IOERR_WRITE,
-            sqlite3.SQLITE_IOERR_FSYNC,
-            sqlite3.SQLITE_IOERR_DIR_FSYNC,
-            sqlite3.SQLITE_IOERR_TRUNCATE,
-            sqlite3.SQLITE_IOERR_DELETE,
-            sqlite3.SQLITE_IOERR_SHMOPEN,
-            sqlite3.SQLITE_IOERR_SHMSIZE,
-        ),
-        (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS),
-        "the disk is full or takes nothing any more",
-        "Make room (`df -h` and `df -i` show it) or replace the card; texts wait on the SIM meanwhile.",
-    ),
-    "locked": Trouble(
-        (
-            sqlite3.SQLITE_BUSY,
-            sqlite3.SQLITE_LOCKED,
-            sqlite3.SQLITE_PROTOCOL,
-            sqlite3.SQLITE_IOERR_LOCK,
-            sqlite3.SQLITE_IOERR_RDLOCK,
-            sqlite3.SQLITE_IOERR_SHMLOCK,
-        ),
-        (),
-        "another program keeps it locked",
-        "End what has it open beside the daemon (sqlite3, a backup); texts wait on the SIM meanwhile.",
-    ),
-    "damaged": Trouble(
-        (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_IOERR),  # what else fails is a disk to read from
-        (errno.EIO,),
-        "it is damaged, or no database",
-        "Stop the daemon; move file, -wal and -shm away (delete nothing), then start it, or restore a backup.",
-    ),
-    "foreign": Trouble(
-        (),
-        (),
-        "it belongs to another user",
-        "Give it to the user that serves the line: `sudo chown -R USER:GROUP FOLDER`.",
-    ),
-    "not writable": Trouble(
-        (sqlite3.SQLITE_READONLY,),
-        (),
-        "it may not be written by this user",
-        "The line's group only reads. Decide as the line's own user: with sudo, where it is a service.",
-    ),
-    "not readable": Trouble(
-        (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH),
-        (),
-        "it may not be opened by this user, or is no file",
-        "Be in its group (hotlined, after installation; hotlined-NAME for a further line) and log in again.",
-    ),
-}
-"""What can be wrong with a database, by its name: the first three are states of `status`."""
-
-_BY_CODE = {code: name for name, trouble in TROUBLES.items() for code in trouble.codes}
-_BY_ERRNO = {number: name for name, trouble in TROUBLES.items() for number in trouble.errnos}
-_STATES = {"full": "full", "locked": "locked", "foreign": "full", "not writable": "full", "not readable": "full"}
-_RIGHTS = ("not writable", "not readable")
-
-
-def maybe_trouble(error: BaseException | None) -> str | None:
-    """Return the name in `TROUBLES` of what SQLite or the system refused, or None for anything else."""
-    if isinstance(error, StoreError):
-        return error.trouble
-    if isinstance(error, OSError):
-        return _BY_ERRNO.get(error.errno or 0, "not readable")
-    code = getattr(error, "sqlite_errorcode", 0)
-    return _BY_CODE.get(code) or _BY_CODE.get(code & 0xFF)  # the rest is the extended result code
-
-
-def state_of(error: BaseException) -> str:
-    """Return the state that `status` shows of a database which its daemon cannot use: full, locked or damaged.
-
-    One that takes no writing is full, whoever forbids it; anything without another name is damage.
-    """
-    return _STATES.get(maybe_trouble(error) or "", "damaged")
-
-
-def in_a_sentence(error: sqlite3.Error, subject: object = "The database") -> StoreError:
-    """Say what SQLite refused, and what a person can do about it."""
-    if name := maybe_trouble(error):
-        return StoreError(f"{subject} cannot be used: {TROUBLES[name].words}.", TROUBLES[name].hint, name)
-    return StoreError(f"{subject} cannot be used: {error}.", "`hotlined db check --full` says whether it is damaged.")
 
 
 class _Connection(sqlite3.Connection):
@@ -329,7 +230,9 @@ def open_for_daemon(path: Path, give_up: Callable[[], bool] = lambda: False) -> 
             connection.execute("PRAGMA journal_mode = WAL")
             database = Database(path, connection, lock)
         except sqlite3.Error as error:
-            raise _maybe_foreign(path, maybe_trouble(error)) or in_a_sentence(error, path) from error
+            raise _maybe_foreign(path, DatabaseTrouble.of(error).name) or DatabaseTrouble.of(error).as_error(
+                path
+            ) from error
         except OSError as error:
             raise _unusable(path, error) from error
         stack.pop_all()
@@ -388,13 +291,13 @@ def _patiently(path: Path, open_it: Callable[[Path], _Opened]) -> _Opened:
             return open_it(path)
         except sqlite3.Error as error:
             if not _is_for_us_to_read(path, error) or time.monotonic() > deadline:
-                raise _maybe_unprepared(path, error) or in_a_sentence(error, path) from error
+                raise _maybe_unprepared(path, error) or DatabaseTrouble.of(error).as_error(path) from error
         time.sleep(0.01)
 
 
 def _is_for_us_to_read(path: Path, error: sqlite3.Error) -> bool:
     """Tell whether rights were refused though the file itself may be read: then one beside it is missing."""
-    return maybe_trouble(error) in _RIGHTS and os.access(path, os.R_OK)
+    return DatabaseTrouble.of(error).name in _RIGHTS and os.access(path, os.R_OK)
 
 
 def _maybe_unprepared(path: Path, error: sqlite3.Error) -> StoreError | None:
@@ -408,7 +311,7 @@ def _maybe_unprepared(path: Path, error: sqlite3.Error) -> StoreError | None:
     return StoreError(
         f"{path} was closed by another program, which took {' and '.join(missing)} away: its group cannot open it.",
         "Once its owner has, all can again: `sudo hotlined status`.",
-        maybe_trouble(error),
+        DatabaseTrouble.of(error).name,
     )
 
 
@@ -455,12 +358,14 @@ def _reading_mode(path: Path) -> str:
 
 
 def _unusable(path: Path, error: OSError) -> StoreError:
-    name = maybe_trouble(error)
-    if foreign := _maybe_foreign(path, name):
+    trouble = DatabaseTrouble.of(error)
+    if foreign := _maybe_foreign(path, trouble.name):
         return foreign
     hint = "The daemon's user needs to own the folder of the database; see `database` in the configuration."
     return StoreError(
-        f"{path}: {error.strerror or error}", TROUBLES[name].hint if name in ("full", "damaged") else hint, name
+        f"{path}: {error.strerror or error}",
+        trouble.hint if trouble.name in ("full", "damaged") else hint,
+        trouble.name,
     )
 
 
@@ -548,7 +453,7 @@ def _migrate(path: Path) -> None:
         status = os.spawnv(os.P_WAIT, sys.executable, arguments)  # noqa: S606  # subprocess is large to import
         if status:
             # it was read just now: what fails is to write it
-            name = "full" if status == sqlite3.SQLITE_IOERR else _BY_CODE.get(status)
+            name = "full" if status == sqlite3.SQLITE_IOERR else BY_CODE.get(status)
             raise StoreError(
                 f"{path} could not be brought up to date: {TROUBLES[name].words if name else 'see above'}.",
                 TROUBLES[name].hint if name else "The database is as it was before.",
