@@ -8,6 +8,7 @@ import contextlib
 import os
 import select
 import shutil
+import socket
 import sys
 import tempfile
 import threading
@@ -23,23 +24,39 @@ CACHE = Path(os.environ.get("HOTLINED_LAB", "/var/tmp/hotlined-lab"))
 LOG = "hotlined log -n 0 --json"
 
 
-def wire(path: Path, port: str) -> None:
-    """Carry octets between a stick's socket and the simulator's port, over and over, for ever."""
-    while found := connect(path, lambda: True):
-        with contextlib.suppress(OSError), found:
-            modem = os.open(port, os.O_RDWR | os.O_NOCTTY)
-            try:
-                while True:
-                    ready, _, _ = select.select([found.fileno(), modem], [], [])
-                    if modem in ready:
-                        found.sendall(os.read(modem, 4096))
-                    if found.fileno() in ready:
-                        if not (octets := found.recv(4096)):
-                            break
-                        os.write(modem, octets)
-            finally:
-                os.close(modem)
-        time.sleep(0.2)
+class Wire:
+    """Carries octets between the simulator's port and one socket of the machine at a time: a modem is at one place."""
+
+    def __init__(self, port: str, path: Path) -> None:
+        self._port = port
+        self._path = path
+        threading.Thread(target=self._carry, daemon=True).start()
+
+    def lead_to(self, path: Path) -> None:
+        """Put the modem at another place."""
+        self._path = path
+
+    def _carry(self) -> None:
+        while True:
+            path = self._path
+            if found := connect(path, lambda: path == self._path):  # noqa: B023  asked before the loop goes on
+                with contextlib.suppress(OSError), found:
+                    self._carry_to(found, path)
+            time.sleep(0.2)
+
+    def _carry_to(self, found: socket.socket, path: Path) -> None:
+        modem = os.open(self._port, os.O_RDWR | os.O_NOCTTY)
+        try:
+            while path == self._path:
+                ready, _, _ = select.select([found.fileno(), modem], [], [], 0.5)
+                if modem in ready:
+                    found.sendall(os.read(modem, 4096))
+                if found.fileno() in ready:
+                    if not (octets := found.recv(4096)):
+                        return
+                    os.write(modem, octets)
+        finally:
+            os.close(modem)
 
 
 def install(pi: Machine) -> None:
@@ -201,14 +218,14 @@ def main() -> int:
     try:
         pi = Machine(image(CACHE), work, Path(sys.argv[1]))
         with client.start(work, sim_size=10) as simulator:
-            for name in ("fr", "uart"):  # one modem, which is at one place at a time
-                threading.Thread(target=wire, args=(pi.socket_of(name), simulator.port), daemon=True).start()
+            wire = Wire(simulator.port, pi.socket_of("fr"))
             figure("boot, of the machine", pi.boot())
             install(pi)
             power_cut_after_installation(pi)
             plugging(pi, simulator.client)
             power_cut(pi, simulator.client)
             pi.unplug("fr")
+            wire.lead_to(pi.socket_of("uart"))
             uart(pi, simulator.client)
             modem_manager(pi)
     finally:
