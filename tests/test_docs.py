@@ -19,15 +19,19 @@ from filled import Filled
 
 from hotlined import errors
 from hotlined.cli import COMMANDS as GROUPS
-from hotlined.cli import main
+from hotlined.cli import log, main
 from hotlined.cli.demo import ACTS
 from hotlined.config import KEYS, RESERVED_LINES, parse
+from hotlined.policy import Reason, WaitingFor
 from hotlined.simulator import pdus
 
 ROOT = Path(__file__).parent.parent
-READ = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/sticks.md")
+PAGES = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md"))
+FRENCH = ("README.fr.md", *(name for name in PAGES if name.startswith("docs/fr/")))
+READ = ("README.md", "README.fr.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", *PAGES)
 TEXTS = {name: (ROOT / name).read_text("utf-8") for name in READ}
-README = TEXTS["README.md"]
+README_LINES = 150
+BLOCKS = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 SOURCES = sorted((ROOT / "hotlined").rglob("*.py"))
 SETUP = configparser.ConfigParser()
 SETUP.read(ROOT / "setup.cfg")
@@ -55,11 +59,31 @@ def commands(group: click.Group = main, path: str = "") -> Iterator[tuple[str, c
 COMMANDS = dict(commands())
 
 
-def section(title: str) -> str:
-    """Return a section of the README, without its heading."""
-    found = re.search(rf"^## {title}\n(.*?)(?=^## |\Z)", README, re.MULTILINE | re.DOTALL)
-    assert found, title
-    return found[1]
+def sections(name: str) -> dict[str, str]:
+    """Return the sections of a document by their headings."""
+    parts = re.split(r"^## (.+)\n", TEXTS[name], flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def blocks(text: str, language: str) -> list[str]:
+    """Return the fenced blocks of a language."""
+    return [block for each, block in BLOCKS.findall(text) if each == language]
+
+
+def prose(text: str) -> str:
+    """Return a text without its blocks."""
+    return BLOCKS.sub("", text)
+
+
+def links(text: str) -> list[str]:
+    """Return where the links within the project lead."""
+    return [target for target in re.findall(r"\]\(([^)]+)\)", prose(text)) if "://" not in target]
+
+
+def anchors(text: str) -> set[str]:
+    """Return what a link to a heading of this text can end with, as GitHub makes it."""
+    headings = re.findall(r"^#+ (.+)$", prose(text), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def table(text: str, heading: str) -> list[list[str]]:
@@ -76,14 +100,15 @@ def quoted(text: str) -> list[str]:
 
 def shown(text: str) -> Iterator[str]:
     """Yield the lines of the fenced blocks that a person types or a program is told to run."""
-    for block in re.findall(r"^```(?:console|ini|cron)\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
-        yield from block.splitlines()
+    for language in ("console", "ini", "cron"):
+        for block in blocks(text, language):
+            yield from (line.strip() for line in block.splitlines())
 
 
 def ours(line: str) -> str | None:
     """Return the arguments of `hotlined` in a command line, whoever runs it and wherever it stands."""
-    prefix = r"(?:sudo -u \w+ |ExecStart=|[*/0-9 ]+ )?(?:[\w./]*/)?"
-    found = re.fullmatch(rf"{prefix}hotlined((?: .*)?)", line.strip())
+    prefix = r"(?:sudo -u \w+ |ExecStart=|[*/0-9 ]+ |\(umask 077; )?(?:[\w./]*/)?"
+    found = re.fullmatch(rf"{prefix}hotlined((?: .*?)?)(?: > [\w.]+\))?", line.strip())
     return found[1].strip() if found else None
 
 
@@ -124,8 +149,8 @@ def resolve(arguments: str) -> tuple[click.Command, list[str]]:
 
 
 def test_the_table_of_commands_is_the_command_line() -> None:
-    """The README has a row for each command, and none for a command that is not there."""
-    rows = [quoted(row[0])[0] for row in table(section("Commands"), "command")]
+    """The page of commands has a row for each, and none for a command that is not there."""
+    rows = [quoted(row[0])[0] for row in table(TEXTS["docs/commands.md"], "command")]
     named = {next(path for path in COMMANDS if f"{row} ".startswith(f"{path} ")) for row in rows}
 
     assert named == set(COMMANDS)
@@ -133,9 +158,9 @@ def test_the_table_of_commands_is_the_command_line() -> None:
 
 
 def test_the_commands_are_grouped_as_in_the_help() -> None:
-    """The README's tables of commands have the headings of `hotlined --help`, in its order, and what is under each."""
-    parts = re.findall(r"^\*\*([^*]+)\*\*\n\n(.*?)(?=^\*\*|\Z)", section("Commands"), re.MULTILINE | re.DOTALL)
-    groups = {title: [quoted(row[0])[0].split()[0] for row in table(rows, "command")] for title, rows in parts}
+    """The page of commands has the headings of `hotlined --help`, in its order, each with its commands."""
+    parts = {title: text for title, text in sections("docs/commands.md").items() if title != "Exit codes"}
+    groups = {title: [quoted(row[0])[0].split()[0] for row in table(rows, "command")] for title, rows in parts.items()}
 
     assert {title: list(dict.fromkeys(names)) for title, names in groups.items()} == {
         title: list(names) for title, names in GROUPS.items()
@@ -173,7 +198,9 @@ def test_every_example_runs(path: str, tmp_path: Path) -> None:
 
 def test_every_command_line_that_is_shown_is_real() -> None:
     """Each line of a block that calls hotlined has a command, options and arguments that it takes."""
-    assert TYPED
+    assert {"README.md", "README.fr.md", "docs/configuration.md", "docs/fr/volontaires.md"} <= {
+        name for name, _ in TYPED
+    }
     for _, arguments in TYPED:
         command, _ = resolve(arguments)
         words = shlex.split(arguments)
@@ -186,7 +213,7 @@ def test_every_command_line_that_is_shown_is_real() -> None:
 def test_every_command_line_in_prose_is_real() -> None:
     """What documents, config.yaml, hints and errors advise to run has a command that there is, with its options."""
     lines = list(spoken())
-    assert {"README.md", "config.yaml", "hotlined/cli/log.py"} <= {name for name, _ in lines}
+    assert {"README.md", "docs/people.md", "config.yaml", "hotlined/cli/log.py"} <= {name for name, _ in lines}
     for name, arguments in lines:
         command, options = resolve(arguments)
         known = {option for parameter in command.params for option in parameter.opts} | {"-h", "--help"}
@@ -198,16 +225,16 @@ def test_the_exit_codes_are_those_of_the_errors() -> None:
     classes = [value for value in vars(errors).values() if isinstance(value, type)]
     codes = {each.exit_code for each in classes if issubclass(each, errors.HotlinedError)}
 
-    assert [int(code) for code, _ in table(section("Commands"), "code")] == sorted({0} | codes)
+    assert [int(code) for code, _ in table(TEXTS["docs/commands.md"], "code")] == sorted({0} | codes)
 
 
 # ---- configuration
 
 
 def test_the_keys_that_matter_have_their_defaults() -> None:
-    """Each key in the README's table is one, and its default there is that of config.yaml."""
+    """Each key in the table is one, and its default there is that of config.yaml."""
     example = yaml.load((ROOT / "config.yaml").read_text("utf-8"), yaml.BaseLoader)
-    rows = table(section("Configuration"), "key")
+    rows = table(TEXTS["docs/configuration.md"], "key")
     assert len(rows) == 10
     for (path,), default in ((quoted(row[0]), row[1]) for row in rows):
         stated = example
@@ -218,20 +245,22 @@ def test_the_keys_that_matter_have_their_defaults() -> None:
             assert yaml.load(default.strip("`"), yaml.BaseLoader) == stated, path
 
 
-def test_the_configuration_that_is_shown_is_one() -> None:
-    """The whole configuration in the README can be copied: it is fine, and its answer fits."""
-    (shown,) = re.findall(r"^```yaml\n(.*?)^```", section("Configuration"), re.MULTILINE | re.DOTALL)
+@pytest.mark.parametrize("name", ["README.md", "README.fr.md", "docs/configuration.md"])
+def test_the_configuration_that_is_shown_is_one(name: str) -> None:
+    """The configuration of six lines or so can be copied: it is fine, and its answers fit."""
+    (shown,) = blocks(TEXTS[name], "yaml")
 
     assert parse(shown, ROOT / "config.yaml").answer.texts[0].startswith("Hey !")
+    assert len(shown.splitlines()) <= 6
 
 
 def test_the_names_that_are_taken_are_named_everywhere() -> None:
-    """The README, config.yaml and the installer's message name all that no line may be called, and say up to 22."""
+    """The documents, config.yaml and the installer's message name all that no line may be called, and say up to 22."""
     taken = ", ".join(RESERVED_LINES)
     installer = (ROOT / "scripts/install").read_text("utf-8")
     example = " ".join((ROOT / "config.yaml").read_text("utf-8").replace("\n#", " ").split())
 
-    said = re.search(r"1 to 22 of .*?; (.*?) are\staken", section("Configuration"), re.DOTALL)
+    said = re.search(r"1 to 22 of .*?\. The names (.*?) are\sreserved", TEXTS["docs/configuration.md"], re.DOTALL)
     assert said
     assert quoted(said[1]) == list(RESERVED_LINES)
     assert f"^({'|'.join(RESERVED_LINES)})$" in installer
@@ -251,8 +280,8 @@ def test_every_key_in_prose_is_one() -> None:
 
 
 def test_the_keys_without_effect_are_named() -> None:
-    """The README's Limits name exactly the keys that nothing but the configuration itself reads."""
-    found = re.search(r"^- These keys are .*?: (.*?)\.(?: |$)", section("Limits"), re.MULTILINE | re.DOTALL)
+    """The known limits name exactly the keys that nothing but the configuration itself reads."""
+    found = re.search(r"^- These keys are .*?: (.*?)\.(?: |$)", TEXTS["docs/limits.md"], re.MULTILINE | re.DOTALL)
     named = set(quoted(found[1])) if found else set()
     others = [path for path in SOURCES if path.name != "config.py" or path.parent.name == "cli"]
     read = {
@@ -265,41 +294,123 @@ def test_the_keys_without_effect_are_named() -> None:
     assert {path for path in KEYS if path.rpartition(".")[2] not in read} == named
 
 
+# ---- the pages, in two languages
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.fr.md"])
+def test_a_readme_is_read_in_one_go(name: str) -> None:
+    """Neither README is longer than five screens: what is more stands in docs/."""
+    assert len(TEXTS[name].splitlines()) <= README_LINES
+
+
+def test_every_page_is_found_from_its_readme() -> None:
+    """README.md links to each English page, README.fr.md to each French one, and each README to the other."""
+    english = {target.partition("#")[0] for target in links(TEXTS["README.md"])}
+    french = {target.partition("#")[0] for target in links(TEXTS["README.fr.md"])}
+
+    assert {*PAGES, "README.fr.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"} - set(FRENCH[1:]) <= english
+    assert {*FRENCH[1:], "README.md"} <= french
+
+
+def test_both_readmes_lead_the_same_way() -> None:
+    """README.fr.md has the sections of README.md, and in each the same blocks, rows and words between backticks."""
+
+    def outline(name: str) -> list[list[str]]:
+        parts = [TEXTS[name].partition("\n## ")[0], *sections(name).values()]
+        named = [sorted(set(quoted(prose(part)))) for part in parts]
+        return [
+            [*(block for _, block in BLOCKS.findall(part)), *words] for part, words in zip(parts, named, strict=True)
+        ]
+
+    assert outline("README.fr.md") == outline("README.md")
+
+
+def test_french_apostrophes_are_curly() -> None:
+    """What is French on the pages has no straight apostrophe, code aside."""
+    for name in FRENCH:
+        written = re.sub(r"`[^`\n]+`", "", prose(TEXTS[name]))
+        assert re.findall(r".{0,20}'.{0,20}", written) == [], name
+
+
+def test_volunteers_find_every_word_of_the_list() -> None:
+    """The French page for volunteers explains each mark and each outcome that `log` can show, and no other."""
+    page = TEXTS["docs/fr/volontaires.md"]
+    outcomes = "".join(page.partition("### Ce qu’une réponse devient")[2].partition("### Dans le texte")[0])
+    said = {*log.STATES.values(), *map(log.briefly, Reason), *map(log.briefly, WaitingFor)}
+    known = {words.replace("{at}", "18:12").replace("`", "") for words in said}
+
+    assert {quoted(row[0])[0] for row in table(outcomes, "mot")} == known | {"not decided yet", "only 1 of 2 left"}
+    assert {quoted(row[0])[0] for row in table(page, "signe")} == set("✓…-?!")
+
+
+def test_volunteers_find_every_line_of_status() -> None:
+    """The French page for volunteers explains each line that `status` can show."""
+    page = TEXTS["docs/fr/volontaires.md"].partition("### Les lignes de `hotlined status`")[2]
+    tree = ast.parse((ROOT / "hotlined/cli/status.py").read_text("utf-8"))
+    (sheet,) = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name == "_sheet"]
+    pairs = [node.value for node in ast.walk(sheet) if isinstance(node, ast.Yield)]
+    labels = {ast.literal_eval(pair.elts[0]).strip() for pair in pairs if isinstance(pair, ast.Tuple)}
+
+    assert {quoted(row[0])[0] for row in table(page, "mot")} == labels
+
+
+def test_both_languages_promise_the_same_about_data() -> None:
+    """The table of what is stored, and for how long, has the same keys and commands in both languages, row by row."""
+    english, french = (
+        [[quoted(cell) for cell in row] for row in table(TEXTS[name], heading)]
+        for name, heading in (("docs/people.md", "what"), ("docs/fr/donnees-personnelles.md", "quoi"))
+    )
+
+    assert english
+    assert french == english
+
+
 # ---- the house
 
 
 def test_the_house_has_every_room() -> None:
-    """The README names each module and package of hotlined, and none that is not there."""
+    """CONTRIBUTING names each module and package of hotlined, and none that is not there."""
     rooms = {
         f"hotlined/{path.name}" + "/" * path.is_dir()
         for path in (ROOT / "hotlined").iterdir()
         if (path.suffix == ".py" and path.name != "__init__.py") or (path / "__init__.py").exists()
     }
 
-    assert {word for word in quoted(section("The house")) if word.startswith("hotlined/")} == rooms
+    rows = table(sections("CONTRIBUTING.md")["The house"], "where")
+    assert {word for row in rows for word in quoted(" ".join(row)) if word.startswith("hotlined/")} == rooms
 
 
 @pytest.mark.parametrize("name", READ)
 def test_what_the_documents_point_at_exists(name: str) -> None:
     """Links within the project, and paths in backticks, lead to files; a link to a heading finds it."""
-    targets = [target for target in re.findall(r"\]\(([^)]+)\)", TEXTS[name]) if "://" not in target]
-    paths = [word for word in quoted(TEXTS[name]) if re.fullmatch(r"(scripts|tests|hotlined|systemd)/[\w./]*", word)]
-    typed = [line.split()[0] for line in shown(TEXTS[name]) if line.startswith("scripts/")]
-    here = (ROOT / name).parent
-    for folder, target in (*((here, target) for target in targets), *((ROOT, path) for path in (*paths, *typed))):
+    pattern = r"(?:docs|scripts|tests|hotlined|systemd)/[\w./]*"
+    paths = [word for word in quoted(TEXTS[name]) if re.fullmatch(pattern, word)]
+    typed = [found[1] for line in shown(TEXTS[name]) if (found := re.match(r"(?:sudo )?(scripts/\S+)", line))]
+    for path in (*paths, *typed):
+        assert (ROOT / path).exists(), path
+    for target in links(TEXTS[name]):
         path, _, anchor = target.partition("#")
-        assert (folder / path).exists(), target
-        headings = re.findall(r"^#+ (.+)$", (folder / path).read_text("utf-8"), re.MULTILINE) if anchor else [""]
-        assert anchor in {heading.lower().replace(" ", "-") for heading in headings}, target
+        there = (ROOT / name).parent / path if path else ROOT / name
+        assert there.exists(), target
+        assert not anchor or anchor in anchors(there.read_text("utf-8")), target
+
+
+def test_the_program_points_at_pages_that_exist() -> None:
+    """A document that the program, the installer or the configuration names is there."""
+    files = [*SOURCES, ROOT / "config.yaml", *(path for path in (ROOT / "scripts").iterdir() if path.is_file())]
+    named = {word for path in files for word in re.findall(r"\b(?:docs/)?[\w/.]+\.md\b", path.read_text("utf-8"))}
+
+    assert "docs/backup.md" in named
+    assert not [word for word in named if not (ROOT / word).exists()]
 
 
 def test_every_library_is_explained() -> None:
-    """Each requirement of setup.cfg, optional ones too, is explained in the README, and no other library."""
+    """Each requirement of setup.cfg, optional ones too, is explained in CONTRIBUTING, and no other library."""
 
     def names(requirements: str) -> set[str]:
         return {re.split(r"[<>=\[]", line)[0] for line in requirements.split("\n") if line}
 
-    text = section("Libraries")
+    text = sections("CONTRIBUTING.md")["Libraries"]
     assert {quoted(row[0])[0] for row in table(text, "library")} == names(SETUP["options"]["install_requires"])
     for extra, requirements in SETUP["options.extras_require"].items():
         sentence = re.search(rf"With `\[{extra}\]`: (.*?)(?=With `|\Z)", text, re.DOTALL)
@@ -311,14 +422,14 @@ def test_every_library_is_explained() -> None:
 
 
 def test_the_database_is_described(tmp_path: Path) -> None:
-    """The README names each table of the schema, and its query runs and counts what is there."""
+    """The page of the database names each table of the schema, and its query runs and counts what is there."""
     filled = Filled(tmp_path)
     with filled.db:
         filled.judge(filled.text())
         filled.send()
         filled.text(sender="8850")
         rows = filled.db.all("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT GLOB '*sqlite_*'")
-    text = section("The database")
+    text = TEXTS["docs/database.md"]
     assert {name for row in table(text, "table") for name in quoted(row[0])} == {name for (name,) in rows}
     (query,) = re.findall(r'^sqlite3 [^"]*"(.*?)"', text, re.MULTILINE | re.DOTALL)
     connection = sqlite3.connect(filled.database)
@@ -329,8 +440,8 @@ def test_the_database_is_described(tmp_path: Path) -> None:
 
 
 def test_a_daily_copy_goes_where_any_other_goes() -> None:
-    """The README's two lines for a copy of a weekday take it from where the timer puts it, to where the others go."""
-    copied = re.findall(r"^sudo -u hotlined cp (\S+) (\S+)$", section("The database"), re.MULTILINE)
+    """The two lines for a copy of a weekday take it from where the timer puts it, to where the others go."""
+    copied = re.findall(r"^sudo -u hotlined cp (\S+) (\S+)$", TEXTS["docs/backup.md"], re.MULTILINE)
     unit = (ROOT / "systemd/hotlined-backup.service").read_text("utf-8")
 
     assert [to for _, to in copied[:2]] == [to for _, to in copied[2:]]
@@ -338,9 +449,10 @@ def test_a_daily_copy_goes_where_any_other_goes() -> None:
     assert 'db backup "/var/backups/hotlined/main/$(LC_ALL=C date +%%a).db"' in unit
 
 
-def test_the_excerpt_is_of_the_demo() -> None:
+@pytest.mark.parametrize("name", ["README.md", "README.fr.md"])
+def test_the_excerpt_is_of_the_demo(name: str) -> None:
     """The acts in the README's excerpt are acts of the demo, in its words."""
-    (excerpt,) = re.findall(r"^```text\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    (excerpt,) = blocks(TEXTS[name], "text")
     acts = re.findall(r"^-- (.+)$", excerpt, re.MULTILINE)
 
     assert acts

@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from itertools import zip_longest
 from pathlib import Path
 
 import click
@@ -19,7 +18,6 @@ from hotlined.cli import main
 from hotlined.cli.completion import completion
 from hotlined.store import decisions
 
-BLOCKS = re.MULTILINE | re.DOTALL
 PROGRAM = Path(sys.executable).with_name("hotlined")
 
 
@@ -167,33 +165,3 @@ def test_zsh_completes(line: Filled) -> None:
 
     assert asked(line, "zsh", "-f", "-c", turn_on) == "_hotlined_completion\n"
     assert asked(line, "zsh", "-f", "-c", ours + turn_on) == "_hotlined_completion hotlined\n\n"
-
-
-# ---- the French README
-
-
-def outline(name: str) -> list[str]:
-    """Return what has to be the same in every language: headings by level, blocks, links, tables' first cells."""
-    text = (Path(__file__).parent.parent / name).read_text("utf-8")
-    parts = re.findall(r"^```.*?^```$|^#+ |^\| `[^|]*`|\]\([^)]+\)", text, BLOCKS)
-    return [" ".join(part.split()) for part in parts]
-
-
-def test_the_french_readme_is_the_same_readme() -> None:
-    """README.fr.md has the headings, the blocks, the rows and the links of README.md, in the same order."""
-    english, french = outline("README.md"), outline("README.fr.md")
-
-    differing = [(ours, theirs) for ours, theirs in zip_longest(english, french) if ours != theirs]
-    assert not differing, f"README.md has {differing[0][0]!r} where README.fr.md has {differing[0][1]!r}"
-
-
-def named(name: str) -> list[list[str]]:
-    """Return what stands in backticks in each section of a document, blocks aside."""
-    text = re.sub(r"^```.*?^```$", "", (Path(__file__).parent.parent / name).read_text("utf-8"), flags=BLOCKS)
-    return [sorted(re.findall(r"`([^`]+)`", each)) for each in re.split(r"^##+ .*$", text, flags=re.MULTILINE)]
-
-
-def test_the_french_readme_names_the_same_things() -> None:
-    """What stands in backticks, commands, keys, files, is the same in both languages, section by section."""
-    for number, (ours, theirs) in enumerate(zip_longest(named("README.md"), named("README.fr.md"), fillvalue=[])):
-        assert ours == theirs, f"section {number}: only in one of them: {set(ours) ^ set(theirs)}"

@@ -66,7 +66,7 @@ def back_up(settings: Settings, file: Path, database: Path | None) -> None:
     """Copy the database to FILE, whole or not at all.
 
     The daemon may run and write. The key of the pseudonyms goes to FILE.key, if there is one. A FILE that is there is
-    replaced once the copy has been checked and is on the disk. The README says how a copy is put back.
+    replaced once the copy has been checked and is on the disk. docs/backup.md says how a copy is put back.
 
     Example: hotlined db backup hotlined-backup.db
     """

@@ -366,7 +366,7 @@ def unit(scene: Scene) -> Seen:
         return unknown("no systemd here")
     if found["LoadState"] != "loaded":
         return warn(
-            f"there is no {name}: nothing starts the daemon after a power cut", "See README, Ten minutes on a Pi."
+            f"there is no {name}: nothing starts the daemon after a power cut", "See README.md, Ten minutes on a Pi."
         )
     return _judge_unit(name, found)
 
