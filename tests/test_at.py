@@ -20,8 +20,8 @@ from hotlined.gsm.at import (
     OutOfStep,
     Prompt,
     Protocol,
+    ProtocolState,
     Response,
-    State,
     Step,
     Unrecognised,
     Unsolicited,
@@ -96,12 +96,12 @@ def probing(command: Command) -> Protocol:
     return protocol
 
 
-IN_STATE: dict[State, Callable[[], Protocol]] = {
-    State.IDLE: idle,
-    State.COMMAND: lambda: asking(CSQ),
-    State.PROMPT: prompted,
-    State.PAYLOAD: submitted,
-    State.DESYNCHRONISED: Protocol,
+IN_STATE: dict[ProtocolState, Callable[[], Protocol]] = {
+    ProtocolState.IDLE: idle,
+    ProtocolState.COMMAND: lambda: asking(CSQ),
+    ProtocolState.PROMPT: prompted,
+    ProtocolState.PAYLOAD: submitted,
+    ProtocolState.DESYNCHRONISED: Protocol,
 }
 
 STEPS: dict[Step, Callable[[Protocol], object]] = {
@@ -114,7 +114,7 @@ STEPS: dict[Step, Callable[[Protocol], object]] = {
 
 
 def read(
-    make: Callable[[], Protocol], transcript: bytes, state: State, trailing: bytes = b'+CMTI: "SM",3\r\n'
+    make: Callable[[], Protocol], transcript: bytes, state: ProtocolState, trailing: bytes = b'+CMTI: "SM",3\r\n'
 ) -> list[Event]:
     """Read a transcript all at once, byte by byte and with trailing bytes; return the events, always the same."""
     whole = make()
@@ -134,7 +134,7 @@ def read(
 
 def test_a_response_is_information_and_a_final_result_code() -> None:
     """Each line of information text is an event as it completes, and the final result code ends the command."""
-    events = read(lambda: asking(CSQ), b"\r\n+CSQ: 20,99\r\n\r\nOK\r\n", State.IDLE)
+    events = read(lambda: asking(CSQ), b"\r\n+CSQ: 20,99\r\n\r\nOK\r\n", ProtocolState.IDLE)
     line = Information("+CSQ: 20,99")
     assert events == [line, Response(CSQ, Final("OK"), (line,))]
 
@@ -151,7 +151,7 @@ def test_what_is_written() -> None:
 def test_every_line_end_is_one(end: bytes) -> None:
     """Lines end with CR, LF or both, in any number."""
     line = Information("+CSQ: 20,99")
-    events = read(lambda: asking(CSQ), end + b"+CSQ: 20,99" + end + b"OK" + end, State.IDLE)
+    events = read(lambda: asking(CSQ), end + b"+CSQ: 20,99" + end + b"OK" + end, ProtocolState.IDLE)
     assert events == [line, Response(CSQ, Final("OK"), (line,))]
 
 
@@ -171,7 +171,7 @@ def test_every_line_end_is_one(end: bytes) -> None:
 )
 def test_final_result_codes_end_a_command(final: str) -> None:
     """Every final result code in the table ends the command with its own text; only OK is a success."""
-    events = read(lambda: asking(CSQ), f"\r\n{final}\r\n".encode(), State.IDLE)
+    events = read(lambda: asking(CSQ), f"\r\n{final}\r\n".encode(), ProtocolState.IDLE)
     assert events == [Response(CSQ, Final(final))]
     assert Final(final).ok is (final == "OK")
 
@@ -201,7 +201,7 @@ def test_causes_are_numbers(text: str, cms: int | None, cme: int | None) -> None
 @pytest.mark.parametrize("line", ["OK see you at ten", "OKAY", "ERROR is human", "NOT OK", "ok"])
 def test_a_line_that_resembles_a_final_result_code_ends_nothing(line: str) -> None:
     """Only a whole line is a final result code."""
-    events = read(lambda: asking(CSQ), f"{line}\r\n".encode(), State.COMMAND)
+    events = read(lambda: asking(CSQ), f"{line}\r\n".encode(), ProtocolState.COMMAND)
     assert events == [Unrecognised(line)]
 
 
@@ -210,9 +210,9 @@ def test_a_caller_who_hangs_up_ends_no_listing(line: str) -> None:
     """The results of dialling are final only for a command that dials."""
     listing = f"+CMGL: 1,0,,26\r\n{line}\r\n{PDU}\r\nOK\r\n".encode()
     entry = Information("+CMGL: 1,0,,26", PDU)
-    events = read(lambda: asking(LIST), listing, State.IDLE)
+    events = read(lambda: asking(LIST), listing, ProtocolState.IDLE)
     assert events == [Unsolicited(line, line), entry, Response(LIST, Final("OK"), (entry,))]
-    assert read(lambda: asking(DIAL), f"{line}\r\n".encode(), State.IDLE) == [Response(DIAL, Final(line))]
+    assert read(lambda: asking(DIAL), f"{line}\r\n".encode(), ProtocolState.IDLE) == [Response(DIAL, Final(line))]
 
 
 def test_a_listing_pairs_each_header_with_its_payload() -> None:
@@ -229,7 +229,7 @@ def test_a_listing_pairs_each_header_with_its_payload() -> None:
         Information("+CMGL: 3,1,,26", PDU),
         Information("+CMGL: 4,1,,9", OTHER_PDU.lower()),
     )
-    assert read(lambda: asking(LIST), listing, State.IDLE) == [
+    assert read(lambda: asking(LIST), listing, ProtocolState.IDLE) == [
         entries[0],
         CMTI,
         Unsolicited("RING", "RING"),
@@ -250,7 +250,7 @@ def test_a_header_without_payload_takes_no_other_entrys() -> None:
         Information("+CMGL: 2,0,,26", PDU),
         Information("+CMGL: 3,0,,26"),
     )
-    assert read(lambda: asking(LIST), listing.encode(), State.IDLE) == [
+    assert read(lambda: asking(LIST), listing.encode(), ProtocolState.IDLE) == [
         *entries[:2],
         Unrecognised(PDU[:-1] + "?"),
         entries[2],
@@ -263,12 +263,12 @@ def test_information_text_without_a_prefix() -> None:
     line = Information("206012345678901")
     transcript = b"206012345678901\r\n^RSSI:18\r\nOK\r\n"
     rssi = Unsolicited("^RSSI", "^RSSI:18")
-    assert read(lambda: asking(CIMI), transcript, State.IDLE) == [
+    assert read(lambda: asking(CIMI), transcript, ProtocolState.IDLE) == [
         line,
         rssi,
         Response(CIMI, Final("OK"), (line,)),
     ]
-    assert read(lambda: asking(CSQ), transcript, State.IDLE) == [
+    assert read(lambda: asking(CSQ), transcript, ProtocolState.IDLE) == [
         Unrecognised("206012345678901"),
         rssi,
         Response(CSQ, Final("OK")),
@@ -330,7 +330,7 @@ def test_unsolicited_lines_are_known_in_every_state(line: str, code: str, make: 
 def test_the_prefix_that_a_command_expects_wins(command: Command, line: str) -> None:
     """A code that is also unsolicited answers the command that asked for it."""
     information = Information(line)
-    events = read(lambda: asking(command), f"{line}\r\nOK\r\n".encode(), State.IDLE)
+    events = read(lambda: asking(command), f"{line}\r\nOK\r\n".encode(), ProtocolState.IDLE)
     assert events == [information, Response(command, Final("OK"), (information,))]
 
 
@@ -346,14 +346,14 @@ def test_the_prefix_that_a_command_expects_wins(command: Command, line: str) -> 
 )
 def test_an_unsolicited_form_answers_nothing(command: Command, code: str, line: str) -> None:
     """A line that has the form of the unsolicited code is no answer, even to the command with its prefix."""
-    events = read(lambda: asking(command), f"{line}\r\nOK\r\n".encode(), State.IDLE)
+    events = read(lambda: asking(command), f"{line}\r\nOK\r\n".encode(), ProtocolState.IDLE)
     assert events == [Unsolicited(code, line), Response(command, Final("OK"))]
 
 
 @pytest.mark.parametrize("code", ["+CMT", "+CDS", "+CBM"])
 def test_two_line_codes_bring_their_pdu(code: str) -> None:
     """A directly delivered PDU belongs to the header before it, also behind a stray blank line."""
-    events = read(idle, f"\r\n{code}: ,26\r\n\r\n{PDU}\r\n".encode(), State.IDLE)
+    events = read(idle, f"\r\n{code}: ,26\r\n\r\n{PDU}\r\n".encode(), ProtocolState.IDLE)
     assert events == [Unsolicited(code, f"{code}: ,26", PDU)]
 
 
@@ -376,7 +376,7 @@ def test_a_two_line_code_without_its_pdu_swallows_nothing(line: str, event: Even
 def test_a_ussd_string_of_several_lines_is_one_event() -> None:
     """A +CUSD goes on to the end of the line with its closing quote."""
     transcript = b'+CUSD: 1,"\r\n1. Solde\r\n\r\n2. He said "no"!\n3. Fin",15\r\nRING\r\n'
-    assert read(idle, transcript, State.IDLE) == [
+    assert read(idle, transcript, ProtocolState.IDLE) == [
         Unsolicited("+CUSD", '+CUSD: 1,"\n1. Solde\n2. He said "no"!\n3. Fin",15'),
         Unsolicited("RING", "RING"),
     ]
@@ -409,9 +409,9 @@ def test_an_unfinished_ussd_string_is_bounded() -> None:
 @pytest.mark.parametrize("echo", ["AT+CMGL=4\r", "\x1bAT+CMGL=4\r", "\xff\x00 > \x1bAT+CMGL=4\r", "AT+CMGL=4\r\r\n"])
 def test_the_echo_of_the_command_is_swallowed(echo: str) -> None:
     """The outstanding command repeated is nothing, also behind ESC or line noise, and also within a +CMT."""
-    events = read(lambda: asking(LIST), echo.encode("latin-1") + b"\r\nOK\r\n", State.IDLE)
+    events = read(lambda: asking(LIST), echo.encode("latin-1") + b"\r\nOK\r\n", ProtocolState.IDLE)
     assert events == [Response(LIST, Final("OK"))]
-    events = read(lambda: asking(LIST), f"+CMT: ,26\r\n{echo}\n{PDU}\r\nOK\r\n".encode("latin-1"), State.IDLE)
+    events = read(lambda: asking(LIST), f"+CMT: ,26\r\n{echo}\n{PDU}\r\nOK\r\n".encode("latin-1"), ProtocolState.IDLE)
     assert events == [Unsolicited("+CMT", "+CMT: ,26", PDU), Response(LIST, Final("OK"))]
 
 
@@ -427,7 +427,7 @@ def test_not_everything_that_begins_with_at_is_an_echo(line: str) -> None:
 @pytest.mark.parametrize("prompt", [b"> ", b"\r\n> ", b">", b"AT+CMGS=20\r\r\n> ", b"\r\n\x00> ", b"RI\x80NG\r\n> "])
 def test_a_prompt_has_no_line_end(prompt: bytes) -> None:
     """A prompt is known from its first octet on a line of its own."""
-    events = read(lambda: asking(SEND), prompt, State.PROMPT)
+    events = read(lambda: asking(SEND), prompt, ProtocolState.PROMPT)
     assert events[-1] == Prompt()
     assert [event for event in events if not isinstance(event, Unrecognised)] == [Prompt()]
 
@@ -440,7 +440,7 @@ def test_a_prompt_that_nobody_awaits_is_none(make: Callable[[], Protocol]) -> No
 
 def test_a_prompt_begins_its_line() -> None:
     """A greater-than sign within a line is no prompt, however the line arrives."""
-    assert read(lambda: asking(SEND), b"5 > 3\r\n", State.COMMAND) == [Unrecognised("5 > 3")]
+    assert read(lambda: asking(SEND), b"5 > 3\r\n", ProtocolState.COMMAND) == [Unrecognised("5 > 3")]
 
 
 def test_a_prompt_given_up_does_not_spoil_the_next() -> None:
@@ -464,21 +464,21 @@ def test_an_old_prompt_is_not_the_new_commands() -> None:
 def test_a_submission_ends_with_its_reference(echo: str) -> None:
     """The payload repeated is nothing; the message reference and the result belong to the command."""
     information = Information("+CMGS: 12")
-    events = read(submitted, f"{echo}\r\n+CMGS: 12\r\n\r\nOK\r\n".encode(), State.IDLE)
+    events = read(submitted, f"{echo}\r\n+CMGS: 12\r\n\r\nOK\r\n".encode(), ProtocolState.IDLE)
     assert events == [information, Response(SEND, Final("OK"), (information,))]
 
 
 @pytest.mark.parametrize("make", [lambda: asking(SEND), prompted, submitted, abandoned])
 def test_an_error_ends_a_submission_at_any_moment(make: Callable[[], Protocol]) -> None:
     """The modem may refuse before the prompt, at it, or after the payload."""
-    events = read(make, b"\r\n+CMS ERROR: 304\r\n", State.IDLE)
+    events = read(make, b"\r\n+CMS ERROR: 304\r\n", ProtocolState.IDLE)
     assert events == [Response(SEND, Final("+CMS ERROR: 304"))]
 
 
 @pytest.mark.parametrize("answer", [b"OK\r\n", b"\r\nERROR\r\n"])
 def test_a_prompt_given_up_still_ends_the_command(answer: bytes) -> None:
     """After ESC the command has its final result code as ever, also OK."""
-    events = read(abandoned, answer, State.IDLE)
+    events = read(abandoned, answer, ProtocolState.IDLE)
     assert events == [Response(SEND, Final(answer.decode().strip()))]
 
 
@@ -486,21 +486,23 @@ def test_a_prompt_given_up_still_ends_the_command(answer: bytes) -> None:
 @pytest.mark.parametrize("line", ["OK", "+CMGS: 99"])
 def test_nothing_is_sent_before_its_payload(make: Callable[[], Protocol], line: str) -> None:
     """A success or a reference before the payload is written belongs to an earlier submission."""
-    events = read(make, f"{line}\r\n".encode(), State.DESYNCHRONISED)
+    events = read(make, f"{line}\r\n".encode(), ProtocolState.DESYNCHRONISED)
     assert events == [Late(line), OutOfStep()]
 
 
 @pytest.mark.parametrize("line", ["OK", "ERROR", "+CMS ERROR: 500", "+CMGS: 99", "+CMGL: 1,1,,26"])
 def test_an_answer_to_no_command_is_out_of_step(line: str) -> None:
     """What only a command can cause, while there is none, desynchronises."""
-    events = read(idle, f"\r\n{line}\r\n".encode(), State.DESYNCHRONISED)
+    events = read(idle, f"\r\n{line}\r\n".encode(), ProtocolState.DESYNCHRONISED)
     assert events == [Late(line), OutOfStep()]
 
 
 @pytest.mark.parametrize("command", [CSQ, CIMI, LIST])
 def test_an_answer_to_another_command_is_out_of_step(command: Command) -> None:
     """A late +CMGS is no information of the next command, whose answer would then be the one after's."""
-    events = read(lambda: asking(command), b"\r\n+CMGS: 99\r\n\r\nOK\r\n+CSCA: 2\r\nOK\r\n", State.DESYNCHRONISED)
+    events = read(
+        lambda: asking(command), b"\r\n+CMGS: 99\r\n\r\nOK\r\n+CSCA: 2\r\nOK\r\n", ProtocolState.DESYNCHRONISED
+    )
     assert events[:3] == [Late("+CMGS: 99"), OutOfStep(), Late("OK")]
     assert events[3:] == [Late("+CSCA: 2"), Late("OK")]
 
@@ -519,7 +521,7 @@ def test_the_answer_to_a_lost_command_is_late() -> None:
         b"\r\n+CMGF: 0\r\n\r\nOK\r\n"
     )
     information = Information("+CMGF: 0")
-    assert read(lambda: probing(CREG), transcript, State.IDLE) == [
+    assert read(lambda: probing(CREG), transcript, ProtocolState.IDLE) == [
         Late("+CREG: 0,1"),
         Late("OK"),
         Late("ERROR"),
@@ -555,7 +557,7 @@ def test_a_lost_command_is_forgotten_once_in_step() -> None:
     assert protocol.receive(b"+CPIN: READY\r\n") == [Late("+CPIN: READY")]
     protocol.receive(b"+CMGF: 0\r\nOK\r\n")
     assert protocol.receive(b"+CPIN: READY\r\n") == [Unsolicited("+CPIN", "+CPIN: READY")]
-    assert protocol.state is State.IDLE
+    assert protocol.state is ProtocolState.IDLE
 
 
 def test_a_probe_that_is_refused_is_followed_by_the_next() -> None:
@@ -567,7 +569,7 @@ def test_a_probe_that_is_refused_is_followed_by_the_next() -> None:
     events = protocol.receive(b"+CMGF: 0\r\nOK\r\n+CSMS: 1,1,1,1\r\nOK\r\n")
     assert events[:2] == [Late("+CMGF: 0"), Late("OK")]
     assert isinstance(events[-1], Response)
-    assert protocol.state is State.IDLE
+    assert protocol.state is ProtocolState.IDLE
 
 
 def test_half_a_line_is_dropped_when_resynchronising() -> None:
@@ -591,7 +593,7 @@ def test_a_probe_has_a_prefix_of_its_own(probe: Command) -> None:
     protocol = Protocol()
     with pytest.raises(ProtocolError):
         protocol.resynchronise(probe)
-    assert protocol.state is State.DESYNCHRONISED
+    assert protocol.state is ProtocolState.DESYNCHRONISED
 
 
 def test_a_probe_without_a_prefix_takes_what_comes_first() -> None:
@@ -600,7 +602,7 @@ def test_a_probe_without_a_prefix_takes_what_comes_first() -> None:
     protocol.resynchronise(Command("AT"))
 
     assert protocol.receive(b"\r\nOK\r\n") == [Response(Command("AT"), Final("OK"))]
-    assert protocol.state is State.IDLE
+    assert protocol.state is ProtocolState.IDLE
 
 
 @pytest.mark.parametrize("text", ["AT+CSQ\r", "AT\x1b", "ATé", "", "CSQ"])
@@ -616,13 +618,13 @@ def test_a_payload_is_hex(payload: str) -> None:
     protocol = prompted()
     with pytest.raises(ProtocolError):
         protocol.submit(payload)
-    assert protocol.state is State.PROMPT
+    assert protocol.state is ProtocolState.PROMPT
 
 
 @pytest.mark.parametrize("length", [MAX_LINE + 1, 3 * MAX_LINE])
 def test_an_endless_line_is_one_unrecognised_event(length: int) -> None:
     """A line beyond the limit costs one bounded event, and reading goes on after it."""
-    events = read(lambda: asking(CSQ), b"A" * length + b"\r\nOK\r\n", State.IDLE)
+    events = read(lambda: asking(CSQ), b"A" * length + b"\r\nOK\r\n", ProtocolState.IDLE)
     assert events == [Unrecognised("A" * MAX_UNRECOGNISED), Response(CSQ, Final("OK"))]
 
 
@@ -647,13 +649,13 @@ def test_an_endless_response_is_out_of_step() -> None:
     events = protocol.receive(b"+CSQ: 20,99\r\n" * (MAX_LINES + 1))
     assert events[-2:] == [Late("+CSQ: 20,99"), OutOfStep()]
     assert len(events) == MAX_LINES + 2
-    assert protocol.state is State.DESYNCHRONISED
+    assert protocol.state is ProtocolState.DESYNCHRONISED
 
 
 @pytest.mark.parametrize("octets", [b"\x00", b"\x00\x1b\x7f", b" \t "])
 def test_fill_is_nothing(octets: bytes) -> None:
     """Controls and blanks alone are no line, and at the ends of a line they are no part of it."""
-    events = read(lambda: asking(CSQ), octets + b"\r\n" + octets + b"OK" + octets + b"\r\n", State.IDLE)
+    events = read(lambda: asking(CSQ), octets + b"\r\n" + octets + b"OK" + octets + b"\r\n", ProtocolState.IDLE)
     assert events == [Response(CSQ, Final("OK"))]
 
 
@@ -662,9 +664,9 @@ def test_octets_above_0x7f_are_latin_1() -> None:
     assert idle().receive(bytes(range(0x80, 0x100)) + b"\r\n") == [Unrecognised("".join(map(chr, range(0x80, 0x100))))]
 
 
-@pytest.mark.parametrize("state", State)
+@pytest.mark.parametrize("state", ProtocolState)
 @pytest.mark.parametrize("step", STEPS)
-def test_illegal_steps_change_nothing(state: State, step: Step) -> None:
+def test_illegal_steps_change_nothing(state: ProtocolState, step: Step) -> None:
     """A step moves as the table says; one that is not in the table raises and leaves everything as it was."""
     protocol = IN_STATE[state]()
     assert protocol.state is state
@@ -680,14 +682,14 @@ def test_illegal_steps_change_nothing(state: State, step: Step) -> None:
 
 def test_the_table_is_complete() -> None:
     """Every state is left and reached, every wait can time out or slip, and only ESC leads back into step."""
-    assert set(TRANSITIONS) == set(State)
-    assert {target for row in TRANSITIONS.values() for target in row.values()} == set(State)
+    assert set(TRANSITIONS) == set(ProtocolState)
+    assert {target for row in TRANSITIONS.values() for target in row.values()} == set(ProtocolState)
     assert {step for row in TRANSITIONS.values() for step in row} == set(Step)
-    for state in (State.COMMAND, State.PROMPT, State.PAYLOAD):
-        assert TRANSITIONS[state][Step.TIME_OUT] is State.DESYNCHRONISED
-        assert TRANSITIONS[state][Step.SLIP] is State.DESYNCHRONISED
-        assert TRANSITIONS[state][Step.ANSWERED] is State.IDLE
-    assert set(TRANSITIONS[State.DESYNCHRONISED]) == {Step.RESYNCHRONISE}
+    for state in (ProtocolState.COMMAND, ProtocolState.PROMPT, ProtocolState.PAYLOAD):
+        assert TRANSITIONS[state][Step.TIME_OUT] is ProtocolState.DESYNCHRONISED
+        assert TRANSITIONS[state][Step.LOSE_STEP] is ProtocolState.DESYNCHRONISED
+        assert TRANSITIONS[state][Step.ANSWERED] is ProtocolState.IDLE
+    assert set(TRANSITIONS[ProtocolState.DESYNCHRONISED]) == {Step.RESYNCHRONISE}
 
 
 # Properties
@@ -742,13 +744,13 @@ def test_one_probe_brings_any_protocol_into_step(make: Callable[[], Protocol], d
     """After any octets in any state, a time-out and an answered probe make the next answer the right one."""
     protocol = make()
     protocol.receive(data)
-    if protocol.state is State.IDLE:
+    if protocol.state is ProtocolState.IDLE:
         protocol.command(CREG)
-    if protocol.state is not State.DESYNCHRONISED:
+    if protocol.state is not ProtocolState.DESYNCHRONISED:
         protocol.time_out()
     protocol.resynchronise(CSMS)
     protocol.receive(b"\r\n+CSMS: 1,1,1,1\r\n\r\nOK\r\n")
-    assert protocol.state is State.IDLE
+    assert protocol.state is ProtocolState.IDLE
     protocol.command(CSQ)
     line = Information("+CSQ: 7,99")
     assert protocol.receive(b"\r\n+CSQ: 7,99\r\n\r\nOK\r\n") == [line, Response(CSQ, Final("OK"), (line,))]
@@ -880,17 +882,21 @@ def test_a_modem_that_answers_late_never_answers_another_command(data: st.DataOb
     """Whatever a modem says late, or not at all, is taken for the answer to its own command or for none."""
     modem = LateModem(protocol := idle())
     for step in steps:
-        if step == "ask" and protocol.state is State.IDLE:
+        if step == "ask" and protocol.state is ProtocolState.IDLE:
             modem.ask(data.draw(st.sampled_from(QUESTIONS)))
-        elif step == "ask" and protocol.state is State.PROMPT:
+        elif step == "ask" and protocol.state is ProtocolState.PROMPT:
             modem.submit()
-        elif step == "probe" and protocol.state is State.DESYNCHRONISED:
+        elif step == "probe" and protocol.state is ProtocolState.DESYNCHRONISED:
             modem.probe(says_so=data.draw(st.booleans()))
         elif step == "say" and modem.lines:
             modem.say()
         elif step == "lose" and modem.lines:
             modem.lose()
-        elif step == "time out" and protocol.state in (State.COMMAND, State.PROMPT, State.PAYLOAD):
+        elif step == "time out" and protocol.state in (
+            ProtocolState.COMMAND,
+            ProtocolState.PROMPT,
+            ProtocolState.PAYLOAD,
+        ):
             protocol.time_out()
         elif step == "urc":
             unsolicited = data.draw(st.sampled_from(UNSOLICITED))

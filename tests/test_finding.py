@@ -13,7 +13,7 @@ from sysfs import Plugged, build
 
 from hotlined.errors import PortBusyError
 from hotlined.gsm import finding
-from hotlined.gsm.finding import Fault
+from hotlined.gsm.finding import WhyPortless
 from hotlined.gsm.port import Port
 from hotlined.gsm.sticks import HUAWEI_PROTOCOLS, NUMBERS, Role
 
@@ -132,8 +132,8 @@ def asked(root: Path, *sticks: Plugged) -> list[tuple[str, Role]]:
         pytest.param(SIM7600, [("ttyUSB2", Role.AT), ("ttyUSB3", Role.MODEM)], id="SIM7600"),
         pytest.param(EC25, [("ttyUSB2", Role.AT), ("ttyUSB3", Role.MODEM)], id="EC25"),
         pytest.param(CH340, [("ttyUSB9", Role.ADAPTER)], id="CH340"),
-        pytest.param(TELIT, [("ttyACM0", Role.UNTOLD)], id="Telit on cdc-acm"),
-        pytest.param(UNLISTED, [("ttyUSB0", Role.UNTOLD)], id="a modem by its driver"),
+        pytest.param(TELIT, [("ttyACM0", Role.UNLISTED)], id="Telit on cdc-acm"),
+        pytest.param(UNLISTED, [("ttyUSB0", Role.UNLISTED)], id="a modem by its driver"),
         pytest.param(ARDUINO, [("ttyACM1", Role.ADAPTER)], id="cdc-acm of an unknown maker"),
         pytest.param(RECEIVER, [], id="u-blox 8"),
         pytest.param(DISPLAY, [], id="a serial device that is no adapter of the table"),
@@ -178,21 +178,25 @@ def test_a_candidate_tells_its_stick(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("stick", "fault", "cure"),
     [
-        pytest.param(ZERO_CD, Fault.STORAGE, "usb-modeswitch", id="a CD drive"),
-        pytest.param(HILINK, Fault.NETWORK, "HuaweiAltMode", id="HiLink"),
-        pytest.param(RNDIS, Fault.NETWORK, "another stick", id="RNDIS"),
-        pytest.param(QMI, Fault.NETWORK, "another stick", id="QMI alone"),
-        pytest.param(DRIVERLESS, Fault.DRIVER, "modprobe option", id="no driver"),
-        pytest.param(BROVI_CD, Fault.STORAGE, "usb_modeswitch -v 3566 -p 2001 -X", id="E3372-325 as a CD drive"),
-        pytest.param(BROVI_HILINK, Fault.NETWORK, "usb_modeswitch -v 3566 -p 2001 -X", id="E3372-325 as a router"),
-        pytest.param(BROVI_DRIVERLESS, Fault.DRIVER, "echo 3566 2001 ff", id="E3372-325 without a driver"),
+        pytest.param(ZERO_CD, WhyPortless.STORAGE, "usb-modeswitch", id="a CD drive"),
+        pytest.param(HILINK, WhyPortless.NETWORK, "HuaweiAltMode", id="HiLink"),
+        pytest.param(RNDIS, WhyPortless.NETWORK, "another stick", id="RNDIS"),
+        pytest.param(QMI, WhyPortless.NETWORK, "another stick", id="QMI alone"),
+        pytest.param(DRIVERLESS, WhyPortless.DRIVER, "modprobe option", id="no driver"),
+        pytest.param(BROVI_CD, WhyPortless.STORAGE, "usb_modeswitch -v 3566 -p 2001 -X", id="E3372-325 as a CD drive"),
+        pytest.param(
+            BROVI_HILINK, WhyPortless.NETWORK, "usb_modeswitch -v 3566 -p 2001 -X", id="E3372-325 as a router"
+        ),
+        pytest.param(BROVI_DRIVERLESS, WhyPortless.DRIVER, "echo 3566 2001 ff", id="E3372-325 without a driver"),
     ],
 )
-def test_a_stick_without_a_port_is_named_with_its_cure(stick: Plugged, fault: Fault, cure: str, tmp_path: Path) -> None:
+def test_a_stick_without_a_port_is_named_with_its_cure(
+    stick: Plugged, fault: WhyPortless, cure: str, tmp_path: Path
+) -> None:
     """A stick that shows no serial port is named by its id, with what is wrong and what to do."""
-    (trouble,) = finding.trouble(build(tmp_path, [stick]))
+    (trouble,) = finding.portless_sticks(build(tmp_path, [stick]))
 
-    assert trouble.fault is fault
+    assert trouble.why is fault
     assert stick.id in trouble.message
     assert cure in trouble.hint
 
@@ -200,7 +204,7 @@ def test_a_stick_without_a_port_is_named_with_its_cure(stick: Plugged, fault: Fa
 @pytest.mark.parametrize("stick", [E173, CH340, MEMORY, KEYBOARD], ids=lambda stick: str(stick.id))
 def test_other_devices_are_no_trouble(stick: Plugged, tmp_path: Path) -> None:
     """Neither a stick with its ports nor a memory stick, a keyboard or a hub is called trouble."""
-    assert finding.trouble(build(tmp_path, [stick])) == []
+    assert finding.portless_sticks(build(tmp_path, [stick])) == []
 
 
 @pytest.mark.parametrize(("stick", "tty"), [(E3131, "ttyUSB4"), (TELIT, "ttyACM0")])
@@ -209,16 +213,16 @@ def test_a_port_tells_where_its_stick_is_plugged_in(stick: Plugged, tty: str, tm
     sys_root = build(tmp_path, [stick])
     (tmp_path / "dev/hotlined-fr").symlink_to(tmp_path / "dev" / tty)
 
-    assert finding.place(str(tmp_path / "dev" / tty), sys_root) == stick.socket
-    assert finding.place(str(tmp_path / "dev/hotlined-fr"), sys_root) == stick.socket
-    assert finding.place("/dev/tty0", sys_root) == ""
-    assert finding.place("/dev/pts/0", sys_root) == ""
+    assert finding.usb_device(str(tmp_path / "dev" / tty), sys_root) == stick.socket
+    assert finding.usb_device(str(tmp_path / "dev/hotlined-fr"), sys_root) == stick.socket
+    assert finding.usb_device("/dev/tty0", sys_root) == ""
+    assert finding.usb_device("/dev/pts/0", sys_root) == ""
 
 
 def test_a_machine_without_sysfs_has_no_candidates(tmp_path: Path) -> None:
     """Where there is no sysfs nothing is found, and nothing fails."""
     assert finding.candidates(tmp_path / "none", tmp_path) == []
-    assert finding.trouble(tmp_path / "none") == []
+    assert finding.portless_sticks(tmp_path / "none") == []
 
 
 def test_a_stick_that_is_pulled_while_it_is_read_is_left_out(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from replaying import STICKS, replayed
 from hotlined.errors import PduError
 from hotlined.gsm import tpdu
 from hotlined.gsm.address import Ton
-from hotlined.gsm.anonymous import Replacer, Said, anonymise
+from hotlined.gsm.anonymous import RecordedLine, Replacer, anonymise
 from hotlined.gsm.modem import Modem
 from hotlined.gsm.port import Port
 from hotlined.gsm.recording import HEADER, Log, Recording, drive, parse
@@ -199,9 +199,12 @@ def test_a_mute_modem_is_recorded_too(line: Line) -> None:
 # ---- what is somebody's
 
 
-def said(*texts: str, command: str = "AT+CMGL=4") -> list[Said]:
+def said(*texts: str, command: str = "AT+CMGL=4") -> list[RecordedLine]:
     """Return a question and what came."""
-    return [Said(0.0, ours=True, text=f"{command}\r"), *(Said(0.1, ours=False, text=f"{text}\r\n") for text in texts)]
+    return [
+        RecordedLine(0.0, ours=True, text=f"{command}\r"),
+        *(RecordedLine(0.1, ours=False, text=f"{text}\r\n") for text in texts),
+    ]
 
 
 @given(data=st.data(), number=NUMBERS, identity=IDENTITIES, words=WORDS, cell=CELLS)
@@ -355,7 +358,7 @@ def test_a_pdu_that_makes_no_sense_is_replaced_whole(octets: bytes) -> None:
 @FAST
 def test_what_was_written_is_read(comments: list[str], lines: list[tuple[bool, str]]) -> None:
     """A recording is read as it was written, octet for octet; it is ASCII, and no line of it ends with a blank."""
-    recording = Recording(tuple(comments), tuple(Said(1.5, ours, text) for ours, text in lines))
+    recording = Recording(tuple(comments), tuple(RecordedLine(1.5, ours, text) for ours, text in lines))
     text = recording.text()
 
     assert parse(text) == recording

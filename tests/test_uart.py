@@ -220,4 +220,4 @@ def test_the_port_for_commands_of_hso_is_found_among_its_others(tmp_path: Path) 
         ((tmp_path / "sys/class/tty" / name).resolve() / "hsotype").write_text(f"{kind}\n")
     found = finding.candidates(root, tmp_path / "dev")
 
-    assert [(Path(each.port).name, each.role) for each in found] == [("ttyHS1", Role.UNTOLD)]
+    assert [(Path(each.port).name, each.role) for each in found] == [("ttyHS1", Role.UNLISTED)]

@@ -390,7 +390,7 @@ def _judge_unit(name: str, found: Mapping[str, str]) -> Seen:
 
 def stick(scene: Scene) -> Seen:
     """Check that there is a port that may be asked, and that no stick is in a mode without one."""
-    troubles = finding.trouble(scene.root / "sys")
+    troubles = finding.portless_sticks(scene.root / "sys")
     configured = scene.config.modem.port if scene.config else "auto"
     if uart.is_uart(configured):
         return ok(f"{configured}, as configured: a modem on the UART")

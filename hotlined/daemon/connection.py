@@ -477,7 +477,7 @@ class Connection:
             raise _blame(error, name) from None
         self._port_name = name
         self._profile = modem.profile
-        self._place = finding.place(name, self.line.machine.sysfs)
+        self._place = finding.usb_device(name, self.line.machine.sysfs)
         return modem
 
     def _enter_pin(self, modem: Modem) -> None:
@@ -561,7 +561,7 @@ _SIM_TROUBLE = {
 
 def _no_stick(machine: Machine) -> HotlinedError:
     """Say that no modem is plugged in, or what is there instead."""
-    for trouble in finding.trouble(machine.sysfs):
+    for trouble in finding.portless_sticks(machine.sysfs):
         return PortMissingError(trouble.message, trouble.hint)
     return PortMissingError("No modem is plugged in.", "Plug the stick in, or name its port in `modem.port`.")
 

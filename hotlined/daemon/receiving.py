@@ -112,7 +112,7 @@ class Receiver:
         elif event.code in ("+CMTI", "+CDSI"):
             self.poll.at_once()
             if (named := _STORAGE.search(event.text)) is not None:
-                modem.take_in(named[1])
+                modem.note_storage(named[1])
         elif event.code in ("+CMT", "+CDS") and event.payload:
             self._take_direct(event, modem)
         elif event.code in ("RING", "+CRING", "+CLIP"):
@@ -157,7 +157,7 @@ class Receiver:
         if is_new := self.poll.is_due():
             self._scanning = None
             self._verify(modem)
-            modem.settle()
+            modem.retry_refused()
             self._scanning = Scan(deque(modem.storages))
             self.poll.again()
         if (scan := self._scanning) is None:

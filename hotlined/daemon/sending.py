@@ -22,7 +22,7 @@ from hotlined.daemon.line import Line
 from hotlined.daemon.recovery import Cause
 from hotlined.errors import AddressError, ModemError, ModemRefusedError, PortError, TextError
 from hotlined.gsm import address, alphabet, modem, tpdu
-from hotlined.gsm.modem import CENTRE_UNKNOWN, Modem
+from hotlined.gsm.modem import CMS_SMSC_UNKNOWN, Modem
 from hotlined.policy import Fate, Reason, Share, WaitingFor
 from hotlined.store import answers, attempts, contacts, fates, gate, pseudonyms, requests
 from hotlined.store.line import own_number
@@ -411,7 +411,7 @@ class Sender:
         else:
             log.warning("%s %s (%s)", name, settled.fate, result.code)
         self._unsettled = begun.segment_id if settled.fate is Fate.UNCONFIRMED else None
-        if isinstance(result, policy.Refused) and result.cms == CENTRE_UNKNOWN:
+        if isinstance(result, policy.Refused) and result.cms == CMS_SMSC_UNKNOWN:
             self.connection.recheck_service_centre()
         if isinstance(result, policy.Refused) and result.cms in policy.BARRED:
             self.credit.suspect()
@@ -459,7 +459,7 @@ def _is_disks(error: Exception) -> bool:
     return isinstance(error, sqlite3.Error) and DatabaseTrouble.of(error).name is not None
 
 
-def _result(outcome: modem.Outcome, *, stopping: bool) -> policy.Result:
+def _result(outcome: modem.SubmitOutcome, *, stopping: bool) -> policy.Result:
     """Put the outcome of a submission as the policy knows it."""
     match outcome:
         case modem.Sent(mr):

@@ -53,7 +53,7 @@ _STAMP_OCTETS = 7
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class RecordedLine:
     r"""A line that was written to the modem, or came from it: ends and all (`\r\nOK\r\n`); seconds since the start."""
 
     seconds: float
@@ -89,17 +89,17 @@ class Replacer:
     def header(self, text: str) -> str:
         """Replace all of a line that tells about a person but its short numbers: index, status, length."""
         prefix, colon, fields = text.partition(":")
-        told = (each if _SHORT.fullmatch(each) else self.text(each) for each in fields.split(","))
-        return prefix + colon + ",".join(told)
+        replaced = (each if _SHORT.fullmatch(each) else self.text(each) for each in fields.split(","))
+        return prefix + colon + ",".join(replaced)
 
     def identity(self, text: str) -> str:
         """Replace all digits of an answer that is somebody's number, blanks between them or not, but short fields."""
         prefix, colon, fields = text.rpartition(":")
-        told = (
+        replaced = (
             each if _SHORT.fullmatch(each) else re.sub(r"\d+", lambda found: self.digits(found[0]), each)
             for each in fields.split(",")
         )
-        return prefix + colon + ",".join(told)
+        return prefix + colon + ",".join(replaced)
 
     def cell(self, text: str) -> str:
         """Replace location area and cell in a line of +CREG and its like (27.007 7.2); the technology stays."""
@@ -107,11 +107,11 @@ class Replacer:
         first, *others = fields.split(",")
         kept = 1 if others and _STATUS.fullmatch(others[0]) else 0  # the answer has <n> in front, the other has not
         technology = kept + 2  # behind location area and cell
-        told = (
+        replaced = (
             each if place < kept or (place == technology and _STATUS.fullmatch(each)) else _CELL.sub(self._hex, each)
             for place, each in enumerate(others)
         )
-        return prefix + colon + ",".join((first, *told))
+        return prefix + colon + ",".join((first, *replaced))
 
     def pdu(self, digits: str) -> str:
         """Replace addresses, times and user data of a PDU; all of one that makes no sense."""
@@ -243,19 +243,19 @@ def _fill(octets: bytearray, place: int) -> None:
     octets[place:] = b"\xff" * len(octets[place:])
 
 
-def anonymise(lines: Iterable[Said], replacer: Replacer | None = None) -> list[Said]:
+def anonymise(lines: Iterable[RecordedLine], replacer: Replacer | None = None) -> list[RecordedLine]:
     """Return the lines of a recording without what is somebody's; ours are nobody's."""
     replacer = replacer or Replacer()
-    command, is_text, told = "", False, []
+    command, is_text, replaced = "", False, []
     for line in lines:
         if line.ours:
             command, is_text = line.text.strip("\x1b\r\x1a"), False
-            told.append(line)
+            replaced.append(line)
             continue
         content = line.text.strip("\r\n\0\x1b ")
         other, is_text = _other(content, command, replacer, is_text=is_text)
-        told.append(replace(line, text=line.text.replace(content, other, 1) if content else line.text))
-    return told
+        replaced.append(replace(line, text=line.text.replace(content, other, 1) if content else line.text))
+    return replaced
 
 
 def _other(content: str, command: str, replacer: Replacer, *, is_text: bool) -> tuple[str, bool]:

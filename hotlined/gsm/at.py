@@ -37,7 +37,7 @@ _LINES_AND_ENDS = re.compile(r"[^\r\n]+|[\r\n]")
 _HEX = re.compile(r"[0-9A-Fa-f]+")
 
 
-class State(Enum):
+class ProtocolState(Enum):
     """What the protocol waits for."""
 
     IDLE = "idle"
@@ -56,35 +56,35 @@ class Step(Enum):
     ABANDON = "abandon"
     ANSWERED = "answered"
     TIME_OUT = "time out"
-    SLIP = "slip"
+    LOSE_STEP = "lose step"
     RESYNCHRONISE = "resynchronise"
 
 
-TRANSITIONS: Mapping[State, Mapping[Step, State]] = {
-    State.IDLE: {
-        Step.COMMAND: State.COMMAND,
-        Step.SLIP: State.DESYNCHRONISED,
+TRANSITIONS: Mapping[ProtocolState, Mapping[Step, ProtocolState]] = {
+    ProtocolState.IDLE: {
+        Step.COMMAND: ProtocolState.COMMAND,
+        Step.LOSE_STEP: ProtocolState.DESYNCHRONISED,
     },
-    State.COMMAND: {
-        Step.PROMPTED: State.PROMPT,
-        Step.ANSWERED: State.IDLE,
-        Step.TIME_OUT: State.DESYNCHRONISED,
-        Step.SLIP: State.DESYNCHRONISED,
+    ProtocolState.COMMAND: {
+        Step.PROMPTED: ProtocolState.PROMPT,
+        Step.ANSWERED: ProtocolState.IDLE,
+        Step.TIME_OUT: ProtocolState.DESYNCHRONISED,
+        Step.LOSE_STEP: ProtocolState.DESYNCHRONISED,
     },
-    State.PROMPT: {
-        Step.SUBMIT: State.PAYLOAD,
-        Step.ABANDON: State.COMMAND,
-        Step.ANSWERED: State.IDLE,
-        Step.TIME_OUT: State.DESYNCHRONISED,
-        Step.SLIP: State.DESYNCHRONISED,
+    ProtocolState.PROMPT: {
+        Step.SUBMIT: ProtocolState.PAYLOAD,
+        Step.ABANDON: ProtocolState.COMMAND,
+        Step.ANSWERED: ProtocolState.IDLE,
+        Step.TIME_OUT: ProtocolState.DESYNCHRONISED,
+        Step.LOSE_STEP: ProtocolState.DESYNCHRONISED,
     },
-    State.PAYLOAD: {
-        Step.ANSWERED: State.IDLE,
-        Step.TIME_OUT: State.DESYNCHRONISED,
-        Step.SLIP: State.DESYNCHRONISED,
+    ProtocolState.PAYLOAD: {
+        Step.ANSWERED: ProtocolState.IDLE,
+        Step.TIME_OUT: ProtocolState.DESYNCHRONISED,
+        Step.LOSE_STEP: ProtocolState.DESYNCHRONISED,
     },
-    State.DESYNCHRONISED: {
-        Step.RESYNCHRONISE: State.COMMAND,
+    ProtocolState.DESYNCHRONISED: {
+        Step.RESYNCHRONISE: ProtocolState.COMMAND,
     },
 }
 """Every legal step; one that is not here raises ProtocolError and changes nothing."""
@@ -300,7 +300,7 @@ class Protocol:
     """One modem's AT protocol; it starts desynchronised, for nobody knows what the modem was doing."""
 
     def __init__(self) -> None:
-        self._state = State.DESYNCHRONISED
+        self._state = ProtocolState.DESYNCHRONISED
         self._line = ""  # of the line that is arriving, at most MAX_LINE + 1 characters
         self._previous = ""
         self._deferred: list[Event] = []  # by steps of the caller, for the next `receive`
@@ -315,7 +315,7 @@ class Protocol:
         self._echoed = False
 
     @property
-    def state(self) -> State:
+    def state(self) -> ProtocolState:
         """What the protocol waits for."""
         return self._state
 
@@ -397,10 +397,10 @@ class Protocol:
         self._abandoned = False
         return command.text.encode("ascii") + _CR
 
-    def _slip(self) -> Iterator[Event]:
-        if self._state is State.DESYNCHRONISED or self._probing:
+    def _lose_step(self) -> Iterator[Event]:
+        if self._state is ProtocolState.DESYNCHRONISED or self._probing:
             return
-        self._step(Step.SLIP)
+        self._step(Step.LOSE_STEP)
         yield from self._lose()
         yield OutOfStep()
 
@@ -416,7 +416,10 @@ class Protocol:
 
     def _awaits_prompt(self) -> bool:
         return (
-            self._state is State.COMMAND and self._command is not None and self._command.prompt and not self._abandoned
+            self._state is ProtocolState.COMMAND
+            and self._command is not None
+            and self._command.prompt
+            and not self._abandoned
         )
 
     def _extend_line(self, piece: str) -> Iterator[Event]:
@@ -468,7 +471,7 @@ class Protocol:
         return text in FINAL_RESULTS or text.startswith(FINAL_RESULT_PREFIXES) or (dials and text in DIAL_RESULTS)
 
     def _is_expected(self, text: str) -> bool:
-        if self._command is None or (self._command.prompt and self._state is not State.PAYLOAD):
+        if self._command is None or (self._command.prompt and self._state is not ProtocolState.PAYLOAD):
             return False
         return answers(text, self._command.prefixes)
 
@@ -514,7 +517,7 @@ class Protocol:
 
     def _conclude(self, text: str) -> Iterator[Event]:
         final = Final(text)
-        too_early = final.ok and (self._awaits_prompt() or self._state is State.PROMPT)
+        too_early = final.ok and (self._awaits_prompt() or self._state is ProtocolState.PROMPT)
         if self._command is None or self._probing or too_early:
             yield from self._take_late(text)
             return
@@ -553,7 +556,7 @@ class Protocol:
 
     def _take_late(self, text: str) -> Iterator[Event]:
         yield Late(text)
-        yield from self._slip()
+        yield from self._lose_step()
 
     def _not_recognised(self, text: str) -> Iterator[Event]:
         yield Unrecognised(text[:MAX_UNRECOGNISED])

@@ -86,7 +86,7 @@ class Candidate:
     interface: Interface
 
 
-class Fault(StrEnum):
+class WhyPortless(StrEnum):
     """Why a stick that is plugged in has no port."""
 
     STORAGE = "storage"
@@ -95,11 +95,11 @@ class Fault(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class PortlessStick:
     """A stick without a port that speaks AT: a sentence, and what a person can do."""
 
     stick: Stick
-    fault: Fault
+    why: WhyPortless
     message: str
     hint: str
 
@@ -117,7 +117,7 @@ class Holder:
     @property
     def hint(self) -> str:
         """Return what makes it let go."""
-        return _LETTING_GO.get(self.name, f"Stop it: `sudo kill {self.pid}`.")
+        return _RELEASE_HINTS.get(self.name, f"Stop it: `sudo kill {self.pid}`.")
 
 
 def sticks(sys_root: Path = Path("/sys")) -> list[Stick]:
@@ -146,13 +146,13 @@ def candidates(sys_root: Path = Path("/sys"), dev_root: Path = Path("/dev")) -> 
     return sorted(found, key=lambda candidate: candidate.role)
 
 
-def trouble(sys_root: Path = Path("/sys")) -> list[Trouble]:
+def portless_sticks(sys_root: Path = Path("/sys")) -> list[PortlessStick]:
     """Return the sticks that are plugged in and have no port, each with the cure."""
     return [
-        Trouble(stick, fault, message.format(stick=stick), _CURES.get((stick.id, fault), hint))
+        PortlessStick(stick, why, message.format(stick=stick), _CURES.get((stick.id, why), hint))
         for stick in sticks(sys_root)
-        if (fault := _maybe_fault(stick)) is not None
-        for message, hint in (_FAULTS[fault],)
+        if (why := _maybe_why(stick)) is not None
+        for message, hint in (_EXPLANATIONS[why],)
     ]
 
 
@@ -174,7 +174,7 @@ def holders(port: str, proc_root: Path = Path("/proc")) -> list[Holder]:
     ]
 
 
-def place(port: str, sys_root: Path = Path("/sys")) -> str:
+def usb_device(port: str, sys_root: Path = Path("/sys")) -> str:
     """Return the name of the USB device that a port belongs to (`1-1.2`), or an empty string."""
     folder = (sys_root / "class/tty" / Path(port).resolve().name / "device").resolve()
     return next((parent.name for parent in folder.parents if (parent / "idVendor").exists()), "")
@@ -191,24 +191,24 @@ def maybe_role(stick: Stick, interface: Interface) -> Role | None:
     if stick.id in ADAPTERS:
         return Role.ADAPTER
     if interface.driver in MODEM_DRIVERS:
-        return Role.UNTOLD
+        return Role.UNLISTED
     if (interface.class_code, interface.subclass) == (_COMMUNICATIONS, _ACM):
-        return Role.UNTOLD if stick.vendor in VENDORS else Role.ADAPTER
+        return Role.UNLISTED if stick.vendor in VENDORS else Role.ADAPTER
     return None
 
 
-def _maybe_fault(stick: Stick) -> Fault | None:
+def _maybe_why(stick: Stick) -> WhyPortless | None:
     if stick.vendor not in VENDORS or any(interface.tty for interface in stick.interfaces):
         return None
     classes = {interface.class_code for interface in stick.interfaces}
     if classes == {_STORAGE}:
-        return Fault.STORAGE
+        return WhyPortless.STORAGE
     known = NUMBERS.get(stick.id, {})
-    if any(each.number in known and each.class_code == _VENDOR_SPECIFIC for each in stick.interfaces):
-        return Fault.DRIVER  # its port for commands is there, whatever else it is
+    if any(port.number in known and port.class_code == _VENDOR_SPECIFIC for port in stick.interfaces):
+        return WhyPortless.DRIVER  # its port for commands is there, whatever else it is
     if classes & {_COMMUNICATIONS, _WIRELESS} or any(interface.driver == "qmi_wwan" for interface in stick.interfaces):
-        return Fault.NETWORK
-    return Fault.DRIVER if _VENDOR_SPECIFIC in classes else None
+        return WhyPortless.NETWORK
+    return WhyPortless.DRIVER if _VENDOR_SPECIFIC in classes else None
 
 
 def _stick(folder: Path, interfaces: tuple[Interface, ...]) -> Stick:
@@ -267,20 +267,20 @@ def _device(path: Path) -> tuple[int, int]:
     return found.st_rdev, found.st_dev if os.major(found.st_rdev) in TERMINALS else 0
 
 
-_FAULTS: Mapping[Fault, tuple[str, str]] = MappingProxyType(
+_EXPLANATIONS: Mapping[WhyPortless, tuple[str, str]] = MappingProxyType(
     {
-        Fault.STORAGE: (
+        WhyPortless.STORAGE: (
             "The stick {stick.title} shows itself as a CD drive, not as a modem.",
             "`sudo apt install usb-modeswitch`, then plug the stick in again.",
         ),
-        Fault.NETWORK: (
+        WhyPortless.NETWORK: (
             "The stick {stick.title} is a network card to this machine (HiLink): it has no port for AT commands.",
             (
                 "Some of Huawei's obey `echo HuaweiAltMode=1 | sudo tee /etc/usb_modeswitch.d/12d1:1f01` (the id that "
                 "it begins with, see `sudo dmesg`) once they are plugged in again; else use another stick."
             ),
         ),
-        Fault.DRIVER: (
+        WhyPortless.DRIVER: (
             "The stick {stick.title} has no serial port: no driver has taken it.",
             "`sudo modprobe option`, then plug the stick in again.",
         ),
@@ -291,11 +291,11 @@ _BROVI_SWITCH = (
     "`sudo usb_modeswitch -v 3566 -p 2001 -X` makes a modem of it until it loses its power; "
     "`sudo apt install usb-modeswitch` brings that program."
 )
-_CURES: Mapping[tuple[str, Fault], str] = MappingProxyType(
+_CURES: Mapping[tuple[str, WhyPortless], str] = MappingProxyType(
     {
-        ("3566:2001", Fault.STORAGE): _BROVI_SWITCH,
-        ("3566:2001", Fault.NETWORK): _BROVI_SWITCH,
-        ("3566:2001", Fault.DRIVER): (
+        ("3566:2001", WhyPortless.STORAGE): _BROVI_SWITCH,
+        ("3566:2001", WhyPortless.NETWORK): _BROVI_SWITCH,
+        ("3566:2001", WhyPortless.DRIVER): (
             "`sudo modprobe option`, then `echo 3566 2001 ff | sudo tee /sys/bus/usb-serial/drivers/option1/new_id`: "
             "the driver does not know this stick by itself."
         ),
@@ -303,7 +303,7 @@ _CURES: Mapping[tuple[str, Fault], str] = MappingProxyType(
 )
 """The cures of sticks that the usual ones do not help: by their id and what is wrong."""
 
-_LETTING_GO: Mapping[str, str] = MappingProxyType(
+_RELEASE_HINTS: Mapping[str, str] = MappingProxyType(
     {
         "ModemManager": "Keep it off for good: `sudo systemctl mask --now ModemManager`.",
         "agetty": (  # it would be started again

@@ -25,8 +25,8 @@ from hotlined.gsm.at import (
     OutOfStep,
     Prompt,
     Protocol,
+    ProtocolState,
     Response,
-    State,
     Unrecognised,
     Unsolicited,
 )
@@ -43,7 +43,7 @@ LISTED_SECONDS = 150.0  # for all lines; 255 entries at 9,600 Bd take 100 s
 PROMPT_SECONDS = 10.0
 USSD_SECONDS = 30.0
 RADIO_SECONDS = 20.0
-CENTRE_UNKNOWN = 330  # 27.005 3.2.5: SMSC address unknown
+CMS_SMSC_UNKNOWN = 330  # 27.005 3.2.5: SMSC address unknown
 RADIO_OFF = ("0", "4")  # +CFUN: <fun> (27.007 8.2)
 DEREGISTERED = "2"  # +COPS: <mode> (27.007 7.3)
 QUIET_SECONDS = 0.2
@@ -107,7 +107,7 @@ _REGISTRATION = {
 REGISTRATIONS = ("+CREG", "+CEREG", "+CGREG", "+C5GREG")
 """What knows the registration: circuits, LTE, packets, 5G (27.007 7.2, 10.1). A stick may know it by one alone."""
 REGISTERED = frozenset({Registration.HOME, Registration.ROAMING})
-_TELLS_MORE = (
+_REGISTRATION_RANK = (
     Registration.UNKNOWN,
     Registration.NONE,
     Registration.SEARCHING,
@@ -196,7 +196,7 @@ class Unknown:
     text: str
 
 
-Outcome = Sent | Refused | Unknown
+SubmitOutcome = Sent | Refused | Unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +240,7 @@ class Modem:
         self._selected = ""  # the storage that was listed last, while its indexes hold
         self._imsi = ""  # whose SIM it was when that was asked last
         self._has_sim_moved = False  # since a deletion was last known to be of the same SIM
-        self._mute: set[tuple[str, int]] = set()  # slots that the modem hangs on
+        self._hanging_slots: set[tuple[str, int]] = set()  # slots that the modem hangs on
         self._checks: tuple[str, ...] = CHECKS[0]
         self._settings: tuple[str, ...] = ()
         self._echoes = False
@@ -248,12 +248,12 @@ class Modem:
     @property
     def in_step(self) -> bool:
         """Whether commands may be sent: not after an answer that did not come."""
-        return self._protocol.state is not State.DESYNCHRONISED
+        return self._protocol.state is not ProtocolState.DESYNCHRONISED
 
     @property
     def is_submitting(self) -> bool:
         """Whether a segment was handed over whose result has not come yet."""
-        return self._protocol.state is State.PAYLOAD
+        return self._protocol.state is ProtocolState.PAYLOAD
 
     @property
     def has_unsolicited(self) -> bool:
@@ -291,19 +291,19 @@ class Modem:
         deadline = time.monotonic() + DRAIN_SECONDS
         while self._receive(time.monotonic() + QUIET_SECONDS) and not self._is_over(deadline):
             pass
-        others: list[int] = []  # what came of each probe that was not its own
+        strays: list[int] = []  # for each probe, how many answers came that were not its own
         for _ in range(tries):
             if self._is_over(time.monotonic() + PROBE_SECONDS):
                 break
-            others.append(self._put(self._next_probe()))
+            strays.append(self._ask_probe(self._next_probe()))
             if self.in_step:
                 return
-        if others in ([0] * tries, [1] * tries):
-            self._put(self._next_probe(), escapes=False)
+        if strays in ([0] * tries, [1] * tries):
+            self._ask_probe(self._next_probe(), escapes=False)
             if self.in_step:
                 return
         # one that knows none of the questions is in step if it refused each of them, and nothing else came
-        if others == [1] * tries and self._put(PLAIN, escapes=False) == 0 and self.in_step:
+        if strays == [1] * tries and self._ask_probe(PLAIN, escapes=False) == 0 and self.in_step:
             return
         raise ModemSilentError(
             f"The modem at {self.port.name} does not answer.",
@@ -314,17 +314,17 @@ class Modem:
         self._probe += 1
         return PROBES[self._probe % len(PROBES)]
 
-    def _put(self, probe: Command, *, escapes: bool = True) -> int:
-        """Ask a probe, wait for its answer or another, then for quiet; return how much came that was not its own."""
+    def _ask_probe(self, probe: Command, *, escapes: bool = True) -> int:
+        """Write a probe, read until it is quiet again, and return how many answers came that were not the probe's."""
         self._write(self._protocol.resynchronise(probe, escapes=escapes))
         late, deadline = 0, time.monotonic() + PROBE_SECONDS
         while not self._is_over(deadline):
             events = self._receive(deadline)
             answers = [event for event in events if isinstance(event, Response)]
-            late += sum(isinstance(event, Late) for event in events) + sum(not each.final.ok for each in answers)
+            late += sum(isinstance(event, Late) for event in events) + sum(not answer.final.ok for answer in answers)
             if late or answers:
                 deadline = min(deadline, time.monotonic() + (LATE_SECONDS if late else QUIET_SECONDS))
-        if self._protocol.state is not State.IDLE and self.in_step:
+        if self._protocol.state is not ProtocolState.IDLE and self.in_step:
             self._protocol.time_out()
         return late
 
@@ -391,9 +391,10 @@ class Modem:
                 self._run_first(self.profile.radio_on)
 
     def _is_deregistered(self) -> bool:
-        """Tell whether the modem was told to leave the network; one that looks for it was not, and may keep AT+COPS?.
+        """Tell whether the modem was told to leave the network (AT+COPS=2).
 
-        Such a make keeps the question until there is an answer: what is written then ends it (V.250 5.6.1).
+        A modem that is searching was not, and is not asked: some makes hold AT+COPS? back until the search ends, and
+        whatever is written meanwhile aborts it (V.250 5.6.1).
         """
         if self._registration()[0] is not Registration.NONE:
             return False
@@ -472,18 +473,21 @@ class Modem:
         return _field(self.ask("AT+CNUM", "+CNUM:", seconds=SLOW_COMMAND_SECONDS), 1) or ""
 
     def service_centre(self) -> str | None:
-        """Return the number of the SIM's service centre (27.005 3.3.1), empty where there is none, None if not told."""
+        """Return the number of the SIM's service centre (27.005 3.3.1).
+
+        Empty where the SIM has none, None where the modem does not say.
+        """
         response = self.run("AT+CSCA?", "+CSCA:", seconds=SLOW_COMMAND_SECONDS)
-        if response.final.cms == CENTRE_UNKNOWN:
+        if response.final.cms == CMS_SMSC_UNKNOWN:
             return ""
         return _field(response.lines[0].text.removeprefix("+CSCA:"), 0) if response.lines else None
 
     def verify(self) -> None:
         """Check that the settings still stand, with one command; raises ModemRefusedError where they do not."""
         self._protocol.take_echoed()
-        found = self._read_settings()
-        if found != self._settings:
-            raise _not_kept(found)
+        settings = self._read_settings()
+        if settings != self._settings:
+            raise _not_kept(settings)
         if self._protocol.take_echoed() and not self._echoes:
             raise _not_kept(("the echo is back",))
 
@@ -524,7 +528,7 @@ class Modem:
         self._run_first(self.profile.radio_on)
 
     def reset(self) -> None:
-        """Let the modem start anew; also one that does not answer may hear it. The port may go away."""
+        """Reset the modem; one that is out of step gets the command blindly. The port may go away."""
         with contextlib.suppress(ModemSilentError):
             if self.in_step:
                 self._run_first(self.profile.reset)
@@ -541,12 +545,12 @@ class Modem:
 
     def _choose_charset(self) -> None:
         """Set the alphabet of strings, which lasts until the modem starts anew: another program may have left UCS-2."""
-        self._charset = next((each for each in CHARSETS if self.run(f'AT+CSCS="{each}"').final.ok), "")
+        self._charset = next((charset for charset in CHARSETS if self.run(f'AT+CSCS="{charset}"').final.ok), "")
 
     def _choose_storages(self) -> None:
-        said = self.ask("AT+CPMS=?", "+CPMS:", seconds=SLOW_COMMAND_SECONDS)
-        first = re.match(r"\(+([^)]*)\)", said)  # what can be listed; some leave quotes out, or parentheses
-        offered = dict.fromkeys(re.findall(r"\w+", first[1] if first else said))
+        answer = self.ask("AT+CPMS=?", "+CPMS:", seconds=SLOW_COMMAND_SECONDS)
+        first = re.match(r"\(+([^)]*)\)", answer)  # what can be listed; some leave quotes out, or parentheses
+        offered = dict.fromkeys(re.findall(r"\w+", first[1] if first else answer))
         names = [name for name in offered if name != REPORTS]
         usable = [name for name in STORAGES if name in names] or [UNION for name in names if name == UNION]
         usable = usable or names[:1] or [STORAGES[0]]
@@ -590,8 +594,8 @@ class Modem:
             self.unread[name] = response.final.text
         return response
 
-    def settle(self) -> None:
-        """Ask again for what was refused at the start: SIM or modem may have been busy, and may not be any more."""
+    def retry_refused(self) -> None:
+        """Set again what a busy SIM or modem refused, and select the storages that were refused or named since."""
         if self._was_busy:
             self._ask_for_codes()
         for name in (*self._named, *self.unread):
@@ -600,10 +604,10 @@ class Modem:
             if self._select(name).final.ok:
                 log.info("%s can be read now", name)
 
-    def take_in(self, name: str) -> None:
-        """Note a storage that a text is said to be in, for `settle`; not a union of others that are read.
+    def note_storage(self, name: str) -> None:
+        """Note a storage that a notification named, for `retry_refused`; not MT, where SM or ME is read.
 
-        Some sticks put texts into one that they do not offer.
+        Some sticks put texts into a storage that they do not offer in AT+CPMS=?.
         """
         if name not in self.storages and not (name == UNION and self.storages.keys() & set(STORAGES)):
             self._named.add(name)
@@ -619,7 +623,7 @@ class Modem:
         self._note_settings()
 
     def _choose_indications(self) -> None:
-        taken = next((each for each in self.profile.cnmi if self.run(f"AT+CNMI={each}").final.ok), None)
+        taken = next((cnmi for cnmi in self.profile.cnmi if self.run(f"AT+CNMI={cnmi}").final.ok), None)
         if taken is None:
             log.warning("the modem announces no texts: they are found when the storages are listed")
         self.reports = taken is not None and _REPORTED.match(taken) is not None
@@ -635,8 +639,8 @@ class Modem:
         operator = technology = ""
         if registration in REGISTERED:  # else some makes keep the question until they have found one
             answer = self.ask("AT+COPS?", "+COPS:", seconds=SLOW_COMMAND_SECONDS)
-            operator, told = _field(answer, 2) or "", _field(answer, 3) or ""
-            technology = TECHNOLOGIES.get(told.lstrip("0") or "0", "") if told else "LTE" * (name == "+CEREG")
+            operator, access = _field(answer, 2) or "", _field(answer, 3) or ""
+            technology = TECHNOLOGIES.get(access.lstrip("0") or "0", "") if access else "LTE" * (name == "+CEREG")
         return Condition(registration, signal, operator, technology)
 
     def _registration(self) -> tuple[Registration, str]:
@@ -644,8 +648,8 @@ class Modem:
         registration, name = Registration.UNKNOWN, ""
         for name in REGISTRATIONS:
             state = _field(self.ask(f"AT{name}?", f"{name}:"), 1) or ""
-            found = _REGISTRATION.get(int(state), Registration.UNKNOWN) if state.isdecimal() else Registration.UNKNOWN
-            registration = max(registration, found, key=_TELLS_MORE.index)
+            answer = _REGISTRATION.get(int(state), Registration.UNKNOWN) if state.isdecimal() else Registration.UNKNOWN
+            registration = max(registration, answer, key=_REGISTRATION_RANK.index)
             if registration in REGISTERED:
                 break
         return registration, name
@@ -660,8 +664,8 @@ class Modem:
             response = self.run("AT+CMGL=4", "+CMGL:", seconds=LISTING_SECONDS, line_seconds=LINE_SECONDS, payload=True)
         except ModemSilentError:
             log.warning("the listing of %s broke off after %d entries", storage, len(self._information))
-            seen = (_entry(line) for line in self._information)
-            return Listing(storage, tuple(entry for entry in seen if entry), complete=False)
+            entries_so_far = (_entry(line) for line in self._information)
+            return Listing(storage, tuple(entry for entry in entries_so_far if entry), complete=False)
         if response.final.cms in EMPTY and not response.lines and self._holds_nothing(storage):
             return Listing(storage, (), complete=True)
         if not response.final.ok:
@@ -670,15 +674,15 @@ class Modem:
                 response.final.text,
                 "It is being set up again; a modem that has reset itself has lost its settings.",
             )
-        entries = [entry for line in response.lines if (entry := _entry(line) or self._look_again(line))]
+        entries = [entry for line in response.lines if (entry := _entry(line) or self._read_alone(line))]
         complete = len(entries) == len(response.lines)
         self.storages[storage] = StorageUse(storage, len(entries), self.storages[storage].total)
         return Listing(storage, tuple(entries), complete)
 
-    def _look_again(self, line: Information) -> Entry | None:
-        """Read an entry alone whose line in the listing made no sense; what makes none again is taken as it is.
+    def _read_alone(self, line: Information) -> Entry | None:
+        """Read one entry by its index because its line in the listing was garbled; return it as it stands then.
 
-        None for a slot that is empty after all, or whose text does not show: what was not seen is never deleted.
+        None for a slot that is empty after all, or whose text the modem does not show: such a one is never deleted.
         """
         if not (index := re.match(r"\+CMGL:\s*(\d{1,5})\b", line.text)):
             return None
@@ -706,17 +710,19 @@ class Modem:
         self.require_selection(storage)
         entries = []
         for index in range(self.storages[storage].total + 1):  # the first is 0 or 1
-            if (storage, index) in self._mute:
+            if (storage, index) in self._hanging_slots:
                 continue
             try:
                 entry = self.read(index)
             except ModemSilentError:
                 log.warning("the modem hangs on slot %d of %s: passed over from now on", index, storage)
-                self._mute.add((storage, index))
+                self._hanging_slots.add((storage, index))
                 break
             if entry:
                 entries.append(entry)
-        return Listing(storage, tuple(entries), complete=not any(storage == muted for muted, _ in self._mute))
+        return Listing(
+            storage, tuple(entries), complete=not any(storage == hanging for hanging, _ in self._hanging_slots)
+        )
 
     def require_selection(self, storage: str) -> None:
         """Make a storage the one that is listed and deleted from."""
@@ -727,12 +733,12 @@ class Modem:
         self._selected = storage
 
     def _holds_nothing(self, storage: str) -> bool:
-        """Tell whether a storage says, when it is selected again, that nothing is in it."""
+        """Select a storage again and tell whether the modem counts no entry in it."""
         self.require_selection(storage)
         return self.storages[storage].total > 0 and self.storages[storage].used == 0
 
     def holds_listing(self, storage: str) -> bool:
-        """Tell whether the indexes of the listing that was made last are still those of this storage."""
+        """Tell whether the last listing was of this storage and its indexes still hold."""
         return self.in_step and self._selected == storage
 
     def delete(self, storage: str, index: int) -> bool:
@@ -755,7 +761,7 @@ class Modem:
 
     # ---- sending
 
-    def submit(self, pdu: str, tpdu_length: int, seconds: float) -> Outcome:
+    def submit(self, pdu: str, tpdu_length: int, seconds: float) -> SubmitOutcome:
         """Hand one segment to the network and say what came of it within `seconds` of Ctrl-Z.
 
         Raises PortLostError only where nothing can have left.
@@ -803,17 +809,17 @@ class Modem:
             self.run("AT+CUSD=2", seconds=SLOW_COMMAND_SECONDS)
         text = (match["text"] or match["unquoted"] or "").strip() if match else ""
         dcs = int(match["dcs"]) if match and match["dcs"] else None
-        said = text and tpdu.decode_ussd(text, dcs, as_septets=self._charset == "GSM")
-        if not said:
+        answer = text and tpdu.decode_ussd(text, dcs, as_septets=self._charset == "GSM")
+        if not answer:
             raise ModemRefusedError(f"The network has no answer to {code}.", event.text, "Is the code right?")
-        return said
+        return answer
 
     def _take_ussd(self) -> Unsolicited | None:
         """Take the oldest answer to a USSD question out of the unsolicited codes."""
-        found = next((event for event in self._unsolicited if event.code == "+CUSD"), None)
-        if found:
-            self._unsolicited.remove(found)
-        return found
+        answer = next((event for event in self._unsolicited if event.code == "+CUSD"), None)
+        if answer:
+            self._unsolicited.remove(answer)
+        return answer
 
     # ---- calls
 
@@ -953,9 +959,9 @@ def _is_busy(final: Final) -> bool:
     return final.cms in BUSY or final.cme == BUSY_CME
 
 
-def _not_kept(found: tuple[str, ...]) -> ModemRefusedError:
+def _not_kept(settings: tuple[str, ...]) -> ModemRefusedError:
     return ModemRefusedError(
-        f"The modem does not keep its settings ({', '.join(found) or 'it does not say which it has'}).",
+        f"The modem does not keep its settings ({', '.join(settings) or 'it does not say which it has'}).",
         "ERROR",
         "It is being set up again; if this comes back, the stick needs a better power supply or is broken.",
     )
@@ -964,11 +970,11 @@ def _not_kept(found: tuple[str, ...]) -> ModemRefusedError:
 def _field(text: str, position: int) -> str | None:
     """Return a parameter of an answer without its quotes, of which some makes leave out one or both.
 
-    None where there is none, or none that could be told from the lack of one: only "" is empty.
+    None where the parameter is missing or left empty; "" only where the modem wrote two quotes.
     """
     fields = re.findall(r'\s*("(?:[^"]|"")*"|[^,]*)(?:,|$)', text)
-    found = fields[position].strip() if len(fields) > position else ""
-    return found.strip('"') if found else None
+    parameter = fields[position].strip() if len(fields) > position else ""
+    return parameter.strip('"') if parameter else None
 
 
 def _counts(response: Response) -> tuple[int, int] | None:
@@ -983,18 +989,13 @@ def _counts(response: Response) -> tuple[int, int] | None:
 def _digits(response: Response) -> str:
     """Return the long number that is an answer (an IMSI, IMEI or ICCID): the first line that is one, or nothing."""
     lines = [line.text.strip() for line in response.lines] if response.final.ok else []
-    found = next((match[1] for line in lines if (match := _LONG_NUMBER.fullmatch(line))), "")
-    if not found and len(lines) == 1 and (match := re.search(r"\d{10,22}", lines[0])):
+    number = next((match[1] for line in lines if (match := _LONG_NUMBER.fullmatch(line))), "")
+    if not number and len(lines) == 1 and (match := re.search(r"\d{10,22}", lines[0])):
         return match[0]  # alone, it is the answer, whatever stands around it
-    return found
+    return number
 
 
 def _words(response: Response) -> str:
     """Return the words that are an answer: its first line that does not begin as an unsolicited code does."""
     lines = [line.text.strip() for line in response.lines]
     return next((line for line in lines if not _UNASKED.match(line)), lines[0])
-
-
-def cause(final: Final) -> str:
-    """Return a final result code as a word for the database: cms_500, cme_30, or its text."""
-    return f"cms_{final.cms}" if final.cms is not None else final.text

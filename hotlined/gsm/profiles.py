@@ -259,5 +259,5 @@ def choose(manufacturer: str, model: str) -> Profile:
 def meaning(text: str) -> Meaning:
     """Return what an unsolicited line asks for; CHATTER where no make is known to say it."""
     spaced = re.sub(r":(?=\S)", ": ", text, count=1)  # some write ^SIMST:255, some +CPIN: READY
-    found = next((beginning for beginning, begins in _LONGEST_FIRST if begins.match(spaced)), None)
-    return UNSOLICITED[found] if found else Meaning.CHATTER
+    known = next((beginning for beginning, begins in _LONGEST_FIRST if begins.match(spaced)), None)
+    return UNSOLICITED[known] if known else Meaning.CHATTER

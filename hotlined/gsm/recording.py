@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from hotlined.errors import ModemError
 from hotlined.gsm import at, profiles
-from hotlined.gsm.anonymous import Said, anonymise
+from hotlined.gsm.anonymous import RecordedLine, anonymise
 from hotlined.gsm.modem import Modem, SimState
 from hotlined.gsm.port import Port
 
@@ -54,7 +54,7 @@ class Recording:
     """What passed, and what is said of the stick (without the `#`)."""
 
     comments: tuple[str, ...]
-    lines: tuple[Said, ...]
+    lines: tuple[RecordedLine, ...]
 
     def text(self) -> str:
         """Write it."""
@@ -72,7 +72,7 @@ def parse(text: str) -> Recording:
         if row.startswith("#"):
             comments.append(row[1:].strip())
         elif match := _LINE.fullmatch(row):
-            said.append(Said(float(match[1]), match[2] == ">", _ESCAPED.sub(_meant, match[3])))
+            said.append(RecordedLine(float(match[1]), match[2] == ">", _ESCAPED.sub(_meant, match[3])))
         elif row.strip():
             raise ValueError(f"line {number} is neither a comment nor something that was said")
     return Recording(tuple(comments), tuple(said))
@@ -88,7 +88,7 @@ class Log:
     """Everything that passes through a port, line by line; `tap` is what the port calls."""
 
     began: float = field(default_factory=time.monotonic)
-    lines: list[Said] = field(default_factory=list)
+    lines: list[RecordedLine] = field(default_factory=list)
     _half: str = ""
 
     def tap(self, octets: bytes, *, ours: bool) -> None:
@@ -98,19 +98,19 @@ class Log:
         if ours:
             if self._half.strip() == ">":  # a prompt has no end
                 self._end(seconds)
-            self.lines.append(Said(seconds, ours=True, text=text))
+            self.lines.append(RecordedLine(seconds, ours=True, text=text))
             return
         *whole, self._half = [*_PIECE.findall(self._half + text), ""]
         if whole and not whole[-1].endswith(("\r", "\n")):
             self._half = whole.pop()
-        self.lines.extend(Said(seconds, ours=False, text=piece) for piece in whole)
+        self.lines.extend(RecordedLine(seconds, ours=False, text=piece) for piece in whole)
 
     def _end(self, seconds: float) -> None:
         if self._half:
-            self.lines.append(Said(seconds, ours=False, text=self._half))
+            self.lines.append(RecordedLine(seconds, ours=False, text=self._half))
         self._half = ""
 
-    def close(self) -> list[Said]:
+    def close(self) -> list[RecordedLine]:
         """Return all that passed, half a line at the end too."""
         self._end(time.monotonic() - self.began)
         return self.lines

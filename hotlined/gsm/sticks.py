@@ -19,7 +19,7 @@ class Role(IntEnum):
     """Commands beside the data connection: unsolicited result codes come here (Huawei calls it PCUI)."""
     MODEM = 1
     """Commands and the data connection: second choice."""
-    UNTOLD = 2
+    UNLISTED = 2
     """A port of a modem in no table: it may answer."""
     ADAPTER = 3
     """A serial adapter or an unknown device with one port: whatever hangs on it."""

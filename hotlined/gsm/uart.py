@@ -44,8 +44,8 @@ def obstacles(port: str, root: Path = Path("/")) -> list[Obstacle]:
     path = root / port.lstrip("/")
     name = path.resolve().name
     if not path.exists():
-        told = "is not told" if _maybe_setting(root, "enable_uart") is None else "is told"
-        found.append(Obstacle(f"there is no {port}: the Pi {told} to switch its UART on", HARDWARE_ON))
+        switched = "is not told" if _maybe_setting(root, "enable_uart") is None else "is told"
+        found.append(Obstacle(f"there is no {port}: the Pi {switched} to switch its UART on", HARDWARE_ON))
     if name in _CONSOLE.findall(_text(root / "proc/cmdline")):
         found.append(Obstacle(f"the login console is on {name}, and types into the modem", CONSOLE_OFF))
     if name == _DEBUG_CONNECTOR:
