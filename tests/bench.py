@@ -2,9 +2,11 @@
 
 No test: it judges nothing. Times are medians, on this machine with the disk of /var/tmp. The modem is the simulator,
 which answers at once: a real one takes seconds for each segment sent, and tens of milliseconds for each command.
+With --against COMMIT the daemon of that commit is measured beside this one, in the same run against the same simulator.
 """
 
 import json
+import os
 import select
 import socket
 import subprocess
@@ -33,6 +35,7 @@ from hotlined.simulator import client as simulation
 from hotlined.store import contacts
 from hotlined.store.database import Database, open_for_daemon
 
+ROOT = Path(__file__).parent.parent
 DISK = Path("/var/tmp")  # of all temporary folders the one that is on a disk everywhere
 CORPUS = Path(__file__).parent / "data" / "pdus.jsonl"
 TEXTS = 200
@@ -52,9 +55,14 @@ class Row:
     unit: str
 
 
+def start_daemon(line: Line, tree: Path) -> None:
+    """Start the daemon of a source tree."""
+    start_bare(line, "-m", "hotlined", PYTHONPATH=str(tree))
+
+
 @contextmanager
-def running(poll_interval: str) -> Iterator[Line]:
-    """Give a line whose daemon is ready, its database on a disk and its status on a tmpfs where there is one."""
+def running(poll_interval: str, tree: Path) -> Iterator[Line]:
+    """Give a line whose daemon has listed, its database on a disk and its status on a tmpfs where there is one."""
     with (
         tempfile.TemporaryDirectory(dir=DISK) as name,
         tempfile.TemporaryDirectory(dir=SHM if SHM.is_dir() else None) as runtime,
@@ -65,17 +73,18 @@ def running(poll_interval: str) -> Iterator[Line]:
         line.configure(
             modem={"poll_interval": poll_interval}, answer={"text": TWO_SEGMENTS}, limits={"segments": UNLIMITED}
         )
-        start_bare(line, "-m", "hotlined")
+        start_daemon(line, tree)
         try:
-            line.wait_state("ready")
+            line.sim.do("wait", for_="+CMGL", count=1, timeout=30)
+            line.sim.do("wait", for_="+COPS", count=1, timeout=30)
             yield line
         finally:
             line.stop()
 
 
-def traffic() -> Iterator[Row]:
+def traffic(tree: Path) -> Iterator[Row]:
     """Receive and answer texts, then drain as many that are not answered."""
-    with running("10s") as line:
+    with running("10s", tree) as line:
         before = commands(line)
         for count in range(TEXTS // 4):
             line.sim.do("deliver", from_=f"+3247000{count:04}", text="Salut, ça va ?")
@@ -99,9 +108,9 @@ def drained(line: Line) -> float:
     return TEXTS / (time.monotonic() - began)
 
 
-def idle(seconds: float) -> Iterator[Row]:
+def idle(seconds: float, tree: Path) -> Iterator[Row]:
     """Let the daemon idle with the usual settings, from the middle between two polls on."""
-    with running("10s") as line:
+    with running("10s", tree) as line:
         line.sim.do("wait", for_="+CMGL", count=commands(line)["+CMGL"] + 1, timeout=20)
         time.sleep(5)
         before = read_meters(line)
@@ -114,19 +123,19 @@ def idle(seconds: float) -> Iterator[Row]:
         yield Row("idle: written to disk", (after.octets_written - before.octets_written) / minutes, "octets/min")
 
 
-def start() -> Iterator[Row]:
+def start(tree: Path) -> Iterator[Row]:
     """Start the daemon again and again on a database that is there already."""
-    with running("60s") as line:
+    with running("60s", tree) as line:
         seconds = []
         for _ in range(STARTS):
             line.stop()
             listings = commands(line)["+CMGL"]
             began = time.monotonic()
-            start_bare(line, "-m", "hotlined")
+            start_daemon(line, tree)
             line.sim.do("wait", for_="+CMGL", count=listings + 1, timeout=30)
             seconds.append(time.monotonic() - began)
         yield Row("start to the first listing", median(seconds) * 1000, "ms")
-    bare, full = (median(timed(partial(interpret, code)) for _ in range(STARTS)) for code in CODES)
+    bare, full = (median(timed(partial(interpret, code, tree)) for _ in range(STARTS)) for code in CODES)
     yield Row("  of it the interpreter", bare * 1000, "ms")
     yield Row("  of it imports", (full - bare) * 1000, "ms")
 
@@ -134,9 +143,9 @@ def start() -> Iterator[Row]:
 CODES = ("pass", f"import {MODULES}")
 
 
-def interpret(code: str) -> None:
-    """Run a program in an interpreter of its own."""
-    subprocess.run([sys.executable, "-c", code], check=True)
+def interpret(code: str, tree: Path) -> None:
+    """Run a program in an interpreter of its own, with the package of a source tree."""
+    subprocess.run([sys.executable, "-c", code], check=True, env=os.environ | {"PYTHONPATH": str(tree)})
 
 
 def timed(work: Callable[[], object]) -> float:
@@ -291,17 +300,50 @@ def decode() -> Iterator[Row]:
     yield Row(f"decoding, over {len(entries)} PDUs", seconds / len(entries) * 1e6, "µs/PDU")
 
 
+@contextmanager
+def tree_of(commit: str) -> Iterator[Path]:
+    """Give the source tree of a commit, which is taken away afterwards."""
+    with tempfile.TemporaryDirectory(dir=DISK) as name:
+        tree = Path(name) / "tree"
+        git = ["git", "-C", str(ROOT)]
+        subprocess.run([*git, "worktree", "add", "--quiet", "--detach", str(tree), commit], check=True)
+        try:
+            yield tree
+        finally:
+            subprocess.run([*git, "worktree", "remove", "--force", str(tree)], check=True)
+
+
+def daemons(seconds: float, tree: Path) -> Iterator[Row]:
+    """Measure the daemon of a source tree."""
+    yield from traffic(tree)
+    yield from idle(seconds, tree)
+    yield from start(tree)
+
+
+def compare(seconds: float, commit: str) -> None:
+    """Print what the daemon costs, and beside it what that of a commit does."""
+    with tree_of(commit) as tree:
+        click.echo(f"{'':<44}{'now':>10}{commit[:9]:>10}")
+        for now, before in zip(daemons(seconds, ROOT), daemons(seconds, tree), strict=True):
+            click.echo(f"{now.what:<44}{now.value:>10,.2f}{before.value:>10,.2f} {now.unit}".rstrip())
+
+
 @click.command
 @click.option("--quick", is_flag=True, help="Idle for twenty seconds and fill the database with no more than 10,000.")
-def main(*, quick: bool) -> None:
+@click.option("--against", metavar="COMMIT", help="Measure the daemon alone, beside that of another commit.")
+def main(*, quick: bool, against: str | None) -> None:
     """Measure what the daemon costs and print it.
 
     Example: scripts/bench --quick
+
+    Example: scripts/bench --against HEAD~20
     """
+    seconds = 20.0 if quick else 60.0
+    if against:
+        compare(seconds, against)
+        return
     sections = (
-        traffic(),
-        idle(20.0 if quick else 60.0),
-        start(),
+        daemons(seconds, ROOT),
         rules((1000, 10_000) if quick else (1000, 10_000, 100_000, 1_000_000)),
         decisions(),
         decode(),

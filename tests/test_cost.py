@@ -42,14 +42,14 @@ def lay(line: Line, storage: str, *texts: str) -> None:
             line.sim.do("store", storage=storage, pdu=pdu)
 
 
-def start_bare(line: Line, *interpreter: str) -> None:
-    """Start the daemon as an installation does, without anything that measures tests in it."""
+def start_bare(line: Line, *interpreter: str, **more: str) -> None:
+    """Start the daemon as an installation does, with `more` in its environment and nothing that measures tests."""
     line.configure()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
     with line.log_path.open("ab") as output:
         line.daemon = subprocess.Popen(
             [sys.executable, *interpreter, "--config", str(line.config), "run"],
-            env=environment,
+            env=environment | more,
             stderr=output,
             stdout=output,
             cwd=line.folder,
