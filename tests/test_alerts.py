@@ -25,7 +25,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hotlined import config as configuration
-from hotlined import words
 from hotlined.alerts.delivery import find
 from hotlined.cli import alerts
 from hotlined.cli.alerts import EVENTS, Chosen, Seen, due
@@ -35,6 +34,7 @@ from hotlined.gsm.alphabet import Encoding, plan
 from hotlined.status import DaemonStatus, ModemStatus, Trouble
 from hotlined.store import backup, decisions, requests
 from hotlined.store.alerting import Alert, Event, Place
+from hotlined.words import conditions
 
 ADMIN = "+32470999888"
 SECRET = "s3cr3t-t0k3n"
@@ -204,11 +204,11 @@ def test_the_first_run_tells_only_what_goes_on() -> None:
 @pytest.mark.parametrize(("condition", "level"), alerts._WORDS)
 def test_every_alert_fits_one_segment(condition: str, level: int) -> None:
     """Title and text are in GSM-7 and take one segment where the daemon's own words are short."""
-    for known in (*words.MODEM.values(), words.NOT_RUNNING, words.ODD, *words.HOLDS.values()):
+    for known in (*conditions.MODEM.values(), conditions.NOT_RUNNING, conditions.ODD, *conditions.HOLDS.values()):
         _fits_one_segment(condition, level, known)
 
 
-def _fits_one_segment(condition: str, level: int, known: words.Condition) -> None:
+def _fits_one_segment(condition: str, level: int, known: conditions.Condition) -> None:
     filling = {
         "title": known.title,
         "words": known.words.format(by="uid 1003") if condition == "paused" else "",
@@ -220,7 +220,7 @@ def _fits_one_segment(condition: str, level: int, known: words.Condition) -> Non
         "limit": 3000,
         "since": "24 Nov 23:00",
     }
-    if condition == "paused" and known not in (words.HOLDS["paused", each] for each in ("person", "restored")):
+    if condition == "paused" and known not in (conditions.HOLDS["paused", each] for each in ("person", "restored")):
         return
     draft = alerts._draft(condition, level, "", **filling)
     planned = plan(f"hotlined fr: {draft.title}. {draft.text}", "smart")
@@ -232,7 +232,7 @@ def test_every_state_of_modem_and_database_has_its_cure() -> None:
     """What the daemon can say, this can tell."""
     from hotlined.daemon.connection import ModemState  # noqa: PLC0415  # the daemon's rooms, wanted only here
 
-    assert {*ModemState} - {"ready"} <= words.MODEM.keys()
+    assert {*ModemState} - {"ready"} <= conditions.MODEM.keys()
     assert {"full", "locked", "damaged", "replaced"} == alerts._DATABASE_TITLES.keys()
     assert {condition for condition, _ in EVENTS.values()} <= {condition for condition, _ in alerts._WORDS}
 

@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hotlined import policy
-from hotlined.cli.limits import in_words
 from hotlined.clock import Now
 from hotlined.store import attempts, decisions
+from hotlined.words.amounts import wait_in_words
 
 Make = Callable[..., Filled]
 LIMITS = {"hour": 6, "day": 20, "month": 50}
@@ -354,7 +354,7 @@ def test_room_is_exact_for_known_numbers_too(make: Make) -> None:
 )
 def test_a_wait_is_told_in_two_units(duration: timedelta, words: str) -> None:
     """A wait is rounded up and takes two units at most."""
-    assert in_words(duration.total_seconds()) == words
+    assert wait_in_words(duration.total_seconds()) == words
 
 
 def test_what_keeps_answers_back_is_said(make: Make) -> None:

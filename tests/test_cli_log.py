@@ -20,16 +20,18 @@ from filled import ANSWER_KEYS, KEVIN, LEA, LOG_KEYS, SENT, Filled
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from hotlined.cli.dates import TIME_WIDTH, clock_time, moment, period
-from hotlined.cli.log import OUTCOME, REASONS, answer_in_words, briefly, lines
-from hotlined.cli.output import csv_cell, harmless, json_line
+from hotlined.cli.dates import period
+from hotlined.cli.log import OUTCOME, lines
+from hotlined.cli.output import csv_cell, json_line
 from hotlined.clock import rfc3339
 from hotlined.policy import Reason, WaitingFor
 from hotlined.simulator import pdus
 from hotlined.states import State
 from hotlined.store import answers, decisions
 from hotlined.store import log as contact_log
-from hotlined.store.line import Sending
+from hotlined.words.harmless import harmless
+from hotlined.words.reasons import REASONS, answer_in_words, briefly
+from hotlined.words.times import TIME_WIDTH, clock_time, moment
 
 HOSTILE = "\x1b[2J\x9b31m\u202ecod\u2066\u200b\u2028[red]x[/red]\n=1+1\r\x07"
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=60) | st.text(
@@ -259,7 +261,7 @@ def test_no_outcome_is_longer_than_its_column() -> None:
     assert max(len(each.format(at="tomorrow")[:99]) for each in words.values() if "{at}" not in each) <= OUTCOME
     assert all(len(each.format(at="04:12")) <= OUTCOME for each in words.values())
     assert not [code for code, each in words.items() if "_" in each or each in {"due", "pending"}]
-    free = Sending("free")
+    free = "free"
     for state in State:
         answer = {"state": state, "waiting_for": None, "reason": None, "segments": 2, "segments_sent": 0, "due_at": ""}
         assert 0 < len(answer_in_words(answer | {"due_at": "2026-11-24T22:00:00.000Z"}, free)) <= OUTCOME

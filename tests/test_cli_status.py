@@ -17,11 +17,11 @@ from typing import Any
 import pytest
 from filled import LEA, Filled
 
-from hotlined.cli.output import harmless
 from hotlined.clock import boottime, parse_rfc3339
 from hotlined.status import DaemonStatus, ModemStatus, Storage, Trouble
 from hotlined.store import database, decisions
 from hotlined.store.line import note_balance
+from hotlined.words.harmless import harmless
 
 # what is promised of `status --json`, in its order
 KEYS = [

@@ -22,8 +22,8 @@ from conftest import Line, wait_until
 from filled import KEVIN, Filled
 
 from hotlined.cli import COMMANDS
-from hotlined.cli.output import harmless
 from hotlined.simulator import pdus
+from hotlined.words.harmless import harmless
 
 ROOT = Path(__file__).parent.parent
 MARK = "obeyed"  # the file that a shell would make

@@ -15,7 +15,6 @@ import pytest
 from filled import ANSWER, KEVIN, LEA, RULES, Filled
 
 from hotlined import pseudonym
-from hotlined.cli.log import REASONS
 from hotlined.clock import boottime
 from hotlined.gsm import alphabet
 from hotlined.policy import Reason
@@ -23,6 +22,7 @@ from hotlined.status import DaemonStatus
 from hotlined.store import answers as queue
 from hotlined.store import decisions, pseudonyms
 from hotlined.store.line import note_own_number
+from hotlined.words.reasons import REASONS
 
 TOM, PROXIMUS, LONDON = "+32470999999", "8850", "+447400123456"
 KEYS = ["number", "contacts", "first_at", "last_at", "answers", "segments", "blocked", "opted_out"]

@@ -16,8 +16,8 @@ from conftest import PATIENCE_SECONDS, wait_until
 from filled import KEVIN, LEA, Filled
 from persons import user_name
 
-from hotlined.cli.dates import moment
 from hotlined.store import decisions
+from hotlined.words.times import moment
 
 
 @pytest.fixture

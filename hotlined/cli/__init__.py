@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hotlined import __version__, owner
-from hotlined.cli.output import TYPED, as_typed, harmless, print_wrapped, wrapped
+from hotlined.cli.output import TYPED, as_typed, print_wrapped, wrapped
 from hotlined.errors import ConfigError, HotlinedError, UsageError
+from hotlined.words.harmless import harmless
 
 if TYPE_CHECKING:
     from hotlined.config import Config

@@ -29,7 +29,6 @@ from hotlined import config as configuration
 from hotlined.alerts.channels import Channel, Message
 from hotlined.alerts.delivery import Delivery, find
 from hotlined.cli import Settings, pass_settings
-from hotlined.cli.dates import moment
 from hotlined.cli.output import print_wrapped
 from hotlined.cli.status import CONFIG_BROKEN, SHADOW, Report, report
 from hotlined.clock import Now
@@ -42,7 +41,8 @@ from hotlined.store.alerting import Alert, Draft, Event, Place
 from hotlined.store.database import Database, open_beside_daemon
 from hotlined.store.line import maybe_shadow_since, recorded_holds
 from hotlined.store.trouble import TROUBLES, DatabaseTrouble
-from hotlined.words import HOLDS, MODEM, NOT_RUNNING, ODD
+from hotlined.words.conditions import HOLDS, MODEM, NOT_RUNNING, ODD
+from hotlined.words.times import moment
 
 LOST_SECONDS = 600.0  # without a modem that is ready, before that is told
 FORGOTTEN_SECONDS = 3600.0  # of a pause or of shadow mode, before that is told

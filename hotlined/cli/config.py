@@ -10,9 +10,10 @@ import click
 
 from hotlined import config as configuration
 from hotlined.cli import Group, Settings, pass_settings
-from hotlined.cli.output import counted, print_wrapped
+from hotlined.cli.output import print_wrapped
 from hotlined.config import Config, Mode
 from hotlined.gsm.alphabet import Replacement, plan
+from hotlined.words.amounts import counted
 
 
 @click.group(cls=Group)

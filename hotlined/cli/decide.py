@@ -12,9 +12,7 @@ from typing import Any
 import click
 
 from hotlined.cli import CONTACT_ID, Settings, pass_settings, typed
-from hotlined.cli.dates import moment
-from hotlined.cli.log import REASONS
-from hotlined.cli.output import as_typed, counted, harmless, print_wrapped, sentence
+from hotlined.cli.output import as_typed, print_wrapped
 from hotlined.cli.status import report, require_daemons_database
 from hotlined.config import Config, format_duration
 from hotlined.control.client import decide
@@ -25,6 +23,10 @@ from hotlined.states import State
 from hotlined.store import contacts, log, requests
 from hotlined.store.database import open_beside_daemon
 from hotlined.store.line import own_number, recorded_holds
+from hotlined.words.amounts import counted, sentence
+from hotlined.words.harmless import harmless
+from hotlined.words.reasons import REASONS
+from hotlined.words.times import moment
 
 _LOOK_SECONDS = 0.2
 _COMES_BACK_SECONDS = 120.0

@@ -23,13 +23,15 @@ from typing import Any
 import click
 
 from hotlined import status
-from hotlined.cli.log import briefly
-from hotlined.cli.output import counted, harmless, wrapped
+from hotlined.cli.output import wrapped
 from hotlined.errors import UnavailableError, UsageError
 from hotlined.simulator import client as simulation
 from hotlined.store import log as contact_log
 from hotlined.store import queue
 from hotlined.store.database import Database, open_beside_daemon
+from hotlined.words.amounts import counted
+from hotlined.words.harmless import harmless
+from hotlined.words.reasons import briefly
 
 ANSWER = (
     "Hey! Non, non, c’est pas qui tu crois. Tu sais, mettre les autres mal à l’aise, c’est pas cool. Quand on te dit "

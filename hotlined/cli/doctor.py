@@ -30,7 +30,7 @@ from hotlined.cli import Settings, pass_settings
 from hotlined.cli.config import is_missing
 from hotlined.cli.output import as_typed, json_line, print_wrapped
 from hotlined.cli.record import Wanted, record
-from hotlined.cli.status import SHADOW, WINDOW_CODES, WINDOWS, Report, report
+from hotlined.cli.status import SHADOW, WINDOW_CODES, Report, report
 from hotlined.config import Config
 from hotlined.errors import (
     ConfigError,
@@ -52,6 +52,7 @@ from hotlined.status import ModemStatus
 from hotlined.store import integrity
 from hotlined.store.database import CHECK_SECONDS, open_beside_daemon
 from hotlined.store.trouble import DatabaseTrouble
+from hotlined.words.conditions import WINDOWS
 
 LEAST_FREE = 20 << 20  # octets on the database's disk: less is a failure
 ENOUGH_FREE = 200 << 20  # octets: less is a warning

@@ -4,7 +4,6 @@ When there is room is worked out for the next text, so behind all answers that w
 configured windows allow, whatever comes; neither needs a daemon, nor a database.
 """
 
-import math
 import sys
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
@@ -15,24 +14,26 @@ import click
 from hotlined import policy
 from hotlined.cli import Settings, pass_settings
 from hotlined.cli.config import worst_case
-from hotlined.cli.dates import clock_time
 from hotlined.cli.in_force import shortened
-from hotlined.cli.output import as_typed, counted, harmless, json_line, print_wrapped
-from hotlined.cli.status import holds_of, in_sentences
+from hotlined.cli.output import as_typed, json_line, print_wrapped
+from hotlined.cli.status import holds_of
 from hotlined.clock import Now, rfc3339
-from hotlined.config import Config, Mode, format_duration
+from hotlined.config import Config, Mode
 from hotlined.errors import DatabaseMissingError
 from hotlined.gsm.alphabet import plan
 from hotlined.policy import Share
 from hotlined.store import attempts, forecast
 from hotlined.store.database import Database, open_beside_daemon
 from hotlined.store.line import Sending
+from hotlined.words.amounts import counted, price, wait_in_words
+from hotlined.words.conditions import hold_in_words
+from hotlined.words.harmless import harmless
+from hotlined.words.times import clock_time
 
 _WHOLE = 1000  # characters: wider than any of these tables
 SOON_SECONDS = 60
 """What goes in less than that goes now, for people: the next answer waits for those before it to be handed over."""
 _WIDE = 60  # characters: from here on there is room for two blanks between two columns
-_STEPS = ((86_400, 3_600), (3_600, 60), (0, 1))  # seconds: from so many on, a wait is told in steps of so many
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,11 +204,6 @@ def look_ahead(db: Database, chosen: Config, now: Now) -> forecast.Forecast:
     )
 
 
-def price(segments: int, limits: policy.Limits) -> float:
-    """Return what segments cost, in the configured currency."""
-    return float(segments * limits.price_per_segment)
-
-
 @click.command
 @click.option("--json", "as_json", is_flag=True, help="One object, every value exactly.")
 @pass_settings
@@ -255,15 +251,15 @@ def _print(found: Report) -> None:
                 each.used,
                 "?" if each.limit is None else each.limit,
                 "?" if each.reserve is None else each.reserve,
-                "?" if found.unknown else in_words(each.new_in_seconds),
-                "?" if found.unknown else in_words(each.known_in_seconds),
+                "?" if found.unknown else wait_in_words(each.new_in_seconds),
+                "?" if found.unknown else wait_in_words(each.known_in_seconds),
             )
             for name, each in found.windows.items()
         ),
     )
     new, known = (found.queue[share.value] for share in (Share.NEW, Share.KNOWN))
     for held in found.held:
-        print_wrapped(as_typed(" ".join(in_sentences(held))))
+        print_wrapped(as_typed(" ".join(hold_in_words(held.state, held.reason, held.by))))
     if found.unknown:
         print_wrapped(
             f"{waiting_in_words(new)} to new numbers and {waiting_in_words(known)} to known ones wait. When they can"
@@ -289,7 +285,7 @@ def _print(found: Report) -> None:
 def next_in_words(queue: Queue) -> str:
     """Write when the answer to a text of now can go, and behind how many of those that wait."""
     seconds = queue.next_in_seconds
-    when = "now" if seconds is not None and seconds < SOON_SECONDS else in_words(seconds)
+    when = "now" if seconds is not None and seconds < SOON_SECONDS else wait_in_words(seconds)
     if when not in {"now", "never"}:
         when = f"in {when}"
     return f"{when}, behind {counted(queue.ahead, 'answer')}," if queue.ahead else when
@@ -313,13 +309,3 @@ def waiting_in_words(queue: Queue) -> str:
     if not queue.answers:
         return "no answer"
     return f"{counted(queue.answers, 'answer')} ({counted(queue.segments, 'segment')})"
-
-
-def in_words(seconds: float | None) -> str:
-    """Write a time to wait in at most two units, rounded up: now, 45s, 3h12m, 29d4h; never for None."""
-    if seconds is None:
-        return "never"
-    if seconds <= 0:
-        return "now"
-    step = next(step for least, step in _STEPS if seconds >= least)
-    return format_duration(timedelta(seconds=math.ceil(seconds / step) * step))

@@ -18,8 +18,8 @@ import click
 
 from hotlined.cli import CONTACT_ID, COUNT, Settings, pass_settings
 from hotlined.cli.completion import complete_number, complete_tag
-from hotlined.cli.dates import TIME_WIDTH, Period, clock_time, maybe_moment, moment, when
-from hotlined.cli.output import counted, csv_cell, harmless, json_line, sheet
+from hotlined.cli.dates import Period, when
+from hotlined.cli.output import csv_cell, json_line, sheet
 from hotlined.cli.pager import no_pager, print_paged
 from hotlined.cli.table import Column, Layout, table
 from hotlined.cli.tags import tag_word
@@ -27,12 +27,16 @@ from hotlined.config import Config, Mode
 from hotlined.errors import AddressError, HotlinedError, UsageError
 from hotlined.gsm.address import parse_number
 from hotlined.gsm.alphabet import plan
-from hotlined.policy import Reason, WaitingFor
+from hotlined.policy import Reason
 from hotlined.states import ContactKind, ContactVerdict, State
 from hotlined.store import attempts
 from hotlined.store import log as contact_log
 from hotlined.store.database import Database, open_beside_daemon
 from hotlined.store.line import Sending, sending_of
+from hotlined.words.amounts import counted
+from hotlined.words.harmless import harmless
+from hotlined.words.reasons import BRIEF_REASONS, VERDICTS, answer_in_words, briefly, reason_in_words
+from hotlined.words.times import TIME_WIDTH, maybe_moment, moment
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _Contact = dict[str, Any]
@@ -98,85 +102,10 @@ def _from(contact: _Contact) -> str:
     return contact["originator"] or nobody
 
 
-# what a queued answer waits for; {at} is when it is to go
-_WAITS = {
-    WaitingFor.DUE: "goes {at}",
-    WaitingFor.HELD: "waits: see `status`",
-    WaitingFor.PAUSED: "paused",
-    WaitingFor.NETWORK: "waits: no network",
-    WaitingFor.OUTAGE: "waits: nothing leaves",
-    WaitingFor.CREDIT: "waits: no credit",
-    WaitingFor.RETRY: "tries again {at}",
-    WaitingFor.BUDGET_MONTH: "waits: month's budget",
-    WaitingFor.BUDGET_DAY: "waits: day's budget",
-    WaitingFor.BUDGET_HOUR: "waits: hour's budget",
-    WaitingFor.RESERVE: "waits: new ones first",
-    WaitingFor.SEND_INTERVAL: "goes in a moment",
-}
-STATES = {
-    State.QUEUED: "waits",
-    State.SENDING: "being sent",
-    State.SENT: "sent",
-    State.DELIVERED: "delivered",
-    State.UNDELIVERED: "not delivered",
-    State.UNCONFIRMED: "perhaps sent",
-    State.FAILED: "failed",
-    State.CANCELLED: "cancelled",
-    State.SHADOWED: "shadow: not sent",
-}
-"""Every state of an answer in words."""
-_BRIEFLY = {
-    Reason.FIRST_CONTACT: "first contact",
-    Reason.COOLDOWN_OVER: "long enough ago",
-    Reason.PENDING: "one was on its way",
-    Reason.COOLDOWN: "answered lately",
-    Reason.PER_NUMBER: "had all its answers",
-    Reason.BLOCKED: "blocked",
-    Reason.OPTED_OUT: "asked to stop",
-    Reason.COUNTRY: "country not answered",
-    Reason.NOT_ANSWERABLE: "cannot be texted",
-    Reason.OWN_NUMBER: "the line itself",
-    Reason.LOOP: "another machine",
-    Reason.STALE: "too old",
-    Reason.NOT_TEXT: "nothing to answer",
-    Reason.SIM_CHANGED: "another SIM was in",
-    Reason.RESTORED: "from a backup",
-    Reason.PERSON: "cancelled by hand",
-    Reason.SHADOW: STATES[State.SHADOWED],
-    Reason.TOO_LONG: "answer too long",
-    Reason.SET_ASIDE: "program fault",
-}
-
-
-def briefly(code: str | None) -> str:
-    """Return a reason, or what an answer waits for, in so few plain words that they fit a column; codes are for JSON.
-
-    What is neither is returned as it is.
-    """
-    if code in list(Reason):
-        return _BRIEFLY[Reason(code)]
-    return _WAITS[WaitingFor(code)] if code in list(WaitingFor) else code or ""
-
-
-def answer_in_words(answer: dict[str, Any], sending: Sending) -> str:
-    """Return what becomes, or became, of an answer: `goes 04:12`, `paused`, `sent`; for a cancelled one, why."""
-    state = State(answer["state"])
-    if state is State.QUEUED:
-        waits = answer["waiting_for"]
-        if waits == WaitingFor.DUE and sending.state in {WaitingFor.HELD, WaitingFor.PAUSED}:
-            waits = sending.state  # no time ends that, only a person
-        return briefly(waits).format(at=clock_time(answer["due_at"])) or STATES[state]
-    if state is State.CANCELLED and answer["reason"] in list(Reason):
-        return briefly(answer["reason"])
-    if state is State.FAILED and answer["segments_sent"]:
-        return f"only {answer['segments_sent']} of {answer['segments']} left"
-    return STATES[state]
-
-
 def _outcome(contact: _Contact, sending: Sending) -> str:
     """Return what became of a contact in plain words: what becomes of its answer, or why there is none."""
     if contact["answer"]:
-        return answer_in_words(contact["answer"], sending)
+        return answer_in_words(contact["answer"], sending.state)
     return briefly(contact["reason"]) or "not decided yet"
 
 
@@ -242,7 +171,7 @@ def _print_by_hand(db: Database, rows: list[Row], *, as_json: bool, as_csv: bool
         for text in texts:
             click.echo(json_line(text))
     else:
-        told = (text | {"outcome": answer_in_words(text["answer"], sending)} for text in texts)
+        told = (text | {"outcome": answer_in_words(text["answer"], sending.state)} for text in texts)
         for line in table(told, _BY_HAND_LAYOUTS, "Nobody has sent a text by hand."):
             click.echo(line)
 
@@ -296,10 +225,10 @@ class _Reasons(click.Choice[str]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the code."""
         typed = str(value).strip().casefold()
-        for reason, words in _BRIEFLY.items():
+        for reason, words in BRIEF_REASONS.items():
             if typed in (reason.value, reason.value.replace("_", " "), words.casefold()):
                 return reason.value
-        known = ", ".join(f"{reason} ({words})" for reason, words in _BRIEFLY.items())
+        known = ", ".join(f"{reason} ({words})" for reason, words in BRIEF_REASONS.items())
         raise click.BadParameter(f"{value!r} is no reason. There are {known}.", ctx, param)
 
 
@@ -382,35 +311,6 @@ def log(
             print_paged(lines(db, rows, nothing), pager=pager and not follow, at_end=True)
 
 
-REASONS = {
-    Reason.FIRST_CONTACT: "this number was never answered before",
-    Reason.COOLDOWN_OVER: "the cooldown since its last answer is over",
-    Reason.PENDING: "an answer to this number was already queued",
-    Reason.COOLDOWN: "its last answer was too short a time ago",
-    Reason.PER_NUMBER: "it has had all the answers that a number ever gets",
-    Reason.BLOCKED: "the number is blocked",
-    Reason.OPTED_OUT: "the number asked not to be answered",
-    Reason.COUNTRY: "its country is not answered",
-    Reason.NOT_ANSWERABLE: "no text can reach it: a short code, a name, a withheld number or no mobile line",
-    Reason.OWN_NUMBER: "it is the line's own number",
-    Reason.LOOP: "another machine answers us",
-    Reason.STALE: "it was too old to be answered",
-    Reason.NOT_TEXT: "it is nothing that a person wrote",
-    Reason.SIM_CHANGED: "the modem had another SIM",
-    Reason.RESTORED: "it waited for its verdict in a backup that was put back",
-    Reason.PERSON: "a person said so",
-    Reason.SHADOW: "it was sent by hand, and shadow mode transmits nothing",
-    Reason.TOO_LONG: "it takes more segments than answer.max_segments allows",
-    Reason.SET_ASIDE: "it made the program stumble; the journal has the reason",
-}
-"""Every reason in words."""
-
-
-def reason_in_words(reason: str | None) -> str:
-    """Return what a reason means; a cause that is no reason of ours stands as it is."""
-    return REASONS[Reason(reason)] if reason in list(Reason) else reason or ""
-
-
 def _sheet(contact: _Contact, sending: Sending) -> Iterator[tuple[str, str | None]]:
     """Yield a contact as labels and values; what is not known is left out by the printer."""
     segments = contact["segments"]
@@ -436,19 +336,15 @@ def _sheet(contact: _Contact, sending: Sending) -> Iterator[tuple[str, str | Non
     if answer := contact["answer"]:
         yield from _answer_sheet(answer, sending)
     for text in contact["by_hand"]:
-        words = answer_in_words(text["answer"], sending)
+        words = answer_in_words(text["answer"], sending.state)
         yield "by hand", f"{text['asked_by']} ({text['kind']}): {words}, {moment(text['answer']['queued_at'])}"
         yield "  text", text["answer"]["text"]
     for event in contact["events"]:
         yield "event", " ".join(filter(None, (moment(event["at"]), _words(event["kind"]), event["detail"])))
 
 
-VERDICTS = {"answer": "answer", "suppress": "no answer", None: "not decided yet"}
-"""Every verdict in words."""
-
-
 def _answer_sheet(answer: dict[str, Any], sending: Sending) -> Iterator[tuple[str, str | None]]:
-    yield "answer", f"{answer['id']}: {answer_in_words(answer, sending)}"
+    yield "answer", f"{answer['id']}: {answer_in_words(answer, sending.state)}"
     yield "  because", reason_in_words(answer["reason"])
     yield "  text", answer["text"]
     if answer["segments"]:

@@ -15,12 +15,11 @@ import click
 
 from hotlined import policy
 from hotlined.cli import COUNT, Settings, pass_settings, typed
-from hotlined.cli.dates import TIME_WIDTH, maybe_moment, moment
-from hotlined.cli.limits import SOON_SECONDS, in_words, look_ahead
-from hotlined.cli.log import REASONS, answer_in_words, briefly, entry, lines
-from hotlined.cli.output import as_typed, counted, csv_cell, harmless, json_line, sheet
+from hotlined.cli.limits import SOON_SECONDS, look_ahead
+from hotlined.cli.log import entry, lines
+from hotlined.cli.output import as_typed, csv_cell, json_line, sheet
 from hotlined.cli.pager import no_pager, print_paged
-from hotlined.cli.status import holds_of, in_sentences
+from hotlined.cli.status import holds_of
 from hotlined.cli.table import Column, Layout, table
 from hotlined.clock import Now, rfc3339
 from hotlined.config import Config, Mode
@@ -34,6 +33,11 @@ from hotlined.store.correspondents import Correspondent
 from hotlined.store.database import Database, open_beside_daemon
 from hotlined.store.forecast import Ahead
 from hotlined.store.line import FREE, Sending, is_paused, own_number, sending_of
+from hotlined.words.amounts import counted, wait_in_words
+from hotlined.words.conditions import hold_in_words
+from hotlined.words.harmless import harmless
+from hotlined.words.reasons import REASONS, answer_in_words, briefly
+from hotlined.words.times import TIME_WIDTH, maybe_moment, moment
 
 _COLUMNS = tuple(Correspondent.__dataclass_fields__)
 
@@ -189,7 +193,7 @@ def _sheet(
     yield "  waiting", _ahead_in_words(told)
     yield "  room", _room_in_words(told.windows)
     for held in holds:
-        yield "  held back", as_typed(" ".join(in_sentences(held)))
+        yield "  held back", as_typed(" ".join(hold_in_words(held.state, held.reason, held.by)))
 
 
 def _next_in_words(told: Next, now: Now, least_delay: float) -> str:
@@ -198,7 +202,7 @@ def _next_in_words(told: Next, now: Now, least_delay: float) -> str:
     if told.answer and told.in_seconds < least_delay + SOON_SECONDS:
         return "its next text is answered, after the usual delay"
     at = rfc3339(now.utc + timedelta(seconds=told.in_seconds))
-    return f"in {in_words(told.in_seconds)}, on {moment(at)} if the power stays on"
+    return f"in {wait_in_words(told.in_seconds)}, on {moment(at)} if the power stays on"
 
 
 def _ahead_in_words(told: Next) -> str:
@@ -215,7 +219,7 @@ def _room_in_words(windows: dict[str, float | None]) -> str:
     if all(seconds == 0 for seconds in windows.values()):
         return ""
     return ", ".join(
-        f"{name}'s budget: {in_words(seconds) if not seconds else f'in {in_words(seconds)}'}"
+        f"{name}'s budget: {wait_in_words(seconds) if not seconds else f'in {wait_in_words(seconds)}'}"
         for name, seconds in windows.items()
     )
 
@@ -224,7 +228,7 @@ def _waiting(db: Database, number: str) -> str:
     """Say what becomes of the answer that is queued for a number."""
     where = log.Filter(originator=number, states=(State.QUEUED, State.SENDING))
     found = list(log.entries(db, where, 1))
-    return answer_in_words(found[0]["answer"], sending_of(db)) if found else briefly(Reason.PENDING)
+    return answer_in_words(found[0]["answer"], sending_of(db).state) if found else briefly(Reason.PENDING)
 
 
 @click.command

@@ -16,11 +16,11 @@ from html import escape
 from itertools import count
 
 from hotlined import __version__
-from hotlined.cli.limits import in_words
-from hotlined.cli.log import briefly, reason_in_words
-from hotlined.cli.output import harmless
 from hotlined.cli.summary import Summary, averages, calendar, length, modem_seconds, money, sentences, zone
 from hotlined.store.figures import Span, Tally
+from hotlined.words.amounts import many, wait_in_words
+from hotlined.words.harmless import harmless
+from hotlined.words.reasons import briefly, reason_in_words
 
 _HEIGHT, _HEAD, _FOOT = 200, 18, 24  # pixels: of the bars, above and below them
 _CELL = 22  # pixels: a row of the heat map
@@ -127,7 +127,7 @@ def _tiles(summary: Summary) -> str:
         "New numbers": [f"{each.counts.new:,}" for each in both],
         "Answers": [f"{each.counts.answers:,}" for each in both],
         "Median time to answer": [
-            in_words(_rounded_up(each.seconds_to_answer[1])) if each.seconds_to_answer else "–" for each in both
+            wait_in_words(_rounded_up(each.seconds_to_answer[1])) if each.seconds_to_answer else "–" for each in both
         ],
         "Cost": [money(each.counts.segments, summary.limits) for each in both],
         "Reactions within a day": [f"{each.reactions:,}" for each in both],
@@ -163,7 +163,7 @@ def _over_time(summary: Summary) -> _Figure:
         says=f"Texts and calls received, and answers let out, by {summary.period.by}.",
         drawing=_columns(
             [each.label for each in summary.bins],
-            [f"{each.label}: {_many(texts, 'text')}, {_many(calls, 'call')}, {_many(answers, 'answer')}"
+            [f"{each.label}: {many(texts, 'text')}, {many(calls, 'call')}, {many(answers, 'answer')}"
              for each, texts, calls, answers in zip(summary.bins, texts, calls, answers, strict=True)],
             [_Bars("a", texts, ground, 0.84), *called, _Bars("b", answers, ground, 0.36)],
         ),
@@ -190,7 +190,7 @@ def _week(summary: Summary) -> _Figure:
             if average is None:
                 continue
             contacts, days = summary.week[row][hour], summary.week_days[row][hour]
-            says = f"{name} {hour:02}:00 to {hour + 1:02}:00: {average:,.1f} ({contacts:,} on {_many(days, 'day')})"
+            says = f"{name} {hour:02}:00 to {hour + 1:02}:00: {average:,.1f} ({contacts:,} on {many(days, 'day')})"
             strength = f' class="a" fill-opacity="{0.12 + 0.88 * average / most:.2f}"' if average else ' class="none"'
             parts.append(
                 f'<rect x="{hour * wide:.2f}%" y="{row * _CELL + 1}" width="{wide - 0.25:.2f}%"'
@@ -287,7 +287,7 @@ def _service(summary: Summary) -> _Figure:
         drawing="".join(parts),
         height=_STRIP + _FOOT,
         headings=("State", "Time", "Share"),
-        rows=((_words(state), in_words(each), f"{100 * each / whole:.2f} %") for state, each in seconds.items()),
+        rows=((_words(state), wait_in_words(each), f"{100 * each / whole:.2f} %") for state, each in seconds.items()),
         key=(("e", "ready"), ("f", "not ready"), ("none", "not known")),
     )
 
@@ -309,10 +309,6 @@ def _interruptions(spans: Sequence[Span], place: Callable[[datetime], float]) ->
         first, last = group[0].start, group[-1].end
         states = ", ".join(dict.fromkeys(_words(span.state or "") for span in group))
         yield place(first), max(_FINEST, place(last) - place(first)), f"{states}: {_moment(first)} to {_moment(last)}"
-
-
-def _many(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _words(name: str) -> str:

@@ -14,9 +14,7 @@ import click
 
 from hotlined import pseudonym
 from hotlined.cli import CONTACT_ID, Settings, pass_settings, typed
-from hotlined.cli.dates import exact, maybe_exact
-from hotlined.cli.log import STATES, VERDICTS, reason_in_words
-from hotlined.cli.output import as_typed, counted, harmless, json_line, print_sheet, print_wrapped
+from hotlined.cli.output import as_typed, json_line, print_sheet, print_wrapped
 from hotlined.cli.status import report
 from hotlined.clock import rfc3339
 from hotlined.config import Config
@@ -26,6 +24,10 @@ from hotlined.gsm.address import parse_number
 from hotlined.states import State
 from hotlined.store import holders, privacy
 from hotlined.store.database import open_beside_daemon
+from hotlined.words.amounts import counted
+from hotlined.words.harmless import harmless
+from hotlined.words.reasons import STATES, VERDICTS, reason_in_words
+from hotlined.words.times import exact, maybe_exact
 
 _LOOK_SECONDS = 0.2
 _YES = frozenset({"y", "yes", "o", "oui", "j", "ja"})

@@ -10,8 +10,8 @@ import os
 import click
 
 from hotlined.cli import Settings, pass_settings
-from hotlined.cli.output import harmless
 from hotlined.config import Config
+from hotlined.words.harmless import harmless
 
 _PRIORITIES = ((logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))  # syslog(3)
 _DEBUG = 7

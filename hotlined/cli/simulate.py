@@ -25,8 +25,6 @@ from click.core import ParameterSource
 
 from hotlined import policy
 from hotlined.cli import Settings, pass_settings
-from hotlined.cli.limits import in_words, price
-from hotlined.cli.log import briefly
 from hotlined.cli.output import json_line, print_sheet
 from hotlined.clock import Now, parse_rfc3339, rfc3339
 from hotlined.config import Config
@@ -38,6 +36,8 @@ from hotlined.policy import Reason, Share
 from hotlined.states import ContactKind
 from hotlined.store import answers, attempts, contacts, fates, gate, rehearsal
 from hotlined.store.database import Database
+from hotlined.words.amounts import price, wait_in_words
+from hotlined.words.reasons import briefly
 
 LOOK_AGAIN_SECONDS = 600.0
 """How often an answer that waits is looked at again, though no window has room."""
@@ -308,7 +308,7 @@ def peaks(times: Iterable[float]) -> tuple[int, dict[str, int]]:
 
 
 def _sheet(told: Report) -> Iterator[tuple[str, str | None]]:
-    yield "received", f"{told.received} in {in_words(told.seconds)} (seed {told.seed})"
+    yield "received", f"{told.received} in {wait_in_words(told.seconds)} (seed {told.seed})"
     for fate, reasons in told.fates.items():
         why = ", ".join(f"{count} {briefly(reason)}" for reason, count in reasons.items())
         yield "not answered" if fate == "suppressed" else fate, f"{sum(reasons.values())}{why and f': {why}'}"
@@ -318,7 +318,10 @@ def _sheet(told: Report) -> Iterator[tuple[str, str | None]]:
     first = told.first_contacts
     yield "first contacts", f"{first.answered} of {first.asked} answered"
     if first.answered:
-        yield "  waited", f"{in_words(first.median_seconds)} (median), {in_words(first.worst_seconds)} (worst)"
+        yield (
+            "  waited",
+            f"{wait_in_words(first.median_seconds)} (median), {wait_in_words(first.worst_seconds)} (worst)",
+        )
 
 
 def _plot(told: Report, what: str, width: int) -> str:

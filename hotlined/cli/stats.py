@@ -19,13 +19,14 @@ import click
 
 from hotlined import owner
 from hotlined.cli import Settings, dates, pass_settings
-from hotlined.cli.limits import in_words
-from hotlined.cli.log import briefly
-from hotlined.cli.output import csv_cell, harmless, json_line, print_sheet, print_wrapped
+from hotlined.cli.output import csv_cell, json_line, print_sheet, print_wrapped
 from hotlined.cli.summary import By, Summary, as_json, bins, calendar, length, money, sentences, summarise, zone
 from hotlined.errors import UsageError
 from hotlined.store.database import open_beside_daemon
 from hotlined.store.figures import Tally
+from hotlined.words.amounts import wait_in_words
+from hotlined.words.harmless import harmless
+from hotlined.words.reasons import briefly
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -161,7 +162,7 @@ def _number(name: str) -> Callable[[Tally], str]:
 
 
 def _waited(part: int) -> Callable[[Tally], str]:
-    return lambda tally: in_words(tally.seconds_to_answer[part]) if tally.seconds_to_answer else "-"
+    return lambda tally: wait_in_words(tally.seconds_to_answer[part]) if tally.seconds_to_answer else "-"
 
 
 def lines(summary: Summary) -> Iterator[Line]:

@@ -15,8 +15,7 @@ import click
 from hotlined import __version__, clock
 from hotlined import status as daemon_status
 from hotlined.cli import Broken, Settings, pass_settings
-from hotlined.cli.dates import moment
-from hotlined.cli.output import as_typed, json_line, print_sheet, sentence
+from hotlined.cli.output import as_typed, json_line, print_sheet
 from hotlined.config import Config, Mode
 from hotlined.errors import DatabaseMissingError, DatabaseVersionError, RefusedError, StoreError, UnavailableError
 from hotlined.status import CONFIG_REFUSED, DaemonStatus, Found, Trouble
@@ -24,10 +23,11 @@ from hotlined.store import attempts, holders, queue
 from hotlined.store.database import Database, open_beside_daemon
 from hotlined.store.line import FREE, Credit, Sending, credit_of, maybe_paused_by, maybe_shadow_since, recorded_holds
 from hotlined.store.trouble import TROUBLES, DatabaseTrouble
-from hotlined.words import HOLDS
+from hotlined.words.amounts import sentence
+from hotlined.words.conditions import WINDOWS, hold_in_words
+from hotlined.words.times import moment
 
 _STATES = ("full", "locked", "damaged")  # of a database that cannot be used
-WINDOWS = {"hour": "hour", "day": "24 hours", "month": "30 days"}
 SHADOW = "shadow"
 CONFIG_BROKEN = "config_broken"
 WINDOW_CODES = tuple(f"budget_{window}" for window in WINDOWS)
@@ -174,12 +174,6 @@ def _holds(db: Database, told: DaemonStatus, *, alive: bool) -> tuple[Sending, .
     return tuple(recorded_holds(db, sim_changed=told.sim_changed if alive else None))
 
 
-def in_sentences(held: Sending) -> tuple[str, str]:
-    """Return what keeps answers back, in words, and its cure."""
-    known = HOLDS[held.state, held.reason or ""]
-    return known.words.format(by=held.by or "somebody"), known.cure
-
-
 def _stored(
     config: Config, told: DaemonStatus, *, alive: bool, shadow: bool
 ) -> tuple[Stored | None, str | None, Trouble | None]:
@@ -264,7 +258,7 @@ def _line_trouble(config: Config, mode: str, stored: Stored | None) -> Iterator[
     """Yield what keeps answers back, as the database has it."""
     for held in stored.holds if stored else ():
         code = "paused" if held.state == "paused" else held.reason or held.state
-        yield Trouble(code, *in_sentences(held), held.since)
+        yield Trouble(code, *hold_in_words(held.state, held.reason, held.by), held.since)
     for window, each in stored.budgets.items() if stored else ():
         if each["used"] >= each["limit"] or (stored and window in stored.full_windows):
             yield Trouble(

@@ -14,13 +14,13 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import Any
 
-from hotlined.cli.limits import price
 from hotlined.clock import rfc3339
 from hotlined.config import Config
 from hotlined.errors import UsageError
 from hotlined.policy import Limits
 from hotlined.store import figures
 from hotlined.store.database import Database
+from hotlined.words.amounts import many, price
 
 _HOUR, _DAY, _WEEK = timedelta(hours=1), timedelta(days=1), timedelta(weeks=1)
 _LONG = 14 * _DAY  # from here on, half a day is less than a twentieth
@@ -401,10 +401,6 @@ def _count(number: int, noun: str) -> str:
     return f"{_word(number)} {noun}{'' if number == 1 else 's'}"
 
 
-def _many(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
 def rate(texts: int, number: int, unit: str) -> str | None:
     """Write how often: the number itself where it is round, else the round one that is nearest.
 
@@ -485,18 +481,18 @@ def sentences(summary: Summary) -> Iterator[str]:
     time = f"{length(start, end)} ({calendar(start, end)})"
     if counts.texts:
         often = rate(counts.texts, *lasts(start, end))
-        yield f"{_many(counts.texts, 'text')} in {time}{f', {often}' if often else ''}."
+        yield f"{many(counts.texts, 'text')} in {time}{f', {often}' if often else ''}."
         yield from _busiest(summary)
     else:
         yield f"No text in {time}."
     if counts.calls:
-        yield f"{_many(counts.calls, 'call')} in the same time."
+        yield f"{many(counts.calls, 'call')} in the same time."
     yield from _people(counts)
     yield from _answers(summary.total)
     if counts.segments:
         each = f" at {_price(summary.limits)}{' each' if counts.segments > 1 else ''}"
         spent = money(counts.segments, summary.limits)
-        yield f"In all the SIM spent {spent}: {_many(counts.segments, 'segment')}{each}."
+        yield f"In all the SIM spent {spent}: {many(counts.segments, 'segment')}{each}."
     yield from _reactions(summary.total)
     if summary.total.other_tags:
         tags = ", ".join(f"{tag} {number:,}" for tag, number in summary.total.other_tags.items())
@@ -505,7 +501,7 @@ def sentences(summary: Summary) -> Iterator[str]:
         was = summary.before.counts.texts
         earlier = length(summary.before_start, start).removeprefix("one ")
         told = f"In the {earlier} before ({calendar(summary.before_start, start)})"
-        yield f"{told}: {_many(was, 'text') if was else 'no text'}."
+        yield f"{told}: {many(was, 'text') if was else 'no text'}."
     elif summary.began and summary.began < end:
         local = summary.began.astimezone()
         yield f"The line's records begin on {_day(local.date())} at {local:%H:%M}."
@@ -555,7 +551,7 @@ def _answers(tally: figures.Tally) -> Iterator[str]:
             when = f"; of 1 it is known how soon, within {wait}"
         else:
             when = f"; of {tally.timed:,} it is known how soon, half of these within {wait}"
-    yield f"{_many(answers, 'answer')} went out{when}."
+    yield f"{many(answers, 'answer')} went out{when}."
     if unconfirmed:
         them = "it" if answers == 1 else "any of them" if unconfirmed == answers else f"{unconfirmed:,} of them"
         yield f"The network did not confirm {them}."
@@ -565,7 +561,7 @@ def _reactions(tally: figures.Tally) -> Iterator[str]:
     """Yield what people wrote back, each reaction once, by all of its tags."""
     if not tally.reactions:
         return
-    reactions = f"{_many(tally.reactions, 'reaction')} to the answer"
+    reactions = f"{many(tally.reactions, 'reaction')} to the answer"
     parts = _parts(tally.by_tags)
     if len(parts) == 1:
         ((words, _),) = parts

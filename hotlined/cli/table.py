@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar
 
 import click
 
-from hotlined.cli.output import JOINER
+from hotlined.words.harmless import JOINER
 
 _Row = TypeVar("_Row")
 

@@ -16,12 +16,13 @@ import click
 
 from hotlined.cli import CONTACT_ID, Settings, pass_settings
 from hotlined.cli.completion import complete_tag
-from hotlined.cli.dates import moment
-from hotlined.cli.output import as_typed, counted, print_wrapped, wrapped
+from hotlined.cli.output import as_typed, print_wrapped, wrapped
 from hotlined.control.client import decide
 from hotlined.errors import HotlinedError
 from hotlined.store import decisions, log
 from hotlined.store.database import Database, open_beside_daemon
+from hotlined.words.amounts import counted
+from hotlined.words.times import moment
 
 _WORD = re.compile(r"[^\W_][\w-]{0,39}")
 _KEYS = {"a": "apology", "i": "insult", "t": "threat", "o": "other"}

@@ -10,10 +10,11 @@ import click
 from hotlined import config as configuration
 from hotlined.cli import Group, Settings, pass_settings
 from hotlined.cli.config import replacement
-from hotlined.cli.output import as_typed, counted, json_line, print_wrapped
+from hotlined.cli.output import as_typed, json_line, print_wrapped
 from hotlined.config import Config
 from hotlined.errors import ConfigError, TextError
 from hotlined.gsm.alphabet import Encoding, Plan, Replacement, plan
+from hotlined.words.amounts import counted
 
 _UNIT_OCTETS = {Encoding.GSM7: 1, Encoding.UCS2: 2}  # of a body, for one septet or one UCS-2 unit
 

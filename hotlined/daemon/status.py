@@ -17,7 +17,7 @@ from hotlined.daemon.receiving import Receiver
 from hotlined.daemon.sending import Sender
 from hotlined.status import FILE, DaemonStatus, ModemStatus, Storage, Trouble
 from hotlined.timing import Every, Timing
-from hotlined.words import MODEM, ODD
+from hotlined.words.conditions import MODEM, ODD
 
 log = logging.getLogger("hotlined")
 

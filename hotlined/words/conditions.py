@@ -1,7 +1,7 @@
-"""What keeps a line from its work, in words: one catalogue for `status`, `limits`, `number` and the alerts.
+"""What keeps a line from its work: one catalogue of headline, sentence and cure for all who show it.
 
-Whoever shows an entry fills in what stands between braces. Commands stand between backticks; where GSM-7 is wanted,
-which has none, they are turned into quotes. A title and its sentences fit one segment.
+`status`, `limits`, `number`, `doctor` and the alerts fill in what stands between braces. Commands stand between
+backticks; GSM-7 has none, so an alert turns them into quotes. A title and its sentences fit one segment.
 """
 
 from dataclasses import dataclass
@@ -14,12 +14,14 @@ class Condition:
     title: str
     words: str
     cure: str
+    waits_for_a_person: bool = False
+    """Whether the modem answers, and nothing but a person can end this."""
 
 
 NOT_RUNNING = Condition(
     "the daemon does not run",
     "The daemon does not run.",
-    "Start it: `systemctl start hotlined`. Its journal says why: `journalctl -u hotlined`.",
+    "Start it: `hotlined run`, or `systemctl start hotlined`; `journalctl -u hotlined` says why it ended.",
 )
 _LOST = "the modem is lost"
 MODEM = {
@@ -45,27 +47,46 @@ MODEM = {
         "another program has the modem", "Another program has the modem.", "Stop it: often it is ModemManager."
     ),
     "sim_absent": Condition(
-        "there is no SIM", "There is no SIM.", "Put it in, contacts down, and plug the stick in again."
+        "there is no SIM",
+        "There is no SIM.",
+        "Put it in, contacts down, and plug the stick in again.",
+        waits_for_a_person=True,
     ),
     "pin_required": Condition(
-        "the SIM wants its PIN", "The SIM wants its PIN.", "Set modem.pin or modem.pin_file, then reload the daemon."
+        "the SIM wants its PIN",
+        "The SIM wants its PIN.",
+        "Set modem.pin or modem.pin_file, then reload the daemon.",
+        waits_for_a_person=True,
     ),
     "pin_refused": Condition(
-        "the SIM refused its PIN", "The SIM refused its PIN.", "Correct modem.pin; two more wrong ones lock the SIM."
+        "the SIM refused its PIN",
+        "The SIM refused its PIN.",
+        "Correct modem.pin; two more wrong ones lock the SIM.",
+        waits_for_a_person=True,
     ),
-    "puk_required": Condition("the SIM is locked", "The SIM is locked.", "Put it into a phone and enter its PUK."),
+    "puk_required": Condition(
+        "the SIM is locked", "The SIM is locked.", "Put it into a phone and enter its PUK.", waits_for_a_person=True
+    ),
     "sim_changed": Condition(
         "another stick or SIM is in",
         "Another stick or SIM is in: nobody is answered.",
         "Put the old one back; `hotlined adopt` goes on with this one.",
+        waits_for_a_person=True,
     ),
     "no_service_centre": Condition(
         "the SIM has no service centre",
         "The SIM has no service centre: nothing can be sent.",
         "Nothing can be sent. Ask the operator for its number; `hotlined status` says how to set it.",
+        waits_for_a_person=True,
     ),
 }
 """The states of a modem that is not ready. What the driver knows of one in particular goes before this."""
+
+SIM_STATES = frozenset({"sim_absent", "pin_required", "pin_refused", "puk_required", "sim_changed"})
+"""The states of `MODEM` that are about the SIM."""
+
+LAST_PIN_TRY = "One more wrong PIN locks the SIM: enter it in a phone, and switch it off there."
+"""The cure of a SIM that wants its PIN and takes one wrong one at most."""
 
 ODD = Condition(_LOST, "The modem is not ready.", "`hotlined status` says what is wrong.")
 """A state that `MODEM` has yet to learn."""
@@ -97,3 +118,41 @@ HOLDS = {
     ),
 }
 """What keeps answers back, by state and reason."""
+
+DATABASE_TITLES = {
+    "full": "the database cannot be written",  # whoever forbids it
+    "locked": "the database is locked",
+    "damaged": "the database is damaged",
+    "replaced": "the database was replaced",
+}
+"""The states of a database that nobody can use. Their words and cures stand beside the errors, in the store."""
+
+DATABASE_ODD = "the database cannot be used"
+"""The headline of a state that `DATABASE_TITLES` has yet to learn."""
+
+WINDOWS = {"hour": "hour", "day": "24 hours", "month": "30 days"}
+"""Every window, after `the last`."""
+
+WINDOW_FULL = Condition(
+    "the {window}'s budget is spent",
+    "{used} of {limit} segments of the last {length} are spent: answers wait.",
+    "`hotlined limits` says when there is room again.",
+)
+
+SHADOW = Condition(
+    "the line is in shadow mode",
+    "Shadow mode: everything is done but transmit, so nobody is answered.",
+    "Set `mode: live` in {config}, then `systemctl reload hotlined`, or start the daemon again.",
+)
+
+CONFIG_BROKEN = Condition(
+    "the configuration cannot be used",
+    "{problem}; {consequence}.",
+    "`hotlined config check` names the lines. Correct them, then {then}.",
+)
+
+
+def hold_in_words(state: str, reason: str | None, by: str | None) -> tuple[str, str]:
+    """Return what keeps answers back, in a sentence, and its cure."""
+    known = HOLDS[state, reason or ""]
+    return known.words.format(by=by or "somebody"), known.cure

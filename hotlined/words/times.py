@@ -1,0 +1,48 @@
+"""Moments of the database as people read them, in the local time of this machine.
+
+No locale has a say: what is written here is the same wherever it runs. What machines read is RFC 3339, in UTC.
+"""
+
+from datetime import datetime, timedelta
+
+from hotlined.clock import parse_rfc3339
+
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_HALF_A_DAY = timedelta(hours=12)
+TIME_WIDTH = 12
+"""The width of a column of times: of another year it holds the day, and the rest is cut off."""
+
+
+def moment(text: str, *, dated: bool = False) -> str:
+    """Write a moment of the database, or an `scts`, for people: 24 Nov 22:18, or 24 Nov 2025 22:18.
+
+    The year stands there where it is not this one, and on paper (`dated`). Every time that people read is written so.
+    """
+    local = parse_rfc3339(text).astimezone()
+    return f"{_day(local, dated=dated)} {local:%H:%M}"
+
+
+def exact(text: str) -> str:
+    """Write a moment as `moment` does, with its year and seconds, as evidence needs it: 24 Nov 2026 22:18:05."""
+    return f"{moment(text, dated=True)}:{parse_rfc3339(text).second:02}"
+
+
+def maybe_exact(text: str | None) -> str | None:
+    """Write a moment as `exact` does, or None where there is none."""
+    return exact(text) if text else None
+
+
+def maybe_moment(text: str | None) -> str | None:
+    """Write a moment as `moment` does, or None where there is none."""
+    return moment(text) if text else None
+
+
+def clock_time(text: str) -> str:
+    """Write a moment by the clock alone where it is less than half a day away, 04:12, else as `moment` does."""
+    local = parse_rfc3339(text).astimezone()
+    return f"{local:%H:%M}" if abs(local - datetime.now().astimezone()) < _HALF_A_DAY else moment(text)
+
+
+def _day(local: datetime, *, dated: bool = False) -> str:
+    year = f" {local.year}" if dated or local.year != datetime.now().astimezone().year else ""
+    return f"{local.day} {_MONTHS[local.month - 1]}{year}"
