@@ -19,11 +19,12 @@ from filled import Filled
 
 from hotlined import errors
 from hotlined.cli import COMMANDS as GROUPS
-from hotlined.cli import log, main
+from hotlined.cli import main
 from hotlined.cli.demo import ACTS
 from hotlined.config import KEYS, RESERVED_LINES, parse
 from hotlined.policy import Reason, WaitingFor
 from hotlined.simulator import pdus
+from hotlined.words import reasons
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md"))
@@ -336,7 +337,7 @@ def test_volunteers_find_every_word_of_the_list() -> None:
     """The French page for volunteers explains each mark and each outcome that `log` can show, and no other."""
     page = TEXTS["docs/fr/volontaires.md"]
     outcomes = "".join(page.partition("### Ce qu’une réponse devient")[2].partition("### Dans le texte")[0])
-    said = {*log.STATES.values(), *map(log.briefly, Reason), *map(log.briefly, WaitingFor)}
+    said = {*reasons.STATES.values(), *map(reasons.briefly, Reason), *map(reasons.briefly, WaitingFor)}
     known = {words.replace("{at}", "18:12").replace("`", "") for words in said}
 
     assert {quoted(row[0])[0] for row in table(outcomes, "mot")} == known | {"not decided yet", "only 1 of 2 left"}
