@@ -2,6 +2,8 @@
 
 import ast
 import configparser
+import json
+import os
 import re
 import shlex
 import sqlite3
@@ -27,6 +29,7 @@ from hotlined.simulator import pdus
 from hotlined.words import reasons
 
 ROOT = Path(__file__).parent.parent
+PROGRAM = Path(sys.executable).with_name("hotlined")
 PAGES = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md"))
 FRENCH = ("README.fr.md", *(name for name in PAGES if name.startswith("docs/fr/")))
 READ = ("README.md", "README.fr.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", *PAGES)
@@ -353,6 +356,43 @@ def test_volunteers_find_every_line_of_status() -> None:
     labels = {ast.literal_eval(pair.elts[0]).strip() for pair in pairs if isinstance(pair, ast.Tuple)}
 
     assert {quoted(row[0])[0] for row in table(page, "mot")} == labels
+
+
+@pytest.mark.skipif(not PROGRAM.exists(), reason="needs an installed hotlined")
+@pytest.mark.parametrize("name", ["README.md", "README.fr.md"])
+def test_what_to_do_about_a_threat_runs(tmp_path: Path, name: str) -> None:
+    """What is typed about a threat keeps and tags it, and leaves a file with its text that its owner alone can read."""
+    filled = Filled(tmp_path)
+    with filled.db:
+        for _ in range(19):
+            filled.text()
+        assert filled.text("je sais où tu habites", sender="+32485556677") == 20  # the ID in the block
+    (typed,) = blocks(list(sections(name).values())[4], "console")
+    environment = os.environ | {"HOTLINED_CONFIG": str(filled.config), "PATH": f"{PROGRAM.parent}:{os.environ['PATH']}"}
+    done = subprocess.run(
+        ["bash", "--norc", "-euc", f"{typed}\nhotlined log --kept --tag threat --json"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    written = tmp_path / "threat.txt"
+    assert written.stat().st_mode & 0o777 == 0o600
+    assert "je sais où tu habites" in written.read_text("utf-8")
+    assert json.loads(done.stdout.splitlines()[-1])["id"] == 20
+
+
+def test_forms_name_their_article_and_a_lawyer() -> None:
+    """Each French form names its article of the GDPR, says that a lawyer has to read it, and has gaps to fill in."""
+    for form, article in (("notice-information", 13), ("registre-traitements", 30), ("reponse-acces", 15)):
+        text = TEXTS[f"docs/fr/{form}.md"]
+        head = " ".join(text.partition("\n---\n")[0].split())
+        assert f"article {article}" in head, form
+        assert "relire par un avocat" in head, form
+        assert re.search(r"\[[^]]+\](?!\()", text), form
 
 
 def test_both_languages_promise_the_same_about_data() -> None:
