@@ -76,3 +76,13 @@ def replace(path: Path, octets: bytes, mode: int, *, beside: Path | None = None,
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def is_missing(path: Path | None) -> bool:
+    """Tell whether a file is certainly not there: one that only the daemon may see may well be."""
+    try:
+        return path is not None and not path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False

@@ -15,9 +15,10 @@ from typing import Self
 import click
 
 from hotlined import clock
-from hotlined.cli import LazyGroup, Settings, pass_settings
+from hotlined.cli import LazyGroup
 from hotlined.cli import main as real
-from hotlined.cli.run import prepare
+from hotlined.cli.service import prepare
+from hotlined.cli.settings import Settings, pass_settings
 from hotlined.daemon import serve
 from hotlined.gsm.finding import Machine
 from hotlined.timing import Timing

@@ -19,7 +19,7 @@ from filled import KEVIN, Filled
 
 from hotlined import __version__
 from hotlined.cli import COMMANDS, main
-from hotlined.cli.run import Formatter
+from hotlined.cli.service import Formatter
 from hotlined.store.database import open_for_daemon
 from hotlined.store.trouble import DatabaseTrouble
 

@@ -12,7 +12,8 @@ from conftest import Line, wait_until
 from filled import KEVIN, LEA, Filled
 from promised import run, told
 
-from hotlined.cli import COMMANDS, WHILE_BROKEN, main
+from hotlined.cli import COMMANDS, main
+from hotlined.cli.settings import WHILE_BROKEN
 
 QUOTES = "answer:\n  text: 'C'est non'\n"  # no YAML at all
 UNKNOWN_KEY = "mod: live\n"

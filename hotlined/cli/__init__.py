@@ -7,26 +7,22 @@ pays for another's imports; `hotlined --help` imports them all.
 import contextlib
 import importlib
 import os
-import re
 import shlex
 import shutil
 import sqlite3
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from hotlined import __version__, owner
+from hotlined import __version__
+from hotlined.cli.group import Group
 from hotlined.cli.output import TYPED, as_typed, print_wrapped, wrapped
+from hotlined.cli.settings import SERVICES, Settings
 from hotlined.errors import ConfigError, HotlinedError, UsageError
 from hotlined.words.harmless import harmless
-
-if TYPE_CHECKING:
-    from hotlined.config import Config
 
 COMMANDS = {
     "The daemon": {
@@ -82,146 +78,16 @@ COMMANDS = {
 }
 """Every command by its heading: its name, and the module and attribute that hold it."""
 
-SERVICES = {"control": "hotlined.cli.control:control", "alerts-sender": "hotlined.cli.control:alerts_sender"}
-"""What systemd alone starts: in no help."""
-
-WHILE_BROKEN = {
-    *("status", "alerts", "log", "show", "number", "numbers", "stats", "limits", "export", "db"),
-    *("pause", "resume", "block", "unblock", "optin", "cancel", "requeue", "tag", "untag", "keep"),
-}
-"""The commands that work while config.yaml is broken: what has to be seen or stopped before it is mended."""
-
-_WAITS = {
-    "forget": "`forget` erases for good, so it waits until it is certain which database is meant; `block` works",
-    "purge": "`purge` erases for good, so it waits until it is certain what privacy.keep_texts and keep_numbers are",
-}
-"""Why some of the others wait until it is mended."""
-
-_WHOLE = 200  # characters: a first sentence is never cut
 _HELP_LEAST, _HELP_MOST = 32, 80  # characters: click's own least is wider than a phone
-_LARGEST = 2**63 - 1  # of SQLite
 _NEAR = 0.65  # as difflib counts: lgo is near to log, and selftets to selftest alone
 _ERROR = "Error: "  # click begins what it says of a usage error so
 _HELP_WORDS = ("aide", "hulp", "hilfe")  # what the people who run lines call it
 _TARGETS = {name: target for commands in (*COMMANDS.values(), SERVICES) for name, target in commands.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class Broken:
-    """A configuration file that cannot be used: what is wrong with it, and since when it stands so (RFC 3339)."""
-
-    message: str
-    since: str | None
-
-
-@dataclass(slots=True)
-class Settings:
-    """What was said before the command, and the configuration file that it led to, once it is known."""
-
-    option: Path | None = None
-    line: str | None = None
-    path: Path | None = None
-    unknown: tuple[str, ...] = ()
-    """The keys that have their default because the file cannot be used and no daemon says what is in force of them."""
-    broken: Broken | None = None
-    """What is wrong with the file, where the command goes by what is in force instead."""
-    who: str = field(default_factory=owner.who)
-    """The person who typed this: known before root becomes the line's user."""
-    became: bool = False
-    """Whether root has become the line's user."""
-
-    def config(self) -> "Config":
-        """Find and load the configuration, and as root become the line's user; raises as `loaded` does."""
-        config = self.loaded()
-        self.became = owner.become(config.database) or self.became
-        return config
-
-    def loaded(self) -> "Config":
-        """Find and load the configuration; raises ConfigError and UsageError.
-
-        For the commands of WHILE_BROKEN a file that cannot be used is a warning: they go by what is in force.
-        """
-        from hotlined import config  # noqa: PLC0415  --help and --version do without
-
-        self.path = config.find(self.option, self.line, os.environ)
-        try:
-            return config.load(self.path)
-        except ConfigError as error:
-            command = _command() or ""
-            if not error.problems or command not in WHILE_BROKEN | SERVICES.keys():
-                hint = ". ".join(filter(None, (error.hint, _WAITS.get(command))))
-                raise ConfigError(error.message, error.problems, hint) from error
-            from hotlined.cli.in_force import look  # noqa: PLC0415  for mistakes alone
-
-            found = look(self.path)
-            if found is None:
-                raise
-            self.unknown = found.unknown
-            if self.broken is None:
-                print_wrapped(
-                    as_typed(f"Warning: {error.message}; `hotlined config check` says which. {found.warning}"), err=True
-                )
-            self.broken = Broken(error.message, _changed_at(self.path))
-            return found.config
-
-
-pass_settings = click.make_pass_decorator(Settings)
-
-
-def _changed_at(path: Path) -> str | None:
-    from hotlined import clock  # noqa: PLC0415  for mistakes alone
-
-    with contextlib.suppress(OSError):
-        return clock.rfc3339(datetime.fromtimestamp(path.stat().st_mtime, UTC))
-    return None
-
-
-def _command() -> str | None:
-    """Return the name of the command that runs: for `db check` it is `db`."""
-    context = click.get_current_context(silent=True)
-    while context and context.parent and context.parent.parent:
-        context = context.parent
-    return context.info_name if context and context.parent else None
-
-
-def _whole(least: int, expected: str) -> Callable[[str], int]:
-    """Make the `type` of a click option or argument that is a whole number; its errors name no powers of two."""
-
-    def read(text: str) -> int:
-        if re.fullmatch("[0-9]{1,19}", text) and least <= int(text) <= _LARGEST:
-            return int(text)
-        raise click.BadParameter(f"{text!r} is {expected}.")
-
-    return read
-
-
-CONTACT_ID = _whole(1, "no contact: they are numbers from 1 on, the first column of `hotlined log`")
-"""The type of an argument that names a contact."""
-
-COUNT = _whole(0, "no count: write a whole number, 0 for all")
-"""The type of an option that says how many are shown."""
-
-
 def _typed(word: str) -> str:
     """Put a word as commands and values are spelled: a phone begins it with a capital, the log shows it with blanks."""
     return word.lower().replace(" ", "_")
-
-
-class Group(click.Group):
-    """A group whose help cuts no sentence off."""
-
-    def headings(self, ctx: click.Context) -> Mapping[str, Iterable[str]]:
-        """Return the names of the commands by the heading that they stand under."""
-        return {"Commands": self.list_commands(ctx)}
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write each command with its first sentence, whole."""
-        for heading, names in self.headings(ctx).items():
-            commands = [(name, self.get_command(ctx, name)) for name in names]
-            with formatter.section(heading):
-                formatter.write_dl(
-                    [(name, command.get_short_help_str(_WHOLE)) for name, command in commands if command]
-                )
 
 
 class LazyGroup(Group):
@@ -264,7 +130,11 @@ class LazyGroup(Group):
         _have_outputs()
         width = max(_HELP_LEAST, min(shutil.get_terminal_size().columns, _HELP_MOST)) - 2
         with _boundary():
-            return super().make_context(*args, **{"terminal_width": width} | kwargs)
+            context = super().make_context(*args, **{"terminal_width": width} | kwargs)
+        context.obj = Settings(context.params.get("config"), context.params.get("line"))
+        if not context.resilient_parsing:
+            context.obj.warn = _warn
+        return context
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command inside the error boundary."""
@@ -272,6 +142,10 @@ class LazyGroup(Group):
             result = super().invoke(ctx)
             sys.stdout.flush()  # a pipe that nobody reads any more is found out here, not when Python ends
             return result
+
+
+def _warn(warning: str) -> None:
+    print_wrapped(as_typed(warning), err=True)
 
 
 @contextlib.contextmanager
@@ -362,7 +236,6 @@ def main(ctx: click.Context, config: Path | None, line: str | None) -> None:
     """
     if config is not None and line is not None:
         print_wrapped(f"Warning: --line {line} is not looked at, because --config names the file.", err=True)
-    ctx.obj = Settings(config, line)
     if config is not None or line is not None:
         ctx.meta[TYPED] = shlex.join(["--line", str(line)] if config is None else ["--config", str(config)])
     with contextlib.suppress(AttributeError):

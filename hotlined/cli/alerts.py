@@ -28,8 +28,8 @@ from hotlined import clock, files, policy
 from hotlined import config as configuration
 from hotlined.alerts.channels import Channel, Message
 from hotlined.alerts.delivery import Delivery, find
-from hotlined.cli import Settings, pass_settings
 from hotlined.cli.output import print_wrapped
+from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.status import CONFIG_BROKEN, SHADOW, Report, report
 from hotlined.clock import Now
 from hotlined.config import Config

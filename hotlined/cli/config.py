@@ -4,14 +4,15 @@ import unicodedata
 from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
-from pathlib import Path
 
 import click
 
 from hotlined import config as configuration
-from hotlined.cli import Group, Settings, pass_settings
+from hotlined.cli.group import Group
 from hotlined.cli.output import print_wrapped
+from hotlined.cli.settings import Settings, pass_settings
 from hotlined.config import Config, Mode
+from hotlined.files import is_missing
 from hotlined.gsm.alphabet import Replacement, plan
 from hotlined.words.amounts import counted
 
@@ -96,16 +97,6 @@ def _worst(chosen: Config) -> str:
         )
         + "."
     )
-
-
-def is_missing(path: Path | None) -> bool:
-    """Tell whether a file is certainly not there: one that only the daemon may see may well be."""
-    try:
-        return path is not None and not path.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        return True
-    except OSError:
-        return False
 
 
 # YAML knows none of these for a quote

@@ -10,8 +10,8 @@ import click
 
 from hotlined import config as configuration
 from hotlined import systemd
-from hotlined.cli import Settings, pass_settings
-from hotlined.cli.run import prepare
+from hotlined.cli.service import prepare
+from hotlined.cli.settings import Settings, pass_settings
 from hotlined.errors import UsageError
 
 

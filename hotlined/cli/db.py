@@ -10,8 +10,9 @@ from pathlib import Path
 import click
 
 from hotlined import owner
-from hotlined.cli import Group, Settings, pass_settings
+from hotlined.cli.group import Group
 from hotlined.cli.output import print_wrapped
+from hotlined.cli.settings import Settings, pass_settings
 from hotlined.errors import StoreError
 from hotlined.store import backup, integrity, owning
 from hotlined.store.database import open_to_read, require_current

@@ -11,9 +11,11 @@ from typing import Any
 
 import click
 
-from hotlined.cli import CONTACT_ID, Settings, pass_settings, typed
+from hotlined.cli import typed
 from hotlined.cli.output import as_typed, print_wrapped
+from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.status import report, require_daemons_database
+from hotlined.cli.typed import CONTACT_ID
 from hotlined.config import Config, format_duration
 from hotlined.control.client import decide
 from hotlined.errors import AddressError, HotlinedError, RefusedError, UsageError

@@ -26,10 +26,9 @@ from types import MappingProxyType
 import click
 
 from hotlined import __version__, clock
-from hotlined.cli import Settings, pass_settings
-from hotlined.cli.config import is_missing
 from hotlined.cli.output import as_typed, json_line, print_wrapped
 from hotlined.cli.record import Wanted, record
+from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.status import SHADOW, WINDOW_CODES, Report, report
 from hotlined.config import Config
 from hotlined.errors import (
@@ -43,6 +42,7 @@ from hotlined.errors import (
     UnavailableError,
     UsageError,
 )
+from hotlined.files import is_missing
 from hotlined.gsm import finding, uart
 from hotlined.gsm.finding import Candidate, Holder
 from hotlined.gsm.modem import REGISTERED, SMS_SERVICES, Condition, Modem, Registration, SimState

@@ -12,16 +12,16 @@ from datetime import UTC, datetime, timedelta
 import click
 
 from hotlined import policy
-from hotlined.cli import Settings, pass_settings
 from hotlined.cli.config import worst_case
-from hotlined.cli.in_force import shortened
 from hotlined.cli.output import as_typed, json_line, print_wrapped
+from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.status import holds_of
 from hotlined.clock import Now, rfc3339
 from hotlined.config import Config, Mode
 from hotlined.errors import DatabaseMissingError
 from hotlined.gsm.alphabet import plan
 from hotlined.policy import Share
+from hotlined.reports.in_force import shortened
 from hotlined.store import attempts, forecast
 from hotlined.store.database import Database, open_beside_daemon
 from hotlined.store.line import Sending

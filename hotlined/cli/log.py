@@ -16,13 +16,12 @@ from typing import Any, TypeVar
 
 import click
 
-from hotlined.cli import CONTACT_ID, COUNT, Settings, pass_settings
-from hotlined.cli.completion import complete_number, complete_tag
 from hotlined.cli.dates import Period, when
 from hotlined.cli.output import csv_cell, json_line, sheet
 from hotlined.cli.pager import no_pager, print_paged
+from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.table import Column, Layout, table
-from hotlined.cli.tags import tag_word
+from hotlined.cli.typed import CONTACT_ID, COUNT, complete_number, complete_tag, tag_word
 from hotlined.config import Config, Mode
 from hotlined.errors import AddressError, HotlinedError, UsageError
 from hotlined.gsm.address import parse_number

@@ -14,13 +14,15 @@ from itertools import chain
 import click
 
 from hotlined import policy
-from hotlined.cli import COUNT, Settings, pass_settings, typed
+from hotlined.cli import typed
 from hotlined.cli.limits import SOON_SECONDS, look_ahead
 from hotlined.cli.log import entry, lines
 from hotlined.cli.output import as_typed, csv_cell, json_line, sheet
 from hotlined.cli.pager import no_pager, print_paged
+from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.status import holds_of
 from hotlined.cli.table import Column, Layout, table
+from hotlined.cli.typed import COUNT
 from hotlined.clock import Now, rfc3339
 from hotlined.config import Config, Mode
 from hotlined.errors import UsageError

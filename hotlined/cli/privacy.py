@@ -13,9 +13,11 @@ from typing import Any
 import click
 
 from hotlined import pseudonym
-from hotlined.cli import CONTACT_ID, Settings, pass_settings, typed
+from hotlined.cli import typed
 from hotlined.cli.output import as_typed, json_line, print_sheet, print_wrapped
+from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.status import report
+from hotlined.cli.typed import CONTACT_ID
 from hotlined.clock import rfc3339
 from hotlined.config import Config
 from hotlined.control.client import decide

@@ -1,42 +1,9 @@
-"""`hotlined run`: the daemon in the foreground, its log on stderr.
-
-In the journal each line carries its priority (sd-daemon(3)) and no time, which the journal adds; elsewhere it carries
-both as words.
-"""
-
-import logging
-import os
+"""`hotlined run`: the daemon in the foreground, its log on stderr."""
 
 import click
 
-from hotlined.cli import Settings, pass_settings
-from hotlined.config import Config
-from hotlined.words.harmless import harmless
-
-_PRIORITIES = ((logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))  # syslog(3)
-_DEBUG = 7
-
-
-class Formatter(logging.Formatter):
-    """Writes each line of a record harmless to a terminal, in the journal with its priority in front."""
-
-    def __init__(self, *, journal: bool) -> None:
-        super().__init__("%(message)s" if journal else "%(asctime)s %(levelname)-7s %(message)s")
-        self._journal = journal
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Write a record; a traceback keeps its lines."""
-        priority = next((priority for level, priority in _PRIORITIES if record.levelno >= level), _DEBUG)
-        prefix = f"<{priority}>" if self._journal else ""
-        return "\n".join(prefix + harmless(line) for line in super().format(record).split("\n"))
-
-
-def prepare(config: Config) -> None:
-    """Make this process the daemon's: its log goes to stderr, its files are its group's to read and nobody else's."""
-    output = logging.StreamHandler()
-    output.setFormatter(Formatter(journal="JOURNAL_STREAM" in os.environ))
-    logging.basicConfig(level=config.log_level.upper(), handlers=[output], force=True)
-    os.umask(0o027)
+from hotlined.cli.service import prepare
+from hotlined.cli.settings import Settings, pass_settings
 
 
 @click.command

@@ -24,8 +24,8 @@ import click
 from click.core import ParameterSource
 
 from hotlined import policy
-from hotlined.cli import Settings, pass_settings
 from hotlined.cli.output import json_line, print_sheet
+from hotlined.cli.settings import Settings, pass_settings
 from hotlined.clock import Now, parse_rfc3339, rfc3339
 from hotlined.config import Config
 from hotlined.errors import UsageError

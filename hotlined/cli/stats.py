@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hotlined import owner
-from hotlined.cli import Settings, dates, pass_settings
+from hotlined.cli import dates
 from hotlined.cli.output import csv_cell, json_line, print_sheet, print_wrapped
+from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.summary import By, Summary, as_json, bins, calendar, length, money, sentences, summarise, zone
 from hotlined.errors import UsageError
 from hotlined.store.database import open_beside_daemon

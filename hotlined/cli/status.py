@@ -14,10 +14,11 @@ import click
 
 from hotlined import __version__, clock
 from hotlined import status as daemon_status
-from hotlined.cli import Broken, Settings, pass_settings
 from hotlined.cli.output import as_typed, json_line, print_sheet
+from hotlined.cli.settings import Settings, pass_settings
 from hotlined.config import Config, Mode
 from hotlined.errors import DatabaseMissingError, DatabaseVersionError, RefusedError, StoreError, UnavailableError
+from hotlined.reports.in_force import Broken
 from hotlined.status import CONFIG_REFUSED, DaemonStatus, Found, Trouble
 from hotlined.store import attempts, holders, queue
 from hotlined.store.database import Database, open_beside_daemon

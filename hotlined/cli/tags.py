@@ -3,9 +3,7 @@
 A tag is one word in lower case. Who put it on or took it off is an event, which `show` shows.
 """
 
-import re
 import sys
-import unicodedata
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,9 +12,9 @@ from typing import Any
 
 import click
 
-from hotlined.cli import CONTACT_ID, Settings, pass_settings
-from hotlined.cli.completion import complete_tag
 from hotlined.cli.output import as_typed, print_wrapped, wrapped
+from hotlined.cli.settings import Settings, pass_settings
+from hotlined.cli.typed import CONTACT_ID, complete_tag, tag_word
 from hotlined.control.client import decide
 from hotlined.errors import HotlinedError
 from hotlined.store import decisions, log
@@ -24,7 +22,6 @@ from hotlined.store.database import Database, open_beside_daemon
 from hotlined.words.amounts import counted
 from hotlined.words.times import moment
 
-_WORD = re.compile(r"[^\W_][\w-]{0,39}")
 _KEYS = {"a": "apology", "i": "insult", "t": "threat", "o": "other"}
 _ENGLISH = {
     "excuse": "apology", "excuses": "apology", "insulte": "insult", "belediging": "insult", "menace": "threat",
@@ -32,14 +29,6 @@ _ENGLISH = {
 }  # fmt: skip
 """What the words of the keys are in French and Dutch."""
 _ACTIONS = {"k": "keep", "s": "skip", "u": "undo", "q": "quit"}
-
-
-def tag_word(text: str) -> str:
-    """Read a tag, one word of letters, digits, - and _, and return it in lower case: the `type` of a click option."""
-    word = unicodedata.normalize("NFC", text.strip()).casefold()
-    if not _WORD.fullmatch(word):
-        raise click.BadParameter(f"{text!r} is no tag: one word of at most 40 letters, digits, - and _.")
-    return word
 
 
 def _key(text: str) -> tuple[str, str]:

@@ -8,9 +8,10 @@ from pathlib import Path
 import click
 
 from hotlined import config as configuration
-from hotlined.cli import Group, Settings, pass_settings
 from hotlined.cli.config import replacement
+from hotlined.cli.group import Group
 from hotlined.cli.output import as_typed, json_line, print_wrapped
+from hotlined.cli.settings import Settings, pass_settings
 from hotlined.config import Config
 from hotlined.errors import ConfigError, TextError
 from hotlined.gsm.alphabet import Encoding, Plan, Replacement, plan

@@ -1,24 +1,83 @@
-"""Arguments that several commands take and that are read in one way."""
+"""Arguments that several commands take: how they are read, and how a shell completes them.
 
+Whatever goes wrong while a shell asks, no configuration, no database, no right to read it, is nothing to complete.
+"""
+
+import re
+import sqlite3
 import sys
+import unicodedata
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import click
 
-from hotlined.cli.completion import complete_number
+from hotlined.errors import HotlinedError
+from hotlined.store import correspondents, decisions
+from hotlined.store.database import Database, open_beside_daemon
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
+_LARGEST = 2**63 - 1  # of SQLite
+_TAG = re.compile(r"[^\W_][\w-]{0,39}")
+_PLAIN = re.compile(r"\w[\w.-]*|[+~]\w+")  # a sender may call itself $(reboot), and what is completed is run by Enter
+_MOST = 200  # suggestions: nobody reads more, and a shell is slow with thousands
 
-def _read(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
+
+def _whole(least: int, expected: str) -> Callable[[str], int]:
+    """Make the `type` of a click option or argument that is a whole number; its errors name no powers of two."""
+
+    def read(text: str) -> int:
+        if re.fullmatch("[0-9]{1,19}", text) and least <= int(text) <= _LARGEST:
+            return int(text)
+        raise click.BadParameter(f"{text!r} is {expected}.")
+
+    return read
+
+
+CONTACT_ID = _whole(1, "no contact: they are numbers from 1 on, the first column of `hotlined log`")
+"""The type of an argument that names a contact."""
+
+COUNT = _whole(0, "no count: write a whole number, 0 for all")
+"""The type of an option that says how many are shown."""
+
+
+def tag_word(text: str) -> str:
+    """Read a tag, one word of letters, digits, - and _, and return it in lower case: the `type` of a click option."""
+    word = unicodedata.normalize("NFC", text.strip()).casefold()
+    if not _TAG.fullmatch(word):
+        raise click.BadParameter(f"{text!r} is no tag: one word of at most 40 letters, digits, - and _.")
+    return word
+
+
+def complete_number(ctx: click.Context, _option: click.Parameter, incomplete: str) -> list[str]:
+    """Complete a number or name that contacted the line or is decided about."""
+    return _complete(ctx, incomplete, correspondents.names)
+
+
+def complete_tag(ctx: click.Context, _option: click.Parameter, incomplete: str) -> list[str]:
+    """Complete a tag in use."""
+    return _complete(ctx, incomplete, decisions.tags_in_use)
+
+
+def _complete(ctx: click.Context, incomplete: str, candidates: Callable[[Database], list[str]]) -> list[str]:
+    with suppress(HotlinedError, sqlite3.Error, OSError):
+        config = ctx.find_root().obj.config()
+        with open_beside_daemon(config.database) as db:
+            fitting = (word for word in candidates(db) if word.startswith(incomplete) and _PLAIN.fullmatch(word))
+            return list(fitting)[:_MOST]
+    return []
+
+
+def _read_number(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
     if value != "-":
         return value
-    typed = sys.stdin.readline().strip()
-    if not typed:
+    number = sys.stdin.readline().strip()
+    if not number:
         raise click.BadParameter("there is no number in the first line of the input.")
-    return typed
+    return number
 
 
-number: Callable[[_Command], _Command] = click.argument("number", shell_complete=complete_number, callback=_read)
+number: Callable[[_Command], _Command] = click.argument("number", shell_complete=complete_number, callback=_read_number)
 """The number of a person; `-` reads it from the input: all users of a machine see what stands behind a command."""

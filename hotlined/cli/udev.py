@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import click
 
-from hotlined.cli import Settings, pass_settings
+from hotlined.cli.settings import Settings, pass_settings
 from hotlined.errors import UnavailableError
 from hotlined.gsm import finding
 from hotlined.gsm.finding import Candidate

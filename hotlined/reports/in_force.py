@@ -13,30 +13,38 @@ from pathlib import Path
 
 from hotlined import clock, status
 from hotlined import config as configuration
-from hotlined.cli.config import is_missing
 from hotlined.config import AlertsConfig, Config
 from hotlined.errors import ConfigError, TextError
+from hotlined.files import is_missing
 from hotlined.gsm.address import UNKNOWN_COUNTRY
 from hotlined.gsm.alphabet import plan
 from hotlined.status import DaemonStatus
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """The configuration to go by, the keys that are only defaults in it, and what is to be said of that."""
+class Broken:
+    """A configuration file that cannot be used: what is wrong with it, and since when it stands so (RFC 3339)."""
+
+    message: str
+    since: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """The configuration that holds, the keys that are only defaults in it, and a warning that says so."""
 
     config: Config
     unknown: tuple[str, ...]
     warning: str
 
 
-def look(path: Path) -> Found | None:
+def look(path: Path) -> InForce | None:
     """Find out what is in force on a file that cannot be used; None where there is no daemon and no database either."""
     salvaged = configuration.salvage(path)
     if running := next(_running(path, salvaged.config), None):
         running = replace(running, alerts=_alerts(salvaged.config, running))
         nowhere = tuple(key for key in salvaged.unknown if key.startswith("alerts."))
-        return Found(
+        return InForce(
             running, nowhere, "Until you correct it, the running daemon goes on with what it has, and so does this."
         )
     if is_missing(salvaged.config.database):
@@ -47,7 +55,7 @@ def look(path: Path) -> Found | None:
     alerts = _alerts(config, None)
     config = replace(config, numbers=replace(config.numbers, country=UNKNOWN_COUNTRY), alerts=alerts)
     guessed = f"Not known, and shown by the defaults: {', '.join(shortened(unknown))}. " if unknown else ""
-    return Found(
+    return InForce(
         config,
         unknown,
         f"No daemon runs that could say what is in force. {guessed}"

@@ -1,0 +1,105 @@
+"""What was typed before a command: which configuration it works with, and who typed it.
+
+For the commands of WHILE_BROKEN a configuration file that cannot be used is a warning: they work with what is in force.
+"""
+
+import contextlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from hotlined import clock, owner
+from hotlined.errors import ConfigError
+
+if TYPE_CHECKING:
+    from hotlined.config import Config
+    from hotlined.reports.in_force import Broken
+
+SERVICES = {"control": "hotlined.cli.control:control", "alerts-sender": "hotlined.cli.control:alerts_sender"}
+"""What systemd alone starts: in no help."""
+
+WHILE_BROKEN = {
+    *("status", "alerts", "log", "show", "number", "numbers", "stats", "limits", "export", "db"),
+    *("pause", "resume", "block", "unblock", "optin", "cancel", "requeue", "tag", "untag", "keep"),
+}
+"""The commands that work while config.yaml is broken: what a person has to see or stop before the file is corrected."""
+
+_WAITS = {
+    "forget": "`forget` erases for good, so it waits until it is certain which database is meant; `block` works",
+    "purge": "`purge` erases for good, so it waits until it is certain what privacy.keep_texts and keep_numbers are",
+}
+"""Why some of the others wait until it is corrected."""
+
+
+def _nobody(_warning: str) -> None:
+    """Drop a warning."""
+
+
+@dataclass(slots=True)
+class Settings:
+    """The options before the command, and the configuration file that they led to, once it is known."""
+
+    option: Path | None = None
+    line: str | None = None
+    warn: Callable[[str], None] = _nobody
+    """Takes a warning in a sentence; a shell that completes a line shows none."""
+    path: Path | None = None
+    unknown: tuple[str, ...] = ()
+    """The keys that have their default because the file cannot be used and no daemon says what is in force of them."""
+    broken: "Broken | None" = None
+    """What is wrong with the file, where the command works with what is in force instead."""
+    who: str = field(default_factory=owner.who)
+    """The person who typed the command: known before root becomes the line's user."""
+    became: bool = False
+    """Whether root has become the line's user."""
+
+    def config(self) -> "Config":
+        """Find and load the configuration, and as root become the line's user; raises as `loaded` does."""
+        config = self.loaded()
+        self.became = owner.become(config.database) or self.became
+        return config
+
+    def loaded(self) -> "Config":
+        """Find and load the configuration; raises ConfigError and UsageError."""
+        from hotlined import config  # noqa: PLC0415  --help and --version do without
+
+        self.path = config.find(self.option, self.line, os.environ)
+        try:
+            return config.load(self.path)
+        except ConfigError as error:
+            command = _command() or ""
+            if not error.problems or command not in WHILE_BROKEN | SERVICES.keys():
+                hint = ". ".join(filter(None, (error.hint, _WAITS.get(command))))
+                raise ConfigError(error.message, error.problems, hint) from error
+            from hotlined.reports import in_force  # noqa: PLC0415  for mistakes alone
+
+            found = in_force.look(self.path)
+            if found is None:
+                raise
+            self.unknown = found.unknown
+            if self.broken is None:
+                self.warn(f"Warning: {error.message}; `hotlined config check` says which. {found.warning}")
+            self.broken = in_force.Broken(error.message, _changed_at(self.path))
+            return found.config
+
+
+pass_settings = click.make_pass_decorator(Settings)
+
+
+def _changed_at(path: Path) -> str | None:
+    with contextlib.suppress(OSError):
+        return clock.rfc3339(datetime.fromtimestamp(path.stat().st_mtime, UTC))
+    return None
+
+
+def _command() -> str | None:
+    """Return the name of the command that runs: for `db check` it is `db`."""
+    context = click.get_current_context(silent=True)
+    while context and context.parent and context.parent.parent:
+        context = context.parent
+    return context.info_name if context and context.parent else None
