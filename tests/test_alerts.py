@@ -28,9 +28,9 @@ from hotlined import config as configuration
 from hotlined.alerts.delivery import find
 from hotlined.cli import alerts
 from hotlined.cli.alerts import EVENTS, Chosen, Seen, due
-from hotlined.cli.status import report
 from hotlined.clock import Now, boottime
 from hotlined.gsm.alphabet import Encoding, plan
+from hotlined.reports.line import report_line
 from hotlined.status import DaemonStatus, ModemStatus, Trouble
 from hotlined.store import backup, decisions, requests
 from hotlined.store.alerting import Alert, Event, Place
@@ -476,7 +476,7 @@ def test_a_report_without_a_database_ends_no_pause(quiet: Callable[..., Quiet]) 
     decisions.note_mode(line.db, line.db.now(), shadow=True)
     line.say(mode="shadow")
     config = configuration.load(line.config)
-    look = alerts._Run(config, find(config), replace(report(config), stored=None), (), ()).seen(line.db)
+    look = alerts._Run(config, find(config), replace(report_line(config), stored=None), (), ()).seen(line.db)
 
     assert look.pause
     assert look.shadow

@@ -61,7 +61,7 @@ FLOORS = {
     "timing": set(),
     "systemd": set(),
     "files": set(),
-    "words": {"policy"},
+    "words": {"policy", "gsm.alphabet"},
     "": set(),
 }
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hotlined import config as configuration
-from hotlined.cli.config import worst_case
+from hotlined.reports.limits import worst_case
 
 
 def judged(folder: Path, **sections: Any) -> str:
@@ -141,7 +141,7 @@ def test_show_can_be_read_again_and_keeps_secrets(tmp_path: Path) -> None:
 def test_the_worst_case_is_within_every_window(hour: int, day: int, month: int) -> None:
     """No window can take more than a longer one allows, nor than its shorter ones add up to."""
     text = f"answer: {{text: x}}\nlimits: {{segments: {{hour: {hour}, day: {day}, month: {month}}}}}"
-    worst = worst_case(configuration.parse(text, Path("config.yaml")))
+    worst = worst_case(configuration.parse(text, Path("config.yaml")).limits)
 
     assert worst["hour"] <= worst["day"] <= worst["month"]
     assert worst["hour"] <= hour

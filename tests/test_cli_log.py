@@ -20,9 +20,10 @@ from filled import ANSWER_KEYS, KEVIN, LEA, LOG_KEYS, SENT, Filled
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from hotlined.cli.contacts import CONTACTS, OUTCOME_WIDTH, rows_for_people
 from hotlined.cli.dates import period
-from hotlined.cli.log import OUTCOME, lines
 from hotlined.cli.output import csv_cell, json_line
+from hotlined.cli.table import table
 from hotlined.clock import rfc3339
 from hotlined.policy import Reason, WaitingFor
 from hotlined.simulator import pdus
@@ -181,11 +182,11 @@ def test_csv_has_the_columns_of_the_view(busy: Filled) -> None:
 def outcome(line: str) -> str:
     """Return what stands in the column of outcomes on a wide terminal."""
     before = 5 + 1 + TIME_WIDTH + 1 + 13 + 1 + 1 + 1
-    return line[before : before + OUTCOME].rstrip()
+    return line[before : before + OUTCOME_WIDTH].rstrip()
 
 
 @pytest.mark.parametrize(("columns", "headings"), [
-    (150, "ID TIME FROM OUTCOME TEXT"), (80, "ID TIME FROM OUTCOME TEXT"), (40, "ID TIME FROM"),
+    (150, "ID TIME FROM OUTCOME_WIDTH TEXT"), (80, "ID TIME FROM OUTCOME_WIDTH TEXT"), (40, "ID TIME FROM"),
 ])  # fmt: skip
 def test_the_table_fits_its_terminal(busy: Filled, columns: int, headings: str) -> None:
     """A narrow terminal gets outcome and text below each contact, and no line is longer than it is wide."""
@@ -202,10 +203,10 @@ def test_the_table_says_what_became_of_each(busy: Filled, columns: int) -> None:
     """An outcome is what becomes of the answer, or why there is none, in plain words; a phone shows it too."""
     lines = busy.on_a_terminal(columns, "log")
     due = busy.log()[2]["answer"]["due_at"]
-    expected = ["sent", "answered lately", f"goes {moment(due)}"[:OUTCOME], "not decided yet"]
+    expected = ["sent", "answered lately", f"goes {moment(due)}"[:OUTCOME_WIDTH], "not decided yet"]
 
     if columns == 40:
-        assert [line.strip().partition(" · ")[0][:OUTCOME].strip() for line in lines[2::2]] == expected
+        assert [line.strip().partition(" · ")[0][:OUTCOME_WIDTH].strip() for line in lines[2::2]] == expected
     else:
         expected[2] = f"{expected[2][:-1]}…"
         assert [outcome(line) for line in lines[1:]] == expected
@@ -258,13 +259,13 @@ def test_no_outcome_is_longer_than_its_column() -> None:
     """Every state, reason and thing that is waited for has plain words that fit, and none is a code."""
     words = {each: briefly(each) for each in (*Reason, *WaitingFor)}
 
-    assert max(len(each.format(at="tomorrow")[:99]) for each in words.values() if "{at}" not in each) <= OUTCOME
-    assert all(len(each.format(at="04:12")) <= OUTCOME for each in words.values())
+    assert max(len(each.format(at="tomorrow")[:99]) for each in words.values() if "{at}" not in each) <= OUTCOME_WIDTH
+    assert all(len(each.format(at="04:12")) <= OUTCOME_WIDTH for each in words.values())
     assert not [code for code, each in words.items() if "_" in each or each in {"due", "pending"}]
     free = "free"
     for state in State:
         answer = {"state": state, "waiting_for": None, "reason": None, "segments": 2, "segments_sent": 0, "due_at": ""}
-        assert 0 < len(answer_in_words(answer | {"due_at": "2026-11-24T22:00:00.000Z"}, free)) <= OUTCOME
+        assert 0 < len(answer_in_words(answer | {"due_at": "2026-11-24T22:00:00.000Z"}, free)) <= OUTCOME_WIDTH
 
 
 def test_a_cancelled_answer_says_why_and_a_failed_one_how_far_it_came(line: Filled) -> None:
@@ -576,7 +577,7 @@ def test_colours_are_for_terminals_that_want_them(
     for name, value in ({"TERM": "xterm"} | environment).items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
-    shown = "\n".join(lines(busy.db, contact_log.rows(busy.db, contact_log.Filter()), ""))
+    shown = "\n".join(table(rows_for_people(busy.db, contact_log.rows(busy.db, contact_log.Filter())), CONTACTS, ""))
 
     assert ("\x1b[32m" in shown) == coloured
 

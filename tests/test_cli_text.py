@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from hotlined import config as configuration
 from hotlined.cli import main
-from hotlined.cli.text import cost
 from hotlined.gsm.alphabet import plan
+from hotlined.reports.text import cost
 
 DEFAULTS = configuration.parse('answer: {text: "x"}', Path("config.yaml"))
 

@@ -30,11 +30,11 @@ from hotlined.alerts.channels import Channel, Message
 from hotlined.alerts.delivery import Delivery, find
 from hotlined.cli.output import print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
-from hotlined.cli.status import CONFIG_BROKEN, SHADOW, Report, report
 from hotlined.clock import Now
 from hotlined.config import Config
 from hotlined.errors import ConfigError, HotlinedError, RefusedError, StoreError, UsageError
 from hotlined.gsm.alphabet import plan
+from hotlined.reports.line import CONFIG_BROKEN, SHADOW, LineReport, report_line
 from hotlined.status import CONFIG_REFUSED
 from hotlined.store import alerting, decisions, requests
 from hotlined.store.alerting import Alert, Draft, Event, Place
@@ -415,7 +415,7 @@ class _Run:
 
     config: Config
     delivery: Delivery
-    report: Report
+    report: LineReport
     channels: Sequence[Channel]
     usable: Sequence[Channel]
     failed: bool = False
@@ -523,7 +523,7 @@ def _unwell_seconds(since: str | None, now: Now) -> float:
     return min(max(0.0, (now.utc - clock.parse_rfc3339(since)).total_seconds()), clock.boottime())
 
 
-def _broken_seconds(found: Report, now: Now) -> float | None:
+def _broken_seconds(found: LineReport, now: Now) -> float | None:
     """Return for how long a configuration is broken; where no clock can say so, it is long enough to be told."""
     trouble = found.maybe(CONFIG_BROKEN) or found.maybe(CONFIG_REFUSED)
     if trouble is None:
@@ -643,7 +643,7 @@ def alerts(ctx: click.Context, settings: Settings, dry_run: bool, test: bool) ->
     config = settings.config()
     delivery = find(config)
     channels = _channels(config, delivery)
-    run = _Run(config, delivery, report(config, settings.broken), channels, channels)
+    run = _Run(config, delivery, report_line(config, settings.broken), channels, channels)
     if delivery.problem:
         run.fail(delivery.problem)
     if not delivery.usable:

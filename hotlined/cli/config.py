@@ -1,6 +1,5 @@
 """`hotlined config`: the configuration judged, and as it is in force."""
 
-import unicodedata
 from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
@@ -13,8 +12,10 @@ from hotlined.cli.output import print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.config import Config, Mode
 from hotlined.files import is_missing
-from hotlined.gsm.alphabet import Replacement, plan
+from hotlined.gsm.alphabet import plan
+from hotlined.reports.limits import worst_case
 from hotlined.words.amounts import counted
+from hotlined.words.characters import replacement_in_words
 
 
 @click.group(cls=Group)
@@ -53,16 +54,6 @@ def show(settings: Settings) -> None:
     click.echo(configuration.show(settings.config()), nl=False)
 
 
-def worst_case(chosen: Config) -> dict[str, int]:
-    """Return the most segments that any hour, day and 30 days can take, each window within the others."""
-    limits = chosen.limits.segments
-    return {
-        "hour": min(limits.hour, limits.day, limits.month),
-        "day": min(24 * limits.hour, limits.day, limits.month),
-        "month": min(30 * 24 * limits.hour, 30 * limits.day, limits.month),
-    }
-
-
 def _money(chosen: Config, segments: int) -> str:
     return f"{(segments * chosen.limits.price_per_segment).quantize(Decimal('0.01'))} {chosen.limits.currency}"
 
@@ -77,18 +68,11 @@ def _print_answer(name: str, text: str, chosen: Config) -> None:
     )
     for number, shown in enumerate(planned.readable(), 1):
         print_wrapped(shown, f"  {number} of {planned.segments}")
-    print_wrapped(", ".join(map(replacement, planned.replaced)) or "nothing", "  replaced")
-
-
-def replacement(one: Replacement) -> str:
-    """Say what was written instead of a character, and how often."""
-    original = f"a {unicodedata.name(one.original).lower()}" if one.original.isspace() else one.original
-    by = "a blank" if one.replacement == " " else repr(one.replacement)
-    return f"{original} by {by}, {counted(one.count, 'time')}"
+    print_wrapped(", ".join(map(replacement_in_words, planned.replaced)) or "nothing", "  replaced")
 
 
 def _worst(chosen: Config) -> str:
-    worst = worst_case(chosen)
+    worst = worst_case(chosen.limits)
     spent = zip(("an hour", "a day", "30 days"), worst.values(), strict=True)
     return (
         "At worst it spends "
@@ -113,7 +97,7 @@ def _maybe_marks(text: str) -> str | None:
 
 def _risks(chosen: Config) -> Iterator[str]:
     """Yield what is allowed and may still not be meant."""
-    answer, limits, worst = chosen.answer, chosen.limits, worst_case(chosen)
+    answer, limits, worst = chosen.answer, chosen.limits, worst_case(chosen.limits)
     largest = max(plan(text, answer.encoding).segments for text in answer.texts)
     marks = next(filter(None, map(_maybe_marks, answer.texts)), None)
     risks = (

@@ -14,13 +14,13 @@ import click
 from hotlined.cli import typed
 from hotlined.cli.output import as_typed, print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
-from hotlined.cli.status import report, require_daemons_database
 from hotlined.cli.typed import CONTACT_ID
 from hotlined.config import Config, format_duration
 from hotlined.control.client import decide
 from hotlined.errors import AddressError, HotlinedError, RefusedError, UsageError
 from hotlined.gsm.address import SHORT_CODE_DIGITS, parse_number
 from hotlined.policy import Reason, WaitingFor
+from hotlined.reports.line import report_line, require_daemons_database
 from hotlined.states import State
 from hotlined.store import contacts, log, requests
 from hotlined.store.database import open_beside_daemon
@@ -118,7 +118,7 @@ def resume(settings: Settings) -> None:
     note = " Another key is in use: whoever was a pseudonym counts as new." if another else ""
     if not was:
         said = "It was not paused."
-    elif report(config).alive:
+    elif report_line(config).alive:
         said = "Answers go out again."
     else:
         said = "Answers go out again once the daemon runs: it does not."
@@ -313,7 +313,7 @@ def _asked(settings: Settings, config: Config, verb: str, **arguments: str) -> s
 
 
 def _require_daemon(config: Config) -> None:
-    if not report(config).alive:
+    if not report_line(config).alive:
         raise RefusedError("The daemon does not run.", "Start it: only the daemon can do this, it owns the modem.")
 
 

@@ -29,7 +29,6 @@ from hotlined import __version__, clock
 from hotlined.cli.output import as_typed, json_line, print_wrapped
 from hotlined.cli.record import Wanted, record
 from hotlined.cli.settings import Settings, pass_settings
-from hotlined.cli.status import SHADOW, WINDOW_CODES, Report, report
 from hotlined.config import Config
 from hotlined.errors import (
     ConfigError,
@@ -48,11 +47,12 @@ from hotlined.gsm.finding import Candidate, Holder
 from hotlined.gsm.modem import REGISTERED, SMS_SERVICES, Condition, Modem, Registration, SimState
 from hotlined.gsm.port import Port
 from hotlined.gsm.sticks import OLD_IDS, OLD_MODELS, Role
+from hotlined.reports.line import SHADOW, WINDOW_CODES, LineReport, report_line
 from hotlined.status import ModemStatus
 from hotlined.store import integrity
 from hotlined.store.database import CHECK_SECONDS, open_beside_daemon
 from hotlined.store.trouble import DatabaseTrouble
-from hotlined.words.conditions import WINDOWS
+from hotlined.words.conditions import spent_in_words
 
 LEAST_FREE = 20 << 20  # octets on the database's disk: less is a failure
 ENOUGH_FREE = 200 << 20  # octets: less is a warning
@@ -143,9 +143,9 @@ class Scene:
     root: Path = Path("/")
 
     @cached_property
-    def told(self) -> Report | None:
+    def told(self) -> LineReport | None:
         """What `status` has found; None without a configuration."""
-        return report(self.config) if self.config else None
+        return report_line(self.config) if self.config else None
 
     @property
     def alive(self) -> bool:
@@ -640,7 +640,7 @@ def budgets(scene: Scene) -> Seen:
     if scene.told is None or scene.told.stored is None:
         return unknown("no database tells it" if scene.told else _NO_CONFIGURATION)
     found = scene.told.stored.budgets
-    seen = ", ".join(f"{each['used']} of {each['limit']} in the last {WINDOWS[name]}" for name, each in found.items())
+    seen = ", ".join(spent_in_words(name, budget) for name, budget in found.items())
     if any(scene.told.maybe(code) for code in WINDOW_CODES):
         return warn(f"{seen}: answers wait", "`hotlined limits` says when there is room again.")
     return ok(seen)

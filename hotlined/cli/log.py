@@ -16,29 +16,27 @@ from typing import Any, TypeVar
 
 import click
 
+from hotlined.cli.contacts import CONTACTS, TEXTS_BY_HAND, Contact, outcome, rows_for_people, sender
 from hotlined.cli.dates import Period, when
 from hotlined.cli.output import csv_cell, json_line, sheet
 from hotlined.cli.pager import no_pager, print_paged
 from hotlined.cli.settings import Settings, pass_settings
-from hotlined.cli.table import Column, Layout, table
+from hotlined.cli.table import table
 from hotlined.cli.typed import CONTACT_ID, COUNT, complete_number, complete_tag, tag_word
-from hotlined.config import Config, Mode
 from hotlined.errors import AddressError, HotlinedError, UsageError
 from hotlined.gsm.address import parse_number
-from hotlined.gsm.alphabet import plan
 from hotlined.policy import Reason
+from hotlined.reports.contact import entry, preview
 from hotlined.states import ContactKind, ContactVerdict, State
-from hotlined.store import attempts
 from hotlined.store import log as contact_log
 from hotlined.store.database import Database, open_beside_daemon
 from hotlined.store.line import Sending, sending_of
 from hotlined.words.amounts import counted
 from hotlined.words.harmless import harmless
-from hotlined.words.reasons import BRIEF_REASONS, VERDICTS, answer_in_words, briefly, reason_in_words
-from hotlined.words.times import TIME_WIDTH, maybe_moment, moment
+from hotlined.words.reasons import BRIEF_REASONS, VERDICTS, answer_in_words, reason_in_words
+from hotlined.words.times import maybe_moment, moment
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
-_Contact = dict[str, Any]
 
 FOLLOW_SECONDS = 1.0
 
@@ -55,108 +53,8 @@ def _originator(text: str | None, country: str) -> dict[str, Any]:
         return {"name": text.strip()}
 
 
-# how an answer's state shows at a glance
-_MARKS = {
-    State.QUEUED: "…",
-    State.SENDING: "…",
-    State.SENT: "✓",
-    State.DELIVERED: "✓",
-    State.SHADOWED: "✓",
-    State.UNDELIVERED: "!",
-    State.FAILED: "!",
-    State.UNCONFIRMED: "?",
-    State.CANCELLED: "-",
-}
-_STYLES = {"✓": "green", "!": "red", "?": "yellow", "…": "cyan", "-": "dim"}
-
-
-def _mark(contact: _Contact) -> str:
-    if contact.get("verdict", "") is None:
-        return "…"
-    return _MARKS[State(contact["answer"]["state"])] if contact["answer"] else "-"
-
-
-def _fate(contact: _Contact) -> str:
-    return _STYLES[_mark(contact)]
-
-
-def _time(contact: _Contact) -> str:
-    return moment(contact["received_at"])
-
-
-def _what(contact: _Contact) -> str:
-    """Return the text, behind its tags, whether it is kept, and what it is where it is no plain text."""
-    kind, text, segments = contact["kind"], contact["text"], contact["segments"]
-    marks = [f"({kind})"] if kind != "text" else [] if text is not None else ["(erased)"]
-    if segments["received"] < segments["total"]:
-        marks.append(f"({segments['received']} of {segments['total']})")
-    if contact["kept"]:
-        marks.append("(kept)")
-    marks += [harmless(f"#{tag}") for tag in contact["tags"]]
-    return " ".join([*marks, *filter(None, [harmless(text or "")])])
-
-
-def _from(contact: _Contact) -> str:
-    nobody = "unknown" if contact["kind"] == ContactKind.UNREADABLE else contact_log.WITHHELD
-    return contact["originator"] or nobody
-
-
-def _outcome(contact: _Contact, sending: Sending) -> str:
-    """Return what became of a contact in plain words: what becomes of its answer, or why there is none."""
-    if contact["answer"]:
-        return answer_in_words(contact["answer"], sending.state)
-    return briefly(contact["reason"]) or "not decided yet"
-
-
 def _words(name: str) -> str:
     return harmless(name.replace("_", " "))
-
-
-OUTCOME = 21
-"""The width of a column of outcomes: none is longer, so none is cut."""
-
-_ID: Column[_Contact] = Column("ID", 5, lambda contact: str(contact["id"]), "dim", right=True)
-_TIME = Column("TIME", TIME_WIDTH, _time, right=True)
-_FROM: Column[_Contact] = Column("FROM", 13, lambda contact: harmless(_from(contact)), "bold")
-_MARK = Column("", 1, _mark, _fate)
-_TEXT = Column("TEXT", 0, _what)
-_OUTCOME: Column[_Contact] = Column("OUTCOME", OUTCOME, lambda contact: contact["outcome"], _fate)
-_LAYOUTS = (
-    Layout(70, (_ID, _TIME, _FROM, _MARK, _OUTCOME, _TEXT)),
-    Layout(0, (_ID, _TIME, _FROM, _MARK), below=Column("", 2, lambda each: f"{each['outcome']} · {_what(each)}")),
-)
-
-
-def lines(db: Database, rows: Iterable[Row], nothing: str) -> Iterator[str]:
-    """Yield contacts as a table for people; `nothing` where there are none."""
-
-    def for_people(row: Row) -> _Contact:
-        contact = contact_log.entry(row)
-        waits = contact["answer"] and contact["answer"]["waiting_for"]
-        sending = sending_of(db) if waits else Sending("free")  # asked only where it is of use
-        return contact | {"kept": row["kept"], "outcome": _outcome(contact, sending)}
-
-    return table(map(for_people, rows), _LAYOUTS, nothing)
-
-
-def entry(db: Database, config: Config, row: Row) -> _Contact:
-    """Return a row as the object of `log --json`."""
-    contact = contact_log.entry(row)
-    preview(db, config, contact)
-    return contact
-
-
-def preview(db: Database, config: Config, contact: _Contact) -> None:
-    """Say of a contact's answer what would leave by the configuration in force, where it is not composed yet."""
-    answer = contact["answer"]
-    if answer is None:
-        return
-    answer["composed"] = answer["encoding"] is not None
-    if answer["composed"] or answer["state"] != State.QUEUED:
-        return
-    history = attempts.history_of(db, contact["originator"], shadow=config.mode is Mode.SHADOW, without=answer["id"])
-    planned = plan(config.answer.text_after(history.answers), config.answer.encoding)
-    answer |= {"text": planned.text, "encoding": planned.encoding.value, "segments": planned.segments}
 
 
 def _print_by_hand(db: Database, rows: list[Row], *, as_json: bool, as_csv: bool) -> None:
@@ -170,23 +68,9 @@ def _print_by_hand(db: Database, rows: list[Row], *, as_json: bool, as_csv: bool
         for text in texts:
             click.echo(json_line(text))
     else:
-        told = (text | {"outcome": answer_in_words(text["answer"], sending.state)} for text in texts)
-        for line in table(told, _BY_HAND_LAYOUTS, "Nobody has sent a text by hand."):
+        rows_by_hand = (text | {"outcome": answer_in_words(text["answer"], sending.state)} for text in texts)
+        for line in table(rows_by_hand, TEXTS_BY_HAND, "Nobody has sent a text by hand."):
             click.echo(line)
-
-
-_TO: Column[_Contact] = Column("TO", 13, lambda text: harmless(text["recipient"]), "bold")
-_BY: Column[_Contact] = Column("BY", 12, lambda text: harmless(f"{text['asked_by']} ({text['kind']})"))
-_QUEUED_AT: Column[_Contact] = Column("TIME", TIME_WIDTH, lambda text: moment(text["answer"]["queued_at"]), right=True)
-_HAND_TEXT: Column[_Contact] = Column("TEXT", 0, lambda text: harmless(text["answer"]["text"] or ""))
-_BY_HAND_LAYOUTS = (
-    Layout(80, (_QUEUED_AT, _TO, _BY, _MARK, _OUTCOME, _HAND_TEXT)),
-    Layout(
-        0,
-        (_QUEUED_AT, _TO, _MARK),
-        below=Column("", 2, lambda text: f"{text['outcome']} · {_HAND_TEXT.cell(text)}"),
-    ),
-)
 
 
 def _print_csv(rows: Iterable[Row], columns: tuple[str, ...]) -> None:
@@ -307,20 +191,20 @@ def log(
         else:
             everybody = where == contact_log.Filter()
             nothing = "Nobody has contacted the line yet." if everybody else "No contact is like that."
-            print_paged(lines(db, rows, nothing), pager=pager and not follow, at_end=True)
+            print_paged(table(rows_for_people(db, rows), CONTACTS, nothing), pager=pager and not follow, at_end=True)
 
 
-def _sheet(contact: _Contact, sending: Sending) -> Iterator[tuple[str, str | None]]:
+def _sheet(contact: Contact, sending: Sending) -> Iterator[tuple[str, str | None]]:
     """Yield a contact as labels and values; what is not known is left out by the printer."""
     segments = contact["segments"]
     yield "contact", f"{contact['id']}: {contact['kind']} on line {contact['line']}"
-    yield "from", _from(contact)
+    yield "from", sender(contact)
     yield "received", moment(contact["received_at"])
     yield "network's time", maybe_moment(contact["scts"])
     yield "text", contact["text"]
     yield "segments", f"{segments['received']} of {segments['total']}; {counted(contact['repeats'], 'repeat')}"
     yield "tags", " ".join(contact["tags"])
-    yield "outcome", _outcome(contact, sending)
+    yield "outcome", outcome(contact, sending)
     yield "verdict", VERDICTS[contact["verdict"]]
     yield "  because", reason_in_words(contact["reason"])
     if kept := contact["kept"]:

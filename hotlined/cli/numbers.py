@@ -6,36 +6,33 @@ Known to be wrong: a number that became a pseudonym in part stands in the list t
 
 import csv
 import sys
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, replace
 from datetime import timedelta
 from itertools import chain
+from sqlite3 import Row
+from typing import Any
 
 import click
 
-from hotlined import policy
 from hotlined.cli import typed
-from hotlined.cli.limits import SOON_SECONDS, look_ahead
-from hotlined.cli.log import entry, lines
+from hotlined.cli.contacts import CONTACTS, rows_for_people
 from hotlined.cli.output import as_typed, csv_cell, json_line, sheet
 from hotlined.cli.pager import no_pager, print_paged
 from hotlined.cli.settings import Settings, pass_settings
-from hotlined.cli.status import holds_of
-from hotlined.cli.table import Column, Layout, table
+from hotlined.cli.table import table
 from hotlined.cli.typed import COUNT
 from hotlined.clock import Now, rfc3339
 from hotlined.config import Config, Mode
-from hotlined.errors import UsageError
-from hotlined.gsm.address import Address, Identity, Ton, identify, parse_number
-from hotlined.gsm.alphabet import plan
 from hotlined.policy import Reason
-from hotlined.states import State
-from hotlined.store import attempts, correspondents, log, pseudonyms
+from hotlined.reports.contact import entry
+from hotlined.reports.number import NumberOutlook, NumberReport, report_number
+from hotlined.store import correspondents, log
 from hotlined.store.correspondents import Correspondent
 from hotlined.store.database import Database, open_beside_daemon
-from hotlined.store.forecast import Ahead
-from hotlined.store.line import FREE, Sending, is_paused, own_number, sending_of
-from hotlined.words.amounts import counted, wait_in_words
+from hotlined.store.line import is_paused, sending_of
+from hotlined.words.amounts import SOON_SECONDS, counted, wait_in_words
+from hotlined.words.columns import Column, Layout
 from hotlined.words.conditions import hold_in_words
 from hotlined.words.harmless import harmless
 from hotlined.words.reasons import REASONS, answer_in_words, briefly
@@ -106,81 +103,9 @@ def numbers(settings: Settings, limit: int, order: str, as_json: bool, as_csv: b
         print_paged(table(shown, _LAYOUTS, "Nobody has contacted the line yet."), pager=pager, at_end=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Next:
-    """Whether a text that came now would be answered and why, and when the next answer can go at the earliest.
-
-    `in_seconds` is None where a decision of people has to come first, or the end of an outage. `windows` are the
-    seconds until each window has room for that answer (0: now; None: never), once those that are due before it have
-    gone: `ahead`.
-    """
-
-    answer: bool
-    reason: Reason
-    in_seconds: float | None
-    windows: dict[str, float | None]
-    ahead: Ahead
-
-
-def outlook(db: Database, config: Config, identity: Identity, now: Now, held: Sending) -> Next:
-    """Ask the policy and the windows about a number; nothing is promised while something keeps all answers back."""
-    limits, shadow = config.limits, config.mode is Mode.SHADOW
-    rules = config.rules(own_number(db), sim_changed=held.reason == "sim_changed")
-    history = attempts.history_of(db, identity.originator, shadow=shadow)
-    verdict = policy.judge(policy.Contact("text", identity, timedelta(0)), history, rules, now.limit)
-    segments = plan(config.answer.text_after(history.answers), config.answer.encoding).segments
-    known = history.answers > 0
-    seen = look_ahead(db, config, now)
-    room = seen.outlook(segments, known=known)
-    windows = {name: None if at is None else at - now.limit for name, at in room.windows.items()}
-    waits = [None if room.at is None else room.at - now.limit]
-    if verdict.reason is Reason.COOLDOWN:
-        waits.append(policy.cooldown_left(history, limits, now.limit) + config.answer.delay[0].total_seconds())
-    elif not verdict.answer:
-        waits.append(None)
-    if held.state != "free":
-        waits.append(None)
-    in_seconds = None if None in waits else max(filter(None, waits), default=0.0)
-    return Next(verdict.answer, verdict.reason, in_seconds, windows, room.ahead)
-
-
-def _identity(db: Database, text: str, country: str) -> Identity:
-    """Return who is meant: a number however it is written, or a name or short code that contacted the line."""
-    if text.strip().lower() == log.WITHHELD:
-        raise UsageError(
-            "Nobody can tell those apart who withhold their number.",
-            f"`hotlined log --number {log.WITHHELD}` shows what they sent.",
-        )
-    if known := correspondents.maybe_identity(db, text.strip()):
-        return known
-    return identify(Address(parse_number(text, country)[1:], Ton.INTERNATIONAL), country)
-
-
-def _together(found: list[Correspondent], number: str, config: Config) -> Correspondent:
-    """Sum up what stands under a number and under its pseudonym."""
-    return Correspondent(
-        number=number,
-        contacts=sum(each.contacts for each in found),
-        first_at=min((each.first_at for each in found if each.first_at), default=None),
-        last_at=max((each.last_at for each in found if each.last_at), default=None),
-        answers=sum(each.answers for each in found),
-        segments=sum(each.segments for each in found),
-        blocked=any(each.blocked for each in found) or number in config.numbers.blocked,
-        opted_out=any(each.opted_out for each in found),
-    )
-
-
-def _sheet(
-    who: Correspondent,
-    identity: Identity,
-    told: Next,
-    now: Now,
-    *,
-    least_delay: float,
-    waiting: str,
-    holds: tuple[Sending, ...],
-) -> Iterator[tuple[str, str]]:
-    """Yield labels and values; `waiting` says what becomes of an answer that is queued for it, empty without one."""
+def _sheet(report: NumberReport, now: Now, least_delay: float, queued: str) -> Iterator[tuple[str, str]]:
+    """Yield labels and values; `queued` says what becomes of an answer that is queued for it, empty without one."""
+    who, identity, outlook = report.correspondent, report.identity, report.outlook
     where = ", ".join(filter(None, (identity.country, identity.line_type.replace("_", " "))))
     yield "number", f"{who.number or log.WITHHELD} ({where})"
     yield "contacts", str(who.contacts)
@@ -190,34 +115,34 @@ def _sheet(
     spent = f"; {counted(who.segments, 'segment')} went to it{how}" if who.segments else ""
     yield "answers", f"{who.answers or 'none'}{spent}"
     yield "state", _state(who)
-    yield "next answer", f"one is on its way: {waiting}" if waiting else _next_in_words(told, now, least_delay)
-    yield "  because", REASONS[told.reason]
-    yield "  waiting", _ahead_in_words(told)
-    yield "  room", _room_in_words(told.windows)
-    for held in holds:
-        yield "  held back", as_typed(" ".join(hold_in_words(held.state, held.reason, held.by)))
+    yield "next answer", f"one is on its way: {queued}" if queued else _next_in_words(outlook, now, least_delay)
+    yield "  because", REASONS[outlook.reason]
+    yield "  waiting", _ahead_in_words(outlook)
+    yield "  room", _room_in_words(outlook.windows)
+    for hold in report.holds:
+        yield "  held back", as_typed(" ".join(hold_in_words(hold.state, hold.reason, hold.by)))
 
 
-def _next_in_words(told: Next, now: Now, least_delay: float) -> str:
-    if told.in_seconds is None:
+def _next_in_words(outlook: NumberOutlook, now: Now, least_delay: float) -> str:
+    if outlook.in_seconds is None:
         return "none while this is so"
-    if told.answer and told.in_seconds < least_delay + SOON_SECONDS:
+    if outlook.answer and outlook.in_seconds < least_delay + SOON_SECONDS:
         return "its next text is answered, after the usual delay"
-    at = rfc3339(now.utc + timedelta(seconds=told.in_seconds))
-    return f"in {wait_in_words(told.in_seconds)}, on {moment(at)} if the power stays on"
+    at = rfc3339(now.utc + timedelta(seconds=outlook.in_seconds))
+    return f"in {wait_in_words(outlook.in_seconds)}, on {moment(at)} if the power stays on"
 
 
-def _ahead_in_words(told: Next) -> str:
-    """Say what goes first, where an answer would come of a text."""
-    ahead = told.ahead
-    if told.in_seconds is None or not ahead.answers:
+def _ahead_in_words(outlook: NumberOutlook) -> str:
+    """Write which answers go first, where an answer would come of a text."""
+    ahead = outlook.ahead
+    if outlook.in_seconds is None or not ahead.answers:
         return ""
     verb = "goes" if ahead.answers == 1 else "go"
     return f"{counted(ahead.answers, 'answer')} ({counted(ahead.segments, 'segment')}) {verb} first"
 
 
 def _room_in_words(windows: dict[str, float | None]) -> str:
-    """Say when the budget of each window has room; nothing where all of them have."""
+    """Write when the budget of each window has room; nothing where all of them have."""
     if all(seconds == 0 for seconds in windows.values()):
         return ""
     return ", ".join(
@@ -226,11 +151,10 @@ def _room_in_words(windows: dict[str, float | None]) -> str:
     )
 
 
-def _waiting(db: Database, number: str) -> str:
-    """Say what becomes of the answer that is queued for a number."""
-    where = log.Filter(originator=number, states=(State.QUEUED, State.SENDING))
-    found = list(log.entries(db, where, 1))
-    return answer_in_words(found[0]["answer"], sending_of(db).state) if found else briefly(Reason.PENDING)
+def _queued_in_words(db: Database, report: NumberReport) -> str:
+    if report.outlook.reason is not Reason.PENDING:
+        return ""
+    return answer_in_words(report.queued, sending_of(db).state) if report.queued else briefly(Reason.PENDING)
 
 
 @click.command
@@ -245,26 +169,25 @@ def number(settings: Settings, /, number: str, limit: int, as_json: bool, pager:
     Example: hotlined number 0470123456
     """
     config = settings.config()
-    shadow = config.mode is Mode.SHADOW
     with open_beside_daemon(config.database) as db:
-        identity = _identity(db, number, config.numbers.country)
-        assert identity.originator
-        names = pseudonyms.both(db, identity.originator)
-        found = correspondents.correspondents(db, correspondents.Order.LAST, 0, shadow=shadow, only=names)
-        who = _together(found, identity.originator, config)
         now = db.now()
-        holds = holds_of(db, config)
-        told = outlook(db, config, identity, now, holds[0] if holds else FREE)
-        rows = log.rows(db, log.Filter(originator=identity.originator), limit)
-        waiting = _waiting(db, identity.originator) if told.reason is Reason.PENDING else ""
+        report = report_number(db, config, number, now)
+        rows = log.rows(db, log.Filter(originator=report.originator), limit)
         if as_json:
-            more = {"country": identity.country, "line_type": identity.line_type, "next": asdict(told)}
-            history = [entry(db, config, row) for row in rows]
-            by_hand = [log.by_hand_entry(row) for row in log.texts_by_hand(db, 0, identity.originator)]
-            click.echo(
-                json_line(asdict(who) | more | {"paused": is_paused(db), "history": history, "by_hand": by_hand})
-            )
-        else:
-            least_delay = config.answer.delay[0].total_seconds()
-            head = sheet(_sheet(who, identity, told, now, least_delay=least_delay, waiting=waiting, holds=holds))
-            print_paged(chain(head, [""], lines(db, rows, "It has not contacted the line.")), pager=pager)
+            click.echo(json_line(_as_json(db, config, report, rows)))
+            return
+        least_delay = config.answer.delay[0].total_seconds()
+        head = sheet(_sheet(report, now, least_delay, _queued_in_words(db, report)))
+        history = table(rows_for_people(db, rows), CONTACTS, "It has not contacted the line.")
+        print_paged(chain(head, [""], history), pager=pager)
+
+
+def _as_json(db: Database, config: Config, report: NumberReport, rows: Iterable[Row]) -> dict[str, Any]:
+    return asdict(report.correspondent) | {
+        "country": report.identity.country,
+        "line_type": report.identity.line_type,
+        "next": asdict(report.outlook),
+        "paused": is_paused(db),
+        "history": [entry(db, config, row) for row in rows],
+        "by_hand": [log.by_hand_entry(row) for row in log.texts_by_hand(db, 0, report.originator)],
+    }

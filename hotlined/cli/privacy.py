@@ -16,13 +16,13 @@ from hotlined import pseudonym
 from hotlined.cli import typed
 from hotlined.cli.output import as_typed, json_line, print_sheet, print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
-from hotlined.cli.status import report
 from hotlined.cli.typed import CONTACT_ID
 from hotlined.clock import rfc3339
 from hotlined.config import Config
 from hotlined.control.client import decide
 from hotlined.errors import AddressError, HotlinedError, RefusedError, UnavailableError, UsageError
 from hotlined.gsm.address import parse_number
+from hotlined.reports.line import report_line
 from hotlined.states import State
 from hotlined.store import holders, privacy
 from hotlined.store.database import open_beside_daemon
@@ -183,7 +183,7 @@ def _forget(config: Config, who: str, name: str, *, keep_opt_out: bool) -> priva
     """Erase a person, once no segment to it is in hand; raises RefusedError where that does not come."""
     deadline = time.monotonic() + config.modem.send_timeout.total_seconds() + 5.0
     while (erased := decide(config, who, "forget", name=name, keep_opt_out=keep_opt_out)) is None:
-        alive = report(config).alive
+        alive = report_line(config).alive
         if not alive or time.monotonic() > deadline:
             raise RefusedError(
                 "An answer to this number is just being sent: nothing was erased.",

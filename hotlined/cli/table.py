@@ -9,12 +9,12 @@ Known to be wrong: an emoji that is joined of several is counted as all of them,
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeVar
 
 import click
 
+from hotlined.words.columns import Layout
 from hotlined.words.harmless import JOINER
 
 _Row = TypeVar("_Row")
@@ -25,26 +25,6 @@ _STYLES: dict[str, dict[str, Any]] = {
     "dim": {"dim": True},
     **{colour: {"fg": colour} for colour in ("green", "red", "yellow", "cyan")},
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Column(Generic[_Row]):
-    """A column: its heading, its width (0: what is left), what stands in it, and the style, fixed or of the row."""
-
-    heading: str
-    width: int
-    cell: Callable[[_Row], str]
-    style: str | Callable[[_Row], str] = ""
-    right: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Layout(Generic[_Row]):
-    """The columns that a terminal of at least so many characters shows, and what stands below each row on its own."""
-
-    least: int
-    columns: tuple[Column[_Row], ...]
-    below: Column[_Row] | None = None
 
 
 def table(rows: Iterable[_Row], layouts: Iterable[Layout[_Row]], nothing: str) -> Iterator[str]:

@@ -1,87 +1,21 @@
 """`hotlined text check`: what a text costs on the air, and which characters are to blame."""
 
 import sys
-import unicodedata
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import click
 
 from hotlined import config as configuration
-from hotlined.cli.config import replacement
 from hotlined.cli.group import Group
 from hotlined.cli.output import as_typed, json_line, print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.config import Config
 from hotlined.errors import ConfigError, TextError
-from hotlined.gsm.alphabet import Encoding, Plan, Replacement, plan
+from hotlined.gsm.alphabet import Encoding
+from hotlined.reports.text import TextCost, cost
 from hotlined.words.amounts import counted
-
-_UNIT_OCTETS = {Encoding.GSM7: 1, Encoding.UCS2: 2}  # of a body, for one septet or one UCS-2 unit
-
-
-@dataclass(frozen=True, slots=True)
-class Blamed:
-    """A character that forces UCS-2, how often it is there, and how many segments are left without it."""
-
-    character: str
-    name: str
-    count: int
-    segments_without: int
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """What a text costs: `units` are septets in gsm7, 16 bits each in ucs2; `text` is as on the air."""
-
-    text: str
-    encoding: str
-    characters: int
-    units: int
-    segments: int
-    max_segments: int
-    fits: bool
-    characters_too_many: int
-    price: float
-    currency: str
-    replaced: tuple[Replacement, ...]
-    to_blame: tuple[Blamed, ...]
-    segments_without_blamed: int
-
-
-def cost(text: str, chosen: Config) -> Cost:
-    """Work out what a text costs; raises TextError for one that cannot be sent at all."""
-    planned = plan(text, chosen.answer.encoding)
-    most = chosen.answer.max_segments
-    return Cost(
-        text=planned.text,
-        encoding=planned.encoding.value,
-        characters=len(planned.text),
-        units=sum(map(len, planned.bodies)) // _UNIT_OCTETS[planned.encoding],
-        segments=planned.segments,
-        max_segments=most,
-        fits=planned.segments <= most,
-        characters_too_many=planned.beyond(most),
-        price=float(planned.segments * chosen.limits.price_per_segment),
-        currency=chosen.limits.currency,
-        replaced=planned.replaced,
-        to_blame=tuple(_blame(character, text, chosen) for character in planned.to_blame),
-        segments_without_blamed=_without(text, planned.to_blame, chosen).segments,
-    )
-
-
-def _blame(character: str, text: str, chosen: Config) -> Blamed:
-    return Blamed(
-        character,
-        unicodedata.name(character, f"U+{ord(character):04X}"),
-        unicodedata.normalize("NFC", text).count(character),
-        _without(text, (character,), chosen).segments,
-    )
-
-
-def _without(text: str, characters: tuple[str, ...], chosen: Config) -> Plan:
-    composed = unicodedata.normalize("NFC", text) if characters else text
-    return plan(composed.translate(dict.fromkeys(map(ord, characters))), chosen.answer.encoding)
+from hotlined.words.characters import replacement_in_words
 
 
 @click.group(cls=Group)
@@ -157,7 +91,7 @@ def _standard_input() -> str:
         raise TextError("The text is not in UTF-8.", "Save it in that encoding.") from error
 
 
-def _print(each: Cost) -> None:
+def _print(each: TextCost) -> None:
     unit, width = ("septet", "") if each.encoding == Encoding.GSM7 else ("unit", " of 16 bits")
     too_long = f"{counted(each.characters_too_many, 'character')} too long"
     lines = [
@@ -166,7 +100,7 @@ def _print(each: Cost) -> None:
         f"segments: {each.segments} of at most {each.max_segments}: {'fits' if each.fits else too_long}",
         f"price: {each.price:.2f} {each.currency}",
     ]
-    lines += [f"replaced: {replacement(one)}" for one in each.replaced]
+    lines += [f"replaced: {replacement_in_words(one)}" for one in each.replaced]
     lines += [
         f"forces ucs2: {one.character} ({one.name}), {counted(one.count, 'time')}; "
         f"without it: {counted(one.segments_without, 'segment')}"

@@ -4,6 +4,7 @@
 backticks; GSM-7 has none, so an alert turns them into quotes. A title and its sentences fit one segment.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -21,7 +22,7 @@ class Condition:
 NOT_RUNNING = Condition(
     "the daemon does not run",
     "The daemon does not run.",
-    "Start it: `hotlined run`, or `systemctl start hotlined`; `journalctl -u hotlined` says why it ended.",
+    "Start it: `hotlined run`, or `systemctl start hotlined` if it is a service; `journalctl -u hotlined` says why.",
 )
 _LOST = "the modem is lost"
 MODEM = {
@@ -156,3 +157,8 @@ def hold_in_words(state: str, reason: str | None, by: str | None) -> tuple[str, 
     """Return what keeps answers back, in a sentence, and its cure."""
     known = HOLDS[state, reason or ""]
     return known.words.format(by=by or "somebody"), known.cure
+
+
+def spent_in_words(window: str, budget: Mapping[str, int]) -> str:
+    """Return what is spent of a window: 3 of 60 in the last hour."""
+    return f"{budget['used']} of {budget['limit']} in the last {WINDOWS[window]}"

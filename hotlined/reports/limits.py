@@ -1,0 +1,205 @@
+"""What is left in each window, what waits, and the worst that can be spent.
+
+When there is room is worked out for the next text, so behind all answers that wait already. The worst is what the
+configured windows allow, whatever comes; neither needs a daemon, nor a database.
+"""
+
+from dataclasses import dataclass, replace
+
+from hotlined import policy
+from hotlined.clock import Now
+from hotlined.config import Config, Mode
+from hotlined.errors import DatabaseMissingError
+from hotlined.gsm.alphabet import plan
+from hotlined.policy import Share, Spent
+from hotlined.reports.line import holds_of
+from hotlined.store import attempts, forecast
+from hotlined.store.database import Database, open_beside_daemon
+from hotlined.store.forecast import Forecast, Outlook
+from hotlined.store.line import Sending
+from hotlined.words.amounts import price
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """One window, in segments; `returning` are those to numbers that were answered before: `reserve` is not for them.
+
+    It also says in how many seconds there is room for one answer more to a new and to a known number, once those that
+    wait have gone: 0 now, None never. What nobody can say while the configuration is broken is None, too.
+    """
+
+    used: int
+    returning: int
+    limit: int | None
+    reserve: int | None
+    new_in_seconds: float | None
+    known_in_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """The answers that wait in one share, their segments, and in how many seconds that to a text of now can go.
+
+    That is at the earliest: `answer.delay` is drawn at random. None: never, or while something keeps all back. `ahead`
+    of those that wait are due before it.
+    """
+
+    answers: int
+    segments: int
+    next_in_seconds: float | None
+    ahead: int
+
+
+@dataclass(frozen=True, slots=True)
+class Worst:
+    """The most that a window allows: segments, their price, and the first contacts that can be answered with them."""
+
+    segments: int
+    price: float
+    first_contacts: int
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerCost:
+    """What one answer costs."""
+
+    segments: int
+    price: float
+
+
+@dataclass(frozen=True, slots=True)
+class LimitsReport:
+    """What `limits --json` prints; `answers` are the first to a number, the second and so on.
+
+    `held` is all that keeps answers back, whatever room there is. `waits` are all answers that wait, and the first of
+    them goes in `first_in_seconds`; None where nobody can say.
+    """
+
+    line: str
+    mode: str
+    currency: str
+    windows: dict[str, Window]
+    queue: dict[str, Queue]
+    held: tuple[Sending, ...]
+    worst: dict[str, Worst]
+    answers: tuple[AnswerCost, ...]
+    waits: int
+    first_in_seconds: float | None
+    unknown: tuple[str, ...] = ()
+    """The keys that nobody can say while the configuration is broken; what follows from them is left out."""
+
+
+_FORECAST = ("answer", "limits", "modem.send_interval", "mode")
+"""What it depends on when there is room, and how much: keys and the beginnings of keys."""
+
+
+def report_limits(config: Config, unknown: tuple[str, ...] = ()) -> LimitsReport:
+    """Return the windows and the worst; without a database nothing is used.
+
+    `unknown` are keys that have only their default in `config`.
+    """
+    unknown = tuple(key for key in unknown if key.startswith(_FORECAST))
+    report = _report(config)
+    if not unknown:
+        return report
+    windows = {
+        name: replace(
+            window,
+            limit=None if f"limits.segments.{name}" in unknown else window.limit,
+            reserve=None if {f"limits.segments.{name}", "limits.reserve_for_new"} & {*unknown} else window.reserve,
+            new_in_seconds=None,
+            known_in_seconds=None,
+        )
+        for name, window in report.windows.items()
+    }
+    queues = {share: replace(queue, next_in_seconds=None) for share, queue in report.queue.items()}
+    return replace(report, windows=windows, queue=queues, worst={}, answers=(), first_in_seconds=None, unknown=unknown)
+
+
+def _report(config: Config) -> LimitsReport:
+    limits = config.limits
+    segments = [plan(text, config.answer.encoding).segments for text in config.answer.texts]
+    spent, view, holds = _look(config)
+    new = view.outlook(segments[0], known=False)
+    known = view.outlook(sizes(config)[Share.KNOWN], known=True)
+    return LimitsReport(
+        line=config.line,
+        mode=config.mode.value,
+        currency=limits.currency,
+        windows={name: _window(name, used, limits, view, new, known) for name, used in spent.items()},
+        queue={
+            share.value: Queue(
+                view.ahead[share].answers,
+                view.ahead[share].segments,
+                None if holds else _left(view, outlook.at),
+                outlook.ahead.answers,
+            )
+            for share, outlook in ((Share.NEW, new), (Share.KNOWN, known))
+        },
+        held=holds,
+        worst={
+            name: Worst(most, price(most, limits), most // segments[0]) for name, most in worst_case(limits).items()
+        },
+        answers=tuple(AnswerCost(number, price(number, limits)) for number in segments),
+        waits=sum(queue.answers for queue in view.ahead.values()),
+        first_in_seconds=None if holds else _left(view, view.first_at()),
+    )
+
+
+def _look(config: Config) -> tuple[dict[str, Spent], Forecast, tuple[Sending, ...]]:
+    """Return what each window has spent, the forecast, and all that keeps answers back."""
+    try:
+        with open_beside_daemon(config.database) as db:
+            now = db.now()
+            spent = attempts.spent(db, now, shadow=config.mode is Mode.SHADOW)
+            return spent, look_ahead(db, config, now), holds_of(db, config)
+    except DatabaseMissingError:
+        nothing = dict.fromkeys(policy.WINDOW_SECONDS, Spent())
+        return nothing, forecast.nothing(config.limits, config.answer.delay[0]), ()
+
+
+def _window(name: str, used: Spent, limits: policy.Limits, view: Forecast, new: Outlook, known: Outlook) -> Window:
+    limit = getattr(limits.segments, name)
+    return Window(
+        used=used.total,
+        returning=used.returning,
+        limit=limit,
+        reserve=policy.reserve(limit, limits),
+        new_in_seconds=_left(view, new.windows[name]),
+        known_in_seconds=_left(view, known.windows[name]),
+    )
+
+
+def _left(view: Forecast, at: float | None) -> float | None:
+    """Return the seconds from the moment of a forecast to a moment of the limit clock."""
+    return None if at is None else at - view.now
+
+
+def worst_case(limits: policy.Limits) -> dict[str, int]:
+    """Return the most segments that any hour, day and 30 days can take, each window within the others."""
+    segments = limits.segments
+    return {
+        "hour": min(segments.hour, segments.day, segments.month),
+        "day": min(24 * segments.hour, segments.day, segments.month),
+        "month": min(30 * 24 * segments.hour, 30 * segments.day, segments.month),
+    }
+
+
+def sizes(config: Config) -> dict[Share, int]:
+    """Return how many segments an answer takes that is not composed yet: to a known number, the longest it may get."""
+    segments = [plan(text, config.answer.encoding).segments for text in config.answer.texts]
+    return {Share.NEW: segments[0], Share.KNOWN: max(segments[1:] or segments)}
+
+
+def look_ahead(db: Database, config: Config, now: Now) -> Forecast:
+    """Return what waits and what is spent, as a forecast."""
+    return forecast.forecast(
+        db,
+        config.limits,
+        now,
+        max_age=config.answer.max_age,
+        send_interval=config.modem.send_interval,
+        delay=config.answer.delay[0],
+        sizes=sizes(config),
+        shadow=config.mode is Mode.SHADOW,
+    )

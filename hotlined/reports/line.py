@@ -1,0 +1,258 @@
+"""Whether a line does its work: what its daemon, its database and the clocks say at one moment, and what is wrong.
+
+Each of the three may be missing; what is not known is None.
+"""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from hotlined import __version__, clock
+from hotlined import status as daemon_status
+from hotlined.config import Config
+from hotlined.errors import DatabaseMissingError, DatabaseVersionError, RefusedError, StoreError
+from hotlined.reports.in_force import Broken
+from hotlined.status import CONFIG_REFUSED, DaemonStatus, Found, Trouble
+from hotlined.store import attempts, holders, queue
+from hotlined.store.database import Database, open_beside_daemon
+from hotlined.store.line import FREE, Credit, Sending, credit_of, maybe_paused_by, maybe_shadow_since, recorded_holds
+from hotlined.store.trouble import TROUBLES, DatabaseTrouble
+from hotlined.words import conditions
+from hotlined.words.amounts import sentence
+from hotlined.words.conditions import NOT_RUNNING, WINDOW_FULL, WINDOWS, hold_in_words
+
+_UNUSABLE = ("full", "locked", "damaged")  # states of a database
+SHADOW = "shadow"
+CONFIG_BROKEN = "config_broken"
+WINDOW_CODES = tuple(f"budget_{window}" for window in WINDOWS)
+_CHOSEN_OR_PASSING = frozenset({SHADOW, *WINDOW_CODES})
+"""Troubles that a person has chosen, or that pass by themselves: with nothing else `status` ends with 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What the database knows of the line."""
+
+    paused_by: str | None
+    """None while nobody has paused it."""
+    sending: Sending
+    holds: tuple[Sending, ...]
+    queue: dict[str, int]
+    next_due_at: str | None
+    budgets: dict[str, dict[str, int]]
+    full_windows: frozenset[str]
+    shadow_since: str | None
+    credit: Credit
+
+
+@dataclass(frozen=True, slots=True)
+class LineReport:
+    """Everything that is known of a line at one moment."""
+
+    config: Config
+    daemon: DaemonStatus
+    """What the daemon wrote last, whether it lives or not."""
+    alive: bool
+    mode: str
+    """Shadow or live, as the daemon has it in force."""
+    stored: Stored | None
+    """None where the database cannot be read."""
+    database_state: str | None
+    trouble: tuple[Trouble, ...]
+
+    @property
+    def grave(self) -> tuple[Trouble, ...]:
+        """The troubles that somebody has to do something about; shadow mode and a full window are none."""
+        return tuple(trouble for trouble in self.trouble if trouble.code not in _CHOSEN_OR_PASSING)
+
+    @property
+    def ready(self) -> bool:
+        """Whether the daemon lives, its modem is ready, and nothing keeps answers back but what was chosen."""
+        return self.alive and self.daemon.modem.state == "ready" and not self.grave
+
+    @property
+    def sending(self) -> Sending | None:
+        """Whether answers go out, None where that is not known."""
+        return self.stored.sending if self.stored else None
+
+    def maybe(self, code: str) -> Trouble | None:
+        """Return a trouble by its code."""
+        return next((trouble for trouble in self.trouble if trouble.code == code), None)
+
+    def document(self) -> dict[str, Any]:
+        """Return what `status --json` prints."""
+        daemon, stored = self.daemon, self.stored
+        return {
+            "alive": self.alive,
+            "pid": daemon.pid,
+            "version": daemon.version or __version__,
+            "line": self.config.line,
+            "config": os.fspath(self.config.path),
+            "database": os.fspath(self.config.database),
+            "mode": self.mode,
+            "paused": stored.paused_by is not None if stored else None,
+            "paused_by": stored.paused_by if stored else None,
+            "since": daemon.since,
+            "last_scan_at": daemon.last_scan_at,
+            "clock": {"synchronised": clock.synchronised()},
+            "queue": stored.queue if stored else None,
+            "budgets": stored.budgets if stored else None,
+            "modem": asdict(daemon.modem),
+            "database_state": self.database_state,
+            "sending": asdict(stored.sending) if stored else None,
+            "next_due_at": stored.next_due_at if stored else None,
+            "credit": asdict(stored.credit) if stored else None,
+            "trouble": [asdict(trouble) for trouble in self.trouble],
+        }
+
+
+def report_line(config: Config, broken: Broken | None = None) -> LineReport:
+    """Return the report of a line; `broken` says what is wrong with the file that `config` was not read from."""
+    statuses = daemon_status.find(config.runtime_dir, config.name, config.database)
+    daemon, alive = statuses.ours, statuses.ours.is_alive()
+    mode = daemon.mode or config.mode.value
+    stored, state, failure = _stored(config, daemon, alive=alive, shadow=mode == SHADOW)
+    if alive and state not in _UNUSABLE:
+        state = daemon.database_state
+    by_daemon = daemon.trouble if alive else ()
+    about_database = [trouble for trouble in by_daemon if trouble.code.startswith("database_")]
+    others = [trouble for trouble in by_daemon if not trouble.code.startswith("database_")]
+    if not about_database and failure:
+        about_database = [failure]
+    elif not about_database and state in _UNUSABLE:
+        known = TROUBLES[state]
+        about_database = [
+            Trouble(f"database_{state}", f"The daemon cannot use its database: {known.words}.", known.hint)
+        ]
+    about_database = [_with_holders(trouble, config) for trouble in about_database]
+    if broken:  # newer than the daemon's word that it refused a reload, and takes its place
+        others = [trouble for trouble in others if trouble.code != CONFIG_REFUSED]
+        others.insert(0, _configuration_trouble(broken, alive=alive))
+    trouble = (*_daemon_trouble(statuses, alive=alive), *others, *about_database)
+    codes = {each.code for each in trouble}
+    trouble += tuple(each for each in _line_trouble(config, mode, stored) if each.code not in codes)
+    return LineReport(config, daemon, alive, mode, stored, state, trouble)
+
+
+def _with_holders(trouble: Trouble, config: Config) -> Trouble:
+    """Name who keeps the database locked: the daemon does not see other users' processes, a person here may."""
+    if trouble.code != "database_locked" or not (held := holders.who_blocks(config.database)):
+        return trouble
+    return replace(trouble, words=f"{trouble.words} It is held by {', '.join(held)}.")
+
+
+def require_daemons_database(config: Config) -> None:
+    """Raise RefusedError where the daemon runs on another file than the one that its database's name leads to now."""
+    daemon = daemon_status.find(config.runtime_dir, config.name, config.database).ours
+    if not daemon.is_alive() or daemon.database_file is None:
+        return
+    try:
+        file = config.database.stat()
+    except PermissionError:
+        return
+    except OSError:
+        file = None
+    if file is None or (file.st_dev, file.st_ino) != daemon.database_file:
+        raise RefusedError(
+            f"The daemon would not see this: {config.database} was moved, removed or replaced while it ran.",
+            "Put the file back with its -wal and -shm; or restart the daemon, to begin with what is there now.",
+        )
+
+
+def holds_of(db: Database, config: Config) -> tuple[Sending, ...]:
+    """Return all that keeps answers back, by the database and by the daemon's own word, if one lives."""
+    daemon = daemon_status.find(config.runtime_dir, config.name, config.database).ours
+    return _holds(db, daemon, alive=daemon.is_alive())
+
+
+def _holds(db: Database, daemon: DaemonStatus, *, alive: bool) -> tuple[Sending, ...]:
+    return tuple(recorded_holds(db, sim_changed=daemon.sim_changed if alive else None))
+
+
+def _stored(
+    config: Config, daemon: DaemonStatus, *, alive: bool, shadow: bool
+) -> tuple[Stored | None, str | None, Trouble | None]:
+    """Return what the database knows, its state (None if that is not known), and what is wrong with it."""
+    limits = config.limits.segments
+    try:
+        with open_beside_daemon(config.database) as db:
+            now = db.now()
+            spent = attempts.spent(db, now, shadow=shadow)
+            holds = _holds(db, daemon, alive=alive)
+            first = holds[0] if holds else FREE
+            credit = credit_of(db)
+            return (
+                Stored(
+                    paused_by=maybe_paused_by(db),
+                    sending=first,
+                    holds=holds,
+                    queue=queue.counted(db),
+                    next_due_at=queue.maybe_next_due_at(db, first),
+                    budgets={name: {"limit": getattr(limits, name), "used": spent[name].total} for name in spent},
+                    full_windows=frozenset(queue.full_windows(db, now.limit)),
+                    shadow_since=maybe_shadow_since(db),
+                    credit=replace(credit, asked_at=daemon.balance_asked_at or credit.asked_at),
+                ),
+                "ok",
+                None,
+            )
+    except (StoreError, sqlite3.Error) as error:
+        name = DatabaseTrouble.of(error).name or DatabaseTrouble.of(error.__cause__).name
+        ours = DatabaseTrouble.of(error).as_error() if isinstance(error, sqlite3.Error) else error
+        code = _database_code(error, name)
+        return None, name if name in _UNUSABLE else None, Trouble(code, sentence(ours.message), ours.hint)
+
+
+def _database_code(error: Exception, name: str | None) -> str:
+    if isinstance(error, DatabaseMissingError):
+        return "database_missing"
+    if isinstance(error, DatabaseVersionError):
+        return "database_version"
+    return f"database_{name.replace(' ', '_')}" if name else "database_unknown"
+
+
+def _daemon_trouble(statuses: Found, *, alive: bool) -> Iterator[Trouble]:
+    """Yield why no daemon of this database writes a status, if none does."""
+    if alive:
+        return
+    others, pid = statuses.others, statuses.ours.pid
+    if others.is_alive():
+        yield Trouble(
+            "other_daemon",
+            f"The status of this line is that of another daemon (process {others.pid}), which has the database"
+            f" {others.database}.",
+            "Give the file of one of the two another name, or another runtime_dir, and start it again.",
+        )
+    elif pid is None and statuses.ours == DaemonStatus():
+        yield Trouble("not_running", NOT_RUNNING.words, NOT_RUNNING.cure)
+    else:
+        yield Trouble(
+            "not_alive",
+            f"The daemon (process {pid or 'unknown'}) ended without a word or hangs; below is what was last known.",
+            "Start it again; if it is a service: `journalctl -u hotlined` has its last words,"
+            " `systemctl restart hotlined`.",
+        )
+
+
+def _configuration_trouble(broken: Broken, *, alive: bool) -> Trouble:
+    known = conditions.CONFIG_BROKEN
+    consequence = "the daemon goes on with what it has" if alive else "the daemon cannot start with it"
+    then = "`systemctl reload hotlined`" if alive else "start the daemon"
+    words = known.words.format(problem=broken.message, consequence=consequence)
+    return Trouble(CONFIG_BROKEN, words, known.cure.format(then=then), broken.since)
+
+
+def _line_trouble(config: Config, mode: str, stored: Stored | None) -> Iterator[Trouble]:
+    """Yield what keeps answers back, by the database."""
+    for hold in stored.holds if stored else ():
+        code = "paused" if hold.state == "paused" else hold.reason or hold.state
+        yield Trouble(code, *hold_in_words(hold.state, hold.reason, hold.by), hold.since)
+    for window, budget in stored.budgets.items() if stored else ():
+        if budget["used"] >= budget["limit"] or (stored and window in stored.full_windows):
+            words = WINDOW_FULL.words.format(length=WINDOWS[window], **budget)
+            yield Trouble(f"budget_{window}", words, WINDOW_FULL.cure)
+    if mode == SHADOW:
+        cure = conditions.SHADOW.cure.format(config=config.path)
+        yield Trouble(SHADOW, conditions.SHADOW.words, cure, stored.shadow_since if stored else None)

@@ -1,0 +1,73 @@
+"""What a text costs on the air, and which of its characters force UCS-2."""
+
+import unicodedata
+from dataclasses import dataclass
+
+from hotlined.config import Config
+from hotlined.gsm.alphabet import Encoding, Plan, Replacement, plan
+
+_UNIT_OCTETS = {Encoding.GSM7: 1, Encoding.UCS2: 2}  # of a body, for one septet or one UCS-2 unit
+
+
+@dataclass(frozen=True, slots=True)
+class Blamed:
+    """A character that forces UCS-2, how often it is there, and how many segments are left without it."""
+
+    character: str
+    name: str
+    count: int
+    segments_without: int
+
+
+@dataclass(frozen=True, slots=True)
+class TextCost:
+    """What a text costs: `units` are septets in gsm7, 16 bits each in ucs2; `text` is as on the air."""
+
+    text: str
+    encoding: str
+    characters: int
+    units: int
+    segments: int
+    max_segments: int
+    fits: bool
+    characters_too_many: int
+    price: float
+    currency: str
+    replaced: tuple[Replacement, ...]
+    to_blame: tuple[Blamed, ...]
+    segments_without_blamed: int
+
+
+def cost(text: str, config: Config) -> TextCost:
+    """Work out what a text costs; raises TextError for one that cannot be sent at all."""
+    planned = plan(text, config.answer.encoding)
+    most = config.answer.max_segments
+    return TextCost(
+        text=planned.text,
+        encoding=planned.encoding.value,
+        characters=len(planned.text),
+        units=sum(map(len, planned.bodies)) // _UNIT_OCTETS[planned.encoding],
+        segments=planned.segments,
+        max_segments=most,
+        fits=planned.segments <= most,
+        characters_too_many=planned.beyond(most),
+        price=float(planned.segments * config.limits.price_per_segment),
+        currency=config.limits.currency,
+        replaced=planned.replaced,
+        to_blame=tuple(_blame(character, text, config) for character in planned.to_blame),
+        segments_without_blamed=_without(text, planned.to_blame, config).segments,
+    )
+
+
+def _blame(character: str, text: str, config: Config) -> Blamed:
+    return Blamed(
+        character,
+        unicodedata.name(character, f"U+{ord(character):04X}"),
+        unicodedata.normalize("NFC", text).count(character),
+        _without(text, (character,), config).segments,
+    )
+
+
+def _without(text: str, characters: tuple[str, ...], config: Config) -> Plan:
+    composed = unicodedata.normalize("NFC", text) if characters else text
+    return plan(composed.translate(dict.fromkeys(map(ord, characters))), config.answer.encoding)
