@@ -1,12 +1,13 @@
-"""Every wait of the daemon as one value that is handed in, and the two shapes that waits have: pauses and intervals.
+"""Every wait of the daemon as one value that is handed in, and the shapes that waits have: pauses, intervals, limits.
 
 Not here: what a modem is given to answer a command, which belongs to the protocol (`gsm.modem`), and the calendar.
 """
 
 import math
 import time
+from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,3 +156,23 @@ class Every:
     def at_once(self) -> None:
         """Let it be due now."""
         self._last = -math.inf
+
+
+@dataclass(slots=True)
+class RateLimit:
+    """At most `most` times in `seconds`: for what is logged or written when it happens all the time."""
+
+    most: int
+    seconds: float
+    clock: Callable[[], float] = time.monotonic
+    _moments: deque[float] = field(default_factory=deque)
+
+    def allows(self) -> bool:
+        """Tell whether it may be done now; if so, it counts."""
+        now = self.clock()
+        while self._moments and now >= self._moments[0] + self.seconds:
+            self._moments.popleft()
+        if len(self._moments) >= self.most:
+            return False
+        self._moments.append(now)
+        return True

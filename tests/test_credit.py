@@ -12,7 +12,7 @@ from conftest import ANSWERS, Line, wait_until
 
 from hotlined import config, policy
 from hotlined.daemon import line as daemon
-from hotlined.daemon.credit import BALANCE_SECONDS, SUSPICION_SECONDS, Credit
+from hotlined.daemon.credit import BALANCE_SECONDS, REASON_SECONDS, Credit
 from hotlined.gsm.modem import Modem
 from hotlined.gsm.port import Port
 from hotlined.store.database import open_for_daemon
@@ -145,9 +145,9 @@ def test_a_balance_that_cannot_be_told_holds_no_other_request_back(line: Line, s
     ("reason", "seconds"),
     [
         (lambda _: None, BALANCE_SECONDS),
-        (lambda credit: credit.note_notice(policy.fold("Votre SOLDE est épuisé")), SUSPICION_SECONDS),
-        (lambda credit: credit.suspect(), SUSPICION_SECONDS),
-        (lambda credit: credit.note_notice(policy.fold("Bonne année !")), BALANCE_SECONDS),
+        (lambda credit: credit.note_operator_text(policy.fold("Votre SOLDE est épuisé")), REASON_SECONDS),
+        (lambda credit: credit.ask_soon(), REASON_SECONDS),
+        (lambda credit: credit.note_operator_text(policy.fold("Bonne année !")), BALANCE_SECONDS),
     ],
     ids=["nothing", "a notice", "a refusal", "another notice"],
 )
@@ -164,9 +164,9 @@ def test_the_balance_is_asked_for_once_a_day_or_sooner_for_a_reason(
         modem.begin()
         modem.initialise()
         credit = Credit(daemon.Line(config.load(line.config), db))
-        credit.watch(modem)
+        credit.ask_if_due(modem)
         reason(credit)
         for moment, times in ((seconds - 60, 1), (seconds + 60, 2), (2 * seconds - 60, 2)):
             later[0] = moment
-            credit.watch(modem)
+            credit.ask_if_due(modem)
             assert line.sim.do("counters")["counters"]["+CUSD"] == times

@@ -20,7 +20,7 @@ import pytest
 from conftest import Line, wait_until
 
 from hotlined.clock import LimitClock
-from hotlined.daemon.waiting import note
+from hotlined.daemon.waiting import outage_of
 from hotlined.errors import DatabaseInUseError, DatabaseVersionError, StoreError
 from hotlined.store.database import open_for_daemon
 from hotlined.store.trouble import DatabaseTrouble
@@ -421,7 +421,7 @@ def refusal(line: Line, *command: str) -> int:
 def test_the_journal_says_what_is_wrong(caplog: pytest.LogCaptureFixture) -> None:
     """One that may not be opened counts as full; a person who reads that looks at the disk, where nothing is amiss."""
     with caplog.at_level(logging.ERROR, "hotlined"):
-        outage = note(StoreError("/a.db: Permission denied", "", "not readable"), None, LimitClock(None).now())
+        outage = outage_of(StoreError("/a.db: Permission denied", "", "not readable"), None, LimitClock(None).now())
 
     assert outage.state == "full"
     assert caplog.messages == ["database: /a.db: Permission denied; texts stay on the SIM and nothing is answered"]

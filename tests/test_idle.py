@@ -17,7 +17,7 @@ def look(filled: Filled, sender: Sender) -> list[str]:
     asked: list[str] = []
     filled.db.connection.set_trace_callback(asked.append)
     sender.judge()
-    sender.note_hold()
+    sender.hold_without_modem()
     filled.db.connection.set_trace_callback(None)
     return asked
 

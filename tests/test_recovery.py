@@ -16,14 +16,14 @@ import pytest
 from conftest import Line, wait_until
 from sysfs import Plugged, build
 
-from hotlined.daemon.recovery import Cause, Ladder, Ration, Step, ways
+from hotlined.daemon.recovery import Ladder, ModemTrouble, Rung, remedies
 from hotlined.errors import PortLostError
 from hotlined.gsm import port as port_module
 from hotlined.gsm.modem import Modem
 from hotlined.gsm.port import Port
 from hotlined.simulator import client as simulation
 from hotlined.simulator.makes import REGISTERS
-from hotlined.timing import USUAL
+from hotlined.timing import USUAL, RateLimit
 
 NUMBER = "+32470123456"
 STOP_SECONDS = 10.0  # TimeoutStopSec= in systemd/hotlined.service
@@ -68,14 +68,14 @@ class Clock:
         return self.seconds
 
 
-def climbed(ladder: Ladder, clock: Clock, cause: Cause, seconds: int) -> list[tuple[float, Step]]:
+def climbed(ladder: Ladder, clock: Clock, trouble: ModemTrouble, seconds: int) -> list[tuple[float, Rung]]:
     """Let a trouble last, and return the rungs with their times since it began."""
     began, found = clock.seconds, []
     for _ in range(seconds):
-        ladder.slip(cause)
-        while step := ladder.take():
-            found.append((clock.seconds - began, step))
-            ladder.slip(cause)
+        ladder.report(trouble)
+        while rung := ladder.next_rung():
+            found.append((clock.seconds - began, rung))
+            ladder.report(trouble)
         clock.seconds += 1
     return found
 
@@ -83,38 +83,38 @@ def climbed(ladder: Ladder, clock: Clock, cause: Cause, seconds: int) -> list[tu
 def test_a_silent_modem_sees_every_rung_within_two_minutes() -> None:
     """Every rung has been tried before two minutes are over, in its order; then resets go on, an hour apart."""
     clock = Clock()
-    found = climbed(Ladder(clock=clock), clock, Cause.SILENT, 3 * 3600)
+    found = climbed(Ladder(clock=clock), clock, ModemTrouble.SILENT, 3 * 3600)
 
-    assert [step for _, step in found[: len(Step)]] == list(Step)
-    assert found[len(Step) - 1][0] < 120
-    later = [at for at, step in found[len(Step) :] if step is Step.RESET]
+    assert [step for _, step in found[: len(Rung)]] == list(Rung)
+    assert found[len(Rung) - 1][0] < 120
+    later = [at for at, step in found[len(Rung) :] if step is Rung.RESET]
     assert later
     assert all(second - first >= 3600 for first, second in itertools.pairwise(later))
 
 
-@pytest.mark.parametrize("cause", list(Cause))
-def test_pauses_grow_and_no_way_ends(cause: Cause) -> None:
+@pytest.mark.parametrize("trouble", list(ModemTrouble))
+def test_pauses_grow_and_no_way_ends(trouble: ModemTrouble) -> None:
     """A trouble that stays is never given up, and disturbs the modem no more than about hourly after some hours."""
     clock = Clock()
-    found = climbed(Ladder(clock=clock), clock, cause, 24 * 3600)
-    disturbing = [at for at, step in found if step in (Step.RADIO, Step.RESET, Step.POWER_CYCLE)]
+    found = climbed(Ladder(clock=clock), clock, trouble, 24 * 3600)
+    disturbing = [at for at, step in found if step in (Rung.RADIO, Rung.RESET, Rung.POWER_CYCLE)]
     late = [at for at in disturbing if at > 6 * 3600]
 
     assert len(late) >= 12
     assert len(late) <= 40
-    assert found[0][0] >= ways(USUAL)[cause].patience
+    assert found[0][0] >= remedies(USUAL)[trouble].patience
 
 
 def test_what_holds_begins_at_the_first_rung_when_it_fails_again() -> None:
     """Once a trouble's sign of health was seen, its ladder begins anew; that of another changes nothing."""
     clock, ladder = Clock(), Ladder()
     ladder.clock = clock
-    climbed(ladder, clock, Cause.SILENT, 40)
-    ladder.hold(Cause.UNREGISTERED)
-    assert ladder.step is Step.POWER_CYCLE
-    ladder.hold(Cause.SILENT)
-    assert ladder.step is None
-    assert climbed(ladder, clock, Cause.SILENT, 1)[0][1] is Step.RESYNCHRONISE
+    climbed(ladder, clock, ModemTrouble.SILENT, 40)
+    ladder.clear(ModemTrouble.UNREGISTERED)
+    assert ladder.rung is Rung.POWER_CYCLE
+    ladder.clear(ModemTrouble.SILENT)
+    assert ladder.rung is None
+    assert climbed(ladder, clock, ModemTrouble.SILENT, 1)[0][1] is Rung.RESYNCHRONISE
 
 
 def test_a_trouble_on_the_way_does_not_begin_the_ladder_of_another_anew() -> None:
@@ -123,48 +123,48 @@ def test_a_trouble_on_the_way_does_not_begin_the_ladder_of_another_anew() -> Non
     ladder.clock = clock
     found = []
     for _ in range(3600):
-        ladder.slip(Cause.UNREGISTERED)
-        while step := ladder.take():
-            found.append(step)
-            assert ladder.slip(Cause.SILENT)
-            assert ladder.take() is Step.RESYNCHRONISE
-            ladder.hold(Cause.SILENT)
-            assert ladder.cause is Cause.UNREGISTERED
+        ladder.report(ModemTrouble.UNREGISTERED)
+        while rung := ladder.next_rung():
+            found.append(rung)
+            assert ladder.report(ModemTrouble.SILENT)
+            assert ladder.next_rung() is Rung.RESYNCHRONISE
+            ladder.clear(ModemTrouble.SILENT)
+            assert ladder.trouble is ModemTrouble.UNREGISTERED
         clock.seconds += 1
 
-    assert found[:4] == [Step.RADIO, Step.RESET, Step.POWER_CYCLE, Step.RESET]
+    assert found[:4] == [Rung.RADIO, Rung.RESET, Rung.POWER_CYCLE, Rung.RESET]
 
 
 def test_a_stick_that_does_not_come_back_from_a_reset_loses_its_power() -> None:
     """A port that stays away after a rung against another trouble has its own ladder."""
     clock, ladder = Clock(), Ladder()
     ladder.clock = clock
-    climbed(ladder, clock, Cause.UNREGISTERED, 700)
-    assert ladder.step is Step.RESET
+    climbed(ladder, clock, ModemTrouble.UNREGISTERED, 700)
+    assert ladder.rung is Rung.RESET
 
-    assert [step for _, step in climbed(ladder, clock, Cause.ABSENT, 200)] == [Step.POWER_CYCLE]
+    assert [step for _, step in climbed(ladder, clock, ModemTrouble.ABSENT, 200)] == [Rung.POWER_CYCLE]
 
 
 def test_a_modem_that_has_just_begun_is_given_time() -> None:
     """Renewed, a trouble has to last as long as at first, and goes on at the rung where it was."""
     clock, ladder = Clock(), Ladder()
     ladder.clock = clock
-    ladder.renew(Cause.UNREGISTERED)
-    climbed(ladder, clock, Cause.UNREGISTERED, 301)
+    ladder.postpone(ModemTrouble.UNREGISTERED)
+    climbed(ladder, clock, ModemTrouble.UNREGISTERED, 301)
     clock.seconds += 86_400
-    ladder.renew(Cause.UNREGISTERED)
+    ladder.postpone(ModemTrouble.UNREGISTERED)
 
-    [(after, step)] = climbed(ladder, clock, Cause.UNREGISTERED, 302)
-    assert (after, step) == (300, Step.RESET)
+    [(after, step)] = climbed(ladder, clock, ModemTrouble.UNREGISTERED, 302)
+    assert (after, step) == (300, Rung.RESET)
 
 
 def test_what_happens_all_the_time_is_said_now_and_then() -> None:
     """A ration is given out again as its time passes, never faster."""
     clock = Clock()
-    ration = Ration(2, 10.0, clock)
+    limit = RateLimit(2, 10.0, clock)
     given = []
     for _ in range(25):
-        given += [clock.seconds - 1000] if ration.take() else []
+        given += [clock.seconds - 1000] if limit.allows() else []
         clock.seconds += 1
 
     assert given == [0, 1, 10, 11, 20, 21]
@@ -174,9 +174,9 @@ def test_silence_goes_before_every_other_trouble() -> None:
     """A modem that stops answering while its network is looked for is brought back into step first."""
     clock, ladder = Clock(), Ladder()
     ladder.clock = clock
-    climbed(ladder, clock, Cause.UNREGISTERED, 400)
+    climbed(ladder, clock, ModemTrouble.UNREGISTERED, 400)
 
-    assert climbed(ladder, clock, Cause.SILENT, 1)[0][1] is Step.RESYNCHRONISE
+    assert climbed(ladder, clock, ModemTrouble.SILENT, 1)[0][1] is Rung.RESYNCHRONISE
 
 
 # ---- the modem
@@ -340,8 +340,8 @@ def test_a_modem_is_not_called_ready_before_it_does_its_work(line: Line) -> None
     line.sim.do("fault", kind="error", command="+CMGL")
     wait_until(lambda: "power_cycle" in steps(line), "every rung", SILENCE_SECONDS)
     modem = line.status()["modem"]
-    assert modem["step"] in [step.value for step in Step]
-    assert modem["steps"] >= list(Step).index(Step.POWER_CYCLE) + 1
+    assert modem["step"] in [step.value for step in Rung]
+    assert modem["steps"] >= list(Rung).index(Rung.POWER_CYCLE) + 1
     assert modem["since"]
     states = "SELECT kind FROM events WHERE kind LIKE 'modem_%' ORDER BY id"
     assert [kind for (kind,) in line.rows(states)] == ["modem_starting", "modem_ready", "modem_recovering"]

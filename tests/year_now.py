@@ -70,21 +70,21 @@ class Machine:
 class Ladder:
     """Nothing is climbed: the modem is well."""
 
-    def hold(self, *_: Any) -> None:
+    def clear(self, *_: Any) -> None:
         """Do nothing."""
 
-    slip = hold
+    report = clear
 
 
 class Connection:
     """A modem that is registered for ever."""
 
-    stranger = ""
+    mismatch = ""
     registered = can_send = True
     ladder = Ladder()
     modem: "Modem"
 
-    def has_its_sim(self) -> bool:
+    def has_our_sim(self) -> bool:
         """Say yes."""
         return True
 
@@ -283,7 +283,7 @@ class Line:
         if row and row["at"] is not None:
             moments.append(row["at"] - now + at)
         sender = self.daemon.sender
-        if sender.ready():
+        if sender.has_due_answer():
             moments.append(max(sender.due, at + 1))
         elif answers.line(self.db, trial=True) is None and answers.due(self.db, self.db.now(), trial=True):
             state = attempts.breaker_of(self.db)
@@ -344,7 +344,7 @@ class Line:
         """Get a result that nobody expected any more."""
         self.to(at)
         assert handed == self.modem.handed
-        self.daemon.sender.settle_late(2)
+        self.daemon.sender.settle_late_result(2)
 
     # ---- what persons decide, beside the daemon
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from hotlined import config as configuration
 from hotlined import files
 from hotlined.daemon.line import Line
-from hotlined.daemon.recovery import Cause, Ladder, Ration, Step
+from hotlined.daemon.recovery import Ladder, ModemTrouble, Rung
 from hotlined.errors import (
     AddressError,
     HotlinedError,
@@ -36,7 +36,7 @@ from hotlined.gsm.port import Port, maybe_shared
 from hotlined.policy import Reason
 from hotlined.store import answers, attempts, pins
 from hotlined.store.line import bind_sim, bound_sim, note_own_number
-from hotlined.timing import Backoff
+from hotlined.timing import Backoff, RateLimit
 
 log = logging.getLogger("hotlined")
 
@@ -52,10 +52,10 @@ CENTRE_HINT = (
     """ `printf 'AT+CSCA="+32…",145\\r' > PORT`."""
 )
 
-SLIGHT = frozenset({Step.RESYNCHRONISE, Step.INITIALISE, Step.REOPEN, Step.WAIT})
+UNRECORDED = frozenset({Rung.RESYNCHRONISE, Rung.INITIALISE, Rung.REOPEN, Rung.WAIT})
 """Rungs that are no event: the changes of state tell enough."""
 
-NEED_AN_ANSWER = frozenset({Step.INITIALISE, Step.RADIO})
+NEED_A_MODEM_IN_STEP = frozenset({Rung.INITIALISE, Rung.RADIO})
 
 
 class ModemState(StrEnum):
@@ -83,14 +83,14 @@ class SimError(ModemError):
         self.state = state
 
 
-class StrangerError(ModemError):
+class NotOursError(ModemError):
     """Among all sticks there is only one that has nothing in common with the line's: neither stick nor SIM."""
 
 
 class Connection:
     """The way to the modem: `modem` is None while there is none that can be used.
 
-    `progress` is called during every wait (see Modem); `wake` is a descriptor that ends waits. `stranger` says in which
+    `progress` is called during every wait (see Modem); `wake` is a descriptor that ends waits. `mismatch` says in which
     way the stick or the SIM is not the one that the line is served with; empty where it is.
     """
 
@@ -99,7 +99,7 @@ class Connection:
         self.modem: Modem | None = None
         self.state, self.since = ModemState.STARTING, line.db.now()
         self.reason = self.cure = ""
-        self.stranger = ""
+        self.mismatch = ""
         self.identification = Identification()
         self.condition = Condition(Registration.UNKNOWN, None, "")
         self.ladder = Ladder(line.timing)
@@ -107,24 +107,28 @@ class Connection:
         self.condition_due = 0.0
         self._progress = progress
         self._wake = wake
-        self._told = ModemState.STARTING
+        self._announced = ModemState.STARTING
         told = (line.timing.changes_most, line.timing.changes_within)
-        self._changes, self._rungs_told, self._stumbles = Ration(*told), Ration(*told), Ration(*told)
+        self._states_limit, self._rungs_limit, self._failures_limit = (
+            RateLimit(*told),
+            RateLimit(*told),
+            RateLimit(*told),
+        )
         self._pin_trouble = ""
         self._backoff = Backoff(line.timing.reconnect_pauses)
         self._port_name = ""
-        self._place = ""
+        self._usb_device = ""
         self._profile = profiles.GENERIC
-        self._wish_path = configuration.runtime_dir(line.config) / "power-cycle"
-        self._wish_trouble = ""
-        self._rungs: dict[Step, Callable[[], None]] = {
-            Step.RESYNCHRONISE: self._resynchronise,
-            Step.INITIALISE: self._initialise,
-            Step.RADIO: self._restart_radio,
-            Step.RESET: self._reset,
-            Step.REOPEN: self._reopen,
-            Step.POWER_CYCLE: self._power_cycle,
-            Step.WAIT: self._wait,
+        self._power_cycle_path = configuration.runtime_dir(line.config) / "power-cycle"
+        self._power_cycle_error = ""
+        self._rungs: dict[Rung, Callable[[], None]] = {
+            Rung.RESYNCHRONISE: self._resynchronise,
+            Rung.INITIALISE: self._initialise,
+            Rung.RADIO: self._restart_radio,
+            Rung.RESET: self._reset,
+            Rung.REOPEN: self._reopen,
+            Rung.POWER_CYCLE: self._power_cycle,
+            Rung.WAIT: self._wait,
         }
 
     @property
@@ -151,41 +155,41 @@ class Connection:
         except (PortError, ModemError) as error:
             trouble: HotlinedError = error
             if modem:
-                trouble = _blame(error, modem.port.name)
+                trouble = _explain(error, modem.port.name)
                 modem.port.close()
             self._pause()
-            self.change(_state_of(trouble), trouble)
-            self._slip(_maybe_cause(trouble))
+            self.set_state(_state_of(trouble), trouble)
+            self._report_trouble(_maybe_cause(trouble))
             return
         self.modem = modem
-        self.ladder.renew(Cause.UNREGISTERED)
+        self.ladder.postpone(ModemTrouble.UNREGISTERED)
         with contextlib.suppress(OSError):
-            self._wish_path.unlink(missing_ok=True)
-        self.note_condition()
+            self._power_cycle_path.unlink(missing_ok=True)
+        self.follow_condition()
 
-    def _slip(self, cause: Cause | None) -> None:
+    def _report_trouble(self, cause: ModemTrouble | None) -> None:
         """Tell the ladder why there is no modem; a port that is there is not gone, whatever else is wrong."""
-        if cause is not Cause.ABSENT:
-            self.ladder.hold(Cause.ABSENT)
-        elif self.ladder.is_climbing(Cause.SILENT):
-            cause = Cause.SILENT  # its reset is what took the port away
+        if cause is not ModemTrouble.ABSENT:
+            self.ladder.clear(ModemTrouble.ABSENT)
+        elif self.ladder.has_climbed(ModemTrouble.SILENT):
+            cause = ModemTrouble.SILENT  # its reset is what took the port away
         if cause and not self.line.stopping:
-            self.ladder.slip(cause)
+            self.ladder.report(cause)
 
     def _set_up(self, modem: Modem) -> None:
         """Bring a modem that is in step to the point where it can work; raises what keeps it from that."""
         self._enter_pin(modem)
-        self.ladder.hold(Cause.NO_SIM)
+        self.ladder.clear(ModemTrouble.NO_SIM)
         self.identification = modem.initialise()
         self._recognise()
         self.condition = modem.condition()
-        self._put_off_condition()
-        self.ladder.hold(Cause.UNREADY)
+        self._schedule_condition()
+        self.ladder.clear(ModemTrouble.UNREADY)
 
     def _recognise(self) -> None:
         """Compare stick and SIM with those that the line is served with; the first ones are taken as they are.
 
-        Raises StrangerError where both are others, and it was not a person who named the port.
+        Raises NotOursError where both are others, and it was not a person who named the port.
         """
         who, db = self.identification, self.line.db
         served = bound_sim(db) or ("", "")
@@ -193,18 +197,18 @@ class Connection:
             raise ModemError("The SIM does not say who it is any more.", "It is asked again soon.")
         pairs = {"stick": (served[0], who.imei), "SIM": (served[1], who.imsi)}
         differs = [name for name, (old, new) in pairs.items() if old and new and old != new]
-        self.stranger = f"Another {' and another '.join(differs)} than before" if differs else ""
+        self.mismatch = f"Another {' and another '.join(differs)} than before" if differs else ""
         if not differs:
             if (now := (served[0] or who.imei, served[1] or who.imsi)) != served:
                 with db.transaction():
                     bind_sim(db, *now)
             self._note_own_number()
         elif len(differs) == len(pairs) and self.line.config.modem.port == AUTO:
-            raise StrangerError(f"{self.stranger}.", OURS_HINT)
+            raise NotOursError(f"{self.mismatch}.", OURS_HINT)
 
     def adopt(self, who: str) -> str:
         """Serve the line with the stick and SIM that are in from now on; return what came of it."""
-        if not self.stranger:
+        if not self.mismatch:
             return "nothing has changed"
         found, db = self.identification, self.line.db
         served = bound_sim(db)
@@ -214,10 +218,10 @@ class Connection:
             if served and served[1] != found.imsi:
                 answers.cancel_all(db, Reason.SIM_CHANGED)
         attempts.call_trial(db, db.now(), self.line.timing.trial_gap)
-        self.stranger = ""
+        self.mismatch = ""
         self._note_own_number()
         if self.modem:
-            self.note_condition()
+            self.follow_condition()
         else:
             self.due = 0.0
         return f"served with {'another SIM' if served and served[1] != found.imsi else 'another stick'} from now on"
@@ -233,22 +237,22 @@ class Connection:
         if self.modem is None or time.monotonic() < self.condition_due:
             return
         self.condition = self.modem.condition()
-        self._put_off_condition()
+        self._schedule_condition()
         if self.modem.imsi() != self.identification.imsi:
             log.warning("the SIM was taken out or is another")
             self._set_up(self.modem)
         if self.identification.service_centre == "":
             self.identification = replace(self.identification, service_centre=self.modem.service_centre())
-        self.note_condition()
+        self.follow_condition()
         if not self.registered:
-            self.ladder.slip(Cause.UNREGISTERED)
+            self.ladder.report(ModemTrouble.UNREGISTERED)
 
-    def _put_off_condition(self) -> None:
+    def _schedule_condition(self) -> None:
         timing = self.line.timing
         pause = timing.condition_registered if self.registered else timing.condition_unregistered
         self.condition_due = time.monotonic() + pause
 
-    def has_its_sim(self) -> bool:
+    def has_our_sim(self) -> bool:
         """Ask whether the SIM is the one that was recognised; where it is not, it is looked at next."""
         if self.modem is None or not self.modem.in_step or self.modem.imsi() != self.identification.imsi:
             self.condition_due = 0.0
@@ -264,81 +268,81 @@ class Connection:
         self.identification = replace(self.identification, service_centre="")
         self.condition_due = 0.0
 
-    def note_scan(self) -> None:
+    def scan_done(self) -> None:
         """Take in that a scan came to its end: the modem does its work."""
         self._backoff.reset()
-        self.ladder.hold(Cause.ABSENT)
-        if self.ladder.is_climbing(Cause.SILENT):
-            self.ladder.hold(Cause.SILENT)
-            self.note_condition()
+        self.ladder.clear(ModemTrouble.ABSENT)
+        if self.ladder.has_climbed(ModemTrouble.SILENT):
+            self.ladder.clear(ModemTrouble.SILENT)
+            self.follow_condition()
 
-    def note_condition(self) -> None:
+    def follow_condition(self) -> None:
         """Make the state follow the registration; a modem that is being recovered is so until a scan ends."""
         if self.registered:
-            self.ladder.hold(Cause.UNREGISTERED)
-        if self.state is ModemState.RECOVERING and self.ladder.is_climbing(Cause.SILENT):
+            self.ladder.clear(ModemTrouble.UNREGISTERED)
+        if self.state is ModemState.RECOVERING and self.ladder.has_climbed(ModemTrouble.SILENT):
             return
-        if self.stranger:
-            self.change(ModemState.SIM_CHANGED, ModemError(f"{self.stranger}.", ADOPT_HINT))
+        if self.mismatch:
+            self.set_state(ModemState.SIM_CHANGED, ModemError(f"{self.mismatch}.", ADOPT_HINT))
         elif self.identification.service_centre == "":
-            self.change(ModemState.NO_SERVICE_CENTRE, ModemError("The SIM has no service centre.", CENTRE_HINT))
+            self.set_state(ModemState.NO_SERVICE_CENTRE, ModemError("The SIM has no service centre.", CENTRE_HINT))
         else:
-            self.change(ModemState.READY if self.registered else ModemState.UNREGISTERED)
+            self.set_state(ModemState.READY if self.registered else ModemState.UNREGISTERED)
 
     # ---- recovery
 
-    def stumble(self, error: HotlinedError) -> None:
+    def command_failed(self, error: HotlinedError) -> None:
         """Take in that the modem did not do what it was asked to."""
         if self.modem is None:
-            self.change(_state_of(error), error)
+            self.set_state(_state_of(error), error)
             return
-        error = _blame(error, self.modem.port.name)
+        error = _explain(error, self.modem.port.name)
         if isinstance(error, SimError | PortBusyError):
-            self.lose(_state_of(error), error)
+            self.close(_state_of(error), error)
             return
-        if self._stumbles.take():
+        if self._failures_limit.allows():
             log.warning("%s", error.message)
-        self.ladder.slip(Cause.SILENT)
+        self.ladder.report(ModemTrouble.SILENT)
         if not self.ladder.pending:
-            self.lose(ModemState.RECOVERING, error)
-        elif self.ladder.step is not Step.RESYNCHRONISE:
-            self.change(ModemState.RECOVERING, error)
+            self.close(ModemState.RECOVERING, error)
+        elif self.ladder.rung is not Rung.RESYNCHRONISE:
+            self.set_state(ModemState.RECOVERING, error)
 
-    def vanish(self, error: PortLostError) -> None:
+    def port_lost(self, error: PortLostError) -> None:
         """Take in that the port went away while the modem was at work."""
-        self.lose(ModemState.ABSENT, error)
-        self.ladder.slip(Cause.ABSENT)
+        self.close(ModemState.ABSENT, error)
+        self.ladder.report(ModemTrouble.ABSENT)
 
-    def climb(self) -> bool:
+    def climb_ladder(self) -> bool:
         """Do what the ladder wants, and tell whether it wanted something; a rung that fails leads to the next."""
-        while (step := self.ladder.take()) is not None:
-            assert self.ladder.cause
-            if self._is_in_vain(step):
-                self.ladder.slip(self.ladder.cause)
+        while (rung := self.ladder.next_rung()) is not None:
+            assert self.ladder.trouble
+            if self._is_impossible(rung):
+                self.ladder.report(self.ladder.trouble)
                 continue
-            self._note_step(step)
+            self._record_rung(rung)
             try:
-                self._rungs[step]()
+                self._rungs[rung]()
             except PortLostError as error:
-                self.lose(ModemState.RECOVERING, error)
+                self.close(ModemState.RECOVERING, error)
             except (ModemError, PortError) as error:
-                self.stumble(error)
+                self.command_failed(error)
             return True
         return False
 
-    def _note_step(self, step: Step) -> None:
+    def _record_rung(self, rung: Rung) -> None:
         """Record that a rung is climbed which is more than a word to the modem."""
-        if step not in SLIGHT and self._rungs_told.take():
-            words = f"{step}: {self.ladder.cause}"
+        if rung not in UNRECORDED and self._rungs_limit.allows():
+            words = f"{rung}: {self.ladder.trouble}"
             log.warning("recovery: %s", words)
             with contextlib.suppress(sqlite3.Error), self.line.db.transaction():
                 self.line.db.event(self.line.db.now(), "recovery", words)
 
-    def _is_in_vain(self, step: Step) -> bool:
+    def _is_impossible(self, rung: Rung) -> bool:
         """Tell whether a rung needs a modem that is open, or one that answers, while there is none."""
         if self.modem is None:
-            return step in {Step.RESYNCHRONISE, *NEED_AN_ANSWER}
-        return step in NEED_AN_ANSWER and not self.modem.in_step
+            return rung in {Rung.RESYNCHRONISE, *NEED_A_MODEM_IN_STEP}
+        return rung in NEED_A_MODEM_IN_STEP and not self.modem.in_step
 
     def _resynchronise(self) -> None:
         assert self.modem
@@ -349,7 +353,7 @@ class Connection:
         assert self.modem
         self.modem.begin()
         self._set_up(self.modem)
-        self.note_condition()
+        self.follow_condition()
 
     def _restart_radio(self) -> None:
         assert self.modem
@@ -375,13 +379,13 @@ class Connection:
 
     def _power_cycle(self) -> None:
         """Ask the unit that may switch the USB port's power, by a file in the runtime directory."""
-        wish = f"port={self._port_name}\nusb={self._place}\n"
+        wish = f"port={self._port_name}\nusb={self._usb_device}\n"
         try:
-            files.replace(self._wish_path, wish.encode(errors="surrogateescape"), 0o640)
+            files.replace(self._power_cycle_path, wish.encode(errors="surrogateescape"), 0o640)
         except OSError as error:
-            if self._wish_trouble != str(error):
-                log.warning("the power cycle cannot be asked for in %s: %s", self._wish_path, error.strerror)
-            self._wish_trouble = str(error)
+            if self._power_cycle_error != str(error):
+                log.warning("the power cycle cannot be asked for in %s: %s", self._power_cycle_path, error.strerror)
+            self._power_cycle_error = str(error)
         self._start_again(self.line.timing.reset)
 
     def _wait(self) -> None:
@@ -390,44 +394,44 @@ class Connection:
     def _start_again(self, pause: float) -> None:
         """Let the port go; everything begins at it again after a pause."""
         if self.modem:
-            self.lose(ModemState.RECOVERING, ModemError("The modem is being started again.", self.trouble))
+            self.close(ModemState.RECOVERING, ModemError("The modem is being started again.", self.trouble))
         self.due = time.monotonic() + pause
 
-    def lose(self, state: ModemState, error: HotlinedError) -> None:
+    def close(self, state: ModemState, error: HotlinedError) -> None:
         """Give the port up; the modem is looked for again after a pause."""
         if self.modem:
             self.modem.port.close()
             self.modem = None
         self._pause()
-        self.change(state, error)
+        self.set_state(state, error)
 
-    def change(self, state: ModemState, error: HotlinedError | None = None) -> None:
+    def set_state(self, state: ModemState, error: HotlinedError | None = None) -> None:
         """Note the modem's state."""
         before = self.reason
         self.reason, self.cure = (error.message, error.hint) if error else ("", "")
-        if self.reason != before and state is self._told is ModemState.STARTING and self._changes.take():
+        if self.reason != before and state is self._announced is ModemState.STARTING and self._states_limit.allows():
             log.warning("modem %s: %s", state, self.trouble)  # the state is no news, what keeps it so is
         if state != self.state:
             self.state, self.since = state, self.line.db.now()
-            self.tell()
+            self.announce_state()
 
-    def tell(self) -> None:
+    def announce_state(self) -> None:
         """Say the state in a line and an event if that is news; one that changes all the time is told now and then."""
-        if self.state is self._told or not self._changes.take():
+        if self.state is self._announced or not self._states_limit.allows():
             return
         if self.trouble:
             log.warning("modem %s: %s", self.state, self.trouble)
         else:
             log.info("modem %s", self.state)
-        self._told = self.state
+        self._announced = self.state
         with contextlib.suppress(sqlite3.Error), self.line.db.transaction():
             self.line.db.event(self.since, f"modem_{self.state}", self.reason)
 
-    def move(self) -> None:
+    def reopen_elsewhere(self) -> None:
         """Begin anew at another port, which the configuration names now."""
-        self.lose(ModemState.STARTING, PortMissingError("The configuration names another port."))
-        self.ladder.hold(*Cause)
-        self._port_name = self._place = ""
+        self.close(ModemState.STARTING, PortMissingError("The configuration names another port."))
+        self.ladder.clear(*ModemTrouble)
+        self._port_name = self._usb_device = ""
         self._backoff.reset()
         self.due = 0.0
 
@@ -474,10 +478,10 @@ class Connection:
             modem.begin(probes)
         except (PortError, ModemError) as error:
             port.close()
-            raise _blame(error, name) from None
+            raise _explain(error, name) from None
         self._port_name = name
         self._profile = modem.profile
-        self._place = finding.usb_device(name, self.line.machine.sysfs)
+        self._usb_device = finding.usb_device(name, self.line.machine.sysfs)
         return modem
 
     def _enter_pin(self, modem: Modem) -> None:
@@ -566,27 +570,27 @@ def _no_stick(machine: Machine) -> HotlinedError:
     return PortMissingError("No modem is plugged in.", "Plug the stick in, or name its port in `modem.port`.")
 
 
-def _blame(error: HotlinedError, port: str) -> HotlinedError:
+def _explain(error: HotlinedError, port: str) -> HotlinedError:
     """Return who takes a modem's answers away where another program has its port open too, else the error itself."""
     spoilt = isinstance(error, ModemSilentError | ModemRefusedError)
     return (maybe_shared(port) if spoilt else None) or error
 
 
-def _maybe_cause(error: HotlinedError) -> Cause | None:
+def _maybe_cause(error: HotlinedError) -> ModemTrouble | None:
     """Return why the ladder is to be climbed; None for what no rung can help against."""
-    if isinstance(error, StrangerError):
+    if isinstance(error, NotOursError):
         return None
     if isinstance(error, SimError):
-        return {ModemState.SIM_ABSENT: Cause.NO_SIM, ModemState.STARTING: Cause.UNREADY}.get(error.state)
+        return {ModemState.SIM_ABSENT: ModemTrouble.NO_SIM, ModemState.STARTING: ModemTrouble.UNREADY}.get(error.state)
     if isinstance(error, PortError):
-        return Cause.ABSENT if isinstance(error, PortMissingError | PortLostError) else None
-    return Cause.SILENT if isinstance(error, ModemSilentError) else Cause.UNREADY
+        return ModemTrouble.ABSENT if isinstance(error, PortMissingError | PortLostError) else None
+    return ModemTrouble.SILENT if isinstance(error, ModemSilentError) else ModemTrouble.UNREADY
 
 
 def _state_of(error: HotlinedError) -> ModemState:
     if isinstance(error, SimError):
         return error.state
-    if isinstance(error, StrangerError):
+    if isinstance(error, NotOursError):
         return ModemState.SIM_CHANGED
     if isinstance(error, PortBusyError):
         return ModemState.BUSY_PORT

@@ -20,7 +20,7 @@ from hotlined.store.line import note_balance
 log = logging.getLogger("hotlined")
 
 BALANCE_SECONDS = 86_400.0  # between two questions by itself
-SUSPICION_SECONDS = 3600.0  # between two questions for a reason
+REASON_SECONDS = 3600.0  # between two questions for a reason
 
 NOTICE_WORDS = ("credit", "solde", "recharg", "tegoed", "krediet", "herlaad", "opwaard", "guthaben", "balance")
 """Parts of the words in which operators tell that a prepaid card is empty, folded: a reason to ask for the balance."""
@@ -34,24 +34,24 @@ class Credit:
         self._asked: float | None = None
         self.asked_at: Now | None = None
         """When the network last told the balance to this daemon."""
-        self._suspicious = False
+        self._has_reason = False
 
-    def suspect(self) -> None:
+    def ask_soon(self) -> None:
         """Take in a reason to ask for the balance."""
-        self._suspicious = True
+        self._has_reason = True
 
-    def note_notice(self, folded: str) -> None:
+    def note_operator_text(self, folded: str) -> None:
         """Take in a text from a short code or a name: an operator's notice is a reason to ask for the balance."""
-        self._suspicious = self._suspicious or any(word in folded for word in NOTICE_WORDS)
+        self._has_reason = self._has_reason or any(word in folded for word in NOTICE_WORDS)
 
-    def watch(self, modem: Modem) -> None:
+    def ask_if_due(self, modem: Modem) -> None:
         """Ask for the balance if a code is configured and it is time: once a day, or sooner for a reason."""
         if not self._line.config.credit.ussd:
             return
-        pause = SUSPICION_SECONDS if self._suspicious else BALANCE_SECONDS
+        pause = REASON_SECONDS if self._has_reason else BALANCE_SECONDS
         if self._asked is not None and time.monotonic() - self._asked < pause:
             return
-        self._suspicious = False
+        self._has_reason = False
         try:
             self.ask(modem)
         except ModemSilentError:

@@ -21,7 +21,7 @@ from hotlined.daemon.line import Line, Outage, file_at
 from hotlined.daemon.receiving import Receiver
 from hotlined.daemon.sending import Sender
 from hotlined.daemon.status import Status
-from hotlined.daemon.waiting import SIGNALS, note, note_replaced, wait_for_database
+from hotlined.daemon.waiting import SIGNALS, outage_of, outage_of_replaced, wait_for_database
 from hotlined.errors import (
     ConfigError,
     ModemError,
@@ -124,8 +124,8 @@ class Daemon:
             if (modem := self.connection.modem) is None:
                 raise UnavailableError(self.connection.trouble or "The modem cannot be used.")
             self._work(modem)
-            while self._stopping is None and (self.receiver.is_scanning or self.sender.ready()):
-                self.connection.ladder.take()  # nothing is climbed in a single run
+            while self._stopping is None and (self.receiver.is_scanning or self.sender.has_due_answer()):
+                self.connection.ladder.next_rung()  # nothing is climbed in a single run
                 self._sleep()
                 if not modem.in_step:
                     modem.resynchronise()
@@ -213,10 +213,10 @@ class Daemon:
         try:
             action()
         except PortLostError as error:
-            self.connection.vanish(error)
+            self.connection.port_lost(error)
         except (ModemError, PortError) as error:
             if self._stopping is None:
-                self.connection.stumble(error)
+                self.connection.command_failed(error)
         except sqlite3.Error as error:
             self._database_trouble(error)
 
@@ -237,11 +237,11 @@ class Daemon:
         """Receive, judge, send, serve; what the modem refuses to do keeps nothing else from being done."""
         self._begin()
         self.sender.flush_pending_write()
-        self.connection.tell()
+        self.connection.announce_state()
         modem = self.connection.modem
         if modem and (mr := modem.take_late_reference()) is not None:  # before a rung that begins with another
-            self.sender.settle_late(mr)
-        if self.connection.climb():
+            self.sender.settle_late_result(mr)
+        if self.connection.climb_ladder():
             self.receiver.poll.at_once()  # what shows that it helped
         if self.connection.modem is None and time.monotonic() >= self.connection.due:
             self._connect()
@@ -250,7 +250,7 @@ class Daemon:
                 self._work(self.connection.modem)
         finally:
             self.sender.judge()
-            self.sender.note_hold()
+            self.sender.hold_without_modem()
             self._serve_requests()
             self._housekeep()
 
@@ -267,26 +267,26 @@ class Daemon:
             self._anchor.again()
 
     def _connect(self) -> None:
-        self.receiver.begin()
+        self.receiver.start_anew()
         self.connection.connect()
 
     def _work(self, modem: Modem) -> None:
         """Receive, judge and send what there is: a bounded amount."""
         modem.require_step()
-        if self._hear(modem):
+        if self._act_on_unsolicited(modem):
             self.connection.ask_condition()
         if not self._has_its_database():
             return
         self.receiver.scan(modem)
         self.connection.ask_condition()
-        self.receiver.tend_call(modem)
+        self.receiver.update_call(modem)
         self.sender.judge()
-        if self._stopping is None and self.receiver.lets_send():
-            if self.connection.registered and not self.connection.stranger:
-                self.sender.credit.watch(modem)
+        if self._stopping is None and self.receiver.allows_sending():
+            if self.connection.registered and not self.connection.mismatch:
+                self.sender.credit.ask_if_due(modem)
             self.sender.send(modem)
 
-    def _hear(self, modem: Modem) -> bool:
+    def _act_on_unsolicited(self, modem: Modem) -> bool:
         """Act on what came unasked, and tell whether the SIM may be another: that is asked before it is read."""
         sim_moved = False
         for event in modem.take_unsolicited():
@@ -294,7 +294,7 @@ class Daemon:
             if meaning in (Meaning.SIM, Meaning.NETWORK):
                 self.connection.condition_due = 0.0
             sim_moved = sim_moved or meaning is Meaning.SIM
-            self.receiver.hear(event, modem)
+            self.receiver.act_on(event, modem)
         return sim_moved
 
     def _sleep(self) -> None:
@@ -317,7 +317,7 @@ class Daemon:
                 waits.append(due - limit_now)
         if self.sender.due > now:
             waits.append(self.sender.due - now)
-        elif self.sender.ready():
+        elif self.sender.has_due_answer():
             waits.append(0.0)
         modem.listen(max(0.0, min(waits)))
 
@@ -331,14 +331,14 @@ class Daemon:
         if version == self._data_version:
             return
         self._note_lost_key(self.db.now())  # a person may go on who can read a key that the daemon cannot
-        self.sender.look_again()
+        self.sender.forget_marks()
         while (request := requests.next_request(self.db, self.db.now())) is not None:
             log.info("request %d: %s, asked by %s", request.request_id, request.verb, request.who)
             if request.verb in ("send", "try"):
                 self._requests_wait = True
-                self.sender.take(request)
+                self.sender.accept(request)
             elif request.verb == "balance":
-                self.sender.tell_balance(request, self.connection.modem)
+                self.sender.answer_balance_request(request, self.connection.modem)
             elif request.verb == "adopt":
                 self._adopt(request)
             else:
@@ -355,14 +355,14 @@ class Daemon:
         """Tell whether the database is still where it was; where not, nothing is read off the SIM and nothing sent."""
         if file_at(self.db.path) == self.line.database_file:
             return True
-        self.outage = note_replaced(self.db.path, self.outage, self.db.now())
+        self.outage = outage_of_replaced(self.db.path, self.outage, self.db.now())
         self._database_due = time.monotonic() + self.timing.database_pause
         self.receiver.forget_listing()  # it gets old meanwhile
         return False
 
     def _database_trouble(self, error: sqlite3.Error) -> None:
         """Keep texts on the SIM and stop answering until the database can be written again."""
-        self.outage = note(error, self.outage, self.db.now())
+        self.outage = outage_of(error, self.outage, self.db.now())
         self._damaged = DatabaseTrouble.of(error).name == "damaged"
         self._database_due = time.monotonic() + self.timing.database_pause
         self.receiver.forget_listing()  # it gets old meanwhile
@@ -396,4 +396,4 @@ class Daemon:
         self.sender.reload()
         log.info("the configuration was read again")
         if (new.modem.port, new.modem.baudrate) != (old.modem.port, old.modem.baudrate):
-            self.connection.move()
+            self.connection.reopen_elsewhere()

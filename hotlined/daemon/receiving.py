@@ -30,7 +30,7 @@ HOPELESS_LISTINGS = 2  # that broke off one after the other: the storage is read
 
 
 @dataclass(slots=True)
-class Call:
+class RingingCall:
     """A call that rings, or has ended (`ended`: when)."""
 
     began: float
@@ -73,48 +73,48 @@ class Receiver:
         self.connection = connection
         self.timing = line.timing
         self.poll = Every(line.config.modem.poll_interval.total_seconds())
-        self._settings = Every(self.poll.seconds)
+        self._settings_check = Every(self.poll.seconds)
         self.last_scan: Now | None = None
         self._scanning: Scan | None = None
         self._drain = Every(self.timing.drain)
-        self.call: Call | None = None
-        self._has_heard = False
-        self._taken: Unsolicited | None = None
+        self.call: RingingCall | None = None
+        self._has_recorded = False
+        self._last_direct: Unsolicited | None = None
         self._refused: dict[int, Refusal] = {}
-        self._noted: set[int] = set()
+        self._recorded_refusals: set[int] = set()
         self._unlisted: dict[str, Refusal] = {}
         self._broke_off: Counter[str] = Counter()
         self._voltage: dict[Meaning, Every] = {}
 
-    def begin(self) -> None:
+    def start_anew(self) -> None:
         """Forget what belonged to a modem that went away: its call, its refusals; scan at once."""
         self.poll.at_once()
         self._scanning = None
-        self._settings.again()
+        self._settings_check.again()
         self.call = None
-        self._has_heard = False
+        self._has_recorded = False
         self._refused.clear()
         self._unlisted.clear()
         self._broke_off.clear()
 
     def apply(self, config: Config) -> None:
         """Take in a configuration that was read again: its interval counts from the last poll on."""
-        self.poll.seconds = self._settings.seconds = config.modem.poll_interval.total_seconds()
+        self.poll.seconds = self._settings_check.seconds = config.modem.poll_interval.total_seconds()
 
-    def hear(self, event: Unsolicited, modem: Modem) -> None:
+    def act_on(self, event: Unsolicited, modem: Modem) -> None:
         """Act on an unsolicited code: most are hints that something is to be looked at."""
         meaning = profiles.meaning(event.text)
         if meaning in (Meaning.UNDERVOLTAGE, Meaning.OVERVOLTAGE):
             self._note_voltage(meaning, event.text)
         elif meaning is Meaning.RESET:
             self.poll.at_once()
-            self._settings.at_once()
+            self._settings_check.at_once()
         elif event.code in ("+CMTI", "+CDSI"):
             self.poll.at_once()
             if (named := _STORAGE.search(event.text)) is not None:
                 modem.note_storage(named[1])
         elif event.code in ("+CMT", "+CDS") and event.payload:
-            self._take_direct(event, modem)
+            self._receive_direct(event, modem)
         elif event.code in ("RING", "+CRING", "+CLIP"):
             self._ring(event)
         elif event.code == "NO CARRIER" and self.call:
@@ -130,7 +130,7 @@ class Receiver:
         """How many seconds are left until the next scan or its next part."""
         return 0.0 if self._scanning else self.poll.left
 
-    def lets_send(self) -> bool:
+    def allows_sending(self) -> bool:
         """Tell whether answers may go out: deletions that are under way go first, though not without end."""
         if self._scanning and not self._drain.is_due():
             return False
@@ -173,7 +173,7 @@ class Receiver:
             if scan.trouble:
                 raise scan.trouble
         if not self.line.stopping:
-            self.connection.note_scan()
+            self.connection.scan_done()
             self.last_scan = self.line.db.now() if is_new or is_over else self.last_scan
 
     def _advance(self, modem: Modem, scan: Scan) -> bool:
@@ -183,7 +183,7 @@ class Receiver:
             if scan.deletable or not scan.storages:
                 return not scan.deletable
             storage = scan.storages.popleft()
-            if self._is_put_off(modem, storage):
+            if self._is_postponed(modem, storage):
                 continue
             left = scan.shown if self._refused else set()
             try:
@@ -191,7 +191,7 @@ class Receiver:
             except ModemError as error:
                 if not modem.in_step:
                     raise
-                scan.trouble = self._note_unlisted(modem, storage, error) or scan.trouble
+                scan.trouble = self._count_refused_listing(modem, storage, error) or scan.trouble
                 continue
             self._unlisted.pop(storage, None)
             if left and scan.shown == left:
@@ -207,11 +207,11 @@ class Receiver:
 
     def _verify(self, modem: Modem) -> None:
         """Check once a poll, not at each notification of a flood, that the modem still has its settings."""
-        if self._settings.is_due():
+        if self._settings_check.is_due():
             modem.verify()
-            self._settings.again()
+            self._settings_check.again()
 
-    def _note_unlisted(self, modem: Modem, storage: str, error: ModemError) -> ModemError | None:
+    def _count_refused_listing(self, modem: Modem, storage: str, error: ModemError) -> ModemError | None:
         """Count a listing that was refused; None where it is tried again later, for another one lists."""
         unlisted = self._unlisted.setdefault(storage, Refusal(storage, Backoff(self.timing.list_pauses)))
         unlisted.count()
@@ -222,7 +222,7 @@ class Receiver:
             log.warning("%s cannot be listed: tried again now and then", storage)
         return None
 
-    def _is_put_off(self, modem: Modem, storage: str) -> bool:
+    def _is_postponed(self, modem: Modem, storage: str) -> bool:
         unlisted = self._unlisted.get(storage)
         return bool(unlisted and time.monotonic() < unlisted.not_before and not self._has_nothing_else(modem))
 
@@ -285,7 +285,7 @@ class Receiver:
             with self.line.db.transaction():
                 self.line.db.event(self.line.db.now(), meaning.value, words)
 
-    def tend_call(self, modem: Modem) -> None:
+    def update_call(self, modem: Modem) -> None:
         """Record a call once its number has come, hang up when it is time, forget it when it is over."""
         call = self.call
         if call is None:
@@ -302,25 +302,25 @@ class Receiver:
         if call.recorded and now - call.last_ring > self.timing.ring_gap:
             self.call = None
 
-    def _record(self, call: Call) -> None:
+    def _record(self, call: RingingCall) -> None:
         """Commit a call as a contact, once: the first that is heard may still ring from before a crash."""
         if call.recorded:
             return
         now, identity = self.line.db.now(), self.line.identify(call.number)
-        if self._has_heard or not contacts.has_call(self.line.db, identity, now.limit - self.timing.call_longest):
+        if self._has_recorded or not contacts.has_call(self.line.db, identity, now.limit - self.timing.call_longest):
             contact_id = contacts.record_call(self.line.db, self.line.config.line, identity, now)
             log.info("contact %d: a call from %s", contact_id, address.mask(identity.originator))
-        call.recorded = self._has_heard = True
+        call.recorded = self._has_recorded = True
 
-    def _take_direct(self, event: Unsolicited, modem: Modem) -> None:
+    def _receive_direct(self, event: Unsolicited, modem: Modem) -> None:
         """Commit what was handed over, then acknowledge it; what comes again for want of an answer to that is known."""
         assert event.payload is not None
-        if event is self._taken:
+        if event is self._last_direct:
             return
         length = event.text.rpartition(",")[2].rpartition(":")[2].strip()
         reading = contacts.read(event.payload, int(length) if length.isdecimal() and len(length) < 4 else None, None)
         contacts.record(self.line.db, self._source(None), [reading], self.line.db.now())
-        self._taken = event
+        self._last_direct = event
         modem.acknowledge()
 
     def _source(self, storage: str | None) -> contacts.Source:
@@ -343,7 +343,7 @@ class Receiver:
                     deleted.append(entry.segment_id)
                     self._refused.pop(entry.segment_id, None)
                     continue
-                self._note_refusal(storage, entry)
+                self._count_refused_deletion(storage, entry)
         finally:
             if deleted:
                 contacts.confirm_deleted(self.line.db, deleted, self.line.db.now())
@@ -359,11 +359,11 @@ class Receiver:
             return seconds >= scan.listing_seconds
         return seconds >= max(self.timing.delete_slice, scan.listing_seconds)
 
-    def _note_refusal(self, storage: str, entry: contacts.Kept) -> None:
+    def _count_refused_deletion(self, storage: str, entry: contacts.Kept) -> None:
         """Put off an entry that the modem does not delete; told once."""
         self._refused.setdefault(entry.segment_id, Refusal(storage, Backoff(self.timing.delete_pauses))).count()
-        if entry.segment_id not in self._noted:
-            self._noted.add(entry.segment_id)
+        if entry.segment_id not in self._recorded_refusals:
+            self._recorded_refusals.add(entry.segment_id)
             log.warning("%s does not delete entry %d; it is recorded all the same", storage, entry.index)
             with self.line.db.transaction():
                 self.line.db.event(self.line.db.now(), "delete_refused", f"{storage} {entry.index}")
@@ -381,7 +381,7 @@ class Receiver:
             self._record(call)
             call = None
         if call is None:
-            call = self.call = Call(began=now, last_ring=now)
+            call = self.call = RingingCall(began=now, last_ring=now)
         call.last_ring = now
         call.number = call.number or number
 

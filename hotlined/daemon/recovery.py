@@ -6,7 +6,6 @@ ladder was climbed: a scan that comes to its end, a registration, a segment that
 """
 
 import time
-from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -14,7 +13,7 @@ from enum import StrEnum
 from hotlined.timing import USUAL, Backoff, Timing
 
 
-class Step(StrEnum):
+class Rung(StrEnum):
     """The rungs, as `status` names them."""
 
     RESYNCHRONISE = "resynchronise"
@@ -26,7 +25,7 @@ class Step(StrEnum):
     WAIT = "wait"
 
 
-class Cause(StrEnum):
+class ModemTrouble(StrEnum):
     """Why the ladder is climbed."""
 
     SILENT = "it does not answer as it should"
@@ -38,26 +37,26 @@ class Cause(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
-    """What may help against a cause: how long it may last (seconds), the rungs, and the time that each is given."""
+class Remedy:
+    """What may help against a trouble: how long it may last (seconds), the rungs, and the time that each is given."""
 
     patience: float
-    rungs: tuple[Step, ...]
+    rungs: tuple[Rung, ...]
     pauses: tuple[float, ...]
     """Seconds before the next rung; the last pause repeats."""
 
 
-def ways(timing: Timing) -> Mapping[Cause, Way]:
-    """Return the way of each cause; after its last rung a way goes on at RESET, or at its first."""
-    reset = (Step.RESET, Step.POWER_CYCLE)
-    radio = (Step.RADIO, *reset)
+def remedies(timing: Timing) -> Mapping[ModemTrouble, Remedy]:
+    """Return the remedy of each trouble; after its last rung a climb goes on at RESET, or at its first rung."""
+    reset = (Rung.RESET, Rung.POWER_CYCLE)
+    radio = (Rung.RADIO, *reset)
     return {
-        Cause.SILENT: Way(timing.silent_patience, tuple(Step), timing.silent_pauses),
-        Cause.ABSENT: Way(timing.absent_patience, (Step.POWER_CYCLE,), timing.absent_pauses),
-        Cause.UNREADY: Way(timing.unready_patience, reset, timing.unready_pauses),
-        Cause.NO_SIM: Way(timing.no_sim_patience, reset, timing.no_sim_pauses),
-        Cause.UNREGISTERED: Way(timing.unregistered_patience, radio, timing.unregistered_pauses),
-        Cause.NOT_LEAVING: Way(timing.not_leaving_patience, radio, timing.not_leaving_pauses),
+        ModemTrouble.SILENT: Remedy(timing.silent_patience, tuple(Rung), timing.silent_pauses),
+        ModemTrouble.ABSENT: Remedy(timing.absent_patience, (Rung.POWER_CYCLE,), timing.absent_pauses),
+        ModemTrouble.UNREADY: Remedy(timing.unready_patience, reset, timing.unready_pauses),
+        ModemTrouble.NO_SIM: Remedy(timing.no_sim_patience, reset, timing.no_sim_pauses),
+        ModemTrouble.UNREGISTERED: Remedy(timing.unregistered_patience, radio, timing.unregistered_pauses),
+        ModemTrouble.NOT_LEAVING: Remedy(timing.not_leaving_patience, radio, timing.not_leaving_pauses),
     }
 
 
@@ -66,8 +65,8 @@ class Climb:
     """How far one trouble has been climbed: when it began, its rungs counted, the last one, when the next may be."""
 
     began: float
-    rungs: Backoff
-    step: Step | None = None
+    backoff: Backoff
+    rung: Rung | None = None
     due: float = 0.0
 
 
@@ -75,87 +74,67 @@ class Climb:
 class Ladder:
     """How far up one modem's ladder we are; times are those of `clock`, monotonic seconds.
 
-    Each trouble has a climb of its own, so that one on the way to curing another does not begin that one anew. `cause`
-    is the trouble whose rung was climbed last, `pending` tells that it is still to be done.
+    Each trouble has a climb of its own, so that a second one that comes while the first is being cured does not begin
+    the first one's climb anew. `trouble` is the one whose rung was climbed last; `pending`: that rung is not done yet.
     """
 
     timing: Timing = USUAL
     clock: Callable[[], float] = time.monotonic
-    cause: Cause | None = None
+    trouble: ModemTrouble | None = None
     pending: bool = False
-    _climbs: dict[Cause, Climb] = field(default_factory=dict)
-    _ways: Mapping[Cause, Way] = field(init=False)
+    _climbs: dict[ModemTrouble, Climb] = field(default_factory=dict)
+    _remedies: Mapping[ModemTrouble, Remedy] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._ways = ways(self.timing)
+        self._remedies = remedies(self.timing)
 
     @property
-    def step(self) -> Step | None:
+    def rung(self) -> Rung | None:
         """The last rung that was climbed against a trouble that is there still."""
-        return self._climbs[self.cause].step if self.cause else None
+        return self._climbs[self.trouble].rung if self.trouble else None
 
     @property
     def climbed(self) -> int:
         """How many rungs were climbed since that trouble began."""
-        return self._climbs[self.cause].rungs.failures if self.cause else 0
+        return self._climbs[self.trouble].backoff.failures if self.trouble else 0
 
-    def slip(self, cause: Cause) -> bool:
-        """Take in that a trouble is there or goes on, and tell whether a rung is to be climbed now."""
+    def report(self, trouble: ModemTrouble) -> bool:
+        """Report a trouble that has begun or goes on; return whether a rung is to be climbed now."""
         now = self.clock()
-        way = self._ways[cause]
-        climb = self._climbs.setdefault(cause, Climb(now, Backoff(way.pauses)))
-        if not self.pending and now >= max(climb.began + way.patience, climb.due):
-            self._climb(cause, climb, now)
+        remedy = self._remedies[trouble]
+        climb = self._climbs.setdefault(trouble, Climb(now, Backoff(remedy.pauses)))
+        if not self.pending and now >= max(climb.began + remedy.patience, climb.due):
+            self._climb(trouble, climb, now)
         return self.pending
 
-    def renew(self, cause: Cause) -> None:
-        """Take in that a trouble has to last anew before its next rung: the modem has only just begun."""
-        if cause in self._climbs:
-            self._climbs[cause].began = self.clock()
+    def postpone(self, trouble: ModemTrouble) -> None:
+        """Let the patience with a trouble begin anew: the modem has only just started."""
+        if trouble in self._climbs:
+            self._climbs[trouble].began = self.clock()
 
-    def hold(self, *causes: Cause) -> None:
-        """Take in that what shows these troubles to be over has been seen."""
-        for cause in causes:
-            self._climbs.pop(cause, None)
-        if self.cause in causes:
+    def clear(self, *troubles: ModemTrouble) -> None:
+        """Clear these troubles: they are over, and the next one of their kind begins at the first rung."""
+        for trouble in troubles:
+            self._climbs.pop(trouble, None)
+        if self.trouble in troubles:
             self.pending = False
-            self.cause = next((cause for cause, climb in self._climbs.items() if climb.step), None)
+            self.trouble = next((trouble for trouble, climb in self._climbs.items() if climb.rung), None)
 
-    def is_climbing(self, cause: Cause) -> bool:
+    def has_climbed(self, trouble: ModemTrouble) -> bool:
         """Tell whether a rung was climbed against a trouble that is there still."""
-        return cause in self._climbs and self._climbs[cause].step is not None
+        return trouble in self._climbs and self._climbs[trouble].rung is not None
 
-    def take(self) -> Step | None:
+    def next_rung(self) -> Rung | None:
         """Return the rung that is to be climbed now, once."""
-        step, self.pending = (self.step, False) if self.pending else (None, False)
-        return step
+        rung, self.pending = (self.rung, False) if self.pending else (None, False)
+        return rung
 
-    def _climb(self, cause: Cause, climb: Climb, now: float) -> None:
-        way = self._ways[cause]
-        at = way.rungs.index(climb.step) + 1 if climb.step else 0
-        if at == len(way.rungs):
-            at = way.rungs.index(Step.RESET) if Step.RESET in way.rungs else 0
-        climb.step = way.rungs[at]
-        pause = climb.rungs.next()
-        climb.due = now + (self.timing.ladder_rest if climb.step is Step.WAIT else pause)
-        self.cause, self.pending = cause, True
-
-
-@dataclass(slots=True)
-class Ration:
-    """How often something may be said: `most` times in `seconds`, however often it happens."""
-
-    most: int
-    seconds: float
-    clock: Callable[[], float] = time.monotonic
-    _taken: deque[float] = field(default_factory=deque)
-
-    def take(self) -> bool:
-        """Tell whether it may be said now, and count it."""
-        now = self.clock()
-        while self._taken and now >= self._taken[0] + self.seconds:
-            self._taken.popleft()
-        if len(self._taken) >= self.most:
-            return False
-        self._taken.append(now)
-        return True
+    def _climb(self, trouble: ModemTrouble, climb: Climb, now: float) -> None:
+        remedy = self._remedies[trouble]
+        at = remedy.rungs.index(climb.rung) + 1 if climb.rung else 0
+        if at == len(remedy.rungs):
+            at = remedy.rungs.index(Rung.RESET) if Rung.RESET in remedy.rungs else 0
+        climb.rung = remedy.rungs[at]
+        pause = climb.backoff.next()
+        climb.due = now + (self.timing.ladder_rest if climb.rung is Rung.WAIT else pause)
+        self.trouble, self.pending = trouble, True

@@ -19,7 +19,7 @@ from hotlined.clock import Now
 from hotlined.daemon.connection import Connection
 from hotlined.daemon.credit import Credit
 from hotlined.daemon.line import Line
-from hotlined.daemon.recovery import Cause
+from hotlined.daemon.recovery import ModemTrouble
 from hotlined.errors import AddressError, ModemError, ModemRefusedError, PortError, TextError
 from hotlined.gsm import address, alphabet, modem, tpdu
 from hotlined.gsm.modem import CMS_SMSC_UNKNOWN, Modem
@@ -32,8 +32,8 @@ from hotlined.timing import Every
 log = logging.getLogger("hotlined")
 
 CALENDAR_SECONDS = 60.0  # between two looks at the age of what waits by the centre's time stamps
-LOOK_AGAIN_SECONDS = 5.0  # before a share whose head waits for a window is asked again
-NOT_FOR_A_TRY = frozenset({Reason.PER_NUMBER, Reason.COOLDOWN})
+SHARE_PAUSE_SECONDS = 5.0  # before a share whose head waits for a window is asked again
+IGNORED_BY_TRY = frozenset({Reason.PER_NUMBER, Reason.COOLDOWN})
 """What a person who tries the answer on a phone of the house need not heed."""
 
 _plan = functools.lru_cache(maxsize=32)(
@@ -50,7 +50,7 @@ class Sender:
         self.credit = Credit(line)
         self.due = 0.0
         self._unsettled: int | None = None
-        self._unwritten: Callable[[], None] | None = None
+        self._pending_write: Callable[[], None] | None = None
         self._waits = False
         self._share_due: dict[Share, float] = {}
         self._texts: set[str] | None = None
@@ -70,10 +70,10 @@ class Sender:
 
     def flush_pending_write(self) -> None:
         """Commit the fate of a segment that the disk refused before; nothing else is sent until that is done."""
-        if self._unwritten:
-            self._unwritten()
+        if self._pending_write:
+            self._pending_write()
 
-    def settle_late(self, mr: int) -> None:
+    def settle_late_result(self, mr: int) -> None:
         """Take in a result that came after its time limit: the last unconfirmed segment was sent."""
         if self._unsettled is None:
             return
@@ -88,21 +88,21 @@ class Sender:
                 self.line.db.now(),
                 late_within=self.line.timing.late_result_within,
             )
-            self._unwritten = None
+            self._pending_write = None
             log.info("a result came late: the segment was sent")
             if told:
-                self._tell_line(told)
+                self._pass_on(told)
 
-        self._write_down(settle)
+        self._commit_fate(settle)
 
-    def look_again(self) -> None:
+    def forget_marks(self) -> None:
         """Ask everything anew: something was changed from outside."""
         self._waits = False
         self._share_due.clear()
 
     def reload(self) -> None:
         """Go by another configuration: what is queued is asked again, also in which share it stands."""
-        self.look_again()
+        self.forget_marks()
         with self.line.db.transaction():
             answers.refile(self.line.db, shadow=self.line.shadow)
 
@@ -124,7 +124,7 @@ class Sender:
             try:
                 self._judge(contact_id)
             except Exception as error:
-                if _is_disks(error):
+                if _concerns_database(error):
                     raise
                 log.exception("contact %d cannot be judged: set aside", contact_id)
                 answers.set_contact_aside(db, contact_id, repr(error), db.now())
@@ -140,12 +140,12 @@ class Sender:
             shadow=self.line.shadow,
         )
         if notice := answers.maybe_notice(self.line.db, contact_id):
-            self.credit.note_notice(notice)
+            self.credit.note_operator_text(notice)
         log.info("contact %d: %s (%s)", contact_id, "answer" if verdict.answer else "no answer", verdict.reason)
 
     # ---- what persons ask for
 
-    def take(self, request: requests.Request) -> None:
+    def accept(self, request: requests.Request) -> None:
         """Queue the text that a person asked to be sent, or refuse it at once with the reason."""
         refusal = self._maybe_refusal(request)
         if refusal:
@@ -190,7 +190,7 @@ class Sender:
         history = attempts.history_of(db, number, shadow=False)
         contact = policy.Contact("text", self._identify(number), timedelta(0))
         verdict = policy.judge(contact, history, self._rules(), db.now().limit)
-        if not verdict.answer and verdict.reason not in NOT_FOR_A_TRY:
+        if not verdict.answer and verdict.reason not in IGNORED_BY_TRY:
             return verdict.reason.value
         if answers.tried_today(db, db.now()) >= answers.TRIES_A_DAY:
             return f"the line has tried its answer {answers.TRIES_A_DAY} times in 24 hours"
@@ -199,7 +199,7 @@ class Sender:
     def _identify(self, number: str) -> address.Identity:
         return self.line.identify(address.Address(number.removeprefix("+"), address.Ton.INTERNATIONAL))
 
-    def tell_balance(self, request: requests.Request, modem: Modem | None) -> None:
+    def answer_balance_request(self, request: requests.Request, modem: Modem | None) -> None:
         """Ask the network for the balance because a person wants to know it."""
         db = self.line.db
         if not self.line.config.credit.ussd:
@@ -219,12 +219,12 @@ class Sender:
 
     # ---- sending
 
-    def ready(self) -> bool:
+    def has_due_answer(self) -> bool:
         """Tell whether an answer is due that waits for nothing but the interval between two segments."""
         db = self.line.db
         return not (self._waits or self.is_idle()) and bool(answers.due(db, db.now(), shadow=self.line.shadow))
 
-    def note_hold(self) -> None:
+    def hold_without_modem(self) -> None:
         """Note what holds every answer back while there is no modem to send them with."""
         if self.connection.modem is not None:
             return
@@ -244,7 +244,7 @@ class Sender:
         if self._is_held():
             return
         shadow = self.line.shadow
-        self._note_halves(shadow=shadow)
+        self._hold_half_sent(shadow=shadow)
         state = self._watch_breaker(now)
         lets_try = state.lets_try(now.limit) and not shadow
         turns = answers.due(db, now, trial=lets_try, shadow=shadow)
@@ -272,7 +272,7 @@ class Sender:
                 pauses=self.line.timing.trial_after,
             )
         except Exception as error:
-            if _is_disks(error):
+            if _concerns_database(error):
                 raise
             log.exception("answer %d cannot be sent: set aside", turn.answer_id)
             gate.set_aside(db, turn.answer_id, repr(error), now)
@@ -280,10 +280,10 @@ class Sender:
         if isinstance(step, policy.Wait):
             self._waits = True
             if step.waiting_for in policy.SHORT_WINDOWS and turn.share:
-                self._share_due[turn.share] = time.monotonic() + LOOK_AGAIN_SECONDS
+                self._share_due[turn.share] = time.monotonic() + SHARE_PAUSE_SECONDS
                 answers.note_share_hold(db, turn.share, step.waiting_for)
             return False
-        self.look_again()
+        self.forget_marks()
         if isinstance(step, gate.Refiled):
             return True
         if turn.share:
@@ -299,7 +299,7 @@ class Sender:
             self.due = time.monotonic() + self.line.config.modem.send_interval.total_seconds()
         return True
 
-    def _note_halves(self, *, shadow: bool) -> None:
+    def _hold_half_sent(self, *, shadow: bool) -> None:
         """Let what is half sent wait where the rest of it may not go: in shadow mode, and while the key is lost."""
         if shadow or pseudonyms.is_lost(self.line.db):
             answers.halt(self.line.db, trials=True)
@@ -315,11 +315,11 @@ class Sender:
         if state.cause is not self._cause:
             if state.cause:
                 log.warning("nothing leaves (%s): answers wait, one is tried now and then", state.cause)
-                self.credit.suspect()
-                self.connection.ladder.slip(Cause.NOT_LEAVING)
+                self.credit.ask_soon()
+                self.connection.ladder.report(ModemTrouble.NOT_LEAVING)
             else:
                 log.warning("answers go out again")
-                self.connection.ladder.hold(Cause.NOT_LEAVING)
+                self.connection.ladder.clear(ModemTrouble.NOT_LEAVING)
             self._cause = state.cause
         if state.is_open:
             answers.halt(db, trials=False)
@@ -344,7 +344,7 @@ class Sender:
         return self._waits
 
     def _maybe_hold(self) -> WaitingFor | None:
-        if self.connection.stranger:
+        if self.connection.mismatch:
             return WaitingFor.HELD
         if self.connection.modem is None or not (self.line.shadow or self.connection.can_send):
             return WaitingFor.NETWORK
@@ -354,7 +354,7 @@ class Sender:
         if self._texts is None:
             self._texts = set(answers.recent_texts(self.line.db, self.line.db.now()))
         return self.line.config.rules(
-            own_number(self.line.db), sim_changed=bool(self.connection.stranger), earlier_texts=self._texts
+            own_number(self.line.db), sim_changed=bool(self.connection.mismatch), earlier_texts=self._texts
         )
 
     def _compose(self, step: int, country: str | None, draw: int) -> gate.Composition:
@@ -388,11 +388,11 @@ class Sender:
             self._put_back(begun)
             return
         now = self.line.db.now()
-        self._write_down(lambda: self._settle(begun, result, now))
+        self._commit_fate(lambda: self._settle(begun, result, now))
 
     def _hand_over(self, modem: Modem, begun: gate.Begun) -> policy.Result | None:
         """Return what came of a segment; None where the SIM is not the one that was recognised."""
-        if not self.connection.has_its_sim():
+        if not self.connection.has_our_sim():
             return None
         self._unsettled = None  # a result that comes from now on is this segment's, or nobody knows whose
         seconds = self.line.config.modem.send_timeout.total_seconds()
@@ -404,7 +404,7 @@ class Sender:
         settled = fates.settle(
             self.line.db, begun, result, now, retry_after=timing.retry_after, pauses=timing.trial_after
         )
-        self._unwritten = None  # it is on the disk: what is told of it may fail, and is not told twice
+        self._pending_write = None  # it is on the disk: what is told of it may fail, and is not told twice
         name = f"answer {begun.answer_id}: segment {begun.sequence}/{begun.total}"
         if isinstance(result, policy.Taken):
             log.info("%s sent", name)
@@ -414,10 +414,10 @@ class Sender:
         if isinstance(result, policy.Refused) and result.cms == CMS_SMSC_UNKNOWN:
             self.connection.recheck_service_centre()
         if isinstance(result, policy.Refused) and result.cms in policy.BARRED:
-            self.credit.suspect()
+            self.credit.ask_soon()
         if isinstance(result, policy.Refused) and result.fault is policy.Fault.LINE:
             self._ask_network()
-        self._tell_line(settled.told)
+        self._pass_on(settled.told)
 
     def _ask_network(self) -> None:
         """Look at once whether a refusal has its reason in a registration that is gone: then all wait for that."""
@@ -426,13 +426,13 @@ class Sender:
             with contextlib.suppress(ModemError, PortError):
                 self.connection.ask_condition()
 
-    def _tell_line(self, told: attempts.Told) -> None:
+    def _pass_on(self, told: attempts.Told) -> None:
         """Let the ladder and the balance know what an outcome has changed of the breaker."""
         if told.change is breaker.Change.TRIAL_FAILED:
-            self.credit.suspect()
-            self.connection.ladder.slip(Cause.NOT_LEAVING)
+            self.credit.ask_soon()
+            self.connection.ladder.report(ModemTrouble.NOT_LEAVING)
         elif not told.breaker.is_open:
-            self.connection.ladder.hold(Cause.NOT_LEAVING)
+            self.connection.ladder.clear(ModemTrouble.NOT_LEAVING)
         self._watch_breaker(self.line.db.now())
 
     def _put_back(self, begun: gate.Begun) -> None:
@@ -441,20 +441,20 @@ class Sender:
 
         def put_back() -> None:
             fates.put_back(self.line.db, begun, self.line.db.now())
-            self._unwritten = None
+            self._pending_write = None
 
-        self._write_down(put_back)
+        self._commit_fate(put_back)
 
-    def _write_down(self, write: Callable[[], None]) -> None:
+    def _commit_fate(self, write: Callable[[], None]) -> None:
         """Commit the fate of a segment; what the disk refuses now is committed before anything else happens.
 
         `write` says itself when it is done.
         """
-        self._unwritten = write
+        self._pending_write = write
         write()
 
 
-def _is_disks(error: Exception) -> bool:
+def _concerns_database(error: Exception) -> bool:
     """Tell whether an error is about the database as a whole, not about one row."""
     return isinstance(error, sqlite3.Error) and DatabaseTrouble.of(error).name is not None
 

@@ -113,7 +113,7 @@ class Status:
             without_modem(self._line.config, self._since.rfc3339, outage),
             last_scan_at=last_scan.rfc3339 if last_scan else None,
             modem=self._modem(),
-            sim_changed=bool(connection.stranger),
+            sim_changed=bool(connection.mismatch),
             database_file=self._line.database_file,
             balance_asked_at=asked.rfc3339 if asked else None,
             trouble=(
@@ -130,7 +130,7 @@ class Status:
         return ModemStatus(
             state=connection.state.value,
             since=connection.since.rfc3339,
-            step=connection.ladder.step,
+            step=connection.ladder.rung,
             steps=connection.ladder.climbed,
             undeletable=self._receiver.undeletable,
             port=modem.port.name if modem else None,

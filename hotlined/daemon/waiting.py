@@ -29,7 +29,7 @@ SIGNALS = STOPS | {signal.SIGHUP}
 """Blocked while no loop runs: what comes meanwhile is waited for here, or is given to the loop."""
 
 
-def note(error: StoreError | sqlite3.Error, before: Outage | None, now: Now) -> Outage:
+def outage_of(error: StoreError | sqlite3.Error, before: Outage | None, now: Now) -> Outage:
     """Say what is wrong with the database from now on; logged when it changes, it began with the one before."""
     said = DatabaseTrouble.of(error).as_error() if isinstance(error, sqlite3.Error) else error
     state = DatabaseTrouble.of(error).state
@@ -39,7 +39,7 @@ def note(error: StoreError | sqlite3.Error, before: Outage | None, now: Now) -> 
     return Outage(state, f"{said.message.rstrip('.')}.", said.hint, since, tries)
 
 
-def note_replaced(database: Path, before: Outage | None, now: Now) -> Outage:
+def outage_of_replaced(database: Path, before: Outage | None, now: Now) -> Outage:
     """Say that the database is not where it was any more: what is written to it now nobody would find again."""
     if before and before.state == REPLACED:
         return before
@@ -71,4 +71,4 @@ def wait_for_database(config: Config, outage: Outage | None, timing: Timing) -> 
             status.remove()
             raise
         except StoreError as error:
-            outage = note(error, outage, clock.now())
+            outage = outage_of(error, outage, clock.now())
