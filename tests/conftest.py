@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import pytest
+import warm
 
 from hotlined.gsm.modem import Modem
 from hotlined.gsm.port import Port
@@ -166,6 +167,12 @@ class Line:
             and not self.count("SELECT count(*) FROM contacts WHERE verdict IS NULL")
             and not self.count("SELECT count(*) FROM answers WHERE state IN ('queued', 'sending')")
         )
+
+
+def pytest_configure() -> None:
+    """Start our programs warm, and let an interrupt be one: a shell's background jobs ignore it."""
+    warm.install()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

@@ -18,6 +18,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
+ALL = "rich.table"
+"""The last that `import_all` imports."""
 COMMAND = "from hotlined.cli import main; main(prog_name='hotlined')"
 
 needs_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can act as other users")
@@ -69,11 +71,8 @@ def give(folder: Path, uid: int = LINE.uid, gid: int = LINE.gids[0]) -> None:
         os.chown(path, uid, gid, follow_symlinks=False)
 
 
-def become(uid: int, gids: Sequence[int]) -> None:
-    """Become another user for good, all that is imported later imported before.
-
-    This Python may lie where nobody but root can read.
-    """
+def import_all() -> None:
+    """Import what any command imports, however late."""
     import hotlined  # noqa: PLC0415  only where it is run as a program
 
     for found in pkgutil.walk_packages(hotlined.__path__, "hotlined."):
@@ -84,6 +83,15 @@ def become(uid: int, gids: Sequence[int]) -> None:
             importlib.import_module(found.name)
     for name in ("phonenumbers.data.region_BE", "rich.console", "rich.live", "rich.progress", "rich.table"):
         importlib.import_module(name)
+
+
+def become(uid: int, gids: Sequence[int]) -> None:
+    """Become another user for good, all that is imported later imported before.
+
+    This Python may lie where nobody but root can read.
+    """
+    if ALL not in sys.modules:
+        import_all()
     os.setgroups(list(gids[1:]))
     os.setresgid(gids[0], gids[0], gids[0])
     os.setresuid(uid, uid, uid)

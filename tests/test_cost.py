@@ -48,7 +48,7 @@ def start_bare(line: Line, *interpreter: str, **more: str) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
     with line.log_path.open("ab") as output:
         line.daemon = subprocess.Popen(
-            [sys.executable, *interpreter, "--config", str(line.config), "run"],
+            [sys.executable, "-B", *interpreter, "--config", str(line.config), "run"],
             env=environment | more,
             stderr=output,
             stdout=output,

@@ -25,7 +25,7 @@ A_MEMBER: Who = (MEMBER, MEMBER, (GROUP,))
 def words_as(who: Who, code: str, *arguments: object) -> list[str]:
     """Return what runs Python as somebody."""
     user, group, groups = who
-    person = [sys.executable, "-B", ROOT / "tests/persons.py", user, ",".join(map(str, (group, *groups)))]
+    person = [sys.executable, ROOT / "tests/persons.py", user, ",".join(map(str, (group, *groups)))]
     return [str(word) for word in (*person, f"import os; os.umask(0o007)\n{code}", *arguments)]
 
 

@@ -1,0 +1,220 @@
+"""Starts `python -m hotlined` from an interpreter that has imported all of it: a fork in place of a start and imports.
+
+What runs is a process of its own, a child of whoever started it. Its streams and other descriptors, folder,
+environment, umask, exit code, signals and coverage are those of a cold start. `install` lets `subprocess.Popen` start
+our own programs so, and cold what asks for more than these: a user, a group, a session, another Python or language.
+A test that is about the start itself gives Python an option (`python -B -m hotlined`), and its program starts cold.
+Known to be wrong: all that one interpreter starts shares its hash seed, and their /proc/PID/cmdline is its own.
+"""
+
+import atexit
+import ctypes
+import fcntl
+import gc
+import importlib
+import inspect
+import io
+import json
+import os
+import runpy
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+PROGRAMS = ("hotlined", "hotlined.simulator")
+"""What `python -m` may be asked for."""
+SCRIPTS = tuple(str(Path(__file__).with_name(name)) for name in ("hasty.py", "persons.py"))
+"""What `python` may be asked for."""
+READ_AT_START = ("PYTHON", "LC_")
+"""How the variables begin that Python itself reads when it starts."""
+MEANINGLESS = ("PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED")
+"""Those of them that make no difference where all is imported."""
+HIGH = 200
+"""No descriptor that a child is to have is so high."""
+SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER, linux/prctl.h
+
+
+_Cold = subprocess.Popen
+_ASKED = [*inspect.signature(_Cold._execute_child).parameters][3:]  # type: ignore[attr-defined]
+"""What a start is asked for, beside its command line."""
+_PLAIN: dict[str, Any] = {
+    "preexec_fn": None, "shell": False, "close_fds": True, "gid": None, "gids": None, "uid": None,
+    "umask": -1, "start_new_session": False, "process_group": -1,
+}  # fmt: skip
+"""What that is where nothing is asked for but descriptors, a folder and an environment."""
+_prctl = ctypes.CDLL(None).prctl
+
+
+class Popen(subprocess.Popen[Any]):
+    """`subprocess.Popen` that starts our own programs warm."""
+
+    def _execute_child(self, args: Any, executable: Any, *options: Any) -> None:
+        asked = dict(zip(_ASKED, options, strict=True))
+        words = [str(word) for word in args] if isinstance(args, list | tuple) else []
+        environment = dict(os.environ if asked["env"] is None else asked["env"])
+        folder = Path.cwd() / (asked["cwd"] or "")
+        is_plain = all(asked[name] == usual for name, usual in _PLAIN.items())
+        if not (is_plain and _is_ours(words) and folder.is_dir() and _starts_alike(environment)):
+            super()._execute_child(args, executable, *options)  # type: ignore[misc]
+            return
+        given = (asked["p2cread"], asked["c2pwrite"], asked["errwrite"])
+        descriptors = {usual: usual if stream == -1 else stream for usual, stream in enumerate(given)}
+        descriptors |= {number: number for number in asked["pass_fds"]}
+        self.pid = _interpreter().fork(words[1:], str(folder), environment, descriptors)
+        self._child_created = True
+        begin = _ASKED.index("p2cread")
+        self._close_pipe_fds(*options[begin : begin + 6])  # type: ignore[attr-defined]
+
+
+def _is_ours(words: list[str]) -> bool:
+    """Tell whether a command line is one of our own programs, without options of Python's."""
+    python, first, second, *_ = [*words, "", "", ""]
+    return python == sys.executable and (first in SCRIPTS or (first == "-m" and second in PROGRAMS))
+
+
+def _starts_alike(environment: dict[str, str]) -> bool:
+    """Tell whether Python would start in an environment as it did in this one."""
+    here, there = (
+        {name: value for name, value in each.items() if name.startswith(READ_AT_START) and name not in MEANINGLESS}
+        for each in (os.environ, environment)
+    )
+    return here == there
+
+
+class Interpreter:
+    """An interpreter that has imported everything, as its user sees it; it ends with this process."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            self._process = _Cold(
+                [sys.executable, __file__, str(theirs.fileno())], pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL
+            )
+        atexit.register(self._end)
+
+    def _end(self) -> None:
+        self._socket.close()
+        self._process.wait()
+
+    def fork(self, words: list[str], folder: str, environment: dict[str, str], descriptors: dict[int, int]) -> int:
+        """Return the id of a new child of this process, with these words behind `python`.
+
+        `descriptors` are ours by the numbers that they have there.
+        """
+        mask = os.umask(0)
+        os.umask(mask)
+        read, write = os.pipe()  # the order may be of any length
+        with self._lock, os.fdopen(read, "rb"), os.fdopen(write, "w") as order:
+            # between the two there is one that ends at once: its child goes to the next above that takes it
+            _prctl(SUBREAPER, 1)
+            try:
+                socket.send_fds(self._socket, [b"."], [read, *descriptors.values()])
+                json.dump([words, folder, environment, mask, [*descriptors]], order)
+                order.close()
+                return int(self._socket.recv(32))
+            finally:
+                _prctl(SUBREAPER, 0)
+
+
+_running: dict[int, Interpreter] = {}
+
+
+def _interpreter() -> Interpreter:
+    """Return the interpreter of this process, and not that of the one that it was forked from."""
+    return _running.get(os.getpid()) or _running.setdefault(os.getpid(), Interpreter())
+
+
+def install() -> None:
+    """Let `subprocess` start our programs warm from now on."""
+    subprocess.Popen = Popen  # type: ignore[misc]
+
+
+# ---- the interpreter itself
+
+
+def _import_all() -> None:
+    """Import what our programs import, and what measures them."""
+    import persons  # noqa: PLC0415  # only where it forks
+
+    persons.import_all()
+    for name in ("serial", "gsmmodem.pdu"):
+        importlib.import_module(name)
+    if _is_measured():
+        importlib.import_module("coverage")
+
+
+def _is_measured() -> bool:
+    return "COVERAGE_PROCESS_CONFIG" in os.environ or "COVERAGE_PROCESS_START" in os.environ
+
+
+def _serve(control: socket.socket) -> None:
+    """Fork at each order; return in the child, when it is as it would be after a cold start."""
+    while True:
+        _, descriptors, _, _ = socket.recv_fds(control, 1, HIGH)
+        if not descriptors:
+            os._exit(0)
+        read, write = os.pipe()
+        if (between := os.fork()) == 0:
+            if (child := os.fork()) == 0:
+                break
+            os.write(write, str(child).encode())
+            os._exit(0)
+        os.waitpid(between, 0)
+        control.send(os.read(read, 32))
+        for descriptor in (read, write, *descriptors):
+            os.close(descriptor)
+    for descriptor in (read, write):
+        os.close(descriptor)
+    control.close()
+    _become(*descriptors)
+
+
+def _become(order: int, *given: int) -> None:
+    """Take over what was ordered."""
+    with os.fdopen(order) as stream:
+        sys.argv, folder, environment, mask, numbers = json.load(stream)
+    high = [fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, HIGH) for descriptor in given]
+    for descriptor in given:
+        os.close(descriptor)
+    for descriptor, number in zip(high, numbers, strict=True):
+        os.dup2(descriptor, number)
+        os.close(descriptor)
+    os.umask(mask)
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environment)
+    time.tzset()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        before = getattr(sys, name)
+        raw: Any = io.FileIO(number, "rb" if number == 0 else "wb", closefd=False)
+        buffered = io.BufferedReader(raw) if number == 0 else io.BufferedWriter(raw)
+        at_once = number == 2 or raw.isatty() or "PYTHONUNBUFFERED" in environment
+        new = io.TextIOWrapper(buffered, before.encoding, before.errors, line_buffering=at_once)
+        setattr(sys, name, new)
+        setattr(sys, f"__{name}__", new)
+    if _is_measured():
+        import coverage  # noqa: PLC0415  # only where it is asked for
+
+        coverage.process_startup()
+
+
+if __name__ == "__main__":
+    given = socket.socket(fileno=int(sys.argv[1]))
+    measuring = {name: os.environ.pop(name) for name in [*os.environ] if name.startswith("COVERAGE_PROCESS")}
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who works with it gets it, too, and ends
+    _import_all()
+    gc.freeze()
+    _serve(given)
+    if sys.argv[0] == "-m":
+        sys.path[0] = os.getcwd()  # noqa: PTH109  # as Python writes it
+        del sys.argv[0]
+        runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+    else:
+        runpy.run_path(sys.argv[0], run_name="__main__")
