@@ -22,43 +22,87 @@ from hotlined.timing import USUAL
 
 ROOT = Path(__file__).parent.parent
 INSTALLER = ROOT / "scripts/install"
+FOLDER = ROOT / "systemd"
 ENDINGS = (".service", ".socket", ".timer", ".path")
-UNITS = sorted(path for path in (ROOT / "systemd").iterdir() if path.suffix in ENDINGS)
-SERVICES = [path for path in UNITS if path.suffix == ".service"]
-OURS = [path for path in SERVICES if not path.name.startswith("hotlined-power")]  # those that run a command of ours
-SENDERS = [path for path in OURS if "sender" in path.name]  # those of them that run as nobody else does
-LINES = [path for path in UNITS if "@" in path.name]
+FILES = sorted(path.name for path in FOLDER.iterdir() if path.suffix in ENDINGS)
+DROP_INS = sorted(str(path.relative_to(FOLDER)) for path in FOLDER.glob("*.d/*.conf"))
 COMMAND = "/opt/hotlined/current/bin/hotlined"
+CONFIGS = {"main": "config.yaml", "nl": "nl.yaml"}
 
-# what the unit of a further line has where that of the first has something else
+# what the unit of a further line's daemon has where that of the first has something else
 FOR_A_LINE = (
     (r"/etc/hotlined/config\.yaml", "/etc/hotlined/%i.yaml"),
-    (rf"{COMMAND} (?!alerts-sender)", f"{COMMAND} --line %i "),
-    (r"^(User|Group|SupplementaryGroups|SocketUser)=hotlined$", r"\1=hotlined-%i"),
+    (rf"{COMMAND} ", f"{COMMAND} --line %i "),
+    (r"^(User|Group)=hotlined$", r"\1=hotlined-%i"),
     (r"^Description=hotlined,", "Description=hotlined %i,"),
     (r"/var/lib/hotlined\b", "/var/lib/hotlined-%i"),
-    (r"\bhotlined(-control|-alerts)?/main\b", r"hotlined\1/%i"),
-    (r"power-cycle main$", "power-cycle %i"),
-    (r"hotlined-(alerts|alerts-sender|backup|purge|power|control)\.(timer|path|socket)", r"hotlined-\1@%i.\2"),
-    (r"^(#.*)hotlined-([\w-]+)@%i\.", r"\1hotlined-\2@."),
-    (r"hotlined-control\.service", "hotlined-control@.service"),
-    (r"in hotlined\.service,", "in hotlined@.service,"),
+    (r"\bhotlined/main\b", r"hotlined/%i"),
     (r"systemctl edit hotlined$", "systemctl edit hotlined@LINE"),
-    (r"systemctl mask hotlined-backup@\.timer", "systemctl mask hotlined-backup@LINE.timer"),
+    (r"systemctl mask hotlined-backup@main", "systemctl mask hotlined-backup@LINE"),
+    (r"@main\.", "@%i."),
+)
+
+# of these settings a unit may have several, and an empty one takes all before it away (systemd.unit(5)); of others the
+# last one holds
+LISTS = (
+    *("BindPaths", "DeviceAllow", "Environment", "ExecStart", "ExecStartPost", "ExecStopPost", "InaccessiblePaths"),
+    *("IPAddressDeny", "LoadCredential", "RestrictAddressFamilies", "SystemCallFilter", "TemporaryFileSystem", "Wants"),
 )
 
 
-def settings(path: Path, section: str) -> dict[str, list[str]]:
-    """Return the settings of a section of a unit, each with its values in order."""
+def instances(file: str) -> list[str]:
+    """Return the names of a file's units: of a job those of the first line and of one called nl."""
+    lines = ("main", "nl") if file.startswith("hotlined-") else ("nl",)
+    return [file.replace("@", f"@{line}") for line in lines] if "@" in file else [file]
+
+
+UNITS = [name for file in FILES for name in instances(file)]
+SERVICES = [name for name in UNITS if name.endswith(".service")]
+OURS = [name for name in SERVICES if not name.startswith("hotlined-power")]  # those that run a command of ours
+SENDERS = [name for name in OURS if "sender" in name]  # those of them that run as nobody else does
+JOBS = [name for name in OURS if name.startswith("hotlined-")]
+
+
+def line_of(unit: str) -> str:
+    """Return the name of a unit's line."""
+    return unit.rpartition(".")[0].partition("@")[2] or "main"
+
+
+def drop_ins(unit: str) -> list[Path]:
+    """Return the drop-ins of a unit in the order in which systemd reads them: by their names, wherever they are."""
+    stem, _, ending = unit.rpartition(".")
+    prefix, at, line = stem.partition("@")
+    parts = prefix.split("-")
+    prefixes = [prefix, *("-".join(parts[:count]) + "-" for count in range(len(parts) - 1, 0, -1))]
+    folders = [FOLDER / f"{each}{instance}.{ending}.d" for each in prefixes for instance in {at + line, at, ""}]
+    return sorted((path for folder in folders for path in folder.glob("*.conf")), key=lambda path: path.name)
+
+
+def settings(unit: str, section: str) -> dict[str, list[str]]:
+    """Return the settings of a section of a unit and its drop-ins, each with the values that hold, in order."""
+    stem, _, ending = unit.rpartition(".")
+    prefix, at, line = stem.partition("@")
     found: dict[str, list[str]] = {}
-    here = ""
-    for line in path.read_text().splitlines():
-        if line.startswith("["):
-            here = line.strip("[]")
-        elif here == section and line and line[0] not in "#;":
-            key, _, value = line.partition("=")
-            found.setdefault(key, []).append(value)
-    return found
+    for path in (FOLDER / f"{prefix}{at}.{ending}", *drop_ins(unit)):
+        here = ""
+        for text in path.read_text().replace("%i", line).splitlines():
+            if text.startswith("["):
+                here = text.strip("[]")
+            elif here == section and text and text[0] not in "#;":
+                key, _, value = text.partition("=")
+                before = found.get(key, []) if key in LISTS and value else []
+                found[key] = [*before, *([value] if value or key not in LISTS else [])]
+    return {key: values for key, values in found.items() if values}
+
+
+def words(unit: str, key: str) -> list[str]:
+    """Return the words of all values of a setting of a service."""
+    return shlex.split(" ".join(settings(unit, "Service").get(key, [])))
+
+
+def variables(unit: str) -> dict[str, str]:
+    """Return what a service finds in its environment; of two with one name the last one holds."""
+    return dict(word.split("=", 1) for word in words(unit, "Environment"))  # type: ignore[misc]
 
 
 def seconds(text: str) -> float:
@@ -69,7 +113,7 @@ def seconds(text: str) -> float:
 
 def daemon() -> dict[str, list[str]]:
     """Return the settings of the daemon's service."""
-    return settings(ROOT / "systemd/hotlined.service", "Service")
+    return settings("hotlined.service", "Service")
 
 
 def run_installer(*arguments: str, path: str | None = None) -> subprocess.CompletedProcess[str]:
@@ -81,40 +125,97 @@ def run_installer(*arguments: str, path: str | None = None) -> subprocess.Comple
 # ---- units
 
 
-@pytest.mark.parametrize("path", OURS, ids=lambda path: path.name)
-def test_each_service_runs_a_command_that_there_is(path: Path) -> None:
-    """ExecStart names the installed program, a command of ours, and options that it takes."""
-    (line,) = settings(path, "Service")["ExecStart"]
+@pytest.mark.parametrize("unit", OURS)
+def test_each_service_runs_a_command_that_there_is(unit: str) -> None:
+    """ExecStart names the installed program, a command of ours, and options that it takes; another line's its line."""
+    (line,) = settings(unit, "Service")["ExecStart"]
     (arguments,) = re.findall(rf"(?<![\w/]){re.escape(COMMAND)} ([^']*)", line)
-    arguments = re.sub(r"\$\([^)]*\)", "Mon", arguments).replace("%i", "nl")
+    if unit in JOBS:
+        arguments = re.sub(r"\$LINE (.*)", lambda found: f"{variables(unit)['LINE']} {found[1]}".strip(), arguments)
+    arguments = re.sub(r"\$\([^)]*\)", "Mon", arguments)
     command, options = resolve(re.sub(r"^--line nl ", "", arguments))
 
     assert set(options) <= {option for parameter in command.params for option in parameter.opts}
-    assert arguments.startswith("--line nl ") == ("@" in path.name and path not in SENDERS)  # those are handed the file
+    # the senders are handed the file
+    assert arguments.startswith("--line nl ") == (line_of(unit) == "nl" and unit not in SENDERS)
+    assert "main" not in arguments.partition("/")[0]  # --line takes no such name
 
 
-@pytest.mark.parametrize("path", LINES, ids=lambda path: path.name)
-def test_a_further_line_has_the_units_of_the_first(path: Path) -> None:
-    """A template is the unit of the first line with another configuration, user and folder, and nothing else."""
-    first = path.with_name(path.name.replace("@", "")).read_text()
+def test_the_daemon_of_a_further_line_is_that_of_the_first() -> None:
+    """The daemon's template is the unit of the first line with another configuration, user and folder."""
+    first = (FOLDER / "hotlined.service").read_text()
     for pattern, replacement in FOR_A_LINE:
         first = re.sub(pattern, replacement, first, flags=re.MULTILINE)
 
-    assert path.read_text() == first
+    assert (FOLDER / "hotlined@.service").read_text() == first
+
+
+@pytest.mark.parametrize("file", [name for name in FILES if name.startswith("hotlined-")])
+def test_a_job_is_the_same_for_each_line(file: str) -> None:
+    """The first line's jobs have another configuration, user and folder than those of others, and nothing else."""
+    first, other = instances(file)
+
+    def whole(unit: str) -> dict[str, dict[str, list[str]]]:
+        found = {section: settings(unit, section) for section in ("Unit", "Service", "Socket", "Timer", "Path")}
+        service = found["Service"]
+        if "Environment" in service:
+            service["Environment"] = sorted(f"{key}={value}" for key, value in variables(unit).items())
+        if "BindPaths" in service:  # no line is called main, and so no folder
+            service["BindPaths"] = sorted({*words(unit, "BindPaths")} - {"-/var/lib/hotlined-main"})
+        if "LoadCredential" in service:  # of two with one name the last one holds
+            service["LoadCredential"] = service["LoadCredential"][-1:]
+        return found
+
+    def as_first(value: str) -> str:
+        for pattern, replacement in (
+            (r"-?/var/lib/hotlined-nl", "/var/lib/hotlined"),
+            (r"^LINE=--line nl$", "LINE="),
+            (r"^hotlined-nl$", "hotlined"),
+            (r"nl\.yaml", "config.yaml"),
+            (r"\bnl\b", "main"),
+        ):
+            value = re.sub(pattern, replacement, value)
+        return value
+
+    expected = {
+        section: {key: sorted(map(as_first, values)) for key, values in found.items()}
+        for section, found in whole(other).items()
+    }
+    assert {
+        section: {key: sorted(values) for key, values in found.items()} for section, found in whole(first).items()
+    } == expected
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_no_drop_in_hides_another(unit: str) -> None:
+    """Of two drop-ins with one name systemd reads one alone; an admin's come after ours, and the daemon has none."""
+    names = [path.name for path in drop_ins(unit)]
+
+    assert len(set(names)) == len(names)
+    assert all(re.match(r"\d\d-", name) for name in names)
+    if unit in SERVICES:
+        assert bool(names) == unit.startswith("hotlined-")
+
+
+def test_each_drop_in_is_of_a_unit() -> None:
+    """No drop-in lies where systemd looks for none."""
+    read = {str(path.relative_to(FOLDER)) for unit in UNITS for path in drop_ins(unit)}
+
+    assert read == set(DROP_INS)
 
 
 def test_the_daemon_stays_up() -> None:
     """It is started again for ever, but not with a broken configuration, and waits for no stick and no clock."""
-    unit, service = settings(ROOT / "systemd/hotlined.service", "Unit"), daemon()
+    unit, service = settings("hotlined.service", "Unit"), daemon()
 
     assert unit["StartLimitIntervalSec"] == ["0"]
     assert service["Restart"] == ["always"]
     assert service["RestartPreventExitStatus"] == [str(ConfigError.exit_code)]
     assert not {"BindsTo", "Requires", "After"} & unit.keys()
     assert set(unit["Wants"][0].split()) == {
-        *(f"hotlined-{name}.timer" for name in ("alerts", "backup", "purge")),
-        "hotlined-power.path",
-        "hotlined-control.socket",
+        *(f"hotlined-{name}@main.timer" for name in ("alerts", "backup", "purge")),
+        "hotlined-power@main.path",
+        "hotlined-control@main.socket",
     }
 
 
@@ -131,59 +232,88 @@ def test_ports_are_allowed_by_number() -> None:
     assert "PrivateDevices" not in daemon()
 
 
-@pytest.mark.parametrize("path", OURS, ids=lambda path: path.name)
-def test_all_sandboxes_are_the_daemons(path: Path) -> None:
+@pytest.mark.parametrize("unit", OURS)
+def test_all_sandboxes_are_the_daemons(unit: str) -> None:
     """Each service that runs a command of ours is closed as the daemon is; only the sender of alerts has a network.
 
     The one that asks the kernel who its peer is has to see people as they are. The sender sees no configuration but
     the one that it is handed.
     """
     own = {"DeviceAllow", "PrivateDevices", "PrivateNetwork", "IPAddressDeny", "RestrictAddressFamilies", "BindPaths"}
-    if "control" in path.name:
+    if "control" in unit:
         own.add("PrivateUsers")
-    if path in SENDERS:
+    if unit in SENDERS:
         own.add("TemporaryFileSystem")
-        assert set(daemon()["TemporaryFileSystem"][0].split()) < set(
-            settings(path, "Service")["TemporaryFileSystem"][0].split()
-        )
+        assert set(daemon()["TemporaryFileSystem"][0].split()) < set(words(unit, "TemporaryFileSystem"))
+        assert "/etc/hotlined:ro" in words(unit, "TemporaryFileSystem")
 
-    def closed(unit: Path) -> dict[str, list[str]]:
-        text = unit.read_text()
-        lines = text[text.index("# The sandbox") :].partition("\n[")[0].splitlines()
-        keys = {line.partition("=")[0] for line in lines if line[:1].isalpha()} - own
-        return {key: settings(unit, "Service")[key] for key in keys}
-
-    service = settings(path, "Service")
-    assert closed(path) == {
-        key: value for key, value in closed(ROOT / "systemd/hotlined.service").items() if key not in own
-    }
-    assert len(closed(path)) > 20
-    assert (service.get("PrivateNetwork") == ["yes"]) == (path not in SENDERS)
-    assert service["UMask"] == ["0077" if path in SENDERS else "0027"]
-    assert ("PrivateUsers" in service) == ("control" not in path.name)
+    text = (FOLDER / "hotlined.service").read_text()
+    lines = text[text.index("# The sandbox") :].partition("\n[")[0].splitlines()
+    keys = {line.partition("=")[0] for line in lines if line[:1].isalpha()} - own
+    service = settings(unit, "Service")
+    assert {key: service[key] for key in keys} == {key: daemon()[key] for key in keys}
+    assert len(keys) > 20
+    network = unit in SENDERS
+    assert service["PrivateNetwork"] == ["no" if network else "yes"]
+    assert service.get("IPAddressDeny") == (None if network else ["any"])
+    families = {"AF_UNIX", "AF_INET", "AF_INET6"} if network else {"AF_UNIX"}
+    assert set(words(unit, "RestrictAddressFamilies")) == families
+    assert service["UMask"] == ["0077" if unit in SENDERS else "0027"]
+    assert service["PrivateUsers"] == ["no" if "control" in unit else "yes"]
     assert service["MemoryMax"] == ["256M"]
+    if unit in JOBS:
+        assert service["PrivateDevices"] == ["yes"]
+
+
+@pytest.mark.parametrize("unit", [name for name in SERVICES if name.startswith("hotlined-power")])
+def test_the_power_cycle_is_open_where_its_command_needs_it(unit: str) -> None:
+    """The admin's command is root's, sees devices and /sys, and has neither a network nor a capability."""
+    service = settings(unit, "Service")
+
+    assert service["User"] == ["root"]
+    assert service["Group"] == ["hotlined" if line_of(unit) == "main" else f"hotlined-{line_of(unit)}"]
+    assert (service["PrivateDevices"], service["DevicePolicy"]) == (["no"], ["auto"])
+    assert service["ProtectKernelTunables"] == service["PrivateUsers"] == ["no"]
+    assert service["CapabilityBoundingSet"] == [""]
+    assert service["PrivateNetwork"] == service["NoNewPrivileges"] == service["ProtectClock"] == ["yes"]
+    assert service["ProtectSystem"] == ["strict"]
+    assert not {"BindPaths", "TemporaryFileSystem"} & service.keys()
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the folder of all units and drop-ins for systemd-analyze, with the programs that are not installed here."""
+    folder = tmp_path_factory.mktemp("units")
+    for file in DROP_INS:
+        (folder / file).parent.mkdir(exist_ok=True)
+        shutil.copy(FOLDER / file, folder / file)
+    for file in FILES:
+        text = (FOLDER / file).read_text()
+        text = text.replace(COMMAND, "/bin/true").replace("/opt/hotlined/power-cycle", "/bin/true")
+        for unit in {file, *instances(file)}:
+            (folder / unit).write_text(text)
+    return folder
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="needs systemd-analyze")
-@pytest.mark.parametrize("path", SERVICES, ids=lambda path: path.name)
-def test_the_sandbox_is_tight(path: Path) -> None:
-    """systemd-analyze rates each service 1.5 or better; 0 is a locked room, 10 an open field."""
-    words = ["systemd-analyze", "security", "--offline=true", "--threshold=15", "--no-pager", str(path)]
-    done = subprocess.run(words, text=True, capture_output=True, check=False)
+@pytest.mark.parametrize("unit", SERVICES)
+def test_the_sandbox_is_tight(installed: Path, unit: str) -> None:
+    """systemd-analyze rates each service, with its drop-ins, 1.5 or better; 0 is a locked room, 10 an open field."""
+    path = str(installed / unit)
+    command = ["systemd-analyze", "security", "--offline=true", "--threshold=15", "--no-pager", path]
+    done = subprocess.run(command, text=True, capture_output=True, check=False)
 
     assert done.returncode == 0, done.stdout[-200:] + done.stderr
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="needs systemd-analyze")
-def test_systemd_knows_every_setting(tmp_path: Path) -> None:
-    """systemd-analyze verify finds nothing; the programs, which are not installed here, are put in their places."""
-    for path in UNITS:
-        text = path.read_text().replace(COMMAND, "/bin/true").replace("/opt/hotlined/power-cycle", "/bin/true")
-        (tmp_path / path.name).write_text(text)
-    words = ["systemd-analyze", "verify", "--man=no", *(str(tmp_path / path.name) for path in UNITS)]
-    done = subprocess.run(words, text=True, capture_output=True, check=False, env=os.environ | {"HOME": str(tmp_path)})
+def test_systemd_knows_every_setting(installed: Path) -> None:
+    """systemd-analyze verify finds nothing, for the first line and for another."""
+    command = ["systemd-analyze", "verify", "--man=no", *(str(installed / unit) for unit in UNITS)]
+    environment = os.environ | {"HOME": str(installed)}
+    done = subprocess.run(command, text=True, capture_output=True, check=False, env=environment)
 
-    assert [line for line in done.stderr.splitlines() if str(tmp_path) in line] == []
+    assert [line for line in done.stderr.splitlines() if str(installed) in line] == []
     assert done.returncode == 0, done.stderr
 
 
@@ -210,28 +340,35 @@ def test_units_and_installer_agree() -> None:
     shared, own = ((ROOT / f"systemd/{name}.conf").read_text() for name in ("tmpfiles", "tmpfiles-line"))
     sockets = "/run/hotlined-control", "/run/hotlined-alerts"
 
-    for path in SENDERS:
-        service = settings(path, "Service")
-        assert "User" not in service
+    for unit in SENDERS:
+        service = settings(unit, "Service")
+        assert service.get("User", [""]) == service.get("Group", [""]) == [""]
         assert service["DynamicUser"] == ["yes"]
         assert "BindPaths" not in service
-    for path in (each for each in OURS if each not in SENDERS):
-        service = settings(path, "Service")
-        user, name = ("hotlined-%i", "%i") if "@" in path.name else ("hotlined", "main")
+        assert service["LoadCredential"][-1] == f"config:/etc/hotlined/{CONFIGS[line_of(unit)]}"
+    for unit in (each for each in OURS if each not in SENDERS):
+        service, line = settings(unit, "Service"), line_of(unit)
+        user = {"main": "hotlined"}.get(line, f"hotlined-{line}")
         assert service["User"] == service["Group"] == [user]
-        bound = [word.removeprefix("-") for word in service["BindPaths"][0].split()]
-        assert bound[:2] == [f"/var/lib/{user}", f"/run/hotlined/{name}"]
+        bound = {word.removeprefix("-") for word in words(unit, "BindPaths")} - {"/var/lib/hotlined-main"}
+        assert bound >= {f"/var/lib/{user}", f"/run/hotlined/{line}"}
+        assert not bound - {f"/var/lib/{user}", f"/run/hotlined/{line}", f"/var/backups/hotlined/{line}"}
+        assert (f"/var/backups/hotlined/{line}" in bound) == ("backup" in unit)
+        if unit in JOBS:
+            assert variables(unit)["FOLDER"] == f"/var/lib/{user}"
         for folder in bound:
-            assert f"d {folder} :2750 :{user} :{user}\n" in own.replace("USER", user).replace("NAME", name)
+            assert f"d {folder} :2750 :{user} :{user}\n" in own.replace("USER", user).replace("NAME", line)
             hidden = next(each for each in (folder, *map(str, Path(folder).parents)) if f"{each}:ro" in str(service))
             assert hidden in ("/var/lib", "/run/hotlined", "/var/backups")
         assert "ReadWritePaths" not in service
         assert "StateDirectory" not in service  # root would own what others put below it
     for folder in ("/run/hotlined", *sockets, "/var/backups/hotlined"):
         assert f"d {folder} 0755 root root\n" in shared
-    for path in (each for each in UNITS if each.suffix == ".socket"):
-        (place,) = settings(path, "Socket")["ListenStream"]
-        assert place in {f"{folder}/{'%i' if '@' in path.name else 'main'}.sock" for folder in sockets}
+    for unit in (each for each in UNITS if each.endswith(".socket")):
+        socket, line = settings(unit, "Socket"), line_of(unit)
+        assert socket["ListenStream"][0] in {f"{folder}/{line}.sock" for folder in sockets}
+        owner = ["hotlined" if line == "main" else f"hotlined-{line}"]
+        assert socket.get("SocketUser") == (owner if "sender" in unit else None)
     assert 'user_of() { echo "hotlined${1:+-$1}"; }' in installer
     assert f'"$PREFIX/{Path(COMMAND).relative_to("/opt/hotlined")}"' in installer
     assert "PREFIX=/opt/hotlined\n" in installer
@@ -239,18 +376,18 @@ def test_units_and_installer_agree() -> None:
 
 def test_one_folder_outlives_the_programs_of_a_line() -> None:
     """The daemon's unit alone makes the runtime folder, and it stays: the first program to end would remove it."""
-    making = {path.name for path in OURS if "RuntimeDirectory" in settings(path, "Service")}
+    making = {unit for unit in OURS if "RuntimeDirectory" in settings(unit, "Service")}
 
-    assert making == {"hotlined.service", "hotlined@.service"}
+    assert making == {"hotlined.service", "hotlined@nl.service"}
     assert daemon()["RuntimeDirectoryPreserve"] == ["yes"]
     assert daemon()["RuntimeDirectoryMode"] == ["2750"]
 
 
 def test_the_door_for_decisions_is_never_closed_by_a_limit() -> None:
     """Whoever asks again and again cannot make systemd give the socket up."""
-    for at in ("", "@"):
-        assert settings(ROOT / f"systemd/hotlined-control{at}.socket", "Socket")["TriggerLimitIntervalSec"] == ["0"]
-        assert settings(ROOT / f"systemd/hotlined-control{at}.service", "Unit")["StartLimitIntervalSec"] == ["0"]
+    for line in ("main", "nl"):
+        assert settings(f"hotlined-control@{line}.socket", "Socket")["TriggerLimitIntervalSec"] == ["0"]
+        assert settings(f"hotlined-control@{line}.service", "Unit")["StartLimitIntervalSec"] == ["0"]
 
 
 def files_of(folders: tuple[str, ...]) -> Iterator[tuple[str, int]]:
@@ -272,13 +409,13 @@ def test_a_dry_run_changes_nothing(options: tuple[str, ...]) -> None:
     steps = [shlex.split(line[2:]) for line in done.stdout.splitlines() if line.startswith("+ ")]
     wanted = ["rm", "-f"] if "--uninstall" in options else ["write"]
     files = {step[-1] for step in steps if step[:-1] == wanted}
-    assert files >= {f"/usr/local/lib/systemd/system/{path.name}" for path in UNITS}
+    assert files >= {f"/usr/local/lib/systemd/system/{file}" for file in (*FILES, *DROP_INS)}
     if not options or "--line" in options:
         assert "/etc/bash_completion.d/hotlined" in files
         user = "hotlined-nl" if options else "hotlined"
         assert ["useradd", user] in [[step[0], step[-1]] for step in steps]
-        at = "@nl" if options else ""
-        for unit in (f"hotlined{at}.service", f"hotlined-control{at}.socket"):
+        units = ("hotlined@nl.service", "hotlined-control@nl.socket")
+        for unit in units if options else ("hotlined.service", "hotlined-control@main.socket"):
             assert ["systemctl", "reenable", "--quiet", unit] in steps
         assert "doctor" in [step[-1] for step in steps]
         config = f"/etc/hotlined/{'nl' if options else 'config'}.yaml"
@@ -561,11 +698,10 @@ def test_without_a_command_nothing_is_cycled(hub: Hub) -> None:
     assert f"{hub.command} is missing" in hub.ask()
 
 
-@pytest.mark.parametrize("name", ["hotlined-control.service", "hotlined-control@.service"])
 @pytest.mark.parametrize(("result", "waits"), [("success", False), ("exit-code", True)])
-def test_a_door_that_cannot_be_served_is_tried_at_leisure(tmp_path: Path, name: str, result: str, waits: bool) -> None:
+def test_a_door_that_cannot_be_served_is_tried_at_leisure(tmp_path: Path, result: str, waits: bool) -> None:
     """After a failure the control program is not started again at once; after its usual end it is."""
-    (stop,) = settings(ROOT / "systemd" / name, "Service")["ExecStopPost"]
+    (stop,) = settings("hotlined-control@main.service", "Service")["ExecStopPost"]
     (tmp_path / "sleep").write_text('#!/bin/sh\necho "$@"\n')
     (tmp_path / "sleep").chmod(0o755)
     environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "SERVICE_RESULT": result}

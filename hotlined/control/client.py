@@ -85,4 +85,4 @@ def _no_answer(config: Config, reason: str) -> UnavailableError:
 
 
 def _unit(config: Config) -> str:
-    return f"hotlined-control{'' if config.name == 'main' else f'@{config.name}'}.socket"
+    return f"hotlined-control@{config.name}.socket"

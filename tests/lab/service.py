@@ -23,6 +23,7 @@ from checks import check, figure, result
 
 PROJECT = Path("/srv/project")
 WHEELS = Path("/srv/wheels")
+FORMER = Path("/srv/former")
 LAB = Path("/run/lab")
 UNITS = Path("/usr/local/lib/systemd/system")
 BACKUPS = Path("/var/backups/hotlined")
@@ -117,6 +118,15 @@ def ready(line: str | None = None) -> bool:
     return sh("hotlined", *(("--line", line) if line else ()), "status").returncode == 0
 
 
+def instances(ending: str) -> list[str]:
+    """Return the installed units of a kind for the first line and for a further one."""
+    found = []
+    for path in sorted(UNITS.glob(f"hotlined*{ending}")):
+        lines = ("main", "nl") if path.name.startswith("hotlined-") else ("nl",)
+        found += [path.name.replace("@", f"@{line}") for line in lines if "@" in path.name] or [path.name]
+    return found
+
+
 def tables() -> set[str]:
     """Return the names of the tables of the first line."""
     with contextlib.closing(sqlite3.connect("/var/lib/hotlined/hotlined.db")) as connection:
@@ -151,7 +161,8 @@ def installing() -> None:
     )
     check("the command is there for everybody", sh("hotlined", "--version", user="nobody").returncode == 0)
     check("the shell completes", sh("bash", "-n", "/etc/bash_completion.d/hotlined").returncode == 0)
-    verified = sh("systemd-analyze", "verify", "--man=no", "hotlined.service", "hotlined@nl.service").stderr
+    units = [*instances(".service"), *instances(".socket"), *instances(".timer"), *instances(".path")]
+    verified = sh("systemd-analyze", "verify", "--man=no", *units).stderr
     check("systemd has nothing to say against the units", not [x for x in verified.splitlines() if "hotlined" in x])
     Path("/etc/hotlined/config.yaml").write_text(Path("/etc/hotlined/config.yaml").read_text() + "# mine\n")
     again = install("--wheels", str(WHEELS))
@@ -190,8 +201,7 @@ def answering(sim: Client) -> None:
     )
     warnings = sh("journalctl", "-u", "hotlined", "-p", "warning", "--no-pager", "-o", "cat").stdout
     check("priorities reach the journal", "modem ready" not in warnings)
-    for path in sorted(UNITS.glob("hotlined*.service")):
-        unit = path.name.replace("@", "@nl")
+    for unit in instances(".service"):
         rated = sh("systemd-analyze", "security", "--threshold=15", "--no-pager", unit)
         figure(f"exposure of {unit}", " ".join(re.findall(r"level.*: (.*)", rated.stdout)))
         check(f"the sandbox of {unit} is at 1.5 or better", rated.returncode == 0)
@@ -210,18 +220,18 @@ def memory() -> None:
 def clock_in_the_sandbox() -> None:
     """Ask the kernel for its clock from inside."""
     drop_in(
-        "hotlined-purge.service",
+        "hotlined-purge@main.service",
         "lab",
         "ExecStart=",
         'ExecStart=/opt/hotlined/current/bin/python -c "import ctypes; from pathlib import Path; '
         "said = ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(512)); "
         "Path('/run/hotlined/main/clock').write_text(str(said))\"",
     )
-    sh("systemctl", "start", "hotlined-purge")
+    sh("systemctl", "start", "hotlined-purge@main")
     said = Path("/run/hotlined/main/clock")
     check("the sandbox lets adjtimex ask", said.exists() and int(said.read_text()) >= 0)
     said.unlink(missing_ok=True)
-    shutil.rmtree("/etc/systemd/system/hotlined-purge.service.d")
+    shutil.rmtree("/etc/systemd/system/hotlined-purge@main.service.d")
     sh("systemctl", "daemon-reload")
 
 
@@ -321,18 +331,19 @@ def two_lines() -> None:
 
 def beside_it() -> None:
     """Run the units of alerts, backup, retention and power."""
-    timers = {f"hotlined-{name}{at}.timer" for name in ("alerts", "backup", "purge") for at in ("", "@nl")}
+    timers = {f"hotlined-{name}@{line}.timer" for name in ("alerts", "backup", "purge") for line in ("main", "nl")}
     check("the timers came with the daemons", all(show(timer, "ActiveState") == "active" for timer in timers))
-    for unit in ("hotlined-alerts", "hotlined-backup", "hotlined-purge", "hotlined-backup@nl", "hotlined-purge@nl"):
+    for name, line in itertools.product(("alerts", "backup", "purge"), ("main", "nl")):
+        unit = f"hotlined-{name}@{line}"
         sh("systemctl", "start", unit)
         check(f"{unit} runs in its sandbox", show(unit, "Result") == "success" or print(journal(unit)))
         check(f"{unit} leaves nothing in the journal", "Finished" not in journal(unit))
-    sh("systemctl", "start", "hotlined-backup")
-    check("a backup replaces that of the same weekday", show("hotlined-backup", "Result") == "success")
+    sh("systemctl", "start", "hotlined-backup@main")
+    check("a backup replaces that of the same weekday", show("hotlined-backup@main", "Result") == "success")
     for name in ("main", "nl"):
         backups = list((BACKUPS / name).glob("???.db"))
         check(f"{name} has a backup", len(backups) == 1 and backups[0].stat().st_mode & 0o007 == 0)
-    timer = "hotlined-backup.timer"
+    timer = "hotlined-backup@main.timer"
     masked = sh("systemctl", "mask", "--now", timer).returncode == 0
     install("--wheels", str(WHEELS))
     sh("systemctl", "restart", "hotlined")
@@ -353,19 +364,19 @@ def beside_it() -> None:
         sh("rm", "-f", str(request), user="hotlined")
         sh("touch", str(request), user="hotlined")
         until(lambda: seen.exists() and seen.read_text() != before)
-        until(lambda: show("hotlined-power.service", "ActiveState") in ("inactive", "failed"))
-        return journal("hotlined-power")
+        until(lambda: show("hotlined-power@main.service", "ActiveState") in ("inactive", "failed"))
+        return journal("hotlined-power@main")
 
     check("without a command there is no power cycle", "is missing" in ask())
     command.write_text(f"echo >>{ran}\n")
     command.chmod(0o666)
     check("a command that others can write is not run", "others than root" in ask() and not ran.exists())
     command.chmod(0o600)
-    drop_in("hotlined-power.service", "lab", f"ReadWritePaths={LAB}", "Environment=HOTLINED_MOUNTS=/dev/null")
+    drop_in("hotlined-power@main.service", "lab", f"ReadWritePaths={LAB}", "Environment=HOTLINED_MOUNTS=/dev/null")
     ask()
     check("a daemon's request cycles the power", until(ran.exists))
     check("not twice within ten minutes", "less than ten minutes" in ask() and ran.read_text() == "\n")
-    check("the path unit still watches", show("hotlined-power.path", "ActiveState") == "active")
+    check("the path unit still watches", show("hotlined-power@main.path", "ActiveState") == "active")
 
 
 def stopping(sim: Client) -> None:
@@ -398,6 +409,20 @@ def pin() -> None:
     sim.close()
 
 
+def go_back(said: str) -> bool:
+    """Do what the installer says; tell whether all of it could be done."""
+    lines = [each.strip().removeprefix("sudo ") for each in said.splitlines() if each.startswith("  sudo ")]
+    well = bool(lines)
+    for each in lines:
+        words = each.split()
+        if words[0] == "-u":
+            words = ["runuser", "-u", words[1], "--", *words[2:]]
+        done = sh(*words)
+        well = well and done.returncode == 0
+        print(f"     {each}: {done.returncode} {done.stderr.strip()}", flush=True)
+    return well
+
+
 def upgrading() -> None:
     """Install another version, and go back by what the installer says."""
     newer = Path("/srv/newer")
@@ -423,12 +448,7 @@ def upgrading() -> None:
         "both databases were backed up first",
         all(list((BACKUPS / x).glob("before-*.db")) for x in ("main", "nl")),
     )
-    back = [each.strip().removeprefix("sudo ") for each in done.stdout.splitlines() if each.startswith("  sudo ")]
-    for each in back:
-        words = each.split()
-        if words[0] == "-u":
-            words = ["runuser", "-u", words[1], "--", *words[2:]]
-        check(f"it can be done: {each}", sh(*words).returncode == 0)
+    check("the way back can be gone", go_back(done.stdout))
     check(
         "and back, with the database of before",
         "9.9.9" not in sh("hotlined", "--version").stdout
@@ -439,21 +459,26 @@ def upgrading() -> None:
     )
 
 
+def nothing_is_left() -> bool:
+    """Tell whether no unit of ours is installed or loaded; print what is."""
+    listed = sh("systemctl", "list-units", "--all", "--no-legend", "hotlined*").stdout.splitlines()
+    left = [each for each in listed if "not-found" not in each]  # systemd 252 keeps their names
+    files = [*UNITS.glob("hotlined*"), *Path("/etc/systemd/system").rglob("hotlined*")]
+    if left or files:
+        print(left, files, flush=True)
+    return not (left or files)
+
+
 def uninstalling() -> None:
     """Take the program away; the data stay until they are told to go."""
     sh("systemctl", "stop", "lab-*")
-    shutil.rmtree("/etc/systemd/system/hotlined-power.service.d")
+    shutil.rmtree("/etc/systemd/system/hotlined-power@main.service.d")
     done = install("--uninstall")
     check(
         "it is uninstalled",
         done.returncode == 0 and not shutil.which("hotlined") and not Path("/opt/hotlined").exists(),
     )
-    listed = sh("systemctl", "list-units", "--all", "--no-legend", "hotlined*").stdout.splitlines()
-    left = [each for each in listed if "not-found" not in each]  # systemd 252 keeps their names
-    check(
-        "no unit is left",
-        not ([*UNITS.glob("hotlined*"), *Path("/etc/systemd/system").rglob("hotlined*")] or left) or print(left),
-    )
+    check("no unit is left", nothing_is_left())
     check("the data are", Path("/var/lib/hotlined/hotlined.db").exists() and Path("/etc/hotlined/config.yaml").exists())
     done = install("--wheels", str(WHEELS))
     check("installed again it finds them", done.returncode == 0 and len(log()) > 0)
@@ -467,6 +492,64 @@ def uninstalling() -> None:
         and sh("getent", "group", "hotlined").returncode
         and sh("getent", "passwd", "hotlined-nl").returncode,
     )
+
+
+def decided() -> bool:
+    """Tell whether a member of the group can decide."""
+    return all(sh("hotlined", verb, user="admin").returncode == 0 for verb in ("pause", "resume"))
+
+
+def renaming() -> None:
+    """Take over an installation in which the jobs of the first line had units of their own: nothing of them is left.
+
+    What an admin had said of one of them holds. The way back leads to the former program, and the units stay today's.
+    """
+    jobs = ("alerts", "alerts-sender", "backup", "control", "power", "purge")
+    masked, edited = Path("/etc/systemd/system/hotlined-purge.timer"), "hotlined-alerts-sender"
+    check("the former version is installed", install("--wheels", str(WHEELS), checkout=FORMER).returncode == 0)
+    configure("config", port=str(LAB / "fr"), poll_interval="1s", send_interval="0s", delay="0s")
+    sim = simulate("fr", "hotlined")
+    Path("/etc/hotlined/urls").write_text("")
+    drop_in(f"{edited}.service", "urls", "LoadCredential=urls:/etc/hotlined/urls")
+    sh("systemctl", "mask", "--now", masked.name)
+    sh("systemctl", "start", "hotlined")
+    check("and runs", until(ready) and show("hotlined-backup.timer", "ActiveState") == "active")
+    # a stopped line: nothing but the installer starts its timers
+    sh("systemctl", "stop", "hotlined")
+    done = install("--wheels", str(WHEELS))
+    check("it is taken over", done.returncode == 0 or print(done.stdout, done.stderr))
+    check("a line that was stopped stays so", show("hotlined", "ActiveState") == "inactive")
+    sides = {"timer": ("alerts", "backup"), "socket": ("alerts-sender", "control"), "path": ("power",)}
+    own = [f"hotlined-{job}@main.{ending}" for ending, names in sides.items() for job in names]
+    active = {unit: show(unit, "ActiveState") for unit in own}
+    check("what ran beside it goes on under its own name", set(active.values()) == {"active"} or print(active))
+    check(
+        "what was masked is",
+        masked.with_name("hotlined-purge@main.timer").readlink() == Path("/dev/null")
+        and show("hotlined-purge@main.timer", "ActiveState") == "inactive"
+        and not masked.is_symlink(),
+    )
+    check("a drop-in is that of the new unit", "urls.conf" in show(f"{edited}@main.service", "DropInPaths"))
+    check("the door is open at boot", sh("systemctl", "is-enabled", "hotlined-control@main.socket").returncode == 0)
+    listed = sh("systemctl", "list-units", "--all", "--no-legend", "--plain", "hotlined*").stdout.splitlines()
+    left = [x for x in listed if re.match(rf"hotlined-({'|'.join(jobs)})\.", x) and "not-found" not in x]
+    files = [x for folder in (UNITS, masked.parent) for x in folder.rglob("hotlined-*") if "@" not in str(x)]
+    check("nothing has a former name", not (left or files) or print(left, files))
+    sh("systemctl", "start", "hotlined")
+    check("the line answers", until(ready) and decided())
+    again = install("--wheels", str(WHEELS))
+    check("and the second time nothing changes", again.returncode == 0 and "+ write" not in again.stdout)
+    check("the way back can be gone", go_back(done.stdout))
+    check(
+        "and the former program does the jobs under the new names",
+        until(ready)
+        and all(sh("systemctl", "start", f"hotlined-{job}@main").returncode == 0 for job in ("backup", "purge"))
+        and sh("systemctl", "start", "hotlined-alerts@main").returncode == 0
+        and decided(),
+    )
+    sim.close()
+    sh("systemctl", "stop", "lab-*")
+    check("it is removed", install("--uninstall", "--purge-data").returncode == 0 and nothing_is_left())
 
 
 def main() -> int:
@@ -487,6 +570,8 @@ def main() -> int:
     pin()
     upgrading()
     uninstalling()
+    if FORMER.exists():
+        renaming()
     return result()
 
 
