@@ -8,9 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from conftest import wait_until
 from filled import Filled
 
+from hotlined.cli import main
 from hotlined.cli.demo import _next
 
 COMMAND = [sys.executable, "-m", "hotlined", "demo"]
@@ -67,6 +69,18 @@ def test_what_to_try_next_works_from_anywhere(tmp_path: Path, monkeypatch: pytes
         monkeypatch.setenv("HOME", str(tmp_path))
         done = subprocess.run(shlex.split(words), capture_output=True, text=True, check=False, cwd=tmp_path)
         assert done.returncode == 0, (words, done.stderr)
+
+
+def test_without_its_library_the_demo_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An installation without [demo], as a Pi's is, ends with 1 and the command that installs what is missing."""
+    monkeypatch.setitem(sys.modules, "gsmmodem", None)
+    done = CliRunner().invoke(main, ["demo"])
+
+    assert done.exit_code == 1
+    assert done.stderr == (
+        "Error: The demo needs python-gsmmodem-new, which is missing: pip install 'hotlined[demo]'.\n"
+        "Hint: In a checkout `scripts/demo` brings it.\n"
+    )
 
 
 def test_the_demo_overwrites_nothing(tmp_path: Path) -> None:

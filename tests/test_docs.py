@@ -456,7 +456,7 @@ def test_every_library_is_explained() -> None:
     for extra, requirements in SETUP["options.extras_require"].items():
         sentence = re.search(rf"With `\[{extra}\]`: (.*?)(?=With `|\Z)", text, re.DOTALL)
         assert sentence, extra
-        assert names(requirements) <= names("apprise") | set(quoted(sentence[1])), extra
+        assert names(requirements) <= names("apprise\npython-gsmmodem-new") | set(quoted(sentence[1])), extra
 
 
 # ---- the database, the demo, the library that was asked for
@@ -519,4 +519,4 @@ def test_what_is_said_of_python_gsmmodem_is_so() -> None:
     with pytest.raises(ValueError, match="range"):
         pdu.encodeSmsSubmitPdu("+32470112233", "😍")
     assert SerialComms.RESPONSE_TERM.match("OK see you at ten")
-    assert "python-gsmmodem-new==0.13.0" in SETUP["options"]["install_requires"].split("\n")
+    assert "python-gsmmodem-new==0.13.0" in SETUP["options.extras_require"]["demo"].split("\n")

@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ import click
 
 from hotlined import status
 from hotlined.cli.output import wrapped
-from hotlined.errors import UnavailableError, UsageError
+from hotlined.errors import HotlinedError, UnavailableError, UsageError
 from hotlined.simulator import client as simulation
 from hotlined.store import log as contact_log
 from hotlined.store import queue
@@ -103,6 +104,11 @@ def demo(keep: Path | None) -> None:
 
     Example: hotlined demo
     """
+    if find_spec("gsmmodem") is None:
+        raise HotlinedError(
+            "The demo needs python-gsmmodem-new, which is missing: pip install 'hotlined[demo]'.",
+            "In a checkout `scripts/demo` brings it.",
+        )
     for number in (signal.SIGTERM, signal.SIGHUP):  # a pane that is closed ends it as Ctrl-C does
         signal.signal(number, signal.default_int_handler)
     with suppress(KeyboardInterrupt), _folder(keep) as folder, _stage(folder) as stage:

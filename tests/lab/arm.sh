@@ -54,6 +54,7 @@ inside='
   $pip --require-hashes --no-deps --no-binary=:all: --no-build-isolation --requirement /tmp/sources
   $pip --no-deps --no-build-isolation .
   echo "installed on $(uname -m), $(python3 --version), after $(($(date +%s) - begun)) s"
+  $pip --no-build-isolation ".[demo]"
   $pip --only-binary=:all: pytest pytest-timeout hypothesis
   cd tests
   /opt/lab/bin/pytest --quiet -p no:cacheprovider test_address.py test_alphabet.py test_at.py test_policy.py test_push.py \

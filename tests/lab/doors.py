@@ -31,6 +31,7 @@ from service import (
     go_back,
     journal,
     log,
+    reader,
     ready,
     sh,
     show,
@@ -251,7 +252,7 @@ def simulate_former(line: str) -> Client:
     words = ("/opt/hotlined/current/bin/python", "-m", "hotlined.simulator", "--link", LAB / line)
     control = LAB / f"{line}.control"
     sh(
-        *("systemd-run", "-q", "--collect", f"--unit=lab-{line}", f"--uid=hotlined-{line}"),
+        *("systemd-run", "-q", "--collect", f"--unit=lab-{line}", f"--uid=hotlined-{line}", *reader()),
         *map(str, (*words, "--control", control, "--number", "+32470999999")),
     )
     assert until(control.exists, 10), journal(f"lab-{line}")

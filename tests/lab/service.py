@@ -85,6 +85,12 @@ def configure(line: str, **values: str) -> None:
     path.write_text(text)
 
 
+def reader() -> list[str]:
+    """Return how systemd-run gives a program what the simulator reads texts with, and no Pi has."""
+    (wheel,) = WHEELS.glob("python_gsmmodem*.whl")
+    return [f"--setenv=PYTHONPATH={wheel}"]
+
+
 def simulate(line: str, user: str, *options: str) -> Client:
     """Start a simulated stick for the user of a line."""
     sh("systemctl", "stop", f"lab-{line}-*")
@@ -100,7 +106,8 @@ def simulate(line: str, user: str, *options: str) -> Client:
         control,
         *options,
     ]
-    done = sh("systemd-run", "-q", "--collect", f"--unit={unit}", f"--uid={user}", f"--gid={user}", *map(str, words))
+    how = ("-q", "--collect", f"--unit={unit}", f"--uid={user}", f"--gid={user}", *reader())
+    done = sh("systemd-run", *how, *map(str, words))
     assert done.returncode == 0, done.stderr
     assert until(control.exists, 10), journal(unit)
     return Client(control)
@@ -160,6 +167,8 @@ def installing() -> None:
         "the configuration is for root and the group", Path("/etc/hotlined/config.yaml").stat().st_mode & 0o777 == 0o640
     )
     check("the command is there for everybody", sh("hotlined", "--version", user="nobody").returncode == 0)
+    shown = sh("hotlined", "demo")
+    check("the demo is none of a Pi's, and says so", shown.returncode == 1 and "pip install" in shown.stderr)
     check("the shell completes", sh("bash", "-n", "/etc/bash_completion.d/hotlined").returncode == 0)
     units = [*instances(".service"), *instances(".socket"), *instances(".timer"), *instances(".path")]
     verified = sh("systemd-analyze", "verify", "--man=no", *units).stderr

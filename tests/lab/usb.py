@@ -196,7 +196,8 @@ def modem_manager(pi: Machine) -> None:
     time.sleep(25)  # longer than it took without the rule
     check("with the rule ModemManager says not a byte", pi.sh("test -s /run/with")[0])
     simulator = "/opt/hotlined/current/bin/python -m hotlined.simulator --link /run/modem"
-    pi.sh(f"systemctl stop stick; systemd-run -q --collect --unit=sim {simulator}")
+    reader = "$(echo /srv/project/.wheels/python_gsmmodem*.whl)"  # no Pi has it
+    pi.sh(f"systemctl stop stick; systemd-run -q --collect --unit=sim --setenv=PYTHONPATH={reader} {simulator}")
     pi.until("test -e /run/modem")
     pi.sh(f"{stick} sim7600 --serial SIMFR01 --modem /run/modem")
     pi.until("ls /dev/hotlined/*", 30)
