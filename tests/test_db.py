@@ -15,7 +15,7 @@ import pytest
 from conftest import ANSWER as TEXT
 from conftest import Line, wait_until
 from filled import KEVIN, LEA, Filled
-from test_docs import section
+from test_docs import TEXTS, blocks
 
 from hotlined import pseudonym
 from hotlined.store import attempts, backup, decisions, integrity
@@ -403,8 +403,8 @@ def test_the_database_that_was_copied_is_no_copy(filled: Filled) -> None:
     assert backup.quarantine_restored(filled.db, filled.now()) is None
 
 
-def test_a_backup_is_put_back_as_the_readme_says(line: Line) -> None:
-    """Its commands bring the line back: nobody is answered again, what waited is not sent, limits hold."""
+def test_a_backup_is_put_back_as_the_documents_say(line: Line) -> None:
+    """The commands of the page bring the line back: nobody is answered again, what waited is not sent, limits hold."""
     line.configure(limits={"per_number": 1}, database=str(line.database))
     line.start()
     line.wait_state("ready")
@@ -422,7 +422,7 @@ def test_a_backup_is_put_back_as_the_readme_says(line: Line) -> None:
     line.sim.do("deliver", from_="+32499887766", text="trois")
     wait_until(lambda: line.count("SELECT count(*) FROM contacts") == 3)
 
-    commands = re.findall(r"```console\n(sudo systemctl stop.*?)```", section("The database"), re.DOTALL)[0]
+    (commands,) = [block for block in blocks(TEXTS["docs/backup.md"], "console") if "stop hotlined" in block]
     assert commands.count("hotlined.db.key") == 2
     line.database.with_name("hotlined.db.key").write_bytes(b"k" * 32)
     shutil.copy(line.database.with_name("hotlined.db.key"), media / "hotlined.db.key")
@@ -430,7 +430,7 @@ def test_a_backup_is_put_back_as_the_readme_says(line: Line) -> None:
         if command.startswith("sudo systemctl"):
             line.stop() if "stop" in command else line.start()
             continue
-        local = command.removeprefix("sudo -u hotlined ").replace("/media/backup", str(media))
+        local = re.sub(r"sudo (-u hotlined )?", "", command).replace("/media/backup", str(media))
         subprocess.run(local.replace("/var/lib/hotlined", str(line.folder)), shell=True, check=True)
     line.wait_state("ready")
     wait_until(lambda: line.count("SELECT count(*) FROM events WHERE kind = 'restored'") == 1)

@@ -482,11 +482,13 @@ def test_the_database_is_described(tmp_path: Path) -> None:
 
 def test_a_daily_copy_goes_where_any_other_goes() -> None:
     """The two lines for a copy of a weekday take it from where the timer puts it, to where the others go."""
-    copied = re.findall(r"^sudo -u hotlined cp (\S+) (\S+)$", TEXTS["docs/backup.md"], re.MULTILINE)
+    page = TEXTS["docs/backup.md"]
+    brought = re.findall(r"^sudo cat \S+ \| sudo -u hotlined tee (\S+) > /dev/null$", page, re.MULTILINE)
+    copied = re.findall(r"^sudo -u hotlined cp (\S+) (\S+)$", page, re.MULTILINE)
     unit = (ROOT / "systemd/hotlined-backup@.service").read_text("utf-8")
 
-    assert [to for _, to in copied[:2]] == [to for _, to in copied[2:]]
-    assert [source for source, _ in copied[2:]] == [f"/var/backups/hotlined/main/Mon.db{end}" for end in ("", ".key")]
+    assert brought == [to for _, to in copied]
+    assert [source for source, _ in copied] == [f"/var/backups/hotlined/main/Mon.db{end}" for end in ("", ".key")]
     assert 'db backup "/var/backups/hotlined/%i/$(LC_ALL=C date +%%a).db"' in unit
 
 
