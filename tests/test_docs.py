@@ -11,7 +11,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
@@ -404,6 +404,12 @@ def test_both_languages_promise_the_same_about_data() -> None:
 
     assert english
     assert french == english
+    privacy = parse("answer: {text: Non.}\n", ROOT / "config.yaml").privacy
+    assert (privacy.keep_texts, privacy.keep_numbers) == (timedelta(days=90), timedelta(days=365))
+    for name, texts, numbers in (("people", "90 days", "a year"), ("fr/donnees-personnelles", "90 jours", "un an")):
+        page = TEXTS[f"docs/{name}.md"]
+        assert f"`privacy.keep_texts` ({texts})" in page
+        assert f"`privacy.keep_numbers` ({numbers})" in page
 
 
 # ---- the house
