@@ -25,9 +25,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hotlined import config as configuration
+from hotlined.alerts import run as alerts_run
+from hotlined.alerts import texting as by_text
 from hotlined.alerts.delivery import find
-from hotlined.cli import alerts
-from hotlined.cli.alerts import EVENTS, Chosen, Seen, due
+from hotlined.alerts.due import EVENTS, TEXTS, Chosen, LineState, draft, due
+from hotlined.alerts.note import open_note
 from hotlined.clock import Now, boottime
 from hotlined.gsm.alphabet import Encoding, plan
 from hotlined.reports.line import report_line
@@ -50,10 +52,10 @@ def at(seconds: float) -> Now:
     return Now(NOON + timedelta(seconds=seconds), seconds, synchronised=True)
 
 
-def seen(modem_state: str | None = "ready", **more: Any) -> Seen:
+def seen(modem_state: str | None = "ready", **more: Any) -> LineState:
     """Return a line that is well, but for what is said."""
     usual = {"unwell_seconds": 0.0, "budgets": {}, "disk": PLENTY}
-    return Seen(modem_state, **{**usual, **more})
+    return LineState(modem_state, **{**usual, **more})
 
 
 class Teller:
@@ -62,7 +64,7 @@ class Teller:
     def __init__(self) -> None:
         self.place = Place()
 
-    def tell(self, look: Seen, seconds: float = 0.0, *news: tuple[int, str]) -> list[tuple[str, int]]:
+    def tell(self, look: LineState, seconds: float = 0.0, *news: tuple[int, str]) -> list[tuple[str, int]]:
         """Return conditions and levels that are told."""
         events = [Event(number, kind, at(seconds).rfc3339, "much") for number, kind in news]
         self.place, drafts = due(self.place, look, events, at(seconds))
@@ -91,7 +93,7 @@ def test_states_that_are_not_ready_add_up() -> None:
     assert flapping.tell(seen("absent"), 1250) == [("modem", 1)]
 
 
-@pytest.mark.parametrize("state", sorted(alerts._WAITS_FOR_A_PERSON))
+@pytest.mark.parametrize("state", sorted(name for name, known in conditions.MODEM.items() if known.waits_for_a_person))
 def test_a_lost_modem_that_comes_back_and_waits_for_a_person_says_so(state: str) -> None:
     """Whoever was told that it is lost would not look again; told once, however often it is lost in between."""
     teller = Teller()
@@ -118,18 +120,18 @@ def test_the_calendar_is_asked_only_while_it_is_to_be_trusted(
     monkeypatch.setattr("hotlined.clock.boottime", lambda: 86_400.0)
     now = Now(NOON, 0.0, synchronised)
 
-    assert alerts._unwell_seconds(at(since).rfc3339, now) == expected
-    assert alerts._unwell_seconds(None, now) == 0.0
+    assert alerts_run.unwell_seconds(at(since).rfc3339, now) == expected
+    assert alerts_run.unwell_seconds(None, now) == 0.0
 
 
 def test_nothing_lasts_longer_than_the_boot(monkeypatch: pytest.MonkeyPatch) -> None:
     """A state that began in 1970, before the clock was set, is as old as the boot at most."""
     monkeypatch.setattr("hotlined.clock.boottime", lambda: 90.0)
 
-    assert alerts._unwell_seconds("1970-01-01T00:00:20.000Z", at(0)) == 90.0
+    assert alerts_run.unwell_seconds("1970-01-01T00:00:20.000Z", at(0)) == 90.0
 
 
-def used(percent: int) -> Seen:
+def used(percent: int) -> LineState:
     """Return a line that has spent so much of its day."""
     return seen(budgets={"day": (percent * 3, 300)})
 
@@ -201,29 +203,37 @@ def test_the_first_run_tells_only_what_goes_on() -> None:
     assert Teller().tell(seen(), 0, *over, (3, "balance_low")) == [("balance", 1)]
 
 
-@pytest.mark.parametrize(("condition", "level"), alerts._WORDS)
+@pytest.mark.parametrize(("condition", "level"), TEXTS)
 def test_every_alert_fits_one_segment(condition: str, level: int) -> None:
     """Title and text are in GSM-7 and take one segment where the daemon's own words are short."""
-    for known in (*conditions.MODEM.values(), conditions.NOT_RUNNING, conditions.ODD, *conditions.HOLDS.values()):
+    for known in (
+        *conditions.MODEM.values(),
+        conditions.NOT_RUNNING,
+        conditions.ODD,
+        conditions.SHADOW,
+        *conditions.HOLDS.values(),
+    ):
         _fits_one_segment(condition, level, known)
 
 
 def _fits_one_segment(condition: str, level: int, known: conditions.Condition) -> None:
     filling = {
         "title": known.title,
-        "words": known.words.format(by="uid 1003") if condition == "paused" else "",
-        "cure": known.cure,
-        "told": known.cure,
+        "words": known.words.format(by="uid 1003") if condition == "paused" else known.cure,
+        "cure": known.cure.format(config="the configuration"),
         "detail": "61 contacts in 600 s",
         "free": 4999,
         "used": 3000,
         "limit": 3000,
         "since": "24 Nov 23:00",
     }
-    if condition == "paused" and known not in (conditions.HOLDS["paused", each] for each in ("person", "restored")):
+    if known not in {
+        "paused": [conditions.HOLDS["paused", reason] for reason in ("person", "restored")],
+        "shadow": [conditions.SHADOW],
+    }.get(condition, [known]):
         return
-    draft = alerts._draft(condition, level, "", **filling)
-    planned = plan(f"hotlined fr: {draft.title}. {draft.text}", "smart")
+    alert = draft(condition, level, "", **filling)
+    planned = plan(f"hotlined fr: {alert.title}. {alert.text}", "smart")
 
     assert (planned.encoding, planned.segments) == (Encoding.GSM7, 1)
 
@@ -233,8 +243,8 @@ def test_every_state_of_modem_and_database_has_its_cure() -> None:
     from hotlined.daemon.connection import ModemState  # noqa: PLC0415  # the daemon's rooms, wanted only here
 
     assert {*ModemState} - {"ready"} <= conditions.MODEM.keys()
-    assert {"full", "locked", "damaged", "replaced"} == alerts._DATABASE_TITLES.keys()
-    assert {condition for condition, _ in EVENTS.values()} <= {condition for condition, _ in alerts._WORDS}
+    assert {"full", "locked", "damaged", "replaced"} == conditions.DATABASE_TITLES.keys()
+    assert {condition for condition, _ in EVENTS.values()} <= {condition for condition, _ in TEXTS}
 
 
 def test_a_broken_configuration_is_told_after_ten_minutes_and_mended_once() -> None:
@@ -248,7 +258,7 @@ def test_a_broken_configuration_is_told_after_ten_minutes_and_mended_once() -> N
 # ---- what a person has chosen and may forget
 
 
-def pause(limit: float, **more: Any) -> Seen:
+def pause(limit: float, **more: Any) -> LineState:
     """Return a line that was paused at this moment."""
     return seen(pause=Chosen(limit, "11-24 12:00", "marie", **more))
 
@@ -476,7 +486,8 @@ def test_a_report_without_a_database_ends_no_pause(quiet: Callable[..., Quiet]) 
     decisions.note_mode(line.db, line.db.now(), shadow=True)
     line.say(mode="shadow")
     config = configuration.load(line.config)
-    look = alerts._Run(config, find(config), replace(report_line(config), stored=None), (), ()).seen(line.db)
+    report = replace(report_line(config), stored=None)
+    look = alerts_run.Run(config, find(config), report, say=print, complain=print).look(line.db)
 
     assert look.pause
     assert look.shadow
@@ -747,7 +758,7 @@ def test_no_database_is_69(quiet: Callable[..., Quiet]) -> None:
 def test_two_runs_at_once_are_one(quiet: Callable[..., Quiet]) -> None:
     """The second is refused, so that nothing is sent twice."""
     line = quiet()
-    with alerts._note(configuration.load(line.config)):
+    with open_note(configuration.load(line.config)):
         assert line.alerts()[0] == 75
 
 
@@ -947,7 +958,7 @@ def test_what_sqlite_refuses_has_a_state(code: int, state: str | None) -> None:
     error = sqlite3.OperationalError()
     error.sqlite_errorcode = code
 
-    assert alerts._maybe_trouble(error) == state
+    assert alerts_run.maybe_database_state(error) == state
 
 
 # ---- an outage, through the daemon
@@ -1117,7 +1128,7 @@ def test_a_text_that_the_daemon_does_not_begin_is_withdrawn(
     quiet: Callable[..., Quiet], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A daemon that hangs sends no old news once it is back; what it has begun is left to it."""
-    monkeypatch.setattr(alerts, "RESULT_SECONDS", 0.1)
+    monkeypatch.setattr(by_text, "RESULT_SECONDS", 0.1)
     line = quiet(urls=[], sms_to=ADMIN)
     line.event("flood_begin")
     assert line.alerts() == (0, "alerts.sms_to is left out: the daemon did not begin it.\n")
@@ -1138,7 +1149,7 @@ def test_a_text_is_cut_to_one_segment(quiet: Callable[..., Quiet], encoding: str
     line = quiet()
     line.settings |= {"line": name, "answer": {"text": "x", "encoding": encoding}}
     config = configuration.parse(json.dumps(line.settings), line.config)
-    text = alerts._fitting(config, Alert(1, 1, "", "the modem is lost " + detail, detail))
+    text = by_text.fitting(config, Alert(1, 1, "", "the modem is lost " + detail, detail))
 
     assert plan(text, encoding).segments == 1
     assert text.startswith(f"hotlined {name}: the modem is")

@@ -27,7 +27,7 @@ FLOORS = {
         "reports",
     },
     "__main__": {"cli"},
-    "alerts": {"config"},
+    "alerts": {"config", "reports", "store", "policy", "gsm.alphabet", "words"},
     "reports": {"store", "policy", "config", "gsm.address", "gsm.alphabet", "words"},
     "control": {"store", "config", "policy"},
     "daemon": {"store", "policy", "breaker", "config", "gsm", "words"},

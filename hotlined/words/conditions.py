@@ -143,7 +143,7 @@ WINDOW_FULL = Condition(
 SHADOW = Condition(
     "the line is in shadow mode",
     "Shadow mode: everything is done but transmit, so nobody is answered.",
-    "Set `mode: live` in {config}, then `systemctl reload hotlined`, or start the daemon again.",
+    "Set `mode: live` in {config}, then reload the daemon, or start it.",
 )
 
 CONFIG_BROKEN = Condition(

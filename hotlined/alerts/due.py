@@ -1,0 +1,226 @@
+"""What is due to be told: pure, from what was told before, what holds now, and the events since.
+
+Known to be wrong: when the daemon does not run, nobody knows since when, so its ten minutes begin when a run first
+finds that.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from hotlined import policy
+from hotlined.clock import Now
+from hotlined.store import alerting
+from hotlined.store.alerting import Draft, Event, Place
+from hotlined.words import conditions
+from hotlined.words.conditions import HOLDS, MODEM, NOT_RUNNING, ODD
+
+LOST_SECONDS = 600.0  # without a modem that is ready, before that is told
+FORGOTTEN_SECONDS = 3600.0  # of a pause or of shadow mode, before that is told
+AGAIN_SECONDS = 86_400.0  # before it is told again
+BUDGET_LEVELS = (50, 80, 100)  # percent of a window, told when reached
+BUDGET_OVER = 40  # percent: below it the window is told to have room again
+DISK_SHARE, DISK_OCTETS = 0.05, 50_000_000  # less than either is nearly full; over at twice as much
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Something that a person has chosen and may forget: since when, on the limit clock and as people read it.
+
+    `forgotten` is what nobody has chosen now: a pause that came back with a backup. It is told at once.
+    """
+
+    limit: float
+    since: str
+    by: str = ""
+    forgotten: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LineState:
+    """How the line is at one moment.
+
+    `modem_state` is None while the daemon does not run; `unwell_seconds` is its word for how long it has not been
+    ready; `budgets` holds (used, limit) in segments by window; `disk` is (free, total) in octets. `pause` and `shadow`
+    are None while the line is neither paused nor in shadow mode.
+    """
+
+    modem_state: str | None
+    unwell_seconds: float
+    budgets: Mapping[str, tuple[int, int]]
+    disk: tuple[int, int]
+    pause: Chosen | None = None
+    shadow: Chosen | None = None
+    broken_seconds: float | None = None
+    """For how long the configuration has been one that cannot be used; None while it can."""
+
+
+class _Sign(NamedTuple):
+    """The level that a condition has now, since when, the words that fill its texts, and whether it is told daily."""
+
+    condition: str
+    level: int
+    at: str | None
+    filling: Mapping[str, object]
+    daily: bool = False
+
+
+EVENTS = {
+    "flood_begin": ("flood", 1),
+    "flood_end": ("flood", 0),
+    "credit_out": ("credit", 1),
+    "credit_ok": ("credit", 0),
+    "outage_begin": ("outage", 1),
+    "outage_end": ("outage", 0),
+    "balance_low": ("balance", 1),
+    "balance": ("balance", 0),
+    "key_lost": ("key", 1),
+    "key_back": ("key", 0),
+    "key_new": ("key", 0),
+}
+"""Events that begin (1) or end (0) a condition."""
+
+_READY = "modem_ready"
+KINDS = (*EVENTS, _READY)
+"""Every kind of event that is looked at."""
+
+
+def _in_texts(condition: conditions.Condition) -> tuple[str, str]:
+    return condition.title, f"{condition.words} {condition.cure}"
+
+
+# title and text of each condition at each level, in GSM-7 so that a text message takes them
+TEXTS = {
+    ("modem", 1): ("{title}", "{cure}"),
+    ("modem", 2): ("{title}", "{cure}"),
+    ("modem", 0): ("the modem is ready", "Texts are received and answered again."),
+    ("flood", 1): (
+        "a flood of texts",
+        "{detail}. The limits bound what it can cost; 'hotlined pause' holds all answers back.",
+    ),
+    ("flood", 0): ("the flood is over", "It brought {detail}."),
+    ("credit", 1): _in_texts(HOLDS["trial", "credit"]),
+    ("credit", 0): ("the SIM can pay again", "Answers go out: {detail}."),
+    ("outage", 1): _in_texts(HOLDS["trial", "outage"]),
+    ("outage", 0): ("answers go out again", "What waited goes out by itself: {detail}."),
+    ("balance", 1): ("the balance is low", "{detail} is left. Top the SIM up."),
+    ("balance", 0): ("the balance is fine again", "{detail} is left."),
+    ("key", 1): _in_texts(HOLDS["held", "key_lost"]),
+    ("key", 0): ("a person has decided about the key", "Answers go out again."),
+    ("paused", 1): ("{title}", "Since {since}: {words} {cure}"),
+    ("paused", 0): ("the pause is over", "Answers go out again."),
+    ("shadow", 1): ("{title}", "Nobody is answered since {since}. {cure}"),
+    ("shadow", 0): ("shadow mode is over", "Answers go out again."),
+    ("disk", 1): (
+        "the disk is nearly full",
+        "{free} MB are left where the database is. Make room: once it is full, nothing is answered.",
+    ),
+    ("disk", 0): ("the disk has room again", "{free} MB are free where the database is."),
+    ("config", 1): (
+        conditions.CONFIG_BROKEN.title,
+        conditions.CONFIG_BROKEN.cure.format(then="reload the daemon, or start it"),
+    ),
+    ("config", 0): ("the configuration can be used again", "Nothing is wrong with it any more."),
+    ("database", 1): ("{title}", "{words}"),
+    ("database", 0): ("the database is fine again", "Texts are received and answered again."),
+    (alerting.TEST, 0): ("a test", "Alerts of this line arrive here."),
+} | {
+    (f"budget_{window}", level): (f"{level} % of the {window}'s budget", words)
+    for window in policy.WINDOW_SECONDS
+    for level, words in (
+        (50, "{used} of {limit} segments are spent. 'hotlined log' shows on whom."),
+        (80, "{used} of {limit} segments are spent. 'hotlined pause' holds all answers back."),
+        (
+            100,
+            "{used} of {limit} segments are spent. Answers wait until the window has room, or are cancelled as stale.",
+        ),
+    )
+}
+TEXTS |= {
+    (f"budget_{window}", 0): (f"the {window}'s budget has room again", "{used} of {limit} segments are spent.")
+    for window in policy.WINDOW_SECONDS
+}
+
+
+def due(place: Place, state: LineState, news: Sequence[Event], now: Now) -> tuple[Place, list[Draft]]:
+    """Return what is to be told, each change of a condition once, and how far that is.
+
+    Before any event was taken in, of each condition only the newest counts: what was long over is not told.
+    """
+    unwell_limit = _unwell_since(place, state, news, now)
+    levels = dict(place.levels)
+    drafts = []
+    signs = (*_happened(news, only_newest=place.event_id is None), *_signs(levels, state, unwell_limit, now))
+    for sign in signs:
+        last_seconds = now.limit - place.told_limits.get(sign.condition, now.limit)
+        is_due_again = sign.level and sign.daily and last_seconds >= AGAIN_SECONDS
+        if sign.level != levels.get(sign.condition, 0) or is_due_again:
+            levels[sign.condition] = sign.level
+            drafts.append(draft(sign.condition, sign.level, sign.at or now.rfc3339, **sign.filling))
+    newest = max((event.event_id for event in news), default=place.event_id or 0)
+    told_limits = {**place.told_limits, **{alert.condition: now.limit for alert in drafts}}
+    return Place(levels, newest, unwell_limit, told_limits), drafts
+
+
+def _unwell_since(place: Place, state: LineState, news: Sequence[Event], now: Now) -> float | None:
+    """Return since when the modem has not been ready, on the limit clock: from the first run that found it so."""
+    if state.modem_state == "ready":
+        return None
+    was_ready = any(event.kind == _READY for event in news)
+    if place.unwell_limit is None or was_ready:
+        return now.limit - state.unwell_seconds
+    return place.unwell_limit
+
+
+def _happened(news: Sequence[Event], *, only_newest: bool) -> Iterator[_Sign]:
+    changes = [event for event in news if event.kind in EVENTS]
+    if only_newest:
+        changes = list({EVENTS[event.kind][0]: event for event in changes}.values())
+    for event in changes:
+        yield _Sign(*EVENTS[event.kind], event.at, {"detail": event.detail})
+
+
+def _signs(levels: Mapping[str, int], state: LineState, unwell_limit: float | None, now: Now) -> Iterator[_Sign]:
+    """Yield the level of every condition that no event tells; one that is between its two bounds stays as it is."""
+    if unwell_limit is None:
+        yield _Sign("modem", 0, None, {})
+    elif now.limit - unwell_limit >= LOST_SECONDS:
+        known = NOT_RUNNING if state.modem_state is None else MODEM.get(state.modem_state, ODD)
+        level = 2 if known.waits_for_a_person else 1
+        yield _Sign("modem", max(level, levels.get("modem", 0)), None, {"title": known.title, "cure": known.cure})
+    yield from _choices(state, now)
+    if state.broken_seconds is None or state.broken_seconds >= LOST_SECONDS:  # nobody is told in the middle of an edit
+        yield _Sign("config", int(state.broken_seconds is not None), None, {})
+    for window, (used, limit) in state.budgets.items():
+        condition = f"budget_{window}"
+        percent = 100 * used // limit if limit else 0  # where nothing may be spent, nothing was crossed
+        reached = max((level for level in BUDGET_LEVELS if percent >= level), default=0)
+        level = 0 if percent < BUDGET_OVER else max(reached, levels.get(condition, 0))
+        yield _Sign(condition, level, None, {"used": used, "limit": limit})
+    free, total = state.disk
+    need = max(DISK_SHARE * total, DISK_OCTETS)
+    if free < need or free >= 2 * need:
+        yield _Sign("disk", int(free < need), None, {"free": free // 1_000_000})
+
+
+def _choices(state: LineState, now: Now) -> Iterator[_Sign]:
+    """Yield the level of what a person has chosen; while no daemon runs, nobody knows of shadow mode."""
+    chosen = {"paused": state.pause} | ({"shadow": state.shadow} if state.modem_state else {})
+    for condition, choice in chosen.items():
+        if choice is None:
+            yield _Sign(condition, 0, None, {})
+        elif choice.forgotten or now.limit - choice.limit >= FORGOTTEN_SECONDS:
+            paused = HOLDS["paused", "restored" if choice.forgotten else "person"]
+            known = paused if condition == "paused" else conditions.SHADOW
+            words = {
+                "title": known.title,
+                "words": known.words.format(by=choice.by),
+                "cure": known.cure.format(config="the configuration"),
+            }
+            yield _Sign(condition, 1, None, {"since": choice.since, **words}, daily=True)
+
+
+def draft(condition: str, level: int, at: str, **filling: object) -> Draft:
+    """Return an alert as it is told; GSM-7 has no backticks, so commands stand in quotes."""
+    title, text = (words.format_map(filling).replace("`", "'") for words in TEXTS[condition, level])
+    return Draft(condition, level, at, title, text)

@@ -1,0 +1,91 @@
+"""The file alerts.json of a line: what its database cannot keep while it is in trouble, and when all was well.
+
+It lies in the line's folder of the runtime directory, and is locked while alerts are sent.
+"""
+
+import contextlib
+import errno
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from hotlined import config as configuration
+from hotlined import files
+from hotlined.config import Config
+from hotlined.errors import HotlinedError, RefusedError
+
+_MODE = 0o600
+
+
+@dataclass(slots=True)
+class Note:
+    """The file alerts.json, locked while it is open: the last ping, and a database in trouble.
+
+    `pinged` is in seconds since boot; `trouble` is the database's state, `told` in words at `at` to the channels in
+    `taken`.
+    """
+
+    file: IO[str]
+    pinged: float | None = None
+    trouble: str | None = None
+    told: str = ""
+    at: str = ""
+    taken: list[str] = field(default_factory=list)
+
+    def save(self) -> None:
+        """Write it; raises OSError where the runtime directory is full."""
+        kept = {
+            "pinged": self.pinged,
+            "trouble": self.trouble,
+            "told": self.told,
+            "at": self.at,
+            "taken": self.taken,
+        }
+        self.file.seek(0)
+        self.file.truncate()
+        json.dump(kept, self.file)
+        self.file.flush()
+
+
+def _open_note(path: Path) -> IO[str]:
+    """Open the note for this user alone; what lies in its place and is no file of ours goes.
+
+    Raises HotlinedError where it cannot be opened.
+    """
+    for attempt in range(2):
+        try:
+            file = os.fdopen(files.open_plain(path, os.O_RDWR, _MODE), "r+")
+            if os.fstat(file.fileno()).st_uid == os.geteuid():
+                return file
+            file.close()
+        except OSError as error:
+            if attempt:
+                raise _no_note(path, error) from error
+        try:
+            path.unlink()  # the name alone: what a link leads to stays
+        except OSError as error:
+            raise _no_note(path, error) from error
+    raise _no_note(path, PermissionError(errno.EACCES, "another user makes it anew each time"))
+
+
+def _no_note(path: Path, error: OSError) -> HotlinedError:
+    return HotlinedError(f"{path} cannot be used: {error.strerror}.", f"Take it away: `sudo rm -r {path}`.")
+
+
+@contextlib.contextmanager
+def open_note(config: Config) -> Iterator[Note]:
+    """Open and lock the note; raises RefusedError while another run has it."""
+    with _open_note(configuration.runtime_dir(config) / "alerts.json") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise RefusedError("Alerts are being sent already.", "Wait for that to end.") from error
+        file.seek(0)
+        note = Note(file)
+        with contextlib.suppress(ValueError, TypeError):  # what a crash cut off says nothing
+            note = Note(file, **json.load(file))
+        yield note

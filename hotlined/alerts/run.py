@@ -1,0 +1,272 @@
+"""One run of alerts: what became due is recorded, and every channel gets what it is owed.
+
+A database in trouble cannot keep what was told of it: that stands in the note until it can. Nothing here prints: what a
+person may read of a run goes to `say`, what failed to `complain`.
+Known to be wrong: an SMS that the modem's own loss or a pause held back goes out after its end, with the end behind it.
+A dry run does not tell of a database in trouble.
+"""
+
+import math
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from hotlined import clock
+from hotlined.alerts import texting
+from hotlined.alerts.channels import Channel, Message
+from hotlined.alerts.delivery import Delivery
+from hotlined.alerts.due import KINDS, Chosen, LineState, draft, due
+from hotlined.alerts.note import Note, open_note
+from hotlined.clock import Now
+from hotlined.config import Config
+from hotlined.errors import HotlinedError, RefusedError, StoreError
+from hotlined.reports.line import CONFIG_BROKEN, SHADOW, LineReport
+from hotlined.status import CONFIG_REFUSED
+from hotlined.store import alerting, decisions
+from hotlined.store.alerting import Alert, Draft, Place
+from hotlined.store.database import Database, open_beside_daemon
+from hotlined.store.line import maybe_shadow_since, recorded_holds
+from hotlined.store.trouble import TROUBLES, DatabaseTrouble
+from hotlined.words.conditions import DATABASE_ODD, DATABASE_TITLES
+from hotlined.words.times import moment
+
+PING_SECONDS = 3600.0  # least time between two pings
+
+
+@dataclass(slots=True)
+class Run:
+    """One run: what is known of the line, where alerts go, and whether a channel failed."""
+
+    config: Config
+    delivery: Delivery
+    report: LineReport
+    say: Callable[[str], None]
+    complain: Callable[[str], None]
+    channels: Sequence[Channel] = field(init=False)
+    usable: Sequence[Channel] = field(init=False)
+    """The channels that can be tried at all."""
+    failed: bool = field(init=False, default=False)
+
+    def __post_init__(self) -> None:
+        self.channels = [*self.delivery.channels, *texting.channel(self.config)]
+        self.usable = self.channels if self.delivery.usable else texting.channel(self.config)
+        if self.delivery.problem:
+            self.fail(self.delivery.problem)
+
+    @property
+    def has_nowhere(self) -> bool:
+        """Whether nothing is configured that an alert or a ping could go to."""
+        return not self.channels and not self.delivery.pings and not self.delivery.problem
+
+    def fail(self, error: HotlinedError) -> None:
+        """Note that a channel failed, and say why."""
+        self.failed = True
+        self.complain(error.message)
+
+    def tell(self) -> None:
+        """Tell what is due, with the database or without, and that all is well if it is."""
+        with open_note(self.config) as note:
+            state = self.report.database_state
+            if state not in ("ok", None):
+                troubles = self.report.trouble
+                trouble = next((trouble for trouble in troubles if trouble.code.startswith("database_")), None)
+                self._tell_of_database(note, state, trouble.sentences if trouble else "")
+            try:
+                self._record_and_deliver(note)
+            except (StoreError, sqlite3.Error) as error:
+                name = maybe_database_state(error)
+                if name is None or (name == "locked" and self._is_well()):  # held for a moment by somebody else
+                    raise
+                known = TROUBLES[name]
+                self._tell_of_database(note, name, f"{known.words[0].upper()}{known.words[1:]}. {known.hint}")
+            self._ping(note)
+
+    def test(self) -> None:
+        """Send a test alert through every channel, and the ping if all is well."""
+        with open_beside_daemon(self.config.database) as db:
+            now = db.now()
+            test = draft(alerting.TEST, 0, now.rfc3339)
+            with db.transaction():
+                [alert_id] = alerting.record(db, [test], [channel.key for channel in self.channels], now)
+            alert = Alert(alert_id, test.level, test.at, test.title, test.text)
+            self._deliver(db, lambda _: [alert], self.look(db), is_test=True)
+        if self.delivery.pings and self._is_well():
+            try:
+                self.delivery.ping()
+            except HotlinedError as error:
+                self.fail(error)
+            else:
+                self.say("alerts.ping: heard")
+        elif self.delivery.pings:
+            self.say("alerts.ping is left out: it is asked only while all is well.")
+
+    def rehearse(self) -> None:
+        """Say what would be sent, and to whom."""
+        nothing = self.report.database_state in ("ok", None)  # trouble with the database is told elsewhere
+        with open_beside_daemon(self.config.database) as db:
+            _, _, drafts = _decide(db, self.look(db))
+            for channel in self.channels:
+                alerts: list[Alert | Draft] = [*alerting.owed(db, channel.key, db.now()), *drafts]
+                for alert in alerts:
+                    self.say(f"{channel.name}: {texting.subject(self.config, alert.title)}. {alert.text}")
+                    nothing = False
+        if nothing:
+            self.say("Nothing is due.")
+
+    def look(self, db: Database) -> LineState:
+        """Return how the line is."""
+        report, modem, now = self.report, self.report.daemon.modem, db.now()
+        disk = shutil.disk_usage(self.config.database.parent)
+        budgets = report.stored.budgets if report.stored else {}
+        # asked here, for a report that could not read the database says of neither that it is over
+        pause = next((hold for hold in recorded_holds(db) if hold.state == "paused"), None)
+        shadow_since = maybe_shadow_since(db) if report.mode == SHADOW else None
+        return LineState(
+            modem_state=modem.state if report.alive else None,
+            unwell_seconds=unwell_seconds(modem.since, now) if report.alive else 0.0,
+            budgets={name: (budget["used"], budget["limit"]) for name, budget in budgets.items()},
+            disk=(disk.free, disk.total),
+            pause=Chosen(
+                alerting.began(db, "pause", "resume"),
+                _when(pause.since),
+                pause.by or "somebody",
+                forgotten=pause.reason == "restored",
+            )
+            if pause
+            else None,
+            shadow=Chosen(alerting.began(db, decisions.SHADOW, decisions.LIVE), _when(shadow_since))
+            if shadow_since
+            else None,
+            broken_seconds=_broken_seconds(report, now),
+        )
+
+    def _record_and_deliver(self, note: Note) -> None:
+        """Record what is due, and send what is owed."""
+        with open_beside_daemon(self.config.database) as db:
+            state = self.look(db)
+            keys = [channel.key for channel in self.channels]
+            with db.transaction():
+                place, reached, drafts = _decide(db, state)
+                alerting.record(db, drafts, keys, db.now())
+                if (reached.event_id, reached.unwell_limit) != (place.event_id, place.unwell_limit):
+                    alerting.move(db, reached)
+            self._deliver_owed(db, state)
+            if note.trouble and self.report.database_state == "ok":  # and all that was written stands
+                begin = replace(_database_draft(note), taken=frozenset(note.taken))
+                with db.transaction():
+                    alerting.record(db, [begin, draft("database", 0, db.now().rfc3339)], keys, db.now())
+                note.trouble = None
+                note.save()
+                self._deliver_owed(db, state)
+
+    def _deliver_owed(self, db: Database, state: LineState) -> None:
+        self._deliver(db, lambda channel: alerting.owed(db, channel.key, db.now()), state, is_test=False)
+
+    def _deliver(
+        self, db: Database, alerts: Callable[[Channel], Iterable[Alert]], state: LineState, *, is_test: bool
+    ) -> None:
+        """Send to every channel its alerts, oldest first; one that does not take an alert is left for this run."""
+        for channel in self.usable:
+            try:
+                for alert in alerts(channel):
+                    self._send(channel, db, alert, state)
+            except RefusedError as error:
+                self.failed = self.failed or is_test
+                self.complain(f"{channel.name} is left out: {error.message}.")
+            except HotlinedError as error:
+                self.fail(error)
+
+    def _send(self, channel: Channel, db: Database, alert: Alert, state: LineState) -> None:
+        """Send one alert through one channel and commit that it was taken."""
+        if channel.key == texting.KEY:
+            texting.text(self.config, db, alert, state)
+        else:
+            alerting.begin(db, alert.alert_id, channel.key)
+            self.delivery.post(channel, self._message(alert))
+        alerting.take(db, alert.alert_id, channel.key, db.now())
+        self.say(f"{channel.name}: {texting.subject(self.config, alert.title)}")
+
+    def _message(self, alert: Alert | Draft) -> Message:
+        return Message(texting.subject(self.config, alert.title), f"{alert.text}\n{alert.at}", alert.level)
+
+    def _tell_of_database(self, note: Note, state: str, words: str) -> None:
+        """Tell every URL once that the database is in trouble; the note keeps who knows."""
+        if note.trouble is None:
+            note.trouble, note.told, note.at, note.taken = state, words, clock.rfc3339(datetime.now(UTC)), []
+        note.save()
+        alert = _database_draft(note)
+        for channel in self.usable:
+            if channel.key not in (texting.KEY, *note.taken):
+                try:
+                    self.delivery.post(channel, self._message(alert))
+                except HotlinedError as error:
+                    self.fail(error)
+                    continue
+                note.taken.append(channel.key)
+                note.save()
+                self.say(f"{channel.name}: {texting.subject(self.config, alert.title)}")
+
+    def _ping(self, note: Note) -> None:
+        """Say that all is well, if it is, and the last time is an hour ago."""
+        now = clock.boottime()
+        lately = note.pinged is not None and 0 <= now - note.pinged < PING_SECONDS
+        if lately or not self._is_well() or note.trouble or not self.delivery.pings:
+            return
+        try:
+            self.delivery.ping()
+        except HotlinedError as error:
+            self.fail(error)
+            return
+        note.pinged = now
+        note.save()
+
+    def _is_well(self) -> bool:
+        """Tell whether the daemon lives, nothing keeps it from its work, and what it answers is transmitted."""
+        return self.report.ready and self.report.database_state == "ok" and self.report.maybe(SHADOW) is None
+
+
+def _decide(db: Database, state: LineState) -> tuple[Place, Place, list[Draft]]:
+    """Return how far alerts were, how far they are now, and what became due in between."""
+    place = alerting.place(db)
+    return place, *due(place, state, alerting.news(db, KINDS, place.event_id or 0), db.now())
+
+
+def _database_draft(note: Note) -> Draft:
+    title = DATABASE_TITLES.get(note.trouble or "", DATABASE_ODD)
+    return draft("database", 1, note.at, title=title, words=note.told)
+
+
+def _when(at: str | None) -> str:
+    return moment(at) if at else "some time ago"
+
+
+def unwell_seconds(since: str | None, now: Now) -> float:
+    """Return for how long a state has held: by the calendar if it is to be trusted, and no longer than this boot."""
+    if since is None or not now.synchronised:
+        return 0.0
+    return min(max(0.0, (now.utc - clock.parse_rfc3339(since)).total_seconds()), clock.boottime())
+
+
+def _broken_seconds(report: LineReport, now: Now) -> float | None:
+    """Return for how long a configuration is broken; where no clock can say so, it is long enough to be told."""
+    trouble = report.maybe(CONFIG_BROKEN) or report.maybe(CONFIG_REFUSED)
+    if trouble is None:
+        return None
+    if trouble.since is None or not now.synchronised:
+        return math.inf
+    seconds = (now.utc - clock.parse_rfc3339(trouble.since)).total_seconds()
+    return seconds if seconds >= 0 else math.inf
+
+
+def maybe_database_state(error: Exception) -> str | None:
+    """Return the state of a database that nobody can use; None where this version or this user cannot.
+
+    What SQLite has no other name for is damage, as the daemon has it.
+    """
+    cause = error if isinstance(error, sqlite3.Error) else error.__cause__
+    if not isinstance(cause, sqlite3.Error):
+        return None
+    state = DatabaseTrouble.of(cause).name or "damaged"
+    return state if state in DATABASE_TITLES else None

@@ -1,0 +1,64 @@
+"""Alerts as text messages: the daemon is asked to send them, within the line's own budget."""
+
+import time
+
+from hotlined.alerts.channels import Channel
+from hotlined.alerts.due import LineState
+from hotlined.config import Config
+from hotlined.errors import RefusedError
+from hotlined.gsm.alphabet import plan
+from hotlined.store import alerting, requests
+from hotlined.store.alerting import Alert
+from hotlined.store.database import Database
+
+KEY = "sms"
+RESULT_SECONDS = 60.0  # how long a text's result is waited for; the next run looks again
+LOOK_SECONDS = 0.2
+_WHO = "hotlined alerts"
+
+
+def channel(config: Config) -> list[Channel]:
+    """Return the channel of alerts.sms_to, if it is configured."""
+    return [Channel(KEY, "alerts.sms_to")] if config.alerts.sms_to and config.alerts.sms_per_day else []
+
+
+def subject(config: Config, title: str) -> str:
+    """Return the headline of an alert."""
+    return f"hotlined {config.line}: {title}"
+
+
+def fitting(config: Config, alert: Alert) -> str:
+    """Return as much of an alert as one segment holds, in the encoding that the daemon will choose."""
+    headline = subject(config, alert.title)
+    shorter = (headline[:length] for length in range(len(headline), 0, -1))
+    texts = (f"{headline}. {alert.text}", *shorter)
+    return next(text for text in texts if plan(text, config.answer.encoding).segments == 1)
+
+
+def text(config: Config, db: Database, alert: Alert, state: LineState) -> None:
+    """Have the daemon text an alert; raises RefusedError where that is not possible now, or not known yet."""
+    runs = state.modem_state is not None
+    fate = alerting.maybe_fate(db, alert.alert_id)
+    if fate is None or (fate.state in ("refused", "expired") and not fate.left):
+        obstacles = (
+            (not runs, "the daemon does not run"),
+            (state.modem_state != "ready", "its modem is not ready"),
+            (state.pause is not None, "the line is paused"),
+            (state.shadow is not None, "shadow mode transmits nothing"),
+            (any(used >= limit for used, limit in state.budgets.values()), "the budget is spent"),
+            (alerting.texted(db, db.now()) >= config.alerts.sms_per_day, "alerts.sms_per_day is used up"),
+        )
+        for met, words in obstacles:
+            if met:
+                raise RefusedError(words)
+        assert config.alerts.sms_to
+        alerting.ask(db, alert.alert_id, config.alerts.sms_to, fitting(config, alert), _WHO, db.now())
+    deadline = time.monotonic() + (RESULT_SECONDS if runs else 0.0)
+    while (fate := alerting.maybe_fate(db, alert.alert_id)) and fate.state in ("open", "begun"):
+        if time.monotonic() >= deadline:
+            withdrawn = fate.state == "open" and requests.expire(db, fate.request_id, db.now())
+            raise RefusedError("the daemon did not begin it" if withdrawn else "its text waits to be sent")
+        time.sleep(LOOK_SECONDS)
+    assert fate is not None
+    if not fate.left:
+        raise RefusedError(f"the daemon refused it ({fate.result or fate.state})")
