@@ -1,4 +1,4 @@
-"""Measures what the daemon costs and prints it as a table: `scripts/bench`.
+"""Measures what the daemon costs and prints it as a table: `scripts/run bench`.
 
 No test: it judges nothing. Times are medians, on this machine with the disk of /var/tmp. The modem is the simulator,
 which answers at once: a real one takes seconds for each segment sent, and tens of milliseconds for each command.
@@ -334,9 +334,9 @@ def compare(seconds: float, commit: str) -> None:
 def main(*, quick: bool, against: str | None) -> None:
     """Measure what the daemon costs and print it.
 
-    Example: scripts/bench --quick
+    Example: scripts/run bench --quick
 
-    Example: scripts/bench --against HEAD~20
+    Example: scripts/run bench --against HEAD~20
     """
     seconds = 20.0 if quick else 60.0
     if against:

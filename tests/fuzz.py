@@ -1,4 +1,4 @@
-"""Feeds mutated PDUs to the codec, a real database and the log, as a hostile network would; scripts/fuzz, at length.
+"""Feeds mutated PDUs to the codec, a real database and the log, as hostile networks would; scripts/run fuzz, at length.
 
 No exception but the codec's own, which becomes the entry's `problem`; every PDU is recorded once, as it came; whatever
 was made of it is a line of JSON. What a run does depends on its seed alone.

@@ -1,4 +1,4 @@
-"""Runs our driver against every recording of a stick in tests/data/sticks: `scripts/recorded`, or files named there.
+"""Runs our driver against every recording of a stick in tests/data/sticks: `scripts/run recorded`, or files named.
 
 No test: it prints, for each stick, what initialisation, listing and submission come to, and which of the answers were
 recorded ones. All others are the simulator's: no stick was recorded while it deleted or sent.

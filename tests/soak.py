@@ -1,4 +1,4 @@
-"""Throws faults of every kind at the daemon and its modem while texts arrive, and checks every promise; scripts/soak.
+"""Throws all kinds of faults at the daemon and its modem as texts arrive, and checks each promise; scripts/run soak.
 
 One fault at a time, drawn by a seed; texts go on arriving. A fault ends when the world has done its part: the stick is
 in again, the network is back, or there is nothing for it to do. From then on is counted how long it takes until a text

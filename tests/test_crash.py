@@ -1,4 +1,4 @@
-"""The daemon is killed at every step that it takes, and started again; scripts/crash-matrix prints what that came to.
+"""The daemon is killed at every step that it takes, and starts again; scripts/run crash-matrix prints what it came to.
 
 A traced run gives the list of steps (tests/steps.py), so nobody has to remember a new one. For each of them the same
 run is begun anew, killed there, started again and left to finish. Then everything has to be as if nothing had happened,

@@ -1,4 +1,4 @@
-"""Floods through the whole house: the real daemon against the simulator. As a program (scripts/flood), at length.
+"""Floods through the whole house: the real daemon against the simulator. As a program (scripts/run flood), at length.
 
 No scenario judges speed. What is printed at length are the figures of one machine with a modem that answers at once.
 """

@@ -1,4 +1,4 @@
-"""A fixed number of mutated PDUs on each run of the tests; scripts/fuzz takes a million."""
+"""A fixed number of mutated PDUs on each run of the tests; scripts/run fuzz takes a million."""
 
 from itertools import islice
 from pathlib import Path

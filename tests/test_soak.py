@@ -1,4 +1,4 @@
-"""A minute of the soak with a fixed seed on each run of the tests; scripts/soak takes half an hour and every fault."""
+"""A minute of the soak with a fixed seed in each run of the tests; scripts/run soak is half an hour and every fault."""
 
 import contextlib
 import copy
