@@ -18,13 +18,19 @@ from sysfs import Plugged, build
 from test_finding import CH340, E173, HILINK, SIM7600, ZERO_CD
 
 from hotlined import config as configuration
-from hotlined.cli import doctor
-from hotlined.cli.doctor import CHECKS, Scene, Seen, Verdict
 from hotlined.clock import boottime
+from hotlined.doctor import checks
+from hotlined.doctor import line as line_checks
+from hotlined.doctor import machine as machine_checks
+from hotlined.doctor import sim as sim_checks
+from hotlined.doctor import stick as stick_checks
+from hotlined.doctor.checks import CHECKS
+from hotlined.doctor.findings import Finding, Health
+from hotlined.doctor.scene import Scene
 from hotlined.status import DaemonStatus, ModemStatus, Storage
 from hotlined.store import decisions
 
-OK, WARN, FAIL, UNKNOWN = Verdict
+OK, WARN, FAIL, UNKNOWN = Health
 
 
 def examined(*options: str, cwd: Path, env: Mapping[str, str] | None = None) -> tuple[int, dict[str, dict[str, str]]]:
@@ -142,11 +148,11 @@ def test_a_pin_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     """A PIN that nobody can read is a warning of the configuration, before a SIM ever asks for it."""
     (tmp_path / "config.yaml").write_text("answer: {text: Non}\nmodem: {pin_file: pin}\n")
     told = Scene(configuration.load(tmp_path / "config.yaml"))
-    found = doctor.configuration(told)
+    found = line_checks.configuration(told)
 
-    assert (found.verdict, str(tmp_path / "pin") in found.seen) == (Verdict.WARN, True)
+    assert (found.verdict, str(tmp_path / "pin") in found.seen) == (Health.WARN, True)
     (tmp_path / "pin").write_text("1234")
-    assert doctor.configuration(told).verdict is Verdict.OK
+    assert line_checks.configuration(told).verdict is Health.OK
 
 
 def test_without_a_configuration_all_else_is_looked_at(tmp_path: Path) -> None:
@@ -246,11 +252,11 @@ def talk() -> Iterator[Any]:
     ],
 )
 def test_the_tries_of_the_pin_are_told(
-    answers: dict[str, str], seen: str, verdict: Verdict, talk: Any, tmp_path: Path
+    answers: dict[str, str], seen: str, verdict: Health, talk: Any, tmp_path: Path
 ) -> None:
     """Whichever command the make has for it, the tries that are left are told; the last one is a failure."""
     talker = talk({"AT+CPIN?": "+CPIN: SIM PIN"} | answers)
-    found = doctor.sim(scene(tmp_path, modem={"port": talker.port}))
+    found = sim_checks.sim(scene(tmp_path, modem={"port": talker.port}))
 
     assert found.verdict is verdict
     assert found.seen.endswith(seen)
@@ -263,12 +269,12 @@ NOT_FORWARDED = {f"AT+CCFC={reason},2": "+CCFC: 0,7" for reason in range(4)}
 @pytest.mark.parametrize(
     ("answers", "expected"),
     [
-        (NOT_FORWARDED, Seen(OK, "calls are not forwarded")),
-        ({}, Seen(UNKNOWN, "the network does not say")),
-        (NOT_FORWARDED | {"AT+CCFC=0,2": '+CCFC: 1,4,"+3247"'}, Seen(OK, "calls are not forwarded")),
+        (NOT_FORWARDED, Finding(OK, "calls are not forwarded")),
+        ({}, Finding(UNKNOWN, "the network does not say")),
+        (NOT_FORWARDED | {"AT+CCFC=0,2": '+CCFC: 1,4,"+3247"'}, Finding(OK, "calls are not forwarded")),
         (
             NOT_FORWARDED | {"AT+CCFC=2,2": '+CCFC: 1,1,"+32475151516",145,,,20\n+CCFC: 0,2'},
-            Seen(
+            Finding(
                 WARN,
                 "calls are forwarded when not answered to +32475151516",
                 "Dial ##002# with the SIM in a phone: it ends all forwarding.",
@@ -277,11 +283,11 @@ NOT_FORWARDED = {f"AT+CCFC={reason},2": "+CCFC: 0,7" for reason in range(4)}
     ],
     ids=["off", "not told", "only fax", "to a voicemail"],
 )
-def test_a_voicemail_is_found(answers: dict[str, str], expected: Seen, talk: Any, tmp_path: Path) -> None:
+def test_a_voicemail_is_found(answers: dict[str, str], expected: Finding, talk: Any, tmp_path: Path) -> None:
     """Forwarding of calls is asked of the network, never changed, and told with the number and the cure."""
     talker = talk(answers)
 
-    assert doctor.forwarding(scene(tmp_path, modem={"port": talker.port})) == expected
+    assert sim_checks.forwarding(scene(tmp_path, modem={"port": talker.port})) == expected
     assert all(command.endswith(",2") for command in talker.asked if "CCFC" in command)
 
 
@@ -290,9 +296,9 @@ def test_a_sim_without_service_centre_fails(talk: Any, tmp_path: Path) -> None:
     talker = talk({"AT+CSCA?": '+CSCA: "",129', "AT+CREG?": "+CREG: 0,3"})
     machine = scene(tmp_path, modem={"port": talker.port})
 
-    assert doctor.service_centre(machine).verdict is FAIL
-    assert doctor.registration(machine).seen == "denied"
-    assert doctor.forwarding(machine).verdict is UNKNOWN
+    assert sim_checks.service_centre(machine).verdict is FAIL
+    assert sim_checks.registration(machine).seen == "denied"
+    assert sim_checks.forwarding(machine).verdict is UNKNOWN
 
 
 @pytest.mark.parametrize(
@@ -311,11 +317,11 @@ def test_a_sim_without_service_centre_fails(talk: Any, tmp_path: Path) -> None:
         ("EG91", OK),
     ],
 )
-def test_a_modem_without_lte_is_told(model: str, verdict: Verdict, talk: Any, tmp_path: Path) -> None:
+def test_a_modem_without_lte_is_told(model: str, verdict: Health, talk: Any, tmp_path: Path) -> None:
     """A modem that knows 2G and 3G only is a warning by the model that it names; one with LTE is not."""
     talker = talk({"AT+CGMM": model})
 
-    assert doctor.generation(scene(tmp_path, modem={"port": talker.port})).verdict is verdict
+    assert stick_checks.generation(scene(tmp_path, modem={"port": talker.port})).verdict is verdict
 
 
 @pytest.mark.parametrize(
@@ -332,11 +338,11 @@ def test_a_modem_without_lte_is_told(model: str, verdict: Verdict, talk: Any, tm
     ],
 )
 def test_the_network_that_is_used_is_told(
-    answers: dict[str, str], expected: Verdict, words: str, talk: Any, tmp_path: Path
+    answers: dict[str, str], expected: Health, words: str, talk: Any, tmp_path: Path
 ) -> None:
     """The technology and the way of texts are told; one that is being switched off, or may not do, is a warning."""
     talker = talk(answers)
-    found = doctor.technology(scene(tmp_path, modem={"port": talker.port}))
+    found = sim_checks.technology(scene(tmp_path, modem={"port": talker.port}))
 
     assert found.verdict is expected
     assert words in found.seen
@@ -349,8 +355,8 @@ def test_a_silent_port_is_told(tmp_path: Path) -> None:
     machine = scene(tmp_path, modem={"port": os.ttyname(slave)})
     os.close(slave)
     try:
-        assert "does not answer" in doctor.sim(machine).seen
-        assert doctor.signal(machine).verdict is UNKNOWN
+        assert "does not answer" in sim_checks.sim(machine).seen
+        assert sim_checks.signal(machine).verdict is UNKNOWN
     finally:
         os.close(master)
 
@@ -364,8 +370,8 @@ def test_a_held_port_is_not_opened(talk: Any, tmp_path: Path) -> None:
         assert process.stdout.readline()
         machine = scene(tmp_path, modem={"port": talker.port})
         machine.root = Path("/")
-        found = doctor.holders(machine)
-        assert doctor.sim(machine).seen.endswith("held by another program")
+        found = stick_checks.holders(machine)
+        assert sim_checks.sim(machine).seen.endswith("held by another program")
         process.communicate(b"\n")
 
     assert found.verdict is FAIL
@@ -386,9 +392,9 @@ def test_a_held_port_is_not_opened(talk: Any, tmp_path: Path) -> None:
         pytest.param([HILINK, CH340], WARN, "HiLink", id="HiLink beside an adapter"),
     ],
 )
-def test_sticks_are_told(sticks: list[Plugged], verdict: Verdict, words: str, tmp_path: Path) -> None:
+def test_sticks_are_told(sticks: list[Plugged], verdict: Health, words: str, tmp_path: Path) -> None:
     """What is plugged in is named; a stick in the wrong mode fails where it is the only one."""
-    found = doctor.stick(scene(tmp_path, *sticks))
+    found = stick_checks.stick(scene(tmp_path, *sticks))
 
     assert found.verdict is verdict
     assert words in found.seen
@@ -399,19 +405,19 @@ def test_programs_that_take_ports_are_told(tmp_path: Path) -> None:
     """ModemManager and brltty are named where they run, with what ends them."""
     machine = scene(tmp_path, SIM7600, programs={1: "systemd", 400: "ModemManager", 401: "brltty"})
 
-    assert (doctor.modemmanager(machine).verdict, doctor.brltty(machine).verdict) == (FAIL, WARN)
-    assert "mask --now ModemManager" in doctor.modemmanager(machine).cure
+    assert (stick_checks.modemmanager(machine).verdict, stick_checks.brltty(machine).verdict) == (FAIL, WARN)
+    assert "mask --now ModemManager" in stick_checks.modemmanager(machine).cure
 
 
 def test_a_rule_that_keeps_modemmanager_off_is_seen(tmp_path: Path) -> None:
     """With the tag of a udev rule on the port ModemManager may run; a bare adapter it leaves alone by itself."""
     machine = scene(tmp_path, CH340, programs={400: "ModemManager"}, modem={"port": "/dev/null"})
-    assert doctor.modemmanager(machine).verdict is WARN
+    assert stick_checks.modemmanager(machine).verdict is WARN
     tags = tmp_path / "run/udev/data/c1:3"
     tags.parent.mkdir(parents=True)
     tags.write_text("S:serial/by-id/x\nE:ID_MM_DEVICE_IGNORE=1\n")
 
-    assert doctor.modemmanager(machine).verdict is OK
+    assert stick_checks.modemmanager(machine).verdict is OK
 
 
 @pytest.mark.parametrize(
@@ -423,7 +429,7 @@ def test_a_rule_that_keeps_modemmanager_off_is_seen(tmp_path: Path) -> None:
     ],
 )
 def test_missing_libraries_are_named(
-    metadata: str | None, verdict: Verdict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    metadata: str | None, verdict: Health, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A library that is required and not there is a failure with the command that gets it; extras are not asked for."""
     if metadata:
@@ -431,7 +437,7 @@ def test_missing_libraries_are_named(
         folder.mkdir()
         (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: hotlined\nVersion: 1\n{metadata}\n")
     monkeypatch.setattr(sys, "path", [str(tmp_path)])
-    found = doctor.packages(scene(tmp_path))
+    found = machine_checks.packages(scene(tmp_path))
 
     assert found.verdict is verdict
     assert found.cure.endswith("pip install no-such-library`") == (verdict is FAIL)
@@ -443,10 +449,10 @@ def test_a_program_that_fails_makes_its_check_unknown(
 ) -> None:
     """A systemctl that hangs, cannot be run or fails is as good as none."""
     program(tmp_path / "systemctl", script)
-    monkeypatch.setattr(doctor, "COMMAND_SECONDS", 0.5)
+    monkeypatch.setattr(machine_checks, "COMMAND_SECONDS", 0.5)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
 
-    assert doctor.unit(scene(tmp_path)).verdict is UNKNOWN
+    assert machine_checks.unit(scene(tmp_path)).verdict is UNKNOWN
 
 
 def test_a_further_line_has_its_own_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -454,19 +460,19 @@ def test_a_further_line_has_its_own_service(tmp_path: Path, monkeypatch: pytest.
     program(tmp_path / "systemctl", "#!/bin/sh\necho LoadState=not-found")
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     machine = scene(tmp_path)
-    assert "hotlined.service" in doctor.unit(machine).seen
+    assert "hotlined.service" in machine_checks.unit(machine).seen
     path = (tmp_path / "config.yaml").rename(tmp_path / "nl.yaml")
-    assert "hotlined@nl.service" in doctor.unit(Scene(configuration.load(path))).seen
+    assert "hotlined@nl.service" in machine_checks.unit(Scene(configuration.load(path))).seen
 
 
 def test_an_old_stick_is_known_by_its_id(tmp_path: Path) -> None:
     """Where no modem answers, the id on the bus tells a stick without LTE."""
-    assert doctor.generation(scene(tmp_path / "a", E173)).verdict is WARN
-    assert doctor.generation(scene(tmp_path / "b", SIM7600)).verdict is UNKNOWN
+    assert stick_checks.generation(scene(tmp_path / "a", E173)).verdict is WARN
+    assert stick_checks.generation(scene(tmp_path / "b", SIM7600)).verdict is UNKNOWN
 
 
 @pytest.mark.parametrize(("alarm", "verdict"), [("0", OK), ("1", FAIL), (None, UNKNOWN)])
-def test_undervoltage_is_told(alarm: str | None, verdict: Verdict, tmp_path: Path) -> None:
+def test_undervoltage_is_told(alarm: str | None, verdict: Health, tmp_path: Path) -> None:
     """The alarm of a Raspberry Pi's voltage sensor is a failure; without the sensor nothing is claimed."""
     machine = scene(tmp_path)
     if alarm:
@@ -475,20 +481,20 @@ def test_undervoltage_is_told(alarm: str | None, verdict: Verdict, tmp_path: Pat
         (sensor / "name").write_text("rpi_volt\n")
         (sensor / "in0_lcrit_alarm").write_text(f"{alarm}\n")
 
-    assert doctor.power(machine).verdict is verdict
+    assert machine_checks.power(machine).verdict is verdict
 
 
 @pytest.mark.parametrize(
     ("answer", "verdict"), [("throttled=0x0", OK), ("throttled=0x50000", WARN), ("throttled=0x50005", FAIL)]
 )
 def test_undervoltage_since_the_boot_is_told(
-    answer: str, verdict: Verdict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    answer: str, verdict: Health, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What vcgencmd says of the past is a warning, of the present a failure."""
     program(tmp_path / "vcgencmd", f"#!/bin/sh\necho {answer}")
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
 
-    assert doctor.power(scene(tmp_path)).verdict is verdict
+    assert machine_checks.power(scene(tmp_path)).verdict is verdict
 
 
 @pytest.mark.parametrize(
@@ -518,12 +524,12 @@ def test_undervoltage_since_the_boot_is_told(
     ],
 )
 def test_the_service_is_judged(
-    state: str, verdict: Verdict, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    state: str, verdict: Health, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A failed service is a failure with its last result; one that would not start at the next boot is a warning."""
     program(tmp_path / "systemctl", f"#!/bin/sh\nprintf '%s\\n' {state}")
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
-    found = doctor.unit(scene(tmp_path))
+    found = machine_checks.unit(scene(tmp_path))
 
     assert found.verdict is verdict
     assert words in found.seen
@@ -540,24 +546,24 @@ def test_the_service_is_judged(
     ],
 )
 def test_a_disk_that_forgets_is_told(
-    mounts: str, verdict: Verdict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    mounts: str, verdict: Health, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A database in memory, or on the read-only mode of raspi-config, is a failure."""
-    monkeypatch.setattr(doctor, "ENOUGH_FREE", 0)
+    monkeypatch.setattr(machine_checks, "ENOUGH_FREE", 0)
     machine = scene(tmp_path)
     (tmp_path / "proc/self").mkdir(parents=True)
     (tmp_path / "proc/self/mounts").write_text(mounts.format(folder=tmp_path))
 
-    assert doctor.disk(machine).verdict is verdict
+    assert machine_checks.disk(machine).verdict is verdict
 
 
 @pytest.mark.parametrize(("least", "verdict"), [(0, WARN), (1 << 62, FAIL)])
-def test_a_full_disk_is_told(least: int, verdict: Verdict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_told(least: int, verdict: Health, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Little room is a warning, hardly any a failure."""
-    monkeypatch.setattr(doctor, "ENOUGH_FREE", 1 << 62)
-    monkeypatch.setattr(doctor, "LEAST_FREE", least)
+    monkeypatch.setattr(machine_checks, "ENOUGH_FREE", 1 << 62)
+    monkeypatch.setattr(machine_checks, "LEAST_FREE", least)
 
-    assert doctor.disk(scene(tmp_path)).verdict is verdict
+    assert machine_checks.disk(scene(tmp_path)).verdict is verdict
 
 
 @pytest.mark.parametrize("pages", [slice(1, -1), slice(-2, None)], ids=["all", "the last"])
@@ -572,7 +578,7 @@ def test_a_damaged_database_fails(pages: slice, tmp_path: Path) -> None:
     for page in range(len(octets) // size)[pages]:
         octets[page * size : (page + 1) * size] = b"\xff" * size
     filled.database.write_bytes(octets)
-    found = dict(doctor.examine(Scene(configuration.load(filled.config))))
+    found = dict(checks.examine(Scene(configuration.load(filled.config))))
 
     assert found["database"].verdict is FAIL
     assert found["database"].cure
@@ -589,7 +595,7 @@ def test_a_damaged_database_fails(pages: slice, tmp_path: Path) -> None:
     ],
 )
 def test_a_line_that_answers_nobody_is_no_healthy_line(
-    tmp_path: Path, more: dict[str, Any], verdict: Verdict, words: str
+    tmp_path: Path, more: dict[str, Any], verdict: Health, words: str
 ) -> None:
     """What the daemon's status has is judged: shadow mode warns, what nobody has chosen fails, each with its cure."""
     filled = Filled(tmp_path)
@@ -604,12 +610,12 @@ def test_a_line_that_answers_nobody_is_no_healthy_line(
     (tmp_path / "run" / "main" / "status.json").write_text(dataclasses.replace(told, **more).to_json())
     look = Scene(configuration.load(filled.config))
 
-    assert (doctor.daemon(look).verdict, words in doctor.daemon(look).cure) == (verdict, True)
+    assert (line_checks.daemon(look).verdict, words in line_checks.daemon(look).cure) == (verdict, True)
     undeletable = "modem" in more
-    assert ("does not delete 2 of them" in doctor.storages(look).seen) is undeletable
+    assert ("does not delete 2 of them" in sim_checks.storages(look).seen) is undeletable
     with filled.db:
         decisions.pause(filled.db, "marie", filled.now())
-    paused = doctor.daemon(Scene(configuration.load(filled.config)))
+    paused = line_checks.daemon(Scene(configuration.load(filled.config)))
     assert (paused.verdict, "`hotlined resume`" in paused.cure) == (FAIL, True)
     assert "Paused by marie" in paused.cure
 
@@ -620,9 +626,9 @@ def test_budgets_that_are_used_up_are_told(tmp_path: Path) -> None:
     with filled.db:
         filled.judge(filled.text())
         filled.send()
-    fine = doctor.budgets(Scene(configuration.load(filled.config)))
+    fine = line_checks.budgets(Scene(configuration.load(filled.config)))
     filled.config.write_text(json.dumps(filled.settings | {"limits": {"segments": {"hour": 2}}}))
-    full = doctor.budgets(Scene(configuration.load(filled.config)))
+    full = line_checks.budgets(Scene(configuration.load(filled.config)))
 
     assert (fine.verdict, full.verdict) == (OK, WARN)
     assert full.seen.startswith("2 of 2 in the last hour")

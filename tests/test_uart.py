@@ -10,8 +10,8 @@ import pytest
 from sysfs import Plugged, build
 from test_doctor import FAIL, OK, UNKNOWN, WARN, program, scene
 
-from hotlined.cli import doctor
-from hotlined.cli.doctor import Verdict
+from hotlined.doctor import stick as stick_checks
+from hotlined.doctor.findings import Health
 from hotlined.errors import PortDeniedError
 from hotlined.gsm import finding, port, uart
 from hotlined.gsm.finding import Holder
@@ -92,7 +92,7 @@ def test_auto_leaves_uarts_alone(tmp_path: Path) -> None:
     pi(tmp_path, "ttyAMA0", "arm,pl011")
 
     assert finding.candidates(tmp_path / "sys", tmp_path / "dev") == []
-    assert "modem.port: /dev/serial0" in doctor.stick(machine).cure
+    assert "modem.port: /dev/serial0" in stick_checks.stick(machine).cure
 
 
 @pytest.mark.parametrize(
@@ -112,11 +112,11 @@ def test_what_a_uart_is(name: str, expected: bool) -> None:
         ("arm,pl011", "", WARN, "nothing answers"),
     ],
 )
-def test_doctor_tells_of_the_uart(kind: str, console: str, verdict: Verdict, words: str, tmp_path: Path) -> None:
+def test_doctor_tells_of_the_uart(kind: str, console: str, verdict: Health, words: str, tmp_path: Path) -> None:
     """What stands in the way is a check of its own; where nothing does and nothing answers, PWRKEY is named."""
     machine = scene(pi(tmp_path, kind=kind), modem={"port": "/dev/serial0"})
     (tmp_path / "proc/cmdline").write_text(console)
-    found = doctor.uarts(machine)
+    found = stick_checks.uarts(machine)
 
     assert found.verdict is verdict
     assert words in found.seen
@@ -125,7 +125,7 @@ def test_doctor_tells_of_the_uart(kind: str, console: str, verdict: Verdict, wor
 
 def test_without_a_uart_nothing_is_said(tmp_path: Path) -> None:
     """A line that uses a stick hears nothing of UARTs."""
-    assert doctor.uarts(scene(tmp_path)).verdict is OK
+    assert stick_checks.uarts(scene(tmp_path)).verdict is OK
 
 
 # ---- the service
@@ -151,12 +151,12 @@ def allow(*rules: str, groups: str = "dialout") -> list[list[str]]:
         (("/dev/zero", "/dev/nothing-there"), FAIL),
     ],
 )
-def test_a_port_is_judged_as_the_service_would(rules: tuple[str, ...], verdict: Verdict, tmp_path: Path) -> None:
+def test_a_port_is_judged_as_the_service_would(rules: tuple[str, ...], verdict: Health, tmp_path: Path) -> None:
     """A port that root may open is a failure where the service's sandbox does not let it in: by number or name."""
     link = tmp_path / "serial0"
     link.symlink_to("/dev/null")
     told = allow(*(rule.format(link=link) for rule in rules))
-    found = doctor.judge_sandbox("hotlined.service", told, [Path("/dev/null")])
+    found = stick_checks.judge_sandbox("hotlined.service", told, [Path("/dev/null")])
 
     assert found.verdict is verdict
     assert ("--uart /dev/null" in found.cure) == (verdict is FAIL)
@@ -174,12 +174,12 @@ def _terminal() -> Iterator[Path]:
 def test_the_groups_are_those_of_the_service(terminal: Path) -> None:
     """A port that belongs to the login console's group is a failure, whatever the groups of who asks."""
     terminal.chmod(0o620)
-    found = doctor.judge_sandbox("hotlined.service", allow(), [terminal])
+    found = stick_checks.judge_sandbox("hotlined.service", allow(), [terminal])
     assert (found.verdict, "may not open" in found.seen) == (FAIL, True)
     terminal.chmod(0o660)
-    assert doctor.judge_sandbox("hotlined.service", allow(groups="nobodys"), [terminal]).verdict is FAIL
+    assert stick_checks.judge_sandbox("hotlined.service", allow(groups="nobodys"), [terminal]).verdict is FAIL
 
-    assert doctor.judge_sandbox("hotlined.service", allow(groups=terminal.group()), [terminal]).verdict is OK
+    assert stick_checks.judge_sandbox("hotlined.service", allow(groups=terminal.group()), [terminal]).verdict is OK
 
 
 def test_the_unit_that_is_installed_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -188,10 +188,10 @@ def test_the_unit_that_is_installed_is_asked(tmp_path: Path, monkeypatch: pytest
     told = "\\n".join("=".join(row) for row in allow("char-188"))
     program(tmp_path / "systemctl", f"#!/bin/sh\nprintf '{told}\\n'")
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
-    assert doctor.sandbox(machine).verdict is FAIL
+    assert stick_checks.sandbox(machine).verdict is FAIL
     program(tmp_path / "systemctl", "#!/bin/sh\necho LoadState=not-found")
 
-    assert doctor.sandbox(machine).verdict is UNKNOWN
+    assert stick_checks.sandbox(machine).verdict is UNKNOWN
 
 
 @pytest.mark.parametrize(("number", "cure"), [(errno.EPERM, "scripts/install --uart"), (errno.EACCES, "adduser")])

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from sysfs import Plugged, build
 
-from hotlined.cli.udev import pick, rule
+from hotlined.doctor.udev import pick, rule
 from hotlined.errors import UnavailableError
 from hotlined.gsm import finding
 from hotlined.gsm.finding import Candidate

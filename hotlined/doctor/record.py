@@ -2,16 +2,15 @@
 
 import os
 import stat
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import click
-
 from hotlined import __version__
-from hotlined.cli.output import print_wrapped
-from hotlined.errors import HotlinedError, PortError, UnavailableError
+from hotlined.doctor.probe import FORWARDING, TRIES
+from hotlined.doctor.scene import Scene
+from hotlined.errors import HotlinedError, PortError, RefusedError, UnavailableError
 from hotlined.gsm import recording
 from hotlined.gsm.anonymous import Replacer
 from hotlined.gsm.finding import Candidate
@@ -36,11 +35,11 @@ def opened(path: Path) -> int:
         descriptor = os.open(path, _FLAGS, 0o644)
     except OSError as error:
         raise HotlinedError(f"{path} cannot be written ({error.strerror}).", "Name a new file.") from error
-    found = os.fstat(descriptor)
-    empty = found.st_size == 0
+    file = os.fstat(descriptor)
+    empty = file.st_size == 0
     if (
-        not stat.S_ISREG(found.st_mode)
-        or found.st_nlink != 1
+        not stat.S_ISREG(file.st_mode)
+        or file.st_nlink != 1
         or not (empty or recording.is_recording(os.pread(descriptor, 80, 0)))
     ):
         os.close(descriptor)
@@ -48,25 +47,38 @@ def opened(path: Path) -> int:
     return descriptor
 
 
-def record(wanted: Wanted, path: Path) -> None:
-    """Ask the modem everything and write what it says; raises UnavailableError where none answers."""
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """How many questions a recording holds, and whether a modem answered them."""
+
+    questions: int
+    answered: bool
+
+
+def wanted(scene: Scene) -> Wanted:
+    """Return what is recorded of a stick; raises RefusedError while the daemon has it, UnavailableError without one."""
+    if scene.alive:
+        raise RefusedError("The daemon has the port.", "Stop it for as long: `sudo systemctl stop hotlined`.")
+    if not scene.ports:
+        raise UnavailableError("There is no port to ask.", "`hotlined doctor` says what is plugged in.")
+    forwarding = [f"AT+CCFC={reason},2" for reason, _ in enumerate(FORWARDING)]
+    tries = [command for command, _, _ in TRIES]
+    return Wanted(scene.ports, scene.candidates, scene.baudrate, (*tries, *forwarding))
+
+
+def record(wanted: Wanted, path: Path, before: Callable[[str], None]) -> Recorded:
+    """Ask the modem everything and write what it answers; `before` hears of each command before it is sent."""
     descriptor = opened(path)
     try:
-        made, answered = _asked(wanted)
+        made, answered = _ask(wanted, before)
         os.ftruncate(descriptor, 0)
         os.write(descriptor, made.text().encode("ascii"))
     finally:
         os.close(descriptor)
-    questions = sum(line.ours for line in made.lines)
-    print_wrapped(
-        f"{path}: {questions} questions and what came. Numbers, identities and texts are replaced; "
-        "read it all the same before you send it."
-    )
-    if not answered:
-        raise UnavailableError("No port answered.", f"{path} says what was asked. Is the modem on, at this speed?")
+    return Recorded(sum(line.ours for line in made.lines), answered)
 
 
-def _asked(wanted: Wanted) -> tuple[recording.Recording, bool]:
+def _ask(wanted: Wanted, before: Callable[[str], None]) -> tuple[recording.Recording, bool]:
     """Record the first port that answers, else the last one."""
     machine = os.uname()
     comments = [
@@ -80,7 +92,7 @@ def _asked(wanted: Wanted) -> tuple[recording.Recording, bool]:
             raise rival
         log = recording.Log()
         try:
-            answered = _record_port(name, wanted, log)
+            answered = _record_port(name, wanted, log, before)
         except PortError as error:
             comments.append(f"{_short(name)}: {type(error).__name__}")
             continue
@@ -90,10 +102,10 @@ def _asked(wanted: Wanted) -> tuple[recording.Recording, bool]:
     return recording.finished(log, comments), answered
 
 
-def _record_port(name: str, wanted: Wanted, log: recording.Log) -> bool:
+def _record_port(name: str, wanted: Wanted, log: recording.Log, before: Callable[[str], None]) -> bool:
     port = Port(name, wanted.baudrate, tap=log.tap)
     try:
-        return recording.record(port, wanted.more, lambda command: click.echo(f"  {command}", err=True))
+        return recording.record(port, wanted.more, before)
     finally:
         port.close()
 
@@ -106,9 +118,9 @@ def _sticks(candidates: Iterable[Candidate]) -> list[str]:
             f"usb {stick.id} {replacer.answer(''.join(sign if ' ' <= sign <= '~' else '?' for sign in stick.title))}"
         )
         rows.extend(
-            f"interface {each.number:02x} {each.class_code:02x}/{each.subclass:02x}/{each.protocol:02x} "
-            f"{each.driver or '-'} {each.tty or '-'}"
-            for each in stick.interfaces
+            f"interface {one.number:02x} {one.class_code:02x}/{one.subclass:02x}/{one.protocol:02x} "
+            f"{one.driver or '-'} {one.tty or '-'}"
+            for one in stick.interfaces
         )
     return rows
 

@@ -1,0 +1,42 @@
+"""What a check found: a verdict, what it saw, and what a person can do about it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Health(StrEnum):
+    """How well something is: the `verdict` of `doctor --json`."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a check saw, and what a person can do about it."""
+
+    verdict: Health
+    seen: str
+    cure: str = ""
+
+
+def ok(seen: str) -> Finding:
+    """Return what is as it should be."""
+    return Finding(Health.OK, seen)
+
+
+def unknown(seen: str, cure: str = "") -> Finding:
+    """Return what could not be looked at."""
+    return Finding(Health.UNKNOWN, seen, cure)
+
+
+def warn(seen: str, cure: str) -> Finding:
+    """Return what works and should be changed."""
+    return Finding(Health.WARN, seen, cure)
+
+
+def fail(seen: str, cure: str) -> Finding:
+    """Return what keeps the line from working."""
+    return Finding(Health.FAIL, seen, cure)

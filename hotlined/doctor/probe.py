@@ -1,0 +1,103 @@
+"""The modem itself, asked on a port that nobody holds; its PIN is not given."""
+
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from hotlined.errors import ModemError, PortError
+from hotlined.gsm.modem import REGISTERED, SMS_SERVICES, Condition, Modem, Registration, SimState
+from hotlined.gsm.port import Port
+
+BAUDRATE = 115_200  # where no configuration names another
+FORWARDING_SECONDS = 20.0  # the network is asked
+_VOICE = 1  # 27.007 7.11: class of telephony
+NOTHING = Condition(Registration.UNKNOWN, None, "")
+TRIES = (
+    ('AT+CPINR="SIM PIN"', "+CPINR:", r"SIM PIN,\s*(\d+)"),  # 27.007 8.65
+    ("AT^CPIN?", "^CPIN:", r"[^,]*,[^,]*,\d*,(\d+)"),  # Huawei: code, tries, PUK, PIN, PUK2, PIN2
+    ("AT+SPIC", "+SPIC:", r"(\d+)"),  # SIMCom: PIN, PUK, PIN2, PUK2
+    ('AT+QPINC="SC"', "+QPINC:", r'"SC",\s*(\d+)'),  # Quectel: PIN, PUK
+)
+"""What makes are asked for the PIN tries that are left, and where the number stands in the answer."""
+FORWARDING = ("always", "when busy", "when not answered", "when out of reach")
+"""27.007 7.11: the reasons of AT+CCFC, by their number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What the modem itself answered; `why_not` where it was not asked."""
+
+    why_not: str = ""
+    sim: SimState | None = None
+    words: str = ""
+    tries: int | None = None
+    model: str = ""
+    condition: Condition = NOTHING
+    service_centre: str = ""
+    sms_service: str = ""
+    storages: tuple[tuple[str, int, int], ...] = ()
+    """Name, used, total."""
+    forwarding: tuple[tuple[str, str], ...] | None = None
+    """When calls are forwarded, and to which number; None where the network was not asked or did not say."""
+
+
+def probe(ports: Iterable[str], held: Collection[str], baudrate: int) -> Probe:
+    """Ask the first modem that answers; no port is opened that another program has."""
+    why_not = "there is no port to ask"
+    for name in ports:
+        if name in held:
+            why_not = f"{name} is held by another program"
+            continue
+        try:
+            port = Port(name, baudrate)
+        except PortError as error:
+            why_not = error.message.rstrip(".")
+            continue
+        try:
+            return _answers(Modem(port, lambda _until: None))
+        except (PortError, ModemError) as error:
+            why_not = error.message.rstrip(".")
+        finally:
+            port.close()
+    return Probe(why_not)
+
+
+def _answers(modem: Modem) -> Probe:
+    modem.begin(tries=2)
+    sim, words = modem.sim_state()
+    tries = next((left for row in TRIES if (left := _maybe_tries(modem, *row)) is not None), None)
+    model = modem.ask("AT+CGMM")
+    if sim is not SimState.READY:
+        return Probe(sim=sim, words=words, tries=tries, model=model)
+    condition = modem.condition()
+    storages = re.findall(r'"(\w+)",(\d+),(\d+)', modem.ask("AT+CPMS?", "+CPMS:"))
+    return Probe(
+        sim=sim,
+        words=words,
+        tries=tries,
+        model=model,
+        condition=condition,
+        service_centre=modem.ask("AT+CSCA?", "+CSCA:").split(",")[0].strip('"'),
+        sms_service=SMS_SERVICES.get(modem.ask("AT+CGSMS?", "+CGSMS:"), ""),
+        storages=tuple(sorted({(name, int(used), int(total)) for name, used, total in storages})),
+        forwarding=_maybe_forwarding(modem) if condition.registration in REGISTERED else None,
+    )
+
+
+def _maybe_tries(modem: Modem, command: str, prefix: str, pattern: str) -> int | None:
+    match = re.match(pattern, modem.ask(command, prefix))
+    return int(match[1]) if match else None
+
+
+def _maybe_forwarding(modem: Modem) -> tuple[tuple[str, str], ...] | None:
+    """Ask the network when calls are forwarded (27.007 7.11: mode 2 only asks); None if it does not say."""
+    active = []
+    for reason, when in enumerate(FORWARDING):
+        response = modem.run(f"AT+CCFC={reason},2", "+CCFC:", seconds=FORWARDING_SECONDS)
+        if not response.final.ok:
+            return None
+        for line in response.lines:
+            status, services, number = [*line.text.removeprefix("+CCFC:").split(","), "", ""][:3]
+            if status.strip() == "1" and int(services or _VOICE) & _VOICE:
+                active.append((when, number.strip(' "')))
+    return tuple(active)

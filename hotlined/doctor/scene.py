@@ -1,0 +1,94 @@
+"""What the checks look at: configuration, machine, daemon and modem, each looked at once."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from hotlined.config import Config
+from hotlined.doctor.probe import BAUDRATE, Probe, probe
+from hotlined.errors import ConfigError
+from hotlined.gsm import finding
+from hotlined.gsm.finding import Candidate, Holder
+from hotlined.gsm.modem import Condition, Registration
+from hotlined.reports.line import LineReport, report_line
+from hotlined.status import ModemStatus
+
+NO_CONFIGURATION = "there is no configuration to tell"
+
+
+@dataclass
+class Scene:
+    """What the checks look at: the configuration, or why there is none; the machine below `root`; daemon and modem."""
+
+    config: Config | None
+    problem: ConfigError | None = None
+    root: Path = Path("/")
+
+    @cached_property
+    def report(self) -> LineReport | None:
+        """The report of the line, as `status` shows it; None without a configuration."""
+        return report_line(self.config) if self.config else None
+
+    @property
+    def alive(self) -> bool:
+        """Whether the daemon lives."""
+        return self.report is not None and self.report.alive
+
+    @property
+    def modem(self) -> ModemStatus | None:
+        """What a living daemon says of its modem; None without one."""
+        return self.report.daemon.modem if self.report and self.report.alive else None
+
+    @cached_property
+    def candidates(self) -> list[Candidate]:
+        """The ports that may be asked."""
+        return finding.candidates(self.root / "sys", self.root / "dev")
+
+    @cached_property
+    def ports(self) -> list[str]:
+        """The configured port, or all candidates."""
+        if self.config and self.config.modem.port != "auto":
+            return [self.config.modem.port]
+        return [candidate.port for candidate in self.candidates]
+
+    @property
+    def baudrate(self) -> int:
+        """The speed of the port."""
+        return self.config.modem.baudrate if self.config else BAUDRATE
+
+    @cached_property
+    def holders(self) -> dict[str, list[Holder]]:
+        """Who holds the ports, the daemon left out; ports that nobody holds are not in it."""
+        ours = self.report.daemon.pid if self.report and self.report.alive else None
+        all_holders = {port: finding.holders(port, self.root / "proc") for port in self.ports}
+        others = {port: [holder for holder in holders if holder.pid != ours] for port, holders in all_holders.items()}
+        return {port: holders for port, holders in others.items() if holders}
+
+    @cached_property
+    def probe(self) -> Probe:
+        """What the modem itself answers; a daemon keeps its port to itself."""
+        if self.alive:
+            return Probe("the daemon has the port: stop it to have the modem asked")
+        return probe(self.ports, self.holders, self.baudrate)
+
+    @property
+    def condition(self) -> Condition:
+        """Registration, signal and operator, from the daemon or the modem."""
+        if (modem := self.modem) is None:
+            return self.probe.condition
+        return Condition(
+            Registration(modem.registration), modem.signal_percent, modem.operator or "", modem.technology or ""
+        )
+
+    def running(self, program: str) -> bool:
+        """Tell whether a program runs, by the name of its process."""
+        names = (text_of(folder / "comm") for folder in (self.root / "proc").glob("[0-9]*"))
+        return program in names
+
+
+def text_of(path: Path) -> str:
+    """Return what stands in a file of the machine; nothing where it cannot be read."""
+    try:
+        return path.read_text("utf-8", "replace").strip()
+    except OSError:
+        return ""

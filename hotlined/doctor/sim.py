@@ -1,0 +1,113 @@
+"""Checks of the SIM and the network: what the daemon says of them, else what the modem says."""
+
+from hotlined.doctor.findings import Finding, fail, ok, unknown, warn
+from hotlined.doctor.scene import Scene
+from hotlined.gsm.modem import Registration, SimState
+from hotlined.words.conditions import LAST_PIN_TRY, MODEM, SIM_STATES
+
+WEAK_PERCENT = 10  # 27.007 8.5: rssi 3, -107 dBm
+_ENDING = frozenset({"2G", "3G"})
+_SIM_CURES = {
+    SimState.ABSENT: MODEM["sim_absent"].cure,
+    SimState.PIN: LAST_PIN_TRY,
+    SimState.PUK: MODEM["puk_required"].cure,
+}
+
+
+def sim(scene: Scene) -> Finding:
+    """Check that the SIM can be used; else tell how many tries of its PIN are left."""
+    if scene.report and scene.report.alive:
+        state = str(scene.report.daemon.modem.state)
+        if state in ("ready", "unregistered"):
+            return ok("ready, as the daemon says")
+        if state in SIM_STATES:
+            trouble = scene.report.maybe(state)
+            return fail(state, trouble.sentences if trouble else "")
+        return unknown(f"the modem is {state}")
+    probe = scene.probe
+    if probe.sim is None:
+        return unknown(probe.why_not)
+    state = probe.words if probe.tries is None else f"{probe.words}, tries of the PIN left: {probe.tries}"
+    if probe.sim is SimState.READY:
+        return ok(state)
+    if probe.sim is SimState.PIN and probe.tries != 1:
+        return warn(
+            state, "Set `modem.pin_file`: the daemon tries each value once; or switch the PIN off with a phone."
+        )
+    return fail(state, _SIM_CURES.get(probe.sim, "Put the SIM into a phone and see."))
+
+
+def forwarding(scene: Scene) -> Finding:
+    """Check that no call goes to a voicemail or another number instead of the line."""
+    active = scene.probe.forwarding
+    if active is None:
+        return unknown(scene.probe.why_not or "the network does not say")
+    if active:
+        targets = ", ".join(f"{when} to {number or 'a number'}" for when, number in active)
+        return warn(f"calls are forwarded {targets}", "Dial ##002# with the SIM in a phone: it ends all forwarding.")
+    return ok("calls are not forwarded")
+
+
+def registration(scene: Scene) -> Finding:
+    """Check that the network has the SIM."""
+    state, operator = scene.condition.registration, scene.condition.operator or "an unnamed operator"
+    if state is Registration.UNKNOWN:
+        return unknown(scene.probe.why_not or "the modem does not say")
+    if state is Registration.HOME:
+        return ok(f"at home with {operator}")
+    if state is Registration.ROAMING:
+        return warn(f"roaming with {operator}: answers may cost more", "Check the SIM's tariff.")
+    return fail(str(state), "Check antenna and place, then the SIM in a phone: is it activated, paid, allowed here?")
+
+
+def technology(scene: Scene) -> Finding:
+    """Tell which network is used, and how texts are sent in it; warn where it is one that is being switched off."""
+    used = scene.condition.technology
+    service = (scene.modem.sms_service if scene.modem else scene.probe.sms_service) or ""
+    way = f", texts by {service} (AT+CGSMS?)" if service else ""
+    if not used:
+        return unknown((scene.probe.why_not or "the modem does not say") + way)
+    if used in _ENDING:
+        return warn(
+            f"{used}{way}: this network is being switched off",
+            "Ask the operator until when; a stick that knows LTE uses it by itself where it is there.",
+        )
+    if service == "packet":
+        return warn(f"{used}{way} alone", "If texts are refused: `AT+CGSMS=3` lets the other way in, too.")
+    return ok(used + way)
+
+
+def signal(scene: Scene) -> Finding:
+    """Check that the signal is strong enough."""
+    percent = scene.condition.signal_percent
+    if percent is None:
+        return unknown(scene.probe.why_not or "the modem does not say")
+    if percent < WEAK_PERCENT:
+        return warn(f"{percent} %", "Bring the stick to a window, on an extension cable and away from the Pi.")
+    return ok(f"{percent} %")
+
+
+def service_centre(scene: Scene) -> Finding:
+    """Check that the SIM knows its service centre, without which no text leaves."""
+    if scene.probe.sim is not SimState.READY:
+        return unknown(scene.probe.why_not or "the SIM is not ready")
+    if scene.probe.service_centre:
+        return ok(scene.probe.service_centre)
+    return fail("the SIM has none", 'Ask the operator for it and set it with AT+CSCA="+32…",145 or in a phone.')
+
+
+def storages(scene: Scene) -> Finding:
+    """Check that the SIM has room for texts."""
+    by_daemon = tuple((use.name, use.used, use.total) for use in scene.modem.storages) if scene.modem else ()
+    storages = by_daemon or scene.probe.storages
+    if not storages:
+        return unknown(scene.probe.why_not or "the modem does not say")
+    room = ", ".join(f"{name} {used} of {total}" for name, used, total in storages)
+    if scene.modem and scene.modem.undeletable:
+        return warn(
+            f"{room}; the modem does not delete {scene.modem.undeletable} of them",
+            "What is in them is recorded. Delete them with the SIM in a phone, or replace the SIM.",
+        )
+    if any(total and used >= total for _, used, total in storages):
+        return warn(f"{room}: full, so texts wait in the network", "`hotlined run` records and empties it.")
+    return ok(room)

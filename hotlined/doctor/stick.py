@@ -1,0 +1,157 @@
+"""Checks of the stick and its ports: whether it is there, who else has it, who may open it, how old it is."""
+
+import os
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from hotlined.doctor.findings import Finding, fail, ok, unknown, warn
+from hotlined.doctor.machine import output_of, unit_name
+from hotlined.doctor.scene import Scene, text_of
+from hotlined.gsm import finding, uart
+from hotlined.gsm.sticks import OLD_IDS, OLD_MODELS, Role
+
+_LET_IN = "`sudo scripts/install --uart {}` lets a UART in; ports on USB are let in by themselves."
+_CONSOLE_PORT = f"The login console has it: {uart.CONSOLE_OFF}"
+
+
+def stick(scene: Scene) -> Finding:
+    """Check that there is a port that may be asked, and that no stick is in a mode without one."""
+    troubles = finding.portless_sticks(scene.root / "sys")
+    configured = scene.config.modem.port if scene.config else "auto"
+    if uart.is_uart(configured):
+        return ok(f"{configured}, as configured: a modem on the UART")
+    if configured.startswith("/") and not Path(configured).exists():
+        others = ", ".join(candidate.port for candidate in scene.candidates) or "none"
+        return fail(f"modem.port names {configured}, which is not there", f"Ports that may be asked: {others}.")
+    if troubles:
+        messages = " ".join(trouble.message for trouble in troubles)
+        return (warn if scene.ports else fail)(messages, " ".join(trouble.hint for trouble in troubles))
+    if not scene.ports:
+        return fail(
+            "no stick is plugged in",
+            "Plug it in, on a powered hub if it comes and goes; `lsusb` shows it. A modem on the UART (a HAT) is never "
+            "looked for: name it, `modem.port: /dev/serial0`.",
+        )
+    if configured != "auto":
+        return ok(f"{configured}, as configured")
+    return ok(", ".join(f"{port.port} ({port.role.name.lower()} of {port.stick.title})" for port in scene.candidates))
+
+
+def uarts(scene: Scene) -> Finding:
+    """Check what a modem on the UART needs: the UART itself, no console on it, no Bluetooth, and a modem that is on."""
+    port = scene.config.modem.port if scene.config else "auto"
+    if not uart.is_uart(port):
+        return ok("not used")
+    if obstacles := uart.obstacles(port, scene.root):
+        judge = fail if any(obstacle.is_fatal for obstacle in obstacles) else warn
+        messages = "; ".join(obstacle.message for obstacle in obstacles)
+        return judge(messages, " ".join(obstacle.cure for obstacle in obstacles))
+    if not scene.alive and scene.probe.sim is None and not scene.holders:
+        return warn(f"nothing answers at {port}", uart.WAKING)
+    return ok(f"{port} is free for the modem")
+
+
+def sandbox(scene: Scene) -> Finding:
+    """Check that the service may open the ports, whoever may do so here: its devices, its groups."""
+    name = unit_name(scene)
+    output = output_of(
+        "systemctl", "show", "--property=LoadState,DevicePolicy,DeviceAllow,Group,SupplementaryGroups", name
+    )
+    rows = [line.split("=", 1) for line in output.splitlines() if "=" in line]
+    if ["LoadState", "loaded"] not in rows:
+        return unknown(f"there is no {name} here")
+    return judge_sandbox(name, rows, [Path(port) for port in scene.ports if Path(port).exists()])
+
+
+def judge_sandbox(name: str, rows: Sequence[Sequence[str]], ports: Iterable[Path]) -> Finding:
+    """Judge whether a service that systemd describes so may open ports (systemd.resource-control(5): DeviceAllow=)."""
+    allowed = [value.split()[0] for key, value in rows if key == "DeviceAllow" and value]
+    groups = {group for key, value in rows if key in ("Group", "SupplementaryGroups") for group in value.split()}
+    is_open = ["DevicePolicy", "auto"] in [list(row) for row in rows] and not allowed
+    ports = list(ports)
+    for port in ports:
+        device = port.stat()
+        is_terminal = os.major(device.st_rdev) in finding.TERMINALS  # systemd always lets them in
+        if not (is_open or is_terminal or any(_lets_in(rule, device.st_rdev) for rule in allowed)):
+            listed = ", ".join(allowed) or "none"
+            return fail(f"{name} may not open {port}: its sandbox lets in {listed}", _LET_IN.format(port))
+        if device.st_mode & 0o006 != 0o006 and not (device.st_mode & 0o060 == 0o060 and port.group() in groups):
+            return fail(
+                f"{name} may not open {port}, which belongs to {port.owner()} and {port.group()}",
+                _CONSOLE_PORT
+                if port.group() == "tty"
+                else f"Let the service into {port.group()}: `sudo systemctl edit {name}`.",
+            )
+    return ok(f"{name} may open {', '.join(map(str, ports))}") if ports else unknown("there is no port")
+
+
+def _lets_in(rule: str, device: int) -> bool:
+    """Tell whether a rule of DeviceAllow= names a device: by major number, driver, or a name that leads to it."""
+    if not rule.startswith("/"):
+        major = str(os.major(device))
+        drivers = re.findall(rf"^\s*{major} (\S+)$", text_of(Path("/proc/devices")).partition("Block")[0], re.MULTILINE)
+        return rule.removeprefix("char-") in (major, *drivers)
+    try:
+        return Path(rule).stat().st_rdev == device
+    except OSError:
+        return False
+
+
+def holders(scene: Scene) -> Finding:
+    """Check that no other program has the ports open."""
+    if scene.holders:
+        programs = "; ".join(f"{port}: {', '.join(map(str, holders))}" for port, holders in scene.holders.items())
+        cures = dict.fromkeys(holder.hint for holders in scene.holders.values() for holder in holders)
+        return fail(f"held by another program: {programs}", " ".join(cures))
+    if not scene.ports:
+        return unknown("there is no port")
+    return ok("no other program" if os.geteuid() == 0 else "no other program of this user; root sees all")
+
+
+def modemmanager(scene: Scene) -> Finding:
+    """Check that ModemManager does not run, or that a rule keeps it off the ports."""
+    if not scene.running("ModemManager"):
+        return ok("does not run")
+    if scene.ports and all(_is_left_alone(Path(port), scene.root / "run/udev/data") for port in scene.ports):
+        return ok("runs, and a udev rule keeps it off")
+    is_modem = any(candidate.role is not Role.ADAPTER for candidate in scene.candidates)
+    return (fail if is_modem else warn)(  # by default it leaves bare serial adapters alone
+        "runs, and takes the answers of any modem that it knows",
+        "`sudo systemctl mask --now ModemManager`, or the rule that `hotlined udev-rule` prints.",
+    )
+
+
+def brltty(scene: Scene) -> Finding:
+    """Check that brltty does not run, which takes serial adapters for braille displays."""
+    if scene.running("brltty"):
+        return warn("runs: it takes CH340, CP210x and FTDI adapters away", "`sudo apt remove brltty`")
+    return ok("does not run")
+
+
+def generation(scene: Scene) -> Finding:
+    """Check that the modem will find a network in years to come."""
+    model = (scene.modem and scene.modem.model) or scene.probe.model
+    old = next((name for pattern, name in OLD_MODELS if re.search(pattern, model)), None)
+    if not model:
+        old, model = next(
+            ((OLD_IDS[each.stick.id], each.stick.title) for each in scene.candidates if each.stick.id in OLD_IDS),
+            (None, ""),
+        )
+    if old:
+        return warn(
+            f"{model} knows {old} only: these networks are being switched off (in Belgium 3G has been, and 2G "
+            "will be between 2027 and 2030)",
+            "Ask the operator until when, and plan for an LTE stick with serial ports.",
+        )
+    return ok(f"{model}: not known to be old") if model else unknown("the model is not known")
+
+
+def _is_left_alone(port: Path, tags: Path) -> bool:
+    """Tell whether udev's database says that ModemManager keeps off a port."""
+    try:
+        device = port.stat().st_rdev
+    except OSError:
+        return False
+    rules = text_of(tags / f"c{os.major(device)}:{os.minor(device)}").splitlines()
+    return "E:ID_MM_DEVICE_IGNORE=1" in rules or "E:ID_MM_PORT_IGNORE=1" in rules

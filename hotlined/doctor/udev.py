@@ -1,0 +1,84 @@
+"""A udev rule for the stick that is plugged in.
+
+It gives the port a name that stays, keeps ModemManager off, and forbids the stick to sleep. A stick is known by its
+serial number, or by its socket where it has none that can be trusted.
+"""
+
+import re
+from collections.abc import Sequence
+
+from hotlined.errors import UnavailableError
+from hotlined.gsm.finding import Candidate
+
+_SERIAL = re.compile(r"[A-Za-z0-9]{4,}")  # udev replaces other characters, and fewer tell nothing
+_FACTORY_SERIALS = frozenset({"0123456789ABCDEF", "1234567890ABCDEF", "123456789ABCDEF", "0000", "00000000"})
+
+_RULE = """\
+# {path}: {title}, interface {number:02x}, for the line {line}
+# Numbered above 60: the rules before it find out the serial number, the interface and the socket.
+ACTION=="remove", GOTO="{label}"
+
+# The stick may not sleep: a modem that does misses texts.
+SUBSYSTEM=="usb", ENV{{DEVTYPE}}=="usb_device", {device}, TEST=="power/control", ATTR{{power/control}}="on"
+
+# ModemManager keeps off: two programs on one port steal each other's answers.
+SUBSYSTEM=="usb", ENV{{DEVTYPE}}=="usb_device", {device}, ENV{{ID_MM_DEVICE_IGNORE}}="1"
+SUBSYSTEM!="tty", GOTO="{label}"
+SUBSYSTEMS=="usb", {devices}, ENV{{ID_MM_DEVICE_IGNORE}}="1"
+
+# The port's name stays, whatever else is plugged in: `modem.port: /dev/hotlined-{line}`.
+# {reason}
+{port}, SYMLINK+="hotlined-{line}"
+
+LABEL="{label}"
+"""
+
+
+def rule(chosen: Candidate, line: str, others: Sequence[Candidate] = ()) -> str:
+    """Write the rule for a port and a line; `others` are all candidates, which show whether serial numbers differ."""
+    stick, interface = chosen.stick, chosen.interface
+    by_serial = _tells_apart(chosen, others)
+    key, value = ("ID_SERIAL_SHORT", stick.serial) if by_serial else ("ID_PATH", f"*-usb-0:{interface.socket}")
+    conditions = {
+        "ID_VENDOR_ID": stick.vendor,
+        "ID_MODEL_ID": stick.product,
+        "ID_USB_INTERFACE_NUM": f"{interface.number:02x}",
+        key: value,
+    }
+    return _RULE.format(
+        path=f"/etc/udev/rules.d/70-hotlined-{line}.rules",
+        title=re.sub(r"[^ -~]", "?", stick.title),
+        number=interface.number,
+        line=line,
+        label=f"hotlined_{line}_end",
+        device=f'ATTR{{idVendor}}=="{stick.vendor}", ATTR{{idProduct}}=="{stick.product}"',
+        devices=f'ATTRS{{idVendor}}=="{stick.vendor}", ATTRS{{idProduct}}=="{stick.product}"',
+        reason=(
+            "It goes by the stick's serial number: any socket will do."
+            if by_serial
+            else "It goes by the socket: the stick has no serial number of its own. Always plug it in here."
+        ),
+        port=", ".join(f'ENV{{{name}}}=="{text}"' for name, text in conditions.items()),
+    )
+
+
+def pick(candidates: Sequence[Candidate], port: str | None) -> Candidate:
+    """Return the candidate at a port, or the best; raises UnavailableError where there is none."""
+    for candidate in candidates:
+        if port in (None, candidate.port):
+            return candidate
+    if candidates:
+        raise UnavailableError(
+            f"{port} is no port of a stick that speaks AT.",
+            f"These are: {', '.join(candidate.port for candidate in candidates)}.",
+        )
+    raise UnavailableError(
+        "No stick with a port for AT commands is plugged in.", "`hotlined doctor` says what there is."
+    )
+
+
+def _tells_apart(chosen: Candidate, others: Sequence[Candidate]) -> bool:
+    """Tell whether the serial number is one: there, not the same on every stick, not that of another one here."""
+    serial = chosen.stick.serial
+    shared = any(other.stick.serial == serial and other.stick != chosen.stick for other in others)
+    return bool(_SERIAL.fullmatch(serial)) and serial.upper() not in _FACTORY_SERIALS and not shared
