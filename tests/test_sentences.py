@@ -15,9 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_stats import DAY, HOUR, MINUTE, MONDAY, answer, brussels, contact
 
-from hotlined.cli.summary import as_json, summarise
 from hotlined.clock import parse_rfc3339, rfc3339
 from hotlined.config import load
+from hotlined.statistics.document import as_json
+from hotlined.statistics.summary import summarise
 
 __all__ = ["brussels"]  # the fixture
 

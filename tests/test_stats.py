@@ -20,26 +20,15 @@ from filled import KEVIN, LEA, Filled
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hotlined.cli.summary import (
-    By,
-    as_json,
-    averages,
-    before,
-    calendar,
-    choose,
-    edges,
-    length,
-    rate,
-    sentences,
-    share,
-    shares,
-    summarise,
-    week_days,
-)
 from hotlined.clock import rfc3339
 from hotlined.config import load
 from hotlined.daemon.connection import ModemState
 from hotlined.errors import UsageError
+from hotlined.statistics.document import as_json
+from hotlined.statistics.periods import By, before, choose, edges, week_days
+from hotlined.statistics.plain import calendar, length, rate, share, shares
+from hotlined.statistics.sentences import sentences
+from hotlined.statistics.summary import averages, summarise
 from hotlined.store import figures
 
 BRUSSELS = "CET-1CEST,M3.5.0,M10.5.0/3"  # as POSIX writes it: the clocks change on the last Sundays

@@ -1,7 +1,4 @@
-"""`hotlined stats`: the figures of a period, for a person at a terminal, a script, a spreadsheet, or as a page.
-
-It prints what `hotlined.cli.summary` counts; `hotlined.cli.page` draws the page.
-"""
+"""`hotlined stats`: the figures of a period, for a person at a terminal, a script, a spreadsheet, or as a page."""
 
 import csv
 import io
@@ -21,8 +18,12 @@ from hotlined import owner
 from hotlined.cli import dates
 from hotlined.cli.output import csv_cell, json_line, print_sheet, print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
-from hotlined.cli.summary import By, Summary, as_json, bins, calendar, length, money, sentences, summarise, zone
 from hotlined.errors import UsageError
+from hotlined.statistics.document import as_json, bins
+from hotlined.statistics.periods import By, zone
+from hotlined.statistics.plain import calendar, length, money
+from hotlined.statistics.sentences import sentences
+from hotlined.statistics.summary import Summary, summarise
 from hotlined.store.database import open_beside_daemon
 from hotlined.store.figures import Tally
 from hotlined.words.amounts import wait_in_words
@@ -95,7 +96,7 @@ def _show(
     with _at_work("Counting"), open_beside_daemon(chosen.database) as db:
         summary = summarise(db, chosen, *ends, By(by) if by else None, datetime.now().astimezone())
     if form == "html":
-        from hotlined.cli.page import draw  # noqa: PLC0415  the other forms do without
+        from hotlined.statistics.page import draw  # noqa: PLC0415  the other forms do without
 
         write(draw(summary, datetime.now().astimezone()))
     else:

@@ -1,0 +1,157 @@
+"""Drawings of the page, in SVG, each with the table behind it.
+
+Lengths across are percentages, so that a drawing fits every width while its letters keep their size.
+Known to be wrong: a period of thousands of bars has bars thinner than a pixel.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from html import escape
+from itertools import count
+
+from hotlined.words.harmless import harmless
+
+HEIGHT, HEAD, FOOT = 200, 18, 24  # pixels: of the bars, above and below them
+ROW = 38  # pixels: a line of a list with its bar
+STRIP = 34  # pixels
+_LABELS = 7  # below an axis, at most
+_LAST_LABEL = 93  # percent of the width: the label of a bar further right would end beyond the edge of a phone
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A drawing, what it shows, the key to its colours (CSS class and word), and the table behind it."""
+
+    title: str
+    says: str
+    drawing: str
+    height: int
+    headings: Sequence[str]
+    rows: Iterable[Sequence[object]]
+    key: Sequence[tuple[str, str]] = ()
+    ends_in_words: bool = False  # whether the table's last column is words
+    beside: bool = False  # whether something stands before the drawing: an axis or names
+
+
+@dataclass(frozen=True, slots=True)
+class Bars:
+    """One series of bars: its CSS class, its heights, what each stands on, and how wide it is (1: up to the next)."""
+
+    style: str
+    heights: Sequence[int]
+    bases: Sequence[int]
+    width: float
+
+
+def draw_bars(labels: Sequence[str], says: Sequence[str], series: Sequence[Bars]) -> str:
+    """Draw bars side by side on one axis, with what each says when it is pointed at."""
+    top, step = _scale(
+        max(base + height for bars in series for base, height in zip(bars.bases, bars.heights, strict=True))
+    )
+    wide = 100 / len(labels)
+    floor = HEAD + HEIGHT
+
+    def rise(value: float) -> float:
+        return HEIGHT * value / top
+
+    parts = [
+        f'<line x1="0" x2="100%" y1="{floor - rise(mark):.1f}" y2="{floor - rise(mark):.1f}"/>'
+        f'<text x="-8" y="{floor - rise(mark) + 4:.1f}" class="end">{mark:,}</text>'
+        for mark in range(step, top + 1, step)
+    ]
+    for at, title in enumerate(says):
+        rects = "".join(
+            f'<rect x="{(at + (1 - bars.width) / 2) * wide:.3f}%" width="{bars.width * wide:.3f}%"'
+            f' y="{floor - rise(bars.bases[at] + bars.heights[at]):.1f}" height="{rise(bars.heights[at]):.1f}"'
+            f' class="{bars.style}"/>'
+            for bars in series
+            if bars.heights[at]
+        )
+        parts.append(f"<g><title>{title}</title>{rects}</g>" if rects else "")
+    parts.append(f'<line x1="0" x2="100%" y1="{floor}" y2="{floor}" class="floor"/>')
+    every = math.ceil(len(labels) / _LABELS)
+    for number, at in enumerate(range(0, len(labels), every)):
+        style, centre = "minor" if number % 2 else "major", (at + 0.5) * wide
+        if centre <= _LAST_LABEL:
+            parts.append(f'<text x="{centre:.3f}%" y="{floor + 17}" class="middle {style}">{labels[at]}</text>')
+    return "".join(parts)
+
+
+def _scale(most: int) -> tuple[int, int]:
+    """Return where an axis ends, and the step between its marks: at most five, 1, 2 or 5 times a power of ten."""
+    step = next(factor * 10**power for power in count() for factor in (1, 2, 5) if 5 * factor * 10**power >= most)
+    return max(1, math.ceil(most / step)) * step, step
+
+
+def draw_strip(first: float, wide: float, style: str, says: str) -> str:
+    """Draw a piece of a strip, with what it says when it is pointed at."""
+    return (
+        f'<rect x="{first:.2f}%" y="0" width="{wide:.2f}%" height="{STRIP}" class="{style}">'
+        f"<title>{says}</title></rect>"
+    )
+
+
+def draw_list(rows: Sequence[tuple[str, str, str, float]]) -> str:
+    """Draw lines of a name, what it means where there is room, a value and a bar in percent."""
+    parts = []
+    for number, (name, says, value, percent) in enumerate(rows):
+        top = number * ROW
+        parts.append(
+            f'<text x="0" y="{top + 15}" class="name">{text_in_html(name)}'
+            f'<tspan dx="8" class="says">{text_in_html(says)}</tspan></text>'
+            f'<text x="100%" y="{top + 15}" class="name end">{value}</text>'
+            f'<rect x="0" y="{top + 21}" width="100%" height="7" rx="3" class="none"/>'
+            f'<rect x="0" y="{top + 21}" width="{min(100.0, percent):.2f}%" height="7" rx="3" class="a"/>'
+        )
+    return "".join(parts)
+
+
+def figure_in_html(figure: Figure, number: int) -> str:
+    """Write a figure with its drawing, its key and its table."""
+    says = text_in_html(figure.says)
+    return _SECTION.format(
+        title=figure.title,
+        says=says,
+        key="".join(f'<span><i class="{style}"></i>{word}</span>' for style, word in figure.key),
+        place="beside" if figure.beside else "whole",
+        height=figure.height,
+        number=number,
+        drawing=figure.drawing,
+        table="in-words" if figure.ends_in_words else "counted",
+        head="".join(f'<th scope="col">{text_in_html(heading)}</th>' for heading in figure.headings),
+        body="\n".join(
+            f'<tr><th scope="row">{text_in_html(first)}</th>{"".join(f"<td>{_cell(cell)}</td>" for cell in cells)}</tr>'
+            for first, *cells in figure.rows
+        ),
+    )
+
+
+_SECTION = """<section>
+<h2>{title}</h2>
+<figure>
+<figcaption>{says}</figcaption>
+<p class="key">{key}</p>
+<div class="{place}">
+<svg role="img" width="100%" height="{height}" aria-labelledby="t{number} d{number}">
+<title id="t{number}">{title}</title><desc id="d{number}">{says}</desc>
+{drawing}
+</svg>
+</div>
+</figure>
+<details><summary>In figures</summary>
+<div><table class="{table}"><thead><tr>{head}</tr></thead>
+<tbody>
+{body}
+</tbody></table></div>
+</details>
+</section>"""
+
+
+def _cell(value: object) -> str:
+    return f"{value:,}" if isinstance(value, int) else text_in_html(value)
+
+
+def text_in_html(value: object) -> str:
+    """Write a value so that neither a browser nor a terminal obeys it."""
+    return escape(harmless(str(value)))

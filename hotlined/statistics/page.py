@@ -1,0 +1,298 @@
+"""The page of `stats --html`: one file that needs no network, no script and no other file.
+
+It is given counts only: no number and no text of anybody can get onto it. It is for the press: what the line has left
+to spend would tell a troll how much more it takes, and is not on it.
+"""
+
+import base64
+import hashlib
+import math
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from itertools import count
+
+from hotlined import __version__
+from hotlined.statistics.drawing import (
+    FOOT,
+    HEAD,
+    HEIGHT,
+    ROW,
+    STRIP,
+    Bars,
+    Figure,
+    draw_bars,
+    draw_list,
+    draw_strip,
+    figure_in_html,
+    text_in_html,
+)
+from hotlined.statistics.periods import zone
+from hotlined.statistics.plain import calendar, length, money
+from hotlined.statistics.sentences import sentences
+from hotlined.statistics.style import STYLE
+from hotlined.statistics.summary import Summary, averages, modem_seconds
+from hotlined.store.figures import Span, Tally
+from hotlined.words.amounts import many, wait_in_words
+from hotlined.words.reasons import briefly, reason_in_words
+
+_CELL = 22  # pixels: a row of the heat map
+_FINEST = 0.1  # percent of the width: what is shorter is drawn so wide
+_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+
+def draw(summary: Summary, written: datetime) -> str:
+    """Write the page, whole, in HTML."""
+    period = summary.period
+    ids = count(1)
+    return _PAGE.format(
+        hash=base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode(),
+        style=STYLE,
+        line=text_in_html(summary.line),
+        dates=calendar(period.start, period.end),
+        length=length(period.start, period.end),
+        by=period.by,
+        zone=text_in_html(zone(period)),
+        before=f" Before: {length(summary.before_start, period.start)}, {calendar(summary.before_start, period.start)}."
+        if summary.before_start
+        else "",
+        tiles=_tiles(summary),
+        words="".join(f"<p>{text_in_html(sentence)}</p>" for sentence in sentences(summary)),
+        figures="\n".join(figure_in_html(figure, next(ids)) for figure in _figures(summary)),
+        written=written,
+        version=__version__,
+    )
+
+
+_PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'sha256-{hash}';\
+ base-uri 'none'; form-action 'none'">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="referrer" content="no-referrer">
+<link rel="icon" href="data:,">
+<title>Line {line}: {dates}</title>
+<style>{style}</style>
+</head>
+<body>
+<header><h1>Line {line}</h1>
+<p><strong>{dates}</strong> ({length}, by {by}).{before} All times are local ({zone}).</p></header>
+<main>
+{tiles}
+<section class="words"><h2>In words</h2>{words}</section>
+{figures}
+</main>
+<footer><p>Written on {written:%d %B %Y at %H:%M} by hotlined {version}. It names no number and quotes no text.</p>
+</footer>
+</body>
+</html>
+"""
+
+
+def _figures(summary: Summary) -> Iterator[Figure]:
+    yield _over_time(summary)
+    yield _week(summary)
+    yield _numbers(summary)
+    yield _reasons(summary)
+    yield _service(summary)
+
+
+def _tiles(summary: Summary) -> str:
+    """Write the figures that one looks for first, each with that of the period before."""
+    both = _tallies(summary)
+    tiles = {
+        "Texts": [f"{each.counts.texts:,}" for each in both],
+        "New numbers": [f"{each.counts.new:,}" for each in both],
+        "Answers": [f"{each.counts.answers:,}" for each in both],
+        "Median time to answer": [
+            wait_in_words(_rounded_up(each.seconds_to_answer[1])) if each.seconds_to_answer else "–" for each in both
+        ],
+        "Cost": [money(each.counts.segments, summary.limits) for each in both],
+        "Reactions within a day": [f"{each.reactions:,}" for each in both],
+    }
+    listed = "".join(
+        f"<div><dt>{name}</dt><dd>{text_in_html(now)}</dd>"
+        + "".join(f'<dd class="before">before: {text_in_html(each)}</dd>' for each in before)
+        + "</div>"
+        for name, (now, *before) in tiles.items()
+    )
+    return f'<dl class="tiles">{listed}</dl>'
+
+
+def _tallies(summary: Summary) -> list[Tally]:
+    """Return the figures of the period, and those of the one before if the line existed then."""
+    return [tally for tally in (summary.total, summary.before) if tally]
+
+
+def _rounded_up(seconds: float) -> float:
+    """Round a time up to minutes, as the sentences do, or to a second where it is shorter."""
+    step = 60 if seconds > 60 else 1
+    return step * max(1, math.ceil(seconds / step))
+
+
+def _over_time(summary: Summary) -> Figure:
+    texts = [each.counts.texts for each in summary.bins]
+    calls = [each.counts.calls for each in summary.bins]
+    answers = [each.counts.answers for each in summary.bins]
+    ground = [0] * len(texts)
+    called = [Bars("c", calls, texts, 0.84)] if any(calls) else []  # they are answered, too
+    return Figure(
+        title="Texts, calls and answers",
+        says=f"Texts and calls received, and answers let out, by {summary.period.by}.",
+        drawing=draw_bars(
+            [each.label for each in summary.bins],
+            [f"{each.label}: {many(texts, 'text')}, {many(calls, 'call')}, {many(answers, 'answer')}"
+             for each, texts, calls, answers in zip(summary.bins, texts, calls, answers, strict=True)],
+            [Bars("a", texts, ground, 0.84), *called, Bars("b", answers, ground, 0.36)],
+        ),
+        height=HEAD + HEIGHT + FOOT,
+        headings=(summary.period.by.capitalize(), "Texts", "Calls", "Answers", "Segments", "Cost"),
+        rows=(
+            (each.label, each.counts.texts, each.counts.calls, each.counts.answers, each.counts.segments,
+             money(each.counts.segments, summary.limits))
+            for each in summary.bins
+        ),
+        key=(("a", "texts"), *([("c", "calls")] if called else []), ("b", "answers")),
+        beside=True,
+    )  # fmt: skip
+
+
+def _week(summary: Summary) -> Figure:
+    week = averages(summary)
+    most = max((each for day in week for each in day if each), default=0.0)
+    wide = 100 / 24
+    parts = []
+    for row, (name, day) in enumerate(zip(_WEEKDAYS, week, strict=True)):
+        parts.append(f'<text x="-8" y="{row * _CELL + 15}" class="end">{name}</text>')
+        for hour, average in enumerate(day):
+            if average is None:
+                continue
+            contacts, days = summary.week[row][hour], summary.week_days[row][hour]
+            says = f"{name} {hour:02}:00 to {hour + 1:02}:00: {average:,.1f} ({contacts:,} on {many(days, 'day')})"
+            strength = f' class="a" fill-opacity="{0.12 + 0.88 * average / most:.2f}"' if average else ' class="none"'
+            parts.append(
+                f'<rect x="{hour * wide:.2f}%" y="{row * _CELL + 1}" width="{wide - 0.25:.2f}%"'
+                f' height="{_CELL - 2}" rx="2"{strength}><title>{says}</title></rect>'
+            )
+    parts += [f'<text x="{hour * wide:.2f}%" y="{7 * _CELL + 15}">{hour:02}</text>' for hour in range(0, 24, 3)]
+    shades = {each for day in week for each in day if each}
+    strongest = f" The strongest colour stands for {f'{most:,.1f}'.removesuffix('.0')} in an hour."
+    strongest = strongest if len(shades) > 1 else ""  # a single one is no scale
+    blank = " Where there is no field, the period has no such hour." if any(None in day for day in week) else ""
+    return Figure(
+        title="Hours of the week",
+        says=f"Contacts by weekday and hour: the average of all such days of the period.{strongest}{blank}",
+        drawing="".join(parts),
+        height=7 * _CELL + FOOT,
+        headings=("Hour", *_WEEKDAYS),
+        rows=(
+            (f"{hour:02}:00", *("" if day[hour] is None else f"{day[hour]:,.1f}" for day in week)) for hour in range(24)
+        ),
+        beside=True,
+    )
+
+
+def _numbers(summary: Summary) -> Figure:
+    new = [each.counts.new for each in summary.bins]
+    returning = [each.counts.returning for each in summary.bins]
+    return Figure(
+        title="New and returning numbers",
+        says=f"Numbers that texted or called, by {summary.period.by}: for the first time, or again."
+        f" A number that comes in several {summary.period.by}s is in each of them.",
+        drawing=draw_bars(
+            [each.label for each in summary.bins],
+            [f"{each.label}: {first:,} new, {again:,} returning" for each, first, again in
+             zip(summary.bins, new, returning, strict=True)],
+            [Bars("d", new, [0] * len(new), 0.84), Bars("c", returning, new, 0.84)],
+        ),
+        height=HEAD + HEIGHT + FOOT,
+        headings=(summary.period.by.capitalize(), "New", "Returning", "Without a number"),
+        rows=((each.label, each.counts.new, each.counts.returning, each.counts.withheld) for each in summary.bins),
+        key=(("d", "new"), ("c", "returning")),
+        beside=True,
+    )  # fmt: skip
+
+
+def _reasons(summary: Summary) -> Figure:
+    total, tallies = summary.total, _tallies(summary)
+    kinds = (
+        ("", [tally.suppressed for tally in tallies]),
+        ("cancelled: ", [tally.cancelled for tally in tallies]),
+    )
+    rows = [
+        (f"{kind}{briefly(reason)}", [each.get(reason, 0) for each in counted_by], reason_in_words(reason))
+        for kind, counted_by in kinds
+        for reason in dict.fromkeys(reason for each in counted_by for reason in each)
+    ]
+    most = max([1, *(counts[0] for _, counts, _ in rows)])
+    contacts, cancelled = total.counts.suppressed, sum(total.cancelled.values())
+    return Figure(
+        title="Not answered, and why",
+        says=f"{contacts:,} {'contact' if contacts == 1 else 'contacts'} got no answer by rule;"
+        f" {cancelled:,} {'answer was' if cancelled == 1 else 'answers were'} cancelled.",
+        drawing=draw_list([(name, says, f"{counts[0]:,}", 100 * counts[0] / most) for name, counts, says in rows]),
+        height=ROW * len(rows),
+        headings=("Reason", *("Now", "Before")[: len(tallies)], "Meaning"),
+        rows=[(name, *counts, says) for name, counts, says in rows],
+        ends_in_words=True,
+    )
+
+
+def _service(summary: Summary) -> Figure:
+    period, whole = summary.period, (summary.period.end - summary.period.start).total_seconds()
+    seconds = modem_seconds(summary)
+    known = math.fsum(each for state, each in seconds.items() if state != "unknown")
+    ready = math.floor(1000 * seconds.get("ready", 0.0) / known) / 10 if known else 0.0  # 100 only if nothing is amiss
+
+    of = "time of which something is known" if "unknown" in seconds else "period"
+
+    def place(moment: datetime) -> float:
+        return 100 * (moment - period.start).total_seconds() / whole
+
+    since = next((place(span.start) for span in summary.modem if span.state), 100.0)
+    parts = [draw_strip(0.0, 100.0, "none", "not known"), draw_strip(since, 100.0 - since, "e", "ready")]
+    parts += [draw_strip(first, wide, "f", says) for first, wide, says in _interruptions(summary.modem, place)]
+    parts += [
+        f'<text x="0" y="{STRIP + 17}">{_moment(period.start)}</text>',
+        f'<text x="100%" y="{STRIP + 17}" class="end">{_moment(period.end)}</text>',
+    ]
+    return Figure(
+        title="Service",
+        says=f"The modem was ready for {ready:.1f} % of the {of}, as the daemon recorded it."
+        if known
+        else "Nothing is known of the modem in this time.",
+        drawing="".join(parts),
+        height=STRIP + FOOT,
+        headings=("State", "Time", "Share"),
+        rows=((_words(state), wait_in_words(each), f"{100 * each / whole:.2f} %") for state, each in seconds.items()),
+        key=(("e", "ready"), ("f", "not ready"), ("none", "not known")),
+    )
+
+
+def _interruptions(spans: Sequence[Span], place: Callable[[datetime], float]) -> Iterator[tuple[float, float, str]]:
+    """Yield where a time without service begins, how wide it is, in percent, and what it was.
+
+    Those too near to be told apart are one, so that a modem that comes and goes draws no more than there is room for.
+    """
+    groups: list[list[Span]] = []
+    for span in spans:
+        if span.state in {"ready", None}:
+            continue
+        if groups and place(span.start) - place(groups[-1][-1].end) < _FINEST:
+            groups[-1].append(span)
+        else:
+            groups.append([span])
+    for group in groups:
+        first, last = group[0].start, group[-1].end
+        states = ", ".join(dict.fromkeys(_words(span.state or "") for span in group))
+        yield place(first), max(_FINEST, place(last) - place(first)), f"{states}: {_moment(first)} to {_moment(last)}"
+
+
+def _words(name: str) -> str:
+    return "daemon stopped" if name == "stopped" else name.replace("_", " ")
+
+
+def _moment(moment: datetime) -> str:
+    return f"{moment.astimezone():%d %b %H:%M}"

@@ -1,0 +1,145 @@
+"""Periods, and the hours, days, weeks and months that they are divided into, in the machine's time zone.
+
+A day in which the clocks change has 23 or 25 hours. Weeks begin on Monday (ISO 8601).
+"""
+
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+
+from hotlined.errors import UsageError
+from hotlined.store import figures
+
+HOUR, DAY, WEEK = timedelta(hours=1), timedelta(days=1), timedelta(weeks=1)
+_LONG = 14 * DAY  # from here on, half a day is less than a twentieth
+_USUAL_DAYS = 30  # today and the 29 days before
+_MOST_BINS = 5_000
+
+
+class By(StrEnum):
+    """What a period is divided into."""
+
+    HOUR = "hour"
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+
+
+_LENGTHS = {By.HOUR: HOUR, By.DAY: DAY, By.WEEK: WEEK, By.MONTH: 28 * DAY}  # at least
+_USUAL = ((3 * DAY, By.HOUR), (62 * DAY, By.DAY), (400 * DAY, By.WEEK), (timedelta.max, By.MONTH))
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """From `start` up to and without `end`, both in local time, and what it is divided into."""
+
+    start: datetime
+    end: datetime
+    by: By
+
+
+def choose(
+    since: datetime | None, until: datetime | None, by: By | None, now: datetime, extent: figures.Extent
+) -> Period:
+    """Return the period that is asked for, else the last 30 days with today, as far as the line existed in it.
+
+    It begins in the minute of the first contact at the earliest and ends now at the latest, so that nothing is divided
+    by days in which nothing could come. Where something came after now, a clock was wrong: it ends where it is asked
+    to.
+    Raises UsageError for none or too many bins.
+    """
+    end = (until or now).astimezone()
+    start = since.astimezone() if since else midnight(end.date() - (_USUAL_DAYS - 1) * DAY)
+    if start >= end:
+        raise UsageError("The period ends before it begins.", "--since is its first moment, --until its last.")
+    began = full_minute(extent.first) if extent.first else None
+    if began is None and since is None:
+        began = midnight(end.date())
+    if began and start < began < end:
+        start = began
+    if start < now < end and (extent.last is None or extent.last <= now):
+        end = now.astimezone()
+    by = by or next(by for length, by in _USUAL if end - start <= length)
+    if (bins := (end - start) // _LENGTHS[by]) > _MOST_BINS:
+        raise UsageError(
+            f"These are {bins:,} {by}s.", "Take a shorter period or a longer --by: hour, day, week, month."
+        )
+    return Period(start, end, by)
+
+
+def before(start: datetime, end: datetime) -> datetime:
+    """Return where the period before begins: as many days where these are counted, else as many seconds."""
+    if days := calendar_days(start, end):
+        return midnight(start.date() - days * DAY)
+    return (start - (end - start)).astimezone()
+
+
+def calendar_days(start: datetime, end: datetime) -> int | None:
+    """Return the days of a period that begins with a day, and ends with one or is so long that a part does not matter.
+
+    A day on which the clocks change is one, and so is the last if it has only begun; None for other periods.
+    """
+    if start != midnight(start.date()) or (end != midnight(end.date()) and end - start < _LONG):
+        return None
+    return ((end - timedelta(microseconds=1)).date() - start.date()).days + 1
+
+
+def edges(start: datetime, end: datetime, by: By) -> list[datetime]:
+    """Return the moments at which hours, days, weeks or months begin, between the ends of a period and with them."""
+    moments = [start]
+    with suppress(OverflowError):  # the last month of the calendar
+        while (at := _next(moments[-1], by)) < end:
+            moments.append(at)
+    return [*moments, end]
+
+
+def _next(moment: datetime, by: By) -> datetime:
+    if by is By.HOUR:
+        return (moment.replace(minute=0, second=0, microsecond=0) + HOUR).astimezone()
+    day = moment.date()
+    if by is By.MONTH:
+        return midnight((day.replace(day=1) + 31 * DAY).replace(day=1))
+    return midnight(day + (7 - day.weekday() if by is By.WEEK else 1) * DAY)
+
+
+def full_minute(moment: datetime) -> datetime:
+    """Return the beginning of a moment's minute, in local time."""
+    return moment.astimezone().replace(second=0, microsecond=0)
+
+
+def midnight(day: date) -> datetime:
+    """Return the moment at which a day begins here."""
+    return datetime(day.year, day.month, day.day).astimezone()
+
+
+_LABELS = {By.HOUR: "%d %b %H:%M", By.DAY: "%a %d %b", By.WEEK: "%d %b %Y", By.MONTH: "%b %Y"}
+
+
+def label_of(moment: datetime, period: Period) -> str:
+    """Return the label of a part of a period that begins at a moment; with its zone where the clocks change."""
+    changes = period.by is By.HOUR and period.start.utcoffset() != period.end.utcoffset()
+    return f"{moment:{_LABELS[period.by]}}{f' {moment:%Z}' if changes else ''}"
+
+
+def zone(period: Period) -> str:
+    """Name the time zone as it is in force at both ends: `CET`, `CEST/CET`."""
+    return "/".join(dict.fromkeys(f"{moment:%Z}" for moment in (period.start, period.end)))
+
+
+def week_days(start: datetime, end: datetime) -> tuple[tuple[int, ...], ...]:
+    """Return for each weekday and hour on how many days of a period it is, at least in part.
+
+    An hour that the clocks skip or repeat is one of its day all the same.
+    """
+    week = [[0] * 24 for _ in range(7)]
+    last = end - timedelta(microseconds=1)  # what ends at a full hour does not touch it
+    whole, rest = divmod((last.date() - start.date()).days + 1, 7)
+    for number, day in enumerate(week):
+        days = whole + ((number - start.weekday()) % 7 < rest)
+        day[:] = [days] * 24
+    for hour in range(start.hour):
+        week[start.weekday()][hour] -= 1
+    for hour in range(last.hour + 1, 24):
+        week[last.weekday()][hour] -= 1
+    return tuple(map(tuple, week))

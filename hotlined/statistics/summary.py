@@ -1,0 +1,137 @@
+"""The figures of a period beside those of the one before."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from hotlined.config import Config
+from hotlined.policy import Limits
+from hotlined.statistics.periods import (
+    DAY,
+    WEEK,
+    By,
+    Period,
+    before,
+    choose,
+    edges,
+    full_minute,
+    label_of,
+    midnight,
+    week_days,
+)
+from hotlined.store import figures
+from hotlined.store.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """An hour, a day, a week or a month, as far as it lies in the period."""
+
+    start: datetime
+    end: datetime
+    label: str
+    counts: figures.Counts
+
+
+@dataclass(frozen=True, slots=True)
+class Week:
+    """A week from midnight to midnight, wholly in the period, and the texts that came in it."""
+
+    start: datetime
+    end: datetime
+    texts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The figures of a period beside those of the one before, which is as long.
+
+    There is none `before` where the line did not exist for the whole of it: it begins with its first contact or answer.
+    `week` counts contacts by weekday (Monday first) and hour, `week_days` how many such days the period has at that
+    hour. `weeks` are the whole ones, from the first midnight on.
+    """
+
+    line: str
+    limits: Limits
+    period: Period
+    began: datetime | None
+    before_start: datetime | None
+    total: figures.Tally
+    before: figures.Tally | None
+    bins: tuple[Bin, ...]
+    week: tuple[tuple[int, ...], ...]
+    week_days: tuple[tuple[int, ...], ...]
+    weeks: tuple[Week, ...]
+    modem: tuple[figures.Span, ...]
+
+
+def summarise(
+    db: Database, chosen: Config, since: datetime | None, until: datetime | None, by: By | None, now: datetime
+) -> Summary:
+    """Choose the period and count everything, as of one moment."""
+    with figures.one_moment(db):
+        extent = figures.extent(db)
+        period = choose(since, until, by, now, extent)
+        start, end = period.start, period.end
+        bounds = edges(start, end, period.by)
+        before_start = before(start, end)
+        existed = extent.first is not None and full_minute(extent.first) <= before_start
+        *earlier, total = figures.tallies(db, [before_start, start, end] if existed else [start, end])
+        counts = figures.counts(db, bounds)
+        slots = figures.slots(db, start, end)
+        modem = figures.spans(db, start, end)
+    return Summary(
+        line=chosen.line,
+        limits=chosen.limits,
+        period=period,
+        began=extent.first,
+        before_start=before_start if existed else None,
+        total=total,
+        before=earlier[0] if earlier else None,
+        bins=tuple(
+            Bin(first, last, label_of(first, period), each)
+            for first, last, each in zip(bounds, bounds[1:], counts, strict=False)
+        ),
+        week=_by_hour(slots),
+        week_days=week_days(start, end),
+        weeks=tuple(_weeks(slots, start, end)),
+        modem=tuple(modem),
+    )
+
+
+def _by_hour(slots: Sequence[figures.Slot]) -> tuple[tuple[int, ...], ...]:
+    week = [[0] * 24 for _ in range(7)]
+    for slot in slots:
+        local = slot.start.astimezone()
+        week[local.weekday()][local.hour] += slot.contacts
+    return tuple(map(tuple, week))
+
+
+def averages(summary: Summary) -> list[list[float | None]]:
+    """Return the contacts by weekday and hour on such a day of the period; None where it has none."""
+    return [
+        [contacts / days if days else None for contacts, days in zip(*row, strict=True)]
+        for row in zip(summary.week, summary.week_days, strict=True)
+    ]
+
+
+def _weeks(slots: Sequence[figures.Slot], start: datetime, end: datetime) -> Iterator[Week]:
+    first = start if start == midnight(start.date()) else midnight(start.date() + DAY)
+    by_day: Counter[date] = Counter()
+    for slot in slots:
+        by_day[slot.start.astimezone().date()] += slot.texts
+    with suppress(OverflowError):  # the last week of the calendar
+        while (after := midnight(first.date() + WEEK)) <= end:
+            yield Week(first, after, sum(by_day[first.date() + number * DAY] for number in range(7)))
+            first = after
+
+
+def modem_seconds(summary: Summary) -> dict[str, float]:
+    """Return how long the modem was in each state, the longest first; `unknown` is before anything is known."""
+    seconds: dict[str, float] = {}
+    for span in summary.modem:
+        state = span.state or "unknown"
+        seconds[state] = seconds.get(state, 0.0) + (span.end - span.start).total_seconds()
+    return dict(sorted(seconds.items(), key=lambda item: -item[1]))
