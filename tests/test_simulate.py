@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 
 from hotlined import config as configuration
 from hotlined import policy
-from hotlined.cli.simulate import LOOK_AGAIN_SECONDS, Arrival, flood, peaks, replay, report, simulate_into
 from hotlined.gsm.address import Identity, LineType
+from hotlined.rehearsal.flood import Arrival, flood, replay
+from hotlined.rehearsal.play import LOOK_AGAIN_SECONDS, play
+from hotlined.rehearsal.sums import peaks, sum_up
 from hotlined.store import rehearsal
 from hotlined.store.database import Database
 
@@ -89,13 +91,13 @@ def test_every_message_has_one_fate(line: Filled) -> None:
 def test_the_limits_hold_in_every_window(db: Database, limits: dict[str, Any]) -> None:
     """In the rows of the database no sliding window, no number and no cooldown is exceeded."""
     chosen = configured(limits=limits, modem={"send_interval": "4s"})
-    seconds = simulate_into(db, flood(900, 30, 60, 20, chosen, random.Random(3)), chosen, random.Random(3))
+    seconds = play(db, flood(900, 30, 60, 20, chosen, random.Random(3)), chosen, random.Random(3))
     rows = db.all(
         "SELECT s.submitted_limit AS at, t.share = 'known' AS known FROM answer_segments s"
         " JOIN attempts t ON t.id = s.attempt_id WHERE at NOT NULL ORDER BY at"
     )
     times = [row["at"] for row in rows]
-    told = report(db, chosen, 3, seconds)
+    told = sum_up(db, chosen, 3, seconds)
 
     assert len(times) > 30
     for name, length in policy.WINDOW_SECONDS.items():
@@ -127,7 +129,7 @@ def test_known_numbers_are_answered_again_and_spend_their_share(db: Database) ->
     """Where there is room, a number that texts on is answered once more after its cooldown."""
     chosen = configured(limits={"cooldown": ["1h"], "per_number": 3})
     arrivals = [text(hour * 3600.0, body=f"{hour}") for hour in range(0, 10, 2)]
-    told = report(db, chosen, 0, simulate_into(db, arrivals, chosen, random.Random(0)))
+    told = sum_up(db, chosen, 0, play(db, arrivals, chosen, random.Random(0)))
 
     assert told.fates["answered"] == {"cooldown_over": 2, "first_contact": 1}
     assert told.fates["suppressed"] == {"per_number": 2}
@@ -146,7 +148,7 @@ def test_the_reserve_is_what_known_numbers_wait_for(db: Database) -> None:
         answer={"text": "Non.", "delay": "1m"},
     )
     arrivals = [text(at, body=body) for at, body in ((0.0, "a"), (200.0, "b"), (400.0, "c"), (600.0, "d"))]
-    told = report(db, chosen, 0, simulate_into(db, arrivals, chosen, random.Random(0)))
+    told = sum_up(db, chosen, 0, play(db, arrivals, chosen, random.Random(0)))
 
     assert told.fates["answered"] == {"cooldown_over": 2, "first_contact": 1}
     assert told.fates["waiting"] == {"reserve": 1}
@@ -158,7 +160,7 @@ def test_a_full_window_is_what_new_numbers_wait_for(db: Database) -> None:
         limits={"segments": {"hour": 4}}, answer={"text": "Non.", "delay": "1m"}, modem={"send_interval": "0s"}
     )
     arrivals = [text(float(each), f"+3247000000{each}") for each in range(5)]
-    told = report(db, chosen, 0, simulate_into(db, arrivals, chosen, random.Random(0)))
+    told = sum_up(db, chosen, 0, play(db, arrivals, chosen, random.Random(0)))
 
     assert told.fates["answered"] == {"first_contact": 4}
     assert told.fates["waiting"] == {"budget_hour": 1}
@@ -168,7 +170,7 @@ def test_answers_that_are_due_at_once_wait_for_the_interval(db: Database) -> Non
     """At the end of time what is due and not yet sent waits for the interval between two segments."""
     chosen = configured(answer={"text": "Non.", "delay": "0s"}, modem={"send_interval": "10s"})
     arrivals = [text(0.0, f"+3247000000{each}") for each in range(3)]
-    told = report(db, chosen, 0, simulate_into(db, arrivals, chosen, random.Random(0)))
+    told = sum_up(db, chosen, 0, play(db, arrivals, chosen, random.Random(0)))
 
     assert told.fates["answered"] == {"first_contact": 1}
     assert told.fates["waiting"] == {"send_interval": 2}
@@ -180,7 +182,7 @@ def test_a_wait_that_is_over_is_forgotten(db: Database) -> None:
         limits={"segments": {"hour": 2}}, answer={"text": "Non.", "delay": "0s"}, modem={"send_interval": "10s"}
     )
     arrivals = [*(text(0.0, f"+3247000000{each}") for each in range(4)), text(3605.0, "+32470000000", "again")]
-    told = report(db, chosen, 0, simulate_into(db, arrivals, chosen, random.Random(0)))
+    told = sum_up(db, chosen, 0, play(db, arrivals, chosen, random.Random(0)))
 
     assert told.fates["answered"] == {"first_contact": 3}
     assert told.fates["waiting"] == {"send_interval": 1}
@@ -201,7 +203,7 @@ def test_what_stood_behind_a_stale_answer_leaves_when_that_is_cancelled(db: Data
         text(1000.0, KEVIN, "c"),
         text(2500.0, KEVIN, "d"),
     ]
-    told = report(db, chosen, 0, simulate_into(db, arrivals, chosen, random.Random(0)))
+    told = sum_up(db, chosen, 0, play(db, arrivals, chosen, random.Random(0)))
 
     assert told.fates["cancelled"] == {"stale": 1}
     assert _answers(db)[KEVIN] == [0.0, 10.0, 30.0 + 4 * LOOK_AGAIN_SECONDS]
@@ -211,7 +213,7 @@ def test_first_contacts_are_measured(db: Database) -> None:
     """Their waits run from the arrival to the first segment."""
     chosen = configured(answer={"text": "Non.", "delay": "100s"}, modem={"send_interval": "10s"})
     arrivals = [text(0.0, f"+3247000000{each}") for each in range(4)] + [text(1000.0, "+32470000000", "again")]
-    told = report(db, chosen, 0, simulate_into(db, arrivals, chosen, random.Random(0)))
+    told = sum_up(db, chosen, 0, play(db, arrivals, chosen, random.Random(0)))
 
     assert told.first_contacts == rehearsal.Waits(4, 4, 110.0, 130.0)
 
@@ -220,7 +222,7 @@ def test_nothing_is_ever_sent_where_a_window_is_0(db: Database) -> None:
     """A limit of 0 leaves every answer waiting, until it is stale."""
     chosen = configured(limits={"segments": {"hour": 0}}, answer={"text": "Non.", "delay": "5m", "max_age": "1h"})
     arrivals = [text(0.0), text(36_000.0, LEA)]
-    told = report(db, chosen, 0, simulate_into(db, arrivals, chosen, random.Random(0)))
+    told = sum_up(db, chosen, 0, play(db, arrivals, chosen, random.Random(0)))
 
     assert (told.segments, told.fates["cancelled"], told.fates["waiting"]) == (0, {"stale": 1}, {"budget_hour": 1})
     assert told.first_contacts == rehearsal.Waits(2, 0, None, None)

@@ -22,7 +22,7 @@ from hotlined.cli.output import csv_cell, json_line, sheet
 from hotlined.cli.pager import no_pager, print_paged
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.table import table
-from hotlined.cli.typed import CONTACT_ID, COUNT, complete_number, complete_tag, tag_word
+from hotlined.cli.typed import CONTACT_ID, COUNT, complete_number, complete_tag, options, tag_word
 from hotlined.errors import AddressError, HotlinedError, UsageError
 from hotlined.gsm.address import parse_number
 from hotlined.policy import Reason
@@ -115,29 +115,35 @@ class _Reasons(click.Choice[str]):
         raise click.BadParameter(f"{value!r} is no reason. There are {known}.", ctx, param)
 
 
+_FILTERS = options(
+    click.option(
+        "--since",
+        metavar="WHEN",
+        type=when,
+        help="Received then or later: 2026-11-24, 24h (ago), yesterday, monday.",
+    ),
+    click.option("--until", metavar="WHEN", type=when, help="Received then or earlier; a day is meant whole."),
+    click.option(
+        "--number",
+        metavar="NUMBER",
+        shell_complete=complete_number,
+        help="From this number, however it is written; from this name; or withheld.",
+    ),
+    _any_of("--kind", "kinds", ContactKind, "Of this kind"),
+    _any_of("--verdict", "verdicts", ContactVerdict, "So decided"),
+    _any_of("--reason", "reasons", Reason, "Decided or cancelled for this reason"),
+    _any_of("--state", "states", State, "With an answer in this state"),
+    click.option("--tag", metavar="WORD", type=tag_word, shell_complete=complete_tag, help="With this tag."),
+    click.option("--kept", is_flag=True, help="Exempt from erasure, by `keep`."),
+    click.option("--search", metavar="TEXT", help="With this in its text, case and accents aside."),
+)
+"""The options of `log` that say which contacts are shown."""
+
+
 @click.command
 @click.option("-n", "limit", metavar="COUNT", type=COUNT, default="50", help="The newest (50); 0: all.")
 @click.option("--follow", is_flag=True, help="Go on with what comes and what changes, until Ctrl-C.")
-@click.option(
-    "--since",
-    metavar="WHEN",
-    type=when,
-    help="Received then or later: 2026-11-24, 24h (ago), yesterday, monday.",
-)
-@click.option("--until", metavar="WHEN", type=when, help="Received then or earlier; a day is meant whole.")
-@click.option(
-    "--number",
-    metavar="NUMBER",
-    shell_complete=complete_number,
-    help="From this number, however it is written; from this name; or withheld.",
-)
-@_any_of("--kind", "kinds", ContactKind, "Of this kind")
-@_any_of("--verdict", "verdicts", ContactVerdict, "So decided")
-@_any_of("--reason", "reasons", Reason, "Decided or cancelled for this reason")
-@_any_of("--state", "states", State, "With an answer in this state")
-@click.option("--tag", metavar="WORD", type=tag_word, shell_complete=complete_tag, help="With this tag.")
-@click.option("--kept", is_flag=True, help="Exempt from erasure, by `keep`.")
-@click.option("--search", metavar="TEXT", help="With this in its text, case and accents aside.")
+@_FILTERS
 @click.option("--by-hand", is_flag=True, help="Instead the texts that people sent themselves: `send` and `try`.")
 @click.option("--json", "as_json", is_flag=True, help="JSON Lines, oldest first, every text exactly.")
 @click.option("--csv", "as_csv", is_flag=True, help="CSV for spreadsheets.")

@@ -1,4 +1,4 @@
-"""Arguments that several commands take: how they are read, and how a shell completes them.
+"""Arguments and options that several commands take: how they are read, and how a shell completes them.
 
 Whatever goes wrong while a shell asks, no configuration, no database, no right to read it, is nothing to complete.
 """
@@ -41,6 +41,17 @@ CONTACT_ID = _whole(1, "no contact: they are numbers from 1 on, the first column
 
 COUNT = _whole(0, "no count: write a whole number, 0 for all")
 """The type of an option that says how many are shown."""
+
+
+def options(*table: Callable[[_Command], _Command]) -> Callable[[_Command], _Command]:
+    """Put a table of options on a command; its help shows them in the order of the table."""
+
+    def put(command: _Command) -> _Command:
+        for option in reversed(table):
+            command = option(command)
+        return command
+
+    return put
 
 
 def tag_word(text: str) -> str:

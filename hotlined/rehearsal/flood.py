@@ -1,0 +1,105 @@
+"""What comes in a rehearsal: a flood that is made up, or the log of what really came."""
+
+import csv
+import random
+import re
+from collections.abc import Collection, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+
+from hotlined.clock import parse_rfc3339, rfc3339
+from hotlined.config import Config
+from hotlined.errors import UsageError
+from hotlined.gsm.address import Address, Identity, LineType, Ton, identify
+from hotlined.states import ContactKind
+
+HOUR_SECONDS, DAY_SECONDS = 3_600, 86_400
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_YEARS = range(1970, 3000)  # of a log: also what a machine without a clock writes
+_COLUMNS = ("received_at", "originator", "kind", "text")
+_ESCAPED = re.compile(
+    r"\A'(?=[=+\-@\t\r])"
+)  # the apostrophe that `log --csv` puts before what a spreadsheet calculates
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A contact to come, in seconds since the first."""
+
+    at: float
+    kind: str
+    identity: Identity
+    text: str | None
+
+
+def flood(messages: int, numbers: int, hours: int, new: int, config: Config, rng: random.Random) -> Iterator[Arrival]:
+    """Yield texts spread evenly over the hours; `new` percent of them come from numbers never seen before.
+
+    No text is like another, so that the guard against machines stays out of it. The numbers begin with +999, which is
+    no country (ITU-T E.164), and are taken for mobile numbers of one that is answered.
+    """
+    country = next(iter(config.numbers.answer_countries), config.numbers.country)
+    for number in range(messages):
+        newcomers = number * new // 100
+        is_new = (number + 1) * new // 100 > newcomers
+        originator = f"+9991{newcomers:010}" if is_new else f"+9990{rng.randrange(numbers):010}"
+        at = (number + rng.random()) * hours * HOUR_SECONDS / messages
+        yield Arrival(at, "text", Identity(originator, originator, country, LineType.MOBILE), f"{number}")
+
+
+def replay(path: Path, config: Config) -> Iterator[Arrival]:
+    """Yield the contacts of a log that `log --csv` wrote, in its order; a calendar that was put back stands still.
+
+    Raises UsageError for what is no such log, with the line.
+    """
+    who = lru_cache(maxsize=4096)(lambda cell: _identity(cell, config.numbers.country))
+    began: datetime | None = None
+    latest = 0.0
+    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+        rows = csv.DictReader(file, strict=True)
+        line = 1
+        try:
+            _require_columns(rows.fieldnames or ())
+            line = rows.line_num + 1
+            for row in rows:
+                moment, originator, kind, text = _cells(row)
+                began = began or moment
+                latest = max(latest, (moment - began).total_seconds())
+                yield Arrival(latest, kind, who(originator), text)
+                line = rows.line_num + 1
+        except (ValueError, csv.Error) as error:
+            reason = "it is not in UTF-8" if isinstance(error, UnicodeError) else error
+            raise UsageError(f"{path}:{line}: {reason}.", "`hotlined log -n 0 --csv` writes such a file.") from error
+
+
+def _require_columns(names: Collection[str]) -> None:
+    for name in _COLUMNS:
+        if name not in names:
+            raise ValueError(f"the column {name} is missing")
+
+
+def _cells(row: dict[str, str | None]) -> tuple[datetime, str, str, str | None]:
+    """Read the cells of one row; raises ValueError with what is wrong with them."""
+    received_at, originator, kind, text = (_ESCAPED.sub("", row[name] or "") for name in _COLUMNS)
+    (originator + text).encode()
+    moment = None
+    with suppress(ValueError):
+        moment = parse_rfc3339(received_at)
+    if moment is None or moment.tzinfo is None or moment.year not in _YEARS:
+        raise ValueError(f"received_at {received_at!r} is no time like {rfc3339(EPOCH)}")
+    if kind not in list(ContactKind):
+        raise ValueError(f"kind {kind!r} is none of {', '.join(ContactKind)}")
+    return moment, originator, kind, text or None
+
+
+def _identity(cell: str, country: str) -> Identity:
+    """Say who an originator of the log is; a pseudonym is taken for a mobile number of the line's country."""
+    if cell.startswith("~"):
+        return Identity(cell, cell, country, LineType.MOBILE)
+    digits = cell.removeprefix("+")
+    if not digits.isdecimal():
+        return identify(Address(cell, Ton.ALPHANUMERIC), country)
+    return identify(Address(digits, Ton.UNKNOWN if digits == cell else Ton.INTERNATIONAL), country)

@@ -1,0 +1,119 @@
+"""Contacts recorded, judged and answered in virtual time, by the functions that the daemon uses.
+
+Known to be wrong: what waits is looked at every ten minutes and not every second, so an answer that turns stale is
+cancelled up to ten minutes late.
+"""
+
+import math
+import random
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+
+from hotlined import policy
+from hotlined.clock import Now
+from hotlined.config import Config
+from hotlined.gsm.alphabet import Plan, plan
+from hotlined.gsm.tpdu import EncodedSegment
+from hotlined.policy import Reason, Share
+from hotlined.rehearsal.flood import EPOCH, Arrival
+from hotlined.store import answers, attempts, contacts, fates, gate
+from hotlined.store.database import Database
+
+LOOK_AGAIN_SECONDS = 600.0
+"""How often an answer that waits is looked at again, though no window has room."""
+TICK_SECONDS = 1.0  # nothing that waits is looked at more often, as in the daemon
+
+
+class VirtualSender:
+    """Lets answers out in virtual time as the daemon's does in real time, to a network that takes every segment."""
+
+    def __init__(self, db: Database, config: Config, rules: policy.Rules, plans: Sequence[Plan]) -> None:
+        self._db = db
+        self._interval = config.modem.send_interval.total_seconds()
+        self._rules = rules
+        self._plans = plans
+        self._look_at = math.inf
+        self._free_at = 0.0
+        self._waits: dict[Share, float] = {}
+
+    def expect(self, due: float, share: Share) -> None:
+        """Look when this answer is due, or later if its share waits or a segment has just left."""
+        self._look_at = min(self._look_at, max(due, self._waits.get(share, due), self._free_at))
+
+    def run_until(self, at: float) -> None:
+        """Do all that is to be done up to a moment."""
+        while self._look_at <= at:
+            self._look_at = self._look(self._look_at)
+
+    def _look(self, at: float) -> float:
+        """Let at most one segment out and return when to look again."""
+        now = _now(at)
+        answers.sweep(self._db, self._rules.max_age, now, by_calendar=False)
+        for turn in answers.due(self._db, now):
+            if turn.share and at < self._waits.get(turn.share, at):
+                continue
+            step, begun = gate.begin(
+                self._db, turn.answer_id, self._rules, now, compose=self._compose, encode=_encode, shadow=False
+            )
+            if isinstance(step, policy.Wait):
+                assert turn.share
+                answers.note_share_hold(self._db, turn.share, step.waiting_for)
+                self._waits[turn.share] = self._room_at(now, turn.share)
+                continue
+            if turn.share:
+                self._waits.pop(turn.share, None)
+                answers.note_share_hold(self._db, turn.share, None)
+            if begun:
+                fates.settle(self._db, begun, policy.Taken(None), now)
+                self._free_at = at + self._interval
+                if begun.sequence < begun.total:
+                    return self._free_at
+            break
+        self._look_at = math.inf
+        for share, due in answers.next_dues(self._db).items():
+            self.expect(max(at, due), share)
+        return self._look_at
+
+    def _compose(self, step: int, _country: str | None, _draw: int) -> gate.Composition:
+        return gate.Composition(self._plans[min(step, len(self._plans) - 1)])
+
+    def _room_at(self, now: Now, share: Share) -> float:
+        """Return when a share that waits is looked at again: when every window has room, or before."""
+        segments = max(planned.segments for planned in self._plans)
+        moments = [
+            attempts.room_at(
+                self._db, name, segments, self._rules.limits, now, returning=share is Share.KNOWN, shadow=False
+            )
+            for name in policy.WINDOW_SECONDS
+        ]
+        room = max(math.inf if moment is None else moment for moment in moments)
+        return max(now.limit + TICK_SECONDS, min(room, now.limit + LOOK_AGAIN_SECONDS))
+
+
+def _encode(_recipient: str, planned: Plan, _reference: int) -> list[EncodedSegment]:
+    """Stand in for what is transmitted: the gate counts segments and does not read them."""
+    return [EncodedSegment("", 0)] * planned.segments
+
+
+def play(db: Database, arrivals: Iterable[Arrival], config: Config, rng: random.Random) -> float:
+    """Record, judge and answer what comes, and return when it ends: the longest delay after the last arrival."""
+    rules = config.rules()
+    sender = VirtualSender(db, config, rules, [plan(text, config.answer.encoding) for text in config.answer.texts])
+    shortest, longest = (delay.total_seconds() for delay in config.answer.delay)
+    end = 0.0
+    for arrival in arrivals:
+        sender.run_until(arrival.at)
+        now = _now(arrival.at)
+        contact_id = contacts.record_whole(db, config.line, arrival.kind, arrival.identity, arrival.text, now)
+        delay = rng.uniform(shortest, longest)
+        verdict = answers.judge(db, contact_id, rules, now, delay_seconds=delay, shadow=False)
+        if verdict.answer:
+            sender.expect(arrival.at + delay, Share.KNOWN if verdict.reason is Reason.COOLDOWN_OVER else Share.NEW)
+        end = arrival.at + longest
+    sender.run_until(end)
+    return end
+
+
+def _now(at: float) -> Now:
+    """Return a moment of virtual time, `at` in seconds; its calendar begins in 1970."""
+    return Now(EPOCH + timedelta(seconds=at), at, synchronised=False)

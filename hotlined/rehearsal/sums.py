@@ -1,0 +1,84 @@
+"""The sums of a rehearsal: what became of the contacts, what was spent, and what each window held at most."""
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from hotlined import policy
+from hotlined.config import Config
+from hotlined.rehearsal.flood import DAY_SECONDS, HOUR_SECONDS
+from hotlined.store import rehearsal
+from hotlined.store.database import Database
+from hotlined.words.amounts import price
+
+HOURLY_UP_TO = 100 * HOUR_SECONDS  # what lasts longer is counted by the day
+
+
+@dataclass(frozen=True, slots=True)
+class Peak:
+    """The most segments that any window held, and its limit."""
+
+    segments: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """An hour or a day: when it begins, in seconds since the first contact, and what happened in it."""
+
+    start_seconds: int
+    received: int
+    answered: int
+
+
+@dataclass(frozen=True, slots=True)
+class FloodReport:
+    """What `simulate --json` prints; contacts are counted by their fate, each with its reasons."""
+
+    seed: int
+    seconds: float
+    received: int
+    fates: dict[str, dict[str, int]]
+    segments: int
+    price: float
+    currency: str
+    worst: dict[str, Peak]
+    first_contacts: rehearsal.Waits
+    bin_seconds: int
+    timeline: tuple[Hours, ...]
+
+
+def sum_up(db: Database, config: Config, seed: int, seconds: float) -> FloodReport:
+    """Sum up a simulation that ended after so many seconds."""
+    fates = rehearsal.fates(db)
+    segments, worst = peaks(rehearsal.segment_times(db))
+    bin_seconds = HOUR_SECONDS if seconds <= HOURLY_UP_TO else DAY_SECONDS
+    return FloodReport(
+        seed=seed,
+        seconds=seconds,
+        received=sum(sum(reasons.values()) for reasons in fates.values()),
+        fates=fates,
+        segments=segments,
+        price=price(segments, config.limits),
+        currency=config.limits.currency,
+        worst={name: Peak(most, getattr(config.limits.segments, name)) for name, most in worst.items()},
+        first_contacts=rehearsal.waits(db),
+        bin_seconds=bin_seconds,
+        timeline=tuple(
+            Hours(number * bin_seconds, *counts) for number, counts in rehearsal.timeline(db, bin_seconds).items()
+        ),
+    )
+
+
+def peaks(times: Iterable[float]) -> tuple[int, dict[str, int]]:
+    """Count moments that come in order, and the most of them that each sliding window ever held."""
+    held: dict[str, deque[float]] = {name: deque() for name in policy.WINDOW_SECONDS}
+    most = dict.fromkeys(held, 0)
+    count = 0
+    for count, time in enumerate(times, 1):  # noqa: B007  the last count is what is wanted
+        for name, window in held.items():
+            window.append(time)
+            while window[0] <= time - policy.WINDOW_SECONDS[name]:
+                window.popleft()
+            most[name] = max(most[name], len(window))
+    return count, most
