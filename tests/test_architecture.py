@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from hotlined.cli import COMMANDS
+from hotlined.cli.settings import SERVICES
+
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "hotlined"
 
@@ -104,6 +107,37 @@ def test_imports_go_down_only(path: Path) -> None:
         allowed |= {name for name in FLOORS if name.startswith("gsm.")}
 
     assert {room_of(name) for name in imported(path)} <= allowed
+
+
+TOOLS = {"contacts", "dates", "group", "output", "pager", "service", "settings", "table", "typed"}
+
+
+def test_the_command_line_has_two_floors() -> None:
+    """No command imports another's module; what several need is a tool, and no tool imports a command or a tool."""
+    commands = {path.stem for path in (PACKAGE / "cli").glob("*.py")} - TOOLS - {"__init__"}
+    targets = [target for names in COMMANDS.values() for target in names.values()]
+
+    assert {target.partition(":")[0] for target in (*targets, *SERVICES.values())} == {
+        f"hotlined.cli.{name}" for name in commands
+    }
+    for path in (PACKAGE / "cli").glob("*.py"):
+        ours = {name.removeprefix("hotlined.cli.") for name in imported(path) if name.startswith("hotlined.cli")}
+        assert ours <= (set() if path.stem in TOOLS else TOOLS), path.name
+
+
+def test_only_the_command_line_prints() -> None:
+    """No room below it and beside the simulator knows click, or writes to the standard output."""
+    printers = set()
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            modules += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            prints = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
+            writes = isinstance(node, ast.Attribute) and ast.unparse(node) in {"sys.stdout", "sys.__stdout__"}
+            if prints or writes or any(module.split(".")[0] in {"click", "rich"} for module in modules):
+                printers.add(path.relative_to(PACKAGE).parts[0])
+
+    assert printers <= {"cli", "simulator"}
 
 
 def test_pyserial_has_one_door() -> None:

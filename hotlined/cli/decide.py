@@ -19,15 +19,14 @@ from hotlined.config import Config, format_duration
 from hotlined.control.client import decide
 from hotlined.errors import AddressError, HotlinedError, RefusedError, UsageError
 from hotlined.gsm.address import SHORT_CODE_DIGITS, parse_number
-from hotlined.policy import Reason, WaitingFor
 from hotlined.reports.line import report_line, require_daemons_database
-from hotlined.states import State
 from hotlined.store import contacts, log, requests
 from hotlined.store.database import open_beside_daemon
 from hotlined.store.line import own_number, recorded_holds
 from hotlined.words.amounts import counted, sentence
+from hotlined.words.conditions import NOT_RUNNING
 from hotlined.words.harmless import harmless
-from hotlined.words.reasons import REASONS
+from hotlined.words.refusals import refusal_in_words, state_in_words
 from hotlined.words.times import moment
 
 _LOOK_SECONDS = 0.2
@@ -86,7 +85,7 @@ def pause(settings: Settings) -> None:
     config = settings.config()
     require_daemons_database(config)
     with open_beside_daemon(config.database) as db:
-        before = next((held for held in recorded_holds(db) if held.state == "paused"), None)
+        before = next((hold for hold in recorded_holds(db) if hold.state == "paused"), None)
     _decide(settings, config, "pause")
     began = "Paused: nothing is sent"
     if before:
@@ -113,16 +112,16 @@ def resume(settings: Settings) -> None:
     config = settings.config()
     require_daemons_database(config)
     with open_beside_daemon(config.database) as db:
-        was = any(held.state == "paused" or held.reason == "key_lost" for held in recorded_holds(db))
+        was = any(hold.state == "paused" or hold.reason == "key_lost" for hold in recorded_holds(db))
     another = _decide(settings, config, "resume")
     note = " Another key is in use: whoever was a pseudonym counts as new." if another else ""
     if not was:
-        said = "It was not paused."
+        words = "It was not paused."
     elif report_line(config).alive:
-        said = "Answers go out again."
+        words = "Answers go out again."
     else:
-        said = "Answers go out again once the daemon runs: it does not."
-    print_wrapped(f"{said}{note}")
+        words = "Answers go out again once the daemon runs: it does not."
+    print_wrapped(f"{words}{note}")
 
 
 @click.command
@@ -171,7 +170,7 @@ def _change(settings: Settings, verb: str, contact_id: int, which: str) -> None:
             raise HotlinedError(f"There is no contact {contact_id}.", "`hotlined log` shows those that there are.")
         raise RefusedError(f"Contact {contact_id} has no answer.", f"`hotlined show {contact_id}` says why.")
     if state:
-        raise RefusedError(f"The answer to contact {contact_id} {_state_in_words(state)}.", which)
+        raise RefusedError(f"The answer to contact {contact_id} {state_in_words(state)}.", which)
 
 
 @click.command("try")
@@ -264,23 +263,6 @@ def selftest(settings: Settings) -> None:
     print_wrapped("It came back. The line works.")
 
 
-_STATES = {
-    State.QUEUED: "still waits",
-    State.SENDING: "is being sent",
-    State.UNDELIVERED: "was sent and not delivered",
-    State.UNCONFIRMED: "may have left",
-    State.FAILED: "has failed",
-    State.SHADOWED: "was not sent: that was shadow mode",
-    State.CANCELLED: "is cancelled already",
-    State.SENT: "was sent",
-    State.DELIVERED: "was delivered",
-}
-
-
-def _state_in_words(state: str) -> str:
-    return _STATES[State(state)] if state in list(State) else f"is {state}"
-
-
 def _decide(settings: Settings, config: Config, verb: str, **arguments: Any) -> Any:
     """Carry a decision out; raises RefusedError where the daemon has another file under the database's name."""
     require_daemons_database(config)
@@ -314,7 +296,7 @@ def _asked(settings: Settings, config: Config, verb: str, **arguments: str) -> s
 
 def _require_daemon(config: Config) -> None:
     if not report_line(config).alive:
-        raise RefusedError("The daemon does not run.", "Start it: only the daemon can do this, it owns the modem.")
+        raise RefusedError(NOT_RUNNING.words, "Start it: only the daemon can do this, it owns the modem.")
 
 
 def _outcome(settings: Settings, config: Config, request_id: int) -> str:
@@ -333,48 +315,6 @@ def _outcome(settings: Settings, config: Config, request_id: int) -> str:
                 )
             time.sleep(_LOOK_SECONDS)
     if result.state != "done":
-        raise _refusal(result.result or "")
+        words, cure = refusal_in_words(result.result or "")
+        raise RefusedError(sentence(f"Refused: {words}"), cure)
     return result.result or ""
-
-
-_NO_ROOM = ("there is no room in the {0}'s budget", "`hotlined limits` says when there is.")
-_WHY = {
-    WaitingFor.PAUSED: ("the line is paused", "`hotlined resume` ends that."),
-    WaitingFor.HELD: ("the line holds all answers back", "`hotlined status` says why, and the cure."),
-    WaitingFor.BUDGET_HOUR: _NO_ROOM,
-    WaitingFor.BUDGET_DAY: _NO_ROOM,
-    WaitingFor.BUDGET_MONTH: _NO_ROOM,
-    WaitingFor.RESERVE: ("what is left of the budget is for new numbers", "`hotlined limits` says when there is room."),
-}
-"""What refuses a text by hand, in words, and what a person can do."""
-
-
-_CURES = {
-    "answer.max_segments": "Shorten it: `hotlined text check` says what a text takes.",
-    "credit.ussd": "Set credit.ussd to the code that your operator gives, such as *121#, and reload the daemon.",
-    "in 24 hours": "Try again when the first of these is a day old.",
-}
-"""What a person can do, by a word of the sentence that refuses."""
-
-_REASON_CURES = {
-    Reason.PENDING: "`hotlined log` shows when it goes; try again then, or end it with `hotlined cancel ID`.",
-    Reason.BLOCKED: "`hotlined unblock NUMBER` ends that, unless numbers.blocked in the configuration names it.",
-    Reason.OPTED_OUT: "If it has changed its mind: `hotlined optin NUMBER`.",
-    Reason.COUNTRY: "numbers.answer_countries in the configuration says which are.",
-}
-"""What a person can do about what a number is refused for."""
-
-
-def _refusal(result: str) -> RefusedError:
-    """Make an error of what the daemon said: a code of ours in plain words, or a sentence."""
-    words, hint = result, "`hotlined status` says how the line is."
-    if result in list(Reason):
-        reason = Reason(result)
-        words = "an answer to this number is queued already" if reason is Reason.PENDING else REASONS[reason]
-        hint = _REASON_CURES.get(reason, "`hotlined number NUMBER` says more about it.")
-    elif result in list(WaitingFor) and WaitingFor(result) in _WHY:
-        words, hint = _WHY[WaitingFor(result)]
-        words = words.format(result.removeprefix("budget_"))
-    else:
-        hint = next((cure for sign, cure in _CURES.items() if sign in result), hint)
-    return RefusedError(sentence(f"Refused: {words}"), hint)

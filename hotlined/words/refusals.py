@@ -1,0 +1,62 @@
+"""What refuses a text by hand or a decision, in words, and what a person can do."""
+
+from hotlined.policy import Reason, WaitingFor
+from hotlined.states import State
+from hotlined.words.reasons import REASONS
+
+_STATES = {
+    State.QUEUED: "still waits",
+    State.SENDING: "is being sent",
+    State.UNDELIVERED: "was sent and not delivered",
+    State.UNCONFIRMED: "may have left",
+    State.FAILED: "has failed",
+    State.SHADOWED: "was not sent: that was shadow mode",
+    State.CANCELLED: "is cancelled already",
+    State.SENT: "was sent",
+    State.DELIVERED: "was delivered",
+}
+"""Every state of an answer as the end of a sentence about it."""
+
+_NO_ROOM = ("there is no room in the {0}'s budget", "`hotlined limits` says when there is.")
+_WAITS = {
+    WaitingFor.PAUSED: ("the line is paused", "`hotlined resume` ends that."),
+    WaitingFor.HELD: ("the line holds all answers back", "`hotlined status` says why, and the cure."),
+    WaitingFor.BUDGET_HOUR: _NO_ROOM,
+    WaitingFor.BUDGET_DAY: _NO_ROOM,
+    WaitingFor.BUDGET_MONTH: _NO_ROOM,
+    WaitingFor.RESERVE: ("what is left of the budget is for new numbers", "`hotlined limits` says when there is room."),
+}
+"""What makes an answer wait and refuses a text by hand, each with its cure."""
+
+_REASON_CURES = {
+    Reason.PENDING: "`hotlined log` shows when it goes; try again then, or end it with `hotlined cancel ID`.",
+    Reason.BLOCKED: "`hotlined unblock NUMBER` ends that, unless numbers.blocked in the configuration names it.",
+    Reason.OPTED_OUT: "If it has changed its mind: `hotlined optin NUMBER`.",
+    Reason.COUNTRY: "numbers.answer_countries in the configuration says which are.",
+}
+"""The cures of the reasons for which a number is refused."""
+
+_SENTENCE_CURES = {
+    "answer.max_segments": "Shorten it: `hotlined text check` says what a text takes.",
+    "credit.ussd": "Set credit.ussd to the code that your operator gives, such as *121#, and reload the daemon.",
+    "in 24 hours": "Try again when the first of these is a day old.",
+}
+"""The cures of refusals that come as a sentence, by a word in it."""
+
+
+def state_in_words(state: str) -> str:
+    """Write the state of an answer as the end of a sentence about it; a state that is none of ours as it is."""
+    return _STATES[State(state)] if state in list(State) else f"is {state}"
+
+
+def refusal_in_words(result: str) -> tuple[str, str]:
+    """Return what a result of the daemon that refuses means, a code or a sentence, and its cure."""
+    if result in list(Reason):
+        reason = Reason(result)
+        words = "an answer to this number is queued already" if reason is Reason.PENDING else REASONS[reason]
+        return words, _REASON_CURES.get(reason, "`hotlined number NUMBER` says more about it.")
+    if result in list(WaitingFor) and WaitingFor(result) in _WAITS:
+        words, cure = _WAITS[WaitingFor(result)]
+        return words.format(result.removeprefix("budget_")), cure
+    cures = (cure for word, cure in _SENTENCE_CURES.items() if word in result)
+    return result, next(cures, "`hotlined status` says how the line is.")
