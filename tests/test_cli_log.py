@@ -186,7 +186,7 @@ def outcome(line: str) -> str:
 
 
 @pytest.mark.parametrize(("columns", "headings"), [
-    (150, "ID TIME FROM OUTCOME_WIDTH TEXT"), (80, "ID TIME FROM OUTCOME_WIDTH TEXT"), (40, "ID TIME FROM"),
+    (150, "ID TIME FROM OUTCOME TEXT"), (80, "ID TIME FROM OUTCOME TEXT"), (40, "ID TIME FROM"),
 ])  # fmt: skip
 def test_the_table_fits_its_terminal(busy: Filled, columns: int, headings: str) -> None:
     """A narrow terminal gets outcome and text below each contact, and no line is longer than it is wide."""
