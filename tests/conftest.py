@@ -7,11 +7,13 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
+import extent
 import pytest
 import warm
 
@@ -27,6 +29,10 @@ ANSWERS = (
     "SELECT answer_state, answer_reason, answer_waiting_for FROM log WHERE answer_id IS NOT NULL ORDER BY answer_id"
 )
 """How far the answers are, what for, and what they wait for."""
+SHM = "/dev/shm"
+"""Where files of tests lie: what a disk costs is measured by tests that choose one (`tests/test_cost.py`)."""
+ROOM = 1 << 30  # octets
+LONGEST = ("test_year", "test_soak", "test_crash", "test_powercut", "test_explored", "test_money", "test_fuzz")
 PATIENCE_SECONDS = 40.0  # before a test gives up; never a promise about speed
 
 
@@ -169,10 +175,48 @@ class Line:
         )
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Start our programs warm, and let an interrupt be one: a shell's background jobs ignore it."""
+    config.addinivalue_line("markers", "uncounted: covers nothing that others do not; it is slow enough without")
     warm.install()
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if "TMPDIR" not in os.environ and _has_room(SHM):
+        os.environ["TMPDIR"] = tempfile.tempdir = SHM
+
+
+def _has_room(folder: str) -> bool:
+    """Tell whether files of tests have room in a folder, and may be run there."""
+    try:
+        disk = os.statvfs(folder)
+    except OSError:
+        return False
+    return disk.f_bavail * disk.f_frsize > ROOM and not disk.f_flag & os.ST_NOEXEC
+
+
+def pytest_report_header() -> str:
+    """Say how much this run takes of what can be taken in part."""
+    return extent.header()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest, so that nothing long is left for the end."""
+    items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _uncounted(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Measure no coverage of a module that asks for that, nor of what it starts."""
+    if not (request.node.get_closest_marker("uncounted") and "coverage" in sys.modules):
+        yield
+        return
+    measuring = sys.modules["coverage"].Coverage.current()
+    kept = {name: os.environ.pop(name) for name in [*os.environ] if name.startswith("COVERAGE_PROCESS")}
+    if measuring:
+        measuring.stop()
+    yield
+    os.environ.update(kept)
+    if measuring:
+        measuring.start()
 
 
 @pytest.fixture(autouse=True)

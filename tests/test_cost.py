@@ -18,7 +18,7 @@ from hotlined.simulator import pdus
 
 POLLS = 6
 TWO_SEGMENTS = "é" * 200
-SHM = Path("/dev/shm")
+DISK, SHM = Path("/var/tmp"), Path("/dev/shm")
 SENDERS = {"SM": "+3247010", "ME": "+3247011"}
 
 
@@ -158,12 +158,16 @@ def test_answers_that_wait_ask_nothing_of_the_modem(line: Line) -> None:
 
 
 @pytest.fixture(scope="module")
-def idle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Meters, Meters]]:
-    """Read the meters, let the daemon idle for `POLLS` polls, its status on a tmpfs, and read them again."""
+def idle() -> Iterator[tuple[Meters, Meters]]:
+    """Read the meters, let the daemon idle for `POLLS` polls, its status on a tmpfs alone, and read them again."""
     if not SHM.is_dir():
         pytest.skip("there is no tmpfs at /dev/shm")
-    folder = tmp_path_factory.mktemp("idle")
-    with simulation.start(folder) as simulator, tempfile.TemporaryDirectory(dir=SHM) as runtime:
+    with (
+        tempfile.TemporaryDirectory(dir=DISK) as name,
+        simulation.start(name) as simulator,
+        tempfile.TemporaryDirectory(dir=SHM) as runtime,
+    ):
+        folder = Path(name)
         (folder / "run").symlink_to(runtime)
         line = Line(folder, simulator)
         start_bare(line, "-m", "hotlined")

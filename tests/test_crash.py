@@ -6,6 +6,7 @@ but for a segment that was in hand: its answer is unconfirmed, and nobody sends 
 """
 
 import multiprocessing
+import re
 import signal
 import tempfile
 import time
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import extent
 import pytest
 import steps
 from conftest import Line, wait_until
@@ -31,6 +33,15 @@ KEVIN, LEA, AXEL, NORA = "+32470123456", "+33612345678", "+32471234567", "+32472
 TEXT = "Salut, ça va ?"
 THREE_SEGMENTS = "Pourquoi tu ne réponds pas ? " * 14
 SHARDS = 12
+ONE_IN = 8
+"""Of the steps each so manieth is tried in a run that takes samples."""
+COSTLY = re.compile(
+    r"PDU and Ctrl-Z|AT\+CPIN=|AT\+CMG[SD]=|"
+    r"COMMIT: (UPDATE (answer_segments|segments|pin_tries)|INSERT INTO (contacts|segments|pin_tries)|SELECT count)"
+)
+"""Of the steps with each such name one is tried in each run: a crash there can cost a text, money, or the SIM."""
+
+pytestmark = pytest.mark.uncounted
 
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(list(steps.PRELOADED))
@@ -220,6 +231,16 @@ def points() -> tuple[tuple[str, Step], ...]:
     )
 
 
+def chosen() -> list[tuple[str, Step]]:
+    """Return the points that this run of the tests takes."""
+    costly: dict[tuple[str, str], list[tuple[str, Step]]] = {}
+    for point in points():
+        if COSTLY.search(point[1].name):
+            costly.setdefault((point[0], point[1].name), []).append(point)
+    drawn = {alike[extent.SEED % len(alike)] for alike in costly.values()} | {*extent.sample(points(), ONE_IN)}
+    return [point for point in points() if point in drawn]
+
+
 def kill(name: str, step: Step) -> bool:
     """Kill the daemon before a step of a scenario; return whether the run came to that step."""
     return step in play(SCENARIOS[name], step)
@@ -228,9 +249,9 @@ def kill(name: str, step: Step) -> bool:
 @pytest.mark.parametrize("shard", range(SHARDS))
 def test_a_crash_at_any_step_loses_nothing_and_doubles_nothing(shard: int) -> None:
     """Killed at whatever step: every text once, no segment twice, what left is counted, no PIN tried again."""
-    mine = points()[shard::SHARDS]
+    mine = chosen()[shard::SHARDS]
     killed = [kill(name, step) for name, step in mine]
-    assert killed.count(False) <= len(mine) / 10, "a run differs from another by a poll or two"
+    assert killed.count(False) <= max(1, len(mine) / 10), "a run differs from another by a poll or two"
 
 
 @click.command()
