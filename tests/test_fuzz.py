@@ -4,7 +4,9 @@ from itertools import islice
 from pathlib import Path
 
 import fuzz
+import pytest
 
+pytestmark = pytest.mark.uncounted
 MUTANTS = 20_000
 MOST_MIB = 64  # more than that would grow with what was received
 

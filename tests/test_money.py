@@ -5,7 +5,6 @@ seconds that the machine was powered on, and never by what the store says that i
 knows nothing of either, judges the whole history.
 """
 
-import os
 import shutil
 import tempfile
 import time
@@ -21,6 +20,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import extent
 import oracle
 import pytest
 import store_steps
@@ -43,13 +43,15 @@ from hotlined.simulator import pdus
 from hotlined.store import answers, attempts, backup, contacts, decisions, fates, gate, integrity, privacy, pseudonyms
 from hotlined.store.database import open_beside_daemon, open_for_daemon
 
-EXAMPLES = int(os.environ.get("HOTLINED_EXAMPLES", "60"))
+EXAMPLES = extent.examples(25, 60)
 SHM = Path("/dev/shm")  # processes die here, disks do not: nothing has to wait for one
 START = datetime(2026, 11, 24, 22, 0, tzinfo=UTC)
 NUMBERS = ("+32470000001", "+32470000002", "+32470000003")
 SOURCE = contacts.Source("fr", "206012345678901", "SM", lambda originator: identify(originator, "BE"))
 PLANS = (alphabet.plan("Non."), alphabet.plan("n" * 200))  # one segment, two
 WINDOWS = {"hour": 3600, "day": 86400, "month": 30 * 86400}  # seconds, as config.yaml has them
+
+pytestmark = pytest.mark.uncounted
 
 durations = st.sampled_from((1, 29, 60, 300, 900, 3599, 3600, 3601, 7200, 43200, 86400, 7 * 86400, 30 * 86400))
 numbers = st.sampled_from(NUMBERS)

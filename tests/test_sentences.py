@@ -1,7 +1,6 @@
 """The sentences of `hotlined stats`, whatever came: parts add up to wholes, and every number is one of the figures."""
 
 import json
-import os
 import re
 import tempfile
 from collections.abc import Callable
@@ -9,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import extent
 import pytest
 from filled import LEA, Filled
 from hypothesis import given, settings
@@ -22,7 +22,7 @@ from hotlined.statistics.summary import summarise
 
 __all__ = ["brussels"]  # the fixture
 
-EXAMPLES = int(os.environ.get("HOTLINED_EXAMPLES", "100"))
+EXAMPLES = extent.examples(40, 100)
 Figures = dict[str, Any]
 
 # ---- what may come
