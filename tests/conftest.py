@@ -16,6 +16,7 @@ from typing import Any, Self
 import extent
 import pytest
 import warm
+from skips import pytest_runtest_makereport  # noqa: F401  a hook is found by its name
 
 from hotlined.gsm.modem import Modem
 from hotlined.gsm.port import Port

@@ -1,11 +1,15 @@
 """The scripts that whoever works on hotlined runs."""
 
+import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from skips import FORBIDDEN
+from test_page import BROWSERS
 
 ROOT = Path(__file__).parent.parent
 RED = '''"""Red."""
@@ -61,3 +65,59 @@ def test_each_program_that_is_run_by_its_name_is_there(tmp_path: Path) -> None:
         done = run(*words)
         assert (done.returncode, done.stdout) == (2, "")
         assert "crash-matrix" in done.stderr
+
+
+SKIPPED = """
+import pytest
+
+@pytest.mark.skipif(True, reason="needs a mark")
+def test_mark():
+    pass
+
+@pytest.fixture
+def place():
+    pytest.skip("needs a place")
+
+def test_fixture(place):
+    pass
+
+def test_mount():
+    pytest.skip("here nobody may mount")
+
+@pytest.mark.xfail(reason="is known")
+def test_known():
+    assert False
+
+def test_green():
+    pass
+"""
+
+
+def test_a_test_that_is_skipped_fails_in_ci_with_its_reason(tmp_path: Path) -> None:
+    """With HOTLINED_NO_SKIPS nothing is skipped but what no package brings; without it, all is that asks for it."""
+    (tmp_path / "test_skipped.py").write_text(SKIPPED)
+    (tmp_path / "conftest.py").write_text("from skips import pytest_runtest_makereport\n")
+
+    def run(**more: str) -> subprocess.CompletedProcess[str]:
+        environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "tests"), **more}
+        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--quiet", tmp_path]
+        return subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path, env=environment)
+
+    usual, strict = run(), run(HOTLINED_NO_SKIPS="yes")
+    assert usual.returncode == 0
+    assert "1 passed, 3 skipped, 1 xfailed" in usual.stdout
+    assert strict.returncode == 1
+    assert "1 passed, 1 skipped, 1 xfailed, 2 errors" in strict.stdout
+    assert {"needs a mark", "needs a place"} == set(re.findall(r"NO_SKIPS\): (.*)", strict.stdout))
+
+
+def test_ci_has_what_the_tests_look_for() -> None:
+    """Each program that a test is skipped without is installed by .ci/run, which lets no test be skipped."""
+    ci = (ROOT / ".ci/run").read_text()
+    tests = "".join(path.read_text() for path in (ROOT / "tests").glob("*.py"))
+    looked_for = set(re.findall(r'skipif\(.*which\("([\w-]+)"\)', tests)) | {"strace", BROWSERS[0]}
+
+    assert {"fish", "zsh", "shellcheck", "systemd-analyze", "udevadm"} < looked_for
+    assert set(re.findall(r"^(\S+) \S+$", ci, re.MULTILINE)) >= looked_for - {"bash"}
+    assert "export HOTLINED_NO_SKIPS=" in ci
+    assert all(tests.count(f'"{reason}"') > 1 for reason in FORBIDDEN)
