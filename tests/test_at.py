@@ -75,13 +75,6 @@ def submitted() -> Protocol:
     return protocol
 
 
-def abandoned() -> Protocol:
-    """Return a protocol that has given its prompt up."""
-    protocol = prompted()
-    protocol.abandon()
-    return protocol
-
-
 def lost(command: Command) -> Protocol:
     """Return a protocol whose command has timed out."""
     protocol = asking(command)
@@ -107,7 +100,6 @@ IN_STATE: dict[ProtocolState, Callable[[], Protocol]] = {
 STEPS: dict[Step, Callable[[Protocol], object]] = {
     Step.COMMAND: lambda protocol: protocol.command(CSQ),
     Step.SUBMIT: lambda protocol: protocol.submit(SUBMIT),
-    Step.ABANDON: Protocol.abandon,
     Step.TIME_OUT: Protocol.time_out,
     Step.RESYNCHRONISE: lambda protocol: protocol.resynchronise(PROBE),
 }
@@ -140,10 +132,9 @@ def test_a_response_is_information_and_a_final_result_code() -> None:
 
 
 def test_what_is_written() -> None:
-    """A command ends with CR, a payload with Ctrl-Z, a given up prompt gets ESC, a probe has ESC in front."""
+    """A command ends with CR, a payload with Ctrl-Z, a probe has ESC in front."""
     assert idle().command(CSQ) == b"AT+CSQ\r"
     assert prompted().submit(SUBMIT) == SUBMIT.encode() + b"\x1a"
-    assert prompted().abandon() == b"\x1b"
     assert Protocol().resynchronise(PROBE) == b"\x1bAT+CMGF?\r"
 
 
@@ -432,7 +423,7 @@ def test_a_prompt_has_no_line_end(prompt: bytes) -> None:
     assert [event for event in events if not isinstance(event, Unrecognised)] == [Prompt()]
 
 
-@pytest.mark.parametrize("make", [idle, lambda: asking(CSQ), submitted, abandoned, Protocol])
+@pytest.mark.parametrize("make", [idle, lambda: asking(CSQ), submitted, Protocol])
 def test_a_prompt_that_nobody_awaits_is_none(make: Callable[[], Protocol]) -> None:
     """Where no prompt is awaited, its line is unrecognised and moves nothing."""
     assert read(make, b"\r\n> hello\r\n", make().state) == [Unrecognised("> hello")]
@@ -441,14 +432,6 @@ def test_a_prompt_that_nobody_awaits_is_none(make: Callable[[], Protocol]) -> No
 def test_a_prompt_begins_its_line() -> None:
     """A greater-than sign within a line is no prompt, however the line arrives."""
     assert read(lambda: asking(SEND), b"5 > 3\r\n", ProtocolState.COMMAND) == [Unrecognised("5 > 3")]
-
-
-def test_a_prompt_given_up_does_not_spoil_the_next() -> None:
-    """The command after one that was given up gets its own prompt."""
-    protocol = abandoned()
-    protocol.receive(b"OK\r\n")
-    protocol.command(SEND)
-    assert protocol.receive(b"\r\n> ") == [Prompt()]
 
 
 def test_an_old_prompt_is_not_the_new_commands() -> None:
@@ -468,18 +451,11 @@ def test_a_submission_ends_with_its_reference(echo: str) -> None:
     assert events == [information, Response(SEND, Final("OK"), (information,))]
 
 
-@pytest.mark.parametrize("make", [lambda: asking(SEND), prompted, submitted, abandoned])
+@pytest.mark.parametrize("make", [lambda: asking(SEND), prompted, submitted])
 def test_an_error_ends_a_submission_at_any_moment(make: Callable[[], Protocol]) -> None:
     """The modem may refuse before the prompt, at it, or after the payload."""
     events = read(make, b"\r\n+CMS ERROR: 304\r\n", ProtocolState.IDLE)
     assert events == [Response(SEND, Final("+CMS ERROR: 304"))]
-
-
-@pytest.mark.parametrize("answer", [b"OK\r\n", b"\r\nERROR\r\n"])
-def test_a_prompt_given_up_still_ends_the_command(answer: bytes) -> None:
-    """After ESC the command has its final result code as ever, also OK."""
-    events = read(abandoned, answer, ProtocolState.IDLE)
-    assert events == [Response(SEND, Final(answer.decode().strip()))]
 
 
 @pytest.mark.parametrize("make", [lambda: asking(SEND), prompted])
@@ -701,7 +677,6 @@ MAKES = [
     lambda: asking(CIMI),
     lambda: asking(DIAL),
     lambda: probing(LIST),
-    abandoned,
 ]
 FRAGMENTS = [
     *(b"\r\n", b"\r", b"\n", b" ", b"> ", b">", b"\x1b", b"\x1a", b'"', b'",15\r\n', b",", b":", b"\x00", b"\xff"),

@@ -53,7 +53,6 @@ class Step(Enum):
     COMMAND = "command"
     PROMPTED = "prompted"
     SUBMIT = "submit"
-    ABANDON = "abandon"
     ANSWERED = "answered"
     TIME_OUT = "time out"
     LOSE_STEP = "lose step"
@@ -73,7 +72,6 @@ TRANSITIONS: Mapping[ProtocolState, Mapping[Step, ProtocolState]] = {
     },
     ProtocolState.PROMPT: {
         Step.SUBMIT: ProtocolState.PAYLOAD,
-        Step.ABANDON: ProtocolState.COMMAND,
         Step.ANSWERED: ProtocolState.IDLE,
         Step.TIME_OUT: ProtocolState.DESYNCHRONISED,
         Step.LOSE_STEP: ProtocolState.DESYNCHRONISED,
@@ -309,7 +307,6 @@ class Protocol:
         self._header: str | None = None  # information text whose payload is awaited
         self._opened: Unsolicited | None = None  # an unsolicited code whose next line is awaited
         self._echo: str | None = None
-        self._abandoned = False
         self._probing = False  # the probe's own information text has not come yet
         self._lost: set[str] = set()  # prefixes of commands that got no response since the last good one
         self._echoed = False
@@ -336,15 +333,6 @@ class Protocol:
         self._step(Step.SUBMIT)
         self._echo = payload
         return payload.encode("ascii") + _CTRL_Z
-
-    def abandon(self) -> bytes:
-        """Give the prompt up; return what to write.
-
-        The command's final result code is still awaited: some makes answer OK, some nothing.
-        """
-        self._step(Step.ABANDON)
-        self._abandoned = True
-        return _ESC
 
     def time_out(self) -> None:
         """Give the outstanding command up; until the protocol is in step, what its prefixes start is Late."""
@@ -394,7 +382,6 @@ class Protocol:
         self._command = command
         self._lines = []
         self._echo = command.text
-        self._abandoned = False
         return command.text.encode("ascii") + _CR
 
     def _lose_step(self) -> Iterator[Event]:
@@ -415,12 +402,7 @@ class Protocol:
     # Lines
 
     def _awaits_prompt(self) -> bool:
-        return (
-            self._state is ProtocolState.COMMAND
-            and self._command is not None
-            and self._command.prompt
-            and not self._abandoned
-        )
+        return self._state is ProtocolState.COMMAND and self._command is not None and self._command.prompt
 
     def _extend_line(self, piece: str) -> Iterator[Event]:
         begun = self._line.strip(_CONTROLS_AND_BLANK)
