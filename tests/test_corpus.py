@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from submits import Submit, decode_any
 
 from hotlined.errors import PduError
 from hotlined.gsm.address import Address
@@ -14,8 +15,6 @@ from hotlined.gsm.tpdu import (
     Deliver,
     MessageWaiting,
     StatusReport,
-    Submit,
-    decode,
     decode_ussd,
     join,
     join_data,
@@ -42,7 +41,7 @@ def by_id(record: dict[str, Any]) -> str:
 
 def read(record: dict[str, Any]) -> Deliver | StatusReport | Submit:
     """Decode a record as the modem would hand it out."""
-    return decode(record["pdu"], inbound=record["dir"] == "mt", service_centre=record["smsc_prefix"])
+    return decode_any(record["pdu"], inbound=record["dir"] == "mt", service_centre=record["smsc_prefix"])
 
 
 def address_fields(address: Address) -> dict[str, Any]:

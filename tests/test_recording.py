@@ -16,6 +16,7 @@ from conftest import Line
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from replaying import STICKS, replayed
+from submits import decode_any
 
 from hotlined.errors import PduError
 from hotlined.gsm import tpdu
@@ -331,7 +332,7 @@ def test_a_pdu_keeps_its_frame_and_loses_what_is_in_it(seed: int) -> None:
         inbound, centre = row["dir"] == "mt", row["smsc_prefix"]
         if not centre:
             pdu = f"00{pdu}"
-        before, after = (tpdu.decode(each, inbound=inbound) for each in (pdu, replacer.pdu(pdu)))
+        before, after = (decode_any(each, inbound=inbound) for each in (pdu, replacer.pdu(pdu)))
         _compare(before, after)
         checked += 1
     assert checked > 300

@@ -8,6 +8,7 @@ import pytest
 from gsmmodem.pdu import decodeSmsPdu
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from submits import Submit, ValidityFormat, decode_any, decode_submit
 
 from hotlined.errors import AddressError, PduError
 from hotlined.gsm.address import Ton
@@ -23,8 +24,6 @@ from hotlined.gsm.tpdu import (
     Ports,
     StatusClass,
     StatusReport,
-    Submit,
-    ValidityFormat,
     decode,
     decode_ussd,
     encode_submit,
@@ -78,8 +77,7 @@ def octets(data: bytes, *elements: bytes, dcs: int = 0x04, pid: int = 0) -> Deli
 
 def submitted(segment: EncodedSegment) -> Submit:
     """Decode what was encoded."""
-    message = decode(segment.pdu, inbound=False)
-    assert isinstance(message, Submit)
+    message = decode_submit(segment.pdu)
     assert message.issues == ()
     return message
 
@@ -97,7 +95,7 @@ def rejoined(segments: tuple[EncodedSegment, ...]) -> str:
 def test_any_string_is_a_message_or_a_pdu_error(digits: str, inbound: bool, service_centre: bool) -> None:
     """Whatever a modem hands out, the decoder returns a message of its direction or raises PduError."""
     try:
-        message = decode(digits, inbound=inbound, service_centre=service_centre)
+        message = decode_any(digits, inbound=inbound, service_centre=service_centre)
     except PduError:
         return
     assert isinstance(message, Deliver | StatusReport if inbound else Submit)

@@ -1,4 +1,4 @@
-"""TPDUs of short messages (3GPP TS 23.040): DELIVER, STATUS-REPORT and SUBMIT read, SUBMIT written.
+"""TPDUs of short messages (3GPP TS 23.040): DELIVER and STATUS-REPORT read, SUBMIT written.
 
 A decoder for PDUs from strangers and from modems with faults: whatever can be had of a message is had, with
 what is wrong in `issues`, and PduError is left for where there is none. It keeps no raw PDU and joins only
@@ -170,23 +170,6 @@ class StatusReport:
         return _STATUS_CLASSES[self.status >> 5] if self.status < 0x80 else StatusClass.RESERVED
 
 
-class ValidityFormat(StrEnum):
-    """The format of a validity period; the order is that of TP-VPF (TS 23.040 9.2.3.3)."""
-
-    NONE = "none"
-    ENHANCED = "enhanced"
-    RELATIVE = "relative"
-    ABSOLUTE = "absolute"
-
-
-_VALIDITY_FORMATS: Final = tuple(ValidityFormat)
-_VALIDITY_OCTETS: Final = {
-    ValidityFormat.NONE: 0,
-    ValidityFormat.ENHANCED: 7,
-    ValidityFormat.RELATIVE: 1,
-    ValidityFormat.ABSOLUTE: 7,
-}
-
 # Minutes for each value of a relative validity period (TS 23.040 9.2.3.12.1).
 _VALIDITY_MINUTES: Final = (
     *((value + 1) * 5 for value in range(144)),
@@ -194,29 +177,6 @@ _VALIDITY_MINUTES: Final = (
     *((value - 166) * 24 * 60 for value in range(168, 197)),
     *((value - 192) * 7 * 24 * 60 for value in range(197, 256)),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Submit:
-    """A short message to be sent (TS 23.040 9.2.2.2), such as a draft on the SIM.
-
-    `vp` are the octets of the validity period; what they say stands in `validity_minutes` or `validity_until`,
-    and nowhere for the enhanced format.
-    """
-
-    service_centre: str | None
-    mr: int
-    recipient: Address
-    pid: int
-    content: Content
-    report_request: bool
-    reject_duplicates: bool
-    reply_path: bool
-    vpf: ValidityFormat
-    vp: bytes
-    validity_minutes: int | None = None
-    validity_until: datetime | None = None
-    issues: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -530,56 +490,33 @@ def _status_report(reader: _Reader, first: int, service_centre: str | None) -> S
     )
 
 
-def _submit(reader: _Reader, first: int, service_centre: str | None) -> Submit:
-    reference = reader.octet("the message reference")
-    recipient, _ = _party(reader, "the recipient")
-    pid = reader.octet("the protocol identifier")
-    dcs = reader.octet("the data coding scheme")
-    vpf = _VALIDITY_FORMATS[first >> 3 & 3]
-    vp = reader.take(_VALIDITY_OCTETS[vpf], "the validity period")
-    content = _content(reader, dcs, reader.octet("the user data length"), has_header=bool(first & 0x40))
-    absolute = vpf is ValidityFormat.ABSOLUTE
-    return Submit(
-        service_centre=service_centre,
-        mr=reference,
-        recipient=recipient,
-        pid=pid,
-        content=content,
-        report_request=bool(first & 0x20),
-        reject_duplicates=bool(first & 0x04),
-        reply_path=bool(first & 0x80),
-        vpf=vpf,
-        vp=vp,
-        validity_minutes=_VALIDITY_MINUTES[vp[0]] if vpf is ValidityFormat.RELATIVE else None,
-        validity_until=_maybe_time(vp, "the validity period", reader.issues) if absolute else None,
-        issues=tuple(reader.issues),
-    )
-
-
-# By direction and message type indicator (TS 23.040 9.2.3.1); the reserved type 3 reads as a DELIVER, as that
-# clause asks. What is missing is a report or a command, which a modem neither hands out nor is given.
-_TYPES: Final[dict[tuple[bool, int], Callable[[_Reader, int, str | None], Deliver | StatusReport | Submit]]] = {
-    (True, 0): _deliver,
-    (True, 2): _status_report,
-    (True, 3): _deliver,
-    (False, 1): _submit,
+# By message type indicator (TS 23.040 9.2.3.1), of what comes in; the reserved type 3 reads as a DELIVER, as that
+# clause asks. What is missing is a report, which a modem does not hand out.
+_TYPES: Final[dict[int, Callable[[_Reader, int, str | None], Deliver | StatusReport]]] = {
+    0: _deliver,
+    2: _status_report,
+    3: _deliver,
 }
 _HEX: Final = re.compile(r"(?:[0-9A-Fa-f]{2})+")
 
 
-def decode(pdu: str, *, inbound: bool = True, service_centre: bool = True) -> Deliver | StatusReport | Submit:
-    """Decode the hexadecimal digits that a modem lists: a TPDU, by default with the service centre in front.
-
-    `inbound` is false for what was stored to be sent. Raises PduError, and nothing else, where there is no
-    message.
-    """
+def _opened(pdu: str, *, service_centre: bool) -> tuple[_Reader, str | None, int]:
+    """Return a reader behind the first octet of a TPDU, the service centre in front of it, and that octet."""
     digits = pdu.strip(" \t\r\n")
     if not _HEX.fullmatch(digits):
         raise PduError("not an even number of hexadecimal digits", _HINT)
     reader = _Reader(bytes.fromhex(digits))
     centre = _service_centre(reader) if service_centre else None
-    first = reader.octet("the first octet")
-    read = _TYPES.get((inbound, first & 0x03))
+    return reader, centre, reader.octet("the first octet")
+
+
+def decode(pdu: str, *, service_centre: bool = True) -> Deliver | StatusReport:
+    """Decode the hexadecimal digits that a modem lists: a TPDU, by default with the service centre in front.
+
+    Raises PduError, and nothing else, where there is no message that comes in.
+    """
+    reader, centre, first = _opened(pdu, service_centre=service_centre)
+    read = _TYPES.get(first & 0x03)
     if read is None:
         raise PduError(f"message type {first & 0x03} makes no sense in this direction", _HINT)
     return read(reader, first, centre)

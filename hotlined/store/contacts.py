@@ -63,8 +63,6 @@ def read(pdu: str, tpdu_length: int | None, index: int | None) -> Reading:
         message = tpdu.decode(pdu)
     except PduError as error:
         return Reading(pdu, tpdu_length, index, None, error.message)
-    if isinstance(message, tpdu.Submit):
-        return Reading(pdu, tpdu_length, index, None, "an outbound text among the received ones")
     return Reading(pdu, tpdu_length, index, message, None)
 
 
