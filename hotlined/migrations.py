@@ -315,7 +315,48 @@ FIRST = (
 # they were noted without a secret, so that whoever had the database had the PIN
 PINS = ("DELETE FROM pin_tries",)
 
-SCHEMA = (("first", FIRST), ("pins", PINS))
+# what was read from the last event of a kind is a column of the line's state from here on; the events stay, for people
+LINE = (
+    "ALTER TABLE line_state ADD COLUMN paused_limit REAL",
+    "ALTER TABLE line_state ADD COLUMN pause_restored INTEGER NOT NULL DEFAULT 0 CHECK (pause_restored IN (0, 1))",
+    "ALTER TABLE line_state ADD COLUMN shadow_at TEXT",
+    "ALTER TABLE line_state ADD COLUMN shadow_limit REAL",
+    "ALTER TABLE line_state ADD COLUMN flood_limit REAL",
+    "ALTER TABLE line_state ADD COLUMN balance TEXT",
+    "ALTER TABLE line_state ADD COLUMN balance_low INTEGER NOT NULL DEFAULT 0 CHECK (balance_low IN (0, 1))",
+    "ALTER TABLE line_state ADD COLUMN balance_at TEXT",
+    # when a copy was made, until its daemon has found it; the database that it was made of has none
+    "ALTER TABLE line_state ADD COLUMN copied_at TEXT",
+    # of several pauses since the last resume the first one counts, and the last one says whether a person chose it
+    """
+    UPDATE line_state SET
+      paused_limit = (SELECT min(at_limit) FROM events WHERE kind = 'pause'
+        AND id > (SELECT coalesce(max(id), 0) FROM events WHERE kind = 'resume')),
+      pause_restored = coalesce((SELECT kind = 'pause_restored' FROM events WHERE kind IN ('pause', 'pause_restored')
+        ORDER BY id DESC LIMIT 1), 0)
+      WHERE paused_at IS NOT NULL
+    """,
+    """
+    UPDATE line_state SET shadow_at = e.at, shadow_limit = e.at_limit
+      FROM (SELECT kind, at, at_limit FROM events WHERE kind IN ('mode_shadow', 'mode_live') ORDER BY id DESC LIMIT 1) e
+      WHERE e.kind = 'mode_shadow'
+    """,
+    """
+    UPDATE line_state SET flood_limit = e.at_limit
+      FROM (SELECT kind, at_limit FROM events WHERE kind IN ('flood_begin', 'flood_end') ORDER BY id DESC LIMIT 1) e
+      WHERE e.kind = 'flood_begin'
+    """,
+    """
+    UPDATE line_state SET balance = e.detail, balance_low = e.kind = 'balance_low', balance_at = e.at
+      FROM (SELECT kind, at, detail FROM events WHERE kind IN ('balance', 'balance_low') ORDER BY id DESC LIMIT 1) e
+    """,
+    """
+    UPDATE line_state SET copied_at = (SELECT max(at) FROM events WHERE kind = 'backup'
+      AND id > (SELECT coalesce(max(id), 0) FROM events WHERE kind = 'restored'))
+    """,
+)
+
+SCHEMA = (("first", FIRST), ("pins", PINS), ("line", LINE))
 """Every migration: its name and its statements, in the order in which they are applied."""
 
 UNRELEASED = frozenset({"initial", "keeping"})

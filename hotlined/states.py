@@ -27,6 +27,16 @@ class ContactVerdict(StrEnum):
     SUPPRESS = "suppress"
 
 
+class RequestState(StrEnum):
+    """How far a request to the daemon is."""
+
+    OPEN = "open"
+    BEGUN = "begun"
+    DONE = "done"
+    REFUSED = "refused"
+    EXPIRED = "expired"
+
+
 class State(StrEnum):
     """How far an answer is."""
 
@@ -119,6 +129,8 @@ def _where(fact: str) -> str:
     return listed(state for state, facts in FACTS.items() if getattr(facts, fact))
 
 
+PENDING = listed((RequestState.OPEN, RequestState.BEGUN))
+"""A request that the daemon may still carry out."""
 OPEN = listed((State.QUEUED, State.SENDING))
 """An answer of which something may still be handed over by itself."""
 REPEATABLE = (State.UNCONFIRMED, State.FAILED, State.CANCELLED)

@@ -33,7 +33,9 @@ from hotlined.errors import PduError
 from hotlined.gsm import address, alphabet, tpdu
 from hotlined.simulator import client as simulation
 from hotlined.store import contacts
-from hotlined.store.database import Database, open_for_daemon
+from hotlined.store.database import Database
+from hotlined.store.line import save_limit_clock
+from hotlined.store.opening import open_for_daemon
 
 ROOT = Path(__file__).parent.parent
 DISK = Path("/var/tmp")  # of all temporary folders the one that is on a disk everywhere
@@ -220,7 +222,7 @@ def commit(db: Database) -> float:
 
     def write() -> None:
         with db.transaction():
-            db.save_limit_clock(db.now())
+            save_limit_clock(db, db.now())
 
     return timed(write)
 

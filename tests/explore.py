@@ -39,6 +39,7 @@ from hotlined.store import (
     pseudonyms,
 )
 from hotlined.store.database import Database
+from hotlined.store.line import breaker_of, set_breaker
 
 START = datetime(2026, 11, 24, 22, 0, tzinfo=UTC)
 ALICE, BOB = "+32470000001", "+32470000002"
@@ -110,7 +111,7 @@ class Explorer:
         """Let the next segment out, if there is one; None: the daemon is killed while it is in hand."""
         if "stale not swept" not in self.mutants:
             answers.sweep(self.db, RULES.max_age, self.now, by_calendar=False)
-        state = attempts.breaker_of(self.db)
+        state = breaker_of(self.db)
         if state.is_open:
             answers.halt(self.db, trials=False)
         for turn in answers.due(self.db, self.now, trial=state.lets_try(self.now.limit)):
@@ -182,7 +183,7 @@ class Explorer:
         """Start the daemon again within the same boot."""
         fates.recover(self.db, self.now)
         if "breaker forgotten at a restart" in self.mutants:
-            attempts.set_breaker(self.db, breaker.Breaker())
+            set_breaker(self.db, breaker.Breaker())
         self.note(Restarted(at=self.world.now))
 
     def hour(self) -> None:
@@ -274,7 +275,7 @@ class Explorer:
             (self.name(row["number"]), row["blocked_at"] is not None, row["opted_out_at"] is not None)
             for row in self.db.all("SELECT * FROM numbers ORDER BY number")
         ]
-        state = attempts.breaker_of(self.db)
+        state = breaker_of(self.db)
         rows.append((state.cause, state.rounds, state.refused, max(0.0, state.due - now), age(state.last_trial)))
         truth = tuple(
             replace(fact, at=age(fact.at) or 0.0)

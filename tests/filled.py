@@ -25,7 +25,8 @@ from hotlined.gsm import alphabet
 from hotlined.gsm.address import Address, Ton, identify
 from hotlined.simulator import pdus
 from hotlined.store import answers, contacts
-from hotlined.store.database import Database, open_for_daemon
+from hotlined.store.database import Database
+from hotlined.store.opening import open_for_daemon
 
 SENT = datetime(2026, 11, 24, 22, 0, tzinfo=UTC)
 KEVIN, LEA = "+32470123456", "+33612345678"

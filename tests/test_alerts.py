@@ -36,6 +36,7 @@ from hotlined.reports.line import report_line
 from hotlined.status import DaemonStatus, ModemStatus, Trouble
 from hotlined.store import backup, decisions, requests
 from hotlined.store.alerting import Alert, Event, Place
+from hotlined.store.line import mark_copied, save_limit_clock
 from hotlined.words import conditions
 
 ADMIN = "+32470999888"
@@ -349,7 +350,7 @@ class Quiet(Filled):
     def __init__(self, folder: Path, receiver: Receiver, **alerts: Any) -> None:
         urls = {"urls": [f"json://user:{SECRET}@{receiver.address}/a"]}
         super().__init__(folder, alerts=urls | alerts)
-        self.db.save_limit_clock(self.db.now())  # as a daemon does when it starts
+        save_limit_clock(self.db, self.db.now())  # as a daemon does when it starts
         self.say()
 
     def say(self, state: str = "ready", database_state: str = "ok", **more: Any) -> None:
@@ -447,9 +448,9 @@ def test_a_daemon_that_does_not_run_is_told(quiet: Callable[..., Quiet], receive
     assert receiver.titles() == ["hotlined fr: the daemon does not run"]
 
 
-def age(line: Quiet, kind: str, seconds: float) -> None:
-    """Let the event of a kind, and what was told, be so much older than it is."""
-    line.db.execute("UPDATE events SET at_limit = at_limit - ? WHERE kind = ?", seconds, kind)
+def age(line: Quiet, column: str, seconds: float) -> None:
+    """Let what began at a limit time, and what was told, be so much older than it is."""
+    line.db.execute(f"UPDATE line_state SET {column} = {column} - ?", seconds)
     line.db.execute("UPDATE alerts SET at_limit = at_limit - ?", seconds)
 
 
@@ -460,7 +461,7 @@ def test_a_forgotten_pause_is_told_with_its_cure_until_it_ends(quiet: Callable[.
     (line.folder / "run" / "main" / "alerts.json").unlink()
     assert line.alerts() == (0, "")
     assert receiver.came == []
-    age(line, "pause", 3600)
+    age(line, "paused_limit", 3600)
     for _ in range(2):
         line.alerts()
     ((_, body),) = receiver.came
@@ -468,7 +469,7 @@ def test_a_forgotten_pause_is_told_with_its_cure_until_it_ends(quiet: Callable[.
     assert re.match(
         "Since [0-9]+ [A-Z][a-z]+ [0-9:]+: Paused by marie: nothing is sent. 'hotlined resume'", body["message"]
     )
-    age(line, "pause", 86_400)
+    age(line, "paused_limit", 86_400)
     for _ in range(2):
         line.alerts()
     decisions.resume(line.db, "marie", line.db.now())
@@ -498,7 +499,7 @@ def test_a_pause_of_a_backup_is_told_at_once(quiet: Callable[..., Quiet], receiv
     line = quiet()
     decisions.pause(line.db, "marie", line.db.now())
     with line.db.transaction():
-        line.db.event(line.db.now(), "backup")  # as the copy has it
+        mark_copied(line.db.connection, line.db.now().rfc3339)
     backup.quarantine_restored(line.db, line.db.now())
     line.alerts()
 
@@ -516,7 +517,7 @@ def test_forgotten_shadow_mode_is_told_with_its_cure_until_it_ends(
     line.say(mode="shadow")
     assert line.alerts() == (0, "")
     assert receiver.came == []
-    age(line, decisions.SHADOW, 3600)
+    age(line, "shadow_limit", 3600)
     line.alerts()
     ((_, body),) = receiver.came
     assert body["message"].startswith("Nobody is answered since ")
@@ -609,7 +610,7 @@ def test_what_cannot_be_recorded_is_not_sent(
     quiet: Callable[..., Quiet], receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While another program holds the database for a moment, a run ends with 1 and tells nothing."""
-    monkeypatch.setattr("hotlined.store.database.BUSY_SECONDS", 0.1)
+    monkeypatch.setattr("hotlined.store.opening.BUSY_SECONDS", 0.1)
     line = quiet()
     line.event("flood_begin")
     line.db.execute("BEGIN IMMEDIATE")

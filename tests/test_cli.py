@@ -20,7 +20,7 @@ from filled import KEVIN, Filled
 from hotlined import __version__
 from hotlined.cli import COMMANDS, main
 from hotlined.cli.service import Formatter
-from hotlined.store.database import open_for_daemon
+from hotlined.store.opening import open_for_daemon
 from hotlined.store.trouble import DatabaseTrouble
 
 SCRIPT = [sys.executable, "-m", "hotlined"]

@@ -19,7 +19,7 @@ from filled import LEA, Filled
 
 from hotlined.clock import boottime, parse_rfc3339
 from hotlined.status import DaemonStatus, ModemStatus, Storage, Trouble
-from hotlined.store import database, decisions
+from hotlined.store import decisions, opening
 from hotlined.store.line import note_balance
 from hotlined.words.harmless import harmless
 
@@ -232,7 +232,7 @@ def test_a_damaged_database_has_its_cure(line: Filled) -> None:
 
 def test_a_locked_database_has_its_cure(line: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
     """A program that keeps the database for itself is the trouble."""
-    monkeypatch.setattr(database, "BUSY_SECONDS", 0.01)
+    monkeypatch.setattr(opening, "BUSY_SECONDS", 0.01)
     line.db.close()
     with closing(sqlite3.connect(line.database, isolation_level=None)) as other:
         other.execute("PRAGMA locking_mode = EXCLUSIVE")

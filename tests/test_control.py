@@ -22,7 +22,7 @@ from persons import ADMIN, COMMAND, LINE, MEMBER, NOBODY, OTHER_LINE, ROOT, STRA
 from hotlined import config as configuration
 from hotlined.control.server import Server
 from hotlined.control.verbs import VERBS
-from hotlined.store.database import open_for_daemon
+from hotlined.store.opening import open_for_daemon
 
 NUMBER = "+32470123456"
 ASK = """
@@ -222,7 +222,7 @@ def test_every_decision_works_for_a_member(doors: Doors) -> None:
     contact = """
 from pathlib import Path
 import sys
-from hotlined.store.database import open_beside_daemon
+from hotlined.store.opening import open_beside_daemon
 with open_beside_daemon(Path(sys.argv[1])) as db, db.transaction():
     now = db.now()
     db.insert(

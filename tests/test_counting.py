@@ -10,6 +10,7 @@ from filled import ANSWER, KEVIN, LEA, RULES, Filled
 
 from hotlined.gsm.alphabet import plan
 from hotlined.store import answers, decisions, fates, gate
+from hotlined.store.line import save_limit_clock
 
 TWO_SEGMENTS = plan(ANSWER)
 
@@ -92,7 +93,7 @@ def test_limits_status_numbers_and_stats_count_the_same(line: Filled, state: str
     """In whatever state an answer is, four commands agree on the segments that were spent, and so does the check."""
     answered(line, LEA)
     STATES[state](line)
-    line.db.save_limit_clock(line.now())
+    save_limit_clock(line.db, line.now())
 
     limits = json.loads(line.run("limits", "--json").stdout)["windows"]
     status = json.loads(line.run("status", "--json").stdout)["budgets"]

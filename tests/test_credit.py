@@ -15,7 +15,7 @@ from hotlined.daemon import line as daemon
 from hotlined.daemon.credit import BALANCE_SECONDS, REASON_SECONDS, Credit
 from hotlined.gsm.modem import Modem
 from hotlined.gsm.port import Port
-from hotlined.store.database import open_for_daemon
+from hotlined.store.opening import open_for_daemon
 
 CREDIT = {"ussd": "*121#", "pattern": r"([0-9]+[.,][0-9]{2}) *EUR", "alert_below": 5}
 

@@ -19,7 +19,7 @@ from test_docs import TEXTS, blocks
 
 from hotlined import pseudonym
 from hotlined.store import attempts, backup, decisions, integrity
-from hotlined.store.database import open_for_daemon
+from hotlined.store.opening import open_for_daemon
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from conftest import Line, wait_until
 from hotlined.clock import LimitClock
 from hotlined.daemon.waiting import outage_of
 from hotlined.errors import DatabaseInUseError, DatabaseVersionError, StoreError
-from hotlined.store.database import open_for_daemon
+from hotlined.store.opening import open_for_daemon
 from hotlined.store.trouble import DatabaseTrouble
 
 NUMBER = "+32470112233"

@@ -29,7 +29,7 @@ from hotlined.gsm import alphabet
 from hotlined.gsm.address import Address, Ton, identify
 from hotlined.simulator import client as simulation
 from hotlined.store import contacts
-from hotlined.store.database import open_for_daemon
+from hotlined.store.opening import open_for_daemon
 
 TROLL, HONEST = "+32470666666", "+32470123456"
 SIM_SIZE = 10

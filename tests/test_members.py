@@ -22,7 +22,7 @@ from persons import STRANGER as A_STRANGER
 
 from hotlined.errors import DatabaseInUseError, StoreError
 from hotlined.store import holders
-from hotlined.store.database import open_beside_daemon, open_for_daemon
+from hotlined.store.opening import open_beside_daemon, open_for_daemon
 
 ROOT = Path(__file__).parent.parent
 OWNER, MEMBER, STRANGER, GROUP = LINE.uid, A_MEMBER.uid, A_STRANGER.uid, LINE.gids[0]
@@ -65,7 +65,7 @@ sys.path.insert(0, {tests!r})
 import persons
 persons.become({uid}, [{gid}])
 from pathlib import Path
-from hotlined.store.database import open_beside_daemon, open_for_daemon
+from hotlined.store.opening import open_beside_daemon, open_for_daemon
 path = Path({path!r})
 """
 
@@ -235,7 +235,7 @@ def maybe_status(state: Path) -> dict[str, Any]:
 OPENER = """
 import sys, time
 from pathlib import Path
-from hotlined.store.database import open_beside_daemon
+from hotlined.store.opening import open_beside_daemon
 until = time.monotonic() + 8
 path, number, turns = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 for turn in range(turns):

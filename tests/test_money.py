@@ -40,8 +40,9 @@ from hotlined.clock import LimitClock, Now
 from hotlined.gsm import alphabet
 from hotlined.gsm.address import Address, Ton, identify
 from hotlined.simulator import pdus
-from hotlined.store import answers, attempts, backup, contacts, decisions, fates, gate, integrity, privacy, pseudonyms
-from hotlined.store.database import open_beside_daemon, open_for_daemon
+from hotlined.store import answers, backup, contacts, decisions, fates, gate, integrity, privacy, pseudonyms
+from hotlined.store.line import breaker_of
+from hotlined.store.opening import open_beside_daemon, open_for_daemon
 
 EXAMPLES = extent.examples(25, 60)
 SHM = Path("/dev/shm")  # processes die here, disks do not: nothing has to wait for one
@@ -380,7 +381,7 @@ class Hotline(RuleBasedStateMachine):
             answers.sweep(self.db, self.in_force().max_age, now, by_calendar=True)
             if self.paused:
                 answers.halt(self.db, trials=True)
-            for turn in answers.due(self.db, now, trial=attempts.breaker_of(self.db).lets_try(now.limit)):
+            for turn in answers.due(self.db, now, trial=breaker_of(self.db).lets_try(now.limit)):
                 step, begun = store_steps.begin(
                     self.db, turn.answer_id, now, self.plan, self.in_force(), shadow=self.shadow, trial=turn.trial
                 )

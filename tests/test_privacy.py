@@ -28,10 +28,12 @@ from hotlined.errors import RefusedError, StoreError
 from hotlined.gsm import alphabet
 from hotlined.gsm.address import Address, Ton, identify, mask
 from hotlined.simulator import pdus
+from hotlined.states import RequestState
 from hotlined.store import answers as queue
-from hotlined.store import attempts, contacts, database, decisions, fates, privacy, pseudonyms, requests
-from hotlined.store.database import Database, open_beside_daemon
+from hotlined.store import attempts, contacts, decisions, fates, opening, privacy, pseudonyms, requests
+from hotlined.store.database import Database
 from hotlined.store.log import maybe_contact
+from hotlined.store.opening import open_beside_daemon
 
 TEXT = "You will regret this on Sunday"
 DEAR = "Tu vas le regretter 🔪 dimanche"
@@ -211,7 +213,7 @@ def test_moved_rows_leave_no_copies(line_of: Filled) -> None:
 
 def test_a_reader_that_holds_old_pages_is_named(line_of: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
     """While a program reads in an old transaction the copy in the WAL is not called gone; afterwards it goes."""
-    monkeypatch.setattr(database, "BUSY_SECONDS", 0.1)
+    monkeypatch.setattr(opening, "BUSY_SECONDS", 0.1)
     monkeypatch.setattr(privacy, "CHECKPOINT_SECONDS", 0.2)
     answered(line_of)
     with closing(sqlite3.connect(line_of.database)) as reader:
@@ -275,8 +277,8 @@ def test_the_wal_shrinks_after_a_reader_has_gone(line_of: Filled) -> None:
     for _ in range(3):
         line_of.text()
 
-    assert grown > 2 * database.WAL_OCTETS
-    assert wal.stat().st_size <= database.WAL_OCTETS
+    assert grown > 2 * opening.WAL_OCTETS
+    assert wal.stat().st_size <= opening.WAL_OCTETS
 
 
 # ---- by age
@@ -755,7 +757,9 @@ def test_forgetting_takes_everything_and_says_what(line_of: Filled) -> None:
     privacy.keep(db, contact_id, "pi", now)
     line_of.text(f"Appelle {KEVIN} pour moi", LEA)
     decisions.block(db, KEVIN, "pi", now)
-    requests.end(db, requests.ask(db, "send", {"number": KEVIN, "text": TEXT}, "pi", now), "done", "sent", now)
+    requests.end(
+        db, requests.ask(db, "send", {"number": KEVIN, "text": TEXT}, "pi", now), RequestState.DONE, "sent", now
+    )
     asked = requests.ask(db, "send", {"number": KEVIN, "text": TEXT}, "pi", now)
     with db.transaction():
         db.event(now, "note", f"about {KEVIN}")
@@ -939,7 +943,9 @@ def test_export_shows_all_that_is_held(line_of: Filled) -> None:
     with db.transaction():
         queue.enqueue_by_hand(db, KEVIN, alphabet.plan("À la main"), RULES, now, kind="send", who="pi", shadow=False)
     decisions.block(db, KEVIN, "pi", now)
-    requests.end(db, requests.ask(db, "send", {"number": KEVIN, "text": "À la main"}, "pi", now), "done", "sent", now)
+    requests.end(
+        db, requests.ask(db, "send", {"number": KEVIN, "text": "À la main"}, "pi", now), RequestState.DONE, "sent", now
+    )
     line_of.pdu(report(KEVIN, 99))
     held = json.loads(line_of.run("export", KEVIN, "--json").stdout)
     shown = line_of.run("export", KEVIN).stdout

@@ -22,8 +22,11 @@ from hotlined.clock import Now
 from hotlined.errors import DatabaseInUseError, DatabaseMissingError, DatabaseVersionError, StoreError
 from hotlined.gsm.address import Address, Ton, identify
 from hotlined.simulator import pdus
+from hotlined.states import RequestState
 from hotlined.store import answers, attempts, backup, contacts, decisions, fates, gate, pins, requests
-from hotlined.store.database import Database, open_beside_daemon, open_for_daemon
+from hotlined.store.database import Database
+from hotlined.store.line import breaker_of, note_hold, note_share_hold, save_limit_clock
+from hotlined.store.opening import open_beside_daemon, open_for_daemon
 from hotlined.timing import USUAL
 
 SENDER = "+32470123456"
@@ -644,9 +647,9 @@ def test_a_call_grows_old_without_power_too(db: Database) -> None:
 
 def test_a_hold_is_written_once(db: Database) -> None:
     """What holds a share back is a word of the line, and holding on costs no write."""
-    answers.note_share_hold(db, policy.Share.NEW, policy.WaitingFor.BUDGET_HOUR)
+    note_share_hold(db, policy.Share.NEW, policy.WaitingFor.BUDGET_HOUR)
     before = db.connection.total_changes
-    answers.note_share_hold(db, policy.Share.NEW, policy.WaitingFor.BUDGET_HOUR)
+    note_share_hold(db, policy.Share.NEW, policy.WaitingFor.BUDGET_HOUR)
 
     assert db.connection.total_changes == before
 
@@ -739,7 +742,7 @@ def test_what_the_loop_asks_reads_no_whole_table(db: Database) -> None:
     answers.next_due(db)
     answers.halt(db, trials=True)
     answers.sweep(db, RULES.max_age, now, by_calendar=False)
-    answers.note_hold(db, policy.WaitingFor.NETWORK)
+    note_hold(db, policy.WaitingFor.NETWORK)
     fates.recover(db, now)
     contacts.next_unjudged(db, now)
     contacts.next_judgement(db)
@@ -844,7 +847,7 @@ def test_files_are_for_the_group_to_read_alone(tmp_path: Path) -> None:
     before = os.umask(0o077)
     try:
         with open_for_daemon(folder / "hotlined.db") as db:
-            db.save_limit_clock(db.now())
+            save_limit_clock(db, db.now())
             running = {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()}
     finally:
         os.umask(before)
@@ -892,7 +895,7 @@ def test_migrating_twice_changes_nothing(db: Database) -> None:
 def test_the_limit_clock_goes_on_after_a_restart(db: Database) -> None:
     """Within a boot it is exact; of another boot only the time since then is added, never taken away."""
     now = db.now()
-    db.save_limit_clock(now)
+    save_limit_clock(db, now)
     db.close()
     with open_for_daemon(db.path) as again:
         assert again.now().limit >= now.limit
@@ -914,7 +917,7 @@ def test_requests_are_begun_in_their_order_and_ended_once(db: Database) -> None:
     """The oldest open request is taken first, and none twice."""
     first, second = (requests.ask(db, "scan", {"n": n}, "admin", db.now()) for n in "12")
     taken = [requests.next_request(db, db.now()) for _ in range(3)]
-    requests.end(db, first, "done", "scanned", db.now())
+    requests.end(db, first, RequestState.DONE, "scanned", db.now())
 
     assert [request and request.request_id for request in taken] == [first, second, None]
     assert requests.outcome(db, first) == requests.Outcome("done", "scanned", None)
@@ -968,7 +971,7 @@ def test_only_a_machine_that_starts_anew_blames_the_line(db: Database, same_boot
             db.execute("UPDATE attempts SET boot_id = 'another'")
         fates.recover(db, at(db, number))
 
-    assert attempts.breaker_of(db).is_open is is_open
+    assert breaker_of(db).is_open is is_open
     assert {row["state"] for row in db.all("SELECT state FROM answers")} == {"unconfirmed"}
 
 
@@ -978,11 +981,11 @@ def test_a_restart_neither_closes_the_breaker_nor_buys_a_trial(db: Database) -> 
         scan(db, *text(f"texte {number}", f"+3247000000{number}"), seconds=0)
         judge(db, number + 1)
         lose(db, begun(db), at(db, 0))
-    before = attempts.breaker_of(db)
+    before = breaker_of(db)
     fates.recover(db, at(db, 30))
 
     assert before.is_open
-    assert attempts.breaker_of(db) == before
+    assert breaker_of(db) == before
     assert not before.lets_try(59.0)
     assert before.lets_try(60.0)
 
@@ -1097,7 +1100,7 @@ def open_the_breaker(db: Database, limits: policy.Limits | None = None) -> None:
         _, segment = begin_next(db, at(db, 0), rules=replace(RULES, limits=limits or RULES.limits))
         assert segment
         lose(db, segment, at(db, 0))
-    assert attempts.breaker_of(db).is_open
+    assert breaker_of(db).is_open
 
 
 def candidates(db: Database, seconds: float) -> list[str]:
@@ -1155,7 +1158,7 @@ def test_a_recipient_who_is_mistyped_opens_no_breaker(db: Database) -> None:
         assert isinstance(queued_id, int)
         refuse(db, begun(db, number), at(db, number), 1)
 
-    assert not attempts.breaker_of(db).is_open
+    assert not breaker_of(db).is_open
 
 
 def test_a_person_is_not_told_that_a_text_goes_when_others_take_its_room(db: Database) -> None:
@@ -1181,13 +1184,13 @@ def test_half_sent_answers_lost_since_the_breaker_closed_open_it_again(db: Datab
         queued(db, number)
         take(db, begun(db), at(db, 0))
         refuse(db, begun(db, 1), at(db, 1), 38)
-        if attempts.breaker_of(db).is_open:
+        if breaker_of(db).is_open:
             attempts.close_breaker(db, at(db, 2))
     attempts.close_breaker(db, at(db, 3))
     for moment in (400.0, 401.0, 402.0):
         lose(db, begun(db, moment), at(db, moment))
 
-    assert attempts.breaker_of(db).is_open
+    assert breaker_of(db).is_open
 
 
 def test_an_answer_that_a_person_queued_again_and_took_back_is_unconfirmed_as_before(db: Database) -> None:

@@ -22,8 +22,10 @@ from hotlined.daemon.loop import Daemon
 from hotlined.gsm.address import Address, Ton, identify
 from hotlined.gsm.modem import Refused, Sent, Unknown
 from hotlined.simulator import pdus
-from hotlined.store import answers, attempts, contacts, decisions, privacy, requests
-from hotlined.store.database import Database, open_beside_daemon, open_for_daemon
+from hotlined.store import answers, contacts, decisions, privacy, requests
+from hotlined.store.database import Database
+from hotlined.store.line import breaker_of, save_limit_clock
+from hotlined.store.opening import open_beside_daemon, open_for_daemon
 from hotlined.timing import Every
 
 START = datetime(2026, 11, 24, 22, 0, tzinfo=UTC)
@@ -150,7 +152,7 @@ class Line:
         hour = at // HOUR * HOUR
         if self.machine.powered < hour:
             self.machine.run(hour - self.machine.powered)
-            self.db.save_limit_clock(self.db.now())
+            save_limit_clock(self.db, self.db.now())
         self.machine.run(at - self.machine.powered)
 
     def configure(self, settings: Settings) -> Path:
@@ -285,8 +287,8 @@ class Line:
         sender = self.daemon.sender
         if sender.has_due_answer():
             moments.append(max(sender.due, at + 1))
-        elif answers.line(self.db, trial=True) is None and answers.due(self.db, self.db.now(), trial=True):
-            state = attempts.breaker_of(self.db)
+        elif answers.line_hold(self.db, trial=True) is None and answers.due(self.db, self.db.now(), trial=True):
+            state = breaker_of(self.db)
             if state.is_open and not (sender._waits and state.lets_try(now)):
                 moments.append(max(state.due - now + at, sender.due, at + 1))
             moments += [max(each, *sender._share_due.values(), sender.due, at + 1) for each in self._room_at(at, now)]

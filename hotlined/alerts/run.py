@@ -24,10 +24,11 @@ from hotlined.config import Config
 from hotlined.errors import HotlinedError, RefusedError, StoreError
 from hotlined.reports.line import CONFIG_BROKEN, SHADOW, LineReport
 from hotlined.status import CONFIG_REFUSED
-from hotlined.store import alerting, decisions
+from hotlined.store import alerting
 from hotlined.store.alerting import Alert, Draft, Place
-from hotlined.store.database import Database, open_beside_daemon
-from hotlined.store.line import maybe_shadow_since, recorded_holds
+from hotlined.store.database import Database
+from hotlined.store.line import maybe_shadow, pause_began, recorded_holds
+from hotlined.store.opening import open_beside_daemon
 from hotlined.store.trouble import TROUBLES, DatabaseTrouble
 from hotlined.words.conditions import DATABASE_ODD, DATABASE_TITLES
 from hotlined.words.times import moment
@@ -122,23 +123,21 @@ class Run:
         budgets = report.stored.budgets if report.stored else {}
         # asked here, for a report that could not read the database says of neither that it is over
         pause = next((hold for hold in recorded_holds(db) if hold.state == "paused"), None)
-        shadow_since = maybe_shadow_since(db) if report.mode == SHADOW else None
+        shadow = maybe_shadow(db) if report.mode == SHADOW else None
         return LineState(
             modem_state=modem.state if report.alive else None,
             unwell_seconds=unwell_seconds(modem.since, now) if report.alive else 0.0,
             budgets={name: (budget["used"], budget["limit"]) for name, budget in budgets.items()},
             disk=(disk.free, disk.total),
             pause=Chosen(
-                alerting.began(db, "pause", "resume"),
+                pause_began(db),
                 _when(pause.since),
                 pause.by or "somebody",
                 forgotten=pause.reason == "restored",
             )
             if pause
             else None,
-            shadow=Chosen(alerting.began(db, decisions.SHADOW, decisions.LIVE), _when(shadow_since))
-            if shadow_since
-            else None,
+            shadow=Chosen(shadow.limit, _when(shadow.at)) if shadow else None,
             broken_seconds=_broken_seconds(report, now),
         )
 

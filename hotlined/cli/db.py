@@ -15,7 +15,7 @@ from hotlined.cli.output import print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.errors import StoreError
 from hotlined.store import backup, integrity, owning
-from hotlined.store.database import open_to_read, require_current
+from hotlined.store.opening import open_to_read, require_current
 from hotlined.store.trouble import TROUBLES
 
 _PIECE = 1024 * 1024

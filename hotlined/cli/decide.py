@@ -21,8 +21,8 @@ from hotlined.errors import AddressError, HotlinedError, RefusedError, UsageErro
 from hotlined.gsm.address import SHORT_CODE_DIGITS, parse_number
 from hotlined.reports.line import report_line, require_daemons_database
 from hotlined.store import contacts, log, requests
-from hotlined.store.database import open_beside_daemon
 from hotlined.store.line import own_number, recorded_holds
+from hotlined.store.opening import open_beside_daemon
 from hotlined.words.amounts import counted, sentence
 from hotlined.words.conditions import NOT_RUNNING
 from hotlined.words.harmless import harmless

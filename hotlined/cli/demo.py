@@ -29,7 +29,8 @@ from hotlined.errors import HotlinedError, UnavailableError, UsageError
 from hotlined.simulator import client as simulation
 from hotlined.store import log as contact_log
 from hotlined.store import queue
-from hotlined.store.database import Database, open_beside_daemon
+from hotlined.store.database import Database
+from hotlined.store.opening import open_beside_daemon
 from hotlined.words.amounts import counted
 from hotlined.words.harmless import harmless
 from hotlined.words.reasons import briefly

@@ -29,8 +29,9 @@ from hotlined.policy import Reason
 from hotlined.reports.contact import entry, preview
 from hotlined.states import ContactKind, ContactVerdict, State
 from hotlined.store import log as contact_log
-from hotlined.store.database import Database, open_beside_daemon
+from hotlined.store.database import Database
 from hotlined.store.line import Sending, sending_of
+from hotlined.store.opening import open_beside_daemon
 from hotlined.words.amounts import counted
 from hotlined.words.harmless import harmless
 from hotlined.words.reasons import BRIEF_REASONS, VERDICTS, answer_in_words, reason_in_words

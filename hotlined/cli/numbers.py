@@ -29,8 +29,9 @@ from hotlined.reports.contact import entry
 from hotlined.reports.number import NumberOutlook, NumberReport, report_number
 from hotlined.store import correspondents, log
 from hotlined.store.correspondents import Correspondent
-from hotlined.store.database import Database, open_beside_daemon
+from hotlined.store.database import Database
 from hotlined.store.line import is_paused, sending_of
+from hotlined.store.opening import open_beside_daemon
 from hotlined.words.amounts import SOON_SECONDS, counted, wait_in_words
 from hotlined.words.columns import Column, Layout
 from hotlined.words.conditions import hold_in_words

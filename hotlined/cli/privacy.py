@@ -25,7 +25,7 @@ from hotlined.gsm.address import parse_number
 from hotlined.reports.line import report_line
 from hotlined.states import State
 from hotlined.store import holders, privacy
-from hotlined.store.database import open_beside_daemon
+from hotlined.store.opening import open_beside_daemon
 from hotlined.words.amounts import counted
 from hotlined.words.harmless import harmless
 from hotlined.words.reasons import STATES, VERDICTS, reason_in_words

@@ -24,8 +24,8 @@ from hotlined.statistics.periods import By, zone
 from hotlined.statistics.plain import calendar, length, money
 from hotlined.statistics.sentences import sentences
 from hotlined.statistics.summary import Summary, summarise
-from hotlined.store.database import open_beside_daemon
 from hotlined.store.figures import Tally
+from hotlined.store.opening import open_beside_daemon
 from hotlined.words.amounts import wait_in_words
 from hotlined.words.harmless import harmless
 from hotlined.words.reasons import briefly

@@ -18,7 +18,8 @@ from hotlined.cli.typed import CONTACT_ID, complete_tag, tag_word
 from hotlined.control.client import decide
 from hotlined.errors import HotlinedError
 from hotlined.store import decisions, log
-from hotlined.store.database import Database, open_beside_daemon
+from hotlined.store.database import Database
+from hotlined.store.opening import open_beside_daemon
 from hotlined.words.amounts import counted
 from hotlined.words.times import moment
 

@@ -15,7 +15,8 @@ import click
 
 from hotlined.errors import HotlinedError
 from hotlined.store import correspondents, decisions
-from hotlined.store.database import Database, open_beside_daemon
+from hotlined.store.database import Database
+from hotlined.store.opening import open_beside_daemon
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 

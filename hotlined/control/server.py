@@ -24,7 +24,7 @@ from hotlined.config import Config
 from hotlined.control import OTHER_LINE
 from hotlined.control.verbs import VERBS, Decision
 from hotlined.errors import HotlinedError, RefusedError, UsageError
-from hotlined.store.database import open_beside_daemon
+from hotlined.store.opening import open_beside_daemon
 from hotlined.store.trouble import DatabaseTrouble
 
 SAY_SECONDS = 2.0

@@ -15,7 +15,7 @@ from hotlined.daemon.line import Line
 from hotlined.errors import ModemError, ModemSilentError
 from hotlined.gsm.modem import Modem
 from hotlined.store import attempts
-from hotlined.store.line import note_balance
+from hotlined.store.line import breaker_of, note_balance
 
 log = logging.getLogger("hotlined")
 
@@ -80,7 +80,7 @@ class Credit:
         """Hold answers back that the SIM cannot pay; where it can again, one of them is tried."""
         db, timing = self._line.db, self._line.timing
         pays = balance >= self._line.config.limits.price_per_segment
-        cause = attempts.breaker_of(db).cause
+        cause = breaker_of(db).cause
         if not pays and cause is None:
             with db.transaction():
                 attempts.open_breaker(

@@ -34,9 +34,11 @@ from hotlined.gsm.finding import THIS_MACHINE, Machine
 from hotlined.gsm.modem import Modem
 from hotlined.gsm.port import drain
 from hotlined.gsm.profiles import Meaning
+from hotlined.states import RequestState
 from hotlined.status import CONFIG_REFUSED, Trouble
 from hotlined.store import answers, backup, contacts, decisions, fates, pseudonyms, requests
 from hotlined.store.database import Database
+from hotlined.store.line import calendar_moved, save_limit_clock
 from hotlined.store.trouble import DatabaseTrouble
 from hotlined.timing import USUAL, Every, Timing
 
@@ -141,7 +143,7 @@ class Daemon:
             return
         now = self.db.now()
         with self.db.transaction():
-            self.db.save_limit_clock(now)
+            save_limit_clock(self.db, now)
             self.db.event(now, "modem_starting", f"hotlined {__version__}")
         if copied := backup.quarantine_restored(self.db, now):
             log.warning("this is the backup of %s, put back: answers that waited in it are unconfirmed", copied)
@@ -164,7 +166,7 @@ class Daemon:
             if not self._damaged:
                 self.sender.flush_pending_write()
                 with self.db.transaction():
-                    self.db.save_limit_clock(self.db.now())
+                    save_limit_clock(self.db, self.db.now())
                     self.db.event(self.db.now(), "modem_stopped")
         except sqlite3.Error as error:
             log.warning("the last state could not be saved: %s", error)
@@ -228,7 +230,7 @@ class Daemon:
         self._step()
         if self.outage and time.monotonic() >= self._database_due:  # it may have been taken away just now
             with self.db.transaction():  # only a write proves it
-                self.db.save_limit_clock(self.db.now())
+                save_limit_clock(self.db, self.db.now())
                 self.db.event(self.db.now(), f"database_{self.outage.state}", f"since {self.outage.since}, until now")
             log.warning("the database can be used again")
             self.outage = None
@@ -262,8 +264,8 @@ class Daemon:
             self._flood.again()
             if kind := contacts.watch_flood(self.db, self.db.now()):
                 log.warning("a flood of texts %s", "has begun" if kind == "flood_begin" else "is over")
-        if self._anchor.is_due() or self.db.calendar_moved(self.db.now()):
-            self.db.save_limit_clock(self.db.now())
+        if self._anchor.is_due() or calendar_moved(self.db, self.db.now()):
+            save_limit_clock(self.db, self.db.now())
             self._anchor.again()
 
     def _connect(self) -> None:
@@ -342,14 +344,18 @@ class Daemon:
             elif request.verb == "adopt":
                 self._adopt(request)
             else:
-                requests.end(self.db, request.request_id, "refused", "this daemon cannot do that", self.db.now())
+                requests.end(
+                    self.db, request.request_id, RequestState.REFUSED, "this daemon cannot do that", self.db.now()
+                )
         self._data_version = version  # only now: what failed on the way is looked at again
 
     def _adopt(self, request: requests.Request) -> None:
         """Serve the line with the stick and SIM that are in, because a person says so."""
         ready = self.connection.modem is not None or self.connection.state is ModemState.SIM_CHANGED
         words = self.connection.adopt(request.who) if ready else "the modem cannot be used now"
-        requests.end(self.db, request.request_id, "done" if ready else "refused", words, self.db.now())
+        requests.end(
+            self.db, request.request_id, RequestState.DONE if ready else RequestState.REFUSED, words, self.db.now()
+        )
 
     def _has_its_database(self) -> bool:
         """Tell whether the database is still where it was; where not, nothing is read off the SIM and nothing sent."""

@@ -24,8 +24,9 @@ from hotlined.errors import AddressError, ModemError, ModemRefusedError, PortErr
 from hotlined.gsm import address, alphabet, modem, tpdu
 from hotlined.gsm.modem import CMS_SMSC_UNKNOWN, Modem
 from hotlined.policy import Fate, Reason, Share, WaitingFor
+from hotlined.states import RequestState
 from hotlined.store import answers, attempts, contacts, fates, gate, pseudonyms, requests
-from hotlined.store.line import own_number
+from hotlined.store.line import breaker_of, note_half_hold, note_hold, note_share_hold, own_number
 from hotlined.store.trouble import DatabaseTrouble
 from hotlined.timing import Every
 
@@ -57,7 +58,7 @@ class Sender:
         self._by_calendar = Every(CALENDAR_SECONDS)
         self._unregistered_since: float | None = None
         self._idle_at: tuple[int, int] | None = None
-        self._cause = attempts.breaker_of(line.db).cause
+        self._cause = breaker_of(line.db).cause
 
     def is_idle(self) -> bool:
         """Tell whether nothing waits to be judged or sent: one question, as long as nobody has written anything."""
@@ -149,7 +150,7 @@ class Sender:
         """Queue the text that a person asked to be sent, or refuse it at once with the reason."""
         refusal = self._maybe_refusal(request)
         if refusal:
-            requests.end(self.line.db, request.request_id, "refused", refusal, self.line.db.now())
+            requests.end(self.line.db, request.request_id, RequestState.REFUSED, refusal, self.line.db.now())
 
     def _maybe_refusal(self, request: requests.Request) -> str | None:
         """Queue what a person asked for; return why not, or None."""
@@ -203,19 +204,19 @@ class Sender:
         """Ask the network for the balance because a person wants to know it."""
         db = self.line.db
         if not self.line.config.credit.ussd:
-            requests.end(db, request.request_id, "refused", "credit.ussd is not configured", db.now())
+            requests.end(db, request.request_id, RequestState.REFUSED, "credit.ussd is not configured", db.now())
             return
         if modem is None or not self.connection.registered:
-            requests.end(db, request.request_id, "refused", "the modem cannot be used now", db.now())
+            requests.end(db, request.request_id, RequestState.REFUSED, "the modem cannot be used now", db.now())
             return
         try:
             said = self.credit.ask(modem)
         except (ModemError, PortError) as error:
-            requests.end(db, request.request_id, "refused", error.message, db.now())
+            requests.end(db, request.request_id, RequestState.REFUSED, error.message, db.now())
             if isinstance(error, ModemRefusedError):  # by the network: nothing is wrong with the modem
                 return
             raise
-        requests.end(db, request.request_id, "done", said, db.now())
+        requests.end(db, request.request_id, RequestState.DONE, said, db.now())
 
     # ---- sending
 
@@ -281,13 +282,13 @@ class Sender:
             self._waits = True
             if step.waiting_for in policy.SHORT_WINDOWS and turn.share:
                 self._share_due[turn.share] = time.monotonic() + SHARE_PAUSE_SECONDS
-                answers.note_share_hold(db, turn.share, step.waiting_for)
+                note_share_hold(db, turn.share, step.waiting_for)
             return False
         self.forget_marks()
         if isinstance(step, gate.Refiled):
             return True
         if turn.share:
-            answers.note_share_hold(db, turn.share, None)
+            note_share_hold(db, turn.share, None)
         if isinstance(step, policy.Cancel):
             log.info("answer %d: cancelled (%s)", turn.answer_id, step.reason)
             return True
@@ -303,15 +304,15 @@ class Sender:
         """Let what is half sent wait where the rest of it may not go: in shadow mode, and while the key is lost."""
         if shadow or pseudonyms.is_lost(self.line.db):
             answers.halt(self.line.db, trials=True)
-        answers.note_half_hold(self.line.db, WaitingFor.HELD if shadow else None)
+        note_half_hold(self.line.db, WaitingFor.HELD if shadow else None)
 
     def _watch_breaker(self, now: Now) -> breaker.Breaker:
         """Return the line's breaker, and say whatever has changed of it, whoever changed it."""
         db = self.line.db
-        state = attempts.breaker_of(db)
+        state = breaker_of(db)
         if state.is_open and state.called:
             attempts.call_trial(db, now, self.line.timing.trial_gap)
-            state = attempts.breaker_of(db)
+            state = breaker_of(db)
         if state.cause is not self._cause:
             if state.cause:
                 log.warning("nothing leaves (%s): answers wait, one is tried now and then", state.cause)
@@ -337,8 +338,8 @@ class Sender:
     def _is_held(self) -> bool:
         """Tell whether something holds every answer back, before the gate is asked; what is half sent waits then."""
         hold = self._maybe_hold()
-        answers.note_hold(self.line.db, hold)
-        self._waits = hold is not None or answers.line(self.line.db, trial=True) is not None
+        note_hold(self.line.db, hold)
+        self._waits = hold is not None or answers.line_hold(self.line.db, trial=True) is not None
         if self._waits:
             answers.halt(self.line.db, trials=True)
         return self._waits

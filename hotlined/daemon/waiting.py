@@ -16,7 +16,8 @@ from hotlined.config import Config
 from hotlined.daemon.line import Outage
 from hotlined.daemon.status import StatusFile, without_modem
 from hotlined.errors import DatabaseInUseError, DatabaseVersionError, StoreError
-from hotlined.store.database import Database, open_for_daemon
+from hotlined.store.database import Database
+from hotlined.store.opening import open_for_daemon
 from hotlined.store.trouble import DatabaseTrouble
 from hotlined.timing import Backoff, Timing
 

@@ -8,7 +8,7 @@ from hotlined.errors import ConfigError, DatabaseMissingError, StoreError
 from hotlined.files import is_missing
 from hotlined.reports.line import SHADOW, WINDOW_CODES
 from hotlined.store import integrity
-from hotlined.store.database import CHECK_SECONDS, open_beside_daemon
+from hotlined.store.opening import CHECK_SECONDS, open_beside_daemon
 from hotlined.store.trouble import DatabaseTrouble
 from hotlined.words.conditions import WINDOW_FULL, spent_in_words
 

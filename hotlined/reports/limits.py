@@ -14,9 +14,10 @@ from hotlined.gsm.alphabet import plan
 from hotlined.policy import Share, Spent
 from hotlined.reports.line import holds_of
 from hotlined.store import attempts, forecast
-from hotlined.store.database import Database, open_beside_daemon
+from hotlined.store.database import Database
 from hotlined.store.forecast import Forecast, Outlook
 from hotlined.store.line import Sending
+from hotlined.store.opening import open_beside_daemon
 from hotlined.words.amounts import price
 
 

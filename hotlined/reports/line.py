@@ -16,8 +16,9 @@ from hotlined.errors import DatabaseMissingError, DatabaseVersionError, RefusedE
 from hotlined.reports.in_force import Broken
 from hotlined.status import CONFIG_REFUSED, DaemonStatus, Found, Trouble
 from hotlined.store import attempts, holders, queue
-from hotlined.store.database import Database, open_beside_daemon
-from hotlined.store.line import FREE, Credit, Sending, credit_of, maybe_paused_by, maybe_shadow_since, recorded_holds
+from hotlined.store.database import Database
+from hotlined.store.line import FREE, Credit, Sending, credit_of, maybe_paused_by, maybe_shadow, recorded_holds
+from hotlined.store.opening import open_beside_daemon
 from hotlined.store.trouble import TROUBLES, DatabaseTrouble
 from hotlined.words import conditions
 from hotlined.words.amounts import sentence
@@ -192,7 +193,7 @@ def _stored(
                     next_due_at=queue.maybe_next_due_at(db, first),
                     budgets={name: {"limit": getattr(limits, name), "used": spent[name].total} for name in spent},
                     full_windows=frozenset(queue.full_windows(db, now.limit)),
-                    shadow_since=maybe_shadow_since(db),
+                    shadow_since=since.at if (since := maybe_shadow(db)) else None,
                     credit=replace(credit, asked_at=daemon.balance_asked_at or credit.asked_at),
                 ),
                 "ok",

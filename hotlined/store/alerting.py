@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from hotlined.clock import Now
-from hotlined.states import MAY_HAVE_LEFT, State
-from hotlined.store import requests
+from hotlined.states import MAY_HAVE_LEFT, RequestState, State
+from hotlined.store import line, requests
 from hotlined.store.database import Database
 
 OWED_SECONDS = 86_400.0
@@ -81,31 +81,16 @@ class Fate:
 
 def place(db: Database) -> Place:
     """Return how far alerts are."""
-    row = db.one("SELECT alerts_event, unwell_limit FROM line_state")
-    assert row is not None
+    event_id, unwell_limit = line.alerts_reached(db)
     told = db.all(
         "SELECT condition, level, at_limit FROM alerts WHERE id IN (SELECT max(id) FROM alerts GROUP BY condition)"
     )
     return Place(
         {each["condition"]: each["level"] for each in told},
-        row["alerts_event"],
-        row["unwell_limit"],
+        event_id,
+        unwell_limit,
         {each["condition"]: each["at_limit"] for each in told},
     )
-
-
-def began(db: Database, kind: str, end: str) -> float:
-    """Return when that began, on the limit clock, of which one event tells the beginning and one the end.
-
-    Where no event of its beginning is left it has lasted since the clock stood at 0.
-    """
-    row = db.one(
-        "SELECT min(at_limit) AS at FROM events WHERE kind = ? AND id >"
-        " (SELECT coalesce(max(id), 0) FROM events WHERE kind = ?)",
-        kind,
-        end,
-    )
-    return float(row["at"] or 0.0) if row else 0.0
 
 
 def news(db: Database, kinds: Iterable[str], after: int) -> list[Event]:
@@ -124,21 +109,20 @@ def record(db: Database, drafts: Iterable[Draft], channels: Iterable[str], now: 
     channels = tuple(channels)
     ids = []
     for draft in drafts:
-        cursor = db.execute(
-            "INSERT INTO alerts (condition, level, at, at_limit, title, text) VALUES (?, ?, ?, ?, ?, ?)",
-            draft.condition,
-            draft.level,
-            draft.at,
-            now.limit,
-            draft.title,
-            draft.text,
+        alert_id = db.insert(
+            "alerts",
+            condition=draft.condition,
+            level=draft.level,
+            at=draft.at,
+            at_limit=now.limit,
+            title=draft.title,
+            text=draft.text,
         )
-        assert cursor.lastrowid is not None
-        ids.append(cursor.lastrowid)
+        ids.append(alert_id)
         for channel in channels:
             db.execute(
                 "INSERT INTO alert_deliveries (alert_id, channel, taken_at) VALUES (?, ?, ?)",
-                cursor.lastrowid,
+                alert_id,
                 channel,
                 draft.at if channel in draft.taken else None,
             )
@@ -147,7 +131,7 @@ def record(db: Database, drafts: Iterable[Draft], channels: Iterable[str], now: 
 
 def move(db: Database, reached: Place) -> None:
     """Record how far alerts are, levels aside, inside the transaction that is open."""
-    db.execute("UPDATE line_state SET alerts_event = ?, unwell_limit = ?", reached.event_id, reached.unwell_limit)
+    line.note_alerts_reached(db, reached.event_id, reached.unwell_limit)
 
 
 def owed(db: Database, channel: str, now: Now) -> list[Alert]:
@@ -193,7 +177,8 @@ def maybe_fate(db: Database, alert_id: int) -> Fate | None:
     One that is unconfirmed was refused by its state and may have left all the same: it is not asked for again.
     """
     row = db.one(
-        f"SELECT r.id AS request_id, r.state, r.result, r.state = 'done' OR EXISTS ({_MAY_HAVE_LEFT}) AS left"
+        "SELECT r.id AS request_id, r.state, r.result,"
+        f" r.state = '{RequestState.DONE}' OR EXISTS ({_MAY_HAVE_LEFT}) AS left"
         " FROM requests r LEFT JOIN answers a ON a.id = r.answer_id"
         " WHERE r.verb = 'send' AND json_extract(r.arguments, '$.alert') = ? ORDER BY r.id DESC LIMIT 1",
         str(alert_id),
@@ -203,14 +188,13 @@ def maybe_fate(db: Database, alert_id: int) -> Fate | None:
 
 def texted(db: Database, now: Now) -> int:
     """Count the segments that alerts took in the last `SMS_WINDOW_SECONDS` of the limit clock, or may still take."""
-    row = db.one(
-        "SELECT coalesce(sum(a.segments), 0) AS segments FROM requests r JOIN answers a ON a.id = r.answer_id"
+    segments = db.value(
+        "SELECT coalesce(sum(a.segments), 0) FROM requests r JOIN answers a ON a.id = r.answer_id"
         " WHERE r.verb = 'send' AND json_extract(r.arguments, '$.alert') IS NOT NULL"
         f" AND (a.state = '{State.QUEUED}' OR EXISTS ({_MAY_HAVE_LEFT} AND t.begun_limit > ?))",
         now.limit - SMS_WINDOW_SECONDS,
     )
-    assert row is not None
-    return int(row["segments"])
+    return int(segments)
 
 
 _MAY_HAVE_LEFT = (

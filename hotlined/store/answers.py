@@ -17,9 +17,9 @@ from hotlined.breaker import Breaker
 from hotlined.clock import Now, age, rfc3339
 from hotlined.gsm.address import Identity, LineType
 from hotlined.gsm.alphabet import Plan
-from hotlined.policy import Reason, Share, WaitingFor
-from hotlined.states import SegmentState, State
-from hotlined.store import attempts, decisions, lifecycle, pseudonyms
+from hotlined.policy import Reason, Share
+from hotlined.states import ContactVerdict, SegmentState, State
+from hotlined.store import attempts, decisions, lifecycle, line, pseudonyms
 from hotlined.store.database import Database
 from hotlined.store.lifecycle import move
 
@@ -54,7 +54,7 @@ def judge(
         verdict = policy.judge(contact, history, rules, now.limit)
         db.execute(
             "UPDATE contacts SET verdict = ?, reason = ? WHERE id = ?",
-            "answer" if verdict.answer else "suppress",
+            ContactVerdict.ANSWER if verdict.answer else ContactVerdict.SUPPRESS,
             verdict.reason,
             contact_id,
         )
@@ -78,7 +78,8 @@ def set_contact_aside(db: Database, contact_id: int, why: str, now: Now) -> None
     """Commit that a contact could not be judged: it is kept, not answered, and in nobody's way."""
     with db.transaction():
         db.execute(
-            "UPDATE contacts SET verdict = 'suppress', reason = ? WHERE id = ? AND verdict IS NULL",
+            "UPDATE contacts SET verdict = ?, reason = ? WHERE id = ? AND verdict IS NULL",
+            ContactVerdict.SUPPRESS,
             Reason.SET_ASIDE,
             contact_id,
         )
@@ -137,7 +138,7 @@ def enqueue_by_hand(
         name: policy.Spent(each.total + before, each.returning + before)
         for name, each in attempts.spent(db, now, shadow=shadow).items()
     }
-    verdict = policy.gate(queued, history, spent, rules, now.limit, line(db))
+    verdict = policy.gate(queued, history, spent, rules, now.limit, line_hold(db))
     if not isinstance(verdict, policy.Pass):
         return verdict
     return _enqueue(
@@ -156,24 +157,19 @@ def enqueue_by_hand(
 
 def _by_hand_before(db: Database) -> int:
     """Count the segments of the texts by hand that wait for their turn already."""
-    row = db.one(
-        f"SELECT coalesce(sum(segments), 0) AS segments FROM answers WHERE state = '{State.QUEUED}' AND share = ?",
-        Share.BY_HAND,
-    )
-    assert row is not None
-    return int(row["segments"])
+    sql = f"SELECT coalesce(sum(segments), 0) FROM answers WHERE state = '{State.QUEUED}' AND share = ?"
+    return int(db.value(sql, Share.BY_HAND))
 
 
 def tried_today(db: Database, now: Now) -> int:
     """Count the answers that persons tried on phones of the house in the last 24 hours."""
-    row = db.one(
-        "SELECT count(*) AS tries FROM answers a WHERE by_hand = 'try' AND queued_limit > ?"
+    tries = db.value(
+        "SELECT count(*) FROM answers a WHERE by_hand = 'try' AND queued_limit > ?"
         f" AND (a.state IN {states.OPEN} OR EXISTS (SELECT 1 FROM attempts t JOIN answer_segments s"
         f" ON s.attempt_id = t.id WHERE t.answer_id = a.id AND s.state IN {states.MAY_HAVE_LEFT}))",
         now.limit - policy.WINDOW_SECONDS["day"],
     )
-    assert row is not None
-    return int(row["tries"])
+    return int(tries)
 
 
 def requeue(db: Database, contact_id: int, who: str, now: Now) -> str | None:
@@ -198,7 +194,7 @@ def requeue(db: Database, contact_id: int, who: str, now: Now) -> str | None:
             row["id"],
         )
         refile(db, row["recipient"])
-        db.save_limit_clock(now)
+        line.save_limit_clock(db, now)
         db.event(now, "requeue", f"by {who}", contact_id)
     return None
 
@@ -251,7 +247,7 @@ def due(db: Database, now: Now, *, trial: bool = False, shadow: bool = False) ->
     answered: each share has its own head. While the breaker is open there are only candidates for its trial, if that is
     due, in the order in which the gate is asked; in shadow mode it holds nothing back.
     """
-    state = attempts.breaker_of(db)
+    state = line.breaker_of(db)
     is_open = state.is_open and not shadow
     half_sent = db.connection.execute(_HALF_SENT, {"is_open": is_open, "now": now.limit}).fetchall()
     turns = [Turn(row["id"], None) for row in half_sent]
@@ -322,7 +318,7 @@ _TAKEN_BEFORE = (
 def end_round(db: Database, pauses: Sequence[float]) -> None:
     """Commit that nobody else is there to be tried in this round: the next trial has its pause."""
     with db.transaction():
-        attempts.set_breaker(db, breaker.round_over(attempts.breaker_of(db), pauses))
+        line.set_breaker(db, breaker.round_over(line.breaker_of(db), pauses))
 
 
 def next_dues(db: Database) -> dict[Share, float]:
@@ -364,33 +360,6 @@ CASE WHEN EXISTS (SELECT 1 FROM answers o JOIN attempts t ON t.answer_id = o.id
     AND (s.state IN {states.MAY_HAVE_LEFT} OR (? AND s.state IN {states.IN_SHADOW})))
 THEN '{Share.KNOWN}' ELSE '{Share.NEW}' END
 """
-
-
-def note_hold(db: Database, hold: WaitingFor | None) -> None:
-    """Commit what holds every answer back, if that is news."""
-    row = db.one("SELECT hold FROM line_state")
-    if row is not None and row["hold"] != hold:
-        with db.transaction():
-            db.execute("UPDATE line_state SET hold = ?", hold)
-
-
-def note_half_hold(db: Database, hold: WaitingFor | None) -> None:
-    """Commit what holds halves of answers back alone, if that is news."""
-    row = db.one("SELECT hold_half FROM line_state")
-    if row is not None and row["hold_half"] != hold:
-        with db.transaction():
-            db.execute("UPDATE line_state SET hold_half = ?", hold)
-
-
-def note_share_hold(db: Database, share: Share, hold: WaitingFor | None) -> None:
-    """Commit what holds the answers of a share back, if that is news."""
-    if share is Share.BY_HAND:
-        return
-    column = f"hold_{share}"
-    row = db.one(f"SELECT {column} AS hold FROM line_state")
-    if row is not None and row["hold"] != hold:
-        with db.transaction():
-            db.execute(f"UPDATE line_state SET {column} = ?", hold)
 
 
 def halt(db: Database, *, trials: bool) -> None:
@@ -477,15 +446,15 @@ def _enqueue(
         due_at=rfc3339(now.utc + timedelta(seconds=delay_seconds)),
         due_limit=now.limit + delay_seconds,
     )
-    db.save_limit_clock(now)
+    line.save_limit_clock(db, now)
     return answer_id
 
 
-def line(db: Database, *, trial: bool = False) -> policy.Line | None:
+def line_hold(db: Database, *, trial: bool = False) -> policy.Line | None:
     """Return what holds the line back at the gate, but for a trial of the breaker."""
-    if db.one("SELECT 1 FROM line_state WHERE paused_at IS NOT NULL"):
+    if line.is_paused(db):
         return policy.Line.PAUSED
-    return policy.Line.OPEN if attempts.breaker_of(db).is_open and not trial else None
+    return policy.Line.OPEN if line.breaker_of(db).is_open and not trial else None
 
 
 def identity_of(row: sqlite3.Row, originator: str | None) -> Identity:

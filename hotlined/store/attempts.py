@@ -13,6 +13,7 @@ from hotlined.clock import Now
 from hotlined.states import SegmentState
 from hotlined.store import pseudonyms
 from hotlined.store.database import Database
+from hotlined.store.line import breaker_of, set_breaker
 
 _COUNTS = f"(s.state IN {states.OCCUPIES} OR (:shadow AND s.state IN {states.IN_SHADOW}))"
 _MAY_HAVE_LEFT = f"(s.state IN {states.MAY_HAVE_LEFT} OR (:shadow AND s.state IN {states.IN_SHADOW}))"
@@ -31,12 +32,11 @@ def history_of(
     arguments = {"name": names[0], "pseudonym": names[1], "shadow": int(shadow), "without": without}
     row = db.connection.execute(_HISTORY, arguments).fetchone()
     everybody = (*names, *pseudonyms.both(db, other or number or ""))
-    decided = db.one(  # two rows, if it was decided about while nobody knew its pseudonym
+    decided = db.the(  # two rows, if it was decided about while nobody knew its pseudonym
         "SELECT count(blocked_at) AS blocked, count(opted_out_at) AS opted_out FROM numbers"
         " WHERE number IN (?, ?, ?, ?)",
         *everybody,
     )
-    assert decided is not None
     return policy.History(
         answers=row["answers"],
         last_answer=row["last_answer"],
@@ -75,8 +75,7 @@ def spent(db: Database, now: Now, *, shadow: bool, without: int | None = None) -
     """Return the segments counted in each window; what the attempt `without` has not handed over is left out."""
     since = {name: now.limit - seconds for name, seconds in policy.WINDOW_SECONDS.items()}
     row = db.connection.execute(_SPENT, since | {"shadow": int(shadow)}).fetchone()
-    waiting = db.one(_WAITING, without)
-    assert waiting is not None
+    waiting = db.the(_WAITING, without)
     return {
         name: policy.Spent(row[name] + waiting["total"], row[f"{name}_returning"] + waiting["returning_total"])
         for name in policy.WINDOW_SECONDS
@@ -86,16 +85,16 @@ def spent(db: Database, now: Now, *, shadow: bool, without: int | None = None) -
 _SPENT = f"""
 SELECT
   count(*) FILTER (WHERE s.submitted_limit > :hour) AS hour,
-  count(*) FILTER (WHERE s.submitted_limit > :hour AND t.share = 'known') AS hour_returning,
+  count(*) FILTER (WHERE s.submitted_limit > :hour AND t.share = '{policy.Share.KNOWN}') AS hour_returning,
   count(*) FILTER (WHERE s.submitted_limit > :day) AS day,
-  count(*) FILTER (WHERE s.submitted_limit > :day AND t.share = 'known') AS day_returning,
+  count(*) FILTER (WHERE s.submitted_limit > :day AND t.share = '{policy.Share.KNOWN}') AS day_returning,
   count(*) AS month,
-  count(*) FILTER (WHERE t.share = 'known') AS month_returning
+  count(*) FILTER (WHERE t.share = '{policy.Share.KNOWN}') AS month_returning
 FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id
 WHERE s.submitted_limit > :month AND s.state <> '{SegmentState.WAITING}' AND {_COUNTS}
 """
 _WAITING = f"""
-SELECT count(*) AS total, coalesce(sum(t.share = 'known'), 0) AS returning_total
+SELECT count(*) AS total, coalesce(sum(t.share = '{policy.Share.KNOWN}'), 0) AS returning_total
 FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id
 WHERE s.state = '{SegmentState.WAITING}' AND t.id IS NOT ?
 """
@@ -133,11 +132,11 @@ def room_at(
 # what waits behind a segment that was handed over counts as if it were handed over now
 _IN_THE_WAY = f"""
 SELECT at FROM (
-  SELECT s.submitted_limit AS at, t.share = 'known' AS is_known
+  SELECT s.submitted_limit AS at, t.share = '{policy.Share.KNOWN}' AS is_known
   FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id
   WHERE s.submitted_limit > :since AND s.state <> '{SegmentState.WAITING}' AND {_COUNTS}
   UNION ALL
-  SELECT :now, t.share = 'known' FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id
+  SELECT :now, t.share = '{policy.Share.KNOWN}' FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id
   WHERE s.state = '{SegmentState.WAITING}'
 ) WHERE is_known >= :known ORDER BY at DESC LIMIT 1 OFFSET :share
 """
@@ -152,44 +151,6 @@ class Told:
 
     change: breaker.Change | None
     breaker: Breaker
-
-
-def breaker_of(db: Database) -> Breaker:
-    """Return the line's breaker."""
-    row = db.one(
-        "SELECT breaker_cause, breaker_since, breaker_rounds, breaker_refused, breaker_due, breaker_last_trial,"
-        " breaker_called, breaker_void, breaker_void_limit FROM line_state"
-    )
-    assert row is not None
-    return Breaker(
-        breaker.Cause(row["breaker_cause"]) if row["breaker_cause"] else None,
-        row["breaker_since"],
-        row["breaker_rounds"],
-        row["breaker_refused"],
-        row["breaker_due"],
-        row["breaker_last_trial"],
-        bool(row["breaker_called"]),
-        row["breaker_void"],
-        row["breaker_void_limit"],
-    )
-
-
-def set_breaker(db: Database, state: Breaker) -> None:
-    """Record the line's breaker, inside the transaction that is open."""
-    db.execute(
-        "UPDATE line_state SET breaker_cause = ?, breaker_since = ?, breaker_rounds = ?, breaker_refused = ?,"
-        " breaker_due = ?, breaker_last_trial = ?, breaker_called = ?, breaker_void = ?,"
-        " breaker_void_limit = ?",
-        state.cause,
-        state.since,
-        state.rounds,
-        state.refused,
-        state.due,
-        state.last_trial,
-        int(state.called),
-        state.void,
-        state.void_limit,
-    )
 
 
 def ended(db: Database, state: Breaker) -> Iterator[breaker.Ended]:
@@ -269,10 +230,9 @@ def call_trial(db: Database, now: Now, gap: float) -> None:
 
 def close_breaker(db: Database, now: Now) -> Breaker:
     """Close the breaker: what was refused while it was open, or before, is due now and counts for nothing."""
-    row = db.one("SELECT max(id) AS id FROM attempts")
-    assert row is not None
+    latest = db.value("SELECT max(id) FROM attempts")
     before = breaker_of(db)
-    state = Breaker(last_trial=before.last_trial, void=row["id"] or 0, void_limit=now.limit)
+    state = Breaker(last_trial=before.last_trial, void=latest or 0, void_limit=now.limit)
     set_breaker(db, state)
     if before.cause:
         db.event(now, _EVENTS[before.cause][1], "an answer was taken")

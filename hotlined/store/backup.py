@@ -1,7 +1,7 @@
 """Copies a database while its daemon runs, whole or not at all, and knows such a copy when it is put back.
 
-A copy carries the event `backup`, which the database that it was made of never has. The daemon that finds it serves a
-database that has gone back in time: what waited then may have left since, and is not sent by itself.
+A copy is marked as one in its line's state, which the database that it was made of never is. The daemon that finds the
+mark serves a database that has gone back in time: what waited then may have left since, and is not sent by itself.
 Known to be wrong: a copy that was made with anything else is not known for what it is.
 """
 
@@ -15,8 +15,11 @@ from pathlib import Path
 from hotlined import files, pseudonym, states
 from hotlined.clock import LimitClock, Now
 from hotlined.errors import RefusedError, StoreError, UsageError
-from hotlined.store import fates, integrity
-from hotlined.store.database import Database, open_to_read
+from hotlined.policy import Reason
+from hotlined.states import ContactVerdict, RequestState
+from hotlined.store import fates, integrity, line
+from hotlined.store.database import Database
+from hotlined.store.opening import open_to_read
 from hotlined.store.trouble import DatabaseTrouble
 
 Progress = Callable[[int, int], None]
@@ -44,7 +47,7 @@ def make(database: Path, target: Path, progress: Progress) -> Path | None:
             os.close(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, _MODE))
             _copy(source, new, progress)
             _finish(new)
-            key = _copy_key(database, target, _key_digest(source))
+            key = _copy_key(database, target, line.key_digest_of(source))
             new.replace(target)
             os.fsync(folder)
         finally:
@@ -59,25 +62,28 @@ def quarantine_restored(db: Database, now: Now) -> str | None:
     from now on. What was not judged yet is not answered, and no request of then is still wanted. A pause of then holds
     again, which nobody may expect: it is an event of its own.
     """
-    copied = db.one(
-        "SELECT at FROM events WHERE kind = 'backup' AND id >"
-        " (SELECT coalesce(max(id), 0) FROM events WHERE kind = 'restored')"
-    )
-    if copied is None:
+    copied_at = line.maybe_copied_at(db)
+    if copied_at is None:
         return None
     with db.transaction():
         waited = [row["id"] for row in db.all(f"SELECT id FROM answers WHERE state IN {states.OPEN}")]
         for answer_id in waited:
-            fates.doubt(db, answer_id, "restored", now)
-        db.execute("UPDATE contacts SET verdict = 'suppress', reason = 'restored' WHERE verdict IS NULL")
-        db.execute("UPDATE requests SET state = 'expired', ended_at = ? WHERE state IN ('open', 'begun')", now.rfc3339)
-        db.save_limit_clock(now)
-        db.event(
-            now, "restored", f"from the backup of {copied['at']}; {len(waited)} answers that waited are unconfirmed"
+            fates.doubt(db, answer_id, Reason.RESTORED, now)
+        db.execute(
+            "UPDATE contacts SET verdict = ?, reason = ? WHERE verdict IS NULL",
+            ContactVerdict.SUPPRESS,
+            Reason.RESTORED,
         )
-        if pause := db.one("SELECT paused_at, paused_by FROM line_state WHERE paused_at IS NOT NULL"):
-            db.event(now, "pause_restored", f"of {pause['paused_at']} by {pause['paused_by']}")
-    return str(copied["at"])
+        db.execute(
+            f"UPDATE requests SET state = ?, ended_at = ? WHERE state IN {states.PENDING}",
+            RequestState.EXPIRED,
+            now.rfc3339,
+        )
+        line.save_limit_clock(db, now)
+        db.event(now, "restored", f"from the backup of {copied_at}; {len(waited)} answers that waited are unconfirmed")
+        if pause := line.note_restored(db):
+            db.event(now, "pause_restored", pause)
+    return copied_at
 
 
 def require_possible(database: Path, target: Path) -> None:
@@ -147,14 +153,7 @@ def _copy(source: sqlite3.Connection, new: Path, progress: Progress) -> None:
 def _mark(copy: sqlite3.Connection) -> None:
     now = LimitClock(None).now()
     copy.execute("INSERT INTO events (at, kind) VALUES (?, 'backup')", (now.rfc3339,))
-
-
-def _key_digest(source: sqlite3.Connection) -> str | None:
-    """Return what tells the key of the pseudonyms from others, or None where there are no pseudonyms."""
-    with contextlib.suppress(sqlite3.OperationalError):  # an earlier version had none
-        (digest,) = source.execute("SELECT key_digest FROM line_state").fetchone()
-        return str(digest) if digest else None
-    return None
+    line.mark_copied(copy, now.rfc3339)
 
 
 def _copy_key(database: Path, target: Path, digest: str | None) -> Path | None:

@@ -14,8 +14,10 @@ from hotlined.clock import Now
 from hotlined.errors import LifecycleError, PduError
 from hotlined.gsm import push, tpdu
 from hotlined.gsm.address import Address, Identity, LineType, Ton
+from hotlined.states import ContactKind
 from hotlined.store import fates, pseudonyms
 from hotlined.store.database import Database
+from hotlined.store.line import flood_began, note_flood, save_limit_clock
 
 BATCH = 50  # entries a commit: bounds how long a full SIM keeps others from writing
 INCOMPLETE_AFTER_SECONDS = 30.0
@@ -130,15 +132,16 @@ def record(db: Database, source: Source, readings: Sequence[Reading], now: Now) 
 def record_call(db: Database, line: str, identity: Identity, now: Now) -> int:
     """Commit a call as a contact and return its id."""
     with db.transaction():
-        return _insert_contact(db, line, "call", identity, 0, 0, now)
+        return _insert_contact(db, line, ContactKind.CALL, identity, 0, 0, now)
 
 
 def has_call(db: Database, identity: Identity, since: float) -> bool:
     """Tell whether a call from this originator was recorded after a reading of the limit clock."""
     return bool(
         db.one(
-            "SELECT 1 FROM contacts WHERE received_limit > ? AND kind = 'call' AND originator IS ?",
+            "SELECT 1 FROM contacts WHERE received_limit > ? AND kind = ? AND originator IS ?",
             since,
+            ContactKind.CALL,
             identity.originator,
         )
     )
@@ -175,26 +178,23 @@ def watch_flood(db: Database, now: Now) -> str | None:
     The end says how many contacts it brought. State is where it is stored: a restart forgets no flood.
     """
     recent = _contacts_since(db, now.limit - FLOOD_SECONDS)
-    last = db.one(
-        "SELECT kind, at_limit FROM events WHERE kind IN ('flood_begin', 'flood_end') ORDER BY id DESC LIMIT 1"
-    )
-    if last is None or last["kind"] == "flood_end":
+    began = flood_began(db)
+    if began is None:
         if recent < FLOOD_CONTACTS:
             return None
         kind, detail = "flood_begin", f"{recent} contacts in {FLOOD_SECONDS:.0f} s"
     else:
         if recent >= FLOOD_CONTACTS / 2:
             return None
-        kind, detail = "flood_end", f"{_contacts_since(db, last['at_limit'] - FLOOD_SECONDS)} contacts"
+        kind, detail = "flood_end", f"{_contacts_since(db, began - FLOOD_SECONDS)} contacts"
     with db.transaction():
+        note_flood(db, now.limit if began is None else None)
         db.event(now, kind, detail)
     return kind
 
 
 def _contacts_since(db: Database, limit: float) -> int:
-    row = db.one("SELECT count(*) AS contacts FROM contacts WHERE received_limit > ?", limit)
-    assert row is not None
-    return int(row["contacts"])
+    return int(db.value("SELECT count(*) FROM contacts WHERE received_limit > ?", limit))
 
 
 def next_unjudged(db: Database, now: Now) -> int | None:
@@ -209,8 +209,8 @@ def next_unjudged(db: Database, now: Now) -> int | None:
 
 def next_judgement(db: Database) -> float | None:
     """Return the limit time at which the oldest incomplete contact will be judged as it is."""
-    row = db.one("SELECT min(received_limit) AS oldest FROM contacts WHERE verdict IS NULL")
-    return None if row is None or row["oldest"] is None else row["oldest"] + INCOMPLETE_AFTER_SECONDS
+    oldest = db.value("SELECT min(received_limit) FROM contacts WHERE verdict IS NULL")
+    return None if oldest is None else oldest + INCOMPLETE_AFTER_SECONDS
 
 
 def _insert(db: Database, source: Source, reading: Reading, now: Now, touched: dict[int, None]) -> int:
@@ -229,7 +229,7 @@ def _insert(db: Database, source: Source, reading: Reading, now: Now, touched: d
     elif isinstance(message, tpdu.StatusReport):
         answer_segment_id, problem = _apply(db, message, now)
     elif message is None:
-        contact_id = _insert_contact(db, source.line, "unreadable", _WITHHELD, 1, 1, now)
+        contact_id = _insert_contact(db, source.line, ContactKind.UNREADABLE, _WITHHELD, 1, 1, now)
     else:
         sequence = message.concatenation.sequence if message.concatenation else 1
         contact_id = _contact_of(db, source, message, now)
@@ -271,7 +271,7 @@ def _contact_of(db: Database, source: Source, message: tpdu.Deliver, now: Now) -
     """Return the contact that a segment belongs to: the message it completes, or a new one."""
     identity = source.identify(message.originator)
     if (concatenation := message.concatenation) is None:
-        return _insert_contact(db, source.line, "text", identity, 1, 1, now, message.scts)
+        return _insert_contact(db, source.line, ContactKind.TEXT, identity, 1, 1, now, message.scts)
     key = "/".join(
         str(part)
         for part in (
@@ -295,7 +295,7 @@ def _contact_of(db: Database, source: Source, message: tpdu.Deliver, now: Now) -
     if distances and min(distances)[0] <= SAME_MESSAGE_WITHIN:
         return int(min(distances)[1])
     return _insert_contact(
-        db, source.line, "text", identity, 0, concatenation.total, now, message.scts, concatenation=key
+        db, source.line, ContactKind.TEXT, identity, 0, concatenation.total, now, message.scts, concatenation=key
     )
 
 
@@ -333,7 +333,7 @@ def _insert_contact(
         received_limit=now.limit,
         synchronised=int(now.synchronised),
     )
-    db.save_limit_clock(now)
+    save_limit_clock(db, now)
     return contact_id
 
 
@@ -342,10 +342,9 @@ def _join(db: Database, source: Source, contact_id: int) -> None:
     rows = db.all(
         "SELECT sequence, pdu FROM segments WHERE contact_id = ? AND repeat = 0 ORDER BY sequence", contact_id
     )
-    total = db.one("SELECT segments_total FROM contacts WHERE id = ?", contact_id)
-    assert total is not None
+    total = db.value("SELECT segments_total FROM contacts WHERE id = ?", contact_id)
     by_sequence = {row["sequence"]: tpdu.decode(row["pdu"]) for row in rows}
-    parts = [by_sequence.get(sequence) for sequence in range(1, total["segments_total"] + 1)]
+    parts = [by_sequence.get(sequence) for sequence in range(1, total + 1)]
     delivers = [part if isinstance(part, tpdu.Deliver) else None for part in parts]
     kind = tpdu.kind(delivers)
     if kind is tpdu.Kind.MMS:

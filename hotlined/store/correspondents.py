@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from hotlined.gsm.address import Identity, LineType
-from hotlined.states import IN_SHADOW, OCCUPIES
+from hotlined.states import IN_SHADOW, OCCUPIES, ContactKind
 from hotlined.store.database import Database
 
 
@@ -49,7 +49,9 @@ def correspondents(
     `shadow` counts what shadow mode let out too, as its limits do. `only` are the numbers that are meant, if not all.
     """
     rows = db.connection.execute(
-        _CORRESPONDENTS.format(order=_ORDERS[order], counting=OCCUPIES, in_shadow=IN_SHADOW),
+        _CORRESPONDENTS.format(
+            order=_ORDERS[order], counting=OCCUPIES, in_shadow=IN_SHADOW, unreadable=ContactKind.UNREADABLE
+        ),
         {"limit": limit or -1, "shadow": int(shadow), "only": None if only is None else json.dumps(only)},
     )
     found = [
@@ -65,7 +67,7 @@ WITH
   known AS (
     SELECT originator AS number, count(*) AS contacts, min(received_at) AS first_at, max(received_at) AS last_at,
       max(id) AS last_id
-    FROM contacts WHERE originator IS NOT NULL OR kind <> 'unreadable' GROUP BY originator
+    FROM contacts WHERE originator IS NOT NULL OR kind <> '{unreadable}' GROUP BY originator
     UNION ALL
     SELECT number, 0, NULL, NULL, 0 FROM numbers
     WHERE (blocked_at IS NOT NULL OR opted_out_at IS NOT NULL)

@@ -1,94 +1,40 @@
-"""Opens the database of a line: for the one daemon that owns it, or for a command beside it.
+"""One open database: its queries, its transactions, its journal of events for people, and its limit clock.
 
-WAL and synchronous=FULL: a power cut is the usual way this machine stops. Whatever reads and then writes does so in
-BEGIN IMMEDIATE, so that it waits for its turn instead of failing half-way. A damaged database is found before
-anything is written to it.
+Whatever reads and then writes does so in BEGIN IMMEDIATE: it waits for its turn instead of failing half-way. How a
+database is opened stands in `opening`.
 """
 
 import contextlib
-import fcntl
-import grp
-import os
 import sqlite3
-import stat
-import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self, TypeVar
+from typing import Any, Self
 
-from hotlined import files, migrations
-from hotlined.clock import Anchor, LimitClock, Now
-from hotlined.errors import DatabaseInUseError, DatabaseMissingError, DatabaseVersionError, StoreError
-from hotlined.store import holders, integrity
-from hotlined.store.holders import user_name
-from hotlined.store.trouble import BY_CODE, TROUBLES, DatabaseTrouble
-
-BUSY_SECONDS = 5.0
-WAL_OCTETS = 32 * 1024 * 1024  # the -wal keeps no more when it begins anew: a reader that stayed may have made it grow
-EPOCH_SECONDS = 1.0  # so far the calendar may drift from the limit clock before that is written down
-CHECK_SECONDS = 10.0  # the check at start: a Pi reads some 200 MB meanwhile, and no start takes longer for it
-CLOSING_SECONDS = 0.5  # from the last close until the files for the group are there again, with much to spare
-_FOLDER_MODE = 0o2750
-_FILE_MODE = 0o640  # its group reads; nobody but its owner writes
-_LOCK_MODE = 0o600  # whoever may open it can hold it
-_RIGHTS = ("not writable", "not readable")
-_Opened = TypeVar("_Opened")
-_ENDINGS = ("", "-wal", "-shm", ".key")  # of the files that the group reads
-
-
-class _Connection(sqlite3.Connection):
-    """A connection whose end leaves the database so that its group can read it.
-
-    Whoever closes it last removes -wal and -shm. Who may only read cannot make them, and without them SQLite opens
-    nothing; empty ones are enough. Between the two is a moment in which a reader finds nothing.
-    """
-
-    path: Path
-
-    def close(self) -> None:
-        """Close it; its owner leaves -wal and -shm, empty."""
-        super().close()
-        with contextlib.suppress(OSError):  # a full disk, one that is read-only: then it is as SQLite leaves it
-            database = self.path.lstat()
-            if database.st_uid == os.geteuid() and stat.S_ISREG(database.st_mode):
-                for ending in ("-wal", "-shm"):
-                    _make_empty(self.path.with_name(self.path.name + ending), database.st_gid)
-
-
-def _make_empty(path: Path, group: int) -> None:
-    """Make an empty file of a group, if there is none.
-
-    One that is there is never opened: to close it would drop the locks that SQLite has on it in this process, and it
-    may be another's who has just opened the database. SQLite takes an empty one for one that it has made itself.
-    """
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, _FILE_MODE)
-    except FileExistsError:
-        return
-    try:
-        os.fchmod(descriptor, _FILE_MODE)
-        if (
-            os.fstat(descriptor).st_gid != group
-        ):  # the folder gives it mostly, and the daemon's sandbox forbids the call
-            os.fchown(descriptor, -1, group)
-    finally:
-        os.close(descriptor)
+from hotlined.clock import LimitClock, Now
 
 
 class Database:
-    """One open database and the limit clock that continues from it."""
+    """One open database and the limit clock that continues from it.
 
-    def __init__(self, path: Path, connection: sqlite3.Connection, lock: "Lock | None" = None) -> None:
+    `limit_epoch` is what the calendar said when the limit clock stood at 0, in seconds since 1970; `release` gives up
+    the daemon's lock.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        connection: sqlite3.Connection,
+        clock: LimitClock,
+        limit_epoch: float,
+        release: Callable[[], None],
+    ) -> None:
         self.path = path
         self.connection = connection
-        self._lock = lock
+        self.clock = clock
+        self.limit_epoch = limit_epoch
         self.key: bytes | None = None  # of its pseudonyms, once `pseudonyms` has read it
-        anchor = self._anchor()
-        self.clock = LimitClock(anchor)
-        row = self.one("SELECT limit_epoch FROM line_state")
-        self._epoch = float(row["limit_epoch"]) if row else 0.0
+        self._release = release
 
     def __enter__(self) -> Self:
         return self
@@ -101,8 +47,7 @@ class Database:
     def close(self) -> None:
         """Close the database and give up the daemon's lock."""
         self.connection.close()
-        if self._lock:
-            self._lock.close()  # last: to close the file drops the locks that SQLite has on it in this process
+        self._release()  # last: to close a locked file drops the locks that SQLite has on it in this process
 
     @property
     def key_path(self) -> Path:
@@ -118,6 +63,17 @@ class Database:
         row: sqlite3.Row | None = self.connection.execute(sql, arguments).fetchone()
         return row
 
+    def the(self, sql: str, *arguments: object) -> sqlite3.Row:
+        """Return the first row of a query that has one whatever the database holds; raises LookupError else."""
+        row = self.one(sql, *arguments)
+        if row is None:
+            raise LookupError(f"no row: {sql}")
+        return row
+
+    def value(self, sql: str, *arguments: object) -> Any:
+        """Return the first column of the first row of a query; raises LookupError where there is no row."""
+        return self.the(sql, *arguments)[0]
+
     def all(self, sql: str, *arguments: object) -> list[sqlite3.Row]:
         """Return all rows of a query."""
         return self.connection.execute(sql, arguments).fetchall()
@@ -125,6 +81,13 @@ class Database:
     def execute(self, sql: str, *arguments: object) -> sqlite3.Cursor:
         """Run one statement inside the transaction that is open."""
         return self.connection.execute(sql, arguments)
+
+    def insert(self, table: str, **columns: object) -> int:
+        """Insert a row by the names of its columns, inside the transaction that is open, and return its id."""
+        names, marks = ", ".join(columns), ", ".join("?" * len(columns))
+        sql = f"INSERT INTO {table} ({names}) VALUES ({marks}) RETURNING rowid"
+        ((row_id,),) = self.execute(sql, *columns.values()).fetchall()  # all of them: only then is the statement over
+        return int(row_id)
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
@@ -137,36 +100,9 @@ class Database:
             yield
             self.connection.execute("COMMIT")
         except BaseException:
-            if self.connection.in_transaction:
+            if self.connection.in_transaction:  # SQLite itself has rolled back where the disk is full, for one
                 self.connection.execute("ROLLBACK")
             raise
-
-    def save_limit_clock(self, now: Now) -> None:
-        """Write an anchor of the limit clock, inside the transaction whose rows limits will read.
-
-        Where the limit clock began by the calendar is kept unless it is a second off: so what is due does not jitter.
-        """
-        anchor = self.clock.anchor(now.limit)
-        if self.calendar_moved(now):
-            self._epoch = now.utc.timestamp() - now.limit
-        self.execute(
-            "UPDATE line_state SET limit_time = ?, boot_id = ?, boottime = ?, limit_epoch = ?",
-            anchor.limit_time,
-            anchor.boot_id,
-            anchor.boottime,
-            self._epoch,
-        )
-
-    def calendar_moved(self, now: Now) -> bool:
-        """Tell whether the calendar has been set since the limit clock was saved: what is due by it is another time."""
-        return abs(self._epoch - (now.utc.timestamp() - now.limit)) >= EPOCH_SECONDS
-
-    def insert(self, table: str, **columns: object) -> int:
-        """Insert a row, inside the transaction that is open, and return its id."""
-        names, marks = ", ".join(columns), ", ".join("?" * len(columns))
-        cursor = self.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", *columns.values())
-        assert cursor.lastrowid is not None
-        return cursor.lastrowid
 
     @contextlib.contextmanager
     def savepoint(self) -> Iterator[None]:
@@ -178,339 +114,12 @@ class Database:
             self.execute("ROLLBACK TO inside")
             raise
         finally:
-            self.execute("RELEASE inside")
+            self.execute("RELEASE inside")  # ROLLBACK TO undoes what came after the savepoint, and leaves it open
 
     def event(self, now: Now, kind: str, detail: str = "", contact_id: int | None = None) -> None:
-        """Record that something changed, inside the transaction that is open."""
-        self.execute(
-            "INSERT INTO events (at, at_limit, kind, detail, contact_id) VALUES (?, ?, ?, ?, ?)",
-            now.rfc3339,
-            now.limit,
-            kind,
-            detail,
-            contact_id,
-        )
+        """Record that something changed, for people to read, inside the transaction that is open."""
+        self.insert("events", at=now.rfc3339, at_limit=now.limit, kind=kind, detail=detail, contact_id=contact_id)
 
     def changed_elsewhere(self) -> int:
         """Return a number that differs after another process has written."""
-        row = self.one("PRAGMA data_version")
-        assert row is not None
-        return int(row[0])
-
-    def _anchor(self) -> Anchor | None:
-        row = self.one("SELECT limit_time, boot_id, boottime FROM line_state")
-        return Anchor(*row) if row and row["boot_id"] else None
-
-
-def open_for_daemon(path: Path, give_up: Callable[[], bool] = lambda: False) -> Database:
-    """Create or migrate the database and open it for the one daemon that owns it.
-
-    An existing one is looked through first, at most `CHECK_SECONDS` long or until `give_up` says so; what is damaged is
-    left as it is. Raises DatabaseInUseError where another daemon has it, DatabaseVersionError where another version
-    wrote it, StoreError where it cannot be made or is damaged.
-    """
-    try:
-        if not path.parent.exists():
-            path.parent.mkdir(parents=True)
-            path.parent.chmod(_FOLDER_MODE)
-        lock = _lock(path)
-    except OSError as error:
-        raise _unusable(path, error) from error
-    with contextlib.ExitStack() as stack:
-        stack.callback(lock.close)
-        try:
-            if not path.exists():
-                os.close(files.open_plain(path.resolve(), os.O_WRONLY | os.O_EXCL, _FILE_MODE))
-            _lock_file(path, lock)
-            _close_to_others(path)
-            _require_undamaged(path, give_up)
-            _migrate(path)
-            connection = _connect(path)
-            stack.callback(connection.close)
-            connection.execute("PRAGMA journal_mode = WAL")
-            database = Database(path, connection, lock)
-        except sqlite3.Error as error:
-            raise _maybe_foreign(path, DatabaseTrouble.of(error).name) or DatabaseTrouble.of(error).as_error(
-                path
-            ) from error
-        except OSError as error:
-            raise _unusable(path, error) from error
-        stack.pop_all()
-    return database
-
-
-def open_beside_daemon(path: Path) -> Database:
-    """Open an existing database for a command, whether a daemon runs on it or not.
-
-    Who may only read it gets it to read: SQLite opens it so by itself. Raises DatabaseMissingError where there is
-    none, DatabaseVersionError or StoreError where its schema is not this version's or it cannot be used.
-    """
-    if _is_missing(path):
-        raise DatabaseMissingError(f"There is no database at {path}.", "`hotlined run` makes it when it starts.")
-    return _patiently(path, _open_beside)
-
-
-def _open_beside(path: Path) -> Database:
-    with contextlib.ExitStack() as stack:
-        connection = _connect(path)
-        stack.callback(connection.close)
-        require_current(path, connection)
-        database = Database(path, connection)
-        stack.pop_all()
-    return database
-
-
-@contextlib.contextmanager
-def open_to_read(path: Path) -> Iterator[sqlite3.Connection]:
-    """Open an existing database of any version so that nothing of it changes, be it damaged, and see it as it is now.
-
-    Raises DatabaseMissingError where there is none, StoreError where it is none of ours or cannot be used.
-    """
-    if _is_missing(path):
-        raise DatabaseMissingError(f"There is no database at {path}.", "`hotlined run` makes it when it starts.")
-    with contextlib.closing(_patiently(path, _open_at_one_moment)) as connection:
-        yield connection
-
-
-def _open_at_one_moment(path: Path) -> sqlite3.Connection:
-    with contextlib.ExitStack() as stack:
-        connection = _connect(path, _reading_mode(path))
-        stack.callback(connection.close)
-        connection.execute("BEGIN")
-        if not migrations.applied(connection):
-            raise StoreError(f"{path} is no database of hotlined.", "`database` in the configuration names it.")
-        stack.pop_all()
-    return connection
-
-
-def _patiently(path: Path, open_it: Callable[[Path], _Opened]) -> _Opened:
-    """Open a database; who may only read looks again where somebody else is just closing it. Raises StoreError."""
-    deadline = time.monotonic() + CLOSING_SECONDS
-    while True:
-        try:
-            return open_it(path)
-        except sqlite3.Error as error:
-            if not _is_for_us_to_read(path, error) or time.monotonic() > deadline:
-                raise _maybe_unprepared(path, error) or DatabaseTrouble.of(error).as_error(path) from error
-        time.sleep(0.01)
-
-
-def _is_for_us_to_read(path: Path, error: sqlite3.Error) -> bool:
-    """Tell whether rights were refused though the file itself may be read: then one beside it is missing."""
-    return DatabaseTrouble.of(error).name in _RIGHTS and os.access(path, os.R_OK)
-
-
-def _maybe_unprepared(path: Path, error: sqlite3.Error) -> StoreError | None:
-    """Say what is missing for a reader who may not make it; None where that is not why a database cannot be opened."""
-    if not _is_for_us_to_read(path, error):
-        return None
-    real = path.resolve()
-    missing = [ending for ending in ("-wal", "-shm") if not real.with_name(real.name + ending).exists()]
-    if not missing:
-        return None
-    return StoreError(
-        f"{path} was closed by another program, which took {' and '.join(missing)} away: its group cannot open it.",
-        "Once its owner has, all can again: `sudo hotlined status`.",
-        DatabaseTrouble.of(error).name,
-    )
-
-
-def _is_missing(path: Path) -> bool:
-    try:
-        path.stat()
-    except OSError as error:
-        return not isinstance(error, PermissionError)  # what may not be looked at may be there
-    return False
-
-
-def require_current(path: Path, connection: sqlite3.Connection) -> None:
-    """Refuse a database that the daemon has yet to bring up to date, or that a later version wrote."""
-    if set(migrations.names()) - set(_known(path, connection)):
-        raise StoreError(
-            f"{path} was written by an earlier version of hotlined.",
-            "Restart the daemon: it brings the database up to date.",
-        )
-
-
-def _require_undamaged(path: Path, give_up: Callable[[], bool]) -> None:
-    """Refuse a damaged database before anything is written to it: SQLite would move the -wal into it on closing."""
-    with contextlib.closing(_connect(path, _reading_mode(path))) as connection:
-        found = integrity.first_damage(connection, CHECK_SECONDS, give_up)
-    if found:
-        raise _damaged(path, found)
-
-
-def _damaged(path: Path, found: str) -> StoreError:
-    return StoreError(f"{path} is damaged: {found}.", TROUBLES["damaged"].hint, "damaged")
-
-
-def _size(path: Path) -> int | None:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return None
-
-
-def _reading_mode(path: Path) -> str:
-    """Return how a database is opened to be read: so that nothing is written, but to undo what a crash cut off."""
-    real = path.resolve()
-    return "rw" if real.with_name(real.name + "-journal").exists() else "ro"
-
-
-def _unusable(path: Path, error: OSError) -> StoreError:
-    trouble = DatabaseTrouble.of(error)
-    if foreign := _maybe_foreign(path, trouble.name):
-        return foreign
-    hint = "The daemon's user needs to own the folder of the database; see `database` in the configuration."
-    return StoreError(
-        f"{path}: {error.strerror or error}",
-        trouble.hint if trouble.name in ("full", "damaged") else hint,
-        trouble.name,
-    )
-
-
-def _maybe_foreign(path: Path, trouble: str | None) -> StoreError | None:
-    """Say whose a database is that its daemon has no right to; None where that is not why it cannot be used.
-
-    It was copied or restored by another user, or its card comes from a machine whose users have other numbers.
-    """
-    real = path.resolve()
-    if trouble not in _RIGHTS or not (found := next(_others(real), None)):
-        return None
-    file, uid = found
-    owner, us, group = user_name(uid), user_name(os.geteuid()), _group(os.getegid())
-    moved = _uid(real.parent) == uid  # the folder with it: all that lies in it
-    cure = f"`sudo chown -R {us}:{group} {real.parent if moved else f'{real}*'}`."
-    known = None if owner.isdecimal() else f"Run it as {owner}; if what lies there is of another machine: {cure}"
-    words = f"{file} belongs to {owner}, and this runs as {us}."
-    return StoreError(words, known or f"It comes from another machine: {cure}", "foreign")
-
-
-def _others(database: Path) -> Iterator[tuple[Path, int]]:
-    """Yield the files of a database that are another user's, and whose; its folder where they cannot be seen."""
-    for file in (*(database.with_name(database.name + ending) for ending in (*_ENDINGS, ".lock")), database.parent):
-        uid = _uid(file)
-        if uid not in (None, os.geteuid()) and not (file == database.parent and uid == 0):
-            yield file, uid or 0
-
-
-def _uid(path: Path) -> int | None:
-    try:
-        return path.lstat().st_uid
-    except OSError:
-        return None
-
-
-def _group(gid: int) -> str:
-    try:
-        return grp.getgrgid(gid).gr_name
-    except KeyError:
-        return str(gid)
-
-
-def _connect(path: Path, mode: str = "rw") -> sqlite3.Connection:
-    real = path.resolve()
-    if _size(real) == 0 and _size(real.with_name(real.name + "-wal")):  # SQLite would throw that away, even to read
-        raise _damaged(path, "it is empty, and what was written last waits beside it")
-    connection = sqlite3.connect(f"{real.as_uri()}?mode={mode}", uri=True, isolation_level=None, factory=_Connection)
-    connection.path = real
-    try:
-        connection.row_factory = sqlite3.Row
-        connection.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute("PRAGMA secure_delete = ON")  # what is erased is overwritten
-        connection.execute(f"PRAGMA journal_size_limit = {WAL_OCTETS}")
-    except sqlite3.Error:
-        connection.close()
-        raise
-    return connection
-
-
-def _known(path: Path, connection: sqlite3.Connection) -> tuple[str, ...]:
-    """Return the migrations that the database has; refuse one that a later version wrote."""
-    applied = migrations.applied(connection)
-    if migrations.UNRELEASED.intersection(applied):
-        raise DatabaseVersionError(
-            f"{path} was written by a version from before the first release, and is left as it is.",
-            "Keep it, and name another file in `database`; its texts can be read with the version that wrote it.",
-        )
-    unknown = [name for name in applied if name not in migrations.names()]
-    if unknown:
-        raise DatabaseVersionError(
-            f"{path} was written by a later version of hotlined (it has '{unknown[0]}').",
-            "Install that version again, or restore the backup that was made before its upgrade.",
-        )
-    return applied
-
-
-def _migrate(path: Path) -> None:
-    """Apply pending migrations in a process of their own: their library is large, the daemon is not."""
-    with contextlib.closing(_connect(path)) as connection:
-        pending = set(migrations.names()) - set(_known(path, connection))
-    if pending:
-        arguments = [sys.executable, "-m", migrations.__name__, os.fspath(path)]
-        status = os.spawnv(os.P_WAIT, sys.executable, arguments)  # noqa: S606  # subprocess is large to import
-        if status:
-            # it was read just now: what fails is to write it
-            name = "full" if status == sqlite3.SQLITE_IOERR else BY_CODE.get(status)
-            raise StoreError(
-                f"{path} could not be brought up to date: {TROUBLES[name].words if name else 'see above'}.",
-                TROUBLES[name].hint if name else "The database is as it was before.",
-                name,
-            )
-
-
-def _close_to_others(path: Path) -> None:
-    """Take from the files of a database what more its group may do than read: an earlier version let it write.
-
-    Done before SQLite has one of them open: it would lose its locks.
-    """
-    real = path.resolve()
-    for file in (real.with_name(real.name + ending) for ending in _ENDINGS):
-        with contextlib.suppress(OSError):  # there is none, or it is not ours
-            if (mode := stat.S_IMODE(file.lstat().st_mode)) & ~_FILE_MODE:
-                os.close(files.open_plain(file, os.O_RDONLY, mode & _FILE_MODE))
-
-
-class Lock:
-    """What tells a second daemon that a database is taken: a file beside it, and the database itself.
-
-    The one beside it holds while the file is replaced, the other one whatever link the file is reached by.
-    """
-
-    def __init__(self, beside: IO[bytes]) -> None:
-        self._files = [beside]
-
-    def add(self, file: IO[bytes]) -> None:
-        """Hold one more file."""
-        self._files.append(file)
-
-    def close(self) -> None:
-        """Give the database up."""
-        for file in self._files:
-            file.close()
-
-
-def _lock(path: Path) -> Lock:
-    real = path.resolve()
-    file = os.fdopen(files.open_plain(real.with_name(real.name + ".lock"), os.O_RDWR, _LOCK_MODE), "r+b")
-    _take(file, path)
-    return Lock(file)
-
-
-def _lock_file(path: Path, lock: Lock) -> None:
-    file = path.open("rb")
-    lock.add(file)
-    _take(file, path)
-
-
-def _take(file: IO[bytes], path: Path) -> None:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        file.close()
-        raise DatabaseInUseError(
-            f"Another daemon has {path}{''.join(f', {each}' for each in holders.who_has(path))}.",
-            "Each line has a configuration, a database and a daemon of its own; `hotlined status` says which one runs.",
-        ) from error
+        return int(self.value("PRAGMA data_version"))

@@ -9,11 +9,9 @@ from hotlined.clock import Now
 from hotlined.errors import RefusedError
 from hotlined.gsm.address import mask
 from hotlined.policy import Reason
-from hotlined.store import lifecycle, pseudonyms
+from hotlined.states import ContactKind
+from hotlined.store import lifecycle, line, pseudonyms
 from hotlined.store.database import Database
-
-SHADOW, LIVE = "mode_shadow", "mode_live"
-"""Events: from then on nothing is transmitted, or everything is again."""
 
 
 def block(db: Database, number: str, who: str, now: Now) -> int:
@@ -50,7 +48,7 @@ def opt_out(db: Database, number: str, now: Now) -> None:
 def pause(db: Database, who: str, now: Now) -> None:
     """Commit that nothing is sent until `resume`; receiving goes on."""
     with db.transaction():
-        db.execute("UPDATE line_state SET paused_at = coalesce(paused_at, ?), paused_by = ?", now.rfc3339, who)
+        line.note_pause(db, who, now)
         db.event(now, "pause", f"by {who}")
 
 
@@ -71,20 +69,17 @@ def resume(db: Database, who: str, now: Now) -> bool:
         if lost:
             pseudonyms.adopt_key(db)
             db.event(now, "key_new", f"by {who}")
-        db.execute(
-            "UPDATE line_state SET breaker_called = iif(paused_at IS NULL, breaker_called, 1),"
-            " paused_at = NULL, paused_by = NULL"
-        )
+        line.end_pause(db)
         db.event(now, "resume", f"by {who}")
     return lost
 
 
 def note_mode(db: Database, now: Now, *, shadow: bool) -> None:
     """Commit since when the line has been in shadow mode or not, if that is news: a restart is none."""
-    last = db.one(f"SELECT kind FROM events WHERE kind IN ('{SHADOW}', '{LIVE}') ORDER BY id DESC LIMIT 1")
-    if (last["kind"] == SHADOW if last else False) != shadow:
+    if (line.maybe_shadow(db) is not None) != shadow:
         with db.transaction():
-            db.event(now, SHADOW if shadow else LIVE)
+            line.note_shadow(db, line.Shadow(now.rfc3339, now.limit) if shadow else None)
+            db.event(now, "mode_shadow" if shadow else "mode_live")
 
 
 _DECISIONS = {
@@ -153,7 +148,9 @@ def untagged(db: Database, *, reactions: bool) -> list[int]:
     A reaction is a text within a day after an answer was sent to its originator; an answer, not a text by hand.
     """
     only = _IS_REACTION if reactions else "1"
-    rows = db.execute(f"SELECT c.id FROM contacts c WHERE c.kind = 'text' AND c.tags = '[]' AND {only} ORDER BY c.id")
+    rows = db.execute(
+        f"SELECT c.id FROM contacts c WHERE c.kind = '{ContactKind.TEXT}' AND c.tags = '[]' AND {only} ORDER BY c.id"
+    )
     return [contact_id for (contact_id,) in rows]
 
 

@@ -16,11 +16,12 @@ from hotlined.gsm.address import Identity, LineType
 from hotlined.policy import Fate
 from hotlined.states import SegmentState, State
 from hotlined.store import attempts, lifecycle, pseudonyms
-from hotlined.store.answers import line, refile
+from hotlined.store.answers import line_hold, refile
 from hotlined.store.attempts import Told
 from hotlined.store.database import Database
 from hotlined.store.gate import Begun
 from hotlined.store.lifecycle import latest_attempt, move, move_rest, move_segment
+from hotlined.store.line import breaker_of, forget_holds, set_breaker
 from hotlined.timing import USUAL
 
 REPORT_WITHIN = timedelta(days=8)
@@ -46,8 +47,7 @@ def settle(
 ) -> Settled:
     """Commit what came of handing a segment to the modem, and let the breaker take it in."""
     with db.transaction():
-        answer = db.one("SELECT * FROM answers WHERE id = ?", begun.answer_id)
-        assert answer is not None
+        answer = db.the("SELECT * FROM answers WHERE id = ?", begun.answer_id)
         tries = _tries(db, answer)
         fate = policy.fate(result, tries)
         if fate is Fate.PUT_BACK and answer["by_hand"]:
@@ -98,7 +98,7 @@ def _end_attempt(
 ) -> Told:
     """Record how an attempt ended, for the breaker; None while it goes on."""
     if outcome is None:
-        return Told(None, attempts.breaker_of(db))
+        return Told(None, breaker_of(db))
     db.execute(
         "UPDATE attempts SET outcome = ?, cause = ?, ended_limit = ? WHERE id = ?",
         outcome,
@@ -181,11 +181,10 @@ def _tries(db: Database, answer: sqlite3.Row) -> policy.Tries:
 def _unconfirm(db: Database, segment_id: int, code: str, words: str = "") -> None:
     """Record that nobody knows whether a segment left; what stands behind it is not sent."""
     move_segment(db, segment_id, SegmentState.UNCONFIRMED, cause=code, detail=words or None)
-    row = db.one(
+    row = db.the(
         "SELECT t.id, t.answer_id FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id WHERE s.id = ?",
         segment_id,
     )
-    assert row is not None
     move_rest(db, row["id"], SegmentState.WAITING, SegmentState.CANCELLED)
     move(db, row["answer_id"], State.UNCONFIRMED, code)
 
@@ -193,17 +192,15 @@ def _unconfirm(db: Database, segment_id: int, code: str, words: str = "") -> Non
 def put_back(db: Database, begun: Begun, now: Now) -> None:
     """Commit that a segment was not submitted after all, through no fault of its own: as if the gate had not passed."""
     with db.transaction():
-        attempt = db.one("SELECT trial FROM attempts WHERE id = ?", begun.attempt_id)
-        answer = db.one("SELECT asked_by FROM answers WHERE id = ?", begun.answer_id)
-        assert attempt is not None
-        assert answer is not None
+        is_trial = db.value("SELECT trial FROM attempts WHERE id = ?", begun.attempt_id)
+        asked_by = db.value("SELECT asked_by FROM answers WHERE id = ?", begun.answer_id)
         move_segment(db, begun.segment_id, SegmentState.WAITING, submitted_at=None, submitted_limit=None)
         move(db, begun.answer_id, State.QUEUED)
-        if attempt["trial"]:
-            attempts.set_breaker(db, breaker.trial_withdrawn(attempts.breaker_of(db), now.limit))
+        if is_trial:
+            set_breaker(db, breaker.trial_withdrawn(breaker_of(db), now.limit))
         if begun.sequence == 1:
             db.execute("DELETE FROM attempts WHERE id = ?", begun.attempt_id)
-            if answer["asked_by"] is None:
+            if asked_by is None:
                 _forget_text(db, begun.answer_id)
         refile(db, begun.recipient)
 
@@ -218,7 +215,7 @@ def recover(db: Database, now: Now, pauses: Sequence[float] = USUAL.trial_after)
         f" WHERE s.state = '{SegmentState.SUBMITTING}'"
     )
     with db.transaction():
-        db.execute("UPDATE line_state SET hold = NULL, hold_half = NULL, hold_new = NULL, hold_known = NULL")
+        forget_holds(db)
         for row in rows:
             same_boot = row["boot_id"] == boot_id()
             code = "crashed" if same_boot else "rebooted"
@@ -235,8 +232,7 @@ def doubt(db: Database, answer_id: int, code: str, now: Now) -> None:
 
     One that was never begun here gets an attempt of one segment of which nothing is known: it counts for its number.
     """
-    answer = db.one("SELECT share FROM answers WHERE id = ?", answer_id)
-    assert answer is not None
+    share = db.value("SELECT share FROM answers WHERE id = ?", answer_id)
     row = db.one(
         "SELECT s.id FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id"
         f" WHERE t.answer_id = ? AND s.state IN ('{SegmentState.WAITING}', '{SegmentState.SUBMITTING}')"
@@ -251,7 +247,7 @@ def doubt(db: Database, answer_id: int, code: str, now: Now) -> None:
             begun_limit=now.limit,
             step=0,
             variant=0,
-            share=policy.Share.NEW if answer["share"] == policy.Share.NEW else policy.Share.KNOWN,
+            share=policy.Share.NEW if share == policy.Share.NEW else policy.Share.KNOWN,
             trial=0,
             reference=0,
         )
@@ -260,8 +256,7 @@ def doubt(db: Database, answer_id: int, code: str, now: Now) -> None:
         )
     else:
         segment_id = row["id"]
-    segment = db.one("SELECT state, attempt_id FROM answer_segments WHERE id = ?", segment_id)
-    assert segment is not None
+    segment = db.the("SELECT state, attempt_id FROM answer_segments WHERE id = ?", segment_id)
     if segment["state"] == SegmentState.WAITING:
         move_segment(db, segment_id, SegmentState.SUBMITTING, submitted_at=now.rfc3339, submitted_limit=now.limit)
     _unconfirm(db, segment_id, code)
@@ -370,13 +365,12 @@ def _prove(db: Database, segment_id: int, now: Now, rules: policy.Rules | None) 
     With `rules` the rest goes on if the gate passes at once; else half of it was sent. An attempt before the latest one
     changes nothing but itself.
     """
-    row = db.one(
+    row = db.the(
         "SELECT a.*, t.id AS attempt_id, t.outcome, t.share AS attempt_share FROM answer_segments s"
         " JOIN attempts t ON t.id = s.attempt_id"
         " JOIN answers a ON a.id = t.answer_id WHERE s.id = ?",
         segment_id,
     )
-    assert row is not None
     segments = [
         SegmentState(each["state"])
         for each in db.all("SELECT state FROM answer_segments WHERE attempt_id = ?", row["attempt_id"])
@@ -442,7 +436,7 @@ def _may_go_on(db: Database, answer: sqlite3.Row, segments: int, rules: policy.R
         known=answer["attempt_share"] == policy.Share.KNOWN,
     )
     spent = attempts.spent(db, now, shadow=False)
-    return isinstance(policy.gate(queued, history, spent, rules, now.limit, line(db)), policy.Pass)
+    return isinstance(policy.gate(queued, history, spent, rules, now.limit, line_hold(db)), policy.Pass)
 
 
 # ---- small things

@@ -17,7 +17,7 @@ from sqlite3 import Row
 from typing import Any
 
 from hotlined.clock import parse_rfc3339, rfc3339
-from hotlined.states import MAY_HAVE_LEFT, OCCUPIES, State
+from hotlined.states import MAY_HAVE_LEFT, OCCUPIES, ContactKind, ContactVerdict, State, listed
 from hotlined.store.database import Database
 
 SLOT_MINUTES = 15
@@ -120,18 +120,19 @@ class Span:
     end: datetime
 
 
+_HEARD = listed((ContactKind.TEXT, ContactKind.CALL))  # what a person sends by hand
 # :start and :end bound what is counted; bin() tells between which of the edges a moment lies
 _COUNTS = (
-    """
+    f"""
     SELECT bin(received_at) AS bin,
-      count(*) FILTER (WHERE kind = 'text') AS texts,
-      count(*) FILTER (WHERE kind = 'call') AS calls,
-      count(*) FILTER (WHERE kind NOT IN ('text', 'call')) AS others,
-      count(*) FILTER (WHERE originator IS NULL AND kind IN ('text', 'call')) AS withheld,
+      count(*) FILTER (WHERE kind = '{ContactKind.TEXT}') AS texts,
+      count(*) FILTER (WHERE kind = '{ContactKind.CALL}') AS calls,
+      count(*) FILTER (WHERE kind NOT IN {_HEARD}) AS others,
+      count(*) FILTER (WHERE originator IS NULL AND kind IN {_HEARD}) AS withheld,
       count(DISTINCT originator) AS numbers,
       count(*) FILTER (WHERE originator IS NOT NULL AND NOT EXISTS
         (SELECT 1 FROM contacts e WHERE e.originator = c.originator AND e.id < c.id)) AS new,
-      count(*) FILTER (WHERE verdict = 'suppress') AS suppressed
+      count(*) FILTER (WHERE verdict = '{ContactVerdict.SUPPRESS}') AS suppressed
     FROM contacts c WHERE received_at >= :start AND received_at < :end GROUP BY 1
     """,
     f"""
@@ -153,16 +154,16 @@ _COUNTS = (
 )
 """Rows of a bin and its counts, named as in `Counts`."""
 
-_SUPPRESSED = """
+_SUPPRESSED = f"""
 SELECT bin(received_at), reason, count(*) FROM contacts
-WHERE verdict = 'suppress' AND received_at >= :start AND received_at < :end GROUP BY 1, 2
+WHERE verdict = '{ContactVerdict.SUPPRESS}' AND received_at >= :start AND received_at < :end GROUP BY 1, 2
 """
 _CANCELLED = f"""
 SELECT bin(c.received_at), a.reason, count(*) FROM answers a JOIN contacts c ON c.id = a.contact_id
 WHERE a.state = '{State.CANCELLED}' AND c.received_at >= :start AND c.received_at < :end GROUP BY 1, 2
 """
-_IS_REACTION = """
-kind = 'text' AND EXISTS
+_IS_REACTION = f"""
+kind = '{ContactKind.TEXT}' AND EXISTS
   (SELECT 1 FROM answers a WHERE a.recipient = c.originator AND a.by_hand IS NULL AND a.sent_at < c.received_at
     AND strftime('%Y-%m-%dT%H:%M:%fZ', a.sent_at, '+24 hours') >= c.received_at)
 """
@@ -181,7 +182,7 @@ WHERE a.sent_at >= :start AND a.sent_at < :end ORDER BY seconds
 """
 _SLOTS = f"""
 SELECT substr(received_at, 1, 14), CAST(substr(received_at, 15, 2) AS INTEGER) / {SLOT_MINUTES},
-  count(*) FILTER (WHERE kind = 'text'), count(*)
+  count(*) FILTER (WHERE kind = '{ContactKind.TEXT}'), count(*)
 FROM contacts WHERE received_at >= ? AND received_at < ? GROUP BY 1, 2 ORDER BY 1, 2
 """
 

@@ -188,12 +188,12 @@ ORDER BY due_limit, id
 """
 # as the gate counts them: what waits behind a segment that was handed over counts as if it were handed over now
 _SUBMITTED = f"""
-SELECT s.submitted_limit AS at, t.share = 'known' AS is_known
+SELECT s.submitted_limit AS at, t.share = '{Share.KNOWN}' AS is_known
 FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id
 WHERE s.submitted_limit > :since AND s.state <> '{SegmentState.WAITING}'
   AND (s.state IN {states.OCCUPIES} OR (:shadow AND s.state IN {states.IN_SHADOW}))
 UNION ALL
-SELECT :now, t.share = 'known' FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id
+SELECT :now, t.share = '{Share.KNOWN}' FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id
 WHERE s.state = '{SegmentState.WAITING}'
 ORDER BY at
 """

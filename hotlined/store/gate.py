@@ -16,9 +16,10 @@ from hotlined.gsm.alphabet import Plan, plan
 from hotlined.policy import Reason, Share, WaitingFor
 from hotlined.states import OPEN, SegmentState, State
 from hotlined.store import attempts, lifecycle
-from hotlined.store.answers import identity_of, line, refile
+from hotlined.store.answers import identity_of, line_hold, refile
 from hotlined.store.database import Database
 from hotlined.store.lifecycle import latest_attempt, move, move_rest, move_segment
+from hotlined.store.line import breaker_of, save_limit_clock, set_breaker
 from hotlined.timing import USUAL
 
 
@@ -107,7 +108,7 @@ def begin(
             attempts.spent(db, now, shadow=shadow),
             rules,
             now.limit,
-            line(db, trial=trial or under_way or shadow),
+            line_hold(db, trial=trial or under_way or shadow),
         )
         if isinstance(verdict, policy.Cancel):
             lifecycle.end(db, answer_id, verdict.reason)
@@ -118,10 +119,10 @@ def begin(
             if composed
             else _go_on(db, attempt)
         )
-        db.save_limit_clock(now)
+        save_limit_clock(db, now)
         if trial and not shadow:
             db.execute("UPDATE attempts SET trial = 1 WHERE id = ?", attempt_id)
-            attempts.set_breaker(db, breaker.trial_begun(attempts.breaker_of(db), now.limit, pauses))
+            set_breaker(db, breaker.trial_begun(breaker_of(db), now.limit, pauses))
         if answer["state"] == State.QUEUED:
             move(db, answer_id, State.SHADOWED if shadow else State.SENDING)
         begun = None if shadow else _hand_over(db, answer, attempt_id, now)
@@ -240,13 +241,12 @@ def _begin_attempt(
 
 def _hand_over(db: Database, answer: sqlite3.Row, attempt_id: int, now: Now) -> Begun:
     """Record the first segment that waits as being submitted."""
-    segment = db.one(
+    segment = db.the(
         "SELECT *, (SELECT count(*) FROM answer_segments o WHERE o.attempt_id = answer_segments.attempt_id) AS total"
         " FROM answer_segments WHERE attempt_id = ? AND state = ? ORDER BY sequence LIMIT 1",
         attempt_id,
         SegmentState.WAITING,
     )
-    assert segment is not None
     move_segment(db, segment["id"], SegmentState.SUBMITTING, submitted_at=now.rfc3339, submitted_limit=now.limit)
     db.execute("UPDATE attempts SET boot_id = ? WHERE id = ?", boot_id(), attempt_id)
     return Begun(

@@ -10,7 +10,10 @@ import time
 from collections.abc import Callable, Iterator
 
 from hotlined import states
-from hotlined.states import SegmentState, State
+from hotlined.breaker import Outcome
+from hotlined.policy import Share
+from hotlined.states import ContactVerdict, SegmentState, State
+from hotlined.store import line
 
 Tick = Callable[[int, int], None]
 """Is told again and again how many checks are done, of how many."""
@@ -22,7 +25,7 @@ _LATEST = "(SELECT max(id) FROM attempts WHERE answer_id = a.id)"
 _SEGMENTS = "JOIN attempts t ON t.answer_id = a.id JOIN answer_segments s ON s.attempt_id = t.id"
 
 PROMISES = {
-    "there is one row of the line's own state": "SELECT count(*) FROM line_state HAVING count(*) <> 1",
+    "there is one row of the line's own state": line.WRONG_NUMBER_OF_ROWS,
     "a contact has as many segments as it counts": (
         "SELECT id FROM contacts c WHERE segments_received <>"
         " (SELECT count(*) FROM segments s WHERE s.contact_id = c.id AND s.repeat = 0)"
@@ -32,7 +35,8 @@ PROMISES = {
         " (SELECT count(*) FROM segments s WHERE s.contact_id = c.id AND s.repeat = 1)"
     ),
     "an answer belongs to a contact whose verdict says so": (
-        "SELECT a.id FROM answers a JOIN contacts c ON c.id = a.contact_id WHERE c.verdict IS NOT 'answer'"
+        "SELECT a.id FROM answers a JOIN contacts c ON c.id = a.contact_id"
+        f" WHERE c.verdict IS NOT '{ContactVerdict.ANSWER}'"
     ),
     "an answer that was sent has all its segments, and each of them left": (
         f"SELECT id FROM answers a WHERE state IN {states.TAKEN} AND segments <>"
@@ -61,10 +65,10 @@ PROMISES = {
     ),
     "an attempt whose segments all left was taken": (
         f"SELECT t.id FROM attempts t JOIN answer_segments s ON s.attempt_id = t.id GROUP BY t.id"
-        f" HAVING min(s.state IN {states.LEFT}) AND min(t.outcome IS NOT 'taken')"
+        f" HAVING min(s.state IN {states.LEFT}) AND min(t.outcome IS NOT '{Outcome.TAKEN}')"
     ),
     "an answer stands in the share of its number": (
-        f"SELECT a.id FROM answers a WHERE a.state = '{State.QUEUED}' AND a.by_hand IS NULL AND (a.share = 'new')"
+        f"SELECT a.id FROM answers a WHERE a.state = '{State.QUEUED}' AND a.by_hand IS NULL AND a.share = '{Share.NEW}'"
         f" AND EXISTS (SELECT 1 FROM answers o JOIN attempts t ON t.answer_id = o.id JOIN answer_segments s"
         f" ON s.attempt_id = t.id WHERE o.recipient = a.recipient AND o.by_hand IS NULL"
         f" AND s.state IN {states.MAY_HAVE_LEFT})"
@@ -76,7 +80,7 @@ PROMISES = {
         f" WHERE s.state IN {states.OCCUPIES}) WHERE windows <> figures OR figures <> numbers"
     ),
     "nothing counts from a time that the limit clock has not reached": (
-        "SELECT s.id FROM answer_segments s, line_state l WHERE s.submitted_limit > l.limit_time"
+        f"SELECT id FROM answer_segments WHERE submitted_limit > {line.LIMIT_TIME}"
     ),
 }
 """What the rows promise each other, and the query for the ids of those that do not keep it."""

@@ -1,14 +1,72 @@
-"""The state of the line: its SIM and number, its credit, and what keeps its answers back."""
+"""The state of the line: one row, which no other module of the store reads or writes.
 
-import json
+It holds the anchor of the limit clock, the SIM that the line is bound to, its number and its credit, the pause, what
+the daemon found to hold answers back, the breaker, since when there is a flood or shadow mode, whether it was just put
+back from a backup, the key of the pseudonyms, whether a rebuild is due, and how far alerts are. The journal `events`
+tells people when these things changed; nothing here is read back from it but since when another SIM is in.
+"""
+
 import sqlite3
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 
-from hotlined.clock import Now
-from hotlined.policy import WaitingFor
+from hotlined import breaker
+from hotlined.breaker import Breaker
+from hotlined.clock import Anchor, Now, rfc3339
+from hotlined.policy import Share, WaitingFor
 from hotlined.store.database import Database
+
+EPOCH_SECONDS = 1.0  # so far the calendar may drift from the limit clock before that is written down
+
+LIMIT_TIME = "(SELECT limit_time FROM line_state)"
+"""The last reading of the limit clock that was saved, as SQL."""
+WRONG_NUMBER_OF_ROWS = "SELECT count(*) FROM line_state HAVING count(*) <> 1"
+"""A query that has a row where the line has not exactly one."""
+
+
+# ---- the limit clock
+
+
+def clock_of(connection: sqlite3.Connection) -> tuple[Anchor | None, float]:
+    """Return the last anchor of the limit clock, None before the first, and what the calendar said when it was 0."""
+    row = connection.execute("SELECT limit_time, boot_id, boottime, limit_epoch FROM line_state").fetchone()
+    if row is None:  # somebody has deleted the row: `db check` says so, and a command can still read the rest
+        return None, 0.0
+    *anchor, epoch = row
+    return Anchor(*anchor) if row["boot_id"] else None, float(epoch)
+
+
+def save_limit_clock(db: Database, now: Now) -> None:
+    """Write an anchor of the limit clock, inside the transaction whose rows limits will read.
+
+    Where the limit clock began by the calendar is kept unless it is a second off: so what is due does not jitter.
+    """
+    anchor = db.clock.anchor(now.limit)
+    if calendar_moved(db, now):
+        db.limit_epoch = now.utc.timestamp() - now.limit
+    db.execute(
+        "UPDATE line_state SET limit_time = ?, boot_id = ?, boottime = ?, limit_epoch = ?",
+        anchor.limit_time,
+        anchor.boot_id,
+        anchor.boottime,
+        db.limit_epoch,
+    )
+
+
+def calendar_moved(db: Database, now: Now) -> bool:
+    """Tell whether the calendar has been set since the limit clock was saved: what is due by it is another time."""
+    return abs(db.limit_epoch - (now.utc.timestamp() - now.limit)) >= EPOCH_SECONDS
+
+
+def calendar_time(db: Database, limit: float) -> str:
+    """Return a reading of the limit clock as the calendar has it, in RFC 3339."""
+    epoch: float = db.value("SELECT limit_epoch FROM line_state")
+    return rfc3339(datetime.fromtimestamp(epoch + limit, UTC))
+
+
+# ---- the SIM
 
 
 def note_own_number(db: Database, number: str) -> None:
@@ -25,23 +83,14 @@ def own_number(db: Database) -> str | None:
 
 
 def bound_sim(db: Database) -> tuple[str, str] | None:
-    """Return the IMEI and the IMSI that the line is served with; None before the first."""
+    """Return the IMEI of the stick and the IMSI of the SIM that the line answers with; None before the first."""
     row = db.one("SELECT imei, imsi FROM line_state WHERE imsi IS NOT NULL")
     return (row["imei"], row["imsi"]) if row else None
 
 
 def bind_sim(db: Database, imei: str, imsi: str) -> None:
-    """Record with which stick and SIM the line is served from now on, inside the transaction that is open."""
+    """Record with which stick and SIM the line answers from now on, inside the transaction that is open."""
     db.execute("UPDATE line_state SET imei = ?, imsi = ?", imei, imsi)
-
-
-def note_balance(db: Database, balance: str, now: Now, *, low: bool) -> None:
-    """Commit a balance that the network told, if that is news: another value, or low for the first time."""
-    kind = "balance_low" if low else "balance"
-    last = db.one("SELECT kind, detail FROM events WHERE kind IN ('balance', 'balance_low') ORDER BY id DESC LIMIT 1")
-    if last is None or (last["kind"], last["detail"]) != (kind, balance):
-        with db.transaction():
-            db.event(now, kind, balance)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +103,44 @@ class Credit:
     valid_until: str | None = None
 
 
+def note_balance(db: Database, balance: str, now: Now, *, low: bool) -> None:
+    """Commit a balance that the network told, if that is news: another value, or low for the first time."""
+    row = db.the("SELECT balance, balance_low FROM line_state")
+    if tuple(row) != (balance, int(low)):
+        with db.transaction():
+            db.execute("UPDATE line_state SET balance = ?, balance_low = ?, balance_at = ?", balance, low, now.rfc3339)
+            db.event(now, "balance_low" if low else "balance", balance)
+
+
 def credit_of(db: Database) -> Credit:
     """Return what was noted of the credit; a balance is noted when it has changed."""
-    latest = _maybe_latest(db, "balance", "balance_low")
-    if latest is None:
-        return Credit()
-    with suppress(ValueError):
-        return Credit(float(latest["detail"]), latest["at"])
+    row = db.one("SELECT balance, balance_at FROM line_state WHERE balance IS NOT NULL")
+    if row:
+        with suppress(ValueError):  # a person wrote something else
+            return Credit(float(row["balance"]), row["balance_at"])
     return Credit()
+
+
+# ---- the pause
+
+
+def note_pause(db: Database, who: str, now: Now) -> None:
+    """Record a pause by a person, inside the transaction that is open: it has lasted since the first one."""
+    db.execute(
+        "UPDATE line_state SET paused_at = coalesce(paused_at, ?), paused_limit = coalesce(paused_limit, ?),"
+        " paused_by = ?, pause_restored = 0",
+        now.rfc3339,
+        now.limit,
+        who,
+    )
+
+
+def end_pause(db: Database) -> None:
+    """Record that there is no pause, inside the transaction that is open; after one the breaker may try an answer."""
+    db.execute(  # SQL evaluates each right side with the row as it was: paused_at is still that of the pause
+        "UPDATE line_state SET breaker_called = iif(paused_at IS NULL, breaker_called, 1),"
+        " paused_at = NULL, paused_limit = NULL, paused_by = NULL, pause_restored = 0"
+    )
 
 
 def is_paused(db: Database) -> bool:
@@ -71,8 +150,17 @@ def is_paused(db: Database) -> bool:
 
 def maybe_paused_by(db: Database) -> str | None:
     """Return who has paused the line, None while it is not paused."""
+    # a pause without a name is one all the same: NULL would say that there is none
     row = db.one("SELECT coalesce(paused_by, '') AS paused_by FROM line_state WHERE paused_at IS NOT NULL")
     return row["paused_by"] if row else None
+
+
+def pause_began(db: Database) -> float:
+    """Return the reading of the limit clock at which the pause began; 0 where that is not known."""
+    return float(db.value("SELECT coalesce(paused_limit, 0.0) FROM line_state"))
+
+
+# ---- what holds answers back
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,31 +191,189 @@ def recorded_holds(db: Database, *, sim_changed: bool | None = None) -> Iterator
     `sim_changed` is the daemon's word on whether another stick or SIM is in; None where no daemon says anything: then
     it is so if the last answer was held for it.
     """
-    row = db.one("SELECT hold, key_lost_at, paused_at, paused_by, breaker_cause, breaker_since FROM line_state")
-    assert row is not None
+    row = db.the(
+        "SELECT hold, key_lost_at, paused_at, paused_by, pause_restored, breaker_cause, breaker_since FROM line_state"
+    )
     if row["key_lost_at"]:
         yield Sending("held", "key_lost", row["key_lost_at"])
     if row["hold"] == WaitingFor.HELD if sim_changed is None else sim_changed:
-        changed = _maybe_latest(db, "modem_sim_changed")
+        # since when is the modem's state, which is kept by the daemon in memory and in the journal alone
+        changed = db.one("SELECT at FROM events WHERE kind = 'modem_sim_changed' ORDER BY id DESC LIMIT 1")
         yield Sending("held", "sim_changed", changed["at"] if changed else None)
     if row["paused_at"]:
-        latest = _maybe_latest(db, "pause", "pause_restored")
-        restored = latest is not None and latest["kind"] == "pause_restored"
-        yield Sending("paused", "restored" if restored else "person", row["paused_at"], row["paused_by"])
+        yield Sending("paused", "restored" if row["pause_restored"] else "person", row["paused_at"], row["paused_by"])
     if row["breaker_cause"]:
         yield Sending("trial", row["breaker_cause"], row["breaker_since"])
 
 
-def _maybe_latest(db: Database, *kinds: str) -> sqlite3.Row | None:
-    """Return the latest event of these kinds."""
-    return db.one(
-        "SELECT at, kind, detail FROM events WHERE id = (SELECT max(id) FROM events"
-        " WHERE kind IN (SELECT value FROM json_each(?)))",
-        json.dumps(kinds),
+def note_hold(db: Database, hold: WaitingFor | None) -> None:
+    """Commit what holds every answer back, if that is news."""
+    _note(db, "hold", hold)
+
+
+def note_half_hold(db: Database, hold: WaitingFor | None) -> None:
+    """Commit what holds halves of answers back alone, if that is news."""
+    _note(db, "hold_half", hold)
+
+
+def note_share_hold(db: Database, share: Share, hold: WaitingFor | None) -> None:
+    """Commit what holds the answers of a share back, if that is news."""
+    if share is not Share.BY_HAND:
+        _note(db, f"hold_{share}", hold)
+
+
+def _note(db: Database, column: str, hold: WaitingFor | None) -> None:
+    """Commit what holds answers back, if that is news: the same is found in every pass, and the card wears."""
+    row = db.one(f"SELECT {column} FROM line_state")
+    if row is not None and row[column] != hold:
+        with db.transaction():
+            db.execute(f"UPDATE line_state SET {column} = ?", hold)
+
+
+def forget_holds(db: Database) -> None:
+    """Record that nothing is known to hold answers back, inside the transaction that is open."""
+    db.execute("UPDATE line_state SET hold = NULL, hold_half = NULL, hold_new = NULL, hold_known = NULL")
+
+
+def share_holds(db: Database) -> dict[Share, str | None]:
+    """Return what holds back the answers to new numbers, and those to numbers that were answered before."""
+    row = db.the("SELECT hold_new, hold_known FROM line_state")
+    return {Share.NEW: row["hold_new"], Share.KNOWN: row["hold_known"]}
+
+
+# ---- the breaker
+
+
+def breaker_of(db: Database) -> Breaker:
+    """Return the line's breaker."""
+    row = db.the(
+        "SELECT breaker_cause AS cause, breaker_since AS since, breaker_rounds AS rounds, breaker_refused AS refused,"
+        " breaker_due AS due, breaker_last_trial AS last_trial, breaker_called AS called, breaker_void AS void,"
+        " breaker_void_limit AS void_limit FROM line_state"
+    )
+    cause = breaker.Cause(row["cause"]) if row["cause"] else None
+    return Breaker(**{**row, "cause": cause, "called": bool(row["called"])})
+
+
+def set_breaker(db: Database, state: Breaker) -> None:
+    """Record the line's breaker, inside the transaction that is open."""
+    db.connection.execute(
+        "UPDATE line_state SET breaker_cause = :cause, breaker_since = :since, breaker_rounds = :rounds,"
+        " breaker_refused = :refused, breaker_due = :due, breaker_last_trial = :last_trial, breaker_called = :called,"
+        " breaker_void = :void, breaker_void_limit = :void_limit",
+        asdict(state),
     )
 
 
-def maybe_shadow_since(db: Database) -> str | None:
+# ---- floods, shadow mode, a backup that was put back
+
+
+def flood_began(db: Database) -> float | None:
+    """Return the reading of the limit clock at which the flood was noticed that still goes on; None without one."""
+    began: float | None = db.value("SELECT flood_limit FROM line_state")
+    return began
+
+
+def note_flood(db: Database, began: float | None) -> None:
+    """Record that a flood began, or with None that there is none, inside the transaction that is open."""
+    db.execute("UPDATE line_state SET flood_limit = ?", began)
+
+
+@dataclass(frozen=True, slots=True)
+class Shadow:
+    """Since when the line has been in shadow mode: by the calendar, and on the limit clock."""
+
+    at: str
+    limit: float
+
+
+def maybe_shadow(db: Database) -> Shadow | None:
     """Return since when the line has been in shadow mode by what its daemon noted; None where it has not."""
-    latest = _maybe_latest(db, "mode_shadow", "mode_live")
-    return latest["at"] if latest and latest["kind"] == "mode_shadow" else None
+    row = db.one("SELECT shadow_at, shadow_limit FROM line_state WHERE shadow_at IS NOT NULL")
+    return Shadow(*row) if row else None
+
+
+def note_shadow(db: Database, since: Shadow | None) -> None:
+    """Record since when the line is in shadow mode, or with None that it is not, inside the open transaction."""
+    db.execute(
+        "UPDATE line_state SET shadow_at = ?, shadow_limit = ?", *((since.at, since.limit) if since else (None, None))
+    )
+
+
+def mark_copied(connection: sqlite3.Connection, at: str) -> None:
+    """Record in a copy of a database, of any version, that it is one."""
+    columns = {name for _, name, *_ in connection.execute("PRAGMA table_info(line_state)")}
+    if "copied_at" in columns:  # in a copy of an earlier version the event says so, and the migration reads it
+        connection.execute("UPDATE line_state SET copied_at = ?", (at,))
+
+
+def maybe_copied_at(db: Database) -> str | None:
+    """Return when this database was copied from the one in use, None unless it is such a copy."""
+    at: str | None = db.value("SELECT copied_at FROM line_state")
+    return at
+
+
+def note_restored(db: Database) -> str | None:
+    """Record that a copy is in use from now on, inside the transaction that is open; return its pause, in words.
+
+    Its pause holds again, and nobody has chosen that.
+    """
+    db.execute("UPDATE line_state SET copied_at = NULL, pause_restored = paused_at IS NOT NULL")
+    row = db.one("SELECT paused_at, paused_by FROM line_state WHERE paused_at IS NOT NULL")
+    return f"of {row['paused_at']} by {row['paused_by']}" if row else None
+
+
+# ---- the key of the pseudonyms
+
+
+def key_digest_of(connection: sqlite3.Connection) -> str | None:
+    """Return the digest of the key that the pseudonyms were made with, in a database of any version; None without."""
+    with suppress(sqlite3.OperationalError):  # a version that had no pseudonyms, and no such column
+        row = connection.execute("SELECT key_digest FROM line_state").fetchone()
+        return str(row[0]) if row and row[0] else None
+    return None
+
+
+def bind_key(db: Database, digest: str) -> None:
+    """Record with which key pseudonyms are made from now on, inside the transaction that is open."""
+    db.execute("UPDATE line_state SET key_digest = ?, key_lost_at = NULL", digest)
+
+
+def note_key_lost(db: Database, at: str | None) -> None:
+    """Record since when the key is lost, or with None that it is there, inside the transaction that is open."""
+    db.execute("UPDATE line_state SET key_lost_at = ?", at)
+
+
+def key_was_lost(db: Database) -> bool | None:
+    """Tell whether the key was lost when that was last looked at; None where the line has no row."""
+    row = db.one("SELECT key_lost_at IS NOT NULL AS lost FROM line_state")
+    return bool(row["lost"]) if row else None
+
+
+# ---- erasure and alerts
+
+
+def call_for_rebuild(db: Database) -> None:
+    """Record that something was erased that the file may still hold a copy of, inside the transaction that is open."""
+    db.execute("UPDATE line_state SET rebuild_owed = 1")
+
+
+def needs_rebuild(db: Database) -> bool:
+    """Tell whether something was erased since the file was last written anew."""
+    return db.one("SELECT 1 FROM line_state WHERE rebuild_owed") is not None
+
+
+def note_rebuilt(db: Database) -> None:
+    """Record that the file was written anew."""
+    db.execute("UPDATE line_state SET rebuild_owed = 0")
+
+
+def alerts_reached(db: Database) -> tuple[int | None, float | None]:
+    """Return the last event that alerts took in, and the limit time since when the line does not work; None: never."""
+    row = db.the("SELECT alerts_event, unwell_limit FROM line_state")
+    return row["alerts_event"], row["unwell_limit"]
+
+
+def note_alerts_reached(db: Database, event_id: int | None, unwell_limit: float | None) -> None:
+    """Record how far alerts are, inside the transaction that is open."""
+    db.execute("UPDATE line_state SET alerts_event = ?, unwell_limit = ?", event_id, unwell_limit)

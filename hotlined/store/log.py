@@ -130,11 +130,10 @@ def changes(db: Database, where: Filter, follower: Place) -> list[sqlite3.Row]:
 
 
 def _here(db: Database) -> Place:
-    row = db.one(
+    row = db.the(
         "SELECT (SELECT max(id) FROM contacts) AS contact, (SELECT max(id) FROM segments) AS segment,"
         " (SELECT max(id) FROM events) AS event"
     )
-    assert row is not None
     open_ids = frozenset(contact_id for (contact_id,) in db.execute(_OPEN))
     return Place(row["contact"] or 0, row["segment"] or 0, row["event"] or 0, open_ids)
 

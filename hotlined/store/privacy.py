@@ -18,8 +18,8 @@ from hotlined import policy, pseudonym
 from hotlined.clock import Now, rfc3339
 from hotlined.gsm import tpdu
 from hotlined.gsm.address import mask
-from hotlined.states import MAY_HAVE_LEFT, OPEN, SegmentState
-from hotlined.store import fates, lifecycle, log, pseudonyms
+from hotlined.states import MAY_HAVE_LEFT, OPEN, PENDING, RequestState, SegmentState
+from hotlined.store import fates, lifecycle, line, log, pseudonyms
 from hotlined.store.database import Database
 
 BATCH = 100  # rows a transaction: whoever wants to write beside it waited 0.14 s at most (100,000 contacts, a busy PC)
@@ -36,7 +36,7 @@ _OLD_CONTACT = (
     f"NOT EXISTS (SELECT 1 FROM answers q WHERE q.contact_id = c.id AND q.state IN {OPEN})",
 )
 _OLD_BY_HAND = (f"a.contact_id IS NULL AND a.queued_limit <= :limit AND a.state NOT IN {OPEN}",)
-_OLD_REQUEST = ("r.created_limit <= :limit AND r.state NOT IN ('open', 'begun')",)
+_OLD_REQUEST = (f"r.created_limit <= :limit AND r.state NOT IN {PENDING}",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,33 +266,29 @@ def held(db: Database, name: str) -> Held:
 
 
 def _count(db: Database, names: tuple[str, str], found: _Found) -> Held:
-    kept = db.one(
-        "SELECT count(*) AS rows FROM contacts WHERE kept_at IS NOT NULL AND id IN (SELECT value FROM json_each(?))",
+    kept = db.value(
+        "SELECT count(*) FROM contacts WHERE kept_at IS NOT NULL AND id IN (SELECT value FROM json_each(?))",
         json.dumps(found.contacts),
     )
-    mentions = db.one(
-        "SELECT count(*) AS rows FROM contacts WHERE instr(text, ?) AND id NOT IN (SELECT value FROM json_each(?))",
+    mentions = db.value(
+        "SELECT count(*) FROM contacts WHERE instr(text, ?) AND id NOT IN (SELECT value FROM json_each(?))",
         names[0] if _is_number(names[0]) else None,
         json.dumps(found.contacts),
     )
-    decided = db.one(
+    decided = db.the(
         "SELECT count(*) AS rows, count(opted_out_at) AS opted_out FROM numbers WHERE number IN (?, ?)", *names
     )
-    named = db.one("SELECT count(*) AS rows FROM contacts WHERE other_originator IN (?, ?)", *names)
-    assert kept is not None
-    assert named is not None
-    assert mentions is not None
-    assert decided is not None
+    named = db.value("SELECT count(*) FROM contacts WHERE other_originator IN (?, ?)", *names)
     return Held(
         contacts=len(found.contacts),
-        kept=kept["rows"],
+        kept=kept,
         segments=len(found.segments),
         answers=len(found.answers),
         decided=bool(decided["rows"]),
         opted_out=bool(decided["opted_out"]),
         requests=len(found.requests),
-        named=named["rows"],
-        mentions=mentions["rows"],
+        named=named,
+        mentions=mentions,
     )
 
 
@@ -325,7 +321,7 @@ def forget(db: Database, name: str, now: Now, *, keep_opt_out: bool) -> Held | N
         for statement in _FORGET:
             db.connection.execute(statement, arguments)
         db.event(now, "forget", "a person was erased")
-        db.execute("UPDATE line_state SET rebuild_owed = 1")
+        line.call_for_rebuild(db)
     return before
 
 
@@ -336,14 +332,14 @@ def rebuild(db: Database) -> bool:
     thousand (tried), and only VACUUM takes them away. Others can read meanwhile and wait with writing. Nothing is done
     where nothing was erased since the last time.
     """
-    if not db.one("SELECT 1 FROM line_state WHERE rebuild_owed"):
+    if not line.needs_rebuild(db):
         return True
     db.execute("VACUUM")
     deadline = time.monotonic() + CHECKPOINT_SECONDS
     while not (done := _checkpoint(db)) and time.monotonic() < deadline:
         time.sleep(PAUSE_SECONDS)
     if done:
-        db.execute("UPDATE line_state SET rebuild_owed = 0")
+        line.note_rebuilt(db)
     return done
 
 
@@ -524,10 +520,12 @@ _FORGET = (
       (SELECT id FROM contacts WHERE other_originator IN (:name, :pseudonym))
     """,
     "UPDATE contacts SET other_originator = NULL WHERE other_originator IN (:name, :pseudonym)",
-    """
-    UPDATE requests SET arguments = '{}', answer_id = NULL,
-      result = iif(state IN ('open', 'begun'), 'the number was forgotten', NULL),
-      state = iif(state IN ('open', 'begun'), 'refused', state) WHERE id IN (SELECT value FROM json_each(:requests))
+    # each right side sees the row as it was: `result` is decided by the state before
+    f"""
+    UPDATE requests SET arguments = '{{}}', answer_id = NULL,
+      result = iif(state IN {PENDING}, 'the number was forgotten', NULL),
+      state = iif(state IN {PENDING}, '{RequestState.REFUSED}', state)
+      WHERE id IN (SELECT value FROM json_each(:requests))
     """,
     "DELETE FROM contacts WHERE id IN (SELECT value FROM json_each(:contacts))",
     """
@@ -577,5 +575,5 @@ def _erase(db: Database, step: Step, age: Mapping[str, Any], ids: list[Any]) -> 
         for (row_id,) in rows:
             for statement in step.erase:
                 db.connection.execute(statement, {"id": row_id})
-        db.execute("UPDATE line_state SET rebuild_owed = 1")
+        line.call_for_rebuild(db)
     return len(rows)

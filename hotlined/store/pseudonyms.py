@@ -9,6 +9,7 @@ from contextlib import suppress
 from hotlined import pseudonym
 from hotlined.clock import Now
 from hotlined.errors import StoreError
+from hotlined.store import line
 from hotlined.store.database import Database
 
 
@@ -25,17 +26,17 @@ def teach(db: Database) -> None:
 
 def is_lost(db: Database) -> bool:
     """Tell whether there are pseudonyms whose key is not beside the database."""
-    return _digest(db) is not None and _maybe_key(db) is None
+    return line.key_digest_of(db.connection) is not None and _maybe_key(db) is None
 
 
 def note_lost(db: Database, now: Now) -> bool:
     """Commit that the key is lost, or is there again: nothing is sent meanwhile. Return whether a loss is news."""
     lost = is_lost(db)
-    row = db.one("SELECT key_lost_at FROM line_state WHERE id = 1")
-    if row is None or lost == (row["key_lost_at"] is not None):
+    known = line.key_was_lost(db)
+    if known is None or lost == known:
         return False
     with db.transaction():
-        db.execute("UPDATE line_state SET key_lost_at = ?", now.rfc3339 if lost else None)
+        line.note_key_lost(db, now.rfc3339 if lost else None)
         db.event(now, "key_lost" if lost else "key_back", db.key_path.name)
     return lost
 
@@ -74,22 +75,17 @@ def adopt_key(db: Database) -> bytes:
             f"{db.key_path} cannot be used: {error.strerror or error}.",
             "Its owner decides this: run it as the line's own user, with sudo where it is a service.",
         ) from error
-    db.execute("UPDATE line_state SET key_digest = ?, key_lost_at = NULL", pseudonym.digest(key))
+    line.bind_key(db, pseudonym.digest(key))
     db.key = key
     return key
 
 
 def _maybe_key(db: Database) -> bytes | None:
     """Return the key that the pseudonyms were made with; None where there are none yet, or it is lost."""
-    wanted = _digest(db)
+    wanted = line.key_digest_of(db.connection)
     if wanted is None:
         return None
     if db.key is None or pseudonym.digest(db.key) != wanted:
         with suppress(OSError):  # to this user it is lost
             db.key = pseudonym.maybe_key(db.key_path)
     return db.key if db.key and pseudonym.digest(db.key) == wanted else None
-
-
-def _digest(db: Database) -> str | None:
-    row = db.one("SELECT key_digest FROM line_state WHERE id = 1")
-    return row["key_digest"] if row else None

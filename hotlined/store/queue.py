@@ -1,11 +1,8 @@
 """What waits to be sent: how many answers are in which state, when the next one may go, which windows are full."""
 
-from datetime import UTC, datetime
-
-from hotlined.clock import rfc3339
 from hotlined.states import OPEN, State
 from hotlined.store.database import Database
-from hotlined.store.line import FREE, Sending
+from hotlined.store.line import FREE, Sending, breaker_of, calendar_time, share_holds
 
 
 def counted(db: Database) -> dict[str, int]:
@@ -24,25 +21,17 @@ def maybe_next_due_at(db: Database, held: Sending = FREE) -> str | None:
 
     Nobody can while a person has to decide something first. While nothing leaves it is not before the next trial.
     """
-    row = db.one(
-        "SELECT min(a.due_limit) AS due, (SELECT limit_epoch FROM line_state) AS epoch,"
-        " (SELECT breaker_due FROM line_state) AS trial_due FROM answers a"
-        f" WHERE a.state = '{State.QUEUED}'"
-    )
-    if row is None or row["due"] is None or held.state in ("held", "paused"):
+    due = db.value(f"SELECT min(due_limit) FROM answers WHERE state = '{State.QUEUED}'")
+    if due is None or held.state in ("held", "paused"):
         return None
-    due = max(row["due"], row["trial_due"]) if held.state == "trial" else row["due"]
-    return rfc3339(datetime.fromtimestamp(row["epoch"] + due, UTC))
+    return calendar_time(db, max(due, breaker_of(db).due) if held.state == "trial" else due)
 
 
 def full_windows(db: Database, now: float) -> set[str]:
     """Return the windows for which answers wait that are due, as the daemon found; `now` is a limit time."""
-    rows = db.all(
-        "SELECT l.hold_new AS hold FROM line_state l WHERE EXISTS (SELECT 1 FROM answers"
-        f" WHERE state = '{State.QUEUED}' AND share = 'new' AND due_limit <= ?)"
-        " UNION SELECT l.hold_known FROM line_state l WHERE EXISTS (SELECT 1 FROM answers"
-        f" WHERE state = '{State.QUEUED}' AND share = 'known' AND due_limit <= ?)",
-        now,
-        now,
-    )
-    return {row["hold"].removeprefix("budget_") for row in rows if (row["hold"] or "").startswith("budget_")}
+    due = f"SELECT 1 FROM answers WHERE state = '{State.QUEUED}' AND share = ? AND due_limit <= ? LIMIT 1"
+    return {
+        hold.removeprefix("budget_")
+        for share, hold in share_holds(db).items()
+        if hold and hold.startswith("budget_") and db.one(due, share, now)
+    }

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from hotlined.states import MAY_HAVE_LEFT, State
-from hotlined.store.database import Database, open_for_daemon
+from hotlined.states import MAY_HAVE_LEFT, ContactVerdict, State
+from hotlined.store.database import Database
+from hotlined.store.opening import open_for_daemon
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +45,7 @@ def waits(db: Database) -> Waits:
     ordered = (
         f"SELECT begun - received AS seconds FROM ({_FIRST}) WHERE begun IS NOT NULL ORDER BY seconds LIMIT 1 OFFSET ?"
     )
-    row = db.one(f"SELECT count(*) AS asked, count(begun) AS answered FROM ({_FIRST})")
-    assert row is not None
+    row = db.the(f"SELECT count(*) AS asked, count(begun) AS answered FROM ({_FIRST})")
     at = {"median": (row["answered"] - 1) // 2, "worst": row["answered"] - 1} if row["answered"] else {}
     seconds = {name: db.connection.execute(ordered, (offset,)).fetchone()[0] for name, offset in at.items()}
     return Waits(row["asked"], row["answered"], seconds.get("median"), seconds.get("worst"))
@@ -69,8 +69,9 @@ def timeline(db: Database, bin_seconds: float) -> dict[int, tuple[int, int]]:
 
 _BINS = "SELECT CAST({moment} / ? AS INTEGER) AS bin, count(*) FROM {table} WHERE {moment} IS NOT NULL GROUP BY bin"
 _FATES = f"""
-SELECT CASE WHEN c.verdict = 'suppress' THEN 'suppressed' WHEN a.state = '{State.QUEUED}' THEN 'waiting'
-    WHEN a.state = '{State.CANCELLED}' THEN 'cancelled' ELSE 'answered' END AS fate,
+SELECT CASE WHEN c.verdict = '{ContactVerdict.SUPPRESS}' THEN 'suppressed'
+    WHEN a.state = '{State.QUEUED}' THEN 'waiting' WHEN a.state = '{State.CANCELLED}' THEN 'cancelled'
+    ELSE 'answered' END AS fate,
   CASE a.state WHEN '{State.QUEUED}' THEN l.answer_waiting_for WHEN '{State.CANCELLED}' THEN a.reason ELSE c.reason END
     AS why,
   count(*) AS contacts

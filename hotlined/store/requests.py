@@ -8,7 +8,7 @@ import json
 from dataclasses import dataclass
 
 from hotlined.clock import Now, boot_id, boottime
-from hotlined.states import State
+from hotlined.states import RequestState, State
 from hotlined.store.database import Database
 
 EXPIRES_AFTER_SECONDS = 120.0
@@ -36,54 +36,53 @@ class Outcome:
 def ask(db: Database, verb: str, arguments: dict[str, str], who: str, now: Now) -> int:
     """Commit a request and return its id; one that is not begun in two minutes expires."""
     with db.transaction():
-        cursor = db.execute(
-            "INSERT INTO requests (verb, arguments, who, created_at, created_limit, boot_id, expires_boottime, state)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, 'open')",
-            verb,
-            json.dumps(arguments),
-            who,
-            now.rfc3339,
-            now.limit,
-            boot_id(),
-            boottime() + EXPIRES_AFTER_SECONDS,
+        return db.insert(
+            "requests",
+            verb=verb,
+            arguments=json.dumps(arguments),
+            who=who,
+            created_at=now.rfc3339,
+            created_limit=now.limit,
+            boot_id=boot_id(),
+            expires_boottime=boottime() + EXPIRES_AFTER_SECONDS,
+            state=RequestState.OPEN,
         )
-    assert cursor.lastrowid is not None
-    return cursor.lastrowid
 
 
 def outcome(db: Database, request_id: int) -> Outcome:
     """Return how far a request is."""
-    row = db.one("SELECT state, result, answer_id FROM requests WHERE id = ?", request_id)
-    assert row is not None
-    return Outcome(**row)
+    return Outcome(**db.the("SELECT state, result, answer_id FROM requests WHERE id = ?", request_id))
 
 
 def next_request(db: Database, now: Now) -> Request | None:
     """Commit the oldest open request as begun and return it; those that expired, or are none, are marked so."""
-    if not db.one("SELECT 1 FROM requests WHERE state = 'open' LIMIT 1"):
+    if not db.one(f"SELECT 1 FROM requests WHERE state = '{RequestState.OPEN}' LIMIT 1"):
         return None
     with db.transaction():
         db.execute(
-            "UPDATE requests SET state = 'expired', ended_at = ? WHERE state = 'open'"
+            # a deadline of another boot is a reading of a clock that began anew: it tells nothing, the boot does
+            f"UPDATE requests SET state = '{RequestState.EXPIRED}', ended_at = ? WHERE state = '{RequestState.OPEN}'"
             " AND (boot_id IS NOT ? OR expires_boottime < ?)",
             now.rfc3339,
             boot_id(),
             boottime(),
         )
-        for row in db.all("SELECT id, verb, arguments, who FROM requests WHERE state = 'open' ORDER BY id"):
+        for row in db.all(_OPEN):
             arguments = _maybe_arguments(row["verb"], row["arguments"])
             if arguments is not None:
-                db.execute("UPDATE requests SET state = 'begun' WHERE id = ?", row["id"])
+                db.execute("UPDATE requests SET state = ? WHERE id = ?", RequestState.BEGUN, row["id"])
                 return Request(row["id"], row["verb"], arguments, row["who"])
             db.execute(
-                "UPDATE requests SET state = 'refused', arguments = '{}', result = 'this is no request', ended_at = ?"
-                " WHERE id = ?",
+                "UPDATE requests SET state = ?, arguments = '{}', result = ?, ended_at = ? WHERE id = ?",
+                RequestState.REFUSED,
+                "this is no request",
                 now.rfc3339,
                 row["id"],
             )
     return None
 
 
+_OPEN = f"SELECT id, verb, arguments, who FROM requests WHERE state = '{RequestState.OPEN}' ORDER BY id"
 _NEEDED = {"send": ("number", "text"), "try": ("number",)}
 
 
@@ -98,7 +97,7 @@ def _maybe_arguments(verb: str, text: str) -> dict[str, str] | None:
     return arguments if all(name in arguments for name in _NEEDED.get(verb, ())) else None
 
 
-def end(db: Database, request_id: int, state: str, result: str, now: Now) -> None:
+def end(db: Database, request_id: int, state: RequestState, result: str, now: Now) -> None:
     """Commit what came of a request."""
     with db.transaction():
         db.execute(
@@ -117,15 +116,16 @@ def await_answer(db: Database, request_id: int, answer_id: int) -> None:
 
 def recover(db: Database, now: Now) -> None:
     """Commit that requests which a crash cut off before they were done were not done."""
-    rows = db.all("SELECT id FROM requests WHERE state = 'begun' AND answer_id IS NULL")
+    rows = db.all(f"SELECT id FROM requests WHERE state = '{RequestState.BEGUN}' AND answer_id IS NULL")
     for row in rows:
-        end(db, row["id"], "refused", "the daemon stopped before it was done", now)
+        end(db, row["id"], RequestState.REFUSED, "the daemon stopped before it was done", now)
 
 
 def settle(db: Database, now: Now) -> int:
     """End the requests whose answer has met its fate; return how many still wait for one."""
     rows = db.all(
-        "SELECT r.id, a.state, a.reason FROM requests r JOIN answers a ON a.id = r.answer_id WHERE r.state = 'begun'"
+        "SELECT r.id, a.state, a.reason FROM requests r JOIN answers a ON a.id = r.answer_id"
+        f" WHERE r.state = '{RequestState.BEGUN}'"
     )
     open_ones = 0
     for row in rows:
@@ -134,7 +134,7 @@ def settle(db: Database, now: Now) -> int:
             continue
         done = row["state"] in (State.SENT, State.DELIVERED, State.SHADOWED)
         words = row["state"] if done or not row["reason"] else f"{row['state']}: {row['reason']}"
-        end(db, row["id"], "done" if done else "refused", words, now)
+        end(db, row["id"], RequestState.DONE if done else RequestState.REFUSED, words, now)
     return open_ones
 
 
@@ -142,8 +142,10 @@ def expire(db: Database, request_id: int, now: Now) -> bool:
     """Withdraw a request that nobody has begun; return whether it could be."""
     with db.transaction():
         cursor = db.execute(
-            "UPDATE requests SET state = 'expired', ended_at = ? WHERE id = ? AND state = 'open'",
+            "UPDATE requests SET state = ?, ended_at = ? WHERE id = ? AND state = ?",
+            RequestState.EXPIRED,
             now.rfc3339,
             request_id,
+            RequestState.OPEN,
         )
     return cursor.rowcount == 1
