@@ -1,6 +1,6 @@
 """Where alerts go: Apprise URLs of the configuration or of a file, and a URL that hears that all is well.
 
-A URL may hold a password, so none is ever told in words: a channel has a name and a key instead.
+A URL may hold a password, so no message shows one: a channel has a name and a key instead.
 """
 
 import contextlib
@@ -30,14 +30,14 @@ class Channel:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What a channel is told: level 0 says that a problem is over."""
+    """A message to a channel; level 0 means that a problem is over."""
 
     title: str
     text: str
     level: int
 
 
-def found(config: Config, more: Iterable[tuple[str, str]] = ()) -> list[Channel]:
+def configured(config: Config, more: Iterable[tuple[str, str]] = ()) -> list[Channel]:
     """Return where alerts go: what is configured, and more URLs, each with its name."""
     named = {url: name for name, url in more}
     named |= {url: f"alerts.urls entry {entry}" for entry, url in reversed(tuple(enumerate(config.alerts.urls, 1)))}
@@ -82,7 +82,7 @@ def post(channel: Channel, message: Message) -> None:
 
 
 def ping(url: str) -> None:
-    """Say that all is well; raises HotlinedError, without the URL, where nobody hears it."""
+    """Ask the URL that hears that all is well; raises HotlinedError, without the URL, where it does not answer well."""
     request = urllib.request.Request(url, headers={"User-Agent": "hotlined"})  # noqa: S310  # http or https: config
     try:
         with urllib.request.urlopen(request, timeout=PING_LIMIT_SECONDS):  # noqa: S310  # the same

@@ -33,16 +33,16 @@ def from_here(config: Config) -> "Direct":
         more = channels.more_urls(config)
     except HotlinedError as error:
         problem = error
-    found = channels.found(config, more)
-    usable = not found or find_spec("apprise") is not None
+    configured = channels.configured(config, more)
+    usable = not configured or find_spec("apprise") is not None
     if not usable:
         problem = HotlinedError("alerts.urls needs Apprise, which is missing: pip install 'hotlined[alerts]'.")
-    return Direct(found, bool(config.alerts.ping), problem, usable, config.alerts.ping)
+    return Direct(configured, bool(config.alerts.ping), problem, usable, config.alerts.ping)
 
 
 @dataclass(frozen=True, slots=True)
 class Direct:
-    """Sends from this process. `problem` is what keeps channels from being told: all, where they are not `usable`."""
+    """Sends from this process. `problem` is why channels cannot be used: all, where they are not `usable`."""
 
     channels: list[Channel]
     pings: bool
@@ -51,7 +51,7 @@ class Direct:
     url: str | None
 
     def post(self, channel: Channel, message: Message) -> None:
-        """Tell a channel."""
+        """Send a message to a channel."""
         channels.post(channel, message)
 
     def ping(self) -> None:
@@ -61,7 +61,7 @@ class Direct:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Has the sender send, which alone knows the addresses."""
+    """Sends through the sender, which alone knows the addresses."""
 
     path: Path
     channels: list[Channel]
@@ -70,9 +70,9 @@ class Asked:
     usable: bool
 
     def post(self, channel: Channel, message: Message) -> None:
-        """Tell a channel."""
-        said = {"title": message.title, "text": message.text, "level": message.level}
-        _ask(self.path, {"do": "post", "key": channel.key, **said})
+        """Send a message to a channel."""
+        fields = {"title": message.title, "text": message.text, "level": message.level}
+        _ask(self.path, {"do": "post", "key": channel.key, **fields})
 
     def ping(self) -> None:
         """Say that all is well."""
@@ -80,13 +80,14 @@ class Asked:
 
 
 Delivery = Direct | Asked
-"""What takes alerts to people: the channels there are, whether all's well is told, and both done."""
+"""How alerts reach people: the channels that there are, whether a ping is configured, and how both are sent."""
 
 
 def _through(path: Path) -> Asked:
-    told = _ask(path, {"do": "channels"})
-    problem = HotlinedError(str(told["problem"])) if told.get("problem") else None
-    return Asked(path, [Channel(key, name) for key, name in told["channels"]], told["ping"], problem, told["usable"])
+    reply = _ask(path, {"do": "channels"})
+    problem = HotlinedError(str(reply["problem"])) if reply.get("problem") else None
+    channels = [Channel(key, name) for key, name in reply["channels"]]
+    return Asked(path, channels, reply["ping"], problem, reply["usable"])
 
 
 def _ask(path: Path, request: dict[str, Any]) -> Any:

@@ -1,4 +1,4 @@
-"""What is due to be told: pure, from what was told before, what holds now, and the events since.
+"""Which alerts are due: pure, from what was sent before, what holds now, and the events since.
 
 Known to be wrong: when the daemon does not run, nobody knows since when, so its ten minutes begin when a run first
 finds that.
@@ -15,11 +15,11 @@ from hotlined.store.alerting import Draft, Event, Place
 from hotlined.words import conditions
 from hotlined.words.conditions import HOLDS, MODEM, NOT_RUNNING, ODD
 
-LOST_SECONDS = 600.0  # without a modem that is ready, before that is told
-FORGOTTEN_SECONDS = 3600.0  # of a pause or of shadow mode, before that is told
-AGAIN_SECONDS = 86_400.0  # before it is told again
-BUDGET_LEVELS = (50, 80, 100)  # percent of a window, told when reached
-BUDGET_OVER = 40  # percent: below it the window is told to have room again
+LOST_SECONDS = 600.0  # without a modem that is ready, before an alert
+FORGOTTEN_SECONDS = 3600.0  # of a pause or of shadow mode, before an alert
+AGAIN_SECONDS = 86_400.0  # before the same alert is sent again
+BUDGET_LEVELS = (50, 80, 100)  # percent of a window that are an alert
+BUDGET_OVER = 40  # percent: below it an alert says that the window has room again
 DISK_SHARE, DISK_OCTETS = 0.05, 50_000_000  # less than either is nearly full; over at twice as much
 
 
@@ -27,7 +27,7 @@ DISK_SHARE, DISK_OCTETS = 0.05, 50_000_000  # less than either is nearly full; o
 class Chosen:
     """Something that a person has chosen and may forget: since when, on the limit clock and as people read it.
 
-    `forgotten` is what nobody has chosen now: a pause that came back with a backup. It is told at once.
+    `forgotten` is what nobody has chosen now: a pause that came back with a backup. It is an alert at once.
     """
 
     limit: float
@@ -56,7 +56,7 @@ class LineState:
 
 
 class _Sign(NamedTuple):
-    """The level that a condition has now, since when, the words that fill its texts, and whether it is told daily."""
+    """The level of a condition now, since when, the words that fill its texts, and whether it is repeated daily."""
 
     condition: str
     level: int
@@ -143,9 +143,9 @@ TEXTS |= {
 
 
 def due(place: Place, state: LineState, news: Sequence[Event], now: Now) -> tuple[Place, list[Draft]]:
-    """Return what is to be told, each change of a condition once, and how far that is.
+    """Return the alerts that are due, one for each change of a condition, and how far they reach.
 
-    Before any event was taken in, of each condition only the newest counts: what was long over is not told.
+    At the first run only the newest event of each condition counts: nobody hears of what was long over.
     """
     unwell_limit = _unwell_since(place, state, news, now)
     levels = dict(place.levels)
@@ -189,7 +189,7 @@ def _signs(levels: Mapping[str, int], state: LineState, unwell_limit: float | No
         level = 2 if known.waits_for_a_person else 1
         yield _Sign("modem", max(level, levels.get("modem", 0)), None, {"title": known.title, "cure": known.cure})
     yield from _choices(state, now)
-    if state.broken_seconds is None or state.broken_seconds >= LOST_SECONDS:  # nobody is told in the middle of an edit
+    if state.broken_seconds is None or state.broken_seconds >= LOST_SECONDS:  # no alert in the middle of an edit
         yield _Sign("config", int(state.broken_seconds is not None), None, {})
     for window, (used, limit) in state.budgets.items():
         condition = f"budget_{window}"
@@ -221,6 +221,6 @@ def _choices(state: LineState, now: Now) -> Iterator[_Sign]:
 
 
 def draft(condition: str, level: int, at: str, **filling: object) -> Draft:
-    """Return an alert as it is told; GSM-7 has no backticks, so commands stand in quotes."""
+    """Return an alert with its texts filled in; GSM-7 has no backticks, so commands stand in quotes."""
     title, text = (words.format_map(filling).replace("`", "'") for words in TEXTS[condition, level])
     return Draft(condition, level, at, title, text)

@@ -1,9 +1,9 @@
 """One run of alerts: what became due is recorded, and every channel gets what it is owed.
 
-A database in trouble cannot keep what was told of it: that stands in the note until it can. Nothing here prints: what a
-person may read of a run goes to `say`, what failed to `complain`.
+A database in trouble cannot record that an alert was sent: the note does, until the database can. Nothing here prints:
+what a person may read of a run goes to `say`, what failed to `complain`.
 Known to be wrong: an SMS that the modem's own loss or a pause held back goes out after its end, with the end behind it.
-A dry run does not tell of a database in trouble.
+A dry run says nothing of a database in trouble.
 """
 
 import math
@@ -66,14 +66,14 @@ class Run:
         self.failed = True
         self.complain(error.message)
 
-    def tell(self) -> None:
-        """Tell what is due, with the database or without, and that all is well if it is."""
+    def send_due(self) -> None:
+        """Send the alerts that are due, with the database or without, and the ping if all is well."""
         with open_note(self.config) as note:
             state = self.report.database_state
             if state not in ("ok", None):
                 troubles = self.report.trouble
                 trouble = next((trouble for trouble in troubles if trouble.code.startswith("database_")), None)
-                self._tell_of_database(note, state, trouble.sentences if trouble else "")
+                self._send_about_database(note, state, trouble.sentences if trouble else "")
             try:
                 self._record_and_deliver(note)
             except (StoreError, sqlite3.Error) as error:
@@ -81,7 +81,7 @@ class Run:
                 if name is None or (name == "locked" and self._is_well()):  # held for a moment by somebody else
                     raise
                 known = TROUBLES[name]
-                self._tell_of_database(note, name, f"{known.words[0].upper()}{known.words[1:]}. {known.hint}")
+                self._send_about_database(note, name, f"{known.words[0].upper()}{known.words[1:]}. {known.hint}")
             self._ping(note)
 
     def test(self) -> None:
@@ -104,8 +104,8 @@ class Run:
             self.say("alerts.ping is left out: it is asked only while all is well.")
 
     def rehearse(self) -> None:
-        """Say what would be sent, and to whom."""
-        nothing = self.report.database_state in ("ok", None)  # trouble with the database is told elsewhere
+        """Say what would be sent, and through which channel."""
+        nothing = self.report.database_state in ("ok", None)  # trouble with the database is no draft
         with open_beside_daemon(self.config.database) as db:
             _, _, drafts = _decide(db, self.look(db))
             for channel in self.channels:
@@ -190,8 +190,8 @@ class Run:
     def _message(self, alert: Alert | Draft) -> Message:
         return Message(texting.subject(self.config, alert.title), f"{alert.text}\n{alert.at}", alert.level)
 
-    def _tell_of_database(self, note: Note, state: str, words: str) -> None:
-        """Tell every URL once that the database is in trouble; the note keeps who knows."""
+    def _send_about_database(self, note: Note, state: str, words: str) -> None:
+        """Send every URL once that the database is in trouble; the note keeps who has it."""
         if note.trouble is None:
             note.trouble, note.told, note.at, note.taken = state, words, clock.rfc3339(datetime.now(UTC)), []
         note.save()
@@ -208,7 +208,7 @@ class Run:
                 self.say(f"{channel.name}: {texting.subject(self.config, alert.title)}")
 
     def _ping(self, note: Note) -> None:
-        """Say that all is well, if it is, and the last time is an hour ago."""
+        """Send the ping if all is well and the last one is an hour ago."""
         now = clock.boottime()
         lately = note.pinged is not None and 0 <= now - note.pinged < PING_SECONDS
         if lately or not self._is_well() or note.trouble or not self.delivery.pings:
@@ -249,7 +249,7 @@ def unwell_seconds(since: str | None, now: Now) -> float:
 
 
 def _broken_seconds(report: LineReport, now: Now) -> float | None:
-    """Return for how long a configuration is broken; where no clock can say so, it is long enough to be told."""
+    """Return for how long a configuration is broken; where no clock can say so, it is long enough for an alert."""
     trouble = report.maybe(CONFIG_BROKEN) or report.maybe(CONFIG_REFUSED)
     if trouble is None:
         return None

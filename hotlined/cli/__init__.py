@@ -80,18 +80,18 @@ COMMANDS = {
 
 _HELP_LEAST, _HELP_MOST = 32, 80  # characters: click's own least is wider than a phone
 _NEAR = 0.65  # as difflib counts: lgo is near to log, and selftets to selftest alone
-_ERROR = "Error: "  # click begins what it says of a usage error so
-_HELP_WORDS = ("aide", "hulp", "hilfe")  # what the people who run lines call it
+_ERROR = "Error: "  # click's prefix of a usage error
+_HELP_WORDS = ("aide", "hulp", "hilfe")  # help in French, Dutch and German
 _TARGETS = {name: target for commands in (*COMMANDS.values(), SERVICES) for name, target in commands.items()}
 
 
 def _typed(word: str) -> str:
-    """Put a word as commands and values are spelled: a phone begins it with a capital, the log shows it with blanks."""
+    """Spell a word as commands and values are: a phone begins it with a capital, the log shows it with blanks."""
     return word.lower().replace(" ", "_")
 
 
 class LazyGroup(Group):
-    """The group of all commands: they are imported when they are asked for, and their errors are sentences."""
+    """The group of all commands: each is imported when it is used, and its errors become sentences."""
 
     def headings(self, ctx: click.Context) -> Mapping[str, Iterable[str]]:
         """Return the table."""
@@ -115,7 +115,7 @@ class LazyGroup(Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command that is meant; for one that there is not, those that are spelled like it are named."""
+        """Find a command by its name; where there is none, the error names those that are spelled like it."""
         if _typed(args[0]) not in _TARGETS and not ctx.resilient_parsing:
             if _typed(args[0]).casefold() in _HELP_WORDS:
                 ctx.fail(f"There is no command {harmless(args[0])}. Is help meant?")
@@ -140,7 +140,7 @@ class LazyGroup(Group):
         """Run a command inside the error boundary."""
         with _boundary():
             result = super().invoke(ctx)
-            sys.stdout.flush()  # a pipe that nobody reads any more is found out here, not when Python ends
+            sys.stdout.flush()  # a closed pipe is an error here, not when Python ends
             return result
 
 
@@ -150,19 +150,19 @@ def _warn(warning: str) -> None:
 
 @contextlib.contextmanager
 def _boundary() -> Iterator[None]:
-    """Turn what an admin can type or meet into sentences and an exit code; HOTLINED_DEBUG=1 shows where it arose."""
+    """Turn every expected error into sentences and an exit code; with HOTLINED_DEBUG=1 its traceback is shown."""
     try:
         yield
     except KeyboardInterrupt:
         raise click.exceptions.Exit(130) from None  # 128 + SIGINT, as shells have it
     except BrokenPipeError:
         _drop_output()
-        raise click.exceptions.Exit(0) from None  # who reads has seen enough
+        raise click.exceptions.Exit(0) from None  # the reader has closed the pipe
     except click.UsageError as error:
         if type(error).show is not click.UsageError.show:  # a group without a command shows its help
             raise
-        said = wrapped(" ".join(f"{_ERROR}{error.format_message()}{_hint_on_blanks(error)}".split()), err=True)
-        raise click.UsageError(said.removeprefix(_ERROR), error.ctx) from error
+        message = wrapped(" ".join(f"{_ERROR}{error.format_message()}{_hint_on_blanks(error)}".split()), err=True)
+        raise click.UsageError(message.removeprefix(_ERROR), error.ctx) from error
     except (HotlinedError, sqlite3.Error, OSError, UnicodeEncodeError) as error:
         if os.environ.get("HOTLINED_DEBUG"):
             raise
@@ -176,23 +176,23 @@ def _boundary() -> Iterator[None]:
 
 
 def _hint_on_blanks(error: click.UsageError) -> str:
-    """Say how a number is written that was typed with blanks, so that a shell made several words of it."""
+    """Return a hint for a number that was typed with blanks, which a shell splits into several words."""
     parameters = error.ctx.command.params if error.ctx else []
-    takes_number = any(each.name == "number" and isinstance(each, click.Argument) for each in parameters)
+    takes_number = any(one.name == "number" and isinstance(one, click.Argument) for one in parameters)
     if not takes_number or not error.format_message().startswith("Got unexpected extra argument"):
         return ""
     return ". Write a number without blanks, or in quotes."
 
 
 def _have_outputs() -> None:
-    """Lead an output that was closed before the program began nowhere: what is printed has to go somewhere."""
+    """Replace an output that was closed before the program began by /dev/null: printing needs one."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115  until the program ends
 
 
 def _drop_output() -> None:
-    """Lead the standard output nowhere: what could not be written would fail once more when Python ends."""
+    """Replace the standard output by /dev/null: else what could not be written fails again when Python ends."""
     with contextlib.suppress(OSError), Path(os.devnull).open("w") as nowhere:
         os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
@@ -227,9 +227,9 @@ def _lines(error: HotlinedError, settings: Settings | None) -> Iterator[str]:
 @click.version_option(__version__, prog_name="hotlined", message="%(prog)s %(version)s")
 @click.pass_context
 def main(ctx: click.Context, config: Path | None, line: str | None) -> None:
-    """Answer who texts an SMS hotline, within limits, and tell what happened.
+    """Answer people who text an SMS hotline, within limits, and show what happened.
 
-    The configuration is looked for in this order: --config, --line, the variable HOTLINED_CONFIG,
+    The first of these is the configuration: --config, --line, the variable HOTLINED_CONFIG,
     /etc/hotlined/config.yaml, ./config.yaml.
 
     Example: hotlined --config config.yaml status

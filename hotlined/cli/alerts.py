@@ -20,9 +20,9 @@ from hotlined.reports.line import report_line
 def alerts(ctx: click.Context, settings: Settings, dry_run: bool, test: bool) -> None:
     """Send the alerts that are due: each problem once, and once more when it is over.
 
-    Problems are a modem lost for ten minutes, another SIM, budgets, floods, credit, the disk, the database, the
-    pseudonyms' key, and a configuration that cannot be used. A pause or shadow mode is one after an hour, and is sent
-    daily. The next run tries again what a channel did not take, for 24 hours; the exit code is then 1.
+    A problem is a modem lost for ten minutes, another SIM, a budget, a flood, credit, the disk, the database, the
+    pseudonyms' key, or a configuration that cannot be used. A pause or shadow mode becomes one after an hour, and is
+    sent daily. If a channel does not take an alert, the exit code is 1, and further runs try again for 24 hours.
 
     Example: hotlined alerts --test
     """
@@ -41,5 +41,5 @@ def alerts(ctx: click.Context, settings: Settings, dry_run: bool, test: bool) ->
     elif test:
         run.test()
     else:
-        run.tell()
+        run.send_due()
     ctx.exit(int(run.failed))

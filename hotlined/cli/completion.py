@@ -12,9 +12,9 @@ _BEFORE = {"zsh": "(( $+functions[compdef] )) || { autoload -Uz compinit && comp
 @click.argument("shell", type=click.Choice(_SHELLS))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
-    """Print what makes SHELL complete commands, options, numbers, reasons and states of hotlined.
+    """Print the script by which SHELL completes commands, options, numbers, reasons and states of hotlined.
 
-    The line that turns it on goes into the shell's own file:
+    Put one of these lines into the shell's own file:
 
     \b
     ~/.bashrc: eval "$(hotlined completion bash)"
@@ -23,7 +23,7 @@ def completion(ctx: click.Context, shell: str) -> None:
 
     Example: hotlined completion bash
     """  # noqa: D301  \b is click's mark: keep these lines
-    found = get_completion_class(shell)
-    assert found
-    script = found(ctx.find_root().command, {}, "hotlined", "_HOTLINED_COMPLETE").source()
+    shell_class = get_completion_class(shell)
+    assert shell_class
+    script = shell_class(ctx.find_root().command, {}, "hotlined", "_HOTLINED_COMPLETE").source()
     click.echo(_BEFORE.get(shell, "") + script)

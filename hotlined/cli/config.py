@@ -20,7 +20,7 @@ from hotlined.words.characters import replacement_in_words
 
 @click.group(cls=Group)
 def config() -> None:
-    """Judge the configuration, or show it as it is in force.
+    """Check the configuration, or show it as it is in force.
 
     Example: hotlined config check
     """
@@ -29,9 +29,9 @@ def config() -> None:
 @config.command
 @pass_settings
 def check(settings: Settings) -> None:
-    """Say whether the configuration can be used, what leaves, what it can cost at worst, and what is risky in it.
+    """Say whether the configuration can be used, what is sent, what it can cost at worst, and what is risky.
 
-    Each answer stands there as a phone shows it, segment by segment, with what was replaced. Every problem is named
+    It shows each answer as a phone does, segment by segment, and which characters were replaced. Every problem is named
     with its line; the exit code is then 78.
 
     Example: hotlined --config config.yaml config check
@@ -59,7 +59,7 @@ def _money(chosen: Config, segments: int) -> str:
 
 
 def _print_answer(name: str, text: str, chosen: Config) -> None:
-    """Print what an answer costs, and what leaves."""
+    """Print what an answer costs, and how a phone shows it."""
     planned = plan(text, chosen.answer.encoding)
     blame = f" because of {' '.join(planned.to_blame)}" if planned.to_blame else ""
     print_wrapped(
@@ -96,7 +96,7 @@ def _maybe_marks(text: str) -> str | None:
 
 
 def _risks(chosen: Config) -> Iterator[str]:
-    """Yield what is allowed and may still not be meant."""
+    """Yield warnings about what is allowed and may be a mistake."""
     answer, limits, worst = chosen.answer, chosen.limits, worst_case(chosen.limits)
     largest = max(plan(text, answer.encoding).segments for text in answer.texts)
     marks = next(filter(None, map(_maybe_marks, answer.texts)), None)

@@ -66,7 +66,7 @@ def _style(contact: Contact) -> str:
 
 
 def _text(contact: Contact) -> str:
-    """Return the text, behind its tags, whether it is kept, and what it is where it is no plain text."""
+    """Return the text behind its marks: its kind unless it is plain text, whether it is kept, its tags."""
     kind, text, segments = contact["kind"], contact["text"], contact["segments"]
     marks = [f"({kind})"] if kind != "text" else [] if text is not None else ["(erased)"]
     if segments["received"] < segments["total"]:

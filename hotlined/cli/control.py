@@ -55,7 +55,7 @@ def alerts_sender(settings: Settings, path: Path | None) -> None:
 
 @contextlib.contextmanager
 def _listening(path: Path | None, mode: int = 0o666) -> Iterator[socket.socket]:
-    """Give the socket that systemd handed over, or make one where a path is given; it goes when the program ends."""
+    """Give the socket of systemd, or one made at a path, which is removed when the program ends."""
     if path is None:
         listener = systemd.maybe_listener()
         if listener is None:

@@ -2,7 +2,7 @@
 
 What has no offset is local time, so a day has 23 or 25 hours when the clocks change. Of French and Dutch it
 reads today and yesterday alone; nothing that names the future.
-Known to be wrong: in the hour that the clocks repeat, a moment is not told from the one an hour later.
+Known to be wrong: in the hour that the clocks repeat, a moment may be taken for the one an hour later.
 """
 
 import re
@@ -40,8 +40,8 @@ def period(text: str, now: datetime) -> Period:
     today = now.astimezone().date()
     if (days_ago := _days_ago(today).get(word.lower().replace("’", "'"))) is not None:
         return _days(today - days_ago * _DAY)
-    if found := _MONTH.fullmatch(word):
-        first = date(int(found[1]), int(found[2]), 1)
+    if month := _MONTH.fullmatch(word):
+        first = date(int(month[1]), int(month[2]), 1)
         return _days(first, (first + 31 * _DAY).replace(day=1) - first)
     with suppress(ValueError):
         return _days(date.fromisoformat(word), 7 * _DAY if _WEEK.fullmatch(word) else _DAY)
@@ -66,7 +66,7 @@ def _days(first: date, length: timedelta = _DAY) -> Period:
 
 
 def when(text: str) -> Period:
-    """Read what was typed against the clock of this moment: the `type` of a click option."""
+    """Read a period as of now: the `type` of a click option."""
     try:
         return period(text, datetime.now().astimezone())
     except (ValueError, OverflowError) as error:

@@ -31,13 +31,13 @@ def db() -> None:
 
 
 @db.command
-@click.option("--full", is_flag=True, help="Look at indexes and foreign keys too, and at what the rows promise.")
+@click.option("--full", is_flag=True, help="Check indexes, foreign keys and the rows as well.")
 @pass_settings
 def check(settings: Settings, full: bool) -> None:
-    """Say whether the database is whole; it is only read.
+    """Say whether the database is whole. Nothing in it is changed.
 
     The quick check, which the daemon makes at each start, finds what SQLite cannot read. The full one also finds rows
-    that contradict each other. The exit code is 0 if all is well, else 1, and what is wrong is listed.
+    that contradict each other. If anything is wrong, it is listed, and the exit code is 1.
 
     Example: hotlined db check --full
     """
@@ -47,8 +47,8 @@ def check(settings: Settings, full: bool) -> None:
             require_current(path, connection)
         damage = list(integrity.damage(connection, full=full, tick=show))
         contradictions = list(integrity.contradictions(connection, show)) if full and not damage else []
-    for found in (*damage, *contradictions):
-        print_wrapped(found)
+    for problem in (*damage, *contradictions):
+        print_wrapped(problem)
     if damage:
         raise StoreError(f"{path} is damaged.", TROUBLES["damaged"].hint)
     if contradictions:
@@ -61,13 +61,13 @@ def check(settings: Settings, full: bool) -> None:
 
 @db.command("backup")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--database", type=click.Path(path_type=Path), help="Copy this one; no configuration is read.")
+@click.option("--database", type=click.Path(path_type=Path), help="Copy this database; no configuration is read.")
 @pass_settings
 def back_up(settings: Settings, file: Path, database: Path | None) -> None:
     """Copy the database to FILE, whole or not at all.
 
-    The daemon may run and write. The key of the pseudonyms goes to FILE.key, if there is one. A FILE that is there is
-    replaced once the copy has been checked and is on the disk. docs/backup.md says how a copy is put back.
+    The daemon may run and write. The key of the pseudonyms goes to FILE.key, if there is one. An existing FILE is
+    replaced once the copy is checked and on the disk. docs/backup.md says how to put a copy back.
 
     Example: hotlined db backup hotlined-backup.db
     """
@@ -78,7 +78,7 @@ def back_up(settings: Settings, file: Path, database: Path | None) -> None:
 
 
 def _copied(settings: Settings, database: Path | None, file: Path, show: backup.Progress) -> tuple[int, Path | None]:
-    """Copy; root becomes the line's user, who makes the copy, and root's part only puts it in its place."""
+    """Copy the database as the line's user; root's part of the work is only to write FILE."""
     if os.geteuid():
         key = backup.make(database or settings.config().database, file, show)
         return file.stat().st_size, key
@@ -116,19 +116,19 @@ def own(folder: Path, database: Path) -> None:
 
     Example: hotlined db own --folder /var/lib/hotlined --database /var/lib/hotlined/hotlined.db
     """
-    for words in owning.own(folder, database):
-        print_wrapped(words)
+    for sentence in owning.own(folder, database):
+        print_wrapped(sentence)
 
 
 @contextlib.contextmanager
-def _progress(words: str) -> Iterator[Callable[[int, int], None]]:
-    """Give what is to be told of the progress; on a terminal it is shown once it takes long."""
+def _progress(title: str) -> Iterator[Callable[[int, int], None]]:
+    """Give a function that takes the progress; on a terminal it is shown after a second."""
     from rich.console import Console  # noqa: PLC0415  it takes a tenth of a second
     from rich.progress import Progress  # noqa: PLC0415  the same
 
     console = Console(stderr=True)
     bar = Progress(console=console, transient=True)
-    task = bar.add_task(words, total=None)
+    task = bar.add_task(title, total=None)
     began = time.monotonic()
 
     def show(done: int, total: int) -> None:

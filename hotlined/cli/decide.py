@@ -1,7 +1,7 @@
-"""What a person decides: block, pause, requeue, send.
+"""Decisions of people: block, pause, requeue, send.
 
-A decision is recorded at once, and the daemon obeys it before its next send. Only `send` needs the running daemon,
-because that owns the modem; it waits for the result.
+A decision is recorded at once, and the daemon obeys it before its next send. `send`, `try`, `balance`, `adopt` and
+`selftest` need the running daemon, which owns the modem; they wait for its result.
 """
 
 import secrets
@@ -78,7 +78,7 @@ def optin(settings: Settings, number: str) -> None:
 @click.command
 @pass_settings
 def pause(settings: Settings) -> None:
-    """Send nothing until `resume`; what comes in is recorded and judged as ever.
+    """Send nothing until `resume`. Contacts are recorded and judged as usual.
 
     Example: hotlined pause
     """
@@ -105,7 +105,7 @@ def pause(settings: Settings) -> None:
 def resume(settings: Settings) -> None:
     """Send again what was held back by `pause`, or because the key of the pseudonyms is lost.
 
-    Without that key this is the decision to go on with another one: whoever is a pseudonym counts as new from then on.
+    Without that key the line goes on with another one: a number that is a pseudonym then counts as new.
 
     Example: hotlined resume
     """
@@ -130,8 +130,8 @@ def resume(settings: Settings) -> None:
 def requeue(settings: Settings, contact_id: int) -> None:
     """Send the answer to contact ID once more: one that is unconfirmed, failed or cancelled.
 
-    An unconfirmed answer may have arrived, so its recipient may get it twice. The limits of the SIM hold all the same.
-    Ends with 75 if the answer is in no such state, with 1 if there is no such contact.
+    An unconfirmed answer may have arrived, so its recipient may get it twice. The limits of the SIM still apply. The
+    exit code is 75 if the answer is in another state, 1 if there is no such contact.
 
     Example: hotlined requeue 7
     """
@@ -150,8 +150,8 @@ def requeue(settings: Settings, contact_id: int) -> None:
 def cancel(settings: Settings, contact_id: int) -> None:
     """Cancel the answer to contact ID while it waits; the number is treated like any other from then on.
 
-    If half of it has left already, the other half stays. Ends with 75 if nothing waits, with 1 if there is no such
-    contact.
+    If half of it has left already, the other half is not sent. The exit code is 75 if nothing waits, 1 if there is no
+    such contact.
 
     Example: hotlined cancel 8
     """
@@ -160,7 +160,7 @@ def cancel(settings: Settings, contact_id: int) -> None:
 
 
 def _change(settings: Settings, verb: str, contact_id: int, which: str) -> None:
-    """Decide about the answer to a contact; raises RefusedError where its state does not allow that: `which` does."""
+    """Decide about the answer to a contact; raises RefusedError where its state forbids it, with a hint: `which`."""
     config = settings.config()
     state = _decide(settings, config, verb, contact_id=contact_id)
     if state == "none":
@@ -179,8 +179,8 @@ def _change(settings: Settings, verb: str, contact_id: int, which: str) -> None:
 def try_answer(settings: Settings, number: str) -> None:
     """Send the first answer to NUMBER now: a phone of yours, to see what people get.
 
-    It changes nothing for the number: it counts in the windows of the SIM alone. Five a day for the line. Ends with 75
-    if the daemon does not run, or the number could not be answered.
+    It counts in the windows of the SIM alone, and changes nothing for the number. The line sends at most five a day.
+    The exit code is 75 if the daemon does not run, or the number could not be answered.
 
     Example: hotlined try 0470123456
     """
@@ -195,14 +195,14 @@ def try_answer(settings: Settings, number: str) -> None:
 def send(settings: Settings, number: str, words: tuple[str, ...]) -> None:
     """Send TEXT to NUMBER through the running daemon, within the limits of the SIM, and wait for the result.
 
-    Ends with 75 if the daemon does not run or a limit refuses.
+    The exit code is 75 if the daemon does not run or a limit refuses.
 
     Example: hotlined send 0470123456 "Tout va bien."
     """
     text = " ".join(words)
     if len(words) > 1:
         raise UsageError(
-            "The text is more than one word: put it in quotes.", f"`hotlined send {number} {_quoted(text)}`"
+            "The text has more than one word: put it in quotes.", f"`hotlined send {number} {_quoted(text)}`"
         )
     config, e164 = _number(settings, number)
     print_wrapped(sentence(_asked(settings, config, "send", number=e164, text=text)))
@@ -213,7 +213,7 @@ def send(settings: Settings, number: str, words: tuple[str, ...]) -> None:
 def balance(settings: Settings) -> None:
     """Ask the network what is left on the SIM (credit.ussd), through the running daemon.
 
-    Ends with 75 if the daemon does not run, or no code is configured.
+    The exit code is 75 if the daemon does not run, or no code is configured.
 
     Example: hotlined balance
     """
@@ -225,8 +225,8 @@ def balance(settings: Settings) -> None:
 def adopt(settings: Settings) -> None:
     """Serve the line with the stick and the SIM that are in the modem now.
 
-    The daemon answers from no other than those it knows: with another SIM an answer would leave from another number.
-    Answers that were queued for the SIM before are cancelled. Ends with 75 if the daemon does not run.
+    The daemon answers only with the stick and the SIM that it knows: with another SIM an answer would come from another
+    number. Answers that were queued for the SIM before are cancelled. The exit code is 75 if the daemon does not run.
 
     Example: hotlined adopt
     """
@@ -238,7 +238,7 @@ def adopt(settings: Settings) -> None:
 def selftest(settings: Settings) -> None:
     """Send a text to the line's own number and wait until it comes back: modem, SIM, network and database in one.
 
-    It costs one segment. Ends with 75 if the daemon does not run or a limit refuses, with 1 if the text does not come
+    It costs one segment. The exit code is 75 if the daemon does not run or a limit refuses, 1 if the text does not come
     back.
 
     Example: hotlined selftest
@@ -264,7 +264,7 @@ def selftest(settings: Settings) -> None:
 
 
 def _decide(settings: Settings, config: Config, verb: str, **arguments: Any) -> Any:
-    """Carry a decision out; raises RefusedError where the daemon has another file under the database's name."""
+    """Carry out a decision; raises RefusedError where the daemon has another file open than the database."""
     require_daemons_database(config)
     return decide(config, settings.who, verb, **arguments)
 
@@ -283,12 +283,12 @@ def _number(settings: Settings, text: str) -> tuple[Config, str]:
 
 
 def _quoted(text: str) -> str:
-    """Put a text in quotes for a shell: in double ones where those do, for an apostrophe is common in French."""
+    """Quote a text for a shell, with double quotes if possible: an apostrophe is common in French."""
     return shlex.quote(text) if set(text) & set('"$`\\!') else f'"{text}"'
 
 
 def _asked(settings: Settings, config: Config, verb: str, **arguments: str) -> str:
-    """Ask the running daemon for something that it alone can do, and return what it says."""
+    """Request something of the running daemon and return its result."""
     _require_daemon(config)
     request_id = _decide(settings, config, "ask", request=verb, arguments=arguments)
     return _outcome(settings, config, request_id)
@@ -300,7 +300,7 @@ def _require_daemon(config: Config) -> None:
 
 
 def _outcome(settings: Settings, config: Config, request_id: int) -> str:
-    """Wait for the result of a request; raises RefusedError where there is none or a limit said no."""
+    """Wait for the result of a request; raises RefusedError where none comes or a limit refuses."""
     deadline = time.monotonic() + requests.EXPIRES_AFTER_SECONDS
     with open_beside_daemon(config.database) as db:
         while (result := requests.outcome(db, request_id)).state in ("open", "begun"):

@@ -88,12 +88,13 @@ ACTS = (
 
 @dataclass(slots=True)
 class Stage:
-    """What runs while the curtain is up."""
+    """The programs and files of a running demo, and what was printed of each contact."""
 
     folder: Path
     simulator: simulation.Simulation
     daemon: subprocess.Popen[bytes]
-    seen: dict[int, tuple[str | None, str | None]] = field(default_factory=dict)
+    printed: dict[int, tuple[str | None, str | None]] = field(default_factory=dict)
+    """Verdict and state of the answer, by contact."""
 
 
 @click.command()
@@ -101,7 +102,7 @@ class Stage:
     "--keep", metavar="FOLDER", type=click.Path(path_type=Path), help="Keep database and configuration in this folder."
 )
 def demo(keep: Path | None) -> None:
-    """Show the daemon at work against a simulated modem; takes half a minute and leaves nothing behind.
+    """Show the daemon at work with a simulated modem. It takes half a minute and leaves nothing behind.
 
     Example: hotlined demo
     """
@@ -205,14 +206,14 @@ def _report(stage: Stage, db: Database) -> None:
         verdict, state = entry["verdict"], answer.get("state")
         if entry["segments"]["received"] < entry["segments"]["total"]:
             continue
-        told = stage.seen.get(entry["id"])
-        if told == (verdict, state):
+        printed = stage.printed.get(entry["id"])
+        if printed == (verdict, state):
             continue
-        stage.seen[entry["id"]] = (verdict, state)
-        if told is None:
+        stage.printed[entry["id"]] = (verdict, state)
+        if printed is None:
             what = harmless(entry["text"] or "") if entry["kind"] == "text" else f"({entry['kind']})"
             _line("in", "cyan", entry["originator"], what)
-        if verdict and (told is None or told[0] is None):
+        if verdict and (printed is None or printed[0] is None):
             words = "answer" if verdict == "answer" else "no answer"
             _line("why", "yellow" if verdict != "answer" else "green", "", f"{words}: {briefly(entry['reason'])}")
         if state == "sent":
@@ -256,10 +257,10 @@ def _summary(stage: Stage, keep: Path | None) -> None:
 
 
 def _next(keep: Path | None) -> Iterator[str]:
-    """Yield commands that work wherever the person stands: scripts/demo has gone into its own folder."""
-    program, found = Path(sys.argv[0]).resolve(), shutil.which("hotlined")
+    """Yield commands that work from any folder: scripts/demo has changed into its own."""
+    program, installed = Path(sys.argv[0]).resolve(), shutil.which("hotlined")
     words = [os.fspath(program)]
-    if found and Path(found).resolve() == program:
+    if installed and Path(installed).resolve() == program:
         words = ["hotlined"]
     elif not os.access(program, os.X_OK):
         words = [sys.executable, "-m", "hotlined"]

@@ -22,15 +22,16 @@ from hotlined.errors import ConfigError, HotlinedError, UnavailableError, UsageE
     "file",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="Instead, write what the stick answers to all that is ever asked, without numbers, identities and texts.",
+    help="Instead, write to FILE what the stick answers to every question, without numbers, identities and texts.",
 )
 @pass_settings
 @click.pass_context
 def doctor(ctx: click.Context, settings: Settings, as_json: bool, file: Path | None) -> None:
-    """Look at everything that a line needs, and say what is wrong and how it is cured.
+    """Check everything that a line needs, and say what is wrong and how to cure it.
 
-    A running daemon is not disturbed; without one the modem itself is asked. The exit code is 1 if something fails.
-    A recording is for the project, which replays it. Stop the daemon first; nothing is sent or deleted, no PIN given.
+    It does not disturb a running daemon; without one it asks the modem itself. The exit code is 1 if something fails.
+    A recording is for the project, which can replay it. Stop the daemon first. Nothing is sent or deleted, and the PIN
+    is not entered.
 
     Example: hotlined doctor
     """

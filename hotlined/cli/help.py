@@ -7,7 +7,7 @@ import click
 @click.argument("words", metavar="[COMMAND]", nargs=-1)
 @click.pass_context
 def show_help(ctx: click.Context, words: tuple[str, ...]) -> None:
-    """Show what COMMAND does, or every command: as --help does.
+    """Show the help of COMMAND, or of every command, as --help does.
 
     Example: hotlined help log
     """
@@ -16,8 +16,8 @@ def show_help(ctx: click.Context, words: tuple[str, ...]) -> None:
     for word in words:
         if not isinstance(command, click.Group):
             raise click.UsageError(f"{context.command_path} has no commands of its own.")
-        _, found, _ = command.resolve_command(context, [word])
-        assert found
-        context = found.context_class(found, info_name=found.name, parent=context, **found.context_settings)
-        command = found
+        _, named, _ = command.resolve_command(context, [word])
+        assert named
+        context = named.context_class(named, info_name=named.name, parent=context, **named.context_settings)
+        command = named
     click.echo(command.get_help(context))

@@ -43,7 +43,7 @@ FOLLOW_SECONDS = 1.0
 
 
 def _originator(text: str | None, country: str) -> dict[str, Any]:
-    """Return what a filter asks for: a number in E.164 where there is one, else a name as typed."""
+    """Return the part of a filter that a number or a name is."""
     if text is None:
         return {}
     if "…" in text or "..." in text:
@@ -83,7 +83,7 @@ def _print_csv(rows: Iterable[Row], columns: tuple[str, ...]) -> None:
 
 
 def _follow(db: Database, where: contact_log.Filter, limit: int) -> Iterator[Row]:
-    """Yield the newest rows, then every one that comes or changes, for ever."""
+    """Yield the newest rows, then every row that is new or changes, without end."""
     follower = contact_log.place(db)
     version = db.changed_elsewhere()
     for row in contact_log.rows(db, where, limit):
@@ -96,7 +96,7 @@ def _follow(db: Database, where: contact_log.Filter, limit: int) -> Iterator[Row
 
 
 def _any_of(option: str, name: str, values: type[StrEnum], meaning: str) -> Callable[[_Command], _Command]:
-    """Make an option that takes one of these values and may be given again; its help names them."""
+    """Return an option that takes one of these values and may be repeated; its help names them."""
     words = [value.value for value in values]
     metavar = option.removeprefix("--").upper()
     kind = _Reasons(words) if values is Reason else click.Choice(words)
@@ -123,29 +123,29 @@ _FILTERS = options(
         type=when,
         help="Received then or later: 2026-11-24, 24h (ago), yesterday, monday.",
     ),
-    click.option("--until", metavar="WHEN", type=when, help="Received then or earlier; a day is meant whole."),
+    click.option("--until", metavar="WHEN", type=when, help="Received then or earlier; a day counts whole."),
     click.option(
         "--number",
         metavar="NUMBER",
         shell_complete=complete_number,
-        help="From this number, however it is written; from this name; or withheld.",
+        help="From this number in any spelling, from this name, or withheld.",
     ),
     _any_of("--kind", "kinds", ContactKind, "Of this kind"),
-    _any_of("--verdict", "verdicts", ContactVerdict, "So decided"),
+    _any_of("--verdict", "verdicts", ContactVerdict, "With this verdict"),
     _any_of("--reason", "reasons", Reason, "Decided or cancelled for this reason"),
     _any_of("--state", "states", State, "With an answer in this state"),
     click.option("--tag", metavar="WORD", type=tag_word, shell_complete=complete_tag, help="With this tag."),
     click.option("--kept", is_flag=True, help="Exempt from erasure, by `keep`."),
-    click.option("--search", metavar="TEXT", help="With this in its text, case and accents aside."),
+    click.option("--search", metavar="TEXT", help="With this in its text; case and accents do not count."),
 )
 """The options of `log` that say which contacts are shown."""
 
 
 @click.command
-@click.option("-n", "limit", metavar="COUNT", type=COUNT, default="50", help="The newest (50); 0: all.")
-@click.option("--follow", is_flag=True, help="Go on with what comes and what changes, until Ctrl-C.")
+@click.option("-n", "limit", metavar="COUNT", type=COUNT, default="50", help="How many, the newest (50); 0: all.")
+@click.option("--follow", is_flag=True, help="Then show what comes and what changes, until Ctrl-C.")
 @_FILTERS
-@click.option("--by-hand", is_flag=True, help="Instead the texts that people sent themselves: `send` and `try`.")
+@click.option("--by-hand", is_flag=True, help="Instead, show the texts that people sent with `send` and `try`.")
 @click.option("--json", "as_json", is_flag=True, help="JSON Lines, oldest first, every text exactly.")
 @click.option("--csv", "as_csv", is_flag=True, help="CSV for spreadsheets.")
 @no_pager
@@ -164,12 +164,12 @@ def log(
     pager: bool,
     **more: Any,
 ) -> None:
-    """Show contacts and what became of them, the newest last; with their tags, and (kept) where they are.
+    """Show contacts and what became of them, the newest last.
 
-    OUTCOME says when an answer goes, what it waits for, or why there is none. In a pipe or a file every text is whole.
-    Filters combine: what is shown fits all of them. --kind, --verdict, --reason and --state may be given more than
-    once: one of the values will do. What is longer than the screen opens in a pager (HOTLINED_PAGER, PAGER, or less),
-    at its end.
+    OUTCOME says when an answer goes, what it waits for, or why there is none. TEXT shows the contact's tags as well,
+    and (kept) if it is exempt from erasure. In a pipe or a file every text is whole. With several filters a contact has
+    to fit all of them. --kind, --verdict, --reason and --state may be given more than once: then one value has to fit.
+    A list longer than the screen opens in a pager (HOTLINED_PAGER, PAGER, or less), at its end.
 
     Example: hotlined log --since yesterday --verdict answer
     """
@@ -202,7 +202,7 @@ def log(
 
 
 def _sheet(contact: Contact, sending: Sending) -> Iterator[tuple[str, str | None]]:
-    """Yield a contact as labels and values; what is not known is left out by the printer."""
+    """Yield a contact as labels and values; None stands for what is not known."""
     segments = contact["segments"]
     yield "contact", f"{contact['id']}: {contact['kind']} on line {contact['line']}"
     yield "from", sender(contact)
@@ -271,10 +271,10 @@ _FATE_AT = (
 @no_pager
 @pass_settings
 def show(settings: Settings, /, contact_id: int, as_json: bool, pager: bool) -> None:
-    """Show one contact whole.
+    """Show everything about one contact.
 
-    Its segments with their raw PDUs, the verdict in words, the answer with the fate of each of its segments, and what
-    people did about it.
+    It shows the segments with their raw PDUs, the verdict in words, the answer with what became of each of its
+    segments, and what people did.
 
     Example: hotlined show 12
     """

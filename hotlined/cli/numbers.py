@@ -68,22 +68,26 @@ _LAYOUTS = (
 
 
 @click.command
-@click.option("-n", "limit", metavar="COUNT", type=COUNT, default="50", help="So many, the last ones (50); 0: all.")
+@click.option(
+    "-n", "limit", metavar="COUNT", type=COUNT, default="50", help="How many, the last in the list (50); 0: all."
+)
 @click.option(
     "--sort",
     "order",
     metavar="ORDER",
     type=click.Choice([order.value for order in correspondents.Order]),
     default=correspondents.Order.LAST.value,
-    help="By the last contact (last), how many there are (contacts), or the first contact (first); the latest or most"
-    " stand at the end.",
+    help="By the last contact (last), the number of contacts (contacts), or the first contact (first). The latest or"
+    " most stand at the end.",
 )
 @click.option("--json", "as_json", is_flag=True, help="JSON Lines, one object a number.")
 @click.option("--csv", "as_csv", is_flag=True, help="CSV for spreadsheets.")
 @no_pager
 @pass_settings
 def numbers(settings: Settings, limit: int, order: str, as_json: bool, as_csv: bool, pager: bool) -> None:
-    """Show who contacts the line: contacts, answers, the segments that these took, and who is blocked or has opted out.
+    """Show who contacts the line.
+
+    For each number: contacts, answers, the segments of these, and whether it is blocked or has opted out.
 
     Example: hotlined numbers --sort contacts -n 10
     """
@@ -91,8 +95,10 @@ def numbers(settings: Settings, limit: int, order: str, as_json: bool, as_csv: b
         raise click.UsageError("--json and --csv exclude each other.")
     config = settings.config()
     with open_beside_daemon(config.database) as db:
-        found = correspondents.correspondents(db, correspondents.Order(order), limit, shadow=config.mode is Mode.SHADOW)
-    shown = [replace(who, blocked=who.blocked or who.number in config.numbers.blocked) for who in found]
+        entries = correspondents.correspondents(
+            db, correspondents.Order(order), limit, shadow=config.mode is Mode.SHADOW
+        )
+    shown = [replace(who, blocked=who.blocked or who.number in config.numbers.blocked) for who in entries]
     if as_json:
         for who in shown:
             click.echo(json_line(asdict(who)))
@@ -134,7 +140,7 @@ def _next_in_words(outlook: NumberOutlook, now: Now, least_delay: float) -> str:
 
 
 def _ahead_in_words(outlook: NumberOutlook) -> str:
-    """Write which answers go first, where an answer would come of a text."""
+    """Write how many answers go first, where a text of now would be answered."""
     ahead = outlook.ahead
     if outlook.in_seconds is None or not ahead.answers:
         return ""
@@ -161,11 +167,13 @@ def _queued_in_words(db: Database, report: NumberReport) -> str:
 @click.command
 @typed.number
 @click.option("-n", "limit", metavar="COUNT", type=COUNT, default="50", help="The newest contacts (50); 0: all.")
-@click.option("--json", "as_json", is_flag=True, help="One object: what `numbers --json` has, `next`, and `history`.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="One object: that of `numbers --json`, with `next` and `history`."
+)
 @no_pager
 @pass_settings
 def number(settings: Settings, /, number: str, limit: int, as_json: bool, pager: bool) -> None:
-    """Show what NUMBER sent and got, and when it may next be answered, or why not.
+    """Show what NUMBER sent and got, and when it can next be answered, or why not.
 
     Example: hotlined number 0470123456
     """

@@ -44,14 +44,14 @@ def csv_cell(value: object) -> object:
 
 
 def as_typed(text: str) -> str:
-    """Give the commands that a sentence of ours advises the --config or --line that was typed: they can be copied."""
+    """Add the --config or --line that was typed to the commands in a sentence, so that they can be copied."""
     context = click.get_current_context(silent=True)
     typed = context.meta.get(TYPED) if context else None
     return text.replace("`hotlined ", f"`hotlined {typed} ") if typed else text
 
 
 def wrapped(text: str, label: str = "", *, err: bool = False) -> str:
-    """Return a text harmless, behind a label; on a terminal it is wrapped beneath itself, and no word is cut."""
+    """Return a text made harmless behind a label; on a terminal it is wrapped below itself, and no word is cut."""
     indent = f"{label:<{_LABEL}} " if label else ""
     lines = [harmless(text)]
     if (sys.stderr if err else sys.stdout).isatty():

@@ -21,7 +21,7 @@ import click
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 no_pager: Callable[[_Command], _Command] = click.option(
-    "--no-pager", "pager", is_flag=True, flag_value=False, default=True, help="Print it all, however long it is."
+    "--no-pager", "pager", is_flag=True, flag_value=False, default=True, help="Print everything, however long it is."
 )
 """The option of every command that pages."""
 
@@ -50,7 +50,7 @@ def print_paged(lines: Iterable[str], *, pager: bool = True, at_end: bool = Fals
 
 
 def _command(*, at_end: bool) -> list[str] | None:
-    """Return the pager's command line, or None where there is nothing to page for, or with."""
+    """Return the pager's command line; None without a terminal or a pager."""
     if not sys.stdout.isatty() or os.environ.get("TERM", "dumb") in {"", "dumb"}:
         return None
     words: list[str] = []
@@ -72,7 +72,7 @@ def _page(command: list[str], lines: Iterable[str]) -> None:
         errors="backslashreplace",
     ) as pager:
         assert pager.stdin
-        with suppress(BrokenPipeError, KeyboardInterrupt):  # who looks has seen enough
+        with suppress(BrokenPipeError, KeyboardInterrupt):  # the pager was left early
             for line in lines:
                 pager.stdin.write(f"{line}\n")
         with suppress(BrokenPipeError):

@@ -40,14 +40,14 @@ _YES = frozenset({"y", "yes", "o", "oui", "j", "ja"})
 def purge(settings: Settings) -> None:
     """Erase texts older than privacy.keep_texts and make pseudonyms of numbers older than privacy.keep_numbers.
 
-    For a nightly timer, beside the running daemon. Limits, blocks and opt-outs hold for a pseudonym as for the number;
-    what `keep` exempts, what waits and what is being sent stay as they are.
+    A timer runs it every night, beside the daemon. Limits, blocks and opt-outs apply to a pseudonym as to the number.
+    Contacts that `keep` exempts stay as they are, and so does what waits or is being sent.
 
     Example: hotlined purge
     """
     config = settings.config()
     texts = numbers = 0
-    for batch in _shown(_batches(config, settings.who)):
+    for batch in _with_progress(_batches(config, settings.who)):
         texts, numbers = texts + batch.texts, numbers + batch.numbers
     _rebuild(config, settings.who, "purge")
     print_wrapped(f"Texts and PDUs erased in {counted(texts, 'row')}, numbers replaced in {counted(numbers, 'row')}.")
@@ -56,40 +56,40 @@ def purge(settings: Settings) -> None:
 @click.command
 @typed.number
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--keep-opt-out", is_flag=True, help="Go on not answering it if it has opted out.")
+@click.option("--keep-opt-out", is_flag=True, help="Keep its opt-out, if it has opted out.")
 @pass_settings
 def forget(settings: Settings, number: str, yes: bool, keep_opt_out: bool) -> None:
-    """Erase all that is held of NUMBER, also what `keep` exempts; what is queued for it is never sent.
+    """Erase everything about NUMBER, also what `keep` exempts; what is queued for it is never sent.
 
-    Gone from every file of the database when the command ends, also while the daemon runs; if it contacts the line
-    again it is a new number. NUMBER may also be a name or a pseudonym, as `log` shows it. Ends with 75,
-    and erases nothing, while an answer to it is just being sent.
+    When the command ends, it is gone from every file of the database, also while the daemon runs. If the number
+    contacts the line again, it is a new one. NUMBER may also be a name or a pseudonym, as `log` shows it. While an
+    answer to it is being sent, nothing is erased, and the exit code is 75.
 
     Example: hotlined forget +32470123456 --yes
     """
     config = settings.config()
     name = _name(number, config)
     with open_beside_daemon(config.database) as db:
-        found = privacy.held(db, name)
-    if found.anything and not yes:
-        _ask(name, found, keep_opt_out=keep_opt_out)
-    if found.anything:
-        found = _forget(config, settings.who, name, keep_opt_out=keep_opt_out)
+        held = privacy.held(db, name)
+    if held.anything and not yes:
+        _ask(name, held, keep_opt_out=keep_opt_out)
+    if held.anything:
+        held = _forget(config, settings.who, name, keep_opt_out=keep_opt_out)
     _rebuild(config, settings.who, "forget")
-    if not found.anything:
+    if not held.anything:
         print_wrapped(f"Nothing is held of {name}.")
     else:
-        print_wrapped(f"Erased of {name}: {_in_words(found)}.")
+        print_wrapped(f"Erased of {name}: {_in_words(held)}.")
         print_wrapped(
             "Its opt-out is kept as a pseudonym."
-            if keep_opt_out and found.opted_out
+            if keep_opt_out and held.opted_out
             else "If it contacts the line again, it is a new number."
         )
     if name in config.numbers.blocked:
         print_wrapped(f"It still stands in the configuration (numbers.blocked): {config.path}.")
-    if found.mentions:
+    if held.mentions:
         print_wrapped(
-            f"{counted(found.mentions, 'text')} of other people mention it and stay: "
+            f"{counted(held.mentions, 'text')} of other people mention it and stay: "
             + as_typed(f"`hotlined log --search {name}`.")
         )
 
@@ -99,7 +99,7 @@ def forget(settings: Settings, number: str, yes: bool, keep_opt_out: bool) -> No
 @click.option("--json", "as_json", is_flag=True, help="One object, every text exactly.")
 @pass_settings
 def export(settings: Settings, number: str, as_json: bool) -> None:
-    """Show all that is held of NUMBER, or of a name or pseudonym, to hand to the person who asks for it.
+    """Show everything about NUMBER, a name or a pseudonym, for the person who asks what is stored about them.
 
     Example: hotlined export 0470/12.34.56 --json
     """
@@ -117,12 +117,12 @@ def export(settings: Settings, number: str, as_json: bool) -> None:
 
 @click.command
 @click.argument("contact_id", metavar="ID", type=CONTACT_ID)
-@click.option("--undo", is_flag=True, help="Let it age like any other again.")
+@click.option("--undo", is_flag=True, help="End the exemption.")
 @pass_settings
 def keep(settings: Settings, contact_id: int, undo: bool) -> None:
-    """Exempt contact ID from `purge`: its text, its PDUs, its number. Who said so and when is recorded.
+    """Exempt contact ID from `purge`: its text, its PDUs, its number.
 
-    For threats, which are evidence. `forget` erases it all the same.
+    This is for threats, which are evidence. Who decided it and when is recorded. `forget` still erases the contact.
 
     Example: hotlined keep 12
     """
@@ -143,8 +143,8 @@ def _name(text: str, config: Config) -> str:
         return name.lower() if pseudonym.is_one(name.lower()) else name
 
 
-def _shown(batches: Iterable[privacy.Batch]) -> Iterator[privacy.Batch]:
-    """Show on a terminal how far a purge is with what it is erasing."""
+def _with_progress(batches: Iterable[privacy.Batch]) -> Iterator[privacy.Batch]:
+    """Pass batches on and show on a terminal how many rows are done."""
     from rich.console import Console  # noqa: PLC0415  it takes a tenth of a second
     from rich.progress import Progress  # noqa: PLC0415  the same
 
@@ -159,18 +159,18 @@ def _shown(batches: Iterable[privacy.Batch]) -> Iterator[privacy.Batch]:
             yield batch
 
 
-def _ask(name: str, found: privacy.Held, *, keep_opt_out: bool) -> None:
+def _ask(name: str, held: privacy.Held, *, keep_opt_out: bool) -> None:
     """Let a person confirm; raises UsageError where there is nobody to be asked."""
     if not sys.stdin.isatty():
         raise UsageError("Nobody can be asked here.", "`hotlined forget NUMBER --yes` erases without asking.")
     kept = (
-        f"{found.kept} KEPT contact{' is' if found.kept == 1 else 's are'} among them, which a person wanted to keep. "
-        if found.kept
+        f"{held.kept} KEPT contact{' is' if held.kept == 1 else 's are'} among them, which a person wanted to keep. "
+        if held.kept
         else ""
     )
-    lost = " Its opt-out goes too; --keep-opt-out keeps it." if found.opted_out and not keep_opt_out else ""
-    asked = harmless(f"{kept}Erase {_in_words(found)} of {name}, for good?{lost} [y/N]")
-    if click.prompt(asked, default="n", show_default=False).strip().casefold() not in _YES:
+    lost = " Its opt-out goes too; --keep-opt-out keeps it." if held.opted_out and not keep_opt_out else ""
+    question = harmless(f"{kept}Erase {_in_words(held)} of {name}, for good?{lost} [y/N]")
+    if click.prompt(question, default="n", show_default=False).strip().casefold() not in _YES:
         raise click.Abort
 
 
@@ -180,7 +180,7 @@ def _batches(config: Config, who: str) -> Iterator[privacy.Batch]:
 
 
 def _forget(config: Config, who: str, name: str, *, keep_opt_out: bool) -> privacy.Held:
-    """Erase a person, once no segment to it is in hand; raises RefusedError where that does not come."""
+    """Erase a person once nothing is being sent to it; raises RefusedError where that takes too long."""
     deadline = time.monotonic() + config.modem.send_timeout.total_seconds() + 5.0
     while (erased := decide(config, who, "forget", name=name, keep_opt_out=keep_opt_out)) is None:
         alive = report_line(config).alive
@@ -205,23 +205,23 @@ def _rebuild(config: Config, who: str, command: str) -> None:
         )
 
 
-def _in_words(found: privacy.Held) -> str:
+def _in_words(held: privacy.Held) -> str:
     parts = [
         counted(number, noun)
         for number, noun in (
-            (found.contacts, "contact"),
-            (found.segments, "segment"),
-            (found.answers, "answer"),
-            (found.requests, "request"),
-            (found.named, "photo message of others that claimed the number"),
+            (held.contacts, "contact"),
+            (held.segments, "segment"),
+            (held.answers, "answer"),
+            (held.requests, "request"),
+            (held.named, "photo message of others that claimed the number"),
         )
         if number
     ]
-    return ", ".join([*parts, *(["what was decided about it"] if found.decided else [])])
+    return ", ".join([*parts, *(["what was decided about it"] if held.decided else [])])
 
 
 def _sheet(held: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
-    """Yield all that is held as labels and values; who reads it on paper is told when it was written, and where."""
+    """Yield all that is stored as labels and values, first when it was written: it may be read on paper."""
     now = datetime.now().astimezone()
     yield "written", f"{exact(rfc3339(now))}; all times here are local ({now:%Z})"
     yield "number", held["number"]

@@ -7,13 +7,18 @@ from hotlined.cli.settings import Settings, pass_settings
 
 
 @click.command
-@click.option("--once", is_flag=True, help="Scan once, send what is due now, and end; 69 if the modem cannot be used.")
+@click.option(
+    "--once",
+    is_flag=True,
+    help="Scan once, send what is due now, and end. The exit code is 69 if the modem cannot be used.",
+)
 @pass_settings
 def run(settings: Settings, once: bool) -> None:
     """Run the daemon in the foreground until SIGTERM or Ctrl-C.
 
-    SIGHUP reads the configuration again. It ends with 0 when it is told to, 78 for a configuration that cannot be used
-    or a database of a later version, and 1 where another daemon has the database. Any other trouble is waited for.
+    SIGHUP reads the configuration again. The daemon ends with 0 after a signal, with 78 if it cannot use the
+    configuration or the database is of a later version, with 1 if another daemon has the database. It waits for any
+    other trouble to end.
 
     Example: hotlined --config config.yaml run --once
     """

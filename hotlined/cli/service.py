@@ -15,7 +15,7 @@ _DEBUG = 7
 
 
 class Formatter(logging.Formatter):
-    """Writes each line of a record harmless to a terminal, in the journal with its priority in front."""
+    """Writes the lines of a record, each made harmless; in the journal its priority stands in front."""
 
     def __init__(self, *, journal: bool) -> None:
         super().__init__("%(message)s" if journal else "%(asctime)s %(levelname)-7s %(message)s")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hotlined.reports.in_force import Broken
 
 SERVICES = {"control": "hotlined.cli.control:control", "alerts-sender": "hotlined.cli.control:alerts_sender"}
-"""What systemd alone starts: in no help."""
+"""The commands that systemd alone starts; no help names them."""
 
 WHILE_BROKEN = {
     *("status", "alerts", "log", "show", "number", "numbers", "stats", "limits", "export", "db"),
@@ -33,7 +33,7 @@ _WAITS = {
     "forget": "`forget` erases for good, so it waits until it is certain which database is meant; `block` works",
     "purge": "`purge` erases for good, so it waits until it is certain what privacy.keep_texts and keep_numbers are",
 }
-"""Why some of the others wait until it is corrected."""
+"""Why some of the others do not."""
 
 
 def _nobody(_warning: str) -> None:
@@ -47,7 +47,7 @@ class Settings:
     option: Path | None = None
     line: str | None = None
     warn: Callable[[str], None] = _nobody
-    """Takes a warning in a sentence; a shell that completes a line shows none."""
+    """Takes a warning; while a shell completes a line, there is none to be shown."""
     path: Path | None = None
     unknown: tuple[str, ...] = ()
     """The keys that have their default because the file cannot be used and no daemon says what is in force of them."""
@@ -78,14 +78,14 @@ class Settings:
                 raise ConfigError(error.message, error.problems, hint) from error
             from hotlined.reports import in_force  # noqa: PLC0415  for mistakes alone
 
-            found = in_force.look(self.path)
-            if found is None:
+            salvaged = in_force.look(self.path)
+            if salvaged is None:
                 raise
-            self.unknown = found.unknown
+            self.unknown = salvaged.unknown
             if self.broken is None:
-                self.warn(f"Warning: {error.message}; `hotlined config check` says which. {found.warning}")
+                self.warn(f"Warning: {error.message}; `hotlined config check` says which. {salvaged.warning}")
             self.broken = in_force.Broken(error.message, _changed_at(self.path))
-            return found.config
+            return salvaged.config
 
 
 pass_settings = click.make_pass_decorator(Settings)

@@ -47,7 +47,7 @@ _SHAPE = options(
         type=click.IntRange(1, 10**10),
         default=500,
         show_default=True,
-        help="How many numbers text again and again.",
+        help="How many numbers text repeatedly.",
     ),
     click.option(
         "--hours",
@@ -76,7 +76,7 @@ _SHAPE = options(
     "log",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="What `log -n 0 --csv` wrote, instead of a flood.",
+    help="Instead of a flood that is made up, the file that `log -n 0 --csv` wrote.",
 )
 @click.option(
     "--seed", metavar="NUMBER", type=int, default=1, show_default=True, help="The same seed gives the same result."
@@ -87,9 +87,9 @@ _SHAPE = options(
 def simulate(
     ctx: click.Context, settings: Settings, /, log: Path | None, seed: int, as_json: bool, **shape: int
 ) -> None:
-    """Send a flood through the rules in force, in virtual time, and sum up what would be answered and spent.
+    """Send a flood through the rules in force, in virtual time, and show what would be answered and spent.
 
-    Nothing is transmitted and the line's database is not touched. The flood is made up, or a log of what really came.
+    Nothing is transmitted, and the line's database is not touched. The flood is made up, or the log of a real one.
 
     Example: hotlined simulate --messages 20000 --numbers 300 --new 5%
     """
@@ -99,7 +99,7 @@ def simulate(
     rng = random.Random(seed)  # noqa: S311  no secret: the same seed has to give the same flood
     arrivals = replay(log, config) if log else flood(**shape, config=config, rng=rng)
     with tempfile.TemporaryDirectory() as folder, rehearsal.open_to_throw_away(Path(folder) / "flood.db") as db:
-        seconds = play(db, _shown(arrivals, None if log else shape["messages"]), config, rng)
+        seconds = play(db, _with_progress(arrivals, None if log else shape["messages"]), config, rng)
         report = sum_up(db, config, seed, seconds)
     if as_json:
         click.echo(json_line(asdict(report)))
@@ -107,8 +107,8 @@ def simulate(
         _print(report)
 
 
-def _shown(arrivals: Iterable[Arrival], total: int | None) -> Iterable[Arrival]:
-    """Show on a terminal how far the contacts are through."""
+def _with_progress(arrivals: Iterable[Arrival], total: int | None) -> Iterable[Arrival]:
+    """Pass contacts on and show on a terminal how many have come."""
     from rich.console import Console  # noqa: PLC0415  it takes a tenth of a second
     from rich.progress import track  # noqa: PLC0415  the same
 

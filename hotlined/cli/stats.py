@@ -44,7 +44,7 @@ _LEAST_BAR, _MOST_BAR, _GAP = 6, 40, 2  # characters
 @click.option(
     "--since", metavar="WHEN", type=dates.when, help="From then on (the last 30 days): 2026-11-24, 7d (ago), monday."
 )
-@click.option("--until", metavar="WHEN", type=dates.when, help="Up to then; a day is meant whole.")
+@click.option("--until", metavar="WHEN", type=dates.when, help="Up to then; a day counts whole.")
 @click.option(
     "--by",
     metavar="UNIT",
@@ -58,7 +58,7 @@ _LEAST_BAR, _MOST_BAR, _GAP = 6, 40, 2  # characters
     "page",
     metavar="FILE",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write a page to FILE (- is the standard output), to look at, print or publish: it names no number and quotes"
+    help="Write a page to FILE (- is the standard output), to look at, print or publish. It names no number and quotes"
     " no text.",
 )
 @pass_settings
@@ -70,10 +70,10 @@ def stats(
     form: str | None,
     page: Path | None,
 ) -> None:
-    """Show figures: contacts, numbers, answers, costs and reactions, beside those of the period before.
+    """Show contacts, numbers, answers, costs and reactions in figures, beside those of the period before.
 
-    They begin in the minute of the line's first contact at the earliest, and end now at the latest. Days and hours are
-    those of this machine's time zone. A reaction is a text within 24 hours after an answer to its number.
+    A period begins with the line's first contact at the earliest, and ends now at the latest. Days and hours are those
+    of this machine's time zone. A reaction is a text within 24 hours after an answer to its number.
 
     Example: hotlined stats --since 7d --by day
     """
@@ -104,7 +104,7 @@ def _show(
 
 
 def _at_work(what: str) -> AbstractContextManager[Any]:
-    """Show on a terminal that it takes a while."""
+    """Show on a terminal what takes a while."""
     if not sys.stderr.isatty():
         return nullcontext()
     from rich.console import Console  # noqa: PLC0415  only for a terminal
@@ -114,7 +114,7 @@ def _at_work(what: str) -> AbstractContextManager[Any]:
 
 @contextmanager
 def _opened(path: Path | None) -> Iterator[Callable[[str], object]]:
-    """Open the file that a person has named, before root becomes the line's user, and give what writes it.
+    """Open the file that a person has named, before root becomes the line's user, and give a function that writes it.
 
     It is written wholly or not at all; what is no regular file (a device, a pipe) is written into. Raises UsageError
     where a file would be replaced that is no page.
@@ -168,7 +168,7 @@ def _waited(part: int) -> Callable[[Tally], str]:
 
 
 def lines(summary: Summary) -> Iterator[Line]:
-    """Yield what is told of a period: a label, indented where it is a part, and its value in a tally."""
+    """Yield the rows of a period's figures: a label, indented where it is a part, and its value in a tally."""
     tallies = [tally for tally in (summary.total, summary.before) if tally]
 
     def words(name: str) -> Iterator[Line]:
@@ -252,7 +252,7 @@ _COLUMNS = (("texts", "calls", "new", "answers", "segments"), ("texts", "answers
 
 
 def _bars(summary: Summary, console: "Console") -> "Table":
-    """Draw a bar for the texts of each bin, with as many figures beside it as there is room for."""
+    """Return a bar for the texts of each part of the period, and beside it as many figures as there is room for."""
     from rich.progress_bar import ProgressBar  # noqa: PLC0415  JSON and CSV do without
 
     for names in _COLUMNS:

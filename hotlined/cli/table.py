@@ -65,12 +65,12 @@ def table(rows: Iterable[_Row], layouts: Iterable[Layout[_Row]], nothing: str) -
 
 
 def colours() -> bool:
-    """Tell whether the output takes colours."""
+    """Tell whether the output shows colours."""
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM", "dumb") != "dumb"
 
 
 def _fit(text: str, width: int, *, right: bool = False, whole: bool = False) -> str:
-    """Give a text so many cells of a terminal; what is too long ends in an ellipsis, or stays `whole`."""
+    """Cut or pad a text to so many cells of a terminal; a longer one ends in an ellipsis unless it stays `whole`."""
     from rich.cells import cell_len, set_cell_size  # noqa: PLC0415  JSON and CSV do without
 
     cells = cell_len(text)

@@ -28,7 +28,7 @@ _ENGLISH = {
     "excuse": "apology", "excuses": "apology", "insulte": "insult", "belediging": "insult", "menace": "threat",
     "bedreiging": "threat", "autre": "other", "andere": "other",
 }  # fmt: skip
-"""What the words of the keys are in French and Dutch."""
+"""The words of the keys in French and Dutch, with the English ones."""
 _ACTIONS = {"k": "keep", "s": "skip", "u": "undo", "q": "quit"}
 
 
@@ -45,7 +45,12 @@ def _key(text: str) -> tuple[str, str]:
 @click.option("--next", "walk", is_flag=True, help="Show the untagged reactions one by one, and tag each with a key.")
 @click.option("--all", "every", is_flag=True, help="With --next: every untagged text, first contacts too.")
 @click.option(
-    "--key", "keys", metavar="KEY=WORD", type=_key, multiple=True, help="With --next: another key, or another word."
+    "--key",
+    "keys",
+    metavar="KEY=WORD",
+    type=_key,
+    multiple=True,
+    help="With --next: one more key, or another word for a key.",
 )
 @pass_settings
 def tag(
@@ -58,10 +63,10 @@ def tag(
 ) -> None:
     """Put WORD on contact ID.
 
-    With --next, without ID and WORD: walk through the reactions that have no tag, texts that came within a day after an
-    answer to their number; with --all, through every text that has none. a is for apology, i for insult, t for threat,
-    o for other. k keeps the contact from erasure, as `hotlined keep` does, and asks again; s skips, u takes the last
-    key back, q ends.
+    With --next, and without ID and WORD, it shows the untagged reactions one by one: texts that came within a day after
+    an answer to their number. With --all it shows every untagged text. Press a for apology, i for insult, t for threat,
+    o for other. k exempts the contact from erasure, as `hotlined keep` does, and asks again. s skips, u undoes the last
+    key, q ends.
 
     Example: hotlined tag 12 apology
     """
@@ -81,7 +86,7 @@ def tag(
 
 
 def _hint(settings: Settings, word: str) -> str:
-    """Name the English word for one of ours, where the line has it in use: figures would count two words for one."""
+    """Return a hint to the English word, where the line has it in use: figures would count the two apart."""
     if (english := _ENGLISH.get(word)) is None:
         return ""
     with open_beside_daemon(settings.config().database) as db:
@@ -110,7 +115,7 @@ def _found(news: bool | None, contact_id: int) -> bool:
 
 
 def _walk(db: Database, decided: Callable[..., Any], words: dict[str, str], *, every: bool) -> None:
-    """Show each untagged text, wait for a key, and commit what it says before the next."""
+    """Show each untagged text, wait for a key, and commit its decision before the next text."""
     waiting = deque(decisions.untagged(db, reactions=not every))
     legend = " ".join(f"{key}={word}" for key, word in (words | _ACTIONS).items())
     done: list[tuple[int, str]] = []  # which key was pressed at which contact
@@ -143,7 +148,7 @@ def _walk(db: Database, decided: Callable[..., Any], words: dict[str, str], *, e
 
 
 def _undo(decided: Callable[..., Any], waiting: deque[int], contact_id: int, key: str, words: dict[str, str]) -> None:
-    """Take a key back; a contact that it led past comes again."""
+    """Undo a key; the contact that it was pressed at comes again."""
     if key == "k":
         decided("keep_no_more", contact_id=contact_id)
         return
@@ -153,7 +158,7 @@ def _undo(decided: Callable[..., Any], waiting: deque[int], contact_id: int, key
 
 
 def _press(legend: str, meanings: dict[str, str]) -> str:
-    """Return the first key that means something, and show what; Ctrl-C and Ctrl-D end it like q."""
+    """Return the first key that has a meaning, and show that; Ctrl-C and Ctrl-D mean quit."""
     click.echo(f"{wrapped(legend)}: ", nl=False)
     key = ""
     with suppress(KeyboardInterrupt, EOFError):

@@ -20,7 +20,7 @@ from hotlined.words.characters import replacement_in_words
 
 @click.group(cls=Group)
 def text() -> None:
-    """Work out what a text costs on the air.
+    """Show what a text costs on the air.
 
     Example: hotlined text check "Non."
     """
@@ -32,11 +32,11 @@ def text() -> None:
 @pass_settings
 @click.pass_context
 def check(ctx: click.Context, settings: Settings, text: str | None, as_json: bool) -> None:
-    """Say what TEXT takes on the air: encoding, segments, price, and which characters are to blame.
+    """Show what TEXT costs on the air: encoding, segments, price, and which characters make it more expensive.
 
-    Without TEXT the configured answers are meant, also while the configuration cannot be used. With - it is read from
-    the standard input: type it with its apostrophes and quotes, which a shell would take away, then Ctrl-D on a line of
-    its own. The exit code is 1 if it takes more than answer.max_segments.
+    Without TEXT it checks the configured answers, also while the configuration cannot be used. With - it reads the text
+    from the standard input: type it with its apostrophes and quotes, which a shell would remove, then Ctrl-D on a line
+    of its own. The exit code is 1 if the text takes more than answer.max_segments.
 
     Example: hotlined text check 'Hé, arrêtez !'
     """
@@ -51,20 +51,20 @@ def check(ctx: click.Context, settings: Settings, text: str | None, as_json: boo
 
 
 def _terms(settings: Settings, text: str | None) -> Config:
-    """Return the configuration; where it cannot be used, what is sound in it, for the text is often the mistake.
+    """Return the configuration, or the sound part of one that cannot be used: the text is often the mistake in it.
 
     Raises ConfigError where the answers themselves are asked for and cannot be read.
     """
     try:
         return settings.config()
     except ConfigError as error:
-        found = _salvaged(settings)
-        if text is None and (found is None or "answer.text" in found.unknown):
+        salvaged = _salvaged(settings)
+        if text is None and (salvaged is None or "answer.text" in salvaged.unknown):
             raise
-        used = [key for key in _USED if found is None or key in found.unknown]
+        used = [key for key in _USED if salvaged is None or key in salvaged.unknown]
         defaults = f" Judged by the defaults of {', '.join(used)}." if used else ""
         print_wrapped(as_typed(f"Warning: {error.message}; see `hotlined config check`.{defaults}"), err=True)
-        return found.config if found else configuration.parse('answer: {text: "-"}', Path("defaults"))
+        return salvaged.config if salvaged else configuration.parse('answer: {text: "-"}', Path("defaults"))
 
 
 _USED = ("answer.encoding", "answer.max_segments", "limits.price_per_segment", "limits.currency")

@@ -27,7 +27,7 @@ _MOST = 200  # suggestions: nobody reads more, and a shell is slow with thousand
 
 
 def _whole(least: int, expected: str) -> Callable[[str], int]:
-    """Make the `type` of a click option or argument that is a whole number; its errors name no powers of two."""
+    """Return the `type` of an option or argument that is a whole number; its errors name no powers of two."""
 
     def read(text: str) -> int:
         if re.fullmatch("[0-9]{1,19}", text) and least <= int(text) <= _LARGEST:
@@ -38,10 +38,10 @@ def _whole(least: int, expected: str) -> Callable[[str], int]:
 
 
 CONTACT_ID = _whole(1, "no contact: they are numbers from 1 on, the first column of `hotlined log`")
-"""The type of an argument that names a contact."""
+"""The `type` of an argument that names a contact."""
 
 COUNT = _whole(0, "no count: write a whole number, 0 for all")
-"""The type of an option that says how many are shown."""
+"""The `type` of an option that says how many are shown."""
 
 
 def options(*table: Callable[[_Command], _Command]) -> Callable[[_Command], _Command]:

@@ -1,4 +1,4 @@
-"""What a check found: a verdict, what it saw, and what a person can do about it."""
+"""What a check finds: a verdict, what is so, and what a person can do about it."""
 
 from dataclasses import dataclass
 from enum import StrEnum

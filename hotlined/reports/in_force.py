@@ -39,7 +39,7 @@ class InForce:
 
 
 def look(path: Path) -> InForce | None:
-    """Find out what is in force on a file that cannot be used; None where there is no daemon and no database either."""
+    """Return what is in force while a file cannot be used; None where there is neither a daemon nor a database."""
     salvaged = configuration.salvage(path)
     if running := next(_running(path, salvaged.config), None):
         running = replace(running, alerts=_alerts(salvaged.config, running))
@@ -82,7 +82,7 @@ def shortened(unknown: tuple[str, ...]) -> Iterator[str]:
 
 
 def _sendable(config: Config) -> Config:
-    """Put what stands for an unknown text in the place of texts that cannot be sent at all."""
+    """Replace texts that cannot be sent at all by the one that stands for an unknown text."""
     try:
         for text in config.answer.texts:
             plan(text, config.answer.encoding)
@@ -92,21 +92,21 @@ def _sendable(config: Config) -> Config:
 
 
 def _running(path: Path, salvaged: Config) -> Iterator[Config]:
-    """Yield what living daemons say that they obey, of those that were started with this file."""
+    """Yield the configurations of living daemons that were started with this file."""
     usual = configuration.KEYS["runtime_dir"].default
     for folder in dict.fromkeys((salvaged.runtime_dir, usual)):
-        for told in status.said(folder, salvaged.name):
+        for daemon in status.said(folder, salvaged.name):
             with suppress(ConfigError):
-                if os.path.realpath(told.config) == os.path.realpath(path) and _lives(told):
-                    yield configuration.parse(told.in_force, Path(told.config))
+                if os.path.realpath(daemon.config) == os.path.realpath(path) and _lives(daemon):
+                    yield configuration.parse(daemon.in_force, Path(daemon.config))
 
 
-def _lives(told: DaemonStatus) -> bool:
-    """Tell whether the process that wrote a status lives: what it has is in force, though it hangs."""
+def _lives(daemon: DaemonStatus) -> bool:
+    """Tell whether the process that wrote a status lives: its configuration is in force, though it hangs."""
     try:
-        os.kill(told.pid or 0, 0)
+        os.kill(daemon.pid or 0, 0)
     except PermissionError:
         pass  # it lives, as somebody else
     except (OSError, OverflowError):
         return False
-    return told.pid is not None and told.pass_boottime <= clock.boottime()
+    return daemon.pid is not None and daemon.pass_boottime <= clock.boottime()

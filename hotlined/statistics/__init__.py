@@ -1,1 +1,1 @@
-"""Figures of a period, for a person, a script or a page: counted, told in sentences, drawn. Nothing here prints."""
+"""Figures of a period, for a person, a script or a page: counted, put into sentences, drawn. Nothing here prints."""

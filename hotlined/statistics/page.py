@@ -274,7 +274,7 @@ def _service(summary: Summary) -> Figure:
 def _interruptions(spans: Sequence[Span], place: Callable[[datetime], float]) -> Iterator[tuple[float, float, str]]:
     """Yield where a time without service begins, how wide it is, in percent, and what it was.
 
-    Those too near to be told apart are one, so that a modem that comes and goes draws no more than there is room for.
+    Those that follow too closely are drawn as one, so that a modem that comes and goes fits the page.
     """
     groups: list[list[Span]] = []
     for span in spans:

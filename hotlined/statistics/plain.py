@@ -18,10 +18,10 @@ _SHARES = {
     Fraction(3, 4): "three quarters",
 }
 _EXACT, _CLOSE = Fraction(5, 1000), Fraction(2, 100)
-FEW = 12  # of so many or fewer, people are counted and not told in shares
+FEW = 12  # so many people or fewer are counted, not given in shares
 UNITS = {"week": WEEK, "day": DAY, "hour": HOUR, "minute": timedelta(minutes=1)}
 _RATES = ((14 * DAY, "week"), (2 * DAY, "day"), (2 * HOUR, "hour"))  # from so long on
-_IN_HOURS, _IN_DAYS = 2 * HOUR, 3 * DAY  # what is shorter is told in minutes, in hours
+_IN_HOURS, _IN_DAYS = 2 * HOUR, 3 * DAY  # what is shorter is given in minutes, in hours
 
 
 def money(segments: int, limits: Limits) -> str:
@@ -119,7 +119,7 @@ def rate(texts: int, number: int, unit: str) -> str | None:
 
 
 def _plain(exact: Fraction) -> tuple[Fraction, str] | None:
-    """Return the plain fraction that is within two points, and how it is said; None where there is none."""
+    """Return the plain fraction that is within two points, and its words; None where there is none."""
     value = min(_SHARES, key=lambda each: abs(each - exact))
     if abs(exact - value) > _CLOSE:
         return None
@@ -149,7 +149,7 @@ def _percent(number: int) -> str:
 def shares(parts: Sequence[int]) -> list[str]:
     """Write the parts of a whole so that they add up to it: as numbers, as plain fractions, or in percent.
 
-    Few are counted, and so are all where one of the parts is less than a percent. Plain fractions are said only where
+    Few are counted, and so are all where one of the parts is less than a percent. Plain fractions are used only where
     all parts have one and these make up the whole; percents are rounded so that they make 100.
     """
     whole = sum(parts)

@@ -6,7 +6,7 @@ from hotlined.policy import Limits
 
 SOON_SECONDS = 60
 """What goes in less than that goes now, for people: the next answer waits for those before it to be handed over."""
-_STEPS = ((86_400, 3_600), (3_600, 60), (0, 1))  # seconds: from so many on, a wait is told in steps of so many
+_STEPS = ((86_400, 3_600), (3_600, 60), (0, 1))  # seconds: from so many on, a wait is written in steps of so many
 _UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 
 
