@@ -37,6 +37,7 @@ from hotlined.policy import Reason
 from hotlined.store import answers, attempts, pins
 from hotlined.store.line import bind_sim, bound_sim, note_own_number
 from hotlined.timing import Backoff, RateLimit
+from hotlined.words.conditions import MODEM
 
 log = logging.getLogger("hotlined")
 
@@ -514,7 +515,10 @@ class Connection:
             pins.accept(self.line.db, sim, digest)
             state, words = self._await_sim(modem)
         if state is not SimState.READY:
-            raise SimError(*_SIM_TROUBLE.get(state, (ModemState.STARTING, f"The SIM is not ready ({words}).", "")))
+            trouble = _SIM_TROUBLE.get(state)
+            if trouble is None:
+                raise SimError(ModemState.STARTING, f"The SIM is not ready ({words}).", "")
+            raise SimError(trouble, MODEM[trouble].words, MODEM[trouble].cure)
 
     def _await_sim(self, modem: Modem) -> tuple[SimState, str]:
         """Give a SIM that took its PIN some seconds to become ready."""
@@ -545,21 +549,9 @@ class Connection:
 
 
 _SIM_TROUBLE = {
-    SimState.ABSENT: (
-        ModemState.SIM_ABSENT,
-        "There is no SIM in the modem.",
-        "Put it in, contacts down, and plug the stick in again.",
-    ),
-    SimState.PIN: (
-        ModemState.PIN_REQUIRED,
-        "The SIM wants its PIN.",
-        "Set modem.pin or modem.pin_file, or switch the PIN off with a phone.",
-    ),
-    SimState.PUK: (
-        ModemState.PUK_REQUIRED,
-        "The SIM is locked and wants its PUK.",
-        "Put it into a phone and enter the PUK that came with it; nothing is tried from here.",
-    ),
+    SimState.ABSENT: ModemState.SIM_ABSENT,
+    SimState.PIN: ModemState.PIN_REQUIRED,
+    SimState.PUK: ModemState.PUK_REQUIRED,
 }
 
 

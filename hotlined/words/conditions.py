@@ -49,14 +49,14 @@ MODEM = {
     ),
     "sim_absent": Condition(
         "there is no SIM",
-        "There is no SIM.",
+        "There is no SIM in the modem.",
         "Put it in, contacts down, and plug the stick in again.",
         waits_for_a_person=True,
     ),
     "pin_required": Condition(
         "the SIM wants its PIN",
         "The SIM wants its PIN.",
-        "Set modem.pin or modem.pin_file, then reload the daemon.",
+        "Set modem.pin or modem.pin_file, then reload the daemon; or switch the PIN off with a phone.",
         waits_for_a_person=True,
     ),
     "pin_refused": Condition(
@@ -66,7 +66,10 @@ MODEM = {
         waits_for_a_person=True,
     ),
     "puk_required": Condition(
-        "the SIM is locked", "The SIM is locked.", "Put it into a phone and enter its PUK.", waits_for_a_person=True
+        "the SIM is locked",
+        "The SIM is locked and wants its PUK.",
+        "Put it into a phone and enter the PUK that came with it; nothing is tried from here.",
+        waits_for_a_person=True,
     ),
     "sim_changed": Condition(
         "another stick or SIM is in",
