@@ -212,12 +212,12 @@ def _choices(state: LineState, now: Now) -> Iterator[_Sign]:
         elif choice.forgotten or now.limit - choice.limit >= FORGOTTEN_SECONDS:
             paused = HOLDS["paused", "restored" if choice.forgotten else "person"]
             known = paused if condition == "paused" else conditions.SHADOW
-            words = {
+            filling = {
                 "title": known.title,
                 "words": known.words.format(by=choice.by),
                 "cure": known.cure.format(config="the configuration"),
             }
-            yield _Sign(condition, 1, None, {"since": choice.since, **words}, daily=True)
+            yield _Sign(condition, 1, None, {"since": choice.since, **filling}, daily=True)
 
 
 def draft(condition: str, level: int, at: str, **filling: object) -> Draft:

@@ -53,7 +53,7 @@ class Sender:
             case {"do": "channels"}:
                 problem = self._delivery.problem
                 return {
-                    "channels": [[each.key, each.name] for each in self._channels.values()],
+                    "channels": [[channel.key, channel.name] for channel in self._channels.values()],
                     "ping": self._delivery.pings,
                     "usable": self._delivery.usable,
                     "problem": problem.message if problem else None,

@@ -116,12 +116,12 @@ def resume(settings: Settings) -> None:
     another = _decide(settings, config, "resume")
     note = " Another key is in use: whoever was a pseudonym counts as new." if another else ""
     if not was:
-        words = "It was not paused."
+        effect = "It was not paused."
     elif report_line(config).alive:
-        words = "Answers go out again."
+        effect = "Answers go out again."
     else:
-        words = "Answers go out again once the daemon runs: it does not."
-    print_wrapped(f"{words}{note}")
+        effect = "Answers go out again once the daemon runs: it does not."
+    print_wrapped(f"{effect}{note}")
 
 
 @click.command

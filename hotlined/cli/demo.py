@@ -214,8 +214,8 @@ def _report(stage: Stage, db: Database) -> None:
             what = harmless(entry["text"] or "") if entry["kind"] == "text" else f"({entry['kind']})"
             _line("in", "cyan", entry["originator"], what)
         if verdict and (printed is None or printed[0] is None):
-            words = "answer" if verdict == "answer" else "no answer"
-            _line("why", "yellow" if verdict != "answer" else "green", "", f"{words}: {briefly(entry['reason'])}")
+            judged = "answer" if verdict == "answer" else "no answer"
+            _line("why", "yellow" if verdict != "answer" else "green", "", f"{judged}: {briefly(entry['reason'])}")
         if state == "sent":
             _line(
                 "out",
@@ -252,19 +252,19 @@ def _summary(stage: Stage, keep: Path | None) -> None:
     _say(f"  {segments} segments left the SIM, {segments * 0.05:.2f} EUR at 0.05 each; {used} texts are left on it")
     _say("")
     _say("Try next", bold=True)
-    for words in _next(keep):  # its lines are not wrapped: they are to be copied
-        click.echo(f"  {words}")
+    for command in _next(keep):  # its lines are not wrapped: they are to be copied
+        click.echo(f"  {command}")
 
 
 def _next(keep: Path | None) -> Iterator[str]:
     """Yield commands that work from any folder: scripts/demo has changed into its own."""
     program, installed = Path(sys.argv[0]).resolve(), shutil.which("hotlined")
-    words = [os.fspath(program)]
+    invocation = [os.fspath(program)]
     if installed and Path(installed).resolve() == program:
-        words = ["hotlined"]
+        invocation = ["hotlined"]
     elif not os.access(program, os.X_OK):
-        words = [sys.executable, "-m", "hotlined"]
-    hotlined = shlex.join(words)
+        invocation = [sys.executable, "-m", "hotlined"]
+    hotlined = shlex.join(invocation)
     annotated = Path(__file__).parents[2] / "config.yaml"  # not where it is installed without its sources
     if keep:
         chosen = shlex.join(["--config", os.fspath(keep.resolve() / "config.yaml")])

@@ -97,10 +97,10 @@ def _follow(db: Database, where: contact_log.Filter, limit: int) -> Iterator[Row
 
 def _any_of(option: str, name: str, values: type[StrEnum], meaning: str) -> Callable[[_Command], _Command]:
     """Return an option that takes one of these values and may be repeated; its help names them."""
-    words = [value.value for value in values]
+    codes = [value.value for value in values]
     metavar = option.removeprefix("--").upper()
-    kind = _Reasons(words) if values is Reason else click.Choice(words)
-    return click.option(option, name, multiple=True, type=kind, metavar=metavar, help=f"{meaning}: {', '.join(words)}.")
+    kind = _Reasons(codes) if values is Reason else click.Choice(codes)
+    return click.option(option, name, multiple=True, type=kind, metavar=metavar, help=f"{meaning}: {', '.join(codes)}.")
 
 
 class _Reasons(click.Choice[str]):
@@ -109,10 +109,10 @@ class _Reasons(click.Choice[str]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the code."""
         typed = str(value).strip().casefold()
-        for reason, words in BRIEF_REASONS.items():
-            if typed in (reason.value, reason.value.replace("_", " "), words.casefold()):
+        for reason, brief in BRIEF_REASONS.items():
+            if typed in (reason.value, reason.value.replace("_", " "), brief.casefold()):
                 return reason.value
-        known = ", ".join(f"{reason} ({words})" for reason, words in BRIEF_REASONS.items())
+        known = ", ".join(f"{reason} ({brief})" for reason, brief in BRIEF_REASONS.items())
         raise click.BadParameter(f"{value!r} is no reason. There are {known}.", ctx, param)
 
 
@@ -226,8 +226,8 @@ def _sheet(contact: Contact, sending: Sending) -> Iterator[tuple[str, str | None
     if answer := contact["answer"]:
         yield from _answer_sheet(answer, sending)
     for text in contact["by_hand"]:
-        words = answer_in_words(text["answer"], sending.state)
-        yield "by hand", f"{text['asked_by']} ({text['kind']}): {words}, {moment(text['answer']['queued_at'])}"
+        fate = answer_in_words(text["answer"], sending.state)
+        yield "by hand", f"{text['asked_by']} ({text['kind']}): {fate}, {moment(text['answer']['queued_at'])}"
         yield "  text", text["answer"]["text"]
     for event in contact["events"]:
         yield "event", " ".join(filter(None, (moment(event["at"]), _words(event["kind"]), event["detail"])))

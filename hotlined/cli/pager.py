@@ -53,12 +53,12 @@ def _command(*, at_end: bool) -> list[str] | None:
     """Return the pager's command line; None without a terminal or a pager."""
     if not sys.stdout.isatty() or os.environ.get("TERM", "dumb") in {"", "dumb"}:
         return None
-    words: list[str] = []
+    command: list[str] = []
     with suppress(ValueError):  # quotes that do not close
-        words = shlex.split(os.environ.get("HOTLINED_PAGER", os.environ.get("PAGER", "less")))
-    if not words or words == ["cat"] or not shutil.which(words[0]):
+        command = shlex.split(os.environ.get("HOTLINED_PAGER", os.environ.get("PAGER", "less")))
+    if not command or command == ["cat"] or not shutil.which(command[0]):
         return None
-    return [*words, "+G"] if at_end and Path(words[0]).name == "less" else words
+    return [*command, "+G"] if at_end and Path(command[0]).name == "less" else command
 
 
 def _page(command: list[str], lines: Iterable[str]) -> None:

@@ -257,15 +257,15 @@ def _bars(summary: Summary, console: "Console") -> "Table":
 
     for names in _COLUMNS:
         headings = (summary.period.by.value.upper(), *(name.upper() for name in names))
-        rows = [(each.label, *(f"{getattr(each.counts, name):,}" for name in names)) for each in summary.bins]
+        rows = [(part.label, *(f"{getattr(part.counts, name):,}" for name in names)) for part in summary.bins]
         taken = sum(max(map(len, column)) + _GAP for column in zip(headings, *rows, strict=True))
         if (room := console.width - taken) >= _LEAST_BAR:
             break
-    highest = max(1, *(each.counts.texts for each in summary.bins))
+    highest = max(1, *(part.counts.texts for part in summary.bins))
     width = max(_LEAST_BAR, min(_MOST_BAR, room))
     table = _table(*headings)
     table.add_column()
-    for each, row in zip(summary.bins, rows, strict=True):
-        length = math.ceil(width * each.counts.texts / highest)  # a rest that is only dimmed is a bar once it is copied
+    for part, row in zip(summary.bins, rows, strict=True):
+        length = math.ceil(width * part.counts.texts / highest)  # a rest that is only dimmed is a bar once it is copied
         table.add_row(*row, ProgressBar(1, 1, length, finished_style="cyan") if length else "")
     return table

@@ -41,13 +41,13 @@ def check(ctx: click.Context, settings: Settings, text: str | None, as_json: boo
     Example: hotlined text check 'Hé, arrêtez !'
     """
     chosen = _terms(settings, text)
-    costs = [cost(each, chosen) for each in (chosen.answer.texts if text is None else (_typed(text),))]
-    for each in costs:
+    costs = [cost(answer, chosen) for answer in (chosen.answer.texts if text is None else (_typed(text),))]
+    for text_cost in costs:
         if as_json:
-            click.echo(json_line(asdict(each)))
+            click.echo(json_line(asdict(text_cost)))
         else:
-            _print(each)
-    ctx.exit(0 if all(each.fits for each in costs) else 1)
+            _print(text_cost)
+    ctx.exit(0 if all(one.fits for one in costs) else 1)
 
 
 def _terms(settings: Settings, text: str | None) -> Config:
@@ -91,22 +91,23 @@ def _standard_input() -> str:
         raise TextError("The text is not in UTF-8.", "Save it in that encoding.") from error
 
 
-def _print(each: TextCost) -> None:
-    unit, width = ("septet", "") if each.encoding == Encoding.GSM7 else ("unit", " of 16 bits")
-    too_long = f"{counted(each.characters_too_many, 'character')} too long"
+def _print(text_cost: TextCost) -> None:
+    unit, width = ("septet", "") if text_cost.encoding == Encoding.GSM7 else ("unit", " of 16 bits")
+    characters = counted(text_cost.characters, "character")
+    too_long = f"{counted(text_cost.characters_too_many, 'character')} too long"
     lines = [
-        each.text,
-        f"{counted(each.characters, 'character')}, {counted(each.units, unit)}{width} in {each.encoding}",
-        f"segments: {each.segments} of at most {each.max_segments}: {'fits' if each.fits else too_long}",
-        f"price: {each.price:.2f} {each.currency}",
+        text_cost.text,
+        f"{characters}, {counted(text_cost.units, unit)}{width} in {text_cost.encoding}",
+        f"segments: {text_cost.segments} of at most {text_cost.max_segments}: {'fits' if text_cost.fits else too_long}",
+        f"price: {text_cost.price:.2f} {text_cost.currency}",
     ]
-    lines += [f"replaced: {replacement_in_words(one)}" for one in each.replaced]
+    lines += [f"replaced: {replacement_in_words(one)}" for one in text_cost.replaced]
     lines += [
         f"forces ucs2: {one.character} ({one.name}), {counted(one.count, 'time')}; "
         f"without it: {counted(one.segments_without, 'segment')}"
-        for one in each.to_blame
+        for one in text_cost.to_blame
     ]
-    if len(each.to_blame) > 1:
-        lines.append(f"without all of them: {counted(each.segments_without_blamed, 'segment')}")
+    if len(text_cost.to_blame) > 1:
+        lines.append(f"without all of them: {counted(text_cost.segments_without_blamed, 'segment')}")
     for line in lines:
         print_wrapped(line)

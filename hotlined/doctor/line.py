@@ -31,14 +31,14 @@ def daemon(scene: Scene) -> Finding:
     report = scene.report
     if report is None:
         return unknown(NO_CONFIGURATION)
-    words = " ".join(trouble.sentences for trouble in report.trouble if trouble.code not in WINDOW_CODES)
+    sentences = " ".join(trouble.sentences for trouble in report.trouble if trouble.code not in WINDOW_CODES)
     if not report.alive:
-        return fail("does not run", words)
+        return fail("does not run", sentences)
     state = f"process {report.daemon.pid}, modem {report.daemon.modem.state}"
     notes = "".join(f", {note}" for code, note in _CHOSEN.items() if report.maybe(code))
-    if not words:
+    if not sentences:
         return ok(state)
-    return (fail if report.grave else warn)(state + notes, words)
+    return (fail if report.grave else warn)(state + notes, sentences)
 
 
 def budgets(scene: Scene) -> Finding:

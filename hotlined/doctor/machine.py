@@ -38,7 +38,7 @@ def packages(_scene: Scene) -> Finding:
         requirements = metadata.requires("hotlined") or []
     except metadata.PackageNotFoundError:
         return unknown("hotlined runs from its source, so nothing says what it needs")
-    names = [re.split(r"[<>=!~;\[ ]", each)[0] for each in requirements if "extra ==" not in each]
+    names = [re.split(r"[<>=!~;\[ ]", requirement)[0] for requirement in requirements if "extra ==" not in requirement]
     missing = [name for name in names if not any(metadata.distributions(name=name))]
     if missing:
         return fail(f"missing: {', '.join(missing)}", f"`{sys.executable} -m pip install {' '.join(missing)}`")

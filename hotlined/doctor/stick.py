@@ -135,7 +135,7 @@ def generation(scene: Scene) -> Finding:
     old = next((name for pattern, name in OLD_MODELS if re.search(pattern, model)), None)
     if not model:
         old, model = next(
-            ((OLD_IDS[each.stick.id], each.stick.title) for each in scene.candidates if each.stick.id in OLD_IDS),
+            ((OLD_IDS[port.stick.id], port.stick.title) for port in scene.candidates if port.stick.id in OLD_IDS),
             (None, ""),
         )
     if old:

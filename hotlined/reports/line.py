@@ -132,8 +132,8 @@ def report_line(config: Config, broken: Broken | None = None) -> LineReport:
         others = [trouble for trouble in others if trouble.code != CONFIG_REFUSED]
         others.insert(0, _configuration_trouble(broken, alive=alive))
     trouble = (*_daemon_trouble(statuses, alive=alive), *others, *about_database)
-    codes = {each.code for each in trouble}
-    trouble += tuple(each for each in _line_trouble(config, mode, stored) if each.code not in codes)
+    codes = {one.code for one in trouble}
+    trouble += tuple(one for one in _line_trouble(config, mode, stored) if one.code not in codes)
     return LineReport(config, daemon, alive, mode, stored, state, trouble)
 
 

@@ -33,7 +33,7 @@ def as_json(summary: Summary) -> dict[str, Any]:
         "bins": list(bins(summary)),
         "week": summary.week,
         "week_days": summary.week_days,
-        "weeks": [_ends_json(each.start, each.end) | {"texts": each.texts} for each in summary.weeks],
+        "weeks": [_ends_json(week.start, week.end) | {"texts": week.texts} for week in summary.weeks],
         "modem_seconds": modem_seconds(summary),
         "words": list(sentences(summary)),
     }
@@ -41,8 +41,8 @@ def as_json(summary: Summary) -> dict[str, Any]:
 
 def bins(summary: Summary) -> Iterator[dict[str, Any]]:
     """Yield the bins as `stats --json` and `stats --csv` have them."""
-    for each in summary.bins:
-        yield _ends_json(each.start, each.end) | _counts_json(each.counts, summary.limits)
+    for part in summary.bins:
+        yield _ends_json(part.start, part.end) | _counts_json(part.counts, summary.limits)
 
 
 def _ends_json(start: datetime, end: datetime) -> dict[str, Any]:

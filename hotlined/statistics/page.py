@@ -103,18 +103,18 @@ def _tiles(summary: Summary) -> str:
     """Write the figures that one looks for first, each with that of the period before."""
     both = _tallies(summary)
     tiles = {
-        "Texts": [f"{each.counts.texts:,}" for each in both],
-        "New numbers": [f"{each.counts.new:,}" for each in both],
-        "Answers": [f"{each.counts.answers:,}" for each in both],
+        "Texts": [f"{tally.counts.texts:,}" for tally in both],
+        "New numbers": [f"{tally.counts.new:,}" for tally in both],
+        "Answers": [f"{tally.counts.answers:,}" for tally in both],
         "Median time to answer": [
-            wait_in_words(_rounded_up(each.seconds_to_answer[1])) if each.seconds_to_answer else "–" for each in both
+            wait_in_words(_rounded_up(tally.seconds_to_answer[1])) if tally.seconds_to_answer else "–" for tally in both
         ],
-        "Cost": [money(each.counts.segments, summary.limits) for each in both],
-        "Reactions within a day": [f"{each.reactions:,}" for each in both],
+        "Cost": [money(tally.counts.segments, summary.limits) for tally in both],
+        "Reactions within a day": [f"{tally.reactions:,}" for tally in both],
     }
     listed = "".join(
         f"<div><dt>{name}</dt><dd>{text_in_html(now)}</dd>"
-        + "".join(f'<dd class="before">before: {text_in_html(each)}</dd>' for each in before)
+        + "".join(f'<dd class="before">before: {text_in_html(value)}</dd>' for value in before)
         + "</div>"
         for name, (now, *before) in tiles.items()
     )
@@ -133,26 +133,26 @@ def _rounded_up(seconds: float) -> float:
 
 
 def _over_time(summary: Summary) -> Figure:
-    texts = [each.counts.texts for each in summary.bins]
-    calls = [each.counts.calls for each in summary.bins]
-    answers = [each.counts.answers for each in summary.bins]
+    texts = [part.counts.texts for part in summary.bins]
+    calls = [part.counts.calls for part in summary.bins]
+    answers = [part.counts.answers for part in summary.bins]
     ground = [0] * len(texts)
     called = [Bars("c", calls, texts, 0.84)] if any(calls) else []  # they are answered, too
     return Figure(
         title="Texts, calls and answers",
         says=f"Texts and calls received, and answers let out, by {summary.period.by}.",
         drawing=draw_bars(
-            [each.label for each in summary.bins],
-            [f"{each.label}: {many(texts, 'text')}, {many(calls, 'call')}, {many(answers, 'answer')}"
-             for each, texts, calls, answers in zip(summary.bins, texts, calls, answers, strict=True)],
+            [part.label for part in summary.bins],
+            [f"{part.label}: {many(texts, 'text')}, {many(calls, 'call')}, {many(answers, 'answer')}"
+             for part, texts, calls, answers in zip(summary.bins, texts, calls, answers, strict=True)],
             [Bars("a", texts, ground, 0.84), *called, Bars("b", answers, ground, 0.36)],
         ),
         height=HEAD + HEIGHT + FOOT,
         headings=(summary.period.by.capitalize(), "Texts", "Calls", "Answers", "Segments", "Cost"),
         rows=(
-            (each.label, each.counts.texts, each.counts.calls, each.counts.answers, each.counts.segments,
-             money(each.counts.segments, summary.limits))
-            for each in summary.bins
+            (part.label, part.counts.texts, part.counts.calls, part.counts.answers, part.counts.segments,
+             money(part.counts.segments, summary.limits))
+            for part in summary.bins
         ),
         key=(("a", "texts"), *([("c", "calls")] if called else []), ("b", "answers")),
         beside=True,
@@ -161,7 +161,7 @@ def _over_time(summary: Summary) -> Figure:
 
 def _week(summary: Summary) -> Figure:
     week = averages(summary)
-    most = max((each for day in week for each in day if each), default=0.0)
+    most = max((average for day in week for average in day if average), default=0.0)
     wide = 100 / 24
     parts = []
     for row, (name, day) in enumerate(zip(_WEEKDAYS, week, strict=True)):
@@ -177,7 +177,7 @@ def _week(summary: Summary) -> Figure:
                 f' height="{_CELL - 2}" rx="2"{strength}><title>{says}</title></rect>'
             )
     parts += [f'<text x="{hour * wide:.2f}%" y="{7 * _CELL + 15}">{hour:02}</text>' for hour in range(0, 24, 3)]
-    shades = {each for day in week for each in day if each}
+    shades = {average for day in week for average in day if average}
     strongest = f" The strongest colour stands for {f'{most:,.1f}'.removesuffix('.0')} in an hour."
     strongest = strongest if len(shades) > 1 else ""  # a single one is no scale
     blank = " Where there is no field, the period has no such hour." if any(None in day for day in week) else ""
@@ -195,21 +195,21 @@ def _week(summary: Summary) -> Figure:
 
 
 def _numbers(summary: Summary) -> Figure:
-    new = [each.counts.new for each in summary.bins]
-    returning = [each.counts.returning for each in summary.bins]
+    new = [part.counts.new for part in summary.bins]
+    returning = [part.counts.returning for part in summary.bins]
     return Figure(
         title="New and returning numbers",
         says=f"Numbers that texted or called, by {summary.period.by}: for the first time, or again."
         f" A number that comes in several {summary.period.by}s is in each of them.",
         drawing=draw_bars(
-            [each.label for each in summary.bins],
-            [f"{each.label}: {first:,} new, {again:,} returning" for each, first, again in
+            [part.label for part in summary.bins],
+            [f"{part.label}: {first:,} new, {again:,} returning" for part, first, again in
              zip(summary.bins, new, returning, strict=True)],
             [Bars("d", new, [0] * len(new), 0.84), Bars("c", returning, new, 0.84)],
         ),
         height=HEAD + HEIGHT + FOOT,
         headings=(summary.period.by.capitalize(), "New", "Returning", "Without a number"),
-        rows=((each.label, each.counts.new, each.counts.returning, each.counts.withheld) for each in summary.bins),
+        rows=((part.label, part.counts.new, part.counts.returning, part.counts.withheld) for part in summary.bins),
         key=(("d", "new"), ("c", "returning")),
         beside=True,
     )  # fmt: skip
@@ -222,9 +222,9 @@ def _reasons(summary: Summary) -> Figure:
         ("cancelled: ", [tally.cancelled for tally in tallies]),
     )
     rows = [
-        (f"{kind}{briefly(reason)}", [each.get(reason, 0) for each in counted_by], reason_in_words(reason))
-        for kind, counted_by in kinds
-        for reason in dict.fromkeys(reason for each in counted_by for reason in each)
+        (f"{kind}{briefly(reason)}", [counts.get(reason, 0) for counts in by_period], reason_in_words(reason))
+        for kind, by_period in kinds
+        for reason in dict.fromkeys(reason for counts in by_period for reason in counts)
     ]
     most = max([1, *(counts[0] for _, counts, _ in rows)])
     contacts, cancelled = total.counts.suppressed, sum(total.cancelled.values())
@@ -243,7 +243,7 @@ def _reasons(summary: Summary) -> Figure:
 def _service(summary: Summary) -> Figure:
     period, whole = summary.period, (summary.period.end - summary.period.start).total_seconds()
     seconds = modem_seconds(summary)
-    known = math.fsum(each for state, each in seconds.items() if state != "unknown")
+    known = math.fsum(time for state, time in seconds.items() if state != "unknown")
     ready = math.floor(1000 * seconds.get("ready", 0.0) / known) / 10 if known else 0.0  # 100 only if nothing is amiss
 
     of = "time of which something is known" if "unknown" in seconds else "period"
@@ -266,7 +266,7 @@ def _service(summary: Summary) -> Figure:
         drawing="".join(parts),
         height=STRIP + FOOT,
         headings=("State", "Time", "Share"),
-        rows=((_words(state), wait_in_words(each), f"{100 * each / whole:.2f} %") for state, each in seconds.items()),
+        rows=((_words(state), wait_in_words(time), f"{100 * time / whole:.2f} %") for state, time in seconds.items()),
         key=(("e", "ready"), ("f", "not ready"), ("none", "not known")),
     )
 

@@ -102,16 +102,16 @@ def rate(texts: int, number: int, unit: str) -> str | None:
     per = next((per for least, per in _RATES if time >= least), None)
     if per is None or time == UNITS[per]:
         return None
-    each = texts * Fraction(UNITS[per] // timedelta(seconds=1), time // timedelta(seconds=1))
-    if each < 1:
+    often = texts * Fraction(UNITS[per] // timedelta(seconds=1), time // timedelta(seconds=1))
+    if often < 1:
         return None
-    digits = str(int(each))
-    whole = each < 10 or (each < 100 and each == int(each))
+    digits = str(int(often))
+    whole = often < 10 or (often < 100 and often == int(often))
     size = 1 if whole else (1 if digits[0] == "1" else 5) * 10 ** (len(digits) - 2)
-    least = int(each // size * size)
-    if each == least:
+    least = int(often // size * size)
+    if often == least:
         times = f"{least:,}"
-    elif each - least <= Fraction(size, 2):
+    elif often - least <= Fraction(size, 2):
         times = f"more than {least:,}"
     else:
         times = f"nearly {least + size:,}"
@@ -120,7 +120,7 @@ def rate(texts: int, number: int, unit: str) -> str | None:
 
 def _plain(exact: Fraction) -> tuple[Fraction, str] | None:
     """Return the plain fraction that is within two points, and its words; None where there is none."""
-    value = min(_SHARES, key=lambda each: abs(each - exact))
+    value = min(_SHARES, key=lambda fraction: abs(fraction - exact))
     if abs(exact - value) > _CLOSE:
         return None
     if abs(exact - value) < _EXACT:
@@ -156,11 +156,11 @@ def shares(parts: Sequence[int]) -> list[str]:
     if whole <= FEW or any(part * 100 < whole for part in parts):
         return [number_in_words(part) for part in parts]
     exact = [Fraction(part, whole) for part in parts]
-    plain = [fraction for each in exact if (fraction := _plain(each))]
+    plain = [fraction for value in exact if (fraction := _plain(value))]
     if len(plain) == len(parts) and sum(value for value, _ in plain) == 1:
         return [words for _, words in plain]
-    rounded = [int(100 * each) for each in exact]
+    rounded = [int(100 * value) for value in exact]
     by_rest = sorted(range(len(parts)), key=lambda at: int(100 * exact[at]) - 100 * exact[at])
     for at in by_rest[: 100 - sum(rounded)]:
         rounded[at] += 1
-    return [_percent(each) for each in rounded]
+    return [_percent(value) for value in rounded]

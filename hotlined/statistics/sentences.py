@@ -67,7 +67,7 @@ def _price(limits: Limits) -> str:
 
 def _busiest(summary: Summary) -> Iterator[str]:
     """Yield the week that had far more than its share, unless they are few or another had as many."""
-    total, weeks = summary.total.counts.texts, sorted(summary.weeks, key=lambda each: -each.texts)
+    total, weeks = summary.total.counts.texts, sorted(summary.weeks, key=lambda week: -week.texts)
     if total <= FEW or not 2 <= len(weeks) <= _MOST_WEEKS or weeks[0].texts == weeks[1].texts:
         return
     most = weeks[0]
@@ -127,18 +127,20 @@ def _reactions(tally: figures.Tally) -> Iterator[str]:
         f"{part} {'is' if part == NUMBERS[1] else 'are'} {words}"
         for part, (words, _) in zip(shares([number for _, number in parts]), parts, strict=True)
     ]
-    together = any(len(each.tags) > 1 for each in tally.by_tags)
+    together = any(len(tagged.tags) > 1 for tagged in tally.by_tags)
     yield f"Of {reactions}, {_listed(clauses, ', and ' if together else ' and ')}."
 
 
 def _parts(by_tags: Sequence[figures.Tagged]) -> list[tuple[str, int]]:
     """Return the parts of the reactions, in words; those with the rarest tags are one where they are many."""
-    together = {tag for each in by_tags if len(each.tags) > 1 for tag in each.tags}
+    together = {tag for tagged in by_tags if len(tagged.tags) > 1 for tag in tagged.tags}
     parts = []
-    for each in by_tags:
-        words = f"tagged {_listed(each.tags)}" if each.tags else _UNTAGGED
-        alone = len(each.tags) == 1 and each.tags[0] in together
-        parts.append((f"{words}{' together' if len(each.tags) > 1 else ' alone' if alone else ''}", each.reactions))
+    for tagged in by_tags:
+        clause = f"tagged {_listed(tagged.tags)}" if tagged.tags else _UNTAGGED
+        alone = len(tagged.tags) == 1 and tagged.tags[0] in together
+        parts.append(
+            (f"{clause}{' together' if len(tagged.tags) > 1 else ' alone' if alone else ''}", tagged.reactions)
+        )
     if len(parts) <= _MOST_PARTS:
         return parts
     untagged = [part for part in parts if part[0] == _UNTAGGED]

@@ -91,8 +91,8 @@ def summarise(
         total=total,
         before=earlier[0] if earlier else None,
         bins=tuple(
-            Bin(first, last, label_of(first, period), each)
-            for first, last, each in zip(bounds, bounds[1:], counts, strict=False)
+            Bin(first, last, label_of(first, period), counted)
+            for first, last, counted in zip(bounds, bounds[1:], counts, strict=False)
         ),
         week=_by_hour(slots),
         week_days=week_days(start, end),
