@@ -504,7 +504,7 @@ def test_a_pause_of_a_backup_is_told_at_once(quiet: Callable[..., Quiet], receiv
     line.alerts()
 
     ((_, body),) = receiver.came
-    assert "and that came back with a backup: nothing is sent" in body["message"]
+    assert "and the pause came back with a backup: nothing is sent" in body["message"]
 
 
 def test_forgotten_shadow_mode_is_told_with_its_cure_until_it_ends(

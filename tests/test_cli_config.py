@@ -27,7 +27,7 @@ def test_a_fine_configuration_is_judged(tmp_path: Path) -> None:
     text = judged(tmp_path)
 
     assert f"{tmp_path / 'config.yaml'} is fine." in text
-    assert "The answer takes 2 segments in gsm7: 0.10 EUR. It leaves like this:" in text
+    assert "The answer takes 2 segments in gsm7: 0.10 EUR. A phone shows it like this:" in text
     assert "60 segments in an hour (3.00 EUR), 300 segments in a day (15.00 EUR), 3000 segments in 30 days" in text
     assert "Careful" not in text
 
@@ -93,7 +93,8 @@ def test_each_of_several_answers_is_judged(tmp_path: Path) -> None:
 
     assert "Answer 1 takes 1 segment in gsm7: 0.05 EUR." in text
     assert (
-        "Answer 2 takes 1 segment in ucs2 because of ★: 0.05 EUR. It leaves like this:\n  1 of 1       non ★\n" in text
+        "Answer 2 takes 1 segment in ucs2 because of ★: 0.05 EUR. A phone shows it like this:\n  1 of 1       non ★\n"
+        in text
     )
 
 

@@ -250,7 +250,7 @@ with open_beside_daemon(Path(sys.argv[1])) as db, db.transaction():
     assert "no answer" in MEMBER.hotlined(doors.config, "cancel", "1").stderr
     assert "Salut" in does("log")
     assert "erased in 0 rows" in does("purge")
-    assert "Erased of" in does("forget", NUMBER, "--yes")
+    assert "Erased everything about" in does("forget", NUMBER, "--yes")
     assert doors.one("SELECT count(*) FROM contacts WHERE originator = '+32470123456'") == 0
     assert doors.one("SELECT rebuild_owed FROM line_state") == 0
 

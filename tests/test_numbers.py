@@ -253,7 +253,7 @@ def test_no_answer_is_promised_while_none_can_go(line: Filled, state: str, words
 
     assert (told["next"]["answer"], told["next"]["in_seconds"]) == (True, None)
     assert told["paused"] is ("paused_at" in state)
-    assert "next answer    none while this is so" in shown
+    assert "next answer    none until this changes" in shown
     assert f"  held back    {words}" in shown
 
 

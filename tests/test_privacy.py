@@ -773,7 +773,7 @@ def test_forgetting_takes_everything_and_says_what(line_of: Filled) -> None:
 
     assert result.exit_code == 0, result.output
     assert result.stdout.startswith(
-        f"Erased of {KEVIN}: 2 contacts, 4 segments, 1 answer, 2 requests, what was decided"
+        f"Erased everything about {KEVIN}: 2 contacts, 4 segments, 1 answer, 2 requests, what was decided"
     )
     assert "1 text of other people" in result.stdout
     assert rows(db, "SELECT originator FROM contacts") == [(LEA,)]
@@ -781,7 +781,7 @@ def test_forgetting_takes_everything_and_says_what(line_of: Filled) -> None:
     assert rows(db, "SELECT detail FROM events WHERE kind = 'note'") == [("about …",)]
     assert requests.outcome(db, asked) == requests.Outcome("refused", "the number was forgotten", None)
     assert db.all("PRAGMA foreign_key_check") == []
-    assert line_of.run("forget", KEVIN, "--yes").stdout.startswith(f"Nothing is held of {KEVIN}.\n")
+    assert line_of.run("forget", KEVIN, "--yes").stdout.startswith(f"Nothing is stored about {KEVIN}.\n")
 
 
 def test_a_pseudonym_can_be_forgotten(line_of: Filled) -> None:
@@ -962,7 +962,7 @@ def test_export_shows_all_that_is_held(line_of: Filled) -> None:
     assert not re.search(r"^ *(originator|recipient|scts|suppress)\b", shown, re.MULTILINE)  # no words of the standard
     for part in (r"\x1b[31mSalut\u202e", held["contacts"][0]["parts"][0]["pdu"], ANSWER.strip(), "À la main", "block"):
         assert part in shown
-    assert line_of.run("export", LEA).stdout == f"Nothing is held of {LEA}.\n"
+    assert line_of.run("export", LEA).stdout == f"Nothing is stored about {LEA}.\n"
 
 
 def test_export_of_a_pseudonym_names_it(line_of: Filled) -> None:

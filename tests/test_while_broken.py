@@ -54,7 +54,7 @@ def test_a_flood_in_the_middle_of_an_edit_can_be_stopped(line: Line) -> None:
         words = [word.replace("NUMBER", "0612345678").replace("copy", copy) for word in shlex.split(typed)]
         code, said = run(line, *words)
         assert code == (69 if typed == "status" else 0), f"{typed}: {said}"
-        assert "the running daemon goes on with what it has" in said
+        assert "the running daemon keeps the configuration that it has" in said
     assert told(line, "limits")["windows"]["hour"]["limit"] == 7
     assert json.loads(line.cli("number", "0612345678", "--json"))["number"] == LEA
     assert line.status()["in_force"].count("keep_texts: 9d") == 1
@@ -70,7 +70,7 @@ def test_a_broken_configuration_is_trouble(line: Line) -> None:
     (broken,) = told(line, "status")["trouble"]
     assert (run(line, "status")[0], broken["code"]) == (69, "config_broken")
     assert broken["since"]
-    assert "cannot be used: one problem; the daemon goes on with what it has." in broken["words"]
+    assert "cannot be used: one problem; the daemon keeps the configuration that it has." in broken["words"]
     assert "`hotlined config check` names the lines" in broken["cure"]
 
     assert line.daemon
@@ -127,7 +127,7 @@ def test_without_a_daemon_the_sound_keys_count(filled: Filled, mistake: str) -> 
         ]
         result = filled.run(*words)
         assert result.exit_code == (69 if typed == "status" else 0), f"{typed}: {result.output}"
-        assert "No daemon runs that could say what is in force." in result.stderr
+        assert "No daemon runs, so nobody knows what is in force." in result.stderr
         assert result.stderr.count("Warning: ") == 1
 
 
@@ -149,15 +149,15 @@ def test_limits_say_what_they_cannot_know(filled: Filled) -> None:
     )
     result = filled.run("limits", "--json")
 
-    assert "Not known, and shown by the defaults: mode, limits.segments.hour." in result.stderr
+    assert "Not known, and shown with their defaults: mode, limits.segments.hour." in result.stderr
     found = json.loads(result.stdout)
     assert [found["windows"][name]["limit"] for name in ("hour", "day")] == [None, 30]
     assert (found["worst"], found["unknown"]) == ({}, ["mode", "limits.segments.hour"])
     said = filled.run("limits").stdout
     assert re.search(r"^hour +0 +\? +\? +\? +\?$", said, re.MULTILINE)
-    assert "nobody can say: mode, limits.segments.hour cannot be read." in " ".join(said.split())
+    assert "is not known: mode, limits.segments.hour cannot be read." in " ".join(said.split())
     filled.config.write_text("limits:\n  segments: {hour: 'a'b'}\ndatabase: hotlined.db\nanswer: {text: Non}\n")
-    assert "shown by the defaults: limits. Write numbers" in filled.run("limits").stderr
+    assert "shown with their defaults: limits. Write numbers" in filled.run("limits").stderr
 
 
 def test_a_text_that_cannot_be_sent_is_unknown(filled: Filled) -> None:

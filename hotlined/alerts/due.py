@@ -96,7 +96,7 @@ TEXTS = {
     ("modem", 0): ("the modem is ready", "Texts are received and answered again."),
     ("flood", 1): (
         "a flood of texts",
-        "{detail}. The limits bound what it can cost; 'hotlined pause' holds all answers back.",
+        "{detail}. The limits bound what it can cost; 'hotlined pause' stops all answers.",
     ),
     ("flood", 0): ("the flood is over", "It brought {detail}."),
     ("credit", 1): _in_texts(HOLDS["trial", "credit"]),
@@ -106,7 +106,7 @@ TEXTS = {
     ("balance", 1): ("the balance is low", "{detail} is left. Top the SIM up."),
     ("balance", 0): ("the balance is fine again", "{detail} is left."),
     ("key", 1): _in_texts(HOLDS["held", "key_lost"]),
-    ("key", 0): ("a person has decided about the key", "Answers go out again."),
+    ("key", 0): ("a person decided about the key", "Answers go out again."),
     ("paused", 1): ("{title}", "Since {since}: {words} {cure}"),
     ("paused", 0): ("the pause is over", "Answers go out again."),
     ("shadow", 1): ("{title}", "Nobody is answered since {since}. {cure}"),
@@ -129,7 +129,7 @@ TEXTS = {
     for window in policy.WINDOW_SECONDS
     for level, words in (
         (50, "{used} of {limit} segments are spent. 'hotlined log' shows on whom."),
-        (80, "{used} of {limit} segments are spent. 'hotlined pause' holds all answers back."),
+        (80, "{used} of {limit} segments are spent. 'hotlined pause' stops all answers."),
         (
             100,
             "{used} of {limit} segments are spent. Answers wait until the window has room, or are cancelled as stale.",

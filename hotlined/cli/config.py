@@ -64,7 +64,7 @@ def _print_answer(name: str, text: str, chosen: Config) -> None:
     blame = f" because of {' '.join(planned.to_blame)}" if planned.to_blame else ""
     print_wrapped(
         f"{name} takes {counted(planned.segments, 'segment')} in {planned.encoding}{blame}: "
-        f"{_money(chosen, planned.segments)}. It leaves like this:"
+        f"{_money(chosen, planned.segments)}. A phone shows it like this:"
     )
     for number, shown in enumerate(planned.readable(), 1):
         print_wrapped(shown, f"  {number} of {planned.segments}")

@@ -195,7 +195,7 @@ def _wait(stage: Stage, condition: Callable[[], Any], what: str) -> None:
     while not condition():
         if time.monotonic() > deadline or stage.daemon.poll() is not None:
             log = (stage.folder / "daemon.log").read_text(errors="replace").splitlines()
-            raise UnavailableError(f"{what}.", "Its last words: " + " / ".join(log[-3:]))
+            raise UnavailableError(f"{what}.", "Its log ends with: " + " / ".join(log[-3:]))
         time.sleep(0.1)
 
 

@@ -99,7 +99,7 @@ def _waits_in_words(report: LimitsReport) -> str:
     waiting = f"{_waiting_in_words(new)} to new numbers and {_waiting_in_words(known)} to known ones wait."
     if report.unknown:
         return (
-            f"{waiting} When they can go, and what can be spent at worst, nobody can say:"
+            f"{waiting} When they can go, and what can be spent at worst, is not known:"
             f" {', '.join(shortened(report.unknown))} cannot be read."
         )
     if report.held:

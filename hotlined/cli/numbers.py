@@ -132,7 +132,7 @@ def _sheet(report: NumberReport, now: Now, least_delay: float, queued: str) -> I
 
 def _next_in_words(outlook: NumberOutlook, now: Now, least_delay: float) -> str:
     if outlook.in_seconds is None:
-        return "none while this is so"
+        return "none until this changes"
     if outlook.answer and outlook.in_seconds < least_delay + SOON_SECONDS:
         return "its next text is answered, after the usual delay"
     at = rfc3339(now.utc + timedelta(seconds=outlook.in_seconds))

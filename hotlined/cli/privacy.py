@@ -77,16 +77,16 @@ def forget(settings: Settings, number: str, yes: bool, keep_opt_out: bool) -> No
         held = _forget(config, settings.who, name, keep_opt_out=keep_opt_out)
     _rebuild(config, settings.who, "forget")
     if not held.anything:
-        print_wrapped(f"Nothing is held of {name}.")
+        print_wrapped(f"Nothing is stored about {name}.")
     else:
-        print_wrapped(f"Erased of {name}: {_in_words(held)}.")
+        print_wrapped(f"Erased everything about {name}: {_in_words(held)}.")
         print_wrapped(
             "Its opt-out is kept as a pseudonym."
             if keep_opt_out and held.opted_out
             else "If it contacts the line again, it is a new number."
         )
     if name in config.numbers.blocked:
-        print_wrapped(f"It still stands in the configuration (numbers.blocked): {config.path}.")
+        print_wrapped(f"The configuration still blocks it (numbers.blocked): {config.path}.")
     if held.mentions:
         print_wrapped(
             f"{counted(held.mentions, 'text')} of other people mention it and stay: "
@@ -112,7 +112,7 @@ def export(settings: Settings, number: str, as_json: bool) -> None:
     elif any(value for key, value in held.items() if key not in ("number", "pseudonym")):
         print_sheet(_sheet(held))
     else:
-        print_wrapped(f"Nothing is held of {name}.")
+        print_wrapped(f"Nothing is stored about {name}.")
 
 
 @click.command

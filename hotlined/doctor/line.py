@@ -44,7 +44,7 @@ def daemon(scene: Scene) -> Finding:
 def budgets(scene: Scene) -> Finding:
     """Check that there is room for answers."""
     if scene.report is None or scene.report.stored is None:
-        return unknown("no database tells it" if scene.report else NO_CONFIGURATION)
+        return unknown("the database cannot be read" if scene.report else NO_CONFIGURATION)
     spent = ", ".join(spent_in_words(name, budget) for name, budget in scene.report.stored.budgets.items())
     if any(scene.report.maybe(code) for code in WINDOW_CODES):
         return warn(f"{spent}: answers wait", WINDOW_FULL.cure)

@@ -80,7 +80,7 @@ def power(scene: Scene) -> Finding:
         if bits & 1 << 16:
             return warn("there was undervoltage since this boot", _STRONGER)
         is_measured = True
-    return ok("no undervoltage") if is_measured else unknown("this machine does not tell its voltage")
+    return ok("no undervoltage") if is_measured else unknown("this machine does not measure its voltage")
 
 
 def disk(scene: Scene) -> Finding:

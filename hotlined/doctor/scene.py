@@ -13,7 +13,7 @@ from hotlined.gsm.modem import Condition, Registration
 from hotlined.reports.line import LineReport, report_line
 from hotlined.status import ModemStatus
 
-NO_CONFIGURATION = "there is no configuration to tell"
+NO_CONFIGURATION = "there is no configuration"
 
 
 @dataclass

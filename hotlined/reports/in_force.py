@@ -1,6 +1,6 @@
 """What is in force while config.yaml is broken: what the daemon that was started with it says, or what can be salvaged.
 
-A daemon goes on with the configuration that it has, and writes it into its status file. Without one the sound keys of
+A daemon keeps the configuration that it has, and writes it into its status file. Without one the sound keys of
 the file are taken. Nobody then knows the country of national numbers: the one in the file may be the mistake.
 Known to be wrong: a daemon whose `runtime_dir` cannot be read from the broken file is looked for in the usual folders.
 """
@@ -45,7 +45,9 @@ def look(path: Path) -> InForce | None:
         running = replace(running, alerts=_alerts(salvaged.config, running))
         nowhere = tuple(key for key in salvaged.unknown if key.startswith("alerts."))
         return InForce(
-            running, nowhere, "Until you correct it, the running daemon goes on with what it has, and so does this."
+            running,
+            nowhere,
+            "Until you correct it, the running daemon keeps the configuration that it has, and so does this command.",
         )
     if is_missing(salvaged.config.database):
         return None
@@ -54,12 +56,12 @@ def look(path: Path) -> InForce | None:
         unknown = (*unknown, "answer.text")
     alerts = _alerts(config, None)
     config = replace(config, numbers=replace(config.numbers, country=UNKNOWN_COUNTRY), alerts=alerts)
-    guessed = f"Not known, and shown by the defaults: {', '.join(shortened(unknown))}. " if unknown else ""
+    guessed = f"Not known, and shown with their defaults: {', '.join(shortened(unknown))}. " if unknown else ""
     return InForce(
         config,
         unknown,
-        f"No daemon runs that could say what is in force. {guessed}"
-        "Write numbers with their +: nobody can say which country is meant.",
+        f"No daemon runs, so nobody knows what is in force. {guessed}"
+        "Write numbers with their +, because their country is not known.",
     )
 
 

@@ -231,15 +231,14 @@ def _daemon_trouble(statuses: Found, *, alive: bool) -> Iterator[Trouble]:
     else:
         yield Trouble(
             "not_alive",
-            f"The daemon (process {pid or 'unknown'}) ended without a word or hangs; below is what was last known.",
-            "Start it again; if it is a service: `journalctl -u hotlined` has its last words,"
-            " `systemctl restart hotlined`.",
+            f"The daemon (process {pid or 'unknown'}) ended unexpectedly, or hangs; what follows is its last status.",
+            "Start it again; if it is a service: `systemctl restart hotlined`, and `journalctl -u hotlined` says why.",
         )
 
 
 def _configuration_trouble(broken: Broken, *, alive: bool) -> Trouble:
     known = conditions.CONFIG_BROKEN
-    consequence = "the daemon goes on with what it has" if alive else "the daemon cannot start with it"
+    consequence = "the daemon keeps the configuration that it has" if alive else "the daemon cannot start with it"
     then = "`systemctl reload hotlined`" if alive else "start the daemon"
     words = known.words.format(problem=broken.message, consequence=consequence)
     return Trouble(CONFIG_BROKEN, words, known.cure.format(then=then), broken.since)

@@ -28,22 +28,20 @@ _LOST = "the modem is lost"
 MODEM = {
     "absent": Condition(
         _LOST,
-        "The modem is gone.",
-        "It is not plugged in, or does not answer. Plug the stick in again, at another port if need be.",
+        "The modem is not plugged in, or does not answer.",
+        "Plug the stick in again, at another port if need be.",
     ),
     "starting": Condition(
         "the modem does not get ready",
         "The modem is being set up.",
-        "That takes a minute; where it takes longer, `hotlined doctor` says why.",
+        "This takes a minute. If it takes longer, `hotlined doctor` says why.",
     ),
     "unregistered": Condition(
         "the modem has no network",
         "The modem has no network.",
-        "It is looked for. Check the aerial, the place, and whether the SIM is still active.",
+        "The daemon looks for it. Check the aerial, the place, and whether the SIM is still active.",
     ),
-    "recovering": Condition(
-        _LOST, "The modem does not answer.", "It does not answer. Pull the stick and plug it in again."
-    ),
+    "recovering": Condition(_LOST, "The modem does not answer.", "Pull the stick out and plug it in again."),
     "busy_port": Condition(
         "another program has the modem", "Another program has the modem.", "Stop it: often it is ModemManager."
     ),
@@ -79,8 +77,8 @@ MODEM = {
     ),
     "no_service_centre": Condition(
         "the SIM has no service centre",
-        "The SIM has no service centre: nothing can be sent.",
-        "Nothing can be sent. Ask the operator for its number; `hotlined status` says how to set it.",
+        "The SIM has no service centre.",
+        "Nothing can be sent without one. Ask the operator for its number; `hotlined status` says how to set it.",
         waits_for_a_person=True,
     ),
 }
@@ -99,7 +97,7 @@ HOLDS = {
     ("held", "key_lost"): Condition(
         "a key is lost",
         "The key of the pseudonyms is lost: nothing is sent.",
-        "Bring it back from a backup; with it or without, `hotlined resume` goes on.",
+        "Restore it from a backup. With it or without it, `hotlined resume` lets answers go out again.",
     ),
     ("held", "sim_changed"): MODEM["sim_changed"],
     ("paused", "person"): Condition(
@@ -107,18 +105,18 @@ HOLDS = {
     ),
     ("paused", "restored"): Condition(
         "the line is paused",
-        "Paused by {by}, and that came back with a backup: nothing is sent.",
-        "`hotlined resume` ends it.",
+        "Paused by {by}, and the pause came back with a backup: nothing is sent.",
+        "`hotlined resume` lets answers go out again.",
     ),
     ("trial", "outage"): Condition(
         "nothing leaves",
-        "Nothing leaves though the network has the line: answers wait, one is tried now and then.",
-        "If that lasts, try the SIM in a phone.",
+        "Nothing leaves though the network has the line: answers wait, and one is tried now and then.",
+        "If this lasts, try the SIM in a phone.",
     ),
     ("trial", "credit"): Condition(
         "the SIM cannot pay",
-        "Out of credit, or barred: answers wait, one is tried now and then.",
-        "Top it up; what waited then goes out by itself.",
+        "The SIM is out of credit or barred: answers wait, and one is tried now and then.",
+        "Top it up. What waits then goes out by itself.",
     ),
 }
 """What keeps answers back, by state and reason."""
