@@ -20,7 +20,7 @@ _SEND_SECONDS = 120.0  # until who asked hears what came of it
 _LONGEST = 4096  # characters of a title or a text
 
 
-class Sender:
+class AlertSender:
     """Serves the addresses of one line at a listening socket."""
 
     def __init__(self, delivery: Direct, *, idle_seconds: float = IDLE_SECONDS) -> None:

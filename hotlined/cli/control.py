@@ -44,13 +44,13 @@ def alerts_sender(settings: Settings, path: Path | None) -> None:
     Example: hotlined alerts-sender --socket /run/hotlined-alerts/main.sock
     """
     from hotlined.alerts.delivery import from_here  # noqa: PLC0415  --help does without
-    from hotlined.alerts.sender import Sender  # noqa: PLC0415  the same
+    from hotlined.alerts.sender import AlertSender  # noqa: PLC0415  the same
 
     handed = Path(os.environ.get("CREDENTIALS_DIRECTORY", "")) / "config"
     config = configuration.salvage(handed).config if handed.is_file() else settings.loaded()
     prepare(config)
     with _listening(path, mode=0o600) as listener:
-        Sender(from_here(config)).serve(listener)
+        AlertSender(from_here(config)).serve(listener)
 
 
 @contextlib.contextmanager

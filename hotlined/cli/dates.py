@@ -21,14 +21,14 @@ _WEEK = re.compile(r"[0-9]{4}-?W[0-9]{2}")
 
 
 @dataclass(frozen=True, slots=True)
-class Period:
+class TimeRange:
     """From `start` up to and without `end`: a moment takes a millisecond, a day its 24 hours, more or less."""
 
     start: datetime
     end: datetime
 
 
-def period(text: str, now: datetime) -> Period:
+def period(text: str, now: datetime) -> TimeRange:
     """Read a moment, a day, a week or a month.
 
     RFC 3339 or the beginning of it (2026-11, 2026-11-24, 2026-11-24T22:18), a week of ISO 8601 (2026-W48), a duration
@@ -55,17 +55,17 @@ def _days_ago(today: date) -> dict[str, int]:
     return ago
 
 
-def _moment(moment: datetime) -> Period:
-    return Period(moment, moment + timedelta(milliseconds=1))
+def _moment(moment: datetime) -> TimeRange:
+    return TimeRange(moment, moment + timedelta(milliseconds=1))
 
 
-def _days(first: date, length: timedelta = _DAY) -> Period:
+def _days(first: date, length: timedelta = _DAY) -> TimeRange:
     """Return whole days; each midnight has the offset of its own day."""
     midnights = (datetime(day.year, day.month, day.day).astimezone() for day in (first, first + length))
-    return Period(*midnights)
+    return TimeRange(*midnights)
 
 
-def when(text: str) -> Period:
+def when(text: str) -> TimeRange:
     """Read a period as of now: the `type` of a click option."""
     try:
         return period(text, datetime.now().astimezone())

@@ -17,12 +17,13 @@ from typing import Any, TypeVar
 import click
 
 from hotlined.cli.contacts import CONTACTS, TEXTS_BY_HAND, Contact, outcome, rows_for_people, sender
-from hotlined.cli.dates import Period, when
+from hotlined.cli.dates import TimeRange, when
 from hotlined.cli.output import csv_cell, json_line, sheet
 from hotlined.cli.pager import no_pager, print_paged
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.table import table
 from hotlined.cli.typed import CONTACT_ID, COUNT, complete_number, complete_tag, options, tag_word
+from hotlined.config import Config
 from hotlined.errors import AddressError, HotlinedError, UsageError
 from hotlined.gsm.address import parse_number
 from hotlined.policy import Reason
@@ -155,14 +156,11 @@ def log(
     /,
     limit: int,
     follow: bool,
-    since: Period | None,
-    until: Period | None,
-    number: str | None,
     by_hand: bool,
     as_json: bool,
     as_csv: bool,
     pager: bool,
-    **more: Any,
+    **filters: Any,
 ) -> None:
     """Show contacts and what became of them, the newest last.
 
@@ -176,12 +174,7 @@ def log(
     if as_json and as_csv:
         raise click.UsageError("--json and --csv exclude each other.")
     config = settings.config()
-    where = contact_log.Filter(
-        since=since.start if since else None,
-        until=until.end if until else None,
-        **_originator(number, config.numbers.country),
-        **more,
-    )
+    where = _where(config, **filters)
     with (
         open_beside_daemon(config.database) as db,
         suppress(*([KeyboardInterrupt] if follow else [])),
@@ -196,9 +189,23 @@ def log(
         elif as_csv:
             _print_csv(rows, contact_log.columns(db))
         else:
-            everybody = where == contact_log.Filter()
-            nothing = "Nobody has contacted the line yet." if everybody else "No contact is like that."
-            print_paged(table(rows_for_people(db, rows), CONTACTS, nothing), pager=pager and not follow, at_end=True)
+            nothing = (
+                "Nobody has contacted the line yet." if where == contact_log.Filter() else "No contact is like that."
+            )
+            lines = table(rows_for_people(db, rows), CONTACTS, nothing)
+            print_paged(lines, pager=pager and not follow, at_end=True)
+
+
+def _where(
+    config: Config, *, since: TimeRange | None, until: TimeRange | None, number: str | None, **more: Any
+) -> contact_log.Filter:
+    """Return the filter that the options of `_FILTERS` make."""
+    return contact_log.Filter(
+        since=since.start if since else None,
+        until=until.end if until else None,
+        **_originator(number, config.numbers.country),
+        **more,
+    )
 
 
 def _sheet(contact: Contact, sending: Sending) -> Iterator[tuple[str, str | None]]:

@@ -64,8 +64,8 @@ _LEAST_BAR, _MOST_BAR, _GAP = 6, 40, 2  # characters
 @pass_settings
 def stats(
     settings: Settings,
-    since: dates.Period | None,
-    until: dates.Period | None,
+    since: dates.TimeRange | None,
+    until: dates.TimeRange | None,
     by: str | None,
     form: str | None,
     page: Path | None,
@@ -86,8 +86,8 @@ def stats(
 def _show(
     settings: Settings,
     write: Callable[[str], object],
-    since: dates.Period | None,
-    until: dates.Period | None,
+    since: dates.TimeRange | None,
+    until: dates.TimeRange | None,
     by: str | None,
     form: str | None,
 ) -> None:
