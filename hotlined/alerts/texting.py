@@ -10,6 +10,7 @@ from hotlined.gsm.alphabet import plan
 from hotlined.store import alerting, requests
 from hotlined.store.alerting import Alert
 from hotlined.store.database import Database
+from hotlined.words.conditions import NOT_RUNNING
 
 KEY = "sms"
 RESULT_SECONDS = 60.0  # how long a text's result is waited for; the next run looks again
@@ -41,7 +42,7 @@ def text(config: Config, db: Database, alert: Alert, state: LineState) -> None:
     fate = alerting.maybe_fate(db, alert.alert_id)
     if fate is None or (fate.state in ("refused", "expired") and not fate.left):
         obstacles = (
-            (not runs, "the daemon does not run"),
+            (not runs, NOT_RUNNING.title),
             (state.modem_state != "ready", "its modem is not ready"),
             (state.pause is not None, "the line is paused"),
             (state.shadow is not None, "shadow mode transmits nothing"),

@@ -14,7 +14,7 @@ import click
 from hotlined.cli import typed
 from hotlined.cli.output import as_typed, print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
-from hotlined.cli.typed import CONTACT_ID
+from hotlined.cli.typed import CONTACT_ID, no_contact
 from hotlined.config import Config, format_duration
 from hotlined.control.client import decide
 from hotlined.errors import AddressError, HotlinedError, RefusedError, UsageError
@@ -167,7 +167,7 @@ def _change(settings: Settings, verb: str, contact_id: int, which: str) -> None:
         with open_beside_daemon(config.database) as db:
             known = log.maybe_contact(db, contact_id) is not None
         if not known:
-            raise HotlinedError(f"There is no contact {contact_id}.", "`hotlined log` shows those that there are.")
+            raise no_contact(contact_id)
         raise RefusedError(f"Contact {contact_id} has no answer.", f"`hotlined show {contact_id}` says why.")
     if state:
         raise RefusedError(f"The answer to contact {contact_id} {state_in_words(state)}.", which)

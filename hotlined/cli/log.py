@@ -22,9 +22,9 @@ from hotlined.cli.output import csv_cell, json_line, sheet
 from hotlined.cli.pager import no_pager, print_paged
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.table import table
-from hotlined.cli.typed import CONTACT_ID, COUNT, complete_number, complete_tag, options, tag_word
+from hotlined.cli.typed import CONTACT_ID, COUNT, complete_number, complete_tag, no_contact, options, tag_word
 from hotlined.config import Config
-from hotlined.errors import AddressError, HotlinedError, UsageError
+from hotlined.errors import AddressError, UsageError
 from hotlined.gsm.address import parse_number
 from hotlined.policy import Reason
 from hotlined.reports.contact import entry, preview
@@ -175,10 +175,7 @@ def log(
         raise click.UsageError("--json and --csv exclude each other.")
     config = settings.config()
     where = _where(config, **filters)
-    with (
-        open_beside_daemon(config.database) as db,
-        suppress(*([KeyboardInterrupt] if follow else [])),
-    ):
+    with open_beside_daemon(config.database) as db, suppress(*([KeyboardInterrupt] if follow else [])):
         if by_hand:
             _print_by_hand(db, contact_log.texts_by_hand(db, limit, where.originator), as_json=as_json, as_csv=as_csv)
             return
@@ -189,9 +186,8 @@ def log(
         elif as_csv:
             _print_csv(rows, contact_log.columns(db))
         else:
-            nothing = (
-                "Nobody has contacted the line yet." if where == contact_log.Filter() else "No contact is like that."
-            )
+            everybody = where == contact_log.Filter()
+            nothing = "Nobody has contacted the line yet." if everybody else "No contact is like that."
             lines = table(rows_for_people(db, rows), CONTACTS, nothing)
             print_paged(lines, pager=pager and not follow, at_end=True)
 
@@ -291,7 +287,7 @@ def show(settings: Settings, /, contact_id: int, as_json: bool, pager: bool) -> 
         if contact:
             preview(db, config, contact)
     if contact is None:
-        raise HotlinedError(f"There is no contact {contact_id}.", "`hotlined log` shows those that there are.")
+        raise no_contact(contact_id)
     if as_json:
         click.echo(json_line(contact))
     else:

@@ -14,9 +14,8 @@ import click
 
 from hotlined.cli.output import as_typed, print_wrapped, wrapped
 from hotlined.cli.settings import Settings, pass_settings
-from hotlined.cli.typed import CONTACT_ID, complete_tag, tag_word
+from hotlined.cli.typed import CONTACT_ID, complete_tag, no_contact, tag_word
 from hotlined.control.client import decide
-from hotlined.errors import HotlinedError
 from hotlined.store import decisions, log
 from hotlined.store.database import Database
 from hotlined.store.opening import open_beside_daemon
@@ -110,7 +109,7 @@ def untag(settings: Settings, contact_id: int, word: str) -> None:
 
 def _found(news: bool | None, contact_id: int) -> bool:
     if news is None:
-        raise HotlinedError(f"There is no contact {contact_id}.", "`hotlined log` shows those that there are.")
+        raise no_contact(contact_id)
     return news
 
 

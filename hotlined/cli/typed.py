@@ -44,6 +44,11 @@ COUNT = _whole(0, "no count: write a whole number, 0 for all")
 """The `type` of an option that says how many are shown."""
 
 
+def no_contact(contact_id: int) -> HotlinedError:
+    """Return the error of a contact that there is not."""
+    return HotlinedError(f"There is no contact {contact_id}.", "`hotlined log` shows those that there are.")
+
+
 def options(*table: Callable[[_Command], _Command]) -> Callable[[_Command], _Command]:
     """Put a table of options on a command; its help shows them in the order of the table."""
 

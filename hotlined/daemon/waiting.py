@@ -20,11 +20,11 @@ from hotlined.store.database import Database
 from hotlined.store.opening import open_for_daemon
 from hotlined.store.trouble import DatabaseTrouble
 from hotlined.timing import Backoff, Timing
+from hotlined.words.conditions import REPLACED_CURE
 
 log = logging.getLogger("hotlined")
 
 REPLACED = "replaced"
-REPLACED_HINT = "Put the file back with its -wal and -shm; or restart the daemon, to begin with what is there now."
 STOPS = frozenset({signal.SIGTERM, signal.SIGINT})
 SIGNALS = STOPS | {signal.SIGHUP}
 """Blocked while no loop runs: what comes meanwhile is waited for here, or is given to the loop."""
@@ -45,8 +45,8 @@ def outage_of_replaced(database: Path, before: Outage | None, now: Now) -> Outag
     if before and before.state == REPLACED:
         return before
     words = f"{database} was moved, removed or replaced while the daemon had it open."
-    log.error("database %s: texts stay on the SIM and nothing is answered; %s %s", REPLACED, words, REPLACED_HINT)
-    return Outage(REPLACED, words, REPLACED_HINT, before.since if before else now.rfc3339, 1)
+    log.error("database %s: texts stay on the SIM and nothing is answered; %s %s", REPLACED, words, REPLACED_CURE)
+    return Outage(REPLACED, words, REPLACED_CURE, before.since if before else now.rfc3339, 1)
 
 
 def wait_for_database(config: Config, outage: Outage | None, timing: Timing) -> tuple[Database, Outage | None] | None:

@@ -22,7 +22,7 @@ from hotlined.store.opening import open_beside_daemon
 from hotlined.store.trouble import TROUBLES, DatabaseTrouble
 from hotlined.words import conditions
 from hotlined.words.amounts import sentence
-from hotlined.words.conditions import NOT_RUNNING, WINDOW_FULL, WINDOWS, hold_in_words
+from hotlined.words.conditions import NOT_RUNNING, REPLACED_CURE, WINDOW_FULL, WINDOWS, hold_in_words
 
 _UNUSABLE = ("full", "locked", "damaged")  # states of a database
 SHADOW = "shadow"
@@ -158,7 +158,7 @@ def require_daemons_database(config: Config) -> None:
     if file is None or (file.st_dev, file.st_ino) != daemon.database_file:
         raise RefusedError(
             f"The daemon would not see this: {config.database} was moved, removed or replaced while it ran.",
-            "Put the file back with its -wal and -shm; or restart the daemon, to begin with what is there now.",
+            REPLACED_CURE,
         )
 
 

@@ -129,6 +129,9 @@ DATABASE_TITLES = {
 }
 """The states of a database that nobody can use. Their words and cures stand beside the errors, in the store."""
 
+REPLACED_CURE = "Put the file back with its -wal and -shm; or restart the daemon, to begin with what is there now."
+"""The cure of a database file that is not the one which the daemon has open."""
+
 DATABASE_ODD = "the database cannot be used"
 """The headline of a state that `DATABASE_TITLES` has yet to learn."""
 
