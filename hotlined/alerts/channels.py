@@ -38,7 +38,7 @@ class Message:
 
 
 def configured(config: Config, more: Iterable[tuple[str, str]] = ()) -> list[Channel]:
-    """Return where alerts go: what is configured, and more URLs, each with its name."""
+    """Return the channels: the configured URLs, then more URLs, each with its name."""
     named = {url: name for name, url in more}
     named |= {url: f"alerts.urls entry {entry}" for entry, url in reversed(tuple(enumerate(config.alerts.urls, 1)))}
     order = [*dict.fromkeys(config.alerts.urls), *(url for url in named if url not in config.alerts.urls)]
@@ -47,7 +47,7 @@ def configured(config: Config, more: Iterable[tuple[str, str]] = ()) -> list[Cha
 
 
 def more_urls(config: Config) -> list[tuple[str, str]]:
-    """Read the URLs that are in no configuration, each with its name; raises HotlinedError."""
+    """Read the URLs of alerts.urls_file or of systemd's credential, each with its name; raises HotlinedError."""
     name, path = "alerts.urls_file", config.alerts.urls_file
     if folder := os.environ.get("CREDENTIALS_DIRECTORY"):
         handed = Path(folder) / "urls"

@@ -38,7 +38,7 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True)
 class LineState:
-    """How the line is at one moment.
+    """The state of the line at one moment.
 
     `modem_state` is None while the daemon does not run; `unwell_seconds` is its word for how long it has not been
     ready; `budgets` holds (used, limit) in segments by window; `disk` is (free, total) in octets. `pause` and `shadow`
@@ -204,7 +204,7 @@ def _signs(levels: Mapping[str, int], state: LineState, unwell_limit: float | No
 
 
 def _choices(state: LineState, now: Now) -> Iterator[_Sign]:
-    """Yield the level of what a person has chosen; while no daemon runs, nobody knows of shadow mode."""
+    """Yield the levels of pause and shadow mode; without a daemon nobody knows of shadow mode."""
     chosen = {"paused": state.pause} | ({"shadow": state.shadow} if state.modem_state else {})
     for condition, choice in chosen.items():
         if choice is None:

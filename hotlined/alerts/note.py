@@ -37,7 +37,7 @@ class Note:
     taken: list[str] = field(default_factory=list)
 
     def save(self) -> None:
-        """Write it; raises OSError where the runtime directory is full."""
+        """Write the note; raises OSError where the runtime directory is full."""
         kept = {
             "pinged": self.pinged,
             "trouble": self.trouble,
@@ -52,7 +52,7 @@ class Note:
 
 
 def _open_note(path: Path) -> IO[str]:
-    """Open the note for this user alone; what lies in its place and is no file of ours goes.
+    """Open the note for this user alone; anything else under its name is removed.
 
     Raises HotlinedError where it cannot be opened.
     """

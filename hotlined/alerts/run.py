@@ -117,7 +117,7 @@ class Run:
             self.say("Nothing is due.")
 
     def look(self, db: Database) -> LineState:
-        """Return how the line is."""
+        """Return the state of the line."""
         report, modem, now = self.report, self.report.daemon.modem, db.now()
         disk = shutil.disk_usage(self.config.database.parent)
         budgets = report.stored.budgets if report.stored else {}
@@ -227,7 +227,7 @@ class Run:
 
 
 def _decide(db: Database, state: LineState) -> tuple[Place, Place, list[Draft]]:
-    """Return how far alerts were, how far they are now, and what became due in between."""
+    """Return how far the last run came, how far this one comes, and the alerts that became due in between."""
     place = alerting.place(db)
     return place, *due(place, state, alerting.news(db, KINDS, place.event_id or 0), db.now())
 
@@ -260,7 +260,7 @@ def _broken_seconds(report: LineReport, now: Now) -> float | None:
 
 
 def maybe_database_state(error: Exception) -> str | None:
-    """Return the state of a database that nobody can use; None where this version or this user cannot.
+    """Return the state of a database that nobody can use; None if only this version or this user cannot.
 
     What SQLite has no other name for is damage, as the daemon has it.
     """

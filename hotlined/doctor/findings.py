@@ -15,7 +15,7 @@ class Health(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a check saw, and what a person can do about it."""
+    """What a check saw, its verdict, and what a person can do about it."""
 
     verdict: Health
     seen: str
@@ -23,20 +23,20 @@ class Finding:
 
 
 def ok(seen: str) -> Finding:
-    """Return what is as it should be."""
+    """Return a finding that all is well."""
     return Finding(Health.OK, seen)
 
 
 def unknown(seen: str, cure: str = "") -> Finding:
-    """Return what could not be looked at."""
+    """Return a finding that something could not be checked."""
     return Finding(Health.UNKNOWN, seen, cure)
 
 
 def warn(seen: str, cure: str) -> Finding:
-    """Return what works and should be changed."""
+    """Return a finding of what works and should be changed."""
     return Finding(Health.WARN, seen, cure)
 
 
 def fail(seen: str, cure: str) -> Finding:
-    """Return what keeps the line from working."""
+    """Return a finding of what keeps the line from working."""
     return Finding(Health.FAIL, seen, cure)

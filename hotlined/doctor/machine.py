@@ -27,13 +27,13 @@ _STRONGER = "Use the supply that was made for this Pi, and a powered hub for the
 
 
 def interpreter(_scene: Scene) -> Finding:
-    """Tell the versions of hotlined, Python and SQLite."""
+    """Return the versions of hotlined, Python and SQLite."""
     versions = f"hotlined {__version__}, Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}"
     return ok(f"{versions} ({sys.executable})")
 
 
 def packages(_scene: Scene) -> Finding:
-    """Check that the libraries are there that setup.cfg asks for."""
+    """Check that the libraries that setup.cfg asks for are installed."""
     try:
         requirements = metadata.requires("hotlined") or []
     except metadata.PackageNotFoundError:
@@ -56,7 +56,7 @@ def user(scene: Scene) -> Finding:
 
 
 def clocks(_scene: Scene) -> Finding:
-    """Check that the calendar is right: limits do not need it, the age of a backlog does."""
+    """Check that the calendar is right: the age of a backlog depends on it, limits do not."""
     if clock.synchronised():
         return ok("synchronised")
     return warn(
@@ -145,7 +145,7 @@ def output_of(*command: str) -> str:
 
 
 def _maybe_memory(folder: Path, mounts: Path) -> str | None:
-    """Return the kind of filesystem that a folder is on if that is lost with the power."""
+    """Return the kind of a folder's filesystem if it is lost with the power."""
     rows = [line.split() for line in text_of(mounts).splitlines()]
     above = [row for row in rows if len(row) > 3 and folder.resolve().is_relative_to(row[1])]
     if not above:

@@ -21,7 +21,7 @@ _FLAGS = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is recorded: the first of the ports that answers, by these questions beside all others."""
+    """What is recorded: the first of the ports that answers, and these questions beside the usual ones."""
 
     ports: Sequence[str]
     candidates: Sequence[Candidate]
@@ -111,7 +111,7 @@ def _record_port(name: str, wanted: Wanted, log: recording.Log, before: Callable
 
 
 def _sticks(candidates: Iterable[Candidate]) -> list[str]:
-    """Say what the USB devices are, without their serial numbers."""
+    """Return what the USB devices are, without their serial numbers."""
     rows, replacer = [], Replacer()
     for stick in dict.fromkeys(candidate.stick for candidate in candidates):
         rows.append(

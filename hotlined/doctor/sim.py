@@ -15,7 +15,7 @@ _SIM_CURES = {
 
 
 def sim(scene: Scene) -> Finding:
-    """Check that the SIM can be used; else tell how many tries of its PIN are left."""
+    """Check that the SIM can be used, else how many tries of its PIN are left."""
     if scene.report and scene.report.alive:
         state = str(scene.report.daemon.modem.state)
         if state in ("ready", "unregistered"):
@@ -61,7 +61,7 @@ def registration(scene: Scene) -> Finding:
 
 
 def technology(scene: Scene) -> Finding:
-    """Tell which network is used, and how texts are sent in it; warn where it is one that is being switched off."""
+    """Check which network is used and how texts are sent in it; one that is being switched off is a warning."""
     used = scene.condition.technology
     service = (scene.modem.sms_service if scene.modem else scene.probe.sms_service) or ""
     way = f", texts by {service} (AT+CGSMS?)" if service else ""

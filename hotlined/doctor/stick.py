@@ -53,7 +53,7 @@ def uarts(scene: Scene) -> Finding:
 
 
 def sandbox(scene: Scene) -> Finding:
-    """Check that the service may open the ports, whoever may do so here: its devices, its groups."""
+    """Check that the service may open the ports, by its sandbox and its groups."""
     name = unit_name(scene)
     output = output_of(
         "systemctl", "show", "--property=LoadState,DevicePolicy,DeviceAllow,Group,SupplementaryGroups", name

@@ -35,7 +35,7 @@ LABEL="{label}"
 
 
 def rule(chosen: Candidate, line: str, others: Sequence[Candidate] = ()) -> str:
-    """Write the rule for a port and a line; `others` are all candidates, which show whether serial numbers differ."""
+    """Return the rule for a port and a line; `others` are all candidates, which show whether serial numbers differ."""
     stick, interface = chosen.stick, chosen.interface
     by_serial = _tells_apart(chosen, others)
     key, value = ("ID_SERIAL_SHORT", stick.serial) if by_serial else ("ID_PATH", f"*-usb-0:{interface.socket}")
@@ -78,7 +78,7 @@ def pick(candidates: Sequence[Candidate], port: str | None) -> Candidate:
 
 
 def _tells_apart(chosen: Candidate, others: Sequence[Candidate]) -> bool:
-    """Tell whether the serial number is one: there, not the same on every stick, not that of another one here."""
+    """Tell whether a serial number identifies its stick: it is no factory default, and no other stick here has it."""
     serial = chosen.stick.serial
     shared = any(other.stick.serial == serial and other.stick != chosen.stick for other in others)
     return bool(_SERIAL.fullmatch(serial)) and serial.upper() not in _FACTORY_SERIALS and not shared

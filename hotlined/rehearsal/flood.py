@@ -82,7 +82,7 @@ def _require_columns(names: Collection[str]) -> None:
 
 
 def _cells(row: dict[str, str | None]) -> tuple[datetime, str, str, str | None]:
-    """Read the cells of one row; raises ValueError with what is wrong with them."""
+    """Read the cells of one row; raises ValueError that says what is wrong."""
     received_at, originator, kind, text = (_ESCAPED.sub("", row[name] or "") for name in _COLUMNS)
     (originator + text).encode()
     moment = None
@@ -96,7 +96,7 @@ def _cells(row: dict[str, str | None]) -> tuple[datetime, str, str, str | None]:
 
 
 def _identity(cell: str, country: str) -> Identity:
-    """Say who an originator of the log is; a pseudonym is taken for a mobile number of the line's country."""
+    """Return the identity of an originator; a pseudonym is taken for a mobile number of the line's country."""
     if cell.startswith("~"):
         return Identity(cell, cell, country, LineType.MOBILE)
     digits = cell.removeprefix("+")

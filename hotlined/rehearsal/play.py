@@ -26,7 +26,7 @@ TICK_SECONDS = 1.0  # nothing that waits is looked at more often, as in the daem
 
 
 class VirtualSender:
-    """Lets answers out in virtual time as the daemon's does in real time, to a network that takes every segment."""
+    """Sends answers in virtual time as the daemon does in real time, to a network that takes every segment."""
 
     def __init__(self, db: Database, config: Config, rules: policy.Rules, plans: Sequence[Plan]) -> None:
         self._db = db
@@ -38,16 +38,16 @@ class VirtualSender:
         self._waits: dict[Share, float] = {}
 
     def expect(self, due: float, share: Share) -> None:
-        """Look when this answer is due, or later if its share waits or a segment has just left."""
+        """Plan a look for when an answer is due, or later if its share waits or a segment has just left."""
         self._look_at = min(self._look_at, max(due, self._waits.get(share, due), self._free_at))
 
     def run_until(self, at: float) -> None:
-        """Do all that is to be done up to a moment."""
+        """Do everything that is due up to a moment."""
         while self._look_at <= at:
             self._look_at = self._look(self._look_at)
 
     def _look(self, at: float) -> float:
-        """Let at most one segment out and return when to look again."""
+        """Send at most one segment and return when to look again."""
         now = _now(at)
         answers.sweep(self._db, self._rules.max_age, now, by_calendar=False)
         for turn in answers.due(self._db, now):
@@ -92,12 +92,12 @@ class VirtualSender:
 
 
 def _encode(_recipient: str, planned: Plan, _reference: int) -> list[EncodedSegment]:
-    """Stand in for what is transmitted: the gate counts segments and does not read them."""
+    """Return empty segments: the gate counts segments and does not read them."""
     return [EncodedSegment("", 0)] * planned.segments
 
 
 def play(db: Database, arrivals: Iterable[Arrival], config: Config, rng: random.Random) -> float:
-    """Record, judge and answer what comes, and return when it ends: the longest delay after the last arrival."""
+    """Record, judge and answer all arrivals, and return the end: the longest delay after the last of them."""
     rules = config.rules()
     sender = VirtualSender(db, config, rules, [plan(text, config.answer.encoding) for text in config.answer.texts])
     shortest, longest = (delay.total_seconds() for delay in config.answer.delay)

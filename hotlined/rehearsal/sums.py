@@ -49,7 +49,7 @@ class FloodReport:
 
 
 def sum_up(db: Database, config: Config, seed: int, seconds: float) -> FloodReport:
-    """Sum up a simulation that ended after so many seconds."""
+    """Return the report of a simulation that ended after so many seconds."""
     fates = rehearsal.fates(db)
     segments, worst = peaks(rehearsal.segment_times(db))
     bin_seconds = HOUR_SECONDS if seconds <= HOURLY_UP_TO else DAY_SECONDS
@@ -71,7 +71,7 @@ def sum_up(db: Database, config: Config, seed: int, seconds: float) -> FloodRepo
 
 
 def peaks(times: Iterable[float]) -> tuple[int, dict[str, int]]:
-    """Count moments that come in order, and the most of them that each sliding window ever held."""
+    """Return how many moments there are, in order, and the most of them that each sliding window held."""
     held: dict[str, deque[float]] = {name: deque() for name in policy.WINDOW_SECONDS}
     most = dict.fromkeys(held, 0)
     count = 0

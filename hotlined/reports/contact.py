@@ -19,7 +19,7 @@ def entry(db: Database, config: Config, row: Row) -> dict[str, Any]:
 
 
 def preview(db: Database, config: Config, contact: dict[str, Any]) -> None:
-    """Say of a contact's answer what would leave by the configuration in force, where it is not composed yet."""
+    """Put the text, encoding and segments that would leave now into an answer that is not composed yet."""
     answer = contact["answer"]
     if answer is None:
         return

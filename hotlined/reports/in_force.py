@@ -66,7 +66,7 @@ def look(path: Path) -> InForce | None:
 
 
 def _alerts(salvaged: Config, running: Config | None) -> AlertsConfig:
-    """Return where alerts go, by what is sound in the file: a status file holds no such secret.
+    """Return where alerts go, by the sound keys of the file: a status file holds no such secret.
 
     A number is only texted if it was read as of the country that the daemon has in force: it could be somebody else's.
     """
@@ -76,7 +76,7 @@ def _alerts(salvaged: Config, running: Config | None) -> AlertsConfig:
 
 
 def shortened(unknown: tuple[str, ...]) -> Iterator[str]:
-    """Yield the keys; a section of which nothing is known as one name."""
+    """Yield keys by name; a section of which no key is known is one name."""
     for section in dict.fromkeys(key.partition(".")[0] for key in configuration.KEYS):
         keys = [key for key in configuration.KEYS if key.partition(".")[0] == section]
         here = [key for key in keys if key in unknown]

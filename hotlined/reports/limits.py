@@ -23,7 +23,7 @@ from hotlined.words.amounts import price
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """One window, in segments; `returning` are those to numbers that were answered before: `reserve` is not for them.
+    """One window, in segments. `returning` went to numbers that were answered before; the `reserve` is not for these.
 
     It also says in how many seconds there is room for one answer more to a new and to a known number, once those that
     wait have gone: 0 now, None never. What nobody can say while the configuration is broken is None, too.
@@ -39,7 +39,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """The answers that wait in one share, their segments, and in how many seconds that to a text of now can go.
+    """The answers that wait in one share, their segments, and when the answer to a text of now can go, in seconds.
 
     That is at the earliest: `answer.delay` is drawn at random. None: never, or while something keeps all back. `ahead`
     of those that wait are due before it.
@@ -95,7 +95,7 @@ _FORECAST = ("answer", "limits", "modem.send_interval", "mode")
 
 
 def report_limits(config: Config, unknown: tuple[str, ...] = ()) -> LimitsReport:
-    """Return the windows and the worst; without a database nothing is used.
+    """Return what is left in each window, what waits, and the worst case; without a database nothing is spent.
 
     `unknown` are keys that have only their default in `config`.
     """
@@ -187,7 +187,7 @@ def worst_case(limits: policy.Limits) -> dict[str, int]:
 
 
 def sizes(config: Config) -> dict[Share, int]:
-    """Return how many segments an answer takes that is not composed yet: to a known number, the longest it may get."""
+    """Return the segments of an answer that is not composed yet; for a known number, the longest that it may get."""
     segments = [plan(text, config.answer.encoding).segments for text in config.answer.texts]
     return {Share.NEW: segments[0], Share.KNOWN: max(segments[1:] or segments)}
 

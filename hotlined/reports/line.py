@@ -138,14 +138,14 @@ def report_line(config: Config, broken: Broken | None = None) -> LineReport:
 
 
 def _with_holders(trouble: Trouble, config: Config) -> Trouble:
-    """Name who keeps the database locked: the daemon does not see other users' processes, a person here may."""
+    """Add who keeps the database locked: a person here may see other users' processes, the daemon does not."""
     if trouble.code != "database_locked" or not (held := holders.who_blocks(config.database)):
         return trouble
     return replace(trouble, words=f"{trouble.words} It is held by {', '.join(held)}.")
 
 
 def require_daemons_database(config: Config) -> None:
-    """Raise RefusedError where the daemon runs on another file than the one that its database's name leads to now."""
+    """Raise RefusedError where the running daemon has another file open than the one at the database's path."""
     daemon = daemon_status.find(config.runtime_dir, config.name, config.database).ours
     if not daemon.is_alive() or daemon.database_file is None:
         return
@@ -245,7 +245,7 @@ def _configuration_trouble(broken: Broken, *, alive: bool) -> Trouble:
 
 
 def _line_trouble(config: Config, mode: str, stored: Stored | None) -> Iterator[Trouble]:
-    """Yield what keeps answers back, by the database."""
+    """Yield what the database says to keep answers back."""
     for hold in stored.holds if stored else ():
         code = "paused" if hold.state == "paused" else hold.reason or hold.state
         yield Trouble(code, *hold_in_words(hold.state, hold.reason, hold.by), hold.since)

@@ -54,7 +54,7 @@ class NumberReport:
 
 
 def report_number(db: Database, config: Config, text: str, now: Now) -> NumberReport:
-    """Return the report of a number, however it is written; raises AddressError and UsageError for none."""
+    """Return the report of a number in any spelling; raises AddressError and UsageError where it is none."""
     identity = _identify(db, text, config.numbers.country)
     originator = identity.originator
     assert originator
@@ -70,7 +70,7 @@ def report_number(db: Database, config: Config, text: str, now: Now) -> NumberRe
 
 
 def _outlook(db: Database, config: Config, identity: Identity, now: Now, sending: Sending) -> NumberOutlook:
-    """Ask the policy and the windows about a number; nothing is promised while something keeps all answers back."""
+    """Return the outlook of a number by policy and windows; no time is promised while all answers are kept back."""
     limits, shadow = config.limits, config.mode is Mode.SHADOW
     rules = config.rules(own_number(db), sim_changed=sending.reason == "sim_changed")
     history = attempts.history_of(db, identity.originator, shadow=shadow)
@@ -91,7 +91,7 @@ def _outlook(db: Database, config: Config, identity: Identity, now: Now, sending
 
 
 def _identify(db: Database, text: str, country: str) -> Identity:
-    """Return who is meant: a number however it is written, or a name or short code that contacted the line."""
+    """Return the identity of a number in any spelling, or of a name or short code that contacted the line."""
     if text.strip().lower() == log.WITHHELD:
         raise UsageError(
             "Nobody can tell those apart who withhold their number.",
@@ -103,7 +103,7 @@ def _identify(db: Database, text: str, country: str) -> Identity:
 
 
 def _together(entries: Sequence[Correspondent], number: str, config: Config) -> Correspondent:
-    """Sum up what stands under a number and under its pseudonym."""
+    """Add up the entries of a number and of its pseudonym."""
     return Correspondent(
         number=number,
         contacts=sum(entry.contacts for entry in entries),

@@ -11,7 +11,7 @@ _UNIT_OCTETS = {Encoding.GSM7: 1, Encoding.UCS2: 2}  # of a body, for one septet
 
 @dataclass(frozen=True, slots=True)
 class Blamed:
-    """A character that forces UCS-2, how often it is there, and how many segments are left without it."""
+    """A character that forces UCS-2, how often it occurs, and how many segments the text takes without it."""
 
     character: str
     name: str
@@ -39,7 +39,7 @@ class TextCost:
 
 
 def cost(text: str, config: Config) -> TextCost:
-    """Work out what a text costs; raises TextError for one that cannot be sent at all."""
+    """Return what a text costs; raises TextError for one that cannot be sent at all."""
     planned = plan(text, config.answer.encoding)
     most = config.answer.max_segments
     return TextCost(

@@ -93,7 +93,7 @@ def draw_strip(first: float, wide: float, style: str, says: str) -> str:
 
 
 def draw_list(rows: Sequence[tuple[str, str, str, float]]) -> str:
-    """Draw lines of a name, what it means where there is room, a value and a bar in percent."""
+    """Draw rows, each with a name, its meaning where there is room, a value and a bar in percent."""
     parts = []
     for number, (name, says, value, percent) in enumerate(rows):
         top = number * ROW

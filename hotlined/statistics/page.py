@@ -272,7 +272,7 @@ def _service(summary: Summary) -> Figure:
 
 
 def _interruptions(spans: Sequence[Span], place: Callable[[datetime], float]) -> Iterator[tuple[float, float, str]]:
-    """Yield where a time without service begins, how wide it is, in percent, and what it was.
+    """Yield the begin and width of each time without service, in percent, and what it was.
 
     Those that follow too closely are drawn as one, so that a modem that comes and goes fits the page.
     """

@@ -76,7 +76,7 @@ def before(start: datetime, end: datetime) -> datetime:
 
 
 def calendar_days(start: datetime, end: datetime) -> int | None:
-    """Return the days of a period that begins with a day, and ends with one or is so long that a part does not matter.
+    """Return the calendar days of a period that begins at midnight, and ends at midnight or is long; else None.
 
     A day on which the clocks change is one, and so is the last if it has only begun; None for other periods.
     """
@@ -86,7 +86,7 @@ def calendar_days(start: datetime, end: datetime) -> int | None:
 
 
 def edges(start: datetime, end: datetime, by: By) -> list[datetime]:
-    """Return the moments at which hours, days, weeks or months begin, between the ends of a period and with them."""
+    """Return the moments that divide a period into hours, days, weeks or months, with both its ends."""
     moments = [start]
     with suppress(OverflowError):  # the last month of the calendar
         while (at := _next(moments[-1], by)) < end:
@@ -123,12 +123,12 @@ def label_of(moment: datetime, period: Period) -> str:
 
 
 def zone(period: Period) -> str:
-    """Name the time zone as it is in force at both ends: `CET`, `CEST/CET`."""
+    """Return the time zone in force at both ends: `CET`, `CEST/CET`."""
     return "/".join(dict.fromkeys(f"{moment:%Z}" for moment in (period.start, period.end)))
 
 
 def week_days(start: datetime, end: datetime) -> tuple[tuple[int, ...], ...]:
-    """Return for each weekday and hour on how many days of a period it is, at least in part.
+    """Return for each weekday and hour how many days of the period have it, at least in part.
 
     An hour that the clocks skip or repeat is one of its day all the same.
     """

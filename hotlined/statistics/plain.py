@@ -93,7 +93,7 @@ def count_in_words(number: int, noun: str) -> str:
 
 
 def rate(texts: int, number: int, unit: str) -> str | None:
-    """Write how often: the number itself where it is round, else the round one that is nearest.
+    """Write a rate as a round number: the number itself, `more than` a lower or `nearly` a higher one.
 
     It is the texts divided by the time as the sentence says it, so that whoever divides finds the same. None for less
     than one, and for a time too short or that is the unit itself.

@@ -66,7 +66,7 @@ def _price(limits: Limits) -> str:
 
 
 def _busiest(summary: Summary) -> Iterator[str]:
-    """Yield the week that had far more than its share, unless they are few or another had as many."""
+    """Yield the week that had far more than its share of the texts, if there is one."""
     total, weeks = summary.total.counts.texts, sorted(summary.weeks, key=lambda week: -week.texts)
     if total <= FEW or not 2 <= len(weeks) <= _MOST_WEEKS or weeks[0].texts == weeks[1].texts:
         return
@@ -77,7 +77,7 @@ def _busiest(summary: Summary) -> Iterator[str]:
 
 
 def _people(counts: figures.Counts) -> Iterator[str]:
-    """Yield how many texted or called: senders, for a name or a short code is none that one could text."""
+    """Yield how many senders texted or called; a name or a short code is a sender too."""
     numbers = counts.new + counts.returning
     if numbers == 1:
         yield f"1 sender texted or called, {'' if counts.new else 'not '}for the first time."
@@ -132,7 +132,7 @@ def _reactions(tally: figures.Tally) -> Iterator[str]:
 
 
 def _parts(by_tags: Sequence[figures.Tagged]) -> list[tuple[str, int]]:
-    """Return the parts of the reactions, in words; those with the rarest tags are one where they are many."""
+    """Return the parts of the reactions by their tags, in words; the rarest are one part where there are many."""
     together = {tag for tagged in by_tags if len(tagged.tags) > 1 for tag in tagged.tags}
     parts = []
     for tagged in by_tags:

@@ -70,7 +70,7 @@ class Summary:
 def summarise(
     db: Database, chosen: Config, since: datetime | None, until: datetime | None, by: By | None, now: datetime
 ) -> Summary:
-    """Choose the period and count everything, as of one moment."""
+    """Choose the period and count its figures at one moment."""
     with figures.one_moment(db):
         extent = figures.extent(db)
         period = choose(since, until, by, now, extent)
@@ -110,7 +110,7 @@ def _by_hour(slots: Sequence[figures.Slot]) -> tuple[tuple[int, ...], ...]:
 
 
 def averages(summary: Summary) -> list[list[float | None]]:
-    """Return the contacts by weekday and hour on such a day of the period; None where it has none."""
+    """Return the average number of contacts by weekday and hour; None where the period has no such hour."""
     return [
         [contacts / days if days else None for contacts, days in zip(*row, strict=True)]
         for row in zip(summary.week, summary.week_days, strict=True)
