@@ -1,0 +1,95 @@
+"""The other end of a simulated modem that runs in this process: typed at and heard, on a clock that is turned by hand.
+
+A driver's view of the simulator, and not the daemon's: tests of the daemon have `Line` in `tests/conftest.py`, with the
+simulator as a program of its own.
+"""
+
+import select
+from pathlib import Path
+
+import serial
+
+from hotlined.gsm import tpdu
+from hotlined.gsm.alphabet import plan
+from hotlined.simulator import control
+from hotlined.simulator.bench import Bench, Options
+
+ALICE = "+32470123456"
+INITIALISATION = ("ATE0", "AT+CMEE=1;+CMGF=0", "AT+CNMI=2,1,0,2,0", 'AT+CPMS="SM","SM","SM"')
+
+
+class Terminal:
+    """A bench in this process, on a clock that is turned by hand, and pyserial at the other end of its port."""
+
+    def __init__(self, folder: Path, **options: object) -> None:
+        self.now = 0.0
+        self.bench = Bench(Options(link=folder / "modem", **options), lambda: self.now)
+        self.port: serial.Serial | None = None
+        self.heard = 0
+        self.open()
+
+    def open(self) -> None:
+        """Plug the stick in and open its port; what the make says at start is lost with the old terminal."""
+        self.close()
+        self.bench.plug()
+        self.heard = self.bench.modem.octets_out
+        self.port = serial.Serial(str(self.bench.port.name), timeout=10, exclusive=True)
+
+    def close(self) -> None:
+        """Close the port and pull the stick."""
+        if self.port:
+            self.port.close()
+        self.bench.unplug()
+
+    def hear(self) -> str:
+        """Return everything that the modem has said since."""
+        due = self.bench.modem.octets_out - self.heard
+        self.heard += due
+        return self.port.read(due).decode("latin-1")
+
+    def type(self, data: bytes) -> str:
+        """Write to the port and return what the modem says at once."""
+        due = self.bench.modem.octets_in + len(data)
+        self.port.write(data)
+        while self.bench.modem.octets_in < due:
+            assert select.select([self.bench.port.master], [], [], 10)[0]
+            self.bench.modem.receive(self.bench.port.read())
+        return self.hear()
+
+    def at(self, command: str) -> list[str]:
+        """Give a command and return the lines of what is said, without blank ones."""
+        return lines(self.type(command.encode() + b"\r"))
+
+    def submit(self, segment: tpdu.EncodedSegment) -> list[str]:
+        """Submit a segment as a driver does."""
+        assert self.at(f"AT+CMGS={segment.tpdu_length}") == ["> "]
+        return lines(self.type(segment.pdu.encode() + b"\x1a"))
+
+    def send(self, text: str, recipient: str = ALICE, **options: object) -> list[list[str]]:
+        """Submit a text, to Alice unless another is named, segment by segment."""
+        return [self.submit(segment) for segment in tpdu.encode_submit(recipient, plan(text), **options)]
+
+    def later(self, seconds: float) -> list[str]:
+        """Let time pass and return what is said by then."""
+        self.now += seconds
+        self.bench.timers.run()
+        return lines(self.hear())
+
+    def do(self, name: str, /, **fields: object) -> control.Result:
+        """Do what a control message asks for."""
+        return control.do(self.bench, name, {key.removesuffix("_"): value for key, value in fields.items()})
+
+    def deliver(self, text: str = "coucou", **options: object) -> list[str]:
+        """Let Alice send a text and return what is said."""
+        self.do("deliver", from_=ALICE, text=text, **options)
+        return lines(self.hear())
+
+    def initialise(self) -> None:
+        """Set the modem up as the daemon does."""
+        for command in INITIALISATION:
+            assert self.at(command)[-1] == "OK"
+
+
+def lines(said: str) -> list[str]:
+    """Return the lines of what was said, without blank ones."""
+    return [line for line in said.split("\r\n") if line]
