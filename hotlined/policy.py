@@ -398,12 +398,13 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The modem or the network said no: its words as a code, and the cause of a +CMS ERROR."""
+    """The modem or the network said no: a code, the cause of a +CMS ERROR, and the modem's words where it gave none."""
 
     code: str
     cms: int | None = None
     before_payload: bool = False
     """The modem refused before it had the segment."""
+    words: str = ""
 
     @property
     def proves(self) -> bool:

@@ -40,6 +40,7 @@ from hotlined.store import (
 )
 from hotlined.store.database import Database
 from hotlined.store.line import breaker_of, set_breaker
+from hotlined.store.opening import opened
 
 START = datetime(2026, 11, 24, 22, 0, tzinfo=UTC)
 ALICE, BOB = "+32470000001", "+32470000002"
@@ -456,7 +457,7 @@ def explorer(folder: Path, mutants: Sequence[str] = ()) -> Iterator[Explorer]:
     for _, statements in migrations.SCHEMA:
         for statement in statements:
             connection.execute(statement)
-    db = Database(folder / "explored.db", connection)
+    db = opened(folder / "explored.db", connection)
     with contextlib.ExitStack() as stack:
         stack.callback(db.close)
         (folder / "explored.db").touch()

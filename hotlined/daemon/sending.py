@@ -466,6 +466,8 @@ def _result(outcome: modem.SubmitOutcome, *, stopping: bool) -> policy.Result:
         case modem.Sent(mr):
             return policy.Taken(mr)
         case modem.Refused(text, cms, before_payload):
-            return policy.Refused(f"cms_{cms}" if cms is not None else text, cms, before_payload)
+            if cms is None:
+                return policy.Refused("error", None, before_payload, text)
+            return policy.Refused(f"cms_{cms}", cms, before_payload)
         case modem.Unknown(text):
             return policy.Unknown("stopped" if stopping else "no_result", text)

@@ -218,6 +218,15 @@ def _semi_octets(octets: bytes) -> Iterator[int]:
         yield octet >> 4
 
 
+def address_digits(digits: str) -> str:
+    """Write digits in hex as they stand in an address, without what fills an odd number up (TS 23.040 9.1.2.3).
+
+    So every PDU that bears the number has them in it, whichever address of it that is.
+    """
+    pairs = [digits[at : at + 2][::-1] for at in range(0, len(digits), 2)]
+    return "".join(pair if len(pair) == 2 else f"F{pair}" for pair in pairs)
+
+
 def _address(type_of_address: int, octets: bytes, length: int, what: str, issues: list[str]) -> Address:
     """Read an address value of so many semi-octets (TS 23.040 9.1.2.5)."""
     if not type_of_address & 0x80:

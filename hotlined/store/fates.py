@@ -22,7 +22,7 @@ from hotlined.store.database import Database
 from hotlined.store.gate import Begun
 from hotlined.store.lifecycle import latest_attempt, move, move_rest, move_segment
 from hotlined.store.line import breaker_of, forget_holds, set_breaker
-from hotlined.timing import USUAL
+from hotlined.timing import USUAL, Backoff
 
 REPORT_WITHIN = timedelta(days=8)
 """How long a status report is matched to a segment: references are one octet and come again."""
@@ -60,8 +60,7 @@ def settle(
                 _refuse(db, begun, answer, result, tries, now, retry_after, again=fate is Fate.PUT_BACK)
                 outcome = _blame(result, fate, by_hand=answer["by_hand"] is not None)
             case policy.Refused() | policy.Unknown():
-                words = result.words if isinstance(result, policy.Unknown) else ""
-                _unconfirm(db, begun.segment_id, result.code, words)
+                _unconfirm(db, begun.segment_id, result.code, result.words)
                 outcome = Outcome.UNCONFIRMED
         refile(db, begun.recipient)
         nothing_left = fate in (Fate.PUT_BACK, Fate.FAILED) and not lifecycle.has_left(db, begun.attempt_id)
@@ -140,6 +139,7 @@ def _refuse(
         begun.segment_id,
         SegmentState.WAITING if again and half_sent else SegmentState.REFUSED,
         cause=result.code,
+        detail=result.words or None,
     )
     if not (again and half_sent):
         move_rest(db, begun.attempt_id, SegmentState.WAITING, SegmentState.CANCELLED)
@@ -147,7 +147,7 @@ def _refuse(
         move(db, begun.answer_id, State.FAILED, result.code)
         return
     move(db, begun.answer_id, State.QUEUED, result.code)
-    pause = retry_after[min(tries.refusals, len(retry_after) - 1)]
+    pause = Backoff(tuple(retry_after), tries.refusals).next()
     after = tries.plus(result)
     db.execute(
         "UPDATE answers SET refusals = ?, refusals_counted = ?, refused_limit = ?, due_limit = ?, due_at = ?"

@@ -84,50 +84,66 @@ def begin(
         answer, attempt = _open_answer(db, answer_id), _open_attempt(db, answer_id)
         if answer is None:
             return policy.Cancel(Reason.PERSON), None
-        if attempt and attempt["in_hand"]:
-            return policy.Wait(WaitingFor.SEND_INTERVAL), None
-        if attempt and shadow:
-            return policy.Wait(WaitingFor.HELD), None  # half of it went out live: the rest does too, or nothing
-        if answer["by_hand"] and shadow:
-            lifecycle.end(db, answer_id, Reason.SHADOW)
-            return policy.Cancel(Reason.SHADOW), None
+        if kept := _maybe_kept(db, answer, attempt, shadow=shadow):
+            return kept, None
         history = attempts.history_of(
             db, answer["recipient"], shadow=shadow, without=answer_id, other=answer["other_originator"]
         )
         known = attempts.may_have_left(db, answer_id, shadow=shadow)
         share = Share.KNOWN if history.answers or known else Share.NEW
         if attempt is None and not answer["by_hand"] and answer["share"] != share:
+            # it would take the place of another share's head: it has its turn where the windows will count it
             db.execute("UPDATE answers SET share = ? WHERE id = ?", share, answer_id)
             return Refiled(share), None
         composed = None if attempt else _compose(answer, history, compose)
         asked = _question(answer, attempt, composed.plan.segments if composed else 0, now, known=known)
-        under_way = bool(attempt and attempt["trial"] and answer["state"] == State.SENDING)
-        verdict = policy.gate(
-            asked,
-            history,
-            attempts.spent(db, now, shadow=shadow),
-            rules,
-            now.limit,
-            line_hold(db, trial=trial or under_way or shadow),
-        )
+        spent = attempts.spent(db, now, shadow=shadow)
+        verdict = policy.gate(asked, history, spent, rules, now.limit, _hold(db, answer, attempt, trial or shadow))
         if isinstance(verdict, policy.Cancel):
             lifecycle.end(db, answer_id, verdict.reason)
         if not isinstance(verdict, policy.Pass):
             return verdict, None
-        attempt_id = (
+        if composed:
             _begin_attempt(db, answer, composed, history.answers, encode, now, verdict, shadow=shadow)
-            if composed
-            else _go_on(db, attempt)
-        )
-        save_limit_clock(db, now)
+        else:
+            _go_on(db, answer_id)
         if trial and not shadow:
-            db.execute("UPDATE attempts SET trial = 1 WHERE id = ?", attempt_id)
-            set_breaker(db, breaker.trial_begun(breaker_of(db), now.limit, pauses))
-        if answer["state"] == State.QUEUED:
-            move(db, answer_id, State.SHADOWED if shadow else State.SENDING)
-        begun = None if shadow else _hand_over(db, answer, attempt_id, now)
-        refile(db, answer["recipient"], shadow=shadow)  # its number is no new one from here on
-        return verdict, begun
+            _begin_trial(db, answer_id, now, pauses)
+        return verdict, _let_out(db, answer, now, shadow=shadow)
+
+
+def _maybe_kept(db: Database, answer: sqlite3.Row, attempt: sqlite3.Row | None, *, shadow: bool) -> Step | None:
+    """Return the step of an answer that the policy is not asked about: one in hand, or not for shadow mode."""
+    if attempt and attempt["in_hand"]:
+        return policy.Wait(WaitingFor.SEND_INTERVAL)
+    if attempt and shadow:
+        return policy.Wait(WaitingFor.HELD)  # half of it went out live: the rest does too, or nothing
+    if answer["by_hand"] and shadow:
+        lifecycle.end(db, answer["id"], Reason.SHADOW)
+        return policy.Cancel(Reason.SHADOW)
+    return None
+
+
+def _hold(db: Database, answer: sqlite3.Row, attempt: sqlite3.Row | None, excepted: bool) -> policy.Line | None:
+    """Return what holds the line back; the open breaker holds neither a trial (`excepted`) nor the rest of one."""
+    under_way = bool(attempt and attempt["trial"] and answer["state"] == State.SENDING)
+    return line_hold(db, trial=excepted or under_way)
+
+
+def _begin_trial(db: Database, answer_id: int, now: Now, pauses: Sequence[float]) -> None:
+    """Record that the latest attempt of an answer is the breaker's trial."""
+    db.execute("UPDATE attempts SET trial = 1 WHERE id = ?", latest_attempt(db, answer_id))
+    set_breaker(db, breaker.trial_begun(breaker_of(db), now.limit, pauses))
+
+
+def _let_out(db: Database, answer: sqlite3.Row, now: Now, *, shadow: bool) -> Begun | None:
+    """Record that an answer passed: its next segment is being submitted, or in shadow mode all of it has ended."""
+    save_limit_clock(db, now)
+    if answer["state"] == State.QUEUED:
+        move(db, answer["id"], State.SHADOWED if shadow else State.SENDING)
+    begun = None if shadow else _hand_over(db, answer, now)
+    refile(db, answer["recipient"], shadow=shadow)  # after the attempt is there: by it its number is no new one
+    return begun
 
 
 def _question(
@@ -146,11 +162,9 @@ def _question(
     )
 
 
-def _go_on(db: Database, attempt: sqlite3.Row | None) -> int:
-    """Go on with an attempt that was put back: how it ended before is over."""
-    assert attempt is not None
-    db.execute("UPDATE attempts SET outcome = NULL, ended_limit = NULL WHERE id = ?", attempt["id"])
-    return int(attempt["id"])
+def _go_on(db: Database, answer_id: int) -> None:
+    """Go on with the latest attempt, which was put back: how it ended before is over."""
+    db.execute("UPDATE attempts SET outcome = NULL, ended_limit = NULL WHERE id = ?", latest_attempt(db, answer_id))
 
 
 def set_aside(db: Database, answer_id: int, why: str, now: Now) -> None:
@@ -202,7 +216,7 @@ def _begin_attempt(
     passed: policy.Pass,
     *,
     shadow: bool,
-) -> int:
+) -> None:
     reference = secrets.randbelow(256)
     segments = encode(answer["recipient"], composed.plan, reference)
     db.execute(
@@ -236,11 +250,11 @@ def _begin_attempt(
             submitted_at=now.rfc3339 if shadow else None,
             submitted_limit=now.limit if shadow else None,
         )
-    return attempt_id
 
 
-def _hand_over(db: Database, answer: sqlite3.Row, attempt_id: int, now: Now) -> Begun:
+def _hand_over(db: Database, answer: sqlite3.Row, now: Now) -> Begun:
     """Record the first segment that waits as being submitted."""
+    attempt_id = latest_attempt(db, answer["id"])
     segment = db.the(
         "SELECT *, (SELECT count(*) FROM answer_segments o WHERE o.attempt_id = answer_segments.attempt_id) AS total"
         " FROM answer_segments WHERE attempt_id = ? AND state = ? ORDER BY sequence LIMIT 1",
@@ -251,7 +265,7 @@ def _hand_over(db: Database, answer: sqlite3.Row, attempt_id: int, now: Now) -> 
     db.execute("UPDATE attempts SET boot_id = ? WHERE id = ?", boot_id(), attempt_id)
     return Begun(
         answer["id"],
-        attempt_id,
+        segment["attempt_id"],
         segment["id"],
         segment["sequence"],
         segment["total"],

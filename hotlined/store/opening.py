@@ -101,7 +101,7 @@ def open_for_daemon(path: Path, give_up: Callable[[], bool] = lambda: False) -> 
             connection = _connect(path)
             stack.callback(connection.close)
             connection.execute("PRAGMA journal_mode = WAL")
-            database = _opened(path, connection, lock.close)
+            database = opened(path, connection, lock.close)
         except sqlite3.Error as error:
             raise _maybe_foreign(path, DatabaseTrouble.of(error).name) or DatabaseTrouble.of(error).as_error(
                 path
@@ -128,12 +128,13 @@ def _open_beside(path: Path) -> Database:
         connection = _connect(path)
         stack.callback(connection.close)
         require_current(path, connection)
-        database = _opened(path, connection)
+        database = opened(path, connection)
         stack.pop_all()
     return database
 
 
-def _opened(path: Path, connection: sqlite3.Connection, release: Callable[[], None] = lambda: None) -> Database:
+def opened(path: Path, connection: sqlite3.Connection, release: Callable[[], None] = lambda: None) -> Database:
+    """Return a database on a connection; `release` gives up the daemon's lock when it is closed."""
     anchor, epoch = line.clock_of(connection)
     return Database(path, connection, LimitClock(anchor), epoch, release)
 

@@ -356,55 +356,51 @@ def export(db: Database, name: str) -> dict[str, Any]:
     """Return all that is held of a number or name, also under its pseudonym, as one object for JSON."""
     names = pseudonyms.both(db, name)
     found = _find(db, names)
-
-    def rows(sql: str, ids: list[int]) -> list[dict[str, Any]]:
-        return [dict(row) for row in db.all(sql, json.dumps(ids))]
-
     decided = db.one(
         "SELECT number, max(blocked_at) AS blocked_at, max(opted_out_at) AS opted_out_at, changed_by FROM numbers"
-        " WHERE number IN (?, ?) HAVING count(*)",
+        " WHERE number IN (?, ?) HAVING count(*)",  # max() makes one row of none: HAVING takes that away again
         *names,
+    )
+    requests = _dicts(
+        db,
+        "SELECT id, verb, arguments, who, created_at, state, result FROM requests"
+        " WHERE id IN (SELECT value FROM json_each(?))",
+        json.dumps(found.requests),
     )
     return {
         "number": name,
         "pseudonym": names[1] if names[1] != name else None,
         "contacts": [log.maybe_contact(db, contact_id) for contact_id in found.contacts],
         "decided": dict(decided) if decided else None,
-        "named_by": [
-            dict(row)
-            for row in db.all(
-                "SELECT id, received_at FROM contacts WHERE other_originator IN (?, ?) ORDER BY id", *names
-            )
-        ],
-        "by_hand": rows(
+        "named_by": _dicts(
+            db, "SELECT id, received_at FROM contacts WHERE other_originator IN (?, ?) ORDER BY id", *names
+        ),
+        "by_hand": _dicts(
+            db,
             "SELECT id, recipient, state, text, queued_at, sent_at FROM answers WHERE by_hand IS NOT NULL"
             " AND id IN (SELECT value FROM json_each(?))",
-            found.answers,
+            json.dumps(found.answers),
         ),
-        "segments": rows(
+        "segments": _dicts(
+            db,
             "SELECT id, kind, pdu, scts, received_at FROM segments WHERE contact_id IS NULL"
             " AND id IN (SELECT value FROM json_each(?))",
-            found.segments,
+            json.dumps(found.segments),
         ),
-        "requests": [
-            row | {"arguments": json.loads(row["arguments"])}
-            for row in rows(
-                "SELECT id, verb, arguments, who, created_at, state, result FROM requests"
-                " WHERE id IN (SELECT value FROM json_each(?))",
-                found.requests,
-            )
-        ],
-        "events": [
-            dict(row)
-            for row in db.all(
-                "SELECT id, at, kind, detail FROM events WHERE contact_id IN (SELECT value FROM json_each(?))"
-                " OR (? AND instr(detail, ?))",
-                json.dumps(found.contacts),
-                _is_masked_alone(db, name),
-                mask(name),
-            )
-        ],
+        "requests": [row | {"arguments": json.loads(row["arguments"])} for row in requests],
+        "events": _dicts(
+            db,
+            "SELECT id, at, kind, detail FROM events WHERE contact_id IN (SELECT value FROM json_each(?))"
+            " OR (? AND instr(detail, ?))",
+            json.dumps(found.contacts),
+            _is_masked_alone(db, name),
+            mask(name),
+        ),
     }
+
+
+def _dicts(db: Database, sql: str, *arguments: object) -> list[dict[str, Any]]:
+    return [dict(row) for row in db.all(sql, *arguments)]
 
 
 def _is_masked_alone(db: Database, name: str) -> bool:
@@ -424,7 +420,7 @@ def _find(db: Database, names: tuple[str, str]) -> _Found:
     named = dict[int, int | None](
         db.execute(
             "SELECT id, contact_id FROM segments WHERE instr(upper(pdu), ?)",
-            _semi_octets(number[1:]) if number else None,
+            tpdu.address_digits(number[1:]) if number else None,
         )
     )
     contacts = {row["id"] for row in db.all("SELECT id FROM contacts WHERE originator IN (?, ?)", *names)}
@@ -469,12 +465,6 @@ def _find(db: Database, names: tuple[str, str]) -> _Found:
 def _is_number(name: str) -> bool:
     """Tell whether a name is a number of the world, so long that nothing else is spelt like it."""
     return name.startswith("+") and name[1:].isdecimal() and len(name) >= _SHORTEST
-
-
-def _semi_octets(digits: str) -> str:
-    """Write digits as they stand in an address of a PDU, without the filling at the end (TS 23.040 9.1.2.3)."""
-    pairs = [digits[at : at + 2][::-1] for at in range(0, len(digits), 2)]
-    return "".join(pair if len(pair) == 2 else f"F{pair}" for pair in pairs)
 
 
 def _recipient(pdu: str) -> str:
