@@ -9,6 +9,8 @@ import pytest
 from hotlined.cli import COMMANDS
 from hotlined.cli.settings import SERVICES
 from hotlined.states import ContactKind, ContactVerdict, RequestState, SegmentState, State
+from hotlined.words import conditions
+from hotlined.words.conditions import Condition
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "hotlined"
@@ -140,6 +142,25 @@ def test_only_the_command_line_prints() -> None:
                 printers.add(path.relative_to(PACKAGE).parts[0])
 
     assert printers <= {"cli", "simulator"}
+
+
+def test_a_condition_has_one_wording() -> None:
+    """No room repeats a sentence or a cure of the catalogue of conditions: it asks for it."""
+    tables = [table if isinstance(table, dict) else {"": table} for table in vars(conditions).values()]
+    known = [entry for table in tables for entry in table.values() if isinstance(entry, Condition)]
+    repeated = {
+        (path.relative_to(PACKAGE).as_posix(), text)
+        for path in PACKAGE.rglob("*.py")
+        if path.relative_to(PACKAGE).parts[0] not in {"words", "simulator"}
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        for entry in known
+        for text in (entry.words, entry.cure)
+        if text in node.value
+    }
+
+    assert len(known) > len(conditions.MODEM)
+    assert repeated == set()
 
 
 def test_pyserial_has_one_door() -> None:

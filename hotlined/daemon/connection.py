@@ -286,7 +286,8 @@ class Connection:
         if self.mismatch:
             self.set_state(ModemState.SIM_CHANGED, ModemError(f"{self.mismatch}.", ADOPT_HINT))
         elif self.identification.service_centre == "":
-            self.set_state(ModemState.NO_SERVICE_CENTRE, ModemError("The SIM has no service centre.", CENTRE_HINT))
+            words = MODEM["no_service_centre"].words
+            self.set_state(ModemState.NO_SERVICE_CENTRE, ModemError(words, CENTRE_HINT))
         else:
             self.set_state(ModemState.READY if self.registered else ModemState.UNREGISTERED)
 
