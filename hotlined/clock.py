@@ -11,6 +11,7 @@ import ctypes
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 _STA_UNSYNC = 0x0040  # linux/timex.h
@@ -76,6 +77,12 @@ def boottime() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
+@cache
+def libc() -> ctypes.CDLL:
+    """Return the C library, opened once for all: the clocks are read in every pass."""
+    return ctypes.CDLL(None, use_errno=True)
+
+
 def synchronised() -> bool:
     """Tell whether the calendar is to be trusted: the kernel's word (adjtimex), as timedatectl shows it.
 
@@ -83,7 +90,7 @@ def synchronised() -> bool:
     """
     timex = ctypes.create_string_buffer(_TIMEX_SIZE)
     with contextlib.suppress(AttributeError, OSError):
-        if ctypes.CDLL(None, use_errno=True).adjtimex(timex) >= 0:
+        if libc().adjtimex(timex) >= 0:
             status = ctypes.c_int.from_buffer(timex, _TIMEX_STATUS_OFFSET).value
             return not status & _STA_UNSYNC
     return _TIMESYNCD_MARK.exists()

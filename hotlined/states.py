@@ -1,4 +1,4 @@
-"""Every state of an answer and of its segments, which follows which and what each counts for; words of contacts.
+"""Every state of the modem, of an answer and of its segments, and what each means; words of contacts.
 
 The table is asked first: nothing else spells a state, and what a segment costs or its number had is read from it. The
 one module that writes states is `store.lifecycle`, whose head says why the table is as it is.
@@ -7,6 +7,23 @@ one module that writes states is `store.lifecycle`, whose head says why the tabl
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+
+
+class ModemState(StrEnum):
+    """The states of the modem that `status` shows; `words.conditions` has a title and a cure for each."""
+
+    ABSENT = "absent"
+    STARTING = "starting"
+    READY = "ready"
+    UNREGISTERED = "unregistered"
+    RECOVERING = "recovering"
+    BUSY_PORT = "busy_port"
+    SIM_ABSENT = "sim_absent"
+    PIN_REQUIRED = "pin_required"
+    PIN_REFUSED = "pin_refused"
+    PUK_REQUIRED = "puk_required"
+    SIM_CHANGED = "sim_changed"
+    NO_SERVICE_CENTRE = "no_service_centre"
 
 
 class ContactKind(StrEnum):

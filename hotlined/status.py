@@ -9,7 +9,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from tempfile import gettempdir
 from typing import Any, Self, get_type_hints
@@ -101,7 +101,7 @@ class DaemonStatus:
 
     def to_json(self) -> str:
         """Write it as it stands in the file."""
-        return json.dumps(asdict(self))
+        return json.dumps(self, default=_by_name)
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -167,6 +167,11 @@ def said(runtime_dir: Path, name: str) -> Iterator[DaemonStatus]:
 def private_folder() -> Path:
     """Return where the folders of lines are whose runtime directory cannot be made; nobody else's is believed."""
     return Path(gettempdir()) / f"hotlined-{os.getuid()}"
+
+
+def _by_name(value: Any) -> dict[str, Any]:
+    """Return the fields of a dataclass by their names; unlike `asdict` it copies nothing, for a poll writes them."""
+    return {name: getattr(value, name) for name in value.__dataclass_fields__}
 
 
 def _known(kind: type[Any], document: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,6 +20,12 @@ def notify(**fields: str | int) -> None:
         channel.sendto(message.encode(), address.replace("@", "\0", 1) if address[0] == "@" else address)
 
 
+def watchdog_seconds(otherwise: float) -> float:
+    """Return how often the watchdog is fed: twice in the time that systemd gives (sd_watchdog_enabled(3))."""
+    given = os.environ.get("WATCHDOG_USEC", "")
+    return int(given) / 2e6 if given.isdecimal() else otherwise
+
+
 def maybe_listener() -> socket.socket | None:
     """Return the one listening socket that systemd hands over to this process; None without it."""
     if os.environ.get("LISTEN_PID") != str(os.getpid()) or os.environ.get("LISTEN_FDS") != "1":

@@ -17,6 +17,8 @@ class Timing:
     # the loop
     tick: float = 1.0
     """The longest sleep: requests and decisions of people are seen within it."""
+    idle: float = 10.0
+    """The longest sleep of passes while nothing waits to be judged or sent: only the tick's one question is asked."""
     call_tick: float = 0.5
     """The same while a call rings."""
     anchor: float = 3600.0
@@ -49,6 +51,11 @@ class Timing:
     """Between two questions for registration, signal and SIM while registered."""
     condition_unregistered: float = 10.0
     """The same while not."""
+    sim_certain: float = 60.0
+    """How long the SIM counts as the one that was asked, between two segments of an answer, if nothing hints at it."""
+    settings_polls: int = 6
+    settings_longest: float = 60.0
+    """The settings are read back after so many polls, or after so long where that is sooner; and after each hint."""
     sim_ready: float = 10.0
     """What a SIM is given to be ready after its PIN."""
     reset: float = 5.0

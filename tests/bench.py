@@ -59,7 +59,7 @@ class Row:
 
 def start_daemon(line: Line, tree: Path) -> None:
     """Start the daemon of a source tree."""
-    start_bare(line, "-m", "hotlined", PYTHONPATH=str(tree))
+    start_bare(line, "-m", "hotlined", PYTHONPATH=str(tree), PYTHONDONTWRITEBYTECODE="")  # compiled, as installed
 
 
 @contextmanager
@@ -68,7 +68,7 @@ def running(poll_interval: str, tree: Path) -> Iterator[Line]:
     with (
         tempfile.TemporaryDirectory(dir=DISK) as name,
         tempfile.TemporaryDirectory(dir=SHM if SHM.is_dir() else None) as runtime,
-        simulation.start(name) as simulator,
+        simulation.start(name, me_size=20) as simulator,
     ):
         line = Line(Path(name), simulator)
         (line.folder / "run").symlink_to(runtime)
@@ -93,8 +93,8 @@ def traffic(tree: Path) -> Iterator[Row]:
         wait_until(lambda: received(line, TEXTS // 4), "everything answered")
         cost = commands(line) - before
         sent = sum(message["segments"] for message in line.submitted())
-        yield Row("commands per text received", (cost.total() - cost["+CMGS"]) / (TEXTS // 4), "")
-        yield Row("commands per segment sent", cost["+CMGS"] / sent, "")
+        yield Row("commands per text answered in two segments", cost.total() / (TEXTS // 4), "")
+        yield Row("  of them submissions per segment sent", cost["+CMGS"] / sent, "")
         yield Row("texts received and not answered", drained(line), "texts/s")
         yield Row("resident memory", int(proc(line, "status")["VmRSS"].removesuffix(" kB")) / 1024, "MiB")
 
@@ -147,7 +147,8 @@ CODES = ("pass", f"import {MODULES}")
 
 def interpret(code: str, tree: Path) -> None:
     """Run a program in an interpreter of its own, with the package of a source tree."""
-    subprocess.run([sys.executable, "-c", code], check=True, env=os.environ | {"PYTHONPATH": str(tree)})
+    environment = os.environ | {"PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": ""}  # compiled, as installed
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment)
 
 
 def timed(work: Callable[[], object]) -> float:

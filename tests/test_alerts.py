@@ -33,6 +33,7 @@ from hotlined.alerts.note import open_note
 from hotlined.clock import Now, boottime
 from hotlined.gsm.alphabet import Encoding, plan
 from hotlined.reports.line import report_line
+from hotlined.states import ModemState
 from hotlined.status import DaemonStatus, ModemStatus, Trouble
 from hotlined.store import backup, decisions, requests
 from hotlined.store.alerting import Alert, Event, Place
@@ -241,8 +242,6 @@ def _fits_one_segment(condition: str, level: int, known: conditions.Condition) -
 
 def test_every_state_of_modem_and_database_has_its_cure() -> None:
     """What the daemon can say, this can tell."""
-    from hotlined.daemon.connection import ModemState  # noqa: PLC0415  # the daemon's rooms, wanted only here
-
     assert {*ModemState} - {"ready"} <= conditions.MODEM.keys()
     assert {"full", "locked", "damaged", "replaced"} == conditions.DATABASE_TITLES.keys()
     assert {condition for condition, _ in EVENTS.values()} <= {condition for condition, _ in TEXTS}

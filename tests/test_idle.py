@@ -9,6 +9,7 @@ from hotlined import config
 from hotlined.daemon import line as daemon
 from hotlined.daemon.connection import Connection
 from hotlined.daemon.sending import Sender
+from hotlined.daemon.starting import Starter
 from hotlined.store import decisions
 
 
@@ -16,8 +17,9 @@ def look(filled: Filled, sender: Sender) -> list[str]:
     """Return what a pass without a modem asks the database."""
     asked: list[str] = []
     filled.db.connection.set_trace_callback(asked.append)
-    sender.judge()
-    sender.hold_without_modem()
+    with sender.line.one_look():
+        sender.judge()
+        sender.hold_without_modem()
     filled.db.connection.set_trace_callback(None)
     return asked
 
@@ -29,7 +31,7 @@ def sender(tmp_path: Path) -> tuple[Filled, Sender]:
     filled.judge(filled.text())
     filled.send()
     line = daemon.Line(config.load(filled.config), filled.db)
-    return filled, Sender(line, Connection(line, lambda _: None, 0))
+    return filled, Sender(line, Connection(line, Starter(line, lambda _: None, 0)))
 
 
 def test_an_idle_pass_asks_only_whether_somebody_has_written(sender: tuple[Filled, Sender]) -> None:
@@ -37,7 +39,7 @@ def test_an_idle_pass_asks_only_whether_somebody_has_written(sender: tuple[Fille
     filled, answering = sender
     look(filled, answering)
 
-    assert set(look(filled, answering)) == {"PRAGMA data_version"}
+    assert look(filled, answering) == ["PRAGMA data_version"]
 
 
 def test_what_is_written_is_seen_in_the_next_pass(sender: tuple[Filled, Sender]) -> None:

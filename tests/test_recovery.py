@@ -521,6 +521,24 @@ def test_nothing_leaves_from_a_sim_that_took_the_place_of_another(line: Line) ->
     assert line.submitted() == []
 
 
+def test_nothing_leaves_from_another_sim_between_two_segments(line: Line) -> None:
+    """The SIM is asked once an answer; one that is swapped after the first segment is seen before the second one."""
+    line.configure(modem={"send_interval": "3s"}, answer={"text": "é" * 200})
+    line.start()
+    line.wait_state("ready")
+    line.sim.do("deliver", from_=NUMBER, text="un")
+    wait_until(
+        lambda: line.count("SELECT count(*) FROM answer_segments WHERE state = 'sent'") == 1, "the first segment"
+    )
+    line.sim.do("sim", absent=True)
+    line.sim.do("sim", absent=False, imsi="206019999999999", number="+32460999999")
+    line.wait_state("sim_changed")
+    wait_until(lambda: line.rows("SELECT answer_waiting_for FROM log") == [("held",)], "an answer that waits")
+
+    assert line.count("SELECT count(*) FROM answer_segments WHERE state = 'sent'") == 1
+    assert line.sim.do("counters")["counters"]["+CMGS"] == 1
+
+
 def test_an_entry_that_is_never_deleted_is_one_event(line: Line) -> None:
     """However often the stick is plugged in again, a deletion that is refused is told once."""
     line.sim.do("fault", kind="delete_refused")

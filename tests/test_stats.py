@@ -22,7 +22,6 @@ from hypothesis import strategies as st
 
 from hotlined.clock import rfc3339
 from hotlined.config import load
-from hotlined.daemon.connection import ModemState
 from hotlined.errors import UsageError
 from hotlined.statistics.document import as_json
 from hotlined.statistics.periods import By, before, choose, edges, week_days
@@ -543,11 +542,6 @@ def test_before_its_first_event_nothing_is_known_of_the_modem(line: Filled) -> N
         figures.Span(None, start, MONDAY + DAY),
         figures.Span("absent", MONDAY + DAY, MONDAY + 2 * DAY),
     ]
-
-
-def test_every_state_of_the_modem_is_known() -> None:
-    """The figures know all states that the daemon writes down."""
-    assert set(ModemState) <= set(figures.MODEM_STATES)
 
 
 # ---- how it is told

@@ -1,5 +1,7 @@
 """What every part of the daemon shares: the line's configuration, which may be read again, its database, its waits."""
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,11 +46,27 @@ class Line:
     refused: Trouble | None = None
     """Why the configuration was not read again when that was asked for last."""
     stopping: bool = False
+    _version: int | None = None
+    """What `version` said first in the pass that goes on."""
 
     @property
     def shadow(self) -> bool:
         """Whether everything is done but transmit."""
         return self.config.mode is Mode.SHADOW
+
+    @property
+    def version(self) -> int:
+        """A number that differs after another process has written to the database; asked once a pass."""
+        return self.db.changed_elsewhere() if self._version is None else self._version
+
+    @contextlib.contextmanager
+    def one_look(self) -> Iterator[None]:
+        """Ask for the version once for all of a pass: what is written meanwhile is seen in the next one."""
+        self._version = self.db.changed_elsewhere()
+        try:
+            yield
+        finally:
+            self._version = None
 
     def identify(self, originator: address.Address | None) -> address.Identity:
         """Say who an originator is, read from this line's country."""

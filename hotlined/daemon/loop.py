@@ -1,7 +1,10 @@
 """The loop: connect, receive, judge, send, sleep; signals, requests, and what is done when the disk fails.
 
-Every pass does a bounded amount of each kind of work, receiving before sending, and says how long to sleep. What a
-restart needs is in the database.
+A pass does a bounded amount of each kind of work and returns; only `_sleep` waits for what is not due. Nothing is kept
+for the next pass that a restart would need: that is in the database, so a pass may break off at any line. An error of
+the modem or the disk ends a pass, is a state from then on (`_guarded`), and the next pass begins at the top again.
+Receiving goes before sending: a full SIM takes no text, and an answer can wait. While nothing waits, a pass is made
+every ten seconds, and a hint from the database's folder ends the sleep sooner (`watch`).
 """
 
 import logging
@@ -10,18 +13,21 @@ import select
 import signal
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from hotlined import __version__, systemd
 from hotlined import config as configuration
 from hotlined.clock import Now
 from hotlined.config import Config, Mode
-from hotlined.daemon.connection import Connection, ModemState
+from hotlined.daemon.connection import Connection
 from hotlined.daemon.line import Line, Outage, file_at
 from hotlined.daemon.receiving import Receiver
+from hotlined.daemon.recovery import Recovery
 from hotlined.daemon.sending import Sender
+from hotlined.daemon.starting import Starter
 from hotlined.daemon.status import Status
 from hotlined.daemon.waiting import SIGNALS, outage_of, outage_of_replaced, wait_for_database
+from hotlined.daemon.watch import FolderWatch
 from hotlined.errors import (
     ConfigError,
     ModemError,
@@ -34,7 +40,7 @@ from hotlined.gsm.finding import THIS_MACHINE, Machine
 from hotlined.gsm.modem import Modem
 from hotlined.gsm.port import drain
 from hotlined.gsm.profiles import Meaning
-from hotlined.states import RequestState
+from hotlined.states import ModemState, RequestState
 from hotlined.status import CONFIG_REFUSED, Trouble
 from hotlined.store import answers, backup, contacts, decisions, fates, pseudonyms, requests
 from hotlined.store.database import Database
@@ -84,13 +90,17 @@ class Daemon:
         self.line = Line(config, db, timing, machine, file_at(db.path))
         self.timing = timing
         self._wake, self._waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        self.connection = Connection(self.line, self._progress, self._wake)
+        self.starter = Starter(self.line, self._progress, self._wake)
+        self.connection = Connection(self.line, self.starter)
+        self.recovery = Recovery(self.line, self.connection, self.starter)
         self.receiver = Receiver(self.line, self.connection)
         self.sender = Sender(self.line, self.connection)
         self.status = Status(self.line, self.connection, self.receiver, self.sender)
         self.outage = outage
         self._damaged = False
+        self._watch = FolderWatch(db.path.parent)
         self._database_due = 0.0
+        self._watchdog = Every(systemd.watchdog_seconds(timing.idle))
         self._flood = Every(timing.flood_look)
         self._anchor = Every(timing.anchor)
         self._anchor.again()
@@ -126,16 +136,24 @@ class Daemon:
             if (modem := self.connection.modem) is None:
                 raise UnavailableError(self.connection.trouble or "The modem cannot be used.")
             self._work(modem)
-            while self._stopping is None and (self.receiver.is_scanning or self.sender.has_due_answer()):
+            while self._has_more_to_do():
                 self.connection.ladder.next_rung()  # nothing is climbed in a single run
                 self._sleep()
                 if not modem.in_step:
                     modem.resynchronise()
                 self._work(modem)
+            if self.connection.modem is None:
+                raise UnavailableError(self.connection.trouble or "The modem cannot be used.")
         except (ModemError, PortError) as error:
             raise UnavailableError(error.message, error.hint) from error
         finally:
             self._stop()
+
+    def _has_more_to_do(self) -> bool:
+        """Tell whether a single run goes on."""
+        if self._stopping is not None or self.connection.modem is None:
+            return False
+        return self.receiver.is_scanning or self.sender.has_due_answer()
 
     def _begin(self) -> None:
         """Take up what the last run left, once: state is where it is stored."""
@@ -170,6 +188,7 @@ class Daemon:
                     self.db.event(self.db.now(), "modem_stopped")
         except sqlite3.Error as error:
             log.warning("the last state could not be saved: %s", error)
+        self._watch.close()
         self.status.remove()
         log.info("stopped")
 
@@ -189,8 +208,8 @@ class Daemon:
 
     def _progress(self, deadline: float) -> float | None:
         """Be alive while a step is within its time limit, to systemd and `status`; return when a stop ends the step."""
-        if time.monotonic() <= deadline + self.timing.tick:
-            systemd.notify(WATCHDOG=1)
+        if time.monotonic() <= deadline + self.timing.tick and self._watchdog.is_due():
+            self._feed_watchdog()
             self.status.give_sign_of_life(self.outage)
         if self._stopping is None:
             return None
@@ -198,11 +217,15 @@ class Daemon:
         submitting = modem is not None and modem.is_submitting
         return self._stopping + (self.timing.stop_submitting if submitting else self.timing.stop_other)
 
+    def _feed_watchdog(self) -> None:
+        systemd.notify(WATCHDOG=1)
+        self._watchdog.again()
+
     # ---- a pass
 
     def _pass(self) -> None:
         """Do a bounded amount of everything, then sleep until something is to be done."""
-        systemd.notify(WATCHDOG=1)
+        self._feed_watchdog()
         if self._reload:
             self._reload = False
             self._load_again()
@@ -227,7 +250,8 @@ class Daemon:
             return
         if not self._has_its_database():
             return
-        self._step()
+        with self.line.one_look():
+            self._step()
         if self.outage and time.monotonic() >= self._database_due:  # it may have been taken away just now
             with self.db.transaction():  # only a write proves it
                 save_limit_clock(self.db, self.db.now())
@@ -237,22 +261,24 @@ class Daemon:
 
     def _step(self) -> None:
         """Receive, judge, send, serve; what the modem refuses to do keeps nothing else from being done."""
-        self._begin()
-        self.sender.flush_pending_write()
+        self._begin()  # first: it marks segments that were in hand as unconfirmed, else they would go out again
+        self.sender.flush_pending_write()  # before anything is sent: a fate that is not on the disk may be sent twice
         self.connection.announce_state()
         modem = self.connection.modem
-        if modem and (mr := modem.take_late_reference()) is not None:  # before a rung that begins with another
+        # before the ladder: a rung closes the port or opens another modem, and a late result would be nobody's
+        if modem and (mr := modem.take_late_reference()) is not None:
             self.sender.settle_late_result(mr)
-        if self.connection.climb_ladder():
-            self.receiver.poll.at_once()  # what shows that it helped
-        if self.connection.modem is None and time.monotonic() >= self.connection.due:
+        if self.recovery.climb():
+            self.receiver.scan_soon()  # only a scan shows whether the rung helped
+        # after the ladder: a rung may have closed the port, and says itself when it is to be opened again
+        if self.connection.modem is None and self.connection.retry.is_due():
             self._connect()
         try:
             if self.connection.modem and not self.connection.ladder.pending:
                 self._work(self.connection.modem)
-        finally:
+        finally:  # without a modem, too: texts that were read are judged, and people are served
             self.sender.judge()
-            self.sender.hold_without_modem()
+            self.sender.hold_without_modem()  # after judging: what was queued just now is held, too
             self._serve_requests()
             self._housekeep()
 
@@ -274,19 +300,33 @@ class Daemon:
 
     def _work(self, modem: Modem) -> None:
         """Receive, judge and send what there is: a bounded amount."""
-        modem.require_step()
+        modem.require_step()  # else the answer to an earlier command would be taken for that to the next one
         if self._act_on_unsolicited(modem):
-            self.connection.ask_condition()
+            self.connection.ask_condition()  # before the scan: another SIM's texts would be recorded as this one's
         if not self._has_its_database():
+            return  # before the scan: what is committed to a file that was moved away is deleted from the SIM and lost
+        self._scan(modem)
+        if self.connection.modem is None:
             return
-        self.receiver.scan(modem)
-        self.connection.ask_condition()
-        self.receiver.update_call(modem)
-        self.sender.judge()
+        self.connection.ask_condition()  # before sending: nothing leaves from another SIM or without a network
+        self.receiver.callers.update(modem)
+        self.sender.judge()  # before sending: what came just now may opt out or block
         if self._stopping is None and self.receiver.allows_sending():
             if self.connection.registered and not self.connection.mismatch:
                 self.sender.credit.ask_if_due(modem)
             self.sender.send(modem)
+
+    def _scan(self, modem: Modem) -> None:
+        """Scan, and finish the start of a modem that was just opened, whether or not it can be listed."""
+        is_there = True
+        try:
+            self.receiver.scan(modem)
+        except PortLostError:
+            is_there = False
+            raise
+        finally:
+            if is_there and self.connection.finish_start():
+                self.recovery.withdraw_power_cycle()
 
     def _act_on_unsolicited(self, modem: Modem) -> bool:
         """Act on what came unasked, and tell whether the SIM may be another: that is asked before it is read."""
@@ -294,34 +334,69 @@ class Daemon:
         for event in modem.take_unsolicited():
             meaning = profiles.meaning(event.text)
             if meaning in (Meaning.SIM, Meaning.NETWORK):
-                self.connection.condition_due = 0.0
+                self.connection.recheck()
             sim_moved = sim_moved or meaning is Meaning.SIM
             self.receiver.act_on(event, modem)
         return sim_moved
 
     def _sleep(self) -> None:
-        """Wait for the modem, a signal or the next step, at most a tick."""
-        now, modem = time.monotonic(), self.connection.modem
-        if self.connection.ladder.pending and now >= self._database_due:
-            return
-        if now < self._database_due or modem is None:
-            wait = max(self._database_due - now, self.connection.due - now, 0.0)
-            ready, _, _ = select.select([self._wake], [], [], min(self.timing.tick, wait))
-            if ready:
-                drain([self._wake])
-            return
-        limit_now = self.db.now().limit
-        waits = [self.timing.call_tick if self.receiver.call else self.timing.tick, self.receiver.left]
+        """Wait until something comes or is due; all that is asked meanwhile is whether somebody has written."""
+        until = time.monotonic() + self._seconds_left()
+        while not self._is_woken(until - time.monotonic()):
+            if time.monotonic() >= until or self._is_told_something():
+                return
+
+    def _is_woken(self, seconds: float) -> bool:
+        """Wait for a hint or a tick; tell whether the modem has said something."""
+        watch, modem = self._watch.descriptor, self.connection.modem
+        hints = () if watch is None else (watch,)
+        wait = max(0.0, min(self.timing.tick if watch is None else self.timing.idle, seconds))
+        if modem is not None and time.monotonic() >= self._database_due:  # else what it has said already would wake us
+            return modem.wait(wait, *hints)
+        ready, _, _ = select.select([self._wake, *hints], [], [], wait)
+        if self._wake in ready:
+            drain([self._wake])
+        return False
+
+    def _is_told_something(self) -> bool:
+        """Tell whether a signal came, another process has written, or the database is not at its path any more."""
+        self._watch.forget()  # before the database is asked: what is written after that is a new hint
+        if self._stopping is not None or self._reload or time.monotonic() < self._database_due:
+            return True
+        return self.db.changed_elsewhere() != self._data_version or not self._is_in_place()
+
+    def _seconds_left(self) -> float:
+        """Return how long there is nothing to be done, as far as that is known now."""
+        now, connection = time.monotonic(), self.connection
+        if now < self._database_due:
+            return min(self.timing.tick, self._database_due - now)
+        if connection.ladder.pending:
+            return 0.0
+        waits = [self.timing.idle, self._watchdog.seconds, connection.seconds_left]
+        if connection.modem is not None:
+            waits.append(self.receiver.left)
+        if self._requests_wait or self.outage:
+            waits.append(self.timing.tick)
+        if self.receiver.callers.call:
+            waits.append(self.timing.call_tick)
         if not self.sender.is_idle():
-            if (judgement := contacts.next_judgement(self.db)) is not None:
-                waits.append(judgement - limit_now)
-            if (due := answers.next_due(self.db)) is not None and due > limit_now:
-                waits.append(due - limit_now)
-        if self.sender.due > now:
-            waits.append(self.sender.due - now)
+            waits += [self.timing.tick, *self._answers_left()]
+        return max(0.0, min(waits))
+
+    def _answers_left(self) -> Iterator[float]:
+        """Yield the seconds until something that waits to be judged or sent may be."""
+        limit_now = self.db.now().limit
+        if (judgement := contacts.next_judgement(self.db)) is not None:
+            yield judgement - limit_now
+        if (due := answers.next_due(self.db)) is not None and due > limit_now:
+            yield due - limit_now
+        if self.connection.modem is None:
+            return
+        left = self.sender.due - time.monotonic()
+        if left > 0:
+            yield left
         elif self.sender.has_due_answer():
-            waits.append(0.0)
-        modem.listen(max(0.0, min(waits)))
+            yield 0.0
 
     # ---- requests, configuration, database
 
@@ -329,7 +404,7 @@ class Daemon:
         """Do what the command line asks; looked at only after another process has written."""
         if self._requests_wait:
             self._requests_wait = requests.settle(self.db, self.db.now()) > 0
-        version = self.db.changed_elsewhere()
+        version = self.line.version
         if version == self._data_version:
             return
         self._note_lost_key(self.db.now())  # a person may go on who can read a key that the daemon cannot
@@ -357,9 +432,12 @@ class Daemon:
             self.db, request.request_id, RequestState.DONE if ready else RequestState.REFUSED, words, self.db.now()
         )
 
+    def _is_in_place(self) -> bool:
+        return file_at(self.db.path) == self.line.database_file
+
     def _has_its_database(self) -> bool:
         """Tell whether the database is still where it was; where not, nothing is read off the SIM and nothing sent."""
-        if file_at(self.db.path) == self.line.database_file:
+        if self._is_in_place():
             return True
         self.outage = outage_of_replaced(self.db.path, self.outage, self.db.now())
         self._database_due = time.monotonic() + self.timing.database_pause

@@ -9,14 +9,16 @@ import logging
 import re
 import time
 from collections import Counter, deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from hotlined.clock import Now
-from hotlined.config import Calls, Config
+from hotlined.config import Config
+from hotlined.daemon.calls import Callers
 from hotlined.daemon.connection import Connection
 from hotlined.daemon.line import Line
 from hotlined.errors import ModemError, ModemSilentError
-from hotlined.gsm import address, profiles
+from hotlined.gsm import profiles
 from hotlined.gsm.at import Unsolicited
 from hotlined.gsm.modem import Listing, Modem
 from hotlined.gsm.profiles import Meaning
@@ -25,19 +27,9 @@ from hotlined.timing import Backoff, Every
 
 log = logging.getLogger("hotlined")
 
+CALL_CODES = frozenset({"RING", "+CRING", "+CLIP", "NO CARRIER"})
 _STORAGE = re.compile(r'"(\w+)"')  # in +CMTI and +CDSI
 HOPELESS_LISTINGS = 2  # that broke off one after the other: the storage is read slot by slot from then on
-
-
-@dataclass(slots=True)
-class RingingCall:
-    """A call that rings, or has ended (`ended`: when)."""
-
-    began: float
-    last_ring: float
-    number: address.Address | None = None
-    recorded: bool = False
-    ended: float | None = None
 
 
 @dataclass(slots=True)
@@ -73,12 +65,12 @@ class Receiver:
         self.connection = connection
         self.timing = line.timing
         self.poll = Every(line.config.modem.poll_interval.total_seconds())
-        self._settings_check = Every(self.poll.seconds)
+        self._settings_check = Every(0.0)
+        self.apply(line.config)
         self.last_scan: Now | None = None
         self._scanning: Scan | None = None
         self._drain = Every(self.timing.drain)
-        self.call: RingingCall | None = None
-        self._has_recorded = False
+        self.callers = Callers(line)
         self._last_direct: Unsolicited | None = None
         self._refused: dict[int, Refusal] = {}
         self._recorded_refusals: set[int] = set()
@@ -91,15 +83,15 @@ class Receiver:
         self.poll.at_once()
         self._scanning = None
         self._settings_check.again()
-        self.call = None
-        self._has_recorded = False
+        self.callers.forget()
         self._refused.clear()
         self._unlisted.clear()
         self._broke_off.clear()
 
     def apply(self, config: Config) -> None:
         """Take in a configuration that was read again: its interval counts from the last poll on."""
-        self.poll.seconds = self._settings_check.seconds = config.modem.poll_interval.total_seconds()
+        self.poll.seconds = poll = config.modem.poll_interval.total_seconds()
+        self._settings_check.seconds = max(poll, min(poll * self.timing.settings_polls, self.timing.settings_longest))
 
     def act_on(self, event: Unsolicited, modem: Modem) -> None:
         """Act on an unsolicited code: most are hints that something is to be looked at."""
@@ -115,10 +107,8 @@ class Receiver:
                 modem.note_storage(named[1])
         elif event.code in ("+CMT", "+CDS") and event.payload:
             self._receive_direct(event, modem)
-        elif event.code in ("RING", "+CRING", "+CLIP"):
-            self._ring(event)
-        elif event.code == "NO CARRIER" and self.call:
-            self.call.ended = time.monotonic()
+        elif event.code in CALL_CODES:
+            self.callers.act_on(event)
 
     @property
     def is_scanning(self) -> bool:
@@ -136,6 +126,10 @@ class Receiver:
             return False
         self._drain.again()
         return True
+
+    def scan_soon(self) -> None:
+        """Let the next scan be due now."""
+        self.poll.at_once()
 
     def forget_listing(self) -> None:
         """Delete nothing more of what was listed: its storage is listed again before that."""
@@ -158,7 +152,7 @@ class Receiver:
             self._scanning = None
             self._verify(modem)
             modem.retry_refused()
-            self._scanning = Scan(deque(modem.storages))
+            self._scanning = Scan(deque(modem.scan_order))
             self.poll.again()
         if (scan := self._scanning) is None:
             return
@@ -196,7 +190,7 @@ class Receiver:
             self._unlisted.pop(storage, None)
             if left and scan.shown == left:
                 log.warning("%s is another name of a storage that was listed before: left alone from now on", storage)
-                del modem.storages[storage]
+                modem.drop_alias(storage)
                 scan.deletable.clear()
         return False
 
@@ -206,7 +200,7 @@ class Receiver:
         return len(self._refused)
 
     def _verify(self, modem: Modem) -> None:
-        """Check once a poll, not at each notification of a flood, that the modem still has its settings."""
+        """Check that the modem still has its settings: each minute, and at the next scan after it hinted at a reset."""
         if self._settings_check.is_due():
             modem.verify()
             self._settings_check.again()
@@ -246,19 +240,25 @@ class Receiver:
         )
         if listing.complete:
             self._forget_refusals(storage, {entry.segment_id for entry in kept})
-        if not modem.in_step:  # it broke off: what was seen may go all the same, if it is still in its place
-            modem.resynchronise()
-            modem.verify()
-            modem.require_selection(storage)
-            seen = {entry.index: entry.pdu for entry in listing.entries}
-            for entry in kept:
-                now = modem.read(entry.index)
-                if now and now.pdu == seen[entry.index]:
-                    scan.deletable.append(entry)
-                    self._delete(modem, scan)
+        if not modem.in_step:
+            self._delete_what_is_still_there(modem, scan, listing, kept)
             raise ModemSilentError(f"The listing of {storage} broke off.", "It is made again.")
         scan.deletable.extend(kept)
         scan.shown = {(entry.index, entry.pdu) for entry in listing.entries}
+
+    def _delete_what_is_still_there(
+        self, modem: Modem, scan: Scan, listing: Listing, kept: Sequence[contacts.Kept]
+    ) -> None:
+        """Delete what a listing showed before it broke off, entry by entry, each if it is still in its place."""
+        if not kept:
+            return  # the ladder brings the modem back into step
+        modem.reselect(listing.storage)
+        listed = {entry.index: entry.pdu for entry in listing.entries}
+        for entry in kept:
+            now = modem.read(entry.index)
+            if now and now.pdu == listed[entry.index]:
+                scan.deletable.append(entry)
+                self._delete(modem, scan)
 
     def _listing(self, modem: Modem, storage: str) -> Listing:
         """Return what a storage holds, slot by slot where listing it at once is hopeless."""
@@ -284,33 +284,6 @@ class Receiver:
             log.warning("the modem complains about its power supply: %s", words)
             with self.line.db.transaction():
                 self.line.db.event(self.line.db.now(), meaning.value, words)
-
-    def update_call(self, modem: Modem) -> None:
-        """Record a call once its number has come, hang up when it is time, forget it when it is over."""
-        call = self.call
-        if call is None:
-            return
-        now = time.monotonic()
-        if call.number or call.ended or now - call.began >= self.timing.clip:
-            self._record(call)
-        rings_for = {Calls.HANG_UP: 0.0, Calls.RING: self.line.config.modem.ring_for.total_seconds()}.get(
-            self.line.config.modem.calls
-        )
-        if call.recorded and not call.ended and rings_for is not None and now - call.began >= rings_for:
-            modem.hang_up()
-            call.ended = time.monotonic()
-        if call.recorded and now - call.last_ring > self.timing.ring_gap:
-            self.call = None
-
-    def _record(self, call: RingingCall) -> None:
-        """Commit a call as a contact, once: the first that is heard may still ring from before a crash."""
-        if call.recorded:
-            return
-        now, identity = self.line.db.now(), self.line.identify(call.number)
-        if self._has_recorded or not contacts.has_call(self.line.db, identity, now.limit - self.timing.call_longest):
-            contact_id = contacts.record_call(self.line.db, self.line.config.line, identity, now)
-            log.info("contact %d: a call from %s", contact_id, address.mask(identity.originator))
-        call.recorded = self._has_recorded = True
 
     def _receive_direct(self, event: Unsolicited, modem: Modem) -> None:
         """Commit what was handed over, then acknowledge it; what comes again for want of an answer to that is known."""
@@ -347,15 +320,14 @@ class Receiver:
         finally:
             if deleted:
                 contacts.confirm_deleted(self.line.db, deleted, self.line.db.now())
-                use = modem.storages[storage]
-                modem.storages[storage] = type(use)(storage, max(0, use.used - len(deleted)), use.total)
+                modem.forget_deleted(storage, len(deleted))
 
     def _is_enough(self, modem: Modem, scan: Scan, seconds: float) -> bool:
         """Tell whether deletions have taken enough of this pass: sooner where something came, later if listing is slow.
 
         A scan that begins anew whenever a text comes would else list all the time and delete nothing.
         """
-        if self.call or modem.has_unsolicited:
+        if self.callers.call or modem.has_unsolicited:
             return seconds >= scan.listing_seconds
         return seconds >= max(self.timing.delete_slice, scan.listing_seconds)
 
@@ -367,31 +339,3 @@ class Receiver:
             log.warning("%s does not delete entry %d; it is recorded all the same", storage, entry.index)
             with self.line.db.transaction():
                 self.line.db.event(self.line.db.now(), "delete_refused", f"{storage} {entry.index}")
-
-    def _ring(self, event: Unsolicited) -> None:
-        """Take in a RING or its +CLIP: of the call that rings, or of the next one."""
-        now = time.monotonic()
-        number = _calling_number(event.text) if event.code == "+CLIP" else None
-        call = self.call
-        if call and (
-            now - call.last_ring > self.timing.ring_gap
-            or (call.ended is not None and now - call.ended > self.timing.last_ring)
-            or (number and call.number and number != call.number)
-        ):
-            self._record(call)
-            call = None
-        if call is None:
-            call = self.call = RingingCall(began=now, last_ring=now)
-        call.last_ring = now
-        call.number = call.number or number
-
-
-def _calling_number(text: str) -> address.Address | None:
-    """Read +CLIP: "<number>",<type> (27.007 7.11); None where the number is withheld."""
-    number, _, rest = text.partition(":")[2].partition(",")
-    digits = number.strip().strip('"').removeprefix("+")
-    kind = rest.partition(",")[0].strip()
-    if not digits:
-        return None
-    ton = address.Ton((int(kind) >> 4) & 7) if kind.isdecimal() else address.Ton.UNKNOWN
-    return address.Address(digits, ton, 1)

@@ -1,16 +1,31 @@
-"""The ladder: what is done, in which order and after which pause, about a modem that does not do its work.
+"""The ladder, and its rungs: what is done about a modem that does not do its work, in which order, after which pauses.
 
-Each rung takes a bounded time and is climbed in a pass of its own. What shows that it helped depends on why the
-ladder was climbed: a scan that comes to its end, a registration, a segment that leaves. It does nothing itself:
-`connection` does what a rung says.
+A trouble is reported to the ladder for as long as it lasts (`Ladder.report`), and cleared by what shows that it is over
+(`Ladder.clear`): a scan that comes to its end, a registration, a segment that leaves. The ladder answers with the next
+rung; `Recovery` does it, in a pass of its own, in a bounded time. Only a cleared trouble shows that a rung helped, so
+a rung that fails, or changes nothing, leads to the next one. Several troubles may last at once, each with a climb of
+its own: a reset against a missing network makes the port vanish, and that must not begin the first climb anew.
+Known to be wrong: nothing tells a modem that is broken from one in a place without a network; both are reset hourly.
 """
 
+import contextlib
+import logging
+import sqlite3
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Protocol
 
-from hotlined.timing import USUAL, Backoff, Timing
+from hotlined import config as configuration
+from hotlined import files
+from hotlined.daemon.line import Line
+from hotlined.errors import HotlinedError, ModemError, PortError, PortLostError
+from hotlined.gsm.modem import Modem
+from hotlined.states import ModemState
+from hotlined.timing import USUAL, Backoff, RateLimit, Timing
+
+log = logging.getLogger("hotlined")
 
 
 class Rung(StrEnum):
@@ -138,3 +153,148 @@ class Ladder:
         pause = climb.backoff.next()
         climb.due = now + (self.timing.ladder_rest if climb.rung is Rung.WAIT else pause)
         self.trouble, self.pending = trouble, True
+
+
+UNRECORDED = frozenset({Rung.RESYNCHRONISE, Rung.INITIALISE, Rung.REOPEN, Rung.WAIT})
+"""Rungs that are no event: the changes of state say enough."""
+
+NEED_A_MODEM_IN_STEP = frozenset({Rung.INITIALISE, Rung.RADIO})
+
+
+class Opened(Protocol):
+    """What was opened last, whether or not it answers."""
+
+    port_name: str
+    usb_device: str
+
+    def reset_blindly(self) -> None:
+        """Write the reset command to a port whose modem does not answer."""
+
+
+class Patient(Protocol):
+    """What the rungs work on: the connection, as far as they need it."""
+
+    ladder: Ladder
+    modem: Modem | None
+
+    @property
+    def trouble(self) -> str:
+        """Why the state is what it is."""
+
+    def set_up(self, modem: Modem) -> None:
+        """Bring a modem that is in step to the point where it can work."""
+
+    def follow_condition(self) -> None:
+        """Make the state follow the registration."""
+
+    def command_failed(self, error: HotlinedError) -> None:
+        """Report a modem that did not do what it was asked to."""
+
+    def close(self, state: ModemState, error: HotlinedError) -> None:
+        """Close the port."""
+
+    def start_again(self, seconds: float) -> None:
+        """Close the port and look for the modem again after some seconds."""
+
+
+class Recovery:
+    """Does what the ladder of a connection says."""
+
+    def __init__(self, line: Line, connection: Patient, opened: Opened) -> None:
+        self.line = line
+        self.connection = connection
+        self.opened = opened
+        self._recorded_limit = RateLimit(line.timing.changes_most, line.timing.changes_within)
+        self._power_cycle_path = configuration.runtime_dir(line.config) / "power-cycle"
+        self._power_cycle_error = ""
+        self._rungs: dict[Rung, Callable[[], None]] = {
+            Rung.RESYNCHRONISE: self._resynchronise,
+            Rung.INITIALISE: self._initialise,
+            Rung.RADIO: self._restart_radio,
+            Rung.RESET: self._reset,
+            Rung.REOPEN: self._reopen,
+            Rung.POWER_CYCLE: self._power_cycle,
+            Rung.WAIT: self._wait,
+        }
+
+    def climb(self) -> bool:
+        """Do the rung that is due; return whether there was one. A rung that fails leads to the next."""
+        ladder = self.connection.ladder
+        while (rung := ladder.next_rung()) is not None:
+            assert ladder.trouble
+            if self._is_impossible(rung):
+                ladder.report(ladder.trouble)
+                continue
+            self._record(rung, ladder.trouble)
+            try:
+                self._rungs[rung]()
+            except PortLostError as error:
+                self.connection.close(ModemState.RECOVERING, error)
+            except (ModemError, PortError) as error:
+                self.connection.command_failed(error)
+            return True
+        return False
+
+    def withdraw_power_cycle(self) -> None:
+        """Take back the request for a power cycle: the modem works."""
+        with contextlib.suppress(OSError):
+            self._power_cycle_path.unlink(missing_ok=True)
+
+    def _record(self, rung: Rung, trouble: ModemTrouble) -> None:
+        """Record a rung that disturbs the modem, in the journal and the events."""
+        if rung not in UNRECORDED and self._recorded_limit.allows():
+            words = f"{rung}: {trouble}"
+            log.warning("recovery: %s", words)
+            with contextlib.suppress(sqlite3.Error), self.line.db.transaction():
+                self.line.db.event(self.line.db.now(), "recovery", words)
+
+    def _is_impossible(self, rung: Rung) -> bool:
+        """Tell whether a rung needs a modem that is open, or one that answers, while there is none."""
+        if (modem := self.connection.modem) is None:
+            return rung in {Rung.RESYNCHRONISE, *NEED_A_MODEM_IN_STEP}
+        return rung in NEED_A_MODEM_IN_STEP and not modem.in_step
+
+    # ---- the rungs
+
+    @property
+    def _modem(self) -> Modem:
+        assert self.connection.modem
+        return self.connection.modem
+
+    def _resynchronise(self) -> None:
+        self._modem.resynchronise()
+        self._modem.verify()
+
+    def _initialise(self) -> None:
+        self._modem.begin()
+        self.connection.set_up(self._modem)
+        self.connection.follow_condition()
+
+    def _restart_radio(self) -> None:
+        self._modem.restart_radio()
+        self._initialise()
+
+    def _reset(self) -> None:
+        """Reset the modem; the command is written blindly to one that is not open any more."""
+        if modem := self.connection.modem:
+            modem.reset()
+        else:
+            self.opened.reset_blindly()
+        self.connection.start_again(self.line.timing.reset)
+
+    def _reopen(self) -> None:
+        self.connection.start_again(0.0)
+
+    def _power_cycle(self) -> None:
+        """Ask the unit that may switch the USB port's power, by a file in the runtime directory."""
+        request = f"port={self.opened.port_name}\nusb={self.opened.usb_device}\n"
+        try:
+            files.replace(self._power_cycle_path, request.encode(errors="surrogateescape"), 0o640)
+        except OSError as error:
+            if self._power_cycle_error != str(error):
+                log.warning("the power cycle cannot be asked for in %s: %s", self._power_cycle_path, error.strerror)
+            self._power_cycle_error = str(error)
+        self.connection.start_again(self.line.timing.reset)
+
+    def _wait(self) -> None:
+        self.connection.start_again(self.line.timing.reconnect_pauses[-1])

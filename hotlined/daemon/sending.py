@@ -63,10 +63,10 @@ class Sender:
     def is_idle(self) -> bool:
         """Tell whether nothing waits to be judged or sent: one question, as long as nobody has written anything."""
         db = self.line.db
-        seen = (db.changed_elsewhere(), db.connection.total_changes)
-        if seen != self._idle_at:
+        written = (self.line.version, db.connection.total_changes)  # by others, by us
+        if written != self._idle_at:
             waits = contacts.next_judgement(db) is not None or answers.is_waiting(db)
-            self._idle_at = None if waits else seen
+            self._idle_at = None if waits else written
         return self._idle_at is not None
 
     def flush_pending_write(self) -> None:
@@ -393,7 +393,7 @@ class Sender:
 
     def _hand_over(self, modem: Modem, begun: gate.Begun) -> policy.Result | None:
         """Return what came of a segment; None where the SIM is not the one that was recognised."""
-        if not self.connection.has_our_sim():
+        if not self.connection.has_our_sim(begun.answer_id):
             return None
         self._unsettled = None  # a result that comes from now on is this segment's, or nobody knows whose
         seconds = self.line.config.modem.send_timeout.total_seconds()

@@ -11,10 +11,11 @@ from hotlined import __version__, files, systemd
 from hotlined import config as configuration
 from hotlined.clock import boottime
 from hotlined.config import Config
-from hotlined.daemon.connection import Connection, ModemState
+from hotlined.daemon.connection import Connection
 from hotlined.daemon.line import Line, Outage
 from hotlined.daemon.receiving import Receiver
 from hotlined.daemon.sending import Sender
+from hotlined.states import ModemState
 from hotlined.status import FILE, DaemonStatus, ModemStatus, Storage, Trouble
 from hotlined.timing import Every, Timing
 from hotlined.words.conditions import MODEM, ODD
@@ -39,8 +40,15 @@ class StatusFile:
 
     def write(self, status: DaemonStatus, words: str) -> None:
         """Write the file and tell systemd in words, if it is time; a full or missing folder is only logged."""
-        if status == self._written and not self._sign_of_life.is_due():
-            return
+        if self._is_news(status) or self._sign_of_life.is_due():
+            self._write(status, words)
+
+    def _is_news(self, status: DaemonStatus) -> bool:
+        """Tell whether anything has changed but the time of the last scan, which each poll does."""
+        written = self._written
+        return written is None or status != replace(written, last_scan_at=status.last_scan_at)
+
+    def _write(self, status: DaemonStatus, words: str) -> None:
         self._written = status
         self._sign_of_life.again()
         systemd.notify(STATUS=words)

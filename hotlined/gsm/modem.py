@@ -11,7 +11,7 @@ import re
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from hotlined.errors import ModemError, ModemRefusedError, ModemSilentError, PortLostError
@@ -57,6 +57,7 @@ STATE_SECONDS = 1.0  # after +CPIN: some makes end it with nothing
 
 CHARSETS = ("IRA", "GSM")  # 27.007 5.5, best first: in the second a USSD string is septets
 BUSY = frozenset({314, 515})  # +CMS ERROR: the SIM is busy (27.005 3.2.5), the modem is still starting (SIMCom, Telit)
+SIM_CAUSES = frozenset(range(310, 319))  # +CMS ERROR: no SIM, its PIN, its PUK, its failure (27.005 3.2.5)
 BUSY_CME = 14  # 27.007 9.2.1: SIM busy
 EMPTY = frozenset({320, 321, 500})  # +CMS ERROR: what some say for the listing of an empty storage
 
@@ -220,6 +221,7 @@ class Modem:
     def __init__(self, port: Port, progress: Callable[[float], float | None]) -> None:
         self.port = port
         self.profile = profiles.GENERIC
+        self._manufacturer = self._model = ""
         self.storages: dict[str, StorageUse] = {}
         self.acknowledges = False
         self.reports = True
@@ -239,11 +241,14 @@ class Modem:
         self._was_busy = False  # since it was asked for its codes
         self._selected = ""  # the storage that was listed last, while its indexes hold
         self._imsi = ""  # whose SIM it was when that was asked last
+        self.is_sim_certain = False
+        """Whether the SIM said who it is, and nothing has hinted since that it may be another one."""
         self._has_sim_moved = False  # since a deletion was last known to be of the same SIM
         self._hanging_slots: set[tuple[str, int]] = set()  # slots that the modem hangs on
         self._checks: tuple[str, ...] = CHECKS[0]
         self._settings: tuple[str, ...] = ()
         self._echoes = False
+        self._is_complete = False
 
     @property
     def in_step(self) -> bool:
@@ -273,10 +278,24 @@ class Modem:
                 return int(match[1])
         return None
 
-    def listen(self, seconds: float) -> None:
-        """Read what comes, until something has come or the time is over; not if something waits to be heard."""
+    def listen(self, seconds: float) -> bool:
+        """Read until something has come or the time is over, at most a second; return whether it is to be acted on."""
         if not self._unsolicited:
             self._receive(time.monotonic() + seconds)
+        return self._needs_attention
+
+    def wait(self, seconds: float, *others: int) -> bool:
+        """Wait until something has come, the time is over or one of `others` is readable; return as `listen` does.
+
+        It may wait for longer than `listen`: `progress` is not called meanwhile.
+        """
+        if self._needs_attention:
+            return True
+        return self.port.wait(seconds, *others) and self.listen(0.0)
+
+    @property
+    def _needs_attention(self) -> bool:
+        return bool(self._unsolicited or self._late) or not self.in_step
 
     # ---- being in step
 
@@ -288,6 +307,7 @@ class Modem:
         if self.in_step:
             self._protocol = Protocol()
         self._selected = ""  # it may have started anew without a word
+        self.is_sim_certain = False
         deadline = time.monotonic() + DRAIN_SECONDS
         while self._receive(time.monotonic() + QUIET_SECONDS) and not self._is_over(deadline):
             pass
@@ -350,8 +370,14 @@ class Modem:
         self._information.clear()
         self._write(self._protocol.command(command))
         response = self._response(seconds, line_seconds)
-        self._was_busy = self._was_busy or _is_busy(response.final)
+        self._note_final(response.final)
         return response
+
+    def _note_final(self, final: Final) -> None:
+        """Note what a final result code hints at: that the SIM is busy, or may be another one."""
+        self._was_busy = self._was_busy or _is_busy(final)
+        if final.cme is not None or final.cms in SIM_CAUSES:
+            self.is_sim_certain = False
 
     def require(self, text: str, *prefixes: str, seconds: float = COMMAND_SECONDS, bare: bool = False) -> Response:
         """Run one command that must succeed; raises ModemRefusedError otherwise."""
@@ -380,7 +406,8 @@ class Modem:
         for _ in range(2):
             self.run("ATE0")  # the echo of the first may be garbled; one that goes on echoing can be used, too
         self.run("AT+CMEE=1")
-        self.profile = profiles.choose(self.ask("AT+CGMI"), self.ask("AT+CGMM"))
+        self._manufacturer, self._model = self.ask("AT+CGMI"), self.ask("AT+CGMM")
+        self.profile = profiles.choose(self._manufacturer, self._model)
         self._ensure_radio()
 
     def _ensure_radio(self) -> None:
@@ -431,29 +458,37 @@ class Modem:
         return self.run(f'AT+CPIN="{pin}"', seconds=SLOW_COMMAND_SECONDS).final.ok
 
     def initialise(self) -> Identification:
-        """Set what the daemon relies on, verify it, and return who is there. The SIM must be ready.
+        """Set all that the daemon relies on, verify it, and return who is there. The SIM must be ready.
 
         Raises ModemRefusedError where the modem cannot be used for this.
         """
+        return self.complete(self.prepare())
+
+    def prepare(self) -> Identification:
+        """Set what a listing relies on, and return which modem and SIM are there; `complete` does the rest."""
+        self._is_complete = False
         self.require("AT+CMGF=0")
-        self._choose_charset()
         self._choose_storages()
+        response = self.run("AT+CIMI", bare=True, seconds=SLOW_COMMAND_SECONDS)
+        self._note_imsi(response)
+        if not self._imsi and response.final.cme is not None:
+            raise ModemRefusedError(
+                "The SIM does not say who it is (AT+CIMI).", response.final.text, "It is asked again soon."
+            )
+        return Identification(imei=self.imei(), imsi=self._imsi)
+
+    def complete(self, identification: Identification) -> Identification:
+        """Set and verify the rest, and return what else modem and SIM say of themselves."""
+        self._choose_charset()
         self._ask_for_codes()
         if self.ask("AT+CMEE?", "+CMEE:") != "1":
             log.warning("the modem does not number its errors: a refusal after Ctrl-Z will be unconfirmed")
         if _field(self.ask("AT+CPMS?", "+CPMS:", seconds=SLOW_COMMAND_SECONDS), 0) not in self.storages:
             log.warning("the modem does not keep the storage that was chosen for texts")
-        response = self.run("AT+CIMI", bare=True, seconds=SLOW_COMMAND_SECONDS)
-        self._imsi = _digits(response)
-        if not self._imsi and response.final.cme is not None:
-            raise ModemRefusedError(
-                "The SIM does not say who it is (AT+CIMI).", response.final.text, "It is asked again soon."
-            )
-        return Identification(
-            manufacturer=self.ask("AT+CGMI"),
-            model=self.ask("AT+CGMM"),
-            imei=self.imei(),
-            imsi=self._imsi,
+        return replace(
+            identification,
+            manufacturer=self._manufacturer,
+            model=self._model,
             sms_service=SMS_SERVICES.get(self.ask("AT+CGSMS?", "+CGSMS:"), ""),
             own_number=self.own_number(),
             service_centre=self.service_centre(),
@@ -461,8 +496,12 @@ class Modem:
 
     def imsi(self) -> str:
         """Return whose SIM it is (27.007 5.6), or an empty string where it does not say."""
-        self._imsi = self.ask_digits("AT+CIMI")
+        self._note_imsi(self.run("AT+CIMI", bare=True, seconds=SLOW_COMMAND_SECONDS))
         return self._imsi
+
+    def _note_imsi(self, response: Response) -> None:
+        self._imsi = _digits(response)
+        self.is_sim_certain = self._imsi != ""
 
     def imei(self) -> str:
         """Return which modem it is (27.007 5.4), or an empty string where it does not say."""
@@ -483,12 +522,24 @@ class Modem:
         return _field(response.lines[0].text.removeprefix("+CSCA:"), 0) if response.lines else None
 
     def verify(self) -> None:
-        """Check that the settings still stand, with one command; raises ModemRefusedError where they do not."""
+        """Check that the settings still stand, with one command; raises ModemRefusedError where they do not.
+
+        A modem that has not been set up completely has none to check.
+        """
+        if not self._is_complete:
+            return
         self._protocol.take_echoed()
         settings = self._read_settings()
         if settings != self._settings:
             raise _not_kept(settings)
-        if self._protocol.take_echoed() and not self._echoes:
+        self._require_no_echo()
+
+    def _require_no_echo(self) -> None:
+        """Check that the modem does not echo; raises ModemRefusedError where it does and did not before.
+
+        A modem that has reset itself without a word echoes again: this costs no command, so each listing checks it.
+        """
+        if self._is_complete and self._protocol.take_echoed() and not self._echoes:
             raise _not_kept(("the echo is back",))
 
     def _note_settings(self) -> None:
@@ -505,6 +556,7 @@ class Modem:
         if cnmi := next((line for line in self._settings if line.startswith("+CNMI:")), ""):
             self.reports = _REPORTED.match(cnmi) is not None
         self._echoes = self._protocol.take_echoed()
+        self._is_complete = True
 
     def _note_checks(self) -> None:
         """Find the questions for the settings that the modem answers, and note the answers."""
@@ -656,16 +708,44 @@ class Modem:
 
     # ---- receiving
 
+    @property
+    def scan_order(self) -> Iterable[str]:
+        """The storages that are scanned, first the one that is selected: that saves one selection a scan."""
+        return sorted(self.storages, key=lambda name: name != self._selected)
+
+    def forget_deleted(self, storage: str, entries: int) -> None:
+        """Count so many deleted entries out of what a storage says that it holds."""
+        use = self.storages[storage]
+        self.storages[storage] = replace(use, used=max(0, use.used - entries))
+
+    def drop_alias(self, storage: str) -> None:
+        """Leave a storage alone from now on: it is another name of one that is listed."""
+        del self.storages[storage]
+
+    def reselect(self, storage: str) -> None:
+        """Bring the modem back into step after a listing that broke off, and select the same storage again.
+
+        Raises ModemError where the modem has lost its settings or the storage cannot be selected.
+        """
+        self.resynchronise()
+        self.verify()
+        self.require_selection(storage)
+
     def list(self, storage: str) -> Listing:
-        """List all entries of a storage without deleting any; an entry that makes no sense is left out and logged."""
+        """List all entries of a storage without deleting any; an entry that makes no sense is left out and logged.
+
+        Raises ModemRefusedError where the modem does not list it, or echoes again: it has started anew by itself.
+        """
         if self._selected != storage or self._has_sim_moved:
             self.require_selection(storage)
+        self._protocol.take_echoed()
         try:
             response = self.run("AT+CMGL=4", "+CMGL:", seconds=LISTING_SECONDS, line_seconds=LINE_SECONDS, payload=True)
         except ModemSilentError:
             log.warning("the listing of %s broke off after %d entries", storage, len(self._information))
             entries_so_far = (_entry(line) for line in self._information)
             return Listing(storage, tuple(entry for entry in entries_so_far if entry), complete=False)
+        self._require_no_echo()
         if response.final.cms in EMPTY and not response.lines and self._holds_nothing(storage):
             return Listing(storage, (), complete=True)
         if not response.final.ok:
@@ -772,6 +852,7 @@ class Modem:
         self._write(self._protocol.command(command))
         answer = self._until(lambda event: isinstance(event, Prompt | Response), PROMPT_SECONDS, None)
         if isinstance(answer, Response):
+            self._note_final(answer.final)
             return Refused(answer.final.text, answer.final.cms, before_payload=True)
         if not isinstance(answer, Prompt):
             return Refused("no prompt came", None, before_payload=True)
@@ -779,7 +860,9 @@ class Modem:
             self._write(self._protocol.submit(pdu))
             response = self._response(seconds)
         except (ModemSilentError, PortLostError) as error:
+            self.is_sim_certain = False
             return Unknown(error.message)
+        self._note_final(response.final)
         if not response.final.ok:
             return Refused(response.final.text, response.final.cms, before_payload=False)
         references = [match[1] for line in response.lines if (match := _CMGS.match(line.text))]
@@ -880,6 +963,8 @@ class Modem:
                 meaning = profiles.meaning(event.text)
                 if meaning is Meaning.RESET:
                     self._selected = ""  # its indexes may be others now
+                if meaning in (Meaning.RESET, Meaning.SIM):
+                    self.is_sim_certain = False
                 self._has_sim_moved = self._has_sim_moved or meaning is Meaning.SIM
             elif isinstance(event, Late):
                 self._late.append(event.text)

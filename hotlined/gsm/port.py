@@ -10,6 +10,7 @@ import errno
 import os
 import select
 import termios
+import time
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -71,6 +72,29 @@ class Port:
         except (*_LOST, ValueError) as error:
             raise self._lost(error) from error
         return octets
+
+    def wait(self, timeout_seconds: float, *others: int) -> bool:
+        """Wait until something has come, the time is over, or the wait is woken; tell whether something has come.
+
+        `others` are descriptors that end it when they become readable; what they have is left to the caller.
+        """
+        try:
+            if self._fileno is None:
+                deadline = time.monotonic() + timeout_seconds
+                while not self._serial.in_waiting and (left := deadline - time.monotonic()) > 0:
+                    ready, _, _ = select.select([*self._wake, *others], [], [], min(left, _POLL_SECONDS))
+                    if ready:
+                        break
+                else:
+                    return bool(self._serial.in_waiting)
+            else:
+                descriptors = [self._fileno, *self._wake, *others]
+                ready, _, _ = select.select(descriptors, [], [], max(0.0, timeout_seconds))
+        except (*_LOST, ValueError) as error:
+            raise self._lost(error) from error
+        if any(descriptor in ready for descriptor in self._wake):
+            drain(self._wake)
+        return self._fileno in ready
 
     def write(self, octets: bytes) -> None:
         """Write all octets; a modem that takes none for ten seconds counts as lost."""

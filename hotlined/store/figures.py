@@ -17,16 +17,13 @@ from sqlite3 import Row
 from typing import Any
 
 from hotlined.clock import parse_rfc3339, rfc3339
-from hotlined.states import MAY_HAVE_LEFT, OCCUPIES, ContactKind, ContactVerdict, State, listed
+from hotlined.states import MAY_HAVE_LEFT, OCCUPIES, ContactKind, ContactVerdict, ModemState, State, listed
 from hotlined.store.database import Database
 
 SLOT_MINUTES = 15
 """Every offset from UTC that is in use is a multiple of it: a slot lies in one hour of any local time."""
 
-MODEM_STATES = (
-    "ready", "unregistered", "starting", "recovering", "absent", "busy_port", "sim_absent", "sim_changed",
-    "pin_required", "pin_refused", "puk_required", "no_service_centre", "stopped",
-)  # fmt: skip
+MODEM_STATES = (*ModemState, "stopped")
 """The states of the modem, as `status` shows them, and that of a daemon which was told to end.
 
 An event of the kind `modem_STATE` says that one began.

@@ -1,0 +1,270 @@
+"""Brings a modem to the point where its storages can be listed: finds its port, enters its PIN, recognises its SIM.
+
+The result is a modem that is ready, or an error that says why not; `state_of` and `maybe_trouble` read it. What has
+to be done about it is for `connection` and `recovery` to know. Known to be wrong: with `port: auto`, a stick whose
+modem holds its answers back for longer than two questions take is passed over where there are several sticks.
+"""
+
+import logging
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from hotlined.daemon.line import Line
+from hotlined.daemon.recovery import ModemTrouble
+from hotlined.errors import (
+    HotlinedError,
+    ModemError,
+    ModemRefusedError,
+    ModemSilentError,
+    PortBusyError,
+    PortError,
+    PortLostError,
+    PortMissingError,
+)
+from hotlined.gsm import finding, profiles
+from hotlined.gsm.finding import Machine
+from hotlined.gsm.modem import PROBES, Identification, Modem, SimState
+from hotlined.gsm.port import Port, maybe_shared
+from hotlined.states import ModemState
+from hotlined.store import pins
+from hotlined.store.line import bind_sim, bound_sim
+from hotlined.words.conditions import MODEM
+
+log = logging.getLogger("hotlined")
+
+AUTO = "auto"  # in `modem.port`
+QUICK_PROBES = 2  # questions to each of several ports before the next one is tried
+OURS_HINT = (
+    "Nothing is done with it: it may be another line's. Name this line's port in `modem.port`, or go on with this one:"
+    " `hotlined adopt`."
+)
+
+
+class SimError(ModemError):
+    """The SIM cannot be used as it is; `state` says how."""
+
+    def __init__(self, state: ModemState, message: str, hint: str) -> None:
+        super().__init__(message, hint)
+        self.state = state
+
+
+class NotOursError(ModemError):
+    """The only modem that was found has neither the line's stick nor its SIM."""
+
+
+class Starter:
+    """Opens ports and starts the modems behind them; it remembers the port that was opened last.
+
+    `progress` is called during every wait (see Modem); `wake` is a descriptor that ends waits.
+    """
+
+    def __init__(self, line: Line, progress: Callable[[float], float | None], wake: int) -> None:
+        self.line = line
+        self.port_name = ""
+        self.usb_device = ""
+        """The USB device that the port belongs to (`1-1.2`)."""
+        self._profile = profiles.GENERIC
+        self._progress = progress
+        self._wake = wake
+        self._pin_file_error = ""
+
+    def forget_port(self) -> None:
+        """Forget the port that was opened last: the configuration names another one."""
+        self.port_name = self.usb_device = ""
+
+    # ---- port
+
+    def open(self) -> Modem:
+        """Return a modem in step: at the configured port, else the line's own among all sticks, else the first one.
+
+        Raises PortError or ModemError for the last port that was tried.
+        """
+        configured = self.line.config.modem.port
+        if configured != AUTO:
+            return self._try(configured, len(PROBES))
+        machine = self.line.machine
+        names = [candidate.port for candidate in finding.candidates(machine.sysfs, machine.dev)]
+        bound = bound_sim(self.line.db)
+        first: str | None = None
+        error: HotlinedError = _no_stick(machine)
+        for name in names:
+            if self.line.stopping:
+                break
+            try:
+                modem = self._try(name, QUICK_PROBES if len(names) > 1 else len(PROBES))
+            except (PortError, ModemError) as problem:
+                error = problem
+                continue
+            try:
+                if bound is None or modem.imei() in ("", bound[0]) or modem.imsi() == bound[1]:
+                    return modem
+            except (PortError, ModemError) as problem:
+                error = problem
+            else:
+                first = first or name
+            modem.port.close()
+        if first and not self.line.stopping:
+            return self._try(first, len(PROBES))
+        raise error
+
+    def _try(self, name: str, probes: int) -> Modem:
+        """Return the modem at a port, in step."""
+        port = Port(name, self.line.config.modem.baudrate, self._wake)
+        try:
+            modem = Modem(port, self._progress)
+            modem.begin(probes)
+        except (PortError, ModemError) as error:
+            port.close()
+            raise explain(error, name) from None
+        self.port_name = name
+        self._profile = modem.profile
+        self.usb_device = finding.usb_device(name, self.line.machine.sysfs)
+        return modem
+
+    def reset_blindly(self) -> None:
+        """Write the reset command to the port that was opened last, though its modem does not answer."""
+        if not self.port_name:
+            return
+        port = Port(self.port_name, self.line.config.modem.baudrate, self._wake)
+        try:
+            modem = Modem(port, self._progress)
+            modem.profile = self._profile
+            modem.reset()
+        finally:
+            port.close()
+
+    # ---- SIM
+
+    def enter_pin(self, modem: Modem) -> None:
+        """Bring the SIM to READY: the PIN is sent only when asked for, once per value and SIM, ever.
+
+        Raises SimError for a SIM that cannot be used.
+        """
+        state, words = modem.sim_state()
+        if state is SimState.PIN and (pin := self._pin()):
+            self._try_pin(modem, pin)
+            state, words = self._await_sim(modem)
+        if state is SimState.READY:
+            return
+        if (shown := _SIM_STATES.get(state)) is None:
+            raise SimError(ModemState.STARTING, f"The SIM is not ready ({words}).", "")
+        raise SimError(shown, MODEM[shown].words, MODEM[shown].cure)
+
+    def _try_pin(self, modem: Modem, pin: str) -> None:
+        """Send a PIN that was never tried on this SIM; the try is committed first, whatever becomes of it."""
+        db, sim = self.line.db, modem.sim_identity()
+        try:
+            digest = pins.digest(db, pin)
+        except OSError as error:
+            raise SimError(
+                ModemState.PIN_REQUIRED,
+                f"The PIN is not tried, since that could not be noted: {error.strerror}.",
+                "Look after the disk that the database is on.",
+            ) from error
+        if pins.was_refused(db, sim, digest):
+            raise SimError(
+                ModemState.PIN_REFUSED,
+                "This PIN was tried on this SIM before and not seen to be right, so it is not tried again.",
+                "Correct modem.pin, or switch the PIN off with a phone: it also shows how many tries are left.",
+            )
+        pins.note_try(db, sim, digest, db.now())  # before it is sent: a crash in between must not cost a second try
+        if not modem.enter_pin(pin):
+            pins.refuse(db, sim, digest)
+            raise SimError(
+                ModemState.PIN_REFUSED,
+                "The SIM refused the PIN.",
+                "Correct modem.pin. It is not tried again with this value; two more wrong ones lock the SIM.",
+            )
+        pins.accept(db, sim, digest)
+
+    def _await_sim(self, modem: Modem) -> tuple[SimState, str]:
+        """Wait some seconds for a SIM that took its PIN to become ready; return its state then."""
+        deadline = time.monotonic() + self.line.timing.sim_ready
+        while (answer := modem.sim_state())[0] is not SimState.READY and not (
+            self.line.stopping or time.monotonic() >= deadline
+        ):
+            modem.listen(0.5)
+        return answer
+
+    def _pin(self) -> str | None:
+        """Return the configured PIN: from the configuration, its file, or systemd's credential `pin`."""
+        if self.line.config.modem.pin:
+            return self.line.config.modem.pin
+        path = self.line.config.modem.pin_file
+        if path is None and (folder := os.environ.get("CREDENTIALS_DIRECTORY")):
+            path = Path(folder) / "pin"
+        try:
+            return path.read_text().strip() if path else None
+        except (OSError, ValueError) as error:
+            if self._pin_file_error != str(error):
+                log.warning("the PIN cannot be read from %s: %s", path, error)
+            self._pin_file_error = str(error)
+            return None
+
+    def recognise(self, identification: Identification) -> str:
+        """Return how stick and SIM differ from the line's, in words; empty where they are the line's.
+
+        The first ones that a line meets become its own. Raises NotOursError where both differ, unless a person named
+        the port; ModemError where the SIM no longer says whose it is.
+        """
+        db, imei, imsi = self.line.db, identification.imei, identification.imsi
+        bound = bound_sim(db) or ("", "")
+        if bound[1] and not imsi:
+            raise ModemError("The SIM does not say who it is any more.", "It is asked again soon.")
+        pairs = {"stick": (bound[0], imei), "SIM": (bound[1], imsi)}
+        differing = [name for name, (ours, this) in pairs.items() if ours and this and ours != this]
+        if not differing:
+            if (complete := (bound[0] or imei, bound[1] or imsi)) != bound:
+                with db.transaction():
+                    bind_sim(db, *complete)
+            return ""
+        mismatch = f"Another {' and another '.join(differing)} than before"
+        if len(differing) == len(pairs) and self.line.config.modem.port == AUTO:
+            raise NotOursError(f"{mismatch}.", OURS_HINT)
+        return mismatch
+
+
+_SIM_STATES = {
+    SimState.ABSENT: ModemState.SIM_ABSENT,
+    SimState.PIN: ModemState.PIN_REQUIRED,
+    SimState.PUK: ModemState.PUK_REQUIRED,
+}
+
+
+def _no_stick(machine: Machine) -> HotlinedError:
+    """Return the error for a machine without a modem; it names a stick that is plugged in and has no port."""
+    for stick in finding.portless_sticks(machine.sysfs):
+        return PortMissingError(stick.message, stick.hint)
+    return PortMissingError("No modem is plugged in.", "Plug the stick in, or name its port in `modem.port`.")
+
+
+def explain(error: HotlinedError, port: str) -> HotlinedError:
+    """Return a PortBusyError where another program has the port open, for it may take answers away; else the error."""
+    may_be_taken_away = isinstance(error, ModemSilentError | ModemRefusedError)
+    return (maybe_shared(port) if may_be_taken_away else None) or error
+
+
+def maybe_trouble(error: HotlinedError) -> ModemTrouble | None:
+    """Return the trouble for the ladder of a modem that could not be started; None where no rung can help."""
+    if isinstance(error, NotOursError):
+        return None
+    if isinstance(error, SimError):
+        return {ModemState.SIM_ABSENT: ModemTrouble.NO_SIM, ModemState.STARTING: ModemTrouble.UNREADY}.get(error.state)
+    if isinstance(error, PortError):
+        return ModemTrouble.ABSENT if isinstance(error, PortMissingError | PortLostError) else None
+    return ModemTrouble.SILENT if isinstance(error, ModemSilentError) else ModemTrouble.UNREADY
+
+
+def state_of(error: HotlinedError) -> ModemState:
+    """Return the state of a modem that an error keeps from its work."""
+    if isinstance(error, SimError):
+        return error.state
+    if isinstance(error, NotOursError):
+        return ModemState.SIM_CHANGED
+    if isinstance(error, PortBusyError):
+        return ModemState.BUSY_PORT
+    if isinstance(error, PortError):
+        return ModemState.ABSENT
+    return ModemState.RECOVERING

@@ -1,0 +1,44 @@
+"""Wakes a wait when a file in the database's folder changes: so the loop need not ask every second (inotify(7)).
+
+A hint and no more: our own writes wake it too, and a file system that tells nothing (a network's) or a kernel without a
+free watch leaves `descriptor` None. Whoever waits asks the database itself, and asks now and then without a hint.
+"""
+
+import ctypes
+import os
+from pathlib import Path
+
+from hotlined.clock import libc
+from hotlined.gsm.port import drain
+
+_NONBLOCK, _CLOEXEC = os.O_NONBLOCK, os.O_CLOEXEC  # inotify_init1(2) takes these
+_MODIFY, _MOVED_FROM, _MOVED_TO, _CREATE, _DELETE = 0x2, 0x40, 0x80, 0x100, 0x200  # sys/inotify.h
+
+
+class FolderWatch:
+    """Watches one folder; `descriptor` is readable after something in it was written, made, moved or removed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.descriptor: int | None = None
+        try:
+            descriptor = libc().inotify_init1(_NONBLOCK | _CLOEXEC)
+        except AttributeError:  # a C library without it
+            return
+        if descriptor < 0:
+            return
+        mask = ctypes.c_uint32(_MODIFY | _MOVED_FROM | _MOVED_TO | _CREATE | _DELETE)
+        if libc().inotify_add_watch(descriptor, os.fsencode(folder), mask) < 0:
+            os.close(descriptor)
+            return
+        self.descriptor = descriptor
+
+    def forget(self) -> None:
+        """Forget what has changed so far."""
+        if self.descriptor is not None:
+            drain([self.descriptor])
+
+    def close(self) -> None:
+        """Watch no more."""
+        if self.descriptor is not None:
+            os.close(self.descriptor)
+            self.descriptor = None
