@@ -367,10 +367,9 @@ def test_a_stick_that_comes_and_goes_does_not_fill_the_card(line: Line) -> None:
 def test_a_storage_that_was_busy_is_listed_again(tmp_path: Path) -> None:
     """A storage that could not be listed several times is tried again, and what came to it meanwhile is found."""
     with simulation.start(tmp_path, me_size=5) as simulator, Line(tmp_path, simulator) as line:
-        start_hasty(line)
-        line.wait_state("ready")
         for after in (0, 1, 2):  # every other listing: SM's, not ME's
             line.sim.do("fault", kind="error", command="+CMGL", cms=314, count=1, after=after)
+        start_hasty(line)
         wait_until(lambda: "SM cannot be listed" in line.log_path.read_text(), "a storage that is put off")
         line.sim.do("deliver", from_=NUMBER, text="un")
         answered(line)

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from hotlined.daemon.line import Line
 from hotlined.daemon.recovery import Ladder, ModemTrouble, Rung
-from hotlined.daemon.starting import SimError, Starter, explain, maybe_trouble, state_of
+from hotlined.daemon.starting import NotOursError, SimError, Starter, explain, maybe_trouble, state_of
 from hotlined.errors import (
     AddressError,
     HotlinedError,
@@ -123,7 +123,11 @@ class Connection:
         self.starter.enter_pin(modem)
         self.ladder.clear(ModemTrouble.NO_SIM)
         self.identification = modem.prepare()
-        self.mismatch = self.starter.recognise(self.identification)
+        try:
+            self.mismatch = self.starter.recognise(self.identification)
+        except NotOursError as error:
+            self.mismatch = error.mismatch  # `adopt` may take it all the same
+            raise
 
     def _complete(self, modem: Modem) -> None:
         self.identification = modem.complete(self.identification)

@@ -327,6 +327,7 @@ class Daemon:
         finally:
             if is_there and self.connection.finish_start():
                 self.recovery.withdraw_power_cycle()
+                self.status.write(self.outage)  # what was read may keep this pass busy for long
 
     def _act_on_unsolicited(self, modem: Modem) -> bool:
         """Act on what came unasked, and tell whether the SIM may be another: that is asked before it is read."""

@@ -20,7 +20,7 @@ from hotlined.daemon.line import Line
 from hotlined.errors import ModemError, ModemSilentError
 from hotlined.gsm import profiles
 from hotlined.gsm.at import Unsolicited
-from hotlined.gsm.modem import Listing, Modem
+from hotlined.gsm.modem import PROBES, Listing, Modem
 from hotlined.gsm.profiles import Meaning
 from hotlined.store import contacts
 from hotlined.timing import Backoff, Every
@@ -29,6 +29,7 @@ log = logging.getLogger("hotlined")
 
 CALL_CODES = frozenset({"RING", "+CRING", "+CLIP", "NO CARRIER"})
 _STORAGE = re.compile(r'"(\w+)"')  # in +CMTI and +CDSI
+FEW_PROBES = 2  # to a modem that has shown nothing: it may hang altogether, and the ladder asks it again
 HOPELESS_LISTINGS = 2  # that broke off one after the other: the storage is read slot by slot from then on
 
 
@@ -250,9 +251,7 @@ class Receiver:
         self, modem: Modem, scan: Scan, listing: Listing, kept: Sequence[contacts.Kept]
     ) -> None:
         """Delete what a listing showed before it broke off, entry by entry, each if it is still in its place."""
-        if not kept:
-            return  # the ladder brings the modem back into step
-        modem.reselect(listing.storage)
+        modem.reselect(listing.storage, len(PROBES) if kept else FEW_PROBES)
         listed = {entry.index: entry.pdu for entry in listing.entries}
         for entry in kept:
             now = modem.read(entry.index)

@@ -51,7 +51,11 @@ class SimError(ModemError):
 
 
 class NotOursError(ModemError):
-    """The only modem that was found has neither the line's stick nor its SIM."""
+    """The only modem that was found has neither the line's stick nor its SIM; `mismatch` says so in words."""
+
+    def __init__(self, mismatch: str) -> None:
+        super().__init__(f"{mismatch}.", OURS_HINT)
+        self.mismatch = mismatch
 
 
 class Starter:
@@ -222,7 +226,7 @@ class Starter:
             return ""
         mismatch = f"Another {' and another '.join(differing)} than before"
         if len(differing) == len(pairs) and self.line.config.modem.port == AUTO:
-            raise NotOursError(f"{mismatch}.", OURS_HINT)
+            raise NotOursError(mismatch)
         return mismatch
 
 

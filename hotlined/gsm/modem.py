@@ -722,12 +722,12 @@ class Modem:
         """Leave a storage alone from now on: it is another name of one that is listed."""
         del self.storages[storage]
 
-    def reselect(self, storage: str) -> None:
+    def reselect(self, storage: str, tries: int = len(PROBES)) -> None:
         """Bring the modem back into step after a listing that broke off, and select the same storage again.
 
         Raises ModemError where the modem has lost its settings or the storage cannot be selected.
         """
-        self.resynchronise()
+        self.resynchronise(tries)
         self.verify()
         self.require_selection(storage)
 
