@@ -1,4 +1,4 @@
-"""What was told of each condition, to whom it is still owed, and the texts that alerts asked the daemon to send.
+"""Stores alerts: the last one of each condition, which channels have yet to take one, the texts asked of the daemon.
 
 An alert is a row before it is sent, and each channel checks it off after: a crash repeats it at most, and loses none.
 A text is a request that carries its alert's id, so none is asked for twice. What is due is not decided here.
@@ -19,15 +19,15 @@ OWED_SECONDS = 86_400.0
 SMS_WINDOW_SECONDS = 86_400.0
 
 TEST = "test"
-"""The condition of a test alert: it is sent once, and owed to nobody afterwards."""
+"""The condition of a test alert: it is sent once, and never again where a channel does not take it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """How far alerts are: the level last told of each condition, and the last event that was taken in (None: none yet).
+    """How far alerts are: the level of the last alert of each condition, and the last event read (None: none yet).
 
-    `unwell_limit` is the reading of the limit clock since when the line does not work, or None; `told_limits` are those
-    at which each condition was told last.
+    `unwell_limit` is the reading of the limit clock since when the line does not work, or None; `told_limits` are the
+    readings at which the last alert of each condition was recorded.
     """
 
     levels: Mapping[str, int] = field(default_factory=dict)
@@ -60,7 +60,7 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """An alert that is owed to a channel."""
+    """An alert that a channel has yet to take."""
 
     alert_id: int
     level: int
@@ -105,7 +105,7 @@ def news(db: Database, kinds: Iterable[str], after: int) -> list[Event]:
 
 
 def record(db: Database, drafts: Iterable[Draft], channels: Iterable[str], now: Now) -> list[int]:
-    """Record alerts as owed to the channels and return their ids, inside the transaction that is open."""
+    """Record alerts for the channels to take and return their ids, inside the transaction that is open."""
     channels = tuple(channels)
     ids = []
     for draft in drafts:
@@ -135,7 +135,7 @@ def move(db: Database, reached: Place) -> None:
 
 
 def owed(db: Database, channel: str, now: Now) -> list[Alert]:
-    """Return what a channel has not taken yet, oldest first; after `OWED_SECONDS` it is not owed any more."""
+    """Return the alerts that a channel has yet to take, oldest first; after `OWED_SECONDS` they are given up."""
     rows = db.all(
         "SELECT a.id AS alert_id, a.level, a.at, a.title, a.text FROM alerts a"
         " JOIN alert_deliveries d ON d.alert_id = a.id"

@@ -1,4 +1,4 @@
-"""Judges contacts and keeps the queue: verdicts, what persons ask for, whose turn it is, what waited for too long.
+"""Judges contacts and keeps the queue: verdicts, texts that persons send, whose turn it is, answers that got too old.
 
 Each function is one transaction, or a part of the one that is open. How the path hangs together, and why nothing can
 leave twice, stands at the head of `lifecycle`; `gate` lets answers out of this queue, `fates` says what became of them.
@@ -75,7 +75,7 @@ def judge(
 
 
 def set_contact_aside(db: Database, contact_id: int, why: str, now: Now) -> None:
-    """Commit that a contact could not be judged: it is kept, not answered, and in nobody's way."""
+    """Commit that a contact could not be judged: it is kept and not answered, and the contacts behind it are judged."""
     with db.transaction():
         db.execute(
             "UPDATE contacts SET verdict = ?, reason = ? WHERE id = ? AND verdict IS NULL",
@@ -96,7 +96,7 @@ def maybe_notice(db: Database, contact_id: int) -> str | None:
 
 
 def recent_texts(db: Database, now: Now) -> list[str]:
-    """Return the answers that were composed in the last 30 days, each once: they may come back."""
+    """Return the texts of the answers of the last 30 days, each once: an autoresponder may send one of them back."""
     rows = db.all(
         "SELECT DISTINCT text FROM answers WHERE by_hand IS NULL AND text IS NOT NULL AND queued_limit > ?",
         now.limit - policy.WINDOW_SECONDS["month"],
@@ -228,7 +228,11 @@ def cancel_all(db: Database, reason: Reason) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """An answer whose turn it may be: the share that it is the head of (None: half of it has left), or a trial."""
+    """An answer that the gate may be asked about now.
+
+    `share` is the share whose first answer it is, None where half of it has left; `trial` says that it would be the
+    open breaker's trial.
+    """
 
     answer_id: int
     share: Share | None
@@ -316,7 +320,7 @@ _TAKEN_BEFORE = (
 
 
 def end_round(db: Database, pauses: Sequence[float]) -> None:
-    """Commit that nobody else is there to be tried in this round: the next trial has its pause."""
+    """Commit that the breaker's round is over, for nobody is left to try: the next trial comes after its pause."""
     with db.transaction():
         line.set_breaker(db, breaker.round_over(line.breaker_of(db), pauses))
 
@@ -342,6 +346,7 @@ def refile(db: Database, recipient: str | None = None, *, shadow: bool = False) 
     """Put queued answers into the share that the gate counts them in: those to a number, or all."""
     pseudonyms.teach(db)
     names = pseudonyms.both(db, recipient) if recipient else ()
+    # `share <> new share`: SQLite writes a row again even where nothing of it changes, and the card wears
     marks = ", ".join("?" * len(names))
     which = f"recipient IN ({marks})" if names else "1"
     db.execute(
@@ -363,14 +368,16 @@ THEN '{Share.KNOWN}' ELSE '{Share.NEW}' END
 
 
 def halt(db: Database, *, trials: bool) -> None:
-    """Commit that what is half sent waits: a pause, the network or the breaker came between two segments.
+    """Queue again every answer of which a segment has left and another waits, because sending stopped in between.
 
-    The breaker lets its own trial come to its end; anything else halts that, too (`trials`).
+    With `trials` the breaker's own trial is queued again too: a pause or the network stops it, the breaker does not.
     """
     query = _HALTED if trials else f"{_HALTED} AND {_NO_TRIAL}"
     if db.one(query):
         with db.transaction():
-            for row in db.all(query):  # again: somebody may have ended one just now
+            for row in db.all(
+                query
+            ):  # asked again now that nobody else can write: somebody may have ended one just now
                 move(db, row["id"], State.QUEUED)
                 refile(db, row["recipient"])
 
@@ -396,6 +403,7 @@ def sweep(db: Database, max_age: timedelta, now: Now, *, by_calendar: bool) -> i
 
 
 def _stale(db: Database, max_age: timedelta, now: Now, most: int, *, by_calendar: bool) -> list[int]:
+    # without INDEXED BY SQLite takes the index on the state, and reads the whole queue in every pass
     rows = db.all(
         f"SELECT id FROM answers INDEXED BY answers_age WHERE state = '{State.QUEUED}' AND age_limit < ? LIMIT ?",
         now.limit - max_age.total_seconds(),
@@ -412,7 +420,7 @@ def _stale(db: Database, max_age: timedelta, now: Now, most: int, *, by_calendar
     return [row["id"] for row in rows]
 
 
-# ---- small things
+# ---- rows and values
 
 
 def _enqueue(
@@ -451,7 +459,7 @@ def _enqueue(
 
 
 def line_hold(db: Database, *, trial: bool = False) -> policy.Line | None:
-    """Return what holds the line back at the gate, but for a trial of the breaker."""
+    """Return whether a pause or the open breaker holds all answers back; with `trial` the breaker does not."""
     if line.is_paused(db):
         return policy.Line.PAUSED
     return policy.Line.OPEN if line.breaker_of(db).is_open and not trial else None

@@ -48,7 +48,8 @@ def history_of(
     )
 
 
-# max() over what may have left: an answer that was asked for again counts once, from its last attempt
+# max() over what may have left: an answer that was asked for again counts once, from its last attempt. IS NOT, for
+# `without` may be NULL, which leaves no answer out; with <> no answer at all would be counted then, and the cap is void
 _HISTORY = f"""
 SELECT count(last) AS answers, max(last) AS last_answer, coalesce(max(open), 0) AS pending FROM (
   SELECT a.state IN {states.OPEN} AS open, (
@@ -93,6 +94,7 @@ SELECT
 FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id
 WHERE s.submitted_limit > :month AND s.state <> '{SegmentState.WAITING}' AND {_COUNTS}
 """
+# IS NOT: `without` may be NULL, which leaves no attempt out
 _WAITING = f"""
 SELECT count(*) AS total, coalesce(sum(t.share = '{policy.Share.KNOWN}'), 0) AS returning_total
 FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id
@@ -129,7 +131,8 @@ def room_at(
     return max(moments)
 
 
-# what waits behind a segment that was handed over counts as if it were handed over now
+# What waits behind a segment that was handed over counts as if it were handed over now. The newest segments are passed
+# over, as many as may stay beside those that are to go; the next one has to leave the window first.
 _IN_THE_WAY = f"""
 SELECT at FROM (
   SELECT s.submitted_limit AS at, t.share = '{policy.Share.KNOWN}' AS is_known
@@ -147,7 +150,7 @@ SELECT at FROM (
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What an outcome has changed of the breaker, and how it is now."""
+    """The breaker after an outcome was reported to it, and what that changed: None for nothing."""
 
     change: breaker.Change | None
     breaker: Breaker
@@ -156,10 +159,11 @@ class Told:
 def ended(db: Database, state: Breaker) -> Iterator[breaker.Ended]:
     """Yield the attempts that ended since the breaker closed last, the latest first.
 
-    Who was forgotten is told apart by the answer.
+    Recipients who were forgotten are all called `~`: there each answer counts as one to a recipient of its own.
     """
     for row in db.all(
         "SELECT t.answer_id, a.recipient, t.outcome, t.cause FROM attempts t JOIN answers a ON a.id = t.answer_id"
+        # by id where two have ended at one reading of the clock: else the last failure before it closed counts again
         " WHERE t.outcome IS NOT NULL AND (t.ended_limit > ? OR (t.ended_limit = ? AND t.id > ?))"
         " ORDER BY t.ended_limit DESC, t.id DESC LIMIT ?",
         state.void_limit,
@@ -182,7 +186,7 @@ def maybe_cms(code: str | None) -> int | None:
 def tell_breaker(
     db: Database, attempt_id: int, outcome: breaker.Outcome, now: Now, pauses: tuple[float, ...], *, nothing_left: bool
 ) -> Told:
-    """Let the line's breaker take in how an attempt ended, inside the transaction that is open."""
+    """Report to the line's breaker how an attempt ended, inside the transaction that is open."""
     state = breaker_of(db)
     row = db.one("SELECT trial FROM attempts WHERE id = ?", attempt_id)
     trial = bool(row and row["trial"])
@@ -229,7 +233,7 @@ def call_trial(db: Database, now: Now, gap: float) -> None:
 
 
 def close_breaker(db: Database, now: Now) -> Breaker:
-    """Close the breaker: what was refused while it was open, or before, is due now and counts for nothing."""
+    """Close the breaker: answers that were refused before are due now, and their refusals are forgotten."""
     latest = db.value("SELECT max(id) FROM attempts")
     before = breaker_of(db)
     state = Breaker(last_trial=before.last_trial, void=latest or 0, void_limit=now.limit)

@@ -56,7 +56,7 @@ def make(database: Path, target: Path, progress: Progress) -> Path | None:
 
 
 def quarantine_restored(db: Database, now: Now) -> str | None:
-    """Commit that a copy that was put back is in use, once; return when it was made, or None for any other database.
+    """Commit, once, what follows from a backup that was put back; return when it was made, None for another database.
 
     Answers that waited when it was made are unconfirmed: they may have left since, and count as sent to their number
     from now on. What was not judged yet is not answered, and no request of then is still wanted. A pause of then holds

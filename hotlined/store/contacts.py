@@ -81,6 +81,9 @@ def record_listing(
         source.imsi,
         source.storage,
     )
+    # Of several rows with one PDU those of this storage come first, and the oldest of them: pop() takes from the end,
+    # so they are laid down in reverse. Else a listing of SM could take the row of the same text in ME, and would then
+    # mark that of SM as deleted, though its text is still on the SIM.
     known: dict[str | None, list[tuple[int, str, int]]] = {}
     for row in reversed(rows):
         known.setdefault(row["pdu"], []).append((row["id"], row["storage"], row["storage_index"]))
@@ -175,7 +178,7 @@ FLOOD_CONTACTS = 60
 def watch_flood(db: Database, now: Now) -> str | None:
     """Record the beginning or the end of a flood; return the event's kind, or None where nothing changed.
 
-    The end says how many contacts it brought. State is where it is stored: a restart forgets no flood.
+    The end says how many contacts it brought. A restart forgets no flood: the line's row says when it began.
     """
     recent = _contacts_since(db, now.limit - FLOOD_SECONDS)
     began = flood_began(db)

@@ -11,7 +11,7 @@ from hotlined.store.database import Database
 
 @dataclass(frozen=True, slots=True)
 class Correspondent:
-    """Whoever contacts the line: a number, a name, or those who withhold theirs (None); what was counted in answers.
+    """One who contacts the line: a number, a name, or all who withhold theirs (None); with what was counted of them.
 
     `first_at` and `last_at` are when its contacts were received, None where it has none but a decision about it.
     """
@@ -98,7 +98,7 @@ ORDER BY {order} LIMIT :limit
 
 
 def maybe_identity(db: Database, originator: str) -> Identity | None:
-    """Return what was found out about an originator, spelled as it is kept, or None where it never contacted us."""
+    """Return the identity of an originator, spelled as in the database; None where it never contacted the line."""
     row = db.one(
         "SELECT country, line_type FROM contacts WHERE originator = ? ORDER BY id DESC LIMIT 1",
         originator,

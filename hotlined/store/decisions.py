@@ -97,6 +97,7 @@ def _decide(db: Database, verb: str, number: str, who: str, now: Now) -> None:
 def _change(db: Database, change: str, values: tuple[str, ...], number: str, who: str, now: Now) -> None:
     """Change what is decided about a number, whether it stands there as it is or as its pseudonym."""
     names = pseudonyms.both(db, number)
+    # ON CONFLICT would see the number alone, and make a second row of one person whose row has the pseudonym
     db.execute(
         "INSERT INTO numbers (number, changed_by) SELECT ?, ?"
         " WHERE NOT EXISTS (SELECT 1 FROM numbers WHERE number IN (?, ?))",

@@ -1,4 +1,4 @@
-"""Records what became of segments: results, crashes, what comes late; and lets the breaker take it in.
+"""Records what became of segments: results, crashes, late results and reports; and reports outcomes to the breaker.
 
 Every fate is one transaction. What a result means is decided by the policy; what a state counts for by `states`.
 """
@@ -45,7 +45,7 @@ def settle(
     retry_after: Sequence[float] = USUAL.retry_after,
     pauses: Sequence[float] = USUAL.trial_after,
 ) -> Settled:
-    """Commit what came of handing a segment to the modem, and let the breaker take it in."""
+    """Commit what became of a segment that was handed to the modem, and report it to the breaker."""
     with db.transaction():
         answer = db.the("SELECT * FROM answers WHERE id = ?", begun.answer_id)
         tries = _tries(db, answer)
@@ -58,11 +58,11 @@ def settle(
                 outcome = _take(db, begun, result.mr, now)
             case policy.Refused() if fate in (Fate.PUT_BACK, Fate.FAILED):
                 _refuse(db, begun, answer, result, tries, now, retry_after, again=fate is Fate.PUT_BACK)
-                outcome = _blame(result, fate, by_hand=answer["by_hand"] is not None)
+                outcome = _outcome_of(result, fate, by_hand=answer["by_hand"] is not None)
             case policy.Refused() | policy.Unknown():
                 _unconfirm(db, begun.segment_id, result.code, result.words)
                 outcome = Outcome.UNCONFIRMED
-        refile(db, begun.recipient)
+        refile(db, begun.recipient)  # after the segment has its state: by it a number counts as answered
         nothing_left = fate in (Fate.PUT_BACK, Fate.FAILED) and not lifecycle.has_left(db, begun.attempt_id)
         told = _end_attempt(
             db,
@@ -76,8 +76,8 @@ def settle(
     return Settled(fate, told)
 
 
-def _blame(result: policy.Refused, fate: Fate, *, by_hand: bool) -> Outcome:
-    """Say what a refusal tells of the line. Of a text by hand only what is clearly the line's: people mistype."""
+def _outcome_of(result: policy.Refused, fate: Fate, *, by_hand: bool) -> Outcome:
+    """Return what a refusal says about the line; of a text by hand only what is clearly its fault: people mistype."""
     if result.fault is policy.Fault.RECIPIENT:
         return Outcome.RECIPIENT
     if result.fault is policy.Fault.EITHER:
@@ -164,6 +164,7 @@ def _refuse(
 
 
 def _tries(db: Database, answer: sqlite3.Row) -> policy.Tries:
+    """Return how often an answer was refused, and whether somebody else's segment was taken since the last time."""
     others_left = answer["refused_limit"] is None or db.one(
         "SELECT 1 FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id"
         " JOIN answers a ON a.id = t.answer_id"
@@ -190,7 +191,7 @@ def _unconfirm(db: Database, segment_id: int, code: str, words: str = "") -> Non
 
 
 def put_back(db: Database, begun: Begun, now: Now) -> None:
-    """Commit that a segment was not submitted after all, through no fault of its own: as if the gate had not passed."""
+    """Commit that a segment was not handed over after all: its answer and the breaker are as before the gate passed."""
     with db.transaction():
         is_trial = db.value("SELECT trial FROM attempts WHERE id = ?", begun.attempt_id)
         asked_by = db.value("SELECT asked_by FROM answers WHERE id = ?", begun.answer_id)
@@ -198,7 +199,7 @@ def put_back(db: Database, begun: Begun, now: Now) -> None:
         move(db, begun.answer_id, State.QUEUED)
         if is_trial:
             set_breaker(db, breaker.trial_withdrawn(breaker_of(db), now.limit))
-        if begun.sequence == 1:
+        if begun.sequence == 1:  # nothing of it was ever in the modem's hands: it must not count for the number
             db.execute("DELETE FROM attempts WHERE id = ?", begun.attempt_id)
             if asked_by is None:
                 _forget_text(db, begun.answer_id)
@@ -208,7 +209,8 @@ def put_back(db: Database, begun: Begun, now: Now) -> None:
 def recover(db: Database, now: Now, pauses: Sequence[float] = USUAL.trial_after) -> int:
     """Commit what a crash left behind: a segment in hand is unconfirmed. Returns how many there were.
 
-    Only where the machine itself started anew since does it say something about the line: a stick may take down the Pi.
+    It is an outcome of the line only where the machine was started anew, too: a stick that draws too much current
+    takes the Pi down with it. The end of the daemon alone says nothing of the line.
     """
     rows = db.all(
         "SELECT s.id, s.attempt_id, t.boot_id FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id"
@@ -297,8 +299,9 @@ def settle_late(
 def apply_report(db: Database, report: tpdu.StatusReport, now: Now) -> int | None:
     """Match a status report to its segment and settle its answer, inside the transaction that is open.
 
-    Matched by recipient and reference, the latest first; else to the only unconfirmed segment to its recipient. It
-    proves, and starts nothing. Returns the segment's id, or None where nothing matches.
+    Matched by recipient and reference, the latest first; else to the only unconfirmed segment to its recipient. A
+    report may prove that a segment left; it never lets the rest of an answer go. Returns the segment's id, or None
+    where nothing matches.
     """
     segment = _reported_segment(db, report, now)
     if segment is None:
@@ -360,7 +363,7 @@ def _reported_segment(db: Database, report: tpdu.StatusReport, now: Now) -> sqli
 
 
 def _prove(db: Database, segment_id: int, now: Now, rules: policy.Rules | None) -> Told | None:
-    """Let an answer follow from its segments after one of them is proven to have left.
+    """Bring an answer into the state that its segments give, after one of them is known to have left.
 
     With `rules` the rest goes on if the gate passes at once; else half of it was sent. An attempt before the latest one
     changes nothing but itself.
@@ -385,7 +388,7 @@ def _prove(db: Database, segment_id: int, now: Now, rules: policy.Rules | None) 
     if whole:
         final = _taken_state(segments)
         if row["state"] != final:
-            if row["state"] == State.UNCONFIRMED and final is not State.SENT:
+            if row["state"] == State.UNCONFIRMED and final is not State.SENT:  # what was delivered was sent before
                 move(db, row["id"], State.SENT)
             move(db, row["id"], final)
         db.execute("UPDATE answers SET sent_at = coalesce(sent_at, ?) WHERE id = ?", now.rfc3339, row["id"])
@@ -439,7 +442,7 @@ def _may_go_on(db: Database, answer: sqlite3.Row, segments: int, rules: policy.R
     return isinstance(policy.gate(queued, history, spent, rules, now.limit, line_hold(db)), policy.Pass)
 
 
-# ---- small things
+# ---- comparing, forgetting
 
 
 def same_number(reported: str, recipient: str) -> bool:

@@ -149,7 +149,7 @@ def _let_out(db: Database, answer: sqlite3.Row, now: Now, *, shadow: bool) -> Be
 def _question(
     answer: sqlite3.Row, attempt: sqlite3.Row | None, segments: int, now: Now, *, known: bool
 ) -> policy.Queued:
-    """Put an answer as the policy knows it."""
+    """Return an answer as the question that the policy's gate is asked."""
     return policy.Queued(
         identity_of(answer, answer["recipient"]),
         answer["kind"] or "text",
@@ -168,7 +168,7 @@ def _go_on(db: Database, answer_id: int) -> None:
 
 
 def set_aside(db: Database, answer_id: int, why: str, now: Now) -> None:
-    """Commit that an answer cannot be composed or encoded: it has failed, and is in nobody's way."""
+    """Commit that an answer cannot be composed or encoded: it has failed, and those behind it go."""
     with db.transaction():
         row = db.one(f"SELECT contact_id FROM answers WHERE id = ? AND state IN {OPEN}", answer_id)
         if row is None:

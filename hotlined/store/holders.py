@@ -19,7 +19,7 @@ _WHOLE = (0x40000000, 0x40000000 + 511)  # of the database itself
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """One lock that is held: by whom, whether nobody else may have it, on which file and bytes."""
+    """One lock: its process, whether it excludes all others, and the file and bytes that it is on."""
 
     pid: int
     whole: bool
@@ -57,7 +57,7 @@ def who_reads(database: Path) -> tuple[str, ...]:
 
 
 def who_has(database: Path) -> tuple[str, ...]:
-    """Return in words which other processes have a database for themselves as a daemon has it."""
+    """Return in words which other processes hold a daemon's lock on a database."""
     files = (_file(database, ""), _file(database, ".lock"))
     return _in_words(held for held in _held() if held.whole and held.file in files)
 

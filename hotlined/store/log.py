@@ -88,7 +88,7 @@ def entries(db: Database, where: Filter, limit: int = 0) -> Iterator[dict[str, A
 
 @dataclass(slots=True)
 class Place:
-    """How far a follower is: the newest rows that it knows, the contacts that were open then, and what it has shown.
+    """What a follower (`log --follow`) knows: the newest rows, the contacts that were open then, the rows it has shown.
 
     Open is a contact that is not judged, or whose answer may still change by itself.
     """
@@ -101,7 +101,7 @@ class Place:
 
 
 def place(db: Database) -> Place:
-    """Return where a follower begins: at what there is now."""
+    """Return a follower that knows what there is now: it shows what comes after."""
     here = _here(db)
     for row in db.all(_THESE, json.dumps(sorted(here.open_ids))):
         note(here, row)
@@ -139,8 +139,8 @@ def _here(db: Database) -> Place:
 
 
 def note(follower: Place, row: sqlite3.Row) -> bool:
-    """Note that a row is shown, and tell whether that is news."""
-    fingerprint = hash(tuple(row))
+    """Remember that a row was shown; return whether it is new, or has changed since it was shown last."""
+    fingerprint = hash(tuple(row))  # the rows themselves would be the whole database in memory, in the end
     if follower.shown.get(row["id"]) == fingerprint:
         return False
     follower.shown[row["id"]] = fingerprint

@@ -180,7 +180,7 @@ def _is_for_us_to_read(path: Path, error: sqlite3.Error) -> bool:
 
 
 def _maybe_unprepared(path: Path, error: sqlite3.Error) -> StoreError | None:
-    """Say what is missing for a reader who may not make it; None where that is not why a database cannot be opened."""
+    """Return an error that names the files which a reader may not make; None where none of them is missing."""
     if not _is_for_us_to_read(path, error):
         return None
     real = path.resolve()
@@ -249,7 +249,7 @@ def _unusable(path: Path, error: OSError) -> StoreError:
 
 
 def _maybe_foreign(path: Path, trouble: str | None) -> StoreError | None:
-    """Say whose a database is that its daemon has no right to; None where that is not why it cannot be used.
+    """Return an error that names the owner of a database which is another user's; None where that is not the trouble.
 
     It was copied or restored by another user, or its card comes from a machine whose users have other numbers.
     """
@@ -341,7 +341,7 @@ def _migrate(path: Path) -> None:
 
 
 def _close_to_others(path: Path) -> None:
-    """Take from the files of a database what more its group may do than read: an earlier version let it write.
+    """Take the right to write from the group of a database's files: an earlier version gave it.
 
     Done before SQLite has one of them open: it would lose its locks.
     """
@@ -353,7 +353,7 @@ def _close_to_others(path: Path) -> None:
 
 
 class Lock:
-    """What tells a second daemon that a database is taken: a file beside it, and the database itself.
+    """The locks of the one daemon that has a database: on a file beside it, and on the database itself.
 
     The one beside it holds while the file is replaced, the other one whatever link the file is reached by.
     """

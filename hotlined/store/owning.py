@@ -1,4 +1,4 @@
-"""Makes the files of a line its user's alone, where versions let every member of the group write beside it.
+"""Makes the files of a line its user's alone, where an earlier version let every member of the group write there.
 
 What lies there may be anybody's: a link, a FIFO, a file that has a second name elsewhere. So nothing is followed and
 nothing is waited for; it runs as the line's user, never as root, and what is not that user's is copied, not taken over.
@@ -34,7 +34,7 @@ _LOOK = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 
 
 def own(folder: Path, database: Path) -> Iterator[str]:
-    """Make a line's folder and database the own ones of the user who runs this, and yield what was done, in words.
+    """Make the user who runs this the only owner of a line's folder and database, and yield in words what was done.
 
     The group of this process becomes theirs. What cannot be the line's is renamed to NAME.set-aside-…; nothing is
     deleted but what SQLite makes anew. Raises StoreError where the database itself cannot be the line's, or where

@@ -31,6 +31,7 @@ def note_try(db: Database, sim: str, pin: str, now: Now) -> None:
     """Commit the try of a PIN before it is made."""
     with db.transaction():
         db.execute(
+            # `accepted` stays as it was: a PIN that the SIM took once is no refused one while it is tried again
             "INSERT INTO pin_tries (sim, pin, tried_at) VALUES (?, ?, ?)"
             " ON CONFLICT DO UPDATE SET tried_at = excluded.tried_at",
             sim,

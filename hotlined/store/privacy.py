@@ -318,6 +318,8 @@ def forget(db: Database, name: str, now: Now, *, keep_opt_out: bool) -> Held | N
             "keep_opt_out": keep_opt_out,
             "nobody": NOBODY,
         }
+        # in their order: segments and answers are found by ids taken before, and contacts go after what belongs to
+        # them, or the ON DELETE CASCADE would take answers along that the windows still have to count
         for statement in _FORGET:
             db.connection.execute(statement, arguments)
         db.event(now, "forget", "a person was erased")
@@ -424,6 +426,7 @@ def _find(db: Database, names: tuple[str, str]) -> _Found:
         )
     )
     contacts = {row["id"] for row in db.all("SELECT id FROM contacts WHERE originator IN (?, ?)", *names)}
+    # an unreadable text has no originator, but its raw PDU may spell the number
     nobody = db.all("SELECT id FROM contacts WHERE originator IS NULL")
     contacts |= {row["id"] for row in nobody} & set(named.values())
     listed = json.dumps(sorted(contacts))

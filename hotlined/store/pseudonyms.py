@@ -1,4 +1,4 @@
-"""Sees a number through its pseudonym: the key beside the database, and what is done when it is lost.
+"""Finds the rows of a number, under the number or its pseudonym, and keeps the key that pseudonyms are made with.
 
 Which key the pseudonyms were made with stands in the database, as a digest. Without that key nobody knows who had an
 answer or opted out, so nothing is sent until a person decides.

@@ -28,7 +28,7 @@ def maybe_next_due_at(db: Database, held: Sending = FREE) -> str | None:
 
 
 def full_windows(db: Database, now: float) -> set[str]:
-    """Return the windows for which answers wait that are due, as the daemon found; `now` is a limit time."""
+    """Return the windows that are full, by what the daemon noted of each share in which an answer is due at `now`."""
     due = f"SELECT 1 FROM answers WHERE state = '{State.QUEUED}' AND share = ? AND due_limit <= ? LIMIT 1"
     return {
         hold.removeprefix("budget_")

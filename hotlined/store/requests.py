@@ -55,7 +55,7 @@ def outcome(db: Database, request_id: int) -> Outcome:
 
 
 def next_request(db: Database, now: Now) -> Request | None:
-    """Commit the oldest open request as begun and return it; those that expired, or are none, are marked so."""
+    """Commit the oldest open request as begun and return it; expired ones, and rows that are no requests, are ended."""
     if not db.one(f"SELECT 1 FROM requests WHERE state = '{RequestState.OPEN}' LIMIT 1"):
         return None
     with db.transaction():
@@ -115,14 +115,14 @@ def await_answer(db: Database, request_id: int, answer_id: int) -> None:
 
 
 def recover(db: Database, now: Now) -> None:
-    """Commit that requests which a crash cut off before they were done were not done."""
+    """Commit that requests which were begun when the daemon stopped, and have no answer, were not carried out."""
     rows = db.all(f"SELECT id FROM requests WHERE state = '{RequestState.BEGUN}' AND answer_id IS NULL")
     for row in rows:
         end(db, row["id"], RequestState.REFUSED, "the daemon stopped before it was done", now)
 
 
 def settle(db: Database, now: Now) -> int:
-    """End the requests whose answer has met its fate; return how many still wait for one."""
+    """End the requests whose answer was sent, or will not be; return how many others wait for theirs."""
     rows = db.all(
         "SELECT r.id, a.state, a.reason FROM requests r JOIN answers a ON a.id = r.answer_id"
         f" WHERE r.state = '{RequestState.BEGUN}'"
