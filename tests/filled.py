@@ -6,11 +6,9 @@ import pty
 import re
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -44,28 +42,19 @@ ANSWER_KEYS = [
 ]  # fmt: skip
 
 
-@cache
-def _template() -> bytes:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "hotlined.db"
-        open_for_daemon(path).close()
-        return path.read_bytes()
-
-
 class Filled:
     """One line; each contact comes a minute after the one before."""
 
     def __init__(self, folder: Path, **settings: Any) -> None:
         self.folder = folder
-        self.database = folder / "hotlined.db"
-        self.database.write_bytes(_template())
+        self.database = store_steps.make_empty(folder / "hotlined.db")
         self.config = folder / "config.yaml"
         self.settings = {"database": "hotlined.db", "runtime_dir": "run", "answer": {"text": ANSWER}} | settings
         self.config.write_text(json.dumps(self.settings))
         self.db: Database = open_for_daemon(self.database)
         self._moments = count()
         self._began = self.db.now().limit
-        self.source = contacts.Source("fr", "206012345678901", "SM", lambda originator: identify(originator, "BE"))
+        self.source = store_steps.SOURCE
 
     def now(self) -> Now:
         """Return the next moment: a minute later on both clocks."""
@@ -75,13 +64,7 @@ class Filled:
     def pdu(self, *entries: str) -> None:
         """Receive entries of the SIM as they are, and delete them there."""
         now = self.now()
-        kept = contacts.record_listing(
-            self.db,
-            self.source,
-            [contacts.read(pdu, len(pdu) // 2, index) for index, pdu in enumerate(entries, 1)],
-            now,
-            complete=True,
-        )
+        kept = store_steps.record(self.db, *entries, now=now, source=self.source)
         contacts.confirm_deleted(self.db, [entry.segment_id for entry in kept], now)
 
     def text(self, text: str = "Salut, ça va ?", sender: str = KEVIN) -> int:

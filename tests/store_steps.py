@@ -1,17 +1,50 @@
-"""The steps that the daemon takes with the store, in a line each: judge, let out, settle."""
+"""A new database, and the steps by which the daemon fills it, in a line each: take in, judge, let out, settle."""
 
+import tempfile
 from datetime import timedelta
+from functools import cache
+from pathlib import Path
 
 from hotlined import policy
 from hotlined.clock import Now
 from hotlined.gsm import tpdu
+from hotlined.gsm.address import identify
 from hotlined.gsm.alphabet import Plan, plan
-from hotlined.store import answers, fates, gate
+from hotlined.store import answers, contacts, fates, gate
 from hotlined.store.database import Database
+from hotlined.store.opening import open_for_daemon
 
 RULES = policy.Rules(policy.Limits(), policy.Numbers(), timedelta(hours=24))
 PLAN = plan("x" * 200)
 """Two segments."""
+SOURCE = contacts.Source("fr", "206012345678901", "SM", lambda originator: identify(originator, "BE"))
+"""The SIM from which texts are taken in."""
+
+
+@cache
+def _empty() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "hotlined.db"
+        open_for_daemon(path).close()
+        return path.read_bytes()
+
+
+def make_empty(path: Path) -> Path:
+    """Make a database with nothing in it, as the daemon makes it, and return its path; only the first takes long."""
+    path.write_bytes(_empty())
+    return path
+
+
+def listing(*entries: str, start: int = 1) -> list[contacts.Reading]:
+    """Return PDUs as a listing of the SIM shows them, from an index on."""
+    return [contacts.read(pdu, len(pdu) // 2, index) for index, pdu in enumerate(entries, start)]
+
+
+def record(
+    db: Database, *entries: str, now: Now, source: contacts.Source = SOURCE, complete: bool = True
+) -> list[contacts.Kept]:
+    """Take in a listing of the SIM."""
+    return contacts.record_listing(db, source, listing(*entries), now, complete=complete)
 
 
 def judge(

@@ -15,7 +15,6 @@ from copy import copy
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
-from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -48,7 +47,6 @@ EXAMPLES = extent.examples(25, 60)
 SHM = Path("/dev/shm")  # processes die here, disks do not: nothing has to wait for one
 START = datetime(2026, 11, 24, 22, 0, tzinfo=UTC)
 NUMBERS = ("+32470000001", "+32470000002", "+32470000003")
-SOURCE = contacts.Source("fr", "206012345678901", "SM", lambda originator: identify(originator, "BE"))
 PLANS = (alphabet.plan("Non."), alphabet.plan("n" * 200))  # one segment, two
 WINDOWS = {"hour": 3600, "day": 86400, "month": 30 * 86400}  # seconds, as config.yaml has them
 
@@ -57,15 +55,6 @@ pytestmark = pytest.mark.uncounted
 durations = st.sampled_from((1, 29, 60, 300, 900, 3599, 3600, 3601, 7200, 43200, 86400, 7 * 86400, 30 * 86400))
 numbers = st.sampled_from(NUMBERS)
 keeps = st.sampled_from(((0, 0), (0, 86400), (3600, 3600), (3600, 86400)))  # seconds: texts, numbers
-
-
-@cache
-def empty_database() -> bytes:
-    """Return the file of a database with nothing in it."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "hotlined.db"
-        open_for_daemon(path).close()
-        return path.read_bytes()
 
 
 # ---- the machine
@@ -196,15 +185,13 @@ class Hotline(RuleBasedStateMachine):
         self.playing = machine()
         self.machine = self.playing.__enter__()
         self.folder = tempfile.TemporaryDirectory(dir=SHM if SHM.is_dir() else None)
-        path = Path(self.folder.name) / "hotlined.db"
-        path.write_bytes(empty_database())
-        self.db = open_for_daemon(path)
+        self.db = open_for_daemon(store_steps.make_empty(Path(self.folder.name) / "hotlined.db"))
         self.limits = policy.Limits()
         self.plan = PLANS[0]
         self.shadow = self.paused = False
         self.blocked: set[str] = set()
         self.opted_out: set[str] = set()
-        self.source = SOURCE
+        self.source = store_steps.SOURCE
         self.texts: list[tuple[str, list[str]]] = []
         self.serial = 0
         self.contacts = 0

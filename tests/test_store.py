@@ -4,6 +4,7 @@ import itertools
 import os
 import random
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from store_steps import PLAN, RULES, begin_next, lose, refuse, take
+from store_steps import PLAN, RULES, SOURCE, begin_next, listing, lose, make_empty, record, refuse, take
 from store_steps import begin as begin_answer
 from store_steps import judge as judge_contact
 
@@ -31,23 +32,12 @@ from hotlined.timing import USUAL
 
 SENDER = "+32470123456"
 SENT = datetime(2026, 11, 24, 22, 0, tzinfo=UTC)
-SOURCE = contacts.Source("fr", "206012345678901", "SM", lambda originator: identify(originator, "BE"))
-
-
-@pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a database with nothing in it, made once."""
-    path = tmp_path_factory.mktemp("template") / "hotlined.db"
-    open_for_daemon(path).close()
-    return path
 
 
 @pytest.fixture
-def db(template: Path, tmp_path: Path) -> Iterator[Database]:
+def db(tmp_path: Path) -> Iterator[Database]:
     """Give an open database of its own to each test."""
-    path = tmp_path / "hotlined.db"
-    path.write_bytes(template.read_bytes())
-    with open_for_daemon(path) as database:
+    with open_for_daemon(make_empty(tmp_path / "hotlined.db")) as database:
         yield database
 
 
@@ -61,14 +51,9 @@ def text(body: str = "oui", sender: str = SENDER, *, scts: datetime = SENT, refe
     return pdus.write_text(sender, body, scts=scts, reference=reference)
 
 
-def listing(*entries: str, start: int = 1) -> list[contacts.Reading]:
-    """Return entries as a listing shows them."""
-    return [contacts.read(pdu, None, index) for index, pdu in enumerate(entries, start)]
-
-
 def scan(db: Database, *entries: str, seconds: float = 0.0, complete: bool = True) -> list[contacts.Kept]:
     """Record a listing of SM."""
-    return contacts.record_listing(db, SOURCE, listing(*entries), at(db, seconds), complete=complete)
+    return record(db, *entries, now=at(db, seconds), complete=complete)
 
 
 def count(db: Database, table: str) -> int:
@@ -292,7 +277,7 @@ def test_a_text_to_a_port_keeps_its_words_and_is_not_answered(db: Database) -> N
 
 @settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 1_000_000))
-def test_any_interleaving_of_listings_and_deletions_keeps_each_text_once(template: Path, seed: int) -> None:
+def test_any_interleaving_of_listings_and_deletions_keeps_each_text_once(seed: int) -> None:
     """Whatever is listed, deleted, refused and interrupted in between: as many contacts as texts, every text whole."""
     dice = random.Random(seed)
     bodies = dice.choices(["court", "é" * 161, "😀" * 80], k=dice.randint(1, 4))
@@ -302,9 +287,7 @@ def test_any_interleaving_of_listings_and_deletions_keeps_each_text_once(templat
         for pdu in text(body, f"+3247000000{number}", scts=SENT + timedelta(seconds=number), reference=number)
     ]
     dice.shuffle(waiting)
-    path = template.with_name("interleaved.db")
-    path.write_bytes(template.read_bytes())
-    with open_for_daemon(path) as db:
+    with tempfile.TemporaryDirectory() as name, open_for_daemon(make_empty(Path(name) / "hotlined.db")) as db:
         stored: list[str] = []
         while waiting or stored:
             arrived = dice.randint(0, len(waiting))

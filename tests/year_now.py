@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from store_steps import record
 from year import BY_HAND, HOUR, Handed, Network, Outcome, Settings, Verdict
 
 from hotlined import clock, config, policy
@@ -29,7 +30,6 @@ from hotlined.store.opening import open_beside_daemon, open_for_daemon
 from hotlined.timing import Every
 
 START = datetime(2026, 11, 24, 22, 0, tzinfo=UTC)
-SOURCE = contacts.Source("fr", "206012345678901", "SM", lambda originator: identify(originator, "BE"))
 LOOK_SECONDS = 600  # while something waits for a window, whatever is known of it
 
 
@@ -243,8 +243,7 @@ class Line:
 
     def list_storage(self, parts: list[str]) -> None:
         """List a storage with these entries, and delete them there."""
-        readings = [contacts.read(pdu, None, index) for index, pdu in enumerate(parts, 1)]
-        kept = contacts.record_listing(self.db, SOURCE, readings, self.db.now(), complete=True)
+        kept = record(self.db, *parts, now=self.db.now())
         contacts.confirm_deleted(self.db, [entry.segment_id for entry in kept], self.db.now())
 
     def receive_again(self, at: int, contact: int) -> None:
