@@ -29,6 +29,7 @@ from hotlined.states import ModemState
 from hotlined.store import answers, attempts
 from hotlined.store.line import bind_sim, bound_sim, note_own_number
 from hotlined.timing import Backoff, Every, RateLimit
+from hotlined.words.conditions import MODEM
 
 log = logging.getLogger("hotlined")
 
