@@ -231,7 +231,7 @@ def _daemon_trouble(statuses: Found, *, alive: bool) -> Iterator[Trouble]:
     else:
         yield Trouble(
             "not_alive",
-            f"The daemon (process {pid or 'unknown'}) ended unexpectedly, or hangs; what follows is its last status.",
+            f"The daemon (process {pid or 'unknown'}) ended unexpectedly, or hangs; below is what was last known.",
             "Start it again; if it is a service: `systemctl restart hotlined`, and `journalctl -u hotlined` says why.",
         )
 

@@ -97,7 +97,7 @@ HOLDS = {
     ("held", "key_lost"): Condition(
         "a key is lost",
         "The key of the pseudonyms is lost: nothing is sent.",
-        "Restore it from a backup. With it or without it, `hotlined resume` lets answers go out again.",
+        "Restore it from a backup. `hotlined resume` then goes on, also without it.",
     ),
     ("held", "sim_changed"): MODEM["sim_changed"],
     ("paused", "person"): Condition(
@@ -106,7 +106,7 @@ HOLDS = {
     ("paused", "restored"): Condition(
         "the line is paused",
         "Paused by {by}, and the pause came back with a backup: nothing is sent.",
-        "`hotlined resume` lets answers go out again.",
+        "`hotlined resume` ends it.",
     ),
     ("trial", "outage"): Condition(
         "nothing leaves",
