@@ -18,6 +18,7 @@ import pytest
 from filled import ANSWER, KEVIN, LEA, Filled
 
 from hotlined.clock import rfc3339
+from hotlined.statistics.page import ready_percent
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chromium-headless-shell")
 BROWSER = next(filter(None, map(shutil.which, BROWSERS)), None)
@@ -253,6 +254,15 @@ def test_interruptions_are_drawn_where_they_were(line: Filled) -> None:
     assert "ready for 100.0 % of the time of which something is known" in written(line)
     line.db.execute("DELETE FROM events")
     assert "Nothing is known of the modem" in written(line)
+
+
+@pytest.mark.parametrize(
+    ("ready", "known", "percent"),
+    [(560505.871, 560505.871, 100.0), (560505.0, 560505.871, 99.9), (0.0, 5.0, 0.0), (0.0, 0.0, 0.0)],
+)
+def test_only_a_time_without_interruption_is_ready_whole(ready: float, known: float, percent: float) -> None:
+    """The share is rounded down, and the whole is 100 % however long it is."""
+    assert ready_percent(ready, known) == percent
 
 
 @pytest.mark.parametrize("by", ["hour", "day", "week", "month"])

@@ -244,7 +244,7 @@ def _service(summary: Summary) -> Figure:
     period, whole = summary.period, (summary.period.end - summary.period.start).total_seconds()
     seconds = modem_seconds(summary)
     known = math.fsum(time for state, time in seconds.items() if state != "unknown")
-    ready = math.floor(1000 * seconds.get("ready", 0.0) / known) / 10 if known else 0.0  # 100 only if nothing is amiss
+    ready = ready_percent(seconds.get("ready", 0.0), known)
 
     of = "time of which something is known" if "unknown" in seconds else "period"
 
@@ -269,6 +269,12 @@ def _service(summary: Summary) -> Figure:
         rows=((_words(state), wait_in_words(time), f"{100 * time / whole:.2f} %") for state, time in seconds.items()),
         key=(("e", "ready"), ("f", "not ready"), ("none", "not known")),
     )
+
+
+def ready_percent(ready: float, known: float) -> float:
+    """Return a share in percent, rounded down to a tenth: 100 only for the whole."""
+    # divided first: 1000 * x / x is less than 1000 for one x in eight
+    return math.floor(1000 * (ready / known)) / 10 if known else 0.0
 
 
 def _interruptions(spans: Sequence[Span], place: Callable[[datetime], float]) -> Iterator[tuple[float, float, str]]:
