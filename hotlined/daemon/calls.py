@@ -21,7 +21,7 @@ log = logging.getLogger("hotlined")
 
 @dataclass(slots=True)
 class RingingCall:
-    """A call that rings, or has ended (`ended`: when)."""
+    """A call that rings or has ended; times in monotonic seconds, `ended` is None while it rings."""
 
     began: float
     last_ring: float
@@ -70,7 +70,7 @@ class Callers:
             self.call = None
 
     def _record(self, call: RingingCall) -> None:
-        """Commit a call as a contact, once: the first that is heard may still ring from before a crash."""
+        """Commit a call as a contact, once; the first call after a start may have been recorded before a crash."""
         if call.recorded:
             return
         now, identity = self.line.db.now(), self.line.identify(call.number)
@@ -80,7 +80,7 @@ class Callers:
         call.recorded = self._has_recorded = True
 
     def _ring(self, event: Unsolicited) -> None:
-        """Take in a RING or its +CLIP: of the call that rings, or of the next one."""
+        """Note a RING or a +CLIP: it belongs to the call that rings, or begins the next call."""
         now = time.monotonic()
         number = _calling_number(event.text) if event.code == "+CLIP" else None
         call = self.call

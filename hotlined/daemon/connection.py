@@ -214,10 +214,11 @@ class Connection:
         It is asked once an answer, not before each of its segments, unless something hints that it was moved.
         """
         modem = self.modem
+        if modem is not None and modem.in_step:
+            modem.listen(0.0)  # a hint may have come since the last command, or what brings it out of step
         if modem is None or not modem.in_step:
             self.recheck()
             return False
-        modem.listen(0.0)  # a hint may have come since the last command
         if modem.is_sim_certain and answer_id == self._sim_asked_for and not self._sim_check.is_due():
             return True
         if modem.imsi() != self.identification.imsi:

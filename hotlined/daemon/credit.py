@@ -27,7 +27,7 @@ NOTICE_WORDS = ("credit", "solde", "recharg", "tegoed", "krediet", "herlaad", "o
 
 
 class Credit:
-    """What the SIM of one line has left."""
+    """The balance of one line's SIM: when to ask for it, and what it changes."""
 
     def __init__(self, line: Line) -> None:
         self._line = line
@@ -37,11 +37,11 @@ class Credit:
         self._has_reason = False
 
     def ask_soon(self) -> None:
-        """Take in a reason to ask for the balance."""
+        """Ask for the balance within the hour: there is a reason to doubt it."""
         self._has_reason = True
 
     def note_operator_text(self, folded: str) -> None:
-        """Take in a text from a short code or a name: an operator's notice is a reason to ask for the balance."""
+        """Ask for the balance soon if a text from a short code or a name may be the operator's notice of credit."""
         self._has_reason = self._has_reason or any(word in folded for word in NOTICE_WORDS)
 
     def ask_if_due(self, modem: Modem) -> None:
@@ -77,7 +77,7 @@ class Credit:
         return said
 
     def _act_on(self, balance: Decimal) -> None:
-        """Hold answers back that the SIM cannot pay; where it can again, one of them is tried."""
+        """Open the breaker if the balance does not pay for a segment; if it does again, make a trial due."""
         db, timing = self._line.db, self._line.timing
         pays = balance >= self._line.config.limits.price_per_segment
         cause = breaker_of(db).cause

@@ -25,7 +25,7 @@ class Outage:
 
 
 def file_at(path: Path) -> tuple[int, int] | None:
-    """Return which file a path leads to, by device and inode; None where there is none that can be looked at."""
+    """Return device and inode of the file at a path; None where there is none, or it may not be looked at."""
     try:
         found = path.stat()
     except OSError:
@@ -61,7 +61,7 @@ class Line:
 
     @contextlib.contextmanager
     def one_look(self) -> Iterator[None]:
-        """Ask for the version once for all of a pass: what is written meanwhile is seen in the next one."""
+        """Keep one reading of `version` for a whole pass; what others write meanwhile is seen in the next pass."""
         self._version = self.db.changed_elsewhere()
         try:
             yield

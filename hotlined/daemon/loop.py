@@ -76,7 +76,7 @@ def serve(config: Config, timing: Timing = USUAL, machine: Machine = THIS_MACHIN
 
 
 class Daemon:
-    """One line: its configuration, its database, its modem."""
+    """The daemon of one line: owns its database and its modem, and runs the passes."""
 
     def __init__(
         self,
@@ -156,7 +156,7 @@ class Daemon:
         return self.receiver.is_scanning or self.sender.has_due_answer()
 
     def _begin(self) -> None:
-        """Take up what the last run left, once: state is where it is stored."""
+        """Take up the state that the last run left in the database; done once."""
         if self._begun:
             return
         now = self.db.now()
@@ -173,7 +173,7 @@ class Daemon:
         self._begun = True
 
     def _note_lost_key(self, now: Now) -> None:
-        """Send nothing while the key of the pseudonyms is lost; said at each start and whenever that is news."""
+        """Record whether the key of the pseudonyms is lost: nothing is sent then; logged at a start, too."""
         if pseudonyms.note_lost(self.db, now) or (not self._begun and pseudonyms.is_lost(self.db)):
             log.error("%s is missing or another key: nothing is sent until `hotlined resume`", self.db.key_path)
 
@@ -207,7 +207,7 @@ class Daemon:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
     def _progress(self, deadline: float) -> float | None:
-        """Be alive while a step is within its time limit, to systemd and `status`; return when a stop ends the step."""
+        """Feed watchdog and `status` while a step is within its deadline; return when a stop ends the step, or None."""
         if time.monotonic() <= deadline + self.timing.tick and self._watchdog.is_due():
             self._feed_watchdog()
             self.status.give_sign_of_life(self.outage)
@@ -224,7 +224,7 @@ class Daemon:
     # ---- a pass
 
     def _pass(self) -> None:
-        """Do a bounded amount of everything, then sleep until something is to be done."""
+        """Make one pass: read a configuration that is to be reloaded, work, write the status, sleep."""
         self._feed_watchdog()
         if self._reload:
             self._reload = False
@@ -234,7 +234,7 @@ class Daemon:
         self._guarded(self._sleep)
 
     def _guarded(self, action: Callable[[], None]) -> None:
-        """Do something; what the modem or the disk refuses is a state to recover from."""
+        """Call an action; an error of the modem or the database becomes a state to recover from."""
         try:
             action()
         except PortLostError as error:
@@ -260,7 +260,7 @@ class Daemon:
             self.outage = None
 
     def _step(self) -> None:
-        """Receive, judge, send, serve; what the modem refuses to do keeps nothing else from being done."""
+        """Do all the work of a pass; a modem that fails keeps no contact from its verdict and nobody waiting."""
         self._begin()  # first: it marks segments that were in hand as unconfirmed, else they would go out again
         self.sender.flush_pending_write()  # before anything is sent: a fate that is not on the disk may be sent twice
         self.connection.announce_state()
@@ -330,7 +330,7 @@ class Daemon:
                 self.status.write(self.outage)  # what was read may keep this pass busy for long
 
     def _act_on_unsolicited(self, modem: Modem) -> bool:
-        """Act on what came unasked, and tell whether the SIM may be another: that is asked before it is read."""
+        """Act on the unsolicited codes that came; return whether one of them hints at another SIM."""
         sim_moved = False
         for event in modem.take_unsolicited():
             meaning = profiles.meaning(event.text)
@@ -402,7 +402,7 @@ class Daemon:
     # ---- requests, configuration, database
 
     def _serve_requests(self) -> None:
-        """Do what the command line asks; looked at only after another process has written."""
+        """Serve people's requests that stand in the database; they are read only after another process has written."""
         if self._requests_wait:
             self._requests_wait = requests.settle(self.db, self.db.now()) > 0
         version = self.line.version
@@ -426,7 +426,7 @@ class Daemon:
         self._data_version = version  # only now: what failed on the way is looked at again
 
     def _adopt(self, request: requests.Request) -> None:
-        """Serve the line with the stick and SIM that are in, because a person says so."""
+        """Serve a person's request to go on with the stick and the SIM that are in."""
         ready = self.connection.modem is not None or self.connection.state is ModemState.SIM_CHANGED
         words = self.connection.adopt(request.who) if ready else "the modem cannot be used now"
         requests.end(
@@ -437,7 +437,7 @@ class Daemon:
         return file_at(self.db.path) == self.line.database_file
 
     def _has_its_database(self) -> bool:
-        """Tell whether the database is still where it was; where not, nothing is read off the SIM and nothing sent."""
+        """Return whether the database is still at its path; else nothing is read off the SIM and nothing is sent."""
         if self._is_in_place():
             return True
         self.outage = outage_of_replaced(self.db.path, self.outage, self.db.now())
@@ -446,7 +446,7 @@ class Daemon:
         return False
 
     def _database_trouble(self, error: sqlite3.Error) -> None:
-        """Keep texts on the SIM and stop answering until the database can be written again."""
+        """Note that the database failed: texts stay on the SIM and nothing is answered until it can be written."""
         self.outage = outage_of(error, self.outage, self.db.now())
         self._damaged = DatabaseTrouble.of(error).name == "damaged"
         self._database_due = time.monotonic() + self.timing.database_pause

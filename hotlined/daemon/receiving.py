@@ -35,20 +35,20 @@ HOPELESS_LISTINGS = 2  # that broke off one after the other: the storage is read
 
 @dataclass(slots=True)
 class Refusal:
-    """A deletion or a listing that the modem refused: how often in a row, and when it is tried again."""
+    """A deletion or a listing that the modem refused: when it is tried again (`not_before`, monotonic seconds)."""
 
     storage: str
     backoff: Backoff
     not_before: float = 0.0
 
     def count(self) -> None:
-        """Take in that it was refused once more."""
+        """Count one more refusal and set the next try."""
         self.not_before = time.monotonic() + self.backoff.next()
 
 
 @dataclass(slots=True)
 class Scan:
-    """A scan: the storages to be listed yet, and of the one listed last what it showed and what is to be deleted."""
+    """A scan: the storages that are still to be listed; of the one listed last, its entries and those to be deleted."""
 
     storages: deque[str]
     storage: str = ""
@@ -80,7 +80,7 @@ class Receiver:
         self._voltage: dict[Meaning, Every] = {}
 
     def start_anew(self) -> None:
-        """Forget what belonged to a modem that went away: its call, its refusals; scan at once."""
+        """Forget the call, the scan and the refusals of a modem that went away, and let a scan be due."""
         self.poll.at_once()
         self._scanning = None
         self._settings_check.again()
@@ -90,7 +90,7 @@ class Receiver:
         self._broke_off.clear()
 
     def apply(self, config: Config) -> None:
-        """Take in a configuration that was read again: its interval counts from the last poll on."""
+        """Use the poll interval of a configuration that was read again; it counts from the last poll on."""
         self.poll.seconds = poll = config.modem.poll_interval.total_seconds()
         self._settings_check.seconds = max(poll, min(poll * self.timing.settings_polls, self.timing.settings_longest))
 
@@ -122,7 +122,7 @@ class Receiver:
         return 0.0 if self._scanning else self.poll.left
 
     def allows_sending(self) -> bool:
-        """Tell whether answers may go out: deletions that are under way go first, though not without end."""
+        """Tell whether answers may go out: they wait while a scan deletes, for a minute at most."""
         if self._scanning and not self._drain.is_due():
             return False
         self._drain.again()
@@ -133,7 +133,7 @@ class Receiver:
         self.poll.at_once()
 
     def forget_listing(self) -> None:
-        """Delete nothing more of what was listed: its storage is listed again before that."""
+        """Drop the scan and let another be due: an old listing's indexes may be those of other texts."""
         if self._scanning:
             self._scanning = None
             self.poll.at_once()
@@ -141,9 +141,9 @@ class Receiver:
     def scan(self, modem: Modem) -> None:
         """List each storage, commit what it holds, then delete what was committed, before the next storage.
 
-        It goes on where the last pass left it, or begins anew where it is time for a listing. A storage that cannot be
-        listed does not keep the others from it. Raises ModemError if one could not, after all; of one that never can
-        it is raised only where no other could be.
+        It goes on where the last pass left it, or begins anew when the poll is due. A storage that cannot be listed
+        does not keep the others from being listed: its ModemError is raised at the end of the scan, and not any more
+        once it has failed several times while another storage can be listed.
         """
         if self._scanning:
             modem.listen(0.0)  # whether it has started anew
@@ -207,7 +207,7 @@ class Receiver:
             self._settings_check.again()
 
     def _count_refused_listing(self, modem: Modem, storage: str, error: ModemError) -> ModemError | None:
-        """Count a listing that was refused; None where it is tried again later, for another one lists."""
+        """Count a refused listing; return its error, or None if the storage is put off, for another can be listed."""
         unlisted = self._unlisted.setdefault(storage, Refusal(storage, Backoff(self.timing.list_pauses)))
         unlisted.count()
         at_once = self.timing.list_pauses.count(0.0)
@@ -222,11 +222,11 @@ class Receiver:
         return bool(unlisted and time.monotonic() < unlisted.not_before and not self._has_nothing_else(modem))
 
     def _has_nothing_else(self, modem: Modem) -> bool:
-        """Tell whether no storage at all can be listed."""
+        """Tell whether every storage has refused to be listed."""
         return modem.storages.keys() <= self._unlisted.keys()
 
     def _list(self, modem: Modem, storage: str, scan: Scan) -> None:
-        """List one storage and record what it shows; that may be deleted from then on."""
+        """List one storage and commit its entries; from then on they may be deleted."""
         began = time.monotonic()
         scan.storage, scan.shown = storage, set()
         listing = self._listing(modem, storage)
@@ -260,7 +260,7 @@ class Receiver:
                 self._delete(modem, scan)
 
     def _listing(self, modem: Modem, storage: str) -> Listing:
-        """Return what a storage holds, slot by slot where listing it at once is hopeless."""
+        """Return the listing of a storage; one that broke off several times is read slot by slot."""
         if self._broke_off[storage] >= HOPELESS_LISTINGS:
             return modem.list_slots(storage)
         listing = modem.list(storage)
@@ -276,7 +276,7 @@ class Receiver:
             del self._refused[segment_id]
 
     def _note_voltage(self, meaning: Meaning, words: str) -> None:
-        """Record trouble with the power supply: a modem says so again and again."""
+        """Record that the modem complained about its power supply, once an hour however often it says so."""
         told = self._voltage.setdefault(meaning, Every(self.timing.voltage))
         if told.is_due():
             told.again()
@@ -285,7 +285,7 @@ class Receiver:
                 self.line.db.event(self.line.db.now(), meaning.value, words)
 
     def _receive_direct(self, event: Unsolicited, modem: Modem) -> None:
-        """Commit what was handed over, then acknowledge it; what comes again for want of an answer to that is known."""
+        """Commit a text that the modem handed over, then acknowledge it; the same event is never committed twice."""
         assert event.payload is not None
         if event is self._last_direct:
             return
@@ -299,7 +299,7 @@ class Receiver:
         return contacts.Source(self.line.config.line, self.connection.identification.imsi, storage, self.line.identify)
 
     def _delete(self, modem: Modem, scan: Scan) -> None:
-        """Delete what is on the disk, for one pass; what the modem refuses to delete is tried again later and later."""
+        """Delete entries that are on the disk, for one pass; one that is refused is tried again after a pause."""
         deleted: list[int] = []
         began, storage, asked = time.monotonic(), scan.storage, False
         try:
@@ -322,16 +322,16 @@ class Receiver:
                 modem.forget_deleted(storage, len(deleted))
 
     def _is_enough(self, modem: Modem, scan: Scan, seconds: float) -> bool:
-        """Tell whether deletions have taken enough of this pass: sooner where something came, later if listing is slow.
+        """Tell whether deletions end for this pass: after some seconds, or at once if something waits to be read.
 
-        A scan that begins anew whenever a text comes would else list all the time and delete nothing.
+        They are given as long as the listing took: a scan that begins anew at each text would else delete nothing.
         """
         if self.callers.call or modem.has_unsolicited:
             return seconds >= scan.listing_seconds
         return seconds >= max(self.timing.delete_slice, scan.listing_seconds)
 
     def _count_refused_deletion(self, storage: str, entry: contacts.Kept) -> None:
-        """Put off an entry that the modem does not delete; told once."""
+        """Put off an entry that the modem does not delete; the first refusal is logged and recorded."""
         self._refused.setdefault(entry.segment_id, Refusal(storage, Backoff(self.timing.delete_pauses))).count()
         if entry.segment_id not in self._recorded_refusals:
             self._recorded_refusals.add(entry.segment_id)

@@ -14,19 +14,19 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
-from hotlined import breaker, policy
+from hotlined import policy
 from hotlined.clock import Now
+from hotlined.daemon.breaking import BreakerWatch
 from hotlined.daemon.connection import Connection
 from hotlined.daemon.credit import Credit
 from hotlined.daemon.line import Line
-from hotlined.daemon.recovery import ModemTrouble
 from hotlined.errors import AddressError, ModemError, ModemRefusedError, PortError, TextError
 from hotlined.gsm import address, alphabet, modem, tpdu
 from hotlined.gsm.modem import CMS_SMSC_UNKNOWN, Modem
 from hotlined.policy import Fate, Reason, Share, WaitingFor
 from hotlined.states import RequestState
 from hotlined.store import answers, attempts, contacts, fates, gate, pseudonyms, requests
-from hotlined.store.line import breaker_of, note_half_hold, note_hold, note_share_hold, own_number
+from hotlined.store.line import note_half_hold, note_hold, note_share_hold, own_number
 from hotlined.store.trouble import DatabaseTrouble
 from hotlined.timing import Every
 
@@ -56,12 +56,11 @@ class Sender:
         self._share_due: dict[Share, float] = {}
         self._texts: set[str] | None = None
         self._by_calendar = Every(CALENDAR_SECONDS)
-        self._unregistered_since: float | None = None
         self._idle_at: tuple[int, int] | None = None
-        self._cause = breaker_of(line.db).cause
+        self.breaker = BreakerWatch(line, self.credit)
 
     def is_idle(self) -> bool:
-        """Tell whether nothing waits to be judged or sent: one question, as long as nobody has written anything."""
+        """Tell whether nothing waits to be judged or sent; looked up only after somebody has written."""
         db = self.line.db
         written = (self.line.version, db.connection.total_changes)  # by others, by us
         if written != self._idle_at:
@@ -75,7 +74,7 @@ class Sender:
             self._pending_write()
 
     def settle_late_result(self, mr: int) -> None:
-        """Take in a result that came after its time limit: the last unconfirmed segment was sent."""
+        """Settle the last unconfirmed segment as sent: its result came after its time limit."""
         if self._unsettled is None:
             return
         segment_id, self._unsettled = self._unsettled, None
@@ -92,17 +91,17 @@ class Sender:
             self._pending_write = None
             log.info("a result came late: the segment was sent")
             if told:
-                self._pass_on(told)
+                self.breaker.report(told, self.connection.ladder)
 
         self._commit_fate(settle)
 
     def forget_marks(self) -> None:
-        """Ask everything anew: something was changed from outside."""
+        """Forget which answers and shares were found waiting: something has changed, so all are asked again."""
         self._waits = False
         self._share_due.clear()
 
     def reload(self) -> None:
-        """Go by another configuration: what is queued is asked again, also in which share it stands."""
+        """Use a configuration that was read again: queued answers are filed anew in their shares and asked again."""
         self.forget_marks()
         with self.line.db.transaction():
             answers.refile(self.line.db, shadow=self.line.shadow)
@@ -110,7 +109,7 @@ class Sender:
     # ---- judging
 
     def judge(self) -> None:
-        """End what has waited for too long, give every contact that is complete its verdict, and queue the answers."""
+        """Cancel stale answers, then give every complete contact its verdict and queue the answers."""
         db = self.line.db
         if self.is_idle():
             return
@@ -226,17 +225,17 @@ class Sender:
         return not (self._waits or self.is_idle()) and bool(answers.due(db, db.now(), shadow=self.line.shadow))
 
     def hold_without_modem(self) -> None:
-        """Note what holds every answer back while there is no modem to send them with."""
+        """Note that answers wait for the network or a person while there is no modem."""
         if self.connection.modem is not None:
             return
-        self._unregistered_since = None  # a port that comes back is no network that does
+        self.breaker.forget_registration()  # a port that comes back is no network that does
         if not self.is_idle():
             self._is_held()
 
     def send(self, modem: Modem) -> None:
         """Let at most one segment out, of the first answer whose turn it is that the gate passes."""
         db, now = self.line.db, self.line.db.now()
-        self._watch_registration(now)
+        self.breaker.note_registration(now, registered=self.connection.registered)
         if self.is_idle():
             self._waits = False
             return
@@ -246,7 +245,7 @@ class Sender:
             return
         shadow = self.line.shadow
         self._hold_half_sent(shadow=shadow)
-        state = self._watch_breaker(now)
+        state = self.breaker.look(now, self.connection.ladder)
         lets_try = state.lets_try(now.limit) and not shadow
         turns = answers.due(db, now, trial=lets_try, shadow=shadow)
         if lets_try and state.refused and not any(turn.trial for turn in turns):
@@ -301,42 +300,13 @@ class Sender:
         return True
 
     def _hold_half_sent(self, *, shadow: bool) -> None:
-        """Let what is half sent wait where the rest of it may not go: in shadow mode, and while the key is lost."""
+        """Halt answers that are half sent while the rest may not go: in shadow mode, and while the key is lost."""
         if shadow or pseudonyms.is_lost(self.line.db):
             answers.halt(self.line.db, trials=True)
         note_half_hold(self.line.db, WaitingFor.HELD if shadow else None)
 
-    def _watch_breaker(self, now: Now) -> breaker.Breaker:
-        """Return the line's breaker, and say whatever has changed of it, whoever changed it."""
-        db = self.line.db
-        state = breaker_of(db)
-        if state.is_open and state.called:
-            attempts.call_trial(db, now, self.line.timing.trial_gap)
-            state = breaker_of(db)
-        if state.cause is not self._cause:
-            if state.cause:
-                log.warning("nothing leaves (%s): answers wait, one is tried now and then", state.cause)
-                self.credit.ask_soon()
-                self.connection.ladder.report(ModemTrouble.NOT_LEAVING)
-            else:
-                log.warning("answers go out again")
-                self.connection.ladder.clear(ModemTrouble.NOT_LEAVING)
-            self._cause = state.cause
-        if state.is_open:
-            answers.halt(db, trials=False)
-        return state
-
-    def _watch_registration(self, now: Now) -> None:
-        """Call for a trial of the breaker where the network has us again after a long time without."""
-        if not self.connection.registered:
-            self._unregistered_since = self._unregistered_since or time.monotonic()
-            return
-        since, self._unregistered_since = self._unregistered_since, None
-        if since is not None and time.monotonic() - since >= self.line.timing.unregistered_for:
-            attempts.call_trial(self.line.db, now, self.line.timing.trial_gap)
-
     def _is_held(self) -> bool:
-        """Tell whether something holds every answer back, before the gate is asked; what is half sent waits then."""
+        """Note what holds every answer back, and tell whether something does; half-sent answers are halted then."""
         hold = self._maybe_hold()
         note_hold(self.line.db, hold)
         self._waits = hold is not None or answers.line_hold(self.line.db, trial=True) is not None
@@ -400,7 +370,7 @@ class Sender:
         return _result(modem.submit(begun.pdu, begun.tpdu_length, seconds), stopping=self.line.stopping)
 
     def _settle(self, begun: gate.Begun, result: policy.Result, now: Now) -> None:
-        """Commit the fate of a segment, then tell whoever watches."""
+        """Commit the fate of a segment, then pass it on to the journal, the balance, the connection and the breaker."""
         timing = self.line.timing
         settled = fates.settle(
             self.line.db, begun, result, now, retry_after=timing.retry_after, pauses=timing.trial_after
@@ -418,26 +388,17 @@ class Sender:
             self.credit.ask_soon()
         if isinstance(result, policy.Refused) and result.fault is policy.Fault.LINE:
             self._ask_network()
-        self._pass_on(settled.told)
+        self.breaker.report(settled.told, self.connection.ladder)
 
     def _ask_network(self) -> None:
-        """Look at once whether a refusal has its reason in a registration that is gone: then all wait for that."""
+        """Ask for the registration at once: if it is gone, that is why the segment was refused, and answers wait."""
         self.connection.recheck()
         if self.connection.modem and self.connection.modem.in_step:
             with contextlib.suppress(ModemError, PortError):
                 self.connection.ask_condition()
 
-    def _pass_on(self, told: attempts.Told) -> None:
-        """Let the ladder and the balance know what an outcome has changed of the breaker."""
-        if told.change is breaker.Change.TRIAL_FAILED:
-            self.credit.ask_soon()
-            self.connection.ladder.report(ModemTrouble.NOT_LEAVING)
-        elif not told.breaker.is_open:
-            self.connection.ladder.clear(ModemTrouble.NOT_LEAVING)
-        self._watch_breaker(self.line.db.now())
-
     def _put_back(self, begun: gate.Begun) -> None:
-        """Let a segment wait again that was not submitted after all."""
+        """Put a segment back that was not submitted after all: it waits again."""
         log.info("answer %d waits for the network", begun.answer_id)
 
         def put_back() -> None:
@@ -447,9 +408,9 @@ class Sender:
         self._commit_fate(put_back)
 
     def _commit_fate(self, write: Callable[[], None]) -> None:
-        """Commit the fate of a segment; what the disk refuses now is committed before anything else happens.
+        """Commit the fate of a segment; if the disk refuses, it is kept and committed before anything else is sent.
 
-        `write` says itself when it is done.
+        `write` clears `_pending_write` itself, as soon as it has committed.
         """
         self._pending_write = write
         write()
@@ -461,7 +422,7 @@ def _concerns_database(error: Exception) -> bool:
 
 
 def _result(outcome: modem.SubmitOutcome, *, stopping: bool) -> policy.Result:
-    """Put the outcome of a submission as the policy knows it."""
+    """Return the outcome of a submission as the policy's result."""
     match outcome:
         case modem.Sent(mr):
             return policy.Taken(mr)

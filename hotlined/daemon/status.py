@@ -35,7 +35,7 @@ class StatusFile:
 
     @property
     def wants_sign_of_life(self) -> bool:
-        """Whether a file that is there was written long enough ago."""
+        """Whether the file is due to be written as a sign of life."""
         return self._written is not None and self._sign_of_life.is_due()
 
     def write(self, status: DaemonStatus, words: str) -> None:
@@ -89,7 +89,7 @@ def _database_trouble(outage: Outage | None) -> tuple[Trouble, ...]:
 
 
 class Status:
-    """How a daemon is that has its database, for the status file."""
+    """The status of a daemon that has its database, written into the status file."""
 
     def __init__(self, line: Line, connection: Connection, receiver: Receiver, sender: Sender) -> None:
         self._line = line
@@ -155,7 +155,7 @@ class Status:
         )
 
     def _settings_trouble(self) -> Iterator[Trouble]:
-        """Yield what a modem that is served does not do, though it is wanted: that it works shows in no state."""
+        """Yield what the configuration wants and the modem does not do, though its state is ready."""
         if (modem := self._connection.modem) is None:
             return
         for name, words in modem.unread.items():

@@ -31,7 +31,7 @@ SIGNALS = STOPS | {signal.SIGHUP}
 
 
 def outage_of(error: StoreError | sqlite3.Error, before: Outage | None, now: Now) -> Outage:
-    """Say what is wrong with the database from now on; logged when it changes, it began with the one before."""
+    """Return the outage that an error begins or goes on with, since when the first one was; logged when it changes."""
     said = DatabaseTrouble.of(error).as_error() if isinstance(error, sqlite3.Error) else error
     state = DatabaseTrouble.of(error).state
     if before is None or before.state != state:
@@ -41,7 +41,7 @@ def outage_of(error: StoreError | sqlite3.Error, before: Outage | None, now: Now
 
 
 def outage_of_replaced(database: Path, before: Outage | None, now: Now) -> Outage:
-    """Say that the database is not where it was any more: what is written to it now nobody would find again."""
+    """Return the outage of a database that is not at its path any more: what is written to it would be lost."""
     if before and before.state == REPLACED:
         return before
     words = f"{database} was moved, removed or replaced while the daemon had it open."
@@ -50,7 +50,7 @@ def outage_of_replaced(database: Path, before: Outage | None, now: Now) -> Outag
 
 
 def wait_for_database(config: Config, outage: Outage | None, timing: Timing) -> tuple[Database, Outage | None] | None:
-    """Open the database as soon as it can be used and say how long it could not; None: the daemon is told to end.
+    """Return the database as soon as it can be used, and the outage before that; None if the daemon is told to end.
 
     `SIGNALS` are blocked. Raises DatabaseInUseError and DatabaseVersionError: those do not go away by themselves.
     """
