@@ -309,13 +309,14 @@ class Modem:
         self._selected = ""  # it may have started anew without a word
         self.is_sim_certain = False
         deadline = time.monotonic() + DRAIN_SECONDS
+        is_clean = True
         while self._receive(time.monotonic() + QUIET_SECONDS) and not self._is_over(deadline):
-            pass
+            is_clean = False
         strays: list[int] = []  # for each probe, how many answers came that were not its own
         for _ in range(tries):
             if self._is_over(time.monotonic() + PROBE_SECONDS):
                 break
-            strays.append(self._ask_probe(self._next_probe()))
+            strays.append(self._ask_probe(self._next_probe(), is_clean=is_clean and not strays))
             if self.in_step:
                 return
         if strays in ([0] * tries, [1] * tries):
@@ -334,14 +335,20 @@ class Modem:
         self._probe += 1
         return PROBES[self._probe % len(PROBES)]
 
-    def _ask_probe(self, probe: Command, *, escapes: bool = True) -> int:
-        """Write a probe, read until it is quiet again, and return how many answers came that were not the probe's."""
+    def _ask_probe(self, probe: Command, *, escapes: bool = True, is_clean: bool = False) -> int:
+        """Write a probe, read until it is quiet again, and return how many answers came that were not the probe's.
+
+        `is_clean`: nothing came before it; where nothing but its own answer comes then, no more can, and none is
+        waited for: a modem answers in turn.
+        """
         self._write(self._protocol.resynchronise(probe, escapes=escapes))
         late, deadline = 0, time.monotonic() + PROBE_SECONDS
         while not self._is_over(deadline):
             events = self._receive(deadline)
             answers = [event for event in events if isinstance(event, Response)]
             late += sum(isinstance(event, Late) for event in events) + sum(not answer.final.ok for answer in answers)
+            if answers and is_clean and not late:
+                break
             if late or answers:
                 deadline = min(deadline, time.monotonic() + (LATE_SECONDS if late else QUIET_SECONDS))
         if self._protocol.state is not ProtocolState.IDLE and self.in_step:
