@@ -97,16 +97,16 @@ def maybe_cause(ended: Iterable[Ended]) -> Cause | None:
     Of each answer only its latest attempt is asked. The row ends at the first answer that was taken; what is the
     recipient's fault, or was interrupted, is passed over.
     """
-    told: dict[int, Ended] = {}
-    for each in ended:
-        if each.outcome in NOT_TAKEN or each.outcome is Outcome.TAKEN:
-            told.setdefault(each.answer_id, each)
-    row = list(itertools.takewhile(lambda each: each.outcome in NOT_TAKEN, told.values()))
-    if len({each.recipient for each in row}) < ROW:  # one who cannot be reached is no outage, however often he is tried
-        row = [each for each in list(told.values())[:AMONG] if each.outcome in NOT_TAKEN]
+    latest: dict[int, Ended] = {}
+    for attempt in ended:
+        if attempt.outcome in NOT_TAKEN or attempt.outcome is Outcome.TAKEN:
+            latest.setdefault(attempt.answer_id, attempt)
+    row = list(itertools.takewhile(lambda attempt: attempt.outcome in NOT_TAKEN, latest.values()))
+    if len({attempt.recipient for attempt in row}) < ROW:  # one who is never reached is no outage
+        row = [attempt for attempt in list(latest.values())[:AMONG] if attempt.outcome in NOT_TAKEN]
         if len(row) < FAILURES:
             return None
-    return Cause.CREDIT if 2 * sum(each.barred for each in row) > len(row) else Cause.OUTAGE
+    return Cause.CREDIT if 2 * sum(attempt.barred for attempt in row) > len(row) else Cause.OUTAGE
 
 
 def opened(breaker: Breaker, cause: Cause, now: float, since: str, pauses: Sequence[float]) -> Breaker:

@@ -46,7 +46,7 @@ class BreakerWatch:
             answers.halt(db, trials=False)
         return state
 
-    def report(self, update: attempts.Told, ladder: Ladder) -> None:
+    def report(self, update: attempts.BreakerUpdate, ladder: Ladder) -> None:
         """Pass on what the outcome of a segment has changed of the breaker."""
         if update.change is breaker.Change.TRIAL_FAILED:
             self._credit.ask_soon()

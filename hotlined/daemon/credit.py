@@ -63,18 +63,18 @@ class Credit:
         """Ask the network for the balance, act on it, and return what it said."""
         credit = self._line.config.credit
         self._asked = time.monotonic()
-        said = modem.ussd(credit.ussd or "")
+        reply = modem.ussd(credit.ussd or "")
         balance = None
-        if credit.pattern and (match := credit.pattern.search(said)):
+        if credit.pattern and (match := credit.pattern.search(reply)):
             with contextlib.suppress(InvalidOperation):
                 balance = Decimal(match[1].replace(",", "."))
         if balance is None:
-            return said
+            return reply
         low = balance < credit.alert_below
         self.asked_at = self._line.db.now()
         note_balance(self._line.db, str(balance), self.asked_at, low=low)
         self._act_on(balance)
-        return said
+        return reply
 
     def _act_on(self, balance: Decimal) -> None:
         """Open the breaker if the balance does not pay for a segment; if it does again, make a trial due."""

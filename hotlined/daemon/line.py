@@ -27,10 +27,10 @@ class Outage:
 def file_at(path: Path) -> tuple[int, int] | None:
     """Return device and inode of the file at a path; None where there is none, or it may not be looked at."""
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError:
         return None
-    return found.st_dev, found.st_ino
+    return status.st_dev, status.st_ino
 
 
 @dataclass(slots=True)

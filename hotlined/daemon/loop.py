@@ -167,8 +167,8 @@ class Daemon:
             log.warning("this is the backup of %s, put back: answers that waited in it are unconfirmed", copied)
         requests.recover(self.db, now)
         self._note_lost_key(now)
-        if found := fates.recover(self.db, now, self.timing.trial_after):
-            log.warning("%d segments were in hand when the daemon stopped last: unconfirmed", found)
+        if interrupted := fates.recover(self.db, now, self.timing.trial_after):
+            log.warning("%d segments were in hand when the daemon stopped last: unconfirmed", interrupted)
         self.sender.reload()
         self._begun = True
 
@@ -344,7 +344,7 @@ class Daemon:
         """Wait until something comes or is due; all that is asked meanwhile is whether somebody has written."""
         until = time.monotonic() + self._seconds_left()
         while not self._is_woken(until - time.monotonic()):
-            if time.monotonic() >= until or self._is_told_something():
+            if time.monotonic() >= until or self._must_look():
                 return
 
     def _is_woken(self, seconds: float) -> bool:
@@ -359,7 +359,7 @@ class Daemon:
             drain([self._wake])
         return False
 
-    def _is_told_something(self) -> bool:
+    def _must_look(self) -> bool:
         """Tell whether a signal came, another process has written, or the database is not at its path any more."""
         self._watch.forget()  # before the database is asked: what is written after that is a new hint
         if self._stopping is not None or self._reload or time.monotonic() < self._database_due:

@@ -271,15 +271,15 @@ class Receiver:
 
     def _forget_refusals(self, storage: str, still_there: set[int]) -> None:
         """Forget the refusals of entries that have left their storage all the same."""
-        gone = [key for key, each in self._refused.items() if each.storage == storage and key not in still_there]
+        gone = [key for key, refusal in self._refused.items() if refusal.storage == storage and key not in still_there]
         for segment_id in gone:
             del self._refused[segment_id]
 
     def _note_voltage(self, meaning: Meaning, words: str) -> None:
         """Record that the modem complained about its power supply, once an hour however often it says so."""
-        told = self._voltage.setdefault(meaning, Every(self.timing.voltage))
-        if told.is_due():
-            told.again()
+        event_interval = self._voltage.setdefault(meaning, Every(self.timing.voltage))
+        if event_interval.is_due():
+            event_interval.again()
             log.warning("the modem complains about its power supply: %s", words)
             with self.line.db.transaction():
                 self.line.db.event(self.line.db.now(), meaning.value, words)

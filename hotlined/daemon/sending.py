@@ -2,7 +2,7 @@
 
 Nothing is submitted that was not committed as being submitted, and what may have left is never submitted again. What a
 result means is decided by the policy and applied once by the store; whoever watches (the ladder, the balance, the
-journal) is told afterwards. A row that cannot be judged or encoded is set aside, and nobody waits behind it.
+journal) hears of it afterwards. A row that cannot be judged or encoded is set aside, and nobody waits behind it.
 """
 
 import contextlib
@@ -80,7 +80,7 @@ class Sender:
         segment_id, self._unsettled = self._unsettled, None
 
         def settle() -> None:
-            told = fates.settle_late(
+            update = fates.settle_late(
                 self.line.db,
                 segment_id,
                 mr,
@@ -90,8 +90,8 @@ class Sender:
             )
             self._pending_write = None
             log.info("a result came late: the segment was sent")
-            if told:
-                self.breaker.report(told, self.connection.ladder)
+            if update:
+                self.breaker.report(update, self.connection.ladder)
 
         self._commit_fate(settle)
 
@@ -209,13 +209,13 @@ class Sender:
             requests.end(db, request.request_id, RequestState.REFUSED, "the modem cannot be used now", db.now())
             return
         try:
-            said = self.credit.ask(modem)
+            reply = self.credit.ask(modem)
         except (ModemError, PortError) as error:
             requests.end(db, request.request_id, RequestState.REFUSED, error.message, db.now())
             if isinstance(error, ModemRefusedError):  # by the network: nothing is wrong with the modem
                 return
             raise
-        requests.end(db, request.request_id, RequestState.DONE, said, db.now())
+        requests.end(db, request.request_id, RequestState.DONE, reply, db.now())
 
     # ---- sending
 
@@ -375,7 +375,7 @@ class Sender:
         settled = fates.settle(
             self.line.db, begun, result, now, retry_after=timing.retry_after, pauses=timing.trial_after
         )
-        self._pending_write = None  # it is on the disk: what is told of it may fail, and is not told twice
+        self._pending_write = None  # it is on the disk: what follows may fail, and is not done twice
         name = f"answer {begun.answer_id}: segment {begun.sequence}/{begun.total}"
         if isinstance(result, policy.Taken):
             log.info("%s sent", name)
@@ -388,7 +388,7 @@ class Sender:
             self.credit.ask_soon()
         if isinstance(result, policy.Refused) and result.fault is policy.Fault.LINE:
             self._ask_network()
-        self.breaker.report(settled.told, self.connection.ladder)
+        self.breaker.report(settled.update, self.connection.ladder)
 
     def _ask_network(self) -> None:
         """Ask for the registration at once: if it is gone, that is why the segment was refused, and answers wait."""

@@ -52,9 +52,9 @@ class StatusFile:
         self._written = status
         self._sign_of_life.again()
         systemd.notify(STATUS=words)
-        said = replace(status, pass_boottime=boottime(), alive_seconds=self._alive).to_json()
+        text = replace(status, pass_boottime=boottime(), alive_seconds=self._alive).to_json()
         try:
-            files.replace(self._path, said.encode(), 0o640)  # it names numbers that are blocked
+            files.replace(self._path, text.encode(), 0o640)  # it names numbers that are blocked
             self._failed = False
         except OSError as error:
             if not self._failed:

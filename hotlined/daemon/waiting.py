@@ -32,12 +32,12 @@ SIGNALS = STOPS | {signal.SIGHUP}
 
 def outage_of(error: StoreError | sqlite3.Error, before: Outage | None, now: Now) -> Outage:
     """Return the outage that an error begins or goes on with, since when the first one was; logged when it changes."""
-    said = DatabaseTrouble.of(error).as_error() if isinstance(error, sqlite3.Error) else error
+    as_error = DatabaseTrouble.of(error).as_error() if isinstance(error, sqlite3.Error) else error
     state = DatabaseTrouble.of(error).state
     if before is None or before.state != state:
         log.error("database: %s; texts stay on the SIM and nothing is answered", str(error).rstrip("."))
     since, tries = (before.since, before.tries + 1) if before else (now.rfc3339, 1)
-    return Outage(state, f"{said.message.rstrip('.')}.", said.hint, since, tries)
+    return Outage(state, f"{as_error.message.rstrip('.')}.", as_error.hint, since, tries)
 
 
 def outage_of_replaced(database: Path, before: Outage | None, now: Now) -> Outage:

@@ -149,7 +149,7 @@ SELECT at FROM (
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class BreakerUpdate:
     """The breaker after an outcome was reported to it, and what that changed: None for nothing."""
 
     change: breaker.Change | None
@@ -185,7 +185,7 @@ def maybe_cms(code: str | None) -> int | None:
 
 def tell_breaker(
     db: Database, attempt_id: int, outcome: breaker.Outcome, now: Now, pauses: tuple[float, ...], *, nothing_left: bool
-) -> Told:
+) -> BreakerUpdate:
     """Report to the line's breaker how an attempt ended, inside the transaction that is open."""
     state = breaker_of(db)
     row = db.one("SELECT trial FROM attempts WHERE id = ?", attempt_id)
@@ -205,7 +205,7 @@ def tell_breaker(
     elif trial and outcome is breaker.Outcome.RECIPIENT:
         state = breaker.trial_withdrawn(state, now.limit)
     set_breaker(db, state)
-    return Told(change, state)
+    return BreakerUpdate(change, state)
 
 
 def open_breaker(db: Database, cause: breaker.Cause, now: Now, pauses: Sequence[float], why: str = "") -> Breaker:

@@ -17,7 +17,7 @@ from hotlined.policy import Fate
 from hotlined.states import SegmentState, State
 from hotlined.store import attempts, lifecycle, pseudonyms
 from hotlined.store.answers import line_hold, refile
-from hotlined.store.attempts import Told
+from hotlined.store.attempts import BreakerUpdate
 from hotlined.store.database import Database
 from hotlined.store.gate import Begun
 from hotlined.store.lifecycle import latest_attempt, move, move_rest, move_segment
@@ -33,7 +33,7 @@ class Settled:
     """What became of a segment, and what that says about the line."""
 
     fate: Fate
-    told: Told
+    update: BreakerUpdate
 
 
 def settle(
@@ -64,7 +64,7 @@ def settle(
                 outcome = Outcome.UNCONFIRMED
         refile(db, begun.recipient)  # after the segment has its state: by it a number counts as answered
         nothing_left = fate in (Fate.PUT_BACK, Fate.FAILED) and not lifecycle.has_left(db, begun.attempt_id)
-        told = _end_attempt(
+        update = _end_attempt(
             db,
             begun.attempt_id,
             outcome,
@@ -73,7 +73,7 @@ def settle(
             pauses,
             nothing_left=nothing_left,
         )
-    return Settled(fate, told)
+    return Settled(fate, update)
 
 
 def _outcome_of(result: policy.Refused, fate: Fate, *, by_hand: bool) -> Outcome:
@@ -94,10 +94,10 @@ def _end_attempt(
     pauses: Sequence[float],
     *,
     nothing_left: bool,
-) -> Told:
+) -> BreakerUpdate:
     """Record how an attempt ended, for the breaker; None while it goes on."""
     if outcome is None:
-        return Told(None, breaker_of(db))
+        return BreakerUpdate(None, breaker_of(db))
     db.execute(
         "UPDATE attempts SET outcome = ?, cause = ?, ended_limit = ? WHERE id = ?",
         outcome,
@@ -282,7 +282,7 @@ def settle_late(
     now: Now,
     *,
     late_within: float = USUAL.late_result_within,
-) -> Told | None:
+) -> BreakerUpdate | None:
     """Commit a result that came after its time limit: the segment was taken, and the rest may go on.
 
     None where the segment is not unconfirmed any more.
@@ -362,7 +362,7 @@ def _reported_segment(db: Database, report: tpdu.StatusReport, now: Now) -> sqli
     return unconfirmed[0] if len(unconfirmed) == 1 else None
 
 
-def _prove(db: Database, segment_id: int, now: Now, rules: policy.Rules | None) -> Told | None:
+def _prove(db: Database, segment_id: int, now: Now, rules: policy.Rules | None) -> BreakerUpdate | None:
     """Bring an answer into the state that its segments give, after one of them is known to have left.
 
     With `rules` the rest goes on if the gate passes at once; else half of it was sent. An attempt before the latest one
@@ -380,11 +380,11 @@ def _prove(db: Database, segment_id: int, now: Now, rules: policy.Rules | None) 
     ]
     whole = all(states.FACTS[state].left for state in segments)
     is_latest = row["attempt_id"] == latest_attempt(db, row["id"])
-    told = None
+    update = None
     if whole and row["outcome"] != Outcome.TAKEN:
-        told = _end_attempt(db, row["attempt_id"], Outcome.TAKEN, None, now, (), nothing_left=False)
+        update = _end_attempt(db, row["attempt_id"], Outcome.TAKEN, None, now, (), nothing_left=False)
     if not is_latest or row["state"] not in _PROVABLE:
-        return told
+        return update
     if whole:
         final = _taken_state(segments)
         if row["state"] != final:
@@ -401,7 +401,7 @@ def _prove(db: Database, segment_id: int, now: Now, rules: policy.Rules | None) 
         else:
             move(db, row["id"], State.FAILED, "half")
             db.execute("UPDATE attempts SET outcome = ? WHERE id = ?", Outcome.INTERRUPTED, row["attempt_id"])
-    return told
+    return update
 
 
 _PROVABLE = (State.SENDING, State.UNCONFIRMED, State.SENT, State.DELIVERED, State.UNDELIVERED)
