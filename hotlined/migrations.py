@@ -356,7 +356,166 @@ LINE = (
     """,
 )
 
-SCHEMA = (("first", FIRST), ("pins", PINS), ("line", LINE))
+_HOUR = "substr({at}, 1, 13) || ':00:00.000Z'"
+_NEW_HOUR, _OLD_HOUR = (_HOUR.format(at=f"{row}.received_at") for row in ("new", "old"))
+_COUNT = f"""
+      INSERT INTO totals (hour, name, kind, verdict, reason, total, held)
+        VALUES ({_NEW_HOUR}, 'contacts', new.kind, new.verdict, new.reason, new.synchronised, 1)
+        ON CONFLICT DO UPDATE SET total = total + excluded.total, held = held + 1;
+      INSERT INTO totals (hour, name, kind, verdict, reason, total)
+        SELECT '', 'contacts', new.kind, new.verdict, new.reason, 1 WHERE NOT new.synchronised
+        ON CONFLICT DO UPDATE SET total = total + 1;"""
+_HOLD_NO_MORE = f"""
+      UPDATE totals SET held = held - 1 WHERE hour = {_OLD_HOUR} AND name = 'contacts' AND kind = old.kind
+        AND verdict = old.verdict AND reason = old.reason AND state = '';"""
+# an answer's state changes without a time of its own: SQLite's clock is the daemon's
+_NOW_HOUR = "iif((SELECT synchronised FROM line_state), strftime('%Y-%m-%dT%H:00:00.000Z', 'now'), '')"
+_ENTER = f"""
+      INSERT INTO totals (hour, name, state, total) VALUES ({_NOW_HOUR}, 'answers', new.state, 1)
+        ON CONFLICT DO UPDATE SET total = total + 1;"""
+_LEFT = "('sent', 'delivered', 'undelivered')"
+_SEND = f"""
+      INSERT INTO totals (hour, name, total) VALUES ({_NOW_HOUR}, 'segments', 1)
+        ON CONFLICT DO UPDATE SET total = total + 1;"""
+# the conflict clauses stand in no statement's `OR`: that of a statement which fires a trigger would hold in it, too
+_LINK = """
+      INSERT INTO earlier_contacts SELECT new.id, id FROM contacts
+        WHERE originator = new.originator AND id < new.id ORDER BY id DESC LIMIT 1;
+      INSERT INTO earlier_contacts SELECT id, new.id FROM contacts
+        WHERE originator = new.originator AND id > new.id ORDER BY id LIMIT 1
+        ON CONFLICT DO UPDATE SET earlier_id = excluded.earlier_id;"""
+_NEXT_OF_OLD = "(SELECT id FROM contacts WHERE originator = old.originator AND id > old.id ORDER BY id LIMIT 1)"
+_UNLINK = f"""
+      DELETE FROM earlier_contacts WHERE contact_id = {_NEXT_OF_OLD}
+        AND NOT EXISTS (SELECT 1 FROM earlier_contacts WHERE contact_id = old.id);
+      UPDATE earlier_contacts SET earlier_id = (SELECT earlier_id FROM earlier_contacts WHERE contact_id = old.id)
+        WHERE contact_id = {_NEXT_OF_OLD};
+      DELETE FROM earlier_contacts WHERE contact_id = old.id;"""
+_STEP = """
+      INSERT INTO clock_steps SELECT new.id WHERE new.received_at <
+        (SELECT received_at FROM contacts WHERE id < new.id ORDER BY id DESC LIMIT 1) ON CONFLICT DO NOTHING;
+      INSERT INTO clock_steps SELECT id FROM
+        (SELECT id, received_at FROM contacts WHERE id > new.id ORDER BY id LIMIT 1)
+        WHERE received_at < new.received_at ON CONFLICT DO NOTHING;"""
+
+TOTALS = (
+    # What happened, by UTC hour ('': while the clock was not synchronised) and by what it was. `total` never falls:
+    # contacts by their verdict, entries of answers into a state, segments that the network took. `held` is how many
+    # such contacts the database holds, by the hour that is written in them, whatever clock wrote it.
+    """
+    CREATE TABLE totals (
+      hour TEXT NOT NULL,
+      name TEXT NOT NULL CHECK (name IN ('contacts', 'answers', 'segments')),
+      kind TEXT NOT NULL DEFAULT '',
+      verdict TEXT NOT NULL DEFAULT '',
+      reason TEXT NOT NULL DEFAULT '',
+      state TEXT NOT NULL DEFAULT '',
+      total INTEGER NOT NULL DEFAULT 0 CHECK (total >= 0),
+      held INTEGER NOT NULL DEFAULT 0,
+      PRIMARY KEY (hour, name, kind, verdict, reason, state)
+    ) STRICT, WITHOUT ROWID
+    """,
+    f"""
+    INSERT INTO totals (hour, name, kind, verdict, reason, total, held)
+      SELECT {_HOUR.format(at="received_at")}, 'contacts', kind, verdict, reason, sum(synchronised), count(*)
+      FROM contacts WHERE verdict IS NOT NULL GROUP BY 1, 3, 4, 5
+    """,
+    """
+    INSERT INTO totals (hour, name, kind, verdict, reason, total)
+      SELECT '', name, kind, verdict, reason, sum(held) - sum(total) FROM totals GROUP BY kind, verdict, reason
+      HAVING sum(held) > sum(total)
+    """,
+    "INSERT INTO totals (hour, name, state, total) SELECT '', 'answers', state, count(*) FROM answers GROUP BY state",
+    f"""
+    INSERT INTO totals (hour, name, total) SELECT '', 'segments', count(*) FROM answer_segments
+      WHERE state IN {_LEFT}
+    """,
+    # of each contact whose originator had contacted before: the contact before it. Numbers of any period are counted
+    # by it: those that the period has no earlier contact of
+    """
+    CREATE TABLE earlier_contacts (
+      contact_id INTEGER PRIMARY KEY,
+      earlier_id INTEGER NOT NULL
+    ) STRICT
+    """,
+    """
+    INSERT INTO earlier_contacts SELECT id, earlier FROM
+      (SELECT id, lag(id) OVER (PARTITION BY originator ORDER BY id) AS earlier FROM contacts
+        WHERE originator IS NOT NULL)
+      WHERE earlier IS NOT NULL ORDER BY id
+    """,
+    # contacts that came after one that has a later date: between two of them the dates ascend as the ids do
+    "CREATE TABLE clock_steps (contact_id INTEGER PRIMARY KEY) STRICT",
+    """
+    INSERT INTO clock_steps SELECT id FROM
+      (SELECT id, received_at < lag(received_at) OVER (ORDER BY id) AS back FROM contacts) WHERE back
+    """,
+    "CREATE INDEX contacts_withheld ON contacts (received_at, kind) WHERE originator IS NULL",
+    "CREATE INDEX contacts_not_text ON contacts (originator, id) WHERE kind <> 'text'",
+    "CREATE INDEX contacts_tagged ON contacts (received_at) WHERE tags <> '[]'",
+    # whether the clock was synchronised when the limit clock was saved
+    "ALTER TABLE line_state ADD COLUMN synchronised INTEGER NOT NULL DEFAULT 0 CHECK (synchronised IN (0, 1))",
+    f"""
+    CREATE TRIGGER contacts_insert AFTER INSERT ON contacts BEGIN{_LINK}{_STEP}
+    END
+    """,
+    f"""
+    CREATE TRIGGER contacts_insert_judged AFTER INSERT ON contacts WHEN new.verdict IS NOT NULL BEGIN{_COUNT}
+    END
+    """,
+    f"""
+    CREATE TRIGGER contacts_judged AFTER UPDATE OF verdict ON contacts
+      WHEN old.verdict IS NULL AND new.verdict IS NOT NULL BEGIN{_COUNT}
+    END
+    """,
+    # what becomes of a contact after its verdict changes what is held, not what was counted
+    f"""
+    CREATE TRIGGER contacts_changed AFTER UPDATE OF kind, verdict, reason, received_at ON contacts
+      WHEN old.verdict IS NOT NULL AND (old.kind, old.verdict, old.reason, old.received_at)
+        IS NOT (new.kind, new.verdict, new.reason, new.received_at) BEGIN{_HOLD_NO_MORE}
+      INSERT INTO totals (hour, name, kind, verdict, reason, held)
+        SELECT {_NEW_HOUR}, 'contacts', new.kind, new.verdict, new.reason, 1 WHERE new.verdict IS NOT NULL
+        ON CONFLICT DO UPDATE SET held = held + 1;
+    END
+    """,
+    f"""
+    CREATE TRIGGER contacts_moved AFTER UPDATE OF received_at ON contacts
+      WHEN old.received_at <> new.received_at BEGIN{_STEP}
+    END
+    """,
+    f"""
+    CREATE TRIGGER contacts_renamed AFTER UPDATE OF originator ON contacts
+      WHEN old.originator IS NOT new.originator BEGIN{_UNLINK}{_LINK}
+    END
+    """,
+    f"""
+    CREATE TRIGGER contacts_delete AFTER DELETE ON contacts BEGIN{_UNLINK}
+    END
+    """,
+    f"""
+    CREATE TRIGGER contacts_delete_judged AFTER DELETE ON contacts WHEN old.verdict IS NOT NULL BEGIN{_HOLD_NO_MORE}
+    END
+    """,
+    f"""
+    CREATE TRIGGER answers_insert AFTER INSERT ON answers BEGIN{_ENTER}
+    END
+    """,
+    f"""
+    CREATE TRIGGER answers_state AFTER UPDATE OF state ON answers WHEN old.state <> new.state BEGIN{_ENTER}
+    END
+    """,
+    f"""
+    CREATE TRIGGER answer_segments_insert AFTER INSERT ON answer_segments WHEN new.state IN {_LEFT} BEGIN{_SEND}
+    END
+    """,
+    f"""
+    CREATE TRIGGER answer_segments_state AFTER UPDATE OF state ON answer_segments
+      WHEN old.state NOT IN {_LEFT} AND new.state IN {_LEFT} BEGIN{_SEND}
+    END
+    """,
+)
+
+SCHEMA = (("first", FIRST), ("pins", PINS), ("line", LINE), ("totals", TOTALS))
 """Every migration: its name and its statements, in the order in which they are applied."""
 
 UNRELEASED = frozenset({"initial", "keeping"})

@@ -23,6 +23,7 @@ from hotlined.statistics.periods import (
 )
 from hotlined.store import figures
 from hotlined.store.database import Database
+from hotlined.store.totals import Slot
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,7 @@ def summarise(
     )
 
 
-def _by_hour(slots: Sequence[figures.Slot]) -> tuple[tuple[int, ...], ...]:
+def _by_hour(slots: Sequence[Slot]) -> tuple[tuple[int, ...], ...]:
     week = [[0] * 24 for _ in range(7)]
     for slot in slots:
         local = slot.start.astimezone()
@@ -117,7 +118,7 @@ def averages(summary: Summary) -> list[list[float | None]]:
     ]
 
 
-def _weeks(slots: Sequence[figures.Slot], start: datetime, end: datetime) -> Iterator[Week]:
+def _weeks(slots: Sequence[Slot], start: datetime, end: datetime) -> Iterator[Week]:
     first = start if start == midnight(start.date()) else midnight(start.date() + DAY)
     by_day: Counter[date] = Counter()
     for slot in slots:

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from hotlined.gsm.address import Identity, LineType
 from hotlined.states import IN_SHADOW, OCCUPIES, ContactKind
+from hotlined.store import totals
 from hotlined.store.database import Database
 
 
@@ -48,10 +49,10 @@ def correspondents(
 
     `shadow` counts what shadow mode let out too, as its limits do. `only` are the numbers that are meant, if not all.
     """
+    chosen = _CHOSEN[order] if only is None else _ONLY
+    known = _KNOWN if totals.clock_stepped(db) or (only is None and not limit) else _KNOWN_BY_ID.format(chosen=chosen)
     rows = db.connection.execute(
-        _CORRESPONDENTS.format(
-            order=_ORDERS[order], counting=OCCUPIES, in_shadow=IN_SHADOW, unreadable=ContactKind.UNREADABLE
-        ),
+        _CORRESPONDENTS.format(known=known, order=_ORDERS[order], counting=OCCUPIES, in_shadow=IN_SHADOW),
         {"limit": limit or -1, "shadow": int(shadow), "only": None if only is None else json.dumps(only)},
     )
     found = [
@@ -61,13 +62,43 @@ def correspondents(
     return found[::-1]
 
 
+_KNOWN = f"""
+    SELECT originator AS number, count(*) AS contacts, min(received_at) AS first_at, max(received_at) AS last_at,
+      max(id) AS last_id
+    FROM contacts WHERE originator IS NOT NULL OR kind <> '{ContactKind.UNREADABLE}' GROUP BY originator
+"""
+# where dates ascend as ids do the index on originators tells who is shown, and rows are read of those alone
+_KNOWN_BY_ID = f"""
+    SELECT c.number, (SELECT count(*) FROM contacts WHERE originator = c.number) AS contacts,
+      (SELECT received_at FROM contacts WHERE originator = c.number ORDER BY id LIMIT 1) AS first_at,
+      (SELECT received_at FROM contacts WHERE originator = c.number ORDER BY id DESC LIMIT 1) AS last_at,
+      (SELECT max(id) FROM contacts WHERE originator = c.number) AS last_id
+    FROM ({{chosen}}) c
+    UNION ALL
+    SELECT NULL, contacts, first_at, last_at, last_id FROM
+      (SELECT count(*) AS contacts, min(received_at) AS first_at, max(received_at) AS last_at, max(id) AS last_id
+        FROM contacts WHERE originator IS NULL AND kind <> '{ContactKind.UNREADABLE}')
+    WHERE contacts > 0 AND :only IS NULL
+"""
+_GROUPED = "FROM contacts WHERE originator IS NOT NULL GROUP BY originator"
+_CHOSEN = {
+    Order.LAST: f"SELECT originator AS number {_GROUPED} ORDER BY max(id) DESC LIMIT :limit",
+    Order.CONTACTS: f"SELECT originator AS number {_GROUPED} ORDER BY count(*) DESC, max(id) DESC LIMIT :limit",
+    # several may have come first at the moment at which the limit is reached: the latest of them are shown
+    Order.FIRST: f"""
+      WITH firsts AS MATERIALIZED (SELECT originator AS number, min(id) AS id {_GROUPED} ORDER BY 2 DESC LIMIT :limit)
+      SELECT number FROM firsts
+      UNION SELECT originator FROM contacts WHERE originator IS NOT NULL
+        AND received_at = (SELECT min(received_at) FROM contacts WHERE id IN (SELECT id FROM firsts))
+        AND NOT EXISTS (SELECT 1 FROM earlier_contacts WHERE contact_id = contacts.id)
+    """,
+}
+_ONLY = "SELECT DISTINCT originator AS number FROM contacts WHERE originator IN (SELECT value FROM json_each(:only))"
 # an answer counts from the moment that it was let out, as limits have it
 _CORRESPONDENTS = """
 WITH
-  known AS (
-    SELECT originator AS number, count(*) AS contacts, min(received_at) AS first_at, max(received_at) AS last_at,
-      max(id) AS last_id
-    FROM contacts WHERE originator IS NOT NULL OR kind <> '{unreadable}' GROUP BY originator
+  known AS MATERIALIZED (
+    {known}
     UNION ALL
     SELECT number, 0, NULL, NULL, 0 FROM numbers
     WHERE (blocked_at IS NOT NULL OR opted_out_at IS NOT NULL)
@@ -83,7 +114,8 @@ WITH
   let_out AS (
     SELECT a.recipient, a.by_hand, count(*) AS segments
     FROM answers a JOIN attempts t ON t.answer_id = a.id JOIN answer_segments s ON s.attempt_id = t.id
-    WHERE s.state IN {counting} OR (:shadow AND s.state IN {in_shadow}) GROUP BY a.id
+    WHERE a.recipient IN (SELECT number FROM known)
+      AND (s.state IN {counting} OR (:shadow AND s.state IN {in_shadow})) GROUP BY a.id
   ),
   answered AS (
     SELECT recipient, count(*) FILTER (WHERE by_hand IS NULL) AS answers, sum(segments) AS segments

@@ -1,7 +1,9 @@
 """Counts what came and what went: contacts, numbers, answers, segments, reactions, and the states of the modem.
 
-SQLite scans, however many bins there are; nothing of what it returns names a number or quotes a text. A number is
-new at the first contact that the database still holds of it.
+Contacts and numbers come from what `totals` keeps by the hour; of answers, which budgets bound, the rows are counted.
+Every figure is one of the rows that the database holds: what was forgotten is in none, and parts add up to their whole.
+Nothing of what it returns names a number or quotes a text. A number is new at the first contact that the database still
+holds of it.
 Known to be wrong: a number and the pseudonym that an older contact of it bears count as two; the calendar is believed
 as it was written down; a time without a daemon counts as the modem's last state.
 """
@@ -12,16 +14,16 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from itertools import pairwise
 from sqlite3 import Row
 from typing import Any
 
 from hotlined.clock import parse_rfc3339, rfc3339
-from hotlined.states import MAY_HAVE_LEFT, OCCUPIES, ContactKind, ContactVerdict, ModemState, State, listed
+from hotlined.states import MAY_HAVE_LEFT, OCCUPIES, ContactKind, ContactVerdict, ModemState, State
+from hotlined.store import totals
 from hotlined.store.database import Database
-
-SLOT_MINUTES = 15
-"""Every offset from UTC that is in use is a multiple of it: a slot lies in one hour of any local time."""
+from hotlined.store.totals import Labels, Slot
 
 MODEM_STATES = (*ModemState, "stopped")
 """The states of the modem, as `status` shows them, and that of a daemon which was told to end.
@@ -30,7 +32,7 @@ An event of the kind `modem_STATE` says that one began.
 """
 
 _MODEM = "modem_"
-_CACHE_KIB = 32 * 1024  # the indexes of a hundred thousand contacts; SQLite's usual 2 MiB double the time
+_HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,15 +102,6 @@ class Extent:
 
 
 @dataclass(frozen=True, slots=True)
-class Slot:
-    """What was received in the quarter of an hour that begins at `start`, in UTC."""
-
-    start: datetime
-    texts: int
-    contacts: int
-
-
-@dataclass(frozen=True, slots=True)
 class Span:
     """The modem's state from `start` up to `end`; None while nothing is known of it."""
 
@@ -117,21 +110,8 @@ class Span:
     end: datetime
 
 
-_HEARD = listed((ContactKind.TEXT, ContactKind.CALL))  # what a person sends by hand
 # :start and :end bound what is counted; bin() tells between which of the edges a moment lies
 _COUNTS = (
-    f"""
-    SELECT bin(received_at) AS bin,
-      count(*) FILTER (WHERE kind = '{ContactKind.TEXT}') AS texts,
-      count(*) FILTER (WHERE kind = '{ContactKind.CALL}') AS calls,
-      count(*) FILTER (WHERE kind NOT IN {_HEARD}) AS others,
-      count(*) FILTER (WHERE originator IS NULL AND kind IN {_HEARD}) AS withheld,
-      count(DISTINCT originator) AS numbers,
-      count(*) FILTER (WHERE originator IS NOT NULL AND NOT EXISTS
-        (SELECT 1 FROM contacts e WHERE e.originator = c.originator AND e.id < c.id)) AS new,
-      count(*) FILTER (WHERE verdict = '{ContactVerdict.SUPPRESS}') AS suppressed
-    FROM contacts c WHERE received_at >= :start AND received_at < :end GROUP BY 1
-    """,
     f"""
     SELECT bin(at) AS bin, sum(segments) AS segments,
       count(*) FILTER (WHERE first AND by_hand IS NULL) AS answers,
@@ -149,45 +129,60 @@ _COUNTS = (
     WHERE state = '{State.SHADOWED}' AND by_hand IS NULL AND due_at >= :start AND due_at < :end GROUP BY 1
     """,
 )
-"""Rows of a bin and its counts, named as in `Counts`."""
+"""Of answers: rows of a bin and its counts, named as in `Counts`."""
 
-_SUPPRESSED = f"""
-SELECT bin(received_at), reason, count(*) FROM contacts
-WHERE verdict = '{ContactVerdict.SUPPRESS}' AND received_at >= :start AND received_at < :end GROUP BY 1, 2
-"""
 _CANCELLED = f"""
 SELECT bin(c.received_at), a.reason, count(*) FROM answers a JOIN contacts c ON c.id = a.contact_id
 WHERE a.state = '{State.CANCELLED}' AND c.received_at >= :start AND c.received_at < :end GROUP BY 1, 2
 """
-_IS_REACTION = f"""
-kind = '{ContactKind.TEXT}' AND EXISTS
-  (SELECT 1 FROM answers a WHERE a.recipient = c.originator AND a.by_hand IS NULL AND a.sent_at < c.received_at
-    AND strftime('%Y-%m-%dT%H:%M:%fZ', a.sent_at, '+24 hours') >= c.received_at)
+# each answer from when it was sent to when a text is no reaction to it any more: for a day, and up to the next answer
+# to the same number, which the texts after it are reactions to
+_ANSWERED = """
+WITH sent AS MATERIALIZED (
+  SELECT recipient, sent_at AS since, min(strftime('%Y-%m-%dT%H:%M:%fZ', sent_at, '+24 hours'),
+    ifnull(lead(sent_at) OVER (PARTITION BY recipient ORDER BY sent_at), '~')) AS until
+  FROM answers WHERE by_hand IS NULL AND sent_at < :end
+    AND sent_at >= strftime('%Y-%m-%dT%H:%M:%fZ', :start, '-24 hours')
+)
 """
 _REACTIONS = f"""
-SELECT bin(received_at), tags, count(*) FROM contacts c
-WHERE received_at >= :start AND received_at < :end AND {_IS_REACTION} GROUP BY 1, 2
+{_ANSWERED}
+SELECT count(*) FROM sent s JOIN contacts c ON c.originator = s.recipient
+WHERE c.kind = '{ContactKind.TEXT}' AND c.received_at > s.since AND c.received_at <= s.until
+  AND c.received_at >= :start AND c.received_at < :end
 """
-_OTHER_TAGS = f"""
-SELECT bin(received_at), tags, count(*) FROM contacts c
-WHERE received_at >= :start AND received_at < :end AND tags <> '[]' AND NOT ({_IS_REACTION}) GROUP BY 1, 2
+# the same by two indexes alone, where dates ascend as ids do: all contacts of the number, but for those of other kinds
+_REACTIONS_BY_ID = f"""
+{_ANSWERED},
+ranges AS MATERIALIZED (
+  SELECT recipient, (SELECT id FROM contacts WHERE received_at > s.since AND received_at >= :start
+      ORDER BY received_at, id LIMIT 1) AS first,
+    (SELECT id FROM contacts WHERE received_at <= s.until AND received_at < :end
+      ORDER BY received_at DESC, id DESC LIMIT 1) AS last
+  FROM sent s
+)
+SELECT ifnull(sum(
+  (SELECT count(*) FROM contacts WHERE originator = recipient AND id BETWEEN first AND last)
+  - (SELECT count(*) FROM contacts
+      WHERE kind <> '{ContactKind.TEXT}' AND originator = recipient AND id BETWEEN first AND last)
+), 0) FROM ranges
+"""
+_TAGGED = f"""
+SELECT received_at, tags, kind = '{ContactKind.TEXT}' AND EXISTS
+  (SELECT 1 FROM answers a WHERE a.recipient = c.originator AND a.by_hand IS NULL AND a.sent_at < c.received_at
+    AND strftime('%Y-%m-%dT%H:%M:%fZ', a.sent_at, '+24 hours') >= c.received_at) AS reaction
+FROM contacts c WHERE tags <> '[]' AND received_at >= :start AND received_at < :end
 """
 _SECONDS = """
-SELECT bin(a.sent_at), (julianday(a.sent_at) - julianday(c.received_at)) * 86400 AS seconds, 1
+SELECT bin(a.sent_at), (julianday(a.sent_at) - julianday(c.received_at)) * 86400 AS seconds
 FROM answers a JOIN contacts c ON c.id = a.contact_id
 WHERE a.sent_at >= :start AND a.sent_at < :end ORDER BY seconds
 """
-_SLOTS = f"""
-SELECT substr(received_at, 1, 14), CAST(substr(received_at, 15, 2) AS INTEGER) / {SLOT_MINUTES},
-  count(*) FILTER (WHERE kind = '{ContactKind.TEXT}'), count(*)
-FROM contacts WHERE received_at >= ? AND received_at < ? GROUP BY 1, 2 ORDER BY 1, 2
-"""
-
-
+# SQLite finds the least or the greatest by an index only where it is asked for one of them
 _EXTENT = """
 SELECT coalesce(min(c.first, a.first), c.first, a.first, e.first), max(ifnull(c.last, ''), ifnull(a.last, ''),
   ifnull(e.last, ''))
-FROM (SELECT min(received_at) AS first, max(received_at) AS last FROM contacts) c,
+FROM (SELECT (SELECT min(received_at) FROM contacts) AS first, (SELECT max(received_at) FROM contacts) AS last) c,
   (SELECT min(begun_at) AS first, max(begun_at) AS last FROM attempts) a,
   (SELECT min(at) AS first, max(at) AS last FROM events) e
 """
@@ -195,8 +190,7 @@ FROM (SELECT min(received_at) AS first, max(received_at) AS last FROM contacts) 
 
 @contextmanager
 def one_moment(db: Database) -> Iterator[None]:
-    """Count everything inside as of one moment, with room for the indexes, while the daemon writes on."""
-    db.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+    """Count everything inside as of one moment, while the daemon writes on."""
     db.execute("BEGIN")
     try:
         yield
@@ -213,36 +207,51 @@ def extent(db: Database) -> Extent:
 
 def counts(db: Database, edges: Sequence[datetime]) -> list[Counts]:
     """Count what happened between each two of these moments, which ascend: one fewer than there are edges."""
-    found: list[dict[str, int]] = [{} for _ in edges[1:]]
+    return _counts(db, edges, totals.contacts(db, edges))
+
+
+def _counts(db: Database, edges: Sequence[datetime], contacts: Sequence[Counter[Labels]]) -> list[Counts]:
+    """Count what happened between edges, where the contacts have been counted."""
+    found: list[dict[str, int]] = [{} for _ in contacts]
     query = _between(db, edges)
     for sql in _COUNTS:
         for row in query(sql):
             named: dict[str, Any] = dict(row)
             found[named.pop("bin")] |= named
-    for named in found:
-        named["returning"] = named.pop("numbers", 0) - named.get("new", 0)
+    numbers = totals.numbers(db, edges, [counted.total() for counted in contacts])
+    for named, counted, people in zip(found, contacts, numbers, strict=True):
+        kinds, suppressed = Counter[str](), 0
+        for labels, count in counted.items():
+            kinds[labels.kind] += count
+            suppressed += count if labels.verdict == ContactVerdict.SUPPRESS else 0
+        named |= {
+            "texts": kinds[ContactKind.TEXT],
+            "calls": kinds[ContactKind.CALL],
+            "others": kinds.total() - kinds[ContactKind.TEXT] - kinds[ContactKind.CALL],
+            "withheld": people.withheld,
+            "new": people.new,
+            "returning": people.all - people.new,
+            "suppressed": suppressed,
+        }
     return [Counts(**named) for named in found]
 
 
 def tallies(db: Database, edges: Sequence[datetime]) -> list[Tally]:
     """Sum up what happened between each two of these moments, which ascend: one fewer than there are edges."""
     query = _between(db, edges)
-
-    def by_bin(sql: str) -> list[Counter[str]]:
-        found: list[Counter[str]] = [Counter() for _ in edges[1:]]
-        for at, word, count in query(sql):
-            found[at][word] += count
-        return found
-
+    contacts = totals.contacts(db, edges)
+    cancelled: list[Counter[str]] = [Counter() for _ in contacts]
+    for at, reason, count in query(_CANCELLED):
+        cancelled[at][reason] += count
     seconds: defaultdict[int, list[float]] = defaultdict(list)
-    for at, waited, _ in query(_SECONDS):
+    for at, waited in query(_SECONDS):
         seconds[at].append(waited)
-    each = zip(counts(db, edges), *map(by_bin, (_SUPPRESSED, _CANCELLED, _REACTIONS, _OTHER_TAGS)), strict=True)
+    each = zip(_counts(db, edges, contacts), contacts, cancelled, _reactions(db, edges), strict=True)
     return [
         Tally(
             counts=counted,
-            suppressed=_ranked(suppressed),
-            cancelled=_ranked(cancelled),
+            suppressed=_ranked(_suppressed(labelled)),
+            cancelled=_ranked(ended),
             seconds_to_answer=_quartiles(seconds[at]) if seconds[at] else None,
             timed=len(seconds[at]),
             reactions=reactions.total(),
@@ -251,16 +260,48 @@ def tallies(db: Database, edges: Sequence[datetime]) -> list[Tally]:
             by_tags=_by_tags(reactions),
             other_tags=_ranked(_by_tag(others)),
         )
-        for at, (counted, suppressed, cancelled, reactions, others) in enumerate(each)
+        for at, (counted, labelled, ended, (reactions, others)) in enumerate(each)
     ]
+
+
+def _suppressed(contacts: Counter[Labels]) -> Counter[str]:
+    """Count by their reasons what was suppressed."""
+    found: Counter[str] = Counter()
+    for labels, count in contacts.items():
+        if labels.verdict == ContactVerdict.SUPPRESS:
+            found[labels.reason or ""] += count
+    return found
+
+
+def _reactions(db: Database, edges: Sequence[datetime]) -> Iterator[tuple[Counter[str], Counter[str]]]:
+    """Yield for each period its reactions and its other contacts, by lists of tags in JSON; others have one."""
+    sql = _REACTIONS if totals.clock_stepped(db) else _REACTIONS_BY_ID
+    for start, end in pairwise(map(rfc3339, edges)):
+        period = {"start": start, "end": end}
+        (every,) = db.connection.execute(sql, period).fetchone()
+        reactions, others = Counter[str](), Counter[str]()
+        for _, tags, reaction in db.connection.execute(_TAGGED, period):
+            (reactions if reaction else others)[tags] += 1
+        if untagged := every - reactions.total():
+            reactions["[]"] = untagged
+        yield reactions, others
 
 
 def slots(db: Database, start: datetime, end: datetime) -> list[Slot]:
-    """Count what was received in each quarter of an hour, oldest first; empty ones are left out."""
-    return [
-        Slot(parse_rfc3339(f"{hour}{part * SLOT_MINUTES:02}:00Z"), texts, contacts)
-        for hour, part, texts, contacts in db.execute(_SLOTS, rfc3339(start), rfc3339(end))
-    ]
+    """Count what was received, hour by hour; empty ones are left out.
+
+    An hour that the period or the local time divides (there are offsets from UTC of half an hour, and of a quarter) is
+    counted by its quarters.
+    """
+    judged = totals.slots(db, start, end, _is_local_hour)
+    others = (Slot(at, int(kind == ContactKind.TEXT), 1) for at, kind in totals.unjudged(db, start, end))
+    return [*judged, *others]
+
+
+def _is_local_hour(hour: datetime) -> bool:
+    """Tell whether an hour of UTC is one of the machine's time zone: Lord Howe's clocks change by half an hour."""
+    ends = (hour, hour + _HOUR - timedelta(milliseconds=1))
+    return not any((at.astimezone().utcoffset() or timedelta(0)) % _HOUR for at in ends)
 
 
 def spans(db: Database, start: datetime, end: datetime) -> list[Span]:

@@ -13,7 +13,7 @@ from hotlined import states
 from hotlined.breaker import Outcome
 from hotlined.policy import Share
 from hotlined.states import ContactVerdict, SegmentState, State
-from hotlined.store import line
+from hotlined.store import line, totals
 
 Tick = Callable[[int, int], None]
 """Is told again and again how many checks are done, of how many."""
@@ -23,6 +23,40 @@ _MOST_IDS = 10  # of the rows that break a promise: enough to look at
 
 _LATEST = "(SELECT max(id) FROM attempts WHERE answer_id = a.id)"
 _SEGMENTS = "JOIN attempts t ON t.answer_id = a.id JOIN answer_segments s ON s.attempt_id = t.id"
+
+_HELD = f"""
+SELECT hour FROM (
+  SELECT hour, kind, verdict, reason, held AS contacts FROM totals WHERE name = 'contacts'
+  UNION ALL SELECT {totals.HOUR}, kind, verdict, reason, -count(*) FROM contacts
+    WHERE verdict IS NOT NULL GROUP BY 1, 2, 3, 4
+) GROUP BY hour, kind, verdict, reason HAVING sum(contacts) <> 0
+"""
+_EARLIER = """
+SELECT c.id FROM contacts c LEFT JOIN earlier_contacts e ON e.contact_id = c.id WHERE e.earlier_id IS NOT
+  (SELECT max(p.id) FROM contacts p WHERE p.originator = c.originator AND p.id < c.id)
+UNION ALL SELECT contact_id FROM earlier_contacts WHERE contact_id NOT IN (SELECT id FROM contacts)
+"""
+_BACKWARDS = """
+SELECT id FROM (SELECT id, received_at < lag(received_at) OVER (ORDER BY id) AS back FROM contacts)
+WHERE back AND id NOT IN (SELECT contact_id FROM clock_steps)
+"""
+TOTALS = {
+    "totals hold as many contacts as there are": _HELD,
+    "totals have counted what they hold": (
+        "SELECT sum(held) - sum(total) FROM totals WHERE name = 'contacts' HAVING sum(total) < sum(held)"
+    ),
+    "an answer was counted when it came into its state": (
+        "SELECT state FROM answers a GROUP BY state HAVING count(*) >"
+        " (SELECT ifnull(sum(total), 0) FROM totals WHERE name = 'answers' AND state = a.state)"
+    ),
+    "a segment that left was counted": (
+        f"SELECT count(*) FROM answer_segments WHERE state IN {states.LEFT} HAVING count(*) >"
+        " (SELECT ifnull(sum(total), 0) FROM totals WHERE name = 'segments')"
+    ),
+    "a contact knows the one before it of its originator": _EARLIER,
+    "dates ascend as contacts came, but where a clock was put back": _BACKWARDS,
+}
+"""What the totals promise about the rows. Those that never fall may exceed them: people were forgotten."""
 
 PROMISES = {
     "there is one row of the line's own state": line.WRONG_NUMBER_OF_ROWS,
@@ -82,7 +116,7 @@ PROMISES = {
     "nothing counts from a time that the limit clock has not reached": (
         f"SELECT id FROM answer_segments WHERE submitted_limit > {line.LIMIT_TIME}"
     ),
-}
+} | TOTALS
 """What the rows promise each other, and the query for the ids of those that do not keep it."""
 
 

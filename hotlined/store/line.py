@@ -42,16 +42,18 @@ def save_limit_clock(db: Database, now: Now) -> None:
     """Write an anchor of the limit clock, inside the transaction whose rows limits will read.
 
     Where the limit clock began by the calendar is kept unless it is a second off: so what is due does not jitter.
+    Whether the calendar was synchronised then is what the totals of answers go by.
     """
     anchor = db.clock.anchor(now.limit)
     if calendar_moved(db, now):
         db.limit_epoch = now.utc.timestamp() - now.limit
     db.execute(
-        "UPDATE line_state SET limit_time = ?, boot_id = ?, boottime = ?, limit_epoch = ?",
+        "UPDATE line_state SET limit_time = ?, boot_id = ?, boottime = ?, limit_epoch = ?, synchronised = ?",
         anchor.limit_time,
         anchor.boot_id,
         anchor.boottime,
         db.limit_epoch,
+        now.synchronised,
     )
 
 
