@@ -29,6 +29,7 @@ from persons import COMMAND
 from test_cost import SHM, TWO_SEGMENTS, commands, proc, read_meters, received, start_bare
 
 from hotlined import policy
+from hotlined.clock import rfc3339
 from hotlined.errors import PduError
 from hotlined.gsm import address, alphabet, tpdu
 from hotlined.simulator import client as simulation
@@ -170,13 +171,16 @@ def number(count: int) -> str:
 
 
 def fill(db: Database, size: int) -> None:
-    """Write contacts of the last sixty days, the newest first, four of a number.
+    """Write contacts of the last sixty days, the oldest first, four of a number; the newest number is `number(0)`.
 
     As many answers as the default limits allow: 3,000 segments in 30 days.
     """
-    now, step = db.now(), 60 * 86400 / size
-    contacts = [(each, number(each // 4), now.rfc3339, now.limit - each * step) for each in range(size)]
-    answered = contacts[:: max(4, size // 6000)]
+    now, step = db.now(), timedelta(days=60) / size
+    contacts = [
+        (size - each, number(each // 4), rfc3339(now.utc - each * step), now.limit - (each * step).total_seconds())
+        for each in reversed(range(size))
+    ]
+    answered = contacts[:: -max(4, size // 6000)]
     with db.transaction():
         db.connection.executemany(
             "INSERT INTO contacts (id, line, kind, originator, country, line_type, text, segments_received,"
@@ -239,6 +243,40 @@ def rules(sizes: tuple[int, ...]) -> Iterator[Row]:
         yield Row("  verdict, no answer", known * 1000, "ms")
         yield Row("  verdict, an answer queued", median(new) * 1000, "ms")
         yield Row("  gate, the first segment let out", median(out) * 1000, "ms")
+
+
+# ---- figures
+
+FIGURES = ("stats", "stats --by hour", "stats --html -", "numbers", "numbers --sort contacts", "numbers --sort first")
+
+
+def figures(size: int) -> Iterator[Row]:
+    """Tell the figures of so many contacts, as a person would: the whole command, and the most memory that it took."""
+    with tempfile.TemporaryDirectory(dir=DISK) as name:
+        folder = Path(name)
+        config = folder / "config.yaml"
+        settings = {"database": "hotlined.db", "runtime_dir": "run", "answer": {"text": "Non."}}
+        config.write_text(json.dumps(settings))
+        with open_for_daemon(folder / "hotlined.db") as db:
+            fill(db, size)
+        yield Row(f"{size:,} contacts: database", (folder / "hotlined.db").stat().st_size / 2**20, "MiB")
+        for words in FIGURES:
+            command = [sys.executable, "-m", "hotlined", "--config", str(config), *words.split()]
+            costs = [cost(command) for _ in range(STARTS)]
+            yield Row(f"  {words}", median(seconds for seconds, _, _ in costs), "s")
+            yield Row("    of it the processor", median(busy for _, busy, _ in costs), "s")
+            yield Row("    memory at most", max(memory for _, _, memory in costs), "MiB")
+
+
+def cost(command: list[str]) -> tuple[float, float, float]:
+    """Run a command; return its seconds, those of the processor, and the most memory that it took, in MiB."""
+    began = time.perf_counter()
+    child = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    _, status, used = os.wait4(child.pid, 0)
+    seconds = time.perf_counter() - began
+    child.returncode = os.waitstatus_to_exitcode(status)
+    assert child.returncode == 0, command
+    return seconds, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
 
 
 # ---- decisions
@@ -348,6 +386,7 @@ def main(*, quick: bool, against: str | None) -> None:
     sections = (
         daemons(seconds, ROOT),
         rules((1000, 10_000) if quick else (1000, 10_000, 100_000, 1_000_000)),
+        figures(10_000 if quick else 1_000_000),
         decisions(),
         decode(),
     )
