@@ -110,6 +110,7 @@ class Daemon:
         self._reload = False
         self._begun = False
         self._mode_noted: Mode | None = None
+        self._shown = ModemState.STARTING
 
     # ---- life
 
@@ -309,6 +310,7 @@ class Daemon:
         if self.connection.modem is None:
             return
         self.connection.ask_condition()  # before sending: nothing leaves from another SIM or without a network
+        self._show_state()
         self.receiver.callers.update(modem)
         self.sender.judge()  # before sending: what came just now may opt out or block
         if self._stopping is None and self.receiver.allows_sending():
@@ -327,7 +329,13 @@ class Daemon:
         finally:
             if is_there and self.connection.finish_start():
                 self.recovery.withdraw_power_cycle()
-                self.status.write(self.outage)  # what was read may keep this pass busy for long
+                self._show_state()
+
+    def _show_state(self) -> None:
+        """Write a new state into the status file at once: what was read may keep this pass busy for long."""
+        if self._shown is not self.connection.state:
+            self._shown = self.connection.state
+            self.status.write(self.outage)
 
     def _act_on_unsolicited(self, modem: Modem) -> bool:
         """Act on the unsolicited codes that came; return whether one of them hints at another SIM."""
