@@ -241,3 +241,38 @@ def _texts(path: Path) -> list[str]:
     return ["".join(str(part.value) for part in each) for each in parts] + [
         node.value for node in alone if isinstance(node.value, str)
     ]
+
+
+DAEMON = (
+    *("watch", "line", "recovery", "starting", "connection", "credit", "breaking", "calls", "receiving", "sending"),
+    *("status", "waiting", "loop", "__init__"),
+)
+"""The modules of the daemon, each of which may import those before it."""
+
+
+def test_the_daemons_modules_import_downwards() -> None:
+    """The loop drives all others, and none of them knows who drives it."""
+    paths = {path.stem: path for path in (PACKAGE / "daemon").glob("*.py")}
+    assert paths.keys() == set(DAEMON)
+    climbing = {
+        (stem, name)
+        for stem, path in paths.items()
+        for name in imported(path)
+        if name.startswith("hotlined.daemon.") and DAEMON.index(name.split(".")[2]) >= DAEMON.index(stem)
+    }
+
+    assert climbing == set()
+
+
+def test_the_modem_owns_its_storages() -> None:
+    """What a modem knows of its storages is changed in its own module alone."""
+    changers = {
+        path.relative_to(PACKAGE).as_posix()
+        for path in PACKAGE.rglob("*.py")
+        if "simulator" not in path.parts
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store | ast.Del)
+        if isinstance(node.value, ast.Attribute) and node.value.attr == "storages"
+    }
+
+    assert changers == {"gsm/modem.py"}
