@@ -1,15 +1,17 @@
 """A line that nothing happens to asks its database next to nothing, and writes nothing."""
 
+import select
 from pathlib import Path
 
 import pytest
 from filled import Filled
 
-from hotlined import config
+from hotlined import config, systemd
 from hotlined.daemon import line as daemon
 from hotlined.daemon.connection import Connection
 from hotlined.daemon.sending import Sender
 from hotlined.daemon.starting import Starter
+from hotlined.daemon.watch import FolderWatch
 from hotlined.store import decisions
 
 
@@ -102,3 +104,36 @@ def test_nobody_is_told_that_a_stale_answer_is_on_its_way(sender: tuple[Filled, 
     row = filled.db.one("SELECT reason FROM contacts ORDER BY id DESC LIMIT 1")
     assert row
     assert row["reason"] == "first_contact"
+
+
+# ---- sleep
+
+
+def is_readable(watch: FolderWatch) -> bool:
+    """Tell whether a sleep would end."""
+    assert watch.descriptor is not None
+    return select.select([watch.descriptor], [], [], 0)[0] != []
+
+
+def test_what_is_written_beside_the_daemon_ends_its_sleep(sender: tuple[Filled, Sender]) -> None:
+    """A commit by another process is a hint, however long the loop would have slept; one hint, not one a look."""
+    filled, _ = sender
+    watch = FolderWatch(filled.db.path.parent)
+    assert not is_readable(watch)
+    decisions.pause(filled.db, "pi", filled.now())
+    assert is_readable(watch)
+    watch.forget()
+    assert not is_readable(watch)
+    watch.close()
+
+
+def test_a_folder_that_cannot_be_watched_gives_no_hints(tmp_path: Path) -> None:
+    """Then the loop asks each second, as it does on a file system that tells nothing."""
+    assert FolderWatch(tmp_path / "none").descriptor is None
+
+
+@pytest.mark.parametrize(("given", "seconds"), [("3000000", 1.5), ("", 10.0), ("odd", 10.0)])
+def test_the_watchdog_is_fed_twice_in_its_time(given: str, seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long the loop sleeps, systemd hears of it in time."""
+    monkeypatch.setenv("WATCHDOG_USEC", given)
+    assert systemd.watchdog_seconds(10.0) == seconds

@@ -209,8 +209,9 @@ class Daemon:
 
     def _progress(self, deadline: float) -> float | None:
         """Feed watchdog and `status` while a step is within its deadline; return when a stop ends the step, or None."""
-        if time.monotonic() <= deadline + self.timing.tick and self._watchdog.is_due():
-            self._feed_watchdog()
+        if time.monotonic() <= deadline + self.timing.tick:
+            if self._watchdog.is_due():
+                self._feed_watchdog()
             self.status.give_sign_of_life(self.outage)
         if self._stopping is None:
             return None
