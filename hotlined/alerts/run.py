@@ -109,7 +109,7 @@ class Run:
         with open_beside_daemon(self.config.database) as db:
             _, _, drafts = _decide(db, self.look(db))
             for channel in self.channels:
-                alerts: list[Alert | Draft] = [*alerting.owed(db, channel.key, db.now()), *drafts]
+                alerts: list[Alert | Draft] = [*alerting.untaken(db, channel.key, db.now()), *drafts]
                 for alert in alerts:
                     self.say(f"{channel.name}: {texting.subject(self.config, alert.title)}. {alert.text}")
                     nothing = False
@@ -161,7 +161,7 @@ class Run:
                 self._deliver_owed(db, state)
 
     def _deliver_owed(self, db: Database, state: LineState) -> None:
-        self._deliver(db, lambda channel: alerting.owed(db, channel.key, db.now()), state, is_test=False)
+        self._deliver(db, lambda channel: alerting.untaken(db, channel.key, db.now()), state, is_test=False)
 
     def _deliver(
         self, db: Database, alerts: Callable[[Channel], Iterable[Alert]], state: LineState, *, is_test: bool

@@ -13,7 +13,7 @@ from hotlined.states import MAY_HAVE_LEFT, RequestState, State
 from hotlined.store import line, requests
 from hotlined.store.database import Database
 
-OWED_SECONDS = 86_400.0
+GIVEN_UP_AFTER_SECONDS = 86_400.0
 """So long, on the limit clock, a channel that fails is tried again."""
 
 SMS_WINDOW_SECONDS = 86_400.0
@@ -134,14 +134,14 @@ def move(db: Database, reached: Place) -> None:
     line.note_alerts_reached(db, reached.event_id, reached.unwell_limit)
 
 
-def owed(db: Database, channel: str, now: Now) -> list[Alert]:
-    """Return the alerts that a channel has yet to take, oldest first; after `OWED_SECONDS` they are given up."""
+def untaken(db: Database, channel: str, now: Now) -> list[Alert]:
+    """Return the alerts that a channel has yet to take, oldest first; after `GIVEN_UP_AFTER_SECONDS` none."""
     rows = db.all(
         "SELECT a.id AS alert_id, a.level, a.at, a.title, a.text FROM alerts a"
         " JOIN alert_deliveries d ON d.alert_id = a.id"
         " WHERE d.channel = ? AND d.taken_at IS NULL AND a.at_limit > ? AND a.condition <> ? ORDER BY a.id",
         channel,
-        now.limit - OWED_SECONDS,
+        now.limit - GIVEN_UP_AFTER_SECONDS,
         TEST,
     )
     return [Alert(**row) for row in rows]

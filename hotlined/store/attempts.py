@@ -183,7 +183,7 @@ def maybe_cms(code: str | None) -> int | None:
     return int(number) if number.isdecimal() else None
 
 
-def tell_breaker(
+def report_outcome(
     db: Database, attempt_id: int, outcome: breaker.Outcome, now: Now, pauses: tuple[float, ...], *, nothing_left: bool
 ) -> BreakerUpdate:
     """Report to the line's breaker how an attempt ended, inside the transaction that is open."""

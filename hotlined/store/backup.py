@@ -23,7 +23,7 @@ from hotlined.store.opening import open_to_read
 from hotlined.store.trouble import DatabaseTrouble
 
 Progress = Callable[[int, int], None]
-"""Is told how many pages are copied, of how many."""
+"""Called with how many pages are copied, and how many there are."""
 
 PAGES = 256  # a step: 1 MiB, some tens of milliseconds on a card
 _MODE = 0o640
@@ -68,7 +68,7 @@ def quarantine_restored(db: Database, now: Now) -> str | None:
     with db.transaction():
         waited = [row["id"] for row in db.all(f"SELECT id FROM answers WHERE state IN {states.OPEN}")]
         for answer_id in waited:
-            fates.doubt(db, answer_id, Reason.RESTORED, now)
+            fates.mark_doubtful(db, answer_id, Reason.RESTORED, now)
         db.execute(
             "UPDATE contacts SET verdict = ?, reason = ? WHERE verdict IS NULL",
             ContactVerdict.SUPPRESS,

@@ -259,7 +259,7 @@ def _insert(db: Database, source: Source, reading: Reading, now: Now, touched: d
 
 
 def _apply(db: Database, report: tpdu.StatusReport, now: Now) -> tuple[int | None, str | None]:
-    """Apply a status report; return its segment, or why the rows that are there do not take it: it is kept anyway."""
+    """Apply a status report; return its segment, or in words what is wrong with the rows: the report is kept anyway."""
     try:
         with db.savepoint():
             return fates.apply_report(db, report, now), None

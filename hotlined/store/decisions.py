@@ -75,7 +75,7 @@ def resume(db: Database, who: str, now: Now) -> bool:
 
 
 def note_mode(db: Database, now: Now, *, shadow: bool) -> None:
-    """Commit since when the line has been in shadow mode or not, if that is news: a restart is none."""
+    """Commit that shadow mode begins or ends now; nothing where it has that mode already, as after a restart."""
     if (line.maybe_shadow(db) is not None) != shadow:
         with db.transaction():
             line.note_shadow(db, line.Shadow(now.rfc3339, now.limit) if shadow else None)
@@ -115,7 +115,7 @@ def _change(db: Database, change: str, values: tuple[str, ...], number: str, who
 
 
 def tag(db: Database, contact_id: int, word: str, who: str, now: Now) -> bool | None:
-    """Commit that a person put a word on a contact; return whether that is news, or None where there is no contact."""
+    """Commit that a person put a word on a contact; return whether it was new there, None where there is no contact."""
     return _retag(db, "tag", contact_id, word, who, now)
 
 

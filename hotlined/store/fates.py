@@ -105,7 +105,7 @@ def _end_attempt(
         now.limit,
         attempt_id,
     )
-    return attempts.tell_breaker(db, attempt_id, outcome, now, tuple(pauses), nothing_left=nothing_left)
+    return attempts.report_outcome(db, attempt_id, outcome, now, tuple(pauses), nothing_left=nothing_left)
 
 
 def _take(db: Database, begun: Begun, mr: int | None, now: Now) -> Outcome | None:
@@ -229,7 +229,7 @@ def recover(db: Database, now: Now, pauses: Sequence[float] = USUAL.trial_after)
     return len(rows)
 
 
-def doubt(db: Database, answer_id: int, code: str, now: Now) -> None:
+def mark_doubtful(db: Database, answer_id: int, code: str, now: Now) -> None:
     """Record that an answer which waits in this database may have left by now, inside the transaction that is open.
 
     One that was never begun here gets an attempt of one segment of which nothing is known: it counts for its number.

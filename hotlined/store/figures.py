@@ -26,7 +26,7 @@ from hotlined.store.database import Database
 from hotlined.store.totals import Labels, Slot
 
 MODEM_STATES = (*ModemState, "stopped")
-"""The states of the modem, as `status` shows them, and that of a daemon which was told to end.
+"""The states of the modem, as `status` shows them, and that of a daemon which ended as it was asked to.
 
 An event of the kind `modem_STATE` says that one began.
 """

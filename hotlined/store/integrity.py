@@ -16,7 +16,7 @@ from hotlined.states import ContactVerdict, SegmentState, State
 from hotlined.store import line, totals
 
 Tick = Callable[[int, int], None]
-"""Is told again and again how many checks are done, of how many."""
+"""Called again and again with how many checks are done, and how many there are."""
 
 TICK_STEPS = 20_000  # of SQLite's virtual machine: some milliseconds on a Pi
 _MOST_IDS = 10  # of the rows that break a promise: enough to look at

@@ -72,7 +72,7 @@ def calendar_time(db: Database, limit: float) -> str:
 
 
 def note_own_number(db: Database, number: str) -> None:
-    """Commit the number that the SIM says is its own, if that is news."""
+    """Commit the number that the SIM says is its own, where it differs from the one before."""
     if own_number(db) != number:
         with db.transaction():
             db.execute("UPDATE line_state SET own_number = ?", number)
@@ -97,7 +97,7 @@ def bind_sim(db: Database, imei: str, imsi: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Credit:
-    """What is known of the SIM's credit: the balance that the network told last, and when."""
+    """What is known of the SIM's credit: the last balance that the network answered with, and when."""
 
     balance: float | None = None
     asked_at: str | None = None
@@ -106,7 +106,7 @@ class Credit:
 
 
 def note_balance(db: Database, balance: str, now: Now, *, low: bool) -> None:
-    """Commit a balance that the network told, if that is news: another value, or low for the first time."""
+    """Commit the balance that the network answered with, where it has another value, or begins or ceases to be low."""
     row = db.the("SELECT balance, balance_low FROM line_state")
     if tuple(row) != (balance, int(low)):
         with db.transaction():
@@ -209,23 +209,23 @@ def recorded_holds(db: Database, *, sim_changed: bool | None = None) -> Iterator
 
 
 def note_hold(db: Database, hold: WaitingFor | None) -> None:
-    """Commit what holds every answer back, if that is news."""
+    """Commit what holds every answer back."""
     _note(db, "hold", hold)
 
 
 def note_half_hold(db: Database, hold: WaitingFor | None) -> None:
-    """Commit what holds halves of answers back alone, if that is news."""
+    """Commit what holds back the rest of answers that are half sent, and nothing else."""
     _note(db, "hold_half", hold)
 
 
 def note_share_hold(db: Database, share: Share, hold: WaitingFor | None) -> None:
-    """Commit what holds the answers of a share back, if that is news."""
+    """Commit what holds the answers of a share back."""
     if share is not Share.BY_HAND:
         _note(db, f"hold_{share}", hold)
 
 
 def _note(db: Database, column: str, hold: WaitingFor | None) -> None:
-    """Commit what holds answers back, if that is news: the same is found in every pass, and the card wears."""
+    """Commit what holds answers back where it differs: the same is found in every pass, and the card wears."""
     row = db.one(f"SELECT {column} FROM line_state")
     if row is not None and row[column] != hold:
         with db.transaction():

@@ -1,4 +1,4 @@
-"""Erases what is held of people, by age or one person at once, and tells what is held.
+"""Erases what is held of people, by age or one person at once, and shows what is held.
 
 An age is told by the limit clock, or by the calendar if both now and at its reception that could be trusted: a wrong
 clock erases nothing early. What a person keeps, what waits and what is being sent is never touched.

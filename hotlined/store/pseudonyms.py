@@ -30,7 +30,7 @@ def is_lost(db: Database) -> bool:
 
 
 def note_lost(db: Database, now: Now) -> bool:
-    """Commit that the key is lost, or is there again: nothing is sent meanwhile. Return whether a loss is news."""
+    """Commit that the key is lost, or is there again: nothing is sent meanwhile. Return whether it is newly lost."""
     lost = is_lost(db)
     known = line.key_was_lost(db)
     if known is None or lost == known:

@@ -1,4 +1,4 @@
-"""What a simulation asks of the store: a database to throw away, and the sums at the end.
+"""Gives a simulation its database, which is thrown away, and the sums at its end.
 
 The rows are those of the daemon's own functions; nothing here decides anything.
 """
@@ -14,7 +14,7 @@ from hotlined.store.opening import open_for_daemon
 
 @dataclass(frozen=True, slots=True)
 class Waits:
-    """How long the first contacts that were answered waited for it, in seconds; None where there were none."""
+    """How many first contacts asked for an answer, how many got one, and after how many seconds; None without any."""
 
     asked: int
     answered: int
@@ -23,7 +23,7 @@ class Waits:
 
 
 def open_to_throw_away(path: Path) -> Database:
-    """Open a new database that need not outlive a power cut: nothing waits for the disk."""
+    """Open a new database that no power cut has to spare: no commit waits for the disk."""
     db = open_for_daemon(path)
     db.execute("PRAGMA synchronous = OFF")
     return db
