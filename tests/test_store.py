@@ -448,6 +448,27 @@ def test_a_refused_second_segment_leaves_the_first_counted(db: Database) -> None
     assert begun(db, 7200).sequence == 2
 
 
+def test_what_the_modem_said_is_a_detail_and_no_reason(db: Database) -> None:
+    """The reason of an answer is a code; the words of an error without a cause stand with its segment."""
+    queue(db)
+    first = begun(db)
+    fates.settle(db, first, policy.Refused("error", words="+CME ERROR: unknown"), at(db, 1))
+    segment = db.the("SELECT cause, detail FROM answer_segments WHERE id = ?", first.segment_id)
+
+    assert answer(db)["reason"] == "error"
+    assert tuple(segment) == ("error", "+CME ERROR: unknown")
+
+
+def test_a_value_has_a_row_and_an_insert_says_its_id(db: Database) -> None:
+    """Where a query has no row there is no value, which is an error; rows are inserted by the names of columns."""
+    with db.transaction():
+        event_id = db.insert("events", at="2026-11-24T22:00:00.000Z", kind="pause", detail="by marie")
+
+    assert db.value("SELECT detail FROM events WHERE id = ?", event_id) == "by marie"
+    with pytest.raises(LookupError):
+        db.value("SELECT detail FROM events WHERE id = ?", event_id + 1)
+
+
 def test_an_answer_that_was_put_back_is_composed_anew(db: Database) -> None:
     """Before a segment has left, no text is stored: what goes out is what is in force then."""
     queue(db)

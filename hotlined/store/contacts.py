@@ -75,18 +75,7 @@ def record_listing(
 
     `complete` tells whether the listing came to its end: only then is a row that it does not show taken for deleted.
     """
-    rows = db.all(
-        "SELECT id, pdu, storage, storage_index FROM segments WHERE imsi = ? AND deleted_at IS NULL"
-        " ORDER BY storage IS ? DESC, id",
-        source.imsi,
-        source.storage,
-    )
-    # Of several rows with one PDU those of this storage come first, and the oldest of them: pop() takes from the end,
-    # so they are laid down in reverse. Else a listing of SM could take the row of the same text in ME, and would then
-    # mark that of SM as deleted, though its text is still on the SIM.
-    known: dict[str | None, list[tuple[int, str, int]]] = {}
-    for row in reversed(rows):
-        known.setdefault(row["pdu"], []).append((row["id"], row["storage"], row["storage_index"]))
+    known = _undeleted(db, source)
     kept: list[Kept] = []
     moved: list[Kept] = []
     new: list[Reading] = []
@@ -120,6 +109,23 @@ def record_listing(
             assert reading.index is not None
             kept.append(Kept(segment_id, reading.index))
     return kept
+
+
+def _undeleted(db: Database, source: Source) -> dict[str | None, list[tuple[int, str, int]]]:
+    """Return the segments of a SIM that may still be in its storages, by PDU: id, storage and index of each."""
+    rows = db.all(
+        "SELECT id, pdu, storage, storage_index FROM segments WHERE imsi = ? AND deleted_at IS NULL"
+        " ORDER BY storage IS ? DESC, id",
+        source.imsi,
+        source.storage,
+    )
+    # Of several rows with one PDU those of this storage come first, and the oldest of them: pop() takes from the end,
+    # so they are laid down in reverse. Else a listing of SM could take the row of the same text in ME, and would then
+    # mark that of SM as deleted, though its text is still on the SIM.
+    known: dict[str | None, list[tuple[int, str, int]]] = {}
+    for row in reversed(rows):
+        known.setdefault(row["pdu"], []).append((row["id"], row["storage"], row["storage_index"]))
+    return known
 
 
 def record(db: Database, source: Source, readings: Sequence[Reading], now: Now) -> list[int]:
