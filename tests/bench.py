@@ -64,12 +64,12 @@ def start_daemon(line: Line, tree: Path) -> None:
 
 
 @contextmanager
-def running(poll_interval: str, tree: Path) -> Iterator[Line]:
+def running(poll_interval: str, tree: Path, me_size: int = 20) -> Iterator[Line]:
     """Give a line whose daemon has listed, its database on a disk and its status on a tmpfs where there is one."""
     with (
         tempfile.TemporaryDirectory(dir=DISK) as name,
         tempfile.TemporaryDirectory(dir=SHM if SHM.is_dir() else None) as runtime,
-        simulation.start(name, me_size=20) as simulator,
+        simulation.start(name, me_size=me_size) as simulator,
     ):
         line = Line(Path(name), simulator)
         (line.folder / "run").symlink_to(runtime)
@@ -86,8 +86,8 @@ def running(poll_interval: str, tree: Path) -> Iterator[Line]:
 
 
 def traffic(tree: Path) -> Iterator[Row]:
-    """Receive and answer texts, then drain as many that are not answered."""
-    with running("10s", tree) as line:
+    """Receive and answer texts at a SIM without a second storage, then drain as many that are not answered."""
+    with running("10s", tree, me_size=0) as line:
         before = commands(line)
         for count in range(TEXTS // 4):
             line.sim.do("deliver", from_=f"+3247000{count:04}", text="Salut, ça va ?")
