@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from conftest import Line, wait_until
+from conftest import Line, Open, wait_until
 
 from hotlined.simulator import client as simulation
 from hotlined.simulator import pdus
@@ -97,23 +97,19 @@ def test_a_flood_costs_at_most_one_listing_per_text(line: Line) -> None:
     assert cost == {"+CMGD": 25, "+CIMI": 25, "+CMGS": 25}
 
 
-def test_two_storages_are_each_listed_once_a_scan(tmp_path: Path) -> None:
+def test_two_storages_are_each_listed_once_a_scan(open_line: Open) -> None:
     """A scan lists each storage once and empties both; it begins with the one that is selected already."""
-    with simulation.start(tmp_path, sim_size=10, me_size=20) as simulator:
-        line = Line(tmp_path, simulator)
-        line.configure(modem={"poll_interval": "60s"})
-        line.start()
-        try:
-            line.wait_state("ready")
-            before = commands(line)
-            lay(line, "SM", *(["Salut"] * 4))
-            lay(line, "ME", *(["Coucou"] * 15))
-            line.sim.do("deliver", from_="+32470999999", text="the one that is announced")
-            wait_until(lambda: received(line, 20))
+    line = open_line(sim_size=10, me_size=20)
+    line.configure(modem={"poll_interval": "60s"})
+    line.start()
+    line.wait_state("ready")
+    before = commands(line)
+    lay(line, "SM", *(["Salut"] * 4))
+    lay(line, "ME", *(["Coucou"] * 15))
+    line.sim.do("deliver", from_="+32470999999", text="the one that is announced")
+    wait_until(lambda: received(line, 20))
 
-            assert commands(line) - before == {"+CPMS": 1, "+CMGL": 2, "+CMGD": 20, "+CIMI": 20, "+CMGS": 20}
-        finally:
-            line.stop()
+    assert commands(line) - before == {"+CPMS": 1, "+CMGL": 2, "+CMGD": 20, "+CIMI": 20, "+CMGS": 20}
 
 
 # ---- nothing

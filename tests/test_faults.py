@@ -10,13 +10,11 @@ import sqlite3
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ANSWER, ANSWERS, SPENT, Line, wait_until
+from conftest import ANSWER, ANSWERS, SPENT, Line, Open, wait_until
 
-from hotlined.simulator import client as simulation
 from hotlined.simulator.makes import REGISTERS
 from hotlined.timing import USUAL
 
@@ -218,18 +216,14 @@ def test_a_stick_that_comes_back_as_another_port_is_used_again(line: Line) -> No
 
 
 @pytest.mark.parametrize("factory", ["+CMGF=1", "+CNMI=2,2,0,0,0"])
-def test_a_modem_that_resets_itself_is_set_up_again(tmp_path: Path, factory: str) -> None:
+def test_a_modem_that_resets_itself_is_set_up_again(open_line: Open, factory: str) -> None:
     """Settings lost in a brown-out, be it to text mode or to direct delivery, cost no text."""
-    with simulation.start(tmp_path, factory=[factory]) as simulator:
-        line = Line(tmp_path, simulator)
-        line.start()
-        try:
-            line.wait_state("ready")
-            line.sim.do("reset")
-            deliver_and_settle(line, "un", "deux")
-            assert sorted(texts(line)) == ["deux", "un"]
-        finally:
-            line.end()
+    line = open_line(factory=[factory])
+    line.start()
+    line.wait_state("ready")
+    line.sim.do("reset")
+    deliver_and_settle(line, "un", "deux")
+    assert sorted(texts(line)) == ["deux", "un"]
 
 
 def test_a_modem_that_hangs_for_long_is_begun_again(line: Line) -> None:
@@ -263,37 +257,29 @@ def test_a_listing_that_always_breaks_off_does_not_stop_the_line(line: Line) -> 
     wait_until(lambda: len(line.submitted()) == 3 and line.settled())
 
 
-def test_a_storage_that_cannot_be_listed_does_not_hide_the_other(tmp_path: Path) -> None:
+def test_a_storage_that_cannot_be_listed_does_not_hide_the_other(open_line: Open) -> None:
     """An error on one storage leaves the other in service, and after a few the modem is set up again."""
-    with simulation.start(tmp_path, me_size=10) as simulator:
-        line = Line(tmp_path, simulator)
-        line.start()
-        try:
-            line.wait_state("ready")
-            line.sim.do("store", pdu=PDU, storage="ME", status=0)
-            line.sim.do("fault", kind="error", command="+CMGL", cms=313, count=1)
-            wait_until(lambda: texts(line) == ["hello"])
-            line.sim.do("fault", kind="error", command="+CMGL", cms=313, count=12)
-            wait_until(lambda: line.count("SELECT count(*) FROM events WHERE kind = 'modem_recovering'"))
-            line.sim.do("clear", what="faults")
-            line.wait_state("ready")
-        finally:
-            line.end()
+    line = open_line(me_size=10)
+    line.start()
+    line.wait_state("ready")
+    line.sim.do("store", pdu=PDU, storage="ME", status=0)
+    line.sim.do("fault", kind="error", command="+CMGL", cms=313, count=1)
+    wait_until(lambda: texts(line) == ["hello"])
+    line.sim.do("fault", kind="error", command="+CMGL", cms=313, count=12)
+    wait_until(lambda: line.count("SELECT count(*) FROM events WHERE kind = 'modem_recovering'"))
+    line.sim.do("clear", what="faults")
+    line.wait_state("ready")
 
 
-def test_two_names_of_one_storage_are_found_out(tmp_path: Path) -> None:
+def test_two_names_of_one_storage_are_found_out(open_line: Open) -> None:
     """Where ME is SM and deletion is refused, each text is still one row, and the second name is left alone."""
-    with simulation.start(tmp_path, me_size=10, me_is_sim=True) as simulator:
-        line = Line(tmp_path, simulator)
-        line.sim.do("fault", kind="delete_refused")
-        line.sim.do("deliver", from_=NUMBER, text="un")
-        line.start()
-        try:
-            wait_until(lambda: "another name" in line.log_path.read_text())
-            assert texts(line) == ["un"]
-            assert line.count("SELECT count(*) FROM segments") == 1
-        finally:
-            line.end()
+    line = open_line(me_size=10, me_is_sim=True)
+    line.sim.do("fault", kind="delete_refused")
+    line.sim.do("deliver", from_=NUMBER, text="un")
+    line.start()
+    wait_until(lambda: "another name" in line.log_path.read_text())
+    assert texts(line) == ["un"]
+    assert line.count("SELECT count(*) FROM segments") == 1
 
 
 def test_a_locked_database_keeps_texts_on_the_sim(line: Line) -> None:
@@ -395,66 +381,56 @@ def test_no_sim_is_a_state(line: Line) -> None:
     line.wait_state("ready")
 
 
-def with_pin(folder: Path, pin: str | None) -> tuple[simulation.Simulation, Line]:
-    """Start a simulator whose SIM wants 1234, and configure a PIN."""
-    simulator = simulation.start(folder, pin="1234")
-    line = Line(folder, simulator)
+def with_pin(open_line: Open, pin: str | None) -> Line:
+    """Give a line whose SIM wants 1234, with a PIN in its configuration or none."""
+    line = open_line(pin="1234")
     line.configure(modem={"pin": pin} if pin else {})
-    return simulator, line
+    return line
 
 
-def test_the_pin_is_given_when_it_is_asked_for(tmp_path: Path) -> None:
+def test_the_pin_is_given_when_it_is_asked_for(open_line: Open) -> None:
     """A right PIN opens the SIM, and may be given again after the modem's next start."""
-    simulator, line = with_pin(tmp_path, "1234")
-    with simulator:
-        line.start()
-        try:
-            line.wait_state("ready")
-            line.sim.do("reset")
-            deliver_and_settle(line, "un")
-        finally:
-            line.end()
+    line = with_pin(open_line, "1234")
+    line.start()
+    line.wait_state("ready")
+    line.sim.do("reset")
+    deliver_and_settle(line, "un")
 
 
-def test_a_wrong_pin_is_given_once_ever(tmp_path: Path) -> None:
+def test_a_wrong_pin_is_given_once_ever(open_line: Open) -> None:
     """Restarts and replugging never cost a second try; a corrected PIN is tried."""
-    simulator, line = with_pin(tmp_path, "9999")
-    with simulator:
-        for _ in range(3):
-            line.start()
-            line.wait_state("pin_refused")
-            line.stop(signal.SIGKILL)
-            (line.folder / "run" / "main" / "status.json").unlink()
-        assert line.sim.do("state")["pin_tries"] == 2
-        line.configure(modem={"pin": "1234"})
+    line = with_pin(open_line, "9999")
+    for _ in range(3):
         line.start()
-        line.wait_state("ready")
-        line.stop()
+        line.wait_state("pin_refused")
+        line.stop(signal.SIGKILL)
+        (line.folder / "run" / "main" / "status.json").unlink()
+    assert line.sim.do("state")["pin_tries"] == 2
+    line.configure(modem={"pin": "1234"})
+    line.start()
+    line.wait_state("ready")
 
 
-def test_a_pin_that_is_not_configured_is_asked_for(tmp_path: Path) -> None:
+def test_a_pin_that_is_not_configured_is_asked_for(open_line: Open) -> None:
     """A SIM that wants a PIN nobody gave is a state, and nothing is tried."""
-    simulator, line = with_pin(tmp_path, None)
-    with simulator:
-        line.start()
-        line.wait_state("pin_required")
-        line.stop()
-        assert line.sim.do("state")["pin_tries"] == 3
+    line = with_pin(open_line, None)
+    line.start()
+    line.wait_state("pin_required")
+    line.stop()
+    assert line.sim.do("state")["pin_tries"] == 3
 
 
-def test_a_puk_is_never_tried(tmp_path: Path) -> None:
+def test_a_puk_is_never_tried(open_line: Open) -> None:
     """A locked SIM is for a person with a phone."""
-    simulator, line = with_pin(tmp_path, "9999")
-    with simulator:
-        for pin in ("9999", "8888", "7777"):
-            line.configure(modem={"pin": pin})
-            line.start()
-            wait_until(lambda: line.status()["modem"]["state"] in ("pin_refused", "puk_required"))
-            line.stop(signal.SIGKILL)
-            (line.folder / "run" / "main" / "status.json").unlink()
+    line = with_pin(open_line, "9999")
+    for pin in ("9999", "8888", "7777"):
+        line.configure(modem={"pin": pin})
         line.start()
-        line.wait_state("puk_required")
-        line.stop()
+        wait_until(lambda: line.status()["modem"]["state"] in ("pin_refused", "puk_required"))
+        line.stop(signal.SIGKILL)
+        (line.folder / "run" / "main" / "status.json").unlink()
+    line.start()
+    line.wait_state("puk_required")
 
 
 # ---- calls

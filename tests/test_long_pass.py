@@ -6,14 +6,11 @@ Times are a thirtieth of those in service: of the 180 s after which a daemon cou
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from conftest import Line, wait_until
+from conftest import Line, Open, wait_until
 
 from hotlined.clock import boottime
-from hotlined.simulator import client as simulation
 from hotlined.timing import USUAL
 
 SCALE = 30.0
@@ -32,14 +29,13 @@ IN_HAND = "SELECT count(*) FROM answer_segments WHERE state = 'submitting'"
 
 
 @pytest.fixture
-def full(tmp_path: Path) -> Iterator[Line]:
+def full(open_line: Open) -> Line:
     """Give a line whose SIM holds many texts and takes 1.2 s (a thirtieth of that here) to delete one."""
-    with simulation.start(tmp_path, sim_size=TEXTS + 10, me_size=0) as simulator, Line(tmp_path, simulator) as line:
-        for count in range(TEXTS):
-            line.sim.do("deliver", from_=f"+3247{count:07}", text="un")
-        line.sim.do("fault", kind="slow", command="+CMGD", seconds=1.2 / SCALE)
-        yield line
-        sys.stdout.write(line.log_path.read_text())
+    line = open_line(sim_size=TEXTS + 10, me_size=0)
+    for count in range(TEXTS):
+        line.sim.do("deliver", from_=f"+3247{count:07}", text="un")
+    line.sim.do("fault", kind="slow", command="+CMGD", seconds=1.2 / SCALE)
+    return line
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
-from conftest import Line, wait_until
+from conftest import Line, Open, wait_until
 from sysfs import Plugged, build
 
 from hotlined.daemon.recovery import Ladder, ModemTrouble, Rung, remedies
@@ -236,17 +236,17 @@ def test_a_modem_that_is_dead_is_reset_then_loses_its_power(line: Line, remedy: 
 
 
 @pytest.mark.parametrize("make", ["generic", "quectel"])
-def test_a_modem_that_is_not_registered_for_long_has_its_radio_restarted(tmp_path: Path, make: str) -> None:
+def test_a_modem_that_is_not_registered_for_long_has_its_radio_restarted(open_line: Open, make: str) -> None:
     """The network is looked for anew after a while, also by a stick that only +CEREG tells of, until it is back."""
-    with simulation.start(tmp_path, make=make) as simulator, Line(tmp_path, simulator) as line:
-        start_hasty(line)
-        line.wait_state("ready")
-        line.sim.do("network", registered="searching")
-        wait_until(lambda: "radio" in steps(line), "a radio that is restarted")
-        line.sim.do("network", registered="home")
-        line.wait_state("ready")
-        line.sim.do("deliver", from_=NUMBER, text="un")
-        answered(line)
+    line = open_line(make=make)
+    start_hasty(line)
+    line.wait_state("ready")
+    line.sim.do("network", registered="searching")
+    wait_until(lambda: "radio" in steps(line), "a radio that is restarted")
+    line.sim.do("network", registered="home")
+    line.wait_state("ready")
+    line.sim.do("deliver", from_=NUMBER, text="un")
+    answered(line)
 
 
 def test_answers_that_come_one_late_belong_to_no_other_question(line: Line) -> None:
@@ -364,15 +364,15 @@ def test_a_stick_that_comes_and_goes_does_not_fill_the_card(line: Line) -> None:
     wait_until(lambda: line.rows(states)[-1] == ("modem_absent",), "the state that lasts")
 
 
-def test_a_storage_that_was_busy_is_listed_again(tmp_path: Path) -> None:
+def test_a_storage_that_was_busy_is_listed_again(open_line: Open) -> None:
     """A storage that could not be listed several times is tried again, and what came to it meanwhile is found."""
-    with simulation.start(tmp_path, me_size=5) as simulator, Line(tmp_path, simulator) as line:
-        for after in (0, 1, 2):  # every other listing: SM's, not ME's
-            line.sim.do("fault", kind="error", command="+CMGL", cms=314, count=1, after=after)
-        start_hasty(line)
-        wait_until(lambda: "SM cannot be listed" in line.log_path.read_text(), "a storage that is put off")
-        line.sim.do("deliver", from_=NUMBER, text="un")
-        answered(line)
+    line = open_line(me_size=5)
+    for after in (0, 1, 2):  # every other listing: SM's, not ME's
+        line.sim.do("fault", kind="error", command="+CMGL", cms=314, count=1, after=after)
+    start_hasty(line)
+    wait_until(lambda: "SM cannot be listed" in line.log_path.read_text(), "a storage that is put off")
+    line.sim.do("deliver", from_=NUMBER, text="un")
+    answered(line)
 
 
 def test_a_modem_that_takes_no_octets_is_no_longer_written_to(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -603,22 +603,22 @@ def test_another_sim_is_recorded_from_and_not_answered_from_until_a_person_says_
     assert [text["recipient"] for text in line.submitted()] == ["+32470888888"]
 
 
-def test_the_old_sim_goes_on_where_it_was(tmp_path: Path) -> None:
+def test_the_old_sim_goes_on_where_it_was(open_line: Open) -> None:
     """A stick with another SIM sends nothing of what waits; with the old SIM back, what waited goes out."""
-    with simulation.start(tmp_path) as simulator, Line(tmp_path, simulator) as line:
-        line.configure(answer={"delay": "3s"})
-        line.start()
-        line.wait_state("ready")
-        line.sim.do("deliver", from_=NUMBER, text="un")
-        wait_until(lambda: line.rows("SELECT 1 FROM answers"))
-        line.sim.do("sim", imsi="206019999999999")
-        line.sim.do("reset")
-        line.wait_state("sim_changed")
-        wait_until(lambda: line.rows("SELECT answer_waiting_for FROM log") == [("held",)], "an answer that waits")
-        assert line.submitted() == []
-        line.sim.do("sim", imsi="206012345678901")
-        line.sim.do("reset")
-        answered(line)
+    line = open_line()
+    line.configure(answer={"delay": "3s"})
+    line.start()
+    line.wait_state("ready")
+    line.sim.do("deliver", from_=NUMBER, text="un")
+    wait_until(lambda: line.rows("SELECT 1 FROM answers"))
+    line.sim.do("sim", imsi="206019999999999")
+    line.sim.do("reset")
+    line.wait_state("sim_changed")
+    wait_until(lambda: line.rows("SELECT answer_waiting_for FROM log") == [("held",)], "an answer that waits")
+    assert line.submitted() == []
+    line.sim.do("sim", imsi="206012345678901")
+    line.sim.do("reset")
+    answered(line)
 
 
 def test_a_sim_that_changed_without_a_word_is_seen_before_anything_is_sent(line: Line) -> None:
