@@ -17,6 +17,7 @@ import extent
 import pytest
 import warm
 from skips import pytest_runtest_makereport  # noqa: F401  a hook is found by its name
+from store_steps import make_empty
 
 from hotlined.gsm.modem import Modem
 from hotlined.gsm.port import Port
@@ -81,9 +82,14 @@ class Line:
         self.config.write_text(json.dumps(self.settings))
 
     def start(self, timing: Mapping[str, Any] | None = None, **environment: str) -> None:
-        """Start the daemon, with what tests/hasty.py hands in and more in its environment."""
+        """Start the daemon, with what tests/hasty.py hands in and more in its environment.
+
+        It finds a database with nothing in it: how it makes one at its very first start is for tests of that.
+        """
         if not self.config.exists():
             self.configure()
+        if not self.database.exists() and self.settings["database"] == str(self.folder / "hotlined.db"):
+            make_empty(self.database)
         program = ["-m", "hotlined"] if timing is None else [str(HASTY), json.dumps(timing)]
         with self.log_path.open("ab") as output:
             self.daemon = subprocess.Popen(

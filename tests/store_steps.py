@@ -1,5 +1,6 @@
 """A new database, and the steps by which the daemon fills it, in a line each: take in, judge, let out, settle."""
 
+import stat
 import tempfile
 from datetime import timedelta
 from functools import cache
@@ -22,16 +23,18 @@ SOURCE = contacts.Source("fr", "206012345678901", "SM", lambda originator: ident
 
 
 @cache
-def _empty() -> bytes:
+def _empty() -> tuple[bytes, int]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "hotlined.db"
         open_for_daemon(path).close()
-        return path.read_bytes()
+        return path.read_bytes(), stat.S_IMODE(path.stat().st_mode)
 
 
 def make_empty(path: Path) -> Path:
     """Make a database with nothing in it, as the daemon makes it, and return its path; only the first takes long."""
-    path.write_bytes(_empty())
+    octets, mode = _empty()
+    path.write_bytes(octets)
+    path.chmod(mode)
     return path
 
 

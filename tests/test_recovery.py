@@ -435,9 +435,7 @@ def test_a_stop_is_obeyed_in_any_state(line: Line, state: str) -> None:
         line.wait_state("recovering")
     wanted = {"ussd": "+CUSD", "connecting": "AT", "rung": "AT"}[state]
     wait_until(lambda: line.sim.do("counters")["counters"].get(wanted) or wanted == "AT", "a wait")
-    wait_until(
-        lambda: (line.folder / "run" / "main" / "status.json").exists() or line.database.exists(), "a daemon that runs"
-    )
+    wait_until(line.database.with_name("hotlined.db-wal").exists, "a daemon that runs")
     time.sleep(1.0)
     assert line.daemon
     line.daemon.terminate()
