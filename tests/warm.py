@@ -8,6 +8,7 @@ Known to be wrong: all that one interpreter starts shares its hash seed, and the
 """
 
 import atexit
+import contextlib
 import ctypes
 import fcntl
 import gc
@@ -93,8 +94,13 @@ class Interpreter:
         self._lock = threading.Lock()
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
+            # it is not measured itself, or all that it forks were, also what is not to be
+            unmeasured = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_PROCESS")}
             self._process = _Cold(
-                [sys.executable, __file__, str(theirs.fileno())], pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL
+                [sys.executable, __file__, str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                env=unmeasured,
             )
         atexit.register(self._end)
 
@@ -145,7 +151,7 @@ def _import_all() -> None:
     persons.import_all()
     for name in ("serial", "gsmmodem.pdu"):
         importlib.import_module(name)
-    if _is_measured():
+    with contextlib.suppress(ImportError):
         importlib.import_module("coverage")
 
 
@@ -199,7 +205,8 @@ def _become(order: int, *given: int) -> None:
         new = io.TextIOWrapper(buffered, before.encoding, before.errors, line_buffering=at_once)
         setattr(sys, name, new)
         setattr(sys, f"__{name}__", new)
-    if _is_measured():
+    # whoever becomes somebody else can write no figures where ours are
+    if _is_measured() and Path(sys.argv[0]).name != "persons.py":
         import coverage  # noqa: PLC0415  # only where it is asked for
 
         coverage.process_startup()
@@ -207,7 +214,6 @@ def _become(order: int, *given: int) -> None:
 
 if __name__ == "__main__":
     given = socket.socket(fileno=int(sys.argv[1]))
-    measuring = {name: os.environ.pop(name) for name in [*os.environ] if name.startswith("COVERAGE_PROCESS")}
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who works with it gets it, too, and ends
     _import_all()
     gc.freeze()
