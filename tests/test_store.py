@@ -1152,6 +1152,24 @@ def test_half_an_answer_is_no_proof_that_its_number_is_reached(db: Database) -> 
     assert candidates(db, 401) == [each for each in (half, new) if each != segment.recipient]
 
 
+@pytest.mark.parametrize("half", [False, True])
+def test_a_trial_of_which_a_segment_left_keeps_its_pause(db: Database, half: bool) -> None:
+    """A trial that its recipient cannot get is not used up, but where a segment of it left: that was paid for."""
+    open_the_breaker(db)
+    queued(db, "+32470000001", "+32470000002", seconds=1)
+    first = answers.due(db, at(db, 60), trial=True)[0]
+    _, segment = begin_answer(db, first.answer_id, at(db, 60), trial=True)
+    assert segment
+    if half:
+        take(db, segment, at(db, 60))
+        segment = begun(db, 60)
+    refuse(db, segment, at(db, 60), 27)
+
+    assert breaker_of(db).is_open
+    assert breaker_of(db).lets_try(61.0) is not half
+    assert not half or breaker_of(db).lets_try(60.0 + 300.0)
+
+
 def test_a_recipient_who_is_mistyped_opens_no_breaker(db: Database) -> None:
     """Texts by hand to numbers that are not there say nothing about the line."""
     for number in range(4):

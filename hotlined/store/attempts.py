@@ -203,7 +203,9 @@ def report_outcome(
         change = breaker.Change.TRIAL_FAILED
         state = breaker.trial_failed(state, now.limit, nothing_left=nothing_left)
     elif trial and outcome is breaker.Outcome.RECIPIENT:
-        state = breaker.trial_withdrawn(state, now.limit)
+        # where half of it left, that was paid for: withdrawn, trials to such numbers would follow without a pause
+        withdrawn = breaker.trial_withdrawn(state, now.limit)
+        state = withdrawn if nothing_left else breaker.trial_failed(state, now.limit, nothing_left=False)
     set_breaker(db, state)
     return BreakerUpdate(change, state)
 
