@@ -255,6 +255,19 @@ def test_numbers_are_those_of_the_rows(steps: list[tuple[Any, ...]], order: Orde
                 assert same == ([each] if each.number else [])
 
 
+def test_a_clock_that_was_put_back_counts_nobody_twice(tmp_path: Path) -> None:
+    """A number that came before and after a time in which the clock ran ahead is one, and dates say who came last."""
+    filled = Filled(tmp_path)
+    with filled.db as db:
+        for at, number in ((MONDAY, KEVIN), (MONDAY + 10 * DAY, LEA), (MONDAY + HOUR, KEVIN)):
+            contact(filled, at, number)
+        (counts,) = figures.counts(db, [MONDAY, MONDAY + DAY])
+        listed = {order: correspondents(db, order, 1, shadow=False)[0].number for order in Order}
+
+    assert (counts.texts, counts.new, counts.returning) == (2, 1, 0)
+    assert listed == {Order.LAST: LEA, Order.CONTACTS: KEVIN, Order.FIRST: LEA}
+
+
 # ---- what never falls
 
 
