@@ -428,7 +428,7 @@ TOTALS = (
     "INSERT INTO totals (hour, name, state, total) SELECT '', 'answers', state, count(*) FROM answers GROUP BY state",
     f"""
     INSERT INTO totals (hour, name, total) SELECT '', 'segments', count(*) FROM answer_segments
-      WHERE state IN {_LEFT}
+      WHERE state IN {_LEFT} GROUP BY 1
     """,
     # of each contact whose originator had contacted before: the contact before it. Numbers of any period are counted
     # by it: those that the period has no earlier contact of

@@ -338,6 +338,23 @@ def test_what_comes_while_the_clock_is_not_synchronised_has_no_hour(tmp_path: Pa
     assert tally.counts.texts == 2
 
 
+def test_answers_have_no_hour_either_while_the_clock_is_not_synchronised(tmp_path: Path, line: Filled) -> None:
+    """Whether it was is what was saved with the limit clock last, at the latest when the gate let the answer out."""
+    folder = tmp_path / "other"
+    folder.mkdir()
+    other = Filled(folder)
+    with other.db:
+        for each in (line, other):
+            each.judge(each.text())
+            each.send()
+        sql = "SELECT name, state, hour = '' FROM totals WHERE name <> 'contacts' ORDER BY 1, 2"
+        timed, untimed = ([tuple(row) for row in each.db.all(sql)] for each in (line, other))
+    labels = [("answers", "queued"), ("answers", "sending"), ("answers", "sent"), ("segments", "")]
+
+    assert timed == [(*each, 0) for each in labels]
+    assert untimed == [(*each, 1) for each in labels]
+
+
 def test_a_kind_that_is_found_out_late_is_not_counted_again(line: Filled) -> None:
     """Segments that come after the verdict may show what a contact is: figures say so, and totals stay."""
     contact_id = line.text()
