@@ -77,7 +77,8 @@ _KNOWN_BY_ID = f"""
     UNION ALL
     SELECT NULL, contacts, first_at, last_at, last_id FROM
       (SELECT count(*) AS contacts, min(received_at) AS first_at, max(received_at) AS last_at, max(id) AS last_id
-        FROM contacts WHERE originator IS NULL AND kind <> '{ContactKind.UNREADABLE}')
+        FROM contacts INDEXED BY contacts_withheld
+        WHERE originator IS NULL AND kind <> '{ContactKind.UNREADABLE}')
     WHERE contacts > 0 AND :only IS NULL
 """
 _GROUPED = "FROM contacts WHERE originator IS NOT NULL GROUP BY originator"
