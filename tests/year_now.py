@@ -86,7 +86,7 @@ class Connection:
     ladder = Ladder()
     modem: "Modem"
 
-    def has_our_sim(self, _answer_id: int) -> bool:
+    def confirm_sim(self, _answer_id: int) -> bool:
         """Say yes."""
         return True
 

@@ -208,8 +208,8 @@ class Connection:
         check.seconds = timing.condition_registered if self.registered else timing.condition_unregistered
         check.again()
 
-    def has_our_sim(self, answer_id: int) -> bool:
-        """Tell whether the SIM is the one that was recognised; where it is not, `ask_condition` looks at it next.
+    def confirm_sim(self, answer_id: int) -> bool:
+        """Return whether the SIM is the one that was recognised; where it is not, `ask_condition` looks at it next.
 
         It is asked once an answer, not before each of its segments, unless something hints that it was moved.
         """

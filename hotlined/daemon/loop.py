@@ -250,7 +250,7 @@ class Daemon:
     def _advance(self) -> None:
         if time.monotonic() < self._database_due:
             return
-        if not self._has_its_database():
+        if not self._check_database_place():
             return
         with self.line.one_look():
             self._step()
@@ -305,7 +305,7 @@ class Daemon:
         modem.require_step()  # else the answer to an earlier command would be taken for that to the next one
         if self._act_on_unsolicited(modem):
             self.connection.ask_condition()  # before the scan: another SIM's texts would be recorded as this one's
-        if not self._has_its_database():
+        if not self._check_database_place():
             return  # before the scan: what is committed to a file that was moved away is deleted from the SIM and lost
         self._scan(modem)
         if self.connection.modem is None:
@@ -314,7 +314,7 @@ class Daemon:
         self._show_state()
         self.receiver.callers.update(modem)
         self.sender.judge()  # before sending: what came just now may opt out or block
-        if self._stopping is None and self.receiver.allows_sending():
+        if self._stopping is None and self.receiver.begin_sending_turn():
             if self.connection.registered and not self.connection.mismatch:
                 self.sender.credit.ask_if_due(modem)
             self.sender.send(modem)
@@ -445,8 +445,8 @@ class Daemon:
     def _is_in_place(self) -> bool:
         return file_at(self.db.path) == self.line.database_file
 
-    def _has_its_database(self) -> bool:
-        """Return whether the database is still at its path; else nothing is read off the SIM and nothing is sent."""
+    def _check_database_place(self) -> bool:
+        """Return whether the database is still at its path; where it is not, begin an outage and drop the scan."""
         if self._is_in_place():
             return True
         self.outage = outage_of_replaced(self.db.path, self.outage, self.db.now())

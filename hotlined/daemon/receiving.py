@@ -121,8 +121,8 @@ class Receiver:
         """How many seconds are left until the next scan or its next part."""
         return 0.0 if self._scanning else self.poll.left
 
-    def allows_sending(self) -> bool:
-        """Tell whether answers may go out: they wait while a scan deletes, for a minute at most."""
+    def begin_sending_turn(self) -> bool:
+        """Begin a turn of sending, and return whether there is one: none while a scan deletes, for a minute at most."""
         if self._scanning and not self._drain.is_due():
             return False
         self._drain.again()

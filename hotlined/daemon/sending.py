@@ -147,12 +147,12 @@ class Sender:
 
     def accept(self, request: requests.Request) -> None:
         """Queue the text that a person asked to be sent, or refuse it at once with the reason."""
-        refusal = self._maybe_refusal(request)
+        refusal = self._queue_or_refuse(request)
         if refusal:
             requests.end(self.line.db, request.request_id, RequestState.REFUSED, refusal, self.line.db.now())
 
-    def _maybe_refusal(self, request: requests.Request) -> str | None:
-        """Queue what a person asked for; return why not, or None."""
+    def _queue_or_refuse(self, request: requests.Request) -> str | None:
+        """Queue what a person asked for, or return why it is refused."""
         db, config = self.line.db, self.line.config
         if self.line.shadow:
             return "shadow mode transmits nothing"
@@ -230,7 +230,7 @@ class Sender:
             return
         self.breaker.forget_registration()  # a port that comes back is no network that does
         if not self.is_idle():
-            self._is_held()
+            self._note_and_apply_hold()
 
     def send(self, modem: Modem) -> None:
         """Let at most one segment out, of the first answer whose turn it is that the gate passes."""
@@ -241,7 +241,7 @@ class Sender:
             return
         if time.monotonic() < self.due or not modem.in_step:
             return
-        if self._is_held():
+        if self._note_and_apply_hold():
             return
         shadow = self.line.shadow
         self._hold_half_sent(shadow=shadow)
@@ -305,8 +305,8 @@ class Sender:
             answers.halt(self.line.db, trials=True)
         note_half_hold(self.line.db, WaitingFor.HELD if shadow else None)
 
-    def _is_held(self) -> bool:
-        """Note what holds every answer back, and tell whether something does; half-sent answers are halted then."""
+    def _note_and_apply_hold(self) -> bool:
+        """Commit what holds every answer back, and halt half-sent answers then; return whether something does."""
         hold = self._maybe_hold()
         note_hold(self.line.db, hold)
         self._waits = hold is not None or answers.line_hold(self.line.db, trial=True) is not None
@@ -363,7 +363,7 @@ class Sender:
 
     def _hand_over(self, modem: Modem, begun: gate.Begun) -> policy.Result | None:
         """Return what came of a segment; None where the SIM is not the one that was recognised."""
-        if not self.connection.has_our_sim(begun.answer_id):
+        if not self.connection.confirm_sim(begun.answer_id):
             return None
         self._unsettled = None  # a result that comes from now on is this segment's, or nobody knows whose
         seconds = self.line.config.modem.send_timeout.total_seconds()
