@@ -245,7 +245,7 @@ def _texts(path: Path) -> list[str]:
 
 DAEMON = (
     *("watch", "line", "recovery", "starting", "connection", "credit", "breaking", "calls", "receiving", "sending"),
-    *("status", "waiting", "loop", "__init__"),
+    *("requesting", "status", "waiting", "loop", "__init__"),
 )
 """The modules of the daemon, each of which may import those before it."""
 

@@ -23,6 +23,7 @@ from hotlined.daemon.connection import Connection
 from hotlined.daemon.line import Line, Outage, file_at
 from hotlined.daemon.receiving import Receiver
 from hotlined.daemon.recovery import Recovery
+from hotlined.daemon.requesting import Requests
 from hotlined.daemon.sending import Sender
 from hotlined.daemon.starting import Starter
 from hotlined.daemon.status import Status
@@ -40,7 +41,7 @@ from hotlined.gsm.finding import THIS_MACHINE, Machine
 from hotlined.gsm.modem import Modem
 from hotlined.gsm.port import drain
 from hotlined.gsm.profiles import Meaning
-from hotlined.states import ModemState, RequestState
+from hotlined.states import ModemState
 from hotlined.status import CONFIG_REFUSED, Trouble
 from hotlined.store import answers, backup, contacts, decisions, fates, pseudonyms, requests
 from hotlined.store.database import Database
@@ -95,6 +96,7 @@ class Daemon:
         self.recovery = Recovery(self.line, self.connection, self.starter)
         self.receiver = Receiver(self.line, self.connection)
         self.sender = Sender(self.line, self.connection)
+        self.requests = Requests(self.line, self.connection, self.sender)
         self.status = Status(self.line, self.connection, self.receiver, self.sender)
         self.outage = outage
         self._damaged = False
@@ -105,7 +107,6 @@ class Daemon:
         self._anchor = Every(timing.anchor)
         self._anchor.again()
         self._data_version = -1
-        self._requests_wait = True
         self._stopping: float | None = None
         self._reload = False
         self._begun = False
@@ -385,7 +386,7 @@ class Daemon:
         waits = [self.timing.idle, self._watchdog.seconds, connection.seconds_left]
         if connection.modem is not None:
             waits.append(self.receiver.left)
-        if self._requests_wait or self.outage:
+        if self.requests.awaits_answers or self.outage:
             waits.append(self.timing.tick)
         if self.receiver.callers.call:
             waits.append(self.timing.call_tick)
@@ -412,35 +413,14 @@ class Daemon:
 
     def _serve_requests(self) -> None:
         """Serve people's requests that stand in the database; they are read only after another process has written."""
-        if self._requests_wait:
-            self._requests_wait = requests.settle(self.db, self.db.now()) > 0
+        self.requests.settle()
         version = self.line.version
         if version == self._data_version:
             return
         self._note_lost_key(self.db.now())  # a person may go on who can read a key that the daemon cannot
         self.sender.forget_marks()
-        while (request := requests.next_request(self.db, self.db.now())) is not None:
-            log.info("request %d: %s, asked by %s", request.request_id, request.verb, request.who)
-            if request.verb in ("send", "try"):
-                self._requests_wait = True
-                self.sender.accept(request)
-            elif request.verb == "balance":
-                self.sender.answer_balance_request(request, self.connection.modem)
-            elif request.verb == "adopt":
-                self._adopt(request)
-            else:
-                requests.end(
-                    self.db, request.request_id, RequestState.REFUSED, "this daemon cannot do that", self.db.now()
-                )
+        self.requests.serve()
         self._data_version = version  # only now: what failed on the way is looked at again
-
-    def _adopt(self, request: requests.Request) -> None:
-        """Serve a person's request to go on with the stick and the SIM that are in."""
-        ready = self.connection.modem is not None or self.connection.state is ModemState.SIM_CHANGED
-        words = self.connection.adopt(request.who) if ready else "the modem cannot be used now"
-        requests.end(
-            self.db, request.request_id, RequestState.DONE if ready else RequestState.REFUSED, words, self.db.now()
-        )
 
     def _is_in_place(self) -> bool:
         return file_at(self.db.path) == self.line.database_file

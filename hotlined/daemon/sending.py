@@ -12,7 +12,6 @@ import random
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
-from datetime import timedelta
 
 from hotlined import policy
 from hotlined.clock import Now
@@ -20,12 +19,11 @@ from hotlined.daemon.breaking import BreakerWatch
 from hotlined.daemon.connection import Connection
 from hotlined.daemon.credit import Credit
 from hotlined.daemon.line import Line
-from hotlined.errors import AddressError, ModemError, ModemRefusedError, PortError, TextError
-from hotlined.gsm import address, alphabet, modem, tpdu
+from hotlined.errors import ModemError, PortError
+from hotlined.gsm import alphabet, modem, tpdu
 from hotlined.gsm.modem import CMS_SMSC_UNKNOWN, Modem
-from hotlined.policy import Fate, Reason, Share, WaitingFor
-from hotlined.states import RequestState
-from hotlined.store import answers, attempts, contacts, fates, gate, pseudonyms, requests
+from hotlined.policy import Fate, Share, WaitingFor
+from hotlined.store import answers, contacts, fates, gate, pseudonyms
 from hotlined.store.line import note_half_hold, note_hold, note_share_hold, own_number
 from hotlined.store.trouble import DatabaseTrouble
 from hotlined.timing import Every
@@ -34,9 +32,6 @@ log = logging.getLogger("hotlined")
 
 CALENDAR_SECONDS = 60.0  # between two looks at the age of what waits by the centre's time stamps
 SHARE_PAUSE_SECONDS = 5.0  # before a share whose head waits for a window is asked again
-IGNORED_BY_TRY = frozenset({Reason.PER_NUMBER, Reason.COOLDOWN})
-"""What a person who tries the answer on a phone of the house need not heed."""
-
 _plan = functools.lru_cache(maxsize=32)(
     alphabet.plan
 )  # a share whose head waits asks for the same text again and again
@@ -84,7 +79,7 @@ class Sender:
                 self.line.db,
                 segment_id,
                 mr,
-                self._rules(),
+                self.rules(),
                 self.line.db.now(),
                 late_within=self.line.timing.late_result_within,
             )
@@ -134,7 +129,7 @@ class Sender:
         verdict = answers.judge(
             self.line.db,
             contact_id,
-            self._rules(),
+            self.rules(),
             self.line.db.now(),
             delay_seconds=random.SystemRandom().uniform(shortest.total_seconds(), longest.total_seconds()),
             shadow=self.line.shadow,
@@ -142,80 +137,6 @@ class Sender:
         if notice := answers.maybe_notice(self.line.db, contact_id):
             self.credit.note_operator_text(notice)
         log.info("contact %d: %s (%s)", contact_id, "answer" if verdict.answer else "no answer", verdict.reason)
-
-    # ---- what persons ask for
-
-    def accept(self, request: requests.Request) -> None:
-        """Queue the text that a person asked to be sent, or refuse it at once with the reason."""
-        refusal = self._queue_or_refuse(request)
-        if refusal:
-            requests.end(self.line.db, request.request_id, RequestState.REFUSED, refusal, self.line.db.now())
-
-    def _queue_or_refuse(self, request: requests.Request) -> str | None:
-        """Queue what a person asked for, or return why it is refused."""
-        db, config = self.line.db, self.line.config
-        if self.line.shadow:
-            return "shadow mode transmits nothing"
-        try:
-            recipient = address.parse_number(request.arguments["number"], config.numbers.country)
-            if request.verb == "try":
-                if reason := self._maybe_reason(recipient):
-                    return reason
-                planned = self._compose(0, self._identify(recipient).country, 0).plan
-            else:
-                planned = alphabet.plan(request.arguments["text"], config.answer.encoding)
-        except (TextError, AddressError) as error:
-            return error.message
-        if planned.segments > config.answer.max_segments:
-            return f"{planned.segments} segments, and answer.max_segments is {config.answer.max_segments}"
-        with db.transaction():
-            queued = answers.enqueue_by_hand(
-                db,
-                recipient,
-                planned,
-                self._rules(),
-                db.now(),
-                kind=request.verb,
-                who=request.who,
-                shadow=False,
-            )
-            if isinstance(queued, int):
-                requests.await_answer(db, request.request_id, queued)
-                return None
-        return queued.waiting_for.value if isinstance(queued, policy.Wait) else queued.reason.value
-
-    def _maybe_reason(self, number: str) -> str | None:
-        """Return why the first answer may not be tried on a number, or None."""
-        db = self.line.db
-        history = attempts.history_of(db, number, shadow=False)
-        contact = policy.Contact("text", self._identify(number), timedelta(0))
-        verdict = policy.judge(contact, history, self._rules(), db.now().limit)
-        if not verdict.answer and verdict.reason not in IGNORED_BY_TRY:
-            return verdict.reason.value
-        if answers.tried_today(db, db.now()) >= answers.TRIES_A_DAY:
-            return f"the line has tried its answer {answers.TRIES_A_DAY} times in 24 hours"
-        return None
-
-    def _identify(self, number: str) -> address.Identity:
-        return self.line.identify(address.Address(number.removeprefix("+"), address.Ton.INTERNATIONAL))
-
-    def answer_balance_request(self, request: requests.Request, modem: Modem | None) -> None:
-        """Ask the network for the balance because a person wants to know it."""
-        db = self.line.db
-        if not self.line.config.credit.ussd:
-            requests.end(db, request.request_id, RequestState.REFUSED, "credit.ussd is not configured", db.now())
-            return
-        if modem is None or not self.connection.registered:
-            requests.end(db, request.request_id, RequestState.REFUSED, "the modem cannot be used now", db.now())
-            return
-        try:
-            reply = self.credit.ask(modem)
-        except (ModemError, PortError) as error:
-            requests.end(db, request.request_id, RequestState.REFUSED, error.message, db.now())
-            if isinstance(error, ModemRefusedError):  # by the network: nothing is wrong with the modem
-                return
-            raise
-        requests.end(db, request.request_id, RequestState.DONE, reply, db.now())
 
     # ---- sending
 
@@ -263,9 +184,9 @@ class Sender:
             step, begun = gate.begin(
                 db,
                 turn.answer_id,
-                self._rules(),
+                self.rules(),
                 now,
-                compose=self._compose,
+                compose=self.compose,
                 encode=self._encode,
                 shadow=self.line.shadow,
                 trial=turn.trial,
@@ -321,14 +242,15 @@ class Sender:
             return WaitingFor.NETWORK
         return None
 
-    def _rules(self) -> policy.Rules:
+    def rules(self) -> policy.Rules:
+        """Return the rules of the configuration, with what the line knows of itself."""
         if self._texts is None:
             self._texts = set(answers.recent_texts(self.line.db, self.line.db.now()))
         return self.line.config.rules(
             own_number(self.line.db), sim_changed=bool(self.connection.mismatch), earlier_texts=self._texts
         )
 
-    def _compose(self, step: int, country: str | None, draw: int) -> gate.Composition:
+    def compose(self, step: int, country: str | None, draw: int) -> gate.Composition:
         """Choose the text for an answer; today there is one for each step."""
         del country, draw
         answer = self.line.config.answer

@@ -1,0 +1,143 @@
+"""Does what people ask of the running daemon: a text by hand, a try of the answer, the balance, another stick or SIM.
+
+Each request is ended with what came of it, or tied to the answer that decides it. Texts are only queued here: they go
+out with all others.
+"""
+
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+
+from hotlined import policy
+from hotlined.daemon.connection import Connection
+from hotlined.daemon.line import Line
+from hotlined.daemon.sending import Sender
+from hotlined.errors import AddressError, ModemError, ModemRefusedError, PortError, TextError
+from hotlined.gsm import address, alphabet
+from hotlined.policy import Reason
+from hotlined.states import ModemState, RequestState
+from hotlined.store import answers, attempts, requests
+from hotlined.store.requests import Request
+
+log = logging.getLogger("hotlined")
+
+IGNORED_BY_TRY = frozenset({Reason.PER_NUMBER, Reason.COOLDOWN})
+"""What a person who tries the answer on a phone of the house need not heed."""
+
+
+class Requests:
+    """What people ask of one line."""
+
+    def __init__(self, line: Line, connection: Connection, sender: Sender) -> None:
+        self._line = line
+        self._connection = connection
+        self._sender = sender
+        self.awaits_answers = True
+        """Whether a request may be open whose answer is still under way."""
+        self._verbs: dict[str, Callable[[Request], None]] = {
+            "send": self._send,
+            "try": self._send,
+            "balance": self._tell_balance,
+            "adopt": self._adopt,
+        }
+
+    def settle(self) -> None:
+        """End the requests whose answer was sent, or will not be."""
+        if self.awaits_answers:
+            self.awaits_answers = requests.settle(self._line.db, self._line.db.now()) > 0
+
+    def serve(self) -> None:
+        """Begin every open request, the oldest first."""
+        db = self._line.db
+        while (request := requests.next_request(db, db.now())) is not None:
+            log.info("request %d: %s, asked by %s", request.request_id, request.verb, request.who)
+            self._verbs.get(request.verb, self._refuse_unknown)(request)
+
+    def _end(self, request: Request, state: RequestState, result: str) -> None:
+        requests.end(self._line.db, request.request_id, state, result, self._line.db.now())
+
+    def _refuse_unknown(self, request: Request) -> None:
+        self._end(request, RequestState.REFUSED, "this daemon cannot do that")
+
+    # ---- texts
+
+    def _send(self, request: Request) -> None:
+        """Queue the text that a person asked to be sent, or refuse it at once with the reason."""
+        self.awaits_answers = True
+        if refusal := self._queue_or_refuse(request):
+            self._end(request, RequestState.REFUSED, refusal)
+
+    def _queue_or_refuse(self, request: Request) -> str | None:
+        """Queue what a person asked for, or return why it is refused."""
+        db, config = self._line.db, self._line.config
+        if self._line.shadow:
+            return "shadow mode transmits nothing"
+        try:
+            recipient = address.parse_number(request.arguments["number"], config.numbers.country)
+            if request.verb == "try":
+                if reason := self._maybe_reason(recipient):
+                    return reason
+                planned = self._sender.compose(0, self._identify(recipient).country, 0).plan
+            else:
+                planned = alphabet.plan(request.arguments["text"], config.answer.encoding)
+        except (TextError, AddressError) as error:
+            return error.message
+        if planned.segments > config.answer.max_segments:
+            return f"{planned.segments} segments, and answer.max_segments is {config.answer.max_segments}"
+        with db.transaction():
+            queued = answers.enqueue_by_hand(
+                db,
+                recipient,
+                planned,
+                self._sender.rules(),
+                db.now(),
+                kind=request.verb,
+                who=request.who,
+                shadow=False,
+            )
+            if isinstance(queued, int):
+                requests.await_answer(db, request.request_id, queued)
+                return None
+        return queued.waiting_for.value if isinstance(queued, policy.Wait) else queued.reason.value
+
+    def _maybe_reason(self, number: str) -> str | None:
+        """Return why the first answer may not be tried on a number, or None."""
+        db = self._line.db
+        history = attempts.history_of(db, number, shadow=False)
+        contact = policy.Contact("text", self._identify(number), timedelta(0))
+        verdict = policy.judge(contact, history, self._sender.rules(), db.now().limit)
+        if not verdict.answer and verdict.reason not in IGNORED_BY_TRY:
+            return verdict.reason.value
+        if answers.tried_today(db, db.now()) >= answers.TRIES_A_DAY:
+            return f"the line has tried its answer {answers.TRIES_A_DAY} times in 24 hours"
+        return None
+
+    def _identify(self, number: str) -> address.Identity:
+        return self._line.identify(address.Address(number.removeprefix("+"), address.Ton.INTERNATIONAL))
+
+    # ---- the modem
+
+    def _tell_balance(self, request: Request) -> None:
+        """Ask the network for the balance because a person wants to know it."""
+        modem = self._connection.modem
+        if not self._line.config.credit.ussd:
+            self._end(request, RequestState.REFUSED, "credit.ussd is not configured")
+            return
+        if modem is None or not self._connection.registered:
+            self._end(request, RequestState.REFUSED, "the modem cannot be used now")
+            return
+        try:
+            reply = self._sender.credit.ask(modem)
+        except (ModemError, PortError) as error:
+            self._end(request, RequestState.REFUSED, error.message)
+            if isinstance(error, ModemRefusedError):  # by the network: nothing is wrong with the modem
+                return
+            raise
+        self._end(request, RequestState.DONE, reply)
+
+    def _adopt(self, request: Request) -> None:
+        """Go on with the stick and the SIM that are in."""
+        if self._connection.modem is None and self._connection.state is not ModemState.SIM_CHANGED:
+            self._end(request, RequestState.REFUSED, "the modem cannot be used now")
+            return
+        self._end(request, RequestState.DONE, self._connection.adopt(request.who))
