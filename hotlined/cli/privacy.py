@@ -199,7 +199,8 @@ def _rebuild(config: Config, who: str, command: str) -> None:
     if not decide(config, who, "rebuild"):
         readers = ", ".join(holders.who_reads(config.database))
         raise UnavailableError(
-            f"It is erased, but {readers or 'a program'} reads old pages, so the WAL still holds a copy.",
+            f"It is erased from the database, but {readers or 'a program'} still has it open, so one of its files"
+            " (-wal) holds a copy.",
             f"End {'that' if readers else 'what has the database open beside the daemon (sqlite3, Datasette)'}, then"
             f" `hotlined {command}` again.",
         )

@@ -22,7 +22,7 @@ from typing import Any
 from hotlined import wire
 from hotlined.config import Config
 from hotlined.control import OTHER_LINE
-from hotlined.control.verbs import VERBS, Decision
+from hotlined.control.verbs import VERBS, Decision, no_decision
 from hotlined.errors import HotlinedError, RefusedError, UsageError
 from hotlined.store.opening import open_beside_daemon
 from hotlined.store.trouble import DatabaseTrouble
@@ -103,7 +103,7 @@ class Server:
                 return
             verb = VERBS.get(str(request.get("verb")))
             if verb is None:
-                raise UsageError("This is no decision that the line knows.", "Do program and control program differ?")
+                raise no_decision()
             arguments = request.get("arguments")
             verb.require(arguments if isinstance(arguments, dict) else {"": None})
         except HotlinedError as error:
@@ -162,9 +162,9 @@ def _read(channel: socket.socket, deadline: float) -> dict[str, Any]:
     except TimeoutError as error:
         raise UsageError("Nothing was asked in time.") from error
     except ValueError as error:
-        raise UsageError("This is no request.") from error
+        raise UsageError("The request is malformed.") from error
     if not isinstance(request, dict) or not isinstance(request.get("database"), str):
-        raise UsageError("This is no request.")
+        raise UsageError("The request is malformed.")
     return request
 
 

@@ -49,7 +49,16 @@ class Verb:
         """Raise UsageError unless these are the arguments, each of its kind."""
         fits = arguments.keys() == self.takes.keys()
         if not fits or not all(fit(arguments[name]) for name, fit in self.takes.items()):
-            raise UsageError("This is no decision that the line knows.", "Do program and control program differ?")
+            raise no_decision()
+
+
+def no_decision() -> UsageError:
+    """Return the error for a verb that is not in the table, or arguments that are not its."""
+    return UsageError(
+        "This is no decision that the line knows.",
+        "The command and the control program are of different versions: `systemctl restart hotlined-control@NAME`,"
+        " where NAME is `main` or the line's.",
+    )
 
 
 def _is_number(value: Any) -> bool:
