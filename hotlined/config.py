@@ -3,7 +3,7 @@
 Every problem of a file is reported at once, each with its line. Scalars are read as text and
 converted by key, so that `0123`, `+32470123456` and `NO` mean what they say. Not here: what the
 limits do (policy), and whether a port, a folder or a PIN file works. `salvage` reads what is sound of a broken file,
-for those who have to decide something before it is mended.
+for those who have to decide something before it is corrected.
 Known to be wrong: of broken YAML only the first mistake is reported; a list's entry that is an alias is
 reported on its anchor's line.
 """
@@ -886,12 +886,12 @@ def _judge_cost(text: str | None, texts: tuple[str, ...], encoding: str, max_seg
             yield error.message
             continue
         if planned.segments > max_segments:
-            blamed = ", ".join(f"{character!r} (U+{ord(character):04X})" for character in planned.to_blame)
-            blame = f", because of {blamed}" if blamed else ""
+            forcing = ", ".join(f"{character!r} (U+{ord(character):04X})" for character in planned.forcing)
+            because = f", because of {forcing}" if forcing else ""
             most = "1 segment holds" if max_segments == 1 else f"{max_segments} segments (answer.max_segments) hold"
             yield (
                 f"{_quoted(candidate)} has {len(planned.text)} characters; {most} {planned.room(max_segments)} in "
-                f"{planned.encoding}{blame}: {planned.beyond(max_segments)} too many. See `hotlined text check`"
+                f"{planned.encoding}{because}: {planned.beyond(max_segments)} too many. See `hotlined text check`"
             )
 
 
@@ -1004,7 +1004,7 @@ def salvage(path: Path) -> Salvaged:
     try:
         text = octets.decode("utf-8-sig")
     except UnicodeDecodeError:
-        text = octets.decode("latin-1")  # what it most often is; it only has to do until the file is mended
+        text = octets.decode("latin-1")  # what it most often is; it only has to do until the file is corrected
     roots, lost = _sound(text, path)
     read = _read(roots, path)
     meant = [

@@ -174,7 +174,7 @@ def test_a_character_that_remains_sends_the_text_as_typed() -> None:
     """With an emoji the text keeps its typography, goes out in UCS-2, and the emoji alone is to blame."""
     made = plan("C’est non 🙌")
     assert (made.encoding, made.text) == (Encoding.UCS2, "C’est non 🙌")
-    assert (made.replaced, made.to_blame) == ((), ("🙌",))
+    assert (made.replaced, made.forcing) == ((), ("🙌",))
 
 
 def test_a_decomposed_accent_costs_nothing() -> None:

@@ -1,4 +1,4 @@
-"""`hotlined text check`: what a text costs, and who is to blame."""
+"""`hotlined text check`: what a text costs, and which characters force UCS-2."""
 
 import json
 from pathlib import Path
@@ -170,7 +170,7 @@ def test_the_cost_is_what_is_sent(text: str) -> None:
     assert found.segments == len(planned.bodies)
     assert found.price == pytest.approx(0.05 * found.segments)
     assert found.units == (
-        len(planned.text.encode("utf-16-be")) // 2 if planned.to_blame else sum(map(len, planned.bodies))
+        len(planned.text.encode("utf-16-be")) // 2 if planned.forcing else sum(map(len, planned.bodies))
     )
-    assert all(each.count > 0 and each.segments_without <= found.segments for each in found.to_blame)
-    assert found.segments_without_blamed <= found.segments
+    assert all(each.count > 0 and each.segments_without <= found.segments for each in found.forcing)
+    assert found.segments_without_forcing <= found.segments

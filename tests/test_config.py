@@ -800,7 +800,7 @@ def test_what_is_sound_in_a_broken_file_is_salvaged(tmp_path: Path, text: str, u
 )
 @settings(deadline=None)
 def test_something_is_salvaged_of_any_file(tmp_path_factory: pytest.TempPathFactory, octets: bytes) -> None:
-    """Whatever a file holds, there is a configuration to go by until it is mended."""
+    """Whatever a file holds, there is a configuration to go by until it is corrected."""
     file = tmp_path_factory.getbasetemp() / "salvaged.yaml"
     file.write_bytes(octets)
     got = salvage(file)

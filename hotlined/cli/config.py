@@ -61,9 +61,9 @@ def _money(chosen: Config, segments: int) -> str:
 def _print_answer(name: str, text: str, chosen: Config) -> None:
     """Print what an answer costs, and how a phone shows it."""
     planned = plan(text, chosen.answer.encoding)
-    blame = f" because of {' '.join(planned.to_blame)}" if planned.to_blame else ""
+    forced = f" because of {' '.join(planned.forcing)}" if planned.forcing else ""
     print_wrapped(
-        f"{name} takes {counted(planned.segments, 'segment')} in {planned.encoding}{blame}: "
+        f"{name} takes {counted(planned.segments, 'segment')} in {planned.encoding}{forced}: "
         f"{_money(chosen, planned.segments)}. A phone shows it like this:"
     )
     for number, shown in enumerate(planned.readable(), 1):

@@ -1,7 +1,6 @@
-"""`hotlined text check`: what a text costs on the air, and which characters are to blame."""
+"""`hotlined text check`: what a text costs on the air, and which characters force UCS-2."""
 
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -44,7 +43,7 @@ def check(ctx: click.Context, settings: Settings, text: str | None, as_json: boo
     costs = [cost(answer, chosen) for answer in (chosen.answer.texts if text is None else (_typed(text),))]
     for text_cost in costs:
         if as_json:
-            click.echo(json_line(asdict(text_cost)))
+            click.echo(json_line(text_cost.document()))
         else:
             _print(text_cost)
     ctx.exit(0 if all(one.fits for one in costs) else 1)
@@ -105,9 +104,9 @@ def _print(text_cost: TextCost) -> None:
     lines += [
         f"forces ucs2: {one.character} ({one.name}), {counted(one.count, 'time')}; "
         f"without it: {counted(one.segments_without, 'segment')}"
-        for one in text_cost.to_blame
+        for one in text_cost.forcing
     ]
-    if len(text_cost.to_blame) > 1:
-        lines.append(f"without all of them: {counted(text_cost.segments_without_blamed, 'segment')}")
+    if len(text_cost.forcing) > 1:
+        lines.append(f"without all of them: {counted(text_cost.segments_without_forcing, 'segment')}")
     for line in lines:
         print_wrapped(line)

@@ -181,14 +181,14 @@ class Plan:
     """How a text goes out: its encoding, the text as on the air, and the body of each segment.
 
     A body is septets, one a byte, in GSM-7 and octets in UCS-2, without the header that joins the segments.
-    `to_blame` are the characters that force UCS-2: empty in GSM-7, and where UCS-2 was asked for.
+    `forcing` are the characters that force UCS-2: empty in GSM-7, and where UCS-2 was asked for.
     """
 
     encoding: Encoding
     text: str
     bodies: tuple[bytes, ...]
     replaced: tuple[Replacement, ...] = ()
-    to_blame: tuple[str, ...] = ()
+    forcing: tuple[str, ...] = ()
 
     @property
     def segments(self) -> int:
@@ -262,9 +262,9 @@ def _plan_gsm7(text: str, replaced: tuple[Replacement, ...] = ()) -> Plan:
     return Plan(Encoding.GSM7, composed, _split(encode_gsm7(composed), _ROOM[Encoding.GSM7]), replaced)
 
 
-def _plan_ucs2(text: str, to_blame: tuple[str, ...] = ()) -> Plan:
+def _plan_ucs2(text: str, forcing: tuple[str, ...] = ()) -> Plan:
     units = text.encode("utf-16-be")
-    return Plan(Encoding.UCS2, text, _split(units, _ROOM[Encoding.UCS2]), to_blame=to_blame)
+    return Plan(Encoding.UCS2, text, _split(units, _ROOM[Encoding.UCS2]), forcing=forcing)
 
 
 def _plan_smart(text: str) -> Plan:

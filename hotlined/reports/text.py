@@ -1,7 +1,8 @@
 """What a text costs on the air, and which of its characters force UCS-2."""
 
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from hotlined.config import Config
 from hotlined.gsm.alphabet import Encoding, Plan, Replacement, plan
@@ -10,7 +11,7 @@ _UNIT_OCTETS = {Encoding.GSM7: 1, Encoding.UCS2: 2}  # of a body, for one septet
 
 
 @dataclass(frozen=True, slots=True)
-class Blamed:
+class ForcingCharacter:
     """A character that forces UCS-2, how often it occurs, and how many segments the text takes without it."""
 
     character: str
@@ -34,8 +35,13 @@ class TextCost:
     price: float
     currency: str
     replaced: tuple[Replacement, ...]
-    to_blame: tuple[Blamed, ...]
-    segments_without_blamed: int
+    forcing: tuple[ForcingCharacter, ...]
+    segments_without_forcing: int
+
+    def document(self) -> dict[str, Any]:
+        """Return what `text --json` prints; its keys are older than the names here."""
+        older = {"forcing": "to_blame", "segments_without_forcing": "segments_without_blamed"}
+        return {older.get(name, name): value for name, value in asdict(self).items()}
 
 
 def cost(text: str, config: Config) -> TextCost:
@@ -54,13 +60,13 @@ def cost(text: str, config: Config) -> TextCost:
         price=float(planned.segments * config.limits.price_per_segment),
         currency=config.limits.currency,
         replaced=planned.replaced,
-        to_blame=tuple(_blame(character, text, config) for character in planned.to_blame),
-        segments_without_blamed=_without(text, planned.to_blame, config).segments,
+        forcing=tuple(_forcing(character, text, config) for character in planned.forcing),
+        segments_without_forcing=_without(text, planned.forcing, config).segments,
     )
 
 
-def _blame(character: str, text: str, config: Config) -> Blamed:
-    return Blamed(
+def _forcing(character: str, text: str, config: Config) -> ForcingCharacter:
+    return ForcingCharacter(
         character,
         unicodedata.name(character, f"U+{ord(character):04X}"),
         unicodedata.normalize("NFC", text).count(character),
