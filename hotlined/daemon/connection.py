@@ -23,7 +23,7 @@ from hotlined.errors import (
     PortMissingError,
 )
 from hotlined.gsm import address
-from hotlined.gsm.modem import REGISTERED, Condition, Identification, Modem, Registration
+from hotlined.gsm.modem import REGISTERED, Identification, Modem, NetworkCondition, Registration
 from hotlined.policy import Reason
 from hotlined.states import ModemState
 from hotlined.store import answers, attempts
@@ -38,7 +38,7 @@ CENTRE_HINT = (
     "Nothing can be sent without it. Ask the operator for its number, stop the daemon, and give it to the SIM:"
     """ `printf 'AT+CSCA="+32…",145\\r' > PORT`."""
 )
-NOT_ASKED = Condition(Registration.UNKNOWN, None, "")
+NOT_ASKED = NetworkCondition(Registration.UNKNOWN, None, "")
 
 
 class Connection:

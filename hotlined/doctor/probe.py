@@ -5,13 +5,13 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from hotlined.errors import ModemError, PortError
-from hotlined.gsm.modem import REGISTERED, SMS_SERVICES, Condition, Modem, Registration, SimState
+from hotlined.gsm.modem import REGISTERED, SMS_SERVICES, Modem, NetworkCondition, Registration, SimState
 from hotlined.gsm.port import Port
 
 BAUDRATE = 115_200  # where no configuration names another
 FORWARDING_SECONDS = 20.0  # the network is asked
 _VOICE = 1  # 27.007 7.11: class of telephony
-NOTHING = Condition(Registration.UNKNOWN, None, "")
+NOTHING = NetworkCondition(Registration.UNKNOWN, None, "")
 TRIES = (
     ('AT+CPINR="SIM PIN"', "+CPINR:", r"SIM PIN,\s*(\d+)"),  # 27.007 8.65
     ("AT^CPIN?", "^CPIN:", r"[^,]*,[^,]*,\d*,(\d+)"),  # Huawei: code, tries, PUK, PIN, PUK2, PIN2
@@ -32,7 +32,7 @@ class Probe:
     words: str = ""
     tries: int | None = None
     model: str = ""
-    condition: Condition = NOTHING
+    condition: NetworkCondition = NOTHING
     service_centre: str = ""
     sms_service: str = ""
     storages: tuple[tuple[str, int, int], ...] = ()

@@ -9,7 +9,7 @@ from hotlined.doctor.probe import BAUDRATE, Probe, probe
 from hotlined.errors import ConfigError
 from hotlined.gsm import finding
 from hotlined.gsm.finding import Candidate, Holder
-from hotlined.gsm.modem import Condition, Registration
+from hotlined.gsm.modem import NetworkCondition, Registration
 from hotlined.reports.line import LineReport, report_line
 from hotlined.status import ModemStatus
 
@@ -72,11 +72,11 @@ class Scene:
         return probe(self.ports, self.holders, self.baudrate)
 
     @property
-    def condition(self) -> Condition:
+    def condition(self) -> NetworkCondition:
         """Registration, signal and operator, from the daemon or the modem."""
         if (modem := self.modem) is None:
             return self.probe.condition
-        return Condition(
+        return NetworkCondition(
             Registration(modem.registration), modem.signal_percent, modem.operator or "", modem.technology or ""
         )
 

@@ -116,7 +116,7 @@ _REGISTRATION_RANK = (
     Registration.ROAMING,
     Registration.HOME,
 )
-"""Of two answers the later one here counts: +CREG of an LTE stick may say none for ever."""
+"""Of two answers the later one here counts: +CREG of an LTE stick may always say none."""
 
 
 TECHNOLOGIES = {
@@ -201,7 +201,7 @@ SubmitOutcome = Sent | Refused | Unknown
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
+class NetworkCondition:
     """Registration, signal (percent, None where unknown), the operator's name, and the technology in use."""
 
     registration: Registration
@@ -658,7 +658,7 @@ class Modem:
         if self._was_busy:
             self._ask_for_codes()
         for name in (*self._named, *self.unread):
-            self._named.discard(name)  # before it is asked: a modem that hangs on it is not asked for ever
+            self._named.discard(name)  # before it is asked: a modem that hangs on it is not asked again and again
             self._selected = ""
             if self._select(name).final.ok:
                 log.info("%s can be read now", name)
@@ -689,7 +689,7 @@ class Modem:
 
     # ---- condition
 
-    def condition(self) -> Condition:
+    def condition(self) -> NetworkCondition:
         """Ask for registration, signal and operator."""
         registration, name = self._registration()
         rssi = self.ask("AT+CSQ", "+CSQ:").split(",")[0]
@@ -700,7 +700,7 @@ class Modem:
             answer = self.ask("AT+COPS?", "+COPS:", seconds=SLOW_COMMAND_SECONDS)
             operator, access = _field(answer, 2) or "", _field(answer, 3) or ""
             technology = TECHNOLOGIES.get(access.lstrip("0") or "0", "") if access else "LTE" * (name == "+CEREG")
-        return Condition(registration, signal, operator, technology)
+        return NetworkCondition(registration, signal, operator, technology)
 
     def _registration(self) -> tuple[Registration, str]:
         """Return how the modem is registered, and by the answer to which question."""
