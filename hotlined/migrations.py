@@ -276,7 +276,7 @@ FIRST = (
     ) STRICT
     """,
     "INSERT INTO line_state (id) VALUES (1)",
-    # what was told of each condition (level 0: it is over); taken_at is NULL while a channel is owed it
+    # the alerts of each condition (level 0: it is over); taken_at is NULL until the channel has taken it
     """
     CREATE TABLE alerts (
       id INTEGER PRIMARY KEY AUTOINCREMENT,

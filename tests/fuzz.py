@@ -96,7 +96,7 @@ def corpus() -> list[bytes]:
 
 
 def mutants(seed: int) -> Iterator[str]:
-    """Yield mutated PDUs for ever, as a modem would list them; one in a hundred is no hexadecimal number at all."""
+    """Yield mutated PDUs without end, as a modem would list them; one in a hundred is no hexadecimal number at all."""
     chance, originals = random.Random(seed), corpus()
     while True:
         pdu = bytearray(chance.choice(originals))

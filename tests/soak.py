@@ -578,7 +578,7 @@ FAULTS: Mapping[str, Fault] = {
 
 
 def draw(seed: int, kinds: Sequence[str]) -> Iterator[str]:
-    """Yield kinds of faults for ever, each once before any comes again."""
+    """Yield kinds of faults without end, each once before any comes again."""
     chance = random.Random(seed)
     while True:
         yield from chance.sample(kinds, len(kinds))

@@ -220,7 +220,7 @@ def test_states_stand_in_their_table() -> None:
     words = {word.value for enum in (State, SegmentState, RequestState, ContactVerdict, ContactKind) for word in enum}
     quoted = re.compile(f"'({'|'.join(sorted(words))})'")
     named = re.compile("AS fate")  # words of a result, which no column holds
-    spelt = [
+    spelled = [
         (path.name, text)
         for path in (PACKAGE / "store").glob("*.py")
         if path.name != "lifecycle.py"
@@ -228,7 +228,7 @@ def test_states_stand_in_their_table() -> None:
         if quoted.search(text) and not named.search(text)
     ]
 
-    assert spelt == []
+    assert spelled == []
 
 
 def _texts(path: Path) -> list[str]:

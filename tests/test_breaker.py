@@ -53,7 +53,7 @@ def test_one_person_tried_again_and_again_is_no_outage() -> None:
 
 
 def test_trials_come_after_growing_pauses() -> None:
-    """A minute after it opened, then five, fifteen, and sixty for ever."""
+    """A minute after it opened, then five, fifteen, and sixty from then on."""
     state = breaker.opened(Breaker(), Cause.OUTAGE, 0.0, "", PAUSES)
     moments = []
     for _ in range(6):

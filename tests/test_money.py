@@ -180,7 +180,7 @@ REMEMBERED = (
 
 
 class Hotline(RuleBasedStateMachine):
-    """One line for ever: the daemon's steps on the real store, in any order."""
+    """One line without end: the daemon's steps on the real store, in any order."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -226,7 +226,7 @@ class Hotline(RuleBasedStateMachine):
         self.facts.append(fact(at=float(self.machine.powered), **facts))
 
     def name(self, table: str, row_id: int) -> int:
-        """Return what a row is called for ever; its number is given again after a restoration or an erasure."""
+        """Return what a row is called throughout; its number is given again after a restoration or an erasure."""
         return self.names.setdefault((table, row_id), next(self.serials))
 
     def forget_names(self) -> None:

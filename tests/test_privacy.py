@@ -70,8 +70,8 @@ def forms(number: str, *texts: str) -> set[bytes]:
         plain += [text.encode(), text.encode("utf-16-be"), text.encode("utf-16-le")]
         if text.isascii():
             plain += [septets(text, fill) for fill in range(7)]
-    spelt = [form.hex().encode() for form in plain]
-    return {*plain, *spelt, *(form.upper() for form in spelt)}
+    spelled = [form.hex().encode() for form in plain]
+    return {*plain, *spelled, *(form.upper() for form in spelled)}
 
 
 def traces(database: Path, wanted: set[bytes]) -> list[tuple[str, bytes]]:
@@ -507,7 +507,7 @@ def test_a_report_finds_an_answer_whose_recipient_is_a_pseudonym(line_of: Filled
 
 
 def test_an_export_has_no_decisions_of_others(line_of: Filled) -> None:
-    """Two numbers that are masked alike: what one wanted is not told of the other, and of one alone it is."""
+    """Two numbers that are masked alike: what one wanted is not said of the other, and of one alone it is."""
     hers, his = "+32471555123", "+32471888123"
     line_of.judge(line_of.text("stop", hers))
     assert [each["kind"] for each in privacy.export(line_of.db, hers)["events"]] == ["optout"]

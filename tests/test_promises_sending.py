@@ -521,7 +521,7 @@ def test_half_an_answer_that_waits_says_what_for(line: Line) -> None:
 
 
 def test_half_an_answer_is_held_in_shadow_mode_and_fails_by_age(line: Line) -> None:
-    """What is half sent neither leaves while nothing is transmitted, nor keeps its place for ever."""
+    """What is half sent neither leaves while nothing is transmitted, nor keeps its place without end."""
     line.configure(answer={"text": LONG, "max_age": "20s"})
     begin(line, timing={"retry_after": [3600]})
     refuse(line, 38, segment=2)

@@ -874,7 +874,7 @@ def _program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulation]:
 
 
 def test_program_end_to_end(program: Simulation) -> None:
-    """A driver initialises, is told of a text, lists, deletes and answers; whoever watches sees all of it."""
+    """A driver initialises, is notified of a text, lists, deletes and answers; whoever watches sees all of it."""
     events = program.client.watch()
     with serial.Serial(program.port, timeout=5, exclusive=True) as port:
         for command in INITIALISATION:

@@ -85,7 +85,7 @@ def test_a_text_that_was_not_deleted_is_the_same_text_when_it_is_listed_again(db
 
 
 def test_reading_what_is_known_writes_nothing(db: Database) -> None:
-    """A deletion that is refused for ever costs no write to the card."""
+    """A deletion that is refused each time costs no write to the card."""
     scan(db, *text())
     before = db.connection.total_changes
     scan(db, *text())

@@ -205,7 +205,7 @@ def test_each_drop_in_is_of_a_unit() -> None:
 
 
 def test_the_daemon_stays_up() -> None:
-    """It is started again for ever, but not with a broken configuration, and waits for no stick and no clock."""
+    """It is always started again, but not with a broken configuration, and waits for no stick and no clock."""
     unit, service = settings("hotlined.service", "Unit"), daemon()
 
     assert unit["StartLimitIntervalSec"] == ["0"]

@@ -170,7 +170,7 @@ def test_a_text_that_cannot_be_sent_is_unknown(filled: Filled) -> None:
 
 
 @pytest.mark.parametrize("typed", ["config check", "config show", f"try {KEVIN}", f"forget {KEVIN} --yes", "purge"])
-def test_the_others_wait_until_it_is_mended(filled: Filled, typed: str) -> None:
+def test_the_others_wait_until_it_is_corrected(filled: Filled, typed: str) -> None:
     """What erases, sends or judges the configuration needs a sound one."""
     filled.config.write_text(UNKNOWN_KEY)
 

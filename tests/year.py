@@ -1,6 +1,6 @@
 """A year of traffic, drawn by a seed and played in virtual seconds against whatever answers: a `Peer`.
 
-Nothing here knows hotlined, and nothing reads a clock: the same year is the same list of operations for ever, and the
+Nothing here knows hotlined, and nothing reads a clock: the same year is always the same list of operations, and the
 network does the same with the same segment at the same moment. What happened is written down as facts for the oracle,
 and as a record that another peer's record can be compared with.
 """

@@ -79,7 +79,7 @@ class Ladder:
 
 
 class Connection:
-    """A modem that is registered for ever."""
+    """A modem that is always registered."""
 
     mismatch = ""
     registered = can_send = True

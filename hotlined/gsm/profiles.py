@@ -132,7 +132,7 @@ PROFILES = (
             "*ATREADY": Meaning.RESET,
             "PB DONE": Meaning.CHATTER,  # minutes after the start on a large SIM
             "+SIMCARD": Meaning.SIM,
-            "UNDER-VOLTAGE WARNNING": Meaning.UNDERVOLTAGE,  # so spelt
+            "UNDER-VOLTAGE WARNNING": Meaning.UNDERVOLTAGE,  # spelled like this
             "UNDER-VOLTAGE WARNING": Meaning.UNDERVOLTAGE,
             "OVER-VOLTAGE WARNNING": Meaning.OVERVOLTAGE,
             "OVER-VOLTAGE WARNING": Meaning.OVERVOLTAGE,

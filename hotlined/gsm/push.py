@@ -53,7 +53,7 @@ def _mms_headers(push: bytes) -> Iterator[tuple[int, bytes]]:
         at += headers_length
         while at < len(push):
             field = push[at]
-            if field < 0x80:  # a header with its name spelt out
+            if field < 0x80:  # a header with its name spelled out
                 _, at = _value(push, at)
             else:
                 at += 1

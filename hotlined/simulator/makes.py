@@ -48,7 +48,7 @@ class Make:
     iccid: tuple[str, str] = ("+CCID", "+CCID: {iccid}")
     factory: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     cnmi: Ranges = ((0, 3), (0, 3), (0, 3), (0, 2), (0, 1))
-    registers: frozenset[str] = frozenset(REGISTERS)  # what knows the registration; the others say 0 for ever
+    registers: frozenset[str] = frozenset(REGISTERS)  # what knows the registration; the others always say 0
     acknowledges: bool = True  # AT+CSMS=1 can be set
     class_0_direct: bool = False  # a text of class 0 is handed over even where +CNMI stores
     status_in_cmgr: bool = True

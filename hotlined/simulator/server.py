@@ -50,7 +50,7 @@ class Server:
         bench.listeners.append(self._tell)
 
     def run(self, ready: Callable[[], object]) -> None:
-        """Serve until the standard input ends, if that is to count, or for ever; leave nothing behind.
+        """Serve until the standard input ends, if that is to count, else without end; leave nothing behind.
 
         `ready` is called once, when the port and the socket can be opened.
         """

@@ -466,7 +466,7 @@ def _find(db: Database, names: tuple[str, str]) -> _Found:
 
 
 def _is_number(name: str) -> bool:
-    """Tell whether a name is a number of the world, so long that nothing else is spelt like it."""
+    """Tell whether a name is a number of the world, so long that nothing else is spelled like it."""
     return name.startswith("+") and name[1:].isdecimal() and len(name) >= _SHORTEST
 
 

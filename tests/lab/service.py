@@ -310,7 +310,7 @@ def failing(sim: Client) -> None:
         show("hotlined", "ActiveState") == "failed" and show("hotlined", "NRestarts") in ("0", restarts),
     )
     configure("config", poll_interval="1s")
-    check("mended, it starts", sh("systemctl", "start", "hotlined").returncode == 0 and until(ready))
+    check("corrected, it starts", sh("systemctl", "start", "hotlined").returncode == 0 and until(ready))
 
 
 def two_lines() -> None:
