@@ -68,18 +68,18 @@ class Timing:
     changes_within: float = 3600.0
 
     # the ladder: how long a trouble may last before its first rung, and the pauses before the next rungs
-    silent_patience: float = 0.0
+    silent_grace: float = 0.0
     silent_pauses: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0, 20.0, 60.0)
     """Every rung is tried within two minutes."""
-    absent_patience: float = 120.0
+    absent_grace: float = 120.0
     absent_pauses: tuple[float, ...] = (1800.0, 3600.0)
-    unready_patience: float = 60.0
+    unready_grace: float = 60.0
     unready_pauses: tuple[float, ...] = (120.0, 600.0, 1800.0, 3600.0)
-    no_sim_patience: float = 300.0
+    no_sim_grace: float = 300.0
     no_sim_pauses: tuple[float, ...] = (600.0, 1800.0, 3600.0)
-    unregistered_patience: float = 300.0
+    unregistered_grace: float = 300.0
     unregistered_pauses: tuple[float, ...] = (300.0, 600.0, 1200.0, 2400.0, 3600.0)
-    not_leaving_patience: float = 0.0
+    not_leaving_grace: float = 0.0
     not_leaving_pauses: tuple[float, ...] = (300.0, 600.0, 1200.0, 2400.0, 3600.0)
     ladder_rest: float = 3600.0
     """Between two rounds against a modem that nothing has helped."""

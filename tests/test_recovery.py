@@ -33,7 +33,7 @@ HASTY: Mapping[str, float | Sequence[float]] = {
     "changes_most": 6,
     "changes_within": 15.0,
     "silent_pauses": (0.0, 0.0, 0.0, 0.0, 3.0),
-    **{f"{cause}_patience": 1.0 for cause in ("absent", "unready", "no_sim", "unregistered")},
+    **{f"{cause}_grace": 1.0 for cause in ("absent", "unready", "no_sim", "unregistered")},
     **{f"{cause}_pauses": (3.0,) for cause in ("absent", "unready", "no_sim", "unregistered", "not_leaving")},
 }
 """A ladder that does not wait long."""
@@ -102,7 +102,7 @@ def test_pauses_grow_and_no_way_ends(trouble: ModemTrouble) -> None:
 
     assert len(late) >= 12
     assert len(late) <= 40
-    assert found[0][0] >= remedies(USUAL)[trouble].patience
+    assert found[0][0] >= remedies(USUAL)[trouble].grace_seconds
 
 
 def test_what_holds_begins_at_the_first_rung_when_it_fails_again() -> None:

@@ -285,12 +285,15 @@ class Line:
             moments.append(row["at"] - now + at)
         sender = self.daemon.sender
         if sender.has_due_answer():
-            moments.append(max(sender.due, at + 1))
+            moments.append(max(sender.next_segment_at, at + 1))
         elif answers.line_hold(self.db, trial=True) is None and answers.due(self.db, self.db.now(), trial=True):
             state = breaker_of(self.db)
-            if state.is_open and not (sender._waits and state.lets_try(now)):
-                moments.append(max(state.due - now + at, sender.due, at + 1))
-            moments += [max(each, *sender._share_due.values(), sender.due, at + 1) for each in self._room_at(at, now)]
+            if state.is_open and not (sender._all_wait and state.lets_try(now)):
+                moments.append(max(state.due - now + at, sender.next_segment_at, at + 1))
+            moments += [
+                max(each, *sender._share_asked_again_at.values(), sender.next_segment_at, at + 1)
+                for each in self._room_at(at, now)
+            ]
             moments.append(at + LOOK_SECONDS)
         return int(-(-min(moments) // 1)) if moments else None
 

@@ -403,7 +403,7 @@ class Daemon:
             yield due - limit_now
         if self.connection.modem is None:
             return
-        left = self.sender.due - time.monotonic()
+        left = self.sender.next_segment_at - time.monotonic()
         if left > 0:
             yield left
         elif self.sender.has_due_answer():

@@ -53,9 +53,9 @@ class ModemTrouble(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Remedy:
-    """What may help against a trouble: how long it may last (seconds), the rungs, and the time that each is given."""
+    """What may help against a trouble: how long it may last first, the rungs, and the time that each is given."""
 
-    patience: float
+    grace_seconds: float
     rungs: tuple[Rung, ...]
     pauses: tuple[float, ...]
     """Seconds before the next rung; the last pause repeats."""
@@ -66,12 +66,12 @@ def remedies(timing: Timing) -> Mapping[ModemTrouble, Remedy]:
     reset = (Rung.RESET, Rung.POWER_CYCLE)
     radio = (Rung.RADIO, *reset)
     return {
-        ModemTrouble.SILENT: Remedy(timing.silent_patience, tuple(Rung), timing.silent_pauses),
-        ModemTrouble.ABSENT: Remedy(timing.absent_patience, (Rung.POWER_CYCLE,), timing.absent_pauses),
-        ModemTrouble.UNREADY: Remedy(timing.unready_patience, reset, timing.unready_pauses),
-        ModemTrouble.NO_SIM: Remedy(timing.no_sim_patience, reset, timing.no_sim_pauses),
-        ModemTrouble.UNREGISTERED: Remedy(timing.unregistered_patience, radio, timing.unregistered_pauses),
-        ModemTrouble.NOT_LEAVING: Remedy(timing.not_leaving_patience, radio, timing.not_leaving_pauses),
+        ModemTrouble.SILENT: Remedy(timing.silent_grace, tuple(Rung), timing.silent_pauses),
+        ModemTrouble.ABSENT: Remedy(timing.absent_grace, (Rung.POWER_CYCLE,), timing.absent_pauses),
+        ModemTrouble.UNREADY: Remedy(timing.unready_grace, reset, timing.unready_pauses),
+        ModemTrouble.NO_SIM: Remedy(timing.no_sim_grace, reset, timing.no_sim_pauses),
+        ModemTrouble.UNREGISTERED: Remedy(timing.unregistered_grace, radio, timing.unregistered_pauses),
+        ModemTrouble.NOT_LEAVING: Remedy(timing.not_leaving_grace, radio, timing.not_leaving_pauses),
     }
 
 
@@ -118,12 +118,12 @@ class Ladder:
         now = self.clock()
         remedy = self._remedies[trouble]
         climb = self._climbs.setdefault(trouble, Climb(now, Backoff(remedy.pauses)))
-        if not self.pending and now >= max(climb.began + remedy.patience, climb.due):
+        if not self.pending and now >= max(climb.began + remedy.grace_seconds, climb.due):
             self._climb(trouble, climb, now)
         return self.pending
 
     def postpone(self, trouble: ModemTrouble) -> None:
-        """Let the patience with a trouble begin anew: the modem has only just started."""
+        """Let the time that a trouble may last begin anew: the modem has only just started."""
         if trouble in self._climbs:
             self._climbs[trouble].began = self.clock()
 
@@ -171,7 +171,7 @@ class Opened(Protocol):
         """Write the reset command to a port whose modem does not answer."""
 
 
-class Patient(Protocol):
+class Recoverable(Protocol):
     """What the rungs work on: the connection, as far as they need it."""
 
     ladder: Ladder
@@ -200,7 +200,7 @@ class Patient(Protocol):
 class Recovery:
     """Does what the ladder of a connection says."""
 
-    def __init__(self, line: Line, connection: Patient, opened: Opened) -> None:
+    def __init__(self, line: Line, connection: Recoverable, opened: Opened) -> None:
         self.line = line
         self.connection = connection
         self.opened = opened

@@ -44,24 +44,31 @@ class Sender:
         self.line = line
         self.connection = connection
         self.credit = Credit(line)
-        self.due = 0.0
-        self._unsettled: int | None = None
+        self.next_segment_at = 0.0
+        """When the next segment may go out, by the interval between two (monotonic seconds)."""
+        self._last_unconfirmed_segment: int | None = None
+        """The segment that a result which comes late is about."""
         self._pending_write: Callable[[], None] | None = None
-        self._waits = False
-        self._share_due: dict[Share, float] = {}
+        """What commits a fate that the disk has refused; it is tried again before anything else is sent."""
+        self._all_wait = False
+        """Whether answers were found to wait for more than the interval, so that no pass is made for them at once."""
+        self._share_asked_again_at: dict[Share, float] = {}
+        """When a share whose head waits for a window is asked again (monotonic seconds)."""
         self._texts: set[str] | None = None
+        """What the line answered of late, by which its own answers are recognised; None until it is read."""
         self._by_calendar = Every(CALENDAR_SECONDS)
-        self._idle_at: tuple[int, int] | None = None
+        self._idle_since_write: tuple[int, int] | None = None
+        """The count of writings (others', ours) after which nothing waited; None where something did."""
         self.breaker = BreakerWatch(line, self.credit)
 
     def is_idle(self) -> bool:
         """Tell whether nothing waits to be judged or sent; looked up only after somebody has written."""
         db = self.line.db
         written = (self.line.version, db.connection.total_changes)  # by others, by us
-        if written != self._idle_at:
+        if written != self._idle_since_write:
             waits = contacts.next_judgement(db) is not None or answers.is_waiting(db)
-            self._idle_at = None if waits else written
-        return self._idle_at is not None
+            self._idle_since_write = None if waits else written
+        return self._idle_since_write is not None
 
     def flush_pending_write(self) -> None:
         """Commit the fate of a segment that the disk refused before; nothing else is sent until that is done."""
@@ -70,9 +77,9 @@ class Sender:
 
     def settle_late_result(self, mr: int) -> None:
         """Settle the last unconfirmed segment as sent: its result came after its time limit."""
-        if self._unsettled is None:
+        if self._last_unconfirmed_segment is None:
             return
-        segment_id, self._unsettled = self._unsettled, None
+        segment_id, self._last_unconfirmed_segment = self._last_unconfirmed_segment, None
 
         def settle() -> None:
             update = fates.settle_late(
@@ -92,8 +99,8 @@ class Sender:
 
     def forget_marks(self) -> None:
         """Forget which answers and shares were found waiting: something has changed, so all are asked again."""
-        self._waits = False
-        self._share_due.clear()
+        self._all_wait = False
+        self._share_asked_again_at.clear()
 
     def reload(self) -> None:
         """Use a configuration that was read again: queued answers are filed anew in their shares and asked again."""
@@ -143,7 +150,7 @@ class Sender:
     def has_due_answer(self) -> bool:
         """Tell whether an answer is due that waits for nothing but the interval between two segments."""
         db = self.line.db
-        return not (self._waits or self.is_idle()) and bool(answers.due(db, db.now(), shadow=self.line.shadow))
+        return not (self._all_wait or self.is_idle()) and bool(answers.due(db, db.now(), shadow=self.line.shadow))
 
     def hold_without_modem(self) -> None:
         """Note that answers wait for the network or a person while there is no modem."""
@@ -158,9 +165,9 @@ class Sender:
         db, now = self.line.db, self.line.db.now()
         self.breaker.note_registration(now, registered=self.connection.registered)
         if self.is_idle():
-            self._waits = False
+            self._all_wait = False
             return
-        if time.monotonic() < self.due or not modem.in_step:
+        if time.monotonic() < self.next_segment_at or not modem.in_step:
             return
         if self._note_and_apply_hold():
             return
@@ -172,8 +179,8 @@ class Sender:
         if lets_try and state.refused and not any(turn.trial for turn in turns):
             answers.end_round(db, self.line.timing.trial_after)
         for turn in turns:
-            if turn.share and time.monotonic() < self._share_due.get(turn.share, 0.0):
-                self._waits = True
+            if turn.share and time.monotonic() < self._share_asked_again_at.get(turn.share, 0.0):
+                self._all_wait = True
             elif self._take_turn(modem, turn, now):
                 return
 
@@ -199,9 +206,9 @@ class Sender:
             gate.set_aside(db, turn.answer_id, repr(error), now)
             return True
         if isinstance(step, policy.Wait):
-            self._waits = True
+            self._all_wait = True
             if step.waiting_for in policy.SHORT_WINDOWS and turn.share:
-                self._share_due[turn.share] = time.monotonic() + SHARE_PAUSE_SECONDS
+                self._share_asked_again_at[turn.share] = time.monotonic() + SHARE_PAUSE_SECONDS
                 note_share_hold(db, turn.share, step.waiting_for)
             return False
         self.forget_marks()
@@ -212,12 +219,12 @@ class Sender:
         if isinstance(step, policy.Cancel):
             log.info("answer %d: cancelled (%s)", turn.answer_id, step.reason)
             return True
-        self.due = time.monotonic() + self.line.config.modem.send_interval.total_seconds()
+        self.next_segment_at = time.monotonic() + self.line.config.modem.send_interval.total_seconds()
         if begun is None:
             log.info("answer %d: shadowed", turn.answer_id)
         else:
             self._submit(modem, begun)
-            self.due = time.monotonic() + self.line.config.modem.send_interval.total_seconds()
+            self.next_segment_at = time.monotonic() + self.line.config.modem.send_interval.total_seconds()
         return True
 
     def _hold_half_sent(self, *, shadow: bool) -> None:
@@ -230,10 +237,10 @@ class Sender:
         """Commit what holds every answer back, and halt half-sent answers then; return whether something does."""
         hold = self._maybe_hold()
         note_hold(self.line.db, hold)
-        self._waits = hold is not None or answers.line_hold(self.line.db, trial=True) is not None
-        if self._waits:
+        self._all_wait = hold is not None or answers.line_hold(self.line.db, trial=True) is not None
+        if self._all_wait:
             answers.halt(self.line.db, trials=True)
-        return self._waits
+        return self._all_wait
 
     def _maybe_hold(self) -> WaitingFor | None:
         if self.connection.mismatch:
@@ -287,7 +294,8 @@ class Sender:
         """Return what came of a segment; None where the SIM is not the one that was recognised."""
         if not self.connection.confirm_sim(begun.answer_id):
             return None
-        self._unsettled = None  # a result that comes from now on is this segment's, or nobody knows whose
+        # a result that comes from now on is this segment's, or nobody knows whose
+        self._last_unconfirmed_segment = None
         seconds = self.line.config.modem.send_timeout.total_seconds()
         return _result(modem.submit(begun.pdu, begun.tpdu_length, seconds), stopping=self.line.stopping)
 
@@ -303,7 +311,7 @@ class Sender:
             log.info("%s sent", name)
         else:
             log.warning("%s %s (%s)", name, settled.fate, result.code)
-        self._unsettled = begun.segment_id if settled.fate is Fate.UNCONFIRMED else None
+        self._last_unconfirmed_segment = begun.segment_id if settled.fate is Fate.UNCONFIRMED else None
         if isinstance(result, policy.Refused) and result.cms == CMS_SMSC_UNKNOWN:
             self.connection.recheck_service_centre()
         if isinstance(result, policy.Refused) and result.cms in policy.BARRED:
