@@ -28,7 +28,7 @@ from hotlined.statistics.periods import By, before, choose, edges, week_days
 from hotlined.statistics.plain import calendar, length, rate, share, shares
 from hotlined.statistics.sentences import sentences
 from hotlined.statistics.summary import averages, summarise
-from hotlined.store import figures
+from hotlined.store import decisions, figures
 
 BRUSSELS = "CET-1CEST,M3.5.0,M10.5.0/3"  # as POSIX writes it: the clocks change on the last Sundays
 MONDAY = datetime(2025, 11, 3, tzinfo=UTC) - timedelta(hours=1)  # its midnight in Brussels
@@ -207,11 +207,15 @@ def test_the_time_to_an_answer_is_told_in_quartiles(line: Filled) -> None:
 def test_a_reaction_is_a_text_within_a_day_after_the_answer(
     line: Filled, after: timedelta, more: dict[str, Any], reactions: int
 ) -> None:
-    """Only a text counts, only from the number that was answered, and only within 24 hours."""
+    """Only a text counts, only from the number that was answered, and only within 24 hours: so `tag --next` has it."""
     answer(line, contact(line, MONDAY), MONDAY + HOUR)
-    contact(line, MONDAY + HOUR + after, **more)
+    contact_id = contact(line, MONDAY + HOUR + after, **more)
+    shown = decisions.untagged(line.db, reactions=True)
 
     assert told(line)["total"]["reactions"] == reactions
+    assert shown == [contact_id] * reactions
+    line.db.execute("UPDATE contacts SET tags = ? WHERE id = ?", '["insult"]', contact_id)
+    assert told(line)["total"]["tags"] == ({"insult": 1} if reactions else {})
 
 
 def test_tags_of_reactions_are_counted(line: Filled) -> None:

@@ -129,7 +129,7 @@ def react(line: Filled) -> list[int]:
     line.text("not answered", sender=LEA)
     line.call(KEVIN)
     line.text("too late")
-    line.db.execute("UPDATE contacts SET received_at = '2026-11-25T22:06:00.000Z' WHERE text = 'too late'")
+    line.db.execute("UPDATE contacts SET received_at = '2026-11-25T22:06:00.001Z' WHERE text = 'too late'")
     return reactions
 
 

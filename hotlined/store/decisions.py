@@ -12,6 +12,7 @@ from hotlined.policy import Reason
 from hotlined.states import ContactKind
 from hotlined.store import lifecycle, line, pseudonyms
 from hotlined.store.database import Database
+from hotlined.store.reactions import IS_REACTION
 
 
 def block(db: Database, number: str, who: str, now: Now) -> int:
@@ -146,16 +147,10 @@ def tags_in_use(db: Database) -> list[str]:
 def untagged(db: Database, *, reactions: bool) -> list[int]:
     """Return the ids of the texts without a tag, oldest first: of reactions alone, or of all.
 
-    A reaction is a text within a day after an answer was sent to its originator; an answer, not a text by hand.
+    What a reaction is stands in `reactions`.
     """
-    only = _IS_REACTION if reactions else "1"
+    only = IS_REACTION if reactions else "1"
     rows = db.execute(
         f"SELECT c.id FROM contacts c WHERE c.kind = '{ContactKind.TEXT}' AND c.tags = '[]' AND {only} ORDER BY c.id"
     )
     return [contact_id for (contact_id,) in rows]
-
-
-_IS_REACTION = (
-    "EXISTS (SELECT 1 FROM answers a WHERE a.recipient = c.originator AND a.by_hand IS NULL"
-    " AND a.sent_at <= c.received_at AND c.received_at < strftime('%Y-%m-%dT%H:%M:%fZ', a.sent_at, '+1 day'))"
-)

@@ -23,6 +23,7 @@ from hotlined.clock import parse_rfc3339, rfc3339
 from hotlined.states import MAY_HAVE_LEFT, OCCUPIES, ContactKind, ContactVerdict, ModemState, State
 from hotlined.store import totals
 from hotlined.store.database import Database
+from hotlined.store.reactions import IS_REACTION, reaction_ends
 from hotlined.store.totals import Labels, Slot
 
 MODEM_STATES = (*ModemState, "stopped")
@@ -137,9 +138,9 @@ WHERE a.state = '{State.CANCELLED}' AND c.received_at >= :start AND c.received_a
 """
 # each answer from when it was sent to when a text is no reaction to it any more: for a day, and up to the next answer
 # to the same number, which the texts after it are reactions to
-_ANSWERED = """
+_ANSWERED = f"""
 WITH sent AS MATERIALIZED (
-  SELECT recipient, sent_at AS since, min(strftime('%Y-%m-%dT%H:%M:%fZ', sent_at, '+24 hours'),
+  SELECT recipient, sent_at AS since, min({reaction_ends("sent_at")},
     ifnull(lead(sent_at) OVER (PARTITION BY recipient ORDER BY sent_at), '~')) AS until
   FROM answers WHERE by_hand IS NULL AND sent_at < :end
     AND sent_at >= strftime('%Y-%m-%dT%H:%M:%fZ', :start, '-24 hours')
@@ -168,9 +169,7 @@ SELECT ifnull(sum(
 ), 0) FROM ranges
 """
 _TAGGED = f"""
-SELECT received_at, tags, kind = '{ContactKind.TEXT}' AND EXISTS
-  (SELECT 1 FROM answers a WHERE a.recipient = c.originator AND a.by_hand IS NULL AND a.sent_at < c.received_at
-    AND strftime('%Y-%m-%dT%H:%M:%fZ', a.sent_at, '+24 hours') >= c.received_at) AS reaction
+SELECT received_at, tags, kind = '{ContactKind.TEXT}' AND {IS_REACTION} AS reaction
 FROM contacts c WHERE tags <> '[]' AND received_at >= :start AND received_at < :end
 """
 _SECONDS = """
