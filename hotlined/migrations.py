@@ -397,6 +397,12 @@ _STEP = """
       INSERT INTO clock_steps SELECT id FROM
         (SELECT id, received_at FROM contacts WHERE id > new.id ORDER BY id LIMIT 1)
         WHERE received_at < new.received_at ON CONFLICT DO NOTHING;"""
+# where the contact between two is gone, the later one may have an earlier date than the one that is before it now
+_STEP_OVER = """
+      INSERT INTO clock_steps SELECT id FROM
+        (SELECT id, received_at FROM contacts WHERE id > old.id ORDER BY id LIMIT 1)
+        WHERE received_at < (SELECT received_at FROM contacts WHERE id < old.id ORDER BY id DESC LIMIT 1)
+        ON CONFLICT DO NOTHING;"""
 
 TOTALS = (
     # What happened, by UTC hour ('': while the clock was not synchronised) and by what it was. `total` never falls:
@@ -489,7 +495,7 @@ TOTALS = (
     END
     """,
     f"""
-    CREATE TRIGGER contacts_delete AFTER DELETE ON contacts BEGIN{_UNLINK}
+    CREATE TRIGGER contacts_delete AFTER DELETE ON contacts BEGIN{_UNLINK}{_STEP_OVER}
     END
     """,
     f"""

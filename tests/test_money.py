@@ -40,7 +40,7 @@ from hotlined.gsm import alphabet
 from hotlined.gsm.address import Address, Ton, identify
 from hotlined.simulator import pdus
 from hotlined.store import answers, backup, contacts, decisions, fates, gate, integrity, privacy, pseudonyms
-from hotlined.store.line import breaker_of
+from hotlined.store.line import breaker_of, save_limit_clock
 from hotlined.store.opening import open_beside_daemon, open_for_daemon
 
 EXAMPLES = extent.examples(25, 60)
@@ -179,6 +179,10 @@ REMEMBERED = (
 """What is known of a line that its database knows too, so that it goes back in time with it."""
 
 
+UNSAVED_SECONDS = 7200
+"""More than the boots of one history lose of the limit clock: while a daemon is not up yet, nobody saves it."""
+
+
 class Hotline(RuleBasedStateMachine):
     """One line without end: the daemon's steps on the real store, in any order."""
 
@@ -247,7 +251,7 @@ class Hotline(RuleBasedStateMachine):
             reserve_percent=self.limits.reserve_for_new,
             cooldowns=tuple(each.total_seconds() for each in self.limits.cooldown),
             per_number=self.limits.per_number,
-            max_age=rules.max_age.total_seconds(),
+            max_age=rules.max_age.total_seconds() + UNSAVED_SECONDS,
             shadow=self.shadow,
         )
 
@@ -311,7 +315,7 @@ class Hotline(RuleBasedStateMachine):
         for sender in senders:
             self.arrive(sender, body, national=national)
             self.judge(delay)
-        self.machine.run(seconds)
+        self.time_passes(seconds)
         self.send(results)
 
     morning = noon = evening = night = traffic  # so that it is as likely as all else together
@@ -450,8 +454,10 @@ class Hotline(RuleBasedStateMachine):
 
     @rule(seconds=durations)
     def time_passes(self, seconds: int) -> None:
-        """Let the machine run."""
+        """Let the machine run; the daemon saves the limit clock meanwhile, as it does each hour."""
         self.machine.run(seconds)
+        with self.db.transaction():
+            save_limit_clock(self.db, self.now())
 
     @rule(to=st.sampled_from((-365, -1, 1, 365, None)), synchronised=st.booleans())
     def the_calendar_steps(self, to: int | None, synchronised: bool) -> None:

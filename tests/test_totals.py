@@ -268,6 +268,17 @@ def test_a_clock_that_was_put_back_counts_nobody_twice(tmp_path: Path) -> None:
     assert listed == {Order.LAST: LEA, Order.CONTACTS: KEVIN, Order.FIRST: LEA}
 
 
+def test_a_clock_that_was_put_back_is_known_when_the_first_contact_after_it_is_gone(tmp_path: Path) -> None:
+    """Where that one is erased, the next has an earlier date than the one that is before it now."""
+    filled = Filled(tmp_path)
+    with filled.db as db:
+        for at, number in ((MONDAY + DAY, KEVIN), (MONDAY, LEA), (MONDAY + HOUR, KEVIN)):
+            contact(filled, at, number)
+        privacy.forget(db, LEA, filled.now(), keep_opt_out=False)
+
+        assert broken(db) == {}
+
+
 # ---- what never falls
 
 
