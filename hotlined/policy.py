@@ -120,7 +120,7 @@ class Rules:
     sim_changed: bool = False
     answer_calls: bool = True
     our_texts: tuple[str, ...] = ()
-    """What we answer, folded: the guard knows it when it comes back."""
+    """Our own texts, folded: `is_loop` compares received texts with them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,7 +141,7 @@ class Backoff:
 
 @dataclass(slots=True)
 class Every:
-    """What is done each so many seconds of a monotonic clock, at first at once; `seconds` may change meanwhile."""
+    """An interval of a monotonic clock: due at once, then `seconds` after each `again()`; `seconds` may change."""
 
     seconds: float
     clock: Callable[[], float] = time.monotonic

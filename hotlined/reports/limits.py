@@ -91,7 +91,7 @@ class LimitsReport:
 
 
 _FORECAST = ("answer", "limits", "modem.send_interval", "mode")
-"""What it depends on when there is room, and how much: keys and the beginnings of keys."""
+"""Configuration keys, or their beginnings, on which the forecast depends; while one is unknown no forecast is given."""
 
 
 def report_limits(config: Config, unknown: tuple[str, ...] = ()) -> LimitsReport:
