@@ -17,11 +17,11 @@ from filled import ANSWER, KEVIN, LEA, RULES, Filled
 from hotlined import pseudonym
 from hotlined.clock import boottime
 from hotlined.gsm import alphabet
-from hotlined.policy import Reason
+from hotlined.policy import Reason, WaitingFor
 from hotlined.status import DaemonStatus
 from hotlined.store import answers as queue
 from hotlined.store import decisions, pseudonyms
-from hotlined.store.line import note_own_number
+from hotlined.store.line import note_hold, note_own_number
 from hotlined.words.reasons import REASONS
 
 TOM, PROXIMUS, LONDON = "+32470999999", "8850", "+447400123456"
@@ -324,6 +324,22 @@ def test_who_has_an_answer_on_its_way_is_told_when_it_goes(line: Filled) -> None
     assert re.search("next answer +one is on its way: goes [0-9]{2}:[0-9]{2}\n", shown)
     decisions.pause(line.db, "somebody", line.now())
     assert re.search("next answer +one is on its way: paused\n", line.run("number", KEVIN).stdout)
+
+
+def test_an_answer_on_its_way_goes_by_the_word_of_the_daemon(line: Filled) -> None:
+    """While the daemon lives and has the line's SIM in it, nothing is held back, whatever the last hold was."""
+    line.judge(line.text(), delay=0.0)
+    line.db.execute("UPDATE answers SET due_limit = ? - (SELECT limit_epoch FROM line_state)", time.time() + 3600)
+    note_hold(line.db, WaitingFor.HELD)
+    path = line.folder / "run" / "main" / "status.json"
+    path.parent.mkdir(parents=True)
+    told = DaemonStatus(pid=os.getpid(), database=str(line.database), sim_changed=False, pass_boottime=boottime())
+
+    assert "… waits: see `status`" in line.run("number", KEVIN).stdout
+    path.write_text(told.to_json())
+    shown = line.run("number", KEVIN).stdout
+    assert re.search("next answer +one is on its way: goes [0-9]{2}:[0-9]{2}\n", shown)
+    assert re.search("… goes [0-9]{2}:[0-9]{2} +Salut", shown)
 
 
 def test_who_withholds_the_number_is_nobody(line: Filled) -> None:

@@ -33,12 +33,15 @@ OUTCOME_WIDTH = 21
 """The width of a column of outcomes: none is longer, so none is cut."""
 
 
-def rows_for_people(db: Database, rows: Iterable[Row]) -> Iterator[Contact]:
-    """Yield contacts with whether they are kept, and their outcome in words."""
+def rows_for_people(db: Database, rows: Iterable[Row], known: Sending | None = None) -> Iterator[Contact]:
+    """Yield contacts with whether they are kept, and their outcome in words.
+
+    `known` is whether answers go out, where the caller knows it; else it is what the database says.
+    """
     for row in rows:
         contact = log.entry(row)
         waits = contact["answer"] and contact["answer"]["waiting_for"]
-        sending = sending_of(db) if waits else FREE  # asked only where it is of use
+        sending = known or (sending_of(db) if waits else FREE)  # asked only where it is of use
         yield contact | {"kept": row["kept"], "outcome": outcome(contact, sending)}
 
 

@@ -30,7 +30,7 @@ from hotlined.reports.number import NumberOutlook, NumberReport, report_number
 from hotlined.store import correspondents, log
 from hotlined.store.correspondents import Correspondent
 from hotlined.store.database import Database
-from hotlined.store.line import is_paused, sending_of
+from hotlined.store.line import FREE, Sending, is_paused
 from hotlined.store.opening import open_beside_daemon
 from hotlined.words.amounts import SOON_SECONDS, counted, wait_in_words
 from hotlined.words.columns import Column, Layout
@@ -158,10 +158,10 @@ def _room_in_words(windows: dict[str, float | None]) -> str:
     )
 
 
-def _queued_in_words(db: Database, report: NumberReport) -> str:
+def _queued_in_words(report: NumberReport, sending: Sending) -> str:
     if report.outlook.reason is not Reason.PENDING:
         return ""
-    return answer_in_words(report.queued, sending_of(db).state) if report.queued else briefly(Reason.PENDING)
+    return answer_in_words(report.queued, sending.state) if report.queued else briefly(Reason.PENDING)
 
 
 @click.command
@@ -186,8 +186,9 @@ def number(settings: Settings, /, number: str, limit: int, as_json: bool, pager:
             click.echo(json_line(_as_json(db, config, report, rows)))
             return
         least_delay = config.answer.delay[0].total_seconds()
-        head = sheet(_sheet(report, now, least_delay, _queued_in_words(db, report)))
-        history = table(rows_for_people(db, rows), CONTACTS, "It has not contacted the line.")
+        sending = next(iter(report.holds), FREE)
+        head = sheet(_sheet(report, now, least_delay, _queued_in_words(report, sending)))
+        history = table(rows_for_people(db, rows, sending), CONTACTS, "It has not contacted the line.")
         print_paged(chain(head, [""], history), pager=pager)
 
 
