@@ -1,7 +1,7 @@
 """Every state of the modem, of an answer and of its segments, and what each means; words of contacts.
 
-The table is asked first: nothing else spells a state, and what a segment costs or its number had is read from it. The
-one module that writes states is `store.lifecycle`, whose head says why the table is as it is.
+The table is asked first: nothing else spells a state, and which segments count in the windows, and for their number, is
+read from FACTS. The one module that writes states is `store.lifecycle`, whose head says why the table is as it is.
 """
 
 from collections.abc import Iterable
@@ -24,6 +24,26 @@ class ModemState(StrEnum):
     PUK_REQUIRED = "puk_required"
     SIM_CHANGED = "sim_changed"
     NO_SERVICE_CENTRE = "no_service_centre"
+
+
+class SendingState(StrEnum):
+    """Whether answers go out, or how they are kept back: one at a time to see (trial), by a person, or otherwise."""
+
+    FREE = "free"
+    TRIAL = "trial"
+    PAUSED = "paused"
+    HELD = "held"
+
+
+class HoldReason(StrEnum):
+    """Why answers are kept back; `words.conditions.HOLDS` has the pairs with `SendingState`, their words and cures."""
+
+    KEY_LOST = "key_lost"
+    SIM_CHANGED = "sim_changed"
+    PERSON = "person"
+    RESTORED = "restored"
+    OUTAGE = "outage"
+    CREDIT = "credit"
 
 
 class ContactKind(StrEnum):

@@ -33,7 +33,7 @@ from hotlined.alerts.note import open_note
 from hotlined.clock import Now, boottime
 from hotlined.gsm.alphabet import Encoding, plan
 from hotlined.reports.line import report_line
-from hotlined.states import ModemState
+from hotlined.states import ModemState, SendingState
 from hotlined.status import DaemonStatus, ModemStatus, Trouble
 from hotlined.store import backup, decisions, requests
 from hotlined.store.alerting import Alert, Event, Place
@@ -211,7 +211,7 @@ def test_every_alert_fits_one_segment(condition: str, level: int) -> None:
     for known in (
         *conditions.MODEM.values(),
         conditions.NOT_RUNNING,
-        conditions.ODD,
+        conditions.UNKNOWN_STATE,
         conditions.SHADOW,
         *conditions.HOLDS.values(),
     ):
@@ -230,7 +230,7 @@ def _fits_one_segment(condition: str, level: int, known: conditions.Condition) -
         "since": "24 Nov 23:00",
     }
     if known not in {
-        "paused": [conditions.HOLDS["paused", reason] for reason in ("person", "restored")],
+        "paused": [known for (state, _), known in conditions.HOLDS.items() if state is SendingState.PAUSED],
         "shadow": [conditions.SHADOW],
     }.get(condition, [known]):
         return
@@ -247,7 +247,7 @@ def test_every_state_of_modem_and_database_has_its_cure() -> None:
     assert {condition for condition, _ in EVENTS.values()} <= {condition for condition, _ in TEXTS}
 
 
-def test_a_broken_configuration_is_told_after_ten_minutes_and_mended_once() -> None:
+def test_a_broken_configuration_is_told_after_ten_minutes_and_corrected_once() -> None:
     """Nobody is told in the middle of an edit; who went home after one is."""
     teller = Teller()
     told = [teller.tell(seen(broken_seconds=seconds)) for seconds in (None, 1.0, 599.0, 600.0, 900.0, None, 1.0)]
@@ -277,7 +277,7 @@ def test_a_pause_is_told_after_an_hour_and_then_daily() -> None:
 
 def test_a_pause_that_came_back_with_a_backup_is_told_at_once() -> None:
     """Nobody has chosen it now, so nobody is given an hour to remember."""
-    assert Teller().tell(pause(0, forgotten=True), 1) == [("paused", 1)]
+    assert Teller().tell(pause(0, restored=True), 1) == [("paused", 1)]
 
 
 def test_shadow_mode_is_told_like_a_pause_while_the_daemon_says_so() -> None:
@@ -556,7 +556,7 @@ def test_the_disk_is_looked_at_where_the_database_is(
 def test_a_channel_that_failed_is_tried_again_and_others_are_not_repeated(
     quiet: Callable[..., Quiet], receiver: Receiver
 ) -> None:
-    """A failure is one sentence and 1; the alert is still owed to that channel alone, in its order."""
+    """A failure is one sentence and 1; that channel alone has yet to take the alert, in its order."""
     line = quiet(urls=[f"json://{receiver.address}/{path}/?token={SECRET}" for path in "ab"])
     a, b = (f"/{path}/" for path in "ab")
     receiver.came.clear()
@@ -649,7 +649,7 @@ def test_one_url_twice_is_one_channel(quiet: Callable[..., Quiet], receiver: Rec
 
 
 def test_dry_run_prints_and_changes_nothing(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
-    """What would be sent is printed with its channel, and is still owed after."""
+    """What would be sent is printed with its channel, and is still to be sent after."""
     line = quiet()
     line.event("flood_begin")
     code, output = line.alerts("--dry-run")
@@ -696,7 +696,7 @@ def test_dry_run_and_test_exclude_each_other(quiet: Callable[..., Quiet]) -> Non
 
 
 def test_without_apprise_is_a_sentence(quiet: Callable[..., Quiet], monkeypatch: pytest.MonkeyPatch) -> None:
-    """URLs without the library end with 1 and the command that installs it; what is due stays owed."""
+    """URLs without the library end with 1 and the command that installs it; what is due is still to be sent."""
     line = quiet()
     line.event("flood_begin")
     monkeypatch.setitem(sys.modules, "apprise", None)

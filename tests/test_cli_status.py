@@ -1,5 +1,6 @@
 """`hotlined status`: the truth, whatever is missing."""
 
+import itertools
 import json
 import os
 import pwd
@@ -17,10 +18,13 @@ from typing import Any
 import pytest
 from filled import LEA, Filled
 
+from hotlined.breaker import Cause
 from hotlined.clock import boottime, parse_rfc3339
+from hotlined.states import HoldReason, SendingState
 from hotlined.status import DaemonStatus, ModemStatus, Storage, Trouble
 from hotlined.store import decisions, opening
-from hotlined.store.line import note_balance
+from hotlined.store.line import note_balance, recorded_holds
+from hotlined.words import conditions
 from hotlined.words.harmless import harmless
 
 # what is promised of `status --json`, in its order
@@ -261,7 +265,7 @@ def test_what_the_daemon_finds_wrong_with_its_database_is_trouble(line: Filled, 
 
 
 def test_the_daemon_of_another_database_is_not_ours(line: Filled) -> None:
-    """Two configurations that share the status file are told apart by their database, and told of it."""
+    """Two configurations that share the status file are told apart by their database, and `status` says so."""
     say(line, database="/elsewhere/hotlined.db")
     document, code = status(line)
     shown = line.run("status").stdout
@@ -282,7 +286,7 @@ def test_a_database_has_one_name_whatever_the_way_to_it(line: Filled) -> None:
 
 
 def test_what_was_is_not_told_as_what_is(line: Filled) -> None:
-    """The modem of a daemon that ended was ready; of one that never said anything nothing is told of its network."""
+    """The modem of a daemon that ended was ready; of one that never said anything nothing is said of its network."""
     assert "network" not in line.run("status").stdout
     say(line, pass_boottime=-1e6)
     assert "modem          was ready since" in line.run("status").stdout
@@ -375,6 +379,18 @@ def test_what_keeps_answers_back_is_trouble(line: Filled, state: str, code: str,
     assert document["sending"]["state"] == sending
     assert document["sending"]["since"] == document["trouble"][0]["since"] == "2026-11-24T22:00:00.000Z"
     assert re.search("^trouble +Since [0-9-]+", line.run("status").stdout, re.MULTILINE)
+
+
+def test_everything_that_keeps_answers_back_has_its_words(line: Filled) -> None:
+    """The catalogue of words has exactly the pairs of state and reason that the line's row can lead to."""
+    found = set()
+    for lost, restored, cause in itertools.product(("NULL", "'x'"), (0, 1), Cause):
+        change(line, f"key_lost_at = {lost}, paused_at = 'x', pause_restored = {restored}, breaker_cause = '{cause}'")
+        found |= {(hold.state, hold.reason) for hold in recorded_holds(line.db, sim_changed=True)}
+
+    assert conditions.HOLDS.keys() == found
+    assert {state for state, _ in found} == {*SendingState} - {SendingState.FREE}
+    assert {reason for _, reason in found} == {*HoldReason}
 
 
 def test_a_pause_says_since_when_by_whom_and_how_it_ends(line: Filled) -> None:

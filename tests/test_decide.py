@@ -102,7 +102,7 @@ def test_pause_holds_and_resume_lets_go(line: Line) -> None:
     assert line.cli("resume") == "It was not paused.\n"
     line.cli("pause")
     line.stop()
-    assert line.cli("resume") == "Answers go out again once the daemon runs: it does not.\n"
+    assert line.cli("resume") == "The daemon does not run. Answers go out again when you start it.\n"
 
 
 def test_a_block_cancels_what_is_queued_and_unblock_undoes_it(line: Line) -> None:

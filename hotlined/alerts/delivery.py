@@ -26,7 +26,7 @@ def find(config: Config) -> "Delivery":
     return _through(path) if path.exists() else from_here(config)
 
 
-def from_here(config: Config) -> "Direct":
+def from_here(config: Config) -> "FromHere":
     """Return how alerts leave from this process."""
     problem, more = None, list[tuple[str, str]]()
     try:
@@ -37,11 +37,11 @@ def from_here(config: Config) -> "Direct":
     usable = not configured or find_spec("apprise") is not None
     if not usable:
         problem = HotlinedError("alerts.urls needs Apprise, which is missing: pip install 'hotlined[alerts]'.")
-    return Direct(configured, bool(config.alerts.ping), problem, usable, config.alerts.ping)
+    return FromHere(configured, bool(config.alerts.ping), problem, usable, config.alerts.ping)
 
 
 @dataclass(frozen=True, slots=True)
-class Direct:
+class FromHere:
     """Sends from this process. `problem` is why channels cannot be used: all, where they are not `usable`."""
 
     channels: list[Channel]
@@ -60,7 +60,7 @@ class Direct:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ThroughSender:
     """Sends through the sender, which alone knows the addresses."""
 
     path: Path
@@ -79,15 +79,15 @@ class Asked:
         _ask(self.path, {"do": "ping"})
 
 
-Delivery = Direct | Asked
+Delivery = FromHere | ThroughSender
 """How alerts reach people: the channels that there are, whether a ping is configured, and how both are sent."""
 
 
-def _through(path: Path) -> Asked:
+def _through(path: Path) -> ThroughSender:
     reply = _ask(path, {"do": "channels"})
     problem = HotlinedError(str(reply["problem"])) if reply.get("problem") else None
     channels = [Channel(key, name) for key, name in reply["channels"]]
-    return Asked(path, channels, reply["ping"], problem, reply["usable"])
+    return ThroughSender(path, channels, reply["ping"], problem, reply["usable"])
 
 
 def _ask(path: Path, request: dict[str, Any]) -> Any:

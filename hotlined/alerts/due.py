@@ -10,10 +10,11 @@ from typing import NamedTuple
 
 from hotlined import policy
 from hotlined.clock import Now
+from hotlined.states import HoldReason, ModemState, SendingState
 from hotlined.store import alerting
 from hotlined.store.alerting import Draft, Event, Place
 from hotlined.words import conditions
-from hotlined.words.conditions import HOLDS, MODEM, NOT_RUNNING, ODD
+from hotlined.words.conditions import HOLDS, MODEM, NOT_RUNNING, UNKNOWN_STATE
 
 LOST_SECONDS = 600.0  # without a modem that is ready, before an alert
 FORGOTTEN_SECONDS = 3600.0  # of a pause or of shadow mode, before an alert
@@ -27,13 +28,13 @@ DISK_SHARE, DISK_OCTETS = 0.05, 50_000_000  # less than either is nearly full; o
 class Chosen:
     """Something that a person has chosen and may forget: since when, on the limit clock and as people read it.
 
-    `forgotten` is what nobody has chosen now: a pause that came back with a backup. It is an alert at once.
+    `restored` is what nobody has chosen now: a pause that came back with a backup. It is an alert at once.
     """
 
     limit: float
     since: str
     by: str = ""
-    forgotten: bool = False
+    restored: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +100,13 @@ TEXTS = {
         "{detail}. The limits bound what it can cost; 'hotlined pause' stops all answers.",
     ),
     ("flood", 0): ("the flood is over", "It brought {detail}."),
-    ("credit", 1): _in_texts(HOLDS["trial", "credit"]),
+    ("credit", 1): _in_texts(HOLDS[SendingState.TRIAL, HoldReason.CREDIT]),
     ("credit", 0): ("the SIM can pay again", "Answers go out: {detail}."),
-    ("outage", 1): _in_texts(HOLDS["trial", "outage"]),
+    ("outage", 1): _in_texts(HOLDS[SendingState.TRIAL, HoldReason.OUTAGE]),
     ("outage", 0): ("answers go out again", "What waited goes out by itself: {detail}."),
     ("balance", 1): ("the balance is low", "{detail} is left. Top the SIM up."),
     ("balance", 0): ("the balance is fine again", "{detail} is left."),
-    ("key", 1): _in_texts(HOLDS["held", "key_lost"]),
+    ("key", 1): _in_texts(HOLDS[SendingState.HELD, HoldReason.KEY_LOST]),
     ("key", 0): ("a person decided about the key", "Answers go out again."),
     ("paused", 1): ("{title}", "Since {since}: {words} {cure}"),
     ("paused", 0): ("the pause is over", "Answers go out again."),
@@ -152,19 +153,19 @@ def due(place: Place, state: LineState, news: Sequence[Event], now: Now) -> tupl
     drafts = []
     signs = (*_happened(news, only_newest=place.event_id is None), *_signs(levels, state, unwell_limit, now))
     for sign in signs:
-        last_seconds = now.limit - place.told_limits.get(sign.condition, now.limit)
+        last_seconds = now.limit - place.recorded_limits.get(sign.condition, now.limit)
         is_due_again = sign.level and sign.daily and last_seconds >= AGAIN_SECONDS
         if sign.level != levels.get(sign.condition, 0) or is_due_again:
             levels[sign.condition] = sign.level
             drafts.append(draft(sign.condition, sign.level, sign.at or now.rfc3339, **sign.filling))
     newest = max((event.event_id for event in news), default=place.event_id or 0)
-    told_limits = {**place.told_limits, **{alert.condition: now.limit for alert in drafts}}
-    return Place(levels, newest, unwell_limit, told_limits), drafts
+    recorded_limits = {**place.recorded_limits, **{alert.condition: now.limit for alert in drafts}}
+    return Place(levels, newest, unwell_limit, recorded_limits), drafts
 
 
 def _unwell_since(place: Place, state: LineState, news: Sequence[Event], now: Now) -> float | None:
     """Return since when the modem has not been ready, on the limit clock: from the first run that found it so."""
-    if state.modem_state == "ready":
+    if state.modem_state == ModemState.READY:
         return None
     was_ready = any(event.kind == _READY for event in news)
     if place.unwell_limit is None or was_ready:
@@ -185,7 +186,7 @@ def _signs(levels: Mapping[str, int], state: LineState, unwell_limit: float | No
     if unwell_limit is None:
         yield _Sign("modem", 0, None, {})
     elif now.limit - unwell_limit >= LOST_SECONDS:
-        known = NOT_RUNNING if state.modem_state is None else MODEM.get(state.modem_state, ODD)
+        known = NOT_RUNNING if state.modem_state is None else MODEM.get(state.modem_state, UNKNOWN_STATE)
         level = 2 if known.waits_for_a_person else 1
         yield _Sign("modem", max(level, levels.get("modem", 0)), None, {"title": known.title, "cure": known.cure})
     yield from _choices(state, now)
@@ -209,8 +210,8 @@ def _choices(state: LineState, now: Now) -> Iterator[_Sign]:
     for condition, choice in chosen.items():
         if choice is None:
             yield _Sign(condition, 0, None, {})
-        elif choice.forgotten or now.limit - choice.limit >= FORGOTTEN_SECONDS:
-            paused = HOLDS["paused", "restored" if choice.forgotten else "person"]
+        elif choice.restored or now.limit - choice.limit >= FORGOTTEN_SECONDS:
+            paused = HOLDS[SendingState.PAUSED, HoldReason.RESTORED if choice.restored else HoldReason.PERSON]
             known = paused if condition == "paused" else conditions.SHADOW
             filling = {
                 "title": known.title,

@@ -23,16 +23,16 @@ _MODE = 0o600
 
 @dataclass(slots=True)
 class Note:
-    """The file alerts.json, locked while it is open: the last ping, and a database in trouble.
+    """The file alerts.json: when the last ping went, and an alert about the database that could not be recorded in it.
 
-    `pinged` is in seconds since boot; `trouble` is the database's state, `told` in words at `at` to the channels in
-    `taken`.
+    It is locked while it is open. `pinged` is in seconds since boot; `trouble` is the database's state, which was told
+    as `words` at `at` to the channels in `taken`.
     """
 
     file: IO[str]
     pinged: float | None = None
     trouble: str | None = None
-    told: str = ""
+    words: str = ""
     at: str = ""
     taken: list[str] = field(default_factory=list)
 
@@ -41,7 +41,7 @@ class Note:
         kept = {
             "pinged": self.pinged,
             "trouble": self.trouble,
-            "told": self.told,
+            "told": self.words,
             "at": self.at,
             "taken": self.taken,
         }
@@ -86,6 +86,7 @@ def open_note(config: Config) -> Iterator[Note]:
             raise RefusedError("Alerts are being sent already.", "Wait for that to end.") from error
         file.seek(0)
         note = Note(file)
-        with contextlib.suppress(ValueError, TypeError):  # what a crash cut off says nothing
-            note = Note(file, **json.load(file))
+        with contextlib.suppress(ValueError, TypeError, AttributeError):  # what a crash cut off says nothing
+            kept = json.load(file)
+            note = Note(file, words=kept.pop("told", ""), **kept)
         yield note

@@ -1,4 +1,4 @@
-"""One run of alerts: what became due is recorded, and every channel gets what it is owed.
+"""One run of alerts: what became due is recorded, and every channel gets what it has yet to take.
 
 A database in trouble cannot record that an alert was sent: the note does, until the database can. Nothing here prints:
 what a person may read of a run goes to `say`, what failed to `complain`.
@@ -23,6 +23,7 @@ from hotlined.clock import Now
 from hotlined.config import Config
 from hotlined.errors import HotlinedError, RefusedError, StoreError
 from hotlined.reports.line import CONFIG_BROKEN, SHADOW, LineReport
+from hotlined.states import HoldReason, SendingState
 from hotlined.status import CONFIG_REFUSED
 from hotlined.store import alerting
 from hotlined.store.alerting import Alert, Draft, Place
@@ -30,7 +31,7 @@ from hotlined.store.database import Database
 from hotlined.store.line import maybe_shadow, pause_began, recorded_holds
 from hotlined.store.opening import open_beside_daemon
 from hotlined.store.trouble import TROUBLES, DatabaseTrouble
-from hotlined.words.conditions import DATABASE_ODD, DATABASE_TITLES
+from hotlined.words.conditions import DATABASE_TITLES, UNKNOWN_DATABASE_STATE
 from hotlined.words.times import moment
 
 PING_SECONDS = 3600.0  # least time between two pings
@@ -122,7 +123,7 @@ class Run:
         disk = shutil.disk_usage(self.config.database.parent)
         budgets = report.stored.budgets if report.stored else {}
         # asked here, for a report that could not read the database says of neither that it is over
-        pause = next((hold for hold in recorded_holds(db) if hold.state == "paused"), None)
+        pause = next((hold for hold in recorded_holds(db) if hold.state is SendingState.PAUSED), None)
         shadow = maybe_shadow(db) if report.mode == SHADOW else None
         return LineState(
             modem_state=modem.state if report.alive else None,
@@ -133,7 +134,7 @@ class Run:
                 pause_began(db),
                 _when(pause.since),
                 pause.by or "somebody",
-                forgotten=pause.reason == "restored",
+                restored=pause.reason is HoldReason.RESTORED,
             )
             if pause
             else None,
@@ -142,7 +143,7 @@ class Run:
         )
 
     def _record_and_deliver(self, note: Note) -> None:
-        """Record what is due, and send what is owed."""
+        """Record what is due, and send every channel what it has yet to take."""
         with open_beside_daemon(self.config.database) as db:
             state = self.look(db)
             keys = [channel.key for channel in self.channels]
@@ -151,16 +152,16 @@ class Run:
                 alerting.record(db, drafts, keys, db.now())
                 if (reached.event_id, reached.unwell_limit) != (place.event_id, place.unwell_limit):
                     alerting.move(db, reached)
-            self._deliver_owed(db, state)
+            self._deliver_untaken(db, state)
             if note.trouble and self.report.database_state == "ok":  # and all that was written stands
                 begin = replace(_database_draft(note), taken=frozenset(note.taken))
                 with db.transaction():
                     alerting.record(db, [begin, draft("database", 0, db.now().rfc3339)], keys, db.now())
                 note.trouble = None
                 note.save()
-                self._deliver_owed(db, state)
+                self._deliver_untaken(db, state)
 
-    def _deliver_owed(self, db: Database, state: LineState) -> None:
+    def _deliver_untaken(self, db: Database, state: LineState) -> None:
         self._deliver(db, lambda channel: alerting.untaken(db, channel.key, db.now()), state, is_test=False)
 
     def _deliver(
@@ -193,7 +194,7 @@ class Run:
     def _send_about_database(self, note: Note, state: str, words: str) -> None:
         """Send every URL once that the database is in trouble; the note keeps who has it."""
         if note.trouble is None:
-            note.trouble, note.told, note.at, note.taken = state, words, clock.rfc3339(datetime.now(UTC)), []
+            note.trouble, note.words, note.at, note.taken = state, words, clock.rfc3339(datetime.now(UTC)), []
         note.save()
         alert = _database_draft(note)
         for channel in self.usable:
@@ -233,8 +234,8 @@ def _decide(db: Database, state: LineState) -> tuple[Place, Place, list[Draft]]:
 
 
 def _database_draft(note: Note) -> Draft:
-    title = DATABASE_TITLES.get(note.trouble or "", DATABASE_ODD)
-    return draft("database", 1, note.at, title=title, words=note.told)
+    title = DATABASE_TITLES.get(note.trouble or "", UNKNOWN_DATABASE_STATE)
+    return draft("database", 1, note.at, title=title, words=note.words)
 
 
 def _when(at: str | None) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from hotlined import wire
 from hotlined.alerts.channels import Message
-from hotlined.alerts.delivery import Direct
+from hotlined.alerts.delivery import FromHere
 from hotlined.errors import HotlinedError, UsageError
 
 IDLE_SECONDS = 10.0
@@ -23,7 +23,7 @@ _LONGEST = 4096  # characters of a title or a text
 class AlertSender:
     """Serves the addresses of one line at a listening socket."""
 
-    def __init__(self, delivery: Direct, *, idle_seconds: float = IDLE_SECONDS) -> None:
+    def __init__(self, delivery: FromHere, *, idle_seconds: float = IDLE_SECONDS) -> None:
         self._delivery = delivery
         self._channels = {channel.key: channel for channel in delivery.channels}
         self._idle_seconds = idle_seconds
@@ -45,7 +45,7 @@ class AlertSender:
         except HotlinedError as error:
             answer = wire.from_error(error)
         except (ValueError, TimeoutError):
-            answer = wire.from_error(UsageError("This is no request."))
+            answer = wire.from_error(UsageError("The request is malformed."))
         wire.send(asking, answer, time.monotonic() + _SEND_SECONDS)
 
     def _do(self, request: Any) -> Any:
@@ -65,5 +65,5 @@ class AlertSender:
             ):
                 self._delivery.post(self._channels[key], Message(title, text, level))
             case _:
-                raise UsageError("This is no request.")
+                raise UsageError("The request is malformed.")
         return None

@@ -7,6 +7,7 @@ from hotlined.alerts.due import LineState
 from hotlined.config import Config
 from hotlined.errors import RefusedError
 from hotlined.gsm.alphabet import plan
+from hotlined.states import ModemState
 from hotlined.store import alerting, requests
 from hotlined.store.alerting import Alert
 from hotlined.store.database import Database
@@ -43,7 +44,7 @@ def text(config: Config, db: Database, alert: Alert, state: LineState) -> None:
     if fate is None or (fate.state in ("refused", "expired") and not fate.left):
         obstacles = (
             (not runs, NOT_RUNNING.title),
-            (state.modem_state != "ready", "its modem is not ready"),
+            (state.modem_state != ModemState.READY, "its modem is not ready"),
             (state.pause is not None, "the line is paused"),
             (state.shadow is not None, "shadow mode transmits nothing"),
             (any(used >= limit for used, limit in state.budgets.values()), "the budget is spent"),

@@ -20,6 +20,7 @@ from hotlined.control.client import decide
 from hotlined.errors import AddressError, HotlinedError, RefusedError, UsageError
 from hotlined.gsm.address import SHORT_CODE_DIGITS, parse_number
 from hotlined.reports.line import report_line, require_daemons_database
+from hotlined.states import HoldReason, SendingState
 from hotlined.store import contacts, log, requests
 from hotlined.store.line import own_number, recorded_holds
 from hotlined.store.opening import open_beside_daemon
@@ -85,7 +86,7 @@ def pause(settings: Settings) -> None:
     config = settings.config()
     require_daemons_database(config)
     with open_beside_daemon(config.database) as db:
-        before = next((hold for hold in recorded_holds(db) if hold.state == "paused"), None)
+        before = next((hold for hold in recorded_holds(db) if hold.state is SendingState.PAUSED), None)
     _decide(settings, config, "pause")
     began = "Paused: nothing is sent"
     if before:
@@ -112,7 +113,9 @@ def resume(settings: Settings) -> None:
     config = settings.config()
     require_daemons_database(config)
     with open_beside_daemon(config.database) as db:
-        was = any(hold.state == "paused" or hold.reason == "key_lost" for hold in recorded_holds(db))
+        was = any(
+            hold.state is SendingState.PAUSED or hold.reason is HoldReason.KEY_LOST for hold in recorded_holds(db)
+        )
     another = _decide(settings, config, "resume")
     note = " Another key is in use: whoever was a pseudonym counts as new." if another else ""
     if not was:
@@ -120,7 +123,7 @@ def resume(settings: Settings) -> None:
     elif report_line(config).alive:
         effect = "Answers go out again."
     else:
-        effect = "Answers go out again once the daemon runs: it does not."
+        effect = f"{NOT_RUNNING.words} Answers go out again when you start it."
     print_wrapped(f"{effect}{note}")
 
 
@@ -148,7 +151,7 @@ def requeue(settings: Settings, contact_id: int) -> None:
 @click.argument("contact_id", metavar="ID", type=CONTACT_ID)
 @pass_settings
 def cancel(settings: Settings, contact_id: int) -> None:
-    """Cancel the answer to contact ID while it waits; the number is treated like any other from then on.
+    """Cancel the answer to contact ID while it waits; the number can be answered again by its next text.
 
     If half of it has left already, the other half is not sent. The exit code is 75 if nothing waits, 1 if there is no
     such contact.

@@ -27,6 +27,7 @@ from hotlined import status
 from hotlined.cli.output import wrapped
 from hotlined.errors import HotlinedError, UnavailableError, UsageError
 from hotlined.simulator import client as simulation
+from hotlined.states import ModemState
 from hotlined.store import log as contact_log
 from hotlined.store import queue
 from hotlined.store.database import Database
@@ -182,7 +183,7 @@ def _play(stage: Stage) -> None:
 
 
 def _ready(stage: Stage) -> bool:
-    return status.find(stage.folder / "run", "main", stage.folder / "hotlined.db").ours.modem.state == "ready"
+    return status.find(stage.folder / "run", "main", stage.folder / "hotlined.db").ours.modem.state == ModemState.READY
 
 
 def _busy(db: Database) -> bool:

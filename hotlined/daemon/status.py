@@ -18,7 +18,7 @@ from hotlined.daemon.sending import Sender
 from hotlined.states import ModemState
 from hotlined.status import FILE, DaemonStatus, ModemStatus, Storage, Trouble
 from hotlined.timing import Every, Timing
-from hotlined.words.conditions import MODEM, ODD
+from hotlined.words.conditions import MODEM, UNKNOWN_STATE
 
 log = logging.getLogger("hotlined")
 
@@ -175,6 +175,6 @@ class Status:
         connection = self._connection
         if connection.state is ModemState.READY:
             return ()
-        known = MODEM.get(connection.state, ODD)
+        known = MODEM.get(connection.state, UNKNOWN_STATE)
         words, cure = (connection.reason, connection.cure) if connection.reason else (known.words, known.cure)
         return (Trouble(connection.state.value, words, cure, connection.since.rfc3339),)

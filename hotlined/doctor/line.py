@@ -7,12 +7,13 @@ from hotlined.doctor.scene import NO_CONFIGURATION, Scene
 from hotlined.errors import ConfigError, DatabaseMissingError, StoreError
 from hotlined.files import is_missing
 from hotlined.reports.line import SHADOW, WINDOW_CODES
+from hotlined.states import SendingState
 from hotlined.store import integrity
 from hotlined.store.opening import CHECK_SECONDS, open_beside_daemon
 from hotlined.store.trouble import DatabaseTrouble
 from hotlined.words.conditions import WINDOW_FULL, spent_in_words
 
-_CHOSEN = {SHADOW: "shadow mode", "paused": "paused"}
+_CHOSEN = {SHADOW: "shadow mode", SendingState.PAUSED.value: "paused"}
 
 
 def configuration(scene: Scene) -> Finding:

@@ -3,6 +3,7 @@
 from hotlined.doctor.findings import Finding, fail, ok, unknown, warn
 from hotlined.doctor.scene import Scene
 from hotlined.gsm.modem import Registration, SimState
+from hotlined.states import ModemState
 from hotlined.words.conditions import LAST_PIN_TRY, MODEM, SIM_STATES
 
 WEAK_PERCENT = 10  # 27.007 8.5: rssi 3, -107 dBm
@@ -18,7 +19,7 @@ def sim(scene: Scene) -> Finding:
     """Check that the SIM can be used, else how many tries of its PIN are left."""
     if scene.report and scene.report.alive:
         state = str(scene.report.daemon.modem.state)
-        if state in ("ready", "unregistered"):
+        if state in (ModemState.READY, ModemState.UNREGISTERED):
             return ok("ready, as the daemon says")
         if state in SIM_STATES:
             trouble = scene.report.maybe(state)

@@ -14,6 +14,7 @@ from hotlined import status as daemon_status
 from hotlined.config import Config
 from hotlined.errors import DatabaseMissingError, DatabaseVersionError, RefusedError, StoreError
 from hotlined.reports.in_force import Broken
+from hotlined.states import ModemState, SendingState
 from hotlined.status import CONFIG_REFUSED, DaemonStatus, Found, Trouble
 from hotlined.store import attempts, holders, queue
 from hotlined.store.database import Database
@@ -71,7 +72,7 @@ class LineReport:
     @property
     def ready(self) -> bool:
         """Whether the daemon lives, its modem is ready, and nothing keeps answers back but what was chosen."""
-        return self.alive and self.daemon.modem.state == "ready" and not self.grave
+        return self.alive and self.daemon.modem.state == ModemState.READY and not self.grave
 
     @property
     def sending(self) -> Sending | None:
@@ -247,8 +248,8 @@ def _configuration_trouble(broken: Broken, *, alive: bool) -> Trouble:
 def _line_trouble(config: Config, mode: str, stored: Stored | None) -> Iterator[Trouble]:
     """Yield what the database says to keep answers back."""
     for hold in stored.holds if stored else ():
-        code = "paused" if hold.state == "paused" else hold.reason or hold.state
-        yield Trouble(code, *hold_in_words(hold.state, hold.reason, hold.by), hold.since)
+        code = hold.reason if hold.reason and hold.state is not SendingState.PAUSED else hold.state
+        yield Trouble(code.value, *hold_in_words(hold.state, hold.reason, hold.by), hold.since)
     for window, budget in stored.budgets.items() if stored else ():
         if budget["used"] >= budget["limit"] or (stored and window in stored.full_windows):
             words = WINDOW_FULL.words.format(length=WINDOWS[window], **budget)

@@ -17,7 +17,7 @@ from hotlined.gsm.alphabet import plan
 from hotlined.policy import Reason
 from hotlined.reports.limits import look_ahead
 from hotlined.reports.line import holds_of
-from hotlined.states import State
+from hotlined.states import HoldReason, SendingState, State
 from hotlined.store import attempts, correspondents, log, pseudonyms
 from hotlined.store.correspondents import Correspondent, Order
 from hotlined.store.database import Database
@@ -29,9 +29,9 @@ from hotlined.store.line import FREE, Sending, own_number
 class NumberOutlook:
     """Whether a text that came now would be answered and why, and when the next answer can go at the earliest.
 
-    `in_seconds` is None where a decision of people has to come first, or the end of an outage. `windows` are the
-    seconds until entry window has room for that answer (0: now; None: never), once those that are due before it have
-    gone: `ahead`.
+    `in_seconds` is None where a decision of people has to come first, or the end of an outage. `windows` gives the
+    seconds until each window has room for that answer (0: now, None: never), after the answers that are due before it
+    (`ahead`).
     """
 
     answer: bool
@@ -72,7 +72,7 @@ def report_number(db: Database, config: Config, text: str, now: Now) -> NumberRe
 def _outlook(db: Database, config: Config, identity: Identity, now: Now, sending: Sending) -> NumberOutlook:
     """Return the outlook of a number by policy and windows; no time is promised while all answers are kept back."""
     limits, shadow = config.limits, config.mode is Mode.SHADOW
-    rules = config.rules(own_number(db), sim_changed=sending.reason == "sim_changed")
+    rules = config.rules(own_number(db), sim_changed=sending.reason is HoldReason.SIM_CHANGED)
     history = attempts.history_of(db, identity.originator, shadow=shadow)
     verdict = policy.judge(policy.Contact("text", identity, timedelta(0)), history, rules, now.limit)
     segments = plan(config.answer.text_after(history.answers), config.answer.encoding).segments
@@ -84,7 +84,7 @@ def _outlook(db: Database, config: Config, identity: Identity, now: Now, sending
         waits.append(policy.cooldown_left(history, limits, now.limit) + config.answer.delay[0].total_seconds())
     elif not verdict.answer:
         waits.append(None)
-    if sending.state != "free":
+    if sending.state is not SendingState.FREE:
         waits.append(None)
     in_seconds = None if None in waits else max(filter(None, waits), default=0.0)
     return NumberOutlook(verdict.answer, verdict.reason, in_seconds, windows, room.ahead)

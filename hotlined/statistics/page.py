@@ -12,6 +12,7 @@ from datetime import datetime
 from itertools import count
 
 from hotlined import __version__
+from hotlined.states import ModemState
 from hotlined.statistics.drawing import (
     FOOT,
     HEAD,
@@ -244,7 +245,7 @@ def _service(summary: Summary) -> Figure:
     period, whole = summary.period, (summary.period.end - summary.period.start).total_seconds()
     seconds = modem_seconds(summary)
     known = math.fsum(time for state, time in seconds.items() if state != "unknown")
-    ready = ready_percent(seconds.get("ready", 0.0), known)
+    ready = ready_percent(seconds.get(ModemState.READY, 0.0), known)
 
     of = "time of which something is known" if "unknown" in seconds else "period"
 
@@ -284,7 +285,7 @@ def _interruptions(spans: Sequence[Span], place: Callable[[datetime], float]) ->
     """
     groups: list[list[Span]] = []
     for span in spans:
-        if span.state in {"ready", None}:
+        if span.state in {ModemState.READY, None}:
             continue
         if groups and place(span.start) - place(groups[-1][-1].end) < _FINEST:
             groups[-1].append(span)

@@ -26,14 +26,14 @@ TEST = "test"
 class Place:
     """How far alerts are: the level of the last alert of each condition, and the last event read (None: none yet).
 
-    `unwell_limit` is the reading of the limit clock since when the line does not work, or None; `told_limits` are the
-    readings at which the last alert of each condition was recorded.
+    `unwell_limit` is the reading of the limit clock since when the line does not work, or None; `recorded_limits` are
+    the readings at which the last alert of each condition was recorded.
     """
 
     levels: Mapping[str, int] = field(default_factory=dict)
     event_id: int | None = None
     unwell_limit: float | None = None
-    told_limits: Mapping[str, float] = field(default_factory=dict)
+    recorded_limits: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class Alert:
 
 
 @dataclass(frozen=True, slots=True)
-class Fate:
+class TextFate:
     """How far the text of an alert is: `state` as in `requests`, and whether it left or may have left."""
 
     request_id: int
@@ -171,7 +171,7 @@ def ask(db: Database, alert_id: int, number: str, text: str, who: str, now: Now)
     requests.ask(db, "send", {"number": number, "text": text, "alert": str(alert_id)}, who, now)
 
 
-def maybe_fate(db: Database, alert_id: int) -> Fate | None:
+def maybe_fate(db: Database, alert_id: int) -> TextFate | None:
     """Return how far the text of an alert is, or None while it was not asked for.
 
     One that is unconfirmed was refused by its state and may have left all the same: it is not asked for again.
@@ -183,7 +183,7 @@ def maybe_fate(db: Database, alert_id: int) -> Fate | None:
         " WHERE r.verb = 'send' AND json_extract(r.arguments, '$.alert') = ? ORDER BY r.id DESC LIMIT 1",
         str(alert_id),
     )
-    return Fate(row["request_id"], row["state"], row["result"], bool(row["left"])) if row else None
+    return TextFate(row["request_id"], row["state"], row["result"], bool(row["left"])) if row else None
 
 
 def texted(db: Database, now: Now) -> int:

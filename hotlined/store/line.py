@@ -16,6 +16,7 @@ from hotlined import breaker
 from hotlined.breaker import Breaker
 from hotlined.clock import Anchor, Now, rfc3339
 from hotlined.policy import Share, WaitingFor
+from hotlined.states import HoldReason, SendingState
 from hotlined.store.database import Database
 
 EPOCH_SECONDS = 1.0  # so far the calendar may drift from the limit clock before that is written down
@@ -169,17 +170,17 @@ def pause_began(db: Database) -> float:
 class Sending:
     """Whether answers go out: free, paused (by a person), held (nothing that `resume` ends), or trial (the breaker).
 
-    `reason` is a code: of a pause `person`, or `restored` where it came back with a backup. `since` is RFC 3339, None
-    where it is not known.
+    The reason of a pause is `person`, or `restored` where it came back with a backup. `since` is RFC 3339, None where
+    it is not known.
     """
 
-    state: str
-    reason: str | None = None
+    state: SendingState
+    reason: HoldReason | None = None
     since: str | None = None
     by: str | None = None
 
 
-FREE = Sending("free")
+FREE = Sending(SendingState.FREE)
 
 
 def sending_of(db: Database, *, sim_changed: bool | None = None) -> Sending:
@@ -197,15 +198,16 @@ def recorded_holds(db: Database, *, sim_changed: bool | None = None) -> Iterator
         "SELECT hold, key_lost_at, paused_at, paused_by, pause_restored, breaker_cause, breaker_since FROM line_state"
     )
     if row["key_lost_at"]:
-        yield Sending("held", "key_lost", row["key_lost_at"])
+        yield Sending(SendingState.HELD, HoldReason.KEY_LOST, row["key_lost_at"])
     if row["hold"] == WaitingFor.HELD if sim_changed is None else sim_changed:
         # since when is the modem's state, which is kept by the daemon in memory and in the journal alone
         changed = db.one("SELECT at FROM events WHERE kind = 'modem_sim_changed' ORDER BY id DESC LIMIT 1")
-        yield Sending("held", "sim_changed", changed["at"] if changed else None)
+        yield Sending(SendingState.HELD, HoldReason.SIM_CHANGED, changed["at"] if changed else None)
     if row["paused_at"]:
-        yield Sending("paused", "restored" if row["pause_restored"] else "person", row["paused_at"], row["paused_by"])
+        reason = HoldReason.RESTORED if row["pause_restored"] else HoldReason.PERSON
+        yield Sending(SendingState.PAUSED, reason, row["paused_at"], row["paused_by"])
     if row["breaker_cause"]:
-        yield Sending("trial", row["breaker_cause"], row["breaker_since"])
+        yield Sending(SendingState.TRIAL, HoldReason(row["breaker_cause"]), row["breaker_since"])
 
 
 def note_hold(db: Database, hold: WaitingFor | None) -> None:

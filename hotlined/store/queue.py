@@ -1,6 +1,6 @@
 """What waits to be sent: how many answers are in which state, when the next one may go, which windows are full."""
 
-from hotlined.states import OPEN, State
+from hotlined.states import OPEN, SendingState, State
 from hotlined.store.database import Database
 from hotlined.store.line import FREE, Sending, breaker_of, calendar_time, share_holds
 
@@ -22,9 +22,9 @@ def maybe_next_due_at(db: Database, held: Sending = FREE) -> str | None:
     Nobody can while a person has to decide something first. While nothing leaves it is not before the next trial.
     """
     due = db.value(f"SELECT min(due_limit) FROM answers WHERE state = '{State.QUEUED}'")
-    if due is None or held.state in ("held", "paused"):
+    if due is None or held.state in (SendingState.HELD, SendingState.PAUSED):
         return None
-    return calendar_time(db, max(due, breaker_of(db).due) if held.state == "trial" else due)
+    return calendar_time(db, max(due, breaker_of(db).due) if held.state is SendingState.TRIAL else due)
 
 
 def full_windows(db: Database, now: float) -> set[str]:

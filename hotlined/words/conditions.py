@@ -7,6 +7,8 @@ backticks; GSM-7 has none, so an alert turns them into quotes. A title and its s
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from hotlined.states import HoldReason, SendingState
+
 
 @dataclass(frozen=True, slots=True)
 class Condition:
@@ -90,30 +92,30 @@ SIM_STATES = frozenset({"sim_absent", "pin_required", "pin_refused", "puk_requir
 LAST_PIN_TRY = "One more wrong PIN locks the SIM: enter it in a phone, and switch it off there."
 """The cure of a SIM that wants its PIN and takes one wrong one at most."""
 
-ODD = Condition(_LOST, "The modem is not ready.", "`hotlined status` says what is wrong.")
+UNKNOWN_STATE = Condition(_LOST, "The modem is not ready.", "`hotlined status` says what is wrong.")
 """A state that `MODEM` has yet to learn."""
 
-HOLDS = {
-    ("held", "key_lost"): Condition(
+HOLDS: dict[tuple[SendingState, HoldReason | None], Condition] = {
+    (SendingState.HELD, HoldReason.KEY_LOST): Condition(
         "a key is lost",
         "The key of the pseudonyms is lost: nothing is sent.",
         "Restore it from a backup. `hotlined resume` then goes on, also without it.",
     ),
-    ("held", "sim_changed"): MODEM["sim_changed"],
-    ("paused", "person"): Condition(
+    (SendingState.HELD, HoldReason.SIM_CHANGED): MODEM["sim_changed"],
+    (SendingState.PAUSED, HoldReason.PERSON): Condition(
         "the line is paused", "Paused by {by}: nothing is sent.", "`hotlined resume` lets answers go out again."
     ),
-    ("paused", "restored"): Condition(
+    (SendingState.PAUSED, HoldReason.RESTORED): Condition(
         "the line is paused",
         "Paused by {by}, and the pause came back with a backup: nothing is sent.",
         "`hotlined resume` ends it.",
     ),
-    ("trial", "outage"): Condition(
+    (SendingState.TRIAL, HoldReason.OUTAGE): Condition(
         "nothing leaves",
         "Nothing leaves though the network has the line: answers wait, and one is tried now and then.",
         "If this lasts, try the SIM in a phone.",
     ),
-    ("trial", "credit"): Condition(
+    (SendingState.TRIAL, HoldReason.CREDIT): Condition(
         "the SIM cannot pay",
         "The SIM is out of credit or barred: answers wait, and one is tried now and then.",
         "Top it up. What waits then goes out by itself.",
@@ -132,7 +134,7 @@ DATABASE_TITLES = {
 REPLACED_CURE = "Put the file back with its -wal and -shm; or restart the daemon, to begin with what is there now."
 """The cure of a database file that is not the one which the daemon has open."""
 
-DATABASE_ODD = "the database cannot be used"
+UNKNOWN_DATABASE_STATE = "the database cannot be used"
 """The headline of a state that `DATABASE_TITLES` has yet to learn."""
 
 WINDOWS = {"hour": "hour", "day": "24 hours", "month": "30 days"}
@@ -157,9 +159,9 @@ CONFIG_BROKEN = Condition(
 )
 
 
-def hold_in_words(state: str, reason: str | None, by: str | None) -> tuple[str, str]:
+def hold_in_words(state: SendingState, reason: HoldReason | None, by: str | None) -> tuple[str, str]:
     """Return what keeps answers back, in a sentence, and its cure."""
-    known = HOLDS[state, reason or ""]
+    known = HOLDS[state, reason]
     return known.words.format(by=by or "somebody"), known.cure
 
 

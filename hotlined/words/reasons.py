@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hotlined.policy import Reason, WaitingFor
-from hotlined.states import State
+from hotlined.states import SendingState, State
 from hotlined.words.times import clock_time
 
 REASONS = {
@@ -89,6 +89,10 @@ _WAITS = {
 """Everything that a queued answer waits for; {at} is when it is to go."""
 
 
+_KEPT_BACK = {SendingState.HELD: WaitingFor.HELD, SendingState.PAUSED: WaitingFor.PAUSED}
+"""What an answer that is due later waits for first: no time ends that, only a person."""
+
+
 def reason_in_words(reason: str | None) -> str:
     """Return what a reason means; a cause that is no reason of ours stands as it is."""
     return REASONS[Reason(reason)] if reason in list(Reason) else reason or ""
@@ -104,16 +108,16 @@ def briefly(code: str | None) -> str:
     return _WAITS[WaitingFor(code)] if code in list(WaitingFor) else code or ""
 
 
-def answer_in_words(answer: Mapping[str, Any], sending: str) -> str:
+def answer_in_words(answer: Mapping[str, Any], sending: SendingState) -> str:
     """Return what becomes, or became, of an answer: `goes 04:12`, `paused`, `sent`; for a cancelled one, why.
 
-    It is the object of `log --json`; `sending` is the line's: free, paused, held or trial.
+    It is the object of `log --json`; `sending` is the line's.
     """
     state = State(answer["state"])
     if state is State.QUEUED:
         waits = answer["waiting_for"]
-        if waits == WaitingFor.DUE and sending in {WaitingFor.HELD, WaitingFor.PAUSED}:
-            waits = sending  # no time ends that, only a person
+        if waits == WaitingFor.DUE:
+            waits = _KEPT_BACK.get(sending, waits)
         return briefly(waits).format(at=clock_time(answer["due_at"])) or STATES[state]
     if state is State.CANCELLED and answer["reason"] in list(Reason):
         return briefly(answer["reason"])
