@@ -26,7 +26,7 @@ from hotlined.simulator import pdus
 from hotlined.states import RequestState
 from hotlined.store import answers, attempts, backup, contacts, decisions, fates, gate, pins, requests
 from hotlined.store.database import Database
-from hotlined.store.line import breaker_of, note_hold, note_share_hold, save_limit_clock
+from hotlined.store.line import Sending, breaker_of, note_hold, note_share_hold, save_limit_clock, sending_of
 from hotlined.store.opening import open_beside_daemon, open_for_daemon
 from hotlined.timing import USUAL
 
@@ -1150,6 +1150,23 @@ def test_half_an_answer_is_no_proof_that_its_number_is_reached(db: Database) -> 
     refuse(db, segment, at(db, 400), 22)
 
     assert candidates(db, 401) == [each for each in (half, new) if each != segment.recipient]
+
+
+def test_a_pause_is_by_whoever_began_it(db: Database) -> None:
+    """A second person who pauses a line that is paused changes neither since when nor by whom; the journal names both.
+
+    After `resume` the next one begins a pause of its own.
+    """
+    decisions.pause(db, "anna", at(db, 0))
+    decisions.pause(db, "marie", at(db, 3600))
+    first = sending_of(db)
+    decisions.resume(db, "anna", at(db, 3700))
+    decisions.pause(db, "marie", at(db, 7200))
+
+    assert first == Sending("paused", "person", at(db, 0).rfc3339, "anna")
+    assert sending_of(db) == Sending("paused", "person", at(db, 7200).rfc3339, "marie")
+    said = [row["detail"] for row in db.all("SELECT detail FROM events WHERE kind = 'pause' ORDER BY id")]
+    assert said == ["by anna", "by marie", "by marie"]
 
 
 @pytest.mark.parametrize("half", [False, True])

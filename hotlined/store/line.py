@@ -128,10 +128,10 @@ def credit_of(db: Database) -> Credit:
 
 
 def note_pause(db: Database, who: str, now: Now) -> None:
-    """Record a pause by a person, inside the transaction that is open: it has lasted since the first one."""
-    db.execute(
+    """Record a pause by a person, inside the transaction that is open: the first one began it and names it."""
+    db.execute(  # each right side sees the row as it was: paused_at is NULL where there was no pause before
         "UPDATE line_state SET paused_at = coalesce(paused_at, ?), paused_limit = coalesce(paused_limit, ?),"
-        " paused_by = ?, pause_restored = 0",
+        " paused_by = iif(paused_at IS NULL, ?, paused_by), pause_restored = 0",
         now.rfc3339,
         now.limit,
         who,
