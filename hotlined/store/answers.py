@@ -293,6 +293,9 @@ def _trials(db: Database, state: Breaker, now: Now) -> list[Turn]:
     ]
     order = "DESC" if state.rounds % 2 else "ASC"
     turns: dict[int, Turn] = {}
+    # Who is left out, step by step until somebody is found: everybody tried since it opened; else those of this round,
+    # or at its start whoever was last; else nobody, but only at the start of a round: within one nobody is tried twice.
+    # In each step numbers that took something before go first.
     for excluded in (tried, tried[: max(1, state.refused)], *([] if state.refused else [[]])):
         for taken in (_TAKEN_BEFORE, "1"):
             for share in (Share.NEW, Share.KNOWN):
@@ -345,16 +348,13 @@ def next_due(db: Database) -> float | None:
 def refile(db: Database, recipient: str | None = None, *, shadow: bool = False) -> None:
     """Put queued answers into the share that the gate counts them in: those to a number, or all."""
     pseudonyms.teach(db)
-    names = pseudonyms.both(db, recipient) if recipient else ()
+    name, pseudonym_of = pseudonyms.both(db, recipient or "")
     # `share <> new share`: SQLite writes a row again even where nothing of it changes, and the card wears
-    marks = ", ".join("?" * len(names))
-    which = f"recipient IN ({marks})" if names else "1"
-    db.execute(
+    which = "recipient IN (:name, :pseudonym)" if recipient else "1"
+    db.connection.execute(
         f"UPDATE answers SET share = {_SHARE} WHERE state = '{State.QUEUED}' AND by_hand IS NULL AND {which}"
         f" AND share <> {_SHARE}",
-        int(shadow),
-        *names,
-        int(shadow),
+        {"shadow": int(shadow), "name": name, "pseudonym": pseudonym_of},
     )
 
 
@@ -362,7 +362,7 @@ _SHARE = f"""
 CASE WHEN EXISTS (SELECT 1 FROM answers o JOIN attempts t ON t.answer_id = o.id
   JOIN answer_segments s ON s.attempt_id = t.id
   WHERE o.recipient IN (answers.recipient, pseudonym_of(answers.recipient)) AND o.by_hand IS NULL
-    AND (s.state IN {states.MAY_HAVE_LEFT} OR (? AND s.state IN {states.IN_SHADOW})))
+    AND (s.state IN {states.MAY_HAVE_LEFT} OR (:shadow AND s.state IN {states.IN_SHADOW})))
 THEN '{Share.KNOWN}' ELSE '{Share.NEW}' END
 """
 
@@ -410,6 +410,9 @@ def _stale(db: Database, max_age: timedelta, now: Now, most: int, *, by_calendar
         most,
     )
     if by_calendar and now.synchronised and not rows:
+        # julianday(): a scts has the centre's offset from UTC, so as texts the two would not compare. Without a time
+        # that can be trusted the left side is NULL: such an answer is never stale by the calendar. What a person asked
+        # for again (asked_by) ages from then, by age_limit alone: by its contact's time it would be stale at once
         rows = db.all(
             f"SELECT a.id FROM answers a JOIN contacts c ON c.id = a.contact_id WHERE a.state = '{State.QUEUED}'"
             " AND a.asked_by IS NULL"

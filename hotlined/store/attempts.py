@@ -73,7 +73,7 @@ def may_have_left(db: Database, answer_id: int, *, shadow: bool) -> bool:
 
 
 def spent(db: Database, now: Now, *, shadow: bool, without: int | None = None) -> dict[str, policy.Spent]:
-    """Return the segments counted in each window; what the attempt `without` has not handed over is left out."""
+    """Return the segments counted in each window, without the waiting segments of attempt `without`."""
     since = {name: now.limit - seconds for name, seconds in policy.WINDOW_SECONDS.items()}
     row = db.connection.execute(_SPENT, since | {"shadow": int(shadow)}).fetchone()
     waiting = db.the(_WAITING, without)
@@ -123,7 +123,7 @@ def room_at(
                 "now": now.limit,
                 "shadow": int(shadow),
                 "known": only_returning,
-                "share": share - segments,
+                "may_stay": share - segments,
             },
         ).fetchone()
         if row:
@@ -132,7 +132,8 @@ def room_at(
 
 
 # What waits behind a segment that was handed over counts as if it were handed over now. The newest segments are passed
-# over, as many as may stay beside those that are to go; the next one has to leave the window first.
+# over, as many as may stay beside those that are to go; the next one has to leave the window first. :known is 0 or 1:
+# >= 0 looks at all segments, >= 1 at those to known numbers alone.
 _IN_THE_WAY = f"""
 SELECT at FROM (
   SELECT s.submitted_limit AS at, t.share = '{policy.Share.KNOWN}' AS is_known
@@ -141,7 +142,7 @@ SELECT at FROM (
   UNION ALL
   SELECT :now, t.share = '{policy.Share.KNOWN}' FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id
   WHERE s.state = '{SegmentState.WAITING}'
-) WHERE is_known >= :known ORDER BY at DESC LIMIT 1 OFFSET :share
+) WHERE is_known >= :known ORDER BY at DESC LIMIT 1 OFFSET :may_stay
 """
 
 

@@ -81,6 +81,8 @@ def record_listing(
     new: list[Reading] = []
     for reading in readings:
         assert reading.index is not None
+        # `purge` may have erased the PDU of a text that is still on the SIM: its row has the pseudonym. A list that is
+        # used up is falsy: one entry more than there are rows is a new text
         if not (same := known.get(reading.pdu) or known.get(pseudonyms.both(db, reading.pdu)[1])):
             new.append(reading)
             continue
@@ -131,7 +133,7 @@ def _undeleted(db: Database, source: Source) -> dict[str | None, list[tuple[int,
 def record(db: Database, source: Source, readings: Sequence[Reading], now: Now) -> list[int]:
     """Commit new entries in one transaction and return the ids of their segments, in order."""
     with db.transaction():
-        touched: dict[int, None] = {}
+        touched: dict[int, None] = {}  # a set that keeps its order: contacts are joined as they came
         segment_ids = [_insert(db, source, reading, now, touched) for reading in readings]
         for contact_id in touched:
             _join(db, source, contact_id)
@@ -141,7 +143,8 @@ def record(db: Database, source: Source, readings: Sequence[Reading], now: Now) 
 def record_call(db: Database, line: str, identity: Identity, now: Now) -> int:
     """Commit a call as a contact and return its id."""
     with db.transaction():
-        return _insert_contact(db, line, ContactKind.CALL, identity, 0, 0, now)
+        # a call has 0 of 0 segments, so it is complete at once
+        return _insert_contact(db, line, ContactKind.CALL, identity, now, received=0, total=0)
 
 
 def has_call(db: Database, identity: Identity, since: float) -> bool:
@@ -165,7 +168,7 @@ def is_received(db: Database, text: str) -> bool:
 def record_whole(db: Database, line: str, kind: str, identity: Identity, text: str | None, now: Now) -> int:
     """Commit a contact that comes complete and from no modem, as in a simulation, and return its id."""
     with db.transaction():
-        contact_id = _insert_contact(db, line, kind, identity, 1, 1, now)
+        contact_id = _insert_contact(db, line, kind, identity, now, received=1, total=1)
         db.execute("UPDATE contacts SET text = ? WHERE id = ?", text, contact_id)
     return contact_id
 
@@ -223,6 +226,8 @@ def next_judgement(db: Database) -> float | None:
 
 
 def _insert(db: Database, source: Source, reading: Reading, now: Now, touched: dict[int, None]) -> int:
+    # Rows of a person who was forgotten keep their PDU's pseudonym without a contact: taken for the earlier one, a text
+    # that comes again after `forget` would be a repeat of nobody, and never be answered. A report has no contact.
     earlier = db.one(
         "SELECT contact_id, answer_segment_id, sequence FROM segments WHERE pdu IN (?, ?) AND imsi = ?"
         " AND (contact_id IS NOT NULL OR kind = 'status_report') ORDER BY id LIMIT 1",
@@ -238,7 +243,7 @@ def _insert(db: Database, source: Source, reading: Reading, now: Now, touched: d
     elif isinstance(message, tpdu.StatusReport):
         answer_segment_id, problem = _apply(db, message, now)
     elif message is None:
-        contact_id = _insert_contact(db, source.line, ContactKind.UNREADABLE, _WITHHELD, 1, 1, now)
+        contact_id = _insert_contact(db, source.line, ContactKind.UNREADABLE, _WITHHELD, now, received=1, total=1)
     else:
         sequence = message.concatenation.sequence if message.concatenation else 1
         contact_id = _contact_of(db, source, message, now)
@@ -280,7 +285,7 @@ def _contact_of(db: Database, source: Source, message: tpdu.Deliver, now: Now) -
     """Return the contact that a segment belongs to: the message it completes, or a new one."""
     identity = source.identify(message.originator)
     if (concatenation := message.concatenation) is None:
-        return _insert_contact(db, source.line, ContactKind.TEXT, identity, 1, 1, now, message.scts)
+        return _insert_contact(db, source.line, ContactKind.TEXT, identity, now, message.scts, received=1, total=1)
     key = "/".join(
         str(part)
         for part in (
@@ -304,7 +309,15 @@ def _contact_of(db: Database, source: Source, message: tpdu.Deliver, now: Now) -
     if distances and min(distances)[0] <= SAME_MESSAGE_WITHIN:
         return int(min(distances)[1])
     return _insert_contact(
-        db, source.line, ContactKind.TEXT, identity, 0, concatenation.total, now, message.scts, concatenation=key
+        db,
+        source.line,
+        ContactKind.TEXT,
+        identity,
+        now,
+        message.scts,
+        received=0,
+        total=concatenation.total,
+        concatenation=key,
     )
 
 
@@ -320,11 +333,11 @@ def _insert_contact(
     line: str,
     kind: str,
     identity: Identity,
-    received: int,
-    total: int,
     now: Now,
     scts: datetime | None = None,
     *,
+    received: int,
+    total: int,
     concatenation: str | None = None,
 ) -> int:
     contact_id = db.insert(

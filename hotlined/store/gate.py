@@ -47,7 +47,7 @@ class Composition:
 
 
 Compose = Callable[[int, str | None, int], Composition]
-"""Gives the text to a number that was answered so often before, of this country, with this number drawn."""
+"""Returns the text of an answer; arguments: how many answers the number had, its country, the random draw."""
 
 Encode = Callable[[str, Plan, int], Sequence[tpdu.EncodedSegment]]
 """Makes the TPDUs of a text to a recipient, under a concatenation reference."""
@@ -113,7 +113,10 @@ def begin(
 
 
 def _maybe_kept(db: Database, answer: sqlite3.Row, attempt: sqlite3.Row | None, *, shadow: bool) -> Step | None:
-    """Return the step of an answer that the policy is not asked about: one in hand, or not for shadow mode."""
+    """Return what becomes of an answer without asking the policy, None where it is to be asked.
+
+    Its segment is in hand, half of it went out live, or shadow mode excludes it.
+    """
     if attempt and attempt["in_hand"]:
         return policy.Wait(WaitingFor.SEND_INTERVAL)
     if attempt and shadow:
@@ -190,7 +193,7 @@ def _open_answer(db: Database, answer_id: int) -> sqlite3.Row | None:
 
 
 def _open_attempt(db: Database, answer_id: int) -> sqlite3.Row | None:
-    """Return the attempt of which segments wait or are in hand; the first one has left, or is in hand."""
+    """Return the attempt that is under way: of its segments the first has left or is in hand; None if there is none."""
     return db.one(
         f"SELECT t.*, sum(s.state = '{SegmentState.WAITING}') AS waiting,"
         f" sum(s.state = '{SegmentState.SUBMITTING}') AS in_hand FROM attempts t"

@@ -3,7 +3,8 @@
 An age is told by the limit clock, or by the calendar if both now and at its reception that could be trusted: a wrong
 clock erases nothing early. What a person keeps, what waits and what is being sent is never touched.
 Known to be wrong: what belongs to no contact (a text by hand, a request, a decision) ages by the limit clock alone; a
-text of somebody else that mentions a number stays as it is; a flash card may keep old blocks out of anyone's reach.
+text of somebody else that mentions a number stays as it is; what the journal, alerts and requests say of another number
+that is masked alike goes with a person's own; a flash card may keep old blocks out of anyone's reach.
 """
 
 import json
@@ -270,7 +271,7 @@ def _count(db: Database, names: tuple[str, str], found: _Found) -> Held:
         "SELECT count(*) FROM contacts WHERE kept_at IS NOT NULL AND id IN (SELECT value FROM json_each(?))",
         json.dumps(found.contacts),
     )
-    mentions = db.value(
+    mentions = db.value(  # of a name instr() looks for NULL and is NULL: no text counts
         "SELECT count(*) FROM contacts WHERE instr(text, ?) AND id NOT IN (SELECT value FROM json_each(?))",
         names[0] if _is_number(names[0]) else None,
         json.dumps(found.contacts),
@@ -419,8 +420,10 @@ def _is_masked_alone(db: Database, name: str) -> bool:
 
 def _find(db: Database, names: tuple[str, str]) -> _Found:
     number = names[0] if _is_number(names[0]) else None
-    named = dict[int, int | None](
-        db.execute(
+    named = dict[
+        int, int | None
+    ](
+        db.execute(  # of a name instr() looks for NULL and is NULL: no PDU is taken for one that spells it
             "SELECT id, contact_id FROM segments WHERE instr(upper(pdu), ?)",
             tpdu.address_digits(number[1:]) if number else None,
         )
@@ -521,6 +524,8 @@ _FORGET = (
       WHERE id IN (SELECT value FROM json_each(:requests))
     """,
     "DELETE FROM contacts WHERE id IN (SELECT value FROM json_each(:contacts))",
+    # REPLACE, and no blocked_at: a row that the pseudonym has already is written anew, so that its block goes and the
+    # opt-out alone stays; of two rows of one person (number, pseudonym) the second overwrites the first
     """
     INSERT OR REPLACE INTO numbers (number, opted_out_at, changed_by, changed_limit)
       SELECT :pseudonym, opted_out_at, changed_by, changed_limit FROM numbers
@@ -530,6 +535,8 @@ _FORGET = (
     DELETE FROM numbers WHERE number IN (:name, :pseudonym)
       AND NOT (number = :pseudonym AND :keep_opt_out AND opted_out_at IS NOT NULL)
     """,
+    # of a name both are NULL: instr() is NULL then and no row is touched. Without this condition replace(x, NULL, …)
+    # would set every detail of everybody to NULL
     *(
         f"UPDATE {table} SET {column} = replace(replace({column}, :mention, '…'), :masked, '…')"
         f" WHERE instr({column}, :mention) OR instr({column}, :masked)"
