@@ -639,6 +639,21 @@ def test_what_cannot_be_checked_off_is_not_sent_again_and_again(
     assert receiver.titles() == ["hotlined fr: a flood of texts", "hotlined fr: the database is fine again"]
 
 
+def test_the_note_keeps_the_words_that_were_told(quiet: Callable[..., Quiet]) -> None:
+    """What was told of the database while it was in trouble is recorded in the same words once it can be."""
+    line = quiet()
+    words = "The daemon cannot use its database: the disk is full. Make room."
+    note = {"pinged": None, "trouble": "full", "told": words, "at": "2026-11-24T22:00:00.000Z", "taken": []}
+    (line.folder / "run" / "main" / "alerts.json").write_text(json.dumps(note))
+    line.alerts()
+    row = line.db.one("SELECT text, at FROM alerts WHERE condition = 'database' AND level = 1")
+    again = json.loads((line.folder / "run" / "main" / "alerts.json").read_text())
+
+    assert row is not None
+    assert tuple(row) == (words, note["at"])
+    assert again.keys() == note.keys()
+
+
 def test_one_url_twice_is_one_channel(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
     """Who stands twice in the list hears everything once."""
     line = quiet(urls=[f"json://{receiver.address}/a"] * 2)
@@ -762,7 +777,7 @@ def test_two_runs_at_once_are_one(quiet: Callable[..., Quiet]) -> None:
         assert line.alerts()[0] == 75
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"else": 1}'])
+@pytest.mark.parametrize("content", ["", "{", "[]", "1", '{"else": 1}'])
 def test_a_note_that_a_crash_cut_off_is_forgotten(quiet: Callable[..., Quiet], content: str) -> None:
     """It costs one repetition at most, never a run."""
     line = quiet()
