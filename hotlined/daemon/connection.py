@@ -29,15 +29,11 @@ from hotlined.states import ModemState
 from hotlined.store import answers, attempts
 from hotlined.store.line import bind_sim, bound_sim, note_own_number
 from hotlined.timing import Backoff, Every, RateLimit
-from hotlined.words.conditions import MODEM
+from hotlined.words.conditions import CENTRE_CURE, MODEM
 
 log = logging.getLogger("hotlined")
 
 ADOPT_HINT = "Texts are recorded, nobody is answered. `hotlined adopt` goes on with it; else put the old one back."
-CENTRE_HINT = (
-    "Nothing can be sent without it. Ask the operator for its number, stop the daemon, and give it to the SIM:"
-    """ `printf 'AT+CSCA="+32…",145\\r' > PORT`."""
-)
 NOT_ASKED = NetworkCondition(Registration.UNKNOWN, None, "")
 
 
@@ -257,7 +253,7 @@ class Connection:
             self.set_state(ModemState.SIM_CHANGED, ModemError(f"{self.mismatch}.", ADOPT_HINT))
         elif self.identification.service_centre == "":
             words = MODEM["no_service_centre"].words
-            self.set_state(ModemState.NO_SERVICE_CENTRE, ModemError(words, CENTRE_HINT))
+            self.set_state(ModemState.NO_SERVICE_CENTRE, ModemError(words, CENTRE_CURE))
         else:
             self.set_state(ModemState.READY if self.registered else ModemState.UNREGISTERED)
 

@@ -48,6 +48,7 @@ from hotlined.store.database import Database
 from hotlined.store.line import calendar_moved, save_limit_clock
 from hotlined.store.trouble import DatabaseTrouble
 from hotlined.timing import USUAL, Every, Timing
+from hotlined.words.conditions import MODEM, UNKNOWN_STATE
 
 log = logging.getLogger("hotlined")
 
@@ -136,7 +137,7 @@ class Daemon:
         try:
             self._connect()
             if (modem := self.connection.modem) is None:
-                raise UnavailableError(self.connection.trouble or "The modem cannot be used.")
+                raise self._unavailable()
             self._work(modem)
             while self._has_more_to_do():
                 self.connection.ladder.next_rung()  # nothing is climbed in a single run
@@ -145,11 +146,16 @@ class Daemon:
                     modem.resynchronise()
                 self._work(modem)
             if self.connection.modem is None:
-                raise UnavailableError(self.connection.trouble or "The modem cannot be used.")
+                raise self._unavailable()
         except (ModemError, PortError) as error:
             raise UnavailableError(error.message, error.hint) from error
         finally:
             self._stop()
+
+    def _unavailable(self) -> UnavailableError:
+        """Return why the modem cannot be used, in the words of its state where nothing more is known."""
+        known = MODEM.get(self.connection.state, UNKNOWN_STATE)
+        return UnavailableError(self.connection.trouble or f"{known.words} {known.cure}")
 
     def _has_more_to_do(self) -> bool:
         """Tell whether a single run goes on."""

@@ -25,6 +25,9 @@ IGNORED_BY_TRY = frozenset({Reason.PER_NUMBER, Reason.COOLDOWN})
 """What a person who tries the answer on a phone of the house need not heed."""
 
 
+UNUSABLE = "the modem cannot be used now"
+
+
 class Requests:
     """What people ask of one line."""
 
@@ -124,7 +127,7 @@ class Requests:
             self._end(request, RequestState.REFUSED, "credit.ussd is not configured")
             return
         if modem is None or not self._connection.registered:
-            self._end(request, RequestState.REFUSED, "the modem cannot be used now")
+            self._end(request, RequestState.REFUSED, UNUSABLE)
             return
         try:
             reply = self._sender.credit.ask(modem)
@@ -138,6 +141,6 @@ class Requests:
     def _adopt(self, request: Request) -> None:
         """Go on with the stick and the SIM that are in."""
         if self._connection.modem is None and self._connection.state is not ModemState.SIM_CHANGED:
-            self._end(request, RequestState.REFUSED, "the modem cannot be used now")
+            self._end(request, RequestState.REFUSED, UNUSABLE)
             return
         self._end(request, RequestState.DONE, self._connection.adopt(request.who))

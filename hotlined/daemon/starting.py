@@ -154,7 +154,7 @@ class Starter:
             return
         if (shown := _SIM_STATES.get(state)) is None:
             raise SimError(ModemState.STARTING, f"The SIM is not ready ({words}).", "")
-        raise SimError(shown, MODEM[shown].words, MODEM[shown].cure)
+        raise _sim_error(shown)
 
     def _try_pin(self, modem: Modem, pin: str) -> None:
         """Send a PIN that was never tried on this SIM; the try is committed first, whatever becomes of it."""
@@ -176,11 +176,7 @@ class Starter:
         pins.note_try(db, sim, digest, db.now())  # before it is sent: a crash in between must not cost a second try
         if not modem.enter_pin(pin):
             pins.refuse(db, sim, digest)
-            raise SimError(
-                ModemState.PIN_REFUSED,
-                "The SIM refused the PIN.",
-                "Correct modem.pin. It is not tried again with this value; two more wrong ones lock the SIM.",
-            )
+            raise _sim_error(ModemState.PIN_REFUSED)
         pins.accept(db, sim, digest)
 
     def _await_sim(self, modem: Modem) -> tuple[SimState, str]:
@@ -235,6 +231,11 @@ _SIM_STATES = {
     SimState.PIN: ModemState.PIN_REQUIRED,
     SimState.PUK: ModemState.PUK_REQUIRED,
 }
+
+
+def _sim_error(state: ModemState) -> SimError:
+    """Return the error of a state of the SIM, in the words that all who show it have."""
+    return SimError(state, MODEM[state].words, MODEM[state].cure)
 
 
 def _no_stick(machine: Machine) -> HotlinedError:

@@ -62,7 +62,7 @@ MODEM = {
     "pin_refused": Condition(
         "the SIM refused its PIN",
         "The SIM refused its PIN.",
-        "Correct modem.pin; two more wrong ones lock the SIM.",
+        "Correct modem.pin: this value is not tried again, and two more wrong ones lock the SIM.",
         waits_for_a_person=True,
     ),
     "puk_required": Condition(
@@ -91,6 +91,12 @@ SIM_STATES = frozenset({"sim_absent", "pin_required", "pin_refused", "puk_requir
 
 LAST_PIN_TRY = "One more wrong PIN locks the SIM: enter it in a phone, and switch it off there."
 """The cure of a SIM that wants its PIN and takes one wrong one at most."""
+
+CENTRE_CURE = (
+    "Nothing can be sent without it. Ask the operator for its number, stop the daemon, and give it to the SIM:"
+    """ `printf 'AT+CSCA="+32…",145\\r' > PORT`."""
+)
+"""The cure of a SIM without a service centre where there is room for it: an alert names `hotlined status` for it."""
 
 UNKNOWN_STATE = Condition(_LOST, "The modem is not ready.", "`hotlined status` says what is wrong.")
 """A state that `MODEM` has yet to learn."""
