@@ -12,6 +12,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from hotlined.timing import pause_after
+
 ROW = 3
 """So many answers in a row to different recipients, none of them taken, open it."""
 AMONG, FAILURES = 10, 6
@@ -111,13 +113,15 @@ def maybe_cause(ended: Iterable[Ended]) -> Cause | None:
 
 def opened(breaker: Breaker, cause: Cause, now: float, since: str, pauses: Sequence[float]) -> Breaker:
     """Return the breaker as it is from its opening on."""
-    return replace(breaker, cause=cause, since=since, rounds=0, refused=0, due=now + pauses[0], called=False)
+    return replace(
+        breaker, cause=cause, since=since, rounds=0, refused=0, due=now + pause_after(pauses, 0), called=False
+    )
 
 
 def trial_begun(breaker: Breaker, now: float, pauses: Sequence[float]) -> Breaker:
     """Return the breaker when a trial is about to be handed to the modem: from now on it is used up."""
     rounds = breaker.rounds if breaker.refused else breaker.rounds + 1
-    return replace(breaker, rounds=rounds, due=now + pauses[min(rounds, len(pauses) - 1)], last_trial=now)
+    return replace(breaker, rounds=rounds, due=now + pause_after(pauses, rounds), last_trial=now)
 
 
 def trial_withdrawn(breaker: Breaker, now: float) -> Breaker:
@@ -140,5 +144,5 @@ def called(breaker: Breaker, now: float, gap: float) -> Breaker:
 
 def round_over(breaker: Breaker, pauses: Sequence[float]) -> Breaker:
     """Return the breaker where nobody else is there to be tried at once: this round's pause runs from its trial."""
-    pause = pauses[min(breaker.rounds, len(pauses) - 1)]
+    pause = pause_after(pauses, breaker.rounds)
     return replace(breaker, refused=0, due=max(breaker.due, (breaker.last_trial or 0.0) + pause))

@@ -6,7 +6,7 @@ Not here: what a modem is given to answer a command, which belongs to the protoc
 import math
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 
@@ -121,6 +121,11 @@ USUAL = Timing()
 """The waits of a daemon in service."""
 
 
+def pause_after(pauses: Sequence[float], failures: int) -> float:
+    """Return the growing pause that follows so many failures before this one; the last repeats."""
+    return pauses[min(failures, len(pauses) - 1)]
+
+
 @dataclass(slots=True)
 class Backoff:
     """Growing pauses before something is tried again; the last repeats."""
@@ -132,7 +137,7 @@ class Backoff:
     def next(self) -> float:
         """Count one more failure and return the pause before the next try."""
         self.failures += 1
-        return self.pauses[min(self.failures, len(self.pauses)) - 1]
+        return pause_after(self.pauses, self.failures - 1)
 
     def reset(self) -> None:
         """Begin at the first pause again: it has worked."""

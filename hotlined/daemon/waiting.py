@@ -19,7 +19,7 @@ from hotlined.errors import DatabaseInUseError, DatabaseVersionError, StoreError
 from hotlined.store.database import Database
 from hotlined.store.opening import open_for_daemon
 from hotlined.store.trouble import DatabaseTrouble
-from hotlined.timing import Backoff, Timing
+from hotlined.timing import Timing, pause_after
 from hotlined.words.conditions import REPLACED_CURE
 
 log = logging.getLogger("hotlined")
@@ -59,7 +59,7 @@ def wait_for_database(config: Config, outage: Outage | None, timing: Timing) -> 
     while True:
         if outage:
             systemd.notify(READY=1)
-            due = time.monotonic() + Backoff(timing.database_pauses, outage.tries - 1).next()
+            due = time.monotonic() + pause_after(timing.database_pauses, outage.tries - 1)
             while (left := due - time.monotonic()) > 0:
                 systemd.notify(WATCHDOG=1)
                 status.write(without_modem(config, since, outage), f"{outage.words} {outage.cure}")

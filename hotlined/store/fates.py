@@ -22,7 +22,7 @@ from hotlined.store.database import Database
 from hotlined.store.gate import Begun
 from hotlined.store.lifecycle import latest_attempt, move, move_rest, move_segment
 from hotlined.store.line import breaker_of, forget_holds, set_breaker
-from hotlined.timing import USUAL, Backoff
+from hotlined.timing import USUAL, pause_after
 
 REPORT_WITHIN = timedelta(days=8)
 """How long a status report is matched to a segment: references are one octet and come again."""
@@ -147,7 +147,7 @@ def _refuse(
         move(db, begun.answer_id, State.FAILED, result.code)
         return
     move(db, begun.answer_id, State.QUEUED, result.code)
-    pause = Backoff(tuple(retry_after), tries.refusals).next()
+    pause = pause_after(retry_after, tries.refusals)
     after = tries.plus(result)
     db.execute(
         "UPDATE answers SET refusals = ?, refusals_counted = ?, refused_limit = ?, due_limit = ?, due_at = ?"
