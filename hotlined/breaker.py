@@ -69,10 +69,10 @@ class Breaker:
     due: float = 0.0
     """When the next trial may begin."""
     last_trial: float | None = None
-    called: bool = False
+    trial_requested: bool = False
     """Whether a person did something that may have ended the outage, and no trial was made due for it yet."""
-    void: int = 0
-    void_limit: float = -math.inf
+    closed_at_attempt: int = 0
+    closed_limit: float = -math.inf
     """When it closed last, and the latest attempt of then: what had ended before says nothing any more."""
 
     @property
@@ -96,25 +96,25 @@ class Change(StrEnum):
 def maybe_cause(ended: Iterable[Ended]) -> Cause | None:
     """Return why the breaker opens after these attempts, the latest first, or None.
 
-    Of each answer only its latest attempt is asked. The row ends at the first answer that was taken; what is the
+    Of each answer only its latest attempt is asked. The run ends at the first answer that was taken; what is the
     recipient's fault, or was interrupted, is passed over.
     """
     latest: dict[int, Ended] = {}
     for attempt in ended:
         if attempt.outcome in NOT_TAKEN or attempt.outcome is Outcome.TAKEN:
             latest.setdefault(attempt.answer_id, attempt)
-    row = list(itertools.takewhile(lambda attempt: attempt.outcome in NOT_TAKEN, latest.values()))
-    if len({attempt.recipient for attempt in row}) < ROW:  # one who is never reached is no outage
-        row = [attempt for attempt in list(latest.values())[:AMONG] if attempt.outcome in NOT_TAKEN]
-        if len(row) < FAILURES:
+    run = list(itertools.takewhile(lambda attempt: attempt.outcome in NOT_TAKEN, latest.values()))
+    if len({attempt.recipient for attempt in run}) < ROW:  # one who is never reached is no outage
+        run = [attempt for attempt in list(latest.values())[:AMONG] if attempt.outcome in NOT_TAKEN]
+        if len(run) < FAILURES:
             return None
-    return Cause.CREDIT if 2 * sum(attempt.barred for attempt in row) > len(row) else Cause.OUTAGE
+    return Cause.CREDIT if 2 * sum(attempt.barred for attempt in run) > len(run) else Cause.OUTAGE
 
 
 def opened(breaker: Breaker, cause: Cause, now: float, since: str, pauses: Sequence[float]) -> Breaker:
     """Return the breaker as it is from its opening on."""
     return replace(
-        breaker, cause=cause, since=since, rounds=0, refused=0, due=now + pause_after(pauses, 0), called=False
+        breaker, cause=cause, since=since, rounds=0, refused=0, due=now + pause_after(pauses, 0), trial_requested=False
     )
 
 
@@ -136,10 +136,10 @@ def trial_failed(breaker: Breaker, now: float, *, nothing_left: bool) -> Breaker
     return replace(breaker, refused=0)
 
 
-def called(breaker: Breaker, now: float, gap: float) -> Breaker:
+def trial_called_for(breaker: Breaker, now: float, gap: float) -> Breaker:
     """Return the breaker after something that may have ended the outage: the next trial is due now, or soon."""
     due = now if breaker.last_trial is None else max(now, breaker.last_trial + gap)
-    return replace(breaker, due=min(breaker.due, due), refused=0, called=False)
+    return replace(breaker, due=min(breaker.due, due), refused=0, trial_requested=False)
 
 
 def round_over(breaker: Breaker, pauses: Sequence[float]) -> Breaker:

@@ -30,7 +30,7 @@ class BreakerWatch:
         """Return the breaker, and say what has changed of it since the last look."""
         db = self._line.db
         state = breaker_of(db)
-        if state.is_open and state.called:  # by a person's command, which makes no trial due itself
+        if state.is_open and state.trial_requested:  # by a person's command, which makes no trial due itself
             attempts.call_trial(db, now, self._line.timing.trial_gap)
             state = breaker_of(db)
         if state.cause is not self._cause:

@@ -340,7 +340,7 @@ class Sender:
     def _commit_fate(self, write: Callable[[], None]) -> None:
         """Commit the fate of a segment; if the disk refuses, it is kept and committed before anything else is sent.
 
-        `write` clears `_pending_write` itself, as soon as it has committed.
+        `write` clears `_pending_write` itself, in the step that commits.
         """
         self._pending_write = write
         write()

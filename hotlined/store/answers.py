@@ -287,7 +287,7 @@ def _trials(db: Database, state: Breaker, now: Now) -> list[Turn]:
         for row in db.all(
             "SELECT a.recipient FROM attempts t JOIN answers a ON a.id = t.answer_id WHERE t.trial = 1"
             " AND t.outcome IS NOT NULL AND t.ended_limit > ? ORDER BY t.ended_limit DESC, t.id DESC LIMIT ?",
-            state.void_limit,
+            state.closed_limit,
             TRIED_AT_MOST,
         )
     ]

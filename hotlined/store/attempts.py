@@ -167,9 +167,9 @@ def ended(db: Database, state: Breaker) -> Iterator[breaker.Ended]:
         # by id where two have ended at one reading of the clock: else the last failure before it closed counts again
         " WHERE t.outcome IS NOT NULL AND (t.ended_limit > ? OR (t.ended_limit = ? AND t.id > ?))"
         " ORDER BY t.ended_limit DESC, t.id DESC LIMIT ?",
-        state.void_limit,
-        state.void_limit,
-        state.void,
+        state.closed_limit,
+        state.closed_limit,
+        state.closed_at_attempt,
         _ROW_OF_ENDED,
     ):
         recipient = f"{row['recipient']}{row['answer_id']}" if row["recipient"] == "~" else row["recipient"]
@@ -232,14 +232,14 @@ def call_trial(db: Database, now: Now, gap: float) -> None:
     """Commit that something may have ended the outage: an answer may be tried now, or soon."""
     if breaker_of(db).is_open:
         with db.transaction():
-            set_breaker(db, breaker.called(breaker_of(db), now.limit, gap))
+            set_breaker(db, breaker.trial_called_for(breaker_of(db), now.limit, gap))
 
 
 def close_breaker(db: Database, now: Now) -> Breaker:
     """Close the breaker: answers that were refused before are due now, and their refusals are forgotten."""
     latest = db.value("SELECT max(id) FROM attempts")
     before = breaker_of(db)
-    state = Breaker(last_trial=before.last_trial, void=latest or 0, void_limit=now.limit)
+    state = Breaker(last_trial=before.last_trial, closed_at_attempt=latest or 0, closed_limit=now.limit)
     set_breaker(db, state)
     if before.cause:
         db.event(now, _EVENTS[before.cause][1], "an answer was taken")

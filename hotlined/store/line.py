@@ -252,19 +252,19 @@ def breaker_of(db: Database) -> Breaker:
     """Return the line's breaker."""
     row = db.the(
         "SELECT breaker_cause AS cause, breaker_since AS since, breaker_rounds AS rounds, breaker_refused AS refused,"
-        " breaker_due AS due, breaker_last_trial AS last_trial, breaker_called AS called, breaker_void AS void,"
-        " breaker_void_limit AS void_limit FROM line_state"
+        " breaker_due AS due, breaker_last_trial AS last_trial, breaker_called AS trial_requested,"
+        " breaker_void AS closed_at_attempt, breaker_void_limit AS closed_limit FROM line_state"
     )
     cause = breaker.Cause(row["cause"]) if row["cause"] else None
-    return Breaker(**{**row, "cause": cause, "called": bool(row["called"])})
+    return Breaker(**{**row, "cause": cause, "trial_requested": bool(row["trial_requested"])})
 
 
 def set_breaker(db: Database, state: Breaker) -> None:
     """Record the line's breaker, inside the transaction that is open."""
     db.connection.execute(
         "UPDATE line_state SET breaker_cause = :cause, breaker_since = :since, breaker_rounds = :rounds,"
-        " breaker_refused = :refused, breaker_due = :due, breaker_last_trial = :last_trial, breaker_called = :called,"
-        " breaker_void = :void, breaker_void_limit = :void_limit",
+        " breaker_refused = :refused, breaker_due = :due, breaker_last_trial = :last_trial,"
+        " breaker_called = :trial_requested, breaker_void = :closed_at_attempt, breaker_void_limit = :closed_limit",
         asdict(state),
     )
 
