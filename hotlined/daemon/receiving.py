@@ -227,7 +227,7 @@ class Receiver:
 
     def _list(self, modem: Modem, storage: str, scan: Scan) -> None:
         """List one storage and commit its entries; from then on they may be deleted."""
-        began = time.monotonic()
+        source, began = self._source(storage), time.monotonic()
         scan.storage, scan.shown = storage, set()
         listing = self._listing(modem, storage)
         scan.listing_seconds = time.monotonic() - began
@@ -236,9 +236,7 @@ class Receiver:
             for entry in listing.entries
             if entry.status < 2  # drafts are not ours (27.005 3.1: 2 unsent, 3 sent)
         ]
-        kept = contacts.record_listing(
-            self.line.db, self._source(storage), readings, self.line.db.now(), complete=listing.complete
-        )
+        kept = contacts.record_listing(self.line.db, source, readings, self.line.db.now(), complete=listing.complete)
         if listing.complete:
             self._forget_refusals(storage, {entry.segment_id for entry in kept})
         if not modem.in_step:

@@ -175,7 +175,7 @@ class Sender:
         self._hold_half_sent(shadow=shadow)
         state = self.breaker.look(now, self.connection.ladder)
         lets_try = state.lets_try(now.limit) and not shadow
-        turns = answers.due(db, now, trial=lets_try, shadow=shadow)
+        turns = answers.due(db, now, trial=lets_try, shadow=shadow, breaker=state)
         if lets_try and state.refused and not any(turn.trial for turn in turns):
             answers.end_round(db, self.line.timing.trial_after)
         for turn in turns:

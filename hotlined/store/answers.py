@@ -244,14 +244,16 @@ def is_waiting(db: Database) -> bool:
     return bool(db.one(f"SELECT 1 FROM answers WHERE state IN {states.OPEN} LIMIT 1"))
 
 
-def due(db: Database, now: Now, *, trial: bool = False, shadow: bool = False) -> list[Turn]:
+def due(
+    db: Database, now: Now, *, trial: bool = False, shadow: bool = False, breaker: Breaker | None = None
+) -> list[Turn]:
     """Return the answers whose turn it may be, in their order.
 
     What is half sent comes first, then a text by hand, then the oldest to a new number and the oldest to one that was
     answered: each share has its own head. While the breaker is open there are only candidates for its trial, if that is
-    due, in the order in which the gate is asked; in shadow mode it holds nothing back.
+    due, in the order in which the gate is asked; in shadow mode it holds nothing back. It is read unless it is given.
     """
-    state = line.breaker_of(db)
+    state = breaker or line.breaker_of(db)
     is_open = state.is_open and not shadow
     half_sent = db.connection.execute(_HALF_SENT, {"is_open": is_open, "now": now.limit}).fetchall()
     turns = [Turn(row["id"], None) for row in half_sent]
