@@ -521,7 +521,12 @@ TOTALS = (
     """,
 )
 
-SCHEMA = (("first", FIRST), ("pins", PINS), ("line", LINE), ("totals", TOTALS))
+REFUSALS = (
+    # the values of the code in `result` for which a request was refused
+    "ALTER TABLE requests ADD COLUMN detail TEXT",
+)
+
+SCHEMA = (("first", FIRST), ("pins", PINS), ("line", LINE), ("totals", TOTALS), ("refusals", REFUSALS))
 """Every migration: its name and its statements, in the order in which they are applied."""
 
 UNRELEASED = frozenset({"initial", "keeping"})

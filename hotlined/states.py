@@ -74,6 +74,29 @@ class RequestState(StrEnum):
     EXPIRED = "expired"
 
 
+class Refusal(StrEnum):
+    """Why the daemon did not do what a person asked, beside the reasons of a verdict and what makes an answer wait.
+
+    Some have values, which `words.refusals` puts into the sentence.
+    """
+
+    SHADOW = "shadow_mode"
+    UNSENDABLE = "unsendable"
+    """The number or the text is none."""
+    TOO_MANY_SEGMENTS = "too_many_segments"
+    TRIES_USED_UP = "tries_used_up"
+    NO_USSD = "no_ussd"
+    MODEM_UNUSABLE = "modem_unusable"
+    MODEM_FAILED = "modem_failed"
+    UNKNOWN_VERB = "unknown_verb"
+    MALFORMED = "malformed"
+    STOPPED = "stopped"
+    """The daemon ended before it was done."""
+    FORGOTTEN = "forgotten"
+    NOT_SENT = "not_sent"
+    """The answer that was queued for it has come to another end."""
+
+
 class State(StrEnum):
     """How far an answer is."""
 

@@ -1,5 +1,6 @@
 """What people decide from the command line, obeyed by the running daemon."""
 
+import json
 import os
 import pty
 import re
@@ -12,6 +13,10 @@ import pytest
 from conftest import ANSWER, ANSWERS, SPENT, Line, wait_until
 from filled import Filled
 from test_docs import COMMANDS
+
+from hotlined.policy import Reason, WaitingFor
+from hotlined.states import Refusal
+from hotlined.words.refusals import REFUSALS, refusal_in_words, result_in_words
 
 NUMBER = "+32470123456"
 
@@ -77,6 +82,21 @@ def test_a_balance_that_nothing_asks_for_names_the_key(line: Line) -> None:
     assert "Refused: credit.ussd is not configured." in output
     assert re.search(r"Hint: .*credit\.ussd", output)
     assert "hotlined status" not in output
+
+
+def test_every_refusal_has_words_and_a_cure() -> None:
+    """No code is one of a verdict or a wait, each has its sentence, and one of earlier versions is shown as it is."""
+    assert set(REFUSALS) == set(Refusal)
+    assert not {*Refusal} & {*Reason, *WaitingFor}
+    values = json.dumps({"segments": 4, "most": 3, "problem": "it is no number", "fate": "failed: cms_38"})
+    for refusal in Refusal:
+        words, cure = refusal_in_words(refusal, values)
+        assert words == result_in_words(refusal, values)
+        assert not {"{", "…"} & set(words)
+        assert cure.endswith(".")
+    assert refusal_in_words("too_many_segments", values)[0] == "4 segments, and answer.max_segments is 3"
+    old = "the line has tried its answer 20 times in 24 hours"
+    assert (refusal_in_words(old, None)[0], result_in_words(old, None)) == (old, old)
 
 
 def test_send_without_a_daemon_is_refused(line: Line) -> None:

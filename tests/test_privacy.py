@@ -28,7 +28,7 @@ from hotlined.errors import RefusedError, StoreError
 from hotlined.gsm import alphabet
 from hotlined.gsm.address import Address, Ton, identify, mask
 from hotlined.simulator import pdus
-from hotlined.states import RequestState
+from hotlined.states import Refusal
 from hotlined.store import answers as queue
 from hotlined.store import attempts, contacts, decisions, fates, opening, privacy, pseudonyms, requests
 from hotlined.store.database import Database
@@ -757,9 +757,7 @@ def test_forgetting_takes_everything_and_says_what(line_of: Filled) -> None:
     privacy.keep(db, contact_id, "pi", now)
     line_of.text(f"Appelle {KEVIN} pour moi", LEA)
     decisions.block(db, KEVIN, "pi", now)
-    requests.end(
-        db, requests.ask(db, "send", {"number": KEVIN, "text": TEXT}, "pi", now), RequestState.DONE, "sent", now
-    )
+    requests.end(db, requests.ask(db, "send", {"number": KEVIN, "text": TEXT}, "pi", now), "sent", now)
     asked = requests.ask(db, "send", {"number": KEVIN, "text": TEXT}, "pi", now)
     with db.transaction():
         db.event(now, "note", f"about {KEVIN}")
@@ -779,7 +777,7 @@ def test_forgetting_takes_everything_and_says_what(line_of: Filled) -> None:
     assert rows(db, "SELECT originator FROM contacts") == [(LEA,)]
     assert traces(line_of.database, forms(KEVIN, TEXT) - forms(KEVIN)) == []
     assert rows(db, "SELECT detail FROM events WHERE kind = 'note'") == [("about …",)]
-    assert requests.outcome(db, asked) == requests.Outcome("refused", "the number was forgotten", None)
+    assert requests.outcome(db, asked) == requests.Outcome("refused", Refusal.FORGOTTEN, None)
     assert db.all("PRAGMA foreign_key_check") == []
     assert line_of.run("forget", KEVIN, "--yes").stdout.startswith(f"Nothing is stored about {KEVIN}.\n")
 
@@ -943,9 +941,7 @@ def test_export_shows_all_that_is_held(line_of: Filled) -> None:
     with db.transaction():
         queue.enqueue_by_hand(db, KEVIN, alphabet.plan("À la main"), RULES, now, kind="send", who="pi", shadow=False)
     decisions.block(db, KEVIN, "pi", now)
-    requests.end(
-        db, requests.ask(db, "send", {"number": KEVIN, "text": "À la main"}, "pi", now), RequestState.DONE, "sent", now
-    )
+    requests.end(db, requests.ask(db, "send", {"number": KEVIN, "text": "À la main"}, "pi", now), "sent", now)
     line_of.pdu(report(KEVIN, 99))
     held = json.loads(line_of.run("export", KEVIN, "--json").stdout)
     shown = line_of.run("export", KEVIN).stdout

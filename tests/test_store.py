@@ -23,7 +23,6 @@ from hotlined.clock import Now
 from hotlined.errors import DatabaseInUseError, DatabaseMissingError, DatabaseVersionError, StoreError
 from hotlined.gsm.address import Address, Ton, identify
 from hotlined.simulator import pdus
-from hotlined.states import RequestState
 from hotlined.store import answers, attempts, backup, contacts, decisions, fates, gate, pins, requests
 from hotlined.store.database import Database
 from hotlined.store.line import Sending, breaker_of, note_hold, note_share_hold, save_limit_clock, sending_of
@@ -921,7 +920,7 @@ def test_requests_are_begun_in_their_order_and_ended_once(db: Database) -> None:
     """The oldest open request is taken first, and none twice."""
     first, second = (requests.ask(db, "scan", {"n": n}, "admin", db.now()) for n in "12")
     taken = [requests.next_request(db, db.now()) for _ in range(3)]
-    requests.end(db, first, RequestState.DONE, "scanned", db.now())
+    requests.end(db, first, "scanned", db.now())
 
     assert [request and request.request_id for request in taken] == [first, second, None]
     assert requests.outcome(db, first) == requests.Outcome("done", "scanned", None)

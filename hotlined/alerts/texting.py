@@ -12,6 +12,7 @@ from hotlined.store import alerting, requests
 from hotlined.store.alerting import Alert
 from hotlined.store.database import Database
 from hotlined.words.conditions import NOT_RUNNING
+from hotlined.words.refusals import result_in_words
 
 KEY = "sms"
 RESULT_SECONDS = 60.0  # how long a text's result is waited for; the next run looks again
@@ -63,4 +64,4 @@ def text(config: Config, db: Database, alert: Alert, state: LineState) -> None:
         time.sleep(LOOK_SECONDS)
     assert fate is not None
     if not fate.left:
-        raise RefusedError(f"the daemon refused it ({fate.result or fate.state})")
+        raise RefusedError(f"the daemon refused it ({result_in_words(fate.result, fate.detail) or fate.state})")

@@ -318,6 +318,6 @@ def _outcome(settings: Settings, config: Config, request_id: int) -> str:
                 )
             time.sleep(_LOOK_SECONDS)
     if result.state != "done":
-        words, cure = refusal_in_words(result.result or "")
+        words, cure = refusal_in_words(result.result or "", result.detail)
         raise RefusedError(sentence(f"Refused: {words}"), cure)
     return result.result or ""

@@ -29,6 +29,7 @@ from hotlined.store.opening import open_beside_daemon
 from hotlined.words.amounts import counted
 from hotlined.words.harmless import harmless
 from hotlined.words.reasons import STATES, VERDICTS, reason_in_words
+from hotlined.words.refusals import result_in_words
 from hotlined.words.times import exact, maybe_exact
 
 _LOOK_SECONDS = 0.2
@@ -107,6 +108,8 @@ def export(settings: Settings, number: str, as_json: bool) -> None:
     name = _name(number, config)
     with open_beside_daemon(config.database) as db:
         held = privacy.export(db, name)
+    for request in held["requests"]:
+        request["result"] = result_in_words(request["result"], request.pop("detail"))
     if as_json:
         click.echo(json_line(held))
     elif any(value for key, value in held.items() if key not in ("number", "pseudonym")):

@@ -14,8 +14,8 @@ from hotlined.daemon.line import Line
 from hotlined.daemon.sending import Sender
 from hotlined.errors import AddressError, ModemError, ModemRefusedError, PortError, TextError
 from hotlined.gsm import address, alphabet
-from hotlined.policy import Reason
-from hotlined.states import ModemState, RequestState
+from hotlined.policy import Reason, WaitingFor
+from hotlined.states import ModemState, Refusal
 from hotlined.store import answers, attempts, requests
 from hotlined.store.requests import Request
 
@@ -25,7 +25,8 @@ IGNORED_BY_TRY = frozenset({Reason.PER_NUMBER, Reason.COOLDOWN})
 """What a person who tries the answer on a phone of the house need not heed."""
 
 
-UNUSABLE = "the modem cannot be used now"
+TRIES = {"most": answers.TRIES_A_DAY}
+"""What `Refusal.TRIES_USED_UP` says."""
 
 
 class Requests:
@@ -38,8 +39,8 @@ class Requests:
         self.awaits_answers = True
         """Whether a request may be open whose answer is still under way."""
         self._verbs: dict[str, Callable[[Request], None]] = {
-            "send": self._send,
-            "try": self._send,
+            "send": self._queue_or_refuse,
+            "try": self._queue_or_refuse,
             "balance": self._tell_balance,
             "adopt": self._adopt,
         }
@@ -56,37 +57,36 @@ class Requests:
             log.info("request %d: %s, asked by %s", request.request_id, request.verb, request.who)
             self._verbs.get(request.verb, self._refuse_unknown)(request)
 
-    def _end(self, request: Request, state: RequestState, result: str) -> None:
-        requests.end(self._line.db, request.request_id, state, result, self._line.db.now())
+    def _end(self, request: Request, result: str) -> None:
+        requests.end(self._line.db, request.request_id, result, self._line.db.now())
+
+    def _refuse(self, request: Request, refusal: Refusal | Reason | WaitingFor, **values: str | int) -> None:
+        requests.refuse(self._line.db, request.request_id, refusal, self._line.db.now(), **values)
 
     def _refuse_unknown(self, request: Request) -> None:
-        self._end(request, RequestState.REFUSED, "this daemon cannot do that")
+        self._refuse(request, Refusal.UNKNOWN_VERB)
 
     # ---- texts
 
-    def _send(self, request: Request) -> None:
+    def _queue_or_refuse(self, request: Request) -> None:
         """Queue the text that a person asked to be sent, or refuse it at once with the reason."""
-        self.awaits_answers = True
-        if refusal := self._queue_or_refuse(request):
-            self._end(request, RequestState.REFUSED, refusal)
-
-    def _queue_or_refuse(self, request: Request) -> str | None:
-        """Queue what a person asked for, or return why it is refused."""
         db, config = self._line.db, self._line.config
+        self.awaits_answers = True
         if self._line.shadow:
-            return "shadow mode transmits nothing"
+            self._refuse(request, Refusal.SHADOW)
+            return
         try:
             recipient = address.parse_number(request.arguments["number"], config.numbers.country)
-            if request.verb == "try":
-                if reason := self._maybe_reason(recipient):
-                    return reason
-                planned = self._sender.compose(0, self._identify(recipient).country, 0).plan
-            else:
-                planned = alphabet.plan(request.arguments["text"], config.answer.encoding)
+            if request.verb == "try" and (reason := self._maybe_reason(recipient)):
+                self._refuse(request, reason, **TRIES if reason is Refusal.TRIES_USED_UP else {})
+                return
+            planned = self._plan(request, recipient)
         except (TextError, AddressError) as error:
-            return error.message
+            self._refuse(request, Refusal.UNSENDABLE, problem=error.message)
+            return
         if planned.segments > config.answer.max_segments:
-            return f"{planned.segments} segments, and answer.max_segments is {config.answer.max_segments}"
+            self._refuse(request, Refusal.TOO_MANY_SEGMENTS, segments=planned.segments, most=config.answer.max_segments)
+            return
         with db.transaction():
             queued = answers.enqueue_by_hand(
                 db,
@@ -100,19 +100,25 @@ class Requests:
             )
             if isinstance(queued, int):
                 requests.await_answer(db, request.request_id, queued)
-                return None
-        return queued.waiting_for.value if isinstance(queued, policy.Wait) else queued.reason.value
+                return
+        self._refuse(request, queued.waiting_for if isinstance(queued, policy.Wait) else queued.reason)
 
-    def _maybe_reason(self, number: str) -> str | None:
+    def _plan(self, request: Request, recipient: str) -> alphabet.Plan:
+        """Return the text of a request, split: what a person wrote, or the line's first answer."""
+        if request.verb == "try":
+            return self._sender.compose(0, self._identify(recipient).country, 0).plan
+        return alphabet.plan(request.arguments["text"], self._line.config.answer.encoding)
+
+    def _maybe_reason(self, number: str) -> Reason | Refusal | None:
         """Return why the first answer may not be tried on a number, or None."""
         db = self._line.db
         history = attempts.history_of(db, number, shadow=False)
         contact = policy.Contact("text", self._identify(number), timedelta(0))
         verdict = policy.judge(contact, history, self._sender.rules(), db.now().limit)
         if not verdict.answer and verdict.reason not in IGNORED_BY_TRY:
-            return verdict.reason.value
+            return verdict.reason
         if answers.tried_today(db, db.now()) >= answers.TRIES_A_DAY:
-            return f"the line has tried its answer {answers.TRIES_A_DAY} times in 24 hours"
+            return Refusal.TRIES_USED_UP
         return None
 
     def _identify(self, number: str) -> address.Identity:
@@ -124,23 +130,23 @@ class Requests:
         """Ask the network for the balance because a person wants to know it."""
         modem = self._connection.modem
         if not self._line.config.credit.ussd:
-            self._end(request, RequestState.REFUSED, "credit.ussd is not configured")
+            self._refuse(request, Refusal.NO_USSD)
             return
         if modem is None or not self._connection.registered:
-            self._end(request, RequestState.REFUSED, UNUSABLE)
+            self._refuse(request, Refusal.MODEM_UNUSABLE)
             return
         try:
             reply = self._sender.credit.ask(modem)
         except (ModemError, PortError) as error:
-            self._end(request, RequestState.REFUSED, error.message)
+            self._refuse(request, Refusal.MODEM_FAILED, problem=error.message)
             if isinstance(error, ModemRefusedError):  # by the network: nothing is wrong with the modem
                 return
             raise
-        self._end(request, RequestState.DONE, reply)
+        self._end(request, reply)
 
     def _adopt(self, request: Request) -> None:
         """Go on with the stick and the SIM that are in."""
         if self._connection.modem is None and self._connection.state is not ModemState.SIM_CHANGED:
-            self._end(request, RequestState.REFUSED, UNUSABLE)
+            self._refuse(request, Refusal.MODEM_UNUSABLE)
             return
-        self._end(request, RequestState.DONE, self._connection.adopt(request.who))
+        self._end(request, self._connection.adopt(request.who))

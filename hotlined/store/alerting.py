@@ -76,6 +76,8 @@ class TextFate:
     request_id: int
     state: str
     result: str | None
+    detail: str | None
+    """The values of the result, as in `requests`."""
     left: bool
 
 
@@ -177,13 +179,15 @@ def maybe_fate(db: Database, alert_id: int) -> TextFate | None:
     One that is unconfirmed was refused by its state and may have left all the same: it is not asked for again.
     """
     row = db.one(
-        "SELECT r.id AS request_id, r.state, r.result,"
+        "SELECT r.id AS request_id, r.state, r.result, r.detail,"
         f" r.state = '{RequestState.DONE}' OR EXISTS ({_MAY_HAVE_LEFT}) AS left"
         " FROM requests r LEFT JOIN answers a ON a.id = r.answer_id"
         " WHERE r.verb = 'send' AND json_extract(r.arguments, '$.alert') = ? ORDER BY r.id DESC LIMIT 1",
         str(alert_id),
     )
-    return TextFate(row["request_id"], row["state"], row["result"], bool(row["left"])) if row else None
+    if row is None:
+        return None
+    return TextFate(row["request_id"], row["state"], row["result"], row["detail"], bool(row["left"]))
 
 
 def texted(db: Database, now: Now) -> int:

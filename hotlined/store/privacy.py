@@ -19,7 +19,7 @@ from hotlined import policy, pseudonym
 from hotlined.clock import Now, rfc3339
 from hotlined.gsm import tpdu
 from hotlined.gsm.address import mask
-from hotlined.states import MAY_HAVE_LEFT, OPEN, PENDING, RequestState, SegmentState
+from hotlined.states import MAY_HAVE_LEFT, OPEN, PENDING, Refusal, RequestState, SegmentState
 from hotlined.store import fates, lifecycle, line, log, pseudonyms
 from hotlined.store.database import Database
 
@@ -121,7 +121,12 @@ TEXTS = (
         "requests r",
         _OLD_REQUEST,
         "json_extract(r.arguments, '$.text') IS NOT NULL",
-        ("UPDATE requests SET arguments = json_remove(arguments, '$.text'), result = NULL WHERE id = :id",),
+        (
+            """
+            UPDATE requests SET arguments = json_remove(arguments, '$.text'), result = NULL, detail = NULL
+              WHERE id = :id
+            """,
+        ),
     ),
 )
 """What is erased after `privacy.keep_texts`: texts, and PDUs, of which the pseudonym stays to know a repeat by."""
@@ -366,7 +371,7 @@ def export(db: Database, name: str) -> dict[str, Any]:
     )
     requests = _dicts(
         db,
-        "SELECT id, verb, arguments, who, created_at, state, result FROM requests"
+        "SELECT id, verb, arguments, who, created_at, state, result, detail FROM requests"
         " WHERE id IN (SELECT value FROM json_each(?))",
         json.dumps(found.requests),
     )
@@ -484,6 +489,7 @@ _MENTIONS = (
     ("alerts", "text"),
     ("requests", "arguments"),
     ("requests", "result"),
+    ("requests", "detail"),
 )
 _IN_HAND = f"""
     SELECT 1 FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id WHERE s.state = '{SegmentState.SUBMITTING}'
@@ -519,7 +525,7 @@ _FORGET = (
     # each right side sees the row as it was: `result` is decided by the state before
     f"""
     UPDATE requests SET arguments = '{{}}', answer_id = NULL,
-      result = iif(state IN {PENDING}, 'the number was forgotten', NULL),
+      result = iif(state IN {PENDING}, '{Refusal.FORGOTTEN}', NULL), detail = NULL,
       state = iif(state IN {PENDING}, '{RequestState.REFUSED}', state)
       WHERE id IN (SELECT value FROM json_each(:requests))
     """,

@@ -6,9 +6,10 @@ nobody begins expires.
 
 import json
 from dataclasses import dataclass
+from enum import StrEnum
 
 from hotlined.clock import Now, boot_id, boottime
-from hotlined.states import RequestState, State
+from hotlined.states import Refusal, RequestState, State
 from hotlined.store.database import Database
 
 EXPIRES_AFTER_SECONDS = 120.0
@@ -26,11 +27,16 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How far a request is: open, begun, done, refused or expired, and what came of it."""
+    """How far a request is: open, begun, done, refused or expired, and what came of it.
+
+    The result of a refused one is a code (`Refusal`, `Reason` or `WaitingFor`), and `detail` its values, an object in
+    JSON; in rows of earlier versions it is a sentence.
+    """
 
     state: str
     result: str | None
     answer_id: int | None
+    detail: str | None = None
 
 
 def ask(db: Database, verb: str, arguments: dict[str, str], who: str, now: Now) -> int:
@@ -51,7 +57,7 @@ def ask(db: Database, verb: str, arguments: dict[str, str], who: str, now: Now) 
 
 def outcome(db: Database, request_id: int) -> Outcome:
     """Return how far a request is."""
-    return Outcome(**db.the("SELECT state, result, answer_id FROM requests WHERE id = ?", request_id))
+    return Outcome(**db.the("SELECT state, result, answer_id, detail FROM requests WHERE id = ?", request_id))
 
 
 def next_request(db: Database, now: Now) -> Request | None:
@@ -75,7 +81,7 @@ def next_request(db: Database, now: Now) -> Request | None:
             db.execute(
                 "UPDATE requests SET state = ?, arguments = '{}', result = ?, ended_at = ? WHERE id = ?",
                 RequestState.REFUSED,
-                "this is no request",
+                Refusal.MALFORMED,
                 now.rfc3339,
                 row["id"],
             )
@@ -97,13 +103,26 @@ def _maybe_arguments(verb: str, text: str) -> dict[str, str] | None:
     return arguments if all(name in arguments for name in _NEEDED.get(verb, ())) else None
 
 
-def end(db: Database, request_id: int, state: RequestState, result: str, now: Now) -> None:
-    """Commit what came of a request."""
+def end(db: Database, request_id: int, result: str, now: Now) -> None:
+    """Commit that a request was done, and what came of it."""
     with db.transaction():
         db.execute(
             "UPDATE requests SET state = ?, result = ?, ended_at = ? WHERE id = ?",
-            state,
+            RequestState.DONE,
             result,
+            now.rfc3339,
+            request_id,
+        )
+
+
+def refuse(db: Database, request_id: int, refusal: StrEnum, now: Now, **values: str | int) -> None:
+    """Commit why a request was refused: a `Refusal`, `Reason` or `WaitingFor`, and the values of its sentence."""
+    with db.transaction():
+        db.execute(
+            "UPDATE requests SET state = ?, result = ?, detail = ?, ended_at = ? WHERE id = ?",
+            RequestState.REFUSED,
+            refusal,
+            json.dumps(values) if values else None,
             now.rfc3339,
             request_id,
         )
@@ -118,7 +137,7 @@ def recover(db: Database, now: Now) -> None:
     """Commit that requests which were begun when the daemon stopped, and have no answer, were not carried out."""
     rows = db.all(f"SELECT id FROM requests WHERE state = '{RequestState.BEGUN}' AND answer_id IS NULL")
     for row in rows:
-        end(db, row["id"], RequestState.REFUSED, "the daemon stopped before it was done", now)
+        refuse(db, row["id"], Refusal.STOPPED, now)
 
 
 def settle(db: Database, now: Now) -> int:
@@ -132,9 +151,11 @@ def settle(db: Database, now: Now) -> int:
         if row["state"] in (State.QUEUED, State.SENDING):
             open_ones += 1
             continue
-        done = row["state"] in (State.SENT, State.DELIVERED, State.SHADOWED)
-        words = row["state"] if done or not row["reason"] else f"{row['state']}: {row['reason']}"
-        end(db, row["id"], RequestState.DONE if done else RequestState.REFUSED, words, now)
+        if row["state"] in (State.SENT, State.DELIVERED, State.SHADOWED):
+            end(db, row["id"], row["state"], now)
+        else:
+            fate = ": ".join(filter(None, (row["state"], row["reason"])))
+            refuse(db, row["id"], Refusal.NOT_SENT, now, fate=fate)
     return open_ones
 
 

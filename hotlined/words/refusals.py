@@ -1,7 +1,10 @@
 """What refuses a text by hand or a decision, in words, and what a person can do."""
 
+import json
+from collections import defaultdict
+
 from hotlined.policy import Reason, WaitingFor
-from hotlined.states import State
+from hotlined.states import Refusal, State
 from hotlined.words.reasons import REASONS
 
 _STATES = {
@@ -36,12 +39,31 @@ _REASON_CURES = {
 }
 """The cures of the reasons for which a number is refused."""
 
-_SENTENCE_CURES = {
-    "answer.max_segments": "Shorten it: `hotlined text check` says what a text takes.",
-    "credit.ussd": "Set credit.ussd to the code that your operator gives, such as *121#, and reload the daemon.",
-    "in 24 hours": "Try again when the first of these is a day old.",
+_STATUS = "`hotlined status` says how the line is."
+REFUSALS = {
+    Refusal.SHADOW: ("shadow mode transmits nothing", _STATUS),
+    Refusal.UNSENDABLE: ("{problem}", _STATUS),
+    Refusal.TOO_MANY_SEGMENTS: (
+        "{segments} segments, and answer.max_segments is {most}",
+        "Shorten it: `hotlined text check` says what a text takes.",
+    ),
+    Refusal.TRIES_USED_UP: (
+        "the line has tried its answer {most} times in 24 hours",
+        "Try again when the first of these is a day old.",
+    ),
+    Refusal.NO_USSD: (
+        "credit.ussd is not configured",
+        "Set credit.ussd to the code that your operator gives, such as *121#, and reload the daemon.",
+    ),
+    Refusal.MODEM_UNUSABLE: ("the modem cannot be used now", _STATUS),
+    Refusal.MODEM_FAILED: ("{problem}", _STATUS),
+    Refusal.UNKNOWN_VERB: ("this daemon cannot do that", _STATUS),
+    Refusal.MALFORMED: ("this is no request", _STATUS),
+    Refusal.STOPPED: ("the daemon stopped before it was done", _STATUS),
+    Refusal.FORGOTTEN: ("the number was forgotten", _STATUS),
+    Refusal.NOT_SENT: ("{fate}", _STATUS),
 }
-"""The cures of refusals that come as a sentence, by a word in it."""
+"""Every refusal of the daemon, with its values between braces, and its cure."""
 
 
 def state_in_words(state: str) -> str:
@@ -49,8 +71,15 @@ def state_in_words(state: str) -> str:
     return _STATES[State(state)] if state in list(State) else f"is {state}"
 
 
-def refusal_in_words(result: str) -> tuple[str, str]:
-    """Return what a result of the daemon that refuses means, a code or a sentence, and its cure."""
+def result_in_words(result: str | None, detail: str | None) -> str | None:
+    """Return what came of a request as its record shows it: a refusal as its sentence, all else as it stands."""
+    if result not in list(Refusal):
+        return result
+    return REFUSALS[Refusal(result)][0].format_map(defaultdict(lambda: "…", json.loads(detail or "{}")))
+
+
+def refusal_in_words(result: str, detail: str | None) -> tuple[str, str]:
+    """Return what a result of the daemon that refuses means, and its cure; earlier versions wrote a sentence."""
     if result in list(Reason):
         reason = Reason(result)
         words = "an answer to this number is queued already" if reason is Reason.PENDING else REASONS[reason]
@@ -58,5 +87,5 @@ def refusal_in_words(result: str) -> tuple[str, str]:
     if result in list(WaitingFor) and WaitingFor(result) in _WAITS:
         words, cure = _WAITS[WaitingFor(result)]
         return words.format(result.removeprefix("budget_")), cure
-    cures = (cure for word, cure in _SENTENCE_CURES.items() if word in result)
-    return result, next(cures, "`hotlined status` says how the line is.")
+    cure = REFUSALS[Refusal(result)][1] if result in list(Refusal) else _STATUS
+    return result_in_words(result, detail) or "", cure
