@@ -13,9 +13,12 @@ from decimal import Decimal
 from enum import StrEnum
 
 from hotlined.gsm.address import Identity, LineType
+from hotlined.states import ContactKind
 
 ANSWERABLE_LINES = frozenset({LineType.MOBILE, LineType.FIXED_OR_MOBILE, LineType.PERSONAL})
-ANSWERABLE_KINDS = frozenset({"text", "call", "mms"})
+ANSWERABLE_KINDS = frozenset({ContactKind.TEXT, ContactKind.CALL, ContactKind.MMS})
+CENTRES = (LineType.SHORT_CODE, LineType.ALPHANUMERIC)
+"""What an operator's own texts and notifications come from: no person has one."""
 SHARED_RUN = 24
 """So many letters and digits in a row in common with our answer, about five words: it is coming back."""
 LONG_TEXT = 40  # letters and digits: nobody types the same forty twice
@@ -300,7 +303,7 @@ def _is_ours(text: str, ours: str) -> bool:
 
 
 def _is_answered(kind: str, rules: Rules) -> bool:
-    return kind in ANSWERABLE_KINDS and (kind != "call" or rules.answer_calls)
+    return kind in ANSWERABLE_KINDS and (kind != ContactKind.CALL or rules.answer_calls)
 
 
 def gate(

@@ -19,7 +19,10 @@ _DIGITS = 12
 _FILE_MODE = 0o640  # its group tells who is who, as `number` does
 _PATTERN = re.compile(rf"~[0-9a-f]{{{_DIGITS}}}")
 
-GLOB = "~" + "[0-9a-f]" * _DIGITS
+NOBODY = "~"
+"""The recipient of an answer that is counted and whose person was forgotten; no pseudonym, though one begins so."""
+
+GLOB = NOBODY + "[0-9a-f]" * _DIGITS
 """What fits every pseudonym, as SQLite's GLOB has it."""
 
 
@@ -27,7 +30,7 @@ def of(key: bytes, name: str) -> str:
     """Return the pseudonym of a name: the first 48 bits of its HMAC-SHA256; a pseudonym's own is itself."""
     if is_one(name):
         return name
-    return "~" + hmac.digest(key, name.encode(errors="surrogatepass"), "sha256").hex()[:_DIGITS]
+    return NOBODY + hmac.digest(key, name.encode(errors="surrogatepass"), "sha256").hex()[:_DIGITS]
 
 
 def is_one(name: str) -> bool:

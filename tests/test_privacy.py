@@ -475,7 +475,7 @@ def test_windows_keep_what_they_count(line_of: Filled) -> None:
     assert privacy.forget(line_of.db, KEVIN, now, keep_opt_out=False)
 
     assert attempts.spent(line_of.db, now, shadow=False) == spent
-    assert rows(line_of.db, "SELECT contact_id, recipient, text FROM answers") == [(None, privacy.NOBODY, None)]
+    assert rows(line_of.db, "SELECT contact_id, recipient, text FROM answers") == [(None, pseudonym.NOBODY, None)]
 
 
 def test_an_erased_text_is_known_when_it_comes_again(line_of: Filled) -> None:
@@ -837,7 +837,7 @@ def test_a_segment_in_hand_is_waited_for(line: Line) -> None:
     wait_until(lambda: line.count("SELECT count(*) FROM answer_segments WHERE state = 'submitting'"))
 
     assert "1 contact" in line.cli("forget", KEVIN, "--yes")
-    assert line.rows("SELECT recipient, state FROM answers") == [(privacy.NOBODY, "unconfirmed")]
+    assert line.rows("SELECT recipient, state FROM answers") == [(pseudonym.NOBODY, "unconfirmed")]
     assert line.count(SPENT) == 1
     assert line.log() == []
 

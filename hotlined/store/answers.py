@@ -18,7 +18,7 @@ from hotlined.clock import Now, age, rfc3339
 from hotlined.gsm.address import Identity, LineType
 from hotlined.gsm.alphabet import Plan
 from hotlined.policy import Reason, Share
-from hotlined.states import ContactVerdict, SegmentState, State
+from hotlined.states import ContactKind, ContactVerdict, SegmentState, State
 from hotlined.store import attempts, decisions, lifecycle, line, pseudonyms
 from hotlined.store.database import Database
 from hotlined.store.lifecycle import move
@@ -89,7 +89,7 @@ def set_contact_aside(db: Database, contact_id: int, why: str, now: Now) -> None
 def maybe_notice(db: Database, contact_id: int) -> str | None:
     """Return the text of a contact from a short code or a name, folded; None from anyone else."""
     row = db.one(
-        "SELECT text FROM contacts WHERE id = ? AND line_type IN ('short_code', 'alphanumeric')",
+        f"SELECT text FROM contacts WHERE id = ? AND line_type IN {states.listed(policy.CENTRES)}",
         contact_id,
     )
     return policy.fold(row["text"] or "") if row else None
@@ -126,7 +126,7 @@ def enqueue_by_hand(
     history = attempts.history_of(db, recipient, shadow=shadow)
     queued = policy.Queued(
         Identity(recipient, recipient, None, LineType.MOBILE),
-        "text",
+        ContactKind.TEXT,
         planned.segments,
         timedelta(0),
         asked=True,

@@ -7,7 +7,7 @@ that waits behind it counts without an end. An attempt counts for its number fro
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from hotlined import breaker, policy, states
+from hotlined import breaker, policy, pseudonym, states
 from hotlined.breaker import Breaker
 from hotlined.clock import Now
 from hotlined.states import SegmentState
@@ -160,7 +160,7 @@ class BreakerUpdate:
 def ended(db: Database, state: Breaker) -> Iterator[breaker.Ended]:
     """Yield the attempts that ended since the breaker closed last, the latest first.
 
-    Recipients who were forgotten are all called `~`: there each answer counts as one to a recipient of its own.
+    Recipients who were forgotten are all called `NOBODY`: there each answer counts as one to a recipient of its own.
     """
     for row in db.all(
         "SELECT t.answer_id, a.recipient, t.outcome, t.cause FROM attempts t JOIN answers a ON a.id = t.answer_id"
@@ -172,7 +172,9 @@ def ended(db: Database, state: Breaker) -> Iterator[breaker.Ended]:
         state.closed_at_attempt,
         _ROW_OF_ENDED,
     ):
-        recipient = f"{row['recipient']}{row['answer_id']}" if row["recipient"] == "~" else row["recipient"]
+        recipient = (
+            f"{row['recipient']}{row['answer_id']}" if row["recipient"] == pseudonym.NOBODY else row["recipient"]
+        )
         yield breaker.Ended(
             row["answer_id"], recipient, breaker.Outcome(row["outcome"]), maybe_cms(row["cause"]) in policy.BARRED
         )

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from hotlined import policy
 from hotlined.clock import Now
 from hotlined.errors import LifecycleError, PduError
 from hotlined.gsm import push, tpdu
@@ -381,9 +382,6 @@ def _join(db: Database, source: Source, contact_id: int) -> None:
     )
 
 
-_CENTRES = frozenset({LineType.SHORT_CODE, LineType.ALPHANUMERIC})
-
-
 def _name_mms(db: Database, source: Source, contact_id: int, sender: Address | None) -> None:
     """Say whom an MMS notification is from, and keep the other address: of TP-OA and From only one is the contact's.
 
@@ -394,7 +392,7 @@ def _name_mms(db: Database, source: Source, contact_id: int, sender: Address | N
     if row is None or sender is None or row["other_originator"] is not None:  # its segments may come one by one
         return
     claimed = source.identify(sender)
-    if LineType(row["line_type"]) not in _CENTRES:
+    if LineType(row["line_type"]) not in policy.CENTRES:
         db.execute("UPDATE contacts SET other_originator = ? WHERE id = ?", claimed.originator, contact_id)
         return
     db.execute(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from hotlined.gsm.address import Identity, LineType
+from hotlined.pseudonym import NOBODY
 from hotlined.states import IN_SHADOW, OCCUPIES, ContactKind
 from hotlined.store import totals
 from hotlined.store.database import Database
@@ -52,7 +53,9 @@ def correspondents(
     chosen = _CHOSEN[order] if only is None else _ONLY
     known = _KNOWN if totals.clock_stepped(db) or (only is None and not limit) else _KNOWN_BY_ID.format(chosen=chosen)
     rows = db.connection.execute(
-        _CORRESPONDENTS.format(known=known, order=_ORDERS[order], counting=OCCUPIES, in_shadow=IN_SHADOW),
+        _CORRESPONDENTS.format(
+            known=known, order=_ORDERS[order], counting=OCCUPIES, in_shadow=IN_SHADOW, nobody=NOBODY
+        ),
         {"limit": limit or -1, "shadow": int(shadow), "only": None if only is None else json.dumps(only)},
     )
     found = [
@@ -106,7 +109,7 @@ WITH
       AND NOT EXISTS (SELECT 1 FROM contacts WHERE originator = number)
     UNION ALL
     SELECT DISTINCT recipient, 0, NULL, NULL, 0 FROM answers
-    WHERE by_hand IS NOT NULL AND recipient <> '~'
+    WHERE by_hand IS NOT NULL AND recipient <> '{nobody}'
       AND NOT EXISTS (SELECT 1 FROM contacts WHERE originator = recipient)
       AND NOT EXISTS (SELECT 1 FROM numbers WHERE number = recipient
         AND (blocked_at IS NOT NULL OR opted_out_at IS NOT NULL))

@@ -14,7 +14,7 @@ from hotlined.clock import Now, boot_id, rfc3339
 from hotlined.gsm import tpdu
 from hotlined.gsm.address import Identity, LineType
 from hotlined.policy import Fate
-from hotlined.states import SegmentState, State
+from hotlined.states import ContactKind, SegmentState, State
 from hotlined.store import attempts, lifecycle, pseudonyms
 from hotlined.store.answers import line_hold, refile
 from hotlined.store.attempts import BreakerUpdate
@@ -431,7 +431,7 @@ def _may_go_on(db: Database, answer: sqlite3.Row, segments: int, rules: policy.R
     history = attempts.history_of(db, answer["recipient"], shadow=False, without=answer["id"])
     queued = policy.Queued(
         Identity(answer["recipient"], answer["recipient"], None, LineType.MOBILE),
-        "text",
+        ContactKind.TEXT,
         segments,
         timedelta(0),
         asked=True,

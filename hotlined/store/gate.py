@@ -14,7 +14,7 @@ from hotlined.clock import Now, age, boot_id
 from hotlined.gsm import tpdu
 from hotlined.gsm.alphabet import Plan, plan
 from hotlined.policy import Reason, Share, WaitingFor
-from hotlined.states import OPEN, SegmentState, State
+from hotlined.states import OPEN, ContactKind, SegmentState, State
 from hotlined.store import attempts, lifecycle
 from hotlined.store.answers import identity_of, line_hold, refile
 from hotlined.store.database import Database
@@ -155,7 +155,7 @@ def _question(
     """Return an answer as the question that the policy's gate is asked."""
     return policy.Queued(
         identity_of(answer, answer["recipient"]),
-        answer["kind"] or "text",
+        answer["kind"] or ContactKind.TEXT,
         attempt["waiting"] if attempt else segments,
         _age(answer, now),
         asked=answer["asked_by"] is not None,

@@ -16,6 +16,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
+from hotlined import pseudonym
 from hotlined.clock import rfc3339
 from hotlined.states import ContactKind, State, listed
 from hotlined.store import pseudonyms
@@ -204,8 +205,8 @@ def maybe_contact(db: Database, contact_id: int) -> dict[str, Any] | None:
     kept = db.one("SELECT kept_at AS at, kept_by AS by FROM contacts WHERE id = ? AND kept_at IS NOT NULL", contact_id)
     contact["kept"] = dict(kept) if kept else None
     parts = db.all(
-        "SELECT id, kind, sequence, iif(pdu GLOB '~*', NULL, pdu) AS pdu, tpdu_length, problem, repeat, storage,"
-        " storage_index, scts, received_at, deleted_at FROM segments WHERE contact_id = ? ORDER BY id",
+        f"SELECT id, kind, sequence, iif(pdu GLOB '{pseudonym.GLOB}', NULL, pdu) AS pdu, tpdu_length, problem, repeat,"
+        " storage, storage_index, scts, received_at, deleted_at FROM segments WHERE contact_id = ? ORDER BY id",
         contact_id,
     )
     contact["parts"] = [dict(part) | {"repeat": bool(part["repeat"])} for part in parts]

@@ -28,8 +28,6 @@ PAUSE_SECONDS = 0.05  # between two of them: who waits for the database gets it
 CHECKPOINT_SECONDS = 30.0
 """So long a rebuild waits for readers, and for the checkpoint of somebody else: a Pi writes 20 MB a second."""
 _SHORTEST = 8  # characters of a number that is looked for where it is only mentioned
-NOBODY = "~"
-"""The recipient of an answer that is counted and whose person was forgotten."""
 
 _OLD_CONTACT = (
     "(c.received_limit <= :limit OR (c.synchronised AND c.received_at <= :calendar))",
@@ -152,7 +150,7 @@ NUMBERS = (
         "a.id",
         "answers a",
         _OLD_BY_HAND,
-        f"a.recipient <> '{NOBODY}' AND a.recipient NOT GLOB :glob",
+        f"a.recipient <> '{pseudonym.NOBODY}' AND a.recipient NOT GLOB :glob",
         ("UPDATE answers SET recipient = pseudonym(recipient) WHERE id = :id",),
     ),
     Step(
@@ -322,7 +320,7 @@ def forget(db: Database, name: str, now: Now, *, keep_opt_out: bool) -> Held | N
             "mention": name if _is_number(name) else None,
             "masked": mask(name) if _is_number(name) else None,
             "keep_opt_out": keep_opt_out,
-            "nobody": NOBODY,
+            "nobody": pseudonym.NOBODY,
         }
         # in their order: segments and answers are found by ids taken before, and contacts go after what belongs to
         # them, or the ON DELETE CASCADE would take answers along that the windows still have to count
