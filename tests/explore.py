@@ -12,9 +12,10 @@ import sys
 import tempfile
 import time
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from oracle import Blocked, Configured, LateTaken, Received, Requeued, Restarted
 
 from hotlined import breaker, migrations, policy, pseudonym, states
 from hotlined.clock import Now
+from hotlined.gsm import tpdu
 from hotlined.gsm.address import Address, Ton, identify
 from hotlined.gsm.alphabet import plan
 from hotlined.store import (
@@ -74,6 +76,8 @@ class Explorer:
     db: Database
     mutants: frozenset[str] = frozenset()
     world: World = field(init=False)
+    taken: set[str] = field(default_factory=set)
+    """The arrows of the tables of states that were taken, as `arrows` spells them, in whichever world."""
 
     # ---- time and worlds
 
@@ -108,7 +112,7 @@ class Explorer:
         decisions.block(self.db, BOB, "admin", self.now)
         self.note(Blocked(at=self.world.now, number=BOB))
 
-    def send(self, result: policy.Result | None) -> None:
+    def send(self, result: policy.Result | None, *, shadow: bool = False) -> None:
         """Let the next segment out, if there is one; None: the daemon is killed while it is in hand."""
         if "stale not swept" not in self.mutants:
             answers.sweep(self.db, RULES.max_age, self.now, by_calendar=False)
@@ -123,7 +127,7 @@ class Explorer:
                 self.now,
                 compose=lambda *_: gate.Composition(TWO_SEGMENTS),
                 encode=store_steps.encode,
-                shadow=False,
+                shadow=shadow,
                 trial=turn.trial,
             )
             if begun:
@@ -219,6 +223,32 @@ class Explorer:
         for _ in privacy.purge(self.db, timedelta(0), timedelta(0), self.now):
             pass
 
+    def report(self, sequence: int, status: int) -> None:
+        """Let a status report come on a segment of the latest attempt, under the reference that is its own."""
+        row = self.db.one(
+            "SELECT s.id, a.recipient FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id"
+            " JOIN answers a ON a.id = t.answer_id WHERE s.sequence = ? ORDER BY s.id DESC LIMIT 1",
+            sequence,
+        )
+        assert row
+        with self.db.transaction():
+            self.db.execute("UPDATE answer_segments SET mr = 100 + id WHERE id = ?", row["id"])
+            recipient = Address(row["recipient"][1:], Ton.INTERNATIONAL)
+            report = tpdu.StatusReport(None, 100 + row["id"], recipient, None, None, status)
+            assert fates.apply_report(self.db, report, self.now) == row["id"]
+
+    @property
+    def rare(self) -> Mapping[str, Callable[[], None]]:
+        """What can happen too, by name; to follow it as well would take too long."""
+        return {
+            "1 delivered": lambda: self.report(1, 0x00),
+            "1 undelivered": lambda: self.report(1, 0x40),
+            "2 delivered": lambda: self.report(2, 0x00),
+            "2 undelivered": lambda: self.report(2, 0x40),
+            "2 pending": lambda: self.report(2, 0x20),
+            "shadowed": lambda: self.send(None, shadow=True),
+        }
+
     @property
     def events(self) -> Mapping[str, Callable[[], None]]:
         """What can happen, by name."""
@@ -311,6 +341,35 @@ class Explorer:
             assert waiting is not None
             if counted - waiting["rows"] != truth:
                 yield f"the {name} counts {counted}, {waiting['rows']} of them wait, and {truth} left"
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """Where a state may lead, which notes what was taken of it."""
+
+    kind: str
+    source: StrEnum
+    targets: Collection[StrEnum]
+    taken: set[str]
+
+    def __contains__(self, to: StrEnum) -> bool:
+        """Tell whether the state may lead there, and note it."""
+        if to in self.targets:
+            self.taken.add(f"{self.kind} {self.source} > {to}")
+        return to in self.targets
+
+
+TABLES: Mapping[str, tuple[str, Mapping[Any, Collection[StrEnum]]]] = {
+    "answer": ("TRANSITIONS", states.TRANSITIONS),
+    "segment": ("SEGMENT_TRANSITIONS", states.SEGMENT_TRANSITIONS),
+}
+
+
+def arrows() -> set[str]:
+    """Return every arrow of the tables of states, spelt `answer queued > sending`."""
+    return {
+        f"{kind} {source} > {to}" for kind, (_, table) in TABLES.items() for source, row in table.items() for to in row
+    }
 
 
 MUTANTS: dict[str, Callable[[], contextlib.AbstractContextManager[object]]] = {}
@@ -468,6 +527,9 @@ def explorer(folder: Path, mutants: Sequence[str] = ()) -> Iterator[Explorer]:
         for name in mutants:
             stack.enter_context(MUTANTS[name]())
         exploring = Explorer(db, frozenset(mutants))
+        for kind, (name, table) in TABLES.items():
+            noting = {source: Targets(kind, source, targets, exploring.taken) for source, targets in table.items()}
+            stack.enter_context(patched(lifecycle, name, noting))
         configured = Configured(
             at=10 * 86400.0,
             hour=LIMITS.segments.hour,
@@ -519,6 +581,13 @@ def explore(exploring: Explorer, depth: int, only: Sequence[str] = ()) -> Found:
     return found
 
 
+def walk(exploring: Explorer, path: str) -> None:
+    """Follow one sequence of events (`A writes > sent`) from the empty database, rare ones too."""
+    events = {**exploring.events, **exploring.rare}
+    for name in path.split(" > "):
+        events[name]()
+
+
 def main() -> None:
     """Explore, and print what it came to."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -535,6 +604,7 @@ def main() -> None:
     seconds = time.monotonic() - began
     sys.stdout.write(f"{sum(found.states)} states, {found.steps} steps, depth {chosen.depth}, {seconds:.0f} s\n")
     sys.stdout.write(f"new states by depth: {' '.join(map(str, found.states))}\n")
+    sys.stdout.write(f"arrows between states taken: {len(exploring.taken)} of {len(arrows())}\n")
 
 
 if __name__ == "__main__":

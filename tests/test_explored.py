@@ -62,3 +62,33 @@ def test_a_program_that_is_broken_on_purpose_is_found_out(tmp_path: Path, mutant
         explore.explore(exploring, depth, events)
     with explore.explorer(tmp_path, [mutant]) as exploring, pytest.raises(explore.FoundError):
         explore.explore(exploring, depth, events)
+
+
+SEQUENCES = (
+    "A writes > sent > sent > 2 delivered > 1 delivered > 1 undelivered > 1 delivered",
+    "A writes > sent > sent > 2 undelivered > 2 delivered",
+    "A writes > sent > unknown > 2 pending",
+    "A writes > sent > unknown > 2 delivered",
+    "A writes > sent > unknown > 2 undelivered",
+    "A writes > unknown > late",
+    "A writes > unknown > 1 delivered",
+    "A writes > unknown > requeued > A says stop",
+    "A writes > refused",
+    "A writes > dead",
+    "A writes > sent > refused > A says stop",
+    "A writes > A says stop",
+    "A writes > shadowed",
+)
+"""Sequences that take every arrow between states, among them what is too rare to be followed everywhere."""
+
+
+def test_every_arrow_between_states_is_taken(tmp_path: Path) -> None:
+    """The tables allow nothing that never happens: one arrow too many would let a fault of the program pass."""
+    taken: set[str] = set()
+    for number, path in enumerate(SEQUENCES):
+        (tmp_path / str(number)).mkdir()
+        with explore.explorer(tmp_path / str(number)) as exploring:
+            explore.walk(exploring, path)
+        taken |= exploring.taken
+
+    assert taken == explore.arrows()
