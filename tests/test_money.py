@@ -39,7 +39,7 @@ from hotlined.clock import LimitClock, Now
 from hotlined.gsm import alphabet
 from hotlined.gsm.address import Address, Ton, identify
 from hotlined.simulator import pdus
-from hotlined.store import answers, backup, contacts, decisions, fates, gate, integrity, privacy, pseudonyms
+from hotlined.store import answers, backup, contacts, decisions, fates, gate, integrity, privacy, pseudonyms, shares
 from hotlined.store.line import breaker_of, save_limit_clock
 from hotlined.store.opening import open_beside_daemon, open_for_daemon
 
@@ -487,7 +487,7 @@ class Hotline(RuleBasedStateMachine):
         pseudonyms.note_lost(self.db, self.now())
         fates.recover(self.db, self.now())
         with self.db.transaction():
-            answers.refile(self.db, shadow=self.shadow)
+            shares.refile(self.db, shadow=self.shadow)
 
     # ---- people's data
 

@@ -25,7 +25,7 @@ from hotlined.gsm.modem import Refused, Sent, Unknown
 from hotlined.simulator import pdus
 from hotlined.store import answers, contacts, decisions, privacy, requests
 from hotlined.store.database import Database
-from hotlined.store.line import breaker_of, save_limit_clock
+from hotlined.store.line import breaker_of, line_hold, save_limit_clock
 from hotlined.store.opening import open_beside_daemon, open_for_daemon
 from hotlined.timing import Every
 
@@ -286,7 +286,7 @@ class Line:
         sender = self.daemon.sender
         if sender.has_due_answer():
             moments.append(max(sender.next_segment_at, at + 1))
-        elif answers.line_hold(self.db, trial=True) is None and answers.due(self.db, self.db.now(), trial=True):
+        elif line_hold(self.db, trial=True) is None and answers.due(self.db, self.db.now(), trial=True):
             state = breaker_of(self.db)
             if state.is_open and not (sender._all_wait and state.lets_try(now)):
                 moments.append(max(state.due - now + at, sender.next_segment_at, at + 1))

@@ -23,8 +23,8 @@ from hotlined.errors import ModemError, PortError
 from hotlined.gsm import alphabet, modem, tpdu
 from hotlined.gsm.modem import CMS_SMSC_UNKNOWN, Modem
 from hotlined.policy import Fate, Share, WaitingFor
-from hotlined.store import answers, contacts, fates, gate, pseudonyms
-from hotlined.store.line import note_half_hold, note_hold, note_share_hold, own_number
+from hotlined.store import answers, contacts, fates, gate, pseudonyms, shares
+from hotlined.store.line import line_hold, note_half_hold, note_hold, note_share_hold, own_number
 from hotlined.store.trouble import DatabaseTrouble
 from hotlined.timing import Every
 
@@ -106,7 +106,7 @@ class Sender:
         """Use a configuration that was read again: queued answers are filed anew in their shares and asked again."""
         self.forget_marks()
         with self.line.db.transaction():
-            answers.refile(self.line.db, shadow=self.line.shadow)
+            shares.refile(self.line.db, shadow=self.line.shadow)
 
     # ---- judging
 
@@ -237,7 +237,7 @@ class Sender:
         """Commit what holds every answer back, and halt half-sent answers then; return whether something does."""
         hold = self._maybe_hold()
         note_hold(self.line.db, hold)
-        self._all_wait = hold is not None or answers.line_hold(self.line.db, trial=True) is not None
+        self._all_wait = hold is not None or line_hold(self.line.db, trial=True) is not None
         if self._all_wait:
             answers.halt(self.line.db, trials=True)
         return self._all_wait

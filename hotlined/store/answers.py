@@ -19,9 +19,11 @@ from hotlined.gsm.address import Identity, LineType
 from hotlined.gsm.alphabet import Plan
 from hotlined.policy import Reason, Share
 from hotlined.states import ContactKind, ContactVerdict, SegmentState, State
-from hotlined.store import attempts, decisions, lifecycle, line, pseudonyms
+from hotlined.store import attempts, decisions, lifecycle, line
+from hotlined.store.correspondents import identity_of
 from hotlined.store.database import Database
 from hotlined.store.lifecycle import move
+from hotlined.store.shares import refile
 
 LATEST_TEXTS = 20
 """How many earlier texts of a number are compared with a new one."""
@@ -138,7 +140,7 @@ def enqueue_by_hand(
         name: policy.Spent(each.total + before, each.returning + before)
         for name, each in attempts.spent(db, now, shadow=shadow).items()
     }
-    verdict = policy.gate(queued, history, spent, rules, now.limit, line_hold(db))
+    verdict = policy.gate(queued, history, spent, rules, now.limit, line.line_hold(db))
     if not isinstance(verdict, policy.Pass):
         return verdict
     return _enqueue(
@@ -347,28 +349,6 @@ def next_due(db: Database) -> float | None:
     return min(next_dues(db).values(), default=None)
 
 
-def refile(db: Database, recipient: str | None = None, *, shadow: bool = False) -> None:
-    """Put queued answers into the share that the gate counts them in: those to a number, or all."""
-    pseudonyms.teach(db)
-    name, pseudonym_of = pseudonyms.both(db, recipient or "")
-    # `share <> new share`: SQLite writes a row again even where nothing of it changes, and the card wears
-    which = "recipient IN (:name, :pseudonym)" if recipient else "1"
-    db.connection.execute(
-        f"UPDATE answers SET share = {_SHARE} WHERE state = '{State.QUEUED}' AND by_hand IS NULL AND {which}"
-        f" AND share <> {_SHARE}",
-        {"shadow": int(shadow), "name": name, "pseudonym": pseudonym_of},
-    )
-
-
-_SHARE = f"""
-CASE WHEN EXISTS (SELECT 1 FROM answers o JOIN attempts t ON t.answer_id = o.id
-  JOIN answer_segments s ON s.attempt_id = t.id
-  WHERE o.recipient IN (answers.recipient, pseudonym_of(answers.recipient)) AND o.by_hand IS NULL
-    AND (s.state IN {states.MAY_HAVE_LEFT} OR (:shadow AND s.state IN {states.IN_SHADOW})))
-THEN '{Share.KNOWN}' ELSE '{Share.NEW}' END
-"""
-
-
 def halt(db: Database, *, trials: bool) -> None:
     """Queue again every answer of which a segment has left and another waits, because sending stopped in between.
 
@@ -461,23 +441,6 @@ def _enqueue(
     )
     line.save_limit_clock(db, now)
     return answer_id
-
-
-def line_hold(db: Database, *, trial: bool = False) -> policy.Line | None:
-    """Return whether a pause or the open breaker holds all answers back; with `trial` the breaker does not."""
-    if line.is_paused(db):
-        return policy.Line.PAUSED
-    return policy.Line.OPEN if line.breaker_of(db).is_open and not trial else None
-
-
-def identity_of(row: sqlite3.Row, originator: str | None) -> Identity:
-    """Return who a row of `contacts` is from, or one of `answers` joined with it."""
-    return Identity(
-        originator=originator,
-        e164=originator if row["country"] else None,
-        country=row["country"],
-        line_type=LineType(row["line_type"] or LineType.MOBILE),
-    )
 
 
 def _same_texts(db: Database, contact: sqlite3.Row, folded: str) -> int:

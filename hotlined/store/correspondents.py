@@ -1,6 +1,7 @@
 """Who contacts the line or is decided about, with what each had in contacts, answers and segments."""
 
 import json
+import sqlite3
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -143,6 +144,16 @@ def maybe_identity(db: Database, originator: str) -> Identity | None:
         return None
     e164 = originator if row["country"] else None
     return Identity(originator, e164, row["country"], LineType(row["line_type"]))
+
+
+def identity_of(row: sqlite3.Row, originator: str | None) -> Identity:
+    """Return who a row of `contacts` is from, or one of `answers` joined with it."""
+    return Identity(
+        originator=originator,
+        e164=originator if row["country"] else None,
+        country=row["country"],
+        line_type=LineType(row["line_type"] or LineType.MOBILE),
+    )
 
 
 def names(db: Database) -> list[str]:

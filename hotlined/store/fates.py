@@ -16,12 +16,12 @@ from hotlined.gsm.address import Identity, LineType
 from hotlined.policy import Fate
 from hotlined.states import ContactKind, SegmentState, State
 from hotlined.store import attempts, lifecycle, pseudonyms
-from hotlined.store.answers import line_hold, refile
 from hotlined.store.attempts import BreakerUpdate
 from hotlined.store.database import Database
 from hotlined.store.gate import Begun
 from hotlined.store.lifecycle import latest_attempt, move, move_rest, move_segment
-from hotlined.store.line import breaker_of, forget_holds, set_breaker
+from hotlined.store.line import breaker_of, forget_holds, line_hold, set_breaker
+from hotlined.store.shares import refile
 from hotlined.timing import USUAL, pause_after
 
 REPORT_WITHIN = timedelta(days=8)

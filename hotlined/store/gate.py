@@ -16,10 +16,11 @@ from hotlined.gsm.alphabet import Plan, plan
 from hotlined.policy import Reason, Share, WaitingFor
 from hotlined.states import OPEN, ContactKind, SegmentState, State
 from hotlined.store import attempts, lifecycle
-from hotlined.store.answers import identity_of, line_hold, refile
+from hotlined.store.correspondents import identity_of
 from hotlined.store.database import Database
 from hotlined.store.lifecycle import latest_attempt, move, move_rest, move_segment
-from hotlined.store.line import breaker_of, save_limit_clock, set_breaker
+from hotlined.store.line import breaker_of, line_hold, save_limit_clock, set_breaker
+from hotlined.store.shares import refile
 from hotlined.timing import USUAL
 
 
