@@ -181,11 +181,11 @@ class Queued:
     """Whether an earlier attempt of it may have left: its number is no new one."""
 
 
-class Line(StrEnum):
+class LineHold(StrEnum):
     """What holds the whole line back at the gate; nothing does where there is none of these."""
 
     PAUSED = "paused"
-    OPEN = "open"
+    BREAKER_OPEN = "breaker_open"
     """The breaker is open, and this is not its trial."""
 
 
@@ -307,7 +307,7 @@ def _is_answered(kind: str, rules: Rules) -> bool:
 
 
 def gate(
-    answer: Queued, history: History, spent: Mapping[str, Spent], rules: Rules, now: float, line: Line | None = None
+    answer: Queued, history: History, spent: Mapping[str, Spent], rules: Rules, now: float, line: LineHold | None = None
 ) -> Gate:
     """Let a queued answer out, keep it, or cancel it, whatever was true when it was queued.
 
@@ -334,9 +334,9 @@ def gate(
             return Cancel(reason)
     if history.hidden:
         return Wait(WaitingFor.HELD)
-    if line is Line.PAUSED:
+    if line is LineHold.PAUSED:
         return Wait(WaitingFor.PAUSED)
-    if line is Line.OPEN and not answer.by_hand:
+    if line is LineHold.BREAKER_OPEN and not answer.by_hand:
         return Wait(WaitingFor.OUTAGE)
     returning = history.answers > 0 or answer.known
     if answer.begun:

@@ -93,7 +93,7 @@ def gate(
     asked: bool = False,
     by_hand: bool = False,
     begun: bool = False,
-    line: policy.Line | None = None,
+    line: policy.LineHold | None = None,
     **changes: object,
 ) -> policy.Gate:
     """Ask the gate about an answer that is the usual one but for what is given."""
@@ -135,14 +135,14 @@ def test_the_gate_checks_again_what_was_true_when_it_was_queued(reason: Reason, 
 def test_a_pause_keeps_answers() -> None:
     """While the line is paused nothing leaves and nothing is cancelled for it."""
     for by_hand, begun in ((False, False), (True, False), (False, True)):
-        assert gate(line=policy.Line.PAUSED, by_hand=by_hand, begun=begun) == policy.Wait(WaitingFor.PAUSED)
+        assert gate(line=policy.LineHold.PAUSED, by_hand=by_hand, begun=begun) == policy.Wait(WaitingFor.PAUSED)
 
 
 def test_an_open_breaker_keeps_answers_but_no_text_by_hand() -> None:
     """While nothing leaves answers wait; a person may try all the same."""
-    assert gate(line=policy.Line.OPEN) == policy.Wait(WaitingFor.OUTAGE)
-    assert gate(line=policy.Line.OPEN, begun=True) == policy.Wait(WaitingFor.OUTAGE)
-    assert gate(line=policy.Line.OPEN, by_hand=True) == policy.Pass(returning=False)
+    assert gate(line=policy.LineHold.BREAKER_OPEN) == policy.Wait(WaitingFor.OUTAGE)
+    assert gate(line=policy.LineHold.BREAKER_OPEN, begun=True) == policy.Wait(WaitingFor.OUTAGE)
+    assert gate(line=policy.LineHold.BREAKER_OPEN, by_hand=True) == policy.Pass(returning=False)
 
 
 def test_the_rest_of_an_answer_is_asked_for_no_window() -> None:

@@ -128,7 +128,7 @@ def _maybe_kept(db: Database, answer: sqlite3.Row, attempt: sqlite3.Row | None, 
     return None
 
 
-def _hold(db: Database, answer: sqlite3.Row, attempt: sqlite3.Row | None, excepted: bool) -> policy.Line | None:
+def _hold(db: Database, answer: sqlite3.Row, attempt: sqlite3.Row | None, excepted: bool) -> policy.LineHold | None:
     """Return what holds the line back; the open breaker holds neither a trial (`excepted`) nor the rest of one."""
     under_way = bool(attempt and attempt["trial"] and answer["state"] == State.SENDING)
     return line_hold(db, trial=excepted or under_way)

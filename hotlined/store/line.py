@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from hotlined import breaker
 from hotlined.breaker import Breaker
 from hotlined.clock import Anchor, Now, rfc3339
-from hotlined.policy import Line, Share, WaitingFor
+from hotlined.policy import LineHold, Share, WaitingFor
 from hotlined.states import HoldReason, SendingState
 from hotlined.store.database import Database
 
@@ -269,11 +269,11 @@ def set_breaker(db: Database, state: Breaker) -> None:
     )
 
 
-def line_hold(db: Database, *, trial: bool = False) -> Line | None:
+def line_hold(db: Database, *, trial: bool = False) -> LineHold | None:
     """Return whether a pause or the open breaker holds all answers back; with `trial` the breaker does not."""
     if is_paused(db):
-        return Line.PAUSED
-    return Line.OPEN if breaker_of(db).is_open and not trial else None
+        return LineHold.PAUSED
+    return LineHold.BREAKER_OPEN if breaker_of(db).is_open and not trial else None
 
 
 # ---- floods, shadow mode, a backup that was put back
