@@ -171,7 +171,7 @@ class Queued:
     kind: str
     segments: int
     age: timedelta
-    asked: bool = False
+    by_request: bool = False
     """Whether a person wants it sent again: cap, cooldown, country and the like are not asked then."""
     by_hand: bool = False
     """Whether it is a text of a person's own: then neither is an opt-out."""
@@ -316,7 +316,7 @@ def gate(
     an answer whose first segment has left, only what a person or the line itself may say no to. While history is hidden
     all wait.
     """
-    identity, fresh = answer.identity, not (answer.asked or answer.begun)
+    identity, fresh = answer.identity, not (answer.by_request or answer.begun)
     cancellations = (
         (_blocked(identity.originator, history, rules), Reason.BLOCKED),
         (history.opted_out and not answer.by_hand, Reason.OPTED_OUT),

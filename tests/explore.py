@@ -118,7 +118,7 @@ class Explorer:
             answers.sweep(self.db, RULES.max_age, self.now, by_calendar=False)
         state = breaker_of(self.db)
         if state.is_open:
-            answers.halt(self.db, trials=False)
+            answers.requeue_half_sent(self.db, trials=False)
         for turn in answers.due(self.db, self.now, trial=state.lets_try(self.now.limit)):
             step, begun = gate.begin(
                 self.db,

@@ -375,7 +375,7 @@ class Hotline(RuleBasedStateMachine):
             now = self.now()
             answers.sweep(self.db, self.in_force().max_age, now, by_calendar=True)
             if self.paused:
-                answers.halt(self.db, trials=True)
+                answers.requeue_half_sent(self.db, trials=True)
             for turn in answers.due(self.db, now, trial=breaker_of(self.db).lets_try(now.limit)):
                 step, begun = store_steps.begin(
                     self.db, turn.answer_id, now, self.plan, self.in_force(), shadow=self.shadow, trial=turn.trial

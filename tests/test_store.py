@@ -743,7 +743,7 @@ def test_what_the_loop_asks_reads_no_whole_table(db: Database) -> None:
     answers.is_waiting(db)
     answers.due(db, now, trial=True)
     answers.next_due(db)
-    answers.halt(db, trials=True)
+    answers.requeue_half_sent(db, trials=True)
     answers.sweep(db, RULES.max_age, now, by_calendar=False)
     note_hold(db, policy.WaitingFor.NETWORK)
     fates.recover(db, now)
@@ -1066,11 +1066,11 @@ def test_a_row_that_cannot_be_sent_is_set_aside(db: Database) -> None:
     assert [row["kind"] for row in db.all("SELECT kind FROM events WHERE contact_id = 1")] == ["set_aside"]
 
 
-@pytest.mark.parametrize("step", ["sweep", "halt"])
+@pytest.mark.parametrize("step", ["sweep", "requeue_half_sent"])
 def test_what_a_person_ends_in_the_same_moment_is_no_bug(db: Database, step: str) -> None:
     """A command of another process that comes between a look and the transaction behind it is seen there."""
     queue(db)
-    if step == "halt":
+    if step == "requeue_half_sent":
         take(db, begun(db), at(db, 1))
     ended: list[str | None] = []
 
@@ -1083,7 +1083,7 @@ def test_what_a_person_ends_in_the_same_moment_is_no_bug(db: Database, step: str
     if step == "sweep":
         answers.sweep(db, RULES.max_age, at(db, 90000), by_calendar=False)
     else:
-        answers.halt(db, trials=True)
+        answers.requeue_half_sent(db, trials=True)
     db.connection.set_trace_callback(None)
 
     assert ended == [None]

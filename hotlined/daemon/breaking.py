@@ -43,7 +43,7 @@ class BreakerWatch:
                 ladder.clear(ModemTrouble.NOT_LEAVING)
             self._cause = state.cause
         if state.is_open:
-            answers.halt(db, trials=False)
+            answers.requeue_half_sent(db, trials=False)
         return state
 
     def report(self, update: attempts.BreakerUpdate, ladder: Ladder) -> None:

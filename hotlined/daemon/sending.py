@@ -230,16 +230,16 @@ class Sender:
     def _hold_half_sent(self, *, shadow: bool) -> None:
         """Halt answers that are half sent while the rest may not go: in shadow mode, and while the key is lost."""
         if shadow or pseudonyms.is_lost(self.line.db):
-            answers.halt(self.line.db, trials=True)
+            answers.requeue_half_sent(self.line.db, trials=True)
         note_half_hold(self.line.db, WaitingFor.HELD if shadow else None)
 
     def _note_and_apply_hold(self) -> bool:
-        """Commit what holds every answer back, and halt half-sent answers then; return whether something does."""
+        """Commit what holds every answer back, queue half-sent answers again then; return whether something does."""
         hold = self._maybe_hold()
         note_hold(self.line.db, hold)
         self._all_wait = hold is not None or line_hold(self.line.db, trial=True) is not None
         if self._all_wait:
-            answers.halt(self.line.db, trials=True)
+            answers.requeue_half_sent(self.line.db, trials=True)
         return self._all_wait
 
     def _maybe_hold(self) -> WaitingFor | None:

@@ -131,7 +131,7 @@ def enqueue_by_hand(
         ContactKind.TEXT,
         planned.segments,
         timedelta(0),
-        asked=True,
+        by_request=True,
         by_hand=True,
         known=kind == "try",
     )
@@ -349,22 +349,21 @@ def next_due(db: Database) -> float | None:
     return min(next_dues(db).values(), default=None)
 
 
-def halt(db: Database, *, trials: bool) -> None:
+def requeue_half_sent(db: Database, *, trials: bool) -> None:
     """Queue again every answer of which a segment has left and another waits, because sending stopped in between.
 
     With `trials` the breaker's own trial is queued again too: a pause or the network stops it, the breaker does not.
     """
-    query = _HALTED if trials else f"{_HALTED} AND {_NO_TRIAL}"
+    query = _STOPPED_HALFWAY if trials else f"{_STOPPED_HALFWAY} AND {_NO_TRIAL}"
     if db.one(query):
         with db.transaction():
-            for row in db.all(
-                query
-            ):  # asked again now that nobody else can write: somebody may have ended one just now
+            # again, now that nobody else can write: somebody may have ended one just now
+            for row in db.all(query):
                 move(db, row["id"], State.QUEUED)
                 refile(db, row["recipient"])
 
 
-_HALTED = f"SELECT id, recipient FROM answers WHERE state = '{State.SENDING}' AND {states.WAITS}"
+_STOPPED_HALFWAY = f"SELECT id, recipient FROM answers WHERE state = '{State.SENDING}' AND {states.WAITS}"
 _NO_TRIAL = "NOT (SELECT trial FROM attempts WHERE answer_id = answers.id ORDER BY id DESC LIMIT 1)"
 
 

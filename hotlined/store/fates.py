@@ -434,7 +434,7 @@ def _may_go_on(db: Database, answer: sqlite3.Row, segments: int, rules: policy.R
         ContactKind.TEXT,
         segments,
         timedelta(0),
-        asked=True,
+        by_request=True,
         by_hand=answer["by_hand"] is not None,
         known=answer["attempt_share"] == policy.Share.KNOWN,
     )

@@ -85,8 +85,8 @@ def begin(
         answer, attempt = _open_answer(db, answer_id), _open_attempt(db, answer_id)
         if answer is None:
             return policy.Cancel(Reason.PERSON), None
-        if kept := _maybe_kept(db, answer, attempt, shadow=shadow):
-            return kept, None
+        if not_asked := _maybe_not_asked(db, answer, attempt, shadow=shadow):
+            return not_asked, None
         history = attempts.history_of(
             db, answer["recipient"], shadow=shadow, without=answer_id, other=answer["other_originator"]
         )
@@ -113,7 +113,7 @@ def begin(
         return verdict, _let_out(db, answer, now, shadow=shadow)
 
 
-def _maybe_kept(db: Database, answer: sqlite3.Row, attempt: sqlite3.Row | None, *, shadow: bool) -> Step | None:
+def _maybe_not_asked(db: Database, answer: sqlite3.Row, attempt: sqlite3.Row | None, *, shadow: bool) -> Step | None:
     """Return what becomes of an answer without asking the policy, None where it is to be asked.
 
     Its segment is in hand, half of it went out live, or shadow mode excludes it.
@@ -159,7 +159,7 @@ def _question(
         answer["kind"] or ContactKind.TEXT,
         attempt["waiting"] if attempt else segments,
         _age(answer, now),
-        asked=answer["asked_by"] is not None,
+        by_request=answer["asked_by"] is not None,
         by_hand=answer["by_hand"] is not None,
         begun=attempt is not None,
         known=known or answer["by_hand"] == "try",
