@@ -45,7 +45,7 @@ def listing(*entries: str, start: int = 1) -> list[contacts.Reading]:
 
 def record(
     db: Database, *entries: str, now: Now, source: contacts.Source = SOURCE, complete: bool = True
-) -> list[contacts.Kept]:
+) -> list[contacts.Recorded]:
     """Take in a listing of the SIM."""
     return contacts.record_listing(db, source, listing(*entries), now, complete=complete)
 

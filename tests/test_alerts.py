@@ -36,7 +36,7 @@ from hotlined.reports.line import report_line
 from hotlined.states import ModemState, SendingState
 from hotlined.status import DaemonStatus, ModemStatus, Trouble
 from hotlined.store import backup, decisions, requests
-from hotlined.store.alerting import Alert, Event, Place
+from hotlined.store.alerting import Alert, AlertProgress, Event
 from hotlined.store.line import mark_copied, save_limit_clock
 from hotlined.words import conditions
 
@@ -64,12 +64,12 @@ class Teller:
     """Runs of `due`, each going on where the one before was."""
 
     def __init__(self) -> None:
-        self.place = Place()
+        self.progress = AlertProgress()
 
     def tell(self, look: LineState, seconds: float = 0.0, *news: tuple[int, str]) -> list[tuple[str, int]]:
         """Return conditions and levels that are told."""
         events = [Event(number, kind, at(seconds).rfc3339, "much") for number, kind in news]
-        self.place, drafts = due(self.place, look, events, at(seconds))
+        self.progress, drafts = due(self.progress, look, events, at(seconds))
         return [(draft.condition, draft.level) for draft in drafts]
 
 
@@ -195,7 +195,7 @@ def test_events_are_told_in_their_order_each_change_once() -> None:
         ("key", 1),
         ("key", 0),
     ]
-    assert teller.place.event_id == 8
+    assert teller.progress.event_id == 8
 
 
 def test_the_first_run_tells_only_what_goes_on() -> None:
@@ -412,7 +412,7 @@ def test_a_well_line_is_quiet(quiet: Callable[..., Quiet], receiver: Receiver) -
 
 
 def test_each_thing_is_told_once_and_its_end_once(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
-    """The place is kept from run to run; an alert has a title, what to do, and its time."""
+    """The progress is kept from run to run; an alert has a title, what to do, and its time."""
     line = quiet()
     line.say("absent")
     line.event("flood_begin")

@@ -693,9 +693,9 @@ def test_the_year_is_said_where_it_is_not_this_one() -> None:
 
 def follower_of(line: Filled, **where: Any) -> Callable[[], list[tuple[int, str | None]]]:
     """Return a function that tells what a follower hears of now: contacts with the state of their answers."""
-    place = contact_log.place(line.db)
+    position = contact_log.newest_position(line.db)
     return lambda: [
-        (row["id"], row["answer_state"]) for row in contact_log.changes(line.db, contact_log.Filter(**where), place)
+        (row["id"], row["answer_state"]) for row in contact_log.changes(line.db, contact_log.Filter(**where), position)
     ]
 
 

@@ -50,7 +50,7 @@ def text(body: str = "oui", sender: str = SENDER, *, scts: datetime = SENT, refe
     return pdus.write_text(sender, body, scts=scts, reference=reference)
 
 
-def scan(db: Database, *entries: str, seconds: float = 0.0, complete: bool = True) -> list[contacts.Kept]:
+def scan(db: Database, *entries: str, seconds: float = 0.0, complete: bool = True) -> list[contacts.Recorded]:
     """Record a listing of SM."""
     return record(db, *entries, now=at(db, seconds), complete=complete)
 

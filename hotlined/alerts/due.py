@@ -12,7 +12,7 @@ from hotlined import policy
 from hotlined.clock import Now
 from hotlined.states import HoldReason, ModemState, SendingState
 from hotlined.store import alerting
-from hotlined.store.alerting import Draft, Event, Place
+from hotlined.store.alerting import AlertProgress, Draft, Event
 from hotlined.words import conditions
 from hotlined.words.conditions import HOLDS, MODEM, NOT_RUNNING, UNKNOWN_STATE
 
@@ -143,34 +143,36 @@ TEXTS |= {
 }
 
 
-def due(place: Place, state: LineState, news: Sequence[Event], now: Now) -> tuple[Place, list[Draft]]:
+def due(
+    progress: AlertProgress, state: LineState, news: Sequence[Event], now: Now
+) -> tuple[AlertProgress, list[Draft]]:
     """Return the alerts that are due, one for each change of a condition, and how far they reach.
 
     At the first run only the newest event of each condition counts: nobody hears of what was long over.
     """
-    unwell_limit = _unwell_since(place, state, news, now)
-    levels = dict(place.levels)
+    unwell_limit = _unwell_since(progress, state, news, now)
+    levels = dict(progress.levels)
     drafts = []
-    signs = (*_happened(news, only_newest=place.event_id is None), *_signs(levels, state, unwell_limit, now))
+    signs = (*_happened(news, only_newest=progress.event_id is None), *_signs(levels, state, unwell_limit, now))
     for sign in signs:
-        last_seconds = now.limit - place.recorded_limits.get(sign.condition, now.limit)
+        last_seconds = now.limit - progress.recorded_limits.get(sign.condition, now.limit)
         is_due_again = sign.level and sign.daily and last_seconds >= AGAIN_SECONDS
         if sign.level != levels.get(sign.condition, 0) or is_due_again:
             levels[sign.condition] = sign.level
             drafts.append(draft(sign.condition, sign.level, sign.at or now.rfc3339, **sign.filling))
-    newest = max((event.event_id for event in news), default=place.event_id or 0)
-    recorded_limits = {**place.recorded_limits, **{alert.condition: now.limit for alert in drafts}}
-    return Place(levels, newest, unwell_limit, recorded_limits), drafts
+    newest = max((event.event_id for event in news), default=progress.event_id or 0)
+    recorded_limits = {**progress.recorded_limits, **{alert.condition: now.limit for alert in drafts}}
+    return AlertProgress(levels, newest, unwell_limit, recorded_limits), drafts
 
 
-def _unwell_since(place: Place, state: LineState, news: Sequence[Event], now: Now) -> float | None:
+def _unwell_since(progress: AlertProgress, state: LineState, news: Sequence[Event], now: Now) -> float | None:
     """Return since when the modem has not been ready, on the limit clock: from the first run that found it so."""
     if state.modem_state == ModemState.READY:
         return None
     was_ready = any(event.kind == _READY for event in news)
-    if place.unwell_limit is None or was_ready:
+    if progress.unwell_limit is None or was_ready:
         return now.limit - state.unwell_seconds
-    return place.unwell_limit
+    return progress.unwell_limit
 
 
 def _happened(news: Sequence[Event], *, only_newest: bool) -> Iterator[_Sign]:

@@ -26,7 +26,7 @@ from hotlined.reports.line import CONFIG_BROKEN, SHADOW, LineReport
 from hotlined.states import HoldReason, SendingState
 from hotlined.status import CONFIG_REFUSED
 from hotlined.store import alerting
-from hotlined.store.alerting import Alert, Draft, Place
+from hotlined.store.alerting import Alert, AlertProgress, Draft
 from hotlined.store.database import Database
 from hotlined.store.line import maybe_shadow, pause_began, recorded_holds
 from hotlined.store.opening import open_beside_daemon
@@ -148,9 +148,9 @@ class Run:
             state = self.look(db)
             keys = [channel.key for channel in self.channels]
             with db.transaction():
-                place, reached, drafts = _decide(db, state)
+                progress, reached, drafts = _decide(db, state)
                 alerting.record(db, drafts, keys, db.now())
-                if (reached.event_id, reached.unwell_limit) != (place.event_id, place.unwell_limit):
+                if (reached.event_id, reached.unwell_limit) != (progress.event_id, progress.unwell_limit):
                     alerting.move(db, reached)
             self._deliver_untaken(db, state)
             if note.trouble and self.report.database_state == "ok":  # and all that was written stands
@@ -227,10 +227,10 @@ class Run:
         return self.report.ready and self.report.database_state == "ok" and self.report.maybe(SHADOW) is None
 
 
-def _decide(db: Database, state: LineState) -> tuple[Place, Place, list[Draft]]:
+def _decide(db: Database, state: LineState) -> tuple[AlertProgress, AlertProgress, list[Draft]]:
     """Return how far the last run came, how far this one comes, and the alerts that became due in between."""
-    place = alerting.place(db)
-    return place, *due(place, state, alerting.news(db, KINDS, place.event_id or 0), db.now())
+    progress = alerting.progress(db)
+    return progress, *due(progress, state, alerting.news(db, KINDS, progress.event_id or 0), db.now())
 
 
 def _database_draft(note: Note) -> Draft:

@@ -85,7 +85,7 @@ def _print_csv(rows: Iterable[Row], columns: tuple[str, ...]) -> None:
 
 def _follow(db: Database, where: contact_log.Filter, limit: int) -> Iterator[Row]:
     """Yield the newest rows, then every row that is new or changes, without end."""
-    follower = contact_log.place(db)
+    follower = contact_log.newest_position(db)
     version = db.changed_elsewhere()
     for row in contact_log.rows(db, where, limit):
         contact_log.note(follower, row)

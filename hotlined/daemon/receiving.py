@@ -52,7 +52,7 @@ class Scan:
 
     storages: deque[str]
     storage: str = ""
-    deletable: deque[contacts.Kept] = field(default_factory=deque)
+    deletable: deque[contacts.Recorded] = field(default_factory=deque)
     shown: set[tuple[int, str]] = field(default_factory=set)
     trouble: ModemError | None = None
     listing_seconds: float = 0.0
@@ -246,7 +246,7 @@ class Receiver:
         scan.shown = {(entry.index, entry.pdu) for entry in listing.entries}
 
     def _delete_what_is_still_there(
-        self, modem: Modem, scan: Scan, listing: Listing, kept: Sequence[contacts.Kept]
+        self, modem: Modem, scan: Scan, listing: Listing, kept: Sequence[contacts.Recorded]
     ) -> None:
         """Delete what a listing showed before it broke off, entry by entry, each if it is still in its place."""
         modem.reselect(listing.storage, len(PROBES) if kept else FEW_PROBES)
@@ -328,7 +328,7 @@ class Receiver:
             return seconds >= scan.listing_seconds
         return seconds >= max(self.timing.delete_slice, scan.listing_seconds)
 
-    def _count_refused_deletion(self, storage: str, entry: contacts.Kept) -> None:
+    def _count_refused_deletion(self, storage: str, entry: contacts.Recorded) -> None:
         """Put off an entry that the modem does not delete; the first refusal is logged and recorded."""
         self._refused.setdefault(entry.segment_id, Refusal(storage, Backoff(self.timing.delete_pauses))).count()
         if entry.segment_id not in self._recorded_refusals:

@@ -23,7 +23,7 @@ TEST = "test"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class AlertProgress:
     """How far alerts are: the level of the last alert of each condition, and the last event read (None: none yet).
 
     `unwell_limit` is the reading of the limit clock since when the line does not work, or None; `recorded_limits` are
@@ -81,13 +81,13 @@ class TextFate:
     left: bool
 
 
-def place(db: Database) -> Place:
+def progress(db: Database) -> AlertProgress:
     """Return how far alerts are."""
     event_id, unwell_limit = line.alerts_reached(db)
     told = db.all(
         "SELECT condition, level, at_limit FROM alerts WHERE id IN (SELECT max(id) FROM alerts GROUP BY condition)"
     )
-    return Place(
+    return AlertProgress(
         {each["condition"]: each["level"] for each in told},
         event_id,
         unwell_limit,
@@ -131,7 +131,7 @@ def record(db: Database, drafts: Iterable[Draft], channels: Iterable[str], now: 
     return ids
 
 
-def move(db: Database, reached: Place) -> None:
+def move(db: Database, reached: AlertProgress) -> None:
     """Record how far alerts are, levels aside, inside the transaction that is open."""
     line.note_alerts_reached(db, reached.event_id, reached.unwell_limit)
 

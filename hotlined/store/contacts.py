@@ -43,7 +43,7 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class Recorded:
     """An entry that is on the disk and may leave the SIM."""
 
     segment_id: int
@@ -71,14 +71,14 @@ def read(pdu: str, tpdu_length: int | None, index: int | None) -> Reading:
 
 def record_listing(
     db: Database, source: Source, readings: Sequence[Reading], now: Now, *, complete: bool
-) -> list[Kept]:
+) -> list[Recorded]:
     """Commit what a listing of one storage showed and return what may be deleted there.
 
     `complete` tells whether the listing came to its end: only then is a row that it does not show taken for deleted.
     """
     known = _undeleted(db, source)
-    kept: list[Kept] = []
-    moved: list[Kept] = []
+    kept: list[Recorded] = []
+    moved: list[Recorded] = []
     new: list[Reading] = []
     for reading in readings:
         assert reading.index is not None
@@ -88,7 +88,7 @@ def record_listing(
             new.append(reading)
             continue
         segment_id, *place = same.pop()
-        kept.append(Kept(segment_id, reading.index))
+        kept.append(Recorded(segment_id, reading.index))
         if place != [source.storage, reading.index]:
             moved.append(kept[-1])
     gone = [
@@ -110,7 +110,7 @@ def record_listing(
         batch = new[start : start + BATCH]
         for segment_id, reading in zip(record(db, source, batch, now), batch, strict=True):
             assert reading.index is not None
-            kept.append(Kept(segment_id, reading.index))
+            kept.append(Recorded(segment_id, reading.index))
     return kept
 
 

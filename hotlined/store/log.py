@@ -88,7 +88,7 @@ def entries(db: Database, where: Filter, limit: int = 0) -> Iterator[dict[str, A
 
 
 @dataclass(slots=True)
-class Place:
+class FollowPosition:
     """What a follower (`log --follow`) knows: the newest rows, the contacts that were open then, the rows it has shown.
 
     Open is a contact that is not judged, or whose answer may still change by itself.
@@ -101,7 +101,7 @@ class Place:
     shown: dict[int, int] = field(default_factory=dict)
 
 
-def place(db: Database) -> Place:
+def newest_position(db: Database) -> FollowPosition:
     """Return a follower that knows what there is now: it shows what comes after."""
     here = _here(db)
     for row in db.all(_THESE, json.dumps(sorted(here.open_ids))):
@@ -109,7 +109,7 @@ def place(db: Database) -> Place:
     return here
 
 
-def changes(db: Database, where: Filter, follower: Place) -> list[sqlite3.Row]:
+def changes(db: Database, where: Filter, follower: FollowPosition) -> list[sqlite3.Row]:
     """Return the rows that are new or differ from what was shown to a follower, oldest first, and move it on.
 
     Only contacts that something happened to are looked at, however old: those that are or were open, and those to which
@@ -130,16 +130,16 @@ def changes(db: Database, where: Filter, follower: Place) -> list[sqlite3.Row]:
     return [row for row in filter(_searches(where), found) if note(follower, row)]
 
 
-def _here(db: Database) -> Place:
+def _here(db: Database) -> FollowPosition:
     row = db.the(
         "SELECT (SELECT max(id) FROM contacts) AS contact, (SELECT max(id) FROM segments) AS segment,"
         " (SELECT max(id) FROM events) AS event"
     )
     open_ids = frozenset(contact_id for (contact_id,) in db.execute(_OPEN))
-    return Place(row["contact"] or 0, row["segment"] or 0, row["event"] or 0, open_ids)
+    return FollowPosition(row["contact"] or 0, row["segment"] or 0, row["event"] or 0, open_ids)
 
 
-def note(follower: Place, row: sqlite3.Row) -> bool:
+def note(follower: FollowPosition, row: sqlite3.Row) -> bool:
     """Remember that a row was shown; return whether it is new, or has changed since it was shown last."""
     fingerprint = hash(tuple(row))  # the rows themselves would be the whole database in memory, in the end
     if follower.shown.get(row["id"]) == fingerprint:

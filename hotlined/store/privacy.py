@@ -39,7 +39,7 @@ _OLD_REQUEST = (f"r.created_limit <= :limit AND r.state NOT IN {PENDING}",)
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class Erasure:
     """One kind of erasure: rows of a source (their `id`) that are old and have something left, each with statements.
 
     The statements know `:id` and the SQL function `pseudonym`; conditions also `:limit`, `:calendar` and `:glob`, which
@@ -60,7 +60,7 @@ class Step:
 
 
 TEXTS = (
-    Step(
+    Erasure(
         "c.id",
         "contacts c",
         _OLD_CONTACT,
@@ -88,7 +88,7 @@ TEXTS = (
         ),
     ),
     # status reports that belong to no contact's answer
-    Step(
+    Erasure(
         "s.id",
         """
         segments s LEFT JOIN answer_segments p ON p.id = s.answer_segment_id
@@ -98,7 +98,7 @@ TEXTS = (
         "s.contact_id IS NULL AND a.contact_id IS NULL AND s.pdu NOT GLOB :glob",
         ("UPDATE segments SET pdu = pseudonym(pdu) WHERE id = :id",),
     ),
-    Step(
+    Erasure(
         "a.id",
         "answers a",
         _OLD_BY_HAND,
@@ -114,7 +114,7 @@ TEXTS = (
             "UPDATE answers SET text = NULL WHERE id = :id",
         ),
     ),
-    Step(
+    Erasure(
         "r.id",
         "requests r",
         _OLD_REQUEST,
@@ -130,7 +130,7 @@ TEXTS = (
 """What is erased after `privacy.keep_texts`: texts, and PDUs, of which the pseudonym stays to know a repeat by."""
 
 NUMBERS = (
-    Step(
+    Erasure(
         "c.id",
         "contacts c",
         _OLD_CONTACT,
@@ -146,14 +146,14 @@ NUMBERS = (
             "UPDATE answers SET recipient = pseudonym(recipient) WHERE contact_id = :id",
         ),
     ),
-    Step(
+    Erasure(
         "a.id",
         "answers a",
         _OLD_BY_HAND,
         f"a.recipient <> '{pseudonym.NOBODY}' AND a.recipient NOT GLOB :glob",
         ("UPDATE answers SET recipient = pseudonym(recipient) WHERE id = :id",),
     ),
-    Step(
+    Erasure(
         "r.id",
         "requests r",
         _OLD_REQUEST,
@@ -165,7 +165,7 @@ NUMBERS = (
             """,
         ),
     ),
-    Step(
+    Erasure(
         "n.number",
         "numbers n",
         ("n.changed_limit <= :limit",),
@@ -184,7 +184,7 @@ NUMBERS = (
             "DELETE FROM numbers WHERE number = :id",
         ),
     ),
-    Step(
+    Erasure(
         "e.id",
         "events e",
         ("e.at_limit <= :limit",),
@@ -211,16 +211,16 @@ def purge(db: Database, keep_texts: timedelta, keep_numbers: timedelta, now: Now
     pseudonyms is lost or cannot be made.
     """
     pseudonyms.require_key(db, now)
-    for steps, keep_for in ((TEXTS, keep_texts), (NUMBERS, keep_numbers)):
+    for erasures, keep_for in ((TEXTS, keep_texts), (NUMBERS, keep_numbers)):
         age = _oldest_kept(keep_for, now)
-        for step in steps:
-            ids = [row[0] for row in db.connection.execute(step.due, age).fetchall()]
+        for erasure in erasures:
+            ids = [row[0] for row in db.connection.execute(erasure.due, age).fetchall()]
             if ids:
                 _know_pseudonyms(db, now)
             for start in range(0, len(ids), BATCH):
-                erased = _erase(db, step, age, ids[start : start + BATCH])
+                erased = _erase(db, erasure, age, ids[start : start + BATCH])
                 left = max(0, len(ids) - start - BATCH)
-                yield Batch(erased, 0, left) if steps is TEXTS else Batch(0, erased, left)
+                yield Batch(erased, 0, left) if erasures is TEXTS else Batch(0, erased, left)
 
 
 @dataclass(frozen=True, slots=True)
@@ -572,12 +572,12 @@ def _know_pseudonyms(db: Database, now: Now) -> None:
     )
 
 
-def _erase(db: Database, step: Step, age: Mapping[str, Any], ids: list[Any]) -> int:
-    still = f"{step.due} AND {step.id} IN (SELECT value FROM json_each(:ids))"
+def _erase(db: Database, erasure: Erasure, age: Mapping[str, Any], ids: list[Any]) -> int:
+    still = f"{erasure.due} AND {erasure.id} IN (SELECT value FROM json_each(:ids))"
     with db.transaction():
         rows: list[sqlite3.Row] = db.connection.execute(still, {**age, "ids": json.dumps(ids)}).fetchall()
         for (row_id,) in rows:
-            for statement in step.erase:
+            for statement in erasure.erase:
                 db.connection.execute(statement, {"id": row_id})
         line.call_for_rebuild(db)
     return len(rows)
