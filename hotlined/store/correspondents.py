@@ -140,10 +140,7 @@ def maybe_identity(db: Database, originator: str) -> Identity | None:
         "SELECT country, line_type FROM contacts WHERE originator = ? ORDER BY id DESC LIMIT 1",
         originator,
     )
-    if row is None:
-        return None
-    e164 = originator if row["country"] else None
-    return Identity(originator, e164, row["country"], LineType(row["line_type"]))
+    return None if row is None else identity_of(row, originator)
 
 
 def identity_of(row: sqlite3.Row, originator: str | None) -> Identity:

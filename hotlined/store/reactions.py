@@ -4,12 +4,12 @@ The listing of what is to be tagged and the figures both ask here. What is a tex
 contacts apart.
 """
 
-_LASTS = "+24 hours"  # as SQLite's functions of time have it
+REACTION_HOURS = 24
 
 
 def reaction_ends(sent_at: str) -> str:
     """Return as SQL the last moment at which a text is a reaction to an answer; `sent_at` is SQL too."""
-    return f"strftime('%Y-%m-%dT%H:%M:%fZ', {sent_at}, '{_LASTS}')"
+    return f"strftime('%Y-%m-%dT%H:%M:%fZ', {sent_at}, '+{REACTION_HOURS} hours')"
 
 
 # (sent_at, sent_at + 24 h]
