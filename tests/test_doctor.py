@@ -301,6 +301,23 @@ def test_a_sim_without_service_centre_fails(talk: Any, tmp_path: Path) -> None:
     assert sim_checks.forwarding(machine).verdict is UNKNOWN
 
 
+@pytest.mark.parametrize("answer", ["+CSCA: ,", "ERROR"])
+def test_a_service_centre_that_is_not_understood_is_unknown(talk: Any, tmp_path: Path, answer: str) -> None:
+    """What a modem does not say is not what its SIM does not have."""
+    machine = scene(tmp_path, modem={"port": talk({"AT+CSCA?": answer}).port})
+
+    assert sim_checks.service_centre(machine).verdict is UNKNOWN
+
+
+def test_the_modem_is_asked_in_letters_whatever_another_program_left(talk: Any, tmp_path: Path) -> None:
+    """The alphabet of strings is set before anything is asked that has one: another program may have left UCS-2."""
+    talker = talk({"AT+COPS?": '+COPS: 0,0,"Proximus"'})
+    sim_checks.registration(scene(tmp_path, modem={"port": talker.port}))
+
+    assert 'AT+CSCS="IRA"' in talker.asked
+    assert talker.asked.index('AT+CSCS="IRA"') < talker.asked.index("AT+CSCA?")
+
+
 @pytest.mark.parametrize(
     ("model", "verdict"),
     [

@@ -33,7 +33,8 @@ class Probe:
     tries: int | None = None
     model: str = ""
     condition: NetworkCondition = NOTHING
-    service_centre: str = ""
+    service_centre: str | None = None
+    """Empty where the SIM has none, None where the modem does not say."""
     sms_service: str = ""
     storages: tuple[tuple[str, int, int], ...] = ()
     """Name, used, total."""
@@ -69,6 +70,7 @@ def _answers(modem: Modem) -> Probe:
     model = modem.ask("AT+CGMM")
     if sim is not SimState.READY:
         return Probe(sim=sim, words=words, tries=tries, model=model)
+    modem.choose_charset()  # else an operator's name is hexadecimal digits where another program left UCS-2
     condition = modem.condition()
     storages = re.findall(r'"(\w+)",(\d+),(\d+)', modem.ask("AT+CPMS?", "+CPMS:"))
     return Probe(
@@ -77,7 +79,7 @@ def _answers(modem: Modem) -> Probe:
         tries=tries,
         model=model,
         condition=condition,
-        service_centre=modem.ask("AT+CSCA?", "+CSCA:").split(",")[0].strip('"'),
+        service_centre=modem.service_centre(),
         sms_service=SMS_SERVICES.get(modem.ask("AT+CGSMS?", "+CGSMS:"), ""),
         storages=tuple(sorted({(name, int(used), int(total)) for name, used, total in storages})),
         forwarding=_maybe_forwarding(modem) if condition.registration in REGISTERED else None,

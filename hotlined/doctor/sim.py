@@ -94,6 +94,8 @@ def service_centre(scene: Scene) -> Finding:
         return unknown(scene.probe.why_not or "the SIM is not ready")
     if scene.probe.service_centre:
         return ok(scene.probe.service_centre)
+    if scene.probe.service_centre is None:
+        return unknown("the modem does not say")
     return fail("the SIM has none", 'Ask the operator for it and set it with AT+CSCA="+32…",145 or in a phone.')
 
 

@@ -486,7 +486,7 @@ class Modem:
 
     def complete(self, identification: Identification) -> Identification:
         """Set and verify the rest, and return what else modem and SIM say of themselves."""
-        self._choose_charset()
+        self.choose_charset()
         self._ask_for_codes()
         if self.ask("AT+CMEE?", "+CMEE:") != "1":
             log.warning("the modem does not number its errors: a refusal after Ctrl-Z will be unconfirmed")
@@ -602,7 +602,7 @@ class Modem:
                 return
         raise ModemRefusedError(f"The modem answered {command} with {final.text}.", final.text)
 
-    def _choose_charset(self) -> None:
+    def choose_charset(self) -> None:
         """Set the alphabet of strings, which lasts until the modem starts anew: another program may have left UCS-2."""
         self._charset = next((charset for charset in CHARSETS if self.run(f'AT+CSCS="{charset}"').final.ok), "")
 
