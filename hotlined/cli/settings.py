@@ -55,13 +55,11 @@ class Settings:
     """What is wrong with the file, where the command works with what is in force instead."""
     who: str = field(default_factory=owner.who)
     """The person who typed the command: known before root becomes the line's user."""
-    became: bool = False
-    """Whether root has become the line's user."""
 
     def config(self) -> "Config":
         """Find and load the configuration, and as root become the line's user; raises as `loaded` does."""
         config = self.loaded()
-        self.became = owner.become(config.database) or self.became
+        owner.become(config.database)
         return config
 
     def loaded(self) -> "Config":

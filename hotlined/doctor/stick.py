@@ -106,7 +106,8 @@ def holders(scene: Scene) -> Finding:
         return fail(f"held by another program: {programs}", " ".join(cures))
     if not scene.ports:
         return unknown("there is no port")
-    return ok("no other program" if os.geteuid() == 0 else "no other program of this user; root sees all")
+    everybodys = os.geteuid() == 0
+    return ok("no other program" if everybodys else "no other program of this user; `sudo fuser -v PORT` shows all")
 
 
 def modemmanager(scene: Scene) -> Finding:
