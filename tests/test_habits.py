@@ -206,11 +206,13 @@ def test_a_state_with_leading_zeros_is_a_state(open_line: Open) -> None:
         assert modem.condition().registration in REGISTERED
 
 
-@pytest.mark.parametrize("kind", ["hang", "slow"])
-def test_a_question_that_is_held_while_there_is_no_network_resets_nothing(open_line: Open, kind: str) -> None:
+@pytest.mark.parametrize(("registered", "kind"), [("searching", "hang"), ("searching", "slow"), ("none", "hang")])
+def test_a_question_that_is_held_while_there_is_no_network_resets_nothing(
+    open_line: Open, registered: str, kind: str
+) -> None:
     """A make may keep AT+COPS? until it has found a network: its texts are read meanwhile."""
     line = open_line()
-    line.sim.do("network", registered="searching")
+    line.sim.do("network", registered=registered)
     line.sim.do("fault", kind=kind, command="+COPS", **({"seconds": 60.0} if kind == "slow" else {}))
     deliver(line, "+32470000001")
     line.sim.do("store", pdu=PDU)
