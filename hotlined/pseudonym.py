@@ -4,11 +4,8 @@ The same number and key give the same pseudonym, so limits still know whom they 
 the key finds the number by trying all that there are, in minutes. Without the key nobody does, the line included.
 """
 
-import hashlib
-import hmac
 import os
 import re
-import secrets
 from contextlib import suppress
 from pathlib import Path
 
@@ -30,6 +27,8 @@ def of(key: bytes, name: str) -> str:
     """Return the pseudonym of a name: the first 48 bits of its HMAC-SHA256; a pseudonym's own is itself."""
     if is_one(name):
         return name
+    import hmac  # noqa: PLC0415  it loads OpenSSL, 4 MiB: a line without pseudonyms does without
+
     return NOBODY + hmac.digest(key, name.encode(errors="surrogatepass"), "sha256").hex()[:_DIGITS]
 
 
@@ -40,6 +39,8 @@ def is_one(name: str) -> bool:
 
 def digest(key: bytes) -> str:
     """Return what tells a key from others without telling the key."""
+    import hashlib  # noqa: PLC0415  the same
+
     return hashlib.sha256(key).hexdigest()
 
 
@@ -60,6 +61,6 @@ def make_key(path: Path, beside: Path) -> bytes:
 
     Raises OSError.
     """
-    key = secrets.token_bytes(KEY_OCTETS)
+    key = os.urandom(KEY_OCTETS)
     files.replace(path, key, _FILE_MODE, beside=beside, durable=True)
     return key

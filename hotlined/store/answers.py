@@ -5,7 +5,7 @@ leave twice, stands at the head of `lifecycle`; `gate` lets answers out of this 
 """
 
 import json
-import secrets
+import random
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -428,7 +428,7 @@ def _enqueue(
         by_hand=by_hand,
         asked_by=asked_by,
         share=share,
-        draw=secrets.randbelow(DRAWS),
+        draw=random.SystemRandom().randrange(DRAWS),
         text=planned.text if planned else None,
         encoding=planned.encoding if planned else None,
         segments=planned.segments if planned else None,

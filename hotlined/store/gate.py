@@ -3,7 +3,7 @@
 What passes is on the disk as being submitted before the modem hears of it (`lifecycle`).
 """
 
-import secrets
+import random
 import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -221,7 +221,7 @@ def _begin_attempt(
     *,
     shadow: bool,
 ) -> None:
-    reference = secrets.randbelow(256)
+    reference = random.SystemRandom().randrange(256)
     segments = encode(answer["recipient"], composed.plan, reference)
     db.execute(
         "UPDATE answers SET text = ?, encoding = ?, segments = ? WHERE id = ?",

@@ -1,7 +1,6 @@
 """Which PINs were tried on which SIM: a PIN that a SIM refused is never tried on it again."""
 
-import hashlib
-import secrets
+import os
 
 from hotlined import files, pseudonym
 from hotlined.clock import Now
@@ -17,8 +16,10 @@ def digest(db: Database, pin: str) -> str:
     path = db.path.with_name(db.path.name + ".pins")
     secret = pseudonym.maybe_key(path)
     if secret is None:
-        secret = secrets.token_bytes(pseudonym.KEY_OCTETS)
+        secret = os.urandom(pseudonym.KEY_OCTETS)
         files.replace(path, secret, 0o600, beside=db.path, durable=True)
+    import hashlib  # noqa: PLC0415  it loads OpenSSL, 4 MiB: a line whose SIM has no PIN does without
+
     return hashlib.blake2b(pin.encode(), key=secret, digest_size=32).hexdigest()
 
 
