@@ -251,7 +251,7 @@ def test_a_crash_at_any_step_loses_nothing_and_doubles_nothing(shard: int) -> No
     """Killed at whatever step: every text once, no segment twice, what left is counted, no PIN tried again."""
     mine = chosen()[shard::SHARDS]
     killed = [kill(name, step) for name, step in mine]
-    assert killed.count(False) <= max(1, len(mine) / 10), "a run differs from another by a poll or two"
+    assert killed.count(False) <= max(2, len(mine) / 10), "a run differs from another by a poll or two"
 
 
 @click.command()
