@@ -223,11 +223,16 @@ SCENARIOS = {"traffic": TRAFFIC, "first start": FIRST_START, "wrong PIN": WRONG_
 
 @cache
 def points() -> tuple[tuple[str, Step], ...]:
-    """Return every point at which the daemon is killed: a scenario, and a step in it."""
+    """Return every point at which the daemon is killed: a scenario, and a step in it.
+
+    A first run of a fresh checkout is slow and asks the modem more than once: what no second run has is no point.
+    """
+    usual = {(name, step) for name, scenario in SCENARIOS.items() for step in play(scenario)}
     return tuple(
         (name, step)
         for name, scenario in SCENARIOS.items()
         for step in takewhile(lambda step: step.name != scenario.until, play(scenario))  # noqa: B023  # used at once
+        if (name, step) in usual
     )
 
 
@@ -251,7 +256,7 @@ def test_a_crash_at_any_step_loses_nothing_and_doubles_nothing(shard: int) -> No
     """Killed at whatever step: every text once, no segment twice, what left is counted, no PIN tried again."""
     mine = chosen()[shard::SHARDS]
     killed = [kill(name, step) for name, step in mine]
-    assert killed.count(False) <= max(2, len(mine) / 10), "a run differs from another by a poll or two"
+    assert killed.count(False) <= max(1, len(mine) / 10), "a run differs from another by a poll or two"
 
 
 @click.command()
