@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import tty
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -296,6 +297,27 @@ while True:
 """
 
 
+def test_a_port_that_another_program_reads_is_not_lost() -> None:
+    """What another program took between our wait and our read leaves nothing to read: that is not the port's end."""
+    master, slave = pty.openpty()
+    tty.setraw(slave)
+    port = Port(os.ttyname(slave))
+    with subprocess.Popen([sys.executable, "-c", READS_ALONG, port.name], stdout=subprocess.PIPE) as reader:
+        try:
+            assert reader.stdout
+            assert reader.stdout.readline()
+            for _ in range(5_000):
+                os.write(master, b"OK\r\n")
+                port.read(0.001)
+        finally:
+            reader.kill()
+    port.read(0)
+    os.close(slave)
+    os.close(master)
+    with pytest.raises(PortLostError, match="hung up"):
+        port.read(1.0)
+
+
 def test_a_program_that_takes_the_answers_away_is_named(line: Line) -> None:
     """A program that opened the port beside the daemon is named with its cure; the modem is not reset for it."""
     start_hasty(line)
@@ -304,7 +326,7 @@ def test_a_program_that_takes_the_answers_away_is_named(line: Line) -> None:
         try:
             assert reader.stdout
             assert reader.stdout.readline()
-            line.wait_state("busy_port")
+            wait_until(lambda: line.status()["modem"]["state"] == "busy_port", "a busy port", SILENCE_SECONDS)
             assert f"(process {reader.pid})" in line.trouble()
         finally:
             reader.kill()

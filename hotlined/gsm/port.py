@@ -63,8 +63,9 @@ class Port:
                 drain(self._wake)
             if self._fileno not in ready:
                 return b""
-            if not (octets := os.read(self._fileno, _CHUNK)):
-                raise self._lost("it says that it has ended")
+            octets = os.read(self._fileno, _CHUNK)
+            if not octets and _has_hung_up(self._fileno):
+                raise self._lost("it has hung up")
         except BlockingIOError:
             return b""
         except PortLostError:
@@ -123,6 +124,17 @@ def drain(descriptors: Sequence[int]) -> None:
         with contextlib.suppress(BlockingIOError):
             while len(os.read(descriptor, _CHUNK)) == _CHUNK:
                 pass
+
+
+def _has_hung_up(descriptor: int) -> bool:
+    """Tell whether nothing can come any more.
+
+    That nothing was read does not say so: of a port that two programs read, the other may have taken what there was
+    between our wait and our read.
+    """
+    poll = select.poll()
+    poll.register(descriptor, select.POLLRDHUP)
+    return bool(poll.poll(0))
 
 
 def maybe_shared(name: str) -> PortBusyError | None:
