@@ -421,14 +421,27 @@ def test_run_refuses_a_broken_configuration(line: Filled) -> None:
     ("level", "prefix"),
     [(logging.DEBUG, "<7>"), (logging.INFO, "<6>"), (logging.WARNING, "<4>"), (logging.ERROR, "<3>")],
 )
-def test_each_line_of_a_record_is_prefixed_and_harmless(level: int, prefix: str) -> None:
-    """The journal gets a priority on every line of a record, and no escape from anywhere."""
-    record = logging.LogRecord("hotlined", level, "", 0, "operator %s\nmore", ("\x1b[31m",), None)
+def test_a_record_is_one_line_and_harmless(level: int, prefix: str) -> None:
+    """No text that a record holds writes a second one, and none an escape; the journal gets its priority."""
+    record = logging.LogRecord("hotlined", level, "", 0, "operator %s\nmore", ("\x1b[31m\n<3>forged\r\u2028x",), None)
+    written = "operator \\x1b[31m⏎<3>forged\\x0d\\u2028x⏎more"
 
-    assert Formatter(journal=True).format(record) == f"{prefix}operator \\x1b[31m\n{prefix}more"
+    assert Formatter(journal=True).format(record) == prefix + written
     assert re.fullmatch(
-        rf"[0-9: ,-]+ {logging.getLevelName(level)} +operator \\x1b\[31m\nmore", Formatter(journal=False).format(record)
+        rf"[0-9: ,-]+ {logging.getLevelName(level)} +{re.escape(written)}", Formatter(journal=False).format(record)
     )
+
+
+def test_a_traceback_is_one_line() -> None:
+    """What went wrong is a record, too, and its text may be a stranger's."""
+    with pytest.raises(ValueError, match="forged") as caught:
+        raise ValueError("x\n<6>forged")
+    bug = caught.type, caught.value, caught.tb
+    written = Formatter(journal=True).format(logging.LogRecord("hotlined", logging.ERROR, "", 0, "a bug", (), bug))
+
+    assert written.splitlines() == [written]
+    assert written.startswith("<3>a bug⏎Traceback (most recent call last):⏎")
+    assert written.endswith("ValueError: x⏎<6>forged")
 
 
 def test_the_database_is_open_again_for_its_daemon(line: Filled) -> None:

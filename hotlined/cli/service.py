@@ -1,6 +1,6 @@
 """What makes a process a service: its log on stderr, its files its group's to read.
 
-In the journal each line carries its priority (sd-daemon(3)) and no time, which the journal adds; elsewhere it carries
+In the journal each record carries its priority (sd-daemon(3)) and no time, which the journal adds; elsewhere it carries
 both as words.
 """
 
@@ -15,17 +15,20 @@ _DEBUG = 7
 
 
 class Formatter(logging.Formatter):
-    """Writes the lines of a record, each made harmless; in the journal its priority stands in front."""
+    """Writes a record on one line, made harmless; in the journal its priority stands in front.
+
+    A second line would be a record of its own, with words of whoever wrote the text that it came with.
+    """
 
     def __init__(self, *, journal: bool) -> None:
         super().__init__("%(message)s" if journal else "%(asctime)s %(levelname)-7s %(message)s")
         self._journal = journal
 
     def format(self, record: logging.LogRecord) -> str:
-        """Write a record; a traceback keeps its lines."""
+        """Write a record; where its lines were broken, as those of a traceback are, stands a sign."""
         priority = next((priority for level, priority in _PRIORITIES if record.levelno >= level), _DEBUG)
         prefix = f"<{priority}>" if self._journal else ""
-        return "\n".join(prefix + harmless(line) for line in super().format(record).split("\n"))
+        return prefix + harmless(super().format(record))
 
 
 def prepare(config: Config) -> None:
