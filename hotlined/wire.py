@@ -7,6 +7,7 @@ import contextlib
 import json
 import socket
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,25 @@ def send(channel: socket.socket, message: dict[str, Any], deadline: float) -> No
     """Send a line of JSON."""
     channel.settimeout(max(0.001, deadline - time.monotonic()))
     channel.sendall(json.dumps(message).encode() + b"\n")
+
+
+def serve(
+    listener: socket.socket,
+    idle_seconds: float,
+    answer: Callable[[socket.socket], None],
+    is_busy: Callable[[], bool] = lambda: False,
+) -> None:
+    """Answer one connection after the other, until nobody has come for some time and nothing is in hand."""
+    listener.settimeout(idle_seconds)
+    while True:
+        try:
+            channel, _ = listener.accept()
+        except TimeoutError:
+            if not is_busy():
+                return
+            continue
+        with channel, contextlib.suppress(OSError):  # who went away hears nothing
+            answer(channel)
 
 
 def from_error(error: HotlinedError) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from hotlined.control.verbs import VERBS
 from hotlined.store.opening import open_for_daemon
 
 NUMBER = "+32470123456"
+ACTIVATED = f"os.environ.update(LISTEN_FDS='1', LISTEN_PID=str(os.getpid())); {COMMAND}"
 ASK = """
 import contextlib, socket, sys
 with socket.socket(socket.AF_UNIX) as channel:
@@ -65,11 +66,9 @@ class Doors:
             self.socket.chmod(0o666)
             listener.listen()
             handed = listener.fileno()
-            activated = (
-                f"import os; os.dup2({handed}, 3); os.environ.update(LISTEN_FDS='1', LISTEN_PID=str(os.getpid()))"
-            )
+            activated = f"import os; os.dup2({handed}, 3); os.close({handed}); {ACTIVATED}"
             self.program = subprocess.Popen(
-                user.program(f"{activated}; {COMMAND}", "--config", str(self.config), "control"),
+                user.program(activated, "--config", str(self.config), "control"),
                 pass_fds=(handed,),
                 cwd="/",
                 stderr=subprocess.PIPE,
@@ -467,6 +466,60 @@ def test_few_are_erasing_at_a_time(doors: Doors) -> None:
 
     assert said.count("RefusedError") == 16
     assert LINE.hotlined(doors.config, "pause").returncode == 0
+
+
+@needs_root
+def test_what_takes_long_keeps_no_door(doors: Doors) -> None:
+    """When the program has ended, whoever comes hears so, though one is still being erased: nobody waits in vain."""
+    with contextlib.closing(sqlite3.connect(doors.database)) as db:
+        db.execute("BEGIN IMMEDIATE")  # so that nothing is erased meanwhile
+        doors.start()
+        assert doors.program
+        forget = {"verb": "forget", "arguments": {"name": NUMBER, "keep_opt_out": False}}
+        with socket.socket(socket.AF_UNIX) as asking:
+            asking.connect(str(doors.socket))
+            asking.sendall(json.dumps(forget | {"database": str(doors.database)}).encode() + b"\n")
+            children = Path(f"/proc/{doors.program.pid}/task/{doors.program.pid}/children")
+            wait_until(lambda: len(children.read_text().split()) == 1, "that it is being erased")
+            wait_until(lambda: STRANGER.call(ASK, str(doors.socket), "{}").returncode == 0)  # the child has come so far
+            doors.program.kill()
+            doors.program.wait()
+            with socket.socket(socket.AF_UNIX) as late, pytest.raises(ConnectionRefusedError):
+                late.connect(str(doors.socket))
+            db.rollback()
+            assert "result" in json.loads(asking.makefile().readline())
+
+
+def test_without_a_configuration_it_says_so_to_all_who_wait(tmp_path: Path) -> None:
+    """Who asks hears what is wrong, and nobody is left at the door: systemd would start it again and again."""
+    (tmp_path / "config.yaml").write_text("database: hotlined.db\nanswer: {txet: Non}\n")
+    words = ("-c", f"import os; os.dup2(int(os.environ['DOOR']), 3); {ACTIVATED}", "--config", "config.yaml", "control")
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.socket(socket.AF_UNIX))
+        listener.bind(str(tmp_path / "c.sock"))
+        listener.listen()
+        waiting = [stack.enter_context(socket.socket(socket.AF_UNIX)) for _ in range(3)]
+        for channel in waiting:
+            channel.settimeout(60)
+            channel.connect(str(tmp_path / "c.sock"))
+        done = subprocess.run(
+            [sys.executable, *words],
+            pass_fds=[listener.fileno()],
+            env=os.environ | {"DOOR": str(listener.fileno()), "PYTHONPATH": str(ROOT)},
+            cwd=tmp_path,
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+        said = [json.loads(channel.makefile().readline())["error"] for channel in waiting]
+        listener.settimeout(0)
+        with pytest.raises(BlockingIOError):
+            listener.accept()
+
+    assert done.returncode == 78, done.stderr
+    assert {one["kind"] for one in said} == {"ConfigError"}
+    assert "config.yaml" in said[0]["message"]
+    assert "txet" not in json.dumps(said)  # strangers are among those who wait
 
 
 @needs_root

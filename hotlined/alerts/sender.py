@@ -4,7 +4,6 @@ Only who may connect can ask: the socket is the line's user's. A request holds `
 `key`, `title`, `text` and `level`. It never takes an address from whoever asks: a daemon without a network gets none.
 """
 
-import contextlib
 import socket
 import time
 from typing import Any
@@ -30,14 +29,7 @@ class AlertSender:
 
     def serve(self, listener: socket.socket) -> None:
         """Serve until nobody has asked for some time."""
-        listener.settimeout(self._idle_seconds)
-        while True:
-            try:
-                asking, _ = listener.accept()
-            except TimeoutError:
-                return
-            with asking, contextlib.suppress(OSError):  # who went away hears nothing
-                self._answer(asking)
+        wire.serve(listener, self._idle_seconds, self._answer)
 
     def _answer(self, asking: socket.socket) -> None:
         try:

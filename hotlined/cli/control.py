@@ -12,7 +12,7 @@ from hotlined import config as configuration
 from hotlined import systemd
 from hotlined.cli.service import prepare
 from hotlined.cli.settings import Settings, pass_settings
-from hotlined.errors import UsageError
+from hotlined.errors import ConfigError, UsageError
 
 
 @click.command(hidden=True)
@@ -25,9 +25,14 @@ def control(settings: Settings, path: Path | None) -> None:
 
     Example: hotlined control --socket /run/hotlined-control/main.sock
     """
-    from hotlined.control.server import Server  # noqa: PLC0415  --help does without the store
+    from hotlined.control.server import Server, refuse  # noqa: PLC0415  --help does without the store
 
-    config = settings.config()
+    try:
+        config = settings.config()
+    except ConfigError as error:
+        with _listening(path) as listener:
+            refuse(listener, error)
+        raise
     prepare(config)
     with _listening(path) as listener:
         Server(config.database, lambda: configuration.load(config.path)).serve(listener)

@@ -16,6 +16,7 @@ import struct
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from hotlined.store.trouble import DatabaseTrouble
 
 SAY_SECONDS = 2.0
 IDLE_SECONDS = 600.0
+_REFUSING_SECONDS = 1.0  # then the configuration is read again when somebody asks
 _LONG_SECONDS = 15 * 60.0  # until the answer to what takes long is sent
 _SO_PEERGROUPS = 59  # socket.h of Linux 4.13: the supplementary groups of the peer
 _MOST_CHILDREN = 4  # at a time: each has the database open, and a Pi little memory
@@ -64,6 +66,15 @@ def peer_of(channel: socket.socket) -> Peer:
     return Peer(uid, frozenset((gid, *(number for (number,) in struct.iter_unpack("I", groups)))))
 
 
+def refuse(listener: socket.socket, error: HotlinedError) -> None:
+    """Tell everybody who waits why nothing can be decided: systemd starts this anew as long as somebody waits."""
+    wire.serve(
+        listener,
+        _REFUSING_SECONDS,
+        lambda channel: wire.send(channel, wire.from_error(error), time.monotonic() + SAY_SECONDS),
+    )
+
+
 class Server:
     """Serves one database at a listening socket."""
 
@@ -75,16 +86,7 @@ class Server:
 
     def serve(self, listener: socket.socket) -> None:
         """Serve until nobody has asked for some time and nothing is in hand."""
-        listener.settimeout(self._idle_seconds)
-        while True:
-            try:
-                channel, _ = listener.accept()
-            except TimeoutError:
-                if not self._working():
-                    return
-                continue
-            with channel, contextlib.suppress(OSError):  # who went away hears nothing
-                self._answer(channel)
+        wire.serve(listener, self._idle_seconds, partial(self._answer, listener), self._working)
 
     def _working(self) -> bool:
         for child in tuple(self._children):
@@ -92,7 +94,7 @@ class Server:
                 self._children.discard(child)
         return bool(self._children)
 
-    def _answer(self, channel: socket.socket) -> None:
+    def _answer(self, listener: socket.socket, channel: socket.socket) -> None:
         deadline = time.monotonic() + SAY_SECONDS
         try:
             peer = peer_of(channel)
@@ -123,6 +125,7 @@ class Server:
             self._children.add(child)
             return
         with contextlib.suppress(BaseException):
+            listener.close()  # else who comes after this program has ended waits at a door that nobody opens
             wire.send(channel, self._decided(request, who), time.monotonic() + _LONG_SECONDS)
         os._exit(0)
 
