@@ -351,7 +351,7 @@ def short_window(segments: int, spent: Mapping[str, Spent], limits: Limits, *, r
         limit = getattr(limits.segments, name)
         if spent[name].total + segments > limit:
             return WaitingFor(f"budget_{name}")
-        if returning and spent[name].returning + segments > limit - reserve(limit, limits):
+        if returning and spent[name].returning + segments > unreserved(limit, limits):
             return WaitingFor.RESERVE
     return None
 
@@ -359,6 +359,11 @@ def short_window(segments: int, spent: Mapping[str, Spent], limits: Limits, *, r
 def reserve(limit: int, limits: Limits) -> int:
     """Return how many segments of a window are only for numbers never answered before."""
     return math.floor(limit * limits.reserve_for_new / 100)
+
+
+def unreserved(limit: int, limits: Limits) -> int:
+    """Return how many segments of a window numbers that were answered before may take."""
+    return limit - reserve(limit, limits)
 
 
 def cooldown_left(history: History, limits: Limits, now: float) -> float:

@@ -39,6 +39,7 @@ from hotlined.store import (
     lifecycle,
     privacy,
     pseudonyms,
+    windows,
 )
 from hotlined.store.database import Database
 from hotlined.store.line import breaker_of, set_breaker
@@ -336,7 +337,7 @@ class Explorer:
         left = [fact for fact in self.world.facts if isinstance(fact, Submitted) and fact.left]
         for name, seconds in policy.WINDOW_SECONDS.items():
             truth = sum(fact.at > self.world.now - seconds for fact in left)
-            counted = attempts.spent(self.db, self.now, shadow=False)[name].total
+            counted = windows.spent(self.db, self.now, shadow=False)[name].total
             waiting = self.db.one("SELECT count(*) AS rows FROM answer_segments WHERE state = 'waiting'")
             assert waiting is not None
             if counted - waiting["rows"] != truth:
@@ -407,7 +408,7 @@ def _count_released() -> Iterator[None]:
     facts[states.SegmentState.UNCONFIRMED] = states.Facts(occupies=False, may_have_left=False, left=False)
     released = states.listed(state for state, each in facts.items() if each.occupies)
     with (
-        patched(attempts, "_SPENT", attempts._SPENT.replace(states.OCCUPIES, released)),
+        patched(windows, "_SPENT", windows._SPENT.replace(states.OCCUPIES, released)),
         patched(attempts, "_HISTORY", attempts._HISTORY.replace(states.MAY_HAVE_LEFT, released)),
     ):
         yield

@@ -1,6 +1,7 @@
 """`hotlined limits`: what is left, and the worst that can be spent."""
 
 import json
+import math
 import re
 import tempfile
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 
 from hotlined import policy
 from hotlined.clock import Now
-from hotlined.store import attempts, decisions
+from hotlined.store import decisions, windows
 from hotlined.words.amounts import wait_in_words
 
 Make = Callable[..., Filled]
@@ -330,16 +331,18 @@ def test_room_is_exact_for_known_numbers_too(make: Make) -> None:
     line.db.execute("UPDATE answer_segments SET submitted_limit = -9999.0 WHERE submitted_limit NOT IN (101.0, 102.0)")
     now = Now(line.now().utc, 200.0, synchronised=False)
 
-    def room(segments: int, *, returning: bool) -> float | None:
-        return attempts.room_at(line.db, "hour", segments, limits, now, returning=returning, shadow=False)
+    occupied = windows.occupancy(line.db, now, shadow=False)
 
-    assert room(8, returning=False) == 200.0
-    assert room(9, returning=False) == 3701.0
-    assert room(10, returning=False) == 3702.0
-    assert room(4, returning=True) == 200.0
-    assert room(5, returning=True) == 3701.0
-    assert room(6, returning=True) is None
-    assert room(11, returning=False) is None
+    def room(segments: int, *, known: bool) -> float:
+        return occupied.room_at("hour", segments, limits, now.limit, known=known)
+
+    assert room(8, known=False) == 200.0
+    assert room(9, known=False) == 3701.0
+    assert room(10, known=False) == 3702.0
+    assert room(4, known=True) == 200.0
+    assert room(5, known=True) == 3701.0
+    assert room(6, known=True) == math.inf
+    assert room(11, known=False) == math.inf
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ from hotlined.gsm.address import Address, Ton, identify, mask
 from hotlined.simulator import pdus
 from hotlined.states import Refusal
 from hotlined.store import answers as queue
-from hotlined.store import attempts, contacts, decisions, fates, opening, privacy, pseudonyms, requests
+from hotlined.store import attempts, contacts, decisions, fates, opening, privacy, pseudonyms, requests, windows
 from hotlined.store.database import Database
 from hotlined.store.log import maybe_contact
 from hotlined.store.opening import open_beside_daemon
@@ -467,14 +467,14 @@ def test_windows_keep_what_they_count(line_of: Filled) -> None:
     """Neither a purge nor forgetting frees a segment of the budget."""
     answered(line_of)
     now = moment(line_of, 0.01)
-    spent = attempts.spent(line_of.db, now, shadow=False)
+    spent = windows.spent(line_of.db, now, shadow=False)
     assert spent["month"].total == 2
     for _ in privacy.purge(line_of.db, timedelta(0), timedelta(0), now):
         pass
-    assert attempts.spent(line_of.db, now, shadow=False) == spent
+    assert windows.spent(line_of.db, now, shadow=False) == spent
     assert privacy.forget(line_of.db, KEVIN, now, keep_opt_out=False)
 
-    assert attempts.spent(line_of.db, now, shadow=False) == spent
+    assert windows.spent(line_of.db, now, shadow=False) == spent
     assert rows(line_of.db, "SELECT contact_id, recipient, text FROM answers") == [(None, pseudonym.NOBODY, None)]
 
 

@@ -23,7 +23,7 @@ from hotlined.clock import Now
 from hotlined.errors import DatabaseInUseError, DatabaseMissingError, DatabaseVersionError, StoreError
 from hotlined.gsm.address import Address, Ton, identify
 from hotlined.simulator import pdus
-from hotlined.store import answers, attempts, backup, contacts, decisions, fates, gate, pins, requests
+from hotlined.store import answers, attempts, backup, contacts, decisions, fates, gate, pins, requests, windows
 from hotlined.store.database import Database
 from hotlined.store.line import Sending, breaker_of, note_hold, note_share_hold, save_limit_clock, sending_of
 from hotlined.store.opening import open_beside_daemon, open_for_daemon
@@ -354,7 +354,7 @@ def test_both_segments_count_when_the_first_is_begun(db: Database) -> None:
     begun(db)
 
     assert answer(db)["state"] == "sending"
-    assert attempts.spent(db, at(db, 1), shadow=False)["hour"].total == 2
+    assert windows.spent(db, at(db, 1), shadow=False)["hour"].total == 2
 
 
 def test_an_answer_is_sent_when_every_segment_is(db: Database) -> None:
@@ -387,7 +387,7 @@ def test_a_crash_during_a_segment_is_unconfirmed_and_stays_so(db: Database) -> N
 
     assert answer(db)["state"] == "unconfirmed"
     assert answers.due(db, at(db, 9999)) == []
-    assert attempts.spent(db, at(db, 1), shadow=False)["hour"].total == 1
+    assert windows.spent(db, at(db, 1), shadow=False)["hour"].total == 1
 
 
 def test_what_cannot_have_left_counts_for_nothing(db: Database) -> None:
@@ -396,7 +396,7 @@ def test_what_cannot_have_left_counts_for_nothing(db: Database) -> None:
     refuse(db, begun(db), at(db, 1), 27)
 
     assert (answer(db)["state"], answer(db)["reason"]) == ("failed", "cms_27")
-    assert attempts.spent(db, at(db, 1), shadow=False)["hour"].total == 0
+    assert windows.spent(db, at(db, 1), shadow=False)["hour"].total == 0
     assert attempts.history_of(db, SENDER, shadow=False) == policy.History()
 
 
@@ -431,7 +431,7 @@ def test_while_nothing_leaves_nothing_fails(db: Database) -> None:
         now = answer(db)["due_limit"]
 
     assert answer(db)["state"] == "queued"
-    assert attempts.spent(db, at(db, now), shadow=False)["hour"].total == 0
+    assert windows.spent(db, at(db, now), shadow=False)["hour"].total == 0
 
 
 def test_a_refused_second_segment_leaves_the_first_counted(db: Database) -> None:
@@ -441,8 +441,8 @@ def test_a_refused_second_segment_leaves_the_first_counted(db: Database) -> None
     refuse(db, begun(db, 2), at(db, 2), 38)
 
     assert (answer(db)["state"], answer(db)["text"]) == ("queued", PLAN.text)
-    assert attempts.spent(db, at(db, 3), shadow=False)["hour"].total == 2
-    assert attempts.spent(db, at(db, 7200), shadow=False)["hour"].total == 1
+    assert windows.spent(db, at(db, 3), shadow=False)["hour"].total == 2
+    assert windows.spent(db, at(db, 7200), shadow=False)["hour"].total == 1
     assert attempts.history_of(db, SENDER, shadow=False).answers == 1
     assert begun(db, 7200).sequence == 2
 
@@ -495,7 +495,7 @@ def test_a_late_result_lets_the_rest_go_on_within_the_hour(db: Database, seconds
     queue(db)
     first = begun(db)
     lose(db, first, at(db, 1))
-    assert attempts.spent(db, at(db, 2), shadow=False)["hour"].total == 1
+    assert windows.spent(db, at(db, 2), shadow=False)["hour"].total == 1
     fates.settle_late(db, first.segment_id, 7, RULES, at(db, seconds))
 
     assert answer(db)["state"] == state
@@ -598,8 +598,8 @@ def test_shadow_mode_counts_for_itself_alone(db: Database) -> None:
     assert isinstance(verdict, policy.Pass)
     assert result is None
     assert answer(db)["state"] == "shadowed"
-    assert attempts.spent(db, at(db, 1), shadow=True)["hour"].total == 2
-    assert attempts.spent(db, at(db, 1), shadow=False)["hour"].total == 0
+    assert windows.spent(db, at(db, 1), shadow=True)["hour"].total == 2
+    assert windows.spent(db, at(db, 1), shadow=False)["hour"].total == 0
 
 
 def test_a_block_cancels_what_is_queued_at_once(db: Database) -> None:
@@ -719,10 +719,10 @@ def test_requeue_counts_anew_and_keeps_what_was_counted(db: Database) -> None:
     queue(db)
     lose(db, begun(db), at(db, 1))
     assert answers.requeue(db, 1, "admin", at(db, 500)) is None
-    assert attempts.spent(db, at(db, 500), shadow=False)["hour"].total == 1
+    assert windows.spent(db, at(db, 500), shadow=False)["hour"].total == 1
     take(db, begun(db, 1000), at(db, 1000), 1)
 
-    assert attempts.spent(db, at(db, 1000), shadow=False)["hour"].total == 3
+    assert windows.spent(db, at(db, 1000), shadow=False)["hour"].total == 3
     assert attempts.history_of(db, SENDER, shadow=False).last_answer == 1000
 
 

@@ -16,7 +16,7 @@ from hotlined.gsm.alphabet import Plan, plan
 from hotlined.gsm.tpdu import EncodedSegment
 from hotlined.policy import Reason, Share
 from hotlined.rehearsal.flood import EPOCH, Arrival
-from hotlined.store import answers, attempts, contacts, fates, gate
+from hotlined.store import answers, contacts, fates, gate, windows
 from hotlined.store.database import Database
 from hotlined.store.line import note_share_hold
 
@@ -81,13 +81,11 @@ class VirtualSender:
     def _room_at(self, now: Now, share: Share) -> float:
         """Return when a share that waits is looked at again: when every window has room, or before."""
         segments = max(planned.segments for planned in self._plans)
-        moments = [
-            attempts.room_at(
-                self._db, name, segments, self._rules.limits, now, returning=share is Share.KNOWN, shadow=False
-            )
+        occupied = windows.occupancy(self._db, now, shadow=False)
+        room = max(
+            occupied.room_at(name, segments, self._rules.limits, now.limit, known=share is Share.KNOWN)
             for name in policy.WINDOW_SECONDS
-        ]
-        room = max(math.inf if moment is None else moment for moment in moments)
+        )
         return max(now.limit + TICK_SECONDS, min(room, now.limit + LOOK_AGAIN_SECONDS))
 
 

@@ -13,7 +13,7 @@ from hotlined.errors import DatabaseMissingError
 from hotlined.gsm.alphabet import plan
 from hotlined.policy import Share, Spent
 from hotlined.reports.line import holds_of
-from hotlined.store import attempts, forecast
+from hotlined.store import forecast, windows
 from hotlined.store.database import Database
 from hotlined.store.forecast import Forecast, Outlook
 from hotlined.store.line import Sending
@@ -103,7 +103,7 @@ def report_limits(config: Config, unknown: tuple[str, ...] = ()) -> LimitsReport
     report = _report(config)
     if not unknown:
         return report
-    windows = {
+    without = {
         name: replace(
             window,
             limit=None if f"limits.segments.{name}" in unknown else window.limit,
@@ -114,7 +114,7 @@ def report_limits(config: Config, unknown: tuple[str, ...] = ()) -> LimitsReport
         for name, window in report.windows.items()
     }
     queues = {share: replace(queue, next_in_seconds=None) for share, queue in report.queue.items()}
-    return replace(report, windows=windows, queue=queues, worst={}, answers=(), first_in_seconds=None, unknown=unknown)
+    return replace(report, windows=without, queue=queues, worst={}, answers=(), first_in_seconds=None, unknown=unknown)
 
 
 def _report(config: Config) -> LimitsReport:
@@ -152,7 +152,7 @@ def _look(config: Config) -> tuple[dict[str, Spent], Forecast, tuple[Sending, ..
     try:
         with open_beside_daemon(config.database) as db:
             now = db.now()
-            spent = attempts.spent(db, now, shadow=config.mode is Mode.SHADOW)
+            spent = windows.spent(db, now, shadow=config.mode is Mode.SHADOW)
             return spent, look_ahead(db, config, now), holds_of(db, config)
     except DatabaseMissingError:
         nothing = dict.fromkeys(policy.WINDOW_SECONDS, Spent())

@@ -16,7 +16,7 @@ from hotlined.errors import DatabaseMissingError, DatabaseVersionError, RefusedE
 from hotlined.reports.in_force import Broken
 from hotlined.states import ModemState, SendingState
 from hotlined.status import CONFIG_REFUSED, DaemonStatus, Found, Trouble
-from hotlined.store import attempts, holders, queue
+from hotlined.store import holders, queue, windows
 from hotlined.store.database import Database
 from hotlined.store.line import FREE, Credit, Sending, credit_of, maybe_paused_by, maybe_shadow, recorded_holds
 from hotlined.store.opening import open_beside_daemon
@@ -181,7 +181,7 @@ def _stored(
     try:
         with open_beside_daemon(config.database) as db:
             now = db.now()
-            spent = attempts.spent(db, now, shadow=shadow)
+            spent = windows.spent(db, now, shadow=shadow)
             holds = _holds(db, daemon, alive=alive)
             first = holds[0] if holds else FREE
             credit = credit_of(db)

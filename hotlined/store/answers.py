@@ -19,7 +19,7 @@ from hotlined.gsm.address import Identity, LineType
 from hotlined.gsm.alphabet import Plan
 from hotlined.policy import Reason, Share
 from hotlined.states import ContactKind, ContactVerdict, SegmentState, State
-from hotlined.store import attempts, decisions, lifecycle, line
+from hotlined.store import attempts, decisions, lifecycle, line, windows
 from hotlined.store.correspondents import identity_of
 from hotlined.store.database import Database
 from hotlined.store.lifecycle import move
@@ -138,7 +138,7 @@ def enqueue_by_hand(
     before = _by_hand_before(db)
     spent = {
         name: policy.Spent(each.total + before, each.returning + before)
-        for name, each in attempts.spent(db, now, shadow=shadow).items()
+        for name, each in windows.spent(db, now, shadow=shadow).items()
     }
     verdict = policy.gate(queued, history, spent, rules, now.limit, line.line_hold(db))
     if not isinstance(verdict, policy.Pass):

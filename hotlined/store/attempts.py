@@ -10,12 +10,10 @@ from dataclasses import dataclass
 from hotlined import breaker, policy, pseudonym, states
 from hotlined.breaker import Breaker
 from hotlined.clock import Now
-from hotlined.states import SegmentState
 from hotlined.store import pseudonyms
 from hotlined.store.database import Database
 from hotlined.store.line import breaker_of, set_breaker
 
-_COUNTS = f"(s.state IN {states.OCCUPIES} OR (:shadow AND s.state IN {states.IN_SHADOW}))"
 _MAY_HAVE_LEFT = f"(s.state IN {states.MAY_HAVE_LEFT} OR (:shadow AND s.state IN {states.IN_SHADOW}))"
 
 _ROW_OF_ENDED = 40  # attempts: more than enough for the last ten answers
@@ -70,80 +68,6 @@ def may_have_left(db: Database, answer_id: int, *, shadow: bool) -> bool:
             {"answer": answer_id, "shadow": int(shadow)},
         ).fetchone()
     )
-
-
-def spent(db: Database, now: Now, *, shadow: bool, without: int | None = None) -> dict[str, policy.Spent]:
-    """Return the segments counted in each window, without the waiting segments of attempt `without`."""
-    since = {name: now.limit - seconds for name, seconds in policy.WINDOW_SECONDS.items()}
-    row = db.connection.execute(_SPENT, since | {"shadow": int(shadow)}).fetchone()
-    waiting = db.the(_WAITING, without)
-    return {
-        name: policy.Spent(row[name] + waiting["total"], row[f"{name}_returning"] + waiting["returning_total"])
-        for name in policy.WINDOW_SECONDS
-    }
-
-
-_SPENT = f"""
-SELECT
-  count(*) FILTER (WHERE s.submitted_limit > :hour) AS hour,
-  count(*) FILTER (WHERE s.submitted_limit > :hour AND t.share = '{policy.Share.KNOWN}') AS hour_returning,
-  count(*) FILTER (WHERE s.submitted_limit > :day) AS day,
-  count(*) FILTER (WHERE s.submitted_limit > :day AND t.share = '{policy.Share.KNOWN}') AS day_returning,
-  count(*) AS month,
-  count(*) FILTER (WHERE t.share = '{policy.Share.KNOWN}') AS month_returning
-FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id
-WHERE s.submitted_limit > :month AND s.state <> '{SegmentState.WAITING}' AND {_COUNTS}
-"""
-# IS NOT: `without` may be NULL, which leaves no attempt out
-_WAITING = f"""
-SELECT count(*) AS total, coalesce(sum(t.share = '{policy.Share.KNOWN}'), 0) AS returning_total
-FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id
-WHERE s.state = '{SegmentState.WAITING}' AND t.id IS NOT ?
-"""
-
-
-def room_at(
-    db: Database, window: str, segments: int, limits: policy.Limits, now: Now, *, returning: bool, shadow: bool
-) -> float | None:
-    """Return the limit time from which a window holds so many more segments if nothing else is let out; None: never.
-
-    `returning` asks for an answer to a number that was answered before, which the reserve is not for.
-    """
-    limit: int = getattr(limits.segments, window)
-    seconds = policy.WINDOW_SECONDS[window]
-    shares = {0: limit} | ({1: limit - policy.reserve(limit, limits)} if returning else {})
-    if segments > min(shares.values()):
-        return None
-    moments = [now.limit]
-    for only_returning, share in shares.items():
-        row = db.connection.execute(
-            _IN_THE_WAY,
-            {
-                "since": now.limit - seconds,
-                "now": now.limit,
-                "shadow": int(shadow),
-                "known": only_returning,
-                "may_stay": share - segments,
-            },
-        ).fetchone()
-        if row:
-            moments.append(float(row["at"]) + seconds)
-    return max(moments)
-
-
-# What waits behind a segment that was handed over counts as if it were handed over now. The newest segments are passed
-# over, as many as may stay beside those that are to go; the next one has to leave the window first. :known is 0 or 1:
-# >= 0 looks at all segments, >= 1 at those to known numbers alone.
-_IN_THE_WAY = f"""
-SELECT at FROM (
-  SELECT s.submitted_limit AS at, t.share = '{policy.Share.KNOWN}' AS is_known
-  FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id
-  WHERE s.submitted_limit > :since AND s.state <> '{SegmentState.WAITING}' AND {_COUNTS}
-  UNION ALL
-  SELECT :now, t.share = '{policy.Share.KNOWN}' FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id
-  WHERE s.state = '{SegmentState.WAITING}'
-) WHERE is_known >= :known ORDER BY at DESC LIMIT 1 OFFSET :may_stay
-"""
 
 
 # ---- the breaker

@@ -15,7 +15,7 @@ from hotlined.gsm import tpdu
 from hotlined.gsm.address import Identity, LineType
 from hotlined.policy import Fate
 from hotlined.states import ContactKind, SegmentState, State
-from hotlined.store import attempts, lifecycle, pseudonyms
+from hotlined.store import attempts, lifecycle, pseudonyms, windows
 from hotlined.store.attempts import BreakerUpdate
 from hotlined.store.database import Database
 from hotlined.store.gate import Begun
@@ -438,7 +438,7 @@ def _may_go_on(db: Database, answer: sqlite3.Row, segments: int, rules: policy.R
         by_hand=answer["by_hand"] is not None,
         known=answer["attempt_share"] == policy.Share.KNOWN,
     )
-    spent = attempts.spent(db, now, shadow=False)
+    spent = windows.spent(db, now, shadow=False)
     return isinstance(policy.gate(queued, history, spent, rules, now.limit, line_hold(db)), policy.Pass)
 
 

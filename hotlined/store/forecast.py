@@ -9,15 +9,16 @@ Known to be wrong: what holds the whole line back is left aside.
 import math
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from operator import attrgetter
 
-from hotlined import policy, states
+from hotlined import policy
 from hotlined.clock import Now
 from hotlined.policy import Share
 from hotlined.states import SegmentState, State
 from hotlined.store.database import Database
+from hotlined.store.windows import Occupancy, occupancy
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,32 +36,6 @@ class _Waiting:
     too_old_at: float
     is_asked: bool = False
     """Whether it is the one that the forecast is about."""
-
-
-@dataclass(slots=True)
-class _Spent:
-    """When each segment was or will be handed over, in order: all of them, and those to known numbers."""
-
-    everything: list[float] = field(default_factory=list)
-    known: list[float] = field(default_factory=list)
-
-    def add(self, at: float, segments: int, *, known: bool) -> None:
-        self.everything += [at] * segments
-        if known:
-            self.known += [at] * segments
-
-    def room_at(self, window: str, segments: int, limits: policy.Limits, start: float, *, known: bool) -> float:
-        """Return the moment from which a window holds so many more segments; infinity for never."""
-        limit: int = getattr(limits.segments, window)
-        share = limit - policy.reserve(limit, limits)
-        asked = [(self.everything, limit), *([(self.known, share)] if known else [])]
-        at = start
-        for moments, most in asked:
-            if segments > most:
-                return math.inf
-            if len(moments) > most - segments:
-                at = max(at, moments[len(moments) - (most - segments) - 1] + policy.WINDOW_SECONDS[window])
-        return at
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +60,7 @@ class Forecast:
     delay: timedelta
     now: float
     queues: dict[Share, tuple[_Waiting, ...]]
-    spent: _Spent
+    occupied: Occupancy
 
     def outlook(self, segments: int, *, known: bool) -> Outlook:
         """Say when one answer more can go at the earliest, after the least delay, behind what is due before it.
@@ -96,23 +71,23 @@ class Forecast:
         asked = _Waiting(segments, self.now + self.delay.total_seconds(), math.inf, is_asked=True)
         queues = {each: deque(self.queues[each]) for each in _ORDER}
         queues[share] = deque(sorted([*queues[share], asked], key=attrgetter("due_at", "is_asked")))
-        spent = _Spent([*self.spent.everything], [*self.spent.known])
+        occupied = Occupancy([*self.occupied.everything], [*self.occupied.known])
         at, before, taken = self.now, 0, 0
         while True:
             heads = {each: waiting[0] for each, waiting in queues.items() if waiting}
             goes = {
-                each: max(at, head.due_at, *self._rooms(spent, head, each).values()) for each, head in heads.items()
+                each: max(at, head.due_at, *self._rooms(occupied, head, each).values()) for each, head in heads.items()
             }
             first = min(goes, key=goes.__getitem__)  # the first of those that go at once, in the order of the daemon
             if heads[share].is_asked and (first is share or goes[share] == math.inf):
-                rooms = self._rooms(spent, heads[share], share)
+                rooms = self._rooms(occupied, heads[share], share)
                 windows = {window: _maybe(room) for window, room in rooms.items()}
                 return Outlook(_maybe(goes[share]), windows, Ahead(before, taken))
             gone = queues[first].popleft()
             if first is share:
                 before, taken = before + 1, taken + gone.segments
             if goes[first] <= heads[first].too_old_at and goes[first] < math.inf:
-                spent.add(goes[first], heads[first].segments, known=first is Share.KNOWN)
+                occupied.add(goes[first], heads[first].segments, known=first is Share.KNOWN)
                 at = goes[first] + heads[first].segments * self.send_interval.total_seconds()
 
     def first_at(self) -> float | None:
@@ -121,13 +96,14 @@ class Forecast:
             goes
             for share, waiting in self.queues.items()
             for each in waiting
-            if (goes := max(self.now, each.due_at, *self._rooms(self.spent, each, share).values())) <= each.too_old_at
+            if (goes := max(self.now, each.due_at, *self._rooms(self.occupied, each, share).values()))
+            <= each.too_old_at
         ]
         return min(moments, default=None)
 
-    def _rooms(self, spent: _Spent, answer: _Waiting, share: Share) -> dict[str, float]:
+    def _rooms(self, occupied: Occupancy, answer: _Waiting, share: Share) -> dict[str, float]:
         return {
-            window: spent.room_at(window, answer.segments, self.limits, self.now, known=share is Share.KNOWN)
+            window: occupied.room_at(window, answer.segments, self.limits, self.now, known=share is Share.KNOWN)
             for window in policy.WINDOW_SECONDS
         }
 
@@ -142,7 +118,7 @@ def _maybe(moment: float) -> float | None:
 def nothing(limits: policy.Limits, delay: timedelta) -> Forecast:
     """Return what holds where there is no database yet: nothing waits, nothing is spent."""
     none = dict.fromkeys(Share, Ahead(0, 0))
-    return Forecast(none, limits, timedelta(0), delay, 0.0, dict.fromkeys(Share, ()), _Spent())
+    return Forecast(none, limits, timedelta(0), delay, 0.0, dict.fromkeys(Share, ()), Occupancy())
 
 
 def forecast(
@@ -165,10 +141,6 @@ def forecast(
         share = Share(row["share"])
         size = row["segments"] or sizes.get(share, 1)
         queues[share].append(_Waiting(size, row["due_limit"], row["age_limit"] + max_age.total_seconds()))
-    spent = _Spent()
-    since = now.limit - policy.WINDOW_SECONDS["month"]
-    for row in db.connection.execute(_SUBMITTED, {"since": since, "now": now.limit, "shadow": int(shadow)}):
-        spent.add(row["at"], 1, known=bool(row["is_known"]))
     return Forecast(
         {share: Ahead(len(each), sum(waiting.segments for waiting in each)) for share, each in queues.items()},
         limits,
@@ -176,7 +148,7 @@ def forecast(
         delay,
         now.limit,
         {share: tuple(each) for share, each in queues.items()},
-        spent,
+        occupancy(db, now, shadow=shadow),
     )
 
 
@@ -185,15 +157,4 @@ SELECT share, segments, due_limit, age_limit FROM answers a WHERE state = '{Stat
   (SELECT 1 FROM attempts t JOIN answer_segments s ON s.attempt_id = t.id
     WHERE t.answer_id = a.id AND s.state = '{SegmentState.WAITING}')
 ORDER BY due_limit, id
-"""
-# as the gate counts them: what waits behind a segment that was handed over counts as if it were handed over now
-_SUBMITTED = f"""
-SELECT s.submitted_limit AS at, t.share = '{Share.KNOWN}' AS is_known
-FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id
-WHERE s.submitted_limit > :since AND s.state <> '{SegmentState.WAITING}'
-  AND (s.state IN {states.OCCUPIES} OR (:shadow AND s.state IN {states.IN_SHADOW}))
-UNION ALL
-SELECT :now, t.share = '{Share.KNOWN}' FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id
-WHERE s.state = '{SegmentState.WAITING}'
-ORDER BY at
 """

@@ -15,7 +15,7 @@ from hotlined.gsm import tpdu
 from hotlined.gsm.alphabet import Plan, plan
 from hotlined.policy import Reason, Share, WaitingFor
 from hotlined.states import OPEN, ContactKind, SegmentState, State
-from hotlined.store import attempts, lifecycle
+from hotlined.store import attempts, lifecycle, windows
 from hotlined.store.correspondents import identity_of
 from hotlined.store.database import Database
 from hotlined.store.lifecycle import latest_attempt, move, move_rest, move_segment
@@ -98,7 +98,7 @@ def begin(
             return Refiled(share), None
         composed = None if attempt else _compose(answer, history, compose)
         asked = _question(answer, attempt, composed.plan.segments if composed else 0, now, known=known)
-        spent = attempts.spent(db, now, shadow=shadow)
+        spent = windows.spent(db, now, shadow=shadow)
         verdict = policy.gate(asked, history, spent, rules, now.limit, _hold(db, answer, attempt, trial or shadow))
         if isinstance(verdict, policy.Cancel):
             lifecycle.end(db, answer_id, verdict.reason)
