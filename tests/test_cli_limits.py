@@ -360,6 +360,11 @@ def test_a_wait_is_told_in_two_units(duration: timedelta, words: str) -> None:
     assert wait_in_words(duration.total_seconds()) == words
 
 
+def test_a_wait_between_two_moments_is_not_rounded_up_for_their_rounding() -> None:
+    """The difference of two moments may be a ten-millionth of a second too long."""
+    assert wait_in_words(1800.0000002) == "30m"
+
+
 def test_what_keeps_answers_back_is_said(make: Make) -> None:
     """While the line is paused no moment is promised, whatever room there is; `resume` brings it back."""
     line = make()

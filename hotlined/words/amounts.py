@@ -41,7 +41,7 @@ def wait_in_words(seconds: float | None) -> str:
     if seconds <= 0:
         return "now"
     step = next(step for least, step in _STEPS if seconds >= least)
-    rest = math.ceil(seconds / step) * step
+    rest = math.ceil(round(seconds, 3) / step) * step  # moments are sums: 1800.0000002 s are 30 minutes
     written = ""
     for unit, size in _UNITS.items():
         number, rest = divmod(rest, size)
