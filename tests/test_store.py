@@ -23,7 +23,19 @@ from hotlined.clock import Now
 from hotlined.errors import DatabaseInUseError, DatabaseMissingError, DatabaseVersionError, StoreError
 from hotlined.gsm.address import Address, Ton, identify
 from hotlined.simulator import pdus
-from hotlined.store import answers, attempts, backup, contacts, decisions, fates, gate, pins, requests, windows
+from hotlined.store import (
+    answers,
+    attempts,
+    backup,
+    breaking,
+    contacts,
+    decisions,
+    fates,
+    gate,
+    pins,
+    requests,
+    windows,
+)
 from hotlined.store.database import Database
 from hotlined.store.line import Sending, breaker_of, note_hold, note_share_hold, save_limit_clock, sending_of
 from hotlined.store.opening import open_beside_daemon, open_for_daemon
@@ -1223,8 +1235,8 @@ def test_half_sent_answers_lost_since_the_breaker_closed_open_it_again(db: Datab
         take(db, begun(db), at(db, 0))
         refuse(db, begun(db, 1), at(db, 1), 38)
         if breaker_of(db).is_open:
-            attempts.close_breaker(db, at(db, 2))
-    attempts.close_breaker(db, at(db, 3))
+            breaking.close_breaker(db, at(db, 2))
+    breaking.close_breaker(db, at(db, 3))
     for moment in (400.0, 401.0, 402.0):
         lose(db, begun(db, moment), at(db, moment))
 

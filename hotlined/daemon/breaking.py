@@ -11,7 +11,7 @@ from hotlined.clock import Now
 from hotlined.daemon.credit import Credit
 from hotlined.daemon.line import Line
 from hotlined.daemon.recovery import Ladder, ModemTrouble
-from hotlined.store import answers, attempts
+from hotlined.store import answers, breaking
 from hotlined.store.line import breaker_of
 
 log = logging.getLogger("hotlined")
@@ -31,7 +31,7 @@ class BreakerWatch:
         db = self._line.db
         state = breaker_of(db)
         if state.is_open and state.trial_requested:  # by a person's command, which makes no trial due itself
-            attempts.call_trial(db, now, self._line.timing.trial_gap)
+            breaking.call_trial(db, now, self._line.timing.trial_gap)
             state = breaker_of(db)
         if state.cause is not self._cause:
             if state.cause:
@@ -46,7 +46,7 @@ class BreakerWatch:
             answers.requeue_half_sent(db, trials=False)
         return state
 
-    def report(self, update: attempts.BreakerUpdate, ladder: Ladder) -> None:
+    def report(self, update: breaking.BreakerUpdate, ladder: Ladder) -> None:
         """Pass on what the outcome of a segment has changed of the breaker."""
         if update.change is breaker.Change.TRIAL_FAILED:
             self._credit.ask_soon()
@@ -62,7 +62,7 @@ class BreakerWatch:
             return
         since, self._unregistered_since = self._unregistered_since, None
         if since is not None and time.monotonic() - since >= self._line.timing.unregistered_for:
-            attempts.call_trial(self._line.db, now, self._line.timing.trial_gap)
+            breaking.call_trial(self._line.db, now, self._line.timing.trial_gap)
 
     def forget_registration(self) -> None:
         """Forget for how long there has been no network: there is no modem that could say so."""

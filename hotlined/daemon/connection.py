@@ -26,7 +26,7 @@ from hotlined.gsm import address
 from hotlined.gsm.modem import REGISTERED, Identification, Modem, NetworkCondition, Registration
 from hotlined.policy import Reason
 from hotlined.states import ModemState
-from hotlined.store import answers, attempts
+from hotlined.store import answers, breaking
 from hotlined.store.line import bind_sim, bound_sim, note_own_number
 from hotlined.timing import Backoff, Every, RateLimit
 from hotlined.words.conditions import CENTRE_CURE, MODEM
@@ -162,7 +162,7 @@ class Connection:
             db.event(db.now(), "sim_adopted", f"by {who}")
             if is_another_sim:
                 answers.cancel_all(db, Reason.SIM_CHANGED)
-        attempts.call_trial(db, db.now(), self.line.timing.trial_gap)
+        breaking.call_trial(db, db.now(), self.line.timing.trial_gap)
         self.mismatch = ""
         self._note_own_number()
         if self.modem:

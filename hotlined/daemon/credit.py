@@ -14,7 +14,7 @@ from hotlined.clock import Now
 from hotlined.daemon.line import Line
 from hotlined.errors import ModemError, ModemSilentError
 from hotlined.gsm.modem import Modem
-from hotlined.store import attempts
+from hotlined.store import breaking
 from hotlined.store.line import breaker_of, note_balance
 
 log = logging.getLogger("hotlined")
@@ -83,9 +83,9 @@ class Credit:
         cause = breaker_of(db).cause
         if not pays and cause is None:
             with db.transaction():
-                attempts.open_breaker(
+                breaking.open_breaker(
                     db, breaker.Cause.CREDIT, db.now(), timing.trial_after, f"the balance is {balance}"
                 )
             log.warning("out of credit: the balance is %s; answers wait, one is tried now and then", balance)
         if pays and cause is breaker.Cause.CREDIT:
-            attempts.call_trial(db, db.now(), timing.trial_gap)
+            breaking.call_trial(db, db.now(), timing.trial_gap)

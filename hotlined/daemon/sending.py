@@ -23,7 +23,7 @@ from hotlined.errors import ModemError, PortError
 from hotlined.gsm import alphabet, modem, tpdu
 from hotlined.gsm.modem import CMS_SMSC_UNKNOWN, Modem
 from hotlined.policy import Fate, Share, WaitingFor
-from hotlined.store import answers, contacts, fates, gate, pseudonyms, shares
+from hotlined.store import answers, breaking, contacts, fates, gate, pseudonyms, shares
 from hotlined.store.line import line_hold, note_half_hold, note_hold, note_share_hold, own_number
 from hotlined.store.trouble import DatabaseTrouble
 from hotlined.timing import Every
@@ -177,7 +177,7 @@ class Sender:
         lets_try = state.lets_try(now.limit) and not shadow
         turns = answers.due(db, now, trial=lets_try, shadow=shadow, breaker=state)
         if lets_try and state.refused and not any(turn.trial for turn in turns):
-            answers.end_round(db, self.line.timing.trial_after)
+            breaking.end_round(db, self.line.timing.trial_after)
         for turn in turns:
             if turn.share and time.monotonic() < self._share_asked_again_at.get(turn.share, 0.0):
                 self._all_wait = True

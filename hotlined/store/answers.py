@@ -7,12 +7,11 @@ leave twice, stands at the head of `lifecycle`; `gate` lets answers out of this 
 import json
 import random
 import sqlite3
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from sqlite3 import Row
 
-from hotlined import breaker, policy, pseudonym, states
+from hotlined import policy, pseudonym, states
 from hotlined.breaker import Breaker
 from hotlined.clock import Now, age, rfc3339
 from hotlined.gsm.address import Identity, LineType
@@ -324,12 +323,6 @@ _TAKEN_BEFORE = (
     "EXISTS (SELECT 1 FROM answers o JOIN attempts t ON t.answer_id = o.id JOIN answer_segments s"
     f" ON s.attempt_id = t.id WHERE o.recipient = a.recipient AND o.id <> a.id AND s.state IN {states.LEFT})"
 )
-
-
-def end_round(db: Database, pauses: Sequence[float]) -> None:
-    """Commit that the breaker's round is over, for nobody is left to try: the next trial comes after its pause."""
-    with db.transaction():
-        line.set_breaker(db, breaker.round_over(line.breaker_of(db), pauses))
 
 
 def next_dues(db: Database) -> dict[Share, float]:

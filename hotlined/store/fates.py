@@ -15,8 +15,8 @@ from hotlined.gsm import tpdu
 from hotlined.gsm.address import Identity, LineType
 from hotlined.policy import Fate
 from hotlined.states import ContactKind, SegmentState, State
-from hotlined.store import attempts, lifecycle, pseudonyms, windows
-from hotlined.store.attempts import BreakerUpdate
+from hotlined.store import attempts, breaking, lifecycle, pseudonyms, windows
+from hotlined.store.breaking import BreakerUpdate
 from hotlined.store.database import Database
 from hotlined.store.gate import Begun
 from hotlined.store.lifecycle import latest_attempt, move, move_rest, move_segment
@@ -105,7 +105,7 @@ def _end_attempt(
         now.limit,
         attempt_id,
     )
-    return attempts.report_outcome(db, attempt_id, outcome, now, tuple(pauses), nothing_left=nothing_left)
+    return breaking.report_outcome(db, attempt_id, outcome, now, tuple(pauses), nothing_left=nothing_left)
 
 
 def _take(db: Database, begun: Begun, mr: int | None, now: Now) -> Outcome | None:
@@ -175,7 +175,7 @@ def _tries(db: Database, answer: sqlite3.Row) -> policy.Tries:
     attempt = db.one(
         "SELECT cause FROM attempts WHERE answer_id = ? AND cause IS NOT NULL ORDER BY id DESC LIMIT 1", answer["id"]
     )
-    last = attempts.maybe_cms(attempt["cause"]) if attempt and answer["refusals"] else None
+    last = breaking.maybe_cms(attempt["cause"]) if attempt and answer["refusals"] else None
     return policy.Tries(answer["refusals"], answer["refusals_counted"], last, bool(others_left))
 
 
