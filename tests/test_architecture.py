@@ -202,6 +202,21 @@ def test_the_state_of_the_line_has_one_owner() -> None:
     assert speakers == {"store/line.py", "migrations.py"}
 
 
+def test_states_and_outcomes_have_one_writer() -> None:
+    """Only store/lifecycle.py changes the state of an answer or a segment, or the outcome of an attempt."""
+    change = re.compile(
+        r"UPDATE (answers|answer_segments) SET\s+state\b|UPDATE attempts SET[^;]*\b(outcome|ended_limit) ="
+    )
+    writers = {
+        path.relative_to(PACKAGE).as_posix()
+        for path in PACKAGE.rglob("*.py")
+        for text in _texts(path)
+        if change.search(text)
+    }
+
+    assert writers == {"store/lifecycle.py"}
+
+
 def test_a_long_insert_names_its_columns() -> None:
     """More than four marks in a row are miscounted sooner or later: `Database.insert` takes columns by their names."""
     inserts = [

@@ -95,16 +95,10 @@ def _end_attempt(
     *,
     nothing_left: bool,
 ) -> BreakerUpdate:
-    """Record how an attempt ended, for the breaker; None while it goes on."""
+    """Record how an attempt ended and report it to the breaker; None while it goes on."""
     if outcome is None:
         return BreakerUpdate(None, breaker_of(db))
-    db.execute(
-        "UPDATE attempts SET outcome = ?, cause = ?, ended_limit = ? WHERE id = ?",
-        outcome,
-        cause,
-        now.limit,
-        attempt_id,
-    )
+    lifecycle.end_attempt(db, attempt_id, outcome, cause, now)
     return breaking.report_outcome(db, attempt_id, outcome, now, tuple(pauses), nothing_left=nothing_left)
 
 
@@ -262,13 +256,7 @@ def mark_doubtful(db: Database, answer_id: int, code: str, now: Now) -> None:
     if segment["state"] == SegmentState.WAITING:
         move_segment(db, segment_id, SegmentState.SUBMITTING, submitted_at=now.rfc3339, submitted_limit=now.limit)
     _unconfirm(db, segment_id, code)
-    db.execute(
-        "UPDATE attempts SET outcome = ?, cause = ?, ended_limit = ? WHERE id = ?",
-        Outcome.INTERRUPTED,
-        code,
-        now.limit,
-        segment["attempt_id"],
-    )
+    lifecycle.end_attempt(db, segment["attempt_id"], Outcome.INTERRUPTED, code, now)
 
 
 # ---- what comes late
@@ -396,11 +384,10 @@ def _prove(db: Database, segment_id: int, now: Now, rules: policy.Rules | None) 
         if rules and _may_go_on(db, row, segments.count(SegmentState.CANCELLED), rules, now):
             move_rest(db, row["attempt_id"], SegmentState.CANCELLED, SegmentState.WAITING)
             move(db, row["id"], State.SENDING)
-            db.execute("UPDATE attempts SET outcome = NULL, cause = NULL, ended_limit = NULL WHERE id = ?",
-                       row["attempt_id"])  # fmt: skip
+            lifecycle.resume_attempt(db, row["attempt_id"])
         else:
             move(db, row["id"], State.FAILED, "half")
-            db.execute("UPDATE attempts SET outcome = ? WHERE id = ?", Outcome.INTERRUPTED, row["attempt_id"])
+            lifecycle.excuse_attempt(db, row["attempt_id"])
     return update
 
 

@@ -106,8 +106,8 @@ def begin(
             return verdict, None
         if composed:
             _begin_attempt(db, answer, composed, history.answers, encode, now, verdict, shadow=shadow)
-        else:
-            _go_on(db, answer_id)
+        elif attempt:
+            lifecycle.resume_attempt(db, attempt["id"])
         if trial and not shadow:
             _begin_trial(db, answer_id, now, pauses)
         return verdict, _let_out(db, answer, now, shadow=shadow)
@@ -164,11 +164,6 @@ def _question(
         begun=attempt is not None,
         known=known or answer["by_hand"] == "try",
     )
-
-
-def _go_on(db: Database, answer_id: int) -> None:
-    """Go on with the latest attempt, which was put back: how it ended before is over."""
-    db.execute("UPDATE attempts SET outcome = NULL, ended_limit = NULL WHERE id = ?", latest_attempt(db, answer_id))
 
 
 def set_aside(db: Database, answer_id: int, why: str, now: Now) -> None:

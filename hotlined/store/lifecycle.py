@@ -1,4 +1,4 @@
-"""Knows every state of an answer and of its segments, and is the only module that writes one.
+"""Knows every state of an answer and of its segments and the outcome of its attempts: no other module writes one.
 
 An answer is a row before it is a command, and two rules carry the money path. What may have left is never handed over
 again: before the modem hears of a segment, `submitting` is on the disk, and whatever then happens (a result, silence, a
@@ -28,6 +28,8 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+from hotlined.breaker import Outcome
+from hotlined.clock import Now
 from hotlined.errors import LifecycleError
 from hotlined.policy import Reason
 from hotlined.states import LEFT, REPEATABLE, SEGMENT_TRANSITIONS, TRANSITIONS, WAITS, SegmentState, State
@@ -68,6 +70,36 @@ def move_rest(db: Database, attempt_id: int, source: SegmentState, to: SegmentSt
     """Bring all segments of an attempt that are in one state into another."""
     for row in db.all("SELECT id FROM answer_segments WHERE attempt_id = ? AND state = ?", attempt_id, source):
         move_segment(db, row["id"], to)
+
+
+def end_attempt(db: Database, attempt_id: int, outcome: Outcome, cause: str | None, now: Now) -> None:
+    """Record how an attempt ended; `breaking` passes it on to the breaker."""
+    db.execute(
+        "UPDATE attempts SET outcome = ?, cause = ?, ended_limit = ? WHERE id = ?",
+        outcome,
+        cause,
+        now.limit,
+        attempt_id,
+    )
+
+
+def resume_attempt(db: Database, attempt_id: int) -> None:
+    """Record that an attempt goes on with its next segment: how it ended before is over.
+
+    The cause of a refusal stays, for the next refusal is compared with it; that of a result that was missing does not.
+    """
+    db.execute(  # each right side sees the row as it was
+        "UPDATE attempts SET outcome = NULL, ended_limit = NULL, cause = iif(outcome IN (?, ?), NULL, cause)"
+        " WHERE id = ?",
+        Outcome.UNCONFIRMED,
+        Outcome.INTERRUPTED,
+        attempt_id,
+    )
+
+
+def excuse_attempt(db: Database, attempt_id: int) -> None:
+    """Record that an attempt which has ended says nothing about the line: its segment is proven to have left."""
+    db.execute("UPDATE attempts SET outcome = ? WHERE id = ?", Outcome.INTERRUPTED, attempt_id)
 
 
 def latest_attempt(db: Database, answer_id: int) -> int | None:
