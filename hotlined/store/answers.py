@@ -14,11 +14,10 @@ from sqlite3 import Row
 from hotlined import policy, pseudonym, states
 from hotlined.breaker import Breaker
 from hotlined.clock import Now, age, rfc3339
-from hotlined.gsm.address import Identity, LineType
 from hotlined.gsm.alphabet import Plan
 from hotlined.policy import Reason, Share
-from hotlined.states import ContactKind, ContactVerdict, SegmentState, State
-from hotlined.store import attempts, decisions, lifecycle, line, windows
+from hotlined.states import ContactVerdict, SegmentState, State
+from hotlined.store import attempts, decisions, gate, lifecycle, line
 from hotlined.store.correspondents import identity_of
 from hotlined.store.database import Database
 from hotlined.store.lifecycle import move
@@ -124,22 +123,17 @@ def enqueue_by_hand(
     What would have to wait is refused instead: a person stands there and can try again. `kind` is send, or try: that is
     counted in the share of numbers that were answered.
     """
-    history = attempts.history_of(db, recipient, shadow=shadow)
-    queued = policy.Queued(
-        Identity(recipient, recipient, None, LineType.MOBILE),
-        ContactKind.TEXT,
+    verdict = gate.ask_at_once(
+        db,
+        recipient,
         planned.segments,
-        timedelta(0),
-        by_request=True,
+        rules,
+        now,
         by_hand=True,
         known=kind == "try",
+        shadow=shadow,
+        before=_by_hand_before(db),
     )
-    before = _by_hand_before(db)
-    spent = {
-        name: policy.Spent(each.total + before, each.returning + before)
-        for name, each in windows.spent(db, now, shadow=shadow).items()
-    }
-    verdict = policy.gate(queued, history, spent, rules, now.limit, line.line_hold(db))
     if not isinstance(verdict, policy.Pass):
         return verdict
     return _enqueue(

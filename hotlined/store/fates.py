@@ -12,15 +12,14 @@ from hotlined import breaker, policy, states
 from hotlined.breaker import Outcome
 from hotlined.clock import Now, boot_id, rfc3339
 from hotlined.gsm import tpdu
-from hotlined.gsm.address import Identity, LineType
 from hotlined.policy import Fate
-from hotlined.states import ContactKind, SegmentState, State
-from hotlined.store import attempts, breaking, lifecycle, pseudonyms, windows
+from hotlined.states import SegmentState, State
+from hotlined.store import breaking, gate, lifecycle, pseudonyms
 from hotlined.store.breaking import BreakerUpdate
 from hotlined.store.database import Database
 from hotlined.store.gate import Begun
 from hotlined.store.lifecycle import latest_attempt, move, move_rest, move_segment
-from hotlined.store.line import breaker_of, forget_holds, line_hold, set_breaker
+from hotlined.store.line import breaker_of, forget_holds, set_breaker
 from hotlined.store.shares import refile
 from hotlined.timing import USUAL, pause_after
 
@@ -415,18 +414,17 @@ def _may_go_on(db: Database, answer: sqlite3.Row, segments: int, rules: policy.R
     erased = db.one("SELECT 1 FROM answer_segments WHERE attempt_id = ? AND pdu IS NULL", answer["attempt_id"])
     if later or erased:
         return False
-    history = attempts.history_of(db, answer["recipient"], shadow=False, without=answer["id"])
-    queued = policy.Queued(
-        Identity(answer["recipient"], answer["recipient"], None, LineType.MOBILE),
-        ContactKind.TEXT,
+    verdict = gate.ask_at_once(
+        db,
+        answer["recipient"],
         segments,
-        timedelta(0),
-        by_request=True,
+        rules,
+        now,
         by_hand=answer["by_hand"] is not None,
         known=answer["attempt_share"] == policy.Share.KNOWN,
+        without=answer["id"],
     )
-    spent = windows.spent(db, now, shadow=False)
-    return isinstance(policy.gate(queued, history, spent, rules, now.limit, line_hold(db)), policy.Pass)
+    return isinstance(verdict, policy.Pass)
 
 
 # ---- comparing, forgetting

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from hotlined import breaker, policy
 from hotlined.clock import Now, age, boot_id
 from hotlined.gsm import tpdu
+from hotlined.gsm.address import Identity, LineType
 from hotlined.gsm.alphabet import Plan, plan
 from hotlined.policy import Reason, Share, WaitingFor
 from hotlined.states import OPEN, ContactKind, SegmentState, State
@@ -98,8 +99,8 @@ def begin(
             return Refiled(share), None
         composed = None if attempt else _compose(answer, history, compose)
         asked = _question(answer, attempt, composed.plan.segments if composed else 0, now, known=known)
-        spent = windows.spent(db, now, shadow=shadow)
-        verdict = policy.gate(asked, history, spent, rules, now.limit, _hold(db, answer, attempt, trial or shadow))
+        hold = _hold(db, answer, attempt, trial or shadow)
+        verdict = _ask(db, asked, history, rules, now, hold, shadow=shadow)
         if isinstance(verdict, policy.Cancel):
             lifecycle.end(db, answer_id, verdict.reason)
         if not isinstance(verdict, policy.Pass):
@@ -111,6 +112,50 @@ def begin(
         if trial and not shadow:
             _begin_trial(db, answer_id, now, pauses)
         return verdict, _let_out(db, answer, now, shadow=shadow)
+
+
+def ask_at_once(
+    db: Database,
+    recipient: str,
+    segments: int,
+    rules: policy.Rules,
+    now: Now,
+    *,
+    by_hand: bool,
+    known: bool,
+    shadow: bool = False,
+    without: int | None = None,
+    before: int = 0,
+) -> policy.Gate:
+    """Ask whether a person's text, or the rest of an answer, may go to a number now, inside the open transaction.
+
+    Cap, cooldown and country are not asked. The answer `without` is left out of the number's history; so many segments
+    as `before` wait to go first.
+    """
+    history = attempts.history_of(db, recipient, shadow=shadow, without=without)
+    identity = Identity(recipient, recipient, None, LineType.MOBILE)
+    asked = policy.Queued(
+        identity, ContactKind.TEXT, segments, timedelta(0), by_request=True, by_hand=by_hand, known=known
+    )
+    return _ask(db, asked, history, rules, now, line_hold(db), shadow=shadow, before=before)
+
+
+def _ask(
+    db: Database,
+    asked: policy.Queued,
+    history: policy.History,
+    rules: policy.Rules,
+    now: Now,
+    hold: policy.LineHold | None,
+    *,
+    shadow: bool,
+    before: int = 0,
+) -> policy.Gate:
+    spent = {
+        name: policy.Spent(each.total + before, each.returning + before)
+        for name, each in windows.spent(db, now, shadow=shadow).items()
+    }
+    return policy.gate(asked, history, spent, rules, now.limit, hold)
 
 
 def _maybe_not_asked(db: Database, answer: sqlite3.Row, attempt: sqlite3.Row | None, *, shadow: bool) -> Step | None:
