@@ -28,7 +28,7 @@ from hotlined import config as configuration
 from hotlined.alerts import run as alerts_run
 from hotlined.alerts import texting as by_text
 from hotlined.alerts.delivery import find
-from hotlined.alerts.due import EVENTS, TEXTS, Chosen, LineState, draft, due
+from hotlined.alerts.due import EVENTS, Chosen, LineState, draft, due
 from hotlined.alerts.note import open_note
 from hotlined.clock import Now, boottime
 from hotlined.gsm.alphabet import Encoding, plan
@@ -39,6 +39,7 @@ from hotlined.store import backup, decisions, requests
 from hotlined.store.alerting import Alert, AlertProgress, Event
 from hotlined.store.line import mark_copied, save_limit_clock
 from hotlined.words import conditions
+from hotlined.words.alerts import TEXTS
 
 ADMIN = "+32470999888"
 SECRET = "s3cr3t-t0k3n"

@@ -8,12 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from hotlined import policy
 from hotlined.clock import Now
 from hotlined.states import HoldReason, ModemState, SendingState
-from hotlined.store import alerting
 from hotlined.store.alerting import AlertProgress, Draft, Event
 from hotlined.words import conditions
+from hotlined.words.alerts import alert_in_words
 from hotlined.words.conditions import HOLDS, MODEM, NOT_RUNNING, UNKNOWN_STATE
 
 LOST_SECONDS = 600.0  # without a modem that is ready, before an alert
@@ -84,63 +83,6 @@ EVENTS = {
 _READY = "modem_ready"
 KINDS = (*EVENTS, _READY)
 """Every kind of event that is looked at."""
-
-
-def _in_texts(condition: conditions.Condition) -> tuple[str, str]:
-    return condition.title, f"{condition.words} {condition.cure}"
-
-
-# title and text of each condition at each level, in GSM-7 so that a text message takes them
-TEXTS = {
-    ("modem", 1): ("{title}", "{cure}"),
-    ("modem", 2): ("{title}", "{cure}"),
-    ("modem", 0): ("the modem is ready", "Texts are received and answered again."),
-    ("flood", 1): (
-        "a flood of texts",
-        "{detail}. The limits bound what it can cost; 'hotlined pause' stops all answers.",
-    ),
-    ("flood", 0): ("the flood is over", "It brought {detail}."),
-    ("credit", 1): _in_texts(HOLDS[SendingState.TRIAL, HoldReason.CREDIT]),
-    ("credit", 0): ("the SIM can pay again", "Answers go out: {detail}."),
-    ("outage", 1): _in_texts(HOLDS[SendingState.TRIAL, HoldReason.OUTAGE]),
-    ("outage", 0): ("answers go out again", "What waited goes out by itself: {detail}."),
-    ("balance", 1): ("the balance is low", "{detail} is left. Top the SIM up."),
-    ("balance", 0): ("the balance is fine again", "{detail} is left."),
-    ("key", 1): _in_texts(HOLDS[SendingState.HELD, HoldReason.KEY_LOST]),
-    ("key", 0): ("a person decided about the key", "Answers go out again."),
-    ("paused", 1): ("{title}", "Since {since}: {words} {cure}"),
-    ("paused", 0): ("the pause is over", "Answers go out again."),
-    ("shadow", 1): ("{title}", "Nobody is answered since {since}. {cure}"),
-    ("shadow", 0): ("shadow mode is over", "Answers go out again."),
-    ("disk", 1): (
-        "the disk is nearly full",
-        "{free} MB are left where the database is. Make room: once it is full, nothing is answered.",
-    ),
-    ("disk", 0): ("the disk has room again", "{free} MB are free where the database is."),
-    ("config", 1): (
-        conditions.CONFIG_BROKEN.title,
-        conditions.CONFIG_BROKEN.cure.format(then="reload the daemon, or start it"),
-    ),
-    ("config", 0): ("the configuration can be used again", "Nothing is wrong with it any more."),
-    ("database", 1): ("{title}", "{words}"),
-    ("database", 0): ("the database is fine again", "Texts are received and answered again."),
-    (alerting.TEST, 0): ("a test", "Alerts of this line arrive here."),
-} | {
-    (f"budget_{window}", level): (f"{level} % of the {window}'s budget", words)
-    for window in policy.WINDOW_SECONDS
-    for level, words in (
-        (50, "{used} of {limit} segments are spent. 'hotlined log' shows on whom."),
-        (80, "{used} of {limit} segments are spent. 'hotlined pause' stops all answers."),
-        (
-            100,
-            "{used} of {limit} segments are spent. Answers wait until the window has room, or are cancelled as stale.",
-        ),
-    )
-}
-TEXTS |= {
-    (f"budget_{window}", 0): (f"the {window}'s budget has room again", "{used} of {limit} segments are spent.")
-    for window in policy.WINDOW_SECONDS
-}
 
 
 def due(
@@ -224,6 +166,5 @@ def _choices(state: LineState, now: Now) -> Iterator[_Sign]:
 
 
 def draft(condition: str, level: int, at: str, **filling: object) -> Draft:
-    """Return an alert with its texts filled in; GSM-7 has no backticks, so commands stand in quotes."""
-    title, text = (words.format_map(filling).replace("`", "'") for words in TEXTS[condition, level])
-    return Draft(condition, level, at, title, text)
+    """Return an alert with its title and text."""
+    return Draft(condition, level, at, *alert_in_words(condition, level, filling))
