@@ -194,14 +194,14 @@ class Spent:
     """Segments counted in one window: all of them, and those to numbers that were answered before."""
 
     total: int = 0
-    returning: int = 0
+    known: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """The answer may go; `returning` says from which share it is counted."""
+    """The answer may go; `known` says from which share it is counted."""
 
-    returning: bool
+    known: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,20 +338,20 @@ def gate(
         return Wait(WaitingFor.PAUSED)
     if line is LineHold.BREAKER_OPEN and not answer.by_hand:
         return Wait(WaitingFor.OUTAGE)
-    returning = history.answers > 0 or answer.known
+    known = history.answers > 0 or answer.known
     if answer.begun:
-        return Pass(returning)
-    short = short_window(answer.segments, spent, rules.limits, returning=returning)
-    return Wait(short) if short else Pass(returning)
+        return Pass(known)
+    short = short_window(answer.segments, spent, rules.limits, known=known)
+    return Wait(short) if short else Pass(known)
 
 
-def short_window(segments: int, spent: Mapping[str, Spent], limits: Limits, *, returning: bool) -> WaitingFor | None:
+def short_window(segments: int, spent: Mapping[str, Spent], limits: Limits, *, known: bool) -> WaitingFor | None:
     """Return the window that has no room for so many more segments, the longest first, or None."""
     for name in reversed(WINDOW_SECONDS):
         limit = getattr(limits.segments, name)
         if spent[name].total + segments > limit:
             return WaitingFor(f"budget_{name}")
-        if returning and spent[name].returning + segments > unreserved(limit, limits):
+        if known and spent[name].known + segments > unreserved(limit, limits):
             return WaitingFor.RESERVE
     return None
 

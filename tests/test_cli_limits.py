@@ -61,7 +61,7 @@ def test_without_a_database_nothing_is_used(make: Make) -> None:
 
     assert found["windows"]["hour"] == {
         "used": 0,
-        "returning": 0,
+        "known": 0,
         "limit": 60,
         "reserve": 30,
         "new_in_seconds": 0,
@@ -254,7 +254,7 @@ def test_a_window_that_is_too_small_never_has_room(make: Make) -> None:
 
     assert windows["hour"] == {
         "used": 0,
-        "returning": 0,
+        "known": 0,
         "limit": 3,
         "reserve": 1,
         "new_in_seconds": 0,

@@ -140,7 +140,7 @@ class Submission:
     """How often a person had asked for it again."""
     sequence: int
     by_person: bool
-    returning: bool
+    known: bool
     limits: policy.Limits
     placed: bool
     """Its place in the windows was given to it by other limits: the rest of an answer that was let out before."""
@@ -663,13 +663,13 @@ class Hotline(RuleBasedStateMachine):
     def the_reserve_is_for_new_numbers(self) -> None:
         """Numbers that were answered before have, together, no more than the share that is not reserved."""
         for last, each in enumerate(self.submissions):
-            if not each.returning or each.placed:
+            if not each.known or each.placed:
                 continue
             for name, seconds in WINDOWS.items():
                 limit = getattr(each.limits.segments, name)
                 share = limit - limit * each.limits.reserve_for_new // 100
                 recent = [one for one in self.submissions[: last + 1] if one.moment > each.moment - seconds]
-                assert sum(one.returning for one in recent) <= share, (name, share, recent)
+                assert sum(one.known for one in recent) <= share, (name, share, recent)
 
     @invariant()
     def each_number_has_its_cap_and_its_cooldown(self) -> None:

@@ -103,8 +103,8 @@ def gate(
 
 def test_the_gate_lets_an_answer_out() -> None:
     """What breaks no rule passes, and says from which share it is counted."""
-    assert gate() == policy.Pass(returning=False)
-    assert gate(history=History(answers=1, last_answer=0.0), now=DAY) == policy.Pass(returning=True)
+    assert gate() == policy.Pass(known=False)
+    assert gate(history=History(answers=1, last_answer=0.0), now=DAY) == policy.Pass(known=True)
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_an_open_breaker_keeps_answers_but_no_text_by_hand() -> None:
     """While nothing leaves answers wait; a person may try all the same."""
     assert gate(line=policy.LineHold.BREAKER_OPEN) == policy.Wait(WaitingFor.OUTAGE)
     assert gate(line=policy.LineHold.BREAKER_OPEN, begun=True) == policy.Wait(WaitingFor.OUTAGE)
-    assert gate(line=policy.LineHold.BREAKER_OPEN, by_hand=True) == policy.Pass(returning=False)
+    assert gate(line=policy.LineHold.BREAKER_OPEN, by_hand=True) == policy.Pass(known=False)
 
 
 def test_the_rest_of_an_answer_is_asked_for_no_window() -> None:
@@ -150,7 +150,7 @@ def test_the_rest_of_an_answer_is_asked_for_no_window() -> None:
     history = History(answers=3, last_answer=0.0)
     nothing = Limits(segments=Windows(0, 0, 0))
 
-    assert gate(begun=True, history=history, age=timedelta(days=9), limits=nothing) == policy.Pass(returning=True)
+    assert gate(begun=True, history=history, age=timedelta(days=9), limits=nothing) == policy.Pass(known=True)
 
 
 @pytest.mark.parametrize("window", policy.WINDOW_SECONDS)
@@ -159,7 +159,7 @@ def test_a_full_window_keeps_answers(window: str) -> None:
     limits = Limits(segments=Windows(hour=10, day=10, month=10), reserve_for_new=0)
 
     assert gate(spent={window: Spent(9, 0)}, limits=limits) == policy.Wait(WaitingFor(f"budget_{window}"))
-    assert gate(spent={window: Spent(8, 0)}, limits=limits) == policy.Pass(returning=False)
+    assert gate(spent={window: Spent(8, 0)}, limits=limits) == policy.Pass(known=False)
 
 
 def test_the_reserve_is_for_new_numbers() -> None:
@@ -167,16 +167,16 @@ def test_the_reserve_is_for_new_numbers() -> None:
     limits = Limits(segments=Windows(hour=11, day=11, month=11), reserve_for_new=50)
     known = History(answers=1, last_answer=0.0)
 
-    assert gate(spent={"hour": Spent(4, 4)}, history=known, now=DAY, limits=limits) == policy.Pass(returning=True)
+    assert gate(spent={"hour": Spent(4, 4)}, history=known, now=DAY, limits=limits) == policy.Pass(known=True)
     assert gate(spent={"hour": Spent(5, 5)}, history=known, now=DAY, limits=limits) == policy.Wait(WaitingFor.RESERVE)
-    assert gate(spent={"hour": Spent(9, 5)}, limits=limits) == policy.Pass(returning=False)
+    assert gate(spent={"hour": Spent(9, 5)}, limits=limits) == policy.Pass(known=False)
 
 
 def test_a_persons_own_send_is_held_to_windows_alone() -> None:
     """Cooldown, cap and opting out are for answers; what a person sends by hand still costs budget."""
     history = History(answers=9, last_answer=0.0, opted_out=True)
 
-    assert gate(by_hand=True, history=history) == policy.Pass(returning=True)
+    assert gate(by_hand=True, history=history) == policy.Pass(known=True)
     nothing = Limits(segments=Windows(0, 0, 0))
     assert isinstance(gate(by_hand=True, limits=nothing), policy.Wait)
 
@@ -185,29 +185,29 @@ def test_what_a_person_wants_sent_again_is_held_to_windows_blocks_and_opt_outs()
     """Cooldown, cap and country are not asked a second time of a person who has decided."""
     history = History(answers=9, last_answer=0.0)
 
-    assert gate(by_request=True, history=history, numbers=Numbers(answer_countries=())) == policy.Pass(returning=True)
+    assert gate(by_request=True, history=history, numbers=Numbers(answer_countries=())) == policy.Pass(known=True)
 
 
 @given(
     spent=st.integers(0, 100),
-    returning=st.integers(0, 100),
+    known=st.integers(0, 100),
     segments=st.integers(1, 9),
     limit=st.integers(0, 100),
     share=st.integers(0, 100),
     answers=st.integers(0, 2),
 )
 def test_no_window_is_ever_overspent(
-    spent: int, returning: int, segments: int, limit: int, share: int, answers: int
+    spent: int, known: int, segments: int, limit: int, share: int, answers: int
 ) -> None:
-    """Whatever was spent, what passes fits into every window, and returning numbers into their share."""
+    """Whatever was spent, what passes fits into every window, and known numbers into their share."""
     limits = Limits(segments=Windows(limit, limit, limit), reserve_for_new=share)
     history = History(answers=answers, last_answer=0.0 if answers else None)
-    before = Spent(max(spent, returning), returning)
+    before = Spent(max(spent, known), known)
     result = gate(segments, history, dict.fromkeys(policy.WINDOW_SECONDS, before), 30 * DAY, limits=limits)
 
     if isinstance(result, policy.Pass):
         assert before.total + segments <= limit
-        assert not result.returning or before.returning + segments <= limit - limit * share // 100
+        assert not result.known or before.known + segments <= limit - limit * share // 100
     else:
         assert isinstance(result, policy.Wait)
         assert before.total + segments > limit or answers

@@ -332,7 +332,7 @@ def test_a_requeued_answer_says_that_it_waits_for_the_reserve(line: Line) -> Non
     wait_until(lambda: waits(line) == {"reserve": 1})
     hour = told(line, "limits")["windows"]["hour"]
 
-    assert (hour["used"], hour["returning"], hour["new_in_seconds"]) == (5, 3, 0)
+    assert (hour["used"], hour["known"], hour["new_in_seconds"]) == (5, 3, 0)
     assert hour["known_in_seconds"] > 0
 
 

@@ -23,14 +23,14 @@ from hotlined.words.amounts import price
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """One window, in segments. `returning` went to numbers that were answered before; the `reserve` is not for these.
+    """One window, in segments. `known` went to numbers that were answered before; the `reserve` is not for these.
 
     It also says in how many seconds there is room for one answer more to a new and to a known number, once those that
     wait have gone: 0 now, None never. What nobody can say while the configuration is broken is None, too.
     """
 
     used: int
-    returning: int
+    known: int
     limit: int | None
     reserve: int | None
     new_in_seconds: float | None
@@ -163,7 +163,7 @@ def _window(name: str, used: Spent, limits: policy.Limits, view: Forecast, new: 
     limit = getattr(limits.segments, name)
     return Window(
         used=used.total,
-        returning=used.returning,
+        known=used.known,
         limit=limit,
         reserve=policy.reserve(limit, limits),
         new_in_seconds=_left(view, new.windows[name]),

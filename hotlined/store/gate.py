@@ -152,7 +152,7 @@ def _ask(
     before: int = 0,
 ) -> policy.Gate:
     spent = {
-        name: policy.Spent(each.total + before, each.returning + before)
+        name: policy.Spent(each.total + before, each.known + before)
         for name, each in windows.spent(db, now, shadow=shadow).items()
     }
     return policy.gate(asked, history, spent, rules, now.limit, hold)
@@ -279,7 +279,7 @@ def _begin_attempt(
         variant=composed.variant,
         country=composed.country,
         asked_by=answer["asked_by"],
-        share=Share.KNOWN if passed.returning else Share.NEW,
+        share=Share.KNOWN if passed.known else Share.NEW,
         trial=0,
         reference=reference,
     )

@@ -27,17 +27,17 @@ WHERE s.state = '{SegmentState.WAITING}'
 def spent(db: Database, now: Now, *, shadow: bool) -> dict[str, policy.Spent]:
     """Return the segments counted in each window."""
     row = db.connection.execute(_SPENT, _moments(now, shadow=shadow)).fetchone()
-    return {name: policy.Spent(row[name], row[f"{name}_returning"]) for name in policy.WINDOW_SECONDS}
+    return {name: policy.Spent(row[name], row[f"{name}_known"]) for name in policy.WINDOW_SECONDS}
 
 
 _SPENT = f"""
 SELECT
   count(*) FILTER (WHERE at > :hour) AS hour,
-  count(*) FILTER (WHERE at > :hour AND is_known) AS hour_returning,
+  count(*) FILTER (WHERE at > :hour AND is_known) AS hour_known,
   count(*) FILTER (WHERE at > :day) AS day,
-  count(*) FILTER (WHERE at > :day AND is_known) AS day_returning,
+  count(*) FILTER (WHERE at > :day AND is_known) AS day_known,
   count(*) AS month,
-  count(*) FILTER (WHERE is_known) AS month_returning
+  count(*) FILTER (WHERE is_known) AS month_known
 FROM ({_OCCUPIED})
 """
 
