@@ -50,7 +50,7 @@ def purge(settings: Settings) -> None:
     texts = numbers = 0
     for batch in _with_progress(_batches(config, settings.who)):
         texts, numbers = texts + batch.texts, numbers + batch.numbers
-    _rebuild(config, settings.who, "purge")
+    _require_rebuilt(config, "purge", decide(config, settings.who, "rebuild"))
     print_wrapped(f"Texts and PDUs erased in {counted(texts, 'row')}, numbers replaced in {counted(numbers, 'row')}.")
 
 
@@ -76,7 +76,8 @@ def forget(settings: Settings, number: str, yes: bool, keep_opt_out: bool) -> No
         _ask(name, held, keep_opt_out=keep_opt_out)
     if held.anything:
         held = _forget(config, settings.who, name, keep_opt_out=keep_opt_out)
-    _rebuild(config, settings.who, "forget")
+    else:  # a reader may have kept an earlier `forget` from coming to its end
+        _require_rebuilt(config, "forget", decide(config, settings.who, "rebuild"))
     if not held.anything:
         print_wrapped(f"Nothing is stored about {name}.")
     else:
@@ -183,9 +184,9 @@ def _batches(config: Config, who: str) -> Iterator[privacy.Batch]:
 
 
 def _forget(config: Config, who: str, name: str, *, keep_opt_out: bool) -> privacy.Held:
-    """Erase a person once nothing is being sent to it; raises RefusedError where that takes too long."""
+    """Erase a person from every file, once nothing is being sent to it; RefusedError where that takes too long."""
     deadline = time.monotonic() + config.modem.send_timeout.total_seconds() + 5.0
-    while (erased := decide(config, who, "forget", name=name, keep_opt_out=keep_opt_out)) is None:
+    while (done := decide(config, who, "forget", name=name, keep_opt_out=keep_opt_out)) is None:
         alive = report_line(config).alive
         if not alive or time.monotonic() > deadline:
             raise RefusedError(
@@ -195,11 +196,13 @@ def _forget(config: Config, who: str, name: str, *, keep_opt_out: bool) -> priva
                 else "It was being sent when the daemon stopped. Start the daemon, which settles that, and try again.",
             )
         time.sleep(_LOOK_SECONDS)
-    return privacy.Held(**erased)
+    _require_rebuilt(config, "forget", done["rebuilt"])
+    return privacy.Held(**done["erased"])
 
 
-def _rebuild(config: Config, who: str, command: str) -> None:
-    if not decide(config, who, "rebuild"):
+def _require_rebuilt(config: Config, command: str, rebuilt: bool) -> None:
+    """Raise UnavailableError where a reader keeps a copy of what was erased in one of the database's files."""
+    if not rebuilt:
         readers = ", ".join(holders.who_reads(config.database))
         raise UnavailableError(
             f"It is erased from the database, but {readers or 'a program'} still has it open, so one of its files"

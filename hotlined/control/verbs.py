@@ -117,9 +117,10 @@ def _opt_in(decision: Decision) -> bool:
 
 
 def _forget(decision: Decision) -> dict[str, Any] | None:
+    """Return what was erased of a person, and whether no file holds a copy of it any more; None: an answer is sent."""
     name, keep = decision.arguments["name"], decision.arguments["keep_opt_out"]
     erased = privacy.forget(decision.db, name, decision.now, keep_opt_out=keep)
-    return asdict(erased) if erased else None
+    return {"erased": asdict(erased), "rebuilt": privacy.rebuild(decision.db)} if erased else None
 
 
 def _purge(decision: Decision) -> dict[str, Any] | None:
