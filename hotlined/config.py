@@ -1053,7 +1053,7 @@ def _octets(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read(LARGEST_FILE + 1)
     except OSError as error:
-        hint = "see that it exists, and that this user may read it (group hotlined, after installation)"
+        hint = "See that it exists, and that this user may read it (group hotlined, after installation)"
         raise ConfigError(f"{path} cannot be read: {error.strerror}", (), hint) from error
 
 

@@ -39,6 +39,8 @@ class HoldReason(StrEnum):
     """Why answers are kept back; `words.conditions.HOLDS` has the pairs with `SendingState`, their words and cures."""
 
     KEY_LOST = "key_lost"
+    KEY_DENIED = "key_denied"
+    """It is there, and the daemon may not read it."""
     SIM_CHANGED = "sim_changed"
     PERSON = "person"
     RESTORED = "restored"

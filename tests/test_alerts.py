@@ -38,6 +38,7 @@ from hotlined.status import DaemonStatus, ModemStatus, Trouble
 from hotlined.store import backup, decisions, requests
 from hotlined.store.alerting import Alert, AlertProgress, Event
 from hotlined.store.line import mark_copied, save_limit_clock
+from hotlined.store.trouble import TROUBLES
 from hotlined.words import conditions
 from hotlined.words.alerts import TEXTS
 
@@ -196,7 +197,12 @@ def test_events_are_told_in_their_order_each_change_once() -> None:
         ("key", 1),
         ("key", 0),
     ]
-    assert teller.progress.event_id == 8
+    assert teller.tell(seen(), 0, (9, "key_lost"), (10, "key_denied"), (11, "key_back")) == [
+        ("key", 1),
+        ("key", 2),
+        ("key", 0),
+    ]
+    assert teller.progress.event_id == 11
 
 
 def test_the_first_run_tells_only_what_goes_on() -> None:
@@ -244,7 +250,7 @@ def _fits_one_segment(condition: str, level: int, known: conditions.Condition) -
 def test_every_state_of_modem_and_database_has_its_cure() -> None:
     """What the daemon can say, this can tell."""
     assert {*ModemState} - {"ready"} <= conditions.MODEM.keys()
-    assert {"full", "locked", "damaged", "replaced"} == conditions.DATABASE_TITLES.keys()
+    assert {trouble.state for trouble in TROUBLES.values()} | {"replaced"} == conditions.DATABASE_TITLES.keys()
     assert {condition for condition, _ in EVENTS.values()} <= {condition for condition, _ in TEXTS}
 
 
@@ -936,13 +942,13 @@ def test_a_damaged_database_is_told_without_it(quiet: Callable[..., Quiet], rece
 def test_what_the_daemon_says_of_the_database_is_told(quiet: Callable[..., Quiet], receiver: Receiver) -> None:
     """A database that only the daemon fails to write is told, and so is everything else meanwhile."""
     line = quiet()
-    denied = Trouble("database_full", "The database cannot be used: it may not be written.", "Be in its group.")
-    line.say(database_state="full", trouble=(denied,))
+    denied = Trouble("database_denied", "The database cannot be used: it may not be written.", "Be in its group.")
+    line.say(database_state="denied", trouble=(denied,))
     line.event("flood_begin")
     line.alerts()
     line.alerts()
     assert receiver.came[0][1]["message"].startswith(denied.sentences)  # it is not said to be full
-    assert receiver.titles() == ["hotlined fr: the database cannot be written", "hotlined fr: a flood of texts"]
+    assert receiver.titles() == ["hotlined fr: the daemon may not use its database", "hotlined fr: a flood of texts"]
     line.say()
     line.alerts()
     line.alerts()

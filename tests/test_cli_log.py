@@ -602,12 +602,12 @@ def test_show_of_nothing_is_a_sentence(busy: Filled) -> None:
 
 
 def test_an_unconfirmed_answer_says_why(line: Filled) -> None:
-    """What nobody knows is called unconfirmed, with its cause."""
+    """What nobody knows is called perhaps sent, with its cause."""
     line.judge(line.text())
     line.send([None])
     shown = line.run("show", "1").stdout
 
-    assert "unconfirmed; cause no_result; detail The modem did not answer" in shown
+    assert "perhaps sent; cause no_result; detail The modem did not answer" in shown
     assert "0 of 2 sent" in shown
 
 

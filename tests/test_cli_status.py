@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from filled import LEA, Filled
+from filled import KEVIN, LEA, Filled
 
 from hotlined.breaker import Cause
 from hotlined.clock import boottime, parse_rfc3339
@@ -285,6 +285,20 @@ def test_a_database_has_one_name_whatever_the_way_to_it(line: Filled) -> None:
     assert status(line)[1] == 0
 
 
+def test_what_waits_is_told_in_words(line: Filled) -> None:
+    """People read how many wait and how many perhaps left, and no code of a state, of the modem's neither."""
+    say(line, state="pin_required")
+    assert re.search(
+        "^modem +pin required since .*^answers +none waiting$", line.run("status").stdout, re.MULTILINE | re.DOTALL
+    )
+    for sender in (KEVIN, LEA):
+        line.judge(line.text(sender=sender))
+    line.send([None])
+    assert re.search("^answers +1 waiting, 1 perhaps sent$", line.run("status").stdout, re.MULTILINE)
+    assert not re.search("queued|unconfirmed|sending|pin_required", line.run("status").stdout)
+    assert status(line)[0]["queue"] == {"queued": 1, "sending": 0, "unconfirmed": 1}
+
+
 def test_what_was_is_not_told_as_what_is(line: Filled) -> None:
     """The modem of a daemon that ended was ready; of one that never said anything nothing is said of its network."""
     assert "network" not in line.run("status").stdout
@@ -384,7 +398,8 @@ def test_what_keeps_answers_back_is_trouble(line: Filled, state: str, code: str,
 def test_everything_that_keeps_answers_back_has_its_words(line: Filled) -> None:
     """The catalogue of words has exactly the pairs of state and reason that the line's row can lead to."""
     found = set()
-    for lost, restored, cause in itertools.product(("NULL", "'x'"), (0, 1), Cause):
+    for lost, denied, restored, cause in itertools.product(("NULL", "'x'"), (False, True), (0, 1), Cause):
+        line.db.execute("INSERT INTO events (at, kind) VALUES ('', ?)", "key_denied" if denied else "key_lost")
         change(line, f"key_lost_at = {lost}, paused_at = 'x', pause_restored = {restored}, breaker_cause = '{cause}'")
         found |= {(hold.state, hold.reason) for hold in recorded_holds(line.db, sim_changed=True)}
 

@@ -51,7 +51,7 @@ def hold(line: Line, state: str) -> None:
     told = json.loads(line.cli("status", "--json", check=False))
     assert (told["alive"], told["database_state"]) == (True, state)
     shown = line.cli("status", check=False)
-    assert re.search(r"^trouble .*(Make room|Stop the daemon|Be in its group|End what)", shown, re.MULTILINE), shown
+    assert re.search(r"^trouble .*(Make room|Stop the daemon|End what)", shown, re.MULTILINE), shown
     assert used(line) == 1
     assert line.submitted() == []
     assert line.daemon
@@ -340,9 +340,9 @@ def test_a_read_only_disk_is_waited_for(line: Line, small: Path) -> None:
         (sqlite3.SQLITE_IOERR_WRITE, "full"),
         (sqlite3.SQLITE_IOERR_FSYNC, "full"),
         (sqlite3.SQLITE_IOERR_SHMSIZE, "full"),
-        (sqlite3.SQLITE_READONLY, "full"),
-        (sqlite3.SQLITE_READONLY_DIRECTORY, "full"),
-        (sqlite3.SQLITE_CANTOPEN, "full"),
+        (sqlite3.SQLITE_READONLY, "denied"),
+        (sqlite3.SQLITE_READONLY_DIRECTORY, "denied"),
+        (sqlite3.SQLITE_CANTOPEN, "denied"),
         (sqlite3.SQLITE_BUSY_SNAPSHOT, "locked"),
         (sqlite3.SQLITE_LOCKED, "locked"),
         (sqlite3.SQLITE_IOERR_RDLOCK, "locked"),
@@ -354,7 +354,7 @@ def test_a_read_only_disk_is_waited_for(line: Line, small: Path) -> None:
     ],
 )
 def test_a_disk_to_write_on_and_one_to_read_from_are_told_apart(code: int, state: str) -> None:
-    """What cannot be written waits for room; what cannot be read is looked through before it is used again."""
+    """What cannot be written waits for room, and who lacks a right for that; what cannot be read is looked through."""
     error = sqlite3.OperationalError()
     error.sqlite_errorcode = code
 
@@ -366,7 +366,7 @@ def test_a_disk_to_write_on_and_one_to_read_from_are_told_apart(code: int, state
     [(28, "full"), (122, "full"), (30, "full"), (5, "damaged"), (13, "not readable"), (20, "not readable")],
 )
 def test_what_the_system_refuses_has_a_name(number: int, trouble: str) -> None:
-    """A folder that cannot be written has a state like a database that cannot."""
+    """A folder that may not be written has a state like a database that may not."""
     assert DatabaseTrouble.of(OSError(number, "")).name == trouble
 
 
@@ -419,9 +419,10 @@ def refusal(line: Line, *command: str) -> int:
 
 
 def test_the_journal_says_what_is_wrong(caplog: pytest.LogCaptureFixture) -> None:
-    """One that may not be opened counts as full; a person who reads that looks at the disk, where nothing is amiss."""
+    """One that may not be opened is not called full: a person would look at the disk, where nothing is amiss."""
+    denied = StoreError("/a.db: Permission denied", "", "not readable")
     with caplog.at_level(logging.ERROR, "hotlined"):
-        outage = outage_of(StoreError("/a.db: Permission denied", "", "not readable"), None, LimitClock(None).now())
+        outage = outage_of(Path("/a.db"), denied, None, LimitClock(None).now())
 
-    assert outage.state == "full"
+    assert outage.state == "denied"
     assert caplog.messages == ["database: /a.db: Permission denied; texts stay on the SIM and nothing is answered"]

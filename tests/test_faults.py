@@ -411,6 +411,37 @@ def test_a_wrong_pin_is_given_once_ever(open_line: Open) -> None:
     line.wait_state("ready")
 
 
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (None, "is not there"),
+        ("", "is empty"),
+        ("modem.pin: 1234", "has something else than the 4 to 8 digits of a PIN"),
+        (b"\xff", "cannot be read: it is no text"),
+    ],
+)
+def test_a_pin_file_without_a_pin_is_named_and_nothing_is_tried(
+    open_line: Open, content: str | bytes | None, problem: str
+) -> None:
+    """Whoever has set the key is told which file lacks the PIN; once it is there, a reload is enough."""
+    line = open_line(pin="1234")
+    line.configure(modem={"pin_file": "secret"})
+    path = line.folder / "secret"
+    if content is not None:
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+    line.start()
+    line.wait_state("pin_required")
+    [trouble] = json.loads(line.cli("status", "--json", check=False))["trouble"]
+    assert trouble["words"] == f"The SIM wants its PIN, and {path} {problem}."
+    assert trouble["cure"].startswith("Put the SIM's PIN into that file")
+    assert "Put the SIM's PIN into that file" in " ".join(line.cli("status", check=False).split())
+    assert line.sim.do("state")["pin_tries"] == 3
+    path.write_text("1234\n")
+    assert line.daemon
+    line.daemon.send_signal(signal.SIGHUP)
+    line.wait_state("ready")
+
+
 def test_a_pin_that_is_not_configured_is_asked_for(open_line: Open) -> None:
     """A SIM that wants a PIN nobody gave is a state, and nothing is tried."""
     line = with_pin(open_line, None)

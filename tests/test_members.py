@@ -221,7 +221,8 @@ def test_a_database_of_another_user_says_whose_it_is(state: Path) -> None:
         finally:
             daemon.terminate()
 
-    assert told["database_state"] == "full"
+    assert told["database_state"] == "denied"
+    assert [each["code"] for each in told["trouble"] if "database" in each["code"]] == ["database_denied"]
     assert f"{state} belongs to 4321, and this runs as {OWNER}." in [each["words"] for each in told["trouble"]]
     assert f"`sudo chown -R {OWNER}:{GROUP} {state}`." in " ".join(each["cure"] for each in told["trouble"])
 
@@ -229,7 +230,7 @@ def test_a_database_of_another_user_says_whose_it_is(state: Path) -> None:
 def maybe_status(state: Path) -> dict[str, Any]:
     """Return what `status` says once the daemon is alive and knows about its database."""
     told: dict[str, Any] = json.loads(run(state, OWNER, "status", "--json").stdout or "{}")
-    return told if told.get("alive") and told["database_state"] in ("full", "ok") else {}
+    return told if told.get("alive") and told["database_state"] in ("denied", "ok") else {}
 
 
 OPENER = """

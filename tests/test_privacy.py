@@ -678,13 +678,13 @@ def test_nothing_is_said_to_be_undone_that_nobody_can_find(line_of: Filled, verb
 
 
 def test_a_key_that_may_not_be_read_is_not_replaced(line_of: Filled) -> None:
-    """Whoever may not read the key can neither decide that it is lost nor put another in its place."""
+    """Whoever may not read the key cannot put another in its place, and nobody calls it lost: it is there."""
     answered(line_of)
     purge(line_of, moment(line_of, 400))
     key = line_of.db.key_path.read_bytes()
     line_of.db.key_path.chmod(0)
     unprivileged = ["setpriv", "--bounding-set=-all"] if os.getuid() == 0 else []
-    for words in ("missing or another key", "Permission denied"):
+    for words in ("may not be read by", "Permission denied"):
         resumed = subprocess.run(
             [*unprivileged, sys.executable, "-m", "hotlined", "--config", line_of.config, "resume"],
             capture_output=True,
@@ -692,10 +692,16 @@ def test_a_key_that_may_not_be_read_is_not_replaced(line_of: Filled) -> None:
             check=False,
         )
         assert resumed.returncode
-        assert words in resumed.stderr
+        assert words in " ".join(resumed.stderr.split())
+    told = json.loads(line_of.run("status", "--json").stdout)
     line_of.db.key_path.chmod(0o660)
 
+    assert told["sending"]["reason"] == "key_denied"
+    assert "key_denied" in [each["code"] for each in told["trouble"]]
+    assert "The key of the pseudonyms may not be read" in " ".join(line_of.run("status").stdout.split())
     assert line_of.db.key_path.read_bytes() == key
+    assert "another key" not in line_of.run("resume").stdout
+    assert json.loads(line_of.run("status", "--json").stdout)["sending"]["state"] == "free"
 
 
 def test_a_daemon_that_cannot_read_the_key_is_not_let_go_by_who_can(line: Line) -> None:

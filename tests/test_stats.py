@@ -5,6 +5,7 @@ import io
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 import time
@@ -182,6 +183,9 @@ def test_only_what_may_have_left_is_an_answer_and_costs(line: Filled) -> None:
     assert (total["answers"], total["unconfirmed"], total["shadowed"]) == (3, 1, 1)
     assert total["segments"] == 7
     assert total["cost"] == 0.35
+    rows = line.run("stats", *NOVEMBER).stdout
+    assert re.search("^answers +3$.^  perhaps sent +1$.^  shadow: not sent +1$", rows, re.MULTILINE | re.DOTALL)
+    assert not re.search("unconfirmed|shadowed", rows)  # codes are for --json
 
 
 def test_the_time_to_an_answer_is_told_in_quartiles(line: Filled) -> None:
@@ -616,10 +620,10 @@ def test_an_empty_database_is_no_trouble(line: Filled) -> None:
 
 def test_shadowed_answers_are_shown_where_there_are_some(line: Filled) -> None:
     """Who runs in shadow mode sees what would have been answered."""
-    assert "shadowed" not in line.run("stats", *NOVEMBER).stdout
+    assert "shadow" not in line.run("stats", *NOVEMBER).stdout
     answer(line, contact(line, MONDAY), MONDAY + HOUR, state="shadowed")
 
-    assert ["shadowed", "1"] in [row.split() for row in line.run("stats", *NOVEMBER).stdout.splitlines()]
+    assert ["shadow:", "not", "sent", "1"] in [row.split() for row in line.run("stats", *NOVEMBER).stdout.splitlines()]
 
 
 def test_tags_cannot_attack_the_terminal(line: Filled) -> None:

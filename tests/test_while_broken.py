@@ -83,6 +83,20 @@ def test_a_broken_configuration_is_trouble(line: Line) -> None:
     wait_until(lambda: not line.status()["trouble"], "the configuration is taken")
 
 
+def test_a_file_that_cannot_be_read_has_another_cure_than_one_with_mistakes(line: Line) -> None:
+    """At a reload nobody is sent to look for lines in a file that is not there, or whose rights are wrong."""
+    line.start()
+    line.wait_state("ready")
+    line.config.rename(line.folder / "away")
+    assert line.daemon
+    line.daemon.send_signal(signal.SIGHUP)
+    wait_until(lambda: line.status()["trouble"], "the refusal")
+    (refused,) = line.status()["trouble"]
+
+    assert "config.yaml cannot be read: No such file" in refused["words"]
+    assert refused["cure"].startswith("See that it exists, and that this user may read it")
+
+
 def test_a_reload_that_is_refused_leaves_what_was_in_force(line: Line) -> None:
     """After a SIGHUP with a broken file the status goes on to say what the daemon obeys."""
     line.configure(limits={"segments": {"hour": 7}})

@@ -75,6 +75,7 @@ EVENTS = {
     "balance_low": ("balance", 1),
     "balance": ("balance", 0),
     "key_lost": ("key", 1),
+    "key_denied": ("key", 2),
     "key_back": ("key", 0),
     "key_new": ("key", 0),
 }

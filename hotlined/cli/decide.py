@@ -30,6 +30,7 @@ from hotlined.words.harmless import harmless
 from hotlined.words.refusals import refusal_in_words, state_in_words
 from hotlined.words.times import moment
 
+_LOST_KEYS = (HoldReason.KEY_LOST, HoldReason.KEY_DENIED)
 _LOOK_SECONDS = 0.2
 _COMES_BACK_SECONDS = 120.0
 _RESULT_SECONDS = 600.0  # a segment may take send_timeout, a long text several of them
@@ -113,9 +114,7 @@ def resume(settings: Settings) -> None:
     config = settings.config()
     require_daemons_database(config)
     with open_beside_daemon(config.database) as db:
-        was = any(
-            hold.state is SendingState.PAUSED or hold.reason is HoldReason.KEY_LOST for hold in recorded_holds(db)
-        )
+        was = any(hold.state is SendingState.PAUSED or hold.reason in _LOST_KEYS for hold in recorded_holds(db))
     another = _decide(settings, config, "resume")
     note = " Another key is in use: whoever was a pseudonym counts as new." if another else ""
     if not was:
@@ -131,10 +130,10 @@ def resume(settings: Settings) -> None:
 @click.argument("contact_id", metavar="ID", type=CONTACT_ID)
 @pass_settings
 def requeue(settings: Settings, contact_id: int) -> None:
-    """Send the answer to contact ID once more: one that is unconfirmed, failed or cancelled.
+    """Send the answer to contact ID once more: one that was perhaps sent, has failed or was cancelled.
 
-    An unconfirmed answer may have arrived, so its recipient may get it twice. The limits of the SIM still apply. The
-    exit code is 75 if the answer is in another state, 1 if there is no such contact.
+    One that was perhaps sent may have arrived, so its recipient may get it twice. The limits of the SIM still apply.
+    The exit code is 75 if the answer is in another state, 1 if there is no such contact.
 
     Example: hotlined requeue 7
     """
@@ -142,7 +141,7 @@ def requeue(settings: Settings, contact_id: int) -> None:
         settings,
         "requeue",
         contact_id,
-        "Only unconfirmed, failed and cancelled ones whose text and number were not erased can be sent again.",
+        "Only what was perhaps sent, has failed or was cancelled, and is not erased, can be sent again.",
     )
     print_wrapped(f"The answer to contact {contact_id} is queued again.")
 

@@ -28,14 +28,14 @@ from hotlined.errors import AddressError, UsageError
 from hotlined.gsm.address import parse_number
 from hotlined.policy import Reason
 from hotlined.reports.contact import entry, preview
-from hotlined.states import ContactKind, ContactVerdict, State
+from hotlined.states import ContactKind, ContactVerdict, SegmentState, State
 from hotlined.store import log as contact_log
 from hotlined.store.database import Database
 from hotlined.store.line import Sending, sending_of
 from hotlined.store.opening import open_beside_daemon
 from hotlined.words.amounts import counted
 from hotlined.words.harmless import harmless
-from hotlined.words.reasons import BRIEF_REASONS, VERDICTS, answer_in_words, reason_in_words
+from hotlined.words.reasons import BRIEF_REASONS, SEGMENT_STATES, VERDICTS, answer_in_words, reason_in_words
 from hotlined.words.times import maybe_moment, moment
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -250,7 +250,7 @@ def _answer_sheet(answer: dict[str, Any], sending: Sending) -> Iterator[tuple[st
         earlier = "" if part["current"] else " (an earlier attempt)"
         known = [f"{name} {part[key]}" for name, key in _FATE if part[key] is not None]
         known += [f"{name} {moment(part[key])}" for name, key in _FATE_AT if part[key] is not None]
-        yield f"  part {part['sequence']}", "; ".join([part["state"] + earlier, *known])
+        yield f"  part {part['sequence']}", "; ".join([SEGMENT_STATES[SegmentState(part["state"])] + earlier, *known])
         yield "    pdu", part["pdu"]
 
 

@@ -13,6 +13,7 @@ from hotlined.reports.line import LineReport, report_line
 from hotlined.status import Trouble
 from hotlined.words.amounts import sentence
 from hotlined.words.conditions import spent_in_words
+from hotlined.words.reasons import queue_in_words
 from hotlined.words.times import moment
 
 
@@ -23,14 +24,14 @@ def _in_words(trouble: Trouble) -> str:
 
 def _sheet(report: LineReport) -> Iterator[tuple[str, str | None]]:
     daemon, modem, stored = report.daemon, report.daemon.modem, report.stored
-    queue, budgets = (stored.queue, stored.budgets) if stored else ({}, {})
+    budgets = stored.budgets if stored else {}
     yield "line", f"{report.config.line}, {report.mode}"
     yield "daemon", f"alive since {_when(daemon.since)}, process {daemon.pid}" if report.alive else "not alive"
     for trouble in report.trouble:
         yield "trouble", _in_words(trouble)
     was = "" if report.alive else "was "
-    yield "modem", f"{was}{modem.state} since {_when(modem.since)}" if modem.state else "unknown"
-    yield "  recovery", f"{modem.step}, step {modem.steps}" if modem.step and report.alive else None
+    yield "modem", f"{was}{_plain(modem.state)} since {_when(modem.since)}" if modem.state else "unknown"
+    yield "  recovery", f"{_plain(modem.step)}, step {modem.steps}" if modem.step and report.alive else None
     yield "  port", modem.port
     yield "  make", " ".join(filter(None, (modem.manufacturer, modem.model)))
     registration = modem.registration if modem.registration != "unknown" else None
@@ -41,7 +42,7 @@ def _sheet(report: LineReport) -> Iterator[tuple[str, str | None]]:
     storages = (f"{use.name} {use.used} of {use.total}" for use in modem.storages)
     yield "  storages", ", ".join(filter(None, (*storages, undeletable)))
     yield "last scan", _when(daemon.last_scan_at)
-    yield "answers", ", ".join(f"{count} {state}" for state, count in queue.items())
+    yield "answers", queue_in_words(stored.queue) if stored else None
     yield "next answer", _when(stored.next_due_at) if stored and report.alive else None
     yield "spent", ", ".join(spent_in_words(name, budget) for name, budget in budgets.items())
     if stored and stored.credit.balance is not None:
@@ -49,6 +50,10 @@ def _sheet(report: LineReport) -> Iterator[tuple[str, str | None]]:
     yield "clock", "synchronised" if clock.synchronised() else "not synchronised"
     yield "database", f"{report.config.database} ({report.database_state or 'state unknown'})"
     yield "configuration", os.fspath(report.config.path)
+
+
+def _plain(code: str) -> str:
+    return code.replace("_", " ")
 
 
 def _when(at: str | None) -> str | None:

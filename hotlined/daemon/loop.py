@@ -183,7 +183,7 @@ class Daemon:
     def _note_lost_key(self, now: Now) -> None:
         """Record whether the key of the pseudonyms is lost: nothing is sent then; logged at a start, too."""
         if pseudonyms.note_lost(self.db, now) or (not self._begun and pseudonyms.is_lost(self.db)):
-            log.error("%s is missing or another key: nothing is sent until `hotlined resume`", self.db.key_path)
+            log.error("%s: nothing is sent until `hotlined resume`", pseudonyms.lost_in_words(self.db))
 
     def _stop(self) -> None:
         if self.connection.modem:
@@ -442,7 +442,7 @@ class Daemon:
 
     def _database_trouble(self, error: sqlite3.Error) -> None:
         """Note that the database failed: texts stay on the SIM and nothing is answered until it can be written."""
-        self.outage = outage_of(error, self.outage, self.db.now())
+        self.outage = outage_of(self.db.path, error, self.outage, self.db.now())
         self._damaged = DatabaseTrouble.of(error).name == "damaged"
         self._database_due = time.monotonic() + self.timing.database_pause
         self.receiver.forget_listing()  # it gets old meanwhile
@@ -458,9 +458,9 @@ class Daemon:
         except ConfigError as error:
             problems = "; ".join(error.problems) or error.message
             log.error("the configuration is refused, the old one stays: %s", problems)  # noqa: TRY400  # no bug
-            self._refuse_reload(
-                f"{error.message}.", "`hotlined config check` names the lines. Correct them, then reload."
-            )
+            mistakes = "`hotlined config check` names the lines. Correct them, then reload."
+            cure = mistakes if error.problems else error.hint
+            self._refuse_reload(f"{error.message}.", cure)
             return
         if (new.database, new.line, new.runtime_dir) != (old.database, old.line, old.runtime_dir):
             log.error("the configuration is refused: line, database and runtime_dir change only with a restart")

@@ -7,6 +7,7 @@ modem holds its answers back for longer than two questions take is passed over w
 
 import logging
 import os
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +24,7 @@ from hotlined.errors import (
     PortLostError,
     PortMissingError,
 )
+from hotlined.files import is_missing
 from hotlined.gsm import finding, profiles
 from hotlined.gsm.finding import Machine
 from hotlined.gsm.modem import PROBES, Identification, Modem, SimState
@@ -30,7 +32,7 @@ from hotlined.gsm.port import Port, maybe_shared
 from hotlined.states import ModemState
 from hotlined.store import pins
 from hotlined.store.line import bind_sim, bound_sim
-from hotlined.words.conditions import MODEM
+from hotlined.words.conditions import MODEM, PIN_FILE_CURE
 
 log = logging.getLogger("hotlined")
 
@@ -72,7 +74,6 @@ class Starter:
         self._profile = profiles.GENERIC
         self._progress = progress
         self._wake = wake
-        self._pin_file_error = ""
 
     def forget_port(self) -> None:
         """Forget the port that was opened last: the configuration names another one."""
@@ -147,7 +148,7 @@ class Starter:
         Raises SimError for a SIM that cannot be used.
         """
         state, words = modem.sim_state()
-        if state is SimState.PIN and (pin := self._pin()):
+        if state is SimState.PIN and (pin := self._maybe_pin()):
             self._try_pin(modem, pin)
             state, words = self._await_sim(modem)
         if state is SimState.READY:
@@ -164,14 +165,14 @@ class Starter:
         except OSError as error:
             raise SimError(
                 ModemState.PIN_REQUIRED,
-                f"The PIN is not tried, since that could not be noted: {error.strerror}.",
-                "Look after the disk that the database is on.",
+                f"The PIN is not tried, since that could not be noted beside the database: {error.strerror}.",
+                _NOTE_CURES.get(type(error), "Look after the disk that the database is on."),
             ) from error
         if pins.was_refused(db, sim, digest):
             raise SimError(
                 ModemState.PIN_REFUSED,
                 "This PIN was tried on this SIM before and not seen to be right, so it is not tried again.",
-                "Correct modem.pin, or switch the PIN off with a phone: it also shows how many tries are left.",
+                "Correct modem.pin, or its file; or switch the PIN off with a phone: it says how many tries are left.",
             )
         pins.note_try(db, sim, digest, db.now())  # before it is sent: a crash in between must not cost a second try
         if not modem.enter_pin(pin):
@@ -188,20 +189,17 @@ class Starter:
             modem.listen(0.5)
         return answer
 
-    def _pin(self) -> str | None:
-        """Return the configured PIN: from the configuration, its file, or systemd's credential `pin`."""
-        if self.line.config.modem.pin:
-            return self.line.config.modem.pin
-        path = self.line.config.modem.pin_file
+    def _maybe_pin(self) -> str | None:
+        """Return the configured PIN: from the configuration, its file, or systemd's credential `pin`.
+
+        None where none of them is there; raises SimError for a file that has no PIN for us.
+        """
+        modem = self.line.config.modem
+        path = modem.pin_file
         if path is None and (folder := os.environ.get("CREDENTIALS_DIRECTORY")):
-            path = Path(folder) / "pin"
-        try:
-            return path.read_text().strip() if path else None
-        except (OSError, ValueError) as error:
-            if self._pin_file_error != str(error):
-                log.warning("the PIN cannot be read from %s: %s", path, error)
-            self._pin_file_error = str(error)
-            return None
+            credential = Path(folder) / "pin"
+            path = None if is_missing(credential) else credential
+        return modem.pin or (_read_pin(path) if path else None)
 
     def recognise(self, identification: Identification) -> str:
         """Return how stick and SIM differ from the line's, in words; empty where they are the line's.
@@ -226,6 +224,11 @@ class Starter:
         return mismatch
 
 
+_NOTE_CURES: dict[type[OSError], str] = {
+    PermissionError: "Give the database's folder, and the file there that ends with .pins, to the daemon's user.",
+}
+"""What helps where the try of a PIN cannot be noted, by the error."""
+
 _SIM_STATES = {
     SimState.ABSENT: ModemState.SIM_ABSENT,
     SimState.PIN: ModemState.PIN_REQUIRED,
@@ -236,6 +239,24 @@ _SIM_STATES = {
 def _sim_error(state: ModemState) -> SimError:
     """Return the error of a state of the SIM, in the words that all who show it have."""
     return SimError(state, MODEM[state].words, MODEM[state].cure)
+
+
+def _read_pin(path: Path) -> str:
+    """Read a PIN from its file; raises SimError where it has none, or is not there: no try is risked on anything else.
+
+    TS 31.101 clause 9.5.1: 4 to 8 digits.
+    """
+    try:
+        pin = path.read_text().strip()
+    except FileNotFoundError:
+        problem = "is not there"
+    except (OSError, ValueError) as error:
+        problem = f"cannot be read: {error.strerror if isinstance(error, OSError) else 'it is no text'}"
+    else:
+        if re.fullmatch("[0-9]{4,8}", pin):
+            return pin
+        problem = "has something else than the 4 to 8 digits of a PIN" if pin else "is empty"
+    raise SimError(ModemState.PIN_REQUIRED, f"The SIM wants its PIN, and {path} {problem}.", PIN_FILE_CURE)
 
 
 def _no_stick(machine: Machine) -> HotlinedError:

@@ -30,10 +30,10 @@ SIGNALS = STOPS | {signal.SIGHUP}
 """Blocked while no loop runs: what comes meanwhile is waited for here, or is given to the loop."""
 
 
-def outage_of(error: StoreError | sqlite3.Error, before: Outage | None, now: Now) -> Outage:
+def outage_of(database: Path, error: StoreError | sqlite3.Error, before: Outage | None, now: Now) -> Outage:
     """Return the outage that an error begins or goes on with, since when the first one was; logged when it changes."""
-    as_error = DatabaseTrouble.of(error).as_error() if isinstance(error, sqlite3.Error) else error
-    state = DatabaseTrouble.of(error).state
+    trouble = DatabaseTrouble.of(error, database)
+    as_error, state = trouble.as_error() if isinstance(error, sqlite3.Error) else error, trouble.state
     if before is None or before.state != state:
         log.error("database: %s; texts stay on the SIM and nothing is answered", str(error).rstrip("."))
     since, tries = (before.since, before.tries + 1) if before else (now.rfc3339, 1)
@@ -72,4 +72,4 @@ def wait_for_database(config: Config, outage: Outage | None, timing: Timing) -> 
             status.remove()
             raise
         except StoreError as error:
-            outage = outage_of(error, outage, clock.now())
+            outage = outage_of(config.database, error, outage, clock.now())

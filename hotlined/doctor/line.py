@@ -11,7 +11,7 @@ from hotlined.states import SendingState
 from hotlined.store import integrity
 from hotlined.store.opening import CHECK_SECONDS, open_beside_daemon
 from hotlined.store.trouble import DatabaseTrouble
-from hotlined.words.conditions import WINDOW_FULL, spent_in_words
+from hotlined.words.conditions import PIN_FILE_CURE, WINDOW_FULL, spent_in_words
 
 _CHOSEN = {SHADOW: "shadow mode", SendingState.PAUSED.value: "paused"}
 
@@ -23,7 +23,7 @@ def configuration(scene: Scene) -> Finding:
         return fail("; ".join((problem.message, *problem.problems)), problem.hint or "`hotlined config check`")
     if is_missing(pin_file := scene.config.modem.pin_file):
         missing = f"{scene.config.path}: modem.pin_file names {pin_file}, which is not there"
-        return warn(missing, "Put the SIM's PIN into that file, readable by the daemon's user, or take the key away.")
+        return warn(missing, PIN_FILE_CURE)
     return ok(f"{scene.config.path}, line {scene.config.line}")
 
 

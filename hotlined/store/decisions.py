@@ -61,7 +61,7 @@ def resume(db: Database, who: str, now: Now) -> bool:
     """
     if pseudonyms.note_lost(db, now):
         raise RefusedError(
-            f"{db.key_path} is missing or another key, and there are pseudonyms that were made with it.",
+            f"{pseudonyms.lost_in_words(db)}, and there are pseudonyms that were made with it.",
             "Bring it back from a backup, then `hotlined resume`. Without it the same command goes on with another key,"
             " and whoever is a pseudonym counts as new: its caps, its block, its opt-out are forgotten.",
         )

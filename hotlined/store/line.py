@@ -3,7 +3,8 @@
 It holds the anchor of the limit clock, the SIM that the line is bound to, its number and its credit, the pause, what
 the daemon found to hold answers back, the breaker, since when there is a flood or shadow mode, whether it was just put
 back from a backup, the key of the pseudonyms, whether a rebuild is due, and how far alerts are. The journal `events`
-tells people when these things changed; nothing here is read back from it but since when another SIM is in.
+tells people when these things changed; nothing here is read back from it but since when another SIM is in, and why a
+key cannot be used.
 """
 
 import sqlite3
@@ -197,8 +198,8 @@ def recorded_holds(db: Database, *, sim_changed: bool | None = None) -> Iterator
     row = db.the(
         "SELECT hold, key_lost_at, paused_at, paused_by, pause_restored, breaker_cause, breaker_since FROM line_state"
     )
-    if row["key_lost_at"]:
-        yield Sending(SendingState.HELD, HoldReason.KEY_LOST, row["key_lost_at"])
+    if reason := key_lack(db):
+        yield Sending(SendingState.HELD, reason, row["key_lost_at"])
     if row["hold"] == WaitingFor.HELD if sim_changed is None else sim_changed:
         # since when is the modem's state, which is kept by the daemon in memory and in the journal alone
         changed = db.one("SELECT at FROM events WHERE kind = 'modem_sim_changed' ORDER BY id DESC LIMIT 1")
@@ -350,15 +351,22 @@ def bind_key(db: Database, digest: str) -> None:
     db.execute("UPDATE line_state SET key_digest = ?, key_lost_at = NULL", digest)
 
 
-def note_key_lost(db: Database, at: str | None) -> None:
-    """Record since when the key is lost, or with None that it is there, inside the transaction that is open."""
-    db.execute("UPDATE line_state SET key_lost_at = ?", at)
+def note_key_lack(db: Database, lack: HoldReason | None, now: Now) -> None:
+    """Record why the key cannot be used, or with None that it can, inside the transaction that is open."""
+    db.execute("UPDATE line_state SET key_lost_at = iif(?, coalesce(key_lost_at, ?), NULL)", bool(lack), now.rfc3339)
+    db.event(now, lack or "key_back", db.key_path.name)
 
 
-def key_was_lost(db: Database) -> bool | None:
-    """Tell whether the key was lost when that was last looked at; None where the line has no row."""
-    row = db.one("SELECT key_lost_at IS NOT NULL AS lost FROM line_state")
-    return bool(row["lost"]) if row else None
+def key_lack(db: Database) -> HoldReason | None:
+    """Return why the key could not be used when that was last looked at; None where it could."""
+    if db.one("SELECT 1 FROM line_state WHERE key_lost_at IS NOT NULL") is None:
+        return None
+    row = db.one(
+        "SELECT kind FROM events WHERE kind IN (?, ?) ORDER BY id DESC LIMIT 1",
+        HoldReason.KEY_LOST,
+        HoldReason.KEY_DENIED,
+    )
+    return HoldReason(row["kind"]) if row else HoldReason.KEY_LOST
 
 
 # ---- erasure and alerts

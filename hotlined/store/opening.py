@@ -22,7 +22,7 @@ from hotlined.errors import DatabaseInUseError, DatabaseMissingError, DatabaseVe
 from hotlined.store import holders, integrity, line
 from hotlined.store.database import Database
 from hotlined.store.holders import user_name
-from hotlined.store.trouble import BY_CODE, TROUBLES, DatabaseTrouble
+from hotlined.store.trouble import BY_CODE, RIGHTS, TROUBLES, DatabaseTrouble
 
 BUSY_SECONDS = 5.0
 WAL_OCTETS = 32 * 1024 * 1024  # the -wal keeps no more when it begins anew: a reader that stayed may have made it grow
@@ -31,7 +31,6 @@ CLOSING_SECONDS = 0.5  # from the last close until the files for the group are t
 _FOLDER_MODE = 0o2750
 _FILE_MODE = 0o640  # its group reads; nobody but its owner writes
 _LOCK_MODE = 0o600  # whoever may open it can hold it
-_RIGHTS = ("not writable", "not readable")
 _Opened = TypeVar("_Opened")
 _ENDINGS = ("", "-wal", "-shm", ".key")  # of the files that the group reads
 
@@ -103,9 +102,8 @@ def open_for_daemon(path: Path, give_up: Callable[[], bool] = lambda: False) -> 
             connection.execute("PRAGMA journal_mode = WAL")
             database = opened(path, connection, lock.close)
         except sqlite3.Error as error:
-            raise _maybe_foreign(path, DatabaseTrouble.of(error).name) or DatabaseTrouble.of(error).as_error(
-                path
-            ) from error
+            trouble = DatabaseTrouble.of(error, path)
+            raise _maybe_foreign(path, trouble.name) or trouble.as_error(path) from error
         except OSError as error:
             raise _unusable(path, error) from error
         stack.pop_all()
@@ -170,13 +168,13 @@ def _patiently(path: Path, open_it: Callable[[Path], _Opened]) -> _Opened:
             return open_it(path)
         except sqlite3.Error as error:
             if not _is_for_us_to_read(path, error) or time.monotonic() > deadline:
-                raise _maybe_unprepared(path, error) or DatabaseTrouble.of(error).as_error(path) from error
+                raise _maybe_unprepared(path, error) or DatabaseTrouble.of(error, path).as_error(path) from error
         time.sleep(0.01)
 
 
 def _is_for_us_to_read(path: Path, error: sqlite3.Error) -> bool:
     """Tell whether rights were refused though the file itself may be read: then one beside it is missing."""
-    return DatabaseTrouble.of(error).name in _RIGHTS and os.access(path, os.R_OK)
+    return DatabaseTrouble.of(error).name in RIGHTS and os.access(path, os.R_OK)
 
 
 def _maybe_unprepared(path: Path, error: sqlite3.Error) -> StoreError | None:
@@ -254,7 +252,7 @@ def _maybe_foreign(path: Path, trouble: str | None) -> StoreError | None:
     It was copied or restored by another user, or its card comes from a machine whose users have other numbers.
     """
     real = path.resolve()
-    if trouble not in _RIGHTS or not (found := next(_others(real), None)):
+    if trouble not in RIGHTS or not (found := next(_others(real), None)):
         return None
     file, uid = found
     owner, us, group = user_name(uid), user_name(os.geteuid()), _group(os.getegid())

@@ -4,13 +4,16 @@ Which key the pseudonyms were made with stands in the database, as a digest. Wit
 answer or opted out, so nothing is sent until a person decides.
 """
 
+import os
 from contextlib import suppress
 
 from hotlined import pseudonym
 from hotlined.clock import Now
 from hotlined.errors import StoreError
+from hotlined.states import HoldReason
 from hotlined.store import line
 from hotlined.store.database import Database
+from hotlined.store.holders import user_name
 
 
 def both(db: Database, name: str) -> tuple[str, str]:
@@ -25,20 +28,39 @@ def teach(db: Database) -> None:
 
 
 def is_lost(db: Database) -> bool:
-    """Tell whether there are pseudonyms whose key is not beside the database."""
+    """Tell whether there are pseudonyms whose key is not beside the database, or may not be read."""
     return line.key_digest_of(db.connection) is not None and _maybe_key(db) is None
 
 
 def note_lost(db: Database, now: Now) -> bool:
-    """Commit that the key is lost, or is there again: nothing is sent meanwhile. Return whether it is newly lost."""
-    lost = is_lost(db)
-    known = line.key_was_lost(db)
-    if known is None or lost == known:
+    """Commit that the key cannot be used, and why, or can again: nothing is sent meanwhile.
+
+    Return whether that is news, and it cannot.
+    """
+    lack = _lack(db) if is_lost(db) else None
+    if lack == line.key_lack(db):
         return False
     with db.transaction():
-        line.note_key_lost(db, now.rfc3339 if lost else None)
-        db.event(now, "key_lost" if lost else "key_back", db.key_path.name)
-    return lost
+        line.note_key_lack(db, lack, now)
+    return lack is not None
+
+
+def lost_in_words(db: Database) -> str:
+    """Say of a key that is lost to this user how it is lost."""
+    if _lack(db) is HoldReason.KEY_DENIED:
+        return f"{db.key_path} may not be read by {user_name(os.geteuid())}"
+    return f"{db.key_path} is missing or another key"
+
+
+def _lack(db: Database) -> HoldReason:
+    """Return why a key that is lost to this user is so."""
+    try:
+        pseudonym.maybe_key(db.key_path)
+    except PermissionError:
+        return HoldReason.KEY_DENIED
+    except OSError:
+        pass  # a folder in its place, a card that fails: it is not there
+    return HoldReason.KEY_LOST
 
 
 def have_key(db: Database, now: Now) -> bytes:
@@ -58,7 +80,7 @@ def require_key(db: Database, now: Now) -> None:
     if is_lost(db):
         note_lost(db, now)
         raise StoreError(
-            f"{db.key_path} is missing or another key: what is a pseudonym already cannot be told from others.",
+            f"{lost_in_words(db)}: what is a pseudonym already cannot be told from others.",
             "Bring it back from a backup, or decide to go on with another key: `hotlined resume`.",
         )
 

@@ -1,8 +1,11 @@
 """Why a database cannot be used: what SQLite or the system refused, in words, with what a person can do about it."""
 
 import errno
+import os
 import sqlite3
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from hotlined.errors import StoreError
 
@@ -12,7 +15,7 @@ class DatabaseTrouble:
     """Why a database cannot be used.
 
     `name` is None where SQLite's code has none. `state` is what `status` shows of a database which its daemon cannot
-    use: full, locked or damaged. One that takes no writing is full, whoever forbids it; one without a name is damaged.
+    use: full, locked, damaged, or denied where the user of the daemon lacks a right. One without a name is damaged.
     """
 
     name: str | None
@@ -21,9 +24,14 @@ class DatabaseTrouble:
     hint: str
 
     @classmethod
-    def of(cls, error: BaseException | None) -> "DatabaseTrouble":
-        """Return the trouble that an error of SQLite, of the system or of the store is about."""
+    def of(cls, error: BaseException | None, database: Path | None = None) -> "DatabaseTrouble":
+        """Return the trouble that an error of SQLite, of the system or of the store is about.
+
+        SQLite refuses a right in the same words as a disk that takes no file: where `database` lies is asked then.
+        """
         name = _maybe_name(error)
+        if name in RIGHTS and database and _takes_nothing(database.parent):
+            name = "full"
         if name is None:
             return cls(None, "damaged", str(error), "`hotlined db check --full` says whether it is damaged.")
         return TROUBLES[name]
@@ -54,24 +62,27 @@ TROUBLES = {
     ),
     "foreign": DatabaseTrouble(
         "foreign",
-        "full",
+        "denied",
         "it belongs to another user",
         "Give it to the user that serves the line: `sudo chown -R USER:GROUP FOLDER`.",
     ),
     "not writable": DatabaseTrouble(
         "not writable",
-        "full",
+        "denied",
         "it may not be written by this user",
         "The line's group only reads. Decide as the line's own user: with sudo, where it is a service.",
     ),
     "not readable": DatabaseTrouble(
         "not readable",
-        "full",
+        "denied",
         "it may not be opened by this user, or is no file",
         "Be in its group (hotlined, after installation; hotlined-NAME for a further line) and log in again.",
     ),
 }
 """The troubles that have a name, by it."""
+
+RIGHTS = ("not writable", "not readable")
+"""The troubles of a user who lacks a right."""
 
 _CODES = {
     "full": (
@@ -107,6 +118,15 @@ _ERRNOS = {
 
 BY_CODE = {code: name for name, codes in _CODES.items() for code in codes}
 _BY_ERRNO = {number: name for name, numbers in _ERRNOS.items() for number in numbers}
+
+
+def _takes_nothing(folder: Path) -> bool:
+    """Tell whether the disk of a folder is read-only, or has no room for another file."""
+    with suppress(OSError):
+        disk = os.statvfs(folder)
+        no_file = disk.f_files and not disk.f_favail  # some file systems count none
+        return bool(disk.f_flag & os.ST_RDONLY or no_file or not disk.f_bavail)
+    return False
 
 
 def _maybe_name(error: BaseException | None) -> str | None:

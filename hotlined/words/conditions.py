@@ -56,13 +56,13 @@ MODEM = {
     "pin_required": Condition(
         "the SIM wants its PIN",
         "The SIM wants its PIN.",
-        "Set modem.pin or modem.pin_file, then reload the daemon; or switch the PIN off with a phone.",
+        "Set modem.pin, or modem.pin_file and put it there; then reload the daemon. Or switch it off with a phone.",
         waits_for_a_person=True,
     ),
     "pin_refused": Condition(
         "the SIM refused its PIN",
         "The SIM refused its PIN.",
-        "Correct modem.pin: this value is not tried again, and two more wrong ones lock the SIM.",
+        "Correct modem.pin, or its file: this value is not tried again, and two more wrong ones lock the SIM.",
         waits_for_a_person=True,
     ),
     "puk_required": Condition(
@@ -98,6 +98,9 @@ CENTRE_CURE = (
 )
 """The cure of a SIM without a service centre where there is room for it: an alert names `hotlined status` for it."""
 
+PIN_FILE_CURE = "Put the SIM's PIN into that file, readable by the daemon's user, then reload the daemon."
+"""The cure of a `modem.pin_file` that has no PIN for the daemon."""
+
 UNKNOWN_STATE = Condition(_LOST, "The modem is not ready.", "`hotlined status` says what is wrong.")
 """A state that `MODEM` has yet to learn."""
 
@@ -106,6 +109,11 @@ HOLDS: dict[tuple[SendingState, HoldReason | None], Condition] = {
         "a key is lost",
         "The key of the pseudonyms is lost: nothing is sent.",
         "Restore it from a backup. `hotlined resume` then goes on, also without it.",
+    ),
+    (SendingState.HELD, HoldReason.KEY_DENIED): Condition(
+        "a key may not be read",
+        "The key of the pseudonyms may not be read: nothing is sent.",
+        "Give it the database's owner and rights, then `hotlined resume`.",
     ),
     (SendingState.HELD, HoldReason.SIM_CHANGED): MODEM["sim_changed"],
     (SendingState.PAUSED, HoldReason.PERSON): Condition(
@@ -130,7 +138,8 @@ HOLDS: dict[tuple[SendingState, HoldReason | None], Condition] = {
 """What keeps answers back, by state and reason."""
 
 DATABASE_TITLES = {
-    "full": "the database cannot be written",  # whoever forbids it
+    "full": "the database cannot be written",
+    "denied": "the daemon may not use its database",
     "locked": "the database is locked",
     "damaged": "the database is damaged",
     "replaced": "the database was replaced",

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hotlined.policy import Reason, WaitingFor
-from hotlined.states import SendingState, State
+from hotlined.states import SegmentState, SendingState, State
 from hotlined.words.times import clock_time
 
 REASONS = {
@@ -72,6 +72,21 @@ BRIEF_REASONS = {
 }
 """Every reason in so few words that they fit a column."""
 
+SEGMENT_STATES = {
+    SegmentState.WAITING: STATES[State.QUEUED],
+    SegmentState.SUBMITTING: STATES[State.SENDING],
+    SegmentState.SENT: STATES[State.SENT],
+    SegmentState.DELIVERED: STATES[State.DELIVERED],
+    SegmentState.UNDELIVERED: STATES[State.UNDELIVERED],
+    SegmentState.UNCONFIRMED: STATES[State.UNCONFIRMED],
+    SegmentState.REFUSED: "refused",
+    SegmentState.CANCELLED: STATES[State.CANCELLED],
+    SegmentState.SHADOWED: STATES[State.SHADOWED],
+}
+"""Every state of a segment in words."""
+
+_COUNTED = {**STATES, State.QUEUED: "waiting"}
+
 _WAITS = {
     WaitingFor.DUE: "goes {at}",
     WaitingFor.HELD: "waits: see `status`",
@@ -106,6 +121,11 @@ def briefly(code: str | None) -> str:
     if code in list(Reason):
         return BRIEF_REASONS[Reason(code)]
     return _WAITS[WaitingFor(code)] if code in list(WaitingFor) else code or ""
+
+
+def queue_in_words(queue: Mapping[str, int]) -> str:
+    """Return how many answers are in which state: `2 waiting, 1 being sent`; for none at all, that none waits."""
+    return ", ".join(f"{count} {_COUNTED[State(state)]}" for state, count in queue.items() if count) or "none waiting"
 
 
 def answer_in_words(answer: Mapping[str, Any], sending: SendingState) -> str:
