@@ -21,6 +21,7 @@ from hotlined.rehearsal.play import LOOK_AGAIN_SECONDS, play
 from hotlined.rehearsal.sums import peaks, sum_up
 from hotlined.store import rehearsal
 from hotlined.store.database import Database
+from hotlined.store.line import note_own_number
 
 SMALL = {"hour": 6, "day": 20, "month": 50}
 HEADER = "received_at,originator,kind,text\n"
@@ -298,6 +299,24 @@ def test_a_log_that_was_exported_goes_through(tmp_path: Path) -> None:
     assert arrivals[0].identity.originator == KEVIN
     assert arrivals[0].at == 0.0
     assert arrivals[-1].at > arrivals[0].at
+
+
+def test_the_rules_are_those_of_the_daemon(tmp_path: Path) -> None:
+    """The SIM's own number and an answer of last week that comes back are known here as they are to the daemon."""
+    line = Filled(tmp_path)
+    line.judge(line.text("Salut", LEA))
+    line.send()
+    note_own_number(line.db, KEVIN)
+    line.db.close()
+    line.config.write_text(json.dumps(line.settings | {"answer": {"text": "Autre chose"}}))
+    path = tmp_path / "log.csv"
+    path.write_text(
+        f'{HEADER}2026-01-01T00:00:00Z,{KEVIN},text,Salut\n2026-01-01T00:00:01Z,+32470123457,text,"{ANSWER}"\n'
+    )
+
+    assert simulated(line, "--csv", str(path))["fates"]["suppressed"] == {"own_number": 1, "loop": 1}
+    line.database.unlink()
+    assert simulated(line, "--csv", str(path))["fates"]["answered"] == {"first_contact": 2}
 
 
 def test_a_calendar_that_was_put_back_stands_still(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -15,10 +16,15 @@ from click.core import ParameterSource
 from hotlined.cli.output import json_line, print_sheet
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.typed import options
+from hotlined.config import Config
+from hotlined.errors import StoreError
+from hotlined.policy import Rules
 from hotlined.rehearsal.flood import HOUR_SECONDS, Arrival, flood, replay
 from hotlined.rehearsal.play import play
 from hotlined.rehearsal.sums import FloodReport, sum_up
+from hotlined.reports.rules import rules_of
 from hotlined.store import rehearsal
+from hotlined.store.opening import open_beside_daemon
 from hotlined.words.amounts import wait_in_words
 from hotlined.words.reasons import briefly
 
@@ -99,12 +105,20 @@ def simulate(
     rng = random.Random(seed)  # noqa: S311  no secret: the same seed has to give the same flood
     arrivals = replay(log, config) if log else flood(**shape, config=config, rng=rng)
     with tempfile.TemporaryDirectory() as folder, rehearsal.open_to_throw_away(Path(folder) / "flood.db") as db:
-        seconds = play(db, _with_progress(arrivals, None if log else shape["messages"]), config, rng)
+        coming = _with_progress(arrivals, None if log else shape["messages"])
+        seconds = play(db, coming, config, rng, _rules(config))
         report = sum_up(db, config, seed, seconds)
     if as_json:
         click.echo(json_line(asdict(report)))
     else:
         _print(report)
+
+
+def _rules(config: Config) -> Rules:
+    """Return the rules of the line; before it has a database, those of the configuration."""
+    with suppress(StoreError), open_beside_daemon(config.database) as db:
+        return rules_of(db, config)
+    return config.rules()
 
 
 def _with_progress(arrivals: Iterable[Arrival], total: int | None) -> Iterable[Arrival]:

@@ -94,9 +94,14 @@ def _encode(_recipient: str, planned: Plan, _reference: int) -> list[EncodedSegm
     return [EncodedSegment("", 0)] * planned.segments
 
 
-def play(db: Database, arrivals: Iterable[Arrival], config: Config, rng: random.Random) -> float:
-    """Record, judge and answer all arrivals, and return the end: the longest delay after the last of them."""
-    rules = config.rules()
+def play(
+    db: Database, arrivals: Iterable[Arrival], config: Config, rng: random.Random, rules: policy.Rules | None = None
+) -> float:
+    """Record, judge and answer all arrivals, and return the end: the longest delay after the last of them.
+
+    `rules` are those of the line; without them, those of the configuration alone.
+    """
+    rules = rules or config.rules()
     sender = VirtualSender(db, config, rules, [plan(text, config.answer.encoding) for text in config.answer.texts])
     shortest, longest = (delay.total_seconds() for delay in config.answer.delay)
     end = 0.0

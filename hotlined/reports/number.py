@@ -17,12 +17,13 @@ from hotlined.gsm.alphabet import plan
 from hotlined.policy import Reason
 from hotlined.reports.limits import look_ahead
 from hotlined.reports.line import holds_of
+from hotlined.reports.rules import rules_of
 from hotlined.states import HoldReason, SendingState, State
 from hotlined.store import attempts, correspondents, log, pseudonyms
 from hotlined.store.correspondents import Correspondent, Order
 from hotlined.store.database import Database
 from hotlined.store.forecast import Ahead
-from hotlined.store.line import FREE, Sending, own_number
+from hotlined.store.line import FREE, Sending
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ def report_number(db: Database, config: Config, text: str, now: Now) -> NumberRe
 def _outlook(db: Database, config: Config, identity: Identity, now: Now, sending: Sending) -> NumberOutlook:
     """Return the outlook of a number by policy and windows; no time is promised while all answers are kept back."""
     limits, shadow = config.limits, config.mode is Mode.SHADOW
-    rules = config.rules(own_number(db), sim_changed=sending.reason is HoldReason.SIM_CHANGED)
+    rules = rules_of(db, config, sim_changed=sending.reason is HoldReason.SIM_CHANGED)
     history = attempts.history_of(db, identity.originator, shadow=shadow)
     verdict = policy.judge(policy.Contact("text", identity, timedelta(0)), history, rules, now.limit)
     segments = plan(config.answer.text_after(history.answers), config.answer.encoding).segments

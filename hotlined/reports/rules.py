@@ -1,0 +1,12 @@
+"""The rules of a line as its daemon has them in force: for commands that say what it would do."""
+
+from hotlined.config import Config
+from hotlined.policy import Rules
+from hotlined.store import answers
+from hotlined.store.database import Database
+from hotlined.store.line import own_number
+
+
+def rules_of(db: Database, config: Config, *, sim_changed: bool = False) -> Rules:
+    """Return the rules by a configuration and by what the line knows of itself: its number, its earlier answers."""
+    return config.rules(own_number(db), sim_changed=sim_changed, earlier_texts=answers.recent_texts(db, db.now()))
