@@ -9,6 +9,8 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing, suppress
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +37,8 @@ from promised import (
     wait_open,
     wait_states,
 )
+
+from hotlined.simulator.pdus import write_delivers
 
 FORGER = "+32470999999"
 
@@ -111,6 +115,35 @@ def test_a_block_holds_for_the_sender_that_a_phone_names(line: Line) -> None:
     look(line)
 
     assert found["reason"] == "blocked"
+    assert line.submitted() == []
+
+
+PORT = bytes([0x05, 0x04, 0x15, 0x81, 0x00, 0x00])  # TS 23.040 9.2.3.24.4: 16 bits, to 5505
+
+
+@pytest.mark.parametrize(
+    ("encoding", "words"),
+    [("gsm7", "Je sais que tu habites ici"), ("ucs2", "Je sais où tu habites, 😡. " * 6)],
+    ids=["one segment", "several segments"],
+)
+def test_a_threat_that_is_sent_to_a_port_can_be_read(line: Line, encoding: str, words: str) -> None:
+    """A text in an alphabet that is addressed to an application is not answered, and `log` shows and finds it."""
+    begin(line)
+    body = words.encode("utf-16-be" if encoding == "ucs2" else "ascii")
+    write = partial(write_delivers, NUMBER, scts=datetime.now(UTC), ports=PORT)
+    for pdu in [
+        *write(encoding, body, reference=1),
+        *write("8bit", b"octets", reference=2),
+    ]:
+        line.sim.do("deliver_pdu", pdu=pdu)
+    found, octets = judged(line, 2)
+    look(line)
+
+    assert (found["kind"], found["text"], found["reason"]) == ("data", words, "not_text")
+    assert (octets["kind"], octets["text"], octets["reason"]) == ("data", None, "not_text")
+    assert f"- nothing to answer (data) {words.rstrip()}" in " ".join(line.cli("log").split())
+    assert words.rstrip() in " ".join(line.cli("show", "1").split())
+    assert [each["id"] for each in line.log("--search", "tu habites")] == [found["id"]]
     assert line.submitted() == []
 
 
