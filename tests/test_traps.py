@@ -77,6 +77,37 @@ def test_a_trap_for_the_wish_for_power_keeps_the_ladder_going(line: Line, trap: 
     assert (target.read_text(), target.stat().st_mode & 0o777) == ("kept", 0o600)
 
 
+@pytest.mark.parametrize("trap", ["link", "fifo", "folder"])
+@pytest.mark.parametrize("ending", ["", "-wal", "-shm", "-journal", ".key", ".lock", ".pins"])
+def test_a_trap_among_the_files_of_the_database_is_not_waited_for(line: Line, ending: str, trap: str) -> None:
+    """The daemon starts and says what is wrong, or does without; commands end; without the trap the line answers."""
+    line.sim.do("deliver", from_=NUMBER, text="un")
+    line.start()
+    wait_until(lambda: line.submitted() and line.settled(), "the first answer")
+    line.stop()
+    path, target = line.database.with_name(line.database.name + ending), line.folder / "target"
+    kept = path.rename(line.folder / "kept") if path.exists() else None
+    target.write_text("kept")
+    target.chmod(0o600)
+    TRAPS[trap](path, target)
+    line.start()
+    wait_until(lambda: "since" in line.status(), "that it runs")
+    for words in ("log", "status", "db check", "pause", f"db backup {line.folder / 'copy.db'}", "resume"):
+        line.cli(*words.split(), check=False)
+    line.stop()
+    assert (target.read_text(), target.stat().st_mode & 0o777) == ("kept", 0o600)
+
+    if path.is_dir() and not path.is_symlink():
+        path.rmdir()
+    path.unlink(missing_ok=True)
+    if kept:
+        kept.rename(path)
+    line.sim.do("deliver", from_="+32470123457", text="deux")
+    line.start()
+    wait_until(lambda: len(line.submitted()) == 2 and line.settled(), "the second answer")
+    assert [each["text"] for each in line.log()] == ["un", "deux"]
+
+
 def test_a_new_file_appears_whole_or_not_at_all(tmp_path: Path) -> None:
     """What cannot take the name leaves nothing beside it, and a reader of the old one sees no half."""
     path = tmp_path / "file"

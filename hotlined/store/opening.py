@@ -91,6 +91,7 @@ def open_for_daemon(path: Path, give_up: Callable[[], bool] = lambda: False) -> 
     with contextlib.ExitStack() as stack:
         stack.callback(lock.close)
         try:
+            _require_files(path.resolve())
             if not path.exists():
                 os.close(files.open_plain(path.resolve(), os.O_WRONLY | os.O_EXCL, _FILE_MODE))
             _lock_file(path, lock)
@@ -285,8 +286,19 @@ def _group(gid: int) -> str:
         return str(gid)
 
 
+def _require_files(real: Path) -> None:
+    """Refuse a database that has something else than a file in its place or beside it: SQLite waits for a FIFO."""
+    for ending in ("", "-wal", "-shm", "-journal"):
+        file = real.with_name(real.name + ending)
+        with contextlib.suppress(OSError):  # there is none, or it may not be looked at
+            if not stat.S_ISREG(file.lstat().st_mode):
+                hint = f"Move {file} away; where it stood for the database itself, put that or a backup there."
+                raise StoreError(f"{file} is no file of a database.", hint, "damaged")
+
+
 def _connect(path: Path, mode: str = "rw") -> sqlite3.Connection:
     real = path.resolve()
+    _require_files(real)
     if _size(real) == 0 and _size(real.with_name(real.name + "-wal")):  # SQLite would throw that away, even to read
         raise _damaged(path, "it is empty, and what was written last waits beside it")
     connection = sqlite3.connect(f"{real.as_uri()}?mode={mode}", uri=True, isolation_level=None, factory=_Connection)
