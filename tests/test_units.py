@@ -265,6 +265,22 @@ def test_all_sandboxes_are_the_daemons(unit: str) -> None:
         assert service["PrivateDevices"] == ["yes"]
 
 
+@pytest.mark.parametrize("unit", OURS)
+def test_nothing_is_to_be_read_that_nobody_reads(unit: str) -> None:
+    """Folders of other lines and programs, and of the boot, are hidden from each service that runs a command of ours.
+
+    One below which an admin may have put a database is empty instead: what lies below it can be bound there.
+    """
+    closed = {path.removeprefix("-") for path in words(unit, "InaccessiblePaths")}
+    empty = {path.removesuffix(":ro") for path in words(unit, "TemporaryFileSystem")}
+
+    assert closed == {"/run/dbus", "/run/lock", "/dev/shm", "/boot"}
+    assert empty - {"/etc/hotlined"} == {"/var/lib", "/var/backups", "/run/hotlined", "/srv"}
+    assert all(path.endswith(":ro") for path in words(unit, "TemporaryFileSystem"))
+    for key in ("ProtectHome", "PrivateTmp"):
+        assert settings(unit, "Service")[key] == ["yes"]
+
+
 @pytest.mark.parametrize("unit", [name for name in SERVICES if name.startswith("hotlined-power")])
 def test_the_power_cycle_is_open_where_its_command_needs_it(unit: str) -> None:
     """The admin's command is root's, sees devices and /sys, and has neither a network nor a capability."""
