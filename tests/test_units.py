@@ -27,6 +27,7 @@ ENDINGS = (".service", ".socket", ".timer", ".path")
 FILES = sorted(path.name for path in FOLDER.iterdir() if path.suffix in ENDINGS)
 DROP_INS = sorted(str(path.relative_to(FOLDER)) for path in FOLDER.glob("*.d/*.conf"))
 COMMAND = "/opt/hotlined/current/bin/hotlined"
+OWNERS = "60900:60900", "root:root"  # of an environment: while it is made, and then
 CONFIGS = {"main": "config.yaml", "nl": "nl.yaml"}
 
 # what the unit of a further line's daemon has where that of the first has something else
@@ -348,6 +349,40 @@ def test_the_requirements_are_pinned() -> None:
 
     for requirement in map(Requirement, filter(None, wanted.splitlines())):
         assert requirement.specifier.contains(pinned[requirement.name.lower()]), requirement
+
+
+@pytest.mark.parametrize("processor", ["amd64", "arm64", "armhf"])
+def test_packages_are_unpacked_and_built_by_nobody(processor: str, tmp_path: Path) -> None:
+    """All is installed by its hash, as a wheel, by a user that nobody is; root owns it afterwards.
+
+    What has no wheel for 32 bits is the only one that is built, from the source whose hash is in the list.
+    """
+    (tmp_path / "dpkg").write_text(f"#!/bin/sh\necho {processor}\n")
+    (tmp_path / "dpkg").chmod(0o755)
+    said = run_installer("--dry-run", path=f"{tmp_path}:{os.environ['PATH']}").stdout
+    steps = [shlex.split(line[2:]) for line in said.splitlines() if line.startswith("+ ")]
+    (own,), (give,) = ([step for step in steps if step[:2] == ["chown", "-hR"] and step[2] == who] for who in OWNERS)
+    environment = give[-1]
+    unpacking = steps[steps.index(own) + 1 : steps.index(give)]
+    pips = [step[step.index("-m") + 2 :] for step in unpacking]
+
+    assert [step for step in steps if "pip" in step] == unpacking
+    for step in unpacking:
+        as_nobody = step[step.index("setpriv") : step.index(f"{environment}/bin/python")]
+        assert {*as_nobody} == {
+            *("setpriv", "--reuid=60900", "--regid=60900", "--clear-groups", "--no-new-privs"),
+            *("--inh-caps=-all", "--bounding-set=-all"),
+        }
+    installed = [dict.fromkeys(pip) for pip in pips if "install" in pip]
+    fetched = [pip for pip in installed if "--no-index" not in pip]
+    assert all({"--require-hashes", "--no-deps", "--requirement"} <= pip.keys() for pip in fetched)
+    kinds = [next(option for option in pip if "binary" in option) for pip in fetched]
+    assert kinds == ["--only-binary=:all:", *(["--no-binary=:all:"] if processor == "armhf" else [])]
+    assert [pip for pip in installed if pip not in fetched] == [installed[-1]]
+    assert [*installed[-1]][-1].endswith("/project")
+    marked = next(step for step in steps if step[0] == "touch")
+    assert marked == ["touch", f"{environment}/complete"]
+    assert steps.index(give) < steps.index(marked)
 
 
 def test_units_and_installer_agree() -> None:
