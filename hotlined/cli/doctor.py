@@ -8,6 +8,7 @@ import click
 
 from hotlined.cli.output import as_typed, json_line, print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
+from hotlined.doctor import witness
 from hotlined.doctor.checks import examine
 from hotlined.doctor.findings import Health
 from hotlined.doctor.record import record, wanted
@@ -37,13 +38,20 @@ def doctor(ctx: click.Context, settings: Settings, as_json: bool, file: Path | N
     """
     if file and as_json:
         raise UsageError("--record writes no JSON.", "Leave --json out.")
-    try:
-        scene = Scene(settings.config())
-    except ConfigError as error:
-        scene = Scene(None, error)
-    if file:
-        _record(scene, file)
-        return
+    with witness.kept() as seeing:  # before root becomes the line's user
+        try:
+            scene = Scene(settings.config(), witness=seeing)
+        except ConfigError as error:
+            scene = Scene(None, error, witness=seeing)
+        if file:
+            _record(scene, file)
+            return
+        failures = _examine(scene, as_json=as_json)
+    ctx.exit(HotlinedError.exit_code if failures else 0)
+
+
+def _examine(scene: Scene, *, as_json: bool) -> int:
+    """Print what each check finds, and return how many failed."""
     tally: Counter[Health] = Counter()
     for name, finding in examine(scene):
         tally[finding.verdict] += 1
@@ -55,7 +63,7 @@ def doctor(ctx: click.Context, settings: Settings, as_json: bool, file: Path | N
             print_wrapped(as_typed(f"→ {finding.cure}"), " ")
     if not as_json:
         print_wrapped(", ".join(f"{count} {verdict}" for verdict, count in sorted(tally.items())))
-    ctx.exit(HotlinedError.exit_code if tally[Health.FAIL] else 0)
+    return tally[Health.FAIL]
 
 
 def _record(scene: Scene, file: Path) -> None:

@@ -13,7 +13,7 @@ from hotlined.doctor.scene import Scene
 from hotlined.errors import HotlinedError, PortError, RefusedError, UnavailableError
 from hotlined.gsm import recording
 from hotlined.gsm.anonymous import Replacer
-from hotlined.gsm.finding import Candidate
+from hotlined.gsm.finding import Candidate, Holder
 from hotlined.gsm.port import Port, maybe_shared
 
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -27,6 +27,8 @@ class Wanted:
     candidates: Sequence[Candidate]
     baudrate: int
     more: Sequence[str]
+    holders: Callable[[str], list[Holder]]
+    """Tells who has a port open."""
 
 
 def opened(path: Path) -> int:
@@ -63,7 +65,7 @@ def wanted(scene: Scene) -> Wanted:
         raise UnavailableError("There is no port to ask.", "`hotlined doctor` says what is plugged in.")
     forwarding = [f"AT+CCFC={reason},2" for reason, _ in enumerate(FORWARDING)]
     tries = [command for command, _, _ in TRIES]
-    return Wanted(scene.ports, scene.candidates, scene.baudrate, (*tries, *forwarding))
+    return Wanted(scene.ports, scene.candidates, scene.baudrate, (*tries, *forwarding), scene.holders_of)
 
 
 def record(wanted: Wanted, path: Path, before: Callable[[str], None]) -> Recorded:
@@ -88,7 +90,7 @@ def _ask(wanted: Wanted, before: Callable[[str], None]) -> tuple[recording.Recor
     ]
     log, answered = recording.Log(), False
     for name in wanted.ports:
-        if rival := maybe_shared(name):
+        if rival := maybe_shared(name, wanted.holders):
             raise rival
         log = recording.Log()
         try:

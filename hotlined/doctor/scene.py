@@ -1,11 +1,13 @@
 """What the checks look at: configuration, machine, daemon and modem, each looked at once."""
 
+import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from hotlined.config import Config
 from hotlined.doctor.probe import BAUDRATE, Probe, probe
+from hotlined.doctor.witness import Witness
 from hotlined.errors import ConfigError
 from hotlined.gsm import finding
 from hotlined.gsm.finding import Candidate, Holder
@@ -23,6 +25,8 @@ class Scene:
     config: Config | None
     problem: ConfigError | None = None
     root: Path = Path("/")
+    witness: Witness | None = None
+    """Sees the programs of all users, where root was given up."""
 
     @cached_property
     def report(self) -> LineReport | None:
@@ -60,9 +64,18 @@ class Scene:
     def holders(self) -> dict[str, list[Holder]]:
         """Who holds the ports, the daemon left out; ports that nobody holds are not in it."""
         ours = self.report.daemon.pid if self.report and self.report.alive else None
-        all_holders = {port: finding.holders(port, self.root / "proc") for port in self.ports}
+        all_holders = {port: self.holders_of(port) for port in self.ports}
         others = {port: [holder for holder in holders if holder.pid != ours] for port, holders in all_holders.items()}
         return {port: holders for port, holders in others.items() if holders}
+
+    def holders_of(self, port: str) -> list[Holder]:
+        """Return who has a port open, as far as may be seen."""
+        return self.witness.holders(port) if self.witness else finding.holders(port, self.root / "proc")
+
+    @property
+    def sees_everybody(self) -> bool:
+        """Whether the programs of all users are seen."""
+        return self.witness is not None or os.geteuid() == 0
 
     @cached_property
     def probe(self) -> Probe:

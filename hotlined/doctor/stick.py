@@ -106,8 +106,9 @@ def holders(scene: Scene) -> Finding:
         return fail(f"held by another program: {programs}", " ".join(cures))
     if not scene.ports:
         return unknown("there is no port")
-    everybodys = os.geteuid() == 0
-    return ok("no other program" if everybodys else "no other program of this user; `sudo fuser -v PORT` shows all")
+    if not scene.sees_everybody:
+        return ok("no other program of this user; with `sudo` it sees those of all")
+    return ok("no other program")
 
 
 def modemmanager(scene: Scene) -> Finding:

@@ -27,6 +27,10 @@ _HSO_KINDS = ("Control", "Application", "Modem")  # the others are for diagnosis
 _TERMINAL_MASTER, TERMINALS = os.makedev(5, 2), range(136, 144)  # the kernel's list of device numbers
 
 
+Device = tuple[int, int]
+"""The number of a device; of a pseudo-terminal also that of its file system, for each container numbers its own."""
+
+
 @dataclass(frozen=True, slots=True)
 class Machine:
     """Where the kernel shows sticks and their ports."""
@@ -161,7 +165,12 @@ def holders(port: str, proc_root: Path = Path("/proc")) -> list[Holder]:
 
     Of a pseudo-terminal, the program at its other end is the modem and no rival.
     """
-    if not any(device := _device(Path(port))):
+    return holders_of(device_of(port), proc_root)
+
+
+def holders_of(device: Device, proc_root: Path = Path("/proc")) -> list[Holder]:
+    """Return the same for a device."""
+    if not any(device):
         return []
     terminal = os.major(device[0]) in TERMINALS
     processes = sorted(proc_root.glob("[0-9]*"), key=lambda folder: int(folder.name))
@@ -172,6 +181,11 @@ def holders(port: str, proc_root: Path = Path("/proc")) -> list[Holder]:
         and _has_open(folder / "fd", device)
         and not (terminal and _has_open(folder / "fd", (_TERMINAL_MASTER, 0)))
     ]
+
+
+def device_of(port: str) -> Device:
+    """Return the device that a port is; zeros where there is none."""
+    return _device(Path(port))
 
 
 def usb_device(port: str, sys_root: Path = Path("/sys")) -> str:
@@ -248,18 +262,15 @@ def _text(path: Path) -> str:
         return ""
 
 
-def _has_open(folder: Path, device: tuple[int, int]) -> bool:
+def _has_open(folder: Path, device: Device) -> bool:
     try:
         return any(_device(path) == device for path in folder.iterdir())
     except OSError:  # another user's, or it has ended
         return False
 
 
-def _device(path: Path) -> tuple[int, int]:
-    """Return the number of a device, links followed, and whose it is; zeros where the path leads to none.
-
-    Each container numbers its own pseudo-terminals: one is the same only on the same file system.
-    """
+def _device(path: Path) -> Device:
+    """Return the device that a path leads to, links followed; zeros where it leads to none."""
     try:
         found = path.stat()
     except (OSError, ValueError):

@@ -11,13 +11,14 @@ import os
 import select
 import termios
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import serial
 
 from hotlined.errors import PortBusyError, PortDeniedError, PortError, PortLostError, PortMissingError
 from hotlined.gsm import finding
+from hotlined.gsm.finding import Holder
 
 WRITE_TIMEOUT_SECONDS = 10.0
 _CHUNK = 4096
@@ -137,12 +138,12 @@ def _has_hung_up(descriptor: int) -> bool:
     return bool(poll.poll(0))
 
 
-def maybe_shared(name: str) -> PortBusyError | None:
+def maybe_shared(name: str, look: Callable[[str], list[Holder]] = finding.holders) -> PortBusyError | None:
     """Return who else has a port open, with the cure; None where no other program is seen to.
 
     One that takes no notice of our lock takes a part of the modem's answers away.
     """
-    if not (holders := finding.holders(name)):
+    if not (holders := look(name)):
         return None
     names = ", ".join(map(str, holders))
     hint = " ".join(dict.fromkeys(holder.hint for holder in holders))
