@@ -8,6 +8,7 @@ touches while it is installed, upgraded, backed up, purged and removed; what the
 
 import contextlib
 import hashlib
+import io
 import json
 import os
 import re
@@ -15,8 +16,10 @@ import shutil
 import struct
 import subprocess
 import sys
+import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from checks import check, result
@@ -203,13 +206,28 @@ def former_installation() -> Iterator[Client]:
     }
     for path, kind in laid.items():
         trap("anna", kind, [path])
-    done = run_installer()
+    with ThreadPoolExecutor() as beside:
+        bringing = beside.submit(run_installer)
+        stopped = until(lambda: show("hotlined", "ActiveState") == "inactive", PATIENCE_SECONDS)
+        for client, text in ((sim, "pendant"), (other, "ondertussen")):
+            client.do("deliver", from_="+32470123459", text=text)
+        check("texts come while nothing runs", stopped and not bringing.done())
+        done = bringing.result()
     check("it is brought over", done.returncode == 0 or print(done.stdout, done.stderr))
     print(*(f"     {each}" for each in done.stdout.splitlines() if "set-aside" in each), sep="\n", flush=True)
     check("root touched nothing that the traps led to", seen() == before or print(before, seen()))
     check("both lines are back", until(ready) and until(lambda: ready("nl")))
-    check("no text is lost", [each["text"] for each in log()] == ["avant"])
-    check("nor what the member's program had written", [each["text"] for each in log("nl")] == ["van anna"])
+    for client in (sim, other):
+        client.do("wait", for_="submitted", count=2, timeout=60)
+    check("no text is lost", [each["text"] for each in log()] == ["avant", "pendant"])
+    check(
+        "nor what the member's program had written",
+        [each["text"] for each in log("nl")] == ["van anna", "ondertussen"],
+    )
+    check(
+        "what came meanwhile is answered",
+        until(lambda: {each["answer"]["state"] for each in (*log(), *log("nl"))} == {"sent"}),
+    )
     for user, folder in (("hotlined", STATE), ("hotlined-nl", Path("/var/lib/hotlined-nl"))):
         status = folder.stat()
         used = [folder / f"hotlined.db{ending}" for ending in ("", "-wal", "-shm", ".key", ".lock")]
@@ -224,8 +242,8 @@ def former_installation() -> Iterator[Client]:
     check("a member of before reads both lines", log(user="anna") and log("nl", user="anna"))
     for client, text in ((sim, "après"), (other, "erna")):
         client.do("deliver", from_="+32470123457", text=text)
-        client.do("wait", for_="submitted", count=2, timeout=30)
-    check("both lines answer", len(log()) == len(log("nl")) == 2)
+        client.do("wait", for_="submitted", count=3, timeout=30)
+    check("both lines answer", len(log()) == len(log("nl")) == 3)
     sh("systemctl", "start", "hotlined-backup@nl")
     check(
         "the first copy in the new place takes the former ones away",
@@ -238,7 +256,7 @@ def former_installation() -> Iterator[Client]:
         until(lambda: show("hotlined", "ActiveState") == "active") and show("hotlined@nl", "ActiveState") == "active",
     )
     sim.do("deliver", from_="+32470123458", text="retour")
-    check("which answer", sim.do("wait", for_="submitted", count=3, timeout=60) or True)
+    check("which answer", sim.do("wait", for_="submitted", count=4, timeout=60) or True)
     again = run_installer()
     check("and forward again", (again.returncode == 0 and until(ready)) or print(again.stdout, again.stderr))
     sh("gpasswd", "--delete", "anna", "hotlined-nl")
@@ -404,6 +422,8 @@ print(json.dumps({
     "make a name in /run/hotlined": tried(lambda: os.symlink("/etc/passwd", "/run/hotlined/main.new")),
     "decide for the first line": tried(decide),
     "open a socket of the Internet": tried(inet),
+    "see /srv": tried(lambda: sorted(os.listdir("/srv"))),
+    "look into /boot": tried(lambda: os.listdir("/boot")),
     "ask the first line's sender": tried(lambda: connect("/run/hotlined-alerts/main.sock")),
     "use io_uring": tried(uring),
     "use D-Bus": tried(lambda: connect("/run/dbus/system_bus_socket")),
@@ -439,7 +459,7 @@ def second_line() -> None:
         wanted = dict.fromkeys(("own folder", "own status", "own configuration", "sd_notify"), "done")
         wanted |= {"see other folders of lines": ["hotlined-nl"], "see other lines' status": ["nl"]}
         backups = ["hotlined"] if "backup" in unit else []
-        wanted |= {"see other lines' copies": backups}
+        wanted |= {"see other lines' copies": backups, "see /srv": []}
         if "sender" in unit:
             nothing: list[str] = []
             wanted = {what: nothing for what in found if what.startswith("see ")}
@@ -492,49 +512,52 @@ def traps() -> None:
     """Lay traps as a line's daemon could that somebody has taken over, and do all that root and systemd do."""
     newer = another("newer", "9.9.9")
     check("an upgrade, to have both", run_installer(checkout=newer).returncode == 0)
-    state = [STATE / name for name in ("backup", "hotlined.db.lock", "hotlined.db.key", "hotlined.db-journal")]
-    status = [STATUS / "main" / name for name in ("status.json", "status.new", "alerts.json", "power-cycle")]
     new = re.findall(r"before-\S+?\.db", run_installer("--dry-run", checkout=newer).stdout)
-    copies = [
-        BACKUPS / "main" / name
-        for name in (*(f"{day}.db" for day in ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")), "Mon.db.key", *new)
-    ]
+    copies = (*(f"{day}.db" for day in ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")), "Mon.db.key", *new)
+    beside = [STATE / name for name in ("backup", "hotlined.db.key", "hotlined.db.pins")]
+    beside += [STATUS / "main" / name for name in ("status.json", "status.new", "alerts.json", "power-cycle")]
+    beside += [BACKUPS / "main" / name for name in copies]
+    database = [STATE / f"hotlined.db{ending}" for ending in ("", "-wal", "-shm", "-journal", ".lock")]
     (Path("/etc/hotlined/power-cycle")).write_text(f"echo >>{LAB}/cycled\n")
     for kind in TRAPS:
-        sh("systemctl", "stop", "hotlined")
-        victims()
-        before, outside = seen(), outer()
-        places = [*state, *status, *copies]
-        if kind == "FIFO":  # SQLite waits for that one, until systemd gives the daemon up after a quarter of an hour
-            places.remove(STATE / "hotlined.db-journal")
-        trap("hotlined", kind, places)
-        sh("systemctl", "start", "hotlined-power@main.service", timeout=120)
-        for checkout in (PROJECT, newer):
-            done = run_installer("--without-backup", checkout=checkout)
-            check(f"{kind}: an upgrade comes to its end", done.returncode != 124)
-            sh("timeout", "30", "systemctl", "restart", "hotlined")
-            done = run_installer(checkout=checkout)
-            check(f"{kind}: an installation comes to its end", done.returncode != 124)
-        for unit in ("backup", "purge", "alerts", "power"):
-            done = sh("timeout", "60", "systemctl", "start", f"hotlined-{unit}@main")
-            check(f"{kind}: {unit} comes to its end", done.returncode != 124)
-        for words in ("status", "doctor", "alerts", "db check", "db backup /srv/copy.db", "pause", "resume", "log"):
-            done = sh("timeout", "60", "sh", "-c", f"hotlined {words} </dev/null")
-            check(f"{kind}: sudo hotlined {words} comes to its end", done.returncode != 124)
-        check(f"{kind}: what they led to is as it was", seen() == before or print(before, seen()))
-        check(f"{kind}: the folders around are as they were", outer() == outside or print(outside, outer()))
-        setuid = sh("find", str(STATE), str(STATUS), str(BACKUPS), "-perm", "/4000", "!", "-user", "hotlined").stdout
-        check(f"{kind}: no program runs as somebody who did not put it there", not setuid or print(setuid))
-        check(f"{kind}: the second line runs", until(lambda: ready("nl")))
-        sh("systemctl", "stop", "hotlined")
-        take_away("hotlined", places)
-        sh("systemctl", "reset-failed", "hotlined*")
-        sh("systemctl", "start", "hotlined")
-        check(
-            f"{kind}: without them it is well",
-            until(ready) or print(sh("hotlined", "status").stdout, journal("hotlined")[-2000:]),
-        )
+        trapped(kind, beside, newer)
+        trapped(f"{kind}, the database", database, newer)
     loop()
+
+
+def trapped(what: str, places: list[Path], newer: Path) -> None:
+    """Lay traps of a kind, and do all that root and systemd do; without them the line is well again."""
+    sh("systemctl", "stop", "hotlined")
+    victims()
+    before, outside = seen(), outer()
+    trap("hotlined", what.partition(",")[0], places)
+    sh("systemctl", "start", "hotlined-power@main.service", timeout=120)
+    for checkout in (PROJECT, newer):
+        done = run_installer("--without-backup", checkout=checkout)
+        check(f"{what}: an upgrade comes to its end", done.returncode != 124)
+        done = sh("timeout", "60", "systemctl", "restart", "hotlined")
+        check(f"{what}: a start comes to its end", done.returncode != 124)
+        done = run_installer(checkout=checkout)
+        check(f"{what}: an installation comes to its end", done.returncode != 124)
+    for unit in ("backup", "purge", "alerts", "power"):
+        done = sh("timeout", "60", "systemctl", "start", f"hotlined-{unit}@main")
+        check(f"{what}: {unit} comes to its end", done.returncode != 124)
+    for words in ("status", "doctor", "alerts", "db check", "db backup /srv/copy.db", "pause", "resume", "log"):
+        done = sh("timeout", "60", "sh", "-c", f"hotlined {words} </dev/null")
+        check(f"{what}: sudo hotlined {words} comes to its end", done.returncode != 124)
+    check(f"{what}: what they led to is as it was", seen() == before or print(before, seen()))
+    check(f"{what}: the folders around are as they were", outer() == outside or print(outside, outer()))
+    setuid = sh("find", str(STATE), str(STATUS), str(BACKUPS), "-perm", "/4000", "!", "-user", "hotlined").stdout
+    check(f"{what}: no program runs as somebody who did not put it there", not setuid or print(setuid))
+    check(f"{what}: the second line runs", until(lambda: ready("nl")))
+    sh("systemctl", "stop", "hotlined")
+    take_away("hotlined", places)
+    sh("systemctl", "reset-failed", "hotlined*")
+    sh("systemctl", "start", "hotlined")
+    check(
+        f"{what}: without them it is well",
+        until(ready) or print(sh("hotlined", "status").stdout, journal("hotlined")[-2000:]),
+    )
 
 
 def outer() -> dict[str, tuple[int, int, str]]:
@@ -557,37 +580,81 @@ def loop() -> None:
     sh("rm", "-rf", str(request), user="hotlined")
 
 
-def wheel(folder: Path) -> str:
+PACKAGES = LAB / "wheels"
+UNPACKERS = LAB / "unpackers"
+NOTES = f"open('{UNPACKERS}/%d-%d' % (os.getuid(), os.getpid()), 'w').close()"
+NOTES_PIP = f"import os; '\\0pip\\0' in open('/proc/self/cmdline').read() and {NOTES}\n"
+"""A line of a .pth file, which every Python of its environment runs: who runs pip leaves a note."""
+
+
+def wheel(name: str) -> str:
     """Make a package of its own, as a new version may want one; return its line for the requirements."""
-    name = "newlib-1.0-py3-none-any.whl"
-    info = "newlib-1.0.dist-info"
-    with zipfile.ZipFile(folder / name, "w") as archive:
-        archive.writestr("newlib.py", "")
-        archive.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: newlib\nVersion: 1.0\n")
+    file, info = PACKAGES / f"{name}-1.0-py3-none-any.whl", f"{name}-1.0.dist-info"
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(f"{name}.py", "")
+        archive.writestr(f"{name}.pth", NOTES_PIP)
+        archive.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
         archive.writestr(
             f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: lab\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
         )
         archive.writestr(f"{info}/RECORD", "")
-    digest = hashlib.sha256((folder / name).read_bytes()).hexdigest()
-    return f"newlib==1.0 --hash=sha256:{digest}\n"
+    return pinned(name, file.read_bytes())
+
+
+def source(name: str) -> str:
+    """Make a package that has no wheel; whoever builds it leaves a note. Return its line for the requirements."""
+    file = PACKAGES / f"{name}-1.0.tar.gz"
+    with tarfile.open(file, "w:gz") as archive:
+        for path, text in (
+            ("setup.py", f"import os; {NOTES}\nfrom setuptools import setup\nsetup(name='{name}', version='1.0')\n"),
+            ("PKG-INFO", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n"),
+        ):
+            entry = tarfile.TarInfo(f"{name}-1.0/{path}")
+            entry.size = len(text)
+            archive.addfile(entry, io.BytesIO(text.encode()))
+    return pinned(name, file.read_bytes())
+
+
+def pinned(name: str, content: bytes) -> str:
+    """Return the line of the requirements for the first version of a package."""
+    return f"{name}==1.0 --hash=sha256:{hashlib.sha256(content).hexdigest()}\n"
+
+
+def wants(name: str, version: str, line: str) -> Path:
+    """Return a checkout that imports a package and has a line for it in its requirements."""
+    checkout = another(name, version, ("hotlined/config.py", r"^import os$", f"import os\nimport {name}"))
+    requirements = checkout / "scripts/requirements.txt"
+    requirements.write_text(requirements.read_text() + line)
+    return checkout
+
+
+def to(checkout: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    """Install a checkout with the packages of this lab."""
+    words = [str(checkout / "scripts/install"), "--wheels", str(PACKAGES), *more]
+    return sh("timeout", str(PATIENCE_SECONDS), *words)
+
+
+def packages() -> None:
+    """Offer packages that no installation takes, and look who unpacks those that it takes."""
+    shutil.copytree(WHEELS, PACKAGES, dirs_exist_ok=True)
+    UNPACKERS.mkdir()
+    UNPACKERS.chmod(0o777)
+    used = (CURRENT.readlink(), show("hotlined", "MainPID"))
+    for name, what, line in (
+        ("newsource", "a source is not built", source("newsource")),
+        ("newwheel", "a wheel of another hash is not unpacked", pinned("newwheel", wheel("newwheel").encode())),
+    ):
+        done = to(wants(name, "9.0", line))
+        check(what, done.returncode not in (0, 124) or print(done.stdout, done.stderr))
+        check("and nothing was run of it", not [*UNPACKERS.iterdir()] or print([*UNPACKERS.iterdir()]))
+    check("the version of before is in use", (CURRENT.readlink(), show("hotlined", "MainPID")) == used)
 
 
 def upgrades() -> None:
     """Upgrade to versions that are not what they should be; each has a way back, or does not begin."""
-    wheels = LAB / "wheels"
-    shutil.copytree(WHEELS, wheels, dirs_exist_ok=True)
-    wanted = wheel(wheels)
-    import_newlib = ("hotlined/config.py", r"^import os$", "import os\nimport newlib")
-    wants = another("wants", "10.0", import_newlib)
-
-    def to(checkout: Path, *more: str) -> subprocess.CompletedProcess[str]:
-        words = [str(checkout / "scripts/install"), "--wheels", str(wheels), *more]
-        return sh("timeout", str(PATIENCE_SECONDS), *words)
-
     roots = lambda checkout: sh("find", str(checkout), "-user", "root").stdout.split()  # noqa: E731
-    requirements = wants / "scripts/requirements.txt"
-    requirements.write_text(requirements.read_text() + wanted)
-    done = to(wants)
+    wanting = wants("newlib", "10.0", wheel("newlib"))
+    done = to(wanting)
     check(
         "12a: a version that wants a new package is installed", done.returncode == 0 or print(done.stdout, done.stderr)
     )
@@ -595,7 +662,12 @@ def upgrades() -> None:
         "12a: with a copy, and a way back",
         list((BACKUPS / "main").glob("before-10.0-*.db")) and "To go back" in done.stdout,
     )
-    check("12a: root leaves nothing in the checkout", not roots(wants) or print(roots(wants)))
+    users = {int(note.name.partition("-")[0]) for note in UNPACKERS.iterdir()}
+    check(
+        "12a: nobody ran pip in it but a user that nobody is",
+        (users and users <= {*range(60900, 61184)}) or print(users),
+    )
+    check("12a: root leaves nothing in the checkout", not roots(wanting) or print(roots(wanting)))
     check("12a: and it serves", "10.0" in sh("hotlined", "--version").stdout and until(ready))
     first = list((BACKUPS / "main").glob("before-10.0-*.db"))
 
@@ -632,7 +704,7 @@ def upgrades() -> None:
         (done.returncode == 0 and until(ready) and "db backup --database" in done.stdout)
         or print(done.stdout, done.stderr),
     )
-    check("no file of root's is in any checkout", not (roots(wants) + roots(refuses) + roots(broken)))
+    check("no file of root's is in any checkout", not (roots(wanting) + roots(refuses) + roots(broken)))
 
 
 def uninstalling() -> None:
@@ -682,6 +754,7 @@ def main() -> int:
     strangers()
     second_line()
     admin()
+    packages()
     upgrades()
     traps()
     uninstalling()
