@@ -227,6 +227,31 @@ def test_a_database_of_another_user_says_whose_it_is(state: Path) -> None:
     assert f"`sudo chown -R {OWNER}:{GROUP} {state}`." in " ".join(each["cure"] for each in told["trouble"])
 
 
+@needs_root
+def test_a_database_in_anothers_folder_says_so(folder: Path) -> None:
+    """Of a configuration that names what this user does not see it says just that: no card is full, nothing is made."""
+    database, run_dir = folder / "theirs/hotlined.db", folder / "run"
+    run_dir.mkdir()
+    os.chown(run_dir, OWNER, GROUP)
+    config = folder / "config.yaml"
+    config.write_text(json.dumps({"database": str(database), "runtime_dir": "run", "answer": {"text": "Non."}}))
+    with subprocess.Popen(LINE.program(COMMAND, "--config", str(config), "run"), cwd="/") as daemon:
+        try:
+            told = json.loads(wait_until(lambda: maybe_text(run_dir / "main/status.json")))
+        finally:
+            daemon.terminate()
+
+    (trouble,) = told["trouble"]
+    assert f"There is no folder {database.parent}, and none can be made there" in trouble["words"]
+    assert "Does `database` name this line's own?" in trouble["cure"]
+    assert not database.parent.exists()
+
+
+def maybe_text(path: Path) -> str:
+    """Return what stands in a file, nothing while there is none."""
+    return path.read_text() if path.exists() else ""
+
+
 def maybe_status(state: Path) -> dict[str, Any]:
     """Return what `status` says once the daemon is alive and knows about its database."""
     told: dict[str, Any] = json.loads(run(state, OWNER, "status", "--json").stdout or "{}")

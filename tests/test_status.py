@@ -2,9 +2,13 @@
 
 import json
 import os
+import signal
+import subprocess
+import sys
 from typing import Any
 
 import pytest
+from conftest import Line, wait_until
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -91,3 +95,31 @@ def test_a_daemon_lives_while_its_process_does_and_its_passes_go_on() -> None:
     assert not DaemonStatus(pid=os.getpid(), pass_boottime=now + 1e6).is_alive()
     assert not DaemonStatus(pid=2**22 + 1, pass_boottime=now).is_alive()
     assert not DaemonStatus(pass_boottime=now).is_alive()
+
+
+def test_a_name_is_one_lines(line: Line) -> None:
+    """A daemon in whose folder another database's living daemon writes its status ends with 78, and says whose it is.
+
+    Two configurations with one name would write over each other; once the other has ended, it serves.
+    """
+    line.start()
+    line.wait_state("ready")
+    elsewhere = line.folder / "elsewhere"
+    elsewhere.mkdir()
+    config = elsewhere / line.config.name
+    settings = line.settings | {"database": "other.db", "modem": {"port": str(elsewhere / "none")}}
+    config.write_text(json.dumps(settings))
+    words = [sys.executable, "-m", "hotlined", "--config", str(config), "run"]
+    refused = subprocess.run(words, capture_output=True, text=True, check=False)
+
+    assert refused.returncode == 78
+    assert line.daemon
+    said = " ".join(refused.stderr.split())
+    assert f"has the status of the daemon of {line.config} (process {line.daemon.pid})" in said
+    assert "another name, or another runtime_dir" in said
+    assert not (elsewhere / "other.db").exists()
+    assert line.status()["database"] == str(line.database)
+    line.stop(signal.SIGKILL)
+    with subprocess.Popen(words) as other:
+        wait_until(lambda: line.status().get("database") == str(elsewhere / "other.db"), "that it serves")
+        other.terminate()

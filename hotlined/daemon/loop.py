@@ -26,7 +26,7 @@ from hotlined.daemon.recovery import Recovery
 from hotlined.daemon.requesting import Requests
 from hotlined.daemon.sending import Sender
 from hotlined.daemon.starting import Starter
-from hotlined.daemon.status import Status
+from hotlined.daemon.status import Status, require_no_other
 from hotlined.daemon.waiting import SIGNALS, outage_of, outage_of_replaced, wait_for_database
 from hotlined.daemon.watch import FolderWatch
 from hotlined.errors import (
@@ -56,9 +56,10 @@ log = logging.getLogger("hotlined")
 def serve(config: Config, timing: Timing = USUAL, machine: Machine = THIS_MACHINE) -> None:
     """Serve a line until SIGTERM or SIGINT; a database that cannot be used is waited for.
 
-    Raises DatabaseInUseError and DatabaseVersionError.
+    Raises DatabaseInUseError and DatabaseVersionError, and ConfigError where another line has this one's name.
     """
     wanted, folder = configuration.wanted_runtime_dir(config), configuration.runtime_dir(config)
+    require_no_other(config, folder)
     if folder != wanted:
         log.warning("%s cannot be made, or is not this user's: the status is in %s", wanted, folder)
     before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)

@@ -15,6 +15,7 @@ from hotlined.daemon.connection import Connection
 from hotlined.daemon.line import Line, Outage
 from hotlined.daemon.receiving import Receiver
 from hotlined.daemon.sending import Sender
+from hotlined.errors import ConfigError
 from hotlined.states import ModemState
 from hotlined.status import FILE, DaemonStatus, ModemStatus, Storage, Trouble
 from hotlined.timing import Every, Timing
@@ -65,6 +66,23 @@ class StatusFile:
         """Take the file away: the daemon ends."""
         with contextlib.suppress(OSError):
             self._path.unlink(missing_ok=True)
+
+
+def require_no_other(config: Config, folder: Path) -> None:
+    """Raise ConfigError where the daemon of another database writes its status to this folder: names tell lines apart.
+
+    Two configuration files that have one name, and one runtime_dir, would have one folder.
+    """
+    other = None
+    with contextlib.suppress(OSError, ValueError):
+        other = DaemonStatus.from_json(files.read(folder / FILE))
+    if other and other.is_alive() and os.path.realpath(other.database) != os.path.realpath(config.database):
+        message = f"{folder} has the status of the daemon of {other.config} (process {other.pid})"
+        raise ConfigError(
+            message,
+            (f"{config.path}: {message}, which has another database",),
+            "Give one of the two files another name, or another runtime_dir.",
+        )
 
 
 def without_modem(config: Config, since: str, outage: Outage | None) -> DaemonStatus:

@@ -5,6 +5,7 @@ is written to it.
 """
 
 import contextlib
+import errno
 import fcntl
 import grp
 import os
@@ -82,9 +83,7 @@ def open_for_daemon(path: Path, give_up: Callable[[], bool] = lambda: False) -> 
     wrote it, StoreError where it cannot be made or is damaged.
     """
     try:
-        if not path.parent.exists():
-            path.parent.mkdir(parents=True)
-            path.parent.chmod(_FOLDER_MODE)
+        _make_folder(path.parent)
         lock = _lock(path)
     except OSError as error:
         raise _unusable(path, error) from error
@@ -120,6 +119,25 @@ def open_beside_daemon(path: Path) -> Database:
     if _is_missing(path):
         raise DatabaseMissingError(f"There is no database at {path}.", "`hotlined run` makes it when it starts.")
     return _patiently(path, _open_beside)
+
+
+def _make_folder(folder: Path) -> None:
+    """Make the folder of a new database; raises StoreError where this is no place for one, OSError else."""
+    if folder.exists():
+        return
+    try:
+        folder.mkdir(parents=True)
+        folder.chmod(_FOLDER_MODE)
+    except OSError as error:
+        trouble = DatabaseTrouble.of(error)
+        if error.errno not in (errno.EROFS, errno.EACCES, errno.EPERM):
+            raise
+        raise StoreError(
+            f"There is no folder {folder}, and none can be made there ({error.strerror}).",
+            "Does `database` name this line's own? A service sees no other's; for a database on another disk its unit"
+            " says what it needs.",
+            trouble.name,
+        ) from error
 
 
 def _open_beside(path: Path) -> Database:

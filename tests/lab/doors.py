@@ -307,6 +307,16 @@ def names() -> None:
     )
     sh("chown", "-hR", "hotlined-nl:hotlined-nl", str(folder))
     check("and after that all is well", run_installer().returncode == 0 and until(lambda: ready("nl")))
+    configure("nl", line="fr", database=str(STATE / "hotlined.db"))
+    sh("systemctl", "restart", "hotlined@nl")
+    check(
+        "a configuration that names another line's database is told so",
+        until(lambda: f"There is no folder {STATE}" in journal("hotlined@nl")),
+    )
+    check("and that line goes on, with its own status", ready())
+    configure("nl", line="nl", database=str(folder / "hotlined.db"))
+    sh("systemctl", "restart", "hotlined@nl")
+    check("corrected, it runs", until(lambda: ready("nl")))
 
 
 def members() -> None:
