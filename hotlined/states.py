@@ -75,6 +75,11 @@ class RequestState(StrEnum):
     REFUSED = "refused"
     EXPIRED = "expired"
 
+    @property
+    def is_pending(self) -> bool:
+        """Whether the daemon may still carry it out."""
+        return self in (RequestState.OPEN, RequestState.BEGUN)
+
 
 class Refusal(StrEnum):
     """Why the daemon did not do what a person asked, beside the reasons of a verdict and what makes an answer wait.
@@ -194,7 +199,7 @@ def _where(fact: str) -> str:
     return listed(state for state, facts in FACTS.items() if getattr(facts, fact))
 
 
-PENDING = listed((RequestState.OPEN, RequestState.BEGUN))
+PENDING = listed(state for state in RequestState if state.is_pending)
 """A request that the daemon may still carry out."""
 OPEN = listed((State.QUEUED, State.SENDING))
 """An answer of which something may still be handed over by itself."""

@@ -28,7 +28,7 @@ from hotlined.errors import RefusedError, StoreError
 from hotlined.gsm import alphabet
 from hotlined.gsm.address import Address, Ton, identify, mask
 from hotlined.simulator import pdus
-from hotlined.states import Refusal
+from hotlined.states import Refusal, RequestState
 from hotlined.store import answers as queue
 from hotlined.store import attempts, contacts, decisions, fates, opening, privacy, pseudonyms, requests, windows
 from hotlined.store.database import Database
@@ -783,7 +783,7 @@ def test_forgetting_takes_everything_and_says_what(line_of: Filled) -> None:
     assert rows(db, "SELECT originator FROM contacts") == [(LEA,)]
     assert traces(line_of.database, forms(KEVIN, TEXT) - forms(KEVIN)) == []
     assert rows(db, "SELECT detail FROM events WHERE kind = 'note'") == [("about …",)]
-    assert requests.outcome(db, asked) == requests.Outcome("refused", Refusal.FORGOTTEN, None)
+    assert requests.outcome(db, asked) == requests.Outcome(RequestState.REFUSED, Refusal.FORGOTTEN, None)
     assert db.all("PRAGMA foreign_key_check") == []
     assert line_of.run("forget", KEVIN, "--yes").stdout.startswith(f"Nothing is stored about {KEVIN}.\n")
 

@@ -23,6 +23,7 @@ from hotlined.clock import Now
 from hotlined.errors import DatabaseInUseError, DatabaseMissingError, DatabaseVersionError, StoreError
 from hotlined.gsm.address import Address, Ton, identify
 from hotlined.simulator import pdus
+from hotlined.states import RequestState
 from hotlined.store import (
     answers,
     attempts,
@@ -935,7 +936,7 @@ def test_requests_are_begun_in_their_order_and_ended_once(db: Database) -> None:
     requests.end(db, first, "scanned", db.now())
 
     assert [request and request.request_id for request in taken] == [first, second, None]
-    assert requests.outcome(db, first) == requests.Outcome("done", "scanned", None)
+    assert requests.outcome(db, first) == requests.Outcome(RequestState.DONE, "scanned", None)
     assert not requests.expire(db, second, db.now())
 
 

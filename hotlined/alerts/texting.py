@@ -7,7 +7,7 @@ from hotlined.alerts.due import LineState
 from hotlined.config import Config
 from hotlined.errors import RefusedError
 from hotlined.gsm.alphabet import plan
-from hotlined.states import ModemState
+from hotlined.states import ModemState, RequestState
 from hotlined.store import alerting, requests
 from hotlined.store.alerting import Alert
 from hotlined.store.database import Database
@@ -42,7 +42,7 @@ def text(config: Config, db: Database, alert: Alert, state: LineState) -> None:
     """Have the daemon text an alert; raises RefusedError where that is not possible now, or not known yet."""
     runs = state.modem_state is not None
     fate = alerting.maybe_fate(db, alert.alert_id)
-    if fate is None or (fate.state in ("refused", "expired") and not fate.left):
+    if fate is None or not (fate.state.is_pending or fate.left):
         obstacles = (
             (not runs, NOT_RUNNING.title),
             (state.modem_state != ModemState.READY, "its modem is not ready"),
@@ -57,9 +57,9 @@ def text(config: Config, db: Database, alert: Alert, state: LineState) -> None:
         assert config.alerts.sms_to
         alerting.ask(db, alert.alert_id, config.alerts.sms_to, fitting(config, alert), _WHO, db.now())
     deadline = time.monotonic() + (RESULT_SECONDS if runs else 0.0)
-    while (fate := alerting.maybe_fate(db, alert.alert_id)) and fate.state in ("open", "begun"):
+    while (fate := alerting.maybe_fate(db, alert.alert_id)) and fate.state.is_pending:
         if time.monotonic() >= deadline:
-            withdrawn = fate.state == "open" and requests.expire(db, fate.request_id, db.now())
+            withdrawn = fate.state is RequestState.OPEN and requests.expire(db, fate.request_id, db.now())
             raise RefusedError("the daemon did not begin it" if withdrawn else "its text waits to be sent")
         time.sleep(LOOK_SECONDS)
     assert fate is not None

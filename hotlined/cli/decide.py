@@ -20,7 +20,7 @@ from hotlined.control.client import decide
 from hotlined.errors import AddressError, HotlinedError, RefusedError, UsageError
 from hotlined.gsm.address import SHORT_CODE_DIGITS, parse_number
 from hotlined.reports.line import report_line, require_daemons_database
-from hotlined.states import HoldReason, SendingState
+from hotlined.states import HoldReason, RequestState, SendingState
 from hotlined.store import contacts, log, requests
 from hotlined.store.line import own_number, recorded_holds
 from hotlined.store.opening import open_beside_daemon
@@ -305,9 +305,13 @@ def _outcome(settings: Settings, config: Config, request_id: int) -> str:
     """Wait for the result of a request; raises RefusedError where none comes or a limit refuses."""
     deadline = time.monotonic() + requests.EXPIRES_AFTER_SECONDS
     with open_beside_daemon(config.database) as db:
-        while (result := requests.outcome(db, request_id)).state in ("open", "begun"):
+        while (result := requests.outcome(db, request_id)).state.is_pending:
             late = time.monotonic() > deadline
-            if result.state == "open" and late and _decide(settings, config, "expire", request_id=request_id):
+            if (
+                result.state is RequestState.OPEN
+                and late
+                and _decide(settings, config, "expire", request_id=request_id)
+            ):
                 raise RefusedError(
                     "The daemon did not begin this within two minutes.", "`hotlined status` says how it is."
                 )
@@ -316,7 +320,7 @@ def _outcome(settings: Settings, config: Config, request_id: int) -> str:
                     "No result came yet.", "The daemon has the text; its journal says what becomes of it."
                 )
             time.sleep(_LOOK_SECONDS)
-    if result.state != "done":
+    if result.state is not RequestState.DONE:
         words, cure = refusal_in_words(result.result or "", result.detail)
         raise RefusedError(sentence(f"Refused: {words}"), cure)
     return result.result or ""

@@ -74,7 +74,7 @@ class TextFate:
     """How far the text of an alert is: `state` as in `requests`, and whether it left or may have left."""
 
     request_id: int
-    state: str
+    state: RequestState
     result: str | None
     detail: str | None
     """The values of the result, as in `requests`."""
@@ -187,7 +187,7 @@ def maybe_fate(db: Database, alert_id: int) -> TextFate | None:
     )
     if row is None:
         return None
-    return TextFate(row["request_id"], row["state"], row["result"], row["detail"], bool(row["left"]))
+    return TextFate(row["request_id"], RequestState(row["state"]), row["result"], row["detail"], bool(row["left"]))
 
 
 def texted(db: Database, now: Now) -> int:

@@ -27,13 +27,13 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How far a request is: open, begun, done, refused or expired, and what came of it.
+    """How far a request is, and what came of it.
 
     The result of a refused one is a code (`Refusal`, `Reason` or `WaitingFor`), and `detail` its values, an object in
     JSON; in rows of earlier versions it is a sentence.
     """
 
-    state: str
+    state: RequestState
     result: str | None
     answer_id: int | None
     detail: str | None = None
@@ -57,7 +57,8 @@ def ask(db: Database, verb: str, arguments: dict[str, str], who: str, now: Now) 
 
 def outcome(db: Database, request_id: int) -> Outcome:
     """Return how far a request is."""
-    return Outcome(**db.the("SELECT state, result, answer_id, detail FROM requests WHERE id = ?", request_id))
+    row = db.the("SELECT state, result, answer_id, detail FROM requests WHERE id = ?", request_id)
+    return Outcome(RequestState(row["state"]), row["result"], row["answer_id"], row["detail"])
 
 
 def next_request(db: Database, now: Now) -> Request | None:
