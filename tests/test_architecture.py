@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "hotlined"
 
 # room: the rooms that it may import beside itself; those of GROUND are what all stand on
-GROUND = {"errors", "clock", "owner", "states", "status", "timing", "systemd", "files", "wire", ""}
+GROUND = {"errors", "clock", "owner", "states", "status", "timing", "systemd", "files", "wire", "peer", ""}
 FLOORS = {
     "cli": {
         "cli",
@@ -35,6 +35,7 @@ FLOORS = {
         "doctor",
         "statistics",
         "rehearsal",
+        "desk",
     },
     "__main__": {"cli"},
     "alerts": {"config", "reports", "store", "policy", "gsm.alphabet", "words"},
@@ -42,6 +43,7 @@ FLOORS = {
     "statistics": {"store", "config", "policy", "words"},
     "doctor": {"reports", "store", "config", "gsm", "words"},
     "reports": {"store", "policy", "config", "gsm.address", "gsm.alphabet", "words"},
+    "desk": {"control", "reports", "statistics", "store", "policy", "config", "gsm.address", "words"},
     "control": {"store", "config", "policy"},
     "daemon": {"store", "policy", "breaker", "config", "gsm", "words"},
     "store": {"migrations", "policy", "breaker", "pseudonym", "gsm.address", "gsm.alphabet", "gsm.tpdu", "gsm.push"},
@@ -70,6 +72,7 @@ FLOORS = {
     "clock": set(),
     "owner": set(),
     "wire": set(),
+    "peer": set(),
     "errors": set(),
     "timing": set(),
     "systemd": set(),

@@ -44,8 +44,8 @@ SETUP.read(ROOT / "setup.cfg")
 EXIT_CODES = {"run": 69, "status": 69, "doctor": 1, "udev-rule": 69} | dict.fromkeys(
     ("send", "try", "balance", "adopt", "selftest"), 75
 )
-# what takes half a minute is run shorter, or shows its help; its own tests run it whole
-SHORTER = {"demo": ["--help"], "simulate": ["--messages", "200"]}
+# what takes half a minute or has no end is run shorter, or shows its help; its own tests run it whole
+SHORTER = {"demo": ["--help"], "web": ["--help"], "simulate": ["--messages", "200"]}
 
 
 def commands(group: click.Group = main, path: str = "") -> Iterator[tuple[str, click.Command]]:

@@ -29,6 +29,7 @@ COMMANDS = {
         "run": "hotlined.cli.run:run",
         "status": "hotlined.cli.status:status",
         "demo": "hotlined.cli.demo:demo",
+        "web": "hotlined.cli.web:web",
         "alerts": "hotlined.cli.alerts:alerts",
         "doctor": "hotlined.cli.doctor:doctor",
         "udev-rule": "hotlined.cli.udev:udev_rule",

@@ -1,20 +1,10 @@
 """Contacts, and texts that people sent by hand, as rows of a table: what stands in each column."""
 
-from collections.abc import Iterable, Iterator
-from sqlite3 import Row
-from typing import Any
-
-from hotlined.states import ContactKind, State
-from hotlined.store import log
-from hotlined.store.database import Database
-from hotlined.store.line import FREE, Sending, sending_of
+from hotlined.reports.contact import Contact, sender
+from hotlined.states import State
 from hotlined.words.columns import Column, Layout
 from hotlined.words.harmless import harmless
-from hotlined.words.reasons import answer_in_words, briefly
 from hotlined.words.times import TIME_WIDTH, moment
-
-Contact = dict[str, Any]
-"""An object of `log --json`."""
 
 # how an answer's state shows at a glance
 _MARKS = {
@@ -31,31 +21,6 @@ _MARKS = {
 _STYLES = {"✓": "green", "!": "red", "?": "yellow", "…": "cyan", "-": "dim"}
 OUTCOME_WIDTH = 21
 """The width of a column of outcomes: none is longer, so none is cut."""
-
-
-def rows_for_people(db: Database, rows: Iterable[Row], known: Sending | None = None) -> Iterator[Contact]:
-    """Yield contacts with whether they are kept, and their outcome in words.
-
-    `known` is whether answers go out, where the caller knows it; else it is what the database says.
-    """
-    for row in rows:
-        contact = log.entry(row)
-        waits = contact["answer"] and contact["answer"]["waiting_for"]
-        sending = known or (sending_of(db) if waits else FREE)  # asked only where it is of use
-        yield contact | {"kept": row["kept"], "outcome": outcome(contact, sending)}
-
-
-def outcome(contact: Contact, sending: Sending) -> str:
-    """Return what became of a contact in words: what becomes of its answer, or why there is none."""
-    if contact["answer"]:
-        return answer_in_words(contact["answer"], sending.state)
-    return briefly(contact["reason"]) or "not decided yet"
-
-
-def sender(contact: Contact) -> str:
-    """Return who a contact is from; one that withholds its number is `withheld`."""
-    nobody = "unknown" if contact["kind"] == ContactKind.UNREADABLE else log.WITHHELD
-    return contact["originator"] or nobody
 
 
 def _mark(contact: Contact) -> str:

@@ -1,18 +1,14 @@
 """The programs at a line's sockets, as commands: systemd starts them when somebody asks."""
 
-import contextlib
 import os
-import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
 from hotlined import config as configuration
-from hotlined import systemd
-from hotlined.cli.service import prepare
+from hotlined.cli.service import listening, prepare
 from hotlined.cli.settings import Settings, pass_settings
-from hotlined.errors import ConfigError, UsageError
+from hotlined.errors import ConfigError
 
 
 @click.command(hidden=True)
@@ -30,11 +26,11 @@ def control(settings: Settings, path: Path | None) -> None:
     try:
         config = settings.config()
     except ConfigError as error:
-        with _listening(path) as listener:
+        with listening(path) as listener:
             refuse(listener, error)
         raise
     prepare(config)
-    with _listening(path) as listener:
+    with listening(path) as listener:
         Server(config.database, lambda: configuration.load(config.path)).serve(listener)
 
 
@@ -54,25 +50,5 @@ def alerts_sender(settings: Settings, path: Path | None) -> None:
     handed = Path(os.environ.get("CREDENTIALS_DIRECTORY", "")) / "config"
     config = configuration.salvage(handed).config if handed.is_file() else settings.loaded()
     prepare(config)
-    with _listening(path, mode=0o600) as listener:
+    with listening(path, mode=0o600) as listener:
         AlertSender(from_here(config)).serve(listener)
-
-
-@contextlib.contextmanager
-def _listening(path: Path | None, mode: int = 0o666) -> Iterator[socket.socket]:
-    """Give the socket of systemd, or one made at a path, which is removed when the program ends."""
-    if path is None:
-        listener = systemd.maybe_listener()
-        if listener is None:
-            raise UsageError("systemd handed no socket over.", "--socket PATH makes one.")
-        with listener:
-            yield listener
-        return
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(os.fspath(path))
-        try:
-            path.chmod(mode)
-            listener.listen()
-            yield listener
-        finally:
-            path.unlink(missing_ok=True)

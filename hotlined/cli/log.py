@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import click
 
-from hotlined.cli.contacts import CONTACTS, TEXTS_BY_HAND, Contact, outcome, rows_for_people, sender
+from hotlined.cli.contacts import CONTACTS, TEXTS_BY_HAND
 from hotlined.cli.dates import TimeRange, when
 from hotlined.cli.output import csv_cell, json_line, sheet
 from hotlined.cli.pager import no_pager, print_paged
@@ -27,7 +27,7 @@ from hotlined.config import Config
 from hotlined.errors import AddressError, UsageError
 from hotlined.gsm.address import parse_number
 from hotlined.policy import Reason
-from hotlined.reports.contact import entry, preview
+from hotlined.reports.contact import Contact, entry, outcome, preview, rows_for_people, sender
 from hotlined.states import ContactKind, ContactVerdict, SegmentState, State
 from hotlined.store import log as contact_log
 from hotlined.store.database import Database

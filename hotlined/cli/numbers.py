@@ -16,7 +16,7 @@ from typing import Any
 import click
 
 from hotlined.cli import typed
-from hotlined.cli.contacts import CONTACTS, rows_for_people
+from hotlined.cli.contacts import CONTACTS
 from hotlined.cli.output import as_typed, csv_cell, json_line, sheet
 from hotlined.cli.pager import no_pager, print_paged
 from hotlined.cli.settings import Settings, pass_settings
@@ -25,7 +25,7 @@ from hotlined.cli.typed import COUNT
 from hotlined.clock import Now, rfc3339
 from hotlined.config import Config, Mode
 from hotlined.policy import Reason
-from hotlined.reports.contact import entry
+from hotlined.reports.contact import entry, rows_for_people
 from hotlined.reports.number import NumberOutlook, NumberReport, report_number
 from hotlined.store import correspondents, log
 from hotlined.store.correspondents import Correspondent

@@ -1,13 +1,19 @@
-"""What makes a process a service: its log on stderr, its files its group's to read.
+"""What makes a process a service: its log on stderr, its files its group's to read, the socket that it is handed.
 
 In the journal each record carries its priority (sd-daemon(3)) and no time, which the journal adds; elsewhere it carries
 both as words.
 """
 
+import contextlib
 import logging
 import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
 
+from hotlined import systemd
 from hotlined.config import Config
+from hotlined.errors import UsageError
 from hotlined.words.harmless import harmless
 
 _PRIORITIES = ((logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))  # syslog(3)
@@ -37,3 +43,23 @@ def prepare(config: Config) -> None:
     output.setFormatter(Formatter(journal="JOURNAL_STREAM" in os.environ))
     logging.basicConfig(level=config.log_level.upper(), handlers=[output], force=True)
     os.umask(0o027)
+
+
+@contextlib.contextmanager
+def listening(path: Path | None, mode: int = 0o666) -> Iterator[socket.socket]:
+    """Give the socket of systemd, or one made at a path, which is removed when the program ends."""
+    if path is None:
+        listener = systemd.maybe_listener()
+        if listener is None:
+            raise UsageError("systemd handed no socket over.", "--socket PATH makes one.")
+        with listener:
+            yield listener
+        return
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(os.fspath(path))
+        try:
+            path.chmod(mode)
+            listener.listen()
+            yield listener
+        finally:
+            path.unlink(missing_ok=True)

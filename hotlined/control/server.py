@@ -9,13 +9,10 @@ Known to be wrong: members who connect and say nothing can hold up each other, t
 import contextlib
 import logging
 import os
-import pwd
 import socket
 import sqlite3
-import struct
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,6 +22,7 @@ from hotlined.config import Config
 from hotlined.control import OTHER_LINE
 from hotlined.control.verbs import VERBS, Decision, no_decision
 from hotlined.errors import HotlinedError, RefusedError, UsageError
+from hotlined.peer import Peer, overflow_uid, peer_of
 from hotlined.store.opening import open_beside_daemon
 from hotlined.store.trouble import DatabaseTrouble
 
@@ -32,38 +30,10 @@ SAY_SECONDS = 2.0
 IDLE_SECONDS = 600.0
 _REFUSING_SECONDS = 1.0  # then the configuration is read again when somebody asks
 _LONG_SECONDS = 15 * 60.0  # until the answer to what takes long is sent
-_SO_PEERGROUPS = 59  # socket.h of Linux 4.13: the supplementary groups of the peer
 _MOST_CHILDREN = 4  # at a time: each has the database open, and a Pi little memory
-_MOST_OCTETS = 1024  # that Python asks for: 256 groups
 _WHO_CHARACTERS = 64
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Peer:
-    """Who is at the other end of a socket, by the kernel."""
-
-    uid: int
-    gids: frozenset[int]
-
-    @property
-    def name(self) -> str:
-        """The user's name; `uid 1003` where it has none."""
-        try:
-            return pwd.getpwuid(self.uid).pw_name
-        except KeyError:
-            return f"uid {self.uid}"
-
-
-def peer_of(channel: socket.socket) -> Peer:
-    """Ask the kernel who connected: as it was at that moment, whatever becomes of the process."""
-    octets = channel.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3I"))
-    _, uid, gid = struct.unpack("3I", octets)
-    groups = b""
-    with contextlib.suppress(OSError):  # in more groups than fit: it counts as in its first one
-        groups = channel.getsockopt(socket.SOL_SOCKET, _SO_PEERGROUPS, _MOST_OCTETS)
-    return Peer(uid, frozenset((gid, *(number for (number,) in struct.iter_unpack("I", groups)))))
 
 
 def refuse(listener: socket.socket, error: HotlinedError) -> None:
@@ -132,7 +102,7 @@ class Server:
     def _require_known(self, peer: Peer) -> None:
         """Raise RefusedError for who is neither root nor the line's user nor in the database's group."""
         members = self._database.stat().st_gid if self._database.exists() else os.getgid()
-        if peer.uid == _overflow_uid() or (peer.uid not in (0, os.getuid()) and members not in peer.gids):
+        if peer.uid == overflow_uid() or (peer.uid not in (0, os.getuid()) and members not in peer.gids):
             log.warning("a decision of %s was refused: it is not in the line's group", peer.name)
             raise RefusedError(
                 f"{peer.name} may not decide for this line.",
@@ -169,10 +139,3 @@ def _read(channel: socket.socket, deadline: float) -> dict[str, Any]:
     if not isinstance(request, dict) or not isinstance(request.get("database"), str):
         raise UsageError("The request is malformed.")
     return request
-
-
-def _overflow_uid() -> int:
-    """Return the user that the kernel shows for one that a user namespace does not know: anybody."""
-    with contextlib.suppress(OSError, ValueError):
-        return int(Path("/proc/sys/kernel/overflowuid").read_text())
-    return 65_534

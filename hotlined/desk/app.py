@@ -1,0 +1,123 @@
+"""The desk as a WSGI application: the pages, what every request passes and every answer carries, errors as pages."""
+
+import logging
+import secrets
+import sqlite3
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from flask import Flask, Response, g, render_template, request
+from jinja2 import StrictUndefined
+from markupsafe import Markup, escape
+from werkzeug.exceptions import Forbidden, HTTPException
+
+from hotlined.config import Config
+from hotlined.desk import forms
+from hotlined.desk.headers import HEADERS
+from hotlined.desk.pages import acts, enter, health, log, overview
+from hotlined.desk.routes import Page
+from hotlined.desk.visit import EXTENSION, Desk, desk
+from hotlined.desk.who import Door, Role, Visitor
+from hotlined.errors import HotlinedError, StoreError
+from hotlined.reports.contact import sender
+from hotlined.store.trouble import DatabaseTrouble
+from hotlined.words.amounts import sentence
+from hotlined.words.harmless import harmless
+from hotlined.words.times import moment
+
+PAGES: tuple[Page, ...] = (*overview.PAGES, *log.PAGES, *acts.PAGES, *health.PAGES, *enter.PAGES)
+"""Every page."""
+NEEDS: Mapping[str, Role | None] = {"static": None} | {page.name: page.needs for page in PAGES}
+"""What a visitor needs for each: what is not in this table is served to nobody."""
+_STATUS = {2: HTTPStatus.BAD_REQUEST, 69: HTTPStatus.SERVICE_UNAVAILABLE, 75: HTTPStatus.CONFLICT}
+"""The status for an error of ours, by its exit code."""
+
+_logger = logging.getLogger(__name__)
+
+
+def make(config: Config, door: Door) -> Flask:
+    """Return the desk of a line behind a door."""
+    app = Flask(__name__)
+    app.extensions[EXTENSION] = Desk(config, door, secrets.token_bytes())
+    app.config["MAX_CONTENT_LENGTH"] = 64 * 1024
+    app.config["MAX_FORM_PARTS"] = 32
+    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
+    app.jinja_options = {"undefined": StrictUndefined, "autoescape": True, "finalize": _shown}
+    app.jinja_env.filters |= {"moment": moment, "prose": _prose, "sender": sender}
+    app.jinja_env.globals |= {"form_token": _form_token, "navigation": _navigation, "form_field": forms.FIELD}
+    for page in PAGES:
+        app.add_url_rule(page.path, page.name, page.show, methods=[*page.methods])
+    app.before_request(_require)
+    app.after_request(_finish)
+    for kind in (HTTPException, HotlinedError, sqlite3.Error, Exception):
+        app.register_error_handler(kind, _fail)
+    return app
+
+
+def _require() -> None:
+    """Let a request pass only where Host, visitor and role are right, and a form is ours."""
+    g.visitor = None
+    forms.require_host(request, desk().hosts)
+    if request.endpoint == enter.NAME:
+        return
+    g.visitor = desk().door.visitor(request)
+    if request.endpoint is None:
+        return  # there is no such page, which is told to those who may look
+    needed = NEEDS[request.endpoint]
+    if needed and not (g.visitor and g.visitor.role.may(needed)):
+        raise Forbidden(f"This needs the role {needed}.")
+    if request.method == "POST":
+        forms.require_origin(request)
+        forms.require_token(request, desk().secret, g.visitor.name if g.visitor else "")
+
+
+def _finish(response: Response) -> Response:
+    forms.set_cookie(response)
+    for name, value in HEADERS.items():
+        response.headers[name] = value
+    return response
+
+
+def _fail(error: Exception) -> tuple[str, int]:
+    """Show an error as a page: what is wrong and its cure."""
+    words, hint, status = _told(error)
+    title = HTTPStatus(status).phrase
+    return render_template("error.html", words=words, hint=hint, title=title, status=status), status
+
+
+def _told(error: Exception) -> tuple[str, str, int]:
+    if isinstance(error, HTTPException):
+        return error.description or "", "", error.code or 500
+    if isinstance(error, sqlite3.Error):
+        error = DatabaseTrouble.of(error).as_error()
+    if isinstance(error, HotlinedError):
+        unusable = isinstance(error, StoreError) and error.exit_code == 1
+        status = HTTPStatus.SERVICE_UNAVAILABLE if unusable else _STATUS.get(error.exit_code, 500)
+        return sentence(error.message), error.hint, status
+    _logger.error("%s failed", request.endpoint, exc_info=error)
+    return "The desk has a bug.", "Its journal shows where: `journalctl -u 'hotlined-web@*'`.", 500
+
+
+def _shown(value: Any) -> Any:
+    """Make what a template shows harmless: no text of a stranger can come past this, whoever writes a template."""
+    return harmless(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
+
+
+def _prose(text: str) -> Markup:
+    """Write a sentence of ours in HTML: what stands between backticks is code."""
+    parts = harmless(text).split("`")
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if number % 2 else escape(part) for number, part in enumerate(parts)
+    )
+
+
+def _form_token() -> str:
+    visitor: Visitor | None = g.visitor
+    return forms.new_token(desk().secret, visitor.name if visitor else "")
+
+
+def _navigation() -> list[Page]:
+    """Return the pages that this visitor can go to."""
+    visitor: Visitor | None = g.get("visitor")
+    return [page for page in PAGES if page.title and visitor and page.needs and visitor.role.may(page.needs)]

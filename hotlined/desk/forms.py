@@ -1,0 +1,73 @@
+"""That a form is ours: it was asked for by this visitor, at this desk, in this browser.
+
+The token in a form fits a cookie of the browser and the visitor's name. A browser says where a form comes from
+(Sec-Fetch-Site, Origin). Because of our Referrer-Policy its Origin is `null` for our own forms, too: in a browser that
+says nothing else the token alone decides.
+"""
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+from flask import Request, Response, g, request
+from werkzeug.exceptions import BadRequest, Forbidden
+
+COOKIE = "hotlined_form"
+FIELD = "form_token"
+_LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+def require_host(asked: Request, hosts: Iterable[str]) -> None:
+    """Raise BadRequest unless the request is for a name of ours: a page elsewhere may have its name lead here."""
+    if _host_of(f"//{asked.headers.get('Host', '')}") not in _LOCAL.union(hosts):
+        raise BadRequest("This desk is not known under that name. web.hosts in the configuration names those it has.")
+
+
+def require_origin(asked: Request) -> None:
+    """Raise Forbidden for a form of another site."""
+    site = asked.headers.get("Sec-Fetch-Site")
+    origin = asked.headers.get("Origin", "null")
+    elsewhere = site != "same-origin" if site else origin != "null" and _net(origin) != asked.headers.get("Host")
+    if elsewhere:
+        raise Forbidden("That form is of another site. Nothing was done.")
+
+
+def require_token(asked: Request, secret: bytes, name: str) -> None:
+    """Raise BadRequest unless the form's token fits this browser and this visitor."""
+    cookie = asked.cookies.get(COOKIE, "")
+    given = asked.form.get(FIELD, "")
+    if not cookie or not hmac.compare_digest(given.encode(), _token(secret, cookie, name).encode()):
+        raise BadRequest("This form is too old, or is not ours. Go back, load the page again and repeat it.")
+
+
+def new_token(secret: bytes, name: str) -> str:
+    """Return the token for a form of this request; the browser gets its cookie with the answer."""
+    cookie = request.cookies.get(COOKIE) or g.get("form_cookie") or secrets.token_urlsafe()
+    g.form_cookie = cookie
+    return _token(secret, cookie, name)
+
+
+def set_cookie(response: Response) -> None:
+    """Give the browser the cookie that the forms of its page fit."""
+    if g.get("form_cookie"):
+        response.set_cookie(COOKIE, g.form_cookie, httponly=True, samesite="Strict")
+
+
+def _token(secret: bytes, cookie: str, name: str) -> str:
+    return hmac.new(secret, f"{cookie}\n{name}".encode(), hashlib.sha256).hexdigest()
+
+
+def _net(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return ""
+
+
+def _host_of(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""

@@ -1,0 +1,15 @@
+"""`/healthz`: whether the line does its work, for machines; it says no more."""
+
+from flask import Response
+
+from hotlined.desk.routes import Page
+from hotlined.desk.visit import line
+from hotlined.reports.line import report_line
+
+
+def show() -> Response:
+    """Answer 200 where the line is ready, else 503."""
+    return Response(status=200 if report_line(line()).ready else 503)
+
+
+PAGES = (Page("/healthz", "healthz", None, show),)

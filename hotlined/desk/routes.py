@@ -1,0 +1,22 @@
+"""A page's row in the table of pages: what it needs is said where it is named, so that none is open by oversight."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from hotlined.desk.who import Role
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page: its path, its name (for `url_for`), what a visitor needs for it, and what shows it.
+
+    `needs` is None for what needs no visitor; the door is asked all the same. `title` stands in the navigation.
+    """
+
+    path: str
+    name: str
+    needs: Role | None
+    show: Callable[..., Any]
+    methods: tuple[str, ...] = ("GET",)
+    title: str = ""

@@ -1,0 +1,2 @@
+// The desk's one script; every page works without it.
+"use strict";

@@ -1,0 +1,319 @@
+"""The desk in a browser: a real `hotlined web`, a database as the daemon fills it, and plain HTTP."""
+
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import PATIENCE_SECONDS
+from desk import Browser, Connection, Desk
+from filled import KEVIN, Filled
+from persons import LINE, MEMBER, NOBODY, STRANGER, Person, give, needs_root, user_name
+from test_hostile import TEXTS, obeyed, receive
+
+from hotlined import config as line_config
+from hotlined.desk.app import NEEDS, PAGES, make
+from hotlined.desk.headers import HEADERS
+from hotlined.desk.serving import serve
+from hotlined.desk.who import Role, SocketDoor
+
+PLAIN = [page.path for page in PAGES if page.methods == ("GET",) and "<" not in page.path and page.name != "enter"]
+"""The pages that need nothing to be shown."""
+
+
+@pytest.fixture(scope="module")
+def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
+    """Give a line whose answer to Kevin waits, and that was sent every hostile text."""
+    filled = Filled(tmp_path_factory.mktemp("line"))
+    with filled.db:
+        filled.judge(filled.text(), delay=3600)
+        for name in TEXTS:
+            receive(filled, name, KEVIN)
+        yield filled
+
+
+@pytest.fixture(scope="module")
+def desk(line: Filled) -> Iterator[Desk]:
+    """Give its desk."""
+    with Desk(line.config) as desk:
+        yield desk
+        desk.end()
+        assert "Traceback" not in desk.journal
+
+
+# ---- what every answer has
+
+
+@pytest.mark.parametrize("path", [*PLAIN, "/act/block?number=0470123456", "/static/desk.css", "/none", "/act/block"])
+def test_every_answer_carries_the_headers(desk: Desk, path: str) -> None:
+    """Pages, files and errors alike are kept nowhere, framed nowhere, and load nothing from elsewhere."""
+    answer = desk.browser().get(path)
+
+    assert answer.status in {200, 400, 404, 503}
+    assert {name: answer.headers[name] for name in HEADERS} == HEADERS
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    assert "unsafe" not in answer.headers["Content-Security-Policy"]
+    assert "Server" not in answer.headers
+
+
+def test_what_is_no_request_carries_them_too(desk: Desk) -> None:
+    """The server's own errors have the headers as well."""
+    answer = desk.browser().get("/", Transfer_Encoding="nonsense")
+
+    assert answer.status == 501
+    assert {name: answer.headers[name] for name in HEADERS} == HEADERS
+
+
+@pytest.mark.parametrize("path", PLAIN)
+def test_a_page_obeys_no_text(desk: Desk, path: str) -> None:
+    """No text of a stranger is markup, a link, or turns its line around."""
+    page = desk.browser().get(path).body
+
+    assert not obeyed(re.sub("[\r\n]", "", page))
+    assert "<script>alert" not in page
+    assert "onerror=alert(1)>" not in page
+    assert not re.search(r'href="(?!/|#|data:,")', page)
+
+
+def test_the_log_shows_them_all(desk: Desk) -> None:
+    """What a stranger wrote is there to be read, escaped."""
+    page = desk.browser().get("/log")
+
+    assert page.words.count(KEVIN) == len(TEXTS) + 1
+    assert "<script>alert(1)</script>" in page.words
+    assert "\\x1b[2J" in page.words
+
+
+def test_the_overview_is_words_first(desk: Desk) -> None:
+    """It says whether the line answers, what waits and what is spent, and what is wrong with its cure."""
+    words = desk.browser().get("/").words
+
+    assert re.search(r"Not answering\. 1 answer waits\. Segments: 0 of 60 in the last hour", words)
+    assert "The daemon does not run. Start it: hotlined run" in words
+
+
+# ---- who
+
+
+def test_every_page_says_what_it_needs(desk: Desk) -> None:
+    """Each page stands in the table with the role that it needs, and what needs none shows nothing of the line."""
+    assert {name for name, needed in NEEDS.items() if needed is None} == {"static", "healthz", "enter"}
+    assert desk.browser().get("/healthz").body == ""
+
+
+def test_roles_are_nested() -> None:
+    """Each role may what those before it may, and no more."""
+    roles = list(Role)
+
+    assert [[one.may(other) for other in roles] for one in roles] == [
+        [True, False, False, False],
+        [True, True, False, False],
+        [True, True, True, False],
+        [True, True, True, True],
+    ]
+
+
+def test_a_block_is_recorded_with_the_name(tmp_path: Path) -> None:
+    """The question comes first; then the number is blocked, what waited is cancelled, and who did it is known."""
+    filled = Filled(tmp_path)
+    with filled.db, Desk(filled.config) as desk:
+        filled.judge(filled.text(), delay=3600)
+        asked = desk.browser().get("/act/block?number=0470/12.34.56")
+        assert f"Never answer {KEVIN} again" in asked.words
+        assert filled.db.one("SELECT 1 FROM events WHERE kind = 'block'") is None
+        done = desk.browser().act("/act/block?number=0470/12.34.56")
+
+        assert f"{KEVIN} is blocked. 1 answer that waited for it will not be sent." in done.words
+        event = filled.db.the("SELECT detail FROM events WHERE kind = 'block'")
+        assert user_name(0) in event["detail"]
+
+
+LOOK = """
+import socket, sys
+for path in sys.argv[2:]:
+    with socket.socket(socket.AF_UNIX) as channel:
+        channel.connect(sys.argv[1])
+        channel.sendall(f"GET {path} HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n".encode())
+        print(*channel.makefile(newline="\\n").read().split())
+"""
+"""Looks at pages, and prints what it sees of each."""
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Give a folder that other users may look into."""
+    folder = Path(tempfile.mkdtemp(prefix="hotlined-desk-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@needs_root
+def test_the_kernel_says_who_comes(folder: Path) -> None:
+    """Members of the line's group look at everything; a stranger at nothing, and is told why."""
+    Filled(folder).db.close()
+    give(folder)
+    with Desk(folder / "config.yaml", user=LINE) as desk:
+
+        def seen(person: Person, *paths: str) -> list[str]:
+            done = person.call(LOOK, str(desk.socket), *paths)
+            assert done.returncode == 0, done.stderr
+            return done.stdout.splitlines()
+
+        assert [each.split()[1] for each in seen(MEMBER, "/", "/log", "/none")] == ["200", "200", "404"]
+        for each in seen(STRANGER, "/", "/log", "/none", "/healthz", "/static/desk.css"):
+            assert "uid 61003 may not look at this line. Members of the group 61001 may" in each
+            assert each.split()[1] == "403"
+        assert [each.split()[1] for each in seen(NOBODY, "/", "/healthz")] == ["403", "403"]
+
+
+@pytest.mark.parametrize(
+    "header", ["Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "Via", "Tailscale-User-Login", "x-forwarded-proto"]
+)
+def test_a_proxy_is_nobody(desk: Desk, header: str) -> None:
+    """Whoever connects, a request that a proxy has touched comes from somebody else."""
+    assert desk.browser().get("/", **{header: "root"}).status == 403
+
+
+# ---- forms
+
+
+def test_a_form_of_another_site_is_refused(desk: Desk, line: Filled) -> None:
+    """What another site posts does nothing, whether the browser says so by Sec-Fetch-Site or by Origin."""
+    browser = desk.browser()
+    form = browser.get("/act/block?number=0470123456").form()
+    for headers in (
+        {"Sec_Fetch_Site": "cross-site"},
+        {"Sec_Fetch_Site": "same-site", "Origin": "http://localhost"},
+        {"Sec_Fetch_Site": "", "Origin": "http://evil.example"},
+        {"Sec_Fetch_Site": "", "Origin": "http://localhost:81"},
+    ):
+        assert browser.post("/act/block", form, **headers).status == 403
+    assert line.db.one("SELECT 1 FROM events WHERE kind = 'block'") is None
+
+
+def test_a_form_needs_the_token_of_this_browser(desk: Desk, line: Filled) -> None:
+    """Without a token, with another browser's, or with another browser's cookie, nothing is done."""
+    browser, other = desk.browser(), desk.browser()
+    form = browser.get("/act/block?number=0470123456").form()
+    other.get("/act/block?number=0470123456")
+    without = {name: value for name, value in form.items() if name != "form_token"}
+
+    assert browser.post("/act/block", without).status == 400
+    assert browser.post("/act/block", form | {"form_token": "0" * 64}).status == 400
+    assert other.post("/act/block", form).status == 400
+    assert desk.browser().post("/act/block", form).status == 400
+    assert line.db.one("SELECT 1 FROM events WHERE kind = 'block'") is None
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "localhost.evil.example", "[", ""])
+def test_another_host_is_refused(desk: Desk, host: str) -> None:
+    """A name that leads here without being ours is served nothing."""
+    assert desk.browser().get("/", Host=host).status == 400
+
+
+@pytest.mark.parametrize("host", ["localhost", "localhost:8080", "127.0.0.1:8080", "[::1]:8080"])
+def test_this_machine_is_served_under_its_names(desk: Desk, host: str) -> None:
+    """A port that ssh leads here has any number."""
+    assert desk.browser().get("/", Host=host).status == 200
+
+
+def test_what_is_no_number_is_a_page(desk: Desk) -> None:
+    """A mistake is told in words."""
+    answer = desk.browser().get("/act/block?number=nobody")
+
+    assert answer.status == 400
+    assert "nobody" in answer.words
+
+
+# ---- in every state
+
+
+@pytest.mark.parametrize("path", ["/", "/log", "/healthz"])
+def test_a_missing_database_is_told(tmp_path: Path, path: str) -> None:
+    """Where nothing can be read a page says so; only the overview is shown all the same."""
+    filled = Filled(tmp_path)
+    filled.db.close()
+    for file in tmp_path.glob("hotlined.db*"):
+        file.unlink()
+    with Desk(filled.config) as desk:
+        answer = desk.browser().get(path)
+
+    assert answer.status == (200 if path == "/" else 503)
+    assert path == "/healthz" or "There is no database at" in answer.words
+
+
+def test_a_damaged_database_is_told(tmp_path: Path) -> None:
+    """Damage is a page with its cure, and no bug."""
+    filled = Filled(tmp_path)
+    filled.db.close()
+    filled.database.write_bytes(b"nothing of ours" * 1000)
+    with Desk(filled.config) as desk:
+        assert "damaged" in desk.browser().get("/").words
+        assert desk.browser().get("/log").status == 503
+
+
+# ---- at a port
+
+
+def test_a_port_is_for_who_has_the_link(line: Filled) -> None:
+    """The link works once; without its cookie nothing is shown, not even what is no page."""
+    program = subprocess.Popen(
+        [sys.executable, "-m", "hotlined", "--config", str(line.config), "web", "--port", "0"],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert program.stdout
+        printed = [program.stdout.readline() for _ in range(2)]
+        found = re.fullmatch(r"http://127\.0\.0\.1:(\d+)(/enter\?token=\S+)\n", printed[1])
+        assert found, printed
+        mine, other = Browser(int(found[1])), Browser(int(found[1]))
+        refused = [other.get(path).status for path in ("/", "/none", "/healthz", "/static/desk.css", "/enter?token=x")]
+        entered = mine.get(found[2])
+
+        assert refused == [403] * 5
+        assert (entered.status, other.get(found[2]).status) == (200, 403)
+        assert re.search("hotlined_link=.*; HttpOnly; Path=/; SameSite=Strict", entered.headers["Set-Cookie"])
+        assert (mine.get("/log").status, other.get("/log").status) == (200, 403)
+        assert mine.get("/enter").status == 403
+    finally:
+        program.terminate()
+        program.communicate()
+
+
+# ---- at a socket of systemd's
+
+
+def test_it_ends_when_nobody_looks(line: Filled, tmp_path: Path) -> None:
+    """It stays while somebody is there, and ends some time after; who comes then waits for the next start."""
+    app = make(line_config.load(line.config), SocketDoor(line.database))
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "web.sock"))
+        listener.listen()
+
+        def start() -> threading.Thread:
+            thread = threading.Thread(target=serve, args=(app, listener.dup()), kwargs={"idle_seconds": 0.1})
+            thread.start()
+            return thread
+
+        with Connection(tmp_path / "web.sock") as visitor:
+            first = start()
+            for _ in range(2):
+                assert visitor.get("/healthz") == 503
+                time.sleep(0.3)
+            assert first.is_alive()
+        first.join(PATIENCE_SECONDS)
+        assert not first.is_alive()
+        with Connection(tmp_path / "web.sock") as visitor:
+            second = start()
+            assert visitor.get("/healthz") == 503
+        second.join(PATIENCE_SECONDS)
+        assert not second.is_alive()
