@@ -518,7 +518,7 @@ def _refuse(path: Path, problems: list[_Problem]) -> ConfigError:
             f"{path}:{line}: {key}: {sentence}" if key else f"{path}:{line}: {sentence}"
             for line, key, sentence in sorted(problems, key=attrgetter("line"))
         ),
-        "correct these lines, then run `hotlined config check`",
+        "Correct these lines, then run `hotlined config check`.",
     )
 
 
@@ -1053,7 +1053,7 @@ def _octets(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read(LARGEST_FILE + 1)
     except OSError as error:
-        hint = "See that it exists, and that this user may read it (group hotlined, after installation)"
+        hint = "See that it exists, and that this user may read it (group hotlined, after installation)."
         raise ConfigError(f"{path} cannot be read: {error.strerror}", (), hint) from error
 
 
@@ -1086,7 +1086,7 @@ def find(option: Path | None, line: str | None, environ: Mapping[str, str]) -> P
     the places looked at, and UsageError for a line whose name is none.
     """
     if line is not None and not re.fullmatch(_NAME.pattern, line):
-        raise UsageError(f"{_quoted(line)} is no line", f"expected {_NAME.expected}")
+        raise UsageError(f"{_quoted(line)} is no line.", f"Expected: {_NAME.expected}.")
     if option is not None:
         places = [option]
     elif line is not None:
@@ -1102,7 +1102,7 @@ def find(option: Path | None, line: str | None, environ: Mapping[str, str]) -> P
     raise ConfigError(
         f"no configuration: there is no {sought}",
         (),
-        "start from the annotated config.yaml that came with hotlined, or name another with --config",
+        "Start from the annotated config.yaml that came with hotlined, or name another with --config.",
     )
 
 
@@ -1142,7 +1142,9 @@ def _is_ours(folder: Path) -> bool:
 
 def _no_runtime_dir(config: Config, folder: Path, reason: str) -> ConfigError:
     message = f"{wanted_runtime_dir(config)} cannot be used, and {folder} cannot be used: {reason}"
-    return ConfigError(message, (f"{config.path}: runtime_dir: {message}",), "set runtime_dir to a folder of this user")
+    return ConfigError(
+        message, (f"{config.path}: runtime_dir: {message}",), "Set runtime_dir to a folder of this user."
+    )
 
 
 def _shown(key: Key, value: Any) -> str:

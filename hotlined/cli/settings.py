@@ -30,8 +30,8 @@ WHILE_BROKEN = {
 """The commands that work while config.yaml is broken: what a person has to see or stop before the file is corrected."""
 
 _WAITS = {
-    "forget": "`forget` erases for good, so it waits until it is certain which database is meant; `block` works",
-    "purge": "`purge` erases for good, so it waits until it is certain what privacy.keep_texts and keep_numbers are",
+    "forget": "`forget` erases for good, so it waits until it is certain which database is meant; `block` works.",
+    "purge": "`purge` erases for good, so it waits until it is certain what privacy.keep_texts and keep_numbers are.",
 }
 """Why some of the others do not."""
 
@@ -72,7 +72,7 @@ class Settings:
         except ConfigError as error:
             command = _command() or ""
             if not error.problems or command not in WHILE_BROKEN | SERVICES.keys():
-                hint = ". ".join(filter(None, (error.hint, _WAITS.get(command))))
+                hint = " ".join(filter(None, (error.hint, _WAITS.get(command))))
                 raise ConfigError(error.message, error.problems, hint) from error
             from hotlined.reports import in_force  # noqa: PLC0415  for mistakes alone
 
