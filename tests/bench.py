@@ -322,6 +322,8 @@ def decisions() -> Iterator[Row]:
             path.unlink()
         for what, seconds in times.items():
             yield Row(f"block, {what}", median(seconds) * 1000, "ms")
+            if what != "directly":
+                yield Row("  against directly", median(seconds) / median(times["directly"]), "times")
 
 
 # ---- codec
