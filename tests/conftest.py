@@ -183,8 +183,13 @@ class Line:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Start our programs warm, and let an interrupt be one: a shell's background jobs ignore it."""
+    """Start our programs warm, and let an interrupt be one: a shell's background jobs ignore it.
+
+    What is compiled is kept, whatever the environment says: each of some hundred processes imports all of it.
+    """
     config.addinivalue_line("markers", "uncounted: covers nothing that others do not; it is slow enough without")
+    sys.dont_write_bytecode = False
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     warm.install()
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if "TMPDIR" not in os.environ and _has_room(SHM):

@@ -8,7 +8,6 @@ Known to be wrong: all that one interpreter starts shares its hash seed, and the
 """
 
 import atexit
-import contextlib
 import ctypes
 import fcntl
 import gc
@@ -35,6 +34,7 @@ READ_AT_START = ("PYTHON", "LC_")
 """How the variables begin that Python itself reads when it starts."""
 MEANINGLESS = ("PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED")
 """Those of them that make no difference where all is imported."""
+ROOT = Path(__file__).resolve().parent.parent
 HIGH = 200
 """No descriptor that a child is to have is so high."""
 SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER, linux/prctl.h
@@ -145,22 +145,41 @@ def install() -> None:
 
 
 def _import_all() -> None:
-    """Import what our programs import, and what measures them."""
+    """Import what our programs import."""
     import persons  # noqa: PLC0415  # only where it forks
 
     persons.import_all()
     for name in ("serial", "gsmmodem.pdu"):
         importlib.import_module(name)
-    with contextlib.suppress(ImportError):
-        importlib.import_module("coverage")
+
+
+def _prepare_measuring() -> Any:
+    """Return coverage that a child has but to start, or None where it is not installed.
+
+    It adds no files that did not run, as one that starts by itself does: those of the run of the tests are enough.
+    """
+    try:
+        import coverage  # noqa: PLC0415  # there may be none
+    except ImportError:
+        return None
+    measuring = coverage.Coverage(str(ROOT / ".coverage"), config_file=str(ROOT / "setup.cfg"), messages=False)
+    measuring.set_option("run:source", [])
+    measuring.set_option("run:include", [f"{ROOT}/hotlined/*"])
+    measuring.set_option("run:patch", [])
+    measuring.set_option("run:disable_warnings", ["no-data-collected"])
+    measuring.start()
+    measuring.stop()
+    return measuring
 
 
 def _is_measured() -> bool:
-    return "COVERAGE_PROCESS_CONFIG" in os.environ or "COVERAGE_PROCESS_START" in os.environ
+    return "COVERAGE_PROCESS_CONFIG" in os.environ
 
 
 def _serve(control: socket.socket) -> None:
     """Fork at each order; return in the child, when it is as it would be after a cold start."""
+    measuring = _prepare_measuring()
+    gc.freeze()
     while True:
         _, descriptors, _, _ = socket.recv_fds(control, 1, HIGH)
         if not descriptors:
@@ -179,6 +198,10 @@ def _serve(control: socket.socket) -> None:
         os.close(descriptor)
     control.close()
     _become(*descriptors)
+    # whoever becomes somebody else can write no figures where ours are
+    if _is_measured() and Path(sys.argv[0]).name != "persons.py":
+        measuring.start()
+        atexit.register(measuring.save)
 
 
 def _become(order: int, *given: int) -> None:
@@ -205,22 +228,42 @@ def _become(order: int, *given: int) -> None:
         new = io.TextIOWrapper(buffered, before.encoding, before.errors, line_buffering=at_once)
         setattr(sys, name, new)
         setattr(sys, f"__{name}__", new)
-    # whoever becomes somebody else can write no figures where ours are
-    if _is_measured() and Path(sys.argv[0]).name != "persons.py":
-        import coverage  # noqa: PLC0415  # only where it is asked for
 
-        coverage.process_startup()
+
+def _run() -> int:
+    """Run what was ordered, and return its exit code."""
+    try:
+        if sys.argv[0] == "-m":
+            sys.path[0] = os.getcwd()  # noqa: PTH109  # as Python writes it
+            del sys.argv[0]
+            runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+        else:
+            runpy.run_path(sys.argv[0], run_name="__main__")
+    except SystemExit as end:
+        if isinstance(end.code, str):
+            sys.stderr.write(f"{end.code}\n")
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    return 0
+
+
+def _finish(code: int) -> None:
+    """End as Python does, but for taking apart all that was imported: that takes longer than most commands.
+
+    Where nobody reads any more what is written, Python ends by itself, and says so.
+    """
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError:
+        sys.exit(code)
+    os._exit(code)
 
 
 if __name__ == "__main__":
     given = socket.socket(fileno=int(sys.argv[1]))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who works with it gets it, too, and ends
     _import_all()
-    gc.freeze()
     _serve(given)
-    if sys.argv[0] == "-m":
-        sys.path[0] = os.getcwd()  # noqa: PTH109  # as Python writes it
-        del sys.argv[0]
-        runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
-    else:
-        runpy.run_path(sys.argv[0], run_name="__main__")
+    _finish(_run())
