@@ -8,7 +8,7 @@ import pytest
 
 from hotlined.cli import COMMANDS
 from hotlined.cli.settings import SERVICES
-from hotlined.states import ContactKind, ContactVerdict, RequestState, SegmentState, State
+from hotlined.states import ContactKind, ContactVerdict, ModemState, RequestState, SegmentState, SendingState, State
 from hotlined.words import conditions
 from hotlined.words.conditions import Condition
 
@@ -247,6 +247,31 @@ def test_states_stand_in_their_table() -> None:
     ]
 
     assert spelled == []
+
+
+def test_no_state_is_compared_with_a_word() -> None:
+    """What a state, a kind or a verdict is compared with is a member of its enum."""
+    enums = (ModemState, SendingState, State, SegmentState, RequestState, ContactVerdict, ContactKind)
+    words = {word.value for enum in enums for word in enum}
+    spelled = [
+        (path.relative_to(PACKAGE).as_posix(), ast.unparse(node))
+        for path in PACKAGE.rglob("*.py")
+        if "simulator" not in path.parts
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Compare)
+        if {_last_name(node.left)} & {"state", "modem_state", "kind", "verdict"}
+        for constant in ast.walk(ast.Tuple(node.comparators))
+        if isinstance(constant, ast.Constant) and constant.value in words
+    ]
+
+    assert spelled == []
+
+
+def _last_name(node: ast.expr) -> str:
+    """Return the name that an expression ends with: state, for answer.state and answer["state"]."""
+    if isinstance(node, ast.Subscript):
+        return str(node.slice.value) if isinstance(node.slice, ast.Constant) else ""
+    return node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
 
 
 def _texts(path: Path) -> list[str]:

@@ -306,12 +306,8 @@ def _outcome(settings: Settings, config: Config, request_id: int) -> str:
     deadline = time.monotonic() + requests.EXPIRES_AFTER_SECONDS
     with open_beside_daemon(config.database) as db:
         while (result := requests.outcome(db, request_id)).state.is_pending:
-            late = time.monotonic() > deadline
-            if (
-                result.state is RequestState.OPEN
-                and late
-                and _decide(settings, config, "expire", request_id=request_id)
-            ):
+            is_late = result.state is RequestState.OPEN and time.monotonic() > deadline
+            if is_late and _decide(settings, config, "expire", request_id=request_id):
                 raise RefusedError(
                     "The daemon did not begin this within two minutes.", "`hotlined status` says how it is."
                 )

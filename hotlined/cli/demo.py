@@ -27,14 +27,14 @@ from hotlined import status
 from hotlined.cli.output import wrapped
 from hotlined.errors import HotlinedError, UnavailableError, UsageError
 from hotlined.simulator import client as simulation
-from hotlined.states import ModemState
+from hotlined.states import ContactKind, ContactVerdict, ModemState, State
 from hotlined.store import log as contact_log
 from hotlined.store import queue
 from hotlined.store.database import Database
 from hotlined.store.opening import open_beside_daemon
 from hotlined.words.amounts import counted
 from hotlined.words.harmless import harmless
-from hotlined.words.reasons import briefly
+from hotlined.words.reasons import VERDICTS, briefly
 
 ANSWER = (
     "Hey! Non, non, c’est pas qui tu crois. Tu sais, mettre les autres mal à l’aise, c’est pas cool. Quand on te dit "
@@ -188,7 +188,7 @@ def _ready(stage: Stage) -> bool:
 
 def _busy(db: Database) -> bool:
     counts = queue.counted(db)
-    return bool(counts["queued"] or counts["sending"])
+    return bool(counts[State.QUEUED] or counts[State.SENDING])
 
 
 def _wait(stage: Stage, condition: Callable[[], Any], what: str) -> None:
@@ -212,12 +212,12 @@ def _report(stage: Stage, db: Database) -> None:
             continue
         stage.printed[entry["id"]] = (verdict, state)
         if printed is None:
-            what = harmless(entry["text"] or "") if entry["kind"] == "text" else f"({entry['kind']})"
+            what = harmless(entry["text"] or "") if entry["kind"] == ContactKind.TEXT else f"({entry['kind']})"
             _line("in", "cyan", entry["originator"], what)
         if verdict and (printed is None or printed[0] is None):
-            judged = "answer" if verdict == "answer" else "no answer"
-            _line("why", "yellow" if verdict != "answer" else "green", "", f"{judged}: {briefly(entry['reason'])}")
-        if state == "sent":
+            colour = "green" if verdict == ContactVerdict.ANSWER else "yellow"
+            _line("why", colour, "", f"{VERDICTS[verdict]}: {briefly(entry['reason'])}")
+        if state == State.SENT:
             _line(
                 "out",
                 "magenta",
@@ -240,7 +240,7 @@ def _say(text: str, *, bold: bool = False) -> None:
 def _summary(stage: Stage, keep: Path | None) -> None:
     with open_beside_daemon(stage.folder / "hotlined.db") as db:
         contacts = list(contact_log.entries(db, contact_log.Filter(), limit=0))
-    reasons = Counter(contact["reason"] for contact in contacts if contact["verdict"] == "suppress")
+    reasons = Counter(contact["reason"] for contact in contacts if contact["verdict"] == ContactVerdict.SUPPRESS)
     answers = [contact["answer"] for contact in contacts if contact["answer"]]
     segments = sum(answer["segments_sent"] for answer in answers)
     used = sum(storage["used"] for storage in stage.simulator.client.do("state")["storages"].values())

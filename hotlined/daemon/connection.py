@@ -252,7 +252,7 @@ class Connection:
         if self.mismatch:
             self.set_state(ModemState.SIM_CHANGED, ModemError(f"{self.mismatch}.", ADOPT_HINT))
         elif self.identification.service_centre == "":
-            words = MODEM["no_service_centre"].words
+            words = MODEM[ModemState.NO_SERVICE_CENTRE].words
             self.set_state(ModemState.NO_SERVICE_CENTRE, ModemError(words, CENTRE_CURE))
         else:
             self.set_state(ModemState.READY if self.registered else ModemState.UNREGISTERED)

@@ -15,7 +15,7 @@ from hotlined.daemon.sending import Sender
 from hotlined.errors import AddressError, ModemError, ModemRefusedError, PortError, TextError
 from hotlined.gsm import address, alphabet
 from hotlined.policy import Reason, WaitingFor
-from hotlined.states import ModemState, Refusal
+from hotlined.states import ContactKind, ModemState, Refusal
 from hotlined.store import answers, attempts, requests
 from hotlined.store.requests import Request
 
@@ -113,7 +113,7 @@ class Requests:
         """Return why the first answer may not be tried on a number, or None."""
         db = self._line.db
         history = attempts.history_of(db, number, shadow=False)
-        contact = policy.Contact("text", self._identify(number), timedelta(0))
+        contact = policy.Contact(ContactKind.TEXT, self._identify(number), timedelta(0))
         verdict = policy.judge(contact, history, self._sender.rules(), db.now().limit)
         if not verdict.answer and verdict.reason not in IGNORED_BY_TRY:
             return verdict.reason

@@ -9,9 +9,9 @@ from hotlined.words.conditions import LAST_PIN_TRY, MODEM, SIM_STATES
 WEAK_PERCENT = 10  # 27.007 8.5: rssi 3, -107 dBm
 _ENDING = frozenset({"2G", "3G"})
 _SIM_CURES = {
-    SimState.ABSENT: MODEM["sim_absent"].cure,
+    SimState.ABSENT: MODEM[ModemState.SIM_ABSENT].cure,
     SimState.PIN: LAST_PIN_TRY,
-    SimState.PUK: MODEM["puk_required"].cure,
+    SimState.PUK: MODEM[ModemState.PUK_REQUIRED].cure,
 }
 
 

@@ -47,7 +47,7 @@ def flood(messages: int, numbers: int, hours: int, new: int, config: Config, rng
         is_new = (number + 1) * new // 100 > newcomers
         originator = f"+9991{newcomers:010}" if is_new else f"+9990{rng.randrange(numbers):010}"
         at = (number + rng.random()) * hours * HOUR_SECONDS / messages
-        yield Arrival(at, "text", Identity(originator, originator, country, LineType.MOBILE), f"{number}")
+        yield Arrival(at, ContactKind.TEXT, Identity(originator, originator, country, LineType.MOBILE), f"{number}")
 
 
 def replay(path: Path, config: Config) -> Iterator[Arrival]:

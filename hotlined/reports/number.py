@@ -18,7 +18,7 @@ from hotlined.policy import Reason
 from hotlined.reports.limits import look_ahead
 from hotlined.reports.line import holds_of
 from hotlined.reports.rules import rules_of
-from hotlined.states import HoldReason, SendingState, State
+from hotlined.states import ContactKind, HoldReason, SendingState, State
 from hotlined.store import attempts, correspondents, log, pseudonyms
 from hotlined.store.correspondents import Correspondent, Order
 from hotlined.store.database import Database
@@ -75,7 +75,7 @@ def _outlook(db: Database, config: Config, identity: Identity, now: Now, sending
     limits, shadow = config.limits, config.mode is Mode.SHADOW
     rules = rules_of(db, config, sim_changed=sending.reason is HoldReason.SIM_CHANGED)
     history = attempts.history_of(db, identity.originator, shadow=shadow)
-    verdict = policy.judge(policy.Contact("text", identity, timedelta(0)), history, rules, now.limit)
+    verdict = policy.judge(policy.Contact(ContactKind.TEXT, identity, timedelta(0)), history, rules, now.limit)
     segments = plan(config.answer.text_after(history.answers), config.answer.encoding).segments
     known = history.answers > 0
     room = look_ahead(db, config, now).outlook(segments, known=known)

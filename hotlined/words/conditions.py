@@ -7,7 +7,7 @@ backticks; GSM-7 has none, so an alert turns them into quotes. A title and its s
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hotlined.states import HoldReason, SendingState
+from hotlined.states import HoldReason, ModemState, SendingState
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,57 +27,57 @@ NOT_RUNNING = Condition(
     "Start it: `hotlined run`, or `systemctl start hotlined` if it is a service; `journalctl -u hotlined` says why.",
 )
 _LOST = "the modem is lost"
-MODEM = {
-    "absent": Condition(
+MODEM: dict[str, Condition] = {
+    ModemState.ABSENT: Condition(
         _LOST,
         "The modem is not plugged in, or does not answer.",
         "Plug the stick in again, at another port if need be.",
     ),
-    "starting": Condition(
+    ModemState.STARTING: Condition(
         "the modem does not get ready",
         "The modem is being set up.",
         "This takes a minute. If it takes longer, `hotlined doctor` says why.",
     ),
-    "unregistered": Condition(
+    ModemState.UNREGISTERED: Condition(
         "the modem has no network",
         "The modem has no network.",
         "The daemon looks for it. Check the aerial, the place, and whether the SIM is still active.",
     ),
-    "recovering": Condition(_LOST, "The modem does not answer.", "Pull the stick out and plug it in again."),
-    "busy_port": Condition(
+    ModemState.RECOVERING: Condition(_LOST, "The modem does not answer.", "Pull the stick out and plug it in again."),
+    ModemState.BUSY_PORT: Condition(
         "another program has the modem", "Another program has the modem.", "Stop it: often it is ModemManager."
     ),
-    "sim_absent": Condition(
+    ModemState.SIM_ABSENT: Condition(
         "there is no SIM",
         "There is no SIM in the modem.",
         "Put it in, contacts down, and plug the stick in again.",
         waits_for_a_person=True,
     ),
-    "pin_required": Condition(
+    ModemState.PIN_REQUIRED: Condition(
         "the SIM wants its PIN",
         "The SIM wants its PIN.",
         "Set modem.pin, or modem.pin_file and put it there; then reload the daemon. Or switch it off with a phone.",
         waits_for_a_person=True,
     ),
-    "pin_refused": Condition(
+    ModemState.PIN_REFUSED: Condition(
         "the SIM refused its PIN",
         "The SIM refused its PIN.",
         "Correct modem.pin, or its file: this value is not tried again, and two more wrong ones lock the SIM.",
         waits_for_a_person=True,
     ),
-    "puk_required": Condition(
+    ModemState.PUK_REQUIRED: Condition(
         "the SIM is locked",
         "The SIM is locked and wants its PUK.",
         "Put it into a phone and enter the PUK that came with it; nothing is tried from here.",
         waits_for_a_person=True,
     ),
-    "sim_changed": Condition(
+    ModemState.SIM_CHANGED: Condition(
         "another stick or SIM is in",
         "Another stick or SIM is in: nobody is answered.",
         "Put the old one back; `hotlined adopt` goes on with this one.",
         waits_for_a_person=True,
     ),
-    "no_service_centre": Condition(
+    ModemState.NO_SERVICE_CENTRE: Condition(
         "the SIM has no service centre",
         "The SIM has no service centre.",
         "Nothing can be sent without one. Ask the operator for its number; `hotlined status` says how to set it.",
@@ -86,7 +86,10 @@ MODEM = {
 }
 """The states of a modem that is not ready. What the driver knows of one in particular goes before this."""
 
-SIM_STATES = frozenset({"sim_absent", "pin_required", "pin_refused", "puk_required", "sim_changed"})
+SIM_STATES: frozenset[str] = frozenset({
+    ModemState.SIM_ABSENT, ModemState.PIN_REQUIRED, ModemState.PIN_REFUSED, ModemState.PUK_REQUIRED,
+    ModemState.SIM_CHANGED,
+})  # fmt: skip
 """The states of `MODEM` that are about the SIM."""
 
 LAST_PIN_TRY = "One more wrong PIN locks the SIM: enter it in a phone, and switch it off there."
@@ -115,7 +118,7 @@ HOLDS: dict[tuple[SendingState, HoldReason | None], Condition] = {
         "The key of the pseudonyms may not be read: nothing is sent.",
         "Give it the database's owner and rights, then `hotlined resume`.",
     ),
-    (SendingState.HELD, HoldReason.SIM_CHANGED): MODEM["sim_changed"],
+    (SendingState.HELD, HoldReason.SIM_CHANGED): MODEM[ModemState.SIM_CHANGED],
     (SendingState.PAUSED, HoldReason.PERSON): Condition(
         "the line is paused", "Paused by {by}: nothing is sent.", "`hotlined resume` lets answers go out again."
     ),

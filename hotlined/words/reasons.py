@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hotlined.policy import Reason, WaitingFor
-from hotlined.states import SegmentState, SendingState, State
+from hotlined.states import ContactVerdict, SegmentState, SendingState, State
 from hotlined.words.times import clock_time
 
 REASONS = {
@@ -33,7 +33,11 @@ REASONS = {
 }
 """Every reason in a clause."""
 
-VERDICTS = {"answer": "answer", "suppress": "no answer", None: "not decided yet"}
+VERDICTS: dict[str | None, str] = {
+    ContactVerdict.ANSWER: "answer",
+    ContactVerdict.SUPPRESS: "no answer",
+    None: "not decided yet",
+}
 """Every verdict in words."""
 
 STATES = {
