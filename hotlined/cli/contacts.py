@@ -1,7 +1,7 @@
 """Contacts, and texts that people sent by hand, as rows of a table: what stands in each column."""
 
 from hotlined.reports.contact import Contact, sender
-from hotlined.states import State
+from hotlined.states import ContactKind, State
 from hotlined.words.columns import Column, Layout
 from hotlined.words.harmless import harmless
 from hotlined.words.times import TIME_WIDTH, moment
