@@ -104,7 +104,7 @@ class Refusal(StrEnum):
     """The answer that was queued for it has come to another end."""
 
 
-class State(StrEnum):
+class AnswerState(StrEnum):
     """How far an answer is."""
 
     QUEUED = "queued"
@@ -159,15 +159,17 @@ FACTS = {
 }
 
 TRANSITIONS = {
-    State.QUEUED: {State.SENDING, State.CANCELLED, State.FAILED, State.SHADOWED, State.UNCONFIRMED},
-    State.SENDING: {State.SENT, State.QUEUED, State.FAILED, State.UNCONFIRMED},
-    State.SENT: {State.DELIVERED, State.UNDELIVERED},
-    State.DELIVERED: {State.UNDELIVERED},
-    State.UNDELIVERED: {State.SENT, State.DELIVERED},
-    State.UNCONFIRMED: {State.SENDING, State.SENT, State.FAILED},
-    State.FAILED: set(),
-    State.CANCELLED: set(),
-    State.SHADOWED: set(),
+    AnswerState.QUEUED: {
+        AnswerState.SENDING, AnswerState.CANCELLED, AnswerState.FAILED, AnswerState.SHADOWED, AnswerState.UNCONFIRMED,
+    },
+    AnswerState.SENDING: {AnswerState.SENT, AnswerState.QUEUED, AnswerState.FAILED, AnswerState.UNCONFIRMED},
+    AnswerState.SENT: {AnswerState.DELIVERED, AnswerState.UNDELIVERED},
+    AnswerState.DELIVERED: {AnswerState.UNDELIVERED},
+    AnswerState.UNDELIVERED: {AnswerState.SENT, AnswerState.DELIVERED},
+    AnswerState.UNCONFIRMED: {AnswerState.SENDING, AnswerState.SENT, AnswerState.FAILED},
+    AnswerState.FAILED: set(),
+    AnswerState.CANCELLED: set(),
+    AnswerState.SHADOWED: set(),
 }  # fmt: skip
 """From which state an answer comes into which by itself; a person alone may have one sent again (`REPEATABLE`).
 
@@ -201,11 +203,11 @@ def _where(fact: str) -> str:
 
 PENDING = listed(state for state in RequestState if state.is_pending)
 """A request that the daemon may still carry out."""
-OPEN = listed((State.QUEUED, State.SENDING))
+OPEN = listed((AnswerState.QUEUED, AnswerState.SENDING))
 """An answer of which something may still be handed over by itself."""
-REPEATABLE = (State.UNCONFIRMED, State.FAILED, State.CANCELLED)
+REPEATABLE = (AnswerState.UNCONFIRMED, AnswerState.FAILED, AnswerState.CANCELLED)
 """What a person may have sent again: it is queued once more."""
-TAKEN = listed((State.SENT, State.DELIVERED, State.UNDELIVERED))
+TAKEN = listed((AnswerState.SENT, AnswerState.DELIVERED, AnswerState.UNDELIVERED))
 """An answer that the network took whole."""
 OCCUPIES = _where("occupies")
 MAY_HAVE_LEFT = _where("may_have_left")

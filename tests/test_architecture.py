@@ -8,7 +8,15 @@ import pytest
 
 from hotlined.cli import COMMANDS
 from hotlined.cli.settings import SERVICES
-from hotlined.states import ContactKind, ContactVerdict, ModemState, RequestState, SegmentState, SendingState, State
+from hotlined.states import (
+    AnswerState,
+    ContactKind,
+    ContactVerdict,
+    ModemState,
+    RequestState,
+    SegmentState,
+    SendingState,
+)
 from hotlined.words import conditions
 from hotlined.words.conditions import Condition
 
@@ -235,7 +243,9 @@ def test_a_long_insert_names_its_columns() -> None:
 
 def test_states_stand_in_their_table() -> None:
     """No statement spells the state of an answer, a segment or a request, a verdict or a kind: `states` does."""
-    words = {word.value for enum in (State, SegmentState, RequestState, ContactVerdict, ContactKind) for word in enum}
+    words = {
+        word.value for enum in (AnswerState, SegmentState, RequestState, ContactVerdict, ContactKind) for word in enum
+    }
     quoted = re.compile(f"'({'|'.join(sorted(words))})'")
     named = re.compile("AS fate")  # words of a result, which no column holds
     spelled = [
@@ -251,7 +261,7 @@ def test_states_stand_in_their_table() -> None:
 
 def test_no_state_is_compared_with_a_word() -> None:
     """What a state, a kind or a verdict is compared with is a member of its enum."""
-    enums = (ModemState, SendingState, State, SegmentState, RequestState, ContactVerdict, ContactKind)
+    enums = (ModemState, SendingState, AnswerState, SegmentState, RequestState, ContactVerdict, ContactKind)
     words = {word.value for enum in enums for word in enum}
     spelled = [
         (path.relative_to(PACKAGE).as_posix(), ast.unparse(node))

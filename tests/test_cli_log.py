@@ -28,7 +28,7 @@ from hotlined.clock import rfc3339
 from hotlined.policy import Reason, WaitingFor
 from hotlined.reports.contact import rows_for_people
 from hotlined.simulator import pdus
-from hotlined.states import SendingState, State
+from hotlined.states import AnswerState, SendingState
 from hotlined.store import answers, decisions
 from hotlined.store import log as contact_log
 from hotlined.words.harmless import harmless
@@ -264,7 +264,7 @@ def test_no_outcome_is_longer_than_its_column() -> None:
     assert all(len(each.format(at="04:12")) <= OUTCOME_WIDTH for each in words.values())
     assert not [code for code, each in words.items() if "_" in each or each in {"due", "pending"}]
     free = SendingState.FREE
-    for state in State:
+    for state in AnswerState:
         answer = {"state": state, "waiting_for": None, "reason": None, "segments": 2, "segments_sent": 0, "due_at": ""}
         assert 0 < len(answer_in_words(answer | {"due_at": "2026-11-24T22:00:00.000Z"}, free)) <= OUTCOME_WIDTH
 

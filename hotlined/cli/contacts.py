@@ -1,22 +1,22 @@
 """Contacts, and texts that people sent by hand, as rows of a table: what stands in each column."""
 
 from hotlined.reports.contact import Contact, sender
-from hotlined.states import ContactKind, State
+from hotlined.states import AnswerState, ContactKind
 from hotlined.words.columns import Column, Layout
 from hotlined.words.harmless import harmless
 from hotlined.words.times import TIME_WIDTH, moment
 
 # how an answer's state shows at a glance
 _MARKS = {
-    State.QUEUED: "…",
-    State.SENDING: "…",
-    State.SENT: "✓",
-    State.DELIVERED: "✓",
-    State.SHADOWED: "✓",
-    State.UNDELIVERED: "!",
-    State.FAILED: "!",
-    State.UNCONFIRMED: "?",
-    State.CANCELLED: "-",
+    AnswerState.QUEUED: "…",
+    AnswerState.SENDING: "…",
+    AnswerState.SENT: "✓",
+    AnswerState.DELIVERED: "✓",
+    AnswerState.SHADOWED: "✓",
+    AnswerState.UNDELIVERED: "!",
+    AnswerState.FAILED: "!",
+    AnswerState.UNCONFIRMED: "?",
+    AnswerState.CANCELLED: "-",
 }
 _STYLES = {"✓": "green", "!": "red", "?": "yellow", "…": "cyan", "-": "dim"}
 OUTCOME_WIDTH = 21
@@ -26,7 +26,7 @@ OUTCOME_WIDTH = 21
 def _mark(contact: Contact) -> str:
     if contact.get("verdict", "") is None:
         return "…"
-    return _MARKS[State(contact["answer"]["state"])] if contact["answer"] else "-"
+    return _MARKS[AnswerState(contact["answer"]["state"])] if contact["answer"] else "-"
 
 
 def _style(contact: Contact) -> str:

@@ -27,7 +27,7 @@ from hotlined import status
 from hotlined.cli.output import wrapped
 from hotlined.errors import HotlinedError, UnavailableError, UsageError
 from hotlined.simulator import client as simulation
-from hotlined.states import ContactKind, ContactVerdict, ModemState, State
+from hotlined.states import AnswerState, ContactKind, ContactVerdict, ModemState
 from hotlined.store import log as contact_log
 from hotlined.store import queue
 from hotlined.store.database import Database
@@ -188,7 +188,7 @@ def _ready(stage: Stage) -> bool:
 
 def _busy(db: Database) -> bool:
     counts = queue.counted(db)
-    return bool(counts[State.QUEUED] or counts[State.SENDING])
+    return bool(counts[AnswerState.QUEUED] or counts[AnswerState.SENDING])
 
 
 def _wait(stage: Stage, condition: Callable[[], Any], what: str) -> None:
@@ -217,7 +217,7 @@ def _report(stage: Stage, db: Database) -> None:
         if verdict and (printed is None or printed[0] is None):
             colour = "green" if verdict == ContactVerdict.ANSWER else "yellow"
             _line("why", colour, "", f"{VERDICTS[verdict]}: {briefly(entry['reason'])}")
-        if state == State.SENT:
+        if state == AnswerState.SENT:
             _line(
                 "out",
                 "magenta",

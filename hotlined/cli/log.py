@@ -28,7 +28,7 @@ from hotlined.errors import AddressError, UsageError
 from hotlined.gsm.address import parse_number
 from hotlined.policy import Reason
 from hotlined.reports.contact import Contact, entry, outcome, preview, rows_for_people, sender
-from hotlined.states import ContactKind, ContactVerdict, SegmentState, State
+from hotlined.states import AnswerState, ContactKind, ContactVerdict, SegmentState
 from hotlined.store import log as contact_log
 from hotlined.store.database import Database
 from hotlined.store.line import Sending, sending_of
@@ -134,7 +134,7 @@ _FILTERS = options(
     _any_of("--kind", "kinds", ContactKind, "Of this kind"),
     _any_of("--verdict", "verdicts", ContactVerdict, "With this verdict"),
     _any_of("--reason", "reasons", Reason, "Decided or cancelled for this reason"),
-    _any_of("--state", "states", State, "With an answer in this state"),
+    _any_of("--state", "states", AnswerState, "With an answer in this state"),
     click.option("--tag", metavar="WORD", type=tag_word, shell_complete=complete_tag, help="With this tag."),
     click.option("--kept", is_flag=True, help="Exempt from erasure, by `keep`."),
     click.option("--search", metavar="TEXT", help="With this in its text; case and accents do not count."),

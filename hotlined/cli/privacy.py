@@ -23,7 +23,7 @@ from hotlined.control.client import decide
 from hotlined.errors import AddressError, RefusedError, UnavailableError, UsageError
 from hotlined.gsm.address import parse_number
 from hotlined.reports.line import report_line
-from hotlined.states import State
+from hotlined.states import AnswerState
 from hotlined.store import holders, privacy
 from hotlined.store.opening import open_beside_daemon
 from hotlined.words.amounts import counted
@@ -251,12 +251,12 @@ def _sheet(held: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
         for part in contact["parts"]:
             yield "  pdu", part["pdu"]
         if answer := contact["answer"]:
-            yield "  answer", f"{STATES[State(answer['state'])]}, queued {exact(answer['queued_at'])}"
+            yield "  answer", f"{STATES[AnswerState(answer['state'])]}, queued {exact(answer['queued_at'])}"
             yield "  its text", answer["text"]
             for part in answer["parts"]:
                 yield "  its pdu", part["pdu"]
     for answer in held["by_hand"]:
-        yield "text by hand", f"{STATES[State(answer['state'])]}, queued {exact(answer['queued_at'])}"
+        yield "text by hand", f"{STATES[AnswerState(answer['state'])]}, queued {exact(answer['queued_at'])}"
         yield "  to", answer["recipient"]
         yield "  text", answer["text"]
         yield "  sent", maybe_exact(answer["sent_at"])

@@ -19,7 +19,7 @@ from hotlined.cli import dates
 from hotlined.cli.output import csv_cell, json_line, print_sheet, print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.errors import UsageError
-from hotlined.states import State
+from hotlined.states import AnswerState
 from hotlined.statistics.document import as_json, bins
 from hotlined.statistics.periods import By, zone
 from hotlined.statistics.plain import calendar, length, money
@@ -183,9 +183,9 @@ def lines(summary: Summary) -> Iterator[Line]:
     yield "new numbers", _number("new")
     yield "returning", _number("returning")
     yield "answers", _number("answers")
-    yield f"  {STATES[State.UNCONFIRMED]}", _number("unconfirmed")
+    yield f"  {STATES[AnswerState.UNCONFIRMED]}", _number("unconfirmed")
     if any(tally.counts.shadowed for tally in tallies):
-        yield f"  {STATES[State.SHADOWED]}", _number("shadowed")
+        yield f"  {STATES[AnswerState.SHADOWED]}", _number("shadowed")
     yield "time to answer", _waited(1)
     yield "  quickest quarter", _waited(0)
     yield "  slowest quarter", _waited(2)

@@ -6,7 +6,7 @@ from typing import Any
 
 from hotlined.config import Config, Mode
 from hotlined.gsm.alphabet import plan
-from hotlined.states import ContactKind, State
+from hotlined.states import AnswerState, ContactKind
 from hotlined.store import attempts
 from hotlined.store import log as contact_log
 from hotlined.store.database import Database
@@ -30,7 +30,7 @@ def preview(db: Database, config: Config, contact: dict[str, Any]) -> None:
     if answer is None:
         return
     answer["composed"] = answer["encoding"] is not None
-    if answer["composed"] or answer["state"] != State.QUEUED:
+    if answer["composed"] or answer["state"] != AnswerState.QUEUED:
         return
     history = attempts.history_of(db, contact["originator"], shadow=config.mode is Mode.SHADOW, without=answer["id"])
     planned = plan(config.answer.text_after(history.answers), config.answer.encoding)

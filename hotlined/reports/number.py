@@ -18,7 +18,7 @@ from hotlined.policy import Reason
 from hotlined.reports.limits import look_ahead
 from hotlined.reports.line import holds_of
 from hotlined.reports.rules import rules_of
-from hotlined.states import ContactKind, HoldReason, SendingState, State
+from hotlined.states import AnswerState, ContactKind, HoldReason, SendingState
 from hotlined.store import attempts, correspondents, log, pseudonyms
 from hotlined.store.correspondents import Correspondent, Order
 from hotlined.store.database import Database
@@ -65,7 +65,7 @@ def report_number(db: Database, config: Config, text: str, now: Now) -> NumberRe
     outlook = _outlook(db, config, identity, now, holds[0] if holds else FREE)
     queued = None
     if outlook.reason is Reason.PENDING:
-        where = log.Filter(originator=originator, states=(State.QUEUED, State.SENDING))
+        where = log.Filter(originator=originator, states=(AnswerState.QUEUED, AnswerState.SENDING))
         queued = next((contact["answer"] for contact in log.entries(db, where, 1)), None)
     return NumberReport(originator, identity, _together(entries, originator, config), outlook, holds, queued)
 

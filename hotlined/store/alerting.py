@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from hotlined.clock import Now
-from hotlined.states import MAY_HAVE_LEFT, RequestState, State
+from hotlined.states import MAY_HAVE_LEFT, AnswerState, RequestState
 from hotlined.store import line, requests
 from hotlined.store.database import Database
 
@@ -195,7 +195,7 @@ def texted(db: Database, now: Now) -> int:
     segments = db.value(
         "SELECT coalesce(sum(a.segments), 0) FROM requests r JOIN answers a ON a.id = r.answer_id"
         " WHERE r.verb = 'send' AND json_extract(r.arguments, '$.alert') IS NOT NULL"
-        f" AND (a.state = '{State.QUEUED}' OR EXISTS ({_MAY_HAVE_LEFT} AND t.begun_limit > ?))",
+        f" AND (a.state = '{AnswerState.QUEUED}' OR EXISTS ({_MAY_HAVE_LEFT} AND t.begun_limit > ?))",
         now.limit - SMS_WINDOW_SECONDS,
     )
     return int(segments)

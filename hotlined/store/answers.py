@@ -16,7 +16,7 @@ from hotlined.breaker import Breaker
 from hotlined.clock import Now, age, rfc3339
 from hotlined.gsm.alphabet import Plan
 from hotlined.policy import Reason, Share
-from hotlined.states import ContactVerdict, SegmentState, State
+from hotlined.states import AnswerState, ContactVerdict, SegmentState
 from hotlined.store import attempts, decisions, gate, lifecycle, line
 from hotlined.store.correspondents import identity_of
 from hotlined.store.database import Database
@@ -152,7 +152,7 @@ def enqueue_by_hand(
 
 def _by_hand_before(db: Database) -> int:
     """Count the segments of the texts by hand that wait for their turn already."""
-    sql = f"SELECT coalesce(sum(segments), 0) FROM answers WHERE state = '{State.QUEUED}' AND share = ?"
+    sql = f"SELECT coalesce(sum(segments), 0) FROM answers WHERE state = '{AnswerState.QUEUED}' AND share = ?"
     return int(db.value(sql, Share.BY_HAND))
 
 
@@ -261,13 +261,13 @@ _HALF_SENT = f"""
 SELECT DISTINCT a.id, a.due_limit FROM answer_segments s
 JOIN attempts t ON t.id = s.attempt_id JOIN answers a ON a.id = t.answer_id
 WHERE s.state = '{SegmentState.WAITING}' AND (
-  (NOT :is_open AND (a.state = '{State.SENDING}' OR (a.state = '{State.QUEUED}' AND a.due_limit <= :now)))
-  OR (:is_open AND t.trial AND a.state = '{State.SENDING}'))
+  (NOT :is_open AND (a.state = '{AnswerState.SENDING}' OR (a.state = '{AnswerState.QUEUED}' AND a.due_limit <= :now)))
+  OR (:is_open AND t.trial AND a.state = '{AnswerState.SENDING}'))
 ORDER BY a.due_limit, a.id LIMIT 20
 """
 # half of an answer is no head of a share: it has a turn of its own
 _HEAD = (
-    f"SELECT id FROM answers a WHERE state = '{State.QUEUED}' AND share = ? AND due_limit <= ? AND NOT EXISTS"
+    f"SELECT id FROM answers a WHERE state = '{AnswerState.QUEUED}' AND share = ? AND due_limit <= ? AND NOT EXISTS"
     f" (SELECT 1 FROM attempts t JOIN answer_segments s ON s.attempt_id = t.id"
     f" WHERE t.answer_id = a.id AND s.state = '{SegmentState.WAITING}') ORDER BY due_limit, id LIMIT 1"
 )
@@ -297,7 +297,7 @@ def _trials(db: Database, state: Breaker, now: Now) -> list[Turn]:
         for taken in (_TAKEN_BEFORE, "1"):
             for share in (Share.NEW, Share.KNOWN):
                 row = db.one(
-                    f"SELECT a.id FROM answers a WHERE a.state = '{State.QUEUED}' AND a.share = ?"
+                    f"SELECT a.id FROM answers a WHERE a.state = '{AnswerState.QUEUED}' AND a.share = ?"
                     " AND (a.due_limit <= ? OR a.refusals > 0)"
                     f" AND a.recipient NOT IN (SELECT value FROM json_each(?)) AND {taken}"
                     f" ORDER BY a.due_limit {order}, a.id {order} LIMIT 1",
@@ -323,7 +323,8 @@ def next_dues(db: Database) -> dict[Share, float]:
     """Return when the first queued answer of each share is due, in limit time."""
     found = {
         share: db.one(
-            f"SELECT due_limit FROM answers WHERE state = '{State.QUEUED}' AND share = ? ORDER BY due_limit LIMIT 1",
+            f"SELECT due_limit FROM answers WHERE state = '{AnswerState.QUEUED}' AND share = ?"
+            " ORDER BY due_limit LIMIT 1",
             share,
         )
         for share in Share
@@ -346,11 +347,11 @@ def requeue_half_sent(db: Database, *, trials: bool) -> None:
         with db.transaction():
             # again, now that nobody else can write: somebody may have ended one just now
             for row in db.all(query):
-                move(db, row["id"], State.QUEUED)
+                move(db, row["id"], AnswerState.QUEUED)
                 refile(db, row["recipient"])
 
 
-_STOPPED_HALFWAY = f"SELECT id, recipient FROM answers WHERE state = '{State.SENDING}' AND {states.WAITS}"
+_STOPPED_HALFWAY = f"SELECT id, recipient FROM answers WHERE state = '{AnswerState.SENDING}' AND {states.WAITS}"
 _NO_TRIAL = "NOT (SELECT trial FROM attempts WHERE answer_id = answers.id ORDER BY id DESC LIMIT 1)"
 
 
@@ -373,7 +374,7 @@ def sweep(db: Database, max_age: timedelta, now: Now, *, by_calendar: bool) -> i
 def _stale(db: Database, max_age: timedelta, now: Now, most: int, *, by_calendar: bool) -> list[int]:
     # without INDEXED BY SQLite takes the index on the state, and reads the whole queue in every pass
     rows = db.all(
-        f"SELECT id FROM answers INDEXED BY answers_age WHERE state = '{State.QUEUED}' AND age_limit < ? LIMIT ?",
+        f"SELECT id FROM answers INDEXED BY answers_age WHERE state = '{AnswerState.QUEUED}' AND age_limit < ? LIMIT ?",
         now.limit - max_age.total_seconds(),
         most,
     )
@@ -382,7 +383,7 @@ def _stale(db: Database, max_age: timedelta, now: Now, most: int, *, by_calendar
         # that can be trusted the left side is NULL: such an answer is never stale by the calendar. What a person asked
         # for again (asked_by) ages from then, by age_limit alone: by its contact's time it would be stale at once
         rows = db.all(
-            f"SELECT a.id FROM answers a JOIN contacts c ON c.id = a.contact_id WHERE a.state = '{State.QUEUED}'"
+            f"SELECT a.id FROM answers a JOIN contacts c ON c.id = a.contact_id WHERE a.state = '{AnswerState.QUEUED}'"
             " AND a.asked_by IS NULL"
             " AND julianday(coalesce(c.scts, iif(c.synchronised, c.received_at, NULL))) < julianday(?) LIMIT ?",
             rfc3339(now.utc - max_age),
@@ -411,7 +412,7 @@ def _enqueue(
         "answers",
         contact_id=contact_id,
         recipient=recipient,
-        state=State.QUEUED,
+        state=AnswerState.QUEUED,
         by_hand=by_hand,
         asked_by=asked_by,
         share=share,

@@ -121,7 +121,7 @@ def close_breaker(db: Database, now: Now) -> Breaker:
     db.execute(
         "UPDATE answers SET due_limit = min(due_limit, ?), refusals = 0, refusals_counted = 0,"
         " refused_limit = NULL"
-        f" WHERE state = '{states.State.QUEUED}' AND refusals > 0",
+        f" WHERE state = '{states.AnswerState.QUEUED}' AND refusals > 0",
         now.limit,
     )
     return state

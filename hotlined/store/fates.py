@@ -13,7 +13,7 @@ from hotlined.breaker import Outcome
 from hotlined.clock import Now, boot_id, rfc3339
 from hotlined.gsm import tpdu
 from hotlined.policy import Fate
-from hotlined.states import SegmentState, State
+from hotlined.states import AnswerState, SegmentState
 from hotlined.store import breaking, gate, lifecycle, pseudonyms
 from hotlined.store.breaking import BreakerUpdate
 from hotlined.store.database import Database
@@ -106,7 +106,7 @@ def _take(db: Database, begun: Begun, mr: int | None, now: Now) -> Outcome | Non
     move_segment(db, begun.segment_id, SegmentState.SENT, mr=mr, sent_at=now.rfc3339, cause=None)
     if begun.sequence < begun.total:
         return None
-    move(db, begun.answer_id, State.SENT)
+    move(db, begun.answer_id, AnswerState.SENT)
     db.execute("UPDATE answers SET sent_at = ? WHERE id = ?", now.rfc3339, begun.answer_id)
     return Outcome.TAKEN
 
@@ -137,9 +137,9 @@ def _refuse(
     if not (again and half_sent):
         move_rest(db, begun.attempt_id, SegmentState.WAITING, SegmentState.CANCELLED)
     if not again:
-        move(db, begun.answer_id, State.FAILED, result.code)
+        move(db, begun.answer_id, AnswerState.FAILED, result.code)
         return
-    move(db, begun.answer_id, State.QUEUED, result.code)
+    move(db, begun.answer_id, AnswerState.QUEUED, result.code)
     pause = pause_after(retry_after, tries.refusals)
     after = tries.plus(result)
     db.execute(
@@ -180,7 +180,7 @@ def _unconfirm(db: Database, segment_id: int, code: str, words: str = "") -> Non
         segment_id,
     )
     move_rest(db, row["id"], SegmentState.WAITING, SegmentState.CANCELLED)
-    move(db, row["answer_id"], State.UNCONFIRMED, code)
+    move(db, row["answer_id"], AnswerState.UNCONFIRMED, code)
 
 
 def put_back(db: Database, begun: Begun, now: Now) -> None:
@@ -189,7 +189,7 @@ def put_back(db: Database, begun: Begun, now: Now) -> None:
         is_trial = db.value("SELECT trial FROM attempts WHERE id = ?", begun.attempt_id)
         asked_by = db.value("SELECT asked_by FROM answers WHERE id = ?", begun.answer_id)
         move_segment(db, begun.segment_id, SegmentState.WAITING, submitted_at=None, submitted_limit=None)
-        move(db, begun.answer_id, State.QUEUED)
+        move(db, begun.answer_id, AnswerState.QUEUED)
         if is_trial:
             set_breaker(db, breaker.trial_withdrawn(breaker_of(db), now.limit))
         if begun.sequence == 1:  # nothing of it was ever in the modem's hands: it must not count for the number
@@ -375,29 +375,37 @@ def _prove(db: Database, segment_id: int, now: Now, rules: policy.Rules | None) 
     if whole:
         final = _taken_state(segments)
         if row["state"] != final:
-            if row["state"] == State.UNCONFIRMED and final is not State.SENT:  # what was delivered was sent before
-                move(db, row["id"], State.SENT)
+            if (
+                row["state"] == AnswerState.UNCONFIRMED and final is not AnswerState.SENT
+            ):  # what was delivered was sent before
+                move(db, row["id"], AnswerState.SENT)
             move(db, row["id"], final)
         db.execute("UPDATE answers SET sent_at = coalesce(sent_at, ?) WHERE id = ?", now.rfc3339, row["id"])
-    elif row["state"] == State.UNCONFIRMED and SegmentState.UNCONFIRMED not in segments:
+    elif row["state"] == AnswerState.UNCONFIRMED and SegmentState.UNCONFIRMED not in segments:
         if rules and _may_go_on(db, row, segments.count(SegmentState.CANCELLED), rules, now):
             move_rest(db, row["attempt_id"], SegmentState.CANCELLED, SegmentState.WAITING)
-            move(db, row["id"], State.SENDING)
+            move(db, row["id"], AnswerState.SENDING)
             lifecycle.resume_attempt(db, row["attempt_id"])
         else:
-            move(db, row["id"], State.FAILED, "half")
+            move(db, row["id"], AnswerState.FAILED, "half")
             lifecycle.excuse_attempt(db, row["attempt_id"])
     return update
 
 
-_PROVABLE = (State.SENDING, State.UNCONFIRMED, State.SENT, State.DELIVERED, State.UNDELIVERED)
+_PROVABLE = (
+    AnswerState.SENDING,
+    AnswerState.UNCONFIRMED,
+    AnswerState.SENT,
+    AnswerState.DELIVERED,
+    AnswerState.UNDELIVERED,
+)
 """An answer that was queued again, or ended, since an attempt follows from that no more."""
 
 
-def _taken_state(segments: Sequence[SegmentState]) -> State:
+def _taken_state(segments: Sequence[SegmentState]) -> AnswerState:
     if SegmentState.UNDELIVERED in segments:
-        return State.UNDELIVERED
-    return State.DELIVERED if all(state is SegmentState.DELIVERED for state in segments) else State.SENT
+        return AnswerState.UNDELIVERED
+    return AnswerState.DELIVERED if all(state is SegmentState.DELIVERED for state in segments) else AnswerState.SENT
 
 
 def _may_go_on(db: Database, answer: sqlite3.Row, segments: int, rules: policy.Rules, now: Now) -> bool:

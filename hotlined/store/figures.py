@@ -20,7 +20,7 @@ from sqlite3 import Row
 from typing import Any
 
 from hotlined.clock import parse_rfc3339, rfc3339
-from hotlined.states import MAY_HAVE_LEFT, OCCUPIES, ContactKind, ContactVerdict, ModemState, State
+from hotlined.states import MAY_HAVE_LEFT, OCCUPIES, AnswerState, ContactKind, ContactVerdict, ModemState
 from hotlined.store import totals
 from hotlined.store.database import Database
 from hotlined.store.reactions import IS_REACTION, REACTION_HOURS, reaction_ends
@@ -116,7 +116,7 @@ _COUNTS = (
     f"""
     SELECT bin(at) AS bin, sum(segments) AS segments,
       count(*) FILTER (WHERE first AND by_hand IS NULL) AS answers,
-      count(*) FILTER (WHERE first AND by_hand IS NULL AND state = '{State.UNCONFIRMED}') AS unconfirmed
+      count(*) FILTER (WHERE first AND by_hand IS NULL AND state = '{AnswerState.UNCONFIRMED}') AS unconfirmed
     FROM (
       SELECT coalesce(s.submitted_at, t.begun_at) AS at, 1 AS segments, a.by_hand, a.state, s.sequence = 1 AND t.id =
         (SELECT max(l.id) FROM attempts l JOIN answer_segments f ON f.attempt_id = l.id
@@ -127,14 +127,14 @@ _COUNTS = (
     """,
     f"""
     SELECT bin(due_at) AS bin, count(*) AS shadowed FROM answers
-    WHERE state = '{State.SHADOWED}' AND by_hand IS NULL AND due_at >= :start AND due_at < :end GROUP BY 1
+    WHERE state = '{AnswerState.SHADOWED}' AND by_hand IS NULL AND due_at >= :start AND due_at < :end GROUP BY 1
     """,
 )
 """Of answers: rows of a bin and its counts, named as in `Counts`."""
 
 _CANCELLED = f"""
 SELECT bin(c.received_at), a.reason, count(*) FROM answers a JOIN contacts c ON c.id = a.contact_id
-WHERE a.state = '{State.CANCELLED}' AND c.received_at >= :start AND c.received_at < :end GROUP BY 1, 2
+WHERE a.state = '{AnswerState.CANCELLED}' AND c.received_at >= :start AND c.received_at < :end GROUP BY 1, 2
 """
 # each answer from when it was sent to when a text is no reaction to it any more: for a day, and up to the next answer
 # to the same number, which the texts after it are reactions to; without a next one up to '~', which is after every date

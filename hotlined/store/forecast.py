@@ -16,7 +16,7 @@ from operator import attrgetter
 from hotlined import policy
 from hotlined.clock import Now
 from hotlined.policy import Share
-from hotlined.states import SegmentState, State
+from hotlined.states import AnswerState, SegmentState
 from hotlined.store.database import Database
 from hotlined.store.windows import Occupancy, occupancy
 
@@ -153,7 +153,7 @@ def forecast(
 
 
 _QUEUE = f"""
-SELECT share, segments, due_limit, age_limit FROM answers a WHERE state = '{State.QUEUED}' AND NOT EXISTS
+SELECT share, segments, due_limit, age_limit FROM answers a WHERE state = '{AnswerState.QUEUED}' AND NOT EXISTS
   (SELECT 1 FROM attempts t JOIN answer_segments s ON s.attempt_id = t.id
     WHERE t.answer_id = a.id AND s.state = '{SegmentState.WAITING}')
 ORDER BY due_limit, id

@@ -15,7 +15,7 @@ from hotlined.gsm import tpdu
 from hotlined.gsm.address import Identity, LineType
 from hotlined.gsm.alphabet import Plan, plan
 from hotlined.policy import Reason, Share, WaitingFor
-from hotlined.states import OPEN, ContactKind, SegmentState, State
+from hotlined.states import OPEN, AnswerState, ContactKind, SegmentState
 from hotlined.store import attempts, lifecycle, windows
 from hotlined.store.correspondents import identity_of
 from hotlined.store.database import Database
@@ -175,7 +175,7 @@ def _maybe_not_asked(db: Database, answer: sqlite3.Row, attempt: sqlite3.Row | N
 
 def _hold(db: Database, answer: sqlite3.Row, attempt: sqlite3.Row | None, excepted: bool) -> policy.LineHold | None:
     """Return what holds the line back; the open breaker holds neither a trial (`excepted`) nor the rest of one."""
-    under_way = bool(attempt and attempt["trial"] and answer["state"] == State.SENDING)
+    under_way = bool(attempt and attempt["trial"] and answer["state"] == AnswerState.SENDING)
     return line_hold(db, trial=excepted or under_way)
 
 
@@ -188,8 +188,8 @@ def _begin_trial(db: Database, answer_id: int, now: Now, pauses: Sequence[float]
 def _let_out(db: Database, answer: sqlite3.Row, now: Now, *, shadow: bool) -> Begun | None:
     """Record that an answer passed: its next segment is being submitted, or in shadow mode all of it has ended."""
     save_limit_clock(db, now)
-    if answer["state"] == State.QUEUED:
-        move(db, answer["id"], State.SHADOWED if shadow else State.SENDING)
+    if answer["state"] == AnswerState.QUEUED:
+        move(db, answer["id"], AnswerState.SHADOWED if shadow else AnswerState.SENDING)
     begun = None if shadow else _hand_over(db, answer, now)
     refile(db, answer["recipient"], shadow=shadow)  # after the attempt is there: by it its number is no new one
     return begun
@@ -220,7 +220,7 @@ def set_aside(db: Database, answer_id: int, why: str, now: Now) -> None:
         attempt_id = latest_attempt(db, answer_id)
         if attempt_id is not None:
             move_rest(db, attempt_id, SegmentState.WAITING, SegmentState.CANCELLED)
-        move(db, answer_id, State.FAILED, Reason.SET_ASIDE)
+        move(db, answer_id, AnswerState.FAILED, Reason.SET_ASIDE)
         db.event(now, "set_aside", f"answer {answer_id}: {why}", row["contact_id"])
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from hotlined import states
 from hotlined.breaker import Outcome
 from hotlined.policy import Share
-from hotlined.states import ContactVerdict, SegmentState, State
+from hotlined.states import AnswerState, ContactVerdict, SegmentState
 from hotlined.store import line, totals
 
 Tick = Callable[[int, int], None]
@@ -78,7 +78,7 @@ PROMISES = {
     ),
     "only an answer that is being sent has a segment in hand": (
         f"SELECT a.id FROM answers a {_SEGMENTS} WHERE s.state = '{SegmentState.SUBMITTING}'"
-        f" AND a.state <> '{State.SENDING}'"
+        f" AND a.state <> '{AnswerState.SENDING}'"
     ),
     "segments wait only in the latest attempt of an answer of which something may still leave": (
         f"SELECT a.id FROM answers a {_SEGMENTS} WHERE s.state = '{SegmentState.WAITING}'"
@@ -90,7 +90,8 @@ PROMISES = {
         f" AND s.state <> '{SegmentState.SUBMITTING}'"
     ),
     "an answer is unconfirmed because of a segment": (
-        f"SELECT id FROM answers a WHERE state = '{State.UNCONFIRMED}' AND NOT EXISTS (SELECT 1 FROM answer_segments s"
+        f"SELECT id FROM answers a WHERE state = '{AnswerState.UNCONFIRMED}'"
+        " AND NOT EXISTS (SELECT 1 FROM answer_segments s"
         f" WHERE s.attempt_id = {_LATEST} AND s.state = '{SegmentState.UNCONFIRMED}')"
     ),
     "what was handed over has its time": (
@@ -102,7 +103,8 @@ PROMISES = {
         f" HAVING min(s.state IN {states.LEFT}) AND min(t.outcome IS NOT '{Outcome.TAKEN}')"
     ),
     "an answer stands in the share of its number": (
-        f"SELECT a.id FROM answers a WHERE a.state = '{State.QUEUED}' AND a.by_hand IS NULL AND a.share = '{Share.NEW}'"
+        f"SELECT a.id FROM answers a WHERE a.state = '{AnswerState.QUEUED}' AND a.by_hand IS NULL"
+        f" AND a.share = '{Share.NEW}'"
         f" AND EXISTS (SELECT 1 FROM answers o JOIN attempts t ON t.answer_id = o.id JOIN answer_segments s"
         f" ON s.attempt_id = t.id WHERE o.recipient = a.recipient AND o.by_hand IS NULL"
         f" AND s.state IN {states.MAY_HAVE_LEFT})"

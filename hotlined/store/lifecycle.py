@@ -32,14 +32,14 @@ from hotlined.breaker import Outcome
 from hotlined.clock import Now
 from hotlined.errors import LifecycleError
 from hotlined.policy import Reason
-from hotlined.states import LEFT, REPEATABLE, SEGMENT_TRANSITIONS, TRANSITIONS, WAITS, SegmentState, State
+from hotlined.states import LEFT, REPEATABLE, SEGMENT_TRANSITIONS, TRANSITIONS, WAITS, AnswerState, SegmentState
 from hotlined.store.database import Database
 
 
-def move(db: Database, answer_id: int, to: State, reason: str | None = None) -> None:
+def move(db: Database, answer_id: int, to: AnswerState, reason: str | None = None) -> None:
     """Bring an answer into another state, inside the transaction that is open; raises LifecycleError if it may not."""
     row = db.one("SELECT state FROM answers WHERE id = ?", answer_id)
-    if row is None or to not in TRANSITIONS[State(row["state"])]:
+    if row is None or to not in TRANSITIONS[AnswerState(row["state"])]:
         raise LifecycleError(f"answer {answer_id} cannot become {to}: it is {row['state'] if row else 'not there'}")
     db.execute("UPDATE answers SET state = ?, reason = ? WHERE id = ?", to, reason, answer_id)
 
@@ -49,7 +49,7 @@ def reopen(db: Database, answer_id: int) -> bool:
     row = db.one("SELECT state FROM answers WHERE id = ?", answer_id)
     if row is None or row["state"] not in REPEATABLE:
         return False
-    db.execute("UPDATE answers SET state = ?, reason = NULL WHERE id = ?", State.QUEUED, answer_id)
+    db.execute("UPDATE answers SET state = ?, reason = NULL WHERE id = ?", AnswerState.QUEUED, answer_id)
     return True
 
 
@@ -130,11 +130,11 @@ def end(db: Database, answer_id: int, reason: str) -> None:
         if attempt_id is None
         else [row["state"] for row in db.all("SELECT state FROM answer_segments WHERE attempt_id = ?", attempt_id)]
     )
-    to = State.CANCELLED
+    to = AnswerState.CANCELLED
     if SegmentState.UNCONFIRMED in states:
-        to = State.UNCONFIRMED
+        to = AnswerState.UNCONFIRMED
     elif has_left(db, attempt_id):
-        to = State.FAILED
+        to = AnswerState.FAILED
     if attempt_id is not None:
         move_rest(db, attempt_id, SegmentState.WAITING, SegmentState.CANCELLED)
     move(db, answer_id, to, reason)

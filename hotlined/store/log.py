@@ -18,7 +18,7 @@ from typing import Any
 
 from hotlined import pseudonym
 from hotlined.clock import rfc3339
-from hotlined.states import ContactKind, State, listed
+from hotlined.states import AnswerState, ContactKind, listed
 from hotlined.store import pseudonyms
 from hotlined.store.database import Database
 
@@ -58,7 +58,7 @@ _CONDITIONS = {
     "kinds": "kind IN (SELECT value FROM json_each(:kinds))",
     "verdicts": "verdict IN (SELECT value FROM json_each(:verdicts))",
     "reasons": "EXISTS (SELECT 1 FROM json_each(:reasons) WHERE value = reason"
-    f" OR (answer_state = '{State.CANCELLED}' AND value = answer_reason))",
+    f" OR (answer_state = '{AnswerState.CANCELLED}' AND value = answer_reason))",
     "states": "answer_state IN (SELECT value FROM json_each(:states))",
     "tag": "EXISTS (SELECT 1 FROM json_each(tags) WHERE value = :tag)",
     "kept": "id IN (SELECT id FROM contacts WHERE kept_at IS NOT NULL)",
@@ -153,7 +153,8 @@ _THESE = f"{_ROWS} WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id"
 _OPEN = (
     "SELECT id FROM contacts WHERE verdict IS NULL"
     " UNION SELECT contact_id FROM answers"
-    f" WHERE state IN {listed((State.QUEUED, State.SENDING, State.UNCONFIRMED))} AND contact_id IS NOT NULL"
+    f" WHERE state IN {listed((AnswerState.QUEUED, AnswerState.SENDING, AnswerState.UNCONFIRMED))}"
+    " AND contact_id IS NOT NULL"
 )
 _TOUCHED = (
     "SELECT value FROM json_each(:open)"

@@ -1,6 +1,6 @@
 """What waits to be sent: how many answers are in which state, when the next one may go, which windows are full."""
 
-from hotlined.states import OPEN, SendingState, State
+from hotlined.states import OPEN, AnswerState, SendingState
 from hotlined.store.database import Database
 from hotlined.store.line import FREE, Sending, breaker_of, calendar_time, share_holds
 
@@ -10,10 +10,13 @@ def counted(db: Database) -> dict[str, int]:
     counted = dict(
         db.execute(
             f"SELECT state, count(*) FROM answers WHERE state IN {OPEN} GROUP BY state"
-            f" UNION ALL SELECT state, count(*) FROM answers WHERE state = '{State.UNCONFIRMED}' GROUP BY state"
+            f" UNION ALL SELECT state, count(*) FROM answers WHERE state = '{AnswerState.UNCONFIRMED}' GROUP BY state"
         )
     )
-    return {state.value: counted.get(state, 0) for state in (State.QUEUED, State.SENDING, State.UNCONFIRMED)}
+    return {
+        state.value: counted.get(state, 0)
+        for state in (AnswerState.QUEUED, AnswerState.SENDING, AnswerState.UNCONFIRMED)
+    }
 
 
 def maybe_next_due_at(db: Database, held: Sending = FREE) -> str | None:
@@ -21,7 +24,7 @@ def maybe_next_due_at(db: Database, held: Sending = FREE) -> str | None:
 
     Nobody can while a person has to decide something first. While nothing leaves it is not before the next trial.
     """
-    due = db.value(f"SELECT min(due_limit) FROM answers WHERE state = '{State.QUEUED}'")
+    due = db.value(f"SELECT min(due_limit) FROM answers WHERE state = '{AnswerState.QUEUED}'")
     if due is None or held.state in (SendingState.HELD, SendingState.PAUSED):
         return None
     return calendar_time(db, max(due, breaker_of(db).due) if held.state is SendingState.TRIAL else due)
@@ -29,7 +32,7 @@ def maybe_next_due_at(db: Database, held: Sending = FREE) -> str | None:
 
 def full_windows(db: Database, now: float) -> set[str]:
     """Return the windows that are full, by what the daemon noted of each share in which an answer is due at `now`."""
-    due = f"SELECT 1 FROM answers WHERE state = '{State.QUEUED}' AND share = ? AND due_limit <= ? LIMIT 1"
+    due = f"SELECT 1 FROM answers WHERE state = '{AnswerState.QUEUED}' AND share = ? AND due_limit <= ? LIMIT 1"
     return {
         hold.removeprefix("budget_")
         for share, hold in share_holds(db).items()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from hotlined.states import MAY_HAVE_LEFT, ContactVerdict, State
+from hotlined.states import MAY_HAVE_LEFT, AnswerState, ContactVerdict
 from hotlined.store.database import Database
 from hotlined.store.opening import open_for_daemon
 
@@ -70,12 +70,13 @@ def timeline(db: Database, bin_seconds: float) -> dict[int, tuple[int, int]]:
 _BINS = "SELECT CAST({moment} / ? AS INTEGER) AS bin, count(*) FROM {table} WHERE {moment} IS NOT NULL GROUP BY bin"
 _FATES = f"""
 SELECT CASE WHEN c.verdict = '{ContactVerdict.SUPPRESS}' THEN 'suppressed'
-    WHEN a.state = '{State.QUEUED}' THEN 'waiting' WHEN a.state = '{State.CANCELLED}' THEN 'cancelled'
+    WHEN a.state = '{AnswerState.QUEUED}' THEN 'waiting' WHEN a.state = '{AnswerState.CANCELLED}' THEN 'cancelled'
     ELSE 'answered' END AS fate,
-  CASE a.state WHEN '{State.QUEUED}' THEN l.answer_waiting_for WHEN '{State.CANCELLED}' THEN a.reason ELSE c.reason END
-    AS why,
+  CASE a.state WHEN '{AnswerState.QUEUED}' THEN l.answer_waiting_for
+    WHEN '{AnswerState.CANCELLED}' THEN a.reason ELSE c.reason END AS why,
   count(*) AS contacts
-FROM contacts c LEFT JOIN answers a ON a.contact_id = c.id LEFT JOIN log l ON l.id = c.id AND a.state = '{State.QUEUED}'
+FROM contacts c LEFT JOIN answers a ON a.contact_id = c.id
+  LEFT JOIN log l ON l.id = c.id AND a.state = '{AnswerState.QUEUED}'
 GROUP BY fate, why ORDER BY contacts DESC, why
 """
 _FIRST = f"""

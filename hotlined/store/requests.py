@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from hotlined.clock import Now, boot_id, boottime
-from hotlined.states import Refusal, RequestState, State
+from hotlined.states import AnswerState, Refusal, RequestState
 from hotlined.store.database import Database
 
 EXPIRES_AFTER_SECONDS = 120.0
@@ -149,10 +149,10 @@ def settle(db: Database, now: Now) -> int:
     )
     open_ones = 0
     for row in rows:
-        if row["state"] in (State.QUEUED, State.SENDING):
+        if row["state"] in (AnswerState.QUEUED, AnswerState.SENDING):
             open_ones += 1
             continue
-        if row["state"] in (State.SENT, State.DELIVERED, State.SHADOWED):
+        if row["state"] in (AnswerState.SENT, AnswerState.DELIVERED, AnswerState.SHADOWED):
             end(db, row["id"], row["state"], now)
         else:
             fate = ": ".join(filter(None, (row["state"], row["reason"])))

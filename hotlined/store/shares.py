@@ -6,7 +6,7 @@ it. A text by hand stays in the share of its own.
 
 from hotlined import states
 from hotlined.policy import Share
-from hotlined.states import State
+from hotlined.states import AnswerState
 from hotlined.store import pseudonyms
 from hotlined.store.database import Database
 
@@ -18,7 +18,7 @@ def refile(db: Database, recipient: str | None = None, *, shadow: bool = False) 
     # `share <> new share`: SQLite writes a row again even where nothing of it changes, and the card wears
     which = "recipient IN (:name, :pseudonym)" if recipient else "1"
     db.connection.execute(
-        f"UPDATE answers SET share = {_SHARE} WHERE state = '{State.QUEUED}' AND by_hand IS NULL AND {which}"
+        f"UPDATE answers SET share = {_SHARE} WHERE state = '{AnswerState.QUEUED}' AND by_hand IS NULL AND {which}"
         f" AND share <> {_SHARE}",
         {"shadow": int(shadow), "name": name, "pseudonym": pseudonym_of},
     )

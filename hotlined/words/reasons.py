@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hotlined.policy import Reason, WaitingFor
-from hotlined.states import ContactVerdict, SegmentState, SendingState, State
+from hotlined.states import AnswerState, ContactVerdict, SegmentState, SendingState
 from hotlined.words.times import clock_time
 
 REASONS = {
@@ -41,15 +41,15 @@ VERDICTS: dict[str | None, str] = {
 """Every verdict in words."""
 
 STATES = {
-    State.QUEUED: "waits",
-    State.SENDING: "being sent",
-    State.SENT: "sent",
-    State.DELIVERED: "delivered",
-    State.UNDELIVERED: "not delivered",
-    State.UNCONFIRMED: "perhaps sent",
-    State.FAILED: "failed",
-    State.CANCELLED: "cancelled",
-    State.SHADOWED: "shadow: not sent",
+    AnswerState.QUEUED: "waits",
+    AnswerState.SENDING: "being sent",
+    AnswerState.SENT: "sent",
+    AnswerState.DELIVERED: "delivered",
+    AnswerState.UNDELIVERED: "not delivered",
+    AnswerState.UNCONFIRMED: "perhaps sent",
+    AnswerState.FAILED: "failed",
+    AnswerState.CANCELLED: "cancelled",
+    AnswerState.SHADOWED: "shadow: not sent",
 }
 """Every state of an answer in words."""
 
@@ -70,26 +70,26 @@ BRIEF_REASONS = {
     Reason.SIM_CHANGED: "another SIM was in",
     Reason.RESTORED: "from a backup",
     Reason.PERSON: "cancelled by hand",
-    Reason.SHADOW: STATES[State.SHADOWED],
+    Reason.SHADOW: STATES[AnswerState.SHADOWED],
     Reason.TOO_LONG: "answer too long",
     Reason.SET_ASIDE: "program fault",
 }
 """Every reason in so few words that they fit a column."""
 
 SEGMENT_STATES = {
-    SegmentState.WAITING: STATES[State.QUEUED],
-    SegmentState.SUBMITTING: STATES[State.SENDING],
-    SegmentState.SENT: STATES[State.SENT],
-    SegmentState.DELIVERED: STATES[State.DELIVERED],
-    SegmentState.UNDELIVERED: STATES[State.UNDELIVERED],
-    SegmentState.UNCONFIRMED: STATES[State.UNCONFIRMED],
+    SegmentState.WAITING: STATES[AnswerState.QUEUED],
+    SegmentState.SUBMITTING: STATES[AnswerState.SENDING],
+    SegmentState.SENT: STATES[AnswerState.SENT],
+    SegmentState.DELIVERED: STATES[AnswerState.DELIVERED],
+    SegmentState.UNDELIVERED: STATES[AnswerState.UNDELIVERED],
+    SegmentState.UNCONFIRMED: STATES[AnswerState.UNCONFIRMED],
     SegmentState.REFUSED: "refused",
-    SegmentState.CANCELLED: STATES[State.CANCELLED],
-    SegmentState.SHADOWED: STATES[State.SHADOWED],
+    SegmentState.CANCELLED: STATES[AnswerState.CANCELLED],
+    SegmentState.SHADOWED: STATES[AnswerState.SHADOWED],
 }
 """Every state of a segment in words."""
 
-_COUNTED = {**STATES, State.QUEUED: "waiting"}
+_COUNTED = {**STATES, AnswerState.QUEUED: "waiting"}
 
 _WAITS = {
     WaitingFor.DUE: "goes {at}",
@@ -129,7 +129,10 @@ def briefly(code: str | None) -> str:
 
 def queue_in_words(queue: Mapping[str, int]) -> str:
     """Return how many answers are in which state: `2 waiting, 1 being sent`; for none at all, that none waits."""
-    return ", ".join(f"{count} {_COUNTED[State(state)]}" for state, count in queue.items() if count) or "none waiting"
+    return (
+        ", ".join(f"{count} {_COUNTED[AnswerState(state)]}" for state, count in queue.items() if count)
+        or "none waiting"
+    )
 
 
 def answer_in_words(answer: Mapping[str, Any], sending: SendingState) -> str:
@@ -137,14 +140,14 @@ def answer_in_words(answer: Mapping[str, Any], sending: SendingState) -> str:
 
     It is the object of `log --json`; `sending` is the line's.
     """
-    state = State(answer["state"])
-    if state is State.QUEUED:
+    state = AnswerState(answer["state"])
+    if state is AnswerState.QUEUED:
         waits = answer["waiting_for"]
         if waits == WaitingFor.DUE:
             waits = _KEPT_BACK.get(sending, waits)
         return briefly(waits).format(at=clock_time(answer["due_at"])) or STATES[state]
-    if state is State.CANCELLED and answer["reason"] in list(Reason):
+    if state is AnswerState.CANCELLED and answer["reason"] in list(Reason):
         return briefly(answer["reason"])
-    if state is State.FAILED and answer["segments_sent"]:
+    if state is AnswerState.FAILED and answer["segments_sent"]:
         return f"only {answer['segments_sent']} of {answer['segments']} left"
     return STATES[state]

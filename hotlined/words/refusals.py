@@ -4,19 +4,19 @@ import json
 from collections import defaultdict
 
 from hotlined.policy import Reason, WaitingFor
-from hotlined.states import Refusal, State
+from hotlined.states import AnswerState, Refusal
 from hotlined.words.reasons import REASONS
 
 _STATES = {
-    State.QUEUED: "still waits",
-    State.SENDING: "is being sent",
-    State.UNDELIVERED: "was sent and not delivered",
-    State.UNCONFIRMED: "may have left",
-    State.FAILED: "has failed",
-    State.SHADOWED: "was not sent: that was shadow mode",
-    State.CANCELLED: "is cancelled already",
-    State.SENT: "was sent",
-    State.DELIVERED: "was delivered",
+    AnswerState.QUEUED: "still waits",
+    AnswerState.SENDING: "is being sent",
+    AnswerState.UNDELIVERED: "was sent and not delivered",
+    AnswerState.UNCONFIRMED: "may have left",
+    AnswerState.FAILED: "has failed",
+    AnswerState.SHADOWED: "was not sent: that was shadow mode",
+    AnswerState.CANCELLED: "is cancelled already",
+    AnswerState.SENT: "was sent",
+    AnswerState.DELIVERED: "was delivered",
 }
 """Every state of an answer as the end of a sentence about it."""
 
@@ -68,7 +68,7 @@ REFUSALS = {
 
 def state_in_words(state: str) -> str:
     """Write the state of an answer as the end of a sentence about it; a state that is none of ours as it is."""
-    return _STATES[State(state)] if state in list(State) else f"is {state}"
+    return _STATES[AnswerState(state)] if state in list(AnswerState) else f"is {state}"
 
 
 def result_in_words(result: str | None, detail: str | None) -> str | None:
