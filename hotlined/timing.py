@@ -89,6 +89,8 @@ class Timing:
     """Before a storage is listed again that could not be, beside others."""
     delete_slice: float = 5.0
     """How long entries are deleted before anything else is looked at: some SIMs take a second for each."""
+    delete_least: float = 0.25
+    """How long they are deleted though something waits to be read: else a full SIM is listed at each text it takes."""
     drain: float = 60.0
     """How long answers wait for deletions that go on: a SIM that is full takes no text."""
     delete_pauses: tuple[float, ...] = (30.0, 120.0, 600.0, 3600.0)

@@ -97,6 +97,23 @@ def test_a_flood_costs_at_most_one_listing_per_text(line: Line) -> None:
     assert cost == {"+CMGD": 25, "+CIMI": 25, "+CMGS": 25}
 
 
+def test_a_sim_that_fills_again_is_emptied_listing_by_listing(line: Line) -> None:
+    """A full SIM that takes the next text for each that is deleted is emptied before it is listed again."""
+    line.configure(modem={"poll_interval": "60s"})
+    line.start({"delete_least": 60.0})
+    line.wait_state("ready")
+    before = commands(line)
+    line.sim.do("network", registered=False)
+    for count in range(40):
+        line.sim.do("deliver", from_=f"+4474001{count:05}", text="Hello?")
+    line.sim.do("network", registered=True)
+    wait_until(lambda: received(line, 40))
+    cost = commands(line) - before
+
+    assert cost["+CMGD"] == 40
+    assert cost["+CMGL"] <= 6  # at ten at a time: at the first of them the daemon may find less
+
+
 def test_two_storages_are_each_listed_once_a_scan(open_line: Open) -> None:
     """A scan lists each storage once and empties both; it begins with the one that is selected already."""
     line = open_line(sim_size=10, me_size=20)

@@ -19,6 +19,7 @@ TIMING = {
     "alive": ALIVE,
     "sign_of_life": USUAL.sign_of_life / SCALE,
     "delete_slice": USUAL.delete_slice / SCALE,
+    "delete_least": USUAL.delete_least / SCALE,
     "drain": USUAL.drain / SCALE,
 }
 STOP_SECONDS = 10.0  # TimeoutStopSec= in systemd/hotlined.service

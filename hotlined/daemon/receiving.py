@@ -325,7 +325,7 @@ class Receiver:
         They are given as long as the listing took: a scan that begins anew at each text would else delete nothing.
         """
         if self.callers.call or modem.has_unsolicited:
-            return seconds >= scan.listing_seconds
+            return seconds >= max(self.timing.delete_least, scan.listing_seconds)
         return seconds >= max(self.timing.delete_slice, scan.listing_seconds)
 
     def _count_refused_deletion(self, storage: str, entry: contacts.Recorded) -> None:
