@@ -134,18 +134,25 @@ def _undeleted(db: Database, source: Source) -> dict[str | None, list[tuple[int,
 def record(db: Database, source: Source, readings: Sequence[Reading], now: Now) -> list[int]:
     """Commit new entries in one transaction and return the ids of their segments, in order."""
     with db.transaction():
-        touched: dict[int, None] = {}  # a set that keeps its order: contacts are joined as they came
-        segment_ids = [_insert(db, source, reading, now, touched) for reading in readings]
-        for contact_id in touched:
-            _join(db, source, contact_id)
+        save_limit_clock(db, now)  # first: what a status report changes is counted by whether the clock is right
+        came: dict[int, _Parts] = {}  # by contact, in their order
+        segment_ids = [_insert(db, source, reading, now, came) for reading in readings]
+        for contact_id, parts in came.items():
+            _join(db, source, contact_id, parts)
     return segment_ids
+
+
+_Parts = dict[int, tpdu.Deliver]
+"""The parts of a message by their sequence."""
 
 
 def record_call(db: Database, line: str, identity: Identity, now: Now) -> int:
     """Commit a call as a contact and return its id."""
     with db.transaction():
         # a call has 0 of 0 segments, so it is complete at once
-        return _insert_contact(db, line, ContactKind.CALL, identity, now, received=0, total=0)
+        contact_id = _insert_contact(db, line, ContactKind.CALL, identity, now, received=0, total=0)
+        save_limit_clock(db, now)
+    return contact_id
 
 
 def has_call(db: Database, identity: Identity, since: float) -> bool:
@@ -171,6 +178,7 @@ def record_whole(db: Database, line: str, kind: str, identity: Identity, text: s
     with db.transaction():
         contact_id = _insert_contact(db, line, kind, identity, now, received=1, total=1)
         db.execute("UPDATE contacts SET text = ? WHERE id = ?", text, contact_id)
+        save_limit_clock(db, now)
     return contact_id
 
 
@@ -226,7 +234,7 @@ def next_judgement(db: Database) -> float | None:
     return None if oldest is None else oldest + INCOMPLETE_AFTER_SECONDS
 
 
-def _insert(db: Database, source: Source, reading: Reading, now: Now, touched: dict[int, None]) -> int:
+def _insert(db: Database, source: Source, reading: Reading, now: Now, came: dict[int, _Parts]) -> int:
     # Rows of a person who was forgotten keep their PDU's pseudonym without a contact: taken for the earlier one, a text
     # that comes again after `forget` would be a repeat of nobody, and never be answered. A report has no contact.
     earlier = db.one(
@@ -248,7 +256,7 @@ def _insert(db: Database, source: Source, reading: Reading, now: Now, touched: d
     else:
         sequence = message.concatenation.sequence if message.concatenation else 1
         contact_id = _contact_of(db, source, message, now)
-        touched[contact_id] = None
+        came.setdefault(contact_id, {})[sequence] = message
     kind = "unreadable" if message is None else "deliver"
     return db.insert(
         "segments",
@@ -341,7 +349,7 @@ def _insert_contact(
     total: int,
     concatenation: str | None = None,
 ) -> int:
-    contact_id = db.insert(
+    return db.insert(
         "contacts",
         line=line,
         kind=kind,
@@ -356,17 +364,19 @@ def _insert_contact(
         received_limit=now.limit,
         synchronised=int(now.synchronised),
     )
-    save_limit_clock(db, now)
-    return contact_id
 
 
-def _join(db: Database, source: Source, contact_id: int) -> None:
-    """Make a contact's text, kind and originator from the segments that it has by now."""
-    rows = db.all(
-        "SELECT sequence, pdu FROM segments WHERE contact_id = ? AND repeat = 0 ORDER BY sequence", contact_id
+def _join(db: Database, source: Source, contact_id: int, came: _Parts) -> None:
+    """Make a contact's text, kind and originator from the parts that came now, and those that are on the disk."""
+    first = next(iter(came.values()))
+    total = first.concatenation.total if first.concatenation else 1
+    rows = (
+        db.all("SELECT sequence, pdu FROM segments WHERE contact_id = ? AND repeat = 0", contact_id)
+        if total > 1
+        else []
     )
-    total = db.value("SELECT segments_total FROM contacts WHERE id = ?", contact_id)
-    by_sequence = {row["sequence"]: tpdu.decode(row["pdu"]) for row in rows}
+    earlier = {row["sequence"]: tpdu.decode(row["pdu"]) for row in rows if row["sequence"] not in came}
+    by_sequence = earlier | came
     parts = [by_sequence.get(sequence) for sequence in range(1, total + 1)]
     delivers = [part if isinstance(part, tpdu.Deliver) else None for part in parts]
     kind = tpdu.kind(delivers)
@@ -377,7 +387,7 @@ def _join(db: Database, source: Source, contact_id: int) -> None:
         "UPDATE contacts SET kind = ?, text = ?, segments_received = ? WHERE id = ?",
         kind.value,
         text,
-        len(rows),
+        len(by_sequence),
         contact_id,
     )
 
