@@ -168,7 +168,10 @@ def _copy_key(database: Path, target: Path, digest: str | None) -> Path | None:
 
 def _finish(path: Path) -> None:
     """Give a file to its group, and bring it to the disk."""
-    with contextlib.suppress(PermissionError):  # a stick with FAT knows no rights
-        path.chmod(_MODE)
-    with path.open("rb") as written:
-        os.fsync(written)
+    descriptor = files.open_plain(path, os.O_RDONLY)
+    try:
+        with contextlib.suppress(PermissionError):  # a stick with FAT knows no rights
+            os.fchmod(descriptor, _MODE)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
