@@ -52,7 +52,7 @@ def say(line: Filled, *, folder: str = "run", state: str = "ready", **more: Any)
     modem = ModemStatus(
         state=state,
         since="2026-11-24T22:00:01.000Z",
-        steps=2,
+        rungs_climbed=2,
         undeletable=3,
         port="/dev/ttyUSB2",
         manufacturer="huawei",

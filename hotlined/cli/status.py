@@ -31,7 +31,8 @@ def _sheet(report: LineReport) -> Iterator[tuple[str, str | None]]:
         yield "trouble", _in_words(trouble)
     was = "" if report.alive else "was "
     yield "modem", f"{was}{_plain(modem.state)} since {_when(modem.since)}" if modem.state else "unknown"
-    yield "  recovery", f"{_plain(modem.step)}, step {modem.steps}" if modem.step and report.alive else None
+    rung = f"{_plain(modem.rung)}, step {modem.rungs_climbed}" if modem.rung and report.alive else None
+    yield "  recovery", rung
     yield "  port", modem.port
     yield "  make", " ".join(filter(None, (modem.manufacturer, modem.model)))
     registration = modem.registration if modem.registration != "unknown" else None

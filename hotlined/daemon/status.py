@@ -156,8 +156,8 @@ class Status:
         return ModemStatus(
             state=connection.state.value,
             since=connection.since.rfc3339,
-            step=connection.ladder.rung,
-            steps=connection.ladder.climbed,
+            rung=connection.ladder.rung,
+            rungs_climbed=connection.ladder.climbed,
             undeletable=self._receiver.undeletable,
             port=modem.port.name if modem else None,
             manufacturer=who.manufacturer or None,

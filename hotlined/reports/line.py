@@ -29,6 +29,7 @@ _UNUSABLE = ("full", "locked", "damaged")  # states of a database
 SHADOW = "shadow"
 CONFIG_BROKEN = "config_broken"
 WINDOW_CODES = tuple(f"budget_{window}" for window in WINDOWS)
+_MODEM_KEYS = {"rung": "step", "rungs_climbed": "steps"}
 _CHOSEN_OR_PASSING = frozenset({SHADOW, *WINDOW_CODES})
 """Troubles that a person has chosen, or that pass by themselves: with nothing else `status` ends with 0."""
 
@@ -84,7 +85,7 @@ class LineReport:
         return next((trouble for trouble in self.trouble if trouble.code == code), None)
 
     def document(self) -> dict[str, Any]:
-        """Return what `status --json` prints."""
+        """Return what `status --json` prints; two keys of the modem are older than the names here."""
         daemon, stored = self.daemon, self.stored
         return {
             "alive": self.alive,
@@ -101,7 +102,7 @@ class LineReport:
             "clock": {"synchronised": clock.synchronised()},
             "queue": stored.queue if stored else None,
             "budgets": stored.budgets if stored else None,
-            "modem": asdict(daemon.modem),
+            "modem": {_MODEM_KEYS.get(name, name): value for name, value in asdict(daemon.modem).items()},
             "database_state": self.database_state,
             "sending": asdict(stored.sending) if stored else None,
             "next_due_at": stored.next_due_at if stored else None,
