@@ -528,12 +528,16 @@ _CURES = (
     ("cannot start any token", "a value that starts with @, ` or % needs quotes"),
     ("alias", "a value that starts with * needs quotes"),
     ("anchor", "a value that starts with & needs quotes"),
-    ("mapping values are not allowed", "a value with a colon and a blank in it needs quotes"),
+    (
+        "mapping values are not allowed",
+        "a value with a colon and a blank in it needs quotes; and a key may not stand further in than those beside it",
+    ),
     ("entries are not allowed", "a value that starts with - and a blank needs quotes"),
     ("mapping keys are not allowed", "a value that starts with ? and a blank needs quotes"),
     ("scanning a block scalar", "a value that starts with > or | needs quotes"),
     ("unknown escape", r"between double quotes a \ is written \\"),
     ("could not find expected ':'", "a colon is missing behind a key"),
+    ("expected ',' or", "a comma is missing between two entries, or a bracket at the end"),
 )
 _QUOTES = (
     'there are quotes inside the quotes: put the text between "…", and write “ ” or \\" inside; an apostrophe is fine '
@@ -549,15 +553,18 @@ def _ended_early(text: str, index: int, message: str) -> str | None:
     if not any(sign in message for sign in _ENDED):
         return None
     before = text[:index].rstrip()
-    if before.endswith(("'", '"')):
-        return _QUOTES
     if re.search(r"[ \t]#[^\n]*\Z", before):
         return _COMMENT
+    if "\n" in text[len(before) : index]:  # so it is what begins on a line of its own that is out of place
+        return None
+    if before.endswith(("'", '"')):
+        return _QUOTES
     if before.endswith(("]", "}")) and text[index : index + 1] not in ("", "]", "}"):
         return "a value that starts with [ or { needs quotes"
     return None
 
 
+_INDENTED = "this line is not indented like the other keys of its section: put the same blanks before all of them"
 _OPENED = "the quote that opens here is not closed: put one at the end of the value"
 
 
@@ -615,6 +622,8 @@ def _compose(text: str, path: Path) -> "_Node | None":
             raise _refuse(path, [_Problem(line, "", early)]) from error
         if glued := _maybe_glued(text, mark, str(error.problem)):
             raise _refuse(path, [glued]) from error
+        if "expected <block end>" in str(error.problem):
+            raise _refuse(path, [_Problem(mark.line + 1, "", _INDENTED)]) from error
         begun = f"{error.context} from line {error.context_mark.line + 1}, " if error.context_mark else ""
         raise _broken(path, mark.line + 1, f"{begun}{error.problem}") from error
     except RecursionError as error:

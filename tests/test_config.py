@@ -422,6 +422,13 @@ def test_quotes_and_apostrophes_inside_a_text_are_none_at_its_end() -> None:
             "3: this is not YAML: mapping values are not allowed here; a value with a colon and a blank in it needs ",
         ),
         (ANSWER + "line: 'f' r\nmode: live\n", "2: there are quotes inside the quotes: "),
+        ('answer:\n  text: "x"\n delay: 1h\n', "3: this line is not indented like the other keys of its section: put "),
+        ("answer:\n  text: x\n delay: 1h\n", "3: this line is not indented like the other keys of its section: "),
+        ('answer:\n  text: "x"\n    delay: 1h\n', "3: this line is not indented like the other keys of its section: "),
+        (
+            'answer:\n  texts: ["a"\n    "b"]\n',
+            "3: this is not YAML: while parsing a flow sequence from line 2, expected ',' or ']', but got '<scalar>'; ",
+        ),
         (ANSWER + "---\nline: fr\n", "2: this is not YAML: expected a single document"),
         (ANSWER + "line: a\x07b\n", "2: this is not YAML: the character U+0007 is not allowed"),
         (ANSWER + 'line: "\\U00110000"\n', "2: this is not YAML: a number is out of range"),

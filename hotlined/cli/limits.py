@@ -44,6 +44,7 @@ def limits(settings: Settings, as_json: bool) -> None:
         print_wrapped(as_typed(" ".join(hold_in_words(hold.state, hold.reason, hold.by))))
     print_wrapped(_waits_in_words(report))
     if not report.unknown:
+        click.echo()
         _print_worst(report)
 
 
