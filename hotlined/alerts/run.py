@@ -189,7 +189,8 @@ class Run:
         self.say(f"{channel.name}: {texting.subject(self.config, alert.title)}")
 
     def _message(self, alert: Alert | Draft) -> Message:
-        return Message(texting.subject(self.config, alert.title), f"{alert.text}\n{alert.at}", alert.level)
+        text = f"{alert.text}\n{moment(alert.at, dated=True)}"
+        return Message(texting.subject(self.config, alert.title), text, alert.level)
 
     def _send_about_database(self, note: Note, state: str, words: str) -> None:
         """Send every URL once that the database is in trouble; the note keeps who has it."""

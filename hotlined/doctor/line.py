@@ -35,7 +35,8 @@ def daemon(scene: Scene) -> Finding:
     sentences = " ".join(trouble.sentences for trouble in report.trouble if trouble.code not in WINDOW_CODES)
     if not report.alive:
         return fail("does not run", sentences)
-    state = f"process {report.daemon.pid}, modem {report.daemon.modem.state}"
+    modem = str(report.daemon.modem.state).replace("_", " ")
+    state = f"process {report.daemon.pid}, modem {modem}"
     notes = "".join(f", {note}" for code, note in _CHOSEN.items() if report.maybe(code))
     if not sentences:
         return ok(state)

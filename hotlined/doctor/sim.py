@@ -23,8 +23,8 @@ def sim(scene: Scene) -> Finding:
             return ok("ready, as the daemon says")
         if state in SIM_STATES:
             trouble = scene.report.maybe(state)
-            return fail(state, trouble.sentences if trouble else "")
-        return unknown(f"the modem is {state}")
+            return fail(state.replace("_", " "), trouble.sentences if trouble else "")
+        return unknown(f"the modem is {state.replace('_', ' ')}")
     probe = scene.probe
     if probe.sim is None:
         return unknown(probe.why_not)
