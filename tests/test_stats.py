@@ -705,6 +705,14 @@ def test_shares_add_up(parts: tuple[int, ...], words: list[str]) -> None:
     assert shares(parts) == words
 
 
+def test_a_length_is_that_of_the_times_beside_it() -> None:
+    """Whoever takes 17:23 from 17:33 finds ten minutes, whatever the seconds were."""
+    start = datetime(2026, 11, 26, 17, 23, tzinfo=UTC)
+
+    assert length(start, start + 10 * MINUTE + timedelta(seconds=59)) == "ten minutes"
+    assert length(start + timedelta(seconds=59), start + 10 * MINUTE) == "ten minutes"
+
+
 @pytest.mark.parametrize(
     ("lasting", "words"),
     [

@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from fractions import Fraction
 
 from hotlined.policy import Limits
-from hotlined.statistics.periods import DAY, HOUR, WEEK, calendar_days, midnight
+from hotlined.statistics.periods import DAY, HOUR, WEEK, calendar_days, full_minute, midnight
 from hotlined.words.amounts import price
 
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
@@ -30,7 +30,8 @@ def money(segments: int, limits: Limits) -> str:
 
 
 def lasts(start: datetime, end: datetime) -> tuple[int, str]:
-    """Return how long a period is: a number and its unit."""
+    """Return how long a period is: a number and its unit, by the minutes that `calendar` writes."""
+    start, end = full_minute(start), full_minute(end)
     if counted := calendar_days(start, end):
         days = counted
     elif end - start >= _IN_DAYS:
