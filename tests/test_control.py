@@ -547,6 +547,41 @@ def test_root_follows_no_link_of_the_lines_user(doors: Doors, tmp_path: Path, ta
 
 
 @needs_root
+def test_root_believes_no_daemon_about_whose_a_line_is(doors: Doors) -> None:
+    """While the configuration is broken the daemon says what is in force: root is the line's user before it hears that.
+
+    Else one that was taken over would have root open what it likes.
+    """
+    precious = doors.folder / "precious.db"
+    open_for_daemon(precious).close()
+    told = {
+        "pid": os.getpid(),
+        "database": str(precious),
+        "modem": {},
+        "config": str(doors.config),
+        "pass_boottime": 0.0,
+        "in_force": json.dumps(json.loads(doors.config.read_text()) | {"database": str(precious)}),
+    }
+    (doors.folder / "run/main").mkdir()
+    (doors.folder / "run/main/status.json").write_text(json.dumps(told))
+    for path in (doors.folder / "run/main", doors.folder / "run/main/status.json"):
+        os.chown(path, LINE.uid, LINE.gids[0])
+    doors.config.write_text(doors.config.read_text().replace('"Non."', '"Non.", "txet": "x"'))
+
+    assert ADMIN.hotlined(doors.config, "pause").returncode != 0
+    with contextlib.closing(sqlite3.connect(precious)) as db:
+        assert db.execute("SELECT paused_at FROM line_state").fetchone() == (None,)
+    (doors.folder / "run/main/status.json").unlink()
+    assert ADMIN.hotlined(doors.config, "pause").returncode == 0
+    assert doors.one("SELECT paused_at IS NOT NULL FROM line_state") == 1
+    assert {path.stat().st_uid for path in doors.database.parent.iterdir()} == {LINE.uid}
+    copy = doors.folder / "copy.db"
+    assert "Permission denied" in ADMIN.hotlined(doors.config, "db", "backup", str(copy)).stderr
+    done = ADMIN.hotlined(doors.config, "db", "backup", "--database", str(doors.database), str(copy))
+    assert (done.returncode, copy.stat().st_uid) == (0, 0), done.stderr
+
+
+@needs_root
 @pytest.mark.parametrize("link", ["file", "folder"])
 def test_a_link_of_roots_leads_to_the_lines_user(doors: Doors, link: str) -> None:
     """An admin may put the database on another disk; who owns it there decides it."""

@@ -79,10 +79,10 @@ def back_up(settings: Settings, file: Path, database: Path | None) -> None:
 
 def _copied(settings: Settings, database: Path | None, file: Path, show: backup.Progress) -> tuple[int, Path | None]:
     """Copy the database as the line's user; root's part of the work is only to write FILE."""
-    if os.geteuid():
-        key = backup.make(database or settings.config().database, file, show)
-        return file.stat().st_size, key
     database = database or settings.loaded().database
+    if os.geteuid():
+        key = backup.make(database, file, show)
+        return file.stat().st_size, key
     backup.require_possible(database, file.resolve())
     with contextlib.ExitStack() as opened:
         copy = opened.enter_context(owner.written(file))

@@ -63,7 +63,10 @@ class Settings:
         return config
 
     def loaded(self) -> "Config":
-        """Find and load the configuration; raises ConfigError and UsageError."""
+        """Find and load the configuration; raises ConfigError and UsageError.
+
+        Where the file cannot be used, root becomes the line's user first: what is in force is the daemon's word.
+        """
         from hotlined import config  # noqa: PLC0415  --help and --version do without
 
         self.path = config.find(self.option, self.line, os.environ)
@@ -76,6 +79,9 @@ class Settings:
                 raise ConfigError(error.message, error.problems, hint) from error
             from hotlined.reports import in_force  # noqa: PLC0415  for mistakes alone
 
+            named = config.salvage(self.path).config
+            if not owner.become(named.runtime_dir / named.name):
+                owner.become(named.database)
             salvaged = in_force.look(self.path)
             if salvaged is None:
                 raise

@@ -49,7 +49,7 @@ def look(path: Path) -> InForce | None:
             nowhere,
             "Until you correct it, the running daemon keeps the configuration that it has, and so does this command.",
         )
-    if is_missing(salvaged.config.database):
+    if is_missing(salvaged.config.database) or _is_anothers(salvaged):
         return None
     config, unknown = _sendable(salvaged.config), salvaged.unknown
     if config.answer.texts != salvaged.config.answer.texts:
@@ -63,6 +63,11 @@ def look(path: Path) -> InForce | None:
         f"No daemon runs, so nobody knows what is in force. {guessed}"
         "Write numbers with their +, because their country is not known.",
     )
+
+
+def _is_anothers(salvaged: configuration.Salvaged) -> bool:
+    """Tell whether a further line's file does not say which database it has: the usual one is the first line's."""
+    return "database" in salvaged.unknown and salvaged.config.name != "main"
 
 
 def _alerts(salvaged: Config, running: Config | None) -> AlertsConfig:
