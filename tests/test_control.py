@@ -349,7 +349,7 @@ def test_what_is_no_decision_is_refused(asked: tuple[Path, Path]) -> None:
         assert db.execute("SELECT count(*) FROM requests").fetchone() == (0,)
     assert say(path, json.dumps(fits).encode() + b"\n") == {"result": 0}
     odd_name = {"verb": "forget", "arguments": {"name": "Pro\u00a0ximus\n", "keep_opt_out": False}}
-    assert say(path, json.dumps(fits | odd_name).encode() + b"\n")["result"]["contacts"] == 0
+    assert say(path, json.dumps(fits | odd_name).encode() + b"\n")["result"]["erased"]["contacts"] == 0
 
 
 def test_a_name_is_one_line(asked: tuple[Path, Path]) -> None:
