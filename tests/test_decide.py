@@ -260,6 +260,9 @@ def test_a_number_need_not_stand_on_the_command_line(tmp_path: Path) -> None:
         if any(isinstance(argument, click.Argument) and argument.name == "number" for argument in command.params)
     }
     assert len(taking) == 8
+    optional = [name for name, command in COMMANDS.items() if any("--number" in each.opts for each in command.params)]
+    assert optional == ["log"]
+    taking["log --number"] = [""]
     for name in sorted(taking):
         words = [sys.executable, "-m", "hotlined", "--config", str(filled.config), *name.split(), "-"]
         words += ["Bonjour"] * (len(taking[name]) - 1)

@@ -22,7 +22,16 @@ from hotlined.cli.output import csv_cell, json_line, sheet
 from hotlined.cli.pager import no_pager, print_paged
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.table import table
-from hotlined.cli.typed import CONTACT_ID, COUNT, complete_number, complete_tag, no_contact, options, tag_word
+from hotlined.cli.typed import (
+    CONTACT_ID,
+    COUNT,
+    complete_number,
+    complete_tag,
+    no_contact,
+    options,
+    read_number,
+    tag_word,
+)
 from hotlined.config import Config
 from hotlined.errors import AddressError, UsageError
 from hotlined.gsm.address import parse_number
@@ -129,7 +138,8 @@ _FILTERS = options(
         "--number",
         metavar="NUMBER",
         shell_complete=complete_number,
-        help="From this number in any spelling, from this name, or withheld.",
+        callback=read_number,
+        help="From this number in any spelling, from this name, or withheld; - reads it.",
     ),
     _any_of("--kind", "kinds", ContactKind, "Of this kind"),
     _any_of("--verdict", "verdicts", ContactVerdict, "With this verdict"),

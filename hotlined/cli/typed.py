@@ -87,7 +87,8 @@ def _complete(ctx: click.Context, incomplete: str, candidates: Callable[[Databas
     return []
 
 
-def _read_number(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
+def read_number(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    """Return what was typed for a number; `-` reads it: all users of a machine see what stands behind a command."""
     if value != "-":
         return value
     number = sys.stdin.readline().strip()
@@ -96,5 +97,5 @@ def _read_number(_context: click.Context, _parameter: click.Parameter, value: st
     return number
 
 
-number: Callable[[_Command], _Command] = click.argument("number", shell_complete=complete_number, callback=_read_number)
-"""The number of a person; `-` reads it from the input: all users of a machine see what stands behind a command."""
+number: Callable[[_Command], _Command] = click.argument("number", shell_complete=complete_number, callback=read_number)
+"""The number of a person."""
