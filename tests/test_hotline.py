@@ -1,11 +1,11 @@
 """The main job, end to end: the real daemon, real pyserial, and the simulator on a pty."""
 
-import contextlib
 import random
 import signal
-import subprocess
+import time
 from collections import Counter
 
+import extent
 from conftest import ANSWER, Line, wait_until
 
 NUMBER = "+32470123456"
@@ -61,7 +61,7 @@ def test_what_was_received_while_the_daemon_was_off_is_answered_when_it_comes(li
 
 def test_kill_at_random_moments_loses_nothing_and_sends_nothing_twice(line: Line) -> None:
     """However often the daemon is killed, each text is recorded once and each segment submitted at most once."""
-    dice = random.Random(20171124)
+    dice = random.Random(extent.SEED)
     line.configure(
         answer={"text": "é" * 200, "encoding": "smart", "max_segments": 2},
         limits={"segments": {"hour": 1000, "day": 1000, "month": 1000}},
@@ -71,7 +71,7 @@ def test_kill_at_random_moments_loses_nothing_and_sends_nothing_twice(line: Line
         texts.append(f"texte {count}")
         line.sim.do("deliver", from_=f"+3247012{count:04}", text=texts[-1])
         line.start()
-        let_it_live(line, dice.uniform(0.25, 0.9))
+        let_it_live(line, dice.randrange(LIFE), dice.uniform(0, 0.1))
         line.stop(signal.SIGKILL)
     line.start()
     wait_until(line.settled)
@@ -85,11 +85,17 @@ def test_kill_at_random_moments_loses_nothing_and_sends_nothing_twice(line: Line
     assert states["sent"] > KILLS / 2
 
 
-KILLS = 100
+KILLS = extent.examples(50, 100)
+LIFE = 50  # commands: 35 until the modem is ready, 5 for a text and its answer
 
 
-def let_it_live(line: Line, seconds: float) -> None:
-    """Let the daemon live for so long."""
-    assert line.daemon
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        line.daemon.wait(seconds)
+def let_it_live(line: Line, commands: int, seconds: float) -> None:
+    """Let the daemon live until it has given the modem so many commands, and so much longer."""
+    before = given(line)
+    wait_until(lambda: given(line) >= before + commands, "a daemon at work")
+    time.sleep(seconds)
+
+
+def given(line: Line) -> int:
+    """Return how many commands the modem has been given."""
+    return sum(line.sim.do("counters")["counters"].values())
