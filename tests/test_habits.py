@@ -6,8 +6,8 @@ import pytest
 from conftest import Line, Open, driver, wait_until
 
 from hotlined.errors import ModemRefusedError
-from hotlined.gsm.modem import REGISTERED, Registration, SimState
 from hotlined.gsm.profiles import STANDARD_CNMI
+from hotlined.gsm.responses import REGISTERED, Registration, SimState
 
 PDU = "07912374151616F6040B912374103254F600006211422200000005E8329BFD06"
 OTHER_PDU = "07912374151616F6040B912374103255F600006211422200000005E8329BFD06"

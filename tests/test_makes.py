@@ -12,8 +12,8 @@ from hotlined.errors import ModemError, ModemRefusedError, ModemSilentError
 from hotlined.gsm import profiles, tpdu
 from hotlined.gsm.address import parse_number
 from hotlined.gsm.alphabet import plan
-from hotlined.gsm.modem import SimState
 from hotlined.gsm.profiles import PROFILES, Meaning
+from hotlined.gsm.responses import SimState
 from hotlined.simulator.makes import MAKES
 from hotlined.simulator.pdus import write_status_report
 

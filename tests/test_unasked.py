@@ -14,9 +14,10 @@ from dataclasses import dataclass
 import pytest
 
 from hotlined.gsm import profiles
-from hotlined.gsm.modem import Modem, Sent
+from hotlined.gsm.modem import Modem
 from hotlined.gsm.port import Port
 from hotlined.gsm.profiles import Meaning
+from hotlined.gsm.responses import Sent
 
 PDU = "07912374151616F6040B912374103254F600006211422200000005E8329BFD06"
 OTHER_PDU = "07912374151616F6040B912374103255F600006211422200000005E8329BFD06"

@@ -21,7 +21,7 @@ from year import BY_HAND, HOUR, Handed, Network, Outcome, Settings, Verdict
 from hotlined import clock, config, policy
 from hotlined.daemon.loop import Daemon
 from hotlined.gsm.address import Address, Ton, identify
-from hotlined.gsm.modem import Refused, Sent, Unknown
+from hotlined.gsm.responses import Refused, Sent, Unknown
 from hotlined.simulator import pdus
 from hotlined.store import answers, contacts, decisions, privacy, requests
 from hotlined.store.database import Database

@@ -23,7 +23,8 @@ from hotlined.errors import (
     PortMissingError,
 )
 from hotlined.gsm import address
-from hotlined.gsm.modem import REGISTERED, Identification, Modem, NetworkCondition, Registration
+from hotlined.gsm.modem import Modem
+from hotlined.gsm.responses import REGISTERED, Identification, NetworkCondition, Registration
 from hotlined.policy import Reason
 from hotlined.states import ModemState
 from hotlined.store import answers, breaking

@@ -20,8 +20,9 @@ from hotlined.daemon.line import Line
 from hotlined.errors import ModemError, ModemSilentError
 from hotlined.gsm import profiles
 from hotlined.gsm.at import Unsolicited
-from hotlined.gsm.modem import PROBES, Listing, Modem
+from hotlined.gsm.modem import PROBES, Modem
 from hotlined.gsm.profiles import Meaning
+from hotlined.gsm.responses import Listing
 from hotlined.store import contacts
 from hotlined.timing import Backoff, Every
 

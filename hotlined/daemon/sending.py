@@ -20,8 +20,9 @@ from hotlined.daemon.connection import Connection
 from hotlined.daemon.credit import Credit
 from hotlined.daemon.line import Line
 from hotlined.errors import ModemError, PortError
-from hotlined.gsm import alphabet, modem, tpdu
-from hotlined.gsm.modem import CMS_SMSC_UNKNOWN, Modem
+from hotlined.gsm import alphabet, responses, tpdu
+from hotlined.gsm.modem import Modem
+from hotlined.gsm.responses import CMS_SMSC_UNKNOWN
 from hotlined.policy import Fate, Share, WaitingFor
 from hotlined.store import answers, breaking, contacts, fates, gate, pseudonyms, shares
 from hotlined.store.line import line_hold, note_half_hold, note_hold, note_share_hold, own_number
@@ -351,14 +352,14 @@ def _concerns_database(error: Exception) -> bool:
     return isinstance(error, sqlite3.Error) and DatabaseTrouble.of(error).name is not None
 
 
-def _result(outcome: modem.SubmitOutcome, *, stopping: bool) -> policy.Result:
+def _result(outcome: responses.SubmitOutcome, *, stopping: bool) -> policy.Result:
     """Return the outcome of a submission as the policy's result."""
     match outcome:
-        case modem.Sent(mr):
+        case responses.Sent(mr):
             return policy.Taken(mr)
-        case modem.Refused(text, cms, before_payload):
+        case responses.Refused(text, cms, before_payload):
             if cms is None:
                 return policy.Refused("error", None, before_payload, text)
             return policy.Refused(f"cms_{cms}", cms, before_payload)
-        case modem.Unknown(text):
+        case responses.Unknown(text):
             return policy.Unknown("stopped" if stopping else "no_result", text)

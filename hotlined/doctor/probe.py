@@ -5,8 +5,9 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from hotlined.errors import ModemError, PortError
-from hotlined.gsm.modem import REGISTERED, SMS_SERVICES, Modem, NetworkCondition, Registration, SimState
+from hotlined.gsm.modem import Modem
 from hotlined.gsm.port import Port
+from hotlined.gsm.responses import REGISTERED, SMS_SERVICES, NetworkCondition, Registration, SimState
 
 BAUDRATE = 115_200  # where no configuration names another
 FORWARDING_SECONDS = 20.0  # the network is asked

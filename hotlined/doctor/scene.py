@@ -11,7 +11,7 @@ from hotlined.doctor.witness import Witness
 from hotlined.errors import ConfigError
 from hotlined.gsm import finding
 from hotlined.gsm.finding import Candidate, Holder
-from hotlined.gsm.modem import NetworkCondition, Registration
+from hotlined.gsm.responses import NetworkCondition, Registration
 from hotlined.reports.line import LineReport, report_line
 from hotlined.status import ModemStatus
 

@@ -2,7 +2,7 @@
 
 from hotlined.doctor.findings import Finding, fail, ok, unknown, warn
 from hotlined.doctor.scene import Scene
-from hotlined.gsm.modem import Registration, SimState
+from hotlined.gsm.responses import Registration, SimState
 from hotlined.states import ModemState
 from hotlined.words.conditions import LAST_PIN_TRY, MODEM, SIM_STATES
 

@@ -7,15 +7,13 @@ Known to be wrong: a make that cannot do AT+CSMS=1 hands direct deliveries over 
 
 import contextlib
 import logging
-import re
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
 
 from hotlined.errors import ModemError, ModemRefusedError, ModemSilentError, PortLostError
-from hotlined.gsm import profiles, tpdu
+from hotlined.gsm import profiles, responses, tpdu
 from hotlined.gsm.at import (
     Command,
     Event,
@@ -32,6 +30,23 @@ from hotlined.gsm.at import (
 )
 from hotlined.gsm.port import Port
 from hotlined.gsm.profiles import Meaning
+from hotlined.gsm.responses import (
+    CMS_SMSC_UNKNOWN,
+    REGISTERED,
+    REGISTRATIONS,
+    SMS_SERVICES,
+    Entry,
+    Identification,
+    Listing,
+    NetworkCondition,
+    Refused,
+    Registration,
+    Sent,
+    SimState,
+    StorageUse,
+    SubmitOutcome,
+    Unknown,
+)
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +58,6 @@ LISTED_SECONDS = 150.0  # for all lines; 255 entries at 9,600 Bd take 100 s
 PROMPT_SECONDS = 10.0
 USSD_SECONDS = 30.0
 RADIO_SECONDS = 20.0
-CMS_SMSC_UNKNOWN = 330  # 27.005 3.2.5: SMSC address unknown
 RADIO_OFF = ("0", "4")  # +CFUN: <fun> (27.007 8.2)
 DEREGISTERED = "2"  # +COPS: <mode> (27.007 7.3)
 QUIET_SECONDS = 0.2
@@ -56,10 +70,6 @@ REPORTS = "SR"  # where some makes keep status reports: scanned once it is said 
 STATE_SECONDS = 1.0  # after +CPIN: some makes end it with nothing
 
 CHARSETS = ("IRA", "GSM")  # 27.007 5.5, best first: in the second a USSD string is septets
-BUSY = frozenset({314, 515})  # +CMS ERROR: the SIM is busy (27.005 3.2.5), the modem is still starting (SIMCom, Telit)
-SIM_CAUSES = frozenset(range(310, 319))  # +CMS ERROR: no SIM, its PIN, its PUK, its failure (27.005 3.2.5)
-BUSY_CME = 14  # 27.007 9.2.1: SIM busy
-EMPTY = frozenset({320, 321, 500})  # +CMS ERROR: what some say for the listing of an empty storage
 
 PROBES = tuple(Command(f"AT{name}?", prefixes=(f"{name}:",)) for name in ("+CMGF", "+CSMS", "+CNMI", "+CPMS", "+CFUN"))
 """Asked in turn when resynchronising: a late answer to one cannot be taken for that of the next."""
@@ -70,145 +80,6 @@ CHECKS = (("AT+CMGF?;+CNMI?;+CSCS?",), ("AT+CMGF?;+CNMI?",), ("AT+CMGF?", "AT+CN
 """What asks for the settings that matter: in one command line (V.250 5.2.1), else apart.
 
 The first of which every question is answered, else the last."""
-
-
-class SimState(StrEnum):
-    """What AT+CPIN? says (27.007 8.3)."""
-
-    READY = "READY"
-    PIN = "SIM PIN"
-    PUK = "SIM PUK"
-    ABSENT = "absent"
-    OTHER = "other"
-
-
-class Registration(StrEnum):
-    """Whether the network has us (27.007 7.2)."""
-
-    HOME = "home"
-    ROAMING = "roaming"
-    SEARCHING = "searching"
-    DENIED = "denied"
-    NONE = "none"
-    UNKNOWN = "unknown"
-
-
-_REGISTRATION = {
-    0: Registration.NONE,
-    1: Registration.HOME,
-    2: Registration.SEARCHING,
-    3: Registration.DENIED,
-    5: Registration.ROAMING,
-    6: Registration.HOME,  # for SMS only
-    7: Registration.ROAMING,
-    8: Registration.DENIED,  # but for emergencies
-    9: Registration.HOME,  # without calls over LTE
-    10: Registration.ROAMING,
-}
-REGISTRATIONS = ("+CREG", "+CEREG", "+CGREG", "+C5GREG")
-"""What knows the registration: circuits, LTE, packets, 5G (27.007 7.2, 10.1). A stick may know it by one alone."""
-REGISTERED = frozenset({Registration.HOME, Registration.ROAMING})
-_REGISTRATION_RANK = (
-    Registration.UNKNOWN,
-    Registration.NONE,
-    Registration.SEARCHING,
-    Registration.DENIED,
-    Registration.ROAMING,
-    Registration.HOME,
-)
-"""Of two answers the later one here counts: +CREG of an LTE stick may always say none."""
-
-
-TECHNOLOGIES = {
-    **dict.fromkeys(("0", "1", "3", "8"), "2G"),
-    **dict.fromkeys(("2", "4", "5", "6"), "3G"),
-    **dict.fromkeys(("7", "10"), "LTE"),
-    "9": "NB-IoT",
-    **dict.fromkeys(("11", "12", "13"), "5G"),
-}
-"""<AcT> of +COPS (27.007 7.3)."""
-
-SMS_SERVICES = {"0": "packet", "1": "circuit", "2": "packet, else circuit", "3": "circuit, else packet"}
-"""<service> of +CGSMS (27.007 10.1.21): the domain that texts are sent in."""
-
-
-@dataclass(frozen=True, slots=True)
-class Identification:
-    """Who the modem and its SIM say that they are; empty where they do not say."""
-
-    manufacturer: str = ""
-    model: str = ""
-    imei: str = ""
-    imsi: str = ""
-    own_number: str = ""
-    service_centre: str | None = None
-    sms_service: str = ""
-    """Which way the modem sends texts: one of SMS_SERVICES."""
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One entry of a storage: its index, its status (27.005 3.1: 0 unread … 3 sent) and its raw PDU."""
-
-    index: int
-    status: int
-    tpdu_length: int | None
-    pdu: str
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """What a storage showed, and whether the listing came to its end."""
-
-    storage: str
-    entries: tuple[Entry, ...]
-    complete: bool
-
-
-@dataclass(frozen=True, slots=True)
-class StorageUse:
-    """How full a storage says that it is, in entries."""
-
-    name: str
-    used: int
-    total: int
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """The network took the segment, under this reference (None where the make gives none)."""
-
-    mr: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """The modem or the network refused; `cms` is the cause, `before_payload` proves that nothing left."""
-
-    text: str
-    cms: int | None
-    before_payload: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Unknown:
-    """Nobody knows whether the segment left."""
-
-    text: str
-
-
-SubmitOutcome = Sent | Refused | Unknown
-
-
-@dataclass(frozen=True, slots=True)
-class NetworkCondition:
-    """Registration, signal (percent, None where unknown), the operator's name, and the technology in use."""
-
-    registration: Registration
-    signal_percent: int | None
-    operator: str
-    technology: str = ""
-    """As people say it: 2G, 3G, LTE, NB-IoT, 5G; empty where the modem does not say."""
 
 
 class Modem:
@@ -274,8 +145,8 @@ class Modem:
     def take_late_reference(self) -> int | None:
         """Return the reference of a +CMGS that came after its time limit, once."""
         while self._late:
-            if match := _CMGS.match(self._late.popleft()):
-                return int(match[1])
+            if (reference := responses.maybe_reference(self._late.popleft())) is not None:
+                return reference
         return None
 
     def listen(self, seconds: float) -> bool:
@@ -382,8 +253,8 @@ class Modem:
 
     def _note_final(self, final: Final) -> None:
         """Note what a final result code hints at: that the SIM is busy, or may be another one."""
-        self._was_busy = self._was_busy or _is_busy(final)
-        if final.cme is not None or final.cms in SIM_CAUSES:
+        self._was_busy = self._was_busy or responses.is_busy(final)
+        if responses.may_be_another_sim(final):
             self.is_sim_certain = False
 
     def require(self, text: str, *prefixes: str, seconds: float = COMMAND_SECONDS, bare: bool = False) -> Response:
@@ -398,12 +269,12 @@ class Modem:
         response = self.run(text, *([prefix] if prefix else ()), seconds=seconds, bare=not prefix)
         if not response.final.ok or not response.lines:
             return ""
-        return response.lines[0].text.removeprefix(prefix).strip() if prefix else _words(response)
+        return response.lines[0].text.removeprefix(prefix).strip() if prefix else responses.words(response)
 
     def ask_digits(self, text: str, prefix: str = "") -> str:
         """Return the long number that a query says (an IMSI, IMEI or ICCID), or an empty string."""
         response = self.run(text, *([prefix] if prefix else ()), seconds=SLOW_COMMAND_SECONDS, bare=not prefix)
-        return _digits(response)
+        return responses.digits(response)
 
     # ---- initialisation
 
@@ -448,10 +319,7 @@ class Modem:
                 raise
             final, lines = Final("OK"), tuple(self._information)  # old Wavecom modems do not say it
             self.resynchronise()
-        if final.ok and lines:
-            words = lines[0].text.removeprefix("+CPIN:").strip(' "')
-            return _SIM_WORDS.get(words, SimState.OTHER), words
-        return _SIM_CAUSES.get(final.cme, SimState.OTHER), final.text
+        return responses.sim_state(final, lines)
 
     def sim_identity(self) -> str:
         """Return what tells one SIM from another before its PIN is given: the ICCID, else the modem's IMEI."""
@@ -490,7 +358,7 @@ class Modem:
         self._ask_for_codes()
         if self.ask("AT+CMEE?", "+CMEE:") != "1":
             log.warning("the modem does not number its errors: a refusal after Ctrl-Z will be unconfirmed")
-        if _field(self.ask("AT+CPMS?", "+CPMS:", seconds=SLOW_COMMAND_SECONDS), 0) not in self.storages:
+        if responses.field(self.ask("AT+CPMS?", "+CPMS:", seconds=SLOW_COMMAND_SECONDS), 0) not in self.storages:
             log.warning("the modem does not keep the storage that was chosen for texts")
         return replace(
             identification,
@@ -507,7 +375,7 @@ class Modem:
         return self._imsi
 
     def _note_imsi(self, response: Response) -> None:
-        self._imsi = _digits(response)
+        self._imsi = responses.digits(response)
         self.is_sim_certain = self._imsi != ""
 
     def imei(self) -> str:
@@ -516,7 +384,7 @@ class Modem:
 
     def own_number(self) -> str:
         """Return the SIM's number as it knows it (27.007 7.1), or an empty string: it names its own first."""
-        return _field(self.ask("AT+CNUM", "+CNUM:", seconds=SLOW_COMMAND_SECONDS), 1) or ""
+        return responses.field(self.ask("AT+CNUM", "+CNUM:", seconds=SLOW_COMMAND_SECONDS), 1) or ""
 
     def service_centre(self) -> str | None:
         """Return the number of the SIM's service centre (27.005 3.3.1).
@@ -526,7 +394,7 @@ class Modem:
         response = self.run("AT+CSCA?", "+CSCA:", seconds=SLOW_COMMAND_SECONDS)
         if response.final.cms == CMS_SMSC_UNKNOWN:
             return ""
-        return _field(response.lines[0].text.removeprefix("+CSCA:"), 0) if response.lines else None
+        return responses.field(response.lines[0].text.removeprefix("+CSCA:"), 0) if response.lines else None
 
     def verify(self) -> None:
         """Check that the settings still stand, with one command; raises ModemRefusedError where they do not.
@@ -553,15 +421,15 @@ class Modem:
         """Read back what was set, for `verify`; raises ModemRefusedError where it is not what was wanted."""
         self._protocol.take_echoed()
         self._note_checks()
-        if any(_HANDED_OVER.match(line) for line in self._settings):
+        if any(map(responses.hands_over, self._settings)):
             self._choose_indications()  # it may have started anew in between
             self._note_checks()
-            if any(_HANDED_OVER.match(line) for line in self._settings):
+            if any(map(responses.hands_over, self._settings)):
                 log.warning("the modem hands texts over instead of storing them, and takes no other setting")
-        if any(_UNWANTED.match(line) for line in self._settings):
+        if any(map(responses.is_text_mode, self._settings)):
             raise _not_kept(self._settings)
         if cnmi := next((line for line in self._settings if line.startswith("+CNMI:")), ""):
-            self.reports = _REPORTED.match(cnmi) is not None
+            self.reports = responses.reports_come(cnmi)
         self._echoes = self._protocol.take_echoed()
         self._is_complete = True
 
@@ -607,9 +475,7 @@ class Modem:
         self._charset = next((charset for charset in CHARSETS if self.run(f'AT+CSCS="{charset}"').final.ok), "")
 
     def _choose_storages(self) -> None:
-        answer = self.ask("AT+CPMS=?", "+CPMS:", seconds=SLOW_COMMAND_SECONDS)
-        first = re.match(r"\(+([^)]*)\)", answer)  # what can be listed; some leave quotes out, or parentheses
-        offered = dict.fromkeys(re.findall(r"\w+", first[1] if first else answer))
+        offered = responses.offered(self.ask("AT+CPMS=?", "+CPMS:", seconds=SLOW_COMMAND_SECONDS))
         names = [name for name in offered if name != REPORTS]
         usable = [name for name in STORAGES if name in names] or [UNION for name in names if name == UNION]
         usable = usable or names[:1] or [STORAGES[0]]
@@ -645,7 +511,7 @@ class Modem:
                 self._note_use(name, response)
                 self.unread.pop(name, None)
                 break
-            if _is_busy(response.final):
+            if responses.is_busy(response.final):
                 break
         else:
             self._roles.pop(name, None)  # the next time in any form
@@ -685,30 +551,26 @@ class Modem:
         taken = next((cnmi for cnmi in self.profile.cnmi if self.run(f"AT+CNMI={cnmi}").final.ok), None)
         if taken is None:
             log.warning("the modem announces no texts: they are found when the storages are listed")
-        self.reports = taken is not None and _REPORTED.match(taken) is not None
+        self.reports = taken is not None and responses.reports_come(taken)
 
     # ---- condition
 
     def condition(self) -> NetworkCondition:
         """Ask for registration, signal and operator."""
-        registration, name = self._registration()
-        rssi = self.ask("AT+CSQ", "+CSQ:").split(",")[0]
-        # 27.007 8.5: 0 to 31, 99 unknown
-        signal = round(int(rssi) * 100 / 31) if rssi.isdecimal() and int(rssi) <= 31 else None
+        registration, question = self._registration()
+        signal = responses.signal_percent(self.ask("AT+CSQ", "+CSQ:"))
         operator = technology = ""
         if registration in REGISTERED:  # else some makes keep the question until they have found one
             answer = self.ask("AT+COPS?", "+COPS:", seconds=SLOW_COMMAND_SECONDS)
-            operator, access = _field(answer, 2) or "", _field(answer, 3) or ""
-            technology = TECHNOLOGIES.get(access.lstrip("0") or "0", "") if access else "LTE" * (name == "+CEREG")
+            operator, technology = responses.operator(answer, question)
         return NetworkCondition(registration, signal, operator, technology)
 
     def _registration(self) -> tuple[Registration, str]:
         """Return how the modem is registered, and by the answer to which question."""
         registration, name = Registration.UNKNOWN, ""
         for name in REGISTRATIONS:
-            state = _field(self.ask(f"AT{name}?", f"{name}:"), 1) or ""
-            answer = _REGISTRATION.get(int(state), Registration.UNKNOWN) if state.isdecimal() else Registration.UNKNOWN
-            registration = max(registration, answer, key=_REGISTRATION_RANK.index)
+            answer = responses.registration_of(self.ask(f"AT{name}?", f"{name}:"))
+            registration = responses.better(registration, answer)
             if registration in REGISTERED:
                 break
         return registration, name
@@ -750,10 +612,10 @@ class Modem:
             response = self.run("AT+CMGL=4", "+CMGL:", seconds=LISTING_SECONDS, line_seconds=LINE_SECONDS, payload=True)
         except ModemSilentError:
             log.warning("the listing of %s broke off after %d entries", storage, len(self._information))
-            entries_so_far = (_entry(line) for line in self._information)
+            entries_so_far = map(responses.entry_of, self._information)
             return Listing(storage, tuple(entry for entry in entries_so_far if entry), complete=False)
         self._require_no_echo()
-        if response.final.cms in EMPTY and not response.lines and self._holds_nothing(storage):
+        if response.final.cms in responses.EMPTY and not response.lines and self._holds_nothing(storage):
             return Listing(storage, (), complete=True)
         if not response.final.ok:
             raise ModemRefusedError(
@@ -761,7 +623,7 @@ class Modem:
                 response.final.text,
                 "It is being set up again; a modem that has reset itself has lost its settings.",
             )
-        entries = [entry for line in response.lines if (entry := _entry(line) or self._read_alone(line))]
+        entries = [entry for line in response.lines if (entry := responses.entry_of(line) or self._read_alone(line))]
         complete = len(entries) == len(response.lines)
         self.storages[storage] = StorageUse(storage, len(entries), self.storages[storage].total)
         return Listing(storage, tuple(entries), complete)
@@ -771,11 +633,11 @@ class Modem:
 
         None for a slot that is empty after all, or whose text the modem does not show: such a one is never deleted.
         """
-        if not (index := re.match(r"\+CMGL:\s*(\d{1,5})\b", line.text)):
+        if (index := responses.maybe_index(line.text)) is None:
             return None
-        entry = self.read(int(index[1]))
+        entry = self.read(index)
         if entry is None:
-            log.warning("slot %s is listed, but empty", index[1])
+            log.warning("slot %d is listed, but empty", index)
         return entry
 
     def read(self, index: int) -> Entry | None:
@@ -784,10 +646,7 @@ class Modem:
         response = self.run(f"AT+CMGR={index}", "+CMGR:", payload=True, seconds=SLOW_COMMAND_SECONDS)
         if not response.final.ok or not response.lines:
             return None
-        line = response.lines[0]
-        payload = (line.payload or "\n".join(self._unrecognised)).strip().upper()
-        status = re.match(r"\+CMGR:\s*(\d)\s*,", line.text)
-        return Entry(index, int(status[1]) if status else _status(payload), None, payload) if payload else None
+        return responses.slot(index, response.lines[0], self._unrecognised)
 
     def list_slots(self, storage: str) -> Listing:
         """Read a storage slot by slot, because the modem hangs when it lists it.
@@ -872,8 +731,8 @@ class Modem:
         self._note_final(response.final)
         if not response.final.ok:
             return Refused(response.final.text, response.final.cms, before_payload=False)
-        references = [match[1] for line in response.lines if (match := _CMGS.match(line.text))]
-        return Sent(int(references[0]) if references else None)
+        references = (responses.maybe_reference(line.text) for line in response.lines)
+        return Sent(next((reference for reference in references if reference is not None), None))
 
     # ---- USSD
 
@@ -894,13 +753,10 @@ class Modem:
                     f"The network did not answer {code} in {seconds:g} s.", "It is asked again later."
                 )
             self._receive(deadline)
-        match = _CUSD.match(event.text)
-        if match and match["wants"] == "1":
+        answer, is_menu = responses.ussd(event.text, as_septets=self._charset == "GSM")
+        if is_menu:
             self.run("AT+CUSD=2", seconds=SLOW_COMMAND_SECONDS)
-        text = (match["text"] or match["unquoted"] or "").strip() if match else ""
-        dcs = int(match["dcs"]) if match and match["dcs"] else None
-        answer = text and tpdu.decode_ussd(text, dcs, as_septets=self._charset == "GSM")
-        if not answer:
+        if answer is None:
             raise ModemRefusedError(f"The network has no answer to {code}.", event.text, "Is the code right?")
         return answer
 
@@ -984,71 +840,11 @@ class Modem:
 
     def _note_use(self, storage: str, response: Response) -> None:
         """Note how full a storage is that was just selected; some makes say it only when asked (27.005 3.2.2)."""
-        if (counts := _counts(response)) is None:
-            counts = _counts(self.run("AT+CPMS?", "+CPMS:", seconds=SLOW_COMMAND_SECONDS))
+        if (counts := responses.counts(response)) is None:
+            counts = responses.counts(self.run("AT+CPMS?", "+CPMS:", seconds=SLOW_COMMAND_SECONDS))
         if counts:
             self.storages[storage] = StorageUse(storage, *counts)
         self.storages.setdefault(storage, StorageUse(storage, 0, 0))
-
-
-# 27.007 7.15: +CUSD: <m>[,"<str>"[,<dcs>]], the string over several lines
-# an E160 leaves the quotes out
-_CUSD = re.compile(
-    r'\+CUSD:\s*(?P<wants>\d)(?:\s*,\s*(?:"(?P<text>.*)"|(?P<unquoted>[0-9A-F]+))(?:\s*,\s*(?P<dcs>\d+))?)?',
-    re.DOTALL,
-)
-_CMGS = re.compile(r"\+CMGS:\s*(\d{1,3})\b")
-_CMGL = re.compile(r"\+CMGL:\s*(\d{1,5})\s*,\s*(\d)\s*,.*?(\d{0,4})\s*$")
-
-_UNWANTED = re.compile(r"\+CMGF:\s*1")  # text mode
-_HANDED_OVER = re.compile(r"\+CNMI:\s*\d\s*,\s*[23]")  # texts come by themselves and are not stored
-_REPORTED = re.compile(r"(?:\+CNMI:)?\s*(?:\d\s*,\s*){3}[12]")  # its <ds>: status reports come
-_LONG_NUMBER = re.compile(r'(?:[+^*]?\w+:)?\s*"?(\d{10,22})F?"?(?:[ ,/].*)?', re.IGNORECASE)
-_UNASKED = re.compile(r"[+^*#$%_]|[A-Z][A-Z_ ]*:")  # how a code begins that no table knows
-
-_HEX = re.compile(r"(?:[0-9A-F]{2})+")
-
-_SIM_WORDS = {state.value: state for state in SimState} | {
-    # a second PIN is for what is not done here
-    "SIM PIN2": SimState.READY,
-    "SIM PUK2": SimState.READY,
-    "NOT INSERTED": SimState.ABSENT,
-    "SIM REMOVED": SimState.ABSENT,
-}
-
-# 27.007 9.2.1; a modem without a SIM answers AT+CPIN? with one of the first
-_SIM_CAUSES: dict[int | None, SimState] = {
-    10: SimState.ABSENT,
-    13: SimState.ABSENT,
-    15: SimState.ABSENT,
-    11: SimState.PIN,
-    12: SimState.PUK,
-}
-
-
-def _entry(line: Information) -> Entry | None:
-    """Read +CMGL: <index>,<stat>,[<alpha>],<length> and its PDU; None where the two do not fit together."""
-    match = _CMGL.match(line.text)
-    if not match or line.payload is None:
-        return None
-    entry = Entry(int(match[1]), int(match[2]), int(match[3]) if match[3] else None, line.payload.strip().upper())
-    return entry if _has_its_length(entry) else None
-
-
-def _has_its_length(entry: Entry) -> bool:
-    """Tell whether a PDU is as long as its header said: the service centre and its length octet, then the TPDU."""
-    octets = len(entry.pdu) // 2
-    return entry.tpdu_length is None or octets == 1 + int(entry.pdu[:2], 16) + entry.tpdu_length
-
-
-def _status(pdu: str) -> int:
-    """Return the status of an entry that comes without one: what we could have submitted is unsent (23.040 9.2.3.1)."""
-    first = pdu[2 + 2 * int(pdu[:2], 16) :][:2] if _HEX.fullmatch(pdu) else ""
-    return 2 if first and int(first, 16) & 3 == 1 else 1
-
-
-def _is_busy(final: Final) -> bool:
-    return final.cms in BUSY or final.cme == BUSY_CME
 
 
 def _not_kept(settings: tuple[str, ...]) -> ModemRefusedError:
@@ -1057,37 +853,3 @@ def _not_kept(settings: tuple[str, ...]) -> ModemRefusedError:
         "ERROR",
         "It is being set up again; if this comes back, the stick needs a better power supply or is broken.",
     )
-
-
-def _field(text: str, position: int) -> str | None:
-    """Return a parameter of an answer without its quotes, of which some makes leave out one or both.
-
-    None where the parameter is missing or left empty; "" only where the modem wrote two quotes.
-    """
-    fields = re.findall(r'\s*("(?:[^"]|"")*"|[^,]*)(?:,|$)', text)
-    parameter = fields[position].strip() if len(fields) > position else ""
-    return parameter.strip('"') if parameter else None
-
-
-def _counts(response: Response) -> tuple[int, int] | None:
-    """Return how many entries a storage holds, and has room for, by an answer to AT+CPMS; None if it does not say."""
-    for line in response.lines:
-        numbers = [int(number) for number in re.findall(r"\b\d{1,5}\b", line.text.split(":", 1)[1])[:2]]
-        if len(numbers) == 2:
-            return numbers[0], numbers[1]
-    return None
-
-
-def _digits(response: Response) -> str:
-    """Return the long number that is an answer (an IMSI, IMEI or ICCID): the first line that is one, or nothing."""
-    lines = [line.text.strip() for line in response.lines] if response.final.ok else []
-    number = next((match[1] for line in lines if (match := _LONG_NUMBER.fullmatch(line))), "")
-    if not number and len(lines) == 1 and (match := re.search(r"\d{10,22}", lines[0])):
-        return match[0]  # alone, it is the answer, whatever stands around it
-    return number
-
-
-def _words(response: Response) -> str:
-    """Return the words that are an answer: its first line that does not begin as an unsolicited code does."""
-    lines = [line.text.strip() for line in response.lines]
-    return next((line for line in lines if not _UNASKED.match(line)), lines[0])

@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 from hotlined.errors import ModemError
 from hotlined.gsm import at, profiles
 from hotlined.gsm.anonymous import RecordedLine, anonymise
-from hotlined.gsm.modem import Modem, SimState
+from hotlined.gsm.modem import Modem
 from hotlined.gsm.port import Port
+from hotlined.gsm.responses import SimState
 
 HEADER = "# hotlined recording 1"
 

@@ -1,0 +1,347 @@
+"""What modems say, read as values: pure, whatever the make. `modem` asks and decides, `at` knows where a response ends.
+
+Some makes leave out quotes, parentheses, spaces or whole fields, and some say more than they were asked for: each of
+these functions takes what is there.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from hotlined.gsm import tpdu
+from hotlined.gsm.at import Final, Information, Response
+
+CMS_SMSC_UNKNOWN = 330  # 27.005 3.2.5: SMSC address unknown
+BUSY = frozenset({314, 515})  # +CMS ERROR: the SIM is busy (27.005 3.2.5), the modem is still starting (SIMCom, Telit)
+BUSY_CME = 14  # 27.007 9.2.1: SIM busy
+SIM_CAUSES = frozenset(range(310, 319))  # +CMS ERROR: no SIM, its PIN, its PUK, its failure (27.005 3.2.5)
+EMPTY = frozenset({320, 321, 500})  # +CMS ERROR: what some say for the listing of an empty storage
+
+
+class SimState(StrEnum):
+    """What AT+CPIN? says (27.007 8.3)."""
+
+    READY = "READY"
+    PIN = "SIM PIN"
+    PUK = "SIM PUK"
+    ABSENT = "absent"
+    OTHER = "other"
+
+
+class Registration(StrEnum):
+    """Whether the network has us (27.007 7.2)."""
+
+    HOME = "home"
+    ROAMING = "roaming"
+    SEARCHING = "searching"
+    DENIED = "denied"
+    NONE = "none"
+    UNKNOWN = "unknown"
+
+
+_REGISTRATION = {
+    0: Registration.NONE,
+    1: Registration.HOME,
+    2: Registration.SEARCHING,
+    3: Registration.DENIED,
+    5: Registration.ROAMING,
+    6: Registration.HOME,  # for SMS only
+    7: Registration.ROAMING,
+    8: Registration.DENIED,  # but for emergencies
+    9: Registration.HOME,  # without calls over LTE
+    10: Registration.ROAMING,
+}
+REGISTRATIONS = ("+CREG", "+CEREG", "+CGREG", "+C5GREG")
+"""What knows the registration: circuits, LTE, packets, 5G (27.007 7.2, 10.1). A stick may know it by one alone."""
+REGISTERED = frozenset({Registration.HOME, Registration.ROAMING})
+_REGISTRATION_RANK = (
+    Registration.UNKNOWN,
+    Registration.NONE,
+    Registration.SEARCHING,
+    Registration.DENIED,
+    Registration.ROAMING,
+    Registration.HOME,
+)
+"""Of two answers the later one here counts: +CREG of an LTE stick may always say none."""
+
+
+TECHNOLOGIES = {
+    **dict.fromkeys(("0", "1", "3", "8"), "2G"),
+    **dict.fromkeys(("2", "4", "5", "6"), "3G"),
+    **dict.fromkeys(("7", "10"), "LTE"),
+    "9": "NB-IoT",
+    **dict.fromkeys(("11", "12", "13"), "5G"),
+}
+"""<AcT> of +COPS (27.007 7.3)."""
+
+SMS_SERVICES = {"0": "packet", "1": "circuit", "2": "packet, else circuit", "3": "circuit, else packet"}
+"""<service> of +CGSMS (27.007 10.1.21): the domain that texts are sent in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identification:
+    """Who the modem and its SIM say that they are; empty where they do not say."""
+
+    manufacturer: str = ""
+    model: str = ""
+    imei: str = ""
+    imsi: str = ""
+    own_number: str = ""
+    service_centre: str | None = None
+    sms_service: str = ""
+    """Which way the modem sends texts: one of SMS_SERVICES."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of a storage: its index, its status (27.005 3.1: 0 unread … 3 sent) and its raw PDU."""
+
+    index: int
+    status: int
+    tpdu_length: int | None
+    pdu: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What a storage showed, and whether the listing came to its end."""
+
+    storage: str
+    entries: tuple[Entry, ...]
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StorageUse:
+    """How full a storage says that it is, in entries."""
+
+    name: str
+    used: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The network took the segment, under this reference (None where the make gives none)."""
+
+    mr: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The modem or the network refused; `cms` is the cause, `before_payload` proves that nothing left."""
+
+    text: str
+    cms: int | None
+    before_payload: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Nobody knows whether the segment left."""
+
+    text: str
+
+
+SubmitOutcome = Sent | Refused | Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkCondition:
+    """Registration, signal (percent, None where unknown), the operator's name, and the technology in use."""
+
+    registration: Registration
+    signal_percent: int | None
+    operator: str
+    technology: str = ""
+    """As people say it: 2G, 3G, LTE, NB-IoT, 5G; empty where the modem does not say."""
+
+
+# ---- reading
+
+
+# 27.007 7.15: +CUSD: <m>[,"<str>"[,<dcs>]], the string over several lines
+# an E160 leaves the quotes out
+_CUSD = re.compile(
+    r'\+CUSD:\s*(?P<wants>\d)(?:\s*,\s*(?:"(?P<text>.*)"|(?P<unquoted>[0-9A-F]+))(?:\s*,\s*(?P<dcs>\d+))?)?',
+    re.DOTALL,
+)
+_CMGS = re.compile(r"\+CMGS:\s*(\d{1,3})\b")
+_CMGL = re.compile(r"\+CMGL:\s*(\d{1,5})\s*,\s*(\d)\s*,.*?(\d{0,4})\s*$")
+
+_TEXT_MODE = re.compile(r"\+CMGF:\s*1")
+_HANDED_OVER = re.compile(r"\+CNMI:\s*\d\s*,\s*[23]")  # texts come by themselves and are not stored
+_REPORTED = re.compile(r"(?:\+CNMI:)?\s*(?:\d\s*,\s*){3}[12]")  # its <ds>: status reports come
+_LONG_NUMBER = re.compile(r'(?:[+^*]?\w+:)?\s*"?(\d{10,22})F?"?(?:[ ,/].*)?', re.IGNORECASE)
+_UNASKED = re.compile(r"[+^*#$%_]|[A-Z][A-Z_ ]*:")  # how a code begins that no table knows
+
+_HEX = re.compile(r"(?:[0-9A-F]{2})+")
+
+_SIM_WORDS = {state.value: state for state in SimState} | {
+    # a second PIN is for what is not done here
+    "SIM PIN2": SimState.READY,
+    "SIM PUK2": SimState.READY,
+    "NOT INSERTED": SimState.ABSENT,
+    "SIM REMOVED": SimState.ABSENT,
+}
+
+# 27.007 9.2.1; a modem without a SIM answers AT+CPIN? with one of the first
+_SIM_CAUSES: dict[int | None, SimState] = {
+    10: SimState.ABSENT,
+    13: SimState.ABSENT,
+    15: SimState.ABSENT,
+    11: SimState.PIN,
+    12: SimState.PUK,
+}
+
+
+def sim_state(final: Final, lines: Sequence[Information]) -> tuple[SimState, str]:
+    """Return the state of the SIM by what came of AT+CPIN?, and the modem's own words for it."""
+    if final.ok and lines:
+        said = lines[0].text.removeprefix("+CPIN:").strip(' "')
+        return _SIM_WORDS.get(said, SimState.OTHER), said
+    return _SIM_CAUSES.get(final.cme, SimState.OTHER), final.text
+
+
+def may_be_another_sim(final: Final) -> bool:
+    """Tell whether a final result code hints at the SIM: that it is gone, or another one."""
+    return final.cme is not None or final.cms in SIM_CAUSES
+
+
+def registration_of(answer: str) -> Registration:
+    """Return how the modem is registered by what it says behind +CREG: or its like."""
+    state = field(answer, 1) or ""
+    return _REGISTRATION.get(int(state), Registration.UNKNOWN) if state.isdecimal() else Registration.UNKNOWN
+
+
+def better(one: Registration, other: Registration) -> Registration:
+    """Return that of two answers which counts: +CREG of an LTE stick may always say none."""
+    return max(one, other, key=_REGISTRATION_RANK.index)
+
+
+def signal_percent(answer: str) -> int | None:
+    """Return the strength of the signal by what stands behind +CSQ: (27.007 8.5: 0 to 31, 99 unknown)."""
+    rssi = answer.split(",", maxsplit=1)[0]
+    return round(int(rssi) * 100 / 31) if rssi.isdecimal() and int(rssi) <= 31 else None
+
+
+def operator(answer: str, question: str) -> tuple[str, str]:
+    """Return the operator's name and the technology by what stands behind +COPS:.
+
+    `question` is what the registration is known by: +CEREG knows that of LTE alone.
+    """
+    access = field(answer, 3) or ""
+    technology = TECHNOLOGIES.get(access.lstrip("0") or "0", "") if access else "LTE" * (question == "+CEREG")
+    return field(answer, 2) or "", technology
+
+
+def offered(answer: str) -> list[str]:
+    """Return the storages that can be listed by what stands behind +CPMS:; some leave quotes out, or parentheses."""
+    first = re.match(r"\(+([^)]*)\)", answer)
+    return list(dict.fromkeys(re.findall(r"\w+", first[1] if first else answer)))
+
+
+def is_text_mode(line: str) -> bool:
+    """Tell whether +CMGF: says that texts are not shown as PDUs."""
+    return _TEXT_MODE.match(line) is not None
+
+
+def hands_over(line: str) -> bool:
+    """Tell whether +CNMI: says that texts come by themselves and are not stored."""
+    return _HANDED_OVER.match(line) is not None
+
+
+def reports_come(line: str) -> bool:
+    """Tell whether the parameters of +CNMI, with their name or without, let status reports come."""
+    return _REPORTED.match(line) is not None
+
+
+def maybe_reference(line: str) -> int | None:
+    """Return the reference that the network gave a segment, by +CMGS: <mr>; None where it is something else."""
+    match = _CMGS.match(line)
+    return int(match[1]) if match else None
+
+
+def ussd(event: str, *, as_septets: bool) -> tuple[str | None, bool]:
+    """Return what the network says by +CUSD, None for nothing that can be read, and whether it waits for an answer."""
+    match = _CUSD.match(event)
+    if match is None:
+        return None, False
+    text = (match["text"] or match["unquoted"] or "").strip()
+    dcs = int(match["dcs"]) if match["dcs"] else None
+    answer = tpdu.decode_ussd(text, dcs, as_septets=as_septets) if text else None
+    return answer or None, match["wants"] == "1"
+
+
+def entry_of(line: Information) -> Entry | None:
+    """Read +CMGL: <index>,<stat>,[<alpha>],<length> and its PDU; None where the two do not fit together."""
+    match = _CMGL.match(line.text)
+    if not match or line.payload is None:
+        return None
+    entry = Entry(int(match[1]), int(match[2]), int(match[3]) if match[3] else None, line.payload.strip().upper())
+    return entry if _has_its_length(entry) else None
+
+
+def _has_its_length(entry: Entry) -> bool:
+    """Tell whether a PDU is as long as its header said: the service centre and its length octet, then the TPDU."""
+    octets = len(entry.pdu) // 2
+    return entry.tpdu_length is None or octets == 1 + int(entry.pdu[:2], 16) + entry.tpdu_length
+
+
+def maybe_index(line: str) -> int | None:
+    """Return the index of an entry of a listing whose rest is garbled; None where even that is."""
+    match = re.match(r"\+CMGL:\s*(\d{1,5})\b", line)
+    return int(match[1]) if match else None
+
+
+def slot(index: int, line: Information, more: Sequence[str]) -> Entry | None:
+    """Read +CMGR: <stat>,… and the PDU behind it, which may be among `more`; None where no text is shown."""
+    payload = (line.payload or "\n".join(more)).strip().upper()
+    status = re.match(r"\+CMGR:\s*(\d)\s*,", line.text)
+    return Entry(index, int(status[1]) if status else _status(payload), None, payload) if payload else None
+
+
+def _status(pdu: str) -> int:
+    """Return the status of an entry that comes without one: what we could have submitted is unsent (23.040 9.2.3.1)."""
+    first = pdu[2 + 2 * int(pdu[:2], 16) :][:2] if _HEX.fullmatch(pdu) else ""
+    return 2 if first and int(first, 16) & 3 == 1 else 1
+
+
+def is_busy(final: Final) -> bool:
+    """Tell whether a final result code says that the SIM is busy, or the modem is still starting."""
+    return final.cms in BUSY or final.cme == BUSY_CME
+
+
+def field(text: str, position: int) -> str | None:
+    """Return a parameter of an answer without its quotes, of which some makes leave out one or both.
+
+    None where the parameter is missing or left empty; "" only where the modem wrote two quotes.
+    """
+    fields = re.findall(r'\s*("(?:[^"]|"")*"|[^,]*)(?:,|$)', text)
+    parameter = fields[position].strip() if len(fields) > position else ""
+    return parameter.strip('"') if parameter else None
+
+
+def counts(response: Response) -> tuple[int, int] | None:
+    """Return how many entries a storage holds, and has room for, by an answer to AT+CPMS; None if it does not say."""
+    for line in response.lines:
+        numbers = [int(number) for number in re.findall(r"\b\d{1,5}\b", line.text.split(":", 1)[1])[:2]]
+        if len(numbers) == 2:
+            return numbers[0], numbers[1]
+    return None
+
+
+def digits(response: Response) -> str:
+    """Return the long number that is an answer (an IMSI, IMEI or ICCID): the first line that is one, or nothing."""
+    lines = [line.text.strip() for line in response.lines] if response.final.ok else []
+    number = next((match[1] for line in lines if (match := _LONG_NUMBER.fullmatch(line))), "")
+    if not number and len(lines) == 1 and (match := re.search(r"\d{10,22}", lines[0])):
+        return match[0]  # alone, it is the answer, whatever stands around it
+    return number
+
+
+def words(response: Response) -> str:
+    """Return the words that are an answer: its first line that does not begin as an unsolicited code does."""
+    lines = [line.text.strip() for line in response.lines]
+    return next((line for line in lines if not _UNASKED.match(line)), lines[0])
