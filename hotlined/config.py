@@ -165,6 +165,14 @@ class AlertsConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class WebConfig:
+    """Who may speak for others at the desk's socket, as names of users, and the names of hosts that it serves."""
+
+    proxies: tuple[str, ...]
+    hosts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """The configuration in force, and the file it came from."""
 
@@ -181,6 +189,7 @@ class Config:
     credit: CreditConfig
     privacy: PrivacyConfig
     alerts: AlertsConfig
+    web: WebConfig
     path: Path
 
     @property
@@ -405,6 +414,12 @@ _PERCENT = _Kind(
     format="{}%".format,
 )
 _URL = _Kind("an Apprise URL, like mailto://…", r"[A-Za-z][A-Za-z0-9+.-]*://\S+", personal=True, comment=_GLUED_HASH)
+_USER = _Kind("the name of a user of this machine", r"[A-Za-z_][A-Za-z0-9_.-]{0,31}")
+_HOST = _Kind(
+    "the name of a host without port, like desk.example.org",
+    r"[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?",
+    str.lower,
+)
 _WEB = _Kind("a URL that starts with http:// or https://", r"https?://\S+", personal=True, comment=_GLUED_HASH)
 
 
@@ -484,6 +499,8 @@ KEYS = {
         Key("alerts.sms_to", _NUMBER, None, "a number that is texted", _Shape.MAYBE),
         Key("alerts.sms_per_day", _whole(0), 4, "segments, inside the budget"),
         Key("alerts.ping", _WEB, None, "asked hourly while all is well", _Shape.MAYBE, secret=True),
+        Key("web.proxies", _USER, (), "users whose program may speak for people who log in", _Shape.LIST),
+        Key("web.hosts", _HOST, (), "names that the desk is reached by, besides localhost", _Shape.LIST),
     )
 }
 _SECTIONS = tuple(dict.fromkeys(path[: dot.start()] for path in KEYS for dot in re.finditer(r"\.", path)))
@@ -944,6 +961,7 @@ def _build(values: Mapping[str, Any], path: Path) -> Config:
         credit=CreditConfig(**of("credit")),
         privacy=PrivacyConfig(**of("privacy")),
         alerts=AlertsConfig(**of("alerts")),
+        web=WebConfig(**of("web")),
         path=path.absolute(),
     )
 

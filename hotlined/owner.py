@@ -9,6 +9,8 @@ import pwd
 from collections.abc import Iterator
 from pathlib import Path
 
+DESK_USER = "hotweb-"
+"""How the user begins that the desk of a line runs as; the line's name follows. `hotlined-web-…` may be a line's."""
 _MOST_LINKS = 40  # that Linux follows on the way to a file: path_resolution(7)
 
 

@@ -38,7 +38,7 @@ class Answer:
 
     def form(self, action: str = "") -> dict[str, str]:
         """Return the hidden fields of the form that posts to a path, or of the only one."""
-        found = re.findall(r'<form method="post" action="([^"]*)">(.*?)</form>', self.body, re.DOTALL)
+        found = re.findall(r'<form [^>]*\bmethod="post" action="([^"]*)">(.*?)</form>', self.body, re.DOTALL)
         fields = [body for path, body in found if not action or path == action]
         assert len(fields) == 1, (action, self.body)
         return dict(re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)">', fields[0]))
@@ -138,14 +138,15 @@ class Browser:
         """Ask for an act and say yes to its question."""
         asked = self.get(path)
         assert asked.status == 200, asked.words
-        return self.post(path.partition("?")[0], asked.form())
+        action = path.partition("?")[0]
+        return self.post(action, asked.form(action))
 
 
 class Desk:
     """The program that serves the desk of a configuration."""
 
-    def __init__(self, config: Path, *, user: Person | None = None, **environment: str) -> None:
-        self.socket = config.parent / "web.sock"
+    def __init__(self, config: Path, *, user: Person | None = None, at: Path | None = None, **environment: str) -> None:
+        self.socket = at or config.parent / "web.sock"
         words = ["--config", str(config), "web", "--socket", str(self.socket)]
         program = user.program(COMMAND, *words) if user else [sys.executable, "-m", "hotlined", *words]
         self.program = subprocess.Popen(program, env=os.environ | environment, stderr=subprocess.PIPE, text=True)

@@ -385,9 +385,10 @@ def test_it_ends_when_nobody_asks(tmp_path: Path) -> None:
         Server(database, lambda: configuration.load(tmp_path / "config.yaml"), idle_seconds=0.05).serve(listener)
 
 
-def test_every_verb_is_asked_for_by_a_command() -> None:
-    """A decision that no command makes is a door that nobody uses."""
-    source = "".join(path.read_text() for path in (Path(configuration.__file__).parent / "cli").glob("*.py"))
+def test_every_verb_is_asked_for() -> None:
+    """A decision that no command and no page makes is a door that nobody uses."""
+    rooms = (Path(configuration.__file__).parent / name for name in ("cli", "desk"))
+    source = "".join(path.read_text() for room in rooms for path in room.rglob("*.py"))
     assert [verb for verb in VERBS if f'"{verb}"' not in source] == []
 
 

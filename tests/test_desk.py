@@ -21,8 +21,10 @@ from test_hostile import TEXTS, obeyed, receive
 from hotlined import config as line_config
 from hotlined.desk.app import NEEDS, PAGES, make
 from hotlined.desk.headers import HEADERS
+from hotlined.desk.logins import Logins
+from hotlined.desk.roles import Role
 from hotlined.desk.serving import serve
-from hotlined.desk.who import Role, SocketDoor
+from hotlined.desk.who import SocketDoor
 
 PLAIN = [page.path for page in PAGES if page.methods == ("GET",) and "<" not in page.path and page.name != "enter"]
 """The pages that need nothing to be shown."""
@@ -104,7 +106,13 @@ def test_the_overview_is_words_first(desk: Desk) -> None:
 
 def test_every_page_says_what_it_needs(desk: Desk) -> None:
     """Each page stands in the table with the role that it needs, and what needs none shows nothing of the line."""
-    assert {name for name, needed in NEEDS.items() if needed is None} == {"static", "healthz", "enter"}
+    assert {name for name, needed in NEEDS.items() if needed is None} == {
+        "static",
+        "healthz",
+        "enter",
+        "login",
+        "logout",
+    }
     assert desk.browser().get("/healthz").body == ""
 
 
@@ -294,7 +302,8 @@ def test_a_port_is_for_who_has_the_link(line: Filled) -> None:
 
 def test_it_ends_when_nobody_looks(line: Filled, tmp_path: Path) -> None:
     """It stays while somebody is there, and ends some time after; who comes then waits for the next start."""
-    app = make(line_config.load(line.config), SocketDoor(line.database))
+    door = SocketDoor(line.database, Logins(tmp_path / "none", b"", None))
+    app = make(line_config.load(line.config), door, b"")
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(tmp_path / "web.sock"))
         listener.listen()

@@ -18,6 +18,7 @@ from test_docs import resolve
 from hotlined.config import RESERVED_LINES, find, parse
 from hotlined.errors import ConfigError, UsageError
 from hotlined.gsm.port import WRITE_TIMEOUT_SECONDS
+from hotlined.owner import DESK_USER
 from hotlined.timing import USUAL
 
 ROOT = Path(__file__).parent.parent
@@ -139,7 +140,8 @@ def test_each_service_runs_a_command_that_there_is(unit: str) -> None:
     assert set(options) <= {option for parameter in command.params for option in parameter.opts}
     # the senders are handed the file
     assert arguments.startswith("--line nl ") == (line_of(unit) == "nl" and unit not in SENDERS)
-    assert "main" not in arguments.partition("/")[0]  # --line takes no such name
+    others = arguments.replace(f"--desk {DESK_USER}main", "")
+    assert "main" not in others.partition("/")[0]  # --line takes no such name
 
 
 def test_the_daemon_of_a_further_line_is_that_of_the_first() -> None:

@@ -1,6 +1,8 @@
 """The programs at a line's sockets, as commands: systemd starts them when somebody asks."""
 
+import contextlib
 import os
+import pwd
 from pathlib import Path
 
 import click
@@ -13,8 +15,9 @@ from hotlined.errors import ConfigError
 
 @click.command(hidden=True)
 @click.option("--socket", "path", type=click.Path(path_type=Path), help="Make this socket, instead of systemd's.")
+@click.option("--desk", metavar="USER", help="The user, or its number, that the line's desk runs as.")
 @pass_settings
-def control(settings: Settings, path: Path | None) -> None:
+def control(settings: Settings, path: Path | None, desk: str | None) -> None:
     """Carry out the decisions of the people who may decide for the line, until nobody has asked for ten minutes.
 
     systemd starts it at the first decision and hands the socket over.
@@ -31,7 +34,16 @@ def control(settings: Settings, path: Path | None) -> None:
         raise
     prepare(config)
     with listening(path) as listener:
-        Server(config.database, lambda: configuration.load(config.path)).serve(listener)
+        Server(config.database, lambda: configuration.load(config.path), desk=_uid(desk)).serve(listener)
+
+
+def _uid(user: str | None) -> int | None:
+    """Return the number of a user; None where there is none: the line has no desk."""
+    if user is None or user.isdecimal():
+        return int(user) if user else None
+    with contextlib.suppress(KeyError):
+        return pwd.getpwnam(user).pw_uid
+    return None
 
 
 @click.command("alerts-sender", hidden=True)

@@ -1,34 +1,52 @@
 """`hotlined web`: the desk in a browser, at the socket that systemd hands over, at one that it makes, or at a port."""
 
 import contextlib
+import os
+import pwd
+import secrets
 import socket
 import sys
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 
 import click
 
+from hotlined import owner
+from hotlined.cli.group import Group
 from hotlined.cli.output import print_wrapped
 from hotlined.cli.service import listening, prepare
 from hotlined.cli.settings import Settings, pass_settings
+from hotlined.clock import rfc3339
 from hotlined.config import Config
-from hotlined.errors import HotlinedError, UsageError
+from hotlined.desk import accounts
+from hotlined.desk.accounts import Account
+from hotlined.desk.roles import Role
+from hotlined.errors import HotlinedError, RefusedError, UsageError
+from hotlined.owner import DESK_USER
+from hotlined.words.times import moment
 
 _LOCAL = "127.0.0.1"
+_MADE_OCTETS = 15  # of a password that is made here: 20 characters
 
 
-@click.command
+@click.group(cls=Group, invoke_without_command=True)
 @click.option("--port", metavar="NUMBER", type=click.IntRange(0, 65_535), help="Serve yourself here, at this port.")
 @click.option("--socket", "path", metavar="PATH", type=click.Path(path_type=Path), help="Serve at a socket made there.")
 @pass_settings
-def web(settings: Settings, port: int | None, path: Path | None) -> None:
+@click.pass_context
+def web(ctx: click.Context, settings: Settings, port: int | None, path: Path | None) -> None:
     """Show the line in a browser.
 
     With --port it prints a link for you alone, and serves until Ctrl-C; 0 takes any port that is free. As a service it
-    serves at systemd's socket, and ends when nobody has looked for ten minutes.
+    serves at systemd's socket, and ends when nobody has looked for ten minutes. `hotlined web user` has the accounts of
+    those who come through a proxy.
 
-    Example: hotlined web --port 8080
+    Example: hotlined web user list
     """
+    if ctx.invoked_subcommand:
+        return
     if port is not None and path is not None:
         raise UsageError("--port and --socket exclude each other.")
     if find_spec("flask") is None or find_spec("waitress") is None:
@@ -45,16 +63,162 @@ def web(settings: Settings, port: int | None, path: Path | None) -> None:
             _serve_port(config, settings.who, port)
 
 
-def _serve_socket(config: Config, path: Path | None) -> None:
-    from hotlined.desk import app, serving, who  # noqa: PLC0415  --help does without
+@web.group(cls=Group)
+def user() -> None:
+    """Add, list and remove the people who log in at the desk.
 
+    Only those who come through a proxy log in (web.proxies).
+
+    Example: hotlined web user list
+    """
+
+
+_role = click.option(
+    "--role",
+    metavar="ROLE",
+    type=click.Choice([role.value for role in Role]),
+    required=True,
+    help=f"What they may: {', '.join(Role)}; each may what those before it may.",
+)
+
+
+@user.command("add")
+@click.argument("name")
+@_role
+@pass_settings
+def add_user(settings: Settings, name: str, role: str) -> None:
+    """Add somebody: NAME is what she types to log in, and what her decisions are recorded under.
+
+    It asks for a password twice; without one it makes one and prints it. In a script, it is the first line of the
+    input.
+
+    Example: hotlined web user add anna --role volunteer
+    """
+    name = name.lower()
+    if not accounts.NAME.fullmatch(name):
+        raise UsageError(
+            f"{name!r} is no name for an account.", "1 to 31 of a-z, 0-9, ., - and _, first a letter or digit."
+        )
+
+    def add(known: dict[str, Account]) -> str:
+        if name in known:
+            raise UsageError(f"There is an account {name} already.", "`hotlined web user password` changes it.")
+        password, words = _password()
+        known[name] = accounts.make(name, Role(role), password, rfc3339(datetime.now(UTC)))
+        return f"{name} may log in as {role}.{words}"
+
+    print_wrapped(_changed(settings, add))
+
+
+@user.command("password")
+@click.argument("name")
+@pass_settings
+def change_password(settings: Settings, name: str) -> None:
+    """Give NAME another password, and end her sessions.
+
+    Example: hotlined web user password anna
+    """
+
+    def change(known: dict[str, Account]) -> str:
+        account = _known(known, name)
+        password, words = _password()
+        known[account.name] = accounts.make(account.name, account.role, password, rfc3339(datetime.now(UTC)))
+        return f"{account.name} has another password, and has to log in again.{words}"
+
+    print_wrapped(_changed(settings, change))
+
+
+@user.command("remove")
+@click.argument("name")
+@pass_settings
+def remove_user(settings: Settings, name: str) -> None:
+    """Remove NAME, and end her sessions.
+
+    Example: hotlined web user remove anna
+    """
+
+    def remove(known: dict[str, Account]) -> str:
+        account = _known(known, name)
+        del known[account.name]
+        return f"{account.name} may not log in any more."
+
+    print_wrapped(_changed(settings, remove))
+
+
+@user.command("list")
+@pass_settings
+def list_users(settings: Settings) -> None:
+    """Show who may log in, and as what.
+
+    Example: hotlined web user list
+    """
+    path = accounts.path_of(settings.loaded())
+    owner.become(path)
+    known = accounts.read(path)
+    for account in known.values():
+        print_wrapped(f"{account.name}: {account.role}, since {moment(account.since)}")
+    if not known:
+        print_wrapped("Nobody may log in. Members of the line's group and root come in without.")
+
+
+def _known(known: Mapping[str, Account], name: str) -> Account:
+    if name.lower() not in known:
+        raise UsageError(f"There is no account {name}.", "`hotlined web user list` shows those that there are.")
+    return known[name.lower()]
+
+
+def _changed(settings: Settings, change: Callable[[dict[str, Account]], str]) -> str:
+    """Change the accounts, for the desk's user to read, and return what the change says."""
+    config = settings.loaded()
+    path = accounts.path_of(config)
+    owner.become(path)  # in root's folder root stays root
+    known = accounts.read(path)
+    words = change(known)
+    try:
+        accounts.write(path, known, _desks_group(config) if os.geteuid() == 0 else None)
+    except PermissionError as error:
+        raise RefusedError(f"{path} may not be written by you.", "Do it with sudo.") from error
+    return words
+
+
+def _desks_group(config: Config) -> int | None:
+    with contextlib.suppress(KeyError):
+        return pwd.getpwnam(f"{DESK_USER}{config.name}").pw_gid
+    return None
+
+
+def _password() -> tuple[str, str]:
+    """Return a password that was typed, or one that is made here, and what is to be said of that."""
+    if sys.stdin.isatty():
+        typed = click.prompt("Password (nothing: one is made)", default="", hide_input=True, show_default=False)
+        if typed and typed != click.prompt("Once more", default="", hide_input=True, show_default=False):
+            raise UsageError("The two are not the same.", "Nothing was changed.")
+    else:
+        typed = sys.stdin.readline().rstrip("\n")
+    if not typed:
+        made = secrets.token_urlsafe(_MADE_OCTETS)
+        return made, f" The password: {made}"
+    least, most = accounts.LEAST_CHARACTERS, accounts.MOST_CHARACTERS
+    if not least <= len(typed) <= most:
+        raise UsageError(f"A password has {least} to {most} characters.", "Four words that belong to nothing are good.")
+    return typed, ""
+
+
+def _serve_socket(config: Config, path: Path | None) -> None:
+    from hotlined.desk import app, logins, memory, serving, who  # noqa: PLC0415  --help does without
+
+    kept = os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]
+    folder = Path(kept) if kept else None
+    secret = memory.secret(folder)
+    known = logins.Logins(accounts.path_of(config), secret, folder)
+    door = who.SocketDoor(config.database, known, who.proxies_of(config))
     with listening(path) as listener:
         idle_seconds = None if path else serving.IDLE_SECONDS
-        serving.serve(app.make(config, who.SocketDoor(config.database)), listener, idle_seconds=idle_seconds)
+        serving.serve(app.make(config, door, secret), listener, idle_seconds=idle_seconds)
 
 
 def _serve_port(config: Config, name: str, port: int) -> None:
-    from hotlined.desk import app, serving, who  # noqa: PLC0415  --help does without
+    from hotlined.desk import app, memory, serving, who  # noqa: PLC0415  --help does without
 
     door = who.LinkDoor.new(name)
     with socket.socket() as listener:
@@ -64,4 +228,4 @@ def _serve_port(config: Config, name: str, port: int) -> None:
         print_wrapped("Open this in your browser; it works once, and is for you alone. Ctrl-C ends the desk.")
         click.echo(f"http://{_LOCAL}:{listener.getsockname()[1]}/enter?token={door.token}")
         sys.stdout.flush()
-        serving.serve(app.make(config, door), listener, idle_seconds=None)
+        serving.serve(app.make(config, door, memory.secret(None)), listener, idle_seconds=None)

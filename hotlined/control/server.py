@@ -2,7 +2,8 @@
 
 One connection after the other, each with two seconds to say what it wants. What may take minutes is done by a process
 of its own, so that nobody waits behind it. The program ends after ten minutes in which nobody asked; systemd starts it
-again. Who asks is the kernel's word (SO_PEERCRED): root, the line's user and the members of its group.
+again. Who asks is the kernel's word (SO_PEERCRED): root, the line's user and the members of its group. The desk's user
+is one of them that decides less, and in other people's names.
 Known to be wrong: members who connect and say nothing can hold up each other, two seconds each.
 """
 
@@ -20,7 +21,7 @@ from typing import Any
 from hotlined import wire
 from hotlined.config import Config
 from hotlined.control import OTHER_LINE
-from hotlined.control.verbs import VERBS, Decision, no_decision
+from hotlined.control.verbs import DESK, VERBS, Decision, no_decision
 from hotlined.errors import HotlinedError, RefusedError, UsageError
 from hotlined.peer import Peer, overflow_uid, peer_of
 from hotlined.store.opening import open_beside_daemon
@@ -48,9 +49,17 @@ def refuse(listener: socket.socket, error: HotlinedError) -> None:
 class Server:
     """Serves one database at a listening socket."""
 
-    def __init__(self, database: Path, config: Callable[[], Config], *, idle_seconds: float = IDLE_SECONDS) -> None:
+    def __init__(
+        self,
+        database: Path,
+        config: Callable[[], Config],
+        *,
+        desk: int | None = None,
+        idle_seconds: float = IDLE_SECONDS,
+    ) -> None:
         self._database = database
         self._config = config
+        self._desk = desk
         self._idle_seconds = idle_seconds
         self._children: set[int] = set()
 
@@ -78,6 +87,7 @@ class Server:
                 raise no_decision()
             arguments = request.get("arguments")
             verb.require(arguments if isinstance(arguments, dict) else {"": None})
+            self._require_allowed(peer, str(request["verb"]))
         except HotlinedError as error:
             wire.send(channel, wire.from_error(error), deadline)
             return
@@ -109,9 +119,16 @@ class Server:
                 "Members of its group may, and root. Whoever joined the group has to log in again.",
             )
 
+    def _require_allowed(self, peer: Peer, verb: str) -> None:
+        """Raise RefusedError where the desk asks for more than its pages do: who breaks into it gets no more either."""
+        if peer.uid == self._desk and verb not in DESK:
+            log.warning("the desk asked for %s, which no page of it decides", verb)
+            raise RefusedError(f"The desk may not decide to {verb}.", "It is done at the command line.")
+
     def _who(self, peer: Peer, claimed: Any) -> str:
-        """Return who decides; only root and the line's own user, who may do all, are believed another name."""
-        if peer.uid in (0, os.getuid()) and isinstance(claimed, str) and claimed.isprintable() and claimed.strip():
+        """Return who decides; root, the line's own user and the desk alone are believed another name than theirs."""
+        believed = peer.uid in (0, os.getuid(), self._desk)
+        if believed and isinstance(claimed, str) and claimed.isprintable() and claimed.strip():
             return claimed[:_WHO_CHARACTERS]
         return peer.name
 

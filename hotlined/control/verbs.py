@@ -161,6 +161,13 @@ VERBS: Mapping[str, Verb] = {
     "untag": Verb(_on_tag(decisions.untag), _CONTACT | {"word": _is_word}),
     "keep": Verb(_on_contact(privacy.keep), _CONTACT),
     "keep_no_more": Verb(_on_contact(privacy.keep_no_more), _CONTACT),
+    "look": Verb(_on_contact(decisions.note_look), _CONTACT),
+    "look_through": Verb(
+        lambda decision: decisions.note_look_through(
+            decision.db, decision.arguments["subject"], decision.who, decision.now
+        ),
+        {"subject": _is_name},
+    ),
     "ask": Verb(
         lambda decision: requests.ask(
             decision.db, decision.arguments["request"], decision.arguments["arguments"], decision.who, decision.now
@@ -176,3 +183,11 @@ VERBS: Mapping[str, Verb] = {
     "rebuild": Verb(lambda decision: privacy.rebuild(decision.db), {}, long=True),
 }
 """Every decision by its name."""
+
+DESK = frozenset(
+    {
+        *("block", "unblock", "optin", "cancel", "pause", "resume", "requeue"),
+        *("tag", "untag", "keep", "keep_no_more", "look", "look_through"),
+    }
+)
+"""The decisions that a page of the desk can take."""

@@ -1,13 +1,12 @@
 """The desk as a WSGI application: the pages, what every request passes and every answer carries, errors as pages."""
 
 import logging
-import secrets
 import sqlite3
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-from flask import Flask, Response, g, render_template, request
+from flask import Flask, Response, g, redirect, render_template, request, url_for
 from jinja2 import StrictUndefined
 from markupsafe import Markup, escape
 from werkzeug.exceptions import Forbidden, HTTPException
@@ -15,10 +14,11 @@ from werkzeug.exceptions import Forbidden, HTTPException
 from hotlined.config import Config
 from hotlined.desk import forms
 from hotlined.desk.headers import HEADERS
-from hotlined.desk.pages import acts, enter, health, log, overview
+from hotlined.desk.pages import acts, enter, health, log, login, overview
+from hotlined.desk.roles import Role
 from hotlined.desk.routes import Page
-from hotlined.desk.visit import EXTENSION, Desk, desk
-from hotlined.desk.who import Door, Role, Visitor
+from hotlined.desk.visit import EXTENSION, Desk, desk, line
+from hotlined.desk.who import Door, Visitor
 from hotlined.errors import HotlinedError, StoreError
 from hotlined.reports.contact import sender
 from hotlined.store.trouble import DatabaseTrouble
@@ -26,7 +26,7 @@ from hotlined.words.amounts import sentence
 from hotlined.words.harmless import harmless
 from hotlined.words.times import moment
 
-PAGES: tuple[Page, ...] = (*overview.PAGES, *log.PAGES, *acts.PAGES, *health.PAGES, *enter.PAGES)
+PAGES: tuple[Page, ...] = (*overview.PAGES, *log.PAGES, *acts.PAGES, *health.PAGES, *enter.PAGES, *login.PAGES)
 """Every page."""
 NEEDS: Mapping[str, Role | None] = {"static": None} | {page.name: page.needs for page in PAGES}
 """What a visitor needs for each: what is not in this table is served to nobody."""
@@ -36,16 +36,21 @@ _STATUS = {2: HTTPStatus.BAD_REQUEST, 69: HTTPStatus.SERVICE_UNAVAILABLE, 75: HT
 _logger = logging.getLogger(__name__)
 
 
-def make(config: Config, door: Door) -> Flask:
-    """Return the desk of a line behind a door."""
+def make(config: Config, door: Door, secret: bytes) -> Flask:
+    """Return the desk of a line behind a door; its forms are good as long as the secret is the same."""
     app = Flask(__name__)
-    app.extensions[EXTENSION] = Desk(config, door, secrets.token_bytes())
+    app.extensions[EXTENSION] = Desk(config, door, secret)
     app.config["MAX_CONTENT_LENGTH"] = 64 * 1024
     app.config["MAX_FORM_PARTS"] = 32
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.jinja_options = {"undefined": StrictUndefined, "autoescape": True, "finalize": _shown}
     app.jinja_env.filters |= {"moment": moment, "prose": _prose, "sender": sender}
-    app.jinja_env.globals |= {"form_token": _form_token, "navigation": _navigation, "form_field": forms.FIELD}
+    app.jinja_env.globals |= {
+        "form_token": _form_token,
+        "navigation": _navigation,
+        "maybe_visitor": _maybe_visitor,
+        "form_field": forms.FIELD,
+    }
     for page in PAGES:
         app.add_url_rule(page.path, page.name, page.show, methods=[*page.methods])
     app.before_request(_require)
@@ -55,21 +60,24 @@ def make(config: Config, door: Door) -> Flask:
     return app
 
 
-def _require() -> None:
-    """Let a request pass only where Host, visitor and role are right, and a form is ours."""
+def _require() -> Any:
+    """Let a request pass only where Host, visitor and role are right, and a form is ours; lead to the log-in."""
     g.visitor = None
-    forms.require_host(request, desk().hosts)
+    forms.require_host(request, line().web.hosts)
     if request.endpoint == enter.NAME:
-        return
+        return None
     g.visitor = desk().door.visitor(request)
     if request.endpoint is None:
-        return  # there is no such page, which is told to those who may look
+        return None  # there is no such page, which is told to those who may look
     needed = NEEDS[request.endpoint]
+    if needed and g.visitor is None and request.method == "GET":
+        return redirect(url_for(login.NAME), HTTPStatus.SEE_OTHER)
     if needed and not (g.visitor and g.visitor.role.may(needed)):
         raise Forbidden(f"This needs the role {needed}.")
     if request.method == "POST":
         forms.require_origin(request)
         forms.require_token(request, desk().secret, g.visitor.name if g.visitor else "")
+    return None
 
 
 def _finish(response: Response) -> Response:
@@ -113,11 +121,16 @@ def _prose(text: str) -> Markup:
 
 
 def _form_token() -> str:
-    visitor: Visitor | None = g.visitor
+    visitor = _maybe_visitor()
     return forms.new_token(desk().secret, visitor.name if visitor else "")
+
+
+def _maybe_visitor() -> Visitor | None:
+    found: Visitor | None = g.get("visitor")
+    return found
 
 
 def _navigation() -> list[Page]:
     """Return the pages that this visitor can go to."""
-    visitor: Visitor | None = g.get("visitor")
+    visitor = _maybe_visitor()
     return [page for page in PAGES if page.title and visitor and page.needs and visitor.role.may(page.needs)]

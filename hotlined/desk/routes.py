@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from hotlined.desk.who import Role
+from hotlined.desk.roles import Role
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,16 @@
 """Who visits, and what a visitor may do.
 
 The kernel says who comes over the socket; for `--port` it is whoever has the link that was printed. Names and addresses
-in headers mean nothing; that there are any means that a proxy speaks, and a proxy is nobody.
+in headers mean nothing; that there are any means that a proxy speaks, and whoever is behind a proxy logs in.
 """
 
+import contextlib
 import grp
 import hmac
 import os
+import pwd
 import secrets
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
@@ -17,30 +18,17 @@ from flask import Request
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import Forbidden
 
+from hotlined.config import Config
+from hotlined.desk.logins import Logins
+from hotlined.desk.roles import Role
 from hotlined.desk.serving import PEER
+from hotlined.errors import ConfigError
 from hotlined.peer import Peer, overflow_uid
 
 LINK_COOKIE = "hotlined_link"
+SESSION_COOKIE = "__Host-hotlined"  # a browser takes a name like that from this host alone, and over TLS
 _FORWARDED = ("forwarded", "via")
 _FORWARDED_BEGIN = ("x-forwarded-", "tailscale-")
-
-
-class Role(StrEnum):
-    """What a visitor may do; each may what those before it may."""
-
-    FIGURES = "figures"
-    """No number, no text."""
-    READER = "reader"
-    """The log."""
-    VOLUNTEER = "volunteer"
-    """Tags, and what is kept."""
-    ADMIN = "admin"
-    """Who is answered, and whether anybody is."""
-
-    def may(self, needed: "Role") -> bool:
-        """Tell whether this role may what needs another one."""
-        ranks = list(Role)
-        return ranks.index(self) >= ranks.index(needed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +37,8 @@ class Visitor:
 
     name: str
     role: Role
+    logged_in: bool = False
+    """Whether with a password, so that there is something to log out of."""
 
 
 class Door(Protocol):
@@ -60,30 +50,76 @@ class Door(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SocketDoor:
-    """The Unix socket: root, the desk's own user and members of the line's group come in under their Unix names."""
+    """The Unix socket: root, the desk's own user and members of the line's group come in under their Unix names.
+
+    The users of `proxies` speak for people who log in, and never for themselves; root neither, where it is one.
+    """
 
     database: Path
+    logins: Logins
+    proxies: frozenset[int] = frozenset()
 
     def visitor(self, request: Request) -> Visitor | None:
-        """Return who is at the other end of the socket, by the kernel."""
+        """Return who is at the other end of the socket, by the kernel, or has logged in through a proxy."""
+        peer = self._peer(request)
+        if self._is_proxy(peer):
+            account = self.logins.maybe_account(request.cookies.get(SESSION_COOKIE, ""))
+            return Visitor(account.name, account.role, logged_in=True) if account else None
+        if _is_forwarded(request.headers):
+            raise Forbidden(f"{peer.name} speaks for somebody else, and is not in `web.proxies` of the configuration.")
+        if peer.uid in (0, os.geteuid()) or line_group(self.database) in peer.gids:
+            return Visitor(peer.name, Role.ADMIN)
+        raise Forbidden(
+            f"{peer.name} may not look at this line. Members of the group {_group_name(line_group(self.database))} may:"
+            " whoever joins it has to log in again. A proxy has to be in `web.proxies` of the configuration."
+        )
+
+    def asks_for_login(self, request: Request) -> bool:
+        """Tell whether a request comes from where people log in."""
+        return self._is_proxy(self._peer(request))
+
+    def _peer(self, request: Request) -> Peer:
         peer: Peer | None = request.environ.get(PEER)
         if peer is None or peer.uid == overflow_uid():
             raise Forbidden("The kernel does not say who you are.")
-        if _is_forwarded(request.headers):
-            raise Forbidden(f"{peer.name} speaks for somebody else, and no proxy may do that here.")
-        if peer.uid in (0, os.geteuid()) or self._group() in peer.gids:
-            return Visitor(peer.name, Role.ADMIN)
-        raise Forbidden(
-            f"{peer.name} may not look at this line. Members of the group {_group_name(self._group())} may:"
-            " whoever joins it has to log in again."
-        )
+        return peer
 
-    def _group(self) -> int:
-        """Return the line's group: that of its database, or of the folder that it is to be in."""
-        for path in (self.database, *self.database.parents):
-            if path.exists():
-                return path.stat().st_gid
-        return os.getegid()
+    def _is_proxy(self, peer: Peer) -> bool:
+        """Tell whether it is a proxy; raises Forbidden for one that has joined the line's group since the start."""
+        if peer.uid not in self.proxies:
+            return False
+        if peer.uid != 0 and line_group(self.database) in peer.gids:
+            raise Forbidden(f"{peer.name} is in `web.proxies` and in the line's group, and can be only one of them.")
+        return True
+
+
+def proxies_of(config: Config) -> frozenset[int]:
+    """Return the users of `web.proxies`; raises ConfigError for one that is none, or that may come in by itself."""
+    found = set()
+    for name in config.web.proxies:
+        try:
+            user = pwd.getpwnam(name)
+        except KeyError:
+            raise ConfigError(
+                f"web.proxies names {name}, and this machine has no such user.",
+                hint="`ps -o user= -C caddy` shows what a proxy runs as; without it the desk would serve nobody there.",
+            ) from None
+        group = line_group(config.database)
+        if user.pw_uid == os.geteuid() or (user.pw_uid != 0 and group in os.getgrouplist(name, user.pw_gid)):
+            raise ConfigError(
+                f"web.proxies names {name}, which is in the line's group {_group_name(group)}.",
+                hint=f"Everybody behind it would be an admin: `sudo gpasswd -d {name} {_group_name(group)}`.",
+            )
+        found.add(user.pw_uid)
+    return frozenset(found)
+
+
+def line_group(database: Path) -> int:
+    """Return the line's group: that of its database, or of the folder that it is to be in."""
+    for path in (database, *database.parents):
+        with contextlib.suppress(OSError):
+            return path.stat().st_gid
+    return os.getegid()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,8 @@ from hotlined.store import lifecycle, line, pseudonyms
 from hotlined.store.database import Database
 from hotlined.store.reactions import IS_REACTION
 
+_LOOK_SECONDS = 3600.0
+
 
 def block(db: Database, number: str, who: str, now: Now) -> int:
     """Commit that a number is not answered any more, and cancel what waits for it; return how much that was."""
@@ -73,6 +75,29 @@ def resume(db: Database, who: str, now: Now) -> bool:
         line.end_pause(db)
         db.event(now, "resume", f"by {who}")
     return lost
+
+
+def note_look(db: Database, contact_id: int, who: str, now: Now) -> None:
+    """Commit that a person looked at a contact; once in an hour, however often."""
+    _note_look(db, "contact_id = ?", (contact_id,), f"by {who}", contact_id, now)
+
+
+def note_look_through(db: Database, subject: str, who: str, now: Now) -> None:
+    """Commit that a person looked at a number, which is masked here, or through a list; once in an hour."""
+    subject = mask(subject) if subject.startswith("+") else subject
+    _note_look(db, "contact_id IS NULL", (), f"{subject} by {who}", None, now)
+
+
+def _note_look(
+    db: Database, about: str, values: tuple[int, ...], detail: str, contact_id: int | None, now: Now
+) -> None:
+    sql = f"SELECT 1 FROM events WHERE kind = 'look' AND {about} AND detail = ? AND at_limit > ? LIMIT 1"
+    if db.one(sql, *values, detail, now.limit - _LOOK_SECONDS):
+        return
+    if contact_id and not db.one("SELECT 1 FROM contacts WHERE id = ?", contact_id):
+        return
+    with db.transaction():
+        db.event(now, "look", detail, contact_id)
 
 
 def note_mode(db: Database, now: Now, *, shadow: bool) -> None:

@@ -9,9 +9,9 @@ from typing import Any
 
 from flask import render_template, request
 
+from hotlined.desk.roles import Role
 from hotlined.desk.routes import Page
 from hotlined.desk.visit import decided, line
-from hotlined.desk.who import Role
 from hotlined.gsm.address import parse_number
 from hotlined.words.amounts import counted
 

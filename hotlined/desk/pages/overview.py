@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from flask import render_template
 
+from hotlined.desk.roles import Role
 from hotlined.desk.routes import Page
 from hotlined.desk.visit import line, reading, visitor
-from hotlined.desk.who import Role
 from hotlined.errors import StoreError
 from hotlined.reports.contact import Contact, rows_for_people
 from hotlined.reports.line import SHADOW, LineReport, report_line

@@ -1,0 +1,56 @@
+"""Attempts to log in that failed: each makes the next one for that name wait longer.
+
+An attempt counts before it is looked at, and is forgiven where it succeeds: neither a crash nor many at once get more.
+Names stand here as digests. Times are seconds since boot, which no clock that is set can shorten.
+"""
+
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+from hotlined.clock import boottime
+from hotlined.desk.memory import Memory
+
+_FREE = 3  # attempts: a slip of the thumb costs nothing
+_MOST_SECONDS = 300.0
+_FORGOTTEN_SECONDS = 3600.0
+_MOST_NAMES = 1000
+
+
+class Attempts:
+    """What failed, by name."""
+
+    def __init__(self, memory: Memory, clock: Callable[[], float] = boottime) -> None:
+        self._memory = memory
+        self._clock = clock
+
+    def begin(self, name: str) -> float:
+        """Count an attempt and return 0.0; or count nothing, and return in how many seconds there may be one."""
+        now = self._clock()
+        return self._memory.change(lambda known: _begin(known, _digest(name), now))
+
+    def forgive(self, name: str) -> None:
+        """Forget what failed: the right password came."""
+        self._memory.change(lambda known: known.pop(_digest(name), None))
+
+
+def _begin(known: dict[str, Any], key: str, now: float) -> float:
+    count, last = known.get(key, (0, now))
+    if not 0 <= now - last < _FORGOTTEN_SECONDS:
+        count, last = 0, now
+    left = float(last + _wait(count) - now)
+    if left > 0:
+        return left
+    if key not in known and len(known) >= _MOST_NAMES:  # the one that was tried least goes: so many push out none
+        del known[min(known, key=known.__getitem__)]
+    known[key] = [count + 1, now]
+    return 0.0
+
+
+def _wait(count: int) -> float:
+    """Return how long after an attempt the next one has to wait: 0, 0, 0, 2, 4, 8 … 300 seconds."""
+    return 0.0 if count < _FREE else min(_MOST_SECONDS, 2.0 ** min(count - _FREE + 1, 20))
+
+
+def _digest(name: str) -> str:
+    return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()

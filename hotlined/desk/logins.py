@@ -1,0 +1,74 @@
+"""Logging in: an attempt that may be made, one password computed at a time, a session that is new.
+
+A browser that has logged in before carries a cookie for its name, and has attempts of its own: so nobody can keep
+somebody out by failing under her name.
+"""
+
+import hashlib
+import hmac
+import math
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from werkzeug.exceptions import Forbidden, TooManyRequests
+
+from hotlined.desk import accounts
+from hotlined.desk.accounts import Account
+from hotlined.desk.attempts import Attempts
+from hotlined.desk.memory import Memory
+from hotlined.desk.sessions import Sessions
+from hotlined.words.amounts import wait_in_words
+
+_AT_ONCE = 2  # attempts in hand: one computes, one waits; the other threads go on showing pages
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """What a browser gets for the right password: the token of a session, and a cookie that knows it next time."""
+
+    account: Account
+    token: str
+    known: str
+
+
+class Logins:
+    """The accounts of a line, who is logged in, and who has tried."""
+
+    def __init__(self, path: Path, secret: bytes, folder: Path | None) -> None:
+        self.sessions = Sessions(Memory(folder, "sessions"))
+        self._path = path
+        self._secret = secret
+        self._attempts = Attempts(Memory(folder, "attempts"))
+        self._in_hand = threading.BoundedSemaphore(_AT_ONCE)
+        self._computing = threading.Lock()
+
+    def maybe_account(self, token: str) -> Account | None:
+        """Return who has logged in with this session; None where there is none, or not any more."""
+        return self.sessions.maybe_account(token, accounts.read(self._path)) if token else None
+
+    def enter(self, name: str, password: str, known: str) -> Login:
+        """Begin a session; raises Forbidden for a wrong name or password, TooManyRequests where it is to wait."""
+        account = accounts.read(self._path).get(name, accounts.NOBODY)
+        is_known = account is not accounts.NOBODY and hmac.compare_digest(known.encode(), self._known(account).encode())
+        key = f"{name}\nknown" if is_known else name
+        if not self._in_hand.acquire(blocking=False):
+            raise TooManyRequests("Others are logging in just now. Try again in a moment.", retry_after=1)
+        try:
+            if left := self._attempts.begin(key):
+                raise TooManyRequests(
+                    f"Too many attempts under this name have failed. The next one may be in {wait_in_words(left)}.",
+                    retry_after=math.ceil(left),
+                )
+            with self._computing:
+                fits = account.fits(password)
+        finally:
+            self._in_hand.release()
+        if not fits:
+            raise Forbidden("Name and password do not fit.")
+        self._attempts.forgive(key)
+        return Login(account, self.sessions.begin(account), self._known(account))
+
+    def _known(self, account: Account) -> str:
+        words = f"known\n{account.name}\n{account.salt.hex()}"
+        return hmac.new(self._secret, words.encode(), hashlib.sha256).hexdigest()

@@ -1,0 +1,21 @@
+"""What a visitor of the desk may do."""
+
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """What a visitor may do; each may what those before it may."""
+
+    FIGURES = "figures"
+    """No number, no text."""
+    READER = "reader"
+    """The log."""
+    VOLUNTEER = "volunteer"
+    """Tags, and what is kept."""
+    ADMIN = "admin"
+    """Who is answered, and whether anybody is."""
+
+    def may(self, needed: "Role") -> bool:
+        """Tell whether this role may what needs another one."""
+        ranks = list(Role)
+        return ranks.index(self) >= ranks.index(needed)

@@ -1,0 +1,632 @@
+"""Who comes in at the desk, and what each may: proxies, accounts, sessions, attempts, the desk's own user."""
+
+import json
+import os
+import pwd
+import re
+import shutil
+import socket
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import wait_until
+from desk import Browser, Desk
+from filled import KEVIN, Filled
+from hypothesis import given
+from hypothesis import strategies as st
+from persons import COMMAND, LINE, Person, give, needs_root
+from werkzeug.exceptions import Forbidden, TooManyRequests
+
+from hotlined.clock import boottime
+from hotlined.control.verbs import DESK as DESKS_VERBS
+from hotlined.control.verbs import VERBS
+from hotlined.desk import accounts
+from hotlined.desk.accounts import Account
+from hotlined.desk.app import PAGES
+from hotlined.desk.attempts import Attempts
+from hotlined.desk.logins import Logins
+from hotlined.desk.memory import Memory
+from hotlined.desk.roles import Role
+from hotlined.desk.sessions import IDLE_SECONDS, WHOLE_SECONDS, Sessions
+
+DESK = Person(61006, (61006, LINE.gids[0]))
+PROXY_NAME = "daemon"
+"""A user that every machine has, and that is in no line's group."""
+PROXY = Person(pwd.getpwnam(PROXY_NAME).pw_uid, (pwd.getpwnam(PROXY_NAME).pw_gid,))
+PASSWORD = "zebra kwartaal lampe ours"
+SESSION = "__Host-hotlined"
+
+RELAY = """
+import socket, sys, threading
+def pump(source, target):
+    try:
+        while octets := source.recv(65536):
+            target.sendall(octets)
+        target.shutdown(socket.SHUT_WR)
+    except OSError:
+        pass
+listener = socket.socket(fileno=int(sys.argv[1]))
+while True:
+    near, _ = listener.accept()
+    far = socket.socket(socket.AF_UNIX)
+    far.connect(sys.argv[2])
+    for pair in ((near, far), (far, near)):
+        threading.Thread(target=pump, args=pair, daemon=True).start()
+"""
+"""A proxy that adds nothing: what comes in at a socket goes to the desk, as another user."""
+
+ASK = """
+import json, socket, sys
+with socket.socket(socket.AF_UNIX) as channel:
+    channel.connect(sys.argv[1])
+    channel.sendall(sys.argv[2].encode() + b"\\n")
+    print(channel.makefile().readline())
+"""
+
+
+class Clock:
+    """Seconds since boot, moved by hand."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        """Return the seconds."""
+        return self.now
+
+
+@dataclass
+class House:
+    """A line as an installation has it: its own user, a desk of another, a proxy of a third, accounts of root's."""
+
+    folder: Path
+    settings: dict[str, Any] = field(default_factory=dict)
+    programs: list[subprocess.Popen[Any]] = field(default_factory=list)
+
+    @property
+    def config(self) -> Path:
+        """The configuration, root's."""
+        return self.folder / "config.yaml"
+
+    @property
+    def database(self) -> Path:
+        """The database, of the line's user."""
+        return self.folder / "state/hotlined.db"
+
+    def configure(self, **web: Any) -> None:
+        """Write the configuration."""
+        self.config.write_text(json.dumps(self.settings | {"web": {"proxies": [PROXY_NAME]} | web}))
+
+    def hotlined(self, *words: str, typed: str = "") -> subprocess.CompletedProcess[str]:
+        """Run a command as root."""
+        command = [sys.executable, "-m", "hotlined", "--config", str(self.config), *words]
+        return subprocess.run(command, input=typed, capture_output=True, text=True, check=False)
+
+    def add(self, name: str, role: str, password: str = PASSWORD) -> None:
+        """Make an account, for the desk's user to read."""
+        done = self.hotlined("web", "user", "add", name, "--role", role, typed=password + "\n")
+        assert done.returncode == 0, done.stderr
+        self.open_accounts()
+
+    def open_accounts(self) -> None:
+        """Let the desk of these tests read the accounts; where it is installed, `web user` knows its group."""
+        path = self.folder / "main.accounts"
+        os.chown(path, 0, DESK.gids[0])
+        path.chmod(0o640)
+
+    def control(self) -> None:
+        """Start the control program as the line's user."""
+        path = self.folder / "run-control/main.sock"
+        os.chown(path.parent, LINE.uid, -1)
+        words = ["--config", str(self.config), "control", "--desk", str(DESK.uid), "--socket", str(path)]
+        self.programs.append(subprocess.Popen(LINE.program(COMMAND, *words), cwd="/"))
+        wait_until(path.exists, "the control program listens")
+
+    @contextmanager
+    def desk(self) -> Iterator[Desk]:
+        """Give the desk, which remembers in a folder of its own, and end it."""
+        with Desk(
+            self.config,
+            user=DESK,
+            at=self.folder / "door/web.sock",
+            RUNTIME_DIRECTORY=str(self.folder / "memory"),
+        ) as desk:
+            yield desk
+        assert "Traceback" not in desk.journal
+
+    def proxy(self) -> Browser:
+        """Give a browser that comes through the proxy."""
+        path = self.folder / f"proxy{len(self.programs)}.sock"
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(path))
+            listener.listen()
+            words = (str(listener.fileno()), str(self.folder / "door/web.sock"))
+            self.programs.append(subprocess.Popen(PROXY.program(RELAY, *words), pass_fds=[listener.fileno()], cwd="/"))
+        return Browser(path)
+
+    def fail(self, name: str, times: int) -> None:
+        """Let somebody have failed under a name so often, as fast as may be, before the desk starts."""
+        clock = Clock()
+        clock.now = boottime() - sum(2.0**count for count in range(1, times - 2))
+        attempts = Attempts(Memory(self.folder / "memory", "attempts"), clock)
+        for _ in range(times):
+            if left := attempts.begin(name):
+                clock.now += left
+                assert attempts.begin(name) == 0
+        os.chown(self.folder / "memory/attempts.json", DESK.uid, DESK.gids[0])
+
+    def events(self, kind: str) -> list[str]:
+        """Return what is written down of a kind."""
+        with closing(sqlite3.connect(self.database)) as db:
+            return [detail for (detail,) in db.execute("SELECT detail FROM events WHERE kind = ? ORDER BY id", (kind,))]
+
+
+@pytest.fixture
+def house() -> Iterator[House]:
+    """Give a line with a contact, whose answer waits."""
+    folder = Path(tempfile.mkdtemp(prefix="hotlined-house-"))
+    folder.chmod(0o755)
+    for name in ("state", "run", "run-control", "door", "memory"):
+        (folder / name).mkdir(mode=0o750 if name == "state" else 0o700 if name == "memory" else 0o755)
+    filled = Filled(folder / "state")
+    with filled.db:
+        filled.judge(filled.text(), delay=3600)
+    give(folder / "state")
+    for name in ("door", "memory"):
+        os.chown(folder / name, DESK.uid, DESK.gids[0])
+    settings = {"database": str(filled.database), "runtime_dir": str(folder / "run"), "answer": {"text": "Non."}}
+    house = House(folder, settings)
+    house.configure()
+    try:
+        yield house
+    finally:
+        for program in house.programs:
+            program.kill()
+            program.wait()
+        shutil.rmtree(folder)
+
+
+def log_in(browser: Browser, name: str, password: str = PASSWORD, **headers: str) -> int:
+    """Fill in the form, and return the status of what comes back."""
+    form = browser.get("/login").form("/login")
+    return browser.post("/login", form | {"name": name, "password": password}, **headers).status
+
+
+# ---- through a proxy
+
+
+@needs_root
+def test_who_comes_through_a_proxy_logs_in(house: House) -> None:
+    """Without a session every page leads to the log-in; what a person then decides is recorded under her name."""
+    house.add("anna", "admin")
+    house.control()
+    with house.desk():
+        browser = house.proxy()
+        first = browser.get("/log")
+        assert (first.status, first.headers["Location"]) == (303, "/login")
+        assert browser.get("/healthz").status == 503
+        assert log_in(browser, "Anna ") == 303
+        page = browser.get("/log")
+        assert (page.status, KEVIN in page.words, "anna (admin)" in page.words) == (200, True, True)
+        assert "is blocked. 1 answer that waited" in browser.act(f"/act/block?number={KEVIN[1:]}").words
+
+        assert [re.sub(r".* by ", "", each) for each in house.events("block")] == ["anna"]
+        wait_until(lambda: house.events("look") == ["log by anna"], "that she looked is recorded")
+
+
+@needs_root
+def test_each_role_sees_what_it_may(house: House) -> None:
+    """Every page answers each role as its row says, and a form of whoever may not send it does nothing."""
+    for role in Role:
+        house.add(role.value, role.value)
+    house.control()
+    with house.desk():
+        admin = house.proxy()
+        assert log_in(admin, "admin") == 303
+        for role in Role:
+            browser = house.proxy()
+            assert log_in(browser, role.value) == 303
+            for page in PAGES:
+                if page.needs is None or "<" in page.path:
+                    continue
+                fields = f"?number={KEVIN[1:]}&id=1&word=other" if page.path.startswith("/act/") else ""
+                status = browser.get(page.path + fields).status
+                assert (status == 403) == (not role.may(page.needs)), (role, page.path, status)
+            if role is not Role.ADMIN:
+                form = admin.get(f"/act/block?number={KEVIN[1:]}").form("/act/block")
+                assert browser.post("/act/block", form).status == 403
+                mine = browser.get("/").form("/logout")
+                assert browser.post("/act/block", form | mine).status == 403
+        assert house.events("block") == []
+
+
+@needs_root
+@pytest.mark.parametrize(
+    "forged",
+    [
+        {"X_Forwarded_User": "root"},
+        {"X_Forwarded_For": "127.0.0.1", "Forwarded": "for=127.0.0.1;by=root"},
+        {"Remote_User": "root", "X_Remote_User": "root", "Authorization": "Basic cm9vdDpyb290"},
+        {"Tailscale_User_Login": "root", "Via": "1.1 root"},
+        {"Cookie": "hotlined_link=x; __Host-hotlined=x; __Host-hotlined-known=x"},
+    ],
+)
+def test_what_a_header_says_means_nothing(house: House, forged: dict[str, str]) -> None:
+    """Behind a proxy a name in a header opens nothing, and from a member of the line's group it opens less."""
+    house.add("anna", "admin")
+    with house.desk() as desk:
+        assert house.proxy().get("/log", **forged).status == 303
+        direct = desk.browser().get("/log", **forged)
+        proxied = any(name.startswith(("X_Forwarded", "Forwarded", "Tailscale", "Via")) for name in forged)
+        assert direct.status == (403 if proxied else 200)
+
+
+@needs_root
+def test_a_proxy_is_named_or_nobody(house: House) -> None:
+    """A program that speaks for others, of a user that is not named, gets nothing, and is told what to set."""
+    house.configure(proxies=[])
+    with house.desk():
+        refused = house.proxy().get("/")
+
+    assert refused.status == 403
+    assert f"{PROXY_NAME} may not look at this line" in refused.words
+    assert "web.proxies" in refused.words
+
+
+@needs_root
+def test_root_as_a_proxy_is_a_proxy_only(house: House) -> None:
+    """Where a proxy runs as root, root has to log in like everybody behind it."""
+    house.add("anna", "reader")
+    house.configure(proxies=["root"])
+    with house.desk() as desk:
+        browser = desk.browser()
+        assert browser.get("/log").status == 303
+        assert log_in(browser, "anna") == 303
+        assert browser.get("/act/block?number=0470123456").status == 403
+
+
+@needs_root
+@pytest.mark.parametrize(
+    ("proxies", "words"),
+    [
+        (["caddyy"], "web.proxies names caddyy, and this machine has no such user"),
+        ([PROXY_NAME, "no-such-user"], "no such user"),
+    ],
+)
+def test_a_misspelt_proxy_is_refused_at_the_start(house: House, proxies: list[str], words: str) -> None:
+    """A name that is no user's lets nobody in: the desk does not start, and says which."""
+    house.configure(proxies=proxies)
+    done = house.hotlined("web", "--socket", str(house.folder / "web.sock"))
+
+    assert done.returncode == 78
+    assert words in done.stderr
+    assert not (house.folder / "web.sock").exists()
+
+
+@needs_root
+def test_a_proxy_in_the_lines_group_is_refused(house: House) -> None:
+    """Everybody behind it would be a member of the group."""
+    for path in (house.database.parent, *house.database.parent.iterdir()):
+        os.chown(path, -1, PROXY.gids[0])
+    done = house.hotlined("web", "--socket", str(house.folder / "web.sock"))
+
+    assert done.returncode == 78
+    assert f"{PROXY_NAME}, which is in the line's group" in done.stderr
+
+
+@needs_root
+def test_the_desk_is_served_under_the_names_that_it_has(house: House) -> None:
+    """A name of web.hosts is served, any other is not."""
+    house.configure(hosts=["Desk.Example.org"])
+    with house.desk():
+        browser = house.proxy()
+        hosts = ("desk.example.org", "desk.example.org:443", "example.org", "evil.desk.example.org")
+        assert [browser.get("/login", Host=host).status for host in hosts] == [200, 200, 400, 400]
+
+
+# ---- sessions
+
+
+@needs_root
+def test_a_session_is_new_and_ends(house: House) -> None:
+    """What a browser brought is no session after the log-in; logging out, another password, removal end it."""
+    house.add("anna", "reader")
+    house.add("bea", "reader")
+    with house.desk():
+        browser, thief = house.proxy(), house.proxy()
+        planted = {SESSION: "planted-before-the-log-in"}
+        browser.cookies |= planted
+        form = browser.get("/login").form("/login")
+        answer = browser.post("/login", form | {"name": "anna", "password": PASSWORD})
+        cookie = next(each for each in answer.headers.get_all("Set-Cookie") if each.startswith(f"{SESSION}="))
+        assert re.search("; Secure; HttpOnly; Path=/; SameSite=Strict$", cookie)
+        thief.cookies |= planted
+        assert (browser.get("/log").status, thief.get("/log").status) == (200, 303)
+        assert browser.cookies[SESSION] not in (house.folder / "memory/sessions.json").read_text()
+
+        stolen = house.proxy()
+        stolen.cookies |= {SESSION: browser.cookies[SESSION]}
+        assert stolen.get("/log").status == 200
+        assert log_in(browser, "anna") == 303  # once more: the session before is over
+        assert stolen.get("/log").status == 303
+        stolen.cookies |= {SESSION: browser.cookies[SESSION]}
+        assert browser.post("/logout", browser.get("/").form("/logout")).status == 303
+        assert stolen.get("/log").status == 303
+
+        assert log_in(browser, "anna") == 303
+        assert log_in(stolen, "bea") == 303
+        assert house.hotlined("web", "user", "password", "anna").returncode == 0
+        assert house.hotlined("web", "user", "remove", "bea").returncode == 0
+        house.open_accounts()
+        assert (browser.get("/log").status, stolen.get("/log").status) == (303, 303)
+        assert log_in(stolen, "bea") == 403
+
+
+@needs_root
+def test_sessions_forms_and_attempts_outlive_the_program(house: House) -> None:
+    """After ten idle minutes the desk ends; who was logged in is, a form is still good, who has tried still waits."""
+    house.add("anna", "reader")
+    with house.desk():
+        browser, other = house.proxy(), house.proxy()
+        assert log_in(browser, "anna") == 303
+        form = browser.get("/").form("/logout")
+        assert log_in(other, "anna", "wrong") == 403
+    ((count, _),) = json.loads((house.folder / "memory/attempts.json").read_text()).values()
+    assert count == 1
+    house.fail("anna", 10)
+    with house.desk():
+        assert browser.get("/log").status == 200
+        waits = other.post("/login", other.get("/login").form("/login") | {"name": "anna", "password": PASSWORD})
+        assert waits.status == 429
+        assert "The next one may be in" in waits.words
+        assert int(waits.headers["Retry-After"]) > 0
+        assert browser.post("/logout", form).status == 303
+    assert {path.stat().st_mode & 0o777 for path in (house.folder / "memory").iterdir()} == {0o600}
+
+
+@needs_root
+def test_nobody_is_kept_out_by_others(house: House) -> None:
+    """Whoever fails under somebody's name makes strangers wait, not the browser that has logged in before."""
+    house.add("anna", "reader")
+    with house.desk():
+        browser, other = house.proxy(), house.proxy()
+        assert log_in(browser, "anna") == 303
+    house.fail("anna", 10)
+    with house.desk():
+        assert log_in(other, "anna") == 429
+        assert log_in(browser, "anna") == 303
+
+
+@needs_root
+def test_who_does_not_come_through_a_proxy_does_not_log_in(house: House) -> None:
+    """For members and root there is no log-in: the kernel knows them."""
+    with house.desk() as desk:
+        assert desk.browser().get("/login").status == 404
+
+
+ANNA = Account("anna", Role.READER, b"salt", b"key", "2026-11-24T22:18:00.000Z")
+
+
+def test_a_session_ends_by_itself() -> None:
+    """Two hours after the last visit, twelve after its begin, and in another boot it is none."""
+    clock = Clock()
+    sessions = Sessions(Memory(None, "sessions"), clock)
+    known = {"anna": ANNA}
+    first, second = sessions.begin(ANNA), sessions.begin(ANNA)
+    assert first != second
+    clock.now += IDLE_SECONDS - 1
+    assert sessions.maybe_account(first, known) == ANNA
+    clock.now += IDLE_SECONDS - 1
+    assert sessions.maybe_account(first, known) == ANNA
+    assert sessions.maybe_account(second, known) is None
+    while clock.now < 1000 + WHOLE_SECONDS - IDLE_SECONDS / 2:
+        assert sessions.maybe_account(first, known) == ANNA
+        clock.now += IDLE_SECONDS / 2
+    clock.now = 1000 + WHOLE_SECONDS
+    assert sessions.maybe_account(first, known) is None
+    clock.now = 500.0
+    assert sessions.maybe_account(first, known) is None
+
+
+def test_many_sessions_take_no_more_room() -> None:
+    """Who logs in without end pushes out the oldest sessions."""
+    sessions = Sessions(memory := Memory(None, "sessions"), clock := Clock())
+    tokens = []
+    for _ in range(250):
+        clock.now += 1
+        tokens.append(sessions.begin(ANNA))
+
+    assert memory.change(len) == 200
+    assert sessions.maybe_account(tokens[-1], {"anna": ANNA}) == ANNA
+    assert sessions.maybe_account(tokens[0], {"anna": ANNA}) is None
+
+
+# ---- attempts
+
+
+@given(st.lists(st.tuples(st.sampled_from(["anna", "bea"]), st.floats(0, 400)), max_size=200))
+def test_attempts_slow_down(tries: list[tuple[str, float]]) -> None:
+    """Whatever the rhythm, no name is tried more than 25 times in an hour, and each refusal says how long to wait."""
+    clock = Clock()
+    attempts = Attempts(Memory(None, "attempts"), clock)
+    made: dict[str, list[float]] = {"anna": [], "bea": []}
+    for name, pause in tries:
+        clock.now += pause
+        left = attempts.begin(name)
+        if left:
+            before = clock.now
+            clock.now += left
+            assert attempts.begin(name) == 0
+            clock.now = max(clock.now, before)
+        made[name].append(clock.now)
+    for times in made.values():
+        assert all(sum(start <= each < start + 3600 for each in times) <= 25 for start in times)
+
+
+def test_the_first_slips_are_free_and_the_right_password_forgives() -> None:
+    """Three attempts wait for nothing, then 2 s, 4 s and so on up to five minutes; after an hour all is forgotten."""
+    clock = Clock()
+    attempts = Attempts(Memory(None, "attempts"), clock)
+    waits = []
+    for _ in range(12):
+        left = attempts.begin("anna")
+        waits.append(left)
+        clock.now += left
+        assert not left or attempts.begin("anna") == 0
+    assert waits == [0, 0, 0, 2, 4, 8, 16, 32, 64, 128, 256, 300]
+    assert attempts.begin("bea") == 0
+    attempts.forgive("anna")
+    assert [attempts.begin("anna") for _ in range(4)] == [0, 0, 0, 2]
+    clock.now += 3600
+    assert [attempts.begin("anna") for _ in range(4)] == [0, 0, 0, 2]
+
+
+def test_names_that_there_are_not_push_nobody_out() -> None:
+    """However many names are tried, one that is tried often stays known."""
+    clock = Clock()
+    attempts = Attempts(memory := Memory(None, "attempts"), clock)
+    for _ in range(5):
+        clock.now += attempts.begin("anna")
+    for number in range(1500):
+        attempts.begin(f"nobody {number}")
+
+    assert memory.change(len) == 1000
+    assert attempts.begin("anna") > 0
+
+
+def test_one_password_is_computed_at_a_time(tmp_path: Path) -> None:
+    """A second one waits, a third is refused at once: the threads that show pages are not taken."""
+    logins = Logins(tmp_path / "none", b"secret", None)
+    ends: list[type[Exception]] = []
+
+    def enter(name: str) -> None:
+        try:
+            logins.enter(name, "wrong", "")
+        except (Forbidden, TooManyRequests) as error:
+            ends.append(type(error))
+
+    with logins._computing:
+        threads = [threading.Thread(target=enter, args=(name,)) for name in ("anna", "bea", "zoe", "eva")]
+        for thread in threads:
+            thread.start()
+        wait_until(lambda: len(ends) == 2, "two are refused")
+        assert ends == [TooManyRequests] * 2
+    for thread in threads:
+        thread.join()
+
+    assert ends == [TooManyRequests] * 2 + [Forbidden] * 2
+
+
+# ---- accounts
+
+
+def test_accounts_come_and_go(tmp_path: Path) -> None:
+    """They are added, listed, given another password, removed; no password stands in their file, which is private."""
+    line = Filled(tmp_path)
+    line.db.close()
+    path = tmp_path / "main.accounts"
+    assert "Nobody may log in" in line.run("web", "user", "list").stdout
+
+    added = line.run("web", "user", "add", "Anna", "--role", "volunteer", input=f"{PASSWORD}\n")
+    assert (added.exit_code, added.stdout) == (0, "anna may log in as volunteer.\n")
+    made = line.run("web", "user", "add", "bea", "--role", "admin", input="\n")
+    assert (found := re.search(r"bea may log in as admin\. The password: (\S{20})$", made.stdout.strip()))
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert PASSWORD not in path.read_text()
+    assert found[1] not in path.read_text()
+    known = accounts.read(path)
+    assert known["anna"].fits(PASSWORD)
+    assert known["bea"].fits(found[1])
+    assert not known["anna"].fits(PASSWORD + "x")
+    assert not known["anna"].fits("")
+    assert "anna: volunteer, since" in line.run("web", "user", "list").stdout
+
+    assert line.run("web", "user", "add", "anna", "--role", "admin", input=f"{PASSWORD}\n").exit_code == 2
+    assert line.run("web", "user", "add", "eva", "--role", "boss").exit_code == 2
+    assert line.run("web", "user", "add", "e/va", "--role", "admin").exit_code == 2
+    assert line.run("web", "user", "add", "eva", "--role", "admin", input="short\n").exit_code == 2
+    assert line.run("web", "user", "password", "eva").exit_code == 2
+    assert accounts.read(path) == known
+
+    assert line.run("web", "user", "password", "anna", input="another password\n").exit_code == 0
+    assert accounts.read(path)["anna"].fits("another password")
+    assert accounts.read(path)["anna"].role is Role.VOLUNTEER
+    assert line.run("web", "user", "remove", "anna").exit_code == 0
+    assert list(accounts.read(path)) == ["bea"]
+
+
+def test_a_letter_with_an_accent_is_one_however_it_is_typed() -> None:
+    """A phone types é as one character, a Mac as two: it is the same password."""
+    assert accounts.make("anna", Role.READER, "caf\u00e9 caf\u00e9", "").fits("cafe\u0301 cafe\u0301")
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"anna": {}}', '{"anna": {"role": "boss", "salt": "", "key": "00"}}'])
+def test_accounts_that_make_no_sense_let_nobody_in(tmp_path: Path, content: str) -> None:
+    """A file that was damaged is an error, and not one without accounts or with an empty password."""
+    path = tmp_path / "main.accounts"
+    path.write_text(content)
+    with pytest.raises(Exception, match="holds no accounts"):
+        accounts.read(path)
+
+
+def test_nobody_has_no_password() -> None:
+    """What a password is tried at where there is no such account fits none."""
+    assert not accounts.NOBODY.fits("")
+
+
+# ---- the desk's own user
+
+
+@needs_root
+@pytest.mark.parametrize("verb", sorted(VERBS))
+def test_the_desk_decides_what_its_pages_do(house: House, verb: str) -> None:
+    """The control program believes the desk whose decision it is, and carries out nothing that no page decides."""
+    house.control()
+    known: dict[str, Any] = {
+        "number": "+32470999999", "contact_id": 1, "word": "other", "subject": "log", "request": "balance",
+        "arguments": {}, "request_id": 1, "name": KEVIN, "keep_opt_out": False,
+    }  # fmt: skip
+    arguments = {name: known[name] for name in VERBS[verb].takes}
+    request = {"verb": verb, "arguments": arguments, "database": str(house.database), "who": "anna"}
+    done = DESK.call(ASK, str(house.folder / "run-control/main.sock"), json.dumps(request))
+    answer = json.loads(done.stdout)
+
+    assert ("error" not in answer) == (verb in DESKS_VERBS), answer
+    if verb not in DESKS_VERBS:
+        assert answer["error"]["kind"] == "RefusedError"
+        with closing(sqlite3.connect(house.database)) as db:
+            assert db.execute("SELECT count(*) FROM contacts").fetchone() == (1,)
+            assert db.execute("SELECT count(*) FROM requests").fetchone() == (0,)
+    elif house.events(verb):
+        assert all(each.endswith("by anna") for each in house.events(verb))
+
+
+@needs_root
+def test_the_desk_cannot_write_what_it_reads(house: House) -> None:
+    """Its user reads the database and the accounts, and can change neither."""
+    house.add("anna", "reader")
+    code = """
+import os, sqlite3, sys
+db = sqlite3.connect(sys.argv[1])
+print(db.execute("SELECT count(*) FROM contacts").fetchone()[0])
+for attempt in (lambda: db.execute("UPDATE contacts SET text = ''"), lambda: open(sys.argv[2], "r+"),
+                lambda: os.unlink(sys.argv[2]), lambda: open(sys.argv[1], "r+"), lambda: os.unlink(sys.argv[1])):
+    try:
+        attempt()
+        print("done")
+    except (sqlite3.OperationalError, PermissionError) as error:
+        print("refused")
+print(len(open(sys.argv[2]).read()) > 10)
+"""
+    done = DESK.call(code, str(house.database), str(house.folder / "main.accounts"))
+
+    assert done.stdout.split() == ["1", *["refused"] * 5, "True"], done.stderr
