@@ -37,7 +37,7 @@ def test_send_goes_through_the_daemon_and_waits_for_the_result(line: Line) -> No
     line.start()
     line.wait_state("ready")
 
-    assert run(line, "send", "0470 12 34 56", "Tout va bien.") == (0, "sent.\n")
+    assert run(line, "send", "0470 12 34 56", "Tout va bien.") == (0, "The text to +32470123456 was sent.\n")
     assert [(sent["recipient"], sent["text"]) for sent in line.submitted()] == [(NUMBER, "Tout va bien.")]
 
 

@@ -187,7 +187,8 @@ def try_answer(settings: Settings, number: str) -> None:
     Example: hotlined try 0470123456
     """
     config, e164 = _number(settings, number)
-    print_wrapped(sentence(_asked(settings, config, "try", number=e164)))
+    result = _asked(settings, config, "try", number=e164)
+    print_wrapped(f"The answer to {e164} {state_in_words(result)}.")
 
 
 @click.command
@@ -207,7 +208,8 @@ def send(settings: Settings, number: str, words: tuple[str, ...]) -> None:
             "The text has more than one word: put it in quotes.", f"`hotlined send {number} {_quoted(text)}`"
         )
     config, e164 = _number(settings, number)
-    print_wrapped(sentence(_asked(settings, config, "send", number=e164, text=text)))
+    result = _asked(settings, config, "send", number=e164, text=text)
+    print_wrapped(f"The text to {e164} {state_in_words(result)}.")
 
 
 @click.command
@@ -253,7 +255,7 @@ def selftest(settings: Settings) -> None:
             raise RefusedError("The SIM does not know its own number.", "Set line_number in the configuration.")
         text = f"hotlined selftest {secrets.token_hex(4)}"
         result = _asked(settings, config, "send", number=own, text=text)
-        print_wrapped(f"To {own}: {result}. It has {_COMES_BACK_SECONDS:.0f} s to come back …")
+        print_wrapped(f"The text to {own} {state_in_words(result)}. It has {_COMES_BACK_SECONDS:.0f} s to come back …")
         deadline = time.monotonic() + _COMES_BACK_SECONDS
         while not contacts.is_received(db, text):
             if time.monotonic() > deadline:
