@@ -839,7 +839,9 @@ def test_ping_is_heard_hourly_while_all_is_well(quiet: Callable[..., Quiet], rec
         assert receiver.pings() == pings
 
 
-@pytest.mark.parametrize("trouble", [{"state": "absent"}, {"pid": 2**22 + 1}, {"database_state": "locked"}])
+@pytest.mark.parametrize(
+    "trouble", [{"state": "absent"}, {"pid": 2**22 + 1}, {"database_state": "locked"}, {"mode": "shadow"}]
+)
 def test_ping_is_silent_while_something_is_wrong(
     quiet: Callable[..., Quiet], receiver: Receiver, trouble: dict[str, Any]
 ) -> None:
