@@ -1113,7 +1113,7 @@ def find(option: Path | None, line: str | None, environ: Mapping[str, str]) -> P
     the places looked at, and UsageError for a line whose name is none.
     """
     if line is not None and not re.fullmatch(_NAME.pattern, line):
-        raise UsageError(f"{_quoted(line)} is no line.", f"Expected: {_NAME.expected}.")
+        raise UsageError(f"{_quoted(line)} is no line.", f"A line's name has {_NAME.expected}.")
     if option is not None:
         places = [option]
     elif line is not None:
