@@ -134,8 +134,7 @@ def _make_folder(folder: Path) -> None:
             raise
         raise StoreError(
             f"There is no folder {folder}, and none can be made there ({error.strerror}).",
-            "Does `database` name this line's own? A service sees no other's; for a database on another disk its unit"
-            " says what it needs.",
+            "Does `database` name this line's own? A service sees no other; systemd/disk.conf lets in that of a disk.",
             trouble.name,
         ) from error
 

@@ -719,12 +719,22 @@ def upgrades() -> None:
 
 def uninstalling() -> None:
     """Take all of it away."""
-    elsewhere = Path("/srv/ssd")
-    elsewhere.mkdir()
-    sh("chown", "hotlined-nl:hotlined-nl", str(elsewhere))
+    elsewhere = Path("/srv/ssd/hotlined")
+    sh("install", "-d", "-o", "hotlined-nl", "-g", "hotlined-nl", "-m", "2750", str(elsewhere))
     sh("systemctl", "stop", "hotlined@nl")
-    sh("cp", "/var/lib/hotlined-nl/hotlined.db", "/srv/ssd/nl.db", user="hotlined-nl")
-    configure("nl", database="/srv/ssd/nl.db")
+    sh("cp", "/var/lib/hotlined-nl/hotlined.db", str(elsewhere / "nl.db"), user="hotlined-nl")
+    configure("nl", database=str(elsewhere / "nl.db"))
+    for unit in ("hotlined@nl", "hotlined-@nl"):
+        folder = Path(f"/etc/systemd/system/{unit}.service.d")
+        folder.mkdir()
+        shutil.copy(PROJECT / "systemd/disk.conf", folder)
+    sh("systemctl", "daemon-reload")
+    sh("systemctl", "restart", "hotlined-control@nl")
+    sh("systemctl", "start", "hotlined@nl", "hotlined-backup@nl")
+    check("a database on another disk is served", until(lambda: ready("nl")) and len(log("nl")) > 0)
+    check("and copied", show("hotlined-backup@nl", "Result") == "success" or print(journal("hotlined-backup@nl")))
+    attempt("admin", "pause that line", ("hotlined", "--line", "nl", "pause"), True)
+    sh("systemctl", "stop", "hotlined@nl")
     victims()
     before = seen()
     sh("systemctl", "stop", "hotlined")
@@ -736,7 +746,7 @@ def uninstalling() -> None:
     check("what the links led to stays", seen() == before)
     check(
         "a database elsewhere is named",
-        "/srv/ssd/nl.db is still there" in done.stdout and Path("/srv/ssd/nl.db").exists(),
+        f"{elsewhere}/nl.db is still there" in done.stdout and (elsewhere / "nl.db").exists(),
     )
     check("the person is still there", sh("id", "hotlined-admin").returncode == 0)
     check("so is the user that is busy, and that is said", "user hotlined-nl is still there" in done.stdout)
