@@ -511,6 +511,11 @@ def admin() -> None:
     (STATE / "hotlined.db-journal").unlink(missing_ok=True)
     sh("systemctl", "start", "hotlined")
     until(ready)
+    with subprocess.Popen(["sh", "-c", f"exec sleep 300 <>{LAB}/fr"]) as other:
+        until(lambda: "sleep" in Path(f"/proc/{other.pid}/comm").read_text(), 10)
+        said = " ".join(sh("hotlined", "doctor").stdout.split())
+        check("sudo hotlined doctor sees who else has the port", f"sleep (process {other.pid})" in said or print(said))
+        other.kill()
     attempt("admin", "pause", ("hotlined", "pause"), True)
     check("and it is known who did", "pi" in sh("hotlined", "status").stdout)
     attempt("admin", "resume", ("hotlined", "resume"), True)
