@@ -505,7 +505,13 @@ class Hotline(RuleBasedStateMachine):
     def forget(self, number: str, keep_opt_out: bool) -> None:
         """Erase a person, who is somebody else from then on; what was spent on it stays spent."""
         with open_beside_daemon(self.db.path) as db:
-            erased = privacy.forget(db, number, self.now(), keep_opt_out=keep_opt_out)
+            erased = privacy.forget(
+                db,
+                number,
+                self.now(),
+                keep_opt_out=keep_opt_out,
+                opts_out=lambda text: policy.opts_out(text, self.in_force()),
+            )
         assert erased
         self.tell(oracle.Forgotten, number=number, keep_opt_out=keep_opt_out)
         self.forget_names()

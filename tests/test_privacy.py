@@ -205,7 +205,7 @@ def test_moved_rows_leave_no_copies(line_of: Filled) -> None:
     held = re.compile(rb"\+32470123456|text1\d{6}|DD1\d{6}")
     db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     assert len(held.findall(line_of.database.read_bytes())) > 3000
-    assert privacy.forget(db, KEVIN, now, keep_opt_out=False)
+    assert privacy.forget(db, KEVIN, now, keep_opt_out=False, opts_out=bool)
     assert privacy.rebuild(db)
 
     assert held.findall(line_of.database.read_bytes()) == []
@@ -472,7 +472,7 @@ def test_windows_keep_what_they_count(line_of: Filled) -> None:
     for _ in privacy.purge(line_of.db, timedelta(0), timedelta(0), now):
         pass
     assert windows.spent(line_of.db, now, shadow=False) == spent
-    assert privacy.forget(line_of.db, KEVIN, now, keep_opt_out=False)
+    assert privacy.forget(line_of.db, KEVIN, now, keep_opt_out=False, opts_out=bool)
 
     assert windows.spent(line_of.db, now, shadow=False) == spent
     assert rows(line_of.db, "SELECT contact_id, recipient, text FROM answers") == [(None, pseudonym.NOBODY, None)]
@@ -818,6 +818,19 @@ def test_an_opt_out_stays_if_asked(line_of: Filled, *, old: bool) -> None:
     assert rows(line_of.db, "SELECT * FROM numbers") == []
 
 
+def test_an_opt_out_stays_that_was_not_judged_yet(line_of: Filled) -> None:
+    """Who says stop, and is erased before that was judged, is not answered either if the opt-out is to stay."""
+    answered(line_of)
+    line_of.text("Stop !", KEVIN)
+    line_of.text("texte", LEA)
+    assert "kept as a pseudonym" in line_of.run("forget", KEVIN, "--yes", "--keep-opt-out").stdout
+    assert "kept" not in line_of.run("forget", LEA, "--yes", "--keep-opt-out").stdout
+
+    ((number, opted_out),) = rows(line_of.db, "SELECT number, opted_out_at FROM numbers")
+    assert (pseudonym.is_one(number), bool(opted_out)) == (True, True)
+    assert judged(line_of, moment(line_of, 400)).reason is policy.Reason.OPTED_OUT
+
+
 def test_a_queued_answer_goes_too_and_one_in_hand_is_refused(line_of: Filled) -> None:
     """Nothing is erased beneath the modem's hands: 75, and everything is as it was; what is only queued goes."""
     line_of.judge(line_of.text())
@@ -866,7 +879,7 @@ def test_a_contact_erased_before_its_verdict_is_no_bug(line_of: Filled) -> None:
     """The daemon that was about to judge it, or hears late that a segment of its answer was sent, goes on."""
     contact_id = line_of.text()
     assert fates.settle_late(line_of.db, 99, 7, RULES, line_of.now()) is None
-    privacy.forget(line_of.db, KEVIN, line_of.now(), keep_opt_out=False)
+    privacy.forget(line_of.db, KEVIN, line_of.now(), keep_opt_out=False, opts_out=bool)
 
     assert line_of.judge(contact_id) == policy.Verdict(answer=False, reason=policy.Reason.PERSON)
 
@@ -919,7 +932,7 @@ def test_a_flood_that_began_with_a_forgotten_contact_has_a_size(line_of: Filled)
         identity = identify(Address(KEVIN[1:] if number == 0 else f"32471{number:06}", Ton.INTERNATIONAL), "BE")
         contacts.record_call(line_of.db, "fr", identity, moment)
     assert contacts.watch_flood(line_of.db, moment) == "flood_begin"
-    privacy.forget(line_of.db, KEVIN, moment, keep_opt_out=False)
+    privacy.forget(line_of.db, KEVIN, moment, keep_opt_out=False, opts_out=bool)
     over = replace(moment, limit=moment.limit + contacts.FLOOD_SECONDS)
 
     assert contacts.watch_flood(line_of.db, over) == "flood_end"
@@ -1023,7 +1036,7 @@ def erase(db: Database, act: str, now: Now) -> None:
         for _ in privacy.purge(db, KEEP_TEXTS, KEEP_NUMBERS, now):
             pass
     else:
-        assert privacy.forget(db, KEVIN, now, keep_opt_out=False)
+        assert privacy.forget(db, KEVIN, now, keep_opt_out=False, opts_out=bool)
     assert privacy.rebuild(db)
 
 

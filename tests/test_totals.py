@@ -274,7 +274,7 @@ def test_a_clock_that_was_put_back_is_known_when_the_first_contact_after_it_is_g
     with filled.db as db:
         for at, number in ((MONDAY + DAY, KEVIN), (MONDAY, LEA), (MONDAY + HOUR, KEVIN)):
             contact(filled, at, number)
-        privacy.forget(db, LEA, filled.now(), keep_opt_out=False)
+        privacy.forget(db, LEA, filled.now(), keep_opt_out=False, opts_out=bool)
 
         assert broken(db) == {}
 
@@ -310,7 +310,7 @@ def test_totals_count_as_it_happens_and_never_fall(line: Filled) -> None:
     line.send()
     counted = total(line, "contacts", "kind"), total(line, "answers"), total(line, "segments", "name")
     assert counted == ({"call": 1, "text": 1}, {"queued": 2, "sending": 1, "sent": 1}, {"segments": 2})
-    assert privacy.forget(line.db, KEVIN, line.now(), keep_opt_out=False)
+    assert privacy.forget(line.db, KEVIN, line.now(), keep_opt_out=False, opts_out=bool)
 
     assert counted == (total(line, "contacts", "kind"), total(line, "answers"), total(line, "segments", "name"))
     assert total_held(line) == 1

@@ -392,9 +392,16 @@ class Line:
     def forget(self, at: int, number: str, *, keep_opt_out: bool) -> bool:
         """Erase a person."""
         self.to(at)
-        done = privacy.forget(self.beside, number, self.beside.now(), keep_opt_out=keep_opt_out) is not None
+        rules = self.daemon.line.config.rules()
+        done = privacy.forget(
+            self.beside,
+            number,
+            self.beside.now(),
+            keep_opt_out=keep_opt_out,
+            opts_out=lambda text: policy.opts_out(text, rules),
+        )
         self.daemon._serve_requests()
-        return done
+        return done is not None
 
     def purge(self, at: int, keep_texts: int, keep_numbers: int) -> None:
         """Erase by age."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from hotlined import policy
 from hotlined.clock import Now
 from hotlined.config import Config
 from hotlined.errors import UsageError
@@ -31,7 +32,7 @@ class Decision:
     who: str
     now: Now
     config: Callable[[], Config]
-    """Reads the configuration: only `purge` obeys it."""
+    """Reads the configuration: only `purge` and `forget` obey it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +120,13 @@ def _opt_in(decision: Decision) -> bool:
 def _forget(decision: Decision) -> dict[str, Any] | None:
     """Return what was erased of a person, and whether no file holds a copy of it any more; None: an answer is sent."""
     name, keep = decision.arguments["name"], decision.arguments["keep_opt_out"]
-    erased = privacy.forget(decision.db, name, decision.now, keep_opt_out=keep)
+    erased = privacy.forget(
+        decision.db,
+        name,
+        decision.now,
+        keep_opt_out=keep,
+        opts_out=lambda text: policy.opts_out(text, decision.config().rules()),
+    )
     return {"erased": asdict(erased), "rebuilt": privacy.rebuild(decision.db)} if erased else None
 
 

@@ -10,7 +10,7 @@ that is masked alike goes with a person's own; a flash card may keep old blocks 
 import json
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -20,7 +20,7 @@ from hotlined.clock import Now, rfc3339
 from hotlined.gsm import tpdu
 from hotlined.gsm.address import mask
 from hotlined.states import MAY_HAVE_LEFT, OPEN, PENDING, Refusal, RequestState, SegmentState
-from hotlined.store import fates, lifecycle, line, log, pseudonyms
+from hotlined.store import decisions, fates, lifecycle, line, log, pseudonyms
 from hotlined.store.database import Database
 
 BATCH = 100  # rows a transaction: whoever wants to write beside it waited 0.14 s at most (100,000 contacts, a busy PC)
@@ -296,12 +296,13 @@ def _count(db: Database, names: tuple[str, str], found: _Found) -> Held:
     )
 
 
-def forget(db: Database, name: str, now: Now, *, keep_opt_out: bool) -> Held | None:
+def forget(db: Database, name: str, now: Now, *, keep_opt_out: bool, opts_out: Callable[[str], bool]) -> Held | None:
     """Commit that nothing is held of a number or name any more, kept or not; None while a segment to it is in hand.
 
     What is queued for it is cancelled. Segments that the windows still count stay, as nobody's; of a text that is still
     on the SIM a pseudonym stays, to know it by when it is read again. With `keep_opt_out` an opt-out stays under the
-    number's pseudonym. Raises StoreError if the key of the pseudonyms is lost.
+    number's pseudonym, also one that was not judged yet: `opts_out` tells whether a text is one. Raises StoreError if
+    the key of the pseudonyms is lost.
     """
     _know_pseudonyms(db, now)
     names = pseudonyms.both(db, name)
@@ -310,6 +311,8 @@ def forget(db: Database, name: str, now: Now, *, keep_opt_out: bool) -> Held | N
         lists = {column: json.dumps(getattr(found, column)) for column in found.__slots__}
         if db.connection.execute(_IN_HAND, lists).fetchone():
             return None
+        if keep_opt_out and any(opts_out(text) for text in _unjudged_texts(db, found)):
+            decisions.opt_out(db, name, now)
         before = _count(db, names, found)
         for (answer_id,) in db.connection.execute(_WAITING, lists).fetchall():
             lifecycle.end(db, answer_id, policy.Reason.PERSON)
@@ -329,6 +332,15 @@ def forget(db: Database, name: str, now: Now, *, keep_opt_out: bool) -> Held | N
         db.event(now, "forget", "a person was erased")
         line.call_for_rebuild(db)
     return before
+
+
+def _unjudged_texts(db: Database, found: _Found) -> list[str]:
+    rows = db.all(
+        "SELECT text FROM contacts WHERE verdict IS NULL AND text IS NOT NULL"
+        " AND id IN (SELECT value FROM json_each(?))",
+        json.dumps(found.contacts),
+    )
+    return [row["text"] for row in rows]
 
 
 def rebuild(db: Database) -> bool:
