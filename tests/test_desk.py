@@ -1,5 +1,6 @@
 """The desk in a browser: a real `hotlined web`, a database as the daemon fills it, and plain HTTP."""
 
+import json
 import re
 import shutil
 import socket
@@ -9,13 +10,15 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any, Self
 
 import pytest
-from conftest import PATIENCE_SECONDS
+from conftest import PATIENCE_SECONDS, wait_until
 from desk import Browser, Connection, Desk
 from filled import KEVIN, Filled
-from persons import LINE, MEMBER, NOBODY, STRANGER, Person, give, needs_root, user_name
+from persons import COMMAND, LINE, MEMBER, NOBODY, STRANGER, Person, give, needs_root, user_name
 from test_hostile import TEXTS, obeyed, receive
 
 from hotlined import config as line_config
@@ -297,32 +300,245 @@ def test_a_port_is_for_who_has_the_link(line: Filled) -> None:
         program.communicate()
 
 
+# ---- hostile clients
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/../etc/passwd", "/static/../app.py", "/static/%2e%2e/app.py", "/static/..%2fapp.py", "/static//etc/passwd",
+        "/static/%00", "/log%00", "/static/", "/static", "/templates/base.html", "/log/../../etc/passwd", "/LOG",
+        "/log;x", "/act/", "/act/forget", "/act/send", "/%E2%80%AE", "/" + "a" * 8000, "/log?" + "x=1&" * 2000 + "%",
+    ],
+)  # fmt: skip
+def test_no_path_leads_anywhere_else(desk: Desk, path: str) -> None:
+    """What is no page is 404, whatever way around it is written; nothing of it is obeyed where it is shown."""
+    answer = desk.browser().get(path)
+
+    assert answer.status == (200 if path.startswith("/log?") else 404)
+    assert not obeyed(answer.body)
+    assert "root:" not in answer.body
+    assert "import" not in answer.body
+
+
+def test_a_request_for_elsewhere_is_not_passed_on(desk: Desk) -> None:
+    """It is no proxy: an absolute address is a path, and a path that begins like an address leads nowhere else."""
+    assert desk.browser().get("http://evil.example/log").status in {200, 400, 404}
+    assert desk.browser().get("//evil.example/log").status == 404
+    assert "evil" not in str(desk.browser().get("//evil.example/..").headers)
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT", "PROPFIND", "POST"])
+@pytest.mark.parametrize("path", ["/", "/log", "/static/desk.css"])
+def test_a_page_is_looked_at_and_nothing_else(desk: Desk, method: str, path: str) -> None:
+    """A method that a page does not have is refused."""
+    assert desk.browser().ask(method, path).status in {400, 403, 405, 501}
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status"),
+    [
+        ("x" * 70_000, {}, 413),
+        ("number=" + "1" * 60_000, {}, 400),
+        ("&".join(f"a{number}=1" for number in range(5_000)), {}, 400),
+        ("", {"Content_Length": "99999999999"}, 413),
+        ("--x", {"Content_Type": "multipart/form-data; boundary=x"}, 400),
+    ],
+)
+def test_what_is_too_much_is_refused(desk: Desk, body: str, headers: dict[str, str], status: int) -> None:
+    """A body or a number of fields that no form of ours has ends the request."""
+    answer = desk.browser().ask("POST", "/act/block", body, Sec_Fetch_Site="same-origin", **headers)
+
+    assert answer.status == status
+    assert {name: answer.headers[name] for name in HEADERS} == HEADERS
+
+
+def test_a_header_has_an_end(desk: Desk) -> None:
+    """More than any browser sends is refused."""
+    answer = desk.browser().get("/", X_Long="y" * 20_000)
+
+    assert answer.status == 431
+    assert {name: answer.headers[name] for name in HEADERS} == HEADERS
+
+
+def test_two_hundred_at_once_are_answered(desk: Desk) -> None:
+    """Everybody who asks gets the page, one after the other."""
+    statuses: list[int] = []
+    threads = [threading.Thread(target=lambda: statuses.append(desk.browser().get("/log").status)) for _ in range(200)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert statuses == [200] * 200
+
+
+class Program:
+    """The desk in a thread, at a socket; it ends when nobody is there."""
+
+    def __init__(self, line: Filled, path: Path, **options: Any) -> None:
+        self.path = path
+        self.door = SocketDoor(line.database, Logins(line.folder / "none", b"", None))
+        self.app = make(line_config.load(line.config), self.door, b"")
+        self.options = {"idle_seconds": 0.1} | options
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(str(path))
+        self.listener.listen()
+
+    def __enter__(self) -> Self:
+        """Give it."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Listen no more."""
+        self.listener.close()
+
+    def start(self) -> threading.Thread:
+        """Start it: once more, after it has ended."""
+        thread = threading.Thread(target=serve, args=(self.app, self.listener.dup()), kwargs=self.options)
+        thread.start()
+        return thread
+
+
+def ends(thread: threading.Thread) -> bool:
+    """Tell whether it ends."""
+    thread.join(PATIENCE_SECONDS)
+    return not thread.is_alive()
+
+
+@pytest.mark.parametrize(
+    "said", [b"", b"GET / HTTP/1.1\r\nHost: local", b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nx"]
+)
+def test_who_is_slow_is_dropped(line: Filled, tmp_path: Path, said: bytes) -> None:
+    """A request that has begun and does not end is given up, though octets come; others are answered meanwhile."""
+    with Program(line, tmp_path / "web.sock", slow_seconds=0.5) as program, socket.socket(socket.AF_UNIX) as slow:
+        slow.connect(str(program.path))
+        slow.sendall(said)
+        slow.settimeout(PATIENCE_SECONDS)
+        thread = program.start()
+        with Connection(program.path) as visitor:
+            assert visitor.get("/healthz") == 503
+        if not said:  # nothing has begun: that is waited for longer
+            slow.close()
+        else:
+            with suppress(BrokenPipeError, ConnectionResetError):
+                while True:  # an octet now and then
+                    slow.sendall(b"x")
+                    time.sleep(0.05)
+        assert ends(thread)
+
+
+@needs_root
+def test_a_stranger_takes_no_room(line: Filled, tmp_path: Path) -> None:
+    """Of many connections of one stranger few are kept, however many there are of members."""
+    with Program(line, tmp_path / "web.sock", knows=lambda peer: peer.uid == 0) as program:
+        for path in (*tmp_path.parents[:3], tmp_path):
+            path.chmod(0o755)
+        program.path.chmod(0o666)
+        many = "import socket, sys, time; c = [socket.socket(socket.AF_UNIX) for _ in range(40)]\n"
+        many += "for each in c: each.connect(sys.argv[1])\n"
+        many += "time.sleep(600)"
+        stranger = subprocess.Popen(STRANGER.program(many, str(program.path)), cwd="/")
+        thread = program.start()
+        mine = [Connection(program.path) for _ in range(20)]
+        for each in mine:
+            each.connect()
+        try:
+            wait_until(lambda: connections(program.path) == 20 + 8, "all but eight are dropped")
+            assert [each.get("/healthz") for each in mine] == [503] * 20
+        finally:
+            stranger.kill()
+            stranger.wait()
+            for each in mine:
+                each.close()
+        assert ends(thread)
+
+
+def connections(path: Path) -> int:
+    """Return how many connections a socket has accepted: those in state connected, by the kernel's table."""
+    rows = [each.split() for each in Path("/proc/net/unix").read_text().splitlines()]
+    return sum(each[-1] == str(path) and each[5] == "03" for each in rows)
+
+
 # ---- at a socket of systemd's
 
 
 def test_it_ends_when_nobody_looks(line: Filled, tmp_path: Path) -> None:
     """It stays while somebody is there, and ends some time after; who comes then waits for the next start."""
-    door = SocketDoor(line.database, Logins(tmp_path / "none", b"", None))
-    app = make(line_config.load(line.config), door, b"")
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(tmp_path / "web.sock"))
-        listener.listen()
-
-        def start() -> threading.Thread:
-            thread = threading.Thread(target=serve, args=(app, listener.dup()), kwargs={"idle_seconds": 0.1})
-            thread.start()
-            return thread
-
-        with Connection(tmp_path / "web.sock") as visitor:
-            first = start()
+    with Program(line, tmp_path / "web.sock") as program:
+        with Connection(program.path) as visitor:
+            first = program.start()
             for _ in range(2):
                 assert visitor.get("/healthz") == 503
                 time.sleep(0.3)
             assert first.is_alive()
-        first.join(PATIENCE_SECONDS)
-        assert not first.is_alive()
-        with Connection(tmp_path / "web.sock") as visitor:
-            second = start()
+        assert ends(first)
+        with Connection(program.path) as visitor:
+            second = program.start()
             assert visitor.get("/healthz") == 503
-        second.join(PATIENCE_SECONDS)
-        assert not second.is_alive()
+        assert ends(second)
+
+
+class Handed:
+    """What systemd does: it listens, and starts the desk with the socket when somebody comes."""
+
+    def __init__(self, config: Path) -> None:
+        self.config = config
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(str(config.parent / "handed.sock"))
+        self.listener.listen()
+        self.browser = Browser(config.parent / "handed.sock")
+
+    def start(self) -> subprocess.Popen[str]:
+        """Start the program."""
+        number = self.listener.fileno()
+        handed = f"import os; os.dup2({number}, 3); os.environ.update(LISTEN_FDS='1', LISTEN_PID=str(os.getpid()))"
+        words = [sys.executable, "-c", f"{handed}; {COMMAND}", "--config", str(self.config), "web"]
+        return subprocess.Popen(words, pass_fds=[number], stderr=subprocess.PIPE, text=True)
+
+
+def test_a_configuration_that_changes_is_taken_up(tmp_path: Path) -> None:
+    """The program ends where it has an old one, and systemd starts it with the new one when somebody comes."""
+    filled = Filled(tmp_path)
+    filled.db.close()
+    handed = Handed(filled.config)
+    first = handed.start()
+    assert handed.browser.get("/").status == 200
+    filled.config.write_text(json.dumps(filled.settings | {"line": "nouvelle"}))
+    assert first.wait(PATIENCE_SECONDS) == 0
+    second = handed.start()
+    try:
+        assert "Line nouvelle" in handed.browser.get("/").words
+    finally:
+        for each in (first, second):
+            each.terminate()
+            each.communicate()
+        handed.listener.close()
+
+
+def test_who_waits_hears_why_there_is_no_desk(tmp_path: Path) -> None:
+    """A desk that cannot start says so to whoever comes, and ends with 78: systemd starts it anew at once."""
+    filled = Filled(tmp_path, web={"proxies": ["no-such-user"]})
+    filled.db.close()
+    handed = Handed(filled.config)
+    program = handed.start()
+    answer = handed.browser.get("/log")
+
+    assert answer.status == 503
+    assert "web.proxies names no-such-user, and this machine has no such user" in answer.words
+    assert {name: answer.headers[name] for name in HEADERS} == HEADERS
+    assert program.wait(PATIENCE_SECONDS) == 78
+    program.communicate()
+    handed.listener.close()
+
+
+def test_a_broken_configuration_is_told(tmp_path: Path) -> None:
+    """While nobody can read the file the desk shows the line by what is in force, and says so."""
+    filled = Filled(tmp_path)
+    filled.text()
+    filled.db.close()
+    filled.config.write_text(json.dumps(filled.settings | {"mod": "live"}))
+    with Desk(filled.config) as desk:
+        words = desk.browser().get("/").words
+        assert f"{filled.config} cannot be used: one problem" in words
+        assert KEVIN in desk.browser().get("/log").words

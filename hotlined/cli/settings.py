@@ -24,7 +24,7 @@ SERVICES = {"control": "hotlined.cli.control:control", "alerts-sender": "hotline
 """The commands that systemd alone starts; no help names them."""
 
 WHILE_BROKEN = {
-    *("status", "alerts", "log", "show", "number", "numbers", "stats", "limits", "export", "db"),
+    *("status", "web", "alerts", "log", "show", "number", "numbers", "stats", "limits", "export", "db"),
     *("pause", "resume", "block", "unblock", "optin", "cancel", "requeue", "tag", "untag", "keep"),
 }
 """The commands that work while config.yaml is broken: what a person has to see or stop before the file is corrected."""

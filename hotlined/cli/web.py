@@ -23,7 +23,7 @@ from hotlined.config import Config
 from hotlined.desk import accounts
 from hotlined.desk.accounts import Account
 from hotlined.desk.roles import Role
-from hotlined.errors import HotlinedError, RefusedError, UsageError
+from hotlined.errors import ConfigError, HotlinedError, RefusedError, UsageError
 from hotlined.owner import DESK_USER
 from hotlined.words.times import moment
 
@@ -54,13 +54,11 @@ def web(ctx: click.Context, settings: Settings, port: int | None, path: Path | N
             "The desk needs Flask and waitress, which are missing: pip install 'hotlined[web]'.",
             "In a checkout: `.venv/bin/pip install -e '.[web]'`.",
         )
-    config = settings.config()
-    prepare(config)
     with contextlib.suppress(KeyboardInterrupt):
         if port is None:
-            _serve_socket(config, path)
+            _serve_socket(settings, path)
         else:
-            _serve_port(config, settings.who, port)
+            _serve_port(settings, port)
 
 
 @web.group(cls=Group)
@@ -204,23 +202,49 @@ def _password() -> tuple[str, str]:
     return typed, ""
 
 
-def _serve_socket(config: Config, path: Path | None) -> None:
-    from hotlined.desk import app, logins, memory, serving, who  # noqa: PLC0415  --help does without
+def _serve_socket(settings: Settings, path: Path | None) -> None:
+    from hotlined.desk import app, memory, serving, who  # noqa: PLC0415  --help does without
 
     kept = os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]
     folder = Path(kept) if kept else None
     secret = memory.secret(folder)
-    known = logins.Logins(accounts.path_of(config), secret, folder)
-    door = who.SocketDoor(config.database, known, who.proxies_of(config))
+    try:
+        config = settings.config()
+        door = who.at_socket(config, secret, folder)
+    except ConfigError as error:
+        if path is None:
+            with listening(path) as listener:
+                serving.refuse(listener, error)
+        raise
+    prepare(config)
+    desk = app.make(config, door, secret, settings.broken)
     with listening(path) as listener:
-        idle_seconds = None if path else serving.IDLE_SECONDS
-        serving.serve(app.make(config, door, secret), listener, idle_seconds=idle_seconds)
+        if path:
+            serving.serve(desk, listener, knows=door.knows, idle_seconds=None)
+        else:
+            serving.serve(desk, listener, knows=door.knows, is_stale=_changes(config.path))
 
 
-def _serve_port(config: Config, name: str, port: int) -> None:
+def _changes(path: Path) -> Callable[[], bool]:
+    """Return what tells whether a file has changed since now: the desk then ends, and starts anew with what it says."""
+
+    def state() -> tuple[int, ...] | None:
+        try:
+            found = path.stat()
+        except OSError:
+            return None
+        return found.st_ino, found.st_mtime_ns, found.st_size
+
+    now = state()
+    return lambda: state() != now
+
+
+def _serve_port(settings: Settings, port: int) -> None:
     from hotlined.desk import app, memory, serving, who  # noqa: PLC0415  --help does without
 
-    door = who.LinkDoor.new(name)
+    config = settings.config()
+    prepare(config)
+    door = who.LinkDoor.new(settings.who)
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((_LOCAL, port))
@@ -228,4 +252,4 @@ def _serve_port(config: Config, name: str, port: int) -> None:
         print_wrapped("Open this in your browser; it works once, and is for you alone. Ctrl-C ends the desk.")
         click.echo(f"http://{_LOCAL}:{listener.getsockname()[1]}/enter?token={door.token}")
         sys.stdout.flush()
-        serving.serve(app.make(config, door, memory.secret(None)), listener, idle_seconds=None)
+        serving.serve(app.make(config, door, memory.secret(None), settings.broken), listener, idle_seconds=None)

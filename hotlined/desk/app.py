@@ -21,6 +21,7 @@ from hotlined.desk.visit import EXTENSION, Desk, desk, line
 from hotlined.desk.who import Door, Visitor
 from hotlined.errors import HotlinedError, StoreError
 from hotlined.reports.contact import sender
+from hotlined.reports.in_force import Broken
 from hotlined.store.trouble import DatabaseTrouble
 from hotlined.words.amounts import sentence
 from hotlined.words.harmless import harmless
@@ -36,10 +37,11 @@ _STATUS = {2: HTTPStatus.BAD_REQUEST, 69: HTTPStatus.SERVICE_UNAVAILABLE, 75: HT
 _logger = logging.getLogger(__name__)
 
 
-def make(config: Config, door: Door, secret: bytes) -> Flask:
+def make(config: Config, door: Door, secret: bytes, broken: Broken | None = None) -> Flask:
     """Return the desk of a line behind a door; its forms are good as long as the secret is the same."""
-    app = Flask(__name__)
-    app.extensions[EXTENSION] = Desk(config, door, secret)
+    app = Flask(__name__, static_folder=None)
+    app.static_folder = "static"
+    app.extensions[EXTENSION] = Desk(config, door, secret, broken)
     app.config["MAX_CONTENT_LENGTH"] = 64 * 1024
     app.config["MAX_FORM_PARTS"] = 32
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
@@ -51,6 +53,8 @@ def make(config: Config, door: Door, secret: bytes) -> Flask:
         "maybe_visitor": _maybe_visitor,
         "form_field": forms.FIELD,
     }
+    app.url_map.merge_slashes = False  # a path is a page as it stands, or none
+    app.add_url_rule("/static/<path:filename>", "static", app.send_static_file)
     for page in PAGES:
         app.add_url_rule(page.path, page.name, page.show, methods=[*page.methods])
     app.before_request(_require)

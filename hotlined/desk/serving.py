@@ -1,10 +1,13 @@
 """Serves the desk at one listening socket, with waitress: who connects over a Unix socket is asked of the kernel.
 
+Nobody takes the desk from others: a request that does not end is dropped, and a stranger gets few connections.
 Known to be wrong: waitress wakes once a second while it runs, which under systemd is ten minutes after the last visit.
 """
 
 import socket
 import time
+from collections import Counter
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from waitress import wasyncore
@@ -13,19 +16,22 @@ from waitress.server import BaseWSGIServer, create_server
 from waitress.task import ErrorTask, WSGITask
 
 from hotlined.desk.headers import HEADERS
+from hotlined.errors import HotlinedError
 from hotlined.peer import Peer, peer_of
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 PEER = "hotlined.peer"
 """Where the environment of a request has the Peer; no header can write there: a header's name begins with HTTP_."""
 IDLE_SECONDS = 600.0
+SLOW_SECONDS = 20.0  # from the first octet of a request to its last
+_REFUSING_SECONDS = 1.0  # then the configuration is read again when somebody comes
 _LOOK_SECONDS = 1.0  # how often it is asked whether anybody is still there
-_OWN_ENTRIES = 2  # of waitress in its table of sockets: the listener, and what wakes the loop
+_MOST_OF_A_STRANGER = 8  # connections
 _LIMITS: dict[str, Any] = {
     "threads": 4,
-    "connection_limit": 100,
+    "connection_limit": 500,  # half of the descriptors that a process usually has
     "channel_timeout": 30,  # seconds without a word
     "max_request_header_size": 16 * 1024,
     "max_request_body_size": 64 * 1024,  # a form of ours has less than 1 KiB
@@ -55,14 +61,42 @@ class _Channel(HTTPChannel):
     task_class = _Task
     error_task_class = _ErrorTask
     peer: Peer | None
+    known: bool | None = None
+    """Whether it is nobody's who is turned away, once that was asked."""
+    began = 0.0
+    """When the request that is not whole yet began."""
 
     def __init__(self, server: Any, sock: socket.socket, *arguments: Any, **options: Any) -> None:
         self.peer = peer_of(sock) if sock.family == socket.AF_UNIX else None
         super().__init__(server, sock, *arguments, **options)
 
+    def received(self, data: bytes) -> bool:
+        if self.request is None:
+            self.began = time.monotonic()
+        return super().received(data)
 
-def serve(app: "WSGIApplication", listener: socket.socket, *, idle_seconds: float | None = IDLE_SECONDS) -> None:
-    """Serve until nobody has been there for some time; for None without end."""
+    def is_slow(self, seconds: float) -> bool:
+        """Tell whether a request has begun so long ago and is not whole."""
+        return self.request is not None and time.monotonic() - self.began > seconds
+
+    def is_busy(self) -> bool:
+        """Tell whether a request is in hand."""
+        return bool(self.request or self.requests or self.total_outbufs_len)
+
+
+def serve(
+    app: "WSGIApplication",
+    listener: socket.socket,
+    *,
+    idle_seconds: float | None = IDLE_SECONDS,
+    slow_seconds: float = SLOW_SECONDS,
+    knows: Callable[[Peer], bool] = lambda _: True,
+    is_stale: Callable[[], bool] = lambda: False,
+) -> None:
+    """Serve until nobody has been there for some time (for None without end), or the configuration is stale.
+
+    `knows` tells a peer from a stranger. What is in hand is finished; who comes then waits for the next start.
+    """
     table: dict[int, Any] = {}
     # headers of proxies stay: whether there are any is what tells a proxy from a person
     server = create_server(
@@ -70,16 +104,39 @@ def serve(app: "WSGIApplication", listener: socket.socket, *, idle_seconds: floa
     )
     assert isinstance(server, BaseWSGIServer)  # it listens at one socket
     server.channel_class = _Channel
+    seen = time.monotonic()
     try:
-        _loop(table, idle_seconds)
+        while idle_seconds is None or time.monotonic() - seen < idle_seconds:
+            wasyncore.loop(timeout=_LOOK_SECONDS, use_poll=True, map=table, count=1)
+            channels = [channel for channel in table.values() if isinstance(channel, _Channel)]
+            if channels:
+                seen = time.monotonic()
+            _drop(channels, slow_seconds, knows)
+            if not any(channel.is_busy() for channel in channels) and is_stale():
+                return
     finally:
         server.task_dispatcher.shutdown()
         wasyncore.close_all(table)
 
 
-def _loop(table: dict[int, Any], idle_seconds: float | None) -> None:
-    seen = time.monotonic()
-    while idle_seconds is None or time.monotonic() - seen < idle_seconds:
-        wasyncore.loop(timeout=_LOOK_SECONDS, use_poll=True, map=table, count=1)
-        if len(table) > _OWN_ENTRIES:
-            seen = time.monotonic()
+def refuse(listener: socket.socket, error: HotlinedError) -> None:
+    """Tell everybody who waits why there is no desk: systemd starts this anew as long as somebody waits."""
+
+    def app(_environ: "WSGIEnvironment", start: "StartResponse") -> list[bytes]:
+        start("503 Service Unavailable", [("Content-Type", "text/plain; charset=utf-8"), *HEADERS.items()])
+        return [f"There is no desk: {error.message} Its journal says more.\n".encode()]
+
+    serve(app, listener, idle_seconds=_REFUSING_SECONDS)
+
+
+def _drop(channels: list[_Channel], slow_seconds: float, knows: Callable[[Peer], bool]) -> None:
+    """Close what is slow, and what one stranger has too many of."""
+    strangers: Counter[int] = Counter()
+    for channel in channels:
+        if channel.peer and channel.known is None:
+            channel.known = knows(channel.peer)
+        if channel.peer and not channel.known:
+            strangers[channel.peer.uid] += 1
+        crowds = channel.peer and strangers[channel.peer.uid] > _MOST_OF_A_STRANGER
+        if crowds or channel.is_slow(slow_seconds):
+            channel.will_close = True  # waitress does it, at the next pass

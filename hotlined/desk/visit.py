@@ -13,7 +13,8 @@ from hotlined.config import Config
 from hotlined.control.client import decide
 from hotlined.desk.who import Door, Visitor
 from hotlined.errors import HotlinedError
-from hotlined.reports.line import require_daemons_database
+from hotlined.reports.in_force import Broken
+from hotlined.reports.line import LineReport, report_line, require_daemons_database
 from hotlined.store.database import Database
 from hotlined.store.opening import open_beside_daemon
 
@@ -29,6 +30,8 @@ class Desk:
     config: Config
     door: Door
     secret: bytes = field(repr=False)
+    broken: Broken | None = None
+    """What is wrong with the configuration's file, where the line is shown by what is in force instead."""
 
 
 def desk() -> Desk:
@@ -40,6 +43,11 @@ def desk() -> Desk:
 def line() -> Config:
     """Return the line's configuration."""
     return desk().config
+
+
+def line_report() -> LineReport:
+    """Return the report of the line at this moment."""
+    return report_line(line(), desk().broken)
 
 
 def visitor() -> Visitor:

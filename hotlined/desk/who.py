@@ -19,6 +19,7 @@ from werkzeug.datastructures import Headers
 from werkzeug.exceptions import Forbidden
 
 from hotlined.config import Config
+from hotlined.desk import accounts
 from hotlined.desk.logins import Logins
 from hotlined.desk.roles import Role
 from hotlined.desk.serving import PEER
@@ -67,12 +68,16 @@ class SocketDoor:
             return Visitor(account.name, account.role, logged_in=True) if account else None
         if _is_forwarded(request.headers):
             raise Forbidden(f"{peer.name} speaks for somebody else, and is not in `web.proxies` of the configuration.")
-        if peer.uid in (0, os.geteuid()) or line_group(self.database) in peer.gids:
+        if self.knows(peer):
             return Visitor(peer.name, Role.ADMIN)
         raise Forbidden(
             f"{peer.name} may not look at this line. Members of the group {_group_name(line_group(self.database))} may:"
             " whoever joins it has to log in again. A proxy has to be in `web.proxies` of the configuration."
         )
+
+    def knows(self, peer: Peer) -> bool:
+        """Tell whether the kernel's word is enough for somebody to come in, for himself or as a proxy."""
+        return peer.uid in {0, os.geteuid(), *self.proxies} or line_group(self.database) in peer.gids
 
     def asks_for_login(self, request: Request) -> bool:
         """Tell whether a request comes from where people log in."""
@@ -91,6 +96,12 @@ class SocketDoor:
         if peer.uid != 0 and line_group(self.database) in peer.gids:
             raise Forbidden(f"{peer.name} is in `web.proxies` and in the line's group, and can be only one of them.")
         return True
+
+
+def at_socket(config: Config, secret: bytes, folder: Path | None) -> SocketDoor:
+    """Return the door of a line's socket; it remembers in a folder. Raises ConfigError as `proxies_of` does."""
+    logins = Logins(accounts.path_of(config), secret, folder)
+    return SocketDoor(config.database, logins, proxies_of(config))
 
 
 def proxies_of(config: Config) -> frozenset[int]:

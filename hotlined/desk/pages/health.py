@@ -3,13 +3,12 @@
 from flask import Response
 
 from hotlined.desk.routes import Page
-from hotlined.desk.visit import line
-from hotlined.reports.line import report_line
+from hotlined.desk.visit import line_report
 
 
 def show() -> Response:
     """Answer 200 where the line is ready, else 503."""
-    return Response(status=200 if report_line(line()).ready else 503)
+    return Response(status=200 if line_report().ready else 503)
 
 
 PAGES = (Page("/healthz", "healthz", None, show),)

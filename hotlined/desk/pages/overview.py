@@ -6,10 +6,10 @@ from flask import render_template
 
 from hotlined.desk.roles import Role
 from hotlined.desk.routes import Page
-from hotlined.desk.visit import line, reading, visitor
+from hotlined.desk.visit import line_report, reading, visitor
 from hotlined.errors import StoreError
 from hotlined.reports.contact import Contact, rows_for_people
-from hotlined.reports.line import SHADOW, LineReport, report_line
+from hotlined.reports.line import SHADOW, LineReport
 from hotlined.store import log
 from hotlined.words.amounts import counted
 from hotlined.words.conditions import spent_in_words
@@ -20,7 +20,7 @@ _LAST = 5  # contacts
 
 def show() -> str:
     """Show the line at this moment."""
-    report = report_line(line())
+    report = line_report()
     return render_template("overview.html", report=report, words=list(_words(report)), contacts=_last(report))
 
 
