@@ -21,12 +21,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hotlined.cli.contacts import CONTACTS, OUTCOME_WIDTH
-from hotlined.cli.dates import period
 from hotlined.cli.output import csv_cell, json_line
 from hotlined.cli.table import table
 from hotlined.clock import rfc3339
 from hotlined.policy import Reason, WaitingFor
 from hotlined.reports.contact import rows_for_people
+from hotlined.reports.typed import period
 from hotlined.simulator import pdus
 from hotlined.states import AnswerState, SendingState
 from hotlined.store import answers, decisions

@@ -1,36 +1,18 @@
 """Contacts, and texts that people sent by hand, as rows of a table: what stands in each column."""
 
-from hotlined.reports.contact import Contact, sender
-from hotlined.states import AnswerState, ContactKind
+from hotlined.reports.contact import Contact, mark, sender
+from hotlined.states import ContactKind
 from hotlined.words.columns import Column, Layout
 from hotlined.words.harmless import harmless
 from hotlined.words.times import TIME_WIDTH, moment
 
-# how an answer's state shows at a glance
-_MARKS = {
-    AnswerState.QUEUED: "…",
-    AnswerState.SENDING: "…",
-    AnswerState.SENT: "✓",
-    AnswerState.DELIVERED: "✓",
-    AnswerState.SHADOWED: "✓",
-    AnswerState.UNDELIVERED: "!",
-    AnswerState.FAILED: "!",
-    AnswerState.UNCONFIRMED: "?",
-    AnswerState.CANCELLED: "-",
-}
 _STYLES = {"✓": "green", "!": "red", "?": "yellow", "…": "cyan", "-": "dim"}
 OUTCOME_WIDTH = 21
 """The width of a column of outcomes: none is longer, so none is cut."""
 
 
-def _mark(contact: Contact) -> str:
-    if contact.get("verdict", "") is None:
-        return "…"
-    return _MARKS[AnswerState(contact["answer"]["state"])] if contact["answer"] else "-"
-
-
 def _style(contact: Contact) -> str:
-    return _STYLES[_mark(contact)]
+    return _STYLES[mark(contact)]
 
 
 def _text(contact: Contact) -> str:
@@ -48,7 +30,7 @@ def _text(contact: Contact) -> str:
 _ID: Column[Contact] = Column("ID", 5, lambda contact: str(contact["id"]), "dim", right=True)
 _TIME: Column[Contact] = Column("TIME", TIME_WIDTH, lambda contact: moment(contact["received_at"]), right=True)
 _FROM: Column[Contact] = Column("FROM", 13, lambda contact: harmless(sender(contact)), "bold")
-_MARK = Column("", 1, _mark, _style)
+_MARK = Column("", 1, mark, _style)
 _TEXT = Column("TEXT", 0, _text)
 _OUTCOME: Column[Contact] = Column("OUTCOME", OUTCOME_WIDTH, lambda contact: contact["outcome"], _style)
 CONTACTS = (

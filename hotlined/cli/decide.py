@@ -14,23 +14,22 @@ import click
 from hotlined.cli import typed
 from hotlined.cli.output import as_typed, print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
-from hotlined.cli.typed import CONTACT_ID, no_contact
-from hotlined.config import Config, format_duration
+from hotlined.cli.typed import CONTACT_ID
+from hotlined.config import Config
 from hotlined.control.client import decide
-from hotlined.errors import AddressError, HotlinedError, RefusedError, UsageError
-from hotlined.gsm.address import SHORT_CODE_DIGITS, parse_number
+from hotlined.errors import HotlinedError, RefusedError, UsageError
+from hotlined.reports import decided
 from hotlined.reports.line import report_line, require_daemons_database
-from hotlined.states import HoldReason, RequestState, SendingState
-from hotlined.store import contacts, log, requests
-from hotlined.store.line import own_number, recorded_holds
+from hotlined.reports.typed import e164 as read_number
+from hotlined.states import RequestState
+from hotlined.store import contacts, requests
+from hotlined.store.line import own_number
 from hotlined.store.opening import open_beside_daemon
-from hotlined.words.amounts import counted, sentence
+from hotlined.words.amounts import sentence
 from hotlined.words.conditions import NOT_RUNNING
 from hotlined.words.harmless import harmless
-from hotlined.words.refusals import refusal_in_words, state_in_words
-from hotlined.words.times import moment
+from hotlined.words.refusals import refusal_in_words
 
-_LOST_KEYS = (HoldReason.KEY_LOST, HoldReason.KEY_DENIED)
 _LOOK_SECONDS = 0.2
 _COMES_BACK_SECONDS = 120.0
 _RESULT_SECONDS = 600.0  # a segment may take send_timeout, a long text several of them
@@ -46,8 +45,7 @@ def block(settings: Settings, number: str) -> None:
     """
     config, e164 = _number(settings, number)
     cancelled = _decide(settings, config, "block", number=e164)
-    note = f" {counted(cancelled, 'answer')} that waited for it will not be sent." if cancelled else ""
-    print_wrapped(f"{e164} is blocked.{note}")
+    print_wrapped(decided.blocked(e164, cancelled))
 
 
 @click.command
@@ -60,8 +58,7 @@ def unblock(settings: Settings, number: str) -> None:
     """
     config, e164 = _number(settings, number)
     was = _decide(settings, config, "unblock", number=e164)
-    note = " It is still blocked in the configuration (numbers.blocked)." if e164 in config.numbers.blocked else ""
-    print_wrapped(f"{e164} {'is not blocked any more' if was else 'was not blocked'}.{note}")
+    print_wrapped(decided.unblocked(config, e164, was=was))
 
 
 @click.command
@@ -74,7 +71,7 @@ def optin(settings: Settings, number: str) -> None:
     """
     config, e164 = _number(settings, number)
     was = _decide(settings, config, "optin", number=e164)
-    print_wrapped(f"{e164} {'is answered again: its opt-out is over' if was else 'had not opted out'}.")
+    print_wrapped(decided.opted_in(e164, was=was))
 
 
 @click.command
@@ -86,20 +83,9 @@ def pause(settings: Settings) -> None:
     """
     config = settings.config()
     require_daemons_database(config)
-    with open_beside_daemon(config.database) as db:
-        before = next((hold for hold in recorded_holds(db) if hold.state is SendingState.PAUSED), None)
+    before = decided.pause_before(config)
     _decide(settings, config, "pause")
-    began = "Paused: nothing is sent"
-    if before:
-        since = f" since {moment(before.since)}" if before.since else ""
-        began = f"It was paused already{since}, by {before.by or 'somebody'}: nothing is sent"
-    age = format_duration(config.answer.max_age)
-    print_wrapped(
-        as_typed(
-            f"{began} until `hotlined resume`. An answer that has not gone {age} after its text came is cancelled"
-            " (answer.max_age)."
-        )
-    )
+    print_wrapped(as_typed(decided.paused(config, before)))
 
 
 @click.command
@@ -113,17 +99,9 @@ def resume(settings: Settings) -> None:
     """
     config = settings.config()
     require_daemons_database(config)
-    with open_beside_daemon(config.database) as db:
-        was = any(hold.state is SendingState.PAUSED or hold.reason in _LOST_KEYS for hold in recorded_holds(db))
-    another = _decide(settings, config, "resume")
-    note = " Another key is in use: whoever was a pseudonym counts as new." if another else ""
-    if not was:
-        effect = "It was not paused."
-    elif report_line(config).alive:
-        effect = "Answers go out again."
-    else:
-        effect = f"{NOT_RUNNING.words} Answers go out again when you start it."
-    print_wrapped(f"{effect}{note}")
+    was = decided.is_ended_by_resume(config)
+    another_key = _decide(settings, config, "resume")
+    print_wrapped(decided.resumed(config, was=was, another_key=another_key))
 
 
 @click.command
@@ -137,13 +115,7 @@ def requeue(settings: Settings, contact_id: int) -> None:
 
     Example: hotlined requeue 7
     """
-    _change(
-        settings,
-        "requeue",
-        contact_id,
-        "Only what was perhaps sent, has failed or was cancelled, and is not erased, can be sent again.",
-    )
-    print_wrapped(f"The answer to contact {contact_id} is queued again.")
+    _change(settings, "requeue", contact_id)
 
 
 @click.command
@@ -157,22 +129,13 @@ def cancel(settings: Settings, contact_id: int) -> None:
 
     Example: hotlined cancel 8
     """
-    _change(settings, "cancel", contact_id, "Only one that waits can be cancelled.")
-    print_wrapped(f"The answer to contact {contact_id} is cancelled.")
+    _change(settings, "cancel", contact_id)
 
 
-def _change(settings: Settings, verb: str, contact_id: int, which: str) -> None:
-    """Decide about the answer to a contact; raises RefusedError where its state forbids it, with a hint: `which`."""
+def _change(settings: Settings, verb: str, contact_id: int) -> None:
     config = settings.config()
     state = _decide(settings, config, verb, contact_id=contact_id)
-    if state == "none":
-        with open_beside_daemon(config.database) as db:
-            known = log.maybe_contact(db, contact_id) is not None
-        if not known:
-            raise no_contact(contact_id)
-        raise RefusedError(f"Contact {contact_id} has no answer.", f"`hotlined show {contact_id}` says why.")
-    if state:
-        raise RefusedError(f"The answer to contact {contact_id} {state_in_words(state)}.", which)
+    print_wrapped(decided.changed(config, verb, contact_id, state))
 
 
 @click.command("try")
@@ -275,15 +238,7 @@ def _decide(settings: Settings, config: Config, verb: str, **arguments: Any) -> 
 
 def _number(settings: Settings, text: str) -> tuple[Config, str]:
     config = settings.config()
-    try:
-        return config, parse_number(text, config.numbers.country)
-    except AddressError as error:
-        if len(text.strip()) > SHORT_CODE_DIGITS or not text.strip().isdecimal():
-            raise
-        raise AddressError(
-            f"{text!r} is a short code, no telephone number.",
-            "A short code is never answered, so there is nothing to decide about it.",
-        ) from error
+    return config, read_number(text, config.numbers.country)
 
 
 def _quoted(text: str) -> str:

@@ -16,56 +16,26 @@ from typing import Any, TypeVar
 
 import click
 
+from hotlined.cli import typed
 from hotlined.cli.contacts import CONTACTS, TEXTS_BY_HAND
-from hotlined.cli.dates import TimeRange, when
 from hotlined.cli.output import csv_cell, json_line, sheet
 from hotlined.cli.pager import no_pager, print_paged
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.table import table
-from hotlined.cli.typed import (
-    CONTACT_ID,
-    COUNT,
-    complete_number,
-    complete_tag,
-    no_contact,
-    options,
-    read_number,
-    tag_word,
-)
-from hotlined.config import Config
-from hotlined.errors import AddressError, UsageError
-from hotlined.gsm.address import parse_number
+from hotlined.cli.typed import CONTACT_ID, COUNT, WHEN, complete_number, complete_tag, options, read_number, tag_word
 from hotlined.policy import Reason
-from hotlined.reports.contact import Contact, entry, outcome, preview, rows_for_people, sender
-from hotlined.states import AnswerState, ContactKind, ContactVerdict, SegmentState
+from hotlined.reports.contact import entry, facts, preview, rows_for_people, texts_for_people
+from hotlined.reports.decided import no_contact
+from hotlined.reports.typed import contacts_meant, reason
+from hotlined.states import AnswerState, ContactKind, ContactVerdict
 from hotlined.store import log as contact_log
 from hotlined.store.database import Database
-from hotlined.store.line import Sending, sending_of
+from hotlined.store.line import sending_of
 from hotlined.store.opening import open_beside_daemon
-from hotlined.words.amounts import counted
-from hotlined.words.harmless import harmless
-from hotlined.words.reasons import BRIEF_REASONS, SEGMENT_STATES, VERDICTS, answer_in_words, reason_in_words
-from hotlined.words.times import maybe_moment, moment
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 FOLLOW_SECONDS = 1.0
-
-
-def _originator(text: str | None, country: str) -> dict[str, Any]:
-    """Return the part of a filter that a number or a name is."""
-    if text is None:
-        return {}
-    if "…" in text or "..." in text:
-        raise UsageError(f"{text!r} is masked.", "Take the whole number, as `hotlined log` shows it.")
-    try:
-        return {"originator": parse_number(text, country)}
-    except AddressError:
-        return {"name": text.strip()}
-
-
-def _words(name: str) -> str:
-    return harmless(name.replace("_", " "))
 
 
 def _print_by_hand(db: Database, rows: list[Row], *, as_json: bool, as_csv: bool) -> None:
@@ -73,14 +43,11 @@ def _print_by_hand(db: Database, rows: list[Row], *, as_json: bool, as_csv: bool
     if as_csv:
         _print_csv(rows, tuple(rows[0].keys()) if rows else ())
         return
-    sending = sending_of(db)
-    texts = [contact_log.by_hand_entry(row) for row in rows]
     if as_json:
-        for text in texts:
-            click.echo(json_line(text))
+        for row in rows:
+            click.echo(json_line(contact_log.by_hand_entry(row)))
     else:
-        rows_by_hand = (text | {"outcome": answer_in_words(text["answer"], sending.state)} for text in texts)
-        for line in table(rows_by_hand, TEXTS_BY_HAND, "Nobody has sent a text by hand."):
+        for line in table(texts_for_people(db, rows), TEXTS_BY_HAND, "Nobody has sent a text by hand."):
             click.echo(line)
 
 
@@ -118,22 +85,20 @@ class _Reasons(click.Choice[str]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the code."""
-        typed = str(value).strip().casefold()
-        for reason, brief in BRIEF_REASONS.items():
-            if typed in (reason.value, reason.value.replace("_", " "), brief.casefold()):
-                return reason.value
-        known = ", ".join(f"{reason} ({brief})" for reason, brief in BRIEF_REASONS.items())
-        raise click.BadParameter(f"{value!r} is no reason. There are {known}.", ctx, param)
+        try:
+            return typed.read(reason)(str(value))
+        except click.BadParameter as error:
+            raise click.BadParameter(error.message, ctx, param) from error
 
 
 _FILTERS = options(
     click.option(
         "--since",
         metavar="WHEN",
-        type=when,
+        type=WHEN,
         help="Received then or later: 2026-11-24, 24h (ago), yesterday, monday.",
     ),
-    click.option("--until", metavar="WHEN", type=when, help="Received then or earlier; a day counts whole."),
+    click.option("--until", metavar="WHEN", type=WHEN, help="Received then or earlier; a day counts whole."),
     click.option(
         "--number",
         metavar="NUMBER",
@@ -184,7 +149,7 @@ def log(
     if as_json and as_csv:
         raise click.UsageError("--json and --csv exclude each other.")
     config = settings.config()
-    where = _where(config, **filters)
+    where = contacts_meant(config.numbers.country, **filters)
     with open_beside_daemon(config.database) as db, suppress(*([KeyboardInterrupt] if follow else [])):
         if by_hand:
             _print_by_hand(db, contact_log.texts_by_hand(db, limit, where.originator), as_json=as_json, as_csv=as_csv)
@@ -200,82 +165,6 @@ def log(
             nothing = "Nobody has contacted the line yet." if everybody else "No contact is like that."
             lines = table(rows_for_people(db, rows), CONTACTS, nothing)
             print_paged(lines, pager=pager and not follow, at_end=True)
-
-
-def _where(
-    config: Config, *, since: TimeRange | None, until: TimeRange | None, number: str | None, **more: Any
-) -> contact_log.Filter:
-    """Return the filter that the options of `_FILTERS` make."""
-    return contact_log.Filter(
-        since=since.start if since else None,
-        until=until.end if until else None,
-        **_originator(number, config.numbers.country),
-        **more,
-    )
-
-
-def _sheet(contact: Contact, sending: Sending) -> Iterator[tuple[str, str | None]]:
-    """Yield a contact as labels and values; None stands for what is not known."""
-    segments = contact["segments"]
-    yield "contact", f"{contact['id']}: {contact['kind']} on line {contact['line']}"
-    yield "from", sender(contact)
-    yield "received", moment(contact["received_at"])
-    yield "network's time", maybe_moment(contact["scts"])
-    yield "text", contact["text"]
-    yield "segments", f"{segments['received']} of {segments['total']}; {counted(contact['repeats'], 'repeat')}"
-    yield "tags", " ".join(contact["tags"])
-    yield "outcome", outcome(contact, sending)
-    yield "verdict", VERDICTS[contact["verdict"]]
-    yield "  because", reason_in_words(contact["reason"])
-    if kept := contact["kept"]:
-        yield "kept", f"by {kept['by']}, {moment(kept['at'])}"
-    for number, part in enumerate(contact["parts"], 1):
-        place = f"{part['storage']} {part['storage_index']}" if part["storage"] else "handed over directly"
-        deleted = f"deleted {moment(part['deleted_at'])}" if part["deleted_at"] else "not deleted yet"
-        repeat = ", a repeat" if part["repeat"] else ""
-        yield f"part {number}", f"{part['kind']}, sequence {part['sequence'] or '-'}{repeat}; {place}, {deleted}"
-        yield "  problem", part["problem"]
-        yield "  pdu", part["pdu"]
-    if answer := contact["answer"]:
-        yield from _answer_sheet(answer, sending)
-    for text in contact["by_hand"]:
-        fate = answer_in_words(text["answer"], sending.state)
-        yield "by hand", f"{text['asked_by']} ({text['kind']}): {fate}, {moment(text['answer']['queued_at'])}"
-        yield "  text", text["answer"]["text"]
-    for event in contact["events"]:
-        yield "event", " ".join(filter(None, (moment(event["at"]), _words(event["kind"]), event["detail"])))
-
-
-def _answer_sheet(answer: dict[str, Any], sending: Sending) -> Iterator[tuple[str, str | None]]:
-    yield "answer", f"{answer['id']}: {answer_in_words(answer, sending.state)}"
-    yield "  because", reason_in_words(answer["reason"])
-    yield "  text", answer["text"]
-    if answer["segments"]:
-        tense = "sent" if answer["composed"] else "sent; by the configuration in force"
-        yield "  segments", f"{answer['segments_sent']} of {answer['segments']} {tense}, in {answer['encoding']}"
-    yield "  queued", f"{moment(answer['queued_at'])}, to go {moment(answer['due_at'])}"
-    yield "  sent", maybe_moment(answer["sent_at"])
-    yield "  reported", maybe_moment(answer["reported_at"])
-    for part in answer["parts"]:
-        earlier = "" if part["current"] else " (an earlier attempt)"
-        known = [f"{name} {part[key]}" for name, key in _FATE if part[key] is not None]
-        known += [f"{name} {moment(part[key])}" for name, key in _FATE_AT if part[key] is not None]
-        yield f"  part {part['sequence']}", "; ".join([SEGMENT_STATES[SegmentState(part["state"])] + earlier, *known])
-        yield "    pdu", part["pdu"]
-
-
-_FATE = (
-    ("reference", "mr"),
-    ("cause", "cause"),
-    ("detail", "detail"),
-    ("status", "report_status"),
-)
-_FATE_AT = (
-    ("submitted", "submitted_at"),
-    ("sent", "sent_at"),
-    ("reported", "reported_at"),
-    ("discharged", "discharged_at"),
-)
 
 
 @click.command
@@ -301,4 +190,4 @@ def show(settings: Settings, /, contact_id: int, as_json: bool, pager: bool) -> 
     if as_json:
         click.echo(json_line(contact))
     else:
-        print_paged(sheet(_sheet(contact, sending)), pager=pager)
+        print_paged(sheet(facts(contact, sending)), pager=pager)

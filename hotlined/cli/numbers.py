@@ -6,9 +6,8 @@ Known to be wrong: a number that became a pseudonym in part stands in the list t
 
 import csv
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import asdict, replace
-from datetime import timedelta
 from itertools import chain
 from sqlite3 import Row
 from typing import Any
@@ -22,22 +21,17 @@ from hotlined.cli.pager import no_pager, print_paged
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.table import table
 from hotlined.cli.typed import COUNT
-from hotlined.clock import Now, rfc3339
-from hotlined.config import Config, Mode
-from hotlined.policy import Reason
+from hotlined.config import Config
 from hotlined.reports.contact import entry, rows_for_people
-from hotlined.reports.number import NumberOutlook, NumberReport, report_number
+from hotlined.reports.number import NumberReport, correspondents_of, decided_about, facts, report_number
 from hotlined.store import correspondents, log
 from hotlined.store.correspondents import Correspondent
 from hotlined.store.database import Database
-from hotlined.store.line import FREE, Sending, is_paused
+from hotlined.store.line import FREE, is_paused
 from hotlined.store.opening import open_beside_daemon
-from hotlined.words.amounts import SOON_SECONDS, counted, wait_in_words
 from hotlined.words.columns import Column, Layout
-from hotlined.words.conditions import hold_in_words
 from hotlined.words.harmless import harmless
-from hotlined.words.reasons import REASONS, answer_in_words, briefly
-from hotlined.words.times import TIME_WIDTH, maybe_moment, moment
+from hotlined.words.times import TIME_WIDTH, maybe_moment
 
 _COLUMNS = tuple(Correspondent.__dataclass_fields__)
 
@@ -46,17 +40,13 @@ def _when(text: str | None) -> str:
     return maybe_moment(text) or "-"
 
 
-def _state(who: Correspondent) -> str:
-    return ", ".join(word for word, holds in (("blocked", who.blocked), ("opted out", who.opted_out)) if holds)
-
-
 _NUMBER: Column[Correspondent] = Column("NUMBER", 14, lambda who: harmless(who.number or log.WITHHELD), "bold")
 _CONTACTS: Column[Correspondent] = Column("CONTACTS", 8, lambda who: str(who.contacts), right=True)
 _ANSWERS: Column[Correspondent] = Column("ANSWERS", 7, lambda who: str(who.answers), right=True)
 _SEGMENTS: Column[Correspondent] = Column("SEGMENTS", 8, lambda who: str(who.segments), right=True)
 _FIRST: Column[Correspondent] = Column("FIRST", TIME_WIDTH, lambda who: _when(who.first_at), right=True)
 _LAST: Column[Correspondent] = Column("LAST", TIME_WIDTH, lambda who: _when(who.last_at), right=True)
-_STATE: Column[Correspondent] = Column("STATE", 0, _state, "yellow")
+_STATE: Column[Correspondent] = Column("STATE", 0, decided_about, "yellow")
 _LAYOUTS = (
     Layout(78, (_NUMBER, _CONTACTS, _ANSWERS, _SEGMENTS, _FIRST, _LAST, _STATE)),
     Layout(
@@ -95,10 +85,7 @@ def numbers(settings: Settings, limit: int, order: str, as_json: bool, as_csv: b
         raise click.UsageError("--json and --csv exclude each other.")
     config = settings.config()
     with open_beside_daemon(config.database) as db:
-        entries = correspondents.correspondents(
-            db, correspondents.Order(order), limit, shadow=config.mode is Mode.SHADOW
-        )
-    shown = [replace(who, blocked=who.blocked or who.number in config.numbers.blocked) for who in entries]
+        shown = correspondents_of(db, config, correspondents.Order(order), limit)
     if as_json:
         for who in shown:
             click.echo(json_line(asdict(who)))
@@ -108,60 +95,6 @@ def numbers(settings: Settings, limit: int, order: str, as_json: bool, as_csv: b
         writer.writerows(map(csv_cell, asdict(who).values()) for who in shown)
     else:
         print_paged(table(shown, _LAYOUTS, "Nobody has contacted the line yet."), pager=pager, at_end=True)
-
-
-def _sheet(report: NumberReport, now: Now, least_delay: float, queued: str) -> Iterator[tuple[str, str]]:
-    """Yield labels and values; `queued` says what becomes of an answer that is queued for it, empty without one."""
-    who, identity, outlook = report.correspondent, report.identity, report.outlook
-    where = ", ".join(filter(None, (identity.country, identity.line_type.replace("_", " "))))
-    yield "number", f"{who.number or log.WITHHELD} ({where})"
-    yield "contacts", str(who.contacts)
-    if who.first_at and who.last_at:
-        yield "first, last", f"{moment(who.first_at)}, {moment(who.last_at)}"
-    how = " in all" if who.answers else ", sent by hand"  # those by hand are among the former
-    spent = f"; {counted(who.segments, 'segment')} went to it{how}" if who.segments else ""
-    yield "answers", f"{who.answers or 'none'}{spent}"
-    yield "state", _state(who)
-    yield "next answer", f"one is on its way: {queued}" if queued else _next_in_words(outlook, now, least_delay)
-    yield "  because", REASONS[outlook.reason]
-    yield "  waiting", _ahead_in_words(outlook)
-    yield "  room", _room_in_words(outlook.windows)
-    for hold in report.holds:
-        yield "  held back", as_typed(" ".join(hold_in_words(hold.state, hold.reason, hold.by)))
-
-
-def _next_in_words(outlook: NumberOutlook, now: Now, least_delay: float) -> str:
-    if outlook.in_seconds is None:
-        return "none until this changes"
-    if outlook.answer and outlook.in_seconds < least_delay + SOON_SECONDS:
-        return "its next text is answered, after the usual delay"
-    at = rfc3339(now.utc + timedelta(seconds=outlook.in_seconds))
-    return f"in {wait_in_words(outlook.in_seconds)}, on {moment(at)} if the power stays on"
-
-
-def _ahead_in_words(outlook: NumberOutlook) -> str:
-    """Write how many answers go first, where a text of now would be answered."""
-    ahead = outlook.ahead
-    if outlook.in_seconds is None or not ahead.answers:
-        return ""
-    verb = "goes" if ahead.answers == 1 else "go"
-    return f"{counted(ahead.answers, 'answer')} ({counted(ahead.segments, 'segment')}) {verb} first"
-
-
-def _room_in_words(windows: dict[str, float | None]) -> str:
-    """Write when the budget of each window has room; nothing where all of them have."""
-    if all(seconds == 0 for seconds in windows.values()):
-        return ""
-    return ", ".join(
-        f"{name}'s budget: {wait_in_words(seconds) if not seconds else f'in {wait_in_words(seconds)}'}"
-        for name, seconds in windows.items()
-    )
-
-
-def _queued_in_words(report: NumberReport, sending: Sending) -> str:
-    if report.outlook.reason is not Reason.PENDING:
-        return ""
-    return answer_in_words(report.queued, sending.state) if report.queued else briefly(Reason.PENDING)
 
 
 @click.command
@@ -185,9 +118,8 @@ def number(settings: Settings, /, number: str, limit: int, as_json: bool, pager:
         if as_json:
             click.echo(json_line(_as_json(db, config, report, rows)))
             return
-        least_delay = config.answer.delay[0].total_seconds()
         sending = next(iter(report.holds), FREE)
-        head = sheet(_sheet(report, now, least_delay, _queued_in_words(report, sending)))
+        head = sheet((label, as_typed(value)) for label, value in facts(report, config, now))
         history = table(rows_for_people(db, rows, sending), CONTACTS, "It has not contacted the line.")
         print_paged(chain(head, [""], history), pager=pager)
 

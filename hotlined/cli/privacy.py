@@ -16,12 +16,13 @@ from hotlined import pseudonym
 from hotlined.cli import typed
 from hotlined.cli.output import as_typed, json_line, print_sheet, print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
-from hotlined.cli.typed import CONTACT_ID, no_contact
+from hotlined.cli.typed import CONTACT_ID
 from hotlined.clock import rfc3339
 from hotlined.config import Config
 from hotlined.control.client import decide
 from hotlined.errors import AddressError, RefusedError, UnavailableError, UsageError
 from hotlined.gsm.address import parse_number
+from hotlined.reports import decided
 from hotlined.reports.line import report_line
 from hotlined.states import AnswerState
 from hotlined.store import holders, privacy
@@ -131,9 +132,8 @@ def keep(settings: Settings, contact_id: int, undo: bool) -> None:
     Example: hotlined keep 12
     """
     verb = "keep_no_more" if undo else "keep"
-    if not decide(settings.config(), settings.who, verb, contact_id=contact_id):
-        raise no_contact(contact_id)
-    print_wrapped(f"Contact {contact_id} {'ages like any other again' if undo else 'is kept until `keep --undo`'}.")
+    found = decide(settings.config(), settings.who, verb, contact_id=contact_id)
+    print_wrapped((decided.kept_no_more if undo else decided.kept)(contact_id, found=found))
 
 
 def _name(text: str, config: Config) -> str:

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hotlined import owner
-from hotlined.cli import dates
 from hotlined.cli.output import csv_cell, json_line, print_sheet, print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
+from hotlined.cli.typed import WHEN
 from hotlined.errors import UsageError
+from hotlined.reports.typed import TimeRange
 from hotlined.states import AnswerState
 from hotlined.statistics.document import as_json, bins
 from hotlined.statistics.periods import By, zone
@@ -43,9 +44,9 @@ _LEAST_BAR, _MOST_BAR, _GAP = 6, 40, 2  # characters
 
 @click.command
 @click.option(
-    "--since", metavar="WHEN", type=dates.when, help="From then on (the last 30 days): 2026-11-24, 7d (ago), monday."
+    "--since", metavar="WHEN", type=WHEN, help="From then on (the last 30 days): 2026-11-24, 7d (ago), monday."
 )
-@click.option("--until", metavar="WHEN", type=dates.when, help="Up to then; a day counts whole.")
+@click.option("--until", metavar="WHEN", type=WHEN, help="Up to then; a day counts whole.")
 @click.option(
     "--by",
     metavar="UNIT",
@@ -65,8 +66,8 @@ _LEAST_BAR, _MOST_BAR, _GAP = 6, 40, 2  # characters
 @pass_settings
 def stats(
     settings: Settings,
-    since: dates.TimeRange | None,
-    until: dates.TimeRange | None,
+    since: TimeRange | None,
+    until: TimeRange | None,
     by: str | None,
     form: str | None,
     page: Path | None,
@@ -87,8 +88,8 @@ def stats(
 def _show(
     settings: Settings,
     write: Callable[[str], object],
-    since: dates.TimeRange | None,
-    until: dates.TimeRange | None,
+    since: TimeRange | None,
+    until: TimeRange | None,
     by: str | None,
     form: str | None,
 ) -> None:

@@ -14,15 +14,16 @@ import click
 
 from hotlined.cli.output import as_typed, print_wrapped, wrapped
 from hotlined.cli.settings import Settings, pass_settings
-from hotlined.cli.typed import CONTACT_ID, complete_tag, no_contact, tag_word
+from hotlined.cli.typed import CONTACT_ID, complete_tag, tag_word
 from hotlined.control.client import decide
+from hotlined.reports import decided as in_words
+from hotlined.reports.review import TAG_KEYS
 from hotlined.store import decisions, log
 from hotlined.store.database import Database
 from hotlined.store.opening import open_beside_daemon
 from hotlined.words.amounts import counted
 from hotlined.words.times import moment
 
-_KEYS = {"a": "apology", "i": "insult", "t": "threat", "o": "other"}
 _ENGLISH = {
     "excuse": "apology", "excuses": "apology", "insulte": "insult", "belediging": "insult", "menace": "threat",
     "bedreiging": "threat", "autre": "other", "andere": "other",
@@ -78,10 +79,10 @@ def tag(
     decided = partial(decide, settings.config(), settings.who)
     if contact_id is None or word is None:
         with open_beside_daemon(settings.config().database) as db:
-            _walk(db, decided, _KEYS | dict(keys), every=every)
+            _walk(db, decided, TAG_KEYS | dict(keys), every=every)
         return
-    news = _found(decided("tag", contact_id=contact_id, word=word), contact_id)
-    print_wrapped(f"Contact {contact_id} {'is' if news else 'was already'} tagged {word}.{_hint(settings, word)}")
+    told = in_words.tagged(contact_id, word, news=decided("tag", contact_id=contact_id, word=word))
+    print_wrapped(told + _hint(settings, word))
 
 
 def _hint(settings: Settings, word: str) -> str:
@@ -102,15 +103,8 @@ def untag(settings: Settings, contact_id: int, word: str) -> None:
 
     Example: hotlined untag 12 apology
     """
-    untagged = decide(settings.config(), settings.who, "untag", contact_id=contact_id, word=word)
-    news = _found(untagged, contact_id)
-    print_wrapped(f"Contact {contact_id} {'is no longer' if news else 'was not'} tagged {word}.")
-
-
-def _found(news: bool | None, contact_id: int) -> bool:
-    if news is None:
-        raise no_contact(contact_id)
-    return news
+    news = decide(settings.config(), settings.who, "untag", contact_id=contact_id, word=word)
+    print_wrapped(in_words.untagged(contact_id, word, news=news))
 
 
 def _walk(db: Database, decided: Callable[..., Any], words: dict[str, str], *, every: bool) -> None:

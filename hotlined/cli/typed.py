@@ -6,47 +6,48 @@ Whatever goes wrong while a shell asks, no configuration, no database, no right 
 import re
 import sqlite3
 import sys
-import unicodedata
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, TypeVar
 
 import click
 
-from hotlined.errors import HotlinedError
+from hotlined.errors import HotlinedError, UsageError
+from hotlined.reports import typed
 from hotlined.store import correspondents, decisions
 from hotlined.store.database import Database
 from hotlined.store.opening import open_beside_daemon
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
+_Value = TypeVar("_Value")
 
-_LARGEST = 2**63 - 1  # of SQLite
-_TAG = re.compile(r"[^\W_][\w-]{0,39}")
 _PLAIN = re.compile(r"\w[\w.-]*|[+~]\w+")  # a sender may call itself $(reboot), and what is completed is run by Enter
 _MOST = 200  # suggestions: nobody reads more, and a shell is slow with thousands
 
 
-def _whole(least: int, expected: str) -> Callable[[str], int]:
-    """Return the `type` of an option or argument that is a whole number; its errors name no powers of two."""
+def read(reads: Callable[[str], _Value]) -> Callable[[str], _Value]:
+    """Return the `type` of an option or argument that is read as everywhere: what is wrong with it names the option."""
 
-    def read(text: str) -> int:
-        if re.fullmatch("[0-9]{1,19}", text) and least <= int(text) <= _LARGEST:
-            return int(text)
-        raise click.BadParameter(f"{text!r} is {expected}.")
+    def convert(text: str) -> _Value:
+        try:
+            return reads(text)
+        except UsageError as error:
+            raise click.BadParameter(f"{error.message} {error.hint}") from error
 
-    return read
+    return convert
 
 
-CONTACT_ID = _whole(1, "no contact: they are numbers from 1 on, the first column of `hotlined log`")
+CONTACT_ID = read(typed.contact_id)
 """The `type` of an argument that names a contact."""
 
-COUNT = _whole(0, "no count: write a whole number, 0 for all")
+COUNT = read(typed.limit)
 """The `type` of an option that says how many are shown."""
 
+WHEN = read(typed.when)
+"""The `type` of an option that is a time."""
 
-def no_contact(contact_id: int) -> HotlinedError:
-    """Return the error of a contact that there is not."""
-    return HotlinedError(f"There is no contact {contact_id}.", "`hotlined log` shows those that there are.")
+tag_word = read(typed.tag_word)
+"""The `type` of an option or argument that is a tag."""
 
 
 def options(*table: Callable[[_Command], _Command]) -> Callable[[_Command], _Command]:
@@ -58,14 +59,6 @@ def options(*table: Callable[[_Command], _Command]) -> Callable[[_Command], _Com
         return command
 
     return put
-
-
-def tag_word(text: str) -> str:
-    """Read a tag, one word of letters, digits, - and _, and return it in lower case: the `type` of a click option."""
-    word = unicodedata.normalize("NFC", text.strip()).casefold()
-    if not _TAG.fullmatch(word):
-        raise click.BadParameter(f"{text!r} is no tag: one word of at most 40 letters, digits, - and _.")
-    return word
 
 
 def complete_number(ctx: click.Context, _option: click.Parameter, incomplete: str) -> list[str]:

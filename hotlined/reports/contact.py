@@ -6,15 +6,30 @@ from typing import Any
 
 from hotlined.config import Config, Mode
 from hotlined.gsm.alphabet import plan
-from hotlined.states import AnswerState, ContactKind
+from hotlined.states import AnswerState, ContactKind, SegmentState
 from hotlined.store import attempts
 from hotlined.store import log as contact_log
 from hotlined.store.database import Database
 from hotlined.store.line import FREE, Sending, sending_of
-from hotlined.words.reasons import answer_in_words, briefly
+from hotlined.words.amounts import counted
+from hotlined.words.reasons import SEGMENT_STATES, VERDICTS, answer_in_words, briefly, reason_in_words
+from hotlined.words.times import maybe_moment, moment
 
 Contact = dict[str, Any]
 """An object of `log --json`."""
+
+_MARKS = {
+    AnswerState.QUEUED: "…",
+    AnswerState.SENDING: "…",
+    AnswerState.SENT: "✓",
+    AnswerState.DELIVERED: "✓",
+    AnswerState.SHADOWED: "✓",
+    AnswerState.UNDELIVERED: "!",
+    AnswerState.FAILED: "!",
+    AnswerState.UNCONFIRMED: "?",
+    AnswerState.CANCELLED: "-",
+}
+"""How the state of an answer shows at a glance."""
 
 
 def entry(db: Database, config: Config, row: Row) -> dict[str, Any]:
@@ -49,6 +64,14 @@ def rows_for_people(db: Database, rows: Iterable[Row], known: Sending | None = N
         yield contact | {"kept": row["kept"], "outcome": outcome(contact, sending)}
 
 
+def texts_for_people(db: Database, rows: Iterable[Row]) -> Iterator[dict[str, Any]]:
+    """Yield texts that people sent themselves, with their outcome in words."""
+    sending = sending_of(db)
+    for row in rows:
+        text = contact_log.by_hand_entry(row)
+        yield text | {"outcome": answer_in_words(text["answer"], sending.state)}
+
+
 def outcome(contact: Contact, sending: Sending) -> str:
     """Return what became of a contact in words: what becomes of its answer, or why there is none."""
     if contact["answer"]:
@@ -60,3 +83,74 @@ def sender(contact: Contact) -> str:
     """Return who a contact is from; one that withholds its number is `withheld`."""
     nobody = "unknown" if contact["kind"] == ContactKind.UNREADABLE else contact_log.WITHHELD
     return contact["originator"] or nobody
+
+
+def mark(contact: Contact) -> str:
+    """Return how a contact, or a text by hand, shows at a glance."""
+    if contact.get("verdict", "") is None:
+        return "…"
+    return _MARKS[AnswerState(contact["answer"]["state"])] if contact["answer"] else "-"
+
+
+def facts(contact: Contact, sending: Sending) -> Iterator[tuple[str, str | None]]:
+    """Yield all that is known of a contact of `show --json`, as labels and values; None for what is not known."""
+    segments = contact["segments"]
+    yield "contact", f"{contact['id']}: {contact['kind']} on line {contact['line']}"
+    yield "from", sender(contact)
+    yield "received", moment(contact["received_at"])
+    yield "network's time", maybe_moment(contact["scts"])
+    yield "text", contact["text"]
+    yield "segments", f"{segments['received']} of {segments['total']}; {counted(contact['repeats'], 'repeat')}"
+    yield "tags", " ".join(contact["tags"])
+    yield "outcome", outcome(contact, sending)
+    yield "verdict", VERDICTS[contact["verdict"]]
+    yield "  because", reason_in_words(contact["reason"])
+    if kept := contact["kept"]:
+        yield "kept", f"by {kept['by']}, {moment(kept['at'])}"
+    for number, part in enumerate(contact["parts"], 1):
+        place = f"{part['storage']} {part['storage_index']}" if part["storage"] else "handed over directly"
+        deleted = f"deleted {moment(part['deleted_at'])}" if part["deleted_at"] else "not deleted yet"
+        repeat = ", a repeat" if part["repeat"] else ""
+        yield f"part {number}", f"{part['kind']}, sequence {part['sequence'] or '-'}{repeat}; {place}, {deleted}"
+        yield "  problem", part["problem"]
+        yield "  pdu", part["pdu"]
+    if answer := contact["answer"]:
+        yield from _answer_facts(answer, sending)
+    for text in contact["by_hand"]:
+        fate = answer_in_words(text["answer"], sending.state)
+        yield "by hand", f"{text['asked_by']} ({text['kind']}): {fate}, {moment(text['answer']['queued_at'])}"
+        yield "  text", text["answer"]["text"]
+    for event in contact["events"]:
+        yield "event", " ".join(filter(None, (moment(event["at"]), event["kind"].replace("_", " "), event["detail"])))
+
+
+def _answer_facts(answer: dict[str, Any], sending: Sending) -> Iterator[tuple[str, str | None]]:
+    yield "answer", f"{answer['id']}: {answer_in_words(answer, sending.state)}"
+    yield "  because", reason_in_words(answer["reason"])
+    yield "  text", answer["text"]
+    if answer["segments"]:
+        tense = "sent" if answer["composed"] else "sent; by the configuration in force"
+        yield "  segments", f"{answer['segments_sent']} of {answer['segments']} {tense}, in {answer['encoding']}"
+    yield "  queued", f"{moment(answer['queued_at'])}, to go {moment(answer['due_at'])}"
+    yield "  sent", maybe_moment(answer["sent_at"])
+    yield "  reported", maybe_moment(answer["reported_at"])
+    for part in answer["parts"]:
+        earlier = "" if part["current"] else " (an earlier attempt)"
+        known = [f"{name} {part[key]}" for name, key in _FATE if part[key] is not None]
+        known += [f"{name} {moment(part[key])}" for name, key in _FATE_AT if part[key] is not None]
+        yield f"  part {part['sequence']}", "; ".join([SEGMENT_STATES[SegmentState(part["state"])] + earlier, *known])
+        yield "    pdu", part["pdu"]
+
+
+_FATE = (
+    ("reference", "mr"),
+    ("cause", "cause"),
+    ("detail", "detail"),
+    ("status", "report_status"),
+)
+_FATE_AT = (
+    ("submitted", "submitted_at"),
+    ("sent", "sent_at"),
+    ("reported", "reported_at"),
+    ("discharged", "discharged_at"),
+)

@@ -3,13 +3,13 @@
 Whether a number may be answered is asked of the policy itself, as for a text that came now.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
 from hotlined import policy
-from hotlined.clock import Now
+from hotlined.clock import Now, rfc3339
 from hotlined.config import Config, Mode
 from hotlined.errors import UsageError
 from hotlined.gsm.address import Address, Identity, Ton, identify, parse_number
@@ -24,6 +24,10 @@ from hotlined.store.correspondents import Correspondent, Order
 from hotlined.store.database import Database
 from hotlined.store.forecast import Ahead
 from hotlined.store.line import FREE, Sending
+from hotlined.words.amounts import SOON_SECONDS, counted, wait_in_words
+from hotlined.words.conditions import hold_in_words
+from hotlined.words.reasons import REASONS, answer_in_words, briefly
+from hotlined.words.times import moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +114,77 @@ def _together(entries: Sequence[Correspondent], number: str, config: Config) -> 
         contacts=sum(entry.contacts for entry in entries),
         first_at=min((entry.first_at for entry in entries if entry.first_at), default=None),
         last_at=max((entry.last_at for entry in entries if entry.last_at), default=None),
+        last_id=max((entry.last_id for entry in entries if entry.last_id), default=None),
         answers=sum(entry.answers for entry in entries),
         segments=sum(entry.segments for entry in entries),
         blocked=any(entry.blocked for entry in entries) or number in config.numbers.blocked,
         opted_out=any(entry.opted_out for entry in entries),
     )
+
+
+def correspondents_of(db: Database, config: Config, order: Order, limit: int) -> list[Correspondent]:
+    """Return who contacts the line, as the store has them, and blocked also where the configuration says so."""
+    found = correspondents.correspondents(db, order, limit, shadow=config.mode is Mode.SHADOW)
+    return [replace(who, blocked=who.blocked or who.number in config.numbers.blocked) for who in found]
+
+
+def decided_about(who: Correspondent) -> str:
+    """Return what is decided about a number: that it is blocked, that it has opted out."""
+    return ", ".join(word for word, holds in (("blocked", who.blocked), ("opted out", who.opted_out)) if holds)
+
+
+def facts(report: NumberReport, config: Config, now: Now) -> Iterator[tuple[str, str]]:
+    """Yield all that is known of a number, as labels and values; an empty one is none."""
+    who, identity, outlook = report.correspondent, report.identity, report.outlook
+    queued = _queued_in_words(report)
+    where = ", ".join(filter(None, (identity.country, identity.line_type.replace("_", " "))))
+    yield "number", f"{who.number or log.WITHHELD} ({where})"
+    yield "contacts", str(who.contacts)
+    if who.first_at and who.last_at:
+        yield "first, last", f"{moment(who.first_at)}, {moment(who.last_at)}"
+    how = " in all" if who.answers else ", sent by hand"  # those by hand are among the former
+    spent = f"; {counted(who.segments, 'segment')} went to it{how}" if who.segments else ""
+    yield "answers", f"{who.answers or 'none'}{spent}"
+    yield "state", decided_about(who)
+    yield "next answer", f"one is on its way: {queued}" if queued else _next_in_words(outlook, now, config)
+    yield "  because", REASONS[outlook.reason]
+    yield "  waiting", _ahead_in_words(outlook)
+    yield "  room", _room_in_words(outlook.windows)
+    for hold in report.holds:
+        yield "  held back", " ".join(hold_in_words(hold.state, hold.reason, hold.by))
+
+
+def _next_in_words(outlook: NumberOutlook, now: Now, config: Config) -> str:
+    if outlook.in_seconds is None:
+        return "none until this changes"
+    if outlook.answer and outlook.in_seconds < config.answer.delay[0].total_seconds() + SOON_SECONDS:
+        return "its next text is answered, after the usual delay"
+    at = rfc3339(now.utc + timedelta(seconds=outlook.in_seconds))
+    return f"in {wait_in_words(outlook.in_seconds)}, on {moment(at)} if the power stays on"
+
+
+def _ahead_in_words(outlook: NumberOutlook) -> str:
+    """Write how many answers go first, where a text of now would be answered."""
+    ahead = outlook.ahead
+    if outlook.in_seconds is None or not ahead.answers:
+        return ""
+    verb = "goes" if ahead.answers == 1 else "go"
+    return f"{counted(ahead.answers, 'answer')} ({counted(ahead.segments, 'segment')}) {verb} first"
+
+
+def _room_in_words(windows: dict[str, float | None]) -> str:
+    """Write when the budget of each window has room; nothing where all of them have."""
+    if all(seconds == 0 for seconds in windows.values()):
+        return ""
+    return ", ".join(
+        f"{name}'s budget: {wait_in_words(seconds) if not seconds else f'in {wait_in_words(seconds)}'}"
+        for name, seconds in windows.items()
+    )
+
+
+def _queued_in_words(report: NumberReport) -> str:
+    """Return what becomes of an answer that is queued for it, empty without one."""
+    if report.outlook.reason is not Reason.PENDING:
+        return ""
+    sending = next(iter(report.holds), FREE)
+    return answer_in_words(report.queued, sending.state) if report.queued else briefly(Reason.PENDING)

@@ -16,13 +16,15 @@ from hotlined.store.database import Database
 class Correspondent:
     """One who contacts the line: a number, a name, or all who withhold theirs (None); with what was counted of them.
 
-    `first_at` and `last_at` are when its contacts were received, None where it has none but a decision about it.
+    `first_at` and `last_at` are when its contacts were received, `last_id` is the newest of them; None where it has
+    none but a decision about it.
     """
 
     number: str | None
     contacts: int
     first_at: str | None
     last_at: str | None
+    last_id: int | None
     answers: int
     segments: int
     blocked: bool
@@ -126,7 +128,8 @@ WITH
     SELECT recipient, count(*) FILTER (WHERE by_hand IS NULL) AS answers, sum(segments) AS segments
     FROM let_out GROUP BY recipient
   )
-SELECT k.number, k.contacts, k.first_at, k.last_at, coalesce(a.answers, 0) AS answers,
+SELECT k.number, k.contacts, k.first_at, k.last_at, nullif(k.last_id, 0) AS last_id,
+  coalesce(a.answers, 0) AS answers,
   coalesce(a.segments, 0) AS segments, n.blocked_at IS NOT NULL AS blocked, n.opted_out_at IS NOT NULL AS opted_out
 FROM known k LEFT JOIN answered a ON a.recipient = k.number LEFT JOIN numbers n ON n.number = k.number
 WHERE :only IS NULL OR k.number IN (SELECT value FROM json_each(:only))

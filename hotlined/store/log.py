@@ -33,7 +33,7 @@ class Filter:
     `since` is the first moment of `received_at` that fits, `until` the first that does not. A reason is the verdict's
     or the one for which its answer was cancelled. `originator` is exact, and its pseudonym fits too;
     `name` puts the case of ASCII aside, and finds those without an originator as `WITHHELD`. `search` puts case and
-    accents aside.
+    accents aside. `before` is the id below which they are.
     """
 
     since: datetime | None = None
@@ -47,6 +47,7 @@ class Filter:
     tag: str | None = None
     search: str | None = None
     kept: bool = False
+    before: int | None = None
 
 
 _CONDITIONS = {
@@ -62,6 +63,7 @@ _CONDITIONS = {
     "states": "answer_state IN (SELECT value FROM json_each(:states))",
     "tag": "EXISTS (SELECT 1 FROM json_each(tags) WHERE value = :tag)",
     "kept": "id IN (SELECT id FROM contacts WHERE kept_at IS NOT NULL)",
+    "before": "id < :before",
 }
 
 
@@ -249,7 +251,7 @@ def _searches(where: Filter) -> Callable[[sqlite3.Row], bool]:
     return lambda row: not needle or needle in without_accents(row["text"] or "")
 
 
-def _argument(value: datetime | tuple[str, ...] | str | bool | None) -> str | bool | None:
+def _argument(value: datetime | tuple[str, ...] | str | int | None) -> str | int | None:
     if isinstance(value, datetime):
         return rfc3339(value)
     if isinstance(value, tuple):

@@ -4,6 +4,9 @@ The listing of what is to be tagged and the figures both ask here. What is a tex
 contacts apart.
 """
 
+from hotlined.states import ContactKind
+from hotlined.store.database import Database
+
 REACTION_HOURS = 24
 
 
@@ -18,3 +21,25 @@ IS_REACTION = (
     f" AND a.sent_at < c.received_at AND c.received_at <= {reaction_ends('a.sent_at')})"
 )
 """The condition on a text `c` of `contacts`: it came later than an answer, and no more than a day later."""
+
+
+def next_untagged(db: Database, after: int, *, reactions: bool) -> int | None:
+    """Return the first text without a tag after a contact, of reactions alone or of all; None where there is none.
+
+    It asks from the answers on where only reactions are meant: they are bounded, contacts are not.
+    """
+    texts = _REACTIONS if reactions else f"FROM contacts c WHERE {_UNTAGGED}"
+    row = db.one(f"SELECT c.id {texts} AND c.id > ? ORDER BY c.id LIMIT 1", after)
+    return row["id"] if row else None
+
+
+def count_untagged(db: Database, after: int) -> int:
+    """Return how many reactions after a contact have no tag."""
+    return int(db.value(f"SELECT count(DISTINCT c.id) {_REACTIONS} AND c.id > ?", after))
+
+
+_UNTAGGED = f"c.kind = '{ContactKind.TEXT}' AND c.tags = '[]'"
+_REACTIONS = (
+    f"FROM answers a JOIN contacts c ON c.originator = a.recipient WHERE a.by_hand IS NULL AND {_UNTAGGED}"
+    f" AND a.sent_at < c.received_at AND c.received_at <= {reaction_ends('a.sent_at')}"
+)

@@ -6,6 +6,7 @@ No locale has a say: what is written here is the same wherever it runs. What mac
 from datetime import datetime, timedelta
 
 from hotlined.clock import parse_rfc3339
+from hotlined.words.amounts import counted
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _HALF_A_DAY = timedelta(hours=12)
@@ -41,6 +42,20 @@ def clock_time(text: str) -> str:
     """Write a moment by the clock alone where it is less than half a day away, 04:12, else as `moment` does."""
     local = parse_rfc3339(text).astimezone()
     return f"{local:%H:%M}" if abs(local - datetime.now().astimezone()) < _HALF_A_DAY else moment(text)
+
+
+def ago(text: str) -> str:
+    """Write how long ago a moment was, 12 minutes ago, where it is less than half a day; else when it was.
+
+    So is a moment that is still to come, as after a clock was put back.
+    """
+    passed = datetime.now().astimezone() - parse_rfc3339(text)
+    if not timedelta(0) <= passed < _HALF_A_DAY:
+        return f"on {moment(text)}"
+    minutes = passed // timedelta(minutes=1)
+    if minutes < 1:
+        return "just now"
+    return f"{counted(minutes, 'minute')} ago" if minutes < 60 else f"{counted(minutes // 60, 'hour')} ago"
 
 
 def _day(local: datetime, *, dated: bool = False) -> str:

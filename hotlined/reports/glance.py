@@ -1,0 +1,65 @@
+"""A line at a glance: whether it answers, who came, what goes when and what is spent, in a few sentences."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from hotlined.reports.line import SHADOW, LineReport
+from hotlined.states import AnswerState, SendingState
+from hotlined.store import log, totals
+from hotlined.store.database import Database
+from hotlined.words.amounts import counted, many
+from hotlined.words.conditions import WINDOWS
+from hotlined.words.times import ago, clock_time
+
+
+@dataclass(frozen=True, slots=True)
+class Came:
+    """How many contacts came since midnight, and when the last one did, None where there was none yet."""
+
+    today: int
+    last_at: str | None
+
+
+def came(db: Database, now: datetime) -> Came:
+    """Return what came until now."""
+    midnight = datetime(now.year, now.month, now.day).astimezone()
+    today = sum(totals.contacts(db, (midnight, now))[0].values()) if midnight < now else 0
+    last = next(log.rows(db, log.Filter(), 1), None)
+    return Came(today, last["received_at"] if last else None)
+
+
+def at_a_glance(report: LineReport, seen: Came | None) -> Iterator[str]:
+    """Yield what one wants to know first, in sentences; `seen` is None where the database does not say."""
+    yield _answering(report)
+    if seen:
+        yield _contacts(seen)
+    if stored := report.stored:
+        if waiting := stored.queue.get(AnswerState.QUEUED, 0):
+            yield _waiting(waiting, stored.next_due_at if report.ready else None)
+        budget = stored.budgets["month"]
+        yield f"{budget['used']:,} of {many(budget['limit'], 'segment')} are spent in the last {WINDOWS['month']}."
+
+
+def _answering(report: LineReport) -> str:
+    if report.mode == SHADOW:
+        return "Shadow mode: nobody is answered."
+    if report.ready:
+        return "Answering."
+    paused = report.alive and report.sending is not None and report.sending.state is SendingState.PAUSED
+    return "Paused: nobody is answered." if paused else "Not answering."
+
+
+def _contacts(seen: Came) -> str:
+    if seen.last_at is None:
+        return "Nobody has contacted the line yet."
+    if not seen.today:
+        return f"No contact today; the last came {ago(seen.last_at)}."
+    return f"{counted(seen.today, 'contact')} today, the last {ago(seen.last_at)}."
+
+
+def _waiting(answers: int, next_due_at: str | None) -> str:
+    if next_due_at is None:
+        return f"{counted(answers, 'answer')} {'waits' if answers == 1 else 'wait'}."
+    at = clock_time(next_due_at)
+    return f"1 answer goes at {at}." if answers == 1 else f"{answers} answers wait, the next goes at {at}."

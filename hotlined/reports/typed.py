@@ -1,0 +1,150 @@
+"""What people type, at a command or into a form: each is read, or refused with a UsageError that says what to write.
+
+What has no offset is local time, so a day has 23 or 25 hours when the clocks change. Of French and Dutch it
+reads today and yesterday alone; nothing that names the future.
+Known to be wrong: in the hour that the clocks repeat, a moment may be taken for the one an hour later.
+"""
+
+import re
+import unicodedata
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from hotlined.config import parse_duration
+from hotlined.errors import AddressError, UsageError
+from hotlined.gsm.address import SHORT_CODE_DIGITS, parse_number
+from hotlined.store.log import Filter
+from hotlined.words.reasons import BRIEF_REASONS
+
+_LARGEST = 2**63 - 1  # of SQLite
+_TAG = re.compile(r"[^\W_][\w-]{0,39}")
+_DAY = timedelta(days=1)
+_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_MONTH = re.compile(r"([0-9]{4})-([0-9]{2})")
+_WEEK = re.compile(r"[0-9]{4}-?W[0-9]{2}")
+
+
+@dataclass(frozen=True, slots=True)
+class TimeRange:
+    """From `start` up to and without `end`: a moment takes a millisecond, a day its 24 hours, more or less."""
+
+    start: datetime
+    end: datetime
+
+
+def period(text: str, now: datetime) -> TimeRange:
+    """Read a moment, a day, a week or a month.
+
+    RFC 3339 or the beginning of it (2026-11, 2026-11-24, 2026-11-24T22:18), a week of ISO 8601 (2026-W48), a duration
+    ago (7d, 90m), today, yesterday, the last weekday of a name. Raises ValueError or OverflowError for anything else.
+    """
+    word = text.strip().upper()
+    with suppress(ValueError):
+        return _moment(now - parse_duration(word.lower()))
+    today = now.astimezone().date()
+    if (days_ago := _days_ago(today).get(word.lower().replace("’", "'"))) is not None:
+        return _days(today - days_ago * _DAY)
+    if month := _MONTH.fullmatch(word):
+        first = date(int(month[1]), int(month[2]), 1)
+        return _days(first, (first + 31 * _DAY).replace(day=1) - first)
+    with suppress(ValueError):
+        return _days(date.fromisoformat(word), 7 * _DAY if _WEEK.fullmatch(word) else _DAY)
+    return _moment(datetime.fromisoformat(word).astimezone())
+
+
+def _days_ago(today: date) -> dict[str, int]:
+    ago = {"today": 0, "aujourd'hui": 0, "vandaag": 0, "yesterday": 1, "hier": 1, "gisteren": 1}
+    for number, name in enumerate(_WEEKDAYS):
+        ago[name] = ago[name[:3]] = (today.weekday() - number) % 7
+    return ago
+
+
+def _moment(moment: datetime) -> TimeRange:
+    return TimeRange(moment, moment + timedelta(milliseconds=1))
+
+
+def _days(first: date, length: timedelta = _DAY) -> TimeRange:
+    """Return whole days; each midnight has the offset of its own day."""
+    midnights = (datetime(day.year, day.month, day.day).astimezone() for day in (first, first + length))
+    return TimeRange(*midnights)
+
+
+def when(text: str) -> TimeRange:
+    """Read a period as of now."""
+    try:
+        return period(text, datetime.now().astimezone())
+    except (ValueError, OverflowError) as error:
+        raise UsageError(
+            f"{text!r} is no time.",
+            "Write 2026-11-24, 2026-11-24T22:18, 2026-11, 7d or 90m (ago), today, yesterday or monday.",
+        ) from error
+
+
+def contact_id(text: str) -> int:
+    """Read the number of a contact."""
+    return _whole(text, 1, "no contact", "They are numbers from 1 on, the first column of `hotlined log`.")
+
+
+def limit(text: str) -> int:
+    """Read how many of something are shown; 0 is all."""
+    return _whole(text, 0, "no count", "Write a whole number, 0 for all.")
+
+
+def _whole(text: str, least: int, what: str, cure: str) -> int:
+    if re.fullmatch("[0-9]{1,19}", text) and least <= int(text) <= _LARGEST:
+        return int(text)
+    raise UsageError(f"{text!r} is {what}.", cure)
+
+
+def tag_word(text: str) -> str:
+    """Read a tag, one word of letters, digits, - and _, and return it in lower case."""
+    word = unicodedata.normalize("NFC", text.strip()).casefold()
+    if not _TAG.fullmatch(word):
+        raise UsageError(f"{text!r} is no tag.", "A tag is one word of at most 40 letters, digits, - and _.")
+    return word
+
+
+def reason(text: str) -> str:
+    """Read a reason, as a code or in the words that the log has for it, and return its code."""
+    typed = text.strip().casefold()
+    for known, brief in BRIEF_REASONS.items():
+        if typed in (known.value, known.value.replace("_", " "), brief.casefold()):
+            return known.value
+    words = ", ".join(f"{known} ({brief})" for known, brief in BRIEF_REASONS.items())
+    raise UsageError(f"{text!r} is no reason.", f"There are {words}.")
+
+
+def e164(text: str, country: str) -> str:
+    """Read a number of which something is decided, in any spelling; raises AddressError where it is none."""
+    try:
+        return parse_number(text, country)
+    except AddressError as error:
+        if len(text.strip()) > SHORT_CODE_DIGITS or not text.strip().isdecimal():
+            raise
+        raise AddressError(
+            f"{text!r} is a short code, no telephone number.",
+            "A short code is never answered, so there is nothing to decide about it.",
+        ) from error
+
+
+def contacts_meant(
+    country: str, *, since: TimeRange | None, until: TimeRange | None, number: str | None, **more: Any
+) -> Filter:
+    """Return the filter of a list of contacts; `more` are other fields of it, as they are."""
+    return Filter(
+        since=since.start if since else None, until=until.end if until else None, **_sender(number, country), **more
+    )
+
+
+def _sender(text: str | None, country: str) -> dict[str, Any]:
+    """Return the part of a filter that a number or a name is."""
+    if text is None:
+        return {}
+    if "…" in text or "..." in text:
+        raise UsageError(f"{text!r} is masked.", "Take the whole number, as `hotlined log` shows it.")
+    try:
+        return {"originator": parse_number(text, country)}
+    except AddressError:
+        return {"name": text.strip()}
