@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 from conftest import wait_until
+from filled import Filled
 from persons import ADMIN, COMMAND, LINE, MEMBER, NOBODY, OTHER_LINE, ROOT, STRANGER, Person, needs_root
 
 from hotlined import config as configuration
@@ -181,6 +182,17 @@ def test_without_a_socket_only_the_owner_decides(doors: Doors) -> None:
         assert person.hotlined(doors.config, "pause").returncode == 0
         assert person.hotlined(doors.config, "resume").returncode == 0
     assert {path.stat().st_uid for path in doors.database.parent.iterdir()} == {LINE.uid}
+
+
+def test_where_no_socket_can_be_the_owner_decides(tmp_path: Path) -> None:
+    """A runtime folder that is too deep for a socket has none: its owner decides directly."""
+    folder = tmp_path / ("deep" * 30)
+    folder.mkdir()
+    filled = Filled(folder)
+    done = filled.run("pause")
+    filled.db.close()
+
+    assert done.exit_code == 0, done.output
 
 
 @needs_root

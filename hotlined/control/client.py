@@ -31,6 +31,8 @@ def decide(config: Config, who: str, verb: str, **arguments: Any) -> Any:
         except (FileNotFoundError, NotADirectoryError):
             return _directly(config, who, verb, arguments)
         except OSError as error:
+            if error.errno is None:  # the path is too long for a socket to be there
+                return _directly(config, who, verb, arguments)
             raise _no_answer(config, error.strerror or str(error)) from error
         answer = _asked(channel, config, who, verb, arguments)
     if "error" not in answer:
