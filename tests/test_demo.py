@@ -6,10 +6,12 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from click.testing import CliRunner
 from conftest import wait_until
+from desk import Browser
 from filled import Filled
 
 from hotlined.cli import main
@@ -34,6 +36,29 @@ def test_the_demo_shows_the_whole_job_and_ends_by_itself(tmp_path: Path) -> None
     assert "no answer: one was on its way" in done.stdout
     assert "20 contacts recorded, 6 answered, 14 not" in done.stdout
     assert "12 segments left the SIM, 0.60 EUR at 0.05 each; 0 texts are left on it" in done.stdout
+    assert left_behind(tmp_path) == []
+
+
+def test_the_demo_can_be_looked_at_in_a_browser(tmp_path: Path) -> None:
+    """With --web its line is shown at a port of this machine until Ctrl-C: pages to look at, decisions to try."""
+    with subprocess.Popen(
+        [*COMMAND, "--web"], env=os.environ | {"TMPDIR": str(tmp_path)}, stdout=subprocess.PIPE, text=True
+    ) as demo:
+        assert demo.stdout
+        link = next(line for line in demo.stdout if line.startswith("http://127.0.0.1:")).strip()
+        url = urlsplit(link)
+        assert url.port
+        browser = Browser(url.port)
+        browser.get(f"{url.path}?{url.query}")
+        now, log = browser.get("/"), browser.get("/log")
+        blocked = browser.act("/act/block?number=%2B32470112233")
+        demo.send_signal(signal.SIGINT)
+        demo.communicate(timeout=30)
+
+    assert "Answering." in now.words
+    assert "Salut beauté 😍 c'est Kevin !" in log.words
+    assert "+32470112233 is blocked." in blocked.words
+    assert demo.returncode == 0
     assert left_behind(tmp_path) == []
 
 
@@ -71,14 +96,20 @@ def test_what_to_try_next_works_from_anywhere(tmp_path: Path, monkeypatch: pytes
         assert done.returncode == 0, (words, done.stderr)
 
 
-def test_without_its_library_the_demo_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("module", "package", "extra"),
+    [("gsmmodem", "python-gsmmodem-new", "demo"), ("flask", "Flask", "web"), ("waitress", "waitress", "web")],
+)
+def test_without_its_library_the_demo_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, module: str, package: str, extra: str
+) -> None:
     """An installation without [demo], as a Pi's is, ends with 1 and the command that installs what is missing."""
-    monkeypatch.setitem(sys.modules, "gsmmodem", None)
-    done = CliRunner().invoke(main, ["demo"])
+    monkeypatch.setitem(sys.modules, module, None)
+    done = CliRunner().invoke(main, ["demo", "--web"])
 
     assert done.exit_code == 1
     assert done.stderr == (
-        "Error: The demo needs python-gsmmodem-new, which is missing: pip install 'hotlined[demo]'.\n"
+        f"Error: The demo needs {package}, which is missing: pip install 'hotlined[{extra}]'.\n"
         "Hint: In a checkout `scripts/demo` brings it.\n"
     )
 

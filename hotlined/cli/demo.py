@@ -102,21 +102,32 @@ class Stage:
 @click.option(
     "--keep", metavar="FOLDER", type=click.Path(path_type=Path), help="Keep database and configuration in this folder."
 )
-def demo(keep: Path | None) -> None:
+@click.option("--web", is_flag=True, help="Then show the line in your browser, until Ctrl-C.")
+def demo(keep: Path | None, *, web: bool) -> None:
     """Show the daemon at work with a simulated modem. It takes half a minute and leaves nothing behind.
 
     Example: hotlined demo
     """
-    if find_spec("gsmmodem") is None:
-        raise HotlinedError(
-            "The demo needs python-gsmmodem-new, which is missing: pip install 'hotlined[demo]'.",
-            "In a checkout `scripts/demo` brings it.",
-        )
+    _require("gsmmodem", "python-gsmmodem-new", "demo")
+    if web:
+        _require("flask", "Flask", "web")
+        _require("waitress", "waitress", "web")
     for number in (signal.SIGTERM, signal.SIGHUP):  # a pane that is closed ends it as Ctrl-C does
         signal.signal(number, signal.default_int_handler)
     with suppress(KeyboardInterrupt), _folder(keep) as folder, _stage(folder) as stage:
         _play(stage)
         _summary(stage, keep)
+        if web:
+            _show_desk(stage)
+
+
+def _require(module: str, package: str, extra: str) -> None:
+    """Raise HotlinedError where a package is missing, as it is on a Pi."""
+    if find_spec(module) is None:
+        raise HotlinedError(
+            f"The demo needs {package}, which is missing: pip install 'hotlined[{extra}]'.",
+            "In a checkout `scripts/demo` brings it.",
+        )
 
 
 @contextmanager
@@ -146,9 +157,8 @@ def _stage(folder: Path) -> Iterator[Stage]:
                 }
             )
         )
-        command = [sys.executable, "-P", "-m", "hotlined", "--config", str(config), "run"]
         with (folder / "daemon.log").open("wb") as output:
-            daemon = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
+            daemon = subprocess.Popen(_command(config, "run"), stdout=output, stderr=output, start_new_session=True)
         try:
             yield Stage(folder, simulator, daemon)
         finally:
@@ -158,6 +168,23 @@ def _stage(folder: Path) -> Iterator[Stage]:
             except subprocess.TimeoutExpired:
                 daemon.kill()
                 daemon.wait()
+
+
+def _command(config: Path, *words: str) -> list[str]:
+    return [sys.executable, "-P", "-m", "hotlined", "--config", os.fspath(config), *words]
+
+
+def _show_desk(stage: Stage) -> None:
+    """Serve the desk at a free port until Ctrl-C; the daemon goes on."""
+    _say("")
+    _say("The desk", bold=True)
+    sys.stdout.flush()
+    desk = subprocess.Popen(_command(stage.folder / "config.yaml", "web", "--port", "0"))
+    try:
+        desk.wait()
+    finally:
+        desk.terminate()
+        desk.wait()
 
 
 def _play(stage: Stage) -> None:
