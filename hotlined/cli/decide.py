@@ -28,7 +28,7 @@ from hotlined.store.opening import open_beside_daemon
 from hotlined.words.amounts import sentence
 from hotlined.words.conditions import NOT_RUNNING
 from hotlined.words.harmless import harmless
-from hotlined.words.refusals import refusal_in_words
+from hotlined.words.refusals import refusal_in_words, state_in_words
 
 _LOOK_SECONDS = 0.2
 _COMES_BACK_SECONDS = 120.0

@@ -14,20 +14,31 @@ from werkzeug.exceptions import Forbidden, HTTPException
 from hotlined.config import Config
 from hotlined.desk import forms
 from hotlined.desk.headers import HEADERS
-from hotlined.desk.pages import acts, enter, health, log, login, overview
+from hotlined.desk.pages import acts, contact, enter, health, log, login, numbers, overview, review, stats
 from hotlined.desk.roles import Role
 from hotlined.desk.routes import Page
 from hotlined.desk.visit import EXTENSION, Desk, desk, line
 from hotlined.desk.who import Door, Visitor
 from hotlined.errors import HotlinedError, StoreError
-from hotlined.reports.contact import sender
+from hotlined.reports.contact import mark, sender
 from hotlined.reports.in_force import Broken
 from hotlined.store.trouble import DatabaseTrouble
 from hotlined.words.amounts import sentence
 from hotlined.words.harmless import harmless
 from hotlined.words.times import moment
 
-PAGES: tuple[Page, ...] = (*overview.PAGES, *log.PAGES, *acts.PAGES, *health.PAGES, *enter.PAGES, *login.PAGES)
+PAGES: tuple[Page, ...] = (
+    *overview.PAGES,
+    *log.PAGES,
+    *contact.PAGES,
+    *numbers.PAGES,
+    *review.PAGES,
+    *stats.PAGES,
+    *acts.PAGES,
+    *health.PAGES,
+    *enter.PAGES,
+    *login.PAGES,
+)
 """Every page."""
 NEEDS: Mapping[str, Role | None] = {"static": None} | {page.name: page.needs for page in PAGES}
 """What a visitor needs for each: what is not in this table is served to nobody."""
@@ -46,10 +57,11 @@ def make(config: Config, door: Door, secret: bytes, broken: Broken | None = None
     app.config["MAX_FORM_PARTS"] = 32
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.jinja_options = {"undefined": StrictUndefined, "autoescape": True, "finalize": _shown}
-    app.jinja_env.filters |= {"moment": moment, "prose": _prose, "sender": sender}
+    app.jinja_env.filters |= {"moment": moment, "prose": _prose, "sender": sender, "mark": mark}
     app.jinja_env.globals |= {
         "form_token": _form_token,
         "navigation": _navigation,
+        "may": _may,
         "maybe_visitor": _maybe_visitor,
         "form_field": forms.FIELD,
     }
@@ -138,3 +150,9 @@ def _navigation() -> list[Page]:
     """Return the pages that this visitor can go to."""
     visitor = _maybe_visitor()
     return [page for page in PAGES if page.title and visitor and page.needs and visitor.role.may(page.needs)]
+
+
+def _may(name: str) -> bool:
+    """Tell whether this visitor may go to a page, or take an act."""
+    visitor, needed = _maybe_visitor(), NEEDS[name]
+    return needed is None or (visitor is not None and visitor.role.may(needed))

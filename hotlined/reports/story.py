@@ -20,6 +20,7 @@ _EVENTS = {
     "keep": "Kept {detail}",
     "keep_no_more": "No longer kept, {detail}",
     "cancel": "Answer cancelled {detail}",
+    "look": "Looked at {detail}",
     "requeue": "Answer queued again {detail}",
 }
 """What people did, by the kind of its event; `detail` names them."""

@@ -43,25 +43,34 @@ _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 def draw(summary: Summary, written: datetime) -> str:
     """Write the page, whole, in HTML."""
-    period = summary.period
-    ids = count(1)
     return _PAGE.format(
         hash=base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode(),
         style=STYLE,
         line=text_in_html(summary.line),
-        dates=calendar(period.start, period.end),
-        length=length(period.start, period.end),
-        by=period.by,
-        zone=text_in_html(zone(period)),
-        before=f" Before: {length(summary.before_start, period.start)}, {calendar(summary.before_start, period.start)}."
-        if summary.before_start
-        else "",
-        tiles=_tiles(summary),
-        words="".join(f"<p>{text_in_html(sentence)}</p>" for sentence in sentences(summary)),
-        figures="\n".join(figure_in_html(figure, next(ids)) for figure in _figures(summary)),
+        dates=calendar(summary.period.start, summary.period.end),
+        described=describe(summary),
+        inside=draw_inside(summary),
         written=written,
         version=__version__,
     )
+
+
+def describe(summary: Summary) -> str:
+    """Write in HTML which period is shown beside which."""
+    period, before = summary.period, summary.before_start
+    earlier = f" Before: {length(before, period.start)}, {calendar(before, period.start)}." if before else ""
+    return (
+        f"<strong>{calendar(period.start, period.end)}</strong> ({length(period.start, period.end)}, by {period.by})."
+        f"{earlier} All times are local ({text_in_html(zone(period))})."
+    )
+
+
+def draw_inside(summary: Summary) -> str:
+    """Write in HTML what the page shows: figures, sentences, drawings with their tables."""
+    ids = count(1)
+    words = "".join(f"<p>{text_in_html(sentence)}</p>" for sentence in sentences(summary))
+    figures = "\n".join(figure_in_html(figure, next(ids)) for figure in _figures(summary))
+    return f'{_tiles(summary)}\n<section class="words"><h2>In words</h2>{words}</section>\n{figures}'
 
 
 _PAGE = """<!DOCTYPE html>
@@ -79,11 +88,9 @@ _PAGE = """<!DOCTYPE html>
 </head>
 <body>
 <header><h1>Line {line}</h1>
-<p><strong>{dates}</strong> ({length}, by {by}).{before} All times are local ({zone}).</p></header>
+<p>{described}</p></header>
 <main>
-{tiles}
-<section class="words"><h2>In words</h2>{words}</section>
-{figures}
+{inside}
 </main>
 <footer><p>Written on {written:%d %B %Y at %H:%M} by hotlined {version}. It names no number and quotes no text.</p>
 </footer>

@@ -1,32 +1,24 @@
-"""The colours and the style sheet of the page."""
+"""The colours and the style sheet of the page, and what of it the figures need."""
 
 _LIGHT = """color-scheme:light;--paper:#fff;--ink:#1b1f24;--soft:#59636e;--rule:#dfe3e8;--none:#eceff2;--tile:#f6f7f9;
 --a:#5b95cc;--b:#12355b;--c:#6bb3a6;--d:#0b5d57;--e:#6bb3a6;--f:#8f1d1d"""
 _DARK = """color-scheme:dark;--paper:#14171c;--ink:#e8ebef;--soft:#9aa5b1;--rule:#2d333b;--none:#252b33;--tile:#1b2027;
 --a:#4484bf;--b:#d9e9f8;--c:#2f7d72;--d:#a5e0d5;--e:#2f7d72;--f:#ff9d8a"""
-STYLE = f":root{{{_LIGHT}}}\n@media screen and (prefers-color-scheme:dark){{:root{{{_DARK}}}}}\n"
-STYLE += """*{box-sizing:border-box}
-body{margin:0 auto;max-width:60rem;padding:2.5rem 1.25rem;background:var(--paper);color:var(--ink);
-font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans","DejaVu Sans",sans-serif;
-font-variant-numeric:tabular-nums}
-h1{font-size:1.9rem;line-height:1.2;margin:0}
-h2{font-size:1.15rem;margin:0 0 .25rem}
-header p,footer,figcaption,.before,dt{color:var(--soft)}
-header p{margin:.25rem 0 0}
-section{margin-top:2.75rem}
-.words p{font-size:1.1rem;margin:0 0 .35rem;max-width:42rem}
-.tiles{display:grid;grid-template-columns:repeat(3,1fr);gap:.75rem;margin:1.75rem 0 0}
+_COLOURS = f":root{{{_LIGHT}}}\n@media screen and (prefers-color-scheme:dark){{:root{{{_DARK}}}}}\n"
+FIGURES = _COLOURS
+FIGURES += """.tiles{display:grid;grid-template-columns:repeat(3,1fr);gap:.75rem;margin:1.75rem 0 0}
 .tiles div{background:var(--tile);border-radius:8px;padding:.75rem .875rem;display:flex;flex-direction:column}
-dt{font-size:.8rem;line-height:1.3;flex:1}
-dd{margin:0;font-size:1.4rem;font-weight:600;line-height:1.3}
-dd.before{font-size:.8rem;font-weight:400}
+figcaption,.before,dt{color:var(--soft)}
+.tiles dt{font-size:.8rem;line-height:1.3;flex:1}
+.tiles dd{margin:0;font-size:1.4rem;font-weight:600;line-height:1.3}
+.tiles dd.before{font-size:.8rem;font-weight:400}
 figure{margin:0}
 figcaption{font-size:.9rem;margin-bottom:.75rem}
 svg{display:block;overflow:visible;margin-top:.5rem}
 .beside{padding-left:2.75rem}
-text{font-size:12px;fill:var(--soft)}
-.name{font-size:14px;fill:var(--ink)}
-.says{font-size:12px;fill:var(--soft)}
+svg text{font-size:12px;fill:var(--soft)}
+svg .name{font-size:14px;fill:var(--ink)}
+svg .says{font-size:12px;fill:var(--soft)}
 .end{text-anchor:end}
 .middle{text-anchor:middle}
 line{stroke:var(--rule);shape-rendering:crispEdges}
@@ -39,16 +31,33 @@ line.floor{stroke:var(--soft)}
 details{margin-top:.75rem;font-size:.9rem}
 summary{cursor:pointer;color:var(--soft);width:max-content}
 details div{overflow-x:auto;margin-top:.5rem}
-table{border-collapse:collapse;min-width:min(100%,24rem)}
-th,td{padding:.2rem .75rem .2rem 0;text-align:right;border-bottom:1px solid var(--rule);white-space:nowrap}
-th:first-child,.in-words :last-child{text-align:left}
-th{font-weight:400}
-thead th{color:var(--soft)}
-footer{margin-top:3rem;font-size:.8rem}
+.counted,.in-words{border-collapse:collapse;width:auto;min-width:min(100%,24rem)}
+:is(.counted,.in-words) :is(th,td){padding:.2rem .75rem .2rem 0;text-align:right;border-bottom:1px solid var(--rule)}
+:is(.counted,.in-words) :is(th,td){white-space:nowrap}
+:is(.counted,.in-words) th:first-child,.in-words :last-child{text-align:left}
+:is(.counted,.in-words) th{font-weight:400}
+:is(.counted,.in-words) thead th{color:var(--soft)}
 @media screen and (max-width:48rem){.says{display:none}}
-@media (max-width:36rem){body{padding:1.5rem 1rem}.minor{display:none}.tiles{grid-template-columns:1fr 1fr}
-h1{font-size:1.6rem}}
-@page{margin:15mm}
-@media print{body{padding:0;font-size:11pt;max-width:none}section,.tiles div{break-inside:avoid}
-section{margin-top:1.5rem}details{display:none}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
+@media (max-width:36rem){.minor{display:none}.tiles{grid-template-columns:1fr 1fr}}
+@media print{section,.tiles div{break-inside:avoid}
+details{display:none}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
 """
+"""The style of what is drawn, for a page that has one of its own."""
+
+STYLE = FIGURES
+STYLE += """*{box-sizing:border-box}
+body{margin:0 auto;max-width:60rem;padding:2.5rem 1.25rem;background:var(--paper);color:var(--ink);
+font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans","DejaVu Sans",sans-serif;
+font-variant-numeric:tabular-nums}
+h1{font-size:1.9rem;line-height:1.2;margin:0}
+h2{font-size:1.15rem;margin:0 0 .25rem}
+header p,footer{color:var(--soft)}
+header p{margin:.25rem 0 0}
+section{margin-top:2.75rem}
+.words p{font-size:1.1rem;margin:0 0 .35rem;max-width:42rem}
+footer{margin-top:3rem;font-size:.8rem}
+@media (max-width:36rem){body{padding:1.5rem 1rem}h1{font-size:1.6rem}}
+@page{margin:15mm}
+@media print{body{padding:0;font-size:11pt;max-width:none}section{margin-top:1.5rem}}
+"""
+"""The style sheet of the page, whole."""

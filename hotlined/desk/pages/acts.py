@@ -7,13 +7,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flask import render_template, request
+from flask import redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
 
 from hotlined.desk.roles import Role
 from hotlined.desk.routes import Page
 from hotlined.desk.visit import decided, line
-from hotlined.gsm.address import parse_number
-from hotlined.words.amounts import counted
+from hotlined.reports import decided as in_words
+from hotlined.reports import typed
 
 Arguments = Mapping[str, Any]
 
@@ -23,7 +24,7 @@ class Act:
     """A decision: its verb at the control program, who may take it, and what it takes.
 
     `takes` reads each argument from a form's field and raises an error of ours where it makes no sense. `question` is
-    asked before, `done` says what came of it.
+    asked before; `carry_out` decides and says what came of it.
     """
 
     verb: str
@@ -31,41 +32,119 @@ class Act:
     title: str
     takes: Mapping[str, Callable[[str], Any]]
     question: Callable[[Arguments], str]
-    done: Callable[[Any, Arguments], str]
+    carry_out: Callable[[Arguments], str]
 
     @property
     def page(self) -> Page:
         """The page that asks and does it."""
         return Page(f"/act/{self.verb}", f"act_{self.verb}", self.needs, self.show, ("GET", "POST"))
 
-    def show(self) -> str:
+    def show(self) -> str | Response:
         """Ask, or do what was asked for."""
         arguments = {name: read(request.values.get(name, "")) for name, read in self.takes.items()}
+        back, where = _back(arguments)
         if request.method != "POST":
-            return render_template("ask.html", act=self, arguments=arguments, question=self.question(arguments))
-        result = decided(self.verb, **arguments)
-        return render_template("done.html", act=self, words=self.done(result, arguments))
+            question = self.question(arguments)
+            return render_template("ask.html", act=self, arguments=arguments, question=question, back=back)
+        words = self.carry_out(arguments)
+        if request.form.get("then") == "review":
+            return redirect(_on_in_review(self.verb, arguments), 303)
+        return render_template("done.html", act=self, words=words, back=back, where=where)
+
+
+def _back(arguments: Arguments) -> tuple[str, str]:
+    """Return the path of the page that an act is about, and its name."""
+    if "contact_id" in arguments:
+        contact_id = arguments["contact_id"]
+        return url_for("contact", contact_id=contact_id), f"contact {contact_id}"
+    if "number" in arguments:
+        return url_for("person_of", number=arguments["number"]), arguments["number"]
+    return url_for("overview"), "the line"
+
+
+def _on_in_review(verb: str, arguments: Arguments) -> str:
+    """Return the path of the next text to tag: the same again, unless this one has got its tag."""
+    contact_id = arguments["contact_id"]
+    after = contact_id if verb == "tag" else contact_id - 1
+    return url_for("review", after=after, last=contact_id, all=request.form.get("all"))
 
 
 def _number(text: str) -> str:
-    return parse_number(text, line().numbers.country)
+    return typed.e164(text, line().numbers.country)
 
 
-def _blocked(cancelled: int, arguments: Arguments) -> str:
-    note = f" {counted(cancelled, 'answer')} that waited for it will not be sent." if cancelled else ""
-    return f"{arguments['number']} is blocked.{note}"
+_NUMBER = {"number": _number}
+_CONTACT = {"contact_id": typed.contact_id}
+_TAG = _CONTACT | {"word": typed.tag_word}
+
+
+def _block(arguments: Arguments) -> str:
+    return in_words.blocked(arguments["number"], decided("block", **arguments))
+
+
+def _unblock(arguments: Arguments) -> str:
+    return in_words.unblocked(line(), arguments["number"], was=decided("unblock", **arguments))
+
+
+def _opt_in(arguments: Arguments) -> str:
+    return in_words.opted_in(arguments["number"], was=decided("optin", **arguments))
+
+
+def _pause(_: Arguments) -> str:
+    before = in_words.pause_before(line())
+    decided("pause")
+    return in_words.paused(line(), before)
+
+
+def _resume(_: Arguments) -> str:
+    was = in_words.is_ended_by_resume(line())
+    return in_words.resumed(line(), was=was, another_key=decided("resume"))
+
+
+def _change(verb: str) -> Callable[[Arguments], str]:
+    return lambda arguments: in_words.changed(line(), verb, arguments["contact_id"], decided(verb, **arguments))
+
+
+def _tag(arguments: Arguments) -> str:
+    return in_words.tagged(**arguments, news=decided("tag", **arguments))
+
+
+def _untag(arguments: Arguments) -> str:
+    return in_words.untagged(**arguments, news=decided("untag", **arguments))
+
+
+def _keep(arguments: Arguments) -> str:
+    return in_words.kept(arguments["contact_id"], found=decided("keep", **arguments))
+
+
+def _keep_no_more(arguments: Arguments) -> str:
+    return in_words.kept_no_more(arguments["contact_id"], found=decided("keep_no_more", **arguments))
 
 
 ACTS = (
-    Act(
-        "block",
-        Role.ADMIN,
-        "Block",
-        {"number": _number},
-        lambda arguments: f"Never answer {arguments['number']} again, and cancel what waits for it?",
-        _blocked,
-    ),
-)
+    Act("pause", Role.ADMIN, "Pause", {},
+        lambda _: "Send nothing until somebody resumes? Texts and calls are still recorded.", _pause),
+    Act("resume", Role.ADMIN, "Resume", {}, lambda _: "Let answers go out again?", _resume),
+    Act("block", Role.ADMIN, "Block", _NUMBER,
+        lambda arguments: f"Never answer {arguments['number']} again, and cancel what waits for it?", _block),
+    Act("unblock", Role.ADMIN, "Unblock", _NUMBER,
+        lambda arguments: f"Treat {arguments['number']} like any other again?", _unblock),
+    Act("optin", Role.ADMIN, "Opt in", _NUMBER,
+        lambda arguments: f"Answer {arguments['number']} again although it asked not to be answered?", _opt_in),
+    Act("requeue", Role.ADMIN, "Send again", _CONTACT,
+        lambda arguments: f"Send the answer to contact {arguments['contact_id']} once more? If it left the first time,"
+        " it arrives twice.", _change("requeue")),
+    Act("cancel", Role.ADMIN, "Cancel the answer", _CONTACT,
+        lambda arguments: f"Cancel the answer to contact {arguments['contact_id']} while it waits?", _change("cancel")),
+    Act("tag", Role.VOLUNTEER, "Tag", _TAG,
+        lambda arguments: f"Tag contact {arguments['contact_id']} {arguments['word']}?", _tag),
+    Act("untag", Role.VOLUNTEER, "Take the tag off", _TAG,
+        lambda arguments: f"Take the tag {arguments['word']} off contact {arguments['contact_id']}?", _untag),
+    Act("keep", Role.VOLUNTEER, "Keep", _CONTACT,
+        lambda arguments: f"Keep contact {arguments['contact_id']}: never erase it because of its age?", _keep),
+    Act("keep_no_more", Role.VOLUNTEER, "Keep no longer", _CONTACT,
+        lambda arguments: f"Let contact {arguments['contact_id']} age like any other?", _keep_no_more),
+)  # fmt: skip
 """Every act."""
 
 PAGES = tuple(act.page for act in ACTS)

@@ -1,22 +1,77 @@
-"""`/log`: contacts and what became of them, the newest first."""
+"""`/log`: contacts and what became of them, the newest first, with every filter of the command; texts by hand."""
 
-from flask import render_template
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from typing import Any
+
+from flask import render_template, request
 
 from hotlined.desk.roles import Role
 from hotlined.desk.routes import Page
-from hotlined.desk.visit import looked_through, reading
-from hotlined.reports.contact import rows_for_people
-from hotlined.store import log
+from hotlined.desk.visit import line, looked_through, reading
+from hotlined.policy import Reason
+from hotlined.reports import typed
+from hotlined.reports.contact import rows_for_people, texts_for_people
+from hotlined.states import AnswerState, ContactKind, ContactVerdict
+from hotlined.store import decisions, log
+from hotlined.words.reasons import BRIEF_REASONS, STATES, VERDICTS
 
 _ROWS = 50
+_READS: Mapping[str, Callable[[str], Any]] = {
+    "since": typed.when,
+    "until": typed.when,
+    "number": str,
+    "tag": typed.tag_word,
+    "search": str,
+}
+"""What reads each field of the form; an empty one is not meant."""
+_CHOICES: Mapping[str, tuple[str, type[StrEnum], Mapping[Any, str]]] = {
+    "verdicts": ("Verdict", ContactVerdict, VERDICTS),
+    "states": ("Answer", AnswerState, STATES),
+    "kinds": ("Kind", ContactKind, {}),
+    "reasons": ("Reason", Reason, BRIEF_REASONS),
+}
+"""What may be ticked, by the field of the filter: a title, the codes, and words for them where they are no words."""
 
 
 def show() -> str:
-    """Show the last contacts."""
+    """Show the newest contacts that fit."""
+    given = {name: request.args.get(name, "").strip() for name in _READS}
+    meant = {name: read(given[name]) if given[name] else None for name, read in _READS.items()}
+    ticked = {name: tuple(filter(None, request.args.getlist(name))) for name in _CHOICES}
+    kept = "kept" in request.args
+    before = typed.contact_id(request.args["before"]) if request.args.get("before") else None
+    chosen: dict[str, Any] = meant | ticked | {"kept": kept, "before": before}
+    where = typed.contacts_meant(line().numbers.country, **chosen)
     with reading() as db:
-        contacts = [*rows_for_people(db, log.rows(db, log.Filter(), _ROWS))][::-1]
+        found = [*rows_for_people(db, log.rows(db, where, _ROWS + 1))][::-1]
+        tags = decisions.tags_in_use(db)
     looked_through("log")
-    return render_template("log.html", contacts=contacts)
+    newest = {name: values for name, values in request.args.to_dict(flat=False).items() if name != "before"}
+    older = newest | {"before": found[_ROWS - 1]["id"]} if len(found) > _ROWS else None
+    return render_template(
+        "log.html",
+        contacts=found[:_ROWS],
+        given=given | {"kept": kept},
+        ticked=ticked,
+        choices=_CHOICES,
+        tags=tags,
+        is_filtered=any([*given.values(), *ticked.values(), kept]),
+        before=before,
+        newest=newest,
+        older=older,
+    )
 
 
-PAGES = (Page("/log", "log", Role.READER, show, title="Log"),)
+def by_hand() -> str:
+    """Show the texts that people sent themselves, the newest first."""
+    with reading() as db:
+        texts = [*texts_for_people(db, log.texts_by_hand(db, _ROWS))][::-1]
+    looked_through("texts by hand")
+    return render_template("by_hand.html", texts=texts)
+
+
+PAGES = (
+    Page("/log", "log", Role.READER, show, title="Log"),
+    Page("/by-hand", "by_hand", Role.READER, by_hand),
+)

@@ -1,2 +1,69 @@
-// The desk's one script; every page works without it.
+// The desk's one script; every page works without it. It renews a page that is looked at, and gives buttons their keys.
 "use strict";
+(() => {
+  const EVERY_SECONDS = 15;
+  const UNTOUCHED_SECONDS = 600; // then nobody looks, and the desk may end
+  const main = document.getElementById("main");
+
+  const row = (words, turn) => {
+    const place = document.createElement("p");
+    const button = document.createElement("button");
+    button.type = "button";
+    const say = (text, next) => { words.textContent = text; button.textContent = next; };
+    button.addEventListener("click", turn);
+    place.className = "renewal";
+    place.append(words, button);
+    main.after(place);
+    return say;
+  };
+
+  const renew = () => {
+    let on = true;
+    let touched = Date.now();
+    const say = row(document.createElement("span"), () => { on = !on; touched = Date.now(); tell(); if (on) look(); });
+    const tell = () => on ? say("This page renews itself.", "Stop that") : say("This page stands still.", "Renew it");
+    const isInUse = () =>
+      main.contains(document.activeElement) && document.activeElement !== main ||
+      main.querySelector("details[open]") || String(document.getSelection()) !== "";
+    const look = async () => {
+      if (!on || document.hidden || isInUse()) return;
+      try {
+        const answer = await fetch(location.href, { cache: "no-store" });
+        if (!answer.ok || answer.redirected) { on = false; tell(); return; }
+        const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+        const news = page.getElementById("main");
+        if (on && !isInUse() && news.innerHTML !== main.innerHTML) main.replaceChildren(...news.childNodes);
+      } catch { on = false; tell(); }
+    };
+    for (const sign of ["pointerdown", "keydown", "scroll"])
+      addEventListener(sign, () => { touched = Date.now(); }, { passive: true });
+    setInterval(() => {
+      if (on && Date.now() - touched > UNTOUCHED_SECONDS * 1000) { on = false; tell(); }
+      look();
+    }, EVERY_SECONDS * 1000);
+    document.addEventListener("visibilitychange", look);
+    tell();
+  };
+
+  const keys = () => {
+    const isOn = () => localStorage.getItem("keys") !== "off";
+    const say = row(document.createElement("span"), () => {
+      localStorage.setItem("keys", isOn() ? "off" : "on");
+      tell();
+    });
+    const tell = () => {
+      document.body.classList.toggle("no-keys", !isOn());
+      if (isOn()) say("Each button has a key.", "Switch the keys off"); else say("The keys are off.", "Switch them on");
+    };
+    addEventListener("keydown", (pressed) => {
+      const isPlain = !pressed.ctrlKey && !pressed.altKey && !pressed.metaKey && !pressed.repeat;
+      if (!isOn() || !isPlain || /^(INPUT|SELECT|TEXTAREA)$/.test(document.activeElement.tagName)) return;
+      const meant = [...main.querySelectorAll("[data-key]")].find((each) => each.dataset.key === pressed.key.toLowerCase());
+      if (meant) { pressed.preventDefault(); meant.click(); }
+    });
+    tell();
+  };
+
+  if (main.hasAttribute("data-renews")) renew();
+  if (main.querySelector("[data-key]")) keys();
+})();

@@ -1,0 +1,35 @@
+"""`/contact/ID`: a contact as a story in time, everything that is known of it, and what may be decided about it."""
+
+from flask import render_template
+from werkzeug.exceptions import NotFound
+
+from hotlined.desk.roles import Role
+from hotlined.desk.routes import Page
+from hotlined.desk.visit import line, looked_at, reading
+from hotlined.reports.contact import facts, outcome, preview
+from hotlined.reports.decided import no_contact
+from hotlined.reports.review import TAG_KEYS
+from hotlined.reports.story import story
+from hotlined.store import log
+from hotlined.store.line import sending_of
+
+
+def show(contact_id: int) -> str:
+    """Show a contact."""
+    with reading() as db:
+        contact, sending = log.maybe_contact(db, contact_id), sending_of(db)
+        if contact is None:
+            raise NotFound(no_contact(contact_id).message)
+        preview(db, line(), contact)
+        contact["outcome"] = outcome(contact, sending)
+    looked_at(contact_id)
+    return render_template(
+        "contact.html",
+        contact=contact,
+        steps=story(contact, sending),
+        facts=[(label, value) for label, value in facts(contact, sending) if value],
+        words=[word for word in TAG_KEYS.values() if word not in contact["tags"]],
+    )
+
+
+PAGES = (Page("/contact/<int:contact_id>", "contact", Role.READER, show),)

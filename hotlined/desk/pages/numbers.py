@@ -1,0 +1,76 @@
+"""`/numbers` and `/person/ID`: who contacts the line, and one of them: the one whom contact ID is from.
+
+So no number stands in the address of a page, but where one is looked up.
+"""
+
+from flask import redirect, render_template, request, url_for
+from werkzeug.exceptions import NotFound
+from werkzeug.wrappers import Response
+
+from hotlined.desk.roles import Role
+from hotlined.desk.routes import Page
+from hotlined.desk.visit import line, looked_through, reading
+from hotlined.errors import UsageError
+from hotlined.reports.contact import rows_for_people
+from hotlined.reports.decided import no_contact
+from hotlined.reports.number import correspondents_of, decided_about, facts, report_number
+from hotlined.store import log
+from hotlined.store.correspondents import Order
+from hotlined.store.line import FREE
+
+_ROWS = 50
+_ORDERS = {Order.LAST: "last contact", Order.CONTACTS: "most contacts", Order.FIRST: "first contact"}
+
+
+def show() -> str:
+    """Show who contacts the line."""
+    asked = request.args.get("sort", Order.LAST)
+    if asked not in list(Order):
+        raise UsageError("That is no order.", f"There are {', '.join(Order)}.")
+    with reading() as db:
+        found = correspondents_of(db, line(), Order(asked), _ROWS)[::-1]
+    looked_through("numbers")
+    rows = [(who, decided_about(who)) for who in found]
+    return render_template("numbers.html", rows=rows, order=Order(asked), orders=_ORDERS, full=len(found) == _ROWS)
+
+
+def by_contact(contact_id: int) -> str | Response:
+    """Show who a contact is from."""
+    with reading() as db:
+        contact = log.maybe_contact(db, contact_id)
+    if contact is None:
+        raise NotFound(no_contact(contact_id).message)
+    if contact["originator"] is None:
+        return redirect(url_for("log", number=log.WITHHELD))
+    return _person(contact["originator"])
+
+
+def by_number() -> str:
+    """Show a number in any spelling, also one that never contacted the line."""
+    return _person(request.args.get("number", ""))
+
+
+def _person(name: str) -> str:
+    with reading() as db:
+        now = db.now()
+        report = report_number(db, line(), name, now)
+        sending = next(iter(report.holds), FREE)
+        where = log.Filter(originator=report.originator)
+        contacts = [*rows_for_people(db, log.rows(db, where, _ROWS), sending)][::-1]
+    looked_through(report.originator)
+    return render_template(
+        "person.html",
+        report=report,
+        who=report.correspondent,
+        is_number=report.identity.e164 is not None,
+        facts=[(label, value) for label, value in facts(report, line(), now) if value],
+        contacts=contacts,
+        full=len(contacts) == _ROWS,
+    )
+
+
+PAGES = (
+    Page("/numbers", "numbers", Role.READER, show, title="Numbers"),
+    Page("/person/<int:contact_id>", "person", Role.READER, by_contact),
+    Page("/person", "person_of", Role.READER, by_number),
+)

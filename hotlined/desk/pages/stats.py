@@ -1,0 +1,45 @@
+"""`/stats`: the figures of a period, the page of `stats --html` inside the desk's; they name no number."""
+
+from datetime import datetime
+
+from flask import Response, render_template, request
+from markupsafe import Markup
+
+from hotlined.desk.roles import Role
+from hotlined.desk.routes import Page
+from hotlined.desk.visit import line, reading
+from hotlined.errors import UsageError
+from hotlined.reports import typed
+from hotlined.statistics.page import describe, draw_inside
+from hotlined.statistics.periods import By
+from hotlined.statistics.style import FIGURES
+from hotlined.statistics.summary import summarise
+
+_USUAL = {"7d": "7 days", "": "30 days", "90d": "90 days", "365d": "A year"}
+"""The periods that there is a link for, by their `since`."""
+
+
+def show() -> str:
+    """Show the figures of the period that is asked for, by default of the last 30 days."""
+    given = {name: request.args.get(name, "").strip() for name in ("since", "until", "by")}
+    since, until = (typed.when(given[name]) if given[name] else None for name in ("since", "until"))
+    if given["by"] and given["by"] not in list(By):
+        raise UsageError(f"{given['by']!r} is no unit.", f"There are {', '.join(By)}.")
+    by = By(given["by"]) if given["by"] else None
+    now = datetime.now().astimezone()
+    with reading() as db:
+        summary = summarise(db, line(), since.start if since else None, until.end if until else None, by, now)
+    # drawn by us, of counts; every word in it is escaped there
+    described, inside = Markup(describe(summary)), Markup(draw_inside(summary))  # noqa: S704
+    return render_template("stats.html", described=described, inside=inside, given=given, units=list(By), usual=_USUAL)
+
+
+def style() -> Response:
+    """Give the style sheet of what is drawn."""
+    return Response(FIGURES, mimetype="text/css")
+
+
+PAGES = (
+    Page("/stats", "stats", Role.FIGURES, show, title="Figures"),
+    Page("/stats.css", "stats_style", Role.FIGURES, style),
+)
