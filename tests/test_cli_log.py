@@ -633,6 +633,10 @@ def test_times_are_read_as_people_type_them() -> None:
     assert {period(word, now) for word in ("aujourd'hui", "aujourd’hui", "vandaag")} == {period("today", now)}
     assert (period("monday", now).start, period("wed", now).start) == (today - day, today - 6 * day)
     assert period(f"{now:%A}", now) == period("today", now)
+    assert {period(word, now) for word in ("lundi", "Maandag")} == {period("monday", now)}
+    assert {period(word, now) for word in ("24 Nov", "24 nov 2026")} == {period("today", now)}
+    assert period(moment(rfc3339(now)), now).start == now
+    assert period("24 Nov 2025 22:18", now).end == datetime(2025, 11, 24, 22, 19).astimezone()
     assert period("2026-11-20", now).start.date().isoformat() == "2026-11-20"
     assert period("2026-02", now).end == period("2026-03-01", now).start
     assert period("2026-W48", now).start == today - day

@@ -901,8 +901,9 @@ def test_on_a_terminal_it_asks(line_of: Filled) -> None:
     for typed, left in (("n", 2), ("y", 0)):
         said = on_a_terminal(line_of, typed, "forget", KEVIN)
         asked = " ".join(said.split())
-        assert "1 KEPT contact is among them, which a person wanted to keep. Erase 2 contacts" in asked
-        assert "for good? Its opt-out goes too" in asked
+        assert "1 KEPT contact is among them, which a person wanted to keep. Erase everything about" in asked
+        assert "for good: 2 contacts" in asked
+        assert "what was decided about it? Its opt-out goes too" in asked
         assert len(line_of.log()) == left
 
 

@@ -173,7 +173,7 @@ def _ask(name: str, held: privacy.Held, *, keep_opt_out: bool) -> None:
         else ""
     )
     lost = " Its opt-out goes too; --keep-opt-out keeps it." if held.opted_out and not keep_opt_out else ""
-    question = harmless(f"{kept}Erase {_in_words(held)} of {name}, for good?{lost} [y/N]")
+    question = harmless(f"{kept}Erase everything about {name} for good: {_in_words(held)}?{lost} [y/N]")
     if click.prompt(question, default="n", show_default=False).strip().casefold() not in _YES:
         raise click.Abort
 

@@ -1,7 +1,7 @@
 """What people type, at a command or into a form: each is read, or refused with a UsageError that says what to write.
 
 What has no offset is local time, so a day has 23 or 25 hours when the clocks change. Of French and Dutch it
-reads today and yesterday alone; nothing that names the future.
+reads today, yesterday and the days of the week; nothing that names the future.
 Known to be wrong: in the hour that the clocks repeat, a moment may be taken for the one an hour later.
 """
 
@@ -9,7 +9,7 @@ import re
 import unicodedata
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from hotlined.config import parse_duration
@@ -17,11 +17,15 @@ from hotlined.errors import AddressError, UsageError
 from hotlined.gsm.address import SHORT_CODE_DIGITS, parse_number
 from hotlined.store.log import Filter
 from hotlined.words.reasons import BRIEF_REASONS
+from hotlined.words.times import MONTHS
 
 _LARGEST = 2**63 - 1  # of SQLite
 _TAG = re.compile(r"[^\W_][\w-]{0,39}")
 _DAY = timedelta(days=1)
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_JOURS = ("lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche")
+_DAGEN = ("maandag", "dinsdag", "woensdag", "donderdag", "vrijdag", "zaterdag", "zondag")
+_SHOWN = re.compile(r"([0-9]{1,2}) ([A-Z]{3})(?: ([0-9]{4}))?(?: ([0-9]{2}):([0-9]{2}))?")
 _MONTH = re.compile(r"([0-9]{4})-([0-9]{2})")
 _WEEK = re.compile(r"[0-9]{4}-?W[0-9]{2}")
 
@@ -37,8 +41,9 @@ class TimeRange:
 def period(text: str, now: datetime) -> TimeRange:
     """Read a moment, a day, a week or a month.
 
-    RFC 3339 or the beginning of it (2026-11, 2026-11-24, 2026-11-24T22:18), a week of ISO 8601 (2026-W48), a duration
-    ago (7d, 90m), today, yesterday, the last weekday of a name. Raises ValueError or OverflowError for anything else.
+    RFC 3339 or the beginning of it (2026-11, 2026-11-24, 2026-11-24T22:18), a week of ISO 8601 (2026-W48), what tables
+    show (24 Nov, 24 Nov 22:18, 24 Nov 2025), a duration ago (7d, 90m), today, yesterday, the last weekday of a name.
+    Raises ValueError or OverflowError for anything else.
     """
     word = text.strip().upper()
     with suppress(ValueError):
@@ -49,6 +54,8 @@ def period(text: str, now: datetime) -> TimeRange:
     if month := _MONTH.fullmatch(word):
         first = date(int(month[1]), int(month[2]), 1)
         return _days(first, (first + 31 * _DAY).replace(day=1) - first)
+    if (shown := _SHOWN.fullmatch(word)) and shown[2].title() in MONTHS:
+        return _shown(shown, today.year)
     with suppress(ValueError):
         return _days(date.fromisoformat(word), 7 * _DAY if _WEEK.fullmatch(word) else _DAY)
     return _moment(datetime.fromisoformat(word).astimezone())
@@ -56,9 +63,20 @@ def period(text: str, now: datetime) -> TimeRange:
 
 def _days_ago(today: date) -> dict[str, int]:
     ago = {"today": 0, "aujourd'hui": 0, "vandaag": 0, "yesterday": 1, "hier": 1, "gisteren": 1}
-    for number, name in enumerate(_WEEKDAYS):
-        ago[name] = ago[name[:3]] = (today.weekday() - number) % 7
+    for number, names in enumerate(zip(_WEEKDAYS, _JOURS, _DAGEN, strict=True)):
+        for name in (*names, names[0][:3]):
+            ago[name] = (today.weekday() - number) % 7
     return ago
+
+
+def _shown(found: re.Match[str], this_year: int) -> TimeRange:
+    """Return the day, or the minute, that a table has shown; where it left the year out, it was this one."""
+    day, month, year, hour, minute = found.groups()
+    first = date(int(year or this_year), MONTHS.index(month.title()) + 1, int(day))
+    if hour is None:
+        return _days(first)
+    start = datetime.combine(first, time(int(hour), int(minute))).astimezone()
+    return TimeRange(start, start + timedelta(minutes=1))
 
 
 def _moment(moment: datetime) -> TimeRange:
@@ -78,7 +96,7 @@ def when(text: str) -> TimeRange:
     except (ValueError, OverflowError) as error:
         raise UsageError(
             f"{text!r} is no time.",
-            "Write 2026-11-24, 2026-11-24T22:18, 2026-11, 7d or 90m (ago), today, yesterday or monday.",
+            "Write 2026-11-24, 2026-11-24T22:18, 2026-11, '24 Nov', 7d or 90m (ago), today, yesterday or monday.",
         ) from error
 
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from hotlined.clock import parse_rfc3339
 from hotlined.words.amounts import counted
 
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _HALF_A_DAY = timedelta(hours=12)
 TIME_WIDTH = 12
 """The width of a column of times: of another year it holds the day, and the rest is cut off."""
@@ -60,4 +60,4 @@ def ago(text: str) -> str:
 
 def _day(local: datetime, *, dated: bool = False) -> str:
     year = f" {local.year}" if dated or local.year != datetime.now().astimezone().year else ""
-    return f"{local.day} {_MONTHS[local.month - 1]}{year}"
+    return f"{local.day} {MONTHS[local.month - 1]}{year}"
