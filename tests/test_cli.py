@@ -111,8 +111,11 @@ def test_the_version_is_told() -> None:
 
 
 def test_an_unknown_command_is_a_usage_error() -> None:
-    """A command that does not exist ends with 2."""
-    assert CliRunner().invoke(main, ["frobnicate"]).exit_code == 2
+    """A command that does not exist ends with 2, and names the way to those that do."""
+    result = CliRunner().invoke(main, ["frobnicate"])
+
+    assert result.exit_code == 2
+    assert "There is no command frobnicate. `hotlined help` lists all of them." in " ".join(result.stderr.split())
 
 
 @pytest.mark.parametrize(

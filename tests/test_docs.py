@@ -26,6 +26,7 @@ from hotlined.cli.demo import ACTS
 from hotlined.config import KEYS, RESERVED_LINES, parse
 from hotlined.policy import Reason, WaitingFor
 from hotlined.simulator import pdus
+from hotlined.states import ContactKind
 from hotlined.words import reasons
 
 ROOT = Path(__file__).parent.parent
@@ -354,6 +355,9 @@ def test_volunteers_find_every_word_of_the_list() -> None:
 
     assert {quoted(row[0])[0] for row in table(outcomes, "mot")} == known | {"not decided yet", "only 1 of 2 left"}
     assert {quoted(row[0])[0] for row in table(page, "signe")} == set("✓…-?!")
+    texts = page.partition("### Dans le texte")[2].partition("### Les lignes")[0]
+    kinds = {f"({kind})" for kind in ContactKind if kind is not ContactKind.TEXT}  # a text has no mark of its own
+    assert {quoted(row[0])[0] for row in table(texts, "mot")} == kinds | {"(erased)", "(kept)", "(1 of 3)", "#threat"}
 
 
 def test_volunteers_find_every_line_of_status() -> None:

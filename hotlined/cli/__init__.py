@@ -124,6 +124,7 @@ class LazyGroup(Group):
 
             if near := get_close_matches(_typed(args[0]), _TARGETS, cutoff=_NEAR):
                 ctx.fail(f"There is no command {harmless(args[0])}. Is {' or '.join(near)} meant?")
+            ctx.fail(f"There is no command {harmless(args[0])}. `hotlined help` lists all of them.")
         return super().resolve_command(ctx, args)
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
