@@ -68,6 +68,17 @@ def test_a_sentence_of_a_page_stands_there(page: str, sentence: str) -> None:
     assert sentence in PAGES[page]
 
 
+@pytest.mark.parametrize("page", ["README.md", "README.fr.md"])
+def test_a_segment_is_explained_where_it_is_first_said(page: str) -> None:
+    """Whoever reads the word for the first time reads what it costs; six lines of YAML stand before all commands."""
+    text = (ROOT / page).read_text("utf-8")
+
+    assert text.index("segment") == text.index("*segment*") + 1
+    (first, *_) = re.findall("```yaml\n(.+?)```", text, re.DOTALL)
+    assert len(first.splitlines()) == 6
+    assert text.index("```yaml") < text.index("config check")
+
+
 @pytest.mark.parametrize(
     "words",
     [
