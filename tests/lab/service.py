@@ -75,7 +75,7 @@ def drop_in(unit: str, name: str, *lines: str) -> None:
     sh("systemctl", "daemon-reload")
 
 
-def configure(line: str, **values: str) -> None:
+def configure(line: str, /, **values: str) -> None:
     """Change values in a line's configuration, as an admin does in an editor."""
     path = Path(f"/etc/hotlined/{line}.yaml")
     text = path.read_text()
