@@ -10,8 +10,8 @@ import pytest
 pytestmark = pytest.mark.uncounted
 DEPTH = int(os.environ.get("HOTLINED_DEPTH", "0"))
 """How deep to go instead of what stands below; `python tests/explore.py` prints what it came to."""
-LESS = 0 if extent.WHOLE else 1
-"""How much less deep one goes than it could, and all others twice as much."""
+LESS = (0, 0) if extent.WHOLE else (2, 3)
+"""How much less deep one goes than it could, and all others."""
 
 ALPHABETS = {
     "everything": (4, ()),
@@ -45,7 +45,7 @@ def test_no_sequence_of_events_breaks_a_promise(
 ) -> None:
     """Whatever comes in whatever order, limits hold, nothing leaves twice, and the counts are the truth."""
     depth, events = ALPHABETS[name]
-    depth = DEPTH or depth - LESS * (1 if name == DEEPER else 2)
+    depth = DEPTH or depth - LESS[name != DEEPER]
     with explore.explorer(tmp_path) as exploring:
         found = explore.explore(exploring, depth, events)
     record_property("states", found.states)  # type: ignore[operator]

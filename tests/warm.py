@@ -26,7 +26,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-PROGRAMS = ("hotlined", "hotlined.simulator")
+PROGRAMS = ("hotlined", "hotlined.simulator", "hotlined.migrations")
 """What `python -m` may be asked for."""
 SCRIPTS = tuple(str(Path(__file__).with_name(name)) for name in ("hasty.py", "persons.py"))
 """What `python` may be asked for."""
