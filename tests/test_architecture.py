@@ -301,18 +301,20 @@ DAEMON = (
     *("watch", "line", "recovery", "starting", "connection", "credit", "breaking", "calls", "receiving", "sending"),
     *("requesting", "status", "waiting", "loop", "__init__"),
 )
-"""The modules of the daemon, each of which may import those before it."""
+CONFIG = ("problems", "values", "keys", "syntax", "reading", "judging", "loading", "runtime", "showing", "__init__")
+"""The modules of these rooms, each of which may import those before it."""
 
 
-def test_the_daemons_modules_import_downwards() -> None:
-    """The loop drives all others, and none of them knows who drives it."""
-    paths = {path.stem: path for path in (PACKAGE / "daemon").glob("*.py")}
-    assert paths.keys() == set(DAEMON)
+@pytest.mark.parametrize(("room", "modules"), [("daemon", DAEMON), ("config", CONFIG)])
+def test_modules_of_a_room_import_downwards(room: str, modules: tuple[str, ...]) -> None:
+    """The loop drives all others of the daemon, and none of them knows who drives it; a table knows no reader of it."""
+    paths = {path.stem: path for path in (PACKAGE / room).glob("*.py")}
+    assert paths.keys() == set(modules)
     climbing = {
         (stem, name)
         for stem, path in paths.items()
         for name in imported(path)
-        if name.startswith("hotlined.daemon.") and DAEMON.index(name.split(".")[2]) >= DAEMON.index(stem)
+        if name.startswith(f"hotlined.{room}.") and modules.index(name.split(".")[2]) >= modules.index(stem)
     }
 
     assert climbing == set()

@@ -27,7 +27,9 @@ from hotlined.config import (
     find,
     format_duration,
     in_force,
+    keys,
     load,
+    loading,
     parse,
     parse_duration,
     salvage,
@@ -246,16 +248,16 @@ NO_SECTION = "expected a section: keys on lines of their own, indented; got '60'
             "numbers: {pays_réponse: [FR]}",
             '"numbers.pays_réponse": unknown key; the nearest known one is numbers.answer_countries',
         ),
-        ("line: ../fr", f"line: expected {config._NAME.expected}, got '../fr'"),
-        *((f"line: {name}", f"line: expected {config._NAME.expected}, got {name!r}") for name in NO_LINES),
+        ("line: ../fr", f"line: expected {keys.LINE_NAME.expected}, got '../fr'"),
+        *((f"line: {name}", f"line: expected {keys.LINE_NAME.expected}, got {name!r}") for name in NO_LINES),
         (
             "modem: {port: ttyACM1}",
-            f"modem.port: expected {config._PORT.expected}, got 'ttyACM1'; is /dev/ttyACM1 meant?",
+            f"modem.port: expected {keys._PORT.expected}, got 'ttyACM1'; is /dev/ttyACM1 meant?",
         ),
-        ("database: ~/a.db", f"database: expected {config._PATH.expected}, got '~/a.db'"),
-        ("database: ''", f"database: expected {config._PATH.expected}, got ''"),
-        ('database: "a\\0b"', f"database: expected {config._PATH.expected}, got 'a\\x00b'"),
-        ('database: "\\ud800"', f"database: expected {config._PATH.expected}, got '\\ud800'"),
+        ("database: ~/a.db", f"database: expected {keys._PATH.expected}, got '~/a.db'"),
+        ("database: ''", f"database: expected {keys._PATH.expected}, got ''"),
+        ('database: "a\\0b"', f"database: expected {keys._PATH.expected}, got 'a\\x00b'"),
+        ('database: "\\ud800"', f"database: expected {keys._PATH.expected}, got '\\ud800'"),
         ("modem: {delivery_reports: maybe}", "modem.delivery_reports: expected true or false, got 'maybe'"),
         ("modem: {pin: 12345x}", "modem.pin: expected 4 to 8 digits, got something else (not shown)"),
         ("modem: {pin: 1234, pin_file: pin}", "modem.pin: modem.pin and modem.pin_file are both set; keep one of them"),
@@ -283,7 +285,7 @@ NO_SECTION = "expected a section: keys on lines of their own, indented; got '60'
         ("numbers: {blocked: }", "numbers.blocked: expected a list ([] for none), got nothing"),
         (
             "numbers: {blocked: [0470123456, 12x]}",
-            f"numbers.blocked: entry 2: expected {config._NUMBER.expected}, got something else (not shown)",
+            f"numbers.blocked: entry 2: expected {keys._NUMBER.expected}, got something else (not shown)",
         ),
         (
             "numbers: {opt_out_words: [stop, '!']}",
@@ -548,7 +550,7 @@ def test_a_small_file_cannot_grow() -> None:
     text = "\n".join([ANSWER + "numbers:", "  blocked:", "      - &l0 [x]", *layers])
     got = problems(text)
     assert len(got) == 60
-    assert got[-1] == (f"{FILE}:63: numbers.blocked: entry 60: expected {config._NUMBER.expected}, got a list")
+    assert got[-1] == (f"{FILE}:63: numbers.blocked: entry 60: expected {keys._NUMBER.expected}, got a list")
 
 
 def test_a_section_may_not_hold_itself() -> None:
@@ -595,7 +597,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 @pytest.fixture
 def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Give the system's folder of configurations, empty, beside an empty current folder."""
-    monkeypatch.setattr(config, "SYSTEM_FOLDER", tmp_path / "etc")
+    monkeypatch.setattr(loading, "SYSTEM_FOLDER", tmp_path / "etc")
     (tmp_path / "etc").mkdir()
     monkeypatch.chdir(tmp_path)
     return tmp_path / "etc"

@@ -637,7 +637,7 @@ def pinned(name: str, content: bytes) -> str:
 
 def wants(name: str, version: str, line: str) -> Path:
     """Return a checkout that imports a package and has a line for it in its requirements."""
-    checkout = another(name, version, ("hotlined/config.py", r"^import os$", f"import os\nimport {name}"))
+    checkout = another(name, version, ("hotlined/config/runtime.py", r"^import os$", f"import os\nimport {name}"))
     requirements = checkout / "scripts/requirements.txt"
     requirements.write_text(requirements.read_text() + line)
     return checkout
@@ -686,7 +686,7 @@ def upgrades() -> None:
     check("12a: and it serves", "10.0" in sh("hotlined", "--version").stdout and until(ready))
     first = list((BACKUPS / "main").glob("before-10.0-*.db"))
 
-    refuses = another("refuses", "11.0", ("hotlined/config.py", r"^        Key\(\"log_level\".*\n", ""))
+    refuses = another("refuses", "11.0", ("hotlined/config/keys.py", r"^        Key\(\"log_level\".*\n", ""))
     sh("runuser", "-u", "hotlined", "--", "chmod", "500", str(BACKUPS / "main"))
     done = to(refuses)
     check("without a copy an upgrade does not begin", done.returncode == 1 and "could not be backed up" in done.stderr)
@@ -710,7 +710,7 @@ def upgrades() -> None:
     check("12b: to the version of before", "10.0" in sh("hotlined", "--version").stdout)
 
     # one that does nothing at all, so that it cannot copy a database either
-    broken = another("broken", "12.0", ("hotlined/config.py", r"^import os$", "import os\nimport nowhere"))
+    broken = another("broken", "12.0", ("hotlined/config/runtime.py", r"^import os$", "import os\nimport nowhere"))
     done = to(broken)
     check("12c: a version that does not run is told by the exit code", done.returncode == 1)
     done = to(PROJECT)

@@ -1,0 +1,367 @@
+"""The table of all keys: what each looks like, its default and meaning. It drives reading, hints and `config show`."""
+
+import re
+import warnings
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from difflib import SequenceMatcher
+from enum import Enum, StrEnum, auto
+from operator import attrgetter
+from pathlib import Path
+from typing import Any
+
+from hotlined.config.values import AnswerEncoding, Calls, LogLevel, Mode, format_duration, parse_duration
+from hotlined.errors import AddressError
+from hotlined.gsm.address import parse_number
+from hotlined.policy import fold
+
+_LARGEST = 10**15 - 1  # SQLite's integers end at 2**63
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """What a scalar's meaning may depend on: the file's folder, the country of national numbers."""
+
+    folder: Path
+    country: str
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of scalar: what it looks like, what it becomes, and how that is written again."""
+
+    expected: str
+    pattern: str = r"(?s:.+)"
+    convert: Callable[[str], Any] = str
+    accept: Callable[[Any], bool] = lambda _value: True
+    resolve: Callable[[Any, Where], Any] = lambda value, _where: value
+    format: Callable[[Any], str] = str
+    meant: Callable[[str], str | None] = lambda _text: None  # what a scalar of no such kind most likely means
+    personal: bool = False  # never quoted in a problem: problems end up in the journal
+    comment: str | None = None  # what behind a plain value may not be meant as a comment, though YAML takes it for one
+
+    def parse(self, text: str, where: Where) -> Any:
+        """Read a scalar; raises ValueError for another kind's."""
+        if not re.fullmatch(self.pattern, text):
+            raise ValueError(text)
+        try:
+            value = self.convert(text)
+            if self.accept(value):
+                return self.resolve(value, where)
+        except (AddressError, re.error, OverflowError, RecursionError) as error:
+            raise ValueError(text) from error
+        raise ValueError(text)
+
+
+# what a choice is called by whoever writes French or Dutch
+_CHOSEN = {
+    "ombre": "shadow",
+    "schaduw": "shadow",
+    "raccrocher": "hang_up",
+    "ophangen": "hang_up",
+    "sonner": "ring",
+    "overgaan": "ring",
+    "ignorer": "ignore",
+    "negeren": "ignore",
+}
+
+
+def _choice(choices: type[StrEnum]) -> Kind:
+    def meant(text: str) -> str | None:
+        word = _CHOSEN.get(fold(text), fold(text))
+        return next((choice for choice in choices if fold(choice) == fold(word)), None)
+
+    return Kind(f"one of {', '.join(choices)}", convert=choices, meant=meant)
+
+
+def _whole(least: int, most: int = _LARGEST) -> Kind:
+    extent = f"of at least {least}" if most == _LARGEST else f"from {least} to {most}"
+    return Kind(f"a whole number {extent}", "[0-9]{1,15}", int, lambda number: least <= number <= most)
+
+
+# what a unit is called in French, Dutch and English, as a count of ours; a longer spelling comes first
+_SPELLED = (
+    ("secondes?|seconden|sec|s", 1, "s"),
+    ("minutes?|minuten|minuut|min|m", 1, "m"),
+    ("heures?|hours?|uren|uur|u|h", 1, "h"),
+    ("jours?|dagen|dag|days?|j|d", 1, "d"),
+    ("semaines?|sem|weken|weeks?|w", 7, "d"),
+    ("mois|maanden|maand|months?", 30, "d"),
+    ("années?|ans?|jaren|jaar|years?", 365, "d"),
+)
+
+
+def _spelled_duration(text: str) -> str | None:
+    units = "|".join(names for names, _, _ in _SPELLED)
+    word = text.lower()
+    if not re.fullmatch(rf"(?:\s*[0-9]{{1,8}}\s*(?:{units})(?![^\W\d]))+", word):
+        return None
+    written = ""
+    for count, name in re.findall(r"([0-9]+)\s*([^\W\d]+)", word):
+        size, unit = next((size, unit) for names, size, unit in _SPELLED if re.fullmatch(names, name))
+        written += f"{int(count) * size}{unit}"
+    return written
+
+
+def _duration(least: str, most: str) -> Kind:
+    shortest, longest = parse_duration(least), parse_duration(most)
+
+    def meant(text: str) -> str | None:
+        written = _spelled_duration(text)
+        with suppress(ValueError, OverflowError):
+            if written and written != text and shortest <= parse_duration(written) <= longest:
+                return written
+        return None
+
+    return Kind(
+        f"a duration from {least} to {most}, like 90s, 10m, 24h, 7d or 1h30m",
+        convert=parse_duration,
+        accept=lambda duration: shortest <= duration <= longest,
+        meant=meant,
+        format=format_duration,
+    )
+
+
+def _is_country(code: str) -> bool:
+    from phonenumbers import SUPPORTED_REGIONS  # noqa: PLC0415  heavy, and a file without countries needs none
+
+    return code in SUPPORTED_REGIONS
+
+
+def _compile(text: str) -> re.Pattern[str]:
+    with warnings.catch_warnings(action="ignore"):
+        return re.compile(text)
+
+
+# in prose any # may be meant, so a comment stands on a line of its own there; in a path or a code one that is glued on
+ANY_HASH, GLUED_HASH = r"[ \t]+#", r"[ \t]+#(?=[^\s#])"
+
+_FLAG = Kind(
+    "true or false",
+    "(?i:true|yes|on|false|no|off)",  # YAML 1.1's words
+    lambda text: text.lower() in {"true", "yes", "on"},
+    format=lambda flag: str(flag).lower(),
+)
+# what stands beside a line under /run, /var/lib and in the names of units, and would be taken for one
+RESERVED_LINES = ("web", "alerts", "fleet", "control", "power", "backup", "hub", "main", "config")
+LINE_NAME = Kind(
+    "1 to 22 of a-z, 0-9, - and _, first a letter or digit, and none of " + ", ".join(RESERVED_LINES),
+    rf"(?!(?:{'|'.join(RESERVED_LINES)})\Z)[a-z0-9][a-z0-9_-]{{0,21}}",
+)
+TEXT = Kind("a text that is not blank", convert=str.strip, accept=bool, comment=ANY_HASH)
+# case, accents, blanks and punctuation are put aside: a word of nothing else would match every text
+_WORD = Kind("a word with a letter or a digit in it", accept=lambda word: any(map(str.isalnum, word)), comment=ANY_HASH)
+_PATH = Kind(
+    "a path, absolute or from this file's folder (~ is not expanded)",
+    "(?s:[^~].*)",
+    resolve=lambda text, where: where.folder / text,
+    comment=GLUED_HASH,
+)
+_BARE_PORT = r"tty[A-Za-z]+[0-9]+"  # one of /dev, not of this file's folder
+_PORT = Kind(
+    "auto, a device's path such as /dev/ttyUSB0, or a pyserial URL",
+    rf"(?s:(?!{_BARE_PORT}\Z)[^~].*)",
+    meant=lambda text: f"/dev/{text}" if re.fullmatch(_BARE_PORT, text) else None,
+    resolve=lambda text, where: text if text == "auto" or "://" in text else str(where.folder / text),
+    comment=GLUED_HASH,
+)
+_NUMBER = Kind(
+    "a telephone number with its + or of numbers.country",
+    resolve=lambda text, where: parse_number(text, where.country),
+    personal=True,
+)
+# what is written on cars and in addresses, and is no code of ISO 3166
+_COUNTRY_CODES = {"UK": "GB", "EN": "GB", "SP": "ES", "B": "BE", "F": "FR", "D": "DE", "L": "LU"}
+_COUNTRY_NAMES = {
+    "allemagne": "DE",
+    "belgie": "BE",
+    "belgique": "BE",
+    "belgium": "BE",
+    "deutschland": "DE",
+    "duitsland": "DE",
+    "france": "FR",
+    "frankrijk": "FR",
+    "luxembourg": "LU",
+    "luxemburg": "LU",
+    "nederland": "NL",
+    "paysbas": "NL",
+    "suisse": "CH",
+}
+
+
+def _meant_country(text: str) -> str | None:
+    code = _COUNTRY_NAMES.get(fold(text)) or _COUNTRY_CODES.get(text.upper(), text.upper())
+    return code if code != text and re.fullmatch("[A-Z]{2}", code) and _is_country(code) else None
+
+
+_COUNTRY = Kind("a country as two capitals, like BE", "[A-Z]{2}", accept=_is_country, meant=_meant_country)
+_PATTERN = Kind(
+    "a regular expression with exactly one group",
+    convert=_compile,
+    accept=lambda pattern: pattern.groups == 1,
+    format=attrgetter("pattern"),
+    comment=ANY_HASH,
+)
+_PIN = Kind("4 to 8 digits", "[0-9]{4,8}", personal=True)  # TS 31.101 clause 9.5.1
+_USSD = Kind("a USSD code of digits, * and #, like *121#", "[0-9*#]{1,160}", comment=GLUED_HASH)
+_AMOUNT = Kind("an amount with a decimal point, like 0.05", r"[0-9]{1,9}(\.[0-9]{1,9})?", Decimal)
+_CURRENCY = Kind("a currency as three capitals, like EUR", "[A-Z]{3}")
+_PERCENT = Kind(
+    "a percentage from 0% to 100%",
+    "([0-9]{1,2}|100)%",
+    lambda text: int(text.removesuffix("%")),
+    format="{}%".format,
+)
+_URL = Kind("an Apprise URL, like mailto://…", r"[A-Za-z][A-Za-z0-9+.-]*://\S+", personal=True, comment=GLUED_HASH)
+_USER = Kind("the name of a user of this machine", r"[A-Za-z_][A-Za-z0-9_.-]{0,31}")
+_HOST = Kind(
+    "the name of a host without port, like desk.example.org",
+    r"[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?",
+    str.lower,
+)
+_WEB = Kind("a URL that starts with http:// or https://", r"https?://\S+", personal=True, comment=GLUED_HASH)
+
+
+class Shape(Enum):
+    """How many scalars a key takes."""
+
+    ONE = auto()
+    MAYBE = auto()  # one, or null
+    LIST = auto()
+    SERIES = auto()  # a list of at least one; one alone will do
+    RANGE = auto()  # a series of one, or of two and the lesser first
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key of config.yaml: its path, meaning, default and shape; secret ones are never shown."""
+
+    path: str
+    kind: Kind
+    default: Any
+    doc: str
+    shape: Shape = Shape.ONE
+    secret: bool = False
+
+
+_FOREVER = "3650d"
+_COUNTRIES = ("BE", "FR", "NL", "LU", "DE")
+_STOP = ("stop", "arret", "stoppen")
+_S, _M, _H, _D = (timedelta(seconds=seconds) for seconds in (1, 60, 3_600, 86_400))
+
+KEYS = {
+    key.path: key
+    for key in (
+        Key("line", LINE_NAME, "fr", "this line's name: one configuration, database, SIM and daemon a line"),
+        Key("line_number", _NUMBER, None, "its own number", Shape.MAYBE),
+        Key("database", _PATH, Path("/var/lib/hotlined/hotlined.db"), "one a line"),
+        Key("runtime_dir", _PATH, Path("/run/hotlined"), "where lines have a folder for their status"),
+        Key("mode", _choice(Mode), Mode.LIVE, "live, or shadow: everything but transmit"),
+        Key("log_level", _choice(LogLevel), LogLevel.INFO, "debug, info, warning or error"),
+        Key("modem.port", _PORT, "auto", "auto, a device or a link to one, or a pyserial URL"),
+        Key("modem.baudrate", _whole(1), 115_200, "bits a second"),
+        Key("modem.pin", _PIN, None, "the SIM's PIN", Shape.MAYBE, secret=True),
+        Key("modem.pin_file", _PATH, None, "or a file that holds it", Shape.MAYBE),
+        Key("modem.poll_interval", _duration("1s", "1h"), 10 * _S, "how often the storages are scanned"),
+        Key("modem.send_interval", _duration("0s", "1h"), 3 * _S, "least time between two segments"),
+        Key("modem.send_timeout", _duration("1s", "10m"), 120 * _S, "from Ctrl-Z to the result"),
+        Key("modem.delivery_reports", _FLAG, False, "ask for status reports"),
+        Key("modem.calls", _choice(Calls), Calls.RING, "ring, hang_up or ignore"),
+        Key("modem.ring_for", _duration("0s", "5m"), 25 * _S, "hang up after this long"),
+        Key("answer.text", TEXT, None, "the answer", Shape.MAYBE),
+        Key("answer.texts", TEXT, (), "or the first answer to a number, the second, …", Shape.LIST),
+        Key("answer.encoding", _choice(AnswerEncoding), AnswerEncoding.SMART, "smart, gsm7 or ucs2"),
+        Key("answer.max_segments", _whole(1, 255), 2, "a longer answer is an error"),  # TS 23.040 9.2.3.24.1
+        Key("answer.delay", _duration("0s", "30d"), (30 * _M, 60 * _M), "random between", Shape.RANGE),
+        Key("answer.max_age", _duration("1s", _FOREVER), 24 * _H, "an answer not begun by then is cancelled"),
+        # the steps of the relative validity period, TS 23.040 9.2.3.12.1
+        Key("answer.validity", _duration("5m", "441d"), 24 * _H, "how long the service centre keeps trying"),
+        Key("limits.cooldown", _duration("0s", _FOREVER), (_D, 7 * _D), "after each answer", Shape.SERIES),
+        Key("limits.per_number", _whole(0), 3, "answers a number ever gets"),
+        Key("limits.segments.hour", _whole(0), 60, "in any 3,600 s"),
+        Key("limits.segments.day", _whole(0), 300, "in any 86,400 s"),
+        Key("limits.segments.month", _whole(0), 3_000, "in any 30 days"),
+        Key("limits.reserve_for_new", _PERCENT, 50, "of each window, for numbers never answered"),
+        Key("limits.price_per_segment", _AMOUNT, Decimal("0.05"), "for figures"),
+        Key("limits.currency", _CURRENCY, "EUR", "ISO 4217"),
+        Key("numbers.country", _COUNTRY, "BE", "how national numbers are read"),
+        Key("numbers.answer_countries", _COUNTRY, _COUNTRIES, "who is answered", Shape.LIST),
+        Key("numbers.blocked", _NUMBER, (), "never answered", Shape.LIST),
+        Key("numbers.opt_out_words", _WORD, _STOP, "a text of one is a no", Shape.LIST),
+        Key("credit.ussd", _USSD, None, "asks the operator for the balance", Shape.MAYBE),
+        Key("credit.pattern", _PATTERN, None, "finds the amount in the reply", Shape.MAYBE),
+        Key("credit.alert_below", _AMOUNT, Decimal(5), "in the operator's currency"),
+        Key("privacy.keep_texts", _duration("0s", _FOREVER), 90 * _D, "then a text is erased"),
+        Key("privacy.keep_numbers", _duration("0s", _FOREVER), 365 * _D, "then a number is a pseudonym"),
+        Key("alerts.urls", _URL, (), "Apprise URLs", Shape.LIST, secret=True),
+        Key("alerts.urls_file", _PATH, None, "or a file that holds them, one a line", Shape.MAYBE),
+        Key("alerts.sms_to", _NUMBER, None, "a number that is texted", Shape.MAYBE),
+        Key("alerts.sms_per_day", _whole(0), 4, "segments, inside the budget"),
+        Key("alerts.ping", _WEB, None, "asked hourly while all is well", Shape.MAYBE, secret=True),
+        Key("web.proxies", _USER, (), "users whose program may speak for people who log in", Shape.LIST),
+        Key("web.hosts", _HOST, (), "names that the desk is reached by, besides localhost", Shape.LIST),
+    )
+}
+SECTIONS = tuple(dict.fromkeys(path[: dot.start()] for path in KEYS for dot in re.finditer(r"\.", path)))
+NAMES = frozenset(path.rpartition(".")[2] for path in (*KEYS, *SECTIONS))
+
+
+_LIKENESS = 0.5  # as difflib counts: minute is like month, and pays like no key at all
+# what the keys are called by whoever writes French or Dutch, or shortens them, case and accents aside
+TRANSLATED = {
+    "alertes": "alerts",
+    "antwoord": "answer",
+    "appels": "modem.calls",
+    "basededonnees": "database",
+    "bloques": "numbers.blocked",
+    "codepin": "modem.pin",
+    "delai": "answer.delay",
+    "devise": "limits.currency",
+    "geblokkeerd": "numbers.blocked",
+    "land": "numbers.country",
+    "landen": "numbers.answer_countries",
+    "antwoordlanden": "numbers.answer_countries",
+    "paysreponse": "numbers.answer_countries",
+    "ligne": "line",
+    "lijn": "line",
+    "limieten": "limits",
+    "limites": "limits",
+    "message": "answer.text",
+    "munt": "limits.currency",
+    "numero": "line_number",
+    "numeros": "numbers",
+    "nummer": "line_number",
+    "nummers": "numbers",
+    "oproepen": "modem.calls",
+    "pays": "numbers.country",
+    "pincode": "modem.pin",
+    "price": "limits.price_per_segment",
+    "prijs": "limits.price_per_segment",
+    "prix": "limits.price_per_segment",
+    "reponse": "answer",
+    "saldo": "credit",
+    "solde": "credit",
+    "tekst": "answer.text",
+    "texte": "answer.text",
+    "textes": "answer.texts",
+    "vertraging": "answer.delay",
+}
+
+
+def nearest_key(path: str) -> tuple[str, bool]:
+    """Return the known key that one is most like, and whether it is like it at all."""
+    name = path.rpartition(".")[2]
+    if translated := TRANSLATED.get(fold(name)):
+        return translated, True
+
+    def likeness(known: str) -> float:
+        return SequenceMatcher(None, name[:40], known.rpartition(".")[2]).ratio()
+
+    def closeness(known: str) -> float:
+        return SequenceMatcher(None, path[:80], known).ratio() + likeness(known)
+
+    nearest = max((*KEYS, *SECTIONS), key=closeness)
+    return nearest, likeness(nearest) > _LIKENESS

@@ -1,0 +1,218 @@
+"""A file → `Config`, or every problem of it at once; where it lies; `salvage` reads what is sound of a broken one."""
+
+import re
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from hotlined.config.judging import RULES
+from hotlined.config.keys import KEYS, LINE_NAME, SECTIONS, Where, nearest_key
+from hotlined.config.problems import Problem, quoted, refuse
+from hotlined.config.reading import Stated, convert, walk
+from hotlined.config.syntax import compose
+from hotlined.config.values import (
+    AlertsConfig,
+    AnswerConfig,
+    Config,
+    CreditConfig,
+    ModemConfig,
+    PrivacyConfig,
+    WebConfig,
+)
+from hotlined.errors import ConfigError, UsageError
+from hotlined.policy import Limits, Numbers, Windows
+
+if TYPE_CHECKING:
+    from hotlined.config.syntax import Node
+
+SYSTEM_FOLDER = Path("/etc/hotlined")
+LARGEST_FILE = 128 * 1024  # octets: thousands of blocked numbers, and read within seconds on a Pi
+
+
+def _build(values: Mapping[str, Any], path: Path) -> Config:
+    def of(section: str) -> dict[str, Any]:
+        return {name.rpartition(".")[2]: value for name, value in values.items() if name.rpartition(".")[0] == section}
+
+    answer = of("answer")
+    text, texts, delay = answer.pop("text"), answer.pop("texts"), answer.pop("delay")
+    return Config(
+        **of(""),
+        modem=ModemConfig(**of("modem")),
+        answer=AnswerConfig(**answer, texts=texts if text is None else (text,), delay=(delay[0], delay[-1])),
+        limits=Limits(**of("limits"), segments=Windows(**of("limits.segments"))),
+        numbers=Numbers(**of("numbers")),
+        credit=CreditConfig(**of("credit")),
+        privacy=PrivacyConfig(**of("privacy")),
+        alerts=AlertsConfig(**of("alerts")),
+        web=WebConfig(**of("web")),
+        path=path.absolute(),
+    )
+
+
+class _Read(NamedTuple):
+    """What a text says by key, defaults included, and what is wrong with it."""
+
+    values: dict[str, Any]
+    problems: list[Problem]
+
+
+def _read(roots: Iterable["Node | None"], path: Path) -> _Read:
+    problems: list[Problem] = []
+    stated = Stated({}, {})
+    for root in roots:
+        each = walk(root, problems)
+        stated = Stated(each.lines | stated.lines, each.nodes | stated.nodes)
+    values = {key.path: key.default for key in KEYS.values()}
+    where = Where(path.absolute().parent, values["numbers.country"])
+    # the country comes first: the numbers are read with it
+    for name in sorted(stated.nodes, key=lambda name: name != "numbers.country"):
+        value, found = convert(KEYS[name], stated.lines[name], stated.nodes[name], where)
+        if found:
+            problems += found
+            continue
+        values[name] = value
+        if name == "numbers.country":
+            where = Where(where.folder, value)
+    wrong = {problem.key for problem in problems}
+    for names, judge in RULES:
+        places = (*names, names[0].rpartition(".")[0], "")
+        if wrong.isdisjoint(places):
+            line = next((stated.lines[place] for place in places if place in stated.lines), 1)
+            problems += (Problem(line, names[0], sentence) for sentence in judge(*map(values.get, names)))
+    return _Read(values, problems)
+
+
+def parse(text: str, path: Path) -> Config:
+    """Read a configuration from the text of the file `path`, which is not opened.
+
+    Raises ConfigError with every problem, in the order of their lines.
+    """
+    read = _read([compose(text, path)], path)
+    if read.problems:
+        raise refuse(path, read.problems)
+    return _build(read.values, path)
+
+
+@dataclass(frozen=True, slots=True)
+class Salvaged:
+    """What is sound in a file that cannot be used; `unknown` are the keys that it may have meant otherwise.
+
+    Those have their defaults. An answer that is unknown is no text at all; one that breaks a rule (it is too long) is
+    as it stands there.
+    """
+
+    config: Config
+    unknown: tuple[str, ...]
+
+
+def salvage(path: Path) -> Salvaged:
+    """Read what can be read of a broken file: nothing may be done by it that needs the rest.
+
+    Raises ConfigError where it cannot be read at all.
+    """
+    octets = _octets(path)[:LARGEST_FILE]
+    try:
+        text = octets.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = octets.decode("latin-1")  # what it most often is; it only has to do until the file is corrected
+    roots, lost = _sound(text, path)
+    read = _read(roots, path)
+    meant = [
+        problem.key if problem.key in (*KEYS, *SECTIONS) else nearest_key(problem.key)[0] for problem in read.problems
+    ]
+    unknown = [
+        key
+        for key in KEYS
+        if any(key == place or key.startswith(f"{place}.") for place in (*meant, *lost)) or (lost == [""])
+    ]
+    values = read.values | {"answer.texts": read.values["answer.texts"] or (NO_TEXT,)}
+    if values["answer.text"] is None and values["answer.texts"] == (NO_TEXT,):
+        unknown = [key for key in KEYS if key in {*unknown, "answer.text"}]
+    elif "answer.text" in unknown:  # too long, or stated twice over: it is known all the same
+        unknown.remove("answer.text")
+    return Salvaged(_build(values, path), tuple(unknown))
+
+
+NO_TEXT = "?"
+"""What stands for an answer that is not known."""
+
+
+def _sound(text: str, path: Path) -> tuple[list["Node | None"], list[str]]:
+    """Parse a file whole, or else section by section, and name the sections that are no YAML; '' for all of it."""
+    with suppress(ConfigError):
+        return [compose(text, path)], []
+    roots: list[Node | None] = []
+    lost: list[str] = []
+    pieces = re.split(r"^(?=[A-Za-z_])", text, flags=re.MULTILINE)
+    for piece in pieces:
+        try:
+            root = compose(piece, path)
+        except ConfigError:
+            found = re.match(r"[A-Za-z_.]+(?=\s*:)", piece)
+            lost.append(found[0] if found else "")
+        else:
+            if root is not None and root.id == "mapping":
+                roots.append(root)
+    known = [place if place in (*KEYS, *SECTIONS) else nearest_key(place)[0] for place in lost if place]
+    return roots, known if roots else [""]
+
+
+def _octets(path: Path) -> bytes:
+    """Return what is in a file, and an octet more than may be at most."""
+    try:
+        with path.open("rb") as file:
+            return file.read(LARGEST_FILE + 1)
+    except OSError as error:
+        hint = "See that it exists, and that this user may read it (group hotlined, after installation)."
+        raise ConfigError(f"{path} cannot be read: {error.strerror}", (), hint) from error
+
+
+def load(path: Path) -> Config:
+    """Read the configuration from its file, in UTF-8; raises ConfigError with every problem."""
+    octets = _octets(path)
+    if len(octets) > LARGEST_FILE:
+        raise refuse(path, [Problem(1, "", f"expected at most {LARGEST_FILE} octets")])
+    try:
+        text = octets.decode()
+    except UnicodeDecodeError as error:
+        line = octets.count(b"\n", 0, error.start) + 1
+        raise refuse(path, [Problem(line, "", "expected UTF-8; save the file in that encoding")]) from error
+    return parse(text, path)
+
+
+def _is_missing(place: Path) -> bool:
+    try:
+        place.stat()
+    except OSError as error:
+        # one that may not be looked at is still the one that is meant: `load` says what is wrong with it
+        return isinstance(error, FileNotFoundError | NotADirectoryError)
+    return False
+
+
+def find(option: Path | None, line: str | None, environ: Mapping[str, str]) -> Path:
+    """Find the file: `--config`, `--line`, HOTLINED_CONFIG, /etc/hotlined/config.yaml, ./config.yaml.
+
+    A file that was asked for by name is never replaced by another one. Raises ConfigError that names
+    the places looked at, and UsageError for a line whose name is none.
+    """
+    if line is not None and not re.fullmatch(LINE_NAME.pattern, line):
+        raise UsageError(f"{quoted(line)} is no line.", f"A line's name has {LINE_NAME.expected}.")
+    if option is not None:
+        places = [option]
+    elif line is not None:
+        places = [SYSTEM_FOLDER / f"{line}.yaml"]
+    elif environ.get("HOTLINED_CONFIG"):
+        places = [Path(environ["HOTLINED_CONFIG"])]
+    else:
+        places = [SYSTEM_FOLDER / "config.yaml", Path("config.yaml")]
+    for place in places:
+        if not _is_missing(place):
+            return place
+    sought = " nor ".join(map(str, places))
+    raise ConfigError(
+        f"no configuration: there is no {sought}",
+        (),
+        "Start from the annotated config.yaml that came with hotlined, or name another with --config.",
+    )

@@ -1,0 +1,44 @@
+"""What is wrong with a configuration: each problem with its line, and the words that quote what stands there."""
+
+import re
+from operator import attrgetter
+from pathlib import Path
+from typing import NamedTuple
+
+from hotlined.errors import ConfigError
+
+
+class Problem(NamedTuple):
+    """A sentence about a line, and about a key if it can be told which."""
+
+    line: int
+    key: str
+    sentence: str
+
+
+def quoted(text: str) -> str:
+    """Quote what a person wrote, as much of it as a sentence bears."""
+    return repr(text if len(text) <= 40 else f"{text[:39]}…")
+
+
+def in_yaml(text: str) -> str:
+    """Write a scalar for YAML, in quotes where it needs them; nothing that a terminal could obey is left."""
+    if re.fullmatch(r"[A-Za-z0-9/][A-Za-z0-9/_.%-]*", text) and text.lower() != "null":
+        return text
+    escaped = "".join(
+        character if character.isprintable() and character != "\\" else character.encode("unicode_escape").decode()
+        for character in text
+    )
+    return '"' + escaped.replace('"', r"\"") + '"'
+
+
+def refuse(path: Path, problems: list[Problem]) -> ConfigError:
+    """Return the error that names all problems of a file, in the order of their lines."""
+    return ConfigError(
+        f"{path} cannot be used: " + ("one problem" if len(problems) == 1 else f"{len(problems)} problems"),
+        tuple(
+            f"{path}:{line}: {key}: {sentence}" if key else f"{path}:{line}: {sentence}"
+            for line, key, sentence in sorted(problems, key=attrgetter("line"))
+        ),
+        "Correct these lines, then run `hotlined config check`.",
+    )

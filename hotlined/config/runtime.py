@@ -1,0 +1,51 @@
+"""The line's own folder at run time: where it is to be, and made."""
+
+import os
+import stat
+from contextlib import suppress
+from pathlib import Path
+
+from hotlined.config.values import Config
+from hotlined.errors import ConfigError
+from hotlined.status import private_folder
+
+
+def wanted_runtime_dir(config: Config) -> Path:
+    """Return where the line's own folder is to be at run time: where systemd made it, else NAME in `runtime_dir`."""
+    given = os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]
+    return Path(given) if given else config.runtime_dir / config.name
+
+
+def runtime_dir(config: Config) -> Path:
+    """Make the line's own folder for its status, or hotlined-UID/NAME in the system's temporary folder instead.
+
+    A folder that is a link or somebody else's is not used. The second one is private (0700): raises ConfigError where
+    it cannot be used either.
+    """
+    folder = wanted_runtime_dir(config)
+    with suppress(OSError):
+        folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+        if _is_ours(folder):
+            return folder
+    for folder in (private_folder(), private_folder() / config.name):
+        try:
+            folder.mkdir(mode=0o700, exist_ok=True)
+            ours = _is_ours(folder)
+        except OSError as error:
+            raise _no_runtime_dir(config, folder, error.strerror or str(error)) from error
+        if not ours:
+            raise _no_runtime_dir(config, folder, "a link or somebody else's")
+        folder.chmod(0o700)
+    return folder
+
+
+def _is_ours(folder: Path) -> bool:
+    status = folder.lstat()
+    return stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid()
+
+
+def _no_runtime_dir(config: Config, folder: Path, reason: str) -> ConfigError:
+    message = f"{wanted_runtime_dir(config)} cannot be used, and {folder} cannot be used: {reason}"
+    return ConfigError(
+        message, (f"{config.path}: runtime_dir: {message}",), "Set runtime_dir to a folder of this user."
+    )

@@ -1,0 +1,143 @@
+"""YAML → nodes, which know their lines, and what a person can do where it is no YAML.
+
+Known to be wrong: of broken YAML only the first mistake is reported.
+"""
+
+import re
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from hotlined.config.keys import NAMES, TRANSLATED
+from hotlined.config.problems import Problem, quoted, refuse
+from hotlined.errors import ConfigError
+from hotlined.policy import fold
+
+if TYPE_CHECKING:
+    import yaml  # at run time only inside `compose`: what never reads a configuration does without
+
+    Node = yaml.ScalarNode | yaml.SequenceNode | yaml.MappingNode
+
+# what PyYAML says, and what the person who wrote the file can do about it
+_CURES = (
+    (r"'\t'", "YAML indents with spaces, never with tabs"),
+    ("cannot start any token", "a value that starts with @, ` or % needs quotes"),
+    ("alias", "a value that starts with * needs quotes"),
+    ("anchor", "a value that starts with & needs quotes"),
+    (
+        "mapping values are not allowed",
+        "a value with a colon and a blank in it needs quotes; and a key may not stand further in than those beside it",
+    ),
+    ("entries are not allowed", "a value that starts with - and a blank needs quotes"),
+    ("mapping keys are not allowed", "a value that starts with ? and a blank needs quotes"),
+    ("scanning a block scalar", "a value that starts with > or | needs quotes"),
+    ("unknown escape", r"between double quotes a \ is written \\"),
+    ("could not find expected ':'", "a colon is missing behind a key"),
+    ("expected ',' or", "a comma is missing between two entries, or a bracket at the end"),
+)
+_QUOTES = (
+    'there are quotes inside the quotes: put the text between "…", and write “ ” or \\" inside; an apostrophe is fine '
+    "there"
+)
+_COMMENT = "what stands behind a blank and # is a comment: put the whole value in quotes"
+# how PyYAML says that a value ended earlier than the person who wrote it thought, and went on
+_ENDED = ("expected <block end>", "expected ',' or", "expected the node content")
+
+
+def _ended_early(text: str, index: int, message: str) -> str | None:
+    """Say what ended a value too early: a quote of its own, a comment, a bracket that it starts with."""
+    if not any(sign in message for sign in _ENDED):
+        return None
+    before = text[:index].rstrip()
+    if re.search(r"[ \t]#[^\n]*\Z", before):
+        return _COMMENT
+    if "\n" in text[len(before) : index]:  # so it is what begins on a line of its own that is out of place
+        return None
+    if before.endswith(("'", '"')):
+        return _QUOTES
+    if before.endswith(("]", "}")) and text[index : index + 1] not in ("", "]", "}"):
+        return "a value that starts with [ or { needs quotes"
+    return None
+
+
+_INDENTED = "this line is not indented like the other keys of its section: put the same blanks before all of them"
+_OPENED = "the quote that opens here is not closed: put one at the end of the value"
+
+
+def _maybe_opened(text: str, index: int) -> int | None:
+    """Return the line of the quote that opened a value which ended at a place too far on: on a later line."""
+    import yaml  # noqa: PLC0415  only for mistakes
+
+    end = len(text[:index].rstrip())
+    with suppress(yaml.YAMLError):
+        for token in yaml.scan(text):
+            if isinstance(token, yaml.ScalarToken) and token.style and token.end_mark.index == end:
+                return token.start_mark.line + 1 if token.start_mark.line < token.end_mark.line else None
+    return None
+
+
+def _maybe_glued(text: str, mark: "yaml.Mark", message: str) -> Problem | None:
+    """Find the key whose blank is missing, on lines above a mistake: it is no key, so the next one has no place."""
+    if not any(sign in message for sign in ("mapping values are not allowed", "could not find expected ':'")):
+        return None
+    found = None
+    rows = re.split("\r\n|[\r\n\x85\u2028\u2029]", text)
+    for number in range(min(mark.line, len(rows)), 0, -1):
+        match = re.match(r"\s*([^\W\d]\w*):(\S)?", rows[number - 1])
+        if match and match[2] and (match[1] in NAMES or fold(match[1]) in TRANSLATED):
+            found = Problem(number, "", f"a blank is missing behind `{match[1]}:`")
+        elif match and not match[2]:
+            break
+    return found
+
+
+def _broken(path: Path, line: int, message: str) -> ConfigError:
+    cure = next((f"; {cure}" for sign, cure in _CURES if sign in message), "")
+    return refuse(path, [Problem(line, "", f"this is not YAML: {message}{cure}")])
+
+
+def compose(text: str, path: Path) -> "Node | None":
+    """Parse into nodes, which know their lines; aliases stay shared, so a small file cannot grow."""
+    import yaml  # noqa: PLC0415  only a reading of the configuration needs it
+
+    try:
+        loader = yaml.SafeLoader(text)  # not libyaml's: its depth is not bounded by Python
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise _broken(path, line, f"the character U+{ord(text[error.position]):04X} is not allowed") from error
+    try:
+        return cast("Node | None", loader.get_single_node())
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or loader.get_mark()
+        if error.context_mark and "end of stream" in str(error.problem):
+            raise refuse(path, [Problem(error.context_mark.line + 1, "", _OPENED)]) from error
+        if early := _ended_early(text, mark.index, str(error.problem)):
+            line = text.count("\n", 0, len(text[: mark.index].rstrip())) + 1
+            if early == _QUOTES and (opened := _maybe_opened(text, mark.index)):
+                line, early = opened, _OPENED
+            raise refuse(path, [Problem(line, "", early)]) from error
+        if glued := _maybe_glued(text, mark, str(error.problem)):
+            raise refuse(path, [glued]) from error
+        if "expected <block end>" in str(error.problem):
+            raise refuse(path, [Problem(mark.line + 1, "", _INDENTED)]) from error
+        begun = f"{error.context} from line {error.context_mark.line + 1}, " if error.context_mark else ""
+        raise _broken(path, mark.line + 1, f"{begun}{error.problem}") from error
+    except RecursionError as error:
+        raise _broken(path, loader.get_mark().line + 1, "nested too deeply") from error
+    except (ValueError, OverflowError) as error:  # an escape or a directive with an impossible number
+        raise _broken(path, loader.get_mark().line + 1, "a number is out of range") from error
+
+
+def is_null(node: "Node") -> bool:
+    """Tell whether nothing stands there."""
+    return node.tag == "tag:yaml.org,2002:null"
+
+
+def name_of(node: "Node", *, personal: bool = False) -> str:
+    """Say what stands there; what is personal is not shown."""
+    if is_null(node):
+        return "nothing"
+    if node.id != "scalar":
+        size = "a" if node.value else "an empty"
+        return f"{size} list" if node.id == "sequence" else f"{size} section"
+    return "something else (not shown)" if personal else quoted(node.value)

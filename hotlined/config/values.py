@@ -1,0 +1,184 @@
+"""A configuration as values: durations, choices, one frozen dataclass for each section, and the rules that follow."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal
+from enum import StrEnum
+from pathlib import Path
+
+from hotlined.config.problems import quoted
+from hotlined.policy import Limits, Numbers, Rules, fold
+
+_UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
+_DURATION = re.compile("".join(rf"(?:([0-9]{{1,8}}){unit})?" for unit in _UNITS))
+
+
+def parse_duration(text: str) -> timedelta:
+    """Read integers with a unit, the largest first: `90s`, `10m`, `24h`, `7d`, `1h30m`, `0s`.
+
+    Raises ValueError for anything else, a number without a unit included.
+    """
+    match = _DURATION.fullmatch(text)
+    if not text or match is None:
+        raise ValueError(f"expected a duration like 90s, 10m, 24h, 7d or 1h30m, got {quoted(text)}")
+    counts = match.groups(default="0")
+    return timedelta(seconds=sum(int(count) * unit for count, unit in zip(counts, _UNITS.values(), strict=True)))
+
+
+def format_duration(duration: timedelta) -> str:
+    """Write a duration of 0 s or more for `parse_duration`; a fraction of a second is dropped."""
+    seconds = duration // timedelta(seconds=1)
+    if seconds < 0:
+        raise ValueError(f"a duration is not negative: {duration}")
+    written = ""
+    for unit, size in _UNITS.items():
+        count, seconds = divmod(seconds, size)
+        written += f"{count}{unit}" if count else ""
+    return written or "0s"
+
+
+class Mode(StrEnum):
+    """Whether answers are transmitted."""
+
+    LIVE = "live"
+    SHADOW = "shadow"
+
+
+class LogLevel(StrEnum):
+    """The least severity that is logged."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class Calls(StrEnum):
+    """What is done with an incoming call."""
+
+    RING = "ring"
+    HANG_UP = "hang_up"
+    IGNORE = "ignore"
+
+
+class AnswerEncoding(StrEnum):
+    """How a text becomes GSM-7 or UCS-2: the modes of `hotlined.gsm.alphabet.plan`."""
+
+    SMART = "smart"
+    GSM7 = "gsm7"
+    UCS2 = "ucs2"
+
+
+@dataclass(frozen=True, slots=True)
+class ModemConfig:
+    """The modem: how it is reached and what is asked of it."""
+
+    port: str
+    baudrate: int
+    pin: str | None = field(repr=False)
+    pin_file: Path | None
+    poll_interval: timedelta
+    send_interval: timedelta
+    send_timeout: timedelta
+    delivery_reports: bool
+    calls: Calls
+    ring_for: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerConfig:
+    """The answer: its texts (the first answer to a number, the second, …; the last repeats) and its times."""
+
+    texts: tuple[str, ...]
+    encoding: AnswerEncoding
+    max_segments: int
+    delay: tuple[timedelta, timedelta]
+    max_age: timedelta
+    validity: timedelta
+
+    def text_after(self, answers: int) -> str:
+        """Return the text for a number that was answered so often before."""
+        return self.texts[min(answers, len(self.texts) - 1)]
+
+
+@dataclass(frozen=True, slots=True)
+class CreditConfig:
+    """How the balance is asked for, found in the operator's reply, and found too low."""
+
+    ussd: str | None
+    pattern: re.Pattern[str] | None
+    alert_below: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class PrivacyConfig:
+    """How long texts and numbers are kept."""
+
+    keep_texts: timedelta
+    keep_numbers: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class AlertsConfig:
+    """Where alerts go: Apprise URLs, a file of them, a number in E.164, a URL that hears that all is well."""
+
+    urls: tuple[str, ...] = field(repr=False)
+    urls_file: Path | None
+    sms_to: str | None
+    sms_per_day: int
+    ping: str | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class WebConfig:
+    """Who may speak for others at the desk's socket, as names of users, and the names of hosts that it serves."""
+
+    proxies: tuple[str, ...]
+    hosts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The configuration in force, and the file it came from."""
+
+    line: str
+    line_number: str | None
+    database: Path
+    runtime_dir: Path
+    mode: Mode
+    log_level: LogLevel
+    modem: ModemConfig
+    answer: AnswerConfig
+    limits: Limits
+    numbers: Numbers
+    credit: CreditConfig
+    privacy: PrivacyConfig
+    alerts: AlertsConfig
+    web: WebConfig
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """What the line is called in paths and units: its file's name without .yaml, 'main' for config.yaml."""
+        return "main" if self.path.stem == "config" else self.path.stem
+
+    def rules(
+        self, own_number: str | None = None, *, sim_changed: bool = False, earlier_texts: Iterable[str] = ()
+    ) -> Rules:
+        """Return the rules of the line with what the SIM says of itself; nothing else makes them.
+
+        `earlier_texts` are answers of the last weeks that are not in force any more: they may still come back.
+        """
+        texts = dict.fromkeys((*self.answer.texts, *earlier_texts))
+        return Rules(
+            limits=self.limits,
+            numbers=self.numbers,
+            max_age=self.answer.max_age,
+            max_segments=self.answer.max_segments,
+            sim_changed=sim_changed,
+            answer_calls=self.modem.calls is not Calls.IGNORE,
+            own_numbers=frozenset(filter(None, (self.line_number, own_number))),
+            our_texts=tuple(map(fold, texts)),
+        )
