@@ -274,8 +274,9 @@ def test_a_damaged_database_is_told(tmp_path: Path) -> None:
 # ---- at a port
 
 
-def test_a_port_is_for_who_has_the_link(line: Filled) -> None:
+def test_a_port_is_for_who_has_the_link(tmp_path: Path) -> None:
     """The link works once; without its cookie nothing is shown, not even what is no page."""
+    line = Filled(tmp_path)
     program = subprocess.Popen(
         [sys.executable, "-m", "hotlined", "--config", str(line.config), "web", "--port", "0"],
         stdout=subprocess.PIPE,
@@ -295,9 +296,12 @@ def test_a_port_is_for_who_has_the_link(line: Filled) -> None:
         assert re.search("hotlined_link=.*; HttpOnly; Path=/; SameSite=Strict", entered.headers["Set-Cookie"])
         assert (mine.get("/log").status, other.get("/log").status) == (200, 403)
         assert mine.get("/enter").status == 403
+        assert "is blocked" in mine.act("/act/block?number=0470999999").words
+        assert user_name(0) in line.db.the("SELECT detail FROM events WHERE kind = 'block'")["detail"]
     finally:
         program.terminate()
         program.communicate()
+        line.db.close()
 
 
 # ---- hostile clients

@@ -209,7 +209,7 @@ def test_who_comes_through_a_proxy_logs_in(house: House) -> None:
     """Without a session every page leads to the log-in; what a person then decides is recorded under her name."""
     house.add("anna", "admin")
     house.control()
-    with house.desk():
+    with house.desk() as desk:
         browser = house.proxy()
         first = browser.get("/log")
         assert (first.status, first.headers["Location"]) == (303, "/login")
@@ -221,6 +221,12 @@ def test_who_comes_through_a_proxy_logs_in(house: House) -> None:
 
         assert [re.sub(r".* by ", "", each) for each in house.events("block")] == ["anna"]
         wait_until(lambda: house.events("look") == ["log by anna"], "that she looked is recorded")
+        assert log_in(browser, "anna", "no password of hers") == 403
+        assert log_in(browser, "my password", "anna") == 403
+    assert "anna logged in" in desk.journal
+    assert "wrong password for anna" in desk.journal
+    assert "password of hers" not in desk.journal
+    assert "my password" not in desk.journal
 
 
 @needs_root

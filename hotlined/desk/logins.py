@@ -6,6 +6,7 @@ somebody out by failing under her name.
 
 import hashlib
 import hmac
+import logging
 import math
 import threading
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from hotlined.desk.attempts import Attempts
 from hotlined.desk.memory import Memory
 from hotlined.desk.sessions import Sessions
 from hotlined.words.amounts import wait_in_words
+
+_logger = logging.getLogger(__name__)
 
 _AT_ONCE = 2  # attempts in hand: one computes, one waits; the other threads go on showing pages
 
@@ -65,8 +68,11 @@ class Logins:
         finally:
             self._in_hand.release()
         if not fits:
+            if account is not accounts.NOBODY:  # another name may be a password that was typed in the wrong place
+                _logger.warning("somebody gave a wrong password for %s", account.name)
             raise Forbidden("Name and password do not fit.")
         self._attempts.forgive(key)
+        _logger.info("%s logged in", account.name)
         return Login(account, self.sessions.begin(account), self._known(account))
 
     def _known(self, account: Account) -> str:

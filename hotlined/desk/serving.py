@@ -4,6 +4,7 @@ Nobody takes the desk from others: a request that does not end is dropped, and a
 Known to be wrong: waitress wakes once a second while it runs, which under systemd is ten minutes after the last visit.
 """
 
+import logging
 import socket
 import time
 from collections import Counter
@@ -97,6 +98,7 @@ def serve(
 
     `knows` tells a peer from a stranger. What is in hand is finished; who comes then waits for the next start.
     """
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # that a request waits for a thread is no news
     table: dict[int, Any] = {}
     # headers of proxies stay: whether there are any is what tells a proxy from a person
     server = create_server(
