@@ -47,8 +47,9 @@ FOR_A_LINE = (
 # of these settings a unit may have several, and an empty one takes all before it away (systemd.unit(5)); of others the
 # last one holds
 LISTS = (
-    *("BindPaths", "DeviceAllow", "Environment", "ExecStart", "ExecStartPost", "ExecStopPost", "InaccessiblePaths"),
-    *("IPAddressDeny", "LoadCredential", "RestrictAddressFamilies", "SystemCallFilter", "TemporaryFileSystem", "Wants"),
+    *("BindPaths", "BindReadOnlyPaths", "DeviceAllow", "Environment", "ExecStart", "ExecStartPost", "ExecStopPost"),
+    *("InaccessiblePaths", "IPAddressDeny", "LoadCredential", "RestrictAddressFamilies", "SupplementaryGroups"),
+    *("SystemCallFilter", "TemporaryFileSystem", "Wants"),
 )
 
 
@@ -62,6 +63,7 @@ UNITS = [name for file in FILES for name in instances(file)]
 SERVICES = [name for name in UNITS if name.endswith(".service")]
 OURS = [name for name in SERVICES if not name.startswith("hotlined-power")]  # those that run a command of ours
 SENDERS = [name for name in OURS if "sender" in name]  # those of them that run as nobody else does
+DESKS = [name for name in OURS if "web" in name]  # those that read as members of the line's group
 JOBS = [name for name in OURS if name.startswith("hotlined-")]
 
 
@@ -163,8 +165,8 @@ def test_a_job_is_the_same_for_each_line(file: str) -> None:
         service = found["Service"]
         if "Environment" in service:
             service["Environment"] = sorted(f"{key}={value}" for key, value in variables(unit).items())
-        if "BindPaths" in service:  # no line is called main, and so no folder
-            service["BindPaths"] = sorted({*words(unit, "BindPaths")} - {"-/var/lib/hotlined-main"})
+        for key in {"BindPaths", "BindReadOnlyPaths"} & service.keys():  # no line is called main, and so no folder
+            service[key] = sorted({*words(unit, key)} - {"-/var/lib/hotlined-main"})
         if "LoadCredential" in service:  # of two with one name the last one holds
             service["LoadCredential"] = service["LoadCredential"][-1:]
         return found
@@ -239,11 +241,12 @@ def test_ports_are_allowed_by_number() -> None:
 def test_all_sandboxes_are_the_daemons(unit: str) -> None:
     """Each service that runs a command of ours is closed as the daemon is; only the sender of alerts has a network.
 
-    The one that asks the kernel who its peer is has to see people as they are. The sender sees no configuration but
+    Those that ask the kernel who their peer is have to see people as they are. The sender sees no configuration but
     the one that it is handed.
     """
     own = {"DeviceAllow", "PrivateDevices", "PrivateNetwork", "IPAddressDeny", "RestrictAddressFamilies", "BindPaths"}
-    if "control" in unit:
+    asks_who = "control" in unit or unit in DESKS
+    if asks_who:
         own.add("PrivateUsers")
     if unit in SENDERS:
         own.add("TemporaryFileSystem")
@@ -261,8 +264,8 @@ def test_all_sandboxes_are_the_daemons(unit: str) -> None:
     assert service.get("IPAddressDeny") == (None if network else ["any"])
     families = {"AF_UNIX", "AF_INET", "AF_INET6"} if network else {"AF_UNIX"}
     assert set(words(unit, "RestrictAddressFamilies")) == families
-    assert service["UMask"] == ["0077" if unit in SENDERS else "0027"]
-    assert service["PrivateUsers"] == ["no" if "control" in unit else "yes"]
+    assert service["UMask"] == ["0077" if unit in {*SENDERS, *DESKS} else "0027"]
+    assert service["PrivateUsers"] == ["no" if asks_who else "yes"]
     assert service["MemoryMax"] == ["256M"]
     if unit in JOBS:
         assert service["PrivateDevices"] == ["yes"]
@@ -340,10 +343,11 @@ def test_systemd_knows_every_setting(installed: Path) -> None:
 
 
 def test_the_requirements_are_pinned() -> None:
-    """What is installed on a Pi is what setup.cfg asks for, alerts included, each version with its hashes."""
+    """What is installed on a Pi is what setup.cfg asks for, alerts and desk included, each version with its hashes."""
     setup = configparser.ConfigParser()
     setup.read(ROOT / "setup.cfg")
-    wanted = setup["options"]["install_requires"] + setup["options.extras_require"]["alerts"]
+    extras = setup["options.extras_require"]
+    wanted = setup["options"]["install_requires"] + extras["alerts"] + extras["web"]
     lines = (ROOT / "scripts/requirements.txt").read_text().splitlines()
     pinned = dict(line.split(maxsplit=1)[0].split("==") for line in lines if not line.startswith("#"))
     for line in (each for each in lines if not each.startswith("#")):
@@ -391,7 +395,7 @@ def test_units_and_installer_agree() -> None:
     """Users, folders and the program are the same in the units, in what is made at boot and in the installer."""
     installer = INSTALLER.read_text()
     shared, own = ((ROOT / f"systemd/{name}.conf").read_text() for name in ("tmpfiles", "tmpfiles-line"))
-    sockets = "/run/hotlined-control", "/run/hotlined-alerts"
+    sockets = "/run/hotlined-control", "/run/hotlined-alerts", "/run/hotlined-web"
 
     for unit in SENDERS:
         service = settings(unit, "Service")
@@ -402,8 +406,12 @@ def test_units_and_installer_agree() -> None:
     for unit in (each for each in OURS if each not in SENDERS):
         service, line = settings(unit, "Service"), line_of(unit)
         user = {"main": "hotlined"}.get(line, f"hotlined-{line}")
-        assert service["User"] == service["Group"] == [user]
-        bound = {word.removeprefix("-") for word in words(unit, "BindPaths")} - {"/var/lib/hotlined-main"}
+        assert service["User"] == service["Group"] == [f"hotweb-{line}" if unit in DESKS else user]
+        groups = [user] if unit in DESKS else [] if unit in JOBS else ["dialout"]
+        assert service.get("SupplementaryGroups", []) == groups
+        binding = "BindReadOnlyPaths" if unit in DESKS else "BindPaths"
+        assert {key for key in service if key.startswith("Bind")} == {binding}
+        bound = {word.removeprefix("-") for word in words(unit, binding)} - {"/var/lib/hotlined-main"}
         assert bound >= {f"/var/lib/{user}", f"/run/hotlined/{line}"}
         assert not bound - {f"/var/lib/{user}", f"/run/hotlined/{line}", f"/var/backups/hotlined/{line}"}
         assert (f"/var/backups/hotlined/{line}" in bound) == ("backup" in unit)
@@ -415,7 +423,7 @@ def test_units_and_installer_agree() -> None:
             assert hidden in ("/var/lib", "/run/hotlined", "/var/backups")
         assert "ReadWritePaths" not in service
         assert "StateDirectory" not in service  # root would own what others put below it
-    for folder in ("/run/hotlined", *sockets, "/var/backups/hotlined"):
+    for folder in ("/run/hotlined", "/run/hotlined-desk", *sockets, "/var/backups/hotlined"):
         assert f"d {folder} 0755 root root\n" in shared
     for unit in (each for each in UNITS if each.endswith(".socket")):
         socket, line = settings(unit, "Socket"), line_of(unit)
@@ -423,24 +431,54 @@ def test_units_and_installer_agree() -> None:
         owner = ["hotlined" if line == "main" else f"hotlined-{line}"]
         assert socket.get("SocketUser") == (owner if "sender" in unit else None)
     assert 'user_of() { echo "hotlined${1:+-$1}"; }' in installer
+    assert 'desk_user_of() { echo "hotweb-${1:-main}"; }' in installer
     assert f'"$PREFIX/{Path(COMMAND).relative_to("/opt/hotlined")}"' in installer
     assert "PREFIX=/opt/hotlined\n" in installer
 
 
 def test_one_folder_outlives_the_programs_of_a_line() -> None:
-    """The daemon's unit alone makes the runtime folder, and it stays: the first program to end would remove it."""
+    """The daemon's unit alone makes the line's folder, and it stays: the first program to end would remove it.
+
+    The desk has one of its own.
+    """
     making = {unit for unit in OURS if "RuntimeDirectory" in settings(unit, "Service")}
 
-    assert making == {"hotlined.service", "hotlined@nl.service"}
+    assert making == {"hotlined.service", "hotlined@nl.service", *DESKS}
     assert daemon()["RuntimeDirectoryPreserve"] == ["yes"]
     assert daemon()["RuntimeDirectoryMode"] == ["2750"]
 
 
-def test_the_door_for_decisions_is_never_closed_by_a_limit() -> None:
-    """Whoever asks again and again cannot make systemd give the socket up."""
-    for line in ("main", "nl"):
-        assert settings(f"hotlined-control@{line}.socket", "Socket")["TriggerLimitIntervalSec"] == ["0"]
-        assert settings(f"hotlined-control@{line}.service", "Unit")["StartLimitIntervalSec"] == ["0"]
+@pytest.mark.parametrize("job", ["control", "web"])
+@pytest.mark.parametrize("line", ["main", "nl"])
+def test_what_people_knock_at_is_never_closed_by_a_limit(job: str, line: str) -> None:
+    """Whoever asks again and again cannot make systemd give a socket up; it is for all, and the kernel says who."""
+    socket = settings(f"hotlined-{job}@{line}.socket", "Socket")
+
+    assert (socket["TriggerLimitIntervalSec"], socket["Accept"], socket["SocketMode"]) == (["0"], ["no"], ["0666"])
+    assert settings(f"hotlined-{job}@{line}.service", "Unit")["StartLimitIntervalSec"] == ["0"]
+
+
+@pytest.mark.parametrize("unit", DESKS)
+def test_the_desk_remembers_in_a_room_of_its_own(unit: str) -> None:
+    """Who is logged in is in a folder that is the desk's alone, in memory, and stays when the desk ends."""
+    service, (name,) = settings(unit, "Service"), settings(unit, "Service")["RuntimeDirectory"]
+
+    assert name == f"hotlined-desk/{line_of(unit)}"
+    assert (service["RuntimeDirectoryMode"], service["RuntimeDirectoryPreserve"]) == (["0700"], ["yes"])
+    assert int(service["OOMScoreAdjust"][0]) > 0 > int(daemon()["OOMScoreAdjust"][0])
+
+
+def test_a_desk_is_turned_on_where_it_is_asked_for() -> None:
+    """--web adds a user of its own and the line's socket; without it there is neither."""
+    usual, asked = (
+        [shlex.split(step[2:]) for step in said.splitlines() if step.startswith("+ ")]
+        for said in (run_installer("--dry-run", "--line", "nl", *more).stdout for more in ((), ("--web",)))
+    )
+
+    users = {step[-1] for step in asked if step[0] == "useradd"} - {step[-1] for step in usual}
+    assert users == {"hotweb-nl"}
+    acts = [[step[1] for step in steps if step[-1] == "hotlined-web@nl.socket"] for steps in (usual, asked)]
+    assert acts == [[], ["reenable", "start"]]
 
 
 def files_of(folders: tuple[str, ...]) -> Iterator[tuple[str, int]]:
@@ -752,10 +790,11 @@ def test_without_a_command_nothing_is_cycled(hub: Hub) -> None:
     assert f"{hub.command} is missing" in hub.ask()
 
 
+@pytest.mark.parametrize("job", ["control", "web"])
 @pytest.mark.parametrize(("result", "waits"), [("success", False), ("exit-code", True)])
-def test_a_door_that_cannot_be_served_is_tried_at_leisure(tmp_path: Path, result: str, waits: bool) -> None:
-    """After a failure the control program is not started again at once; after its usual end it is."""
-    (stop,) = settings("hotlined-control@main.service", "Service")["ExecStopPost"]
+def test_a_door_that_cannot_be_served_is_tried_at_leisure(tmp_path: Path, job: str, result: str, waits: bool) -> None:
+    """After a failure control program and desk are not started again at once; after their usual end they are."""
+    (stop,) = settings(f"hotlined-{job}@main.service", "Service")["ExecStopPost"]
     (tmp_path / "sleep").write_text('#!/bin/sh\necho "$@"\n')
     (tmp_path / "sleep").chmod(0o755)
     environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "SERVICE_RESULT": result}

@@ -47,9 +47,9 @@ inside='
   begun=$(date +%s)
   python3 -m venv /opt/lab
   pip="/opt/lab/bin/pip install --quiet --disable-pip-version-check --root-user-action=ignore"
-  # as scripts/install does it: one is built from its source, for want of a wheel for 32 bits
-  grep -v "^pyyaml==" scripts/requirements.txt >/tmp/wheels
-  grep "^pyyaml==" scripts/requirements.txt >/tmp/sources
+  # as scripts/install does it: two are built from their source, for want of a wheel for 32 bits
+  grep -v "^\(pyyaml\|markupsafe\)==" scripts/requirements.txt >/tmp/wheels
+  grep "^\(pyyaml\|markupsafe\)==" scripts/requirements.txt >/tmp/sources
   $pip --require-hashes --no-deps --only-binary=:all: --requirement /tmp/wheels
   $pip --require-hashes --no-deps --no-binary=:all: --no-build-isolation --requirement /tmp/sources
   $pip --no-deps --no-build-isolation .
