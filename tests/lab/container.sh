@@ -16,19 +16,19 @@ shift 2
 project=$(cd "$(dirname "$0")/../.." && pwd)
 cache=${HOTLINED_LAB:-/var/tmp/hotlined-lab}
 base=$cache/$suite
-packages=systemd,systemd-sysv,dbus,udev,python3,python3-venv,procps,bash-completion
+packages=systemd,systemd-sysv,dbus,udev,python3,python3-venv,procps,bash-completion,caddy
 mkdir -p "$cache"
 
 exec 9>"$base.lock"
 flock 9
-if [ ! -e "$base/ready" ]; then
+if [ "$(cat "$base/ready" 2>/dev/null)" != "$packages" ]; then
   rm -rf --one-file-system "$base"
   mmdebstrap --quiet --variant=minbase --include="$packages" "$suite" "$base" http://deb.debian.org/debian >&2 || die "no Debian could be made"
   : >"$base/etc/machine-id"
-  for unit in apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer console-getty.service; do
+  for unit in apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer console-getty.service caddy.service; do
     ln -sf /dev/null "$base/etc/systemd/system/$unit"
   done
-  touch "$base/ready"
+  echo "$packages" >"$base/ready"
 fi
 flock -u 9
 

@@ -452,7 +452,9 @@ def second_line() -> None:
     probe = LAB / "probe.py"
     probe.write_text(PROBE)
     said = LAB / "said"
-    for unit in (f"hotlined{name}@nl" for name in ("", "-alerts", "-alerts-sender", "-backup", "-purge", "-control")):
+    check("it has a desk", run_installer("--line", "nl", "--web").returncode == 0)
+    jobs = "", "-alerts", "-alerts-sender", "-backup", "-purge", "-control", "-web"
+    for unit in (f"hotlined{name}@nl" for name in jobs):
         sh("systemctl", "stop", unit)
         said.write_text("")
         drop_in(
@@ -470,6 +472,8 @@ def second_line() -> None:
         wanted |= {"see other folders of lines": ["hotlined-nl"], "see other lines' status": ["nl"]}
         backups = ["hotlined"] if "backup" in unit else []
         wanted |= {"see other lines' copies": backups, "see /srv": []}
+        if "web" in unit:  # which reads, and writes nothing
+            wanted = {what: came for what, came in wanted.items() if what not in ("own folder", "own status")}
         if "sender" in unit:
             nothing: list[str] = []
             wanted = {what: nothing for what in found if what.startswith("see ")}

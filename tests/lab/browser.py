@@ -1,0 +1,105 @@
+"""One visit to a desk: a program that anybody runs, and who visits with it, keeping cookies and filling in forms.
+
+`browser.py AT METHOD PATH HEADERS BODY` asks once; AT is a Unix socket, or the name of a host that a proxy at this
+computer serves by TLS. It prints one JSON object with `status`, `headers` and `body`.
+"""
+
+import http.client
+import json
+import re
+import socket
+import ssl
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from html import unescape
+from typing import Any
+from urllib.parse import urlencode
+
+AUTHORITY = "/run/lab/authority.pem"
+SECONDS = 60
+
+
+class _Connection(http.client.HTTPConnection):
+    """HTTP at a Unix socket, or by TLS at this computer under a name that no DNS knows."""
+
+    def connect(self) -> None:
+        """Connect."""
+        if self.host.startswith("/"):
+            self.sock = socket.socket(socket.AF_UNIX)
+            self.sock.settimeout(SECONDS)
+            self.sock.connect(self.host)
+        else:
+            plain = socket.create_connection(("127.0.0.1", 443), SECONDS)
+            context = ssl.create_default_context(cafile=AUTHORITY)
+            self.sock = context.wrap_socket(plain, server_hostname=self.host)
+
+
+def ask(at: str, method: str, path: str, headers: dict[str, str], body: str | None) -> dict[str, Any]:
+    """Ask once and return what came back."""
+    connection = _Connection(at, timeout=SECONDS)
+    connection.request(method, path, body, {"Host": "localhost" if at.startswith("/") else at} | headers)
+    response = connection.getresponse()
+    return {"status": response.status, "headers": response.getheaders(), "body": response.read().decode()}
+
+
+@dataclass
+class Answer:
+    """What came back."""
+
+    status: int
+    body: str
+
+    @property
+    def words(self) -> str:
+        """What a person reads."""
+        return " ".join(unescape(re.sub(r"<(style|script).*?</\1>|<[^>]*>", " ", self.body, flags=re.DOTALL)).split())
+
+
+@dataclass
+class Visitor:
+    """Somebody at a desk; `user` runs the program, root where there is none."""
+
+    at: str
+    user: str | None = None
+    cookies: dict[str, str] = field(default_factory=dict)
+
+    def ask(self, method: str, path: str, body: str | None = None, **headers: str) -> Answer:
+        """Ask once; 0 is the status where nobody answers."""
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        if self.cookies:
+            sent["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        words = [sys.executable, __file__, self.at, method, path, json.dumps(sent), json.dumps(body)]
+        prefix = ("runuser", "-u", self.user, "--") if self.user else ()
+        done = subprocess.run([*prefix, *words], text=True, capture_output=True, check=False, cwd="/")
+        if done.returncode:
+            return Answer(0, done.stderr)
+        found = json.loads(done.stdout)
+        for name, value in found["headers"]:
+            if name.lower() == "set-cookie":
+                key, _, given = value.partition(";")[0].partition("=")
+                self.cookies[key] = given
+        return Answer(found["status"], found["body"])
+
+    def get(self, path: str = "/", **headers: str) -> Answer:
+        """Look at a page."""
+        return self.ask("GET", path, **headers)
+
+    def fill_in(self, path: str, **fields: str) -> Answer:
+        """Look at a page with one form that posts there, fill it in, and send it."""
+        page = self.get(path)
+        hidden = dict(re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)">', page.body))
+        if page.status != 200 or not hidden:
+            return page
+        kind = {"Content_Type": "application/x-www-form-urlencoded", "Sec_Fetch_Site": "same-origin"}
+        return self.ask("POST", path.partition("?")[0], urlencode(hidden | fields), **kind)
+
+
+def main() -> None:
+    """Ask for whoever runs this."""
+    at, method, path, headers, body = sys.argv[1:]
+    print(json.dumps(ask(at, method, path, json.loads(headers), json.loads(body))))
+
+
+if __name__ == "__main__":
+    main()
