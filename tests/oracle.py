@@ -437,21 +437,17 @@ def breaker(facts: History) -> Iterator[str]:
     were not, each time by no fault of the recipient's; a crash and a cause that may be either's are left aside. A trial
     is an answer; of those of which nothing can have left three may be made for one. Texts by hand are not held.
     """
-    state = _Breaker()
+    state, taken_in = _Breaker(), list[Fact]()
     for fact in facts:
-        match fact:
-            case Resumed() | Hoped():
-                state.hope(fact.at)
-            case LateTaken():
-                state.take_late(fact)
-            case Submitted(by="line" | "requeue"):
-                if words := state.refuses(fact):
-                    yield _say(fact, words)
-                state.learn(fact)
-            case Submitted(outcome="taken") if fact.sequence == fact.total:
-                state.close()
-            case _:
-                pass
+        if isinstance(fact, Restored):  # what a backup undid is in no row, and a person let the line go on
+            taken_in = [each for each in taken_in if each.at <= fact.copied_at]
+            state = _Breaker()
+            for each in taken_in:
+                state.take_in(each)
+            continue
+        taken_in.append(fact)
+        if (words := state.take_in(fact)) and isinstance(fact, Submitted):
+            yield _say(fact, words)
 
 
 RULES: tuple[Rule, ...] = (
@@ -589,6 +585,23 @@ class _Breaker:
     recipients: list[str] = field(default_factory=list)
     may_follow: bool = False
     pending: dict[tuple[int, int], int] = field(default_factory=dict)
+
+    def take_in(self, fact: Fact) -> str | None:
+        """Take in a fact; return why it must not be, or None."""
+        words = None
+        match fact:
+            case Resumed() | Hoped():
+                self.hope(fact.at)
+            case LateTaken():
+                self.take_late(fact)
+            case Submitted(by="line" | "requeue"):
+                words = self.refuses(fact)
+                self.learn(fact)
+            case Submitted(outcome="taken") if fact.sequence == fact.total:
+                self.close()
+            case _:
+                pass
+        return words
 
     def refuses(self, fact: Submitted) -> str | None:
         """Return why a submission must not be made now, or None; count it as a trial if it is one."""

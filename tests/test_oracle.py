@@ -393,3 +393,12 @@ def test_breaker_tries_when_there_is_hope(hope: type[Fact]) -> None:
     failed = [*outage(), *(sent(n, at, phone(n), "unknown") for n, at in ((4, 69), (5, 369), (6, 1269)))]
     assert not found(*failed, hope(at=1300), sent(7, 1569, phone(7), "unknown"))
     assert found(*failed, hope(at=1300), sent(7, 1568, phone(7), "unknown")) == {"breaker"}
+
+
+def test_breaker_goes_by_what_a_backup_has() -> None:
+    """A backup that is put back undoes outcomes of after it, and leaves those of before it."""
+    assert not found(*outage(), Restored(at=10, copied_at=8), sent(4, 12, phone(4)))
+    assert found(*outage(), Restored(at=10, copied_at=9), sent(4, 12, phone(4))) == {"breaker"}
+    again = [sent(4, 12, phone(4), "unknown"), sent(5, 15, phone(5))]
+    assert found(*outage(), Restored(at=10, copied_at=8), *again) == {"breaker"}
+    assert not found(*outage(), sent(4, 69, phone(4)), Restored(at=70, copied_at=8), sent(5, 71, phone(5)))
