@@ -38,10 +38,10 @@ class Answer:
 
     def form(self, action: str = "") -> dict[str, str]:
         """Return the hidden fields of the form that posts to a path, or of the only one."""
-        found = re.findall(r'<form [^>]*\bmethod="post" action="([^"]*)">(.*?)</form>', self.body, re.DOTALL)
-        fields = [body for path, body in found if not action or path == action]
-        assert len(fields) == 1, (action, self.body)
-        return dict(re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)">', fields[0]))
+        forms = re.findall(r"<form ([^>]*)>(.*?)</form>", self.body, re.DOTALL)
+        ours = [inside for head, inside in forms if 'method="post"' in head and f'action="{action}' in head]
+        assert len(ours) == 1, (action, self.body)
+        return dict(re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)">', ours[0]))
 
 
 class _Words(HTMLParser):
@@ -117,7 +117,8 @@ class Browser:
         if body is not None:
             named.setdefault("Content-Type", "application/x-www-form-urlencoded")
         try:
-            connection.request(method, path, body, named)
+            with suppress(BrokenPipeError, ConnectionResetError):  # it was refused before it was sent whole
+                connection.request(method, path, body, named)
             response = connection.getresponse()
             for cookie in response.headers.get_all("Set-Cookie", []):
                 name, _, value = cookie.partition(";")[0].partition("=")
