@@ -458,6 +458,14 @@ def test_what_people_knock_at_is_never_closed_by_a_limit(job: str, line: str) ->
     assert settings(f"hotlined-{job}@{line}.service", "Unit")["StartLimitIntervalSec"] == ["0"]
 
 
+@pytest.mark.parametrize("unit", OURS)
+def test_the_journal_hears_what_happened(unit: str) -> None:
+    """What daemon and desk say of what happened is kept; of the other jobs that alone which went wrong."""
+    is_quiet = settings(unit, "Service").get("LogLevelMax") == ["notice"]
+
+    assert is_quiet == (unit in JOBS and unit not in DESKS)
+
+
 @pytest.mark.parametrize("unit", DESKS)
 def test_the_desk_remembers_in_a_room_of_its_own(unit: str) -> None:
     """Who is logged in is in a folder that is the desk's alone, in memory, and stays when the desk ends."""
