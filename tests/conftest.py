@@ -1,6 +1,7 @@
 """What end-to-end tests stand on: the simulator as a program on a pty, and the real daemon beside it."""
 
 import contextlib
+import itertools
 import json
 import os
 import signal
@@ -34,7 +35,12 @@ ANSWERS = (
 SHM = "/dev/shm"
 """Where files of tests lie: what a disk costs is measured by tests that choose one (`tests/test_cost.py`)."""
 ROOM = 1 << 30  # octets
-LONGEST = ("test_year", "test_soak", "test_crash", "test_powercut", "test_explored", "test_money", "test_fuzz")
+LONGEST = (
+    *("test_year", "test_soak", "test_crash", "test_powercut", "test_explored", "test_recovery", "test_faults"),
+    *("test_promises_sending", "test_migrations", "test_hotline", "test_money", "test_fuzz", "test_sentences"),
+    *("test_members", "test_simulate", "test_flood", "test_makes", "test_scripts", "test_recording", "test_traps"),
+    "test_habits",
+)
 PATIENCE_SECONDS = 120.0  # before a test gives up; never a promise about speed
 
 
@@ -214,9 +220,20 @@ def pytest_report_header() -> str:
     return extent.header()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes longest, so that nothing long is left for the end."""
-    items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let each worker begin with files that take longest, so that nothing long is left for the end.
+
+    pytest-xdist gives each worker the same number of tests that follow each other.
+    """
+    workers = int(getattr(config, "workerinput", {}).get("workercount", 1))
+    others = iter([item for item in items if item.path.stem not in LONGEST])
+    ordered: list[pytest.Item] = []
+    for worker in range(workers):
+        share = (len(items) - len(ordered)) // (workers - worker)
+        files = LONGEST[worker::workers]
+        mine = [item for name in files for item in items if item.path.stem == name]
+        ordered += [*mine, *itertools.islice(others, max(0, share - len(mine)))]
+    items[:] = [*ordered, *others]
 
 
 @pytest.fixture(autouse=True, scope="module")
