@@ -293,7 +293,7 @@ def test_a_port_is_for_who_has_the_link(tmp_path: Path) -> None:
 
         assert refused == [403] * 5
         assert (entered.status, other.get(found[2]).status) == (200, 403)
-        assert re.search("hotlined_link=.*; HttpOnly; Path=/; SameSite=Strict", entered.headers["Set-Cookie"])
+        assert re.search("hotlined_link_[0-9]+=.*; HttpOnly; Path=/; SameSite=Strict", entered.headers["Set-Cookie"])
         assert (mine.get("/log").status, other.get("/log").status) == (200, 403)
         assert mine.get("/enter").status == 403
         assert "is blocked" in mine.act("/act/block?number=0470999999").words

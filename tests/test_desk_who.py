@@ -26,6 +26,7 @@ from hypothesis import strategies as st
 from persons import COMMAND, LINE, Person, give, needs_root
 from werkzeug.exceptions import Forbidden, TooManyRequests
 
+from hotlined import config as configuration
 from hotlined.clock import boottime
 from hotlined.control.verbs import DESK as DESKS_VERBS
 from hotlined.control.verbs import VERBS
@@ -34,6 +35,7 @@ from hotlined.desk.accounts import Account
 from hotlined.desk.app import PAGES
 from hotlined.desk.attempts import Attempts
 from hotlined.desk.logins import Logins
+from hotlined.desk.looks import Looks
 from hotlined.desk.memory import Memory
 from hotlined.desk.roles import Role
 from hotlined.desk.sessions import IDLE_SECONDS, WHOLE_SECONDS, Sessions
@@ -602,6 +604,47 @@ def test_accounts_that_make_no_sense_let_nobody_in(tmp_path: Path, content: str)
 def test_nobody_has_no_password() -> None:
     """What a password is tried at where there is no such account fits none."""
     assert not accounts.NOBODY.fits("")
+
+
+@needs_root
+def test_accounts_that_cannot_be_read_are_told(house: House) -> None:
+    """Behind a proxy everybody hears that nobody can log in, and nobody is let in."""
+    house.add("anna", "admin")
+    with house.desk():
+        browser = house.proxy()
+        assert log_in(browser, "anna") == 303
+        (house.folder / "main.accounts").write_text("{")
+        refused = browser.get("/log")
+        assert (refused.status, "main.accounts holds no accounts" in refused.words) == (503, True)
+        assert browser.get("/login").status == 503
+
+
+# ---- what people looked at
+
+
+def test_no_page_waits_until_it_is_written_down_who_looked(tmp_path: Path) -> None:
+    """While the database is locked looking goes on; it is written down once that is over, once for each hour."""
+    line = Filled(tmp_path)
+    contact = line.text()
+    looks, config = Looks(), configuration.load(line.config)
+    with line.db, closing(sqlite3.connect(line.database)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        for _ in range(3):
+            looks.note(config, "anna", "look", contact_id=contact)
+            looks.note(config, "anna", "look_through", subject=KEVIN)
+        looks.note(config, "bea", "look", contact_id=contact)
+        looks.note(config, "bea", "look", contact_id=99)
+        assert line.db.all("SELECT 1 FROM events WHERE kind = 'look'") == []
+        other.rollback()
+        found = "SELECT contact_id, detail FROM events WHERE kind = 'look' ORDER BY id"
+        wait_until(lambda: len(line.db.all(found)) == 3, "it is written down")
+        looks.close()
+
+        assert [tuple(row) for row in line.db.all(found)] == [
+            (contact, "by anna"),
+            (None, "+3247…456 by anna"),
+            (contact, "by bea"),
+        ]
 
 
 # ---- the desk's own user

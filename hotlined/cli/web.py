@@ -244,12 +244,13 @@ def _serve_port(settings: Settings, port: int) -> None:
 
     config = settings.config()
     prepare(config)
-    door = who.LinkDoor.new(settings.who)
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((_LOCAL, port))
         listener.listen()
+        bound = listener.getsockname()[1]
+        door = who.LinkDoor.new(settings.who, bound)
         print_wrapped("Open this in your browser; it works once, and is for you alone. Ctrl-C ends the desk.")
-        click.echo(f"http://{_LOCAL}:{listener.getsockname()[1]}/enter?token={door.token}")
+        click.echo(f"http://{_LOCAL}:{bound}/enter?token={door.token}")
         sys.stdout.flush()
         serving.serve(app.make(config, door, memory.secret(None), settings.broken), listener, idle_seconds=None)

@@ -42,7 +42,7 @@ PAGES: tuple[Page, ...] = (
 """Every page."""
 NEEDS: Mapping[str, Role | None] = {"static": None} | {page.name: page.needs for page in PAGES}
 """What a visitor needs for each: what is not in this table is served to nobody."""
-_STATUS = {2: HTTPStatus.BAD_REQUEST, 69: HTTPStatus.SERVICE_UNAVAILABLE, 75: HTTPStatus.CONFLICT}
+_STATUS = {2: 400, 69: 503, 75: 409, 78: 503}
 """The status for an error of ours, by its exit code."""
 
 _logger = logging.getLogger(__name__)

@@ -1,26 +1,22 @@
 """One visit, for the pages: who visits, the line, its database."""
 
 import contextlib
-import logging
-import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from flask import Response, after_this_request, current_app, g
+from flask import current_app, g
 
 from hotlined.config import Config
 from hotlined.control.client import decide
+from hotlined.desk.looks import Looks
 from hotlined.desk.who import Door, Visitor
-from hotlined.errors import HotlinedError
 from hotlined.reports.in_force import Broken
 from hotlined.reports.line import LineReport, report_line, require_daemons_database
 from hotlined.store.database import Database
 from hotlined.store.opening import open_beside_daemon
 
 EXTENSION = "hotlined"
-
-_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +28,7 @@ class Desk:
     secret: bytes = field(repr=False)
     broken: Broken | None = None
     """What is wrong with the configuration's file, where the line is shown by what is in force instead."""
+    looks: Looks = field(default_factory=Looks)
 
 
 def desk() -> Desk:
@@ -65,28 +62,12 @@ def reading() -> Iterator[Database]:
 
 def looked_at(contact_id: int) -> None:
     """Record that the visitor looks at a contact."""
-    _looked("look", contact_id=contact_id)
+    desk().looks.note(line(), visitor().name, "look", contact_id=contact_id)
 
 
 def looked_through(subject: str) -> None:
     """Record that the visitor looks at a number, which is masked there, or through a list, which is named."""
-    _looked("look_through", subject=subject)
-
-
-def _looked(verb: str, **arguments: Any) -> None:
-    """Record it once the page is on its way; what fails is in the journal alone, for a page is shown all the same."""
-    config, name = line(), visitor().name
-
-    def record() -> None:
-        try:
-            decide(config, name, verb, **arguments)
-        except (HotlinedError, sqlite3.Error) as error:
-            _logger.warning("that somebody looked could not be recorded: %s", error)
-
-    @after_this_request
-    def _(response: Response) -> Response:
-        response.call_on_close(record)
-        return response
+    desk().looks.note(line(), visitor().name, "look_through", subject=subject)
 
 
 def decided(verb: str, **arguments: Any) -> Any:

@@ -26,7 +26,6 @@ from hotlined.desk.serving import PEER
 from hotlined.errors import ConfigError
 from hotlined.peer import Peer, overflow_uid
 
-LINK_COOKIE = "hotlined_link"
 SESSION_COOKIE = "__Host-hotlined"  # a browser takes a name like that from this host alone, and over TLS
 _FORWARDED = ("forwarded", "via")
 _FORWARDED_BEGIN = ("x-forwarded-", "tailscale-")
@@ -140,16 +139,17 @@ class LinkDoor:
     name: str
     token: str
     cookie: str
+    cookie_name: str
     used: set[str]
 
     @classmethod
-    def new(cls, name: str) -> "LinkDoor":
-        """Return a door for a person, whose link nobody can guess."""
-        return cls(name, secrets.token_urlsafe(), secrets.token_urlsafe(), set())
+    def new(cls, name: str, port: int) -> "LinkDoor":
+        """Return a door for a person, whose link nobody can guess; a browser has one jar of cookies for all ports."""
+        return cls(name, secrets.token_urlsafe(), secrets.token_urlsafe(), f"hotlined_link_{port}", set())
 
     def visitor(self, request: Request) -> Visitor | None:
         """Return the person, where the request brings the cookie."""
-        if _same(request.cookies.get(LINK_COOKIE, ""), self.cookie):
+        if _same(request.cookies.get(self.cookie_name, ""), self.cookie):
             return Visitor(self.name, Role.ADMIN)
         raise Forbidden("Open the link that `hotlined web` printed. It works once: start it again for another browser.")
 

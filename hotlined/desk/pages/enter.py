@@ -5,7 +5,7 @@ from werkzeug.exceptions import NotFound
 
 from hotlined.desk.routes import Page
 from hotlined.desk.visit import desk
-from hotlined.desk.who import LINK_COOKIE, LinkDoor
+from hotlined.desk.who import LinkDoor
 
 NAME = "enter"
 """The one page that is asked for before anybody is known."""
@@ -22,7 +22,7 @@ def show() -> Response:
         raise NotFound
     cookie = door.exchange(request.args.get("token", ""))
     response = make_response(render_template("enter.html"))
-    response.set_cookie(LINK_COOKIE, cookie, httponly=True, samesite="Strict")
+    response.set_cookie(door.cookie_name, cookie, httponly=True, samesite="Strict")
     return response
 
 
