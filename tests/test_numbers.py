@@ -25,7 +25,7 @@ from hotlined.store.line import note_hold, note_own_number
 from hotlined.words.reasons import REASONS
 
 TOM, PROXIMUS, LONDON = "+32470999999", "8850", "+447400123456"
-KEYS = ["number", "contacts", "first_at", "last_at", "answers", "segments", "blocked", "opted_out"]
+KEYS = ["number", "contacts", "first_at", "last_at", "last_id", "answers", "segments", "blocked", "opted_out"]
 DAY = 86_400.0
 AT_ONCE = {"text": ANSWER, "delay": "0s"}
 NEAR = 900  # seconds: the line's minutes run ahead of the command's clock
@@ -75,7 +75,7 @@ def test_each_number_is_summed_up(busy: Filled) -> None:
     assert set(everyone) == {KEVIN, LEA, TOM, None}
     assert list(everyone[KEVIN]) == KEYS
     assert list(everyone[KEVIN].values())[1:] == [
-        2, "2026-11-24T22:01:00.000Z", "2026-11-24T22:11:00.000Z", 1, 2, False, False,
+        2, "2026-11-24T22:01:00.000Z", "2026-11-24T22:11:00.000Z", 3, 1, 2, False, False,
     ]  # fmt: skip
     assert (everyone[LEA]["contacts"], everyone[LEA]["answers"], everyone[LEA]["blocked"]) == (1, 0, True)
     assert (everyone[TOM]["contacts"], everyone[TOM]["last_at"], everyone[TOM]["blocked"]) == (0, None, True)
@@ -355,7 +355,7 @@ def test_a_number_has_its_history(busy: Filled) -> None:
     """However it is written, a number's contacts follow: as the log has them, the newest -n."""
     told = asked(busy, "0470/12.34.56")
 
-    assert [*told][:8] == KEYS
+    assert [*told][:9] == KEYS
     assert (told["number"], told["country"], told["line_type"], told["segments"]) == (KEVIN, "BE", "mobile", 2)
     assert told["history"] == busy.log("--number", KEVIN)
     assert [each["text"] for each in asked(busy, KEVIN, "-n", "1")["history"]] == ["Réponds !"]

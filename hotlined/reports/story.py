@@ -18,7 +18,7 @@ _EVENTS = {
     "tag": "Tagged {detail}",
     "untag": "Tag taken off: {detail}",
     "keep": "Kept {detail}",
-    "keep_no_more": "No longer kept, {detail}",
+    "unkeep": "No longer kept, {detail}",
     "cancel": "Answer cancelled {detail}",
     "look": "Looked at {detail}",
     "requeue": "Answer queued again {detail}",

@@ -24,7 +24,8 @@ class Act:
     """A decision: its verb at the control program, who may take it, and what it takes.
 
     `takes` reads each argument from a form's field and raises an error of ours where it makes no sense. `question` is
-    asked before; `carry_out` decides and says what came of it.
+    asked before; `carry_out` decides and says what came of it. A form whose page shows that by itself leads on at once:
+    `then` is `review`, to the next text, or `back`.
     """
 
     verb: str
@@ -47,8 +48,11 @@ class Act:
             question = self.question(arguments)
             return render_template("ask.html", act=self, arguments=arguments, question=question, back=back)
         words = self.carry_out(arguments)
-        if request.form.get("then") == "review":
-            return redirect(_on_in_review(self.verb, arguments), 303)
+        match request.form.get("then"):
+            case "review":
+                return redirect(_on_in_review(self.verb, arguments), 303)
+            case "back":
+                return redirect(back, 303)
         return render_template("done.html", act=self, words=words, back=back, where=where)
 
 

@@ -1,0 +1,543 @@
+"""The desk's pages: what each shows is what the command says, and each act is the command's decision."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from conftest import Open, wait_until
+from desk import Answer, Browser, Desk
+from filled import KEVIN, LEA, Filled
+from persons import user_name
+
+from hotlined.desk.app import NEEDS, PAGES
+from hotlined.desk.pages.acts import ACTS
+from hotlined.desk.roles import Role
+from hotlined.reports.review import TAG_KEYS
+from hotlined.store import decisions
+
+TROLL, CALLER, DAVE, MANY = "+32485556677", "+32477998877", "+32479001122", 120
+
+
+def fill(line: Filled) -> None:
+    """Fill a line: Kevin is answered and reacts, Léa's answer waits, the troll is blocked, two call, Dave's is lost."""
+    line.judge(line.text("Salut beauté 😍"))
+    line.send()
+    line.judge(line.text("ok désolé"))
+    line.judge(line.text("Je sais où tu habites"))
+    line.judge(line.text("Coucou, tu dors ?", sender=LEA), delay=3600)
+    for number in range(3):
+        line.judge(line.text(f"réponds {number}\nou pas", sender=TROLL), delay=3600)
+    line.judge(line.call(CALLER), delay=3600)
+    line.db.execute("UPDATE contacts SET originator = NULL WHERE id = ?", line.call("+32477998878"))
+    line.judge(line.text("Hello", sender=DAVE))
+    line.send((9, None))
+    decisions.block(line.db, TROLL, "somebody", line.now())
+    decisions.tag(line.db, 2, "apology", "anna", line.now())
+    assert line.run("keep", "3").exit_code == 0
+
+
+@pytest.fixture(scope="module")
+def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
+    """Give a line that is looked at."""
+    filled = Filled(tmp_path_factory.mktemp("line"))
+    with filled.db:
+        fill(filled)
+        yield filled
+
+
+@pytest.fixture(scope="module")
+def browser(line: Filled) -> Iterator[Browser]:
+    """Give a browser at its desk; nothing fails there."""
+    with Desk(line.config) as desk:
+        yield desk.browser()
+        desk.end()
+        assert "Traceback" not in desk.journal
+
+
+@pytest.fixture
+def busy(tmp_path: Path) -> Iterator[tuple[Filled, Browser]]:
+    """Give a line that is decided about, and a browser at its desk."""
+    filled = Filled(tmp_path)
+    with filled.db, Desk(filled.config) as desk:
+        fill(filled)
+        yield filled, desk.browser()
+        desk.end()
+        assert "Traceback" not in desk.journal
+
+
+def shown(page: Answer) -> list[int]:
+    """Return the contacts that a page lists, in its order."""
+    return [int(each) for each in re.findall(r'<a href="/contact/(\d+)"><span', page.body)]
+
+
+def plain(text: str) -> str:
+    """Put the blanks of what a command prints together, as the words of a page have them."""
+    return " ".join(text.split())
+
+
+# ---- the overview
+
+
+def test_the_overview_says_who_came_and_what_waits(browser: Browser) -> None:
+    """It says when the last contact came, what waits and what is spent; below are the last contacts."""
+    page = browser.get("/")
+
+    assert re.search(r"Not answering\. No contact today; the last came on 24 Nov .*2 answers wait\.", page.words)
+    assert "4 of 3,000 segments are spent in the last 30 days." in page.words
+    assert shown(page) == [10, 9, 8, 7, 6]
+
+
+def test_a_line_that_answers_says_so_and_is_paused_by_one_button(open_line: Open) -> None:
+    """A real daemon: answering, the contact of today, a text by hand; the pause asks first, and ends the same way."""
+    line = open_line(sim_size=10, me_size=0)
+    line.start()
+    line.wait_state("ready")
+    line.sim.do("deliver", from_=KEVIN, text="Salut")
+    wait_until(lambda: line.count("SELECT count(*) FROM answers WHERE state = 'sent'"), "an answer")
+    line.cli("send", LEA, "Tout va bien.")
+    with Desk(line.config) as desk:
+        browser = desk.browser()
+        assert "Answering. 1 contact today, the last just now." in browser.get("/").words
+        assert re.search(
+            rf"{LEA.replace('+', '.')} {user_name(0)} \(send\) ✓sent Tout va bien\.", browser.get("/by-hand").words
+        )
+        asked = browser.get("/act/pause")
+        assert "Send nothing until somebody resumes?" in asked.words
+        assert "Answering." in browser.get("/").words
+        done = browser.act("/act/pause")
+        assert "Paused: nothing is sent until hotlined resume." in done.words
+        paused = browser.get("/").words
+        assert "Paused: nobody is answered." in paused
+        assert f"Paused by {user_name(0)}: nothing is sent." in paused
+        assert "Answers go out again." in browser.act("/act/resume").words
+        assert "Answering." in browser.get("/").words
+
+
+# ---- the log
+
+FILTERS: Mapping[str, tuple[dict[str, Any], list[str]]] = {
+    "everything": ({}, []),
+    "since": ({"since": "2026-11-24T22:05Z"}, ["--since", "2026-11-24T22:05Z"]),
+    "until": ({"until": "2026-11-24T22:05Z"}, ["--until", "2026-11-24T22:05Z"]),
+    "a day": ({"since": "2026-11-24", "until": "2026-11-24"}, ["--since", "2026-11-24", "--until", "2026-11-24"]),
+    "number": ({"number": "0470/12 34 56"}, ["--number", "0470/12 34 56"]),
+    "withheld": ({"number": "withheld"}, ["--number", "withheld"]),
+    "kind": ({"kinds": "call"}, ["--kind", "call"]),
+    "two kinds": ({"kinds": ["call", "text"]}, ["--kind", "call", "--kind", "text"]),
+    "verdict": ({"verdicts": "suppress"}, ["--verdict", "suppress"]),
+    "reason": ({"reasons": ["pending", "cooldown"]}, ["--reason", "pending", "--reason", "cooldown"]),
+    "state": ({"states": "queued"}, ["--state", "queued"]),
+    "tag": ({"tag": "Apology"}, ["--tag", "Apology"]),
+    "kept": ({"kept": "1"}, ["--kept"]),
+    "search": ({"search": "HABITES"}, ["--search", "HABITES"]),
+    "several": ({"search": "réponds", "states": "cancelled"}, ["--search", "réponds", "--state", "cancelled"]),
+    "nothing": ({"tag": "other"}, ["--tag", "other"]),
+}
+
+
+@pytest.mark.parametrize("name", FILTERS)
+def test_the_log_has_every_filter_of_the_command(line: Filled, browser: Browser, name: str) -> None:
+    """What a filter finds is what the command finds, the newest first."""
+    query, options = FILTERS[name]
+    page = browser.get(f"/log?{urlencode(query, doseq=True)}")
+
+    assert page.status == 200
+    assert shown(page) == [contact["id"] for contact in line.log(*options)][::-1]
+    assert ("No contact is like that." in page.words) == (name == "nothing")
+    assert ("Only contacts that fit the filter are shown." in page.words) == bool(query)
+
+
+def test_every_filter_is_among_them(line: Filled) -> None:
+    """The options of `log` that choose contacts are those that are tried above, and those of the form."""
+    listed = set(re.findall(r"--[a-z-]+", line.run("log", "--help").output))
+    others = {"--follow", "--by-hand", "--json", "--csv", "--no-pager", "--help"}
+
+    assert listed - others == {option for _, options in FILTERS.values() for option in options if option[:2] == "--"}
+
+
+def test_the_form_keeps_what_was_filled_in(browser: Browser) -> None:
+    """Whoever filters sees by what, and can change it."""
+    page = browser.get("/log?search=%22%3Cb%3E&states=queued&kept=1&number=0470").body
+
+    assert 'name="search" value="&#34;&lt;b&gt;"' in page
+    assert 'name="states" value="queued" checked' in page
+    assert 'name="kept" value="1" checked' in page
+    assert page.count(" checked") == 2
+
+
+def test_older_contacts_are_a_page_away(tmp_path: Path) -> None:
+    """From page to page every contact is shown once, and the filter stays."""
+    filled = Filled(tmp_path)
+    with filled.db, Desk(filled.config) as desk:
+        ids = [filled.text(f"{'salut' if number % 2 else 'bonjour'} {number}") for number in range(MANY)]
+        for query, expected in (("", ids), ("search=salut", ids[1::2])):
+            path, found = f"/log?{query}", []
+            while path:
+                page = desk.browser().get(path)
+                found += shown(page)
+                older = re.search(r'href="(/log\?[^"]*)" rel="next"', page.body)
+                path = older[1].replace("&amp;", "&") if older else ""
+            assert found == expected[::-1]
+
+
+# ---- a contact
+
+
+def looked(line: Filled, browser: Browser, contact_id: int) -> Answer:
+    """Look at a contact that somebody has looked at: that is an event of it, once in an hour."""
+    look = "SELECT 1 FROM events WHERE kind = 'look' AND contact_id = ?"
+    browser.get(f"/contact/{contact_id}")
+    wait_until(lambda: line.db.one(look, contact_id), "what is looked at is recorded")
+    return browser.get(f"/contact/{contact_id}")
+
+
+@pytest.mark.parametrize("contact_id", range(1, 11))
+def test_a_contact_says_what_show_says(line: Filled, browser: Browser, contact_id: int) -> None:
+    """Every label and value of `show` stands on the page of the contact, and nothing else."""
+    page = looked(line, browser, contact_id)
+    listed = re.findall(r"<div><dt>.*?</dt> <dd>.*?</dd></div>", page.body, re.DOTALL)
+
+    assert len(listed) > 6
+    assert Answer(200, {}, "\n".join(listed)).words == plain(line.run("show", str(contact_id)).stdout)
+
+
+def test_a_contact_is_a_story_in_time(line: Filled, browser: Browser) -> None:
+    """What came, why it is answered, each step of the answer, in the order of time; then what people did."""
+    story = steps(looked(line, browser, 10))
+
+    assert [re.sub("at .* 22:..", "at 22:00", words) for _, words in story] == [
+        "The text came.",
+        "It is to be answered: this number was never answered before.",
+        "The answer is queued, to go at 22:00.",
+        "Segment 1 of the answer is given to the modem.",
+        "Segment 1 of the answer: the network took it.",
+        "Segment 2 of the answer is given to the modem.",
+        "Segment 2 of the answer: perhaps sent.",
+        f"Looked at by {user_name(0)}.",
+    ]
+    times = [at for at, _ in story if at]
+    assert times == sorted(times)
+    assert len(times) == len(story) - 1
+
+
+def test_what_people_did_is_in_it(browser: Browser) -> None:
+    """Tags, what is kept, and a cancelled answer are told, each with who did it."""
+    assert ("Tagged apology by anna.") in [words for _, words in steps(browser.get("/contact/2"))]
+    assert any(re.fullmatch(r"Kept by \S.*\.", words) for _, words in steps(browser.get("/contact/3")))
+    assert steps(browser.get("/contact/5"))[-1][1] == "The answer is cancelled: the number is blocked."
+
+
+def steps(page: Answer) -> list[tuple[str, str]]:
+    """Return the steps of a contact: when, and in words."""
+    found = re.search(r'<ol class="story">(.*?)</ol>', page.body, re.DOTALL)
+    assert found
+    return re.findall(r"<li>(?:<time datetime=\"([^\"]*)\">[^<]*</time>\s*)?<span>(.*?)</span>", found[1])
+
+
+def test_a_contact_that_there_is_not(browser: Browser) -> None:
+    """It is no page, and no bug."""
+    for path in ("/contact/99", "/person/99", "/contact/x", "/contact/0"):
+        assert browser.get(path).status == 404
+    assert "There is no contact 99." in browser.get("/contact/99").words
+
+
+# ---- numbers
+
+
+@pytest.mark.parametrize("order", ["last", "contacts", "first"])
+def test_the_numbers_are_those_of_the_command(line: Filled, browser: Browser, order: str) -> None:
+    """The same, in the same order, the last of the command first; each leads to its person."""
+    page = browser.get(f"/numbers?sort={order}")
+    listed = [json.loads(each) for each in line.run("numbers", "--json", "--sort", order).stdout.splitlines()][::-1]
+    rows = re.findall(r'<tr role="row">\s*<td(.*?)</tr>', page.body, re.DOTALL)
+
+    assert len(rows) == len(listed) == 6
+    for row, who in zip(rows, listed, strict=True):
+        words = Answer(200, {}, f"<td{row}").words
+        assert words.startswith(who["number"] or "withheld")
+        assert f"{who['contacts']} contact" in words
+        assert f"{who['answers']} answer" in words
+        assert f" {who['segments']} " in words
+        assert ("blocked" in words) == who["blocked"]
+        assert f"/person/{who['last_id']}" in row
+
+
+@pytest.mark.parametrize("path", ["/person/1", "/person?number=0470/12.34.56"])
+def test_a_person_says_what_number_says(line: Filled, browser: Browser, path: str) -> None:
+    """By a contact of it or in any spelling: everything that `number` says, and its contacts."""
+    page = browser.get(path)
+    head, _, _ = line.run("number", KEVIN).stdout.partition("\n\n")
+    # how long it takes until the next answer changes from one look to the next
+    said = [plain(each) for each in head.splitlines() if "next answer" not in each]
+
+    assert len(said) > 4
+    assert [each for each in said if each not in page.words] == []
+    assert "next answer in" in page.words
+    assert shown(page) == [3, 2, 1]
+
+
+def test_who_withholds_a_number_is_looked_for_in_the_log(browser: Browser) -> None:
+    """Nobody can tell those apart: the page leads to all of them."""
+    page = browser.get("/person/9")
+
+    assert (page.status, page.headers["Location"]) == (302, "/log?number=withheld")
+
+
+NONSENSE = """
+/person /person?number=x /person?number=withheld /numbers?sort=x /log?since=x /log?tag=a+b /log?before=x
+/log?number=%2B3247%E2%80%A656 /review?after=x /stats?since=x /stats?by=x /stats?since=1d&until=2d
+/act/block?number=8850 /act/tag?contact_id=0&word=x /act/tag?contact_id=1
+"""
+
+
+@pytest.mark.parametrize("path", NONSENSE.split())
+def test_what_makes_no_sense_is_refused_with_what_to_write(browser: Browser, path: str) -> None:
+    """It is a page that says what is wrong."""
+    answer = browser.get(path)
+
+    assert answer.status == 400
+    assert len(answer.words) > len("Bad Request – hotlined")
+
+
+# ---- review
+
+
+def test_a_review_goes_from_text_to_text(busy: tuple[Filled, Browser]) -> None:
+    """A tag leads to the next reaction and can be undone; what is kept wants its tag still; a text is skipped."""
+    line, browser = busy
+    line.judge(line.text("Pardon"))
+    page = browser.get("/review")
+    assert "Contact 3, 2 left" in page.words
+    assert "Je sais où tu habites" in page.words
+    assert [word for word in TAG_KEYS.values() if f"{word.capitalize()} " in page.words] == list(TAG_KEYS.values())
+
+    again = follow(browser, press(browser, page, "/act/keep_no_more", 0))
+    assert "Contact 3, 2 left" in again.words
+    kept = follow(browser, press(browser, again, "/act/keep", 0))
+    assert "Contact 3 is kept. It still wants a tag." in kept.words
+    tagged = follow(browser, press(browser, kept, "/act/tag", 2))
+    assert "Contact 3: #threat" in tagged.words
+    assert "Contact 11, 1 left" in tagged.words
+    undone = follow(browser, press(browser, tagged, "/act/untag", 0))
+    assert "Contact 3, 2 left" in undone.words
+    skipped = browser.get("/review?after=3")
+    assert "Contact 11, 1 left" in skipped.words
+    end = follow(browser, press(browser, skipped, "/act/tag", 0))
+    assert "Nothing is left after contact 11." in end.words
+    assert [contact["tags"] for contact in line.log("--number", KEVIN)] == [[], ["apology"], [], ["apology"]]
+
+
+def test_a_review_of_every_text_has_first_contacts(busy: tuple[Filled, Browser]) -> None:
+    """As with `tag --next --all`, every text without a tag comes, the oldest first, and calls do not."""
+    line, browser = busy
+    page, seen = browser.get("/review?all=1"), []
+    while found := re.search(r"Contact (\d+) ", page.words.partition("What")[0].rpartition("Every text")[2]):
+        seen.append(int(found[1]))
+        page = browser.get(f"/review?all=1&after={found[1]}")
+
+    assert seen == decisions.untagged(line.db, reactions=False) == [1, 3, 4, 5, 6, 7, 10]
+
+
+def press(browser: Browser, page: Answer, action: str, number: int) -> Answer:
+    """Press the button of one of the forms of a page that post to a path."""
+    forms = re.findall(rf'<form [^>]*method="post" action="{action}">(.*?)</form>', page.body, re.DOTALL)
+    fields = re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)">', forms[number])
+    return browser.post(action, dict(fields))
+
+
+def follow(browser: Browser, answer: Answer) -> Answer:
+    """Go where an act leads on."""
+    assert answer.status == 303, answer.words
+    return browser.get(answer.headers["Location"])
+
+
+# ---- figures
+
+
+@pytest.mark.parametrize(
+    ("query", "options"),
+    [("", []), ("since=2026-11-24&until=2026-11-24", ["--since", "2026-11-24", "--until", "2026-11-24"]),
+     ("since=2026-11-24&by=hour", ["--since", "2026-11-24", "--by", "hour"])],
+)  # fmt: skip
+def test_the_figures_are_the_page_of_stats(line: Filled, browser: Browser, query: str, options: list[str]) -> None:
+    """The same figures, sentences and tables for the period that is asked for, and no number."""
+    page = browser.get(f"/stats?{query}")
+    written = line.run("stats", "--html", "-", *options).stdout
+    minute = re.compile(r"\d+:\d\d")  # the period ends now
+
+    def tables(body: str) -> list[str]:
+        return re.findall(r"<(?:dl class=\"tiles\"|table).*?</(?:dl|table)>", body, re.DOTALL)
+
+    def sentences(body: str) -> list[str]:
+        found = re.search(r"<h2>In words</h2>(.*?)</section>", body, re.DOTALL)
+        assert found
+        return [minute.sub("", each) for each in re.findall("<p>.*?</p>", found[1])]
+
+    assert sentences(page.body) == sentences(written) != []
+    assert tables(page.body)[:3] == tables(written)[:3] != []
+    assert KEVIN not in page.body
+    assert "style=" not in page.body
+    assert browser.get("/stats.css").headers["Content-Type"].startswith("text/css")
+
+
+# ---- acts
+
+ACTED: Mapping[str, tuple[dict[str, Any], str, str]] = {
+    "pause": ({}, "Paused: nothing is sent until hotlined resume.", "by {who}"),
+    "resume": ({}, "It was not paused.", "by {who}"),
+    "block": ({"number": CALLER}, f"{CALLER} is blocked. 1 answer that waited for it will not be sent.", "by {who}"),
+    "unblock": ({"number": TROLL}, f"{TROLL} is not blocked any more.", "by {who}"),
+    "optin": ({"number": KEVIN}, f"{KEVIN} had not opted out.", "by {who}"),
+    "requeue": ({"contact_id": 10}, "The answer to contact 10 is queued again.", "by {who}"),
+    "cancel": ({"contact_id": 4}, "The answer to contact 4 is cancelled.", "by {who}"),
+    "tag": ({"contact_id": 3, "word": "Menace"}, "Contact 3 is tagged menace.", "menace by {who}"),
+    "untag": ({"contact_id": 2, "word": "apology"}, "Contact 2 is no longer tagged apology.", "apology by {who}"),
+    "keep": ({"contact_id": 2}, "Contact 2 is kept", "by {who}"),
+    "keep_no_more": ({"contact_id": 3}, "Contact 3 ages like any other again.", "by {who}"),
+}
+"""For each act what it takes, what is said, and how its event ends."""
+
+
+def test_every_act_asks_and_is_recorded_with_the_name(busy: tuple[Filled, Browser]) -> None:
+    """Asked for it is a question that changes nothing; posted it is done, said, and in the events with the name."""
+    line, browser = busy
+    assert ACTED.keys() == {act.verb for act in ACTS}
+    for verb, (fields, words, detail) in ACTED.items():
+        path = f"/act/{verb}?{urlencode(fields)}"
+        counted = line.db.value("SELECT count(*) FROM events WHERE kind <> 'look'")
+        asked = browser.get(path)
+        assert asked.words.endswith("No"), asked.words
+        assert "?" in asked.words
+        assert line.db.value("SELECT count(*) FROM events WHERE kind <> 'look'") == counted
+        assert words in browser.act(path).words, verb
+        event = line.db.the("SELECT kind, detail FROM events WHERE kind <> 'look' ORDER BY id DESC LIMIT 1")
+        assert event["kind"] == {"keep_no_more": "unkeep"}.get(verb, verb)
+        assert event["detail"].endswith(detail.format(who=user_name(0)))
+        browser.act("/act/resume")
+
+
+def test_a_button_of_a_contact_leads_back_to_it(busy: tuple[Filled, Browser]) -> None:
+    """Tags and what is kept are seen there at once, without a page between."""
+    line, browser = busy
+    page = follow(browser, press(browser, browser.get("/contact/4"), "/act/tag", 1))
+    assert "#insult" in page.words
+    page = follow(browser, press(browser, page, "/act/keep", 0))
+    assert f"(kept by {user_name(0)}, " in page.words
+    page = follow(browser, press(browser, page, "/act/untag", 0))
+    page = follow(browser, press(browser, page, "/act/keep_no_more", 0))
+    assert "#insult" not in page.words
+    assert "(kept" not in page.words
+    own = re.findall(r'<form [^>]*action="/act/tag">(.*?)</form>', page.body, re.DOTALL)[-1]
+    fields = dict(re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)">', own))
+    assert "#bla-bla" in follow(browser, browser.post("/act/tag", fields | {"word": "Bla-Bla"})).words
+    assert line.log("--tag", "bla-bla")[0]["id"] == 4
+
+
+def test_an_act_that_is_too_late_says_why(busy: tuple[Filled, Browser]) -> None:
+    """What the command refuses is refused with the same words."""
+    _, browser = busy
+    for path, words in (
+        ("/act/cancel?contact_id=10", "The answer to contact 10 may have left."),
+        ("/act/requeue?contact_id=4", "The answer to contact 4 still waits."),
+        ("/act/cancel?contact_id=2", "Contact 2 has no answer."),
+    ):
+        answer = browser.act(path)
+        assert (answer.status, words in answer.words) == (409, True), answer.words
+    assert "There is no contact 99." in browser.act("/act/tag?contact_id=99&word=x").words
+
+
+def test_the_buttons_of_a_page_are_the_acts_that_make_sense(browser: Browser) -> None:
+    """A contact offers what its answer allows, a person what is not decided about it yet."""
+
+    def offered(path: str) -> set[str]:
+        return set(re.findall(r'action="/act/([a-z_]+)"', browser.get(path).body))
+
+    assert offered("/contact/1") == {"tag", "keep"}
+    assert offered("/contact/10") == {"tag", "keep", "requeue"}
+    assert offered("/contact/2") == {"tag", "untag", "keep"}
+    assert offered("/contact/3") == {"tag", "keep_no_more"}
+    assert offered("/contact/4") == {"tag", "keep", "cancel"}
+    assert offered("/person/1") == {"block"}
+    assert offered("/person/5") == {"unblock"}
+    assert offered("/") == {"pause"}
+
+
+def test_acts_need_the_roles_that_are_promised() -> None:
+    """Figures see no text; readers decide nothing; volunteers tag and keep; whom the line answers is for admins."""
+    needs = {name: needed for name, needed in NEEDS.items() if needed}
+    volunteers = {"act_tag", "act_untag", "act_keep", "act_keep_no_more", "review"}
+    readers = {"log", "by_hand", "contact", "numbers", "person", "person_of"}
+
+    assert {name for name, needed in needs.items() if needed is Role.VOLUNTEER} == volunteers
+    assert {name for name, needed in needs.items() if needed is Role.READER} == readers
+    assert {name for name, needed in needs.items() if needed is Role.FIGURES} >= {"overview", "stats", "stats_style"}
+    assert {name for name, needed in needs.items() if needed is Role.ADMIN} == {
+        f"act_{verb}" for verb in ("block", "unblock", "optin", "cancel", "pause", "resume", "requeue")
+    }
+
+
+# ---- for everyone
+
+LOOKS = ["/", "/log", "/log?tag=other", "/by-hand", "/contact/1", "/contact/2", "/contact/9", "/numbers", "/person/1",
+         "/review", "/review?all=1", "/stats", "/act/pause", "/act/block?number=0470123456", "/none"]  # fmt: skip
+
+
+class Structure(HTMLParser):
+    """What a screen reader goes by: landmarks, headings, labels, table headers, ids."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.ids: list[str] = []
+        self.named_by: list[str] = []
+        self.unlabelled: list[str] = []
+        self.heads_without_scope = 0
+        self._labels = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note a tag."""
+        given = dict(attrs)
+        self.tags.append(tag)
+        self.ids += [given["id"] or ""] if "id" in given else []
+        self.named_by += (given.get("aria-labelledby") or "").split()
+        self._labels += tag == "label"
+        hidden = given.get("type") in {"hidden", "submit"}
+        if tag in {"input", "select", "textarea"} and not hidden and not self._labels:
+            self.unlabelled.append(str(given))
+        self.heads_without_scope += tag == "th" and "scope" not in given
+        assert not any(name.startswith("on") or name == "style" for name in given), given
+
+    def handle_endtag(self, tag: str) -> None:
+        """Note where a label ends."""
+        self._labels -= tag == "label"
+
+
+@pytest.mark.parametrize("path", LOOKS)
+def test_a_page_has_what_a_screen_reader_goes_by(browser: Browser, path: str) -> None:
+    """One main part and one first heading, a title, names for what is filled in, headers of tables, no id twice."""
+    page = browser.get(path)
+    seen = Structure()
+    seen.feed(page.body)
+
+    assert (seen.tags.count("h1"), seen.tags.count("main"), seen.tags.count("nav")) == (1, 1, 1)
+    assert re.search(r'<html lang="en">.*<title>[^<]+ – hotlined</title>', page.body, re.DOTALL)
+    assert seen.unlabelled == []
+    assert seen.heads_without_scope == 0
+    assert len(seen.ids) == len({*seen.ids})
+    assert set(seen.named_by) <= set(seen.ids)
+    levels = [int(tag[1]) for tag in seen.tags if re.fullmatch("h[1-6]", tag)]
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+
+
+def test_every_page_is_among_them() -> None:
+    """A new page is looked at, too."""
+    paths = {each.partition("?")[0] for each in LOOKS}
+    shows = {page.path for page in PAGES if page.needs and not page.path.startswith(("/act/", "/person", "/stats.css"))}
+
+    assert {path.replace("<int:contact_id>", "1") for path in shows} <= paths
