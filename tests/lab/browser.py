@@ -1,7 +1,7 @@
 """One visit to a desk: a program that anybody runs, and who visits with it, keeping cookies and filling in forms.
 
-`browser.py AT METHOD PATH HEADERS BODY` asks once; AT is a Unix socket, or the name of a host that a proxy at this
-computer serves by TLS. It prints one JSON object with `status`, `headers` and `body`.
+`browser.py AT METHOD PATH HEADERS BODY` asks once; AT is a Unix socket, a port of this computer (localhost:8080), or a
+host that a proxy at this computer serves by TLS. It prints one JSON object with `status`, `headers` and `body`.
 """
 
 import http.client
@@ -21,7 +21,7 @@ SECONDS = 60
 
 
 class _Connection(http.client.HTTPConnection):
-    """HTTP at a Unix socket, or by TLS at this computer under a name that no DNS knows."""
+    """HTTP at a Unix socket or a port, or by TLS at this computer under a name that no DNS knows."""
 
     def connect(self) -> None:
         """Connect."""
@@ -29,6 +29,8 @@ class _Connection(http.client.HTTPConnection):
             self.sock = socket.socket(socket.AF_UNIX)
             self.sock.settimeout(SECONDS)
             self.sock.connect(self.host)
+        elif self.host == "localhost":
+            super().connect()
         else:
             plain = socket.create_connection(("127.0.0.1", 443), SECONDS)
             context = ssl.create_default_context(cafile=AUTHORITY)

@@ -282,6 +282,31 @@ def by_a_proxy() -> None:
     until(lambda: phone.get("/login").status == 200)
 
 
+def by_ssh() -> None:
+    """Come from elsewhere by SSH, as the documentation says: the kernel sees who has logged in there."""
+    page = (PROJECT / "docs/desk.md").read_text()
+    (told,) = re.findall(r"^ssh -N -L .* pi$", page, re.MULTILINE)
+    key = LAB / "key"
+    sh("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key))
+    serve = ("/usr/sbin/sshd", "-D", "-p", "2222", "-o", f"AuthorizedKeysFile={key}.pub", "-o", "StrictModes=no")
+    started = sh("systemd-run", "-q", "--unit=lab-sshd", "-p", "RuntimeDirectory=sshd", *serve)
+    check("there is a server for SSH", started.returncode == 0 or print(started.stderr))
+    options = ("-p", "2222", "-i", str(key), "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null")
+    with contextlib.ExitStack() as stack:
+        for port, user in (("8080", "anna"), ("8081", "stranger")):
+            words = told.replace("8080", port).replace(" pi", f" {user}@localhost").split()
+            tunnel = stack.enter_context(subprocess.Popen([words[0], *options, *words[1:]], stdin=subprocess.DEVNULL))
+            stack.callback(tunnel.kill)
+            at = f"localhost:{port}"
+            until(lambda at=at: Visitor(at).get().status, 30)
+        anna = Visitor("localhost:8080")
+        holds("a member comes by SSH", anna.get("/log"), 200, TEXT)
+        holds("and decides", anna.fill_in(f"/act/block?number={BLOCKED}"), 200, "is blocked")
+        check("under her own name", events().rstrip().endswith("block +3247…001 by anna") or print(events()))
+        holds("a stranger does not, though he has SSH", Visitor("localhost:8081").get(), 403, "stranger may not")
+    sh("hotlined", "unblock", "+32470000001")
+
+
 def again() -> None:
     """Have the desk read its configuration again."""
     sh("systemctl", "stop", UNIT)
@@ -358,6 +383,7 @@ def main() -> int:
     deciding("while the daemon runs")
     in_every_state()
     ending()
+    by_ssh()
     by_a_proxy()
     logging_in()
     upgrading()
