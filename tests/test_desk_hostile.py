@@ -1,0 +1,277 @@
+"""What the desk is sent by those who mean it ill: requests that are none, too large, too slow, too many, and forged."""
+
+import re
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from urllib.parse import quote, urlencode
+
+import pytest
+from conftest import PATIENCE_SECONDS, Line, wait_until
+from desk import Desk
+from filled import KEVIN, Filled
+from test_hostile import NAMES, TEXTS, obeyed, receive
+
+from hotlined.desk.app import PAGES
+from hotlined.desk.headers import HEADERS
+from hotlined.simulator import client as simulation
+
+LONG = "x" * 1600
+"""A text without a blank: eleven segments."""
+SLOW = 110
+"""More connections than the desk has at once."""
+CROWD = 200
+
+
+@pytest.fixture(scope="module")
+def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
+    """Give a line that was sent every hostile text, by a number and by hostile names, and a long one."""
+    filled = Filled(tmp_path_factory.mktemp("line"))
+    with filled.db:
+        for name in TEXTS:
+            receive(filled, name, NAMES.get(name, KEVIN))
+        filled.judge(filled.text(LONG))
+        yield filled
+
+
+@pytest.fixture(scope="module")
+def desk(line: Filled) -> Iterator[Desk]:
+    """Give its desk; in its journal stands no traceback, no number and no text."""
+    with Desk(line.config) as desk:
+        yield desk
+        desk.end()
+        assert "Traceback" not in desk.journal
+        assert KEVIN not in desk.journal
+        assert not obeyed(desk.journal)
+
+
+def connect(desk: Desk, seconds: float = PATIENCE_SECONDS) -> socket.socket:
+    """Return a connection to the desk that waits no longer than so many seconds."""
+    channel = socket.socket(socket.AF_UNIX)
+    channel.settimeout(seconds)
+    channel.connect(str(desk.socket))
+    return channel
+
+
+def sent(desk: Desk, octets: bytes) -> str:
+    """Send octets and return what comes back, until the desk closes the connection."""
+    with connect(desk) as channel:
+        channel.sendall(octets)
+        channel.shutdown(socket.SHUT_WR)
+        return b"".join(iter(lambda: channel.recv(65536), b"")).decode()
+
+
+def nothing_was_done(line: Filled) -> bool:
+    """Tell whether nobody decided anything."""
+    return line.db.one("SELECT 1 FROM events") is None
+
+
+# ---- text of strangers
+
+
+def paths(line: Filled) -> Iterator[str]:
+    """Yield every path of every page that is looked at, with every contact and every number that is there."""
+    contacts = [row[0] for row in line.db.all("SELECT id FROM contacts")]
+    for page in PAGES:
+        if "GET" in page.methods and not page.path.startswith("/act/") and page.name != "enter":
+            yield from {re.sub("<.*?>", str(each), page.path) for each in contacts}
+
+
+def test_no_page_obeys_a_text(desk: Desk, line: Filled) -> None:
+    """Whatever was received, and whoever's page it is: nothing in it is markup, a link, or turns its line around."""
+    browser = desk.browser()
+    for path in paths(line):
+        page = browser.get(path)
+        assert page.status in {200, 404, 503}, path
+        assert not obeyed(re.sub("[\r\n]", "", page.body)), path
+        assert not re.search(r"<(script>|img src=x|/script><script>)", page.body), path
+        assert not re.search(r'(href|src|action)="(?!/|#|data:,"|data:image)', page.body), path
+
+
+def test_a_text_without_a_blank_is_there_in_whole(desk: Desk) -> None:
+    """The longest text is shown, and not as a part of an attribute."""
+    assert f'<bdi class="text">{LONG}</bdi>' in desk.browser().get("/log").body
+
+
+WORDS = ("<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "\x1b[2J\u202e", "{{ 7 * 7 }}", "\0", "'--")
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_what_is_asked_for_is_obeyed_as_little(desk: Desk, word: str) -> None:
+    """In a path, in each field of a form that asks, in one that nobody knows: it is shown escaped, or not at all."""
+    browser = desk.browser()
+    asked = [f"/{quote(word)}", f"/act/block?{urlencode({'number': word})}", f"/static/{quote(word)}"]
+    for page in PAGES:
+        if page.methods == ("GET",) and "<" not in page.path:
+            names = re.findall(r'<(?:input|select)[^>]* name="([^"]+)"', browser.get(page.path).body)
+            asked += [f"{page.path}?{urlencode({name: word})}" for name in {*names, "unknown"}]
+    for path in asked:
+        answer = browser.get(path)
+        assert answer.status in {200, 400, 403, 404, 503}, path
+        assert not obeyed(re.sub("[\r\n]", "", answer.body)), path
+        assert not re.search("<script>|<img src=x|(?<!\\d)49(?!\\d).*7 \\* 7", answer.body), path
+
+
+# ---- requests that are none
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/static/../app.py", "/static/%2e%2e/app.py", "/static/..%2fapp.py", "/static/....//app.py", "/log/", "/LOG",
+        "/static//etc/passwd", "/static/%5c..%5capp.py", "/static/", "/static", "/../config.yaml", "/config.yaml",
+        "/templates/base.html", "//evil.example/", "/%2f%2fevil.example/", "/static/desk.css%00", "/log;x=1", "/log%00",
+        "/.git/config", "/hotlined.db", "/act/", "/act/forget", "/act/send?number=1", "/console", "/%ff%fe",
+        "/?__debugger__=yes",
+    ],
+)  # fmt: skip
+def test_a_path_leads_nowhere_else(desk: Desk, path: str) -> None:
+    """Nothing but pages and the files of the desk is served, and nobody is led to another host."""
+    answer = desk.browser().get(path)
+
+    assert answer.status in ({200} if path.startswith("/?") else {400, 403, 404, 308})
+    assert re.match("(http://localhost)?/(?!/)", answer.headers.get("Location", "/"))
+    assert "import" not in answer.body
+    assert "root:" not in answer.body
+    assert {name: answer.headers[name] for name in HEADERS} == HEADERS
+
+
+@pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "PUT", "DELETE", "TRACE", "CONNECT", "PATCH", "PROPFIND", "get"])
+def test_no_method_but_those_of_forms_does_anything(desk: Desk, line: Filled, method: str) -> None:
+    """What is asked for by another method is not done, nor told."""
+    answer = desk.browser().ask(method, "/act/block?number=0470123456", X_HTTP_Method_Override="POST")
+
+    assert answer.status in {200, 400, 404, 405, 501}
+    assert method in {"HEAD", "get"} or answer.status != 200
+    assert nothing_was_done(line)
+
+
+NO_REQUESTS = {
+    "two lengths": "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nabcdef",
+    "a length below nothing": "POST /act/block HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n",
+    "a length that is none": "POST /act/block HTTP/1.1\r\nHost: localhost\r\nContent-Length: ten\r\n\r\n",
+    "chunks that are none": "POST /act/block HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
+    "a bare carriage return": "GET / HTTP/1.1\r\nHost: localhost\rX: y\r\n\r\n",
+    "no host": "GET / HTTP/1.1\r\n\r\n",
+    "two hosts": "GET / HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n\r\n",
+    "no version": "GET /\r\n\r\n",
+    "no words": "\r\n\r\n\r\n",
+    "a name with a blank": "GET / HTTP/1.1\r\nHost : localhost\r\n\r\n",
+    "TLS": "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + "\0" * 64,
+    "NUL": "\0" * 100,
+}
+
+
+@pytest.mark.parametrize("name", NO_REQUESTS)
+def test_what_is_no_request_is_refused(desk: Desk, line: Filled, name: str) -> None:
+    """It gets an error or no answer, shows nothing of the line, and the next visitor is served."""
+    answer = sent(desk, NO_REQUESTS[name].encode("latin-1"))
+
+    assert not answer or re.match(r"HTTP/1\.[01] (400|403|404|405|501) ", answer), answer
+    assert KEVIN not in answer
+    assert nothing_was_done(line)
+    assert desk.browser().get("/").status == 200
+
+
+def test_what_is_too_large_is_refused(desk: Desk, line: Filled) -> None:
+    """A form, its chunks, an address and headers have their ends, and none is waited for."""
+
+    def status(head: str) -> str:
+        """Return the status for a request of which no more than its head is ever sent."""
+        with connect(desk) as channel:
+            with suppress(BrokenPipeError):  # it may have heard enough
+                channel.sendall(f"{head}\r\nHost: localhost\r\n\r\n".encode())
+            return channel.recv(65536).decode().split()[1]
+
+    assert status("POST /act/block HTTP/1.1\r\nContent-Length: 70000") == "413"
+    assert status("POST /act/block HTTP/1.1\r\nContent-Length: 99999999999999999999") == "413"
+    assert status("GET / HTTP/1.1\r\nX: " + "x" * 20_000) == "431"
+    assert status("GET /?" + "x" * 20_000 + " HTTP/1.1") == "431"
+    assert status("GET / HTTP/1.1\r\n" + "\r\n".join(f"X-{each}: y" for each in range(2000))) == "431"
+    assert nothing_was_done(line)
+    chunks = "POST /act/block HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n" + "8000\r\n"
+    assert " 413 " in sent(desk, (chunks + "x" * 0x8000 + "\r\n8000\r\n" + "x" * 0x8000 + "\r\n8000\r\n").encode())
+    assert nothing_was_done(line)
+
+
+@pytest.mark.parametrize("kind", ["multipart/form-data; boundary=x", "text/plain", "application/json", ""])
+def test_a_form_comes_as_forms_do(desk: Desk, line: Filled, kind: str) -> None:
+    """What another site can send without asking first, in another shape, is no form."""
+    browser = desk.browser()
+    fields = urlencode(browser.get("/act/block?number=0470123456").form())
+
+    answer = browser.ask("POST", "/act/block", fields, Content_Type=kind, Sec_Fetch_Site="same-origin")
+
+    assert answer.status == 400
+    assert nothing_was_done(line)
+
+
+def test_the_token_does_not_work_in_an_address(desk: Desk, line: Filled) -> None:
+    """An address is kept in histories and logs: what stands there decides nothing."""
+    browser = desk.browser()
+    fields = urlencode(browser.get("/act/block?number=0470123456").form())
+
+    assert browser.get(f"/act/block?{fields}").status == 200
+    assert browser.post(f"/act/block?{fields}", {}).status == 400
+    assert nothing_was_done(line)
+
+
+# ---- too slow, too many
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [
+        "",
+        "GET / HT",
+        "GET / HTTP/1.1\r\nHost: localhost\r\nX: ",
+        "POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nx",
+        "GET /log HTTP/1.1\r\nHost: localhost\r\n\r\n" * 8,  # more than a socket holds
+    ],
+    ids=["nothing", "a line", "headers", "a form", "who does not read"],
+)
+def test_who_is_slow_keeps_nobody_waiting(desk: Desk, begun: str) -> None:
+    """However many begin what they do not end: their number has an end, and others are served meanwhile."""
+    with ExitStack() as stack:
+        slow = [stack.enter_context(connect(desk)) for _ in range(SLOW)]
+        for channel in slow:
+            channel.sendall(begun.encode())
+        for _ in range(3):
+            with connect(desk, seconds=25.0) as visitor:  # sooner than any of them is given up
+                visitor.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                assert visitor.recv(65536).startswith(b"HTTP/1.1 503 ")
+        slow[-1].sendall(b"\r\n\r\n")  # who came last may go on
+
+
+def test_a_crowd_beside_a_flood_loses_nothing(answering: Line) -> None:
+    """Two hundred ask at once while texts come in: each gets its page, no text is lost, and the daemon goes on."""
+    line = answering
+    with Desk(line.config) as desk:
+        statuses: list[int] = []
+        crowd = [
+            threading.Thread(target=lambda path=path: statuses.append(desk.browser().get(path).status))
+            for path in ("/", "/log") * (CROWD // 2)
+        ]
+        for visitor in crowd:
+            visitor.start()
+        for count in range(40):
+            line.sim.do("deliver", from_=f"+4474001{count:05}", text="Hello?")
+        for visitor in crowd:
+            visitor.join()
+        wait_until(lambda: line.count("SELECT count(*) FROM contacts") == 40 and line.settled(), "all is taken in")
+        desk.end()
+
+        assert statuses == [200] * CROWD
+        assert "Traceback" not in desk.journal
+    assert line.status()["modem"]["state"] == "ready"
+
+
+@pytest.fixture(name="answering")
+def _answering(tmp_path: Path) -> Iterator[Line]:
+    """Give a line whose daemon runs."""
+    with simulation.start(tmp_path, sim_size=10, me_size=0) as simulator, Line(tmp_path, simulator) as line:
+        line.start()
+        line.wait_state("ready")
+        yield line
