@@ -5,8 +5,10 @@ which answers at once: a real one takes seconds for each segment sent, and tens 
 With --against COMMIT the daemon of that commit is measured beside this one, in the same run against the same simulator.
 """
 
+import itertools
 import json
 import os
+import re
 import select
 import socket
 import subprocess
@@ -25,11 +27,13 @@ from statistics import median
 import click
 import store_steps
 from conftest import Line, wait_until
+from desk import Browser, Desk
 from persons import COMMAND
 from test_cost import SHM, TWO_SEGMENTS, commands, proc, read_meters, received, start_bare
 
 from hotlined import policy
 from hotlined.clock import rfc3339
+from hotlined.desk.app import PAGES
 from hotlined.errors import PduError
 from hotlined.gsm import address, alphabet, tpdu
 from hotlined.simulator import client as simulation
@@ -308,14 +312,11 @@ def decisions() -> Iterator[Row]:
             with socket.socket(socket.AF_UNIX) as listener:
                 listener.bind(str(path))
                 listener.listen()
-                handed = listener.fileno()
-                activated = f"import os; os.dup2({handed}, 3)"
-                activated += "; os.environ.update(LISTEN_FDS='1', LISTEN_PID=str(os.getpid())); " + COMMAND
-                words = ["-c", activated, "--config", str(config), "control"]
+                words = handed(listener, config, "control")
                 first = threading.Thread(target=lambda: times["at one that has to start"].append(timed(block)))
                 first.start()
                 select.select([listener], [], [])
-                with subprocess.Popen([sys.executable, *words], pass_fds=[handed]) as program:
+                with subprocess.Popen(words, pass_fds=[listener.fileno()]) as program:
                     first.join()
                     times["at one that lives"].append(timed(block))
                     program.terminate()
@@ -324,6 +325,130 @@ def decisions() -> Iterator[Row]:
             yield Row(f"block, {what}", median(seconds) * 1000, "ms")
             if what != "directly":
                 yield Row("  against directly", median(seconds) / median(times["directly"]), "times")
+
+
+def handed(listener: socket.socket, config: Path, command: str) -> list[str]:
+    """Return the program that runs a command at a socket that is handed over, as systemd does."""
+    code = f"import os; os.dup2({listener.fileno()}, 3)"
+    code += "; os.environ.update(LISTEN_FDS='1', LISTEN_PID=str(os.getpid())); " + COMMAND
+    return [sys.executable, "-c", code, "--config", str(config), command]
+
+
+# ---- the desk
+
+CROWD = 200
+"""Visitors at once."""
+SEARCHES = ("/log?search=zzz",)
+"""Pages that look at every text."""
+
+
+def desk(size: int) -> Iterator[Row]:
+    """Look at each page of the desk of so many contacts, as the member of the group who came first, and then again."""
+    with tempfile.TemporaryDirectory(dir=DISK) as name:
+        folder = Path(name)
+        config = folder / "config.yaml"
+        settings = {"database": "hotlined.db", "runtime_dir": "run", "answer": {"text": "Non."}}
+        config.write_text(json.dumps(settings))
+        with open_for_daemon(folder / "hotlined.db") as db:
+            fill(db, size)
+        firsts = []
+        for _ in range(STARTS):
+            with awakened(config) as (seconds, browser, program):
+                firsts.append(seconds)
+                memory = {name: meters(program.pid)[name] for name in ("VmRSS",)}
+                if len(firsts) == STARTS:
+                    yield Row(f"desk, {size:,} contacts: the first page, asleep", median(firsts) * 1000, "ms")
+                    yield Row("  memory then", memory["VmRSS"] / 1024, "MiB")
+                    yield from warm_pages(browser, size)
+                    yield Row("  memory at most", meters(program.pid)["VmHWM"] / 1024, "MiB")
+                    yield from nobody_looks(program.pid)
+
+
+def warm_pages(browser: Browser, size: int) -> Iterator[Row]:
+    """Look at each page again and again."""
+    for page in PAGES:
+        if "GET" in page.methods and not page.path.startswith(("/act/", "/enter", "/login")):
+            for path in (re.sub("<.*?>", str(size), page.path), *SEARCHES * (page.path == "/log")):
+                status = browser.get(path).status
+                seconds = median(timed(partial(browser.get, path)) for _ in range(STARTS))
+                yield Row(f"  {path}{f', status {status}' * (status != 200)}", seconds * 1000, "ms")
+
+
+def nobody_looks(pid: int) -> Iterator[Row]:
+    """Tell what it costs while it lives and nobody looks, for ten minutes at most; after them it costs nothing."""
+    before, seconds = meters(pid), 10.0
+    time.sleep(seconds)
+    after = meters(pid)
+    for what, name in (("  nobody looks: context switches", "voluntary_ctxt_switches"), ("  and processor", "ticks")):
+        per_minute = (after[name] - before[name]) * 60 / seconds
+        yield Row(
+            what,
+            per_minute * (1000 / os.sysconf("SC_CLK_TCK") if name == "ticks" else 1),
+            "ms/min" if name == "ticks" else "/min",
+        )
+
+
+def meters(pid: int) -> dict[str, int]:
+    """Return what the kernel knows of a process: memory in KiB, switches and ticks, of all its threads."""
+    found: dict[str, int] = {"ticks": sum(map(int, Path(f"/proc/{pid}/stat").read_text().split()[13:15]))}
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        for line in (thread / "status").read_text().splitlines():
+            name, _, value = line.partition(":")
+            if name in {"VmRSS", "VmHWM"}:
+                found[name] = int(value.split()[0])
+            elif name == "voluntary_ctxt_switches":
+                found[name] = found.get(name, 0) + int(value)
+    return found
+
+
+@contextmanager
+def awakened(config: Path) -> Iterator[tuple[float, Browser, "subprocess.Popen[bytes]"]]:
+    """Start a desk as systemd does, when the first visitor comes; give the seconds that the first page took."""
+    path = config.parent / "web.sock"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        browser, times = Browser(path), []
+        first = threading.Thread(target=lambda: times.append(timed(browser.get)))
+        first.start()
+        select.select([listener], [], [])
+        with subprocess.Popen(handed(listener, config, "web"), pass_fds=[listener.fileno()]) as program:
+            first.join()
+            try:
+                yield times[0], browser, program
+            finally:
+                program.terminate()
+    path.unlink()
+
+
+def crowded() -> Iterator[Row]:
+    """Tell how long a text takes from the network to the disk, alone and while two hundred look at the desk at once."""
+    with running("10s", ROOT) as line, Desk(line.config) as desk:
+        alone = [latency(line, each) for each in range(ROUNDS)]
+        lasting = threading.Event()
+
+        def look() -> None:
+            while not lasting.is_set():
+                desk.browser().get("/log")
+
+        crowd = [threading.Thread(target=look) for _ in range(CROWD)]
+        for visitor in crowd:
+            visitor.start()
+        beside = [latency(line, ROUNDS + each) for each in range(ROUNDS)]
+        lasting.set()
+        for visitor in crowd:
+            visitor.join()
+        yield Row("a text, from the network to the disk", median(alone) * 1000, "ms")
+        yield Row(f"  while {CROWD} look at the desk", median(beside) / median(alone), "times")
+        yield Row("  and the longest of these", max(beside) / median(alone), "times")
+
+
+def latency(line: Line, count: int) -> float:
+    """Return the seconds until a text that is delivered is a contact."""
+    began = time.perf_counter()
+    line.sim.do("deliver", from_=f"+4474002{count:05}", text="Hello, who is this?")
+    wait_until(lambda: line.count("SELECT count(*) FROM contacts") > count, "a contact")
+    return time.perf_counter() - began
 
 
 # ---- codec
@@ -379,11 +504,14 @@ def compare(seconds: float, commit: str) -> None:
 
 @click.command
 @click.option("--quick", is_flag=True, help="Idle for twenty seconds and fill the database with no more than 10,000.")
+@click.option("--only", metavar="PART", help="Measure one part: daemon, rules, figures, decisions, desk or codec.")
 @click.option("--against", metavar="COMMIT", help="Measure the daemon alone, beside that of another commit.")
-def main(*, quick: bool, against: str | None) -> None:
+def main(*, quick: bool, only: str | None, against: str | None) -> None:
     """Measure what the daemon costs and print it.
 
     Example: scripts/run bench --quick
+
+    Example: scripts/run bench --only desk
 
     Example: scripts/run bench --against HEAD~20
     """
@@ -391,15 +519,19 @@ def main(*, quick: bool, against: str | None) -> None:
     if against:
         compare(seconds, against)
         return
-    sections = (
-        daemons(seconds, ROOT),
-        rules((1000, 10_000) if quick else (1000, 10_000, 100_000, 1_000_000)),
-        figures(10_000 if quick else 1_000_000),
-        decisions(),
-        decode(),
-    )
-    for section in sections:
-        for row in section:
+    size = 10_000 if quick else 1_000_000
+    parts = {
+        "daemon": [daemons(seconds, ROOT)],
+        "rules": [rules(tuple(each for each in (1000, 10_000, 100_000, 1_000_000) if each <= size))],
+        "figures": [figures(size)],
+        "decisions": [decisions()],
+        "desk": [desk(size), crowded()],
+        "codec": [decode()],
+    }
+    if only and only not in parts:
+        raise click.BadParameter(f"There is no part {only}: {', '.join(parts)}.")
+    for name, sections in parts.items():
+        for row in itertools.chain(*sections) if only in {None, name} else ():
             click.echo(f"{row.what:<44}{row.value:>10,.2f} {row.unit}".rstrip())
 
 
