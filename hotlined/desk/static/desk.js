@@ -6,7 +6,7 @@
   const main = document.getElementById("main");
 
   const row = (words, turn) => {
-    const place = document.createElement("p");
+    const place = document.createElement("footer");
     const button = document.createElement("button");
     button.type = "button";
     const say = (text, next) => { words.textContent = text; button.textContent = next; };

@@ -1,0 +1,251 @@
+"""The desk in a real browser, as a volunteer has it: on a phone and at a table, by thumb, by key, with no script.
+
+One browser and one desk serve all of it. Playwright and axe are only where CI is.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import pytest
+from chromium import MISSING, chromium, linked_desk
+from filled import KEVIN, Filled
+from test_hostile import TEXTS, receive
+
+from hotlined.desk.app import PAGES
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext, Page
+
+PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+TABLE: dict[str, Any] = {"viewport": {"width": 1280, "height": 800}}
+SMALLEST: dict[str, Any] = {"viewport": {"width": 320, "height": 568}}
+LONG = "x" * 1600
+WRITERS = [f"+3247055000{each}" for each in range(6)]
+REACTIONS = range(len(WRITERS) + 1, 2 * len(WRITERS) + 1)
+"""The contacts that are to be tagged."""
+
+
+@dataclass
+class Visit:
+    """A line, its desk's address, and a browser that may come in."""
+
+    line: Filled
+    at: str
+    browser: "Browser"
+    state: Any
+
+    def context(self, **options: Any) -> "BrowserContext":
+        """Return a window of its own, which came in already."""
+        context = self.browser.new_context(base_url=self.at, storage_state=self.state, **options)
+        context.set_default_timeout(20_000)
+        return context
+
+    def open(self, path: str = "/", **options: Any) -> "Page":
+        """Return a page in a window of its own."""
+        page = self.context(**options).new_page()
+        page.goto(path)
+        return page
+
+
+@pytest.fixture(scope="module")
+def visit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Visit]:
+    """Give a desk of a line that answered six numbers, which wrote again, and that was sent every hostile text."""
+    if MISSING:
+        pytest.skip(f"here is no {' and no '.join(MISSING)}")
+    line = Filled(tmp_path_factory.mktemp("line"))
+    with line.db:
+        for writer in WRITERS:
+            line.judge(line.text(sender=writer))
+            line.send()
+        for writer in WRITERS:
+            line.judge(line.text("pardon, je savais pas", sender=writer))
+        for name in TEXTS:
+            receive(line, name, KEVIN)
+        line.judge(line.text(LONG))
+        with linked_desk(line.config) as link, chromium() as browser:
+            context = browser.new_context()
+            context.new_page().goto(link)
+            at = urlsplit(link)
+            yield Visit(line, f"{at.scheme}://{at.netloc}", browser, context.storage_state())
+
+
+def paths(line: Filled) -> Iterator[str]:
+    """Yield every page, the question of one act, for they are put the same way, and what goes wrong."""
+    newest = str(line.newest())
+    for page in PAGES:
+        if "GET" in page.methods and page.name not in {"enter", "healthz", "stats_style"} and "act_" not in page.name:
+            yield re.sub("<.*?>", newest, page.path)
+    yield from (f"/person?number=%2B{KEVIN[1:]}", f"/act/block?number=%2B{KEVIN[1:]}", "/act/block", "/none")
+
+
+def tags(line: Filled) -> dict[int, list[str]]:
+    """Return the tags of each contact that has some."""
+    return {
+        row["id"]: json.loads(row["tags"]) for row in line.db.all("SELECT id, tags FROM contacts WHERE tags <> '[]'")
+    }
+
+
+def untagged(line: Filled) -> None:
+    """Take all tags and what was kept away, for the next volunteer."""
+    for command in (f"untag {each} {word}" for each, words in tags(line).items() for word in words):
+        assert line.run(*command.split()).exit_code == 0
+    for row in line.db.all("SELECT id FROM contacts WHERE kept_at IS NOT NULL"):
+        assert line.run("keep", str(row["id"]), "--no").exit_code == 0
+
+
+# ---- a volunteer's day
+
+TO_TAG = ("apology", "insult", "threat", "other")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [PHONE, TABLE, PHONE | {"java_script_enabled": False}],
+    ids=["phone", "table", "without a script"],
+)
+def test_a_day(visit: Visit, options: dict[str, Any]) -> None:
+    """One looks whether it answers, opens a contact, tags five reactions by thumb or by key, and pauses and resumes."""
+    line = visit.line
+    untagged(line)
+    page = visit.open(**options)
+    is_phone = "has_touch" in options
+
+    def press(name: str, role: Any = "button") -> None:
+        found = page.get_by_role(role, name=name).first
+        found.tap() if is_phone else found.click()
+
+    assert page.get_by_role("heading", level=1).inner_text() == "Line fr"
+    assert "Not answering." in page.locator("main").inner_text()
+
+    press("Log", "link")
+    page.wait_for_url("**/log")
+    assert page.locator("tbody tr").count() == len(WRITERS) * 2 + len(TEXTS) + 1
+    press(f"Contact {REACTIONS.start}", "link")
+    page.wait_for_url(f"**/contact/{REACTIONS.start}")
+    assert "pardon, je savais pas" in page.locator("blockquote").inner_text()
+
+    press("Review", "link")
+    for number, word in zip(REACTIONS, (*TO_TAG, "keep"), strict=False):
+        page.get_by_role("heading", name=f"Contact {number},").wait_for()
+        if is_phone:
+            press(word.capitalize())
+        else:
+            page.keyboard.press(word[0])
+    page.get_by_text("It still wants a tag.").wait_for()
+    press("Undo")
+    page.get_by_text("It still wants a tag.").wait_for(state="detached")
+    assert tags(line) == dict(zip(REACTIONS, ([word] for word in TO_TAG), strict=False))
+    assert line.db.value("SELECT count(*) FROM contacts WHERE kept_at IS NOT NULL") == 0
+
+    press("Now", "link")
+    for does, then in (("Pause", "Resume"), ("Resume", "Pause")):
+        press(does)
+        page.get_by_role("heading", name=does).wait_for()
+        press(f"Yes: {does.lower()}")
+        page.get_by_role("status").wait_for()
+        press("the line", "link")
+        page.get_by_role("heading", name="Line fr").wait_for()
+        assert page.get_by_role("button", name=then).is_visible()
+    page.context.close()
+
+
+def test_the_keyboard_is_enough(visit: Visit) -> None:
+    """Everything that can be used is come by with Tab, is seen to be where one is, and obeys Enter."""
+    page = visit.open(**TABLE)
+    page.keyboard.press("Tab")
+    assert page.locator(":focus").inner_text() == "To the content"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+    for path in ("/", "/log", "/review", f"/contact/{REACTIONS.start}", "/numbers", "/stats"):
+        page.goto(path)
+        wanted = set(range(page.evaluate(MARK)))
+        reached = set()
+        for _ in range(2 * len(wanted)):
+            page.keyboard.press("Tab")
+            number, is_seen = page.evaluate(FOCUSED)
+            assert is_seen, f"{path}: {number}"
+            reached.add(number)
+        assert wanted <= reached, path
+    page.context.close()
+
+
+MARK = """(() => {
+  const all = [...document.querySelectorAll("a[href], button, input, select, summary")].filter(
+    (each) => each.checkVisibility() && each.type !== "hidden");
+  all.forEach((each, number) => { each.dataset.number = number; });
+  return all.length;
+})()"""
+"""Numbers what can be used on a page, and counts it."""
+
+FOCUSED = """(() => {
+  const focused = document.activeElement;
+  const isSeen = focused === document.body || getComputedStyle(focused).outlineStyle !== "none";
+  return ["number" in focused.dataset ? Number(focused.dataset.number) : null, isSeen];
+})()"""
+"""Tells the number of what has the focus, and whether one sees that it has it."""
+
+
+def test_nothing_renews_itself_that_cannot_be_stopped(visit: Visit) -> None:
+    """A page that is looked at takes in what is new, until it is told to stop; nothing there moves or plays."""
+    line = visit.line
+    page = visit.context(**TABLE).new_page()
+    page.clock.install()
+    page.goto("/")
+    before = page.locator("tbody tr").first.inner_text()
+    line.text("une nouvelle", sender=WRITERS[0])
+    page.clock.run_for(20_000)
+    page.get_by_text("une nouvelle").first.wait_for()
+    page.get_by_role("button", name="Stop that").click()
+    line.text("encore une", sender=WRITERS[0])
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.clock.run_for(60_000)
+    assert asked == []
+    assert page.get_by_text("encore une").count() == 0
+    assert before != page.locator("tbody tr").first.inner_text()
+    page.context.close()
+
+    still = visit.context(java_script_enabled=False).new_page()
+    for path in paths(line):
+        still.goto(path)
+        assert still.locator("meta[http-equiv=refresh], marquee, blink, video, audio, img[src$=gif]").count() == 0, path
+    still.context.close()
+
+
+# ---- for everyone
+
+
+SEEN_AS = (
+    (320, "light", {}),
+    (320, "dark", {"runOnly": ["color-contrast"]}),
+    (1280, "light", {"runOnly": ["color-contrast", "scrollable-region-focusable"]}),
+)
+"""How wide and how bright each page is looked at, and which rules of axe say something else there than before."""
+
+
+def test_everybody_can_read_every_page(visit: Visit) -> None:
+    """The tool axe finds nothing, by day and by night, on phones and at tables; nothing is wider than the screen."""
+    from axe_playwright_python.sync_playwright import Axe  # noqa: PLC0415  only CI has it
+
+    script, found = Axe().axe_script, []
+    page = visit.open()
+    for path in paths(visit.line):
+        page.goto(path)
+        page.evaluate(script)
+        for width, scheme, rules in SEEN_AS:
+            page.set_viewport_size({"width": width, "height": 800})
+            page.emulate_media(color_scheme=scheme)
+            violations = page.evaluate("(rules) => axe.run(rules)", rules | {"resultTypes": ["violations"]})[
+                "violations"
+            ]
+            where = f"{path} at {width}, {scheme}"
+            found += [f"{where}: {each['id']}: {each['nodes'][0]['html']}" for each in violations]
+            if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+                found.append(f"{where}: too wide")
+    page.context.close()
+
+    assert found == []
