@@ -166,7 +166,8 @@ def _retag(db: Database, verb: str, contact_id: int, word: str, who: str, now: N
 
 def tags_in_use(db: Database) -> list[str]:
     """Return every tag in use, in order."""
-    return [tag for (tag,) in db.execute("SELECT DISTINCT value FROM contacts, json_each(contacts.tags) ORDER BY 1")]
+    sql = "SELECT DISTINCT value FROM contacts, json_each(contacts.tags) WHERE contacts.tags <> '[]' ORDER BY 1"
+    return [tag for (tag,) in db.execute(sql)]
 
 
 def untagged(db: Database, *, reactions: bool) -> list[int]:

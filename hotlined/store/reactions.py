@@ -39,7 +39,8 @@ def count_untagged(db: Database, after: int) -> int:
 
 
 _UNTAGGED = f"c.kind = '{ContactKind.TEXT}' AND c.tags = '[]'"
+# CROSS: from the answers to the contacts of their recipients, or SQLite reads every contact
 _REACTIONS = (
-    f"FROM answers a JOIN contacts c ON c.originator = a.recipient WHERE a.by_hand IS NULL AND {_UNTAGGED}"
+    f"FROM answers a CROSS JOIN contacts c ON c.originator = a.recipient WHERE a.by_hand IS NULL AND {_UNTAGGED}"
     f" AND a.sent_at < c.received_at AND c.received_at <= {reaction_ends('a.sent_at')}"
 )
