@@ -20,6 +20,7 @@ from conftest import wait_until
 from filled import Filled
 from persons import ADMIN, COMMAND, LINE, MEMBER, NOBODY, OTHER_LINE, ROOT, STRANGER, Person, needs_root
 
+import hotlined
 from hotlined import config as configuration
 from hotlined.control.server import Server
 from hotlined.control.verbs import VERBS
@@ -399,7 +400,7 @@ def test_it_ends_when_nobody_asks(tmp_path: Path) -> None:
 
 def test_every_verb_is_asked_for() -> None:
     """A decision that no command and no page makes is a door that nobody uses."""
-    rooms = (Path(configuration.__file__).parent / name for name in ("cli", "desk"))
+    rooms = (Path(hotlined.__file__).parent / name for name in ("cli", "desk"))
     source = "".join(path.read_text() for room in rooms for path in room.rglob("*.py"))
     assert [verb for verb in VERBS if f'"{verb}"' not in source] == []
 

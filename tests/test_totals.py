@@ -96,7 +96,7 @@ def live(line: Filled, steps: list[tuple[Any, ...]]) -> None:
             contact(line, now, **row)
             continue
         if what == "forget":
-            privacy.forget(db, more[0], Now(now, now.timestamp(), synchronised=True), keep_opt_out=False)
+            privacy.forget(db, more[0], Now(now, now.timestamp(), synchronised=True), keep_opt_out=False, opts_out=bool)
             continue
         if what == "purge":
             keep = more[0] * DAY

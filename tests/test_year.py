@@ -24,7 +24,7 @@ import year_now
 from year import DAY, HOUR, Call, Handed, Network, Record, Replay, Settings, Submission, Text, Year
 
 from hotlined import breaker, policy
-from hotlined.store import attempts, integrity
+from hotlined.store import integrity, windows
 
 SHM = Path("/dev/shm")  # processes die here, disks do not: nothing has to wait for one
 RECORD = Path(__file__).parent / "data" / "year.jsonl.gz"
@@ -564,7 +564,7 @@ def part(played: Year, begin: int, end: int) -> Year:
 
 FAULTS: dict[str, tuple[object, str, object, tuple[int, int]]] = {
     "cooldown": (policy, "cooldown_left", lambda *_: 0.0, (0, 25)),
-    "windows": (attempts, "spent", lambda *_, **__: dict.fromkeys(oracle.WINDOWS, policy.Spent()), (120, 121)),
+    "windows": (windows, "spent", lambda *_, **__: dict.fromkeys(oracle.WINDOWS, policy.Spent()), (120, 121)),
     "breaker": (breaker, "maybe_cause", lambda _: None, (150, 151)),
     "at_most_once": (policy.Refused, "proves", True, (180, 181)),
     "opt_out": (policy, "opts_out", lambda *_: False, (0, 25)),
