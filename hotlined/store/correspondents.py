@@ -89,7 +89,9 @@ _KNOWN_BY_ID = f"""
 """
 _GROUPED = "FROM contacts WHERE originator IS NOT NULL GROUP BY originator"
 _CHOSEN = {
-    Order.LAST: f"SELECT originator AS number {_GROUPED} ORDER BY max(id) DESC LIMIT :limit",
+    # from the newest contact back until there are enough; the inner LIMIT keeps the order of the rows
+    Order.LAST: "SELECT DISTINCT originator AS number FROM (SELECT originator FROM contacts"
+    " WHERE originator IS NOT NULL ORDER BY id DESC LIMIT -1) LIMIT :limit",
     Order.CONTACTS: f"SELECT originator AS number {_GROUPED} ORDER BY count(*) DESC, max(id) DESC LIMIT :limit",
     # several may have come first at the moment at which the limit is reached: the latest of them are shown
     Order.FIRST: f"""

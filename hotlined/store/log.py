@@ -60,7 +60,7 @@ _CONDITIONS = {
     "verdicts": "verdict IN (SELECT value FROM json_each(:verdicts))",
     "reasons": "EXISTS (SELECT 1 FROM json_each(:reasons) WHERE value = reason"
     f" OR (answer_state = '{AnswerState.CANCELLED}' AND value = answer_reason))",
-    "states": "answer_state IN (SELECT value FROM json_each(:states))",
+    "states": "id IN (SELECT contact_id FROM answers WHERE state IN (SELECT value FROM json_each(:states)))",
     "tag": "EXISTS (SELECT 1 FROM json_each(tags) WHERE value = :tag)",
     "kept": "id IN (SELECT id FROM contacts WHERE kept_at IS NOT NULL)",
     "before": "id < :before",
