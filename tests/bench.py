@@ -412,7 +412,9 @@ def awakened(config: Path) -> Iterator[tuple[float, Browser, "subprocess.Popen[b
         first = threading.Thread(target=lambda: times.append(timed(browser.get)))
         first.start()
         select.select([listener], [], [])
-        with subprocess.Popen(handed(listener, config, "web"), pass_fds=[listener.fileno()]) as program:
+        environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "", "MALLOC_ARENA_MAX": "1"}  # as installed
+        words = handed(listener, config, "web")
+        with subprocess.Popen(words, pass_fds=[listener.fileno()], env=environment) as program:
             first.join()
             try:
                 yield times[0], browser, program
