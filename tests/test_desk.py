@@ -289,6 +289,7 @@ def test_a_port_is_for_who_has_the_link(tmp_path: Path) -> None:
         assert found, printed
         mine, other = Browser(int(found[1])), Browser(int(found[1]))
         refused = [other.get(path).status for path in ("/", "/none", "/healthz", "/static/desk.css", "/enter?token=x")]
+        assert other.ask("HEAD", found[2]).headers.get("Set-Cookie") is None
         entered = mine.get(found[2])
 
         assert refused == [403] * 5

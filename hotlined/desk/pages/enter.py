@@ -20,6 +20,8 @@ def show() -> Response:
     door = desk().door
     if not isinstance(door, LinkDoor):
         raise NotFound
+    if request.method != "GET":
+        return Response()  # who only looks whether the link is there does not use it up
     cookie = door.exchange(request.args.get("token", ""))
     response = make_response(render_template("enter.html"))
     response.set_cookie(door.cookie_name, cookie, httponly=True, samesite="Strict")
