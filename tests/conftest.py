@@ -10,11 +10,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
 import extent
+import hypothesis
 import pytest
 import warm
 from skips import pytest_runtest_makereport  # noqa: F401  a hook is found by its name
@@ -195,8 +196,13 @@ class Line:
 def pytest_configure(config: pytest.Config) -> None:
     """Start our programs warm, and let an interrupt be one: a shell's background jobs ignore it.
 
-    What is compiled is kept, whatever the environment says: each of some hundred processes imports all of it.
+    What is compiled is kept, whatever the environment says: each of some hundred processes imports all of it. No
+    property has to hold within some time: the machine may have other things to do.
     """
+    hypothesis.settings.register_profile(
+        "patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+    )
+    hypothesis.settings.load_profile("patient")
     config.addinivalue_line("markers", "uncounted: covers nothing that others do not; it is slow enough without")
     sys.dont_write_bytecode = False
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -220,6 +226,25 @@ def pytest_report_header() -> str:
     return extent.header()
 
 
+@contextlib.contextmanager
+def unmeasured() -> Iterator[None]:
+    """Measure no coverage in this process meanwhile."""
+    measuring = sys.modules["coverage"].Coverage.current() if "coverage" in sys.modules else None
+    if measuring:
+        measuring.stop()
+    yield
+    if measuring:
+        measuring.start()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
+    """Measure in one worker alone while tests are collected: they all import the same."""
+    worker = getattr(session.config, "workerinput", {}).get("workerid", "gw0")
+    with contextlib.nullcontext() if worker == "gw0" else unmeasured():
+        return (yield)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Let each worker begin with files that take longest, so that nothing long is left for the end.
 
@@ -239,17 +264,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture(autouse=True, scope="module")
 def _uncounted(request: pytest.FixtureRequest) -> Iterator[None]:
     """Measure no coverage of a module that asks for that, nor of what it starts."""
-    if not (request.node.get_closest_marker("uncounted") and "coverage" in sys.modules):
+    if not request.node.get_closest_marker("uncounted"):
         yield
         return
-    measuring = sys.modules["coverage"].Coverage.current()
     kept = {name: os.environ.pop(name) for name in [*os.environ] if name.startswith("COVERAGE_PROCESS")}
-    if measuring:
-        measuring.stop()
-    yield
+    with unmeasured():
+        yield
     os.environ.update(kept)
-    if measuring:
-        measuring.start()
 
 
 @pytest.fixture(autouse=True)

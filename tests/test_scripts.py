@@ -22,6 +22,7 @@ def test_red() -> None:
 
 
 @pytest.mark.skipif(not (ROOT / ".venv/bin/ruff").exists(), reason="needs the environment of scripts/test")
+@pytest.mark.timeout(900)
 def test_a_part_of_the_tests_is_green_where_it_is(tmp_path: Path) -> None:
     """`scripts/test FILE` ends with 0 where the tests of the file pass and with 1 where not: a part covers no whole."""
     folder = tmp_path / "hotlined"
