@@ -631,7 +631,7 @@ def test_no_page_waits_until_it_is_written_down_who_looked(tmp_path: Path) -> No
         other.execute("BEGIN IMMEDIATE")
         for _ in range(3):
             looks.note(config, "anna", "look", contact_id=contact)
-            looks.note(config, "anna", "look_through", subject=KEVIN)
+            looks.note(config, "anna", "look_up", originator=KEVIN)
         looks.note(config, "bea", "look", contact_id=contact)
         looks.note(config, "bea", "look", contact_id=99)
         assert line.db.all("SELECT 1 FROM events WHERE kind = 'look'") == []
@@ -656,8 +656,8 @@ def test_the_desk_decides_what_its_pages_do(house: House, verb: str) -> None:
     """The control program believes the desk whose decision it is, and carries out nothing that no page decides."""
     house.control()
     known: dict[str, Any] = {
-        "number": "+32470999999", "contact_id": 1, "word": "other", "subject": "log", "request": "balance",
-        "arguments": {}, "request_id": 1, "name": KEVIN, "keep_opt_out": False,
+        "number": "+32470999999", "contact_id": 1, "word": "other", "listed": "log", "originator": KEVIN,
+        "request": "balance", "arguments": {}, "request_id": 1, "name": KEVIN, "keep_opt_out": False,
     }  # fmt: skip
     arguments = {name: known[name] for name in VERBS[verb].takes}
     request = {"verb": verb, "arguments": arguments, "database": str(house.database), "who": "anna"}

@@ -314,8 +314,9 @@ def test_what_belongs_to_no_contact_ages_too(line_of: Filled) -> None:
         assert isinstance(answer_id, int)
         requests.await_answer(db, request_id, answer_id)
     decisions.block(db, KEVIN, "pi", now)
+    decisions.note_look_up(db, KEVIN, "pi", now)
     line_of.pdu(report(LEA, 3))
-    assert purge(line_of, moment(line_of, 400)) == (1, 2)  # the report; what was decided, and its event
+    assert purge(line_of, moment(line_of, 400)) == (1, 3)  # the report; what was decided, its event, and who looked
     line_of.send([5])
     requests.next_request(db, now)
     requests.settle(db, now)
@@ -324,7 +325,7 @@ def test_what_belongs_to_no_contact_ages_too(line_of: Filled) -> None:
     tables = ("answers", "answer_segments", "segments", "numbers", "requests", "events")
     raw = str([rows(db, f"SELECT * FROM {table}") for table in tables])
     assert not any(each in raw for each in (LEA, KEVIN, "Tout va bien", mask(KEVIN), semi_octets(LEA[1:])))
-    assert rows(db, "SELECT detail FROM events WHERE kind = 'block'") == [("a number by pi",)]
+    assert rows(db, "SELECT detail FROM events WHERE kind IN ('block', 'look')") == [("a number by pi",)] * 2
     assert attempts.history_of(db, LEA, shadow=False).answers == 0  # a text by hand is no answer
 
 

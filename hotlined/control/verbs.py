@@ -71,6 +71,10 @@ def _is_name(value: Any) -> bool:
     return isinstance(value, str) and 0 < len(value) <= 40
 
 
+def _is_list(value: Any) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"[a-z][a-z ]{0,39}", value) is not None
+
+
 def _is_contact(value: Any) -> bool:
     return type(value) is int and 0 < value <= _LARGEST
 
@@ -169,11 +173,17 @@ VERBS: Mapping[str, Verb] = {
     "keep": Verb(_on_contact(privacy.keep), _CONTACT),
     "keep_no_more": Verb(_on_contact(privacy.keep_no_more), _CONTACT),
     "look": Verb(_on_contact(decisions.note_look), _CONTACT),
+    "look_up": Verb(
+        lambda decision: decisions.note_look_up(
+            decision.db, decision.arguments["originator"], decision.who, decision.now
+        ),
+        {"originator": _is_name},
+    ),
     "look_through": Verb(
         lambda decision: decisions.note_look_through(
-            decision.db, decision.arguments["subject"], decision.who, decision.now
+            decision.db, decision.arguments["listed"], decision.who, decision.now
         ),
-        {"subject": _is_name},
+        {"listed": _is_list},
     ),
     "ask": Verb(
         lambda decision: requests.ask(
@@ -194,7 +204,7 @@ VERBS: Mapping[str, Verb] = {
 DESK = frozenset(
     {
         *("block", "unblock", "optin", "cancel", "pause", "resume", "requeue"),
-        *("tag", "untag", "keep", "keep_no_more", "look", "look_through"),
+        *("tag", "untag", "keep", "keep_no_more", "look", "look_up", "look_through"),
     }
 )
 """The decisions that a page of the desk can take."""

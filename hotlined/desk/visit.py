@@ -65,9 +65,14 @@ def looked_at(contact_id: int) -> None:
     desk().looks.note(line(), visitor().name, "look", contact_id=contact_id)
 
 
-def looked_through(subject: str) -> None:
-    """Record that the visitor looks at a number, which is masked there, or through a list, which is named."""
-    desk().looks.note(line(), visitor().name, "look_through", subject=subject)
+def looked_up(originator: str) -> None:
+    """Record that the visitor looks at what is known of an originator."""
+    desk().looks.note(line(), visitor().name, "look_up", originator=originator)
+
+
+def looked_through(listed: str) -> None:
+    """Record that the visitor looks through a list, which small letters name."""
+    desk().looks.note(line(), visitor().name, "look_through", listed=listed)
 
 
 def decided(verb: str, **arguments: Any) -> Any:

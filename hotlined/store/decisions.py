@@ -15,6 +15,7 @@ from hotlined.store.database import Database
 from hotlined.store.reactions import IS_REACTION
 
 _LOOK_SECONDS = 3600.0
+_LAST_EVENTS = 5000
 
 
 def block(db: Database, number: str, who: str, now: Now) -> int:
@@ -82,16 +83,24 @@ def note_look(db: Database, contact_id: int, who: str, now: Now) -> None:
     _note_look(db, "contact_id = ?", (contact_id,), f"by {who}", contact_id, now)
 
 
-def note_look_through(db: Database, subject: str, who: str, now: Now) -> None:
-    """Commit that a person looked at a number, which is masked here, or through a list; once in an hour."""
-    subject = mask(subject) if subject.startswith("+") else subject
-    _note_look(db, "contact_id IS NULL", (), f"{subject} by {who}", None, now)
+def note_look_up(db: Database, originator: str, who: str, now: Now) -> None:
+    """Commit that a person looked at what is known of an originator, who is masked; once in an hour."""
+    _note_look(db, "contact_id IS NULL", (), f"{mask(originator)} by {who}", None, now)
+
+
+def note_look_through(db: Database, listed: str, who: str, now: Now) -> None:
+    """Commit that a person looked through a list, which is named; once in an hour."""
+    _note_look(db, "contact_id IS NULL", (), f"{listed} by {who}", None, now)
 
 
 def _note_look(
     db: Database, about: str, values: tuple[int, ...], detail: str, contact_id: int | None, now: Now
 ) -> None:
-    sql = f"SELECT 1 FROM events WHERE kind = 'look' AND {about} AND detail = ? AND at_limit > ? LIMIT 1"
+    # of a kind that only grows the last ones alone are looked through
+    sql = (
+        f"SELECT 1 FROM events WHERE kind = 'look' AND id > (SELECT max(id) FROM events) - {_LAST_EVENTS}"
+        f" AND {about} AND detail = ? AND at_limit > ? LIMIT 1"
+    )
     if db.one(sql, *values, detail, now.limit - _LOOK_SECONDS):
         return
     if contact_id and not db.one("SELECT 1 FROM contacts WHERE id = ?", contact_id):

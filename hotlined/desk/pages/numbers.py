@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response
 
 from hotlined.desk.roles import Role
 from hotlined.desk.routes import Page
-from hotlined.desk.visit import line, looked_through, reading
+from hotlined.desk.visit import line, looked_through, looked_up, reading
 from hotlined.errors import UsageError
 from hotlined.reports.contact import rows_for_people
 from hotlined.reports.decided import no_contact
@@ -57,7 +57,7 @@ def _person(name: str) -> str:
         sending = next(iter(report.holds), FREE)
         where = log.Filter(originator=report.originator)
         contacts = [*rows_for_people(db, log.rows(db, where, _ROWS), sending)][::-1]
-    looked_through(report.originator)
+    looked_up(report.originator)
     return render_template(
         "person.html",
         report=report,
