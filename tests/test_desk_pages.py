@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -13,11 +14,14 @@ import pytest
 from conftest import Open, wait_until
 from desk import Answer, Browser, Desk
 from filled import KEVIN, LEA, Filled
+from flask import Request
 from persons import user_name
 
-from hotlined.desk.app import NEEDS, PAGES
+from hotlined.config import load
+from hotlined.desk.app import NEEDS, PAGES, make
 from hotlined.desk.pages.acts import ACTS
 from hotlined.desk.roles import Role
+from hotlined.desk.who import Visitor
 from hotlined.reports.review import TAG_KEYS
 from hotlined.store import decisions
 
@@ -480,6 +484,35 @@ def test_acts_need_the_roles_that_are_promised() -> None:
     assert {name for name, needed in needs.items() if needed is Role.ADMIN} == {
         f"act_{verb}" for verb in ("block", "unblock", "optin", "cancel", "pause", "resume", "requeue")
     }
+
+
+@dataclass
+class AnyDoor:
+    """A door through which somebody with a role comes."""
+
+    role: Role
+
+    def visitor(self, request: Request) -> Visitor:
+        """Return who that is."""
+        del request
+        return Visitor("anna", self.role)
+
+
+@pytest.mark.parametrize("role", Role)
+def test_each_role_sees_on_a_page_what_it_may(line: Filled, role: Role) -> None:
+    """Figures see no number and no text anywhere; a page offers the acts that its visitor may take, and no others."""
+    client = make(load(line.config), AnyDoor(role), b"").test_client()
+    found = {path: client.get(path) for path in ("/", "/stats", "/contact/10", "/contact/4", "/person/1", "/log")}
+    pages = {path: answer.text for path, answer in found.items() if answer.status_code == 200}
+    offered = {act for page in pages.values() for act in re.findall(r'action="/act/([a-z_]+)"', page)}
+    everything = " ".join(pages.values())
+
+    named = [who for who in (KEVIN, LEA, DAVE, "tu dors", "Hello") if who in everything]
+    assert (named == []) == (role is Role.FIGURES)
+    assert set(pages) == {"/", "/stats"} if role is Role.FIGURES else set(found)
+    tagging, deciding = {"tag", "keep"}, {"cancel", "requeue", "pause", "block"}
+    assert offered == {Role.VOLUNTEER: tagging, Role.ADMIN: tagging | deciding}.get(role, set())
+    assert all(("/review" in page) == role.may(Role.VOLUNTEER) for page in pages.values())
 
 
 # ---- for everyone
