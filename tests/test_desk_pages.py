@@ -437,6 +437,7 @@ def test_a_button_of_a_contact_leads_back_to_it(busy: tuple[Filled, Browser]) ->
     page = follow(browser, press(browser, page, "/act/keep_no_more", 0))
     assert "#insult" not in page.words
     assert "(kept" not in page.words
+    assert '<option value="apology">' in page.body
     own = re.findall(r'<form [^>]*action="/act/tag">(.*?)</form>', page.body, re.DOTALL)[-1]
     fields = dict(re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)">', own))
     assert "#bla-bla" in follow(browser, browser.post("/act/tag", fields | {"word": "Bla-Bla"})).words

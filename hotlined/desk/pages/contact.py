@@ -10,7 +10,7 @@ from hotlined.reports.contact import facts, outcome, preview
 from hotlined.reports.decided import no_contact
 from hotlined.reports.review import TAG_KEYS
 from hotlined.reports.story import story
-from hotlined.store import log
+from hotlined.store import decisions, log
 from hotlined.store.line import sending_of
 
 
@@ -22,12 +22,14 @@ def show(contact_id: int) -> str:
             raise NotFound(no_contact(contact_id).message)
         preview(db, line(), contact)
         contact["outcome"] = outcome(contact, sending)
+        tags = decisions.tags_in_use(db)
     looked_at(contact_id)
     return render_template(
         "contact.html",
         contact=contact,
         steps=story(contact, sending),
         facts=[(label, value) for label, value in facts(contact, sending) if value],
+        tags=tags,
         words=[word for word in TAG_KEYS.values() if word not in contact["tags"]],
     )
 
