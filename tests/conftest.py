@@ -40,7 +40,7 @@ LONGEST = (
     *("test_year", "test_soak", "test_crash", "test_powercut", "test_explored", "test_recovery", "test_faults"),
     *("test_promises_sending", "test_migrations", "test_hotline", "test_money", "test_fuzz", "test_sentences"),
     *("test_members", "test_simulate", "test_flood", "test_makes", "test_scripts", "test_recording", "test_traps"),
-    "test_habits",
+    *("test_habits", "test_desk_browser"),
 )
 PATIENCE_SECONDS = 120.0  # before a test gives up; never a promise about speed
 

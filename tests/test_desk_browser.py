@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 from chromium import MISSING, chromium, linked_desk
 from filled import KEVIN, Filled
-from test_hostile import TEXTS, receive
+from test_hostile import receive
 
 from hotlined.desk.app import PAGES
 
@@ -24,6 +24,8 @@ PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "has_touch":
 TABLE: dict[str, Any] = {"viewport": {"width": 1280, "height": 800}}
 SMALLEST: dict[str, Any] = {"viewport": {"width": 320, "height": 568}}
 LONG = "x" * 1600
+SHOWN = ("escape sequences", "overrides of direction", "a storm of marks", "HTML", "39 segments")
+"""Of the hostile texts those that a page could break at."""
 WRITERS = [f"+3247055000{each}" for each in range(6)]
 REACTIONS = range(len(WRITERS) + 1, 2 * len(WRITERS) + 1)
 """The contacts that are to be tagged."""
@@ -53,7 +55,7 @@ class Visit:
 
 @pytest.fixture(scope="module")
 def visit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Visit]:
-    """Give a desk of a line that answered six numbers, which wrote again, and that was sent every hostile text."""
+    """Give a desk of a line that answered six numbers, which wrote again, and that was sent hostile texts."""
     if MISSING:
         pytest.skip(f"here is no {' and no '.join(MISSING)}")
     line = Filled(tmp_path_factory.mktemp("line"))
@@ -63,7 +65,7 @@ def visit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Visit]:
             line.send()
         for writer in WRITERS:
             line.judge(line.text("pardon, je savais pas", sender=writer))
-        for name in TEXTS:
+        for name in SHOWN:
             receive(line, name, KEVIN)
         line.judge(line.text(LONG))
         with linked_desk(line.config) as link, chromium() as browser:
@@ -123,7 +125,7 @@ def test_a_day(visit: Visit, options: dict[str, Any]) -> None:
 
     press("Log", "link")
     page.wait_for_url("**/log")
-    assert page.locator("tbody tr").count() == len(WRITERS) * 2 + len(TEXTS) + 1
+    assert page.locator("tbody tr").count() == len(WRITERS) * 2 + len(SHOWN) + 1
     press(f"Contact {REACTIONS.start}", "link")
     page.wait_for_url(f"**/contact/{REACTIONS.start}")
     assert "pardon, je savais pas" in page.locator("blockquote").inner_text()
@@ -131,6 +133,7 @@ def test_a_day(visit: Visit, options: dict[str, Any]) -> None:
     press("Review", "link")
     for number, word in zip(REACTIONS, (*TO_TAG, "keep"), strict=False):
         page.get_by_role("heading", name=f"Contact {number},").wait_for()
+        assert page.locator("kbd").first.is_visible() != is_phone  # a thumb has no keys
         if is_phone:
             press(word.capitalize())
         else:

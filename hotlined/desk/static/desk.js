@@ -65,5 +65,6 @@
   };
 
   if (main.hasAttribute("data-renews")) renew();
-  if (main.querySelector("[data-key]")) keys();
+  const isTouched = matchMedia("(hover: none)").matches; // a thumb has no keys
+  if (main.querySelector("[data-key]") && !isTouched) keys();
 })();
