@@ -1,7 +1,9 @@
 """Attempts to log in that failed: each makes the next one for that name wait longer.
 
 An attempt counts before it is looked at, and is forgiven where it succeeds: neither a crash nor many at once get more.
-Names stand here as digests. Times are seconds since boot, which no clock that is set can shorten.
+Names stand here as short digests, so that there is room for every name and none is pushed out by many others: whoever
+fails under 4,096 names makes everybody wait whose browser is new. Times are seconds since boot, which no clock that is
+set can shorten.
 """
 
 import hashlib
@@ -14,7 +16,7 @@ from hotlined.desk.memory import Memory
 _FREE = 3  # attempts: a slip of the thumb costs nothing
 _MOST_SECONDS = 300.0
 _FORGOTTEN_SECONDS = 3600.0
-_MOST_NAMES = 1000
+_DIGITS = 3  # of a digest: 4,096 of them
 
 
 class Attempts:
@@ -41,8 +43,6 @@ def _begin(known: dict[str, Any], key: str, now: float) -> float:
     left = float(last + _wait(count) - now)
     if left > 0:
         return left
-    if key not in known and len(known) >= _MOST_NAMES:  # the one that was tried least goes: so many push out none
-        del known[min(known, key=known.__getitem__)]
     known[key] = [count + 1, now]
     return 0.0
 
@@ -53,4 +53,4 @@ def _wait(count: int) -> float:
 
 
 def _digest(name: str) -> str:
-    return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
+    return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGITS]
