@@ -44,6 +44,15 @@ NEEDS: Mapping[str, Role | None] = {"static": None} | {page.name: page.needs for
 """What a visitor needs for each: what is not in this table is served to nobody."""
 _STATUS = {2: 400, 69: 503, 75: 409, 78: 503}
 """The status for an error of ours, by its exit code."""
+_TITLES = {
+    400: "This makes no sense",
+    403: "Not for you",
+    404: "There is no such page",
+    409: "Refused now",
+    500: "A bug",
+    503: "Not now",
+}
+"""Plain words above what is wrong."""
 
 _logger = logging.getLogger(__name__)
 
@@ -106,7 +115,7 @@ def _finish(response: Response) -> Response:
 def _fail(error: Exception) -> tuple[str, int]:
     """Show an error as a page: what is wrong and its cure."""
     words, hint, status = _told(error)
-    title = HTTPStatus(status).phrase
+    title = _TITLES.get(status) or HTTPStatus(status).phrase
     return render_template("error.html", words=words, hint=hint, title=title, status=status), status
 
 
