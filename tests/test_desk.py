@@ -224,6 +224,36 @@ def test_a_form_needs_the_token_of_this_browser(desk: Desk, line: Filled) -> Non
     assert line.db.one("SELECT 1 FROM events WHERE kind = 'block'") is None
 
 
+@pytest.mark.parametrize(
+    ("site", "into", "status"),
+    [
+        ("cross-site", "image", 403),
+        ("cross-site", "iframe", 403),
+        ("same-site", "empty", 403),
+        ("cross-site", "document", 200),
+        ("same-origin", "empty", 200),
+        ("none", "document", 200),
+    ],
+)
+def test_a_page_of_another_site_gets_nothing(tmp_path: Path, site: str, into: str, status: int) -> None:
+    """What it embeds or fetches is not shown, and nobody is said to have looked; a link leads here all the same."""
+    line = Filled(tmp_path)
+    with line.db:
+        contact = line.text()
+        with Desk(line.config) as desk:
+            answer = desk.browser().get(f"/contact/{contact}", Sec_Fetch_Site=site, Sec_Fetch_Dest=into)
+        assert (answer.status, KEVIN in answer.words) == (status, status == 200)
+        assert bool(line.db.all("SELECT 1 FROM events WHERE kind = 'look'")) == (status == 200)
+
+
+def test_the_cookie_of_forms_is_ours(desk: Desk) -> None:
+    """What another site has planted there, or what is no cookie of ours, gets no token and does not come back."""
+    for planted in ("x", "y" * 4000, "ü"):
+        browser = desk.browser(hotlined_form=planted.encode().decode("latin-1"))
+        browser.get("/act/block?number=0470123456")
+        assert re.fullmatch("[A-Za-z0-9_-]{43}", browser.cookies["hotlined_form"])
+
+
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "localhost.evil.example", "[", ""])
 def test_another_host_is_refused(desk: Desk, host: str) -> None:
     """A name that leads here without being ours is served nothing."""

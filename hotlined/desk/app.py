@@ -89,6 +89,7 @@ def _require() -> Any:
     """Let a request pass only where Host, visitor and role are right, and a form is ours; lead to the log-in."""
     g.visitor = None
     forms.require_host(request, line().web.hosts)
+    forms.require_visit(request)
     if request.endpoint == enter.NAME:
         return None
     g.visitor = desk().door.visitor(request)

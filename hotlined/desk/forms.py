@@ -2,11 +2,13 @@
 
 The token in a form fits a cookie of the browser and the visitor's name. A browser says where a form comes from
 (Sec-Fetch-Site, Origin). Because of our Referrer-Policy its Origin is `null` for our own forms, too: in a browser that
-says nothing else the token alone decides.
+says nothing else the token alone decides. What a page elsewhere embeds or fetches is not shown either: who comes by SSH
+brings no cookie, and every look is written down.
 """
 
 import hashlib
 import hmac
+import re
 import secrets
 from collections.abc import Iterable
 from urllib.parse import urlsplit
@@ -16,6 +18,7 @@ from werkzeug.exceptions import BadRequest, Forbidden
 
 COOKIE = "hotlined_form"
 FIELD = "form_token"
+_COOKIE = re.compile("[A-Za-z0-9_-]{43}")  # as `secrets.token_urlsafe` makes it
 _LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -34,6 +37,13 @@ def require_origin(asked: Request) -> None:
         raise Forbidden("That form is of another site. Nothing was done.")
 
 
+def require_visit(asked: Request) -> None:
+    """Raise Forbidden for what another site has fetched or embedded: a link of it may lead here, and no more."""
+    site, into = asked.headers.get("Sec-Fetch-Site"), asked.headers.get("Sec-Fetch-Dest")
+    if site in {"cross-site", "same-site"} and into != "document":
+        raise Forbidden("Another site asks for this. It is shown to nobody but who looks here.")
+
+
 def require_token(asked: Request, secret: bytes, name: str) -> None:
     """Raise BadRequest unless the form's token fits this browser and this visitor."""
     cookie = asked.cookies.get(COOKIE, "")
@@ -44,7 +54,8 @@ def require_token(asked: Request, secret: bytes, name: str) -> None:
 
 def new_token(secret: bytes, name: str) -> str:
     """Return the token for a form of this request; the browser gets its cookie with the answer."""
-    cookie = request.cookies.get(COOKIE) or g.get("form_cookie") or secrets.token_urlsafe()
+    brought = request.cookies.get(COOKIE, "")
+    cookie = brought if _COOKIE.fullmatch(brought) else g.get("form_cookie") or secrets.token_urlsafe()
     g.form_cookie = cookie
     return _token(secret, cookie, name)
 
