@@ -392,6 +392,23 @@ def test_a_session_is_new_and_ends(house: House) -> None:
 
 
 @needs_root
+def test_who_decides_after_the_session_is_over_is_told(house: House) -> None:
+    """A form that comes too late does nothing, and leads to the log-in, which says so."""
+    house.add("anna", "volunteer")
+    house.control()
+    with house.desk():
+        browser = house.proxy()
+        assert log_in(browser, "anna") == 303
+        form = browser.get("/act/tag?contact_id=1&word=threat").form("/act/tag")
+        del browser.cookies[SESSION]
+        late = browser.post("/act/tag", form)
+        assert (late.status, late.headers["Location"]) == (303, "/login?over=1")
+        assert "Nothing was done: log in" in browser.get(late.headers["Location"]).words
+        assert "Nothing was done" not in browser.get("/login").words
+    assert house.events("tag") == []
+
+
+@needs_root
 def test_sessions_forms_and_attempts_outlive_the_program(house: House) -> None:
     """After ten idle minutes the desk ends; who was logged in is, a form is still good, who has tried still waits."""
     house.add("anna", "reader")

@@ -96,9 +96,9 @@ def _require() -> Any:
     if request.endpoint is None:
         return None  # there is no such page, which is told to those who may look
     needed = NEEDS[request.endpoint]
-    if needed and g.visitor is None and request.method == "GET":
-        return redirect(url_for(login.NAME), HTTPStatus.SEE_OTHER)
-    if needed and not (g.visitor and g.visitor.role.may(needed)):
+    if needed and g.visitor is None:
+        return redirect(url_for(login.NAME, over=int(request.method == "POST") or None), HTTPStatus.SEE_OTHER)
+    if needed and not g.visitor.role.may(needed):
         raise Forbidden(f"This needs the role {needed}.")
     if request.method == "POST":
         forms.require_origin(request)
