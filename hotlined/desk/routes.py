@@ -5,6 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from hotlined.desk.roles import Role
+from hotlined.reports.typed import LARGEST
+
+CONTACT_ID = f"<int(max={LARGEST}):contact_id>"
+"""The number of a contact in a path: what the database cannot hold is no page."""
 
 
 @dataclass(frozen=True, slots=True)

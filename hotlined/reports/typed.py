@@ -19,7 +19,7 @@ from hotlined.store.log import Filter
 from hotlined.words.reasons import BRIEF_REASONS
 from hotlined.words.times import MONTHS
 
-_LARGEST = 2**63 - 1  # of SQLite
+LARGEST = 2**63 - 1  # of SQLite
 _TAG = re.compile(r"[^\W_][\w-]{0,39}")
 _DAY = timedelta(days=1)
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -111,7 +111,7 @@ def limit(text: str) -> int:
 
 
 def _whole(text: str, least: int, what: str, cure: str) -> int:
-    if re.fullmatch("[0-9]{1,19}", text) and least <= int(text) <= _LARGEST:
+    if re.fullmatch("[0-9]{1,19}", text) and least <= int(text) <= LARGEST:
         return int(text)
     raise UsageError(f"{text!r} is {what}.", cure)
 

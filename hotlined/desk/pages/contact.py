@@ -4,12 +4,13 @@ from flask import render_template
 from werkzeug.exceptions import NotFound
 
 from hotlined.desk.roles import Role
-from hotlined.desk.routes import Page
+from hotlined.desk.routes import CONTACT_ID, Page
 from hotlined.desk.visit import line, looked_at, reading
 from hotlined.reports.contact import facts, outcome, preview
 from hotlined.reports.decided import no_contact
 from hotlined.reports.review import TAG_KEYS
 from hotlined.reports.story import story
+from hotlined.states import REPEATABLE, AnswerState
 from hotlined.store import decisions, log
 from hotlined.store.line import sending_of
 
@@ -24,14 +25,17 @@ def show(contact_id: int) -> str:
         contact["outcome"] = outcome(contact, sending)
         tags = decisions.tags_in_use(db)
     looked_at(contact_id)
+    state = contact["answer"] and contact["answer"]["state"]
     return render_template(
         "contact.html",
         contact=contact,
         steps=story(contact, sending),
         facts=[(label, value) for label, value in facts(contact, sending) if value],
         tags=tags,
+        can_be_cancelled=state == AnswerState.QUEUED,
+        can_be_repeated=state in REPEATABLE,
         words=[word for word in TAG_KEYS.values() if word not in contact["tags"]],
     )
 
 
-PAGES = (Page("/contact/<int:contact_id>", "contact", Role.READER, show),)
+PAGES = (Page(f"/contact/{CONTACT_ID}", "contact", Role.READER, show),)

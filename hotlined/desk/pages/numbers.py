@@ -8,7 +8,7 @@ from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
 from hotlined.desk.roles import Role
-from hotlined.desk.routes import Page
+from hotlined.desk.routes import CONTACT_ID, Page
 from hotlined.desk.visit import line, looked_through, looked_up, reading
 from hotlined.errors import UsageError
 from hotlined.reports.contact import rows_for_people
@@ -71,6 +71,6 @@ def _person(name: str) -> str:
 
 PAGES = (
     Page("/numbers", "numbers", Role.READER, show, title="Numbers"),
-    Page("/person/<int:contact_id>", "person", Role.READER, by_contact),
+    Page(f"/person/{CONTACT_ID}", "person", Role.READER, by_contact),
     Page("/person", "person_of", Role.READER, by_number),
 )
