@@ -15,6 +15,7 @@ import pytest
 from packaging.requirements import Requirement
 from test_docs import resolve
 
+from hotlined.cli.control import control
 from hotlined.config import RESERVED_LINES, find, parse
 from hotlined.errors import ConfigError, UsageError
 from hotlined.gsm.port import WRITE_TIMEOUT_SECONDS
@@ -142,8 +143,7 @@ def test_each_service_runs_a_command_that_there_is(unit: str) -> None:
     assert set(options) <= {option for parameter in command.params for option in parameter.opts}
     # the senders are handed the file
     assert arguments.startswith("--line nl ") == (line_of(unit) == "nl" and unit not in SENDERS)
-    others = arguments.replace(f"--desk {DESK_USER}main", "")
-    assert "main" not in others.partition("/")[0]  # --line takes no such name
+    assert "main" not in arguments.partition("/")[0]  # --line takes no such name
 
 
 def test_the_daemon_of_a_further_line_is_that_of_the_first() -> None:
@@ -464,6 +464,16 @@ def test_the_journal_hears_what_happened(unit: str) -> None:
     is_quiet = settings(unit, "Service").get("LogLevelMax") == ["notice"]
 
     assert is_quiet == (unit in JOBS and unit not in DESKS)
+
+
+@pytest.mark.parametrize("line", ["main", "nl"])
+def test_the_control_program_knows_the_user_of_the_desk(line: str) -> None:
+    """It hears that in a variable: a former version, which is gone back to, refuses an option that it does not know."""
+    (option,) = (each for each in control.params if "--desk" in each.opts)
+    told = variables(f"hotlined-control@{line}.service")
+
+    assert [told[str(option.envvar)]] == settings(f"hotlined-web@{line}.service", "Service")["User"]
+    assert told[str(option.envvar)] == f"{DESK_USER}{line}"
 
 
 @pytest.mark.parametrize("unit", DESKS)
