@@ -359,19 +359,22 @@ def desk(size: int) -> Iterator[Row]:
                 if len(firsts) == STARTS:
                     yield Row(f"desk, {size:,} contacts: the first page, asleep", median(firsts) * 1000, "ms")
                     yield Row("  memory then", memory["VmRSS"] / 1024, "MiB")
-                    yield from warm_pages(browser, size)
+                    yield from warm_pages(browser, size, program.pid)
                     yield Row("  memory at most", meters(program.pid)["VmHWM"] / 1024, "MiB")
                     yield from nobody_looks(program.pid)
 
 
-def warm_pages(browser: Browser, size: int) -> Iterator[Row]:
-    """Look at each page again and again."""
+def warm_pages(browser: Browser, size: int, pid: int) -> Iterator[Row]:
+    """Look at each page again and again; what the processor took tells more where the machine does other things, too."""
     for page in PAGES:
         if "GET" in page.methods and not page.path.startswith(("/act/", "/enter", "/login")):
             for path in (re.sub("<.*?>", str(size), page.path), *SEARCHES * (page.path == "/log")):
                 status = browser.get(path).status
+                before = meters(pid)["ticks"]
                 seconds = median(timed(partial(browser.get, path)) for _ in range(STARTS))
+                busy = (meters(pid)["ticks"] - before) / os.sysconf("SC_CLK_TCK") / STARTS
                 yield Row(f"  {path}{f', status {status}' * (status != 200)}", seconds * 1000, "ms")
+                yield Row("    of it the processor", busy * 1000, "ms")
 
 
 def nobody_looks(pid: int) -> Iterator[Row]:
