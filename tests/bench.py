@@ -365,7 +365,7 @@ def desk(size: int) -> Iterator[Row]:
 
 
 def warm_pages(browser: Browser, size: int, pid: int) -> Iterator[Row]:
-    """Look at each page again and again; what the processor took tells more where the machine does other things, too."""
+    """Look at each page again and again; the processor tells more than the clock where much else is done."""
     for page in PAGES:
         if "GET" in page.methods and not page.path.startswith(("/act/", "/enter", "/login")):
             for path in (re.sub("<.*?>", str(size), page.path), *SEARCHES * (page.path == "/log")):

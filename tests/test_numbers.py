@@ -21,6 +21,7 @@ from hotlined.policy import Reason, WaitingFor
 from hotlined.status import DaemonStatus
 from hotlined.store import answers as queue
 from hotlined.store import decisions, pseudonyms
+from hotlined.store.correspondents import Order, correspondents
 from hotlined.store.line import note_hold, note_own_number
 from hotlined.words.reasons import REASONS
 
@@ -410,3 +411,21 @@ def test_a_pseudonym_counts_for_its_number(busy: Filled) -> None:
     assert [each["originator"] for each in after["history"]] == [name, KEVIN]
     assert after["next"]["reason"] == "cooldown"
     assert asked(busy, name)["contacts"] == 1
+
+
+def test_the_latest_are_the_latest_however_many_texts_one_sends(line: Filled) -> None:
+    """The list of the latest is the end of the whole list, whether few of the newest contacts tell it or all do."""
+    numbers = [f"+3247000000{each}" for each in range(5)]
+    contacts = [*numbers, *["+32470999999"] * 2500, *numbers[3:]]
+    with line.db.transaction():
+        line.db.connection.executemany(
+            "INSERT INTO contacts (line, kind, originator, country, line_type, text, segments_received, segments_total,"
+            " received_at, received_limit, synchronised, verdict, reason)"
+            " VALUES ('fr', 'text', ?, 'BE', 'mobile', 'Salut', 1, 1, ?, 0, 0, 'suppress', 'cooldown')",
+            [(number, f"2026-11-24T22:{each // 60:02}:{each % 60:02}.000Z") for each, number in enumerate(contacts)],
+        )
+    whole = correspondents(line.db, Order.LAST, 0, shadow=False)
+
+    assert [each.number for each in whole[-3:]] == ["+32470999999", *numbers[3:]]
+    for limit in range(1, 7):
+        assert correspondents(line.db, Order.LAST, limit, shadow=False) == whole[-limit:]

@@ -39,6 +39,7 @@ class Order(StrEnum):
     FIRST = "first"
 
 
+_NEWEST = 2000  # contacts
 _ORDERS = {
     Order.LAST: "last_at DESC, last_id DESC",
     Order.CONTACTS: "contacts DESC, last_at DESC, last_id DESC",
@@ -54,6 +55,8 @@ def correspondents(
     `shadow` counts what shadow mode let out too, as its limits do. `only` are the numbers that are meant, if not all.
     """
     chosen = _CHOSEN[order] if only is None else _ONLY
+    if only is None and order is Order.LAST and 0 < limit <= int(db.value(f"SELECT count(*) FROM ({_LATELY})", -1)):
+        chosen = _LATELY.replace("?", ":limit")
     known = _KNOWN if totals.clock_stepped(db) or (only is None and not limit) else _KNOWN_BY_ID.format(chosen=chosen)
     rows = db.connection.execute(
         _CORRESPONDENTS.format(
@@ -102,6 +105,12 @@ _CHOSEN = {
         AND NOT EXISTS (SELECT 1 FROM earlier_contacts WHERE contact_id = contacts.id)
     """,
 }
+# where the newest contacts are from enough numbers, the others need not be looked at: none of theirs is newer
+_LATELY = f"""
+  SELECT originator AS number FROM
+    (SELECT originator, id FROM contacts WHERE originator IS NOT NULL ORDER BY id DESC LIMIT {_NEWEST})
+  GROUP BY originator ORDER BY max(id) DESC LIMIT ?
+"""
 _ONLY = "SELECT DISTINCT originator AS number FROM contacts WHERE originator IN (SELECT value FROM json_each(:only))"
 # an answer counts from the moment that it was let out, as limits have it
 _CORRESPONDENTS = """
