@@ -1,6 +1,7 @@
 """The desk in a browser: a real `hotlined web`, a database as the daemon fills it, and plain HTTP."""
 
 import json
+import os
 import re
 import shutil
 import socket
@@ -26,8 +27,9 @@ from hotlined.desk.app import NEEDS, PAGES, make
 from hotlined.desk.headers import HEADERS
 from hotlined.desk.logins import Logins
 from hotlined.desk.roles import Role
-from hotlined.desk.serving import serve
+from hotlined.desk.serving import MOST, serve
 from hotlined.desk.who import SocketDoor
+from hotlined.peer import Peer
 
 PLAIN = [page.path for page in PAGES if page.methods == ("GET",) and "<" not in page.path and page.name != "enter"]
 """The pages that need nothing to be shown."""
@@ -466,7 +468,7 @@ def test_who_is_slow_is_dropped(line: Filled, tmp_path: Path, said: bytes) -> No
 @needs_root
 def test_a_stranger_takes_no_room(line: Filled, tmp_path: Path) -> None:
     """Of many connections of one stranger few are kept, however many there are of members."""
-    with Program(line, tmp_path / "web.sock", knows=lambda peer: peer.uid == 0) as program:
+    with Program(line, tmp_path / "web.sock", most=lambda peer: 8 if peer.uid else MOST) as program:
         for path in (*tmp_path.parents[:3], tmp_path):
             path.chmod(0o755)
         program.path.chmod(0o666)
@@ -487,6 +489,15 @@ def test_a_stranger_takes_no_room(line: Filled, tmp_path: Path) -> None:
             for each in mine:
                 each.close()
         assert ends(thread)
+
+
+def test_who_comes_through_a_proxy_leaves_room(line: Filled) -> None:
+    """However many come through it, some connections are left to members and to root, and few are a stranger's."""
+    door = SocketDoor(line.database, Logins(line.folder / "none", b"", None), frozenset({STRANGER.uid}))
+    member = Peer(MEMBER.uid, frozenset({line.database.stat().st_gid}))
+
+    assert door.most(member) == door.most(Peer(os.geteuid(), frozenset())) == MOST
+    assert door.most(Peer(NOBODY.uid, frozenset())) < door.most(Peer(STRANGER.uid, frozenset())) < MOST
 
 
 def connections(path: Path) -> int:

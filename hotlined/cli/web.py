@@ -220,9 +220,9 @@ def _serve_socket(settings: Settings, path: Path | None) -> None:
     desk = app.make(config, door, secret, settings.broken)
     with listening(path) as listener:
         if path:
-            serving.serve(desk, listener, knows=door.knows, idle_seconds=None)
+            serving.serve(desk, listener, most=door.most, idle_seconds=None)
         else:
-            serving.serve(desk, listener, knows=door.knows, is_stale=_changes(config.path))
+            serving.serve(desk, listener, most=door.most, is_stale=_changes(config.path))
 
 
 def _changes(path: Path) -> Callable[[], bool]:

@@ -1,6 +1,7 @@
 """Serves the desk at one listening socket, with waitress: who connects over a Unix socket is asked of the kernel.
 
-Nobody takes the desk from others: a request that does not end is dropped, and a stranger gets few connections.
+Nobody takes the desk from others: a request that does not end is dropped, a stranger gets few connections, and those
+who come through a proxy never all of them.
 Known to be wrong: waitress wakes once a second while it runs, which under systemd is ten minutes after the last visit.
 """
 
@@ -29,10 +30,12 @@ IDLE_SECONDS = 600.0
 SLOW_SECONDS = 20.0  # from the first octet of a request to its last
 _REFUSING_SECONDS = 1.0  # then the configuration is read again when somebody comes
 _LOOK_SECONDS = 1.0  # how often it is asked whether anybody is still there
-_MOST_OF_A_STRANGER = 8  # connections
+MOST = 500  # connections: half of the descriptors that a process usually has
+MOST_OF_A_PROXY = 400
+MOST_OF_A_STRANGER = 8
 _LIMITS: dict[str, Any] = {
     "threads": 4,
-    "connection_limit": 500,  # half of the descriptors that a process usually has
+    "connection_limit": MOST,
     "channel_timeout": 30,  # seconds without a word
     "max_request_header_size": 16 * 1024,
     "max_request_body_size": 64 * 1024,  # a form of ours has less than 1 KiB
@@ -62,8 +65,8 @@ class _Channel(HTTPChannel):
     task_class = _Task
     error_task_class = _ErrorTask
     peer: Peer | None
-    known: bool | None = None
-    """Whether it is nobody's who is turned away, once that was asked."""
+    most: int | None = None
+    """How many of its peer there may be, once that was asked."""
     began = 0.0
     """When the request that is not whole yet began."""
 
@@ -91,12 +94,13 @@ def serve(
     *,
     idle_seconds: float | None = IDLE_SECONDS,
     slow_seconds: float = SLOW_SECONDS,
-    knows: Callable[[Peer], bool] = lambda _: True,
+    most: Callable[[Peer], int] = lambda _: MOST,
     is_stale: Callable[[], bool] = lambda: False,
 ) -> None:
     """Serve until nobody has been there for some time (for None without end), or the configuration is stale.
 
-    `knows` tells a peer from a stranger. What is in hand is finished; who comes then waits for the next start.
+    `most` is how many connections a peer may have. What is in hand is finished; who comes then waits for the next
+    start.
     """
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # that a request waits for a thread is no news
     table: dict[int, Any] = {}
@@ -113,7 +117,7 @@ def serve(
             channels = [channel for channel in table.values() if isinstance(channel, _Channel)]
             if channels:
                 seen = time.monotonic()
-            _drop(channels, slow_seconds, knows)
+            _drop(channels, slow_seconds, most)
             if not any(channel.is_busy() for channel in channels) and is_stale():
                 return
     finally:
@@ -131,14 +135,14 @@ def refuse(listener: socket.socket, error: HotlinedError) -> None:
     serve(app, listener, idle_seconds=_REFUSING_SECONDS)
 
 
-def _drop(channels: list[_Channel], slow_seconds: float, knows: Callable[[Peer], bool]) -> None:
-    """Close what is slow, and what one stranger has too many of."""
-    strangers: Counter[int] = Counter()
+def _drop(channels: list[_Channel], slow_seconds: float, most: Callable[[Peer], int]) -> None:
+    """Close what is slow, and what one peer has too many of."""
+    counted: Counter[int] = Counter()
     for channel in channels:
-        if channel.peer and channel.known is None:
-            channel.known = knows(channel.peer)
-        if channel.peer and not channel.known:
-            strangers[channel.peer.uid] += 1
-        crowds = channel.peer and strangers[channel.peer.uid] > _MOST_OF_A_STRANGER
+        crowds = False
+        if channel.peer:
+            channel.most = most(channel.peer) if channel.most is None else channel.most
+            counted[channel.peer.uid] += 1
+            crowds = counted[channel.peer.uid] > channel.most
         if crowds or channel.is_slow(slow_seconds):
             channel.will_close = True  # waitress does it, at the next pass

@@ -22,7 +22,7 @@ from hotlined.config import Config
 from hotlined.desk import accounts
 from hotlined.desk.logins import Logins
 from hotlined.desk.roles import Role
-from hotlined.desk.serving import PEER
+from hotlined.desk.serving import MOST, MOST_OF_A_PROXY, MOST_OF_A_STRANGER, PEER
 from hotlined.errors import ConfigError
 from hotlined.peer import Peer, overflow_uid
 
@@ -67,20 +67,26 @@ class SocketDoor:
             return Visitor(account.name, account.role, logged_in=True) if account else None
         if _is_forwarded(request.headers):
             raise Forbidden(f"{peer.name} speaks for somebody else, and is not in `web.proxies` of the configuration.")
-        if self.knows(peer):
+        if self._knows(peer):
             return Visitor(peer.name, Role.ADMIN)
         raise Forbidden(
             f"{peer.name} may not look at this line. Members of the group {_group_name(line_group(self.database))} may:"
             " whoever joins it has to log in again. A proxy has to be in `web.proxies` of the configuration."
         )
 
-    def knows(self, peer: Peer) -> bool:
-        """Tell whether the kernel's word is enough for somebody to come in, for himself or as a proxy."""
-        return peer.uid in {0, os.geteuid(), *self.proxies} or line_group(self.database) in peer.gids
+    def most(self, peer: Peer) -> int:
+        """Return how many connections somebody may have at a time."""
+        if peer.uid in self.proxies:
+            return MOST_OF_A_PROXY
+        return MOST if self._knows(peer) else MOST_OF_A_STRANGER
 
     def asks_for_login(self, request: Request) -> bool:
         """Tell whether a request comes from where people log in."""
         return self._is_proxy(self._peer(request))
+
+    def _knows(self, peer: Peer) -> bool:
+        """Tell whether the kernel's word is enough for somebody to come in."""
+        return peer.uid in {0, os.geteuid()} or line_group(self.database) in peer.gids
 
     def _peer(self, request: Request) -> Peer:
         peer: Peer | None = request.environ.get(PEER)
