@@ -571,6 +571,37 @@ def test_one_password_is_computed_at_a_time(tmp_path: Path) -> None:
     assert ends == [TooManyRequests] * 2 + [Forbidden] * 2
 
 
+def test_a_crowd_at_the_log_in_keeps_no_known_browser_out(tmp_path: Path) -> None:
+    """While strangers take every turn, a browser that has logged in before waits for the one that is computed."""
+    path = tmp_path / "main.accounts"
+    accounts.write(path, {"anna": accounts.make("anna", Role.READER, PASSWORD, "")}, None)
+    logins = Logins(path, b"secret", None)
+    known = logins.enter("anna", PASSWORD, "").known
+    ends: list[str] = []
+
+    def enter(name: str, password: str, known: str) -> None:
+        try:
+            ends.append(logins.enter(name, password, known).account.name)
+        except (Forbidden, TooManyRequests) as error:
+            ends.append(error.name)
+
+    with logins._computing:
+        crowd = [threading.Thread(target=enter, args=(name, "wrong", "")) for name in ("bea", "zoe", "eva")]
+        for thread in crowd:
+            thread.start()
+        wait_until(lambda: ends == ["Too Many Requests"], "every turn is taken")
+        mine = threading.Thread(target=enter, args=("anna", PASSWORD, known))
+        mine.start()
+        other = threading.Thread(target=enter, args=("anna", PASSWORD, "of another browser"))
+        other.start()
+        other.join()
+    for thread in (*crowd, mine):
+        thread.join()
+
+    assert ends[:2] == ["Too Many Requests"] * 2
+    assert sorted(ends[2:]) == ["Forbidden", "Forbidden", "anna"]
+
+
 # ---- accounts
 
 

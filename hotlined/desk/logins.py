@@ -1,7 +1,7 @@
 """Logging in: an attempt that may be made, one password computed at a time, a session that is new.
 
-A browser that has logged in before carries a cookie for its name, and has attempts of its own: so nobody can keep
-somebody out by failing under her name.
+A browser that has logged in before carries a cookie for its name, and has attempts and a turn of its own: so nobody
+can keep somebody out by failing under her name, or under any other without end.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ from hotlined.words.amounts import wait_in_words
 
 _logger = logging.getLogger(__name__)
 
-_AT_ONCE = 2  # attempts in hand: one computes, one waits; the other threads go on showing pages
+_AT_ONCE = 2  # attempts in hand: one computes, one waits; a known browser waits beside them, a thread shows pages
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,7 @@ class Logins:
         self._secret = secret
         self._attempts = Attempts(Memory(folder, "attempts"))
         self._in_hand = threading.BoundedSemaphore(_AT_ONCE)
+        self._known_in_hand = threading.BoundedSemaphore()
         self._computing = threading.Lock()
 
     def maybe_account(self, token: str) -> Account | None:
@@ -55,7 +56,8 @@ class Logins:
         account = accounts.read(self._path).get(name, accounts.NOBODY)
         is_known = account is not accounts.NOBODY and hmac.compare_digest(known.encode(), self._known(account).encode())
         key = f"{name}\nknown" if is_known else name
-        if not self._in_hand.acquire(blocking=False):
+        in_hand = self._known_in_hand if is_known else self._in_hand
+        if not in_hand.acquire(blocking=False):
             raise TooManyRequests("Others are logging in just now. Try again in a moment.", retry_after=1)
         try:
             if left := self._attempts.begin(key):
@@ -66,7 +68,7 @@ class Logins:
             with self._computing:
                 fits = account.fits(password)
         finally:
-            self._in_hand.release()
+            in_hand.release()
         if not fits:
             if account is not accounts.NOBODY:  # another name may be a password that was typed in the wrong place
                 _logger.warning("somebody gave a wrong password for %s", account.name)
