@@ -251,3 +251,20 @@ def test_everybody_can_read_every_page(visit: Visit) -> None:
     page.context.close()
 
     assert found == []
+
+
+def test_a_page_can_be_printed(visit: Visit) -> None:
+    """On paper stands what a page says, dark on white, and nothing that is to be pressed."""
+    page = visit.open("/log", **TABLE, color_scheme="dark")
+    for path in ("/", "/log", f"/contact/{REACTIONS.start}", "/numbers", "/review", "/stats"):
+        page.goto(path)
+        page.emulate_media(media="print")
+        assert page.locator("h1").is_visible(), path
+        pressed = page.locator("nav, button, input, .button").filter(visible=True)
+        assert [each.inner_text() for each in pressed.all()] == [], path
+        ink, paper = page.evaluate(
+            "[getComputedStyle(document.body).color, getComputedStyle(document.body).backgroundColor]"
+        )
+        assert (ink, paper) == ("rgb(27, 31, 36)", "rgb(255, 255, 255)"), path
+        page.emulate_media(media="screen")
+    page.context.close()
