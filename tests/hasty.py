@@ -23,6 +23,9 @@ from hotlined.daemon import serve
 from hotlined.gsm.finding import Machine
 from hotlined.timing import Timing
 
+PATIENT = Timing(clip=60.0)
+"""For callers whose number always comes: on a machine that is busy it may be later than what people wait for."""
+
 
 def program(timing: Timing, machine: Machine) -> click.Group:
     """Return all commands, of which `run` serves with what was handed in."""

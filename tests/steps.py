@@ -18,7 +18,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-PRELOADED = ("hotlined.cli.run", "hotlined.daemon", "hotlined.store.database", "hotlined.migrations", "serial")
+from hotlined.gsm.finding import THIS_MACHINE
+
+PRELOADED = ("hasty", "hotlined.cli.run", "hotlined.daemon", "hotlined.store.database", "hotlined.migrations", "serial")
 """What a process that is forked for a run has imported already."""
 
 # https://docs.python.org/3/library/audit_events.html: what changes files, and what starts programs
@@ -102,11 +104,11 @@ class Steps:
 
 def run(arguments: Sequence[str], log: Path, trace: Path, die_at: Step | None) -> None:
     """Be `hotlined` with these arguments, in the forked process that this is called in."""
-    from hotlined.cli import main  # noqa: PLC0415  # imported before the fork
+    from hasty import PATIENT, program  # noqa: PLC0415  # imported before the fork
 
     output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(output, sys.stdout.fileno())
     os.dup2(output, sys.stderr.fileno())
     sys.dont_write_bytecode = True
     Steps(trace, die_at).watch()
-    main(list(arguments))
+    program(PATIENT, THIS_MACHINE)(list(arguments))
