@@ -367,6 +367,7 @@ def follow(browser: Browser, answer: Answer) -> Answer:
 @pytest.mark.parametrize(
     ("query", "options"),
     [("", []), ("since=2026-11-24&until=2026-11-24", ["--since", "2026-11-24", "--until", "2026-11-24"]),
+     ("since=2026-11-24T22:08Z", ["--since", "2026-11-24T22:08Z"]),
      ("since=2026-11-24&by=hour", ["--since", "2026-11-24", "--by", "hour"])],
 )  # fmt: skip
 def test_the_figures_are_the_page_of_stats(line: Filled, browser: Browser, query: str, options: list[str]) -> None:
