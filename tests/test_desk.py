@@ -20,7 +20,7 @@ from conftest import PATIENCE_SECONDS, wait_until
 from desk import Browser, Connection, Desk
 from filled import KEVIN, Filled
 from persons import COMMAND, LINE, MEMBER, NOBODY, STRANGER, Person, give, needs_root, user_name
-from test_hostile import TEXTS, obeyed, receive
+from test_hostile import TEXTS, receive
 
 from hotlined import config as line_config
 from hotlined.desk.app import NEEDS, PAGES, make
@@ -76,17 +76,6 @@ def test_what_is_no_request_carries_them_too(desk: Desk) -> None:
 
     assert answer.status == 501
     assert {name: answer.headers[name] for name in HEADERS} == HEADERS
-
-
-@pytest.mark.parametrize("path", PLAIN)
-def test_a_page_obeys_no_text(desk: Desk, path: str) -> None:
-    """No text of a stranger is markup, a link, or turns its line around."""
-    page = desk.browser().get(path).body
-
-    assert not obeyed(re.sub("[\r\n]", "", page))
-    assert "<script>alert" not in page
-    assert "onerror=alert(1)>" not in page
-    assert not re.search(r'href="(?!/|#|data:,")', page)
 
 
 def test_the_log_shows_them_all(desk: Desk) -> None:
@@ -340,24 +329,6 @@ def test_a_port_is_for_who_has_the_link(tmp_path: Path) -> None:
 # ---- hostile clients
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/../etc/passwd", "/static/../app.py", "/static/%2e%2e/app.py", "/static/..%2fapp.py", "/static//etc/passwd",
-        "/static/%00", "/log%00", "/static/", "/static", "/templates/base.html", "/log/../../etc/passwd", "/LOG",
-        "/log;x", "/act/", "/act/forget", "/act/send", "/%E2%80%AE", "/" + "a" * 8000, "/log?" + "x=1&" * 2000 + "%",
-    ],
-)  # fmt: skip
-def test_no_path_leads_anywhere_else(desk: Desk, path: str) -> None:
-    """What is no page is 404, whatever way around it is written; nothing of it is obeyed where it is shown."""
-    answer = desk.browser().get(path)
-
-    assert answer.status == (200 if path.startswith("/log?") else 404)
-    assert not obeyed(answer.body)
-    assert "root:" not in answer.body
-    assert "import" not in answer.body
-
-
 def test_a_request_for_elsewhere_is_not_passed_on(desk: Desk) -> None:
     """It is no proxy: an absolute address is a path, and a path that begins like an address leads nowhere else."""
     assert desk.browser().get("http://evil.example/log").status in {200, 400, 404}
@@ -396,18 +367,6 @@ def test_a_header_has_an_end(desk: Desk) -> None:
 
     assert answer.status == 431
     assert {name: answer.headers[name] for name in HEADERS} == HEADERS
-
-
-def test_two_hundred_at_once_are_answered(desk: Desk) -> None:
-    """Everybody who asks gets the page, one after the other."""
-    statuses: list[int] = []
-    threads = [threading.Thread(target=lambda: statuses.append(desk.browser().get("/log").status)) for _ in range(200)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-    assert statuses == [200] * 200
 
 
 class Program:
