@@ -23,7 +23,7 @@ from hotlined.desk.pages.acts import ACTS
 from hotlined.desk.roles import Role
 from hotlined.desk.who import Visitor
 from hotlined.reports.review import TAG_KEYS
-from hotlined.store import decisions
+from hotlined.store import decisions, reactions
 
 TROLL, CALLER, DAVE, MANY = "+32485556677", "+32477998877", "+32479001122", 120
 
@@ -95,6 +95,21 @@ def test_the_overview_says_who_came_and_what_waits(browser: Browser) -> None:
     assert re.search(r"Not answering\. No contact today; the last came on 24 Nov .*2 answers wait\.", page.words)
     assert "4 of 3,000 segments are spent in the last 30 days." in page.words
     assert shown(page) == [10, 9, 8, 7, 6]
+
+
+def test_the_overview_leads_to_reactions_that_want_a_tag(busy: tuple[Filled, Browser]) -> None:
+    """It says how many there are, as the review does, and nothing once each has its tag."""
+    line, browser = busy
+    assert "1 reaction wants a tag" in browser.get("/").words
+    contact = reactions.next_untagged(line.db, 0, reactions=True)
+    assert contact is not None
+
+    decisions.untag(line.db, 2, "apology", "anna", line.now())
+    assert '<a href="/review">2 reactions want a tag</a>' in browser.get("/").body
+
+    for each in (2, contact):
+        decisions.tag(line.db, each, "insult", "anna", line.now())
+    assert "a tag" not in browser.get("/").words
 
 
 def test_a_line_that_answers_says_so_and_is_paused_by_one_button(open_line: Open) -> None:

@@ -11,7 +11,7 @@ from hotlined.errors import StoreError
 from hotlined.reports.contact import Contact, rows_for_people
 from hotlined.reports.glance import Came, at_a_glance, came
 from hotlined.reports.line import LineReport
-from hotlined.store import log
+from hotlined.store import log, reactions
 from hotlined.words.conditions import WINDOWS
 
 _LAST = 5  # contacts
@@ -20,25 +20,31 @@ _LAST = 5  # contacts
 def show() -> str:
     """Show the line at this moment."""
     report = line_report()
-    seen, contacts = _seen(report)
+    seen, contacts, untagged = _seen(report)
     if contacts:
         looked_through("last contacts")
     words = [*at_a_glance(report, seen)]
-    return render_template("overview.html", report=report, words=words, contacts=contacts, windows=WINDOWS)
+    return render_template(
+        "overview.html", report=report, words=words, contacts=contacts, untagged=untagged, windows=WINDOWS
+    )
 
 
-def _seen(report: LineReport) -> tuple[Came | None, list[Contact]]:
-    """Return who came, and the last contacts for those who may read them; nothing where the database fails."""
+def _seen(report: LineReport) -> tuple[Came | None, list[Contact], int]:
+    """Return who came, the last contacts for those who may read them, and how many reactions a visitor could tag.
+
+    Nothing where the database fails.
+    """
     if report.stored is None:
-        return None, []
+        return None, [], 0
     try:
         with reading() as db:
             seen = came(db, datetime.now().astimezone())
             if not visitor().role.may(Role.READER):
-                return seen, []
-            return seen, [*rows_for_people(db, log.rows(db, log.Filter(), _LAST), report.sending)][::-1]
+                return seen, [], 0
+            contacts = [*rows_for_people(db, log.rows(db, log.Filter(), _LAST), report.sending)][::-1]
+            return seen, contacts, reactions.count_untagged(db, 0) if visitor().role.may(Role.VOLUNTEER) else 0
     except StoreError:
-        return None, []
+        return None, [], 0
 
 
 PAGES = (Page("/", "overview", Role.FIGURES, show, title="Now"),)
