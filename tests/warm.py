@@ -37,6 +37,8 @@ MEANINGLESS = ("PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED")
 ROOT = Path(__file__).resolve().parent.parent
 HIGH = 200
 """No descriptor that a child is to have is so high."""
+ANSWER = 100
+"""No answer of the interpreter has more octets."""
 SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER, linux/prctl.h
 
 
@@ -92,6 +94,7 @@ class Interpreter:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._is_in_step = True
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             # it is not measured itself, or all that it forks were, also what is not to be
@@ -115,25 +118,56 @@ class Interpreter:
         """
         mask = os.umask(0)
         os.umask(mask)
-        read, write = os.pipe()  # the order may be of any length
-        with self._lock, os.fdopen(read, "rb"), os.fdopen(write, "w") as order:
+        with self._lock:
+            self._is_in_step = False  # until its answer is read: after an interrupt it would be taken for the next one
             # between the two there is one that ends at once: its child goes to the next above that takes it
             _prctl(SUBREAPER, 1)
             try:
-                socket.send_fds(self._socket, [b"."], [read, *descriptors.values()])
-                json.dump([words, folder, environment, mask, [*descriptors]], order)
-                order.close()
-                return int(self._socket.recv(32))
+                answer = self._ask([words, folder, environment, mask, [*descriptors]], [*descriptors.values()])
+            except ConnectionError:
+                answer = b""
             finally:
                 _prctl(SUBREAPER, 0)
+            self._is_in_step = bool(answer)
+        if not answer:
+            self._end()
+            raise ChildProcessError(f"{self._end_in_words()} before it started {words}")
+        if not answer.isdigit():
+            raise ChildProcessError(
+                f"the interpreter that starts programs warm cannot start {words}: {answer.decode()}"
+            )
+        return int(answer)
+
+    def _ask(self, order: list[Any], descriptors: list[int]) -> bytes:
+        """Hand in an order, and return the id of who carries it out, or why nobody does; nothing if it has ended."""
+        read, write = os.pipe()  # the order may be of any length
+        with os.fdopen(read, "rb"), os.fdopen(write, "w") as stream:
+            socket.send_fds(self._socket, [b"."], [read, *descriptors])
+            json.dump(order, stream)
+            stream.close()
+            return self._socket.recv(ANSWER)
+
+    def is_usable(self) -> bool:
+        """Tell whether it can start another program; if it has ended by itself, say so."""
+        if self._process.poll() is not None:
+            sys.stderr.write(f"{self._end_in_words()}: another takes its place\n")
+            return False
+        with self._lock:
+            return self._is_in_step
+
+    def _end_in_words(self) -> str:
+        return f"the interpreter that starts programs warm ended with {self._process.returncode}"
 
 
 _running: dict[int, Interpreter] = {}
 
 
 def _interpreter() -> Interpreter:
-    """Return the interpreter of this process, and not that of the one that it was forked from."""
-    return _running.get(os.getpid()) or _running.setdefault(os.getpid(), Interpreter())
+    """Return the interpreter of this process, and not that of the one that it was forked from; another if it ended."""
+    found = _running.get(os.getpid())
+    if found is None or not found.is_usable():
+        found = _running[os.getpid()] = Interpreter()
+    return found
 
 
 def install() -> None:
@@ -185,14 +219,11 @@ def _serve(control: socket.socket) -> None:
         if not descriptors:
             os._exit(0)
         read, write = os.pipe()
-        if (between := os.fork()) == 0:
-            if (child := os.fork()) == 0:
-                break
-            os.write(write, str(child).encode())
-            os._exit(0)
-        os.waitpid(between, 0)
-        control.send(os.read(read, 32))
-        for descriptor in (read, write, *descriptors):
+        if _is_new(write):
+            break
+        os.close(write)
+        control.send(os.read(read, ANSWER))
+        for descriptor in (read, *descriptors):
             os.close(descriptor)
     for descriptor in (read, write):
         os.close(descriptor)
@@ -202,6 +233,23 @@ def _serve(control: socket.socket) -> None:
     if _is_measured() and Path(sys.argv[0]).name != "persons.py":
         measuring.start()
         atexit.register(measuring.save)
+
+
+def _is_new(write: int) -> bool:
+    """Fork twice; return True in the new process, and False in this one once its id, or the error, can be read."""
+    interpreter = os.getpid()
+    try:
+        if between := os.fork():
+            os.waitpid(between, 0)
+        elif child := os.fork():
+            os.write(write, str(child).encode())
+        else:
+            return True
+    except OSError as error:  # too many processes, or no memory
+        os.write(write, str(error.strerror).encode())
+    if os.getpid() != interpreter:
+        os._exit(0)
+    return False
 
 
 def _become(order: int, *given: int) -> None:
