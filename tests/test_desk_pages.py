@@ -190,6 +190,25 @@ def test_the_form_keeps_what_was_filled_in(browser: Browser) -> None:
     assert page.count(" checked") == 2
 
 
+def test_a_text_is_searched_for_from_the_newest_on(tmp_path: Path) -> None:
+    """A search looks through a hundred thousand contacts at a time, says so, and leads on to those before them."""
+    filled = Filled(tmp_path)
+    with filled.db, Desk(filled.config) as desk:
+        first = filled.text("salut, le premier")
+        filled.db.execute("UPDATE sqlite_sequence SET seq = 150000 WHERE name = 'contacts'")
+        last = filled.text("bonjour")
+        page = desk.browser().get("/log?search=salut")
+        assert not shown(page)
+        assert "No contact from 50002 on is like that." in page.words
+        assert "Search older contacts" in page.words
+
+        [older] = re.findall(r'href="([^"]*)" rel="next"', page.body)
+        page = desk.browser().get(older.replace("&amp;", "&"))
+        assert shown(page) == [first]
+        assert "older" not in page.words
+        assert shown(desk.browser().get("/log?search=bonjour")) == [last]
+
+
 def test_older_contacts_are_a_page_away(tmp_path: Path) -> None:
     """From page to page every contact is shown once, and the filter stays."""
     filled = Filled(tmp_path)

@@ -33,7 +33,7 @@ class Filter:
     `since` is the first moment of `received_at` that fits, `until` the first that does not. A reason is the verdict's
     or the one for which its answer was cancelled. `originator` is exact, and its pseudonym fits too;
     `name` puts the case of ASCII aside, and finds those without an originator as `WITHHELD`. `search` puts case and
-    accents aside. `before` is the id below which they are.
+    accents aside. `before` is the id below which they are, `after` the one above which.
     """
 
     since: datetime | None = None
@@ -48,6 +48,7 @@ class Filter:
     search: str | None = None
     kept: bool = False
     before: int | None = None
+    after: int | None = None
 
 
 _CONDITIONS = {
@@ -64,7 +65,13 @@ _CONDITIONS = {
     "tag": "EXISTS (SELECT 1 FROM json_each(tags) WHERE value = :tag)",
     "kept": "id IN (SELECT id FROM contacts WHERE kept_at IS NOT NULL)",
     "before": "id < :before",
+    "after": "id > :after",
 }
+
+
+def newest_id(db: Database) -> int:
+    """Return the id of the newest contact; 0 where there is none."""
+    return int(db.value("SELECT ifnull(max(id), 0) FROM contacts"))
 
 
 def columns(db: Database) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """`/log`: contacts and what became of them, the newest first, with every filter of the command; texts by hand."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from enum import StrEnum
 from typing import Any
 
@@ -17,6 +18,8 @@ from hotlined.store import decisions, log
 from hotlined.words.reasons import BRIEF_REASONS, STATES, VERDICTS
 
 _ROWS = 50
+_SEARCHED = 100_000
+"""So many contacts are searched for a text at a time, the newest first: SQLite has no index for a part of a text."""
 _READS: Mapping[str, Callable[[str], Any]] = {
     "since": typed.when,
     "until": typed.when,
@@ -44,11 +47,14 @@ def show() -> str:
     chosen: dict[str, Any] = meant | ticked | {"kept": kept, "before": before}
     where = typed.contacts_meant(line().numbers.country, **chosen)
     with reading() as db:
+        searched_to = max(0, (before or log.newest_id(db) + 1) - 1 - _SEARCHED) if meant["search"] else 0
+        where = replace(where, after=searched_to or None)
         found = [*rows_for_people(db, log.rows(db, where, _ROWS + 1))][::-1]
         tags = decisions.tags_in_use(db)
     looked_through("log")
     newest = {name: values for name, values in request.args.to_dict(flat=False).items() if name != "before"}
-    older = newest | {"before": found[_ROWS - 1]["id"]} if len(found) > _ROWS else None
+    last = found[_ROWS - 1]["id"] if len(found) > _ROWS else searched_to + 1
+    older = newest | {"before": last} if last > 1 else None
     return render_template(
         "log.html",
         contacts=found[:_ROWS],
@@ -60,6 +66,7 @@ def show() -> str:
         before=before,
         newest=newest,
         older=older,
+        searched_to=searched_to if len(found) <= _ROWS else 0,
     )
 
 
