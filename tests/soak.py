@@ -643,13 +643,20 @@ ALWAYS: Sequence[Check] = (_traceback, _memory, _twice, _limits, _counted)
 
 
 def _once(soak: Soak) -> Iterator[str]:
-    """Hold that all that was handed over is in the log once, and what was handed over again is a repeat of it."""
+    """Hold that all that was handed over is in the log once, and what was handed over again is a repeat of it.
+
+    A report of what left right before the daemon was told to stop is on the SIM instead, and nowhere else.
+    """
+    lying = sum(storage["used"] for storage in soak.sim.do("state")["storages"].values())
     rows = Counter(dict(soak.line.rows("SELECT pdu, count(*) FROM segments GROUP BY pdu")))
     if soak.queued - soak.ledger.handed_over:
         yield "the simulator kept something to itself"
     for pdu in sorted(rows.keys() | soak.ledger.handed_over.keys()):
         most = soak.ledger.handed_over[pdu]
-        if not most - soak.ledger.unstored[pdu] <= rows[pdu] <= most:
+        missing = most - soak.ledger.unstored[pdu] - rows[pdu]
+        if _is_report(pdu) and 0 < missing <= lying:
+            lying -= missing
+        elif missing > 0 or rows[pdu] > most:
             yield f"handed over {most} times, recorded {rows[pdu]} times: {pdu}"
     recorded = Counter(soak.line.rows("SELECT text, originator FROM contacts WHERE kind = 'text'"))
     for contact in sorted((recorded - Counter(soak.bodies.items())).elements()):
@@ -665,6 +672,12 @@ def _once(soak: Soak) -> Iterator[str]:
     ):
         if (found := soak.line.count(sql)) != wanted:
             yield f"{found} {what}, not {wanted}"
+
+
+def _is_report(pdu: str) -> bool:
+    """Tell whether a PDU in hexadecimal is a status report: 23.040 9.2.3.1, after the service centre's address."""
+    first = 2 + 2 * int(pdu[:2], 16)
+    return int(pdu[first : first + 2], 16) & 3 == 2
 
 
 def _calls(soak: Soak) -> Iterator[str]:
