@@ -133,6 +133,7 @@ def test_a_day(visit: Visit, options: dict[str, Any]) -> None:
     press("Review", "link")
     for number, word in zip(REACTIONS, (*TO_TAG, "keep"), strict=False):
         page.get_by_role("heading", name=f"Contact {number},").wait_for()
+        page.wait_for_load_state()  # with its style sheet
         assert page.locator("kbd").first.is_visible() != is_phone  # a thumb has no keys
         if is_phone:
             press(word.capitalize())
