@@ -19,6 +19,7 @@ from test_finding import CH340, E173, HILINK, SIM7600, ZERO_CD
 
 from hotlined import config as configuration
 from hotlined.clock import boottime
+from hotlined.doctor import calls as call_checks
 from hotlined.doctor import checks
 from hotlined.doctor import line as line_checks
 from hotlined.doctor import machine as machine_checks
@@ -27,6 +28,7 @@ from hotlined.doctor import stick as stick_checks
 from hotlined.doctor.checks import CHECKS
 from hotlined.doctor.findings import Finding, Health
 from hotlined.doctor.scene import Scene
+from hotlined.gsm.responses import Forwarding, ForwardingReason, maybe_forwarding
 from hotlined.status import DaemonStatus, ModemStatus, Storage
 from hotlined.store import decisions
 
@@ -266,29 +268,108 @@ def test_the_tries_of_the_pin_are_told(
 NOT_FORWARDED = {f"AT+CCFC={reason},2": "+CCFC: 0,7" for reason in range(4)}
 
 
-@pytest.mark.parametrize(
-    ("answers", "expected"),
-    [
-        (NOT_FORWARDED, Finding(OK, "calls are not forwarded")),
-        ({}, Finding(UNKNOWN, "the network does not say")),
-        (NOT_FORWARDED | {"AT+CCFC=0,2": '+CCFC: 1,4,"+3247"'}, Finding(OK, "calls are not forwarded")),
-        (
-            NOT_FORWARDED | {"AT+CCFC=2,2": '+CCFC: 1,1,"+32475151516",145,,,20\n+CCFC: 0,2'},
-            Finding(
-                WARN,
-                "calls are forwarded when not answered to +32475151516",
-                "Dial ##002# with the SIM in a phone: it ends all forwarding.",
-            ),
-        ),
-    ],
-    ids=["off", "not told", "only fax", "to a voicemail"],
-)
-def test_a_voicemail_is_found(answers: dict[str, str], expected: Finding, talk: Any, tmp_path: Path) -> None:
-    """Forwarding of calls is asked of the network, never changed, and told with the number and the cure."""
-    talker = talk(answers)
+AT_ONCE = {"AT+CCFC=0,2": '+CCFC: 1,1,"+32475151516",145'}
+IF_BUSY = {"AT+CCFC=1,2": '+CCFC: 1,1,"+32475151516",145'}
+AWAY = {"AT+CCFC=3,2": '+CCFC: 1,1,"+32475151516",145'}
+AFTER_15 = {"AT+CCFC=2,2": '+CCFC: 1,1,"+32475151516",145,,,15\n+CCFC: 0,2'}
 
-    assert sim_checks.forwarding(scene(tmp_path, modem={"port": talker.port})) == expected
+
+@pytest.mark.parametrize(
+    ("answers", "modem", "verdict", "seen"),
+    [
+        ({}, {}, OK, ["calls are not forwarded: each rings here"]),
+        ({"AT+CCFC=0,2": '+CCFC: 1,4,"+3247"'}, {}, OK, ["calls are not forwarded: each rings here"]),
+        (AT_ONCE | AFTER_15, {}, WARN, ["every call goes to +32475151516 at once: none rings here, so none is a"]),
+        (IF_BUSY, {}, OK, ["a call goes to +32475151516 while the line is busy, and where the network takes a call"]),
+        (AWAY, {}, OK, ["while the stick is off or without a network a call goes to +32475151516, and is no contact"]),
+        (
+            AFTER_15,
+            {},
+            OK,
+            ["a call that rings for 15 s goes to +32475151516", "before `modem.ring_for` (25s) is over"],
+        ),
+        (AFTER_15, {"ring_for": "15s"}, OK, ["for 15 s goes", "`modem.ring_for` (15s) is over first"]),
+        (AFTER_15, {"calls": "hang_up"}, OK, ["for 15 s goes", "hang_up` ends it within 2 s: it never gets there"]),
+        (AFTER_15, {"calls": "ignore"}, OK, ["for 15 s goes", "ignore` writes it down, and answers none"]),
+        (
+            {"AT+CCFC=2,2": '+CCFC: 1,1,"+32475151516",145'},
+            {},
+            OK,
+            ["rings for as long as the operator says goes", "is over before that, a call shows"],
+        ),
+        (IF_BUSY | AFTER_15, {}, OK, ["while the line is busy", "rings for 15 s", "is over"]),
+    ],
+    ids=[
+        "off",
+        "only fax",
+        "every call",
+        "busy",
+        "not reachable",
+        "rings for longer",
+        "rings for as long",
+        "hung up at once",
+        "ignored",
+        "time not told",
+        "two of them",
+    ],
+)
+def test_forwarding_is_told_in_words(
+    answers: dict[str, str], modem: dict[str, str], verdict: Health, seen: list[str], talk: Any, tmp_path: Path
+) -> None:
+    """Each forwarding is told with its number and what follows for a call; one that keeps all away is a warning.
+
+    The network is asked and never changed.
+    """
+    talker = talk(NOT_FORWARDED | answers)
+    found = call_checks.forwarding(scene(tmp_path, modem={"port": talker.port} | modem))
+    sentences = found.seen.split("; ")
+
+    assert found.verdict is verdict
+    assert len(sentences) == len(seen)
+    assert all(part in sentence for part, sentence in zip(seen, sentences, strict=True)), sentences
+    assert bool(found.cure) is (verdict is WARN)
     assert all(command.endswith(",2") for command in talker.asked if "CCFC" in command)
+
+
+def test_a_network_that_does_not_tell_of_forwarding_is_unknown(talk: Any, tmp_path: Path) -> None:
+    """A network that says nothing of forwarding is not one without it."""
+    machine = scene(tmp_path, modem={"port": talk({}).port})
+    assert call_checks.forwarding(machine) == Finding(UNKNOWN, "the network does not say")
+
+
+def test_the_simulated_network_forwards(line: Line) -> None:
+    """What the network forwards is found through the whole program, with the time that it says."""
+    line.configure()
+    line.sim.do("forward", when="no_reply", to="+32475151516", seconds=10)
+    _, found = examined("--config", str(line.config), cwd=line.folder)
+
+    assert found["forwarding"]["verdict"] == OK
+    assert found["forwarding"]["seen"].startswith("a call that rings for 10 s goes to +32475151516; it is a contact")
+
+
+@pytest.mark.parametrize(
+    ("line", "number", "seconds"),
+    [
+        ('+CCFC: 1,1,"+32475151516",145,,,20', "+32475151516", 20),  # 27.007; Telit, Huawei, Quectel
+        ('+CCFC: 1,1,"+32475151516",145,20', "+32475151516", 20),  # Sierra
+        ('+CCFC: 1,1,"+32475151516",145,128', "+32475151516", None),  # GSM 07.07, Sony Ericsson: no time
+        ('+CCFC:1,7,"32475151516",145,"",,5', "+32475151516", 5),
+        ("+CCFC: 1,1,0475151516,129,,,", "0475151516", None),
+        ("+CCFC: 1", "", None),
+    ],
+)
+def test_what_makes_say_of_forwarding_is_read(line: str, number: str, seconds: int | None) -> None:
+    """Number and time are read as the standard has them, and as makes do that have the time elsewhere or not at all."""
+    no_reply, busy = ForwardingReason.NO_REPLY, ForwardingReason.BUSY
+
+    assert maybe_forwarding(no_reply, line) == Forwarding(no_reply, number, seconds)
+    assert maybe_forwarding(busy, line) == Forwarding(busy, number)
+
+
+@pytest.mark.parametrize("line", ["+CCFC: 0,7", '+CCFC: 1,2,"+32475151516",145', "+CCFC: ", "+CCFC: 1,x", "+CCFC: 2,1"])
+def test_what_is_no_forwarding_of_voice_is_none(line: str) -> None:
+    """What is not active, is for fax or data, or makes no sense, forwards no call."""
+    assert maybe_forwarding(ForwardingReason.ALWAYS, line) is None
 
 
 def test_a_sim_without_service_centre_fails(talk: Any, tmp_path: Path) -> None:
@@ -298,7 +379,7 @@ def test_a_sim_without_service_centre_fails(talk: Any, tmp_path: Path) -> None:
 
     assert sim_checks.service_centre(machine).verdict is FAIL
     assert sim_checks.registration(machine).seen == "denied"
-    assert sim_checks.forwarding(machine).verdict is UNKNOWN
+    assert call_checks.forwarding(machine).verdict is UNKNOWN
 
 
 @pytest.mark.parametrize("answer", ["+CSCA: ,", "ERROR"])

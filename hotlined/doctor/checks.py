@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 
-from hotlined.doctor import line, machine, sim, stick
+from hotlined.doctor import calls, line, machine, sim, stick
 from hotlined.doctor.findings import Finding, fail, unknown
 from hotlined.doctor.scene import Scene
 from hotlined.errors import HotlinedError
@@ -34,7 +34,7 @@ CHECKS: Mapping[str, Callable[[Scene], Finding]] = MappingProxyType(
         "signal": sim.signal,
         "service centre": sim.service_centre,
         "storages": sim.storages,
-        "forwarding": sim.forwarding,
+        "forwarding": calls.forwarding,
     }
 )
 """Every check by its name, in the order in which they are shown."""

@@ -7,11 +7,19 @@ from dataclasses import dataclass
 from hotlined.errors import ModemError, PortError
 from hotlined.gsm.modem import Modem
 from hotlined.gsm.port import Port
-from hotlined.gsm.responses import REGISTERED, SMS_SERVICES, NetworkCondition, Registration, SimState
+from hotlined.gsm.responses import (
+    REGISTERED,
+    SMS_SERVICES,
+    Forwarding,
+    ForwardingReason,
+    NetworkCondition,
+    Registration,
+    SimState,
+    maybe_forwarding,
+)
 
 BAUDRATE = 115_200  # where no configuration names another
 FORWARDING_SECONDS = 20.0  # the network is asked
-_VOICE = 1  # 27.007 7.11: class of telephony
 NOTHING = NetworkCondition(Registration.UNKNOWN, None, "")
 TRIES = (
     ('AT+CPINR="SIM PIN"', "+CPINR:", r"SIM PIN,\s*(\d+)"),  # 27.007 8.65
@@ -20,8 +28,8 @@ TRIES = (
     ('AT+QPINC="SC"', "+QPINC:", r'"SC",\s*(\d+)'),  # Quectel: PIN, PUK
 )
 """What makes are asked for the PIN tries that are left, and where the number stands in the answer."""
-FORWARDING = ("always", "when busy", "when not answered", "when out of reach")
-"""27.007 7.11: the reasons of AT+CCFC, by their number."""
+FORWARDING = {reason: f"AT+CCFC={reason:d},2" for reason in ForwardingReason}
+"""How the network is asked for each reason; mode 2 changes nothing (27.007 7.11)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +47,8 @@ class Probe:
     sms_service: str = ""
     storages: tuple[tuple[str, int, int], ...] = ()
     """Name, used, total."""
-    forwarding: tuple[tuple[str, str], ...] | None = None
-    """When calls are forwarded, and to which number; None where the network was not asked or did not say."""
+    forwarding: tuple[Forwarding, ...] | None = None
+    """Where calls are forwarded, and when; None where the network was not asked or did not say."""
 
 
 def probe(ports: Iterable[str], held: Collection[str], baudrate: int) -> Probe:
@@ -92,15 +100,12 @@ def _maybe_tries(modem: Modem, command: str, prefix: str, pattern: str) -> int |
     return int(match[1]) if match else None
 
 
-def _maybe_forwarding(modem: Modem) -> tuple[tuple[str, str], ...] | None:
-    """Ask the network when calls are forwarded (27.007 7.11: mode 2 only asks); None if it does not say."""
+def _maybe_forwarding(modem: Modem) -> tuple[Forwarding, ...] | None:
+    """Ask the network when calls are forwarded; None if it does not say."""
     active = []
-    for reason, when in enumerate(FORWARDING):
-        response = modem.run(f"AT+CCFC={reason},2", "+CCFC:", seconds=FORWARDING_SECONDS)
+    for reason, command in FORWARDING.items():
+        response = modem.run(command, "+CCFC:", seconds=FORWARDING_SECONDS)
         if not response.final.ok:
             return None
-        for line in response.lines:
-            status, services, number = [*line.text.removeprefix("+CCFC:").split(","), "", ""][:3]
-            if status.strip() == "1" and int(services or _VOICE) & _VOICE:
-                active.append((when, number.strip(' "')))
+        active += [found for line in response.lines if (found := maybe_forwarding(reason, line.text))]
     return tuple(active)

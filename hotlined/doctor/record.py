@@ -63,9 +63,8 @@ def wanted(scene: Scene) -> Wanted:
         raise RefusedError("The daemon has the port.", "Stop it for as long: `sudo systemctl stop hotlined`.")
     if not scene.ports:
         raise UnavailableError("There is no port to ask.", "`hotlined doctor` says what is plugged in.")
-    forwarding = [f"AT+CCFC={reason},2" for reason, _ in enumerate(FORWARDING)]
     tries = [command for command, _, _ in TRIES]
-    return Wanted(scene.ports, scene.candidates, scene.baudrate, (*tries, *forwarding), scene.holders_of)
+    return Wanted(scene.ports, scene.candidates, scene.baudrate, (*tries, *FORWARDING.values()), scene.holders_of)
 
 
 def record(wanted: Wanted, path: Path, before: Callable[[str], None]) -> Recorded:

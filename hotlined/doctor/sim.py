@@ -38,17 +38,6 @@ def sim(scene: Scene) -> Finding:
     return fail(state, _SIM_CURES.get(probe.sim, "Put the SIM into a phone and see."))
 
 
-def forwarding(scene: Scene) -> Finding:
-    """Check that no call goes to a voicemail or another number instead of the line."""
-    active = scene.probe.forwarding
-    if active is None:
-        return unknown(scene.probe.why_not or "the network does not say")
-    if active:
-        targets = ", ".join(f"{when} to {number or 'a number'}" for when, number in active)
-        return warn(f"calls are forwarded {targets}", "Dial ##002# with the SIM in a phone: it ends all forwarding.")
-    return ok("calls are not forwarded")
-
-
 def registration(scene: Scene) -> Finding:
     """Check that the network has the SIM."""
     state, operator = scene.condition.registration, scene.condition.operator or "an unnamed operator"

@@ -7,7 +7,7 @@ these functions takes what is there.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
 from hotlined.gsm import tpdu
 from hotlined.gsm.at import Final, Information, Response
@@ -91,6 +91,28 @@ class Identification:
     service_centre: str | None = None
     sms_service: str = ""
     """Which way the modem sends texts: one of SMS_SERVICES."""
+
+
+class ForwardingReason(IntEnum):
+    """When a call is forwarded (27.007 7.11): the reasons of AT+CCFC, by their number."""
+
+    ALWAYS = 0
+    BUSY = 1
+    NO_REPLY = 2
+    NOT_REACHABLE = 3
+
+
+VOICE = 1  # 27.007 7.11: class of telephony
+LONGEST_REPLY_SECONDS = 30  # 27.007 7.11: <time> is 1 to 30
+
+
+@dataclass(frozen=True, slots=True)
+class Forwarding:
+    """Where calls go, and when; `seconds` is how long a call rings before, None where the modem does not say it."""
+
+    reason: ForwardingReason
+    number: str
+    seconds: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,3 +367,21 @@ def words(response: Response) -> str:
     """Return the words that are an answer: its first line that does not begin as an unsolicited code does."""
     lines = [line.text.strip() for line in response.lines]
     return next((line for line in lines if not _UNASKED.match(line)), lines[0])
+
+
+def maybe_forwarding(reason: ForwardingReason, line: str) -> Forwarding | None:
+    """Read a line of +CCFC; None where it is not active, or not for voice.
+
+    The time is the seventh field. Sierra's has it behind the type, where GSM 07.07 had the type of a subaddress, which
+    is 128 or more.
+    """
+    status, services, number, kind, fifth, _, seventh = [
+        *(each.strip(' "') for each in line.removeprefix("+CCFC:").split(",")),
+        *[""] * 6,
+    ][:7]
+    if status != "1" or not (services.isdecimal() or not services) or not int(services or VOICE) & VOICE:
+        return None
+    times = (int(each) for each in (seventh, fifth) if each.isdecimal())
+    seconds = next((time for time in times if 0 < time <= LONGEST_REPLY_SECONDS), None)
+    international = "+" if kind == "145" and number.isdecimal() else ""  # some leave the + to the type
+    return Forwarding(reason, international + number, seconds if reason is ForwardingReason.NO_REPLY else None)

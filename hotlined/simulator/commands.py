@@ -16,7 +16,7 @@ from hotlined.errors import TextError
 from hotlined.gsm.alphabet import encode_gsm7
 from hotlined.simulator.device import SETTINGS, Device, Radio
 from hotlined.simulator.makes import MAKES, UssdForm
-from hotlined.simulator.network import USSD_CODES, UssdKind, UssdReply
+from hotlined.simulator.network import FORWARDING, USSD_CODES, UssdKind, UssdReply
 from hotlined.simulator.pdus import Segment, maybe_segment, read_ussd, write_ussd
 from hotlined.simulator.sim import SimState, Status, Storage, Union, tpdu_length
 
@@ -478,6 +478,25 @@ def _ussd(device: Device, operation: Operation, given: list[str]) -> Answer:
     return Answer(then=partial(device.announce, said))
 
 
+def _forwarding(device: Device, operation: Operation, given: list[str]) -> Answer:
+    """AT+CCFC (TS 27.007, 7.11): only asked (mode 2), for one reason; the time is that of no reply."""
+    if operation is Operation.TEST:
+        return Answer((f"+CCFC: ({','.join(map(str, range(len(FORWARDING))))})",))
+    if operation is not Operation.SET or len(given) < 2:
+        return Answer(error=ERROR)
+    reason = FORWARDING[_number(given[0], 0, len(FORWARDING) - 1)]
+    if _number(given[1], 0, 4) != 2:
+        return Answer(error=NOT_ALLOWED)
+    if not device.registered:
+        return Answer(error=NO_NETWORK)
+    active = device.network.forwarding.get(reason)
+    if active is None:
+        return Answer(("+CCFC: 0,7",))
+    kind = 145 if active.number.startswith("+") else 129
+    seconds = f",,,{active.seconds}" if reason == "no_reply" else ""
+    return Answer((f'+CCFC: 1,{active.services},"{active.number}",{kind}{seconds}',))
+
+
 def _ussd_text(device: Device, text: str) -> str:
     """Write the string of an answer and its data coding scheme (TS 23.038, 5): 15 is GSM-7, 72 UCS-2."""
     octets = text.encode("utf-16-be").hex().upper()
@@ -530,6 +549,7 @@ COMMANDS = {
     "+CSCS": Command(_charset),
     "+CSSN": Command(_setting("+CSSN")),
     "+CUSD": Command(_ussd, Need.SIM),
+    "+CCFC": Command(_forwarding, Need.SIM),
     "+CCLK": Command(_says(_clock)),
     "+CSCA": Command(_centre, Need.SIM),
     "+CSMS": Command(_service),

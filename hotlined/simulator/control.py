@@ -16,7 +16,7 @@ from hotlined.simulator.bench import Away, Bench
 from hotlined.simulator.device import ACKNOWLEDGE_SECONDS, LINES, SETTINGS, as_json
 from hotlined.simulator.faults import Remedy
 from hotlined.simulator.makes import REGISTERS
-from hotlined.simulator.network import REGISTRATION, Call, UssdKind, UssdReply
+from hotlined.simulator.network import FORWARDING, REGISTRATION, Call, Forwarding, UssdKind, UssdReply
 from hotlined.simulator.pdus import MMS_CENTRE, write_mms, write_text
 from hotlined.simulator.sim import Status
 
@@ -346,6 +346,16 @@ def ussd(bench: Bench, *, code: str, text: str = "", kind: str = "notify") -> Re
     return {}
 
 
+def forward(bench: Bench, *, when: str, to: str | None = None, services: int = 1, seconds: int = 20) -> Result:
+    """Forward calls: always, busy, no_reply (after so many seconds) or not_reachable; to nowhere ends that."""
+    if when not in FORWARDING:
+        raise ValueError(f"when is one of {', '.join(FORWARDING)}")
+    bench.device.network.forwarding.pop(when, None)
+    if to is not None:
+        bench.device.network.forwarding[when] = Forwarding(to, services, seconds)
+    return {}
+
+
 MESSAGES: dict[str, Callable[..., Result]] = {
     function.__name__: function
     for function in (
@@ -373,6 +383,7 @@ MESSAGES: dict[str, Callable[..., Result]] = {
         signal,
         sim,
         ussd,
+        forward,
     )
 }
 

@@ -99,6 +99,19 @@ class UssdReply:
     kind: UssdKind = UssdKind.NOTIFY
 
 
+FORWARDING = ("always", "busy", "no_reply", "not_reachable")
+"""The reasons of +CCFC by their number (TS 27.007, 7.11)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forwarding:
+    """Where calls go for one reason; `services` is the sum of classes, 1 is voice."""
+
+    number: str
+    services: int = 1
+    seconds: int = 20
+
+
 @dataclass(slots=True)
 class Network:
     """The state of the network; `report_status` holds the TP-ST of each report that a text gets, one after another."""
@@ -113,6 +126,7 @@ class Network:
     call: Call | None = None
     ussd: dict[str, UssdReply] = field(default_factory=lambda: {"*100#": UssdReply("Solde: 12,34 EUR")})
     menu: bool = False  # a USSD session waits for an answer
+    forwarding: dict[str, Forwarding] = field(default_factory=dict)
 
     @property
     def registered(self) -> bool:
