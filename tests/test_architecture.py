@@ -46,7 +46,7 @@ FLOORS = {
         "desk",
     },
     "__main__": {"cli"},
-    "alerts": {"config", "reports", "store", "policy", "gsm.alphabet", "words"},
+    "alerts": {"config", "reports", "statistics", "store", "policy", "gsm.alphabet", "words"},
     "rehearsal": {"store", "config", "policy", "gsm.address", "gsm.alphabet", "gsm.tpdu", "words"},
     "statistics": {"store", "config", "policy", "words"},
     "doctor": {"reports", "store", "config", "gsm", "words"},

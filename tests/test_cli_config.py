@@ -45,6 +45,7 @@ def test_a_fine_configuration_is_judged(tmp_path: Path) -> None:
         ({"limits": {"reserve_for_new": "100%"}}, "limits.reserve_for_new"),
         ({"limits": {"cooldown": ["24h", "0s"]}}, "limits.cooldown"),
         ({"numbers": {"answer_countries": []}}, "numbers.answer_countries"),
+        ({"alerts": {"digest": "weekly"}}, "alerts.digest: no alerts.urls and no alerts.urls_file"),
     ],
 )
 def test_what_is_risky_is_said(tmp_path: Path, sections: dict[str, Any], warning: str) -> None:

@@ -75,7 +75,8 @@ def post(channel: Channel, message: Message) -> None:
     taken = None
     with contextlib.suppress(Exception):  # a plugin may raise anything, and its words may hold the URL
         if service.add(channel.url or ""):
-            taken = service.notify(title=message.title, body=message.text, notify_type=kind)
+            # said to be plain, or what a mail makes of its lines is one
+            taken = service.notify(message.text, message.title, kind, body_format=apprise.NotifyFormat.TEXT)
     if not taken:
         reason = "is no URL that Apprise knows" if taken is None else "did not take an alert"
         raise HotlinedError(f"{channel.name} {reason}; it is tried again by the next run.")

@@ -35,6 +35,8 @@ from hotlined.words.conditions import DATABASE_TITLES, UNKNOWN_DATABASE_STATE
 from hotlined.words.times import moment
 
 PING_SECONDS = 3600.0  # least time between two pings
+_DIGEST_DUE = "This digest is due:"
+_DIGEST_SENT = "No digest is due. The newest one, as it would be now:"
 
 
 @dataclass(slots=True)
@@ -114,8 +116,15 @@ class Run:
                 for alert in alerts:
                     self.say(f"{channel.name}: {texting.subject(self.config, alert.title)}. {alert.text}")
                     nothing = False
-        if nothing:
+            digest = self._maybe_digest(db)
+            shown = digest or self._maybe_digest(db, early=True)
+        if nothing and not digest:
             self.say("Nothing is due.")
+        if shown:
+            when = _DIGEST_DUE if digest else _DIGEST_SENT
+            self.say(f"{when} {texting.subject(self.config, shown.title)}.")
+            for line in shown.text.split("\n"):
+                self.say(line)
 
     def look(self, db: Database) -> LineState:
         """Return the state of the line."""
@@ -152,6 +161,9 @@ class Run:
                 alerting.record(db, drafts, keys, db.now())
                 if (reached.event_id, reached.unwell_limit) != (progress.event_id, progress.unwell_limit):
                     alerting.move(db, reached)
+            if digest := self._maybe_digest(db):
+                with db.transaction():
+                    alerting.record(db, [digest], [channel.key for channel in self.delivery.channels], db.now())
             self._deliver_untaken(db, state)
             if note.trouble and self.report.database_state == "ok":  # and all that was written stands
                 begin = replace(_database_draft(note), taken=frozenset(note.taken))
@@ -160,6 +172,18 @@ class Run:
                 note.trouble = None
                 note.save()
                 self._deliver_untaken(db, state)
+
+    def _maybe_digest(self, db: Database, *, early: bool = False) -> Draft | None:
+        """Return the digest that is due, or even one that was sent, where there is anywhere for it to go."""
+        rhythm, now = self.config.alerts.digest, db.now()
+        if rhythm is None or not self.delivery.channels:
+            return None
+        from hotlined.alerts import digest  # noqa: PLC0415  statistics, which most runs do without
+
+        edition = digest.newest(rhythm, now.utc)
+        if not early and not digest.is_due(edition, alerting.maybe_last_digest(db), now):
+            return None
+        return digest.compose(db, self.config, self.report, rhythm, edition, now)
 
     def _deliver_untaken(self, db: Database, state: LineState) -> None:
         self._deliver(db, lambda channel: alerting.untaken(db, channel.key, db.now()), state, is_test=False)

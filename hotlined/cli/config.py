@@ -118,6 +118,10 @@ def _risks(chosen: Config) -> Iterator[str]:
             f"modem.pin_file: there is no {chosen.modem.pin_file}, so a SIM that asks for its PIN gets none.",
         ),
         (
+            chosen.alerts.digest is not None and not chosen.alerts.urls and chosen.alerts.urls_file is None,
+            "alerts.digest: no alerts.urls and no alerts.urls_file: only systemd's credential says where it goes.",
+        ),
+        (
             is_missing(chosen.alerts.urls_file),
             f"alerts.urls_file: there is no {chosen.alerts.urls_file}, so alerts do not go where it says.",
         ),

@@ -13,7 +13,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-from hotlined.config.values import AnswerEncoding, Calls, LogLevel, Mode, format_duration, parse_duration
+from hotlined.config.values import AnswerEncoding, Calls, Digest, LogLevel, Mode, format_duration, parse_duration
 from hotlined.errors import AddressError
 from hotlined.gsm.address import parse_number
 from hotlined.policy import fold
@@ -66,6 +66,10 @@ _CHOSEN = {
     "overgaan": "ring",
     "ignorer": "ignore",
     "negeren": "ignore",
+    "quotidien": "daily",
+    "dagelijks": "daily",
+    "hebdomadaire": "weekly",
+    "wekelijks": "weekly",
 }
 
 
@@ -301,6 +305,7 @@ KEYS = {
         Key("alerts.sms_to", _NUMBER, None, "a number that is texted", Shape.MAYBE),
         Key("alerts.sms_per_day", _whole(0), 4, "segments, inside the budget"),
         Key("alerts.ping", _WEB, None, "asked hourly while all is well", Shape.MAYBE, secret=True),
+        Key("alerts.digest", _choice(Digest), None, "daily or weekly: figures and health in a mail", Shape.MAYBE),
         Key("web.proxies", _USER, (), "users whose program may speak for people who log in", Shape.LIST),
         Key("web.hosts", _HOST, (), "names that the desk is reached by, besides localhost", Shape.LIST),
     )

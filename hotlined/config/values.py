@@ -63,6 +63,13 @@ class Calls(StrEnum):
     IGNORE = "ignore"
 
 
+class Digest(StrEnum):
+    """How often a digest of the line is sent."""
+
+    DAILY = "daily"
+    WEEKLY = "weekly"
+
+
 class AnswerEncoding(StrEnum):
     """How a text becomes GSM-7 or UCS-2: the modes of `hotlined.gsm.alphabet.plan`."""
 
@@ -129,6 +136,7 @@ class AlertsConfig:
     sms_to: str | None
     sms_per_day: int
     ping: str | None = field(repr=False)
+    digest: Digest | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,10 @@ TEST = "test"
 """The condition of a test alert: it is sent once, and never again where a channel does not take it."""
 
 
+DIGEST = "digest"
+"""The condition of a digest: the newest one is owed to a channel until it takes it, or another one follows."""
+
+
 @dataclass(frozen=True, slots=True)
 class AlertProgress:
     """How far alerts are: the level of the last alert of each condition, and the last event read (None: none yet).
@@ -137,16 +141,24 @@ def move(db: Database, reached: AlertProgress) -> None:
 
 
 def untaken(db: Database, channel: str, now: Now) -> list[Alert]:
-    """Return the alerts that a channel has yet to take, oldest first; after `GIVEN_UP_AFTER_SECONDS` none."""
+    """Return the alerts that a channel has yet to take, oldest first; after `GIVEN_UP_AFTER_SECONDS` a digest alone."""
     rows = db.all(
         "SELECT a.id AS alert_id, a.level, a.at, a.title, a.text FROM alerts a"
         " JOIN alert_deliveries d ON d.alert_id = a.id"
-        " WHERE d.channel = ? AND d.taken_at IS NULL AND a.at_limit > ? AND a.condition <> ? ORDER BY a.id",
+        " WHERE d.channel = ? AND d.taken_at IS NULL AND a.condition <> ? AND iif(a.condition = ?,"
+        " a.id = (SELECT max(id) FROM alerts WHERE condition = a.condition), a.at_limit > ?) ORDER BY a.id",
         channel,
-        now.limit - GIVEN_UP_AFTER_SECONDS,
         TEST,
+        DIGEST,
+        now.limit - GIVEN_UP_AFTER_SECONDS,
     )
     return [Alert(**row) for row in rows]
+
+
+def maybe_last_digest(db: Database) -> str | None:
+    """Return when the last digest was recorded, in RFC 3339."""
+    row = db.one("SELECT at FROM alerts WHERE condition = ? ORDER BY id DESC LIMIT 1", DIGEST)
+    return row["at"] if row else None
 
 
 def begin(db: Database, alert_id: int, channel: str) -> None:

@@ -1,0 +1,103 @@
+"""The digest: a day or a week of the line in a mail, and which one is due.
+
+It names no number and quotes no text of anybody. Its figures are those of `stats`. It goes to URLs alone: what a text
+could hold of it is not worth a segment.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from hotlined.clock import Now, parse_rfc3339
+from hotlined.config import Config, Digest
+from hotlined.reports.line import LineReport
+from hotlined.states import ModemState
+from hotlined.statistics.periods import By, midnight
+from hotlined.statistics.plain import calendar
+from hotlined.statistics.sentences import sentences
+from hotlined.statistics.summary import Summary, modem_seconds, summarise
+from hotlined.store import reactions
+from hotlined.store.alerting import DIGEST, Draft
+from hotlined.store.database import Database
+from hotlined.words import digest as words
+from hotlined.words.harmless import harmless
+from hotlined.words.times import moment
+
+HOUR = 8
+"""Of the morning on which it goes, by the machine's time."""
+LONGEST = 3_800
+"""Characters: the sender takes 4,096, and so do chats."""
+_DAYS = {Digest.DAILY: 1, Digest.WEEKLY: 7}
+
+
+@dataclass(frozen=True, slots=True)
+class Edition:
+    """A digest: the days that it tells of, from midnight to midnight, and from when on it is sent."""
+
+    start: datetime
+    end: datetime
+    since: datetime
+
+
+def newest(rhythm: Digest, now: datetime) -> Edition:
+    """Return the digest of the last whole day, or of the last week from Monday to Sunday, whose morning has come."""
+    days = timedelta(days=_DAYS[rhythm])
+    day = now.astimezone().date()
+    if rhythm is Digest.WEEKLY:
+        day -= timedelta(days=day.weekday())
+    if now < _morning(day):
+        day -= days
+    return Edition(midnight(day - days), midnight(day), _morning(day))
+
+
+def is_due(edition: Edition, last: str | None, now: Now) -> bool:
+    """Tell whether it is to be sent: by a clock that may be trusted, once, however late the machine was switched on.
+
+    `last` is when the last one was recorded. One that lies ahead was dated by a clock that was wrong.
+    """
+    return now.synchronised and not (last and edition.since <= parse_rfc3339(last) <= now.utc)
+
+
+def compose(db: Database, config: Config, report: LineReport, rhythm: Digest, edition: Edition, now: Now) -> Draft:
+    """Write a digest."""
+    summary = summarise(db, config, edition.start, edition.end, By.DAY, now.utc)
+    dates = calendar(edition.start, edition.end)
+    sections = (
+        words.section(words.CAME, sentences(summary)),
+        words.section(words.WAITS, list(_waiting(db, summary)) or [words.NOTHING_WAITS]),
+        words.section(words.HEALTH, _health(report, summary)),
+    )
+    text = "\n\n".join("\n".join(map(harmless, lines)) for lines in sections)
+    if len(text) > LONGEST:
+        text = f"{text[:LONGEST]}…"
+    return Draft(DIGEST, 0, now.rfc3339, words.TITLES[rhythm].format(dates=dates), text)
+
+
+def _waiting(db: Database, summary: Summary) -> Iterator[str]:
+    counts = (
+        (words.UNTAGGED, reactions.count_untagged(db, 0)),
+        (words.UNCONFIRMED, summary.total.counts.unconfirmed),
+    )
+    yield from (words.several(of, number) for of, number in counts if number)
+
+
+def _health(report: LineReport, summary: Summary) -> Iterator[str]:
+    """Yield what is wrong now with its cure, and how the modem and the SIM are."""
+    yield from [trouble.sentences.replace("`", "'") for trouble in report.trouble] or [words.NOTHING_WRONG]
+    seconds = modem_seconds(summary)
+    known = sum(seconds.values()) - seconds.get("unknown", 0.0)
+    if known:  # rounded down: what was lost for a minute was not there all the time
+        share = int(1000 * seconds.get(ModemState.READY, 0.0) / known) / 10
+        yield words.READY.format(percent=f"{share:g}")
+    if report.stored is None:
+        return
+    month, credit = report.stored.budgets["month"], report.stored.credit
+    yield words.SPENT.format(**month)
+    if credit.balance is not None and credit.asked_at:
+        yield words.BALANCE.format(balance=f"{credit.balance:.2f}", asked=moment(credit.asked_at))
+    if credit.valid_until:
+        yield words.LIVES.format(until=credit.valid_until)
+
+
+def _morning(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, HOUR).astimezone()
