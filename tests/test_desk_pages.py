@@ -190,23 +190,65 @@ def test_the_form_keeps_what_was_filled_in(browser: Browser) -> None:
     assert page.count(" checked") == 2
 
 
-def test_a_text_is_searched_for_from_the_newest_on(tmp_path: Path) -> None:
-    """A search looks through a hundred thousand contacts at a time, says so, and leads on to those before them."""
+LOOKED_THROUGH = ["search=salut", "kinds=mms", "verdicts=suppress", "reasons=not_answerable", "number=PROXIMUS"]
+"""Filters that no index helps."""
+
+
+@pytest.fixture
+def long(tmp_path: Path) -> Iterator[tuple[int, int, Browser]]:
+    """Give a line with two contacts that a hundred thousand are said to be between, and a browser at its desk."""
     filled = Filled(tmp_path)
     with filled.db, Desk(filled.config) as desk:
-        first = filled.text("salut, le premier")
+        first = filled.text("salut, le premier", sender="Proximus")
+        filled.db.execute("UPDATE contacts SET received_at = '2026-01-02T12:00:00.000Z', kind = 'mms'")
         filled.db.execute("UPDATE sqlite_sequence SET seq = 150000 WHERE name = 'contacts'")
-        last = filled.text("bonjour")
-        page = desk.browser().get("/log?search=salut")
-        assert not shown(page)
-        assert "No contact from 50002 on is like that." in page.words
-        assert "Search older contacts" in page.words
+        filled.judge(first)
+        decisions.tag(filled.db, first, "threat", "anna", filled.now())
+        assert filled.run("keep", str(first)).exit_code == 0
+        yield first, filled.text("bonjour"), desk.browser()
 
-        [older] = re.findall(r'href="([^"]*)" rel="next"', page.body)
-        page = desk.browser().get(older.replace("&amp;", "&"))
-        assert shown(page) == [first]
-        assert "older" not in page.words
-        assert shown(desk.browser().get("/log?search=bonjour")) == [last]
+
+@pytest.mark.parametrize("query", LOOKED_THROUGH)
+def test_contacts_are_looked_through_from_the_newest_on(long: tuple[int, int, Browser], query: str) -> None:
+    """Without an index a filter looks through a hundred thousand contacts at a time, says so, and leads on."""
+    first, last, browser = long
+    page = browser.get(f"/log?{query}")
+    assert not shown(page)
+    assert f"No contact from {last - 99_999} on is like that." in page.words
+    assert "Search older contacts" in page.words
+
+    [older] = re.findall(r'href="([^"]*)" rel="next"', page.body)
+    page = browser.get(older.replace("&amp;", "&"))
+    assert shown(page) == [first]
+    assert "older" not in page.words
+
+
+@pytest.mark.parametrize("query", ["search=salut&until=2026-02-01", "tag=threat", "kept=1", "until=2026-02-01"])
+def test_old_contacts_are_shown_at_once_where_an_index_finds_them(long: tuple[int, int, Browser], query: str) -> None:
+    """By tag, by being kept and by date nothing has to be looked through first, however old it is."""
+    first, _, browser = long
+    page = browser.get(f"/log?{query}")
+
+    assert shown(page) == [first]
+    assert "older" not in page.words
+
+
+def test_a_search_that_finds_something_new_says_nothing_of_old_contacts(long: tuple[int, int, Browser]) -> None:
+    """What is found is shown; a link leads on."""
+    _, last, browser = long
+    page = browser.get("/log?search=bonjour")
+
+    assert shown(page) == [last]
+    assert "Search older contacts" in page.words
+
+
+@pytest.mark.parametrize("order", ["last", "contacts", "first"])
+def test_the_newest_contacts_tell_whom_the_numbers_list(long: tuple[int, int, Browser], order: str) -> None:
+    """Where there are more than a hundred thousand the page says so."""
+    *_, browser = long
+    page = browser.get(f"/numbers?sort={order}")
+
+    assert "Only the newest 100,000 contacts tell who is listed" in page.words
 
 
 def test_older_contacts_are_a_page_away(tmp_path: Path) -> None:

@@ -429,3 +429,33 @@ def test_the_latest_are_the_latest_however_many_texts_one_sends(line: Filled) ->
     assert [each.number for each in whole[-3:]] == ["+32470999999", *numbers[3:]]
     for limit in range(1, 7):
         assert correspondents(line.db, Order.LAST, limit, shadow=False) == whole[-limit:]
+
+
+@pytest.mark.parametrize(
+    ("order", "among", "limit", "expected"),
+    [
+        ("contacts", 0, 2, "CA"),
+        ("contacts", 4, 1, "C"),
+        ("contacts", 4, 9, "DCA"),
+        ("first", 0, 3, "BCD"),
+        ("first", 4, 3, "CD"),
+        ("first", 4, 1, "D"),
+        ("last", 0, 9, "BCDA"),
+        ("last", 4, 9, "CDA"),
+    ],
+)
+def test_the_newest_contacts_tell_who_is_listed(
+    line: Filled, order: str, among: int, limit: int, expected: str
+) -> None:
+    """Where the newest alone are to tell, nobody else is listed; what is said of each is the same as ever."""
+    with line.db.transaction():
+        line.db.connection.executemany(
+            "INSERT INTO contacts (line, kind, originator, country, line_type, text, segments_received, segments_total,"
+            " received_at, received_limit, synchronised, verdict, reason)"
+            " VALUES ('fr', 'text', ?, 'BE', 'mobile', 'Salut', 1, 1, ?, 0, 0, 'suppress', 'cooldown')",
+            [(number, f"2026-11-24T22:00:{each:02}.000Z") for each, number in enumerate("AAABCCDA")],
+        )
+    whole = {each.number: each for each in correspondents(line.db, Order.LAST, 0, shadow=False)}
+    found = correspondents(line.db, Order(order), limit, shadow=False, among=among)
+
+    assert found == [whole[number] for number in expected]

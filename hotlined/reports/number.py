@@ -122,9 +122,9 @@ def _together(entries: Sequence[Correspondent], number: str, config: Config) -> 
     )
 
 
-def correspondents_of(db: Database, config: Config, order: Order, limit: int) -> list[Correspondent]:
+def correspondents_of(db: Database, config: Config, order: Order, limit: int, among: int = 0) -> list[Correspondent]:
     """Return who contacts the line, as the store has them, and blocked also where the configuration says so."""
-    found = correspondents.correspondents(db, order, limit, shadow=config.mode is Mode.SHADOW)
+    found = correspondents.correspondents(db, order, limit, shadow=config.mode is Mode.SHADOW, among=among)
     return [replace(who, blocked=who.blocked or who.number in config.numbers.blocked) for who in found]
 
 

@@ -48,13 +48,15 @@ _ORDERS = {
 
 
 def correspondents(
-    db: Database, order: Order, limit: int, *, shadow: bool, only: tuple[str, ...] | None = None
+    db: Database, order: Order, limit: int, *, shadow: bool, among: int = 0, only: tuple[str, ...] | None = None
 ) -> list[Correspondent]:
     """Return who contacts the line or is decided about, the latest or most frequent `limit` (0: all), these last.
 
-    `shadow` counts what shadow mode let out too, as its limits do. `only` are the numbers that are meant, if not all.
+    `shadow` counts what shadow mode let out too, as its limits do. `among` is how many of the newest contacts tell who
+    is listed; all do for 0, and for any number once the clock was put back. `only` are the numbers that are meant, if
+    not all.
     """
-    chosen = _CHOSEN[order] if only is None else _ONLY
+    chosen = _ONLY if only is not None else _CHOSEN_AMONG[order] if among else _CHOSEN[order]
     if only is None and order is Order.LAST and 0 < limit <= int(db.value(f"SELECT count(*) FROM ({_LATELY})", -1)):
         chosen = _LATELY.replace("?", ":limit")
     known = _KNOWN if totals.clock_stepped(db) or (only is None and not limit) else _KNOWN_BY_ID.format(chosen=chosen)
@@ -62,7 +64,12 @@ def correspondents(
         _CORRESPONDENTS.format(
             known=known, order=_ORDERS[order], counting=OCCUPIES, in_shadow=IN_SHADOW, nobody=NOBODY
         ),
-        {"limit": limit or -1, "shadow": int(shadow), "only": None if only is None else json.dumps(only)},
+        {
+            "limit": limit or -1,
+            "shadow": int(shadow),
+            "among": among,
+            "only": None if only is None else json.dumps(only),
+        },
     )
     found = [
         Correspondent(**dict(row) | {"blocked": bool(row["blocked"]), "opted_out": bool(row["opted_out"])})
@@ -90,20 +97,33 @@ _KNOWN_BY_ID = f"""
         WHERE originator IS NULL AND kind <> '{ContactKind.UNREADABLE}')
     WHERE contacts > 0 AND :only IS NULL
 """
+# the inner LIMIT keeps the order of the rows
+_NEWEST_FIRST = "SELECT originator, id FROM contacts WHERE originator IS NOT NULL ORDER BY id DESC LIMIT {among}"
 _GROUPED = "FROM contacts WHERE originator IS NOT NULL GROUP BY originator"
+_GROUPED_AMONG = f"FROM ({_NEWEST_FIRST.format(among=':among')}) GROUP BY originator"
+_MOST = "SELECT originator AS number {grouped} ORDER BY count(*) DESC, max(id) DESC LIMIT :limit"
+# several may have come first at the moment at which the limit is reached: the latest of them are shown
+_FIRSTS = """
+  WITH firsts AS MATERIALIZED ({firsts} LIMIT :limit)
+  SELECT number FROM firsts
+  UNION SELECT originator FROM contacts WHERE originator IS NOT NULL
+    AND received_at = (SELECT min(received_at) FROM contacts WHERE id IN (SELECT id FROM firsts))
+    AND NOT EXISTS (SELECT 1 FROM earlier_contacts WHERE contact_id = contacts.id)
+"""
+# from the newest contact back until there are enough
+_LATEST = f"SELECT DISTINCT originator AS number FROM ({_NEWEST_FIRST}) LIMIT :limit"
 _CHOSEN = {
-    # from the newest contact back until there are enough; the inner LIMIT keeps the order of the rows
-    Order.LAST: "SELECT DISTINCT originator AS number FROM (SELECT originator FROM contacts"
-    " WHERE originator IS NOT NULL ORDER BY id DESC LIMIT -1) LIMIT :limit",
-    Order.CONTACTS: f"SELECT originator AS number {_GROUPED} ORDER BY count(*) DESC, max(id) DESC LIMIT :limit",
-    # several may have come first at the moment at which the limit is reached: the latest of them are shown
-    Order.FIRST: f"""
-      WITH firsts AS MATERIALIZED (SELECT originator AS number, min(id) AS id {_GROUPED} ORDER BY 2 DESC LIMIT :limit)
-      SELECT number FROM firsts
-      UNION SELECT originator FROM contacts WHERE originator IS NOT NULL
-        AND received_at = (SELECT min(received_at) FROM contacts WHERE id IN (SELECT id FROM firsts))
-        AND NOT EXISTS (SELECT 1 FROM earlier_contacts WHERE contact_id = contacts.id)
-    """,
+    Order.LAST: _LATEST.format(among=-1),
+    Order.CONTACTS: _MOST.format(grouped=_GROUPED),
+    Order.FIRST: _FIRSTS.format(firsts=f"SELECT originator AS number, min(id) AS id {_GROUPED} ORDER BY 2 DESC"),
+}
+_CHOSEN_AMONG = {
+    Order.LAST: _LATEST.format(among=":among"),
+    Order.CONTACTS: _MOST.format(grouped=_GROUPED_AMONG),
+    Order.FIRST: _FIRSTS.format(
+        firsts=f"SELECT originator AS number, id FROM ({_NEWEST_FIRST.format(among=':among')}) n"
+        " WHERE NOT EXISTS (SELECT 1 FROM earlier_contacts WHERE contact_id = n.id)"
+    ),
 }
 # where the newest contacts are from enough numbers, the others need not be looked at: none of theirs is newer
 _LATELY = f"""

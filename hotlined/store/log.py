@@ -19,7 +19,7 @@ from typing import Any
 from hotlined import pseudonym
 from hotlined.clock import rfc3339
 from hotlined.states import AnswerState, ContactKind, listed
-from hotlined.store import pseudonyms
+from hotlined.store import pseudonyms, totals
 from hotlined.store.database import Database
 
 _BATCH = 500  # rows: read at once, few enough for any memory
@@ -62,16 +62,27 @@ _CONDITIONS = {
     "reasons": "EXISTS (SELECT 1 FROM json_each(:reasons) WHERE value = reason"
     f" OR (answer_state = '{AnswerState.CANCELLED}' AND value = answer_reason))",
     "states": "id IN (SELECT contact_id FROM answers WHERE state IN (SELECT value FROM json_each(:states)))",
-    "tag": "EXISTS (SELECT 1 FROM json_each(tags) WHERE value = :tag)",
+    # what has a tag has an index; SQLite takes it where the condition stands as it does there
+    "tag": "id IN (SELECT id FROM contacts WHERE tags <> '[]'"
+    " AND EXISTS (SELECT 1 FROM json_each(tags) WHERE value = :tag))",
     "kept": "id IN (SELECT id FROM contacts WHERE kept_at IS NOT NULL)",
     "before": "id < :before",
     "after": "id > :after",
 }
 
 
-def newest_id(db: Database) -> int:
-    """Return the id of the newest contact; 0 where there is none."""
-    return int(db.value("SELECT ifnull(max(id), 0) FROM contacts"))
+READ_ONE_BY_ONE = ("name", "kinds", "verdicts", "reasons", "search")
+"""The fields of a filter for which every contact is read: no index tells which fit."""
+
+
+def newest_id(db: Database, until: datetime | None = None) -> int:
+    """Return an id that no contact before a moment is above, of the newest where the clock went on; 0 for none."""
+    if until is None or totals.clock_stepped(db):
+        return int(db.value("SELECT ifnull(max(id), 0) FROM contacts"))
+    row = db.one(
+        "SELECT id FROM contacts WHERE received_at < ? ORDER BY received_at DESC, id DESC LIMIT 1", rfc3339(until)
+    )
+    return row["id"] if row else 0
 
 
 def columns(db: Database) -> tuple[str, ...]:

@@ -18,8 +18,8 @@ from hotlined.store import decisions, log
 from hotlined.words.reasons import BRIEF_REASONS, STATES, VERDICTS
 
 _ROWS = 50
-_SEARCHED = 100_000
-"""So many contacts are searched for a text at a time, the newest first: SQLite has no index for a part of a text."""
+_READ = 100_000
+"""So many contacts are looked through at a time, the newest first, where no index tells which fit the filter."""
 _READS: Mapping[str, Callable[[str], Any]] = {
     "since": typed.when,
     "until": typed.when,
@@ -47,14 +47,17 @@ def show() -> str:
     chosen: dict[str, Any] = meant | ticked | {"kept": kept, "before": before}
     where = typed.contacts_meant(line().numbers.country, **chosen)
     with reading() as db:
-        searched_to = max(0, (before or log.newest_id(db) + 1) - 1 - _SEARCHED) if meant["search"] else 0
-        where = replace(where, after=searched_to or None)
+        newest = log.newest_id(db, where.until)
+        end = min(before or newest + 1, newest + 1)
+        one_by_one = any(getattr(where, name) for name in log.READ_ONE_BY_ONE)
+        read_to = max(0, end - 1 - _READ) if one_by_one else 0
+        where = replace(where, before=end, after=read_to or None)
         found = [*rows_for_people(db, log.rows(db, where, _ROWS + 1))][::-1]
         tags = decisions.tags_in_use(db)
     looked_through("log")
-    newest = {name: values for name, values in request.args.to_dict(flat=False).items() if name != "before"}
-    last = found[_ROWS - 1]["id"] if len(found) > _ROWS else searched_to + 1
-    older = newest | {"before": last} if last > 1 else None
+    asked = {name: values for name, values in request.args.to_dict(flat=False).items() if name != "before"}
+    last = found[_ROWS - 1]["id"] if len(found) > _ROWS else read_to + 1
+    older = asked | {"before": last} if last > 1 else None
     return render_template(
         "log.html",
         contacts=found[:_ROWS],
@@ -64,9 +67,9 @@ def show() -> str:
         tags=tags,
         is_filtered=any([*given.values(), *ticked.values(), kept]),
         before=before,
-        newest=newest,
+        newest=asked,
         older=older,
-        searched_to=searched_to if len(found) <= _ROWS else 0,
+        read_to=read_to if len(found) <= _ROWS else 0,
     )
 
 

@@ -19,6 +19,8 @@ from hotlined.store.correspondents import Order
 from hotlined.store.line import FREE
 
 _ROWS = 50
+_AMONG = 100_000
+"""So many of the newest contacts tell who is listed: to count those of everybody takes longer than a page may."""
 _ORDERS = {Order.LAST: "last contact", Order.CONTACTS: "most contacts", Order.FIRST: "first contact"}
 
 
@@ -28,10 +30,18 @@ def show() -> str:
     if asked not in list(Order):
         raise UsageError("That is no order.", f"There are {', '.join(Order)}.")
     with reading() as db:
-        found = correspondents_of(db, line(), Order(asked), _ROWS)[::-1]
+        found = correspondents_of(db, line(), Order(asked), _ROWS, _AMONG)[::-1]
+        some_choose = log.newest_id(db) > _AMONG
     looked_through("numbers")
     rows = [(who, decided_about(who)) for who in found]
-    return render_template("numbers.html", rows=rows, order=Order(asked), orders=_ORDERS, full=len(found) == _ROWS)
+    return render_template(
+        "numbers.html",
+        rows=rows,
+        order=Order(asked),
+        orders=_ORDERS,
+        full=len(found) == _ROWS,
+        chosen=_AMONG if some_choose else None,
+    )
 
 
 def by_contact(contact_id: int) -> str | Response:
