@@ -8,6 +8,7 @@ With --against COMMIT the daemon of that commit is measured beside this one, in 
 import itertools
 import json
 import os
+import pwd
 import re
 import select
 import socket
@@ -19,7 +20,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -27,13 +28,16 @@ from statistics import median
 import click
 import store_steps
 from conftest import Line, wait_until
-from desk import Browser, Desk
+from desk import Browser, Connection, Desk
 from persons import COMMAND
 from test_cost import SHM, TWO_SEGMENTS, commands, proc, read_meters, received, start_bare
 
+from hotlined import config as configuration
 from hotlined import policy
 from hotlined.clock import rfc3339
+from hotlined.desk import accounts
 from hotlined.desk.app import PAGES
+from hotlined.desk.roles import Role
 from hotlined.errors import PduError
 from hotlined.gsm import address, alphabet, tpdu
 from hotlined.simulator import client as simulation
@@ -338,8 +342,20 @@ def handed(listener: socket.socket, config: Path, command: str) -> list[str]:
 
 CROWD = 200
 """Visitors at once."""
-SEARCHES = ("/log?search=zzz",)
-"""Pages that look at every text."""
+ALSO = {
+    "/log": (
+        "search=zzz", "number=0470000001", "number=foo", "number=withheld", "since=7d", "since=2100-01-01", "until=50d",
+        "until=50d&search=zzz", "tag=threat", "kept=1", "verdicts=answer", "verdicts=suppress", "states=sent",
+        "states=queued", "kinds=text", "kinds=call", "reasons=cooldown", "reasons=stale", "before=1000",
+        "before=1000&reasons=stale",
+    ),
+    "/numbers": ("sort=contacts", "sort=first"),
+    "/review": ("all=1", "all=1&after=1000"),
+    "/stats": ("since=365d", "by=hour"),
+}  # fmt: skip
+"""Pages that are asked for in other ways, too: every filter with and without a hit, orders, what lies far back."""
+PROXY = pwd.getpwnam("daemon").pw_uid
+"""A user that every machine has."""
 
 
 def desk(size: int) -> Iterator[Row]:
@@ -347,7 +363,12 @@ def desk(size: int) -> Iterator[Row]:
     with tempfile.TemporaryDirectory(dir=DISK) as name:
         folder = Path(name)
         config = folder / "config.yaml"
-        settings = {"database": "hotlined.db", "runtime_dir": "run", "answer": {"text": "Non."}}
+        settings = {
+            "database": "hotlined.db",
+            "runtime_dir": "run",
+            "answer": {"text": "Non."},
+            "web": {"proxies": ["daemon"]},
+        }
         config.write_text(json.dumps(settings))
         with open_for_daemon(folder / "hotlined.db") as db:
             fill(db, size)
@@ -361,6 +382,7 @@ def desk(size: int) -> Iterator[Row]:
                     yield Row("  memory then", memory["VmRSS"] / 1024, "MiB")
                     yield from warm_pages(browser, size, program.pid)
                     yield Row("  memory at most", meters(program.pid)["VmHWM"] / 1024, "MiB")
+                    yield from logging_in(config, browser.at, program.pid)
                     yield from nobody_looks(program.pid)
 
 
@@ -368,13 +390,50 @@ def warm_pages(browser: Browser, size: int, pid: int) -> Iterator[Row]:
     """Look at each page again and again; the processor tells more than the clock where much else is done."""
     for page in PAGES:
         if "GET" in page.methods and not page.path.startswith(("/act/", "/enter", "/login")):
-            for path in (re.sub("<.*?>", str(size), page.path), *SEARCHES * (page.path == "/log")):
+            asked = [f"{page.path}?{query}" for query in ALSO.get(page.path, ())]
+            for path in (re.sub("<.*?>", str(size), page.path), *asked):
                 status = browser.get(path).status
                 before = meters(pid)["ticks"]
                 seconds = median(timed(partial(browser.get, path)) for _ in range(STARTS))
                 busy = (meters(pid)["ticks"] - before) / os.sysconf("SC_CLK_TCK") / STARTS
                 yield Row(f"  {path}{f', status {status}' * (status != 200)}", seconds * 1000, "ms")
                 yield Row("    of it the processor", busy * 1000, "ms")
+
+
+class Proxy(Browser):
+    """Somebody who comes through a proxy: who connects is that user, for the kernel."""
+
+    def _connection(self) -> Connection:
+        connection = Connection(self.at)
+        os.seteuid(PROXY)
+        try:
+            connection.connect()
+        finally:
+            os.seteuid(0)
+        return connection
+
+
+def logging_in(config: Path, at: Path, pid: int) -> Iterator[Row]:
+    """Tell how much memory it takes at most while somebody logs in; only root can come as a proxy does."""
+    if os.getuid() != 0:
+        return
+    account = accounts.make("anna", Role.READER, "four words of nothing", rfc3339(datetime.now(UTC)))
+    accounts.write(accounts.path_of(configuration.load(config)), {"anna": account}, None)
+    os.chown(config.parent / "hotlined.db", -1, PROXY)  # of another group than root's, which the proxy stays in here
+    config.parent.chmod(0o711)
+    at.chmod(0o666)
+    Path(f"/proc/{pid}/clear_refs").write_text("5")  # the most memory is that from now on
+    visitor = Proxy(at)
+    page = visitor.get("/login")
+    before, began = meters(pid), time.perf_counter()
+    entered = visitor.post("/login", page.form("/login") | {"name": "anna", "password": "four words of nothing"})
+    seconds = time.perf_counter() - began
+    assert entered.status == 303, entered.words
+    after = meters(pid)
+    yield Row("  somebody logs in", seconds * 1000, "ms")
+    yield Row("    memory before", before["VmRSS"] / 1024, "MiB")
+    yield Row("    at most meanwhile", after["VmHWM"] / 1024, "MiB")
+    yield Row("    and then", after["VmRSS"] / 1024, "MiB")
 
 
 def nobody_looks(pid: int) -> Iterator[Row]:
