@@ -526,7 +526,28 @@ REFUSALS = (
     "ALTER TABLE requests ADD COLUMN detail TEXT",
 )
 
-SCHEMA = (("first", FIRST), ("pins", PINS), ("line", LINE), ("totals", TOTALS), ("refusals", REFUSALS))
+TOPUPS = (
+    # when the SIM was topped up last, and who said so; NULL: the balance rose from one value to another
+    "ALTER TABLE line_state ADD COLUMN topped_up_at TEXT",
+    "ALTER TABLE line_state ADD COLUMN topped_up_by TEXT",
+    "ALTER TABLE line_state ADD COLUMN topped_up_from TEXT",
+    "ALTER TABLE line_state ADD COLUMN topped_up_to TEXT",
+    # the boot and the limit clock then, where the calendar was not to be trusted: the date is made anew once it is
+    "ALTER TABLE line_state ADD COLUMN topped_up_boot TEXT",
+    "ALTER TABLE line_state ADD COLUMN topped_up_limit REAL",
+    # the balance that a rise is measured from; NULL: the next one is the first
+    "ALTER TABLE line_state ADD COLUMN balance_before TEXT",
+    "UPDATE line_state SET balance_before = balance",
+)
+
+SCHEMA = (
+    ("first", FIRST),
+    ("pins", PINS),
+    ("line", LINE),
+    ("totals", TOTALS),
+    ("refusals", REFUSALS),
+    ("topups", TOPUPS),
+)
 """Every migration: its name and its statements, in the order in which they are applied."""
 
 UNRELEASED = frozenset({"initial", "keeping"})

@@ -32,6 +32,7 @@ from hotlined.alerts.due import EVENTS, Chosen, LineState, draft, due
 from hotlined.alerts.note import open_note
 from hotlined.clock import Now, boottime
 from hotlined.gsm.alphabet import Encoding, plan
+from hotlined.reports.life import OVER
 from hotlined.reports.line import report_line
 from hotlined.states import ModemState, SendingState
 from hotlined.status import DaemonStatus, ModemStatus, Trouble
@@ -220,6 +221,8 @@ def test_every_alert_fits_one_segment(condition: str, level: int) -> None:
         conditions.NOT_RUNNING,
         conditions.UNKNOWN_STATE,
         conditions.SHADOW,
+        conditions.SIM_ENDS,
+        conditions.SIM_ENDED,
         *conditions.HOLDS.values(),
     ):
         _fits_one_segment(condition, level, known)
@@ -227,18 +230,22 @@ def test_every_alert_fits_one_segment(condition: str, level: int) -> None:
 
 def _fits_one_segment(condition: str, level: int, known: conditions.Condition) -> None:
     filling = {
-        "title": known.title,
-        "words": known.words.format(by="uid 1003") if condition == "paused" else known.cure,
+        "title": known.title.format(left="60 days"),
+        "words": known.words.format_map(dict.fromkeys(("by", "end", "left", "topped_up"), "uid 1003"))
+        if condition == "paused"
+        else known.cure,
         "cure": known.cure.format(config="the configuration"),
         "detail": "61 contacts in 600 s",
         "free": 4999,
         "used": 3000,
         "limit": 3000,
         "since": "24 Nov 23:00",
+        "end": "24 Nov 2026",
     }
     if known not in {
         "paused": [known for (state, _), known in conditions.HOLDS.items() if state is SendingState.PAUSED],
         "shadow": [conditions.SHADOW],
+        "sim_life": [conditions.SIM_ENDED if level == OVER else conditions.SIM_ENDS],
     }.get(condition, [known]):
         return
     alert = draft(condition, level, "", **filling)
@@ -440,6 +447,37 @@ def test_each_thing_is_told_once_and_its_end_once(quiet: Callable[..., Quiet], r
     assert receiver.titles() == ["hotlined fr: the flood is over", "hotlined fr: the modem is ready"]
     line.alerts()
     assert receiver.came == []
+
+
+def test_the_end_of_the_sim_is_told_level_by_level_and_its_top_up_once(
+    quiet: Callable[..., Quiet], receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sixty days before, when it is over, and that it was topped up, each once; a wrong clock says nothing of it."""
+    monkeypatch.setattr("hotlined.clock.synchronised", lambda: True)
+    line = quiet()
+    line.config.write_text(json.dumps(line.settings | {"credit": {"valid_for": "365d"}}))
+
+    def told(days_ago: float) -> list[tuple[str, str]]:
+        receiver.came.clear()
+        at = (datetime.now(UTC) - timedelta(days=days_ago)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        decisions.top_up(line.db, at, "anna", line.db.now())
+        line.alerts()
+        line.alerts()
+        return [(body["title"].partition(": ")[2], body["message"].splitlines()[0]) for _, body in receiver.came]
+
+    assert told(1) == []
+    ((title, words),) = told(310)
+    assert title == "the SIM is switched off in 55 days"
+    assert re.fullmatch(r"On .* 20.. its number is lost\. Top it up, then say so: 'hotlined topup'\.", words)
+    assert told(311) == []
+    assert [title for title, _ in told(360)] == ["the SIM is switched off in 5 days"]
+    monkeypatch.setattr("hotlined.clock.synchronised", lambda: False)
+    assert told(400) == []
+    monkeypatch.setattr("hotlined.clock.synchronised", lambda: True)
+    assert [title for title, _ in told(401)] == ["the SIM may be switched off"]
+    ((title, words),) = told(0)
+    assert title == "the SIM's life counts anew"
+    assert words.startswith("It lasts until ")
 
 
 def test_a_daemon_that_does_not_run_is_told(quiet: Callable[..., Quiet], receiver: Receiver) -> None:

@@ -710,7 +710,7 @@ def test_the_desk_decides_what_its_pages_do(house: House, verb: str) -> None:
     house.control()
     known: dict[str, Any] = {
         "number": "+32470999999", "contact_id": 1, "word": "other", "listed": "log", "originator": KEVIN,
-        "request": "balance", "arguments": {}, "request_id": 1, "name": KEVIN, "keep_opt_out": False,
+        "request": "balance", "arguments": {}, "request_id": 1, "name": KEVIN, "keep_opt_out": False, "at": None,
     }  # fmt: skip
     arguments = {name: known[name] for name in VERBS[verb].takes}
     request = {"verb": verb, "arguments": arguments, "database": str(house.database), "who": "anna"}

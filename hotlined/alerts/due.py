@@ -5,7 +5,7 @@ finds that.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from hotlined.clock import Now
@@ -53,6 +53,10 @@ class LineState:
     shadow: Chosen | None = None
     broken_seconds: float | None = None
     """For how long the configuration has been one that cannot be used; None while it can."""
+    life: int | None = None
+    """How near the end of the SIM is, as `reports.life.level` has it; None where no clock can say so."""
+    life_filling: Mapping[str, str] = field(default_factory=dict)
+    """What is to be said of that."""
 
 
 class _Sign(NamedTuple):
@@ -135,6 +139,8 @@ def _signs(levels: Mapping[str, int], state: LineState, unwell_limit: float | No
         level = 2 if known.waits_for_a_person else 1
         yield _Sign("modem", max(level, levels.get("modem", 0)), None, {"title": known.title, "cure": known.cure})
     yield from _choices(state, now)
+    if state.life is not None:
+        yield _Sign("sim_life", state.life, None, state.life_filling)
     if state.broken_seconds is None or state.broken_seconds >= LOST_SECONDS:  # no alert in the middle of an edit
         yield _Sign("config", int(state.broken_seconds is not None), None, {})
     for window, (used, limit) in state.budgets.items():

@@ -22,6 +22,7 @@ from hotlined.alerts.note import Note, open_note
 from hotlined.clock import Now
 from hotlined.config import Config
 from hotlined.errors import HotlinedError, RefusedError, StoreError
+from hotlined.reports import life
 from hotlined.reports.line import CONFIG_BROKEN, SHADOW, LineReport
 from hotlined.states import HoldReason, SendingState
 from hotlined.status import CONFIG_REFUSED
@@ -149,6 +150,10 @@ class Run:
             else None,
             shadow=Chosen(shadow.limit, _when(shadow.at)) if shadow else None,
             broken_seconds=_broken_seconds(report, now),
+            life=report.stored.life if report.stored else None,
+            life_filling=life.filling(report.stored.life, report.stored.top_up, report.stored.credit.valid_until, now)
+            if report.stored
+            else {},
         )
 
     def _record_and_deliver(self, note: Note) -> None:

@@ -52,6 +52,7 @@ COMMANDS = {
         "try": "hotlined.cli.decide:try_answer",
         "send": "hotlined.cli.decide:send",
         "balance": "hotlined.cli.decide:balance",
+        "topup": "hotlined.cli.decide:topup",
         "adopt": "hotlined.cli.decide:adopt",
         "selftest": "hotlined.cli.decide:selftest",
         "tag": "hotlined.cli.tags:tag",

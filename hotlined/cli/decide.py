@@ -15,12 +15,14 @@ from hotlined.cli import typed
 from hotlined.cli.output import as_typed, print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.typed import CONTACT_ID
+from hotlined.clock import rfc3339
 from hotlined.config import Config
 from hotlined.control.client import decide
 from hotlined.errors import HotlinedError, RefusedError, UsageError
 from hotlined.reports import decided
 from hotlined.reports.line import report_line, require_daemons_database
 from hotlined.reports.typed import e164 as read_number
+from hotlined.reports.typed import topped_up as read_topped_up
 from hotlined.states import RequestState
 from hotlined.store import contacts, requests
 from hotlined.store.line import own_number
@@ -105,6 +107,23 @@ def resume(settings: Settings) -> None:
 
 
 @click.command
+@click.argument("date", metavar="[DATE]", required=False)
+@pass_settings
+def topup(settings: Settings, date: str | None) -> None:
+    """Say that the SIM was topped up, now or on DATE: its life (credit.valid_for) counts from then.
+
+    An operator switches a prepaid SIM off some time after its last top-up, and its number is lost. While answers wait
+    because the SIM cannot pay, one is tried now. DATE is read as everywhere: 2026-11-24, 7d (ago), yesterday, monday.
+
+    Example: hotlined topup yesterday
+    """
+    config = settings.config()
+    at = rfc3339(read_topped_up(date, config.credit.valid_for)) if date else None
+    moment = _decide(settings, config, "topup", at=at)
+    print_wrapped(as_typed(decided.topped_up(config, moment)))
+
+
+@click.command
 @click.argument("contact_id", metavar="ID", type=CONTACT_ID)
 @pass_settings
 def requeue(settings: Settings, contact_id: int) -> None:
@@ -184,7 +203,10 @@ def balance(settings: Settings) -> None:
 
     Example: hotlined balance
     """
-    click.echo(harmless(_asked(settings, settings.config(), "balance"), "\n"))
+    config = settings.config()
+    click.echo(harmless(_asked(settings, config, "balance"), "\n"))
+    for words in decided.life(config):
+        print_wrapped(as_typed(words))
 
 
 @click.command

@@ -9,12 +9,13 @@ from hotlined import clock
 from hotlined.cli.output import as_typed, json_line, print_sheet
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.errors import UnavailableError
+from hotlined.reports.life import top_up_in_words
 from hotlined.reports.line import LineReport, report_line
 from hotlined.status import Trouble
 from hotlined.words.amounts import sentence
 from hotlined.words.conditions import spent_in_words
 from hotlined.words.reasons import queue_in_words
-from hotlined.words.times import moment
+from hotlined.words.times import day, moment
 
 
 def _in_words(trouble: Trouble) -> str:
@@ -48,6 +49,9 @@ def _sheet(report: LineReport) -> Iterator[tuple[str, str | None]]:
     yield "spent", ", ".join(spent_in_words(name, budget) for name, budget in budgets.items())
     if stored and stored.credit.balance is not None:
         yield "balance", f"{stored.credit.balance:.2f}, asked {_when(stored.credit.asked_at)}"
+    if stored and stored.top_up:
+        end = stored.credit.valid_until
+        yield "topped up", top_up_in_words(stored.top_up) + (f"; it lasts until {day(end)}" if end else "")
     yield "clock", "synchronised" if clock.synchronised() else "not synchronised"
     yield "database", f"{report.config.database} ({report.database_state or 'state unknown'})"
     yield "configuration", os.fspath(report.config.path)

@@ -298,6 +298,8 @@ KEYS = {
         Key("credit.ussd", _USSD, None, "asks the operator for the balance", Shape.MAYBE),
         Key("credit.pattern", _PATTERN, None, "finds the amount in the reply", Shape.MAYBE),
         Key("credit.alert_below", _AMOUNT, Decimal(5), "in the operator's currency"),
+        # two warnings at least fit before the end
+        Key("credit.valid_for", _duration("30d", _FOREVER), None, "how long a SIM lives after a top-up", Shape.MAYBE),
         Key("privacy.keep_texts", _duration("0s", _FOREVER), 90 * _D, "then a text is erased"),
         Key("privacy.keep_numbers", _duration("0s", _FOREVER), 365 * _D, "then a number is a pseudonym"),
         Key("alerts.urls", _URL, (), "Apprise URLs", Shape.LIST, secret=True),

@@ -112,11 +112,12 @@ class AnswerConfig:
 
 @dataclass(frozen=True, slots=True)
 class CreditConfig:
-    """How the balance is asked for, found in the operator's reply, and found too low."""
+    """How the balance is asked for, found in the operator's reply, and found too low; how long a top-up lasts."""
 
     ussd: str | None
     pattern: re.Pattern[str] | None
     alert_below: Decimal
+    valid_for: timedelta | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from hotlined import policy
-from hotlined.clock import Now
+from hotlined.clock import Now, parse_rfc3339, rfc3339
 from hotlined.config import Config
 from hotlined.errors import UsageError
 from hotlined.store import answers, attempts, decisions, privacy, requests
@@ -91,6 +91,16 @@ def _is_request(value: Any) -> bool:
     return isinstance(value, str) and value in REQUESTS
 
 
+def _is_moment(value: Any) -> bool:
+    """Tell whether it is a moment in RFC 3339, in UTC; None is now."""
+    if value is None:
+        return True
+    try:
+        return isinstance(value, str) and rfc3339(parse_rfc3339(value)) == value
+    except (ValueError, OverflowError):
+        return False
+
+
 def _are_texts(value: Any) -> bool:
     return (
         isinstance(value, dict)
@@ -166,6 +176,10 @@ VERBS: Mapping[str, Verb] = {
     "optin": Verb(_opt_in, _NUMBER),
     "pause": Verb(lambda decision: decisions.pause(decision.db, decision.who, decision.now), {}),
     "resume": Verb(lambda decision: decisions.resume(decision.db, decision.who, decision.now), {}),
+    "topup": Verb(
+        lambda decision: decisions.top_up(decision.db, decision.arguments["at"], decision.who, decision.now),
+        {"at": _is_moment},
+    ),
     "requeue": Verb(_on_contact(answers.requeue), _CONTACT),
     "cancel": Verb(_on_contact(answers.cancel), _CONTACT),
     "tag": Verb(_on_tag(decisions.tag), _CONTACT | {"word": _is_word}),

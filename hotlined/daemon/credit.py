@@ -4,10 +4,10 @@ A balance that does not pay for a segment opens the line's breaker; whatever the
 (`hotlined.breaker`).
 """
 
-import contextlib
 import logging
+import re
 import time
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from hotlined import breaker
 from hotlined.clock import Now
@@ -15,7 +15,15 @@ from hotlined.daemon.line import Line
 from hotlined.errors import ModemError, ModemSilentError
 from hotlined.gsm.modem import Modem
 from hotlined.store import breaking
-from hotlined.store.line import breaker_of, note_balance
+from hotlined.store.line import (
+    TopUp,
+    balance_before,
+    breaker_of,
+    date_top_up,
+    note_balance,
+    note_balance_before,
+    note_top_up,
+)
 
 log = logging.getLogger("hotlined")
 
@@ -26,6 +34,34 @@ NOTICE_WORDS = ("credit", "solde", "recharg", "tegoed", "krediet", "herlaad", "o
 """Parts of the words in which operators tell that a prepaid card is empty, folded: a reason to ask for the balance."""
 
 
+LEAST_TOP_UP = Decimal(1)
+"""A balance that rose by less, in the operator's currency, was not topped up: a segment was paid back, or rounded."""
+
+_AMOUNT = re.compile(r"-?[0-9]+(?:[.,'’ \u00a0\u202f][0-9]+)*")
+
+
+def maybe_amount(text: str) -> Decimal | None:
+    """Read an amount as operators write it: 3,20, 3.20, 1.234,56, 1,234.56, 1 234,56, 12; None for anything else.
+
+    One comma or point is the decimal one, and so is the last where there are both; several alike part thousands.
+    """
+    text = text.strip().rstrip(".,")
+    if not _AMOUNT.fullmatch(text):
+        return None
+    marks = re.findall("[.,]", text)
+    if marks and marks.count(marks[-1]) == 1:
+        whole, _, fraction = text.rpartition(marks[-1])
+    else:
+        whole, fraction = text, ""
+    sign = "-" if whole.startswith("-") else ""
+    return Decimal(f"{sign}{re.sub('[^0-9]', '', whole)}.{fraction}")
+
+
+def is_top_up(before: Decimal | None, balance: Decimal) -> bool:
+    """Tell whether a balance that follows another one is so much higher that the SIM was topped up in between."""
+    return before is not None and balance - before >= LEAST_TOP_UP
+
+
 class Credit:
     """The balance of one line's SIM: when to ask for it, and what it changes."""
 
@@ -34,6 +70,8 @@ class Credit:
         self._asked: float | None = None
         self.asked_at: Now | None = None
         """When the network last told the balance to this daemon."""
+        self._is_dated = False
+        """Whether the last top-up was found to have a date that is to be trusted."""
         self._has_reason = False
 
     def ask_soon(self) -> None:
@@ -46,6 +84,7 @@ class Credit:
 
     def ask_if_due(self, modem: Modem) -> None:
         """Ask for the balance if a code is configured and it is time: once a day, or sooner for a reason."""
+        self._date()
         if not self._line.config.credit.ussd:
             return
         pause = REASON_SECONDS if self._has_reason else BALANCE_SECONDS
@@ -66,15 +105,40 @@ class Credit:
         reply = modem.ussd(credit.ussd or "")
         balance = None
         if credit.pattern and (match := credit.pattern.search(reply)):
-            with contextlib.suppress(InvalidOperation):
-                balance = Decimal(match[1].replace(",", "."))
+            balance = maybe_amount(match[1] or "")
         if balance is None:
             return reply
         low = balance < credit.alert_below
         self.asked_at = self._line.db.now()
         note_balance(self._line.db, str(balance), self.asked_at, low=low)
+        self._compare(balance, self.asked_at)
         self._act_on(balance)
         return reply
+
+    def _compare(self, balance: Decimal, now: Now) -> None:
+        """Take a balance that rose for a top-up; whatever it is, the next rise is measured from it."""
+        db = self._line.db
+        before = balance_before(db)
+        if before is None or not is_top_up(maybe_amount(before), balance):
+            note_balance_before(db, str(balance))
+            return
+        with db.transaction():
+            note_top_up(db, TopUp(now.rfc3339, rose_from=before, rose_to=str(balance)), now, dated=now.synchronised)
+            db.event(now, "topup", f"the balance rose from {before} to {balance}")
+        self._is_dated = False
+        log.warning(
+            "the balance rose from %s to %s: taken for a top-up; if it was none, `hotlined topup DATE` says when the"
+            " last one was",
+            before,
+            balance,
+        )
+
+    def _date(self) -> None:
+        """Date a top-up anew, once, that was noted while the calendar could not be trusted."""
+        if self._is_dated or not (now := self._line.db.now()).synchronised:
+            return
+        date_top_up(self._line.db, now)
+        self._is_dated = True
 
     def _act_on(self, balance: Decimal) -> None:
         """Open the breaker if the balance does not pay for a segment; if it does again, make a trial due."""

@@ -150,3 +150,4 @@ class Requests:
             self._refuse(request, Refusal.MODEM_UNUSABLE)
             return
         self._end(request, self._connection.adopt(request.who))
+        self._sender.credit.ask_soon()  # the SIM may be another one, of which no balance is known

@@ -28,6 +28,7 @@ CHECKS: Mapping[str, Callable[[Scene], Finding]] = MappingProxyType(
         "database": line.database,
         "budgets": line.budgets,
         "SIM": sim.sim,
+        "SIM's life": sim.life,
         "generation": stick.generation,
         "registration": sim.registration,
         "technology": sim.technology,

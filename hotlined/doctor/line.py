@@ -6,13 +6,14 @@ from hotlined.doctor.findings import Finding, fail, ok, unknown, warn
 from hotlined.doctor.scene import NO_CONFIGURATION, Scene
 from hotlined.errors import ConfigError, DatabaseMissingError, StoreError
 from hotlined.files import is_missing
-from hotlined.reports.line import SHADOW, WINDOW_CODES
+from hotlined.reports.line import SHADOW, SIM_ENDED, SIM_ENDS, WINDOW_CODES
 from hotlined.states import SendingState
 from hotlined.store import integrity
 from hotlined.store.opening import CHECK_SECONDS, open_beside_daemon
 from hotlined.store.trouble import DatabaseTrouble
 from hotlined.words.conditions import PIN_FILE_CURE, WINDOW_FULL, spent_in_words
 
+_CHECKED_APART = (*WINDOW_CODES, SIM_ENDS, SIM_ENDED)
 _CHOSEN = {SHADOW: "shadow mode", SendingState.PAUSED.value: "paused"}
 
 
@@ -28,11 +29,14 @@ def configuration(scene: Scene) -> Finding:
 
 
 def daemon(scene: Scene) -> Finding:
-    """Check that the daemon lives, has no complaint, and lets answers out; full windows have a check of their own."""
+    """Check that the daemon lives, has no complaint, and lets answers out.
+
+    Full windows and the SIM's life have a check of their own.
+    """
     report = scene.report
     if report is None:
         return unknown(NO_CONFIGURATION)
-    sentences = " ".join(trouble.sentences for trouble in report.trouble if trouble.code not in WINDOW_CODES)
+    sentences = " ".join(trouble.sentences for trouble in report.trouble if trouble.code not in _CHECKED_APART)
     if not report.alive:
         return fail("does not run", sentences)
     modem = str(report.daemon.modem.state).replace("_", " ")

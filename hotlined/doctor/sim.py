@@ -1,10 +1,13 @@
 """Checks of the SIM and the network: what the daemon says of them, else what the modem says."""
 
 from hotlined.doctor.findings import Finding, fail, ok, unknown, warn
-from hotlined.doctor.scene import Scene
+from hotlined.doctor.scene import NO_CONFIGURATION, Scene
 from hotlined.gsm.responses import Registration, SimState
+from hotlined.reports.life import top_up_in_words
+from hotlined.reports.line import SIM_ENDED, SIM_ENDS
 from hotlined.states import ModemState
-from hotlined.words.conditions import LAST_PIN_TRY, MODEM, SIM_STATES
+from hotlined.words.conditions import LAST_PIN_TRY, MODEM, SIM_STATES, SIM_UNKNOWN
+from hotlined.words.times import day
 
 WEAK_PERCENT = 10  # 27.007 8.5: rssi 3, -107 dBm
 _ENDING = frozenset({"2G", "3G"})
@@ -36,6 +39,27 @@ def sim(scene: Scene) -> Finding:
             state, "Set `modem.pin_file`: the daemon tries each value once; or switch the PIN off with a phone."
         )
     return fail(state, _SIM_CURES.get(probe.sim, "Put the SIM into a phone and see."))
+
+
+def life(scene: Scene) -> Finding:
+    """Check that the SIM was topped up lately enough for the operator to keep it alive."""
+    report = scene.report
+    if scene.config is None or report is None or report.stored is None:
+        return unknown("the database cannot be read" if report else NO_CONFIGURATION)
+    top_up, end = report.stored.top_up, report.stored.credit.valid_until
+    if scene.config.credit.valid_for is None:
+        cure = "If it is prepaid, set credit.valid_for, such as 365d: the line warns you before the operator ends it."
+        return unknown("credit.valid_for is not set: nobody sees to it that the SIM is topped up in time", cure)
+    if top_up is None or end is None:
+        return unknown("nobody knows when the SIM was topped up last", SIM_UNKNOWN)
+    seen = f"topped up {top_up_in_words(top_up)}; it lasts until {day(end)}"
+    if trouble := report.maybe(SIM_ENDED):
+        return fail(seen, trouble.sentences)
+    if trouble := report.maybe(SIM_ENDS):
+        return warn(seen, trouble.sentences)
+    if report.stored.life is None:
+        return unknown(f"{seen}; the clock is not synchronised, and cannot say whether that is soon")
+    return ok(seen)
 
 
 def registration(scene: Scene) -> Finding:

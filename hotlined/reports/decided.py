@@ -3,17 +3,21 @@
 The verb itself is the control program's; what is asked of the database here is only what a sentence needs.
 """
 
+from collections.abc import Iterator
+
+from hotlined.clock import synchronised
 from hotlined.config import Config, format_duration
 from hotlined.errors import HotlinedError, RefusedError
-from hotlined.reports.line import report_line
+from hotlined.reports.life import top_up_in_words, valid_until
+from hotlined.reports.line import SIM_ENDED, SIM_ENDS, report_line
 from hotlined.states import HoldReason, SendingState
 from hotlined.store import log
-from hotlined.store.line import Sending, recorded_holds
+from hotlined.store.line import Sending, TopUp, recorded_holds
 from hotlined.store.opening import open_beside_daemon
 from hotlined.words.amounts import counted
-from hotlined.words.conditions import NOT_RUNNING
+from hotlined.words.conditions import NOT_RUNNING, SIM_UNKNOWN
 from hotlined.words.refusals import state_in_words
-from hotlined.words.times import moment
+from hotlined.words.times import day, moment
 
 _LOST_KEYS = (HoldReason.KEY_LOST, HoldReason.KEY_DENIED)
 _WHICH = {
@@ -80,6 +84,33 @@ def resumed(config: Config, *, was: bool, another_key: bool) -> str:
     else:
         effect = f"{NOT_RUNNING.words} Answers go out again when you start it."
     return f"{effect}{note}"
+
+
+def topped_up(config: Config, at: str) -> str:
+    """Return what came of `topup`."""
+    if not synchronised():
+        note = " This clock is not synchronised: if that is another day, say so: `hotlined topup DATE`."
+    elif config.credit.valid_for is None:
+        note = " Set credit.valid_for, and the line warns you before its life ends."
+    else:
+        note = ""
+    until = valid_until(TopUp(at), config.credit.valid_for)
+    words = "The SIM was topped up on {day}, and lasts until {end}." if until else "The SIM was topped up on {day}."
+    return words.format(day=day(at), end=day(until) if until else "") + note
+
+
+def life(config: Config) -> Iterator[str]:
+    """Yield when the SIM was topped up last and what is to be done about that; nothing where nobody asked for it."""
+    report = report_line(config)
+    if report.stored is None or config.credit.valid_for is None:
+        return
+    top_up, end = report.stored.top_up, report.stored.credit.valid_until
+    if top_up is None or end is None:
+        yield f"Nobody knows when the SIM was topped up last. {SIM_UNKNOWN}"
+        return
+    yield f"Topped up: {top_up_in_words(top_up)}; it lasts until {day(end)}."
+    if trouble := report.maybe(SIM_ENDS) or report.maybe(SIM_ENDED):
+        yield trouble.sentences
 
 
 def changed(config: Config, verb: str, contact_id: int, state: str | None) -> str:

@@ -36,7 +36,7 @@ def at_a_glance(report: LineReport, seen: Came | None) -> Iterator[str]:
         yield _contacts(seen)
     if stored := report.stored:
         if waiting := stored.queue.get(AnswerState.QUEUED, 0):
-            yield _waiting(waiting, stored.next_due_at if report.ready else None)
+            yield _waiting(waiting, stored.next_due_at if report.answers else None)
         budget = stored.budgets["month"]
         yield f"{budget['used']:,} of {many(budget['limit'], 'segment')} are spent in the last {WINDOWS['month']}."
 
@@ -44,7 +44,7 @@ def at_a_glance(report: LineReport, seen: Came | None) -> Iterator[str]:
 def _answering(report: LineReport) -> str:
     if report.mode == SHADOW:
         return "Shadow mode: nobody is answered."
-    if report.ready:
+    if report.answers:
         return "Answering."
     paused = report.alive and report.sending is not None and report.sending.state is SendingState.PAUSED
     return "Paused: nobody is answered." if paused else "Not answering."

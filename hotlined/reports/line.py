@@ -11,14 +11,26 @@ from typing import Any
 
 from hotlined import __version__, clock
 from hotlined import status as daemon_status
+from hotlined.clock import Now
 from hotlined.config import Config
 from hotlined.errors import DatabaseMissingError, DatabaseVersionError, RefusedError, StoreError
+from hotlined.reports import life
 from hotlined.reports.in_force import Broken
 from hotlined.states import ModemState, SendingState
 from hotlined.status import CONFIG_REFUSED, DaemonStatus, Found, Trouble
 from hotlined.store import holders, queue, windows
 from hotlined.store.database import Database
-from hotlined.store.line import FREE, Credit, Sending, credit_of, maybe_paused_by, maybe_shadow, recorded_holds
+from hotlined.store.line import (
+    FREE,
+    Credit,
+    Sending,
+    TopUp,
+    credit_of,
+    maybe_paused_by,
+    maybe_shadow,
+    maybe_top_up,
+    recorded_holds,
+)
 from hotlined.store.opening import open_beside_daemon
 from hotlined.store.trouble import TROUBLES, DatabaseTrouble
 from hotlined.words import conditions
@@ -30,8 +42,12 @@ SHADOW = "shadow"
 CONFIG_BROKEN = "config_broken"
 WINDOW_CODES = tuple(f"budget_{window}" for window in WINDOWS)
 _MODEM_KEYS = {"rung": "step", "rungs_climbed": "steps"}
-_CHOSEN_OR_PASSING = frozenset({SHADOW, *WINDOW_CODES})
-"""Troubles that a person has chosen, or that pass by themselves: with nothing else `status` ends with 0."""
+SIM_ENDS, SIM_ENDED = "sim_ends", "sim_ended"
+_HARMLESS = frozenset({SHADOW, *WINDOW_CODES, SIM_ENDS})
+"""Troubles that a person has chosen, that pass by themselves or are still to come: with nothing else `status` ends
+with 0."""
+_HOLD_NOTHING = frozenset({SIM_ENDED})
+"""Troubles that somebody has to do something about, though answers go out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +64,10 @@ class Stored:
     full_windows: frozenset[str]
     shadow_since: str | None
     credit: Credit
+    top_up: TopUp | None
+    life: int | None
+    """How near the end of the SIM is, as `life.level` has it; None where no clock can say so."""
+    at: Now
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +88,18 @@ class LineReport:
     @property
     def grave(self) -> tuple[Trouble, ...]:
         """The troubles that somebody has to do something about; shadow mode and a full window are none."""
-        return tuple(trouble for trouble in self.trouble if trouble.code not in _CHOSEN_OR_PASSING)
+        return tuple(trouble for trouble in self.trouble if trouble.code not in _HARMLESS)
 
     @property
     def ready(self) -> bool:
         """Whether the daemon lives, its modem is ready, and nothing keeps answers back but what was chosen."""
         return self.alive and self.daemon.modem.state == ModemState.READY and not self.grave
+
+    @property
+    def answers(self) -> bool:
+        """Whether answers go out, as far as is known, whatever else is wrong."""
+        modem_is_ready = self.daemon.modem.state == ModemState.READY
+        return self.alive and modem_is_ready and all(trouble.code in _HOLD_NOTHING for trouble in self.grave)
 
     @property
     def sending(self) -> Sending | None:
@@ -185,7 +211,8 @@ def _stored(
             spent = windows.spent(db, now, shadow=shadow)
             holds = _holds(db, daemon, alive=alive)
             first = holds[0] if holds else FREE
-            credit = credit_of(db)
+            credit, top_up, valid_for = credit_of(db), maybe_top_up(db), config.credit.valid_for
+            end = life.valid_until(top_up, valid_for)
             return (
                 Stored(
                     paused_by=maybe_paused_by(db),
@@ -196,7 +223,14 @@ def _stored(
                     budgets={name: {"limit": getattr(limits, name), "used": spent[name].total} for name in spent},
                     full_windows=frozenset(queue.full_windows(db, now.limit)),
                     shadow_since=since.at if (since := maybe_shadow(db)) else None,
-                    credit=replace(credit, asked_at=daemon.balance_asked_at or credit.asked_at),
+                    credit=replace(
+                        credit,
+                        asked_at=credit.asked_at and (daemon.balance_asked_at or credit.asked_at),
+                        valid_until=end,
+                    ),
+                    top_up=top_up,
+                    life=life.level(end, valid_for, now),
+                    at=now,
                 ),
                 "ok",
                 None,
@@ -255,6 +289,11 @@ def _line_trouble(config: Config, mode: str, stored: Stored | None) -> Iterator[
         if budget["used"] >= budget["limit"] or (stored and window in stored.full_windows):
             words = WINDOW_FULL.words.format(length=WINDOWS[window], **budget)
             yield Trouble(f"budget_{window}", words, WINDOW_FULL.cure)
+    if stored and stored.life and stored.top_up and stored.credit.valid_until:
+        known = life.in_words(stored.life, stored.top_up, stored.credit.valid_until, stored.at)
+        ended = stored.life == life.OVER
+        since = stored.credit.valid_until if ended else None
+        yield Trouble(SIM_ENDED if ended else SIM_ENDS, known.words, known.cure, since)
     if mode == SHADOW:
         cure = conditions.SHADOW.cure.format(config=config.path)
         yield Trouble(SHADOW, conditions.SHADOW.words, cure, stored.shadow_since if stored else None)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
+from hotlined.clock import synchronised
 from hotlined.config import parse_duration
 from hotlined.errors import AddressError, UsageError
 from hotlined.gsm.address import SHORT_CODE_DIGITS, parse_number
@@ -22,6 +23,7 @@ from hotlined.words.times import MONTHS
 LARGEST = 2**63 - 1  # of SQLite
 _TAG = re.compile(r"[^\W_][\w-]{0,39}")
 _DAY = timedelta(days=1)
+_OLDEST_TOP_UP = 730 * _DAY  # operators give a year, few give two
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _JOURS = ("lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche")
 _DAGEN = ("maandag", "dinsdag", "woensdag", "donderdag", "vrijdag", "zaterdag", "zondag")
@@ -98,6 +100,22 @@ def when(text: str) -> TimeRange:
             f"{text!r} is no time.",
             "Write 2026-11-24, 2026-11-24T22:18, 2026-11, '24 Nov', 7d or 90m (ago), today, yesterday or monday.",
         ) from error
+
+
+def topped_up(text: str, longest: timedelta | None) -> datetime:
+    """Read the day, or the moment, on which a SIM was topped up; `longest` is how long it lives after that.
+
+    Raises UsageError for what is still to come, and for what is so long ago that the SIM would be dead for long.
+    """
+    now = datetime.now().astimezone()
+    start = when(text).start
+    if synchronised() and start > now:
+        raise UsageError(f"{text!r} is in the future.", "Name the day on which the SIM was topped up.")
+    if start < now - max(_OLDEST_TOP_UP, longest or _OLDEST_TOP_UP):
+        raise UsageError(
+            f"{text!r} is {start.date().isoformat()}: no SIM lives that long without a top-up.", "Is the year right?"
+        )
+    return start
 
 
 def contact_id(text: str) -> int:

@@ -5,7 +5,7 @@ A decision is a row that the gate reads, so it holds before the next send whethe
 
 import json
 
-from hotlined.clock import Now
+from hotlined.clock import Now, parse_rfc3339
 from hotlined.errors import RefusedError
 from hotlined.gsm.address import mask
 from hotlined.policy import Reason
@@ -76,6 +76,21 @@ def resume(db: Database, who: str, now: Now) -> bool:
         line.end_pause(db)
         db.event(now, "resume", f"by {who}")
     return lost
+
+
+def top_up(db: Database, at: str | None, who: str, now: Now) -> str:
+    """Commit that the SIM was topped up, now or at a moment in RFC 3339, and return it; a trial is due then.
+
+    Raises RefusedError for a moment in the future, as far as the clock can be trusted.
+    """
+    if at and now.synchronised and parse_rfc3339(at) > now.utc:
+        raise RefusedError("That is in the future.", "Name the day on which the SIM was topped up.")
+    moment = at or now.rfc3339
+    with db.transaction():
+        line.note_top_up(db, line.TopUp(moment, by=who), now, dated=bool(at) or now.synchronised)
+        line.call_for_trial(db)
+        db.event(now, "topup", f"{moment} by {who}")
+    return moment
 
 
 def note_look(db: Database, contact_id: int, who: str, now: Now) -> None:

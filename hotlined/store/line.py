@@ -1,21 +1,21 @@
 """The state of the line: one row, which no other module of the store reads or writes.
 
-It holds the anchor of the limit clock, the SIM that the line is bound to, its number and its credit, the pause, what
-the daemon found to hold answers back, the breaker, since when there is a flood or shadow mode, whether it was just put
-back from a backup, the key of the pseudonyms, whether a rebuild is due, and how far alerts are. The journal `events`
-tells people when these things changed; nothing here is read back from it but since when another SIM is in, and why a
-key cannot be used.
+It holds the anchor of the limit clock, the SIM that the line is bound to, its number, its credit and its life, the
+pause, what the daemon found to hold answers back, the breaker, since when there is a flood or shadow mode, whether it
+was just put back from a backup, the key of the pseudonyms, whether a rebuild is due, and how far alerts are. The
+journal `events` tells people when these things changed; nothing here is read back from it but since when another SIM is
+in, and why a key cannot be used.
 """
 
 import sqlite3
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from hotlined import breaker
 from hotlined.breaker import Breaker
-from hotlined.clock import Anchor, Now, rfc3339
+from hotlined.clock import Anchor, Now, boot_id, rfc3339
 from hotlined.policy import LineHold, Share, WaitingFor
 from hotlined.states import HoldReason, SendingState
 from hotlined.store.database import Database
@@ -93,13 +93,26 @@ def bound_sim(db: Database) -> tuple[str, str] | None:
 
 
 def bind_sim(db: Database, imei: str, imsi: str) -> None:
-    """Record with which stick and SIM the line answers from now on, inside the transaction that is open."""
+    """Record with which stick and SIM the line answers from now on, inside the transaction that is open.
+
+    Of another SIM nothing is known yet: its number, its balance, when it was topped up.
+    """
+    before = bound_sim(db)
+    if before and before[1] not in ("", imsi):
+        db.execute(
+            "UPDATE line_state SET own_number = NULL, balance = NULL, balance_at = NULL, balance_before = NULL,"
+            " topped_up_at = NULL, topped_up_by = NULL, topped_up_from = NULL, topped_up_to = NULL,"
+            " topped_up_boot = NULL, topped_up_limit = NULL"
+        )
     db.execute("UPDATE line_state SET imei = ?, imsi = ?", imei, imsi)
 
 
 @dataclass(frozen=True, slots=True)
 class Credit:
-    """What is known of the SIM's credit: the last balance that the network answered with, and when."""
+    """What is known of the SIM's credit: the last balance that the network answered with, and when; the last top-up.
+
+    Until when the SIM lives is the configuration's to say.
+    """
 
     balance: float | None = None
     asked_at: str | None = None
@@ -118,11 +131,82 @@ def note_balance(db: Database, balance: str, now: Now, *, low: bool) -> None:
 
 def credit_of(db: Database) -> Credit:
     """Return what was noted of the credit; a balance is noted when it has changed."""
-    row = db.one("SELECT balance, balance_at FROM line_state WHERE balance IS NOT NULL")
-    if row:
+    row = db.one("SELECT balance, balance_at, topped_up_at FROM line_state")
+    if row is None:
+        return Credit()
+    if row["balance"] is not None:
         with suppress(ValueError):  # a person wrote something else
-            return Credit(float(row["balance"]), row["balance_at"])
-    return Credit()
+            return Credit(float(row["balance"]), row["balance_at"], row["topped_up_at"])
+    return Credit(topped_up_at=row["topped_up_at"])
+
+
+# ---- the SIM's life
+
+
+@dataclass(frozen=True, slots=True)
+class TopUp:
+    """When the SIM was topped up last: a person said so, or it was taken for that because the balance rose."""
+
+    at: str
+    by: str | None = None
+    rose_from: str | None = None
+    rose_to: str | None = None
+
+
+def maybe_top_up(db: Database) -> TopUp | None:
+    """Return the last top-up that is known of the SIM, None where none is."""
+    row = db.one(
+        "SELECT topped_up_at, topped_up_by, topped_up_from, topped_up_to FROM line_state WHERE topped_up_at IS NOT NULL"
+    )
+    return TopUp(*row) if row else None
+
+
+def balance_before(db: Database) -> str | None:
+    """Return the balance that a rise is measured from; None where the next one is the first."""
+    before: str | None = db.value("SELECT balance_before FROM line_state")
+    return before
+
+
+def note_balance_before(db: Database, balance: str) -> None:
+    """Commit the balance that the next rise is measured from, where it is another one."""
+    if balance_before(db) != balance:
+        with db.transaction():
+            db.execute("UPDATE line_state SET balance_before = ?", balance)
+
+
+def note_top_up(db: Database, top_up: TopUp, now: Now, *, dated: bool) -> None:
+    """Record the last top-up, inside the transaction that is open; `dated` says whether its date is to be trusted.
+
+    After what a person said the next balance is the first: that it rose is what he has told.
+    """
+    db.execute(
+        "UPDATE line_state SET topped_up_at = ?, topped_up_by = ?, topped_up_from = ?, topped_up_to = ?,"
+        " topped_up_boot = ?, topped_up_limit = ?, balance_before = ?",
+        top_up.at,
+        top_up.by,
+        top_up.rose_from,
+        top_up.rose_to,
+        None if dated else boot_id(),
+        now.limit,
+        top_up.rose_to,
+    )
+
+
+def call_for_trial(db: Database) -> None:
+    """Record that a person may have ended the outage, inside the transaction that is open: a trial is due then."""
+    db.execute("UPDATE line_state SET breaker_called = 1 WHERE breaker_cause IS NOT NULL")
+
+
+def date_top_up(db: Database, now: Now) -> None:
+    """Commit the date of a top-up anew that was noted before the calendar could be trusted, now that it can.
+
+    Nobody knows how long the machine was off since then if it was: a date of an earlier boot stays as it is.
+    """
+    row = db.the("SELECT topped_up_boot, topped_up_limit FROM line_state")
+    if row["topped_up_boot"] == boot_id():
+        at = rfc3339(now.utc - timedelta(seconds=max(0.0, now.limit - row["topped_up_limit"])))
+        with db.transaction():
+            db.execute("UPDATE line_state SET topped_up_at = ?, topped_up_boot = NULL", at)
 
 
 # ---- the pause

@@ -49,6 +49,11 @@ TEXTS = {
     ("config", 0): ("the configuration can be used again", "Nothing is wrong with it any more."),
     ("database", 1): ("{title}", "{words}"),
     ("database", 0): ("the database is fine again", "Texts are received and answered again."),
+    ("sim_life", 1): ("{title}", "On {end} its number is lost. {cure}"),
+    ("sim_life", 2): ("{title}", "On {end} its number is lost. {cure}"),
+    ("sim_life", 3): ("{title}", "On {end} its number is lost. {cure}"),
+    ("sim_life", 4): ("{title}", "{cure}"),
+    ("sim_life", 0): ("the SIM's life counts anew", "{words}"),
     ("test", 0): ("a test", "Alerts of this line arrive here."),
 } | {
     (f"budget_{window}", level): (f"{level} % of the {window}'s budget", words)

@@ -170,6 +170,19 @@ SHADOW = Condition(
     "Set `mode: live` in {config}, then reload the daemon, or start it.",
 )
 
+SIM_ENDS = Condition(
+    "the SIM is switched off in {left}",
+    "Without a top-up the SIM is switched off on {end}, in {left}, and its number is lost.",
+    "Top it up, then say so: `hotlined topup`.",
+)
+SIM_ENDED = Condition(
+    "the SIM may be switched off",
+    "The SIM was not topped up since {topped_up}: since {end} the operator may switch it off, and its number is lost.",
+    "Top it up, then say so: `hotlined topup`.",
+)
+SIM_UNKNOWN = "Look up when the SIM was topped up last, and say so: `hotlined topup DATE`."
+"""The cure where nobody knows when the SIM was topped up."""
+
 CONFIG_BROKEN = Condition(
     "the configuration cannot be used",
     "{problem}; {consequence}.",

@@ -23,6 +23,11 @@ def moment(text: str, *, dated: bool = False) -> str:
     return f"{_day(local, dated=dated)} {local:%H:%M}"
 
 
+def day(text: str) -> str:
+    """Write the day of a moment of the database, with its year: 24 Nov 2026."""
+    return _day(parse_rfc3339(text).astimezone(), dated=True)
+
+
 def exact(text: str) -> str:
     """Write a moment as `moment` does, with its year and seconds, as evidence needs it: 24 Nov 2026 22:18:05."""
     return f"{moment(text, dated=True)}:{parse_rfc3339(text).second:02}"
