@@ -19,6 +19,8 @@ import pytest
 from conftest import PATIENCE_SECONDS, wait_until
 from desk import Browser, Connection, Desk
 from filled import KEVIN, Filled
+from flask import render_template_string
+from jinja2 import UndefinedError
 from persons import COMMAND, LINE, MEMBER, NOBODY, STRANGER, Person, give, needs_root, user_name
 from test_hostile import TEXTS, receive
 
@@ -28,7 +30,7 @@ from hotlined.desk.headers import HEADERS
 from hotlined.desk.logins import Logins
 from hotlined.desk.roles import Role
 from hotlined.desk.serving import MOST, serve
-from hotlined.desk.who import SocketDoor
+from hotlined.desk.who import LinkDoor, SocketDoor
 from hotlined.peer import Peer
 
 PLAIN = [page.path for page in PAGES if page.methods == ("GET",) and "<" not in page.path and page.name != "enter"]
@@ -547,3 +549,14 @@ def test_a_broken_configuration_is_told(tmp_path: Path) -> None:
         words = desk.browser().get("/").words
         assert f"{filled.config} cannot be used: one problem" in words
         assert KEVIN in desk.browser().get("/log").words
+
+
+def test_a_template_that_names_what_there_is_not_fails(tmp_path: Path) -> None:
+    """A wrong name in a template is a bug that is told, and not an empty place on a page."""
+    filled = Filled(tmp_path)
+    with filled.db:
+        app = make(line_config.load(filled.config), LinkDoor.new("anna", 1), b"secret")
+    with app.test_request_context("/"), pytest.raises(UndefinedError):
+        render_template_string("{{ contactz }}")
+    with app.test_request_context("/"), pytest.raises(UndefinedError):
+        render_template_string("{% if contact.sendr %}{% endif %}", contact={})
