@@ -29,7 +29,7 @@ import click
 import store_steps
 from conftest import Line, wait_until
 from desk import Browser, Connection, Desk
-from persons import COMMAND
+from persons import COMMAND, LINE
 from test_cost import SHM, TWO_SEGMENTS, commands, proc, read_meters, received, start_bare
 
 from hotlined import config as configuration
@@ -419,7 +419,7 @@ def logging_in(config: Path, at: Path, pid: int) -> Iterator[Row]:
         return
     account = accounts.make("anna", Role.READER, "four words of nothing", rfc3339(datetime.now(UTC)))
     accounts.write(accounts.path_of(configuration.load(config)), {"anna": account}, None)
-    os.chown(config.parent / "hotlined.db", -1, PROXY)  # of another group than root's, which the proxy stays in here
+    os.chown(config.parent / "hotlined.db", -1, LINE.gids[0])  # not the group of root, which the proxy stays in here
     config.parent.chmod(0o711)
     at.chmod(0o666)
     Path(f"/proc/{pid}/clear_refs").write_text("5")  # the most memory is that from now on
