@@ -17,6 +17,7 @@ from hotlined.store.database import Database
 from hotlined.store.opening import open_beside_daemon
 
 EXTENSION = "hotlined"
+_CACHE_KIB = 256  # what several pages at once sort would else take 2 MiB each
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ def visitor() -> Visitor:
 @contextlib.contextmanager
 def reading() -> Iterator[Database]:
     """Give the database, to read; raises StoreError where it cannot be used, which becomes a page."""
-    with open_beside_daemon(line().database) as db:
+    with open_beside_daemon(line().database, _CACHE_KIB) as db:
         yield db
 
 

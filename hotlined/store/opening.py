@@ -7,6 +7,7 @@ is written to it.
 import contextlib
 import errno
 import fcntl
+import functools
 import grp
 import os
 import sqlite3
@@ -110,15 +111,16 @@ def open_for_daemon(path: Path, give_up: Callable[[], bool] = lambda: False) -> 
     return database
 
 
-def open_beside_daemon(path: Path) -> Database:
+def open_beside_daemon(path: Path, cache_kib: int = 2048) -> Database:
     """Open an existing database for a command, whether a daemon runs on it or not.
 
-    Who may only read it gets it to read: SQLite opens it so by itself. Raises DatabaseMissingError where there is
+    Who may only read it gets it to read: SQLite opens it so by itself. `cache_kib` is how much of it, and of what is
+    sorted, is kept in memory; 2 MiB is what SQLite keeps else. Raises DatabaseMissingError where there is
     none, DatabaseVersionError or StoreError where its schema is not this version's or it cannot be used.
     """
     if _is_missing(path):
         raise DatabaseMissingError(f"There is no database at {path}.", "`hotlined run` makes it when it starts.")
-    return _patiently(path, _open_beside)
+    return _patiently(path, functools.partial(_open_beside, cache_kib=cache_kib))
 
 
 def _make_folder(folder: Path) -> None:
@@ -139,10 +141,11 @@ def _make_folder(folder: Path) -> None:
         ) from error
 
 
-def _open_beside(path: Path) -> Database:
+def _open_beside(path: Path, cache_kib: int) -> Database:
     with contextlib.ExitStack() as stack:
         connection = _connect(path)
         stack.callback(connection.close)
+        connection.execute(f"PRAGMA cache_size = -{cache_kib}")
         require_current(path, connection)
         database = opened(path, connection)
         stack.pop_all()
