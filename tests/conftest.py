@@ -23,6 +23,7 @@ from store_steps import make_empty
 
 from hotlined.gsm.modem import Modem
 from hotlined.gsm.port import Port
+from hotlined.language import Language, speak
 from hotlined.simulator import client as simulation
 
 HASTY = Path(__file__).parent / "hasty.py"
@@ -271,6 +272,14 @@ def _uncounted(request: pytest.FixtureRequest) -> Iterator[None]:
     with unmeasured():
         yield
     os.environ.update(kept)
+
+
+@pytest.fixture(autouse=True)
+def english() -> Iterator[None]:
+    """Let a test begin in English: commands that run in this process put the language of their line in force."""
+    speak(Language.ENGLISH)
+    yield
+    speak(Language.ENGLISH)
 
 
 @pytest.fixture(autouse=True)

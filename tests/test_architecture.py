@@ -24,7 +24,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "hotlined"
 
 # room: the rooms that it may import beside itself; those of GROUND are what all stand on
-GROUND = {"errors", "clock", "owner", "states", "status", "timing", "systemd", "files", "wire", "peer", ""}
+GROUND = {"errors", "clock", "owner", "states", "status", "timing", "systemd", "files", "wire", "peer", "language", ""}
 FLOORS = {
     "cli": {
         "cli",
@@ -86,6 +86,7 @@ FLOORS = {
     "timing": set(),
     "systemd": set(),
     "files": set(),
+    "language": set(),
     "words": {"policy", "gsm.alphabet"},
     "": set(),
 }

@@ -24,6 +24,7 @@ from hotlined.cli.contacts import CONTACTS, OUTCOME_WIDTH
 from hotlined.cli.output import csv_cell, json_line
 from hotlined.cli.table import table
 from hotlined.clock import rfc3339
+from hotlined.language import spoken
 from hotlined.policy import Reason, WaitingFor
 from hotlined.reports.contact import rows_for_people
 from hotlined.reports.typed import period
@@ -182,7 +183,7 @@ def test_csv_has_the_columns_of_the_view(busy: Filled) -> None:
 
 def outcome(line: str) -> str:
     """Return what stands in the column of outcomes on a wide terminal."""
-    before = 5 + 1 + TIME_WIDTH + 1 + 13 + 1 + 1 + 1
+    before = 5 + 1 + TIME_WIDTH[spoken()] + 1 + 13 + 1 + 1 + 1
     return line[before : before + OUTCOME_WIDTH].rstrip()
 
 

@@ -249,7 +249,7 @@ def test_the_keys_that_matter_have_their_defaults() -> None:
     """Each key in the table is one, and its default there is that of config.yaml."""
     example = yaml.load((ROOT / "config.yaml").read_text("utf-8"), yaml.BaseLoader)
     rows = table(TEXTS["docs/configuration.md"], "key")
-    assert len(rows) == 10
+    assert len(rows) == 11
     for (path,), default in ((quoted(row[0]), row[1]) for row in rows):
         stated = example
         for name in path.split("."):
@@ -364,9 +364,14 @@ def test_volunteers_find_every_line_of_status() -> None:
     """The French page for volunteers explains each line that `status` can show."""
     page = TEXTS["docs/fr/volontaires.md"].partition("### Les lignes de `hotlined status`")[2]
     tree = ast.parse((ROOT / "hotlined/cli/status.py").read_text("utf-8"))
-    (sheet,) = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name == "_sheet"]
-    pairs = [node.value for node in ast.walk(sheet) if isinstance(node, ast.Yield)]
-    labels = {ast.literal_eval(pair.elts[0]).strip() for pair in pairs if isinstance(pair, ast.Tuple)}
+    pairs = [node.value for node in ast.walk(tree) if isinstance(node, ast.Yield)]
+    labels = {
+        str(node.value).strip()
+        for pair in pairs
+        if isinstance(pair, ast.Tuple)
+        for node in ast.walk(pair.elts[0])
+        if isinstance(node, ast.Constant) and str(node.value).strip()
+    }
 
     assert {quoted(row[0])[0] for row in table(page, "mot")} == labels
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from hotlined.clock import Now
+from hotlined.language import _
 from hotlined.states import HoldReason, ModemState, SendingState
 from hotlined.store.alerting import AlertProgress, Draft, Event
 from hotlined.words import conditions
@@ -167,7 +168,7 @@ def _choices(state: LineState, now: Now) -> Iterator[_Sign]:
             filling = {
                 "title": known.title,
                 "words": known.words.format(by=choice.by),
-                "cure": known.cure.format(config="the configuration"),
+                "cure": known.cure.format(config=_("the configuration")),
             }
             yield _Sign(condition, 1, None, {"since": choice.since, **filling}, daily=True)
 

@@ -1,5 +1,6 @@
 """Contacts, and texts that people sent by hand, as rows of a table: what stands in each column."""
 
+from hotlined.language import N_
 from hotlined.reports.contact import Contact, mark, sender
 from hotlined.states import ContactKind
 from hotlined.words.columns import Column, Layout
@@ -27,12 +28,12 @@ def _text(contact: Contact) -> str:
     return " ".join([*marks, *filter(None, [harmless(text or "")])])
 
 
-_ID: Column[Contact] = Column("ID", 5, lambda contact: str(contact["id"]), "dim", right=True)
-_TIME: Column[Contact] = Column("TIME", TIME_WIDTH, lambda contact: moment(contact["received_at"]), right=True)
-_FROM: Column[Contact] = Column("FROM", 13, lambda contact: harmless(sender(contact)), "bold")
+_ID: Column[Contact] = Column(N_("ID"), 5, lambda contact: str(contact["id"]), "dim", right=True)
+_TIME: Column[Contact] = Column(N_("TIME"), TIME_WIDTH, lambda contact: moment(contact["received_at"]), right=True)
+_FROM: Column[Contact] = Column(N_("FROM"), 13, lambda contact: harmless(sender(contact)), "bold")
 _MARK = Column("", 1, mark, _style)
-_TEXT = Column("TEXT", 0, _text)
-_OUTCOME: Column[Contact] = Column("OUTCOME", OUTCOME_WIDTH, lambda contact: contact["outcome"], _style)
+_TEXT = Column(N_("TEXT"), 0, _text)
+_OUTCOME: Column[Contact] = Column(N_("OUTCOME"), OUTCOME_WIDTH, lambda contact: contact["outcome"], _style)
 CONTACTS = (
     Layout(70, (_ID, _TIME, _FROM, _MARK, _OUTCOME, _TEXT)),
     Layout(
@@ -43,10 +44,12 @@ CONTACTS = (
 )
 """The columns of `log`, for a wide and a narrow terminal."""
 
-_TO: Column[Contact] = Column("TO", 13, lambda text: harmless(text["recipient"]), "bold")
-_BY: Column[Contact] = Column("BY", 12, lambda text: harmless(f"{text['asked_by']} ({text['kind']})"))
-_QUEUED_AT: Column[Contact] = Column("TIME", TIME_WIDTH, lambda text: moment(text["answer"]["queued_at"]), right=True)
-_HAND_TEXT: Column[Contact] = Column("TEXT", 0, lambda text: harmless(text["answer"]["text"] or ""))
+_TO: Column[Contact] = Column(N_("TO"), 13, lambda text: harmless(text["recipient"]), "bold")
+_BY: Column[Contact] = Column(N_("BY"), 12, lambda text: harmless(f"{text['asked_by']} ({text['kind']})"))
+_QUEUED_AT: Column[Contact] = Column(
+    N_("TIME"), TIME_WIDTH, lambda text: moment(text["answer"]["queued_at"]), right=True
+)
+_HAND_TEXT: Column[Contact] = Column(N_("TEXT"), 0, lambda text: harmless(text["answer"]["text"] or ""))
 TEXTS_BY_HAND = (
     Layout(80, (_QUEUED_AT, _TO, _BY, _MARK, _OUTCOME, _HAND_TEXT)),
     Layout(

@@ -22,6 +22,7 @@ from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.table import table
 from hotlined.cli.typed import COUNT
 from hotlined.config import Config
+from hotlined.language import N_
 from hotlined.reports.contact import entry, rows_for_people
 from hotlined.reports.number import NumberReport, correspondents_of, decided_about, facts, report_number
 from hotlined.store import correspondents, log
@@ -40,18 +41,23 @@ def _when(text: str | None) -> str:
     return maybe_moment(text) or "-"
 
 
-_NUMBER: Column[Correspondent] = Column("NUMBER", 14, lambda who: harmless(who.number or log.WITHHELD), "bold")
-_CONTACTS: Column[Correspondent] = Column("CONTACTS", 8, lambda who: str(who.contacts), right=True)
-_ANSWERS: Column[Correspondent] = Column("ANSWERS", 7, lambda who: str(who.answers), right=True)
-_SEGMENTS: Column[Correspondent] = Column("SEGMENTS", 8, lambda who: str(who.segments), right=True)
-_FIRST: Column[Correspondent] = Column("FIRST", TIME_WIDTH, lambda who: _when(who.first_at), right=True)
-_LAST: Column[Correspondent] = Column("LAST", TIME_WIDTH, lambda who: _when(who.last_at), right=True)
-_STATE: Column[Correspondent] = Column("STATE", 0, decided_about, "yellow")
+_NUMBER: Column[Correspondent] = Column(N_("NUMBER"), 14, lambda who: harmless(who.number or log.WITHHELD), "bold")
+_CONTACTS: Column[Correspondent] = Column(N_("CONTACTS"), 8, lambda who: str(who.contacts), right=True)
+_ANSWERS: Column[Correspondent] = Column(N_("ANSWERS"), 7, lambda who: str(who.answers), right=True)
+_SEGMENTS: Column[Correspondent] = Column(N_("SEGMENTS"), 8, lambda who: str(who.segments), right=True)
+_FIRST: Column[Correspondent] = Column(N_("FIRST"), TIME_WIDTH, lambda who: _when(who.first_at), right=True)
+_LAST: Column[Correspondent] = Column(N_("LAST"), TIME_WIDTH, lambda who: _when(who.last_at), right=True)
+_STATE: Column[Correspondent] = Column(N_("STATE"), 0, decided_about, "yellow")
 _LAYOUTS = (
     Layout(78, (_NUMBER, _CONTACTS, _ANSWERS, _SEGMENTS, _FIRST, _LAST, _STATE)),
     Layout(
         0,
-        (_NUMBER, replace(_CONTACTS, heading="IN", width=5), replace(_ANSWERS, heading="OUT", width=4), _LAST),
+        (
+            _NUMBER,
+            replace(_CONTACTS, heading_message=N_("IN"), width=5),
+            replace(_ANSWERS, heading_message=N_("OUT"), width=4),
+            _LAST,
+        ),
         below=replace(_STATE, width=2),
     ),
 )

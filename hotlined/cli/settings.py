@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hotlined import clock, owner
+from hotlined import clock, language, owner
 from hotlined.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 SERVICES = {"control": "hotlined.cli.control:control", "alerts-sender": "hotlined.cli.control:alerts_sender"}
 """The commands that systemd alone starts; no help names them."""
+
+JOURNALS = {"run", "alerts-sender"}
+"""The commands that speak to the journal, which is in English."""
 
 WHILE_BROKEN = {
     *("status", "web", "alerts", "log", "show", "number", "numbers", "stats", "limits", "export", "db"),
@@ -67,6 +70,12 @@ class Settings:
 
         Where the file cannot be used, root becomes the line's user first: what is in force is the daemon's word.
         """
+        loaded = self._loaded()
+        if _command() not in JOURNALS:
+            language.speak(loaded.language)
+        return loaded
+
+    def _loaded(self) -> "Config":
         from hotlined import config  # noqa: PLC0415  --help and --version do without
 
         self.path = config.find(self.option, self.line, os.environ)

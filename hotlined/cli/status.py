@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from dataclasses import asdict
 
 import click
 
@@ -9,56 +10,88 @@ from hotlined import clock
 from hotlined.cli.output import as_typed, json_line, print_sheet
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.errors import UnavailableError
+from hotlined.language import _, in_digits, ngettext
 from hotlined.reports.life import top_up_in_words
 from hotlined.reports.line import LineReport, report_line
 from hotlined.status import Trouble
+from hotlined.store.line import TopUp
 from hotlined.words.amounts import sentence
 from hotlined.words.conditions import spent_in_words
 from hotlined.words.reasons import queue_in_words
+from hotlined.words.states import DATABASE_STATES, MODEM_STATES, MODES, REGISTRATIONS, RUNGS
 from hotlined.words.times import day, moment
 
 
 def _in_words(trouble: Trouble) -> str:
-    since = f"Since {moment(trouble.since)}: " if trouble.since else ""
-    return since + as_typed(sentence(trouble.sentences))
+    words = as_typed(sentence(trouble.sentences))
+    return _("Since {moment}: {words}", moment=moment(trouble.since), words=words) if trouble.since else words
 
 
 def _sheet(report: LineReport) -> Iterator[tuple[str, str | None]]:
-    daemon, modem, stored = report.daemon, report.daemon.modem, report.stored
+    daemon, stored = report.daemon, report.stored
     budgets = stored.budgets if stored else {}
-    yield "line", f"{report.config.line}, {report.mode}"
-    yield "daemon", f"alive since {_when(daemon.since)}, process {daemon.pid}" if report.alive else "not alive"
+    yield _("line"), f"{report.config.line}, {MODES.get(report.mode, report.mode)}"
+    yield _("daemon"), _daemon(report)
     for trouble in report.trouble:
-        yield "trouble", _in_words(trouble)
-    was = "" if report.alive else "was "
-    yield "modem", f"{was}{_plain(modem.state)} since {_when(modem.since)}" if modem.state else "unknown"
-    rung = f"{_plain(modem.rung)}, step {modem.rungs_climbed}" if modem.rung and report.alive else None
-    yield "  recovery", rung
-    yield "  port", modem.port
-    yield "  make", " ".join(filter(None, (modem.manufacturer, modem.model)))
-    registration = modem.registration if modem.registration != "unknown" else None
-    signal = None if modem.signal_percent is None else f"signal {modem.signal_percent} %"
-    way = f"texts by {modem.sms_service}" if modem.sms_service and modem.sms_service != "circuit" else None  # the usual
-    yield "  network", ", ".join(filter(None, (modem.operator, registration, modem.technology, signal, way)))
-    undeletable = f"{modem.undeletable} that it does not delete" if modem.undeletable else None
-    storages = (f"{use.name} {use.used} of {use.total}" for use in modem.storages)
-    yield "  storages", ", ".join(filter(None, (*storages, undeletable)))
-    yield "last scan", _when(daemon.last_scan_at)
-    yield "answers", queue_in_words(stored.queue) if stored else None
-    yield "next answer", _when(stored.next_due_at) if stored and report.alive else None
-    yield "spent", ", ".join(spent_in_words(name, budget) for name, budget in budgets.items())
+        yield _("trouble"), _in_words(trouble)
+    yield from _modem(report)
+    yield _("last scan"), _when(daemon.last_scan_at)
+    yield _("answers"), queue_in_words(stored.queue) if stored else None
+    yield _("next answer"), _when(stored.next_due_at) if stored and report.alive else None
+    yield _("spent"), ", ".join(spent_in_words(name, budget) for name, budget in budgets.items())
     if stored and stored.credit.balance is not None:
-        yield "balance", f"{stored.credit.balance:.2f}, asked {_when(stored.credit.asked_at)}"
+        amount = in_digits(stored.credit.balance, 2)
+        yield _("balance"), _("{amount}, asked {moment}", amount=amount, moment=_when(stored.credit.asked_at))
     if stored and stored.top_up:
-        end = stored.credit.valid_until
-        yield "topped up", top_up_in_words(stored.top_up) + (f"; it lasts until {day(end)}" if end else "")
-    yield "clock", "synchronised" if clock.synchronised() else "not synchronised"
-    yield "database", f"{report.config.database} ({report.database_state or 'state unknown'})"
-    yield "configuration", os.fspath(report.config.path)
+        yield _("topped up"), _topped_up(stored.top_up, stored.credit.valid_until)
+    yield _("clock"), _("synchronised") if clock.synchronised() else _("not synchronised")
+    state = DATABASE_STATES.get(report.database_state or "", report.database_state) or _("state unknown")
+    yield _("database"), f"{report.config.database} ({state})"
+    yield _("configuration"), os.fspath(report.config.path)
 
 
-def _plain(code: str) -> str:
-    return code.replace("_", " ")
+def _daemon(report: LineReport) -> str:
+    daemon = report.daemon
+    if not report.alive:
+        return _("not alive")
+    return _("alive since {moment}, process {pid}", moment=_when(daemon.since), pid=daemon.pid)
+
+
+def _modem(report: LineReport) -> Iterator[tuple[str, str | None]]:
+    modem = report.daemon.modem
+    yield _("modem"), _modem_state(report)
+    if modem.rung and report.alive:
+        rung = RUNGS.get(modem.rung, modem.rung)
+        yield "  " + _("recovery"), _("{rung}, step {number}", rung=rung, number=modem.rungs_climbed)
+    yield "  " + _("port"), modem.port
+    yield "  " + _("make"), " ".join(filter(None, (modem.manufacturer, modem.model)))
+    registration = REGISTRATIONS.get(modem.registration)
+    signal = None if modem.signal_percent is None else _("signal {number} %", number=modem.signal_percent)
+    way = modem.sms_service if modem.sms_service != "circuit" else None  # the usual
+    by = _("texts by {service}", service=way) if way else None
+    yield "  " + _("network"), ", ".join(filter(None, (modem.operator, registration, modem.technology, signal, by)))
+    undeletable = None
+    if modem.undeletable:
+        undeletable = ngettext(
+            "{number} that it does not delete", "{number} that it does not delete", modem.undeletable
+        )
+    storages = (_("{name} {used} of {total}", **asdict(use)) for use in modem.storages)
+    yield "  " + _("storages"), ", ".join(filter(None, (*storages, undeletable)))
+
+
+def _modem_state(report: LineReport) -> str:
+    modem = report.daemon.modem
+    if not modem.state:
+        return _("unknown")
+    state, since = MODEM_STATES.get(modem.state, modem.state), _when(modem.since)
+    if report.alive:
+        return _("{state} since {moment}", state=state, moment=since)
+    return _("was {state} since {moment}", state=state, moment=since)
+
+
+def _topped_up(top_up: TopUp, valid_until: str | None) -> str:
+    said = top_up_in_words(top_up)
+    return _("{said}; it lasts until {day}", said=said, day=day(valid_until)) if valid_until else said
 
 
 def _when(at: str | None) -> str | None:

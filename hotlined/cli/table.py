@@ -36,12 +36,12 @@ def table(rows: Iterable[_Row], layouts: Iterable[Layout[_Row]], nothing: str) -
     room = shutil.get_terminal_size().columns
     layout = next(layout for layout in layouts if whole or room >= layout.least)
     columns, below = layout.columns, layout.below
-    rest = max(_LEAST, room - sum(column.width + 1 for column in columns))
+    rest = max(_LEAST, room - sum(column.cells + 1 for column in columns))
     coloured = colours()
 
     def line(cells: Iterable[str], styles: Iterable[str]) -> str:
         fitted = [
-            _fit(cell, column.width or rest, right=column.right, whole=whole)
+            _fit(cell, column.cells or rest, right=column.right, whole=whole)
             for cell, column in zip(cells, columns, strict=True)
         ]
         fitted[-1] = fitted[-1].rstrip()
@@ -59,7 +59,7 @@ def table(rows: Iterable[_Row], layouts: Iterable[Layout[_Row]], nothing: str) -
         styles = (column.style if isinstance(column.style, str) else column.style(row) for column in columns)
         yield line((column.cell(row) for column in columns), styles)
         if below and (text := below.cell(row)):
-            yield " " * below.width + _fit(text, max(_LEAST, room - below.width)).rstrip()
+            yield " " * below.cells + _fit(text, max(_LEAST, room - below.cells)).rstrip()
     if first:
         yield nothing
 

@@ -16,6 +16,7 @@ from typing import Any
 from hotlined.config.values import AnswerEncoding, Calls, Digest, LogLevel, Mode, format_duration, parse_duration
 from hotlined.errors import AddressError
 from hotlined.gsm.address import parse_number
+from hotlined.language import Language
 from hotlined.policy import fold
 
 _LARGEST = 10**15 - 1  # SQLite's integers end at 2**63
@@ -58,6 +59,15 @@ class Kind:
 
 # what a choice is called by whoever writes French or Dutch
 _CHOSEN = {
+    "anglais": "en",
+    "engels": "en",
+    "english": "en",
+    "francais": "fr",
+    "french": "fr",
+    "frans": "fr",
+    "dutch": "nl",
+    "neerlandais": "nl",
+    "nederlands": "nl",
     "ombre": "shadow",
     "schaduw": "shadow",
     "raccrocher": "hang_up",
@@ -260,6 +270,7 @@ KEYS = {
     key.path: key
     for key in (
         Key("line", LINE_NAME, "fr", "this line's name: one configuration, database, SIM and daemon a line"),
+        Key("language", _choice(Language), Language.ENGLISH, "what people read: en, fr or nl"),
         Key("line_number", _NUMBER, None, "its own number", Shape.MAYBE),
         Key("database", _PATH, Path("/var/lib/hotlined/hotlined.db"), "one a line"),
         Key("runtime_dir", _PATH, Path("/run/hotlined"), "where lines have a folder for their status"),

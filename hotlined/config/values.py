@@ -9,6 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from hotlined.config.problems import quoted
+from hotlined.language import Language
 from hotlined.policy import Limits, Numbers, Rules, fold
 
 _UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
@@ -153,6 +154,7 @@ class Config:
     """The configuration in force, and the file it came from."""
 
     line: str
+    language: Language
     line_number: str | None
     database: Path
     runtime_dir: Path

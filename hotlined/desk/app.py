@@ -20,6 +20,7 @@ from hotlined.desk.routes import Page
 from hotlined.desk.visit import EXTENSION, Desk, desk, line
 from hotlined.desk.who import Door, Visitor
 from hotlined.errors import HotlinedError, StoreError
+from hotlined.language import NP_, in_digits, spoken, unfilled, unfilled_plural
 from hotlined.reports.contact import mark, sender
 from hotlined.reports.in_force import Broken
 from hotlined.store.trouble import DatabaseTrouble
@@ -73,6 +74,11 @@ def make(config: Config, door: Door, secret: bytes, broken: Broken | None = None
         "may": _may,
         "maybe_visitor": _maybe_visitor,
         "form_field": forms.FIELD,
+        "language": spoken,
+        "in_digits": in_digits,
+        "_": _sentence,
+        "ngettext": _plural_sentence,
+        "pgettext": _phrase,
     }
     app.url_map.merge_slashes = False  # a path is a page as it stands, or none
     app.add_url_rule("/static/<path:filename>", "static", app.send_static_file)
@@ -136,6 +142,26 @@ def _told(error: Exception) -> tuple[str, str, int]:
 def _shown(value: Any) -> Any:
     """Make what a template shows harmless: no text of a stranger can come past this, whoever writes a template."""
     return harmless(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
+
+
+def _sentence(message: str, /, **places: Any) -> Markup:
+    """Return a sentence for a template, in the language in force; what is filled in is escaped and harmless."""
+    return _filled(unfilled(message), places)
+
+
+def _phrase(context: str, message: str, /, **places: Any) -> Markup:
+    """Return a phrase that has another translation elsewhere, as `_sentence` does."""
+    return _filled(unfilled(NP_(context, message)), places)
+
+
+def _plural_sentence(one: str, several: str, number: int, /, **places: Any) -> Markup:
+    """Return the sentence for a number of something, as `_sentence` does; `{number}` is that number."""
+    return _filled(unfilled_plural(one, several, number), {"number": in_digits(number), **places})
+
+
+def _filled(message: str, places: Mapping[str, Any]) -> Markup:
+    sentence = escape(message)
+    return sentence.format(**{name: _shown(value) for name, value in places.items()}) if places else sentence
 
 
 def _prose(text: str) -> Markup:

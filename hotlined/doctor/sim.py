@@ -3,6 +3,7 @@
 from hotlined.doctor.findings import Finding, fail, ok, unknown, warn
 from hotlined.doctor.scene import NO_CONFIGURATION, Scene
 from hotlined.gsm.responses import Registration, SimState
+from hotlined.language import _
 from hotlined.reports.life import top_up_in_words
 from hotlined.reports.line import SIM_ENDED, SIM_ENDS
 from hotlined.states import ModemState
@@ -51,7 +52,7 @@ def life(scene: Scene) -> Finding:
         cure = "If it is prepaid, set credit.valid_for, such as 365d: the line warns you before the operator ends it."
         return unknown("credit.valid_for is not set: nobody sees to it that the SIM is topped up in time", cure)
     if top_up is None or end is None:
-        return unknown("nobody knows when the SIM was topped up last", SIM_UNKNOWN)
+        return unknown("nobody knows when the SIM was topped up last", _(SIM_UNKNOWN))
     seen = f"topped up {top_up_in_words(top_up)}; it lasts until {day(end)}"
     if trouble := report.maybe(SIM_ENDED):
         return fail(seen, trouble.sentences)

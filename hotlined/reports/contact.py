@@ -76,7 +76,7 @@ def outcome(contact: Contact, sending: Sending) -> str:
     """Return what became of a contact in words: what becomes of its answer, or why there is none."""
     if contact["answer"]:
         return answer_in_words(contact["answer"], sending.state)
-    return briefly(contact["reason"]) or "not decided yet"
+    return briefly(contact["reason"]) or VERDICTS[None]
 
 
 def sender(contact: Contact) -> str:

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from hotlined.language import _, in_digits, ngettext
 from hotlined.reports.line import SHADOW, LineReport
 from hotlined.states import AnswerState, SendingState
 from hotlined.store import log, totals
 from hotlined.store.database import Database
-from hotlined.words.amounts import counted, many
 from hotlined.words.conditions import WINDOWS
 from hotlined.words.times import ago, clock_time
 
@@ -38,28 +38,43 @@ def at_a_glance(report: LineReport, seen: Came | None) -> Iterator[str]:
         if waiting := stored.queue.get(AnswerState.QUEUED, 0):
             yield _waiting(waiting, stored.next_due_at if report.answers else None)
         budget = stored.budgets["month"]
-        yield f"{budget['used']:,} of {many(budget['limit'], 'segment')} are spent in the last {WINDOWS['month']}."
+        yield ngettext(
+            "{used} of {number} segment is spent in {window}.",
+            "{used} of {number} segments are spent in {window}.",
+            budget["limit"],
+            used=in_digits(budget["used"]),
+            window=WINDOWS["month"],
+        )
 
 
 def _answering(report: LineReport) -> str:
     if report.mode == SHADOW:
-        return "Shadow mode: nobody is answered."
+        return _("Shadow mode: nobody is answered.")
     if report.answers:
-        return "Answering."
+        return _("Answering.")
     paused = report.alive and report.sending is not None and report.sending.state is SendingState.PAUSED
-    return "Paused: nobody is answered." if paused else "Not answering."
+    return _("Paused: nobody is answered.") if paused else _("Not answering.")
 
 
 def _contacts(seen: Came) -> str:
     if seen.last_at is None:
-        return "Nobody has contacted the line yet."
+        return _("Nobody has contacted the line yet.")
     if not seen.today:
-        return f"No contact today; the last came {ago(seen.last_at)}."
-    return f"{counted(seen.today, 'contact')} today, the last {ago(seen.last_at)}."
+        return _("No contact today; the last came {when}.", when=ago(seen.last_at))
+    return ngettext(
+        "{number} contact today, the last {when}.",
+        "{number} contacts today, the last {when}.",
+        seen.today,
+        when=ago(seen.last_at),
+    )
 
 
 def _waiting(answers: int, next_due_at: str | None) -> str:
     if next_due_at is None:
-        return f"{counted(answers, 'answer')} {'waits' if answers == 1 else 'wait'}."
-    at = clock_time(next_due_at)
-    return f"1 answer goes at {at}." if answers == 1 else f"{answers} answers wait, the next goes at {at}."
+        return ngettext("{number} answer waits.", "{number} answers wait.", answers)
+    return ngettext(
+        "{number} answer goes at {at}.",
+        "{number} answers wait, the next goes at {at}.",
+        answers,
+        at=clock_time(next_due_at),
+    )

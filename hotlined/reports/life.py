@@ -6,9 +6,9 @@ It is a matter of the calendar: while the clock is not synchronised nothing is w
 from datetime import timedelta
 
 from hotlined.clock import Now, parse_rfc3339, rfc3339
+from hotlined.language import _, ngettext
 from hotlined.store.line import TopUp
 from hotlined.words import conditions
-from hotlined.words.amounts import counted
 from hotlined.words.times import day
 
 WARNED_DAYS = (60, 30, 7)
@@ -40,22 +40,25 @@ def in_words(reached: int, top_up: TopUp, end: str, now: Now) -> conditions.Cond
     """Return what is to be said at a level from 1 on: title, sentence and cure."""
     known = conditions.SIM_ENDED if reached == OVER else conditions.SIM_ENDS
     days = -((now.utc - parse_rfc3339(end)) // timedelta(days=1))
-    filling = {"left": counted(days, "day"), "end": day(end), "topped_up": day(top_up.at)}
+    filling = {"left": ngettext("{number} day", "{number} days", days), "end": day(end), "topped_up": day(top_up.at)}
     return conditions.Condition(known.title.format(**filling), known.words.format(**filling), known.cure)
 
 
 def filling(reached: int | None, top_up: TopUp | None, end: str | None, now: Now) -> dict[str, str]:
     """Return what fills in the alert about a level; at level 0, about its end."""
     if not reached or top_up is None or end is None:
-        return {"words": f"It lasts until {day(end)}." if end else "Nothing is known of its end."}
+        return {"words": _("It lasts until {day}.", day=day(end)) if end else _("Nothing is known of its end.")}
     known = in_words(reached, top_up, end, now)
     return {"title": known.title, "end": day(end), "cure": known.cure}
 
 
 def top_up_in_words(top_up: TopUp) -> str:
     """Return when the SIM was topped up last, and by whose word."""
-    if top_up.rose_from is not None:
-        words = "{day}, taken for a top-up because the balance rose from {rose_from} to {rose_to}"
-    else:
-        words = "{day}, said by {by}"
-    return words.format(day=day(top_up.at), by=top_up.by, rose_from=top_up.rose_from, rose_to=top_up.rose_to)
+    if top_up.rose_from is None:
+        return _("{day}, said by {by}", day=day(top_up.at), by=top_up.by)
+    return _(
+        "{day}, taken for a top-up because the balance rose from {rose_from} to {rose_to}",
+        day=day(top_up.at),
+        rose_from=top_up.rose_from,
+        rose_to=top_up.rose_to,
+    )

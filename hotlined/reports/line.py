@@ -14,6 +14,7 @@ from hotlined import status as daemon_status
 from hotlined.clock import Now
 from hotlined.config import Config
 from hotlined.errors import DatabaseMissingError, DatabaseVersionError, RefusedError, StoreError
+from hotlined.language import in_digits
 from hotlined.reports import life
 from hotlined.reports.in_force import Broken
 from hotlined.states import ModemState, SendingState
@@ -287,7 +288,8 @@ def _line_trouble(config: Config, mode: str, stored: Stored | None) -> Iterator[
         yield Trouble(code.value, *hold_in_words(hold.state, hold.reason, hold.by), hold.since)
     for window, budget in stored.budgets.items() if stored else ():
         if budget["used"] >= budget["limit"] or (stored and window in stored.full_windows):
-            words = WINDOW_FULL.words.format(length=WINDOWS[window], **budget)
+            spent = {name: in_digits(count) for name, count in budget.items()}
+            words = WINDOW_FULL.words.format(window=WINDOWS[window], **spent)
             yield Trouble(f"budget_{window}", words, WINDOW_FULL.cure)
     if stored and stored.life and stored.top_up and stored.credit.valid_until:
         known = life.in_words(stored.life, stored.top_up, stored.credit.valid_until, stored.at)

@@ -27,7 +27,9 @@ _OLDEST_TOP_UP = 730 * _DAY  # operators give a year, few give two
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _JOURS = ("lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche")
 _DAGEN = ("maandag", "dinsdag", "woensdag", "donderdag", "vrijdag", "zaterdag", "zondag")
-_SHOWN = re.compile(r"([0-9]{1,2}) ([A-Z]{3})(?: ([0-9]{4}))?(?: ([0-9]{2}):([0-9]{2}))?")
+_SHOWN = re.compile(r"([0-9]{1,2}) ([^\W\d]{3,5})\.?(?: ([0-9]{4}))?(?: ([0-9]{2}):([0-9]{2}))?")
+_MONTHS = {name.rstrip(".").upper(): number for names in MONTHS.values() for number, name in enumerate(names, 1)}
+"""The number of a month by its name in any language: none means another month elsewhere."""
 _MONTH = re.compile(r"([0-9]{4})-([0-9]{2})")
 _WEEK = re.compile(r"[0-9]{4}-?W[0-9]{2}")
 
@@ -56,7 +58,7 @@ def period(text: str, now: datetime) -> TimeRange:
     if month := _MONTH.fullmatch(word):
         first = date(int(month[1]), int(month[2]), 1)
         return _days(first, (first + 31 * _DAY).replace(day=1) - first)
-    if (shown := _SHOWN.fullmatch(word)) and shown[2].title() in MONTHS:
+    if (shown := _SHOWN.fullmatch(word)) and shown[2] in _MONTHS:
         return _shown(shown, today.year)
     with suppress(ValueError):
         return _days(date.fromisoformat(word), 7 * _DAY if _WEEK.fullmatch(word) else _DAY)
@@ -74,7 +76,7 @@ def _days_ago(today: date) -> dict[str, int]:
 def _shown(found: re.Match[str], this_year: int) -> TimeRange:
     """Return the day, or the minute, that a table has shown; where it left the year out, it was this one."""
     day, month, year, hour, minute = found.groups()
-    first = date(int(year or this_year), MONTHS.index(month.title()) + 1, int(day))
+    first = date(int(year or this_year), _MONTHS[month], int(day))
     if hour is None:
         return _days(first)
     start = datetime.combine(first, time(int(hour), int(minute))).astimezone()

@@ -1,80 +1,104 @@
 """Headline and text of each alert: of every condition as it begins, gets worse or ends.
 
-What stands between braces is filled in. All of it is in GSM-7, so that a text message takes it.
+What stands between braces is filled in. A text message takes all of it: GSM-7 has its letters, or others for them.
 """
 
 from collections.abc import Mapping
 
-from hotlined import policy
+from hotlined.language import N_, _, in_digits, ngettext
 from hotlined.states import HoldReason, SendingState
 from hotlined.words import conditions
 from hotlined.words.conditions import HOLDS
 
+_AS_IT_IS = ("{title}", "{words} {cure}")
+_CONDITIONS = {
+    ("credit", 1): HOLDS[SendingState.TRIAL, HoldReason.CREDIT],
+    ("outage", 1): HOLDS[SendingState.TRIAL, HoldReason.OUTAGE],
+    ("key", 1): HOLDS[SendingState.HELD, HoldReason.KEY_LOST],
+    ("key", 2): HOLDS[SendingState.HELD, HoldReason.KEY_DENIED],
+    ("config", 1): conditions.CONFIG_BROKEN,
+}
+"""Alerts that are a condition of the catalogue, whatever is known of it."""
 
-def _as_it_is(condition: conditions.Condition) -> tuple[str, str]:
-    return condition.title, f"{condition.words} {condition.cure}"
-
+_SPENT_50 = N_("{used} of {limit} segments are spent. 'hotlined log' shows on whom.")
+_SPENT_80 = N_("{used} of {limit} segments are spent. 'hotlined pause' stops all answers.")
+_SPENT_ALL = N_(
+    "{used} of {limit} segments are spent. Answers wait until the window has room, or are cancelled as stale."
+)
+_SPENT = N_("{used} of {limit} segments are spent.")
 
 TEXTS = {
     ("modem", 1): ("{title}", "{cure}"),
     ("modem", 2): ("{title}", "{cure}"),
-    ("modem", 0): ("the modem is ready", "Texts are received and answered again."),
+    ("modem", 0): (N_("the modem is ready"), N_("Texts are received and answered again.")),
     ("flood", 1): (
-        "a flood of texts",
-        "{detail}. The limits bound what it can cost; 'hotlined pause' stops all answers.",
+        N_("a flood of texts"),
+        N_("{detail}. The limits bound what it can cost; 'hotlined pause' stops all answers."),
     ),
-    ("flood", 0): ("the flood is over", "It brought {detail}."),
-    ("credit", 1): _as_it_is(HOLDS[SendingState.TRIAL, HoldReason.CREDIT]),
-    ("credit", 0): ("the SIM can pay again", "Answers go out: {detail}."),
-    ("outage", 1): _as_it_is(HOLDS[SendingState.TRIAL, HoldReason.OUTAGE]),
-    ("outage", 0): ("answers go out again", "What waited goes out by itself: {detail}."),
-    ("balance", 1): ("the balance is low", "{detail} is left. Top the SIM up."),
-    ("balance", 0): ("the balance is fine again", "{detail} is left."),
-    ("key", 1): _as_it_is(HOLDS[SendingState.HELD, HoldReason.KEY_LOST]),
-    ("key", 2): _as_it_is(HOLDS[SendingState.HELD, HoldReason.KEY_DENIED]),
-    ("key", 0): ("a key can be used again", "Answers go out again."),
-    ("paused", 1): ("{title}", "Since {since}: {words} {cure}"),
-    ("paused", 0): ("the pause is over", "Answers go out again."),
-    ("shadow", 1): ("{title}", "Nobody is answered since {since}. {cure}"),
-    ("shadow", 0): ("shadow mode is over", "Answers go out again."),
+    ("flood", 0): (N_("the flood is over"), N_("It brought {detail}.")),
+    ("credit", 1): _AS_IT_IS,
+    ("credit", 0): (N_("the SIM can pay again"), N_("Answers go out: {detail}.")),
+    ("outage", 1): _AS_IT_IS,
+    ("outage", 0): (N_("answers go out again"), N_("What waited goes out by itself: {detail}.")),
+    ("balance", 1): (N_("the balance is low"), N_("{detail} is left. Top the SIM up.")),
+    ("balance", 0): (N_("the balance is fine again"), N_("{detail} is left.")),
+    ("key", 1): _AS_IT_IS,
+    ("key", 2): _AS_IT_IS,
+    ("key", 0): (N_("a key can be used again"), N_("Answers go out again.")),
+    ("paused", 1): ("{title}", N_("Since {since}: {words} {cure}")),
+    ("paused", 0): (N_("the pause is over"), N_("Answers go out again.")),
+    ("shadow", 1): ("{title}", N_("Nobody is answered since {since}. {cure}")),
+    ("shadow", 0): (N_("shadow mode is over"), N_("Answers go out again.")),
     ("disk", 1): (
-        "the disk is nearly full",
-        "{free} MB are left where the database is. Make room: once it is full, nothing is answered.",
+        N_("the disk is nearly full"),
+        N_("{free} MB are left where the database is. Make room: once it is full, nothing is answered."),
     ),
-    ("disk", 0): ("the disk has room again", "{free} MB are free where the database is."),
-    ("config", 1): (
-        conditions.CONFIG_BROKEN.title,
-        conditions.CONFIG_BROKEN.cure.format(then="reload the daemon, or start it"),
-    ),
-    ("config", 0): ("the configuration can be used again", "Nothing is wrong with it any more."),
+    ("disk", 0): (N_("the disk has room again"), N_("{free} MB are free where the database is.")),
+    ("config", 1): ("{title}", "{cure}"),
+    ("config", 0): (N_("the configuration can be used again"), N_("Nothing is wrong with it any more.")),
     ("database", 1): ("{title}", "{words}"),
-    ("database", 0): ("the database is fine again", "Texts are received and answered again."),
-    ("sim_life", 1): ("{title}", "On {end} its number is lost. {cure}"),
-    ("sim_life", 2): ("{title}", "On {end} its number is lost. {cure}"),
-    ("sim_life", 3): ("{title}", "On {end} its number is lost. {cure}"),
+    ("database", 0): (N_("the database is fine again"), N_("Texts are received and answered again.")),
+    ("sim_life", 1): ("{title}", N_("On {end} its number is lost. {cure}")),
+    ("sim_life", 2): ("{title}", N_("On {end} its number is lost. {cure}")),
+    ("sim_life", 3): ("{title}", N_("On {end} its number is lost. {cure}")),
     ("sim_life", 4): ("{title}", "{cure}"),
-    ("sim_life", 0): ("the SIM's life counts anew", "{words}"),
-    ("test", 0): ("a test", "Alerts of this line arrive here."),
-} | {
-    (f"budget_{window}", level): (f"{level} % of the {window}'s budget", words)
-    for window in policy.WINDOW_SECONDS
-    for level, words in (
-        (50, "{used} of {limit} segments are spent. 'hotlined log' shows on whom."),
-        (80, "{used} of {limit} segments are spent. 'hotlined pause' stops all answers."),
-        (
-            100,
-            "{used} of {limit} segments are spent. Answers wait until the window has room, or are cancelled as stale.",
-        ),
-    )
-}
-TEXTS |= {
-    (f"budget_{window}", 0): (f"the {window}'s budget has room again", "{used} of {limit} segments are spent.")
-    for window in policy.WINDOW_SECONDS
+    ("sim_life", 0): (N_("the SIM's life counts anew"), "{words}"),
+    ("test", 0): (N_("a test"), N_("Alerts of this line arrive here.")),
+    ("budget_hour", 50): (N_("50 % of the hour's budget"), _SPENT_50),
+    ("budget_day", 50): (N_("50 % of the day's budget"), _SPENT_50),
+    ("budget_month", 50): (N_("50 % of the month's budget"), _SPENT_50),
+    ("budget_hour", 80): (N_("80 % of the hour's budget"), _SPENT_80),
+    ("budget_day", 80): (N_("80 % of the day's budget"), _SPENT_80),
+    ("budget_month", 80): (N_("80 % of the month's budget"), _SPENT_80),
+    ("budget_hour", 100): (N_("100 % of the hour's budget"), _SPENT_ALL),
+    ("budget_day", 100): (N_("100 % of the day's budget"), _SPENT_ALL),
+    ("budget_month", 100): (N_("100 % of the month's budget"), _SPENT_ALL),
+    ("budget_hour", 0): (N_("the hour's budget has room again"), _SPENT),
+    ("budget_day", 0): (N_("the day's budget has room again"), _SPENT),
+    ("budget_month", 0): (N_("the month's budget has room again"), _SPENT),
 }
 """By condition and level; 0: it is over. `title`, `words` and `cure` are those of a condition of the catalogue."""
 
 
 def alert_in_words(condition: str, level: int, filling: Mapping[str, object]) -> tuple[str, str]:
     """Return an alert's headline and text; GSM-7 has no backticks, so commands stand in quotes."""
-    title, text = (words.format_map(filling).replace("`", "'") for words in TEXTS[condition, level])
+    places = {name: in_digits(value) if isinstance(value, int) else value for name, value in filling.items()}
+    if known := _CONDITIONS.get((condition, level)):
+        then = _("reload the daemon, or start it")
+        places |= {"title": known.title, "words": known.words, "cure": known.cure.format(then=then)}
+    if isinstance(detail := places.get("detail"), str):
+        places["detail"] = _detail_in_words(condition, detail)
+    title, text = (_(message, **places).replace("`", "'") for message in TEXTS[condition, level])
     return title, text
+
+
+def _detail_in_words(condition: str, detail: str) -> str:
+    """Write the detail of an event in the language in force; that of a flood is `61 contacts in 600 s`, or less."""
+    first, *rest = detail.split() or [""]
+    if condition != "flood" or not first.isdecimal():
+        return _(detail)
+    count = int(first)
+    if not rest[2:]:
+        return ngettext("{number} contact", "{number} contacts", count)
+    seconds = rest[2]
+    return ngettext("{number} contact in {seconds} s", "{number} contacts in {seconds} s", count, seconds=seconds)

@@ -2,12 +2,20 @@
 
 import math
 
+from hotlined.language import NO_BREAK, Language, _, in_digits, ngettext, spoken
 from hotlined.policy import Limits
 
 SOON_SECONDS = 60
 """What goes in less than that goes now, for people: the next answer waits for those before it to be handed over."""
 _STEPS = ((86_400, 3_600), (3_600, 60), (0, 1))  # seconds: from so many on, a wait is written in steps of so many
-_UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
+_UNIT_SECONDS = (86_400, 3_600, 60, 1)
+_UNITS = {
+    Language.ENGLISH: ("d", "h", "m", "s"),
+    Language.FRENCH: (" j ", " h ", " min ", " s "),
+    Language.DUTCH: (" d ", " u ", " min ", " s "),
+}
+"""What stands behind a number of each; its blanks are no place to break a line."""
+_SIGNS = {"EUR": "€"}  # of currencies, where English has the code
 
 
 def counted(number: int, noun: str) -> str:
@@ -24,6 +32,30 @@ def _plural(number: int, noun: str) -> str:
     return noun if number == 1 else f"{noun}s"
 
 
+def in_segments(number: int) -> str:
+    """Write how many segments there are, with the noun."""
+    return ngettext("{number} segment", "{number} segments", number)
+
+
+def in_answers(number: int) -> str:
+    """Write how many answers there are, with the noun."""
+    return ngettext("{number} answer", "{number} answers", number)
+
+
+def in_contacts(number: int) -> str:
+    """Write how many contacts there are, with the noun."""
+    return ngettext("{number} contact", "{number} contacts", number)
+
+
+def in_money(amount: float, currency: str) -> str:
+    """Write an amount of money: 0.60 EUR; 0,60 € in French, € 0,60 in Dutch."""
+    digits = in_digits(amount, 2)
+    if spoken() is Language.ENGLISH:
+        return f"{digits} {currency}"
+    sign = _SIGNS.get(currency, currency)
+    return f"{sign}{NO_BREAK}{digits}" if spoken() is Language.DUTCH else f"{digits}{NO_BREAK}{sign}"
+
+
 def sentence(text: str) -> str:
     """End a text with a full stop, unless it has an end."""
     return text if not text or text.endswith((".", "!", "?")) else f"{text}."
@@ -37,13 +69,13 @@ def price(segments: int, limits: Limits) -> float:
 def wait_in_words(seconds: float | None) -> str:
     """Write a time to wait in at most two units, rounded up: now, 45s, 3h12m, 29d4h; never for None."""
     if seconds is None:
-        return "never"
+        return _("never")
     if seconds <= 0:
-        return "now"
+        return _("now")
     step = next(step for least, step in _STEPS if seconds >= least)
     rest = math.ceil(round(seconds, 3) / step) * step  # moments are sums: 1800.0000002 s are 30 minutes
     written = ""
-    for unit, size in _UNITS.items():
+    for unit, size in zip(_UNITS[spoken()], _UNIT_SECONDS, strict=True):
         number, rest = divmod(rest, size)
         written += f"{number}{unit}" if number else ""
-    return written
+    return written.rstrip().replace(" ", NO_BREAK)

@@ -1,110 +1,125 @@
-"""Reasons, states and verdicts in words: codes are for scripts, people read these.
-
-Known to be wrong: they are English whatever `language` will say.
-"""
+"""Reasons, states and verdicts in words: codes are for scripts, people read these."""
 
 from collections.abc import Mapping
 from typing import Any
 
+from hotlined.language import N_, NP_, Phrases, _, ngettext
 from hotlined.policy import Reason, WaitingFor
 from hotlined.states import AnswerState, ContactVerdict, SegmentState, SendingState
 from hotlined.words.times import clock_time
 
-REASONS = {
-    Reason.FIRST_CONTACT: "this number was never answered before",
-    Reason.COOLDOWN_OVER: "the cooldown since its last answer is over",
-    Reason.PENDING: "an answer to this number was already queued",
-    Reason.COOLDOWN: "its last answer was too short a time ago",
-    Reason.PER_NUMBER: "it has had all the answers that a number ever gets",
-    Reason.BLOCKED: "the number is blocked",
-    Reason.OPTED_OUT: "the number asked not to be answered",
-    Reason.COUNTRY: "its country is not answered",
-    Reason.NOT_ANSWERABLE: "no text can reach it: a short code, a name, a withheld number or no mobile line",
-    Reason.OWN_NUMBER: "it is the line's own number",
-    Reason.LOOP: "another machine answers us",
-    Reason.STALE: "it was too old to be answered",
-    Reason.NOT_TEXT: "it is nothing that a person wrote",
-    Reason.SIM_CHANGED: "the modem had another SIM",
-    Reason.RESTORED: "it waited for its verdict in a backup that was put back",
-    Reason.PERSON: "a person said so",
-    Reason.SHADOW: "it was sent by hand, and shadow mode transmits nothing",
-    Reason.TOO_LONG: "it takes more segments than answer.max_segments allows",
-    Reason.SET_ASIDE: "the program failed on it; the journal has the reason",
-}
+REASONS = Phrases(
+    {
+        Reason.FIRST_CONTACT: N_("this number was never answered before"),
+        Reason.COOLDOWN_OVER: N_("the cooldown since its last answer is over"),
+        Reason.PENDING: N_("an answer to this number was already queued"),
+        Reason.COOLDOWN: N_("its last answer was too short a time ago"),
+        Reason.PER_NUMBER: N_("it has had all the answers that a number ever gets"),
+        Reason.BLOCKED: N_("the number is blocked"),
+        Reason.OPTED_OUT: N_("the number asked not to be answered"),
+        Reason.COUNTRY: N_("its country is not answered"),
+        Reason.NOT_ANSWERABLE: N_("no text can reach it: a short code, a name, a withheld number or no mobile line"),
+        Reason.OWN_NUMBER: N_("it is the line's own number"),
+        Reason.LOOP: N_("another machine answers us"),
+        Reason.STALE: N_("it was too old to be answered"),
+        Reason.NOT_TEXT: N_("it is nothing that a person wrote"),
+        Reason.SIM_CHANGED: N_("the modem had another SIM"),
+        Reason.RESTORED: N_("it waited for its verdict in a backup that was put back"),
+        Reason.PERSON: N_("a person said so"),
+        Reason.SHADOW: N_("it was sent by hand, and shadow mode transmits nothing"),
+        Reason.TOO_LONG: N_("it takes more segments than answer.max_segments allows"),
+        Reason.SET_ASIDE: N_("the program failed on it; the journal has the reason"),
+    }
+)
 """Every reason in a clause."""
 
-VERDICTS: dict[str | None, str] = {
-    ContactVerdict.ANSWER: "answer",
-    ContactVerdict.SUPPRESS: "no answer",
-    None: "not decided yet",
-}
+VERDICTS: Phrases[str | None] = Phrases(
+    {
+        ContactVerdict.ANSWER: N_("answer"),
+        ContactVerdict.SUPPRESS: N_("no answer"),
+        None: N_("not decided yet"),
+    }
+)
 """Every verdict in words."""
 
-STATES = {
-    AnswerState.QUEUED: "waits",
-    AnswerState.SENDING: "being sent",
-    AnswerState.SENT: "sent",
-    AnswerState.DELIVERED: "delivered",
-    AnswerState.UNDELIVERED: "not delivered",
-    AnswerState.UNCONFIRMED: "perhaps sent",
-    AnswerState.FAILED: "failed",
-    AnswerState.CANCELLED: "cancelled",
-    AnswerState.SHADOWED: "shadow: not sent",
-}
+STATES = Phrases(
+    {
+        AnswerState.QUEUED: N_("waits"),
+        AnswerState.SENDING: N_("being sent"),
+        AnswerState.SENT: N_("sent"),
+        AnswerState.DELIVERED: N_("delivered"),
+        AnswerState.UNDELIVERED: N_("not delivered"),
+        AnswerState.UNCONFIRMED: N_("perhaps sent"),
+        AnswerState.FAILED: N_("failed"),
+        AnswerState.CANCELLED: N_("cancelled"),
+        AnswerState.SHADOWED: N_("shadow: not sent"),
+    }
+)
 """Every state of an answer in words."""
 
-BRIEF_REASONS = {
-    Reason.FIRST_CONTACT: "first contact",
-    Reason.COOLDOWN_OVER: "long enough ago",
-    Reason.PENDING: "one was on its way",
-    Reason.COOLDOWN: "answered lately",
-    Reason.PER_NUMBER: "had all its answers",
-    Reason.BLOCKED: "blocked",
-    Reason.OPTED_OUT: "asked to stop",
-    Reason.COUNTRY: "country not answered",
-    Reason.NOT_ANSWERABLE: "cannot be texted",
-    Reason.OWN_NUMBER: "the line itself",
-    Reason.LOOP: "another machine",
-    Reason.STALE: "too old",
-    Reason.NOT_TEXT: "nothing to answer",
-    Reason.SIM_CHANGED: "another SIM was in",
-    Reason.RESTORED: "from a backup",
-    Reason.PERSON: "cancelled by hand",
-    Reason.SHADOW: STATES[AnswerState.SHADOWED],
-    Reason.TOO_LONG: "answer too long",
-    Reason.SET_ASIDE: "program fault",
-}
+BRIEF_REASONS = Phrases(
+    {
+        Reason.FIRST_CONTACT: N_("first contact"),
+        Reason.COOLDOWN_OVER: N_("long enough ago"),
+        Reason.PENDING: N_("one was on its way"),
+        Reason.COOLDOWN: N_("answered lately"),
+        Reason.PER_NUMBER: N_("had all its answers"),
+        Reason.BLOCKED: N_("blocked"),
+        Reason.OPTED_OUT: N_("asked to stop"),
+        Reason.COUNTRY: N_("country not answered"),
+        Reason.NOT_ANSWERABLE: N_("cannot be texted"),
+        Reason.OWN_NUMBER: N_("the line itself"),
+        Reason.LOOP: N_("another machine"),
+        Reason.STALE: N_("too old"),
+        Reason.NOT_TEXT: N_("nothing to answer"),
+        Reason.SIM_CHANGED: N_("another SIM was in"),
+        Reason.RESTORED: N_("from a backup"),
+        Reason.PERSON: N_("cancelled by hand"),
+        Reason.SHADOW: STATES.messages[AnswerState.SHADOWED],
+        Reason.TOO_LONG: N_("answer too long"),
+        Reason.SET_ASIDE: N_("program fault"),
+    }
+)
 """Every reason in so few words that they fit a column."""
 
-SEGMENT_STATES = {
-    SegmentState.WAITING: STATES[AnswerState.QUEUED],
-    SegmentState.SUBMITTING: STATES[AnswerState.SENDING],
-    SegmentState.SENT: STATES[AnswerState.SENT],
-    SegmentState.DELIVERED: STATES[AnswerState.DELIVERED],
-    SegmentState.UNDELIVERED: STATES[AnswerState.UNDELIVERED],
-    SegmentState.UNCONFIRMED: STATES[AnswerState.UNCONFIRMED],
-    SegmentState.REFUSED: "refused",
-    SegmentState.CANCELLED: STATES[AnswerState.CANCELLED],
-    SegmentState.SHADOWED: STATES[AnswerState.SHADOWED],
-}
+SEGMENT_STATES = Phrases(
+    {
+        SegmentState.WAITING: NP_("segment", "waits"),
+        SegmentState.SUBMITTING: NP_("segment", "being sent"),
+        SegmentState.SENT: NP_("segment", "sent"),
+        SegmentState.DELIVERED: NP_("segment", "delivered"),
+        SegmentState.UNDELIVERED: NP_("segment", "not delivered"),
+        SegmentState.UNCONFIRMED: NP_("segment", "perhaps sent"),
+        SegmentState.REFUSED: NP_("segment", "refused"),
+        SegmentState.CANCELLED: NP_("segment", "cancelled"),
+        SegmentState.SHADOWED: NP_("segment", "shadow: not sent"),
+    }
+)
 """Every state of a segment in words."""
 
-_COUNTED = {**STATES, AnswerState.QUEUED: "waiting"}
-
-_WAITS = {
-    WaitingFor.DUE: "goes {at}",
-    WaitingFor.HELD: "waits: see `status`",
-    WaitingFor.PAUSED: "paused",
-    WaitingFor.NETWORK: "waits: no network",
-    WaitingFor.OUTAGE: "waits: nothing leaves",
-    WaitingFor.CREDIT: "waits: no credit",
-    WaitingFor.RETRY: "tries again {at}",
-    WaitingFor.BUDGET_MONTH: "waits: month's budget",
-    WaitingFor.BUDGET_DAY: "waits: day's budget",
-    WaitingFor.BUDGET_HOUR: "waits: hour's budget",
-    WaitingFor.RESERVE: "waits: new ones first",
-    WaitingFor.SEND_INTERVAL: "goes in a moment",
+_COUNTED = {
+    AnswerState.QUEUED: lambda count: ngettext("{number} waiting", "{number} waiting", count),
+    AnswerState.SENDING: lambda count: ngettext("{number} being sent", "{number} being sent", count),
+    AnswerState.UNCONFIRMED: lambda count: ngettext("{number} perhaps sent", "{number} perhaps sent", count),
 }
+"""How many answers are in a state that is not an end."""
+
+_WAITS = Phrases(
+    {
+        WaitingFor.DUE: N_("goes {at}"),
+        WaitingFor.HELD: N_("waits: see `status`"),
+        WaitingFor.PAUSED: N_("paused"),
+        WaitingFor.NETWORK: N_("waits: no network"),
+        WaitingFor.OUTAGE: N_("waits: nothing leaves"),
+        WaitingFor.CREDIT: N_("waits: no credit"),
+        WaitingFor.RETRY: N_("tries again {at}"),
+        WaitingFor.BUDGET_MONTH: N_("waits: month's budget"),
+        WaitingFor.BUDGET_DAY: N_("waits: day's budget"),
+        WaitingFor.BUDGET_HOUR: N_("waits: hour's budget"),
+        WaitingFor.RESERVE: N_("waits: new ones first"),
+        WaitingFor.SEND_INTERVAL: N_("goes in a moment"),
+    }
+)
 """Everything that a queued answer waits for; {at} is when it is to go."""
 
 
@@ -129,9 +144,8 @@ def briefly(code: str | None) -> str:
 
 def queue_in_words(queue: Mapping[str, int]) -> str:
     """Return how many answers are in which state: `2 waiting, 1 being sent`; for none at all, that none waits."""
-    return (
-        ", ".join(f"{count} {_COUNTED[AnswerState(state)]}" for state, count in queue.items() if count)
-        or "none waiting"
+    return ", ".join(_COUNTED[AnswerState(state)](count) for state, count in queue.items() if count) or _(
+        "none waiting"
     )
 
 
@@ -149,5 +163,5 @@ def answer_in_words(answer: Mapping[str, Any], sending: SendingState) -> str:
     if state is AnswerState.CANCELLED and answer["reason"] in list(Reason):
         return briefly(answer["reason"])
     if state is AnswerState.FAILED and answer["segments_sent"]:
-        return f"only {answer['segments_sent']} of {answer['segments']} left"
+        return _("only {sent} of {segments} left", sent=answer["segments_sent"], segments=answer["segments"])
     return STATES[state]

@@ -1,16 +1,24 @@
 """Moments of the database as people read them, in the local time of this machine.
 
-No locale has a say: what is written here is the same wherever it runs. What machines read is RFC 3339, in UTC.
+No locale has a say but the language in force. What machines read is RFC 3339, in UTC.
 """
 
 from datetime import datetime, timedelta
 
 from hotlined.clock import parse_rfc3339
-from hotlined.words.amounts import counted
+from hotlined.language import Language, _, ngettext, spoken
 
-MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+MONTHS = {
+    Language.ENGLISH: ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
+    Language.FRENCH: (
+        *("janv.", "févr.", "mars", "avr.", "mai", "juin"),
+        *("juil.", "août", "sept.", "oct.", "nov.", "déc."),
+    ),
+    Language.DUTCH: ("jan", "feb", "mrt", "apr", "mei", "jun", "jul", "aug", "sep", "okt", "nov", "dec"),
+}
 _HALF_A_DAY = timedelta(hours=12)
-TIME_WIDTH = 12
+
+TIME_WIDTH = {language: len("24  22:18") + max(map(len, names)) for language, names in MONTHS.items()}
 """The width of a column of times: of another year it holds the day, and the rest is cut off."""
 
 
@@ -56,13 +64,15 @@ def ago(text: str) -> str:
     """
     passed = datetime.now().astimezone() - parse_rfc3339(text)
     if not timedelta(0) <= passed < _HALF_A_DAY:
-        return f"on {moment(text)}"
+        return _("on {moment}", moment=moment(text))
     minutes = passed // timedelta(minutes=1)
     if minutes < 1:
-        return "just now"
-    return f"{counted(minutes, 'minute')} ago" if minutes < 60 else f"{counted(minutes // 60, 'hour')} ago"
+        return _("just now")
+    if minutes < 60:
+        return ngettext("{number} minute ago", "{number} minutes ago", minutes)
+    return ngettext("{number} hour ago", "{number} hours ago", minutes // 60)
 
 
 def _day(local: datetime, *, dated: bool = False) -> str:
     year = f" {local.year}" if dated or local.year != datetime.now().astimezone().year else ""
-    return f"{local.day} {MONTHS[local.month - 1]}{year}"
+    return f"{local.day} {MONTHS[spoken()][local.month - 1]}{year}"

@@ -8,6 +8,7 @@ from hotlined.desk.roles import Role
 from hotlined.desk.routes import Page
 from hotlined.desk.visit import line_report, looked_through, reading, visitor
 from hotlined.errors import StoreError
+from hotlined.language import N_
 from hotlined.reports.contact import Contact, rows_for_people
 from hotlined.reports.glance import Came, at_a_glance, came
 from hotlined.reports.line import LineReport
@@ -47,4 +48,4 @@ def _seen(report: LineReport) -> tuple[Came | None, list[Contact], int]:
         return None, [], 0
 
 
-PAGES = (Page("/", "overview", Role.FIGURES, show, title="Now"),)
+PAGES = (Page("/", "overview", Role.FIGURES, show, title=N_("Now")),)

@@ -1,0 +1,73 @@
+"""States of a line, its modem and its contacts as people read them: each code of `states`, in words."""
+
+from hotlined.language import N_, NP_, Phrases
+from hotlined.states import ContactKind, ModemState
+
+MODES = Phrases({"live": N_("live"), "shadow": N_("shadow")})
+"""Whether answers are transmitted."""
+
+MODEM_STATES: Phrases[str] = Phrases(
+    {
+        ModemState.ABSENT: N_("absent"),
+        ModemState.STARTING: N_("starting"),
+        ModemState.READY: N_("ready"),
+        ModemState.UNREGISTERED: N_("unregistered"),
+        ModemState.RECOVERING: N_("recovering"),
+        ModemState.BUSY_PORT: N_("busy port"),
+        ModemState.SIM_ABSENT: N_("sim absent"),
+        ModemState.PIN_REQUIRED: N_("pin required"),
+        ModemState.PIN_REFUSED: N_("pin refused"),
+        ModemState.PUK_REQUIRED: N_("puk required"),
+        ModemState.SIM_CHANGED: N_("sim changed"),
+        ModemState.NO_SERVICE_CENTRE: N_("no service centre"),
+    }
+)
+"""How the modem is."""
+
+RUNGS = Phrases(
+    {
+        "resynchronise": N_("resynchronise"),
+        "initialise": N_("initialise"),
+        "radio": N_("radio"),
+        "reset": N_("reset"),
+        "reopen": N_("reopen"),
+        "power_cycle": N_("power cycle"),
+        "wait": N_("wait"),
+    }
+)
+"""What is being done about a modem that does not do its work."""
+
+REGISTRATIONS = Phrases(
+    {
+        "home": NP_("network", "home"),
+        "roaming": NP_("network", "roaming"),
+        "searching": NP_("network", "searching"),
+        "denied": NP_("network", "denied"),
+        "none": NP_("network", "none"),
+    }
+)
+"""Whether the network has the SIM; of one that is not known there is nothing to say."""
+
+DATABASE_STATES = Phrases(
+    {
+        "ok": NP_("database", "ok"),
+        "full": NP_("database", "full"),
+        "denied": NP_("database", "denied"),
+        "locked": NP_("database", "locked"),
+        "damaged": NP_("database", "damaged"),
+        "replaced": NP_("database", "replaced"),
+    }
+)
+"""How the database is."""
+
+KINDS: Phrases[str] = Phrases(
+    {
+        ContactKind.TEXT: NP_("contact", "text"),
+        ContactKind.CALL: NP_("contact", "call"),
+        ContactKind.MMS: NP_("contact", "mms"),
+        ContactKind.DATA: NP_("contact", "data"),
+        ContactKind.SERVICE: NP_("contact", "service"),
+        ContactKind.UNREADABLE: NP_("contact", "unreadable"),
+    }
+)
+"""What a contact is."""

@@ -1,0 +1,640 @@
+"""The language that people read: every sentence is marked and translated, and what is shown is whole."""
+
+import ast
+import html
+import re
+import string
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from babel.messages.catalog import Message
+from catalogues import PLURALS, TRANSLATED, header, parsed, said, stored, untranslated, written
+from filled import LEA, Filled
+from flask import Request
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hotlined.alerts.due import draft
+from hotlined.config import load, parse
+from hotlined.desk.app import make
+from hotlined.desk.roles import Role
+from hotlined.desk.who import Visitor
+from hotlined.gsm.alphabet import Encoding, plan
+from hotlined.language import (
+    CATALOGUES,
+    NO_BREAK,
+    Language,
+    _,
+    in_digits,
+    language_of_environment,
+    ngettext,
+    pgettext,
+    read_catalogue,
+    speaking,
+    spoken,
+    unfilled_plural,
+)
+from hotlined.reports.typed import period
+from hotlined.store import decisions
+from hotlined.words import conditions
+from hotlined.words.alerts import TEXTS
+from hotlined.words.amounts import in_money, in_segments, wait_in_words
+from hotlined.words.reasons import STATES, briefly
+from hotlined.words.times import MONTHS, moment
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "hotlined"
+TEMPLATES = PACKAGE / "desk" / "templates"
+MARKS = {"_", "N_", "NP_", "pgettext", "ngettext"}
+OTHERS = pytest.mark.parametrize("language", TRANSLATED)
+
+# ---- the catalogues
+
+
+def key(message: Message) -> tuple[str | None, Any]:
+    """Return what tells a sentence from others."""
+    return message.context, message.id
+
+
+@OTHERS
+def test_every_sentence_is_in_the_catalogue_and_no_other(language: Language) -> None:
+    """What the program says is what is translated: after a change, `scripts/run catalogues` brings them together."""
+    marked, translated = set(map(key, said())), set(map(key, stored(language)))
+
+    assert (marked - translated, translated - marked) == (set(), set())
+
+
+@OTHERS
+def test_every_sentence_is_translated(language: Language) -> None:
+    """None is empty, lacks a plural form, or is a guess that nobody has looked at."""
+    catalogue = stored(language)
+
+    assert [*untranslated(catalogue)] == []
+    assert [message.id for message in catalogue if message.id and message.fuzzy] == []
+
+
+def forms(message: Message) -> Iterator[tuple[str, str]]:
+    """Yield each form of a sentence with each of its translations."""
+    originals = message.id if isinstance(message.id, tuple) else (message.id,)
+    translations = message.string if isinstance(message.string, tuple) else (message.string,)
+    for number, translation in enumerate(translations):
+        yield originals[min(number, len(originals) - 1)], translation
+
+
+def places(text: str) -> set[str | None]:
+    """Return the names between braces; raises ValueError where they are not in pairs."""
+    return {name for _text, name, _format, _conversion in string.Formatter().parse(text) if name is not None}
+
+
+@OTHERS
+def test_a_translation_has_the_places_of_its_sentence(language: Language) -> None:
+    """What is filled in stands in every form, and nothing else does: a place without a name could not be filled."""
+    for message in stored(language):
+        for original, translation in forms(message) if message.id else ():
+            assert places(translation) == places(original), original
+            assert all(name and name.isidentifier() for name in places(original)), original
+
+
+@OTHERS
+def test_a_translation_has_the_commands_of_its_sentence(language: Language) -> None:
+    """What is typed is typed as it is in every language."""
+    typed = re.compile(r"`[^`]*`|'hotlined [^']*'")
+    for message in stored(language):
+        for original, translation in forms(message) if message.id else ():
+            assert sorted(typed.findall(translation)) == sorted(typed.findall(original)), original
+
+
+def test_french_has_its_blanks_and_apostrophes() -> None:
+    """A no-break blank stands before a double sign and inside « », and an apostrophe is curved: one rule everywhere."""
+    typed = re.compile(r"`[^`]*`|'hotlined [^']*'|[a-z]+://\S*")
+    for message in stored(Language.FRENCH):
+        for _original, translation in forms(message) if message.id else ():
+            words = typed.sub("", translation)
+            assert not re.search(rf"[^{NO_BREAK}][;!?»%]|[^{NO_BREAK}\w]:|\w:(?!\w)|«[^{NO_BREAK}]|'", words), (
+                translation
+            )
+
+
+def test_dutch_has_its_apostrophes() -> None:
+    """An apostrophe is curved, and no blank stands before a sign."""
+    typed = re.compile(r"`[^`]*`|'hotlined [^']*'")
+    for message in stored(Language.DUTCH):
+        for _original, translation in forms(message) if message.id else ():
+            assert not re.search(r"\s[;!?:]|'", typed.sub("", translation)), translation
+
+
+@OTHERS
+def test_a_catalogue_is_read_as_its_tools_read_it(language: Language) -> None:
+    """Our reader and Babel's find the same, contexts and plurals too; nothing but the catalogue decides."""
+    found = read_catalogue((CATALOGUES / f"{language}.po").read_text("utf-8"))
+    expected = {}
+    for message in stored(language):
+        first = message.id[0] if isinstance(message.id, tuple) else message.id
+        name = f"{message.context}\x04{first}" if message.context else first
+        expected[name] = message.string if isinstance(message.string, tuple) else (message.string,)
+
+    assert {name: forms for name, forms in found.items() if name} == {
+        name: forms for name, forms in expected.items() if name
+    }
+
+
+@given(st.dictionaries(st.text(min_size=1), st.text(min_size=1), max_size=3))
+def test_any_catalogue_is_read_as_it_was_written(sentences: Mapping[str, str]) -> None:
+    """Quotes, newlines, backslashes and tabs come back as they were, whatever a translator writes."""
+    sentences = {one.replace("\r", ""): other.replace("\r", "") for one, other in sentences.items()}
+    catalogue = parsed(header(Language.FRENCH), Language.FRENCH)
+    kept = {one: other for one, other in sentences.items() if one.isprintable() and other.isprintable() and one}
+    for one, other in kept.items():
+        catalogue.add(one + '\n"\\\t', other + '\n"\\\t')
+
+    found = read_catalogue(written(catalogue, Language.FRENCH))
+    assert {one: form for one, (form,) in found.items() if one} == {
+        one + '\n"\\\t': other + '\n"\\\t' for one, other in kept.items()
+    }
+
+
+@OTHERS
+def test_the_plural_is_that_of_the_catalogue(language: Language) -> None:
+    """Which number of something is several is said once to us and once to the tools: both say the same."""
+    expression = stored(language).plural_expr.strip("()")
+    assert expression == PLURALS[language]
+    several = {"n > 1": lambda n: n > 1, "n != 1": lambda n: n != 1}[expression]
+    with speaking(language):
+        for number in (0, 1, 2, 3, 21, 101, 1_000_000):
+            forms = (unfilled_plural("{number} minute ago", "{number} minutes ago", count) for count in (1, 2))
+            expected = [*forms][several(number)]
+            assert unfilled_plural("{number} minute ago", "{number} minutes ago", number) == expected
+
+
+# ---- the sentences in the program
+
+ENGLISH = {
+    "cli/__init__.py": "option help and headings of the help stay English",
+    "cli/completion.py": "is for shells",
+    "cli/control.py": "speaks to the journal",
+    "cli/group.py": "option help",
+    "cli/help.py": "option help",
+    "cli/run.py": "speaks to the journal",
+    "cli/service.py": "speaks to the journal",
+    "cli/typed.py": "option help",
+    "daemon": "speaks to the journal",
+    "gsm": "speaks to the journal",
+    "migrations.py": "is SQL",
+    "simulator": "is for tests and the demo",
+    "systemd.py": "speaks to systemd",
+}
+"""Rooms and modules whose sentences nobody reads in French or Dutch, each with its reason."""
+
+UNCONVERTED = {
+    "alerts/channels.py",
+    "alerts/delivery.py",
+    "alerts/note.py",
+    "alerts/run.py",
+    "alerts/sender.py",
+    "alerts/texting.py",
+    "breaker.py",
+    "cli/alerts.py",
+    "cli/config.py",
+    "cli/db.py",
+    "cli/decide.py",
+    "cli/demo.py",
+    "cli/doctor.py",
+    "cli/limits.py",
+    "cli/log.py",
+    "cli/numbers.py",
+    "cli/privacy.py",
+    "cli/settings.py",
+    "cli/simulate.py",
+    "cli/stats.py",
+    "cli/tags.py",
+    "cli/text.py",
+    "cli/web.py",
+    "config/judging.py",
+    "config/keys.py",
+    "config/loading.py",
+    "config/problems.py",
+    "config/reading.py",
+    "config/runtime.py",
+    "config/syntax.py",
+    "config/values.py",
+    "control/__init__.py",
+    "control/client.py",
+    "control/server.py",
+    "control/verbs.py",
+    "desk/accounts.py",
+    "desk/app.py",
+    "desk/forms.py",
+    "desk/logins.py",
+    "desk/pages/acts.py",
+    "desk/pages/log.py",
+    "desk/pages/login.py",
+    "desk/pages/numbers.py",
+    "desk/pages/overview.py",
+    "desk/pages/stats.py",
+    "desk/serving.py",
+    "desk/who.py",
+    "doctor/checks.py",
+    "doctor/calls.py",
+    "doctor/line.py",
+    "doctor/machine.py",
+    "doctor/probe.py",
+    "doctor/record.py",
+    "doctor/scene.py",
+    "doctor/sim.py",
+    "doctor/stick.py",
+    "doctor/udev.py",
+    "doctor/witness.py",
+    "files.py",
+    "policy.py",
+    "rehearsal/flood.py",
+    "reports/contact.py",
+    "reports/decided.py",
+    "reports/in_force.py",
+    "reports/line.py",
+    "reports/number.py",
+    "reports/story.py",
+    "reports/typed.py",
+    "statistics/drawing.py",
+    "statistics/page.py",
+    "statistics/periods.py",
+    "statistics/plain.py",
+    "statistics/sentences.py",
+    "statistics/style.py",
+    "status.py",
+    "store/backup.py",
+    "store/contacts.py",
+    "store/correspondents.py",
+    "store/database.py",
+    "store/decisions.py",
+    "store/fates.py",
+    "store/holders.py",
+    "store/integrity.py",
+    "store/lifecycle.py",
+    "store/line.py",
+    "store/log.py",
+    "store/opening.py",
+    "store/owning.py",
+    "store/privacy.py",
+    "store/pseudonyms.py",
+    "store/reactions.py",
+    "store/totals.py",
+    "store/trouble.py",
+    "wire.py",
+    "words/digest.py",
+    "words/refusals.py",
+}
+"""Modules that are still to be marked. Nothing is added here: what is new is marked as it is written."""
+
+
+def sentences(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield what looks like a sentence in a module, and is neither marked, logged, nor documentation."""
+    tree = ast.parse(path.read_text("utf-8"))
+    skipped: set[int] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            skipped.add(id(node.value))  # a docstring
+        elif _is_silent(node):
+            skipped |= {id(each) for each in ast.walk(node)}
+        elif isinstance(node, ast.JoinedStr):
+            parts = [each for each in node.values if isinstance(each, ast.Constant)]
+            skipped |= {id(each) for each in parts}
+            if id(node) not in skipped and _is_sentence("{}".join(str(each.value) for each in parts)):
+                yield node.lineno, "{}".join(str(each.value) for each in parts)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and id(node) not in skipped and _is_sentence(str(node.value)):
+            yield node.lineno, str(node.value)
+
+
+def _is_silent(node: ast.AST) -> bool:
+    """Tell whether a call marks its sentence, writes it into a log or hands over SQL, or an argument is help."""
+    if isinstance(node, ast.keyword):
+        return node.arg in {"help", "metavar", "short_help"}
+    if not isinstance(node, ast.Call):
+        return False
+    if isinstance(node.func, ast.Attribute):
+        return node.func.attr == "execute" or ast.unparse(node.func.value) in {"log", "_logger", "logging", "re"}
+    return isinstance(node.func, ast.Name) and node.func.id in MARKS
+
+
+def _is_sentence(text: str) -> bool:
+    """Tell whether a text has two words in a row, the second in small letters, as no code or option has."""
+    return re.search(r"[A-Za-z]{2}[,:;]? (?:\{\} )*[a-z]{2}", text) is not None and "SELECT" not in text
+
+
+def unmarked() -> dict[str, list[tuple[int, str]]]:
+    """Return what is not marked, by module."""
+    found = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        name = path.relative_to(PACKAGE).as_posix()
+        if name.split("/")[0] not in ENGLISH and name not in ENGLISH and (rest := [*sentences(path)]):
+            found[name] = rest
+    return found
+
+
+def test_every_sentence_that_people_read_is_marked() -> None:
+    """A module says nothing that is not marked; those that do so still are named, and none that is done."""
+    found = unmarked()
+
+    assert {name: rest for name, rest in found.items() if name not in UNCONVERTED} == {}
+    assert UNCONVERTED - found.keys() == set()
+
+
+def test_a_mark_stands_where_the_tools_find_it() -> None:
+    """Each mark has its sentence as a literal, and none stands inside an f-string: Babel sees it since 3.12."""
+    known = {first for message in said() for first in (message.id if isinstance(message.id, tuple) else (message.id,))}
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if path.name == "language.py" or not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
+                continue
+            if node.func.id in MARKS and isinstance(node.args[0], ast.Constant):
+                wanted = node.args[1] if node.func.id in {"NP_", "pgettext"} else node.args[0]
+                assert ast.literal_eval(wanted) in known, f"{path.name}:{node.lineno}"
+
+
+UNCONVERTED_TEMPLATES = {
+    "ask.html",
+    "by_hand.html",
+    "contact.html",
+    "done.html",
+    "enter.html",
+    "log.html",
+    "login.html",
+    "numbers.html",
+    "parts.html",
+    "person.html",
+    "review.html",
+    "stats.html",
+}
+"""Templates that are still to be marked."""
+
+
+def test_every_word_of_a_template_is_marked() -> None:
+    """A template has no word of its own but in its marks, its attributes for people included."""
+    found = set()
+    for path in TEMPLATES.glob("*.html"):
+        text = re.sub(r"\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}", "", path.read_text("utf-8"), flags=re.DOTALL)
+        attributes = re.findall(r'(?:aria-label|placeholder|title|alt)="([^"]*)"', text)
+        words = " ".join([re.sub(r"<[^>]*>", "", text), *attributes])
+        if re.search(r"[A-Za-z]{2}", re.sub("hotlined|data-renews", "", words)):
+            found.add(path.name)
+
+    assert found == UNCONVERTED_TEMPLATES
+
+
+# ---- what is shown
+
+
+def test_english_is_what_stands_in_the_program() -> None:
+    """Without a language, and for a sentence that no catalogue has, what is said is what was written."""
+    assert spoken() is Language.ENGLISH
+    assert _("Paused by {by}: nothing is sent.", by="anna") == "Paused by anna: nothing is sent."
+    assert pgettext("segment", "sent") == "sent"
+    assert ngettext("{number} segment", "{number} segments", 1_234) == "1,234 segments"
+    with speaking(Language.FRENCH):
+        assert _("said nowhere, {by}", by="anna") == "said nowhere, anna"
+    assert spoken() is Language.ENGLISH
+
+
+def test_a_strangers_braces_are_filled_in_once() -> None:
+    """What is filled into a sentence is never read as one: braces in it stay."""
+    with speaking(Language.FRENCH):
+        assert _("Paused by {by}: nothing is sent.", by="{by.__class__} {0}").startswith(
+            "Mise en pause par {by.__class__} {0}"
+        )
+
+
+@pytest.mark.parametrize(
+    ("language", "expected"),
+    [
+        (Language.ENGLISH, ("1,234.50", "1,234.50 EUR", "1 segment", "0 segments", "3h12m", "24 Nov 2025 ")),
+        (Language.FRENCH, ("1 234,50", "1 234,50 €", "1 segment", "0 segment", "3 h 12 min", "24 nov. 2025 ")),
+        (Language.DUTCH, ("1.234,50", "€ 1.234,50", "1 segment", "0 segmenten", "3 u 12 min", "24 nov 2025 ")),
+    ],
+)
+def test_numbers_and_dates_are_of_the_language(language: Language, expected: tuple[str, ...]) -> None:
+    """Thousands, decimals, money, none and one of something, waits and months are written as in that language."""
+    with speaking(language):
+        written = (in_digits(1234.5, 2), in_money(1234.5, "EUR"), in_segments(1), in_segments(0), wait_in_words(11_520))
+        assert tuple(text.replace(NO_BREAK, " ") for text in written) == expected[:-1]
+        assert moment("2025-11-24T12:00:00.000Z").startswith(expected[-1])
+
+
+def test_every_moment_that_is_shown_can_be_typed() -> None:
+    """What a table shows in one language is read in every language, and no month has the name of another one."""
+    from datetime import UTC, datetime  # noqa: PLC0415
+
+    now = datetime(2026, 11, 26, 12, tzinfo=UTC)
+    for language in Language:
+        for number in range(1, 13):
+            with speaking(language):
+                shown = moment(f"2025-{number:02}-05T12:00:00.000Z")
+            read = period(shown, now)
+            assert (read.start.month, read.start.day, read.start.year) == (number, 5, 2025), shown
+    names = [(name.rstrip("."), number) for each in MONTHS.values() for number, name in enumerate(each)]
+    assert len(dict(names)) == len({*names})
+
+
+@pytest.mark.parametrize(
+    ("environ", "language"),
+    [
+        ({"LANG": "fr_BE.UTF-8"}, Language.FRENCH),
+        ({"LANG": "en_GB.UTF-8", "LC_ALL": "nl_BE.UTF-8"}, Language.DUTCH),
+        ({"LANG": "de_DE.UTF-8"}, Language.ENGLISH),
+        ({"LANG": "C"}, Language.ENGLISH),
+        ({}, Language.ENGLISH),
+    ],
+)
+def test_who_has_no_configuration_is_spoken_to_as_the_environment_says(
+    environ: Mapping[str, str], language: Language
+) -> None:
+    """LC_ALL goes before LANG; a language that there is not is English."""
+    assert language_of_environment(environ) is language
+
+
+def test_a_language_is_a_key() -> None:
+    """The configuration says it; another one is refused, and what is meant by its own name is proposed."""
+    from hotlined.errors import ConfigError  # noqa: PLC0415
+
+    assert parse("language: nl\nanswer: {text: a}", Path("config.yaml")).language is Language.DUTCH
+    assert parse("answer: {text: a}", Path("config.yaml")).language is Language.ENGLISH
+    with pytest.raises(ConfigError) as raised:
+        parse("language: français\nanswer: {text: a}", Path("config.yaml"))
+    assert "fr" in raised.value.problems[0].split("meant")[0] + raised.value.problems[0]
+
+
+def known_conditions() -> Iterator[conditions.Condition]:
+    """Yield what can be filled into an alert."""
+    yield from conditions.MODEM.values()
+    yield from (conditions.NOT_RUNNING, conditions.UNKNOWN_STATE, conditions.SHADOW, *conditions.HOLDS.values())
+
+
+@pytest.mark.parametrize("language", Language)
+@pytest.mark.parametrize(("condition", "level"), TEXTS)
+def test_an_alert_goes_by_text_message_in_every_language(language: Language, condition: str, level: int) -> None:
+    """All of it is in GSM-7, and its headline with the name of the longest line fits one segment."""
+    with speaking(language):
+        for known in known_conditions():
+            filling = {
+                "title": known.title,
+                "words": known.words.format(by="uid 1003"),
+                "cure": known.cure.format(config="x"),
+            }
+            alert = draft(
+                condition,
+                level,
+                "",
+                detail="61 contacts in 600 s",
+                end="24 sept. 2027",
+                free=4999,
+                used=3000,
+                limit=3000,
+                since="24 Nov 23:00",
+                **filling,
+            )
+            assert plan(f"hotlined {'x' * 22}: {alert.title}. {alert.text}", "smart").encoding is Encoding.GSM7
+            assert plan(f"hotlined {'x' * 22}: {alert.title}", "smart").segments == 1
+            assert "{" not in alert.title + alert.text
+
+
+@dataclass
+class AnyDoor:
+    """A door through which somebody comes who may do everything."""
+
+    def visitor(self, request: Request) -> Visitor:
+        """Return who that is."""
+        del request
+        return Visitor("anna", Role.ADMIN)
+
+
+def pages(line: Filled) -> Callable[[str], str]:
+    """Return what shows a page of the desk, in the language of the line."""
+    config = load(line.config)
+    client = make(config, AnyDoor(), b"").test_client()
+
+    def show(path: str) -> str:
+        with speaking(config.language):
+            return str(client.get(path).text)
+
+    return show
+
+
+PAGES: tuple[str, ...] = ("/",)
+"""Pages of the desk that speak the language of the line whole."""
+
+
+def test_a_page_names_its_language(line: Filled) -> None:
+    """A screen reader pronounces it, and a browser offers no translation."""
+    assert f'<html lang="{line.settings["language"]}">' in pages(line)("/")
+
+
+def test_the_overview_speaks_the_language_of_the_line(line: Filled) -> None:
+    """What one wants to know first is said in it, the title of the page included."""
+    expected = {"fr": ("Maintenant", "La ligne ne répond pas."), "nl": ("Nu", "De lijn antwoordt niet.")}
+    page = pages(line)("/")
+
+    assert [words for words in expected[line.settings["language"]] if words not in page] == []
+
+
+def test_a_hostile_text_in_a_translated_sentence_of_a_page_stays_inert() -> None:
+    """What is filled in is escaped and harmless; what is markup already stays so; the sentence itself is none."""
+    app = make(parse("answer: {text: a}", Path("config.yaml")), AnyDoor(), b"")
+    with speaking(Language.FRENCH), app.test_request_context():
+        template = app.jinja_env.from_string(
+            '{% set link %}<a href="/x">{{ word }}</a>{% endset %}'
+            '{{ _("Paused by {by}: nothing is sent.", by=by) }}|{{ _("Line {line}", line=link) }}|'
+            '{{ _("<b>{line}", line=by) }}'
+        )
+        shown = template.render(by="<script>\x1b[2J\u202e{0}", word="<i>").split("|")
+
+    assert shown[0] == f"Mise en pause par &lt;script&gt;\\x1b[2J\\u202e{{0}}{NO_BREAK}: rien n’est envoyé."
+    assert shown[1] == 'Ligne <a href="/x">&lt;i&gt;</a>'
+    assert shown[2].startswith("&lt;b&gt;&lt;script&gt;")
+
+
+@OTHERS
+def test_no_outcome_is_longer_than_its_column_in_any_language(language: Language) -> None:
+    """Every state, reason and thing that is waited for fits the column of outcomes."""
+    from hotlined.cli.contacts import OUTCOME_WIDTH  # noqa: PLC0415
+    from hotlined.policy import Reason, WaitingFor  # noqa: PLC0415
+
+    with speaking(language):
+        words = [briefly(each).format(at="04:12") for each in (*Reason, *WaitingFor)] + [*STATES.values()]
+        assert {each for each in words if len(each) > OUTCOME_WIDTH} == set()
+
+
+# ---- whole outputs
+
+
+@pytest.fixture(scope="module", params=TRANSLATED)
+def line(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
+    """Give a line that speaks another language, with contacts of every kind."""
+    filled = Filled(tmp_path_factory.mktemp("line"), language=request.param)
+    with filled.db:
+        filled.judge(filled.text("Salut"))
+        filled.send()
+        filled.judge(filled.text("ok pardon"))
+        filled.judge(filled.text("Coucou", sender=LEA), delay=3600)
+        filled.judge(filled.call("+32477998877"), delay=3600)
+        decisions.block(filled.db, "+32485556677", "anna", filled.now())
+        filled.judge(filled.text("bonjour", sender="+32485556677"))
+        decisions.tag(filled.db, 2, "apology", "anna", filled.now())
+        decisions.pause(filled.db, "anna", filled.now())
+        yield filled
+
+
+def english_in(output: str, language: Language) -> set[str]:
+    """Return what an output has of the English sentences that its language has other words for; not what is typed."""
+    shown = re.sub(r"`[^`]*`", "", output)
+    left = set()
+    for message in stored(language):
+        for original, translation in forms(message) if message.id else ():
+            for piece in re.split(r"\{\w+\}|`[^`]*`", original):
+                words = piece.strip(" .,:;()'")
+                is_telling = len(words) > 4 and words.casefold() not in translation.casefold()
+                if is_telling and re.search(rf"(?<![\w-]){re.escape(words)}(?![\w-])", shown):
+                    left.add(words)
+    return left
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_no_english_is_left_in_a_page(line: Filled, path: str) -> None:
+    """What a page shows is in the language of the line, from the first word to the last."""
+    page = pages(line)(path)
+    attributes = re.findall(r'(?:aria-label|placeholder|title|alt|content)="([^"]*)"', page)
+    words = html.unescape(" | ".join([re.sub(r"<[^>]*>", " | ", re.sub(r"<code>.*?</code>", "", page)), *attributes]))
+
+    assert english_in(words, Language(line.settings["language"])) == set()
+
+
+COMMANDS: tuple[tuple[str, ...], ...] = (("status",),)
+"""What speaks the language of the line whole."""
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_no_english_is_left_in_an_output(line: Filled, command: tuple[str, ...]) -> None:
+    """What a command prints for people is in the language of the line, from the first word to the last."""
+    language = Language(line.settings["language"])
+    output = line.run(*command).output
+
+    assert output
+    assert english_in(output, language) == set()
+
+
+def test_status_speaks_the_language_of_the_line(line: Filled) -> None:
+    """A French line is asked in French: that it is paused, by whom, and what ends it."""
+    expected = {
+        "fr": "Mise en pause par anna : rien n’est envoyé. `hotlined",
+        "nl": "Gepauzeerd door anna: er wordt niets verstuurd. `hotlined",
+    }
+    assert expected[line.settings["language"]] in line.run("status").output.replace(NO_BREAK, " ")
+
+
+def test_codes_are_the_same_in_every_language(line: Filled) -> None:
+    """JSON and CSV are for scripts: not a key, a state or a reason in them knows a language."""
+    contact = line.log()[0]
+
+    assert (contact["verdict"], contact["reason"]) == ("answer", "first_contact")
+    assert "answer_state" in line.run("log", "--csv").stdout.splitlines()[0]
