@@ -271,7 +271,7 @@ def test_the_configuration_that_is_shown_is_one(name: str) -> None:
 def test_the_names_that_are_taken_are_named_everywhere() -> None:
     """The documents, config.yaml and the installer's message name all that no line may be called, and say up to 22."""
     taken = ", ".join(RESERVED_LINES)
-    installer = (ROOT / "scripts/install").read_text("utf-8")
+    installer = (ROOT / "scripts/lines").read_text("utf-8")
     example = " ".join((ROOT / "config.yaml").read_text("utf-8").replace("\n#", " ").split())
 
     said = re.search(r"1 to 22 of .*?\. The names (.*?) are\sreserved", TEXTS["docs/configuration.md"], re.DOTALL)

@@ -393,7 +393,7 @@ def test_packages_are_unpacked_and_built_by_nobody(processor: str, tmp_path: Pat
 
 def test_units_and_installer_agree() -> None:
     """Users, folders and the program are the same in the units, in what is made at boot and in the installer."""
-    installer = INSTALLER.read_text()
+    installer = INSTALLER.read_text() + (ROOT / "scripts/lines").read_text()
     shared, own = ((ROOT / f"systemd/{name}.conf").read_text() for name in ("tmpfiles", "tmpfiles-line"))
     sockets = "/run/hotlined-control", "/run/hotlined-alerts", "/run/hotlined-web"
 
@@ -493,8 +493,8 @@ def test_a_desk_is_turned_on_where_it_is_asked_for() -> None:
         for said in (run_installer("--dry-run", "--line", "nl", *more).stdout for more in ((), ("--web",)))
     )
 
-    users = {step[-1] for step in asked if step[0] == "useradd"} - {step[-1] for step in usual}
-    assert users == {"hotweb-nl"}
+    users = [{step[-1] for step in steps if step[:2] == ["systemd-sysusers", "--inline"]} for steps in (usual, asked)]
+    assert users == [set(), {"u hotweb-nl - 'hotlined, desk'"}]
     acts = [[step[1] for step in steps if step[-1] == "hotlined-web@nl.socket"] for steps in (usual, asked)]
     assert acts == [[], ["reenable", "start"]]
 
@@ -521,8 +521,9 @@ def test_a_dry_run_changes_nothing(options: tuple[str, ...]) -> None:
     assert files >= {f"/usr/local/lib/systemd/system/{file}" for file in (*FILES, *DROP_INS)}
     if not options or "--line" in options:
         assert "/etc/bash_completion.d/hotlined" in files
-        user = "hotlined-nl" if options else "hotlined"
-        assert ["useradd", user] in [[step[0], step[-1]] for step in steps]
+        user = f"/etc/sysusers.d/hotlined-{'nl' if options else 'main'}.conf"
+        assert user in files
+        assert ["systemd-sysusers", user] in steps
         units = ("hotlined@nl.service", "hotlined-control@nl.socket")
         for unit in units if options else ("hotlined.service", "hotlined-control@main.socket"):
             assert ["systemctl", "reenable", "--quiet", unit] in steps
@@ -607,10 +608,13 @@ def test_the_installer_names_a_missing_python(tmp_path: Path) -> None:
 @pytest.mark.skipif(not shutil.which("shellcheck"), reason="needs shellcheck")
 def test_the_shell_scripts_are_clean() -> None:
     """Shellcheck finds nothing in any of them."""
-    data = {"former-units", "requirements.txt"}
+    data = {"former-units", "licences.py", "requirements.txt"}
     scripts = [
         ROOT / ".ci/run",
         *sorted(path for path in (ROOT / "scripts").iterdir() if path.name not in data),
+        *sorted(
+            path for path in (ROOT / "debian").iterdir() if path.is_file() and path.read_text().startswith("#!/bin/")
+        ),
         ROOT / "systemd/power-cycle",
         ROOT / "systemd/power-key",
         *sorted((ROOT / "tests/lab").glob("*.sh")),

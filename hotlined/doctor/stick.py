@@ -11,7 +11,10 @@ from hotlined.doctor.scene import Scene, text_of
 from hotlined.gsm import finding, uart
 from hotlined.gsm.sticks import OLD_IDS, OLD_MODELS, Role
 
-_LET_IN = "`sudo scripts/install --uart {}` lets a UART in; ports on USB are let in by themselves."
+_LET_IN = (
+    "`sudo scripts/install --uart {0}` lets a UART in (with the Debian package: `sudo hotlined-setup --uart {0}`); "
+    "ports on USB are let in by themselves."
+)
 _CONSOLE_PORT = f"The login console has it: {uart.CONSOLE_OFF}"
 
 

@@ -173,7 +173,8 @@ def _opening_error(name: str, error: Exception) -> PortError:
     if number == errno.EPERM:  # of the service's sandbox: files that others own are EACCES
         return PortDeniedError(
             f"The service may not open the port {name}.",
-            f"Its sandbox lets in USB ports alone. For a modem on the UART: `sudo scripts/install --uart {name}`.",
+            f"Its sandbox lets in USB ports alone. For a modem on the UART: `sudo scripts/install --uart {name}` "
+            f"(with the Debian package: `sudo hotlined-setup --uart {name}`).",
         )
     if number == errno.EACCES:
         return PortDeniedError(

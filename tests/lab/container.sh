@@ -2,7 +2,8 @@
 # Boots a throw-away Debian with its own systemd, without a network, and runs a script of this checkout in it as root.
 #   container.sh SUITE SCRIPT [HOST-FOLDER:FOLDER]...
 # SUITE is trixie or bookworm, the bases of Raspberry Pi OS; SCRIPT is a path in the checkout, which is at /srv/project
-# inside; the folders are bound in. The exit code is the script's; 125 where the lab itself fails.
+# inside; the folders are bound in. The exit code is the script's; 125 where the lab itself fails. Without a script, Debian is
+# made and not booted.
 # No udev and no device units in there: machine.py has those.
 set -euo pipefail
 
@@ -11,8 +12,8 @@ die() {
   exit 125
 }
 
-suite=$1 script=$2
-shift 2
+suite=$1 script=${2:-}
+shift "$(($# < 2 ? $# : 2))"
 project=$(cd "$(dirname "$0")/../.." && pwd)
 cache=${HOTLINED_LAB:-/var/tmp/hotlined-lab}
 base=$cache/$suite
@@ -31,6 +32,7 @@ if [ "$(cat "$base/ready" 2>/dev/null)" != "$packages" ]; then
   echo "$packages" >"$base/ready"
 fi
 flock -u 9
+[ -n "$script" ] || exit 0
 
 # one run: an overlay, so that the base stays as it is
 run=$(mktemp -d "$cache/run.XXXXXX")

