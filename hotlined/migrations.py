@@ -540,6 +540,11 @@ TOPUPS = (
     "UPDATE line_state SET balance_before = balance",
 )
 
+WORDINGS = (
+    # which wording of the answer an attempt had, as a digest: it is told apart when texts are erased; NULL by hand
+    "ALTER TABLE attempts ADD COLUMN wording TEXT",
+)
+
 SCHEMA = (
     ("first", FIRST),
     ("pins", PINS),
@@ -547,6 +552,7 @@ SCHEMA = (
     ("totals", TOTALS),
     ("refusals", REFUSALS),
     ("topups", TOPUPS),
+    ("wordings", WORDINGS),
 )
 """Every migration: its name and its statements, in the order in which they are applied."""
 

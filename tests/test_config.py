@@ -56,7 +56,7 @@ def problems(text: str) -> tuple[str, ...]:
 def flatten(tree: dict[str, Any], section: str = "") -> Iterator[tuple[str, Any]]:
     """Yield the keys of a tree of sections, with their paths."""
     for name, value in tree.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict) and f"{section}{name}" not in KEYS:
             yield from flatten(value, f"{section}{name}.")
         else:
             yield f"{section}{name}", value

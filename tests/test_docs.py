@@ -261,11 +261,13 @@ def test_the_keys_that_matter_have_their_defaults() -> None:
 
 @pytest.mark.parametrize("name", ["README.md", "README.fr.md", "docs/configuration.md"])
 def test_the_configuration_that_is_shown_is_one(name: str) -> None:
-    """The configuration of six lines or so can be copied: it is fine, and its answers fit."""
-    (shown,) = blocks(TEXTS[name], "yaml")
+    """The configuration of six lines or so can be copied, and so can what is shown after it: it is fine, and fits."""
+    shown, *others = blocks(TEXTS[name], "yaml")
 
     assert parse(shown, ROOT / "config.yaml").answer.texts[0].startswith("Hey !")
     assert len(shown.splitlines()) <= 6
+    for other in others:
+        parse(other, ROOT / "config.yaml")
 
 
 def test_the_names_that_are_taken_are_named_everywhere() -> None:

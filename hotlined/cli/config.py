@@ -14,6 +14,7 @@ from hotlined.config import Config, Mode
 from hotlined.files import is_missing
 from hotlined.gsm.alphabet import plan
 from hotlined.reports.limits import worst_case
+from hotlined.reports.text import wording_in_words
 from hotlined.words.amounts import counted
 from hotlined.words.characters import replacement_in_words
 
@@ -38,8 +39,11 @@ def check(settings: Settings) -> None:
     """
     chosen = settings.config()
     print_wrapped(f"{chosen.path} is fine.")
-    for number, text in enumerate(chosen.answer.texts, 1):
-        _print_answer("The answer" if len(chosen.answer.texts) == 1 else f"Answer {number}", text, chosen)
+    for wording in chosen.answer.wordings:
+        _print_answer(wording_in_words(wording, chosen.answer), wording.text, chosen)
+    if len(chosen.answer.texts) > 1:
+        dearest = max(plan(text, chosen.answer.encoding).segments for text in chosen.answer.texts)
+        print_wrapped(f"The dearest of them takes {counted(dearest, 'segment')}: {_money(chosen, dearest)}.")
     for sentence in (_worst(chosen), *_risks(chosen)):
         print_wrapped(sentence)
 
@@ -99,6 +103,7 @@ def _risks(chosen: Config) -> Iterator[str]:
     """Yield warnings about what is allowed and may be a mistake."""
     answer, limits, worst = chosen.answer, chosen.limits, worst_case(chosen.limits)
     largest = max(plan(text, answer.encoding).segments for text in answer.texts)
+    unanswered = [country for country, _ in answer.by_country if country not in chosen.numbers.answer_countries]
     marks = next(filter(None, map(_maybe_marks, answer.texts)), None)
     risks = (
         (marks is not None, f"{' and '.join(marks or '')} stand around the text: these marks are part of the answer."),
@@ -112,6 +117,10 @@ def _risks(chosen: Config) -> Iterator[str]:
         (0 < min(worst.values()) < largest, f"limits.segments has no room for an answer of {largest} segments."),
         (limits.reserve_for_new == 100, "limits.reserve_for_new is 100%: a number is never answered again."),
         (timedelta(0) in limits.cooldown, "limits.cooldown has a 0s: only limits.per_number holds back who texts on."),
+        (
+            bool(unanswered),
+            f"answer.by_country has {', '.join(unanswered)}, numbers.answer_countries has not: nobody there gets it.",
+        ),
         (not chosen.numbers.answer_countries, "numbers.answer_countries is empty: nobody is ever answered."),
         (
             is_missing(chosen.modem.pin_file),

@@ -24,7 +24,7 @@ from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.table import table
 from hotlined.cli.typed import CONTACT_ID, COUNT, WHEN, complete_number, complete_tag, options, read_number, tag_word
 from hotlined.policy import Reason
-from hotlined.reports.contact import entry, facts, preview, rows_for_people, texts_for_people
+from hotlined.reports.contact import entry, facts, preview, rows_for_people, tell_wording, texts_for_people
 from hotlined.reports.decided import no_contact
 from hotlined.reports.typed import contacts_meant, reason
 from hotlined.states import AnswerState, ContactKind, ContactVerdict
@@ -185,6 +185,7 @@ def show(settings: Settings, /, contact_id: int, as_json: bool, pager: bool) -> 
         contact, sending = contact_log.maybe_contact(db, contact_id), sending_of(db)
         if contact:
             preview(db, config, contact)
+            tell_wording(db, config, contact)
     if contact is None:
         raise no_contact(contact_id)
     if as_json:

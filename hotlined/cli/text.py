@@ -9,10 +9,10 @@ from hotlined import config as configuration
 from hotlined.cli.group import Group
 from hotlined.cli.output import as_typed, json_line, print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
-from hotlined.config import Config
+from hotlined.config import Config, Wording
 from hotlined.errors import ConfigError, TextError
 from hotlined.gsm.alphabet import Encoding
-from hotlined.reports.text import TextCost, cost
+from hotlined.reports.text import TextCost, cost, wording_in_words
 from hotlined.words.amounts import counted
 from hotlined.words.characters import replacement_in_words
 
@@ -40,13 +40,28 @@ def check(ctx: click.Context, settings: Settings, text: str | None, as_json: boo
     Example: hotlined text check 'Hé, arrêtez !'
     """
     chosen = _terms(settings, text)
-    costs = [cost(answer, chosen) for answer in (chosen.answer.texts if text is None else (_typed(text),))]
-    for text_cost in costs:
+    wordings = chosen.answer.wordings if text is None else (Wording(_typed(text), None, 0, None, several=False),)
+    fits = True
+    for wording in wordings:
+        text_cost = cost(wording.text, chosen)
+        fits = fits and text_cost.fits
         if as_json:
-            click.echo(json_line(text_cost.document()))
-        else:
-            _print(text_cost)
-    ctx.exit(0 if all(one.fits for one in costs) else 1)
+            click.echo(json_line(text_cost.document() | _place(wording)))
+            continue
+        if len(wordings) > 1:
+            print_wrapped(f"{wording_in_words(wording, chosen.answer)}:")
+        _print(text_cost)
+    ctx.exit(0 if fits else 1)
+
+
+def _place(wording: Wording) -> dict[str, int | str | None]:
+    """Return which text it is for a script, counted from 1: which answer to a number, for which country, which variant.
+
+    One for a country is for every answer; one that was typed is none of the line's.
+    """
+    ours = wording.step is not None or wording.country is not None
+    answer = None if wording.step is None else wording.step + 1
+    return {"answer": answer, "country": wording.country, "variant": wording.variant + 1 if ours else None}
 
 
 def _terms(settings: Settings, text: str | None) -> Config:

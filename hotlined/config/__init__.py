@@ -22,6 +22,7 @@ from hotlined.config.values import (
     Mode,
     ModemConfig,
     PrivacyConfig,
+    Wording,
     format_duration,
     parse_duration,
 )
@@ -47,6 +48,7 @@ __all__ = [
     "ModemConfig",
     "PrivacyConfig",
     "Salvaged",
+    "Wording",
     "find",
     "format_duration",
     "in_force",

@@ -1,7 +1,8 @@
 """What keys owe each other: rules over the values of several."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
+from itertools import chain
 from pathlib import Path
 
 from hotlined.config.problems import quoted
@@ -10,15 +11,27 @@ from hotlined.errors import TextError
 from hotlined.gsm.alphabet import plan
 
 
-def _judge_texts(text: str | None, texts: tuple[str, ...]) -> Iterator[str]:
-    if text is None and not texts:
+def _judge_texts(text: str | None, steps: tuple[tuple[str, ...], ...]) -> Iterator[str]:
+    if text is None and not steps:
         yield "is missing, and it alone has no default"
-    if text is not None and texts:
+    if text is not None and steps:
         yield "answer.text and answer.texts are both set; keep one of them"
 
 
-def _judge_cost(text: str | None, texts: tuple[str, ...], encoding: str, max_segments: int) -> Iterator[str]:
-    for candidate in texts if text is None else (text,):
+def _judge_cost(
+    text: str | None, steps: tuple[tuple[str, ...], ...], encoding: str, max_segments: int
+) -> Iterator[str]:
+    return _judge_each(chain(*steps) if text is None else (text,), encoding, max_segments)
+
+
+def _judge_cost_by_country(
+    by_country: tuple[tuple[str, tuple[str, ...]], ...], encoding: str, max_segments: int
+) -> Iterator[str]:
+    return _judge_each(chain(*(variants for _, variants in by_country)), encoding, max_segments)
+
+
+def _judge_each(texts: Iterable[str], encoding: str, max_segments: int) -> Iterator[str]:
+    for candidate in texts:
         try:
             planned = plan(candidate, encoding)
         except TextError as error:
@@ -54,6 +67,7 @@ RULES: tuple[tuple[tuple[str, ...], Callable[..., Iterator[str]]], ...] = (
     (("modem.pin", "modem.pin_file"), _judge_pin),
     (("answer.text", "answer.texts"), _judge_texts),
     (("answer.text", "answer.texts", "answer.encoding", "answer.max_segments"), _judge_cost),
+    (("answer.by_country", "answer.encoding", "answer.max_segments"), _judge_cost_by_country),
     (("answer.delay", "answer.max_age"), _judge_delay),
     (("privacy.keep_texts", "privacy.keep_numbers"), _judge_retention),
 )

@@ -211,7 +211,7 @@ def _meant_country(text: str) -> str | None:
     return code if code != text and re.fullmatch("[A-Z]{2}", code) and _is_country(code) else None
 
 
-_COUNTRY = Kind("a country as two capitals, like BE", "[A-Z]{2}", accept=_is_country, meant=_meant_country)
+COUNTRY = Kind("a country as two capitals, like BE", "[A-Z]{2}", accept=_is_country, meant=_meant_country)
 _PATTERN = Kind(
     "a regular expression with exactly one group",
     convert=_compile,
@@ -245,6 +245,8 @@ class Shape(Enum):
     ONE = auto()
     MAYBE = auto()  # one, or null
     LIST = auto()
+    NESTED = auto()  # a list; an entry may be a list of at least one
+    BY_COUNTRY = auto()  # a section with a country for each key; a list of at least one each, one alone will do
     SERIES = auto()  # a list of at least one; one alone will do
     RANGE = auto()  # a series of one, or of two and the lesser first
 
@@ -287,7 +289,8 @@ KEYS = {
         Key("modem.calls", _choice(Calls), Calls.RING, "ring, hang_up or ignore"),
         Key("modem.ring_for", _duration("0s", "5m"), 25 * _S, "hang up after this long"),
         Key("answer.text", TEXT, None, "the answer", Shape.MAYBE),
-        Key("answer.texts", TEXT, (), "or the first answer to a number, the second, …", Shape.LIST),
+        Key("answer.texts", TEXT, (), "or the first answer to a number, the second, …", Shape.NESTED),
+        Key("answer.by_country", TEXT, (), "instead, for numbers of a country", Shape.BY_COUNTRY),
         Key("answer.encoding", _choice(AnswerEncoding), AnswerEncoding.SMART, "smart, gsm7 or ucs2"),
         Key("answer.max_segments", _whole(1, 255), 2, "a longer answer is an error"),  # TS 23.040 9.2.3.24.1
         Key("answer.delay", _duration("0s", "30d"), (30 * _M, 60 * _M), "random between", Shape.RANGE),
@@ -302,8 +305,8 @@ KEYS = {
         Key("limits.reserve_for_new", _PERCENT, 50, "of each window, for numbers never answered"),
         Key("limits.price_per_segment", _AMOUNT, Decimal("0.05"), "for figures"),
         Key("limits.currency", _CURRENCY, "EUR", "ISO 4217"),
-        Key("numbers.country", _COUNTRY, "BE", "how national numbers are read"),
-        Key("numbers.answer_countries", _COUNTRY, _COUNTRIES, "who is answered", Shape.LIST),
+        Key("numbers.country", COUNTRY, "BE", "how national numbers are read"),
+        Key("numbers.answer_countries", COUNTRY, _COUNTRIES, "who is answered", Shape.LIST),
         Key("numbers.blocked", _NUMBER, (), "never answered", Shape.LIST),
         Key("numbers.opt_out_words", _WORD, _STOP, "a text of one is a no", Shape.LIST),
         Key("credit.ussd", _USSD, None, "asks the operator for the balance", Shape.MAYBE),

@@ -36,11 +36,11 @@ def _build(values: Mapping[str, Any], path: Path) -> Config:
         return {name.rpartition(".")[2]: value for name, value in values.items() if name.rpartition(".")[0] == section}
 
     answer = of("answer")
-    text, texts, delay = answer.pop("text"), answer.pop("texts"), answer.pop("delay")
+    text, steps, delay = answer.pop("text"), answer.pop("texts"), answer.pop("delay")
     return Config(
         **of(""),
         modem=ModemConfig(**of("modem")),
-        answer=AnswerConfig(**answer, texts=texts if text is None else (text,), delay=(delay[0], delay[-1])),
+        answer=AnswerConfig(**answer, steps=steps if text is None else ((text,),), delay=(delay[0], delay[-1])),
         limits=Limits(**of("limits"), segments=Windows(**of("limits.segments"))),
         numbers=Numbers(**of("numbers")),
         credit=CreditConfig(**of("credit")),
@@ -127,8 +127,8 @@ def salvage(path: Path) -> Salvaged:
         for key in KEYS
         if any(key == place or key.startswith(f"{place}.") for place in (*meant, *lost)) or (lost == [""])
     ]
-    values = read.values | {"answer.texts": read.values["answer.texts"] or (NO_TEXT,)}
-    if values["answer.text"] is None and values["answer.texts"] == (NO_TEXT,):
+    values = read.values | {"answer.texts": read.values["answer.texts"] or ((NO_TEXT,),)}
+    if values["answer.text"] is None and values["answer.texts"] == ((NO_TEXT,),):
         unknown = [key for key in KEYS if key in {*unknown, "answer.text"}]
     elif "answer.text" in unknown:  # too long, or stated twice over: it is known all the same
         unknown.remove("answer.text")

@@ -10,7 +10,19 @@ from contextlib import suppress
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from hotlined.config.keys import ANY_HASH, GLUED_HASH, KEYS, SECTIONS, TEXT, Key, Kind, Shape, Where, nearest_key
+from hotlined.config.keys import (
+    ANY_HASH,
+    COUNTRY,
+    GLUED_HASH,
+    KEYS,
+    SECTIONS,
+    TEXT,
+    Key,
+    Kind,
+    Shape,
+    Where,
+    nearest_key,
+)
 from hotlined.config.problems import Problem, in_yaml, quoted
 from hotlined.config.syntax import is_null, name_of
 
@@ -176,25 +188,91 @@ def _no_list(key: Key, node: "Node") -> str:
     return f"{sentence}; write [{', '.join(in_yaml(key.kind.meant(entry) or entry) for entry in entries)}]"
 
 
+def _alone(key: Key, line: int, node: "Node", where: Where, place: str = "") -> tuple[list[Any], list[Problem]]:
+    """Return the value of a scalar, if it is one, and what is wrong with it, named by its place.
+
+    A mistake is reported on the line that is given, what stands behind a # on that of the end of the value.
+    """
+    if cut := next(chain(_judge_comment(key, node), _judge_quote(key, node)), ""):
+        return [], [Problem(node.end_mark.line + 1, key.path, place + cut)]
+    try:
+        return [_scalar(key.kind, node, where)], []
+    except ValueError as error:
+        return [], [Problem(line, key.path, f"{place}{error}")]
+
+
+def _scalars(key: Key, node: "Node", where: Where, name: str) -> tuple[list[Any], list[Problem]]:
+    """Return the values of a list of scalars, and what is wrong with them; `name` is what each is called."""
+    values, problems = [], []
+    for place, item in enumerate(node.value, start=1):
+        found, wrong = _alone(key, item.start_mark.line + 1, item, where, f"{name} {place}: ")
+        values += found
+        problems += wrong
+    return values, problems
+
+
+def _variants(key: Key, line: int, node: "Node", where: Where, place: str) -> tuple[tuple[Any, ...], list[Problem]]:
+    """Return the variants of one place, a list or one alone, and what is wrong with them."""
+    if node.id != "sequence":
+        values, problems = _alone(key, line, node, where, f"{place}: ")
+    elif 0 < len(node.value) <= MOST_KEYS:
+        values, problems = _scalars(key, node, where, f"{place}, variant")
+    else:
+        sentence = f"{place}: expected 1 to {MOST_KEYS} variants, got {len(node.value)}"
+        values, problems = [], [Problem(line, key.path, sentence)]
+    return tuple(values), problems
+
+
+def _convert_nested(key: Key, line: int, node: "Node", where: Where) -> tuple[Any, list[Problem]]:
+    """Return the variants of each entry of a list, and what is wrong with it."""
+    if len(node.value) > MOST_KEYS:
+        return (), [Problem(line, key.path, f"expected at most {MOST_KEYS} entries, got {len(node.value)}")]
+    found = [
+        _variants(key, item.start_mark.line + 1, item, where, f"entry {place}")
+        for place, item in enumerate(node.value, start=1)
+    ]
+    return tuple(variants for variants, _ in found), [problem for _, wrong in found for problem in wrong]
+
+
+def _convert_by_country(key: Key, line: int, node: "Node", where: Where) -> tuple[Any, list[Problem]]:
+    """Return the countries of a section with the variants of each, and what is wrong with it."""
+    if is_null(node):  # each of them is commented out
+        return (), []
+    if node.id != "mapping" or len(node.value) > MOST_KEYS:
+        got = f"one of {len(node.value)}" if node.id == "mapping" else name_of(node)
+        sentence = f'expected a section with a country for each key, like {{NL: "…", DE: ["…", "…"]}}, got {got}'
+        return (), [Problem(line, key.path, sentence)]
+    found: dict[str, tuple[Any, ...]] = {}
+    problems = []
+    for name, value in node.value:
+        here = name.start_mark.line + 1
+        try:
+            country = _scalar(COUNTRY, name, where)
+        except ValueError as error:
+            problems.append(Problem(here, key.path, str(error)))
+            continue
+        if country in found:
+            problems.append(Problem(here, key.path, f"{country} is stated twice"))
+            continue
+        found[country], wrong = _variants(key, here, value, where, country)
+        problems += wrong
+    return tuple(found.items()), problems
+
+
 def convert(key: Key, line: int, node: "Node", where: Where) -> tuple[Any, list[Problem]]:
     """Return the value of a key, and what is wrong with it."""
     if key.shape is Shape.MAYBE and is_null(node):
         return None, [Problem(line, key.path, sentence) for sentence in _judge_comment(key, node)]
+    if key.shape is Shape.BY_COUNTRY:
+        return _convert_by_country(key, line, node, where)
+    if key.shape is Shape.NESTED and node.id == "sequence":
+        return _convert_nested(key, line, node, where)
     listed = node.id == "sequence" and (
         key.shape is Shape.LIST or (key.shape in {Shape.SERIES, Shape.RANGE} and node.value)
     )
-    if key.shape is Shape.LIST and not listed:
+    if key.shape in {Shape.LIST, Shape.NESTED} and not listed:
         return (), [Problem(line, key.path, _no_list(key, node))]
-    values, problems = [], []
-    for place, item in enumerate(node.value if listed else (node,), start=1):
-        if cut := next(chain(_judge_comment(key, item), _judge_quote(key, item)), ""):
-            problems.append(Problem(item.end_mark.line + 1, key.path, f"entry {place}: {cut}" if listed else cut))
-            continue
-        try:
-            values.append(_scalar(key.kind, item, where))
-        except ValueError as error:
-            entry = Problem(item.start_mark.line + 1, key.path, f"entry {place}: {error}")
-            problems.append(entry if listed else Problem(line, key.path, str(error)))
+    values, problems = _scalars(key, node, where, "entry") if listed else _alone(key, line, node, where)
     if key.shape is Shape.RANGE and not problems and (len(values) > 2 or values[0] > values[-1]):
         typed = ", ".join(item.value for item in node.value)  # as it is known to her who wrote it
         problems.append(Problem(line, key.path, f"expected one duration, or two and the shorter first, got {typed}"))

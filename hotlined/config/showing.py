@@ -5,7 +5,7 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
-from hotlined.config.keys import ANY_HASH, KEYS, Key
+from hotlined.config.keys import ANY_HASH, KEYS, TEXT, Key, Shape
 from hotlined.config.problems import in_yaml
 from hotlined.config.values import Config
 
@@ -13,8 +13,18 @@ HIDDEN = "***"
 
 
 def _shown(key: Key, value: Any) -> str:
+    if key.shape is Shape.BY_COUNTRY:
+        return f"{{{', '.join(f'{country}: {_listed(key, variants)}' for country, variants in value)}}}"
+    if key.shape is Shape.NESTED:
+        return f"[{', '.join(_listed(key, variants) for variants in value)}]"
+    return _listed(key, value)
+
+
+def _listed(key: Key, value: Any) -> str:
+    if key.kind is TEXT and isinstance(value, tuple) and len(value) == 1:
+        return _listed(key, value[0])
     if isinstance(value, tuple):
-        return f"[{', '.join(_shown(key, item) for item in value)}]"
+        return f"[{', '.join(_listed(key, item) for item in value)}]"
     if value is None:
         return "null"
     written = in_yaml(HIDDEN if key.secret else key.kind.format(value))
@@ -38,11 +48,10 @@ def in_force(config: Config) -> str:
 
 
 def _yaml(config: Config, lines: list[str], keys: Iterable[Key], remark: Callable[[Key], str]) -> str:
-    texts = config.answer.texts
-    texts_by_key = {
-        "answer.text": texts[0] if len(texts) == 1 else None,
-        "answer.texts": () if len(texts) == 1 else texts,
-    }
+    steps = config.answer.steps
+    (text, *_), *others = steps
+    single = len(steps[0]) == 1 and not others
+    texts_by_key = {"answer.text": text if single else None, "answer.texts": () if single else steps}
     opened: tuple[str, ...] = ()
     for key in keys:
         *sections, name = key.path.split(".")

@@ -96,19 +96,61 @@ class ModemConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class AnswerConfig:
-    """The answer: its texts (the first answer to a number, the second, …; the last repeats) and its times."""
+class Wording:
+    """One text of the answer and its place, each counted from 0: of which answer to a number it is which variant.
 
-    texts: tuple[str, ...]
+    One for a country is for every answer to its numbers: `step` is None then. `several` tells whether there are others.
+    """
+
+    text: str
+    step: int | None
+    variant: int
+    country: str | None
+    several: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerConfig:
+    """The answer: its texts and its times.
+
+    `steps` are the first answer to a number, the second, …; the last repeats. Each has its variants, of which one is
+    drawn. `by_country` has the variants for numbers of a country, whichever answer it is.
+    """
+
+    steps: tuple[tuple[str, ...], ...]
+    by_country: tuple[tuple[str, tuple[str, ...]], ...]
     encoding: AnswerEncoding
     max_segments: int
     delay: tuple[timedelta, timedelta]
     max_age: timedelta
     validity: timedelta
 
-    def text_after(self, answers: int) -> str:
-        """Return the text for a number that was answered so often before."""
-        return self.texts[min(answers, len(self.texts) - 1)]
+    @property
+    def wordings(self) -> tuple[Wording, ...]:
+        """All texts with their places, those for countries last."""
+        places = [(step, None, variants) for step, variants in enumerate(self.steps)]
+        countries = [(None, country, variants) for country, variants in self.by_country]
+        return tuple(
+            Wording(text, step, variant, country, len(variants) > 1)
+            for step, country, variants in (*places, *countries)
+            for variant, text in enumerate(variants)
+        )
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """All texts."""
+        return tuple(wording.text for wording in self.wordings)
+
+    def choices(self, answers: int, country: str | None) -> tuple[Wording, ...]:
+        """Return the variants for a number of a country that was answered so often before."""
+        step = None if country in dict(self.by_country) else min(answers, len(self.steps) - 1)
+        place = (step, country if step is None else None)
+        return tuple(wording for wording in self.wordings if (wording.step, wording.country) == place)
+
+    def choose(self, answers: int, country: str | None, draw: int) -> Wording:
+        """Return the variant that a random number draws for a number of a country."""
+        choices = self.choices(answers, country)
+        return choices[draw % len(choices)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ out with all others.
 """
 
 import logging
+import secrets
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -104,9 +105,10 @@ class Requests:
         self._refuse(request, queued.waiting_for if isinstance(queued, policy.Wait) else queued.reason)
 
     def _plan(self, request: Request, recipient: str) -> alphabet.Plan:
-        """Return the text of a request, split: what a person wrote, or the line's first answer."""
+        """Return the text of a request, split: what a person wrote, or a variant of the line's first answer."""
         if request.verb == "try":
-            return self._sender.compose(0, self._identify(recipient).country, 0).plan
+            draw = secrets.randbelow(answers.DRAWS)
+            return self._sender.compose(0, self._identify(recipient).country, draw).plan
         return alphabet.plan(request.arguments["text"], self._line.config.answer.encoding)
 
     def _maybe_reason(self, number: str) -> Reason | Refusal | None:

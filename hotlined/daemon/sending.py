@@ -259,10 +259,10 @@ class Sender:
         )
 
     def compose(self, step: int, country: str | None, draw: int) -> gate.Composition:
-        """Choose the text for an answer; today there is one for each step."""
-        del country, draw
+        """Choose the text for an answer: the variant that its random number draws, at its step or for its country."""
         answer = self.line.config.answer
-        composition = gate.Composition(_plan(answer.text_after(step), answer.encoding))
+        wording = answer.choose(step, country, draw)
+        composition = gate.Composition(_plan(wording.text, answer.encoding), step, wording.variant, wording.country)
         if self._texts is not None:
             self._texts.add(composition.plan.text)
         return composition

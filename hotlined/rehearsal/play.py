@@ -6,8 +6,9 @@ cancelled up to ten minutes late.
 
 import math
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import timedelta
+from operator import attrgetter
 
 from hotlined import policy
 from hotlined.clock import Now
@@ -28,11 +29,12 @@ TICK_SECONDS = 1.0  # nothing that waits is looked at more often, as in the daem
 class VirtualSender:
     """Sends answers in virtual time as the daemon does in real time, to a network that takes every segment."""
 
-    def __init__(self, db: Database, config: Config, rules: policy.Rules, plans: Sequence[Plan]) -> None:
+    def __init__(self, db: Database, config: Config, rules: policy.Rules) -> None:
         self._db = db
         self._interval = config.modem.send_interval.total_seconds()
         self._rules = rules
-        self._plans = plans
+        self._answer = config.answer
+        self._plans = {text: plan(text, config.answer.encoding) for text in config.answer.texts}
         self._look_at = math.inf
         self._free_at = 0.0
         self._waits: dict[Share, float] = {}
@@ -75,12 +77,14 @@ class VirtualSender:
             self.expect(max(at, due), share)
         return self._look_at
 
-    def _compose(self, step: int, _country: str | None, _draw: int) -> gate.Composition:
-        return gate.Composition(self._plans[min(step, len(self._plans) - 1)])
+    def _compose(self, step: int, country: str | None, _draw: int) -> gate.Composition:
+        """Choose the dearest variant: the worst that can happen, and the same at every run."""
+        choices = (self._plans[wording.text] for wording in self._answer.choices(step, country))
+        return gate.Composition(max(choices, key=attrgetter("segments")), step)
 
     def _room_at(self, now: Now, share: Share) -> float:
         """Return when a share that waits is looked at again: when every window has room, or before."""
-        segments = max(planned.segments for planned in self._plans)
+        segments = max(planned.segments for planned in self._plans.values())
         occupied = windows.occupancy(self._db, now, shadow=False)
         room = max(
             occupied.room_at(name, segments, self._rules.limits, now.limit, known=share is Share.KNOWN)
@@ -102,7 +106,7 @@ def play(
     `rules` are those of the line; without them, those of the configuration alone.
     """
     rules = rules or config.rules()
-    sender = VirtualSender(db, config, rules, [plan(text, config.answer.encoding) for text in config.answer.texts])
+    sender = VirtualSender(db, config, rules)
     shortest, longest = (delay.total_seconds() for delay in config.answer.delay)
     end = 0.0
     for arrival in arrivals:

@@ -7,13 +7,14 @@ from typing import Any
 from hotlined.config import Config, Mode
 from hotlined.gsm.alphabet import plan
 from hotlined.states import AnswerState, ContactKind, SegmentState
-from hotlined.store import attempts
+from hotlined.store import attempts, wordings
 from hotlined.store import log as contact_log
 from hotlined.store.database import Database
 from hotlined.store.line import FREE, Sending, sending_of
 from hotlined.words.amounts import counted
 from hotlined.words.reasons import SEGMENT_STATES, VERDICTS, answer_in_words, briefly, reason_in_words
 from hotlined.words.times import maybe_moment, moment
+from hotlined.words.wordings import place_in_words
 
 Contact = dict[str, Any]
 """An object of `log --json`."""
@@ -47,9 +48,33 @@ def preview(db: Database, config: Config, contact: dict[str, Any]) -> None:
     answer["composed"] = answer["encoding"] is not None
     if answer["composed"] or answer["state"] != AnswerState.QUEUED:
         return
-    history = attempts.history_of(db, contact["originator"], shadow=config.mode is Mode.SHADOW, without=answer["id"])
-    planned = plan(config.answer.text_after(history.answers), config.answer.encoding)
+    answers, country, draw = _chosen_by(db, config, contact)
+    planned = plan(config.answer.choose(answers, country, draw).text, config.answer.encoding)
     answer |= {"text": planned.text, "encoding": planned.encoding.value, "segments": planned.segments}
+
+
+def tell_wording(db: Database, config: Config, contact: dict[str, Any]) -> None:
+    """Say of an answer which of the line's texts it has or would have, counted from 1, as `wording`.
+
+    None where the line has one text alone, and for an answer that ended before it had any.
+    """
+    if (answer := contact["answer"]) is None:
+        return
+    place = wordings.maybe_place(db, answer["id"])
+    if place is None and answer["state"] == AnswerState.QUEUED:
+        answers, country, draw = _chosen_by(db, config, contact)
+        chosen = config.answer.choose(answers, country, draw)
+        place = wordings.Place(answers, chosen.variant, chosen.country)
+    answer["wording"] = None
+    if place and (len(config.answer.texts) > 1 or place.variant or place.country):
+        answer["wording"] = {"answer": place.step + 1, "variant": place.variant + 1, "country": place.country}
+
+
+def _chosen_by(db: Database, config: Config, contact: dict[str, Any]) -> tuple[int, str | None, int]:
+    """Return by what an answer is composed: earlier answers to the number, its country, the random draw."""
+    answer_id, shadow = contact["answer"]["id"], config.mode is Mode.SHADOW
+    history = attempts.history_of(db, contact["originator"], shadow=shadow, without=answer_id)
+    return history.answers, *wordings.chosen_by(db, answer_id)
 
 
 def rows_for_people(db: Database, rows: Iterable[Row], known: Sending | None = None) -> Iterator[Contact]:
@@ -128,6 +153,8 @@ def _answer_facts(answer: dict[str, Any], sending: Sending) -> Iterator[tuple[st
     yield "answer", f"{answer['id']}: {answer_in_words(answer, sending.state)}"
     yield "  because", reason_in_words(answer["reason"])
     yield "  text", answer["text"]
+    if wording := answer.get("wording"):
+        yield "  which", place_in_words(wording["answer"] - 1, wording["variant"] - 1, wording["country"])
     if answer["segments"]:
         tense = "sent" if answer["composed"] else "sent; by the configuration in force"
         yield "  segments", f"{answer['segments_sent']} of {answer['segments']} {tense}, in {answer['encoding']}"

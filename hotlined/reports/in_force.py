@@ -94,7 +94,7 @@ def _sendable(config: Config) -> Config:
         for text in config.answer.texts:
             plan(text, config.answer.encoding)
     except TextError:
-        return replace(config, answer=replace(config.answer, texts=(configuration.NO_TEXT,)))
+        return replace(config, answer=replace(config.answer, steps=((configuration.NO_TEXT,),), by_country=()))
     return config
 
 

@@ -70,7 +70,7 @@ class AnswerCost:
 
 @dataclass(frozen=True, slots=True)
 class LimitsReport:
-    """What `limits --json` prints; `answers` are the first to a number, the second and so on.
+    """What `limits --json` prints; `answers` are the first to a number, the second and so on, the dearest of each.
 
     `held` is all that keeps answers back, whatever room there is. `waits` are all answers that wait, and the first of
     them goes in `first_in_seconds`; None where nobody can say.
@@ -119,7 +119,7 @@ def report_limits(config: Config, unknown: tuple[str, ...] = ()) -> LimitsReport
 
 def _report(config: Config) -> LimitsReport:
     limits = config.limits
-    segments = [plan(text, config.answer.encoding).segments for text in config.answer.texts]
+    segments = longest_by_step(config)
     spent, view, holds = _look(config)
     new = view.outlook(segments[0], known=False)
     known = view.outlook(sizes(config)[Share.KNOWN], known=True)
@@ -186,9 +186,23 @@ def worst_case(limits: policy.Limits) -> dict[str, int]:
     }
 
 
+def longest(config: Config, answers: int, country: str | None) -> int:
+    """Return the segments of the longest text that a number of a country may get, which had so many answers before."""
+    choices = config.answer.choices(answers, country)
+    return max(plan(wording.text, config.answer.encoding).segments for wording in choices)
+
+
+def longest_by_step(config: Config) -> list[int]:
+    """Return the segments of the first answer, the second and so on, whichever country that is answered it goes to."""
+    countries = (None, *config.numbers.answer_countries)
+    return [
+        max(longest(config, answers, country) for country in countries) for answers in range(len(config.answer.steps))
+    ]
+
+
 def sizes(config: Config) -> dict[Share, int]:
-    """Return the segments of an answer that is not composed yet; for a known number, the longest that it may get."""
-    segments = [plan(text, config.answer.encoding).segments for text in config.answer.texts]
+    """Return the segments of an answer that is not composed yet, by its share: the longest that it may be."""
+    segments = longest_by_step(config)
     return {Share.NEW: segments[0], Share.KNOWN: max(segments[1:] or segments)}
 
 

@@ -10,14 +10,14 @@ from typing import Any
 
 from hotlined import policy
 from hotlined.clock import Now, rfc3339
-from hotlined.config import Config, Mode
+from hotlined.config import Config, Mode, Wording
 from hotlined.errors import UsageError
 from hotlined.gsm.address import Address, Identity, Ton, identify, parse_number
-from hotlined.gsm.alphabet import plan
 from hotlined.policy import Reason
-from hotlined.reports.limits import look_ahead
+from hotlined.reports.limits import longest, look_ahead
 from hotlined.reports.line import holds_of
 from hotlined.reports.rules import rules_of
+from hotlined.reports.text import wording_in_words
 from hotlined.states import AnswerState, ContactKind, HoldReason, SendingState
 from hotlined.store import attempts, correspondents, log, pseudonyms
 from hotlined.store.correspondents import Correspondent, Order
@@ -48,7 +48,10 @@ class NumberOutlook:
 
 @dataclass(frozen=True, slots=True)
 class NumberReport:
-    """Everything that is known of one number; `queued` is the answer that waits for it or is being sent, if any."""
+    """Everything that is known of one number; `queued` is the answer that waits for it or is being sent, if any.
+
+    `texts` are those of which it would get one next.
+    """
 
     originator: str
     identity: Identity
@@ -56,6 +59,7 @@ class NumberReport:
     outlook: NumberOutlook
     holds: tuple[Sending, ...]
     queued: Mapping[str, Any] | None
+    texts: tuple[Wording, ...]
 
 
 def report_number(db: Database, config: Config, text: str, now: Now) -> NumberReport:
@@ -71,7 +75,9 @@ def report_number(db: Database, config: Config, text: str, now: Now) -> NumberRe
     if outlook.reason is Reason.PENDING:
         where = log.Filter(originator=originator, states=(AnswerState.QUEUED, AnswerState.SENDING))
         queued = next((contact["answer"] for contact in log.entries(db, where, 1)), None)
-    return NumberReport(originator, identity, _together(entries, originator, config), outlook, holds, queued)
+    answers = attempts.history_of(db, originator, shadow=config.mode is Mode.SHADOW).answers
+    texts = config.answer.choices(answers, identity.country)
+    return NumberReport(originator, identity, _together(entries, originator, config), outlook, holds, queued, texts)
 
 
 def _outlook(db: Database, config: Config, identity: Identity, now: Now, sending: Sending) -> NumberOutlook:
@@ -80,7 +86,7 @@ def _outlook(db: Database, config: Config, identity: Identity, now: Now, sending
     rules = rules_of(db, config, sim_changed=sending.reason is HoldReason.SIM_CHANGED)
     history = attempts.history_of(db, identity.originator, shadow=shadow)
     verdict = policy.judge(policy.Contact(ContactKind.TEXT, identity, timedelta(0)), history, rules, now.limit)
-    segments = plan(config.answer.text_after(history.answers), config.answer.encoding).segments
+    segments = longest(config, history.answers, identity.country)
     known = history.answers > 0
     room = look_ahead(db, config, now).outlook(segments, known=known)
     windows = {name: None if at is None else at - now.limit for name, at in room.windows.items()}
@@ -150,6 +156,8 @@ def facts(report: NumberReport, config: Config, now: Now) -> Iterator[tuple[str,
     yield "  because", REASONS[outlook.reason]
     yield "  waiting", _ahead_in_words(outlook)
     yield "  room", _room_in_words(outlook.windows)
+    if len(config.answer.texts) > 1 and not queued and outlook.in_seconds is not None:
+        yield from (("would get", f"{wording_in_words(each, config.answer)}: {each.text}") for each in report.texts)
     for hold in report.holds:
         yield "  held back", " ".join(hold_in_words(hold.state, hold.reason, hold.by))
 

@@ -1,11 +1,12 @@
-"""What a text costs on the air, and which of its characters force UCS-2."""
+"""What a text costs on the air, which of its characters force UCS-2, and which of the line's texts it is."""
 
 import unicodedata
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from hotlined.config import Config
+from hotlined.config import AnswerConfig, Config, Wording
 from hotlined.gsm.alphabet import Encoding, Plan, Replacement, plan
+from hotlined.words.wordings import place_in_words
 
 _UNIT_OCTETS = {Encoding.GSM7: 1, Encoding.UCS2: 2}  # of a body, for one septet or one UCS-2 unit
 
@@ -62,6 +63,17 @@ def cost(text: str, config: Config) -> TextCost:
         replaced=planned.replaced,
         forcing=tuple(_forcing(character, text, config) for character in planned.forcing),
         segments_without_forcing=_without(text, planned.forcing, config).segments,
+    )
+
+
+def wording_in_words(wording: Wording, answer: AnswerConfig) -> str:
+    """Name a text of a configuration by its place."""
+    return place_in_words(
+        wording.step,
+        wording.variant,
+        wording.country,
+        only_step=len(answer.steps) == 1,
+        several=wording.several,
     )
 
 

@@ -6,7 +6,7 @@ What passes is on the disk as being submitted before the modem hears of it (`lif
 import random
 import sqlite3
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from hotlined import breaker, policy
@@ -16,7 +16,7 @@ from hotlined.gsm.address import Identity, LineType
 from hotlined.gsm.alphabet import Plan, plan
 from hotlined.policy import Reason, Share, WaitingFor
 from hotlined.states import OPEN, AnswerState, ContactKind, SegmentState
-from hotlined.store import attempts, lifecycle, windows
+from hotlined.store import attempts, lifecycle, windows, wordings
 from hotlined.store.correspondents import identity_of
 from hotlined.store.database import Database
 from hotlined.store.lifecycle import latest_attempt, move, move_rest, move_segment
@@ -41,9 +41,13 @@ class Begun:
 
 @dataclass(frozen=True, slots=True)
 class Composition:
-    """A text for an answer, and how it was chosen."""
+    """A text for an answer, and how it was chosen: of which answer to the number it is which variant, from 0 on.
+
+    `country` is None where it is not one for the numbers of a country.
+    """
 
     plan: Plan
+    step: int = 0
     variant: int = 0
     country: str | None = None
 
@@ -97,7 +101,7 @@ def begin(
             # it would take the place of another share's head: it has its turn where the windows will count it
             db.execute("UPDATE answers SET share = ? WHERE id = ?", share, answer_id)
             return Refiled(share), None
-        composed = None if attempt else _compose(answer, history, compose)
+        composed = None if attempt else _compose(db, answer, history, compose)
         asked = _question(answer, attempt, composed.plan.segments if composed else 0, now, known=known)
         hold = _hold(db, answer, attempt, trial or shadow)
         verdict = _ask(db, asked, history, rules, now, hold, shadow=shadow)
@@ -106,7 +110,7 @@ def begin(
         if not isinstance(verdict, policy.Pass):
             return verdict, None
         if composed:
-            _begin_attempt(db, answer, composed, history.answers, encode, now, verdict, shadow=shadow)
+            _begin_attempt(db, answer, composed, encode, now, verdict, shadow=shadow)
         elif attempt:
             lifecycle.resume_attempt(db, attempt["id"])
         if trial and not shadow:
@@ -244,17 +248,21 @@ def _open_attempt(db: Database, answer_id: int) -> sqlite3.Row | None:
     )
 
 
-def _compose(answer: sqlite3.Row, history: policy.History, compose: Compose) -> Composition:
-    if answer["text"] is not None:
-        return Composition(plan(answer["text"], answer["encoding"]))
-    return compose(history.answers, answer["country"], answer["draw"])
+def _compose(db: Database, answer: sqlite3.Row, history: policy.History, compose: Compose) -> Composition:
+    """Return the stored text as it was chosen for the attempt before, or else the one that is chosen now."""
+    if answer["text"] is None:
+        return replace(compose(history.answers, answer["country"], answer["draw"]), step=history.answers)
+    before = db.one(
+        "SELECT step, variant, country FROM attempts WHERE answer_id = ? ORDER BY id DESC LIMIT 1", answer["id"]
+    )
+    place = dict(before) if before else {"step": history.answers}
+    return Composition(plan(answer["text"], answer["encoding"]), **place)
 
 
 def _begin_attempt(
     db: Database,
     answer: sqlite3.Row,
     composed: Composition,
-    step: int,
     encode: Encode,
     now: Now,
     passed: policy.Pass,
@@ -275,9 +283,10 @@ def _begin_attempt(
         answer_id=answer["id"],
         begun_at=now.rfc3339,
         begun_limit=now.limit,
-        step=step,
+        step=composed.step,
         variant=composed.variant,
         country=composed.country,
+        wording=None if answer["by_hand"] else wordings.digest(composed.plan.text),
         asked_by=answer["asked_by"],
         share=Share.KNOWN if passed.known else Share.NEW,
         trial=0,

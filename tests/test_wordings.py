@@ -1,0 +1,253 @@
+"""Which of the line's texts an answer is: variants, texts for countries, and what stands of it afterwards."""
+
+import json
+import re
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from conftest import ANSWERS, Line, wait_until
+from filled import KEVIN, Filled
+
+from hotlined.config import in_force, parse, show
+from hotlined.errors import ConfigError
+
+FILE = Path("/somewhere/config.yaml")
+PAUL, GRETA = "+32470222222", "+4915112345678"
+ONE, TWO, THREE = "Non, c'est non.", "Quand on te dit non, c'est non.", "Het is nee."
+
+
+def reads(text: str) -> Any:
+    """Read a section `answer`."""
+    return parse(f"answer:\n{text}", FILE).answer
+
+
+def problems(text: str) -> tuple[str, ...]:
+    """Return what is wrong with a section `answer`."""
+    with pytest.raises(ConfigError) as caught:
+        reads(text)
+    return tuple(problem.removeprefix(f"{FILE}:") for problem in caught.value.problems)
+
+
+# the configuration
+
+
+def test_an_entry_of_texts_may_be_a_list_of_variants() -> None:
+    """One text, a list of variants, and again one: each answer to a number has its own."""
+    answer = reads("  texts: [one, [two, ' or two '], three]\n")
+    assert answer.steps == (("one",), ("two", "or two"), ("three",))
+    assert [answer.choose(1, "BE", draw).text for draw in (0, 1, 2, 3)] == ["two", "or two", "two", "or two"]
+    assert [answer.choose(step, "BE", 5).text for step in (0, 2, 9)] == ["one", "three", "three"]
+
+
+def test_a_country_has_its_own_texts_at_every_step() -> None:
+    """By country goes before the step; `NO` is Norway, and what is commented out is nothing."""
+    answer = reads("  texts: [one, two]\n  by_country:\n    NO: nei\n    DE: [eins, zwei]\n")
+    assert {answer.choose(step, "NO", 1).text for step in range(4)} == {"nei"}
+    assert [answer.choose(step, "DE", draw).text for step in (0, 3) for draw in (0, 1)] == ["eins", "zwei"] * 2
+    assert [answer.choose(step, country, 0).text for step, country in ((0, "BE"), (1, None))] == ["one", "two"]
+    assert reads("  text: one\n  by_country:\n    # NL: twee\n").by_country == ()
+
+
+@pytest.mark.parametrize(
+    ("section", "found"),
+    [
+        ("  texts:\n  - one\n  - []\n", ["4: answer.texts: entry 2: expected 1 to 100 variants, got 0"]),
+        (
+            "  texts:\n  - one\n  - - two\n    - ''\n",
+            ["5: answer.texts: entry 2, variant 2: expected a text that is not blank, got ''"],
+        ),
+        (
+            "  texts:\n  - - two\n    - le #1\n",
+            ["4: answer.texts: entry 1, variant 2: ends at the #, and what follows ('#1') "],
+        ),
+        ("  texts:\n  - [[one]]\n",
+         ["3: answer.texts: entry 1, variant 1: expected a text that is not blank, got a list"]),
+        (
+            "  text: one\n  by_country: twee\n",
+            ["3: answer.by_country: expected a section with a country for each key, like {NL: "],
+        ),
+        (
+            "  text: one\n  by_country:\n    uk: no\n    Pays-Bas: nee\n    XX: x\n",
+            [
+                "4: answer.by_country: expected a country as two capitals, like BE, got 'uk'; is GB meant?",
+                "5: answer.by_country: expected a country as two capitals, like BE, got 'Pays-Bas'; is NL meant?",
+                "6: answer.by_country: expected a country as two capitals, like BE, got 'XX'",
+            ],
+        ),
+        ("  text: one\n  by_country:\n    NL: nee\n    NL: neen\n", ["5: answer.by_country: NL is stated twice"]),
+        ("  text: one\n  by_country:\n    NL:\n", ["4: answer.by_country: NL: expected a text that"]),
+        (
+            "  text: one\n  max_segments: 1\n  by_country:\n    NL: [nee, 'nee 💥" + "!" * 80 + "']\n",
+            ["4: answer.by_country: 'nee 💥" + "!" * 34 + "…' has 85 characters; 1 segment holds 70 in ucs2, "],
+        ),
+    ],
+)  # fmt: skip
+def test_mistakes_are_named_with_their_line(section: str, found: list[str]) -> None:
+    """Each problem has its line, its entry and variant, and what was most likely meant."""
+    got = problems(section)
+    assert [problem[: len(begin)] for problem, begin in zip(got, found, strict=True)] == found
+
+
+def test_each_variant_is_held_to_the_most_segments() -> None:
+    """A long one is an error wherever it stands."""
+    long = "x" * 400
+    assert len(problems(f"  texts: [one, [two, {long}]]\n")) == 1
+    assert len(problems(f"  texts: [one]\n  by_country: {{NL: {long}}}\n")) == 1
+
+
+def test_a_small_file_cannot_ask_for_a_million_texts() -> None:
+    """A list that an alias repeats is counted each time."""
+    shared = ", ".join(["x"] * 101)
+    assert "expected 1 to 100 variants, got 101" in problems(f"  texts: [&a [{shared}]]\n")[0]
+    assert "expected at most 100 entries" in problems(f"  texts: [&a [x, y], {', '.join(['*a'] * 100)}]\n")[0]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"texts": [["a", "b"]]},
+        {"texts": ["a", ["b", "c: d"]], "by_country": {"NL": "e", "DE": ["f", 'g "#" h']}},
+        {"text": "a", "by_country": {"NO": ["nei", "null"]}},
+    ],
+)
+def test_what_is_shown_and_handed_on_is_what_is_in_force(answer: dict[str, Any]) -> None:
+    """`config show` and the daemon's status file write variants and countries so that they are read again."""
+    config = parse(yaml.safe_dump({"answer": answer}), FILE)
+    assert parse(show(config), FILE) == config
+    assert parse(in_force(config), FILE).answer == config.answer
+    assert all(text in show(config) for text in ("by_country", "texts"))
+
+
+# what people see before anything is sent
+
+
+@pytest.fixture
+def choosy(tmp_path: Path) -> Iterator[Filled]:
+    """Give a line with two variants of its first answer, a second one, and another text for one country."""
+    answer = {"texts": [[ONE, "Non! " * 36], TWO], "by_country": {"NL": THREE, "GB": "No."}, "delay": "30m"}
+    filled = Filled(tmp_path, answer=answer)
+    yield filled
+    filled.db.close()
+
+
+def test_config_check_shows_each_text_the_dearest_and_a_country_that_is_not_answered(choosy: Filled) -> None:
+    """Every text is priced, and so is the dearest; a text that nobody can get is a warning."""
+    said = choosy.run("config", "check").output
+    heads = re.findall(r"^(.*) takes (\d) segments?", said, re.MULTILINE)
+    assert heads == [
+        ("Answer 1, variant 1", "1"), ("Answer 1, variant 2", "2"), ("Answer 2", "1"), ("The answer for NL", "1"),
+        ("The answer for GB", "1"), ("The dearest of them", "2"),
+    ]  # fmt: skip
+    assert "Careful: answer.by_country has GB, numbers.answer_countries has not: nobody there gets it." in said
+
+
+def test_limits_count_with_the_dearest_variant(choosy: Filled) -> None:
+    """What an answer costs at worst is what the dearest variant costs, whatever is drawn."""
+    report = json.loads(choosy.run("limits", "--json").output)
+    assert [answer["segments"] for answer in report["answers"]] == [2, 1]
+    assert report["worst"]["hour"]["first_contacts"] == 30
+
+
+def test_text_check_says_which_text_each_is(choosy: Filled) -> None:
+    """People read a place, scripts its numbers from 1 on."""
+    assert "Answer 1, variant 2:" in choosy.run("text", "check").output
+    places = [json.loads(line) for line in choosy.run("text", "check", "--json").output.splitlines()]
+    assert [(each["answer"], each["variant"], each["country"]) for each in places] == [
+        (1, 1, None), (1, 2, None), (2, 1, None), (None, 1, "NL"), (None, 1, "GB"),
+    ]  # fmt: skip
+    (typed,) = map(json.loads, choosy.run("text", "check", "--json", "Non").output.splitlines())
+    assert (typed["answer"], typed["variant"], typed["country"]) == (None, None, None)
+
+
+def test_number_says_what_it_would_get(choosy: Filled) -> None:
+    """Of the variants one, or the text for its country."""
+    said = choosy.run("number", KEVIN).output
+    assert f"would get      Answer 1, variant 1: {ONE}" in said
+    assert "would get      Answer 1, variant 2: Non!" in said
+    assert f"would get      The answer for NL: {THREE}" in choosy.run("number", "+31612345678").output
+
+
+def test_simulate_spends_what_the_dearest_variant_costs(choosy: Filled) -> None:
+    """The same seed gives the same result, and it is the worst one."""
+    asked = ("simulate", "--json", "--messages", "40", "--numbers", "1", "--new", "100%", "--hours", "1")
+    first, second = (json.loads(choosy.run(*asked).output) for _ in range(2))
+    assert first == second
+    assert first["segments"] == 2 * sum(first["fates"]["answered"].values()) > 0
+
+
+def test_the_loop_guard_knows_every_text(choosy: Filled) -> None:
+    """A text for a country, or a variant that was not drawn, is our own answer when it comes back."""
+    rules = parse(choosy.config.read_text(), choosy.config).rules()
+    assert len(rules.our_texts) == 5
+
+
+# what is sent
+
+
+def given(line: Line) -> list[tuple[str, str]]:
+    """Return to whom which text went."""
+    return [(sent["recipient"], sent["text"]) for sent in line.submitted()]
+
+
+def test_one_of_the_variants_goes_to_each_number_and_a_countrys_text_to_its_numbers(line: Line) -> None:
+    """Every variant is drawn sooner or later; the attempt has the place and the digest of what it sent."""
+    line.configure(answer={"text": None, "texts": [[ONE, TWO]], "by_country": {"DE": THREE}})
+    line.start()
+    numbers = [f"+3247012{number:04}" for number in range(24)]
+    for number in (*numbers, GRETA):
+        line.sim.do("deliver", from_=number, text="coucou")
+    wait_until(lambda: len(given(line)) == len(numbers) + 1, "every answer")
+    wait_until(line.settled)
+    sent = dict(given(line))
+    assert sent.pop(GRETA) == THREE
+    assert set(sent.values()) == {ONE, TWO}  # one alone: once in 2**23 runs
+    stored = line.rows(
+        "SELECT a.recipient, a.text, t.step, t.variant, t.country, t.wording FROM answers a"
+        " JOIN attempts t ON t.answer_id = a.id"
+    )
+    assert {(row[0], row[1]) for row in stored} == {*sent.items(), (GRETA, THREE)}
+    assert {row[1:5] for row in stored} == {(ONE, 0, 0, None), (TWO, 0, 1, None), (THREE, 0, 0, "DE")}
+    assert len({row[5] for row in stored}) == 3
+    shown = {row["originator"]: row["id"] for row in line.log()}
+    assert json.loads(line.cli("show", str(shown[GRETA]), "--json"))["answer"]["wording"] == {
+        "answer": 1, "variant": 1, "country": "DE",
+    }  # fmt: skip
+    assert "which        The answer for DE, variant 1" in line.cli("show", str(shown[GRETA]))
+
+
+def test_what_waits_is_drawn_anew_from_fewer_variants_and_what_was_composed_is_sent_as_it_was(line: Line) -> None:
+    """A reload that takes variants away leaves no answer without a text; requeue sends the stored one at its place."""
+    line.sim.do("fault", kind="error_after_submit", cms=500, count=1)
+    line.configure(answer={"text": None, "texts": [[ONE, TWO]], "by_country": {"DE": [TWO, THREE]}})
+    line.start()
+    line.wait_state("ready")
+    line.cli("pause")
+    line.sim.do("deliver", from_=GRETA, text="hallo")
+    wait_until(lambda: line.count("SELECT count(*) FROM answers"))
+    assert json.loads(line.cli("show", "1", "--json"))["answer"]["text"] in (TWO, THREE)
+    reload(line, "Nee.", answer={"texts": [ONE], "by_country": {"DE": ["Nein.", "Nee."]}})
+    promised = json.loads(line.cli("show", "1", "--json"))["answer"]
+    line.cli("resume")
+    wait_until(lambda: line.rows(ANSWERS)[0][0] == "unconfirmed", "the answer without a result")
+    first = line.rows(PLACES)
+    reload(line, "Autre", answer={"texts": ["Autre chose."], "by_country": {}})
+    line.cli("requeue", "1")
+    wait_until(lambda: line.rows(ANSWERS)[0][0] == "sent", "the answer again")
+    assert given(line) == [(GRETA, promised["text"])] * 2
+    assert line.rows(PLACES) == first * 2
+    assert first[0][:3] == (0, promised["wording"]["variant"] - 1, "DE")
+
+
+PLACES = "SELECT step, variant, country, wording FROM attempts ORDER BY id"
+
+
+def reload(line: Line, text: str, **sections: Any) -> None:
+    """Let the daemon read the configuration again, until it has a text in force."""
+    line.configure(**sections)
+    assert line.daemon
+    line.daemon.send_signal(signal.SIGHUP)
+    wait_until(lambda: text in line.status()["in_force"], "the reload")
