@@ -126,7 +126,7 @@ def test_imports_go_down_only(path: Path) -> None:
     assert {room_of(name) for name in imported(path)} <= allowed
 
 
-TOOLS = {"contacts", "group", "output", "pager", "service", "settings", "table", "typed"}
+TOOLS = {"contacts", "editor", "group", "output", "pager", "service", "settings", "table", "typed"}
 
 
 def test_the_command_line_has_two_floors() -> None:
@@ -302,7 +302,19 @@ DAEMON = (
     *("watch", "line", "recovery", "starting", "connection", "credit", "breaking", "calls", "receiving", "sending"),
     *("requesting", "status", "waiting", "loop", "__init__"),
 )
-CONFIG = ("problems", "values", "keys", "syntax", "reading", "judging", "loading", "runtime", "showing", "__init__")
+CONFIG = (
+    "problems",
+    "values",
+    "keys",
+    "syntax",
+    "reading",
+    "judging",
+    "loading",
+    "runtime",
+    "showing",
+    "editing",
+    "__init__",
+)
 """The modules of these rooms, each of which may import those before it."""
 
 

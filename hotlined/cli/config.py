@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
-from decimal import Decimal
 
 import click
 
@@ -13,10 +12,9 @@ from hotlined.cli.settings import Settings, pass_settings
 from hotlined.config import Config, Mode
 from hotlined.files import is_missing
 from hotlined.gsm.alphabet import plan
-from hotlined.reports.limits import worst_case
-from hotlined.reports.text import wording_in_words
-from hotlined.words.amounts import counted
-from hotlined.words.characters import replacement_in_words
+from hotlined.reports.limits import worst_case, worst_in_words
+from hotlined.reports.text import as_it_leaves, wording_in_words
+from hotlined.words.amounts import counted, money
 
 
 @click.group(cls=Group)
@@ -40,11 +38,12 @@ def check(settings: Settings) -> None:
     chosen = settings.config()
     print_wrapped(f"{chosen.path} is fine.")
     for wording in chosen.answer.wordings:
-        _print_answer(wording_in_words(wording, chosen.answer), wording.text, chosen)
+        for label, sentence in as_it_leaves(wording_in_words(wording, len(chosen.answer.steps)), wording.text, chosen):
+            print_wrapped(sentence, label)
     if len(chosen.answer.texts) > 1:
         dearest = max(plan(text, chosen.answer.encoding).segments for text in chosen.answer.texts)
-        print_wrapped(f"The dearest of them takes {counted(dearest, 'segment')}: {_money(chosen, dearest)}.")
-    for sentence in (_worst(chosen), *_risks(chosen)):
+        print_wrapped(f"The dearest of them takes {counted(dearest, 'segment')}: {money(dearest, chosen.limits)}.")
+    for sentence in (worst_in_words(chosen.limits), *_risks(chosen)):
         print_wrapped(sentence)
 
 
@@ -56,35 +55,6 @@ def show(settings: Settings) -> None:
     Example: hotlined --config config.yaml config show
     """
     click.echo(configuration.show(settings.config()), nl=False)
-
-
-def _money(chosen: Config, segments: int) -> str:
-    return f"{(segments * chosen.limits.price_per_segment).quantize(Decimal('0.01'))} {chosen.limits.currency}"
-
-
-def _print_answer(name: str, text: str, chosen: Config) -> None:
-    """Print what an answer costs, and how a phone shows it."""
-    planned = plan(text, chosen.answer.encoding)
-    forced = f" because of {' '.join(planned.forcing)}" if planned.forcing else ""
-    print_wrapped(
-        f"{name} takes {counted(planned.segments, 'segment')} in {planned.encoding}{forced}: "
-        f"{_money(chosen, planned.segments)}. A phone shows it like this:"
-    )
-    for number, shown in enumerate(planned.readable(), 1):
-        print_wrapped(shown, f"  {number} of {planned.segments}")
-    print_wrapped(", ".join(map(replacement_in_words, planned.replaced)) or "nothing", "  replaced")
-
-
-def _worst(chosen: Config) -> str:
-    worst = worst_case(chosen.limits)
-    spent = zip(("an hour", "a day", "30 days"), worst.values(), strict=True)
-    return (
-        "At worst it spends "
-        + ", ".join(
-            f"{counted(segments, 'segment')} in {window} ({_money(chosen, segments)})" for window, segments in spent
-        )
-        + "."
-    )
 
 
 # YAML knows none of these for a quote

@@ -1,25 +1,32 @@
-"""`hotlined text check`: what a text costs on the air, and which characters force UCS-2."""
+"""`hotlined text`: the answer changed in an editor, and what a text costs on the air."""
 
+import os
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
 
 from hotlined import config as configuration
+from hotlined import owner
+from hotlined.cli import editor
 from hotlined.cli.group import Group
 from hotlined.cli.output import as_typed, json_line, print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
-from hotlined.config import Config, Wording
-from hotlined.errors import ConfigError, TextError
+from hotlined.config import Config, Wording, editing
+from hotlined.errors import ConfigError, HotlinedError, TextError, UsageError
 from hotlined.gsm.alphabet import Encoding
-from hotlined.reports.text import TextCost, cost, wording_in_words
+from hotlined.reports import draft
+from hotlined.reports.limits import worst_in_words
+from hotlined.reports.reload import reload
+from hotlined.reports.text import TextCost, as_it_leaves, cost, wording_in_words
 from hotlined.words.amounts import counted
 from hotlined.words.characters import replacement_in_words
 
 
 @click.group(cls=Group)
 def text() -> None:
-    """Show what a text costs on the air.
+    """Change the answer, or show what a text costs on the air.
 
     Example: hotlined text check "Non."
     """
@@ -49,7 +56,7 @@ def check(ctx: click.Context, settings: Settings, text: str | None, as_json: boo
             click.echo(json_line(text_cost.document() | _place(wording)))
             continue
         if len(wordings) > 1:
-            print_wrapped(f"{wording_in_words(wording, chosen.answer)}:")
+            print_wrapped(f"{wording_in_words(wording, len(chosen.answer.steps))}:")
         _print(text_cost)
     ctx.exit(0 if fits else 1)
 
@@ -103,6 +110,108 @@ def _standard_input() -> str:
         return sys.stdin.buffer.read().decode().removesuffix("\n")
     except UnicodeDecodeError as error:
         raise TextError("The text is not in UTF-8.", "Save it in that encoding.") from error
+
+
+@text.command
+@pass_settings
+def edit(settings: Settings) -> None:
+    """Change the answer in your editor, without YAML.
+
+    It opens the texts in VISUAL or EDITOR, else nano or vi, then shows each changed one as it will leave, its price,
+    and what can be spent at worst, and asks. The file keeps its comments and every other line; the running daemon reads
+    it at once, and what it says is shown. Nothing is written where you say no, and your text is kept.
+
+    Example: hotlined text edit
+    """
+    path = settings.path = configuration.find(settings.option, settings.line, os.environ)
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageError("`text edit` needs a terminal.", f"Change {path} itself, then run `hotlined config check`.")
+    owner.become(path)  # where the file, or its folder, is somebody's, root has no business there
+    original = editing.read(path)
+    places = editing.spots(original.text, path)
+    wordings = [spot.wording for spot in places]
+    most = configuration.salvage_text(original.text, path).config.answer.max_segments
+    begun = draft.write(wordings, most, path)
+    text = editor.begin(begun)
+    try:
+        made = _converse(original, places, text, draft.read(begun, wordings))
+        if made is not None:
+            editing.write(original, made)
+    except BaseException:
+        print_wrapped(f"Your text is kept in {text.path}.", err=True)
+        raise
+    if made is None:
+        return
+    text.drop()
+    print_wrapped(f"Written: {original.path}.")
+    _reload(path)
+
+
+def _converse(
+    original: editing.Original, places: Sequence[editing.Spot], text: editor.Draft, before: Sequence[str]
+) -> str | None:
+    """Let a person edit until she says yes or no; return the file's new text, None where nothing is to be written."""
+    while True:
+        try:
+            after = draft.read(text.edit(), [spot.wording for spot in places])
+            if after == list(before):
+                print_wrapped("Nothing was changed.")
+                text.drop()
+                return None
+            changed = {spot: new for spot, old, new in zip(places, before, after, strict=True) if new != old}
+            made = editing.rewrite(original.text, original.path, changed)
+            can_be_sent = _show(original.path, made, changed, [spot.wording for spot in places])
+        except HotlinedError as error:
+            print_wrapped(f"{error.message} {error.hint}".strip())
+            can_be_sent = False
+        question = "Write it? y: yes, e: edit again, n: no" if can_be_sent else "e: edit again, n: no"
+        said = click.prompt(question, type=click.Choice("yen" if can_be_sent else "en"), show_choices=False)
+        if said == "y":
+            return made
+        if said == "n":
+            print_wrapped(f"Nothing was written. Your text is kept in {text.path}.")
+            return None
+
+
+def _show(path: Path, made: str, changed: Mapping[editing.Spot, str], wordings: Sequence[Wording]) -> bool:
+    """Show what would be sent and what it costs; tell whether it can be."""
+    config = configuration.salvage_text(made, path).config
+    can_be_sent = True
+    for spot, new in changed.items():
+        name = wording_in_words(spot.wording, draft.steps(wordings))
+        if not new:
+            print_wrapped(f"{name} is blank: there is nothing to send.")
+            can_be_sent = False
+            continue
+        for label, sentence in as_it_leaves(name, new, config):
+            print_wrapped(sentence, label)
+        text_cost = cost(new, config)
+        if not text_cost.fits:
+            too_many = counted(text_cost.characters_too_many, "character")
+            most = counted(text_cost.max_segments, "segment")
+            print_wrapped(f"It is {too_many} too long: it may have {most} (answer.max_segments).")
+            can_be_sent = False
+    print_wrapped(worst_in_words(config.limits))
+    problems = configuration.judge(made, path)
+    if problems and can_be_sent:
+        print_wrapped(f"{path} has other problems, and no daemon reads it before they are corrected:")
+        for problem in problems:
+            print_wrapped(f"  line {problem.line}: {problem.key}: {problem.sentence}")
+    return can_be_sent
+
+
+def _reload(path: Path) -> None:
+    """Have the daemon read the file, as the line's user, and say what it made of it."""
+    try:
+        config = configuration.load(path)
+    except ConfigError as error:
+        print_wrapped(as_typed(f"{error.message}; the daemon goes on with what it has. See `hotlined config check`."))
+        return
+    owner.become(config.database)  # root signals no process that the line's user has named
+    told = reload(config)
+    print_wrapped(as_typed(told.sentence))
+    if not told.taken:
+        click.get_current_context().exit(1)
 
 
 def _print(text_cost: TextCost) -> None:

@@ -6,7 +6,18 @@ or a PIN file works.
 """
 
 from hotlined.config.keys import KEYS, RESERVED_LINES, Key
-from hotlined.config.loading import LARGEST_FILE, NO_TEXT, SYSTEM_FOLDER, Salvaged, find, load, parse, salvage
+from hotlined.config.loading import (
+    LARGEST_FILE,
+    NO_TEXT,
+    SYSTEM_FOLDER,
+    Salvaged,
+    find,
+    judge,
+    load,
+    parse,
+    salvage,
+    salvage_text,
+)
 from hotlined.config.reading import MOST_KEYS
 from hotlined.config.runtime import runtime_dir, wanted_runtime_dir
 from hotlined.config.showing import HIDDEN, in_force, show
@@ -52,11 +63,13 @@ __all__ = [
     "find",
     "format_duration",
     "in_force",
+    "judge",
     "load",
     "parse",
     "parse_duration",
     "runtime_dir",
     "salvage",
+    "salvage_text",
     "show",
     "wanted_runtime_dir",
 ]

@@ -95,6 +95,11 @@ def parse(text: str, path: Path) -> Config:
     return _build(read.values, path)
 
 
+def judge(text: str, path: Path) -> list[Problem]:
+    """Return everything that is wrong with the text of the file `path`; raises ConfigError for what is no YAML."""
+    return _read([compose(text, path)], path).problems
+
+
 @dataclass(frozen=True, slots=True)
 class Salvaged:
     """What is sound in a file that cannot be used; `unknown` are the keys that it may have meant otherwise.
@@ -112,11 +117,16 @@ def salvage(path: Path) -> Salvaged:
 
     Raises ConfigError where it cannot be read at all.
     """
-    octets = _octets(path)[:LARGEST_FILE]
+    octets = file_octets(path)[:LARGEST_FILE]
     try:
         text = octets.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = octets.decode("latin-1")  # what it most often is; it only has to do until the file is corrected
+    return salvage_text(text, path)
+
+
+def salvage_text(text: str, path: Path) -> Salvaged:
+    """Read what can be read of the text of a broken file."""
     roots, lost = _sound(text, path)
     read = _read(roots, path)
     meant = [
@@ -159,8 +169,8 @@ def _sound(text: str, path: Path) -> tuple[list["Node | None"], list[str]]:
     return roots, known if roots else [""]
 
 
-def _octets(path: Path) -> bytes:
-    """Return what is in a file, and an octet more than may be at most."""
+def file_octets(path: Path) -> bytes:
+    """Return what is in a file, and at most an octet more than may be in it; raises ConfigError."""
     try:
         with path.open("rb") as file:
             return file.read(LARGEST_FILE + 1)
@@ -171,7 +181,7 @@ def _octets(path: Path) -> bytes:
 
 def load(path: Path) -> Config:
     """Read the configuration from its file, in UTF-8; raises ConfigError with every problem."""
-    octets = _octets(path)
+    octets = file_octets(path)
     if len(octets) > LARGEST_FILE:
         raise refuse(path, [Problem(1, "", f"expected at most {LARGEST_FILE} octets")])
     try:

@@ -18,7 +18,7 @@ from hotlined.store.database import Database
 from hotlined.store.forecast import Forecast, Outlook
 from hotlined.store.line import Sending
 from hotlined.store.opening import open_beside_daemon
-from hotlined.words.amounts import price
+from hotlined.words.amounts import counted, money, price
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +184,13 @@ def worst_case(limits: policy.Limits) -> dict[str, int]:
         "day": min(24 * segments.hour, segments.day, segments.month),
         "month": min(30 * 24 * segments.hour, 30 * segments.day, segments.month),
     }
+
+
+def worst_in_words(limits: policy.Limits) -> str:
+    """Say what can be spent at most, whatever comes."""
+    spent = zip(("an hour", "a day", "30 days"), worst_case(limits).values(), strict=True)
+    most = (f"{counted(segments, 'segment')} in {window} ({money(segments, limits)})" for window, segments in spent)
+    return f"At worst it spends {', '.join(most)}."
 
 
 def longest(config: Config, answers: int, country: str | None) -> int:

@@ -157,7 +157,9 @@ def facts(report: NumberReport, config: Config, now: Now) -> Iterator[tuple[str,
     yield "  waiting", _ahead_in_words(outlook)
     yield "  room", _room_in_words(outlook.windows)
     if len(config.answer.texts) > 1 and not queued and outlook.in_seconds is not None:
-        yield from (("would get", f"{wording_in_words(each, config.answer)}: {each.text}") for each in report.texts)
+        yield from (
+            ("would get", f"{wording_in_words(each, len(config.answer.steps))}: {each.text}") for each in report.texts
+        )
     for hold in report.holds:
         yield "  held back", " ".join(hold_in_words(hold.state, hold.reason, hold.by))
 

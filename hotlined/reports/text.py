@@ -1,11 +1,14 @@
 """What a text costs on the air, which of its characters force UCS-2, and which of the line's texts it is."""
 
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from hotlined.config import AnswerConfig, Config, Wording
+from hotlined.config import Config, Wording
 from hotlined.gsm.alphabet import Encoding, Plan, Replacement, plan
+from hotlined.words.amounts import counted, money
+from hotlined.words.characters import replacement_in_words
 from hotlined.words.wordings import place_in_words
 
 _UNIT_OCTETS = {Encoding.GSM7: 1, Encoding.UCS2: 2}  # of a body, for one septet or one UCS-2 unit
@@ -66,13 +69,24 @@ def cost(text: str, config: Config) -> TextCost:
     )
 
 
-def wording_in_words(wording: Wording, answer: AnswerConfig) -> str:
-    """Name a text of a configuration by its place."""
+def as_it_leaves(name: str, text: str, config: Config) -> Iterator[tuple[str, str]]:
+    """Yield what a text costs, how a phone shows it and what was replaced: labels, the first one empty, and values."""
+    planned = plan(text, config.answer.encoding)
+    forced = f" because of {' '.join(planned.forcing)}" if planned.forcing else ""
+    cost_in_words = f"{counted(planned.segments, 'segment')} in {planned.encoding}{forced}"
+    yield "", f"{name} takes {cost_in_words}: {money(planned.segments, config.limits)}. A phone shows it like this:"
+    for number, shown in enumerate(planned.readable(), 1):
+        yield f"  {number} of {planned.segments}", shown
+    yield "  replaced", ", ".join(map(replacement_in_words, planned.replaced)) or "nothing"
+
+
+def wording_in_words(wording: Wording, steps: int) -> str:
+    """Name a text of a configuration by its place; `steps` is how many texts one after the other it has."""
     return place_in_words(
         wording.step,
         wording.variant,
         wording.country,
-        only_step=len(answer.steps) == 1,
+        only_step=steps == 1,
         several=wording.several,
     )
 

@@ -1,6 +1,7 @@
 """Amounts in words: counts with their noun, waits, prices, sentences with their full stop."""
 
 import math
+from decimal import Decimal
 
 from hotlined.language import NO_BREAK, Language, _, in_digits, ngettext, spoken
 from hotlined.policy import Limits
@@ -64,6 +65,11 @@ def sentence(text: str) -> str:
 def price(segments: int, limits: Limits) -> float:
     """Return what segments cost, in the configured currency."""
     return float(segments * limits.price_per_segment)
+
+
+def money(segments: int, limits: Limits) -> str:
+    """Write what segments cost."""
+    return f"{(segments * limits.price_per_segment).quantize(Decimal('0.01'))} {limits.currency}"
 
 
 def wait_in_words(seconds: float | None) -> str:

@@ -1,0 +1,94 @@
+"""A person's editor on a text in a folder of its own: VISUAL, EDITOR, else nano or vi.
+
+With sudo the editor runs as the person and not as root, for it can start other programs; so the folder is the person's.
+"""
+
+import os
+import pwd
+import shlex
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hotlined import files
+from hotlined.errors import HotlinedError, TextError
+
+_EDITORS = ("nano", "vi")
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A text while it is edited: it stays where it is until `drop`."""
+
+    path: Path
+    owner: int
+
+    def edit(self) -> str:
+        """Run the editor and return what it has left.
+
+        Raises HotlinedError where there is none or it failed, and TextError for what is no UTF-8.
+        """
+        command = [*_command(), os.fspath(self.path)]
+        try:
+            done = subprocess.run(command, check=False, **_as(self.owner))
+        except OSError as error:
+            raise HotlinedError(f"{command[0]} cannot be started: {error.strerror}.", _CHOOSE) from error
+        if done.returncode:
+            raise HotlinedError(f"{command[0]} ended with {done.returncode}.", _CHOOSE)
+        try:
+            return files.read(self.path, self.owner)
+        except OSError as error:
+            raise HotlinedError(f"{self.path} cannot be read: {error.strerror}.") from error
+        except ValueError as error:
+            raise TextError("The text is not in UTF-8.", "Save it in that encoding.") from error
+
+    def drop(self) -> None:
+        """Delete it with its folder."""
+        shutil.rmtree(self.path.parent, ignore_errors=True)
+
+
+_CHOOSE = "VISUAL or EDITOR names another editor."
+
+
+def begin(text: str) -> Draft:
+    """Write a text to a file that is the person's alone."""
+    owner = _person()
+    folder = Path(tempfile.mkdtemp(prefix="hotlined-"))  # 0700
+    path = folder / "answer.txt"
+    path.write_text(text, encoding="utf-8", newline="")
+    if owner != os.geteuid():
+        os.chown(path, owner, -1)
+        os.chown(folder, owner, -1)
+    return Draft(path, owner)
+
+
+def _person() -> int:
+    """Return the uid of who runs this: of the one who became root with sudo."""
+    uid = os.environ.get("SUDO_UID", "")
+    return int(uid) if os.geteuid() == 0 and uid.isascii() and uid.isdigit() else os.geteuid()
+
+
+def _as(owner: int) -> dict[str, Any]:
+    """Return how a program is run as somebody."""
+    if owner == os.geteuid():
+        return {}
+    try:
+        person = pwd.getpwuid(owner)
+    except KeyError:  # a number without a name has no other group
+        return {"user": owner, "group": owner, "extra_groups": []}
+    groups = os.getgrouplist(person.pw_name, person.pw_gid)
+    named = {"HOME": person.pw_dir, "USER": person.pw_name, "LOGNAME": person.pw_name}
+    return {"user": owner, "group": person.pw_gid, "extra_groups": groups, "env": os.environ | named}
+
+
+def _command() -> list[str]:
+    for name in ("VISUAL", "EDITOR"):
+        if os.environ.get(name, "").strip():
+            return shlex.split(os.environ[name])
+    found = next(filter(shutil.which, _EDITORS), None)
+    if found is None:
+        raise HotlinedError("There is no editor.", _CHOOSE)
+    return [found]
