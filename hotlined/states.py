@@ -33,6 +33,8 @@ class SendingState(StrEnum):
     TRIAL = "trial"
     PAUSED = "paused"
     HELD = "held"
+    NO_DAEMON = "no_daemon"
+    """For the outcome of a contact alone: `status` says apart whether a daemon runs."""
 
 
 class HoldReason(StrEnum):

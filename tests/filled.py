@@ -18,10 +18,11 @@ from click.testing import CliRunner, Result
 
 from hotlined import policy
 from hotlined.cli import main
-from hotlined.clock import Now
+from hotlined.clock import Now, boottime
 from hotlined.gsm import alphabet
 from hotlined.gsm.address import Address, Ton, identify
 from hotlined.simulator import pdus
+from hotlined.status import DaemonStatus
 from hotlined.store import answers, contacts
 from hotlined.store.database import Database
 from hotlined.store.opening import open_for_daemon
@@ -98,6 +99,13 @@ class Filled:
                 store_steps.lose(self.db, begun, self.now())
             else:
                 store_steps.take(self.db, begun, self.now(), mr)
+
+    def daemon_runs(self, *, runs: bool = True) -> None:
+        """Have the status of a daemon that has this database say that it lives, or that it went on long ago."""
+        path = self.folder / "run" / "main" / "status.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        at = boottime() - (0.0 if runs else 1e6)
+        path.write_text(DaemonStatus(pid=os.getpid(), database=str(self.database), pass_boottime=at).to_json())
 
     def run(self, *arguments: str, **options: Any) -> Result:
         """Run a command of the admin."""

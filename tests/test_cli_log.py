@@ -24,6 +24,7 @@ from hotlined.cli.contacts import CONTACTS, OUTCOME_WIDTH
 from hotlined.cli.output import csv_cell, json_line
 from hotlined.cli.table import table
 from hotlined.clock import rfc3339
+from hotlined.config import load
 from hotlined.language import spoken
 from hotlined.policy import Reason, WaitingFor
 from hotlined.reports.contact import rows_for_people
@@ -203,6 +204,7 @@ def test_the_table_fits_its_terminal(busy: Filled, columns: int, headings: str) 
 @pytest.mark.parametrize("columns", [80, 40])
 def test_the_table_says_what_became_of_each(busy: Filled, columns: int) -> None:
     """An outcome is what becomes of the answer, or why there is none, in plain words; a phone shows it too."""
+    busy.daemon_runs()
     lines = busy.on_a_terminal(columns, "log")
     due = busy.log()[2]["answer"]["due_at"]
     expected = ["sent", "answered lately", f"goes {moment(due)}"[:OUTCOME_WIDTH], "not decided yet"]
@@ -237,6 +239,7 @@ def test_what_an_answer_waits_for_is_whole_at_every_width(line: Filled, change: 
     line.judge(line.text())
     line.db.execute("UPDATE answers SET due_limit = 0")
     line.db.execute(WAITS + change)
+    line.daemon_runs()
     wide, narrow = (line.on_a_terminal(columns, "log") for columns in (80, 40))
 
     assert outcome(wide[1]) == words
@@ -245,6 +248,7 @@ def test_what_an_answer_waits_for_is_whole_at_every_width(line: Filled, change: 
 
 def test_when_an_answer_goes_is_local_time(line: Filled) -> None:
     """What is due later says at what time of the day, here; while the line is paused or held it says that."""
+    line.daemon_runs()
     line.judge(line.text(), delay=0.0)
     epoch = datetime.now(UTC) + timedelta(hours=1)
     line.db.execute("UPDATE answers SET due_limit = ? - (SELECT limit_epoch FROM line_state)", epoch.timestamp())
@@ -255,6 +259,35 @@ def test_when_an_answer_goes_is_local_time(line: Filled) -> None:
     assert outcome(line.on_a_terminal(80, "log")[1]) == "paused"
     assert re.search(r"answer +1: paused", line.run("show", "1").stdout)
     assert line.log()[0]["answer"]["waiting_for"] == "due"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("due_limit = 0", "goes in a moment"),
+        ("due_limit = 1e9", "goes "),
+        ("due_limit = 1e9, refusals = 1", "tries again "),
+    ],
+)
+def test_no_time_is_promised_while_no_daemon_runs(line: Filled, change: str, words: str) -> None:
+    """What a daemon would send waits for one, in the log, `show` and `number`; a pause comes first."""
+    line.judge(line.text())
+    line.db.execute(f"UPDATE answers SET {change}")
+
+    def said() -> list[str]:
+        found = re.search(r"^answer +1: (.*)", line.run("show", "1").stdout, re.MULTILINE)
+        asked = re.search(r"one is on its way: (.*)", line.run("number", KEVIN).stdout, re.MULTILINE)
+        assert found
+        assert asked
+        return [outcome(line.on_a_terminal(80, "log")[1]), found[1], asked[1]]
+
+    assert said() == ["waits: no daemon"] * 3
+    line.daemon_runs()
+    assert all(each.startswith(words) for each in said())
+    line.daemon_runs(runs=False)
+    assert said() == ["waits: no daemon"] * 3
+    decisions.pause(line.db, "somebody", line.now())
+    assert said() == ["paused"] * 3
 
 
 def test_no_outcome_is_longer_than_its_column() -> None:
@@ -268,6 +301,7 @@ def test_no_outcome_is_longer_than_its_column() -> None:
     for state in AnswerState:
         answer = {"state": state, "waiting_for": None, "reason": None, "segments": 2, "segments_sent": 0, "due_at": ""}
         assert 0 < len(answer_in_words(answer | {"due_at": "2026-11-24T22:00:00.000Z"}, free)) <= OUTCOME_WIDTH
+    assert len(answer_in_words({"state": "queued", "waiting_for": "due"}, SendingState.NO_DAEMON)) <= OUTCOME_WIDTH
 
 
 def test_a_cancelled_answer_says_why_and_a_failed_one_how_far_it_came(line: Filled) -> None:
@@ -580,7 +614,8 @@ def test_colours_are_for_terminals_that_want_them(
     for name, value in ({"TERM": "xterm"} | environment).items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
-    shown = "\n".join(table(rows_for_people(busy.db, contact_log.rows(busy.db, contact_log.Filter())), CONTACTS, ""))
+    rows = contact_log.rows(busy.db, contact_log.Filter())
+    shown = "\n".join(table(rows_for_people(busy.db, load(busy.config), rows), CONTACTS, ""))
 
     assert ("\x1b[32m" in shown) == coloured
 

@@ -320,6 +320,18 @@ def steps(page: Answer) -> list[tuple[str, str]]:
     return re.findall(r"<li>(?:<time datetime=\"([^\"]*)\">[^<]*</time>\s*)?<span>(.*?)</span>", found[1])
 
 
+@pytest.mark.parametrize("path", ["/log", "/contact/4", "/person/4"])
+def test_no_page_promises_a_time_while_no_daemon_runs(busy: tuple[Filled, Browser], path: str) -> None:
+    """What a daemon would send now waits for one."""
+    line, browser = busy
+    line.db.execute("UPDATE answers SET due_limit = 0 WHERE state = 'queued'")
+
+    assert "waits: no daemon" in browser.get(path).words
+    assert "goes in a moment" not in browser.get(path).words
+    line.daemon_runs()
+    assert "goes in a moment" in browser.get(path).words
+
+
 def test_a_contact_that_there_is_not(browser: Browser) -> None:
     """It is no page, and no bug."""
     for path in ("/contact/99", "/person/99", "/contact/x", "/contact/0", f"/contact/{2**63}", f"/person/{10**30}"):

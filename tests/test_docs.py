@@ -355,7 +355,11 @@ def test_volunteers_find_every_word_of_the_list() -> None:
     said = {*reasons.STATES.values(), *map(reasons.briefly, Reason), *map(reasons.briefly, WaitingFor)}
     known = {words.replace("{at}", "18:12").replace("`", "") for words in said}
 
-    assert {quoted(row[0])[0] for row in table(outcomes, "mot")} == known | {"not decided yet", "only 1 of 2 left"}
+    assert {quoted(row[0])[0] for row in table(outcomes, "mot")} == known | {
+        "not decided yet",
+        "only 1 of 2 left",
+        reasons.NO_DAEMON,
+    }
     assert {quoted(row[0])[0] for row in table(page, "signe")} == set("✓…-?!")
     texts = page.partition("### Dans le texte")[2].partition("### Les lignes")[0]
     kinds = {f"({kind})" for kind in ContactKind if kind is not ContactKind.TEXT}  # a text has no mark of its own

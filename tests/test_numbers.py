@@ -320,6 +320,7 @@ def test_who_has_an_answer_on_its_way_is_told_when_it_goes(line: Filled) -> None
     """A number whose answer is queued is not told that it never gets one."""
     line.judge(line.text(), delay=0.0)
     line.db.execute("UPDATE answers SET due_limit = ? - (SELECT limit_epoch FROM line_state)", time.time() + 3600)
+    line.daemon_runs()
     shown = line.run("number", KEVIN).stdout
 
     assert re.search("next answer +one is on its way: goes [0-9]{2}:[0-9]{2}\n", shown)

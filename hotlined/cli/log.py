@@ -23,9 +23,11 @@ from hotlined.cli.pager import no_pager, print_paged
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.table import table
 from hotlined.cli.typed import CONTACT_ID, COUNT, WHEN, complete_number, complete_tag, options, read_number, tag_word
+from hotlined.config import Config
 from hotlined.policy import Reason
 from hotlined.reports.contact import entry, facts, preview, rows_for_people, tell_wording, texts_for_people
 from hotlined.reports.decided import no_contact
+from hotlined.reports.line import sending_now
 from hotlined.reports.typed import contacts_meant, reason
 from hotlined.states import AnswerState, ContactKind, ContactVerdict
 from hotlined.store import log as contact_log
@@ -38,7 +40,7 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 FOLLOW_SECONDS = 1.0
 
 
-def _print_by_hand(db: Database, rows: list[Row], *, as_json: bool, as_csv: bool) -> None:
+def _print_by_hand(db: Database, config: Config, rows: list[Row], *, as_json: bool, as_csv: bool) -> None:
     """Print the texts that people sent themselves."""
     if as_csv:
         _print_csv(rows, tuple(rows[0].keys()) if rows else ())
@@ -47,7 +49,7 @@ def _print_by_hand(db: Database, rows: list[Row], *, as_json: bool, as_csv: bool
         for row in rows:
             click.echo(json_line(contact_log.by_hand_entry(row)))
     else:
-        for line in table(texts_for_people(db, rows), TEXTS_BY_HAND, "Nobody has sent a text by hand."):
+        for line in table(texts_for_people(db, config, rows), TEXTS_BY_HAND, "Nobody has sent a text by hand."):
             click.echo(line)
 
 
@@ -152,7 +154,9 @@ def log(
     where = contacts_meant(config.numbers.country, **filters)
     with open_beside_daemon(config.database) as db, suppress(*([KeyboardInterrupt] if follow else [])):
         if by_hand:
-            _print_by_hand(db, contact_log.texts_by_hand(db, limit, where.originator), as_json=as_json, as_csv=as_csv)
+            _print_by_hand(
+                db, config, contact_log.texts_by_hand(db, limit, where.originator), as_json=as_json, as_csv=as_csv
+            )
             return
         rows = _follow(db, where, limit) if follow else contact_log.rows(db, where, limit)
         if as_json:
@@ -163,7 +167,7 @@ def log(
         else:
             everybody = where == contact_log.Filter()
             nothing = "Nobody has contacted the line yet." if everybody else "No contact is like that."
-            lines = table(rows_for_people(db, rows), CONTACTS, nothing)
+            lines = table(rows_for_people(db, config, rows), CONTACTS, nothing)
             print_paged(lines, pager=pager and not follow, at_end=True)
 
 
@@ -182,7 +186,7 @@ def show(settings: Settings, /, contact_id: int, as_json: bool, pager: bool) -> 
     """
     config = settings.config()
     with open_beside_daemon(config.database) as db:
-        contact, sending = contact_log.maybe_contact(db, contact_id), sending_of(db)
+        contact, sending = contact_log.maybe_contact(db, contact_id), sending_now(config, sending_of(db))
         if contact:
             preview(db, config, contact)
             tell_wording(db, config, contact)

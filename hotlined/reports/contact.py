@@ -6,6 +6,7 @@ from typing import Any
 
 from hotlined.config import Config, Mode
 from hotlined.gsm.alphabet import plan
+from hotlined.reports.line import sending_now
 from hotlined.states import AnswerState, ContactKind, SegmentState
 from hotlined.store import attempts, wordings
 from hotlined.store import log as contact_log
@@ -77,7 +78,9 @@ def _chosen_by(db: Database, config: Config, contact: dict[str, Any]) -> tuple[i
     return history.answers, *wordings.chosen_by(db, answer_id)
 
 
-def rows_for_people(db: Database, rows: Iterable[Row], known: Sending | None = None) -> Iterator[Contact]:
+def rows_for_people(
+    db: Database, config: Config, rows: Iterable[Row], known: Sending | None = None
+) -> Iterator[Contact]:
     """Yield contacts with whether they are kept, and their outcome in words.
 
     `known` is whether answers go out, where the caller knows it; else it is what the database says.
@@ -85,13 +88,13 @@ def rows_for_people(db: Database, rows: Iterable[Row], known: Sending | None = N
     for row in rows:
         contact = contact_log.entry(row)
         waits = contact["answer"] and contact["answer"]["waiting_for"]
-        sending = known or (sending_of(db) if waits else FREE)  # asked only where it is of use
+        sending = sending_now(config, known or sending_of(db)) if waits else FREE  # asked only where it is of use
         yield contact | {"kept": row["kept"], "outcome": outcome(contact, sending)}
 
 
-def texts_for_people(db: Database, rows: Iterable[Row]) -> Iterator[dict[str, Any]]:
+def texts_for_people(db: Database, config: Config, rows: Iterable[Row]) -> Iterator[dict[str, Any]]:
     """Yield texts that people sent themselves, with their outcome in words."""
-    sending = sending_of(db)
+    sending = sending_now(config, sending_of(db))
     for row in rows:
         text = contact_log.by_hand_entry(row)
         yield text | {"outcome": answer_in_words(text["answer"], sending.state)}

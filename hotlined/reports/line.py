@@ -71,6 +71,9 @@ class Stored:
     at: Now
 
 
+_NO_DAEMON = Sending(SendingState.NO_DAEMON)
+
+
 @dataclass(frozen=True, slots=True)
 class LineReport:
     """Everything that is known of a line at one moment."""
@@ -189,6 +192,14 @@ def require_daemons_database(config: Config) -> None:
             f"The daemon would not see this: {config.database} was moved, removed or replaced while it ran.",
             REPLACED_CURE,
         )
+
+
+def sending_now(config: Config, sending: Sending) -> Sending:
+    """Return what keeps answers back, given what the database says: where that is nothing, that no daemon runs."""
+    if sending.state is not SendingState.FREE:
+        return sending
+    daemon = daemon_status.find(config.runtime_dir, config.name, config.database).ours
+    return sending if daemon.is_alive() else _NO_DAEMON
 
 
 def holds_of(db: Database, config: Config) -> tuple[Sending, ...]:

@@ -15,7 +15,7 @@ from hotlined.errors import UsageError
 from hotlined.gsm.address import Address, Identity, Ton, identify, parse_number
 from hotlined.policy import Reason
 from hotlined.reports.limits import longest, look_ahead
-from hotlined.reports.line import holds_of
+from hotlined.reports.line import holds_of, sending_now
 from hotlined.reports.rules import rules_of
 from hotlined.reports.text import wording_in_words
 from hotlined.states import AnswerState, ContactKind, HoldReason, SendingState
@@ -142,7 +142,7 @@ def decided_about(who: Correspondent) -> str:
 def facts(report: NumberReport, config: Config, now: Now) -> Iterator[tuple[str, str]]:
     """Yield all that is known of a number, as labels and values; an empty one is none."""
     who, identity, outlook = report.correspondent, report.identity, report.outlook
-    queued = _queued_in_words(report)
+    queued = _queued_in_words(report, config)
     where = ", ".join(filter(None, (identity.country, identity.line_type.replace("_", " "))))
     yield "number", f"{who.number or log.WITHHELD} ({where})"
     yield "contacts", str(who.contacts)
@@ -192,9 +192,9 @@ def _room_in_words(windows: dict[str, float | None]) -> str:
     )
 
 
-def _queued_in_words(report: NumberReport) -> str:
+def _queued_in_words(report: NumberReport, config: Config) -> str:
     """Return what becomes of an answer that is queued for it, empty without one."""
     if report.outlook.reason is not Reason.PENDING:
         return ""
-    sending = next(iter(report.holds), FREE)
+    sending = sending_now(config, next(iter(report.holds), FREE))
     return answer_in_words(report.queued, sending.state) if report.queued else briefly(Reason.PENDING)

@@ -125,6 +125,10 @@ _WAITS = Phrases(
 
 _KEPT_BACK = {SendingState.HELD: WaitingFor.HELD, SendingState.PAUSED: WaitingFor.PAUSED}
 """What an answer that is due later waits for first: no time ends that, only a person."""
+_TIMED = frozenset({WaitingFor.DUE, WaitingFor.RETRY, WaitingFor.SEND_INTERVAL})
+"""What an answer waits for that a daemon ends by itself, and nobody does while none runs."""
+NO_DAEMON = N_("waits: no daemon")
+"""What an answer waits for that a daemon would send by now or later."""
 
 
 def reason_in_words(reason: str | None) -> str:
@@ -152,11 +156,13 @@ def queue_in_words(queue: Mapping[str, int]) -> str:
 def answer_in_words(answer: Mapping[str, Any], sending: SendingState) -> str:
     """Return what becomes, or became, of an answer: `goes 04:12`, `paused`, `sent`; for a cancelled one, why.
 
-    It is the object of `log --json`; `sending` is the line's.
+    It is the object of `log --json`; `sending` is the line's, or that no daemon runs: then no time is promised.
     """
     state = AnswerState(answer["state"])
     if state is AnswerState.QUEUED:
         waits = answer["waiting_for"]
+        if sending is SendingState.NO_DAEMON and waits in _TIMED:
+            return _(NO_DAEMON)
         if waits == WaitingFor.DUE:
             waits = _KEPT_BACK.get(sending, waits)
         return briefly(waits).format(at=clock_time(answer["due_at"])) or STATES[state]

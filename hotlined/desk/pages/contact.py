@@ -8,6 +8,7 @@ from hotlined.desk.routes import CONTACT_ID, Page
 from hotlined.desk.visit import line, looked_at, reading
 from hotlined.reports.contact import facts, outcome, preview, tell_wording
 from hotlined.reports.decided import no_contact
+from hotlined.reports.line import sending_now
 from hotlined.reports.review import TAG_KEYS
 from hotlined.reports.story import story
 from hotlined.states import REPEATABLE, AnswerState
@@ -18,7 +19,7 @@ from hotlined.store.line import sending_of
 def show(contact_id: int) -> str:
     """Show a contact."""
     with reading() as db:
-        contact, sending = log.maybe_contact(db, contact_id), sending_of(db)
+        contact, sending = log.maybe_contact(db, contact_id), sending_now(line(), sending_of(db))
         if contact is None:
             raise NotFound(no_contact(contact_id).message)
         preview(db, line(), contact)

@@ -52,7 +52,7 @@ def show() -> str:
         one_by_one = any(getattr(where, name) for name in log.READ_ONE_BY_ONE)
         read_to = max(0, end - 1 - _READ) if one_by_one else 0
         where = replace(where, before=end, after=read_to or None)
-        found = [*rows_for_people(db, log.rows(db, where, _ROWS + 1))][::-1]
+        found = [*rows_for_people(db, line(), log.rows(db, where, _ROWS + 1))][::-1]
         tags = decisions.tags_in_use(db)
     looked_through("log")
     asked = {name: values for name, values in request.args.to_dict(flat=False).items() if name != "before"}
@@ -76,7 +76,7 @@ def show() -> str:
 def by_hand() -> str:
     """Show the texts that people sent themselves, the newest first."""
     with reading() as db:
-        texts = [*texts_for_people(db, log.texts_by_hand(db, _ROWS))][::-1]
+        texts = [*texts_for_people(db, line(), log.texts_by_hand(db, _ROWS))][::-1]
     looked_through("texts by hand")
     return render_template("by_hand.html", texts=texts)
 

@@ -66,7 +66,7 @@ def _person(name: str) -> str:
         report = report_number(db, line(), name, now)
         sending = next(iter(report.holds), FREE)
         where = log.Filter(originator=report.originator)
-        contacts = [*rows_for_people(db, log.rows(db, where, _ROWS), sending)][::-1]
+        contacts = [*rows_for_people(db, line(), log.rows(db, where, _ROWS), sending)][::-1]
     looked_up(report.originator)
     return render_template(
         "person.html",

@@ -42,7 +42,7 @@ def _seen(report: LineReport) -> tuple[Came | None, list[Contact], int]:
             seen = came(db, datetime.now().astimezone())
             if not visitor().role.may(Role.READER):
                 return seen, [], 0
-            contacts = [*rows_for_people(db, log.rows(db, log.Filter(), _LAST), report.sending)][::-1]
+            contacts = [*rows_for_people(db, report.config, log.rows(db, log.Filter(), _LAST), report.sending)][::-1]
             return seen, contacts, reactions.count_untagged(db, 0) if visitor().role.may(Role.VOLUNTEER) else 0
     except StoreError:
         return None, [], 0
