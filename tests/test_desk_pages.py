@@ -101,7 +101,7 @@ def test_the_overview_leads_to_reactions_that_want_a_tag(busy: tuple[Filled, Bro
     """It says how many there are, as the review does, and nothing once each has its tag."""
     line, browser = busy
     assert "1 reaction wants a tag" in browser.get("/").words
-    contact = reactions.next_untagged(line.db, 0, reactions=True)
+    contact = reactions.next_untagged(line.db, 0)
     assert contact is not None
 
     decisions.untag(line.db, 2, "apology", "anna", line.now())
@@ -426,14 +426,36 @@ def test_a_review_goes_from_text_to_text(busy: tuple[Filled, Browser]) -> None:
 
 
 def test_a_review_of_every_text_has_first_contacts(busy: tuple[Filled, Browser]) -> None:
-    """As with `tag --next --all`, every text without a tag comes, the oldest first, and calls do not."""
+    """As with `tag --next --all`, every text without a tag comes, but the newest first, and calls do not."""
     line, browser = busy
     page, seen = browser.get("/review?all=1"), []
     while found := re.search(r"Contact (\d+) ", page.words.partition("What")[0].rpartition("Every text")[2]):
         seen.append(int(found[1]))
         page = browser.get(f"/review?all=1&after={found[1]}")
 
-    assert seen == decisions.untagged(line.db, reactions=False) == [1, 3, 4, 5, 6, 7, 10]
+    assert seen[::-1] == decisions.untagged(line.db, reactions=False) == [1, 3, 4, 5, 6, 7, 10]
+
+
+def test_a_review_of_every_text_comes_back_to_the_text_that_is_in_hand(busy: tuple[Filled, Browser]) -> None:
+    """A tag leads to the text before it, and can be undone; what is kept wants its tag still."""
+    _, browser = busy
+    kept = follow(browser, press(browser, browser.get("/review?all=1"), "/act/keep", 0))
+    assert "Contact 10 is kept. It still wants a tag." in kept.words
+    tagged = follow(browser, press(browser, kept, "/act/tag", 3))
+    assert "Contact 10: #other" in tagged.words
+    assert 'href="/contact/7"' in tagged.body
+    undone = follow(browser, press(browser, tagged, "/act/untag", 0))
+    assert 'href="/contact/10"' in undone.body
+
+
+def test_what_an_act_says_at_the_desk_names_no_option_of_a_command(busy: tuple[Filled, Browser]) -> None:
+    """Who keeps a contact by its question is told in words, and finds the way back on its page."""
+    _, browser = busy
+    done = browser.act("/act/keep?contact_id=4")
+
+    assert "Contact 4 is kept, however old it becomes." in done.words
+    assert "--" not in done.words
+    assert "Keep no longer" in browser.get("/contact/4").words
 
 
 def press(browser: Browser, page: Answer, action: str, number: int) -> Answer:

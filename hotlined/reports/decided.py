@@ -146,7 +146,7 @@ def kept(contact_id: int, *, found: bool) -> str:
     """Return what came of `keep`; raises HotlinedError where there is no such contact."""
     if not found:
         raise no_contact(contact_id)
-    return f"Contact {contact_id} is kept until `keep --undo`."
+    return f"Contact {contact_id} is kept, however old it becomes."
 
 
 def kept_no_more(contact_id: int, *, found: bool) -> str:

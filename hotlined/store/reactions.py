@@ -23,13 +23,19 @@ IS_REACTION = (
 """The condition on a text `c` of `contacts`: it came later than an answer, and no more than a day later."""
 
 
-def next_untagged(db: Database, after: int, *, reactions: bool) -> int | None:
-    """Return the first text without a tag after a contact, of reactions alone or of all; None where there is none.
+def next_untagged(db: Database, after: int) -> int | None:
+    """Return the first reaction without a tag after a contact; None where there is none.
 
-    It asks from the answers on where only reactions are meant: they are bounded, contacts are not.
+    It asks from the answers on: they are bounded, contacts are not.
     """
-    texts = _REACTIONS if reactions else f"FROM contacts c WHERE {_UNTAGGED}"
-    row = db.one(f"SELECT c.id {texts} AND c.id > ? ORDER BY c.id LIMIT 1", after)
+    row = db.one(f"SELECT c.id {_REACTIONS} AND c.id > ? ORDER BY c.id LIMIT 1", after)
+    return row["id"] if row else None
+
+
+def newest_untagged(db: Database, before: int | None) -> int | None:
+    """Return the newest text without a tag before a contact, for None of all; None where there is none."""
+    earlier = "c.id < ?" if before else "?1 IS NULL"
+    row = db.one(f"SELECT c.id FROM contacts c WHERE {_UNTAGGED} AND {earlier} ORDER BY c.id DESC LIMIT 1", before)
     return row["id"] if row else None
 
 

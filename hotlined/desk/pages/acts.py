@@ -69,8 +69,9 @@ def _back(arguments: Arguments) -> tuple[str, str]:
 def _on_in_review(verb: str, arguments: Arguments) -> str:
     """Return the path of the next text to tag: the same again, unless this one has got its tag."""
     contact_id = arguments["contact_id"]
-    after = contact_id if verb == "tag" else contact_id - 1
-    return url_for("review", after=after, last=contact_id, all=request.form.get("all"))
+    every = request.form.get("all")  # the newest first: this one is the next again to who is past the one above it
+    again = contact_id + 1 if every else contact_id - 1
+    return url_for("review", after=contact_id if verb == "tag" else again, last=contact_id, all=every)
 
 
 def _number(text: str) -> str:
