@@ -1,0 +1,289 @@
+"""The card: what scripts/card writes, and what its first boot does, cut off at every step. No cloud-init is met."""
+
+import hashlib
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parent.parent
+CONFIG = "answer: {text: Non}\nmodem: {pin: '2580'}\n"
+COMMANDS = (
+    *("cat", "cp", "mv", "rm", "mkdir", "sync", "dd", "stat", "cmp", "chmod", "chgrp", "grep", "sha256sum"),
+    *("dpkg", "dpkg-query", "systemctl", "hotlined"),
+)
+
+STUB = """#!/bin/sh
+# counts, and cuts the power before the command whose turn it is
+n=$(($(/bin/cat '{here}/count') + 1))
+echo $n >'{here}/count'
+echo "{name} $1" >>'{here}/log'
+[ $n != "$(/bin/cat '{here}/cut')" ] || kill -KILL 0
+{body}
+"""
+BODIES = {
+    "chgrp": ":",
+    "sync": ":",
+    "systemctl": ":",
+    "hotlined": "! /bin/grep -q broken '{here}/etc/config.yaml' || {{ echo 'config.yaml:1: no'; exit 78; }}",
+    "dpkg-query": "/bin/cat '{here}/state'",
+    "dpkg": """case $1 in
+  --print-architecture) echo arm64 ;;
+  --install)
+    echo half-installed >'{here}/state'
+    # it is long, and may be cut off in the middle
+    true_count=$((n + 1)); echo $true_count >'{here}/count'
+    [ $true_count != "$(/bin/cat '{here}/cut')" ] || kill -KILL 0
+    echo installed >'{here}/state' ;;
+esac""",
+}
+
+
+class Pi:
+    """A boot partition, a system without hotlined, and every command that the first boot calls."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.boot, self.config = folder, folder / "boot", folder / "etc/config.yaml"
+        beside = self.boot / "hotlined"
+        for path in (beside, folder / "bin"):
+            path.mkdir(parents=True)
+        for name in COMMANDS:
+            body = BODIES.get(name, f'exec {shutil.which(name)} "$@"').format(here=folder)
+            (folder / "bin" / name).write_text(STUB.format(here=folder, name=name, body=body))
+            (folder / "bin" / name).chmod(0o755)
+        (beside / "hotlined_1_all.deb").write_text("package")
+        (beside / "SHA256SUMS").write_text(f"{hashlib.sha256(b'package').hexdigest()}  hotlined_1_all.deb\n")
+        (beside / "image").write_text("debian trixie arm64\n")
+        (folder / "release").write_text("ID=debian\nVERSION_CODENAME=trixie\n")
+        (folder / "state").write_text("not-installed\n")
+        (folder / "log").write_text("")
+        self.wanted = self.boot / "hotlined.yaml"
+        self.wanted.write_text(CONFIG)
+
+    def start(self, cut: int = 0) -> int:
+        """Run the first boot until the power is cut before a command, 0: never; return its exit code."""
+        (self.folder / "count").write_text("0")
+        (self.folder / "cut").write_text(str(cut))
+        (self.folder / "log").write_text("")
+        return subprocess.run(
+            ["/bin/sh", ROOT / "card/first-boot"],
+            capture_output=True,
+            check=False,
+            start_new_session=True,
+            env={
+                "PATH": f"{self.folder}/bin",
+                "HOTLINED_BOOT": str(self.boot),
+                "HOTLINED_CONFIGS": str(self.folder / "etc"),
+                "HOTLINED_RELEASE": str(self.folder / "release"),
+            },
+        ).returncode
+
+    @property
+    def steps(self) -> list[str]:
+        """The commands of the last run."""
+        return (self.folder / "log").read_text().splitlines()
+
+    @property
+    def said(self) -> str:
+        """What a person reads on the card."""
+        path = self.boot / "hotlined.txt"
+        return path.read_text() if path.exists() else ""
+
+    def is_installed(self) -> bool:
+        """Tell whether the package is there whole, and the configuration."""
+        return (self.folder / "state").read_text() == "installed\n" and self.config.read_text() == CONFIG
+
+
+@pytest.fixture
+def pi(tmp_path: Path) -> Pi:
+    """Give a Pi before its first boot."""
+    return Pi(tmp_path)
+
+
+def test_the_first_boot_installs_and_leaves_no_secret_on_the_boot_partition(pi: Pi) -> None:
+    """Package and configuration are on the card before the latter goes from the boot partition, overwritten."""
+    assert pi.start() == 0
+    assert pi.is_installed()
+    assert pi.config.stat().st_mode & 0o777 == 0o640
+    assert not [path for path in pi.boot.rglob("*") if path.is_file() and "2580" in path.read_text()]
+    assert pi.said == "Installed. Text its number.\n"
+    names = [step.split()[0] for step in pi.steps]
+    installed, overwritten = names.index("chmod"), names.index("dd")
+    removed = names.index("rm")
+    assert "sync" in names[installed:overwritten]
+    assert installed < overwritten < removed
+    assert "sync" in names[removed:]
+    assert names[-4:].count("systemctl") == 1
+
+
+def test_a_second_boot_changes_nothing(pi: Pi) -> None:
+    """Once it is through it calls nothing that changes something, and a configuration that was changed since stays."""
+    pi.start()
+    pi.config.write_text(CONFIG + "# mine\n")
+
+    assert pi.start() == 0
+    assert {step.split()[0] for step in pi.steps} == {"dpkg-query", "grep"}
+    assert pi.config.read_text().endswith("# mine\n")
+
+
+def test_a_power_cut_at_any_step_loses_nothing(tmp_path: Path) -> None:
+    """Cut off before any of its commands, or in the middle of dpkg, the next boot finishes it; nothing is lost."""
+    whole = Pi(tmp_path / "whole")
+    whole.start()
+    count = int((whole.folder / "count").read_text())
+
+    assert count > 20
+    for cut in range(1, count + 1):
+        pi = Pi(tmp_path / str(cut))
+        assert pi.start(cut) < 0
+        assert pi.is_installed() or (pi.wanted.exists() and pi.wanted.read_text() == CONFIG), cut
+        assert pi.start() == 0, (cut, pi.said)
+        assert pi.is_installed(), cut
+        assert not [path.name for path in pi.boot.rglob("*") if path.name in ("hotlined.yaml", "gone")], cut
+        assert pi.said == "Installed. Text its number.\n", cut
+
+
+def another_system(pi: Pi) -> None:
+    """Put another system on the card."""
+    (pi.folder / "release").write_text("ID=raspbian\nVERSION_CODENAME=trixie\n")
+
+
+def damaged(pi: Pi) -> None:
+    """Damage a package."""
+    (pi.boot / "hotlined/hotlined_1_all.deb").write_text("pack")
+
+
+def no_configuration(pi: Pi) -> None:
+    """Forget the configuration."""
+    pi.wanted.unlink()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (another_system, "prepared for debian trixie arm64"),
+        (damaged, "is damaged"),
+        (no_configuration, "there is no hotlined.yaml"),
+    ],
+)
+def test_what_cannot_be_installed_is_said_on_the_card(pi: Pi, spoil: Callable[[Pi], None], words: str) -> None:
+    """Nothing is installed, and whoever puts the card into a computer reads why."""
+    spoil(pi)
+
+    assert pi.start() == 1
+    assert words in pi.said
+    assert not [step for step in pi.steps if "--install" in step]
+
+
+def test_a_configuration_that_cannot_be_used_stays_to_be_put_right(pi: Pi) -> None:
+    """It stays on the boot partition with the reason beside it; put right, the next boot takes it."""
+    pi.wanted.write_text("broken")
+    assert pi.start() == 1
+    assert "config.yaml:1: no" in pi.said
+    assert pi.wanted.read_text() == "broken"
+
+    pi.wanted.write_text(CONFIG)
+    assert pi.start() == 0
+    assert pi.is_installed()
+    assert not pi.wanted.exists()
+
+
+def test_another_configuration_does_not_replace_the_one_in_force(pi: Pi) -> None:
+    """A hotlined.yaml that comes later is neither taken nor removed, and that is said."""
+    pi.start()
+    pi.wanted.write_text("answer: {text: Oui}\n")
+
+    assert pi.start() == 0
+    assert "has a configuration already" in pi.said
+    assert pi.config.read_text() == CONFIG
+    assert pi.wanted.exists()
+
+
+# ---- scripts/card
+
+
+@pytest.fixture
+def card(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Give scripts/card with a boot partition, a package and one of Debian's."""
+    boot = tmp_path / "boot"
+    (tmp_path / "debs").mkdir()
+    boot.mkdir()
+    (boot / "config.txt").write_text("")
+    for path in (tmp_path / "hotlined_1_all.deb", tmp_path / "debs/usb-modeswitch_1_arm64.deb"):
+        path.write_text(path.name)
+    (tmp_path / "mine.yaml").write_text(CONFIG)
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        usual = ["--package", tmp_path / "hotlined_1_all.deb", "--packages", tmp_path / "debs", *words, boot]
+        command = [ROOT / "scripts/card", *map(str, usual)]
+        return subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+
+    return run
+
+
+needs_environment = pytest.mark.skipif(
+    not (ROOT / ".venv/bin/hotlined").exists(), reason="needs the environment of scripts/test"
+)
+
+
+@needs_environment
+@pytest.mark.parametrize("before", [None, "#cloud-config\nusers: [{name: anna}]\n"])
+def test_the_card_has_what_the_first_boot_needs(
+    card: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path, before: str | None
+) -> None:
+    """Packages, their sums, the configuration; the PIN stands in hotlined.yaml alone, and user-data of others stays."""
+    boot = tmp_path / "boot"
+    if before:
+        (boot / "user-data").write_text(before)
+    for _ in range(2):
+        done = card("--model", "4", "--config", str(tmp_path / "mine.yaml"))
+        assert done.returncode == 0, done.stderr
+
+    data = yaml.safe_load((boot / "user-data").read_text())
+    assert (boot / "user-data").read_text().startswith("#cloud-config\n")
+    assert data["bootcmd"] == [["sh", "/boot/firmware/hotlined/begin"]]
+    assert ("users" in data) == bool(before)
+    assert {"runcmd", "packages"}.isdisjoint(data)  # not tried again, and not without a network
+    assert [path.name for path in boot.rglob("*") if path.is_file() and "2580" in path.read_text()] == ["hotlined.yaml"]
+    sums = (boot / "hotlined/SHA256SUMS").read_text()
+    assert "usb-modeswitch_1_arm64.deb" in sums
+    assert (
+        subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=boot / "hotlined", check=False).returncode
+        == 0
+    )
+    assert (boot / "hotlined/image").read_text() == "debian trixie arm64\n"
+
+
+@needs_environment
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "which Pi?"),
+        (("--model", "6"), "there is no Raspberry Pi 6"),
+        (("--model", "zero", "--config", "/dev/null"), "cannot be used"),
+    ],
+)
+def test_what_cannot_be_prepared_is_refused(
+    card: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path, words: tuple[str, ...], said: str
+) -> None:
+    """Nothing is written then."""
+    done = card(*words)
+
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert [path.name for path in (tmp_path / "boot").iterdir()] == ["config.txt"]
+
+
+@needs_environment
+def test_a_card_that_runs_something_else_at_boot_is_left_alone(
+    card: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    """Two bootcmd would be one: a person has to put them together."""
+    (tmp_path / "boot/user-data").write_text("#cloud-config\nbootcmd:\n  - [true]\n")
+
+    assert "has a bootcmd already" in card("--model", "zero").stderr
+    (tmp_path / "boot/config.txt").unlink()
+    assert "is no boot partition" in card("--model", "zero").stderr
