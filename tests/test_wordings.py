@@ -3,7 +3,7 @@
 import json
 import re
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +11,17 @@ import pytest
 import yaml
 from conftest import ANSWERS, Line, wait_until
 from filled import KEVIN, Filled
+from test_stats import HOUR, MONDAY, NOVEMBER, answer, contact, told
 
 from hotlined.config import in_force, parse, show
 from hotlined.errors import ConfigError
+from hotlined.statistics.variants import chance
+from hotlined.store.wordings import digest_of
 
 FILE = Path("/somewhere/config.yaml")
 PAUL, GRETA = "+32470222222", "+4915112345678"
 ONE, TWO, THREE = "Non, c'est non.", "Quand on te dit non, c'est non.", "Het is nee."
+MANY = ("Non! " * 36).strip()
 
 
 def reads(text: str) -> Any:
@@ -128,7 +132,7 @@ def test_what_is_shown_and_handed_on_is_what_is_in_force(answer: dict[str, Any])
 @pytest.fixture
 def choosy(tmp_path: Path) -> Iterator[Filled]:
     """Give a line with two variants of its first answer, a second one, and another text for one country."""
-    answer = {"texts": [[ONE, "Non! " * 36], TWO], "by_country": {"NL": THREE, "GB": "No."}, "delay": "30m"}
+    answer = {"texts": [[ONE, MANY], TWO], "by_country": {"NL": THREE, "GB": "No."}, "delay": "30m"}
     filled = Filled(tmp_path, answer=answer)
     yield filled
     filled.db.close()
@@ -251,3 +255,106 @@ def reload(line: Line, text: str, **sections: Any) -> None:
     assert line.daemon
     line.daemon.send_signal(signal.SIGHUP)
     wait_until(lambda: text in line.status()["in_force"], "the reload")
+
+
+# what came back
+
+
+def played(line: Filled, variants: Sequence[tuple[str, Sequence[list[str]]]], numbers: str = "+32470") -> None:
+    """Let each variant go out as often as it has lists: of the tags of the texts that came back, one each."""
+    for at, (text, everybody) in enumerate(variants):
+        wording = {"variant": at, "wording": digest_of(text, "smart")}
+        for number, tags in enumerate(everybody):
+            who = f"{numbers}{at}{number:05}"
+            answer(line, contact(line, MONDAY, who), MONDAY + HOUR, wording=wording)
+            for tag in tags:
+                contact(line, MONDAY + 2 * HOUR, who, tags=json.dumps([tag] if tag else []))
+
+
+def compared(line: Filled) -> list[dict[str, Any]]:
+    """Return what the figures say of variants."""
+    found: list[dict[str, Any]] = told(line)["variants"]
+    return found
+
+
+@pytest.mark.parametrize("clock_stepped", [False, True])
+def test_what_came_back_is_counted_by_wording(choosy: Filled, clock_stepped: bool) -> None:
+    """Each answer counts once for a tag; a text that nobody tagged is one that came back; an edited text is another."""
+    if clock_stepped:  # then no order of ids tells one of dates
+        contact(choosy, MONDAY + 60 * HOUR, "+32479999999")
+        contact(choosy, MONDAY, "+32479999999")
+    apology, insult = ["apology"], ["insult"]
+    played(choosy, [(ONE, [apology, ["apology", "apology", "insult"], [""], []]), (MANY, [insult, []])])
+    played(choosy, [("An earlier wording of variant 1", [apology])], "+32471")
+    late, early = "+32479000001", "+32479000002"
+    wording = {"wording": digest_of(ONE, "smart")}
+    answer(choosy, contact(choosy, MONDAY, late), MONDAY + HOUR, wording=wording)
+    contact(choosy, MONDAY + 26 * HOUR, late, tags='["apology"]')
+    contact(choosy, MONDAY, early, tags='["apology"]')
+    answer(choosy, contact(choosy, MONDAY, early), MONDAY + HOUR, wording=wording | {"country": "NL"})
+    (place,) = compared(choosy)
+    assert place["name"] == "Answer 1"
+    assert place["variants"] == [
+        {"variant": 1, "answers": 5, "wrote_back": 3, "tags": {"apology": 2, "insult": 1}},
+        {"variant": 2, "answers": 2, "wrote_back": 1, "tags": {"insult": 1}},
+    ]
+    assert place["words"] == ["So few tell nothing yet: however they fell, it may be chance."]
+
+
+def test_a_reaction_is_to_the_latest_answer(choosy: Filled) -> None:
+    """What comes after the second answer is no reaction to the first, though a day has not passed."""
+    first = {"wording": digest_of(ONE, "smart")}
+    second = {"wording": digest_of(TWO, "smart"), "step": 1}
+    answer(choosy, contact(choosy, MONDAY), MONDAY + HOUR, wording=first)
+    answer(choosy, contact(choosy, MONDAY + 2 * HOUR), MONDAY + 3 * HOUR, wording=second)
+    contact(choosy, MONDAY + 4 * HOUR, tags='["apology"]')
+    (place,) = compared(choosy)
+    assert place["variants"][0] == {"variant": 1, "answers": 1, "wrote_back": 1, "tags": {}}
+
+
+@pytest.mark.parametrize(
+    ("hits", "of", "others", "of_others", "expected"),
+    [(3, 4, 1, 4, 0.4857), (1, 10, 11, 14, 0.002759), (0, 50, 6, 50, 0.02666), (0, 0, 0, 0, 1.0)],
+)
+def test_chance_is_fishers(hits: int, of: int, others: int, of_others: int, expected: float) -> None:
+    """The values are those of R's fisher.test."""
+    assert chance(hits, of, others, of_others) == pytest.approx(expected, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("apologies", "words"),
+    [
+        ((30, 6), "Variant 1 stands out: apology 30 of 60, the others 6 of 60. Chance alone seldom does that."),
+        ((12, 9), "What differs between them may well be chance."),
+    ],
+)
+def test_a_difference_is_named_only_where_chance_seldom_makes_it(
+    choosy: Filled, apologies: tuple[int, int], words: str
+) -> None:
+    """Terminal, page and JSON say the same of the same counts."""
+    with choosy.db.transaction():
+        texts = (ONE, MANY)
+        played(
+            choosy,
+            [
+                (text, [["apology"]] * many + [[""]] * (30 - many) + [[]] * 30)
+                for text, many in zip(texts, apologies, strict=True)
+            ],
+        )
+    (place,) = compared(choosy)
+    assert [each["wrote_back"] for each in place["variants"]] == [30, 30]
+    assert place["words"] == [words]
+    said = choosy.run("stats", *NOVEMBER).output
+    assert words in said
+    assert re.search(rf"variant 1 +60 +30 +{apologies[0]}\n", said)
+    page = choosy.run("stats", *NOVEMBER, "--html", "-").output
+    assert "Answer 1: its variants" in page
+    assert words in page
+
+
+def test_a_line_with_one_wording_compares_nothing(tmp_path: Path) -> None:
+    """Nothing of variants is shown where there are none."""
+    line = Filled(tmp_path)
+    assert compared(line) == []
+    assert "variant" not in line.run("stats", *NOVEMBER).output
+    line.db.close()

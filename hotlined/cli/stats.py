@@ -26,6 +26,7 @@ from hotlined.statistics.periods import By, zone
 from hotlined.statistics.plain import calendar, length, money
 from hotlined.statistics.sentences import sentences
 from hotlined.statistics.summary import Summary, summarise
+from hotlined.statistics.variants import WROTE_BACK, Place, verdict
 from hotlined.store.figures import Tally
 from hotlined.store.opening import open_beside_daemon
 from hotlined.words.amounts import wait_in_words
@@ -230,6 +231,11 @@ def _print(summary: Summary) -> None:
     show(_totals(summary))
     for sentence in sentences(summary):
         print_wrapped(sentence)
+    for place in summary.places:
+        click.echo()
+        show(_variants(place))
+        for sentence in verdict(place):
+            print_wrapped(sentence)
 
 
 def _table(*headings: str) -> "Table":
@@ -238,6 +244,17 @@ def _table(*headings: str) -> "Table":
     table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="dim")
     for number, heading in enumerate(headings):
         table.add_column(heading, justify="right" if number else "left", no_wrap=True)
+    return table
+
+
+def _variants(place: Place) -> "Table":
+    """Return what the variants of a place brought: answers by what came back."""
+    kinds = (WROTE_BACK, *place.tags)
+    table = _table(place.name, "ANSWERS", *(harmless(kind) for kind in kinds))
+    brought = [place.of(kind) for kind in kinds]
+    for at, each in enumerate(place.variants):
+        counts = (f"{of_kind[at]:,}" for of_kind in brought)
+        table.add_row(f"variant {each.variant}", f"{each.outcome.answers:,}", *counts)
     return table
 
 

@@ -32,6 +32,7 @@ from hotlined.statistics.plain import calendar, length, money
 from hotlined.statistics.sentences import sentences
 from hotlined.statistics.style import STYLE
 from hotlined.statistics.summary import Summary, averages, modem_seconds
+from hotlined.statistics.variants import WROTE_BACK, Place, verdict
 from hotlined.store.figures import Span, Tally
 from hotlined.words.amounts import many, wait_in_words
 from hotlined.words.reasons import briefly, reason_in_words
@@ -104,6 +105,7 @@ def _figures(summary: Summary) -> Iterator[Figure]:
     yield _week(summary)
     yield _numbers(summary)
     yield _reasons(summary)
+    yield from map(_variants, summary.places)
     yield _service(summary)
 
 
@@ -221,6 +223,25 @@ def _numbers(summary: Summary) -> Figure:
         key=(("d", "new"), ("c", "returning")),
         beside=True,
     )  # fmt: skip
+
+
+def _variants(place: Place) -> Figure:
+    brought = [place.of(kind) for kind in place.tags]
+    names = [f"variant {each.variant}" for each in place.variants]
+    answers = [each.outcome.answers for each in place.variants]
+    back = place.of(WROTE_BACK)
+    parts = list(zip(names, answers, back, strict=True))
+    return Figure(
+        title=f"{place.name}: its variants",
+        says="Answers to which somebody wrote back within a day, of those that went out; the table has the tags. "
+        + " ".join(verdict(place)),
+        drawing=draw_list(
+            [(name, "", f"{some:,} of {all_:,}", 100 * some / max(1, all_)) for name, all_, some in parts]
+        ),
+        height=ROW * len(parts),
+        headings=("Variant", "Answers", "Wrote back", *place.tags),
+        rows=[(*part, *(counts[at] for counts in brought)) for at, part in enumerate(parts)],
+    )
 
 
 def _reasons(summary: Summary) -> Figure:

@@ -286,7 +286,7 @@ def _begin_attempt(
         step=composed.step,
         variant=composed.variant,
         country=composed.country,
-        wording=None if answer["by_hand"] else wordings.digest(composed.plan.text),
+        wording=None if answer["by_hand"] else wordings.digest(composed.plan),
         asked_by=answer["asked_by"],
         share=Share.KNOWN if passed.known else Share.NEW,
         trial=0,

@@ -5,16 +5,30 @@ country), and a digest of it as it was on the air: whoever changes a text begins
 """
 
 import hashlib
-from dataclasses import dataclass
+import json
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
 
+from hotlined.clock import rfc3339
+from hotlined.gsm.alphabet import Plan, plan
+from hotlined.states import ContactKind
+from hotlined.store import totals
 from hotlined.store.database import Database
+from hotlined.store.reactions import REACTION_HOURS, reaction_ends
 
 _DIGITS = 16  # hexadecimal: two of a line's texts have the same once in 2**64
 
 
-def digest(text: str) -> str:
-    """Return what tells a text from others."""
-    return hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
+def digest(planned: Plan) -> str:
+    """Return what tells a text from others, as it is on the air."""
+    return hashlib.sha256(planned.text.encode()).hexdigest()[:_DIGITS]
+
+
+def digest_of(text: str, encoding: str) -> str:
+    """Return the digest that a text has once it is sent; raises TextError where it cannot be sent."""
+    return digest(plan(text, encoding))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +59,94 @@ def chosen_by(db: Database, answer_id: int) -> tuple[str | None, int]:
         "SELECT c.country, a.draw FROM answers a LEFT JOIN contacts c ON c.id = a.contact_id WHERE a.id = ?", answer_id
     )
     return row["country"], row["draw"]
+
+
+@dataclass(slots=True)
+class Outcome:
+    """How many answers of a wording went out, to how many somebody wrote back, and how many brought a tag.
+
+    A reaction belongs to the latest answer to its number, within a day. An answer counts once for each tag, however
+    many texts bear it: they are one person's.
+    """
+
+    answers: int = 0
+    wrote_back: int = 0
+    tags: Counter[str] = field(default_factory=Counter)
+
+    def add(self, other: "Outcome") -> None:
+        """Add what came of other answers."""
+        self.answers += other.answers
+        self.wrote_back += other.wrote_back
+        self.tags += other.tags
+
+
+Wording = tuple[int, str | None, str]
+"""The step, the country and the digest of what went out."""
+
+
+def outcomes(db: Database, start: datetime, end: datetime) -> dict[Wording, Outcome]:
+    """Count what came of the answers that went out in a period, by wording; reactions count up to a day after it."""
+    period = {"start": rfc3339(start), "end": rfc3339(end)}
+    sql = _OUTCOMES if totals.clock_stepped(db) else _OUTCOMES_BY_ID
+    found = {
+        (step, country, wording): Outcome(answers, wrote_back)
+        for step, country, wording, answers, wrote_back in db.connection.execute(sql, period)
+    }
+    brought: set[tuple[int, Wording, str]] = set()
+    for answer_id, step, country, wording, tags in db.connection.execute(_TAGGED, period):
+        brought.update((answer_id, (step, country, wording), tag) for tag in json.loads(tags))
+    for _, wording, tag in brought:
+        found[wording].tags[tag] += 1
+    return found
+
+
+def together(each: Iterable[Outcome]) -> Outcome:
+    """Add up what came of several wordings."""
+    total = Outcome()
+    for outcome in each:
+        total.add(outcome)
+    return total
+
+
+_DAY_LATER = f"strftime('%Y-%m-%dT%H:%M:%fZ', :end, '+{REACTION_HOURS} hours')"
+# each answer of the period with its wording, and when a text is no reaction to it any more: a day after it, or at the
+# next answer to the same number, of whatever period
+_SENT = f"""
+WITH every AS (
+  SELECT id, contact_id, recipient, sent_at AS since, min({reaction_ends("sent_at")},
+    ifnull(lead(sent_at) OVER (PARTITION BY recipient ORDER BY sent_at), '~')) AS until
+  FROM answers WHERE by_hand IS NULL AND sent_at >= :start AND sent_at < {_DAY_LATER}
+),
+sent AS MATERIALIZED (
+  SELECT e.*, t.step, t.country, t.wording FROM every e JOIN attempts t
+    ON t.id = (SELECT max(id) FROM attempts WHERE answer_id = e.id)
+  WHERE e.since < :end AND t.wording IS NOT NULL
+)
+"""
+_IS_REACTION = f"c.kind = '{ContactKind.TEXT}' AND c.received_at > s.since AND c.received_at <= s.until"
+_OUTCOMES = f"""
+{_SENT}
+SELECT step, country, wording, count(*), sum(EXISTS (
+    SELECT 1 FROM contacts c WHERE c.originator = s.recipient AND {_IS_REACTION}
+  )) FROM sent s GROUP BY step, country, wording
+"""
+# the same by two indexes, where dates ascend as ids do: of a number with very many contacts few are looked at
+_OUTCOMES_BY_ID = f"""
+{_SENT},
+ranges AS MATERIALIZED (
+  SELECT s.*,
+    (SELECT id FROM contacts WHERE received_at > s.since ORDER BY received_at, id LIMIT 1) AS first,
+    (SELECT id FROM contacts WHERE received_at <= s.until ORDER BY received_at DESC, id DESC LIMIT 1) AS last
+  FROM sent s
+)
+SELECT step, country, wording, count(*), sum(EXISTS (
+    SELECT 1 FROM contacts c WHERE c.originator = r.recipient AND c.id BETWEEN r.first AND r.last
+      AND c.kind = '{ContactKind.TEXT}'
+  )) FROM ranges r GROUP BY step, country, wording
+"""
+# CROSS: from the tagged contacts, which are few, to the answers
+_TAGGED = f"""
+{_SENT}
+SELECT s.id, s.step, s.country, s.wording, c.tags FROM contacts c CROSS JOIN sent s ON s.recipient = c.originator
+WHERE c.tags <> '[]' AND c.received_at >= :start AND c.received_at <= {_DAY_LATER} AND {_IS_REACTION}
+"""

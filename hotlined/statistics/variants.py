@@ -1,0 +1,113 @@
+"""What the variants of the answer brought, side by side, and whether chance alone may have done it.
+
+Only variants that are in force are compared: each began with its last edit. They were drawn at random, so what differs
+between them is chance or the wording. Known to be wrong: whoever looks often enough sees what chance does seldom.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from math import comb
+
+from hotlined.config import AnswerConfig, Wording
+from hotlined.store import wordings
+from hotlined.store.wordings import Outcome
+from hotlined.words.wordings import place_in_words
+
+WROTE_BACK = "wrote back"
+_SELDOM = 0.05  # what chance does less often than that is called a difference
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A variant, counted from 1, and what came of its answers."""
+
+    variant: int
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The variants of one place, at least two: its name, and each that differs from those before it."""
+
+    name: str
+    variants: tuple[Variant, ...]
+
+    @property
+    def tags(self) -> list[str]:
+        """All tags, the most frequent first."""
+        total = wordings.together(each.outcome for each in self.variants).tags
+        return sorted(total, key=lambda tag: (-total[tag], tag))
+
+    def of(self, kind: str) -> list[int]:
+        """Return how many answers of each variant brought a tag, or a text at all (`WROTE_BACK`)."""
+        return [each.outcome.wrote_back if kind == WROTE_BACK else each.outcome.tags[kind] for each in self.variants]
+
+
+def compare(answer: AnswerConfig, found: Mapping[wordings.Wording, Outcome]) -> tuple[Place, ...]:
+    """Return what the variants in force brought, of each place that has several."""
+    last = len(answer.steps) - 1
+    places = groupby(answer.wordings, key=lambda wording: (wording.step, wording.country))
+    compared = []
+    for (step, country), group in places:
+        variants: dict[str, Variant] = {}
+        for each in group:
+            digest = wordings.digest_of(each.text, answer.encoding)
+            if digest not in variants:
+                variants[digest] = Variant(each.variant + 1, _outcome(each, digest, last, found))
+        if len(variants) > 1:
+            name = place_in_words(step, 0, country, only_step=last == 0, several=False)
+            compared.append(Place(name, tuple(variants.values())))
+    return tuple(compared)
+
+
+def _outcome(wording: Wording, digest: str, last: int, found: Mapping[wordings.Wording, Outcome]) -> Outcome:
+    """Add up what came of a wording at its place: at every step for a country, and the last repeats."""
+    return wordings.together(
+        outcome
+        for (step, country, its_digest), outcome in found.items()
+        if its_digest == digest
+        and country == wording.country
+        and (wording.step is None or wording.step == min(step, last))
+    )
+
+
+def verdict(place: Place) -> Iterator[str]:
+    """Say which variants differ by more than chance, or that nothing can be told, in sentences."""
+    kinds = [kind for kind in (WROTE_BACK, *place.tags) if sum(place.of(kind))]
+    answers = [each.outcome.answers for each in place.variants]
+    # of two variants one says it all; the more comparisons, the likelier chance parts one of them
+    compared = place.variants[: 1 if len(place.variants) == 2 else None]
+    tables = [(kind, at, *_table(place.of(kind), answers, at)) for kind in kinds for at in range(len(compared))]
+    if not any(_least(*table) * len(tables) < _SELDOM for _, _, *table in tables):
+        yield "So few tell nothing yet: however they fell, it may be chance."
+        return
+    told = [
+        f"Variant {place.variants[at].variant} stands out: {kind} {hits} of {of}, the others {others} of {of_others}."
+        " Chance alone seldom does that."
+        for kind, at, hits, of, others, of_others in tables
+        if chance(hits, of, others, of_others) * len(tables) < _SELDOM
+    ]
+    yield from told or ["What differs between them may well be chance."]
+
+
+def _table(hits: Sequence[int], answers: Sequence[int], at: int) -> tuple[int, int, int, int]:
+    """Return the hits and answers of one variant, and those of all others together."""
+    return hits[at], answers[at], sum(hits) - hits[at], sum(answers) - answers[at]
+
+
+def chance(hits: int, of: int, others: int, of_others: int) -> float:
+    """Return how often chance alone parts so many hits at least so unevenly: Fisher's exact test, both sides."""
+    whole = hits + others
+    ways = [
+        comb(of, each) * comb(of_others, whole - each) for each in range(max(0, whole - of_others), min(of, whole) + 1)
+    ]
+    mine = comb(of, hits) * comb(of_others, others)
+    return sum(way for way in ways if way <= mine) / sum(ways)
+
+
+def _least(hits: int, of: int, others: int, of_others: int) -> float:
+    """Return what the most uneven parting of so many hits would have: no other is less likely to be chance."""
+    whole = hits + others
+    ends = (max(0, whole - of_others), min(of, whole))
+    return min(chance(end, of, whole - end, of_others) for end in ends)
