@@ -303,17 +303,8 @@ DAEMON = (
     *("requesting", "status", "waiting", "loop", "__init__"),
 )
 CONFIG = (
-    "problems",
-    "values",
-    "keys",
-    "syntax",
-    "reading",
-    "judging",
-    "loading",
-    "runtime",
-    "showing",
-    "editing",
-    "__init__",
+    *("problems", "values", "patterns", "keys", "schema", "syntax", "reading", "judging", "loading", "runtime"),
+    *("showing", "editing", "__init__"),
 )
 """The modules of these rooms, each of which may import those before it."""
 

@@ -509,7 +509,7 @@ def files_of(folders: tuple[str, ...]) -> Iterator[tuple[str, int]]:
 @pytest.mark.parametrize("options", [(), ("--line", "nl"), ("--uninstall",), ("--uninstall", "--purge-data")])
 def test_a_dry_run_changes_nothing(options: tuple[str, ...]) -> None:
     """--dry-run shows every step, for whoever runs it, and does none."""
-    folders = ("/etc", "/opt", "/usr/local/bin", "/run/hotlined", "/var/lib/hotlined")
+    folders = ("/etc", "/opt", "/usr/local/bin", "/usr/local/share", "/run/hotlined", "/var/lib/hotlined")
     before = set(files_of(folders))
     done = run_installer("--dry-run", *options)
 
@@ -520,7 +520,11 @@ def test_a_dry_run_changes_nothing(options: tuple[str, ...]) -> None:
     files = {step[-1] for step in steps if step[:-1] == wanted}
     assert files >= {f"/usr/local/lib/systemd/system/{file}" for file in (*FILES, *DROP_INS)}
     if not options or "--line" in options:
-        assert "/etc/bash_completion.d/hotlined" in files
+        assert files >= {
+            "/etc/bash_completion.d/hotlined",
+            "/usr/local/share/hotlined/config.schema.json",
+            "/usr/local/share/man/man1/hotlined.1",
+        }
         user = f"/etc/sysusers.d/hotlined-{'nl' if options else 'main'}.conf"
         assert user in files
         assert ["systemd-sysusers", user] in steps

@@ -1,5 +1,6 @@
 """`hotlined config`: the configuration judged, and as it is in force."""
 
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -10,6 +11,7 @@ from hotlined.cli.group import Group
 from hotlined.cli.output import print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.config import Config, Mode
+from hotlined.config import schema as editors
 from hotlined.files import is_missing
 from hotlined.gsm.alphabet import plan
 from hotlined.reports.limits import worst_case, worst_in_words
@@ -55,6 +57,17 @@ def show(settings: Settings) -> None:
     Example: hotlined --config config.yaml config show
     """
     click.echo(configuration.show(settings.config()), nl=False)
+
+
+@config.command
+def schema() -> None:
+    """Print the JSON schema of config.yaml, with which an editor checks the file as it is written.
+
+    It is draft 7, for YAML language servers. Its description names what it cannot know; `hotlined config check` does.
+
+    Example: hotlined config schema
+    """
+    click.echo(json.dumps(editors.schema(), indent=2))
 
 
 # YAML knows none of these for a quote

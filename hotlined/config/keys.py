@@ -2,18 +2,30 @@
 
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 from difflib import SequenceMatcher
 from enum import Enum, StrEnum, auto
 from operator import attrgetter
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-from hotlined.config.values import AnswerEncoding, Calls, Digest, LogLevel, Mode, format_duration, parse_duration
+from hotlined.config import patterns
+from hotlined.config.values import (
+    PLACES,
+    UNITS,
+    AnswerEncoding,
+    Calls,
+    Digest,
+    LogLevel,
+    Mode,
+    format_duration,
+    parse_duration,
+)
 from hotlined.errors import AddressError
 from hotlined.gsm.address import parse_number
 from hotlined.language import Language
@@ -30,6 +42,15 @@ class Where:
     country: str
 
 
+# without quotes, what is text here may be a number or a truth to who reads YAML by its types
+SCALAR: Mapping[str, Any] = MappingProxyType({"type": ["string", "number", "boolean"], "minLength": 1})
+
+
+def _text(pattern: str, *more: str) -> dict[str, Any]:
+    """Return the schema of what is text alone, or may be of more types without quotes; its pattern is ECMA 262's."""
+    return {"type": ["string", *more] if more else "string", "pattern": pattern}
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """A kind of scalar: what it looks like, what it becomes, and how that is written again."""
@@ -42,6 +63,7 @@ class Kind:
     format: Callable[[Any], str] = str
     meant: Callable[[str], str | None] = lambda _text: None  # what a scalar of no such kind most likely means
     personal: bool = False  # never quoted in a problem: problems end up in the journal
+    schema: Mapping[str, Any] = field(default_factory=lambda: SCALAR)  # what an editor can know of it: JSON schema
     comment: str | None = None  # what behind a plain value may not be meant as a comment, though YAML takes it for one
 
     def parse(self, text: str, where: Where) -> Any:
@@ -88,12 +110,20 @@ def _choice(choices: type[StrEnum]) -> Kind:
         word = _CHOSEN.get(fold(text), fold(text))
         return next((choice for choice in choices if fold(choice) == fold(word)), None)
 
-    return Kind(f"one of {', '.join(choices)}", convert=choices, meant=meant)
+    schema = {"enum": [choice.value for choice in choices]}
+    return Kind(f"one of {', '.join(choices)}", convert=choices, meant=meant, schema=schema)
 
 
 def _whole(least: int, most: int = _LARGEST) -> Kind:
     extent = f"of at least {least}" if most == _LARGEST else f"from {least} to {most}"
-    return Kind(f"a whole number {extent}", "[0-9]{1,15}", int, lambda number: least <= number <= most)
+    schema = _text(f"^{patterns.between(least, most, 15)}$", "integer") | {"minimum": least, "maximum": most}
+    return Kind(
+        f"a whole number {extent}",
+        "[0-9]{1,15}",
+        int,
+        lambda number: least <= number <= most,
+        schema=schema,
+    )
 
 
 # what a unit is called in French, Dutch and English, as a count of ours; a longer spelling comes first
@@ -136,6 +166,7 @@ def _duration(least: str, most: str) -> Kind:
         accept=lambda duration: shortest <= duration <= longest,
         meant=meant,
         format=format_duration,
+        schema=_text(patterns.durations(shortest, longest, UNITS, PLACES)),
     )
 
 
@@ -158,21 +189,36 @@ _FLAG = Kind(
     "(?i:true|yes|on|false|no|off)",  # YAML 1.1's words
     lambda text: text.lower() in {"true", "yes", "on"},
     format=lambda flag: str(flag).lower(),
+    schema=_text("^(?:[tT][rR][uU][eE]|[yY][eE][sS]|[oO][nN]|[fF][aA][lL][sS][eE]|[nN][oO]|[oO][fF][fF])$", "boolean"),
 )
 # what stands beside a line under /run, /var/lib and in the names of units, and would be taken for one
 RESERVED_LINES = ("web", "alerts", "fleet", "control", "power", "backup", "hub", "main", "config")
 LINE_NAME = Kind(
     "1 to 22 of a-z, 0-9, - and _, first a letter or digit, and none of " + ", ".join(RESERVED_LINES),
     rf"(?!(?:{'|'.join(RESERVED_LINES)})\Z)[a-z0-9][a-z0-9_-]{{0,21}}",
+    schema=_text(rf"^(?!(?:{'|'.join(RESERVED_LINES)})$)[a-z0-9][a-z0-9_-]{{0,21}}$", "number", "boolean"),
 )
-TEXT = Kind("a text that is not blank", convert=str.strip, accept=bool, comment=ANY_HASH)
+_BLANKS = r"\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"  # as str.strip has them
+TEXT = Kind(
+    "a text that is not blank",
+    convert=str.strip,
+    accept=bool,
+    comment=ANY_HASH,
+    schema=_text(f"[^{_BLANKS}]", "number", "boolean"),
+)
 # case, accents, blanks and punctuation are put aside: a word of nothing else would match every text
-_WORD = Kind("a word with a letter or a digit in it", accept=lambda word: any(map(str.isalnum, word)), comment=ANY_HASH)
+_WORD = Kind(
+    "a word with a letter or a digit in it",
+    accept=lambda word: any(map(str.isalnum, word)),
+    comment=ANY_HASH,
+    schema=_text(r"[0-9A-Za-z]|[^\x00-\x7f]", "number", "boolean"),
+)
 _PATH = Kind(
     "a path, absolute or from this file's folder (~ is not expanded)",
     "(?s:[^~].*)",
     resolve=lambda text, where: where.folder / text,
     comment=GLUED_HASH,
+    schema=_text("^[^~]", "number", "boolean"),
 )
 _BARE_PORT = r"tty[A-Za-z]+[0-9]+"  # one of /dev, not of this file's folder
 _PORT = Kind(
@@ -181,6 +227,7 @@ _PORT = Kind(
     meant=lambda text: f"/dev/{text}" if re.fullmatch(_BARE_PORT, text) else None,
     resolve=lambda text, where: text if text == "auto" or "://" in text else str(where.folder / text),
     comment=GLUED_HASH,
+    schema=_text(f"^(?!{_BARE_PORT}$)[^~]", "number", "boolean"),
 )
 _NUMBER = Kind(
     "a telephone number with its + or of numbers.country",
@@ -211,7 +258,13 @@ def _meant_country(text: str) -> str | None:
     return code if code != text and re.fullmatch("[A-Z]{2}", code) and _is_country(code) else None
 
 
-COUNTRY = Kind("a country as two capitals, like BE", "[A-Z]{2}", accept=_is_country, meant=_meant_country)
+COUNTRY = Kind(
+    "a country as two capitals, like BE",
+    "[A-Z]{2}",
+    accept=_is_country,
+    meant=_meant_country,
+    schema=_text("^[A-Z]{2}$", "boolean") | {"not": {"const": True}},  # NO is false to who reads YAML 1.1
+)
 _PATTERN = Kind(
     "a regular expression with exactly one group",
     convert=_compile,
@@ -219,24 +272,57 @@ _PATTERN = Kind(
     format=attrgetter("pattern"),
     comment=ANY_HASH,
 )
-_PIN = Kind("4 to 8 digits", "[0-9]{4,8}", personal=True)  # TS 31.101 clause 9.5.1
-_USSD = Kind("a USSD code of digits, * and #, like *121#", "[0-9*#]{1,160}", comment=GLUED_HASH)
-_AMOUNT = Kind("an amount with a decimal point, like 0.05", r"[0-9]{1,9}(\.[0-9]{1,9})?", Decimal)
-_CURRENCY = Kind("a currency as three capitals, like EUR", "[A-Z]{3}")
+_PIN = Kind(
+    "4 to 8 digits",
+    "[0-9]{4,8}",
+    personal=True,
+    schema=_text("^[0-9]{4,8}$", "integer") | {"minimum": 0, "maximum": 99_999_999},  # 0000 is 0
+)  # TS 31.101 clause 9.5.1
+_USSD = Kind(
+    "a USSD code of digits, * and #, like *121#",
+    "[0-9*#]{1,160}",
+    comment=GLUED_HASH,
+    schema=_text("^[0-9*#]{1,160}$", "integer") | {"minimum": 0},
+)
+_AMOUNT = Kind(
+    "an amount with a decimal point, like 0.05",
+    r"[0-9]{1,9}(\.[0-9]{1,9})?",
+    Decimal,
+    schema=_text(r"^[0-9]{1,9}(\.[0-9]{1,9})?$", "number") | {"minimum": 0, "exclusiveMaximum": 10**9},
+)
+_CURRENCY = Kind("a currency as three capitals, like EUR", "[A-Z]{3}", schema=_text("^[A-Z]{3}$"))
 _PERCENT = Kind(
     "a percentage from 0% to 100%",
     "([0-9]{1,2}|100)%",
     lambda text: int(text.removesuffix("%")),
     format="{}%".format,
+    schema=_text("^([0-9]{1,2}|100)%$"),
 )
-_URL = Kind("an Apprise URL, like mailto://…", r"[A-Za-z][A-Za-z0-9+.-]*://\S+", personal=True, comment=GLUED_HASH)
-_USER = Kind("the name of a user of this machine", r"[A-Za-z_][A-Za-z0-9_.-]{0,31}")
+_URL = Kind(
+    "an Apprise URL, like mailto://…",
+    r"[A-Za-z][A-Za-z0-9+.-]*://\S+",
+    personal=True,
+    comment=GLUED_HASH,
+    schema=_text(r"^[A-Za-z][A-Za-z0-9+.-]*://\S+$"),
+)
+_USER = Kind(
+    "the name of a user of this machine",
+    r"[A-Za-z_][A-Za-z0-9_.-]{0,31}",
+    schema=_text(r"^[A-Za-z_][A-Za-z0-9_.-]{0,31}$", "boolean"),
+)
 _HOST = Kind(
     "the name of a host without port, like desk.example.org",
     r"[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?",
     str.lower,
+    schema=_text(r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?$", "number", "boolean"),
 )
-_WEB = Kind("a URL that starts with http:// or https://", r"https?://\S+", personal=True, comment=GLUED_HASH)
+_WEB = Kind(
+    "a URL that starts with http:// or https://",
+    r"https?://\S+",
+    personal=True,
+    comment=GLUED_HASH,
+    schema=_text(r"^https?://\S+$"),
+)
 
 
 class Shape(Enum):

@@ -12,8 +12,11 @@ from hotlined.config.problems import quoted
 from hotlined.language import Language
 from hotlined.policy import Limits, Numbers, Rules, fold
 
-_UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
-_DURATION = re.compile("".join(rf"(?:([0-9]{{1,8}}){unit})?" for unit in _UNITS))
+UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
+"""Units of a duration in seconds."""
+PLACES = 8
+"""How many digits a count of one unit has at most."""
+_DURATION = re.compile("".join(rf"(?:([0-9]{{1,{PLACES}}}){unit})?" for unit in UNITS))
 
 
 def parse_duration(text: str) -> timedelta:
@@ -25,7 +28,7 @@ def parse_duration(text: str) -> timedelta:
     if not text or match is None:
         raise ValueError(f"expected a duration like 90s, 10m, 24h, 7d or 1h30m, got {quoted(text)}")
     counts = match.groups(default="0")
-    return timedelta(seconds=sum(int(count) * unit for count, unit in zip(counts, _UNITS.values(), strict=True)))
+    return timedelta(seconds=sum(int(count) * unit for count, unit in zip(counts, UNITS.values(), strict=True)))
 
 
 def format_duration(duration: timedelta) -> str:
@@ -34,7 +37,7 @@ def format_duration(duration: timedelta) -> str:
     if seconds < 0:
         raise ValueError(f"a duration is not negative: {duration}")
     written = ""
-    for unit, size in _UNITS.items():
+    for unit, size in UNITS.items():
         count, seconds = divmod(seconds, size)
         written += f"{count}{unit}" if count else ""
     return written or "0s"

@@ -30,6 +30,7 @@ PACKAGES = Path("/srv/packages")
 PACKAGED = PACKAGES.exists()
 PREFIX = Path("/usr/lib/hotlined" if PACKAGED else "/opt/hotlined")
 UNITS = Path("/usr/lib/systemd/system" if PACKAGED else "/usr/local/lib/systemd/system")
+SHARE = Path("/usr/share" if PACKAGED else "/usr/local/share")
 COMPLETION = Path("/usr/share/bash-completion/completions" if PACKAGED else "/etc/bash_completion.d") / "hotlined"
 BACKUPS = Path("/var/backups/hotlined")
 PATIENCE_SECONDS = 60.0
@@ -239,6 +240,11 @@ def installing() -> None:
     check("the command is there for everybody", sh("hotlined", "--version", user="nobody").returncode == 0)
     shown = sh("hotlined", "demo")
     check("the demo is none of a Pi's, and says so", shown.returncode == 1 and "pip install" in shown.stderr)
+    pages = {path.name.removesuffix(".gz") for path in SHARE.glob("man/man?/hotlined*")}
+    check("man has its pages", {"hotlined.1", "hotlined-log.1", "hotlined.yaml.5"} <= pages)
+    schema = SHARE / "hotlined/config.schema.json"
+    configured = Path("/etc/hotlined/config.yaml").read_text()
+    check("an editor finds the schema", json.loads(schema.read_text()) and f"$schema=file://{schema}\n" in configured)
     check("the shell completes", sh("bash", "-n", str(COMPLETION)).returncode == 0)
     units = [*instances(".service"), *instances(".socket"), *instances(".timer"), *instances(".path")]
     verified = sh("systemd-analyze", "verify", "--man=no", *units).stderr
@@ -542,10 +548,11 @@ def upgrading() -> None:
 
 
 def nothing_is_left() -> bool:
-    """Tell whether no unit of ours is installed or loaded; print what is."""
+    """Tell whether no unit and no page of ours is installed, and no unit loaded; print what is."""
     listed = sh("systemctl", "list-units", "--all", "--no-legend", "hotlined*").stdout.splitlines()
     left = [each for each in listed if "not-found" not in each]  # systemd 252 keeps their names
     files = [*UNITS.glob("hotlined*"), *Path("/opt").glob("hotlined*"), *Path("/etc/systemd/system").rglob("hotlined*")]
+    files += Path("/usr/local/share").rglob("hotlined*")
     if left or files:
         print(left, files, flush=True)
     return not (left or files)
