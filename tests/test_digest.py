@@ -199,11 +199,16 @@ def test_trouble_is_told_with_its_cure_and_the_balance_with_its_time(
         with line.db.transaction():
             line.db.event(moment, kind, "")
     line.db.execute("UPDATE line_state SET balance = '12.5', balance_at = '2026-11-22T08:00:00.000Z'")
+    line.settings["credit"] = {"valid_for": "365d"}
+    line.config.write_text(json.dumps(line.settings))
+    line.db.execute("UPDATE line_state SET topped_up_at = ?, topped_up_by = 'her'", rfc3339(datetime.now(UTC)))
     line.say("sim_absent", trouble=(Trouble("sim_absent", "The modem has no SIM.", "Put it in: `hotlined status`."),))
     line.alerts()
     (message,) = [body["message"] for _, body in receiver.came if "the week" in body["title"]]
 
     assert "- The modem has no SIM. Put it in: 'hotlined status'." in message
+    lives = (datetime.now().astimezone() + timedelta(days=365)).strftime("%b %Y")
+    assert re.search(rf"- The SIM lives until [0-9]+ {lives}, if nobody tops it up\.", message)
     assert "Nothing is wrong" not in message
     assert "- The modem was ready 85.7 % of the time." in message
     assert re.search(r"- The balance was 12\.50, asked on 22 Nov( 2026)? [0-9]{2}:00\.", message)

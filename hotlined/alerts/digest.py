@@ -21,7 +21,7 @@ from hotlined.store.alerting import DIGEST, Draft
 from hotlined.store.database import Database
 from hotlined.words import digest as words
 from hotlined.words.harmless import harmless
-from hotlined.words.times import moment
+from hotlined.words.times import day, moment
 
 HOUR = 8
 """Of the morning on which it goes, by the machine's time."""
@@ -41,13 +41,13 @@ class Edition:
 
 def newest(rhythm: Digest, now: datetime) -> Edition:
     """Return the digest of the last whole day, or of the last week from Monday to Sunday, whose morning has come."""
-    days = timedelta(days=_DAYS[rhythm])
-    day = now.astimezone().date()
+    length = timedelta(days=_DAYS[rhythm])
+    end = now.astimezone().date()
     if rhythm is Digest.WEEKLY:
-        day -= timedelta(days=day.weekday())
-    if now < _morning(day):
-        day -= days
-    return Edition(midnight(day - days), midnight(day), _morning(day))
+        end -= timedelta(days=end.weekday())
+    if now < _morning(end):
+        end -= length
+    return Edition(midnight(end - length), midnight(end), _morning(end))
 
 
 def is_due(edition: Edition, last: str | None, now: Now) -> bool:
@@ -96,8 +96,8 @@ def _health(report: LineReport, summary: Summary) -> Iterator[str]:
     if credit.balance is not None and credit.asked_at:
         yield words.BALANCE.format(balance=f"{credit.balance:.2f}", asked=moment(credit.asked_at))
     if credit.valid_until:
-        yield words.LIVES.format(until=credit.valid_until)
+        yield words.LIVES.format(until=day(credit.valid_until))
 
 
-def _morning(day: date) -> datetime:
-    return datetime(day.year, day.month, day.day, HOUR).astimezone()
+def _morning(of: date) -> datetime:
+    return datetime(of.year, of.month, of.day, HOUR).astimezone()
