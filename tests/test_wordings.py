@@ -15,9 +15,11 @@ from test_stats import HOUR, MONDAY, NOVEMBER, answer, contact, told
 
 from hotlined.config import in_force, parse, show
 from hotlined.errors import ConfigError
+from hotlined.gsm.alphabet import plan
 from hotlined.statistics.variants import chance
 from hotlined.store.wordings import digest_of
 
+ROOT = Path(__file__).parent.parent
 FILE = Path("/somewhere/config.yaml")
 PAUL, GRETA = "+32470222222", "+4915112345678"
 ONE, TWO, THREE = "Non, c'est non.", "Quand on te dit non, c'est non.", "Het is nee."
@@ -221,6 +223,8 @@ def test_one_of_the_variants_goes_to_each_number_and_a_countrys_text_to_its_numb
         "answer": 1, "variant": 1, "country": "DE",
     }  # fmt: skip
     assert "which        The answer for DE, variant 1" in line.cli("show", str(shown[GRETA]))
+    line.cli("try", "+4915112345679")
+    assert given(line)[-1] == ("+4915112345679", THREE)
 
 
 def test_what_waits_is_drawn_anew_from_fewer_variants_and_what_was_composed_is_sent_as_it_was(line: Line) -> None:
@@ -357,4 +361,42 @@ def test_a_line_with_one_wording_compares_nothing(tmp_path: Path) -> None:
     line = Filled(tmp_path)
     assert compared(line) == []
     assert "variant" not in line.run("stats", *NOVEMBER).output
+    line.db.close()
+
+
+# the recipe of docs/configuration.md
+
+
+@pytest.fixture
+def recipe() -> dict[str, Any]:
+    """Give the configuration with a harmless first answer, as the documentation has it."""
+    shown = re.findall(r"```yaml\n(.+?)```", (ROOT / "docs/configuration.md").read_text(), re.DOTALL)
+    (found,) = (yaml.safe_load(text) for text in shown if "Hey, j" in text)
+    return dict(found)
+
+
+def test_who_writes_back_gets_the_lesson_at_once_and_then_nothing(line: Line, recipe: dict[str, Any]) -> None:
+    """A harmless text first; the lesson when he writes back; the third time his cooldown runs."""
+    line.configure(**recipe | {"answer": recipe["answer"] | {"text": None, "delay": "0s"}})
+    line.start()
+    harmless, lesson = (plan(text).text for text in recipe["answer"]["texts"])
+    for said, expected in (("t ou ?", [harmless]), ("ca va et toi", [harmless, lesson])):
+        line.sim.do("deliver", from_=KEVIN, text=said)
+        wait_until(lambda texts=expected: [text for _, text in given(line)] == texts, "the answer")
+        wait_until(line.settled)
+    line.sim.do("deliver", from_=KEVIN, text="pardon")
+    wait_until(lambda: line.log()[-1]["text"] == "pardon" and line.log()[-1]["verdict"], "the verdict")
+    assert [contact["reason"] for contact in line.log()] == ["first_contact", "cooldown_over", "cooldown"]
+    assert len(given(line)) == 2
+
+
+def test_simulate_prices_both_answers(tmp_path: Path, recipe: dict[str, Any]) -> None:
+    """Numbers that write on get two answers each in the time of a flood, and both are in the bill."""
+    line = Filled(tmp_path, **recipe)
+    segments = sum(plan(text).segments for text in recipe["answer"]["texts"])
+    asked = ("simulate", "--json", "--messages", "400", "--numbers", "8", "--new", "0%", "--hours", "48")
+    report = json.loads(line.run(*asked).output)
+    assert sum(report["fates"]["answered"].values()) == 16
+    assert report["segments"] == 8 * segments
+    assert "limits.cooldown has a 0s: who writes back" in line.run("config", "check").output
     line.db.close()

@@ -99,7 +99,11 @@ def _risks(chosen: Config) -> Iterator[str]:
         (min(worst.values()) == 0, "limits.segments has a 0: nothing is ever sent."),
         (0 < min(worst.values()) < largest, f"limits.segments has no room for an answer of {largest} segments."),
         (limits.reserve_for_new == 100, "limits.reserve_for_new is 100%: a number is never answered again."),
-        (timedelta(0) in limits.cooldown, "limits.cooldown has a 0s: only limits.per_number holds back who texts on."),
+        (not limits.cooldown[-1], "limits.cooldown ends with 0s: only limits.per_number holds back who texts on."),
+        (
+            limits.cooldown[-1] > timedelta(0) in limits.cooldown,
+            "limits.cooldown has a 0s: who writes back is answered again, and costs more than one answer.",
+        ),
         (
             bool(unanswered),
             f"answer.by_country has {', '.join(unanswered)}, numbers.answer_countries has not: nobody there gets it.",
