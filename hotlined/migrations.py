@@ -545,6 +545,18 @@ WORDINGS = (
     "ALTER TABLE attempts ADD COLUMN wording TEXT",
 )
 
+WORDS_MET = (
+    # texts in which a word of alerts.words stood when they came in: which words, and whether an alert has told so
+    """
+    CREATE TABLE words_met (
+      contact_id INTEGER PRIMARY KEY REFERENCES contacts (id) ON DELETE CASCADE,
+      words TEXT NOT NULL,
+      told INTEGER NOT NULL DEFAULT 0 CHECK (told IN (0, 1))
+    ) STRICT
+    """,
+    "CREATE INDEX words_met_untold ON words_met (contact_id) WHERE NOT told",
+)
+
 SCHEMA = (
     ("first", FIRST),
     ("pins", PINS),
@@ -553,6 +565,7 @@ SCHEMA = (
     ("refusals", REFUSALS),
     ("topups", TOPUPS),
     ("wordings", WORDINGS),
+    ("words_met", WORDS_MET),
 )
 """Every migration: its name and its statements, in the order in which they are applied."""
 

@@ -6,7 +6,7 @@ the limit clock in seconds. A refusal is a value with its reason, never an excep
 
 import math
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
@@ -281,6 +281,46 @@ def _words(text: str) -> list[str]:
         for character in unicodedata.normalize("NFKD", text.casefold().replace("œ", "oe"))
     )
     return folded.split()
+
+
+def words_met(text: str, wanted: Iterable[str]) -> list[str]:
+    """Return those of some words and phrases that stand in a text, word by word; case and accents put aside.
+
+    What stands between two words, a new line or a point, does not count. A word is what a person reads as one: letters
+    of another style are those letters, and what cannot be seen is not there. Each sign (an emoji) is a word of its own;
+    a phrase without one is also met where a sign stands between its words.
+    """
+    tokens = _tokens(text)
+    whole, letters = _spaced(tokens), _spaced(token for token in tokens if token.isalnum())
+    return [phrase for phrase in wanted if (sought := _spaced(_tokens(phrase))) in whole or sought in letters]
+
+
+def has_words(text: str) -> bool:
+    """Tell whether a text has anything that `words_met` can look for."""
+    return bool(_tokens(text))
+
+
+def _spaced(tokens: Iterable[str]) -> str:
+    return f" {' '.join(tokens)} "
+
+
+def _tokens(text: str) -> list[str]:
+    # twice: a letter of another style becomes a capital, and a small letter may fall apart
+    plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold().replace("œ", "oe"))
+    return "".join(map(_in_token, plain)).split()
+
+
+_NOT_THERE = frozenset({"Mn", "Me", "Cf", "Sk"})  # accents, what joins or hides, colours of emoji
+
+
+def _in_token(character: str) -> str:
+    """Return what a character adds to a row of tokens: itself, a blank, nothing, or itself between blanks."""
+    if character.isalnum():
+        return character
+    category = unicodedata.category(character)
+    if category in _NOT_THERE:
+        return ""
+    return f" {character} " if category == "So" else " "
 
 
 def is_loop(text: str, history: History, rules: Rules) -> bool:

@@ -19,12 +19,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import store_steps
 from conftest import PATIENCE_SECONDS, Line, wait_until
 from filled import Filled
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hotlined import config as configuration
+from hotlined import policy
 from hotlined.alerts import run as alerts_run
 from hotlined.alerts import texting as by_text
 from hotlined.alerts.delivery import find
@@ -34,11 +36,13 @@ from hotlined.clock import Now, boottime
 from hotlined.gsm.alphabet import Encoding, plan
 from hotlined.reports.life import OVER
 from hotlined.reports.line import report_line
+from hotlined.simulator import pdus
 from hotlined.states import ModemState, SendingState
 from hotlined.status import DaemonStatus, ModemStatus, Trouble
 from hotlined.store import backup, decisions, requests
 from hotlined.store.alerting import Alert, AlertProgress, Event
 from hotlined.store.line import mark_copied, save_limit_clock
+from hotlined.store.opening import open_beside_daemon
 from hotlined.store.trouble import TROUBLES
 from hotlined.words import conditions
 from hotlined.words.alerts import TEXTS
@@ -241,6 +245,9 @@ def _fits_one_segment(condition: str, level: int, known: conditions.Condition) -
         "limit": 3000,
         "since": "24 Nov 23:00",
         "end": "24 Nov 2026",
+        "count": "9,999",
+        "id": 12_345,
+        "ids": "12345, 12346, 12347",
     }
     if known not in {
         "paused": [known for (state, _), known in conditions.HOLDS.items() if state is SendingState.PAUSED],
@@ -1250,3 +1257,90 @@ def test_a_file_of_urls_that_cannot_be_read_is_a_failure(
     assert code == 1
     assert f"alerts.urls_file: {tmp_path / 'nowhere'} cannot be read" in " ".join(output.split())
     assert receiver.titles() == ["hotlined fr: a flood of texts"]
+
+
+# ---- words of a text
+
+
+def meet(line: Quiet, text: str, sender: str) -> int:
+    """Receive a text as a daemon does that looks for `tue`, and return its contact."""
+    line.source = replace(line.source, words_met=lambda text: policy.words_met(text, ["tue"]))
+    return line.text(text, sender)
+
+
+def test_a_word_is_told_by_its_contact_and_the_rest_of_the_hour_by_their_number(
+    quiet: Callable[..., Quiet], receiver: Receiver
+) -> None:
+    """Neither the text nor the number is in it; what comes within the hour is told when that is over, once."""
+    line = quiet(words=["tue"])
+    first = meet(line, "Je te TUÉ, pute", "+32470123456")
+    assert "It is contact 1, since" in line.alerts("--dry-run")[1]
+    line.alerts()
+    ((_, body),) = receiver.came
+    assert body["title"] == "hotlined fr: a text has a word of alerts.words"
+    assert f"It is contact {first}, since" in body["message"]
+    assert not re.search("pute|32470|123456", json.dumps(body))
+    receiver.came.clear()
+
+    others = [meet(line, "tue", f"+3247012345{digit}") for digit in range(7)]
+    meet(line, "Tu es belle", "+32470123459")
+    line.alerts()
+    line.later(1000)  # texts of a filled line come a minute apart
+    line.alerts()
+    assert receiver.came == []
+    line.later(2600)
+    for _ in range(2):
+        line.alerts()
+    ((_, body),) = receiver.came
+    assert body["title"] == "hotlined fr: 7 texts have a word of alerts.words"
+    assert body["message"].startswith(f"Contacts {', '.join(map(str, others[:3]))} and more, since")
+
+
+def test_what_comes_while_alerts_are_sent_is_told_by_the_same_run(
+    quiet: Callable[..., Quiet], receiver: Receiver
+) -> None:
+    """Whoever asks for a run while one is at work gets none: that one looks again before it ends."""
+    line = quiet(words=["tue"])
+    line.event("flood_begin")
+
+    text = pdus.write_text("+32470123456", "je te tue", scts=NOON, reference=1)
+    source = replace(line.source, words_met=lambda text: policy.words_met(text, ["tue"]))
+
+    def receive() -> None:
+        with open_beside_daemon(line.database) as db:  # this is a thread of the receiver's
+            if not db.value("SELECT count(*) FROM contacts"):
+                store_steps.record(db, *text, now=db.now(), source=source)
+
+    receiver.before_answer = receive
+    line.alerts()
+
+    assert receiver.titles() == ["hotlined fr: a flood of texts", "hotlined fr: a text has a word of alerts.words"]
+
+
+@pytest.mark.parametrize("how", ["answered", "blocked", "paused", "shadow", "never answered", "opting out"])
+def test_the_daemon_asks_for_alerts_when_a_word_has_come(
+    how: str, open_line: Callable[..., Line], receiver: Receiver
+) -> None:
+    """A file appears beside its status, once the text is committed, whatever becomes of the text; for others none."""
+    line = open_line()
+    line.configure(
+        alerts={"words": ["tue", "stop"], "urls": [f"json://{receiver.address}/a"]},
+        mode="shadow" if how == "shadow" else "live",
+        numbers={"blocked": ["+32470123456"] if how == "blocked" else []},
+    )
+    line.start()
+    line.wait_state("ready")
+    if how == "paused":
+        line.cli("pause")
+    asked = line.folder / "run" / "main" / "alarm"
+    line.sim.do("deliver", from_="+32470123456", text="Tu es belle")
+    wait_until(lambda: line.count("SELECT count(*) FROM contacts WHERE verdict IS NOT NULL") == 1, "a contact")
+    assert not asked.exists()
+    sender = "+3290012345" if how == "never answered" else "+32470123456"
+    line.sim.do("deliver", from_=sender, text="Stop" if how == "opting out" else "je te TUÉ !")
+    wait_until(asked.exists, "the file")
+
+    assert asked.read_bytes() == b""
+    assert line.count("SELECT count(*) FROM words_met WHERE contact_id = 2") == 1
+    assert "a text has a word of alerts.words" in line.cli("alerts")
+    assert "hotlined fr: a text has a word of alerts.words" in receiver.titles()

@@ -299,7 +299,19 @@ def _texts(path: Path) -> list[str]:
 
 
 DAEMON = (
-    *("watch", "line", "recovery", "starting", "connection", "credit", "breaking", "calls", "receiving", "sending"),
+    *(
+        "watch",
+        "line",
+        "recovery",
+        "starting",
+        "connection",
+        "credit",
+        "breaking",
+        "calls",
+        "alarm",
+        "receiving",
+        "sending",
+    ),
     *("requesting", "status", "waiting", "loop", "__init__"),
 )
 CONFIG = (

@@ -489,6 +489,7 @@ def test_show_json_is_the_log_object_with_its_parts(busy: Filled) -> None:
     assert contact.pop("kept") is None
     assert contact.pop("by_hand") == []
     assert contact["answer"].pop("wording") is None
+    assert contact.pop("alert_words") == []
 
     assert contact == busy.log()[0]
     (part,) = parts

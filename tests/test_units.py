@@ -219,7 +219,7 @@ def test_the_daemon_stays_up() -> None:
     assert not {"BindsTo", "Requires", "After"} & unit.keys()
     assert set(unit["Wants"][0].split()) == {
         *(f"hotlined-{name}@main.timer" for name in ("alerts", "backup", "purge")),
-        "hotlined-power@main.path",
+        *(f"hotlined-{name}@main.path" for name in ("alerts", "power")),
         "hotlined-control@main.socket",
     }
 

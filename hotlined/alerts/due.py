@@ -12,9 +12,11 @@ from hotlined.clock import Now
 from hotlined.language import _
 from hotlined.states import HoldReason, ModemState, SendingState
 from hotlined.store.alerting import AlertProgress, Draft, Event
+from hotlined.store.words_met import CONDITION, Untold
 from hotlined.words import conditions
 from hotlined.words.alerts import alert_in_words
 from hotlined.words.conditions import HOLDS, MODEM, NOT_RUNNING, UNKNOWN_STATE
+from hotlined.words.times import moment
 
 LOST_SECONDS = 600.0  # without a modem that is ready, before an alert
 FORGOTTEN_SECONDS = 3600.0  # of a pause or of shadow mode, before an alert
@@ -58,6 +60,8 @@ class LineState:
     """How near the end of the SIM is, as `reports.life.level` has it; None where no clock can say so."""
     life_filling: Mapping[str, str] = field(default_factory=dict)
     """What is to be said of that."""
+    words: Untold | None = None
+    """Texts with a word of alerts.words, where it is time to tell of them."""
 
 
 class _Sign(NamedTuple):
@@ -108,6 +112,8 @@ def due(
         if sign.level != levels.get(sign.condition, 0) or is_due_again:
             levels[sign.condition] = sign.level
             drafts.append(draft(sign.condition, sign.level, sign.at or now.rfc3339, **sign.filling))
+    if state.words:
+        drafts.append(_words(state.words, now))
     newest = max((event.event_id for event in news), default=progress.event_id or 0)
     recorded_limits = {**progress.recorded_limits, **{alert.condition: now.limit for alert in drafts}}
     return AlertProgress(levels, newest, unwell_limit, recorded_limits), drafts
@@ -171,6 +177,14 @@ def _choices(state: LineState, now: Now) -> Iterator[_Sign]:
                 "cure": known.cure.format(config=_("the configuration")),
             }
             yield _Sign(condition, 1, None, {"since": choice.since, **filling}, daily=True)
+
+
+def _words(untold: Untold, now: Now) -> Draft:
+    """Return the alert that there are texts with a word of alerts.words: it names contacts, no text and no number."""
+    ids = ", ".join(map(str, untold.first_ids))
+    filling = {"count": f"{untold.count:,}", "ids": ids, "id": untold.first_ids[0], "since": moment(untold.since)}
+    level = 1 if untold.count == 1 else 2 if untold.count == len(untold.first_ids) else 3
+    return draft(CONDITION, level, now.rfc3339, **filling)
 
 
 def draft(condition: str, level: int, at: str, **filling: object) -> Draft:

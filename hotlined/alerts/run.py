@@ -26,7 +26,7 @@ from hotlined.reports import life
 from hotlined.reports.line import CONFIG_BROKEN, SHADOW, LineReport
 from hotlined.states import HoldReason, SendingState
 from hotlined.status import CONFIG_REFUSED
-from hotlined.store import alerting
+from hotlined.store import alerting, words_met
 from hotlined.store.alerting import Alert, AlertProgress, Draft
 from hotlined.store.database import Database
 from hotlined.store.line import maybe_shadow, pause_began, recorded_holds
@@ -154,22 +154,21 @@ class Run:
             life_filling=life.filling(report.stored.life, report.stored.top_up, report.stored.credit.valid_until, now)
             if report.stored
             else {},
+            words=words_met.maybe_due(db, now),
         )
 
     def _record_and_deliver(self, note: Note) -> None:
         """Record what is due, and send every channel what it has yet to take."""
         with open_beside_daemon(self.config.database) as db:
-            state = self.look(db)
             keys = [channel.key for channel in self.channels]
-            with db.transaction():
-                progress, reached, drafts = _decide(db, state)
-                alerting.record(db, drafts, keys, db.now())
-                if (reached.event_id, reached.unwell_limit) != (progress.event_id, progress.unwell_limit):
-                    alerting.move(db, reached)
+            state = self._record_due(db, keys)
             if digest := self._maybe_digest(db):
                 with db.transaction():
                     alerting.record(db, [digest], [channel.key for channel in self.delivery.channels], db.now())
             self._deliver_untaken(db, state)
+            if words_met.maybe_due(db, db.now()):  # came meanwhile: who was asked to tell of it found this run at work
+                state = self._record_due(db, keys)
+                self._deliver_untaken(db, state)
             if note.trouble and self.report.database_state == "ok":  # and all that was written stands
                 begin = replace(_database_draft(note), taken=frozenset(note.taken))
                 with db.transaction():
@@ -189,6 +188,19 @@ class Run:
         if not early and not digest.is_due(edition, alerting.maybe_last_digest(db), now):
             return None
         return digest.compose(db, self.config, self.report, rhythm, edition, now)
+
+    def _record_due(self, db: Database, keys: Sequence[str]) -> LineState:
+        """Record what is due now for the channels; return the state of the line that it follows from."""
+        state = self.look(db)
+        with db.transaction():
+            state = replace(state, words=words_met.maybe_due(db, db.now()))  # what this alert counts is marked with it
+            progress, reached, drafts = _decide(db, state)
+            alerting.record(db, drafts, keys, db.now())
+            if state.words:
+                words_met.mark_told(db)
+            if (reached.event_id, reached.unwell_limit) != (progress.event_id, progress.unwell_limit):
+                alerting.move(db, reached)
+        return state
 
     def _deliver_untaken(self, db: Database, state: LineState) -> None:
         self._deliver(db, lambda channel: alerting.untaken(db, channel.key, db.now()), state, is_test=False)

@@ -17,11 +17,13 @@ def _style(contact: Contact) -> str:
 
 
 def _text(contact: Contact) -> str:
-    """Return the text behind its marks: its kind unless it is plain text, whether it is kept, its tags."""
+    """Return the text behind its marks: its kind unless it is plain, alert words, whether it is kept, its tags."""
     kind, text, segments = contact["kind"], contact["text"], contact["segments"]
     marks = [f"({kind})"] if kind != ContactKind.TEXT else [] if text is not None else ["(erased)"]
     if segments["received"] < segments["total"]:
         marks.append(f"({segments['received']} of {segments['total']})")
+    if contact["alert_words"]:
+        marks.append(f"(alert: {harmless(', '.join(contact['alert_words']))})")
     if contact["kept"]:
         marks.append("(kept)")
     marks += [harmless(f"#{tag}") for tag in contact["tags"]]

@@ -64,9 +64,9 @@ def tag(
     """Put WORD on contact ID.
 
     With --next, and without ID and WORD, it shows the untagged reactions one by one: texts that came within a day after
-    an answer to their number. With --all it shows every untagged text. Press a for apology, i for insult, t for threat,
-    o for other. k exempts the contact from erasure, as `hotlined keep` does, and asks again. s skips, u undoes the last
-    key, q ends.
+    an answer to their number. With --all it shows every untagged text. Texts with a word of alerts.words come first.
+    Press a for apology, i for insult, t for threat, o for other. k exempts the contact from erasure, as `hotlined keep`
+    does, and asks again. s skips, u undoes the last key, q ends.
 
     Example: hotlined tag 12 apology
     """
@@ -120,6 +120,8 @@ def _walk(db: Database, decided: Callable[..., Any], words: dict[str, str], *, e
         kept = ", kept" if contact["kept"] else ""
         received, who = moment(contact["received_at"]), contact["originator"] or log.WITHHELD
         print_wrapped(f"{len(waiting)} left: contact {contact['id']}, {received}, {who}{kept}")
+        if contact["alert_words"]:
+            print_wrapped(f"alert: {', '.join(contact['alert_words'])} (such texts come first)")
         print_wrapped(contact["text"] or "(erased)")
         key = _press(legend, words | _ACTIONS)
         if key == "q":

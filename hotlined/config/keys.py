@@ -29,7 +29,7 @@ from hotlined.config.values import (
 from hotlined.errors import AddressError
 from hotlined.gsm.address import parse_number
 from hotlined.language import Language
-from hotlined.policy import fold
+from hotlined.policy import fold, has_words
 
 _LARGEST = 10**15 - 1  # SQLite's integers end at 2**63
 
@@ -210,6 +210,12 @@ TEXT = Kind(
 _WORD = Kind(
     "a word with a letter or a digit in it",
     accept=lambda word: any(map(str.isalnum, word)),
+    comment=ANY_HASH,
+    schema=_text(r"[0-9A-Za-z]|[^\x00-\x7f]", "number", "boolean"),
+)
+_MET = Kind(
+    "a word or a phrase with a letter, a digit or a sign in it",
+    accept=has_words,
     comment=ANY_HASH,
     schema=_text(r"[0-9A-Za-z]|[^\x00-\x7f]", "number", "boolean"),
 )
@@ -408,6 +414,7 @@ KEYS = {
         Key("alerts.sms_per_day", _whole(0), 4, "segments, inside the budget"),
         Key("alerts.ping", _WEB, None, "asked hourly while all is well", Shape.MAYBE, secret=True),
         Key("alerts.digest", _choice(Digest), None, "daily or weekly: figures and health in a mail", Shape.MAYBE),
+        Key("alerts.words", _MET, (), "words or phrases in a text that are an alert", Shape.LIST),
         Key("web.proxies", _USER, (), "users whose program may speak for people who log in", Shape.LIST),
         Key("web.hosts", _HOST, (), "names that the desk is reached by, besides localhost", Shape.LIST),
     )

@@ -176,7 +176,10 @@ class PrivacyConfig:
 
 @dataclass(frozen=True, slots=True)
 class AlertsConfig:
-    """Where alerts go: Apprise URLs, a file of them, a number in E.164, a URL that hears that all is well."""
+    """Where alerts go: Apprise URLs, a file of them, a number in E.164, a URL that hears that all is well.
+
+    `words` are words and phrases in a text that are an alert.
+    """
 
     urls: tuple[str, ...] = field(repr=False)
     urls_file: Path | None
@@ -184,6 +187,7 @@ class AlertsConfig:
     sms_per_day: int
     ping: str | None = field(repr=False)
     digest: Digest | None
+    words: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,10 @@ from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from hotlined import policy
 from hotlined.clock import Now
 from hotlined.config import Config
+from hotlined.daemon.alarm import Alarm
 from hotlined.daemon.calls import Callers
 from hotlined.daemon.connection import Connection
 from hotlined.daemon.line import Line
@@ -73,6 +75,7 @@ class Receiver:
         self._scanning: Scan | None = None
         self._drain = Every(self.timing.drain)
         self.callers = Callers(line)
+        self._alarm = Alarm(line)
         self._last_direct: Unsolicited | None = None
         self._refused: dict[int, Refusal] = {}
         self._recorded_refusals: set[int] = set()
@@ -238,6 +241,8 @@ class Receiver:
             if entry.status < 2  # drafts are not ours (27.005 3.1: 2 unsent, 3 sent)
         ]
         kept = contacts.record_listing(self.line.db, source, readings, self.line.db.now(), complete=listing.complete)
+        if kept:
+            self._alarm.raise_if_due()
         if listing.complete:
             self._forget_refusals(storage, {entry.segment_id for entry in kept})
         if not modem.in_step:
@@ -291,11 +296,15 @@ class Receiver:
         length = event.text.rpartition(",")[2].rpartition(":")[2].strip()
         reading = contacts.read(event.payload, int(length) if length.isdecimal() and len(length) < 4 else None, None)
         contacts.record(self.line.db, self._source(None), [reading], self.line.db.now())
+        self._alarm.raise_if_due()
         self._last_direct = event
         modem.acknowledge()
 
     def _source(self, storage: str | None) -> contacts.Source:
-        return contacts.Source(self.line.config.line, self.connection.identification.imsi, storage, self.line.identify)
+        imsi, words = self.connection.identification.imsi, self.line.config.alerts.words
+        return contacts.Source(
+            self.line.config.line, imsi, storage, self.line.identify, lambda text: policy.words_met(text, words)
+        )
 
     def _delete(self, modem: Modem, scan: Scan) -> None:
         """Delete entries that are on the disk, for one pass; one that is refused is tried again after a pause."""

@@ -1,5 +1,6 @@
 """Contacts as `log --json` has them, with the answer that would leave by the configuration in force, and in words."""
 
+import json
 from collections.abc import Iterable, Iterator
 from sqlite3 import Row
 from typing import Any
@@ -81,7 +82,7 @@ def _chosen_by(db: Database, config: Config, contact: dict[str, Any]) -> tuple[i
 def rows_for_people(
     db: Database, config: Config, rows: Iterable[Row], known: Sending | None = None
 ) -> Iterator[Contact]:
-    """Yield contacts with whether they are kept, and their outcome in words.
+    """Yield contacts with whether they are kept, the words in them that are an alert, and their outcome in words.
 
     `known` is whether answers go out, where the caller knows it; else it is what the database says.
     """
@@ -89,7 +90,8 @@ def rows_for_people(
         contact = contact_log.entry(row)
         waits = contact["answer"] and contact["answer"]["waiting_for"]
         sending = sending_now(config, known or sending_of(db)) if waits else FREE  # asked only where it is of use
-        yield contact | {"kept": row["kept"], "outcome": outcome(contact, sending)}
+        more = {"kept": row["kept"], "alert_words": json.loads(row["alert_words"] or "[]")}
+        yield contact | more | {"outcome": outcome(contact, sending)}
 
 
 def texts_for_people(db: Database, config: Config, rows: Iterable[Row]) -> Iterator[dict[str, Any]]:
@@ -128,6 +130,7 @@ def facts(contact: Contact, sending: Sending) -> Iterator[tuple[str, str | None]
     yield "received", moment(contact["received_at"])
     yield "network's time", maybe_moment(contact["scts"])
     yield "text", contact["text"]
+    yield "alert words", ", ".join(contact["alert_words"])
     yield "segments", f"{segments['received']} of {segments['total']}; {counted(contact['repeats'], 'repeat')}"
     yield "tags", " ".join(contact["tags"])
     yield "outcome", outcome(contact, sending)

@@ -1,18 +1,39 @@
 """Texts that are to be tagged, one after the other: the words that there are a key for, and the next text."""
 
+from dataclasses import dataclass
+
 from hotlined.reports.contact import Contact
-from hotlined.store import log, reactions
+from hotlined.store import log, reactions, words_met
 from hotlined.store.database import Database
 
 TAG_KEYS = {"a": "apology", "i": "insult", "t": "threat", "o": "other"}
 """The words that have a key of their own."""
 
 
-def next_to_tag(db: Database, past: int, *, every: bool) -> Contact | None:
-    """Return the next reaction without a tag, the oldest first, or for `every` the next text, the newest first.
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a person stands in the review: past a contact, `first` among the texts with a word of alerts.words."""
 
-    Most first contacts never get a tag, so the oldest would come again each time. `past` is the contact that one is
-    past, 0 at the beginning. None where none is left.
+    past: int = 0
+    first: bool = True
+
+
+def next_to_tag(db: Database, place: Place, *, every: bool) -> tuple[Contact | None, Place]:
+    """Return the next text without a tag, and the place from which it was found; None where none is left.
+
+    Texts with a word of alerts.words come first, then reactions, the oldest first, or for `every` all texts, the newest
+    first: most first contacts never get a tag, so the oldest would come again each time.
     """
-    found = reactions.newest_untagged(db, past or None) if every else reactions.next_untagged(db, past)
-    return None if found is None else log.maybe_contact(db, found)
+    if place.first:
+        if found := words_met.next_untagged(db, place.past):
+            return log.maybe_contact(db, found), place
+        place = Place(first=False)
+    found = reactions.newest_untagged(db, place.past or None) if every else reactions.next_untagged(db, place.past)
+    return None if found is None else log.maybe_contact(db, found), place
+
+
+def count_left(db: Database, place: Place) -> int:
+    """Return how many texts with a word of alerts.words and reactions have no tag, from a place on."""
+    if not place.first:
+        return reactions.count_untagged(db, place.past)
+    return words_met.count_untagged(db, place.past) + reactions.count_untagged(db, 0)

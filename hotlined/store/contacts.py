@@ -16,7 +16,7 @@ from hotlined.errors import LifecycleError, PduError
 from hotlined.gsm import push, tpdu
 from hotlined.gsm.address import Address, Identity, LineType, Ton
 from hotlined.states import ContactKind
-from hotlined.store import fates, pseudonyms
+from hotlined.store import fates, pseudonyms, words_met
 from hotlined.store.database import Database
 from hotlined.store.line import flood_began, note_flood, save_limit_clock
 
@@ -58,6 +58,8 @@ class Source:
     imsi: str
     storage: str | None
     identify: Identify
+    words_met: Callable[[str], list[str]] = lambda _text: []
+    """Returns which of the words that are an alert stand in a text."""
 
 
 def read(pdu: str, tpdu_length: int | None, index: int | None) -> Reading:
@@ -390,6 +392,7 @@ def _join(db: Database, source: Source, contact_id: int, came: _Parts) -> None:
         len(by_sequence),
         contact_id,
     )
+    words_met.note(db, contact_id, source.words_met(text or ""))
 
 
 def _name_mms(db: Database, source: Source, contact_id: int, sender: Address | None) -> None:

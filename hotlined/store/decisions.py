@@ -13,6 +13,7 @@ from hotlined.states import ContactKind
 from hotlined.store import lifecycle, line, pseudonyms
 from hotlined.store.database import Database
 from hotlined.store.reactions import IS_REACTION
+from hotlined.store.words_met import HAS_WORDS
 
 _LOOK_SECONDS = 3600.0
 _LAST_EVENTS = 5000
@@ -195,12 +196,13 @@ def tags_in_use(db: Database) -> list[str]:
 
 
 def untagged(db: Database, *, reactions: bool) -> list[int]:
-    """Return the ids of the texts without a tag, oldest first: of reactions alone, or of all.
+    """Return the ids of the texts without a tag: of reactions alone, or of all, oldest first.
 
-    What a reaction is stands in `reactions`.
+    Those with a word of alerts.words come before them, reactions or not. What a reaction is stands in `reactions`.
     """
     only = IS_REACTION if reactions else "1"
     rows = db.execute(
-        f"SELECT c.id FROM contacts c WHERE c.kind = '{ContactKind.TEXT}' AND c.tags = '[]' AND {only} ORDER BY c.id"
+        f"SELECT c.id FROM contacts c WHERE c.kind = '{ContactKind.TEXT}' AND c.tags = '[]'"
+        f" AND ({only} OR {HAS_WORDS}) ORDER BY {HAS_WORDS} DESC, c.id"
     )
     return [contact_id for (contact_id,) in rows]

@@ -19,7 +19,7 @@ from typing import Any
 from hotlined import pseudonym
 from hotlined.clock import rfc3339
 from hotlined.states import AnswerState, ContactKind, listed
-from hotlined.store import pseudonyms, totals
+from hotlined.store import pseudonyms, totals, words_met
 from hotlined.store.database import Database
 
 _BATCH = 500  # rows: read at once, few enough for any memory
@@ -91,7 +91,10 @@ def columns(db: Database) -> tuple[str, ...]:
 
 
 def rows(db: Database, where: Filter, limit: int = 0) -> Iterator[sqlite3.Row]:
-    """Yield rows of the view `log` and whether each is `kept`, oldest first: the newest `limit` that fit (0: all)."""
+    """Yield rows of the view `log`, oldest first: the newest `limit` that fit (0: all).
+
+    Each has `kept`, whether it is, and `alert_words`, as JSON or NULL.
+    """
     condition, arguments = _condition(db, where)
     sql = f"SELECT id, text FROM log WHERE {condition} ORDER BY id DESC"
     with closing(db.connection.execute(sql, arguments)) as found:
@@ -168,7 +171,10 @@ def note(follower: FollowPosition, row: sqlite3.Row) -> bool:
     return True
 
 
-_ROWS = "SELECT *, EXISTS (SELECT 1 FROM contacts k WHERE k.id = log.id AND k.kept_at IS NOT NULL) AS kept FROM log"
+_ROWS = (
+    "SELECT *, EXISTS (SELECT 1 FROM contacts k WHERE k.id = log.id AND k.kept_at IS NOT NULL) AS kept,"
+    " (SELECT words FROM words_met w WHERE w.contact_id = log.id) AS alert_words FROM log"
+)
 _THESE = f"{_ROWS} WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id"
 _OPEN = (
     "SELECT id FROM contacts WHERE verdict IS NULL"
@@ -225,6 +231,7 @@ def maybe_contact(db: Database, contact_id: int) -> dict[str, Any] | None:
     contact = entry(row)
     kept = db.one("SELECT kept_at AS at, kept_by AS by FROM contacts WHERE id = ? AND kept_at IS NOT NULL", contact_id)
     contact["kept"] = dict(kept) if kept else None
+    contact["alert_words"] = words_met.of(db, contact_id)
     parts = db.all(
         f"SELECT id, kind, sequence, iif(pdu GLOB '{pseudonym.GLOB}', NULL, pdu) AS pdu, tpdu_length, problem, repeat,"
         " storage, storage_index, scts, received_at, deleted_at FROM segments WHERE contact_id = ? ORDER BY id",

@@ -74,6 +74,7 @@ TEXTS = (
         """,
         (
             "UPDATE contacts SET text = NULL, concatenation = NULL WHERE id = :id",
+            "DELETE FROM words_met WHERE contact_id = :id",
             "UPDATE segments SET pdu = pseudonym(pdu) WHERE contact_id = :id",
             """
             UPDATE segments SET pdu = pseudonym(pdu) WHERE answer_segment_id IN

@@ -6,6 +6,7 @@ contacts apart.
 
 from hotlined.states import ContactKind
 from hotlined.store.database import Database
+from hotlined.store.words_met import HAS_WORDS
 
 REACTION_HOURS = 24
 
@@ -26,7 +27,8 @@ IS_REACTION = (
 def next_untagged(db: Database, after: int) -> int | None:
     """Return the first reaction without a tag after a contact; None where there is none.
 
-    It asks from the answers on: they are bounded, contacts are not.
+    Those with a word of alerts.words are not among them: they have come before. It asks from the answers on: they are
+    bounded, contacts are not.
     """
     row = db.one(f"SELECT c.id {_REACTIONS} AND c.id > ? ORDER BY c.id LIMIT 1", after)
     return row["id"] if row else None
@@ -40,11 +42,11 @@ def newest_untagged(db: Database, before: int | None) -> int | None:
 
 
 def count_untagged(db: Database, after: int) -> int:
-    """Return how many reactions after a contact have no tag."""
+    """Return how many reactions after a contact have no tag, those with a word of alerts.words aside."""
     return int(db.value(f"SELECT count(DISTINCT c.id) {_REACTIONS} AND c.id > ?", after))
 
 
-_UNTAGGED = f"c.kind = '{ContactKind.TEXT}' AND c.tags = '[]'"
+_UNTAGGED = f"c.kind = '{ContactKind.TEXT}' AND c.tags = '[]' AND NOT {HAS_WORDS}"
 # CROSS: from the answers to the contacts of their recipients, or SQLite reads every contact
 _REACTIONS = (
     f"FROM answers a CROSS JOIN contacts c ON c.originator = a.recipient WHERE a.by_hand IS NULL AND {_UNTAGGED}"

@@ -26,6 +26,7 @@ _SPENT_ALL = N_(
     "{used} of {limit} segments are spent. Answers wait until the window has room, or are cancelled as stale."
 )
 _SPENT = N_("{used} of {limit} segments are spent.")
+_WORDS = N_("{count} texts have a word of alerts.words")
 
 TEXTS = {
     ("modem", 1): ("{title}", "{cure}"),
@@ -63,6 +64,12 @@ TEXTS = {
     ("sim_life", 3): ("{title}", N_("On {end} its number is lost. {cure}")),
     ("sim_life", 4): ("{title}", "{cure}"),
     ("sim_life", 0): (N_("the SIM's life counts anew"), "{words}"),
+    ("words", 1): (
+        N_("a text has a word of alerts.words"),
+        N_("It is contact {id}, since {since}. 'hotlined show {id}' shows it."),
+    ),
+    ("words", 2): (_WORDS, N_("Contacts {ids}, since {since}. 'hotlined tag --next' shows them.")),
+    ("words", 3): (_WORDS, N_("Contacts {ids} and more, since {since}. 'hotlined tag --next' shows them.")),
     ("test", 0): (N_("a test"), N_("Alerts of this line arrive here.")),
     ("budget_hour", 50): (N_("50 % of the hour's budget"), _SPENT_50),
     ("budget_day", 50): (N_("50 % of the day's budget"), _SPENT_50),

@@ -70,8 +70,10 @@ def _on_in_review(verb: str, arguments: Arguments) -> str:
     """Return the path of the next text to tag: the same again, unless this one has got its tag."""
     contact_id = arguments["contact_id"]
     every = request.form.get("all")  # the newest first: this one is the next again to who is past the one above it
-    again = contact_id + 1 if every else contact_id - 1
-    return url_for("review", after=contact_id if verb == "tag" else again, last=contact_id, all=every)
+    first = request.form.get("first")  # those with an alert word, which come in their order
+    again = contact_id + 1 if every and not first else contact_id - 1
+    past = contact_id if verb == "tag" else again
+    return url_for("review", after=past, last=contact_id, all=every, first=first)
 
 
 def _number(text: str) -> str:

@@ -8,23 +8,30 @@ from hotlined.desk.roles import Role
 from hotlined.desk.routes import Page
 from hotlined.desk.visit import looked_at, reading
 from hotlined.reports import typed
-from hotlined.reports.review import TAG_KEYS, next_to_tag
-from hotlined.store import log, reactions
+from hotlined.reports.review import TAG_KEYS, Place, count_left, next_to_tag
+from hotlined.store import log
 
 
 def show() -> str:
-    """Show the next reaction without a tag, or the next text."""
+    """Show the next text with a word of alerts.words that has no tag, then the next reaction, or the next text."""
     after = typed.limit(request.args.get("after") or "0")
+    place = Place(after, first=not after or bool(request.args.get("first")))
     last_id = typed.limit(request.args.get("last") or "0")
     every = bool(request.args.get("all"))
     with reading() as db:
-        contact = next_to_tag(db, after, every=every)
+        contact, found = next_to_tag(db, place, every=every)
         last: dict[str, Any] | None = log.maybe_contact(db, last_id) if last_id else None
-        left = None if every else reactions.count_untagged(db, after)
+        left = None if every else count_left(db, found)
     if contact:
         looked_at(contact["id"])
     return render_template(
-        "review.html", contact=contact, last=last, left=left, every=every, after=after, keys=TAG_KEYS
+        "review.html",
+        contact=contact,
+        last=last,
+        left=left,
+        every=every,
+        after=after,
+        keys=TAG_KEYS,
     )
 
 

@@ -1,0 +1,41 @@
+"""Asks that alerts be sent now, by a file in the runtime folder, which a path unit of systemd watches.
+
+The daemon has no network, and what is due to be told is not its to decide: it says only that there may be something.
+Whatever is missed so is found by the next run of the timer.
+"""
+
+import logging
+
+from hotlined import config as configuration
+from hotlined import files
+from hotlined.daemon.line import Line
+from hotlined.store import words_met
+from hotlined.timing import Every
+
+log = logging.getLogger("hotlined")
+
+FILE = "alarm"
+
+
+class Alarm:
+    """The alarm of one line: raised after a text was committed in which a word of alerts.words stands."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self._path = configuration.runtime_dir(line.config) / FILE
+        self._pause = Every(line.timing.alarm)
+        self._error = ""
+
+    def raise_if_due(self) -> None:
+        """Ask for a run if it would tell of a text."""
+        if not self._line.config.alerts.words or not self._pause.is_due():
+            return
+        if words_met.maybe_due(self._line.db, self._line.db.now()) is None:
+            return
+        self._pause.again()
+        try:
+            files.replace(self._path, b"", 0o640)
+        except OSError as error:
+            if self._error != str(error):
+                log.warning("alerts cannot be asked for in %s: %s", self._path, error.strerror)
+            self._error = str(error)

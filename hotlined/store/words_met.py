@@ -1,0 +1,92 @@
+"""Texts in which a word of alerts.words stands: noted in the transaction that makes the text, by the words in force.
+
+They come first where people tag, and are an alert, once an hour at most, with what came in between. What was noted goes
+with its text.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hotlined.clock import Now
+from hotlined.states import ContactKind
+from hotlined.store.database import Database
+
+CONDITION = "words"
+"""The condition of its alerts."""
+
+TELL_SECONDS = 3600.0
+"""The least time between two alerts, on the limit clock."""
+
+_FEW = 3  # ids that an alert names
+
+
+@dataclass(frozen=True, slots=True)
+class Untold:
+    """Texts that no alert has told: how many, the ids of the first few, and when the first came, as RFC 3339."""
+
+    count: int
+    first_ids: tuple[int, ...]
+    since: str
+
+
+def note(db: Database, contact_id: int, words: Sequence[str]) -> None:
+    """Note which words stand in a contact's text now, inside the transaction that is open.
+
+    A text of which a part came later may have other words than before, or none any more. What was told stays told.
+    """
+    if not words:
+        db.execute("DELETE FROM words_met WHERE contact_id = ? AND NOT told", contact_id)
+        return
+    db.execute(
+        "INSERT INTO words_met (contact_id, words) VALUES (?, ?) ON CONFLICT DO UPDATE SET words = excluded.words",
+        contact_id,
+        json.dumps(words, ensure_ascii=False),
+    )
+
+
+def maybe_due(db: Database, now: Now) -> Untold | None:
+    """Return what an alert has to tell now; None where there is nothing, or one was recorded within the hour."""
+    if db.one("SELECT 1 FROM words_met WHERE NOT told LIMIT 1") is None:
+        return None
+    last = db.value("SELECT max(at_limit) FROM alerts WHERE condition = ?", CONDITION)
+    if last is not None and now.limit - last < TELL_SECONDS:
+        return None
+    rows = db.all(
+        "SELECT c.id, c.received_at FROM words_met w JOIN contacts c ON c.id = w.contact_id WHERE NOT w.told"
+        " ORDER BY c.id LIMIT ?",
+        _FEW,
+    )
+    count = db.value("SELECT count(*) FROM words_met WHERE NOT told")
+    return Untold(count, tuple(row["id"] for row in rows), rows[0]["received_at"])
+
+
+def mark_told(db: Database) -> None:
+    """Note that an alert tells of all, inside the transaction that is open."""
+    db.execute("UPDATE words_met SET told = 1 WHERE NOT told")
+
+
+def of(db: Database, contact_id: int) -> list[str]:
+    """Return the words of alerts.words that stand in a contact's text."""
+    row = db.one("SELECT words FROM words_met WHERE contact_id = ?", contact_id)
+    return json.loads(row["words"]) if row else []
+
+
+HAS_WORDS = "EXISTS (SELECT 1 FROM words_met w WHERE w.contact_id = c.id)"
+"""The condition on a contact `c`: it has such a word."""
+
+_UNTAGGED = (
+    "FROM words_met w JOIN contacts c ON c.id = w.contact_id"
+    f" WHERE c.kind = '{ContactKind.TEXT}' AND c.tags = '[]' AND c.id > ?"
+)
+
+
+def next_untagged(db: Database, after: int) -> int | None:
+    """Return the first text with such a word after a contact that has no tag; None where there is none."""
+    row = db.one(f"SELECT c.id {_UNTAGGED} ORDER BY c.id LIMIT 1", after)
+    return row["id"] if row else None
+
+
+def count_untagged(db: Database, after: int) -> int:
+    """Return how many texts with such a word after a contact have no tag."""
+    return int(db.value(f"SELECT count(*) {_UNTAGGED}", after))
