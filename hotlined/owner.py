@@ -4,9 +4,12 @@ A folder that a line's user or its group can write is no place for root: whateve
 """
 
 import contextlib
+import errno
 import os
 import pwd
-from collections.abc import Iterator
+import signal
+import stat
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 DESK_USER = "hotweb-"
@@ -138,3 +141,127 @@ def _keep(heard: int, descriptor: int, new: Path, path: Path) -> int:
     except OSError as error:
         return error.errno or 1
     return 0
+
+
+class WrittenFolder:
+    """A folder that a person has named, as it is written: nothing lies under its name until `finish`."""
+
+    def __init__(self, files: Mapping[str, int], done: int) -> None:
+        self._files = files
+        self._done = done
+
+    def write(self, name: str, octets: bytes) -> None:
+        """Write one of its files."""
+        view = memoryview(octets)
+        while view:
+            view = view[os.write(self._files[name], view) :]
+
+    def finish(self) -> None:
+        """Say that it is whole: it gets its name."""
+        os.write(self._done, b"!")
+
+
+UNFINISHED = ".unfinished"
+"""What a folder's name ends with until it is whole, and if the machine stops before."""
+
+
+@contextlib.contextmanager
+def written_folder(folder: Path, names: Iterable[str]) -> Iterator[WrittenFolder]:
+    """Make a folder that a person has named, with empty files, before this process becomes somebody else.
+
+    It and they are that person's alone: of whoever became root with sudo, too. A process of its own keeps the person's
+    rights; it gives the folder its name once all is on the disk, and takes everything away where that is given up.
+    Raises OSError where the person may not write there, or the folder is there and not empty.
+    """
+    new = folder.with_name(folder.name + UNFINISHED)
+    with _as_person():
+        if os.path.lexists(folder):
+            _require_empty(folder)
+        new.mkdir(0o700)
+        opened = os.open(new, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        files = {name: os.open(name, flags, 0o600, dir_fd=opened) for name in names}
+    heard, done = os.pipe()
+    keeper = os.fork()
+    if keeper == 0:
+        os.close(done)
+        os._exit(_keep_folder(heard, opened, files, folder))
+    os.close(heard)
+    try:
+        yield WrittenFolder(files, done)
+    finally:
+        for descriptor in (done, opened, *files.values()):
+            os.close(descriptor)
+        failed = os.waitstatus_to_exitcode(os.waitpid(keeper, 0)[1])
+    if failed:
+        raise OSError(failed, os.strerror(failed), os.fspath(folder))
+
+
+def _require_empty(folder: Path) -> None:
+    """Raise OSError unless a folder is one, itself and no link, and empty."""
+    if not stat.S_ISDIR(folder.lstat().st_mode):
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), os.fspath(folder))
+    with os.scandir(folder) as entries:
+        if any(entries):
+            raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY), os.fspath(folder))
+
+
+def _keep_folder(heard: int, opened: int, files: Mapping[str, int], folder: Path) -> int:
+    """Wait for the end of the writing, and return an errno: 0 where the folder has its name, or was given up."""
+    new = folder.with_name(folder.name + UNFINISHED)
+    try:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches it too, and it has to tidy up
+        _become_person()
+        if not os.read(heard, 1):
+            for name in files:
+                os.unlink(name, dir_fd=opened)
+            new.rmdir()
+            return 0
+        for descriptor in (*files.values(), opened):
+            os.fsync(descriptor)
+        new.rename(folder)  # in the place of an empty one, or of nothing
+        above = os.open(folder.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        os.fsync(above)
+    except OSError as error:
+        return error.errno or 1
+    return 0
+
+
+def _maybe_person() -> tuple[int, int, list[int]] | None:
+    """Return user, group and groups of the person who became root with sudo; None where this process is the person."""
+    uid, gid = os.environ.get("SUDO_UID", ""), os.environ.get("SUDO_GID", "")
+    if os.geteuid() != 0 or not (uid.isascii() and uid.isdigit() and gid.isascii() and gid.isdigit()):
+        return None
+    try:
+        groups = os.getgrouplist(pwd.getpwuid(int(uid)).pw_name, int(gid))
+    except (KeyError, OverflowError):
+        groups = [int(gid)]
+    return int(uid), int(gid), groups
+
+
+@contextlib.contextmanager
+def _as_person() -> Iterator[None]:
+    """Open and make files with the rights of the person who became root with sudo, for as long as it lasts."""
+    person = _maybe_person()
+    if person is None:
+        yield
+        return
+    uid, gid, groups = person
+    before = os.getgroups()
+    os.setgroups(groups)
+    os.setegid(gid)
+    os.seteuid(uid)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(0)
+        os.setgroups(before)
+
+
+def _become_person() -> None:
+    if person := _maybe_person():
+        uid, gid, groups = person
+        os.setgroups(groups)
+        os.setresgid(gid, gid, gid)
+        os.setresuid(uid, uid, uid)

@@ -21,7 +21,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hotlined.cli.contacts import CONTACTS, OUTCOME_WIDTH
-from hotlined.cli.output import csv_cell, json_line
+from hotlined.cli.output import json_line
 from hotlined.cli.table import table
 from hotlined.clock import rfc3339
 from hotlined.config import load
@@ -33,7 +33,7 @@ from hotlined.simulator import pdus
 from hotlined.states import AnswerState, SendingState
 from hotlined.store import answers, decisions
 from hotlined.store import log as contact_log
-from hotlined.words.harmless import harmless
+from hotlined.words.harmless import csv_cell, harmless
 from hotlined.words.reasons import REASONS, answer_in_words, briefly
 from hotlined.words.times import TIME_WIDTH, clock_time, moment
 

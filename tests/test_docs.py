@@ -385,7 +385,7 @@ def test_volunteers_find_every_line_of_status() -> None:
 @pytest.mark.skipif(not PROGRAM.exists(), reason="needs an installed hotlined")
 @pytest.mark.parametrize("name", ["README.md", "README.fr.md"])
 def test_what_to_do_about_a_threat_runs(tmp_path: Path, name: str) -> None:
-    """What is typed about a threat keeps and tags it, and leaves a file with its text that its owner alone can read."""
+    """What is typed about a threat keeps and tags it, and leaves a page with its text that its owner alone can read."""
     filled = Filled(tmp_path)
     with filled.db:
         for _ in range(19):
@@ -403,8 +403,8 @@ def test_what_to_do_about_a_threat_runs(tmp_path: Path, name: str) -> None:
     )
 
     assert done.returncode == 0, done.stderr
-    written = tmp_path / "threat.txt"
-    assert written.stat().st_mode & 0o777 == 0o600
+    written = tmp_path / "threat/evidence.html"
+    assert [each.stat().st_mode & 0o777 for each in (written.parent, written)] == [0o700, 0o600]
     assert "je sais où tu habites" in written.read_text("utf-8")
     assert json.loads(done.stdout.splitlines()[-1])["id"] == 20
 

@@ -15,6 +15,7 @@ import threading
 import unicodedata
 from collections.abc import Iterator
 from contextlib import closing, suppress
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,7 @@ OUTPUTS = (
     "numbers", "numbers --json", "numbers --csv", "number -- {originator}", "number --json -- {originator}",
     "export -- {originator}", "export --json -- {originator}", "stats", "stats --json", "stats --csv",
     "stats --by day", "tag 1 troll", "keep 1", "status", "limits", "alerts --dry-run", "db check --full",
+    "evidence -- {originator} {folder}",
 )  # fmt: skip
 SHOW_NO_TEXT = {
     "run", "demo", "doctor", "udev-rule", "block", "unblock", "optin", "pause", "resume", "requeue", "cancel", "try",
@@ -78,6 +80,12 @@ SHOW_NO_TEXT = {
 }  # fmt: skip
 """Commands that print nothing that was received; `balance`, completion and the pages of `web` have their own tests."""
 
+
+EVIDENCE_TAGS = {
+    *("head", "body", "main", "h1", "h2", "h3", "p", "table", "tr", "th", "td", "strong", "br", "section", "article"),
+    *("blockquote", "bdi", "ul", "li", "dl", "dt", "dd", "div", "code", "kbd", "footer", "html"),
+}
+"""What may stand on the page of `evidence`."""
 
 TABLE = {name for names in COMMANDS.values() for name in names}
 
@@ -133,7 +141,8 @@ def output(line: Filled, command: str) -> str:
         pytest.skip("there is no such command")
     row = line.db.one("SELECT originator FROM contacts ORDER BY id LIMIT 1")
     assert row
-    result = line.run(*(word.format(originator=row["originator"]) for word in command.split()), env={"COLUMNS": "120"})
+    places = {"originator": row["originator"], "folder": line.folder / f"folder{len(list(line.folder.iterdir()))}"}
+    result = line.run(*(word.format(**places) for word in command.split()), env={"COLUMNS": "120"})
     assert result.exit_code in {0, 69}, result.output
     return result.stdout_bytes.decode() + result.stderr
 
@@ -200,6 +209,29 @@ def test_a_page_quotes_nobody(crowd: Filled, tmp_path: Path) -> None:
     assert not [
         text for text in map(as_received, [*TEXTS.values(), *NAMES.values()]) if len(text) > 5 and text in written
     ]
+
+
+def test_evidence_shows_a_text_and_obeys_nothing(hostile: tuple[Filled, str]) -> None:
+    """On its page a text is text: no tag, no link, no override of direction, and its data keeps it exactly."""
+    line, text = hostile
+    row = line.db.the("SELECT originator FROM contacts ORDER BY id LIMIT 1")
+    for number, sender in enumerate((row["originator"], KEVIN)):
+        folder = line.folder / f"evidence{number}"
+        assert line.run("evidence", "--", sender, str(folder)).exit_code == 0
+        page = (folder / "evidence.html").read_text("utf-8")
+        inside = page.partition("</style>")[2]
+        assert not obeyed(page)
+        assert set(re.findall(r"</?([a-zA-Z0-9]+)", inside)) <= EVIDENCE_TAGS
+        assert not re.search(r"<[^>]*\b(href|src|on\w+|style|action)\s*=", inside)
+        assert harmless(as_received(text), "\n") in unescape(inside) or text.isspace()
+        data = json.loads((folder / "evidence.json").read_bytes())
+        assert (folder / "evidence.json").read_bytes().isascii()
+        assert data["contacts"][0]["text"] == as_received(text)
+        for name in ("contacts.csv", "segments.csv"):
+            with (folder / name).open(newline="", encoding="utf-8") as file:
+                rows = list(csv.reader(file))
+            assert len({len(cells) for cells in rows}) == 1
+            assert not [cell for cells in rows for cell in cells if cell.startswith(("=", "+", "-", "@", "\t", "\r"))]
 
 
 def test_completion_offers_nothing_that_a_shell_obeys(crowd: Filled) -> None:

@@ -63,6 +63,7 @@ COMMANDS = {
         "purge": "hotlined.cli.privacy:purge",
         "forget": "hotlined.cli.privacy:forget",
         "export": "hotlined.cli.privacy:export",
+        "evidence": "hotlined.cli.privacy:evidence",
     },
     "What it costs": {
         "limits": "hotlined.cli.limits:limits",

@@ -18,7 +18,7 @@ import click
 
 from hotlined.cli import typed
 from hotlined.cli.contacts import CONTACTS, TEXTS_BY_HAND
-from hotlined.cli.output import csv_cell, json_line, sheet
+from hotlined.cli.output import json_line, sheet
 from hotlined.cli.pager import no_pager, print_paged
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.table import table
@@ -34,6 +34,7 @@ from hotlined.store import log as contact_log
 from hotlined.store.database import Database
 from hotlined.store.line import sending_of
 from hotlined.store.opening import open_beside_daemon
+from hotlined.words.harmless import csv_cell
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 

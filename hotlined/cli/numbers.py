@@ -16,7 +16,7 @@ import click
 
 from hotlined.cli import typed
 from hotlined.cli.contacts import CONTACTS
-from hotlined.cli.output import as_typed, csv_cell, json_line, sheet
+from hotlined.cli.output import as_typed, json_line, sheet
 from hotlined.cli.pager import no_pager, print_paged
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.table import table
@@ -31,7 +31,7 @@ from hotlined.store.database import Database
 from hotlined.store.line import FREE, is_paused
 from hotlined.store.opening import open_beside_daemon
 from hotlined.words.columns import Column, Layout
-from hotlined.words.harmless import harmless
+from hotlined.words.harmless import csv_cell, harmless
 from hotlined.words.times import TIME_WIDTH, maybe_moment
 
 _COLUMNS = tuple(Correspondent.__dataclass_fields__)

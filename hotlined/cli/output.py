@@ -28,19 +28,11 @@ _WRAPPER = partial(
     break_long_words=False,  # a path or a PDU can be copied
     break_on_hyphens=False,
 )
-_CALCULATED = ("=", "+", "-", "@", "\t", "\r")
 
 
 def json_line(value: Any) -> str:
     """Write a value as one line of ASCII JSON, harmless on a terminal."""
     return json.dumps(value, ensure_ascii=True).replace("\x7f", "\\u007f")
-
-
-def csv_cell(value: object) -> object:
-    """Return a cell that neither a terminal obeys nor a spreadsheet calculates; newlines stay."""
-    if not isinstance(value, str):
-        return value
-    return ("'" if value.startswith(_CALCULATED) else "") + harmless(value, "\n")
 
 
 def as_typed(text: str) -> str:

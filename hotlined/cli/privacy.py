@@ -1,18 +1,20 @@
-"""People's data at the command line: `purge` by age, `forget` a person, `export` what is held of one, `keep` a contact.
+"""People's data: `purge` by age, `forget` a person, `export` what is held of one, `keep` a contact, `evidence`.
 
 They work on the database beside the running daemon and end when nothing is left in its files. Backups are not theirs:
 what was backed up before is still in there.
 """
 
+import errno
 import sys
 import time
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import click
 
-from hotlined import pseudonym
+from hotlined import owner, pseudonym
 from hotlined.cli import typed
 from hotlined.cli.output import as_typed, json_line, print_sheet, print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
@@ -20,12 +22,15 @@ from hotlined.cli.typed import CONTACT_ID
 from hotlined.clock import rfc3339
 from hotlined.config import Config
 from hotlined.control.client import decide
-from hotlined.errors import AddressError, RefusedError, UnavailableError, UsageError
+from hotlined.errors import AddressError, HotlinedError, RefusedError, UnavailableError, UsageError
+from hotlined.evidence.facts import Facts, facts
+from hotlined.evidence.files import NAMES, SUMS, compose
 from hotlined.gsm.address import parse_number
 from hotlined.reports import decided
 from hotlined.reports.line import report_line
 from hotlined.states import AnswerState
-from hotlined.store import holders, privacy
+from hotlined.store import evidence as held
+from hotlined.store import holders, log, privacy
 from hotlined.store.opening import open_beside_daemon
 from hotlined.words.amounts import counted
 from hotlined.words.harmless import harmless
@@ -134,6 +139,61 @@ def keep(settings: Settings, contact_id: int, undo: bool) -> None:
     verb = "keep_no_more" if undo else "keep"
     found = decide(settings.config(), settings.who, verb, contact_id=contact_id)
     print_wrapped((decided.kept_no_more if undo else decided.kept)(contact_id, found=found))
+
+
+@click.command
+@typed.number
+@click.argument("folder", type=click.Path(path_type=Path))
+@pass_settings
+def evidence(settings: Settings, number: str, folder: Path) -> None:
+    """Write what came from NUMBER into FOLDER, for the police.
+
+    FOLDER gets a page to read and to print, its data as JSON and CSV, and the SHA-256 of each file. It is yours alone.
+    It must not be there yet, or be empty. The contacts are kept first, as by `hotlined keep`. NUMBER may also be a name
+    or a pseudonym, as `log` shows it.
+
+    Example: hotlined evidence +32470120006 threat
+    """
+    try:
+        with owner.written_folder(folder.absolute(), NAMES) as written:
+            config = settings.config()
+            name = _name(number, config)
+            files, sum_of_sums = compose(_facts(config, settings.who, name))
+            for file, octets in files.items():
+                written.write(file, octets)
+            written.finish()
+    except OSError as error:
+        raise _no_folder(folder, error) from error
+    print_wrapped(f"{folder} holds what came from {name}: open evidence.html in it, and print it.")
+    print_wrapped(f"Write this down, on the printed page: the SHA-256 of {SUMS} is {sum_of_sums}")
+    print_wrapped("It is personal data: give it to the police or a lawyer, and delete it when it is no longer needed.")
+
+
+def _facts(config: Config, who: str, name: str) -> Facts:
+    """Keep what is held of a number or name, and return it; raises HotlinedError where there is nothing."""
+    if name.lower() == log.WITHHELD:
+        raise UsageError(
+            "Nobody can tell who withholds a number: contacts without one may be of many people.",
+            "`hotlined log --number withheld` lists them; `hotlined keep ID` and `hotlined show ID` are for one.",
+        )
+    if not decide(config, who, "evidence", name=name):
+        raise HotlinedError(
+            f"Nothing is stored about {name}: no folder was made.", "`hotlined numbers` lists who came."
+        )
+    with open_beside_daemon(config.database) as db:
+        return facts(held.of_number(db, name), config.line, config.line_number, who, db.now())
+
+
+def _no_folder(folder: Path, error: OSError) -> HotlinedError:
+    """Return the error for a folder that cannot be made."""
+    unfinished = folder.with_name(folder.name + owner.UNFINISHED)
+    if isinstance(error, FileExistsError):
+        return UsageError(f"{unfinished} is left of one that was cut off.", "Look into it, and delete it.")
+    if error.errno in (errno.ENOTEMPTY, errno.ENOTDIR):
+        return UsageError(f"{folder} is there, and is no empty folder.", "Name one that is not there yet.")
+    return HotlinedError(
+        f"{folder} cannot be written: {error.strerror}.", "Name a folder that is not there yet, in one of your own."
+    )
 
 
 def _name(text: str, config: Config) -> str:

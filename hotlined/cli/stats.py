@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hotlined import owner
-from hotlined.cli.output import csv_cell, json_line, print_sheet, print_wrapped
+from hotlined.cli.output import json_line, print_sheet, print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.typed import WHEN
 from hotlined.errors import UsageError
@@ -30,7 +30,7 @@ from hotlined.statistics.variants import WROTE_BACK, Place, verdict
 from hotlined.store.figures import Tally
 from hotlined.store.opening import open_beside_daemon
 from hotlined.words.amounts import wait_in_words
-from hotlined.words.harmless import harmless
+from hotlined.words.harmless import csv_cell, harmless
 from hotlined.words.reasons import STATES, briefly
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from hotlined import policy
 from hotlined.clock import Now, parse_rfc3339, rfc3339
 from hotlined.config import Config
 from hotlined.errors import UsageError
-from hotlined.store import answers, attempts, decisions, privacy, requests
+from hotlined.store import answers, attempts, decisions, evidence, privacy, requests
 from hotlined.store.database import Database
 
 Arguments = Mapping[str, Any]
@@ -185,6 +185,10 @@ VERBS: Mapping[str, Verb] = {
     "tag": Verb(_on_tag(decisions.tag), _CONTACT | {"word": _is_word}),
     "untag": Verb(_on_tag(decisions.untag), _CONTACT | {"word": _is_word}),
     "keep": Verb(_on_contact(privacy.keep), _CONTACT),
+    "evidence": Verb(
+        lambda decision: evidence.keep_all(decision.db, decision.arguments["name"], decision.who, decision.now),
+        {"name": _is_name},
+    ),
     "keep_no_more": Verb(_on_contact(privacy.keep_no_more), _CONTACT),
     "look": Verb(_on_contact(decisions.note_look), _CONTACT),
     "look_up": Verb(

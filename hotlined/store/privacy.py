@@ -189,7 +189,7 @@ NUMBERS = (
         "e.id",
         "events e",
         ("e.at_limit <= :limit",),
-        "e.kind IN ('block', 'unblock', 'optin', 'optout', 'look') AND instr(e.detail, '…')",
+        "e.kind IN ('block', 'unblock', 'optin', 'optout', 'look', 'evidence') AND instr(e.detail, '…')",
         ("UPDATE events SET detail = 'a number' || substr(detail, instr(detail || ' ', ' ')) WHERE id = :id",),
     ),
 )

@@ -19,6 +19,7 @@ _FIRST_PICTURE = "\u2190"
 _ARROWS = ("\u2194", "\u2195")
 _MODIFIERS = "\ufe0f" + "".join(map(chr, range(0x1F3FB, 0x1F400)))
 _MOST_MODIFIERS = 2
+_CALCULATED = ("=", "+", "-", "@", "\t", "\r")
 
 
 def harmless(text: str, newline: str = "⏎") -> str:
@@ -42,6 +43,13 @@ def harmless(text: str, newline: str = "⏎") -> str:
         else:
             shown.append(character)
     return "".join(shown)
+
+
+def csv_cell(value: object) -> object:
+    """Return a cell that neither a terminal obeys nor a spreadsheet calculates; newlines stay."""
+    if not isinstance(value, str):
+        return value
+    return ("'" if value.startswith(_CALCULATED) else "") + harmless(value, "\n")
 
 
 def _joins(text: str, place: int) -> bool:

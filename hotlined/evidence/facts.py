@@ -1,0 +1,119 @@
+"""The facts of the page: what is held of a number, with the moment, the machine and what is missing."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from hotlined import __version__, pseudonym
+from hotlined.clock import Now, parse_rfc3339
+from hotlined.errors import PduError
+from hotlined.evidence.words import MISSING
+from hotlined.gsm import tpdu
+from hotlined.states import ContactKind
+
+Contact = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is held, as the store has it, and who asked for it, when, and how right the clock was."""
+
+    held: Mapping[str, Any]
+    line: str
+    line_number: str | None
+    made_at: str
+    made_by: str
+    synchronised: bool
+
+    @property
+    def number(self) -> str:
+        """The number, the name or the pseudonym."""
+        return str(self.held["number"])
+
+    @property
+    def contacts(self) -> list[Contact]:
+        """The contacts, in the order of time."""
+        return list(self.held["contacts"])
+
+
+def facts(held: dict[str, Any], line: str, line_number: str | None, who: str, now: Now) -> Facts:
+    """Put what is held beside who asks, when and where; each raw segment gets its service centre."""
+    for contact in held["contacts"]:
+        for part in contact["parts"]:
+            part["service_centre"] = service_centre(part["pdu"])
+        for report in (contact["answer"] or {}).get("reports", ()):
+            report["service_centre"] = service_centre(report["pdu"])
+    return Facts(held, line, line_number or held["line"]["number"], now.rfc3339, who, now.synchronised)
+
+
+def service_centre(pdu: str | None) -> str | None:
+    """Return the address of the service centre that a PDU begins with; None where there is none to be read."""
+    try:
+        return tpdu.decode(pdu).service_centre if pdu else None
+    except PduError:
+        return None
+
+
+def as_json(facts: Facts) -> dict[str, Any]:
+    """Return everything as one object: what is held, and how it came to be in a file."""
+    made = {"at": facts.made_at, "by": facts.made_by, "clock_synchronised": facts.synchronised, "version": __version__}
+    line = dict(facts.held["line"]) | {"name": facts.line, "number": facts.line_number}
+    return {"number": facts.number, "made": made, "missing": list(missing(facts))} | {**facts.held, "line": line}
+
+
+def missing(facts: Facts) -> Iterator[str]:
+    """Yield in sentences what is missing and what is uncertain."""
+    if pseudonym.is_one(facts.number):
+        yield MISSING["pseudonym"].format(number=facts.number)
+    elif not facts.number.removeprefix("+").isdecimal():
+        yield MISSING["name"]
+    for name, applies in _OF_CONTACTS.items():
+        if ids := [str(contact["id"]) for contact in facts.contacts if applies(contact)]:
+            yield MISSING[name].format(contacts=", ".join(ids))
+    if not facts.synchronised:
+        yield MISSING["clock_now"]
+    if not facts.line_number:
+        yield MISSING["line_number"]
+
+
+def _is_erased(contact: Contact) -> bool:
+    return contact["kind"] == ContactKind.TEXT and contact["text"] is None
+
+
+_OF_CONTACTS: Mapping[str, Callable[[Contact], bool]] = {
+    "erased": _is_erased,
+    "pdu_erased": lambda contact: any(part["pdu"] is None for part in contact["parts"]),
+    "clock": lambda contact: not contact["synchronised"],
+    "incomplete": lambda contact: contact["segments"]["received"] < contact["segments"]["total"],
+    "unreadable": lambda contact: (
+        contact["kind"] == ContactKind.UNREADABLE or any(part["problem"] for part in contact["parts"])
+    ),
+    "other": lambda contact: bool(contact["other_originator"]),
+}
+
+
+def local(moment: str) -> str:
+    """Write a moment in the local time of this machine, with its zone and its difference from UTC."""
+    there = parse_rfc3339(moment).astimezone()
+    offset = there.strftime("%z")
+    return (
+        f"{there.day} {_MONTHS[there.month - 1]} {there:%Y, %H:%M:%S} ({there.tzname()}, UTC{offset[:3]}:{offset[3:5]})"
+    )
+
+
+def universal(moment: str) -> str:
+    """Write a moment in UTC, as the database has it."""
+    return parse_rfc3339(moment).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def network(scts: str) -> str:
+    """Write a time stamp of the service centre as it came, with its difference from UTC, and in UTC."""
+    stamp = datetime.fromisoformat(scts)
+    return f"{stamp.isoformat(' ')} = {universal(scts)}"
+
+
+_MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)

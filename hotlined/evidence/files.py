@@ -1,0 +1,76 @@
+"""The files of the folder: the page, its data as JSON and CSV, and the list of their SHA-256."""
+
+import csv
+import hashlib
+import io
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from hotlined.evidence.facts import Facts, as_json
+from hotlined.evidence.page import draw
+from hotlined.evidence.words import FILES
+from hotlined.words.harmless import csv_cell
+
+_PAGE, _JSON, _CONTACTS, _SEGMENTS, SUMS = FILES
+NAMES = tuple(FILES)
+"""What the files are called."""
+
+
+def compose(facts: Facts) -> tuple[dict[str, bytes], str]:
+    """Return the files of the folder by their names, and the SHA-256 of the list of sums."""
+    data = {
+        _JSON: json.dumps(as_json(facts), indent=1, ensure_ascii=True).encode() + b"\n",
+        _CONTACTS: _table(_CONTACT_COLUMNS, map(_contact_row, facts.contacts)),
+        _SEGMENTS: _table(_SEGMENT_COLUMNS, _segment_rows(facts)),
+    }
+    page = draw(facts, {name: digest(octets) for name, octets in data.items()}).encode()
+    files = {_PAGE: page, **data}
+    sums = "".join(f"{digest(octets)}  {name}\n" for name, octets in files.items()).encode()
+    return files | {SUMS: sums}, digest(sums)
+
+
+def digest(octets: bytes) -> str:
+    """Return the SHA-256 of a file, in hexadecimal."""
+    return hashlib.sha256(octets).hexdigest()
+
+
+def _table(columns: tuple[str, ...], rows: Iterable[Mapping[str, Any]]) -> bytes:
+    """Write a table as RFC 4180 has it, its first row the names of the columns; nothing in it is calculated."""
+    written = io.StringIO(newline="")
+    table = csv.DictWriter(written, columns, lineterminator="\r\n")
+    table.writeheader()
+    table.writerows({column: csv_cell(row[column]) for column in columns} for row in rows)
+    return written.getvalue().encode()
+
+
+_CONTACT_COLUMNS = (
+    *("id", "kind", "originator", "received_at", "clock_synchronised", "scts", "text", "segments_received"),
+    *("segments_total", "repeats", "tags", "kept_at", "kept_by", "verdict", "reason", "answer_state", "answer_text"),
+    *("answer_sent_at", "answer_reported_at"),
+)
+_SEGMENT_COLUMNS = (
+    *("contact_id", "kind", "sequence", "repeat", "received_at", "scts", "service_centre", "imsi", "storage"),
+    *("storage_index", "deleted_at", "problem", "tpdu_length", "pdu"),
+)
+
+
+def _contact_row(contact: Mapping[str, Any]) -> dict[str, Any]:
+    answer = contact["answer"] or {}
+    return {
+        **{name: contact[name] for name in ("id", "kind", "originator", "received_at", "scts", "text", "repeats")},
+        **{name: contact[name] for name in ("verdict", "reason")},
+        "clock_synchronised": int(contact["synchronised"]),
+        "segments_received": contact["segments"]["received"],
+        "segments_total": contact["segments"]["total"],
+        "tags": " ".join(contact["tags"]),
+        "kept_at": contact["kept"]["at"],
+        "kept_by": contact["kept"]["by"],
+        **{f"answer_{name}": answer.get(name) for name in ("state", "text", "sent_at", "reported_at")},
+    }
+
+
+def _segment_rows(facts: Facts) -> Iterable[dict[str, Any]]:
+    for contact in facts.contacts:
+        for part in contact["parts"]:
+            yield dict(part) | {"contact_id": contact["id"], "repeat": int(part["repeat"])}

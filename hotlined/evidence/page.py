@@ -1,0 +1,294 @@
+"""The page: one file of HTML without a script, a link or another file, to read on a screen and to print on A4.
+
+Whatever a stranger wrote is text alone: escaped, harmless, in a direction of its own, wrapped wherever it has to be.
+"""
+
+import base64
+import hashlib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from html import escape
+
+from hotlined import __version__
+from hotlined.evidence.facts import Contact, Facts, local, missing, network, universal
+from hotlined.evidence.words import BY_HAND, CHECK, FILES, NONE_MISSING, PERSONAL, SHEET, SUM_OF_SUMS, TITLE
+from hotlined.states import AnswerState, ContactKind, SegmentState
+from hotlined.words.harmless import harmless
+from hotlined.words.reasons import SEGMENT_STATES, STATES, reason_in_words
+
+Row = tuple[str, str]
+"""A label, and what stands beside it, as HTML."""
+
+_KINDS = {
+    ContactKind.TEXT: "Text",
+    ContactKind.CALL: "Call",
+    ContactKind.MMS: "Notice of a picture message",
+    ContactKind.DATA: "Data message",
+    ContactKind.SERVICE: "Service message",
+    ContactKind.UNREADABLE: "Message that cannot be read",
+}
+
+
+def draw(facts: Facts, sums: Mapping[str, str]) -> str:
+    """Write the page, whole, in HTML; `sums` are the SHA-256 of the other files."""
+    style = _STYLE.replace("TOP", _top(facts))
+    return _PAGE.format(
+        hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
+        style=style,
+        title=_html(TITLE.format(number=facts.number)),
+        personal=_html(PERSONAL),
+        summary=_rows(_summary(facts)),
+        missing=_missing(facts),
+        contacts="\n".join(_contact(contact) for contact in facts.contacts),
+        by_hand=_by_hand(facts),
+        sheet="".join(f"<dt>{_html(term)}</dt><dd>{_html(words)}</dd>" for term, words in SHEET),
+        annex="\n".join(filter(None, map(_annex, facts.contacts))),
+        files=_files(sums),
+        check=_typed(_html(CHECK)),
+        by_hand_title=_html(BY_HAND),
+        sum_of_sums=_html(SUM_OF_SUMS),
+        version=_html(__version__),
+    )
+
+
+def _top(facts: Facts) -> str:
+    """Return what stands on top of each printed page; a name that a stranger chose is never part of a style sheet."""
+    number = facts.number if facts.number.removeprefix("+").isdecimal() else "hotlined"
+    return f"{number} · {local(facts.made_at)}"
+
+
+def _html(value: object) -> str:
+    """Write a value so that no browser obeys it; new lines stay."""
+    return escape(harmless(str(value), "\n"))
+
+
+def _typed(sentence: str) -> str:
+    """Show what stands between backticks as something to type."""
+    return re.sub("`([^`]*)`", r"<kbd>\1</kbd>", sentence)
+
+
+def _stranger(text: str) -> str:
+    return f'<bdi class="text">{_html(text)}</bdi>'
+
+
+def _rows(rows: Iterator[Row]) -> str:
+    inside = "".join(f'<tr><th scope="row">{_html(label)}</th><td>{value}</td></tr>' for label, value in rows)
+    return f"<table>{inside}</table>"
+
+
+def _both(moment: str) -> str:
+    return f"<strong>{_html(local(moment))}</strong><br>{_html(universal(moment))}"
+
+
+def _summary(facts: Facts) -> Iterator[Row]:
+    contacts = facts.contacts
+    yield "From", f"<strong>{_stranger(facts.number)}</strong>"
+    yield "To the line", f"{_html(facts.line_number or 'number not known')} (called {_html(facts.line)})"
+    kinds = [contact["kind"] for contact in contacts]
+    yield "Contacts", _html(", ".join(f"{_KINDS[kind]}: {kinds.count(kind)}" for kind in _KINDS if kind in kinds))
+    yield "First", _both(contacts[0]["received_at"])
+    yield "Last", _both(contacts[-1]["received_at"])
+    decided = facts.held["decided"]
+    if decided.get("blocked_at"):
+        yield "Blocked", f"since {_html(local(decided['blocked_at']))}"
+    if decided.get("opted_out_at"):
+        yield "Asked for no answers", _html(local(decided["opted_out_at"]))
+    yield "Page made", f"{_both(facts.made_at)}<br>by {_html(facts.made_by)}, with hotlined {_html(__version__)}"
+    clock = "synchronised" if facts.synchronised else "not synchronised"
+    yield "Clock of the machine", f"{clock} when the page was made"
+    yield "SIM and modem", _html(f"IMSI {facts.held['line']['imsi'] or '–'}, IMEI {facts.held['line']['imei'] or '–'}")
+
+
+def _missing(facts: Facts) -> str:
+    sentences = [*missing(facts)]
+    if not sentences:
+        return f"<p>{_html(NONE_MISSING)}</p>"
+    return "<ul>" + "".join(f"<li>{_typed(_html(sentence))}</li>" for sentence in sentences) + "</ul>"
+
+
+def _contact(contact: Contact) -> str:
+    heading = f"Contact {contact['id']}: {_KINDS[contact['kind']]}"
+    text = f"<blockquote>{_stranger(contact['text'])}</blockquote>" if contact["text"] is not None else ""
+    inside = f"<h3>{_html(heading)}</h3>{text}{_rows(_contact_rows(contact))}"
+    return f"<article>{inside}</article>"
+
+
+def _contact_rows(contact: Contact) -> Iterator[Row]:
+    sender = contact["originator"] or "withheld"
+    yield "From", _stranger(sender)
+    if contact["other_originator"]:
+        yield "Other address", _stranger(contact["other_originator"])
+    unsure = "" if contact["synchronised"] else "<br>The clock of the machine was not synchronised then."
+    yield "Received", _both(contact["received_at"]) + unsure
+    if contact["scts"]:
+        yield "Network's time", _html(network(contact["scts"]))
+    if centres := sorted({part["service_centre"] for part in contact["parts"] if part["service_centre"]}):
+        yield "Service centre", _html(", ".join(centres))
+    if contact["kind"] == ContactKind.TEXT and contact["text"] is None:
+        yield "Text", "not stored any more"
+    segments = contact["segments"]
+    if segments["total"]:
+        repeats = f", {contact['repeats']} delivered again" if contact["repeats"] else ""
+        yield "Segments", _html(f"{segments['received']} of {segments['total']}{repeats}")
+    yield from _answer_rows(contact)
+    if contact["tags"]:
+        yield "Tags", _html(" ".join(f"#{tag}" for tag in contact["tags"]))
+    yield "Kept", _html(f"by {contact['kept']['by']}, {local(contact['kept']['at'])}")
+
+
+def _answer_rows(contact: Contact) -> Iterator[Row]:
+    answer = contact["answer"]
+    if answer is None:
+        yield "Answer", _html(f"none: {reason_in_words(contact['reason']) or 'not decided yet'}")
+        return
+    said = f"<br>{_stranger(answer['text'])}" if answer["text"] else ""
+    yield "Answer", f"{_html(STATES[AnswerState(answer['state'])])}{said}"
+    for part in answer["parts"]:
+        fate = [SEGMENT_STATES[SegmentState(part["state"])]]
+        fate += [f"{name} {local(part[key])}" for name, key in _FATES if part[key]]
+        fate += [f"reference {part['mr']}"] if part["mr"] is not None else []
+        yield f"Segment {part['sequence']}", _html("; ".join(fate))
+
+
+_FATES = (
+    ("given to the modem", "submitted_at"),
+    ("taken by the network", "sent_at"),
+    ("reported", "reported_at"),
+    ("by the network's time", "discharged_at"),
+)
+
+
+def _by_hand(facts: Facts) -> str:
+    """Write what people of the line sent to the number themselves, or nothing."""
+    texts = facts.held["by_hand"]
+    if not texts:
+        return ""
+    rows = (
+        (
+            local(text["answer"]["queued_at"]),
+            (
+                f"{_html(text['asked_by'] or '')}: {_html(STATES[AnswerState(text['answer']['state'])])}"
+                f"<br>{_stranger(text['answer']['text'] or 'not stored any more')}"
+            ),
+        )
+        for text in texts
+    )
+    return f"<section><h2>Texts that people of the line sent by hand</h2>{_rows(iter(rows))}</section>"
+
+
+def _annex(contact: Contact) -> str:
+    """Write the raw data of a contact; nothing for a call, which has none."""
+    parts: Sequence[Mapping[str, object]] = contact["parts"]
+    if not parts:
+        return ""
+    inside = "".join(_segment(contact, part) for part in parts)
+    reports = "".join(_report(report) for report in (contact["answer"] or {}).get("reports", ()))
+    return f"<h3>Contact {contact['id']}</h3>{inside}{reports}"
+
+
+def _segment(contact: Contact, part: Mapping[str, object]) -> str:
+    total = contact["segments"]["total"]
+    place = f"{part['storage']} {part['storage_index']}" if part["storage"] else "handed over directly"
+    known = [
+        f"Segment {part['sequence'] or '–'} of {total}" + (", a repeat" if part["repeat"] else ""),
+        f"received {universal(str(part['received_at']))}",
+        f"network's time {network(str(part['scts']))}" if part["scts"] else "no time of the network",
+        f"service centre {part['service_centre'] or 'not stated'}",
+        f"storage {place}, IMSI {part['imsi']}",
+        f"deleted there {universal(str(part['deleted_at']))}" if part["deleted_at"] else "not deleted there yet",
+    ]
+    if part["problem"]:
+        known.append(f"could not be read: {part['problem']}")
+    return _raw(known, part["pdu"])
+
+
+def _report(report: Mapping[str, object]) -> str:
+    known = [
+        "Report of the network about the answer",
+        f"received {universal(str(report['received_at']))}",
+        f"service centre {report['service_centre'] or 'not stated'}",
+    ]
+    return _raw(known, report["pdu"])
+
+
+def _raw(known: Sequence[str], pdu: object) -> str:
+    words = _html("; ".join(known))
+    return f'<div class="raw"><p>{words}</p><code>{_html(pdu or "not stored any more")}</code></div>'
+
+
+def _files(sums: Mapping[str, str]) -> str:
+    rows = "".join(
+        f"<tr><th scope=row>{_html(name)}</th><td>{_html(words)}<br><code>{sums.get(name, '–')}</code></td></tr>"
+        for name, words in FILES.items()
+    )
+    return f"<table>{rows}</table>"
+
+
+_STYLE = """@page{size:A4;margin:18mm 16mm 20mm;@bottom-right{content:counter(page) " / " counter(pages);
+font:9pt sans-serif;color:#333}@top-left{content:"TOP";font:9pt sans-serif;color:#333}}
+*{box-sizing:border-box}
+body{margin:0 auto;max-width:48rem;padding:1rem;background:#fff;color:#111;overflow-wrap:anywhere;
+font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans","DejaVu Sans",sans-serif}
+h1{font-size:1.6rem;line-height:1.2}
+h2{font-size:1.2rem;margin:2rem 0 .5rem;border-bottom:2px solid #111}
+h3{font-size:1.05rem;margin:1.25rem 0 .35rem}
+h1,h2,h3{break-after:avoid}
+.personal{border:2px solid #111;padding:.5rem .75rem;font-weight:600}
+table{border-collapse:collapse;width:100%}
+th,td{text-align:left;vertical-align:top;padding:.2rem .5rem .2rem 0;border-bottom:1px solid #ccc}
+th{width:11rem;font-weight:400;color:#444}
+tr,li,dt,dd,.raw,.sign{break-inside:avoid}
+blockquote{margin:.35rem 0 .6rem;padding:.35rem .75rem;border-left:4px solid #111;background:#f4f4f4;font-size:1.1rem}
+.text{white-space:pre-wrap}
+blockquote .text{display:block;unicode-bidi:isolate}
+dt{font-weight:600;margin-top:.5rem;break-after:avoid}
+dd{margin:0}
+.raw{margin:.5rem 0}
+.raw p{margin:0;font-size:.87rem;break-after:avoid}
+code{display:block;font:12px/1.4 "DejaVu Sans Mono",Consolas,monospace;word-break:break-all}
+.sign td{height:3rem}
+footer{margin-top:2rem;font-size:.87rem;color:#444}
+@media print{body{max-width:none;padding:0;font-size:10.5pt}blockquote{background:none}}
+"""
+
+_PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'sha256-{hash}';\
+ base-uri 'none'; form-action 'none'">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="referrer" content="no-referrer">
+<link rel="icon" href="data:,">
+<title>{title}</title>
+<style>{style}</style>
+</head>
+<body>
+<main>
+<h1>{title}</h1>
+<p class="personal">{personal}</p>
+{summary}
+<section><h2>What is missing or uncertain</h2>{missing}</section>
+<section><h2>What came, in the order of time</h2>
+{contacts}
+</section>
+{by_hand}
+<section><h2>Where each figure comes from</h2><dl>{sheet}</dl></section>
+<section><h2>Annex: raw data</h2>
+{annex}
+</section>
+<section><h2>The files of this folder, and their SHA-256</h2>
+{files}
+<p>{check}</p>
+<h3>{by_hand_title}</h3>
+<table>
+<tr class="sign"><th scope="row">{sum_of_sums}</th><td></td></tr>
+<tr class="sign"><th scope="row">Date and place</th><td></td></tr>
+<tr class="sign"><th scope="row">Name and signature</th><td></td></tr>
+</table>
+</section>
+</main>
+<footer><p>Made by hotlined {version}, the program of the line.</p></footer>
+</body>
+</html>
+"""

@@ -1,0 +1,83 @@
+"""What is held of one number for the police: kept first, then read whole. What it means is not said here."""
+
+import json
+from typing import Any
+
+from hotlined import pseudonym
+from hotlined.clock import Now
+from hotlined.gsm.address import mask
+from hotlined.store import log, pseudonyms
+from hotlined.store.database import Database
+from hotlined.store.line import bound_sim, own_number
+
+_OF = "originator IN (:number, :pseudonym) OR other_originator IN (:number, :pseudonym)"
+
+
+def keep_all(db: Database, name: str, who: str, now: Now) -> int:
+    """Commit that every contact of a number or name is exempt from erasure, and that somebody takes its evidence.
+
+    Return how many contacts there are. What was kept before stays as it was.
+    """
+    names = _names(db, name)
+    with db.transaction():
+        total = int(db.connection.execute(f"SELECT count(*) FROM contacts WHERE {_OF}", names).fetchone()[0])
+        if total:
+            values = names | {"at": now.rfc3339, "limit": now.limit, "who": who}
+            db.connection.execute(
+                "INSERT INTO events (at, at_limit, kind, detail, contact_id)"
+                f" SELECT :at, :limit, 'keep', 'by ' || :who, id FROM contacts WHERE kept_at IS NULL AND ({_OF})",
+                values,
+            )
+            db.connection.execute(
+                f"UPDATE contacts SET kept_at = :at, kept_by = :who WHERE kept_at IS NULL AND ({_OF})", values
+            )
+            db.event(now, "evidence", f"{mask(name)} by {who}")
+    return total
+
+
+def of_number(db: Database, name: str) -> dict[str, Any]:
+    """Return all that is held of a number or name and kept, in the order of time, as one object for JSON."""
+    names = _names(db, name)
+    rows = db.connection.execute(
+        "SELECT id, country, line_type, other_originator, synchronised FROM contacts"
+        f" WHERE kept_at IS NOT NULL AND ({_OF}) ORDER BY received_limit, id",
+        names,
+    ).fetchall()
+    decided = db.one(
+        "SELECT max(blocked_at) AS blocked_at, max(opted_out_at) AS opted_out_at, max(changed_by) AS changed_by"
+        " FROM numbers WHERE number IN (?, ?)",
+        *names.values(),
+    )
+    sim = bound_sim(db)
+    return {
+        "number": name,
+        "line": {"number": own_number(db), "imei": sim[0] if sim else None, "imsi": sim[1] if sim else None},
+        "decided": dict(decided) if decided else {},
+        "contacts": [_contact(db, dict(row)) for row in rows],
+        "by_hand": [log.by_hand_entry(row) for row in log.texts_by_hand(db, 0, name)],
+    }
+
+
+def _names(db: Database, name: str) -> dict[str, str]:
+    number, alias = pseudonyms.both(db, name)
+    return {"number": number, "pseudonym": alias}
+
+
+def _contact(db: Database, more: dict[str, Any]) -> dict[str, Any]:
+    """Return a contact as `show --json` has it, with what evidence needs beside it."""
+    contact = log.maybe_contact(db, more["id"])
+    assert contact is not None  # it is kept
+    del contact["by_hand"]  # told once, for the number
+    more["synchronised"] = bool(more["synchronised"])
+    sims = {row["id"]: row["imsi"] for row in db.all("SELECT id, imsi FROM segments WHERE contact_id = ?", more["id"])}
+    for part in contact["parts"]:
+        part["imsi"] = sims[part["id"]]
+    if contact["answer"]:
+        sent = json.dumps([part["id"] for part in contact["answer"]["parts"]])
+        reports = db.all(
+            f"SELECT id, answer_segment_id, iif(pdu GLOB '{pseudonym.GLOB}', NULL, pdu) AS pdu, scts, received_at"
+            " FROM segments WHERE answer_segment_id IN (SELECT value FROM json_each(?)) ORDER BY id",
+            sent,
+        )
+        contact["answer"]["reports"] = [dict(row) for row in reports]
+    return contact | more

@@ -1,0 +1,341 @@
+"""`hotlined evidence`: a folder that verifies, that reads well, and that is the person's alone."""
+
+import csv
+import hashlib
+import json
+import os
+import re
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from chromium import MISSING, chromium
+from conftest import wait_until
+from filled import ANSWER, KEVIN, LEA, Filled
+from gsmmodem.pdu import decodeSmsPdu
+from persons import ADMIN, LINE, MEMBER, needs_root, user_name
+
+from hotlined.simulator import pdus
+from hotlined.store import decisions, privacy
+
+THREAT = "Je sais où tu habites.\nRéponds ou je te tue 🔪"
+
+
+@pytest.fixture
+def line(tmp_path: Path) -> Iterator[Filled]:
+    """Give a line with nothing in it."""
+    filled = Filled(tmp_path, line_number="+32460209399")
+    with filled.db:
+        yield filled
+
+
+@pytest.fixture
+def threatened(line: Filled) -> Filled:
+    """Give a line that a number texted, was answered, threatened, texted at length in six segments, and called."""
+    line.text("Salut")
+    line.judge(1)
+    line.send()
+    line.judge(line.text(THREAT))
+    line.pdu(*pdus.write_text(KEVIN, "tuer " * 180, scts=line.now().utc, reference=77))
+    line.judge(line.newest())
+    line.text("Bonjour", sender=LEA)
+    line.call(KEVIN)
+    line.run("tag", "2", "threat")
+    return line
+
+
+class Page(HTMLParser):
+    """The page, taken apart: its tags, its quotes, its raw data, its words."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.quotes: list[str] = []
+        self.codes: list[str] = []
+        self.words = ""
+        self._open: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note a tag; what begins a quote or raw data is gathered."""
+        del attrs
+        self.tags.append(tag)
+        self._open.append(tag)
+        if tag == "blockquote":
+            self.quotes.append("")
+        if tag == "code":
+            self.codes.append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        """Leave a tag, and those inside it that end with nothing."""
+        while self._open and self._open.pop() != tag:
+            pass
+
+    def handle_data(self, data: str) -> None:
+        """Gather words."""
+        if "style" in self._open:
+            return
+        self.words += data
+        if "blockquote" in self._open:
+            self.quotes[-1] += data
+        if "code" in self._open:
+            self.codes[-1] += data
+
+
+def as_received(text: str) -> str:
+    """Return a text with its halves of pairs joined."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16")
+
+
+def taken(line: Filled, number: str = KEVIN, folder: str = "threat") -> Path:
+    """Take the evidence of a number, and return the folder."""
+    path = line.folder / folder
+    done = line.run("evidence", number, str(path))
+    assert done.exit_code == 0, done.output
+    return path
+
+
+# ---- it verifies
+
+
+def test_each_file_has_the_sum_that_the_list_and_the_page_say(threatened: Filled) -> None:
+    """The list of sums fits every file, the page names those of the data, and the command prints that of the list."""
+    path = threatened.folder / "threat"
+    done = threatened.run("evidence", "0470/12.34.56", str(path))
+    sums = {
+        name: each for each, name in (row.split("  ") for row in (path / "SHA256SUMS.txt").read_text().splitlines())
+    }
+    page = (path / "evidence.html").read_text()
+
+    assert {*sums, "SHA256SUMS.txt"} == {each.name for each in path.iterdir()}
+    for name, each in sums.items():
+        assert hashlib.sha256((path / name).read_bytes()).hexdigest() == each
+        assert (each in page) == (name != "evidence.html")
+    assert hashlib.sha256((path / "SHA256SUMS.txt").read_bytes()).hexdigest() in done.stdout
+    assert subprocess.run(["sha256sum", "--check", "--strict", "SHA256SUMS.txt"], cwd=path, check=False).returncode == 0
+
+
+def test_the_raw_data_says_what_the_page_says(threatened: Filled) -> None:
+    """A decoder that is not ours reads number, time, service centre and text from the PDUs, as the page shows them."""
+    path = taken(threatened)
+    page = Page((path / "evidence.html").read_text())
+    raw = [decodeSmsPdu(code) for code in page.codes if re.fullmatch("[0-9A-F]{30,}", code)]
+    with (path / "segments.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+
+    assert len(raw) == len(rows) == 8
+    assert page.quotes == ["Salut", THREAT, "tuer " * 180]
+    # that decoder leaves an emoji as two halves
+    assert [as_received(each["text"]) for each in raw[:2]] == page.quotes[:2]
+    assert "".join(part["text"] for part in raw[2:]) == page.quotes[2]
+    assert {part["number"] for part in raw} == {KEVIN}
+    assert {part["smsc"] for part in raw} == {row["service_centre"].removeprefix("'") for row in rows}
+    assert [part["time"] for part in raw] == [datetime.fromisoformat(row["scts"]) for row in rows]
+    for part in raw:
+        assert part["time"].astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC") in page.words
+
+
+def test_times_are_local_and_in_utc_and_the_networks_keeps_its_offset(line: Filled, tmp_path: Path) -> None:
+    """In summer and in winter, by the zone of the machine, and with what the centre says of its own."""
+    for month in (1, 7):
+        scts = datetime(2026, month, 3, 22, 30, tzinfo=UTC) + timedelta(hours=1)
+        line.pdu(*pdus.write_text(KEVIN, f"{month}", scts=scts, reference=1))
+        at = f"2026-0{month}-03T22:30:05.123Z"
+        line.db.execute("UPDATE contacts SET received_at = ? WHERE id = ?", at, line.newest())
+    command = [sys.executable, "-m", "hotlined", "--config", str(line.config), "evidence", KEVIN, str(tmp_path / "x")]
+    subprocess.run(command, env=os.environ | {"TZ": "Europe/Brussels"}, check=True, capture_output=True)
+    words = Page((tmp_path / "x/evidence.html").read_text()).words
+
+    assert "3 January 2026, 23:30:05 (CET, UTC+01:00)2026-01-03 22:30:05 UTC" in words
+    assert "4 July 2026, 00:30:05 (CEST, UTC+02:00)2026-07-03 22:30:05 UTC" in words
+    assert re.search(r"2026-07-03 23:30:00\+00:00 = 2026-07-03 23:30:00 UTC", words)
+
+
+def test_it_tells_what_became_of_the_answer_and_what_people_said(threatened: Filled) -> None:
+    """The answer's text and segments, the call, tags, who kept what, the explanations; nobody else's contacts."""
+    words = Page((taken(threatened) / "evidence.html").read_text()).words
+    data = json.loads((threatened.folder / "threat/evidence.json").read_text())
+
+    assert ANSWER.strip() in words
+    assert re.search("taken by the network .* reference 7", words)
+    assert [contact["kind"] for contact in data["contacts"]] == ["text", "text", "text", "call"]
+    for said in ("Contact 5: Call", "#threat", "+32460209399", "SCTS, 3GPP TS 23.040", "IMSI 206012345678901"):
+        assert said in words
+    assert "Bonjour" not in words
+    assert LEA not in words
+    assert data["number"] == KEVIN
+    assert data["contacts"][1]["text"] == THREAT
+
+
+# ---- what it keeps
+
+
+def test_contacts_are_kept_before_they_are_read(threatened: Filled) -> None:
+    """So that no purge takes them in between; who had kept one before is still named; that it was taken is recorded."""
+    privacy.keep(threatened.db, 2, "anna", threatened.now())
+    taken(threatened)
+    kept = threatened.db.all("SELECT id, kept_by FROM contacts WHERE kept_at IS NOT NULL ORDER BY id")
+    events = threatened.db.all("SELECT kind, detail, contact_id FROM events WHERE kind IN ('keep', 'evidence')")
+    me = user_name(os.getuid())
+
+    assert [tuple(row) for row in kept] == [(1, me), (2, "anna"), (3, me), (5, me)]
+    assert ("evidence", f"+3247…456 by {me}", None) in map(tuple, events)
+    assert [row["contact_id"] for row in events if row["kind"] == "keep"] == [2, 1, 3, 5]
+
+
+@pytest.mark.parametrize("number", ["+33699999999", "nobody", "withheld", "12"])
+def test_without_a_contact_there_is_no_folder(threatened: Filled, number: str) -> None:
+    """Nothing is kept, nothing is left behind, and a sentence says why."""
+    done = threatened.run("evidence", number, str(threatened.folder / "none"))
+
+    assert done.exit_code in (1, 2)
+    assert re.search("Nothing is stored about|Nobody can tell who withholds", done.output)
+    assert not [each for each in threatened.folder.iterdir() if each.name.startswith("none")]
+    assert threatened.db.value("SELECT count(*) FROM contacts WHERE kept_at IS NOT NULL") == 0
+
+
+def test_what_is_missing_is_said(line: Filled) -> None:
+    """An erased text, a pseudonym, half a text, a name, a clock that was off: the page says what each means."""
+    line.text("Salut", sender="info")
+    assert "Whoever sends a text by such a service chooses the name" in page_of(line, "info")
+
+    half = pdus.write_text(KEVIN, "tuer " * 60, scts=line.now().utc, reference=7)
+    line.pdu(half[1])
+    assert "Contacts 2: segments of a longer text never came" in page_of(line, KEVIN)
+    assert "Contacts 2: the clock of the machine was not synchronised" in page_of(line, KEVIN)
+
+    line.judge(line.text("Salut", sender="+3290012345"))
+    now = line.now()
+    assert list(privacy.purge(line.db, timedelta(0), timedelta(0), now))
+    alias = line.log("-n", "1")[0]["originator"]
+    assert alias.startswith("~")
+    said = page_of(line, alias)
+    assert f"{alias} is a pseudonym" in said
+    assert "Contacts 3: the text is not stored any more" in said
+    assert "Contacts 3: raw data is not stored any more" in said
+    assert "not stored any more" in page_of(line, "+3290012345")
+
+
+def page_of(line: Filled, number: str) -> str:
+    """Return the words of the page of a number, made anew."""
+    return Page((taken(line, number, f"of{len(list(line.folder.iterdir()))}") / "evidence.html").read_text()).words
+
+
+# ---- whose it is
+
+
+def test_it_is_the_persons_alone(threatened: Filled) -> None:
+    """The folder is 0700, each file 0600, whatever the umask; an empty folder will do, a full one is left alone."""
+    (threatened.folder / "threat").mkdir(mode=0o755)
+    before = os.umask(0)
+    try:
+        path = taken(threatened)
+    finally:
+        os.umask(before)
+    again = threatened.run("evidence", KEVIN, str(path))
+
+    assert stat.S_IMODE(path.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(each.stat().st_mode) for each in path.iterdir()} == {0o600}
+    assert (again.exit_code, len(list(path.iterdir()))) == (2, 5)
+    assert "is there, and is no empty folder" in again.output
+
+
+@pytest.mark.parametrize("what", ["file", "link", "dangling", "parent"])
+def test_what_is_there_is_not_touched(threatened: Filled, what: str) -> None:
+    """A file, a link to a folder, a link to nothing, a folder that is missing: refused, and nothing is made."""
+    path, elsewhere = threatened.folder / "out", threatened.folder / "elsewhere"
+    elsewhere.mkdir()
+    if what == "file":
+        path.write_text("mine")
+    elif what != "parent":
+        path.symlink_to(elsewhere if what == "link" else threatened.folder / "nothing")
+    done = threatened.run("evidence", KEVIN, str(path / "deep" if what == "parent" else path))
+
+    assert done.exit_code in (1, 2)
+    assert not list(elsewhere.iterdir())
+    assert not list(threatened.folder.glob("**/*.unfinished"))
+    assert what != "file" or path.read_text() == "mine"
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_one_that_is_cut_off_leaves_nothing_that_looks_whole(threatened: Filled, end: signal.Signals) -> None:
+    """While it waits for the database it is ended: no folder has the name, and what was begun is taken away."""
+    path = threatened.folder / "threat"
+    begun = threatened.folder / "threat.unfinished"
+    threatened.db.execute("BEGIN IMMEDIATE")
+    command = [sys.executable, "-B", "-m", "hotlined", "--config", str(threatened.config)]
+    command += ["evidence", KEVIN, str(path)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
+        wait_until(begun.exists, "the folder")
+        running.send_signal(end)
+    wait_until(lambda: not begun.exists(), "the end of what was begun")
+    threatened.db.execute("ROLLBACK")
+
+    assert not path.exists()
+    assert taken(threatened) == path
+
+
+def test_what_the_machine_left_unfinished_is_said(threatened: Filled) -> None:
+    """After a power cut its name says that it is not whole; the next run leaves it to the person."""
+    (threatened.folder / "threat.unfinished").mkdir()
+    done = threatened.run("evidence", KEVIN, str(threatened.folder / "threat"))
+
+    assert done.exit_code == 2
+    assert "threat.unfinished is left of one that was cut off" in done.output
+
+
+@needs_root
+def test_with_sudo_it_is_the_persons_not_roots(threatened: Filled, request: pytest.FixtureRequest) -> None:
+    """Root becomes the line's user for the database, and the person for the folder: it writes where the person can."""
+    folder = Path(tempfile.mkdtemp(prefix="hotlined-evidence-"))  # pytest's own folders let nobody pass
+    request.addfinalizer(lambda: shutil.rmtree(folder))
+    folder.chmod(0o755)
+    threatened.db.close()
+    state, home, roots = folder / "state", folder / "home", folder / "roots"
+    shutil.copytree(threatened.folder, state)
+    for each in (state, *state.iterdir()):
+        os.chown(each, LINE.uid, LINE.gids[0])
+    for each in (home, roots):
+        each.mkdir(mode=0o700)
+    os.chown(home, MEMBER.uid, MEMBER.gids[0])
+    sudo = {"SUDO_UID": str(MEMBER.uid), "SUDO_GID": str(MEMBER.gids[0])}
+    done = ADMIN.hotlined(state / "config.yaml", "evidence", KEVIN, str(home / "threat"), **sudo)
+    refused = ADMIN.hotlined(state / "config.yaml", "evidence", KEVIN, str(roots / "threat"), **sudo)
+
+    assert done.returncode == 0, done.stderr
+    made = [home / "threat", *(home / "threat").iterdir()]
+    assert {(each.stat().st_uid, each.stat().st_gid) for each in made} == {(MEMBER.uid, MEMBER.gids[0])}
+    assert len(made) == 6
+    assert refused.returncode == 1
+    assert "Permission denied" in refused.stderr
+    assert not list(roots.iterdir())
+
+
+# ---- how it reads
+
+
+@pytest.mark.skipif(bool(MISSING), reason=f"without {', '.join(MISSING)}")
+def test_it_prints_on_paper_and_fits_a_phone(threatened: Filled) -> None:
+    """A text of 1,600 letters without a blank is wrapped, nothing is wider than the page, and it prints as PDF."""
+    threatened.pdu(*pdus.write_text(KEVIN, "X" * 1600, scts=threatened.now().utc, reference=9))
+    decisions.block(threatened.db, KEVIN, "anna", threatened.now())
+    page_path = taken(threatened) / "evidence.html"
+    with chromium() as browser:
+        said: list[str] = []
+        page = browser.new_page(viewport={"width": 320, "height": 640})
+        page.on("console", lambda message: said.append(message.text))
+        page.goto(page_path.as_uri())
+        assert page.evaluate("document.scrollingElement.scrollWidth") <= 320
+        assert page.evaluate("getComputedStyle(document.querySelector('.personal')).borderTopWidth") == "2px"
+        printed = page.pdf(prefer_css_page_size=True)
+        assert said == []
+    assert printed.startswith(b"%PDF")
+    assert len(re.findall(rb"/Type\s*/Page\b", printed)) > 3
