@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from persons import ADMIN, COMMAND, LINE, MEMBER, Person, give, needs_root
 
-from hotlined.config import editing, parse
+from hotlined.config import editing, judge, parse
 from hotlined.errors import ConfigError, TextError
 from hotlined.reports import draft
 
@@ -91,6 +91,11 @@ def _reads(text: str) -> list[str]:
     return [spot.wording.text for spot in editing.spots(text, FILE)]
 
 
+def _misread(text: str) -> list[str]:
+    """Return what the reading of a file says of texts that go on where YAML sees their end."""
+    return [problem.sentence for problem in judge(text, FILE) if problem.sentence.startswith(("ends ", "entry"))]
+
+
 @given(files(), st.data())
 @settings(deadline=None, max_examples=400)
 def test_only_the_text_changes_and_is_read_back_as_it_was_typed(file: str, data: st.DataObject) -> None:
@@ -108,6 +113,8 @@ def test_only_the_text_changes_and_is_read_back_as_it_was_typed(file: str, data:
         at = spot.end
     assert re.fullmatch(outside + re.escape(file[at:]), made, re.DOTALL)
     assert made.count("# a remark") == file.count("# a remark")
+    if not _misread(file):
+        assert _misread(made) == []
 
 
 @pytest.mark.parametrize(

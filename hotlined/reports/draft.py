@@ -11,7 +11,7 @@ from hotlined.words.amounts import counted
 _ABOUT = """\
 # What the line answers. Change the text{s} below, save, and leave the editor (nano: Ctrl-O, Enter, Ctrl-X).
 # Nothing is written before you have seen what it costs and said yes. These first lines are not sent.
-# A text may have at most {most}. To add or to remove one, edit {path}.
+# A text may have at most {most}, and a line break is sent as one. To add or to remove a text, edit {path}.
 """
 _RULE, _FURTHER = "=====", " (and every further one)"
 
