@@ -82,7 +82,9 @@ def installing_by(checkout: Path, *arguments: str) -> list[list[str]]:
     wanted = package(checkout)
     said = Path("/usr/lib/hotlined/setup/unpacked")
     is_there = said.exists() and said.read_text() == name_in(wanted)
-    unpack = [] if options and is_there else [["dpkg", "--install", *map(str, (*needed(), wanted))]]
+    unpack = (
+        [] if options and is_there else [["dpkg", "--force-unsafe-io", "--install", *map(str, (*needed(), wanted))]]
+    )
     return [*unpack, *([["hotlined-setup", *options]] if options else [])]
 
 
