@@ -5,9 +5,12 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import warm
+from filled import Filled
+from persons import ADMIN, needs_root
 
 HELP = [sys.executable, "-m", "hotlined", "--help"]
 
@@ -42,6 +45,26 @@ def test_one_whose_user_was_interrupted_is_not_asked_again() -> None:
 
     assert warm._interpreter() is not interrupted
     assert subprocess.run(HELP, capture_output=True, check=False).returncode == 0
+
+
+@needs_root
+@pytest.mark.parametrize("command", ["log", "status", "limits", "stats", "numbers", "config check", "db check"])
+def test_nothing_is_left_to_import(command: str, tmp_path: Path) -> None:
+    """Hundreds of programs start so: what each of them imported again would take minutes in all."""
+    code = """
+import sys
+before = {*sys.modules}
+from hotlined.cli import main
+try:
+    main()
+finally:
+    sys.exit(f"imported: {sorted({*sys.modules} - before)}")
+"""
+    line = Filled(tmp_path)
+    line.text()
+    line.db.close()
+
+    assert ADMIN.call(code, "--config", str(line.config), *command.split()).stderr == "imported: []\n"
 
 
 def test_a_process_that_cannot_be_forked_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
