@@ -22,7 +22,8 @@ from hotlined.clock import Now, boottime
 from hotlined.gsm import alphabet
 from hotlined.gsm.address import Address, Ton, identify
 from hotlined.simulator import pdus
-from hotlined.status import DaemonStatus
+from hotlined.states import ModemState
+from hotlined.status import DaemonStatus, ModemStatus
 from hotlined.store import answers, contacts
 from hotlined.store.database import Database
 from hotlined.store.opening import open_for_daemon
@@ -100,12 +101,15 @@ class Filled:
             else:
                 store_steps.take(self.db, begun, self.now(), mr)
 
-    def daemon_runs(self, *, runs: bool = True) -> None:
+    def daemon_runs(self, *, runs: bool = True, modem: ModemState | None = None) -> None:
         """Have the status of a daemon that has this database say that it lives, or that it went on long ago."""
         path = self.folder / "run" / "main" / "status.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         at = boottime() - (0.0 if runs else 1e6)
-        path.write_text(DaemonStatus(pid=os.getpid(), database=str(self.database), pass_boottime=at).to_json())
+        status = DaemonStatus(
+            pid=os.getpid(), database=str(self.database), modem=ModemStatus(state=modem), pass_boottime=at
+        )
+        path.write_text(status.to_json())
 
     def run(self, *arguments: str, **options: Any) -> Result:
         """Run a command of the admin."""

@@ -1,10 +1,12 @@
 """The desk in a browser: a real `hotlined web`, a database as the daemon fills it, and plain HTTP."""
 
+import contextlib
 import json
 import os
 import re
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -32,6 +34,7 @@ from hotlined.desk.roles import Role
 from hotlined.desk.serving import MOST, serve
 from hotlined.desk.who import LinkDoor, SocketDoor
 from hotlined.peer import Peer
+from hotlined.states import ModemState
 
 PLAIN = [page.path for page in PAGES if page.methods == ("GET",) and "<" not in page.path and page.name != "enter"]
 """The pages that need nothing to be shown."""
@@ -292,6 +295,37 @@ def test_a_damaged_database_is_told(tmp_path: Path) -> None:
     with Desk(filled.config) as desk:
         assert "damaged" in desk.browser().get("/").words
         assert desk.browser().get("/log").status == 503
+
+
+@pytest.mark.parametrize("path", ["/", "/log", "/stats", "/review", "/numbers"])
+def test_a_locked_database_is_told(tmp_path: Path, path: str) -> None:
+    """While another program keeps readers out, a page names it, and is there again afterwards."""
+    filled = Filled(tmp_path)
+    filled.db.close()
+    other = sqlite3.connect(filled.database, isolation_level=None)
+    with Desk(filled.config) as desk, contextlib.closing(other):
+        other.execute("PRAGMA locking_mode = EXCLUSIVE")
+        other.execute("BEGIN EXCLUSIVE")
+        answer = desk.browser().get(path)
+        other.close()
+
+        assert "locked" in answer.words
+        assert f"(process {os.getpid()} of " in answer.words
+        assert answer.status == (200 if path == "/" else 503)
+        assert desk.browser().get(path).status == 200
+
+
+def test_machines_ask_whether_it_is_well(tmp_path: Path) -> None:
+    """`/healthz` is 200 while the line is ready, and 503 as soon as it is not; it says no more."""
+    filled = Filled(tmp_path)
+    with filled.db, Desk(filled.config) as desk:
+        found = []
+        for state in (ModemState.READY, ModemState.SIM_ABSENT):
+            filled.daemon_runs(modem=state)
+            answer = desk.browser().get("/healthz")
+            found.append((answer.status, answer.body))
+
+    assert found == [(200, ""), (503, "")]
 
 
 # ---- at a port

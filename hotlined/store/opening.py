@@ -189,8 +189,14 @@ def _patiently(path: Path, open_it: Callable[[Path], _Opened]) -> _Opened:
             return open_it(path)
         except sqlite3.Error as error:
             if not _is_for_us_to_read(path, error) or time.monotonic() > deadline:
-                raise _maybe_unprepared(path, error) or DatabaseTrouble.of(error, path).as_error(path) from error
+                raise _maybe_unprepared(path, error) or _closed_to_a_person(path, error) from error
         time.sleep(0.01)
+
+
+def _closed_to_a_person(path: Path, error: sqlite3.Error) -> StoreError:
+    """Return what a command says: it sees other users' processes, which the daemon does not."""
+    trouble = DatabaseTrouble.of(error, path)
+    return trouble.as_error(path, holders.who_blocks(path) if trouble.name == "locked" else ())
 
 
 def _is_for_us_to_read(path: Path, error: sqlite3.Error) -> bool:

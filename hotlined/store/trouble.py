@@ -3,6 +3,7 @@
 import errno
 import os
 import sqlite3
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,9 +37,10 @@ class DatabaseTrouble:
             return cls(None, "damaged", str(error), "`hotlined db check --full` says whether it is damaged.")
         return TROUBLES[name]
 
-    def as_error(self, subject: object = "The database") -> StoreError:
-        """Say in a sentence that the database cannot be used, and why."""
-        return StoreError(f"{subject} cannot be used: {self.words}.", self.hint, self.name)
+    def as_error(self, subject: object = "The database", holders: Sequence[str] = ()) -> StoreError:
+        """Say in a sentence that the database cannot be used, and why: also who locks it, where that is known."""
+        held = f" It is held by {', '.join(holders)}." if holders else ""
+        return StoreError(f"{subject} cannot be used: {self.words}.{held}", self.hint, self.name)
 
 
 TROUBLES = {
