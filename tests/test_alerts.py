@@ -227,6 +227,7 @@ def test_every_alert_fits_one_segment(condition: str, level: int) -> None:
         conditions.SHADOW,
         conditions.SIM_ENDS,
         conditions.SIM_ENDED,
+        conditions.SELFTEST_LOST,
         *conditions.HOLDS.values(),
     ):
         _fits_one_segment(condition, level, known)
@@ -235,7 +236,7 @@ def test_every_alert_fits_one_segment(condition: str, level: int) -> None:
 def _fits_one_segment(condition: str, level: int, known: conditions.Condition) -> None:
     filling = {
         "title": known.title.format(left="60 days"),
-        "words": known.words.format_map(dict.fromkeys(("by", "end", "left", "topped_up"), "uid 1003"))
+        "words": known.words.format_map(dict.fromkeys(("at", "by", "end", "left", "topped_up"), "uid 1003"))
         if condition == "paused"
         else known.cure,
         "cure": known.cure.format(config="the configuration"),
@@ -248,10 +249,14 @@ def _fits_one_segment(condition: str, level: int, known: conditions.Condition) -
         "count": "9,999",
         "id": 12_345,
         "ids": "12345, 12346, 12347",
+        "last": "24 Nov 23:00",
+        "silence": "100 hours",
+        "usual": "10 hours",
     }
     if known not in {
         "paused": [known for (state, _), known in conditions.HOLDS.items() if state is SendingState.PAUSED],
         "shadow": [conditions.SHADOW],
+        "selftest": [conditions.SELFTEST_LOST],
         "sim_life": [conditions.SIM_ENDED if level == OVER else conditions.SIM_ENDS],
     }.get(condition, [known]):
         return
@@ -696,6 +701,7 @@ def test_the_note_keeps_the_words_that_were_told(quiet: Callable[..., Quiet]) ->
     line = quiet()
     words = "The daemon cannot use its database: the disk is full. Make room."
     note = {"pinged": None, "trouble": "full", "told": words, "at": "2026-11-24T22:00:00.000Z", "taken": []}
+    note |= {"obstacle": ""}
     (line.folder / "run" / "main" / "alerts.json").write_text(json.dumps(note))
     line.alerts()
     row = line.db.one("SELECT text, at FROM alerts WHERE condition = 'database' AND level = 1")

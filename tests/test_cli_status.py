@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,11 @@ from typing import Any
 import pytest
 from filled import KEVIN, LEA, Filled
 
+from hotlined import config as configuration
 from hotlined.breaker import Cause
 from hotlined.clock import boottime, parse_rfc3339
+from hotlined.reports.glance import at_a_glance
+from hotlined.reports.line import SELFTEST_LOST, SIM_ENDED, report_line
 from hotlined.states import HoldReason, SendingState
 from hotlined.status import DaemonStatus, ModemStatus, Storage, Trouble
 from hotlined.store import decisions, opening
@@ -511,6 +515,18 @@ def test_what_the_daemon_counts_is_shown(line: Filled) -> None:
     say(line)
     assert (status(line)[0]["modem"]["undeletable"], status(line)[0]["modem"]["steps"]) == (3, 2)
     assert "SM 3 of 20, 3 that it does not delete" in line.run("status").stdout
+
+
+@pytest.mark.parametrize("code", [SIM_ENDED, SELFTEST_LOST])
+def test_what_holds_no_answer_back_is_no_reason_to_say_so(line: Filled, code: str) -> None:
+    """A SIM that was not topped up, a text to itself that is lost: status ends with 69, and answers go out."""
+    say(line)
+    report = report_line(configuration.load(line.config))
+    wrong = replace(report, trouble=(Trouble(code, "words", "cure"),))
+
+    assert report.answers
+    assert (wrong.ready, wrong.answers) == (False, True)
+    assert next(at_a_glance(wrong, None)) == "Answering."
 
 
 def test_the_balance_is_shown_with_its_age(line: Filled) -> None:

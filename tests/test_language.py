@@ -492,6 +492,9 @@ def test_an_alert_goes_by_text_message_in_every_language(language: Language, con
                 used=3000,
                 limit=3000,
                 since="24 Nov 23:00",
+                last="24 Nov 23:00",
+                silence="100 hours",
+                usual="10 hours",
                 **filling,
             )
             assert plan(f"hotlined {'x' * 22}: {alert.title}. {alert.text}", "smart").encoding is Encoding.GSM7

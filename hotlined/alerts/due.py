@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from hotlined.alerts.silence import Silence
 from hotlined.clock import Now
 from hotlined.language import _
 from hotlined.states import HoldReason, ModemState, SendingState
@@ -15,6 +16,7 @@ from hotlined.store.alerting import AlertProgress, Draft, Event
 from hotlined.store.words_met import CONDITION, Untold
 from hotlined.words import conditions
 from hotlined.words.alerts import alert_in_words
+from hotlined.words.amounts import lasting
 from hotlined.words.conditions import HOLDS, MODEM, NOT_RUNNING, UNKNOWN_STATE
 from hotlined.words.times import moment
 
@@ -62,6 +64,10 @@ class LineState:
     """What is to be said of that."""
     words: Untold | None = None
     """Texts with a word of alerts.words, where it is time to tell of them."""
+    selftest_lost: bool | None = None
+    """Whether the last text of the line to itself did not come back; None where that is not known, or none is sent."""
+    silence: Silence | None = None
+    """How long nobody has contacted the line; None where it was never contacted."""
 
 
 class _Sign(NamedTuple):
@@ -148,6 +154,10 @@ def _signs(levels: Mapping[str, int], state: LineState, unwell_limit: float | No
     yield from _choices(state, now)
     if state.life is not None:
         yield _Sign("sim_life", state.life, None, state.life_filling)
+    if state.selftest_lost is not None:
+        known = conditions.SELFTEST_LOST
+        yield _Sign("selftest", int(state.selftest_lost), None, {"title": known.title, "cure": known.cure})
+    yield from _silence(state)
     if state.broken_seconds is None or state.broken_seconds >= LOST_SECONDS:  # no alert in the middle of an edit
         yield _Sign("config", int(state.broken_seconds is not None), None, {})
     for window, (used, limit) in state.budgets.items():
@@ -160,6 +170,19 @@ def _signs(levels: Mapping[str, int], state: LineState, unwell_limit: float | No
     need = max(DISK_SHARE * total, DISK_OCTETS)
     if free < need or free >= 2 * need:
         yield _Sign("disk", int(free < need), None, {"free": free // 1_000_000})
+
+
+def _silence(state: LineState) -> Iterator[_Sign]:
+    """Yield whether it is quiet for much longer than usual; one that nobody can judge stays as it is."""
+    silence = state.silence
+    if silence is None or silence.is_long is None:
+        return
+    filling = {
+        "silence": lasting(silence.length),
+        "usual": lasting(silence.usual) if silence.usual else "",
+        "last": moment(silence.last_at),
+    }
+    yield _Sign("silence", int(silence.is_long), None, filling)
 
 
 def _choices(state: LineState, now: Now) -> Iterator[_Sign]:

@@ -26,7 +26,7 @@ class Note:
     """The file alerts.json: when the last ping went, and an alert about the database that could not be recorded in it.
 
     It is locked while it is open. `pinged` is in seconds since boot; `trouble` is the database's state, which was told
-    as `words` at `at` to the channels in `taken`.
+    as `words` at `at` to the channels in `taken`. `obstacle` is what kept the line from texting itself, in words.
     """
 
     file: IO[str]
@@ -35,6 +35,7 @@ class Note:
     words: str = ""
     at: str = ""
     taken: list[str] = field(default_factory=list)
+    obstacle: str = ""
 
     def save(self) -> None:
         """Write the note; raises OSError where the runtime directory is full."""
@@ -44,6 +45,7 @@ class Note:
             "told": self.words,
             "at": self.at,
             "taken": self.taken,
+            "obstacle": self.obstacle,
         }
         self.file.seek(0)
         self.file.truncate()

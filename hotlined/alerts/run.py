@@ -11,31 +11,36 @@ import shutil
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from hotlined import clock
-from hotlined.alerts import texting
+from hotlined.alerts import silence, texting
 from hotlined.alerts.channels import Channel, Message
 from hotlined.alerts.delivery import Delivery
 from hotlined.alerts.due import KINDS, Chosen, LineState, draft, due
 from hotlined.alerts.note import Note, open_note
+from hotlined.alerts.silence import Silence
 from hotlined.clock import Now
 from hotlined.config import Config
 from hotlined.errors import HotlinedError, RefusedError, StoreError
-from hotlined.reports import life
+from hotlined.language import _
+from hotlined.reports import hearing, life
 from hotlined.reports.line import CONFIG_BROKEN, SHADOW, LineReport
-from hotlined.states import HoldReason, SendingState
+from hotlined.states import HoldReason, ModemState, SendingState
 from hotlined.status import CONFIG_REFUSED
-from hotlined.store import alerting, words_met
+from hotlined.store import alerting, reception, words_met
 from hotlined.store.alerting import Alert, AlertProgress, Draft
 from hotlined.store.database import Database
 from hotlined.store.line import maybe_shadow, pause_began, recorded_holds
 from hotlined.store.opening import open_beside_daemon
 from hotlined.store.trouble import TROUBLES, DatabaseTrouble
 from hotlined.words.conditions import DATABASE_TITLES, UNKNOWN_DATABASE_STATE
+from hotlined.words.hearing import LEFT_OUT, TEXTS_ITSELF
 from hotlined.words.times import moment
 
 PING_SECONDS = 3600.0  # least time between two pings
+WHO = "hotlined alerts"
+"""Who asked for a text of the line to itself."""
 _DIGEST_DUE = "This digest is due:"
 _DIGEST_SENT = "No digest is due. The newest one, as it would be now:"
 
@@ -63,7 +68,8 @@ class Run:
     @property
     def has_nowhere(self) -> bool:
         """Whether nothing is configured that an alert or a ping could go to."""
-        return not self.channels and not self.delivery.pings and not self.delivery.problem
+        nowhere = not self.channels and not self.delivery.pings and not self.delivery.problem
+        return nowhere and self.config.alerts.selftest is None  # which `status` shows, too
 
     def fail(self, error: HotlinedError) -> None:
         """Note that a channel failed, and say why."""
@@ -155,11 +161,14 @@ class Run:
             if report.stored
             else {},
             words=words_met.maybe_due(db, now),
+            silence=maybe_silence(db, now) if report.alive and modem.state == ModemState.READY else None,
+            selftest_lost=hearing.is_lost(hearing.last(self.config, db), now),
         )
 
     def _record_and_deliver(self, note: Note) -> None:
         """Record what is due, and send every channel what it has yet to take."""
         with open_beside_daemon(self.config.database) as db:
+            self._text_itself(db, note)
             keys = [channel.key for channel in self.channels]
             state = self._record_due(db, keys)
             if digest := self._maybe_digest(db):
@@ -201,6 +210,21 @@ class Run:
             if (reached.event_id, reached.unwell_limit) != (progress.event_id, progress.unwell_limit):
                 alerting.move(db, reached)
         return state
+
+    def _text_itself(self, db: Database, note: Note) -> None:
+        """Have the daemon text the line's own number if that is due, or say once why that cannot be."""
+        every, own, now = self.config.alerts.selftest, hearing.own(self.config, db), db.now()
+        if every is None or not hearing.is_due(hearing.last(self.config, db), every, now):
+            return
+        obstacle = self.report.selftest_obstacle
+        if obstacle is None and own:
+            reception.ask_selftest(db, own, hearing.text(), WHO, now)
+            self.say(_(TEXTS_ITSELF))
+        elif obstacle and obstacle != note.obstacle:
+            self.complain(_(LEFT_OUT, obstacle=obstacle))
+        if note.obstacle != (obstacle or ""):
+            note.obstacle = obstacle or ""
+            note.save()
 
     def _deliver_untaken(self, db: Database, state: LineState) -> None:
         self._deliver(db, lambda channel: alerting.untaken(db, channel.key, db.now()), state, is_test=False)
@@ -289,6 +313,22 @@ def unwell_seconds(since: str | None, now: Now) -> float:
     if since is None or not now.synchronised:
         return 0.0
     return min(max(0.0, (now.utc - clock.parse_rfc3339(since)).total_seconds()), clock.boottime())
+
+
+def maybe_silence(db: Database, now: Now) -> Silence | None:
+    """Return how long nobody has contacted the line; None before the first contact.
+
+    What is usual is asked for only once a day has passed, and is a matter of the calendar. The silence is not.
+    """
+    last = reception.maybe_last_contact(db)
+    if last is None:
+        return None
+    length = timedelta(seconds=max(0.0, now.limit - last.limit))
+    heard = min(length, timedelta(seconds=max(0.0, now.limit - reception.ready_limit(db))))
+    usual = None
+    if length >= silence.LEAST and now.synchronised:
+        usual = silence.maybe_usual(reception.hours_with_contacts(db, now, silence.PERIOD))
+    return silence.judged(length, heard, usual, last.at)
 
 
 def _broken_seconds(report: LineReport, now: Now) -> float | None:

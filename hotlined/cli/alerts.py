@@ -21,9 +21,10 @@ def alerts(ctx: click.Context, settings: Settings, dry_run: bool, test: bool) ->
     """Send the alerts that are due: each problem once, and once more when it is over.
 
     A problem is a modem lost for ten minutes, another SIM, a budget, a flood, credit, the disk, the database, the
-    pseudonyms' key, or a configuration that cannot be used. A pause or shadow mode becomes one after an hour, and is
-    sent daily. If a channel does not take an alert, the exit code is 1, and further runs try again for 24 hours. Where
-    alerts.digest says so, the day or the week is sent on its morning, in figures.
+    pseudonyms' key, or a configuration that cannot be used; also a SIM whose life ends (credit.valid_for), a text of
+    the line to itself that is lost (alerts.selftest), and a silence much longer than usual. A pause or shadow mode
+    becomes one after an hour, and is sent daily. If a channel does not take an alert, the exit code is 1, and further
+    runs try again for 24 hours. Where alerts.digest says so, the day or the week is sent on its morning, in figures.
 
     Example: hotlined alerts --test
     """

@@ -14,6 +14,7 @@ from hotlined.config import Config, Mode
 from hotlined.config import schema as editors
 from hotlined.files import is_missing
 from hotlined.gsm.alphabet import plan
+from hotlined.reports.hearing import cost_in_words
 from hotlined.reports.limits import worst_case, worst_in_words
 from hotlined.reports.text import as_it_leaves, wording_in_words
 from hotlined.words.amounts import counted, money
@@ -45,7 +46,7 @@ def check(settings: Settings) -> None:
     if len(chosen.answer.texts) > 1:
         dearest = max(plan(text, chosen.answer.encoding).segments for text in chosen.answer.texts)
         print_wrapped(f"The dearest of them takes {counted(dearest, 'segment')}: {money(dearest, chosen.limits)}.")
-    for sentence in (worst_in_words(chosen.limits), *_risks(chosen)):
+    for sentence in (worst_in_words(chosen.limits), *_costs(chosen), *_risks(chosen)):
         print_wrapped(sentence)
 
 
@@ -68,6 +69,12 @@ def schema() -> None:
     Example: hotlined config schema
     """
     click.echo(json.dumps(editors.schema(), indent=2))
+
+
+def _costs(chosen: Config) -> Iterator[str]:
+    """Yield what the texts of the line to itself cost, if it sends any."""
+    if every := chosen.alerts.selftest:
+        yield cost_in_words(every, chosen.limits)
 
 
 # YAML knows none of these for a quote

@@ -4,7 +4,6 @@ A decision is recorded at once, and the daemon obeys it before its next send. `s
 `selftest` need the running daemon, which owns the modem; they wait for its result.
 """
 
-import secrets
 import shlex
 import time
 from typing import Any
@@ -19,13 +18,12 @@ from hotlined.clock import rfc3339
 from hotlined.config import Config
 from hotlined.control.client import decide
 from hotlined.errors import HotlinedError, RefusedError, UsageError
-from hotlined.reports import decided
+from hotlined.reports import decided, hearing
 from hotlined.reports.line import report_line, require_daemons_database
 from hotlined.reports.typed import e164 as read_number
 from hotlined.reports.typed import topped_up as read_topped_up
 from hotlined.states import RequestState
 from hotlined.store import contacts, requests
-from hotlined.store.line import own_number
 from hotlined.store.opening import open_beside_daemon
 from hotlined.words.amounts import sentence
 from hotlined.words.conditions import NOT_RUNNING
@@ -235,10 +233,10 @@ def selftest(settings: Settings) -> None:
     config = settings.config()
     _require_daemon(config)
     with open_beside_daemon(config.database) as db:
-        own = config.line_number or own_number(db)
+        own = hearing.own(config, db)
         if own is None:
             raise RefusedError("The SIM does not know its own number.", "Set line_number in the configuration.")
-        text = f"hotlined selftest {secrets.token_hex(4)}"
+        text = hearing.text()
         result = _asked(settings, config, "send", number=own, text=text)
         print_wrapped(f"The text to {own} {state_in_words(result)}. It has {_COMES_BACK_SECONDS:.0f} s to come back …")
         deadline = time.monotonic() + _COMES_BACK_SECONDS

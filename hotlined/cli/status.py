@@ -11,12 +11,14 @@ from hotlined.cli.output import as_typed, json_line, print_sheet
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.errors import UnavailableError
 from hotlined.language import _, in_digits, ngettext
+from hotlined.reports import hearing
 from hotlined.reports.life import top_up_in_words
 from hotlined.reports.line import LineReport, report_line
 from hotlined.status import Trouble
 from hotlined.store.line import TopUp
 from hotlined.words.amounts import sentence
 from hotlined.words.conditions import spent_in_words
+from hotlined.words.hearing import DUE
 from hotlined.words.reasons import queue_in_words
 from hotlined.words.states import DATABASE_STATES, MODEM_STATES, MODES, REGISTRATIONS, RUNGS
 from hotlined.words.times import day, moment
@@ -44,6 +46,7 @@ def _sheet(report: LineReport) -> Iterator[tuple[str, str | None]]:
         yield _("balance"), _("{amount}, asked {moment}", amount=amount, moment=_when(stored.credit.asked_at))
     if stored and stored.top_up:
         yield _("topped up"), _topped_up(stored.top_up, stored.credit.valid_until)
+    yield _("self-test"), _selftest(report)
     yield _("clock"), _("synchronised") if clock.synchronised() else _("not synchronised")
     state = DATABASE_STATES.get(report.database_state or "", report.database_state) or _("state unknown")
     yield _("database"), f"{report.config.database} ({state})"
@@ -92,6 +95,18 @@ def _modem_state(report: LineReport) -> str:
 def _topped_up(top_up: TopUp, valid_until: str | None) -> str:
     said = top_up_in_words(top_up)
     return _("{said}; it lasts until {day}", said=said, day=day(valid_until)) if valid_until else said
+
+
+def _selftest(report: LineReport) -> str | None:
+    """Return what became of the last text to itself, and what keeps the next one back that is due."""
+    every, stored = report.config.alerts.selftest, report.stored
+    if every is None or stored is None:
+        return None
+    last = hearing.in_words(stored.selftest, stored.at)
+    obstacle = report.selftest_obstacle
+    if obstacle and hearing.is_due(stored.selftest, every, stored.at):
+        return _(DUE, last=last, obstacle=obstacle)
+    return last
 
 
 def _when(at: str | None) -> str | None:

@@ -415,6 +415,8 @@ KEYS = {
         Key("alerts.ping", _WEB, None, "asked hourly while all is well", Shape.MAYBE, secret=True),
         Key("alerts.digest", _choice(Digest), None, "daily or weekly: figures and health in a mail", Shape.MAYBE),
         Key("alerts.words", _MET, (), "words or phrases in a text that are an alert", Shape.LIST),
+        # what came back is looked for among the texts of the line's own number, which becomes a pseudonym some day
+        Key("alerts.selftest", _duration("1h", "90d"), None, "the line texts itself so often", Shape.MAYBE),
         Key("web.proxies", _USER, (), "users whose program may speak for people who log in", Shape.LIST),
         Key("web.hosts", _HOST, (), "names that the desk is reached by, besides localhost", Shape.LIST),
     )

@@ -179,6 +179,7 @@ class AlertsConfig:
     """Where alerts go: Apprise URLs, a file of them, a number in E.164, a URL that hears that all is well.
 
     `words` are words and phrases in a text that are an alert.
+    `selftest` is how often the line texts itself.
     """
 
     urls: tuple[str, ...] = field(repr=False)
@@ -188,6 +189,7 @@ class AlertsConfig:
     ping: str | None = field(repr=False)
     digest: Digest | None
     words: tuple[str, ...]
+    selftest: timedelta | None
 
 
 @dataclass(frozen=True, slots=True)

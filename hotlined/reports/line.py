@@ -15,7 +15,7 @@ from hotlined.clock import Now
 from hotlined.config import Config
 from hotlined.errors import DatabaseMissingError, DatabaseVersionError, RefusedError, StoreError
 from hotlined.language import in_digits
-from hotlined.reports import life
+from hotlined.reports import hearing, life
 from hotlined.reports.in_force import Broken
 from hotlined.states import ModemState, SendingState
 from hotlined.status import CONFIG_REFUSED, DaemonStatus, Found, Trouble
@@ -33,10 +33,13 @@ from hotlined.store.line import (
     recorded_holds,
 )
 from hotlined.store.opening import open_beside_daemon
+from hotlined.store.reception import SelfTest
 from hotlined.store.trouble import TROUBLES, DatabaseTrouble
 from hotlined.words import conditions
+from hotlined.words import hearing as hearing_words
 from hotlined.words.amounts import sentence
 from hotlined.words.conditions import NOT_RUNNING, REPLACED_CURE, WINDOW_FULL, WINDOWS, hold_in_words
+from hotlined.words.times import moment
 
 _UNUSABLE = ("full", "locked", "damaged")  # states of a database
 SHADOW = "shadow"
@@ -44,10 +47,11 @@ CONFIG_BROKEN = "config_broken"
 WINDOW_CODES = tuple(f"budget_{window}" for window in WINDOWS)
 _MODEM_KEYS = {"rung": "step", "rungs_climbed": "steps"}
 SIM_ENDS, SIM_ENDED = "sim_ends", "sim_ended"
+SELFTEST_LOST = "selftest_lost"
 _HARMLESS = frozenset({SHADOW, *WINDOW_CODES, SIM_ENDS})
 """Troubles that a person has chosen, that pass by themselves or are still to come: with nothing else `status` ends
 with 0."""
-_HOLD_NOTHING = frozenset({SIM_ENDED})
+_HOLD_NOTHING = frozenset({SIM_ENDED, SELFTEST_LOST})
 """Troubles that somebody has to do something about, though answers go out."""
 
 
@@ -68,6 +72,9 @@ class Stored:
     top_up: TopUp | None
     life: int | None
     """How near the end of the SIM is, as `life.level` has it; None where no clock can say so."""
+    own_number: str | None
+    selftest: SelfTest | None
+    """The last text that the line sent to itself on its own."""
     at: Now
 
 
@@ -109,6 +116,24 @@ class LineReport:
     def sending(self) -> Sending | None:
         """Whether answers go out, None where that is not known."""
         return self.stored.sending if self.stored else None
+
+    @property
+    def selftest_obstacle(self) -> str | None:
+        """What keeps the line from texting itself now, in words; None where nothing does."""
+        stored = self.stored
+        if stored is None:
+            return hearing_words.NOT_RUNNING
+        return next(
+            hearing.obstacles(
+                alive=self.alive,
+                modem_is_ready=self.daemon.modem.state == ModemState.READY,
+                shadow=self.mode == SHADOW,
+                holds=stored.holds,
+                full=any(budget["used"] >= budget["limit"] for budget in stored.budgets.values()),
+                knows_itself=stored.own_number is not None,
+            ),
+            None,
+        )
 
     def maybe(self, code: str) -> Trouble | None:
         """Return a trouble by its code."""
@@ -242,6 +267,8 @@ def _stored(
                     ),
                     top_up=top_up,
                     life=life.level(end, valid_for, now),
+                    own_number=hearing.own(config, db),
+                    selftest=hearing.last(config, db),
                     at=now,
                 ),
                 "ok",
@@ -307,6 +334,9 @@ def _line_trouble(config: Config, mode: str, stored: Stored | None) -> Iterator[
         ended = stored.life == life.OVER
         since = stored.credit.valid_until if ended else None
         yield Trouble(SIM_ENDED if ended else SIM_ENDS, known.words, known.cure, since)
+    if stored and stored.selftest and hearing.is_lost(stored.selftest, stored.at):
+        known = conditions.SELFTEST_LOST
+        yield Trouble(SELFTEST_LOST, known.words.format(at=moment(stored.selftest.at)), known.cure, stored.selftest.at)
     if mode == SHADOW:
         cure = conditions.SHADOW.cure.format(config=config.path)
         yield Trouble(SHADOW, conditions.SHADOW.words, cure, stored.shadow_since if stored else None)

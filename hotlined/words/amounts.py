@@ -1,6 +1,7 @@
 """Amounts in words: counts with their noun, waits, prices, sentences with their full stop."""
 
 import math
+from datetime import timedelta
 from decimal import Decimal
 
 from hotlined.language import NO_BREAK, Language, _, in_digits, ngettext, spoken
@@ -70,6 +71,14 @@ def price(segments: int, limits: Limits) -> float:
 def money(segments: int, limits: Limits) -> str:
     """Write what segments cost."""
     return f"{(segments * limits.price_per_segment).quantize(Decimal('0.01'))} {limits.currency}"
+
+
+def lasting(length: timedelta) -> str:
+    """Write how long something lasts, in whole hours, or in days from two on: 1 hour, 36 hours, 5 days."""
+    hours = max(1, round(length / timedelta(hours=1)))
+    if hours < 48:
+        return ngettext("{number} hour", "{number} hours", hours)
+    return ngettext("{number} day", "{number} days", hours // 24)
 
 
 def wait_in_words(seconds: float | None) -> str:

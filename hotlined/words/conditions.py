@@ -218,6 +218,12 @@ SIM_ENDED = Condition(
 SIM_UNKNOWN = N_("Look up when the SIM was topped up last, and say so: `hotlined topup DATE`.")
 """The cure where nobody knows when the SIM was topped up."""
 
+SELFTEST_LOST = Condition(
+    N_("the line does not hear itself"),
+    N_("The line texted itself at {at}, and that did not come back: maybe it receives nothing."),
+    N_("`hotlined selftest` tries it once more; if it fails, try the SIM in a phone."),
+)
+
 CONFIG_BROKEN = Condition(
     N_("the configuration cannot be used"),
     N_("{problem}; {consequence}."),

@@ -1,0 +1,58 @@
+"""Whether it has been quiet for much longer than usual: pure, from the hours in which somebody contacted the line.
+
+What is usual is a matter of time, not of contacts: the pause that nine tenths of the last four weeks were no longer
+than. So nights and weekends are in it, and a flood, which has many contacts in little time, changes nothing.
+Known to be wrong: a line that is young, or contacted less than about once a day, is never found to be quiet.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+PERIOD = timedelta(days=28)
+TIMES = 10
+LEAST = timedelta(days=1)
+"""No silence is long before: a night is none."""
+HOURS_LEAST = 30
+SPAN_LEAST = timedelta(days=7)
+"""So many hours with a contact, so far apart, are needed to say what is usual: two weekends are among them or none."""
+SHARE = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """How long nobody has contacted the line, how long that usually takes, and whether that is long.
+
+    `is_long` is None where it cannot be said.
+    """
+
+    length: timedelta
+    usual: timedelta | None
+    is_long: bool | None
+    last_at: str
+
+
+def maybe_usual(hours: Sequence[datetime]) -> timedelta | None:
+    """Return the pause between contacts that is usual, from the hours with one in order; None where too few are."""
+    if len(hours) < HOURS_LEAST or hours[-1] - hours[0] < SPAN_LEAST:
+        return None
+    pauses = sorted(after - before for before, after in pairwise(hours))
+    left = (hours[-1] - hours[0]) * SHARE
+    for pause in pauses:
+        left -= pause
+        if left <= timedelta(0):
+            return pause
+    return pauses[-1]
+
+
+def judged(length: timedelta, heard: timedelta, usual: timedelta | None, last_at: str) -> Silence:
+    """Judge a silence: `length` is the time since the last contact, `heard` how much of it the modem was ready.
+
+    Only what was listened to is long; only a contact makes it short again.
+    """
+    limit = max(LEAST, TIMES * usual) if usual else None
+    if length < LEAST or (limit and length < limit):
+        return Silence(length, usual, is_long=False, last_at=last_at)
+    is_long = True if limit and heard >= limit else None
+    return Silence(length, usual, is_long, last_at)

@@ -1,0 +1,104 @@
+"""Whether the line hears: what its texts to itself say, and what keeps it from sending another one now."""
+
+import secrets
+from collections.abc import Iterator
+from datetime import timedelta
+
+from hotlined.clock import Now
+from hotlined.config import Config
+from hotlined.language import _, ngettext
+from hotlined.policy import Limits
+from hotlined.states import HoldReason, SendingState
+from hotlined.store.database import Database
+from hotlined.store.line import Sending, own_number
+from hotlined.store.reception import SelfTest, maybe_selftest
+from hotlined.words import hearing as words
+from hotlined.words.amounts import in_money, price
+from hotlined.words.times import moment
+
+_YEAR = timedelta(days=365)
+LATE_SECONDS = 900.0
+"""What is not back then is lost, on the limit clock."""
+AGAIN_SECONDS = 3600.0
+"""So long after one that did not leave the next one is tried."""
+
+
+def own(config: Config, db: Database) -> str | None:
+    """Return the line's own number; None where neither the configuration nor the SIM knows it."""
+    return config.line_number or own_number(db)
+
+
+def text() -> str:
+    """Return a text that the line has never sent to itself before."""
+    return " ".join(("hotlined", "selftest", secrets.token_hex(4)))
+
+
+def last(config: Config, db: Database) -> SelfTest | None:
+    """Return the last text that the line sent to itself on its own, where it is to send any; None before the first."""
+    number = own(config, db)
+    return maybe_selftest(db, number) if config.alerts.selftest and number else None
+
+
+def is_due(test: SelfTest | None, every: timedelta, now: Now) -> bool:
+    """Tell whether the line has to text itself now: so long after the last one, sooner after one that did not leave."""
+    if test is None:
+        return True
+    if test.is_pending:
+        return False
+    pause = every.total_seconds() if test.left else min(AGAIN_SECONDS, every.total_seconds())
+    return now.limit - test.at_limit >= pause
+
+
+def is_lost(test: SelfTest | None, now: Now) -> bool | None:
+    """Tell whether the last text to itself is lost; None where that is not known yet."""
+    if test is None:
+        return None
+    if test.back:
+        return False
+    return True if test.left and now.limit - test.left_limit >= LATE_SECONDS else None
+
+
+def obstacles(
+    *, alive: bool, modem_is_ready: bool, shadow: bool, holds: tuple[Sending, ...], full: bool, knows_itself: bool
+) -> Iterator[str]:
+    """Yield why the line cannot text itself now, in words; nothing where it can."""
+    if not knows_itself:
+        yield _(words.NO_NUMBER)
+    if not alive:
+        yield _(words.NOT_RUNNING)
+    elif not modem_is_ready:
+        yield _(words.MODEM_NOT_READY)
+    if shadow:
+        yield _(words.SHADOW)
+    for hold in holds:
+        if hold.state is SendingState.PAUSED:
+            yield _(words.PAUSED)
+        elif hold.reason is HoldReason.CREDIT:
+            yield _(words.CREDIT)
+        elif hold.reason is HoldReason.OUTAGE:
+            yield _(words.OUTAGE)
+        else:
+            yield _(words.HELD)
+    if full:
+        yield _(words.FULL)
+
+
+def cost_in_words(every: timedelta, limits: Limits) -> str:
+    """Return how often a year the line texts itself, and what that costs: each is one segment."""
+    times = _YEAR // every
+    return ngettext(
+        "alerts.selftest makes the line text itself {number} time a year: {price}.",
+        "alerts.selftest makes the line text itself {number} times a year: {price}.",
+        times,
+        price=in_money(price(times, limits), limits.currency),
+    )
+
+
+def in_words(test: SelfTest | None, now: Now) -> str:
+    """Return what became of the last text to itself, as `status` says it."""
+    if test is None:
+        return _(words.NONE_YET)
+    lost = is_lost(test, now)
+    known = {True: words.LOST, False: words.BACK}.get(lost) if lost is not None else None
+    known = known or (words.ON_ITS_WAY if test.left or test.is_pending else words.NOT_SENT)
+    return _(known, at=moment(test.at))

@@ -1,0 +1,22 @@
+"""What is said of the texts that the line sends to itself: what became of the last, what holds the next one back."""
+
+from hotlined.language import N_
+
+NO_NUMBER = N_("the line does not know its own number: set line_number")
+NOT_RUNNING = N_("the daemon does not run")
+MODEM_NOT_READY = N_("the modem is not ready")
+SHADOW = N_("shadow mode transmits nothing")
+PAUSED = N_("the line is paused")
+CREDIT = N_("the SIM cannot pay")
+OUTAGE = N_("nothing leaves")
+HELD = N_("the line holds all answers back")
+FULL = N_("the budget is spent")
+
+NONE_YET = N_("none yet")
+BACK = N_("came back, sent {at}")
+LOST = N_("did not come back, sent {at}")
+ON_ITS_WAY = N_("on its way, sent {at}")
+NOT_SENT = N_("could not be sent {at}, is tried again")
+DUE = N_("{last}; the next one is due, but {obstacle}")
+TEXTS_ITSELF = N_("The line texts itself.")
+LEFT_OUT = N_("The line cannot text itself (alerts.selftest): {obstacle}.")
