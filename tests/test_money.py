@@ -587,7 +587,8 @@ class Hotline(RuleBasedStateMachine):
         self.tell_configuration()
 
     @rule(
-        number=numbers, decision=st.sampled_from(("block", "unblock", "unblock", "opt in", "pause", "resume", "resume"))
+        number=numbers,
+        decision=st.sampled_from(("block", "unblock", "unblock", "opt in", "pause", "resume", "resume", "top up")),
     )
     def decide(self, number: str, decision: str) -> None:
         """Decide about a number or the line."""
@@ -614,6 +615,9 @@ class Hotline(RuleBasedStateMachine):
                 decisions.resume(self.db, "admin", self.now())
                 self.tell(oracle.Resumed)
                 self.paused = False
+            case "top up":
+                decisions.top_up(self.db, None, "admin", self.now())
+                self.tell(oracle.Hoped)
 
     @precondition(lambda self: self.contacts)
     @rule(which=st.integers(0, 1000))

@@ -591,9 +591,10 @@ def test_a_modem_without_a_network_is_trouble_with_its_cure(line: Line) -> None:
 
 def test_another_sim_is_recorded_from_and_not_answered_from_until_a_person_says_so(line: Line) -> None:
     """A SIM that was swapped while the daemon ran: texts are recorded as sim_changed; `adopt` goes on with it."""
-    line.configure(answer={"delay": "1h"})
+    line.configure(answer={"delay": "1h"}, credit={"valid_for": "365d"})
     line.start()
     line.wait_state("ready")
+    line.cli("topup")
     line.sim.do("deliver", from_=NUMBER, text="to the old one")
     wait_until(lambda: line.rows("SELECT 1 FROM answers"))
     line.sim.do("sim", absent=True)
@@ -612,8 +613,11 @@ def test_another_sim_is_recorded_from_and_not_answered_from_until_a_person_says_
     asked = json.loads(line.cli("number", "+32470777777", "--json"))["next"]
     assert (asked["answer"], asked["reason"], asked["in_seconds"]) == (False, "sim_changed", None)
 
+    assert told["credit"]["valid_until"]
     assert "another SIM" in line.cli("adopt")
     line.wait_state("ready")
+    assert set(json.loads(line.cli("status", "--json"))["credit"].values()) == {None}  # nobody has topped that one up
+    assert line.rows("SELECT own_number FROM line_state") == [("+32460999999",)]
     line.configure(answer={"delay": "0s"})
     line.stop()
     line.start()
