@@ -24,6 +24,8 @@ _WORDS = {
     Shape.ONE: "{expected}.",
     Shape.MAYBE: "{expected}; or null.",
     Shape.LIST: "A list; each entry is {expected}.",
+    Shape.NESTED: "A list; each entry is {expected}, or a list of variants, of which one is drawn.",
+    Shape.BY_COUNTRY: "A section with a country for each key, which is {expected}, or a list of variants.",
     Shape.SERIES: "{expected}; or a list of them.",
     Shape.RANGE: "{expected}; or a list of two, the shorter first.",
 }

@@ -317,7 +317,7 @@ DAEMON = (
     *("requesting", "status", "waiting", "loop", "__init__"),
 )
 CONFIG = (
-    *("problems", "values", "patterns", "keys", "schema", "syntax", "reading", "judging", "loading", "runtime"),
+    *("problems", "values", "patterns", "keys", "syntax", "reading", "schema", "judging", "loading", "runtime"),
     *("showing", "editing", "__init__"),
 )
 """The modules of these rooms, each of which may import those before it."""

@@ -222,14 +222,16 @@ SCALARS = st.one_of(
     st.from_regex(r"\A[a-z0-9_-]{0,24}\Z"),
     st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8),
 )
-VALUES = st.none() | SCALARS | st.lists(SCALARS, max_size=3) | st.dictionaries(st.just("x"), SCALARS, max_size=1)
+LISTS = st.lists(SCALARS, max_size=3)
+SECTIONS = st.dictionaries(st.sampled_from(["x", "NL", "DE", "nl"]), SCALARS | LISTS | st.none(), max_size=2)
+VALUES = st.none() | SCALARS | LISTS | st.lists(SCALARS | LISTS, max_size=2) | SECTIONS
 
 
 def is_beyond(key: Key, value: Any) -> bool:
     """Tell whether a value is one of what the schema says that it cannot judge."""
     parts = value if isinstance(value, list) else [value]
     return (
-        key.kind in (keys._NUMBER, keys._PATTERN, keys._COUNTRY)
+        key.kind in (keys._NUMBER, keys._PATTERN, keys.COUNTRY)
         or (key.kind is keys._WORD and any(isinstance(each, str) and not each.isascii() for each in parts))
         or any(isinstance(each, str) and len(re.findall("[dhms]", each)) > 1 for each in parts)
         or (key.shape is Shape.RANGE and len(parts) == 2)

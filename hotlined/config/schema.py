@@ -9,11 +9,12 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from hotlined.config.keys import KEYS, Key, Shape
+from hotlined.config.keys import COUNTRY, KEYS, Key, Shape
+from hotlined.config.reading import MOST_KEYS
 
 DRAFT = "http://json-schema.org/draft-07/schema#"
 UNKNOWN = (
-    "that an answer is there, in answer.text or in answer.texts, and fits answer.max_segments",
+    "that an answer is there, in answer.text or answer.texts, and with answer.by_country fits answer.max_segments",
     "that of modem.pin and modem.pin_file only one is set",
     "that answer.delay ends before answer.max_age, and names the shorter of two first",
     "that privacy.keep_texts is at most privacy.keep_numbers",
@@ -74,11 +75,20 @@ _SHAPES: Mapping[Shape, Callable[[dict[str, Any]], dict[str, Any]]] = {
     Shape.LIST: lambda one: {"type": "array", "items": one},
     Shape.SERIES: _series,
     Shape.RANGE: lambda one: _series(one, maxItems=2),
+    Shape.NESTED: lambda one: {"type": "array", "items": _series(one, maxItems=MOST_KEYS), "maxItems": MOST_KEYS},
+    Shape.BY_COUNTRY: lambda one: {
+        "type": ["object", "null"],
+        "propertyNames": {**COUNTRY.schema},
+        "additionalProperties": _series(one, maxItems=MOST_KEYS),
+        "maxProperties": MOST_KEYS,
+    },
 }
 
 
 def default_of(key: Key) -> Any:
     """Return a key's default as YAML has it."""
+    if key.shape is Shape.BY_COUNTRY:
+        return {}
     if isinstance(key.default, tuple):
         return [_plain(each, key) for each in key.default]
     return _plain(key.default, key)
