@@ -182,7 +182,8 @@ def first_boot(pi: Pi, wheels: Path) -> float:
     check(
         "the configuration is gone from the boot partition", not {"hotlined.yaml", "gone"} & set(names) or print(names)
     )
-    holders = run("grep", "-rlE", rf"pin: .?{PIN}", pi.folder / "upper").split()
+    words = ["grep", "-rlE", rf"pin: .?{PIN}", str(pi.folder / "upper")]
+    holders = subprocess.run(words, text=True, capture_output=True, check=False).stdout.split()
     check("and stands in one place alone", holders == [f"{pi.folder}/upper/etc/hotlined/config.yaml"] or print(holders))
     mode = pi.sh("stat", "-c", "%U:%G %a", "/etc/hotlined/config.yaml").stdout.strip()
     check("which the line's group may read", mode == "root:hotlined 640" or print(mode))
