@@ -168,7 +168,7 @@ def test_the_week_comes_in_a_mail_once(weekly: Callable[..., Weekly], receiver: 
         "- 1 answer was perhaps sent, and goes out again only if you ask for it: hotlined log --state unconfirmed",
     ]
     assert health[:2] == ["How the line is", "- Nothing is wrong."]
-    assert "- Of the 3000 segments that may be spent in 30 days, 4 are." in health
+    assert "- Of the 3,000 segments that may be spent in 30 days, 4 are." in health
 
     line.alerts()
     assert len(receiver.came) == 1

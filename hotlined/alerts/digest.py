@@ -10,6 +10,7 @@ from datetime import date, datetime, timedelta
 
 from hotlined.clock import Now, parse_rfc3339
 from hotlined.config import Config, Digest
+from hotlined.language import _, in_digits
 from hotlined.reports.line import LineReport
 from hotlined.states import ModemState
 from hotlined.statistics.periods import By, midnight
@@ -63,9 +64,9 @@ def compose(db: Database, config: Config, report: LineReport, rhythm: Digest, ed
     summary = summarise(db, config, edition.start, edition.end, By.DAY, now.utc)
     dates = calendar(edition.start, edition.end)
     sections = (
-        words.section(words.CAME, sentences(summary)),
-        words.section(words.WAITS, list(_waiting(db, summary)) or [words.NOTHING_WAITS]),
-        words.section(words.HEALTH, _health(report, summary)),
+        words.section(_(words.CAME), sentences(summary)),
+        words.section(_(words.WAITS), list(_waiting(db, summary)) or [_(words.NOTHING_WAITS)]),
+        words.section(_(words.HEALTH), _health(report, summary)),
     )
     text = "\n\n".join("\n".join(map(harmless, lines)) for lines in sections)
     if len(text) > LONGEST:
@@ -75,28 +76,28 @@ def compose(db: Database, config: Config, report: LineReport, rhythm: Digest, ed
 
 def _waiting(db: Database, summary: Summary) -> Iterator[str]:
     counts = (
-        (words.UNTAGGED, reactions.count_untagged(db, 0)),
-        (words.UNCONFIRMED, summary.total.counts.unconfirmed),
+        (words.untagged, reactions.count_untagged(db, 0)),
+        (words.unconfirmed, summary.total.counts.unconfirmed),
     )
-    yield from (words.several(of, number) for of, number in counts if number)
+    yield from (in_words(number) for in_words, number in counts if number)
 
 
 def _health(report: LineReport, summary: Summary) -> Iterator[str]:
     """Yield what is wrong now with its cure, and how the modem and the SIM are."""
-    yield from [trouble.sentences.replace("`", "'") for trouble in report.trouble] or [words.NOTHING_WRONG]
+    yield from [trouble.sentences.replace("`", "'") for trouble in report.trouble] or [_(words.NOTHING_WRONG)]
     seconds = modem_seconds(summary)
     known = sum(seconds.values()) - seconds.get("unknown", 0.0)
     if known:  # rounded down: what was lost for a minute was not there all the time
         share = int(1000 * seconds.get(ModemState.READY, 0.0) / known) / 10
-        yield words.READY.format(percent=f"{share:g}")
+        yield _(words.READY, percent=in_digits(share, 1 if share % 1 else 0))
     if report.stored is None:
         return
     month, credit = report.stored.budgets["month"], report.stored.credit
-    yield words.SPENT.format(**month)
+    yield _(words.SPENT, **{name: in_digits(number) for name, number in month.items()})
     if credit.balance is not None and credit.asked_at:
-        yield words.BALANCE.format(balance=f"{credit.balance:.2f}", asked=moment(credit.asked_at))
+        yield _(words.BALANCE, balance=in_digits(credit.balance, 2), asked=moment(credit.asked_at))
     if credit.valid_until:
-        yield words.LIVES.format(until=day(credit.valid_until))
+        yield _(words.LIVES, until=day(credit.valid_until))
 
 
 def _morning(of: date) -> datetime:

@@ -1,10 +1,11 @@
 """Contacts, and texts that people sent by hand, as rows of a table: what stands in each column."""
 
-from hotlined.language import N_
+from hotlined.language import N_, _
 from hotlined.reports.contact import Contact, mark, sender
 from hotlined.states import ContactKind
 from hotlined.words.columns import Column, Layout
 from hotlined.words.harmless import harmless
+from hotlined.words.states import KINDS
 from hotlined.words.times import TIME_WIDTH, moment
 
 _STYLES = {"✓": "green", "!": "red", "?": "yellow", "…": "cyan", "-": "dim"}
@@ -19,13 +20,13 @@ def _style(contact: Contact) -> str:
 def _text(contact: Contact) -> str:
     """Return the text behind its marks: its kind unless it is plain, alert words, whether it is kept, its tags."""
     kind, text, segments = contact["kind"], contact["text"], contact["segments"]
-    marks = [f"({kind})"] if kind != ContactKind.TEXT else [] if text is not None else ["(erased)"]
+    marks = [f"({KINDS.get(kind, kind)})"] if kind != ContactKind.TEXT else [] if text is not None else [_("(erased)")]
     if segments["received"] < segments["total"]:
-        marks.append(f"({segments['received']} of {segments['total']})")
+        marks.append(_("({received} of {total})", **segments))
     if contact["alert_words"]:
-        marks.append(f"(alert: {harmless(', '.join(contact['alert_words']))})")
+        marks.append(_("(alert: {words})", words=harmless(", ".join(contact["alert_words"]))))
     if contact["kept"]:
-        marks.append("(kept)")
+        marks.append(_("(kept)"))
     marks += [harmless(f"#{tag}") for tag in contact["tags"]]
     return " ".join([*marks, *filter(None, [harmless(text or "")])])
 

@@ -18,6 +18,7 @@ from hotlined.clock import rfc3339
 from hotlined.config import Config
 from hotlined.control.client import decide
 from hotlined.errors import HotlinedError, RefusedError, UsageError
+from hotlined.language import _, in_digits
 from hotlined.reports import decided, hearing
 from hotlined.reports.line import report_line, require_daemons_database
 from hotlined.reports.typed import e164 as read_number
@@ -28,7 +29,7 @@ from hotlined.store.opening import open_beside_daemon
 from hotlined.words.amounts import sentence
 from hotlined.words.conditions import NOT_RUNNING
 from hotlined.words.harmless import harmless
-from hotlined.words.refusals import refusal_in_words, state_in_words
+from hotlined.words.refusals import fate_in_words, refusal_in_words
 
 _LOOK_SECONDS = 0.2
 _COMES_BACK_SECONDS = 120.0
@@ -168,7 +169,7 @@ def try_answer(settings: Settings, number: str) -> None:
     """
     config, e164 = _number(settings, number)
     result = _asked(settings, config, "try", number=e164)
-    print_wrapped(f"The answer to {e164} {state_in_words(result)}.")
+    print_wrapped(fate_in_words(_("The answer to {recipient}", recipient=e164), result))
 
 
 @click.command
@@ -185,11 +186,11 @@ def send(settings: Settings, number: str, words: tuple[str, ...]) -> None:
     text = " ".join(words)
     if len(words) > 1:
         raise UsageError(
-            "The text has more than one word: put it in quotes.", f"`hotlined send {number} {_quoted(text)}`"
+            _("The text has more than one word: put it in quotes."), f"`hotlined send {number} {_quoted(text)}`"
         )
     config, e164 = _number(settings, number)
     result = _asked(settings, config, "send", number=e164, text=text)
-    print_wrapped(f"The text to {e164} {state_in_words(result)}.")
+    print_wrapped(fate_in_words(_("The text to {recipient}", recipient=e164), result))
 
 
 @click.command
@@ -217,7 +218,7 @@ def adopt(settings: Settings) -> None:
 
     Example: hotlined adopt
     """
-    print_wrapped(sentence(_asked(settings, settings.config(), "adopt")))
+    print_wrapped(sentence(_(_asked(settings, settings.config(), "adopt"))))
 
 
 @click.command
@@ -235,19 +236,21 @@ def selftest(settings: Settings) -> None:
     with open_beside_daemon(config.database) as db:
         own = hearing.own(config, db)
         if own is None:
-            raise RefusedError("The SIM does not know its own number.", "Set line_number in the configuration.")
+            raise RefusedError(_("The SIM does not know its own number."), _("Set line_number in the configuration."))
         text = hearing.text()
         result = _asked(settings, config, "send", number=own, text=text)
-        print_wrapped(f"The text to {own} {state_in_words(result)}. It has {_COMES_BACK_SECONDS:.0f} s to come back …")
+        fate = fate_in_words(_("The text to {recipient}", recipient=own), result)
+        waits = _("It has {seconds} s to come back …", seconds=in_digits(_COMES_BACK_SECONDS))
+        print_wrapped(f"{fate} {waits}")
         deadline = time.monotonic() + _COMES_BACK_SECONDS
         while not contacts.is_received(db, text):
             if time.monotonic() > deadline:
                 raise HotlinedError(
-                    f"It left, and did not come back within {_COMES_BACK_SECONDS:.0f} s.",
-                    "Is line_number this SIM's? Networks are slow at times: `hotlined log` shows it when it comes.",
+                    _("It left, and did not come back within {seconds} s.", seconds=in_digits(_COMES_BACK_SECONDS)),
+                    _("Is line_number this SIM's? Networks are slow at times: `hotlined log` shows it when it comes."),
                 )
             time.sleep(_LOOK_SECONDS)
-    print_wrapped("It came back. The line works.")
+    print_wrapped(_("It came back. The line works."))
 
 
 def _decide(settings: Settings, config: Config, verb: str, **arguments: Any) -> Any:
@@ -275,7 +278,7 @@ def _asked(settings: Settings, config: Config, verb: str, **arguments: str) -> s
 
 def _require_daemon(config: Config) -> None:
     if not report_line(config).alive:
-        raise RefusedError(NOT_RUNNING.words, "Start it: only the daemon can do this, it owns the modem.")
+        raise RefusedError(NOT_RUNNING.words, _("Start it: only the daemon can do this, it owns the modem."))
 
 
 def _outcome(settings: Settings, config: Config, request_id: int) -> str:
@@ -286,14 +289,14 @@ def _outcome(settings: Settings, config: Config, request_id: int) -> str:
             is_late = result.state is RequestState.OPEN and time.monotonic() > deadline
             if is_late and _decide(settings, config, "expire", request_id=request_id):
                 raise RefusedError(
-                    "The daemon did not begin this within two minutes.", "`hotlined status` says how it is."
+                    _("The daemon did not begin this within two minutes."), _("`hotlined status` says how it is.")
                 )
             if time.monotonic() > deadline + _RESULT_SECONDS:
                 raise RefusedError(
-                    "No result came yet.", "The daemon has the text; its journal says what becomes of it."
+                    _("No result came yet."), _("The daemon has the text; its journal says what becomes of it.")
                 )
             time.sleep(_LOOK_SECONDS)
     if result.state is not RequestState.DONE:
         words, cure = refusal_in_words(result.result or "", result.detail)
-        raise RefusedError(sentence(f"Refused: {words}"), cure)
+        raise RefusedError(sentence(_("Refused: {words}", words=words)), cure)
     return result.result or ""

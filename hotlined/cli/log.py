@@ -24,6 +24,7 @@ from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.table import table
 from hotlined.cli.typed import CONTACT_ID, COUNT, WHEN, complete_number, complete_tag, options, read_number, tag_word
 from hotlined.config import Config
+from hotlined.language import _
 from hotlined.policy import Reason
 from hotlined.reports.contact import entry, facts, preview, rows_for_people, tell_wording, texts_for_people
 from hotlined.reports.decided import no_contact
@@ -50,7 +51,7 @@ def _print_by_hand(db: Database, config: Config, rows: list[Row], *, as_json: bo
         for row in rows:
             click.echo(json_line(contact_log.by_hand_entry(row)))
     else:
-        for line in table(texts_for_people(db, config, rows), TEXTS_BY_HAND, "Nobody has sent a text by hand."):
+        for line in table(texts_for_people(db, config, rows), TEXTS_BY_HAND, _("Nobody has sent a text by hand.")):
             click.echo(line)
 
 
@@ -167,7 +168,7 @@ def log(
             _print_csv(rows, contact_log.columns(db))
         else:
             everybody = where == contact_log.Filter()
-            nothing = "Nobody has contacted the line yet." if everybody else "No contact is like that."
+            nothing = _("Nobody has contacted the line yet.") if everybody else _("No contact is like that.")
             lines = table(rows_for_people(db, config, rows), CONTACTS, nothing)
             print_paged(lines, pager=pager and not follow, at_end=True)
 

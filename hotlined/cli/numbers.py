@@ -22,7 +22,7 @@ from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.table import table
 from hotlined.cli.typed import COUNT
 from hotlined.config import Config
-from hotlined.language import N_
+from hotlined.language import N_, _
 from hotlined.reports.contact import entry, rows_for_people
 from hotlined.reports.number import NumberReport, correspondents_of, decided_about, facts, report_number
 from hotlined.store import correspondents, log
@@ -41,7 +41,7 @@ def _when(text: str | None) -> str:
     return maybe_moment(text) or "-"
 
 
-_NUMBER: Column[Correspondent] = Column(N_("NUMBER"), 14, lambda who: harmless(who.number or log.WITHHELD), "bold")
+_NUMBER: Column[Correspondent] = Column(N_("NUMBER"), 14, lambda who: harmless(who.number or _("withheld")), "bold")
 _CONTACTS: Column[Correspondent] = Column(N_("CONTACTS"), 8, lambda who: str(who.contacts), right=True)
 _ANSWERS: Column[Correspondent] = Column(N_("ANSWERS"), 7, lambda who: str(who.answers), right=True)
 _SEGMENTS: Column[Correspondent] = Column(N_("SEGMENTS"), 8, lambda who: str(who.segments), right=True)
@@ -100,7 +100,7 @@ def numbers(settings: Settings, limit: int, order: str, as_json: bool, as_csv: b
         writer.writerow(_COLUMNS)
         writer.writerows(map(csv_cell, asdict(who).values()) for who in shown)
     else:
-        print_paged(table(shown, _LAYOUTS, "Nobody has contacted the line yet."), pager=pager, at_end=True)
+        print_paged(table(shown, _LAYOUTS, _("Nobody has contacted the line yet.")), pager=pager, at_end=True)
 
 
 @click.command

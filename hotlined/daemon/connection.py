@@ -25,6 +25,7 @@ from hotlined.errors import (
 from hotlined.gsm import address
 from hotlined.gsm.modem import Modem
 from hotlined.gsm.responses import REGISTERED, Identification, NetworkCondition, Registration
+from hotlined.language import N_
 from hotlined.policy import Reason
 from hotlined.states import ModemState
 from hotlined.store import answers, breaking
@@ -154,7 +155,7 @@ class Connection:
     def adopt(self, who: str) -> str:
         """Serve the line with the stick and SIM that are in from now on; return what came of it."""
         if not self.mismatch:
-            return "nothing has changed"
+            return N_("nothing has changed")
         identification, db = self.identification, self.line.db
         bound = bound_sim(db)
         is_another_sim = bound is not None and bound[1] != identification.imsi
@@ -170,7 +171,9 @@ class Connection:
             self.follow_condition()
         else:
             self.retry.at_once()
-        return f"served with {'another SIM' if is_another_sim else 'another stick'} from now on"
+        if is_another_sim:
+            return N_("served with another SIM from now on")
+        return N_("served with another stick from now on")
 
     def _note_own_number(self) -> None:
         """Keep the number that the SIM says is its own: the line never answers itself."""

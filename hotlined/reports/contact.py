@@ -7,14 +7,15 @@ from typing import Any
 
 from hotlined.config import Config, Mode
 from hotlined.gsm.alphabet import plan
+from hotlined.language import N_, NP_, _, ngettext
 from hotlined.reports.line import sending_now
 from hotlined.states import AnswerState, ContactKind, SegmentState
 from hotlined.store import attempts, wordings
 from hotlined.store import log as contact_log
 from hotlined.store.database import Database
 from hotlined.store.line import FREE, Sending, sending_of
-from hotlined.words.amounts import counted
 from hotlined.words.reasons import SEGMENT_STATES, VERDICTS, answer_in_words, briefly, reason_in_words
+from hotlined.words.states import EVENTS, KINDS, detail_in_words
 from hotlined.words.times import maybe_moment, moment
 from hotlined.words.wordings import place_in_words
 
@@ -111,7 +112,7 @@ def outcome(contact: Contact, sending: Sending) -> str:
 
 def sender(contact: Contact) -> str:
     """Return who a contact is from; one that withholds its number is `withheld`."""
-    nobody = "unknown" if contact["kind"] == ContactKind.UNREADABLE else contact_log.WITHHELD
+    nobody = _("unknown") if contact["kind"] == ContactKind.UNREADABLE else _("withheld")
     return contact["originator"] or nobody
 
 
@@ -124,66 +125,106 @@ def mark(contact: Contact) -> str:
 
 def facts(contact: Contact, sending: Sending) -> Iterator[tuple[str, str | None]]:
     """Yield all that is known of a contact of `show --json`, as labels and values; None for what is not known."""
-    segments = contact["segments"]
-    yield "contact", f"{contact['id']}: {contact['kind']} on line {contact['line']}"
-    yield "from", sender(contact)
-    yield "received", moment(contact["received_at"])
-    yield "network's time", maybe_moment(contact["scts"])
-    yield "text", contact["text"]
-    yield "alert words", ", ".join(contact["alert_words"])
-    yield "segments", f"{segments['received']} of {segments['total']}; {counted(contact['repeats'], 'repeat')}"
-    yield "tags", " ".join(contact["tags"])
-    yield "outcome", outcome(contact, sending)
-    yield "verdict", VERDICTS[contact["verdict"]]
-    yield "  because", reason_in_words(contact["reason"])
+    kind = KINDS.get(contact["kind"], contact["kind"])
+    yield (
+        _("contact"),
+        _("{number}: {kind} on line {line}", number=contact["id"], kind=kind, line=contact["line"]),
+    )
+    yield _("from"), sender(contact)
+    yield _("received"), moment(contact["received_at"])
+    yield _("network's time"), maybe_moment(contact["scts"])
+    yield _("text"), contact["text"]
+    yield _("alert words"), ", ".join(contact["alert_words"])
+    yield _("segments"), _segments(contact)
+    yield _("tags"), " ".join(contact["tags"])
+    yield _("outcome"), outcome(contact, sending)
+    yield _("verdict"), VERDICTS[contact["verdict"]]
+    yield _inner(_("because")), reason_in_words(contact["reason"])
     if kept := contact["kept"]:
-        yield "kept", f"by {kept['by']}, {moment(kept['at'])}"
+        yield _("kept"), _("by {by}, {moment}", by=kept["by"], moment=moment(kept["at"]))
     for number, part in enumerate(contact["parts"], 1):
-        place = f"{part['storage']} {part['storage_index']}" if part["storage"] else "handed over directly"
-        deleted = f"deleted {moment(part['deleted_at'])}" if part["deleted_at"] else "not deleted yet"
-        repeat = ", a repeat" if part["repeat"] else ""
-        yield f"part {number}", f"{part['kind']}, sequence {part['sequence'] or '-'}{repeat}; {place}, {deleted}"
-        yield "  problem", part["problem"]
+        yield _("part {number}", number=number), _part(part)
+        yield _inner(_("problem")), part["problem"]
         yield "  pdu", part["pdu"]
     if answer := contact["answer"]:
         yield from _answer_facts(answer, sending)
     for text in contact["by_hand"]:
-        fate = answer_in_words(text["answer"], sending.state)
-        yield "by hand", f"{text['asked_by']} ({text['kind']}): {fate}, {moment(text['answer']['queued_at'])}"
-        yield "  text", text["answer"]["text"]
+        fate, at = answer_in_words(text["answer"], sending.state), moment(text["answer"]["queued_at"])
+        yield (
+            _("by hand"),
+            _("{by} ({command}): {fate}, {moment}", by=text["asked_by"], command=text["kind"], fate=fate, moment=at),
+        )
+        yield _inner(_("text")), text["answer"]["text"]
     for event in contact["events"]:
-        yield "event", " ".join(filter(None, (moment(event["at"]), event["kind"].replace("_", " "), event["detail"])))
+        what = EVENTS.get(event["kind"], event["kind"].replace("_", " "))
+        yield _("event"), " ".join(filter(None, (moment(event["at"]), what, detail_in_words(event["detail"]))))
+
+
+def _inner(label: str) -> str:
+    """Return the label of a line that belongs to the one above it."""
+    return f"  {label}"
+
+
+def _segments(contact: Contact) -> str:
+    repeats = contact["repeats"]
+    return ngettext(
+        "{received} of {total}; {number} repeat",
+        "{received} of {total}; {number} repeats",
+        repeats,
+        **contact["segments"],
+    )
+
+
+def _part(part: dict[str, Any]) -> str:
+    storage = f"{part['storage']} {part['storage_index']}" if part["storage"] else _("handed over directly")
+    deleted_at = part["deleted_at"]
+    known = [part["kind"], _("sequence {number}", number=part["sequence"] or "-")]
+    known += [_("a repeat")] if part["repeat"] else []
+    deleted = _("deleted {moment}", moment=moment(deleted_at)) if deleted_at else _("not deleted yet")
+    return f"{', '.join(known)}; {storage}, {deleted}"
 
 
 def _answer_facts(answer: dict[str, Any], sending: Sending) -> Iterator[tuple[str, str | None]]:
-    yield "answer", f"{answer['id']}: {answer_in_words(answer, sending.state)}"
-    yield "  because", reason_in_words(answer["reason"])
-    yield "  text", answer["text"]
+    fate = answer_in_words(answer, sending.state)
+    yield _("answer"), _("{number}: {fate}", number=answer["id"], fate=fate)
+    yield _inner(_("because")), reason_in_words(answer["reason"])
+    yield _inner(_("text")), answer["text"]
     if wording := answer.get("wording"):
-        yield "  which", place_in_words(wording["answer"] - 1, wording["variant"] - 1, wording["country"])
+        place = place_in_words(wording["answer"] - 1, wording["variant"] - 1, wording["country"])
+        yield _inner(_("which")), place
     if answer["segments"]:
-        tense = "sent" if answer["composed"] else "sent; by the configuration in force"
-        yield "  segments", f"{answer['segments_sent']} of {answer['segments']} {tense}, in {answer['encoding']}"
-    yield "  queued", f"{moment(answer['queued_at'])}, to go {moment(answer['due_at'])}"
-    yield "  sent", maybe_moment(answer["sent_at"])
-    yield "  reported", maybe_moment(answer["reported_at"])
+        yield _inner(_("segments")), _answer_segments(answer)
+    yield (
+        _inner(_("queued")),
+        _("{moment}, to go {due}", moment=moment(answer["queued_at"]), due=moment(answer["due_at"])),
+    )
+    yield _inner(_("sent")), maybe_moment(answer["sent_at"])
+    yield _inner(_("reported")), maybe_moment(answer["reported_at"])
     for part in answer["parts"]:
-        earlier = "" if part["current"] else " (an earlier attempt)"
-        known = [f"{name} {part[key]}" for name, key in _FATE if part[key] is not None]
-        known += [f"{name} {moment(part[key])}" for name, key in _FATE_AT if part[key] is not None]
-        yield f"  part {part['sequence']}", "; ".join([SEGMENT_STATES[SegmentState(part["state"])] + earlier, *known])
+        state = SEGMENT_STATES[SegmentState(part["state"])]
+        first = state if part["current"] else _("{state} (an earlier attempt)", state=state)
+        known = [f"{_(name)} {part[key]}" for name, key in _FATE if part[key] is not None]
+        known += [f"{_(name)} {moment(part[key])}" for name, key in _FATE_AT if part[key] is not None]
+        yield _inner(_("part {number}", number=part["sequence"])), "; ".join([first, *known])
         yield "    pdu", part["pdu"]
 
 
+def _answer_segments(answer: dict[str, Any]) -> str:
+    places = {"sent": answer["segments_sent"], "segments": answer["segments"], "encoding": answer["encoding"]}
+    if answer["composed"]:
+        return _("{sent} of {segments} sent, in {encoding}", **places)
+    return _("{sent} of {segments} sent; by the configuration in force, in {encoding}", **places)
+
+
 _FATE = (
-    ("reference", "mr"),
-    ("cause", "cause"),
-    ("detail", "detail"),
-    ("status", "report_status"),
+    (N_("reference"), "mr"),
+    (N_("cause"), "cause"),
+    (N_("detail"), "detail"),
+    (N_("status"), "report_status"),
 )
 _FATE_AT = (
-    ("submitted", "submitted_at"),
-    ("sent", "sent_at"),
-    ("reported", "reported_at"),
-    ("discharged", "discharged_at"),
+    (NP_("segment", "submitted"), "submitted_at"),
+    (NP_("segment", "sent"), "sent_at"),
+    (NP_("segment", "reported"), "reported_at"),
+    (NP_("segment", "discharged"), "discharged_at"),
 )

@@ -6,48 +6,72 @@ The verb itself is the control program's; what is asked of the database here is 
 from collections.abc import Iterator
 
 from hotlined.clock import synchronised
-from hotlined.config import Config, format_duration
+from hotlined.config import Config
 from hotlined.errors import HotlinedError, RefusedError
+from hotlined.language import N_, Phrases, _, ngettext
 from hotlined.reports.life import top_up_in_words, valid_until
 from hotlined.reports.line import SIM_ENDED, SIM_ENDS, report_line
 from hotlined.states import HoldReason, SendingState
 from hotlined.store import log
 from hotlined.store.line import Sending, TopUp, recorded_holds
 from hotlined.store.opening import open_beside_daemon
-from hotlined.words.amounts import counted
+from hotlined.words.amounts import wait_in_words
 from hotlined.words.conditions import NOT_RUNNING, SIM_UNKNOWN
-from hotlined.words.refusals import state_in_words
+from hotlined.words.refusals import fate_in_words
 from hotlined.words.times import day, moment
 
 _LOST_KEYS = (HoldReason.KEY_LOST, HoldReason.KEY_DENIED)
-_WHICH = {
-    "requeue": "Only what was perhaps sent, has failed or was cancelled, and is not erased, can be sent again.",
-    "cancel": "Only one that waits can be cancelled.",
-}
+_WHICH = Phrases(
+    {
+        "requeue": N_("Only what was perhaps sent, has failed or was cancelled, and is not erased, can be sent again."),
+        "cancel": N_("Only one that waits can be cancelled."),
+    }
+)
 """Which answers a verb is for."""
-_CHANGED = {"requeue": "is queued again", "cancel": "is cancelled"}
+_CHANGED = Phrases(
+    {
+        "requeue": N_("The answer to contact {number} is queued again."),
+        "cancel": N_("The answer to contact {number} is cancelled."),
+    }
+)
 
 
 def no_contact(contact_id: int) -> HotlinedError:
     """Return the error of a contact that there is not."""
-    return HotlinedError(f"There is no contact {contact_id}.", "`hotlined log` shows those that there are.")
+    return HotlinedError(
+        _("There is no contact {number}.", number=contact_id), _("`hotlined log` shows those that there are.")
+    )
 
 
 def blocked(number: str, cancelled: int) -> str:
     """Return what came of `block`."""
-    note = f" {counted(cancelled, 'answer')} that waited for it will not be sent." if cancelled else ""
-    return f"{number} is blocked.{note}"
+    words = _("{number} is blocked.", number=number)
+    if not cancelled:
+        return words
+    note = ngettext(
+        "{number} answer that waited for it will not be sent.",
+        "{number} answers that waited for it will not be sent.",
+        cancelled,
+    )
+    return f"{words} {note}"
 
 
 def unblocked(config: Config, number: str, *, was: bool) -> str:
     """Return what came of `unblock`."""
-    note = " It is still blocked in the configuration (numbers.blocked)." if number in config.numbers.blocked else ""
-    return f"{number} {'is not blocked any more' if was else 'was not blocked'}.{note}"
+    words = (
+        _("{number} is not blocked any more.", number=number) if was else _("{number} was not blocked.", number=number)
+    )
+    if number not in config.numbers.blocked:
+        return words
+    note = _("It is still blocked in the configuration (numbers.blocked).")
+    return f"{words} {note}"
 
 
 def opted_in(number: str, *, was: bool) -> str:
     """Return what came of `optin`."""
-    return f"{number} {'is answered again: its opt-out is over' if was else 'had not opted out'}."
+    if was:
+        return _("{number} is answered again: its opt-out is over.", number=number)
+    return _("{number} had not opted out.", number=number)
 
 
 def pause_before(config: Config) -> Sending | None:
@@ -58,13 +82,23 @@ def pause_before(config: Config) -> Sending | None:
 
 def paused(config: Config, before: Sending | None) -> str:
     """Return what came of `pause`; `before` is the pause that was in force already."""
-    began = "Paused: nothing is sent"
-    if before:
-        since = f" since {moment(before.since)}" if before.since else ""
-        began = f"It was paused already{since}, by {before.by or 'somebody'}: nothing is sent"
-    return (
-        f"{began} until `hotlined resume`. An answer that has not gone {format_duration(config.answer.max_age)} after"
-        " its text came is cancelled (answer.max_age)."
+    note = _(
+        "An answer that has not gone {time} after its text came is cancelled (answer.max_age).",
+        time=wait_in_words(config.answer.max_age.total_seconds()),
+    )
+    return f"{_paused(before)} {note}"
+
+
+def _paused(before: Sending | None) -> str:
+    if before is None:
+        return _("Paused: nothing is sent until `hotlined resume`.")
+    by = before.by or _("somebody")
+    if before.since is None:
+        return _("It was paused already, by {by}: nothing is sent until `hotlined resume`.", by=by)
+    return _(
+        "It was paused already since {moment}, by {by}: nothing is sent until `hotlined resume`.",
+        moment=moment(before.since),
+        by=by,
     )
 
 
@@ -76,27 +110,34 @@ def is_ended_by_resume(config: Config) -> bool:
 
 def resumed(config: Config, *, was: bool, another_key: bool) -> str:
     """Return what came of `resume`; `was` is whether there was anything that it ends."""
-    note = " Another key is in use: whoever was a pseudonym counts as new." if another_key else ""
     if not was:
-        effect = "It was not paused."
+        effect = _("It was not paused.")
     elif report_line(config).alive:
-        effect = "Answers go out again."
+        effect = _("Answers go out again.")
     else:
-        effect = f"{NOT_RUNNING.words} Answers go out again when you start it."
-    return f"{effect}{note}"
+        effect = f"{NOT_RUNNING.words} {_when_started()}"
+    note = _("Another key is in use: whoever was a pseudonym counts as new.") if another_key else ""
+    return f"{effect} {note}".rstrip()
+
+
+def _when_started() -> str:
+    return _("Answers go out again when you start it.")
 
 
 def topped_up(config: Config, at: str) -> str:
     """Return what came of `topup`."""
     if not synchronised():
-        note = " This clock is not synchronised: if that is another day, say so: `hotlined topup DATE`."
+        note = _("This clock is not synchronised: if that is another day, say so: `hotlined topup DATE`.")
     elif config.credit.valid_for is None:
-        note = " Set credit.valid_for, and the line warns you before its life ends."
+        note = _("Set credit.valid_for, and the line warns you before its life ends.")
     else:
         note = ""
     until = valid_until(TopUp(at), config.credit.valid_for)
-    words = "The SIM was topped up on {day}, and lasts until {end}." if until else "The SIM was topped up on {day}."
-    return words.format(day=day(at), end=day(until) if until else "") + note
+    if until:
+        words = _("The SIM was topped up on {day}, and lasts until {end}.", day=day(at), end=day(until))
+    else:
+        words = _("The SIM was topped up on {day}.", day=day(at))
+    return f"{words} {note}".rstrip()
 
 
 def life(config: Config) -> Iterator[str]:
@@ -106,9 +147,9 @@ def life(config: Config) -> Iterator[str]:
         return
     top_up, end = report.stored.top_up, report.stored.credit.valid_until
     if top_up is None or end is None:
-        yield f"Nobody knows when the SIM was topped up last. {SIM_UNKNOWN}"
+        yield _("Nobody knows when the SIM was topped up last.") + " " + _(SIM_UNKNOWN)
         return
-    yield f"Topped up: {top_up_in_words(top_up)}; it lasts until {day(end)}."
+    yield _("Topped up: {said}; it lasts until {day}.", said=top_up_in_words(top_up), day=day(end))
     if trouble := report.maybe(SIM_ENDS) or report.maybe(SIM_ENDED):
         yield trouble.sentences
 
@@ -122,35 +163,43 @@ def changed(config: Config, verb: str, contact_id: int, state: str | None) -> st
         with open_beside_daemon(config.database) as db:
             if log.maybe_contact(db, contact_id) is None:
                 raise no_contact(contact_id)
-        raise RefusedError(f"Contact {contact_id} has no answer.", f"`hotlined show {contact_id}` says why.")
+        raise RefusedError(
+            _("Contact {number} has no answer.", number=contact_id),
+            _("`hotlined show {number}` says why.", number=contact_id),
+        )
     if state:
-        raise RefusedError(f"The answer to contact {contact_id} {state_in_words(state)}.", _WHICH[verb])
-    return f"The answer to contact {contact_id} {_CHANGED[verb]}."
+        answer = _("The answer to contact {number}", number=contact_id)
+        raise RefusedError(fate_in_words(answer, state), _WHICH[verb])
+    return _CHANGED[verb].format(number=contact_id)
 
 
 def tagged(contact_id: int, word: str, *, news: bool | None) -> str:
     """Return what came of `tag`; raises HotlinedError where there is no such contact (None)."""
     if news is None:
         raise no_contact(contact_id)
-    return f"Contact {contact_id} {'is' if news else 'was already'} tagged {word}."
+    if news:
+        return _("Contact {number} is tagged {word}.", number=contact_id, word=word)
+    return _("Contact {number} was already tagged {word}.", number=contact_id, word=word)
 
 
 def untagged(contact_id: int, word: str, *, news: bool | None) -> str:
     """Return what came of `untag`; raises HotlinedError where there is no such contact (None)."""
     if news is None:
         raise no_contact(contact_id)
-    return f"Contact {contact_id} {'is no longer' if news else 'was not'} tagged {word}."
+    if news:
+        return _("Contact {number} is no longer tagged {word}.", number=contact_id, word=word)
+    return _("Contact {number} was not tagged {word}.", number=contact_id, word=word)
 
 
 def kept(contact_id: int, *, found: bool) -> str:
     """Return what came of `keep`; raises HotlinedError where there is no such contact."""
     if not found:
         raise no_contact(contact_id)
-    return f"Contact {contact_id} is kept, however old it becomes."
+    return _("Contact {number} is kept, however old it becomes.", number=contact_id)
 
 
 def kept_no_more(contact_id: int, *, found: bool) -> str:
     """Return what came of `keep --undo`; raises HotlinedError where there is no such contact."""
     if not found:
         raise no_contact(contact_id)
-    return f"Contact {contact_id} ages like any other again."
+    return _("Contact {number} ages like any other again.", number=contact_id)

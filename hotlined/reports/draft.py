@@ -5,15 +5,11 @@ from pathlib import Path
 
 from hotlined.config import Wording
 from hotlined.errors import TextError
+from hotlined.language import _, ngettext
 from hotlined.reports.text import wording_in_words
-from hotlined.words.amounts import counted
+from hotlined.words.amounts import in_segments
 
-_ABOUT = """\
-# What the line answers. Change the text{s} below, save, and leave the editor (nano: Ctrl-O, Enter, Ctrl-X).
-# Nothing is written before you have seen what it costs and said yes. These first lines are not sent.
-# A text may have at most {most}, and a line break is sent as one. To add or to remove a text, edit {path}.
-"""
-_RULE, _FURTHER = "=====", " (and every further one)"
+_RULE = "====="
 
 
 def steps(wordings: Sequence[Wording]) -> int:
@@ -24,17 +20,34 @@ def steps(wordings: Sequence[Wording]) -> int:
 def headings(wordings: Sequence[Wording]) -> list[str]:
     """Return the line above each text."""
     last = steps(wordings) - 1
-    return [
-        f"{_RULE} {wording_in_words(each, last + 1)}{_FURTHER if each.step == last > 0 else ''} {_RULE}"
-        for each in wordings
-    ]
+    return [f"{_RULE} {_name(each, last)} {_RULE}" for each in wordings]
+
+
+def _name(wording: Wording, last: int) -> str:
+    name = wording_in_words(wording, last + 1)
+    return _("{name} (and every further one)", name=name) if wording.step == last > 0 else name
 
 
 def write(wordings: Sequence[Wording], most: int, path: Path) -> str:
     """Return the plain text of the answer in the file `path`, of which each part may have so many segments at most."""
-    about = _ABOUT.format(s="" if len(wordings) == 1 else "s", most=counted(most, "segment"), path=path)
+    about = (
+        ngettext(
+            "What the line answers. Change the text below, save, and leave the editor (nano: Ctrl-O, Enter, Ctrl-X).",
+            "What the line answers. Change the texts below, save, and leave the editor (nano: Ctrl-O, Enter, Ctrl-X).",
+            len(wordings),
+        ),
+        _("Nothing is written before you have seen what it costs and said yes. These first lines are not sent."),
+        _(
+            "A text may have at most {segments}, and a line break is sent as one. To add or to remove a text, edit"
+            " {path}.",
+            segments=in_segments(most),
+            path=path,
+        ),
+    )
     parts = zip(headings(wordings), wordings, strict=True)
-    return about + "".join(f"\n{heading}\n\n{wording.text}\n" for heading, wording in parts)
+    return "".join(f"# {line}\n" for line in about) + "".join(
+        f"\n{heading}\n\n{wording.text}\n" for heading, wording in parts
+    )
 
 
 def read(written: str, wordings: Sequence[Wording]) -> list[str]:
@@ -50,10 +63,12 @@ def read(written: str, wordings: Sequence[Wording]) -> list[str]:
         if heading not in found:
             here.append(line)
         elif heading in seen:
-            raise TextError(f"The line `{heading}` stands there twice.", "Leave each of them once.")
+            raise TextError(
+                _("The line `{heading}` stands there twice.", heading=heading), _("Leave each of them once.")
+            )
         else:
             here = found[heading]
             seen.add(heading)
     if missing := next((heading for heading in found if heading not in seen), None):
-        raise TextError(f"The line `{missing}` is missing.", "Put it back above its text.")
+        raise TextError(_("The line `{heading}` is missing.", heading=missing), _("Put it back above its text."))
     return ["\n".join(lines).strip() for lines in found.values()]

@@ -18,6 +18,7 @@ from hotlined.errors import ConfigError, TextError
 from hotlined.files import is_missing
 from hotlined.gsm.address import UNKNOWN_COUNTRY
 from hotlined.gsm.alphabet import plan
+from hotlined.language import _
 from hotlined.status import DaemonStatus
 
 
@@ -47,7 +48,10 @@ def look(path: Path) -> InForce | None:
         return InForce(
             running,
             nowhere,
-            "Until you correct it, the running daemon keeps the configuration that it has, and so does this command.",
+            _(
+                "Until you correct it, the running daemon keeps the configuration that it has, and so does this"
+                " command."
+            ),
         )
     if is_missing(salvaged.config.database) or _is_anothers(salvaged):
         return None
@@ -56,13 +60,13 @@ def look(path: Path) -> InForce | None:
         unknown = (*unknown, "answer.text")
     alerts = _alerts(config, None)
     config = replace(config, numbers=replace(config.numbers, country=UNKNOWN_COUNTRY), alerts=alerts)
-    guessed = f"Not known, and shown with their defaults: {', '.join(shortened(unknown))}. " if unknown else ""
-    return InForce(
-        config,
-        unknown,
-        f"No daemon runs, so nobody knows what is in force. {guessed}"
-        "Write numbers with their +, because their country is not known.",
+    keys = ", ".join(shortened(unknown))
+    warning = (
+        _("No daemon runs, so nobody knows what is in force."),
+        _("Not known, and shown with their defaults: {keys}.", keys=keys) if unknown else "",
+        _("Write numbers with their +, because their country is not known."),
     )
+    return InForce(config, unknown, " ".join(filter(None, warning)))
 
 
 def _is_anothers(salvaged: configuration.Salvaged) -> bool:

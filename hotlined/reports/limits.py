@@ -11,6 +11,7 @@ from hotlined.clock import Now
 from hotlined.config import Config, Mode
 from hotlined.errors import DatabaseMissingError
 from hotlined.gsm.alphabet import plan
+from hotlined.language import _
 from hotlined.policy import Share, Spent
 from hotlined.reports.line import holds_of
 from hotlined.store import forecast, windows
@@ -18,7 +19,7 @@ from hotlined.store.database import Database
 from hotlined.store.forecast import Forecast, Outlook
 from hotlined.store.line import Sending
 from hotlined.store.opening import open_beside_daemon
-from hotlined.words.amounts import counted, money, price
+from hotlined.words.amounts import in_segments, money, price
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,9 +189,14 @@ def worst_case(limits: policy.Limits) -> dict[str, int]:
 
 def worst_in_words(limits: policy.Limits) -> str:
     """Say what can be spent at most, whatever comes."""
-    spent = zip(("an hour", "a day", "30 days"), worst_case(limits).values(), strict=True)
-    most = (f"{counted(segments, 'segment')} in {window} ({money(segments, limits)})" for window, segments in spent)
-    return f"At worst it spends {', '.join(most)}."
+    worst = worst_case(limits)
+    places = {window: in_segments(segments) for window, segments in worst.items()}
+    places |= {f"{window}_price": money(segments, limits) for window, segments in worst.items()}
+    return _(
+        "At worst it spends {hour} in an hour ({hour_price}), {day} in a day ({day_price}), {month} in 30 days"
+        " ({month_price}).",
+        **places,
+    )
 
 
 def longest(config: Config, answers: int, country: str | None) -> int:

@@ -14,7 +14,7 @@ from hotlined import status as daemon_status
 from hotlined.clock import Now
 from hotlined.config import Config
 from hotlined.errors import DatabaseMissingError, DatabaseVersionError, RefusedError, StoreError
-from hotlined.language import in_digits
+from hotlined.language import _, in_digits
 from hotlined.reports import hearing, life
 from hotlined.reports.in_force import Broken
 from hotlined.states import ModemState, SendingState
@@ -174,7 +174,7 @@ def report_line(config: Config, broken: Broken | None = None) -> LineReport:
     stored, state, failure = _stored(config, daemon, alive=alive, shadow=mode == SHADOW)
     if alive and state not in _UNUSABLE:
         state = daemon.database_state
-    by_daemon = daemon.trouble if alive else ()
+    by_daemon = tuple(map(_translated, daemon.trouble)) if alive else ()
     about_database = [trouble for trouble in by_daemon if trouble.code.startswith("database_")]
     others = [trouble for trouble in by_daemon if not trouble.code.startswith("database_")]
     if not about_database and failure:
@@ -182,7 +182,11 @@ def report_line(config: Config, broken: Broken | None = None) -> LineReport:
     elif not about_database and state in _UNUSABLE:
         known = TROUBLES[state]
         about_database = [
-            Trouble(f"database_{state}", f"The daemon cannot use its database: {known.words}.", known.hint)
+            Trouble(
+                f"database_{state}",
+                _("The daemon cannot use its database: {reason}.", reason=_(known.words)),
+                _(known.hint),
+            )
         ]
     about_database = [_with_holders(trouble, config) for trouble in about_database]
     if broken:  # newer than the daemon's word that it refused a reload, and takes its place
@@ -194,11 +198,17 @@ def report_line(config: Config, broken: Broken | None = None) -> LineReport:
     return LineReport(config, daemon, alive, mode, stored, state, trouble)
 
 
+def _translated(trouble: Trouble) -> Trouble:
+    """Look up what the daemon says, which speaks English: what has nothing of its own in it is in the catalogue."""
+    return replace(trouble, words=_(trouble.words), cure=_(trouble.cure))
+
+
 def _with_holders(trouble: Trouble, config: Config) -> Trouble:
     """Add who keeps the database locked: a person here may see other users' processes, the daemon does not."""
     if trouble.code != "database_locked" or not (held := holders.who_blocks(config.database)):
         return trouble
-    return replace(trouble, words=f"{trouble.words} It is held by {', '.join(held)}.")
+    by = _("It is held by {programs}.", programs=", ".join(held))
+    return replace(trouble, words=f"{trouble.words} {by}")
 
 
 def require_daemons_database(config: Config) -> None:
@@ -214,8 +224,11 @@ def require_daemons_database(config: Config) -> None:
         file = None
     if file is None or (file.st_dev, file.st_ino) != daemon.database_file:
         raise RefusedError(
-            f"The daemon would not see this: {config.database} was moved, removed or replaced while it ran.",
-            REPLACED_CURE,
+            _(
+                "The daemon would not see this: {database} was moved, removed or replaced while it ran.",
+                database=config.database,
+            ),
+            _(REPLACED_CURE),
         )
 
 
@@ -297,24 +310,35 @@ def _daemon_trouble(statuses: Found, *, alive: bool) -> Iterator[Trouble]:
     if others.is_alive():
         yield Trouble(
             "other_daemon",
-            f"The status of this line is that of another daemon (process {others.pid}), which has the database"
-            f" {others.database}.",
-            "Give the file of one of the two another name, or another runtime_dir, and start it again.",
+            _(
+                "The status of this line is that of another daemon (process {pid}), which has the database {database}.",
+                pid=others.pid,
+                database=others.database,
+            ),
+            _("Give the file of one of the two another name, or another runtime_dir, and start it again."),
         )
     elif pid is None and statuses.ours == DaemonStatus():
         yield Trouble("not_running", NOT_RUNNING.words, NOT_RUNNING.cure)
     else:
         yield Trouble(
             "not_alive",
-            f"The daemon (process {pid or 'unknown'}) ended unexpectedly, or hangs; below is what was last known.",
-            "Start it again; if it is a service: `systemctl restart hotlined`, and `journalctl -u hotlined` says why.",
+            _(
+                "The daemon (process {pid}) ended unexpectedly, or hangs; below is what was last known.",
+                pid=pid or _("unknown"),
+            ),
+            _(
+                "Start it again; if it is a service: `systemctl restart hotlined`, and `journalctl -u hotlined` says"
+                " why."
+            ),
         )
 
 
 def _configuration_trouble(broken: Broken, *, alive: bool) -> Trouble:
     known = conditions.CONFIG_BROKEN
-    consequence = "the daemon keeps the configuration that it has" if alive else "the daemon cannot start with it"
-    then = "`systemctl reload hotlined`" if alive else "start the daemon"
+    if alive:
+        consequence, then = _("the daemon keeps the configuration that it has"), "`systemctl reload hotlined`"
+    else:
+        consequence, then = _("the daemon cannot start with it"), _("start the daemon")
     words = known.words.format(problem=broken.message, consequence=consequence)
     return Trouble(CONFIG_BROKEN, words, known.cure.format(then=then), broken.since)
 

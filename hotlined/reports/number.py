@@ -13,6 +13,7 @@ from hotlined.clock import Now, rfc3339
 from hotlined.config import Config, Mode, Wording
 from hotlined.errors import UsageError
 from hotlined.gsm.address import Address, Identity, Ton, identify, parse_number
+from hotlined.language import _, in_digits, ngettext
 from hotlined.policy import Reason
 from hotlined.reports.limits import longest, look_ahead
 from hotlined.reports.line import holds_of, sending_now
@@ -24,9 +25,10 @@ from hotlined.store.correspondents import Correspondent, Order
 from hotlined.store.database import Database
 from hotlined.store.forecast import Ahead
 from hotlined.store.line import FREE, Sending
-from hotlined.words.amounts import SOON_SECONDS, counted, wait_in_words
-from hotlined.words.conditions import hold_in_words
+from hotlined.words.amounts import SOON_SECONDS, in_segments, room_in_words, wait_in_words
+from hotlined.words.conditions import SHORT_BUDGETS, hold_in_words
 from hotlined.words.reasons import REASONS, answer_in_words, briefly
+from hotlined.words.states import LINE_TYPES
 from hotlined.words.times import moment
 
 
@@ -105,8 +107,8 @@ def _identify(db: Database, text: str, country: str) -> Identity:
     """Return the identity of a number in any spelling, or of a name or short code that contacted the line."""
     if text.strip().lower() == log.WITHHELD:
         raise UsageError(
-            "Nobody can tell those apart who withhold their number.",
-            f"`hotlined log --number {log.WITHHELD}` shows what they sent.",
+            _("Nobody can tell those apart who withhold their number."),
+            _("`hotlined log --number withheld` shows what they sent."),
         )
     if known := correspondents.maybe_identity(db, text.strip()):
         return known
@@ -136,41 +138,70 @@ def correspondents_of(db: Database, config: Config, order: Order, limit: int, am
 
 def decided_about(who: Correspondent) -> str:
     """Return what is decided about a number: that it is blocked, that it has opted out."""
-    return ", ".join(word for word, holds in (("blocked", who.blocked), ("opted out", who.opted_out)) if holds)
+    both = ((_("blocked"), who.blocked), (_("opted out"), who.opted_out))
+    return ", ".join(word for word, holds in both if holds)
 
 
 def facts(report: NumberReport, config: Config, now: Now) -> Iterator[tuple[str, str]]:
     """Yield all that is known of a number, as labels and values; an empty one is none."""
     who, identity, outlook = report.correspondent, report.identity, report.outlook
     queued = _queued_in_words(report, config)
-    where = ", ".join(filter(None, (identity.country, identity.line_type.replace("_", " "))))
-    yield "number", f"{who.number or log.WITHHELD} ({where})"
-    yield "contacts", str(who.contacts)
+    nobody = _("withheld")
+    line_type = LINE_TYPES.get(identity.line_type, identity.line_type)
+    where = ", ".join(filter(None, (identity.country, line_type)))
+    yield _("number"), f"{who.number or nobody} ({where})"
+    yield _("contacts"), in_digits(who.contacts)
     if who.first_at and who.last_at:
-        yield "first, last", f"{moment(who.first_at)}, {moment(who.last_at)}"
-    how = " in all" if who.answers else ", sent by hand"  # those by hand are among the former
-    spent = f"; {counted(who.segments, 'segment')} went to it{how}" if who.segments else ""
-    yield "answers", f"{who.answers or 'none'}{spent}"
-    yield "state", decided_about(who)
-    yield "next answer", f"one is on its way: {queued}" if queued else _next_in_words(outlook, now, config)
-    yield "  because", REASONS[outlook.reason]
-    yield "  waiting", _ahead_in_words(outlook)
-    yield "  room", _room_in_words(outlook.windows)
+        yield _("first, last"), f"{moment(who.first_at)}, {moment(who.last_at)}"
+    yield _("answers"), _answers_in_words(who)
+    yield _("state"), decided_about(who)
+    if queued:
+        yield _("next answer"), _("one is on its way: {fate}", fate=queued)
+    else:
+        yield _("next answer"), _next_in_words(outlook, now, config)
+    yield _inner(_("because")), REASONS[outlook.reason]
+    yield _inner(_("waiting")), _ahead_in_words(outlook)
+    yield _inner(_("room")), _room_in_words(outlook.windows)
     if len(config.answer.texts) > 1 and not queued and outlook.in_seconds is not None:
-        yield from (
-            ("would get", f"{wording_in_words(each, len(config.answer.steps))}: {each.text}") for each in report.texts
-        )
+        for each in report.texts:
+            yield _("would get"), f"{wording_in_words(each, len(config.answer.steps))}: {each.text}"
     for hold in report.holds:
-        yield "  held back", " ".join(hold_in_words(hold.state, hold.reason, hold.by))
+        yield _inner(_("held back")), " ".join(hold_in_words(hold.state, hold.reason, hold.by))
+
+
+def _inner(label: str) -> str:
+    """Return the label of a line that belongs to the one above it."""
+    return f"  {label}"
+
+
+def _answers_in_words(who: Correspondent) -> str:
+    """Write how many answers a number got, and what went to it in all: texts by hand are among these."""
+    answers = in_digits(who.answers) if who.answers else _("none")
+    if not who.segments:
+        return answers
+    if who.answers:
+        return ngettext(
+            "{answers}; {number} segment went to it in all",
+            "{answers}; {number} segments went to it in all",
+            who.segments,
+            answers=answers,
+        )
+    return ngettext(
+        "{answers}; {number} segment went to it, sent by hand",
+        "{answers}; {number} segments went to it, sent by hand",
+        who.segments,
+        answers=answers,
+    )
 
 
 def _next_in_words(outlook: NumberOutlook, now: Now, config: Config) -> str:
     if outlook.in_seconds is None:
-        return "none until this changes"
+        return _("none until this changes")
     if outlook.answer and outlook.in_seconds < config.answer.delay[0].total_seconds() + SOON_SECONDS:
-        return "its next text is answered, after the usual delay"
+        return _("its next text is answered, after the usual delay")
     at = rfc3339(now.utc + timedelta(seconds=outlook.in_seconds))
-    return f"in {wait_in_words(outlook.in_seconds)}, on {moment(at)} if the power stays on"
+    wait = wait_in_words(outlook.in_seconds)
+    return _("in {wait}, on {moment} if the power stays on", wait=wait, moment=moment(at))
 
 
 def _ahead_in_words(outlook: NumberOutlook) -> str:
@@ -178,8 +209,12 @@ def _ahead_in_words(outlook: NumberOutlook) -> str:
     ahead = outlook.ahead
     if outlook.in_seconds is None or not ahead.answers:
         return ""
-    verb = "goes" if ahead.answers == 1 else "go"
-    return f"{counted(ahead.answers, 'answer')} ({counted(ahead.segments, 'segment')}) {verb} first"
+    return ngettext(
+        "{number} answer ({segments}) goes first",
+        "{number} answers ({segments}) go first",
+        ahead.answers,
+        segments=in_segments(ahead.segments),
+    )
 
 
 def _room_in_words(windows: dict[str, float | None]) -> str:
@@ -187,7 +222,7 @@ def _room_in_words(windows: dict[str, float | None]) -> str:
     if all(seconds == 0 for seconds in windows.values()):
         return ""
     return ", ".join(
-        f"{name}'s budget: {wait_in_words(seconds) if not seconds else f'in {wait_in_words(seconds)}'}"
+        _("{budget}: {wait}", budget=SHORT_BUDGETS[name], wait=room_in_words(seconds))
         for name, seconds in windows.items()
     )
 

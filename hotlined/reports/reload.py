@@ -9,6 +9,7 @@ from pathlib import Path
 from hotlined import config as configuration
 from hotlined import status
 from hotlined.config import Config
+from hotlined.language import _
 from hotlined.status import CONFIG_REFUSED, DaemonStatus, Trouble
 
 _LOOK_SECONDS = 0.1
@@ -27,24 +28,26 @@ def reload(config: Config) -> Told:
     """Have the daemon that was started with a file read it again, and wait for what it says."""
     before = _daemon(config)
     if before is None or before.pid is None:
-        return Told(True, "No daemon runs: it reads the file when it starts.")
+        return Told(True, _("No daemon runs: it reads the file when it starts."))
     unit = "hotlined" if config.name == "main" else f"hotlined@{config.name}"
     try:
         os.kill(before.pid, signal.SIGHUP)
     except PermissionError:
-        return Told(False, f"The daemon does not know it yet. `sudo systemctl reload {unit}` has it read the file.")
+        return Told(
+            False, _("The daemon does not know it yet. `sudo systemctl reload {unit}` has it read the file.", unit=unit)
+        )
     except OSError:
-        return Told(True, "The daemon has just ended: it reads the file when it starts.")
+        return Told(True, _("The daemon has just ended: it reads the file when it starts."))
     until = time.monotonic() + _PATIENCE_SECONDS
     wanted, refused = configuration.in_force(config), _maybe_refusal(before)
     while time.monotonic() < until:
         now = _daemon(config)
         if now and (trouble := _maybe_refusal(now)) and trouble != refused:
-            return Told(False, f"The daemon refuses the file. {trouble.sentences}")
+            return Told(False, _("The daemon refuses the file. {reason}", reason=trouble.sentences))
         if now and now.in_force == wanted and _maybe_refusal(now) is None:
-            return Told(True, "The daemon has it: the next answer that leaves is the new one.")
+            return Told(True, _("The daemon has it: the next answer that leaves is the new one."))
         time.sleep(_LOOK_SECONDS)
-    return Told(False, "The daemon was asked to read it, and has not said anything yet. See `hotlined status`.")
+    return Told(False, _("The daemon was asked to read it, and has not said anything yet. See `hotlined status`."))
 
 
 def _daemon(config: Config) -> DaemonStatus | None:

@@ -2,27 +2,34 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
+from hotlined.language import N_, Phrases, _
 from hotlined.reports.contact import Contact
 from hotlined.states import AnswerState, ContactKind, ContactVerdict, SegmentState
 from hotlined.store.line import Sending
 from hotlined.words.reasons import SEGMENT_STATES, answer_in_words, reason_in_words
+from hotlined.words.states import KINDS, detail_in_words
 from hotlined.words.times import clock_time
 
-_CAME = {
-    ContactKind.TEXT: "The text came",
-    ContactKind.CALL: "The call came",
-    ContactKind.MMS: "The notice of a picture message came",
-}
-_EVENTS = {
-    "tag": "Tagged {detail}",
-    "untag": "Tag taken off: {detail}",
-    "keep": "Kept {detail}",
-    "unkeep": "No longer kept, {detail}",
-    "cancel": "Answer cancelled {detail}",
-    "look": "Looked at {detail}",
-    "requeue": "Answer queued again {detail}",
-}
+_CAME = Phrases(
+    {
+        ContactKind.TEXT: N_("The text came."),
+        ContactKind.CALL: N_("The call came."),
+        ContactKind.MMS: N_("The notice of a picture message came."),
+    }
+)
+_EVENTS = Phrases(
+    {
+        "tag": N_("Tagged {detail}"),
+        "untag": N_("Tag taken off: {detail}"),
+        "keep": N_("Kept {detail}"),
+        "unkeep": N_("No longer kept, {detail}"),
+        "cancel": N_("Answer cancelled {detail}"),
+        "look": N_("Looked at {detail}"),
+        "requeue": N_("Answer queued again {detail}"),
+    }
+)
 """What people did, by the kind of its event; `detail` names them."""
 
 
@@ -47,53 +54,70 @@ def story(contact: Contact, sending: Sending) -> list[Step]:
 
 
 def _arrival(contact: Contact) -> Iterator[Step]:
-    parts, total = contact["parts"], contact["segments"]["total"]
-    came = _CAME.get(contact["kind"], f"The {contact['kind']} came")
+    parts = contact["parts"]
+    came = _CAME.get(contact["kind"]) or _("A contact came ({kind}).", kind=KINDS.get(contact["kind"], contact["kind"]))
     if not parts:
-        yield Step(contact["received_at"], f"{came}.")
+        yield Step(contact["received_at"], came)
     for part in parts:
-        which = f"Segment {part['sequence']} of {total}" if total > 1 and part["sequence"] else ""
-        words = f"{which} came" if which else came
-        yield Step(part["received_at"], f"{words}, again." if part["repeat"] else f"{words}.")
+        yield Step(part["received_at"], _part_came(contact, part, came))
     if contact["verdict"] is None:
-        yield Step(None, "Not decided yet.")
+        yield Step(None, _("Not decided yet."))
         return
-    decided = "It is to be answered" if contact["verdict"] == ContactVerdict.ANSWER else "No answer"
-    yield Step(None, f"{decided}: {reason_in_words(contact['reason'])}.")
+    reason = reason_in_words(contact["reason"])
+    if contact["verdict"] == ContactVerdict.ANSWER:
+        yield Step(None, _("It is to be answered: {reason}.", reason=reason))
+    else:
+        yield Step(None, _("No answer: {reason}.", reason=reason))
+
+
+def _part_came(contact: Contact, part: dict[str, Any], came: str) -> str:
+    total = contact["segments"]["total"]
+    if total > 1 and part["sequence"]:
+        which = {"number": part["sequence"], "total": total}
+        if part["repeat"]:
+            return _("Segment {number} of {total} came again.", **which)
+        return _("Segment {number} of {total} came.", **which)
+    return _("{came} It is a repeat.", came=came) if part["repeat"] else came
 
 
 def _answer(contact: Contact) -> Iterator[Step]:
     answer = contact["answer"]
     if not answer:
         return
-    yield Step(answer["queued_at"], f"The answer is queued, to go at {clock_time(answer['due_at'])}.", answer["text"])
+    queued = _("The answer is queued, to go at {moment}.", moment=clock_time(answer["due_at"]))
+    yield Step(answer["queued_at"], queued, answer["text"])
     several = len({part["sequence"] for part in answer["parts"]}) > 1
     for part in answer["parts"]:
-        what = f"Segment {part['sequence']} of the answer" if several else "The answer"
-        earlier = "" if part["current"] else " (an earlier attempt)"
+        what = _("Segment {number} of the answer", number=part["sequence"]) if several else _("The answer")
+        if not part["current"]:
+            what = _("{what} (an earlier attempt)", what=what)
         if part["submitted_at"]:
-            yield Step(part["submitted_at"], f"{what} is given to the modem{earlier}.")
+            yield Step(part["submitted_at"], _("{what} is given to the modem.", what=what))
         if part["sent_at"]:
-            yield Step(part["sent_at"], f"{what}: the network took it{earlier}.")
+            yield Step(part["sent_at"], _("{what}: the network took it.", what=what))
+        fate = SEGMENT_STATES[SegmentState(part["state"])]
         if part["reported_at"]:
-            fate = SEGMENT_STATES[SegmentState(part["state"])]
-            yield Step(part["reported_at"], f"{what}: the network reports that it is {fate}{earlier}.")
+            yield Step(part["reported_at"], _("{what}: the network reports that it is {fate}.", what=what, fate=fate))
         elif part["submitted_at"] and not part["sent_at"] and part["state"] != SegmentState.SUBMITTING:
-            yield Step(part["submitted_at"], f"{what}: {SEGMENT_STATES[SegmentState(part['state'])]}{earlier}.")
+            yield Step(part["submitted_at"], _("{what}: {fate}.", what=what, fate=fate))
 
 
 def _end(contact: Contact) -> Iterator[Step]:
     """Yield what became of an answer where none of its steps says so."""
     answer = contact["answer"]
     if answer and answer["state"] == AnswerState.CANCELLED:
-        yield Step(None, f"The answer is cancelled: {reason_in_words(answer['reason'])}.")
+        yield Step(None, _("The answer is cancelled: {reason}.", reason=reason_in_words(answer["reason"])))
 
 
 def _people(contact: Contact, sending: Sending) -> Iterator[Step]:
     for event in contact["events"]:
-        known = _EVENTS.get(event["kind"], f"{event['kind'].replace('_', ' ').capitalize()}: {{detail}}")
-        yield Step(event["at"], f"{known.format(detail=event['detail'] or '').rstrip(' :')}.")
+        known = _EVENTS.get(event["kind"]) or f"{event['kind'].replace('_', ' ').capitalize()}: {{detail}}"
+        yield Step(event["at"], f"{known.format(detail=detail_in_words(event['detail'])).rstrip(' :')}.")
     for text in contact["by_hand"]:
-        fate = answer_in_words(text["answer"], sending.state)
-        words = f"{text['asked_by']} sent this number a text by hand ({text['kind']}): {fate}."
+        words = _(
+            "{by} sent this number a text by hand ({command}): {fate}.",
+            by=text["asked_by"],
+            command=text["kind"],
+            fate=answer_in_words(text["answer"], sending.state),
+        )
         yield Step(text["answer"]["queued_at"], words, text["answer"]["text"])

@@ -7,7 +7,8 @@ from typing import Any
 
 from hotlined.config import Config, Wording
 from hotlined.gsm.alphabet import Encoding, Plan, Replacement, plan
-from hotlined.words.amounts import counted, money
+from hotlined.language import _
+from hotlined.words.amounts import in_segments, money
 from hotlined.words.characters import replacement_in_words
 from hotlined.words.wordings import place_in_words
 
@@ -72,12 +73,24 @@ def cost(text: str, config: Config) -> TextCost:
 def as_it_leaves(name: str, text: str, config: Config) -> Iterator[tuple[str, str]]:
     """Yield what a text costs, how a phone shows it and what was replaced: labels, the first one empty, and values."""
     planned = plan(text, config.answer.encoding)
-    forced = f" because of {' '.join(planned.forcing)}" if planned.forcing else ""
-    cost_in_words = f"{counted(planned.segments, 'segment')} in {planned.encoding}{forced}"
-    yield "", f"{name} takes {cost_in_words}: {money(planned.segments, config.limits)}. A phone shows it like this:"
+    places = {
+        "name": name,
+        "segments": in_segments(planned.segments),
+        "encoding": planned.encoding,
+        "price": money(planned.segments, config.limits),
+    }
+    if planned.forcing:
+        takes = _(
+            "{name} takes {segments} in {encoding} because of {characters}: {price}. A phone shows it like this:",
+            characters=" ".join(planned.forcing),
+            **places,
+        )
+    else:
+        takes = _("{name} takes {segments} in {encoding}: {price}. A phone shows it like this:", **places)
+    yield "", takes
     for number, shown in enumerate(planned.readable(), 1):
-        yield f"  {number} of {planned.segments}", shown
-    yield "  replaced", ", ".join(map(replacement_in_words, planned.replaced)) or "nothing"
+        yield "  " + _("{number} of {total}", number=number, total=planned.segments), shown
+    yield "  " + _("replaced"), ", ".join(map(replacement_in_words, planned.replaced)) or _("nothing")
 
 
 def wording_in_words(wording: Wording, steps: int) -> str:

@@ -16,13 +16,15 @@ from hotlined.clock import synchronised
 from hotlined.config import parse_duration
 from hotlined.errors import AddressError, UsageError
 from hotlined.gsm.address import SHORT_CODE_DIGITS, parse_number
-from hotlined.store.log import Filter
+from hotlined.language import NO_BREAK, _
+from hotlined.store.log import WITHHELD, Filter
 from hotlined.words.reasons import BRIEF_REASONS
 from hotlined.words.times import MONTHS
 
 LARGEST = 2**63 - 1  # of SQLite
 _TAG = re.compile(r"[^\W_][\w-]{0,39}")
 _DAY = timedelta(days=1)
+_WITHHELD = (WITHHELD, "masqué", "verborgen")
 _OLDEST_TOP_UP = 730 * _DAY  # operators give a year, few give two
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _JOURS = ("lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche")
@@ -99,8 +101,8 @@ def when(text: str) -> TimeRange:
         return period(text, datetime.now().astimezone())
     except (ValueError, OverflowError) as error:
         raise UsageError(
-            f"{text!r} is no time.",
-            "Write 2026-11-24, 2026-11-24T22:18, 2026-11, '24 Nov', 7d or 90m (ago), today, yesterday or monday.",
+            _("{typed} is no time.", typed=repr(text)),
+            _("Write 2026-11-24, 2026-11-24T22:18, 2026-11, '24 Nov', 7d or 90m (ago), today, yesterday or monday."),
         ) from error
 
 
@@ -112,46 +114,62 @@ def topped_up(text: str, longest: timedelta | None) -> datetime:
     now = datetime.now().astimezone()
     start = when(text).start
     if synchronised() and start > now:
-        raise UsageError(f"{text!r} is in the future.", "Name the day on which the SIM was topped up.")
+        raise UsageError(
+            _("{typed} is in the future.", typed=repr(text)), _("Name the day on which the SIM was topped up.")
+        )
     if start < now - max(_OLDEST_TOP_UP, longest or _OLDEST_TOP_UP):
         raise UsageError(
-            f"{text!r} is {start.date().isoformat()}: no SIM lives that long without a top-up.", "Is the year right?"
+            _(
+                "{typed} is {day}: no SIM lives that long without a top-up.",
+                typed=repr(text),
+                day=start.date().isoformat(),
+            ),
+            _("Is the year right?"),
         )
     return start
 
 
 def contact_id(text: str) -> int:
     """Read the number of a contact."""
-    return _whole(text, 1, "no contact", "They are numbers from 1 on, the first column of `hotlined log`.")
+    if (number := _maybe_whole(text)) is None or number < 1:
+        raise UsageError(
+            _("{typed} is no contact.", typed=repr(text)),
+            _("They are numbers from 1 on, the first column of `hotlined log`."),
+        )
+    return number
 
 
 def limit(text: str) -> int:
     """Read how many of something are shown; 0 is all."""
-    return _whole(text, 0, "no count", "Write a whole number, 0 for all.")
+    if (number := _maybe_whole(text)) is None:
+        raise UsageError(_("{typed} is no count.", typed=repr(text)), _("Write a whole number, 0 for all."))
+    return number
 
 
-def _whole(text: str, least: int, what: str, cure: str) -> int:
-    if re.fullmatch("[0-9]{1,19}", text) and least <= int(text) <= LARGEST:
-        return int(text)
-    raise UsageError(f"{text!r} is {what}.", cure)
+def _maybe_whole(text: str) -> int | None:
+    return int(text) if re.fullmatch("[0-9]{1,19}", text) and int(text) <= LARGEST else None
 
 
 def tag_word(text: str) -> str:
     """Read a tag, one word of letters, digits, - and _, and return it in lower case."""
     word = unicodedata.normalize("NFC", text.strip()).casefold()
     if not _TAG.fullmatch(word):
-        raise UsageError(f"{text!r} is no tag.", "A tag is one word of at most 40 letters, digits, - and _.")
+        raise UsageError(
+            _("{typed} is no tag.", typed=repr(text)),
+            _("A tag is one word of at most 40 letters, digits, - and _."),
+        )
     return word
 
 
 def reason(text: str) -> str:
     """Read a reason, as a code or in the words that the log has for it, and return its code."""
     typed = text.strip().casefold()
-    for known, brief in BRIEF_REASONS.items():
-        if typed in (known.value, known.value.replace("_", " "), brief.casefold()):
+    for known, english in BRIEF_REASONS.messages.items():
+        words = (known.value.replace("_", " "), english, BRIEF_REASONS[known].replace(NO_BREAK, " "))
+        if typed in (known.value, *map(str.casefold, words)):
             return known.value
-    words = ", ".join(f"{known} ({brief})" for known, brief in BRIEF_REASONS.items())
-    raise UsageError(f"{text!r} is no reason.", f"There are {words}.")
+    reasons = ", ".join(f"{known} ({brief})" for known, brief in BRIEF_REASONS.items())
+    raise UsageError(_("{typed} is no reason.", typed=repr(text)), _("There are {reasons}.", reasons=reasons))
 
 
 def e164(text: str, country: str) -> str:
@@ -162,8 +180,8 @@ def e164(text: str, country: str) -> str:
         if len(text.strip()) > SHORT_CODE_DIGITS or not text.strip().isdecimal():
             raise
         raise AddressError(
-            f"{text!r} is a short code, no telephone number.",
-            "A short code is never answered, so there is nothing to decide about it.",
+            _("{typed} is a short code, no telephone number.", typed=repr(text)),
+            _("A short code is never answered, so there is nothing to decide about it."),
         ) from error
 
 
@@ -181,7 +199,11 @@ def _sender(text: str | None, country: str) -> dict[str, Any]:
     if text is None:
         return {}
     if "…" in text or "..." in text:
-        raise UsageError(f"{text!r} is masked.", "Take the whole number, as `hotlined log` shows it.")
+        raise UsageError(
+            _("{typed} is masked.", typed=repr(text)), _("Take the whole number, as `hotlined log` shows it.")
+        )
+    if text.strip().casefold() in _WITHHELD:
+        return {"name": WITHHELD}
     try:
         return {"originator": parse_number(text, country)}
     except AddressError:

@@ -70,7 +70,13 @@ def price(segments: int, limits: Limits) -> float:
 
 def money(segments: int, limits: Limits) -> str:
     """Write what segments cost."""
-    return f"{(segments * limits.price_per_segment).quantize(Decimal('0.01'))} {limits.currency}"
+    amount = (segments * limits.price_per_segment).quantize(Decimal("0.01"))
+    return in_money(float(amount), limits.currency)
+
+
+def room_in_words(seconds: float | None) -> str:
+    """Write when there is room: now, never, in 3h12m."""
+    return _("in {wait}", wait=wait_in_words(seconds)) if seconds else wait_in_words(seconds)
 
 
 def lasting(length: timedelta) -> str:

@@ -3,12 +3,16 @@
 import unicodedata
 
 from hotlined.gsm.alphabet import Replacement
-from hotlined.words.amounts import counted
+from hotlined.language import _, ngettext
 
 
 def replacement_in_words(replaced: Replacement) -> str:
     """Write which character was replaced by what, and how often."""
-    character = replaced.original
-    original = f"a {unicodedata.name(character).lower()}" if character.isspace() else character
-    by = "a blank" if replaced.replacement == " " else repr(replaced.replacement)
-    return f"{original} by {by}, {counted(replaced.count, 'time')}"
+    character, by = replaced.original, replaced.replacement
+    return ngettext(
+        "{original} by {by}, {number} time",
+        "{original} by {by}, {number} times",
+        replaced.count,
+        original=_("a {name}", name=unicodedata.name(character).lower()) if character.isspace() else character,
+        by=_("a blank") if by == " " else repr(by),
+    )

@@ -190,6 +190,9 @@ WINDOWS = Phrases({"hour": N_("the last hour"), "day": N_("the last 24 hours"), 
 BUDGETS = Phrases({"hour": N_("the hour's budget"), "day": N_("the day's budget"), "month": N_("the month's budget")})
 """Every window, as what may be spent in it."""
 
+SHORT_BUDGETS = Phrases({"hour": N_("hour's budget"), "day": N_("day's budget"), "month": N_("month's budget")})
+"""The same, where it stands as a label."""
+
 WINDOW_FULL = Condition(
     N_("{budget} is spent"),
     N_("{used} of {limit} segments of {window} are spent: answers wait."),

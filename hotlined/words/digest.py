@@ -1,31 +1,35 @@
-"""The digest in sentences: what is in it besides the figures of its period, as a mail shows it.
-
-Each sentence stands whole, once for one and once for several; what stands between braces is filled in.
-"""
+"""The digest in sentences: what is in it besides the figures of its period, as a mail shows it."""
 
 from collections.abc import Iterable, Iterator
 
-TITLES = {"daily": "the day, {dates}", "weekly": "the week, {dates}"}
-CAME, WAITS, HEALTH = "What came", "What waits for a person", "How the line is"
-NOTHING_WAITS = "Nothing."
-NOTHING_WRONG = "Nothing is wrong."
-UNTAGGED = (
-    "1 reaction wants a tag: hotlined tag --next",
-    "{number} reactions want a tag: hotlined tag --next",
-)
-UNCONFIRMED = (
-    "1 answer was perhaps sent, and goes out again only if you ask for it: hotlined log --state unconfirmed",
-    "{number} answers were perhaps sent, and go out again only if you ask for it: hotlined log --state unconfirmed",
-)
-SPENT = "Of the {limit} segments that may be spent in 30 days, {used} are."
-READY = "The modem was ready {percent} % of the time."
-BALANCE = "The balance was {balance}, asked on {asked}."
-LIVES = "The SIM lives until {until}, if nobody tops it up."
+from hotlined.language import N_, Phrases, ngettext
+
+TITLES = Phrases({"daily": N_("the day, {dates}"), "weekly": N_("the week, {dates}")})
+CAME, WAITS, HEALTH = N_("What came"), N_("What waits for a person"), N_("How the line is")
+NOTHING_WAITS = N_("Nothing.")
+NOTHING_WRONG = N_("Nothing is wrong.")
+SPENT = N_("Of the {limit} segments that may be spent in 30 days, {used} are.")
+READY = N_("The modem was ready {percent} % of the time.")
+BALANCE = N_("The balance was {balance}, asked on {asked}.")
+LIVES = N_("The SIM lives until {until}, if nobody tops it up.")
 
 
-def several(sentences: tuple[str, str], number: int) -> str:
-    """Return the sentence for so many."""
-    return sentences[number != 1].format(number=f"{number:,}")
+def untagged(number: int) -> str:
+    """Return how many reactions have no tag yet, and how they get one."""
+    return ngettext(
+        "{number} reaction wants a tag: hotlined tag --next",
+        "{number} reactions want a tag: hotlined tag --next",
+        number,
+    )
+
+
+def unconfirmed(number: int) -> str:
+    """Return how many answers were perhaps sent, and what a person can do about it."""
+    return ngettext(
+        "{number} answer was perhaps sent, and goes out again only if you ask for it: hotlined log --state unconfirmed",
+        "{number} answers were perhaps sent, and go out again only if you ask for it: hotlined log --state unconfirmed",
+        number,
+    )
 
 
 def section(heading: str, sentences: Iterable[str]) -> Iterator[str]:

@@ -2,90 +2,105 @@
 
 import json
 from collections import defaultdict
+from typing import Any
 
+from hotlined.language import N_, Phrases, _
 from hotlined.policy import Reason, WaitingFor
 from hotlined.states import AnswerState, Refusal
-from hotlined.words.reasons import REASONS
+from hotlined.words.reasons import REASONS, STATES, reason_in_words
 
-_STATES = {
-    AnswerState.QUEUED: "still waits",
-    AnswerState.SENDING: "is being sent",
-    AnswerState.UNDELIVERED: "was sent and not delivered",
-    AnswerState.UNCONFIRMED: "may have left",
-    AnswerState.FAILED: "has failed",
-    AnswerState.SHADOWED: "was not sent: that was shadow mode",
-    AnswerState.CANCELLED: "is cancelled already",
-    AnswerState.SENT: "was sent",
-    AnswerState.DELIVERED: "was delivered",
-}
-"""Every state of an answer as the end of a sentence about it."""
+_FATES = Phrases(
+    {
+        AnswerState.QUEUED: N_("{text} still waits."),
+        AnswerState.SENDING: N_("{text} is being sent."),
+        AnswerState.UNDELIVERED: N_("{text} was sent and not delivered."),
+        AnswerState.UNCONFIRMED: N_("{text} may have left."),
+        AnswerState.FAILED: N_("{text} has failed."),
+        AnswerState.SHADOWED: N_("{text} was not sent: that was shadow mode."),
+        AnswerState.CANCELLED: N_("{text} is cancelled already."),
+        AnswerState.SENT: N_("{text} was sent."),
+        AnswerState.DELIVERED: N_("{text} was delivered."),
+    }
+)
+"""Every state of an answer as a sentence about `the answer to …` or `the text to …`."""
 
-_NO_ROOM = ("there is no room in the {0}'s budget", "`hotlined limits` says when there is.")
+_NO_ROOM = N_("`hotlined limits` says when there is room.")
 _WAITS = {
-    WaitingFor.PAUSED: ("the line is paused", "`hotlined resume` ends that."),
-    WaitingFor.HELD: ("the line holds all answers back", "`hotlined status` says why, and the cure."),
-    WaitingFor.BUDGET_HOUR: _NO_ROOM,
-    WaitingFor.BUDGET_DAY: _NO_ROOM,
-    WaitingFor.BUDGET_MONTH: _NO_ROOM,
-    WaitingFor.RESERVE: ("what is left of the budget is for new numbers", "`hotlined limits` says when there is room."),
+    WaitingFor.PAUSED: (N_("the line is paused"), N_("`hotlined resume` ends that.")),
+    WaitingFor.HELD: (N_("the line holds all answers back"), N_("`hotlined status` says why, and the cure.")),
+    WaitingFor.BUDGET_HOUR: (N_("there is no room in the hour's budget"), _NO_ROOM),
+    WaitingFor.BUDGET_DAY: (N_("there is no room in the day's budget"), _NO_ROOM),
+    WaitingFor.BUDGET_MONTH: (N_("there is no room in the month's budget"), _NO_ROOM),
+    WaitingFor.RESERVE: (N_("what is left of the budget is for new numbers"), _NO_ROOM),
 }
 """What makes an answer wait and refuses a text by hand, each with its cure."""
 
-_REASON_CURES = {
-    Reason.PENDING: "`hotlined log` shows when it goes; try again then, or end it with `hotlined cancel ID`.",
-    Reason.BLOCKED: "`hotlined unblock NUMBER` ends that, unless numbers.blocked in the configuration names it.",
-    Reason.OPTED_OUT: "If it has changed its mind: `hotlined optin NUMBER`.",
-    Reason.COUNTRY: "numbers.answer_countries in the configuration says which are.",
-}
+_REASON_CURES = Phrases(
+    {
+        Reason.PENDING: N_("`hotlined log` shows when it goes; try again then, or end it with `hotlined cancel ID`."),
+        Reason.BLOCKED: N_(
+            "`hotlined unblock NUMBER` ends that, unless numbers.blocked in the configuration names it."
+        ),
+        Reason.OPTED_OUT: N_("If it has changed its mind: `hotlined optin NUMBER`."),
+        Reason.COUNTRY: N_("numbers.answer_countries in the configuration says which are."),
+    }
+)
 """The cures of the reasons for which a number is refused."""
 
-_STATUS = "`hotlined status` says how the line is."
+_STATUS = N_("`hotlined status` says how the line is.")
 REFUSALS = {
-    Refusal.SHADOW: ("shadow mode transmits nothing", _STATUS),
+    Refusal.SHADOW: (N_("shadow mode transmits nothing"), _STATUS),
     Refusal.UNSENDABLE: ("{problem}", _STATUS),
     Refusal.TOO_MANY_SEGMENTS: (
-        "{segments} segments, and answer.max_segments is {most}",
-        "Shorten it: `hotlined text check` says what a text takes.",
+        N_("{segments} segments, and answer.max_segments is {most}"),
+        N_("Shorten it: `hotlined text check` says what a text takes."),
     ),
     Refusal.TRIES_USED_UP: (
-        "the line has tried its answer {most} times in 24 hours",
-        "Try again when the first of these is a day old.",
+        N_("the line has tried its answer {most} times in 24 hours"),
+        N_("Try again when the first of these is a day old."),
     ),
     Refusal.NO_USSD: (
-        "credit.ussd is not configured",
-        "Set credit.ussd to the code that your operator gives, such as *121#, and reload the daemon.",
+        N_("credit.ussd is not configured"),
+        N_("Set credit.ussd to the code that your operator gives, such as *121#, and reload the daemon."),
     ),
-    Refusal.MODEM_UNUSABLE: ("the modem cannot be used now", _STATUS),
+    Refusal.MODEM_UNUSABLE: (N_("the modem cannot be used now"), _STATUS),
     Refusal.MODEM_FAILED: ("{problem}", _STATUS),
-    Refusal.UNKNOWN_VERB: ("this daemon cannot do that", _STATUS),
-    Refusal.MALFORMED: ("this is no request", _STATUS),
-    Refusal.STOPPED: ("the daemon stopped before it was done", _STATUS),
-    Refusal.FORGOTTEN: ("the number was forgotten", _STATUS),
+    Refusal.UNKNOWN_VERB: (N_("this daemon cannot do that"), _STATUS),
+    Refusal.MALFORMED: (N_("this is no request"), _STATUS),
+    Refusal.STOPPED: (N_("the daemon stopped before it was done"), _STATUS),
+    Refusal.FORGOTTEN: (N_("the number was forgotten"), _STATUS),
     Refusal.NOT_SENT: ("{fate}", _STATUS),
 }
 """Every refusal of the daemon, with its values between braces, and its cure."""
 
 
-def state_in_words(state: str) -> str:
-    """Write the state of an answer as the end of a sentence about it; a state that is none of ours as it is."""
-    return _STATES[AnswerState(state)] if state in list(AnswerState) else f"is {state}"
+def fate_in_words(text: str, state: str) -> str:
+    """Write in a sentence what the state of an answer, or of a text by hand, is; one that is none of ours as it is."""
+    if state not in list(AnswerState):
+        return _("{text} is {state}.", text=text, state=state)
+    return _FATES[AnswerState(state)].format(text=text)
 
 
 def result_in_words(result: str | None, detail: str | None) -> str | None:
     """Return what came of a request as its record shows it: a refusal as its sentence, all else as it stands."""
     if result not in list(Refusal):
-        return result
-    return REFUSALS[Refusal(result)][0].format_map(defaultdict(lambda: "…", json.loads(detail or "{}")))
+        return _(result) if result else result
+    values: dict[str, Any] = defaultdict(lambda: "…", json.loads(detail or "{}"))
+    if "fate" in values:
+        state, _colon, reason = str(values["fate"]).partition(": ")
+        known = STATES[AnswerState(state)] if state in list(AnswerState) else state
+        values["fate"] = ": ".join(filter(None, (known, reason_in_words(reason))))
+    return _(REFUSALS[Refusal(result)][0]).format_map(values)
 
 
 def refusal_in_words(result: str, detail: str | None) -> tuple[str, str]:
     """Return what a result of the daemon that refuses means, and its cure; earlier versions wrote a sentence."""
     if result in list(Reason):
         reason = Reason(result)
-        words = "an answer to this number is queued already" if reason is Reason.PENDING else REASONS[reason]
-        return words, _REASON_CURES.get(reason, "`hotlined number NUMBER` says more about it.")
+        words = _("an answer to this number is queued already") if reason is Reason.PENDING else REASONS[reason]
+        return words, _REASON_CURES.get(reason, _("`hotlined number NUMBER` says more about it."))
     if result in list(WaitingFor) and WaitingFor(result) in _WAITS:
         words, cure = _WAITS[WaitingFor(result)]
-        return words.format(result.removeprefix("budget_")), cure
+        return _(words), _(cure)
     cure = REFUSALS[Refusal(result)][1] if result in list(Refusal) else _STATUS
-    return result_in_words(result, detail) or "", cure
+    return result_in_words(result, detail) or "", _(cure)

@@ -1,6 +1,6 @@
 """States of a line, its modem and its contacts as people read them: each code of `states`, in words."""
 
-from hotlined.language import N_, NP_, Phrases
+from hotlined.language import N_, NP_, Phrases, _
 from hotlined.states import ContactKind, ModemState
 
 MODES = Phrases({"live": N_("live"), "shadow": N_("shadow")})
@@ -60,6 +60,27 @@ DATABASE_STATES = Phrases(
 )
 """How the database is."""
 
+LINE_TYPES = Phrases(
+    {
+        "mobile": NP_("number", "mobile"),
+        "fixed": NP_("number", "fixed"),
+        "fixed_or_mobile": NP_("number", "fixed or mobile"),
+        "personal": NP_("number", "personal"),
+        "premium": NP_("number", "premium"),
+        "toll_free": NP_("number", "toll free"),
+        "shared_cost": NP_("number", "shared cost"),
+        "voip": NP_("number", "voip"),
+        "pager": NP_("number", "pager"),
+        "uan": NP_("number", "uan"),
+        "voicemail": NP_("number", "voicemail"),
+        "unknown": NP_("number", "unknown"),
+        "short_code": NP_("number", "short code"),
+        "alphanumeric": NP_("number", "alphanumeric"),
+        "withheld": NP_("number", "withheld"),
+    }
+)
+"""What is reached at a number."""
+
 KINDS: Phrases[str] = Phrases(
     {
         ContactKind.TEXT: NP_("contact", "text"),
@@ -71,3 +92,26 @@ KINDS: Phrases[str] = Phrases(
     }
 )
 """What a contact is."""
+
+EVENTS = Phrases(
+    {
+        "tag": NP_("event", "tag"),
+        "untag": NP_("event", "untag"),
+        "keep": NP_("event", "keep"),
+        "unkeep": NP_("event", "unkeep"),
+        "cancel": NP_("event", "cancel"),
+        "look": NP_("event", "look"),
+        "requeue": NP_("event", "requeue"),
+    }
+)
+"""What people did with a contact, by the kind of its event."""
+
+
+def detail_in_words(detail: str | None) -> str:
+    """Write the detail of what a person did, which the database has as `by NAME` or `WORD by NAME`."""
+    what, by, who = f" {detail or ''}".rpartition(" by ")
+    if not by:
+        return detail or ""
+    if not what.strip():
+        return _("by {by}", by=who)
+    return _("{what} by {by}", what=what.strip(), by=who)
