@@ -6,6 +6,7 @@ that. No FAT file system is met. usage: card.py DEBIAN FOLDER-OF-PACKAGES FOLDER
 """
 
 import contextlib
+import itertools
 import json
 import os
 import re
@@ -23,6 +24,7 @@ from checks import check, figure, result
 from hotlined.simulator.client import Client
 
 PROJECT = Path(__file__).resolve().parents[2]
+_starts = itertools.count(1)
 PIN, TEXT = "2580", "Pas ce numéro"
 CUTS = 6
 CLOUD = """datasource_list: [NoCloud, None]
@@ -78,9 +80,11 @@ class Pi:
         here = f"debian trixie {run('dpkg', '--print-architecture')}"
         (self.boot / "hotlined/image").write_text(here)
         self._process: subprocess.Popen[bytes] | None = None
+        self._machine = ""
 
     def start(self) -> None:
         """Switch it on."""
+        self._machine = f"card{os.getpid()}-{next(_starts)}"
         words = [
             *(
                 "systemd-nspawn",
@@ -92,7 +96,7 @@ class Pi:
                 "--private-network",
             ),
             *("--timezone=off", "--link-journal=no", "--capability=CAP_BPF,CAP_PERFMON"),
-            *("--system-call-filter=bpf adjtimex clock_adjtime", f"--machine=card{os.getpid()}"),
+            *("--system-call-filter=bpf adjtimex clock_adjtime", f"--machine={self._machine}"),
             *(f"--directory={self.tree}", f"--bind={self.boot}:/boot/firmware"),
         ]
         environment = os.environ | {"SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"}
@@ -124,6 +128,10 @@ class Pi:
         self._process.wait()
         self._process = None
         time.sleep(1)
+        # which it would have taken away itself
+        for path in Path("/run/systemd/nspawn").glob(f"*/{self._machine}"):
+            subprocess.run(["umount", "--quiet", path], check=False)
+            path.rmdir()
 
     def end(self) -> None:
         """Put it away."""
