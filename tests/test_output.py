@@ -13,7 +13,7 @@ from typing import Any
 import jsonschema
 import pytest
 from conftest import Line, wait_until
-from filled import ANSWER_KEYS, KEVIN, LEA, LOG_KEYS, Filled
+from filled import ANSWER, ANSWER_KEYS, KEVIN, LEA, LOG_KEYS, Filled
 
 from hotlined.cli import COMMANDS, main
 from hotlined.policy import WaitingFor
@@ -160,6 +160,16 @@ def test_a_filled_line_prints_what_is_promised(filled: Filled) -> None:
     judge_all(filled)
 
     assert met >= {"log", "show", "numbers", "number", "export", "stats", "limits", "status"}
+
+
+def test_a_line_with_variants_prints_what_is_promised(tmp_path: Path) -> None:
+    """It says which text an answer had, what its variants brought, and which text is checked."""
+    line = Filled(tmp_path, answer={"texts": [[ANSWER, "Nee."], "Non."], "by_country": {"NL": "Nee."}})
+    fill(line)
+    judge_all(line)
+    assert printed(line, "show", "1")[0]["answer"]["wording"] == {"answer": 1, "variant": 1, "country": None}
+    assert [place["name"] for place in printed(line, "stats")[0]["variants"]] == ["Answer 1"]
+    line.db.close()
 
 
 @pytest.mark.parametrize("state", AnswerState)

@@ -97,7 +97,7 @@ def _misread(text: str) -> list[str]:
 
 
 @given(files(), st.data())
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=150)
 def test_only_the_text_changes_and_is_read_back_as_it_was_typed(file: str, data: st.DataObject) -> None:
     """However the file is written, every octet outside the texts stays, and so do those that were not changed."""
     places = editing.spots(file, FILE)

@@ -4,19 +4,23 @@ import json
 import re
 import signal
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from conftest import ANSWERS, Line, wait_until
+from desk import Desk
 from filled import KEVIN, Filled
 from test_stats import HOUR, MONDAY, NOVEMBER, answer, contact, told
 
+from hotlined.clock import Now
 from hotlined.config import in_force, parse, show
 from hotlined.errors import ConfigError
 from hotlined.gsm.alphabet import plan
 from hotlined.statistics.variants import chance
+from hotlined.store import privacy
 from hotlined.store.wordings import digest_of
 
 ROOT = Path(__file__).parent.parent
@@ -185,6 +189,15 @@ def test_simulate_spends_what_the_dearest_variant_costs(choosy: Filled) -> None:
     assert first["segments"] == 2 * sum(first["fates"]["answered"].values()) > 0
 
 
+def test_simulate_takes_the_country_whose_texts_cost_most(tmp_path: Path) -> None:
+    """A crowd may come from any country that is answered."""
+    line = Filled(tmp_path, answer={"text": ONE, "by_country": {"NL": MANY, "GB": "No! " * 100}, "max_segments": 3})
+    asked = ("simulate", "--json", "--messages", "20", "--numbers", "1", "--new", "100%", "--hours", "1")
+    report = json.loads(line.run(*asked).output)
+    assert report["segments"] == 2 * sum(report["fates"]["answered"].values()) > 0
+    line.db.close()
+
+
 def test_the_loop_guard_knows_every_text(choosy: Filled) -> None:
     """A text for a country, or a variant that was not drawn, is our own answer when it comes back."""
     rules = parse(choosy.config.read_text(), choosy.config).rules()
@@ -305,6 +318,21 @@ def test_what_came_back_is_counted_by_wording(choosy: Filled, clock_stepped: boo
     assert place["words"] == ["So few tell nothing yet: however they fell, it may be chance."]
 
 
+def test_a_wording_is_known_when_its_text_is_erased_and_its_numbers_are_pseudonyms(choosy: Filled) -> None:
+    """What is purged takes nothing from the figures: no text is needed for them, and no number."""
+    played(choosy, [(ONE, [["apology"], [""], []]), (MANY, [["insult"]])])
+    before = compared(choosy)
+    assert before[0]["variants"][0]["wrote_back"] == 2
+    later = MONDAY + timedelta(days=400)
+    list(
+        privacy.purge(
+            choosy.db, timedelta(days=90), timedelta(days=365), Now(later, later.timestamp(), synchronised=True)
+        )
+    )
+    assert choosy.db.value("SELECT count(*) FROM answers WHERE text IS NOT NULL OR recipient GLOB '+*'") == 0
+    assert compared(choosy) == before
+
+
 def test_a_reaction_is_to_the_latest_answer(choosy: Filled) -> None:
     """What comes after the second answer is no reaction to the first, though a day has not passed."""
     first = {"wording": digest_of(ONE, "smart")}
@@ -400,3 +428,17 @@ def test_simulate_prices_both_answers(tmp_path: Path, recipe: dict[str, Any]) ->
     assert report["segments"] == 8 * segments
     assert "limits.cooldown has a 0s: who writes back" in line.run("config", "check").output
     line.db.close()
+
+
+# the desk
+
+
+def test_the_desk_shows_which_text_an_answer_had_and_what_the_variants_brought(choosy: Filled) -> None:
+    """The page of a contact names the text, the page of figures compares them."""
+    played(choosy, [(ONE, [["apology"], []]), (MANY, [["insult"]])])
+    with Desk(choosy.config) as desk:
+        browser = desk.browser()
+        assert "which Answer 1, variant 1" in browser.get("/contact/1").words
+        figures = browser.get(f"/stats?since={NOVEMBER[1]}&until={NOVEMBER[3]}").words
+    assert "Answer 1: its variants" in figures
+    assert "So few tell nothing yet" in figures

@@ -11,9 +11,10 @@ from functools import lru_cache
 from pathlib import Path
 
 from hotlined.clock import parse_rfc3339, rfc3339
-from hotlined.config import Config
+from hotlined.config import AnswerConfig, Config
 from hotlined.errors import UsageError
 from hotlined.gsm.address import Address, Identity, LineType, Ton, identify
+from hotlined.gsm.alphabet import plan
 from hotlined.states import ContactKind
 
 HOUR_SECONDS, DAY_SECONDS = 3_600, 86_400
@@ -39,15 +40,24 @@ def flood(messages: int, numbers: int, hours: int, new: int, config: Config, rng
     """Yield texts spread evenly over the hours; `new` percent of them come from numbers never seen before.
 
     No text is like another, so that the guard against machines stays out of it. The numbers begin with +999, which is
-    no country (ITU-T E.164), and are taken for mobile numbers of one that is answered.
+    no country (ITU-T E.164), and are taken for mobile numbers of one that is answered, and whose answers cost most.
     """
-    country = next(iter(config.numbers.answer_countries), config.numbers.country)
+    countries = config.numbers.answer_countries or (config.numbers.country,)
+    country = max(countries, key=lambda each: _segments(config.answer, each))
     for number in range(messages):
         newcomers = number * new // 100
         is_new = (number + 1) * new // 100 > newcomers
         originator = f"+9991{newcomers:010}" if is_new else f"+9990{rng.randrange(numbers):010}"
         at = (number + rng.random()) * hours * HOUR_SECONDS / messages
         yield Arrival(at, ContactKind.TEXT, Identity(originator, originator, country, LineType.MOBILE), f"{number}")
+
+
+def _segments(answer: AnswerConfig, country: str) -> int:
+    """Return how many segments the first answers to a number of a country take at most, each of them once."""
+    return sum(
+        max(plan(wording.text, answer.encoding).segments for wording in answer.choices(step, country))
+        for step in range(len(answer.steps))
+    )
 
 
 def replay(path: Path, config: Config) -> Iterator[Arrival]:
