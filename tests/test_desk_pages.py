@@ -24,6 +24,7 @@ from hotlined.desk.roles import Role
 from hotlined.desk.who import Visitor
 from hotlined.reports.review import TAG_KEYS
 from hotlined.store import decisions, reactions
+from hotlined.store.reception import ask_selftest
 
 TROLL, CALLER, DAVE, MANY = "+32485556677", "+32477998877", "+32479001122", 120
 
@@ -110,6 +111,25 @@ def test_the_overview_leads_to_reactions_that_want_a_tag(busy: tuple[Filled, Bro
     for each in (2, contact):
         decisions.tag(line.db, each, "insult", "anna", line.now())
     assert "a tag" not in browser.get("/").words
+
+
+def test_a_line_that_does_not_hear_itself_says_so_with_the_cure(tmp_path: Path) -> None:
+    """A text to itself that is lost stands under what is wrong, where volunteers look each day."""
+    line = Filled(tmp_path, line_number="+32460209399", alerts={"selftest": "7d"})
+    with line.db, Desk(line.config) as desk:
+        fill(line)
+        ask_selftest(line.db, "+32460209399", "hotlined selftest", "hotlined alerts", line.now())
+        line.db.execute("UPDATE requests SET state = 'done', answer_id = (SELECT min(answer_id) FROM attempts)")
+        line.db.execute("UPDATE answer_segments SET submitted_limit = (SELECT limit_time FROM line_state)")
+        browser = desk.browser()
+        assert "texted itself" not in browser.get("/").words
+        line.db.execute("UPDATE answer_segments SET submitted_limit = submitted_limit - 7200")
+        words = browser.get("/").words
+
+    assert "What is wrong" in words
+    assert re.search(
+        r"The line texted itself at .*, and that did not come back.* hotlined selftest tries it once", words
+    )
 
 
 def test_a_line_that_answers_says_so_and_is_paused_by_one_button(open_line: Open) -> None:
