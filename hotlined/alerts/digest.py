@@ -17,7 +17,7 @@ from hotlined.statistics.periods import By, midnight
 from hotlined.statistics.plain import calendar
 from hotlined.statistics.sentences import sentences
 from hotlined.statistics.summary import Summary, modem_seconds, summarise
-from hotlined.store import reactions
+from hotlined.store import reactions, words_met
 from hotlined.store.alerting import DIGEST, Draft
 from hotlined.store.database import Database
 from hotlined.words import digest as words
@@ -76,6 +76,7 @@ def compose(db: Database, config: Config, report: LineReport, rhythm: Digest, ed
 
 def _waiting(db: Database, summary: Summary) -> Iterator[str]:
     counts = (
+        (words.worded, words_met.count_untagged(db, 0)),
         (words.untagged, reactions.count_untagged(db, 0)),
         (words.unconfirmed, summary.total.counts.unconfirmed),
     )

@@ -14,6 +14,15 @@ BALANCE = N_("The balance was {balance}, asked on {asked}.")
 LIVES = N_("The SIM lives until {until}, if nobody tops it up.")
 
 
+def worded(number: int) -> str:
+    """Return how many texts have one of the words that raise an alert and no tag yet."""
+    return ngettext(
+        "{number} text has a word of alerts.words, and nobody has tagged it: hotlined tag --next",
+        "{number} texts have a word of alerts.words, and nobody has tagged them: hotlined tag --next",
+        number,
+    )
+
+
 def untagged(number: int) -> str:
     """Return how many reactions have no tag yet, and how they get one."""
     return ngettext(
