@@ -180,6 +180,7 @@ ENGLISH = {
     "cli/run.py": "speaks to the journal",
     "cli/service.py": "speaks to the journal",
     "cli/typed.py": "option help",
+    "config/schema.py": "is for editors of YAML",
     "daemon": "speaks to the journal",
     "gsm": "speaks to the journal",
     "migrations.py": "is SQL",

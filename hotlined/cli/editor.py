@@ -15,6 +15,7 @@ from typing import Any
 
 from hotlined import files
 from hotlined.errors import HotlinedError, TextError
+from hotlined.language import N_, _
 
 _EDITORS = ("nano", "vi")
 
@@ -35,22 +36,25 @@ class Draft:
         try:
             done = subprocess.run(command, check=False, **_as(self.owner))
         except OSError as error:
-            raise HotlinedError(f"{command[0]} cannot be started: {error.strerror}.", _CHOOSE) from error
+            words = _("{path} cannot be started: {reason}.", path=command[0], reason=error.strerror)
+            raise HotlinedError(words, _(_CHOOSE)) from error
         if done.returncode:
-            raise HotlinedError(f"{command[0]} ended with {done.returncode}.", _CHOOSE)
+            words = _("{editor} ended with {code}.", editor=command[0], code=done.returncode)
+            raise HotlinedError(words, _(_CHOOSE))
         try:
             return files.read(self.path, self.owner)
         except OSError as error:
-            raise HotlinedError(f"{self.path} cannot be read: {error.strerror}.") from error
+            words = _("{path} cannot be read: {reason}.", path=self.path, reason=error.strerror)
+            raise HotlinedError(words) from error
         except ValueError as error:
-            raise TextError("The text is not in UTF-8.", "Save it in that encoding.") from error
+            raise TextError(_("The text is not in UTF-8."), _("Save it in that encoding.")) from error
 
     def drop(self) -> None:
         """Delete it with its folder."""
         shutil.rmtree(self.path.parent, ignore_errors=True)
 
 
-_CHOOSE = "VISUAL or EDITOR names another editor."
+_CHOOSE = N_("VISUAL or EDITOR names another editor.")
 
 
 def begin(text: str) -> Draft:
@@ -90,5 +94,5 @@ def _command() -> list[str]:
             return shlex.split(os.environ[name])
     found = next(filter(shutil.which, _EDITORS), None)
     if found is None:
-        raise HotlinedError("There is no editor.", _CHOOSE)
+        raise HotlinedError(_("There is no editor."), _(_CHOOSE))
     return [found]

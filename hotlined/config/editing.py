@@ -21,6 +21,7 @@ from hotlined.config.reading import walk
 from hotlined.config.syntax import compose, is_null
 from hotlined.config.values import Wording
 from hotlined.errors import ConfigError
+from hotlined.language import _
 
 if TYPE_CHECKING:
     import yaml
@@ -65,7 +66,9 @@ def spots(text: str, path: Path) -> tuple[Spot, ...]:
             found += _place(node, None, str(name.value))
     if not found:
         raise ConfigError(
-            f"{path} has no text to edit.", (), "Write answer.text into it, as the config.yaml that came with hotlined."
+            _("{path} has no text to edit.", path=path),
+            (),
+            _("Write answer.text into it, as the config.yaml that came with hotlined."),
         )
     return tuple(found)
 
@@ -110,10 +113,11 @@ def _rewrite(text: str, path: Path, spot: Spot, wanted: str) -> str:
             if same and now.pop(after[here or 0][0], None) == wanted and list(now.values()) == others:
                 return made
     line = text.count("\n", 0, spot.start) + 1
+    place = f"{path}:{line}"
     raise ConfigError(
-        f"{path}:{line}: this text cannot be changed alone: the file uses it elsewhere, too.",
+        _("{place}: this text cannot be changed alone: the file uses it elsewhere, too.", place=place),
         (),
-        "Change it in the file itself.",
+        _("Change it in the file itself."),
     )
 
 
@@ -194,11 +198,11 @@ def read(path: Path) -> Original:
     state = real.stat()
     ours = os.geteuid() == 0 or (state.st_uid == os.geteuid() and state.st_gid in (*os.getgroups(), os.getegid()))
     if not ours or not os.access(real.parent, os.W_OK):
-        raise ConfigError(f"{real} is not this user's to change.", (), "Put `sudo` before the command.")
+        raise ConfigError(_("{path} is not this user's to change.", path=real), (), _("Put `sudo` before the command."))
     try:
         return Original(real, octets, octets.decode())
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{path} is not in UTF-8.", (), "Save it in that encoding first.") from error
+        raise ConfigError(_("{path} is not in UTF-8.", path=path), (), _("Save it in that encoding first.")) from error
 
 
 def write(original: Original, text: str) -> None:
@@ -209,9 +213,13 @@ def write(original: Original, text: str) -> None:
     try:
         if original.path.read_bytes() != original.octets:
             raise ConfigError(
-                f"{original.path} was changed by somebody else meanwhile: nothing was written.", (), "Begin again."
+                _("{path} was changed by somebody else meanwhile: nothing was written.", path=original.path),
+                (),
+                _("Begin again."),
             )
         mode = stat.S_IMODE(original.path.stat().st_mode)
         files.replace(original.path, text.encode(), mode, beside=original.path, durable=True)
     except OSError as error:
-        raise ConfigError(f"{original.path} cannot be written: {error.strerror}.") from error
+        raise ConfigError(
+            _("{path} cannot be written: {reason}.", path=original.path, reason=error.strerror)
+        ) from error
