@@ -19,6 +19,7 @@ from hotlined import files
 from hotlined.config import Config
 from hotlined.desk.roles import Role
 from hotlined.errors import ConfigError
+from hotlined.language import _
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,30}")
 LEAST_CHARACTERS = 10
@@ -69,9 +70,11 @@ def read(path: Path) -> dict[str, Account]:
     except FileNotFoundError:
         return {}
     except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}.", hint="Its group is to be the desk's.") from error
+        words = _("{path} cannot be read: {reason}.", path=path, reason=error.strerror)
+        raise ConfigError(words, hint=_("Its group is to be the desk's.")) from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ConfigError(f"{path} holds no accounts.", hint="`hotlined web user add` writes it.") from error
+        words = _("{path} holds no accounts.", path=path)
+        raise ConfigError(words, hint=_("`hotlined web user add` writes it.")) from error
 
 
 def write(path: Path, accounts: Mapping[str, Account], group: int | None) -> None:
@@ -94,7 +97,7 @@ def write(path: Path, accounts: Mapping[str, Account], group: int | None) -> Non
 def _account(name: str, entry: Mapping[str, str]) -> Account:
     salt, key = bytes.fromhex(entry["salt"]), bytes.fromhex(entry["key"])
     if not NAME.fullmatch(name) or not key:
-        raise ValueError("this is no account")
+        raise ValueError(name)
     return Account(name, Role(entry["role"]), salt, key, str(entry["since"]))
 
 

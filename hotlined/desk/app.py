@@ -15,17 +15,19 @@ from hotlined.config import Config
 from hotlined.desk import forms
 from hotlined.desk.headers import HEADERS
 from hotlined.desk.pages import acts, contact, enter, health, log, login, numbers, overview, review, stats
-from hotlined.desk.roles import Role
+from hotlined.desk.roles import ROLES, Role
 from hotlined.desk.routes import Page
 from hotlined.desk.visit import EXTENSION, Desk, desk, line
 from hotlined.desk.who import Door, Visitor
 from hotlined.errors import HotlinedError, StoreError
-from hotlined.language import NP_, in_digits, spoken, unfilled, unfilled_plural
+from hotlined.language import N_, NP_, Phrases, _, in_digits, spoken, unfilled, unfilled_plural
 from hotlined.reports.contact import mark, sender
 from hotlined.reports.in_force import Broken
 from hotlined.store.trouble import DatabaseTrouble
 from hotlined.words.amounts import sentence
 from hotlined.words.harmless import harmless
+from hotlined.words.states import KINDS
+from hotlined.words.tags import tag_in_words
 from hotlined.words.times import moment
 
 PAGES: tuple[Page, ...] = (
@@ -45,15 +47,27 @@ NEEDS: Mapping[str, Role | None] = {"static": None} | {page.name: page.needs for
 """What a visitor needs for each: what is not in this table is served to nobody."""
 _STATUS = {2: 400, 69: 503, 75: 409, 78: 503}
 """The status for an error of ours, by its exit code."""
-_TITLES = {
-    400: "This makes no sense",
-    403: "Not for you",
-    404: "There is no such page",
-    409: "Refused now",
-    500: "A bug",
-    503: "Not now",
-}
+_TITLES = Phrases(
+    {
+        400: N_("This makes no sense"),
+        403: N_("Not for you"),
+        404: N_("There is no such page"),
+        405: N_("Not in this way"),
+        409: N_("Refused now"),
+        413: N_("Too much at once"),
+        500: N_("A bug"),
+        503: N_("Not now"),
+    }
+)
 """Plain words above what is wrong."""
+_WORDS = Phrases(
+    {
+        404: N_("Nothing stands under this address."),
+        405: N_("This page cannot be asked for like that. Go back, and use its buttons."),
+        413: N_("A form of this desk is never that long."),
+    }
+)
+"""What is wrong, where it is not said when it is raised."""
 
 _logger = logging.getLogger(__name__)
 
@@ -67,7 +81,7 @@ def make(config: Config, door: Door, secret: bytes, broken: Broken | None = None
     app.config["MAX_FORM_PARTS"] = 32
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.jinja_options = {"undefined": StrictUndefined, "autoescape": True, "finalize": _shown}
-    app.jinja_env.filters |= {"moment": moment, "prose": _prose, "sender": sender, "mark": mark}
+    app.jinja_env.filters |= {"moment": moment, "prose": _prose, "sender": sender, "mark": mark, "tag": tag_in_words}
     app.jinja_env.globals |= {
         "form_token": _form_token,
         "navigation": _navigation,
@@ -75,6 +89,8 @@ def make(config: Config, door: Door, secret: bytes, broken: Broken | None = None
         "maybe_visitor": _maybe_visitor,
         "form_field": forms.FIELD,
         "language": spoken,
+        "roles": ROLES,
+        "kinds": KINDS,
         "in_digits": in_digits,
         "_": _sentence,
         "ngettext": _plural_sentence,
@@ -105,7 +121,7 @@ def _require() -> Any:
     if needed and g.visitor is None:
         return redirect(url_for(login.NAME, over=int(request.method == "POST") or None), HTTPStatus.SEE_OTHER)
     if needed and not g.visitor.role.may(needed):
-        raise Forbidden(f"This needs the role {needed}.")
+        raise Forbidden(_("This needs the role {role}.", role=ROLES[needed]))
     if request.method == "POST":
         forms.require_origin(request)
         forms.require_token(request, desk().secret, g.visitor.name if g.visitor else "")
@@ -128,7 +144,9 @@ def _fail(error: Exception) -> tuple[str, int]:
 
 def _told(error: Exception) -> tuple[str, str, int]:
     if isinstance(error, HTTPException):
-        return error.description or "", "", error.code or 500
+        code = error.code or 500
+        is_ours = error.description != type(error).description
+        return (error.description or "") if is_ours else _WORDS.get(code, ""), "", code
     if isinstance(error, sqlite3.Error):
         error = DatabaseTrouble.of(error).as_error()
     if isinstance(error, HotlinedError):
@@ -136,7 +154,8 @@ def _told(error: Exception) -> tuple[str, str, int]:
         status = HTTPStatus.SERVICE_UNAVAILABLE if unusable else _STATUS.get(error.exit_code, 500)
         return sentence(error.message), error.hint, status
     _logger.error("%s failed", request.endpoint, exc_info=error)
-    return "The desk has a bug.", "Its journal shows where: `journalctl -u 'hotlined-web@*'`.", 500
+    hint = _("Its journal shows where: `journalctl -u 'hotlined-web@*'`.")
+    return _("The desk has a bug."), hint, 500
 
 
 def _shown(value: Any) -> Any:

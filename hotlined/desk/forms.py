@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 from flask import Request, Response, g, request
 from werkzeug.exceptions import BadRequest, Forbidden
 
+from hotlined.language import _
+
 COOKIE = "hotlined_form"
 FIELD = "form_token"
 _COOKIE = re.compile("[A-Za-z0-9_-]{43}")  # as `secrets.token_urlsafe` makes it
@@ -25,7 +27,9 @@ _LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 def require_host(asked: Request, hosts: Iterable[str]) -> None:
     """Raise BadRequest unless the request is for a name of ours: a page elsewhere may have its name lead here."""
     if _host_of(f"//{asked.headers.get('Host', '')}") not in _LOCAL.union(hosts):
-        raise BadRequest("This desk is not known under that name. web.hosts in the configuration names those it has.")
+        raise BadRequest(
+            _("This desk is not known under that name. web.hosts in the configuration names those it has.")
+        )
 
 
 def require_origin(asked: Request) -> None:
@@ -34,14 +38,14 @@ def require_origin(asked: Request) -> None:
     origin = asked.headers.get("Origin", "null")
     elsewhere = site != "same-origin" if site else origin != "null" and _net(origin) != asked.headers.get("Host")
     if elsewhere:
-        raise Forbidden("That form is of another site. Nothing was done.")
+        raise Forbidden(_("That form is of another site. Nothing was done."))
 
 
 def require_visit(asked: Request) -> None:
     """Raise Forbidden for what another site has fetched or embedded: a link of it may lead here, and no more."""
     site, into = asked.headers.get("Sec-Fetch-Site"), asked.headers.get("Sec-Fetch-Dest")
     if site in {"cross-site", "same-site"} and into != "document":
-        raise Forbidden("Another site asks for this. It is shown to nobody but who looks here.")
+        raise Forbidden(_("Another site asks for this. It is shown to nobody but who looks here."))
 
 
 def require_token(asked: Request, secret: bytes, name: str) -> None:
@@ -49,7 +53,7 @@ def require_token(asked: Request, secret: bytes, name: str) -> None:
     cookie = asked.cookies.get(COOKIE, "")
     given = asked.form.get(FIELD, "")
     if not cookie or not hmac.compare_digest(given.encode(), _token(secret, cookie, name).encode()):
-        raise BadRequest("This form is too old, or is not ours. Go back, load the page again and repeat it.")
+        raise BadRequest(_("This form is too old, or is not ours. Go back, load the page again and repeat it."))
 
 
 def new_token(secret: bytes, name: str) -> str:

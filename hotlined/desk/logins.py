@@ -19,6 +19,7 @@ from hotlined.desk.accounts import Account
 from hotlined.desk.attempts import Attempts
 from hotlined.desk.memory import Memory
 from hotlined.desk.sessions import Sessions
+from hotlined.language import _
 from hotlined.words.amounts import wait_in_words
 
 _logger = logging.getLogger(__name__)
@@ -58,11 +59,14 @@ class Logins:
         key = f"{name}\nknown" if is_known else name
         in_hand = self._known_in_hand if is_known else self._in_hand
         if not in_hand.acquire(blocking=False):
-            raise TooManyRequests("Others are logging in just now. Try again in a moment.", retry_after=1)
+            raise TooManyRequests(_("Others are logging in just now. Try again in a moment."), retry_after=1)
         try:
             if left := self._attempts.begin(key):
                 raise TooManyRequests(
-                    f"Too many attempts under this name have failed. The next one may be in {wait_in_words(left)}.",
+                    _(
+                        "Too many attempts under this name have failed. The next one may be in {wait}.",
+                        wait=wait_in_words(left),
+                    ),
                     retry_after=math.ceil(left),
                 )
             with self._computing:
@@ -72,7 +76,7 @@ class Logins:
         if not fits:
             if account is not accounts.NOBODY:  # another name may be a password that was typed in the wrong place
                 _logger.warning("somebody gave a wrong password for %s", account.name)
-            raise Forbidden("Name and password do not fit.")
+            raise Forbidden(_("Name and password do not fit."))
         self._attempts.forgive(key)
         _logger.info("%s logged in", account.name)
         return Login(account, self.sessions.begin(account), self._known(account))

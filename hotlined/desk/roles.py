@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+from hotlined.language import NP_, Phrases
+
 
 class Role(StrEnum):
     """What a visitor may do; each may what those before it may."""
@@ -19,3 +21,14 @@ class Role(StrEnum):
         """Tell whether this role may what needs another one."""
         ranks = list(Role)
         return ranks.index(self) >= ranks.index(needed)
+
+
+ROLES = Phrases(
+    {
+        Role.FIGURES: NP_("role", "figures"),
+        Role.READER: NP_("role", "reader"),
+        Role.VOLUNTEER: NP_("role", "volunteer"),
+        Role.ADMIN: NP_("role", "admin"),
+    }
+)
+"""Each role in words."""

@@ -19,6 +19,7 @@ from waitress.task import ErrorTask, WSGITask
 
 from hotlined.desk.headers import HEADERS
 from hotlined.errors import HotlinedError
+from hotlined.language import _
 from hotlined.peer import Peer, peer_of
 
 if TYPE_CHECKING:
@@ -129,8 +130,8 @@ def refuse(listener: socket.socket, error: HotlinedError) -> None:
     """Tell everybody who waits why there is no desk: systemd starts this anew as long as somebody waits."""
 
     def app(_environ: "WSGIEnvironment", start: "StartResponse") -> list[bytes]:
-        start("503 Service Unavailable", [("Content-Type", "text/plain; charset=utf-8"), *HEADERS.items()])
-        return [f"There is no desk: {error.message} Its journal says more.\n".encode()]
+        start("503 Service Unavailable", [("Content-Type", "text/plain;charset=utf-8"), *HEADERS.items()])
+        return [_("There is no desk: {reason} Its journal says more.", reason=error.message).encode() + b"\n"]
 
     serve(app, listener, idle_seconds=_REFUSING_SECONDS)
 

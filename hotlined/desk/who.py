@@ -24,6 +24,7 @@ from hotlined.desk.logins import Logins
 from hotlined.desk.roles import Role
 from hotlined.desk.serving import MOST, MOST_OF_A_PROXY, MOST_OF_A_STRANGER, PEER
 from hotlined.errors import ConfigError
+from hotlined.language import _
 from hotlined.peer import Peer, overflow_uid
 
 SESSION_COOKIE = "__Host-hotlined"  # a browser takes a name like that from this host alone, and over TLS
@@ -66,12 +67,19 @@ class SocketDoor:
             account = self.logins.maybe_account(request.cookies.get(SESSION_COOKIE, ""))
             return Visitor(account.name, account.role, logged_in=True) if account else None
         if _is_forwarded(request.headers):
-            raise Forbidden(f"{peer.name} speaks for somebody else, and is not in `web.proxies` of the configuration.")
+            words = _(
+                "{name} speaks for somebody else, and is not in `web.proxies` of the configuration.", name=peer.name
+            )
+            raise Forbidden(words)
         if self._knows(peer):
             return Visitor(peer.name, Role.ADMIN)
         raise Forbidden(
-            f"{peer.name} may not look at this line. Members of the group {_group_name(line_group(self.database))} may:"
-            " whoever joins it has to log in again. A proxy has to be in `web.proxies` of the configuration."
+            _(
+                "{name} may not look at this line. Members of the group {group} may: whoever joins it has to log in"
+                " again. A proxy has to be in `web.proxies` of the configuration.",
+                name=peer.name,
+                group=_group_name(line_group(self.database)),
+            )
         )
 
     def most(self, peer: Peer) -> int:
@@ -91,7 +99,7 @@ class SocketDoor:
     def _peer(self, request: Request) -> Peer:
         peer: Peer | None = request.environ.get(PEER)
         if peer is None or peer.uid == overflow_uid():
-            raise Forbidden("The kernel does not say who you are.")
+            raise Forbidden(_("The kernel does not say who you are."))
         return peer
 
     def _is_proxy(self, peer: Peer) -> bool:
@@ -99,7 +107,10 @@ class SocketDoor:
         if peer.uid not in self.proxies:
             return False
         if peer.uid != 0 and line_group(self.database) in peer.gids:
-            raise Forbidden(f"{peer.name} is in `web.proxies` and in the line's group, and can be only one of them.")
+            words = _(
+                "{name} is in `web.proxies` and in the line's group, and can be only one of them.", name=peer.name
+            )
+            raise Forbidden(words)
         return True
 
 
@@ -117,14 +128,17 @@ def proxies_of(config: Config) -> frozenset[int]:
             user = pwd.getpwnam(name)
         except KeyError:
             raise ConfigError(
-                f"web.proxies names {name}, and this machine has no such user.",
-                hint="`ps -o user= -C caddy` shows what a proxy runs as; without it the desk would serve nobody there.",
+                _("web.proxies names {name}, and this machine has no such user.", name=name),
+                hint=_(
+                    "`ps -o user= -C caddy` shows what a proxy runs as; without it the desk would serve nobody there."
+                ),
             ) from None
         group = line_group(config.database)
         if user.pw_uid == os.geteuid() or (user.pw_uid != 0 and group in os.getgrouplist(name, user.pw_gid)):
+            named = {"name": name, "group": _group_name(group)}
             raise ConfigError(
-                f"web.proxies names {name}, which is in the line's group {_group_name(group)}.",
-                hint=f"Everybody behind it would be an admin: `sudo gpasswd -d {name} {_group_name(group)}`.",
+                _("web.proxies names {name}, which is in the line's group {group}.", **named),
+                hint=_("Everybody behind it would be an admin: `sudo gpasswd -d {name} {group}`.", **named),
             )
         found.add(user.pw_uid)
     return frozenset(found)
@@ -157,18 +171,20 @@ class LinkDoor:
         """Return the person, where the request brings the cookie."""
         if _same(request.cookies.get(self.cookie_name, ""), self.cookie):
             return Visitor(self.name, Role.ADMIN)
-        raise Forbidden("Open the link that `hotlined web` printed. It works once: start it again for another browser.")
+        raise Forbidden(
+            _("Open the link that `hotlined web` printed. It works once: start it again for another browser.")
+        )
 
     def exchange(self, token: str) -> str:
         """Return the cookie for the token of the link; raises Forbidden for any other, and the second time."""
         if not _same(token, self.token) or token in self.used:
-            raise Forbidden("This link was used already, or is of an earlier start of `hotlined web`.")
+            raise Forbidden(_("This link was used already, or is of an earlier start of `hotlined web`."))
         self.used.add(token)
         return self.cookie
 
 
 def _is_forwarded(headers: Headers) -> bool:
-    return any(name.lower() in _FORWARDED or name.lower().startswith(_FORWARDED_BEGIN) for name, _ in headers)
+    return any(name.lower() in _FORWARDED or name.lower().startswith(_FORWARDED_BEGIN) for name, value in headers)
 
 
 def _same(given: str, known: str) -> bool:

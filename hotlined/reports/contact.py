@@ -16,6 +16,7 @@ from hotlined.store.database import Database
 from hotlined.store.line import FREE, Sending, sending_of
 from hotlined.words.reasons import SEGMENT_STATES, VERDICTS, answer_in_words, briefly, reason_in_words
 from hotlined.words.states import EVENTS, KINDS, detail_in_words
+from hotlined.words.tags import tag_in_words
 from hotlined.words.times import maybe_moment, moment
 from hotlined.words.wordings import place_in_words
 
@@ -136,7 +137,7 @@ def facts(contact: Contact, sending: Sending) -> Iterator[tuple[str, str | None]
     yield _("text"), contact["text"]
     yield _("alert words"), ", ".join(contact["alert_words"])
     yield _("segments"), _segments(contact)
-    yield _("tags"), " ".join(contact["tags"])
+    yield _("tags"), " ".join(map(tag_in_words, contact["tags"]))
     yield _("outcome"), outcome(contact, sending)
     yield _("verdict"), VERDICTS[contact["verdict"]]
     yield _inner(_("because")), reason_in_words(contact["reason"])

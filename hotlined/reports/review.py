@@ -2,12 +2,19 @@
 
 from dataclasses import dataclass
 
+from hotlined.reports import typed
 from hotlined.reports.contact import Contact
 from hotlined.store import log, reactions, words_met
 from hotlined.store.database import Database
+from hotlined.words.tags import tag_of_words
 
 TAG_KEYS = {"a": "apology", "i": "insult", "t": "threat", "o": "other"}
 """The words that have a key of their own."""
+
+
+def tag_meant(text: str) -> str:
+    """Read a tag that may be written as it is shown; raises UsageError for what is no tag."""
+    return tag_of_words(typed.tag_word(text))
 
 
 @dataclass(frozen=True, slots=True)

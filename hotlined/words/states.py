@@ -2,6 +2,7 @@
 
 from hotlined.language import N_, NP_, Phrases, _
 from hotlined.states import ContactKind, ModemState
+from hotlined.words.tags import tag_in_words
 
 MODES = Phrases({"live": N_("live"), "shadow": N_("shadow")})
 """Whether answers are transmitted."""
@@ -108,10 +109,10 @@ EVENTS = Phrases(
 
 
 def detail_in_words(detail: str | None) -> str:
-    """Write the detail of what a person did, which the database has as `by NAME` or `WORD by NAME`."""
+    """Write the detail of what a person did, which the database has as `by NAME` or `WORD by NAME`; a word is a tag."""
     what, by, who = f" {detail or ''}".rpartition(" by ")
     if not by:
         return detail or ""
     if not what.strip():
         return _("by {by}", by=who)
-    return _("{what} by {by}", what=what.strip(), by=who)
+    return _("{what} by {by}", what=tag_in_words(what.strip()), by=who)

@@ -13,8 +13,11 @@ from werkzeug.wrappers import Response
 from hotlined.desk.roles import Role
 from hotlined.desk.routes import Page
 from hotlined.desk.visit import decided, line
+from hotlined.language import N_, _
 from hotlined.reports import decided as in_words
 from hotlined.reports import typed
+from hotlined.reports.review import tag_meant
+from hotlined.words.tags import tag_in_words
 
 Arguments = Mapping[str, Any]
 
@@ -24,15 +27,15 @@ class Act:
     """A decision: its verb at the control program, who may take it, and what it takes.
 
     `takes` reads each argument from a form's field and raises an error of ours where it makes no sense. `question` is
-    asked before; `carry_out` decides and says what came of it. A form whose page shows that by itself leads on at once:
-    `then` is `review`, to the next text, or `back`.
+    asked before, and names them; `carry_out` decides and says what came of it. A form whose page shows that by itself
+    leads on at once: `then` is `review`, to the next text, or `back`.
     """
 
     verb: str
     needs: Role
     title: str
     takes: Mapping[str, Callable[[str], Any]]
-    question: Callable[[Arguments], str]
+    question: str
     carry_out: Callable[[Arguments], str]
 
     @property
@@ -45,7 +48,8 @@ class Act:
         arguments = {name: read(request.values.get(name, "")) for name, read in self.takes.items()}
         back, where = _back(arguments)
         if request.method != "POST":
-            question = self.question(arguments)
+            meant = arguments | {"word": tag_in_words(arguments["word"])} if "word" in arguments else arguments
+            question = _(self.question, **meant)
             return render_template("ask.html", act=self, arguments=arguments, question=question, back=back)
         words = self.carry_out(arguments)
         match request.form.get("then"):
@@ -57,13 +61,13 @@ class Act:
 
 
 def _back(arguments: Arguments) -> tuple[str, str]:
-    """Return the path of the page that an act is about, and its name."""
+    """Return the path of the page that an act is about, and what its link says."""
     if "contact_id" in arguments:
         contact_id = arguments["contact_id"]
-        return url_for("contact", contact_id=contact_id), f"contact {contact_id}"
+        return url_for("contact", contact_id=contact_id), _("To contact {id}", id=contact_id)
     if "number" in arguments:
-        return url_for("person_of", number=arguments["number"]), arguments["number"]
-    return url_for("overview"), "the line"
+        return url_for("person_of", number=arguments["number"]), _("To {number}", number=arguments["number"])
+    return url_for("overview"), _("To the line")
 
 
 def _on_in_review(verb: str, arguments: Arguments) -> str:
@@ -82,7 +86,7 @@ def _number(text: str) -> str:
 
 _NUMBER = {"number": _number}
 _CONTACT = {"contact_id": typed.contact_id}
-_TAG = _CONTACT | {"word": typed.tag_word}
+_TAG = _CONTACT | {"word": tag_meant}
 
 
 def _block(arguments: Arguments) -> str:
@@ -97,13 +101,15 @@ def _opt_in(arguments: Arguments) -> str:
     return in_words.opted_in(arguments["number"], was=decided("optin", **arguments))
 
 
-def _pause(_: Arguments) -> str:
+def _pause(arguments: Arguments) -> str:
+    del arguments
     before = in_words.pause_before(line())
     decided("pause")
     return in_words.paused(line(), before)
 
 
-def _resume(_: Arguments) -> str:
+def _resume(arguments: Arguments) -> str:
+    del arguments
     was = in_words.is_ended_by_resume(line())
     return in_words.resumed(line(), was=was, another_key=decided("resume"))
 
@@ -129,28 +135,26 @@ def _keep_no_more(arguments: Arguments) -> str:
 
 
 ACTS = (
-    Act("pause", Role.ADMIN, "Pause", {},
-        lambda _: "Send nothing until somebody resumes? Texts and calls are still recorded.", _pause),
-    Act("resume", Role.ADMIN, "Resume", {}, lambda _: "Let answers go out again?", _resume),
-    Act("block", Role.ADMIN, "Block", _NUMBER,
-        lambda arguments: f"Never answer {arguments['number']} again, and cancel what waits for it?", _block),
-    Act("unblock", Role.ADMIN, "Unblock", _NUMBER,
-        lambda arguments: f"Treat {arguments['number']} like any other again?", _unblock),
-    Act("optin", Role.ADMIN, "Opt in", _NUMBER,
-        lambda arguments: f"Answer {arguments['number']} again although it asked not to be answered?", _opt_in),
-    Act("requeue", Role.ADMIN, "Send again", _CONTACT,
-        lambda arguments: f"Send the answer to contact {arguments['contact_id']} once more? If it left the first time,"
-        " it arrives twice.", _change("requeue")),
-    Act("cancel", Role.ADMIN, "Cancel the answer", _CONTACT,
-        lambda arguments: f"Cancel the answer to contact {arguments['contact_id']} while it waits?", _change("cancel")),
-    Act("tag", Role.VOLUNTEER, "Tag", _TAG,
-        lambda arguments: f"Tag contact {arguments['contact_id']} {arguments['word']}?", _tag),
-    Act("untag", Role.VOLUNTEER, "Take the tag off", _TAG,
-        lambda arguments: f"Take the tag {arguments['word']} off contact {arguments['contact_id']}?", _untag),
-    Act("keep", Role.VOLUNTEER, "Keep", _CONTACT,
-        lambda arguments: f"Keep contact {arguments['contact_id']}: never erase it because of its age?", _keep),
-    Act("keep_no_more", Role.VOLUNTEER, "Keep no longer", _CONTACT,
-        lambda arguments: f"Let contact {arguments['contact_id']} age like any other?", _keep_no_more),
+    Act("pause", Role.ADMIN, N_("Pause"), {},
+        N_("Send nothing until somebody resumes? Texts and calls are still recorded."), _pause),
+    Act("resume", Role.ADMIN, N_("Resume"), {}, N_("Let answers go out again?"), _resume),
+    Act("block", Role.ADMIN, N_("Block"), _NUMBER,
+        N_("Never answer {number} again, and cancel what waits for it?"), _block),
+    Act("unblock", Role.ADMIN, N_("Unblock"), _NUMBER, N_("Treat {number} like any other again?"), _unblock),
+    Act("optin", Role.ADMIN, N_("Opt in"), _NUMBER,
+        N_("Answer {number} again although it asked not to be answered?"), _opt_in),
+    Act("requeue", Role.ADMIN, N_("Send again"), _CONTACT,
+        N_("Send the answer to contact {contact_id} once more? If it left the first time, it arrives twice."),
+        _change("requeue")),
+    Act("cancel", Role.ADMIN, N_("Cancel the answer"), _CONTACT,
+        N_("Cancel the answer to contact {contact_id} while it waits?"), _change("cancel")),
+    Act("tag", Role.VOLUNTEER, N_("Put the tag on"), _TAG, N_("Put the tag {word} on contact {contact_id}?"), _tag),
+    Act("untag", Role.VOLUNTEER, N_("Take the tag off"), _TAG,
+        N_("Take the tag {word} off contact {contact_id}?"), _untag),
+    Act("keep", Role.VOLUNTEER, N_("Keep"), _CONTACT,
+        N_("Keep contact {contact_id}: never erase it because of its age?"), _keep),
+    Act("keep_no_more", Role.VOLUNTEER, N_("Keep no longer"), _CONTACT,
+        N_("Let contact {contact_id} age like any other?"), _keep_no_more),
 )  # fmt: skip
 """Every act."""
 

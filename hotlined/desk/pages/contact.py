@@ -6,14 +6,25 @@ from werkzeug.exceptions import NotFound
 from hotlined.desk.roles import Role
 from hotlined.desk.routes import CONTACT_ID, Page
 from hotlined.desk.visit import line, looked_at, reading
+from hotlined.language import N_
 from hotlined.reports.contact import facts, outcome, preview, tell_wording
 from hotlined.reports.decided import no_contact
 from hotlined.reports.line import sending_now
 from hotlined.reports.review import TAG_KEYS
 from hotlined.reports.story import story
-from hotlined.states import REPEATABLE, AnswerState
+from hotlined.states import REPEATABLE, AnswerState, ContactKind
 from hotlined.store import decisions, log
 from hotlined.store.line import sending_of
+
+_CAME = {
+    ContactKind.TEXT: N_("Text from {sender}, {moment}"),
+    ContactKind.CALL: N_("Call from {sender}, {moment}"),
+    ContactKind.MMS: N_("MMS from {sender}, {moment}"),
+    ContactKind.DATA: N_("Data from {sender}, {moment}"),
+    ContactKind.SERVICE: N_("Service message from {sender}, {moment}"),
+    ContactKind.UNREADABLE: N_("Unreadable message from {sender}, {moment}"),
+}
+"""What came, from whom and when."""
 
 
 def show(contact_id: int) -> str:
@@ -34,6 +45,7 @@ def show(contact_id: int) -> str:
         steps=story(contact, sending),
         facts=[(label, value) for label, value in facts(contact, sending) if value],
         tags=tags,
+        came=_CAME,
         can_be_cancelled=state == AnswerState.QUEUED,
         can_be_repeated=state in REPEATABLE,
         words=[word for word in TAG_KEYS.values() if word not in contact["tags"]],

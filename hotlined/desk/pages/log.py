@@ -10,12 +10,15 @@ from flask import render_template, request
 from hotlined.desk.roles import Role
 from hotlined.desk.routes import Page
 from hotlined.desk.visit import line, looked_through, reading
+from hotlined.language import N_, NP_
 from hotlined.policy import Reason
 from hotlined.reports import typed
 from hotlined.reports.contact import rows_for_people, texts_for_people
+from hotlined.reports.review import tag_meant
 from hotlined.states import AnswerState, ContactKind, ContactVerdict
 from hotlined.store import decisions, log
 from hotlined.words.reasons import BRIEF_REASONS, STATES, VERDICTS
+from hotlined.words.states import KINDS
 
 _ROWS = 50
 _READ = 100_000
@@ -24,17 +27,17 @@ _READS: Mapping[str, Callable[[str], Any]] = {
     "since": typed.when,
     "until": typed.when,
     "number": str,
-    "tag": typed.tag_word,
+    "tag": tag_meant,
     "search": str,
 }
 """What reads each field of the form; an empty one is not meant."""
 _CHOICES: Mapping[str, tuple[str, type[StrEnum], Mapping[Any, str]]] = {
-    "verdicts": ("Verdict", ContactVerdict, VERDICTS),
-    "states": ("Answer", AnswerState, STATES),
-    "kinds": ("Kind", ContactKind, {}),
-    "reasons": ("Reason", Reason, BRIEF_REASONS),
+    "verdicts": (N_("Verdict"), ContactVerdict, VERDICTS),
+    "states": (N_("Answer"), AnswerState, STATES),
+    "kinds": (N_("Kind"), ContactKind, KINDS),
+    "reasons": (N_("Reason"), Reason, BRIEF_REASONS),
 }
-"""What may be ticked, by the field of the filter: a title, the codes, and words for them where they are no words."""
+"""What may be ticked, by the field of the filter: a title, the codes, and words for them."""
 
 
 def show() -> str:
@@ -82,6 +85,6 @@ def by_hand() -> str:
 
 
 PAGES = (
-    Page("/log", "log", Role.READER, show, title="Log"),
+    Page("/log", "log", Role.READER, show, title=NP_("page", "Log")),
     Page("/by-hand", "by_hand", Role.READER, by_hand),
 )

@@ -7,9 +7,10 @@ from hotlined.desk.logins import Logins
 from hotlined.desk.routes import Page
 from hotlined.desk.visit import desk
 from hotlined.desk.who import SESSION_COOKIE, SocketDoor
+from hotlined.language import N_, _
 
 NAME = "login"
-_OVER = "You are not logged in any more. Nothing was done: log in, and do it again."
+_OVER = N_("You are not logged in any more. Nothing was done: log in, and do it again.")
 _KNOWN_COOKIE = "__Host-hotlined-known"
 _KNOWN_SECONDS = 180 * 86_400
 
@@ -18,7 +19,7 @@ def show() -> Response:
     """Ask for name and password; where they fit, begin a session that is new, whatever the browser brought."""
     logins = _logins()
     if request.method != "POST":
-        return make_response(render_template("login.html", words=_OVER if "over" in request.args else ""))
+        return make_response(render_template("login.html", words=_(_OVER) if "over" in request.args else ""))
     name = request.form.get("name", "").strip().lower()
     try:
         login = logins.enter(name, request.form.get("password", ""), request.cookies.get(_KNOWN_COOKIE, ""))

@@ -11,6 +11,7 @@ from hotlined.desk.roles import Role
 from hotlined.desk.routes import CONTACT_ID, Page
 from hotlined.desk.visit import line, looked_through, looked_up, reading
 from hotlined.errors import UsageError
+from hotlined.language import N_, Phrases, _
 from hotlined.reports.contact import rows_for_people
 from hotlined.reports.decided import no_contact
 from hotlined.reports.number import correspondents_of, decided_about, facts, report_number
@@ -21,14 +22,16 @@ from hotlined.store.line import FREE
 _ROWS = 50
 _AMONG = 100_000
 """So many of the newest contacts tell who is listed: to count those of everybody takes longer than a page may."""
-_ORDERS = {Order.LAST: "last contact", Order.CONTACTS: "most contacts", Order.FIRST: "first contact"}
+_ORDERS = Phrases(
+    {Order.LAST: N_("last contact"), Order.CONTACTS: N_("most contacts"), Order.FIRST: N_("first contact")}
+)
 
 
 def show() -> str:
     """Show who contacts the line."""
     asked = request.args.get("sort", Order.LAST)
     if asked not in list(Order):
-        raise UsageError("That is no order.", f"There are {', '.join(Order)}.")
+        raise UsageError(_("That is no order."), _("There are {choices}.", choices=", ".join(Order)))
     with reading() as db:
         found = correspondents_of(db, line(), Order(asked), _ROWS, _AMONG)[::-1]
         some_choose = log.newest_id(db) > _AMONG
@@ -80,7 +83,7 @@ def _person(name: str) -> str:
 
 
 PAGES = (
-    Page("/numbers", "numbers", Role.READER, show, title="Numbers"),
+    Page("/numbers", "numbers", Role.READER, show, title=N_("Numbers")),
     Page(f"/person/{CONTACT_ID}", "person", Role.READER, by_contact),
     Page("/person", "person_of", Role.READER, by_number),
 )

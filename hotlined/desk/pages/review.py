@@ -7,6 +7,7 @@ from flask import render_template, request
 from hotlined.desk.roles import Role
 from hotlined.desk.routes import Page
 from hotlined.desk.visit import looked_at, reading
+from hotlined.language import N_
 from hotlined.reports import typed
 from hotlined.reports.review import TAG_KEYS, Place, count_left, next_to_tag
 from hotlined.store import log
@@ -35,4 +36,4 @@ def show() -> str:
     )
 
 
-PAGES = (Page("/review", "review", Role.VOLUNTEER, show, title="Review"),)
+PAGES = (Page("/review", "review", Role.VOLUNTEER, show, title=N_("Review")),)

@@ -9,13 +9,15 @@ from hotlined.desk.roles import Role
 from hotlined.desk.routes import Page
 from hotlined.desk.visit import line, reading
 from hotlined.errors import UsageError
+from hotlined.language import N_, Phrases, _
 from hotlined.reports import typed
 from hotlined.statistics.page import describe, draw_inside
 from hotlined.statistics.periods import By
 from hotlined.statistics.style import FIGURES
 from hotlined.statistics.summary import summarise
 
-_USUAL = {"7d": "7 days", "": "30 days", "90d": "90 days", "365d": "A year"}
+_USUAL = Phrases({"7d": N_("7 days"), "": N_("30 days"), "90d": N_("90 days"), "365d": N_("A year")})
+_UNITS = Phrases({By.HOUR: N_("hour"), By.DAY: N_("day"), By.WEEK: N_("week"), By.MONTH: N_("month")})
 """The periods that there is a link for, by their `since`."""
 
 
@@ -24,14 +26,14 @@ def show() -> str:
     given = {name: request.args.get(name, "").strip() for name in ("since", "until", "by")}
     since, until = (typed.when(given[name]) if given[name] else None for name in ("since", "until"))
     if given["by"] and given["by"] not in list(By):
-        raise UsageError(f"{given['by']!r} is no unit.", f"There are {', '.join(By)}.")
+        raise UsageError(_("'{text}' is no unit.", text=given["by"]), _("There are {choices}.", choices=", ".join(By)))
     by = By(given["by"]) if given["by"] else None
     now = datetime.now().astimezone()
     with reading() as db:
         summary = summarise(db, line(), since.start if since else None, until.end if until else None, by, now)
     # drawn by us, of counts; every word in it is escaped there
     described, inside = Markup(describe(summary)), Markup(draw_inside(summary))  # noqa: S704
-    return render_template("stats.html", described=described, inside=inside, given=given, units=list(By), usual=_USUAL)
+    return render_template("stats.html", described=described, inside=inside, given=given, units=_UNITS, usual=_USUAL)
 
 
 def style() -> Response:
@@ -40,6 +42,6 @@ def style() -> Response:
 
 
 PAGES = (
-    Page("/stats", "stats", Role.FIGURES, show, title="Figures"),
+    Page("/stats", "stats", Role.FIGURES, show, title=N_("Figures")),
     Page("/stats.css", "stats_style", Role.FIGURES, style),
 )

@@ -4,16 +4,17 @@
   const EVERY_SECONDS = 15;
   const UNTOUCHED_SECONDS = 600; // then nobody looks, and the desk may end
   const main = document.getElementById("main");
+  const words = document.currentScript.dataset; // in the language of the line
 
-  const row = (words, turn) => {
-    const place = document.createElement("footer");
+  const row = (place, turn) => {
+    const foot = document.createElement("footer");
     const button = document.createElement("button");
     button.type = "button";
-    const say = (text, next) => { words.textContent = text; button.textContent = next; };
+    const say = (text, next) => { place.textContent = text; button.textContent = next; };
     button.addEventListener("click", turn);
-    place.className = "renewal";
-    place.append(words, button);
-    main.after(place);
+    foot.className = "renewal";
+    foot.append(place, button);
+    main.after(foot);
     return say;
   };
 
@@ -21,7 +22,7 @@
     let on = true;
     let touched = Date.now();
     const say = row(document.createElement("span"), () => { on = !on; touched = Date.now(); tell(); if (on) look(); });
-    const tell = () => on ? say("This page renews itself.", "Stop that") : say("This page stands still.", "Renew it");
+    const tell = () => on ? say(words.renewing, words.stop) : say(words.still, words.renew);
     const isInUse = () =>
       main.contains(document.activeElement) && document.activeElement !== main ||
       main.querySelector("details[open]") || String(document.getSelection()) !== "";
@@ -53,7 +54,7 @@
     });
     const tell = () => {
       document.body.classList.toggle("no-keys", !isOn());
-      if (isOn()) say("Each button has a key.", "Switch the keys off"); else say("The keys are off.", "Switch them on");
+      if (isOn()) say(words.keyed, words.unkey); else say(words.unkeyed, words.keyAgain);
     };
     addEventListener("keydown", (pressed) => {
       const isPlain = !pressed.ctrlKey && !pressed.altKey && !pressed.metaKey && !pressed.repeat;
