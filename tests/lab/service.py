@@ -520,8 +520,8 @@ def upgrading() -> None:
     version = newer / "hotlined/__init__.py"
     version.write_text(re.sub(r'__version__ = "[^"]+"', '__version__ = "9.9.9"', version.read_text()))
     schema = newer / "hotlined/migrations.py"
-    migration = 'SCHEMA += (("lab", ("CREATE TABLE lab (x)",)),)'
-    changed, count = re.subn(r"^SCHEMA = .*$", rf"\g<0>\n{migration}", schema.read_text(), flags=re.MULTILINE)
+    migration = '("lab", ("CREATE TABLE lab (x)",)),'
+    changed, count = re.subn(r"(?m)^SCHEMA = \((\n    .*)+", rf"\g<0>\n    {migration}", schema.read_text())
     assert count == 1
     schema.write_text(changed)
     before = len(log())
