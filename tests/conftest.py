@@ -1,6 +1,7 @@
 """What end-to-end tests stand on: the simulator as a program on a pty, and the real daemon beside it."""
 
 import contextlib
+import gc
 import itertools
 import json
 import os
@@ -252,14 +253,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     pytest-xdist gives each worker the same number of tests that follow each other.
     """
     workers = int(getattr(config, "workerinput", {}).get("workercount", 1))
-    others = iter([item for item in items if item.path.stem not in LONGEST])
+    by_file: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        by_file.setdefault(item.path.stem, []).append(item)
+    others = iter([item for name in by_file if name not in LONGEST for item in by_file[name]])
     ordered: list[pytest.Item] = []
     for worker in range(workers):
         share = (len(items) - len(ordered)) // (workers - worker)
-        files = LONGEST[worker::workers]
-        mine = [item for name in files for item in items if item.path.stem == name]
+        mine = [item for name in LONGEST[worker::workers] for item in by_file.get(name, [])]
         ordered += [*mine, *itertools.islice(others, max(0, share - len(mine)))]
     items[:] = [*ordered, *others]
+
+
+def pytest_collection_finish() -> None:
+    """Keep what was imported and collected out of each collection of garbage: it stays until the end."""
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True, scope="module")
