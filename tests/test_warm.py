@@ -67,6 +67,27 @@ finally:
     assert ADMIN.call(code, "--config", str(line.config), *command.split()).stderr == "imported: []\n"
 
 
+@needs_root
+def test_a_program_without_capabilities_has_none(tmp_path: Path) -> None:
+    """It starts warm with as few as setpriv leaves it: neither it nor what it starts has any, though both are root."""
+    line = Filled(tmp_path)
+    line.db.close()
+    seen, asked = tmp_path / "seen", tmp_path / "systemctl"
+    asked.write_text(f"#!/bin/sh\ngrep -h ^Cap /proc/$PPID/status /proc/self/status > {seen}\n")
+    asked.chmod(0o755)
+    found = []
+    for python in ([sys.executable], [sys.executable, "-B"]):
+        program = [*warm.UNPRIVILEGED, *python, "-m", "hotlined", "--config", str(line.config), "doctor"]
+        path = f"{tmp_path}:{os.environ['PATH']}"
+        done = subprocess.run(program, capture_output=True, env=os.environ | {"PATH": path}, check=False)
+        assert seen.exists(), done.stderr
+        found.append(seen.read_text())
+        seen.unlink()
+
+    assert found[0] == found[1]
+    assert "CapEff:\t0000000000000000" in found[0]
+
+
 def test_a_process_that_cannot_be_forked_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine that has no process left ends nothing: who asked reads why."""
 

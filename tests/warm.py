@@ -4,6 +4,7 @@ What runs is a process of its own, a child of whoever started it. Its streams an
 environment, umask, exit code, signals and coverage are those of a cold start. `install` lets `subprocess.Popen` start
 our own programs so, and cold what asks for more than these: a user, a group, a session, another Python or language.
 A test that is about the start itself gives Python an option (`python -B -m hotlined`), and its program starts cold.
+Where setpriv takes all capabilities from a program, the fork gives them up itself.
 Known to be wrong: all that one interpreter starts shares its hash seed, and their /proc/PID/cmdline is its own.
 """
 
@@ -30,6 +31,8 @@ PROGRAMS = ("hotlined", "hotlined.simulator", "hotlined.migrations")
 """What `python -m` may be asked for."""
 SCRIPTS = tuple(str(Path(__file__).with_name(name)) for name in ("hasty.py", "persons.py"))
 """What `python` may be asked for."""
+UNPRIVILEGED = ("setpriv", "--bounding-set=-all")
+"""What stands before a program that is to have no capabilities, as root."""
 READ_AT_START = ("PYTHON", "LC_")
 """How the variables begin that Python itself reads when it starts."""
 MEANINGLESS = ("PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED")
@@ -40,6 +43,10 @@ HIGH = 200
 ANSWER = 100
 """No answer of the interpreter has more octets."""
 SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER, linux/prctl.h
+DROP = 24  # PR_CAPBSET_DROP, the same
+CAPABILITIES = 64
+"""No kernel has more."""
+CAPABILITY_VERSION = 0x20080522  # _LINUX_CAPABILITY_VERSION_3, linux/capability.h
 
 
 _Cold = subprocess.Popen
@@ -50,7 +57,8 @@ _PLAIN: dict[str, Any] = {
     "umask": -1, "start_new_session": False, "process_group": -1,
 }  # fmt: skip
 """What that is where nothing is asked for but descriptors, a folder and an environment."""
-_prctl = ctypes.CDLL(None).prctl
+_libc = ctypes.CDLL(None, use_errno=True)
+_prctl = _libc.prctl
 
 
 class Popen(subprocess.Popen[Any]):
@@ -59,6 +67,8 @@ class Popen(subprocess.Popen[Any]):
     def _execute_child(self, args: Any, executable: Any, *options: Any) -> None:
         asked = dict(zip(_ASKED, options, strict=True))
         words = [str(word) for word in args] if isinstance(args, list | tuple) else []
+        before = list(UNPRIVILEGED) if tuple(words[: len(UNPRIVILEGED)]) == UNPRIVILEGED else []
+        words = words[len(before) :]
         environment = dict(os.environ if asked["env"] is None else asked["env"])
         folder = Path.cwd() / (asked["cwd"] or "")
         is_plain = all(asked[name] == usual for name, usual in _PLAIN.items())
@@ -68,7 +78,7 @@ class Popen(subprocess.Popen[Any]):
         given = (asked["p2cread"], asked["c2pwrite"], asked["errwrite"])
         descriptors = {usual: usual if stream == -1 else stream for usual, stream in enumerate(given)}
         descriptors |= {number: number for number in asked["pass_fds"]}
-        self.pid = _interpreter().fork(words[1:], str(folder), environment, descriptors)
+        self.pid = _interpreter().fork([*before, *words[1:]], str(folder), environment, descriptors)
         self._child_created = True
         begin = _ASKED.index("p2cread")
         self._close_pipe_fds(*options[begin : begin + 6])  # type: ignore[attr-defined]
@@ -276,6 +286,18 @@ def _become(order: int, *given: int) -> None:
         new = io.TextIOWrapper(buffered, before.encoding, before.errors, line_buffering=at_once)
         setattr(sys, name, new)
         setattr(sys, f"__{name}__", new)
+    if tuple(sys.argv[: len(UNPRIVILEGED)]) == UNPRIVILEGED:
+        del sys.argv[: len(UNPRIVILEGED)]
+        _drop_capabilities()
+
+
+def _drop_capabilities() -> None:
+    """Give up every capability, also for what is started: root is held to the rights of files then."""
+    for capability in range(CAPABILITIES):
+        _prctl(DROP, capability, 0, 0, 0)  # one that this kernel does not know is refused
+    nothing = (ctypes.c_uint32 * 6)()  # effective, permitted, inheritable: two words each
+    if _libc.capset((ctypes.c_uint32 * 2)(CAPABILITY_VERSION, 0), nothing):
+        raise OSError(ctypes.get_errno(), "capabilities cannot be dropped")
 
 
 def _run() -> int:
