@@ -30,14 +30,20 @@ BODIES = {
     "systemctl": ":",
     "hotlined": "! /bin/grep -q broken '{here}/etc/config.yaml' || {{ echo 'config.yaml:1: no'; exit 78; }}",
     "dpkg-query": "/bin/cat '{here}/state'",
-    "dpkg": """case $1 in
+    # each of its halves is long, and may be cut off; what is unpacked it takes for installed, where it should skip such
+    "dpkg": """here() {{
+  n=$((n + 1)); echo $n >'{here}/count'
+  [ $n != "$(/bin/cat '{here}/cut')" ] || kill -KILL 0
+}}
+state() {{ /bin/cat '{here}/state'; }}
+case $1 in
   --print-architecture) echo arm64 ;;
   --install)
-    echo half-installed >'{here}/state'
-    # it is long, and may be cut off in the middle
-    true_count=$((n + 1)); echo $true_count >'{here}/count'
-    [ $true_count != "$(/bin/cat '{here}/cut')" ] || kill -KILL 0
+    [ "$(state)" != unpacked ] || exit 0
+    echo half-installed >'{here}/state'; here
+    echo unpacked >'{here}/state'; here
     echo installed >'{here}/state' ;;
+  --configure) [ "$(state)" != unpacked ] || echo installed >'{here}/state' ;;
 esac""",
 }
 
