@@ -154,8 +154,8 @@ def test_times_are_local_and_in_utc_and_the_networks_keeps_its_offset(line: Fill
     subprocess.run(command, env=os.environ | {"TZ": "Europe/Brussels"}, check=True, capture_output=True)
     words = Page((tmp_path / "x/evidence.html").read_text()).words
 
-    assert "3 January 2026, 23:30:05 (CET, UTC+01:00)2026-01-03 22:30:05 UTC" in words
-    assert "4 July 2026, 00:30:05 (CEST, UTC+02:00)2026-07-03 22:30:05 UTC" in words
+    assert "3 Jan 2026 23:30:05 (CET, UTC+01:00)2026-01-03 22:30:05 UTC" in words
+    assert "4 Jul 2026 00:30:05 (CEST, UTC+02:00)2026-07-03 22:30:05 UTC" in words
     assert re.search(r"2026-07-03 23:30:00\+00:00 = 2026-07-03 23:30:00 UTC", words)
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from hotlined.alerts.silence import Silence
 from hotlined.clock import Now
-from hotlined.language import _
+from hotlined.language import _, in_digits
 from hotlined.states import HoldReason, ModemState, SendingState
 from hotlined.store.alerting import AlertProgress, Draft, Event
 from hotlined.store.words_met import CONDITION, Untold
@@ -205,7 +205,7 @@ def _choices(state: LineState, now: Now) -> Iterator[_Sign]:
 def _words(untold: Untold, now: Now) -> Draft:
     """Return the alert that there are texts with a word of alerts.words: it names contacts, no text and no number."""
     ids = ", ".join(map(str, untold.first_ids))
-    filling = {"count": f"{untold.count:,}", "ids": ids, "id": untold.first_ids[0], "since": moment(untold.since)}
+    filling = {"count": in_digits(untold.count), "ids": ids, "id": untold.first_ids[0], "since": moment(untold.since)}
     level = 1 if untold.count == 1 else 2 if untold.count == len(untold.first_ids) else 3
     return draft(CONDITION, level, now.rfc3339, **filling)
 

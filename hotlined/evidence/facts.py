@@ -10,7 +10,9 @@ from hotlined.clock import Now, parse_rfc3339
 from hotlined.errors import PduError
 from hotlined.evidence.words import MISSING
 from hotlined.gsm import tpdu
+from hotlined.language import _
 from hotlined.states import ContactKind
+from hotlined.words.times import exact
 
 Contact = Mapping[str, Any]
 
@@ -65,16 +67,16 @@ def as_json(facts: Facts) -> dict[str, Any]:
 def missing(facts: Facts) -> Iterator[str]:
     """Yield in sentences what is missing and what is uncertain."""
     if pseudonym.is_one(facts.number):
-        yield MISSING["pseudonym"].format(number=facts.number)
+        yield _(MISSING["pseudonym"], number=facts.number)
     elif not facts.number.removeprefix("+").isdecimal():
-        yield MISSING["name"]
+        yield _(MISSING["name"])
     for name, applies in _OF_CONTACTS.items():
         if ids := [str(contact["id"]) for contact in facts.contacts if applies(contact)]:
-            yield MISSING[name].format(contacts=", ".join(ids))
+            yield _(MISSING[name], contacts=", ".join(ids))
     if not facts.synchronised:
-        yield MISSING["clock_now"]
+        yield _(MISSING["clock_now"])
     if not facts.line_number:
-        yield MISSING["line_number"]
+        yield _(MISSING["line_number"])
 
 
 def _is_erased(contact: Contact) -> bool:
@@ -97,9 +99,7 @@ def local(moment: str) -> str:
     """Write a moment in the local time of this machine, with its zone and its difference from UTC."""
     there = parse_rfc3339(moment).astimezone()
     offset = there.strftime("%z")
-    return (
-        f"{there.day} {_MONTHS[there.month - 1]} {there:%Y, %H:%M:%S} ({there.tzname()}, UTC{offset[:3]}:{offset[3:5]})"
-    )
+    return f"{exact(moment)} ({there.tzname()}, UTC{offset[:3]}:{offset[3:5]})"
 
 
 def universal(moment: str) -> str:
@@ -111,9 +111,3 @@ def network(scts: str) -> str:
     """Write a time stamp of the service centre as it came, with its difference from UTC, and in UTC."""
     stamp = datetime.fromisoformat(scts)
     return f"{stamp.isoformat(' ')} = {universal(scts)}"
-
-
-_MONTHS = (
-    *("January", "February", "March", "April", "May", "June"),
-    *("July", "August", "September", "October", "November", "December"),
-)

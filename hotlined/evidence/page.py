@@ -8,25 +8,32 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
+from typing import Any
 
 from hotlined import __version__
 from hotlined.evidence.facts import Contact, Facts, local, missing, network, universal
 from hotlined.evidence.words import BY_HAND, CHECK, FILES, NONE_MISSING, PERSONAL, SHEET, SUM_OF_SUMS, TITLE
+from hotlined.language import N_, Phrases, _, spoken
 from hotlined.states import AnswerState, ContactKind, SegmentState
 from hotlined.words.harmless import harmless
 from hotlined.words.reasons import SEGMENT_STATES, STATES, reason_in_words
 
+UNSURE = N_("The clock of the machine was not synchronised then.")
+NOT_STORED = N_("not stored any more")
+
 Row = tuple[str, str]
 """A label, and what stands beside it, as HTML."""
 
-_KINDS = {
-    ContactKind.TEXT: "Text",
-    ContactKind.CALL: "Call",
-    ContactKind.MMS: "Notice of a picture message",
-    ContactKind.DATA: "Data message",
-    ContactKind.SERVICE: "Service message",
-    ContactKind.UNREADABLE: "Message that cannot be read",
-}
+_KINDS = Phrases(
+    {
+        ContactKind.TEXT: N_("Text"),
+        ContactKind.CALL: N_("Call"),
+        ContactKind.MMS: N_("Notice of a picture message"),
+        ContactKind.DATA: N_("Data message"),
+        ContactKind.SERVICE: N_("Service message"),
+        ContactKind.UNREADABLE: N_("Message that cannot be read"),
+    }
+)
 
 
 def draw(facts: Facts, sums: Mapping[str, str]) -> str:
@@ -35,19 +42,23 @@ def draw(facts: Facts, sums: Mapping[str, str]) -> str:
     return _PAGE.format(
         hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
         style=style,
-        title=_html(TITLE.format(number=facts.number)),
-        personal=_html(PERSONAL),
+        title=_html(_(TITLE, number=facts.number)),
+        language=spoken(),
+        personal=_html(_(PERSONAL)),
         summary=_rows(_summary(facts)),
         missing=_missing(facts),
         contacts="\n".join(_contact(contact) for contact in facts.contacts),
         by_hand=_by_hand(facts),
-        sheet="".join(f"<dt>{_html(term)}</dt><dd>{_html(words)}</dd>" for term, words in SHEET),
+        sheet="".join(f"<dt>{_html(_(term))}</dt><dd>{_html(_(words))}</dd>" for term, words in SHEET),
         annex="\n".join(filter(None, map(_annex, facts.contacts))),
         files=_files(sums),
-        check=_typed(_html(CHECK)),
-        by_hand_title=_html(BY_HAND),
-        sum_of_sums=_html(SUM_OF_SUMS),
-        version=_html(__version__),
+        check=_typed(_html(_(CHECK))),
+        by_hand_title=_html(_(BY_HAND)),
+        sum_of_sums=_html(_(SUM_OF_SUMS)),
+        signed=_html(_("Name and signature")),
+        dated=_html(_("Date and place")),
+        made=_html(_("Made by hotlined {version}, the program of the line.", version=__version__)),
+        **{name: _html(_(heading)) for name, heading in _HEADINGS.items()},
     )
 
 
@@ -82,79 +93,83 @@ def _both(moment: str) -> str:
 
 def _summary(facts: Facts) -> Iterator[Row]:
     contacts = facts.contacts
-    yield "From", f"<strong>{_stranger(facts.number)}</strong>"
-    yield "To the line", f"{_html(facts.line_number or 'number not known')} (called {_html(facts.line)})"
+    yield _("From"), f"<strong>{_stranger(facts.number)}</strong>"
+    yield _("To the line"), _html(f"{facts.line_number or '–'} ({facts.line})")
     kinds = [contact["kind"] for contact in contacts]
-    yield "Contacts", _html(", ".join(f"{_KINDS[kind]}: {kinds.count(kind)}" for kind in _KINDS if kind in kinds))
-    yield "First", _both(contacts[0]["received_at"])
-    yield "Last", _both(contacts[-1]["received_at"])
+    yield _("Contacts"), _html(", ".join(f"{_KINDS[kind]}: {kinds.count(kind)}" for kind in _KINDS if kind in kinds))
+    yield _("First"), _both(contacts[0]["received_at"])
+    yield _("Last"), _both(contacts[-1]["received_at"])
     decided = facts.held["decided"]
     if decided.get("blocked_at"):
-        yield "Blocked", f"since {_html(local(decided['blocked_at']))}"
+        yield _("Blocked since"), _html(local(decided["blocked_at"]))
     if decided.get("opted_out_at"):
-        yield "Asked for no answers", _html(local(decided["opted_out_at"]))
-    yield "Page made", f"{_both(facts.made_at)}<br>by {_html(facts.made_by)}, with hotlined {_html(__version__)}"
-    clock = "synchronised" if facts.synchronised else "not synchronised"
-    yield "Clock of the machine", f"{clock} when the page was made"
-    yield "SIM and modem", _html(f"IMSI {facts.held['line']['imsi'] or '–'}, IMEI {facts.held['line']['imei'] or '–'}")
+        yield _("No answers wanted"), _html(local(decided["opted_out_at"]))
+    maker = _("by {who}, with hotlined {version}", who=facts.made_by, version=__version__)
+    yield _("Page made"), f"{_both(facts.made_at)}<br>{_html(maker)}"
+    clock = _("synchronised when the page was made") if facts.synchronised else _("not synchronised then")
+    yield _("The machine's clock"), _html(clock)
+    yield (
+        _("SIM and modem"),
+        _html(f"IMSI {facts.held['line']['imsi'] or '–'}, IMEI {facts.held['line']['imei'] or '–'}"),
+    )
 
 
 def _missing(facts: Facts) -> str:
     sentences = [*missing(facts)]
     if not sentences:
-        return f"<p>{_html(NONE_MISSING)}</p>"
+        return f"<p>{_html(_(NONE_MISSING))}</p>"
     return "<ul>" + "".join(f"<li>{_typed(_html(sentence))}</li>" for sentence in sentences) + "</ul>"
 
 
 def _contact(contact: Contact) -> str:
-    heading = f"Contact {contact['id']}: {_KINDS[contact['kind']]}"
+    heading = _("Contact {number}: {kind}", number=contact["id"], kind=_KINDS[contact["kind"]])
     text = f"<blockquote>{_stranger(contact['text'])}</blockquote>" if contact["text"] is not None else ""
     inside = f"<h3>{_html(heading)}</h3>{text}{_rows(_contact_rows(contact))}"
     return f"<article>{inside}</article>"
 
 
 def _contact_rows(contact: Contact) -> Iterator[Row]:
-    sender = contact["originator"] or "withheld"
-    yield "From", _stranger(sender)
+    yield _("From"), _stranger(contact["originator"] or _("withheld"))
     if contact["other_originator"]:
-        yield "Other address", _stranger(contact["other_originator"])
-    unsure = "" if contact["synchronised"] else "<br>The clock of the machine was not synchronised then."
-    yield "Received", _both(contact["received_at"]) + unsure
+        yield _("Other address"), _stranger(contact["other_originator"])
+    unsure = "" if contact["synchronised"] else f"<br>{_html(_(UNSURE))}"
+    yield _("Received"), _both(contact["received_at"]) + unsure
     if contact["scts"]:
-        yield "Network's time", _html(network(contact["scts"]))
+        yield _("Network's time"), _html(network(contact["scts"]))
     if centres := sorted({part["service_centre"] for part in contact["parts"] if part["service_centre"]}):
-        yield "Service centre", _html(", ".join(centres))
+        yield _("Service centre"), _html(", ".join(centres))
     if contact["kind"] == ContactKind.TEXT and contact["text"] is None:
-        yield "Text", "not stored any more"
+        yield _("Text"), _html(_(NOT_STORED))
     segments = contact["segments"]
     if segments["total"]:
-        repeats = f", {contact['repeats']} delivered again" if contact["repeats"] else ""
-        yield "Segments", _html(f"{segments['received']} of {segments['total']}{repeats}")
+        yield _("Segments"), _html(_("{received} of {total}", **segments))
+    if contact["repeats"]:
+        yield _("Delivered again"), _html(contact["repeats"])
     yield from _answer_rows(contact)
     if contact["tags"]:
-        yield "Tags", _html(" ".join(f"#{tag}" for tag in contact["tags"]))
-    yield "Kept", _html(f"by {contact['kept']['by']}, {local(contact['kept']['at'])}")
+        yield _("Tags"), _html(" ".join(f"#{tag}" for tag in contact["tags"]))
+    yield _("Kept"), _html(_("by {who}, {moment}", who=contact["kept"]["by"], moment=local(contact["kept"]["at"])))
 
 
 def _answer_rows(contact: Contact) -> Iterator[Row]:
     answer = contact["answer"]
     if answer is None:
-        yield "Answer", _html(f"none: {reason_in_words(contact['reason']) or 'not decided yet'}")
+        yield _("No answer"), _html(reason_in_words(contact["reason"]) or _("not decided yet"))
         return
     said = f"<br>{_stranger(answer['text'])}" if answer["text"] else ""
-    yield "Answer", f"{_html(STATES[AnswerState(answer['state'])])}{said}"
+    yield _("Answer"), f"{_html(STATES[AnswerState(answer['state'])])}{said}"
     for part in answer["parts"]:
         fate = [SEGMENT_STATES[SegmentState(part["state"])]]
-        fate += [f"{name} {local(part[key])}" for name, key in _FATES if part[key]]
-        fate += [f"reference {part['mr']}"] if part["mr"] is not None else []
-        yield f"Segment {part['sequence']}", _html("; ".join(fate))
+        fate += [_(words, moment=local(part[key])) for words, key in _FATES if part[key]]
+        fate += [_("reference {number}", number=part["mr"])] if part["mr"] is not None else []
+        yield _("Segment {number}", number=part["sequence"]), _html("; ".join(fate))
 
 
 _FATES = (
-    ("given to the modem", "submitted_at"),
-    ("taken by the network", "sent_at"),
-    ("reported", "reported_at"),
-    ("by the network's time", "discharged_at"),
+    (N_("given to the modem {moment}"), "submitted_at"),
+    (N_("taken by the network {moment}"), "sent_at"),
+    (N_("report received {moment}"), "reported_at"),
+    (N_("by the network's time {moment}"), "discharged_at"),
 )
 
 
@@ -163,17 +178,15 @@ def _by_hand(facts: Facts) -> str:
     texts = facts.held["by_hand"]
     if not texts:
         return ""
-    rows = (
-        (
-            local(text["answer"]["queued_at"]),
-            (
-                f"{_html(text['asked_by'] or '')}: {_html(STATES[AnswerState(text['answer']['state'])])}"
-                f"<br>{_stranger(text['answer']['text'] or 'not stored any more')}"
-            ),
-        )
-        for text in texts
-    )
-    return f"<section><h2>Texts that people of the line sent by hand</h2>{_rows(iter(rows))}</section>"
+    rows = ((local(text["answer"]["queued_at"]), _sent_by_hand(text)) for text in texts)
+    heading = _html(_("Texts that people of the line sent by hand"))
+    return f"<section><h2>{heading}</h2>{_rows(iter(rows))}</section>"
+
+
+def _sent_by_hand(text: Mapping[str, Any]) -> str:
+    state = STATES[AnswerState(text["answer"]["state"])]
+    said = _stranger(text["answer"]["text"] or _(NOT_STORED))
+    return f"{_html(text['asked_by'] or '–')}: {_html(state)}<br>{said}"
 
 
 def _annex(contact: Contact) -> str:
@@ -183,42 +196,43 @@ def _annex(contact: Contact) -> str:
         return ""
     inside = "".join(_segment(contact, part) for part in parts)
     reports = "".join(_report(report) for report in (contact["answer"] or {}).get("reports", ()))
-    return f"<h3>Contact {contact['id']}</h3>{inside}{reports}"
+    heading = _html(_("Contact {number}", number=contact["id"]))
+    return f"<h3>{heading}</h3>{inside}{reports}"
 
 
 def _segment(contact: Contact, part: Mapping[str, object]) -> str:
-    total = contact["segments"]["total"]
-    place = f"{part['storage']} {part['storage_index']}" if part["storage"] else "handed over directly"
+    place = f"{part['storage']} {part['storage_index']}" if part["storage"] else _("handed over directly")
+    deleted = part["deleted_at"]
     known = [
-        f"Segment {part['sequence'] or '–'} of {total}" + (", a repeat" if part["repeat"] else ""),
-        f"received {universal(str(part['received_at']))}",
-        f"network's time {network(str(part['scts']))}" if part["scts"] else "no time of the network",
-        f"service centre {part['service_centre'] or 'not stated'}",
-        f"storage {place}, IMSI {part['imsi']}",
-        f"deleted there {universal(str(part['deleted_at']))}" if part["deleted_at"] else "not deleted there yet",
+        _("Segment {number} of {total}", number=part["sequence"] or "–", total=contact["segments"]["total"]),
+        _("a repeat") if part["repeat"] else "",
+        _("received {moment}", moment=universal(str(part["received_at"]))),
+        _("network's time {moment}", moment=network(str(part["scts"])) if part["scts"] else "–"),
+        _("service centre {number}", number=part["service_centre"] or "–"),
+        _("storage {place}, IMSI {imsi}", place=place, imsi=part["imsi"]),
+        _("deleted there {moment}", moment=universal(str(deleted))) if deleted else _("not deleted there yet"),
+        _("could not be read: {problem}", problem=part["problem"]) if part["problem"] else "",
     ]
-    if part["problem"]:
-        known.append(f"could not be read: {part['problem']}")
     return _raw(known, part["pdu"])
 
 
 def _report(report: Mapping[str, object]) -> str:
     known = [
-        "Report of the network about the answer",
-        f"received {universal(str(report['received_at']))}",
-        f"service centre {report['service_centre'] or 'not stated'}",
+        _("Report of the network about the answer"),
+        _("received {moment}", moment=universal(str(report["received_at"]))),
+        _("service centre {number}", number=report["service_centre"] or "–"),
     ]
     return _raw(known, report["pdu"])
 
 
 def _raw(known: Sequence[str], pdu: object) -> str:
-    words = _html("; ".join(known))
-    return f'<div class="raw"><p>{words}</p><code>{_html(pdu or "not stored any more")}</code></div>'
+    words = _html("; ".join(filter(None, known)))
+    return f'<div class="raw"><p>{words}</p><code>{_html(pdu or _(NOT_STORED))}</code></div>'
 
 
 def _files(sums: Mapping[str, str]) -> str:
     rows = "".join(
-        f"<tr><th scope=row>{_html(name)}</th><td>{_html(words)}<br><code>{sums.get(name, '–')}</code></td></tr>"
+        f"<tr><th scope=row>{_html(name)}</th><td>{_html(_(words))}<br><code>{sums.get(name, '–')}</code></td></tr>"
         for name, words in FILES.items()
     )
     return f"<table>{rows}</table>"
@@ -251,8 +265,17 @@ footer{margin-top:2rem;font-size:.87rem;color:#444}
 @media print{body{max-width:none;padding:0;font-size:10.5pt}blockquote{background:none}}
 """
 
+_HEADINGS = {
+    "about_missing": N_("What is missing or uncertain"),
+    "about_contacts": N_("What came, in the order of time"),
+    "about_sheet": N_("Where each figure comes from"),
+    "about_annex": N_("Annex: raw data"),
+    "about_files": N_("The files of this folder, and their SHA-256"),
+}
+"""The headings of the page's parts."""
+
 _PAGE = """<!DOCTYPE html>
-<html lang="en">
+<html lang="{language}">
 <head>
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'sha256-{hash}';\
@@ -268,27 +291,27 @@ _PAGE = """<!DOCTYPE html>
 <h1>{title}</h1>
 <p class="personal">{personal}</p>
 {summary}
-<section><h2>What is missing or uncertain</h2>{missing}</section>
-<section><h2>What came, in the order of time</h2>
+<section><h2>{about_missing}</h2>{missing}</section>
+<section><h2>{about_contacts}</h2>
 {contacts}
 </section>
 {by_hand}
-<section><h2>Where each figure comes from</h2><dl>{sheet}</dl></section>
-<section><h2>Annex: raw data</h2>
+<section><h2>{about_sheet}</h2><dl>{sheet}</dl></section>
+<section><h2>{about_annex}</h2>
 {annex}
 </section>
-<section><h2>The files of this folder, and their SHA-256</h2>
+<section><h2>{about_files}</h2>
 {files}
 <p>{check}</p>
 <h3>{by_hand_title}</h3>
 <table>
 <tr class="sign"><th scope="row">{sum_of_sums}</th><td></td></tr>
-<tr class="sign"><th scope="row">Date and place</th><td></td></tr>
-<tr class="sign"><th scope="row">Name and signature</th><td></td></tr>
+<tr class="sign"><th scope="row">{dated}</th><td></td></tr>
+<tr class="sign"><th scope="row">{signed}</th><td></td></tr>
 </table>
 </section>
 </main>
-<footer><p>Made by hotlined {version}, the program of the line.</p></footer>
+<footer><p>{made}</p></footer>
 </body>
 </html>
 """
