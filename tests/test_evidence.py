@@ -23,6 +23,8 @@ from filled import ANSWER, KEVIN, LEA, Filled
 from gsmmodem.pdu import decodeSmsPdu
 from persons import ADMIN, LINE, MEMBER, needs_root, user_name
 
+from hotlined.evidence.words import SHEET
+from hotlined.language import Language
 from hotlined.simulator import pdus
 from hotlined.store import decisions, privacy
 
@@ -173,6 +175,27 @@ def test_it_tells_what_became_of_the_answer_and_what_people_said(threatened: Fil
     assert LEA not in words
     assert data["number"] == KEVIN
     assert data["contacts"][1]["text"] == THREAT
+
+
+@pytest.mark.parametrize("language", [Language.FRENCH, Language.DUTCH])
+def test_it_speaks_the_language_of_the_line(threatened: Filled, language: Language) -> None:
+    """No sentence and no label of the page is left in English; its data has the same codes and times."""
+    english = Page((taken(threatened, folder="english") / "evidence.html").read_text())
+    threatened.config.write_text(json.dumps(threatened.settings | {"language": language}))
+    path = taken(threatened)
+    html = (path / "evidence.html").read_text()
+    page = Page(html)
+    same = {"SHA-256", "Contact"}
+
+    assert f'<html lang="{language}">' in html
+    assert page.tags == english.tags
+    assert page.quotes == english.quotes
+    for term, words in SHEET:
+        assert term in same or f"<dt>{term}</dt>" not in html
+        assert words not in page.words
+    assert not re.search("synchronised|taken by|Kept|Received|Answer|stored", page.words)
+    for name in ("contacts.csv", "segments.csv"):
+        assert (path / name).read_bytes() == (threatened.folder / "english" / name).read_bytes()
 
 
 # ---- what it keeps

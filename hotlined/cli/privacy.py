@@ -26,6 +26,7 @@ from hotlined.errors import AddressError, HotlinedError, RefusedError, Unavailab
 from hotlined.evidence.facts import Facts, facts
 from hotlined.evidence.files import NAMES, SUMS, compose
 from hotlined.gsm.address import parse_number
+from hotlined.language import _
 from hotlined.reports import decided
 from hotlined.reports.line import report_line
 from hotlined.states import AnswerState
@@ -164,21 +165,26 @@ def evidence(settings: Settings, number: str, folder: Path) -> None:
             written.finish()
     except OSError as error:
         raise _no_folder(folder, error) from error
-    print_wrapped(f"{folder} holds what came from {name}: open evidence.html in it, and print it.")
-    print_wrapped(f"Write this down, on the printed page: the SHA-256 of {SUMS} is {sum_of_sums}")
-    print_wrapped("It is personal data: give it to the police or a lawyer, and delete it when it is no longer needed.")
+    print_wrapped(
+        _("{folder} holds what came from {name}: open evidence.html in it, and print it.", folder=folder, name=name)
+    )
+    print_wrapped(_("Write this down, on the printed page: the SHA-256 of {file} is {sum}", file=SUMS, sum=sum_of_sums))
+    print_wrapped(
+        _("It is personal data: give it to the police or a lawyer, and delete it when it is no longer needed.")
+    )
 
 
 def _facts(config: Config, who: str, name: str) -> Facts:
     """Keep what is held of a number or name, and return it; raises HotlinedError where there is nothing."""
     if name.lower() == log.WITHHELD:
         raise UsageError(
-            "Nobody can tell who withholds a number: contacts without one may be of many people.",
-            "`hotlined log --number withheld` lists them; `hotlined keep ID` and `hotlined show ID` are for one.",
+            _("Nobody can tell who withholds a number: contacts without one may be of many people."),
+            _("`hotlined log --number withheld` lists them; `hotlined keep ID` and `hotlined show ID` are for one."),
         )
     if not decide(config, who, "evidence", name=name):
         raise HotlinedError(
-            f"Nothing is stored about {name}: no folder was made.", "`hotlined numbers` lists who came."
+            _("Nothing is stored about {name}: no folder was made.", name=name),
+            _("`hotlined numbers` lists who came."),
         )
     with open_beside_daemon(config.database) as db:
         return facts(held.of_number(db, name), config.line, config.line_number, who, db.now())
@@ -188,11 +194,16 @@ def _no_folder(folder: Path, error: OSError) -> HotlinedError:
     """Return the error for a folder that cannot be made."""
     unfinished = folder.with_name(folder.name + owner.UNFINISHED)
     if isinstance(error, FileExistsError):
-        return UsageError(f"{unfinished} is left of one that was cut off.", "Look into it, and delete it.")
+        return UsageError(
+            _("{folder} is left of one that was cut off.", folder=unfinished), _("Look into it, and delete it.")
+        )
     if error.errno in (errno.ENOTEMPTY, errno.ENOTDIR):
-        return UsageError(f"{folder} is there, and is no empty folder.", "Name one that is not there yet.")
+        return UsageError(
+            _("{folder} is there, and is no empty folder.", folder=folder), _("Name one that is not there yet.")
+        )
     return HotlinedError(
-        f"{folder} cannot be written: {error.strerror}.", "Name a folder that is not there yet, in one of your own."
+        _("{folder} cannot be written: {reason}.", folder=folder, reason=error.strerror),
+        _("Name a folder that is not there yet, in one of your own."),
     )
 
 
