@@ -7,11 +7,13 @@ import os
 import re
 import shutil
 import signal
+import sqlite3
 import stat
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
@@ -21,7 +23,7 @@ from chromium import MISSING, chromium
 from conftest import wait_until
 from filled import ANSWER, KEVIN, LEA, Filled
 from gsmmodem.pdu import decodeSmsPdu
-from persons import ADMIN, LINE, MEMBER, needs_root, user_name
+from persons import ADMIN, COMMAND, LINE, MEMBER, ROOT, needs_root, user_name
 
 from hotlined.evidence.words import SHEET
 from hotlined.language import Language
@@ -315,31 +317,70 @@ def test_what_the_machine_left_unfinished_is_said(threatened: Filled) -> None:
     assert "threat.unfinished is left of one that was cut off" in done.output
 
 
-@needs_root
-def test_with_sudo_it_is_the_persons_not_roots(threatened: Filled, request: pytest.FixtureRequest) -> None:
-    """Root becomes the line's user for the database, and the person for the folder: it writes where the person can."""
-    folder = Path(tempfile.mkdtemp(prefix="hotlined-evidence-"))  # pytest's own folders let nobody pass
-    request.addfinalizer(lambda: shutil.rmtree(folder))
-    folder.chmod(0o755)
+@pytest.fixture
+def installed(threatened: Filled) -> Iterator[Path]:
+    """Give a folder with a line of its own user (`state`), a person's (`home`) and one of root's (`roots`)."""
     threatened.db.close()
-    state, home, roots = folder / "state", folder / "home", folder / "roots"
-    shutil.copytree(threatened.folder, state)
-    for each in (state, *state.iterdir()):
-        os.chown(each, LINE.uid, LINE.gids[0])
-    for each in (home, roots):
-        each.mkdir(mode=0o700)
-    os.chown(home, MEMBER.uid, MEMBER.gids[0])
-    sudo = {"SUDO_UID": str(MEMBER.uid), "SUDO_GID": str(MEMBER.gids[0])}
-    done = ADMIN.hotlined(state / "config.yaml", "evidence", KEVIN, str(home / "threat"), **sudo)
-    refused = ADMIN.hotlined(state / "config.yaml", "evidence", KEVIN, str(roots / "threat"), **sudo)
+    with tempfile.TemporaryDirectory(prefix="hotlined-evidence-") as name:  # pytest's own folders let nobody pass
+        folder = Path(name)
+        folder.chmod(0o755)
+        shutil.copytree(threatened.folder, folder / "state")
+        for each in (folder / "state", *(folder / "state").iterdir()):
+            os.chown(each, LINE.uid, LINE.gids[0])
+        for each in (folder / "home", folder / "roots"):
+            each.mkdir(mode=0o700)
+        os.chown(folder / "home", MEMBER.uid, MEMBER.gids[0])
+        yield folder
+
+
+SUDO = {"SUDO_UID": str(MEMBER.uid), "SUDO_GID": str(MEMBER.gids[0])}
+
+
+@needs_root
+def test_with_sudo_it_is_the_persons_not_roots(installed: Path) -> None:
+    """Root becomes the line's user for the database, and the person for the folder: it writes where the person can."""
+    config, made = installed / "state/config.yaml", installed / "home/threat"
+    done = ADMIN.hotlined(config, "evidence", KEVIN, str(made), **SUDO)
+    refused = ADMIN.hotlined(config, "evidence", KEVIN, str(installed / "roots/threat"), **SUDO)
 
     assert done.returncode == 0, done.stderr
-    made = [home / "threat", *(home / "threat").iterdir()]
-    assert {(each.stat().st_uid, each.stat().st_gid) for each in made} == {(MEMBER.uid, MEMBER.gids[0])}
-    assert len(made) == 6
+    owners = {(each.stat().st_uid, each.stat().st_gid) for each in (made, *made.iterdir())}
+    assert owners == {(MEMBER.uid, MEMBER.gids[0])}
+    assert len(list(made.iterdir())) == 5
     assert refused.returncode == 1
     assert "Permission denied" in refused.stderr
-    assert not list(roots.iterdir())
+    assert not list((installed / "roots").iterdir())
+
+
+@needs_root
+def test_with_sudo_nothing_of_it_stays_root(installed: Path) -> None:
+    """While it works one process is the line's user, the other the person, for good: neither can become root again."""
+    config, begun = installed / "state/config.yaml", installed / "home/threat.unfinished"
+    words = ["--config", str(config), "evidence", KEVIN, str(installed / "home/threat")]
+    with closing(sqlite3.connect(installed / "state/hotlined.db", isolation_level=None)) as database:
+        database.execute("BEGIN IMMEDIATE")
+        environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **SUDO}
+        python, *program = ADMIN.program(COMMAND, *words)
+        with subprocess.Popen([python, "-B", *program], cwd="/", env=environment) as running:
+            wait_until(begun.exists, "the folder")
+            wait_until(lambda: not any(0 in uids for uids in users(str(begun.with_suffix("")))), "nobody is root")
+            found = users(str(begun.with_suffix("")))
+            database.execute("ROLLBACK")
+            assert running.wait() == 0
+
+    assert found == {(LINE.uid,) * 3, (MEMBER.uid,) * 3}
+
+
+def users(word: str) -> set[tuple[int, ...]]:
+    """Return the real, effective and saved users of the processes that were started with a word."""
+    found = set()
+    for process in Path("/proc").iterdir():
+        with suppress(OSError):
+            if process.name.isdigit() and word.encode() in (process / "cmdline").read_bytes().split(b"\0"):
+                uids = re.search(r"^Uid:\s+(\d+)\s+(\d+)\s+(\d+)", (process / "status").read_text(), re.MULTILINE)
+                assert uids
+                found.add(tuple(map(int, uids.groups())))
+    return found
 
 
 # ---- how it reads
