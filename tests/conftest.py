@@ -270,16 +270,30 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _uncounted(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Measure no coverage of a module that asks for that, nor of what it starts."""
-    if not request.node.get_closest_marker("uncounted"):
+@contextlib.contextmanager
+def uncounted(where: pytest.Item | pytest.Collector, *marks: str) -> Iterator[None]:
+    """Measure no coverage of what has one of these marks itself, nor of what it starts."""
+    if not {mark.name for mark in where.own_markers} & {*marks}:
         yield
         return
     kept = {name: os.environ.pop(name) for name in [*os.environ] if name.startswith("COVERAGE_PROCESS")}
     with unmeasured():
         yield
     os.environ.update(kept)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _uncounted_module(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Measure no coverage of a module that asks for that."""
+    with uncounted(request.node, "uncounted"):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _uncounted_test(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Measure no coverage of a test that asks for that, nor of a property: hundreds of examples take the same ways."""
+    with uncounted(request.node, "uncounted", "hypothesis"):
+        yield
 
 
 @pytest.fixture(autouse=True)
