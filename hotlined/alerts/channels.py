@@ -15,6 +15,7 @@ from pathlib import Path
 
 from hotlined.config import Config
 from hotlined.errors import HotlinedError
+from hotlined.language import _
 
 PING_LIMIT_SECONDS = 10.0
 
@@ -40,7 +41,10 @@ class Message:
 def configured(config: Config, more: Iterable[tuple[str, str]] = ()) -> list[Channel]:
     """Return the channels: the configured URLs, then more URLs, each with its name."""
     named = {url: name for name, url in more}
-    named |= {url: f"alerts.urls entry {entry}" for entry, url in reversed(tuple(enumerate(config.alerts.urls, 1)))}
+    named |= {
+        url: _("alerts.urls entry {number}", number=entry)
+        for entry, url in reversed(tuple(enumerate(config.alerts.urls, 1)))
+    }
     order = [*dict.fromkeys(config.alerts.urls), *(url for url in named if url not in config.alerts.urls)]
     # 24 bits of a digest tell URLs apart, and are too few to confirm a guess of what is secret in one
     return [Channel(hashlib.sha256(url.encode()).hexdigest()[:6], named[url], url) for url in order]
@@ -52,18 +56,23 @@ def more_urls(config: Config) -> list[tuple[str, str]]:
     if folder := os.environ.get("CREDENTIALS_DIRECTORY"):
         handed = Path(folder) / "urls"
         if handed.exists():
-            name, path = "the credential urls", handed
+            name, path = _("the credential urls"), handed
     if path is None:
         return []
     try:
         lines = path.read_text("utf-8").splitlines()
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        reason = error.strerror if isinstance(error, OSError) else _("it is no text")
         raise HotlinedError(
-            f"{name}: {path} cannot be read: {reason}.", "Whoever sends alerts reads it, or systemd hands it over."
+            _("{name}: {path} cannot be read: {reason}.", name=name, path=path, reason=reason),
+            _("Whoever sends alerts reads it, or systemd hands it over."),
         ) from error
     urls = ((number, line.strip()) for number, line in enumerate(lines, 1))
-    return [(f"{name} line {number}", url) for number, url in urls if url and not url.startswith("#")]
+    return [
+        (_("{name} line {number}", name=name, number=number), url)
+        for number, url in urls
+        if url and not url.startswith("#")
+    ]
 
 
 def post(channel: Channel, message: Message) -> None:
@@ -78,8 +87,13 @@ def post(channel: Channel, message: Message) -> None:
             # said to be plain, or what a mail makes of its lines is one
             taken = service.notify(message.text, message.title, kind, body_format=apprise.NotifyFormat.TEXT)
     if not taken:
-        reason = "is no URL that Apprise knows" if taken is None else "did not take an alert"
-        raise HotlinedError(f"{channel.name} {reason}; it is tried again by the next run.")
+        raise HotlinedError(_not_taken(channel.name, is_known=taken is not None))
+
+
+def _not_taken(name: str, *, is_known: bool) -> str:
+    if is_known:
+        return _("{channel} did not take an alert; it is tried again by the next run.", channel=name)
+    return _("{channel} is no URL that Apprise knows; it is tried again by the next run.", channel=name)
 
 
 def ping(url: str) -> None:
@@ -90,7 +104,7 @@ def ping(url: str) -> None:
             return
     except urllib.error.HTTPError as error:
         error.close()
-        reason = f"status {error.code}"
+        reason = _("status {code}", code=error.code)
     except (OSError, ValueError, http.client.HTTPException):  # their words may hold the URL
-        reason = "no answer"
-    raise HotlinedError(f"alerts.ping was not heard ({reason}); it is tried again by the next run.")
+        reason = _("no answer")
+    raise HotlinedError(_("alerts.ping was not heard ({reason}); it is tried again by the next run.", reason=reason))

@@ -16,6 +16,7 @@ from hotlined.alerts import channels
 from hotlined.alerts.channels import Channel, Message
 from hotlined.config import Config
 from hotlined.errors import HotlinedError, UnavailableError
+from hotlined.language import _
 
 _ANSWER_SECONDS = 120.0  # a server that takes its time, after a Pi Zero that had to load Apprise
 
@@ -36,7 +37,9 @@ def from_here(config: Config) -> "FromHere":
     configured = channels.configured(config, more)
     usable = not configured or find_spec("apprise") is not None
     if not usable:
-        problem = HotlinedError("alerts.urls needs Apprise, which is missing: pip install 'hotlined[alerts]'.")
+        problem = HotlinedError(
+            _("alerts.urls needs Apprise, which is missing: {command}.", command="pip install 'hotlined[alerts]'")
+        )
     return FromHere(configured, bool(config.alerts.ping), problem, usable, config.alerts.ping)
 
 
@@ -96,9 +99,13 @@ def _ask(path: Path, request: dict[str, Any]) -> Any:
             channel.connect(os.fspath(path))
             answer = wire.ask(channel, request, time.monotonic() + _ANSWER_SECONDS)
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else "it ended"
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else _("it ended")
         raise UnavailableError(
-            f"The sender of alerts at {path} does not answer: {reason}; it is tried again by the next run."
+            _(
+                "The sender of alerts at {path} does not answer: {reason}; it is tried again by the next run.",
+                path=path,
+                reason=reason,
+            )
         ) from error
     if "error" in answer:
         raise wire.to_error(answer["error"])

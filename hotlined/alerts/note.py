@@ -17,6 +17,7 @@ from hotlined import config as configuration
 from hotlined import files
 from hotlined.config import Config
 from hotlined.errors import HotlinedError, RefusedError
+from hotlined.language import _
 
 _MODE = 0o600
 
@@ -71,11 +72,14 @@ def _open_note(path: Path) -> IO[str]:
             path.unlink()  # the name alone: what a link leads to stays
         except OSError as error:
             raise _no_note(path, error) from error
-    raise _no_note(path, PermissionError(errno.EACCES, "another user makes it anew each time"))
+    raise _no_note(path, PermissionError(errno.EACCES, _("another user makes it anew each time")))
 
 
 def _no_note(path: Path, error: OSError) -> HotlinedError:
-    return HotlinedError(f"{path} cannot be used: {error.strerror}.", f"Take it away: `sudo rm -r {path}`.")
+    return HotlinedError(
+        _("{path} cannot be used: {reason}.", path=path, reason=error.strerror),
+        _("Take it away: `sudo rm -r {path}`.", path=path),
+    )
 
 
 @contextlib.contextmanager
@@ -85,7 +89,7 @@ def open_note(config: Config) -> Iterator[Note]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise RefusedError("Alerts are being sent already.", "Wait for that to end.") from error
+            raise RefusedError(_("Alerts are being sent already."), _("Wait for that to end.")) from error
         file.seek(0)
         note = Note(file)
         with contextlib.suppress(ValueError, TypeError, AttributeError):  # what a crash cut off says nothing

@@ -23,7 +23,7 @@ from hotlined.alerts.silence import Silence
 from hotlined.clock import Now
 from hotlined.config import Config
 from hotlined.errors import HotlinedError, RefusedError, StoreError
-from hotlined.language import _
+from hotlined.language import N_, _
 from hotlined.reports import hearing, life
 from hotlined.reports.line import CONFIG_BROKEN, SHADOW, LineReport
 from hotlined.states import HoldReason, ModemState, SendingState
@@ -41,8 +41,8 @@ from hotlined.words.times import moment
 PING_SECONDS = 3600.0  # least time between two pings
 WHO = "hotlined alerts"
 """Who asked for a text of the line to itself."""
-_DIGEST_DUE = "This digest is due:"
-_DIGEST_SENT = "No digest is due. The newest one, as it would be now:"
+_DIGEST_DUE = N_("This digest is due:")
+_DIGEST_SENT = N_("No digest is due. The newest one, as it would be now:")
 
 
 @dataclass(slots=True)
@@ -91,7 +91,11 @@ class Run:
                 if name is None or (name == "locked" and self._is_well()):  # held for a moment by somebody else
                     raise
                 known = TROUBLES[name]
-                self._send_about_database(note, name, f"{known.words[0].upper()}{known.words[1:]}. {known.hint}")
+                self._send_about_database(
+                    note,
+                    name,
+                    _("The database cannot be used: {reason}. {cure}", reason=_(known.words), cure=_(known.hint)),
+                )
             self._ping(note)
 
     def test(self) -> None:
@@ -109,15 +113,15 @@ class Run:
             except HotlinedError as error:
                 self.fail(error)
             else:
-                self.say("alerts.ping: heard")
+                self.say(_("alerts.ping: heard"))
         elif self.delivery.pings:
-            self.say("alerts.ping is left out: it is asked only while all is well.")
+            self.say(_("alerts.ping is left out: it is asked only while all is well."))
 
     def rehearse(self) -> None:
         """Say what would be sent, and through which channel."""
         nothing = self.report.database_state in ("ok", None)  # trouble with the database is no draft
         with open_beside_daemon(self.config.database) as db:
-            _, _, drafts = _decide(db, self.look(db))
+            _before, _after, drafts = _decide(db, self.look(db))
             for channel in self.channels:
                 alerts: list[Alert | Draft] = [*alerting.untaken(db, channel.key, db.now()), *drafts]
                 for alert in alerts:
@@ -126,10 +130,10 @@ class Run:
             digest = self._maybe_digest(db)
             shown = digest or self._maybe_digest(db, early=True)
         if nothing and not digest:
-            self.say("Nothing is due.")
+            self.say(_("Nothing is due."))
         if shown:
             when = _DIGEST_DUE if digest else _DIGEST_SENT
-            self.say(f"{when} {texting.subject(self.config, shown.title)}.")
+            self.say(f"{_(when)} {texting.subject(self.config, shown.title)}.")
             for line in shown.text.split("\n"):
                 self.say(line)
 
@@ -239,7 +243,7 @@ class Run:
                     self._send(channel, db, alert, state)
             except RefusedError as error:
                 self.failed = self.failed or is_test
-                self.complain(f"{channel.name} is left out: {error.message}.")
+                self.complain(_("{channel} is left out: {reason}.", channel=channel.name, reason=error.message))
             except HotlinedError as error:
                 self.fail(error)
 
@@ -305,7 +309,7 @@ def _database_draft(note: Note) -> Draft:
 
 
 def _when(at: str | None) -> str:
-    return moment(at) if at else "some time ago"
+    return moment(at) if at else _("some time ago")
 
 
 def unwell_seconds(since: str | None, now: Now) -> float:

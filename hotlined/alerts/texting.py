@@ -7,6 +7,7 @@ from hotlined.alerts.due import LineState
 from hotlined.config import Config
 from hotlined.errors import RefusedError
 from hotlined.gsm.alphabet import plan
+from hotlined.language import _
 from hotlined.states import ModemState, RequestState
 from hotlined.store import alerting, requests
 from hotlined.store.alerting import Alert
@@ -45,11 +46,11 @@ def text(config: Config, db: Database, alert: Alert, state: LineState) -> None:
     if fate is None or not (fate.state.is_pending or fate.left):
         obstacles = (
             (not runs, NOT_RUNNING.title),
-            (state.modem_state != ModemState.READY, "its modem is not ready"),
-            (state.pause is not None, "the line is paused"),
-            (state.shadow is not None, "shadow mode transmits nothing"),
-            (any(used >= limit for used, limit in state.budgets.values()), "the budget is spent"),
-            (alerting.texted(db, db.now()) >= config.alerts.sms_per_day, "alerts.sms_per_day is used up"),
+            (state.modem_state != ModemState.READY, _("its modem is not ready")),
+            (state.pause is not None, _("the line is paused")),
+            (state.shadow is not None, _("shadow mode transmits nothing")),
+            (any(used >= limit for used, limit in state.budgets.values()), _("the budget is spent")),
+            (alerting.texted(db, db.now()) >= config.alerts.sms_per_day, _("alerts.sms_per_day is used up")),
         )
         for met, words in obstacles:
             if met:
@@ -60,8 +61,10 @@ def text(config: Config, db: Database, alert: Alert, state: LineState) -> None:
     while (fate := alerting.maybe_fate(db, alert.alert_id)) and fate.state.is_pending:
         if time.monotonic() >= deadline:
             withdrawn = fate.state is RequestState.OPEN and requests.expire(db, fate.request_id, db.now())
-            raise RefusedError("the daemon did not begin it" if withdrawn else "its text waits to be sent")
+            raise RefusedError(_("the daemon did not begin it") if withdrawn else _("its text waits to be sent"))
         time.sleep(LOOK_SECONDS)
     assert fate is not None
     if not fate.left:
-        raise RefusedError(f"the daemon refused it ({result_in_words(fate.result, fate.detail) or fate.state})")
+        raise RefusedError(
+            _("the daemon refused it ({reason})", reason=result_in_words(fate.result, fate.detail) or fate.state)
+        )

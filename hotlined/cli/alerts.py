@@ -9,6 +9,7 @@ from hotlined.alerts.run import Run
 from hotlined.cli.output import print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.errors import ConfigError, UsageError
+from hotlined.language import _
 from hotlined.reports.line import report_line
 
 
@@ -29,14 +30,14 @@ def alerts(ctx: click.Context, settings: Settings, dry_run: bool, test: bool) ->
     Example: hotlined alerts --test
     """
     if dry_run and test:
-        raise UsageError("--dry-run and --test exclude each other.")
+        raise UsageError(_("--dry-run and --test exclude each other."))
     config = settings.config()
     report = report_line(config, settings.broken)
     run = Run(config, find(config), report, say=print_wrapped, complain=partial(print_wrapped, err=True))
     if settings.broken and not run.channels and any(key.startswith("alerts.") for key in settings.unknown):
-        raise ConfigError(f"{settings.broken.message}, and where alerts go cannot be read from it.")
+        raise ConfigError(_("{problem}, and where alerts go cannot be read from it.", problem=settings.broken.message))
     if run.has_nowhere:
-        print_wrapped("There is nowhere to send alerts: set alerts.urls, alerts.sms_to or alerts.ping.")
+        print_wrapped(_("There is nowhere to send alerts: set alerts.urls, alerts.sms_to or alerts.ping."))
         return
     if dry_run:
         run.rehearse()

@@ -10,11 +10,12 @@ import click
 from hotlined.cli.output import as_typed, json_line, print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.clock import rfc3339
+from hotlined.language import _, in_digits, ngettext, pgettext
 from hotlined.policy import Share
 from hotlined.reports.in_force import shortened
 from hotlined.reports.limits import LimitsReport, Queue, report_limits
-from hotlined.words.amounts import SOON_SECONDS, counted, wait_in_words
-from hotlined.words.conditions import hold_in_words
+from hotlined.words.amounts import SOON_SECONDS, in_answers, in_money, in_segments, room_in_words, wait_in_words
+from hotlined.words.conditions import WINDOW_NAMES, hold_in_words
 from hotlined.words.harmless import harmless
 from hotlined.words.times import clock_time
 
@@ -50,13 +51,13 @@ def limits(settings: Settings, as_json: bool) -> None:
 
 def _print_windows(report: LimitsReport) -> None:
     _print_table(
-        ("WINDOW", "USED", "LIMIT", "RESERVE", "NEW", "KNOWN"),
+        (_("WINDOW"), _("USED"), _("LIMIT"), _("RESERVE"), _("NEW"), _("KNOWN")),
         (
             (
-                name,
-                window.used,
-                "?" if window.limit is None else window.limit,
-                "?" if window.reserve is None else window.reserve,
+                WINDOW_NAMES[name],
+                in_digits(window.used),
+                "?" if window.limit is None else in_digits(window.limit),
+                "?" if window.reserve is None else in_digits(window.reserve),
                 "?" if report.unknown else wait_in_words(window.new_in_seconds),
                 "?" if report.unknown else wait_in_words(window.known_in_seconds),
             )
@@ -67,15 +68,19 @@ def _print_windows(report: LimitsReport) -> None:
 
 def _print_worst(report: LimitsReport) -> None:
     def money(amount: float) -> str:
-        return harmless(f"{amount:.2f} {report.currency}")
+        return harmless(in_money(amount, report.currency))
 
     _print_table(
-        ("AT WORST", "SEGMENTS", "PRICE", "NEW NUMBERS"),
-        ((name, worst.segments, money(worst.price), worst.first_contacts) for name, worst in report.worst.items()),
+        (_("AT WORST"), _("SEGMENTS"), _("PRICE"), _("NEW NUMBERS")),
+        (
+            (WINDOW_NAMES[name], in_digits(worst.segments), money(worst.price), in_digits(worst.first_contacts))
+            for name, worst in report.worst.items()
+        ),
     )
     for number, cost in enumerate(report.answers, 1):
-        name = "An answer" if len(report.answers) == 1 else f"Answer {number}"
-        click.echo(f"{name} costs {money(cost.price)}: {counted(cost.segments, 'segment')}.")
+        name = _("An answer") if len(report.answers) == 1 else _("Answer {number}", number=number)
+        segments = in_segments(cost.segments)
+        click.echo(_("{name} costs {price}: {segments}.", name=name, price=money(cost.price), segments=segments))
 
 
 def _print_table(headings: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> None:
@@ -97,44 +102,48 @@ def _print_table(headings: tuple[str, ...], rows: Iterable[tuple[object, ...]]) 
 def _waits_in_words(report: LimitsReport) -> str:
     """Write what waits, and when it and the answer to a text of now can go."""
     new, known = (report.queue[share.value] for share in (Share.NEW, Share.KNOWN))
-    waiting = f"{_waiting_in_words(new)} to new numbers and {_waiting_in_words(known)} to known ones wait."
+    places = {"new": _waiting_in_words(new), "known": _waiting_in_words(known)}
     if report.unknown:
-        return (
-            f"{waiting} When they can go, and what can be spent at worst, is not known:"
-            f" {', '.join(shortened(report.unknown))} cannot be read."
+        waiting = _("{new} to new numbers and {known} to known ones wait.", **places)
+        note = _(
+            "When they can go, and what can be spent at worst, is not known: {keys} cannot be read.",
+            keys=", ".join(shortened(report.unknown)),
         )
+        return f"{waiting} {note}"
     if report.held:
-        return f"Until then {waiting}"
-    return (
-        f"{_first_in_words(report)}A text that comes now can be answered {_next_in_words(new)} if its number is new,"
-        f" {_next_in_words(known)} if it was answered before."
+        return _("Until then {new} to new numbers and {known} to known ones wait.", **places)
+    note = _(
+        "A text that comes now can be answered {new} if its number is new, {known} if it was answered before.",
+        new=_next_in_words(new),
+        known=_next_in_words(known),
     )
+    return f"{_first_in_words(report)} {note}".lstrip()
 
 
 def _next_in_words(queue: Queue) -> str:
     """Write when the answer to a text of now can go, and behind how many of those that wait."""
     seconds = queue.next_in_seconds
-    when = "now" if seconds is not None and seconds < SOON_SECONDS else wait_in_words(seconds)
-    if when not in {"now", "never"}:
-        when = f"in {when}"
-    return f"{when}, behind {counted(queue.ahead, 'answer')}," if queue.ahead else when
+    when = room_in_words(0 if seconds is not None and seconds < SOON_SECONDS else seconds)
+    if not queue.ahead:
+        return when
+    return ngettext("{when}, behind {number} answer,", "{when}, behind {number} answers,", queue.ahead, when=when)
 
 
 def _first_in_words(report: LimitsReport) -> str:
     """Write how many answers wait and when the first of them goes; nothing where none waits."""
     if not report.waits:
         return ""
-    waits = f"{counted(report.waits, 'answer')} {'waits' if report.waits == 1 else 'wait'}"
+    waits = ngettext("{number} answer waits", "{number} answers wait", report.waits)
     if report.first_in_seconds is None:
-        return f"{waits}; none will find room in time. "
+        return _("{waits}; none will find room in time.", waits=waits)
     if report.first_in_seconds < SOON_SECONDS:
-        return f"{waits}; the next can go now. "
+        return _("{waits}; the next can go now.", waits=waits)
     at = rfc3339(datetime.now(UTC) + timedelta(seconds=report.first_in_seconds))
-    return f"{waits}; the next can go {clock_time(at)}. "
+    return _("{waits}; the next can go {at}.", waits=waits, at=clock_time(at))
 
 
 def _waiting_in_words(queue: Queue) -> str:
     """Write how many answers wait, and their segments."""
     if not queue.answers:
-        return "no answer"
-    return f"{counted(queue.answers, 'answer')} ({counted(queue.segments, 'segment')})"
+        return pgettext("queue", "no answer")
+    return f"{in_answers(queue.answers)} ({in_segments(queue.segments)})"

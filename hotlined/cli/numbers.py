@@ -126,7 +126,7 @@ def number(settings: Settings, /, number: str, limit: int, as_json: bool, pager:
             return
         sending = next(iter(report.holds), FREE)
         head = sheet((label, as_typed(value)) for label, value in facts(report, config, now))
-        history = table(rows_for_people(db, config, rows, sending), CONTACTS, "It has not contacted the line.")
+        history = table(rows_for_people(db, config, rows, sending), CONTACTS, _("It has not contacted the line."))
         print_paged(chain(head, [""], history), pager=pager)
 
 

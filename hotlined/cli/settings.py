@@ -15,6 +15,7 @@ import click
 
 from hotlined import clock, language, owner
 from hotlined.errors import ConfigError
+from hotlined.language import N_, _
 
 if TYPE_CHECKING:
     from hotlined.config import Config
@@ -33,8 +34,10 @@ WHILE_BROKEN = {
 """The commands that work while config.yaml is broken: what a person has to see or stop before the file is corrected."""
 
 _WAITS = {
-    "forget": "`forget` erases for good, so it waits until it is certain which database is meant; `block` works.",
-    "purge": "`purge` erases for good, so it waits until it is certain what privacy.keep_texts and keep_numbers are.",
+    "forget": N_("`forget` erases for good, so it waits until it is certain which database is meant; `block` works."),
+    "purge": N_(
+        "`purge` erases for good, so it waits until it is certain what privacy.keep_texts and keep_numbers are."
+    ),
 }
 """Why some of the others do not."""
 
@@ -84,7 +87,7 @@ class Settings:
         except ConfigError as error:
             command = _command() or ""
             if not error.problems or command not in WHILE_BROKEN | SERVICES.keys():
-                hint = " ".join(filter(None, (error.hint, _WAITS.get(command))))
+                hint = " ".join(filter(None, (error.hint, _(_WAITS[command]) if command in _WAITS else None)))
                 raise ConfigError(error.message, error.problems, hint) from error
             from hotlined.reports import in_force  # noqa: PLC0415  for mistakes alone
 
@@ -96,7 +99,10 @@ class Settings:
                 raise
             self.unknown = salvaged.unknown
             if self.broken is None:
-                self.warn(f"Warning: {error.message}; `hotlined config check` says which. {salvaged.warning}")
+                self.warn(
+                    _("Warning: {problem}; `hotlined config check` says which.", problem=error.message)
+                    + f" {salvaged.warning}"
+                )
             self.broken = in_force.Broken(error.message, _changed_at(self.path))
             return salvaged.config
 

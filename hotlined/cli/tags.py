@@ -16,12 +16,13 @@ from hotlined.cli.output import as_typed, print_wrapped, wrapped
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.typed import CONTACT_ID, complete_tag, tag_word
 from hotlined.control.client import decide
+from hotlined.language import NP_, Phrases, _, ngettext
 from hotlined.reports import decided as in_words
 from hotlined.reports.review import TAG_KEYS
 from hotlined.store import decisions, log
 from hotlined.store.database import Database
 from hotlined.store.opening import open_beside_daemon
-from hotlined.words.amounts import counted
+from hotlined.words.states import tag_in_words
 from hotlined.words.times import moment
 
 _ENGLISH = {
@@ -29,13 +30,19 @@ _ENGLISH = {
     "bedreiging": "threat", "autre": "other", "andere": "other",
 }  # fmt: skip
 """The words of the keys in French and Dutch, with the English ones."""
-_ACTIONS = {"k": "keep", "s": "skip", "u": "undo", "q": "quit"}
+_ACTIONS = Phrases({"k": NP_("key", "keep"), "s": NP_("key", "skip"), "u": NP_("key", "undo"), "q": NP_("key", "quit")})
 
 
 def _key(text: str) -> tuple[str, str]:
     key, equals, word = text.partition("=")
     if len(key) != 1 or not key.isalnum() or not equals or key in _ACTIONS:
-        raise click.BadParameter(f"{text!r}: write KEY=WORD, KEY a letter or digit other than {', '.join(_ACTIONS)}.")
+        raise click.BadParameter(
+            _(
+                "{typed}: write KEY=WORD, KEY a letter or digit other than {keys}.",
+                typed=repr(text),
+                keys=", ".join(_ACTIONS),
+            )
+        )
     return key, tag_word(word)
 
 
@@ -91,7 +98,7 @@ def _hint(settings: Settings, word: str) -> str:
         return ""
     with open_beside_daemon(settings.config().database) as db:
         in_use = english in decisions.tags_in_use(db)
-    return as_typed(f" `{english}` is the word that `hotlined tag --next` uses.") if in_use else ""
+    return " " + as_typed(_("`{word}` is the word that `hotlined tag --next` uses.", word=english)) if in_use else ""
 
 
 @click.command
@@ -110,20 +117,19 @@ def untag(settings: Settings, contact_id: int, word: str) -> None:
 def _walk(db: Database, decided: Callable[..., Any], words: dict[str, str], *, every: bool) -> None:
     """Show each untagged text, wait for a key, and commit its decision before the next text."""
     waiting = deque(decisions.untagged(db, reactions=not every))
-    legend = " ".join(f"{key}={word}" for key, word in (words | _ACTIONS).items())
+    meanings = {key: tag_in_words(word) for key, word in words.items()} | dict(_ACTIONS)
+    legend = " ".join(f"{key}={word}" for key, word in meanings.items())
     done: list[tuple[int, str]] = []  # which key was pressed at which contact
     while waiting:
         contact = log.maybe_contact(db, waiting[0])
         if contact is None:  # erased since
             waiting.popleft()
             continue
-        kept = ", kept" if contact["kept"] else ""
-        received, who = moment(contact["received_at"]), contact["originator"] or log.WITHHELD
-        print_wrapped(f"{len(waiting)} left: contact {contact['id']}, {received}, {who}{kept}")
+        print_wrapped(_head(contact, len(waiting)))
         if contact["alert_words"]:
-            print_wrapped(f"alert: {', '.join(contact['alert_words'])} (such texts come first)")
-        print_wrapped(contact["text"] or "(erased)")
-        key = _press(legend, words | _ACTIONS)
+            print_wrapped(_("alert: {words} (such texts come first)", words=", ".join(contact["alert_words"])))
+        print_wrapped(contact["text"] or _("(erased)"))
+        key = _press(legend, meanings)
         if key == "q":
             break
         if key == "u":
@@ -136,10 +142,35 @@ def _walk(db: Database, decided: Callable[..., Any], words: dict[str, str], *, e
         elif not contact["kept"]:  # it can get its tag now
             decided("keep", contact_id=contact["id"])
             done.append((contact["id"], key))
-    tagged, kept_now = sum(key in words for _, key in done), sum(key == "k" for _, key in done)
-    noun = "text" if every else "reaction"
-    kept_words = f" {kept_now} kept," if kept_now else ""
-    click.echo(f"{counted(tagged, noun)} tagged,{kept_words} {len(waiting)} left.")
+    tagged, kept_now = sum(key in words for _id, key in done), sum(key == "k" for _id, key in done)
+    click.echo(_in_all(tagged, kept_now, len(waiting), every=every))
+
+
+def _in_all(tagged: int, kept: int, left: int, *, every: bool) -> str:
+    """Return what was done, and how many texts are left."""
+    if every:
+        counts = [ngettext("{number} text tagged", "{number} texts tagged", tagged)]
+    else:
+        counts = [ngettext("{number} reaction tagged", "{number} reactions tagged", tagged)]
+    counts += [ngettext("{number} kept", "{number} kept", kept)] if kept else []
+    counts.append(ngettext("{number} left", "{number} left", left))
+    return f"{', '.join(counts)}."
+
+
+def _head(contact: dict[str, Any], left: int) -> str:
+    """Return which contact is asked about, and how many there are with it."""
+    places = {
+        "id": contact["id"],
+        "moment": moment(contact["received_at"]),
+        "sender": contact["originator"] or _("withheld"),
+    }
+    head = ngettext(
+        "{number} left: contact {id}, {moment}, {sender}",
+        "{number} left: contact {id}, {moment}, {sender}",
+        left,
+        **places,
+    )
+    return _("{contact}, kept", contact=head) if contact["kept"] else head
 
 
 def _undo(decided: Callable[..., Any], waiting: deque[int], contact_id: int, key: str, words: dict[str, str]) -> None:
@@ -158,7 +189,7 @@ def _press(legend: str, meanings: dict[str, str]) -> str:
     key = ""
     with suppress(KeyboardInterrupt, EOFError):
         while (key := click.getchar()) not in meanings:
-            click.echo(f"{key!r} is no key here.\n{wrapped(legend)}: ", nl=False)
+            click.echo(_("{typed} is no key here.", typed=repr(key)) + f"\n{wrapped(legend)}: ", nl=False)
     key = key if key in meanings else "q"
     click.echo(f"{meanings[key]}\n")
     return key

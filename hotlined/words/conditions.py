@@ -187,6 +187,9 @@ UNKNOWN_DATABASE_STATE = N_("the database cannot be used")
 WINDOWS = Phrases({"hour": N_("the last hour"), "day": N_("the last 24 hours"), "month": N_("the last 30 days")})
 """Every window, as the time that it looks back on."""
 
+WINDOW_NAMES = Phrases({"hour": N_("hour"), "day": N_("day"), "month": N_("month")})
+"""Every window by its name, at the head of a line."""
+
 BUDGETS = Phrases({"hour": N_("the hour's budget"), "day": N_("the day's budget"), "month": N_("the month's budget")})
 """Every window, as what may be spent in it."""
 
