@@ -22,6 +22,7 @@ from hotlined.cli.group import Group
 from hotlined.cli.output import TYPED, as_typed, print_wrapped, wrapped
 from hotlined.cli.settings import SERVICES, Settings
 from hotlined.errors import ConfigError, HotlinedError, UsageError
+from hotlined.language import _
 from hotlined.words.harmless import harmless
 
 COMMANDS = {
@@ -214,13 +215,13 @@ def _as_ours(error: HotlinedError | sqlite3.Error | OSError | UnicodeEncodeError
 
 
 def _lines(error: HotlinedError, settings: Settings | None) -> Iterator[str]:
-    yield f"{_ERROR}{as_typed(error.message)}"
+    yield _("Error: {problem}", problem=as_typed(error.message))
     if isinstance(error, ConfigError):
         yield from (f"  {as_typed(problem)}" for problem in error.problems)
     if error.hint:
-        yield f"Hint: {as_typed(error.hint)}"
+        yield _("Hint: {hint}", hint=as_typed(error.hint))
     if settings and settings.path and str(settings.path) not in error.message:
-        yield f"Configuration: {settings.path}"
+        yield _("Configuration: {path}", path=settings.path)
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "token_normalize_func": _typed})

@@ -6,6 +6,7 @@ from hotlined.states import ContactKind
 from hotlined.words.columns import Column, Layout
 from hotlined.words.harmless import harmless
 from hotlined.words.states import KINDS
+from hotlined.words.tags import tag_in_words
 from hotlined.words.times import TIME_WIDTH, moment
 
 _STYLES = {"✓": "green", "!": "red", "?": "yellow", "…": "cyan", "-": "dim"}
@@ -27,7 +28,7 @@ def _text(contact: Contact) -> str:
         marks.append(_("(alert: {words})", words=harmless(", ".join(contact["alert_words"]))))
     if contact["kept"]:
         marks.append(_("(kept)"))
-    marks += [harmless(f"#{tag}") for tag in contact["tags"]]
+    marks += [harmless(f"#{tag_in_words(tag)}") for tag in contact["tags"]]
     return " ".join([*marks, *filter(None, [harmless(text or "")])])
 
 

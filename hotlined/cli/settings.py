@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hotlined import clock, language, owner
-from hotlined.errors import ConfigError
+from hotlined.errors import ConfigError, UsageError
 from hotlined.language import N_, _
 
 if TYPE_CHECKING:
@@ -78,6 +78,14 @@ class Settings:
             language.speak(loaded.language)
         return loaded
 
+    def speak_early(self) -> None:
+        """Put the language of the line in force though its configuration is not loaded; English where it is broken."""
+        from hotlined import config  # noqa: PLC0415  for mistakes alone
+
+        with contextlib.suppress(ConfigError, UsageError):
+            path = config.find(self.option, self.line, os.environ)
+            language.speak(config.salvage(path).config.language)
+
     def _loaded(self) -> "Config":
         from hotlined import config  # noqa: PLC0415  --help and --version do without
 
@@ -86,6 +94,8 @@ class Settings:
             return config.load(self.path)
         except ConfigError as error:
             command = _command() or ""
+            if command not in JOURNALS:
+                self.speak_early()
             if not error.problems or command not in WHILE_BROKEN | SERVICES.keys():
                 hint = " ".join(filter(None, (error.hint, _(_WAITS[command]) if command in _WAITS else None)))
                 raise ConfigError(error.message, error.problems, hint) from error

@@ -22,7 +22,7 @@ from hotlined.reports.review import TAG_KEYS
 from hotlined.store import decisions, log
 from hotlined.store.database import Database
 from hotlined.store.opening import open_beside_daemon
-from hotlined.words.states import tag_in_words
+from hotlined.words.tags import tag_in_words, tag_of_words
 from hotlined.words.times import moment
 
 _ENGLISH = {
@@ -88,6 +88,7 @@ def tag(
         with open_beside_daemon(settings.config().database) as db:
             _walk(db, decided, TAG_KEYS | dict(keys), every=every)
         return
+    word = tag_of_words(word)
     told = in_words.tagged(contact_id, word, news=decided("tag", contact_id=contact_id, word=word))
     print_wrapped(told + _hint(settings, word))
 
@@ -110,7 +111,9 @@ def untag(settings: Settings, contact_id: int, word: str) -> None:
 
     Example: hotlined untag 12 apology
     """
-    news = decide(settings.config(), settings.who, "untag", contact_id=contact_id, word=word)
+    config = settings.config()
+    word = tag_of_words(word)
+    news = decide(config, settings.who, "untag", contact_id=contact_id, word=word)
     print_wrapped(in_words.untagged(contact_id, word, news=news))
 
 

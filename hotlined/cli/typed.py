@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import click
 
 from hotlined.errors import HotlinedError, UsageError
+from hotlined.language import spoken
 from hotlined.reports import typed
 from hotlined.store import correspondents, decisions
 from hotlined.store.database import Database
@@ -32,9 +33,19 @@ def read(reads: Callable[[str], _Value]) -> Callable[[str], _Value]:
         try:
             return reads(text)
         except UsageError as error:
+            if _speak():
+                return convert(text)  # what is wrong is said in the language of the line
             raise click.BadParameter(f"{error.message} {error.hint}") from error
 
     return convert
+
+
+def _speak() -> bool:
+    """Put the language of the line in force before its configuration is wanted; return whether it is another one."""
+    before, context = spoken(), click.get_current_context(silent=True)
+    if context and (settings := context.find_root().obj):
+        settings.speak_early()
+    return spoken() is not before
 
 
 CONTACT_ID = read(typed.contact_id)

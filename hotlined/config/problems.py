@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hotlined.errors import ConfigError
+from hotlined.language import _, ngettext
 
 
 class Problem(NamedTuple):
@@ -35,10 +36,12 @@ def in_yaml(text: str) -> str:
 def refuse(path: Path, problems: list[Problem]) -> ConfigError:
     """Return the error that names all problems of a file, in the order of their lines."""
     return ConfigError(
-        f"{path} cannot be used: " + ("one problem" if len(problems) == 1 else f"{len(problems)} problems"),
+        ngettext(
+            "{path} cannot be used: one problem", "{path} cannot be used: {number} problems", len(problems), path=path
+        ),
         tuple(
             f"{path}:{line}: {key}: {sentence}" if key else f"{path}:{line}: {sentence}"
             for line, key, sentence in sorted(problems, key=attrgetter("line"))
         ),
-        "Correct these lines, then run `hotlined config check`.",
+        _("Correct these lines, then run `hotlined config check`."),
     )

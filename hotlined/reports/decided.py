@@ -18,6 +18,7 @@ from hotlined.store.opening import open_beside_daemon
 from hotlined.words.amounts import wait_in_words
 from hotlined.words.conditions import NOT_RUNNING, SIM_UNKNOWN
 from hotlined.words.refusals import fate_in_words
+from hotlined.words.tags import tag_in_words
 from hotlined.words.times import day, moment
 
 _LOST_KEYS = (HoldReason.KEY_LOST, HoldReason.KEY_DENIED)
@@ -178,8 +179,8 @@ def tagged(contact_id: int, word: str, *, news: bool | None) -> str:
     if news is None:
         raise no_contact(contact_id)
     if news:
-        return _("Contact {number} is tagged {word}.", number=contact_id, word=word)
-    return _("Contact {number} was already tagged {word}.", number=contact_id, word=word)
+        return _("Contact {number} is tagged {word}.", number=contact_id, word=tag_in_words(word))
+    return _("Contact {number} was already tagged {word}.", number=contact_id, word=tag_in_words(word))
 
 
 def untagged(contact_id: int, word: str, *, news: bool | None) -> str:
@@ -187,8 +188,8 @@ def untagged(contact_id: int, word: str, *, news: bool | None) -> str:
     if news is None:
         raise no_contact(contact_id)
     if news:
-        return _("Contact {number} is no longer tagged {word}.", number=contact_id, word=word)
-    return _("Contact {number} was not tagged {word}.", number=contact_id, word=word)
+        return _("Contact {number} is no longer tagged {word}.", number=contact_id, word=tag_in_words(word))
+    return _("Contact {number} was not tagged {word}.", number=contact_id, word=tag_in_words(word))
 
 
 def kept(contact_id: int, *, found: bool) -> str:

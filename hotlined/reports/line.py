@@ -39,6 +39,7 @@ from hotlined.words import conditions
 from hotlined.words import hearing as hearing_words
 from hotlined.words.amounts import sentence
 from hotlined.words.conditions import NOT_RUNNING, REPLACED_CURE, WINDOW_FULL, WINDOWS, hold_in_words
+from hotlined.words.daemon import said_again
 from hotlined.words.times import moment
 
 _UNUSABLE = ("full", "locked", "damaged")  # states of a database
@@ -199,8 +200,8 @@ def report_line(config: Config, broken: Broken | None = None) -> LineReport:
 
 
 def _translated(trouble: Trouble) -> Trouble:
-    """Look up what the daemon says, which speaks English: what has nothing of its own in it is in the catalogue."""
-    return replace(trouble, words=_(trouble.words), cure=_(trouble.cure))
+    """Say a trouble of the daemon's again, which speaks English."""
+    return replace(trouble, words=said_again(trouble.words), cure=said_again(trouble.cure))
 
 
 def _with_holders(trouble: Trouble, config: Config) -> Trouble:

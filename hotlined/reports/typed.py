@@ -19,6 +19,7 @@ from hotlined.gsm.address import SHORT_CODE_DIGITS, parse_number
 from hotlined.language import NO_BREAK, _
 from hotlined.store.log import WITHHELD, Filter
 from hotlined.words.reasons import BRIEF_REASONS
+from hotlined.words.tags import tag_of_words
 from hotlined.words.times import MONTHS
 
 LARGEST = 2**63 - 1  # of SQLite
@@ -186,11 +187,21 @@ def e164(text: str, country: str) -> str:
 
 
 def contacts_meant(
-    country: str, *, since: TimeRange | None, until: TimeRange | None, number: str | None, **more: Any
+    country: str,
+    *,
+    since: TimeRange | None,
+    until: TimeRange | None,
+    number: str | None,
+    tag: str | None = None,
+    **more: Any,
 ) -> Filter:
     """Return the filter of a list of contacts; `more` are other fields of it, as they are."""
     return Filter(
-        since=since.start if since else None, until=until.end if until else None, **_sender(number, country), **more
+        since=since.start if since else None,
+        until=until.end if until else None,
+        tag=tag_of_words(tag) if tag else None,
+        **_sender(number, country),
+        **more,
     )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hotlined.errors import StoreError
+from hotlined.language import N_, _
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,51 +35,54 @@ class DatabaseTrouble:
         if name in RIGHTS and database and _takes_nothing(database.parent):
             name = "full"
         if name is None:
-            return cls(None, "damaged", str(error), "`hotlined db check --full` says whether it is damaged.")
+            return cls(None, "damaged", str(error), N_("`hotlined db check --full` says whether it is damaged."))
         return TROUBLES[name]
 
-    def as_error(self, subject: object = "The database", holders: Sequence[str] = ()) -> StoreError:
+    def as_error(self, subject: object = None, holders: Sequence[str] = ()) -> StoreError:
         """Say in a sentence that the database cannot be used, and why: also who locks it, where that is known."""
-        held = f" It is held by {', '.join(holders)}." if holders else ""
-        return StoreError(f"{subject} cannot be used: {self.words}.{held}", self.hint, self.name)
+        words = _("{subject} cannot be used: {reason}.", subject=subject or _("The database"), reason=_(self.words))
+        if holders:
+            held = _("It is held by {programs}.", programs=", ".join(holders))
+            words = f"{words} {held}"
+        return StoreError(words, _(self.hint), self.name)
 
 
 TROUBLES = {
     "full": DatabaseTrouble(
         "full",
         "full",
-        "the disk is full or takes nothing any more",
-        "Make room (`df -h` and `df -i` show it) or replace the card; texts wait on the SIM meanwhile.",
+        N_("the disk is full or takes nothing any more"),
+        N_("Make room (`df -h` and `df -i` show it) or replace the card; texts wait on the SIM meanwhile."),
     ),
     "locked": DatabaseTrouble(
         "locked",
         "locked",
-        "another program keeps it locked",
-        "End what has it open beside the daemon (sqlite3, a backup); texts wait on the SIM meanwhile.",
+        N_("another program keeps it locked"),
+        N_("End what has it open beside the daemon (sqlite3, a backup); texts wait on the SIM meanwhile."),
     ),
     "damaged": DatabaseTrouble(
         "damaged",
         "damaged",
-        "it is damaged, or no database",
-        "Stop the daemon; move file, -wal and -shm away (delete nothing), then start it, or restore a backup.",
+        N_("it is damaged, or no database"),
+        N_("Stop the daemon; move file, -wal and -shm away (delete nothing), then start it, or restore a backup."),
     ),
     "foreign": DatabaseTrouble(
         "foreign",
         "denied",
-        "it belongs to another user",
-        "Give it to the user that serves the line: `sudo chown -R USER:GROUP FOLDER`.",
+        N_("it belongs to another user"),
+        N_("Give it to the user that serves the line: `sudo chown -R USER:GROUP FOLDER`."),
     ),
     "not writable": DatabaseTrouble(
         "not writable",
         "denied",
-        "it may not be written by this user",
-        "The line's group only reads. Decide as the line's own user: with sudo, where it is a service.",
+        N_("it may not be written by this user"),
+        N_("The line's group only reads. Decide as the line's own user: with sudo, where it is a service."),
     ),
     "not readable": DatabaseTrouble(
         "not readable",
         "denied",
-        "it may not be opened by this user, or is no file",
-        "Be in its group (hotlined, after installation; hotlined-NAME for a further line) and log in again.",
+        N_("it may not be opened by this user, or is no file"),
+        N_("Be in its group (hotlined, after installation; hotlined-NAME for a further line) and log in again."),
     ),
 }
 """The troubles that have a name, by it."""

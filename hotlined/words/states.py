@@ -107,22 +107,6 @@ EVENTS = Phrases(
 )
 """What people did with a contact, by the kind of its event."""
 
-TAGS = Phrases(
-    {
-        "apology": NP_("tag", "apology"),
-        "insult": NP_("tag", "insult"),
-        "threat": NP_("tag", "threat"),
-        "other": NP_("tag", "other"),
-    }
-)
-"""The tags that have a key of their own. A tag is stored, typed and listed as it is."""
-
-
-def tag_in_words(tag: str) -> str:
-    """Write a tag with what it means in the language in force: `threat`, `threat (menace)`."""
-    meaning = TAGS.get(tag, tag)
-    return tag if meaning == tag else f"{tag} ({meaning})"
-
 
 def detail_in_words(detail: str | None) -> str:
     """Write the detail of what a person did, which the database has as `by NAME` or `WORD by NAME`; a word is a tag."""
