@@ -299,7 +299,8 @@ def test_one_that_is_cut_off_leaves_nothing_that_looks_whole(threatened: Filled,
     command = [sys.executable, "-B", "-m", "hotlined", "--config", str(threatened.config)]
     command += ["evidence", KEVIN, str(path)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
-        wait_until(begun.exists, "the folder")
+        children = Path(f"/proc/{running.pid}/task/{running.pid}/children")  # one of them tidies up
+        wait_until(lambda: begun.exists() and children.read_text(), "the folder and who looks after it")
         running.send_signal(end)
     wait_until(lambda: not begun.exists(), "the end of what was begun")
     threatened.db.execute("ROLLBACK")
