@@ -35,6 +35,8 @@ ANSWERS = (
     "SELECT answer_state, answer_reason, answer_waiting_for FROM log WHERE answer_id IS NOT NULL ORDER BY answer_id"
 )
 """How far the answers are, what for, and what they wait for."""
+MEASURING = "COVERAGE_PROCESS"
+"""How the variables begin by which coverage is measured of programs that are started."""
 SHM = "/dev/shm"
 """Where files of tests lie: what a disk costs is measured by tests that choose one (`tests/test_cost.py`)."""
 ROOM = 1 << 30  # octets
@@ -129,21 +131,23 @@ class Line:
                 self.daemon.kill()
                 self.daemon.wait()
 
-    def cli(self, *arguments: str, check: bool = True) -> str:
-        """Run a command of the admin and return what it prints."""
+    def cli(self, *arguments: str, check: bool = True, counted: bool = True) -> str:
+        """Run a command of the admin, of which coverage is measured or not, and return what it prints."""
         done = subprocess.run(
             [sys.executable, "-m", "hotlined", "--config", str(self.config), *arguments],
             capture_output=True,
             text=True,
             cwd=self.folder,
+            env={name: value for name, value in os.environ.items() if counted or not name.startswith(MEASURING)},
             check=False,
         )
         assert not check or done.returncode == 0, done.stderr
         return done.stdout
 
     def log(self, *arguments: str) -> list[dict[str, Any]]:
-        """Return what `log --json` says."""
-        return [json.loads(line) for line in self.cli("log", "-n", "0", "--json", *arguments).splitlines()]
+        """Return what `log --json` says: hundreds of times in a run of the tests."""
+        printed = self.cli("log", "-n", "0", "--json", *arguments, counted=False)
+        return [json.loads(line) for line in printed.splitlines()]
 
     def rows(self, sql: str, *arguments: Any) -> list[tuple[Any, ...]]:
         """Query the database as any program of the group may."""
@@ -276,7 +280,7 @@ def uncounted(where: pytest.Item | pytest.Collector, *marks: str) -> Iterator[No
     if not {mark.name for mark in where.own_markers} & {*marks}:
         yield
         return
-    kept = {name: os.environ.pop(name) for name in [*os.environ] if name.startswith("COVERAGE_PROCESS")}
+    kept = {name: os.environ.pop(name) for name in [*os.environ] if name.startswith(MEASURING)}
     with unmeasured():
         yield
     os.environ.update(kept)

@@ -20,6 +20,7 @@ from hotlined.states import (
 from hotlined.words import conditions
 from hotlined.words.conditions import Condition
 
+pytestmark = pytest.mark.uncounted
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "hotlined"
 
