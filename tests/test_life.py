@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from conftest import Line, wait_until
 from filled import Filled
+from hypothesis import given
+from hypothesis import strategies as st
 from test_migrations import load
 
 from hotlined import config as configuration
@@ -246,11 +248,20 @@ def test_a_date_that_a_wrong_clock_wrote_is_made_anew_once_it_is_right(line_of: 
         ("3,20", "3.20"), ("3.20", "3.20"), ("12", "12"), ("1.234,56", "1234.56"), ("1,234.56", "1234.56"),
         ("1 234,56", "1234.56"), ("1'234.50", "1234.50"), ("1.234.567", "1234567"), ("-0,50", "-0.50"),
         ("3.20.", "3.20"), (" 7,5 ", "7.5"), ("", None), ("NaN", None), ("Infinity", None), ("1e9", None), (",", None),
+        ("3,20 12", None), ("1.234'567", None), ("3,20\u00a031", None),
     ],
 )  # fmt: skip
 def test_an_amount_is_read_as_operators_write_it(text: str, amount: str | None) -> None:
     """Comma or point, with and without thousands; what is no amount is none."""
     assert maybe_amount(text) == (Decimal(amount) if amount else None)
+
+
+@given(st.text("0123456789.,'’ \u00a0-", max_size=12))
+def test_whatever_a_pattern_finds_is_an_amount_or_none(text: str) -> None:
+    """A network may say anything, and a pattern may take too much of it: the daemon goes on."""
+    amount = maybe_amount(text)
+
+    assert amount is None or amount.is_finite()
 
 
 @pytest.mark.parametrize(

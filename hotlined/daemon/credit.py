@@ -53,6 +53,8 @@ def maybe_amount(text: str) -> Decimal | None:
         whole, _, fraction = text.rpartition(marks[-1])
     else:
         whole, fraction = text, ""
+    if fraction and not fraction.isdecimal():  # two amounts, or an amount and a date
+        return None
     sign = "-" if whole.startswith("-") else ""
     return Decimal(f"{sign}{re.sub('[^0-9]', '', whole)}.{fraction}")
 
