@@ -22,8 +22,10 @@ from hotlined.clock import Now, boot_id, rfc3339
 from hotlined.daemon.credit import is_top_up, maybe_amount
 from hotlined.doctor.scene import Scene
 from hotlined.doctor.sim import life as examined
+from hotlined.errors import RefusedError
 from hotlined.reports import life
 from hotlined.reports.line import LineReport, report_line
+from hotlined.store.decisions import top_up
 from hotlined.store.line import (
     TopUp,
     balance_before,
@@ -105,6 +107,17 @@ def test_a_day_that_cannot_be_one_is_refused_in_words(line_of: Filled, date: str
     assert result.exit_code == 2
     assert words in result.output
     assert maybe_top_up(line_of.db) is None
+
+
+@pytest.mark.parametrize("at", ["9999-12-31T00:00:00.000Z", "0001-01-01T00:00:00.000Z"])
+def test_a_day_that_no_calendar_counts_from_is_refused(line_of: Filled, at: str) -> None:
+    """Also where no clock can say that it is in the future: nobody could look at the line any more."""
+    before_the_clock_is_set = Now(datetime(1970, 1, 1, tzinfo=UTC), 100.0, synchronised=False)
+    with pytest.raises(RefusedError):
+        top_up(line_of.db, at, "anna", before_the_clock_is_set)
+
+    assert maybe_top_up(line_of.db) is None
+    assert told(line_of)["credit"]["valid_until"] is None
 
 
 def test_a_top_up_makes_a_trial_due(line_of: Filled) -> None:

@@ -16,6 +16,7 @@ from hotlined.store.reactions import IS_REACTION
 from hotlined.store.words_met import HAS_WORDS
 
 _LOOK_SECONDS = 3600.0
+_YEARS = range(1970, 3000)  # of a calendar date that is shown and counted from anywhere on earth
 _LAST_EVENTS = 5000
 
 
@@ -82,8 +83,10 @@ def resume(db: Database, who: str, now: Now) -> bool:
 def top_up(db: Database, at: str | None, who: str, now: Now) -> str:
     """Commit that the SIM was topped up, now or at a moment in RFC 3339, and return it; a trial is due then.
 
-    Raises RefusedError for a moment in the future, as far as the clock can be trusted.
+    Raises RefusedError for a moment in the future, as far as the clock can be trusted, and for one of another age.
     """
+    if at and parse_rfc3339(at).year not in _YEARS:
+        raise RefusedError("No SIM was topped up then.", "Name the day on which the SIM was topped up.")
     if at and now.synchronised and parse_rfc3339(at) > now.utc:
         raise RefusedError("That is in the future.", "Name the day on which the SIM was topped up.")
     moment = at or now.rfc3339
