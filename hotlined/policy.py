@@ -6,7 +6,7 @@ the limit clock in seconds. A refusal is a value with its reason, never an excep
 
 import math
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
@@ -252,8 +252,17 @@ def fold(text: str) -> str:
 
     An œ is written oe, as on the air, so that our answer is known when it comes back.
     """
-    decomposed = unicodedata.normalize("NFKD", text.casefold().replace("œ", "oe"))
+    decomposed = unicodedata.normalize("NFKD", _without_marks(text).casefold().replace("œ", "oe"))
     return "".join(character for character in decomposed if character.isalnum())
+
+
+def _without_marks(text: str) -> str:
+    """Drop what is written above and below letters: thousands of them in a row take minutes to be decomposed."""
+    return "".join(filter(_is_no_mark, text))
+
+
+def _is_no_mark(character: str) -> bool:
+    return not unicodedata.combining(character) or character == "\u0345"  # it is a letter once case is put aside
 
 
 _POLITE = ("sms", "merci", "svp", "stp", "s il vous plait", "aub", "alstublieft", "please", "thanks")
@@ -278,18 +287,20 @@ def opts_out(text: str, rules: Rules) -> bool:
 def _words(text: str) -> list[str]:
     folded = "".join(
         character if character.isalnum() else "" if unicodedata.combining(character) else " "
-        for character in unicodedata.normalize("NFKD", text.casefold().replace("œ", "oe"))
+        for character in unicodedata.normalize("NFKD", _without_marks(text).casefold().replace("œ", "oe"))
     )
     return folded.split()
 
 
-def words_met(text: str, wanted: Iterable[str]) -> list[str]:
+def words_met(text: str, wanted: Collection[str]) -> list[str]:
     """Return those of some words and phrases that stand in a text, word by word; case and accents put aside.
 
     What stands between two words, a new line or a point, does not count. A word is what a person reads as one: letters
     of another style are those letters, and what cannot be seen is not there. Each sign (an emoji) is a word of its own;
     a phrase without one is also met where a sign stands between its words.
     """
+    if not wanted:
+        return []
     tokens = _tokens(text)
     whole, letters = _spaced(tokens), _spaced(token for token in tokens if token.isalnum())
     return [phrase for phrase in wanted if (sought := _spaced(_tokens(phrase))) in whole or sought in letters]
@@ -306,7 +317,9 @@ def _spaced(tokens: Iterable[str]) -> str:
 
 def _tokens(text: str) -> list[str]:
     # twice: a letter of another style becomes a capital, and a small letter may fall apart
-    plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold().replace("œ", "oe"))
+    plain = unicodedata.normalize(
+        "NFKD", unicodedata.normalize("NFKD", _without_marks(text)).casefold().replace("œ", "oe")
+    )
     return "".join(map(_in_token, plain)).split()
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -54,6 +55,22 @@ WORDS = ("tue", "je sais où tu habites", "🔪", "stop")
 def test_a_word_is_met_whole(text: str, met: list[str]) -> None:
     """Word by word, case and accents aside; signs, lines and what cannot be seen between two words do not count."""
     assert policy.words_met(text, WORDS) == met
+
+
+def test_marks_without_end_take_no_time() -> None:
+    """A text of nothing but accents is read as fast as any other: not by the square of its length."""
+    accents = "\u0301\u0323" * 500_000
+
+    assert policy.words_met(f"je te tue{accents} {accents}", WORDS) == ["tue"]
+    assert policy.fold(f"tue{accents}") == "tue"
+
+
+@given(st.text(st.characters(categories=("L", "M"))))
+def test_case_and_accents_are_put_aside_alike(text: str) -> None:
+    """Dropping the accents first changes nothing of what is compared."""
+    decomposed = unicodedata.normalize("NFKD", text.casefold().replace("œ", "oe"))
+
+    assert policy.fold(text) == "".join(filter(str.isalnum, decomposed))
 
 
 @given(
