@@ -280,6 +280,18 @@ def test_a_killed_run_sends_it_once_more_at_most(weekly: Callable[..., Weekly], 
     assert len(line.db.all("SELECT 1 FROM alerts WHERE condition = 'digest'")) == 1
 
 
+def test_a_digest_that_cannot_be_made_holds_no_alert_back(weekly: Callable[..., Weekly], receiver: Receiver) -> None:
+    """What is wrong is told first: figures that cannot be read cost the digest alone."""
+    line = weekly()
+    line.fill()
+    words_met.note(line.db, line.text("Je vais te tuer", sender="+32499000111"), ["tuer"])
+    line.db.execute("UPDATE contacts SET tags = 'torn'")
+    code, _ = line.alerts()
+
+    assert code != 0
+    assert [body["title"] for _, body in receiver.came] == ["hotlined fr: a text has a word of alerts.words"]
+
+
 def test_dry_run_shows_it_due_or_not(weekly: Callable[..., Weekly], receiver: Receiver) -> None:
     """Whoever wants to see what it looks like does not have to wait for Monday, and nothing is sent."""
     line = weekly()

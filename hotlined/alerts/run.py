@@ -175,9 +175,6 @@ class Run:
             self._text_itself(db, note)
             keys = [channel.key for channel in self.channels]
             state = self._record_due(db, keys)
-            if digest := self._maybe_digest(db):
-                with db.transaction():
-                    alerting.record(db, [digest], [channel.key for channel in self.delivery.channels], db.now())
             self._deliver_untaken(db, state)
             if words_met.maybe_due(db, db.now()):  # came meanwhile: who was asked to tell of it found this run at work
                 state = self._record_due(db, keys)
@@ -188,6 +185,10 @@ class Run:
                     alerting.record(db, [begin, draft("database", 0, db.now().rfc3339)], keys, db.now())
                 note.trouble = None
                 note.save()
+                self._deliver_untaken(db, state)
+            if digest := self._maybe_digest(db):  # last: all that it counts may fail, or take long
+                with db.transaction():
+                    alerting.record(db, [digest], [channel.key for channel in self.delivery.channels], db.now())
                 self._deliver_untaken(db, state)
 
     def _maybe_digest(self, db: Database, *, early: bool = False) -> Draft | None:
