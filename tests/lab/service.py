@@ -645,6 +645,34 @@ def renaming() -> None:
     check("it is removed", install("--uninstall", "--purge-data").returncode == 0 and nothing_is_left())
 
 
+def threatened(sim: Client) -> None:
+    """Let a text with a word of `alerts.words` in: the alerts start at once, and its file lies in memory."""
+    alerts, path, alarm = "hotlined-alerts@main.service", "hotlined-alerts@main.path", Path("/run/hotlined/main/alarm")
+    configure("config", words='["te tuer"]')
+    sh("systemctl", "reload", "hotlined")
+    sh("systemctl", "stop", "hotlined-alerts@main.timer")
+
+    def runs_for(text: str) -> bool:
+        before, begun = show(alerts, "InvocationID"), time.monotonic()
+        sim.do("deliver", from_="+32470123457", text=text)
+        found = until(lambda: show(alerts, "InvocationID") != before, 20)
+        figure("text in to the start of the alerts", f"{time.monotonic() - begun:.2f} s" if found else "never")
+        return found
+
+    check("the path unit of the alerts came with the daemon", show(path, "ActiveState") == "active")
+    check("a word of alerts.words starts the alerts at once", runs_for("Je vais te TUER"))
+    check("so does the next one", until(lambda: show(alerts, "ActiveState") == "inactive") and runs_for("te tuer !"))
+    check("they ran in their sandbox", until(lambda: show(alerts, "Result") == "success") or print(journal(alerts)))
+    for number in range(30):
+        sim.do("deliver", from_=f"+324701300{number:02}", text="te tuer")
+    kept = until(lambda: len([each for each in log() if "te tuer" in (each["text"] or "")]) >= 30)
+    check("a flood of such texts leaves the path unit watching", kept and show(path, "ActiveState") == "active")
+    check("nothing of a text is in the file that tells of it", alarm.exists() and "tuer" not in alarm.read_text())
+    configure("config", words="[]")
+    sh("systemctl", "reload", "hotlined")
+    sh("systemctl", "start", "hotlined-alerts@main.timer")
+
+
 def main() -> int:
     """Play all acts; the number of what did not hold is the exit code."""
     LAB.mkdir(exist_ok=True)
@@ -658,6 +686,7 @@ def main() -> int:
     failing(sim)
     two_lines()
     beside_it()
+    threatened(sim)
     stopping(sim)
     sim.close()
     pin()
