@@ -28,7 +28,8 @@ from persons import ADMIN, COMMAND, LINE, MEMBER, ROOT, needs_root, user_name
 from hotlined.evidence.words import SHEET
 from hotlined.language import Language
 from hotlined.simulator import pdus
-from hotlined.store import decisions, privacy
+from hotlined.store import decisions, evidence, privacy
+from hotlined.store.opening import open_beside_daemon
 
 THREAT = "Je sais où tu habites.\nRéponds ou je te tue 🔪"
 
@@ -214,6 +215,38 @@ def test_contacts_are_kept_before_they_are_read(threatened: Filled) -> None:
     assert [tuple(row) for row in kept] == [(1, me), (2, "anna"), (3, me), (5, me)]
     assert ("evidence", f"+3247…456 by {me}", None) in map(tuple, events)
     assert [row["contact_id"] for row in events if row["kind"] == "keep"] == [2, 1, 3, 5]
+
+
+def test_it_is_of_one_moment_whoever_erases_meanwhile(threatened: Filled) -> None:
+    """The number is forgotten while its contacts are read one by one: all are there, whole."""
+    evidence.keep_all(threatened.db, KEVIN, "anna", threatened.now())
+    before = evidence.of_number(threatened.db, KEVIN)
+    forgotten: list[privacy.Held | None] = []
+
+    def between(statement: str) -> None:
+        if "answer_segments" in statement and not forgotten:
+            now = threatened.now()
+            forgotten.append(privacy.forget(threatened.db, KEVIN, now, keep_opt_out=False, opts_out=lambda _: False))
+
+    with open_beside_daemon(threatened.database) as db:
+        db.connection.set_trace_callback(between)
+        read = evidence.of_number(db, KEVIN)
+
+    assert forgotten[0]
+    assert read == before
+    assert evidence.of_number(threatened.db, KEVIN)["contacts"] == []
+
+
+def test_what_is_erased_before_it_is_read_makes_no_folder(threatened: Filled) -> None:
+    """Somebody forgets the number the moment after its contacts were kept."""
+    threatened.db.execute(
+        "CREATE TRIGGER forgets AFTER INSERT ON events WHEN NEW.kind = 'evidence' BEGIN DELETE FROM contacts; END"
+    )
+    done = threatened.run("evidence", KEVIN, str(threatened.folder / "none"))
+
+    assert done.exit_code == 1
+    assert "Nothing is stored about" in done.output
+    assert not [each for each in threatened.folder.iterdir() if each.name.startswith("none")]
 
 
 @pytest.mark.parametrize("number", ["+33699999999", "nobody", "withheld", "12"])

@@ -181,13 +181,15 @@ def _facts(config: Config, who: str, name: str) -> Facts:
             _("Nobody can tell who withholds a number: contacts without one may be of many people."),
             _("`hotlined log --number withheld` lists them; `hotlined keep ID` and `hotlined show ID` are for one."),
         )
-    if not decide(config, who, "evidence", name=name):
-        raise HotlinedError(
-            _("Nothing is stored about {name}: no folder was made.", name=name),
-            _("`hotlined numbers` lists who came."),
-        )
+    decide(config, who, "evidence", name=name)
     with open_beside_daemon(config.database) as db:
-        return facts(held.of_number(db, name), config.line, config.line_number, who, db.now())
+        known = held.of_number(db, name)
+        if not known["contacts"]:  # there was none, or somebody has erased them meanwhile
+            raise HotlinedError(
+                _("Nothing is stored about {name}: no folder was made.", name=name),
+                _("`hotlined numbers` lists who came."),
+            )
+        return facts(known, config.line, config.line_number, who, db.now())
 
 
 def _no_folder(folder: Path, error: OSError) -> HotlinedError:

@@ -105,6 +105,15 @@ class Database:
             raise
 
     @contextlib.contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Run what is inside so that all that it reads is of one moment; it keeps nobody from writing."""
+        self.connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self.connection.execute("ROLLBACK")  # it wrote nothing
+
+    @contextlib.contextmanager
     def savepoint(self) -> Iterator[None]:
         """Run what is inside so that nothing of it remains on any exception, within the transaction that is open."""
         self.execute("SAVEPOINT inside")

@@ -36,8 +36,16 @@ def keep_all(db: Database, name: str, who: str, now: Now) -> int:
 
 
 def of_number(db: Database, name: str) -> dict[str, Any]:
-    """Return all that is held of a number or name and kept, in the order of time, as one object for JSON."""
+    """Return all that is held of a number or name and kept, in the order of time, as one object for JSON.
+
+    It is what was held at one moment, whatever is erased meanwhile.
+    """
     names = _names(db, name)
+    with db.snapshot():
+        return _all_of(db, name, names)
+
+
+def _all_of(db: Database, name: str, names: dict[str, str]) -> dict[str, Any]:
     rows = db.connection.execute(
         "SELECT id, country, line_type, other_originator, synchronised FROM contacts"
         f" WHERE kept_at IS NOT NULL AND ({_OF}) ORDER BY received_limit, id",
