@@ -19,6 +19,7 @@ from test_tags import walk
 from hotlined import policy
 from hotlined.simulator import pdus
 from hotlined.store import contacts, decisions, privacy, words_met
+from hotlined.store.opening import open_beside_daemon
 from hotlined.words.alerts import TEXTS, alert_in_words
 
 WORDS = ("tue", "je sais où tu habites", "🔪", "stop")
@@ -192,6 +193,24 @@ def test_many_are_told_once_an_hour_with_their_number(line: Filled) -> None:
     due = words_met.maybe_due(line.db, replace(now, limit=now.limit + 3600))
     assert due
     assert (due.count, due.first_ids) == (10_000, tuple(range(first + 1, first + 4)))
+
+
+def test_what_is_forgotten_while_it_is_looked_at_ends_nobody(line: Filled) -> None:
+    """A person forgets the only number with such a text while the daemon, or a run of alerts, counts."""
+    line.text("Je te tue")
+    forgotten: list[privacy.Held | None] = []
+
+    def between(statement: str) -> None:
+        if "alerts" in statement and not forgotten:
+            now = line.now()
+            forgotten.append(privacy.forget(line.db, KEVIN, now, keep_opt_out=False, opts_out=lambda _: False))
+
+    with open_beside_daemon(line.database) as db:
+        db.connection.set_trace_callback(between)
+        words_met.maybe_due(db, line.now())
+
+    assert forgotten[0]
+    assert words_met.maybe_due(line.db, line.now()) is None
 
 
 def test_an_alert_names_neither_text_nor_number() -> None:

@@ -47,16 +47,16 @@ def note(db: Database, contact_id: int, words: Sequence[str]) -> None:
 
 def maybe_due(db: Database, now: Now) -> Untold | None:
     """Return what an alert has to tell now; None where there is nothing, or one was recorded within the hour."""
-    if db.one("SELECT 1 FROM words_met WHERE NOT told LIMIT 1") is None:
+    rows = db.all(
+        "SELECT c.id, c.received_at FROM words_met w JOIN contacts c ON c.id = w.contact_id WHERE NOT w.told"
+        " ORDER BY w.contact_id LIMIT ?",
+        _FEW,
+    )
+    if not rows:
         return None
     last = db.value("SELECT max(at_limit) FROM alerts WHERE condition = ?", CONDITION)
     if last is not None and now.limit - last < TELL_SECONDS:
         return None
-    rows = db.all(
-        "SELECT c.id, c.received_at FROM words_met w JOIN contacts c ON c.id = w.contact_id WHERE NOT w.told"
-        " ORDER BY c.id LIMIT ?",
-        _FEW,
-    )
     count = db.value("SELECT count(*) FROM words_met WHERE NOT told")
     return Untold(count, tuple(row["id"] for row in rows), rows[0]["received_at"])
 
