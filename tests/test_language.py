@@ -662,6 +662,14 @@ def test_status_speaks_the_language_of_the_line(line: Filled) -> None:
     assert expected[line.settings["language"]] in line.run("status").output.replace(NO_BREAK, " ")
 
 
+@pytest.mark.parametrize("command", [("log", "--since", "blabla"), ("show", "none"), ("tag", "1", "a,b")], ids=" ".join)
+def test_what_is_typed_wrongly_is_told_in_the_language_of_the_line(line: Filled, command: tuple[str, ...]) -> None:
+    """It is found before the configuration is wanted, and said in its language all the same."""
+    expected = {"fr": "n’est pas un", "nl": "is geen"}
+    assert spoken() is Language.ENGLISH
+    assert expected[line.settings["language"]] in line.run(*command).output
+
+
 def test_codes_are_the_same_in_every_language(line: Filled) -> None:
     """JSON and CSV are for scripts: not a key, a state or a reason in them knows a language."""
     contact = line.log()[0]

@@ -41,8 +41,8 @@ def said(line: Filled, *arguments: str) -> str:
             "README.fr.md",
             "Un *segment* est ce que l’opérateur facture comme un SMS : 160 caractères ordinaires, ou 70 si",
         ),
-        ("README.md", "The program speaks English only: its help, its reasons, its alerts"),
-        ("README.fr.md", "Le programme ne parle qu’anglais : son aide, ses raisons, ses alertes, ses statistiques"),
+        ("README.md", "figures and what commands say are in English, French or Dutch (`language` in the configuration)"),
+        ("README.fr.md", "les alertes, les chiffres et ce que disent les commandes sont en français"),
         ("docs/safety.md", "nobody can run up your bill"),
         ("docs/commands.md", "each problem once, and once more when it is over."),
         (
