@@ -189,6 +189,7 @@ ENGLISH = {
     "migrations.py": "is SQL",
     "store/evidence.py": "is SQL",
     "store/words_met.py": "is SQL",
+    "statistics/style.py": "is CSS",
     "simulator": "is for tests and the demo",
     "store/trouble.py": "marks its sentences; what else has a blank in it is a code",
     "systemd.py": "speaks to systemd",
@@ -203,7 +204,6 @@ UNCONVERTED = {
     "cli/doctor.py",
     "cli/privacy.py",
     "cli/simulate.py",
-    "cli/stats.py",
     "cli/text.py",
     "cli/web.py",
     "config/judging.py",
@@ -231,13 +231,6 @@ UNCONVERTED = {
     "files.py",
     "policy.py",
     "rehearsal/flood.py",
-    "statistics/drawing.py",
-    "statistics/page.py",
-    "statistics/periods.py",
-    "statistics/plain.py",
-    "statistics/sentences.py",
-    "statistics/style.py",
-    "statistics/variants.py",
     "status.py",
     "store/backup.py",
     "store/contacts.py",
@@ -296,7 +289,7 @@ _SQL = re.compile(r"\b(?:SELECT|FROM|JOIN|WHERE|DESC|VALUES|PRAGMA)\b|\bIN \(")
 
 def _is_sentence(text: str) -> bool:
     """Tell whether a text has two words in a row, the second in small letters, as no code or option has."""
-    text = re.sub(r"`[^`]*`|hotlined [a-z]+", "", text)
+    text = re.sub(r"`[^`]*`|hotlined [a-z]+|<[^>]*>|[a-z-]+='[^']*'", "", text)
     return re.search(r"[A-Za-z]{2}[,:;]? (?:\{\} )*[a-z]{2}", text) is not None and not _SQL.search(text)
 
 
@@ -495,7 +488,7 @@ def pages(line: Filled) -> Callable[[str], str]:
 
 PAGES: tuple[str, ...] = (
     *("/", "/log", "/log?search=zzz", "/by-hand", "/contact/1", "/contact/2", "/contact/3", "/contact/9"),
-    *("/numbers", "/person/1", "/person/4", "/review", "/review?all=1", "/review?after=9&last=2", "/nothing"),
+    *("/numbers", "/person/1", "/person/4", "/review", "/review?all=1", "/review?after=9&last=2", "/stats", "/nothing"),
     *("/act/pause", "/act/block?number=0470123456", "/act/untag?contact_id=2&word=excuses"),
     "/act/cancel?contact_id=1",
 )
@@ -639,6 +632,8 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("numbers",),
     ("limits",),
     ("log", "--by-hand"),
+    ("stats",),
+    ("stats", "--html", "-"),
 )
 """What speaks the language of the line whole."""
 
@@ -650,7 +645,7 @@ def test_no_english_is_left_in_an_output(line: Filled, command: tuple[str, ...])
     output = line.run(*command).output
 
     assert output
-    assert english_in(output, language) == set()
+    assert english_in(re.sub(r"<style>.*?</style>|<[^>]*>", " | ", output, flags=re.DOTALL), language) == set()
 
 
 def test_status_speaks_the_language_of_the_line(line: Filled) -> None:

@@ -19,19 +19,21 @@ from hotlined.cli.output import json_line, print_sheet, print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.typed import WHEN
 from hotlined.errors import UsageError
+from hotlined.language import N_, Phrases, _, in_digits, pgettext
 from hotlined.reports.typed import TimeRange
 from hotlined.states import AnswerState
 from hotlined.statistics.document import as_json, bins
-from hotlined.statistics.periods import By, zone
+from hotlined.statistics.periods import UNITS, By, zone
 from hotlined.statistics.plain import calendar, length, money
 from hotlined.statistics.sentences import sentences
 from hotlined.statistics.summary import Summary, summarise
-from hotlined.statistics.variants import WROTE_BACK, Place, verdict
+from hotlined.statistics.variants import WROTE_BACK, Place, kind_in_words, verdict
 from hotlined.store.figures import Tally
 from hotlined.store.opening import open_beside_daemon
 from hotlined.words.amounts import wait_in_words
 from hotlined.words.harmless import csv_cell, harmless
 from hotlined.words.reasons import STATES, briefly
+from hotlined.words.tags import tag_in_words
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -81,7 +83,7 @@ def stats(
     Example: hotlined stats --since 7d --by day
     """
     if page and form:
-        raise UsageError(f"--html and --{form} exclude each other.")
+        raise UsageError(_("{one} and {other} exclude each other.", one="--html", other="--" + form))
     with _opened(page) as write:
         _show(settings, write, since, until, by, "html" if page else form)
 
@@ -96,7 +98,7 @@ def _show(
 ) -> None:
     chosen = settings.config()
     ends = since.start if since else None, until.end if until else None
-    with _at_work("Counting"), open_beside_daemon(chosen.database) as db:
+    with _at_work(_("Counting")), open_beside_daemon(chosen.database) as db:
         summary = summarise(db, chosen, *ends, By(by) if by else None, datetime.now().astimezone())
     if form == "html":
         from hotlined.statistics.page import draw  # noqa: PLC0415  the other forms do without
@@ -133,7 +135,7 @@ def _opened(path: Path | None) -> Iterator[Callable[[str], object]]:
     if real.is_file() and real.stat().st_size:
         with real.open("rb") as page:
             if not page.read(len(_PAGE_BEGINS)).upper().startswith(_PAGE_BEGINS):
-                raise UsageError(f"{real} is no page, and is not replaced.", "Name another file.")
+                raise UsageError(_("{path} is no page, and is not replaced.", path=real), _("Name another file."))
     with owner.written(real, _PAGE_MODE) as target:
 
         def write(text: str) -> None:
@@ -141,7 +143,7 @@ def _opened(path: Path | None) -> Iterator[Callable[[str], object]]:
             target.finish()
 
         yield write
-    click.echo(f"Written: {harmless(os.fspath(path))}")
+    click.echo(_("Written: {path}", path=harmless(os.fspath(path))))
 
 
 def _print_json(summary: Summary) -> None:
@@ -163,7 +165,7 @@ Line = tuple[str, Callable[[Tally], str]]
 
 
 def _number(name: str) -> Callable[[Tally], str]:
-    return lambda tally: f"{getattr(tally.counts, name):,}"
+    return lambda tally: in_digits(getattr(tally.counts, name))
 
 
 def _waited(part: int) -> Callable[[Tally], str]:
@@ -176,35 +178,42 @@ def lines(summary: Summary) -> Iterator[Line]:
 
     def words(name: str) -> Iterator[Line]:
         for word in dict.fromkeys(word for tally in tallies for word in getattr(tally, name)):
-            yield f"  {harmless(word if name == 'tags' else briefly(word))}", partial(_of_word, name, word)
+            yield (
+                _part(harmless(tag_in_words(word) if name == "tags" else briefly(word))),
+                partial(_of_word, name, word),
+            )
 
-    yield "texts", _number("texts")
-    yield "calls", _number("calls")
-    yield "other", _number("others")
-    yield "without a number", _number("withheld")
-    yield "new numbers", _number("new")
-    yield "returning", _number("returning")
-    yield "answers", _number("answers")
-    yield f"  {STATES[AnswerState.UNCONFIRMED]}", _number("unconfirmed")
+    yield _("texts"), _number("texts")
+    yield _("calls"), _number("calls")
+    yield pgettext("contacts", "other"), _number("others")
+    yield _("without a number"), _number("withheld")
+    yield _("new numbers"), _number("new")
+    yield _("returning"), _number("returning")
+    yield _("answers"), _number("answers")
+    yield _part(STATES[AnswerState.UNCONFIRMED]), _number("unconfirmed")
     if any(tally.counts.shadowed for tally in tallies):
-        yield f"  {STATES[AnswerState.SHADOWED]}", _number("shadowed")
-    yield "time to answer", _waited(1)
-    yield "  quickest quarter", _waited(0)
-    yield "  slowest quarter", _waited(2)
-    yield "segments", _number("segments")
-    yield "cost", lambda tally: money(tally.counts.segments, summary.limits)
-    yield "not answered", _number("suppressed")
+        yield _part(STATES[AnswerState.SHADOWED]), _number("shadowed")
+    yield _("time to answer"), _waited(1)
+    yield _part(_("quickest quarter")), _waited(0)
+    yield _part(_("slowest quarter")), _waited(2)
+    yield _("segments"), _number("segments")
+    yield _("cost"), lambda tally: money(tally.counts.segments, summary.limits)
+    yield _("not answered"), _number("suppressed")
     yield from words("suppressed")
-    yield "cancelled", lambda tally: f"{sum(tally.cancelled.values()):,}"
+    yield _("cancelled"), lambda tally: in_digits(sum(tally.cancelled.values()))
     yield from words("cancelled")
-    yield "reactions", lambda tally: f"{tally.reactions:,}"
+    yield _("reactions"), lambda tally: in_digits(tally.reactions)
     yield from words("tags")
     if any(tally.untagged for tally in tallies):
-        yield "  not tagged", lambda tally: f"{tally.untagged:,}"
+        yield _part(_("not tagged")), lambda tally: in_digits(tally.untagged)
+
+
+def _part(label: str) -> str:
+    return f"  {label}"
 
 
 def _of_word(name: str, word: str, tally: Tally) -> str:
-    return f"{getattr(tally, name).get(word, 0):,}"
+    return in_digits(getattr(tally, name).get(word, 0))
 
 
 def _print(summary: Summary) -> None:
@@ -221,9 +230,9 @@ def _print(summary: Summary) -> None:
     period, earlier = summary.period, summary.before_start
     print_sheet(
         (
-            ("line", f"{summary.line}, times in {zone(period)}"),
-            ("now", f"{length(period.start, period.end)}, {calendar(period.start, period.end)}"),
-            ("before", f"{length(earlier, period.start)}, {calendar(earlier, period.start)}" if earlier else None),
+            (_("line"), _("{line}, times in {zone}", line=summary.line, zone=zone(period))),
+            (_("now"), f"{length(period.start, period.end)}, {calendar(period.start, period.end)}"),
+            (_("before"), f"{length(earlier, period.start)}, {calendar(earlier, period.start)}" if earlier else None),
         )
     )
     click.echo()
@@ -250,17 +259,17 @@ def _table(*headings: str) -> "Table":
 def _variants(place: Place) -> "Table":
     """Return what the variants of a place brought: answers by what came back."""
     kinds = (WROTE_BACK, *place.tags)
-    table = _table(place.name, "ANSWERS", *(harmless(kind) for kind in kinds))
+    table = _table(place.name, _("ANSWERS"), *(harmless(kind_in_words(kind)) for kind in kinds))
     brought = [place.of(kind) for kind in kinds]
     for at, each in enumerate(place.variants):
-        counts = (f"{of_kind[at]:,}" for of_kind in brought)
-        table.add_row(f"variant {each.variant}", f"{each.outcome.answers:,}", *counts)
+        counts = (in_digits(of_kind[at]) for of_kind in brought)
+        table.add_row(_("variant {number}", number=each.variant), in_digits(each.outcome.answers), *counts)
     return table
 
 
 def _totals(summary: Summary) -> "Table":
     tallies = [tally for tally in (summary.total, summary.before) if tally]
-    table = _table("", "NOW", "BEFORE") if summary.before else _table("", "NOW")
+    table = _table("", _("NOW"), _("BEFORE")) if summary.before else _table("", _("NOW"))
     for label, value in lines(summary):
         table.add_row(label, *map(value, tallies), style="" if label[0] != " " else "dim")
     return table
@@ -269,14 +278,24 @@ def _totals(summary: Summary) -> "Table":
 _COLUMNS = (("texts", "calls", "new", "answers", "segments"), ("texts", "answers"), ("texts",))
 """The counts that stand beside the bars: the first that leave room for them."""
 
+_HEADINGS = Phrases(
+    {
+        "texts": N_("TEXTS"),
+        "calls": N_("CALLS"),
+        "new": N_("NEW"),
+        "answers": N_("ANSWERS"),
+        "segments": N_("SEGMENTS"),
+    }
+)
+
 
 def _bars(summary: Summary, console: "Console") -> "Table":
     """Return a bar for the texts of each part of the period, and beside it as many figures as there is room for."""
     from rich.progress_bar import ProgressBar  # noqa: PLC0415  JSON and CSV do without
 
     for names in _COLUMNS:
-        headings = (summary.period.by.value.upper(), *(name.upper() for name in names))
-        rows = [(part.label, *(f"{getattr(part.counts, name):,}" for name in names)) for part in summary.bins]
+        headings = (UNITS[summary.period.by].upper(), *(_HEADINGS[name] for name in names))
+        rows = [(part.label, *(in_digits(getattr(part.counts, name)) for name in names)) for part in summary.bins]
         taken = sum(max(map(len, column)) + _GAP for column in zip(headings, *rows, strict=True))
         if (room := console.width - taken) >= _LEAST_BAR:
             break

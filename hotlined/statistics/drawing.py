@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from html import escape
 from itertools import count
 
+from hotlined.language import _, in_digits
 from hotlined.words.harmless import harmless
 
 HEIGHT, HEAD, FOOT = 200, 18, 24  # pixels: of the bars, above and below them
@@ -57,7 +58,7 @@ def draw_bars(labels: Sequence[str], says: Sequence[str], series: Sequence[Bars]
 
     parts = [
         f'<line x1="0" x2="100%" y1="{floor - rise(mark):.1f}" y2="{floor - rise(mark):.1f}"/>'
-        f'<text x="-8" y="{floor - rise(mark) + 4:.1f}" class="end">{mark:,}</text>'
+        f'<text x="-8" y="{floor - rise(mark) + 4:.1f}" class="end">{in_digits(mark)}</text>'
         for mark in range(step, top + 1, step)
     ]
     for at, title in enumerate(says):
@@ -113,6 +114,7 @@ def figure_in_html(figure: Figure, number: int) -> str:
     return _SECTION.format(
         title=figure.title,
         says=says,
+        in_figures=_("In figures"),
         key="".join(f'<span><i class="{style}"></i>{word}</span>' for style, word in figure.key),
         place="beside" if figure.beside else "whole",
         height=figure.height,
@@ -139,7 +141,7 @@ _SECTION = """<section>
 </svg>
 </div>
 </figure>
-<details><summary>In figures</summary>
+<details><summary>{in_figures}</summary>
 <div><table class="{table}"><thead><tr>{head}</tr></thead>
 <tbody>
 {body}
@@ -149,7 +151,7 @@ _SECTION = """<section>
 
 
 def _cell(value: object) -> str:
-    return f"{value:,}" if isinstance(value, int) else text_in_html(value)
+    return in_digits(value) if isinstance(value, int) else text_in_html(value)
 
 
 def text_in_html(value: object) -> str:

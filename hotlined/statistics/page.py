@@ -7,11 +7,12 @@ to spend would tell a troll how much more it takes, and is not on it.
 import base64
 import hashlib
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import count
 
 from hotlined import __version__
+from hotlined.language import N_, Phrases, _, in_digits, ngettext, spoken
 from hotlined.states import ModemState
 from hotlined.statistics.drawing import (
     FOOT,
@@ -27,19 +28,21 @@ from hotlined.statistics.drawing import (
     figure_in_html,
     text_in_html,
 )
-from hotlined.statistics.periods import zone
-from hotlined.statistics.plain import calendar, length, money
+from hotlined.statistics.periods import UNITS, WEEKDAYS, By, in_short, zone
+from hotlined.statistics.plain import calendar, day_in_words, length, money
 from hotlined.statistics.sentences import sentences
 from hotlined.statistics.style import STYLE
 from hotlined.statistics.summary import Summary, averages, modem_seconds
-from hotlined.statistics.variants import WROTE_BACK, Place, verdict
+from hotlined.statistics.variants import WROTE_BACK, Place, kind_in_words, verdict
 from hotlined.store.figures import Span, Tally
-from hotlined.words.amounts import many, wait_in_words
+from hotlined.words.amounts import in_answers, wait_in_words
 from hotlined.words.reasons import briefly, reason_in_words
+from hotlined.words.states import MODEM_STATES
 
 _CELL = 22  # pixels: a row of the heat map
 _FINEST = 0.1  # percent of the width: what is shorter is drawn so wide
-_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_BY = Phrases({By.HOUR: N_("by hour"), By.DAY: N_("by day"), By.WEEK: N_("by week"), By.MONTH: N_("by month")})
+_OTHER_STATES = Phrases({"stopped": N_("daemon stopped"), "unknown": N_("unknown")})
 
 
 def draw(summary: Summary, written: datetime) -> str:
@@ -47,23 +50,42 @@ def draw(summary: Summary, written: datetime) -> str:
     return _PAGE.format(
         hash=base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode(),
         style=STYLE,
-        line=text_in_html(summary.line),
-        dates=calendar(summary.period.start, summary.period.end),
+        language=spoken(),
+        title=text_in_html(
+            _("Line {line}: {dates}", line=summary.line, dates=calendar(summary.period.start, summary.period.end))
+        ),
+        heading=text_in_html(_("Line {line}", line=summary.line)),
         described=describe(summary),
         inside=draw_inside(summary),
-        written=written,
-        version=__version__,
+        written=_(
+            "Written on {day} at {time} by hotlined {version}. It names no number and quotes no text.",
+            day=day_in_words(written.date()),
+            time=format(written, "%H:%M"),
+            version=__version__,
+        ),
     )
 
 
 def describe(summary: Summary) -> str:
     """Write in HTML which period is shown beside which."""
     period, before = summary.period, summary.before_start
-    earlier = f" Before: {length(before, period.start)}, {calendar(before, period.start)}." if before else ""
-    return (
-        f"<strong>{calendar(period.start, period.end)}</strong> ({length(period.start, period.end)}, by {period.by})."
-        f"{earlier} All times are local ({text_in_html(zone(period))})."
-    )
+    told = [
+        _(
+            "{calendar} ({length}, {by_unit}).",
+            calendar=_strong(calendar(period.start, period.end)),
+            length=length(period.start, period.end),
+            by_unit=_BY[period.by],
+        )
+    ]
+    if before:
+        lasted = length(before, period.start)
+        told.append(_("Before: {length}, {calendar}.", length=lasted, calendar=calendar(before, period.start)))
+    told.append(_("All times are local ({zone}).", zone=text_in_html(zone(period))))
+    return " ".join(told)
+
+
+def _strong(words: str) -> str:
+    return f"<strong>{words}</strong>"
 
 
 def draw_inside(summary: Summary) -> str:
@@ -71,11 +93,12 @@ def draw_inside(summary: Summary) -> str:
     ids = count(1)
     words = "".join(f"<p>{text_in_html(sentence)}</p>" for sentence in sentences(summary))
     figures = "\n".join(figure_in_html(figure, next(ids)) for figure in _figures(summary))
-    return f'{_tiles(summary)}\n<section class="words"><h2>In words</h2>{words}</section>\n{figures}'
+    heading = _("In words")
+    return f'{_tiles(summary)}\n<section class="words"><h2>{heading}</h2>{words}</section>\n{figures}'
 
 
 _PAGE = """<!DOCTYPE html>
-<html lang="en">
+<html lang="{language}">
 <head>
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'sha256-{hash}';\
@@ -84,16 +107,16 @@ _PAGE = """<!DOCTYPE html>
 <meta name="color-scheme" content="light dark">
 <meta name="referrer" content="no-referrer">
 <link rel="icon" href="data:,">
-<title>Line {line}: {dates}</title>
+<title>{title}</title>
 <style>{style}</style>
 </head>
 <body>
-<header><h1>Line {line}</h1>
+<header><h1>{heading}</h1>
 <p>{described}</p></header>
 <main>
 {inside}
 </main>
-<footer><p>Written on {written:%d %B %Y at %H:%M} by hotlined {version}. It names no number and quotes no text.</p>
+<footer><p>{written}</p>
 </footer>
 </body>
 </html>
@@ -113,22 +136,26 @@ def _tiles(summary: Summary) -> str:
     """Write the figures that one looks for first, each with that of the period before."""
     both = _tallies(summary)
     tiles = {
-        "Texts": [f"{tally.counts.texts:,}" for tally in both],
-        "New numbers": [f"{tally.counts.new:,}" for tally in both],
-        "Answers": [f"{tally.counts.answers:,}" for tally in both],
-        "Median time to answer": [
+        _("Texts"): [in_digits(tally.counts.texts) for tally in both],
+        _("New numbers"): [in_digits(tally.counts.new) for tally in both],
+        _("Answers"): [in_digits(tally.counts.answers) for tally in both],
+        _("Median time to answer"): [
             wait_in_words(_rounded_up(tally.seconds_to_answer[1])) if tally.seconds_to_answer else "–" for tally in both
         ],
-        "Cost": [money(tally.counts.segments, summary.limits) for tally in both],
-        "Reactions within a day": [f"{tally.reactions:,}" for tally in both],
+        _("Cost"): [money(tally.counts.segments, summary.limits) for tally in both],
+        _("Reactions within a day"): [in_digits(tally.reactions) for tally in both],
     }
     listed = "".join(
         f"<div><dt>{name}</dt><dd>{text_in_html(now)}</dd>"
-        + "".join(f'<dd class="before">before: {text_in_html(value)}</dd>' for value in before)
+        + "".join(f'<dd class="before">{text_in_html(_before(value))}</dd>' for value in before)
         + "</div>"
         for name, (now, *before) in tiles.items()
     )
     return f'<dl class="tiles">{listed}</dl>'
+
+
+def _before(value: str) -> str:
+    return _("before: {value}", value=value)
 
 
 def _tallies(summary: Summary) -> list[Tally]:
@@ -149,24 +176,38 @@ def _over_time(summary: Summary) -> Figure:
     ground = [0] * len(texts)
     called = [Bars("c", calls, texts, 0.84)] if any(calls) else []  # they are answered, too
     return Figure(
-        title="Texts, calls and answers",
-        says=f"Texts and calls received, and answers let out, by {summary.period.by}.",
+        title=_("Texts, calls and answers"),
+        says=_("Texts and calls received, and answers let out, {by_unit}.", by_unit=_BY[summary.period.by]),
         drawing=draw_bars(
             [part.label for part in summary.bins],
-            [f"{part.label}: {many(texts, 'text')}, {many(calls, 'call')}, {many(answers, 'answer')}"
+            [_("{label}: {texts}, {calls}, {answers}", label=part.label, texts=_in_texts(texts), calls=_in_calls(calls),
+               answers=in_answers(answers))
              for part, texts, calls, answers in zip(summary.bins, texts, calls, answers, strict=True)],
             [Bars("a", texts, ground, 0.84), *called, Bars("b", answers, ground, 0.36)],
         ),
         height=HEAD + HEIGHT + FOOT,
-        headings=(summary.period.by.capitalize(), "Texts", "Calls", "Answers", "Segments", "Cost"),
+        headings=(UNITS[summary.period.by].capitalize(), _("Texts"), _("Calls"), _("Answers"), _("Segments"),
+                  _("Cost")),
         rows=(
             (part.label, part.counts.texts, part.counts.calls, part.counts.answers, part.counts.segments,
              money(part.counts.segments, summary.limits))
             for part in summary.bins
         ),
-        key=(("a", "texts"), *([("c", "calls")] if called else []), ("b", "answers")),
+        key=(("a", _("texts")), *([("c", _("calls"))] if called else []), ("b", _("answers"))),
         beside=True,
     )  # fmt: skip
+
+
+def _in_texts(number: int) -> str:
+    return ngettext("{number} text", "{number} texts", number)
+
+
+def _in_calls(number: int) -> str:
+    return ngettext("{number} call", "{number} calls", number)
+
+
+def _full_hour(hour: int) -> str:
+    return f"{hour:02}:00"
 
 
 def _week(summary: Summary) -> Figure:
@@ -174,13 +215,21 @@ def _week(summary: Summary) -> Figure:
     most = max((average for day in week for average in day if average), default=0.0)
     wide = 100 / 24
     parts = []
-    for row, (name, day) in enumerate(zip(_WEEKDAYS, week, strict=True)):
+    for row, (name, day) in enumerate(zip(WEEKDAYS.values(), week, strict=True)):
         parts.append(f'<text x="-8" y="{row * _CELL + 15}" class="end">{name}</text>')
         for hour, average in enumerate(day):
             if average is None:
                 continue
             contacts, days = summary.week[row][hour], summary.week_days[row][hour]
-            says = f"{name} {hour:02}:00 to {hour + 1:02}:00: {average:,.1f} ({contacts:,} on {many(days, 'day')})"
+            says = _(
+                "{weekday} {first} to {last}: {average} ({contacts} on {days})",
+                weekday=name,
+                first=_full_hour(hour),
+                last=_full_hour(hour + 1),
+                average=in_digits(average, 1),
+                contacts=in_digits(contacts),
+                days=ngettext("{number} day", "{number} days", days),
+            )
             strength = f' class="a" fill-opacity="{0.12 + 0.88 * average / most:.2f}"' if average else ' class="none"'
             parts.append(
                 f'<rect x="{hour * wide:.2f}%" y="{row * _CELL + 1}" width="{wide - 0.25:.2f}%"'
@@ -188,17 +237,21 @@ def _week(summary: Summary) -> Figure:
             )
     parts += [f'<text x="{hour * wide:.2f}%" y="{7 * _CELL + 15}">{hour:02}</text>' for hour in range(0, 24, 3)]
     shades = {average for day in week for average in day if average}
-    strongest = f" The strongest colour stands for {f'{most:,.1f}'.removesuffix('.0')} in an hour."
-    strongest = strongest if len(shades) > 1 else ""  # a single one is no scale
-    blank = " Where there is no field, the period has no such hour." if any(None in day for day in week) else ""
+    told = [_("Contacts by weekday and hour: the average of all such days of the period.")]
+    if len(shades) > 1:  # a single one is no scale
+        per_hour = in_digits(most, 0 if f"{most:.1f}".endswith(".0") else 1)
+        told.append(_("The strongest colour stands for {number} in an hour.", number=per_hour))
+    if any(None in day for day in week):
+        told.append(_("Where there is no field, the period has no such hour."))
     return Figure(
-        title="Hours of the week",
-        says=f"Contacts by weekday and hour: the average of all such days of the period.{strongest}{blank}",
+        title=_("Hours of the week"),
+        says=" ".join(told),
         drawing="".join(parts),
         height=7 * _CELL + FOOT,
-        headings=("Hour", *_WEEKDAYS),
+        headings=(_("Hour"), *WEEKDAYS.values()),
         rows=(
-            (f"{hour:02}:00", *("" if day[hour] is None else f"{day[hour]:,.1f}" for day in week)) for hour in range(24)
+            (_full_hour(hour), *("" if day[hour] is None else in_digits(day[hour] or 0, 1) for day in week))
+            for hour in range(24)
         ),
         beside=True,
     )
@@ -208,62 +261,78 @@ def _numbers(summary: Summary) -> Figure:
     new = [part.counts.new for part in summary.bins]
     returning = [part.counts.returning for part in summary.bins]
     return Figure(
-        title="New and returning numbers",
-        says=f"Numbers that texted or called, by {summary.period.by}: for the first time, or again."
-        f" A number that comes in several {summary.period.by}s is in each of them.",
+        title=_("New and returning numbers"),
+        says=_(
+            "Numbers that texted or called, {by_unit}: for the first time, or again. A number that comes in several of"
+            " these times is in each of them.",
+            by_unit=_BY[summary.period.by],
+        ),
         drawing=draw_bars(
             [part.label for part in summary.bins],
-            [f"{part.label}: {first:,} new, {again:,} returning" for part, first, again in
+            [_("{label}: {new} new, {again} returning", label=part.label, new=in_digits(first),
+               again=in_digits(again)) for part, first, again in
              zip(summary.bins, new, returning, strict=True)],
             [Bars("d", new, [0] * len(new), 0.84), Bars("c", returning, new, 0.84)],
         ),
         height=HEAD + HEIGHT + FOOT,
-        headings=(summary.period.by.capitalize(), "New", "Returning", "Without a number"),
+        headings=(UNITS[summary.period.by].capitalize(), _("New"), _("Returning"), _("Without a number")),
         rows=((part.label, part.counts.new, part.counts.returning, part.counts.withheld) for part in summary.bins),
-        key=(("d", "new"), ("c", "returning")),
+        key=(("d", _("new")), ("c", _("returning"))),
         beside=True,
     )  # fmt: skip
 
 
 def _variants(place: Place) -> Figure:
     brought = [place.of(kind) for kind in place.tags]
-    names = [f"variant {each.variant}" for each in place.variants]
+    names = [_("variant {number}", number=each.variant) for each in place.variants]
     answers = [each.outcome.answers for each in place.variants]
     back = place.of(WROTE_BACK)
     parts = list(zip(names, answers, back, strict=True))
     return Figure(
-        title=f"{place.name}: its variants",
-        says="Answers to which somebody wrote back within a day, of those that went out; the table has the tags. "
-        + " ".join(verdict(place)),
-        drawing=draw_list(
-            [(name, "", f"{some:,} of {all_:,}", 100 * some / max(1, all_)) for name, all_, some in parts]
+        title=_("{place}: its variants", place=place.name),
+        says=" ".join(
+            [
+                _("Answers to which somebody wrote back within a day, of those that went out; the table has the tags."),
+                *verdict(place),
+            ]
         ),
+        drawing=draw_list([(name, "", _of_all(some, all_), 100 * some / max(1, all_)) for name, all_, some in parts]),
         height=ROW * len(parts),
-        headings=("Variant", "Answers", "Wrote back", *place.tags),
+        headings=(_("Variant"), _("Answers"), _("Wrote back"), *map(kind_in_words, place.tags)),
         rows=[(*part, *(counts[at] for counts in brought)) for at, part in enumerate(parts)],
     )
+
+
+def _of_all(number: int, total: int) -> str:
+    return _("{number} of {total}", number=in_digits(number), total=in_digits(total))
 
 
 def _reasons(summary: Summary) -> Figure:
     total, tallies = summary.total, _tallies(summary)
     kinds = (
-        ("", [tally.suppressed for tally in tallies]),
-        ("cancelled: ", [tally.cancelled for tally in tallies]),
+        ("{reason}", [tally.suppressed for tally in tallies]),
+        (_("cancelled: {reason}"), [tally.cancelled for tally in tallies]),
     )
     rows = [
-        (f"{kind}{briefly(reason)}", [counts.get(reason, 0) for counts in by_period], reason_in_words(reason))
+        (kind.format(reason=briefly(reason)), [counts.get(reason, 0) for counts in by_period], reason_in_words(reason))
         for kind, by_period in kinds
         for reason in dict.fromkeys(reason for counts in by_period for reason in counts)
     ]
-    most = max([1, *(counts[0] for _, counts, _ in rows)])
+    most = max([1, *(counts[0] for _name, counts, _says in rows)])
     contacts, cancelled = total.counts.suppressed, sum(total.cancelled.values())
     return Figure(
-        title="Not answered, and why",
-        says=f"{contacts:,} {'contact' if contacts == 1 else 'contacts'} got no answer by rule;"
-        f" {cancelled:,} {'answer was' if cancelled == 1 else 'answers were'} cancelled.",
-        drawing=draw_list([(name, says, f"{counts[0]:,}", 100 * counts[0] / most) for name, counts, says in rows]),
+        title=_("Not answered, and why"),
+        says=" ".join(
+            [
+                ngettext(
+                    "{number} contact got no answer by rule.", "{number} contacts got no answer by rule.", contacts
+                ),
+                ngettext("{number} answer was cancelled.", "{number} answers were cancelled.", cancelled),
+            ]
+        ),
+        drawing=draw_list([(name, says, in_digits(counts[0]), 100 * counts[0] / most) for name, counts, says in rows]),
         height=ROW * len(rows),
-        headings=("Reason", *("Now", "Before")[: len(tallies)], "Meaning"),
+        headings=(_("Reason"), *(_("Now"), _("Before"))[: len(tallies)], _("Meaning")),
         rows=[(name, *counts, says) for name, counts, says in rows],
         ends_in_words=True,
     )
@@ -272,32 +341,43 @@ def _reasons(summary: Summary) -> Figure:
 def _service(summary: Summary) -> Figure:
     period, whole = summary.period, (summary.period.end - summary.period.start).total_seconds()
     seconds = modem_seconds(summary)
-    known = math.fsum(time for state, time in seconds.items() if state != "unknown")
-    ready = ready_percent(seconds.get(ModemState.READY, 0.0), known)
-
-    of = "time of which something is known" if "unknown" in seconds else "period"
 
     def place(moment: datetime) -> float:
         return 100 * (moment - period.start).total_seconds() / whole
 
     since = next((place(span.start) for span in summary.modem if span.state), 100.0)
-    parts = [draw_strip(0.0, 100.0, "none", "not known"), draw_strip(since, 100.0 - since, "e", "ready")]
+    parts = [draw_strip(0.0, 100.0, "none", _("not known")), draw_strip(since, 100.0 - since, "e", _("ready"))]
     parts += [draw_strip(first, wide, "f", says) for first, wide, says in _interruptions(summary.modem, place)]
     parts += [
         f'<text x="0" y="{STRIP + 17}">{_moment(period.start)}</text>',
         f'<text x="100%" y="{STRIP + 17}" class="end">{_moment(period.end)}</text>',
     ]
     return Figure(
-        title="Service",
-        says=f"The modem was ready for {ready:.1f} % of the {of}, as the daemon recorded it."
-        if known
-        else "Nothing is known of the modem in this time.",
+        title=_("Service"),
+        says=_was_ready(seconds),
         drawing="".join(parts),
         height=STRIP + FOOT,
-        headings=("State", "Time", "Share"),
-        rows=((_words(state), wait_in_words(time), f"{100 * time / whole:.2f} %") for state, time in seconds.items()),
-        key=(("e", "ready"), ("f", "not ready"), ("none", "not known")),
+        headings=(_("State"), _("Time"), _("Share")),
+        rows=(
+            (_words(state), wait_in_words(time), _("{number} %", number=in_digits(100 * time / whole, 2)))
+            for state, time in seconds.items()
+        ),
+        key=(("e", _("ready")), ("f", _("not ready")), ("none", _("not known"))),
     )
+
+
+def _was_ready(seconds: Mapping[str, float]) -> str:
+    """Say for which share of the time the modem was ready, by how long it was in each state."""
+    known = math.fsum(time for state, time in seconds.items() if state != "unknown")
+    if not known:
+        return _("Nothing is known of the modem in this time.")
+    number = in_digits(ready_percent(seconds.get(ModemState.READY, 0.0), known), 1)
+    if "unknown" in seconds:
+        return _(
+            "The modem was ready for {number} % of the time of which something is known, as the daemon recorded it.",
+            number=number,
+        )
+    return _("The modem was ready for {number} % of the period, as the daemon recorded it.", number=number)
 
 
 def ready_percent(ready: float, known: float) -> float:
@@ -322,12 +402,13 @@ def _interruptions(spans: Sequence[Span], place: Callable[[datetime], float]) ->
     for group in groups:
         first, last = group[0].start, group[-1].end
         states = ", ".join(dict.fromkeys(_words(span.state or "") for span in group))
-        yield place(first), max(_FINEST, place(last) - place(first)), f"{states}: {_moment(first)} to {_moment(last)}"
+        says = _("{states}: {first} to {last}", states=states, first=_moment(first), last=_moment(last))
+        yield place(first), max(_FINEST, place(last) - place(first)), says
 
 
 def _words(name: str) -> str:
-    return "daemon stopped" if name == "stopped" else name.replace("_", " ")
+    return _OTHER_STATES.get(name) or MODEM_STATES.get(name, name)
 
 
 def _moment(moment: datetime) -> str:
-    return f"{moment.astimezone():%d %b %H:%M}"
+    return in_short(moment.astimezone())

@@ -9,7 +9,9 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from hotlined.errors import UsageError
+from hotlined.language import N_, Phrases, _, in_digits, spoken
 from hotlined.store import figures
+from hotlined.words.times import MONTHS
 
 HOUR, DAY, WEEK = timedelta(hours=1), timedelta(days=1), timedelta(weeks=1)
 _LONG = 14 * DAY  # from here on, half a day is less than a twentieth
@@ -52,7 +54,7 @@ def choose(
     end = (until or now).astimezone()
     start = since.astimezone() if since else midnight(end.date() - (_USUAL_DAYS - 1) * DAY)
     if start >= end:
-        raise UsageError("The period ends before it begins.", "--since is its first moment, --until its last.")
+        raise UsageError(_("The period ends before it begins."), _("--since is its first moment, --until its last."))
     began = full_minute(extent.first) if extent.first else None
     if began is None and since is None:
         began = midnight(end.date())
@@ -63,7 +65,8 @@ def choose(
     by = by or next(by for length, by in _USUAL if end - start <= length)
     if (bins := (end - start) // _LENGTHS[by]) > _MOST_BINS:
         raise UsageError(
-            f"These are {bins:,} {by}s.", "Take a shorter period or a longer --by: hour, day, week, month."
+            _("These are {number} bars.", number=in_digits(bins)),
+            _("Take a shorter period or a longer --by: {choices}.", choices=", ".join(By)),
         )
     return Period(start, end, by)
 
@@ -113,13 +116,35 @@ def midnight(day: date) -> datetime:
     return datetime(day.year, day.month, day.day).astimezone()
 
 
-_LABELS = {By.HOUR: "%d %b %H:%M", By.DAY: "%a %d %b", By.WEEK: "%d %b %Y", By.MONTH: "%b %Y"}
+UNITS = Phrases({By.HOUR: N_("hour"), By.DAY: N_("day"), By.WEEK: N_("week"), By.MONTH: N_("month")})
+"""What a period is divided into, in words."""
+WEEKDAYS = Phrases(
+    dict(enumerate((N_("Mon"), N_("Tue"), N_("Wed"), N_("Thu"), N_("Fri"), N_("Sat"), N_("Sun")))),
+)
+"""The days of a week in short, from Monday, which is 0."""
+_LABELS = {
+    By.HOUR: "{day:02} {month} {time}",
+    By.DAY: "{weekday} {day:02} {month}",
+    By.WEEK: "{day:02} {month} {year}",
+    By.MONTH: "{month} {year}",
+}
+
+
+def in_short(moment: datetime, form: str = _LABELS[By.HOUR]) -> str:
+    """Write a local moment for an axis: 24 Nov 22:00, or in another form."""
+    return form.format(
+        day=moment.day,
+        weekday=WEEKDAYS[moment.weekday()],
+        month=MONTHS[spoken()][moment.month - 1],
+        year=moment.year,
+        time=f"{moment:%H:%M}",
+    )
 
 
 def label_of(moment: datetime, period: Period) -> str:
     """Return the label of a part of a period that begins at a moment; with its zone where the clocks change."""
     changes = period.by is By.HOUR and period.start.utcoffset() != period.end.utcoffset()
-    return f"{moment:{_LABELS[period.by]}}{f' {moment:%Z}' if changes else ''}"
+    return f"{in_short(moment, _LABELS[period.by])}{f' {moment:%Z}' if changes else ''}"
 
 
 def zone(period: Period) -> str:

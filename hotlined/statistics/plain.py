@@ -5,28 +5,45 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from fractions import Fraction
 
+from hotlined.language import N_, NP_, Language, _, in_digits, pgettext, spoken, unfilled
 from hotlined.policy import Limits
 from hotlined.statistics.periods import DAY, HOUR, WEEK, calendar_days, full_minute, midnight
-from hotlined.words.amounts import price
+from hotlined.words.amounts import in_money, price
 
-NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+_NUMBERS = (
+    *(N_("no"), N_("one"), N_("two"), N_("three"), N_("four"), N_("five"), N_("six"), N_("seven"), N_("eight")),
+    *(N_("nine"), N_("ten"), N_("eleven"), N_("twelve")),
+)
+_MONTHS = (
+    *(N_("January"), N_("February"), N_("March"), N_("April"), NP_("month", "May"), N_("June"), N_("July")),
+    *(N_("August"), N_("September"), N_("October"), N_("November"), N_("December")),
+)
 _SHARES = {
-    Fraction(1, 4): "a quarter",
-    Fraction(1, 3): "a third",
-    Fraction(1, 2): "half",
-    Fraction(2, 3): "two thirds",
-    Fraction(3, 4): "three quarters",
+    Fraction(1, 4): (N_("a quarter"), N_("more than a quarter"), N_("nearly a quarter")),
+    Fraction(1, 3): (N_("a third"), N_("more than a third"), N_("nearly a third")),
+    Fraction(1, 2): (N_("half"), N_("more than half"), N_("nearly half")),
+    Fraction(2, 3): (N_("two thirds"), N_("more than two thirds"), N_("nearly two thirds")),
+    Fraction(3, 4): (N_("three quarters"), N_("more than three quarters"), N_("nearly three quarters")),
 }
+"""Plain fractions: as they are, for what is a little more, for what is a little less."""
 _EXACT, _CLOSE = Fraction(5, 1000), Fraction(2, 100)
 FEW = 12  # so many people or fewer are counted, not given in shares
 UNITS = {"week": WEEK, "day": DAY, "hour": HOUR, "minute": timedelta(minutes=1)}
+_ONE = {"week": N_("one week"), "day": N_("one day"), "hour": N_("one hour"), "minute": N_("one minute")}
+_SEVERAL = {
+    "week": N_("{count} weeks"),
+    "day": N_("{count} days"),
+    "hour": N_("{count} hours"),
+    "minute": N_("{count} minutes"),
+}
+_EACH = {"week": N_("{times} a week"), "day": N_("{times} a day"), "hour": N_("{times} an hour")}
 _RATES = ((14 * DAY, "week"), (2 * DAY, "day"), (2 * HOUR, "hour"))  # from so long on
 _IN_HOURS, _IN_DAYS = 2 * HOUR, 3 * DAY  # what is shorter is given in minutes, in hours
 
 
 def money(segments: int, limits: Limits) -> str:
     """Write what segments cost."""
-    return f"{price(segments, limits):,.2f} {limits.currency}"
+    return in_money(price(segments, limits), limits.currency)
 
 
 def lasts(start: datetime, end: datetime) -> tuple[int, str]:
@@ -58,23 +75,34 @@ def calendar(start: datetime, end: datetime) -> str:
     """
     whole = end == midnight(end.date())
     last = end.date() - DAY if whole else end.date()
+    is_timed = not whole or start != midnight(start.date())
     first_time = "" if start == midnight(start.date()) else f", {start:%H:%M}"
-    last_time = f", {'24:00' if whole else f'{end:%H:%M}'}" if first_time or not whole else ""
+    last_time = "24:00" if whole else f"{end:%H:%M}"
     if start.date() == last:
-        if last_time:
-            return f"{day_in_words(last)}, {start:%H:%M} to {last_time[2:]}"
+        if is_timed:
+            return _("{day}, {first} to {last}", day=day_in_words(last), first=format(start, "%H:%M"), last=last_time)
         return day_in_words(last)
-    first = f"{start.day}"
+    first = _day_number(start.date())
     if start.year != last.year:
         first = day_in_words(start.date())
     elif first_time or start.month != last.month:
-        first = f"{start.day} {start:%B}"
-    return f"{first}{first_time} to {day_in_words(last)}{last_time}"
+        first = f"{_day_number(start.date())} {_month(start.date())}"
+    if is_timed:
+        return _("{first} to {last}", first=first + first_time, last=", ".join([day_in_words(last), last_time]))
+    return pgettext("days", "{first} to {last}", first=first, last=day_in_words(last))
 
 
 def day_in_words(day: date) -> str:
     """Write a day: `24 November 2026`."""
-    return f"{day.day} {day:%B %Y}"
+    return f"{_day_number(day)} {_month(day)} {day.year}"
+
+
+def _day_number(day: date) -> str:
+    return "1er" if day.day == 1 and spoken() is Language.FRENCH else str(day.day)
+
+
+def _month(day: date) -> str:
+    return unfilled(_MONTHS[day.month - 1])
 
 
 def wait_in_sentence(seconds: float) -> str:
@@ -85,12 +113,12 @@ def wait_in_sentence(seconds: float) -> str:
 
 def number_in_words(number: int) -> str:
     """Write a number, up to twelve in letters."""
-    return NUMBERS[number] if number < len(NUMBERS) else f"{number:,}"
+    return unfilled(_NUMBERS[number]) if number < len(_NUMBERS) else in_digits(number)
 
 
-def count_in_words(number: int, noun: str) -> str:
-    """Write a number with its noun, up to twelve in letters."""
-    return f"{number_in_words(number)} {noun}{'' if number == 1 else 's'}"
+def count_in_words(number: int, unit: str) -> str:
+    """Write a number, from one on, of weeks, days, hours or minutes, up to twelve in letters."""
+    return unfilled(_ONE[unit]) if number == 1 else _(_SEVERAL[unit], count=number_in_words(number))
 
 
 def rate(texts: int, number: int, unit: str) -> str | None:
@@ -111,12 +139,12 @@ def rate(texts: int, number: int, unit: str) -> str | None:
     size = 1 if whole else (1 if digits[0] == "1" else 5) * 10 ** (len(digits) - 2)
     least = int(often // size * size)
     if often == least:
-        times = f"{least:,}"
+        times = in_digits(least)
     elif often - least <= Fraction(size, 2):
-        times = f"more than {least:,}"
+        times = _("more than {number}", number=in_digits(least))
     else:
-        times = f"nearly {least + size:,}"
-    return f"{times} {'an' if per == 'hour' else 'a'} {per}"
+        times = _("nearly {number}", number=in_digits(least + size))
+    return _(_EACH[per], times=times)
 
 
 def _plain(exact: Fraction) -> tuple[Fraction, str] | None:
@@ -124,27 +152,26 @@ def _plain(exact: Fraction) -> tuple[Fraction, str] | None:
     value = min(_SHARES, key=lambda fraction: abs(fraction - exact))
     if abs(exact - value) > _CLOSE:
         return None
-    if abs(exact - value) < _EXACT:
-        return value, _SHARES[value]
-    return value, f"{'more than' if exact > value else 'nearly'} {_SHARES[value]}"
+    plain, more, less = _SHARES[value]
+    return value, unfilled(plain if abs(exact - value) < _EXACT else more if exact > value else less)
 
 
 def share(part: int, whole: int) -> str:
     """Write one share as people say it: `half`, `more than half`, `nearly a third`, `12 %`."""
     exact = Fraction(part, whole)
     if part == whole:
-        return "all"
+        return _("all")
     if fraction := _plain(exact):
         return fraction[1]
     if exact < Fraction(1, 100):
-        return "less than 1 %"
+        return _("less than 1 %")
     if exact > Fraction(99, 100):
-        return "more than 99 %"
+        return _("more than 99 %")
     return _percent(round(100 * exact))
 
 
 def _percent(number: int) -> str:
-    return f"{number} %"
+    return _("{number} %", number=number)
 
 
 def shares(parts: Sequence[int]) -> list[str]:
@@ -158,8 +185,8 @@ def shares(parts: Sequence[int]) -> list[str]:
         return [number_in_words(part) for part in parts]
     exact = [Fraction(part, whole) for part in parts]
     plain = [fraction for value in exact if (fraction := _plain(value))]
-    if len(plain) == len(parts) and sum(value for value, _ in plain) == 1:
-        return [words for _, words in plain]
+    if len(plain) == len(parts) and sum(value for value, _words in plain) == 1:
+        return [words for _value, words in plain]
     rounded = [int(100 * value) for value in exact]
     by_rest = sorted(range(len(parts)), key=lambda at: int(100 * exact[at]) - 100 * exact[at])
     for at in by_rest[: 100 - sum(rounded)]:

@@ -1,17 +1,19 @@
 """The figures of a period in sentences that can be read to a journalist."""
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 
+from hotlined.language import N_, _, in_digits, ngettext
 from hotlined.policy import Limits
 from hotlined.statistics.periods import WEEK
 from hotlined.statistics.plain import (
     FEW,
-    NUMBERS,
     calendar,
     day_in_words,
     lasts,
     length,
     money,
+    number_in_words,
     rate,
     share,
     shares,
@@ -19,50 +21,73 @@ from hotlined.statistics.plain import (
 )
 from hotlined.statistics.summary import Summary
 from hotlined.store import figures
-from hotlined.words.amounts import many
+from hotlined.words.amounts import in_money
+from hotlined.words.tags import tag_in_words
 
 _MOST_PARTS = 5  # of a whole that are named one by one
 _MOST_WEEKS = 6
 _NEAR = 1.5  # times its even share: what a week has to have to be named
-_UNTAGGED = "not tagged yet"
+_UNTAGGED = N_("not tagged yet")
 
 
 def sentences(summary: Summary) -> Iterator[str]:
     """Yield what can be read to a journalist, sentence by sentence: each with the period that it is about."""
     counts, start, end = summary.total.counts, summary.period.start, summary.period.end
-    time = f"{length(start, end)} ({calendar(start, end)})"
+    time = _("{length} ({calendar})", length=length(start, end), calendar=calendar(start, end))
     if counts.texts:
-        often = rate(counts.texts, *lasts(start, end))
-        yield f"{many(counts.texts, 'text')} in {time}{f', {often}' if often else ''}."
+        yield _texts(counts.texts, time, rate(counts.texts, *lasts(start, end)))
         yield from _busiest(summary)
     else:
-        yield f"No text in {time}."
+        yield _("No text in {time}.", time=time)
     if counts.calls:
-        yield f"{many(counts.calls, 'call')} in the same time."
+        yield ngettext("{number} call in the same time.", "{number} calls in the same time.", counts.calls)
     yield from _people(counts)
     yield from _answers(summary.total)
     if counts.segments:
-        each = f" at {_price(summary.limits)}{' each' if counts.segments > 1 else ''}"
-        spent = money(counts.segments, summary.limits)
-        yield f"In all the SIM spent {spent}: {many(counts.segments, 'segment')}{each}."
+        yield ngettext(
+            "In all the SIM spent {spent}: {number} segment at {price}.",
+            "In all the SIM spent {spent}: {number} segments at {price} each.",
+            counts.segments,
+            spent=money(counts.segments, summary.limits),
+            price=_price(summary.limits),
+        )
     yield from _reactions(summary.total)
     if summary.total.other_tags:
-        tags = ", ".join(f"{tag} {number:,}" for tag, number in summary.total.other_tags.items())
-        yield f"Tags on what is no reaction to an answer: {tags}."
+        tags = ", ".join(f"{tag_in_words(tag)} {in_digits(number)}" for tag, number in summary.total.other_tags.items())
+        yield _("Tags on what is no reaction to an answer: {tags}.", tags=tags)
     if summary.before and summary.before_start:
-        was = summary.before.counts.texts
-        earlier = length(summary.before_start, start).removeprefix("one ")
-        when = f"In the {earlier} before ({calendar(summary.before_start, start)})"
-        yield f"{when}: {many(was, 'text') if was else 'no text'}."
+        yield _texts_before(summary.before.counts.texts, summary.before_start, start)
     elif summary.began and summary.began < end:
         local = summary.began.astimezone()
-        yield f"The line's records begin on {day_in_words(local.date())} at {local:%H:%M}."
+        yield _(
+            "The line's records begin on {day} at {time}.", day=day_in_words(local.date()), time=format(local, "%H:%M")
+        )
+
+
+def _texts(number: int, time: str, often: str | None) -> str:
+    if often is None:
+        return ngettext("{number} text in {time}.", "{number} texts in {time}.", number, time=time)
+    return ngettext(
+        "{number} text in {time}, {often}.", "{number} texts in {time}, {often}.", number, time=time, often=often
+    )
+
+
+def _texts_before(number: int, start: datetime, end: datetime) -> str:
+    named = {"length": length(start, end).removeprefix("one "), "calendar": calendar(start, end)}
+    if not number:
+        return _("In the {length} before ({calendar}): no text.", **named)
+    return ngettext(
+        "In the {length} before ({calendar}): {number} text.",
+        "In the {length} before ({calendar}): {number} texts.",
+        number,
+        **named,
+    )
 
 
 def _price(limits: Limits) -> str:
     """Write the price of a segment with all its places, and at least two of them."""
     exact = limits.price_per_segment.normalize()
-    return f"{exact:f} {limits.currency}" if -int(exact.as_tuple().exponent) > 2 else money(1, limits)
+    return in_money(float(exact), limits.currency, max(2, -int(exact.as_tuple().exponent)))
 
 
 def _busiest(summary: Summary) -> Iterator[str]:
@@ -72,21 +97,34 @@ def _busiest(summary: Summary) -> Iterator[str]:
         return
     most = weeks[0]
     if most.texts / total >= _NEAR * (WEEK / (summary.period.end - summary.period.start)):
-        part = share(most.texts, total)
-        yield f"{part[0].upper()}{part[1:]} of them came in the week from {calendar(most.start, most.end)}."
+        when = calendar(most.start, most.end)
+        if most.texts == total:
+            yield _("All of them came in the week from {calendar}.", calendar=when)
+            return
+        told = _("{share} of them came in the week from {calendar}.", share=share(most.texts, total), calendar=when)
+        yield f"{told[0].upper()}{told[1:]}"
 
 
 def _people(counts: figures.Counts) -> Iterator[str]:
     """Yield how many senders texted or called; a name or a short code is a sender too."""
     numbers = counts.new + counts.returning
-    if numbers == 1:
-        yield f"1 sender texted or called, {'' if counts.new else 'not '}for the first time."
+    named = {"number": in_digits(numbers), "new": in_digits(counts.new)}
+    if numbers == 1 and counts.new:
+        yield _("1 sender texted or called, for the first time.")
+    elif numbers == 1:
+        yield _("1 sender texted or called, not for the first time.")
+    elif counts.new == numbers > 0:
+        yield _("{number} senders texted or called, all of them for the first time.", **named)
+    elif numbers and not counts.new:
+        yield _("{number} senders texted or called, none of them for the first time.", **named)
     elif numbers:
-        new = {numbers: "all", 0: "none"}.get(counts.new, f"{counts.new:,}")
-        yield f"{numbers:,} senders texted or called, {new} of them for the first time."
+        yield _("{number} senders texted or called, {new} of them for the first time.", **named)
     if counts.withheld:
-        kinds = "text or call" if counts.withheld == 1 else "texts or calls"
-        yield f"{counts.withheld:,} {kinds} came without a number."
+        yield ngettext(
+            "{number} text or call came without a number.",
+            "{number} texts or calls came without a number.",
+            counts.withheld,
+        )
 
 
 def _answers(tally: figures.Tally) -> Iterator[str]:
@@ -94,41 +132,67 @@ def _answers(tally: figures.Tally) -> Iterator[str]:
     answers, unconfirmed = tally.counts.answers, tally.counts.unconfirmed
     if not answers:
         return
-    when = ""
-    if tally.seconds_to_answer:
-        wait = wait_in_sentence(tally.seconds_to_answer[1])
-        if tally.timed == answers:
-            when = f", within {wait}" if answers == 1 else f", half of them within {wait}"
-        elif tally.timed == 1:
-            when = f"; of 1 it is known how soon, within {wait}"
-        else:
-            when = f"; of {tally.timed:,} it is known how soon, half of these within {wait}"
-    yield f"{many(answers, 'answer')} went out{when}."
-    if unconfirmed:
-        them = "it" if answers == 1 else "any of them" if unconfirmed == answers else f"{unconfirmed:,} of them"
-        yield f"The network did not confirm {them}."
+    yield _went_out(tally)
+    if unconfirmed and answers == 1:
+        yield _("The network did not confirm it.")
+    elif unconfirmed == answers:
+        yield _("The network did not confirm any of them.")
+    elif unconfirmed:
+        yield _("The network did not confirm {number} of them.", number=in_digits(unconfirmed))
+
+
+def _went_out(tally: figures.Tally) -> str:
+    answers = tally.counts.answers
+    if not tally.seconds_to_answer:
+        return ngettext("{number} answer went out.", "{number} answers went out.", answers)
+    wait = wait_in_sentence(tally.seconds_to_answer[1])
+    if tally.timed == answers:
+        return ngettext(
+            "{number} answer went out, within {wait}.",
+            "{number} answers went out, half of them within {wait}.",
+            answers,
+            wait=wait,
+        )
+    return ngettext(
+        "{answers} answers went out; of {number} it is known how soon, within {wait}.",
+        "{answers} answers went out; of {number} it is known how soon, half of these within {wait}.",
+        tally.timed,
+        answers=in_digits(answers),
+        wait=wait,
+    )
 
 
 def _reactions(tally: figures.Tally) -> Iterator[str]:
     """Yield what people wrote back, each reaction once, by all of its tags."""
     if not tally.reactions:
         return
-    reactions = f"{many(tally.reactions, 'reaction')} to the answer"
+    reactions = ngettext("{number} reaction to the answer", "{number} reactions to the answer", tally.reactions)
     parts = _parts(tally.by_tags)
     if len(parts) == 1:
-        ((words, _),) = parts
-        one = tally.reactions == 1
-        if words == _UNTAGGED:
-            yield f"{reactions}, {'not' if one else 'none'} tagged yet."
-        else:
-            yield f"{reactions}, {'' if one else 'all of them '}{words}."
+        yield _alike(reactions, parts[0][0], is_one=tally.reactions == 1)
         return
-    clauses = [
-        f"{part} {'is' if part == NUMBERS[1] else 'are'} {words}"
-        for part, (words, _) in zip(shares([number for _, number in parts]), parts, strict=True)
-    ]
+    clauses = []
+    for part, (words, number) in zip(shares([number for _words, number in parts]), parts, strict=True):
+        is_one = number == 1 and part == number_in_words(1)
+        clauses.append(
+            _("{part} is {words}", part=part, words=words)
+            if is_one
+            else _("{part} are {words}", part=part, words=words)
+        )
     together = any(len(tagged.tags) > 1 for tagged in tally.by_tags)
-    yield f"Of {reactions}, {_listed(clauses, ', and ' if together else ' and ')}."
+    yield _("Of {reactions}, {clauses}.", reactions=reactions, clauses=_listed(clauses, long=together))
+
+
+def _alike(reactions: str, words: str, *, is_one: bool) -> str:
+    """Say of reactions that all have the same tags what these are."""
+    named = {"reactions": reactions, "words": words}
+    if words != _(_UNTAGGED):
+        return _("{reactions}, {words}.", **named) if is_one else _("{reactions}, all of them {words}.", **named)
+    return (
+        _("{reactions}, not tagged yet.", reactions=reactions)
+        if is_one
+        else _("{reactions}, none tagged yet.", reactions=reactions)
+    )
 
 
 def _parts(by_tags: Sequence[figures.Tagged]) -> list[tuple[str, int]]:
@@ -136,18 +200,27 @@ def _parts(by_tags: Sequence[figures.Tagged]) -> list[tuple[str, int]]:
     together = {tag for tagged in by_tags if len(tagged.tags) > 1 for tag in tagged.tags}
     parts = []
     for tagged in by_tags:
-        clause = f"tagged {_listed(tagged.tags)}" if tagged.tags else _UNTAGGED
-        alone = len(tagged.tags) == 1 and tagged.tags[0] in together
-        parts.append(
-            (f"{clause}{' together' if len(tagged.tags) > 1 else ' alone' if alone else ''}", tagged.reactions)
-        )
+        tags = _listed([*map(tag_in_words, tagged.tags)]) if tagged.tags else ""
+        if not tagged.tags:
+            words = _(_UNTAGGED)
+        elif len(tagged.tags) > 1:
+            words = _("tagged {tags} together", tags=tags)
+        elif tagged.tags[0] in together:
+            words = _("tagged {tag} alone", tag=tags)
+        else:
+            words = _("tagged {tag}", tag=tags)
+        parts.append((words, tagged.reactions))
     if len(parts) <= _MOST_PARTS:
         return parts
-    untagged = [part for part in parts if part[0] == _UNTAGGED]
+    untagged = [part for part in parts if part[0] == _(_UNTAGGED)]
     kept = _MOST_PARTS - 1 - len(untagged)
-    others = sum(part for _, part in parts[kept : len(parts) - len(untagged)])
-    return [*parts[:kept], ("tagged otherwise", others), *untagged]
+    others = sum(part for _words, part in parts[kept : len(parts) - len(untagged)])
+    return [*parts[:kept], (_("tagged otherwise"), others), *untagged]
 
 
-def _listed(words: Sequence[str], last: str = " and ") -> str:
-    return last.join(filter(None, (", ".join(words[:-1]), words[-1])))
+def _listed(words: Sequence[str], *, long: bool = False) -> str:
+    """Write a list; where its items are `long` there is a comma before the last."""
+    if len(words) == 1:
+        return words[0]
+    named = {"listed": ", ".join(words[:-1]), "last": words[-1]}
+    return _("{listed}, and {last}", **named) if long else _("{listed} and {last}", **named)

@@ -10,11 +10,13 @@ from itertools import groupby
 from math import comb
 
 from hotlined.config import AnswerConfig, Wording
+from hotlined.language import N_, _
 from hotlined.store import wordings
 from hotlined.store.wordings import Outcome
+from hotlined.words.tags import tag_in_words
 from hotlined.words.wordings import place_in_words
 
-WROTE_BACK = "wrote back"
+WROTE_BACK = N_("wrote back")
 _SELDOM = 0.05  # what chance does less often than that is called a difference
 
 
@@ -79,16 +81,29 @@ def verdict(place: Place) -> Iterator[str]:
     # of two variants one says it all; the more comparisons, the likelier chance parts one of them
     compared = place.variants[: 1 if len(place.variants) == 2 else None]
     tables = [(kind, at, *_table(place.of(kind), answers, at)) for kind in kinds for at in range(len(compared))]
-    if not any(_least(*table) * len(tables) < _SELDOM for _, _, *table in tables):
-        yield "So few tell nothing yet: however they fell, it may be chance."
+    if not any(_least(*table) * len(tables) < _SELDOM for _kind, _at, *table in tables):
+        yield _("So few tell nothing yet: however they fell, it may be chance.")
         return
     told = [
-        f"Variant {place.variants[at].variant} stands out: {kind} {hits} of {of}, the others {others} of {of_others}."
-        " Chance alone seldom does that."
+        _(
+            "Variant {variant} stands out: {kind} {hits} of {of}, the others {others} of {of_others}. Chance alone"
+            " seldom does that.",
+            variant=place.variants[at].variant,
+            kind=kind_in_words(kind),
+            hits=hits,
+            of=of,
+            others=others,
+            of_others=of_others,
+        )
         for kind, at, hits, of, others, of_others in tables
         if chance(hits, of, others, of_others) * len(tables) < _SELDOM
     ]
-    yield from told or ["What differs between them may well be chance."]
+    yield from told or [_("What differs between them may well be chance.")]
+
+
+def kind_in_words(kind: str) -> str:
+    """Name what came back: a tag, or a text at all."""
+    return _(WROTE_BACK) if kind == WROTE_BACK else tag_in_words(kind)
 
 
 def _table(hits: Sequence[int], answers: Sequence[int], at: int) -> tuple[int, int, int, int]:

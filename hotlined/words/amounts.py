@@ -49,9 +49,9 @@ def in_contacts(number: int) -> str:
     return ngettext("{number} contact", "{number} contacts", number)
 
 
-def in_money(amount: float, currency: str) -> str:
+def in_money(amount: float, currency: str, decimals: int = 2) -> str:
     """Write an amount of money: 0.60 EUR; 0,60 € in French, € 0,60 in Dutch."""
-    digits = in_digits(amount, 2)
+    digits = in_digits(amount, decimals)
     if spoken() is Language.ENGLISH:
         return f"{digits} {currency}"
     sign = _SIGNS.get(currency, currency)

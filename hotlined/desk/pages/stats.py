@@ -12,12 +12,11 @@ from hotlined.errors import UsageError
 from hotlined.language import N_, Phrases, _
 from hotlined.reports import typed
 from hotlined.statistics.page import describe, draw_inside
-from hotlined.statistics.periods import By
+from hotlined.statistics.periods import UNITS, By
 from hotlined.statistics.style import FIGURES
 from hotlined.statistics.summary import summarise
 
 _USUAL = Phrases({"7d": N_("7 days"), "": N_("30 days"), "90d": N_("90 days"), "365d": N_("A year")})
-_UNITS = Phrases({By.HOUR: N_("hour"), By.DAY: N_("day"), By.WEEK: N_("week"), By.MONTH: N_("month")})
 """The periods that there is a link for, by their `since`."""
 
 
@@ -33,7 +32,7 @@ def show() -> str:
         summary = summarise(db, line(), since.start if since else None, until.end if until else None, by, now)
     # drawn by us, of counts; every word in it is escaped there
     described, inside = Markup(describe(summary)), Markup(draw_inside(summary))  # noqa: S704
-    return render_template("stats.html", described=described, inside=inside, given=given, units=_UNITS, usual=_USUAL)
+    return render_template("stats.html", described=described, inside=inside, given=given, units=UNITS, usual=_USUAL)
 
 
 def style() -> Response:
