@@ -645,7 +645,7 @@ ALWAYS: Sequence[Check] = (_traceback, _memory, _twice, _limits, _counted)
 def _once(soak: Soak) -> Iterator[str]:
     """Hold that all that was handed over is in the log once, and what was handed over again is a repeat of it.
 
-    A report of what left right before the daemon was told to stop is on the SIM instead, and nowhere else.
+    A report of what left right before the daemon was told to stop is on the SIM instead, and recorded or not.
     """
     lying = sum(storage["used"] for storage in soak.sim.do("state")["storages"].values())
     rows = Counter(dict(soak.line.rows("SELECT pdu, count(*) FROM segments GROUP BY pdu")))
@@ -668,10 +668,14 @@ def _once(soak: Soak) -> Iterator[str]:
         ("notifications of an MMS", soak.mms, "SELECT count(*) FROM contacts WHERE kind = 'mms'"),
         ("other contacts", 0, "SELECT count(*) FROM contacts WHERE kind NOT IN ('text', 'mms', 'call')"),
         ("repeats", repeats, "SELECT sum(repeats) FROM contacts"),
-        ("unconfirmed deletions", 0, "SELECT count(*) FROM segments WHERE deleted_at IS NULL"),
     ):
         if (found := soak.line.count(sql)) != wanted:
             yield f"{found} {what}, not {wanted}"
+    for (pdu,) in soak.line.rows("SELECT pdu FROM segments WHERE deleted_at IS NULL"):
+        if _is_report(pdu) and lying:
+            lying -= 1
+        else:
+            yield f"recorded, and its deletion never confirmed: {pdu}"
 
 
 def _is_report(pdu: str) -> bool:
