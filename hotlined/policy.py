@@ -252,11 +252,11 @@ def fold(text: str) -> str:
 
     An œ is written oe, as on the air, so that our answer is known when it comes back.
     """
-    decomposed = unicodedata.normalize("NFKD", _without_marks(text).casefold().replace("œ", "oe"))
+    decomposed = unicodedata.normalize("NFKD", without_marks(text).casefold().replace("œ", "oe"))
     return "".join(character for character in decomposed if character.isalnum())
 
 
-def _without_marks(text: str) -> str:
+def without_marks(text: str) -> str:
     """Drop what is written above and below letters: thousands of them in a row take minutes to be decomposed."""
     return "".join(filter(_is_no_mark, text))
 
@@ -287,7 +287,7 @@ def opts_out(text: str, rules: Rules) -> bool:
 def _words(text: str) -> list[str]:
     folded = "".join(
         character if character.isalnum() else "" if unicodedata.combining(character) else " "
-        for character in unicodedata.normalize("NFKD", _without_marks(text).casefold().replace("œ", "oe"))
+        for character in unicodedata.normalize("NFKD", without_marks(text).casefold().replace("œ", "oe"))
     )
     return folded.split()
 
@@ -318,7 +318,7 @@ def _spaced(tokens: Iterable[str]) -> str:
 def _tokens(text: str) -> list[str]:
     # twice: a letter of another style becomes a capital, and a small letter may fall apart
     plain = unicodedata.normalize(
-        "NFKD", unicodedata.normalize("NFKD", _without_marks(text)).casefold().replace("œ", "oe")
+        "NFKD", unicodedata.normalize("NFKD", without_marks(text)).casefold().replace("œ", "oe")
     )
     return "".join(map(_in_token, plain)).split()
 

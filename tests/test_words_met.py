@@ -18,7 +18,7 @@ from test_tags import walk
 
 from hotlined import policy
 from hotlined.simulator import pdus
-from hotlined.store import contacts, decisions, privacy, words_met
+from hotlined.store import contacts, decisions, log, privacy, words_met
 from hotlined.store.opening import open_beside_daemon
 from hotlined.words.alerts import TEXTS, alert_in_words
 
@@ -64,6 +64,7 @@ def test_marks_without_end_take_no_time() -> None:
 
     assert policy.words_met(f"je te tue{accents} {accents}", WORDS) == ["tue"]
     assert policy.fold(f"tue{accents}") == "tue"
+    assert log.without_accents(f"TUÉ {accents}") == "tue "
 
 
 @given(st.text(st.characters(categories=("L", "M"))))
@@ -72,6 +73,8 @@ def test_case_and_accents_are_put_aside_alike(text: str) -> None:
     decomposed = unicodedata.normalize("NFKD", text.casefold().replace("œ", "oe"))
 
     assert policy.fold(text) == "".join(filter(str.isalnum, decomposed))
+    unaccented = (one for one in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(one))
+    assert log.without_accents(text) == "".join(unaccented)
 
 
 @given(

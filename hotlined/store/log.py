@@ -16,7 +16,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from hotlined import pseudonym
+from hotlined import policy, pseudonym
 from hotlined.clock import rfc3339
 from hotlined.states import AnswerState, ContactKind, listed
 from hotlined.store import pseudonyms, totals, words_met
@@ -259,7 +259,7 @@ def without_accents(text: str) -> str:
     """Put case and accents aside."""
     if text.isascii():
         return text.lower()
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    decomposed = unicodedata.normalize("NFKD", policy.without_marks(text).casefold())
     return "".join(character for character in decomposed if not unicodedata.combining(character))
 
 
