@@ -321,6 +321,7 @@ def test_a_broken_editor_and_an_end_of_the_terminal_keep_the_text(config: Path) 
     before = config.read_text()
     assert "false ended with 1. VISUAL or EDITOR names another editor." in edit(config, "false", ["n"])[1]
     assert "no-such-editor cannot be started" in edit(config, "no-such-editor", ["n"])[1]
+    assert "EDITOR has a quote that nothing closes." in edit(config, "vi '", ["n"])[1]
     code, shown = edit(config, "sed -i s/Non/Nee/", ["\x04"])
     assert code == 1
     assert "Your text is kept in" in shown

@@ -91,7 +91,10 @@ def _as(owner: int) -> dict[str, Any]:
 def _command() -> list[str]:
     for name in ("VISUAL", "EDITOR"):
         if os.environ.get(name, "").strip():
-            return shlex.split(os.environ[name])
+            try:
+                return shlex.split(os.environ[name])
+            except ValueError as error:
+                raise HotlinedError(_("{name} has a quote that nothing closes.", name=name), _(_CHOOSE)) from error
     found = next(filter(shutil.which, _EDITORS), None)
     if found is None:
         raise HotlinedError(_("There is no editor."), _(_CHOOSE))
