@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response
 from hotlined.desk.roles import Role
 from hotlined.desk.routes import Page
 from hotlined.desk.visit import decided, line
-from hotlined.language import N_, _
+from hotlined.language import N_, _, pgettext
 from hotlined.reports import decided as in_words
 from hotlined.reports import typed
 from hotlined.reports.review import tag_meant
@@ -67,7 +67,7 @@ def _back(arguments: Arguments) -> tuple[str, str]:
         return url_for("contact", contact_id=contact_id), _("To contact {id}", id=contact_id)
     if "number" in arguments:
         return url_for("person_of", number=arguments["number"]), _("To {number}", number=arguments["number"])
-    return url_for("overview"), _("To the line")
+    return url_for("overview"), pgettext("link", "To the line")
 
 
 def _on_in_review(verb: str, arguments: Arguments) -> str:
