@@ -41,7 +41,10 @@ def said(line: Filled, *arguments: str) -> str:
             "README.fr.md",
             "Un *segment* est ce que l’opérateur facture comme un SMS : 160 caractères ordinaires, ou 70 si",
         ),
-        ("README.md", "figures and what commands say are in English, French or Dutch (`language` in the configuration)"),
+        (
+            "README.md",
+            "figures and what commands say are in English, French or Dutch (`language` in the",
+        ),
         ("README.fr.md", "les alertes, les chiffres et ce que disent les commandes sont en français"),
         ("docs/safety.md", "nobody can run up your bill"),
         ("docs/commands.md", "each problem once, and once more when it is over."),

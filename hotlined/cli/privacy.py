@@ -26,17 +26,19 @@ from hotlined.errors import AddressError, HotlinedError, RefusedError, Unavailab
 from hotlined.evidence.facts import Facts, facts
 from hotlined.evidence.files import NAMES, SUMS, compose
 from hotlined.gsm.address import parse_number
-from hotlined.language import _
+from hotlined.language import _, ngettext, pgettext
 from hotlined.reports import decided
 from hotlined.reports.line import report_line
 from hotlined.states import AnswerState
 from hotlined.store import evidence as held
 from hotlined.store import holders, log, privacy
 from hotlined.store.opening import open_beside_daemon
-from hotlined.words.amounts import counted
+from hotlined.words.amounts import in_answers, in_contacts, in_segments
 from hotlined.words.harmless import harmless
 from hotlined.words.reasons import STATES, VERDICTS, reason_in_words
 from hotlined.words.refusals import result_in_words
+from hotlined.words.states import EVENTS, KINDS, REQUEST_STATES, detail_in_words
+from hotlined.words.tags import tag_in_words
 from hotlined.words.times import exact, maybe_exact
 
 _LOOK_SECONDS = 0.2
@@ -58,7 +60,17 @@ def purge(settings: Settings) -> None:
     for batch in _with_progress(_batches(config, settings.who)):
         texts, numbers = texts + batch.texts, numbers + batch.numbers
     _require_rebuilt(config, "purge", decide(config, settings.who, "rebuild"))
-    print_wrapped(f"Texts and PDUs erased in {counted(texts, 'row')}, numbers replaced in {counted(numbers, 'row')}.")
+    print_wrapped(
+        _(
+            "Texts and PDUs erased in {texts}, numbers replaced in {numbers}.",
+            texts=_in_rows(texts),
+            numbers=_in_rows(numbers),
+        )
+    )
+
+
+def _in_rows(number: int) -> str:
+    return ngettext("{number} row", "{number} rows", number)
 
 
 @click.command
@@ -86,21 +98,31 @@ def forget(settings: Settings, number: str, yes: bool, keep_opt_out: bool) -> No
     else:  # a reader may have kept an earlier `forget` from coming to its end
         _require_rebuilt(config, "forget", decide(config, settings.who, "rebuild"))
     if not held.anything:
-        print_wrapped(f"Nothing is stored about {name}.")
+        print_wrapped(_nothing(name))
     else:
-        print_wrapped(f"Erased everything about {name}: {_in_words(held)}.")
+        print_wrapped(_("Erased everything about {name}: {what}.", name=name, what=_in_words(held)))
         print_wrapped(
-            "Its opt-out is kept as a pseudonym."
+            _("Its opt-out is kept as a pseudonym.")
             if keep_opt_out and held.opted_out
-            else "If it contacts the line again, it is a new number."
+            else _("If it contacts the line again, it is a new number.")
         )
     if name in config.numbers.blocked:
-        print_wrapped(f"The configuration still blocks it (numbers.blocked): {config.path}.")
+        print_wrapped(_("The configuration still blocks it (numbers.blocked): {path}.", path=config.path))
     if held.mentions:
-        print_wrapped(
-            f"{counted(held.mentions, 'text')} of other people mention it and stay: "
-            + as_typed(f"`hotlined log --search {name}`.")
-        )
+        print_wrapped(as_typed(_mentions(name, held.mentions)))
+
+
+def _nothing(name: str) -> str:
+    return _("Nothing is stored about {name}.", name=name)
+
+
+def _mentions(name: str, number: int) -> str:
+    return ngettext(
+        "{number} text of other people mentions it and stays: `hotlined log --search {name}`.",
+        "{number} texts of other people mention it and stay: `hotlined log --search {name}`.",
+        number,
+        name=name,
+    )
 
 
 @click.command
@@ -123,7 +145,7 @@ def export(settings: Settings, number: str, as_json: bool) -> None:
     elif any(value for key, value in held.items() if key not in ("number", "pseudonym")):
         print_sheet(_sheet(held))
     else:
-        print_wrapped(f"Nothing is stored about {name}.")
+        print_wrapped(_nothing(name))
 
 
 @click.command
@@ -231,7 +253,7 @@ def _with_progress(batches: Iterable[privacy.Batch]) -> Iterator[privacy.Batch]:
         done = 0
         for batch in batches:
             done += batch.texts + batch.numbers
-            what = "texts" if batch.texts else "numbers"
+            what = _("texts") if batch.texts else _("numbers")
             progress.update(task, description=what, completed=done, total=done + batch.left)
             yield batch
 
@@ -239,14 +261,19 @@ def _with_progress(batches: Iterable[privacy.Batch]) -> Iterator[privacy.Batch]:
 def _ask(name: str, held: privacy.Held, *, keep_opt_out: bool) -> None:
     """Let a person confirm; raises UsageError where there is nobody to be asked."""
     if not sys.stdin.isatty():
-        raise UsageError("Nobody can be asked here.", "`hotlined forget NUMBER --yes` erases without asking.")
-    kept = (
-        f"{held.kept} KEPT contact{' is' if held.kept == 1 else 's are'} among them, which a person wanted to keep. "
-        if held.kept
-        else ""
+        raise UsageError(_("Nobody can be asked here."), _("`hotlined forget NUMBER --yes` erases without asking."))
+    kept = ngettext(
+        "{number} KEPT contact is among them, which a person wanted to keep.",
+        "{number} KEPT contacts are among them, which a person wanted to keep.",
+        held.kept,
     )
-    lost = " Its opt-out goes too; --keep-opt-out keeps it." if held.opted_out and not keep_opt_out else ""
-    question = harmless(f"{kept}Erase everything about {name} for good: {_in_words(held)}?{lost} [y/N]")
+    parts = (
+        kept if held.kept else "",
+        _("Erase everything about {name} for good: {what}?", name=name, what=_in_words(held)),
+        _("Its opt-out goes too; --keep-opt-out keeps it.") if held.opted_out and not keep_opt_out else "",
+        _("[y/N]"),
+    )
+    question = harmless(" ".join(filter(None, parts)))
     if click.prompt(question, default="n", show_default=False).strip().casefold() not in _YES:
         raise click.Abort
 
@@ -263,10 +290,12 @@ def _forget(config: Config, who: str, name: str, *, keep_opt_out: bool) -> priva
         alive = report_line(config).alive
         if not alive or time.monotonic() > deadline:
             raise RefusedError(
-                "An answer to this number is just being sent: nothing was erased.",
-                "Try again in two minutes."
+                _("An answer to this number is just being sent: nothing was erased."),
+                _("Try again in two minutes.")
                 if alive
-                else "It was being sent when the daemon stopped. Start the daemon, which settles that, and try again.",
+                else _(
+                    "It was being sent when the daemon stopped. Start the daemon, which settles that, and try again."
+                ),
             )
         time.sleep(_LOOK_SECONDS)
     _require_rebuilt(config, "forget", done["rebuilt"])
@@ -278,69 +307,105 @@ def _require_rebuilt(config: Config, command: str, rebuilt: bool) -> None:
     if not rebuilt:
         readers = ", ".join(holders.who_reads(config.database))
         raise UnavailableError(
-            f"It is erased from the database, but {readers or 'a program'} still has it open, so one of its files"
-            " (-wal) holds a copy.",
-            f"End {'that' if readers else 'what has the database open beside the daemon (sqlite3, Datasette)'}, then"
-            f" `hotlined {command}` again.",
+            _(
+                "It is erased from the database, but {programs} still has it open, so one of its files (-wal) holds a"
+                " copy.",
+                programs=readers or _("a program"),
+            ),
+            _("End that, then `hotlined {command}` again.", command=command)
+            if readers
+            else _(
+                "End what has the database open beside the daemon (sqlite3, Datasette), then `hotlined {command}`"
+                " again.",
+                command=command,
+            ),
         )
 
 
 def _in_words(held: privacy.Held) -> str:
-    parts = [
-        counted(number, noun)
-        for number, noun in (
-            (held.contacts, "contact"),
-            (held.segments, "segment"),
-            (held.answers, "answer"),
-            (held.requests, "request"),
-            (held.named, "photo message of others that claimed the number"),
-        )
-        if number
-    ]
-    return ", ".join([*parts, *(["what was decided about it"] if held.decided else [])])
+    parts = (
+        in_contacts(held.contacts) if held.contacts else "",
+        in_segments(held.segments) if held.segments else "",
+        in_answers(held.answers) if held.answers else "",
+        ngettext("{number} request", "{number} requests", held.requests) if held.requests else "",
+        _in_pictures(held.named) if held.named else "",
+        _("what was decided about it") if held.decided else "",
+    )
+    return ", ".join(filter(None, parts))
+
+
+def _in_pictures(number: int) -> str:
+    return ngettext(
+        "{number} photo message of others that claimed the number",
+        "{number} photo messages of others that claimed the number",
+        number,
+    )
 
 
 def _sheet(held: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
     """Yield all that is stored as labels and values, first when it was written: it may be read on paper."""
     now = datetime.now().astimezone()
-    yield "written", f"{exact(rfc3339(now))}; all times here are local ({now:%Z})"
-    yield "number", held["number"]
-    yield "pseudonym", held["pseudonym"]
+    written, zone = exact(rfc3339(now)), f"{now:%Z}"
+    yield _("written"), _("{moment}; all times here are local ({zone})", moment=written, zone=zone)
+    yield _("number"), held["number"]
+    yield _("pseudonym"), held["pseudonym"]
     if decided := held["decided"]:
-        yield "blocked", maybe_exact(decided["blocked_at"])
-        yield "opted out", maybe_exact(decided["opted_out_at"])
-        yield "changed by", decided["changed_by"]
+        yield _("blocked"), maybe_exact(decided["blocked_at"])
+        yield _("opted out"), maybe_exact(decided["opted_out_at"])
+        yield _("changed by"), decided["changed_by"]
     for contact in held["contacts"]:
-        yield (
-            "contact",
-            f"{contact['id']}: {contact['kind']} on line {contact['line']}, {exact(contact['received_at'])}",
-        )
-        yield "  from", contact["originator"]
-        yield "  text", contact["text"]
-        yield "  network", maybe_exact(contact["scts"])
-        yield "  verdict", VERDICTS[contact["verdict"]]
-        yield "  because", reason_in_words(contact["reason"])
-        yield "  tags", " ".join(contact["tags"])
-        for part in contact["parts"]:
-            yield "  pdu", part["pdu"]
-        if answer := contact["answer"]:
-            yield "  answer", f"{STATES[AnswerState(answer['state'])]}, queued {exact(answer['queued_at'])}"
-            yield "  its text", answer["text"]
-            for part in answer["parts"]:
-                yield "  its pdu", part["pdu"]
+        yield from _contact(contact)
     for answer in held["by_hand"]:
-        yield "text by hand", f"{STATES[AnswerState(answer['state'])]}, queued {exact(answer['queued_at'])}"
-        yield "  to", answer["recipient"]
-        yield "  text", answer["text"]
-        yield "  sent", maybe_exact(answer["sent_at"])
+        yield _("text by hand"), _queued(answer)
+        yield _inner(_("to")), answer["recipient"]
+        yield _inner(_("text")), answer["text"]
+        yield _inner(_("sent")), maybe_exact(answer["sent_at"])
     for segment in held["segments"]:
-        yield "segment", f"{segment['kind']}, {exact(segment['received_at'])}"
+        yield _("segment"), f"{segment['kind']}, {exact(segment['received_at'])}"
         yield "  pdu", segment["pdu"]
     for request in held["requests"]:
-        yield "request", f"{request['verb']} by {request['who']}, {exact(request['created_at'])}: {request['state']}"
+        yield _("request"), _request(request)
         yield from _fields(request["arguments"] | request, (*request["arguments"], "result"))
     for event in held["events"]:
-        yield "event", f"{exact(event['at'])}: {event['kind']} {event['detail']}".rstrip()
+        what = f"{EVENTS.get(event['kind'], event['kind'])} {detail_in_words(event['detail'])}".rstrip()
+        yield _("event"), _("{moment}: {what}", moment=exact(event["at"]), what=what)
+
+
+def _inner(label: str) -> str:
+    """Return the label of a line that belongs to the one above it."""
+    return f"  {label}"
+
+
+def _contact(contact: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
+    places = {"number": contact["id"], "kind": KINDS.get(contact["kind"], contact["kind"]), "line": contact["line"]}
+    yield _("contact"), _("{number}: {kind} on line {line}", **places) + f", {exact(contact['received_at'])}"
+    yield _inner(_("from")), contact["originator"]
+    yield _inner(_("text")), contact["text"]
+    yield _inner(pgettext("time", "network")), maybe_exact(contact["scts"])
+    yield _inner(_("verdict")), VERDICTS[contact["verdict"]]
+    yield _inner(_("because")), reason_in_words(contact["reason"])
+    yield _inner(_("tags")), " ".join(map(tag_in_words, contact["tags"]))
+    for part in contact["parts"]:
+        yield "  pdu", part["pdu"]
+    if answer := contact["answer"]:
+        yield _inner(_("answer")), _queued(answer)
+        yield _inner(_("its text")), answer["text"]
+        for part in answer["parts"]:
+            yield _inner(_("its pdu")), part["pdu"]
+
+
+def _queued(answer: dict[str, Any]) -> str:
+    return _("{state}, queued {moment}", state=STATES[AnswerState(answer["state"])], moment=exact(answer["queued_at"]))
+
+
+def _request(request: dict[str, Any]) -> str:
+    return _(
+        "{command} by {by}, {moment}: {state}",
+        command=request["verb"],
+        by=request["who"],
+        moment=exact(request["created_at"]),
+        state=REQUEST_STATES.get(request["state"], request["state"]),
+    )
 
 
 def _fields(row: dict[str, Any], names: Iterable[str]) -> Iterator[tuple[str, str | None]]:

@@ -1,7 +1,7 @@
 """States of a line, its modem and its contacts as people read them: each code of `states`, in words."""
 
 from hotlined.language import N_, NP_, Phrases, _
-from hotlined.states import ContactKind, ModemState
+from hotlined.states import ContactKind, ModemState, RequestState
 from hotlined.words.tags import tag_in_words
 
 MODES = Phrases({"live": N_("live"), "shadow": N_("shadow")})
@@ -106,6 +106,17 @@ EVENTS = Phrases(
     }
 )
 """What people did with a contact, by the kind of its event."""
+
+REQUEST_STATES: Phrases[str] = Phrases(
+    {
+        RequestState.OPEN: NP_("request", "open"),
+        RequestState.BEGUN: NP_("request", "begun"),
+        RequestState.DONE: NP_("request", "done"),
+        RequestState.REFUSED: NP_("request", "refused"),
+        RequestState.EXPIRED: NP_("request", "expired"),
+    }
+)
+"""How far a request to the daemon is."""
 
 
 def detail_in_words(detail: str | None) -> str:
