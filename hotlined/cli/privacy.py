@@ -305,19 +305,18 @@ def _forget(config: Config, who: str, name: str, *, keep_opt_out: bool) -> priva
 def _require_rebuilt(config: Config, command: str, rebuilt: bool) -> None:
     """Raise UnavailableError where a reader keeps a copy of what was erased in one of the database's files."""
     if not rebuilt:
-        readers = ", ".join(holders.who_reads(config.database))
+        readers, again = ", ".join(holders.who_reads(config.database)), f"`hotlined {command}`"
         raise UnavailableError(
             _(
                 "It is erased from the database, but {programs} still has it open, so one of its files (-wal) holds a"
                 " copy.",
                 programs=readers or _("a program"),
             ),
-            _("End that, then `hotlined {command}` again.", command=command)
+            _("End that, then {command} again.", command=again)
             if readers
             else _(
-                "End what has the database open beside the daemon (sqlite3, Datasette), then `hotlined {command}`"
-                " again.",
-                command=command,
+                "End what has the database open beside the daemon (sqlite3, Datasette), then {command} again.",
+                command=again,
             ),
         )
 
