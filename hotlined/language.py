@@ -145,7 +145,8 @@ def read_catalogue(text: str) -> _Catalogue:
     """
     found: dict[str, tuple[str, ...]] = {}
     context, key = "", ""
-    for field, quoted in _FIELD.findall(text):
+    for match in _FIELD.finditer(text):
+        field, quoted = match.groups()
         value = "".join(line[1:-1] for line in quoted.splitlines())
         if "\\" in value:
             value = _ESCAPED.sub(lambda escape: _ESCAPES.get(escape[1], escape[1]), value)
