@@ -196,8 +196,6 @@ def contacts_meant(
     **more: Any,
 ) -> Filter:
     """Return the filter of a list of contacts; `more` are other fields of it; a tag may be as it is shown."""
-    if tag := more.get("tag"):
-        more["tag"] = tag_of_words(tag)
     return Filter(
         since=since.start if since else None,
         until=until.end if until else None,
