@@ -15,7 +15,7 @@ from desk import Browser
 from filled import Filled
 
 from hotlined.cli import main
-from hotlined.cli.demo import _next
+from hotlined.cli.demo import ACTS, _next
 
 COMMAND = [sys.executable, "-m", "hotlined", "demo"]
 
@@ -28,7 +28,12 @@ def left_behind(folder: Path) -> list[str]:
 def test_the_demo_shows_the_whole_job_and_ends_by_itself(tmp_path: Path) -> None:
     """Without a terminal it prints plain lines: what comes in, why, what goes out, a summary."""
     done = subprocess.run(
-        COMMAND, env=os.environ | {"TMPDIR": str(tmp_path)}, capture_output=True, text=True, check=False, timeout=120
+        COMMAND,
+        env=os.environ | {"TMPDIR": str(tmp_path), "LC_ALL": "C.UTF-8"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
     )
     assert done.returncode == 0, done.stderr
     assert "\x1b" not in done.stdout
@@ -40,13 +45,14 @@ def test_the_demo_shows_the_whole_job_and_ends_by_itself(tmp_path: Path) -> None
 
 
 def test_the_demo_can_be_looked_at_in_a_browser(tmp_path: Path) -> None:
-    """With --web its line is shown at a port of this machine until Ctrl-C: pages to look at, decisions to try."""
-    with subprocess.Popen(
-        [*COMMAND, "--web"], env=os.environ | {"TMPDIR": str(tmp_path)}, stdout=subprocess.PIPE, text=True
-    ) as demo:
+    """With --web its line is shown at a port of this machine until Ctrl-C; all of it speaks the language of the locale."""
+    environment = os.environ | {"TMPDIR": str(tmp_path), "LC_ALL": "fr_BE.UTF-8", "PYTHONUTF8": "1"}
+    with subprocess.Popen([*COMMAND, "--web"], env=environment, stdout=subprocess.PIPE, text=True) as demo:
         assert demo.stdout
-        link = next(line for line in demo.stdout if line.startswith("http://127.0.0.1:")).strip()
-        url = urlsplit(link)
+        printed = []
+        while not printed or not printed[-1].startswith("http://127.0.0.1:"):
+            printed.append(next(demo.stdout))
+        url = urlsplit(printed[-1].strip())
         assert url.port
         browser = Browser(url.port)
         browser.get(f"{url.path}?{url.query}")
@@ -55,9 +61,11 @@ def test_the_demo_can_be_looked_at_in_a_browser(tmp_path: Path) -> None:
         demo.send_signal(signal.SIGINT)
         demo.communicate(timeout=30)
 
-    assert "Answering." in now.words
+    assert "  20 contacts notés, 6 avec réponse, 14 sans\N{NO-BREAK SPACE}:\n" in printed
+    assert not {f"-- {act.title}\n" for act in ACTS} & {*printed}
+    assert "La ligne répond." in now.words
     assert "Salut beauté 😍 c'est Kevin !" in log.words
-    assert "+32470112233 is blocked." in blocked.words
+    assert "+32470112233 est bloqué." in blocked.words
     assert demo.returncode == 0
     assert left_behind(tmp_path) == []
 

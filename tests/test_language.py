@@ -200,7 +200,6 @@ UNCONVERTED = {
     "breaker.py",
     "cli/config.py",
     "cli/db.py",
-    "cli/demo.py",
     "cli/doctor.py",
     "cli/simulate.py",
     "cli/text.py",

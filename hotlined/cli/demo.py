@@ -26,15 +26,17 @@ import click
 from hotlined import status
 from hotlined.cli.output import wrapped
 from hotlined.errors import HotlinedError, UnavailableError, UsageError
+from hotlined.language import N_, _, in_digits, language_of_environment, ngettext, pgettext, speak, spoken
 from hotlined.simulator import client as simulation
 from hotlined.states import AnswerState, ContactKind, ContactVerdict, ModemState
 from hotlined.store import log as contact_log
 from hotlined.store import queue
 from hotlined.store.database import Database
 from hotlined.store.opening import open_beside_daemon
-from hotlined.words.amounts import counted
+from hotlined.words.amounts import in_contacts, in_money, in_segments
 from hotlined.words.harmless import harmless
-from hotlined.words.reasons import VERDICTS, briefly
+from hotlined.words.reasons import briefly
+from hotlined.words.states import KINDS
 
 ANSWER = (
     "Hey! Non, non, c’est pas qui tu crois. Tu sais, mettre les autres mal à l’aise, c’est pas cool. Quand on te dit "
@@ -42,6 +44,8 @@ ANSWER = (
 )
 KEVIN, LEA, TROLL, LONG = "+32470112233", "+33612345678", "+32485556677", "+32497010203"
 PATIENCE_SECONDS = 50.0
+PRICE = 0.05
+"""Of a segment, in EUR: the default of limits.price_per_segment."""
 LONG_TEXT = (
     "Bonsoir, je ne sais pas si tu te souviens de moi, on a parlé cinq minutes au bar et tu m'as donné ton numéro. "
     "Je voulais juste te dire que j'ai passé un bon moment, et que si tu veux on peut aller boire un verre un de ces "
@@ -64,25 +68,27 @@ def _text(sender: str, text: str, **more: Any) -> dict[str, Any]:
 
 
 ACTS = (
-    Act("A man who was given this number writes, with an emoji.", (_text(KEVIN, "Salut beauté 😍 c'est Kevin !"),), 4),
-    Act("Another one, from France.", (_text(LEA, "Coucou, tu fais quoi ce soir ?"),), 3),
-    Act("A long text: three segments, the last one arrives first.", (_text(LONG, LONG_TEXT, parts=[3, 1, 2]),), 4),
+    Act(N_("A man who was given this number writes, with an emoji."),
+        (_text(KEVIN, "Salut beauté 😍 c'est Kevin !"),), 4),
+    Act(N_("Another one, from France."), (_text(LEA, "Coucou, tu fais quoi ce soir ?"),), 3),
+    Act(N_("A long text: three segments, the last one arrives first."), (_text(LONG, LONG_TEXT, parts=[3, 1, 2]),), 4),
     Act(
-        "A troll sends ten texts at once: all are recorded, one is answered.",
+        N_("A troll sends ten texts at once: all are recorded, one is answered."),
         tuple(_text(TROLL, f"réponds {count}") for count in range(1, 11)),
         4,
     ),
     Act(
-        "The operator's notice, a short code and a number abroad are never answered.",
+        N_("The operator's notice, a short code and a number abroad are never answered."),
         (
             _text("Proximus", "Votre forfait est presque épuisé."),
             _text("8850", "Gagnez un iPhone, répondez OUI"),
             _text("+447400123456", "hello there"),
         ),
     ),
-    Act("Someone calls: it rings, and he gets the text.", ({"do": "call", "from": "+32477998877", "rings": 2},), 4),
-    Act("A photo message: its sender is read out of the notification.", ({"do": "mms", "from": "+32479001122"},), 3),
-    Act("Kevin has read the answer. An attack on the terminal does nothing.",
+    Act(N_("Someone calls: it rings, and he gets the text."), ({"do": "call", "from": "+32477998877", "rings": 2},), 4),
+    Act(N_("A photo message: its sender is read out of the notification."),
+        ({"do": "mms", "from": "+32479001122"},), 3),
+    Act(N_("Kevin has read the answer. An attack on the terminal does nothing."),
         (_text(KEVIN, "ok désolé..."), _text(TROLL, "\x1b[2J\x1b[31mowned\u202e")), 2),
 )  # fmt: skip
 
@@ -106,8 +112,11 @@ class Stage:
 def demo(keep: Path | None, *, web: bool) -> None:
     """Show the daemon at work with a simulated modem. It takes half a minute and leaves nothing behind.
 
+    It speaks French or Dutch where the locale does: LANG=fr_BE.UTF-8 hotlined demo.
+
     Example: hotlined demo
     """
+    speak(language_of_environment())  # its line has no configuration yet that could say so
     _require("gsmmodem", "python-gsmmodem-new", "demo")
     if web:
         _require("flask", "Flask", "web")
@@ -124,9 +133,10 @@ def demo(keep: Path | None, *, web: bool) -> None:
 def _require(module: str, package: str, extra: str) -> None:
     """Raise HotlinedError where a package is missing, as it is on a Pi."""
     if find_spec(module) is None:
+        command = f"pip install 'hotlined[{extra}]'"
         raise HotlinedError(
-            f"The demo needs {package}, which is missing: pip install 'hotlined[{extra}]'.",
-            "In a checkout `scripts/demo` brings it.",
+            _("The demo needs {package}, which is missing: {command}.", package=package, command=command),
+            _("In a checkout `scripts/demo` brings it."),
         )
 
 
@@ -135,7 +145,7 @@ def _folder(keep: Path | None) -> Iterator[Path]:
     if keep:
         keep.mkdir(parents=True, exist_ok=True)
         if any(keep.iterdir()):
-            raise UsageError(f"{keep} is not empty.", "Name a new folder: the demo overwrites nothing.")
+            raise UsageError(_("{path} is not empty.", path=keep), _("Name a new folder: the demo overwrites nothing."))
         yield keep
     else:
         with tempfile.TemporaryDirectory(prefix="hotlined-demo-") as name:
@@ -150,6 +160,7 @@ def _stage(folder: Path) -> Iterator[Stage]:
         config.write_text(
             json.dumps(
                 {
+                    "language": spoken(),
                     "database": "hotlined.db",
                     "runtime_dir": "run",
                     "modem": {"port": simulator.port, "send_interval": "1s", "ring_for": "5s", "poll_interval": "5s"},
@@ -177,7 +188,7 @@ def _command(config: Path, *words: str) -> list[str]:
 def _show_desk(stage: Stage) -> None:
     """Serve the desk at a free port until Ctrl-C; the daemon goes on."""
     _say("")
-    _say("The desk", bold=True)
+    _say(_("The desk"), bold=True)
     sys.stdout.flush()
     desk = subprocess.Popen(_command(stage.folder / "config.yaml", "web", "--port", "0"))
     try:
@@ -188,13 +199,13 @@ def _show_desk(stage: Stage) -> None:
 
 
 def _play(stage: Stage) -> None:
-    _say("A simulated modem, and the real daemon on it. In: texts. Out: answers.")
+    _say(_("A simulated modem, and the real daemon on it. In: texts. Out: answers."))
     database = stage.folder / "hotlined.db"
-    _wait(stage, lambda: database.exists() and _ready(stage), "The daemon does not start")
+    _wait(stage, lambda: database.exists() and _ready(stage), _("The daemon does not start."))
     with open_beside_daemon(database) as db:
         for act in ACTS:
             _say("")
-            _say(f"-- {act.title}", bold=True)
+            _say(f"-- {_(act.title)}", bold=True)
             for message in act.messages:
                 arguments = dict(message)
                 stage.simulator.client.do(arguments.pop("do"), **arguments)
@@ -204,7 +215,7 @@ def _play(stage: Stage) -> None:
                 time.sleep(0.1)
         while _busy(db):
             _report(stage, db)
-            _wait(stage, lambda: True, "The answers do not go out")
+            _wait(stage, lambda: True, _("The answers do not go out."))
             time.sleep(0.1)
         _report(stage, db)
 
@@ -223,7 +234,7 @@ def _wait(stage: Stage, condition: Callable[[], Any], what: str) -> None:
     while not condition():
         if time.monotonic() > deadline or stage.daemon.poll() is not None:
             log = (stage.folder / "daemon.log").read_text(errors="replace").splitlines()
-            raise UnavailableError(f"{what}.", "Its log ends with: " + " / ".join(log[-3:]))
+            raise UnavailableError(what, _("Its log ends with: {lines}", lines=" / ".join(log[-3:])))
         time.sleep(0.1)
 
 
@@ -239,18 +250,24 @@ def _report(stage: Stage, db: Database) -> None:
             continue
         stage.printed[entry["id"]] = (verdict, state)
         if printed is None:
-            what = harmless(entry["text"] or "") if entry["kind"] == ContactKind.TEXT else f"({entry['kind']})"
-            _line("in", "cyan", entry["originator"], what)
+            what = harmless(entry["text"] or "") if entry["kind"] == ContactKind.TEXT else f"({KINDS[entry['kind']]})"
+            _line(pgettext("demo", "in"), "cyan", entry["originator"], what)
         if verdict and (printed is None or printed[0] is None):
             colour = "green" if verdict == ContactVerdict.ANSWER else "yellow"
-            _line("why", colour, "", f"{VERDICTS[verdict]}: {briefly(entry['reason'])}")
+            _line(pgettext("demo", "why"), colour, "", _verdict(verdict, entry["reason"]))
         if state == AnswerState.SENT:
             _line(
-                "out",
+                pgettext("demo", "out"),
                 "magenta",
                 entry["originator"],
-                f"{counted(answer['segments'], 'segment')}: {harmless(answer['text'])}",
+                _("{segments}: {text}", segments=in_segments(answer["segments"]), text=harmless(answer["text"])),
             )
+
+
+def _verdict(verdict: str, reason: str) -> str:
+    if verdict == ContactVerdict.ANSWER:
+        return _("answer: {reason}", reason=briefly(reason))
+    return _("no answer: {reason}", reason=briefly(reason))
 
 
 def _line(mark: str, colour: str, number: str | None, text: str) -> None:
@@ -267,21 +284,41 @@ def _say(text: str, *, bold: bool = False) -> None:
 def _summary(stage: Stage, keep: Path | None) -> None:
     with open_beside_daemon(stage.folder / "hotlined.db") as db:
         contacts = list(contact_log.entries(db, contact_log.Filter(), limit=0))
-    reasons = Counter(contact["reason"] for contact in contacts if contact["verdict"] == ContactVerdict.SUPPRESS)
-    answers = [contact["answer"] for contact in contacts if contact["answer"]]
-    segments = sum(answer["segments_sent"] for answer in answers)
     used = sum(storage["used"] for storage in stage.simulator.client.do("state")["storages"].values())
     _say("")
-    _say("Summary", bold=True)
-    unjudged = sum(contact["verdict"] is None for contact in contacts)
-    waiting = f", {unjudged} not judged yet" if unjudged else ""
-    _say(f"  {len(contacts)} contacts recorded, {len(answers)} answered{waiting}, {sum(reasons.values())} not:")
-    _say("  " + ", ".join(f"{briefly(reason)}: {count}" for reason, count in reasons.most_common()))
-    _say(f"  {segments} segments left the SIM, {segments * 0.05:.2f} EUR at 0.05 each; {used} texts are left on it")
+    _say(_("Summary"), bold=True)
+    for sentence in _sentences(contacts, used):
+        _say(f"  {sentence}")
     _say("")
-    _say("Try next", bold=True)
+    _say(_("Try next"), bold=True)
     for command in _next(keep):  # its lines are not wrapped: they are to be copied
         click.echo(f"  {command}")
+
+
+def _sentences(contacts: list[dict[str, Any]], used: int) -> Iterator[str]:
+    reasons = Counter(contact["reason"] for contact in contacts if contact["verdict"] == ContactVerdict.SUPPRESS)
+    answers = [contact["answer"] for contact in contacts if contact["answer"]]
+    counts = {"contacts": in_contacts(len(contacts)), "answered": len(answers), "not_answered": sum(reasons.values())}
+    if unjudged := sum(contact["verdict"] is None for contact in contacts):
+        yield _(
+            "{contacts} recorded, {answered} answered, {unjudged} not judged yet, {not_answered} not:",
+            unjudged=unjudged,
+            **counts,
+        )
+    else:
+        yield _("{contacts} recorded, {answered} answered, {not_answered} not:", **counts)
+    yield ", ".join(
+        _("{reason}: {number}", reason=briefly(reason), number=count) for reason, count in reasons.most_common()
+    )
+    segments = sum(answer["segments_sent"] for answer in answers)
+    yield ngettext(
+        "{segments} left the SIM, {price} at {each} each; {number} text is left on it",
+        "{segments} left the SIM, {price} at {each} each; {number} texts are left on it",
+        used,
+        segments=in_segments(segments),
+        price=in_money(segments * PRICE, "EUR"),
+        each=in_digits(PRICE, 2),
+    )
 
 
 def _next(keep: Path | None) -> Iterator[str]:
@@ -301,7 +338,7 @@ def _next(keep: Path | None) -> Iterator[str]:
         yield f"{hotlined} {chosen} config check"
     else:
         folder = shlex.quote(os.fspath(Path.home() / "NEW_FOLDER"))
-        yield f"{hotlined} demo --keep {folder}     the same, and the log stays"
+        yield f"{hotlined} demo --keep {folder}     " + _("the same, and the log stays")
         if annotated.exists():
             yield f"{hotlined} --config {shlex.quote(os.fspath(annotated))} config check"
     yield f"{hotlined} text check 'Hé, arrêtez !'"
