@@ -45,7 +45,7 @@ def test_the_demo_shows_the_whole_job_and_ends_by_itself(tmp_path: Path) -> None
 
 
 def test_the_demo_can_be_looked_at_in_a_browser(tmp_path: Path) -> None:
-    """With --web its line is shown at a port of this machine until Ctrl-C; all of it speaks the language of the locale."""
+    """With --web its line is shown at a port of this machine until Ctrl-C; it speaks the language of the locale."""
     environment = os.environ | {"TMPDIR": str(tmp_path), "LC_ALL": "fr_BE.UTF-8", "PYTHONUTF8": "1"}
     with subprocess.Popen([*COMMAND, "--web"], env=environment, stdout=subprocess.PIPE, text=True) as demo:
         assert demo.stdout
