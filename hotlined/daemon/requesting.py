@@ -5,7 +5,7 @@ out with all others.
 """
 
 import logging
-import secrets
+import random
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -107,7 +107,7 @@ class Requests:
     def _plan(self, request: Request, recipient: str) -> alphabet.Plan:
         """Return the text of a request, split: what a person wrote, or a variant of the line's first answer."""
         if request.verb == "try":
-            draw = secrets.randbelow(answers.DRAWS)
+            draw = random.SystemRandom().randrange(answers.DRAWS)
             return self._sender.compose(0, self._identify(recipient).country, draw).plan
         return alphabet.plan(request.arguments["text"], self._line.config.answer.encoding)
 

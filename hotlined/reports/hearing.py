@@ -1,6 +1,6 @@
 """Whether the line hears: what its texts to itself say, and what keeps it from sending another one now."""
 
-import secrets
+import os
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -30,7 +30,7 @@ def own(config: Config, db: Database) -> str | None:
 
 def text() -> str:
     """Return a text that the line has never sent to itself before."""
-    return " ".join(("hotlined", "selftest", secrets.token_hex(4)))
+    return " ".join(("hotlined", "selftest", os.urandom(4).hex()))
 
 
 def last(config: Config, db: Database) -> SelfTest | None:

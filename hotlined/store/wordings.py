@@ -4,7 +4,6 @@ An attempt has the place of its text in the configuration (which answer to the n
 country), and a digest of it as it was on the air: whoever changes a text begins a wording of its own.
 """
 
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable
@@ -23,6 +22,8 @@ _DIGITS = 16  # hexadecimal: two of a line's texts have the same once in 2**64
 
 def digest(planned: Plan) -> str:
     """Return what tells a text from others, as it is on the air."""
+    import hashlib  # noqa: PLC0415  it loads OpenSSL, 4 MiB: a daemon does without until its first answer
+
     return hashlib.sha256(planned.text.encode()).hexdigest()[:_DIGITS]
 
 
