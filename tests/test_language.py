@@ -177,6 +177,7 @@ ENGLISH = {
     "cli/__init__.py": "option help and headings of the help stay English",
     "cli/completion.py": "is for shells",
     "cli/control.py": "speaks to the journal",
+    "cli/demo.py": "marks what it says; what its callers write is French in every language",
     "cli/group.py": "option help",
     "cli/help.py": "option help",
     "cli/run.py": "speaks to the journal",
