@@ -30,10 +30,15 @@ def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
     """Give a line that was sent every hostile text, by a number and by hostile names, and a long one."""
     filled = Filled(tmp_path_factory.mktemp("line"))
     with filled.db:
-        for name in TEXTS:
-            receive(filled, name, NAMES.get(name, KEVIN))
-        filled.judge(filled.text(LONG))
+        receive_all(filled)
         yield filled
+
+
+def receive_all(filled: Filled) -> None:
+    """Send a line every hostile text, and the long one."""
+    for name in TEXTS:
+        receive(filled, name, NAMES.get(name, KEVIN))
+    filled.judge(filled.text(LONG))
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +92,21 @@ def paths(line: Filled) -> Iterator[str]:
 
 def test_no_page_obeys_a_text(desk: Desk, line: Filled) -> None:
     """Whatever was received, and whoever's page it is: nothing in it is markup, a link, or turns its line around."""
+    obeys_no_text(desk, line)
+
+
+def test_no_page_obeys_a_text_in_french(tmp_path: Path) -> None:
+    """A translated sentence holds what is filled into it as the English one does."""
+    line = Filled(tmp_path, language="fr")
+    with line.db:
+        receive_all(line)
+        with Desk(line.config) as desk:
+            assert '<html lang="fr">' in desk.browser().get("/").body
+            obeys_no_text(desk, line)
+
+
+def obeys_no_text(desk: Desk, line: Filled) -> None:
+    """Look at every page for what a text could have made of it."""
     browser = desk.browser()
     for path in paths(line):
         page = browser.get(path)

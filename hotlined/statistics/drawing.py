@@ -17,6 +17,7 @@ HEIGHT, HEAD, FOOT = 200, 18, 24  # pixels: of the bars, above and below them
 ROW = 38  # pixels: a line of a list with its bar
 STRIP = 34  # pixels
 _LABELS = 7  # below an axis, at most
+_STYLES = ("major", "minor", "medium", "minor")  # of labels: only major ones are on the smallest screens
 _LAST_LABEL = 93  # percent of the width: the label of a bar further right would end beyond the edge of a phone
 
 
@@ -73,7 +74,7 @@ def draw_bars(labels: Sequence[str], says: Sequence[str], series: Sequence[Bars]
     parts.append(f'<line x1="0" x2="100%" y1="{floor}" y2="{floor}" class="floor"/>')
     every = math.ceil(len(labels) / _LABELS)
     for number, at in enumerate(range(0, len(labels), every)):
-        style, centre = "minor" if number % 2 else "major", (at + 0.5) * wide
+        style, centre = _STYLES[number % len(_STYLES)], (at + 0.5) * wide
         if centre <= _LAST_LABEL:
             parts.append(f'<text x="{centre:.3f}%" y="{floor + 17}" class="middle {style}">{labels[at]}</text>')
     return "".join(parts)

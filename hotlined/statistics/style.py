@@ -38,6 +38,7 @@ details div{overflow-x:auto;margin-top:.5rem}
 :is(.counted,.in-words) th{font-weight:400}
 :is(.counted,.in-words) thead th{color:var(--soft)}
 @media screen and (max-width:48rem){.says{display:none}}
+@media (max-width:24rem){.medium{display:none}}
 @media (max-width:36rem){.minor{display:none}.tiles{grid-template-columns:1fr 1fr}}
 @media print{section,.tiles div{break-inside:avoid}
 details{display:none}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
