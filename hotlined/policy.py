@@ -6,7 +6,7 @@ the limit clock in seconds. A refusal is a value with its reason, never an excep
 
 import math
 import unicodedata
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
@@ -343,16 +343,21 @@ def is_loop(text: str, history: History, rules: Rules) -> bool:
     shorter than such a run only by the whole text, for many a text has "non" in it. A machine (an out-of-office,
     another hotline) sends the same text again and again to each of our answers.
     """
-    if any(_is_ours(text, ours) for ours in rules.our_texts):
+    runs = frozenset(_runs(text))  # once, for there may be hundreds of ours, and a troll's text may be very long
+    if any(_is_ours(text, runs, ours) for ours in rules.our_texts):
         return True
     often = 1 if len(text) >= LONG_TEXT else SAME_SHORT_TEXTS
     return bool(text) and history.answers > 0 and history.same_texts >= often
 
 
-def _is_ours(text: str, ours: str) -> bool:
+def _is_ours(text: str, runs: frozenset[str], ours: str) -> bool:
     if len(ours) < SHARED_RUN:
         return bool(ours) and text == ours
-    return any(text[start : start + SHARED_RUN] in ours for start in range(len(text) - SHARED_RUN + 1))
+    return not runs.isdisjoint(_runs(ours))
+
+
+def _runs(text: str) -> Iterator[str]:
+    return (text[start : start + SHARED_RUN] for start in range(len(text) - SHARED_RUN + 1))
 
 
 def _is_answered(kind: str, rules: Rules) -> bool:

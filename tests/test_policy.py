@@ -278,6 +278,27 @@ def test_a_short_answer_makes_nobody_a_machine(ours: str) -> None:
         assert not policy.is_loop(policy.fold(text), NEW, in_force)
 
 
+def test_a_long_text_is_compared_with_hundreds_of_ours_in_no_time() -> None:
+    """Variants and countries make many answers: a text as long as a book is looked through once, not for each."""
+    ours = tuple(policy.fold(f"{OURS} {number}") for number in range(600))
+    book = "bla" * 300_000
+
+    assert not policy.is_loop(book, NEW, rules(our_texts=ours))
+    assert policy.is_loop(book + ours[-1], NEW, rules(our_texts=ours))
+
+
+@given(st.text("abc", max_size=60), st.slices(60), st.text("abc", max_size=9), st.text("abc", max_size=9))
+def test_a_loop_is_a_long_run_in_common_or_the_whole_of_a_short_answer(
+    ours: str, part: slice, before: str, behind: str
+) -> None:
+    """A run is 24 characters, wherever it stands in both."""
+    text = before + ours[part] + behind
+    runs = [ours[start : start + policy.SHARED_RUN] for start in range(len(ours) - policy.SHARED_RUN + 1)]
+    shared = any(run in text for run in runs) if runs else bool(ours) and text == ours
+
+    assert policy.is_loop(text, NEW, rules(our_texts=(ours,))) == shared
+
+
 @pytest.mark.parametrize(
     "text",
     [
