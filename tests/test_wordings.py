@@ -5,14 +5,17 @@ import re
 import signal
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from math import comb
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 import yaml
 from conftest import ANSWERS, Line, wait_until
 from desk import Desk
 from filled import KEVIN, Filled
+from hypothesis import strategies as st
 from test_stats import HOUR, MONDAY, NOVEMBER, answer, contact, told
 
 from hotlined.clock import Now
@@ -351,6 +354,24 @@ def test_a_reaction_is_to_the_latest_answer(choosy: Filled) -> None:
 def test_chance_is_fishers(hits: int, of: int, others: int, of_others: int, expected: float) -> None:
     """The values are those of R's fisher.test."""
     assert chance(hits, of, others, of_others) == pytest.approx(expected, rel=1e-3)
+
+
+@hypothesis.given(st.data())
+def test_chance_is_fishers_to_the_last_digit_that_counts(data: st.DataObject) -> None:
+    """The sum of all tables that are as unlikely, over all tables: in whole numbers it is the same."""
+    of, of_others = data.draw(st.integers(0, 60)), data.draw(st.integers(0, 60))
+    hits, others = data.draw(st.integers(0, of)), data.draw(st.integers(0, of_others))
+    whole = hits + others
+    ways = [comb(of, each) * comb(of_others, whole - each) for each in range(of + 1) if each <= whole]
+    expected = sum(way for way in ways if way <= comb(of, hits) * comb(of_others, others)) / sum(ways)
+
+    assert chance(hits, of, others, of_others) == pytest.approx(expected, rel=1e-6)
+
+
+def test_chance_of_very_many_answers_takes_no_time() -> None:
+    """A line that answers for years is looked at as fast as a young one: by numbers with a million digits it hangs."""
+    assert chance(300_000, 900_000, 310_000, 900_000) < 1e-50
+    assert chance(300_000, 900_000, 300_000, 900_000) == pytest.approx(1)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ between them is chance or the wording. Known to be wrong: whoever looks often en
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from math import comb
+from math import exp, lgamma
 
 from hotlined.config import AnswerConfig, Wording
 from hotlined.language import N_, _
@@ -17,6 +17,7 @@ from hotlined.words.tags import tag_in_words
 from hotlined.words.wordings import place_in_words
 
 WROTE_BACK = N_("wrote back")
+_ALIKE = 1e-7  # logarithms that differ by less are of equal numbers, as in R
 _SELDOM = 0.05  # what chance does less often than that is called a difference
 
 
@@ -114,11 +115,16 @@ def _table(hits: Sequence[int], answers: Sequence[int], at: int) -> tuple[int, i
 def chance(hits: int, of: int, others: int, of_others: int) -> float:
     """Return how often chance alone parts so many hits at least so unevenly: Fisher's exact test, both sides."""
     whole = hits + others
-    ways = [
-        comb(of, each) * comb(of_others, whole - each) for each in range(max(0, whole - of_others), min(of, whole) + 1)
-    ]
-    mine = comb(of, hits) * comb(of_others, others)
-    return sum(way for way in ways if way <= mine) / sum(ways)
+    first, last = max(0, whole - of_others), min(of, whole)
+    logs = [_log_ways(of, each) + _log_ways(of_others, whole - each) for each in range(first, last + 1)]
+    most, mine = max(logs), logs[hits - first] + _ALIKE
+    ways = [exp(each - most) for each in logs]
+    return sum(way for way, its_log in zip(ways, logs, strict=True) if its_log <= mine) / sum(ways)
+
+
+def _log_ways(of: int, hits: int) -> float:
+    """Return the logarithm of the number of ways to hit: of thousands the number itself has thousands of digits."""
+    return lgamma(of + 1) - lgamma(hits + 1) - lgamma(of - hits + 1)
 
 
 def _least(hits: int, of: int, others: int, of_others: int) -> float:
