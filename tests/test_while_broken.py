@@ -26,9 +26,9 @@ UNKNOWN_KEY = "mod: live\n"
 
 # one command line for each command that works, for contact 1 of Kevin's
 TYPED = (
-    "status", "alerts --dry-run", "log", "show 1", "number NUMBER", "export NUMBER", "numbers", "stats", "limits",
-    "pause", "resume", "cancel 1", "requeue 1", "block NUMBER", "unblock NUMBER", "optin NUMBER", "tag 1 excuses",
-    "untag 1 excuses", "keep 1", "db check", "db backup copy.db", "web user list",
+    "status", "alerts --dry-run", "metrics", "log", "show 1", "number NUMBER", "export NUMBER", "numbers", "stats",
+    "limits", "pause", "resume", "cancel 1", "requeue 1", "block NUMBER", "unblock NUMBER", "optin NUMBER",
+    "tag 1 excuses", "untag 1 excuses", "keep 1", "db check", "db backup copy.db", "web user list",
 )  # fmt: skip
 
 

@@ -28,7 +28,7 @@ JOURNALS = {"run", "alerts-sender"}
 """The commands that speak to the journal, which is in English."""
 
 WHILE_BROKEN = {
-    *("status", "web", "alerts", "log", "show", "number", "numbers", "stats", "limits", "export", "db"),
+    *("status", "web", "alerts", "metrics", "log", "show", "number", "numbers", "stats", "limits", "export", "db"),
     *("pause", "resume", "block", "unblock", "optin", "cancel", "requeue", "tag", "untag", "keep"),
 }
 """The commands that work while config.yaml is broken: what a person has to see or stop before the file is corrected."""

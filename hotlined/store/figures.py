@@ -204,6 +204,18 @@ def extent(db: Database) -> Extent:
     return Extent(first, last)
 
 
+def maybe_newest(db: Database) -> datetime | None:
+    """Return when the contact that came last of those that the database holds was received."""
+    row = db.one("SELECT received_at FROM contacts ORDER BY id DESC LIMIT 1")
+    return parse_rfc3339(row[0]) if row else None
+
+
+def maybe_last_event(db: Database, kind: str) -> datetime | None:
+    """Return when the last event of a kind was recorded."""
+    row = db.one("SELECT at FROM events WHERE kind = ? ORDER BY id DESC LIMIT 1", kind)
+    return parse_rfc3339(row[0]) if row else None
+
+
 def counts(db: Database, edges: Sequence[datetime]) -> list[Counts]:
     """Count what happened between each two of these moments, which ascend: one fewer than there are edges."""
     return _counts(db, edges, totals.contacts(db, edges))

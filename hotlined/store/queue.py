@@ -1,5 +1,7 @@
 """What waits to be sent: how many answers are in which state, when the next one may go, which windows are full."""
 
+from collections import Counter
+
 from hotlined.states import OPEN, AnswerState, SendingState
 from hotlined.store.database import Database
 from hotlined.store.line import FREE, Sending, breaker_of, calendar_time, share_holds
@@ -17,6 +19,21 @@ def counted(db: Database) -> dict[str, int]:
         state.value: counted.get(state, 0)
         for state in (AnswerState.QUEUED, AnswerState.SENDING, AnswerState.UNCONFIRMED)
     }
+
+
+def waiting(db: Database) -> Counter[str]:
+    """Count the queued answers, texts by hand among them, by what holds each back now."""
+    found: Counter[str] = Counter()
+    for view in ("log", "log_by_hand"):
+        found.update(
+            dict(
+                db.execute(
+                    f"SELECT answer_waiting_for, count(*) FROM {view}"
+                    f" WHERE answer_state = '{AnswerState.QUEUED}' GROUP BY answer_waiting_for"
+                )
+            )
+        )
+    return found
 
 
 def maybe_next_due_at(db: Database, held: Sending = FREE) -> str | None:

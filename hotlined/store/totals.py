@@ -41,6 +41,18 @@ class Labels(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Ever:
+    """What has happened since the database was made: none of it ever falls, whoever is forgotten.
+
+    Contacts are those that were judged; `answers` are entries into a state, `segments` those that the network took.
+    """
+
+    contacts: Counter[Labels]
+    answers: Counter[str]
+    segments: int
+
+
+@dataclass(frozen=True, slots=True)
 class Slot:
     """What was received in the hour or the quarter of an hour that begins at `start`, in UTC."""
 
@@ -59,6 +71,27 @@ class Numbers:
     all: int
     new: int
     withheld: int
+
+
+def ever(db: Database) -> Ever:
+    """Add up the totals of all hours."""
+    judged: Counter[Labels] = Counter()
+    entered: Counter[str] = Counter()
+    segments = 0
+    for name, kind, verdict, reason, state, total in db.execute(_EVER):
+        if name == "contacts":
+            judged[Labels(kind, verdict, reason)] = total
+        elif name == "answers":
+            entered[state] = total
+        else:
+            segments = total
+    return Ever(judged, entered, segments)
+
+
+_EVER = """
+SELECT name, kind, verdict, reason, state, sum(total) FROM totals
+GROUP BY name, kind, verdict, reason, state HAVING sum(total) > 0
+"""
 
 
 def contacts(db: Database, edges: Sequence[datetime]) -> list[Counter[Labels]]:

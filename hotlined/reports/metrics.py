@@ -1,0 +1,173 @@
+"""The figures of a line for Prometheus, in its text format; names, labels and their meanings are promises to scripts.
+
+What nobody knows now is left out: of a daemon that does not live there is no modem, of a database that cannot be read
+no total. Labels are words of tables and names of storages: no number, no text and no tag is in any.
+"""
+
+import math
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+
+from hotlined import __version__
+from hotlined.clock import parse_rfc3339
+from hotlined.config import Config
+from hotlined.errors import ConfigError, StoreError
+from hotlined.language import _
+from hotlined.policy import WaitingFor
+from hotlined.reports.in_force import Broken
+from hotlined.reports.line import LineReport, Stored, report_line
+from hotlined.states import AnswerState, ModemState, SendingState
+from hotlined.status import ModemStatus
+from hotlined.store import figures, queue, totals
+from hotlined.store.opening import open_beside_daemon
+
+_LIMITS = "limits.segments"
+_ESCAPED = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})  # in the value of a label
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What is asked of the database for these figures alone."""
+
+    ever: totals.Ever
+    waiting: Mapping[str, int]
+    last_contact_at: datetime | None
+    restored_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """The samples of one name: each has the labels beside `line`, and a value."""
+
+    name: str
+    meaning: str
+    samples: Iterable[tuple[Mapping[str, str], float]]
+
+    def lines(self, line: str) -> Iterator[str]:
+        """Yield it in the text format; nothing where there is no sample."""
+        samples = [(labels, value) for labels, value in self.samples if math.isfinite(value)]
+        if not samples:
+            return
+        yield f"# HELP {self.name} {self.meaning}"
+        yield f"# TYPE {self.name} {'counter' if self.name.endswith('_total') else 'gauge'}"
+        for labels, value in samples:
+            pairs = ",".join(f'{name}="{word.translate(_ESCAPED)}"' for name, word in {"line": line, **labels}.items())
+            yield f"{self.name}{{{pairs}}} {value}"
+
+
+def write(config: Config, broken: Broken | None = None, unknown: tuple[str, ...] = ()) -> str:
+    """Return all figures; raises ConfigError where nobody knows the name of the line.
+
+    `unknown` are the keys of a broken file that have their default, as `in_force.look` has them.
+    """
+    if broken and "line" in unknown:
+        raise ConfigError(_("{problem}, and the name of the line cannot be read from it.", problem=broken.message))
+    report = report_line(config, broken)
+    counted = _maybe_counted(config) if report.stored else None
+    families = [*_of_daemon(report, is_readable=counted is not None)]
+    if report.stored and counted:
+        are_limits_known = not any(key.startswith(_LIMITS) for key in unknown)
+        families += [*_of_database(report.stored, are_limits_known=are_limits_known), *_of_totals(counted)]
+    octets = _maybe_octets(config)
+    families.append(_one("hotlined_database_bytes", "Octets of the database and its log on the disk.", octets))
+    return "".join(f"{text}\n" for family in families for text in family.lines(config.line))
+
+
+def _maybe_counted(config: Config) -> Counted | None:
+    try:
+        with open_beside_daemon(config.database) as db, figures.one_moment(db):
+            return Counted(
+                totals.ever(db), queue.waiting(db), figures.maybe_newest(db), figures.maybe_last_event(db, "restored")
+            )
+    except (StoreError, sqlite3.Error):
+        return None
+
+
+def _maybe_octets(config: Config) -> int | None:
+    """Return the size of the database and what was not brought over from its log yet."""
+    with suppress(OSError):
+        octets = config.database.stat().st_size
+        with suppress(OSError):
+            octets += config.database.with_name(config.database.name + "-wal").stat().st_size
+        return octets
+    return None
+
+
+def _of_daemon(report: LineReport, *, is_readable: bool) -> Iterator[Family]:
+    """Yield what the daemon says; of one that does not live nothing but when it last looked."""
+    alive, daemon = report.alive, report.daemon
+    up = alive and is_readable and report.database_state == "ok"
+    yield _one("hotlined_up", "1 while the daemon lives and can use its database.", int(up))
+    version = (daemon.version if alive else None) or __version__
+    yield Family("hotlined_build_info", "The version that runs.", [({"version": version}, 1)])
+    if alive:
+        yield from _of_modem(daemon.modem)
+    scanned = parse_rfc3339(daemon.last_scan_at) if daemon.last_scan_at else None
+    yield _when("hotlined_last_scan_timestamp_seconds", "When the storages of the SIM were last listed.", scanned)
+
+
+def _of_modem(modem: ModemStatus) -> Iterator[Family]:
+    yield _state("hotlined_modem_state", "1 for the state that the modem is in.", ModemState, modem.state)
+    signal = None if modem.signal_percent is None else modem.signal_percent / 100
+    yield _one("hotlined_signal_ratio", "How strong the signal is, from 0 to 1.", signal)
+    for name, meaning, entries in (
+        ("used", "Texts that lie in a storage.", [each.used for each in modem.storages]),
+        ("slots", "Texts that a storage has room for.", [each.total for each in modem.storages]),
+    ):
+        names = [{"storage": each.name} for each in modem.storages]
+        yield Family(f"hotlined_storage_{name}", meaning, list(zip(names, entries, strict=True)))
+
+
+def _of_database(stored: Stored, *, are_limits_known: bool) -> Iterator[Family]:
+    """Yield how the line is."""
+    states = [state for state in SendingState if state is not SendingState.NO_DAEMON]
+    yield _state("hotlined_sending_state", "1 for how answers go out.", states, stored.sending.state)
+    for name, meaning in (("used", "Segments spent in a window."), ("limit", "The limit of a window; 0: none go out.")):
+        if name == "used" or are_limits_known:
+            yield Family(
+                f"hotlined_budget_{name}_segments",
+                meaning,
+                [({"window": window}, budget[name]) for window, budget in stored.budgets.items()],
+            )
+    yield _one("hotlined_balance", "The credit of the SIM, in the line's currency.", stored.credit.balance)
+
+
+def _of_totals(counted: Counted) -> Iterator[Family]:
+    """Yield what happened, and what waits."""
+    ever = counted.ever
+    yield Family(
+        "hotlined_contacts_total",
+        "Contacts that were judged.",
+        [
+            ({"kind": kind, "verdict": verdict or "", "reason": reason or ""}, count)
+            for (kind, verdict, reason), count in sorted(ever.contacts.items())
+        ],
+    )
+    yield Family(
+        "hotlined_answers_total",
+        "Entries of answers into a state.",
+        [({"state": state}, ever.answers[state]) for state in AnswerState],
+    )
+    yield _one("hotlined_segments_sent_total", "Segments that the network took.", ever.segments)
+    yield Family(
+        "hotlined_answers_queued",
+        "Queued answers, by what holds them back now.",
+        [({"waiting_for": reason}, counted.waiting.get(reason, 0)) for reason in WaitingFor],
+    )
+    yield _when("hotlined_last_contact_timestamp_seconds", "When the newest contact came.", counted.last_contact_at)
+    yield _when("hotlined_restored_timestamp_seconds", "When a backup was last put back.", counted.restored_at)
+
+
+def _one(name: str, meaning: str, value: float | None) -> Family:
+    return Family(name, meaning, [] if value is None else [({}, value)])
+
+
+def _when(name: str, meaning: str, moment: datetime | None) -> Family:
+    return _one(name, meaning, moment.timestamp() if moment else None)
+
+
+def _state(name: str, meaning: str, states: Iterable[str], now: str | None) -> Family:
+    return Family(name, meaning, [({"state": str(state)}, int(state == now)) for state in states])

@@ -1,0 +1,316 @@
+"""Figures for Prometheus, as the parser of its own client reads them."""
+
+import os
+import re
+import signal
+import sqlite3
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import extent
+import pytest
+from conftest import Line, wait_until
+from filled import KEVIN, LEA, Filled
+from hypothesis import given, settings
+from prometheus_client.parser import text_string_to_metric_families
+from test_totals import LIVES, live
+
+from hotlined import __version__
+from hotlined.policy import WaitingFor
+from hotlined.states import AnswerState, ModemState, SendingState
+from hotlined.store import decisions, privacy
+
+Series = dict[tuple[str, frozenset[tuple[str, str]]], float]
+
+NAMES = {
+    "hotlined_up": set(),
+    "hotlined_build_info": {"version"},
+    "hotlined_contacts_total": {"kind", "verdict", "reason"},
+    "hotlined_answers_total": {"state"},
+    "hotlined_segments_sent_total": set(),
+    "hotlined_answers_queued": {"waiting_for"},
+    "hotlined_budget_used_segments": {"window"},
+    "hotlined_budget_limit_segments": {"window"},
+    "hotlined_modem_state": {"state"},
+    "hotlined_sending_state": {"state"},
+    "hotlined_signal_ratio": set(),
+    "hotlined_storage_used": {"storage"},
+    "hotlined_storage_slots": {"storage"},
+    "hotlined_last_scan_timestamp_seconds": set(),
+    "hotlined_last_contact_timestamp_seconds": set(),
+    "hotlined_balance": set(),
+    "hotlined_database_bytes": set(),
+    "hotlined_restored_timestamp_seconds": set(),
+}
+"""What is promised: each name, and its labels beside `line`."""
+
+
+def read(text: str) -> Series:
+    """Return every sample of a text that is as the collector wants it."""
+    assert text.endswith("\n")
+    found: Series = {}
+    for family in text_string_to_metric_families(text):
+        assert family.documentation
+        assert family.type == ("counter" if f"{family.name}_total" in NAMES else "gauge")
+        for sample in family.samples:
+            labels = frozenset(sample.labels.items())
+            assert sample.timestamp is None  # the collector refuses it
+            assert set(sample.labels) == NAMES[sample.name] | {"line"}
+            assert (sample.name, labels) not in found
+            found[sample.name, labels] = sample.value
+    return found
+
+
+def of(series: Series, name: str, **labels: str) -> dict[Any, float]:
+    """Return the values of a name by its only label beside `line`; by all of them where it has more."""
+    found = {}
+    for (each, pairs), value in series.items():
+        rest = {key: word for key, word in pairs if key != "line"}
+        if each == f"hotlined_{name}" and labels.items() <= rest.items():
+            found[next(iter(rest.values()), "") if len(rest) < 2 else frozenset(rest.items())] = value
+    return found
+
+
+def one(series: Series, name: str) -> float | None:
+    """Return the value of a name without further labels; None where it is not there."""
+    return of(series, name).get("")
+
+
+@pytest.fixture
+def filled(tmp_path: Path) -> Iterator[Filled]:
+    """Give a line without a daemon."""
+    line = Filled(tmp_path)
+    with line.db:
+        yield line
+
+
+def asked(line: Filled) -> Series:
+    """Return what the command prints."""
+    done = line.run("metrics")
+    assert done.exit_code == 0, done.output
+    return read(done.stdout)
+
+
+def test_every_promised_figure_is_there(line: Line) -> None:
+    """Beside a daemon with a modem each name stands with its labels, and says what status and log say."""
+    line.configure(credit={"ussd": "*121#", "pattern": r"(\d+[.,]\d+)"}, answer={"delay": "0s"})
+    line.start()
+    line.wait_state("ready")
+    line.sim.do("deliver", from_=LEA, text="t'es où ?")
+    wait_until(lambda: line.count("SELECT count(*) FROM answers WHERE state = 'sent'"), "the answer is sent")
+    with closing(sqlite3.connect(line.database)) as db:
+        db.execute("INSERT INTO events (at, at_limit, kind) VALUES ('2026-11-24T22:00:00.000Z', 0, 'restored')")
+        db.execute("UPDATE line_state SET balance = '7.5'")
+        db.commit()
+    series = read(line.cli("metrics"))
+
+    assert {name for name, _ in series} == NAMES.keys()
+    assert all(dict(labels)["line"] == "fr" for _, labels in series)
+    assert (one(series, "up"), of(series, "build_info")) == (1, {__version__: 1})
+    assert of(series, "modem_state") == {state: float(state == "ready") for state in ModemState}
+    assert of(series, "sending_state") == {
+        state: float(state == "free") for state in SendingState if state != "no_daemon"
+    }
+    contact = {"kind": "text", "verdict": "answer", "reason": "first_contact"}
+    assert of(series, "contacts_total") == {frozenset(contact.items()): 1}
+    entered = {"queued", "sending", "sent"}
+    assert of(series, "answers_total") == {state: float(state in entered) for state in AnswerState}
+    sent = line.count("SELECT count(*) FROM answer_segments WHERE state = 'sent'")
+    assert one(series, "segments_sent_total") == sent == of(series, "budget_used_segments")["hour"]
+    assert of(series, "budget_limit_segments") == {"hour": 60, "day": 300, "month": 3000}
+    assert of(series, "answers_queued") == dict.fromkeys(WaitingFor, 0)
+    assert of(series, "storage_used").keys() == of(series, "storage_slots").keys() != set()
+    assert 0 < (one(series, "signal_ratio") or 0) <= 1
+    assert (one(series, "last_contact_timestamp_seconds") or 0) > 1.7e9
+    assert (one(series, "last_scan_timestamp_seconds") or 0) > 1.7e9
+    assert one(series, "restored_timestamp_seconds") == 1_795_557_600
+    assert one(series, "balance") == 7.5
+    assert (one(series, "database_bytes") or 0) >= line.database.stat().st_size
+
+
+def test_a_daemon_that_was_killed_is_down_at_once(line: Line) -> None:
+    """Nothing of what it said of its modem is repeated; what the database knows stays."""
+    line.start()
+    line.wait_state("ready")
+    assert one(read(line.cli("metrics")), "up") == 1
+    assert line.daemon
+    line.daemon.send_signal(signal.SIGKILL)
+    line.daemon.wait()
+    series = read(line.cli("metrics"))
+
+    assert one(series, "up") == 0
+    names = {name for name, _ in series}
+    assert not names & {"hotlined_modem_state", "hotlined_signal_ratio", "hotlined_storage_used"}
+    assert names >= {"hotlined_answers_total", "hotlined_last_scan_timestamp_seconds", "hotlined_sending_state"}
+
+
+def test_figures_write_nothing_where_the_line_lies(line: Line) -> None:
+    """An idle line has no write on its card for them: each file is untouched, though they are asked for."""
+    line.start()
+    line.wait_state("ready")
+    line.cli("metrics")
+
+    def files() -> dict[str, tuple[int, bytes]]:
+        paths = line.database.parent.glob(f"{line.database.name}*")
+        return {path.name: (path.stat().st_mtime_ns, path.read_bytes()) for path in paths}
+
+    before = files()
+    line.cli("metrics")
+
+    assert files() == before
+
+
+def test_a_stopped_line_is_down_and_counted(filled: Filled) -> None:
+    """Without a daemon the totals, the pause and what waits are known, and hotlined_up is 0."""
+    filled.judge(filled.text(sender=KEVIN), delay=3600)
+    filled.judge(filled.text(sender=KEVIN))
+    series = asked(filled)
+
+    assert one(series, "up") == 0
+    assert sum(of(series, "answers_queued").values()) == 1
+    assert {dict(key)["reason"]: count for key, count in of(series, "contacts_total").items()} == {
+        "first_contact": 1,
+        "pending": 1,
+    }
+    decisions.pause(filled.db, "somebody", filled.now())
+    series = asked(filled)
+    assert of(series, "sending_state")["paused"] == 1
+    assert of(series, "answers_queued")["due"] + of(series, "answers_queued")["paused"] == 1
+
+
+@pytest.mark.parametrize("what", ["missing", "locked", "damaged"])
+def test_a_database_that_cannot_be_read_is_down(filled: Filled, what: str) -> None:
+    """Beside a daemon that lives, too: no total is made up, and the command ends well, so that the file is new."""
+    filled.judge(filled.text())
+    filled.daemon_runs(modem=ModemState.READY)
+    assert one(asked(filled), "up") == 1
+    filled.db.close()
+    if what == "missing":
+        filled.database.unlink()
+    if what == "damaged":
+        for path in filled.folder.glob("hotlined.db-*"):
+            path.unlink()
+        filled.database.write_bytes(b"no database" * 1000)
+    with closing(sqlite3.connect(filled.folder / "other.db" if what != "locked" else filled.database)) as other:
+        if what == "locked":
+            other.execute("PRAGMA locking_mode = EXCLUSIVE")
+            other.execute("BEGIN EXCLUSIVE")
+        series = asked(filled)
+
+    names = {name for name, _ in series}
+    assert one(series, "up") == 0
+    assert of(series, "modem_state")["ready"] == 1
+    assert names & {"hotlined_contacts_total", "hotlined_answers_total", "hotlined_budget_used_segments"} == set()
+
+
+@settings(deadline=None, max_examples=extent.examples(15, 100))
+@given(LIVES)
+def test_totals_never_fall(tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[Any, ...]]) -> None:
+    """Whatever came, was forgotten, purged or renamed: no total is less than before, and none is gone."""
+    line = Filled(tmp_path_factory.mktemp("line"))
+    with line.db:
+        live(line, steps[: len(steps) // 2])
+        before = asked(line)
+        live(line, steps[len(steps) // 2 :])
+        middle = asked(line)
+        for number in ("+32470000000", "+32470000001", "+32470000002"):
+            privacy.forget(line.db, number, line.now(), keep_opt_out=False, opts_out=bool)
+        after = asked(line)
+    for earlier, later in ((before, middle), (middle, after)):
+        totals = {key: value for key, value in earlier.items() if key[0].endswith("_total")}
+        assert all(later[key] >= value for key, value in totals.items())
+
+
+def test_no_label_says_who_or_what(filled: Filled) -> None:
+    """Numbers, texts and tags of what came are nowhere in the figures."""
+    for number, text in ((KEVIN, "guet-apens"), (LEA, "bonjour")):
+        contact = filled.text(text, sender=number)
+        filled.judge(contact)
+        decisions.tag(filled.db, contact, "menaces", "somebody", filled.now())
+    filled.send()
+    said = filled.run("metrics").stdout
+
+    assert "hotlined_contacts_total" in said
+    for secret in (KEVIN[1:], LEA[1:], "guet", "bonjour", "menaces", "somebody", "Non, c"):
+        assert secret not in said
+    words = re.findall(r'="([^"]*)"', said)
+    assert all(re.fullmatch(r"[a-z_]{0,20}|\d+\.\d+\S*", word) for word in words)
+
+
+def test_the_file_is_replaced_whole(filled: Filled) -> None:
+    """Everybody may read it, its name is taken by a rename, and nothing else is left."""
+    folder = filled.folder / "collector"
+    folder.mkdir()
+    file = folder / "hotlined_main.prom"
+    file.write_text("before")
+    before = file.stat().st_ino
+    done = filled.run("metrics", str(file))
+
+    assert (done.exit_code, done.output) == (0, "")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o644
+    assert file.stat().st_ino != before
+    assert one(read(file.read_text()), "up") == 0
+    assert list(folder.iterdir()) == [file]
+
+
+def test_a_file_where_nobody_may_write_is_an_error(filled: Filled) -> None:
+    """A folder that is not there is named, and nothing is printed in place of the file."""
+    done = filled.run("metrics", str(filled.folder / "none" / "hotlined.prom"))
+
+    assert done.exit_code == 1
+    assert "none/hotlined.prom" in done.output
+
+
+def test_what_is_being_written_is_no_file_of_the_collector(filled: Filled) -> None:
+    """Until it is whole it has a name that does not end in .prom, as long as it takes."""
+    file = filled.folder / "hotlined_main.prom"
+    script = (
+        "import sys, os; from pathlib import Path; from hotlined import owner\n"
+        "with owner.written(Path(sys.argv[1]), 0o644) as written:\n"
+        "    written.write(b'half'); print(*os.listdir(os.path.dirname(sys.argv[1])))"
+    )
+    done = subprocess.run([sys.executable, "-c", script, file], capture_output=True, text=True, check=True)
+
+    assert "hotlined_main.prom.new" in done.stdout
+    assert [name for name in done.stdout.split() if name.endswith(".prom")] == []
+    assert not file.exists()
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root becomes somebody else")
+def test_root_writes_the_file_and_reads_the_line_as_its_user(filled: Filled) -> None:
+    """The file is the person's, in a folder of root's; the database is opened by whoever owns it."""
+    folder = filled.folder / "collector"
+    folder.mkdir(mode=0o755)
+    filled.db.close()
+    for path in (filled.folder, *filled.folder.iterdir()):
+        if path != folder:
+            os.chown(path, 65534, 65534)
+    for path in (filled.folder, *filled.folder.parents):
+        if path.stat().st_uid == 0 and path.name.startswith(("pytest", "popen", "test_")):
+            path.chmod(0o755)
+    file = folder / "hotlined_main.prom"
+    command = [sys.executable, "-m", "hotlined", "--config", str(filled.config), "metrics", str(file)]
+    subprocess.run(command, check=True)
+
+    assert file.stat().st_uid == 0
+    assert one(read(file.read_text()), "segments_sent_total") == 0
+
+
+def test_a_limit_that_nobody_knows_is_left_out(filled: Filled) -> None:
+    """While the file is broken and no daemon runs no default passes for the line's limit, nor for its name."""
+    sound = filled.config.read_text()
+    filled.config.write_text(f'{sound[:-1]}, "line": "nl", "limits": {{"segments": {{"hour": "many"}}}}}}')
+    series = asked(filled)
+    assert of(series, "budget_limit_segments") == {}
+    assert of(series, "budget_used_segments")["hour"] == 0
+    assert all(dict(labels)["line"] == "nl" for _, labels in series)
+
+    filled.config.write_text(f'{sound[:-1]}, "line": "N L"}}')
+    done = filled.run("metrics")
+    assert done.exit_code == 78
+    assert "name of the line" in done.output
