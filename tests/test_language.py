@@ -6,6 +6,7 @@ import re
 import string
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,8 @@ from hotlined.language import (
     unfilled_plural,
 )
 from hotlined.reports.typed import period
+from hotlined.statistics.periods import midnight
+from hotlined.statistics.plain import calendar, length, rate, share
 from hotlined.store import decisions
 from hotlined.words import conditions
 from hotlined.words.alerts import TEXTS
@@ -379,6 +382,38 @@ def test_numbers_and_dates_are_of_the_language(language: Language, expected: tup
         written = (in_digits(1234.5, 2), in_money(1234.5, "EUR"), in_segments(1), in_segments(0), wait_in_words(11_520))
         assert tuple(text.replace(NO_BREAK, " ") for text in written) == expected[:-1]
         assert moment("2025-11-24T12:00:00.000Z").startswith(expected[-1])
+
+
+@pytest.mark.parametrize(
+    ("language", "expected"),
+    [
+        (
+            Language.ENGLISH,
+            ("1 to 21 June 2026", "three weeks", "1 June 2026, 08:00 to 09:30", "nearly half", "more than 10 a day"),
+        ),
+        (
+            Language.FRENCH,
+            (
+                *("du 1er au 21 juin 2026", "trois semaines", "1er juin 2026, de 08:00 à 09:30"),
+                *("près de la moitié", "plus de 10 par jour"),
+            ),
+        ),
+        (
+            Language.DUTCH,
+            (
+                *("1 tot en met 21 juni 2026", "drie weken", "1 juni 2026, 08:00 tot 09:30"),
+                *("bijna de helft", "meer dan 10 per dag"),
+            ),
+        ),
+    ],
+)
+def test_periods_shares_and_rates_are_said_as_in_the_language(language: Language, expected: tuple[str, ...]) -> None:
+    """The first of a month, what ends with its day, and what is a little more or less, as one reads it aloud."""
+    first, last = midnight(date(2026, 6, 1)), midnight(date(2026, 6, 22))
+    hours = (first + timedelta(hours=8), first + timedelta(hours=9, minutes=30))
+    with speaking(language):
+        said = (calendar(first, last), length(first, last), calendar(*hours), share(49, 100), rate(31, 3, "day"))
+    assert said == expected
 
 
 def test_every_moment_that_is_shown_can_be_typed() -> None:
