@@ -191,6 +191,7 @@ ENGLISH = {
     "evidence/page.py": "is HTML around what is marked",
     "gsm": "speaks to the journal",
     "migrations.py": "is SQL",
+    "reports/metrics.py": "speaks to Prometheus",
     "store/evidence.py": "is SQL",
     "store/words_met.py": "is SQL",
     "statistics/style.py": "is CSS",
