@@ -1148,6 +1148,25 @@ def test_alerts_are_texted_within_their_number_a_day(texting: Line) -> None:
     assert ADMIN not in texting.log_path.read_text()
 
 
+def test_words_do_not_use_up_the_texts_of_other_alerts(texting: Line) -> None:
+    """Who texts such words again and again takes half of the day's texts at most, and what is wrong goes first."""
+    texting.configure(alerts={"sms_per_day": 2})
+    with sqlite3.connect(texting.database) as db:
+        for _ in range(2):
+            db.execute(
+                "INSERT INTO alerts (condition, level, at, at_limit, title, text) VALUES ('words', 1, ?, ?, 'a', 'b')",
+                (at(0).rfc3339, at(0).limit),
+            )
+        db.execute("INSERT INTO alert_deliveries (alert_id, channel) SELECT id, 'sms' FROM alerts")
+    db.close()
+    balance(texting, "balance_low")
+    code, said = alert(texting)
+
+    assert code == 0
+    assert "alerts.sms_to is left out: half of alerts.sms_per_day is for other alerts.\n" in said
+    assert texts(texting) == [BEGIN]
+
+
 def test_a_text_whose_run_was_killed_is_not_sent_again(texting: Line) -> None:
     """A request that was made is the record of itself: the next run finds it done."""
     balance(texting, "balance_low")
@@ -1224,7 +1243,7 @@ def test_a_text_is_cut_to_one_segment(quiet: Callable[..., Quiet], encoding: str
     line = quiet()
     line.settings |= {"line": name, "answer": {"text": "x", "encoding": encoding}}
     config = configuration.parse(json.dumps(line.settings), line.config)
-    text = by_text.fitting(config, Alert(1, 1, "", "the modem is lost " + detail, detail))
+    text = by_text.fitting(config, Alert(1, 1, "", "the modem is lost " + detail, detail, "modem"))
 
     assert plan(text, encoding).segments == 1
     assert text.startswith(f"hotlined {name}: the modem is")

@@ -105,7 +105,7 @@ class Run:
             test = draft(alerting.TEST, 0, now.rfc3339)
             with db.transaction():
                 [alert_id] = alerting.record(db, [test], [channel.key for channel in self.channels], now)
-            alert = Alert(alert_id, test.level, test.at, test.title, test.text)
+            alert = Alert(alert_id, test.level, test.at, test.title, test.text, test.condition)
             self._deliver(db, lambda _: [alert], self.look(db), is_test=True)
         if self.delivery.pings and self._is_well():
             try:

@@ -9,7 +9,7 @@ from hotlined.errors import RefusedError
 from hotlined.gsm.alphabet import plan
 from hotlined.language import _
 from hotlined.states import ModemState, RequestState
-from hotlined.store import alerting, requests
+from hotlined.store import alerting, requests, words_met
 from hotlined.store.alerting import Alert
 from hotlined.store.database import Database
 from hotlined.words.conditions import NOT_RUNNING
@@ -44,13 +44,16 @@ def text(config: Config, db: Database, alert: Alert, state: LineState) -> None:
     runs = state.modem_state is not None
     fate = alerting.maybe_fate(db, alert.alert_id)
     if fate is None or not (fate.state.is_pending or fate.left):
+        texted, most = alerting.texted(db, db.now()), config.alerts.sms_per_day
+        is_word = alert.condition == words_met.CONDITION  # strangers choose when: others are to be texted too
         obstacles = (
             (not runs, NOT_RUNNING.title),
             (state.modem_state != ModemState.READY, _("its modem is not ready")),
             (state.pause is not None, _("the line is paused")),
             (state.shadow is not None, _("shadow mode transmits nothing")),
             (any(used >= limit for used, limit in state.budgets.values()), _("the budget is spent")),
-            (alerting.texted(db, db.now()) >= config.alerts.sms_per_day, _("alerts.sms_per_day is used up")),
+            (texted >= most, _("alerts.sms_per_day is used up")),
+            (is_word and texted >= max(1, most // 2), _("half of alerts.sms_per_day is for other alerts")),
         )
         for met, words in obstacles:
             if met:

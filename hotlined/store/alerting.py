@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from hotlined.clock import Now
 from hotlined.states import MAY_HAVE_LEFT, AnswerState, RequestState
-from hotlined.store import line, requests
+from hotlined.store import line, requests, words_met
 from hotlined.store.database import Database
 
 GIVEN_UP_AFTER_SECONDS = 86_400.0
@@ -71,6 +71,7 @@ class Alert:
     at: str
     title: str
     text: str
+    condition: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,16 +142,21 @@ def move(db: Database, reached: AlertProgress) -> None:
 
 
 def untaken(db: Database, channel: str, now: Now) -> list[Alert]:
-    """Return the alerts that a channel has yet to take, oldest first; after `GIVEN_UP_AFTER_SECONDS` a digest alone."""
+    """Return the alerts that a channel has yet to take; after `GIVEN_UP_AFTER_SECONDS` a digest alone.
+
+    The oldest come first, and those of words behind all others: whoever texts such words is not to hide what is wrong.
+    """
     rows = db.all(
-        "SELECT a.id AS alert_id, a.level, a.at, a.title, a.text FROM alerts a"
+        "SELECT a.id AS alert_id, a.level, a.at, a.title, a.text, a.condition FROM alerts a"
         " JOIN alert_deliveries d ON d.alert_id = a.id"
         " WHERE d.channel = ? AND d.taken_at IS NULL AND a.condition <> ? AND iif(a.condition = ?,"
-        " a.id = (SELECT max(id) FROM alerts WHERE condition = a.condition), a.at_limit > ?) ORDER BY a.id",
+        " a.id = (SELECT max(id) FROM alerts WHERE condition = a.condition), a.at_limit > ?)"
+        " ORDER BY a.condition = ?, a.id",
         channel,
         TEST,
         DIGEST,
         now.limit - GIVEN_UP_AFTER_SECONDS,
+        words_met.CONDITION,
     )
     return [Alert(**row) for row in rows]
 
