@@ -24,10 +24,13 @@ from hotlined.cli import COMMANDS as GROUPS
 from hotlined.cli import main
 from hotlined.cli.demo import ACTS
 from hotlined.config import KEYS, RESERVED_LINES, parse
+from hotlined.language import NO_BREAK, Language, speaking, unfilled
 from hotlined.policy import Reason, WaitingFor
 from hotlined.simulator import pdus
 from hotlined.states import ContactKind
 from hotlined.words import reasons
+from hotlined.words.states import KINDS
+from hotlined.words.tags import tag_in_words
 
 ROOT = Path(__file__).parent.parent
 PROGRAM = Path(sys.executable).with_name("hotlined")
@@ -329,13 +332,14 @@ def test_every_page_is_found_from_its_readme() -> None:
 
 
 def test_both_readmes_lead_the_same_way() -> None:
-    """README.fr.md has the sections of README.md, and in each the same blocks, rows and words between backticks."""
+    """README.fr.md has the sections of README.md, and in each what is typed, rows and words between backticks."""
 
     def outline(name: str) -> list[list[str]]:
         parts = [TEXTS[name].partition("\n## ")[0], *sections(name).values()]
         named = [sorted(set(quoted(prose(part)))) for part in parts]
         return [
-            [*(block for _, block in BLOCKS.findall(part)), *words] for part, words in zip(parts, named, strict=True)
+            [*(block for kind, block in BLOCKS.findall(part) if kind != "text"), *words]
+            for part, words in zip(parts, named, strict=True)
         ]
 
     assert outline("README.fr.md") == outline("README.md")
@@ -349,25 +353,38 @@ def test_french_apostrophes_are_curly() -> None:
 
 
 def test_volunteers_find_every_word_of_the_list() -> None:
-    """The French page for volunteers explains each mark and each outcome that `log` can show, and no other."""
+    """The French page for volunteers explains each mark and each outcome that `log` can show, in both languages."""
     page = TEXTS["docs/fr/volontaires.md"]
     outcomes = "".join(page.partition("### Ce qu’une réponse devient")[2].partition("### Dans le texte")[0])
-    said = {*reasons.STATES.values(), *map(reasons.briefly, Reason), *map(reasons.briefly, WaitingFor)}
-    known = {words.replace("{at}", "18:12").replace("`", "") for words in said}
+    more = ("not decided yet", "only {sent} of {segments} left", reasons.NO_DAEMON)
 
-    assert {quoted(row[0])[0] for row in table(outcomes, "mot")} == known | {
-        "not decided yet",
-        "only 1 of 2 left",
-        reasons.NO_DAEMON,
-    }
+    def words() -> set[str]:
+        said = [*reasons.STATES.values(), *map(reasons.briefly, Reason), *map(reasons.briefly, WaitingFor)]
+        known = (text.format(at="18:12", sent=1, segments=2).replace("`", "") for text in (*said, *map(unfilled, more)))
+        return {text.replace(NO_BREAK, " ") for text in known}
+
+    rows = table(outcomes, "mot")
+    assert {quoted(row[1])[0] for row in rows} == words()
+    with speaking(Language.FRENCH):
+        assert {quoted(row[0])[0] for row in rows} == words()
     assert {quoted(row[0])[0] for row in table(page, "signe")} == set("✓…-?!")
     texts = page.partition("### Dans le texte")[2].partition("### Les lignes")[0]
-    kinds = {f"({kind})" for kind in ContactKind if kind is not ContactKind.TEXT}  # a text has no mark of its own
-    assert {quoted(row[0])[0] for row in table(texts, "mot")} == kinds | {"(erased)", "(kept)", "(1 of 3)", "#threat"}
+    kinds = {kind for kind in ContactKind if kind is not ContactKind.TEXT}  # a text has no mark of its own
+    rows = table(texts, "mot")
+    assert {quoted(row[1])[0] for row in rows} == {f"({kind})" for kind in kinds} | {
+        "(erased)",
+        "(kept)",
+        "(1 of 3)",
+        "#threat",
+    }
+    with speaking(Language.FRENCH):
+        part = unfilled("({received} of {total})").format(received=1, total=3)
+        said = {unfilled("(erased)"), unfilled("(kept)"), part, f"#{tag_in_words('threat')}"}
+        assert {quoted(row[0])[0] for row in rows} == {f"({KINDS[kind]})" for kind in kinds} | said
 
 
 def test_volunteers_find_every_line_of_status() -> None:
-    """The French page for volunteers explains each line that `status` can show."""
+    """The French page for volunteers explains each line that `status` can show, in both languages."""
     page = TEXTS["docs/fr/volontaires.md"].partition("### Les lignes de `hotlined status`")[2]
     tree = ast.parse((ROOT / "hotlined/cli/status.py").read_text("utf-8"))
     pairs = [node.value for node in ast.walk(tree) if isinstance(node, ast.Yield)]
@@ -379,7 +396,10 @@ def test_volunteers_find_every_line_of_status() -> None:
         if isinstance(node, ast.Constant) and str(node.value).strip()
     }
 
-    assert {quoted(row[0])[0] for row in table(page, "mot")} == labels
+    rows = table(page, "mot")
+    assert {quoted(row[1])[0] for row in rows} == labels
+    with speaking(Language.FRENCH):
+        assert {quoted(row[0])[0] for row in rows} == set(map(unfilled, labels))
 
 
 @pytest.mark.skipif(not PROGRAM.exists(), reason="needs an installed hotlined")
@@ -524,12 +544,13 @@ def test_a_daily_copy_goes_where_any_other_goes() -> None:
 
 @pytest.mark.parametrize("name", ["README.md", "README.fr.md"])
 def test_the_excerpt_is_of_the_demo(name: str) -> None:
-    """The acts in the README's excerpt are acts of the demo, in its words."""
+    """The acts in the README's excerpt are acts of the demo, in its words and in the language of the page."""
     (excerpt,) = blocks(TEXTS[name], "text")
     acts = re.findall(r"^-- (.+)$", excerpt, re.MULTILINE)
 
     assert acts
-    assert set(acts) <= {act.title for act in ACTS}
+    with speaking(Language.FRENCH if name in FRENCH else Language.ENGLISH):
+        assert set(acts) <= {unfilled(act.title).replace(NO_BREAK, " ") for act in ACTS}
 
 
 def test_what_is_said_of_python_gsmmodem_is_so() -> None:
