@@ -246,7 +246,7 @@ def test_the_file_is_replaced_whole(filled: Filled) -> None:
     """Everybody may read it, its name is taken by a rename, and nothing else is left."""
     folder = filled.folder / "collector"
     folder.mkdir()
-    file = folder / "hotlined_main.prom"
+    file = folder / "hotlined-main.prom"
     file.write_text("before")
     before = file.stat().st_ino
     done = filled.run("metrics", str(file))
@@ -268,7 +268,7 @@ def test_a_file_where_nobody_may_write_is_an_error(filled: Filled) -> None:
 
 def test_what_is_being_written_is_no_file_of_the_collector(filled: Filled) -> None:
     """Until it is whole it has a name that does not end in .prom, as long as it takes."""
-    file = filled.folder / "hotlined_main.prom"
+    file = filled.folder / "hotlined-main.prom"
     script = (
         "import sys, os; from pathlib import Path; from hotlined import owner\n"
         "with owner.written(Path(sys.argv[1]), 0o644) as written:\n"
@@ -276,7 +276,7 @@ def test_what_is_being_written_is_no_file_of_the_collector(filled: Filled) -> No
     )
     done = subprocess.run([sys.executable, "-c", script, file], capture_output=True, text=True, check=True)
 
-    assert "hotlined_main.prom.new" in done.stdout
+    assert "hotlined-main.prom.new" in done.stdout
     assert [name for name in done.stdout.split() if name.endswith(".prom")] == []
     assert not file.exists()
 
@@ -293,7 +293,7 @@ def test_root_writes_the_file_and_reads_the_line_as_its_user(filled: Filled) -> 
     for path in (filled.folder, *filled.folder.parents):
         if path.stat().st_uid == 0 and path.name.startswith(("pytest", "popen", "test_")):
             path.chmod(0o755)
-    file = folder / "hotlined_main.prom"
+    file = folder / "hotlined-main.prom"
     command = [sys.executable, "-m", "hotlined", "--config", str(filled.config), "metrics", str(file)]
     subprocess.run(command, check=True)
 

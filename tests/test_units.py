@@ -65,6 +65,7 @@ SERVICES = [name for name in UNITS if name.endswith(".service")]
 OURS = [name for name in SERVICES if not name.startswith("hotlined-power")]  # those that run a command of ours
 SENDERS = [name for name in OURS if "sender" in name]  # those of them that run as nobody else does
 DESKS = [name for name in OURS if "web" in name]  # those that read as members of the line's group
+FIGURES = [name for name in OURS if "metrics" in name]
 JOBS = [name for name in OURS if name.startswith("hotlined-")]
 
 
@@ -218,7 +219,7 @@ def test_the_daemon_stays_up() -> None:
     assert service["RestartPreventExitStatus"] == [str(ConfigError.exit_code)]
     assert not {"BindsTo", "Requires", "After"} & unit.keys()
     assert set(unit["Wants"][0].split()) == {
-        *(f"hotlined-{name}@main.timer" for name in ("alerts", "backup", "purge")),
+        *(f"hotlined-{name}@main.timer" for name in ("alerts", "backup", "metrics", "purge")),
         *(f"hotlined-{name}@main.path" for name in ("alerts", "power")),
         "hotlined-control@main.socket",
     }
@@ -439,13 +440,51 @@ def test_units_and_installer_agree() -> None:
 def test_one_folder_outlives_the_programs_of_a_line() -> None:
     """The daemon's unit alone makes the line's folder, and it stays: the first program to end would remove it.
 
-    The desk has one of its own.
+    The desk has one of its own, and so have the figures.
     """
     making = {unit for unit in OURS if "RuntimeDirectory" in settings(unit, "Service")}
 
-    assert making == {"hotlined.service", "hotlined@nl.service", *DESKS}
+    assert making == {"hotlined.service", "hotlined@nl.service", *DESKS, *FIGURES}
     assert daemon()["RuntimeDirectoryPreserve"] == ["yes"]
     assert daemon()["RuntimeDirectoryMode"] == ["2750"]
+
+
+@pytest.mark.parametrize("unit", FIGURES)
+def test_figures_lie_in_memory_where_the_collector_reads_them(unit: str) -> None:
+    """They stay after the run in a folder that everybody may look into; what fails to renew them takes them away."""
+    service, line = settings(unit, "Service"), line_of(unit)
+    file = f"/run/hotlined-metrics/{line}/hotlined-{line}.prom"
+
+    assert service["RuntimeDirectory"] == [f"hotlined-metrics/{line}"]
+    assert (service["RuntimeDirectoryMode"], service["RuntimeDirectoryPreserve"]) == (["0755"], ["yes"])
+    assert words(unit, "ExecStart")[-2:] == ["metrics", file]
+    (after,) = (words(unit, "ExecStopPost")[-1:],)
+    for result, stays in (("success", True), ("exit-code", False), ("timeout", False)):
+        done = subprocess.run(
+            ["/bin/sh", "-c", after[0].replace("rm -f", "echo")],
+            env={"SERVICE_RESULT": result},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert done.stdout == ("" if stays else f"{file}\n")
+
+
+@pytest.mark.parametrize("unit", [name.replace(".service", ".timer") for name in FIGURES])
+def test_figures_are_written_where_somebody_collects_them(unit: str) -> None:
+    """The timer starts where one of the folders is, and in no other place: each run costs a start of Python."""
+    text = (FOLDER / "hotlined-metrics@.timer").read_text()
+    folders = re.findall(r"^ConditionPathIsDirectory=(.*)$", text, re.MULTILINE)
+
+    assert folders == ["|/run/hotlined-metrics", "|/var/lib/prometheus/node-exporter"]
+    assert seconds(settings(unit, "Timer")["OnUnitActiveSec"][0]) == 60
+    assert unit in words_of_wants(line_of(unit))
+
+
+def words_of_wants(line: str) -> list[str]:
+    """Return the units that the daemon of a line brings."""
+    daemon_unit = "hotlined.service" if line == "main" else f"hotlined@{line}.service"
+    return settings(daemon_unit, "Unit")["Wants"][0].split()
 
 
 @pytest.mark.parametrize("job", ["control", "web"])

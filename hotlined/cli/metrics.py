@@ -19,7 +19,7 @@ def metrics(settings: Settings, file: Path | None) -> None:
 
     FILE is replaced whole, and everybody may read it: no number, no text and no tag is in it. What is not known now
     is left out; hotlined_up is 0 where the daemon does not live or cannot use its database.
-    docs/metrics.md lists them.
+    A timer writes them each minute where a node exporter is; docs/metrics.md lists them.
 
     Example: hotlined metrics
     """
