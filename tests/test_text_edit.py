@@ -258,6 +258,17 @@ def test_what_was_not_changed_or_not_agreed_to_is_not_written(config: Path) -> N
     assert drafts(config.parent) == ["Nee, c'est non."]
 
 
+def test_it_speaks_the_language_of_the_line_and_understands_its_yes(config: Path) -> None:
+    """A French line asks in French and takes `oui`."""
+    config.write_text("language: fr\n" + config.read_text())
+    code, shown = edit(config, "sed -i s/Non/Nee/", ["oui"])
+    assert code == 0, shown
+    assert "La réponse prend 1 segment" in shown
+    assert "o\N{NO-BREAK SPACE}: oui" in shown
+    assert "Aucun démon ne tourne" in shown
+    assert "Nee, c'est non." in config.read_text()
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -275,7 +286,7 @@ def test_what_cannot_be_sent_is_edited_again(config: Path, change: str, words: s
     )
     code, shown = edit(config, f"sh {script}", ["y", "e", "y"])
     assert words in shown
-    assert "'y' is not one of 'e', 'n'." in shown
+    assert "'y' is not one of 'e', 'n', " in shown
     assert code == 0, shown
     assert "Enfin, c'est non." in config.read_text()
 

@@ -16,12 +16,15 @@ from hotlined.cli.settings import Settings, pass_settings
 from hotlined.config import Config, Wording, editing
 from hotlined.errors import ConfigError, HotlinedError, TextError, UsageError
 from hotlined.gsm.alphabet import Encoding
+from hotlined.language import _, ngettext, speak
 from hotlined.reports import draft
 from hotlined.reports.limits import worst_in_words
 from hotlined.reports.reload import reload
 from hotlined.reports.text import TextCost, as_it_leaves, cost, wording_in_words
-from hotlined.words.amounts import counted
+from hotlined.words.amounts import counted, in_segments
 from hotlined.words.characters import replacement_in_words
+
+_YES, _NO = ("y", "yes", "o", "oui", "j", "ja"), ("n", "no", "non", "nee")
 
 
 @click.group(cls=Group)
@@ -130,7 +133,9 @@ def edit(settings: Settings) -> None:
     original = editing.read(path)
     places = editing.spots(original.text, path)
     wordings = [spot.wording for spot in places]
-    most = configuration.salvage_text(original.text, path).config.answer.max_segments
+    config = configuration.salvage_text(original.text, path).config
+    speak(config.language)
+    most = config.answer.max_segments
     begun = draft.write(wordings, most, path)
     text = editor.begin(begun)
     try:
@@ -138,12 +143,12 @@ def edit(settings: Settings) -> None:
         if made is not None:
             editing.write(original, made)
     except BaseException:
-        print_wrapped(f"Your text is kept in {text.path}.", err=True)
+        print_wrapped(_("Your text is kept in {path}.", path=text.path), err=True)
         raise
     if made is None:
         return
     text.drop()
-    print_wrapped(f"Written: {original.path}.")
+    print_wrapped(_("Written: {path}.", path=original.path))
     _reload(path)
 
 
@@ -155,7 +160,7 @@ def _converse(
         try:
             after = draft.read(text.edit(), [spot.wording for spot in places])
             if after == list(before):
-                print_wrapped("Nothing was changed.")
+                print_wrapped(_("Nothing was changed."))
                 text.drop()
                 return None
             changed = {spot: new for spot, old, new in zip(places, before, after, strict=True) if new != old}
@@ -164,12 +169,13 @@ def _converse(
         except HotlinedError as error:
             print_wrapped(f"{error.message} {error.hint}".strip())
             can_be_sent = False
-        question = "Write it? y: yes, e: edit again, n: no" if can_be_sent else "e: edit again, n: no"
-        said = click.prompt(question, type=click.Choice("yen" if can_be_sent else "en"), show_choices=False)
-        if said == "y":
+        question = _("Write it? y: yes, e: edit again, n: no") if can_be_sent else _("e: edit again, n: no")
+        choices = [*(_YES if can_be_sent else ()), "e", *_NO]
+        said = click.prompt(question, type=click.Choice(choices, case_sensitive=False), show_choices=False)
+        if said in _YES:
             return made
-        if said == "n":
-            print_wrapped(f"Nothing was written. Your text is kept in {text.path}.")
+        if said in _NO:
+            print_wrapped(_("Nothing was written. Your text is kept in {path}.", path=text.path))
             return None
 
 
@@ -180,21 +186,25 @@ def _show(path: Path, made: str, changed: Mapping[editing.Spot, str], wordings: 
     for spot, new in changed.items():
         name = wording_in_words(spot.wording, draft.steps(wordings))
         if not new:
-            print_wrapped(f"{name} is blank: there is nothing to send.")
+            print_wrapped(_("{name} is blank: there is nothing to send.", name=name))
             can_be_sent = False
             continue
         for label, sentence in as_it_leaves(name, new, config):
             print_wrapped(sentence, label)
         text_cost = cost(new, config)
         if not text_cost.fits:
-            too_many = counted(text_cost.characters_too_many, "character")
-            most = counted(text_cost.max_segments, "segment")
-            print_wrapped(f"It is {too_many} too long: it may have {most} (answer.max_segments).")
+            too_long = ngettext(
+                "It is {number} character too long: it may have {most} (answer.max_segments).",
+                "It is {number} characters too long: it may have {most} (answer.max_segments).",
+                text_cost.characters_too_many,
+                most=in_segments(text_cost.max_segments),
+            )
+            print_wrapped(too_long)
             can_be_sent = False
     print_wrapped(worst_in_words(config.limits))
     problems = configuration.judge(made, path)
     if problems and can_be_sent:
-        print_wrapped(f"{path} has other problems, and no daemon reads it before they are corrected:")
+        print_wrapped(_("{path} has other problems, and no daemon reads it before they are corrected:", path=path))
         for problem in problems:
             print_wrapped(f"  line {problem.line}: {problem.key}: {problem.sentence}")
     return can_be_sent
@@ -205,7 +215,10 @@ def _reload(path: Path) -> None:
     try:
         config = configuration.load(path)
     except ConfigError as error:
-        print_wrapped(as_typed(f"{error.message}; the daemon goes on with what it has. See `hotlined config check`."))
+        goes_on = _(
+            "{problem}; the daemon goes on with what it has. See `hotlined config check`.", problem=error.message
+        )
+        print_wrapped(as_typed(goes_on))
         return
     owner.become(config.database)  # root signals no process that the line's user has named
     told = reload(config)
