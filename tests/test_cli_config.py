@@ -28,7 +28,7 @@ def test_a_fine_configuration_is_judged(tmp_path: Path) -> None:
 
     assert f"{tmp_path / 'config.yaml'} is fine." in text
     assert "The answer takes 2 segments in gsm7: 0.10 EUR. A phone shows it like this:" in text
-    assert "60 segments in an hour (3.00 EUR), 300 segments in a day (15.00 EUR), 3000 segments in 30 days" in text
+    assert "60 segments in an hour (3.00 EUR), 300 segments in a day (15.00 EUR), 3,000 segments in 30 days" in text
     assert "Careful" not in text
 
 

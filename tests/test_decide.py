@@ -259,7 +259,7 @@ def test_a_number_need_not_stand_on_the_command_line(tmp_path: Path) -> None:
         for name, command in COMMANDS.items()
         if any(isinstance(argument, click.Argument) and argument.name == "number" for argument in command.params)
     }
-    assert len(taking) == 8
+    assert len(taking) == 9
     optional = [name for name, command in COMMANDS.items() if any("--number" in each.opts for each in command.params)]
     assert optional == ["log"]
     taking["log --number"] = [""]
@@ -267,6 +267,6 @@ def test_a_number_need_not_stand_on_the_command_line(tmp_path: Path) -> None:
         words = [sys.executable, "-m", "hotlined", "--config", str(filled.config), *name.split(), "-"]
         words += ["Bonjour"] * (len(taking[name]) - 1)
         for typed, said in ((f"{NUMBER}\n", ""), ("", "no number in the first line"), ("\n", "no number in the first")):
-            done = subprocess.run(words, input=typed, capture_output=True, text=True, check=False)
+            done = subprocess.run(words, input=typed, capture_output=True, text=True, check=False, cwd=tmp_path)
             output = " ".join((done.stdout + done.stderr).split())
             assert ("no number in the first" in output) == bool(said), (name, output)
