@@ -274,6 +274,34 @@ def test_the_review_shows_them_first(line: Filled) -> None:
         assert "alert word" not in browser.get("/").words.partition("Last contacts")[0]
 
 
+def test_a_line_without_such_texts_asks_none_of_its_contacts(line: Filled) -> None:
+    """What the overview and the review ask takes as many steps with a thousand contacts as with none."""
+    steps = []
+
+    def ask() -> None:
+        steps.append(0)
+
+        def step() -> None:
+            steps[-1] += 1
+
+        line.db.connection.set_progress_handler(step, 1)
+        assert words_met.count_untagged(line.db, 0) == 0
+        assert words_met.next_untagged(line.db, 0) is None
+        line.db.connection.set_progress_handler(None, 0)
+
+    ask()  # SQLite prepares
+    ask()
+    with line.db.transaction():
+        line.db.connection.executemany(
+            "INSERT INTO contacts (line, kind, originator, line_type, text, segments_received, segments_total,"
+            " received_at, received_limit) VALUES ('fr', 'text', ?, 'mobile', 'Salut', 1, 1, ?, 0)",
+            [(f"+3247{number:07}", f"2026-11-24T10:00:{number % 60:02}.000Z") for number in range(1000)],
+        )
+    ask()
+
+    assert steps[1] == steps[2], steps
+
+
 def test_words_have_something_to_look_for(line: Filled) -> None:
     """A word of nothing but blanks or dots would be met nowhere: the configuration is refused."""
     for word in ("...", "\u200b"):

@@ -75,15 +75,16 @@ def of(db: Database, contact_id: int) -> list[str]:
 HAS_WORDS = "EXISTS (SELECT 1 FROM words_met w WHERE w.contact_id = c.id)"
 """The condition on a contact `c`: it has such a word."""
 
+# CROSS: from the few texts with a word to their contacts, or SQLite reads every contact
 _UNTAGGED = (
-    "FROM words_met w JOIN contacts c ON c.id = w.contact_id"
-    f" WHERE c.kind = '{ContactKind.TEXT}' AND c.tags = '[]' AND c.id > ?"
+    "FROM words_met w CROSS JOIN contacts c ON c.id = w.contact_id"
+    f" WHERE c.kind = '{ContactKind.TEXT}' AND c.tags = '[]' AND w.contact_id > ?"
 )
 
 
 def next_untagged(db: Database, after: int) -> int | None:
     """Return the first text with such a word after a contact that has no tag; None where there is none."""
-    row = db.one(f"SELECT c.id {_UNTAGGED} ORDER BY c.id LIMIT 1", after)
+    row = db.one(f"SELECT c.id {_UNTAGGED} ORDER BY w.contact_id LIMIT 1", after)
     return row["id"] if row else None
 
 
