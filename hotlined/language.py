@@ -8,7 +8,6 @@ The catalogues are read as they stand: a compiled one beside each would be anoth
 import os
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
@@ -49,17 +48,6 @@ def speak(language: Language) -> None:
 def spoken() -> Language:
     """Return the language in force."""
     return _in_force
-
-
-@contextmanager
-def speaking(language: Language) -> Iterator[None]:
-    """Put a language in force for as long as this lasts: for what a program in English writes for people."""
-    before = _in_force
-    speak(language)
-    try:
-        yield
-    finally:
-        speak(before)
 
 
 def language_of_environment(environ: Mapping[str, str] = os.environ) -> Language:

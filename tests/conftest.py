@@ -24,7 +24,7 @@ from store_steps import make_empty
 
 from hotlined.gsm.modem import Modem
 from hotlined.gsm.port import Port
-from hotlined.language import Language, speak
+from hotlined.language import Language, speak, spoken
 from hotlined.simulator import client as simulation
 
 HASTY = Path(__file__).parent / "hasty.py"
@@ -298,6 +298,17 @@ def _uncounted_test(request: pytest.FixtureRequest) -> Iterator[None]:
     """Measure no coverage of a test that asks for that, nor of a property: hundreds of examples take the same ways."""
     with uncounted(request.node, "uncounted", "hypothesis"):
         yield
+
+
+@contextlib.contextmanager
+def speaking(language: Language) -> Iterator[None]:
+    """Put a language in force for as long as this lasts."""
+    before = spoken()
+    speak(language)
+    try:
+        yield
+    finally:
+        speak(before)
 
 
 @pytest.fixture(autouse=True)

@@ -17,6 +17,7 @@ from pathlib import Path
 import click
 import pytest
 import yaml
+from conftest import speaking
 from filled import Filled
 
 from hotlined import errors
@@ -24,7 +25,7 @@ from hotlined.cli import COMMANDS as GROUPS
 from hotlined.cli import main
 from hotlined.cli.demo import ACTS
 from hotlined.config import KEYS, RESERVED_LINES, parse
-from hotlined.language import NO_BREAK, Language, speaking, unfilled
+from hotlined.language import NO_BREAK, Language, unfilled
 from hotlined.policy import Reason, WaitingFor
 from hotlined.simulator import pdus
 from hotlined.states import ContactKind

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from babel.messages.catalog import Message
 from catalogues import PLURALS, TRANSLATED, header, parsed, said, stored, untranslated, written
+from conftest import speaking
 from filled import LEA, Filled
 from flask import Request
 from hypothesis import given
@@ -34,7 +35,6 @@ from hotlined.language import (
     ngettext,
     pgettext,
     read_catalogue,
-    speaking,
     spoken,
     unfilled_plural,
 )
