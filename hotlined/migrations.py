@@ -557,6 +557,38 @@ WORDS_MET = (
     "CREATE INDEX words_met_untold ON words_met (contact_id) WHERE NOT told",
 )
 
+SUMS = (
+    # the totals of all hours added up: whoever asks every minute reads some dozen rows, whatever the age of the line.
+    # The database keeps it with each total, and a total only rises.
+    """
+    CREATE TABLE sums (
+      name TEXT NOT NULL,
+      kind TEXT NOT NULL,
+      verdict TEXT NOT NULL,
+      reason TEXT NOT NULL,
+      state TEXT NOT NULL,
+      total INTEGER NOT NULL CHECK (total >= 0),
+      PRIMARY KEY (name, kind, verdict, reason, state)
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    INSERT INTO sums SELECT name, kind, verdict, reason, state, sum(total) FROM totals
+      GROUP BY name, kind, verdict, reason, state HAVING sum(total) > 0
+    """,
+    """
+    CREATE TRIGGER totals_insert AFTER INSERT ON totals WHEN new.total > 0 BEGIN
+      INSERT INTO sums VALUES (new.name, new.kind, new.verdict, new.reason, new.state, new.total)
+        ON CONFLICT DO UPDATE SET total = total + excluded.total;
+    END
+    """,
+    """
+    CREATE TRIGGER totals_rise AFTER UPDATE OF total ON totals WHEN new.total > old.total BEGIN
+      INSERT INTO sums VALUES (new.name, new.kind, new.verdict, new.reason, new.state, new.total - old.total)
+        ON CONFLICT DO UPDATE SET total = total + excluded.total;
+    END
+    """,
+)
+
 SCHEMA = (
     ("first", FIRST),
     ("pins", PINS),
@@ -566,6 +598,7 @@ SCHEMA = (
     ("topups", TOPUPS),
     ("wordings", WORDINGS),
     ("words_met", WORDS_MET),
+    ("sums", SUMS),
 )
 """Every migration: its name and its statements, in the order in which they are applied."""
 

@@ -105,6 +105,7 @@ BROKEN = [
     ("UPDATE line_state SET limit_time = 0", "has not reached (1, 2, 3)"),
     ("UPDATE totals SET held = held + 1 WHERE name = 'contacts'", "as many contacts as there are"),
     ("UPDATE totals SET total = 0 WHERE name = 'contacts'", "counted what they hold"),
+    ("UPDATE sums SET total = 9 WHERE name = 'segments'", "what the totals of all hours are (segments)"),
     ("DELETE FROM totals WHERE state = 'queued'", "when it came into its state (queued)"),
     ("DELETE FROM totals WHERE name = 'segments'", "a segment that left was counted"),
     ("INSERT INTO earlier_contacts VALUES (99, 1)", "the one before it of its originator (99)"),

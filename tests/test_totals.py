@@ -27,7 +27,7 @@ from hotlined import migrations
 from hotlined.clock import Now, parse_rfc3339, rfc3339
 from hotlined.statistics.periods import By
 from hotlined.statistics.periods import edges as edges_of
-from hotlined.store import figures, integrity, privacy
+from hotlined.store import figures, integrity, privacy, totals
 from hotlined.store.correspondents import Order, correspondents
 from hotlined.store.database import Database
 from hotlined.store.totals import Slot
@@ -377,6 +377,37 @@ def test_a_kind_that_is_found_out_late_is_not_counted_again(line: Filled) -> Non
     assert (tally.counts.texts, tally.counts.others) == (0, 1)
 
 
+def test_counters_take_no_longer_for_more_hours(line: Filled) -> None:
+    """What a counter has counted is read by as many steps of SQLite after a thousand hours as after one."""
+
+    def steps() -> int:
+        count = 0
+
+        def step() -> int:
+            nonlocal count
+            count += 1
+            return 0
+
+        line.db.connection.set_progress_handler(step, 1)
+        try:
+            totals.ever(line.db)
+        finally:
+            line.db.connection.set_progress_handler(None, 0)
+        return count
+
+    line.judge(line.text())
+    before = totals.ever(line.db), steps()
+    line.db.connection.executemany(
+        "INSERT INTO totals (hour, name, kind, verdict, reason, total)"
+        " SELECT ?, name, kind, verdict, reason, 1 FROM sums WHERE name = 'contacts'",
+        [(rfc3339(MONDAY + hour * HOUR),) for hour in range(1000)],
+    )
+    after = totals.ever(line.db), steps()
+
+    assert after[0].contacts.total() == before[0].contacts.total() + 1000
+    assert after[1] == before[1]
+
+
 def test_totals_of_a_copy_are_those_of_its_moment(line: Filled, tmp_path: Path) -> None:
     """A backup has its own totals: what came after it is in none of them."""
     line.judge(line.text())
@@ -404,13 +435,13 @@ def test_an_earlier_database_is_counted_when_it_is_brought_up_to_date(steps: lis
             kept = {name: db.all(f"SELECT * FROM {name}") for name in KEPT}
             for name, kind in db.all("SELECT name, type FROM sqlite_master WHERE type = 'trigger'"):
                 db.execute(f"DROP {kind} {name}")
-            for name in ("totals", *KEPT):
+            for name in ("totals", "sums", *KEPT):
                 db.execute(f"DROP TABLE IF EXISTS {name}")
             for index in ("withheld", "not_text", "tagged"):
                 db.execute(f"DROP INDEX contacts_{index}")
             db.execute("ALTER TABLE line_state DROP COLUMN synchronised")
             with db.transaction():
-                for statement in migrations.TOTALS:
+                for statement in (*migrations.TOTALS, *migrations.SUMS):
                     db.execute(statement)
             assert {name: db.all(f"SELECT * FROM {name}") for name in KEPT} == kept
             assert broken(db) == {}

@@ -40,11 +40,18 @@ _BACKWARDS = """
 SELECT id FROM (SELECT id, received_at < lag(received_at) OVER (ORDER BY id) AS back FROM contacts)
 WHERE back AND id NOT IN (SELECT contact_id FROM clock_steps)
 """
+_SUMS = """
+SELECT name FROM (
+  SELECT name, kind, verdict, reason, state, total FROM totals WHERE total > 0
+  UNION ALL SELECT name, kind, verdict, reason, state, -total FROM sums
+) GROUP BY name, kind, verdict, reason, state HAVING sum(total) <> 0
+"""
 TOTALS = {
     "totals hold as many contacts as there are": _HELD,
     "totals have counted what they hold": (
         "SELECT sum(held) - sum(total) FROM totals WHERE name = 'contacts' HAVING sum(total) < sum(held)"
     ),
+    "sums are what the totals of all hours are": _SUMS,
     "an answer was counted when it came into its state": (
         "SELECT state FROM answers a GROUP BY state HAVING count(*) >"
         " (SELECT ifnull(sum(total), 0) FROM totals WHERE name = 'answers' AND state = a.state)"
