@@ -9,7 +9,7 @@ import os
 import pwd
 import signal
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 DESK_USER = "hotweb-"
@@ -99,8 +99,7 @@ class Written:
 def written(path: Path, mode: int = 0o640) -> Iterator[Written]:
     """Open a file that a person has named before this process becomes somebody else, and let that person write it.
 
-    A process of its own, which opens nothing else, keeps the person's rights and puts the file in its place once it is
-    whole and on the disk. Raises OSError where the person may not write there.
+    It gets its name once it is whole and on the disk. Raises OSError where the person may not write there.
     """
     new = path.with_name(path.name + ".new")
     try:
@@ -111,36 +110,62 @@ def written(path: Path, mode: int = 0o640) -> Iterator[Written]:
         raise
     with contextlib.suppress(PermissionError):  # a stick with FAT knows no rights
         os.fchmod(descriptor, mode)
+
+    def keep(*, is_whole: bool) -> None:
+        if not is_whole:
+            new.unlink()
+            return
+        os.fsync(descriptor)
+        new.replace(path)
+        _sync_folder(path.parent)
+
+    with _keeper(path, (descriptor,), keep) as done:
+        yield Written(descriptor, done)
+
+
+@contextlib.contextmanager
+def _keeper(
+    path: Path, descriptors: Iterable[int], keep: Callable[..., None], begin: Callable[[], None] = lambda: None
+) -> Iterator[int]:
+    """Start a process that keeps the person's rights, and give a pipe: a word in it says that all is whole.
+
+    The process opens nothing else. It begins with `begin`; `keep` gives what was written its name, or takes it away
+    where the pipe ends without a word. Raises OSError for what failed there.
+    """
     heard, done = os.pipe()
+    # the terminal's signals reach it too, and it has to tidy up: so they are blocked before it is there
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGHUP, signal.SIGTERM))
     keeper = os.fork()
     if keeper == 0:
-        os.close(done)
-        os._exit(_keep(heard, descriptor, new, path))
+        code = 1
+        try:
+            os.close(done)
+            begin()
+            keep(is_whole=os.read(heard, 1) != b"")
+            code = 0
+        except OSError as error:
+            code = error.errno or 1
+        finally:
+            os._exit(code)  # whatever was raised: it is a copy of whoever wrote, and nothing that is open is its own
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
     os.close(heard)
     try:
-        yield Written(descriptor, done)
+        yield done
     finally:
-        os.close(done)
-        os.close(descriptor)
+        for descriptor in (done, *descriptors):
+            os.close(descriptor)
         failed = os.waitstatus_to_exitcode(os.waitpid(keeper, 0)[1])
     if failed:
         raise OSError(failed, os.strerror(failed), os.fspath(path))
 
 
-def _keep(heard: int, descriptor: int, new: Path, path: Path) -> int:
-    """Wait for the end of the writing, and return an errno: 0 where the file is in its place, or was given up."""
+def _sync_folder(folder: Path) -> None:
+    """Bring the names in a folder to the disk."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        whole = os.read(heard, 1)
-        if not whole:
-            new.unlink()
-            return 0
         os.fsync(descriptor)
-        new.replace(path)
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        os.fsync(folder)
-    except OSError as error:
-        return error.errno or 1
-    return 0
+    finally:
+        os.close(descriptor)
 
 
 class WrittenFolder:
@@ -169,8 +194,8 @@ UNFINISHED = ".unfinished"
 def written_folder(folder: Path, names: Iterable[str]) -> Iterator[WrittenFolder]:
     """Make a folder that a person has named, with empty files, before this process becomes somebody else.
 
-    It and they are that person's alone: of whoever became root with sudo, too. A process of its own keeps the person's
-    rights; it gives the folder its name once all is on the disk, and takes everything away where that is given up.
+    It and they are that person's alone: of whoever became root with sudo, too. It gets its name once all is on the
+    disk, and everything is taken away where that is given up.
     Raises OSError where the person may not write there, or the folder is there and not empty.
     """
     new = folder.with_name(folder.name + UNFINISHED)
@@ -181,20 +206,20 @@ def written_folder(folder: Path, names: Iterable[str]) -> Iterator[WrittenFolder
         opened = os.open(new, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         files = {name: os.open(name, flags, 0o600, dir_fd=opened) for name in names}
-    heard, done = os.pipe()
-    keeper = os.fork()
-    if keeper == 0:
-        os.close(done)
-        os._exit(_keep_folder(heard, opened, files, folder))
-    os.close(heard)
-    try:
+
+    def keep(*, is_whole: bool) -> None:
+        if not is_whole:
+            for name in files:
+                os.unlink(name, dir_fd=opened)
+            new.rmdir()
+            return
+        for descriptor in (*files.values(), opened):
+            os.fsync(descriptor)
+        new.rename(folder)  # in the place of an empty one, or of nothing
+        _sync_folder(folder.parent)
+
+    with _keeper(folder, (opened, *files.values()), keep, begin=_become_person) as done:
         yield WrittenFolder(files, done)
-    finally:
-        for descriptor in (done, opened, *files.values()):
-            os.close(descriptor)
-        failed = os.waitstatus_to_exitcode(os.waitpid(keeper, 0)[1])
-    if failed:
-        raise OSError(failed, os.strerror(failed), os.fspath(folder))
 
 
 def _require_empty(folder: Path) -> None:
@@ -204,27 +229,6 @@ def _require_empty(folder: Path) -> None:
     with os.scandir(folder) as entries:
         if any(entries):
             raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY), os.fspath(folder))
-
-
-def _keep_folder(heard: int, opened: int, files: Mapping[str, int], folder: Path) -> int:
-    """Wait for the end of the writing, and return an errno: 0 where the folder has its name, or was given up."""
-    new = folder.with_name(folder.name + UNFINISHED)
-    try:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches it too, and it has to tidy up
-        _become_person()
-        if not os.read(heard, 1):
-            for name in files:
-                os.unlink(name, dir_fd=opened)
-            new.rmdir()
-            return 0
-        for descriptor in (*files.values(), opened):
-            os.fsync(descriptor)
-        new.rename(folder)  # in the place of an empty one, or of nothing
-        above = os.open(folder.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        os.fsync(above)
-    except OSError as error:
-        return error.errno or 1
-    return 0
 
 
 def _maybe_person() -> tuple[int, int, list[int]] | None:
