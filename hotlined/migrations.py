@@ -589,6 +589,25 @@ SUMS = (
     """,
 )
 
+# what was read from the last event of a kind until then; the events stay, for people
+SINCE = (
+    # since when the modem has been ready, on the limit clock; NULL while it is not; a daemon that starts notes it anew
+    "ALTER TABLE line_state ADD COLUMN ready_limit REAL",
+    # since when another stick or SIM than the line's is in
+    "ALTER TABLE line_state ADD COLUMN sim_changed_at TEXT",
+    """
+    UPDATE line_state SET sim_changed_at =
+      (SELECT at FROM events WHERE kind = 'modem_sim_changed' ORDER BY id DESC LIMIT 1) WHERE hold = 'held'
+    """,
+    # of a key that cannot be used: whether it is there, and may not be read
+    "ALTER TABLE line_state ADD COLUMN key_denied INTEGER NOT NULL DEFAULT 0 CHECK (key_denied IN (0, 1))",
+    """
+    UPDATE line_state SET key_denied = ifnull(
+      (SELECT kind = 'key_denied' FROM events WHERE kind IN ('key_lost', 'key_denied') ORDER BY id DESC LIMIT 1), 0)
+      WHERE key_lost_at IS NOT NULL
+    """,
+)
+
 SCHEMA = (
     ("first", FIRST),
     ("pins", PINS),
@@ -599,6 +618,7 @@ SCHEMA = (
     ("wordings", WORDINGS),
     ("words_met", WORDS_MET),
     ("sums", SUMS),
+    ("since", SINCE),
 )
 """Every migration: its name and its statements, in the order in which they are applied."""
 

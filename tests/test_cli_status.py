@@ -402,9 +402,9 @@ def test_what_keeps_answers_back_is_trouble(line: Filled, state: str, code: str,
 def test_everything_that_keeps_answers_back_has_its_words(line: Filled) -> None:
     """The catalogue of words has exactly the pairs of state and reason that the line's row can lead to."""
     found = set()
-    for lost, denied, restored, cause in itertools.product(("NULL", "'x'"), (False, True), (0, 1), Cause):
-        line.db.execute("INSERT INTO events (at, kind) VALUES ('', ?)", "key_denied" if denied else "key_lost")
-        change(line, f"key_lost_at = {lost}, paused_at = 'x', pause_restored = {restored}, breaker_cause = '{cause}'")
+    for lost, denied, restored, cause in itertools.product(("NULL", "'x'"), (0, 1), (0, 1), Cause):
+        change(line, f"key_lost_at = {lost}, key_denied = {denied}, paused_at = 'x', pause_restored = {restored}")
+        change(line, f"breaker_cause = '{cause}'")
         found |= {(hold.state, hold.reason) for hold in recorded_holds(line.db, sim_changed=True)}
 
     assert conditions.HOLDS.keys() == found
@@ -432,10 +432,11 @@ def test_all_that_is_wrong_is_told(line: Filled) -> None:
 
 
 def test_a_sim_that_the_daemon_does_not_know_is_told_while_nothing_waits(line: Filled) -> None:
-    """The daemon's word counts while it lives, else what its last answer was held for."""
+    """The daemon's word counts while it lives, else what it noted last; since when stands in the line's row."""
     say(line, sim_changed=True)
     assert troubled(line) == (["sim_changed"], 69)
-    change(line, "hold = 'held'")
+    change(line, "sim_changed_at = '2026-11-24T22:00:00.000Z'")
+    assert status(line)[0]["sending"]["since"] == "2026-11-24T22:00:00.000Z"
     say(line)
     assert troubled(line) == ([], 0)
     say(line, pass_boottime=-1e6)

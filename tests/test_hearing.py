@@ -374,6 +374,7 @@ def test_the_silence_of_a_line_is_that_of_its_database(tmp_path: Path) -> None:
         last = line.db.value("SELECT received_at FROM contacts")
         ends = datetime.fromisoformat(last)
         assert quiet_for(line, HOUR) == Silence(HOUR, None, is_long=False, last_at=last)
+        line.db.execute("UPDATE line_state SET ready_limit = 0")
         for reason, early in (("first_contact", 0), ("own_number", 5)):
             for number in range(HOURS_LEAST, 0, -1):
                 hour = (ends - (10 * number + early) * HOUR).strftime("%Y-%m-%dT%H:00:00.000Z")
@@ -394,8 +395,11 @@ def test_the_silence_of_a_line_is_that_of_its_database(tmp_path: Path) -> None:
         assert unsynchronised
         assert unsynchronised.is_long is None
         with line.db.transaction():
-            line.db.event(line.db.now(), "modem_ready")
-            line.db.execute("UPDATE events SET at_limit = (SELECT max(received_limit) + 3600 FROM contacts)")
+            line.db.execute("UPDATE line_state SET ready_limit = (SELECT max(received_limit) + 3600 FROM contacts)")
         away = quiet_for(line, 100 * HOUR)
         assert away
         assert away.is_long is None
+        line.db.execute("UPDATE line_state SET ready_limit = NULL")
+        unknown = quiet_for(line, 100 * HOUR)
+        assert unknown
+        assert unknown.is_long is None

@@ -12,7 +12,9 @@ from hotlined.daemon.connection import Connection
 from hotlined.daemon.sending import Sender
 from hotlined.daemon.starting import Starter
 from hotlined.daemon.watch import FolderWatch
+from hotlined.states import ModemState
 from hotlined.store import decisions
+from hotlined.store.line import maybe_ready_since
 
 
 def look(filled: Filled, sender: Sender) -> list[str]:
@@ -137,3 +139,18 @@ def test_the_watchdog_is_fed_twice_in_its_time(given: str, seconds: float, monke
     """However long the loop sleeps, systemd hears of it in time."""
     monkeypatch.setenv("WATCHDOG_USEC", given)
     assert systemd.watchdog_seconds(10.0) == seconds
+
+
+def test_a_state_that_the_disk_refuses_is_written_later_and_once(sender: tuple[Filled, Sender]) -> None:
+    """Since when the modem is ready is not lost because the database was busy then: the next pass writes it."""
+    filled, answering = sender
+    connection, recorded = answering.connection, "SELECT at_limit FROM events WHERE kind = 'modem_ready'"
+    filled.db.execute("PRAGMA query_only = ON")
+    connection.set_state(ModemState.READY)
+    filled.db.execute("PRAGMA query_only = OFF")
+    assert filled.db.all(recorded) == []
+    for _ in range(2):
+        connection.announce_state()
+
+    assert [row["at_limit"] for row in filled.db.all(recorded)] == [connection.since.limit]
+    assert maybe_ready_since(filled.db) == connection.since.limit

@@ -232,3 +232,19 @@ def test_what_had_ended_by_the_events_is_no_state_afterwards(tmp_path: Path) -> 
         ).fetchone()
 
     assert state == (1, None, None, None, None)
+
+
+def test_since_when_something_holds_is_no_event_any_more(tmp_path: Path) -> None:
+    """What the last event of a kind said of another SIM and of a key is the line's state, where it holds still."""
+    events = (("modem_sim_changed", 1), ("key_denied", 2), ("modem_sim_changed", 3))
+    found = []
+    for name, state in (("held", "hold = 'held', key_lost_at = 'then'"), ("free", "hold = NULL")):
+        path = load(tmp_path / f"{name}.db", "sums")
+        with closing(sqlite3.connect(path)) as connection, connection:
+            connection.execute(f"UPDATE line_state SET {state}")
+            connection.executemany("INSERT INTO events (kind, at) VALUES (?, ?)", events)
+        migrations.apply(path)
+        with closing(sqlite3.connect(path)) as connection:
+            found += connection.execute("SELECT sim_changed_at, key_denied, ready_limit FROM line_state").fetchall()
+
+    assert found == [("3", 1, None), (None, 0, None)]

@@ -22,7 +22,7 @@ from hotlined.status import DaemonStatus
 from hotlined.store import answers as queue
 from hotlined.store import decisions, pseudonyms
 from hotlined.store.correspondents import Order, correspondents
-from hotlined.store.line import note_hold, note_own_number
+from hotlined.store.line import note_hold, note_own_number, note_sim_changed
 from hotlined.words.reasons import REASONS
 
 TOM, PROXIMUS, LONDON = "+32470999999", "8850", "+447400123456"
@@ -333,6 +333,7 @@ def test_an_answer_on_its_way_goes_by_the_word_of_the_daemon(line: Filled) -> No
     line.judge(line.text(), delay=0.0)
     line.db.execute("UPDATE answers SET due_limit = ? - (SELECT limit_epoch FROM line_state)", time.time() + 3600)
     note_hold(line.db, WaitingFor.HELD)
+    note_sim_changed(line.db, line.now(), changed=True)
     path = line.folder / "run" / "main" / "status.json"
     path.parent.mkdir(parents=True)
     told = DaemonStatus(pid=os.getpid(), database=str(line.database), sim_changed=False, pass_boottime=boottime())

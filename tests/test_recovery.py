@@ -610,6 +610,7 @@ def test_another_sim_is_recorded_from_and_not_answered_from_until_a_person_says_
     told = json.loads(line.cli("status", "--json", check=False))
     assert (told["sending"]["state"], told["sending"]["reason"], told["next_due_at"]) == ("held", "sim_changed", None)
     assert [each["code"] for each in told["trouble"]] == ["sim_changed"]
+    assert line.rows("SELECT sim_changed_at, ready_limit FROM line_state") == [(told["sending"]["since"], None)]
     asked = json.loads(line.cli("number", "+32470777777", "--json"))["next"]
     assert (asked["answer"], asked["reason"], asked["in_seconds"]) == (False, "sim_changed", None)
 
@@ -617,7 +618,8 @@ def test_another_sim_is_recorded_from_and_not_answered_from_until_a_person_says_
     assert "another SIM" in line.cli("adopt")
     line.wait_state("ready")
     assert set(json.loads(line.cli("status", "--json"))["credit"].values()) == {None}  # nobody has topped that one up
-    assert line.rows("SELECT own_number FROM line_state") == [("+32460999999",)]
+    assert line.rows("SELECT own_number, sim_changed_at FROM line_state") == [("+32460999999", None)]
+    assert line.rows("SELECT ready_limit IS NOT NULL FROM line_state") == [(1,)]
     line.configure(answer={"delay": "0s"})
     line.stop()
     line.start()

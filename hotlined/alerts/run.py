@@ -31,7 +31,7 @@ from hotlined.status import CONFIG_REFUSED
 from hotlined.store import alerting, reception, words_met
 from hotlined.store.alerting import Alert, AlertProgress, Draft
 from hotlined.store.database import Database
-from hotlined.store.line import maybe_shadow, pause_began, recorded_holds
+from hotlined.store.line import maybe_ready_since, maybe_shadow, pause_began, recorded_holds
 from hotlined.store.opening import open_beside_daemon
 from hotlined.store.trouble import TROUBLES, DatabaseTrouble
 from hotlined.words.conditions import DATABASE_TITLES, UNKNOWN_DATABASE_STATE
@@ -329,7 +329,8 @@ def maybe_silence(db: Database, now: Now) -> Silence | None:
     if last is None:
         return None
     length = timedelta(seconds=max(0.0, now.limit - last.limit))
-    heard = min(length, timedelta(seconds=max(0.0, now.limit - reception.ready_limit(db))))
+    ready_since = maybe_ready_since(db)
+    heard = min(length, timedelta(seconds=0.0 if ready_since is None else max(0.0, now.limit - ready_since)))
     usual = None
     if length >= silence.LEAST and now.synchronised:
         usual = silence.maybe_usual(reception.hours_with_contacts(db, now, silence.PERIOD))

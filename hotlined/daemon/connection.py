@@ -10,6 +10,7 @@ import logging
 import sqlite3
 from dataclasses import replace
 
+from hotlined.clock import Now
 from hotlined.daemon.line import Line
 from hotlined.daemon.recovery import Ladder, ModemTrouble, Rung
 from hotlined.daemon.starting import NotOursError, SimError, Starter, explain, maybe_trouble, state_of
@@ -29,7 +30,7 @@ from hotlined.language import N_
 from hotlined.policy import Reason
 from hotlined.states import ModemState
 from hotlined.store import answers, breaking
-from hotlined.store.line import bind_sim, bound_sim, note_own_number
+from hotlined.store.line import bind_sim, bound_sim, note_own_number, note_ready, note_sim_changed
 from hotlined.timing import Backoff, Every, RateLimit
 from hotlined.words.conditions import CENTRE_CURE, MODEM
 
@@ -62,6 +63,8 @@ class Connection:
         self._sim_check = Every(line.timing.sim_certain)
         self._sim_asked_for: int | None = None
         self._announced = ModemState.STARTING
+        self._unrecorded: tuple[ModemState, Now, str] | None = None
+        """What was announced, and the database has not taken yet."""
         limit = (line.timing.changes_most, line.timing.changes_within)
         self._states_limit, self._failures_limit = RateLimit(*limit), RateLimit(*limit)
         self._backoff = Backoff(line.timing.reconnect_pauses)
@@ -123,10 +126,14 @@ class Connection:
         self.ladder.clear(ModemTrouble.NO_SIM)
         self.identification = modem.prepare()
         try:
-            self.mismatch = self.starter.recognise(self.identification)
+            self._set_mismatch(self.starter.recognise(self.identification))
         except NotOursError as error:
-            self.mismatch = error.mismatch  # `adopt` may take it all the same
+            self._set_mismatch(error.mismatch)  # `adopt` may take it all the same
             raise
+
+    def _set_mismatch(self, mismatch: str) -> None:
+        self.mismatch = mismatch
+        note_sim_changed(self.line.db, self.line.db.now(), changed=bool(mismatch))
 
     def _complete(self, modem: Modem) -> None:
         self.identification = modem.complete(self.identification)
@@ -325,13 +332,20 @@ class Connection:
             self.announce_state()
 
     def announce_state(self) -> None:
-        """Write a new state into the journal and the events; of one that changes all the time, not every change."""
-        if self.state is self._announced or not self._states_limit.allows():
-            return
-        if self.trouble:
-            log.warning("modem %s: %s", self.state, self.trouble)
-        else:
-            log.info("modem %s", self.state)
-        self._announced = self.state
-        with contextlib.suppress(sqlite3.Error), self.line.db.transaction():
-            self.line.db.event(self.since, f"modem_{self.state}", self.reason)
+        """Write a new state into the journal and the database; of one that changes all the time, not every change."""
+        if self.state is not self._announced and self._states_limit.allows():
+            if self.trouble:
+                log.warning("modem %s: %s", self.state, self.trouble)
+            else:
+                log.info("modem %s", self.state)
+            self._announced = self.state
+            self._unrecorded = (self.state, self.since, self.reason)
+        if self._unrecorded:
+            with contextlib.suppress(sqlite3.Error):  # a full disk: the next pass writes it
+                self._record_state(*self._unrecorded)
+                self._unrecorded = None
+
+    def _record_state(self, state: ModemState, since: Now, reason: str) -> None:
+        with self.line.db.transaction():
+            note_ready(self.line.db, since.limit if state is ModemState.READY else None)
+            self.line.db.event(since, f"modem_{state}", reason)

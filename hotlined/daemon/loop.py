@@ -45,7 +45,7 @@ from hotlined.states import ModemState
 from hotlined.status import CONFIG_REFUSED, Trouble
 from hotlined.store import answers, backup, contacts, decisions, fates, pseudonyms, requests
 from hotlined.store.database import Database
-from hotlined.store.line import calendar_moved, save_limit_clock
+from hotlined.store.line import calendar_moved, note_ready, save_limit_clock
 from hotlined.store.trouble import DatabaseTrouble
 from hotlined.timing import USUAL, Every, Timing
 from hotlined.words.conditions import MODEM, UNKNOWN_STATE
@@ -171,6 +171,7 @@ class Daemon:
         now = self.db.now()
         with self.db.transaction():
             save_limit_clock(self.db, now)
+            note_ready(self.db, None)
             self.db.event(now, "modem_starting", f"hotlined {__version__}")
         if copied := backup.quarantine_restored(self.db, now):
             log.warning("this is the backup of %s, put back: answers that waited in it are unconfirmed", copied)
@@ -194,6 +195,7 @@ class Daemon:
                 self.sender.flush_pending_write()
                 with self.db.transaction():
                     save_limit_clock(self.db, self.db.now())
+                    note_ready(self.db, None)
                     self.db.event(self.db.now(), "modem_stopped")
         except sqlite3.Error as error:
             log.warning("the last state could not be saved: %s", error)

@@ -1,10 +1,10 @@
 """The state of the line: one row, which no other module of the store reads or writes.
 
-It holds the anchor of the limit clock, the SIM that the line is bound to, its number, its credit and its life, the
-pause, what the daemon found to hold answers back, the breaker, since when there is a flood or shadow mode, whether it
-was just put back from a backup, the key of the pseudonyms, whether a rebuild is due, and how far alerts are. The
-journal `events` tells people when these things changed; nothing here is read back from it but since when another SIM is
-in, and why a key cannot be used.
+It holds the anchor of the limit clock, the SIM that the line is bound to, its number, its credit and its life, since
+when the modem is ready or another SIM is in, the pause, what the daemon found to hold answers back, the breaker, since
+when there is a flood or shadow mode, whether it was just put back from a backup, the key of the pseudonyms, whether a
+rebuild is due, and how far alerts are. The journal `events` tells people when these things changed; nothing is read
+back from it.
 """
 
 import sqlite3
@@ -104,7 +104,30 @@ def bind_sim(db: Database, imei: str, imsi: str) -> None:
             " topped_up_at = NULL, topped_up_by = NULL, topped_up_from = NULL, topped_up_to = NULL,"
             " topped_up_boot = NULL, topped_up_limit = NULL"
         )
-    db.execute("UPDATE line_state SET imei = ?, imsi = ?", imei, imsi)
+    db.execute("UPDATE line_state SET imei = ?, imsi = ?, sim_changed_at = NULL", imei, imsi)
+
+
+def note_sim_changed(db: Database, now: Now, *, changed: bool) -> None:
+    """Commit that another stick or SIM than the line's is in, or that none is any more; nothing where that is known."""
+    if (_sim_changed_at(db) is not None) != changed:
+        with db.transaction():
+            db.execute("UPDATE line_state SET sim_changed_at = ?", now.rfc3339 if changed else None)
+
+
+def _sim_changed_at(db: Database) -> str | None:
+    at: str | None = db.value("SELECT sim_changed_at FROM line_state")
+    return at
+
+
+def note_ready(db: Database, since: float | None) -> None:
+    """Record since when the modem has been ready, or with None that it is not, inside the transaction that is open."""
+    db.execute("UPDATE line_state SET ready_limit = ?", since)
+
+
+def maybe_ready_since(db: Database) -> float | None:
+    """Return the reading of the limit clock since when the modem has been ready; None where it is not known to be."""
+    since: float | None = db.value("SELECT ready_limit FROM line_state")
+    return since
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,17 +300,16 @@ def recorded_holds(db: Database, *, sim_changed: bool | None = None) -> Iterator
     """Yield all that keeps answers back, first what a resume or a trial would not end.
 
     `sim_changed` is the daemon's word on whether another stick or SIM is in; None where no daemon says anything: then
-    it is so if the last answer was held for it.
+    what it noted last holds.
     """
     row = db.the(
-        "SELECT hold, key_lost_at, paused_at, paused_by, pause_restored, breaker_cause, breaker_since FROM line_state"
+        "SELECT sim_changed_at, key_lost_at, paused_at, paused_by, pause_restored, breaker_cause, breaker_since"
+        " FROM line_state"
     )
     if reason := key_lack(db):
         yield Sending(SendingState.HELD, reason, row["key_lost_at"])
-    if row["hold"] == WaitingFor.HELD if sim_changed is None else sim_changed:
-        # since when is the modem's state, which is kept by the daemon in memory and in the journal alone
-        changed = db.one("SELECT at FROM events WHERE kind = 'modem_sim_changed' ORDER BY id DESC LIMIT 1")
-        yield Sending(SendingState.HELD, HoldReason.SIM_CHANGED, changed["at"] if changed else None)
+    if row["sim_changed_at"] is not None if sim_changed is None else sim_changed:
+        yield Sending(SendingState.HELD, HoldReason.SIM_CHANGED, row["sim_changed_at"])
     if row["paused_at"]:
         reason = HoldReason.RESTORED if row["pause_restored"] else HoldReason.PERSON
         yield Sending(SendingState.PAUSED, reason, row["paused_at"], row["paused_by"])
@@ -432,25 +454,26 @@ def key_digest_of(connection: sqlite3.Connection) -> str | None:
 
 def bind_key(db: Database, digest: str) -> None:
     """Record with which key pseudonyms are made from now on, inside the transaction that is open."""
-    db.execute("UPDATE line_state SET key_digest = ?, key_lost_at = NULL", digest)
+    db.execute("UPDATE line_state SET key_digest = ?, key_lost_at = NULL, key_denied = 0", digest)
 
 
 def note_key_lack(db: Database, lack: HoldReason | None, now: Now) -> None:
     """Record why the key cannot be used, or with None that it can, inside the transaction that is open."""
-    db.execute("UPDATE line_state SET key_lost_at = iif(?, coalesce(key_lost_at, ?), NULL)", bool(lack), now.rfc3339)
+    db.execute(
+        "UPDATE line_state SET key_lost_at = iif(?, coalesce(key_lost_at, ?), NULL), key_denied = ?",
+        bool(lack),
+        now.rfc3339,
+        lack is HoldReason.KEY_DENIED,
+    )
     db.event(now, lack or "key_back", db.key_path.name)
 
 
 def key_lack(db: Database) -> HoldReason | None:
     """Return why the key could not be used when that was last looked at; None where it could."""
-    if db.one("SELECT 1 FROM line_state WHERE key_lost_at IS NOT NULL") is None:
+    row = db.one("SELECT key_denied FROM line_state WHERE key_lost_at IS NOT NULL")
+    if row is None:
         return None
-    row = db.one(
-        "SELECT kind FROM events WHERE kind IN (?, ?) ORDER BY id DESC LIMIT 1",
-        HoldReason.KEY_LOST,
-        HoldReason.KEY_DENIED,
-    )
-    return HoldReason(row["kind"]) if row else HoldReason.KEY_LOST
+    return HoldReason.KEY_DENIED if row["key_denied"] else HoldReason.KEY_LOST
 
 
 # ---- erasure and alerts

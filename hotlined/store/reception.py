@@ -76,12 +76,6 @@ def maybe_last_contact(db: Database) -> LastContact | None:
     return LastContact(*row) if row else None
 
 
-def ready_limit(db: Database) -> float:
-    """Return the reading of the limit clock since when the modem has been ready, as far as the journal knows."""
-    row = db.one("SELECT at_limit FROM events WHERE kind = 'modem_ready' ORDER BY id DESC LIMIT 1")
-    return float(row["at_limit"] or 0.0) if row else 0.0
-
-
 def hours_with_contacts(db: Database, now: Now, length: timedelta) -> list[datetime]:
     """Return the UTC hours of the last time in which somebody contacted the line, itself aside, in order.
 
