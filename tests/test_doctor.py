@@ -83,7 +83,7 @@ def test_beside_the_daemon_its_status_is_told(line: Line) -> None:
     assert found["technology"] == {
         "check": "technology",
         "verdict": OK,
-        "seen": "LTE, texts by circuit (AT+CGSMS?)",
+        "seen": "LTE, texts by circuit (`AT+CGSMS?`)",
         "cure": "",
     }
     assert {verdicts[name] for name in ("port", "stick", "budgets", "configuration")} == {OK}
@@ -426,7 +426,7 @@ def test_a_modem_without_lte_is_told(model: str, verdict: Health, talk: Any, tmp
     ("answers", "expected", "words"),
     [
         ({"AT+COPS?": '+COPS: 0,0,"Proximus",7', "AT+CGSMS?": "+CGSMS: 3"}, OK, "LTE, texts by circuit, else packet"),
-        ({"AT+COPS?": '+COPS: 0,0,"Proximus",7', "AT+CGSMS?": "+CGSMS: 0"}, WARN, "packet (AT+CGSMS?) alone"),
+        ({"AT+COPS?": '+COPS: 0,0,"Proximus",7', "AT+CGSMS?": "+CGSMS: 0"}, WARN, "packet (`AT+CGSMS?`) alone"),
         ({"AT+COPS?": '+COPS: 0,0,"Proximus",0', "AT+CGSMS?": "+CGSMS: 1"}, WARN, "2G, texts by circuit"),
         ({"AT+COPS?": '+COPS: 0,2,"20601",2'}, WARN, "3G: this network is being switched off"),
         ({"AT+COPS?": '+COPS: 0,0,"Chez 7",12'}, OK, "5G"),

@@ -127,7 +127,7 @@ def test_dutch_has_its_apostrophes() -> None:
     typed = re.compile(r"`[^`]*`|'hotlined [^']*'")
     for message in stored(Language.DUTCH):
         for _original, translation in forms(message) if message.id else ():
-            assert not re.search(r"\s[;!?:]|'", typed.sub("", translation)), translation
+            assert not re.search(r"\s[;!?:]|'", typed.sub("x", translation)), translation
 
 
 @OTHERS
@@ -187,25 +187,30 @@ ENGLISH = {
     "cli/service.py": "speaks to the journal",
     "cli/typed.py": "option help",
     "config/schema.py": "is for editors of YAML",
+    "control/__init__.py": "its one constant is a code",
     "daemon": "speaks to the journal",
+    "doctor/record.py": "marks what it says; a recording is English",
+    "doctor/udev.py": "marks what it says; the rule is English",
+    "doctor/witness.py": "its one sentence ends a process that nobody reads",
     "evidence/page.py": "is HTML around what is marked",
     "gsm": "speaks to the journal",
     "migrations.py": "is SQL",
     "reports/metrics.py": "speaks to Prometheus",
+    "store/database.py": "its one sentence is about a bug",
     "store/evidence.py": "is SQL",
+    "store/lifecycle.py": "its sentences are about bugs",
     "store/words_met.py": "is SQL",
     "statistics/style.py": "is CSS",
     "simulator": "is for tests and the demo",
     "store/trouble.py": "marks its sentences; what else has a blank in it is a code",
     "systemd.py": "speaks to systemd",
+    "wire.py": "its sentences are caught by who asks, and told in other words",
 }
 """Rooms and modules whose sentences nobody reads in French or Dutch, each with its reason."""
 
 UNCONVERTED = {
     "breaker.py",
     "cli/config.py",
-    "cli/db.py",
-    "cli/doctor.py",
     "cli/simulate.py",
     "cli/text.py",
     "cli/web.py",
@@ -216,41 +221,10 @@ UNCONVERTED = {
     "config/runtime.py",
     "config/syntax.py",
     "config/values.py",
-    "control/__init__.py",
-    "control/client.py",
-    "control/server.py",
-    "control/verbs.py",
-    "doctor/checks.py",
-    "doctor/calls.py",
-    "doctor/line.py",
-    "doctor/machine.py",
-    "doctor/probe.py",
-    "doctor/record.py",
-    "doctor/scene.py",
-    "doctor/sim.py",
-    "doctor/stick.py",
-    "doctor/udev.py",
-    "doctor/witness.py",
     "files.py",
     "policy.py",
     "rehearsal/flood.py",
     "status.py",
-    "store/backup.py",
-    "store/contacts.py",
-    "store/database.py",
-    "store/decisions.py",
-    "store/fates.py",
-    "store/holders.py",
-    "store/integrity.py",
-    "store/lifecycle.py",
-    "store/line.py",
-    "store/log.py",
-    "store/opening.py",
-    "store/owning.py",
-    "store/privacy.py",
-    "store/pseudonyms.py",
-    "store/totals.py",
-    "wire.py",
 }
 """Modules that are still to be marked. Nothing is added here: what is new is marked as it is written."""
 
@@ -262,6 +236,8 @@ def sentences(path: Path) -> Iterator[tuple[int, str]]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             skipped.add(id(node.value))  # a docstring
+        elif isinstance(node, ast.Dict):
+            skipped |= {id(each) for each in node.keys}  # a key is a code
         elif _is_silent(node):
             skipped |= {id(each) for each in ast.walk(node)}
         elif isinstance(node, ast.JoinedStr):
@@ -270,8 +246,10 @@ def sentences(path: Path) -> Iterator[tuple[int, str]]:
             if id(node) not in skipped and _is_sentence("{}".join(str(each.value) for each in parts)):
                 yield node.lineno, "{}".join(str(each.value) for each in parts)
     for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and id(node) not in skipped and _is_sentence(str(node.value)):
-            yield node.lineno, str(node.value)
+        if not isinstance(node, ast.Constant) or not isinstance(node.value, str) or id(node) in skipped:
+            continue
+        if _is_sentence(node.value):
+            yield node.lineno, node.value
 
 
 def _is_silent(node: ast.AST) -> bool:
@@ -281,13 +259,14 @@ def _is_silent(node: ast.AST) -> bool:
     if not isinstance(node, ast.Call):
         return False
     if isinstance(node.func, ast.Attribute):
-        if node.func.attr in {"UsageError", "execute"}:  # what is typed wrongly is told in click's English
+        # what is typed wrongly is told in click's English; the details of events are facts, said again where one reads
+        if node.func.attr in {"UsageError", "execute", "event"}:
             return True
         return ast.unparse(node.func.value) in {"log", "_logger", "logging", "re"}
     return isinstance(node.func, ast.Name) and node.func.id in MARKS | {"_any_of", "looked_through"}
 
 
-_SQL = re.compile(r"\b(?:SELECT|FROM|JOIN|WHERE|DESC|VALUES|PRAGMA)\b|\bIN \(")
+_SQL = re.compile(r"\b(?:SELECT|FROM|JOIN|WHERE|DESC|VALUES|PRAGMA|COLLATE|LIMIT)\b|\bIN \(")
 
 
 def _is_sentence(text: str) -> bool:
@@ -593,7 +572,7 @@ def test_what_the_daemon_says_is_said_by_the_daemon() -> None:
     for path in (path for room in ("daemon", "gsm", "store") for path in (PACKAGE / room).glob("*.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Constant):
-                said_there.add(str(node.value).rstrip("."))
+                said_there.add(re.sub(r"\{\w+\}", "{}", str(node.value)).rstrip("."))
             elif isinstance(node, ast.JoinedStr):
                 parts = [part.value if isinstance(part, ast.Constant) else "{}" for part in node.values]
                 said_there.add("".join(map(str, parts)).rstrip("."))

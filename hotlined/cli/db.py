@@ -14,6 +14,7 @@ from hotlined.cli.group import Group
 from hotlined.cli.output import print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.errors import StoreError
+from hotlined.language import _, in_digits
 from hotlined.store import backup, integrity, owning
 from hotlined.store.opening import open_to_read, require_current
 from hotlined.store.trouble import TROUBLES
@@ -42,7 +43,7 @@ def check(settings: Settings, full: bool) -> None:
     Example: hotlined db check --full
     """
     path = settings.config().database
-    with open_to_read(path) as connection, _progress("checking") as show:
+    with open_to_read(path) as connection, _progress(_("checking")) as show:
         if full:
             require_current(path, connection)
         damage = list(integrity.damage(connection, full=full, tick=show))
@@ -50,13 +51,13 @@ def check(settings: Settings, full: bool) -> None:
     for problem in (*damage, *contradictions):
         print_wrapped(problem)
     if damage:
-        raise StoreError(f"{path} is damaged.", TROUBLES["damaged"].hint)
+        raise StoreError(_("{database} is damaged.", database=path), _(TROUBLES["damaged"].hint))
     if contradictions:
         raise StoreError(
-            f"{path} can be read, but its rows contradict each other.",
-            "Somebody has changed it by hand, or hotlined has a bug: report it. A backup from before puts it right.",
+            _("{database} can be read, but its rows contradict each other.", database=path),
+            _("Somebody has changed it by hand, or hotlined has a bug: report it. A backup from before puts it right."),
         )
-    print_wrapped(f"{path} is whole.")
+    print_wrapped(_("{database} is whole.", database=path))
 
 
 @db.command("backup")
@@ -71,10 +72,19 @@ def back_up(settings: Settings, file: Path, database: Path | None) -> None:
 
     Example: hotlined db backup hotlined-backup.db
     """
-    with _progress("copying") as show:
+    with _progress(_("copying")) as show:
         octets, key = _copied(settings, database, file, show)
-    beside = f", and the key of its pseudonyms {key}" if key else ""
-    print_wrapped(f"{file} is a whole copy of the database ({octets:,} octets){beside}.")
+    size = in_digits(octets)
+    if key:
+        said = _(
+            "{file} is a whole copy of the database ({octets} octets), and {key} one of the key of its pseudonyms.",
+            file=file,
+            octets=size,
+            key=key,
+        )
+    else:
+        said = _("{file} is a whole copy of the database ({octets} octets).", file=file, octets=size)
+    print_wrapped(said)
 
 
 def _copied(settings: Settings, database: Path | None, file: Path, show: backup.Progress) -> tuple[int, Path | None]:

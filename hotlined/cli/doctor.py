@@ -9,11 +9,12 @@ import click
 from hotlined.cli.output import as_typed, json_line, print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.doctor import witness
-from hotlined.doctor.checks import examine
-from hotlined.doctor.findings import Health
+from hotlined.doctor.checks import NAMES, examine
+from hotlined.doctor.findings import VERDICTS, Health, tally_in_words
 from hotlined.doctor.record import record, wanted
 from hotlined.doctor.scene import Scene
 from hotlined.errors import ConfigError, HotlinedError, UnavailableError, UsageError
+from hotlined.language import _, ngettext
 
 
 @click.command
@@ -37,7 +38,8 @@ def doctor(ctx: click.Context, settings: Settings, as_json: bool, file: Path | N
     Example: hotlined doctor
     """
     if file and as_json:
-        raise UsageError("--record writes no JSON.", "Leave --json out.")
+        settings.speak_early()
+        raise UsageError(_("--record writes no JSON."), _("Leave --json out."))
     with witness.kept() as seeing:  # before root becomes the line's user
         try:
             scene = Scene(settings.config(), witness=seeing)
@@ -58,11 +60,12 @@ def _examine(scene: Scene, *, as_json: bool) -> int:
         if as_json:
             click.echo(json_line({"check": name} | asdict(finding)))
             continue
-        print_wrapped(f"{finding.verdict}: {finding.seen}", name)
+        verdict = VERDICTS[finding.verdict]
+        print_wrapped(_("{verdict}: {seen}", verdict=verdict, seen=finding.seen), NAMES[name])
         if finding.cure:
             print_wrapped(as_typed(f"→ {finding.cure}"), " ")
     if not as_json:
-        print_wrapped(", ".join(f"{count} {verdict}" for verdict, count in sorted(tally.items())))
+        print_wrapped(tally_in_words(tally))
     return tally[Health.FAIL]
 
 
@@ -70,8 +73,16 @@ def _record(scene: Scene, file: Path) -> None:
     """Record the stick, and print each question while it is asked."""
     recorded = record(wanted(scene), file, before=lambda command: click.echo(f"  {command}", err=True))
     print_wrapped(
-        f"{file}: {recorded.questions} questions and what came. Numbers, identities and texts are replaced; "
-        "read it all the same before you send it."
+        ngettext(
+            "{file}: {number} question and what came. Numbers, identities and texts are replaced; read it all the same "
+            "before you send it.",
+            "{file}: {number} questions and what came. Numbers, identities and texts are replaced; read it all the "
+            "same before you send it.",
+            recorded.questions,
+            file=file,
+        )
     )
     if not recorded.answered:
-        raise UnavailableError("No port answered.", f"{file} says what was asked. Is the modem on, at this speed?")
+        raise UnavailableError(
+            _("No port answered."), _("{file} says what was asked. Is the modem on, at this speed?", file=file)
+        )

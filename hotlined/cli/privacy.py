@@ -32,6 +32,7 @@ from hotlined.reports.line import report_line
 from hotlined.states import AnswerState
 from hotlined.store import evidence as held
 from hotlined.store import holders, log, privacy
+from hotlined.store.decisions import ITS_OWNER
 from hotlined.store.opening import open_beside_daemon
 from hotlined.words.amounts import in_answers, in_contacts, in_segments
 from hotlined.words.harmless import harmless
@@ -351,7 +352,8 @@ def _sheet(held: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
     if decided := held["decided"]:
         yield _("blocked"), maybe_exact(decided["blocked_at"])
         yield _("opted out"), maybe_exact(decided["opted_out_at"])
-        yield _("changed by"), decided["changed_by"]
+        who = decided["changed_by"]
+        yield _("changed by"), _(who) if who == ITS_OWNER else who
     for contact in held["contacts"]:
         yield from _contact(contact)
     for answer in held["by_hand"]:

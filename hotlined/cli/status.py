@@ -20,7 +20,7 @@ from hotlined.words.amounts import sentence
 from hotlined.words.conditions import spent_in_words
 from hotlined.words.hearing import DUE
 from hotlined.words.reasons import queue_in_words
-from hotlined.words.states import DATABASE_STATES, MODEM_STATES, MODES, REGISTRATIONS, RUNGS
+from hotlined.words.states import DATABASE_STATES, MODEM_STATES, MODES, REGISTRATIONS, RUNGS, SMS_SERVICES
 from hotlined.words.times import day, moment
 
 
@@ -71,7 +71,7 @@ def _modem(report: LineReport) -> Iterator[tuple[str, str | None]]:
     registration = REGISTRATIONS.get(modem.registration)
     signal = None if modem.signal_percent is None else _("signal {number} %", number=modem.signal_percent)
     way = modem.sms_service if modem.sms_service != "circuit" else None  # the usual
-    by = _("texts by {service}", service=way) if way else None
+    by = _("texts by {service}", service=SMS_SERVICES.get(way, way)) if way else None
     yield "  " + _("network"), ", ".join(filter(None, (modem.operator, registration, modem.technology, signal, by)))
     undeletable = None
     if modem.undeletable:

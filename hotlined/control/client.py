@@ -13,6 +13,7 @@ from hotlined import wire
 from hotlined.config import Config
 from hotlined.control import OTHER_LINE
 from hotlined.errors import RefusedError, UnavailableError
+from hotlined.language import _
 
 _ANSWER_SECONDS = 30.0  # a Pi Zero that has to start the program first, and a database that is locked for a while
 _LONG_SECONDS = 15 * 60.0  # to write a large database anew
@@ -50,7 +51,7 @@ def _asked(channel: socket.socket, config: Config, who: str, verb: str, argument
     except OSError as error:
         raise _no_answer(config, error.strerror or str(error)) from error
     except ValueError as error:
-        raise _no_answer(config, "it ended") from error
+        raise _no_answer(config, _("it ended")) from error
 
 
 def _path(config: Config) -> Path:
@@ -74,15 +75,19 @@ def _require_own(config: Config) -> None:
         return  # what is missing or may not be looked at is told by whoever opens it
     if owner != os.geteuid():
         raise RefusedError(
-            f"{config.database} is another user's, and there is no control socket to ask at ({_path(config)}).",
-            f"Start it: systemctl start {_unit(config)}; or decide as root, with sudo.",
+            _(
+                "{database} is another user's, and there is no control socket to ask at ({socket}).",
+                database=config.database,
+                socket=_path(config),
+            ),
+            _("Start it: `sudo systemctl start {unit}`; or decide as root, with sudo.", unit=_unit(config)),
         )
 
 
 def _no_answer(config: Config, reason: str) -> UnavailableError:
     return UnavailableError(
-        f"The control program at {_path(config)} does not answer: {reason}.",
-        f"systemctl status {_unit(config)} says why; nothing was decided, as far as is known.",
+        _("The control program at {socket} does not answer: {reason}.", socket=_path(config), reason=reason),
+        _("`systemctl status {unit}` says why; nothing was decided, as far as is known.", unit=_unit(config)),
     )
 
 

@@ -23,6 +23,7 @@ from hotlined.config import Config
 from hotlined.control import OTHER_LINE
 from hotlined.control.verbs import DESK, VERBS, Decision, no_decision
 from hotlined.errors import HotlinedError, RefusedError, UsageError
+from hotlined.language import N_, _
 from hotlined.peer import Peer, overflow_uid, peer_of
 from hotlined.store.opening import open_beside_daemon
 from hotlined.store.trouble import DatabaseTrouble
@@ -33,6 +34,7 @@ _REFUSING_SECONDS = 1.0  # then the configuration is read again when somebody as
 _LONG_SECONDS = 15 * 60.0  # until the answer to what takes long is sent
 _MOST_CHILDREN = 4  # at a time: each has the database open, and a Pi little memory
 _WHO_CHARACTERS = 64
+_MALFORMED = N_("The request is malformed.")
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +99,7 @@ class Server:
             return
         self._working()
         if len(self._children) >= _MOST_CHILDREN:
-            busy = RefusedError("Others are erasing just now.", "Try again in a minute.")
+            busy = RefusedError(_("Others are erasing just now."), _("Try again in a minute."))
             wire.send(channel, wire.from_error(busy), time.monotonic() + SAY_SECONDS)
             return
         child = os.fork()
@@ -115,15 +117,17 @@ class Server:
         if peer.uid == overflow_uid() or (peer.uid not in (0, os.getuid()) and members not in peer.gids):
             log.warning("a decision of %s was refused: it is not in the line's group", peer.name)
             raise RefusedError(
-                f"{peer.name} may not decide for this line.",
-                "Members of its group may, and root. Whoever joined the group has to log in again.",
+                _("{name} may not decide for this line.", name=peer.name),
+                _("Members of its group may, and root. Whoever joined the group has to log in again."),
             )
 
     def _require_allowed(self, peer: Peer, verb: str) -> None:
         """Raise RefusedError where the desk asks for more than its pages do: who breaks into it gets no more either."""
         if peer.uid == self._desk and verb not in DESK:
             log.warning("the desk asked for %s, which no page of it decides", verb)
-            raise RefusedError(f"The desk may not decide to {verb}.", "It is done at the command line.")
+            raise RefusedError(
+                _("This is nothing that the desk may decide ({verb}).", verb=verb), _("It is done at the command line.")
+            )
 
     def _who(self, peer: Peer, claimed: Any) -> str:
         """Return who decides; root, the line's own user and the desk alone are believed another name than theirs."""
@@ -143,16 +147,16 @@ class Server:
             return wire.from_error(DatabaseTrouble.of(error).as_error())
         except Exception:
             log.exception("%s could not be carried out", request["verb"])
-            return wire.from_error(HotlinedError("The control program has a bug.", "Its journal shows where."))
+            return wire.from_error(HotlinedError(_("The control program has a bug."), _("Its journal shows where.")))
 
 
 def _read(channel: socket.socket, deadline: float) -> dict[str, Any]:
     try:
         request = wire.receive(channel, deadline)
     except TimeoutError as error:
-        raise UsageError("Nothing was asked in time.") from error
+        raise UsageError(_("Nothing was asked in time.")) from error
     except ValueError as error:
-        raise UsageError("The request is malformed.") from error
+        raise UsageError(_(_MALFORMED)) from error
     if not isinstance(request, dict) or not isinstance(request.get("database"), str):
-        raise UsageError("The request is malformed.")
+        raise UsageError(_(_MALFORMED))
     return request

@@ -10,6 +10,7 @@ from hotlined import policy
 from hotlined.clock import Now, parse_rfc3339, rfc3339
 from hotlined.config import Config
 from hotlined.errors import UsageError
+from hotlined.language import _
 from hotlined.store import answers, attempts, decisions, evidence, privacy, requests
 from hotlined.store.database import Database
 
@@ -56,9 +57,11 @@ class Verb:
 def no_decision() -> UsageError:
     """Return the error for a verb that is not in the table, or arguments that are not its."""
     return UsageError(
-        "This is no decision that the line knows.",
-        "The command and the control program are of different versions: `systemctl restart hotlined-control@NAME`,"
-        " where NAME is `main` or the line's.",
+        _("This is no decision that the line knows."),
+        _(
+            "The command and the control program are of different versions: `systemctl restart hotlined-control@NAME`,"
+            " where NAME is `main` or the line's."
+        ),
     )
 
 

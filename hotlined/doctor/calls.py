@@ -9,51 +9,59 @@ from hotlined.config import Calls, Config, format_duration
 from hotlined.doctor.findings import Finding, ok, unknown, warn
 from hotlined.doctor.scene import Scene
 from hotlined.gsm.responses import Forwarding, ForwardingReason
+from hotlined.language import N_, Phrases, _, in_digits
 
 # 3GPP TS 22.030 6.5.2: ## erases what is registered for a service code; 21 is unconditional forwarding
-_END_ALWAYS = "Dial ##21# with the SIM in a phone: it ends this forwarding, and no other."
-_WORDS = {
-    ForwardingReason.ALWAYS: "every call goes to {number} at once: none rings here, so none is a contact or answered",
-    ForwardingReason.BUSY: "a call goes to {number} while the line is busy, and where the network takes a call that "
-    "is hung up here for a busy line",
-    ForwardingReason.NO_REPLY: "a call that rings for {time} goes to {number}",
-    ForwardingReason.NOT_REACHABLE: "while the stick is off or without a network a call goes to {number}, and is no "
-    "contact",
-}
-_TIME, _UNKNOWN_TIME = "{seconds} s", "as long as the operator says"
-_TAKEN = "it is a contact by then, and the other end takes it before `modem.ring_for` ({ring_for}) is over"
+_END_ALWAYS = N_("Dial ##21# with the SIM in a phone: it ends this forwarding, and no other.")
+_WORDS = Phrases(
+    {
+        ForwardingReason.ALWAYS: N_(
+            "every call goes to {number} at once: none rings here, so none is a contact or answered"
+        ),
+        ForwardingReason.BUSY: N_(
+            "a call goes to {number} while the line is busy, and where the network takes a call that is hung up here "
+            "for a busy line"
+        ),
+        ForwardingReason.NO_REPLY: N_("a call that rings for {time} goes to {number}"),
+        ForwardingReason.NOT_REACHABLE: N_(
+            "while the stick is off or without a network a call goes to {number}, and is no contact"
+        ),
+    }
+)
+_TAKEN = N_("it is a contact by then, and the other end takes it before `modem.ring_for` ({ring_for}) is over")
 _NEVER_TAKEN = {
-    Calls.RING: "`modem.ring_for` ({ring_for}) is over first: it is hung up here, and never gets there",
-    Calls.HANG_UP: "`modem.calls: hang_up` ends it within 2 s: it never gets there",
+    Calls.RING: N_("`modem.ring_for` ({ring_for}) is over first: it is hung up here, and never gets there"),
+    Calls.HANG_UP: N_("`modem.calls: hang_up` ends it within 2 s: it never gets there"),
 }
-_RACE = "whether `modem.ring_for` ({ring_for}) is over before that, a call shows"
+_RACE = N_("whether `modem.ring_for` ({ring_for}) is over before that, a call shows")
 
 
 def forwarding(scene: Scene) -> Finding:
     """Check that calls ring here, and say for each forwarding what becomes of a call."""
     active = scene.probe.forwarding
     if active is None:
-        return unknown(scene.probe.why_not or "the network does not say")
+        return unknown(scene.probe.why_not or _("the network does not say"))
     if not active:
-        return ok("calls are not forwarded: each rings here")
+        return ok(_("calls are not forwarded: each rings here"))
     always = [each for each in active if each.reason is ForwardingReason.ALWAYS]
     # a network that forwards every call never comes to the other reasons
     seen = "; ".join(sentence for each in always or active for sentence in _sentences(each, scene.config))
-    return warn(seen, _END_ALWAYS) if always else ok(seen)
+    return warn(seen, _(_END_ALWAYS)) if always else ok(seen)
 
 
 def _sentences(active: Forwarding, config: Config | None) -> Iterator[str]:
-    time = _TIME.format(seconds=active.seconds) if active.seconds else _UNKNOWN_TIME
-    yield _WORDS[active.reason].format(number=active.number or "a number", time=time)
+    seconds = active.seconds
+    time = _("{seconds} s", seconds=in_digits(seconds)) if seconds else _("as long as the operator says")
+    yield _WORDS[active.reason].format(number=active.number or _("a number"), time=time)
     if config and active.reason is ForwardingReason.NO_REPLY and (consequence := _consequence(active.seconds, config)):
-        yield consequence.format(ring_for=format_duration(config.modem.ring_for))
+        yield _(consequence, ring_for=format_duration(config.modem.ring_for))
 
 
 def _consequence(seconds: int | None, config: Config) -> str | None:
-    """Return what becomes of a call that rings here and is forwarded after so many seconds."""
+    """Return what becomes of a call that rings here and is forwarded after so many seconds, as it is marked."""
     calls, ring_for = config.modem.calls, config.modem.ring_for.total_seconds()
     if calls is Calls.IGNORE:
-        return "`modem.calls: ignore` writes it down, and answers none"
+        return N_("`modem.calls: ignore` writes it down, and answers none")
     if calls is Calls.HANG_UP:
         return _NEVER_TAKEN[calls]
     if seconds is None:

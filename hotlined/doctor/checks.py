@@ -7,6 +7,8 @@ from hotlined.doctor import calls, line, machine, sim, stick
 from hotlined.doctor.findings import Finding, fail, unknown
 from hotlined.doctor.scene import Scene
 from hotlined.errors import HotlinedError
+from hotlined.language import NP_, Phrases
+from hotlined.words.daemon import said_again
 
 CHECKS: Mapping[str, Callable[[Scene], Finding]] = MappingProxyType(
     {
@@ -40,6 +42,38 @@ CHECKS: Mapping[str, Callable[[Scene], Finding]] = MappingProxyType(
 )
 """Every check by its name, in the order in which they are shown."""
 
+NAMES = Phrases(
+    {
+        "interpreter": NP_("check", "interpreter"),
+        "libraries": NP_("check", "libraries"),
+        "configuration": NP_("check", "configuration"),
+        "user": NP_("check", "user"),
+        "clock": NP_("check", "clock"),
+        "power": NP_("check", "power"),
+        "disk": NP_("check", "disk"),
+        "service": NP_("check", "service"),
+        "stick": NP_("check", "stick"),
+        "UART": NP_("check", "UART"),
+        "sandbox": NP_("check", "sandbox"),
+        "port": NP_("check", "port"),
+        "ModemManager": NP_("check", "ModemManager"),
+        "brltty": NP_("check", "brltty"),
+        "daemon": NP_("check", "daemon"),
+        "database": NP_("check", "database"),
+        "budgets": NP_("check", "budgets"),
+        "SIM": NP_("check", "SIM"),
+        "SIM's life": NP_("check", "SIM's life"),
+        "generation": NP_("check", "generation"),
+        "registration": NP_("check", "registration"),
+        "technology": NP_("check", "technology"),
+        "signal": NP_("check", "signal"),
+        "service centre": NP_("check", "service centre"),
+        "storages": NP_("check", "storages"),
+        "forwarding": NP_("check", "forwarding"),
+    }
+)
+"""Every check as people read its name, in a column of 14 characters."""
+
 
 def examine(scene: Scene) -> Iterator[tuple[str, Finding]]:
     """Run all checks; one that cannot look is unknown."""
@@ -47,6 +81,6 @@ def examine(scene: Scene) -> Iterator[tuple[str, Finding]]:
         try:
             yield name, check(scene)
         except HotlinedError as error:
-            yield name, fail(error.message.rstrip("."), error.hint)
+            yield name, fail(said_again(error.message).rstrip("."), said_again(error.hint))
         except (OSError, KeyError, ValueError) as error:
             yield name, unknown(f"{type(error).__name__}: {error}")

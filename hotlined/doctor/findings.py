@@ -1,7 +1,10 @@
 """What a check finds: a verdict, what is so, and what a person can do about it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+
+from hotlined.language import NP_, Phrases, ngettext
 
 
 class Health(StrEnum):
@@ -11,6 +14,29 @@ class Health(StrEnum):
     WARN = "warn"
     FAIL = "fail"
     UNKNOWN = "unknown"
+
+
+VERDICTS = Phrases(
+    {
+        Health.OK: NP_("check", "ok"),
+        Health.WARN: NP_("check", "warn"),
+        Health.FAIL: NP_("check", "fail"),
+        Health.UNKNOWN: NP_("check", "unknown"),
+    }
+)
+"""Every verdict as people read it."""
+
+_COUNTED = {
+    Health.OK: lambda count: ngettext("{number} ok", "{number} ok", count),
+    Health.WARN: lambda count: ngettext("{number} warn", "{number} warn", count),
+    Health.FAIL: lambda count: ngettext("{number} fail", "{number} fail", count),
+    Health.UNKNOWN: lambda count: ngettext("{number} unknown", "{number} unknown", count),
+}
+
+
+def tally_in_words(tally: Mapping[Health, int]) -> str:
+    """Return how many checks have which verdict: `2 fail, 20 ok`."""
+    return ", ".join(_COUNTED[verdict](count) for verdict, count in sorted(tally.items()))
 
 
 @dataclass(frozen=True, slots=True)

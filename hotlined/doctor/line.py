@@ -3,29 +3,33 @@
 import sqlite3
 
 from hotlined.doctor.findings import Finding, fail, ok, unknown, warn
-from hotlined.doctor.scene import NO_CONFIGURATION, Scene
+from hotlined.doctor.scene import DATABASE_UNREADABLE, NO_CONFIGURATION, Scene
 from hotlined.errors import ConfigError, DatabaseMissingError, StoreError
 from hotlined.files import is_missing
+from hotlined.language import N_, _
 from hotlined.reports.line import SHADOW, SIM_ENDED, SIM_ENDS, WINDOW_CODES
 from hotlined.states import SendingState
 from hotlined.store import integrity
 from hotlined.store.opening import CHECK_SECONDS, open_beside_daemon
 from hotlined.store.trouble import DatabaseTrouble
 from hotlined.words.conditions import PIN_FILE_CURE, WINDOW_FULL, spent_in_words
+from hotlined.words.states import DATABASE_STATES, MODEM_STATES
 
 _CHECKED_APART = (*WINDOW_CODES, SIM_ENDS, SIM_ENDED)
-_CHOSEN = {SHADOW: "shadow mode", SendingState.PAUSED.value: "paused"}
+_CHOSEN = {SHADOW: N_("shadow mode"), SendingState.PAUSED.value: N_("paused")}
 
 
 def configuration(scene: Scene) -> Finding:
     """Check that there is a configuration, and that it can be used."""
     if scene.config is None:
-        problem = scene.problem or ConfigError(NO_CONFIGURATION)
+        problem = scene.problem or ConfigError(_(NO_CONFIGURATION))
         return fail("; ".join((problem.message, *problem.problems)), problem.hint or "`hotlined config check`")
     if is_missing(pin_file := scene.config.modem.pin_file):
-        missing = f"{scene.config.path}: modem.pin_file names {pin_file}, which is not there"
-        return warn(missing, PIN_FILE_CURE)
-    return ok(f"{scene.config.path}, line {scene.config.line}")
+        missing = _(
+            "{config}: modem.pin_file names {file}, which is not there", config=scene.config.path, file=pin_file
+        )
+        return warn(missing, _(PIN_FILE_CURE))
+    return ok(_("{config}, line {line}", config=scene.config.path, line=scene.config.line))
 
 
 def daemon(scene: Scene) -> Finding:
@@ -35,13 +39,13 @@ def daemon(scene: Scene) -> Finding:
     """
     report = scene.report
     if report is None:
-        return unknown(NO_CONFIGURATION)
+        return unknown(_(NO_CONFIGURATION))
     sentences = " ".join(trouble.sentences for trouble in report.trouble if trouble.code not in _CHECKED_APART)
     if not report.alive:
-        return fail("does not run", sentences)
-    modem = str(report.daemon.modem.state).replace("_", " ")
-    state = f"process {report.daemon.pid}, modem {modem}"
-    notes = "".join(f", {note}" for code, note in _CHOSEN.items() if report.maybe(code))
+        return fail(_("does not run"), sentences)
+    modem = str(report.daemon.modem.state)
+    state = _("process {pid}, modem {state}", pid=report.daemon.pid, state=MODEM_STATES.get(modem, modem))
+    notes = "".join(f", {_(note)}" for code, note in _CHOSEN.items() if report.maybe(code))
     if not sentences:
         return ok(state)
     return (fail if report.grave else warn)(state + notes, sentences)
@@ -50,17 +54,17 @@ def daemon(scene: Scene) -> Finding:
 def budgets(scene: Scene) -> Finding:
     """Check that there is room for answers."""
     if scene.report is None or scene.report.stored is None:
-        return unknown("the database cannot be read" if scene.report else NO_CONFIGURATION)
+        return unknown(_(DATABASE_UNREADABLE) if scene.report else _(NO_CONFIGURATION))
     spent = ", ".join(spent_in_words(name, budget) for name, budget in scene.report.stored.budgets.items())
     if any(scene.report.maybe(code) for code in WINDOW_CODES):
-        return warn(f"{spent}: answers wait", WINDOW_FULL.cure)
+        return warn(_("{spent}: answers wait", spent=spent), WINDOW_FULL.cure)
     return ok(spent)
 
 
 def database(scene: Scene) -> Finding:
     """Check that the database is there and whole."""
     if scene.config is None or scene.report is None:
-        return unknown(NO_CONFIGURATION)
+        return unknown(_(NO_CONFIGURATION))
     try:
         with open_beside_daemon(scene.config.database) as db:
             damage = integrity.first_damage(db.connection, CHECK_SECONDS, lambda: False)
@@ -75,7 +79,7 @@ def database(scene: Scene) -> Finding:
     state = scene.report.database_state
     if damage or state not in ("ok", None):
         trouble = scene.report.maybe(f"database_{state}")
-        return fail(
-            f"{scene.config.database}: {damage or state}", trouble.sentences if trouble else "Restore a backup."
-        )
-    return ok(f"{scene.config.database} is whole")
+        found = damage or DATABASE_STATES.get(str(state), str(state))
+        cure = trouble.sentences if trouble else _("Restore a backup.")
+        return fail(_("{database}: {found}", database=scene.config.database, found=found), cure)
+    return ok(_("{database} is whole", database=scene.config.database))

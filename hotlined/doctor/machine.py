@@ -16,6 +16,7 @@ from pathlib import Path
 from hotlined import __version__, clock
 from hotlined.doctor.findings import Finding, fail, ok, unknown, warn
 from hotlined.doctor.scene import NO_CONFIGURATION, Scene, text_of
+from hotlined.language import N_, _, in_digits, ngettext
 
 LEAST_FREE = 20 << 20  # octets on the database's disk: less is a failure
 ENOUGH_FREE = 200 << 20  # octets: less is a warning
@@ -23,7 +24,8 @@ _PROPERTIES = ("LoadState", "ActiveState", "SubState", "Result", "NRestarts", "U
 COMMAND_SECONDS = 5.0  # for a program of this machine
 _MEMORY_FILESYSTEMS = frozenset({"tmpfs", "ramfs"})
 _OVERLAY_FOLDERS = ("/media/root-rw", "/overlay")  # where the read-only mode of raspi-config keeps what is written
-_STRONGER = "Use the supply that was made for this Pi, and a powered hub for the stick."
+_UNDERVOLTAGE = N_("undervoltage, now")
+_STRONGER = N_("Use the supply that was made for this Pi, and a powered hub for the stick.")
 
 
 def interpreter(_scene: Scene) -> Finding:
@@ -37,12 +39,14 @@ def packages(_scene: Scene) -> Finding:
     try:
         requirements = metadata.requires("hotlined") or []
     except metadata.PackageNotFoundError:
-        return unknown("hotlined runs from its source, so nothing says what it needs")
+        return unknown(_("hotlined runs from its source, so nothing says what it needs"))
     names = [re.split(r"[<>=!~;\[ ]", requirement)[0] for requirement in requirements if "extra ==" not in requirement]
     missing = [name for name in names if not any(metadata.distributions(name=name))]
     if missing:
-        return fail(f"missing: {', '.join(missing)}", f"`{sys.executable} -m pip install {' '.join(missing)}`")
-    return ok(f"all {len(names)} libraries are there")
+        return fail(
+            _("missing: {names}", names=", ".join(missing)), f"`{sys.executable} -m pip install {' '.join(missing)}`"
+        )
+    return ok(ngettext("{number} library is there", "all {number} libraries are there", len(names)))
 
 
 def user(scene: Scene) -> Finding:
@@ -51,17 +55,20 @@ def user(scene: Scene) -> Finding:
     for port in map(Path, scene.ports):
         if port.exists() and not os.access(port, os.R_OK | os.W_OK):
             group = port.group()
-            return fail(f"{name} may not open {port}", f"`sudo adduser {name} {group}`, then log in again.")
-    return ok(f"{name}, in {', '.join(sorted(set(groups))) or 'no group'}")
+            cure = _("`sudo adduser {user} {group}`, then log in again.", user=name, group=group)
+            return fail(_("{user} may not open {port}", user=name, port=port), cure)
+    if not groups:
+        return ok(_("{user}, in no group", user=name))
+    return ok(_("{user}, in {groups}", user=name, groups=", ".join(sorted(set(groups)))))
 
 
 def clocks(_scene: Scene) -> Finding:
     """Check that the calendar is right: the age of a backlog depends on it, limits do not."""
     if clock.synchronised():
-        return ok("synchronised")
+        return ok(_("synchronised"))
     return warn(
-        "not synchronised: limits hold all the same, the age of texts counts from their arrival",
-        "`sudo timedatectl set-ntp true`; without a network it stays so.",
+        _("not synchronised: limits hold all the same, the age of texts counts from their arrival"),
+        _("`sudo timedatectl set-ntp true`; without a network it stays so."),
     )
 
 
@@ -72,32 +79,37 @@ def power(scene: Scene) -> Finding:
         if text_of(sensor / "name") == "rpi_volt":
             is_measured = True
             if text_of(sensor / "in0_lcrit_alarm") == "1":
-                return fail("undervoltage, now", _STRONGER)
+                return fail(_(_UNDERVOLTAGE), _(_STRONGER))
     if match := re.search(r"throttled=(0x[0-9a-f]+)", output_of("vcgencmd", "get_throttled")):
         bits = int(match[1], 16)  # bit 0: undervoltage now, bit 16: since this boot
         if bits & 1:
-            return fail("undervoltage, now", _STRONGER)
+            return fail(_(_UNDERVOLTAGE), _(_STRONGER))
         if bits & 1 << 16:
-            return warn("there was undervoltage since this boot", _STRONGER)
+            return warn(_("there was undervoltage since this boot"), _(_STRONGER))
         is_measured = True
-    return ok("no undervoltage") if is_measured else unknown("this machine does not measure its voltage")
+    return ok(_("no undervoltage")) if is_measured else unknown(_("this machine does not measure its voltage"))
 
 
 def disk(scene: Scene) -> Finding:
     """Check that the disk of the database can be written, keeps what is written, and has room."""
     if scene.config is None:
-        return unknown(NO_CONFIGURATION)
+        return unknown(_(NO_CONFIGURATION))
     folder = next(parent for parent in (scene.config.database, *scene.config.database.parents) if parent.is_dir())
     use = os.statvfs(folder)
     free = use.f_bavail * use.f_frsize
     if use.f_flag & os.ST_RDONLY:
-        return fail(f"{folder} is read-only", "`sudo mount -o remount,rw /`; if it comes back, replace the card.")
+        cure = _("`sudo mount -o remount,rw /`; if it comes back, replace the card.")
+        return fail(_("{folder} is read-only", folder=folder), cure)
     if kind := _maybe_memory(folder, scene.root / "proc/self/mounts"):
         return fail(
-            f"{folder} is in memory ({kind}): what is written is gone at the next power cut",
-            "`sudo raspi-config nonint do_overlayfs 1`, or put the database on a disk.",
+            _(
+                "{folder} is in memory ({kind}): what is written is gone at the next power cut",
+                folder=folder,
+                kind=kind,
+            ),
+            _("`sudo raspi-config nonint do_overlayfs 1`, or put the database on a disk."),
         )
-    room = f"{free >> 20} MiB free at {folder}"
+    room = _("{number} MiB free at {folder}", number=in_digits(free >> 20), folder=folder)
     if free < ENOUGH_FREE:
         return (fail if free < LEAST_FREE else warn)(room, "`sudo apt clean; sudo journalctl --vacuum-size=50M`")
     return ok(room)
@@ -109,10 +121,11 @@ def unit(scene: Scene) -> Finding:
     output = output_of("systemctl", "show", f"--property={','.join(_PROPERTIES)}", name)
     properties = dict(line.split("=", 1) for line in output.splitlines() if "=" in line)
     if not properties:
-        return unknown("no systemd here")
+        return unknown(_("no systemd here"))
     if properties["LoadState"] != "loaded":
         return warn(
-            f"there is no {name}: nothing starts the daemon after a power cut", "See README.md, Ten minutes on a Pi."
+            _("there is no {service}: nothing starts the daemon after a power cut", service=name),
+            _("See README.md, Ten minutes on a Pi."),
         )
     return _judge_unit(name, properties)
 
@@ -125,11 +138,19 @@ def unit_name(scene: Scene) -> str:
 
 def _judge_unit(name: str, properties: Mapping[str, str]) -> Finding:
     active, result, enabled = (properties[key] for key in ("ActiveState", "Result", "UnitFileState"))
-    state = f"{name} is {active} ({properties['SubState']}), {properties['NRestarts']} restarts"
+    state = ngettext(
+        "{service} is {active} ({sub}), {number} restart",
+        "{service} is {active} ({sub}), {number} restarts",
+        int(properties["NRestarts"]),
+        service=name,
+        active=active,
+        sub=properties["SubState"],
+    )
     if active == "failed" or result not in ("success", ""):
-        return fail(f"{state}, last result: {result}", f"`journalctl -u {name} -n 50`")
+        return fail(_("{state}, last result: {result}", state=state, result=result), f"`journalctl -u {name} -n 50`")
     if active != "active" or enabled == "disabled":
-        return warn(f"{state}, {enabled or 'not enabled'}", f"`sudo systemctl enable --now {name}`")
+        seen = f"{state}, {enabled}" if enabled else _("{state}, not enabled", state=state)
+        return warn(seen, f"`sudo systemctl enable --now {name}`")
     return ok(state)
 
 

@@ -17,6 +17,8 @@ from hotlined.gsm.responses import (
     SimState,
     maybe_forwarding,
 )
+from hotlined.language import _
+from hotlined.words.daemon import said_again
 
 BAUDRATE = 115_200  # where no configuration names another
 FORWARDING_SECONDS = 20.0  # the network is asked
@@ -53,20 +55,20 @@ class Probe:
 
 def probe(ports: Iterable[str], held: Collection[str], baudrate: int) -> Probe:
     """Ask the first modem that answers; no port is opened that another program has."""
-    why_not = "there is no port to ask"
+    why_not = _("there is no port to ask")
     for name in ports:
         if name in held:
-            why_not = f"{name} is held by another program"
+            why_not = _("{port} is held by another program", port=name)
             continue
         try:
             port = Port(name, baudrate)
         except PortError as error:
-            why_not = error.message.rstrip(".")
+            why_not = said_again(error.message).rstrip(".")
             continue
         try:
             return _answers(Modem(port, lambda _until: None))
         except (PortError, ModemError) as error:
-            why_not = error.message.rstrip(".")
+            why_not = said_again(error.message).rstrip(".")
         finally:
             port.close()
     return Probe(why_not)

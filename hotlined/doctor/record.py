@@ -15,6 +15,7 @@ from hotlined.gsm import recording
 from hotlined.gsm.anonymous import Replacer
 from hotlined.gsm.finding import Candidate, Holder
 from hotlined.gsm.port import Port, maybe_shared
+from hotlined.language import _
 
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -36,7 +37,9 @@ def opened(path: Path) -> int:
     try:
         descriptor = os.open(path, _FLAGS, 0o644)
     except OSError as error:
-        raise HotlinedError(f"{path} cannot be written ({error.strerror}).", "Name a new file.") from error
+        raise HotlinedError(
+            _("{file} cannot be written ({reason}).", file=path, reason=error.strerror), _("Name a new file.")
+        ) from error
     file = os.fstat(descriptor)
     empty = file.st_size == 0
     if (
@@ -45,7 +48,9 @@ def opened(path: Path) -> int:
         or not (empty or recording.is_recording(os.pread(descriptor, 80, 0)))
     ):
         os.close(descriptor)
-        raise HotlinedError(f"{path} is something else than a recording: it is left as it is.", "Name a new file.")
+        raise HotlinedError(
+            _("{file} is something else than a recording: it is left as it is.", file=path), _("Name a new file.")
+        )
     return descriptor
 
 
@@ -60,9 +65,9 @@ class Recorded:
 def wanted(scene: Scene) -> Wanted:
     """Return what is recorded of a stick; raises RefusedError while the daemon has it, UnavailableError without one."""
     if scene.alive:
-        raise RefusedError("The daemon has the port.", "Stop it for as long: `sudo systemctl stop hotlined`.")
+        raise RefusedError(_("The daemon has the port."), _("Stop it for as long: `sudo systemctl stop hotlined`."))
     if not scene.ports:
-        raise UnavailableError("There is no port to ask.", "`hotlined doctor` says what is plugged in.")
+        raise UnavailableError(_("There is no port to ask."), _("`hotlined doctor` says what is plugged in."))
     tries = [command for command, _, _ in TRIES]
     return Wanted(scene.ports, scene.candidates, scene.baudrate, (*tries, *FORWARDING.values()), scene.holders_of)
 

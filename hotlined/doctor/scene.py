@@ -12,10 +12,13 @@ from hotlined.errors import ConfigError
 from hotlined.gsm import finding
 from hotlined.gsm.finding import Candidate, Holder
 from hotlined.gsm.responses import NetworkCondition, Registration
+from hotlined.language import N_, _
 from hotlined.reports.line import LineReport, report_line
 from hotlined.status import ModemStatus
 
-NO_CONFIGURATION = "there is no configuration"
+NO_CONFIGURATION = N_("there is no configuration")
+DATABASE_UNREADABLE = N_("the database cannot be read")
+NO_WORD = N_("the modem does not say")
 
 
 @dataclass
@@ -81,7 +84,7 @@ class Scene:
     def probe(self) -> Probe:
         """What the modem itself answers; a daemon keeps its port to itself."""
         if self.alive:
-            return Probe("the daemon has the port: stop it to have the modem asked")
+            return Probe(_("the daemon has the port: stop it to have the modem asked"))
         return probe(self.ports, self.holders, self.baudrate)
 
     @property

@@ -10,12 +10,23 @@ from hotlined.doctor.machine import output_of, unit_name
 from hotlined.doctor.scene import Scene, text_of
 from hotlined.gsm import finding, uart
 from hotlined.gsm.sticks import OLD_IDS, OLD_MODELS, Role
+from hotlined.language import N_, NP_, Phrases, _
+from hotlined.words.daemon import said_again
 
-_LET_IN = (
-    "`sudo scripts/install --uart {0}` lets a UART in (with the Debian package: `sudo hotlined-setup --uart {0}`); "
-    "ports on USB are let in by themselves."
+_LET_IN = N_(
+    "`sudo scripts/install --uart {port}` lets a UART in (with the Debian package: `sudo hotlined-setup --uart"
+    " {port}`); ports on USB are let in by themselves."
 )
-_CONSOLE_PORT = f"The login console has it: {uart.CONSOLE_OFF}"
+_NO_PORT = N_("there is no port")
+_DOES_NOT_RUN = N_("does not run")
+_ROLES = Phrases(
+    {
+        Role.AT: NP_("port", "at"),
+        Role.MODEM: NP_("port", "modem"),
+        Role.UNLISTED: NP_("port", "unlisted"),
+        Role.ADAPTER: NP_("port", "adapter"),
+    }
+)
 
 
 def stick(scene: Scene) -> Finding:
@@ -23,36 +34,44 @@ def stick(scene: Scene) -> Finding:
     troubles = finding.portless_sticks(scene.root / "sys")
     configured = scene.config.modem.port if scene.config else "auto"
     if uart.is_uart(configured):
-        return ok(f"{configured}, as configured: a modem on the UART")
+        return ok(_("{port}, as configured: a modem on the UART", port=configured))
     if configured.startswith("/") and not Path(configured).exists():
-        others = ", ".join(candidate.port for candidate in scene.candidates) or "none"
-        return fail(f"modem.port names {configured}, which is not there", f"Ports that may be asked: {others}.")
+        others = ", ".join(candidate.port for candidate in scene.candidates)
+        cure = _("Ports that may be asked: {ports}.", ports=others) if others else _("There is no port to ask.")
+        return fail(_("modem.port names {port}, which is not there", port=configured), cure)
     if troubles:
-        messages = " ".join(trouble.message for trouble in troubles)
-        return (warn if scene.ports else fail)(messages, " ".join(trouble.hint for trouble in troubles))
+        messages = " ".join(said_again(trouble.message) for trouble in troubles)
+        return (warn if scene.ports else fail)(messages, " ".join(said_again(trouble.hint) for trouble in troubles))
     if not scene.ports:
         return fail(
-            "no stick is plugged in",
-            "Plug it in, on a powered hub if it comes and goes; `lsusb` shows it. A modem on the UART (a HAT) is never "
-            "looked for: name it, `modem.port: /dev/serial0`.",
+            _("no stick is plugged in"),
+            _(
+                "Plug it in, on a powered hub if it comes and goes; `lsusb` shows it. A modem on the UART (a HAT) is "
+                "never looked for: name it, `modem.port: /dev/serial0`."
+            ),
         )
     if configured != "auto":
-        return ok(f"{configured}, as configured")
-    return ok(", ".join(f"{port.port} ({port.role.name.lower()} of {port.stick.title})" for port in scene.candidates))
+        return ok(_("{port}, as configured", port=configured))
+    return ok(
+        ", ".join(
+            _("{port} ({role} of {stick})", port=port.port, role=_ROLES[port.role], stick=port.stick.title)
+            for port in scene.candidates
+        )
+    )
 
 
 def uarts(scene: Scene) -> Finding:
     """Check what a modem on the UART needs: the UART itself, no console on it, no Bluetooth, and a modem that is on."""
     port = scene.config.modem.port if scene.config else "auto"
     if not uart.is_uart(port):
-        return ok("not used")
+        return ok(_("not used"))
     if obstacles := uart.obstacles(port, scene.root):
         judge = fail if any(obstacle.is_fatal for obstacle in obstacles) else warn
-        messages = "; ".join(obstacle.message for obstacle in obstacles)
-        return judge(messages, " ".join(obstacle.cure for obstacle in obstacles))
+        messages = "; ".join(said_again(obstacle.message) for obstacle in obstacles)
+        return judge(messages, " ".join(said_again(obstacle.cure) for obstacle in obstacles))
     if not scene.alive and scene.probe.sim is None and not scene.holders:
-        return warn(f"nothing answers at {port}", uart.WAKING)
-    return ok(f"{port} is free for the modem")
+        return warn(_("nothing answers at {port}", port=port), said_again(uart.WAKING))
+    return ok(_("{port} is free for the modem", port=port))
 
 
 def sandbox(scene: Scene) -> Finding:
@@ -63,7 +82,7 @@ def sandbox(scene: Scene) -> Finding:
     )
     rows = [line.split("=", 1) for line in output.splitlines() if "=" in line]
     if ["LoadState", "loaded"] not in rows:
-        return unknown(f"there is no {name} here")
+        return unknown(_("there is no {service} here", service=name))
     return judge_sandbox(name, rows, [Path(port) for port in scene.ports if Path(port).exists()])
 
 
@@ -77,16 +96,36 @@ def judge_sandbox(name: str, rows: Sequence[Sequence[str]], ports: Iterable[Path
         device = port.stat()
         is_terminal = os.major(device.st_rdev) in finding.TERMINALS  # systemd always lets them in
         if not (is_open or is_terminal or any(_lets_in(rule, device.st_rdev) for rule in allowed)):
-            listed = ", ".join(allowed) or "none"
-            return fail(f"{name} may not open {port}: its sandbox lets in {listed}", _LET_IN.format(port))
+            seen = _("{service} may not open {port}: its sandbox lets in no device", service=name, port=port)
+            if allowed:
+                seen = _(
+                    "{service} may not open {port}: its sandbox lets in {devices}",
+                    service=name,
+                    port=port,
+                    devices=", ".join(allowed),
+                )
+            return fail(seen, _(_LET_IN, port=port))
         if device.st_mode & 0o006 != 0o006 and not (device.st_mode & 0o060 == 0o060 and port.group() in groups):
-            return fail(
-                f"{name} may not open {port}, which belongs to {port.owner()} and {port.group()}",
-                _CONSOLE_PORT
-                if port.group() == "tty"
-                else f"Let the service into {port.group()}: `sudo systemctl edit {name}`.",
-            )
-    return ok(f"{name} may open {', '.join(map(str, ports))}") if ports else unknown("there is no port")
+            return _belongs_to_others(name, port)
+    if not ports:
+        return unknown(_(_NO_PORT))
+    return ok(_("{service} may open {ports}", service=name, ports=", ".join(map(str, ports))))
+
+
+def _belongs_to_others(name: str, port: Path) -> Finding:
+    owner, group = port.owner(), port.group()
+    if group == "tty":
+        cure = _("The login console has it: {cure}", cure=said_again(uart.CONSOLE_OFF))
+    else:
+        cure = _("Let the service into {group}: `sudo systemctl edit {service}`.", group=group, service=name)
+    seen = _(
+        "{service} may not open {port}, which belongs to {owner} and {group}",
+        service=name,
+        port=port,
+        owner=owner,
+        group=group,
+    )
+    return fail(seen, cure)
 
 
 def _lets_in(rule: str, device: int) -> bool:
@@ -104,34 +143,41 @@ def _lets_in(rule: str, device: int) -> bool:
 def holders(scene: Scene) -> Finding:
     """Check that no other program has the ports open."""
     if scene.holders:
-        programs = "; ".join(f"{port}: {', '.join(map(str, holders))}" for port, holders in scene.holders.items())
-        cures = dict.fromkeys(holder.hint for holders in scene.holders.values() for holder in holders)
-        return fail(f"held by another program: {programs}", " ".join(cures))
+        programs = "; ".join(
+            _("{port}: {programs}", port=port, programs=", ".join(map(_program, holders)))
+            for port, holders in scene.holders.items()
+        )
+        cures = dict.fromkeys(said_again(holder.hint) for holders in scene.holders.values() for holder in holders)
+        return fail(_("held by another program: {programs}", programs=programs), " ".join(cures))
     if not scene.ports:
-        return unknown("there is no port")
+        return unknown(_(_NO_PORT))
     if not scene.sees_everybody:
-        return ok("no other program of this user; with `sudo` it sees those of all")
-    return ok("no other program")
+        return ok(_("no other program of this user; with `sudo` it sees those of all"))
+    return ok(_("no other program"))
+
+
+def _program(holder: finding.Holder) -> str:
+    return _("{program} (process {pid})", program=holder.name, pid=holder.pid)
 
 
 def modemmanager(scene: Scene) -> Finding:
     """Check that ModemManager does not run, or that a rule keeps it off the ports."""
     if not scene.running("ModemManager"):
-        return ok("does not run")
+        return ok(_(_DOES_NOT_RUN))
     if scene.ports and all(_is_left_alone(Path(port), scene.root / "run/udev/data") for port in scene.ports):
-        return ok("runs, and a udev rule keeps it off")
+        return ok(_("runs, and a udev rule keeps it off"))
     is_modem = any(candidate.role is not Role.ADAPTER for candidate in scene.candidates)
     return (fail if is_modem else warn)(  # by default it leaves bare serial adapters alone
-        "runs, and takes the answers of any modem that it knows",
-        "`sudo systemctl mask --now ModemManager`, or the rule that `hotlined udev-rule` prints.",
+        _("runs, and takes the answers of any modem that it knows"),
+        _("`sudo systemctl mask --now ModemManager`, or the rule that `hotlined udev-rule` prints."),
     )
 
 
 def brltty(scene: Scene) -> Finding:
     """Check that brltty does not run, which takes serial adapters for braille displays."""
     if scene.running("brltty"):
-        return warn("runs: it takes CH340, CP210x and FTDI adapters away", "`sudo apt remove brltty`")
-    return ok("does not run")
+        return warn(_("runs: it takes CH340, CP210x and FTDI adapters away"), "`sudo apt remove brltty`")
+    return ok(_(_DOES_NOT_RUN))
 
 
 def generation(scene: Scene) -> Finding:
@@ -145,11 +191,15 @@ def generation(scene: Scene) -> Finding:
         )
     if old:
         return warn(
-            f"{model} knows {old} only: these networks are being switched off (in Belgium 3G has been, and 2G "
-            "will be between 2027 and 2030)",
-            "Ask the operator until when, and plan for an LTE stick with serial ports.",
+            _(
+                "{model} knows {networks} only: these networks are being switched off (in Belgium 3G has been, and 2G "
+                "will be between 2027 and 2030)",
+                model=model,
+                networks=said_again(old),
+            ),
+            _("Ask the operator until when, and plan for an LTE stick with serial ports."),
         )
-    return ok(f"{model}: not known to be old") if model else unknown("the model is not known")
+    return ok(_("{model}: not known to be old", model=model)) if model else unknown(_("the model is not known"))
 
 
 def _is_left_alone(port: Path, tags: Path) -> bool:

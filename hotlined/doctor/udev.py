@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from hotlined.errors import UnavailableError
 from hotlined.gsm.finding import Candidate
+from hotlined.language import _
 
 _SERIAL = re.compile(r"[A-Za-z0-9]{4,}")  # udev replaces other characters, and fewer tell nothing
 _FACTORY_SERIALS = frozenset({"0123456789ABCDEF", "1234567890ABCDEF", "123456789ABCDEF", "0000", "00000000"})
@@ -69,11 +70,11 @@ def pick(candidates: Sequence[Candidate], port: str | None) -> Candidate:
             return candidate
     if candidates:
         raise UnavailableError(
-            f"{port} is no port of a stick that speaks AT.",
-            f"These are: {', '.join(candidate.port for candidate in candidates)}.",
+            _("{port} is no port of a stick that speaks AT.", port=port),
+            _("These are: {ports}.", ports=", ".join(candidate.port for candidate in candidates)),
         )
     raise UnavailableError(
-        "No stick with a port for AT commands is plugged in.", "`hotlined doctor` says what there is."
+        _("No stick with a port for AT commands is plugged in."), _("`hotlined doctor` says what there is.")
     )
 
 

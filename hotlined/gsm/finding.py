@@ -153,7 +153,7 @@ def candidates(sys_root: Path = Path("/sys"), dev_root: Path = Path("/dev")) -> 
 def portless_sticks(sys_root: Path = Path("/sys")) -> list[PortlessStick]:
     """Return the sticks that are plugged in and have no port, each with the cure."""
     return [
-        PortlessStick(stick, why, message.format(stick=stick), _CURES.get((stick.id, why), hint))
+        PortlessStick(stick, why, message.format(stick=stick.title), _CURES.get((stick.id, why), hint))
         for stick in sticks(sys_root)
         if (why := _maybe_why(stick)) is not None
         for message, hint in (_EXPLANATIONS[why],)
@@ -281,18 +281,18 @@ def _device(path: Path) -> Device:
 _EXPLANATIONS: Mapping[WhyPortless, tuple[str, str]] = MappingProxyType(
     {
         WhyPortless.STORAGE: (
-            "The stick {stick.title} shows itself as a CD drive, not as a modem.",
+            "The stick {stick} shows itself as a CD drive, not as a modem.",
             "`sudo apt install usb-modeswitch`, then plug the stick in again.",
         ),
         WhyPortless.NETWORK: (
-            "The stick {stick.title} is a network card to this machine (HiLink): it has no port for AT commands.",
+            "The stick {stick} is a network card to this machine (HiLink): it has no port for AT commands.",
             (
                 "Some of Huawei's obey `echo HuaweiAltMode=1 | sudo tee /etc/usb_modeswitch.d/12d1:1f01` (the id that "
                 "it begins with, see `sudo dmesg`) once they are plugged in again; else use another stick."
             ),
         ),
         WhyPortless.DRIVER: (
-            "The stick {stick.title} has no serial port: no driver has taken it.",
+            "The stick {stick} has no serial port: no driver has taken it.",
             "`sudo modprobe option`, then plug the stick in again.",
         ),
     }

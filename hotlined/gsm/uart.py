@@ -44,8 +44,10 @@ def obstacles(port: str, root: Path = Path("/")) -> list[Obstacle]:
     path = root / port.lstrip("/")
     name = path.resolve().name
     if not path.exists():
-        switched = "is not told" if _maybe_setting(root, "enable_uart") is None else "is told"
-        found.append(Obstacle(f"there is no {port}: the Pi {switched} to switch its UART on", HARDWARE_ON))
+        message = f"there is no {port}: the Pi is told to switch its UART on"
+        if _maybe_setting(root, "enable_uart") is None:
+            message = f"there is no {port}: the Pi is not told to switch its UART on"
+        found.append(Obstacle(message, HARDWARE_ON))
     if name in _CONSOLE.findall(_text(root / "proc/cmdline")):
         found.append(Obstacle(f"the login console is on {name}, and types into the modem", CONSOLE_OFF))
     if name == _DEBUG_CONNECTOR:

@@ -15,6 +15,7 @@ from pathlib import Path
 from hotlined import files, pseudonym, states
 from hotlined.clock import LimitClock, Now
 from hotlined.errors import RefusedError, StoreError, UsageError
+from hotlined.language import _
 from hotlined.policy import Reason
 from hotlined.states import ContactVerdict, RequestState
 from hotlined.store import fates, integrity, line
@@ -82,7 +83,7 @@ def quarantine_restored(db: Database, now: Now) -> str | None:
         line.save_limit_clock(db, now)
         db.event(now, "restored", f"from the backup of {copied_at}; {len(waited)} answers that waited are unconfirmed")
         if pause := line.note_restored(db):
-            db.event(now, "pause_restored", pause)
+            db.event(now, "pause_restored", f"of {pause.at} by {pause.by}")
     return copied_at
 
 
@@ -95,9 +96,11 @@ def require_possible(database: Path, target: Path) -> None:
 def _require_another_file(database: Path, target: Path) -> None:
     own = _files_of(database.resolve())
     if target in own or any(path.exists() and target.exists() and path.samefile(target) for path in own):
-        raise UsageError(f"{target} belongs to the database itself.", "Name another file, best on another disk.")
+        raise UsageError(
+            _("{file} belongs to the database itself.", file=target), _("Name another file, best on another disk.")
+        )
     if target.is_dir():
-        raise UsageError(f"{target} is a folder.", "Name the file that is to be written in it.")
+        raise UsageError(_("{file} is a folder.", file=target), _("Name the file that is to be written in it."))
 
 
 def _require_no_other_content(target: Path) -> None:
@@ -105,7 +108,9 @@ def _require_no_other_content(target: Path) -> None:
     if target.is_file() and target.stat().st_size:
         with target.open("rb") as file:
             if file.read(len(_MAGIC)) != _MAGIC:
-                raise UsageError(f"{target} is no copy of a database, and is not replaced.", "Name another file.")
+                raise UsageError(
+                    _("{file} is no copy of a database, and is not replaced.", file=target), _("Name another file.")
+                )
 
 
 @contextlib.contextmanager
@@ -117,7 +122,9 @@ def _writing_to(folder: Path) -> Iterator[int]:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise RefusedError(f"Another backup is being written to {folder}.", "Wait until it ends.") from None
+                raise RefusedError(
+                    _("Another backup is being written to {folder}.", folder=folder), _("Wait until it ends.")
+                ) from None
         yield descriptor
     finally:
         os.close(descriptor)
@@ -137,17 +144,20 @@ def _copy(source: sqlite3.Connection, new: Path, progress: Progress) -> None:
     with contextlib.closing(sqlite3.connect(new, isolation_level=None)) as copy:
         try:
             # `source` keeps one moment in view, so that a daemon that writes never makes the copying begin again
-            source.backup(copy, pages=PAGES, progress=lambda _, left, total: progress(total - left, total))
+            source.backup(copy, pages=PAGES, progress=lambda _state, left, total: progress(total - left, total))
             copy.execute("PRAGMA journal_mode = DELETE")  # one file, whole without another beside it
             _mark(copy)
         except sqlite3.Error as error:
             trouble = DatabaseTrouble.of(error)
             if trouble.name == "damaged":
                 raise trouble.as_error() from error
-            words = f"{new} cannot be written: {trouble.words}."
-            raise StoreError(words, "Name a file where there is room.", trouble.name) from error
-        if found := next(integrity.damage(copy, full=False, tick=lambda _, __: None), None):
-            raise StoreError(f"The copy is damaged: {found}.", "`hotlined db check` says whether the database is.")
+            words = _("{file} cannot be written: {reason}.", file=new, reason=_(trouble.words))
+            raise StoreError(words, _("Name a file where there is room."), trouble.name) from error
+        if found := next(integrity.damage(copy, full=False, tick=lambda _done, _all: None), None):
+            raise StoreError(
+                _("The copy is damaged: {found}.", found=found),
+                _("`hotlined db check` says whether the database is."),
+            )
 
 
 def _mark(copy: sqlite3.Connection) -> None:

@@ -205,15 +205,17 @@ def watch_flood(db: Database, now: Now) -> str | None:
     if began is None:
         if recent < FLOOD_CONTACTS:
             return None
-        kind, detail = "flood_begin", f"{recent} contacts in {FLOOD_SECONDS:.0f} s"
-    else:
-        if recent >= FLOOD_CONTACTS / 2:
-            return None
-        kind, detail = "flood_end", f"{_contacts_since(db, began - FLOOD_SECONDS)} contacts"
+        with db.transaction():
+            note_flood(db, now.limit)
+            db.event(now, "flood_begin", f"{recent} contacts in {FLOOD_SECONDS:.0f} s")
+        return "flood_begin"
+    if recent >= FLOOD_CONTACTS / 2:
+        return None
+    brought = _contacts_since(db, began - FLOOD_SECONDS)
     with db.transaction():
-        note_flood(db, now.limit if began is None else None)
-        db.event(now, kind, detail)
-    return kind
+        note_flood(db, None)
+        db.event(now, "flood_end", f"{brought} contacts")
+    return "flood_end"
 
 
 def _contacts_since(db: Database, limit: float) -> int:

@@ -8,12 +8,16 @@ import json
 from hotlined.clock import Now, parse_rfc3339
 from hotlined.errors import RefusedError
 from hotlined.gsm.address import mask
+from hotlined.language import N_, _
 from hotlined.policy import Reason
 from hotlined.states import ContactKind
 from hotlined.store import lifecycle, line, pseudonyms
 from hotlined.store.database import Database
 from hotlined.store.reactions import IS_REACTION
 from hotlined.store.words_met import HAS_WORDS
+
+ITS_OWNER = N_("its owner")
+"""Who decided that a number gets no more answers where it said so itself, as the database has it."""
 
 _LOOK_SECONDS = 3600.0
 _YEARS = range(1970, 3000)  # of a calendar date that is shown and counted from anywhere on earth
@@ -46,7 +50,7 @@ def opt_out(db: Database, number: str, now: Now) -> None:
 
     It runs inside the transaction that is open.
     """
-    _change(db, "opted_out_at = ?", (now.rfc3339,), number, "its owner", now)
+    _change(db, "opted_out_at = ?", (now.rfc3339,), number, ITS_OWNER, now)
     db.event(now, "optout", mask(number))
     lifecycle.end_open(db, pseudonyms.both(db, number), Reason.OPTED_OUT, by_hand=False)
 
@@ -66,9 +70,11 @@ def resume(db: Database, who: str, now: Now) -> bool:
     """
     if pseudonyms.note_lost(db, now):
         raise RefusedError(
-            f"{pseudonyms.lost_in_words(db)}, and there are pseudonyms that were made with it.",
-            "Bring it back from a backup, then `hotlined resume`. Without it the same command goes on with another key,"
-            " and whoever is a pseudonym counts as new: its caps, its block, its opt-out are forgotten.",
+            _("{problem}, and there are pseudonyms that were made with it.", problem=pseudonyms.lost_in_words(db)),
+            _(
+                "Bring it back from a backup, then `hotlined resume`. Without it the same command goes on with another"
+                " key, and whoever is a pseudonym counts as new: its caps, its block, its opt-out are forgotten."
+            ),
         )
     lost = pseudonyms.is_lost(db)
     with db.transaction():
@@ -86,9 +92,9 @@ def top_up(db: Database, at: str | None, who: str, now: Now) -> str:
     Raises RefusedError for a moment in the future, as far as the clock can be trusted, and for one of another age.
     """
     if at and parse_rfc3339(at).year not in _YEARS:
-        raise RefusedError("No SIM was topped up then.", "Name the day on which the SIM was topped up.")
+        raise RefusedError(_("No SIM was topped up then."), _("Name the day on which the SIM was topped up."))
     if at and now.synchronised and parse_rfc3339(at) > now.utc:
-        raise RefusedError("That is in the future.", "Name the day on which the SIM was topped up.")
+        raise RefusedError(_("That is in the future."), _("Name the day on which the SIM was topped up."))
     moment = at or now.rfc3339
     with db.transaction():
         line.note_top_up(db, line.TopUp(moment, by=who), now, dated=bool(at) or now.synchronised)

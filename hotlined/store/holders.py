@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from hotlined.language import _
+
 _LOCKS = Path("/proc/locks")
 _WRITER, _RECOVERER = (120, 120), (122, 122)  # bytes of -shm, first and last
 _READERS = (123, 127)  # the same
@@ -72,8 +74,8 @@ def _process(pid: int) -> str:
     try:
         program, owner = (folder / "comm").read_text().strip(), user_name(folder.stat().st_uid)
     except (OSError, ValueError):
-        return f"process {pid}" if pid > 0 else "a process of another container"
-    return f"{program} (process {pid} of {owner})"
+        return _("process {pid}", pid=pid) if pid > 0 else _("a process of another container")
+    return _("{program} (process {pid} of {owner})", program=program, pid=pid, owner=owner)
 
 
 def _file(database: Path, ending: str) -> tuple[int, int, int] | None:
@@ -94,7 +96,7 @@ def _held() -> Iterator[_Held]:
     for fields in map(str.split, lines):
         # 1: POSIX  ADVISORY  READ 1234 08:02:131 120 120
         if len(fields) == 8 and fields[1] in ("POSIX", "OFDLCK", "FLOCK"):
-            _, family, _, kind, pid, file, first, last = fields
+            _number, family, _advisory, kind, pid, file, first, last = fields
             major, minor, inode = file.split(":")
             end = float("inf") if last == "EOF" else int(last)
             where = int(major, 16), int(minor, 16), int(inode)

@@ -5,12 +5,14 @@ A damaged file shows itself; a row that was changed by hand contradicts another 
 """
 
 import contextlib
+import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
 
 from hotlined import states
 from hotlined.breaker import Outcome
+from hotlined.language import N_, _
 from hotlined.policy import Share
 from hotlined.states import AnswerState, ContactVerdict, SegmentState
 from hotlined.store import line, totals
@@ -19,6 +21,7 @@ Tick = Callable[[int, int], None]
 """Called again and again with how many checks are done, and how many there are."""
 
 TICK_STEPS = 20_000  # of SQLite's virtual machine: some milliseconds on a Pi
+_PREFIX = re.compile(r"^\*\*\* in database main \*\*\*")  # of SQLite, which says the rest in English
 _MOST_IDS = 10  # of the rows that break a promise: enough to look at
 
 _LATEST = "(SELECT max(id) FROM attempts WHERE answer_id = a.id)"
@@ -47,82 +50,82 @@ SELECT name FROM (
 ) GROUP BY name, kind, verdict, reason, state HAVING sum(total) <> 0
 """
 TOTALS = {
-    "totals hold as many contacts as there are": _HELD,
-    "totals have counted what they hold": (
+    N_("totals hold as many contacts as there are"): _HELD,
+    N_("totals have counted what they hold"): (
         "SELECT sum(held) - sum(total) FROM totals WHERE name = 'contacts' HAVING sum(total) < sum(held)"
     ),
-    "sums are what the totals of all hours are": _SUMS,
-    "an answer was counted when it came into its state": (
+    N_("sums are what the totals of all hours are"): _SUMS,
+    N_("an answer was counted when it came into its state"): (
         "SELECT state FROM answers a GROUP BY state HAVING count(*) >"
         " (SELECT ifnull(sum(total), 0) FROM totals WHERE name = 'answers' AND state = a.state)"
     ),
-    "a segment that left was counted": (
+    N_("a segment that left was counted"): (
         f"SELECT count(*) FROM answer_segments WHERE state IN {states.LEFT} HAVING count(*) >"
         " (SELECT ifnull(sum(total), 0) FROM totals WHERE name = 'segments')"
     ),
-    "a contact knows the one before it of its originator": _EARLIER,
-    "dates ascend as contacts came, but where a clock was put back": _BACKWARDS,
+    N_("a contact knows the one before it of its originator"): _EARLIER,
+    N_("dates ascend as contacts came, but where a clock was put back"): _BACKWARDS,
 }
 """What the totals promise about the rows. Those that never fall may exceed them: people were forgotten."""
 
 PROMISES = {
-    "there is one row of the line's own state": line.WRONG_NUMBER_OF_ROWS,
-    "a contact has as many segments as it counts": (
+    N_("there is one row of the line's own state"): line.WRONG_NUMBER_OF_ROWS,
+    N_("a contact has as many segments as it counts"): (
         "SELECT id FROM contacts c WHERE segments_received <>"
         " (SELECT count(*) FROM segments s WHERE s.contact_id = c.id AND s.repeat = 0)"
     ),
-    "a contact has as many repeats as it counts": (
+    N_("a contact has as many repeats as it counts"): (
         "SELECT id FROM contacts c WHERE repeats <>"
         " (SELECT count(*) FROM segments s WHERE s.contact_id = c.id AND s.repeat = 1)"
     ),
-    "an answer belongs to a contact whose verdict says so": (
+    N_("an answer belongs to a contact whose verdict says so"): (
         "SELECT a.id FROM answers a JOIN contacts c ON c.id = a.contact_id"
         f" WHERE c.verdict IS NOT '{ContactVerdict.ANSWER}'"
     ),
-    "an answer that was sent has all its segments, and each of them left": (
+    N_("an answer that was sent has all its segments, and each of them left"): (
         f"SELECT id FROM answers a WHERE state IN {states.TAKEN} AND segments <>"
         f" (SELECT count(*) FROM answer_segments s WHERE s.attempt_id = {_LATEST} AND s.state IN {states.LEFT})"
     ),
-    "only an answer that is being sent has a segment in hand": (
+    N_("only an answer that is being sent has a segment in hand"): (
         f"SELECT a.id FROM answers a {_SEGMENTS} WHERE s.state = '{SegmentState.SUBMITTING}'"
         f" AND a.state <> '{AnswerState.SENDING}'"
     ),
-    "segments wait only in the latest attempt of an answer of which something may still leave": (
+    N_("segments wait only in the latest attempt of an answer of which something may still leave"): (
         f"SELECT a.id FROM answers a {_SEGMENTS} WHERE s.state = '{SegmentState.WAITING}'"
         f" AND (a.state NOT IN {states.OPEN} OR t.id <> {_LATEST})"
     ),
-    "nothing waits behind a segment that did not leave": (
+    N_("nothing waits behind a segment that did not leave"): (
         f"SELECT w.id FROM answer_segments w JOIN answer_segments s ON s.attempt_id = w.attempt_id"
         f" AND s.sequence < w.sequence WHERE w.state = '{SegmentState.WAITING}' AND s.state NOT IN {states.LEFT}"
         f" AND s.state <> '{SegmentState.SUBMITTING}'"
     ),
-    "an answer is unconfirmed because of a segment": (
+    N_("an answer is unconfirmed because of a segment"): (
         f"SELECT id FROM answers a WHERE state = '{AnswerState.UNCONFIRMED}'"
         " AND NOT EXISTS (SELECT 1 FROM answer_segments s"
         f" WHERE s.attempt_id = {_LATEST} AND s.state = '{SegmentState.UNCONFIRMED}')"
     ),
-    "what was handed over has its time": (
+    N_("what was handed over has its time"): (
         "SELECT id FROM answer_segments WHERE (submitted_limit IS NULL) <> (submitted_at IS NULL)"
         f" OR (submitted_limit IS NULL AND state NOT IN ('{SegmentState.WAITING}', '{SegmentState.CANCELLED}'))"
     ),
-    "an attempt whose segments all left was taken": (
+    N_("an attempt whose segments all left was taken"): (
         f"SELECT t.id FROM attempts t JOIN answer_segments s ON s.attempt_id = t.id GROUP BY t.id"
         f" HAVING min(s.state IN {states.LEFT}) AND min(t.outcome IS NOT '{Outcome.TAKEN}')"
     ),
-    "an answer stands in the share of its number": (
+    N_("an answer stands in the share of its number"): (
         f"SELECT a.id FROM answers a WHERE a.state = '{AnswerState.QUEUED}' AND a.by_hand IS NULL"
         f" AND a.share = '{Share.NEW}'"
         f" AND EXISTS (SELECT 1 FROM answers o JOIN attempts t ON t.answer_id = o.id JOIN answer_segments s"
         f" ON s.attempt_id = t.id WHERE o.recipient = a.recipient AND o.by_hand IS NULL"
         f" AND s.state IN {states.MAY_HAVE_LEFT})"
     ),
-    "windows, numbers and figures count the same segments": (
+    N_("windows, numbers and figures count the same segments"): (
         f"SELECT 1 FROM (SELECT count(*) FILTER (WHERE s.state = '{SegmentState.WAITING}' OR s.submitted_limit > -1e9)"
         f" AS windows, count(coalesce(s.submitted_at, t.begun_at)) AS figures, count(a.recipient) AS numbers"
         f" FROM answer_segments s LEFT JOIN attempts t ON t.id = s.attempt_id LEFT JOIN answers a ON a.id = t.answer_id"
         f" WHERE s.state IN {states.OCCUPIES}) WHERE windows <> figures OR figures <> numbers"
     ),
-    "nothing counts from a time that the limit clock has not reached": (
+    N_("nothing counts from a time that the limit clock has not reached"): (
         f"SELECT id FROM answer_segments WHERE submitted_limit > {line.LIMIT_TIME}"
     ),
 } | TOTALS
@@ -154,12 +157,14 @@ def damage(connection: sqlite3.Connection, *, full: bool, tick: Tick) -> Iterato
             for (found,) in connection.execute("PRAGMA integrity_check" if full else "PRAGMA quick_check"):
                 if found != "ok":
                     yield _one_line(found)
-            for table, row, parent, _ in connection.execute("PRAGMA foreign_key_check") if full else ():
-                yield f"{table} {row} belongs to a row of {parent} that is not there"
+            for table, row, parent, _key in connection.execute("PRAGMA foreign_key_check") if full else ():
+                yield _(
+                    "{table} {row} belongs to a row of {parent} that is not there", table=table, row=row, parent=parent
+                )
         except sqlite3.DatabaseError as error:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CORRUPT:
                 raise
-            yield f"the check goes no further: {error}"
+            yield _("the check goes no further: {error}", error=error)
 
 
 def contradictions(connection: sqlite3.Connection, tick: Tick) -> Iterator[str]:
@@ -169,7 +174,7 @@ def contradictions(connection: sqlite3.Connection, tick: Tick) -> Iterator[str]:
             broken = [str(row[0]) for row in connection.execute(query).fetchmany(_MOST_IDS + 1)]
         if broken:
             more = [*broken[:_MOST_IDS], "…"] if len(broken) > _MOST_IDS else broken
-            yield f"not so: {promise} ({', '.join(more)})"
+            yield _("not so: {promise} ({rows})", promise=_(promise), rows=", ".join(more))
 
 
 @contextlib.contextmanager
@@ -182,4 +187,4 @@ def _ticking(connection: sqlite3.Connection, tick: Tick, done: int) -> Iterator[
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.removeprefix("*** in database main ***").split())
+    return " ".join(_PREFIX.sub("", text).split())

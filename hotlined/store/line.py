@@ -167,6 +167,14 @@ def credit_of(db: Database) -> Credit:
 
 
 @dataclass(frozen=True, slots=True)
+class Pause:
+    """Since when nothing is sent, and by whose word."""
+
+    at: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class TopUp:
     """When the SIM was topped up last: a person said so, or it was taken for that because the balance rose."""
 
@@ -431,14 +439,14 @@ def maybe_copied_at(db: Database) -> str | None:
     return at
 
 
-def note_restored(db: Database) -> str | None:
-    """Record that a copy is in use from now on, inside the transaction that is open; return its pause, in words.
+def note_restored(db: Database) -> Pause | None:
+    """Record that a copy is in use from now on, inside the transaction that is open; return its pause, if it had one.
 
     Its pause holds again, and nobody has chosen that.
     """
     db.execute("UPDATE line_state SET copied_at = NULL, pause_restored = paused_at IS NOT NULL")
     row = db.one("SELECT paused_at, paused_by FROM line_state WHERE paused_at IS NOT NULL")
-    return f"of {row['paused_at']} by {row['paused_by']}" if row else None
+    return Pause(row["paused_at"], row["paused_by"]) if row else None
 
 
 # ---- the key of the pseudonyms

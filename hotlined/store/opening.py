@@ -21,6 +21,7 @@ from typing import IO, TypeVar
 from hotlined import files, migrations
 from hotlined.clock import LimitClock
 from hotlined.errors import DatabaseInUseError, DatabaseMissingError, DatabaseVersionError, StoreError
+from hotlined.language import _
 from hotlined.store import holders, integrity, line
 from hotlined.store.database import Database
 from hotlined.store.holders import user_name
@@ -119,7 +120,7 @@ def open_beside_daemon(path: Path, cache_kib: int = 2048) -> Database:
     none, DatabaseVersionError or StoreError where its schema is not this version's or it cannot be used.
     """
     if _is_missing(path):
-        raise DatabaseMissingError(f"There is no database at {path}.", "`hotlined run` makes it when it starts.")
+        raise _missing(path)
     return _patiently(path, functools.partial(_open_beside, cache_kib=cache_kib))
 
 
@@ -135,8 +136,15 @@ def _make_folder(folder: Path) -> None:
         if error.errno not in (errno.EROFS, errno.EACCES, errno.EPERM):
             raise
         raise StoreError(
-            f"There is no folder {folder}, and none can be made there ({error.strerror}).",
-            "Does `database` name this line's own? A service sees no other; systemd/disk.conf lets in that of a disk.",
+            _(
+                "There is no folder {folder}, and none can be made there ({reason}).",
+                folder=folder,
+                reason=error.strerror,
+            ),
+            _(
+                "Does `database` name this line's own? A service sees no other; systemd/disk.conf lets in that of a"
+                " disk."
+            ),
             trouble.name,
         ) from error
 
@@ -165,7 +173,7 @@ def open_to_read(path: Path) -> Iterator[sqlite3.Connection]:
     Raises DatabaseMissingError where there is none, StoreError where it is none of ours or cannot be used.
     """
     if _is_missing(path):
-        raise DatabaseMissingError(f"There is no database at {path}.", "`hotlined run` makes it when it starts.")
+        raise _missing(path)
     with contextlib.closing(_patiently(path, _open_at_one_moment)) as connection:
         yield connection
 
@@ -176,7 +184,10 @@ def _open_at_one_moment(path: Path) -> sqlite3.Connection:
         stack.callback(connection.close)
         connection.execute("BEGIN")
         if not migrations.applied(connection):
-            raise StoreError(f"{path} is no database of hotlined.", "`database` in the configuration names it.")
+            raise StoreError(
+                _("{database} is no database of hotlined.", database=path),
+                _("`database` in the configuration names it."),
+            )
         stack.pop_all()
     return connection
 
@@ -213,9 +224,19 @@ def _maybe_unprepared(path: Path, error: sqlite3.Error) -> StoreError | None:
     if not missing:
         return None
     return StoreError(
-        f"{path} was closed by another program, which took {' and '.join(missing)} away: its group cannot open it.",
-        "Once its owner has, all can again: `sudo hotlined status`.",
+        _(
+            "{database} was closed by another program, which took {files} away: its group cannot open it.",
+            database=path,
+            files=", ".join(missing),
+        ),
+        _("Once its owner has, all can again: `sudo hotlined status`."),
         DatabaseTrouble.of(error).name,
+    )
+
+
+def _missing(path: Path) -> DatabaseMissingError:
+    return DatabaseMissingError(
+        _("There is no database at {database}.", database=path), _("`hotlined run` makes it when it starts.")
     )
 
 
@@ -231,8 +252,8 @@ def require_current(path: Path, connection: sqlite3.Connection) -> None:
     """Refuse a database that the daemon has yet to bring up to date, or that a later version wrote."""
     if set(migrations.names()) - set(_known(path, connection)):
         raise StoreError(
-            f"{path} was written by an earlier version of hotlined.",
-            "Restart the daemon: it brings the database up to date.",
+            _("{database} was written by an earlier version of hotlined.", database=path),
+            _("Restart the daemon: it brings the database up to date."),
         )
 
 
@@ -245,7 +266,8 @@ def _require_undamaged(path: Path, give_up: Callable[[], bool]) -> None:
 
 
 def _damaged(path: Path, found: str) -> StoreError:
-    return StoreError(f"{path} is damaged: {found}.", TROUBLES["damaged"].hint, "damaged")
+    words = _("{database} is damaged: {found}.", database=path, found=found)
+    return StoreError(words, _(TROUBLES["damaged"].hint), "damaged")
 
 
 def _size(path: Path) -> int | None:
@@ -265,10 +287,10 @@ def _unusable(path: Path, error: OSError) -> StoreError:
     trouble = DatabaseTrouble.of(error)
     if foreign := _maybe_foreign(path, trouble.name):
         return foreign
-    hint = "The daemon's user needs to own the folder of the database; see `database` in the configuration."
+    hint = _("The daemon's user needs to own the folder of the database; see `database` in the configuration.")
     return StoreError(
-        f"{path}: {error.strerror or error}",
-        trouble.hint if trouble.name in ("full", "damaged") else hint,
+        _("{database}: {found}", database=path, found=error.strerror or error),
+        _(trouble.hint) if trouble.name in ("full", "damaged") else hint,
         trouble.name,
     )
 
@@ -285,9 +307,12 @@ def _maybe_foreign(path: Path, trouble: str | None) -> StoreError | None:
     owner, us, group = user_name(uid), user_name(os.geteuid()), _group(os.getegid())
     moved = _uid(real.parent) == uid  # the folder with it: all that lies in it
     cure = f"`sudo chown -R {us}:{group} {real.parent if moved else f'{real}*'}`."
-    known = None if owner.isdecimal() else f"Run it as {owner}; if what lies there is of another machine: {cure}"
-    words = f"{file} belongs to {owner}, and this runs as {us}."
-    return StoreError(words, known or f"It comes from another machine: {cure}", "foreign")
+    if owner.isdecimal():
+        hint = _("It comes from another machine: {cure}", cure=cure)
+    else:
+        hint = _("Run it as {owner}; if what lies there is of another machine: {cure}", owner=owner, cure=cure)
+    words = _("{file} belongs to {owner}, and this runs as {user}.", file=file, owner=owner, user=us)
+    return StoreError(words, hint, "foreign")
 
 
 def _others(database: Path) -> Iterator[tuple[Path, int]]:
@@ -318,15 +343,17 @@ def _require_files(real: Path) -> None:
         file = real.with_name(real.name + ending)
         with contextlib.suppress(OSError):  # there is none, or it may not be looked at
             if not stat.S_ISREG(file.lstat().st_mode):
-                hint = f"Move {file} away; where it stood for the database itself, put that or a backup there."
-                raise StoreError(f"{file} is no file of a database.", hint, "damaged")
+                hint = _(
+                    "Move {file} away; where it stood for the database itself, put that or a backup there.", file=file
+                )
+                raise StoreError(_("{file} is no file of a database.", file=file), hint, "damaged")
 
 
 def _connect(path: Path, mode: str = "rw") -> sqlite3.Connection:
     real = path.resolve()
     _require_files(real)
     if _size(real) == 0 and _size(real.with_name(real.name + "-wal")):  # SQLite would throw that away, even to read
-        raise _damaged(path, "it is empty, and what was written last waits beside it")
+        raise _damaged(path, _("it is empty, and what was written last waits beside it"))
     connection = sqlite3.connect(f"{real.as_uri()}?mode={mode}", uri=True, isolation_level=None, factory=_Connection)
     connection.path = real
     try:
@@ -347,14 +374,21 @@ def _known(path: Path, connection: sqlite3.Connection) -> tuple[str, ...]:
     applied = migrations.applied(connection)
     if migrations.UNRELEASED.intersection(applied):
         raise DatabaseVersionError(
-            f"{path} was written by a version from before the first release, and is left as it is.",
-            "Keep it, and name another file in `database`; its texts can be read with the version that wrote it.",
+            _(
+                "{database} was written by a version from before the first release, and is left as it is.",
+                database=path,
+            ),
+            _("Keep it, and name another file in `database`; its texts can be read with the version that wrote it."),
         )
     unknown = [name for name in applied if name not in migrations.names()]
     if unknown:
         raise DatabaseVersionError(
-            f"{path} was written by a later version of hotlined (it has '{unknown[0]}').",
-            "Install that version again, or restore the backup that was made before its upgrade.",
+            _(
+                "{database} was written by a later version of hotlined (it has {migration}).",
+                database=path,
+                migration=unknown[0],
+            ),
+            _("Install that version again, or restore the backup that was made before its upgrade."),
         )
     return applied
 
@@ -370,8 +404,12 @@ def _migrate(path: Path) -> None:
             # it was read just now: what fails is to write it
             name = "full" if status == sqlite3.SQLITE_IOERR else BY_CODE.get(status)
             raise StoreError(
-                f"{path} could not be brought up to date: {TROUBLES[name].words if name else 'see above'}.",
-                TROUBLES[name].hint if name else "The database is as it was before.",
+                _(
+                    "{database} could not be brought up to date: {reason}.",
+                    database=path,
+                    reason=_(TROUBLES[name].words) if name else _("see above"),
+                ),
+                _(TROUBLES[name].hint) if name else _("The database is as it was before."),
                 name,
             )
 
@@ -426,6 +464,9 @@ def _take(file: IO[bytes], path: Path) -> None:
     except BlockingIOError as error:
         file.close()
         raise DatabaseInUseError(
-            f"Another daemon has {path}{''.join(f', {each}' for each in holders.who_has(path))}.",
-            "Each line has a configuration, a database and a daemon of its own; `hotlined status` says which one runs.",
+            _("Another daemon has {database}.", database=", ".join(map(str, (path, *holders.who_has(path))))),
+            _(
+                "Each line has a configuration, a database and a daemon of its own; `hotlined status` says which one"
+                " runs."
+            ),
         ) from error

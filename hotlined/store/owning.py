@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hotlined.errors import StoreError
+from hotlined.language import N_, _
 
 FOLDER_MODE = 0o2750
 FILE_MODE = 0o640
@@ -28,6 +29,8 @@ _MADE_ANEW = (
 )  # the last: in WAL mode SQLite has none, and would obey a foreign one
 _OLD_COPIES = "backup"  # where versions kept the copies of a week
 _ASIDE = ".set-aside-"
+_PUT_IT_THERE = N_("Put the database there, or a backup.")
+_NOT_OURS = N_("{name} was somebody else's and is {new} now.")
 _PIECE = 1 << 20
 _SHM_IN_USE = 128  # the octet of a -shm that whoever has the database open locks: https://sqlite.org/walformat.html
 _LOOK = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
@@ -41,7 +44,7 @@ def own(folder: Path, database: Path) -> Iterator[str]:
     another program has it open, and OSError where the folder belongs to somebody else.
     """
     if not os.getuid():
-        raise StoreError("This is for the user of a line, not for root.", "runuser -u hotlined -- hotlined db own …")
+        raise StoreError(_("This is for the user of a line, not for root."), "runuser -u hotlined -- hotlined db own …")
     with _opened(folder) as where:
         # first: from here on nobody else changes a name in it
         os.fchown(where, -1, os.getgid())
@@ -74,19 +77,19 @@ def _own_database(where: int, database: Path) -> Iterator[str]:
                 continue
             if not stat.S_ISREG(found.st_mode):
                 if not ending:
-                    raise StoreError(f"{database} is no file.", "Put the database there, or a backup.")
-                yield _set_aside(where, name, "no file of its own")
+                    raise StoreError(_("{database} is no file.", database=database), _(_PUT_IT_THERE))
+                yield _("{name} was no file of its own and is {new} now.", name=name, new=_set_aside(where, name))
             elif found.st_uid == os.getuid() and found.st_nlink == 1:
                 _close_to_others(where, name)
             elif ending in _MADE_ANEW:
-                yield _set_aside(where, name, "somebody else's")
+                yield _(_NOT_OURS, name=name, new=_set_aside(where, name))
             elif found.st_uid != os.getuid() and found.st_nlink > 1:
                 if not ending:
-                    raise StoreError(f"{database} belongs to somebody else.", "Put the database there, or a backup.")
-                yield _set_aside(where, name, "somebody else's")
+                    raise StoreError(_("{database} belongs to somebody else.", database=database), _(_PUT_IT_THERE))
+                yield _(_NOT_OURS, name=name, new=_set_aside(where, name))
             else:
                 _copy(where, name)
-                yield f"{name} is a file of the line's own now."
+                yield _("{name} is a file of the line's own now.", name=name)
 
 
 def _own_rest(where: int) -> Iterator[str]:
@@ -107,9 +110,9 @@ def _own_rest(where: int) -> Iterator[str]:
         elif stat.S_ISREG(found.st_mode) and ours and found.st_nlink == 1:
             _close_to_others(where, name)
         elif name == _OLD_COPIES:
-            yield _set_aside(where, name, "no folder of the line's")
+            yield _("{name} was no folder of the line's and is {new} now.", name=name, new=_set_aside(where, name))
         elif not ours and _ASIDE not in name:
-            yield f"{name} belongs to user {found.st_uid} and stays as it is."
+            yield _("{name} belongs to user {uid} and stays as it is.", name=name, uid=found.st_uid)
 
 
 def _look(where: int, name: str) -> os.stat_result | None:
@@ -136,8 +139,8 @@ def _held(where: int, name: str) -> Iterator[None]:
             fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _SHM_IN_USE)
         except OSError as error:
             raise StoreError(
-                f"Another program has the database of {name.removesuffix('-shm')} open.",
-                "End what has it open (sqlite3, Datasette, `hotlined log --follow`), then go on.",
+                _("Another program has the database {name} open.", name=name.removesuffix("-shm")),
+                _("End what has it open (sqlite3, Datasette, `hotlined log --follow`), then go on."),
                 "locked",
             ) from error
         yield
@@ -180,7 +183,8 @@ def _copy(where: int, name: str) -> None:
         os.close(source)
 
 
-def _set_aside(where: int, name: str, reason: str) -> str:
+def _set_aside(where: int, name: str) -> str:
+    """Give a file another name, and return that."""
     new = f"{name}{_ASIDE}{secrets.token_hex(4)}"
     os.rename(name, new, src_dir_fd=where, dst_dir_fd=where)
-    return f"{name} was {reason} and is {new} now."
+    return new

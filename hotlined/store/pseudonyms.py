@@ -10,6 +10,7 @@ from contextlib import suppress
 from hotlined import pseudonym
 from hotlined.clock import Now
 from hotlined.errors import StoreError
+from hotlined.language import _
 from hotlined.states import HoldReason
 from hotlined.store import line
 from hotlined.store.database import Database
@@ -48,8 +49,8 @@ def note_lost(db: Database, now: Now) -> bool:
 def lost_in_words(db: Database) -> str:
     """Say of a key that is lost to this user how it is lost."""
     if _lack(db) is HoldReason.KEY_DENIED:
-        return f"{db.key_path} may not be read by {user_name(os.geteuid())}"
-    return f"{db.key_path} is missing or another key"
+        return _("{file} may not be read by {user}", file=db.key_path, user=user_name(os.geteuid()))
+    return _("{file} is missing or another key", file=db.key_path)
 
 
 def _lack(db: Database) -> HoldReason:
@@ -80,8 +81,8 @@ def require_key(db: Database, now: Now) -> None:
     if is_lost(db):
         note_lost(db, now)
         raise StoreError(
-            f"{lost_in_words(db)}: what is a pseudonym already cannot be told from others.",
-            "Bring it back from a backup, or decide to go on with another key: `hotlined resume`.",
+            _("{problem}: what is a pseudonym already cannot be told from others.", problem=lost_in_words(db)),
+            _("Bring it back from a backup, or decide to go on with another key: `hotlined resume`."),
         )
 
 
@@ -94,8 +95,8 @@ def adopt_key(db: Database) -> bytes:
         key = pseudonym.maybe_key(db.key_path) or pseudonym.make_key(db.key_path, db.path)
     except OSError as error:
         raise StoreError(
-            f"{db.key_path} cannot be used: {error.strerror or error}.",
-            "Its owner decides this: run it as the line's own user, with sudo where it is a service.",
+            _("{subject} cannot be used: {reason}.", subject=db.key_path, reason=error.strerror or error),
+            _("Its owner decides this: run it as the line's own user, with sudo where it is a service."),
         ) from error
     line.bind_key(db, pseudonym.digest(key))
     db.key = key

@@ -33,6 +33,57 @@ SAID = (
     N_("Is the stick plugged in? `ls -l /dev/serial/by-id` shows the ports that there are."),
     N_("The port {port} may not be opened by this user."),
     N_("Add the user to the group dialout: `sudo adduser USER dialout`, then log in again."),
+    N_("The service may not open the port {port}."),
+    N_(
+        "Its sandbox lets in USB ports alone. For a modem on the UART: `sudo scripts/install --uart {port}` (with the"
+        " Debian package: `sudo hotlined-setup --uart {port}`)."
+    ),
+    N_("{port} is no serial port."),
+    N_("The port {port} cannot be opened ({cause})."),
+    N_("Check `modem.port` in the configuration."),
+    N_("`sudo fuser -v {port}` names it. ModemManager is kept off by `sudo systemctl mask --now ModemManager`."),
+    N_("Stop it: `sudo kill {pid}`."),
+    N_("Keep it off for good: `sudo systemctl mask --now ModemManager`."),
+    N_("That is the login console: `sudo raspi-config nonint do_serial_cons 1`, then `sudo reboot`."),
+    N_("Unless a braille display is used here: `sudo apt remove brltty`."),
+    N_("Two daemons cannot share a modem: name each one's port in `modem.port`."),
+    N_("The stick {stick} shows itself as a CD drive, not as a modem."),
+    N_("`sudo apt install usb-modeswitch`, then plug the stick in again."),
+    N_("The stick {stick} is a network card to this machine (HiLink): it has no port for AT commands."),
+    N_(
+        "Some of Huawei's obey `echo HuaweiAltMode=1 | sudo tee /etc/usb_modeswitch.d/12d1:1f01` (the id that it"
+        " begins with, see `sudo dmesg`) once they are plugged in again; else use another stick."
+    ),
+    N_("The stick {stick} has no serial port: no driver has taken it."),
+    N_("`sudo modprobe option`, then plug the stick in again."),
+    N_(
+        "`sudo usb_modeswitch -v 3566 -p 2001 -X` makes a modem of it until it loses its power;"
+        " `sudo apt install usb-modeswitch` brings that program."
+    ),
+    N_(
+        "`sudo modprobe option`, then `echo 3566 2001 ff | sudo tee /sys/bus/usb-serial/drivers/option1/new_id`: the"
+        " driver does not know this stick by itself."
+    ),
+    N_("there is no {port}: the Pi is not told to switch its UART on"),
+    N_("there is no {port}: the Pi is told to switch its UART on"),
+    N_("`sudo raspi-config nonint do_serial_hw 0` (it sets enable_uart=1), then `sudo reboot`."),
+    N_("the login console is on {port}, and types into the modem"),
+    N_("`sudo raspi-config nonint do_serial_cons 1`, then `sudo reboot`."),
+    N_("{port} is the debug connector of a Pi 5, not pins 8 and 10"),
+    N_("Put dtparam=uart0=on into /boot/firmware/config.txt, reboot, and set `modem.port: /dev/ttyAMA0`."),
+    N_("Bluetooth has {port}"),
+    N_("Set `modem.port: /dev/serial0`: pins 8 and 10."),
+    N_(
+        "{port} is the mini UART, for Bluetooth has the better one: small buffers, and a speed that changes with the"
+        " processor's unless enable_uart=1 fixes that"
+    ),
+    N_("If answers come garbled: dtoverlay=disable-bt in /boot/firmware/config.txt, then reboot."),
+    N_(
+        "Is it on? A HAT wants its PWRKEY held for a second (docs/sticks.md has the command), and 2 A. Is"
+        " `modem.baudrate` its speed? One that finds the speed by itself stays silent until it hears AT: fix it with"
+        " AT+IPR=115200."
+    ),
+    N_("2G and 3G"),
     N_("The modem is being started again."),
     N_("The configuration names another port."),
     N_("The listing of {storage} broke off."),
@@ -59,7 +110,7 @@ SAID = (
     N_("Another stick and another SIM than before."),
     N_("Texts are recorded, nobody is answered. `hotlined adopt` goes on with it; else put the old one back."),
 )
-"""Every sentence of theirs that `status` may show and no other table has."""
+"""Every sentence of theirs that `status` or `doctor` may show and no other table has."""
 
 
 def said_again(text: str) -> str:
@@ -78,9 +129,17 @@ def said_again(text: str) -> str:
 @lru_cache
 def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
     """Return the sentences with places, each with what fits it."""
-    places = re.compile(r"\\\{(\w+)\\\}")
-    return tuple(
-        (message, re.compile(places.sub(r"(?P<\1>.+?)", re.escape(message)), re.DOTALL))
-        for message in SAID
-        if "{" in message
-    )
+    return tuple((message, _pattern(message)) for message in SAID if "{" in message)
+
+
+def _pattern(message: str) -> re.Pattern[str]:
+    """Return what fits a sentence; a place that it has twice is filled twice with the same."""
+    known: set[str] = set()
+
+    def place(found: re.Match[str]) -> str:
+        name = found[1]
+        again = name in known
+        known.add(name)
+        return f"(?P={name})" if again else f"(?P<{name}>.+?)"
+
+    return re.compile(re.sub(r"\\\{(\w+)\\\}", place, re.escape(message)), re.DOTALL)

@@ -49,6 +49,16 @@ REGISTRATIONS = Phrases(
 )
 """Whether the network has the SIM; of one that is not known there is nothing to say."""
 
+SMS_SERVICES = Phrases(
+    {
+        "packet": N_("packet"),
+        "circuit": N_("circuit"),
+        "packet, else circuit": N_("packet, else circuit"),
+        "circuit, else packet": N_("circuit, else packet"),
+    }
+)
+"""The domain that texts are sent in."""
+
 DATABASE_STATES = Phrases(
     {
         "ok": NP_("database", "ok"),
