@@ -13,7 +13,17 @@ from dataclasses import replace
 from hotlined.clock import Now
 from hotlined.daemon.line import Line
 from hotlined.daemon.recovery import Ladder, ModemTrouble, Rung
-from hotlined.daemon.starting import NotOursError, SimError, Starter, explain, maybe_trouble, state_of
+from hotlined.daemon.starting import (
+    Mismatch,
+    NotOursError,
+    Part,
+    SimError,
+    Starter,
+    explain,
+    maybe_trouble,
+    mismatch_in_words,
+    state_of,
+)
 from hotlined.errors import (
     AddressError,
     HotlinedError,
@@ -30,7 +40,7 @@ from hotlined.language import N_
 from hotlined.policy import Reason
 from hotlined.states import ModemState
 from hotlined.store import answers, breaking
-from hotlined.store.line import bind_sim, bound_sim, note_own_number, note_ready, note_sim_changed
+from hotlined.store.line import bind_sim, note_own_number, note_ready, note_sim_changed
 from hotlined.timing import Backoff, Every, RateLimit
 from hotlined.words.conditions import CENTRE_CURE, MODEM
 
@@ -43,7 +53,7 @@ NOT_ASKED = NetworkCondition(Registration.UNKNOWN, None, "")
 class Connection:
     """The way to the modem: `modem` is None while there is none that can be used.
 
-    `mismatch` says in which way the stick or the SIM is not the line's; it is empty where both are.
+    `mismatch` are the parts, stick or SIM, that are not the line's; it is empty where both are.
     """
 
     def __init__(self, line: Line, starter: Starter) -> None:
@@ -52,7 +62,7 @@ class Connection:
         self.modem: Modem | None = None
         self.state, self.since = ModemState.STARTING, line.db.now()
         self.reason = self.cure = ""
-        self.mismatch = ""
+        self.mismatch: Mismatch = ()
         self.identification = Identification()
         self.condition = NOT_ASKED
         self.ladder = Ladder(line.timing)
@@ -131,7 +141,7 @@ class Connection:
             self._set_mismatch(error.mismatch)  # `adopt` may take it all the same
             raise
 
-    def _set_mismatch(self, mismatch: str) -> None:
+    def _set_mismatch(self, mismatch: Mismatch) -> None:
         self.mismatch = mismatch
         note_sim_changed(self.line.db, self.line.db.now(), changed=bool(mismatch))
 
@@ -164,15 +174,14 @@ class Connection:
         if not self.mismatch:
             return N_("nothing has changed")
         identification, db = self.identification, self.line.db
-        bound = bound_sim(db)
-        is_another_sim = bound is not None and bound[1] != identification.imsi
+        is_another_sim = Part.SIM in self.mismatch
         with db.transaction():
             bind_sim(db, identification.imei, identification.imsi)
             db.event(db.now(), "sim_adopted", f"by {who}")
             if is_another_sim:
                 answers.cancel_all(db, Reason.SIM_CHANGED)
         breaking.call_trial(db, db.now(), self.line.timing.trial_gap)
-        self.mismatch = ""
+        self.mismatch = ()
         self._note_own_number()
         if self.modem:
             self.follow_condition()
@@ -261,7 +270,7 @@ class Connection:
         if self.state is ModemState.RECOVERING and self.ladder.has_climbed(ModemTrouble.SILENT):
             return
         if self.mismatch:
-            self.set_state(ModemState.SIM_CHANGED, ModemError(f"{self.mismatch}.", ADOPT_HINT))
+            self.set_state(ModemState.SIM_CHANGED, ModemError(mismatch_in_words(self.mismatch), ADOPT_HINT))
         elif self.identification.service_centre == "":
             words = MODEM[ModemState.NO_SERVICE_CENTRE].words
             self.set_state(ModemState.NO_SERVICE_CENTRE, ModemError(words, CENTRE_CURE))

@@ -10,6 +10,7 @@ import os
 import re
 import time
 from collections.abc import Callable
+from enum import StrEnum
 from pathlib import Path
 
 from hotlined.daemon.line import Line
@@ -53,11 +54,27 @@ class SimError(ModemError):
         self.state = state
 
 
-class NotOursError(ModemError):
-    """The only modem that was found has neither the line's stick nor its SIM; `mismatch` says so in words."""
+class Part(StrEnum):
+    """What a line is recognised by, and may find another one of."""
 
-    def __init__(self, mismatch: str) -> None:
-        super().__init__(f"{mismatch}.", OURS_HINT)
+    STICK = "stick"
+    SIM = "SIM"
+
+
+Mismatch = tuple[Part, ...]
+"""The parts that are not the line's; none where both are."""
+
+
+def mismatch_in_words(mismatch: Mismatch) -> str:
+    """Say which parts are not the line's."""
+    return f"Another {' and another '.join(mismatch)} than before."
+
+
+class NotOursError(ModemError):
+    """The only modem that was found has neither the line's stick nor its SIM."""
+
+    def __init__(self, mismatch: Mismatch) -> None:
+        super().__init__(mismatch_in_words(mismatch), OURS_HINT)
         self.mismatch = mismatch
 
 
@@ -202,8 +219,8 @@ class Starter:
             path = None if is_missing(credential) else credential
         return modem.pin or (_read_pin(path) if path else None)
 
-    def recognise(self, identification: Identification) -> str:
-        """Return how stick and SIM differ from the line's, in words; empty where they are the line's.
+    def recognise(self, identification: Identification) -> Mismatch:
+        """Return which of stick and SIM are not the line's.
 
         The first ones that a line meets become its own. Raises NotOursError where both differ, unless a person named
         the port; ModemError where the SIM no longer says whose it is.
@@ -212,15 +229,14 @@ class Starter:
         bound = bound_sim(db) or ("", "")
         if bound[1] and not imsi:
             raise ModemError("The SIM does not say who it is any more.", "It is asked again soon.")
-        pairs = {"stick": (bound[0], imei), "SIM": (bound[1], imsi)}
-        differing = [name for name, (ours, this) in pairs.items() if ours and this and ours != this]
-        if not differing:
+        pairs = {Part.STICK: (bound[0], imei), Part.SIM: (bound[1], imsi)}
+        mismatch = tuple(part for part, (ours, this) in pairs.items() if ours and this and ours != this)
+        if not mismatch:
             if (complete := (bound[0] or imei, bound[1] or imsi)) != bound:
                 with db.transaction():
                     bind_sim(db, *complete)
-            return ""
-        mismatch = f"Another {' and another '.join(differing)} than before"
-        if len(differing) == len(pairs) and self.line.config.modem.port == AUTO:
+            return mismatch
+        if len(mismatch) == len(pairs) and self.line.config.modem.port == AUTO:
             raise NotOursError(mismatch)
         return mismatch
 
