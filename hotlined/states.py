@@ -1,4 +1,4 @@
-"""Every state of the modem, of an answer and of its segments, and what each means; words of contacts.
+"""Every state of the modem, of the database, of an answer and of its segments, and what each means; words of contacts.
 
 The table is asked first: nothing else spells a state, and which segments count in the windows, and for their number, is
 read from FACTS. The one module that writes states is `store.lifecycle`, whose head says why the table is as it is.
@@ -24,6 +24,19 @@ class ModemState(StrEnum):
     PUK_REQUIRED = "puk_required"
     SIM_CHANGED = "sim_changed"
     NO_SERVICE_CENTRE = "no_service_centre"
+
+
+class DatabaseState(StrEnum):
+    """The states of a database that `status` shows; `words.conditions` has a title for each that nobody can use."""
+
+    OK = "ok"
+    FULL = "full"
+    LOCKED = "locked"
+    DAMAGED = "damaged"
+    DENIED = "denied"
+    """A user lacks a right: the daemon's own, or the person's who asks."""
+    REPLACED = "replaced"
+    """The file at its path is not the one that the daemon has open."""
 
 
 class SendingState(StrEnum):

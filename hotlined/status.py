@@ -15,6 +15,7 @@ from tempfile import gettempdir
 from typing import Any, Self, get_type_hints
 
 from hotlined import clock, files
+from hotlined.states import DatabaseState
 
 FILE = "status.json"  # in the folder of the line's own, in the runtime directory
 
@@ -87,7 +88,7 @@ class DaemonStatus:
     modem: ModemStatus = ModemStatus()
     sim_changed: bool = False
     """Another stick or SIM than the line's is in, so nobody is answered; also while its modem is being recovered."""
-    database_state: str = "ok"
+    database_state: str = DatabaseState.OK
     database_file: tuple[int, int] | None = None
     """Which file the daemon has open: its device and inode."""
     balance_asked_at: str | None = None

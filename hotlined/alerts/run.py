@@ -26,7 +26,7 @@ from hotlined.errors import HotlinedError, RefusedError, StoreError
 from hotlined.language import N_, _
 from hotlined.reports import hearing, life
 from hotlined.reports.line import CONFIG_BROKEN, SHADOW, LineReport
-from hotlined.states import HoldReason, ModemState, SendingState
+from hotlined.states import DatabaseState, HoldReason, ModemState, SendingState
 from hotlined.status import CONFIG_REFUSED
 from hotlined.store import alerting, reception, words_met
 from hotlined.store.alerting import Alert, AlertProgress, Draft
@@ -80,7 +80,7 @@ class Run:
         """Send the alerts that are due, with the database or without, and the ping if all is well."""
         with open_note(self.config) as note:
             state = self.report.database_state
-            if state not in ("ok", None):
+            if state not in (DatabaseState.OK, None):
                 troubles = self.report.trouble
                 trouble = next((trouble for trouble in troubles if trouble.code.startswith("database_")), None)
                 self._send_about_database(note, state, trouble.sentences if trouble else "")
@@ -88,7 +88,9 @@ class Run:
                 self._record_and_deliver(note)
             except (StoreError, sqlite3.Error) as error:
                 name = maybe_database_state(error)
-                if name is None or (name == "locked" and self._is_well()):  # held for a moment by somebody else
+                if name is None or (
+                    name == DatabaseState.LOCKED and self._is_well()
+                ):  # held for a moment by somebody else
                     raise
                 known = TROUBLES[name]
                 self._send_about_database(
@@ -119,7 +121,7 @@ class Run:
 
     def rehearse(self) -> None:
         """Say what would be sent, and through which channel."""
-        nothing = self.report.database_state in ("ok", None)  # trouble with the database is no draft
+        nothing = self.report.database_state in (DatabaseState.OK, None)  # trouble with the database is no draft
         with open_beside_daemon(self.config.database) as db:
             _before, _after, drafts = _decide(db, self.look(db))
             for channel in self.channels:
@@ -179,7 +181,7 @@ class Run:
             if words_met.maybe_due(db, db.now()):  # came meanwhile: who was asked to tell of it found this run at work
                 state = self._record_due(db, keys)
                 self._deliver_untaken(db, state)
-            if note.trouble and self.report.database_state == "ok":  # and all that was written stands
+            if note.trouble and self.report.database_state == DatabaseState.OK:  # and all that was written stands
                 begin = replace(_database_draft(note), taken=frozenset(note.taken))
                 with db.transaction():
                     alerting.record(db, [begin, draft("database", 0, db.now().rfc3339)], keys, db.now())
@@ -295,7 +297,9 @@ class Run:
 
     def _is_well(self) -> bool:
         """Tell whether the daemon lives, nothing keeps it from its work, and what it answers is transmitted."""
-        return self.report.ready and self.report.database_state == "ok" and self.report.maybe(SHADOW) is None
+        return (
+            self.report.ready and self.report.database_state == DatabaseState.OK and self.report.maybe(SHADOW) is None
+        )
 
 
 def _decide(db: Database, state: LineState) -> tuple[AlertProgress, AlertProgress, list[Draft]]:
@@ -348,7 +352,7 @@ def _broken_seconds(report: LineReport, now: Now) -> float | None:
     return seconds if seconds >= 0 else math.inf
 
 
-def maybe_database_state(error: Exception) -> str | None:
+def maybe_database_state(error: Exception) -> DatabaseState | None:
     """Return the state of a database that nobody can use; None if only this version or this user cannot.
 
     What SQLite has no other name for is damage, as the daemon has it.
@@ -356,5 +360,5 @@ def maybe_database_state(error: Exception) -> str | None:
     cause = error if isinstance(error, sqlite3.Error) else error.__cause__
     if not isinstance(cause, sqlite3.Error):
         return None
-    state = DatabaseTrouble.of(cause).name or "damaged"
-    return state if state in DATABASE_TITLES else None
+    state = DatabaseTrouble.of(cause).state
+    return None if state is DatabaseState.DENIED else state

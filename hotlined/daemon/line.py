@@ -8,6 +8,7 @@ from pathlib import Path
 from hotlined.config import Config, Mode
 from hotlined.gsm import address
 from hotlined.gsm.finding import THIS_MACHINE, Machine
+from hotlined.states import DatabaseState
 from hotlined.status import Trouble
 from hotlined.store.database import Database
 from hotlined.timing import USUAL, Timing
@@ -17,7 +18,7 @@ from hotlined.timing import USUAL, Timing
 class Outage:
     """Why the database cannot be used, and its cure, for `status`; since when, and the tries that failed."""
 
-    state: str
+    state: DatabaseState
     words: str
     cure: str
     since: str

@@ -41,7 +41,7 @@ from hotlined.gsm.finding import THIS_MACHINE, Machine
 from hotlined.gsm.modem import Modem
 from hotlined.gsm.port import drain
 from hotlined.gsm.profiles import Meaning
-from hotlined.states import ModemState
+from hotlined.states import DatabaseState, ModemState
 from hotlined.status import CONFIG_REFUSED, Trouble
 from hotlined.store import answers, backup, contacts, decisions, fates, pseudonyms, requests
 from hotlined.store.database import Database
@@ -446,7 +446,7 @@ class Daemon:
     def _database_trouble(self, error: sqlite3.Error) -> None:
         """Note that the database failed: texts stay on the SIM and nothing is answered until it can be written."""
         self.outage = outage_of(self.db.path, error, self.outage, self.db.now())
-        self._damaged = DatabaseTrouble.of(error).name == "damaged"
+        self._damaged = DatabaseTrouble.of(error).name == DatabaseState.DAMAGED
         self._database_due = time.monotonic() + self.timing.database_pause
         self.receiver.forget_listing()  # it gets old meanwhile
 

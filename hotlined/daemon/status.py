@@ -16,7 +16,7 @@ from hotlined.daemon.line import Line, Outage
 from hotlined.daemon.receiving import Receiver
 from hotlined.daemon.sending import Sender
 from hotlined.errors import ConfigError
-from hotlined.states import ModemState
+from hotlined.states import DatabaseState, ModemState
 from hotlined.status import FILE, DaemonStatus, ModemStatus, Storage, Trouble
 from hotlined.timing import Every, Timing
 from hotlined.words.conditions import MODEM, UNKNOWN_STATE
@@ -96,7 +96,7 @@ def without_modem(config: Config, since: str, outage: Outage | None) -> DaemonSt
         mode=config.mode.value,
         since=since,
         modem=ModemStatus(ModemState.STARTING, since),
-        database_state=outage.state if outage else "ok",
+        database_state=outage.state if outage else DatabaseState.OK,
         trouble=_database_trouble(outage),
         in_force=configuration.in_force(config),
     )

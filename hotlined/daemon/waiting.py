@@ -16,6 +16,7 @@ from hotlined.config import Config
 from hotlined.daemon.line import Outage
 from hotlined.daemon.status import StatusFile, without_modem
 from hotlined.errors import DatabaseInUseError, DatabaseVersionError, StoreError
+from hotlined.states import DatabaseState
 from hotlined.store.database import Database
 from hotlined.store.opening import open_for_daemon
 from hotlined.store.trouble import DatabaseTrouble
@@ -24,7 +25,6 @@ from hotlined.words.conditions import REPLACED_CURE
 
 log = logging.getLogger("hotlined")
 
-REPLACED = "replaced"
 STOPS = frozenset({signal.SIGTERM, signal.SIGINT})
 SIGNALS = STOPS | {signal.SIGHUP}
 """Blocked while no loop runs: what comes meanwhile is waited for here, or is given to the loop."""
@@ -42,11 +42,11 @@ def outage_of(database: Path, error: StoreError | sqlite3.Error, before: Outage 
 
 def outage_of_replaced(database: Path, before: Outage | None, now: Now) -> Outage:
     """Return the outage of a database that is not at its path any more: what is written to it would be lost."""
-    if before and before.state == REPLACED:
+    if before and before.state is DatabaseState.REPLACED:
         return before
     words = f"{database} was moved, removed or replaced while the daemon had it open."
-    log.error("database %s: texts stay on the SIM and nothing is answered; %s %s", REPLACED, words, REPLACED_CURE)
-    return Outage(REPLACED, words, REPLACED_CURE, before.since if before else now.rfc3339, 1)
+    log.error("database replaced: texts stay on the SIM and nothing is answered; %s %s", words, REPLACED_CURE)
+    return Outage(DatabaseState.REPLACED, words, REPLACED_CURE, before.since if before else now.rfc3339, 1)
 
 
 def wait_for_database(config: Config, outage: Outage | None, timing: Timing) -> tuple[Database, Outage | None] | None:

@@ -17,7 +17,7 @@ from hotlined.errors import DatabaseMissingError, DatabaseVersionError, RefusedE
 from hotlined.language import _, in_digits
 from hotlined.reports import hearing, life
 from hotlined.reports.in_force import Broken
-from hotlined.states import ModemState, SendingState
+from hotlined.states import DatabaseState, ModemState, SendingState
 from hotlined.status import CONFIG_REFUSED, DaemonStatus, Found, Trouble
 from hotlined.store import holders, queue, windows
 from hotlined.store.database import Database
@@ -42,7 +42,7 @@ from hotlined.words.conditions import NOT_RUNNING, REPLACED_CURE, WINDOW_FULL, W
 from hotlined.words.daemon import said_again
 from hotlined.words.times import moment
 
-_UNUSABLE = ("full", "locked", "damaged")  # states of a database
+_UNUSABLE = (DatabaseState.FULL, DatabaseState.LOCKED, DatabaseState.DAMAGED)
 SHADOW = "shadow"
 CONFIG_BROKEN = "config_broken"
 WINDOW_CODES = tuple(f"budget_{window}" for window in WINDOWS)
@@ -285,7 +285,7 @@ def _stored(
                     selftest=hearing.last(config, db),
                     at=now,
                 ),
-                "ok",
+                DatabaseState.OK,
                 None,
             )
     except (StoreError, sqlite3.Error) as error:

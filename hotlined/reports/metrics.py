@@ -19,7 +19,7 @@ from hotlined.language import _
 from hotlined.policy import WaitingFor
 from hotlined.reports.in_force import Broken
 from hotlined.reports.line import LineReport, Stored, report_line
-from hotlined.states import AnswerState, ModemState, SendingState
+from hotlined.states import AnswerState, DatabaseState, ModemState, SendingState
 from hotlined.status import ModemStatus
 from hotlined.store import figures, queue, totals
 from hotlined.store.opening import open_beside_daemon
@@ -99,7 +99,7 @@ def _maybe_octets(config: Config) -> int | None:
 def _of_daemon(report: LineReport, *, is_readable: bool) -> Iterator[Family]:
     """Yield what the daemon says; of one that does not live nothing but when it last looked."""
     alive, daemon = report.alive, report.daemon
-    up = alive and is_readable and report.database_state == "ok"
+    up = alive and is_readable and report.database_state == DatabaseState.OK
     yield _one("hotlined_up", "1 while the daemon lives and can use its database.", int(up))
     version = (daemon.version if alive else None) or __version__
     yield Family("hotlined_build_info", "The version that runs.", [({"version": version}, 1)])

@@ -22,6 +22,7 @@ from hotlined import files, migrations
 from hotlined.clock import LimitClock
 from hotlined.errors import DatabaseInUseError, DatabaseMissingError, DatabaseVersionError, StoreError
 from hotlined.language import _
+from hotlined.states import DatabaseState
 from hotlined.store import holders, integrity, line
 from hotlined.store.database import Database
 from hotlined.store.holders import user_name
@@ -207,7 +208,7 @@ def _patiently(path: Path, open_it: Callable[[Path], _Opened]) -> _Opened:
 def _closed_to_a_person(path: Path, error: sqlite3.Error) -> StoreError:
     """Return what a command says: it sees other users' processes, which the daemon does not."""
     trouble = DatabaseTrouble.of(error, path)
-    return trouble.as_error(path, holders.who_blocks(path) if trouble.name == "locked" else ())
+    return trouble.as_error(path, holders.who_blocks(path) if trouble.name == DatabaseState.LOCKED else ())
 
 
 def _is_for_us_to_read(path: Path, error: sqlite3.Error) -> bool:
@@ -267,7 +268,7 @@ def _require_undamaged(path: Path, give_up: Callable[[], bool]) -> None:
 
 def _damaged(path: Path, found: str) -> StoreError:
     words = _("{database} is damaged: {found}.", database=path, found=found)
-    return StoreError(words, _(TROUBLES["damaged"].hint), "damaged")
+    return StoreError(words, _(TROUBLES[DatabaseState.DAMAGED].hint), DatabaseState.DAMAGED)
 
 
 def _size(path: Path) -> int | None:
@@ -290,7 +291,7 @@ def _unusable(path: Path, error: OSError) -> StoreError:
     hint = _("The daemon's user needs to own the folder of the database; see `database` in the configuration.")
     return StoreError(
         _("{database}: {found}", database=path, found=error.strerror or error),
-        _(trouble.hint) if trouble.name in ("full", "damaged") else hint,
+        _(trouble.hint) if trouble.name in (DatabaseState.FULL, DatabaseState.DAMAGED) else hint,
         trouble.name,
     )
 
@@ -346,7 +347,7 @@ def _require_files(real: Path) -> None:
                 hint = _(
                     "Move {file} away; where it stood for the database itself, put that or a backup there.", file=file
                 )
-                raise StoreError(_("{file} is no file of a database.", file=file), hint, "damaged")
+                raise StoreError(_("{file} is no file of a database.", file=file), hint, DatabaseState.DAMAGED)
 
 
 def _connect(path: Path, mode: str = "rw") -> sqlite3.Connection:
@@ -402,7 +403,7 @@ def _migrate(path: Path) -> None:
         status = os.spawnv(os.P_WAIT, sys.executable, arguments)  # noqa: S606  # subprocess is large to import
         if status:
             # it was read just now: what fails is to write it
-            name = "full" if status == sqlite3.SQLITE_IOERR else BY_CODE.get(status)
+            name = DatabaseState.FULL if status == sqlite3.SQLITE_IOERR else BY_CODE.get(status)
             raise StoreError(
                 _(
                     "{database} could not be brought up to date: {reason}.",

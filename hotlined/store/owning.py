@@ -15,6 +15,7 @@ from pathlib import Path
 
 from hotlined.errors import StoreError
 from hotlined.language import N_, _
+from hotlined.states import DatabaseState
 
 FOLDER_MODE = 0o2750
 FILE_MODE = 0o640
@@ -141,7 +142,7 @@ def _held(where: int, name: str) -> Iterator[None]:
             raise StoreError(
                 _("Another program has the database {name} open.", name=name.removesuffix("-shm")),
                 _("End what has it open (sqlite3, Datasette, `hotlined log --follow`), then go on."),
-                "locked",
+                DatabaseState.LOCKED,
             ) from error
         yield
     finally:

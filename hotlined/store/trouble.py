@@ -10,18 +10,19 @@ from pathlib import Path
 
 from hotlined.errors import StoreError
 from hotlined.language import N_, _
+from hotlined.states import DatabaseState
 
 
 @dataclass(frozen=True, slots=True)
 class DatabaseTrouble:
     """Why a database cannot be used.
 
-    `name` is None where SQLite's code has none. `state` is what `status` shows of a database which its daemon cannot
-    use: full, locked, damaged, or denied where the user of the daemon lacks a right. One without a name is damaged.
+    `name` is None where SQLite's code has none, else the state, or which right is lacking: each has words of its own.
+    `state` is what `status` shows of a database which its daemon cannot use; without a name that is damaged.
     """
 
     name: str | None
-    state: str
+    state: DatabaseState
     words: str
     hint: str
 
@@ -33,9 +34,11 @@ class DatabaseTrouble:
         """
         name = _maybe_name(error)
         if name in RIGHTS and database and _takes_nothing(database.parent):
-            name = "full"
+            name = DatabaseState.FULL
         if name is None:
-            return cls(None, "damaged", str(error), N_("`hotlined db check --full` says whether it is damaged."))
+            return cls(
+                None, DatabaseState.DAMAGED, str(error), N_("`hotlined db check --full` says whether it is damaged.")
+            )
         return TROUBLES[name]
 
     def as_error(self, subject: object = None, holders: Sequence[str] = ()) -> StoreError:
@@ -47,40 +50,40 @@ class DatabaseTrouble:
         return StoreError(words, _(self.hint), self.name)
 
 
-TROUBLES = {
-    "full": DatabaseTrouble(
-        "full",
-        "full",
+TROUBLES: dict[str, DatabaseTrouble] = {
+    DatabaseState.FULL: DatabaseTrouble(
+        DatabaseState.FULL,
+        DatabaseState.FULL,
         N_("the disk is full or takes nothing any more"),
         N_("Make room (`df -h` and `df -i` show it) or replace the card; texts wait on the SIM meanwhile."),
     ),
-    "locked": DatabaseTrouble(
-        "locked",
-        "locked",
+    DatabaseState.LOCKED: DatabaseTrouble(
+        DatabaseState.LOCKED,
+        DatabaseState.LOCKED,
         N_("another program keeps it locked"),
         N_("End what has it open beside the daemon (sqlite3, a backup); texts wait on the SIM meanwhile."),
     ),
-    "damaged": DatabaseTrouble(
-        "damaged",
-        "damaged",
+    DatabaseState.DAMAGED: DatabaseTrouble(
+        DatabaseState.DAMAGED,
+        DatabaseState.DAMAGED,
         N_("it is damaged, or no database"),
         N_("Stop the daemon; move file, -wal and -shm away (delete nothing), then start it, or restore a backup."),
     ),
     "foreign": DatabaseTrouble(
         "foreign",
-        "denied",
+        DatabaseState.DENIED,
         N_("it belongs to another user"),
         N_("Give it to the user that serves the line: `sudo chown -R USER:GROUP FOLDER`."),
     ),
     "not writable": DatabaseTrouble(
         "not writable",
-        "denied",
+        DatabaseState.DENIED,
         N_("it may not be written by this user"),
         N_("The line's group only reads. Decide as the line's own user: with sudo, where it is a service."),
     ),
     "not readable": DatabaseTrouble(
         "not readable",
-        "denied",
+        DatabaseState.DENIED,
         N_("it may not be opened by this user, or is no file"),
         N_("Be in its group (hotlined, after installation; hotlined-NAME for a further line) and log in again."),
     ),
@@ -90,8 +93,8 @@ TROUBLES = {
 RIGHTS = ("not writable", "not readable")
 """The troubles of a user who lacks a right."""
 
-_CODES = {
-    "full": (
+_CODES: dict[str, tuple[int, ...]] = {
+    DatabaseState.FULL: (
         sqlite3.SQLITE_FULL,
         # SQLite calls it full for ENOSPC alone; a quota, a card that went read-only and one that fails are these
         sqlite3.SQLITE_IOERR_WRITE,
@@ -102,7 +105,7 @@ _CODES = {
         sqlite3.SQLITE_IOERR_SHMOPEN,
         sqlite3.SQLITE_IOERR_SHMSIZE,
     ),
-    "locked": (
+    DatabaseState.LOCKED: (
         sqlite3.SQLITE_BUSY,
         sqlite3.SQLITE_LOCKED,
         sqlite3.SQLITE_PROTOCOL,
@@ -110,15 +113,15 @@ _CODES = {
         sqlite3.SQLITE_IOERR_RDLOCK,
         sqlite3.SQLITE_IOERR_SHMLOCK,
     ),
-    "damaged": (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_IOERR),
+    DatabaseState.DAMAGED: (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_IOERR),
     "not writable": (sqlite3.SQLITE_READONLY,),
     "not readable": (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH),
 }
 """SQLite's result codes for each, primary or extended."""
 
-_ERRNOS = {
-    "full": (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS),
-    "damaged": (errno.EIO,),
+_ERRNOS: dict[str, tuple[int, ...]] = {
+    DatabaseState.FULL: (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS),
+    DatabaseState.DAMAGED: (errno.EIO,),
 }
 """The system's error numbers for each."""
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hotlined.language import N_, Phrases, _, in_digits, unfilled
-from hotlined.states import HoldReason, ModemState, SendingState
+from hotlined.states import DatabaseState, HoldReason, ModemState, SendingState
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,13 +167,13 @@ HOLDS: dict[tuple[SendingState, HoldReason | None], Condition] = {
 }
 """What keeps answers back, by state and reason."""
 
-DATABASE_TITLES = Phrases(
+DATABASE_TITLES: Phrases[str] = Phrases(
     {
-        "full": N_("the database cannot be written"),
-        "denied": N_("the daemon may not use its database"),
-        "locked": N_("the database is locked"),
-        "damaged": N_("the database is damaged"),
-        "replaced": N_("the database was replaced"),
+        DatabaseState.FULL: N_("the database cannot be written"),
+        DatabaseState.DENIED: N_("the daemon may not use its database"),
+        DatabaseState.LOCKED: N_("the database is locked"),
+        DatabaseState.DAMAGED: N_("the database is damaged"),
+        DatabaseState.REPLACED: N_("the database was replaced"),
     }
 )
 """The states of a database that nobody can use. Their words and cures stand beside the errors, in the store."""

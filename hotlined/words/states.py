@@ -1,7 +1,7 @@
 """States of a line, its modem and its contacts as people read them: each code of `states`, in words."""
 
 from hotlined.language import N_, NP_, Phrases, _
-from hotlined.states import ContactKind, ModemState, RequestState
+from hotlined.states import ContactKind, DatabaseState, ModemState, RequestState
 from hotlined.words.tags import tag_in_words
 
 MODES = Phrases({"live": N_("live"), "shadow": N_("shadow")})
@@ -59,14 +59,14 @@ SMS_SERVICES = Phrases(
 )
 """The domain that texts are sent in."""
 
-DATABASE_STATES = Phrases(
+DATABASE_STATES: Phrases[str] = Phrases(
     {
-        "ok": NP_("database", "ok"),
-        "full": NP_("database", "full"),
-        "denied": NP_("database", "denied"),
-        "locked": NP_("database", "locked"),
-        "damaged": NP_("database", "damaged"),
-        "replaced": NP_("database", "replaced"),
+        DatabaseState.OK: NP_("database", "ok"),
+        DatabaseState.FULL: NP_("database", "full"),
+        DatabaseState.DENIED: NP_("database", "denied"),
+        DatabaseState.LOCKED: NP_("database", "locked"),
+        DatabaseState.DAMAGED: NP_("database", "damaged"),
+        DatabaseState.REPLACED: NP_("database", "replaced"),
     }
 )
 """How the database is."""
