@@ -89,7 +89,7 @@ class Change(StrEnum):
     """What an outcome has changed, for whoever watches."""
 
     OPENED = "opened"
-    TRIAL_FAILED = "trial failed"
+    TRIAL_FAILED = "trial_failed"
     CLOSED = "closed"
 
 

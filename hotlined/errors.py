@@ -5,7 +5,37 @@ work, an input that makes no sense, or a peer that breaks its protocol. The CLI 
 into one sentence, a hint and an exit code; anything else is a bug.
 """
 
+import errno
 from typing import ClassVar
+
+from hotlined.language import N_, _
+
+_REASONS = {
+    errno.ENOENT: N_("there is no such file or folder"),
+    errno.EACCES: N_("this user may not"),
+    errno.EPERM: N_("this user may not"),
+    errno.EISDIR: N_("it is a folder"),
+    errno.ENOTDIR: N_("it is no folder"),
+    errno.EEXIST: N_("it is there already"),
+    errno.ENOTEMPTY: N_("the folder is not empty"),
+    errno.ENOSPC: N_("the disk is full"),
+    errno.EROFS: N_("the disk can only be read"),
+    errno.ELOOP: N_("it is a link"),
+    errno.EADDRINUSE: N_("another program uses it"),
+    errno.ECONNREFUSED: N_("nobody listens there"),
+}
+"""What the kernel says most often."""
+
+
+def reason_of(error: OSError) -> str:
+    """Say why the kernel refused, in the language in force; in English, and where no sentence fits, in its own words.
+
+    The C library says it in another language only where its catalogues are installed, and they seldom are.
+    """
+    own = error.strerror or str(error)
+    message = _REASONS.get(error.errno or 0)
+    translated = _(message) if message else own
+    return own if translated == message else translated
 
 
 class HotlinedError(Exception):

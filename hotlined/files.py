@@ -11,6 +11,8 @@ import stat
 import tempfile
 from pathlib import Path
 
+from hotlined.language import _
+
 LARGEST = 4 << 20  # octets of a file that is read: a configuration in force has 128 KiB at most, and is written as JSON
 _SAFELY = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -32,7 +34,7 @@ def open_plain(path: Path, flags: int, mode: int | None = None) -> int:
 def _require_plain(descriptor: int, path: Path, mode: int | None) -> None:
     found = os.fstat(descriptor)
     if not stat.S_ISREG(found.st_mode):
-        raise OSError(errno.EINVAL, "this is no regular file", os.fspath(path))
+        raise OSError(errno.EINVAL, _("this is no regular file"), os.fspath(path))
     if mode is not None and found.st_uid == os.geteuid() and stat.S_IMODE(found.st_mode) != mode:
         os.fchmod(descriptor, mode)
 
@@ -41,10 +43,10 @@ def read(path: Path, owner: int | None = None) -> str:
     """Return the text of a regular file, of this owner if one is named; raises OSError, or ValueError if it is huge."""
     with os.fdopen(open_plain(path, os.O_RDONLY), "rb") as file:
         if owner is not None and os.fstat(file.fileno()).st_uid != owner:
-            raise PermissionError(errno.EACCES, "this is somebody else's", os.fspath(path))
+            raise PermissionError(errno.EACCES, _("this is somebody else's"), os.fspath(path))
         octets = file.read(LARGEST + 1)
     if len(octets) > LARGEST:
-        raise ValueError(f"{path} is larger than anything that is read here")
+        raise ValueError(_("{path} is larger than anything that is read here", path=path))
     return octets.decode()
 
 

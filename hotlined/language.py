@@ -7,7 +7,7 @@ The catalogues are read as they stand: a compiled one beside each would be anoth
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
@@ -33,6 +33,7 @@ class Language(StrEnum):
     DUTCH = "nl"
 
 
+_SEMICOLON = {Language.FRENCH: f"{NO_BREAK}; "}
 THOUSANDS = {Language.ENGLISH: ",", Language.FRENCH: NO_BREAK, Language.DUTCH: "."}
 """What stands between thousands."""
 _DECIMAL = {Language.ENGLISH: ".", Language.FRENCH: ",", Language.DUTCH: ","}
@@ -100,6 +101,11 @@ def in_digits(number: float, decimals: int = 0) -> str:
     """Write a number, its thousands apart and with the decimal sign of the language: 1,234.50."""
     marks = {",": THOUSANDS[_in_force], ".": _DECIMAL[_in_force]}
     return "".join(marks.get(character, character) for character in f"{number:,.{decimals}f}")
+
+
+def in_row(clauses: Iterable[str]) -> str:
+    """Join clauses by semicolons; an empty one is left out."""
+    return _SEMICOLON.get(_in_force, "; ").join(filter(None, clauses))
 
 
 class Phrases(Mapping[_Key, str], Generic[_Key]):

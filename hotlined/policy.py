@@ -502,7 +502,7 @@ class Fate(StrEnum):
 
     TAKEN = "taken"
     UNCONFIRMED = "unconfirmed"
-    PUT_BACK = "put back"
+    PUT_BACK = "put_back"
     FAILED = "failed"
 
 

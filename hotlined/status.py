@@ -109,7 +109,7 @@ class DaemonStatus:
         """Read what `to_json` has written; raises ValueError for anything that is not at least like it."""
         document = json.loads(text)
         if not isinstance(document, dict) or not document.keys() >= {"pid", "database", "modem"}:
-            raise ValueError("this is no status of a daemon")
+            raise ValueError(text)
         modem = _mapping(document["modem"])
         storages = tuple(Storage(**_known(Storage, each)) for each in _mappings(modem.get("storages")))
         troubles = tuple(

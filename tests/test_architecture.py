@@ -130,7 +130,7 @@ def test_imports_go_down_only(path: Path) -> None:
     assert {room_of(name) for name in imported(path)} <= allowed
 
 
-TOOLS = {"contacts", "editor", "group", "output", "pager", "service", "settings", "table", "typed"}
+TOOLS = {"contacts", "editor", "group", "mistakes", "output", "pager", "service", "settings", "table", "typed"}
 
 
 def test_the_command_line_has_two_floors() -> None:

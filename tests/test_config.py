@@ -573,7 +573,7 @@ def test_a_file_is_read_as_utf_8(tmp_path: Path) -> None:
     ("octets", "problem"),
     [
         (b"# \n\nanswer: {text: Arr\xeate}", "config.yaml:3: expected UTF-8; save the file in that encoding"),
-        (b"#" * (config.LARGEST_FILE + 1), f"config.yaml:1: expected at most {config.LARGEST_FILE} octets"),
+        (b"#" * (config.LARGEST_FILE + 1), f"config.yaml:1: expected at most {config.LARGEST_FILE:,} octets"),
     ],
 )
 def test_a_file_that_is_no_text_is_refused(tmp_path: Path, octets: bytes, problem: str) -> None:

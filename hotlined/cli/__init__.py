@@ -18,12 +18,12 @@ from typing import Any
 import click
 
 from hotlined import __version__
+from hotlined.cli import mistakes
 from hotlined.cli.group import Group
-from hotlined.cli.output import TYPED, as_typed, print_wrapped, wrapped
+from hotlined.cli.output import TYPED, as_typed, print_wrapped
 from hotlined.cli.settings import SERVICES, Settings
-from hotlined.errors import ConfigError, HotlinedError, UsageError
+from hotlined.errors import ConfigError, HotlinedError, UsageError, reason_of
 from hotlined.language import _
-from hotlined.words.harmless import harmless
 
 COMMANDS = {
     "The daemon": {
@@ -84,8 +84,6 @@ COMMANDS = {
 """Every command by its heading: its name, and the module and attribute that hold it."""
 
 _HELP_LEAST, _HELP_MOST = 32, 80  # characters: click's own least is wider than a phone
-_NEAR = 0.65  # as difflib counts: lgo is near to log, and selftets to selftest alone
-_ERROR = "Error: "  # click's prefix of a usage error
 _HELP_WORDS = ("aide", "hulp", "hilfe")  # help in French, Dutch and German
 _TARGETS = {name: target for commands in (*COMMANDS.values(), SERVICES) for name, target in commands.items()}
 
@@ -121,14 +119,8 @@ class LazyGroup(Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find a command by its name; where there is none, the error names those that are spelled like it."""
-        if _typed(args[0]) not in _TARGETS and not ctx.resilient_parsing:
-            if _typed(args[0]).casefold() in _HELP_WORDS:
-                ctx.fail(f"There is no command {harmless(args[0])}. Is help meant?")
-            from difflib import get_close_matches  # noqa: PLC0415  for mistakes alone
-
-            if near := get_close_matches(_typed(args[0]), _TARGETS, cutoff=_NEAR):
-                ctx.fail(f"There is no command {harmless(args[0])}. Is {' or '.join(near)} meant?")
-            ctx.fail(f"There is no command {harmless(args[0])}. `hotlined help` lists all of them.")
+        if _typed(args[0]).casefold() in _HELP_WORDS and not ctx.resilient_parsing:
+            self.refuse(ctx, args[0], ("help",))
         return super().resolve_command(ctx, args)
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
@@ -164,11 +156,8 @@ def _boundary() -> Iterator[None]:
     except BrokenPipeError:
         _drop_output()
         raise click.exceptions.Exit(0) from None  # the reader has closed the pipe
-    except click.UsageError as error:
-        if type(error).show is not click.UsageError.show:  # a group without a command shows its help
-            raise
-        message = wrapped(" ".join(f"{_ERROR}{error.format_message()}{_hint_on_blanks(error)}".split()), err=True)
-        raise click.UsageError(message.removeprefix(_ERROR), error.ctx) from error
+    except (click.UsageError, click.Abort) as error:
+        raise click.exceptions.Exit(_tell(error)) from error
     except (HotlinedError, sqlite3.Error, OSError, UnicodeEncodeError) as error:
         if os.environ.get("HOTLINED_DEBUG"):
             raise
@@ -181,13 +170,24 @@ def _boundary() -> Iterator[None]:
         raise click.exceptions.Exit(ours.exit_code) from error
 
 
-def _hint_on_blanks(error: click.UsageError) -> str:
-    """Return a hint for a number that was typed with blanks, which a shell splits into several words."""
-    parameters = error.ctx.command.params if error.ctx else []
-    takes_number = any(one.name == "number" and isinstance(one, click.Argument) for one in parameters)
-    if not takes_number or not error.format_message().startswith("Got unexpected extra argument"):
-        return ""
-    return ". Write a number without blanks, or in quotes."
+def _tell(error: click.UsageError | click.Abort) -> int:
+    """Say what was typed wrongly, or that a question was answered with no or Ctrl-C; return the exit code."""
+    if isinstance(error, click.Abort):
+        click.echo(_("Aborted!"), err=True)
+        return 1
+    if type(error).show is not click.UsageError.show:  # a group without a command shows its help
+        raise error
+    _speak(error.ctx or click.get_current_context(silent=True))
+    if error.ctx:
+        click.echo(mistakes.usage(error.ctx), err=True)
+    print_wrapped(_("Error: {problem}", problem=mistakes.in_words(error)), err=True)
+    return error.exit_code
+
+
+def _speak(context: click.Context | None) -> None:
+    """Put the language of the line in force for a mistake that was found before its configuration was wanted."""
+    settings = context.find_root().obj if context else None
+    (settings or Settings()).speak_early(context)
 
 
 def _have_outputs() -> None:
@@ -207,9 +207,9 @@ def _as_ours(error: HotlinedError | sqlite3.Error | OSError | UnicodeEncodeError
     if isinstance(error, HotlinedError):
         return error
     if isinstance(error, OSError):
-        return HotlinedError(f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error))
+        return HotlinedError(f"{error.filename}: {reason_of(error)}" if error.filename else reason_of(error))
     if isinstance(error, UnicodeEncodeError):
-        return UsageError("What was typed is not in UTF-8.")
+        return UsageError(_("What was typed is not in UTF-8."))
     from hotlined.store.trouble import DatabaseTrouble  # noqa: PLC0415  --help and --version do without the store
 
     return DatabaseTrouble.of(error).as_error()
@@ -241,7 +241,9 @@ def main(ctx: click.Context, config: Path | None, line: str | None) -> None:
     Example: hotlined --config config.yaml status
     """
     if config is not None and line is not None:
-        print_wrapped(f"Warning: --line {line} is not looked at, because --config names the file.", err=True)
+        _speak(ctx)
+        warning = _("Warning: --line {line} is not looked at, because --config names the file.", line=line)
+        print_wrapped(warning, err=True)
     if config is not None or line is not None:
         ctx.meta[TYPED] = shlex.join(["--line", str(line)] if config is None else ["--config", str(config)])
     with contextlib.suppress(AttributeError):

@@ -14,10 +14,11 @@ from hotlined.config import Config, Mode
 from hotlined.config import schema as editors
 from hotlined.files import is_missing
 from hotlined.gsm.alphabet import plan
+from hotlined.language import _
 from hotlined.reports.hearing import cost_in_words
 from hotlined.reports.limits import worst_case, worst_in_words
 from hotlined.reports.text import as_it_leaves, wording_in_words
-from hotlined.words.amounts import counted, money
+from hotlined.words.amounts import in_segments, money
 
 
 @click.group(cls=Group)
@@ -39,13 +40,14 @@ def check(settings: Settings) -> None:
     Example: hotlined --config config.yaml config check
     """
     chosen = settings.config()
-    print_wrapped(f"{chosen.path} is fine.")
+    print_wrapped(_("{path} is fine.", path=chosen.path))
     for wording in chosen.answer.wordings:
         for label, sentence in as_it_leaves(wording_in_words(wording, len(chosen.answer.steps)), wording.text, chosen):
             print_wrapped(sentence, label)
     if len(chosen.answer.texts) > 1:
         dearest = max(plan(text, chosen.answer.encoding).segments for text in chosen.answer.texts)
-        print_wrapped(f"The dearest of them takes {counted(dearest, 'segment')}: {money(dearest, chosen.limits)}.")
+        price = money(dearest, chosen.limits)
+        print_wrapped(_("The dearest of them takes {segments}: {price}.", segments=in_segments(dearest), price=price))
     for sentence in (worst_in_words(chosen.limits), *_costs(chosen), *_risks(chosen)):
         print_wrapped(sentence)
 
@@ -93,40 +95,65 @@ def _risks(chosen: Config) -> Iterator[str]:
     """Yield warnings about what is allowed and may be a mistake."""
     answer, limits, worst = chosen.answer, chosen.limits, worst_case(chosen.limits)
     largest = max(plan(text, answer.encoding).segments for text in answer.texts)
-    unanswered = [country for country, _ in answer.by_country if country not in chosen.numbers.answer_countries]
+    unanswered = [country for country, _texts in answer.by_country if country not in chosen.numbers.answer_countries]
     marks = next(filter(None, map(_maybe_marks, answer.texts)), None)
     risks = (
-        (marks is not None, f"{' and '.join(marks or '')} stand around the text: these marks are part of the answer."),
-        (chosen.mode is Mode.SHADOW, "mode is shadow: nothing is transmitted."),
+        (
+            marks is not None,
+            _(
+                "{opening} and {closing} stand around the text: these marks are part of the answer.",
+                opening=(marks or "")[:1],
+                closing=(marks or "")[1:],
+            ),
+        ),
+        (chosen.mode is Mode.SHADOW, _("mode is shadow: nothing is transmitted.")),
         (
             answer.delay[0] == timedelta(0),
-            "answer.delay begins at 0s: an answer may arrive before she is gone.",
+            _("answer.delay begins at 0s: an answer may arrive before she is gone."),
         ),
-        (limits.per_number == 0, "limits.per_number is 0: nobody is ever answered."),
-        (min(worst.values()) == 0, "limits.segments has a 0: nothing is ever sent."),
-        (0 < min(worst.values()) < largest, f"limits.segments has no room for an answer of {largest} segments."),
-        (limits.reserve_for_new == 100, "limits.reserve_for_new is 100%: a number is never answered again."),
-        (not limits.cooldown[-1], "limits.cooldown ends with 0s: only limits.per_number holds back who texts on."),
+        (limits.per_number == 0, _("limits.per_number is 0: nobody is ever answered.")),
+        (min(worst.values()) == 0, _("limits.segments has a 0: nothing is ever sent.")),
+        (
+            0 < min(worst.values()) < largest,
+            _("limits.segments has no room for an answer of {segments}.", segments=in_segments(largest)),
+        ),
+        (
+            limits.reserve_for_new == 100,
+            _("limits.reserve_for_new is {share}: a number is never answered again.", share="100%"),
+        ),
+        (
+            not limits.cooldown[-1],
+            _("limits.cooldown ends with 0s: only limits.per_number holds back who texts on."),
+        ),
         (
             limits.cooldown[-1] > timedelta(0) in limits.cooldown,
-            "limits.cooldown has a 0s: who writes back is answered again, and costs more than one answer.",
+            _("limits.cooldown has a 0s: who writes back is answered again, and costs more than one answer."),
         ),
         (
             bool(unanswered),
-            f"answer.by_country has {', '.join(unanswered)}, numbers.answer_countries has not: nobody there gets it.",
+            _(
+                "answer.by_country has {countries}, numbers.answer_countries has not: nobody there gets it.",
+                countries=", ".join(unanswered),
+            ),
         ),
-        (not chosen.numbers.answer_countries, "numbers.answer_countries is empty: nobody is ever answered."),
+        (not chosen.numbers.answer_countries, _("numbers.answer_countries is empty: nobody is ever answered.")),
         (
             is_missing(chosen.modem.pin_file),
-            f"modem.pin_file: there is no {chosen.modem.pin_file}, so a SIM that asks for its PIN gets none.",
+            _(
+                "modem.pin_file: there is no {path}, so a SIM that asks for its PIN gets none.",
+                path=chosen.modem.pin_file,
+            ),
         ),
         (
             chosen.alerts.digest is not None and not chosen.alerts.urls and chosen.alerts.urls_file is None,
-            "alerts.digest: no alerts.urls and no alerts.urls_file: only systemd's credential says where it goes.",
+            _("alerts.digest: no alerts.urls and no alerts.urls_file: only systemd's credential says where it goes."),
         ),
         (
             is_missing(chosen.alerts.urls_file),
-            f"alerts.urls_file: there is no {chosen.alerts.urls_file}, so alerts do not go where it says.",
+            _(
+                "alerts.urls_file: there is no {path}, so alerts do not go where it says.",
+                path=chosen.alerts.urls_file,
+            ),
         ),
     )
-    return (f"Careful: {sentence}" for risky, sentence in risks if risky)
+    return (_("Careful: {sentence}", sentence=sentence) for risky, sentence in risks if risky)

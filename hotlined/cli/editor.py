@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from hotlined import files
-from hotlined.errors import HotlinedError, TextError
+from hotlined.errors import HotlinedError, TextError, reason_of
 from hotlined.language import N_, _
 
 _EDITORS = ("nano", "vi")
@@ -36,7 +36,7 @@ class Draft:
         try:
             done = subprocess.run(command, check=False, **_as(self.owner))
         except OSError as error:
-            words = _("{path} cannot be started: {reason}.", path=command[0], reason=error.strerror)
+            words = _("{path} cannot be started: {reason}.", path=command[0], reason=reason_of(error))
             raise HotlinedError(words, _(_CHOOSE)) from error
         if done.returncode:
             words = _("{editor} ended with {code}.", editor=command[0], code=done.returncode)
@@ -44,7 +44,7 @@ class Draft:
         try:
             return files.read(self.path, self.owner)
         except OSError as error:
-            words = _("{path} cannot be read: {reason}.", path=self.path, reason=error.strerror)
+            words = _("{path} cannot be read: {reason}.", path=self.path, reason=reason_of(error))
             raise HotlinedError(words) from error
         except ValueError as error:
             raise TextError(_("The text is not in UTF-8."), _("Save it in that encoding.")) from error

@@ -1,10 +1,16 @@
-"""A group of commands whose help cuts no sentence off."""
+"""A group of commands whose help cuts no sentence off, and that names the nearest where there is no such command."""
 
 from collections.abc import Iterable, Mapping
+from functools import reduce
+from typing import NoReturn
 
 import click
 
+from hotlined.language import _
+from hotlined.words.harmless import harmless
+
 _WHOLE = 200  # characters: a first sentence is never cut
+_NEAR = 0.65  # as difflib counts: lgo is near to log, and selftets to selftest alone
 
 
 class Group(click.Group):
@@ -22,3 +28,28 @@ class Group(click.Group):
                 formatter.write_dl(
                     [(name, command.get_short_help_str(_WHOLE)) for name, command in commands if command]
                 )
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find a command by its name; where there is none, the error names those that are spelled like it."""
+        name = ctx.token_normalize_func(args[0]) if ctx.token_normalize_func else args[0]
+        if self.get_command(ctx, name) is None and not ctx.resilient_parsing:
+            from difflib import get_close_matches  # noqa: PLC0415  for mistakes alone
+
+            self.refuse(ctx, args[0], get_close_matches(name, self.list_commands(ctx), cutoff=_NEAR))
+        return super().resolve_command(ctx, args)
+
+    def refuse(self, ctx: click.Context, typed: str, meant: Iterable[str]) -> NoReturn:
+        """Fail because there is no such command: say which may be meant, or what lists all of them."""
+        if settings := ctx.find_root().obj:
+            settings.speak_early(ctx)
+        told = _("There is no command {name}.", name=harmless(typed))
+        names = list(meant)
+        if names:
+            either = reduce(lambda first, second: _("{first} or {second}", first=first, second=second), names)
+            more = _("Is {names} meant?", names=either)
+        else:
+            listing = f"`{' '.join(('hotlined help', *ctx.command_path.split()[1:]))}`"
+            more = _("{command} lists all of them.", command=listing)
+        ctx.fail(f"{told} {more}")

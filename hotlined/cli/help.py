@@ -2,6 +2,8 @@
 
 import click
 
+from hotlined.language import _
+
 
 @click.command("help")
 @click.argument("words", metavar="[COMMAND]", nargs=-1)
@@ -15,8 +17,9 @@ def show_help(ctx: click.Context, words: tuple[str, ...]) -> None:
     command, context = ctx.parent.command, ctx.parent
     for word in words:
         if not isinstance(command, click.Group):
-            raise click.UsageError(f"{context.command_path} has no commands of its own.")
-        _, named, _ = command.resolve_command(context, [word])
+            ctx.find_root().obj.speak_early(ctx)
+            raise click.UsageError(_("{command} has no commands of its own.", command=context.command_path))
+        _name, named, _args = command.resolve_command(context, [word])
         assert named
         context = named.context_class(named, info_name=named.name, parent=context, **named.context_settings)
         command = named

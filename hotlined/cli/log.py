@@ -24,7 +24,7 @@ from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.table import table
 from hotlined.cli.typed import CONTACT_ID, COUNT, WHEN, complete_number, complete_tag, options, read_number, tag_word
 from hotlined.config import Config
-from hotlined.language import _
+from hotlined.language import N_, _
 from hotlined.policy import Reason
 from hotlined.reports.contact import entry, facts, preview, rows_for_people, tell_wording, texts_for_people
 from hotlined.reports.decided import no_contact
@@ -151,7 +151,7 @@ def log(
     Example: hotlined log --since yesterday --verdict answer
     """
     if as_json and as_csv:
-        raise click.UsageError("--json and --csv exclude each other.")
+        raise click.UsageError(N_("--json and --csv exclude each other."))
     config = settings.config()
     where = contacts_meant(config.numbers.country, **filters)
     with open_beside_daemon(config.database) as db, suppress(*([KeyboardInterrupt] if follow else [])):

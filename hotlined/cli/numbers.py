@@ -88,7 +88,7 @@ def numbers(settings: Settings, limit: int, order: str, as_json: bool, as_csv: b
     Example: hotlined numbers --sort contacts -n 10
     """
     if as_json and as_csv:
-        raise click.UsageError("--json and --csv exclude each other.")
+        raise click.UsageError(N_("--json and --csv exclude each other."))
     config = settings.config()
     with open_beside_daemon(config.database) as db:
         shown = correspondents_of(db, config, correspondents.Order(order), limit)

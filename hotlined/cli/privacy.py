@@ -22,7 +22,7 @@ from hotlined.cli.typed import CONTACT_ID
 from hotlined.clock import rfc3339
 from hotlined.config import Config
 from hotlined.control.client import decide
-from hotlined.errors import AddressError, HotlinedError, RefusedError, UnavailableError, UsageError
+from hotlined.errors import AddressError, HotlinedError, RefusedError, UnavailableError, UsageError, reason_of
 from hotlined.evidence.facts import Facts, facts
 from hotlined.evidence.files import NAMES, SUMS, compose
 from hotlined.gsm.address import parse_number
@@ -227,7 +227,7 @@ def _no_folder(folder: Path, error: OSError) -> HotlinedError:
             _("{folder} is there, and is no empty folder.", folder=folder), _("Name one that is not there yet.")
         )
     return HotlinedError(
-        _("{folder} cannot be written: {reason}.", folder=folder, reason=error.strerror),
+        _("{folder} cannot be written: {reason}.", folder=folder, reason=reason_of(error)),
         _("Name a folder that is not there yet, in one of your own."),
     )
 

@@ -78,24 +78,33 @@ class Settings:
             language.speak(loaded.language)
         return loaded
 
-    def speak_early(self) -> None:
-        """Put the language of the line in force though its configuration is not loaded; English where it is broken."""
+    def speak_early(self, context: click.Context | None = None) -> None:
+        """Put the language of the line in force though its configuration is not loaded, as far as its file says it.
+
+        Where that cannot be read, it is the language of the environment. The journal stays English.
+        """
+        if _command(context) in JOURNALS:
+            return
         from hotlined import config  # noqa: PLC0415  for mistakes alone
 
+        said = None
         with contextlib.suppress(ConfigError, UsageError):
-            path = config.find(self.option, self.line, os.environ)
-            language.speak(config.salvage(path).config.language)
+            said = config.maybe_language(config.find(self.option, self.line, os.environ))
+        language.speak(said or language.language_of_environment())
 
     def _loaded(self) -> "Config":
         from hotlined import config  # noqa: PLC0415  --help and --version do without
 
+        try:
+            self.path = config.find(self.option, self.line, os.environ)
+            return config.load(self.path)
+        except (ConfigError, UsageError):
+            self.speak_early()
         self.path = config.find(self.option, self.line, os.environ)
         try:
-            return config.load(self.path)
+            return config.load(self.path)  # again, for what is wrong is said in the language of the line
         except ConfigError as error:
             command = _command() or ""
-            if command not in JOURNALS:
-                self.speak_early()
             if not error.problems or command not in WHILE_BROKEN | SERVICES.keys():
                 hint = " ".join(filter(None, (error.hint, _(_WAITS[command]) if command in _WAITS else None)))
                 raise ConfigError(error.message, error.problems, hint) from error
@@ -126,9 +135,11 @@ def _changed_at(path: Path) -> str | None:
     return None
 
 
-def _command() -> str | None:
-    """Return the name of the command that runs: for `db check` it is `db`."""
-    context = click.get_current_context(silent=True)
+def _command(context: click.Context | None = None) -> str | None:
+    """Return the name of the command that runs, or that a context belongs to: for `db check` it is `db`."""
+    context = context or click.get_current_context(silent=True)
     while context and context.parent and context.parent.parent:
         context = context.parent
-    return context.info_name if context and context.parent else None
+    if context is None or context.parent is None:
+        return context.invoked_subcommand if context else None
+    return context.info_name

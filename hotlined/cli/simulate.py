@@ -15,26 +15,29 @@ from click.core import ParameterSource
 
 from hotlined.cli.output import json_line, print_sheet
 from hotlined.cli.settings import Settings, pass_settings
-from hotlined.cli.typed import options
+from hotlined.cli.typed import options, read
 from hotlined.config import Config
-from hotlined.errors import StoreError
+from hotlined.errors import StoreError, UsageError
+from hotlined.language import N_, NP_, Phrases, _, in_digits, pgettext
 from hotlined.policy import Rules
-from hotlined.rehearsal.flood import HOUR_SECONDS, Arrival, flood, replay
+from hotlined.rehearsal.flood import DAY_SECONDS, HOUR_SECONDS, Arrival, flood, replay
 from hotlined.rehearsal.play import play
 from hotlined.rehearsal.sums import FloodReport, sum_up
 from hotlined.reports.rules import rules_of
 from hotlined.store import rehearsal
 from hotlined.store.opening import open_beside_daemon
-from hotlined.words.amounts import wait_in_words
+from hotlined.words.amounts import in_money, in_segments, wait_in_words
 from hotlined.words.reasons import briefly
 
 _PLOT_WIDTH, _PLOT_ROWS, _PLOT_LABEL = 100, 8, 6  # characters: at most, and those left of the plot
 _PLOT_MARKS = 6
 
 
-def _read_share(ctx: click.Context, option: click.Parameter, value: str) -> int:
+def _share(value: str) -> int:
     if not re.fullmatch("([0-9]{1,2}|100)%?", value):
-        raise click.BadParameter(f"{value!r} is no percentage from 0% to 100%.", ctx, option)
+        raise UsageError(
+            _("{value} is no percentage from {least} to {most}.", value=repr(value), least="0%", most="100%")
+        )
     return int(value.removesuffix("%"))
 
 
@@ -66,7 +69,7 @@ _SHAPE = options(
     click.option(
         "--new",
         metavar="SHARE",
-        callback=_read_share,
+        type=read(_share),
         default="10%",
         show_default=True,
         help="The share that comes from numbers never seen before.",
@@ -101,7 +104,7 @@ def simulate(
     """
     config = settings.config()
     if log and any(ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE for name in shape):
-        raise click.UsageError("--csv says what comes: --messages, --numbers, --hours and --new do not go with it.")
+        raise click.UsageError(N_("--csv says what comes: --messages, --numbers, --hours and --new do not go with it."))
     rng = random.Random(seed)  # noqa: S311  no secret: the same seed has to give the same flood
     arrivals = replay(log, config) if log else flood(**shape, config=config, rng=rng)
     with tempfile.TemporaryDirectory() as folder, rehearsal.open_to_throw_away(Path(folder) / "flood.db") as db:
@@ -138,28 +141,50 @@ def _print(report: FloodReport) -> None:
         click.echo(_plot(report, what, width))
 
 
+_FATES = Phrases(
+    {
+        "answered": NP_("flood", "answered"),
+        "suppressed": N_("not answered"),
+        "cancelled": NP_("flood", "cancelled"),
+        "waiting": NP_("flood", "waiting"),
+    }
+)
+_WORST = Phrases({"hour": N_("worst hour"), "day": N_("worst day"), "month": N_("worst month")})
+_TITLES = Phrases(
+    {
+        ("received", HOUR_SECONDS): N_("received per hour"),
+        ("received", DAY_SECONDS): N_("received per day"),
+        ("answered", HOUR_SECONDS): N_("answered per hour"),
+        ("answered", DAY_SECONDS): N_("answered per day"),
+    }
+)
+
+
 def _sheet(report: FloodReport) -> Iterator[tuple[str, str | None]]:
-    yield "received", f"{report.received} in {wait_in_words(report.seconds)} (seed {report.seed})"
+    lasted = wait_in_words(report.seconds)
+    came = _("{number} in {wait} (seed {seed})", number=in_digits(report.received), wait=lasted, seed=report.seed)
+    yield pgettext("flood", "received"), came
     for fate, reasons in report.fates.items():
-        why = ", ".join(f"{count} {briefly(reason)}" for reason, count in reasons.items())
-        yield "not answered" if fate == "suppressed" else fate, f"{sum(reasons.values())}{why and f': {why}'}"
-    yield "spent", f"{report.segments} segments, {report.price:.2f} {report.currency}"
+        total = in_digits(sum(reasons.values()))
+        why = ", ".join(f"{in_digits(count)} {briefly(reason)}" for reason, count in reasons.items())
+        yield _FATES[fate], _("{total}: {why}", total=total, why=why) if why else total
+    cost = in_money(report.price, report.currency)
+    yield _("spent"), _("{segments}, {price}", segments=in_segments(report.segments), price=cost)
     for name, peak in report.worst.items():
-        yield f"worst {name}", f"{peak.segments} of {peak.limit} segments"
+        used, limit = in_digits(peak.segments), in_segments(peak.limit)
+        yield _WORST[name], _("{used} of {limit}", used=used, limit=limit)
     first = report.first_contacts
-    yield "first contacts", f"{first.answered} of {first.asked} answered"
+    asked, answered = in_digits(first.asked), in_digits(first.answered)
+    yield _("first contacts"), _("{answered} of {asked} answered", answered=answered, asked=asked)
     if first.answered:
-        yield (
-            "  waited",
-            f"{wait_in_words(first.median_seconds)} (median), {wait_in_words(first.worst_seconds)} (worst)",
-        )
+        median, worst = wait_in_words(first.median_seconds), wait_in_words(first.worst_seconds)
+        yield "  " + _("waited"), _("{median} (median), {worst} (worst)", median=median, worst=worst)
 
 
 def _plot(report: FloodReport, what: str, width: int) -> str:
     """Draw what was received, or answered, over time."""
     import plotext  # noqa: PLC0415  JSON does without
 
-    unit = "hour" if report.bin_seconds == HOUR_SECONDS else "day"
     heights = {hours.start_seconds // report.bin_seconds: getattr(hours, what) for hours in report.timeline}
     places = range(max(heights) + 1)
     marks = places[:: max(1, math.ceil(len(places) / _PLOT_MARKS))]
@@ -168,11 +193,12 @@ def _plot(report: FloodReport, what: str, width: int) -> str:
     plotext.theme("clear")
     plotext.frame(False)
     plotext.plot_size(width, _PLOT_ROWS)
-    plotext.title(f"{what} per {unit}")
+    plotext.title(_TITLES[what, report.bin_seconds])
     plotext.bar(places, [heights.get(place, 0) for place in places], width=1)
     plotext.xlim(-0.5, places[-1] + 0.5)
-    plotext.xticks(marks, [f"{mark}{unit[0]}" for mark in marks])
+    tick = _("{number}h") if report.bin_seconds == HOUR_SECONDS else _("{number}d")
+    plotext.xticks(marks, [tick.format(number=in_digits(mark)) for mark in marks])
     plotext.ylim(0, highest)
-    plotext.yticks([0, highest], [f"{mark:>{_PLOT_LABEL}}" for mark in (0, highest)])
+    plotext.yticks([0, highest], [f"{in_digits(mark):>{_PLOT_LABEL}}" for mark in (0, highest)])
     drawn: str = plotext.uncolorize(plotext.build())
     return "\n".join(line.rstrip() for line in drawn.splitlines())

@@ -14,9 +14,10 @@ import click
 
 from hotlined.cli.output import as_typed, print_wrapped, wrapped
 from hotlined.cli.settings import Settings, pass_settings
-from hotlined.cli.typed import CONTACT_ID, complete_tag, tag_word
+from hotlined.cli.typed import CONTACT_ID, complete_tag, read, tag_word
 from hotlined.control.client import decide
-from hotlined.language import NP_, Phrases, _, ngettext
+from hotlined.errors import UsageError
+from hotlined.language import N_, NP_, Phrases, _, ngettext
 from hotlined.reports import decided as in_words
 from hotlined.reports.review import TAG_KEYS
 from hotlined.store import decisions, log
@@ -36,7 +37,7 @@ _ACTIONS = Phrases({"k": NP_("key", "keep"), "s": NP_("key", "skip"), "u": NP_("
 def _key(text: str) -> tuple[str, str]:
     key, equals, word = text.partition("=")
     if len(key) != 1 or not key.isalnum() or not equals or key in _ACTIONS:
-        raise click.BadParameter(
+        raise UsageError(
             _(
                 "{typed}: write KEY=WORD, KEY a letter or digit other than {keys}.",
                 typed=repr(text),
@@ -55,7 +56,7 @@ def _key(text: str) -> tuple[str, str]:
     "--key",
     "keys",
     metavar="KEY=WORD",
-    type=_key,
+    type=read(_key),
     multiple=True,
     help="With --next: one more key, or another word for a key.",
 )
@@ -78,11 +79,11 @@ def tag(
     Example: hotlined tag 12 apology
     """
     if walk == (contact_id is not None) or (word is None) != walk:
-        raise click.UsageError("Give ID and WORD, or --next alone.")
+        raise click.UsageError(N_("Give ID and WORD, or --next alone."))
     if every and not walk:
-        raise click.UsageError("--all goes with --next.")
+        raise click.UsageError(N_("--all goes with --next."))
     if walk and not sys.stdin.isatty():
-        raise click.UsageError("--next reads single keys: it needs a terminal.")
+        raise click.UsageError(N_("--next reads single keys: it needs a terminal."))
     decided = partial(decide, settings.config(), settings.who)
     if contact_id is None or word is None:
         with open_beside_daemon(settings.config().database) as db:

@@ -16,12 +16,12 @@ from hotlined.cli.settings import Settings, pass_settings
 from hotlined.config import Config, Wording, editing
 from hotlined.errors import ConfigError, HotlinedError, TextError, UsageError
 from hotlined.gsm.alphabet import Encoding
-from hotlined.language import _, ngettext, speak
+from hotlined.language import _, in_digits, ngettext
 from hotlined.reports import draft
 from hotlined.reports.limits import worst_in_words
 from hotlined.reports.reload import reload
 from hotlined.reports.text import TextCost, as_it_leaves, cost, wording_in_words
-from hotlined.words.amounts import counted, in_segments
+from hotlined.words.amounts import in_money, in_segments
 from hotlined.words.characters import replacement_in_words
 
 _YES, _NO = ("y", "yes", "o", "oui", "j", "ja"), ("n", "no", "non", "nee")
@@ -59,7 +59,7 @@ def check(ctx: click.Context, settings: Settings, text: str | None, as_json: boo
             click.echo(json_line(text_cost.document() | _place(wording)))
             continue
         if len(wordings) > 1:
-            print_wrapped(f"{wording_in_words(wording, len(chosen.answer.steps))}:")
+            print_wrapped(_("{name}:", name=wording_in_words(wording, len(chosen.answer.steps))))
         _print(text_cost)
     ctx.exit(0 if fits else 1)
 
@@ -86,8 +86,9 @@ def _terms(settings: Settings, text: str | None) -> Config:
         if text is None and (salvaged is None or "answer.text" in salvaged.unknown):
             raise
         used = [key for key in _USED if salvaged is None or key in salvaged.unknown]
-        defaults = f" Judged by the defaults of {', '.join(used)}." if used else ""
-        print_wrapped(as_typed(f"Warning: {error.message}; see `hotlined config check`.{defaults}"), err=True)
+        warning = _("Warning: {problem}; see `hotlined config check`.", problem=error.message)
+        defaults = _("Judged by the defaults of {keys}.", keys=", ".join(used)) if used else ""
+        print_wrapped(as_typed(f"{warning} {defaults}".rstrip()), err=True)
         return salvaged.config if salvaged else configuration.parse('answer: {text: "-"}', Path("defaults"))
 
 
@@ -104,7 +105,8 @@ def _salvaged(settings: Settings) -> configuration.Salvaged | None:
 def _typed(text: str) -> str:
     typed = _standard_input() if text == "-" else text
     if not typed.strip():
-        raise TextError(f"Expected {configuration.KEYS['answer.text'].kind.expected}, got {typed!r}.")
+        expected = configuration.KEYS["answer.text"].kind.expected
+        raise TextError(_("Expected {expected}, got {got}.", expected=expected, got=repr(typed)))
     return typed
 
 
@@ -112,7 +114,7 @@ def _standard_input() -> str:
     try:
         return sys.stdin.buffer.read().decode().removesuffix("\n")
     except UnicodeDecodeError as error:
-        raise TextError("The text is not in UTF-8.", "Save it in that encoding.") from error
+        raise TextError(_("The text is not in UTF-8."), _("Save it in that encoding.")) from error
 
 
 @text.command
@@ -126,16 +128,16 @@ def edit(settings: Settings) -> None:
 
     Example: hotlined text edit
     """
+    settings.speak_early()
     path = settings.path = configuration.find(settings.option, settings.line, os.environ)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise UsageError("`text edit` needs a terminal.", f"Change {path} itself, then run `hotlined config check`.")
+        hint = _("Change {path} itself, then run `hotlined config check`.", path=path)
+        raise UsageError(_("`text edit` needs a terminal."), hint)
     owner.become(path)  # where the file, or its folder, is somebody's, root has no business there
     original = editing.read(path)
     places = editing.spots(original.text, path)
     wordings = [spot.wording for spot in places]
-    config = configuration.salvage_text(original.text, path).config
-    speak(config.language)
-    most = config.answer.max_segments
+    most = configuration.salvage_text(original.text, path).config.answer.max_segments
     begun = draft.write(wordings, most, path)
     text = editor.begin(begun)
     try:
@@ -167,16 +169,25 @@ def _converse(
             made = editing.rewrite(original.text, original.path, changed)
             can_be_sent = _show(original.path, made, changed, [spot.wording for spot in places])
         except HotlinedError as error:
-            print_wrapped(f"{error.message} {error.hint}".strip())
+            print_wrapped(as_typed(f"{error.message} {error.hint}".strip()))
             can_be_sent = False
         question = _("Write it? y: yes, e: edit again, n: no") if can_be_sent else _("e: edit again, n: no")
         choices = [*(_YES if can_be_sent else ()), "e", *_NO]
-        said = click.prompt(question, type=click.Choice(choices, case_sensitive=False), show_choices=False)
+        said = _asked(question, choices)
         if said in _YES:
             return made
         if said in _NO:
             print_wrapped(_("Nothing was written. Your text is kept in {path}.", path=text.path))
             return None
+
+
+def _asked(question: str, choices: Sequence[str]) -> str:
+    """Ask until one of the choices is typed; click would say in English that another one is none."""
+    while (said := str(click.prompt(question)).strip().casefold()) not in choices:
+        known = ", ".join(map(repr, choices))
+        mistake = _("{value} is not one of {choices}.", value=repr(said), choices=known)
+        print_wrapped(_("Error: {problem}", problem=mistake))
+    return said
 
 
 def _show(path: Path, made: str, changed: Mapping[editing.Spot, str], wordings: Sequence[Wording]) -> bool:
@@ -206,7 +217,8 @@ def _show(path: Path, made: str, changed: Mapping[editing.Spot, str], wordings: 
     if problems and can_be_sent:
         print_wrapped(_("{path} has other problems, and no daemon reads it before they are corrected:", path=path))
         for problem in problems:
-            print_wrapped(f"  line {problem.line}: {problem.key}: {problem.sentence}")
+            told = f"{problem.key}: {problem.sentence}" if problem.key else problem.sentence
+            print_wrapped("  " + _("line {line}: {problem}", line=problem.line, problem=told))
     return can_be_sent
 
 
@@ -228,22 +240,52 @@ def _reload(path: Path) -> None:
 
 
 def _print(text_cost: TextCost) -> None:
-    unit, width = ("septet", "") if text_cost.encoding == Encoding.GSM7 else ("unit", " of 16 bits")
-    characters = counted(text_cost.characters, "character")
-    too_long = f"{counted(text_cost.characters_too_many, 'character')} too long"
+    segments, most = in_digits(text_cost.segments), in_digits(text_cost.max_segments)
+    fits = _("segments: {segments} of at most {most}: fits", segments=segments, most=most)
+    too_long = ngettext(
+        "segments: {segments} of at most {most}: {number} character too long",
+        "segments: {segments} of at most {most}: {number} characters too long",
+        text_cost.characters_too_many,
+        segments=segments,
+        most=most,
+    )
     lines = [
         text_cost.text,
-        f"{characters}, {counted(text_cost.units, unit)}{width} in {text_cost.encoding}",
-        f"segments: {text_cost.segments} of at most {text_cost.max_segments}: {'fits' if text_cost.fits else too_long}",
-        f"price: {text_cost.price:.2f} {text_cost.currency}",
+        _size(text_cost),
+        fits if text_cost.fits else too_long,
+        _("price: {price}", price=in_money(text_cost.price, text_cost.currency)),
     ]
-    lines += [f"replaced: {replacement_in_words(one)}" for one in text_cost.replaced]
+    lines += [_("replaced: {replacement}", replacement=replacement_in_words(one)) for one in text_cost.replaced]
     lines += [
-        f"forces ucs2: {one.character} ({one.name}), {counted(one.count, 'time')}; "
-        f"without it: {counted(one.segments_without, 'segment')}"
+        ngettext(
+            "forces ucs2: {character} ({name}), {number} time; without it: {segments}",
+            "forces ucs2: {character} ({name}), {number} times; without it: {segments}",
+            one.count,
+            character=one.character,
+            name=one.name,
+            segments=in_segments(one.segments_without),
+        )
         for one in text_cost.forcing
     ]
     if len(text_cost.forcing) > 1:
-        lines.append(f"without all of them: {counted(text_cost.segments_without_forcing, 'segment')}")
+        lines.append(_("without all of them: {segments}", segments=in_segments(text_cost.segments_without_forcing)))
     for line in lines:
         print_wrapped(line)
+
+
+def _size(text_cost: TextCost) -> str:
+    characters = ngettext("{number} character", "{number} characters", text_cost.characters)
+    places = {"characters": characters, "encoding": text_cost.encoding}
+    if text_cost.encoding == Encoding.GSM7:
+        return ngettext(
+            "{characters}, {number} septet in {encoding}",
+            "{characters}, {number} septets in {encoding}",
+            text_cost.units,
+            **places,
+        )
+    return ngettext(
+        "{characters}, {number} unit of 16 bits in {encoding}",
+        "{characters}, {number} units of 16 bits in {encoding}",
+        text_cost.units,
+        **places,
+    )

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import click
 
 from hotlined.errors import HotlinedError, UsageError
-from hotlined.language import spoken
+from hotlined.language import N_, spoken
 from hotlined.reports import typed
 from hotlined.store import correspondents, decisions
 from hotlined.store.database import Database
@@ -97,7 +97,7 @@ def read_number(_context: click.Context, _parameter: click.Parameter, value: str
         return value
     number = sys.stdin.readline().strip()
     if not number:
-        raise click.BadParameter("there is no number in the first line of the input.")
+        raise click.BadParameter(N_("there is no number in the first line of the input."))
     return number
 
 

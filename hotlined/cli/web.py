@@ -24,6 +24,7 @@ from hotlined.desk import accounts
 from hotlined.desk.accounts import Account
 from hotlined.desk.roles import Role
 from hotlined.errors import ConfigError, HotlinedError, RefusedError, UsageError
+from hotlined.language import N_, _, in_digits
 from hotlined.owner import DESK_USER
 from hotlined.words.times import moment
 
@@ -48,11 +49,12 @@ def web(ctx: click.Context, settings: Settings, port: int | None, path: Path | N
     if ctx.invoked_subcommand:
         return
     if port is not None and path is not None:
-        raise UsageError("--port and --socket exclude each other.")
+        raise click.UsageError(N_("--port and --socket exclude each other."))
     if find_spec("flask") is None or find_spec("waitress") is None:
+        settings.speak_early()
         raise HotlinedError(
-            "The desk needs Flask and waitress, which are missing: pip install 'hotlined[web]'.",
-            "In a checkout: `.venv/bin/pip install -e '.[web]'`.",
+            _("The desk needs Flask and waitress, which are missing: `pip install 'hotlined[web]'`."),
+            _("In a checkout: `.venv/bin/pip install -e '.[web]'`."),
         )
     with contextlib.suppress(KeyboardInterrupt):
         if port is None:
@@ -93,17 +95,20 @@ def add_user(settings: Settings, name: str, role: str) -> None:
     Example: hotlined web user add anna --role volunteer
     """
     name = name.lower()
-    if not accounts.NAME.fullmatch(name):
-        raise UsageError(
-            f"{name!r} is no name for an account.", "1 to 31 of a-z, 0-9, ., - and _, first a letter or digit."
-        )
 
     def add(known: dict[str, Account]) -> str:
+        if not accounts.NAME.fullmatch(name):
+            raise UsageError(
+                _("{name} is no name for an account.", name=repr(name)),
+                _("1 to 31 of a-z, 0-9, ., - and _, first a letter or digit."),
+            )
         if name in known:
-            raise UsageError(f"There is an account {name} already.", "`hotlined web user password` changes it.")
+            hint = _("`hotlined web user password` changes it.")
+            raise UsageError(_("There is an account {name} already.", name=name), hint)
         password, words = _password()
         known[name] = accounts.make(name, Role(role), password, rfc3339(datetime.now(UTC)))
-        return f"{name} may log in as {role}.{words}"
+        told = _("{name} may log in as {role}.", name=name, role=role)
+        return f"{told} {words}".rstrip()
 
     print_wrapped(_changed(settings, add))
 
@@ -121,7 +126,8 @@ def change_password(settings: Settings, name: str) -> None:
         account = _known(known, name)
         password, words = _password()
         known[account.name] = accounts.make(account.name, account.role, password, rfc3339(datetime.now(UTC)))
-        return f"{account.name} has another password, and has to log in again.{words}"
+        told = _("{name} has another password, and has to log in again.", name=account.name)
+        return f"{told} {words}".rstrip()
 
     print_wrapped(_changed(settings, change))
 
@@ -138,7 +144,7 @@ def remove_user(settings: Settings, name: str) -> None:
     def remove(known: dict[str, Account]) -> str:
         account = _known(known, name)
         del known[account.name]
-        return f"{account.name} may not log in any more."
+        return _("{name} may not log in any more.", name=account.name)
 
     print_wrapped(_changed(settings, remove))
 
@@ -154,14 +160,16 @@ def list_users(settings: Settings) -> None:
     owner.become(path)
     known = accounts.read(path)
     for account in known.values():
-        print_wrapped(f"{account.name}: {account.role}, since {moment(account.since)}")
+        places = {"name": account.name, "role": account.role, "moment": moment(account.since)}
+        print_wrapped(_("{name}: {role}, since {moment}", **places))
     if not known:
-        print_wrapped("Nobody may log in. Members of the line's group and root come in without.")
+        print_wrapped(_("Nobody may log in. Members of the line's group and root come in without."))
 
 
 def _known(known: Mapping[str, Account], name: str) -> Account:
     if name.lower() not in known:
-        raise UsageError(f"There is no account {name}.", "`hotlined web user list` shows those that there are.")
+        hint = _("`hotlined web user list` shows those that there are.")
+        raise UsageError(_("There is no account {name}.", name=name), hint)
     return known[name.lower()]
 
 
@@ -175,7 +183,7 @@ def _changed(settings: Settings, change: Callable[[dict[str, Account]], str]) ->
     try:
         accounts.write(path, known, _desks_group(config) if os.geteuid() == 0 else None)
     except PermissionError as error:
-        raise RefusedError(f"{path} may not be written by you.", "Do it with sudo.") from error
+        raise RefusedError(_("{path} may not be written by you.", path=path), _("Do it with sudo.")) from error
     return words
 
 
@@ -188,18 +196,25 @@ def _desks_group(config: Config) -> int | None:
 def _password() -> tuple[str, str]:
     """Return a password that was typed, or one that is made here, and what is to be said of that."""
     if sys.stdin.isatty():
-        typed = click.prompt("Password (nothing: one is made)", default="", hide_input=True, show_default=False)
-        if typed and typed != click.prompt("Once more", default="", hide_input=True, show_default=False):
-            raise UsageError("The two are not the same.", "Nothing was changed.")
+        typed = _prompted(_("Password (nothing: one is made)"))
+        if typed and typed != _prompted(_("Once more")):
+            raise UsageError(_("The two are not the same."), _("Nothing was changed."))
     else:
         typed = sys.stdin.readline().rstrip("\n")
     if not typed:
         made = secrets.token_urlsafe(_MADE_OCTETS)
-        return made, f" The password: {made}"
+        return made, _("The password: {password}", password=made)
     least, most = accounts.LEAST_CHARACTERS, accounts.MOST_CHARACTERS
     if not least <= len(typed) <= most:
-        raise UsageError(f"A password has {least} to {most} characters.", "Four words that belong to nothing are good.")
+        raise UsageError(
+            _("A password has {least} to {most} characters.", least=in_digits(least), most=in_digits(most)),
+            _("Four words that belong to nothing are good."),
+        )
     return typed, ""
+
+
+def _prompted(question: str) -> str:
+    return str(click.prompt(question, default="", hide_input=True, show_default=False))
 
 
 def _serve_socket(settings: Settings, path: Path | None) -> None:
@@ -250,7 +265,7 @@ def _serve_port(settings: Settings, port: int) -> None:
         listener.listen()
         bound = listener.getsockname()[1]
         door = who.LinkDoor.new(settings.who, bound)
-        print_wrapped("Open this in your browser; it works once, and is for you alone. Ctrl-C ends the desk.")
+        print_wrapped(_("Open this in your browser; it works once, and is for you alone. Ctrl-C ends the desk."))
         click.echo(f"http://{_LOCAL}:{bound}/enter?token={door.token}")
         sys.stdout.flush()
         serving.serve(app.make(config, door, memory.secret(None), settings.broken), listener, idle_seconds=None)

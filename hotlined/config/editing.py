@@ -20,7 +20,7 @@ from hotlined.config.loading import file_octets
 from hotlined.config.reading import walk
 from hotlined.config.syntax import compose, is_null
 from hotlined.config.values import Wording
-from hotlined.errors import ConfigError
+from hotlined.errors import ConfigError, reason_of
 from hotlined.language import _
 
 if TYPE_CHECKING:
@@ -221,5 +221,5 @@ def write(original: Original, text: str) -> None:
         files.replace(original.path, text.encode(), mode, beside=original.path, durable=True)
     except OSError as error:
         raise ConfigError(
-            _("{path} cannot be written: {reason}.", path=original.path, reason=error.strerror)
+            _("{path} cannot be written: {reason}.", path=original.path, reason=reason_of(error))
         ) from error

@@ -8,14 +8,17 @@ from pathlib import Path
 from hotlined.config.problems import quoted
 from hotlined.config.values import format_duration
 from hotlined.errors import TextError
-from hotlined.gsm.alphabet import plan
+from hotlined.gsm.alphabet import Plan, plan
+from hotlined.language import N_, _, ngettext
+
+_BOTH_SET = N_("{one} and {other} are both set; keep one of them")
 
 
 def _judge_texts(text: str | None, steps: tuple[tuple[str, ...], ...]) -> Iterator[str]:
     if text is None and not steps:
-        yield "is missing, and it alone has no default"
+        yield _("is missing, and it alone has no default")
     if text is not None and steps:
-        yield "answer.text and answer.texts are both set; keep one of them"
+        yield _(_BOTH_SET, one="answer.text", other="answer.texts")
 
 
 def _judge_cost(
@@ -27,7 +30,7 @@ def _judge_cost(
 def _judge_cost_by_country(
     by_country: tuple[tuple[str, tuple[str, ...]], ...], encoding: str, max_segments: int
 ) -> Iterator[str]:
-    return _judge_each(chain(*(variants for _, variants in by_country)), encoding, max_segments)
+    return _judge_each(chain(*(variants for _country, variants in by_country)), encoding, max_segments)
 
 
 def _judge_each(texts: Iterable[str], encoding: str, max_segments: int) -> Iterator[str]:
@@ -38,28 +41,53 @@ def _judge_each(texts: Iterable[str], encoding: str, max_segments: int) -> Itera
             yield error.message
             continue
         if planned.segments > max_segments:
-            forcing = ", ".join(f"{character!r} (U+{ord(character):04X})" for character in planned.forcing)
-            because = f", because of {forcing}" if forcing else ""
-            most = "1 segment holds" if max_segments == 1 else f"{max_segments} segments (answer.max_segments) hold"
-            yield (
-                f"{quoted(candidate)} has {len(planned.text)} characters; {most} {planned.room(max_segments)} in "
-                f"{planned.encoding}{because}: {planned.beyond(max_segments)} too many. See `hotlined text check`"
-            )
+            yield _too_long(candidate, planned, max_segments)
+
+
+def _too_long(text: str, planned: Plan, max_segments: int) -> str:
+    places = {
+        "text": quoted(text),
+        "length": len(planned.text),
+        "room": planned.room(max_segments),
+        "encoding": planned.encoding,
+        "excess": planned.beyond(max_segments),
+    }
+    if not planned.forcing:
+        return ngettext(
+            "{text} has {length} characters; {number} segment holds {room} in {encoding}: {excess} too many. See"
+            " `hotlined text check`",
+            "{text} has {length} characters; {number} segments (answer.max_segments) hold {room} in {encoding}:"
+            " {excess} too many. See `hotlined text check`",
+            max_segments,
+            **places,
+        )
+    return ngettext(
+        "{text} has {length} characters; {number} segment holds {room} in {encoding}, because of {forcing}: {excess}"
+        " too many. See `hotlined text check`",
+        "{text} has {length} characters; {number} segments (answer.max_segments) hold {room} in {encoding}, because"
+        " of {forcing}: {excess} too many. See `hotlined text check`",
+        max_segments,
+        forcing=", ".join(f"{character!r} (U+{ord(character):04X})" for character in planned.forcing),
+        **places,
+    )
 
 
 def _judge_delay(delay: tuple[timedelta, ...], max_age: timedelta) -> Iterator[str]:
     if delay[-1] >= max_age:
-        yield f"expected less than answer.max_age ({format_duration(max_age)}): every answer would be stale"
+        yield _(
+            "expected less than answer.max_age ({max_age}): every answer would be stale",
+            max_age=format_duration(max_age),
+        )
 
 
 def _judge_pin(pin: str | None, pin_file: Path | None) -> Iterator[str]:
     if pin is not None and pin_file is not None:
-        yield "modem.pin and modem.pin_file are both set; keep one of them"
+        yield _(_BOTH_SET, one="modem.pin", other="modem.pin_file")
 
 
 def _judge_retention(keep_texts: timedelta, keep_numbers: timedelta) -> Iterator[str]:
     if keep_texts > keep_numbers:
-        yield f"expected at most privacy.keep_numbers ({format_duration(keep_numbers)})"
+        yield _("expected at most privacy.keep_numbers ({keep_numbers})", keep_numbers=format_duration(keep_numbers))
 
 
 # what keys owe each other: their paths, and a judge of their values; not asked where one is wrong itself

@@ -28,7 +28,7 @@ from hotlined.config.values import (
 )
 from hotlined.errors import AddressError
 from hotlined.gsm.address import parse_number
-from hotlined.language import Language
+from hotlined.language import N_, Language, _
 from hotlined.policy import fold, has_words
 
 _LARGEST = 10**15 - 1  # SQLite's integers end at 2**63
@@ -53,9 +53,12 @@ def _text(pattern: str, *more: str) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of scalar: what it looks like, what it becomes, and how that is written again."""
+    """A kind of scalar: what it looks like, what it becomes, and how that is written again.
 
-    expected: str
+    `message` says what it looks like, with `places`; it is marked with `N_`.
+    """
+
+    message: str
     pattern: str = r"(?s:.+)"
     convert: Callable[[str], Any] = str
     accept: Callable[[Any], bool] = lambda _value: True
@@ -65,6 +68,12 @@ class Kind:
     personal: bool = False  # never quoted in a problem: problems end up in the journal
     schema: Mapping[str, Any] = field(default_factory=lambda: SCALAR)  # what an editor can know of it: JSON schema
     comment: str | None = None  # what behind a plain value may not be meant as a comment, though YAML takes it for one
+    places: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def expected(self) -> str:
+        """What it looks like, in the language in force."""
+        return _(self.message, **self.places)
 
     def parse(self, text: str, where: Where) -> Any:
         """Read a scalar; raises ValueError for another kind's."""
@@ -111,18 +120,19 @@ def _choice(choices: type[StrEnum]) -> Kind:
         return next((choice for choice in choices if fold(choice) == fold(word)), None)
 
     schema = {"enum": [choice.value for choice in choices]}
-    return Kind(f"one of {', '.join(choices)}", convert=choices, meant=meant, schema=schema)
+    places = {"choices": ", ".join(choices)}
+    return Kind(N_("one of {choices}"), convert=choices, meant=meant, schema=schema, places=places)
 
 
 def _whole(least: int, most: int = _LARGEST) -> Kind:
-    extent = f"of at least {least}" if most == _LARGEST else f"from {least} to {most}"
     schema = _text(f"^{patterns.between(least, most, 15)}$", "integer") | {"minimum": least, "maximum": most}
     return Kind(
-        f"a whole number {extent}",
+        N_("a whole number of at least {least}") if most == _LARGEST else N_("a whole number from {least} to {most}"),
         "[0-9]{1,15}",
         int,
         lambda number: least <= number <= most,
         schema=schema,
+        places={"least": least, "most": most},
     )
 
 
@@ -139,7 +149,7 @@ _SPELLED = (
 
 
 def _spelled_duration(text: str) -> str | None:
-    units = "|".join(names for names, _, _ in _SPELLED)
+    units = "|".join(names for names, _size, _unit in _SPELLED)
     word = text.lower()
     if not re.fullmatch(rf"(?:\s*[0-9]{{1,8}}\s*(?:{units})(?![^\W\d]))+", word):
         return None
@@ -161,12 +171,13 @@ def _duration(least: str, most: str) -> Kind:
         return None
 
     return Kind(
-        f"a duration from {least} to {most}, like 90s, 10m, 24h, 7d or 1h30m",
+        N_("a duration from {least} to {most}, like 90s, 10m, 24h, 7d or 1h30m"),
         convert=parse_duration,
         accept=lambda duration: shortest <= duration <= longest,
         meant=meant,
         format=format_duration,
         schema=_text(patterns.durations(shortest, longest, UNITS, PLACES)),
+        places={"least": least, "most": most},
     )
 
 
@@ -185,7 +196,7 @@ def _compile(text: str) -> re.Pattern[str]:
 ANY_HASH, GLUED_HASH = r"[ \t]+#", r"[ \t]+#(?=[^\s#])"
 
 _FLAG = Kind(
-    "true or false",
+    N_("true or false"),
     "(?i:true|yes|on|false|no|off)",  # YAML 1.1's words
     lambda text: text.lower() in {"true", "yes", "on"},
     format=lambda flag: str(flag).lower(),
@@ -194,13 +205,14 @@ _FLAG = Kind(
 # what stands beside a line under /run, /var/lib and in the names of units, and would be taken for one
 RESERVED_LINES = ("web", "alerts", "fleet", "control", "power", "backup", "hub", "main", "config")
 LINE_NAME = Kind(
-    "1 to 22 of a-z, 0-9, - and _, first a letter or digit, and none of " + ", ".join(RESERVED_LINES),
+    N_("1 to 22 of a-z, 0-9, - and _, first a letter or digit, and none of {reserved}"),
     rf"(?!(?:{'|'.join(RESERVED_LINES)})\Z)[a-z0-9][a-z0-9_-]{{0,21}}",
     schema=_text(rf"^(?!(?:{'|'.join(RESERVED_LINES)})$)[a-z0-9][a-z0-9_-]{{0,21}}$", "number", "boolean"),
+    places={"reserved": ", ".join(RESERVED_LINES)},
 )
 _BLANKS = r"\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"  # as str.strip has them
 TEXT = Kind(
-    "a text that is not blank",
+    N_("a text that is not blank"),
     convert=str.strip,
     accept=bool,
     comment=ANY_HASH,
@@ -208,19 +220,19 @@ TEXT = Kind(
 )
 # case, accents, blanks and punctuation are put aside: a word of nothing else would match every text
 _WORD = Kind(
-    "a word with a letter or a digit in it",
+    N_("a word with a letter or a digit in it"),
     accept=lambda word: any(map(str.isalnum, word)),
     comment=ANY_HASH,
     schema=_text(r"[0-9A-Za-z]|[^\x00-\x7f]", "number", "boolean"),
 )
 _MET = Kind(
-    "a word or a phrase with a letter, a digit or a sign in it",
+    N_("a word or a phrase with a letter, a digit or a sign in it"),
     accept=has_words,
     comment=ANY_HASH,
     schema=_text(r"[0-9A-Za-z]|[^\x00-\x7f]", "number", "boolean"),
 )
 _PATH = Kind(
-    "a path, absolute or from this file's folder (~ is not expanded)",
+    N_("a path, absolute or from this file's folder (~ is not expanded)"),
     "(?s:[^~].*)",
     resolve=lambda text, where: where.folder / text,
     comment=GLUED_HASH,
@@ -228,7 +240,7 @@ _PATH = Kind(
 )
 _BARE_PORT = r"tty[A-Za-z]+[0-9]+"  # one of /dev, not of this file's folder
 _PORT = Kind(
-    "auto, a device's path such as /dev/ttyUSB0, or a pyserial URL",
+    N_("auto, a device's path such as /dev/ttyUSB0, or a pyserial URL"),
     rf"(?s:(?!{_BARE_PORT}\Z)[^~].*)",
     meant=lambda text: f"/dev/{text}" if re.fullmatch(_BARE_PORT, text) else None,
     resolve=lambda text, where: text if text == "auto" or "://" in text else str(where.folder / text),
@@ -236,7 +248,7 @@ _PORT = Kind(
     schema=_text(f"^(?!{_BARE_PORT}$)[^~]", "number", "boolean"),
 )
 _NUMBER = Kind(
-    "a telephone number with its + or of numbers.country",
+    N_("a telephone number with its + or of numbers.country"),
     resolve=lambda text, where: parse_number(text, where.country),
     personal=True,
 )
@@ -265,65 +277,66 @@ def _meant_country(text: str) -> str | None:
 
 
 COUNTRY = Kind(
-    "a country as two capitals, like BE",
+    N_("a country as two capitals, like BE"),
     "[A-Z]{2}",
     accept=_is_country,
     meant=_meant_country,
     schema=_text("^[A-Z]{2}$", "boolean") | {"not": {"const": True}},  # NO is false to who reads YAML 1.1
 )
 _PATTERN = Kind(
-    "a regular expression with exactly one group",
+    N_("a regular expression with exactly one group"),
     convert=_compile,
     accept=lambda pattern: pattern.groups == 1,
     format=attrgetter("pattern"),
     comment=ANY_HASH,
 )
 _PIN = Kind(
-    "4 to 8 digits",
+    N_("4 to 8 digits"),
     "[0-9]{4,8}",
     personal=True,
     schema=_text("^[0-9]{4,8}$", "integer") | {"minimum": 0, "maximum": 99_999_999},  # 0000 is 0
 )  # TS 31.101 clause 9.5.1
 _USSD = Kind(
-    "a USSD code of digits, * and #, like *121#",
+    N_("a USSD code of digits, * and #, like *121#"),
     "[0-9*#]{1,160}",
     comment=GLUED_HASH,
     schema=_text("^[0-9*#]{1,160}$", "integer") | {"minimum": 0},
 )
 _AMOUNT = Kind(
-    "an amount with a decimal point, like 0.05",
+    N_("an amount with a decimal point, like 0.05"),
     r"[0-9]{1,9}(\.[0-9]{1,9})?",
     Decimal,
     schema=_text(r"^[0-9]{1,9}(\.[0-9]{1,9})?$", "number") | {"minimum": 0, "exclusiveMaximum": 10**9},
 )
-_CURRENCY = Kind("a currency as three capitals, like EUR", "[A-Z]{3}", schema=_text("^[A-Z]{3}$"))
+_CURRENCY = Kind(N_("a currency as three capitals, like EUR"), "[A-Z]{3}", schema=_text("^[A-Z]{3}$"))
 _PERCENT = Kind(
-    "a percentage from 0% to 100%",
+    N_("a percentage from {least} to {most}"),
     "([0-9]{1,2}|100)%",
     lambda text: int(text.removesuffix("%")),
     format="{}%".format,
     schema=_text("^([0-9]{1,2}|100)%$"),
+    places={"least": "0%", "most": "100%"},
 )
 _URL = Kind(
-    "an Apprise URL, like mailto://…",
+    N_("an Apprise URL, like mailto://…"),
     r"[A-Za-z][A-Za-z0-9+.-]*://\S+",
     personal=True,
     comment=GLUED_HASH,
     schema=_text(r"^[A-Za-z][A-Za-z0-9+.-]*://\S+$"),
 )
 _USER = Kind(
-    "the name of a user of this machine",
+    N_("the name of a user of this machine"),
     r"[A-Za-z_][A-Za-z0-9_.-]{0,31}",
     schema=_text(r"^[A-Za-z_][A-Za-z0-9_.-]{0,31}$", "boolean"),
 )
 _HOST = Kind(
-    "the name of a host without port, like desk.example.org",
+    N_("the name of a host without port, like desk.example.org"),
     r"[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?",
     str.lower,
     schema=_text(r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?$", "number", "boolean"),
 )
 _WEB = Kind(
-    "a URL that starts with http:// or https://",
+    N_("a URL that starts with http:// or https://"),
     r"https?://\S+",
     personal=True,
     comment=GLUED_HASH,
@@ -363,62 +376,64 @@ _S, _M, _H, _D = (timedelta(seconds=seconds) for seconds in (1, 60, 3_600, 86_40
 KEYS = {
     key.path: key
     for key in (
-        Key("line", LINE_NAME, "fr", "this line's name: one configuration, database, SIM and daemon a line"),
-        Key("language", _choice(Language), Language.ENGLISH, "what people read: en, fr or nl"),
-        Key("line_number", _NUMBER, None, "its own number", Shape.MAYBE),
-        Key("database", _PATH, Path("/var/lib/hotlined/hotlined.db"), "one a line"),
-        Key("runtime_dir", _PATH, Path("/run/hotlined"), "where lines have a folder for their status"),
-        Key("mode", _choice(Mode), Mode.LIVE, "live, or shadow: everything but transmit"),
-        Key("log_level", _choice(LogLevel), LogLevel.INFO, "debug, info, warning or error"),
-        Key("modem.port", _PORT, "auto", "auto, a device or a link to one, or a pyserial URL"),
-        Key("modem.baudrate", _whole(1), 115_200, "bits a second"),
-        Key("modem.pin", _PIN, None, "the SIM's PIN", Shape.MAYBE, secret=True),
-        Key("modem.pin_file", _PATH, None, "or a file that holds it", Shape.MAYBE),
-        Key("modem.poll_interval", _duration("1s", "1h"), 10 * _S, "how often the storages are scanned"),
-        Key("modem.send_interval", _duration("0s", "1h"), 3 * _S, "least time between two segments"),
-        Key("modem.send_timeout", _duration("1s", "10m"), 120 * _S, "from Ctrl-Z to the result"),
-        Key("modem.delivery_reports", _FLAG, False, "ask for status reports"),
-        Key("modem.calls", _choice(Calls), Calls.RING, "ring, hang_up or ignore"),
-        Key("modem.ring_for", _duration("0s", "5m"), 25 * _S, "hang up after this long"),
-        Key("answer.text", TEXT, None, "the answer", Shape.MAYBE),
-        Key("answer.texts", TEXT, (), "or the first answer to a number, the second, …", Shape.NESTED),
-        Key("answer.by_country", TEXT, (), "instead, for numbers of a country", Shape.BY_COUNTRY),
-        Key("answer.encoding", _choice(AnswerEncoding), AnswerEncoding.SMART, "smart, gsm7 or ucs2"),
-        Key("answer.max_segments", _whole(1, 255), 2, "a longer answer is an error"),  # TS 23.040 9.2.3.24.1
-        Key("answer.delay", _duration("0s", "30d"), (30 * _M, 60 * _M), "random between", Shape.RANGE),
-        Key("answer.max_age", _duration("1s", _FOREVER), 24 * _H, "an answer not begun by then is cancelled"),
+        Key("line", LINE_NAME, "fr", N_("this line's name: one configuration, database, SIM and daemon a line")),
+        Key("language", _choice(Language), Language.ENGLISH, N_("what people read: en, fr or nl")),
+        Key("line_number", _NUMBER, None, N_("its own number"), Shape.MAYBE),
+        Key("database", _PATH, Path("/var/lib/hotlined/hotlined.db"), N_("one a line")),
+        Key("runtime_dir", _PATH, Path("/run/hotlined"), N_("where lines have a folder for their status")),
+        Key("mode", _choice(Mode), Mode.LIVE, N_("live, or shadow: everything but transmit")),
+        Key("log_level", _choice(LogLevel), LogLevel.INFO, N_("debug, info, warning or error")),
+        Key("modem.port", _PORT, "auto", N_("auto, a device or a link to one, or a pyserial URL")),
+        Key("modem.baudrate", _whole(1), 115_200, N_("bits a second")),
+        Key("modem.pin", _PIN, None, N_("the SIM's PIN"), Shape.MAYBE, secret=True),
+        Key("modem.pin_file", _PATH, None, N_("or a file that holds it"), Shape.MAYBE),
+        Key("modem.poll_interval", _duration("1s", "1h"), 10 * _S, N_("how often the storages are scanned")),
+        Key("modem.send_interval", _duration("0s", "1h"), 3 * _S, N_("least time between two segments")),
+        Key("modem.send_timeout", _duration("1s", "10m"), 120 * _S, N_("from Ctrl-Z to the result")),
+        Key("modem.delivery_reports", _FLAG, False, N_("ask for status reports")),
+        Key("modem.calls", _choice(Calls), Calls.RING, N_("ring, hang_up or ignore")),
+        Key("modem.ring_for", _duration("0s", "5m"), 25 * _S, N_("hang up after this long")),
+        Key("answer.text", TEXT, None, N_("the answer"), Shape.MAYBE),
+        Key("answer.texts", TEXT, (), N_("or the first answer to a number, the second, …"), Shape.NESTED),
+        Key("answer.by_country", TEXT, (), N_("instead, for numbers of a country"), Shape.BY_COUNTRY),
+        Key("answer.encoding", _choice(AnswerEncoding), AnswerEncoding.SMART, N_("smart, gsm7 or ucs2")),
+        Key("answer.max_segments", _whole(1, 255), 2, N_("a longer answer is an error")),  # TS 23.040 9.2.3.24.1
+        Key("answer.delay", _duration("0s", "30d"), (30 * _M, 60 * _M), N_("random between"), Shape.RANGE),
+        Key("answer.max_age", _duration("1s", _FOREVER), 24 * _H, N_("an answer not begun by then is cancelled")),
         # the steps of the relative validity period, TS 23.040 9.2.3.12.1
-        Key("answer.validity", _duration("5m", "441d"), 24 * _H, "how long the service centre keeps trying"),
-        Key("limits.cooldown", _duration("0s", _FOREVER), (_D, 7 * _D), "after each answer", Shape.SERIES),
-        Key("limits.per_number", _whole(0), 3, "answers a number ever gets"),
-        Key("limits.segments.hour", _whole(0), 60, "in any 3,600 s"),
-        Key("limits.segments.day", _whole(0), 300, "in any 86,400 s"),
-        Key("limits.segments.month", _whole(0), 3_000, "in any 30 days"),
-        Key("limits.reserve_for_new", _PERCENT, 50, "of each window, for numbers never answered"),
-        Key("limits.price_per_segment", _AMOUNT, Decimal("0.05"), "for figures"),
-        Key("limits.currency", _CURRENCY, "EUR", "ISO 4217"),
-        Key("numbers.country", COUNTRY, "BE", "how national numbers are read"),
-        Key("numbers.answer_countries", COUNTRY, _COUNTRIES, "who is answered", Shape.LIST),
-        Key("numbers.blocked", _NUMBER, (), "never answered", Shape.LIST),
-        Key("numbers.opt_out_words", _WORD, _STOP, "a text of one is a no", Shape.LIST),
-        Key("credit.ussd", _USSD, None, "asks the operator for the balance", Shape.MAYBE),
-        Key("credit.pattern", _PATTERN, None, "finds the amount in the reply", Shape.MAYBE),
-        Key("credit.alert_below", _AMOUNT, Decimal(5), "in the operator's currency"),
+        Key("answer.validity", _duration("5m", "441d"), 24 * _H, N_("how long the service centre keeps trying")),
+        Key("limits.cooldown", _duration("0s", _FOREVER), (_D, 7 * _D), N_("after each answer"), Shape.SERIES),
+        Key("limits.per_number", _whole(0), 3, N_("answers a number ever gets")),
+        Key("limits.segments.hour", _whole(0), 60, N_("in any 3,600 s")),
+        Key("limits.segments.day", _whole(0), 300, N_("in any 86,400 s")),
+        Key("limits.segments.month", _whole(0), 3_000, N_("in any 30 days")),
+        Key("limits.reserve_for_new", _PERCENT, 50, N_("of each window, for numbers never answered")),
+        Key("limits.price_per_segment", _AMOUNT, Decimal("0.05"), N_("for figures")),
+        Key("limits.currency", _CURRENCY, "EUR", N_("ISO 4217")),
+        Key("numbers.country", COUNTRY, "BE", N_("how national numbers are read")),
+        Key("numbers.answer_countries", COUNTRY, _COUNTRIES, N_("who is answered"), Shape.LIST),
+        Key("numbers.blocked", _NUMBER, (), N_("never answered"), Shape.LIST),
+        Key("numbers.opt_out_words", _WORD, _STOP, N_("a text of one is a no"), Shape.LIST),
+        Key("credit.ussd", _USSD, None, N_("asks the operator for the balance"), Shape.MAYBE),
+        Key("credit.pattern", _PATTERN, None, N_("finds the amount in the reply"), Shape.MAYBE),
+        Key("credit.alert_below", _AMOUNT, Decimal(5), N_("in the operator's currency")),
         # two warnings at least fit before the end
-        Key("credit.valid_for", _duration("30d", _FOREVER), None, "how long a SIM lives after a top-up", Shape.MAYBE),
-        Key("privacy.keep_texts", _duration("0s", _FOREVER), 90 * _D, "then a text is erased"),
-        Key("privacy.keep_numbers", _duration("0s", _FOREVER), 365 * _D, "then a number is a pseudonym"),
-        Key("alerts.urls", _URL, (), "Apprise URLs", Shape.LIST, secret=True),
-        Key("alerts.urls_file", _PATH, None, "or a file that holds them, one a line", Shape.MAYBE),
-        Key("alerts.sms_to", _NUMBER, None, "a number that is texted", Shape.MAYBE),
-        Key("alerts.sms_per_day", _whole(0), 4, "segments, inside the budget"),
-        Key("alerts.ping", _WEB, None, "asked hourly while all is well", Shape.MAYBE, secret=True),
-        Key("alerts.digest", _choice(Digest), None, "daily or weekly: figures and health in a mail", Shape.MAYBE),
-        Key("alerts.words", _MET, (), "words or phrases in a text that are an alert", Shape.LIST),
+        Key(
+            "credit.valid_for", _duration("30d", _FOREVER), None, N_("how long a SIM lives after a top-up"), Shape.MAYBE
+        ),
+        Key("privacy.keep_texts", _duration("0s", _FOREVER), 90 * _D, N_("then a text is erased")),
+        Key("privacy.keep_numbers", _duration("0s", _FOREVER), 365 * _D, N_("then a number is a pseudonym")),
+        Key("alerts.urls", _URL, (), N_("Apprise URLs"), Shape.LIST, secret=True),
+        Key("alerts.urls_file", _PATH, None, N_("or a file that holds them, one a line"), Shape.MAYBE),
+        Key("alerts.sms_to", _NUMBER, None, N_("a number that is texted"), Shape.MAYBE),
+        Key("alerts.sms_per_day", _whole(0), 4, N_("segments, inside the budget")),
+        Key("alerts.ping", _WEB, None, N_("asked hourly while all is well"), Shape.MAYBE, secret=True),
+        Key("alerts.digest", _choice(Digest), None, N_("daily or weekly: figures and health in a mail"), Shape.MAYBE),
+        Key("alerts.words", _MET, (), N_("words or phrases in a text that are an alert"), Shape.LIST),
         # what came back is looked for among the texts of the line's own number, which becomes a pseudonym some day
-        Key("alerts.selftest", _duration("1h", "90d"), None, "the line texts itself so often", Shape.MAYBE),
-        Key("web.proxies", _USER, (), "users whose program may speak for people who log in", Shape.LIST),
-        Key("web.hosts", _HOST, (), "names that the desk is reached by, besides localhost", Shape.LIST),
+        Key("alerts.selftest", _duration("1h", "90d"), None, N_("the line texts itself so often"), Shape.MAYBE),
+        Key("web.proxies", _USER, (), N_("users whose program may speak for people who log in"), Shape.LIST),
+        Key("web.hosts", _HOST, (), N_("names that the desk is reached by, besides localhost"), Shape.LIST),
     )
 }
 SECTIONS = tuple(dict.fromkeys(path[: dot.start()] for path in KEYS for dot in re.finditer(r"\.", path)))

@@ -21,7 +21,8 @@ from hotlined.config.values import (
     PrivacyConfig,
     WebConfig,
 )
-from hotlined.errors import ConfigError, UsageError
+from hotlined.errors import ConfigError, UsageError, reason_of
+from hotlined.language import Language, _, in_digits
 from hotlined.policy import Limits, Numbers, Windows
 
 if TYPE_CHECKING:
@@ -117,12 +118,15 @@ def salvage(path: Path) -> Salvaged:
 
     Raises ConfigError where it cannot be read at all.
     """
+    return salvage_text(_decoded(path), path)
+
+
+def _decoded(path: Path) -> str:
     octets = file_octets(path)[:LARGEST_FILE]
     try:
-        text = octets.decode("utf-8-sig")
+        return octets.decode("utf-8-sig")
     except UnicodeDecodeError:
-        text = octets.decode("latin-1")  # what it most often is; it only has to do until the file is corrected
-    return salvage_text(text, path)
+        return octets.decode("latin-1")  # what it most often is; it only has to do until the file is corrected
 
 
 def salvage_text(text: str, path: Path) -> Salvaged:
@@ -147,6 +151,20 @@ def salvage_text(text: str, path: Path) -> Salvaged:
 
 NO_TEXT = "?"
 """What stands for an answer that is not known."""
+
+
+def maybe_language(path: Path) -> Language | None:
+    """Return the language that a file asks for, also a broken one, or by another word; None where that is lost.
+
+    Raises ConfigError where the file cannot be read at all.
+    """
+    roots, lost = _sound(_decoded(path), path)
+    key = KEYS["language"]
+    node = next((node for root in roots if (node := walk(root, []).nodes.get(key.path))), None)
+    if node is None:
+        return None if {"", key.path} & {*lost} else key.default
+    word = node.value if node.id == "scalar" else ""
+    return Language(word) if word in list(Language) else Language(meant) if (meant := key.kind.meant(word)) else None
 
 
 def _sound(text: str, path: Path) -> tuple[list["Node | None"], list[str]]:
@@ -175,20 +193,21 @@ def file_octets(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read(LARGEST_FILE + 1)
     except OSError as error:
-        hint = "See that it exists, and that this user may read it (group hotlined, after installation)."
-        raise ConfigError(f"{path} cannot be read: {error.strerror}", (), hint) from error
+        hint = _("See that it exists, and that this user may read it (group hotlined, after installation).")
+        raise ConfigError(_("{path} cannot be read: {reason}", path=path, reason=reason_of(error)), (), hint) from error
 
 
 def load(path: Path) -> Config:
     """Read the configuration from its file, in UTF-8; raises ConfigError with every problem."""
     octets = file_octets(path)
     if len(octets) > LARGEST_FILE:
-        raise refuse(path, [Problem(1, "", f"expected at most {LARGEST_FILE} octets")])
+        raise refuse(path, [Problem(1, "", _("expected at most {number} octets", number=in_digits(LARGEST_FILE)))])
     try:
         text = octets.decode()
     except UnicodeDecodeError as error:
         line = octets.count(b"\n", 0, error.start) + 1
-        raise refuse(path, [Problem(line, "", "expected UTF-8; save the file in that encoding")]) from error
+        problem = Problem(line, "", _("expected UTF-8; save the file in that encoding"))
+        raise refuse(path, [problem]) from error
     return parse(text, path)
 
 
@@ -208,7 +227,9 @@ def find(option: Path | None, line: str | None, environ: Mapping[str, str]) -> P
     the places looked at, and UsageError for a line whose name is none.
     """
     if line is not None and not re.fullmatch(LINE_NAME.pattern, line):
-        raise UsageError(f"{quoted(line)} is no line.", f"A line's name has {LINE_NAME.expected}.")
+        raise UsageError(
+            _("{name} is no line.", name=quoted(line)), _("A line's name has {expected}.", expected=LINE_NAME.expected)
+        )
     if option is not None:
         places = [option]
     elif line is not None:
@@ -220,9 +241,11 @@ def find(option: Path | None, line: str | None, environ: Mapping[str, str]) -> P
     for place in places:
         if not _is_missing(place):
             return place
-    sought = " nor ".join(map(str, places))
+    sought = (
+        _("no configuration: there is no {path}", path=places[0])
+        if len(places) == 1
+        else _("no configuration: there is no {system} nor {here}", system=places[0], here=places[1])
+    )
     raise ConfigError(
-        f"no configuration: there is no {sought}",
-        (),
-        "Start from the annotated config.yaml that came with hotlined, or name another with --config.",
+        sought, (), _("Start from the annotated config.yaml that came with hotlined, or name another with --config.")
     )

@@ -5,8 +5,9 @@ Known to be wrong: a list's entry that is an alias is reported on its anchor's l
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
@@ -25,6 +26,7 @@ from hotlined.config.keys import (
 )
 from hotlined.config.problems import Problem, in_yaml, quoted
 from hotlined.config.syntax import is_null, name_of
+from hotlined.language import N_, _, in_row
 
 if TYPE_CHECKING:
     import yaml
@@ -40,7 +42,13 @@ _INVISIBLE = frozenset({"Zs", "Cf", "Cc"})  # blanks of other widths, formats, c
 def _maybe_invisible(text: str) -> str | None:
     """Name the first character of a text that nobody sees, or that is taken for a blank and is none."""
     found = next((each for each in text if each != " " and unicodedata.category(each) in _INVISIBLE), None)
-    return None if found is None else f"an invisible {unicodedata.name(found, f'U+{ord(found):04X}').lower()}"
+    if found is None:
+        return None
+    return _("an invisible {name}", name=unicodedata.name(found, f"U+{ord(found):04X}").lower())
+
+
+_BEFORE = N_("{invisible} stands before `{key}`: delete it, and indent with blanks")
+_WITHIN = N_("{invisible} stands in `{key}`: delete it, and indent with blanks")
 
 
 def _judge_name(section: str, name: str, value: "Node", lines: Mapping[str, int]) -> tuple[str, str]:
@@ -52,43 +60,59 @@ def _judge_name(section: str, name: str, value: "Node", lines: Mapping[str, int]
     known = [path for path in (*KEYS, *SECTIONS) if path.rpartition(".")[2] == plain]
     if (invisible := _maybe_invisible(name)) and known:
         path = next((path for path in known if path.rpartition(".")[0] == section), known[0])
-        where = "before" if _maybe_invisible(name.partition(plain)[0]) else "in"
-        return path, f"{invisible} stands {where} `{plain}`: delete it, and indent with blanks"
+        before = bool(_maybe_invisible(name.partition(plain)[0]))
+        return path, _(_BEFORE if before else _WITHIN, invisible=invisible, key=plain)
     path = f"{section}.{name}" if section else name
     if "." in name and path in KEYS:
-        *outer, key = name.split(".")
-        hidden = KEYS[path].secret or KEYS[path].kind.personal
-        stated = "…" if hidden or value.id != "scalar" else in_yaml(value.value) if len(value.value) <= 40 else "…"
-        steps = [f"`{'  ' * depth}{each}:`" for depth, each in enumerate(outer)]
-        last = f"`{'  ' * len(outer)}{key}: {stated}`"
-        if outer[0] in lines:
-            below = "".join(f" {step} and below it" for step in steps[1:])
-            return path, f"a dot does not nest: below `{outer[0]}:` on line {lines[outer[0]]} write{below} {last}"
-        below = " and below it ".join((*steps, last))
-        return path, f"a dot does not nest: write {len(steps) + 1} lines, {below}"
-    dotted = " (a dot does not nest)" if "." in name else ""
+        return path, _nested(path, name.split("."), value, lines)
     nearest, is_like = nearest_key(path)
-    told = f"the nearest known one is {nearest}" if is_like else "the config.yaml that came with hotlined has them all"
-    return in_yaml(path[:80]), f"unknown key{dotted}; {told}"
+    return in_yaml(path[:80]), in_row(
+        (
+            _("unknown key (a dot does not nest)") if "." in name else _("unknown key"),
+            _("the nearest known one is {key}", key=nearest)
+            if is_like
+            else _("the config.yaml that came with hotlined has them all"),
+        )
+    )
+
+
+def _nested(path: str, names: list[str], value: "Node", lines: Mapping[str, int]) -> str:
+    """Say how a key that was written with dots is nested."""
+    *outer, key = names
+    hidden = KEYS[path].secret or KEYS[path].kind.personal
+    stated = "…" if hidden or value.id != "scalar" else in_yaml(value.value) if len(value.value) <= 40 else "…"
+    written = [f"`{'  ' * depth}{each}:`" for depth, each in enumerate(outer)]
+    written.append(f"`{'  ' * len(outer)}{key}: {stated}`")
+    if outer[0] in lines:
+        first = written.pop(0)
+    rows = written[0]
+    for row in written[1:]:
+        rows = _("{rows} and below it {row}", rows=rows, row=row)
+    if outer[0] in lines:
+        line = lines[outer[0]]
+        return _("a dot does not nest: below {first} on line {line} write {rows}", first=first, line=line, rows=rows)
+    return _("a dot does not nest: write {number} lines, {rows}", number=len(names), rows=rows)
 
 
 def _no_section(section: str, node: "Node") -> str:
     """Say what is wrong with what should be a section; most often a blank is missing, or is no blank."""
     if node.id == "mapping":
-        return f"expected a section of at most {MOST_KEYS} keys, got one of {len(node.value)}"
-    sentence = f"expected a section: keys on lines of their own, indented; got {name_of(node)}"
+        return _(
+            "expected a section of at most {most} keys, got one of {number}", most=MOST_KEYS, number=len(node.value)
+        )
+    sentence = _("expected a section: keys on lines of their own, indented; got {got}", got=name_of(node))
     found = re.match(r"([a-z_]+):(\S|[^\S ])", node.value) if node.id == "scalar" else None
     if not found and section == "limits.segments":
         windows = (f"{key.rpartition('.')[2]}: {KEYS[key].default}" for key in KEYS if key.startswith(f"{section}."))
-        return f"{sentence}; on one line it is {{{', '.join(windows)}}}"
+        one_line = f"{{{', '.join(windows)}}}"
+        return in_row((sentence, _("on one line it is {windows}", windows=one_line)))
     if not found:
         return sentence
-    invisible = _maybe_invisible(found[2])
-    return f"{sentence}; " + (
-        f"{invisible} stands behind `{found[1]}:`: make it a blank"
-        if invisible
-        else f"a blank is missing behind `{found[1]}:`"
-    )
+    if invisible := _maybe_invisible(found[2]):
+        return in_row(
+            (sentence, _("{invisible} stands behind `{key}:`: make it a blank", invisible=invisible, key=found[1]))
+        )
+    return in_row((sentence, _("a blank is missing behind `{key}:`", key=found[1])))
 
 
 class Stated(NamedTuple):
@@ -108,7 +132,7 @@ def walk(root: "Node | None", problems: list[Problem]) -> Stated:
         if node.id != "mapping" or len(node.value) > MOST_KEYS:
             problems.append(Problem(section_line, section, _no_section(section, node)))
             continue
-        beside = {key.value: key.start_mark.line + 1 for key, _ in node.value if key.id == "scalar"}
+        beside = {key.value: key.start_mark.line + 1 for key, _value in node.value if key.id == "scalar"}
         for key, value in node.value:
             line = key.start_mark.line + 1
             name = key.value if key.id == "scalar" else name_of(key)
@@ -116,7 +140,8 @@ def walk(root: "Node | None", problems: list[Problem]) -> Stated:
             if "." in name or path not in (*KEYS, *SECTIONS):
                 problems.append(Problem(line, *_judge_name(section, name, value, beside)))
             elif path in stated.lines:
-                problems.append(Problem(line, path, f"stated twice; first on line {stated.lines[path]}"))
+                twice = _("stated twice; first on line {line}", line=stated.lines[path])
+                problems.append(Problem(line, path, twice))
             else:
                 stated.lines[path] = line
                 if path in KEYS:
@@ -132,13 +157,14 @@ def _scalar(kind: Kind, node: "Node", where: Where) -> Any:
             node.value.encode()  # an escape can make a lone surrogate
             if "\0" not in node.value:
                 return kind.parse(node.value, where)
-    tagged = "; a value that starts with ! needs quotes" if str(node.tag).startswith("!") else ""
+    tagged = _("a value that starts with ! needs quotes") if str(node.tag).startswith("!") else ""
     meant = kind.meant(node.value) if node.id == "scalar" else None
-    asked = f"; is {meant} meant?" if meant else ""
+    asked = _("is {meant} meant?", meant=meant) if meant else ""
     visible = node.value.replace("\0", "") if node.id == "scalar" and not kind.personal else ""
     if invisible := _maybe_invisible(visible):
-        asked = f"; {invisible} stands in it: delete it"
-    raise ValueError(f"expected {kind.expected}, got {name_of(node, personal=kind.personal)}{tagged}{asked}")
+        asked = _("{invisible} stands in it: delete it", invisible=invisible)
+    got = name_of(node, personal=kind.personal)
+    raise ValueError(in_row((_("expected {expected}, got {got}", expected=kind.expected, got=got), tagged, asked)))
 
 
 def _judge_comment(key: Key, node: "Node") -> Iterator[str]:
@@ -155,11 +181,17 @@ def _judge_comment(key: Key, node: "Node") -> Iterator[str]:
         return
     end = re.compile("[^\r\n\0\x85\u2028\u2029]*").match(text, at)
     rest = end[0].strip() if end else ""
-    what = "" if key.secret or key.kind.personal else f" ({quoted(rest)})"
-    yield (
-        f"ends at the #, and what follows{what} is a comment: put the whole value in quotes; a remark goes on a "
-        "line of its own"
-    )
+    if key.secret or key.kind.personal:
+        yield _(
+            "ends at the #, and what follows is a comment: put the whole value in quotes; a remark goes on a line of"
+            " its own"
+        )
+    else:
+        yield _(
+            "ends at the #, and what follows ({rest}) is a comment: put the whole value in quotes; a remark goes on a"
+            " line of its own",
+            rest=quoted(rest),
+        )
 
 
 def _ends_with_lone_quote(text: str) -> bool:
@@ -173,19 +205,23 @@ def _judge_quote(key: Key, node: "Node") -> Iterator[str]:
     """Find prose that ends with a quote which never opened: it would be sent with it."""
     plain = node.id == "scalar" and cast("yaml.ScalarNode", node).style is None
     if plain and key.kind.comment == ANY_HASH and _ends_with_lone_quote(node.value):
-        yield f"ends with {node.value[-1]}, and no quote opens it: put the whole value in quotes, or take that one away"
+        yield _(
+            "ends with {quote}, and no quote opens it: put the whole value in quotes, or take that one away",
+            quote=node.value[-1],
+        )
 
 
 def _no_list(key: Key, node: "Node") -> str:
     """Say what is wrong with what should be a list; most often its brackets are missing."""
     hidden = key.secret or key.kind.personal
-    sentence = f"expected a list ([] for none), got {name_of(node, personal=hidden)}"
+    sentence = _("expected a list ([] for none), got {got}", got=name_of(node, personal=hidden))
     if node.id != "scalar" or is_null(node):
         return sentence
     if hidden or key.kind is TEXT:  # a text may have commas of its own
-        return f'{sentence}; write ["…"], each entry in quotes'
+        return in_row((sentence, _('write ["…"], each entry in quotes')))
     entries = filter(None, re.split(r"\s*[,;]\s*", node.value.strip()[:80]))
-    return f"{sentence}; write [{', '.join(in_yaml(key.kind.meant(entry) or entry) for entry in entries)}]"
+    listed = f"[{', '.join(in_yaml(key.kind.meant(entry) or entry) for entry in entries)}]"
+    return in_row((sentence, _("write {example}", example=listed)))
 
 
 def _alone(key: Key, line: int, node: "Node", where: Where, place: str = "") -> tuple[list[Any], list[Problem]]:
@@ -194,18 +230,30 @@ def _alone(key: Key, line: int, node: "Node", where: Where, place: str = "") -> 
     A mistake is reported on the line that is given, what stands behind a # on that of the end of the value.
     """
     if cut := next(chain(_judge_comment(key, node), _judge_quote(key, node)), ""):
-        return [], [Problem(node.end_mark.line + 1, key.path, place + cut)]
+        return [], [Problem(node.end_mark.line + 1, key.path, _at(place, cut))]
     try:
         return [_scalar(key.kind, node, where)], []
     except ValueError as error:
-        return [], [Problem(line, key.path, f"{place}{error}")]
+        return [], [Problem(line, key.path, _at(place, str(error)))]
 
 
-def _scalars(key: Key, node: "Node", where: Where, name: str) -> tuple[list[Any], list[Problem]]:
-    """Return the values of a list of scalars, and what is wrong with them; `name` is what each is called."""
+def _at(place: str, sentence: str) -> str:
+    return _("{place}: {sentence}", place=place, sentence=sentence) if place else sentence
+
+
+def _entry(number: int) -> str:
+    return _("entry {number}", number=number)
+
+
+def _variant(place: str, number: int) -> str:
+    return _("{place}, variant {number}", place=place, number=number)
+
+
+def _scalars(key: Key, node: "Node", where: Where, name: Callable[[int], str]) -> tuple[list[Any], list[Problem]]:
+    """Return the values of a list of scalars, and what is wrong with them; `name` says what each is called."""
     values, problems = [], []
     for place, item in enumerate(node.value, start=1):
-        found, wrong = _alone(key, item.start_mark.line + 1, item, where, f"{name} {place}: ")
+        found, wrong = _alone(key, item.start_mark.line + 1, item, where, name(place))
         values += found
         problems += wrong
     return values, problems
@@ -214,24 +262,39 @@ def _scalars(key: Key, node: "Node", where: Where, name: str) -> tuple[list[Any]
 def _variants(key: Key, line: int, node: "Node", where: Where, place: str) -> tuple[tuple[Any, ...], list[Problem]]:
     """Return the variants of one place, a list or one alone, and what is wrong with them."""
     if node.id != "sequence":
-        values, problems = _alone(key, line, node, where, f"{place}: ")
+        values, problems = _alone(key, line, node, where, place)
     elif 0 < len(node.value) <= MOST_KEYS:
-        values, problems = _scalars(key, node, where, f"{place}, variant")
+        values, problems = _scalars(key, node, where, partial(_variant, place))
     else:
-        sentence = f"{place}: expected 1 to {MOST_KEYS} variants, got {len(node.value)}"
-        values, problems = [], [Problem(line, key.path, sentence)]
+        sentence = _("expected 1 to {most} variants, got {number}", most=MOST_KEYS, number=len(node.value))
+        values, problems = [], [Problem(line, key.path, _at(place, sentence))]
     return tuple(values), problems
 
 
 def _convert_nested(key: Key, line: int, node: "Node", where: Where) -> tuple[Any, list[Problem]]:
     """Return the variants of each entry of a list, and what is wrong with it."""
     if len(node.value) > MOST_KEYS:
-        return (), [Problem(line, key.path, f"expected at most {MOST_KEYS} entries, got {len(node.value)}")]
+        sentence = _("expected at most {most} entries, got {number}", most=MOST_KEYS, number=len(node.value))
+        return (), [Problem(line, key.path, sentence)]
     found = [
-        _variants(key, item.start_mark.line + 1, item, where, f"entry {place}")
+        _variants(key, item.start_mark.line + 1, item, where, _entry(place))
         for place, item in enumerate(node.value, start=1)
     ]
-    return tuple(variants for variants, _ in found), [problem for _, wrong in found for problem in wrong]
+    return tuple(variants for variants, _wrong in found), [problem for _variants, wrong in found for problem in wrong]
+
+
+def _no_countries(node: "Node") -> str:
+    example = '{NL: "…", DE: ["…", "…"]}'
+    if node.id == "mapping":
+        return _(
+            "expected a section with at most {most} countries, like {example}, got one of {number}",
+            most=MOST_KEYS,
+            example=example,
+            number=len(node.value),
+        )
+    return _(
+        "expected a section with a country for each key, like {example}, got {got}", example=example, got=name_of(node)
+    )
 
 
 def _convert_by_country(key: Key, line: int, node: "Node", where: Where) -> tuple[Any, list[Problem]]:
@@ -239,9 +302,7 @@ def _convert_by_country(key: Key, line: int, node: "Node", where: Where) -> tupl
     if is_null(node):  # each of them is commented out
         return (), []
     if node.id != "mapping" or len(node.value) > MOST_KEYS:
-        got = f"one of {len(node.value)}" if node.id == "mapping" else name_of(node)
-        sentence = f'expected a section with a country for each key, like {{NL: "…", DE: ["…", "…"]}}, got {got}'
-        return (), [Problem(line, key.path, sentence)]
+        return (), [Problem(line, key.path, _no_countries(node))]
     found: dict[str, tuple[Any, ...]] = {}
     problems = []
     for name, value in node.value:
@@ -252,7 +313,7 @@ def _convert_by_country(key: Key, line: int, node: "Node", where: Where) -> tupl
             problems.append(Problem(here, key.path, str(error)))
             continue
         if country in found:
-            problems.append(Problem(here, key.path, f"{country} is stated twice"))
+            problems.append(Problem(here, key.path, _("{country} is stated twice", country=country)))
             continue
         found[country], wrong = _variants(key, here, value, where, country)
         problems += wrong
@@ -272,8 +333,9 @@ def convert(key: Key, line: int, node: "Node", where: Where) -> tuple[Any, list[
     )
     if key.shape in {Shape.LIST, Shape.NESTED} and not listed:
         return (), [Problem(line, key.path, _no_list(key, node))]
-    values, problems = _scalars(key, node, where, "entry") if listed else _alone(key, line, node, where)
+    values, problems = _scalars(key, node, where, _entry) if listed else _alone(key, line, node, where)
     if key.shape is Shape.RANGE and not problems and (len(values) > 2 or values[0] > values[-1]):
         typed = ", ".join(item.value for item in node.value)  # as it is known to her who wrote it
-        problems.append(Problem(line, key.path, f"expected one duration, or two and the shorter first, got {typed}"))
+        sentence = _("expected one duration, or two and the shorter first, got {got}", got=typed)
+        problems.append(Problem(line, key.path, sentence))
     return (values[0] if values and key.shape in {Shape.ONE, Shape.MAYBE} else tuple(values)), problems

@@ -6,7 +6,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from hotlined.config.values import Config
-from hotlined.errors import ConfigError
+from hotlined.errors import ConfigError, reason_of
+from hotlined.language import _
 from hotlined.status import private_folder
 
 
@@ -32,9 +33,9 @@ def runtime_dir(config: Config) -> Path:
             folder.mkdir(mode=0o700, exist_ok=True)
             ours = _is_ours(folder)
         except OSError as error:
-            raise _no_runtime_dir(config, folder, error.strerror or str(error)) from error
+            raise _no_runtime_dir(config, folder, reason_of(error)) from error
         if not ours:
-            raise _no_runtime_dir(config, folder, "a link or somebody else's")
+            raise _no_runtime_dir(config, folder, _("a link or somebody else's"))
         folder.chmod(0o700)
     return folder
 
@@ -45,7 +46,11 @@ def _is_ours(folder: Path) -> bool:
 
 
 def _no_runtime_dir(config: Config, folder: Path, reason: str) -> ConfigError:
-    message = f"{wanted_runtime_dir(config)} cannot be used, and {folder} cannot be used: {reason}"
-    return ConfigError(
-        message, (f"{config.path}: runtime_dir: {message}",), "Set runtime_dir to a folder of this user."
+    message = _(
+        "{wanted} cannot be used, and {folder} cannot be used: {reason}",
+        wanted=wanted_runtime_dir(config),
+        folder=folder,
+        reason=reason,
     )
+    hint = _("Set runtime_dir to a folder of this user.")
+    return ConfigError(message, (f"{config.path}: runtime_dir: {message}",), hint)

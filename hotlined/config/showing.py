@@ -8,6 +8,7 @@ from typing import Any
 from hotlined.config.keys import ANY_HASH, KEYS, TEXT, Key, Shape
 from hotlined.config.problems import in_yaml
 from hotlined.config.values import Config
+from hotlined.language import _
 
 HIDDEN = "***"
 
@@ -34,7 +35,7 @@ def _listed(key: Key, value: Any) -> str:
 
 def show(config: Config) -> str:
     """Write the configuration in force as YAML, every key; secrets are hidden so that `load` refuses them."""
-    return _yaml(config, [f"# {in_yaml(str(config.path))}"], KEYS.values(), lambda key: f"  # {key.doc}")
+    return _yaml(config, [f"# {in_yaml(str(config.path))}"], KEYS.values(), lambda key: f"  # {_(key.doc)}")
 
 
 @lru_cache(maxsize=1)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 from hotlined.config.keys import NAMES, TRANSLATED
 from hotlined.config.problems import Problem, quoted, refuse
 from hotlined.errors import ConfigError
+from hotlined.language import N_, Language, _, in_row, spoken
 from hotlined.policy import fold
 
 if TYPE_CHECKING:
@@ -20,26 +21,29 @@ if TYPE_CHECKING:
 
 # what PyYAML says, and what the person who wrote the file can do about it
 _CURES = (
-    (r"'\t'", "YAML indents with spaces, never with tabs"),
-    ("cannot start any token", "a value that starts with @, ` or % needs quotes"),
-    ("alias", "a value that starts with * needs quotes"),
-    ("anchor", "a value that starts with & needs quotes"),
+    (r"'\t'", N_("YAML indents with spaces, never with tabs")),
+    ("cannot start any token", N_("a value that starts with @, ` or % needs quotes")),
+    ("alias", N_("a value that starts with * needs quotes")),
+    ("anchor", N_("a value that starts with & needs quotes")),
     (
         "mapping values are not allowed",
-        "a value with a colon and a blank in it needs quotes; and a key may not stand further in than those beside it",
+        N_(
+            "a value with a colon and a blank in it needs quotes; and a key may not stand further in than those beside"
+            " it"
+        ),
     ),
-    ("entries are not allowed", "a value that starts with - and a blank needs quotes"),
-    ("mapping keys are not allowed", "a value that starts with ? and a blank needs quotes"),
-    ("scanning a block scalar", "a value that starts with > or | needs quotes"),
-    ("unknown escape", r"between double quotes a \ is written \\"),
-    ("could not find expected ':'", "a colon is missing behind a key"),
-    ("expected ',' or", "a comma is missing between two entries, or a bracket at the end"),
+    ("entries are not allowed", N_("a value that starts with - and a blank needs quotes")),
+    ("mapping keys are not allowed", N_("a value that starts with ? and a blank needs quotes")),
+    ("scanning a block scalar", N_("a value that starts with > or | needs quotes")),
+    ("unknown escape", N_(r"between double quotes a \ is written \\")),
+    ("could not find expected ':'", N_("a colon is missing behind a key")),
+    ("expected ',' or", N_("a comma is missing between two entries, or a bracket at the end")),
 )
-_QUOTES = (
+_QUOTES = N_(
     'there are quotes inside the quotes: put the text between "…", and write “ ” or \\" inside; an apostrophe is fine '
     "there"
 )
-_COMMENT = "what stands behind a blank and # is a comment: put the whole value in quotes"
+_COMMENT = N_("what stands behind a blank and # is a comment: put the whole value in quotes")
 # how PyYAML says that a value ended earlier than the person who wrote it thought, and went on
 _ENDED = ("expected <block end>", "expected ',' or", "expected the node content")
 
@@ -56,12 +60,13 @@ def _ended_early(text: str, index: int, message: str) -> str | None:
     if before.endswith(("'", '"')):
         return _QUOTES
     if before.endswith(("]", "}")) and text[index : index + 1] not in ("", "]", "}"):
-        return "a value that starts with [ or { needs quotes"
+        return _BRACKET
     return None
 
 
-_INDENTED = "this line is not indented like the other keys of its section: put the same blanks before all of them"
-_OPENED = "the quote that opens here is not closed: put one at the end of the value"
+_BRACKET = N_("a value that starts with [ or {brace} needs quotes")
+_INDENTED = N_("this line is not indented like the other keys of its section: put the same blanks before all of them")
+_OPENED = N_("the quote that opens here is not closed: put one at the end of the value")
 
 
 def _maybe_opened(text: str, index: int) -> int | None:
@@ -85,15 +90,24 @@ def _maybe_glued(text: str, mark: "yaml.Mark", message: str) -> Problem | None:
     for number in range(min(mark.line, len(rows)), 0, -1):
         match = re.match(r"\s*([^\W\d]\w*):(\S)?", rows[number - 1])
         if match and match[2] and (match[1] in NAMES or fold(match[1]) in TRANSLATED):
-            found = Problem(number, "", f"a blank is missing behind `{match[1]}:`")
+            found = Problem(number, "", _("a blank is missing behind `{key}:`", key=match[1]))
         elif match and not match[2]:
             break
     return found
 
 
+def _told(error: "yaml.MarkedYAMLError") -> str:
+    if error.context_mark is None:
+        return str(error.problem)
+    places = {"context": error.context, "line": error.context_mark.line + 1, "problem": error.problem}
+    return _("{context} from line {line}, {problem}", **places)
+
+
 def _broken(path: Path, line: int, message: str) -> ConfigError:
-    cure = next((f"; {cure}" for sign, cure in _CURES if sign in message), "")
-    return refuse(path, [Problem(line, "", f"this is not YAML: {message}{cure}")])
+    cure = next((_(cure) for sign, cure in _CURES if sign in message), "")
+    is_translated = cure and spoken() is not Language.ENGLISH  # the parser's own words are English
+    told = _("this is not YAML") if is_translated else _("this is not YAML: {message}", message=message)
+    return refuse(path, [Problem(line, "", in_row((told, cure)))])
 
 
 def compose(text: str, path: Path) -> "Node | None":
@@ -104,28 +118,29 @@ def compose(text: str, path: Path) -> "Node | None":
         loader = yaml.SafeLoader(text)  # not libyaml's: its depth is not bounded by Python
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        raise _broken(path, line, f"the character U+{ord(text[error.position]):04X} is not allowed") from error
+        code = f"U+{ord(text[error.position]):04X}"
+        character = _("the character {code} is not allowed", code=code)
+        raise _broken(path, line, character) from error
     try:
         return cast("Node | None", loader.get_single_node())
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or loader.get_mark()
         if error.context_mark and "end of stream" in str(error.problem):
-            raise refuse(path, [Problem(error.context_mark.line + 1, "", _OPENED)]) from error
+            raise refuse(path, [Problem(error.context_mark.line + 1, "", _(_OPENED))]) from error
         if early := _ended_early(text, mark.index, str(error.problem)):
             line = text.count("\n", 0, len(text[: mark.index].rstrip())) + 1
             if early == _QUOTES and (opened := _maybe_opened(text, mark.index)):
                 line, early = opened, _OPENED
-            raise refuse(path, [Problem(line, "", early)]) from error
+            raise refuse(path, [Problem(line, "", _(early, brace="{"))]) from error
         if glued := _maybe_glued(text, mark, str(error.problem)):
             raise refuse(path, [glued]) from error
         if "expected <block end>" in str(error.problem):
-            raise refuse(path, [Problem(mark.line + 1, "", _INDENTED)]) from error
-        begun = f"{error.context} from line {error.context_mark.line + 1}, " if error.context_mark else ""
-        raise _broken(path, mark.line + 1, f"{begun}{error.problem}") from error
+            raise refuse(path, [Problem(mark.line + 1, "", _(_INDENTED))]) from error
+        raise _broken(path, mark.line + 1, _told(error)) from error
     except RecursionError as error:
-        raise _broken(path, loader.get_mark().line + 1, "nested too deeply") from error
+        raise _broken(path, loader.get_mark().line + 1, _("nested too deeply")) from error
     except (ValueError, OverflowError) as error:  # an escape or a directive with an impossible number
-        raise _broken(path, loader.get_mark().line + 1, "a number is out of range") from error
+        raise _broken(path, loader.get_mark().line + 1, _("a number is out of range")) from error
 
 
 def is_null(node: "Node") -> bool:
@@ -136,8 +151,9 @@ def is_null(node: "Node") -> bool:
 def name_of(node: "Node", *, personal: bool = False) -> str:
     """Say what stands there; what is personal is not shown."""
     if is_null(node):
-        return "nothing"
-    if node.id != "scalar":
-        size = "a" if node.value else "an empty"
-        return f"{size} list" if node.id == "sequence" else f"{size} section"
-    return "something else (not shown)" if personal else quoted(node.value)
+        return _("nothing")
+    if node.id == "sequence":
+        return _("a list") if node.value else _("an empty list")
+    if node.id == "mapping":
+        return _("a section") if node.value else _("an empty section")
+    return _("something else (not shown)") if personal else quoted(node.value)

@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from hotlined.config.problems import quoted
-from hotlined.language import Language
+from hotlined.language import Language, _
 from hotlined.policy import Limits, Numbers, Rules, fold
 
 UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
@@ -26,7 +26,7 @@ def parse_duration(text: str) -> timedelta:
     """
     match = _DURATION.fullmatch(text)
     if not text or match is None:
-        raise ValueError(f"expected a duration like 90s, 10m, 24h, 7d or 1h30m, got {quoted(text)}")
+        raise ValueError(_("expected a duration like 90s, 10m, 24h, 7d or 1h30m, got {got}", got=quoted(text)))
     counts = match.groups(default="0")
     return timedelta(seconds=sum(int(count) * unit for count, unit in zip(counts, UNITS.values(), strict=True)))
 
@@ -35,7 +35,7 @@ def format_duration(duration: timedelta) -> str:
     """Write a duration of 0 s or more for `parse_duration`; a fraction of a second is dropped."""
     seconds = duration // timedelta(seconds=1)
     if seconds < 0:
-        raise ValueError(f"a duration is not negative: {duration}")
+        raise ValueError(_("a duration is not negative: {duration}", duration=duration))
     written = ""
     for unit, size in UNITS.items():
         count, seconds = divmod(seconds, size)

@@ -18,7 +18,7 @@ from pathlib import Path
 from hotlined import files
 from hotlined.config import Config
 from hotlined.desk.roles import Role
-from hotlined.errors import ConfigError
+from hotlined.errors import ConfigError, reason_of
 from hotlined.language import _
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,30}")
@@ -70,7 +70,7 @@ def read(path: Path) -> dict[str, Account]:
     except FileNotFoundError:
         return {}
     except OSError as error:
-        words = _("{path} cannot be read: {reason}.", path=path, reason=error.strerror)
+        words = _("{path} cannot be read: {reason}.", path=path, reason=reason_of(error))
         raise ConfigError(words, hint=_("Its group is to be the desk's.")) from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         words = _("{path} holds no accounts.", path=path)

@@ -16,6 +16,7 @@ from enum import StrEnum
 from typing import Final
 
 from hotlined.errors import TextError
+from hotlined.language import _
 
 ESCAPE: Final = 0x1B
 
@@ -76,8 +77,8 @@ def encode_gsm7(text: str) -> bytes:
     Raises TextError with the characters that the alphabet lacks.
     """
     if lacking := _lacking(text):
-        names = " ".join(map(repr, lacking))
-        raise TextError(f"GSM-7 lacks {names}", "Use other characters, or the encoding smart or ucs2.")
+        words = _("GSM-7 lacks {characters}", characters=" ".join(map(repr, lacking)))
+        raise TextError(words, _("Use other characters, or the encoding smart or ucs2."))
     return b"".join(_SEPTETS[character] for character in text)
 
 
@@ -251,8 +252,12 @@ def _split(units: bytes, room: _Room) -> tuple[bytes, ...]:
         start = end
     if len(bodies) > _MOST_SEGMENTS:
         raise TextError(
-            f"The text takes {len(bodies)} segments; {_MOST_SEGMENTS} is the most there can be.",
-            "Shorten it.",
+            _(
+                "The text takes {number} segments; {most} is the most there can be.",
+                number=len(bodies),
+                most=_MOST_SEGMENTS,
+            ),
+            _("Shorten it."),
         )
     return tuple(bodies)
 
@@ -287,5 +292,5 @@ def plan(text: str, mode: str = "smart") -> Plan:
     if mode not in _MODES:
         raise TextError(f"There is no encoding {mode!r}.", f"Choose one of {', '.join(_MODES)}.")
     if any(unicodedata.category(character) == "Cs" for character in text):
-        raise TextError("The text holds half of a surrogate pair.", "Type the character again.")
+        raise TextError(_("The text holds half of a surrogate pair."), _("Type the character again."))
     return _MODES[mode](text)

@@ -15,6 +15,7 @@ from hotlined.config import AnswerConfig, Config
 from hotlined.errors import UsageError
 from hotlined.gsm.address import Address, Identity, LineType, Ton, identify
 from hotlined.gsm.alphabet import plan
+from hotlined.language import _
 from hotlined.states import ContactKind
 
 HOUR_SECONDS, DAY_SECONDS = 3_600, 86_400
@@ -81,14 +82,15 @@ def replay(path: Path, config: Config) -> Iterator[Arrival]:
                 yield Arrival(latest, kind, who(originator), text)
                 line = rows.line_num + 1
         except (ValueError, csv.Error) as error:
-            reason = "it is not in UTF-8" if isinstance(error, UnicodeError) else error
-            raise UsageError(f"{path}:{line}: {reason}.", "`hotlined log -n 0 --csv` writes such a file.") from error
+            reason = _("it is not in UTF-8") if isinstance(error, UnicodeError) else error
+            hint = _("`hotlined log -n 0 --csv` writes such a file.")
+            raise UsageError(f"{path}:{line}: {reason}.", hint) from error
 
 
 def _require_columns(names: Collection[str]) -> None:
     for name in _COLUMNS:
         if name not in names:
-            raise ValueError(f"the column {name} is missing")
+            raise ValueError(_("the column {name} is missing", name=name))
 
 
 def _cells(row: dict[str, str | None]) -> tuple[datetime, str, str, str | None]:
@@ -99,9 +101,11 @@ def _cells(row: dict[str, str | None]) -> tuple[datetime, str, str, str | None]:
     with suppress(ValueError):
         moment = parse_rfc3339(received_at)
     if moment is None or moment.tzinfo is None or moment.year not in _YEARS:
-        raise ValueError(f"received_at {received_at!r} is no time like {rfc3339(EPOCH)}")
+        typed, example = repr(received_at), rfc3339(EPOCH)
+        raise ValueError(_("received_at {typed} is no time like {example}", typed=typed, example=example))
     if kind not in list(ContactKind):
-        raise ValueError(f"kind {kind!r} is none of {', '.join(ContactKind)}")
+        kinds = ", ".join(ContactKind)
+        raise ValueError(_("kind {typed} is none of {kinds}", typed=repr(kind), kinds=kinds))
     return moment, originator, kind, text or None
 
 

@@ -113,23 +113,23 @@ SAID = (
 """Every sentence of theirs that `status` or `doctor` may show and no other table has."""
 
 
-def said_again(text: str) -> str:
-    """Return a sentence of the daemon in the language in force."""
+def said_again(text: str, messages: tuple[str, ...] = SAID) -> str:
+    """Return a sentence of the daemon, or another one of these, in the language in force."""
     if spoken() is Language.ENGLISH or not text:
         return text
     known = _(text)
     if known != text:
         return known
-    for message, pattern in _patterns():
+    for message, pattern in _patterns(messages):
         if found := pattern.fullmatch(text):
-            return _(message, **{name: said_again(value) for name, value in found.groupdict().items()})
+            return _(message, **{name: said_again(value, messages) for name, value in found.groupdict().items()})
     return text
 
 
 @lru_cache
-def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
+def _patterns(messages: tuple[str, ...]) -> tuple[tuple[str, re.Pattern[str]], ...]:
     """Return the sentences with places, each with what fits it."""
-    return tuple((message, _pattern(message)) for message in SAID if "{" in message)
+    return tuple((message, _pattern(message)) for message in messages if "{" in message)
 
 
 def _pattern(message: str) -> re.Pattern[str]:

@@ -1,0 +1,61 @@
+"""What was typed wrongly, told in the language in force: click's own sentences are known by their wording.
+
+One that another version of click says otherwise stays in English. So does help, and what stands in brackets behind
+"Usage:", which help explains.
+"""
+
+import re
+
+import click
+
+from hotlined.language import N_, _
+from hotlined.words.daemon import said_again
+
+WORDINGS = (
+    N_("Invalid value for {name}: {message}"),
+    N_("Invalid value: {message}"),
+    N_("Missing argument {name}. Choose from: {choices}"),
+    N_("Missing option {name}. Choose from: {choices}"),
+    N_("Missing argument {name}."),
+    N_("Missing option {name}."),
+    N_("Missing command."),
+    N_("No such option {name}. Did you mean {other}?"),
+    N_("No such option {name}. (Did you mean one of: {others}?)"),
+    N_("No such option {name}."),
+    N_("Option {name} requires an argument."),
+    N_("Option {name} does not take a value."),
+    N_("Got unexpected extra argument ({words})"),
+    N_("Got unexpected extra arguments ({words})"),
+    N_("{value} is not a valid integer."),
+    N_("{value} is not a valid integer range."),
+    N_("{value} is not in the range {range}."),
+    N_("{value} is not one of {choices}."),
+    N_("File {path} does not exist."),
+    N_("File {path} is a directory."),
+    N_("File {path} is not readable."),
+)
+"""What click says of an option, an argument or a command; the longer one first where another begins like it."""
+
+_ON_BLANKS = N_("Write a number without blanks, or in quotes.")
+_EXTRA = re.compile("Got unexpected extra argument")
+
+
+def in_words(error: click.UsageError) -> str:
+    """Say what is wrong, and what helps where a shell has split a number that was typed with blanks."""
+    said = " ".join(error.format_message().split())
+    told = said_again(said, WORDINGS)
+    parameters = error.ctx.command.params if error.ctx else []
+    takes_number = any(one.name == "number" and isinstance(one, click.Argument) for one in parameters)
+    return f"{told}. {_(_ON_BLANKS)}" if takes_number and _EXTRA.match(said) else told
+
+
+def usage(context: click.Context) -> str:
+    """Return how the command is used, and where its help is."""
+    formatter, command = context.make_formatter(), context.command
+    pieces = " ".join(command.collect_usage_pieces(context))
+    formatter.write_usage(context.command_path, pieces, prefix=_("Usage:") + " ")
+    help_ = max(command.get_help_option_names(context), key=len, default="")
+    if not help_:
+        return formatter.getvalue()
+    command_line = f"'{context.command_path} {help_}'"
+    return formatter.getvalue() + _("Try {command} for help.", command=command_line) + "\n"
