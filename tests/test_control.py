@@ -365,6 +365,33 @@ def test_what_is_no_decision_is_refused(asked: tuple[Path, Path]) -> None:
     assert say(path, json.dumps(fits | odd_name).encode() + b"\n")["result"]["erased"]["contacts"] == 0
 
 
+def test_a_refusal_is_in_the_language_of_who_asks(asked: tuple[Path, Path]) -> None:
+    """Who asks in French is refused in French, by a program that began in English; what is no language counts not."""
+    path, database = asked
+    fits = {"database": str(database), "verb": "topup", "arguments": {"at": "1890-01-01T00:00:00.000Z"}}
+    words = {"fr": "À cette époque", "nl": "Toen werden", "de": "No SIM was", None: "No SIM was"}
+    for language, beginning in words.items():
+        error = say(path, json.dumps(fits | {"language": language}).encode() + b"\n")["error"]
+        assert (error["kind"], error["message"].startswith(beginning)) == ("RefusedError", True), error
+    assert say(path, b"{}\n")["error"]["message"] == "The request is malformed."  # the language before is forgotten
+
+
+@needs_root
+def test_a_refusal_speaks_the_language_of_the_line_and_its_journal_english(doors: Doors) -> None:
+    """Who may not decide on a French line reads why in French; the journal says so in English."""
+    doors.config.write_text(json.dumps(json.loads(doors.config.read_text()) | {"language": "fr"}))
+    doors.start()
+    refused = "n’a pas le droit de décider pour cette ligne."
+
+    assert refused in json.loads(STRANGER.call(ASK, str(doors.socket), doors.request()).stdout)["error"]["message"]
+    assert doors.program
+    doors.program.kill()
+    _, journal = doors.program.communicate()
+    doors.program = None
+    assert b"was refused: it is not in the line's group" in journal
+    assert refused.encode() not in journal
+
+
 def test_a_name_is_one_line(asked: tuple[Path, Path]) -> None:
     """Who is believed a name cannot write a second line into the record."""
     path, database = asked

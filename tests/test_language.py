@@ -3,6 +3,7 @@
 import ast
 import errno
 import html
+import json
 import os
 import re
 import string
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,8 @@ from hotlined.config import load, parse
 from hotlined.desk.app import make
 from hotlined.desk.roles import Role
 from hotlined.desk.who import Visitor
+from hotlined.doctor.checks import CHECKS, NAMES
+from hotlined.doctor.findings import Health
 from hotlined.errors import ConfigError, reason_of
 from hotlined.gsm.alphabet import Encoding, plan
 from hotlined.language import (
@@ -49,6 +53,7 @@ from hotlined.reports.typed import period
 from hotlined.statistics.periods import midnight
 from hotlined.statistics.plain import calendar, length, rate, share
 from hotlined.store import decisions
+from hotlined.store.integrity import PROMISES
 from hotlined.words import conditions
 from hotlined.words.alerts import TEXTS
 from hotlined.words.amounts import in_money, in_segments, wait_in_words
@@ -655,8 +660,18 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("simulate", "--messages", "200", "--hours", "40"),
     ("simulate", "--messages", "200", "--hours", "400"),
     ("web", "user", "list"),
+    ("doctor",),
+    ("db", "check"),
+    ("db", "check", "--full"),
+    ("db", "backup", "/"),
+    ("db", "backup", "config.yaml"),
+    ("requeue", "999999"),
+    ("block", "blabla"),
+    ("topup", "1890-01-01"),
+    ("doctor", "--json", "--record", "recording"),
+    ("doctor", "--record", "/"),
 )
-"""What speaks the language of the line whole."""
+"""What speaks the language of the line whole: also what it says of a mistake."""
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
@@ -666,8 +681,37 @@ def test_no_english_is_left_in_an_output(line: Filled, command: tuple[str, ...])
     output = line.run(*command).output
 
     assert output
-    shown = re.sub(r"<style>.*?</style>|<[^>]*>", " | ", output, flags=re.DOTALL)
+    shown = re.sub(r"<style>.*?</style>|<[^>]*>|\S+\.service\b", " | ", output, flags=re.DOTALL)
     assert english_in(shown, language, words=2 if command[0] == "config" else 1) == set()
+
+
+@OTHERS
+def test_every_promise_of_the_database_is_marked(language: Language) -> None:
+    """What `db check --full` says of rows is a table of sentences, and each is in the catalogue."""
+    assert PROMISES.keys() - {message.id for message in stored(language)} == set()
+
+
+@pytest.mark.parametrize("columns", [80, 40])
+def test_doctor_keeps_its_columns(line: Filled, columns: int) -> None:
+    """Each check has its name in the first column and all else in the second, on a wide terminal and on a phone's."""
+    shown = [*takewhile(lambda row: not row[:1].isdigit(), line.on_a_terminal(columns, "doctor"))]  # without the sum
+    with speaking(Language(line.settings["language"])):
+        names = {*NAMES.values()}
+
+    assert {row[:14].strip() for row in shown} == {*names, ""}
+    assert {row[14:15] for row in shown} == {" "}
+    assert {row for row in shown if len(row) > columns and " " in row[15:].strip()} == set()
+
+
+def test_codes_of_doctor_are_the_same_in_every_language(line: Filled) -> None:
+    """Scripts read the names of checks and verdicts; what was seen and its cure are for people."""
+    rows = [json.loads(row) for row in line.run("doctor", "--json").stdout.splitlines()]
+
+    assert [row["check"] for row in rows] == [*CHECKS]
+    assert {row["verdict"] for row in rows} <= {*Health}
+    assert NAMES.keys() == CHECKS.keys()
+    seen = " | ".join(row["seen"] for row in rows).replace("hotlined.service", "")
+    assert english_in(seen, Language(line.settings["language"])) == set()
 
 
 def test_status_speaks_the_language_of_the_line(line: Filled) -> None:

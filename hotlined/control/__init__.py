@@ -3,7 +3,8 @@
 Only the line's user writes its database. Whoever is that user decides directly; everybody else asks the control program
 at its socket, which knows from the kernel who asks. Both ways run the same functions of the store, with a daemon or
 without one.
-A request holds `verb`, `arguments`, `database` (the file that is meant) and perhaps `who`.
+A request holds `verb`, `arguments`, `database` (the file that is meant), perhaps `who`, and perhaps `language`: the one
+that a refusal is read in.
 """
 
 OTHER_LINE = "other line"

@@ -3,7 +3,8 @@
 One connection after the other, each with two seconds to say what it wants. What may take minutes is done by a process
 of its own, so that nobody waits behind it. The program ends after ten minutes in which nobody asked; systemd starts it
 again. Who asks is the kernel's word (SO_PEERCRED): root, the line's user and the members of its group. The desk's user
-is one of them that decides less, and in other people's names.
+is one of them that decides less, and in other people's names. A refusal is in the language of who asks: it may
+have read the configuration later than this program. The journal is English.
 Known to be wrong: members who connect and say nothing can hold up each other, two seconds each.
 """
 
@@ -23,7 +24,7 @@ from hotlined.config import Config
 from hotlined.control import OTHER_LINE
 from hotlined.control.verbs import DESK, VERBS, Decision, no_decision
 from hotlined.errors import HotlinedError, RefusedError, UsageError
-from hotlined.language import N_, _
+from hotlined.language import N_, Language, _, speak, spoken
 from hotlined.peer import Peer, overflow_uid, peer_of
 from hotlined.store.opening import open_beside_daemon
 from hotlined.store.trouble import DatabaseTrouble
@@ -63,6 +64,7 @@ class Server:
         self._config = config
         self._desk = desk
         self._idle_seconds = idle_seconds
+        self._language = spoken()
         self._children: set[int] = set()
 
     def serve(self, listener: socket.socket) -> None:
@@ -77,10 +79,13 @@ class Server:
 
     def _answer(self, listener: socket.socket, channel: socket.socket) -> None:
         deadline = time.monotonic() + SAY_SECONDS
+        speak(self._language)
         try:
             peer = peer_of(channel)
             self._require_known(peer)
             request = _read(channel, deadline)
+            if request.get("language") in list(Language):
+                speak(Language(request["language"]))
             if request.get("database") != os.path.realpath(self._database):
                 wire.send(channel, {"error": {"kind": OTHER_LINE, "message": str(self._database)}}, deadline)
                 return

@@ -11,6 +11,7 @@ from enum import IntEnum, StrEnum
 from typing import Final
 
 from hotlined.errors import AddressError, UsageError
+from hotlined.language import _
 
 
 class Ton(IntEnum):
@@ -153,15 +154,17 @@ def parse_number(text: str, country: str) -> str:
     national = len(re.sub(r"\D", "", text)) > SHORT_CODE_DIGITS and "+" not in text
     if number is None and country == UNKNOWN_COUNTRY and national and _TYPED.fullmatch(text):
         raise UsageError(
-            f"Nobody can say in which country {text!r} is dialled.",
-            "Write the number with its + and its country, such as +32470123456.",
+            _("Nobody can say in which country {typed} is dialled.", typed=repr(text)),
+            _("Write the number with its + and its country, such as +32470123456."),
         )
     if number is None or number.e164 is None:
-        raise AddressError(
-            f"{text!r} is no telephone number.",
-            "Write it with its country, such as +32470123456"
-            + (f", or as it is dialled within {country}." if country else "."),
-        )
+        hint = _("Write it with its country, such as +32470123456.")
+        if country:
+            hint = _(
+                "Write it with its country, such as +32470123456, or as it is dialled within {country}.",
+                country=country,
+            )
+        raise AddressError(_("{typed} is no telephone number.", typed=repr(text)), hint)
     return number.e164
 
 

@@ -19,6 +19,7 @@ from hotlined.errors import AddressError, PduError
 from hotlined.gsm.address import Address, Ton
 from hotlined.gsm.alphabet import ESCAPE, Encoding, Plan, decode_gsm7, decode_ucs2, encode_gsm7, pack, unpack
 from hotlined.gsm.push import is_mms_notification
+from hotlined.language import _
 
 _HINT: Final = "The raw PDU is kept: show it with `hotlined show`, and report it if a phone reads it."
 
@@ -634,8 +635,8 @@ def _recipient(text: str) -> bytes:
     match = _RECIPIENT.fullmatch(text)
     if match is None:
         raise AddressError(
-            f"{text!r} cannot be texted to.",
-            "A number has up to 20 digits, * and #, perhaps with a + in front.",
+            _("{typed} cannot be texted to.", typed=repr(text)),
+            _("A number has up to 20 digits, * and #, perhaps with a + in front."),
         )
     plus, digits = match.groups()
     nibbles = [_SEMI_OCTETS.index(digit) for digit in digits] + [0x0F] * (len(digits) % 2)
