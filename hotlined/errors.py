@@ -6,6 +6,7 @@ into one sentence, a hint and an exit code; anything else is a bug.
 """
 
 import errno
+import os
 from typing import ClassVar
 
 from hotlined.language import N_, _
@@ -30,10 +31,12 @@ _REASONS = {
 def reason_of(error: OSError) -> str:
     """Say why the kernel refused, in the language in force; in English, and where no sentence fits, in its own words.
 
+    An error of ours that only has a number of the kernel's keeps its words.
+
     The C library says it in another language only where its catalogues are installed, and they seldom are.
     """
     own = error.strerror or str(error)
-    message = _REASONS.get(error.errno or 0)
+    message = _REASONS.get(error.errno or 0) if own == os.strerror(error.errno or 0) else None
     translated = _(message) if message else own
     return own if translated == message else translated
 

@@ -33,7 +33,7 @@ from hotlined.desk.roles import Role
 from hotlined.desk.who import Visitor
 from hotlined.doctor.checks import CHECKS, NAMES
 from hotlined.doctor.findings import Health
-from hotlined.errors import ConfigError, reason_of
+from hotlined.errors import ConfigError, TextError, reason_of
 from hotlined.gsm.alphabet import Encoding, plan
 from hotlined.language import (
     CATALOGUES,
@@ -50,6 +50,7 @@ from hotlined.language import (
     unfilled_plural,
 )
 from hotlined.reports.typed import period
+from hotlined.states import Refusal
 from hotlined.statistics.periods import midnight
 from hotlined.statistics.plain import calendar, length, rate, share
 from hotlined.store import decisions
@@ -59,6 +60,7 @@ from hotlined.words.alerts import TEXTS
 from hotlined.words.amounts import in_money, in_segments, wait_in_words
 from hotlined.words.daemon import SAID, said_again
 from hotlined.words.reasons import STATES, briefly
+from hotlined.words.refusals import refusal_in_words
 from hotlined.words.times import MONTHS, moment
 
 ROOT = Path(__file__).parent.parent
@@ -581,6 +583,24 @@ def test_what_the_daemon_says_is_told_again() -> None:
     assert said_again("There is no modem at /dev/ttyUSB2.") == "There is no modem at /dev/ttyUSB2."
 
 
+@OTHERS
+def test_what_the_daemon_refuses_is_told_in_the_language(language: Language) -> None:
+    """The problem of a text or of a modem was written down in English, and is read in the language of the line."""
+    text = alphabet_problem("é" * 40_000)
+    for refusal, problem in ((Refusal.UNSENDABLE, text), (Refusal.MODEM_FAILED, "The network has no answer to *121#.")):
+        with speaking(language):
+            words, cure = refusal_in_words(refusal, json.dumps({"problem": problem}))
+            assert english_in(f"{words} | {cure}", language) == set()
+            assert words != problem
+
+
+def alphabet_problem(text: str) -> str:
+    """Return what is wrong with a text that cannot be sent."""
+    with pytest.raises(TextError) as raised:
+        plan(text)
+    return raised.value.message
+
+
 # ---- whole outputs
 
 
@@ -892,3 +912,4 @@ def test_what_the_kernel_refuses_is_told_in_the_language(language: Language) -> 
     with speaking(language):
         assert reason_of(missing) in {"ce fichier ou ce dossier n’existe pas", "dat bestand of die map bestaat niet"}
         assert reason_of(strange) == os.strerror(errno.EXDEV)
+        assert reason_of(PermissionError(errno.EACCES, "it is Anna's")) == "it is Anna's"

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hotlined.config import Config
-from hotlined.errors import HotlinedError
+from hotlined.errors import HotlinedError, reason_of
 from hotlined.language import _
 
 PING_LIMIT_SECONDS = 10.0
@@ -62,7 +62,7 @@ def more_urls(config: Config) -> list[tuple[str, str]]:
     try:
         lines = path.read_text("utf-8").splitlines()
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else _("it is no text")
+        reason = reason_of(error) if isinstance(error, OSError) else _("it is no text")
         raise HotlinedError(
             _("{name}: {path} cannot be read: {reason}.", name=name, path=path, reason=reason),
             _("Whoever sends alerts reads it, or systemd hands it over."),

@@ -15,7 +15,7 @@ from hotlined import wire
 from hotlined.alerts import channels
 from hotlined.alerts.channels import Channel, Message
 from hotlined.config import Config
-from hotlined.errors import HotlinedError, UnavailableError
+from hotlined.errors import HotlinedError, UnavailableError, reason_of
 from hotlined.language import _
 
 _ANSWER_SECONDS = 120.0  # a server that takes its time, after a Pi Zero that had to load Apprise
@@ -99,7 +99,7 @@ def _ask(path: Path, request: dict[str, Any]) -> Any:
             channel.connect(os.fspath(path))
             answer = wire.ask(channel, request, time.monotonic() + _ANSWER_SECONDS)
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else _("it ended")
+        reason = reason_of(error) if isinstance(error, OSError) else _("it ended")
         raise UnavailableError(
             _(
                 "The sender of alerts at {path} does not answer: {reason}; it is tried again by the next run.",

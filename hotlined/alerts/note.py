@@ -16,7 +16,7 @@ from typing import IO
 from hotlined import config as configuration
 from hotlined import files
 from hotlined.config import Config
-from hotlined.errors import HotlinedError, RefusedError
+from hotlined.errors import HotlinedError, RefusedError, reason_of
 from hotlined.language import _
 
 _MODE = 0o600
@@ -77,7 +77,7 @@ def _open_note(path: Path) -> IO[str]:
 
 def _no_note(path: Path, error: OSError) -> HotlinedError:
     return HotlinedError(
-        _("{path} cannot be used: {reason}.", path=path, reason=error.strerror),
+        _("{path} cannot be used: {reason}.", path=path, reason=reason_of(error)),
         _("Take it away: `sudo rm -r {path}`.", path=path),
     )
 

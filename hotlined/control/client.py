@@ -12,7 +12,7 @@ from typing import Any
 from hotlined import wire
 from hotlined.config import Config
 from hotlined.control import OTHER_LINE
-from hotlined.errors import RefusedError, UnavailableError
+from hotlined.errors import RefusedError, UnavailableError, reason_of
 from hotlined.language import _, spoken
 
 _ANSWER_SECONDS = 30.0  # a Pi Zero that has to start the program first, and a database that is locked for a while
@@ -34,7 +34,7 @@ def decide(config: Config, who: str, verb: str, **arguments: Any) -> Any:
         except OSError as error:
             if error.errno is None:  # the path is too long for a socket to be there
                 return _directly(config, who, verb, arguments)
-            raise _no_answer(config, error.strerror or str(error)) from error
+            raise _no_answer(config, reason_of(error)) from error
         answer = _asked(channel, config, who, verb, arguments)
     if "error" not in answer:
         return answer.get("result")
@@ -50,7 +50,7 @@ def _asked(channel: socket.socket, config: Config, who: str, verb: str, argument
     try:
         return wire.ask(channel, request, deadline)
     except OSError as error:
-        raise _no_answer(config, error.strerror or str(error)) from error
+        raise _no_answer(config, reason_of(error)) from error
     except ValueError as error:
         raise _no_answer(config, _("it ended")) from error
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from hotlined import __version__
 from hotlined.doctor.probe import FORWARDING, TRIES
 from hotlined.doctor.scene import Scene
-from hotlined.errors import HotlinedError, PortError, RefusedError, UnavailableError
+from hotlined.errors import HotlinedError, PortError, RefusedError, UnavailableError, reason_of
 from hotlined.gsm import recording
 from hotlined.gsm.anonymous import Replacer
 from hotlined.gsm.finding import Candidate, Holder
@@ -38,7 +38,7 @@ def opened(path: Path) -> int:
         descriptor = os.open(path, _FLAGS, 0o644)
     except OSError as error:
         raise HotlinedError(
-            _("{file} cannot be written ({reason}).", file=path, reason=error.strerror), _("Name a new file.")
+            _("{file} cannot be written ({reason}).", file=path, reason=reason_of(error)), _("Name a new file.")
         ) from error
     file = os.fstat(descriptor)
     empty = file.st_size == 0

@@ -20,7 +20,7 @@ from typing import IO, TypeVar
 
 from hotlined import files, migrations
 from hotlined.clock import LimitClock
-from hotlined.errors import DatabaseInUseError, DatabaseMissingError, DatabaseVersionError, StoreError
+from hotlined.errors import DatabaseInUseError, DatabaseMissingError, DatabaseVersionError, StoreError, reason_of
 from hotlined.language import _
 from hotlined.states import DatabaseState
 from hotlined.store import holders, integrity, line
@@ -140,7 +140,7 @@ def _make_folder(folder: Path) -> None:
             _(
                 "There is no folder {folder}, and none can be made there ({reason}).",
                 folder=folder,
-                reason=error.strerror,
+                reason=reason_of(error),
             ),
             _(
                 "Does `database` name this line's own? A service sees no other; systemd/disk.conf lets in that of a"
@@ -290,7 +290,7 @@ def _unusable(path: Path, error: OSError) -> StoreError:
         return foreign
     hint = _("The daemon's user needs to own the folder of the database; see `database` in the configuration.")
     return StoreError(
-        _("{database}: {found}", database=path, found=error.strerror or error),
+        _("{database}: {found}", database=path, found=reason_of(error)),
         _(trouble.hint) if trouble.name in (DatabaseState.FULL, DatabaseState.DAMAGED) else hint,
         trouble.name,
     )

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from hotlined import pseudonym
 from hotlined.clock import Now
-from hotlined.errors import StoreError
+from hotlined.errors import StoreError, reason_of
 from hotlined.language import _
 from hotlined.states import HoldReason
 from hotlined.store import line
@@ -95,7 +95,7 @@ def adopt_key(db: Database) -> bytes:
         key = pseudonym.maybe_key(db.key_path) or pseudonym.make_key(db.key_path, db.path)
     except OSError as error:
         raise StoreError(
-            _("{subject} cannot be used: {reason}.", subject=db.key_path, reason=error.strerror or error),
+            _("{subject} cannot be used: {reason}.", subject=db.key_path, reason=reason_of(error)),
             _("Its owner decides this: run it as the line's own user, with sudo where it is a service."),
         ) from error
     line.bind_key(db, pseudonym.digest(key))

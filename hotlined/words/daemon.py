@@ -84,6 +84,13 @@ SAID = (
         " AT+IPR=115200."
     ),
     N_("2G and 3G"),
+    N_("The network did not answer {code} in {seconds} s."),
+    N_("The network has no answer to {code}."),
+    N_("The text takes {number} segments; {most} is the most there can be."),
+    N_("GSM-7 lacks {characters}"),
+    N_("The text holds half of a surrogate pair."),
+    N_("{typed} cannot be texted to."),
+    N_("{typed} is no telephone number."),
     N_("The modem is being started again."),
     N_("The configuration names another port."),
     N_("The listing of {storage} broke off."),
@@ -110,7 +117,7 @@ SAID = (
     N_("Another stick and another SIM than before."),
     N_("Texts are recorded, nobody is answered. `hotlined adopt` goes on with it; else put the old one back."),
 )
-"""Every sentence of theirs that `status` or `doctor` may show and no other table has."""
+"""Every sentence of theirs that `status`, `doctor` or a refusal may show and no other table has."""
 
 
 def said_again(text: str, messages: tuple[str, ...] = SAID) -> str:
