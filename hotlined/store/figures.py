@@ -23,7 +23,7 @@ from hotlined.clock import parse_rfc3339, rfc3339
 from hotlined.states import MAY_HAVE_LEFT, OCCUPIES, AnswerState, ContactKind, ContactVerdict, ModemState
 from hotlined.store import totals
 from hotlined.store.database import Database
-from hotlined.store.reactions import IS_REACTION, REACTION_HOURS, reaction_ends
+from hotlined.store.reactions import IS_REACTION, IS_WITHIN, REACTION_HOURS, UNTIL
 from hotlined.store.totals import Labels, Slot
 
 MODEM_STATES = (*ModemState, "stopped")
@@ -136,12 +136,9 @@ _CANCELLED = f"""
 SELECT bin(c.received_at), a.reason, count(*) FROM answers a JOIN contacts c ON c.id = a.contact_id
 WHERE a.state = '{AnswerState.CANCELLED}' AND c.received_at >= :start AND c.received_at < :end GROUP BY 1, 2
 """
-# each answer from when it was sent to when a text is no reaction to it any more: for a day, and up to the next answer
-# to the same number, which the texts after it are reactions to; without a next one up to '~', which is after every date
 _ANSWERED = f"""
 WITH sent AS MATERIALIZED (
-  SELECT recipient, sent_at AS since, min({reaction_ends("sent_at")},
-    ifnull(lead(sent_at) OVER (PARTITION BY recipient ORDER BY sent_at), '~')) AS until
+  SELECT recipient, sent_at AS since, {UNTIL} AS until
   FROM answers WHERE by_hand IS NULL AND sent_at < :end
     AND sent_at >= strftime('%Y-%m-%dT%H:%M:%fZ', :start, '-{REACTION_HOURS} hours')
 )
@@ -149,7 +146,7 @@ WITH sent AS MATERIALIZED (
 _REACTIONS = f"""
 {_ANSWERED}
 SELECT count(*) FROM sent s JOIN contacts c ON c.originator = s.recipient
-WHERE c.kind = '{ContactKind.TEXT}' AND c.received_at > s.since AND c.received_at <= s.until
+WHERE {IS_WITHIN}
   AND c.received_at >= :start AND c.received_at < :end
 """
 # the same by two indexes alone, where dates ascend as ids do: all contacts of the number, but for those of other kinds

@@ -1,7 +1,8 @@
 """What a reaction is: a text within a day after an answer was sent to its originator; an answer, not a text by hand.
 
-The listing of what is to be tagged and the figures both ask here. What is a text is theirs to say: figures count other
-contacts apart.
+The listing of what is to be tagged, the figures and the wordings ask here. Where two answers to a number are a day
+apart or less, a text is a reaction to the later one. What is a text is
+theirs to say: figures count other contacts apart.
 """
 
 from hotlined.states import ContactKind
@@ -15,6 +16,16 @@ def reaction_ends(sent_at: str) -> str:
     """Return as SQL the last moment at which a text is a reaction to an answer; `sent_at` is SQL too."""
     return f"strftime('%Y-%m-%dT%H:%M:%fZ', {sent_at}, '+{REACTION_HOURS} hours')"
 
+
+# '~' is after every date: there is no next one
+UNTIL = f"min({reaction_ends('sent_at')}, ifnull(lead(sent_at) OVER (PARTITION BY recipient ORDER BY sent_at), '~'))"
+"""Up to when a text is a reaction to a row of `answers`, as SQL: for a day, and up to the next answer to its number.
+
+The next one is looked for among the rows that are selected with it.
+"""
+
+IS_WITHIN = f"c.kind = '{ContactKind.TEXT}' AND c.received_at > s.since AND c.received_at <= s.until"
+"""The condition on a contact `c` that it is a reaction to an answer `s`, of which `since` and `until` are known."""
 
 # (sent_at, sent_at + 24 h]
 IS_REACTION = (

@@ -16,7 +16,7 @@ from hotlined.gsm.alphabet import Plan, plan
 from hotlined.states import ContactKind
 from hotlined.store import totals
 from hotlined.store.database import Database
-from hotlined.store.reactions import REACTION_HOURS, reaction_ends
+from hotlined.store.reactions import IS_WITHIN, UNTIL, reaction_ends
 
 
 def digest(planned: Plan) -> str:
@@ -109,13 +109,12 @@ def together(each: Iterable[Outcome]) -> Outcome:
     return total
 
 
-_DAY_LATER = f"strftime('%Y-%m-%dT%H:%M:%fZ', :end, '+{REACTION_HOURS} hours')"
-# each answer of the period with its wording, and when a text is no reaction to it any more: a day after it, or at the
-# next answer to the same number, of whatever period
+_DAY_LATER = reaction_ends(":end")
+# each answer of the period with its wording, and up to when a text is a reaction to it; the next answer to the same
+# number may be of the day after the period
 _SENT = f"""
 WITH every AS (
-  SELECT id, contact_id, recipient, sent_at AS since, min({reaction_ends("sent_at")},
-    ifnull(lead(sent_at) OVER (PARTITION BY recipient ORDER BY sent_at), '~')) AS until
+  SELECT id, contact_id, recipient, sent_at AS since, {UNTIL} AS until
   FROM answers WHERE by_hand IS NULL AND sent_at >= :start AND sent_at < {_DAY_LATER}
 ),
 sent AS MATERIALIZED (
@@ -124,11 +123,10 @@ sent AS MATERIALIZED (
   WHERE e.since < :end AND t.wording IS NOT NULL
 )
 """
-_IS_REACTION = f"c.kind = '{ContactKind.TEXT}' AND c.received_at > s.since AND c.received_at <= s.until"
 _OUTCOMES = f"""
 {_SENT}
 SELECT step, country, wording, count(*), sum(EXISTS (
-    SELECT 1 FROM contacts c WHERE c.originator = s.recipient AND {_IS_REACTION}
+    SELECT 1 FROM contacts c WHERE c.originator = s.recipient AND {IS_WITHIN}
   )) FROM sent s GROUP BY step, country, wording
 """
 # the same by two indexes, where dates ascend as ids do: of a number with very many contacts few are looked at
@@ -149,5 +147,5 @@ SELECT step, country, wording, count(*), sum(EXISTS (
 _TAGGED = f"""
 {_SENT}
 SELECT s.id, s.step, s.country, s.wording, c.tags FROM contacts c CROSS JOIN sent s ON s.recipient = c.originator
-WHERE c.tags <> '[]' AND c.received_at >= :start AND c.received_at <= {_DAY_LATER} AND {_IS_REACTION}
+WHERE c.tags <> '[]' AND c.received_at >= :start AND c.received_at <= {_DAY_LATER} AND {IS_WITHIN}
 """
