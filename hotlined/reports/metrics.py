@@ -78,7 +78,7 @@ def write(config: Config, broken: Broken | None = None, unknown: tuple[str, ...]
 
 def _maybe_counted(config: Config) -> Counted | None:
     try:
-        with open_beside_daemon(config.database) as db, figures.one_moment(db):
+        with open_beside_daemon(config.database) as db, db.snapshot():
             return Counted(
                 totals.ever(db), queue.waiting(db), figures.maybe_newest(db), figures.maybe_last_event(db, "restored")
             )

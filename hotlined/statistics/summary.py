@@ -74,7 +74,7 @@ def summarise(
     db: Database, chosen: Config, since: datetime | None, until: datetime | None, by: By | None, now: datetime
 ) -> Summary:
     """Choose the period and count its figures at one moment."""
-    with figures.one_moment(db):
+    with db.snapshot():
         extent = figures.extent(db)
         period = choose(since, until, by, now, extent)
         start, end = period.start, period.end

@@ -111,7 +111,7 @@ class Database:
         try:
             yield
         finally:
-            self.connection.execute("ROLLBACK")  # it wrote nothing
+            self.connection.rollback()  # it wrote nothing; after an error SQLite may have ended it itself
 
     @contextlib.contextmanager
     def savepoint(self) -> Iterator[None]:

@@ -12,7 +12,6 @@ import json
 from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -182,16 +181,6 @@ FROM (SELECT (SELECT min(received_at) FROM contacts) AS first, (SELECT max(recei
   (SELECT min(begun_at) AS first, max(begun_at) AS last FROM attempts) a,
   (SELECT min(at) AS first, max(at) AS last FROM events) e
 """
-
-
-@contextmanager
-def one_moment(db: Database) -> Iterator[None]:
-    """Count everything inside as of one moment, while the daemon writes on."""
-    db.execute("BEGIN")
-    try:
-        yield
-    finally:
-        db.connection.rollback()
 
 
 def extent(db: Database) -> Extent:

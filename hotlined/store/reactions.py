@@ -1,8 +1,8 @@
 """What a reaction is: a text within a day after an answer was sent to its originator; an answer, not a text by hand.
 
 The listing of what is to be tagged, the figures and the wordings ask here. Where two answers to a number are a day
-apart or less, a text is a reaction to the later one. What is a text is
-theirs to say: figures count other contacts apart.
+apart or less, a text is a reaction to the later one. What is a text is theirs to say: figures count other contacts
+apart.
 """
 
 from hotlined.states import ContactKind
