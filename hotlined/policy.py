@@ -68,7 +68,9 @@ class WaitingFor(StrEnum):
     SEND_INTERVAL = "send_interval"
 
 
-SHORT_WINDOWS = frozenset({WaitingFor.BUDGET_MONTH, WaitingFor.BUDGET_DAY, WaitingFor.BUDGET_HOUR, WaitingFor.RESERVE})
+BUDGETS = {"hour": WaitingFor.BUDGET_HOUR, "day": WaitingFor.BUDGET_DAY, "month": WaitingFor.BUDGET_MONTH}
+"""What an answer waits for while a window is full, by the window."""
+FULL_WINDOWS = frozenset({*BUDGETS.values(), WaitingFor.RESERVE})
 """What holds back one share of the queue, not the whole line."""
 
 
@@ -399,16 +401,16 @@ def gate(
     known = history.answers > 0 or answer.known
     if answer.begun:
         return Pass(known)
-    short = short_window(answer.segments, spent, rules.limits, known=known)
-    return Wait(short) if short else Pass(known)
+    full = full_window(answer.segments, spent, rules.limits, known=known)
+    return Wait(full) if full else Pass(known)
 
 
-def short_window(segments: int, spent: Mapping[str, Spent], limits: Limits, *, known: bool) -> WaitingFor | None:
-    """Return the window that has no room for so many more segments, the longest first, or None."""
+def full_window(segments: int, spent: Mapping[str, Spent], limits: Limits, *, known: bool) -> WaitingFor | None:
+    """Return what an answer of so many segments has to wait for: the longest window without room for it, or None."""
     for name in reversed(WINDOW_SECONDS):
         limit = getattr(limits.segments, name)
         if spent[name].total + segments > limit:
-            return WaitingFor(f"budget_{name}")
+            return BUDGETS[name]
         if known and spent[name].known + segments > unreserved(limit, limits):
             return WaitingFor.RESERVE
     return None

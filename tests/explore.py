@@ -135,7 +135,7 @@ class Explorer:
                 self.submit(begun, result)
             if not isinstance(step, policy.Wait):
                 return
-            if step.waiting_for in policy.SHORT_WINDOWS and self.has_room(known=turn.share is policy.Share.KNOWN):
+            if step.waiting_for in policy.FULL_WINDOWS and self.has_room(known=turn.share is policy.Share.KNOWN):
                 raise FoundError(f"{' > '.join(self.world.path)}: it waits for {step.waiting_for}, and there is room")
 
     def has_room(self, *, known: bool) -> bool:

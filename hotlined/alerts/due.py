@@ -11,6 +11,7 @@ from typing import NamedTuple
 from hotlined.alerts.silence import Silence
 from hotlined.clock import Now
 from hotlined.language import _, in_digits
+from hotlined.policy import BUDGETS
 from hotlined.states import HoldReason, ModemState, SendingState
 from hotlined.store.alerting import AlertProgress, Draft, Event
 from hotlined.store.words_met import CONDITION, Untold
@@ -161,7 +162,7 @@ def _signs(levels: Mapping[str, int], state: LineState, unwell_limit: float | No
     if state.broken_seconds is None or state.broken_seconds >= LOST_SECONDS:  # no alert in the middle of an edit
         yield _Sign("config", int(state.broken_seconds is not None), None, {})
     for window, (used, limit) in state.budgets.items():
-        condition = f"budget_{window}"
+        condition = BUDGETS[window]
         percent = 100 * used // limit if limit else 0  # where nothing may be spent, nothing was crossed
         reached = max((level for level in BUDGET_LEVELS if percent >= level), default=0)
         level = 0 if percent < BUDGET_OVER else max(reached, levels.get(condition, 0))

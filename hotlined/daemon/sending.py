@@ -208,7 +208,7 @@ class Sender:
             return True
         if isinstance(step, policy.Wait):
             self._all_wait = True
-            if step.waiting_for in policy.SHORT_WINDOWS and turn.share:
+            if step.waiting_for in policy.FULL_WINDOWS and turn.share:
                 self._share_asked_again_at[turn.share] = time.monotonic() + SHARE_PAUSE_SECONDS
                 note_share_hold(db, turn.share, step.waiting_for)
             return False

@@ -15,6 +15,7 @@ from hotlined.clock import Now
 from hotlined.config import Config
 from hotlined.errors import DatabaseMissingError, DatabaseVersionError, RefusedError, StoreError
 from hotlined.language import _, in_digits
+from hotlined.policy import BUDGETS
 from hotlined.reports import hearing, life
 from hotlined.reports.in_force import Broken
 from hotlined.states import DatabaseState, ModemState, SendingState
@@ -45,7 +46,7 @@ from hotlined.words.times import moment
 _UNUSABLE = (DatabaseState.FULL, DatabaseState.LOCKED, DatabaseState.DAMAGED)
 SHADOW = "shadow"
 CONFIG_BROKEN = "config_broken"
-WINDOW_CODES = tuple(f"budget_{window}" for window in WINDOWS)
+WINDOW_CODES = tuple(BUDGETS.values())
 _MODEM_KEYS = {"rung": "step", "rungs_climbed": "steps"}
 SIM_ENDS, SIM_ENDED = "sim_ends", "sim_ended"
 SELFTEST_LOST = "selftest_lost"
@@ -353,7 +354,7 @@ def _line_trouble(config: Config, mode: str, stored: Stored | None) -> Iterator[
         if budget["used"] >= budget["limit"] or (stored and window in stored.full_windows):
             spent = {name: in_digits(count) for name, count in budget.items()}
             words = WINDOW_FULL.words.format(window=WINDOWS[window], **spent)
-            yield Trouble(f"budget_{window}", words, WINDOW_FULL.cure)
+            yield Trouble(BUDGETS[window], words, WINDOW_FULL.cure)
     if stored and stored.life and stored.top_up and stored.credit.valid_until:
         known = life.in_words(stored.life, stored.top_up, stored.credit.valid_until, stored.at)
         ended = stored.life == life.OVER
