@@ -102,7 +102,7 @@ def call_trial(db: Database, now: Now, gap: float) -> None:
     """Commit that something may have ended the outage: an answer may be tried now, or soon."""
     if breaker_of(db).is_open:
         with db.transaction():
-            set_breaker(db, breaker.trial_called_for(breaker_of(db), now.limit, gap))
+            set_breaker(db, breaker.trial_called(breaker_of(db), now.limit, gap))
 
 
 def end_round(db: Database, pauses: Sequence[float]) -> None:

@@ -98,7 +98,7 @@ def top_up(db: Database, at: str | None, who: str, now: Now) -> str:
     moment = at or now.rfc3339
     with db.transaction():
         line.note_top_up(db, line.TopUp(moment, by=who), now, dated=bool(at) or now.synchronised)
-        line.call_for_trial(db)
+        line.request_trial(db)
         db.event(now, "topup", f"{moment} by {who}")
     return moment
 

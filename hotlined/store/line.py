@@ -223,11 +223,6 @@ def note_top_up(db: Database, top_up: TopUp, now: Now, *, dated: bool) -> None:
     )
 
 
-def call_for_trial(db: Database) -> None:
-    """Record that a person may have ended the outage, inside the transaction that is open: a trial is due then."""
-    db.execute("UPDATE line_state SET breaker_called = 1 WHERE breaker_cause IS NOT NULL")
-
-
 def date_top_up(db: Database, now: Now) -> None:
     """Commit the date of a top-up anew that was noted before the calendar could be trusted, now that it can.
 
@@ -382,6 +377,11 @@ def set_breaker(db: Database, state: Breaker) -> None:
         " breaker_called = :trial_requested, breaker_void = :closed_at_attempt, breaker_void_limit = :closed_limit",
         asdict(state),
     )
+
+
+def request_trial(db: Database) -> None:
+    """Record that a person may have ended the outage, inside the open transaction: the daemon calls a trial then."""
+    db.execute("UPDATE line_state SET breaker_called = 1 WHERE breaker_cause IS NOT NULL")
 
 
 def line_hold(db: Database, *, trial: bool = False) -> LineHold | None:
