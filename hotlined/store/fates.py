@@ -79,9 +79,12 @@ def _outcome_of(result: policy.Refused, fate: Fate, *, by_hand: bool) -> Outcome
     """Return what a refusal says about the line; of a text by hand only what is clearly its fault: people mistype."""
     if result.fault is policy.Fault.RECIPIENT:
         return Outcome.RECIPIENT
-    if result.fault is policy.Fault.EITHER:
-        return Outcome.INTERRUPTED if by_hand else Outcome.RECIPIENT if fate is Fate.FAILED else Outcome.REFUSED
-    return Outcome.REFUSED
+    if result.fault is policy.Fault.EITHER and by_hand:
+        return Outcome.INTERRUPTED
+    is_recipients = (
+        result.fault is policy.Fault.EITHER and fate is Fate.FAILED
+    )  # for the second time, while others leave
+    return Outcome.RECIPIENT if is_recipients else Outcome.REFUSED
 
 
 def _end_attempt(
@@ -94,7 +97,7 @@ def _end_attempt(
     *,
     nothing_left: bool,
 ) -> BreakerUpdate:
-    """Record how an attempt ended and report it to the breaker; None while it goes on."""
+    """Record how an attempt ended and report it to the breaker; without an outcome it goes on."""
     if outcome is None:
         return BreakerUpdate(None, breaker_of(db))
     lifecycle.end_attempt(db, attempt_id, outcome, cause, now)
@@ -272,7 +275,7 @@ def settle_late(
 ) -> BreakerUpdate | None:
     """Commit a result that came after its time limit: the segment was taken, and the rest may go on.
 
-    None where the segment is not unconfirmed any more.
+    A segment that is not unconfirmed any more stays as it is. Returns the breaker's update if this ended the attempt.
     """
     with db.transaction():
         segment = db.one("SELECT state, submitted_limit FROM answer_segments WHERE id = ?", segment_id)

@@ -1,4 +1,4 @@
-"""Lets answers out: asks the policy with all that is known in one transaction, composes the text, counts, hands over.
+"""Lets answers out: asks the policy with all that is known in one transaction, composes the text, counts, stores.
 
 What passes is on the disk as being submitted before the modem hears of it (`lifecycle`).
 """
@@ -194,7 +194,7 @@ def _let_out(db: Database, answer: sqlite3.Row, now: Now, *, shadow: bool) -> Be
     save_limit_clock(db, now)
     if answer["state"] == AnswerState.QUEUED:
         move(db, answer["id"], AnswerState.SHADOWED if shadow else AnswerState.SENDING)
-    begun = None if shadow else _hand_over(db, answer, now)
+    begun = None if shadow else _begin_segment(db, answer, now)
     refile(db, answer["recipient"], shadow=shadow)  # after the attempt is there: by it its number is no new one
     return begun
 
@@ -305,8 +305,8 @@ def _begin_attempt(
         )
 
 
-def _hand_over(db: Database, answer: sqlite3.Row, now: Now) -> Begun:
-    """Record the first segment that waits as being submitted."""
+def _begin_segment(db: Database, answer: sqlite3.Row, now: Now) -> Begun:
+    """Record the first segment that waits as being submitted, and return it."""
     attempt_id = latest_attempt(db, answer["id"])
     segment = db.the(
         "SELECT *, (SELECT count(*) FROM answer_segments o WHERE o.attempt_id = answer_segments.attempt_id) AS total"
@@ -317,14 +317,14 @@ def _hand_over(db: Database, answer: sqlite3.Row, now: Now) -> Begun:
     move_segment(db, segment["id"], SegmentState.SUBMITTING, submitted_at=now.rfc3339, submitted_limit=now.limit)
     db.execute("UPDATE attempts SET boot_id = ? WHERE id = ?", boot_id(), attempt_id)
     return Begun(
-        answer["id"],
-        segment["attempt_id"],
-        segment["id"],
-        segment["sequence"],
-        segment["total"],
-        answer["recipient"],
-        segment["pdu"],
-        segment["tpdu_length"],
+        answer_id=answer["id"],
+        attempt_id=segment["attempt_id"],
+        segment_id=segment["id"],
+        sequence=segment["sequence"],
+        total=segment["total"],
+        recipient=answer["recipient"],
+        pdu=segment["pdu"],
+        tpdu_length=segment["tpdu_length"],
     )
 
 
