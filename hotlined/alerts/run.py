@@ -39,8 +39,6 @@ from hotlined.words.hearing import LEFT_OUT, TEXTS_ITSELF
 from hotlined.words.times import moment
 
 PING_SECONDS = 3600.0  # least time between two pings
-WHO = "hotlined alerts"
-"""Who asked for a text of the line to itself."""
 _DIGEST_DUE = N_("This digest is due:")
 _DIGEST_SENT = N_("No digest is due. The newest one, as it would be now:")
 
@@ -225,7 +223,7 @@ class Run:
             return
         obstacle = self.report.selftest_obstacle
         if obstacle is None and own:
-            reception.ask_selftest(db, own, hearing.text(), WHO, now)
+            reception.ask_selftest(db, own, hearing.text(), texting.WHO, now)
             self.say(_(TEXTS_ITSELF))
         elif obstacle and obstacle != note.obstacle:
             self.complain(_(LEFT_OUT, obstacle=obstacle))

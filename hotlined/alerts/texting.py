@@ -18,7 +18,8 @@ from hotlined.words.refusals import result_in_words
 KEY = "sms"
 RESULT_SECONDS = 60.0  # how long a text's result is waited for; the next run looks again
 LOOK_SECONDS = 0.2
-_WHO = "hotlined alerts"
+WHO = "hotlined alerts"
+"""Who asks the daemon for a text."""
 
 
 def channel(config: Config) -> list[Channel]:
@@ -59,7 +60,7 @@ def text(config: Config, db: Database, alert: Alert, state: LineState) -> None:
             if met:
                 raise RefusedError(words)
         assert config.alerts.sms_to
-        alerting.ask(db, alert.alert_id, config.alerts.sms_to, fitting(config, alert), _WHO, db.now())
+        alerting.ask(db, alert.alert_id, config.alerts.sms_to, fitting(config, alert), WHO, db.now())
     deadline = time.monotonic() + (RESULT_SECONDS if runs else 0.0)
     while (fate := alerting.maybe_fate(db, alert.alert_id)) and fate.state.is_pending:
         if time.monotonic() >= deadline:
