@@ -1,5 +1,7 @@
 """`/`: the line at a glance, words first, then what is wrong with its cure, then who came last."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from flask import render_template
@@ -21,39 +23,49 @@ _LAST = 5  # contacts
 def show() -> str:
     """Show the line at this moment."""
     report = line_report()
-    seen, contacts, untagged, alarms = _seen(report)
-    if contacts:
+    seen = _seen(report)
+    if seen.contacts:
         looked_through("last contacts")
-    words = [*at_a_glance(report, seen)]
+    words = [*at_a_glance(report, seen.came)]
     return render_template(
         "overview.html",
         report=report,
         words=words,
-        contacts=contacts,
-        untagged=untagged,
-        alarms=alarms,
+        contacts=seen.contacts,
+        untagged=seen.untagged,
+        alarms=seen.worded,
         windows=WINDOWS,
     )
 
 
-def _seen(report: LineReport) -> tuple[Came | None, list[Contact], int, int]:
-    """Return who came, the last contacts for those who may read them, and what a visitor could tag.
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What a visitor may see of the database: who came, the last contacts, and what there is to tag.
 
-    That is how many reactions, and how many texts with a word of alerts.words. Nothing where the database fails.
+    That is how many reactions (`untagged`), and how many texts with a word of alerts.words (`worded`).
     """
+
+    came: Came | None = None
+    contacts: Sequence[Contact] = ()
+    untagged: int = 0
+    worded: int = 0
+
+
+def _seen(report: LineReport) -> _Seen:
+    """Return what this visitor may see; nothing where the database fails."""
     if report.stored is None:
-        return None, [], 0, 0
+        return _Seen()
     try:
         with reading() as db:
             seen = came(db, datetime.now().astimezone())
             if not visitor().role.may(Role.READER):
-                return seen, [], 0, 0
+                return _Seen(seen)
             contacts = [*rows_for_people(db, report.config, log.rows(db, log.Filter(), _LAST), report.sending)][::-1]
             if not visitor().role.may(Role.VOLUNTEER):
-                return seen, contacts, 0, 0
-            return seen, contacts, reactions.count_untagged(db, 0), words_met.count_untagged(db, 0)
+                return _Seen(seen, contacts)
+            return _Seen(seen, contacts, reactions.count_untagged(db, 0), words_met.count_untagged(db, 0))
     except StoreError:
-        return None, [], 0, 0
+        return _Seen()
 
 
 PAGES = (Page("/", "overview", Role.FIGURES, show, title=N_("Now")),)
