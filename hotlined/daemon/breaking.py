@@ -1,4 +1,4 @@
-"""Watches the line's breaker: whoever opened or closed it, the journal, the ladder and the balance hear of it once.
+"""Watches the line's breaker: the journal, the ladder and the balance learn once that it was opened or closed.
 
 The breaker itself is pure (`hotlined.breaker`) and kept by the store; its trials are begun by the gate.
 """

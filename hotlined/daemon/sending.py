@@ -1,8 +1,8 @@
 """Judges contacts and lets answers out, one segment at a time; commits the fate of each before anything else is done.
 
 Nothing is submitted that was not committed as being submitted, and what may have left is never submitted again. What a
-result means is decided by the policy and applied once by the store; whoever watches (the ladder, the balance, the
-journal) hears of it afterwards. A row that cannot be judged or encoded is set aside, and nobody waits behind it.
+result means is decided by the policy and applied once by the store; the ladder, the balance and the journal learn of it
+afterwards. A row that cannot be judged or encoded is set aside, and nobody waits behind it.
 """
 
 import contextlib

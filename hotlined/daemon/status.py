@@ -40,7 +40,7 @@ class StatusFile:
         return self._written is not None and self._sign_of_life.is_due()
 
     def write(self, status: DaemonStatus, words: str) -> None:
-        """Write the file and tell systemd in words, if it is time; a full or missing folder is only logged."""
+        """Write the file and systemd's status line, if it is time; a full or missing folder is only logged."""
         if self._is_news(status) or self._sign_of_life.is_due():
             self._write(status, words)
 

@@ -1,4 +1,7 @@
-"""The headers of every answer: nothing is kept, nothing is framed, nothing is loaded from elsewhere, no link tells."""
+"""The headers of every answer: a browser keeps no page, frames none, loads nothing from elsewhere.
+
+Nor does it say to another site from which page a link was followed.
+"""
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self';"

@@ -1,4 +1,4 @@
-"""The breaker's place in the store: it hears how attempts ended, and is opened, tried and closed here.
+"""Opens, tries and closes the line's breaker, by how attempts ended.
 
 The breaker itself is pure (`hotlined.breaker`), and a part of the line's state (`line`). `call_trial` and `end_round`
 are transactions of their own; each other function is a part of the one that is open.

@@ -125,8 +125,8 @@ def _undeleted(db: Database, source: Source) -> dict[str | None, list[tuple[int,
         source.storage,
     )
     # Of several rows with one PDU those of this storage come first, and the oldest of them: pop() takes from the end,
-    # so they are laid down in reverse. Else a listing of SM could take the row of the same text in ME, and would then
-    # mark that of SM as deleted, though its text is still on the SIM.
+    # so they are put in it in reverse order. Else a listing of SM could take the row of the same text in ME, and would
+    # then mark that of SM as deleted, though its text is still on the SIM.
     known: dict[str | None, list[tuple[int, str, int]]] = {}
     for row in reversed(rows):
         known.setdefault(row["pdu"], []).append((row["id"], row["storage"], row["storage_index"]))

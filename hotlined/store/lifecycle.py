@@ -1,10 +1,10 @@
 """Knows every state of an answer and of its segments and the outcome of its attempts: no other module writes one.
 
-An answer is a row before it is a command, and two rules carry the money path. What may have left is never handed over
-again: before the modem hears of a segment, `submitting` is on the disk, and whatever then happens (a result, silence, a
-crash, a power cut) leads from there to a state that says what is known. And nothing is counted beside the states: what
-a segment costs, whether its number was answered, whether something can still leave, all of it is read from the state
-by the table `FACTS`, so no count can be lost, doubled or forgotten when a state changes.
+An answer is a row before it is a command, and two rules keep the SIM from paying twice. What may have left is never
+handed over again: before the modem hears of a segment, `submitting` is on the disk, and whatever then happens (a
+result, silence, a crash, a power cut) leads from there to a state that says what is known. And nothing is counted
+beside the states: what a segment costs, whether its number was answered, whether something can still leave, all of it
+is read from the state by the table `FACTS`, so no count can be lost, doubled or forgotten when a state changes.
 
 An answer has attempts, one after the other; an attempt has segments. The gate makes an attempt when it lets an answer
 out; where nothing of it can have left it ends, and the next one is a new row. Once its first segment has left an
