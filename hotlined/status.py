@@ -150,16 +150,16 @@ def find(runtime_dir: Path, name: str, database: Path) -> Found:
     """Look for what the daemon that has a database said last, where the daemons of a line's name write it."""
     real = os.path.realpath(database)
     ours, others = DaemonStatus(), DaemonStatus()
-    for told in said(runtime_dir, name):
-        if os.path.realpath(told.database) == real:
-            ours = told if ours == DaemonStatus() else ours
+    for status in statuses(runtime_dir, name):
+        if os.path.realpath(status.database) == real:
+            ours = status if ours == DaemonStatus() else ours
         else:
-            others = told if others == DaemonStatus() else others
+            others = status if others == DaemonStatus() else others
     return Found(ours, others)
 
 
-def said(runtime_dir: Path, name: str) -> Iterator[DaemonStatus]:
-    """Yield what stands in the status files of a line; their folder is looked for where the daemon makes it."""
+def statuses(runtime_dir: Path, name: str) -> Iterator[DaemonStatus]:
+    """Yield the statuses of a line that there are files of; their folder is looked for where the daemon makes it."""
     for folder, owner in ((runtime_dir, None), (private_folder(), os.getuid())):
         with suppress(OSError, ValueError):
             yield DaemonStatus.from_json(files.read(folder / name / FILE, owner))

@@ -14,7 +14,7 @@ from hotlined.language import _, in_digits
 from hotlined.policy import BUDGETS
 from hotlined.states import HoldReason, ModemState, SendingState
 from hotlined.store.alerting import AlertProgress, Draft, Event
-from hotlined.store.words_met import CONDITION, Untold
+from hotlined.store.words_met import CONDITION, NewTexts
 from hotlined.words import conditions
 from hotlined.words.alerts import alert_in_words
 from hotlined.words.amounts import lasting
@@ -63,7 +63,7 @@ class LineState:
     """How near the end of the SIM is, as `reports.life.level` has it; None where no clock can say so."""
     life_filling: Mapping[str, str] = field(default_factory=dict)
     """What is to be said of that."""
-    words: Untold | None = None
+    words: NewTexts | None = None
     """Texts with a word of alerts.words, where it is time to tell of them."""
     selftest_lost: bool | None = None
     """Whether the last text of the line to itself did not come back; None where that is not known, or none is sent."""
@@ -203,11 +203,11 @@ def _choices(state: LineState, now: Now) -> Iterator[_Sign]:
             yield _Sign(condition, 1, None, {"since": choice.since, **filling}, daily=True)
 
 
-def _words(untold: Untold, now: Now) -> Draft:
+def _words(new: NewTexts, now: Now) -> Draft:
     """Return the alert that there are texts with a word of alerts.words: it names contacts, no text and no number."""
-    ids = ", ".join(map(str, untold.first_ids))
-    filling = {"count": in_digits(untold.count), "ids": ids, "id": untold.first_ids[0], "since": moment(untold.since)}
-    level = 1 if untold.count == 1 else 2 if untold.count == len(untold.first_ids) else 3
+    ids = ", ".join(map(str, new.first_ids))
+    filling = {"count": in_digits(new.count), "ids": ids, "id": new.first_ids[0], "since": moment(new.since)}
+    level = 1 if new.count == 1 else 2 if new.count == len(new.first_ids) else 3
     return draft(CONDITION, level, now.rfc3339, **filling)
 
 

@@ -211,7 +211,7 @@ class Run:
             progress, reached, drafts = _decide(db, state)
             alerting.record(db, drafts, keys, db.now())
             if state.words:
-                words_met.mark_told(db)
+                words_met.mark_named(db)
             if (reached.event_id, reached.unwell_limit) != (progress.event_id, progress.unwell_limit):
                 alerting.move(db, reached)
         return state

@@ -42,7 +42,7 @@ class Requests:
         self._verbs: dict[str, Callable[[Request], None]] = {
             "send": self._queue_or_refuse,
             "try": self._queue_or_refuse,
-            "balance": self._tell_balance,
+            "balance": self._ask_balance,
             "adopt": self._adopt,
         }
 
@@ -128,7 +128,7 @@ class Requests:
 
     # ---- the modem
 
-    def _tell_balance(self, request: Request) -> None:
+    def _ask_balance(self, request: Request) -> None:
         """Ask the network for the balance because a person wants to know it."""
         modem = self._connection.modem
         if not self._line.config.credit.ussd:

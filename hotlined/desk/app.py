@@ -137,12 +137,13 @@ def _finish(response: Response) -> Response:
 
 def _fail(error: Exception) -> tuple[str, int]:
     """Show an error as a page: what is wrong and its cure."""
-    words, hint, status = _told(error)
+    words, hint, status = _explained(error)
     title = _TITLES.get(status) or HTTPStatus(status).phrase
     return render_template("error.html", words=words, hint=hint, title=title, status=status), status
 
 
-def _told(error: Exception) -> tuple[str, str, int]:
+def _explained(error: Exception) -> tuple[str, str, int]:
+    """Return what is wrong, its cure, and the status of the answer."""
     if isinstance(error, HTTPException):
         code = error.code or 500
         is_ours = error.description != type(error).description

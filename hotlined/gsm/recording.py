@@ -122,14 +122,14 @@ class Asking:
     """A modem that is asked line by line, whatever it makes of it: the driver may not get into step with it."""
 
     port: Port
-    told: Callable[[str], object]
+    on_command: Callable[[str], object]
     silent: int = 0
 
     def ask(self, command: str, seconds: float = SECONDS) -> str:
         """Write a command line and return what came until a final result code, or until then; nothing if it is mute."""
         if self.silent >= GIVEN_UP_AFTER:
             return ""
-        self.told(command.strip("\x1b\r"))
+        self.on_command(command.strip("\x1b\r"))
         self.port.write(command.encode("latin-1"))
         came = self._answer(seconds)
         is_mute = not came.replace(command, "").strip("\x1b\r\n ")  # an echo is no answer
@@ -150,12 +150,12 @@ class Asking:
             self.ask(f"{command}\r", seconds)
 
 
-def record(port: Port, more: Iterable[str], told: Callable[[str], object]) -> bool:
+def record(port: Port, more: Iterable[str], on_command: Callable[[str], object]) -> bool:
     """Ask a modem everything, and bring it to where the daemon wants it; return whether it said anything.
 
-    `more` is asked besides; `told` hears each command that is asked. What passes is noted by the port's own tap.
+    `more` is asked besides; `on_command` is called with each command. What passes is noted by the port's own tap.
     """
-    asking = Asking(port, told)
+    asking = Asking(port, on_command)
     if not [word for word in FIRST_WORDS if asking.ask(word, FIRST_SECONDS)]:
         return False
     asking.silent = 0
@@ -207,8 +207,8 @@ def _is_over(came: str) -> bool:
 
 
 def _escaped(text: str) -> str:
-    told = "".join(_SIGNS.get(sign) or (sign if " " <= sign <= "~" else f"\\x{ord(sign):02x}") for sign in text)
-    return told[:-1] + r"\x20" if told.endswith(" ") else told  # editors take blanks off the ends of lines
+    escaped = "".join(_SIGNS.get(sign) or (sign if " " <= sign <= "~" else f"\\x{ord(sign):02x}") for sign in text)
+    return escaped[:-1] + r"\x20" if escaped.endswith(" ") else escaped  # editors take blanks off the ends of lines
 
 
 def _meant(found: re.Match[str]) -> str:

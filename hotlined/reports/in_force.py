@@ -106,7 +106,7 @@ def _running(path: Path, salvaged: Config) -> Iterator[Config]:
     """Yield the configurations of living daemons that were started with this file."""
     usual = configuration.KEYS["runtime_dir"].default
     for folder in dict.fromkeys((salvaged.runtime_dir, usual)):
-        for daemon in status.said(folder, salvaged.name):
+        for daemon in status.statuses(folder, salvaged.name):
             with suppress(ConfigError):
                 if os.path.realpath(daemon.config) == os.path.realpath(path) and _lives(daemon):
                     yield configuration.parse(daemon.in_force, Path(daemon.config))

@@ -89,14 +89,14 @@ class TextFate:
 def progress(db: Database) -> AlertProgress:
     """Return how far alerts are."""
     event_id, unwell_limit = line.alerts_reached(db)
-    told = db.all(
+    latest = db.all(
         "SELECT condition, level, at_limit FROM alerts WHERE id IN (SELECT max(id) FROM alerts GROUP BY condition)"
     )
     return AlertProgress(
-        {each["condition"]: each["level"] for each in told},
+        {each["condition"]: each["level"] for each in latest},
         event_id,
         unwell_limit,
-        {each["condition"]: each["at_limit"] for each in told},
+        {each["condition"]: each["at_limit"] for each in latest},
     )
 
 

@@ -15,15 +15,15 @@ from hotlined.store.database import Database
 CONDITION = "words"
 """The condition of its alerts."""
 
-TELL_SECONDS = 3600.0
+PAUSE_SECONDS = 3600.0
 """The least time between two alerts, on the limit clock."""
 
 _FEW = 3  # ids that an alert names
 
 
 @dataclass(frozen=True, slots=True)
-class Untold:
-    """Texts that no alert has told: how many, the ids of the first few, and when the first came, as RFC 3339."""
+class NewTexts:
+    """Texts that no alert has named: how many, the ids of the first few, and when the first came, as RFC 3339."""
 
     count: int
     first_ids: tuple[int, ...]
@@ -33,7 +33,7 @@ class Untold:
 def note(db: Database, contact_id: int, words: Sequence[str]) -> None:
     """Note which words stand in a contact's text now, inside the transaction that is open.
 
-    A text of which a part came later may have other words than before, or none any more. What was told stays told.
+    A text of which a part came later may have other words than before, or none any more. What an alert has named stays.
     """
     if not words:
         db.execute("DELETE FROM words_met WHERE contact_id = ? AND NOT told", contact_id)
@@ -45,8 +45,8 @@ def note(db: Database, contact_id: int, words: Sequence[str]) -> None:
     )
 
 
-def maybe_due(db: Database, now: Now) -> Untold | None:
-    """Return what an alert has to tell now; None where there is nothing, or one was recorded within the hour."""
+def maybe_due(db: Database, now: Now) -> NewTexts | None:
+    """Return what an alert has to name now; None where there is nothing, or one was recorded within the hour."""
     rows = db.all(
         "SELECT c.id, c.received_at FROM words_met w JOIN contacts c ON c.id = w.contact_id WHERE NOT w.told"
         " ORDER BY w.contact_id LIMIT ?",
@@ -55,14 +55,14 @@ def maybe_due(db: Database, now: Now) -> Untold | None:
     if not rows:
         return None
     last = db.value("SELECT max(at_limit) FROM alerts WHERE condition = ?", CONDITION)
-    if last is not None and now.limit - last < TELL_SECONDS:
+    if last is not None and now.limit - last < PAUSE_SECONDS:
         return None
     count = db.value("SELECT count(*) FROM words_met WHERE NOT told")
-    return Untold(count, tuple(row["id"] for row in rows), rows[0]["received_at"])
+    return NewTexts(count, tuple(row["id"] for row in rows), rows[0]["received_at"])
 
 
-def mark_told(db: Database) -> None:
-    """Note that an alert tells of all, inside the transaction that is open."""
+def mark_named(db: Database) -> None:
+    """Note that an alert names all of them, inside the transaction that is open."""
     db.execute("UPDATE words_met SET told = 1 WHERE NOT told")
 
 
