@@ -254,8 +254,12 @@ def fold(text: str) -> str:
 
     An œ is written oe, as on the air, so that our answer is known when it comes back.
     """
-    decomposed = unicodedata.normalize("NFKD", without_marks(text).casefold().replace("œ", "oe"))
-    return "".join(character for character in decomposed if character.isalnum())
+    return "".join(filter(str.isalnum, _decomposed(text)))
+
+
+def _decomposed(text: str) -> str:
+    """Put case aside, take letters and their accents apart, and write œ as two letters."""
+    return unicodedata.normalize("NFKD", without_marks(text).casefold().replace("œ", "oe"))
 
 
 def without_marks(text: str) -> str:
@@ -289,7 +293,7 @@ def opts_out(text: str, rules: Rules) -> bool:
 def _words(text: str) -> list[str]:
     folded = "".join(
         character if character.isalnum() else "" if unicodedata.combining(character) else " "
-        for character in unicodedata.normalize("NFKD", without_marks(text).casefold().replace("œ", "oe"))
+        for character in _decomposed(text)
     )
     return folded.split()
 
@@ -318,11 +322,8 @@ def _spaced(tokens: Iterable[str]) -> str:
 
 
 def _tokens(text: str) -> list[str]:
-    # twice: a letter of another style becomes a capital, and a small letter may fall apart
-    plain = unicodedata.normalize(
-        "NFKD", unicodedata.normalize("NFKD", without_marks(text)).casefold().replace("œ", "oe")
-    )
-    return "".join(map(_in_token, plain)).split()
+    # decomposed before, too: a letter of another style becomes a capital, and a small letter may fall apart
+    return "".join(map(_in_token, _decomposed(unicodedata.normalize("NFKD", without_marks(text))))).split()
 
 
 _NOT_THERE = frozenset({"Mn", "Me", "Cf", "Sk"})  # accents, what joins or hides, colours of emoji
