@@ -22,7 +22,7 @@ from hotlined.clock import parse_rfc3339, rfc3339
 from hotlined.states import MAY_HAVE_LEFT, OCCUPIES, AnswerState, ContactKind, ContactVerdict, ModemState
 from hotlined.store import totals
 from hotlined.store.database import Database
-from hotlined.store.reactions import IS_REACTION, IS_WITHIN, REACTION_HOURS, UNTIL
+from hotlined.store.reactions import IS_REACTION, IS_WITHIN, REACTION_HOURS, SENT
 from hotlined.store.totals import Labels, Slot
 
 MODEM_STATES = (*ModemState, "stopped")
@@ -137,8 +137,7 @@ WHERE a.state = '{AnswerState.CANCELLED}' AND c.received_at >= :start AND c.rece
 """
 _ANSWERED = f"""
 WITH sent AS MATERIALIZED (
-  SELECT recipient, sent_at AS since, {UNTIL} AS until
-  FROM answers WHERE by_hand IS NULL AND sent_at < :end
+  {SENT} WHERE by_hand IS NULL AND sent_at < :end
     AND sent_at >= strftime('%Y-%m-%dT%H:%M:%fZ', :start, '-{REACTION_HOURS} hours')
 )
 """

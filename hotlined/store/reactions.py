@@ -18,10 +18,13 @@ def reaction_ends(sent_at: str) -> str:
 
 
 # '~' is after every date: there is no next one
-UNTIL = f"min({reaction_ends('sent_at')}, ifnull(lead(sent_at) OVER (PARTITION BY recipient ORDER BY sent_at), '~'))"
-"""Up to when a text is a reaction to a row of `answers`, as SQL: for a day, and up to the next answer to its number.
+SENT = f"""
+  SELECT id, contact_id, recipient, sent_at AS since,
+    min({reaction_ends("sent_at")}, ifnull(lead(sent_at) OVER (PARTITION BY recipient ORDER BY sent_at), '~')) AS until
+  FROM answers"""
+"""Answers with the time in which a text is a reaction to each, as SQL; what is chosen has to leave texts by hand out.
 
-The next one is looked for among the rows that are selected with it.
+It is a day, and no longer than up to the next answer to the same number among those that are selected.
 """
 
 IS_WITHIN = f"c.kind = '{ContactKind.TEXT}' AND c.received_at > s.since AND c.received_at <= s.until"

@@ -16,7 +16,7 @@ from hotlined.gsm.alphabet import Plan, plan
 from hotlined.states import ContactKind
 from hotlined.store import totals
 from hotlined.store.database import Database
-from hotlined.store.reactions import IS_WITHIN, UNTIL, reaction_ends
+from hotlined.store.reactions import IS_WITHIN, SENT, reaction_ends
 
 
 def digest(planned: Plan) -> str:
@@ -114,8 +114,7 @@ _DAY_LATER = reaction_ends(":end")
 # number may be of the day after the period
 _SENT = f"""
 WITH every AS (
-  SELECT id, contact_id, recipient, sent_at AS since, {UNTIL} AS until
-  FROM answers WHERE by_hand IS NULL AND sent_at >= :start AND sent_at < {_DAY_LATER}
+  {SENT} WHERE by_hand IS NULL AND sent_at >= :start AND sent_at < {_DAY_LATER}
 ),
 sent AS MATERIALIZED (
   SELECT e.*, t.step, t.country, t.wording FROM every e JOIN attempts t
