@@ -17,7 +17,7 @@ shift "$(($# < 2 ? $# : 2))"
 project=$(cd "$(dirname "$0")/../.." && pwd)
 cache=${HOTLINED_LAB:-/var/tmp/hotlined-lab}
 base=$cache/$suite
-packages=systemd,systemd-sysv,dbus,udev,python3,python3-venv,procps,bash-completion,caddy,openssh-client,openssh-server
+packages=systemd,systemd-sysv,dbus,udev,python3,python3-venv,procps,bash-completion,caddy,openssh-client,openssh-server,prometheus-node-exporter
 mkdir -p "$cache"
 
 exec 9>"$base.lock"
@@ -26,7 +26,8 @@ if [ "$(cat "$base/ready" 2>/dev/null)" != "$packages" ]; then
   rm -rf --one-file-system "$base"
   mmdebstrap --quiet --variant=minbase --include="$packages" "$suite" "$base" http://deb.debian.org/debian >&2 || die "no Debian could be made"
   : >"$base/etc/machine-id"
-  for unit in apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer console-getty.service caddy.service ssh.service ssh.socket; do
+  for unit in apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer console-getty.service caddy.service ssh.service ssh.socket \
+    prometheus-node-exporter.service; do
     ln -sf /dev/null "$base/etc/systemd/system/$unit"
   done
   echo "$packages" >"$base/ready"

@@ -16,6 +16,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -469,6 +470,79 @@ def beside_it() -> None:
     check("the path unit still watches", show("hotlined-power@main.path", "ActiveState") == "active")
 
 
+def scraped() -> dict[str, float]:
+    """Return what the node exporter says of the lines, by name and labels."""
+    with contextlib.suppress(OSError), urllib.request.urlopen("http://127.0.0.1:9100/metrics", timeout=30) as page:
+        said = page.read().decode()
+        found = re.findall(r"^(hotlined_\S+|node_textfile_scrape_error) (\S+)$", said, re.MULTILINE)
+        return {series: float(value) for series, value in found}
+    return {}
+
+
+def written_since(mark: Path) -> list[str]:
+    """Return the files on the disk that have changed since a file was written, the journal aside."""
+    words = ("find", "/etc", "/opt", "/root", "/srv", "/usr", "/var", "-xdev", "-newer", str(mark), "-type", "f")
+    return [path for path in sh(*words).stdout.splitlines() if not path.startswith("/var/log/journal/")]
+
+
+def collect(unit: str) -> bool:
+    """Write the figures anew, as the timer does each minute; tell whether it went well."""
+    sh("systemctl", "reset-failed", unit)  # forgets how often it was started lately, too
+    return sh("systemctl", "start", unit).returncode == 0
+
+
+def said_by(unit: str) -> list[str]:
+    """Return the lines of the journal of a unit."""
+    return [line for line in journal(unit).splitlines() if not line.startswith("-- ")]
+
+
+def exported(sim: Client) -> None:
+    """Let Debian's node exporter read the figures of the line, set up as docs/metrics.md says."""
+    page = (PROJECT / "docs/metrics.md").read_text()
+    (arguments,) = re.findall(r"^ARGS=.*$", page, re.MULTILINE)
+    names = set(re.findall(r"^\| `(hotlined_\w+)` \|", page, re.MULTILINE))
+    said = sh("prometheus-node-exporter", "--version")
+    figure("the node exporter", (said.stdout + said.stderr).partition("\n")[0].split("(")[0])
+    Path("/etc/default/prometheus-node-exporter").write_text(f"{arguments}\n")
+    sh("systemctl", "unmask", "prometheus-node-exporter")
+    sh("systemctl", "restart", "prometheus-node-exporter")
+    timer, unit = "hotlined-metrics@main.timer", "hotlined-metrics@main"
+    check("where an exporter is, the timer comes with the daemon", show(timer, "ActiveState") == "active")
+    check("figures are written in their sandbox", collect(unit) or print(journal(unit)))
+    until(scraped)
+    found = scraped()
+    here = {name.partition("{")[0] for name, _ in found.items() if 'line="fr"' in name}
+    # what this stick and this line have not: a balance, and a copy that was put back
+    missing = names - here - {"hotlined_balance", "hotlined_restored_timestamp_seconds", "hotlined_answers_queued"}
+    check("the exporter has our figures", (here and not missing) or print(missing, sorted(found)))
+    check("and finds no fault with them", found.get("node_textfile_scrape_error") == 0)
+    check("it says that the line lives", found.get('hotlined_up{line="fr"}') == 1)
+    segments = 'hotlined_segments_sent_total{line="fr"}'
+    before = found.get(segments, 0)
+    sim.do("deliver", from_="+32470124001", text="compte-moi")
+    until(lambda: log()[-1]["text"] == "compte-moi" and (log()[-1]["answer"] or {}).get("state") == "sent")
+    sent = log()[-1]["answer"]["segments_sent"]
+    collect(unit)
+    check("and what left since", sent and until(lambda: scraped().get(segments) == before + sent))
+
+    mark = LAB / "mark"
+    time.sleep(2)  # what the line still had to write
+    mark.write_text("")
+    time.sleep(0.1)
+    for _ in range(5):
+        collect(unit)
+        scraped()
+    written = written_since(mark)
+    check("while nothing happens no figure is written to the card", not written or print(written))
+    check("and the journal hears nothing of it", not said_by(unit) or print(journal(unit)))
+    sh("systemctl", "stop", "hotlined")
+    collect(unit)
+    check("a line that is stopped is said to be down", until(lambda: scraped().get('hotlined_up{line="fr"}') == 0))
+    sh("systemctl", "disable", "--now", "prometheus-node-exporter")
+    sh("systemctl", "start", "hotlined")
+    check("the line is back", until(ready))
+
+
 def stopping(sim: Client) -> None:
     """Stop while the network keeps an answer waiting."""
     memory()
@@ -682,6 +756,7 @@ def main() -> int:
     two_lines()
     beside_it()
     threatened(sim)
+    exported(sim)
     stopping(sim)
     sim.close()
     pin()
