@@ -1,6 +1,8 @@
 """The card: what scripts/card writes, and what its first boot does, cut off at every step. No cloud-init is met."""
 
 import hashlib
+import re
+import shlex
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -261,6 +263,25 @@ def test_the_card_has_what_the_first_boot_needs(
         == 0
     )
     assert (boot / "hotlined/image").read_text() == "debian trixie arm64\n"
+
+
+@needs_environment
+def test_what_the_documents_type_prepares_a_card(
+    card: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    """The first way in of both READMEs and of the installation is one line, and it writes the card."""
+    pages = [(ROOT / name).read_text("utf-8") for name in ("README.md", "README.fr.md", "docs/installation.md")]
+    typed = {line for page in pages for line in re.findall(r"^scripts/card .*$", page, re.MULTILINE)}
+    assert all(
+        page.find("scripts/card ") < page.find("scripts/install") or "scripts/install" not in page for page in pages
+    )
+    (line,) = typed
+    *options, boot = shlex.split(line)[1:]
+
+    assert boot == "/media/you/bootfs"
+    done = card(*options)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "boot/hotlined.yaml").read_text("utf-8") == (ROOT / "config.yaml").read_text("utf-8")
 
 
 @needs_environment

@@ -125,7 +125,7 @@ def unit(scene: Scene) -> Finding:
     if properties["LoadState"] != "loaded":
         return warn(
             _("there is no {service}: nothing starts the daemon after a power cut", service=name),
-            _("See README.md, Ten minutes on a Pi."),
+            _("See docs/installation.md."),
         )
     return _judge_unit(name, properties)
 
