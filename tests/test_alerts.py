@@ -228,6 +228,7 @@ def test_every_alert_fits_one_segment(condition: str, level: int) -> None:
         conditions.SIM_ENDS,
         conditions.SIM_ENDED,
         conditions.SELFTEST_LOST,
+        conditions.SILENCE,
         *conditions.HOLDS.values(),
     ):
         _fits_one_segment(condition, level, known)
@@ -236,8 +237,10 @@ def test_every_alert_fits_one_segment(condition: str, level: int) -> None:
 def _fits_one_segment(condition: str, level: int, known: conditions.Condition) -> None:
     filling = {
         "title": known.title.format(left="60 days"),
-        "words": known.words.format_map(dict.fromkeys(("at", "by", "end", "left", "topped_up"), "uid 1003"))
-        if condition == "paused"
+        "words": known.words.format_map(
+            dict.fromkeys(("at", "by", "end", "left", "silence", "topped_up", "usual"), "uid 1003")
+        )
+        if condition in {"paused", "silence"}
         else known.cure,
         "cure": known.cure.format(config="the configuration"),
         "detail": "61 contacts in 600 s",
@@ -250,13 +253,12 @@ def _fits_one_segment(condition: str, level: int, known: conditions.Condition) -
         "id": 12_345,
         "ids": "12345, 12346, 12347",
         "last": "24 Nov 23:00",
-        "silence": "100 hours",
-        "usual": "10 hours",
     }
     if known not in {
         "paused": [known for (state, _), known in conditions.HOLDS.items() if state is SendingState.PAUSED],
         "shadow": [conditions.SHADOW],
         "selftest": [conditions.SELFTEST_LOST],
+        "silence": [conditions.SILENCE],
         "sim_life": [conditions.SIM_ENDED if level == OVER else conditions.SIM_ENDS],
     }.get(condition, [known]):
         return

@@ -19,11 +19,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_alerts import Teller, at, seen
 
-from hotlined.alerts.run import maybe_silence
-from hotlined.alerts.silence import HOURS_LEAST, LEAST, Silence, judged, maybe_usual
+from hotlined import config as configuration
 from hotlined.clock import Now
+from hotlined.doctor import line as line_checks
+from hotlined.doctor.findings import Health
+from hotlined.doctor.scene import Scene
 from hotlined.reports import hearing
-from hotlined.states import HoldReason, SendingState
+from hotlined.reports.silence import HOURS_LEAST, LEAST, Silence, judged, maybe_silence, maybe_usual
+from hotlined.states import HoldReason, ModemState, SendingState
 from hotlined.store.line import Sending, note_own_number
 from hotlined.store.reception import SelfTest, ask_selftest, maybe_selftest
 from hotlined.words import hearing as words
@@ -364,6 +367,19 @@ def quiet_for(line: Filled, length: timedelta, *, synchronised: bool = True) -> 
     return maybe_silence(line.db, Now(utc, row["received_limit"] + length.total_seconds(), synchronised))
 
 
+def come_each_ten_hours(line: Filled, until: datetime) -> None:
+    """Have the line contacted each ten hours, and text itself between."""
+    for reason, early in (("first_contact", 0), ("own_number", 5)):
+        for number in range(HOURS_LEAST, 0, -1):
+            hour = (until - (10 * number + early) * HOUR).strftime("%Y-%m-%dT%H:00:00.000Z")
+            line.db.execute(
+                "INSERT INTO totals (hour, name, kind, verdict, reason, total)"
+                " VALUES (?, 'contacts', 'text', 'suppress', ?, 1)",
+                hour,
+                reason,
+            )
+
+
 def test_the_silence_of_a_line_is_that_of_its_database(tmp_path: Path) -> None:
     """Its hours are in the totals, its own texts are none of them, and the modem has to be ready all the time."""
     line = Filled(tmp_path)
@@ -375,15 +391,7 @@ def test_the_silence_of_a_line_is_that_of_its_database(tmp_path: Path) -> None:
         ends = datetime.fromisoformat(last)
         assert quiet_for(line, HOUR) == Silence(HOUR, None, is_long=False, last_at=last)
         line.db.execute("UPDATE line_state SET ready_limit = 0")
-        for reason, early in (("first_contact", 0), ("own_number", 5)):
-            for number in range(HOURS_LEAST, 0, -1):
-                hour = (ends - (10 * number + early) * HOUR).strftime("%Y-%m-%dT%H:00:00.000Z")
-                line.db.execute(
-                    "INSERT INTO totals (hour, name, kind, verdict, reason, total)"
-                    " VALUES (?, 'contacts', 'text', 'suppress', ?, 1)",
-                    hour,
-                    reason,
-                )
+        come_each_ten_hours(line, ends)
         # the contact itself came at 22:00, unsynchronised, and is in no hour
         found = quiet_for(line, 4 * DAY)
         assert found
@@ -403,3 +411,27 @@ def test_the_silence_of_a_line_is_that_of_its_database(tmp_path: Path) -> None:
         unknown = quiet_for(line, 100 * HOUR)
         assert unknown
         assert unknown.is_long is None
+
+
+def test_a_long_silence_is_shown_where_one_looks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`status` and `doctor` say it as the alert does; it may be chance, so `status` ends with 0 all the same."""
+    monkeypatch.setattr("hotlined.clock.synchronised", lambda: True)
+    told = "No contact for 5 days; usually one comes within 10 hours. `hotlined"
+    line = Filled(tmp_path)
+    line.daemon_runs(modem=ModemState.READY)
+    with closing(line.db):
+        line.text()
+        now, began = line.db.now(), 5 * DAY.total_seconds()
+        come_each_ten_hours(line, now.utc - 5 * DAY)
+        line.db.execute("UPDATE line_state SET ready_limit = ?", now.limit - 2 * began)
+        for ago, expected in ((HOUR.total_seconds(), 0), (began, 1)):
+            line.db.execute("UPDATE contacts SET received_limit = ?", now.limit - ago)
+            status = line.run("status")
+            assert (status.stdout.count(told.partition(" `")[0]), status.exit_code) == (expected, 0)
+        codes = {one["code"] for one in json.loads(line.run("status", "--json").stdout)["trouble"]}
+        daemon = line_checks.daemon(Scene(configuration.load(line.config)))
+
+        assert "silence" in codes
+        assert (daemon.verdict, told in daemon.cure) == (Health.WARN, True)
+        line.daemon_runs(modem=ModemState.ABSENT)
+        assert "No contact" not in line.run("status").stdout

@@ -20,7 +20,7 @@ from babel.messages.catalog import Message
 from catalogues import PLURALS, TRANSLATED, header, parsed, said, stored, untranslated, written
 from click.testing import CliRunner
 from conftest import speaking
-from filled import LEA, Filled
+from filled import KEVIN, LEA, Filled
 from flask import Request
 from hypothesis import given
 from hypothesis import strategies as st
@@ -433,7 +433,8 @@ def test_a_language_is_a_key() -> None:
 def known_conditions() -> Iterator[conditions.Condition]:
     """Yield what can be filled into an alert."""
     yield from conditions.MODEM.values()
-    yield from (conditions.NOT_RUNNING, conditions.UNKNOWN_STATE, conditions.SHADOW, *conditions.HOLDS.values())
+    yield from (conditions.NOT_RUNNING, conditions.UNKNOWN_STATE, conditions.SHADOW, conditions.SILENCE)
+    yield from conditions.HOLDS.values()
 
 
 EXAMPLES = {
@@ -458,7 +459,7 @@ def test_an_alert_goes_by_text_message_in_every_language(language: Language, con
         for known in known_conditions():
             filling = {
                 "title": known.title,
-                "words": known.words.format(by="uid 1003"),
+                "words": known.words.format(by="uid 1003", **EXAMPLES),
                 "cure": known.cure.format(config="x"),
             }
             wanted = {name for message in TEXTS[condition, level] for name in places(message) if name}
@@ -694,6 +695,22 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
 """What speaks the language of the line whole: also what it says of a mistake."""
 
 
+def has_bare_semicolon(shown: str, language: Language) -> bool:
+    """Tell whether a semicolon has no blank before it, or one that breaks, though French has it so."""
+    return language is Language.FRENCH and re.search(rf"[^{NO_BREAK}];\s", shown) is not None
+
+
+def test_clauses_are_joined_as_the_language_does(line: Filled, tmp_path: Path) -> None:
+    """French has a blank before a semicolon, on the page for the police too."""
+    language = Language(line.settings["language"])
+    assert line.run("evidence", KEVIN, str(tmp_path / "page")).exit_code == 0
+    page = (tmp_path / "page" / "evidence.html").read_text("utf-8")
+    words = html.unescape(re.sub(r"<style>.*?</style>|<[^>]*>", " | ", page, flags=re.DOTALL))
+
+    assert ";" in words
+    assert not has_bare_semicolon(words, language)
+
+
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_no_english_is_left_in_an_output(line: Filled, command: tuple[str, ...]) -> None:
     """What a command prints for people is in the language of the line, from the first word to the last."""
@@ -703,6 +720,7 @@ def test_no_english_is_left_in_an_output(line: Filled, command: tuple[str, ...])
     assert output
     shown = re.sub(r"<style>.*?</style>|<[^>]*>|\S+\.service\b", " | ", output, flags=re.DOTALL)
     assert english_in(shown, language, words=2 if command[0] == "config" else 1) == set()
+    assert not has_bare_semicolon(shown, language)
 
 
 @OTHERS

@@ -8,16 +8,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from hotlined.alerts.silence import Silence
 from hotlined.clock import Now
 from hotlined.language import _, in_digits
 from hotlined.policy import BUDGETS
+from hotlined.reports.silence import Silence, in_words
 from hotlined.states import HoldReason, ModemState, SendingState
 from hotlined.store.alerting import AlertProgress, Draft, Event
 from hotlined.store.words_met import CONDITION, NewTexts
 from hotlined.words import conditions
 from hotlined.words.alerts import alert_in_words
-from hotlined.words.amounts import lasting
 from hotlined.words.conditions import HOLDS, MODEM, NOT_RUNNING, UNKNOWN_STATE
 from hotlined.words.times import moment
 
@@ -178,11 +177,9 @@ def _silence(state: LineState) -> Iterator[_Sign]:
     silence = state.silence
     if silence is None or silence.is_long is None:
         return
-    filling = {
-        "silence": lasting(silence.length),
-        "usual": lasting(silence.usual) if silence.usual else "",
-        "last": moment(silence.last_at),
-    }
+    known = conditions.SILENCE
+    words, last = in_words(silence), moment(silence.last_at)
+    filling = {"title": known.title, "words": words, "cure": known.cure, "last": last}
     yield _Sign("silence", int(silence.is_long), None, filling)
 
 

@@ -11,27 +11,26 @@ import shutil
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from hotlined import clock
-from hotlined.alerts import silence, texting
+from hotlined.alerts import texting
 from hotlined.alerts.channels import Channel, Message
 from hotlined.alerts.delivery import Delivery
 from hotlined.alerts.due import KINDS, Chosen, LineState, draft, due
 from hotlined.alerts.note import Note, open_note
-from hotlined.alerts.silence import Silence
 from hotlined.clock import Now
 from hotlined.config import Config
 from hotlined.errors import HotlinedError, RefusedError, StoreError
 from hotlined.language import N_, _
 from hotlined.reports import hearing, life
 from hotlined.reports.line import CONFIG_BROKEN, SHADOW, LineReport
-from hotlined.states import DatabaseState, HoldReason, ModemState, SendingState
+from hotlined.states import DatabaseState, HoldReason, SendingState
 from hotlined.status import CONFIG_REFUSED
 from hotlined.store import alerting, reception, words_met
 from hotlined.store.alerting import Alert, AlertProgress, Draft
 from hotlined.store.database import Database
-from hotlined.store.line import maybe_ready_since, maybe_shadow, pause_began, recorded_holds
+from hotlined.store.line import maybe_shadow, pause_began, recorded_holds
 from hotlined.store.opening import open_beside_daemon
 from hotlined.store.trouble import TROUBLES, DatabaseTrouble
 from hotlined.words.conditions import DATABASE_TITLES, UNKNOWN_DATABASE_STATE
@@ -165,7 +164,7 @@ class Run:
             if report.stored
             else {},
             words=words_met.maybe_due(db, now),
-            silence=maybe_silence(db, now) if report.alive and modem.state == ModemState.READY else None,
+            silence=report.stored.silence if report.stored else None,
             selftest_lost=hearing.is_lost(hearing.last(self.config, db), now),
         )
 
@@ -320,23 +319,6 @@ def unwell_seconds(since: str | None, now: Now) -> float:
     if since is None or not now.synchronised:
         return 0.0
     return min(max(0.0, (now.utc - clock.parse_rfc3339(since)).total_seconds()), clock.boottime())
-
-
-def maybe_silence(db: Database, now: Now) -> Silence | None:
-    """Return how long nobody has contacted the line; None before the first contact.
-
-    What is usual is asked for only once a day has passed, and is a matter of the calendar. The silence is not.
-    """
-    last = reception.maybe_last_contact(db)
-    if last is None:
-        return None
-    length = timedelta(seconds=max(0.0, now.limit - last.limit))
-    ready_since = maybe_ready_since(db)
-    heard = min(length, timedelta(seconds=0.0 if ready_since is None else max(0.0, now.limit - ready_since)))
-    usual = None
-    if length >= silence.LEAST and now.synchronised:
-        usual = silence.maybe_usual(reception.hours_with_contacts(db, now, silence.PERIOD))
-    return silence.judged(length, heard, usual, last.at)
 
 
 def _broken_seconds(report: LineReport, now: Now) -> float | None:

@@ -9,7 +9,7 @@ from hotlined.config import Calls, Config, format_duration
 from hotlined.doctor.findings import Finding, ok, unknown, warn
 from hotlined.doctor.scene import Scene
 from hotlined.gsm.responses import Forwarding, ForwardingReason
-from hotlined.language import N_, Phrases, _, in_digits
+from hotlined.language import N_, Phrases, _, in_digits, in_row
 
 # 3GPP TS 22.030 6.5.2: ## erases what is registered for a service code; 21 is unconditional forwarding
 _END_ALWAYS = N_("Dial ##21# with the SIM in a phone: it ends this forwarding, and no other.")
@@ -45,7 +45,7 @@ def forwarding(scene: Scene) -> Finding:
         return ok(_("calls are not forwarded: each rings here"))
     always = [each for each in active if each.reason is ForwardingReason.ALWAYS]
     # a network that forwards every call never comes to the other reasons
-    seen = "; ".join(sentence for each in always or active for sentence in _sentences(each, scene.config))
+    seen = in_row(sentence for each in always or active for sentence in _sentences(each, scene.config))
     return warn(seen, _(_END_ALWAYS)) if always else ok(seen)
 
 

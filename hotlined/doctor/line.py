@@ -6,7 +6,7 @@ from hotlined.doctor.findings import Finding, fail, ok, unknown, warn
 from hotlined.doctor.scene import DATABASE_UNREADABLE, NO_CONFIGURATION, Scene
 from hotlined.errors import ConfigError, DatabaseMissingError, StoreError
 from hotlined.files import is_missing
-from hotlined.language import N_, _
+from hotlined.language import N_, _, in_row
 from hotlined.reports.line import SHADOW, SIM_ENDED, SIM_ENDS, WINDOW_CODES
 from hotlined.states import SendingState
 from hotlined.store import integrity
@@ -23,7 +23,7 @@ def configuration(scene: Scene) -> Finding:
     """Check that there is a configuration, and that it can be used."""
     if scene.config is None:
         problem = scene.problem or ConfigError(_(NO_CONFIGURATION))
-        return fail("; ".join((problem.message, *problem.problems)), problem.hint or "`hotlined config check`")
+        return fail(in_row((problem.message, *problem.problems)), problem.hint or "`hotlined config check`")
     if is_missing(pin_file := scene.config.modem.pin_file):
         missing = _(
             "{config}: modem.pin_file names {file}, which is not there", config=scene.config.path, file=pin_file

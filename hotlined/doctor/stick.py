@@ -10,7 +10,7 @@ from hotlined.doctor.machine import output_of, unit_name
 from hotlined.doctor.scene import Scene, text_of
 from hotlined.gsm import finding, uart
 from hotlined.gsm.sticks import OLD_IDS, OLD_MODELS, Role
-from hotlined.language import N_, NP_, Phrases, _
+from hotlined.language import N_, NP_, Phrases, _, in_row
 from hotlined.words.daemon import said_again
 
 _LET_IN = N_(
@@ -67,7 +67,7 @@ def uarts(scene: Scene) -> Finding:
         return ok(_("not used"))
     if obstacles := uart.obstacles(port, scene.root):
         judge = fail if any(obstacle.is_fatal for obstacle in obstacles) else warn
-        messages = "; ".join(said_again(obstacle.message) for obstacle in obstacles)
+        messages = in_row(said_again(obstacle.message) for obstacle in obstacles)
         return judge(messages, " ".join(said_again(obstacle.cure) for obstacle in obstacles))
     if not scene.alive and scene.probe.sim is None and not scene.holders:
         return warn(_("nothing answers at {port}", port=port), said_again(uart.WAKING))
@@ -143,7 +143,7 @@ def _lets_in(rule: str, device: int) -> bool:
 def holders(scene: Scene) -> Finding:
     """Check that no other program has the ports open."""
     if scene.holders:
-        programs = "; ".join(
+        programs = in_row(
             _("{port}: {programs}", port=port, programs=", ".join(map(_program, holders)))
             for port, holders in scene.holders.items()
         )

@@ -13,7 +13,7 @@ from typing import Any
 from hotlined import __version__
 from hotlined.evidence.facts import Contact, Facts, local, missing, network, universal
 from hotlined.evidence.words import BY_HAND, CHECK, FILES, NONE_MISSING, PERSONAL, SHEET, SUM_OF_SUMS, TITLE
-from hotlined.language import N_, Phrases, _, spoken
+from hotlined.language import N_, Phrases, _, in_row, spoken
 from hotlined.states import AnswerState, ContactKind, SegmentState
 from hotlined.words.harmless import harmless
 from hotlined.words.reasons import SEGMENT_STATES, STATES, reason_in_words
@@ -162,7 +162,7 @@ def _answer_rows(contact: Contact) -> Iterator[Row]:
         fate = [SEGMENT_STATES[SegmentState(part["state"])]]
         fate += [_(words, moment=local(part[key])) for words, key in _FATES if part[key]]
         fate += [_("reference {number}", number=part["mr"])] if part["mr"] is not None else []
-        yield _("Segment {number}", number=part["sequence"]), _html("; ".join(fate))
+        yield _("Segment {number}", number=part["sequence"]), _html(in_row(fate))
 
 
 _FATES = (
@@ -226,7 +226,7 @@ def _report(report: Mapping[str, object]) -> str:
 
 
 def _raw(known: Sequence[str], pdu: object) -> str:
-    words = _html("; ".join(filter(None, known)))
+    words = _html(in_row(known))
     return f'<div class="raw"><p>{words}</p><code>{_html(pdu or _(NOT_STORED))}</code></div>'
 
 

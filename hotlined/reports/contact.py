@@ -7,7 +7,7 @@ from typing import Any
 
 from hotlined.config import Config, Mode
 from hotlined.gsm.alphabet import plan
-from hotlined.language import N_, NP_, _, ngettext
+from hotlined.language import N_, NP_, _, in_row, ngettext
 from hotlined.reports.line import sending_now
 from hotlined.states import AnswerState, ContactKind, SegmentState
 from hotlined.store import attempts, wordings
@@ -182,7 +182,7 @@ def _part(part: dict[str, Any]) -> str:
     known = [part["kind"], _("sequence {number}", number=part["sequence"] or "-")]
     known += [_("a repeat")] if part["repeat"] else []
     deleted = _("deleted {moment}", moment=moment(deleted_at)) if deleted_at else _("not deleted yet")
-    return f"{', '.join(known)}; {storage}, {deleted}"
+    return in_row((", ".join(known), f"{storage}, {deleted}"))
 
 
 def _answer_facts(answer: dict[str, Any], sending: Sending) -> Iterator[tuple[str, str | None]]:
@@ -206,7 +206,7 @@ def _answer_facts(answer: dict[str, Any], sending: Sending) -> Iterator[tuple[st
         first = state if part["current"] else _("{state} (an earlier attempt)", state=state)
         known = [f"{_(name)} {part[key]}" for name, key in _FATE if part[key] is not None]
         known += [f"{_(name)} {moment(part[key])}" for name, key in _FATE_AT if part[key] is not None]
-        yield _inner(_("part {number}", number=part["sequence"])), "; ".join([first, *known])
+        yield _inner(_("part {number}", number=part["sequence"])), in_row([first, *known])
         yield "    pdu", part["pdu"]
 
 

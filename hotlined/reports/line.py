@@ -18,6 +18,8 @@ from hotlined.language import _, in_digits
 from hotlined.policy import BUDGETS
 from hotlined.reports import hearing, life
 from hotlined.reports.in_force import Broken
+from hotlined.reports.silence import Silence, maybe_silence
+from hotlined.reports.silence import in_words as silence_in_words
 from hotlined.states import DatabaseState, ModemState, SendingState
 from hotlined.status import CONFIG_REFUSED, DaemonStatus, Found, Trouble
 from hotlined.store import holders, queue, windows
@@ -50,9 +52,10 @@ WINDOW_CODES = tuple(BUDGETS.values())
 _MODEM_KEYS = {"rung": "step", "rungs_climbed": "steps"}
 SIM_ENDS, SIM_ENDED = "sim_ends", "sim_ended"
 SELFTEST_LOST = "selftest_lost"
-_HARMLESS = frozenset({SHADOW, *WINDOW_CODES, SIM_ENDS})
-"""Troubles that a person has chosen, that pass by themselves or are still to come: with nothing else `status` ends
-with 0."""
+SILENCE = "silence"
+_HARMLESS = frozenset({SHADOW, *WINDOW_CODES, SIM_ENDS, SILENCE})
+"""Troubles that a person has chosen, that pass by themselves, are still to come or may be none: with nothing else
+`status` ends with 0."""
 _HOLD_NOTHING = frozenset({SIM_ENDED, SELFTEST_LOST})
 """Troubles that somebody has to do something about, though answers go out."""
 
@@ -77,6 +80,8 @@ class Stored:
     own_number: str | None
     selftest: SelfTest | None
     """The last text that the line sent to itself on its own."""
+    silence: Silence | None
+    """How long nobody has contacted the line; None where its modem is not ready, and before the first contact."""
     at: Now
 
 
@@ -284,6 +289,7 @@ def _stored(
                     life=life.level(end, valid_for, now),
                     own_number=hearing.own(config, db),
                     selftest=hearing.last(config, db),
+                    silence=maybe_silence(db, now) if alive and daemon.modem.state == ModemState.READY else None,
                     at=now,
                 ),
                 DatabaseState.OK,
@@ -363,6 +369,8 @@ def _line_trouble(config: Config, mode: str, stored: Stored | None) -> Iterator[
     if stored and stored.selftest and hearing.is_lost(stored.selftest, stored.at):
         known = conditions.SELFTEST_LOST
         yield Trouble(SELFTEST_LOST, known.words.format(at=moment(stored.selftest.at)), known.cure, stored.selftest.at)
+    if stored and stored.silence and stored.silence.is_long:
+        yield Trouble(SILENCE, silence_in_words(stored.silence), conditions.SILENCE.cure, stored.silence.last_at)
     if mode == SHADOW:
         cure = conditions.SHADOW.cure.format(config=config.path)
         yield Trouble(SHADOW, conditions.SHADOW.words, cure, stored.shadow_since if stored else None)

@@ -72,10 +72,7 @@ TEXTS = {
     ("words", 3): (_WORDS, N_("Contacts {ids} and more, since {since}. 'hotlined tag --next' shows them.")),
     ("selftest", 1): ("{title}", "{cure}"),
     ("selftest", 0): (N_("the line hears itself again"), N_("A text to itself has come back.")),
-    ("silence", 1): (
-        N_("nothing comes in"),
-        N_("No contact for {silence}; usually one comes within {usual}. 'hotlined selftest' says if texts arrive."),
-    ),
+    ("silence", 1): ("{title}", "{words} {cure}"),
     ("silence", 0): (N_("something comes in again"), N_("The last contact came {last}.")),
     ("test", 0): (N_("a test"), N_("Alerts of this line arrive here.")),
     ("budget_hour", 50): (N_("50 % of the hour's budget"), _SPENT_50),

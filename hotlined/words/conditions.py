@@ -230,6 +230,12 @@ SELFTEST_LOST = Condition(
     N_("`hotlined selftest` tries it once more; if it fails, try the SIM in a phone."),
 )
 
+SILENCE = Condition(
+    N_("nothing comes in"),
+    N_("No contact for {silence}; usually one comes within {usual}."),
+    N_("`hotlined selftest` says if texts arrive."),
+)
+
 CONFIG_BROKEN = Condition(
     N_("the configuration cannot be used"),
     N_("{problem}; {consequence}."),

@@ -1,4 +1,4 @@
-"""Whether it has been quiet for much longer than usual: pure, from the hours in which somebody contacted the line.
+"""Whether it has been quiet for much longer than usual, from the hours in which somebody contacted the line.
 
 What is usual is a matter of time, not of contacts: the pause that nine tenths of the last four weeks were no longer
 than. So nights and weekends are in it, and a flood, which has many contacts in little time, changes nothing.
@@ -9,6 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
+
+from hotlined.clock import Now
+from hotlined.store import reception
+from hotlined.store.database import Database
+from hotlined.store.line import maybe_ready_since
+from hotlined.words.amounts import lasting
+from hotlined.words.conditions import SILENCE
 
 PERIOD = timedelta(days=28)
 TIMES = 10
@@ -56,3 +63,26 @@ def judged(length: timedelta, heard: timedelta, usual: timedelta | None, last_at
         return Silence(length, usual, is_long=False, last_at=last_at)
     is_long = True if limit and heard >= limit else None
     return Silence(length, usual, is_long, last_at)
+
+
+def maybe_silence(db: Database, now: Now) -> Silence | None:
+    """Return how long nobody has contacted the line; None before the first contact.
+
+    What is usual is asked for only once a day has passed, and is a matter of the calendar. The silence is not.
+    """
+    last = reception.maybe_last_contact(db)
+    if last is None:
+        return None
+    length = timedelta(seconds=max(0.0, now.limit - last.limit))
+    ready_since = maybe_ready_since(db)
+    heard = min(length, timedelta(seconds=0.0 if ready_since is None else max(0.0, now.limit - ready_since)))
+    usual = None
+    if length >= LEAST and now.synchronised:
+        usual = maybe_usual(reception.hours_with_contacts(db, now, PERIOD))
+    return judged(length, heard, usual, last.at)
+
+
+def in_words(silence: Silence) -> str:
+    """Say how long nobody has contacted the line, and how long that usually takes."""
+    usual = lasting(silence.usual) if silence.usual else ""
+    return SILENCE.words.format(silence=lasting(silence.length), usual=usual)
