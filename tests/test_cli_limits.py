@@ -308,6 +308,26 @@ def test_the_tables_fit_the_terminal(make: Make, columns: int) -> None:
     assert "An answer costs 0.10 EUR: 2 segments." in shown
 
 
+@pytest.mark.parametrize("columns", [32, 40])
+@pytest.mark.parametrize(
+    ("language", "headings"),
+    [
+        ("en", "WINDOW USED LIMIT RESERVE NEW KNOWN AT WORST SEGMENTS PRICE NEW NUMBERS"),
+        ("fr", "PÉRIODE DÉPENSÉ MAXIMUM RÉSERVE NOUVEAUX CONNUS AU PIRE SEGMENTS PRIX NOUVEAUX NUMÉROS"),
+        ("nl", "PERIODE VERBRUIKT LIMIET RESERVE NIEUW BEKEND HOOGSTENS SEGMENTEN PRIJS NIEUWE NUMMERS"),
+    ],
+)
+def test_no_heading_is_cut_on_a_phone_in_any_language(make: Make, columns: int, language: str, headings: str) -> None:
+    """What is too wide stands in two tables, one below the other."""
+    lines = make(language=language, limits={"segments": {"month": 30_000}}).on_a_terminal(columns, "limits")
+    shown = " ".join(lines)
+
+    assert all(len(text) <= columns for text in lines)
+    assert "…" not in shown
+    assert [word for word in headings.split() if word not in shown.split()] == []
+    assert shown.count(headings.split(maxsplit=1)[0]) == 1 + (columns == 32 or language != "en")
+
+
 def test_a_broken_configuration_is_78(make: Make) -> None:
     """Limits are those of a configuration that can be used."""
     line = make()

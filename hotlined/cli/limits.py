@@ -63,6 +63,7 @@ def _print_windows(report: LimitsReport) -> None:
             )
             for name, window in report.windows.items()
         ),
+        second=(4, 5),
     )
 
 
@@ -76,26 +77,40 @@ def _print_worst(report: LimitsReport) -> None:
             (WINDOW_NAMES[name], in_digits(worst.segments), money(worst.price), in_digits(worst.first_contacts))
             for name, worst in report.worst.items()
         ),
+        second=(3,),
     )
     for number, cost in enumerate(report.answers, 1):
         name = _("An answer") if len(report.answers) == 1 else _("Answer {number}", number=number)
         segments = in_segments(cost.segments)
-        click.echo(_("{name} costs {price}: {segments}.", name=name, price=money(cost.price), segments=segments))
+        print_wrapped(_("{name} costs {price}: {segments}.", name=name, price=money(cost.price), segments=segments))
 
 
-def _print_table(headings: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> None:
-    """Print a table as wide as the terminal; in a pipe or a file nothing is cut."""
+def _print_table(headings: tuple[str, ...], rows: Iterable[tuple[object, ...]], second: tuple[int, ...] = ()) -> None:
+    """Print a table as wide as the terminal; in a pipe or a file nothing is cut.
+
+    Where it is too wide, the columns `second` stand in a second one below, behind the first column.
+    """
     from rich.console import Console  # noqa: PLC0415  JSON does without
+    from rich.measure import Measurement  # noqa: PLC0415  the same
     from rich.table import Table  # noqa: PLC0415  the same
 
     console = Console(highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else _WHOLE)
-    table = Table(box=None, pad_edge=False, collapse_padding=console.width < _WIDE, header_style="dim")
-    for number, heading in enumerate(headings):
-        table.add_column(heading, justify="right" if number else "left")
-    for row in rows:
-        table.add_row(*map(str, row))
+    rows = list(rows)
+
+    def table(columns: Iterable[int]) -> Table:
+        made = Table(box=None, pad_edge=False, collapse_padding=console.width < _WIDE, header_style="dim")
+        for number in columns:
+            made.add_column(headings[number], justify="right" if number else "left")
+        for row in rows:
+            made.add_row(*(str(row[number]) for number in columns))
+        return made
+
+    every = range(len(headings))
+    tables = [table(every)]
+    if second and Measurement.get(console, console.options.update(max_width=_WHOLE), tables[0]).maximum > console.width:
+        tables = [table([number for number in every if number not in second]), table((0, *second))]
     with console.capture() as shown:  # rich would end the program itself where nobody reads on
-        console.print(table)
+        console.print(*tables, sep="\n")
     click.echo(shown.get(), color=True)
 
 
