@@ -45,7 +45,10 @@ class StatusFile:
             self._write(status, words)
 
     def _is_news(self, status: DaemonStatus) -> bool:
-        """Tell whether anything has changed but the time of the last scan, which each poll does."""
+        """Tell whether anything has changed but the time of the last scan, which each poll does.
+
+        While nothing else changes that is as old as the last sign of life; nothing is judged by it, people read it.
+        """
         written = self._written
         return written is None or status != replace(written, last_scan_at=status.last_scan_at)
 
