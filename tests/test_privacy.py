@@ -1,5 +1,6 @@
 """People's data: what is erased is in no file any more, and what limits, blocks and opt-outs need still holds."""
 
+import ast
 import json
 import os
 import pty
@@ -1076,3 +1077,24 @@ def test_what_is_kept_while_a_purge_runs_is_not_touched(line_of: Filled, monkeyp
     list(batches)
 
     assert [entry["text"] for entry in line_of.log()] == [None, TEXT]
+
+
+def test_whoever_masks_a_number_in_an_event_is_known_here() -> None:
+    """A mask goes with `keep_numbers`: the kinds of events that hold one stand in `NUMBERS`, and these write them."""
+    store = Path(privacy.__file__).parent
+    writers = {
+        (path.stem, function.name)
+        for path in store.glob("*.py")
+        if path.stem != "privacy"
+        for function in ast.walk(ast.parse(path.read_text()))
+        if isinstance(function, ast.FunctionDef)
+        for call in ast.walk(function)
+        if isinstance(call, ast.Call) and ast.unparse(call.func) == "mask"
+    }
+
+    assert writers == {
+        ("decisions", "opt_out"),  # optout
+        ("decisions", "note_look_up"),  # look
+        ("decisions", "_decide"),  # block, unblock, optin
+        ("evidence", "keep_all"),  # evidence
+    }
