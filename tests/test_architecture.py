@@ -219,6 +219,19 @@ def test_the_state_of_the_line_has_one_owner() -> None:
     assert speakers == {"store/line.py", "migrations.py"}
 
 
+def test_the_files_of_a_database_have_one_table() -> None:
+    """What lies beside a database is named in one place: what is copied, owned, closed and locked is chosen from it."""
+    spellers = {
+        path.relative_to(PACKAGE).as_posix()
+        for path in PACKAGE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and node.value in {"-wal", "-shm", "-journal", ".lock", ".key", ".pins"}
+    }
+
+    assert "store/beside.py" in spellers
+    assert spellers <= {"store/beside.py", "store/backup.py", "cli/db.py"}
+
+
 def test_states_and_outcomes_have_one_writer() -> None:
     """Only store/lifecycle.py changes the state of an answer or a segment, or the outcome of an attempt."""
     change = re.compile(

@@ -22,6 +22,7 @@ from hotlined.reports.line import LineReport, Stored, report_line
 from hotlined.states import AnswerState, DatabaseState, ModemState, SendingState
 from hotlined.status import ModemStatus
 from hotlined.store import figures, queue, totals
+from hotlined.store.beside import WAL, beside
 from hotlined.store.opening import open_beside_daemon
 
 _LIMITS = "limits.segments"
@@ -91,7 +92,7 @@ def _maybe_octets(config: Config) -> int | None:
     with suppress(OSError):
         octets = config.database.stat().st_size
         with suppress(OSError):
-            octets += config.database.with_name(config.database.name + "-wal").stat().st_size
+            octets += beside(config.database, WAL).stat().st_size
         return octets
     return None
 

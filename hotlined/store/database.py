@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from hotlined.clock import LimitClock, Now
+from hotlined.store.beside import KEY, beside
 
 
 class Database:
@@ -52,7 +53,7 @@ class Database:
     @property
     def key_path(self) -> Path:
         """Where the key of the pseudonyms lies."""
-        return self.path.with_name(self.path.name + ".key")
+        return beside(self.path, KEY)
 
     def now(self) -> Now:
         """Read all clocks."""

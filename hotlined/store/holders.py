@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hotlined.language import _
+from hotlined.store.beside import ITSELF, LOCK, SHM, beside
 
 _LOCKS = Path("/proc/locks")
 _WRITER, _RECOVERER = (120, 120), (122, 122)  # bytes of -shm, first and last
@@ -42,7 +43,7 @@ def who_blocks(database: Path) -> tuple[str, ...]:
 
     A reader does that, too: whoever may read a file may put a lock on it that is shared, and a writer wants it alone.
     """
-    shm, own = _file(database, "-shm"), _file(database, "")
+    shm, own = _file(database, SHM), _file(database, ITSELF)
     return _in_words(
         held
         for held in _held()
@@ -54,13 +55,13 @@ def who_blocks(database: Path) -> tuple[str, ...]:
 
 def who_reads(database: Path) -> tuple[str, ...]:
     """Return in words which other processes have a transaction open in which they see old pages."""
-    shm = _file(database, "-shm")
+    shm = _file(database, SHM)
     return _in_words(held for held in _held() if held.file == shm and held.covers(*_READERS))
 
 
 def who_has(database: Path) -> tuple[str, ...]:
     """Return in words which other processes hold a daemon's lock on a database."""
-    files = (_file(database, ""), _file(database, ".lock"))
+    files = (_file(database, ITSELF), _file(database, LOCK))
     return _in_words(held for held in _held() if held.whole and held.file in files)
 
 
@@ -79,9 +80,8 @@ def _process(pid: int) -> str:
 
 
 def _file(database: Path, ending: str) -> tuple[int, int, int] | None:
-    real = database.resolve()
     try:
-        found = real.with_name(real.name + ending).stat()
+        found = beside(database.resolve(), ending).stat()
     except OSError:
         return None
     return os.major(found.st_dev), os.minor(found.st_dev), found.st_ino

@@ -24,6 +24,7 @@ from hotlined.errors import DatabaseInUseError, DatabaseMissingError, DatabaseVe
 from hotlined.language import _
 from hotlined.states import DatabaseState
 from hotlined.store import holders, integrity, line
+from hotlined.store.beside import FILE_MODE, FOLDER_MODE, ITSELF, JOURNAL, LOCK, READABLE, SECRET_MODE, SHM, WAL, beside
 from hotlined.store.database import Database
 from hotlined.store.holders import user_name
 from hotlined.store.trouble import BY_CODE, RIGHTS, TROUBLES, DatabaseTrouble
@@ -32,11 +33,7 @@ BUSY_SECONDS = 5.0
 WAL_OCTETS = 32 * 1024 * 1024  # the -wal keeps no more when it begins anew: a reader that stayed may have made it grow
 CHECK_SECONDS = 10.0  # the check at start: a Pi reads some 200 MB meanwhile, and no start takes longer for it
 CLOSING_SECONDS = 0.5  # from the last close until the files for the group are there again, with much to spare
-_FOLDER_MODE = 0o2750
-_FILE_MODE = 0o640  # its group reads; nobody but its owner writes
-_LOCK_MODE = 0o600  # whoever may open it can hold it
 _Opened = TypeVar("_Opened")
-_ENDINGS = ("", "-wal", "-shm", ".key")  # of the files that the group reads
 
 
 class _Connection(sqlite3.Connection):
@@ -54,8 +51,8 @@ class _Connection(sqlite3.Connection):
         with contextlib.suppress(OSError):  # a full disk, one that is read-only: then it is as SQLite leaves it
             database = self.path.lstat()
             if database.st_uid == os.geteuid() and stat.S_ISREG(database.st_mode):
-                for ending in ("-wal", "-shm"):
-                    _make_empty(self.path.with_name(self.path.name + ending), database.st_gid)
+                for ending in (WAL, SHM):
+                    _make_empty(beside(self.path, ending), database.st_gid)
 
 
 def _make_empty(path: Path, group: int) -> None:
@@ -65,11 +62,11 @@ def _make_empty(path: Path, group: int) -> None:
     may be another's who has just opened the database. SQLite takes an empty one for one that it has made itself.
     """
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, _FILE_MODE)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
     except FileExistsError:
         return
     try:
-        os.fchmod(descriptor, _FILE_MODE)
+        os.fchmod(descriptor, FILE_MODE)
         if (
             os.fstat(descriptor).st_gid != group
         ):  # the folder gives it mostly, and the daemon's sandbox forbids the call
@@ -95,7 +92,7 @@ def open_for_daemon(path: Path, give_up: Callable[[], bool] = lambda: False) -> 
         try:
             _require_files(path.resolve())
             if not path.exists():
-                os.close(files.open_plain(path.resolve(), os.O_WRONLY | os.O_EXCL, _FILE_MODE))
+                os.close(files.open_plain(path.resolve(), os.O_WRONLY | os.O_EXCL, FILE_MODE))
             _lock_file(path, lock)
             _close_to_others(path)
             _require_undamaged(path, give_up)
@@ -131,7 +128,7 @@ def _make_folder(folder: Path) -> None:
         return
     try:
         folder.mkdir(parents=True)
-        folder.chmod(_FOLDER_MODE)
+        folder.chmod(FOLDER_MODE)
     except OSError as error:
         trouble = DatabaseTrouble.of(error)
         if error.errno not in (errno.EROFS, errno.EACCES, errno.EPERM):
@@ -221,7 +218,7 @@ def _maybe_unprepared(path: Path, error: sqlite3.Error) -> StoreError | None:
     if not _is_for_us_to_read(path, error):
         return None
     real = path.resolve()
-    missing = [ending for ending in ("-wal", "-shm") if not real.with_name(real.name + ending).exists()]
+    missing = [ending for ending in (WAL, SHM) if not beside(real, ending).exists()]
     if not missing:
         return None
     return StoreError(
@@ -281,7 +278,7 @@ def _size(path: Path) -> int | None:
 def _reading_mode(path: Path) -> str:
     """Return how a database is opened to be read: so that nothing is written, but to undo what a crash cut off."""
     real = path.resolve()
-    return "rw" if real.with_name(real.name + "-journal").exists() else "ro"
+    return "rw" if beside(real, JOURNAL).exists() else "ro"
 
 
 def _unusable(path: Path, error: OSError) -> StoreError:
@@ -318,7 +315,7 @@ def _maybe_foreign(path: Path, trouble: str | None) -> StoreError | None:
 
 def _others(database: Path) -> Iterator[tuple[Path, int]]:
     """Yield the files of a database that are another user's, and whose; its folder where they cannot be seen."""
-    for file in (*(database.with_name(database.name + ending) for ending in (*_ENDINGS, ".lock")), database.parent):
+    for file in (*(beside(database, ending) for ending in (*READABLE, LOCK)), database.parent):
         uid = _uid(file)
         if uid not in (None, os.geteuid()) and not (file == database.parent and uid == 0):
             yield file, uid or 0
@@ -340,8 +337,8 @@ def _group(gid: int) -> str:
 
 def _require_files(real: Path) -> None:
     """Refuse a database that has something else than a file in its place or beside it: SQLite waits for a FIFO."""
-    for ending in ("", "-wal", "-shm", "-journal"):
-        file = real.with_name(real.name + ending)
+    for ending in (ITSELF, WAL, SHM, JOURNAL):
+        file = beside(real, ending)
         with contextlib.suppress(OSError):  # there is none, or it may not be looked at
             if not stat.S_ISREG(file.lstat().st_mode):
                 hint = _(
@@ -353,7 +350,7 @@ def _require_files(real: Path) -> None:
 def _connect(path: Path, mode: str = "rw") -> sqlite3.Connection:
     real = path.resolve()
     _require_files(real)
-    if _size(real) == 0 and _size(real.with_name(real.name + "-wal")):  # SQLite would throw that away, even to read
+    if _size(real) == 0 and _size(beside(real, WAL)):  # SQLite would throw that away, even to read
         raise _damaged(path, _("it is empty, and what was written last waits beside it"))
     connection = sqlite3.connect(f"{real.as_uri()}?mode={mode}", uri=True, isolation_level=None, factory=_Connection)
     connection.path = real
@@ -421,10 +418,10 @@ def _close_to_others(path: Path) -> None:
     Done before SQLite has one of them open: it would lose its locks.
     """
     real = path.resolve()
-    for file in (real.with_name(real.name + ending) for ending in _ENDINGS):
+    for file in (beside(real, ending) for ending in READABLE):
         with contextlib.suppress(OSError):  # there is none, or it is not ours
-            if (mode := stat.S_IMODE(file.lstat().st_mode)) & ~_FILE_MODE:
-                os.close(files.open_plain(file, os.O_RDONLY, mode & _FILE_MODE))
+            if (mode := stat.S_IMODE(file.lstat().st_mode)) & ~FILE_MODE:
+                os.close(files.open_plain(file, os.O_RDONLY, mode & FILE_MODE))
 
 
 class Lock:
@@ -448,7 +445,7 @@ class Lock:
 
 def _lock(path: Path) -> Lock:
     real = path.resolve()
-    file = os.fdopen(files.open_plain(real.with_name(real.name + ".lock"), os.O_RDWR, _LOCK_MODE), "r+b")
+    file = os.fdopen(files.open_plain(beside(real, LOCK), os.O_RDWR, SECRET_MODE), "r+b")
     _take(file, path)
     return Lock(file)
 

@@ -16,18 +16,22 @@ from pathlib import Path
 from hotlined.errors import StoreError
 from hotlined.language import N_, _
 from hotlined.states import DatabaseState
+from hotlined.store.beside import (
+    FILE_MODE,
+    FOLDER_MODE,
+    ITSELF,
+    JOURNAL,
+    KEY,
+    LOCK,
+    PINS,
+    SECRET,
+    SECRET_MODE,
+    SHM,
+    WAL,
+)
 
-FOLDER_MODE = 0o2750
-FILE_MODE = 0o640
-SECRET_MODE = 0o600
-
-_COPIED = ("", "-wal", ".key")  # what holds something of the line, by what the database's name is followed by
-_MADE_ANEW = (
-    "-shm",
-    ".lock",
-    ".pins",
-    "-journal",
-)  # the last: in WAL mode SQLite has none, and would obey a foreign one
+_COPIED = (ITSELF, WAL, KEY)  # what holds something of the line
+_MADE_ANEW = (SHM, LOCK, PINS, JOURNAL)  # the last: in WAL mode SQLite has none, and would obey a foreign one
 _OLD_COPIES = "backup"  # where versions kept the copies of a week
 _ASIDE = ".set-aside-"
 _PUT_IT_THERE = N_("Put the database there, or a backup.")
@@ -70,7 +74,7 @@ def _opened(folder: Path) -> Iterator[int]:
 
 def _own_database(where: int, database: Path) -> Iterator[str]:
     with contextlib.ExitStack() as stack:
-        stack.enter_context(_held(where, f"{database.name}-shm"))
+        stack.enter_context(_held(where, database.name + SHM))
         for ending in (*_COPIED, *_MADE_ANEW):
             name = database.name + ending
             found = _look(where, name)
@@ -140,7 +144,7 @@ def _held(where: int, name: str) -> Iterator[None]:
             fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _SHM_IN_USE)
         except OSError as error:
             raise StoreError(
-                _("Another program has the database {name} open.", name=name.removesuffix("-shm")),
+                _("Another program has the database {name} open.", name=name.removesuffix(SHM)),
                 _("End what has it open (sqlite3, Datasette, `hotlined log --follow`), then go on."),
                 DatabaseState.LOCKED,
             ) from error
@@ -155,7 +159,7 @@ def _close_to_others(where: int, name: str) -> None:
         found = os.fstat(descriptor)
         if stat.S_ISREG(found.st_mode) and found.st_uid == os.getuid() and found.st_nlink == 1:
             os.fchown(descriptor, -1, os.getgid())
-            os.fchmod(descriptor, SECRET_MODE if name.endswith((".lock", ".pins")) else FILE_MODE)
+            os.fchmod(descriptor, SECRET_MODE if name.endswith(SECRET) else FILE_MODE)
     finally:
         os.close(descriptor)
 
@@ -165,7 +169,9 @@ def _copy(where: int, name: str) -> None:
     new = f"{name}.{secrets.token_hex(8)}"
     source = os.open(name, _LOOK, dir_fd=where)
     try:
-        target = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=where)
+        target = os.open(
+            new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, SECRET_MODE, dir_fd=where
+        )
         try:
             try:
                 while piece := os.read(source, _PIECE):

@@ -4,6 +4,7 @@ import os
 
 from hotlined import files, pseudonym
 from hotlined.clock import Now
+from hotlined.store.beside import PINS, SECRET_MODE, beside
 from hotlined.store.database import Database
 
 
@@ -13,11 +14,11 @@ def digest(db: Database, pin: str) -> str:
     A digest alone gives a PIN away: all ten thousand are tried in milliseconds. The secret is for the line's user
     alone, and no backup has it. Where it is lost, each PIN is tried once more. Raises OSError.
     """
-    path = db.path.with_name(db.path.name + ".pins")
+    path = beside(db.path, PINS)
     secret = pseudonym.maybe_key(path)
     if secret is None:
         secret = os.urandom(pseudonym.KEY_OCTETS)
-        files.replace(path, secret, 0o600, beside=db.path, durable=True)
+        files.replace(path, secret, SECRET_MODE, beside=db.path, durable=True)
     import hashlib  # noqa: PLC0415  it loads OpenSSL, 4 MiB: a line whose SIM has no PIN does without
 
     return hashlib.blake2b(pin.encode(), key=secret, digest_size=32).hexdigest()

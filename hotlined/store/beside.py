@@ -1,0 +1,23 @@
+"""The files of a database: what each is called after it, and who may read it."""
+
+from pathlib import Path
+
+ITSELF = ""
+WAL, SHM, JOURNAL = "-wal", "-shm", "-journal"
+"""What SQLite puts beside it: https://sqlite.org/tempfiles.html."""
+LOCK, KEY, PINS = ".lock", ".key", ".pins"
+"""What is ours: the daemon's lock, the key of the pseudonyms, the secret under which PINs are noted."""
+
+READABLE = (ITSELF, WAL, SHM, KEY)
+"""What the line's group reads."""
+SECRET = (LOCK, PINS)
+"""What nobody but the line's user opens: whoever may open a lock can hold it."""
+
+FOLDER_MODE = 0o2750
+FILE_MODE = 0o640  # its group reads; nobody but its owner writes
+SECRET_MODE = 0o600
+
+
+def beside(database: Path, ending: str) -> Path:
+    """Return where a file of a database lies."""
+    return database.with_name(database.name + ending)
