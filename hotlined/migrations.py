@@ -608,6 +608,50 @@ SINCE = (
     """,
 )
 
+_STRETCH, _EARLIER_STRETCH = "{row}contact_id / 1024", "{row}earlier_id / 1024"
+_NEAR = f"{_STRETCH} = {_EARLIER_STRETCH}"
+_NEW_STRETCH, _NEW_NEAR, _OLD_STRETCH, _OLD_NEAR = (
+    sql.format(row=row) for row in ("new.", "old.") for sql in (_STRETCH, _NEAR)
+)
+
+STRETCHES = (
+    # of each 1,024 ids: how many contacts have one before of the same originator, and of how many that one is among
+    # these ids, too. A period is whole stretches and two pieces, so that its numbers are counted without most rows
+    """
+    CREATE TABLE earlier_counts (
+      stretch INTEGER PRIMARY KEY,
+      earlier INTEGER NOT NULL CHECK (earlier >= 0),
+      near INTEGER NOT NULL CHECK (near >= 0)
+    ) STRICT
+    """,
+    f"""
+    INSERT INTO earlier_counts SELECT {_STRETCH.format(row="")}, count(*), sum({_NEAR.format(row="")})
+      FROM earlier_contacts GROUP BY 1
+    """,
+    f"""
+    CREATE INDEX earlier_contacts_far ON earlier_contacts (earlier_id)
+      WHERE {_STRETCH.format(row="")} <> {_EARLIER_STRETCH.format(row="")}
+    """,
+    f"""
+    CREATE TRIGGER earlier_contacts_insert AFTER INSERT ON earlier_contacts BEGIN
+      INSERT INTO earlier_counts VALUES ({_NEW_STRETCH}, 1, {_NEW_NEAR})
+        ON CONFLICT DO UPDATE SET earlier = earlier + 1, near = near + excluded.near;
+    END
+    """,
+    f"""
+    CREATE TRIGGER earlier_contacts_changed AFTER UPDATE OF earlier_id ON earlier_contacts
+      WHEN ({_OLD_NEAR}) <> ({_NEW_NEAR}) BEGIN
+      UPDATE earlier_counts SET near = near + ({_NEW_NEAR}) - ({_OLD_NEAR}) WHERE stretch = {_NEW_STRETCH};
+    END
+    """,
+    f"""
+    CREATE TRIGGER earlier_contacts_delete AFTER DELETE ON earlier_contacts BEGIN
+      UPDATE earlier_counts SET earlier = earlier - 1, near = near - ({_OLD_NEAR}) WHERE stretch = {_OLD_STRETCH};
+    END
+    """,
+    "CREATE INDEX contacts_kept ON contacts (id) WHERE kept_at IS NOT NULL",
+)
+
 SCHEMA = (
     ("first", FIRST),
     ("pins", PINS),
@@ -619,6 +663,7 @@ SCHEMA = (
     ("words_met", WORDS_MET),
     ("sums", SUMS),
     ("since", SINCE),
+    ("stretches", STRETCHES),
 )
 """Every migration: its name and its statements, in the order in which they are applied."""
 

@@ -19,6 +19,7 @@ import pytest
 from filled import ANSWER_KEYS, KEVIN, LEA, LOG_KEYS, SENT, Filled
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from test_stats import MONDAY, contact
 
 from hotlined.cli.contacts import CONTACTS, OUTCOME_WIDTH
 from hotlined.cli.output import json_line
@@ -128,6 +129,40 @@ def test_log_json_tells_what_happened(busy: Filled) -> None:
 def test_filters_combine_and_keep_the_newest_in_order(busy: Filled, arguments: str, ids: list[int]) -> None:
     """A filter shows exactly what fits it, oldest first, at most the newest n."""
     assert [contact["id"] for contact in busy.log(*arguments.split())] == ids
+
+
+SEARCHED = st.text("aAéÉ\u0301ßs%_\\\0 ю🦊", max_size=4)
+
+
+@given(written=st.lists(SEARCHED, min_size=1, max_size=6), search=SEARCHED)
+@example(["a\0b"], "B")
+@example([None, "é"], "\u0301")
+def test_a_search_finds_what_has_the_words_whatever_their_case_and_accents(
+    written: list[str | None], search: str
+) -> None:
+    """The texts that SQLite passes over are none that fit: case and accents are put aside in all of them."""
+    with tempfile.TemporaryDirectory() as folder:
+        line = Filled(Path(folder))
+        with line.db as db:
+            ids = [contact(line, MONDAY, text=text) for text in written]
+            found = [row["id"] for row in contact_log.rows(db, contact_log.Filter(search=search))]
+    needle = contact_log.without_accents(search)
+    fits = [not needle or needle in contact_log.without_accents(text or "") for text in written]
+
+    assert found == [contact_id for contact_id, fit in zip(ids, fits, strict=True) if fit]
+
+
+@pytest.mark.parametrize("stepped", [False, True])
+def test_a_period_has_what_came_in_it_though_the_clock_was_put_back(line: Filled, stepped: bool) -> None:  # noqa: FBT001
+    """Since a moment is by the dates that are written, whether they ascend as the contacts came or not."""
+    days = (3, 0, 5) if stepped else (0, 3, 5)
+    ids = [contact(line, MONDAY + day * timedelta(days=1)) for day in days]
+    where = contact_log.Filter(since=MONDAY + timedelta(days=2))
+
+    assert [row["id"] for row in contact_log.rows(line.db, where)] == [
+        contact_id for contact_id, day in zip(ids, days, strict=True) if day >= 2
+    ]
+    assert [*contact_log.rows(line.db, contact_log.Filter(since=MONDAY + timedelta(days=9)))] == []
 
 
 def test_who_hides_and_who_has_a_name_are_found(line: Filled) -> None:

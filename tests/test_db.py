@@ -109,6 +109,7 @@ BROKEN = [
     ("DELETE FROM totals WHERE state = 'queued'", "when it came into its state (queued)"),
     ("DELETE FROM totals WHERE name = 'segments'", "a segment that left was counted"),
     ("INSERT INTO earlier_contacts VALUES (99, 1)", "the one before it of its originator (99)"),
+    ("INSERT INTO earlier_counts VALUES (7, 1, 0)", "as is counted (7)"),
     (
         "UPDATE contacts SET received_at = '2031-01-01T00:00:00.000Z' WHERE id = 1; DELETE FROM clock_steps",
         "where a clock was put back (2)",

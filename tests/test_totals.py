@@ -73,6 +73,7 @@ STEPS = st.one_of(
     st.tuples(st.just("contact"), contacts_of(), st.integers(0, 1_800_000)),
     st.tuples(st.just("contact"), contacts_of(), st.just(0)),
     st.tuples(st.just("clock"), MOMENTS),  # it is set, forward or back
+    st.tuples(st.just("more"), st.integers(1, 2 * totals.STRETCH)),  # others came, and were forgotten
     st.tuples(st.just("answer"), st.integers(0, 30), st.integers(0, 26 * 3_600_000)),
     st.tuples(st.just("judge"), st.integers(0, 30)),
     st.tuples(st.just("becomes"), st.integers(0, 30), st.sampled_from(("data", "mms"))),
@@ -102,6 +103,9 @@ def live(line: Filled, steps: list[tuple[Any, ...]]) -> None:
             keep = more[0] * DAY
             for _ in privacy.purge(db, keep, keep, Now(now, now.timestamp(), synchronised=False)):
                 pass
+            continue
+        if what == "more":
+            db.execute("UPDATE sqlite_sequence SET seq = seq + ? WHERE name = 'contacts'", more[0])
             continue
         found = db.all("SELECT id, originator FROM contacts ORDER BY id")
         if not found:
@@ -421,7 +425,7 @@ def test_totals_of_a_copy_are_those_of_its_moment(line: Filled, tmp_path: Path) 
 
 # ---- what was there before
 
-KEPT = ("earlier_contacts", "clock_steps")
+KEPT = ("earlier_contacts", "clock_steps", "earlier_counts")
 
 
 @given(steps=LIVES)
@@ -432,16 +436,17 @@ def test_an_earlier_database_is_counted_when_it_is_brought_up_to_date(steps: lis
         line = Filled(Path(folder))
         with line.db as db:
             live(line, [step for step in steps if step[0] not in ("forget", "becomes")])
+            db.execute("DELETE FROM earlier_counts WHERE earlier = 0")  # of those that were erased
             kept = {name: db.all(f"SELECT * FROM {name}") for name in KEPT}
             for name, kind in db.all("SELECT name, type FROM sqlite_master WHERE type = 'trigger'"):
                 db.execute(f"DROP {kind} {name}")
             for name in ("totals", "sums", *KEPT):
                 db.execute(f"DROP TABLE IF EXISTS {name}")
-            for index in ("withheld", "not_text", "tagged"):
+            for index in ("withheld", "not_text", "tagged", "kept"):
                 db.execute(f"DROP INDEX contacts_{index}")
             db.execute("ALTER TABLE line_state DROP COLUMN synchronised")
             with db.transaction():
-                for statement in (*migrations.TOTALS, *migrations.SUMS):
+                for statement in (*migrations.TOTALS, *migrations.SUMS, *migrations.STRETCHES):
                     db.execute(statement)
             assert {name: db.all(f"SELECT * FROM {name}") for name in KEPT} == kept
             assert broken(db) == {}

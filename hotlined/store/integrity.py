@@ -39,6 +39,13 @@ SELECT c.id FROM contacts c LEFT JOIN earlier_contacts e ON e.contact_id = c.id 
   (SELECT max(p.id) FROM contacts p WHERE p.originator = c.originator AND p.id < c.id)
 UNION ALL SELECT contact_id FROM earlier_contacts WHERE contact_id NOT IN (SELECT id FROM contacts)
 """
+_STRETCHES = f"""
+SELECT stretch FROM (
+  SELECT contact_id / {totals.STRETCH} AS stretch, 1 AS earlier,
+    contact_id / {totals.STRETCH} = earlier_id / {totals.STRETCH} AS near FROM earlier_contacts
+  UNION ALL SELECT stretch, -earlier, -near FROM earlier_counts
+) GROUP BY stretch HAVING sum(earlier) <> 0 OR sum(near) <> 0
+"""
 _BACKWARDS = """
 SELECT id FROM (SELECT id, received_at < lag(received_at) OVER (ORDER BY id) AS back FROM contacts)
 WHERE back AND id NOT IN (SELECT contact_id FROM clock_steps)
@@ -64,6 +71,7 @@ TOTALS = {
         " (SELECT ifnull(sum(total), 0) FROM totals WHERE name = 'segments')"
     ),
     N_("a contact knows the one before it of its originator"): _EARLIER,
+    N_("as many contacts have one before them as is counted"): _STRETCHES,
     N_("dates ascend as contacts came, but where a clock was put back"): _BACKWARDS,
 }
 """What the totals promise about the rows. Those that never fall may exceed them: people were forgotten."""

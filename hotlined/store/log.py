@@ -71,6 +71,15 @@ _CONDITIONS = {
 }
 
 
+# where dates ascend as ids do: none is read that is older
+_SINCE_BY_ID = f"""
+id >= ifnull((SELECT id FROM contacts WHERE received_at >= :since ORDER BY received_at, id LIMIT 1), {2**62})
+"""
+# SQLite passes over the texts of ASCII that do not have what is searched; of all others `without_accents` tells. One with
+# a NUL is among these: its length ends there
+_IS_NOT_ASCII = "length(text) <> length(CAST(text AS BLOB))"
+_MAY_CONTAIN = f"(instr(lower(text), :needle) OR {_IS_NOT_ASCII})"
+
 READ_ONE_BY_ONE = ("name", "kinds", "verdicts", "reasons", "search")
 """The fields of a filter for which every contact is read: no index tells which fit."""
 
@@ -264,11 +273,17 @@ def without_accents(text: str) -> str:
 
 
 def _condition(db: Database, where: Filter) -> tuple[str, dict[str, Any]]:
-    """Return a condition on the view `log`, the search aside, and its arguments."""
+    """Return a condition on the view `log`, and its arguments; of a search it lets more pass than fit."""
     arguments = {name: argument for name in _CONDITIONS if (argument := _argument(getattr(where, name))) is not None}
     if where.originator is not None:
         arguments["originator"] = json.dumps(pseudonyms.both(db, where.originator))
-    return " AND ".join(map(_CONDITIONS.__getitem__, arguments)) or "1", arguments
+    conditions = [*map(_CONDITIONS.__getitem__, arguments)]
+    if where.since and not totals.clock_stepped(db):
+        conditions.append(_SINCE_BY_ID)
+    if needle := without_accents(where.search or ""):
+        arguments["needle"] = needle
+        conditions.append(_MAY_CONTAIN if needle.isascii() else _IS_NOT_ASCII)
+    return " AND ".join(conditions) or "1", arguments
 
 
 def _searches(where: Filter) -> Callable[[sqlite3.Row], bool]:

@@ -6,7 +6,8 @@ the clock was not synchronised is in rows without an hour: it is for counters th
 such contacts the database holds, by the hour that is written in them, whatever clock wrote it: all figures of a period
 are made of it, so that they are those of the rows, also after a person was forgotten.
 Numbers are in no total. `earlier_contacts` leads from each contact to the one before of the same originator: a number
-is counted where the period has no earlier contact of it. `clock_steps` are the contacts that came with an earlier date
+is counted where the period has no earlier contact of it. `earlier_counts` has how many lead where, for each 1,024 ids:
+of a long period few rows are left to be read. `clock_steps` are the contacts that came with an earlier date
 than the contact before them: between two of them dates ascend as ids do, and a period is a range of ids.
 """
 
@@ -159,9 +160,15 @@ def numbers(db: Database, edges: Sequence[datetime], counted: Sequence[int]) -> 
 
     Where a clock was put back in the period its contacts may be no range of ids: then the rows are counted.
     """
+    spans = list(pairwise(map(rfc3339, edges)))
+    if clock_stepped(db):
+        ranges = [list(_ranges(db, start, end)) if count else [] for (start, end), count in zip(spans, counted, strict=True)]
+    else:
+        ids = [_first_id_since(db, rfc3339(edge)) for edge in edges]
+        ranges = [[(first, last - 1)] for first, last in pairwise(ids)]
     return [
-        _numbers(db, rfc3339(start), rfc3339(end), count)
-        for (start, end), count in zip(pairwise(edges), counted, strict=True)
+        _numbers(db, start, end, count, found) if count else Numbers(0, 0, 0)
+        for (start, end), count, found in zip(spans, counted, ranges, strict=True)
     ]
 
 
@@ -170,24 +177,41 @@ def clock_stepped(db: Database) -> bool:
     return db.one("SELECT 1 FROM clock_steps") is not None
 
 
-def _numbers(db: Database, start: str, end: str, contacts: int) -> Numbers:
-    if not contacts:
-        return Numbers(0, 0, 0)
+def _first_id_since(db: Database, start: str) -> int:
+    """Return the id of the first contact since a moment, where dates ascend as ids do; one after all if none came."""
+    row = db.one("SELECT id FROM contacts WHERE received_at >= ? ORDER BY received_at, id LIMIT 1", start)
+    return row["id"] if row else _NO_END
+
+
+def _numbers(db: Database, start: str, end: str, contacts: int, ranges: Sequence[tuple[int, int]]) -> Numbers:
     row = db.one(_NOBODY, start, end)
     assert row is not None
     known = contacts - row["contacts"]
-    ranges = list(_ranges(db, start, end))
     earlier = inside = 0
     for first, last in ranges:
-        counted = db.one(_EARLIER, first, first, last)
-        assert counted is not None
-        earlier, inside = earlier + counted["earlier"], inside + counted["inside"]
+        with_earlier, with_one_inside = _earlier(db, first, last)
+        earlier, inside = earlier + with_earlier, inside + with_one_inside
     if len(ranges) > 1:
         (every,) = db.execute(_EVERY, start, end).fetchone()
     else:
         every = known - inside
     return Numbers(every, known - earlier, row["withheld"])
 
+
+def _earlier(db: Database, first: int, last: int) -> tuple[int, int]:
+    """Return how many contacts of a range of ids have an earlier one, and how many have one in the range."""
+    begin, end = -(-first // STRETCH), (last + 1) // STRETCH
+    if begin >= end:
+        row = db.one(_EARLIER, first, first, last)
+    else:
+        pieces = {"first": first, "last": last, "begin": begin, "end": end}
+        row = db.connection.execute(_EARLIER_IN_STRETCHES, pieces).fetchone()
+    assert row is not None
+    return row["earlier"], row["inside"]
+
+
+STRETCH = 1024
+"""So many ids are counted as one by the migration `stretches`."""
 
 _NOBODY = f"""
 SELECT count(*) AS contacts, count(*) FILTER (WHERE kind IN {_HEARD}) AS withheld
@@ -196,6 +220,21 @@ FROM contacts INDEXED BY contacts_withheld WHERE originator IS NULL AND received
 _EARLIER = """
 SELECT count(*) AS earlier, count(*) FILTER (WHERE earlier_id >= ?) AS inside
 FROM earlier_contacts WHERE contact_id BETWEEN ? AND ?
+"""
+# whole stretches from their counts, the pieces before and after them row by row; of those whose earlier contact is in
+# another stretch an index tells which lie in the range
+_NEAR = f"contact_id / {STRETCH} = earlier_id / {STRETCH}"
+_EARLIER_IN_STRETCHES = f"""
+SELECT sum(earlier) AS earlier, sum(inside) AS inside FROM (
+  SELECT ifnull(sum(earlier), 0) AS earlier, ifnull(sum(near), 0) AS inside FROM earlier_counts
+    WHERE stretch >= :begin AND stretch < :end
+  UNION ALL SELECT count(*), count(*) FILTER (WHERE earlier_id >= :first AND {_NEAR}) FROM earlier_contacts
+    WHERE contact_id >= :first AND contact_id < :begin * {STRETCH}
+  UNION ALL SELECT count(*), count(*) FILTER (WHERE {_NEAR}) FROM earlier_contacts
+    WHERE contact_id >= :end * {STRETCH} AND contact_id <= :last
+  UNION ALL SELECT 0, count(*) FROM earlier_contacts INDEXED BY earlier_contacts_far
+    WHERE {_NEAR.replace("=", "<>")} AND earlier_id BETWEEN :first AND :last AND contact_id <= :last
+)
 """
 _EVERY = "SELECT count(DISTINCT originator) FROM contacts WHERE received_at >= ? AND received_at < ?"
 _FIRST_ID = """
