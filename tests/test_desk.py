@@ -594,3 +594,52 @@ def test_a_template_that_names_what_there_is_not_fails(tmp_path: Path) -> None:
         render_template_string("{{ contactz }}")
     with app.test_request_context("/"), pytest.raises(UndefinedError):
         render_template_string("{% if contact.sendr %}{% endif %}", contact={})
+
+
+# ---- memory
+
+UNIT = Path(__file__).parent.parent / "systemd/hotlined-web@.service"
+
+
+def test_the_desk_stays_under_48_mebibytes(line: Filled, tmp_path: Path) -> None:
+    """With its unit's environment, each page looked at: no more memory than promised, and no TLS, which nobody uses."""
+    given = re.search("^Environment=(.*)", UNIT.read_text("utf-8"), re.MULTILINE)
+    assert given
+    at = tmp_path / "web.sock"
+    program = subprocess.Popen(
+        [sys.executable, "-B", "-m", "hotlined", "--config", str(line.config), "web", "--socket", str(at)],
+        env=os.environ | {"PYTHONDONTWRITEBYTECODE": ""} | dict(each.split("=") for each in given[1].split()),
+    )
+    try:
+        wait_until(at.exists, "the desk listens")
+        browser = Browser(at)
+        for path in (*PLAIN, "/contact/1", "/person/1", "/stats?by=hour"):
+            wait_until(lambda path=path: browser.get(path).status, path)
+        status = Path(f"/proc/{program.pid}/status").read_text()
+        libraries = Path(f"/proc/{program.pid}/maps").read_text()
+    finally:
+        program.terminate()
+        program.wait()
+
+    most = re.search(r"VmHWM:\s*(\d+) kB", status)
+    assert most
+    assert int(most[1]) < 48 * 1024
+    assert "libssl" not in libraries
+
+
+def test_who_asks_for_what_the_desk_leaves_out_gets_it_later() -> None:
+    """A module that is left out while Flask is imported cannot be used, and is there afterwards."""
+    code = """
+from hotlined.desk import sparing
+with sparing.without_unused():
+    import werkzeug, hotlined.desk.app
+try:
+    werkzeug.run_simple()
+except ImportError as error:
+    print(error)
+import importlib.metadata, werkzeug.serving
+print(importlib.metadata.version("flask") > "3", werkzeug.serving.run_simple.__module__)
+"""
+    done = subprocess.run([sys.executable, "-B", "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "werkzeug.serving is left out in the desk\nTrue werkzeug.serving\n"

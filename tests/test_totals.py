@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
-from itertools import pairwise
+from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +73,8 @@ STEPS = st.one_of(
     st.tuples(st.just("contact"), contacts_of(), st.integers(0, 1_800_000)),
     st.tuples(st.just("contact"), contacts_of(), st.just(0)),
     st.tuples(st.just("clock"), MOMENTS),  # it is set, forward or back
-    st.tuples(st.just("more"), st.integers(1, 2 * totals.STRETCH)),  # others came, and were forgotten
+    # others came, and were forgotten: the next is some ids on, or the last or first of a stretch of them
+    st.tuples(st.just("more"), st.integers(1, 2 * totals.STRETCH) | st.sampled_from((-1, 0))),
     st.tuples(st.just("answer"), st.integers(0, 30), st.integers(0, 26 * 3_600_000)),
     st.tuples(st.just("judge"), st.integers(0, 30)),
     st.tuples(st.just("becomes"), st.integers(0, 30), st.sampled_from(("data", "mms"))),
@@ -105,7 +106,10 @@ def live(line: Filled, steps: list[tuple[Any, ...]]) -> None:
                 pass
             continue
         if what == "more":
-            db.execute("UPDATE sqlite_sequence SET seq = seq + ? WHERE name = 'contacts'", more[0])
+            (last,) = db.one("SELECT ifnull(max(seq), 0) FROM sqlite_sequence WHERE name = 'contacts'") or (0,)
+            edge = (last // totals.STRETCH + 1) * totals.STRETCH
+            last = last + more[0] if more[0] > 0 else edge - 1 + more[0]
+            db.execute("UPDATE sqlite_sequence SET seq = ? WHERE name = 'contacts'", last)
             continue
         found = db.all("SELECT id, originator FROM contacts ORDER BY id")
         if not found:
@@ -257,6 +261,20 @@ def test_numbers_are_those_of_the_rows(steps: list[tuple[Any, ...]], order: Orde
                 dates = [row["received_at"] for row in by_number[each.number]]
                 assert (each.contacts, each.first_at, each.last_at) == (len(dates), min(dates), max(dates))
                 assert same == ([each] if each.number else [])
+
+
+def test_a_period_may_begin_and_end_anywhere_in_the_stretches_of_ids_that_are_counted_as_one(tmp_path: Path) -> None:
+    """Contacts before, at and after the edges of stretches, near and far from the one before: each is counted once."""
+    line = Filled(tmp_path)
+    ids = [stretch * totals.STRETCH + beside for stretch in range(1, 4) for beside in (-1, 0, 1)]
+    moments = [MONDAY + number * HOUR for number in range(len(ids) + 1)]
+    with line.db as db:
+        for number, (contact_id, at) in enumerate(zip(ids, moments, strict=False)):
+            contact(line, at, (KEVIN, KEVIN, LEA, KEVIN)[number % 4], id=contact_id)
+        for start, end in combinations(moments, 2):
+            (counts,) = figures.counts(db, [start, end])
+            exact = counted(db, start, end)
+            assert (counts.new, counts.returning) == (exact["new"], exact["returning"]), (start, end)
 
 
 def test_a_clock_that_was_put_back_counts_nobody_twice(tmp_path: Path) -> None:

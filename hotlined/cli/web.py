@@ -20,7 +20,7 @@ from hotlined.cli.service import listening, prepare
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.clock import rfc3339
 from hotlined.config import Config
-from hotlined.desk import accounts
+from hotlined.desk import accounts, sparing
 from hotlined.desk.accounts import Account
 from hotlined.desk.roles import Role
 from hotlined.errors import ConfigError, HotlinedError, RefusedError, UsageError
@@ -218,7 +218,8 @@ def _prompted(question: str) -> str:
 
 
 def _serve_socket(settings: Settings, path: Path | None) -> None:
-    from hotlined.desk import app, memory, serving, who  # noqa: PLC0415  --help does without
+    with sparing.without_unused():
+        from hotlined.desk import app, memory, serving, who  # noqa: PLC0415  --help does without
 
     kept = os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]
     folder = Path(kept) if kept else None
@@ -255,7 +256,8 @@ def _changes(path: Path) -> Callable[[], bool]:
 
 
 def _serve_port(settings: Settings, port: int) -> None:
-    from hotlined.desk import app, memory, serving, who  # noqa: PLC0415  --help does without
+    with sparing.without_unused():
+        from hotlined.desk import app, memory, serving, who  # noqa: PLC0415  --help does without
 
     config = settings.config()
     prepare(config)

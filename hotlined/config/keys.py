@@ -7,7 +7,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
-from difflib import SequenceMatcher
 from enum import Enum, StrEnum, auto
 from operator import attrgetter
 from pathlib import Path
@@ -486,6 +485,8 @@ TRANSLATED = {
 
 def nearest_key(path: str) -> tuple[str, bool]:
     """Return the known key that one is most like, and whether it is like it at all."""
+    from difflib import SequenceMatcher  # noqa: PLC0415  for mistakes alone
+
     name = path.rpartition(".")[2]
     if translated := TRANSLATED.get(fold(name)):
         return translated, True

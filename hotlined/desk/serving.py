@@ -18,6 +18,7 @@ from waitress.server import BaseWSGIServer, create_server
 from waitress.task import ErrorTask, WSGITask
 
 from hotlined.desk.headers import HEADERS
+from hotlined.desk.sparing import give_memory_back, settle
 from hotlined.errors import HotlinedError
 from hotlined.language import _
 from hotlined.peer import Peer, peer_of
@@ -111,7 +112,8 @@ def serve(
     )
     assert isinstance(server, BaseWSGIServer)  # it listens at one socket
     server.channel_class = _Channel
-    seen = time.monotonic()
+    settle()
+    seen, was_busy = time.monotonic(), False
     try:
         while idle_seconds is None or time.monotonic() - seen < idle_seconds:
             wasyncore.loop(timeout=_LOOK_SECONDS, use_poll=True, map=table, count=1)
@@ -119,7 +121,11 @@ def serve(
             if channels:
                 seen = time.monotonic()
             _drop(channels, slow_seconds, most)
-            if not any(channel.is_busy() for channel in channels) and is_stale():
+            is_busy = any(channel.is_busy() for channel in channels)
+            if was_busy and not is_busy:
+                give_memory_back()
+            was_busy = is_busy
+            if not is_busy and is_stale():
                 return
     finally:
         server.task_dispatcher.shutdown()

@@ -90,11 +90,17 @@ def _strong(words: str) -> str:
 
 def draw_inside(summary: Summary) -> str:
     """Write in HTML what the page shows: figures, sentences, drawings with their tables."""
+    return "\n".join(draw_parts(summary))
+
+
+def draw_parts(summary: Summary) -> Iterator[str]:
+    """Write the same part by part: a drawing of a bar for each hour of a month is long."""
     ids = count(1)
     words = "".join(f"<p>{text_in_html(sentence)}</p>" for sentence in sentences(summary))
-    figures = "\n".join(figure_in_html(figure, next(ids)) for figure in _figures(summary))
     heading = _("In words")
-    return f'{_tiles(summary)}\n<section class="words"><h2>{heading}</h2>{words}</section>\n{figures}'
+    yield f'{_tiles(summary)}\n<section class="words"><h2>{heading}</h2>{words}</section>'
+    for figure in _figures(summary):
+        yield figure_in_html(figure, next(ids))
 
 
 _PAGE = """<!DOCTYPE html>

@@ -8,10 +8,10 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from hotlined import breaker, policy
 from hotlined.clock import Now, age, boot_id
-from hotlined.gsm import tpdu
 from hotlined.gsm.address import Identity, LineType
 from hotlined.gsm.alphabet import Plan, plan
 from hotlined.policy import Reason, Share, WaitingFor
@@ -23,6 +23,9 @@ from hotlined.store.lifecycle import latest_attempt, move, move_rest, move_segme
 from hotlined.store.line import breaker_of, line_hold, save_limit_clock, set_breaker
 from hotlined.store.shares import refile
 from hotlined.timing import USUAL
+
+if TYPE_CHECKING:
+    from hotlined.gsm.tpdu import EncodedSegment  # the desk reads this module, and never a PDU
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,7 @@ class Composition:
 Compose = Callable[[int, str | None, int], Composition]
 """Returns the text of an answer; arguments: how many answers the number had, its country, the random draw."""
 
-Encode = Callable[[str, Plan, int], Sequence[tpdu.EncodedSegment]]
+Encode = Callable[[str, Plan, int], Sequence["EncodedSegment"]]
 """Makes the TPDUs of a text to a recipient, under a concatenation reference."""
 
 

@@ -75,7 +75,7 @@ _CONDITIONS = {
 _SINCE_BY_ID = f"""
 id >= ifnull((SELECT id FROM contacts WHERE received_at >= :since ORDER BY received_at, id LIMIT 1), {2**62})
 """
-# SQLite passes over the texts of ASCII that do not have what is searched; of all others `without_accents` tells. One with
+# SQLite passes over texts of ASCII that do not have what is searched; of all others `without_accents` tells. One with
 # a NUL is among these: its length ends there
 _IS_NOT_ASCII = "length(text) <> length(CAST(text AS BLOB))"
 _MAY_CONTAIN = f"(instr(lower(text), :needle) OR {_IS_NOT_ASCII})"

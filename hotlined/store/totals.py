@@ -162,7 +162,9 @@ def numbers(db: Database, edges: Sequence[datetime], counted: Sequence[int]) -> 
     """
     spans = list(pairwise(map(rfc3339, edges)))
     if clock_stepped(db):
-        ranges = [list(_ranges(db, start, end)) if count else [] for (start, end), count in zip(spans, counted, strict=True)]
+        ranges = [
+            list(_ranges(db, start, end)) if count else [] for (start, end), count in zip(spans, counted, strict=True)
+        ]
     else:
         ids = [_first_id_since(db, rfc3339(edge)) for edge in edges]
         ranges = [[(first, last - 1)] for first, last in pairwise(ids)]
