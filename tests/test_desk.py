@@ -642,4 +642,4 @@ print(importlib.metadata.version("flask") > "3", werkzeug.serving.run_simple.__m
 """
     done = subprocess.run([sys.executable, "-B", "-c", code], capture_output=True, text=True, check=True)
 
-    assert done.stdout == "werkzeug.serving is left out in the desk\nTrue werkzeug.serving\n"
+    assert done.stdout == "werkzeug.serving\nTrue werkzeug.serving\n"

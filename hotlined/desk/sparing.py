@@ -27,7 +27,7 @@ class _Absent(ModuleType):
         return self._refuse
 
     def _refuse(self, *_: Any, **__: Any) -> None:
-        raise ImportError(f"{self.__name__} is left out in the desk")
+        raise ImportError(self.__name__)
 
 
 @contextmanager
