@@ -194,6 +194,7 @@ def test_a_source_says_nothing_of_when_and_where_it_was_made(tmp_path: Path) -> 
             assert [(each.name, each.mtime, each.uname) for each in source] == [("x/a", EPOCH, ""), ("x/b", EPOCH, "")]
 
     assert packed[0] == packed[1]
+    assert int.from_bytes(packed[0][4:8], "little") == EPOCH  # RFC 1952, 2.3.1
 
 
 def test_a_build_that_differs_is_named(tmp_path: Path) -> None:
