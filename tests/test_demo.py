@@ -15,7 +15,7 @@ from desk import Browser
 from filled import Filled
 
 from hotlined.cli import main
-from hotlined.cli.demo import ACTS, _next
+from hotlined.cli.demo import ACTS, _folder, _next
 
 COMMAND = [sys.executable, "-m", "hotlined", "demo"]
 
@@ -80,6 +80,13 @@ def test_a_demo_that_is_interrupted_leaves_nothing_behind(tmp_path: Path) -> Non
             demo.send_signal(number)
             demo.communicate(timeout=30)
         assert left_behind(tmp_path) == []
+
+
+def test_a_folder_to_keep_is_meant_from_where_it_is_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The daemon finds the modem of a demo that is kept in a folder without a path: its port is not below twice."""
+    monkeypatch.chdir(tmp_path)
+    with _folder(Path("kept")) as folder:
+        assert folder == tmp_path / "kept"
 
 
 @pytest.mark.parametrize("keep", [False, True], ids=["nothing stays", "kept"])

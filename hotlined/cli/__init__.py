@@ -207,7 +207,8 @@ def _as_ours(error: HotlinedError | sqlite3.Error | OSError | UnicodeEncodeError
     if isinstance(error, HotlinedError):
         return error
     if isinstance(error, OSError):
-        return HotlinedError(f"{error.filename}: {reason_of(error)}" if error.filename else reason_of(error))
+        reason = reason_of(error)
+        return HotlinedError(_("{file}: {reason}", file=error.filename, reason=reason) if error.filename else reason)
     if isinstance(error, UnicodeEncodeError):
         return UsageError(_("What was typed is not in UTF-8."))
     from hotlined.store.trouble import DatabaseTrouble  # noqa: PLC0415  --help and --version do without the store

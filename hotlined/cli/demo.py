@@ -146,7 +146,7 @@ def _folder(keep: Path | None) -> Iterator[Path]:
         keep.mkdir(parents=True, exist_ok=True)
         if any(keep.iterdir()):
             raise UsageError(_("{path} is not empty.", path=keep), _("Name a new folder: the demo overwrites nothing."))
-        yield keep
+        yield keep.resolve()  # the configuration names the modem's port by it, and is read from its own folder
     else:
         with tempfile.TemporaryDirectory(prefix="hotlined-demo-") as name:
             yield Path(name)

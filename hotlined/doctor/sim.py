@@ -30,7 +30,7 @@ def sim(scene: Scene) -> Finding:
         if state in SIM_STATES:
             trouble = scene.report.maybe(state)
             return fail(MODEM_STATES[state], trouble.sentences if trouble else "")
-        return unknown(_("the modem is: {state}", state=MODEM_STATES.get(state, state)))
+        return unknown(_("the modem is not ready ({state})", state=MODEM_STATES.get(state, state)))
     probe = scene.probe
     if probe.sim is None:
         return unknown(probe.why_not)
@@ -87,12 +87,14 @@ def technology(scene: Scene) -> Finding:
     used = scene.condition.technology
     service = (scene.modem.sms_service if scene.modem else scene.probe.sms_service) or ""
 
+    way = SMS_SERVICES.get(service, service)
+
     def with_way(network: str) -> str:
-        words = SMS_SERVICES.get(service, service)
-        return _("{network}, texts by {service} (`AT+CGSMS?`)", network=network, service=words) if service else network
+        return _("{network}, texts by {service} (`AT+CGSMS?`)", network=network, service=way) if way else network
 
     if not used:
-        return unknown(with_way(scene.probe.why_not or _(NO_WORD)))
+        known = (scene.probe.why_not or _(NO_WORD), _("texts by {service}", service=way) if way else "")
+        return unknown("; ".join(filter(None, known)))
     if used in _ENDING:
         return warn(
             _("{network}: this network is being switched off", network=with_way(used)),
