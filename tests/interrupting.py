@@ -1,53 +1,53 @@
-"""Migrates a database and ends as by SIGKILL before one of the statements: `python interrupting.py DATABASE`.
+"""Migrates a database and keeps what SIGKILL would leave before each of the statements: `python interrupting.py DATABASE`.
 
-It prints how many statements there are; for each of them a child works on a copy, DATABASE.0, DATABASE.1 and so on.
+Until the migration ends nobody else writes, and SQLite keeps nothing back that it has written: whoever is killed leaves
+the files as they are at that moment. They are copied to DATABASE.0, DATABASE.1 and so on, with their journals; where a
+statement finds them as the one before did, it has no copy of its own. It prints how many statements there were.
 """
 
-import os
-import shutil
 import sqlite3
 import sys
 from pathlib import Path
 
-import sqlite_utils  # read once, for all children
+import sqlite_utils
 
 from hotlined import migrations
 
+SUFFIXES = ("", "-journal", "-wal")
+"""What SQLite needs after a crash; it makes `-shm` anew."""
 _connect = sqlite3.connect
 
 
-def _apply(path: Path, last: int | None) -> int:
-    """Apply what is pending, up to a statement; return how many there were."""
-    count = 0
+class Copies:
+    """What was left before each statement, and how many there were."""
 
-    def trace(_: str) -> None:
-        nonlocal count
-        if count == last:
-            os._exit(9)
-        count += 1
+    def __init__(self, path: Path) -> None:
+        self.count = 0
+        self._path = path
+        self._last: dict[str, bytes] = {}
+
+    def take(self, _: str) -> None:
+        """Copy the files if they are others than before the last statement."""
+        found = {end: path.read_bytes() for end in SUFFIXES if (path := Path(f"{self._path}{end}")).exists()}
+        if found != self._last:
+            for end, octets in found.items():
+                Path(f"{self._path}.{self.count}{end}").write_bytes(octets)
+        self._last = found
+        self.count += 1
+
+
+def main(path: Path) -> None:
+    """Migrate, with a copy at each statement."""
+    copies = Copies(path)
 
     def connect(*args: object, **kwargs: object) -> sqlite3.Connection:
         connection: sqlite3.Connection = _connect(*args, **kwargs)  # type: ignore[call-overload]
-        connection.set_trace_callback(trace)
+        connection.set_trace_callback(copies.take)
         return connection
 
     sqlite_utils.db.sqlite3.connect = connect  # type: ignore[attr-defined]
     migrations.apply(path)
-    return count
-
-
-def main(path: Path) -> None:
-    """Interrupt a copy at each statement."""
-    whole = path.with_name(f"{path.name}.whole")
-    shutil.copy(path, whole)
-    for number in range(count := _apply(whole, None)):
-        copy = path.with_name(f"{path.name}.{number}")
-        shutil.copy(path, copy)
-        if (child := os.fork()) == 0:
-            _apply(copy, number)
-            os._exit(1)  # it was to end before
-        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
-    sys.stdout.write(f"{count}\n")
+    sys.stdout.write(f"{copies.count}\n")
 
 
 if __name__ == "__main__":
