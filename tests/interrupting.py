@@ -1,25 +1,21 @@
-"""Migrates a database and keeps what SIGKILL would leave before each of the statements: `python interrupting.py DATABASE`.
+"""Keeps what SIGKILL would leave of a database before each statement; `python interrupting.py DATABASE` migrates so.
 
-Until the migration ends nobody else writes, and SQLite keeps nothing back that it has written: whoever is killed leaves
-the files as they are at that moment. They are copied to DATABASE.0, DATABASE.1 and so on, with their journals; where a
-statement finds them as the one before did, it has no copy of its own. It prints how many statements there were.
+Whoever is killed leaves the files as they are at that moment, where nobody else writes: SQLite holds nothing back that
+it has written. They are copied to a folder each, with their journals; where a statement finds them as the one before
+did, it has no copy of its own. The program prints how many statements there were.
 """
 
 import sqlite3
 import sys
 from pathlib import Path
 
-import sqlite_utils
-
 from hotlined import migrations
 
-SUFFIXES = ("", "-journal", "-wal")
-"""What SQLite needs after a crash; it makes `-shm` anew."""
 _connect = sqlite3.connect
 
 
 class Copies:
-    """What was left before each statement, and how many there were."""
+    """What was left before each statement, and how many there were; `take` is told of each."""
 
     def __init__(self, path: Path) -> None:
         self.count = 0
@@ -27,27 +23,41 @@ class Copies:
         self._last: dict[str, bytes] = {}
 
     def take(self, _: str) -> None:
-        """Copy the files if they are others than before the last statement."""
-        found = {end: path.read_bytes() for end in SUFFIXES if (path := Path(f"{self._path}{end}")).exists()}
+        """Copy the files if they are others than before the last statement; SQLite makes `-shm` anew after a crash."""
+        files = [path for path in self._path.parent.glob(f"{self._path.name}*") if not path.name.endswith("-shm")]
+        found = {path.name: path.read_bytes() for path in files if path.is_file()}
         if found != self._last:
-            for end, octets in found.items():
-                Path(f"{self._path}.{self.count}{end}").write_bytes(octets)
+            folder = _folder(self._path, self.count)
+            folder.mkdir(parents=True)
+            for name, octets in found.items():
+                (folder / name).write_bytes(octets)
         self._last = found
         self.count += 1
 
 
+def _folder(path: Path, statement: int) -> Path:
+    return path.parent / "copies" / str(statement)
+
+
+def copies(path: Path, count: int) -> list[Path]:
+    """Return the copies of a database that so many statements left."""
+    return [copy for number in range(count) if (copy := _folder(path, number) / path.name).exists()]
+
+
 def main(path: Path) -> None:
     """Migrate, with a copy at each statement."""
-    copies = Copies(path)
+    import sqlite_utils  # noqa: PLC0415  # 17 MiB, wanted only here
+
+    taken = Copies(path)
 
     def connect(*args: object, **kwargs: object) -> sqlite3.Connection:
         connection: sqlite3.Connection = _connect(*args, **kwargs)  # type: ignore[call-overload]
-        connection.set_trace_callback(copies.take)
+        connection.set_trace_callback(taken.take)
         return connection
 
     sqlite_utils.db.sqlite3.connect = connect  # type: ignore[attr-defined]
     migrations.apply(path)
-    sys.stdout.write(f"{copies.count}\n")
+    sys.stdout.write(f"{taken.count}\n")
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Line, wait_until
+from interrupting import copies
 
 from hotlined import migrations
 from hotlined.errors import DatabaseVersionError, StoreError
@@ -91,9 +92,8 @@ def test_a_migration_cut_off_anywhere_is_made_again(tmp_path: Path, name: str | 
     count = int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     whole = schema(path)
     assert count > sum(len(statements) for key, statements in migrations.SCHEMA if key not in _up_to(name))
-    copies = [copy for number in range(count) if (copy := tmp_path / f"old.db.{number}").exists()]
     found = []
-    for copy in copies:
+    for copy in copies(path, count):
         with closing(sqlite3.connect(copy)) as connection:
             half = migrations.applied(connection)
         found.append(half)
