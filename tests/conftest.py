@@ -5,6 +5,7 @@ import gc
 import itertools
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -212,10 +213,14 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "uncounted: covers nothing that others do not; it is slow enough without")
     sys.dont_write_bytecode = False
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    warm.install()
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    python = Path(sys.executable).resolve()
+    if Path(shutil.which("python3") or "").resolve() != python:
+        # a shim that looks for a version at each start takes ten times as long as what it starts
+        os.environ["PATH"] = f"{python.parent}{os.pathsep}{os.environ['PATH']}"
     if "TMPDIR" not in os.environ and _has_room(SHM):
         os.environ["TMPDIR"] = tempfile.tempdir = SHM
+    warm.install()
 
 
 def _has_room(folder: str) -> bool:
@@ -272,6 +277,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_collection_finish() -> None:
     """Keep what was imported and collected out of each collection of garbage: it stays until the end."""
     gc.freeze()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_sessionfinish() -> Generator[None, object, object]:
+    """Add what was measured of programs that were started; whoever runs the tests writes it down at its end."""
+    result = yield
+    warm.add_measured()
+    return result
 
 
 @contextlib.contextmanager

@@ -1,6 +1,7 @@
 """The interpreter that starts programs for the tests: when it fails, that is said, and costs one test at most."""
 
 import errno
+import marshal
 import os
 import signal
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import warm
+from conftest import MEASURING
 from filled import Filled
 from persons import ADMIN, needs_root
 
@@ -25,6 +27,22 @@ def test_another_takes_the_place_of_one_that_ended(capfd: pytest.CaptureFixture[
     assert subprocess.run(HELP, capture_output=True, check=True).stdout == usual.stdout
     assert f"ended with {-signal.SIGKILL}: another takes its place" in capfd.readouterr().err
     assert warm._interpreter() is not first
+
+
+def test_which_ways_a_measured_program_took_is_handed_in() -> None:
+    """A program in whose environment coverage is measured leaves the ways that it took; another leaves none."""
+    folder = Path(warm._folder_of_ways())
+    plain = {name: value for name, value in os.environ.items() if not name.startswith(MEASURING)}
+    before = {*folder.iterdir()}
+    subprocess.run(HELP, env=plain, capture_output=True, check=True)
+    assert {*folder.iterdir()} == before
+    subprocess.run(HELP, env=plain | {f"{MEASURING}_CONFIG": "as coverage says"}, capture_output=True, check=True)
+    (left,) = {*folder.iterdir()} - before
+    ways = marshal.loads(left.read_bytes())
+    left.unlink()
+
+    assert f"{warm.ROOT}/hotlined/cli/__init__.py" in ways
+    assert all(isinstance(line, int) for taken in ways.values() for way in taken for line in way)
 
 
 def test_one_that_ends_while_it_is_asked_says_how() -> None:

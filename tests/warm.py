@@ -9,6 +9,7 @@ Known to be wrong: all that one interpreter starts shares its hash seed, and the
 """
 
 import atexit
+import contextlib
 import ctypes
 import fcntl
 import gc
@@ -16,14 +17,18 @@ import importlib
 import inspect
 import io
 import json
+import marshal
 import os
 import runpy
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +115,7 @@ class Interpreter:
             # it is not measured itself, or all that it forks were, also what is not to be
             unmeasured = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_PROCESS")}
             self._process = _Cold(
-                [sys.executable, __file__, str(theirs.fileno())],
+                [sys.executable, __file__, str(theirs.fileno()), _folder_of_ways()],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 env=unmeasured,
@@ -183,6 +188,31 @@ def _interpreter() -> Interpreter:
 def install() -> None:
     """Let `subprocess` start our programs warm from now on."""
     subprocess.Popen = Popen  # type: ignore[misc]
+    _folder_of_ways()  # before anything is forked from here
+
+
+@cache
+def _folder_of_ways() -> str:
+    """Return the folder in which programs that are measured hand in which ways they took."""
+    folder, user = tempfile.mkdtemp(prefix="hotlined-ways-"), os.getpid()
+
+    def remove() -> None:
+        if os.getpid() == user:  # not whoever is forked from it
+            shutil.rmtree(folder, ignore_errors=True)
+
+    atexit.register(remove)
+    return folder
+
+
+def add_measured() -> None:
+    """Add what programs that were started warm have handed in to what is measured here."""
+    ways: dict[str, set[tuple[int, int]]] = {}
+    for path in Path(_folder_of_ways()).glob("*.ways"):
+        for name, arcs in marshal.loads(path.read_bytes()).items():  # written by _hand_in
+            ways.setdefault(name, set()).update(arcs)
+        path.unlink()
+    if ways and (measuring := sys.modules["coverage"].Coverage.current()):
+        measuring.get_data().add_arcs(ways)
 
 
 # ---- the interpreter itself
@@ -200,27 +230,51 @@ def _import_all() -> None:
 def _prepare_measuring() -> Any:
     """Return coverage that a child has but to start, or None where it is not installed.
 
-    It adds no files that did not run, as one that starts by itself does: those of the run of the tests are enough.
+    It adds no files that did not run, as one that starts by itself does: those of the run of the tests are enough. A
+    child hands in which ways it took, in a file that its user adds to its own figures (`add_measured`): a file in
+    coverage's own format, one a child, would take longer than most commands.
     """
     try:
         import coverage  # noqa: PLC0415  # there may be none
     except ImportError:
         return None
-    measuring = coverage.Coverage(str(ROOT / ".coverage"), config_file=str(ROOT / "setup.cfg"), messages=False)
+
+    class Ways(coverage.CoverageData):
+        taken: dict[str, Any]
+
+        def add_arcs(self, arc_data: Any) -> None:
+            self.taken = {name: list(arcs) for name, arcs in arc_data.items()}
+
+        def add_file_tracers(self, file_tracers: Any) -> None:
+            assert not file_tracers
+
+    measuring = coverage.Coverage(None, config_file=str(ROOT / "setup.cfg"), messages=False)
     measuring.set_option("run:source", [])
     measuring.set_option("run:include", [f"{ROOT}/hotlined/*"])
     measuring.set_option("run:patch", [])
     measuring.set_option("run:disable_warnings", ["no-data-collected"])
+    measuring._data = Ways(no_disk=True)
     measuring.start()
     measuring.stop()
     return measuring
+
+
+def _hand_in(measuring: Any, folder: str) -> None:
+    """Write which ways this process took."""
+    measuring.stop()
+    ways = getattr(measuring.get_data(), "taken", None)
+    if ways:
+        name = f"{folder}/{os.getpid()}-{time.monotonic_ns()}"
+        with contextlib.suppress(FileNotFoundError):  # the tests are over
+            Path(f"{name}.new").write_bytes(marshal.dumps(ways))
+            Path(f"{name}.new").rename(f"{name}.ways")
 
 
 def _is_measured() -> bool:
     return "COVERAGE_PROCESS_CONFIG" in os.environ
 
 
-def _serve(control: socket.socket) -> None:
+def _serve(control: socket.socket, folder_of_ways: str) -> None:
     """Fork at each order; return in the child, when it is as it would be after a cold start."""
     measuring = _prepare_measuring()
     gc.freeze()
@@ -242,7 +296,7 @@ def _serve(control: socket.socket) -> None:
     # whoever becomes somebody else can write no figures where ours are
     if _is_measured() and Path(sys.argv[0]).name != "persons.py":
         measuring.start()
-        atexit.register(measuring.save)
+        atexit.register(_hand_in, measuring, folder_of_ways)
 
 
 def _is_new(write: int) -> bool:
@@ -332,8 +386,8 @@ def _finish(code: int) -> None:
 
 
 if __name__ == "__main__":
-    given = socket.socket(fileno=int(sys.argv[1]))
+    given, ways = socket.socket(fileno=int(sys.argv[1])), sys.argv[2]
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who works with it gets it, too, and ends
     _import_all()
-    _serve(given)
+    _serve(given, ways)
     _finish(_run())
