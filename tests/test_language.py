@@ -695,6 +695,14 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
 """What speaks the language of the line whole: also what it says of a mistake."""
 
 
+def test_no_label_of_a_flood_is_longer_than_its_column(line: Filled) -> None:
+    """What `simulate` shows stands in two columns, in every language."""
+    sums = line.run("simulate", "--messages", "50").stdout.partition("\n\n")[0].splitlines()
+
+    assert len(sums) > 9
+    assert [row for row in sums if row[14:15] != " " or row[15:16] == " "] == []
+
+
 def has_bare_semicolon(shown: str, language: Language) -> bool:
     """Tell whether a semicolon has no blank before it, or one that breaks, though French has it so."""
     return language is Language.FRENCH and re.search(rf"[^{NO_BREAK}];\s", shown) is not None

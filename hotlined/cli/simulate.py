@@ -144,7 +144,7 @@ def _print(report: FloodReport) -> None:
 _FATES = Phrases(
     {
         "answered": NP_("flood", "answered"),
-        "suppressed": N_("not answered"),
+        "suppressed": NP_("flood", "not answered"),
         "cancelled": NP_("flood", "cancelled"),
         "waiting": NP_("flood", "waiting"),
     }
