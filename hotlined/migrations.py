@@ -652,6 +652,60 @@ STRETCHES = (
     "CREATE INDEX contacts_kept ON contacts (id) WHERE kept_at IS NOT NULL",
 )
 
+_CLAIM = "INTEGER CHECK ({name} > 0)"
+_REFUSED_BY = f"{_CONTACT},\n      (SELECT e.line FROM elsewhere e WHERE e.contact_id = c.id) AS elsewhere"
+_PERSON = "person TEXT NOT NULL CHECK (person GLOB '~" + "[0-9a-f]" * 12 + "')"
+
+FLEET = (
+    # The line's place in a fleet; no row where it is in none. `hub` is how the hub calls itself, `version` the highest
+    # that a claim of this line has, `cursor` up to where the hub was read, `shared` what is exchanged, as a JSON list;
+    # `unclaimed` says that something was decided while the key of the pseudonyms was lost.
+    """
+    CREATE TABLE fleet_line (
+      id INTEGER PRIMARY KEY CHECK (id = 1),
+      line TEXT NOT NULL,
+      hub TEXT,
+      version INTEGER NOT NULL DEFAULT 0 CHECK (version >= 0),
+      cursor INTEGER NOT NULL DEFAULT 0 CHECK (cursor >= 0),
+      shared TEXT NOT NULL DEFAULT '[]',
+      unclaimed INTEGER NOT NULL DEFAULT 0 CHECK (unclaimed IN (0, 1))
+    ) STRICT
+    """,
+    # what this line claims of a person: the version at which the opt-out or block was claimed; `sent` is the version
+    # that the hub has committed
+    f"""
+    CREATE TABLE fleet_own (
+      {_PERSON} PRIMARY KEY,
+      version INTEGER NOT NULL CHECK (version > 0),
+      opted_out {_CLAIM.format(name="opted_out")},
+      blocked {_CLAIM.format(name="blocked")},
+      sent INTEGER NOT NULL DEFAULT 0 CHECK (sent >= 0)
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE INDEX fleet_own_owed ON fleet_own (version) WHERE sent < version",
+    # what other lines claim of a person, and up to which version that was undone since; a claim holds above it
+    f"""
+    CREATE TABLE fleet_persons (
+      {_PERSON},
+      line TEXT NOT NULL,
+      opted_out {_CLAIM.format(name="opted_out")},
+      blocked {_CLAIM.format(name="blocked")},
+      opted_out_undone INTEGER NOT NULL DEFAULT 0,
+      blocked_undone INTEGER NOT NULL DEFAULT 0,
+      PRIMARY KEY (person, line)
+    ) STRICT, WITHOUT ROWID
+    """,
+    # whose decision it was that a contact, or the answer to it, was refused, where it was not this line's
+    """
+    CREATE TABLE elsewhere (
+      contact_id INTEGER PRIMARY KEY REFERENCES contacts (id) ON DELETE CASCADE,
+      line TEXT NOT NULL
+    ) STRICT
+    """,
+    "DROP VIEW log",
+    _LOG.format(name="log", columns=_REFUSED_BY, source="contacts c LEFT JOIN answers a ON a.contact_id = c.id"),
+)
+
 SCHEMA = (
     ("first", FIRST),
     ("pins", PINS),
@@ -664,6 +718,7 @@ SCHEMA = (
     ("sums", SUMS),
     ("since", SINCE),
     ("stretches", STRETCHES),
+    ("fleet", FLEET),
 )
 """Every migration: its name and its statements, in the order in which they are applied."""
 

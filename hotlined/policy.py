@@ -155,14 +155,19 @@ class History:
     """How many earlier texts from this number were the same; looked at once it was answered."""
     hidden: bool = False
     """Whether there are pseudonyms that nobody can tell from this number: it may have had answers, or opted out."""
+    blocked_elsewhere: str | None = None
+    """The line of the fleet that blocked it, where this one did not."""
+    opted_out_elsewhere: str | None = None
+    """The line of the fleet at which it opted out, where it did not here."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether a contact is answered, and why."""
+    """Whether a contact is answered, and why; `elsewhere` names the line whose decision that is, if not this one's."""
 
     answer: bool
     reason: Reason
+    elsewhere: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,9 +220,10 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """The answer is never sent."""
+    """The answer is never sent; `elsewhere` names the line whose decision that is, if not this one's."""
 
     reason: Reason
+    elsewhere: str | None = None
 
 
 Gate = Pass | Wait | Cancel
@@ -234,7 +240,7 @@ def judge(contact: Contact, history: History, rules: Rules, now: float) -> Verdi
         (identity.originator in rules.own_numbers, Reason.OWN_NUMBER),
         (identity.e164 is None or identity.line_type not in ANSWERABLE_LINES, Reason.NOT_ANSWERABLE),
         (_blocked(identity.originator, history, rules), Reason.BLOCKED),
-        (history.opted_out or contact.opts_out, Reason.OPTED_OUT),
+        (_opted_out(history) or contact.opts_out, Reason.OPTED_OUT),
         (is_loop(contact.text, history, rules), Reason.LOOP),
         (identity.country not in rules.numbers.answer_countries, Reason.COUNTRY),
         (rules.sim_changed, Reason.SIM_CHANGED),
@@ -245,7 +251,7 @@ def judge(contact: Contact, history: History, rules: Rules, now: float) -> Verdi
     )
     for refused, reason in refusals:
         if refused:
-            return Verdict(answer=False, reason=reason)
+            return Verdict(False, reason, _elsewhere(reason, identity, history, rules, opts_out=contact.opts_out))
     return Verdict(answer=True, reason=Reason.COOLDOWN_OVER if history.answers else Reason.FIRST_CONTACT)
 
 
@@ -380,7 +386,7 @@ def gate(
     identity, fresh = answer.identity, not (answer.by_request or answer.begun)
     cancellations = (
         (_blocked(identity.originator, history, rules), Reason.BLOCKED),
-        (history.opted_out and not answer.by_hand, Reason.OPTED_OUT),
+        (_opted_out(history) and not answer.by_hand, Reason.OPTED_OUT),
         (answer.age > rules.max_age and not answer.begun, Reason.STALE),
         (fresh and answer.segments > rules.max_segments, Reason.TOO_LONG),
         (fresh and not _is_answered(answer.kind, rules), Reason.NOT_TEXT),
@@ -392,7 +398,7 @@ def gate(
     )
     for cancelled, reason in cancellations:
         if cancelled:
-            return Cancel(reason)
+            return Cancel(reason, _elsewhere(reason, identity, history, rules))
     if history.hidden:
         return Wait(WaitingFor.HELD)
     if line is LineHold.PAUSED:
@@ -541,4 +547,23 @@ def fate(result: Result, tries: Tries) -> Fate:
 
 
 def _blocked(number: str | None, history: History, rules: Rules) -> bool:
-    return history.blocked or not {number, history.other}.isdisjoint(rules.numbers.blocked)
+    return history.blocked or history.blocked_elsewhere is not None or _is_listed(number, history, rules)
+
+
+def _is_listed(number: str | None, history: History, rules: Rules) -> bool:
+    return not {number, history.other}.isdisjoint(rules.numbers.blocked)
+
+
+def _opted_out(history: History) -> bool:
+    return history.opted_out or history.opted_out_elsewhere is not None
+
+
+def _elsewhere(
+    reason: Reason, identity: Identity, history: History, rules: Rules, *, opts_out: bool = False
+) -> str | None:
+    """Return the line of the fleet whose decision a refusal is, None where it is this one's own."""
+    if reason is Reason.BLOCKED and not _is_listed(identity.originator, history, rules):
+        return history.blocked_elsewhere
+    if reason is Reason.OPTED_OUT and not opts_out:
+        return history.opted_out_elsewhere
+    return None

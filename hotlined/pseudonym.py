@@ -13,8 +13,10 @@ from hotlined import files
 
 KEY_OCTETS = 32
 _DIGITS = 12
-_FILE_MODE = 0o640  # its group tells who is who, as `number` does
 _PATTERN = re.compile(rf"~[0-9a-f]{{{_DIGITS}}}")
+
+FILE_MODE = 0o640
+"""Of the key's file: its group tells who is who, as `number` does."""
 
 NOBODY = "~"
 """The recipient of an answer that is counted and whose person was forgotten; no pseudonym, though one begins so."""
@@ -62,5 +64,5 @@ def make_key(path: Path, beside: Path) -> bytes:
     Raises OSError.
     """
     key = os.urandom(KEY_OCTETS)
-    files.replace(path, key, _FILE_MODE, beside=beside, durable=True)
+    files.replace(path, key, FILE_MODE, beside=beside, durable=True)
     return key

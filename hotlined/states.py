@@ -63,6 +63,13 @@ class HoldReason(StrEnum):
     CREDIT = "credit"
 
 
+class Shared(StrEnum):
+    """What the lines of a fleet may know of each other's people: `fleet.share` chooses."""
+
+    OPT_OUTS = "opt_outs"
+    BLOCKS = "blocks"
+
+
 class ContactKind(StrEnum):
     """What a contact is."""
 

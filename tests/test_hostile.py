@@ -76,7 +76,7 @@ OUTPUTS = (
 SHOW_NO_TEXT = {
     "run", "demo", "doctor", "udev-rule", "block", "unblock", "optin", "pause", "resume", "requeue", "cancel", "try",
     "send", "balance", "adopt", "selftest", "untag", "purge", "forget", "simulate", "config", "text",
-    "completion", "help", "web", "topup", "metrics",
+    "completion", "help", "web", "topup", "metrics", "fleet",
 }  # fmt: skip
 """Commands that print nothing that was received; `balance`, completion and the pages of `web` have their own tests."""
 

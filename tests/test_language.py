@@ -262,7 +262,7 @@ def _is_silent(node: ast.AST) -> bool:
     return isinstance(node.func, ast.Name) and node.func.id in MARKS | {"_any_of", "looked_through"}
 
 
-_SQL = re.compile(r"\b(?:SELECT|FROM|JOIN|WHERE|DESC|VALUES|PRAGMA|COLLATE|LIMIT)\b|\bIN \(")
+_SQL = re.compile(r"\b(?:SELECT|FROM|JOIN|WHERE|DESC|VALUES|PRAGMA|COLLATE|LIMIT|CREATE|ALTER|GRANT)\b|\bIN \(")
 
 
 def _is_sentence(text: str) -> bool:

@@ -29,6 +29,7 @@ from hotlined.errors import AddressError
 from hotlined.gsm.address import parse_number
 from hotlined.language import N_, Language, _
 from hotlined.policy import fold, has_words
+from hotlined.states import Shared
 
 _LARGEST = 10**15 - 1  # SQLite's integers end at 2**63
 
@@ -343,6 +344,15 @@ _WEB = Kind(
 )
 
 
+_HUB = Kind(
+    N_("a PostgreSQL URL, like postgresql://hub.example.org/hotlined"),
+    r"postgres(?:ql)?://\S+",
+    personal=True,
+    comment=GLUED_HASH,
+    schema=_text(r"^postgres(?:ql)?://\S+$"),
+)
+
+
 class Shape(Enum):
     """How many scalars a key takes."""
 
@@ -433,6 +443,10 @@ KEYS = {
         Key("alerts.selftest", _duration("1h", "90d"), None, N_("the line texts itself so often"), Shape.MAYBE),
         Key("web.proxies", _USER, (), N_("users whose program may speak for people who log in"), Shape.LIST),
         Key("web.hosts", _HOST, (), N_("names that the desk is reached by, besides localhost"), Shape.LIST),
+        Key("fleet.hub", _HUB, None, N_("where lines exchange what they know"), Shape.MAYBE, secret=True),
+        Key(
+            "fleet.share", _choice(Shared), (Shared.OPT_OUTS, Shared.BLOCKS), N_("what is exchanged there"), Shape.LIST
+        ),
     )
 }
 SECTIONS = tuple(dict.fromkeys(path[: dot.start()] for path in KEYS for dot in re.finditer(r"\.", path)))

@@ -17,6 +17,7 @@ from hotlined.config.values import (
     AnswerConfig,
     Config,
     CreditConfig,
+    FleetConfig,
     ModemConfig,
     PrivacyConfig,
     WebConfig,
@@ -48,6 +49,7 @@ def _build(values: Mapping[str, Any], path: Path) -> Config:
         privacy=PrivacyConfig(**of("privacy")),
         alerts=AlertsConfig(**of("alerts")),
         web=WebConfig(**of("web")),
+        fleet=FleetConfig(**of("fleet")),
         path=path.absolute(),
     )
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from hotlined.config.problems import quoted
 from hotlined.language import Language, _
 from hotlined.policy import Limits, Numbers, Rules, fold
+from hotlined.states import Shared
 
 UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 """Units of a duration in seconds."""
@@ -201,6 +202,14 @@ class WebConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class FleetConfig:
+    """The hub of a fleet as a PostgreSQL URL, if not where `fleet join` stored one, and what is exchanged there."""
+
+    hub: str | None = field(repr=False)
+    share: tuple[Shared, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """The configuration in force, and the file it came from."""
 
@@ -219,6 +228,7 @@ class Config:
     privacy: PrivacyConfig
     alerts: AlertsConfig
     web: WebConfig
+    fleet: FleetConfig
     path: Path
 
     @property

@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from hotlined import policy
+from hotlined import policy, pseudonym
 from hotlined.clock import Now, parse_rfc3339, rfc3339
 from hotlined.config import Config
 from hotlined.errors import UsageError
 from hotlined.language import _
-from hotlined.store import answers, attempts, decisions, evidence, privacy, requests
+from hotlined.store import answers, attempts, decisions, evidence, fleet, privacy, requests
 from hotlined.store.database import Database
 
 Arguments = Mapping[str, Any]
@@ -33,7 +33,7 @@ class Decision:
     who: str
     now: Now
     config: Callable[[], Config]
-    """Reads the configuration: only `purge` and `forget` obey it."""
+    """Reads the configuration: only `purge`, `forget` and what a fleet exchanges obey it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +114,68 @@ def _are_texts(value: Any) -> bool:
     )
 
 
+def _is_version(value: Any) -> bool:
+    return type(value) is int and 0 < value <= fleet.HIGHEST
+
+
+def _is_place(value: Any) -> bool:
+    return type(value) is int and 0 <= value <= fleet.HIGHEST
+
+
+def _is_hub(value: Any) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"[0-9a-f-]{36}", value) is not None
+
+
+def _is_person(value: Any) -> bool:
+    return isinstance(value, str) and pseudonym.is_one(value)
+
+
+def _are_sent(value: Any) -> bool:
+    """Tell whether these are persons, each with the version of it that the hub has."""
+    return _are_rows(value, (_is_person, _is_version))
+
+
+def _are_claims(value: Any) -> bool:
+    """Tell whether this is what others claim, a list of lists: place, line, person, opted out, blocked."""
+    return _are_rows(value, (_is_place, _is_line, _is_person, _is_maybe_version, _is_maybe_version))
+
+
+def _is_line(value: Any) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,21}", value) is not None
+
+
+def _is_maybe_version(value: Any) -> bool:
+    return value is None or _is_version(value)
+
+
+def _are_rows(value: Any, fits: tuple[Callable[[Any], bool], ...]) -> bool:
+    return (
+        isinstance(value, list)
+        and len(value) <= fleet.MOST_ROWS
+        and all(
+            isinstance(row, list)
+            and len(row) == len(fits)
+            and all(fit(field) for fit, field in zip(fits, row, strict=True))
+            for row in value
+        )
+    )
+
+
+def _fleet_met(decision: Decision) -> None:
+    hub, version = decision.arguments["hub"], decision.arguments["version"]
+    fleet.met(decision.db, hub, version, decision.config().fleet.share)
+
+
+def _fleet_take(decision: Decision) -> int:
+    """Return how many rows are not believed."""
+    claims = [fleet.OthersClaim(*row) for row in decision.arguments["claims"]]
+    since, until = decision.arguments["since"], decision.arguments["until"]
+    return fleet.take(decision.db, since, until, claims, decision.config().fleet.share)
+
+
 def _was(decision: Decision, state: str) -> bool:
-    return bool(getattr(attempts.history_of(decision.db, decision.arguments["number"], shadow=False), state))
+    history = attempts.history_of(decision.db, decision.arguments["number"], shadow=False)
+    return bool(getattr(history, state) or getattr(history, f"{state}_elsewhere"))
 
 
 def _block(decision: Decision) -> int:
@@ -218,6 +278,11 @@ VERBS: Mapping[str, Verb] = {
     ),
     "forget": Verb(_forget, {"name": _is_name, "keep_opt_out": _is_flag}, long=True),
     "purge": Verb(_purge, {}, long=True),
+    "fleet_met": Verb(_fleet_met, {"hub": _is_hub, "version": _is_place}),
+    "fleet_sent": Verb(
+        lambda decision: fleet.acknowledge(decision.db, map(tuple, decision.arguments["sent"])), {"sent": _are_sent}
+    ),
+    "fleet_take": Verb(_fleet_take, {"since": _is_place, "until": _is_place, "claims": _are_claims}),
     "rebuild": Verb(lambda decision: privacy.rebuild(decision.db), {}, long=True),
 }
 """Every decision by its name."""

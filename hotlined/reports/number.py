@@ -13,7 +13,7 @@ from hotlined.clock import Now, rfc3339
 from hotlined.config import Config, Mode, Wording
 from hotlined.errors import UsageError
 from hotlined.gsm.address import Address, Identity, Ton, identify, parse_number
-from hotlined.language import _, in_digits, ngettext
+from hotlined.language import N_, _, in_digits, ngettext
 from hotlined.policy import Reason
 from hotlined.reports.limits import longest, look_ahead
 from hotlined.reports.line import holds_of, sending_now
@@ -38,7 +38,7 @@ class NumberOutlook:
 
     `in_seconds` is None where a decision of people has to come first, or the end of an outage. `windows` gives the
     seconds until each window has room for that answer (0: now, None: never), after the answers that are due before it
-    (`ahead`).
+    (`ahead`). `elsewhere` is the line of the fleet whose decision a refusal is.
     """
 
     answer: bool
@@ -46,6 +46,7 @@ class NumberOutlook:
     in_seconds: float | None
     windows: dict[str, float | None]
     ahead: Ahead
+    elsewhere: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,7 @@ class NumberReport:
     holds: tuple[Sending, ...]
     queued: Mapping[str, Any] | None
     texts: tuple[Wording, ...]
+    history: policy.History
 
 
 def report_number(db: Database, config: Config, text: str, now: Now) -> NumberReport:
@@ -77,9 +79,10 @@ def report_number(db: Database, config: Config, text: str, now: Now) -> NumberRe
     if outlook.reason is Reason.PENDING:
         where = log.Filter(originator=originator, states=(AnswerState.QUEUED, AnswerState.SENDING))
         queued = next((contact["answer"] for contact in log.entries(db, where, 1)), None)
-    answers = attempts.history_of(db, originator, shadow=config.mode is Mode.SHADOW).answers
-    texts = config.answer.choices(answers, identity.country)
-    return NumberReport(originator, identity, _together(entries, originator, config), outlook, holds, queued, texts)
+    history = attempts.history_of(db, originator, shadow=config.mode is Mode.SHADOW)
+    texts = config.answer.choices(history.answers, identity.country)
+    who = _together(entries, originator, config)
+    return NumberReport(originator, identity, who, outlook, holds, queued, texts, history)
 
 
 def _outlook(db: Database, config: Config, identity: Identity, now: Now, sending: Sending) -> NumberOutlook:
@@ -100,7 +103,7 @@ def _outlook(db: Database, config: Config, identity: Identity, now: Now, sending
     if sending.state is not SendingState.FREE:
         waits.append(None)
     in_seconds = None if None in waits else max(filter(None, waits), default=0.0)
-    return NumberOutlook(verdict.answer, verdict.reason, in_seconds, windows, room.ahead)
+    return NumberOutlook(verdict.answer, verdict.reason, in_seconds, windows, room.ahead, verdict.elsewhere)
 
 
 def _identify(db: Database, text: str, country: str) -> Identity:
@@ -142,6 +145,15 @@ def decided_about(who: Correspondent) -> str:
     return ", ".join(word for word, holds in both if holds)
 
 
+def decided_elsewhere(history: policy.History) -> str:
+    """Return what other lines of the fleet decided about a number, where this one did not."""
+    both = (
+        (history.blocked_elsewhere, N_("blocked elsewhere: {line}")),
+        (history.opted_out_elsewhere, N_("opted out elsewhere: {line}")),
+    )
+    return ", ".join(_(words, line=line) for line, words in both if line)
+
+
 def facts(report: NumberReport, config: Config, now: Now) -> Iterator[tuple[str, str]]:
     """Yield all that is known of a number, as labels and values; an empty one is none."""
     who, identity, outlook = report.correspondent, report.identity, report.outlook
@@ -154,7 +166,7 @@ def facts(report: NumberReport, config: Config, now: Now) -> Iterator[tuple[str,
     if who.first_at and who.last_at:
         yield _("first, last"), f"{moment(who.first_at)}, {moment(who.last_at)}"
     yield _("answers"), _answers_in_words(who)
-    yield _("state"), decided_about(who)
+    yield _("state"), ", ".join(filter(None, (decided_about(who), decided_elsewhere(report.history))))
     if queued:
         yield _("next answer"), _("one is on its way: {fate}", fate=queued)
     else:

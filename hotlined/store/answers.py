@@ -17,7 +17,7 @@ from hotlined.clock import Now, age, rfc3339
 from hotlined.gsm.alphabet import Plan
 from hotlined.policy import Reason, Share
 from hotlined.states import AnswerState, ContactVerdict, SegmentState
-from hotlined.store import attempts, decisions, gate, lifecycle, line
+from hotlined.store import attempts, decisions, fleet, gate, lifecycle, line
 from hotlined.store.correspondents import identity_of
 from hotlined.store.database import Database
 from hotlined.store.lifecycle import move
@@ -58,6 +58,8 @@ def judge(
             verdict.reason,
             contact_id,
         )
+        if verdict.elsewhere:
+            fleet.note_elsewhere(db, contact_id, verdict.elsewhere)
         if identity.originator is not None:
             if opts_out and not history.opted_out:
                 decisions.opt_out(db, identity.originator, now)
@@ -188,6 +190,7 @@ def requeue(db: Database, contact_id: int, who: str, now: Now) -> str | None:
             now.limit,
             row["id"],
         )
+        fleet.note_elsewhere(db, contact_id, None)
         refile(db, row["recipient"])
         line.save_limit_clock(db, now)
         db.event(now, "requeue", f"by {who}", contact_id)

@@ -3,6 +3,8 @@
 What a state counts for stands in `states.FACTS`. An attempt counts for its number from when it began.
 """
 
+import json
+
 from hotlined import policy, states
 from hotlined.store import pseudonyms
 from hotlined.store.database import Database
@@ -20,12 +22,8 @@ def history_of(
     names = pseudonyms.both(db, number or "")
     arguments = {"name": names[0], "pseudonym": names[1], "shadow": int(shadow), "without": without}
     row = db.connection.execute(_HISTORY, arguments).fetchone()
-    everybody = (*names, *pseudonyms.both(db, other or number or ""))
-    decided = db.the(  # two rows, if it was decided about while nobody knew its pseudonym
-        "SELECT count(blocked_at) AS blocked, count(opted_out_at) AS opted_out FROM numbers"
-        " WHERE number IN (?, ?, ?, ?)",
-        *everybody,
-    )
+    everybody = json.dumps((*names, *pseudonyms.both(db, other or number or "")))
+    decided = db.connection.execute(_DECIDED, {"names": everybody}).fetchone()
     return policy.History(
         answers=row["answers"],
         last_answer=row["last_answer"],
@@ -34,7 +32,20 @@ def history_of(
         blocked=bool(decided["blocked"]),
         opted_out=bool(decided["opted_out"]),
         hidden=pseudonyms.is_lost(db),
+        blocked_elsewhere=None if decided["blocked"] else decided["blocked_elsewhere"],
+        opted_out_elsewhere=None if decided["opted_out"] else decided["opted_out_elsewhere"],
     )
+
+
+# here two rows, if it was decided about while nobody knew its pseudonym; of other lines of the fleet the first by name
+_DECIDED = """
+SELECT count(blocked_at) AS blocked, count(opted_out_at) AS opted_out,
+  (SELECT min(line) FROM fleet_persons WHERE person IN (SELECT value FROM json_each(:names))
+    AND blocked > blocked_undone) AS blocked_elsewhere,
+  (SELECT min(line) FROM fleet_persons WHERE person IN (SELECT value FROM json_each(:names))
+    AND opted_out > opted_out_undone) AS opted_out_elsewhere
+FROM numbers WHERE number IN (SELECT value FROM json_each(:names))
+"""
 
 
 # max() over what may have left: an answer that was asked for again counts once, from its last attempt. IS NOT, for

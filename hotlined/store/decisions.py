@@ -10,8 +10,8 @@ from hotlined.errors import RefusedError
 from hotlined.gsm.address import mask
 from hotlined.language import N_, _
 from hotlined.policy import Reason
-from hotlined.states import ContactKind
-from hotlined.store import lifecycle, line, pseudonyms
+from hotlined.states import ContactKind, Shared
+from hotlined.store import fleet, lifecycle, line, pseudonyms
 from hotlined.store.database import Database
 from hotlined.store.reactions import IS_REACTION
 from hotlined.store.words_met import HAS_WORDS
@@ -28,6 +28,7 @@ def block(db: Database, number: str, who: str, now: Now) -> int:
     """Commit that a number is not answered any more, and cancel what waits for it; return how much that was."""
     with db.transaction():
         _decide(db, "block", number, who, now)
+        fleet.claim(db, number, Shared.BLOCKS)
         return lifecycle.end_open(db, pseudonyms.both(db, number), Reason.BLOCKED, by_hand=True)
 
 
@@ -36,6 +37,7 @@ def unblock(db: Database, number: str, who: str, now: Now) -> None:
     pseudonyms.require_key(db, now)
     with db.transaction():
         _decide(db, "unblock", number, who, now)
+        fleet.undo(db, number, Shared.BLOCKS)
 
 
 def opt_in(db: Database, number: str, who: str, now: Now) -> None:
@@ -43,6 +45,7 @@ def opt_in(db: Database, number: str, who: str, now: Now) -> None:
     pseudonyms.require_key(db, now)
     with db.transaction():
         _decide(db, "optin", number, who, now)
+        fleet.undo(db, number, Shared.OPT_OUTS)
 
 
 def opt_out(db: Database, number: str, now: Now) -> None:
@@ -51,6 +54,7 @@ def opt_out(db: Database, number: str, now: Now) -> None:
     It runs inside the transaction that is open.
     """
     _change(db, "opted_out_at = ?", (now.rfc3339,), number, ITS_OWNER, now)
+    fleet.claim(db, number, Shared.OPT_OUTS)
     db.event(now, "optout", mask(number))
     lifecycle.end_open(db, pseudonyms.both(db, number), Reason.OPTED_OUT, by_hand=False)
 

@@ -16,7 +16,7 @@ from hotlined.gsm.address import Identity, LineType
 from hotlined.gsm.alphabet import Plan, plan
 from hotlined.policy import Reason, Share, WaitingFor
 from hotlined.states import OPEN, AnswerState, ContactKind, SegmentState
-from hotlined.store import attempts, lifecycle, windows, wordings
+from hotlined.store import attempts, fleet, lifecycle, windows, wordings
 from hotlined.store.correspondents import identity_of
 from hotlined.store.database import Database
 from hotlined.store.lifecycle import latest_attempt, move, move_rest, move_segment
@@ -110,6 +110,8 @@ def begin(
         verdict = _ask(db, asked, history, rules, now, hold, shadow=shadow)
         if isinstance(verdict, policy.Cancel):
             lifecycle.end(db, answer_id, verdict.reason)
+            if verdict.elsewhere and answer["contact_id"] is not None:
+                fleet.note_elsewhere(db, answer["contact_id"], verdict.elsewhere)
         if not isinstance(verdict, policy.Pass):
             return verdict, None
         if composed:

@@ -207,7 +207,7 @@ def entry(row: sqlite3.Row) -> dict[str, Any]:
     contact["segments"] = {"received": row["segments_received"], "total": row["segments_total"]}
     contact |= {name: row[name] for name in ("scts", "received_at", "repeats")}
     contact["tags"] = json.loads(row["tags"])
-    contact |= {name: row[name] for name in ("verdict", "reason")}
+    contact |= {name: row[name] for name in ("verdict", "reason", "elsewhere")}
     answer = {name: row[f"answer_{name}"] for name in _ANSWER}
     return contact | {"answer": None if answer["id"] is None else answer}
 

@@ -7,9 +7,9 @@ answer or opted out, so nothing is sent until a person decides.
 import os
 from contextlib import suppress
 
-from hotlined import pseudonym
+from hotlined import files, pseudonym
 from hotlined.clock import Now
-from hotlined.errors import StoreError, reason_of
+from hotlined.errors import RefusedError, StoreError, reason_of
 from hotlined.language import _
 from hotlined.states import HoldReason
 from hotlined.store import line
@@ -101,6 +101,24 @@ def adopt_key(db: Database) -> bytes:
     line.bind_key(db, pseudonym.digest(key))
     db.key = key
     return key
+
+
+def share_key(db: Database, key: bytes) -> None:
+    """Commit that pseudonyms are made with a key that others have, too, once its file is on the disk.
+
+    Raises RefusedError where there are pseudonyms under another key.
+    """
+    digest = pseudonym.digest(key)
+    wanted = line.key_digest_of(db.connection)
+    if wanted not in {None, digest}:
+        raise RefusedError(
+            _("This line has pseudonyms under a key of its own, which nobody can turn into those of the fleet."),
+            _("A line that has none yet can join."),
+        )
+    files.replace(db.key_path, key, pseudonym.FILE_MODE, beside=db.path, durable=True)
+    with db.transaction():
+        if line.key_digest_of(db.connection) is None:
+            line.bind_key(db, digest)
 
 
 def _maybe_key(db: Database) -> bytes | None:

@@ -1,0 +1,116 @@
+"""`hotlined fleet`: several lines know the same people, by way of a hub."""
+
+from pathlib import Path
+
+import click
+
+from hotlined import owner
+from hotlined.cli.group import Group
+from hotlined.cli.output import as_typed, print_wrapped
+from hotlined.cli.settings import Settings, pass_settings
+from hotlined.language import _, ngettext
+
+
+@click.group(cls=Group)
+def fleet() -> None:
+    """Share opt-outs and blocks with other lines, by way of a hub.
+
+    Example: hotlined fleet sync --once
+    """
+
+
+@fleet.command
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@pass_settings
+def join(settings: Settings, file: Path) -> None:
+    """Make this line a member of a fleet, by the invitation in FILE.
+
+    From then on its pseudonyms are those of the fleet, and what it knows of opt-outs and blocks is shared. FILE holds
+    the fleet's keys: erase it afterwards.
+
+    Example: hotlined fleet join fr.invitation
+    """
+    from hotlined.fleet import invitation, join  # noqa: PLC0415  --help does without
+    from hotlined.store.opening import open_beside_daemon  # noqa: PLC0415  the same
+
+    invited = invitation.read(file)
+    config = settings.loaded()
+    join.require_fitting(config, invited)
+    join.store_address(config, invited)
+    owner.become(config.database)
+    with open_beside_daemon(config.database) as db:
+        persons = join.join(db, invited)
+    print_wrapped(
+        ngettext(
+            "Line {line} is in the fleet. It has {number} person to share.",
+            "Line {line} is in the fleet. It has {number} persons to share.",
+            persons,
+            line=config.line,
+        )
+    )
+    print_wrapped(as_typed(_("`hotlined fleet sync --once` exchanges now. Erase {file}: it holds keys.", file=file)))
+
+
+@fleet.command
+@click.option("--once", is_flag=True, required=True, help="Exchange everything once, then end.")
+@pass_settings
+def sync(settings: Settings, once: bool) -> None:
+    """Exchange opt-outs and blocks with the other lines.
+
+    Example: hotlined fleet sync --once
+    """
+    from hotlined.fleet.sync import exchange  # noqa: PLC0415  --help does without
+
+    del once
+    done = exchange(settings.config())
+    print_wrapped(_("Sent: {sent}. Taken: {taken}.", sent=done.sent, taken=done.taken))
+    if done.refused:
+        print_wrapped(_("Not believed: {refused}.", refused=done.refused), err=True)
+
+
+@fleet.group(cls=Group)
+def hub() -> None:
+    """Set up the hub: a PostgreSQL that all lines of the fleet reach.
+
+    Example: hotlined fleet hub init postgresql:///hotlined
+    """
+
+
+@hub.command
+@click.argument("url")
+def init(url: str) -> None:
+    """Make the PostgreSQL database at URL a hub, or bring a hub up to date.
+
+    It is run as whoever may create a schema and roles there; lines that use the hub go on meanwhile.
+
+    Example: hotlined fleet hub init postgresql:///hotlined
+    """
+    from hotlined.fleet.hub import opened  # noqa: PLC0415  --help does without
+
+    with opened(url) as found:
+        applied = found.init()
+    print_wrapped(_("The hub is ready.") if applied else _("The hub was up to date."))
+
+
+@hub.command
+@click.argument("line")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--hub", "url", metavar="URL", required=True, help="The hub, as for `hub init`.")
+def invite(line: str, file: Path, url: str) -> None:
+    """Write an invitation for LINE into FILE: the hub's address, and the keys of the fleet.
+
+    The keys lie in fleet-keys beside FILE; the first invitation makes them. The hub must never have them: keep neither
+    file on its machine.
+
+    Example: hotlined fleet hub invite fr fr.invitation --hub postgresql:///hotlined
+    """
+    from hotlined.fleet import invitation  # noqa: PLC0415  --help does without
+    from hotlined.fleet.hub import LINE, opened  # noqa: PLC0415  the same
+
+    if not LINE.fullmatch(line):
+        raise click.UsageError(_("A line's name has 1 to 22 of a-z, 0-9, - and _, first a letter or digit."))
+    keys = invitation.have_keys(file.parent)
+    with opened(url) as found:
+        address = found.invite(line)
+    invitation.write(file, invitation.Invitation(line, address, keys))
+    print_wrapped(as_typed(_("{file} invites line {line}: `hotlined fleet join` there.", file=file, line=line)))

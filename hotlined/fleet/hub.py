@@ -1,0 +1,230 @@
+"""The hub: one PostgreSQL (15 or later) with a schema of ours, its roles, and what a line writes and reads there.
+
+The only place that speaks to it. The hub knows persons by pseudonyms alone and has none of the keys. Its migrations
+only add, so that lines of two versions use it at once.
+Known to be wrong: a hub that answers slowly, octet by octet, is not cut off.
+"""
+
+import contextlib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode
+
+from hotlined.errors import HotlinedError, RefusedError, UnavailableError
+from hotlined.language import _
+from hotlined.store.fleet import MOST_ROWS, Claim, OthersClaim
+
+if TYPE_CHECKING:
+    import psycopg
+
+LINE = re.compile("[a-z0-9][a-z0-9_-]{0,21}")
+_SECONDS = 10
+_ROLE = "hotlined_"
+_LOCK = 7_303_014  # any number, the same everywhere: one transaction at a time gives out places
+
+_FIRST = (
+    "CREATE TABLE hotlined.hub (id uuid NOT NULL DEFAULT gen_random_uuid())",
+    "INSERT INTO hotlined.hub DEFAULT VALUES",
+    # every line that was invited
+    """
+    CREATE TABLE hotlined.lines (
+      line text PRIMARY KEY CHECK (line ~ '^[a-z0-9][a-z0-9_-]{0,21}$'),
+      invited_at timestamptz NOT NULL DEFAULT now()
+    )
+    """,
+    "CREATE SEQUENCE hotlined.places",
+    # What a line claims of a person: the versions at which an opt-out and a block were claimed. `version` is raised by
+    # that line alone; `place` is where it stands for those who read on.
+    """
+    CREATE TABLE hotlined.persons (
+      line text NOT NULL REFERENCES hotlined.lines ON DELETE CASCADE,
+      person text NOT NULL CHECK (person ~ '^~[0-9a-f]{12}$'),
+      version bigint NOT NULL CHECK (version BETWEEN 1 AND 9007199254740991),
+      opted_out bigint CHECK (opted_out BETWEEN 1 AND version),
+      blocked bigint CHECK (blocked BETWEEN 1 AND version),
+      place bigint NOT NULL UNIQUE,
+      PRIMARY KEY (line, person)
+    )
+    """,
+    # whoever reads on from the last place that it saw would miss a lower one that is committed later
+    f"""
+    CREATE FUNCTION hotlined.take_turn() RETURNS trigger LANGUAGE plpgsql AS
+      $$ BEGIN PERFORM pg_advisory_xact_lock({_LOCK}); RETURN NULL; END $$
+    """,
+    """
+    CREATE FUNCTION hotlined.give_place() RETURNS trigger LANGUAGE plpgsql AS
+      $$ BEGIN new.place := nextval('hotlined.places'); RETURN new; END $$
+    """,
+    """
+    CREATE TRIGGER turn BEFORE INSERT OR UPDATE ON hotlined.persons
+      FOR EACH STATEMENT EXECUTE FUNCTION hotlined.take_turn()
+    """,
+    """
+    CREATE TRIGGER place BEFORE INSERT OR UPDATE ON hotlined.persons
+      FOR EACH ROW EXECUTE FUNCTION hotlined.give_place()
+    """,
+    # all read everything, each writes its own rows
+    "ALTER TABLE hotlined.persons ENABLE ROW LEVEL SECURITY",
+    "CREATE POLICY readable ON hotlined.persons FOR SELECT USING (true)",
+    f"""
+    CREATE POLICY insertable ON hotlined.persons FOR INSERT
+      WITH CHECK (current_user = '{_ROLE}' || line)
+    """,
+    f"""
+    CREATE POLICY changeable ON hotlined.persons FOR UPDATE
+      USING (current_user = '{_ROLE}' || line) WITH CHECK (current_user = '{_ROLE}' || line)
+    """,
+)
+SCHEMA = (("first", _FIRST),)
+"""Every migration of the hub: its name and its statements."""
+
+_GRANTS = (
+    "GRANT USAGE ON SCHEMA hotlined TO {role}",
+    "GRANT SELECT ON hotlined.migrations, hotlined.hub, hotlined.lines, hotlined.persons TO {role}",
+    "GRANT INSERT, UPDATE ON hotlined.persons TO {role}",
+    "GRANT USAGE ON SEQUENCE hotlined.places TO {role}",
+)
+
+_PUSH = """
+    INSERT INTO hotlined.persons AS p (line, person, version, opted_out, blocked)
+    SELECT %s, person, version, opted_out, blocked
+      FROM unnest(%s::text[], %s::bigint[], %s::bigint[], %s::bigint[]) AS c (person, version, opted_out, blocked)
+    ON CONFLICT (line, person) DO UPDATE SET version = excluded.version,
+      opted_out = greatest(p.opted_out, excluded.opted_out), blocked = greatest(p.blocked, excluded.blocked)
+      WHERE p.version < excluded.version
+"""
+_PULL = """
+    SELECT place, line, person, opted_out, blocked FROM hotlined.persons
+    WHERE place > %s AND line <> %s ORDER BY place LIMIT %s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Greeting:
+    """How the hub calls itself, and the highest version that it has of a line."""
+
+    hub: str
+    version: int
+
+
+class Hub:
+    """An open connection to the hub, of one line or of whoever sets it up."""
+
+    def __init__(self, connection: "psycopg.Connection[tuple[Any, ...]]") -> None:
+        self._connection = connection
+
+    def greet(self, line: str) -> Greeting:
+        """Return who the hub is; raises RefusedError where its schema is older than this version of ours."""
+        with self._connection.transaction():
+            known = self._names()
+            if missing := [name for name, _statements in SCHEMA if name not in known]:
+                raise RefusedError(
+                    _("The hub is of an earlier version: it lacks {names}.", names=", ".join(missing)),
+                    _("`hotlined fleet hub init URL` brings it up to date; lines of both versions go on."),
+                )
+            ((hub,),) = self._connection.execute("SELECT id FROM hotlined.hub").fetchall()
+            sql = "SELECT coalesce(max(version), 0) FROM hotlined.persons WHERE line = %s"
+            ((version,),) = self._connection.execute(sql, (line,)).fetchall()
+        return Greeting(str(hub), version)
+
+    def push(self, line: str, claims: Sequence[Claim]) -> None:
+        """Commit what a line claims; what the hub has in that version or a later one stays as it is."""
+        columns = [[getattr(claim, name) for claim in claims] for name in ("person", "version", "opted_out", "blocked")]
+        with self._connection.transaction():
+            self._connection.execute(_PUSH, (line, *columns))
+
+    def pull(self, line: str, after: int) -> list[OthersClaim]:
+        """Return what others claim behind a place, as much as is taken at once."""
+        with self._connection.transaction():
+            rows = self._connection.execute(_PULL, (after, line, MOST_ROWS)).fetchall()
+        return [OthersClaim(*row) for row in rows]
+
+    def init(self) -> list[str]:
+        """Make the schema or bring it up to date, each migration wholly or not at all; return which were applied."""
+        applied = []
+        with self._connection.transaction():
+            self._connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+            self._connection.execute("CREATE SCHEMA IF NOT EXISTS hotlined")
+            self._connection.execute(
+                "CREATE TABLE IF NOT EXISTS hotlined.migrations"
+                " (name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())"
+            )
+            known = self._names()
+            for name, statements in SCHEMA:
+                if name in known:
+                    continue
+                for statement in statements:
+                    self._connection.execute(statement)
+                self._connection.execute("INSERT INTO hotlined.migrations (name) VALUES (%s)", (name,))
+                applied.append(name)
+        return applied
+
+    def invite(self, line: str) -> str:
+        """Make a role for a line and the rights that it has; return the role's URL, without a password."""
+        from psycopg import sql  # noqa: PLC0415  heavy
+
+        role = sql.Identifier(_ROLE + line)
+        with self._connection.transaction():
+            self._connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+            if not self._connection.execute("SELECT FROM pg_roles WHERE rolname = %s", (_ROLE + line,)).fetchall():
+                self._connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(role))
+            for grant in _GRANTS:
+                self._connection.execute(sql.SQL(grant).format(role=role))
+            self._connection.execute(
+                "INSERT INTO hotlined.lines (line) VALUES (%s) ON CONFLICT (line) DO UPDATE SET invited_at = now()",
+                (line,),
+            )
+        return self._url(_ROLE + line)
+
+    def _url(self, role: str) -> str:
+        parameters = self._connection.info.get_parameters()
+        kept = [(name, parameters[name]) for name in ("host", "port") if name in parameters]
+        name = quote(self._connection.info.dbname, safe="")
+        return f"postgresql://{quote(role, safe='')}@/{name}?{urlencode(kept)}"
+
+    def _names(self) -> set[str]:
+        with _explained_schema():
+            return {name for (name,) in self._connection.execute("SELECT name FROM hotlined.migrations").fetchall()}
+
+
+@contextlib.contextmanager
+def opened(url: str) -> Iterator[Hub]:
+    """Connect to the hub; raises UnavailableError where it cannot be reached or goes away, HotlinedError else."""
+    try:
+        import psycopg  # noqa: PLC0415  it is of an extra, and heavy
+    except ImportError as error:
+        raise UnavailableError(
+            _("The hub needs psycopg and libpq, which are missing: {reason}.", reason=str(error)),
+            _("On Debian: `apt install libpq5`; then `pip install 'hotlined[fleet]'`."),
+        ) from error
+    options = f"-c statement_timeout={_SECONDS}s -c idle_in_transaction_session_timeout={_SECONDS}s"
+    try:
+        with psycopg.connect(
+            url,
+            connect_timeout=_SECONDS,
+            options=options,
+            tcp_user_timeout=_SECONDS * 1000,
+            autocommit=True,
+            application_name="hotlined",
+        ) as connection:
+            yield Hub(connection)
+    except psycopg.OperationalError as error:
+        reason = " ".join(str(error).split())
+        raise UnavailableError(_("The hub cannot be reached: {reason}", reason=reason)) from error
+    except psycopg.Error as error:
+        reason = " ".join(str(error).split())
+        raise HotlinedError(_("The hub refused: {reason}", reason=reason)) from error
+
+
+@contextlib.contextmanager
+def _explained_schema() -> Iterator[None]:
+    import psycopg.errors  # noqa: PLC0415  heavy
+
+    try:
+        yield
+    except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName) as error:
+        raise UnavailableError(
+            _("This PostgreSQL is no hub of hotlined yet."), _("`hotlined fleet hub init URL` makes it one.")
+        ) from error

@@ -1,0 +1,60 @@
+"""Makes a line the member of a fleet: its keys beside the database, the hub's address beside the configuration.
+
+Known to be wrong: a line that has pseudonyms of its own cannot join, for nobody can make those of the fleet of them.
+"""
+
+import json
+from pathlib import Path
+
+from hotlined import files
+from hotlined.config import Config
+from hotlined.errors import RefusedError
+from hotlined.fleet.invitation import Invitation
+from hotlined.language import _
+from hotlined.store import fleet, pseudonyms
+from hotlined.store.database import Database
+
+_ADDRESS_MODE = 0o640
+
+
+def address_path(config: Config) -> Path:
+    """Return where the hub's address is, beside the configuration."""
+    return config.path.with_suffix(".fleet")
+
+
+def maybe_address(config: Config) -> str | None:
+    """Return the hub's address: of the configuration, else where it was stored when the line joined."""
+    if config.fleet.hub:
+        return config.fleet.hub
+    try:
+        said = json.loads(files.read(address_path(config)))
+    except FileNotFoundError:
+        return None
+    return str(said["hub"]) if isinstance(said, dict) and "hub" in said else None
+
+
+def store_address(config: Config, invitation: Invitation) -> None:
+    """Write the hub's address, with the rights of whoever writes the configuration."""
+    octets = json.dumps({"hub": invitation.hub}).encode()
+    files.replace(address_path(config), octets, _ADDRESS_MODE, beside=config.path, durable=True)
+
+
+def require_fitting(config: Config, invitation: Invitation) -> None:
+    """Raise RefusedError where an invitation is another line's."""
+    if invitation.line != config.line:
+        raise RefusedError(
+            _("The invitation is for line {other}; this one is {line}.", other=invitation.line, line=config.line),
+            _("Have one made for {line}, or correct `line` in the configuration.", line=config.line),
+        )
+
+
+def join(db: Database, invitation: Invitation) -> int:
+    """Make the line a member; return of how many persons it has something to share.
+
+    Raises RefusedError where it has pseudonyms under another key.
+    """
+    pseudonyms.share_key(db, bytes.fromhex(invitation.keys.pseudonyms))
+    orders = db.path.with_name(db.path.name + ".orders")
+    files.replace(orders, bytes.fromhex(invitation.keys.orders), 0o600, beside=db.path, durable=True)
+    with db.transaction():
+        return fleet.join(db, invitation.line)

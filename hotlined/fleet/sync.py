@@ -1,0 +1,89 @@
+"""One exchange with the hub: what this line claims goes there, what others claim comes in through the control socket.
+
+What was sent is noted after the hub's COMMIT, up to the version that was sent, and what comes in is handed in before
+the next is read. So whatever is killed at whatever moment, an exchange begins anew where it was. It writes nothing of
+the line itself.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import asdict, astuple, dataclass, replace
+
+from hotlined.config import Config
+from hotlined.control.client import decide
+from hotlined.errors import RefusedError
+from hotlined.fleet.hub import Hub, opened
+from hotlined.fleet.join import maybe_address
+from hotlined.language import _
+from hotlined.states import Shared
+from hotlined.store import fleet
+from hotlined.store.database import Database
+from hotlined.store.opening import open_beside_daemon
+
+_WHO = "fleet"
+_MOST_BATCHES = 1000  # of an exchange: a hub that always has more does not keep it for ever
+
+
+@dataclass(frozen=True, slots=True)
+class Exchanged:
+    """How many claims went to the hub and came from it, and how many of these are not believed."""
+
+    sent: int = 0
+    taken: int = 0
+    refused: int = 0
+
+
+def exchange(config: Config) -> Exchanged:
+    """Exchange everything once; raises RefusedError where the line is in no fleet, UnavailableError without the hub."""
+    address = maybe_address(config)
+    with open_beside_daemon(config.database) as db:
+        member = fleet.maybe_membership(db)
+        if member is None or address is None:
+            raise RefusedError(_("This line is in no fleet."), _("`hotlined fleet join FILE` makes it a member."))
+        with opened(address) as hub:
+            greeting = hub.greet(member.line)
+            decide(config, _WHO, "fleet_met", **asdict(greeting))
+            sent = _push(config, db, hub, member.line)
+            taken, refused = _pull(config, db, hub, member.line)
+    return Exchanged(sent, taken, refused)
+
+
+def _push(config: Config, db: Database, hub: Hub, line: str) -> int:
+    sent = 0
+    for _batch in range(_MOST_BATCHES):
+        claims = fleet.owed(db)
+        if not claims:
+            break
+        hub.push(line, list(_shared(claims, config.fleet.share)))
+        decide(config, _WHO, "fleet_sent", sent=[[claim.person, claim.version] for claim in claims])
+        sent += len(claims)
+    return sent
+
+
+def _shared(claims: Iterable[fleet.Claim], shared: Collection[Shared]) -> Iterable[fleet.Claim]:
+    return (
+        replace(
+            claim,
+            opted_out=claim.opted_out if Shared.OPT_OUTS in shared else None,
+            blocked=claim.blocked if Shared.BLOCKS in shared else None,
+        )
+        for claim in claims
+    )
+
+
+def _pull(config: Config, db: Database, hub: Hub, line: str) -> tuple[int, int]:
+    taken = refused = 0
+    for _batch in range(_MOST_BATCHES):
+        member = fleet.maybe_membership(db)
+        claims = hub.pull(line, member.cursor) if member else []
+        if not member or not claims:
+            break
+        refused += decide(
+            config,
+            _WHO,
+            "fleet_take",
+            since=member.cursor,
+            until=claims[-1].place,
+            claims=[list(astuple(claim)) for claim in claims],
+        )
+        taken += len(claims)
+    return taken - refused, refused

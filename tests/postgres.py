@@ -1,0 +1,121 @@
+"""A PostgreSQL of the tests' own: one private cluster a process of tests, and an empty database for each that asks.
+
+It listens at a Unix socket alone, trusts whoever reaches that, and keeps nothing safe from a power cut.
+"""
+
+import contextlib
+import importlib
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from conftest import wait_until
+
+PROGRAMS = max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name), default=None)
+OPTIONS = ("fsync=off", "listen_addresses=", "shared_buffers=8MB", "max_connections=40", "autovacuum=off")
+SUPERUSER = "postgres"
+
+
+@dataclass
+class Cluster:
+    """A PostgreSQL that runs."""
+
+    folder: Path
+    programs: Path
+    process: subprocess.Popen[bytes] | None = None
+
+    def as_its_user(self, program: str, *arguments: str) -> list[str]:
+        """Return a program of PostgreSQL's with its arguments: it refuses to run as root."""
+        command = [str(self.programs / program), *arguments]
+        return (
+            command
+            if os.geteuid()
+            else ["setpriv", "--reuid", SUPERUSER, "--regid", SUPERUSER, "--clear-groups", *command]
+        )
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        options = [word for option in OPTIONS for word in ("-c", option)]
+        command = self.as_its_user("postgres", "-D", str(self.folder / "data"), "-k", str(self.folder), *options)
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        ready = [str(self.programs / "pg_isready"), "-q", "-h", str(self.folder)]
+        wait_until(lambda: subprocess.run(ready, check=False).returncode == 0, "PostgreSQL")
+
+    def kill(self) -> None:
+        """Kill the server as a crash does."""
+        assert self.process
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> None:
+        """End it at once."""
+        if self.process:
+            subprocess.run(
+                self.as_its_user("pg_ctl", "-D", str(self.folder / "data"), "-m", "immediate", "-W", "stop"),
+                check=False,
+                capture_output=True,
+            )
+            self.process.wait()
+
+    def database(self, name: str = "hub") -> str:
+        """Return the URL of a database that is no hub (any more), as the superuser."""
+        import psycopg  # noqa: PLC0415  it is looked for by the fixture
+
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            if not connection.execute("SELECT FROM pg_database WHERE datname = %s", (name,)).fetchall():
+                connection.execute(f"CREATE DATABASE {name}")  # type: ignore[call-overload]
+        with psycopg.connect(self.url(name), autocommit=True) as connection:
+            connection.execute("DROP SCHEMA IF EXISTS hotlined CASCADE")
+        return self.url(name)
+
+    def dump(self, url: str) -> str:
+        """Return all that a database holds, as SQL."""
+        command = [str(self.programs / "pg_dump"), url]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+    def refusal(self, url: str, statement: str) -> str:
+        """Return why a statement is refused; empty where it is not."""
+        import psycopg  # noqa: PLC0415  the same
+
+        try:
+            with psycopg.connect(url, autocommit=True) as connection:
+                connection.execute(statement)  # type: ignore[call-overload]
+        except psycopg.Error as error:
+            return str(error)
+        return ""
+
+    def url(self, database: str) -> str:
+        """Return the URL of a database, as the superuser."""
+        return f"postgresql://{SUPERUSER}@/{database}?host={self.folder}"
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """Give a PostgreSQL of this process of tests."""
+    try:
+        importlib.import_module("psycopg")
+    except ImportError as error:
+        pytest.skip(f"psycopg or libpq is missing: {error}")
+    if PROGRAMS is None:
+        pytest.skip("PostgreSQL is missing")
+    folder = Path(tempfile.mkdtemp(prefix="hotlined-hub-"))  # short: a socket's path has 107 octets at most
+    cluster = Cluster(folder, PROGRAMS)
+    if os.geteuid() == 0:
+        folder.chmod(0o755)
+        shutil.chown(folder, SUPERUSER, SUPERUSER)
+    made = cluster.as_its_user(
+        "initdb", "-N", "-A", "trust", "-E", "UTF8", "--locale", "C", "-U", SUPERUSER, "-D", str(folder / "data")
+    )
+    subprocess.run(made, check=True, capture_output=True)
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.stop()
+        with contextlib.suppress(OSError):
+            shutil.rmtree(folder)
