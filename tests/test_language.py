@@ -33,7 +33,7 @@ from hotlined.desk.roles import Role
 from hotlined.desk.who import Visitor
 from hotlined.doctor.checks import CHECKS, NAMES
 from hotlined.doctor.findings import Health
-from hotlined.errors import ConfigError, TextError, reason_of
+from hotlined.errors import ConfigError, StoreError, TextError, reason_of
 from hotlined.gsm.alphabet import Encoding, plan
 from hotlined.language import (
     CATALOGUES,
@@ -55,6 +55,7 @@ from hotlined.statistics.periods import midnight
 from hotlined.statistics.plain import calendar, length, rate, share
 from hotlined.store import decisions
 from hotlined.store.integrity import PROMISES
+from hotlined.store.opening import open_for_daemon
 from hotlined.words import conditions
 from hotlined.words.alerts import TEXTS
 from hotlined.words.amounts import in_money, in_segments, wait_in_words
@@ -582,6 +583,38 @@ def test_what_the_daemon_says_is_told_again() -> None:
         assert said_again(refused).startswith("La configuration n’a pas été relue")
         assert said_again("nobody ever said {this}") == "nobody ever said {this}"
     assert said_again("There is no modem at /dev/ttyUSB2.") == "There is no modem at /dev/ttyUSB2."
+
+
+def test_what_stick_and_uart_lack_is_told_again() -> None:
+    """Each sentence of those who look for a modem is in the table: `doctor` reads them to people."""
+    wordings = {re.sub(r"\{\w+\}", "{}", message) for message in SAID}
+    for name in ("finding", "uart"):
+        for _line, sentence in sentences(PACKAGE / "gsm" / f"{name}.py"):
+            wording = re.sub(r"\{\w+\}", "{}", sentence)
+            assert wordings & {wording, f"{{}}{wording}", f"{wording}{{}}", f"{{}}{wording}{{}}"}, sentence
+
+
+@OTHERS
+@pytest.mark.parametrize("trouble", ["damaged", "no file", "empty"])
+def test_what_the_daemon_says_of_its_database_is_told_again(tmp_path: Path, language: Language, trouble: str) -> None:
+    """What the daemon meets in English `status` says as a command does that meets it itself."""
+    path = tmp_path / "hotlined.db"
+    if trouble == "no file":
+        path.mkdir()
+    else:
+        path.write_bytes(b"SQLite format 3\0" + b"\xa5" * 8192 if trouble == "damaged" else b"")
+        path.with_name("hotlined.db-wal").write_bytes(b"\xa5" * 64)
+
+    def met() -> StoreError:
+        with pytest.raises(StoreError) as raised:
+            open_for_daemon(path)
+        return raised.value
+
+    daemons = met()
+    with speaking(language):
+        ours = met()
+        assert (said_again(daemons.message), said_again(daemons.hint)) == (ours.message, ours.hint)
+    assert (daemons.message, daemons.hint) != (ours.message, ours.hint)
 
 
 @OTHERS
