@@ -16,14 +16,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import wait_until
+from conftest import speaking, wait_until
 from filled import Filled
 from persons import ADMIN, COMMAND, LINE, MEMBER, NOBODY, OTHER_LINE, ROOT, STRANGER, Person, needs_root
 
 import hotlined
 from hotlined import config as configuration
+from hotlined.control.client import decide
 from hotlined.control.server import Server
 from hotlined.control.verbs import VERBS
+from hotlined.errors import RefusedError
+from hotlined.language import Language
 from hotlined.store.opening import open_for_daemon
 
 NUMBER = "+32470123456"
@@ -374,6 +377,20 @@ def test_a_refusal_is_in_the_language_of_who_asks(asked: tuple[Path, Path]) -> N
         error = say(path, json.dumps(fits | {"language": language}).encode() + b"\n")["error"]
         assert (error["kind"], error["message"].startswith(beginning)) == ("RefusedError", True), error
     assert say(path, b"{}\n")["error"]["message"] == "The request is malformed."  # the language before is forgotten
+
+
+def test_a_command_says_in_which_language_it_asks(asked: tuple[Path, Path]) -> None:
+    """What a program that began in English refuses is Dutch to a command that is: its sentences are of one language."""
+    path, database = asked
+    for name in ("etc", "run-control"):
+        (path.parent / name).mkdir()
+    (path.parent / "run-control/main.sock").symlink_to(path)
+    written = {"database": str(database), "runtime_dir": str(path.parent / "run"), "answer": {"text": "Nee."}}
+    (path.parent / "etc/config.yaml").write_text(json.dumps(written))
+    config = configuration.load(path.parent / "etc/config.yaml")
+
+    with speaking(Language.DUTCH), pytest.raises(RefusedError, match="Toen werden er nog geen simkaarten herladen"):
+        decide(config, "anna", "topup", at="1890-01-01T00:00:00.000Z")
 
 
 @needs_root
