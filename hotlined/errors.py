@@ -150,6 +150,14 @@ class DatabaseInUseError(StoreError):
     """Another daemon has the database."""
 
 
+class SealError(HotlinedError):
+    """A backup could not be sealed, put where it belongs, or opened; `failure` is a SealFailure where it has a name."""
+
+    def __init__(self, message: str, hint: str = "", failure: str | None = None) -> None:
+        super().__init__(message, hint)
+        self.failure = failure
+
+
 class UnavailableError(HotlinedError):
     """There is no running daemon, modem or database for this."""
 

@@ -706,6 +706,18 @@ FLEET = (
     _LOG.format(name="log", columns=_REFUSED_BY, source="contacts c LEFT JOIN answers a ON a.contact_id = c.id"),
 )
 
+SEALED = (
+    # the last sealed backup off the card: when, on both clocks, and its name; why the latest try failed, and since when
+    "ALTER TABLE line_state ADD COLUMN sealed_at TEXT",
+    "ALTER TABLE line_state ADD COLUMN sealed_limit REAL",
+    "ALTER TABLE line_state ADD COLUMN sealed_as TEXT",
+    """
+    ALTER TABLE line_state ADD COLUMN seal_failure TEXT CHECK (seal_failure IN
+      ('absent', 'full', 'read_only', 'denied', 'lost', 'altered', 'no_age', 'database'))
+    """,
+    "ALTER TABLE line_state ADD COLUMN seal_failed_at TEXT",
+)
+
 SCHEMA = (
     ("first", FIRST),
     ("pins", PINS),
@@ -719,6 +731,7 @@ SCHEMA = (
     ("since", SINCE),
     ("stretches", STRETCHES),
     ("fleet", FLEET),
+    ("sealed", SEALED),
 )
 """Every migration: its name and its statements, in the order in which they are applied."""
 

@@ -70,6 +70,24 @@ class Shared(StrEnum):
     BLOCKS = "blocks"
 
 
+class SealFailure(StrEnum):
+    """Why no sealed backup could be put off the card; `words.conditions.SEAL_FAILURES` has the words and cures."""
+
+    ABSENT = "absent"
+    """The folder is not there, or lies on the disk of the database: nothing is plugged in."""
+    FULL = "full"
+    READ_ONLY = "read_only"
+    DENIED = "denied"
+    LOST = "lost"
+    """The disk went away, or does not take what is written."""
+    ALTERED = "altered"
+    """What was read back is not what was written."""
+    NO_AGE = "no_age"
+    """The program that seals is missing, or failed."""
+    DATABASE = "database"
+    """The database cannot be read, or is damaged."""
+
+
 class ContactKind(StrEnum):
     """What a contact is."""
 

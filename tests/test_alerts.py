@@ -229,6 +229,9 @@ def test_every_alert_fits_one_segment(condition: str, level: int) -> None:
         conditions.SIM_ENDED,
         conditions.SELFTEST_LOST,
         conditions.SILENCE,
+        conditions.BACKUP_NONE,
+        conditions.BACKUP_OLD,
+        *conditions.SEAL_FAILURES.values(),
         *conditions.HOLDS.values(),
     ):
         _fits_one_segment(condition, level, known)
@@ -242,7 +245,8 @@ def _fits_one_segment(condition: str, level: int, known: conditions.Condition) -
         )
         if condition in {"paused", "silence"}
         else known.cure,
-        "cure": known.cure.format(config="the configuration"),
+        "cure": known.cure.format(config="the configuration", name="a-line-of-twenty-two-c"),
+        "made": "24 Nov 23:00",
         "detail": "61 contacts in 600 s",
         "free": 4999,
         "used": 3000,
@@ -259,6 +263,7 @@ def _fits_one_segment(condition: str, level: int, known: conditions.Condition) -
         "shadow": [conditions.SHADOW],
         "selftest": [conditions.SELFTEST_LOST],
         "silence": [conditions.SILENCE],
+        "backup": [conditions.BACKUP_NONE, conditions.BACKUP_OLD, *conditions.SEAL_FAILURES.values()],
         "sim_life": [conditions.SIM_ENDED if level == OVER else conditions.SIM_ENDS],
     }.get(condition, [known]):
         return

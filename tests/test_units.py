@@ -20,12 +20,13 @@ from hotlined.config import RESERVED_LINES, find, parse
 from hotlined.errors import ConfigError, UsageError
 from hotlined.gsm.port import WRITE_TIMEOUT_SECONDS
 from hotlined.owner import DESK_USER
+from hotlined.sealing import making
 from hotlined.timing import USUAL
 
 ROOT = Path(__file__).parent.parent
 INSTALLER = ROOT / "scripts/install"
 FOLDER = ROOT / "systemd"
-ENDINGS = (".service", ".socket", ".timer", ".path")
+ENDINGS = (".service", ".socket", ".timer", ".path", ".mount")
 FILES = sorted(path.name for path in FOLDER.iterdir() if path.suffix in ENDINGS)
 DROP_INS = sorted(str(path.relative_to(FOLDER)) for path in FOLDER.glob("*.d/*.conf"))
 COMMAND = "/opt/hotlined/current/bin/hotlined"
@@ -49,7 +50,8 @@ FOR_A_LINE = (
 # last one holds
 LISTS = (
     *("BindPaths", "BindReadOnlyPaths", "DeviceAllow", "Environment", "ExecStart", "ExecStartPost", "ExecStopPost"),
-    *("InaccessiblePaths", "IPAddressDeny", "LoadCredential", "RestrictAddressFamilies", "SupplementaryGroups"),
+    *("InaccessiblePaths", "IPAddressDeny", "LoadCredential", "RestrictAddressFamilies", "SetCredential"),
+    "SupplementaryGroups",
     *("SystemCallFilter", "TemporaryFileSystem", "Wants"),
 )
 
@@ -65,6 +67,8 @@ SERVICES = [name for name in UNITS if name.endswith(".service")]
 OURS = [name for name in SERVICES if not name.startswith("hotlined-power")]  # those that run a command of ours
 SENDERS = [name for name in OURS if "sender" in name]  # those of them that run as nobody else does
 DESKS = [name for name in OURS if "web" in name]  # those that read as members of the line's group
+OFFCARD = [name for name in OURS if "offcard" in name]  # those that write on the stick for backups
+STICK = "/media/hotlined"
 FIGURES = [name for name in OURS if "metrics" in name]
 JOBS = [name for name in OURS if name.startswith("hotlined-")]
 
@@ -169,7 +173,9 @@ def test_a_job_is_the_same_for_each_line(file: str) -> None:
         for key in {"BindPaths", "BindReadOnlyPaths"} & service.keys():  # no line is called main, and so no folder
             service[key] = sorted({*words(unit, key)} - {"-/var/lib/hotlined-main"})
         if "LoadCredential" in service:  # of two with one name the last one holds
-            service["LoadCredential"] = service["LoadCredential"][-1:]
+            service["LoadCredential"] = list(
+                {each.partition(":")[0]: each for each in service["LoadCredential"]}.values()
+            )
         return found
 
     def as_first(value: str) -> str:
@@ -178,6 +184,7 @@ def test_a_job_is_the_same_for_each_line(file: str) -> None:
             (r"^LINE=--line nl$", "LINE="),
             (r"^hotlined-nl$", "hotlined"),
             (r"nl\.yaml", "config.yaml"),
+            (r"\bnl\.(pin|urls)$", r"\1"),
             (r"\bnl\b", "main"),
         ):
             value = re.sub(pattern, replacement, value)
@@ -408,11 +415,13 @@ def test_units_and_installer_agree() -> None:
         service, line = settings(unit, "Service"), line_of(unit)
         user = {"main": "hotlined"}.get(line, f"hotlined-{line}")
         assert service["User"] == service["Group"] == [f"hotweb-{line}" if unit in DESKS else user]
-        groups = [user] if unit in DESKS else [] if unit in JOBS else ["dialout"]
+        groups = [user] if unit in DESKS else ["hotlined-backup"] * (unit in OFFCARD) if unit in JOBS else ["dialout"]
         assert service.get("SupplementaryGroups", []) == groups
         binding = "BindReadOnlyPaths" if unit in DESKS else "BindPaths"
         assert {key for key in service if key.startswith("Bind")} == {binding}
         bound = {word.removeprefix("-") for word in words(unit, binding)} - {"/var/lib/hotlined-main"}
+        assert (STICK in bound) == (unit in OFFCARD)
+        bound -= {STICK}
         assert bound >= {f"/var/lib/{user}", f"/run/hotlined/{line}"}
         assert not bound - {f"/var/lib/{user}", f"/run/hotlined/{line}", f"/var/backups/hotlined/{line}"}
         assert (f"/var/backups/hotlined/{line}" in bound) == ("backup" in unit)
@@ -435,6 +444,25 @@ def test_units_and_installer_agree() -> None:
     assert 'desk_user_of() { echo "hotweb-${1:-main}"; }' in installer
     assert f'"$PREFIX/{Path(COMMAND).relative_to("/opt/hotlined")}"' in installer
     assert "PREFIX=/opt/hotlined\n" in installer
+
+
+def test_a_stick_brings_nothing_in_and_is_there_while_it_is_written_alone() -> None:
+    """Nothing on it is run or believed; who writes there is a group that no line and no person can be."""
+    unit, mount = settings("media-hotlined.mount", "Unit"), settings("media-hotlined.mount", "Mount")
+    options = set(mount["Options"][0].split(","))
+
+    assert options >= {"nosuid", "nodev", "noexec", "uid=0", "gid=hotlined-backup", "umask=0007"}
+    assert mount["Where"] == [STICK]
+    assert unit["StopWhenUnneeded"] == ["yes"]
+    assert seconds(unit["JobTimeoutSec"][0]) <= 10
+    assert "g hotlined-backup -\n" in (FOLDER / "sysusers-line.conf").read_text()
+    assert "backup" in RESERVED_LINES
+    for name in OFFCARD:
+        wanted = settings(name, "Unit")
+        assert wanted["Wants"] == wanted["After"] == ["media-hotlined.mount"]
+        assert "Requires" not in wanted  # without the stick it runs, and says so
+        defaults = {each.partition(":")[0]: each for each in settings(name, "Service")["SetCredential"]}
+        assert {each: f"{each}:{making.NOTHING.decode()}" for each in making.CREDENTIALS} == defaults
 
 
 def test_one_folder_outlives_the_programs_of_a_line() -> None:

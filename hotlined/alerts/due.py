@@ -64,6 +64,10 @@ class LineState:
     """What is to be said of that."""
     words: NewTexts | None = None
     """Texts with a word of alerts.words, where it is time to tell of them."""
+    backup_old: bool | None = None
+    """Whether the last backup off the card is too old; None where none is wanted."""
+    backup_filling: Mapping[str, str] = field(default_factory=dict)
+    """What is to be said of that."""
     selftest_lost: bool | None = None
     """Whether the last text of the line to itself did not come back; None where that is not known, or none is sent."""
     silence: Silence | None = None
@@ -154,6 +158,8 @@ def _signs(levels: Mapping[str, int], state: LineState, unwell_limit: float | No
     yield from _choices(state, now)
     if state.life is not None:
         yield _Sign("sim_life", state.life, None, state.life_filling)
+    if state.backup_old is not None:
+        yield _Sign("backup", int(state.backup_old), None, state.backup_filling)
     if state.selftest_lost is not None:
         known = conditions.SELFTEST_LOST
         yield _Sign("selftest", int(state.selftest_lost), None, {"title": known.title, "cure": known.cure})

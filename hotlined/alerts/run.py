@@ -12,6 +12,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import Any
 
 from hotlined import clock
 from hotlined.alerts import texting
@@ -23,7 +24,7 @@ from hotlined.clock import Now
 from hotlined.config import Config
 from hotlined.errors import HotlinedError, RefusedError, StoreError
 from hotlined.language import N_, _
-from hotlined.reports import hearing, life
+from hotlined.reports import hearing, life, sealed
 from hotlined.reports.line import CONFIG_BROKEN, SHADOW, LineReport
 from hotlined.states import DatabaseState, HoldReason, SendingState
 from hotlined.status import CONFIG_REFUSED
@@ -33,7 +34,7 @@ from hotlined.store.database import Database
 from hotlined.store.line import maybe_shadow, pause_began, recorded_holds
 from hotlined.store.opening import open_beside_daemon
 from hotlined.store.trouble import TROUBLES, DatabaseTrouble
-from hotlined.words.conditions import DATABASE_TITLES, UNKNOWN_DATABASE_STATE
+from hotlined.words.conditions import DATABASE_TITLES, SEAL_FAILURES, UNKNOWN_DATABASE_STATE
 from hotlined.words.hearing import LEFT_OUT, TEXTS_ITSELF
 from hotlined.words.times import moment
 
@@ -164,6 +165,7 @@ class Run:
             if report.stored
             else {},
             words=words_met.maybe_due(db, now),
+            **_backup(self.config, report),
             silence=report.stored.silence if report.stored else None,
             selftest_lost=hearing.is_lost(hearing.last(self.config, db), now),
         )
@@ -303,6 +305,21 @@ def _decide(db: Database, state: LineState) -> tuple[AlertProgress, AlertProgres
     """Return how far the last run came, how far this one comes, and the alerts that became due in between."""
     progress = alerting.progress(db)
     return progress, *due(progress, state, alerting.news(db, KINDS, progress.event_id or 0), db.now())
+
+
+def _backup(config: Config, report: LineReport) -> dict[str, Any]:
+    """Return what is known of the backup off the card, as the state of the line has it."""
+    if config.backup.folder is None or report.stored is None:
+        return {}
+    known = report.stored.sealed
+    condition = sealed.condition(known)
+    cure = SEAL_FAILURES[known.failure].cure if known.failure else condition.cure
+    filling = {
+        "title": condition.title,
+        "cure": cure.format(name=config.name),
+        "made": moment(known.at) if known.at else "",
+    }
+    return {"backup_old": sealed.is_old(config, known), "backup_filling": filling}
 
 
 def _database_draft(note: Note) -> Draft:

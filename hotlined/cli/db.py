@@ -1,25 +1,30 @@
-"""`hotlined db`: whether the database is whole, and a copy of it, both while the daemon runs."""
+"""`hotlined db`: whether the database is whole, a copy of it, and sealed backups: made, opened, their key on paper."""
 
 import contextlib
 import os
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TextIO
 
 import click
 
-from hotlined import owner
+from hotlined import agekey, language, owner
 from hotlined.cli.group import Group
 from hotlined.cli.output import print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
-from hotlined.errors import StoreError
+from hotlined.errors import SealError, StoreError, UsageError
 from hotlined.language import _, in_digits
 from hotlined.store import backup, integrity, owning
 from hotlined.store.opening import open_to_read, require_current
 from hotlined.store.trouble import TROUBLES
+from hotlined.words.sealing import key_on_paper, service_of
+from hotlined.words.times import moment
 
 _PIECE = 1024 * 1024
+_LARGEST_KEY_FILE = 4096  # characters
 PATIENCE_SECONDS = 1.0  # what takes longer shows how far it is
 
 
@@ -61,17 +66,22 @@ def check(settings: Settings, full: bool) -> None:
 
 
 @db.command("backup")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", required=False, type=click.Path(path_type=Path))
 @click.option("--database", type=click.Path(path_type=Path), help="Copy this database; no configuration is read.")
 @pass_settings
-def back_up(settings: Settings, file: Path, database: Path | None) -> None:
-    """Copy the database to FILE, whole or not at all.
+def back_up(settings: Settings, file: Path | None, database: Path | None) -> None:
+    """Copy the database to FILE, whole or not at all; without FILE, make a sealed backup off the card.
 
     The daemon may run and write. The key of the pseudonyms goes to FILE.key, if there is one. An existing FILE is
     replaced once the copy is checked and on the disk. docs/backup.md says how to put a copy back.
 
+    A sealed backup goes to backup.folder. It is encrypted for backup.recipients, and holds all that a new card needs.
+
     Example: hotlined db backup hotlined-backup.db
     """
+    if file is None:
+        _seal(settings, other=database is not None)
+        return
     with _progress(_("copying")) as show:
         octets, key = _copied(settings, database, file, show)
     size = in_digits(octets)
@@ -85,6 +95,100 @@ def back_up(settings: Settings, file: Path, database: Path | None) -> None:
     else:
         said = _("{file} is a whole copy of the database ({octets} octets).", file=file, octets=size)
     print_wrapped(said)
+
+
+def _seal(settings: Settings, *, other: bool) -> None:
+    """Make a sealed backup of the line in the folder that the configuration names."""
+    from hotlined.sealing import making  # noqa: PLC0415  hashes and tar, which no other command needs
+
+    if other:
+        raise UsageError(_("--database needs a FILE."), _("A sealed backup is of the line's own database."))
+    made = making.make(settings.config())
+    holds = ", ".join(made.holds)
+    print_wrapped(_("{path} is sealed: {holds}. The key on paper opens it.", path=made.path, holds=holds))
+
+
+@db.command
+@click.argument("place", metavar="FILE|FOLDER", type=click.Path(exists=True, path_type=Path))
+@click.option(
+    "--identity", metavar="FILE", type=click.File(), help="A file with the key; else it is typed. `-` reads it."
+)
+@pass_settings
+def restore(settings: Settings, place: Path, identity: TextIO | None) -> None:
+    """Put a sealed backup back: a FILE, or the newest in a FOLDER.
+
+    The line has to be stopped. Database, configuration and secrets take their places; what was there is moved aside.
+    Nobody is answered twice for it: answers that waited then count as sent.
+
+    Example: hotlined db restore --help
+    """
+    from hotlined.sealing import restoring  # noqa: PLC0415  as above
+
+    path = settings.place()
+    file = restoring.find(place, None if settings.line is None else settings.line)
+    print_wrapped(_("This opens {file}.", file=file))
+    with file.open("rb") as sealed:
+        restored = restoring.restore(sealed, _identity(identity), path)
+    language.speak(restored.config.language)
+    made_at = moment(restored.made_at, dated=True)
+    print_wrapped(_("Line {line} is restored, as it was {moment}.", line=restored.line, moment=made_at))
+    for each in restored.written:
+        print_wrapped(str(each), _("written"))
+    for each in restored.aside:
+        print_wrapped(str(each), _("moved aside"))
+    print_wrapped(_("Start it: `sudo systemctl start {unit}`.", unit=service_of(restored.name)))
+
+
+@db.command
+@click.option("--check", "checking", is_flag=True, help="Type a key from paper, and hear whether it is the right one.")
+@click.option("--identity", metavar="FILE", type=click.File(), help="With --check: a file with the key. `-` reads it.")
+@pass_settings
+def key(settings: Settings, checking: bool, identity: TextIO | None) -> None:
+    """Make a key for sealed backups, to be kept on paper; nothing of it is kept here.
+
+    What is printed has the key, and the lines for the configuration. Copy the key by hand or print it, and type it
+    again with --check before you rely on it.
+
+    Example: hotlined db key
+    """
+    from hotlined.sealing import age  # noqa: PLC0415  as above
+
+    if not checking:
+        settings.speak_early()
+        made, recipient = age.make_identity()
+        for line in key_on_paper(made, recipient):
+            click.echo(line)
+        return
+    recipients = settings.config().backup.recipients
+    recipient = age.recipient_of(_identity(identity))
+    if recipient not in recipients:
+        raise SealError(
+            _("This is a key, but not that of these backups: it is the one of {recipient}.", recipient=recipient),
+            _("backup.recipients has the recipients of the right ones."),
+        )
+    print_wrapped(_("This is the right key: it opens the backups of the line."))
+
+
+def _identity(file: TextIO | None) -> str:
+    """Return the key that a person types, or that stands in a file; raises UsageError where it is mistyped."""
+    if file is None and sys.stdin.isatty():
+        text = ""
+        print_wrapped(_("Type the key from the paper, line by line; blanks and capitals do not matter."))
+        while agekey.length_of(text)[0] < agekey.length_of(text)[1]:
+            text += click.prompt(">", prompt_suffix=" ", default="", show_default=False) + "\n"
+    else:
+        lines = (file or sys.stdin).read(_LARGEST_KEY_FILE).splitlines()
+        text = "".join(line for line in lines if not line.startswith("#"))  # as age-keygen writes its files
+    if found := agekey.maybe_identity(text):
+        return found
+    typed, whole = agekey.length_of(text)
+    if typed != whole:
+        words = _("This is not the whole key: {typed} of {whole} characters.", typed=typed, whole=whole)
+    elif group := agekey.maybe_mistyped_group(text):
+        words = _("The key is mistyped in the group {group}.", group=group)
+    else:
+        words = _("The key is mistyped in several places.")
+    raise UsageError(words, _("Compare it with the paper, group by group; nothing was changed."))
 
 
 def _copied(settings: Settings, database: Path | None, file: Path, show: backup.Progress) -> tuple[int, Path | None]:

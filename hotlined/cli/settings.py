@@ -78,6 +78,16 @@ class Settings:
             language.speak(loaded.language)
         return loaded
 
+    def place(self) -> Path:
+        """Return where the configuration is to be, be there one or not: never in the folder that this runs in."""
+        from hotlined import config  # noqa: PLC0415  as below
+
+        self.speak_early()
+        with contextlib.suppress(ConfigError):
+            config.find(self.option, self.line, os.environ)  # for what is no name of a line
+        named = self.option or (None if self.line else os.environ.get("HOTLINED_CONFIG"))
+        return Path(named or config.SYSTEM_FOLDER / f"{self.line or 'config'}.yaml").absolute()
+
     def speak_early(self, context: click.Context | None = None) -> None:
         """Put the language of the line in force though its configuration is not loaded, as far as its file says it.
 

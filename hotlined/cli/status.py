@@ -11,7 +11,7 @@ from hotlined.cli.output import as_typed, json_line, print_sheet
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.errors import UnavailableError
 from hotlined.language import _, in_digits, ngettext
-from hotlined.reports import hearing
+from hotlined.reports import hearing, sealed
 from hotlined.reports.life import top_up_in_words
 from hotlined.reports.line import LineReport, report_line
 from hotlined.status import Trouble
@@ -47,6 +47,7 @@ def _sheet(report: LineReport) -> Iterator[tuple[str, str | None]]:
     if stored and stored.top_up:
         yield _("topped up"), _topped_up(stored.top_up, stored.credit.valid_until)
     yield _("self-test"), _selftest(report)
+    yield _("last backup"), sealed.in_words(report.config, stored.sealed) if stored else None
     yield _("clock"), _("synchronised") if clock.synchronised() else _("not synchronised")
     state = DATABASE_STATES.get(report.database_state or "", report.database_state) or _("state unknown")
     yield _("database"), f"{report.config.database} ({state})"

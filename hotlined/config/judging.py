@@ -90,6 +90,11 @@ def _judge_retention(keep_texts: timedelta, keep_numbers: timedelta) -> Iterator
         yield _("expected at most privacy.keep_numbers ({keep_numbers})", keep_numbers=format_duration(keep_numbers))
 
 
+def _judge_backup(folder: Path | None, recipients: tuple[str, ...]) -> Iterator[str]:
+    if folder is not None and not recipients:
+        yield _("is set, and backup.recipients names nobody: `hotlined db key` makes a key")
+
+
 # what keys owe each other: their paths, and a judge of their values; not asked where one is wrong itself
 RULES: tuple[tuple[tuple[str, ...], Callable[..., Iterator[str]]], ...] = (
     (("modem.pin", "modem.pin_file"), _judge_pin),
@@ -97,5 +102,6 @@ RULES: tuple[tuple[tuple[str, ...], Callable[..., Iterator[str]]], ...] = (
     (("answer.text", "answer.texts", "answer.encoding", "answer.max_segments"), _judge_cost),
     (("answer.by_country", "answer.encoding", "answer.max_segments"), _judge_cost_by_country),
     (("answer.delay", "answer.max_age"), _judge_delay),
+    (("backup.folder", "backup.recipients"), _judge_backup),
     (("privacy.keep_texts", "privacy.keep_numbers"), _judge_retention),
 )

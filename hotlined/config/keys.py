@@ -13,6 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from hotlined import agekey
 from hotlined.config import patterns
 from hotlined.config.values import (
     PLACES,
@@ -351,6 +352,12 @@ _HUB = Kind(
     comment=GLUED_HASH,
     schema=_text(r"^postgres(?:ql)?://\S+$"),
 )
+_RECIPIENT = Kind(
+    N_("a recipient of age, like age1…, as `hotlined db key` makes it"),
+    "age1[0-9a-z]{58}",
+    accept=agekey.is_recipient,
+    schema=_text("^age1[0-9a-z]{58}$"),
+)
 
 
 class Shape(Enum):
@@ -441,6 +448,10 @@ KEYS = {
         Key("alerts.words", _MET, (), N_("words or phrases in a text that are an alert"), Shape.LIST),
         # what came back is looked for among the texts of the line's own number, which becomes a pseudonym some day
         Key("alerts.selftest", _duration("1h", "90d"), None, N_("the line texts itself so often"), Shape.MAYBE),
+        Key("backup.folder", _PATH, None, N_("where sealed backups go, off the card"), Shape.MAYBE),
+        Key("backup.recipients", _RECIPIENT, (), N_("who can open them"), Shape.LIST),
+        Key("backup.keep", _whole(1, 999), 10, N_("so many of the newest are kept there")),
+        Key("backup.alert_after", _duration("1h", _FOREVER), 3 * _D, N_("a last one that is older is an alert")),
         Key("web.proxies", _USER, (), N_("users whose program may speak for people who log in"), Shape.LIST),
         Key("web.hosts", _HOST, (), N_("names that the desk is reached by, besides localhost"), Shape.LIST),
         Key("fleet.hub", _HUB, None, N_("where lines exchange what they know"), Shape.MAYBE, secret=True),

@@ -15,6 +15,7 @@ from hotlined.config.syntax import compose
 from hotlined.config.values import (
     AlertsConfig,
     AnswerConfig,
+    BackupConfig,
     Config,
     CreditConfig,
     FleetConfig,
@@ -48,6 +49,7 @@ def _build(values: Mapping[str, Any], path: Path) -> Config:
         credit=CreditConfig(**of("credit")),
         privacy=PrivacyConfig(**of("privacy")),
         alerts=AlertsConfig(**of("alerts")),
+        backup=BackupConfig(**of("backup")),
         web=WebConfig(**of("web")),
         fleet=FleetConfig(**of("fleet")),
         path=path.absolute(),

@@ -194,6 +194,16 @@ class AlertsConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class BackupConfig:
+    """Where sealed backups go, off the card; for whom; how many are kept, and how old the last one may be."""
+
+    folder: Path | None
+    recipients: tuple[str, ...]
+    keep: int
+    alert_after: timedelta
+
+
+@dataclass(frozen=True, slots=True)
 class WebConfig:
     """Who may speak for others at the desk's socket, as names of users, and the names of hosts that it serves."""
 
@@ -227,6 +237,7 @@ class Config:
     credit: CreditConfig
     privacy: PrivacyConfig
     alerts: AlertsConfig
+    backup: BackupConfig
     web: WebConfig
     fleet: FleetConfig
     path: Path

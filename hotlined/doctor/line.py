@@ -1,5 +1,6 @@
 """Checks of the line: its configuration, its daemon, its database, its budgets."""
 
+import shutil
 import sqlite3
 
 from hotlined.doctor.findings import Finding, fail, ok, unknown, warn
@@ -7,15 +8,16 @@ from hotlined.doctor.scene import DATABASE_UNREADABLE, NO_CONFIGURATION, Scene
 from hotlined.errors import ConfigError, DatabaseMissingError, StoreError
 from hotlined.files import is_missing
 from hotlined.language import N_, _, in_row
-from hotlined.reports.line import SHADOW, SIM_ENDED, SIM_ENDS, WINDOW_CODES
-from hotlined.states import SendingState
+from hotlined.reports import sealed
+from hotlined.reports.line import BACKUP_OLD, SHADOW, SIM_ENDED, SIM_ENDS, WINDOW_CODES
+from hotlined.states import SealFailure, SendingState
 from hotlined.store import integrity
 from hotlined.store.opening import CHECK_SECONDS, open_beside_daemon
 from hotlined.store.trouble import DatabaseTrouble
-from hotlined.words.conditions import PIN_FILE_CURE, WINDOW_FULL, spent_in_words
+from hotlined.words.conditions import PIN_FILE_CURE, SEAL_FAILURES, WINDOW_FULL, spent_in_words
 from hotlined.words.states import DATABASE_STATES, MODEM_STATES
 
-_CHECKED_APART = (*WINDOW_CODES, SIM_ENDS, SIM_ENDED)
+_CHECKED_APART = (*WINDOW_CODES, SIM_ENDS, SIM_ENDED, BACKUP_OLD)
 _CHOSEN = {SHADOW: N_("shadow mode"), SendingState.PAUSED.value: N_("paused")}
 
 
@@ -59,6 +61,22 @@ def budgets(scene: Scene) -> Finding:
     if any(scene.report.maybe(code) for code in WINDOW_CODES):
         return warn(_("{spent}: answers wait", spent=spent), WINDOW_FULL.cure)
     return ok(spent)
+
+
+def backup(scene: Scene) -> Finding:
+    """Check that backups go off the card, and can: that they are wanted, made, and that what seals them is there."""
+    if scene.config is None or scene.report is None:
+        return unknown(_(NO_CONFIGURATION))
+    if scene.config.backup.folder is None:
+        words = _("none goes off the card: if the card dies, all is lost")
+        return warn(words, _("docs/backup.md: a USB stick, and a key on paper."))
+    if shutil.which("age") is None:
+        return fail(SEAL_FAILURES[SealFailure.NO_AGE].words.rstrip("."), SEAL_FAILURES[SealFailure.NO_AGE].cure)
+    if scene.report.stored is None:
+        return unknown(_("the database cannot be read"))
+    if trouble := scene.report.maybe(BACKUP_OLD):
+        return warn(trouble.words.rstrip("."), trouble.cure)
+    return ok(sealed.in_words(scene.config, scene.report.stored.sealed) or "")
 
 
 def database(scene: Scene) -> Finding:

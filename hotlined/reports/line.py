@@ -16,7 +16,7 @@ from hotlined.config import Config
 from hotlined.errors import DatabaseMissingError, DatabaseVersionError, RefusedError, StoreError
 from hotlined.language import _, in_digits
 from hotlined.policy import BUDGETS
-from hotlined.reports import hearing, life
+from hotlined.reports import hearing, life, sealed
 from hotlined.reports.in_force import Broken
 from hotlined.reports.silence import Silence, maybe_silence
 from hotlined.reports.silence import in_words as silence_in_words
@@ -27,6 +27,7 @@ from hotlined.store.database import Database
 from hotlined.store.line import (
     FREE,
     Credit,
+    Sealed,
     Sending,
     TopUp,
     credit_of,
@@ -34,6 +35,7 @@ from hotlined.store.line import (
     maybe_shadow,
     maybe_top_up,
     recorded_holds,
+    sealed_of,
 )
 from hotlined.store.opening import open_beside_daemon
 from hotlined.store.reception import SelfTest
@@ -53,7 +55,8 @@ _MODEM_KEYS = {"rung": "step", "rungs_climbed": "steps"}
 SIM_ENDS, SIM_ENDED = "sim_ends", "sim_ended"
 SELFTEST_LOST = "selftest_lost"
 SILENCE = "silence"
-_HARMLESS = frozenset({SHADOW, *WINDOW_CODES, SIM_ENDS, SILENCE})
+BACKUP_OLD = "backup_old"
+_HARMLESS = frozenset({SHADOW, *WINDOW_CODES, SIM_ENDS, SILENCE, BACKUP_OLD})
 """Troubles that a person has chosen, that pass by themselves, are still to come or may be none: with nothing else
 `status` ends with 0."""
 _HOLD_NOTHING = frozenset({SIM_ENDED, SELFTEST_LOST})
@@ -77,6 +80,8 @@ class Stored:
     top_up: TopUp | None
     life: int | None
     """How near the end of the SIM is, as `life.level` has it; None where no clock can say so."""
+    sealed: Sealed
+    """What is known of the last sealed backup."""
     own_number: str | None
     selftest: SelfTest | None
     """The last text that the line sent to itself on its own."""
@@ -169,7 +174,24 @@ class LineReport:
             "sending": asdict(stored.sending) if stored else None,
             "next_due_at": stored.next_due_at if stored else None,
             "credit": asdict(stored.credit) if stored else None,
+            "backup": self._backup(),
             "trouble": [asdict(trouble) for trouble in self.trouble],
+        }
+
+    def _backup(self) -> dict[str, Any] | None:
+        """Return what `status --json` says of the backup off the card; None where none is wanted, or none is known."""
+        folder = self.config.backup.folder
+        if folder is None or self.stored is None:
+            return None
+        sealed = self.stored.sealed
+        age = None if sealed.age_seconds is None else int(sealed.age_seconds)
+        return {
+            "folder": os.fspath(folder),
+            "at": sealed.at,
+            "age_seconds": age,
+            "name": sealed.name,
+            "failure": sealed.failure,
+            "failed_at": sealed.failed_at,
         }
 
 
@@ -287,6 +309,7 @@ def _stored(
                     ),
                     top_up=top_up,
                     life=life.level(end, valid_for, now),
+                    sealed=sealed_of(db, now),
                     own_number=hearing.own(config, db),
                     selftest=hearing.last(config, db),
                     silence=maybe_silence(db, now) if alive and daemon.modem.state == ModemState.READY else None,
@@ -371,6 +394,8 @@ def _line_trouble(config: Config, mode: str, stored: Stored | None) -> Iterator[
         yield Trouble(SELFTEST_LOST, known.words.format(at=moment(stored.selftest.at)), known.cure, stored.selftest.at)
     if stored and stored.silence and stored.silence.is_long:
         yield Trouble(SILENCE, silence_in_words(stored.silence), conditions.SILENCE.cure, stored.silence.last_at)
+    if stored and (known_backup := sealed.maybe_trouble(config, stored.sealed)):
+        yield Trouble(BACKUP_OLD, *known_backup, stored.sealed.at)
     if mode == SHADOW:
         cure = conditions.SHADOW.cure.format(config=config.path)
         yield Trouble(SHADOW, conditions.SHADOW.words, cure, stored.shadow_since if stored else None)

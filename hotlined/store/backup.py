@@ -9,7 +9,7 @@ import contextlib
 import fcntl
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from hotlined import files, pseudonym, states
@@ -19,8 +19,9 @@ from hotlined.language import _
 from hotlined.policy import Reason
 from hotlined.states import ContactVerdict, RequestState
 from hotlined.store import fates, integrity, line
+from hotlined.store.beside import LOCK, beside
 from hotlined.store.database import Database
-from hotlined.store.opening import open_to_read
+from hotlined.store.opening import held, open_to_read, require_known
 from hotlined.store.trouble import DatabaseTrouble
 
 Progress = Callable[[int, int], None]
@@ -54,6 +55,68 @@ def make(database: Path, target: Path, progress: Progress) -> Path | None:
         finally:
             _remove(new)
     return key
+
+
+def put_back(
+    database: Path, pieces: Iterable[bytes], made_at: str, secrets: Mapping[Path, tuple[bytes, int]]
+) -> list[Path]:
+    """Write a database in the place of the one that is there, marked as a copy, and the keys that belong to it.
+
+    What is there is moved to a folder beside it; return where it is now. A secret has octets and a mode.
+    Raises DatabaseInUseError where a daemon has it, StoreError and DatabaseVersionError for what cannot be used,
+    OSError.
+    """
+    with held(database):
+        new = database.with_name(database.name + ".new")
+        _remove(new)
+        try:
+            _write(new, pieces)
+            with contextlib.closing(sqlite3.connect(new, isolation_level=None)) as copy:
+                copy.execute("PRAGMA trusted_schema = OFF")  # it may be anybody's who knows the recipient
+                if found := next(integrity.damage(copy, full=False, tick=lambda _, __: None), None):
+                    raise StoreError(_("The backup is damaged: {damage}.", damage=found), _("Take another one."))
+                require_known(new, copy)
+                copy.execute("PRAGMA journal_mode = DELETE")  # it was in the middle of its work
+                _mark(copy, made_at)
+            _finish(new)
+            moved = _move_aside(database)
+            for path, (octets, mode) in secrets.items():
+                files.replace(path, octets, mode, durable=True)
+            new.replace(database)
+            _sync(database.parent)
+        finally:
+            _remove(new)
+    return moved
+
+
+def _write(new: Path, pieces: Iterable[bytes]) -> None:
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, _MODE)
+    with os.fdopen(descriptor, "wb") as file:
+        for piece in pieces:
+            file.write(piece)
+
+
+def _move_aside(database: Path) -> list[Path]:
+    """Move a database and all that belongs to it into a folder beside it, and return where its files are now."""
+    own = [path for path in _files_of(database) if path != beside(database, LOCK) and path.exists()]
+    if not own:
+        return []
+    number = 1
+    while (folder := database.with_name(f"before-{number}")).exists():
+        number += 1
+    folder.mkdir(mode=0o750)
+    for path in own:
+        path.replace(folder / path.name)
+    _sync(folder)
+    return [folder]
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def quarantine_restored(db: Database, now: Now) -> str | None:
@@ -146,7 +209,7 @@ def _copy(source: sqlite3.Connection, new: Path, progress: Progress) -> None:
             # `source` keeps one moment in view, so that a daemon that writes never makes the copying begin again
             source.backup(copy, pages=PAGES, progress=lambda _state, left, total: progress(total - left, total))
             copy.execute("PRAGMA journal_mode = DELETE")  # one file, whole without another beside it
-            _mark(copy)
+            _mark(copy, LimitClock(None).now().rfc3339)
         except sqlite3.Error as error:
             trouble = DatabaseTrouble.of(error)
             if trouble.name == "damaged":
@@ -160,10 +223,9 @@ def _copy(source: sqlite3.Connection, new: Path, progress: Progress) -> None:
             )
 
 
-def _mark(copy: sqlite3.Connection) -> None:
-    now = LimitClock(None).now()
-    copy.execute("INSERT INTO events (at, kind) VALUES (?, 'backup')", (now.rfc3339,))
-    line.mark_copied(copy, now.rfc3339)
+def _mark(copy: sqlite3.Connection, at: str) -> None:
+    copy.execute("INSERT INTO events (at, kind) VALUES (?, 'backup')", (at,))
+    line.mark_copied(copy, at)
 
 
 def _copy_key(database: Path, target: Path, digest: str | None) -> Path | None:

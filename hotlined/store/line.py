@@ -17,7 +17,7 @@ from hotlined import breaker
 from hotlined.breaker import Breaker
 from hotlined.clock import Anchor, Now, boot_id, rfc3339
 from hotlined.policy import LineHold, Share, WaitingFor
-from hotlined.states import HoldReason, SendingState
+from hotlined.states import HoldReason, SealFailure, SendingState
 from hotlined.store.database import Database
 
 EPOCH_SECONDS = 1.0  # so far the calendar may drift from the limit clock before that is written down
@@ -447,6 +447,52 @@ def note_restored(db: Database) -> Pause | None:
     db.execute("UPDATE line_state SET copied_at = NULL, pause_restored = paused_at IS NOT NULL")
     row = db.one("SELECT paused_at, paused_by FROM line_state WHERE paused_at IS NOT NULL")
     return Pause(row["paused_at"], row["paused_by"]) if row else None
+
+
+# ---- sealed backups off the card
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """The last sealed backup: when it was made, its age in seconds on the limit clock, its name; why the next failed.
+
+    None in `at` where there is none yet, in `failure` where the latest try was not in vain.
+    """
+
+    at: str | None = None
+    age_seconds: float | None = None
+    name: str | None = None
+    failure: SealFailure | None = None
+    failed_at: str | None = None
+
+
+def sealed_of(db: Database, now: Now) -> Sealed:
+    """Return what is known of the last sealed backup."""
+    row = db.one("SELECT sealed_at, sealed_limit, sealed_as, seal_failure, seal_failed_at FROM line_state")
+    if row is None:
+        return Sealed()
+    age = None if row["sealed_limit"] is None else max(0.0, now.limit - row["sealed_limit"])
+    failure = SealFailure(row["seal_failure"]) if row["seal_failure"] else None
+    return Sealed(row["sealed_at"], age, row["sealed_as"], failure, row["seal_failed_at"])
+
+
+def note_sealed(db: Database, name: str, began: Now) -> None:
+    """Commit that a sealed backup is whole and off the card: of the moment at which it began."""
+    with db.transaction():
+        db.execute(
+            "UPDATE line_state SET sealed_at = ?, sealed_limit = ?, sealed_as = ?,"
+            " seal_failure = NULL, seal_failed_at = NULL",
+            began.rfc3339,
+            began.limit,
+            name,
+        )
+
+
+def note_seal_failure(db: Database, failure: SealFailure, now: Now) -> None:
+    """Commit why a sealed backup failed, where that is news: the same is found every few hours, and the card wears."""
+    if db.value("SELECT seal_failure FROM line_state") != failure:
+        with db.transaction():
+            db.execute("UPDATE line_state SET seal_failure = ?, seal_failed_at = ?", failure, now.rfc3339)
 
 
 # ---- the key of the pseudonyms

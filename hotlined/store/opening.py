@@ -246,6 +246,25 @@ def _is_missing(path: Path) -> bool:
     return False
 
 
+@contextlib.contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Keep every daemon from a database, or from the place where there is none yet; the folder is made if need be.
+
+    Raises DatabaseInUseError where a daemon has it, StoreError and OSError where this is no place for one.
+    """
+    _make_folder(path.parent)
+    with contextlib.closing(_lock(path)) as lock:
+        if path.exists():
+            _lock_file(path, lock)
+        yield
+
+
+def require_known(path: Path, connection: sqlite3.Connection) -> None:
+    """Refuse a database that is none of ours, or that a later version wrote."""
+    if not _known(path, connection):
+        raise StoreError(_("{database} is no database of hotlined.", database=path))
+
+
 def require_current(path: Path, connection: sqlite3.Connection) -> None:
     """Refuse a database that the daemon has yet to bring up to date, or that a later version wrote."""
     if set(migrations.names()) - set(_known(path, connection)):

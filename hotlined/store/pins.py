@@ -12,7 +12,7 @@ def digest(db: Database, pin: str) -> str:
     """Return what a PIN is noted as: its digest under a secret beside the database, made where there is none.
 
     A digest alone gives a PIN away: all ten thousand are tried in milliseconds. The secret is for the line's user
-    alone, and no backup has it. Where it is lost, each PIN is tried once more. Raises OSError.
+    alone, and of backups the sealed ones have it. Where it is lost, each PIN is tried once more. Raises OSError.
     """
     path = beside(db.path, PINS)
     secret = pseudonym.maybe_key(path)

@@ -73,6 +73,8 @@ TEXTS = {
     ("selftest", 1): ("{title}", "{cure}"),
     ("selftest", 0): (N_("the line hears itself again"), N_("A text to itself has come back.")),
     ("silence", 1): ("{title}", "{words} {cure}"),
+    ("backup", 1): ("{title}", "{cure}"),
+    ("backup", 0): (N_("the backup is recent again"), N_("It is of {made}.")),
     ("silence", 0): (N_("something comes in again"), N_("The last contact came {last}.")),
     ("test", 0): (N_("a test"), N_("Alerts of this line arrive here.")),
     ("budget_hour", 50): (N_("50 % of the hour's budget"), _SPENT_50),

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hotlined.language import N_, Phrases, _, in_digits, unfilled
-from hotlined.states import DatabaseState, HoldReason, ModemState, SendingState
+from hotlined.states import DatabaseState, HoldReason, ModemState, SealFailure, SendingState
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +234,61 @@ SILENCE = Condition(
     N_("nothing comes in"),
     N_("No contact for {silence}; usually one comes within {usual}."),
     N_("`hotlined selftest` says if texts arrive."),
+)
+
+SEAL_FAILURES: dict[SealFailure, Condition] = {
+    SealFailure.ABSENT: Condition(
+        N_("there is no disk for the backup"),
+        N_("{folder} is not on another disk: the backup stick is not in."),
+        N_("Plug the backup stick in; it has to be called HOTLINED."),
+    ),
+    SealFailure.FULL: Condition(
+        N_("the disk of the backup is full"),
+        N_("There is no room for another backup in {folder}."),
+        N_("Remove what else is on it, or lower backup.keep, or take a larger one."),
+    ),
+    SealFailure.READ_ONLY: Condition(
+        N_("the disk of the backup is read-only"),
+        N_("{folder} is read-only."),
+        N_("Move the switch of the stick. If it has none, it is worn out: take another."),
+    ),
+    SealFailure.DENIED: Condition(
+        N_("the disk of the backup may not be written"),
+        N_("The line's user may not write in {folder}."),
+        N_("Give it the right; see docs/backup.md."),
+    ),
+    SealFailure.LOST: Condition(
+        N_("the disk of the backup was lost"),
+        N_("The disk of {folder} went away, or does not work."),
+        N_("Plug it in again; if this comes back, take another stick."),
+    ),
+    SealFailure.ALTERED: Condition(
+        N_("the disk of the backup is broken"),
+        N_("{folder} gives back something else than was written there."),
+        N_("Take another stick: this one is broken, or smaller than it says."),
+    ),
+    SealFailure.NO_AGE: Condition(
+        N_("nothing seals the backup"),
+        N_("The backup could not be encrypted: age is missing, or failed."),
+        N_("Install it: `sudo apt install age`."),
+    ),
+    SealFailure.DATABASE: Condition(
+        N_("the database cannot be backed up"),
+        N_("The database could not be read for the backup."),
+        N_("`hotlined db check` says why."),
+    ),
+}
+"""Why no sealed backup could be put off the card."""
+
+BACKUP_NONE = Condition(
+    N_("there is no backup off the card"),
+    N_("There is no backup off the card yet: if the card dies, all is lost."),
+    N_("Plug the backup stick in, then `sudo systemctl start hotlined-offcard@{name}`."),
+)
+BACKUP_OLD = Condition(
+    N_("the backup is old"),
+    N_("The last backup off the card is of {at}: if the card dies, what came since is lost."),
+    N_("Plug the backup stick in, then `sudo systemctl start hotlined-offcard@{name}`."),
 )
 
 CONFIG_BROKEN = Condition(

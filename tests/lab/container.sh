@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Boots a throw-away Debian with its own systemd, without a network, and runs a script of this checkout in it as root.
-#   container.sh SUITE SCRIPT [HOST-FOLDER:FOLDER]...
+#   container.sh SUITE SCRIPT [[rw:]HOST-FOLDER:FOLDER | /dev/DEVICE]...
 # SUITE is trixie or bookworm, the bases of Raspberry Pi OS; SCRIPT is a path in the checkout, which is at /srv/project
-# inside; the folders are bound in. The exit code is the script's; 125 where the lab itself fails. Without a script, Debian is
+# inside; the folders and devices are bound in. The exit code is the script's; 125 where the lab itself fails. Without a script, Debian is
 # made and not booted.
 # No udev and no device units in there: machine.py has those.
 set -euo pipefail
@@ -17,7 +17,7 @@ shift "$(($# < 2 ? $# : 2))"
 project=$(cd "$(dirname "$0")/../.." && pwd)
 cache=${HOTLINED_LAB:-/var/tmp/hotlined-lab}
 base=$cache/$suite
-packages=systemd,systemd-sysv,dbus,udev,python3,python3-venv,procps,bash-completion,caddy,openssh-client,openssh-server,prometheus-node-exporter
+packages=systemd,systemd-sysv,dbus,udev,python3,python3-venv,procps,bash-completion,caddy,openssh-client,openssh-server,prometheus-node-exporter,age
 mkdir -p "$cache"
 
 exec 9>"$base.lock"
@@ -68,7 +68,13 @@ options=(--quiet --register=no --keep-unit --boot --console=pipe --machine="hotl
   "--capability=CAP_BPF,CAP_PERFMON"
   # and adjtimex(2), which a Pi has and a container has not
   "--system-call-filter=bpf adjtimex clock_adjtime")
-for folder in "$@"; do options+=("--bind-ro=$folder"); done
+for folder in "$@"; do
+  case $folder in
+    rw:*) options+=("--bind=${folder#rw:}") ;;
+    /dev/*) options+=("--bind=$folder") ;;
+    *) options+=("--bind-ro=$folder") ;;
+  esac
+done
 # nothing but cgroup2 inside, as on a Pi, whatever is mounted here
 SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 systemd-nspawn "${options[@]}" </dev/null >"$run/console" 2>&1 9>&- &
 nspawn=$!

@@ -1,0 +1,88 @@
+"""The two halves of the key that backups are sealed with, as age spells them, and as a person types one from paper.
+
+The recipient (`age1…`) seals and stands in the configuration; the identity (`AGE-SECRET-KEY-1…`) opens, and stands on
+paper. Both are Bech32 (BIP 173), whose checksum finds every mistake of up to four characters. Nothing here seals or
+opens: that is age's work (https://age-encryption.org/v1).
+"""
+
+import re
+from functools import reduce
+
+RECIPIENT, IDENTITY = "age", "age-secret-key-"
+"""What each begins with, before the 1 that parts it from the characters which count."""
+_ALPHABET = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"  # BIP 173: without 1, b, i and o, which look like others
+_GENERATOR = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
+_CHARACTERS = 58  # 32 octets in groups of 5 bits, and 6 characters of checksum
+_GROUP, _GROUPS_A_LINE = 4, 4
+_LIKE = str.maketrans({"o": "0", "i": "l", "1": "l", "b": "8"})  # no such character is in it
+
+
+def is_recipient(text: str) -> bool:
+    """Tell whether this is a recipient, its checksum included."""
+    return text.startswith(f"{RECIPIENT}1") and text == text.lower() and _is_whole(RECIPIENT, text.partition("1")[2])
+
+
+def on_paper(identity: str) -> list[str]:
+    """Return an identity as lines of groups of four characters."""
+    characters = identity.partition("1")[2]
+    groups = [characters[start : start + _GROUP] for start in range(0, len(characters), _GROUP)]
+    lines = [" ".join(groups[start : start + _GROUPS_A_LINE]) for start in range(0, len(groups), _GROUPS_A_LINE)]
+    return [identity.partition("1")[0] + "1", *lines]
+
+
+def typed(text: str) -> str:
+    """Return the characters of an identity that count, as a person typed it: in whatever case, with or without blanks.
+
+    What it begins with may be left out, and what looks like another character is taken for that one.
+    """
+    plain = re.sub(r"[^a-z0-9]", "", text.lower())
+    plain = re.sub("^agesecretkey[1l]", "", plain)
+    return plain.translate(_LIKE)
+
+
+def maybe_identity(text: str) -> str | None:
+    """Return the identity that a person typed; None where it is mistyped or not whole."""
+    characters = typed(text)
+    return f"{IDENTITY}1{characters}".upper() if _is_whole(IDENTITY, characters) else None
+
+
+def length_of(text: str) -> tuple[int, int]:
+    """Return how many characters that count were typed, and how many there have to be."""
+    return len(typed(text)), _CHARACTERS
+
+
+def maybe_mistyped_group(text: str) -> int | None:
+    """Return which group of four, counted from 1, has the mistyped character; None unless it is one character alone."""
+    characters = typed(text)
+    if len(characters) != _CHARACTERS or not set(characters) <= set(_ALPHABET):
+        return None
+    # the checksum is linear: what is left over is what one mistake adds, at the position where it stands
+    left_over = _checksum_of(IDENTITY, characters) ^ 1
+    mistakes = list(range(1, len(_ALPHABET)))
+    for position in reversed(range(_CHARACTERS)):
+        if left_over in mistakes:
+            return position // _GROUP + 1
+        mistakes = [_step(mistake, 0) for mistake in mistakes]
+    return None
+
+
+def _is_whole(prefix: str, characters: str) -> bool:
+    """Tell whether the characters behind a prefix have their length, their alphabet and their checksum."""
+    if len(characters) != _CHARACTERS or not set(characters) <= set(_ALPHABET):
+        return False
+    return _checksum_of(prefix, characters) == 1
+
+
+def _checksum_of(prefix: str, characters: str) -> int:
+    high, low = [ord(each) >> 5 for each in prefix], [ord(each) & 31 for each in prefix]
+    return reduce(_step, [*high, 0, *low, *map(_ALPHABET.index, characters)], 1)
+
+
+def _step(rest: int, value: int) -> int:
+    """Divide a polynomial over GF(32) by the generator of BIP 173, one value further; return what is left."""
+    top = rest >> 25
+    rest = (rest & 0x1FFFFFF) << 5 ^ value
+    for bit, part in enumerate(_GENERATOR):
+        if top >> bit & 1:
+            rest ^= part
+    return rest

@@ -1,0 +1,45 @@
+"""Whether the last sealed backup is recent enough, and what is said of it."""
+
+from hotlined.config import Config
+from hotlined.language import _
+from hotlined.store.line import Sealed
+from hotlined.words.conditions import BACKUP_NONE, BACKUP_OLD, SEAL_FAILURES, Condition
+from hotlined.words.times import moment
+
+
+def is_old(config: Config, sealed: Sealed) -> bool:
+    """Tell whether there is no backup off the card though one is wanted, or none for longer than it is to be.
+
+    Its age is the time that the machine was on: while it is off nothing comes in that could be lost.
+    """
+    if config.backup.folder is None:
+        return False
+    return sealed.age_seconds is None or sealed.age_seconds > config.backup.alert_after.total_seconds()
+
+
+def condition(sealed: Sealed) -> Condition:
+    """Return what a backup that is old is called."""
+    return BACKUP_NONE if sealed.at is None else BACKUP_OLD
+
+
+def maybe_trouble(config: Config, sealed: Sealed) -> tuple[str, str] | None:
+    """Return that the backup is old, and what to do about it; None where it is not."""
+    if not is_old(config, sealed):
+        return None
+    known, at = condition(sealed), moment(sealed.at) if sealed.at else ""
+    words, cure = known.words.format(at=at), known.cure.format(name=config.name)
+    if sealed.failure:
+        failed = SEAL_FAILURES[sealed.failure]
+        return f"{words} {failed.words.format(folder=config.backup.folder)}", failed.cure
+    return words, cure
+
+
+def in_words(config: Config, sealed: Sealed) -> str | None:
+    """Return when the last backup was made, and why the next one failed; None where none is wanted."""
+    if config.backup.folder is None:
+        return None
+    made = _("{moment}, {name}", moment=moment(sealed.at), name=sealed.name) if sealed.at else _("no backup yet")
+    if sealed.failure is None or sealed.failed_at is None:
+        return made
+    why = SEAL_FAILURES[sealed.failure].title
+    return _("{made}; since {moment}: {why}", made=made, moment=moment(sealed.failed_at), why=why)

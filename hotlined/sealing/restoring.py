@@ -1,0 +1,189 @@
+"""Puts a sealed backup back: first the database, by the line's user; then, by root, what lies beside the configuration.
+
+What was there is moved aside, and nothing of it is lost. The database is marked as a copy, so that its daemon sends
+nothing that may have left since. Cut off anywhere, it is done once more from the beginning.
+"""
+
+import contextlib
+import json
+import os
+import pwd
+import sqlite3
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from hotlined import files, owner
+from hotlined.config import Config, parse
+from hotlined.errors import ConfigError, HotlinedError, SealError
+from hotlined.language import _
+from hotlined.sealing import age, archive
+from hotlined.sealing.archive import Opened
+from hotlined.sealing.shelf import Shelf
+from hotlined.store import backup
+from hotlined.store.beside import FILE_MODE, SECRET, SECRET_MODE, beside
+from hotlined.store.trouble import DatabaseTrouble
+
+_ROOTS = {archive.PIN: "pin", archive.URLS: "urls"}  # readable by root alone: see systemd/pin.conf and urls.conf
+_PRIVATE, _GROUPS = 0o600, 0o640
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What was put back: of which line, from when, and into which files."""
+
+    line: str
+    name: str
+    made_at: str
+    config: Config
+    written: tuple[Path, ...]
+    aside: tuple[Path, ...]
+    """Where lies what was there before."""
+
+
+def find(place: Path, wanted: str | None) -> Path:
+    """Return a backup: a file itself, or the newest of a line in a folder; raises SealError where there is none."""
+    if not place.is_dir():
+        return place
+    lines = {path.name.rpartition("-")[0].rpartition("-")[0] for path in place.glob("*-*-*.age")}
+    if wanted is None and len(lines) == 1:
+        wanted = lines.pop()
+    if wanted is None and lines:
+        raise SealError(
+            _("{folder} has backups of several lines: {lines}.", folder=place, lines=", ".join(sorted(lines))),
+            _("Name the file that is meant."),
+        )
+    found = Shelf(place, wanted).backups() if wanted else []
+    if not found:
+        raise SealError(_("There is no backup in {folder}.", folder=place), _("Is the right backup stick in?"))
+    return found[-1]
+
+
+def restore(file: IO[bytes], identity: str, config_path: Path) -> Restored:
+    """Put a backup back as the line whose configuration is `config_path`; raises HotlinedError, OSError."""
+    with age.opened(file, identity) as stream:
+        opened = archive.read(stream)
+        text = opened.small.get(archive.CONFIG, b"").decode(errors="replace")
+        try:
+            config = parse(text, config_path)
+        except ConfigError as error:
+            words = _("The configuration in the backup cannot be used: {problem}", problem=error.message)
+            raise ConfigError(
+                words, error.problems, _("docs/backup.md says how it is taken out and corrected.")
+            ) from None
+        require_its_place(opened, config)
+        if not os.geteuid() and not config.database.parent.is_dir():
+            words = _("There is no folder {folder}: the line is not installed here.", folder=config.database.parent)
+            raise SealError(words, _("First `sudo scripts/install`, or the package."))
+        moved = _as_owner(config.database, lambda: _put_database(opened, config.database))
+    written, aside = _put_beside(opened, config)
+    database = [config.database, *_secrets(opened, config.database)]
+    return Restored(
+        opened.about.line, opened.about.name, opened.about.made_at, config, (*database, *written), (*moved, *aside)
+    )
+
+
+def require_its_place(opened: Opened, config: Config) -> None:
+    """Raise SealError where a backup is another line's: paths and units are called by the name of its file."""
+    if opened.about.name != config.name:
+        raise SealError(
+            _("This is the backup of another line of this machine: {name}.", name=opened.about.name),
+            _("Name that line with `--line`; the first one, `main`, needs none."),
+        )
+
+
+def _secrets(opened: Opened, database: Path) -> dict[Path, tuple[bytes, int]]:
+    """Return the keys that lie beside the database, with their octets and modes."""
+    return {
+        beside(database, ending): (opened.small[name], SECRET_MODE if ending in SECRET else FILE_MODE)
+        for name, ending in archive.BESIDE.items()
+        if name in opened.small
+    }
+
+
+def _as_owner(database: Path, put: Callable[[], list[str]]) -> list[Path]:
+    """Do something in the line's folder: as root in a process that becomes the line's user first, for good."""
+    if os.geteuid():
+        return list(map(Path, put()))
+    heard, told = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(heard)
+        os._exit(_tell(told, database, put))
+    os.close(told)
+    with os.fdopen(heard) as answers:
+        said = answers.read()
+    os.waitpid(child, 0)
+    outcome = json.loads(said) if said else {"error": _("it was killed"), "hint": ""}
+    if "error" in outcome:
+        raise SealError(outcome["error"], outcome["hint"])
+    return list(map(Path, outcome["moved"]))
+
+
+def _tell(told: int, database: Path, put: Callable[[], list[str]]) -> int:
+    """Become the owner of the database, do the work, and tell the parent what came of it."""
+    outcome: dict[str, object]
+    try:
+        owner.become(database)
+        outcome = {"moved": put()}
+    except HotlinedError as error:
+        outcome = {"error": error.message, "hint": error.hint}
+    except OSError as error:
+        outcome = {"error": f"{error.filename or database}: {error.strerror}", "hint": ""}
+    os.write(told, json.dumps(outcome).encode())
+    return 0
+
+
+def _put_database(opened: Opened, database: Path) -> list[str]:
+    """Write the database and its keys in the place of those that are there; return where those are now."""
+    try:
+        return list(
+            map(str, backup.put_back(database, opened.pieces(), opened.about.made_at, _secrets(opened, database)))
+        )
+    except sqlite3.Error as error:
+        raise DatabaseTrouble.of(error).as_error(database) from error
+
+
+def _put_beside(opened: Opened, config: Config) -> tuple[list[Path], list[Path]]:
+    """Write what lies beside the configuration, each file for those who read it."""
+    written, aside = [], []
+    for path, octets, mode, group in _files_beside(opened, config):
+        if path.exists():
+            if path.read_bytes() == octets:
+                continue
+            before = path.with_name(f"{path.name}.before")
+            path.replace(before)
+            aside.append(before)
+        files.replace(path, octets, _PRIVATE, durable=True)
+        descriptor = files.open_plain(path, os.O_RDONLY)
+        try:
+            if group is not None and not os.geteuid():
+                os.fchown(descriptor, -1, group)
+            os.fchmod(descriptor, mode)
+        finally:
+            os.close(descriptor)
+        written.append(path)
+    return written, aside
+
+
+def _files_beside(opened: Opened, config: Config) -> Iterator[tuple[Path, bytes, int, int | None]]:
+    """Yield each file, its octets, its mode and its group."""
+    yield config.path, opened.small[archive.CONFIG], _GROUPS, _maybe_group_of(config.database)
+    if octets := opened.small.get(archive.ACCOUNTS):
+        desk = None
+        with contextlib.suppress(KeyError):
+            desk = pwd.getpwnam(f"{owner.DESK_USER}{config.name}").pw_gid
+        yield config.path.with_name(f"{config.name}.accounts"), octets, _PRIVATE if desk is None else _GROUPS, desk
+    for name, ending in _ROOTS.items():
+        if octets := opened.small.get(name):
+            own = ending if config.name == "main" else f"{config.name}.{ending}"
+            yield config.path.with_name(own), octets, _PRIVATE, None
+
+
+def _maybe_group_of(database: Path) -> int | None:
+    with contextlib.suppress(OSError):
+        found = database.lstat()
+        return found.st_gid if stat.S_ISREG(found.st_mode) else None
+    return None

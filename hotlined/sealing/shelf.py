@@ -1,0 +1,166 @@
+"""The folder that sealed backups of lines lie in, on a disk that can be full, read-only, or pulled at any moment.
+
+A backup is written under another name, brought to the disk, read back from there, and only then called what it is; the
+oldest go after that. Which is the newest is said by a number and not by the clock: after a start it may say 1970.
+Several lines can have one folder. Known to be wrong: two lines of one name, on two machines, share their backups.
+"""
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from hotlined import files
+from hotlined.errors import RefusedError, SealError
+from hotlined.language import _
+from hotlined.states import SealFailure
+from hotlined.words.conditions import SEAL_FAILURES
+
+_NAME = re.compile(r"(?P<line>[a-z0-9][a-z0-9_-]{0,21})-(?P<number>[0-9]{6})-[0-9]{8}T[0-9]{6}Z\.age")
+_UNFINISHED = ".unfinished"
+_MODE = 0o600
+_PIECE = 256 * 1024
+_FAILURES: Mapping[int | None, SealFailure] = {
+    errno.ENOENT: SealFailure.ABSENT,
+    errno.ENOTDIR: SealFailure.ABSENT,
+    errno.ENOSPC: SealFailure.FULL,
+    errno.EDQUOT: SealFailure.FULL,
+    errno.EFBIG: SealFailure.FULL,
+    errno.EROFS: SealFailure.READ_ONLY,
+    errno.EACCES: SealFailure.DENIED,
+    errno.EPERM: SealFailure.DENIED,
+}
+
+
+def failed(failure: SealFailure, folder: Path) -> SealError:
+    """Return the error that a backup could not be put into a folder."""
+    known = SEAL_FAILURES[failure]
+    return SealError(known.words.format(folder=folder), known.cure.format(folder=folder), failure)
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """A folder, and the line whose backups are meant."""
+
+    folder: Path
+    line: str
+
+    def backups(self) -> list[Path]:
+        """Return the backups of the line, the oldest first; raises OSError."""
+        found = {path.name: _NAME.fullmatch(path.name) for path in self.folder.iterdir()}
+        return [self.folder / name for name, match in sorted(found.items()) if match and match["line"] == self.line]
+
+    def require_elsewhere(self, database: Path) -> None:
+        """Raise SealError unless the folder is there, and on another disk than the database."""
+        with self._named_errors():
+            if self.folder.stat().st_dev != database.parent.stat().st_dev:
+                return
+        raise failed(SealFailure.ABSENT, self.folder)
+
+    @contextlib.contextmanager
+    def new(self, now: datetime) -> Iterator["Writing"]:
+        """Give a backup to be written; what is not finished does not stay. Raises SealError, RefusedError."""
+        unfinished = self.folder / f".{self.line}{_UNFINISHED}"
+        with self._named_errors():
+            descriptor = files.open_plain(unfinished, os.O_RDWR, _MODE)
+        try:
+            with self._named_errors():
+                with contextlib.suppress(PermissionError):  # a stick with FAT knows no rights
+                    os.fchmod(descriptor, _MODE)
+                self._lock(descriptor)
+                os.ftruncate(descriptor, 0)  # of one that was cut off
+                try:
+                    yield Writing(self, descriptor, unfinished, now)
+                finally:
+                    with contextlib.suppress(OSError):  # it has its name, or the disk is gone
+                        unfinished.unlink()
+        finally:
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
+
+    def keep(self, count: int) -> None:
+        """Remove all but the newest; what cannot be removed stays."""
+        for path in self.backups()[:-count]:
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+    def make_room(self) -> bool:
+        """Remove the oldest backup where there is another one; tell whether that happened."""
+        with contextlib.suppress(OSError):
+            oldest, *others = self.backups()
+            if others:
+                oldest.unlink()
+                self.sync()
+                return True
+        return False
+
+    def next_number(self) -> int:
+        """Return the number of the next backup."""
+        numbers = [int(match["number"]) for path in self.backups() if (match := _NAME.fullmatch(path.name))]
+        return max(numbers, default=0) + 1
+
+    def sync(self) -> None:
+        """Bring the names to the disk."""
+        descriptor = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def _lock(self, descriptor: int) -> None:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RefusedError(
+                _("Another backup is being written to {folder}.", folder=self.folder), _("Wait until it ends.")
+            ) from None
+
+    @contextlib.contextmanager
+    def _named_errors(self) -> Iterator[None]:
+        """Raise an OSError of the disk as a SealError; what has no name of its own is that the disk was lost."""
+        try:
+            yield
+        except OSError as error:
+            raise failed(_FAILURES.get(error.errno, SealFailure.LOST), self.folder) from error
+
+
+class Writing:
+    """A backup as it is written: it has no name until `finish`."""
+
+    def __init__(self, shelf: Shelf, descriptor: int, path: Path, now: datetime) -> None:
+        self._shelf, self._descriptor, self._path, self._now = shelf, descriptor, path, now
+        self._digest, self.octets = hashlib.sha256(), 0
+
+    def write(self, octets: bytes) -> None:
+        """Write on; raises OSError."""
+        self._digest.update(octets)
+        self.octets += len(octets)
+        view = memoryview(octets)
+        while view:
+            view = view[os.write(self._descriptor, view) :]
+
+    def finish(self) -> Path:
+        """Bring it to the disk, read it back, give it its name, and return that; raises OSError, SealError."""
+        os.fsync(self._descriptor)
+        with contextlib.suppress(OSError):  # a file system that cannot: then it is read from memory
+            os.posix_fadvise(self._descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+        if self._read_back() != self._digest.digest():
+            raise failed(SealFailure.ALTERED, self._shelf.folder)
+        name = f"{self._shelf.line}-{self._shelf.next_number():06}-{self._now:%Y%m%dT%H%M%SZ}.age"
+        path = self._path.with_name(name)
+        self._path.rename(path)
+        self._shelf.sync()
+        return path
+
+    def _read_back(self) -> bytes:
+        digest, done = hashlib.sha256(), 0
+        while piece := os.pread(self._descriptor, _PIECE, done):
+            digest.update(piece)
+            done += len(piece)
+        return digest.digest()

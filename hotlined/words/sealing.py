@@ -1,0 +1,34 @@
+"""The page that holds the key of sealed backups, and what a line's service is called."""
+
+from collections.abc import Iterator
+
+from hotlined import agekey
+from hotlined.language import _
+
+
+def key_on_paper(identity: str, recipient: str) -> Iterator[str]:
+    """Yield the lines of the page that is kept, and of the configuration that goes with it."""
+    yield _("KEY OF THE BACKUPS")
+    yield ""
+    yield _("Whoever has this page can read every backup of the line, and nobody can without it.")
+    yield _("Keep it where neither the Pi nor the backup sticks are. It stands nowhere else.")
+    yield ""
+    for line in agekey.on_paper(identity):
+        yield f"    {line}"
+    yield ""
+    yield _("Below the first line there is no letter B, I or O, and no digit 1.")
+    yield _("It opens what is sealed for:")
+    yield f"    {recipient}"
+    yield ""
+    yield _("In the configuration:")
+    yield ""
+    yield "backup:"
+    yield "  folder: /media/hotlined"
+    yield f"  recipients: [{recipient}]"
+    yield ""
+    yield _("When it is on paper: `hotlined db key --check`.")
+
+
+def service_of(name: str) -> str:
+    """Return the service of the line that paths and units call so."""
+    return "hotlined" if name == "main" else f"hotlined@{name}"

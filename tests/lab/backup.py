@@ -1,0 +1,317 @@
+"""A card that dies: its line's backups on a stick, and the same line on a new card, as docs/backup.md says.
+
+Run twice by `scripts/lab backup`, each time in a fresh container: what they share is the stick, a loop device with FAT,
+and the paper with the key. There is no udev: the name of the stick is a link that is made here.
+"""
+
+import json
+import os
+import re
+import sqlite3
+import statistics
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+
+from checks import check, figure, result
+from service import LAB, WHEELS, configure, drop_in, install, journal, log, ready, sh, show, simulate, until
+
+from hotlined.simulator.client import Client
+
+KEPT = Path("/srv/kept")
+PAPER = KEPT / "paper"
+STICK = next(path for path in Path("/dev").glob("loop[0-9]*") if path.is_block_device())
+LABEL = Path("/dev/disk/by-label/HOTLINED")
+MOUNT = Path("/media/hotlined")
+UNIT = "hotlined-offcard@main"
+DATABASE = Path("/var/lib/hotlined/hotlined.db")
+SECRET, CALLER = "la phrase que personne ne lit", "+32470123456"
+ROWS = 1_000_000
+GROW = """
+INSERT INTO contacts (line, kind, originator, country, line_type, text, segments_received, segments_total, received_at,
+  received_limit, verdict, reason)
+WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT ?)
+SELECT 'fr', 'text', '+3249' || (1000000 + i), 'BE', 'mobile', hex(randomblob(35)), 1, 1,
+  '2026-11-01T00:00:00.000Z', 0.0, 'suppress', 'cooldown' FROM n
+"""
+
+
+def plug() -> None:
+    """Put the stick in."""
+    LABEL.parent.mkdir(parents=True, exist_ok=True)
+    LABEL.unlink(missing_ok=True)
+    LABEL.symlink_to(STICK)
+    if "vfat" not in Path("/proc/filesystems").read_text():
+        # what uid=, gid= and umask= do where there is FAT
+        folder = Path("/etc/systemd/system/media-hotlined.mount.d")
+        folder.mkdir(exist_ok=True)
+        (folder / "lab.conf").write_text("[Mount]\nOptions=nosuid,nodev,noexec,noatime\n")
+        sh("systemctl", "daemon-reload")
+        on_stick("rm -rf lost+found; chgrp hotlined-backup .; chmod 770 .")
+
+
+def pull() -> None:
+    """Take it out."""
+    LABEL.unlink()
+
+
+def on_stick(do: str = "ls -A .", mode: str = "rw") -> list[str]:
+    """Look at the stick as anybody may who has it; return what a line of the shell prints there."""
+    sh("mount", "-o", mode, str(STICK), "/mnt")
+    said = sh("sh", "-c", f"cd /mnt && {do}").stdout.splitlines()
+    sh("umount", "/mnt")
+    return said
+
+
+def status() -> dict[str, object]:
+    """Return what `status --json` says of the backup."""
+    found: dict[str, object] = json.loads(sh("hotlined", "status", "--json").stdout)["backup"]
+    return found
+
+
+def back_up() -> str:
+    """Run the unit; return its result, or why it failed."""
+    sh("systemctl", "reset-failed", UNIT)
+    sh("systemctl", "start", UNIT)
+    said = show(UNIT, "Result")
+    return said if said == "success" else str(status()["failure"])
+
+
+def answered(sim: Client, text: str, count: int, sender: str = CALLER) -> bool:
+    """Let a text in; tell whether it is there, and so many were submitted in all."""
+    before = len(log())
+    sim.do("deliver", from_=sender, text=text)
+    return until(lambda: len(log()) > before) and until(lambda: len(sim.do("submitted")["submitted"]) == count, 10)
+
+
+def key_on_paper() -> str:
+    """Make a key; write the paper as a person does, and return the recipient."""
+    said = sh("hotlined", "db", "key").stdout
+    rows = [line.strip() for line in said.splitlines() if re.fullmatch(r"    [0-9A-Z -]+", line)]
+    PAPER.write_text("\n".join(rows).lower() + "\n")
+    return re.findall(r"recipients: \[(.*)\]", said)[0]
+
+
+def installing(folder: str, recipients: str) -> Client:
+    """Install the line, with a PIN that only root reads."""
+    LAB.mkdir(exist_ok=True)
+    LAB.chmod(0o777)
+    done = install("--wheels", str(WHEELS))
+    check("it is installed", done.returncode == 0 or print(done.stdout, done.stderr))
+    configure("config", port=str(LAB / "fr"), poll_interval="1s", send_interval="0s", delay="0s")
+    configure("config", folder=folder, recipients=recipients)
+    Path("/etc/hotlined/pin").write_text("2580\n")
+    Path("/etc/hotlined/pin").chmod(0o600)
+    drop_in("hotlined.service", "pin", "LoadCredential=pin:/etc/hotlined/pin")
+    sim = simulate("fr", "hotlined", "--pin", "2580")
+    sh("systemctl", "start", "hotlined")
+    check("the line is ready", until(ready) or print(sh("hotlined", "status").stdout))
+    return sim
+
+
+def first_backup() -> None:
+    """Put the stick in, and have a backup made by the unit."""
+    plug()
+    check("before the first one status says so", "There is no backup off the card" in sh("hotlined", "status").stdout)
+    sh("systemctl", "enable", "--now", f"{UNIT}.timer")
+    check("its timer is on", show(f"{UNIT}.timer", "ActiveState") == "active")
+    check("a backup is made", back_up() == "success" or print(journal(UNIT), journal("media-hotlined.mount")))
+    names = on_stick()
+    check("it is on the stick", (len(names) == 1 and names[0].startswith("fr-000001-")) or print(names))
+    check("which is not mounted any more", until(lambda: not MOUNT.is_mount(), 10))
+    check("status knows it", status()["name"] == names[0])
+    words = (SECRET, CALLER[1:], "SQLite format 3", "poll_interval")
+    found = [word for word in words if not sh("grep", "-qaF", word, str(KEPT / "stick")).returncode]
+    check("who finds the stick reads nothing", not found or print(found))
+    check("nothing of it is in the journal", "fr-000001" not in journal(UNIT))
+
+
+def two_lines(recipient: str) -> None:
+    """Have two lines write on one stick at the same time."""
+    done = install("--line", "nl", "--wheels", str(WHEELS))
+    check("a second line is added", done.returncode == 0 or print(done.stdout, done.stderr))
+    configure("nl", folder=str(MOUNT), recipients=f"[{recipient}]", port=str(LAB / "nl"))
+    other = simulate("nl", "hotlined-nl")
+    sh("systemctl", "start", "hotlined@nl")
+    until(lambda: ready("nl"))
+    sh("systemctl", "start", UNIT, "hotlined-offcard@nl")
+    results = [show(unit, "Result") for unit in (UNIT, "hotlined-offcard@nl")]
+    check("both at once have their backups", results == ["success", "success"] or print(journal("hotlined-offcard@nl")))
+    names = on_stick()
+    check(
+        "each keeps its own",
+        sorted(name[:9] for name in names) == ["fr-000001", "fr-000002", "nl-000001"] or print(names),
+    )
+    sh("systemctl", "stop", "hotlined@nl")
+    other.close()
+
+
+def what_goes_wrong() -> None:
+    """Take the stick out, make it read-only, fill it: each is told, and the last good backup stays."""
+    newest = on_stick("ls fr-*")[-1]
+    digest = on_stick(f"sha256sum {newest}")
+    pull()
+    begun = time.monotonic()
+    check("a stick that is not in is told", back_up() == "absent" or print(journal(UNIT)))
+    figure("a try without a stick", time.monotonic() - begun)
+    check("and nothing lies on the card in its place", not MOUNT.exists() or not list(MOUNT.iterdir()))
+    plug()
+    sh("blockdev", "--setro", str(STICK))
+    check("one that is read-only is told", back_up() == "read_only" or print(status(), journal(UNIT)))
+    sh("blockdev", "--setrw", str(STICK))
+    on_stick("dd if=/dev/zero of=photos bs=1M 2>/dev/null; dd if=/dev/zero of=more bs=1k 2>/dev/null; sync")
+    check("one that is full is told", back_up() == "full" or print(status(), journal(UNIT)))
+    kept = on_stick("ls fr-*")
+    check("its last good backup stays", kept == [newest] or print(kept))
+    on_stick("rm photos more")
+    check("with room it goes on", back_up() == "success" or print(journal(UNIT)))
+    check("the last good one is as it was", on_stick(f"sha256sum {newest}") == digest)
+
+
+def million(sim: Client) -> None:
+    """Back a database of a million rows up, while texts come in."""
+    sh("systemctl", "stop", "hotlined")
+    begun = time.monotonic()
+    with closing(sqlite3.connect(DATABASE)) as connection:
+        connection.execute(GROW, (ROWS,))
+        connection.commit()
+    figure("a million rows written", time.monotonic() - begun)
+    sh("chown", "-R", "hotlined:hotlined", "/var/lib/hotlined")
+    sh("systemctl", "start", "hotlined")
+    check("the line is ready with a million rows", until(ready) or print(sh("hotlined", "status").stdout))
+    figure("octets of the database", f"{DATABASE.stat().st_size:,}")
+    free, alone = free_octets(), latencies(sim, lambda: False, 10)
+    begun = time.monotonic()
+    with subprocess.Popen(["systemctl", "start", UNIT]) as process:
+        beside = latencies(sim, lambda: process.poll() is None, 10_000)
+        least = min(free, free_octets())
+    figure("the backup", time.monotonic() - begun)
+    check("it is made", show(UNIT, "Result") == "success" or print(journal(UNIT)))
+    figure(
+        "its memory at most", f"{int(show(UNIT, 'MemoryPeak') or 0):,}" if show(UNIT, "MemoryPeak").isdecimal() else "?"
+    )
+    for name, found in (("alone", alone), ("beside the backup", beside)):
+        words = f"{statistics.median(found) * 1000:.0f} ms, at most {max(found) * 1000:.0f} ms, of {len(found)}"
+        figure(f"a text until it is deleted from the SIM, {name}", words)
+    check("a text beside it is taken in within two seconds", max(beside) < 2)
+    check("the card was not used for it", free - least < 100_000_000 or print(free, least))
+    figure("octets of the backup", on_stick("stat -c %s fr-* | tail -n 1")[0])
+    options = MOUNTED[0] if MOUNTED else ""
+    check("the stick was mounted so that nothing on it runs", {"nosuid", "nodev", "noexec"} <= set(options.split(",")))
+
+
+MOUNTED: list[str] = []
+
+
+def free_octets() -> int:
+    """Return what is free on the card."""
+    found = os.statvfs(DATABASE.parent)
+    return found.f_bavail * found.f_frsize
+
+
+def is_empty(sim: Client) -> bool:
+    """Tell whether everything in the network and on the SIM has been taken in."""
+    state = sim.do("state")
+    return not state["queue"] and not any(storage["used"] for storage in state["storages"].values())
+
+
+def latencies(sim: Client, goes_on: object, most: int) -> list[float]:
+    """Return how long texts lie on the SIM, one after the other."""
+    found: list[float] = []
+    while len(found) < most and (goes_on() or len(found) < 10):  # type: ignore[operator]
+        begun = time.monotonic()
+        sim.do("deliver", from_=f"+3247{len(found):07}", text="pendant ce temps")
+        until(lambda: is_empty(sim), 30)
+        found.append(time.monotonic() - begun)
+        mounted = [line.split()[3] for line in Path("/proc/mounts").read_text().splitlines() if f" {MOUNT} " in line]
+        MOUNTED[:] = MOUNTED or mounted
+    return found
+
+
+def before() -> None:
+    """Have a line, its stick, and all that can go wrong with that; then its card dies."""
+    sim = installing("null", "[]")
+    check("it answers", answered(sim, SECRET, 1))
+    recipient = key_on_paper()
+    checked = sh("sh", "-c", f"hotlined db key --check <{PAPER}")
+    check("a key that is not configured is told", checked.returncode == 1)
+    configure("config", folder=str(MOUNT), recipients=f"[{recipient}]")
+    sh("systemctl", "reload", "hotlined")
+    checked = sh("sh", "-c", f"hotlined db key --check <{PAPER}")
+    check("the key on paper is the right one", checked.returncode == 0 or print(checked.stderr))
+    first_backup()
+    two_lines(recipient)
+    what_goes_wrong()
+    million(sim)
+    configure("config", delay="1h")
+    sh("systemctl", "reload", "hotlined")
+    sim.do("deliver", from_="+32470999999", text="une réponse attend")
+    until(lambda: (log()[-1]["answer"] or {}).get("state") == "queued")
+    check("the last backup has an answer that waits", back_up() == "success")
+    sim.do("deliver", from_="+32470888888", text="après la dernière sauvegarde")
+    sim.close()
+
+
+def after() -> None:
+    """Begin again on a new card, timed: what a person does once in her life."""
+    LAB.mkdir(exist_ok=True)
+    LAB.chmod(0o777)
+    begun = time.monotonic()
+    done = install("--wheels", str(WHEELS))
+    check("hotlined is installed on the new card", done.returncode == 0 or print(done.stdout, done.stderr))
+    installed = time.monotonic()
+    plug()
+    sh("mount", "-o", "ro", str(STICK), "/mnt")
+    restoring = sh("sh", "-c", f"hotlined db restore /mnt <{PAPER}")
+    check(
+        "several lines on the stick are told",
+        (restoring.returncode == 1 and "nl" in restoring.stderr) or print(restoring),
+    )
+    newest = max(path.name for path in Path("/mnt").glob("fr-*"))
+    restoring = sh("sh", "-c", f"hotlined db restore /mnt/{newest} <{PAPER}")
+    print(restoring.stdout, restoring.stderr, flush=True)
+    check("the line is restored", restoring.returncode == 0)
+    restored = time.monotonic()
+    sh("umount", "/mnt")
+    modes = sh("stat", "-c", "%U:%G %a", "/etc/hotlined/config.yaml", "/etc/hotlined/pin", str(DATABASE)).stdout.split(
+        "\n"
+    )
+    wanted = ["root:hotlined 640", "root:root 600", "hotlined:hotlined 640"]
+    check("each file is for those who read it", modes[:3] == wanted or print(modes))
+    drop_in("hotlined.service", "pin", "LoadCredential=pin:/etc/hotlined/pin")
+    sim = simulate("fr", "hotlined", "--pin", "2580")
+    sh("systemctl", "start", "hotlined")
+    check(
+        "the line is ready, with its PIN",
+        until(ready, 120) or print(sh("hotlined", "status").stdout, journal("hotlined")),
+    )
+    figure("installation", installed - begun)
+    figure("restore of a million rows", restored - installed)
+    figure("start until ready", time.monotonic() - restored)
+    figure("from a bare system to a line that answers", time.monotonic() - begun)
+    contacts = sh("hotlined", "log", "-n", "1", "--json", "--number", "+32470999999").stdout
+    state = json.loads(contacts)["answer"]["state"]
+    check("an answer that waited is not sent by itself", state == "unconfirmed" or print(state))
+    sim.do("deliver", from_=CALLER, text="encore moi")
+    until(lambda: "encore moi" in sh("hotlined", "log", "-n", "1", "--json").stdout)
+    reason = json.loads(sh("hotlined", "log", "-n", "1", "--json").stdout)["reason"]
+    check("who was answered is known", reason == "cooldown" or print(reason))
+    submitted = sim.do("submitted")["submitted"]
+    check("nobody was answered twice", submitted == [] or print(submitted))
+    configure("config", delay="0s", hour="1000")  # which the texts beside the backup have used up
+    sh("systemctl", "reload", "hotlined")
+    check("a new person is answered", answered(sim, "bonjour", 1, "+32470777777"))
+    sh("systemctl", "enable", "--now", f"{UNIT}.timer")
+    check("backups go on", back_up() == "success")
+    names = on_stick("ls fr-*")
+    check("with the next number", int(names[-1].split("-")[1]) == int(newest.split("-")[1]) + 1 or print(names))
+    full = sh("hotlined", "db", "check", "--full")
+    check("its database is whole", full.returncode == 0 or print(full.stdout, full.stderr))
+    sim.close()
+
+
+if __name__ == "__main__":
+    {"before": before, "after": after}[(KEPT / "act").read_text().strip()]()
+    sys.exit(result())

@@ -1,0 +1,592 @@
+"""Sealed backups: what is in them, what becomes of the disk that they lie on, and a line that begins again from one.
+
+The disk is a folder on another file system than the database; the program that seals is age itself. Sticks that are
+mounted by their label, full, read-only and pulled are in `scripts/lab backup`.
+"""
+
+import json
+import os
+import re
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Line, wait_until
+from filled import KEVIN, LEA, Filled
+from hypothesis import given
+from hypothesis import strategies as st
+from test_db import small_files, spoil
+
+from hotlined import agekey
+from hotlined.alerts.delivery import find
+from hotlined.alerts.due import LineState
+from hotlined.alerts.run import Run
+from hotlined.config import load, parse
+from hotlined.errors import ConfigError, SealError
+from hotlined.reports.line import report_line
+from hotlined.sealing import making
+from hotlined.sealing.shelf import Shelf
+from hotlined.states import SealFailure
+from hotlined.store import backup
+from hotlined.store import line as line_row
+from hotlined.store.opening import open_for_daemon
+from hotlined.store.snapshot import snapshot
+from hotlined.words.conditions import SEAL_FAILURES
+
+IDENTITY = "AGE-SECRET-KEY-1VL6KNQD3PZD0DURJJTJE4J28GDHEZ6L4XKRSNT6AH7XQARXC9VHSTCR6UH"
+RECIPIENT = "age1ty97hxj9nrjeeeegvxpskwr77npkqfrpmj8lu3nq75usgyuz2pkqn9z76k"
+"""A key that age-keygen made; nothing was ever sealed with it but in these tests."""
+NOT_HERE = pytest.mark.skipif(shutil.which("age") is None, reason="age is not installed")
+PLACES = [Path(each) for each in ("/dev/shm", "/tmp", "/var/tmp")]
+SECRET = "la phrase que personne ne lit"
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """Give a folder on another disk than the database."""
+    here = tmp_path.stat().st_dev
+    place = next((place for place in PLACES if place.is_dir() and place.stat().st_dev != here), None)
+    if place is None:
+        pytest.skip("there is one file system here")
+    with tempfile.TemporaryDirectory(dir=place) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def filled(tmp_path: Path, disk: Path) -> Iterator[Filled]:
+    """Give a line that is backed up: one answer is sent, one waits, one contact is not judged."""
+    filled = Filled(tmp_path, backup={"folder": str(disk), "recipients": [RECIPIENT], "keep": 3})
+    with filled.db:
+        filled.judge(filled.text(SECRET))
+        filled.send()
+        filled.judge(filled.call(LEA), delay=3600.0)
+        filled.text(sender="+32499887766")
+        yield filled
+
+
+def sealed(filled: Filled) -> Path:
+    """Make a backup and return it."""
+    result = filled.run("db", "backup")
+    assert result.exit_code == 0, result.output
+    return Shelf(Path(filled.settings["backup"]["folder"]), "fr").backups()[-1]
+
+
+def failure(filled: Filled) -> tuple[int, str | None]:
+    """Try to make a backup; return the exit code, and why it failed by `status`."""
+    result = filled.run("db", "backup")
+    return result.exit_code, json.loads(filled.run("status", "--json").stdout)["backup"]["failure"]
+
+
+def taken_out(path: Path, folder: Path, identity: str = IDENTITY) -> Path:
+    """Open a backup as anybody may who has the key: with age and tar, and nothing of ours."""
+    (folder / "identity").write_text(identity + "\n")
+    folder = folder / "out"
+    folder.mkdir()
+    opened = subprocess.run(
+        ["age", "-d", "-i", str(folder.parent / "identity"), str(path)], capture_output=True, check=True
+    )
+    subprocess.run(["tar", "-xz"], cwd=folder, input=opened.stdout, check=True)
+    return folder
+
+
+def names(folder: Path) -> list[str]:
+    """Return what lies in a folder."""
+    return sorted(path.name for path in folder.iterdir())
+
+
+# ---- the key on paper
+
+
+def test_a_key_is_typed_again_as_people_type() -> None:
+    """Small letters, other blanks, the first line left out, an O for a nought: it is the same key."""
+    paper = agekey.on_paper(IDENTITY)
+    assert paper[0] == "AGE-SECRET-KEY-1"
+    assert all(re.fullmatch(r"([0-9A-Z]{4} ?)*([0-9A-Z]{2})?", each) for each in paper[1:])
+    for typed in ("\n".join(paper), "".join(paper[1:]).lower(), "  ".join(paper).replace("0", "O")):
+        assert agekey.maybe_identity(typed) == IDENTITY
+
+
+@given(st.lists(st.tuples(st.integers(16, 73), st.sampled_from("QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L")), max_size=4))
+def test_no_mistake_of_four_characters_passes(mistakes: list[tuple[int, str]]) -> None:
+    """Up to four wrong characters are never another key."""
+    characters = list(IDENTITY)
+    for position, character in mistakes:
+        characters[position] = character
+    typed = "".join(characters)
+    assert agekey.maybe_identity(typed) == (IDENTITY if typed == IDENTITY else None)
+
+
+def test_the_group_of_a_mistake_is_named() -> None:
+    """Of a single wrong character, be it in the first group or in the checksum."""
+    for position, group in ((16, 1), (43, 7), (73, 15)):
+        other = "Q" if IDENTITY[position] != "Q" else "P"
+        assert agekey.maybe_mistyped_group(IDENTITY[:position] + other + IDENTITY[position + 1 :]) == group
+
+
+@NOT_HERE
+def test_a_key_is_made_and_is_nowhere_but_on_the_page(tmp_path: Path) -> None:
+    """The page has the key and the lines of the configuration, which work; no file has it."""
+    line = Filled(tmp_path)
+    with line.db:
+        before = names(tmp_path)
+        result = line.run("db", "key")
+        assert names(tmp_path) == before
+    typed = "\n".join(row for row in result.stdout.splitlines() if re.fullmatch(r"    [0-9A-Z -]+", row))
+    identity = agekey.maybe_identity(typed)
+    assert identity
+    configured = result.stdout[result.stdout.index("backup:") :].partition("\n\n")[0]
+    config = parse(f"answer: {{text: Non}}\n{configured}\n", tmp_path / "config.yaml")
+    assert config.backup.folder == Path("/media/hotlined")
+    line.config.write_text(json.dumps(line.settings | {"backup": {"recipients": list(config.backup.recipients)}}))
+    checked = line.run("db", "key", "--check", input=typed)
+    assert (checked.exit_code, "This is the right key" in checked.stdout) == (0, True), checked.output
+
+
+@NOT_HERE
+@pytest.mark.parametrize(
+    ("typed", "code", "words"),
+    [
+        (IDENTITY[:-2], 2, "This is not the whole key: 56 of 58 characters."),
+        (IDENTITY.replace("GDHE", "GDHK"), 2, "The key is mistyped in the group 7."),
+        (IDENTITY.replace("GDHE", "GDKH"), 2, "The key is mistyped in several places."),
+        ("OTHER", 1, "This is a key, but not that of these backups"),
+    ],
+)
+def test_a_key_that_is_typed_wrong_is_told(tmp_path: Path, typed: str, code: int, words: str) -> None:
+    """What is too short, mistyped in a place, in several, or of other backups is told apart."""
+    line = Filled(tmp_path, backup={"recipients": [RECIPIENT]})
+    line.db.close()
+    if typed == "OTHER":
+        said = subprocess.run(["age-keygen"], capture_output=True, text=True, check=True).stdout
+        typed = said  # with the comments that it writes
+    result = line.run("db", "key", "--check", input=typed)
+    assert (result.exit_code, words in result.stderr) == (code, True), result.output
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ("folder: /media/hotlined", "backup.recipients names nobody"),
+        (f"recipients: [{RECIPIENT[:-1]}q]", "expected a recipient of age"),
+        (f"recipients: [{IDENTITY}]", "expected a recipient of age"),
+    ],
+)
+def test_a_configuration_that_seals_for_nobody_is_refused(settings: str, words: str) -> None:
+    """A folder without recipients, a recipient that is mistyped, and the secret half are problems of the file."""
+    with pytest.raises(ConfigError) as refused:
+        parse(f"answer: {{text: Non}}\nbackup: {{{settings}}}\n", Path("/etc/hotlined/config.yaml"))
+    assert words in str(refused.value.problems)
+    assert IDENTITY not in str(refused.value.problems)
+
+
+# ---- what is in a backup
+
+
+@NOT_HERE
+def test_a_backup_is_opened_by_age_and_tar_alone(filled: Filled, tmp_path: Path) -> None:
+    """Whoever has the key needs nothing of ours; the database is whole, and of the moment."""
+    filled.database.with_name("hotlined.db.key").write_bytes(b"k" * 32)
+    filled.database.with_name("hotlined.db.pins").write_bytes(b"p" * 32)
+    out = taken_out(sealed(filled), tmp_path)
+
+    assert names(out) == ["about.json", "config.yaml", "hotlined.db", "hotlined.db.key", "hotlined.db.pins"]
+    assert (out / "config.yaml").read_bytes() == filled.config.read_bytes()
+    assert (out / "hotlined.db.key").read_bytes() == b"k" * 32
+    about = json.loads((out / "about.json").read_text())
+    assert (about["line"], about["name"]) == ("fr", "main")
+    with closing(sqlite3.connect(out / "hotlined.db")) as copy:
+        assert copy.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert copy.execute("SELECT text FROM contacts WHERE id = 1").fetchall() == [(SECRET,)]
+
+
+@NOT_HERE
+def test_who_finds_the_disk_reads_nothing(filled: Filled, disk: Path) -> None:
+    """Neither a text nor a number stands on it, and no copy of the database is left on the card."""
+    before = names(filled.folder)
+    path = sealed(filled)
+    octets = path.read_bytes()
+    for word in (SECRET, KEVIN, KEVIN[1:], "SQLite format 3", "contacts", "config.yaml"):
+        assert word.encode() not in octets
+    assert names(disk) == [path.name]
+    assert names(filled.folder) == before
+    assert path.stat().st_mode & 0o077 == 0
+
+
+@NOT_HERE
+def test_what_only_root_reads_is_handed_over(filled: Filled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Credentials of the unit go in; one that root has no file for does not."""
+    handed = tmp_path / "credentials"
+    handed.mkdir()
+    (handed / "pin").write_text("2580\n")
+    (handed / "urls").write_bytes(making.NOTHING)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(handed))
+    out = taken_out(sealed(filled), tmp_path)
+
+    assert (out / "pin").read_text() == "2580\n"
+    assert not (out / "urls").exists()
+
+
+def test_a_database_is_read_at_one_moment_while_it_is_written(filled: Filled) -> None:
+    """What is committed meanwhile is not in it, and nothing makes it begin again."""
+    for _ in range(40):
+        filled.text()
+    begun = filled.newest()
+    octets = b""
+    with snapshot(filled.database) as taken:
+        for piece in taken.pieces():
+            octets += piece
+            filled.text("meanwhile")
+        filled.db.execute("PRAGMA wal_checkpoint")
+    copy = filled.folder / "copy.db"
+    copy.write_bytes(octets)
+    with closing(sqlite3.connect(copy)) as opened:
+        assert opened.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert opened.execute("SELECT max(id) FROM contacts").fetchall() == [(begun,)]
+    assert filled.newest() > begun
+    filled.text("and after")
+    assert filled.run("db", "check", "--full").exit_code == 0
+
+
+def test_a_moment_is_found_between_two_writers(filled: Filled) -> None:
+    """Pages that wait in the -wal when it begins are moved first: the file alone is the database then."""
+    wal = filled.database.with_name("hotlined.db-wal")
+    filled.text("waits in the -wal")
+    assert wal.stat().st_size > 0
+    with snapshot(filled.database) as taken:
+        octets = b"".join(taken.pieces())
+    assert octets == filled.database.read_bytes()[: taken.octets]
+    with closing(sqlite3.connect(":memory:")) as copy:
+        copy.deserialize(octets[:18] + b"\1\1" + octets[20:])  # as if it had no -wal
+        assert copy.execute("SELECT max(id) FROM contacts").fetchall() == [(filled.newest(),)]
+
+
+# ---- the disk
+
+
+@NOT_HERE
+def test_the_newest_are_kept(filled: Filled, disk: Path) -> None:
+    """Of this line; what else lies there stays: other lines' backups, files of people."""
+    others = ["nl-000001-20260101T000000Z.age", "fr-x-000001-20260101T000000Z.age", "photo.jpg", "fr-000001.age"]
+    for name in others:
+        (disk / name).touch()
+    made = [sealed(filled).name for _ in range(5)]
+
+    assert names(disk) == sorted([*others, *made[-3:]])
+    assert [name[:10] for name in made] == [f"fr-00000{number}-"[:10] for number in range(1, 6)]
+
+
+def test_a_clock_that_says_1970_is_not_believed(tmp_path: Path) -> None:
+    """The newest is the one that was made last, whatever date it bears."""
+    shelf = Shelf(tmp_path, "fr")
+    for year in (2026, 1970, 2031):
+        with shelf.new(datetime(year, 1, 1, tzinfo=UTC)) as writing:
+            writing.write(b"x")
+            writing.finish()
+    shelf.keep(2)
+
+    assert [path.name for path in shelf.backups()] == [
+        "fr-000002-19700101T000000Z.age",
+        "fr-000003-20310101T000000Z.age",
+    ]
+
+
+@NOT_HERE
+def test_the_last_good_one_outlives_a_full_disk(
+    filled: Filled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A limit on the size of files stands for a full disk: older ones make room, and the last one never goes."""
+    paths = [sealed(filled) for _ in range(3)]
+    before = paths[-1].read_bytes()
+    (tmp_path / "urls").write_text(os.urandom(2_000_000).hex())
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    with small_files(1_000_000):
+        assert failure(filled) == (1, "full")
+
+    assert names(paths[0].parent) == [paths[-1].name]
+    assert paths[-1].read_bytes() == before
+
+
+@NOT_HERE
+def test_one_that_is_cut_off_leaves_the_last_good_one(filled: Filled, disk: Path) -> None:
+    """Killed in the middle of the writing, it leaves half a file without a name, which the next one takes away."""
+    before = sealed(filled)
+    filled.db.connection.execute(
+        "INSERT INTO events (at, kind, detail) WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n"
+        " LIMIT 8000) SELECT '2026-11-24T22:18:00.123Z', 'lab', hex(randomblob(200)) FROM n"
+    )
+    command = [sys.executable, "-m", "hotlined", "--config", str(filled.config), "db", "backup"]
+    unfinished = disk / ".fr.unfinished"
+    with subprocess.Popen(command) as process:
+        wait_until(lambda: unfinished.exists() and unfinished.stat().st_size > 0)
+        process.send_signal(signal.SIGKILL)
+    assert names(disk) == sorted([".fr.unfinished", before.name])
+    after = sealed(filled)
+
+    assert names(disk) == [before.name, after.name]
+
+
+def test_a_disk_that_gives_back_something_else_is_found_out(tmp_path: Path) -> None:
+    """A stick that is smaller than it says takes everything: it is read back before it counts."""
+    shelf = Shelf(tmp_path, "fr")
+    with shelf.new(datetime(2026, 1, 1, tzinfo=UTC)) as writing:
+        writing.write(b"x" * 100_000)
+        (unfinished,) = tmp_path.iterdir()
+        with unfinished.open("r+b") as file:
+            file.seek(50_000)
+            file.write(b"y")
+        with pytest.raises(SealError) as found:
+            writing.finish()
+    assert found.value.failure == SealFailure.ALTERED
+    assert names(tmp_path) == []
+
+
+@NOT_HERE
+def test_a_stick_that_is_not_in_is_told_and_the_card_stays_empty(filled: Filled, tmp_path: Path) -> None:
+    """Where the stick would be mounted, the card's own folder lies, or none: nothing is written there."""
+    for folder in (tmp_path / "media", tmp_path / "nowhere"):
+        filled.settings["backup"]["folder"] = str(folder)
+        filled.config.write_text(json.dumps(filled.settings))
+        if folder.name == "media":
+            folder.mkdir()
+        assert failure(filled) == (1, "absent")
+    assert names(tmp_path / "media") == []
+
+
+@NOT_HERE
+def test_a_damaged_database_takes_no_good_backup_away(filled: Filled, disk: Path) -> None:
+    """It is looked through first; the ones before stay, and why it failed is told."""
+    made = [sealed(filled).name for _ in range(3)]
+    filled.db.close()
+    spoil(filled.database)
+    assert filled.run("db", "backup").exit_code == 1
+    assert names(disk) == made
+
+
+@NOT_HERE
+def test_one_at_a_time_is_written(filled: Filled, disk: Path) -> None:
+    """A second one of the same line is refused with 75, and it is no failure; one of another line is not refused."""
+    with Shelf(disk, "fr").new(datetime(2026, 1, 1, tzinfo=UTC)):
+        assert failure(filled) == (75, None)
+    with Shelf(disk, "nl").new(datetime(2026, 1, 1, tzinfo=UTC)):
+        assert failure(filled) == (0, None)
+
+
+@NOT_HERE
+def test_nothing_behind_a_link_is_written(filled: Filled, disk: Path) -> None:
+    """A stick may be prepared by anybody: a link or a FIFO in the place of the file is not followed, nor waited for."""
+    victim = filled.folder / "victim"
+    victim.write_text("mine")
+    (disk / ".fr.unfinished").symlink_to(victim)
+    assert failure(filled)[0] == 1
+    (disk / ".fr.unfinished").unlink()
+    os.mkfifo(disk / ".fr.unfinished")
+    assert failure(filled)[0] == 1
+    assert victim.read_text() == "mine"
+
+
+def test_every_failure_has_words_and_a_cure() -> None:
+    """Each cause in the database is one that `status` can say."""
+    assert set(SEAL_FAILURES) == set(SealFailure)
+
+
+# ---- a line that begins again
+
+
+def restored(filled: Filled, path: Path, *options: str, identity: str = IDENTITY) -> Any:
+    """Put a backup back as `hotlined db restore` does, the key being typed."""
+    return filled.run("db", "restore", str(path), *options, input="\n".join(agekey.on_paper(identity)))
+
+
+def new_card(filled: Filled) -> None:
+    """Leave nothing of the line but what an installation puts there."""
+    filled.db.close()
+    for path in filled.folder.glob("hotlined.db*"):
+        path.unlink()
+    filled.config.write_text("answer: {text: sample}\n")
+
+
+@NOT_HERE
+def test_a_line_begins_again_on_a_new_card(
+    filled: Filled, disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Database, configuration, keys, PIN and accounts are as they were, each for those who read it."""
+    handed = tmp_path / "credentials"
+    handed.mkdir()
+    (handed / "pin").write_text("2580\n")
+    (handed / "accounts").write_text("{}\n")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(handed))
+    filled.database.with_name("hotlined.db.key").write_bytes(b"k" * 32)
+    filled.database.with_name("hotlined.db.pins").write_bytes(b"p" * 32)
+    before = filled.config.read_bytes()
+    sealed(filled)
+    new_card(filled)
+    result = restored(filled, disk)
+
+    assert result.exit_code == 0, result.output
+    assert "sudo systemctl start hotlined" in result.stdout
+    assert filled.config.read_bytes() == before
+    assert (tmp_path / "config.yaml.before").read_text() == "answer: {text: sample}\n"
+    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir() if path.is_file()}
+    assert {name: modes[name] for name in ("pin", "main.accounts", "hotlined.db.pins")} == dict.fromkeys(
+        ("pin", "main.accounts", "hotlined.db.pins"), 0o600
+    )
+    assert {modes[name] for name in ("config.yaml", "hotlined.db", "hotlined.db.key")} == {0o640}
+    assert (tmp_path / "pin").read_text() == "2580\n"
+    assert (tmp_path / "hotlined.db.key").read_bytes() == b"k" * 32
+    with open_for_daemon(filled.database) as db:
+        assert db.all("SELECT text FROM contacts")[0]["text"] == SECRET
+    assert filled.run("db", "check", "--full").exit_code == 0
+
+
+@NOT_HERE
+def test_nobody_is_answered_twice_after_a_restore(filled: Filled, disk: Path) -> None:
+    """What waited is unconfirmed and counts as sent, what was not judged is not answered: it is known as a copy."""
+    sealed(filled)
+    made_at = json.loads(filled.run("status", "--json").stdout)["backup"]["at"]
+    new_card(filled)
+    assert restored(filled, disk).exit_code == 0
+    with open_for_daemon(filled.database) as db:
+        assert line_row.maybe_copied_at(db) == made_at
+        assert backup.quarantine_restored(db, filled.now()) == made_at
+        assert [row["state"] for row in db.all("SELECT state FROM answers ORDER BY id")] == ["sent", "unconfirmed"]
+        assert [row["reason"] for row in db.all("SELECT reason FROM contacts WHERE id = 3")] == ["restored"]
+        assert backup.quarantine_restored(db, filled.now()) is None
+
+
+@NOT_HERE
+def test_what_was_there_is_moved_aside(filled: Filled) -> None:
+    """Texts that came on the new card before somebody thought of the backup are not lost."""
+    path = sealed(filled)
+    filled.text("after the backup")
+    filled.db.close()
+    for number in (1, 2):
+        result = restored(filled, path)
+        assert result.exit_code == 0, result.output
+        assert str(filled.folder / f"before-{number}") in result.stdout
+    with closing(sqlite3.connect(filled.folder / "before-1" / "hotlined.db")) as aside:
+        assert aside.execute("SELECT max(id) FROM contacts").fetchall() == [(4,)]
+
+
+@NOT_HERE
+@pytest.mark.parametrize(
+    ("spoiled", "code", "words"),
+    [
+        ("other key", 1, "This key does not open the file."),
+        ("mistyped", 2, "The key is mistyped in the group"),
+        ("cut", 1, ""),
+        ("one octet", 1, ""),
+        ("no backup", 1, "age cannot open the file"),
+        ("empty", 1, "age cannot open the file"),
+        ("other line", 1, "This is the backup of another line of this machine: nl"),
+        ("none", 1, "There is no backup in"),
+    ],
+)
+def test_what_cannot_be_restored_changes_nothing(
+    filled: Filled, disk: Path, tmp_path: Path, spoiled: str, code: int, words: str
+) -> None:
+    """Another key, half a file, another line's: it is told, and what is there stays as it is."""
+    identity = IDENTITY
+    if spoiled == "other line":
+        filled.config = filled.config.rename(tmp_path / "nl.yaml")
+    path = sealed(filled)
+    octets = path.read_bytes()
+    if spoiled == "other key":
+        said = subprocess.run(["age-keygen"], capture_output=True, text=True, check=True).stdout
+        identity = said.split()[-1]
+    elif spoiled == "mistyped":
+        identity = IDENTITY.replace("GDHE", "GDHK")
+    elif spoiled == "other line":
+        filled.config = filled.config.rename(tmp_path / "config.yaml")
+    elif spoiled == "none":
+        path.unlink()
+    changes = {
+        "cut": octets[:-5000],
+        "one octet": octets[:-9] + b"\0" + octets[-8:],
+        "no backup": b"hello",
+        "empty": b"",
+    }
+    if spoiled in changes:
+        path.write_bytes(changes[spoiled])
+    filled.db.close()
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    result = restored(filled, disk, identity=identity)
+
+    assert (result.exit_code, words in result.stderr) == (code, True), result.output
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
+
+
+@NOT_HERE
+def test_the_running_line_is_not_replaced(line: Line, disk: Path) -> None:
+    """A daemon that has the database keeps it; once it is stopped the line is restored, and answers nobody again."""
+    line.configure(backup={"folder": str(disk), "recipients": [RECIPIENT]})
+    line.start()
+    line.wait_state("ready")
+    line.sim.do("deliver", from_=KEVIN, text="un")
+    wait_until(lambda: line.submitted() and line.settled())
+    line.cli("db", "backup")
+    (line.folder / "key").write_text(IDENTITY)
+    words = ("db", "restore", str(disk), "--identity", str(line.folder / "key"))
+    command = [sys.executable, "-m", "hotlined", "--config", str(line.config), *words]
+    refused = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert refused.returncode == 1
+    assert "Another daemon has" in refused.stderr
+    line.stop()
+    line.cli(*words)
+    line.start()
+    line.wait_state("ready")
+    wait_until(lambda: line.count("SELECT count(*) FROM events WHERE kind = 'restored'") == 1)
+    assert len(line.submitted()) == 1
+
+
+# ---- its age
+
+
+def look(filled: Filled) -> LineState:
+    """Return the state of the line as a run of the alerts sees it."""
+    config = load(filled.config)
+    return Run(config, find(config), report_line(config), say=print, complain=print).look(filled.db)
+
+
+@NOT_HERE
+def test_a_line_without_a_backup_says_so_until_there_is_one(filled: Filled) -> None:
+    """Status and alerts tell of it with its cure; it is over with the first, and one that is too old is told, too."""
+
+    def told() -> list[str]:
+        return [one["words"] for one in json.loads(filled.run("status", "--json").stdout)["trouble"]]
+
+    assert any("There is no backup off the card yet" in words for words in told())
+    state = look(filled)
+    assert (state.backup_old, state.backup_filling["title"]) == (True, "there is no backup off the card")
+    path = sealed(filled)
+    assert not any("backup" in words for words in told())
+    assert path.name in filled.run("status").stdout
+    document = json.loads(filled.run("status", "--json").stdout)["backup"]
+    assert (document["name"], document["failure"]) == (path.name, None)
+    filled.db.execute("UPDATE line_state SET sealed_limit = sealed_limit - 3 * 86400 - 60")
+    assert any("The last backup off the card is of" in words for words in told())
+    assert look(filled).backup_old
+
+
+@NOT_HERE
+def test_the_same_failure_is_written_once(filled: Filled, disk: Path) -> None:
+    """A stick that is away for weeks wears no card; since when it is away is told, and it ends with the next backup."""
+    disk.rename(away := disk.with_name(f"{disk.name}.away"))
+    try:
+        assert failure(filled) == (1, "absent")
+        since = filled.db.value("SELECT seal_failed_at FROM line_state")
+        changes = filled.db.value("PRAGMA data_version")
+        assert failure(filled) == (1, "absent")
+        assert filled.db.value("PRAGMA data_version") == changes
+        assert filled.db.value("SELECT seal_failed_at FROM line_state") == since
+    finally:
+        away.rename(disk)
+    assert failure(filled) == (0, None)
