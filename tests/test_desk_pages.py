@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -706,3 +706,123 @@ def test_every_page_is_among_them() -> None:
     shows = {page.path for page in PAGES if page.needs and not page.path.startswith(("/act/", "/person", "/stats.css"))}
 
     assert {re.sub("<.*>", "1", path) for path in shows} <= paths
+
+
+# ---- colours
+
+SHEETS = ("/static/desk.css", "/stats.css")
+RULE = re.compile(r"([^{}@]+)\{([^{}]*)\}")
+COLOURS = re.compile(r"(?:^|;)\s*(?:color|background|fill|stroke|border(?!-(?:radius|collapse))[a-z-]*)\s*:")
+VOID = {"meta", "link", "input", "br"}
+"""What has no end."""
+
+
+@dataclass
+class Element:
+    """An element of a page: its classes and attributes, what stands in it, and what it stands in."""
+
+    tag: str
+    attributes: Mapping[str, str]
+    inside: "Element | None"
+    parts: "list[Element | str]" = field(default_factory=list)
+
+    @property
+    def classes(self) -> set[str]:
+        """Name its classes."""
+        return set(self.attributes.get("class", "").split())
+
+    @property
+    def words(self) -> str:
+        """What it says: its text, and the title of a shape."""
+        if self.attributes.get("aria-hidden"):
+            return ""
+        return " ".join(part.strip() if isinstance(part, str) else part.words for part in self.parts).strip()
+
+    def every(self) -> "Iterator[Element]":
+        """Yield it, and all that stands in it."""
+        yield self
+        for part in self.parts:
+            if isinstance(part, Element):
+                yield from part.every()
+
+
+class Tree(HTMLParser):
+    """A page as its elements."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.root = self._here = Element("", {}, None)
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Begin an element."""
+        element = Element(tag, {name: value or "" for name, value in attrs}, self._here)
+        self._here.parts.append(element)
+        if tag not in VOID:
+            self._here = element
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Take an element that has no end."""
+        self._here.parts.append(Element(tag, {name: value or "" for name, value in attrs}, self._here))
+
+    def handle_endtag(self, tag: str) -> None:
+        """End the element of that name that is open."""
+        element = self._here
+        while element.inside and element.tag != tag:
+            element = element.inside
+        self._here = element.inside or self._here
+
+    def handle_data(self, data: str) -> None:
+        """Take text."""
+        self._here.parts.append(data)
+
+
+def coloured_classes(browser: Browser) -> set[str]:
+    """Name the classes that a style sheet gives a colour of their own."""
+    rules = RULE.findall("".join(browser.get(path).body for path in SHEETS))
+    selectors = [each for selector, style in rules if COLOURS.search(style) for each in selector.split(",")]
+    return {name for selector in selectors for name in re.findall(r"\.([a-z-]+)", (selector.split() or [""])[-1])}
+
+
+def says_nothing(element: Element, key: Mapping[str, str]) -> bool:
+    """Tell whether a coloured element has neither words, nor words that stand for it."""
+    if element.tag == "rect":
+        around = next((each for each in ancestors(element) if each.tag in {"g", "svg"} and each.words), None)
+        return not element.words and (around is None or (around.tag == "svg" and bool(key)))
+    beside = element.inside.words if element.inside and element.tag == "i" else ""
+    return not element.words and not beside
+
+
+def ancestors(element: Element) -> Iterator[Element]:
+    """Yield what an element stands in, the nearest first."""
+    while element.inside:
+        element = element.inside
+        yield element
+
+
+def test_no_colour_alone_says_anything(browser: Browser, line: Filled) -> None:
+    """What has a colour has words that say the same; colours of one drawing have a key, each with a word of its own."""
+    coloured = coloured_classes(browser)
+    assert {"mark", "a", "b", "c", "d", "e", "f", "none", "tag", "alarm"} - coloured == {"tag", "alarm"}
+    for path in every_page(line):
+        for element in Tree(browser.get(path).body).root.every():
+            if element.tag == "figure":
+                swatches = [each for each in element.every() if each.tag == "i"]
+                key = {swatch.attributes["class"]: swatch.inside.words for swatch in swatches if swatch.inside}
+                shapes = [each for each in element.every() if each.tag == "rect"]
+                used = {name for shape in shapes for name in shape.classes & coloured} - {"none"}
+                assert len(used) <= 1 or used <= key.keys(), path
+                assert len(set(key.values())) == len(key), path
+                assert not [shape.attributes for shape in shapes if says_nothing(shape, key)], path
+            elif element.classes & coloured and element.tag not in {"rect", "line"}:  # an axis says nothing
+                assert not says_nothing(element, {}), (path, element.tag, element.attributes)
+
+
+def every_page(line: Filled) -> Iterator[str]:
+    """Yield every page, of a contact that has a tag and of the newest, and each question."""
+    query = urlencode({"contact_id": 3, "number": KEVIN, "word": "other"})
+    for page in PAGES:
+        if "GET" in page.methods and page.name not in {"enter", "healthz", "stats_style"}:
+            for contact_id in (2, line.newest()) if "<" in page.path else (0,):
+                yield re.sub("<.*?>", str(contact_id), page.path) + f"?{query}" * ("act_" in page.name)
+    yield from ("/none", "/review?all=1", "/stats?by=hour", "/log?kept=1")
