@@ -80,7 +80,8 @@ class Release:
 
     def run(self, *words: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
         """Run a program in the project, at the release's time."""
-        environment = os.environ | {"SOURCE_DATE_EPOCH": str(self.epoch), "PYTHONPATH": str(self.project)} | more
+        own = {"SOURCE_DATE_EPOCH": str(self.epoch), "PYTHONPATH": str(self.project), "PYTHONDONTWRITEBYTECODE": "1"}
+        environment = os.environ | own | more
         return subprocess.run(
             [*map(str, words)], cwd=self.project, env=environment, text=True, capture_output=True, check=False
         )
