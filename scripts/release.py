@@ -26,6 +26,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 SUITES = ("trixie", "bookworm")
 OPEN = 75  # as EX_TEMPFAIL of sysexits.h
+LAB_FAILED = 125  # of tests/lab/container.sh
 LEFT_OUT = {".git", ".venv", "build", "dist"}
 ENDINGS = (".deb", ".whl", ".tar.gz", ".cdx.json")
 PIN = re.compile(r"([\w.-]+)==(\S+)((?: --hash=sha256:\w{64})*)")
@@ -419,14 +420,21 @@ def installing(suite: str) -> Callable[[Release], str]:
             raise NotHereError("needs root")
         need("mmdebstrap", "systemd-nspawn", "nsenter")
         done = release.run("scripts/lab", "release", suite, release.folder)
-        passed, failed = (re.findall(rf"^{word} (.*)$", done.stdout, re.MULTILINE) for word in ("PASS", "FAIL"))
-        if failed:
-            raise FailedError(f"{len(failed)} of {len(passed) + len(failed)} do not hold", failed[0])
-        if done.returncode or not passed:
-            raise NotHereError(f"no {suite} could be booted: {last(done)}")
-        return f"package, wheel and source install on {suite}: {len(passed)} checks"
+        return judge_installation(suite, done.stdout, done.returncode, last(done))
 
     return install
+
+
+def judge_installation(suite: str, printed: str, code: int, said: str) -> str:
+    """Read what the lab printed: with 125 it was the lab that failed, with another code what it looked at."""
+    passed, failed = (re.findall(rf"^{word} (.*)$", printed, re.MULTILINE) for word in ("PASS", "FAIL"))
+    if failed:
+        raise FailedError(f"{len(failed)} of {len(passed) + len(failed)} do not hold", failed[0])
+    if code == LAB_FAILED or not passed:
+        raise NotHereError(f"no {suite} could be booted: {said}")
+    if code:
+        raise FailedError(f"after {len(passed)} checks it ended: {said}", f"scripts/lab release {suite} says more")
+    return f"package, wheel and source install on {suite}: {len(passed)} checks"
 
 
 CHECKS: dict[str, Callable[[Release], str]] = {

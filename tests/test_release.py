@@ -344,6 +344,20 @@ def test_a_package_that_nobody_could_ask_about_is_not_without_faults() -> None:
         release.judge_audit("", "no network")
 
 
+def test_an_installation_that_was_not_seen_is_not_ok() -> None:
+    """A check that does not hold fails, and one that was never come to; without a container nothing is proven."""
+    fine = "PASS dpkg installs the package\nPASS the package works\n"
+
+    assert release.judge_installation("trixie", fine, 0, "").endswith("2 checks")
+    with pytest.raises(release.FailedError, match=r"1 of 3 do not hold\. it can be purged"):
+        release.judge_installation("trixie", f"{fine}FAIL it can be purged\n", 1, "")
+    with pytest.raises(release.FailedError, match="after 2 checks it ended"):
+        release.judge_installation("trixie", fine, 1, "ValueError")
+    for printed, code in ((fine, 125), ("", 0), ("", 1)):
+        with pytest.raises(release.NotHereError, match="not booted"):
+            release.judge_installation("trixie", printed, code, "not booted after 60 s")
+
+
 def test_the_exit_code_says_whether_all_is_ok(made: release.Release, capsys: pytest.CaptureFixture[str]) -> None:
     """0: all is ok; 75: something could not be looked at; 1: something failed, whatever else there is."""
     assert release.checked(made, ["version", "changelog"]) == 0
