@@ -84,7 +84,7 @@ def _any_of(option: str, name: str, values: type[StrEnum], meaning: str) -> Call
     return click.option(option, name, multiple=True, type=kind, metavar=metavar, help=f"{meaning}: {', '.join(codes)}.")
 
 
-class _Reasons(click.Choice[str]):
+class _Reasons(click.Choice):  # type: ignore[type-arg]  # it takes no type before click 8.2
     """The codes of reasons, or the words that the log has for them."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:

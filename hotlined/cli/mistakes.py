@@ -36,6 +36,13 @@ WORDINGS = (
 )
 """What click says of an option, an argument or a command; the longer one first where another begins like it."""
 
+EARLIER = (
+    N_("No such option: {name} Did you mean {other}?"),
+    N_("No such option: {name} (Possible options: {others})"),
+    N_("No such option: {name}"),
+)
+"""The same of click before 8.2."""
+
 _ON_BLANKS = N_("Write a number without blanks, or in quotes.")
 _EXTRA = re.compile("Got unexpected extra argument")
 
@@ -43,7 +50,7 @@ _EXTRA = re.compile("Got unexpected extra argument")
 def in_words(error: click.UsageError) -> str:
     """Say what is wrong, and what helps where a shell has split a number that was typed with blanks."""
     said = " ".join(error.format_message().split())
-    told = said_again(said, WORDINGS)
+    told = said_again(said, (*WORDINGS, *EARLIER))
     parameters = error.ctx.command.params if error.ctx else []
     takes_number = any(one.name == "number" and isinstance(one, click.Argument) for one in parameters)
     return f"{told}. {_(_ON_BLANKS)}" if takes_number and _EXTRA.match(said) else told
