@@ -25,6 +25,7 @@ from filled import KEVIN, LEA, Filled
 from hypothesis import given
 from hypothesis import strategies as st
 from test_db import small_files, spoil
+from test_docs import ROOT, TEXTS, blocks
 
 from hotlined import agekey
 from hotlined.alerts.delivery import find
@@ -409,7 +410,7 @@ def restored(filled: Filled, path: Path, *options: str, identity: str = IDENTITY
 def new_card(filled: Filled) -> None:
     """Leave nothing of the line but what an installation puts there."""
     filled.db.close()
-    for path in filled.folder.glob("hotlined.db*"):
+    for path in (*filled.folder.glob("hotlined.db*"), *filled.folder.glob("*.fleet")):
         path.unlink()
     filled.config.write_text("answer: {text: sample}\n")
 
@@ -426,6 +427,8 @@ def test_a_line_begins_again_on_a_new_card(
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(handed))
     filled.database.with_name("hotlined.db.key").write_bytes(b"k" * 32)
     filled.database.with_name("hotlined.db.pins").write_bytes(b"p" * 32)
+    filled.database.with_name("hotlined.db.orders").write_bytes(b"o" * 32)
+    filled.config.with_name("config.fleet").write_text('{"hub": "postgresql://hub/hotlined"}')
     before = filled.config.read_bytes()
     sealed(filled)
     new_card(filled)
@@ -442,6 +445,9 @@ def test_a_line_begins_again_on_a_new_card(
     assert {modes[name] for name in ("config.yaml", "hotlined.db", "hotlined.db.key")} == {0o640}
     assert (tmp_path / "pin").read_text() == "2580\n"
     assert (tmp_path / "hotlined.db.key").read_bytes() == b"k" * 32
+    assert (tmp_path / "hotlined.db.orders").read_bytes() == b"o" * 32
+    assert modes["hotlined.db.orders"] == 0o600
+    assert (tmp_path / "config.fleet").read_text() == '{"hub": "postgresql://hub/hotlined"}'
     with open_for_daemon(filled.database) as db:
         assert db.all("SELECT text FROM contacts")[0]["text"] == SECRET
     assert filled.run("db", "check", "--full").exit_code == 0
@@ -590,3 +596,83 @@ def test_the_same_failure_is_written_once(filled: Filled, disk: Path) -> None:
     finally:
         away.rename(disk)
     assert failure(filled) == (0, None)
+
+
+# ---- another machine, and the page that says how
+
+
+def taken_in(folder: Path, command: str, octets: bytes) -> subprocess.CompletedProcess[str]:
+    """Hand a backup over as ssh does to a forced command; return what came of it."""
+    environment = os.environ | {"SSH_ORIGINAL_COMMAND": command}
+    script = ROOT / "docs/examples/receive-backup"
+    done = subprocess.run(["sh", script, folder], input=octets, env=environment, capture_output=True, check=False)
+    return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def test_another_machine_takes_backups_in_and_nothing_else(tmp_path: Path) -> None:
+    """The key can add a backup: none is replaced, none is half there, and nothing lies outside the folder."""
+    folder = tmp_path / "backups"
+    folder.mkdir()
+    name = "fr-000001-20261126T220000Z.age"
+    assert taken_in(folder, f"{name} 5", b"hello").returncode == 0
+    assert taken_in(folder, f"{name} 5", b"other").returncode == 0
+    assert (folder / name).read_bytes() == b"hello"
+    assert (folder / name).stat().st_mode & 0o077 == 0
+    cut = taken_in(folder, "fr-000002-20261126T220000Z.age 5", b"hell")
+    assert (cut.returncode, "was cut off" in cut.stderr) == (1, True)
+    for command in (
+        "",
+        "sh",
+        f"../{name} 5",
+        "fr-000003-x.age",
+        "fr-000003-x.age -5",
+        "fr-000003-x.age 99999999999999",
+        ".fr-000003-x.age 5",
+        "fr-000003-x.age;id 5",
+        "authorized_keys 5",
+        "fr-000003-x\n.age 5",
+    ):
+        assert taken_in(folder, command, b"hello").returncode == 1, command
+    assert names(folder) == [name]
+    assert names(tmp_path) == ["backups"]
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="OpenSSL is not installed")
+def test_without_age_openssl_does_as_the_page_says(filled: Filled, tmp_path: Path) -> None:
+    """The commands of the page encrypt a copy on a machine that cannot open it, and open it where the key is."""
+    assert filled.run("db", "backup", str(tmp_path / "Mon.db")).exit_code == 0
+    before = (tmp_path / "Mon.db").read_bytes()
+    commands = [line for block in blocks(TEXTS["docs/backup.md"], "console") for line in block.splitlines()]
+    ours = [line.removeprefix("sudo ") for line in commands if re.match("(sudo )?openssl", line)]
+    assert len(ours) == 3
+    for command in ours:
+        local = command.replace("/var/backups/hotlined/main", str(tmp_path)).replace("/mnt", str(tmp_path))
+        if "-encrypt" in local:
+            (tmp_path / "key.pem").rename(tmp_path / "elsewhere.pem")
+        subprocess.run(local, shell=True, cwd=tmp_path, check=True, capture_output=True)
+        if "-encrypt" in local:
+            assert SECRET.encode() not in (tmp_path / "Mon.cms").read_bytes()
+            (tmp_path / "elsewhere.pem").rename(tmp_path / "key.pem")
+            (tmp_path / "Mon.db").unlink()
+    assert (tmp_path / "Mon.db").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("page", "heading"),
+    [("docs/backup.md", "A new card"), ("docs/fr/sauvegarde.md", "Repartir sur une carte neuve")],
+)
+def test_a_new_card_is_ten_steps(page: str, heading: str) -> None:
+    """The page for somebody who does it once in her life has ten steps at most, and the same commands in French."""
+    section = TEXTS[page].partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    steps = re.findall(r"^[0-9]+\. .*$", section, re.MULTILINE)
+    assert 0 < len(steps) <= 10
+    typed = [words for step in steps for words in re.findall("`([^`]+)`", step)]
+    assert typed == [
+        "sudo apt install age",
+        "sudo mount -o ro /dev/disk/by-label/HOTLINED /mnt",
+        "sudo hotlined db restore /mnt",
+        "sudo systemctl start hotlined",
+        "hotlined status",
+        "sudo umount /mnt",
+        "sudo systemctl enable --now hotlined-offcard@main.timer",
+    ]

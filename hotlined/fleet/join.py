@@ -12,6 +12,7 @@ from hotlined.errors import RefusedError
 from hotlined.fleet.invitation import Invitation
 from hotlined.language import _
 from hotlined.store import fleet, pseudonyms
+from hotlined.store.beside import ORDERS, beside
 from hotlined.store.database import Database
 
 _ADDRESS_MODE = 0o640
@@ -54,7 +55,6 @@ def join(db: Database, invitation: Invitation) -> int:
     Raises RefusedError where it has pseudonyms under another key.
     """
     pseudonyms.share_key(db, bytes.fromhex(invitation.keys.pseudonyms))
-    orders = db.path.with_name(db.path.name + ".orders")
-    files.replace(orders, bytes.fromhex(invitation.keys.orders), 0o600, beside=db.path, durable=True)
+    files.replace(beside(db.path, ORDERS), bytes.fromhex(invitation.keys.orders), 0o600, beside=db.path, durable=True)
     with db.transaction():
         return fleet.join(db, invitation.line)

@@ -86,6 +86,8 @@ def _write(config: Config, shelf: Shelf, about: archive.About, small: Mapping[st
 def _small(config: Config) -> Iterator[tuple[str, bytes]]:
     """Yield what a new card needs beside the database, as far as there is such."""
     yield archive.CONFIG, files.read(config.path).encode()
+    with contextlib.suppress(FileNotFoundError):
+        yield archive.FLEET, files.read(config.path.with_suffix(".fleet")).encode()
     for name, ending in archive.BESIDE.items():
         if octets := pseudonym.maybe_key(beside(config.database, ending)):
             yield name, octets

@@ -30,7 +30,16 @@ Progress = Callable[[int, int], None]
 PAGES = 256  # a step: 1 MiB, some tens of milliseconds on a card
 _MODE = 0o640
 _MAGIC = b"SQLite format 3\0"  # how every database begins: https://sqlite.org/fileformat.html
-_BESIDE = ("", "-wal", "-shm", "-journal", ".lock", ".key", ".pins")  # the files of a database, by their endings
+_BESIDE = (
+    "",
+    "-wal",
+    "-shm",
+    "-journal",
+    ".lock",
+    ".key",
+    ".pins",
+    ".orders",
+)  # the files of a database, by their endings
 
 
 def make(database: Path, target: Path, progress: Progress) -> Path | None:

@@ -5,12 +5,12 @@ from pathlib import Path
 ITSELF = ""
 WAL, SHM, JOURNAL = "-wal", "-shm", "-journal"
 """What SQLite puts beside it: https://sqlite.org/tempfiles.html."""
-LOCK, KEY, PINS = ".lock", ".key", ".pins"
-"""What is ours: the daemon's lock, the key of the pseudonyms, the secret under which PINs are noted."""
+LOCK, KEY, PINS, ORDERS = ".lock", ".key", ".pins", ".orders"
+"""What is ours: the daemon's lock, the key of the pseudonyms, the secret that PINs are noted under, a fleet's key."""
 
 READABLE = (ITSELF, WAL, SHM, KEY)
 """What the line's group reads."""
-SECRET = (LOCK, PINS)
+SECRET = (LOCK, PINS, ORDERS)
 """What nobody but the line's user opens: whoever may open a lock can hold it."""
 
 FOLDER_MODE = 0o2750
