@@ -22,7 +22,7 @@ _WORDS = Phrases(
             "a call goes to {number} while the line is busy, and where the network takes a call that is hung up here "
             "for a busy line"
         ),
-        ForwardingReason.NO_REPLY: N_("a call that rings for {time} goes to {number}"),
+        ForwardingReason.NO_REPLY: N_("a call that rings for {seconds} s goes to {number}"),
         ForwardingReason.NOT_REACHABLE: N_(
             "while the stick is off or without a network a call goes to {number}, and is no contact"
         ),
@@ -50,9 +50,10 @@ def forwarding(scene: Scene) -> Finding:
 
 
 def _sentences(active: Forwarding, config: Config | None) -> Iterator[str]:
-    seconds = active.seconds
-    time = _("{seconds} s", seconds=in_digits(seconds)) if seconds else _("as long as the operator says")
-    yield _WORDS[active.reason].format(number=active.number or _("a number"), time=time)
+    message = _WORDS[active.reason]
+    if active.reason is ForwardingReason.NO_REPLY and not active.seconds:
+        message = _("a call that rings for as long as the operator says goes to {number}")
+    yield message.format(number=active.number or _("a number"), seconds=in_digits(active.seconds or 0))
     if config and active.reason is ForwardingReason.NO_REPLY and (consequence := _consequence(active.seconds, config)):
         yield _(consequence, ring_for=format_duration(config.modem.ring_for))
 

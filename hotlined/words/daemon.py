@@ -83,6 +83,7 @@ SAID = (
         " `modem.baudrate` its speed? One that finds the speed by itself stays silent until it hears AT: fix it with"
         " AT+IPR=115200."
     ),
+    N_("2G"),
     N_("2G and 3G"),
     N_("The network did not answer {code} in {seconds} s."),
     N_("The network has no answer to {code}."),
