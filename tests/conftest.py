@@ -38,15 +38,20 @@ ANSWERS = (
 """How far the answers are, what for, and what they wait for."""
 MEASURING = "COVERAGE_PROCESS"
 """How the variables begin by which coverage is measured of programs that are started."""
+_kept: dict[str, str] = {}
+"""Those variables, where they were taken away."""
+_stopped: list[Any] = []
+"""What measures this process, while it does not."""
 SHM = "/dev/shm"
 """Where files of tests lie: what a disk costs is measured by tests that choose one (`tests/test_cost.py`)."""
 ROOM = 1 << 30  # octets
 LONGEST = (
-    *("test_year", "test_soak", "test_crash", "test_powercut", "test_explored", "test_recovery", "test_faults"),
-    *("test_promises_sending", "test_migrations", "test_hotline", "test_money", "test_fuzz", "test_sentences"),
-    *("test_members", "test_simulate", "test_flood", "test_makes", "test_scripts", "test_recording", "test_traps"),
-    *("test_habits", "test_desk_browser"),
+    *("test_soak", "test_recovery", "test_promises_sending", "test_faults", "test_traps", "test_makes"),
+    *("test_year", "test_habits", "test_recording", "test_long_pass", "test_hotline", "test_crash"),
+    *("test_demo", "test_members", "test_deb", "test_simulate", "test_promises", "test_desk"),
+    *("test_language", "test_disks", "test_desk_browser", "test_privacy", "test_while_broken", "test_desk_who"),
 )
+"""Which files take longest, the longest first: most of them wait for a modem."""
 PATIENCE_SECONDS = 120.0  # before a test gives up; never a promise about speed
 
 
@@ -211,6 +216,7 @@ def pytest_configure(config: pytest.Config) -> None:
     )
     hypothesis.settings.load_profile("patient")
     config.addinivalue_line("markers", "uncounted: covers nothing that others do not; it is slow enough without")
+    config.addinivalue_line("markers", "counted: covers what no other does, in a module that is uncounted")
     sys.dont_write_bytecode = False
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -241,11 +247,13 @@ def pytest_report_header() -> str:
 def unmeasured() -> Iterator[None]:
     """Measure no coverage in this process meanwhile."""
     measuring = sys.modules["coverage"].Coverage.current() if "coverage" in sys.modules else None
-    if measuring:
-        measuring.stop()
+    if not measuring:
+        yield
+        return
+    measuring.stop()
+    _stopped.append(measuring)
     yield
-    if measuring:
-        measuring.start()
+    _stopped.pop().start()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -294,9 +302,24 @@ def uncounted(where: pytest.Item | pytest.Collector, *marks: str) -> Iterator[No
         yield
         return
     kept = {name: os.environ.pop(name) for name in [*os.environ] if name.startswith(MEASURING)}
+    _kept.update(kept)
     with unmeasured():
         yield
     os.environ.update(kept)
+
+
+@contextlib.contextmanager
+def counted() -> Iterator[None]:
+    """Measure coverage in a module of which none is measured."""
+    if not _stopped:
+        yield
+        return
+    os.environ.update(_kept)
+    _stopped[-1].start()
+    yield
+    _stopped[-1].stop()
+    for name in _kept:
+        del os.environ[name]
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -309,7 +332,8 @@ def _uncounted_module(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _uncounted_test(request: pytest.FixtureRequest) -> Iterator[None]:
     """Measure no coverage of a test that asks for that, nor of a property: hundreds of examples take the same ways."""
-    with uncounted(request.node, "uncounted", "hypothesis"):
+    own = request.node.get_closest_marker("counted")
+    with counted() if own else uncounted(request.node, "uncounted", "hypothesis"):
         yield
 
 

