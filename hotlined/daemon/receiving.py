@@ -22,7 +22,8 @@ from hotlined.daemon.line import Line
 from hotlined.errors import ModemError, ModemSilentError
 from hotlined.gsm import profiles
 from hotlined.gsm.at import Unsolicited
-from hotlined.gsm.modem import PROBES, Modem
+from hotlined.gsm.exchange import PROBES
+from hotlined.gsm.modem import Modem
 from hotlined.gsm.profiles import Meaning
 from hotlined.gsm.responses import Listing
 from hotlined.store import contacts

@@ -27,8 +27,9 @@ from hotlined.errors import (
 )
 from hotlined.files import is_missing
 from hotlined.gsm import finding, profiles
+from hotlined.gsm.exchange import PROBES
 from hotlined.gsm.finding import Machine
-from hotlined.gsm.modem import PROBES, Modem
+from hotlined.gsm.modem import Modem
 from hotlined.gsm.port import Port, maybe_shared
 from hotlined.gsm.responses import Identification, SimState
 from hotlined.states import ModemState

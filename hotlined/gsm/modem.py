@@ -1,35 +1,20 @@
 """One modem: initialise and verify, list, delete, submit, calls, status. Knows nothing of hotlines or databases.
 
-Every wait has a time limit and goes on reading: unsolicited codes are kept for `take_unsolicited`, whatever is being
-waited for. After an answer that did not come in time the modem is out of step until `resynchronise` has succeeded.
+How it is asked and listened to is in `exchange`: a command is a method here, and its answer is read in `responses`.
 Known to be wrong: a make that cannot do AT+CSMS=1 hands direct deliveries over without waiting for our acknowledgement.
 """
 
 import contextlib
 import logging
 import time
-from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from hotlined.errors import ModemError, ModemRefusedError, ModemSilentError, PortLostError
 from hotlined.gsm import profiles, responses, tpdu
-from hotlined.gsm.at import (
-    Command,
-    Event,
-    Final,
-    Information,
-    Late,
-    OutOfStep,
-    Prompt,
-    Protocol,
-    ProtocolState,
-    Response,
-    Unrecognised,
-    Unsolicited,
-)
+from hotlined.gsm.at import Final, Information, Prompt, Response
+from hotlined.gsm.exchange import PROBES, SLOW_COMMAND_SECONDS, Exchange
 from hotlined.gsm.port import Port
-from hotlined.gsm.profiles import Meaning
 from hotlined.gsm.responses import (
     CMS_SMSC_UNKNOWN,
     REGISTERED,
@@ -50,31 +35,18 @@ from hotlined.gsm.responses import (
 
 log = logging.getLogger(__name__)
 
-COMMAND_SECONDS = 5.0
-SLOW_COMMAND_SECONDS = 20.0  # what asks the SIM or the network
 LISTING_SECONDS = 15.0  # before the first line of a listing
 LINE_SECONDS = 10.0  # between two lines of a listing
-LISTED_SECONDS = 150.0  # for all lines; 255 entries at 9,600 Bd take 100 s
-PROMPT_SECONDS = 10.0
 USSD_SECONDS = 30.0
 RADIO_SECONDS = 20.0
 RADIO_OFF = ("0", "4")  # +CFUN: <fun> (27.007 8.2)
 DEREGISTERED = "2"  # +COPS: <mode> (27.007 7.3)
-QUIET_SECONDS = 0.2
-LATE_SECONDS = 0.5  # for a probe's own answer, after something else came
-DRAIN_SECONDS = 5.0
-PROBE_SECONDS = 2.0
 STORAGES = ("SM", "ME")
 UNION = "MT"  # of both, and never scanned beside them
 REPORTS = "SR"  # where some makes keep status reports: scanned once it is said that one is there
 STATE_SECONDS = 1.0  # after +CPIN: some makes end it with nothing
 
 CHARSETS = ("IRA", "GSM")  # 27.007 5.5, best first: in the second a USSD string is septets
-
-PROBES = tuple(Command(f"AT{name}?", prefixes=(f"{name}:",)) for name in ("+CMGF", "+CSMS", "+CNMI", "+CPMS", "+CFUN"))
-"""Asked in turn when resynchronising: a late answer to one cannot be taken for that of the next."""
-
-PLAIN = Command("AT")
 
 CHECKS = (("AT+CMGF?;+CNMI?;+CSCS?",), ("AT+CMGF?;+CNMI?",), ("AT+CMGF?", "AT+CNMI?", "AT+CSCS?"))
 """What asks for the settings that matter: in one command line (V.250 5.2.1), else apart.
@@ -91,6 +63,18 @@ class Modem:
 
     def __init__(self, port: Port, progress: Callable[[float], float | None]) -> None:
         self.port = port
+        exchange = self._exchange = Exchange(port, progress)
+        # a modem is asked and listened to as its exchange does it
+        self.run, self.require, self.ask, self.ask_digits = (
+            exchange.run,
+            exchange.require,
+            exchange.ask,
+            exchange.ask_digits,
+        )
+        self.listen, self.wait = exchange.listen, exchange.wait
+        self.take_unsolicited, self.take_late_reference = exchange.take_unsolicited, exchange.take_late_reference
+        self.require_step, self.resynchronise = exchange.require_step, exchange.resynchronise
+        self._certainty = exchange.certainty
         self.profile = profiles.GENERIC
         self._manufacturer = self._model = ""
         self.storages: dict[str, StorageUse] = {}
@@ -99,22 +83,10 @@ class Modem:
         """Whether it was told to hand status reports over, or to store them."""
         self.unread: dict[str, str] = {}
         """The storages for texts that are offered and cannot be selected, with the modem's words."""
-        self._progress = progress
-        self._protocol = Protocol()
-        self._unsolicited: deque[Unsolicited] = deque()
-        self._late: deque[str] = deque(maxlen=16)
-        self._unrecognised: deque[str] = deque(maxlen=16)
-        self._information: list[Information] = []
-        self._probe = 0
         self._named: set[str] = set()  # storages of which the modem has spoken
         self._roles: dict[str, tuple[str, ...]] = {}  # by storage, the form of AT+CPMS that was taken
         self._charset = ""
-        self._was_busy = False  # since it was asked for its codes
-        self._selected = ""  # the storage that was listed last, while its indexes hold
         self._imsi = ""  # whose SIM it was when that was asked last
-        self.is_sim_certain = False
-        """Whether the SIM said who it is, and nothing has hinted since that it may be another one."""
-        self._has_sim_moved = False  # since a deletion was last known to be of the same SIM
         self._hanging_slots: set[tuple[str, int]] = set()  # slots that the modem hangs on
         self._checks: tuple[str, ...] = CHECKS[0]
         self._settings: tuple[str, ...] = ()
@@ -124,157 +96,22 @@ class Modem:
     @property
     def in_step(self) -> bool:
         """Whether commands may be sent: not after an answer that did not come."""
-        return self._protocol.state is not ProtocolState.DESYNCHRONISED
+        return self._exchange.in_step
 
     @property
     def is_submitting(self) -> bool:
         """Whether a segment was handed over whose result has not come yet."""
-        return self._protocol.state is ProtocolState.PAYLOAD
+        return self._exchange.is_submitting
 
     @property
     def has_unsolicited(self) -> bool:
         """Whether something waits for `take_unsolicited`."""
-        return bool(self._unsolicited)
-
-    def take_unsolicited(self) -> Iterable[Unsolicited]:
-        """Yield the unsolicited codes that came since the last call, each once, oldest first."""
-        while self._unsolicited:
-            yield self._unsolicited[0]
-            self._unsolicited.popleft()  # only now: what could not be dealt with comes again
-
-    def take_late_reference(self) -> int | None:
-        """Return the reference of a +CMGS that came after its time limit, once."""
-        while self._late:
-            if (reference := responses.maybe_reference(self._late.popleft())) is not None:
-                return reference
-        return None
-
-    def listen(self, seconds: float) -> bool:
-        """Read until something has come or the time is over, at most a second; return whether it is to be acted on."""
-        if not self._unsolicited:
-            self._receive(time.monotonic() + seconds)
-        return self._needs_attention
-
-    def wait(self, seconds: float, *others: int) -> bool:
-        """Wait until something has come, the time is over or one of `others` is readable; return as `listen` does.
-
-        It may wait for longer than `listen`: `progress` is not called meanwhile.
-        """
-        if self._needs_attention:
-            return True
-        return self.port.wait(seconds, *others) and self.listen(0.0)
+        return self._exchange.has_unsolicited
 
     @property
-    def _needs_attention(self) -> bool:
-        return bool(self._unsolicited or self._late) or not self.in_step
-
-    # ---- being in step
-
-    def resynchronise(self, tries: int = len(PROBES)) -> None:
-        """Leave a prompt that may stand open, let late answers pass, and ask until an answer fits its question.
-
-        Raises ModemSilentError if none does.
-        """
-        if self.in_step:
-            self._protocol = Protocol()
-        self._selected = ""  # it may have started anew without a word
-        self.is_sim_certain = False
-        deadline = time.monotonic() + DRAIN_SECONDS
-        is_clean = True
-        while self._receive(time.monotonic() + QUIET_SECONDS) and not self._is_over(deadline):
-            is_clean = False
-        strays: list[int] = []  # for each probe, how many answers came that were not its own
-        for _ in range(tries):
-            if self._is_over(time.monotonic() + PROBE_SECONDS):
-                break
-            strays.append(self._ask_probe(self._next_probe(), is_clean=is_clean and not strays))
-            if self.in_step:
-                return
-        if strays in ([0] * tries, [1] * tries):
-            self._ask_probe(self._next_probe(), escapes=False)
-            if self.in_step:
-                return
-        # one that knows none of the questions is in step if it refused each of them, and nothing else came
-        if strays == [1] * tries and self._ask_probe(PLAIN, escapes=False) == 0 and self.in_step:
-            return
-        raise ModemSilentError(
-            f"The modem at {self.port.name} does not answer.",
-            "Is this its AT port? Sticks have several; pulling and plugging it helps one that hangs.",
-        )
-
-    def _next_probe(self) -> Command:
-        self._probe += 1
-        return PROBES[self._probe % len(PROBES)]
-
-    def _ask_probe(self, probe: Command, *, escapes: bool = True, is_clean: bool = False) -> int:
-        """Write a probe, read until it is quiet again, and return how many answers came that were not the probe's.
-
-        `is_clean`: nothing came before it; where nothing but its own answer comes then, no more can, and none is
-        waited for: a modem answers in turn.
-        """
-        self._write(self._protocol.resynchronise(probe, escapes=escapes))
-        late, deadline = 0, time.monotonic() + PROBE_SECONDS
-        while not self._is_over(deadline):
-            events = self._receive(deadline)
-            answers = [event for event in events if isinstance(event, Response)]
-            late += sum(isinstance(event, Late) for event in events) + sum(not answer.final.ok for answer in answers)
-            if answers and is_clean and not late:
-                break
-            if late or answers:
-                deadline = min(deadline, time.monotonic() + (LATE_SECONDS if late else QUIET_SECONDS))
-        if self._protocol.state is not ProtocolState.IDLE and self.in_step:
-            self._protocol.time_out()
-        return late
-
-    # ---- commands
-
-    def run(
-        self,
-        text: str,
-        *prefixes: str,
-        seconds: float = COMMAND_SECONDS,
-        bare: bool = False,
-        payload: bool = False,
-        line_seconds: float | None = None,
-    ) -> Response:
-        """Run one command and return its response, whatever its final result code.
-
-        Raises ModemSilentError if none came in time (`line_seconds`: counted anew from each line), PortLostError.
-        """
-        self.require_step()
-        if self._is_over(time.monotonic() + seconds):
-            raise ModemSilentError(f"{text} was not asked any more.", "The daemon is being stopped.")
-        command = Command(text, prefixes=prefixes, payload_after=prefixes if payload else (), bare=bare)
-        self._information.clear()
-        self._write(self._protocol.command(command))
-        response = self._response(seconds, line_seconds)
-        self._note_final(response.final)
-        return response
-
-    def _note_final(self, final: Final) -> None:
-        """Note what a final result code hints at: that the SIM is busy, or may be another one."""
-        self._was_busy = self._was_busy or responses.is_busy(final)
-        if responses.may_be_another_sim(final):
-            self.is_sim_certain = False
-
-    def require(self, text: str, *prefixes: str, seconds: float = COMMAND_SECONDS, bare: bool = False) -> Response:
-        """Run one command that must succeed; raises ModemRefusedError otherwise."""
-        response = self.run(text, *prefixes, seconds=seconds, bare=bare)
-        if not response.final.ok:
-            raise ModemRefusedError(f"The modem answered {text} with {response.final.text}.", response.final.text)
-        return response
-
-    def ask(self, text: str, prefix: str = "", seconds: float = COMMAND_SECONDS) -> str:
-        """Return what a query says behind its prefix, or an empty string if it is refused."""
-        response = self.run(text, *([prefix] if prefix else ()), seconds=seconds, bare=not prefix)
-        if not response.final.ok or not response.lines:
-            return ""
-        return response.lines[0].text.removeprefix(prefix).strip() if prefix else responses.words(response)
-
-    def ask_digits(self, text: str, prefix: str = "") -> str:
-        """Return the long number that a query says (an IMSI, IMEI or ICCID), or an empty string."""
-        response = self.run(text, *([prefix] if prefix else ()), seconds=SLOW_COMMAND_SECONDS, bare=not prefix)
-        return responses.digits(response)
+    def is_sim_certain(self) -> bool:
+        """Whether the SIM said who it is, and nothing has hinted since that it may be another one."""
+        return self._certainty.is_sim_certain
 
     # ---- initialisation
 
@@ -315,9 +152,9 @@ class Modem:
             response = self.run("AT+CPIN?", "+CPIN:", seconds=SLOW_COMMAND_SECONDS, line_seconds=STATE_SECONDS)
             final, lines = response.final, response.lines
         except ModemSilentError:
-            if not self._information:
+            if not self._exchange.information:
                 raise
-            final, lines = Final("OK"), tuple(self._information)  # old Wavecom modems do not say it
+            final, lines = Final("OK"), tuple(self._exchange.information)  # old Wavecom modems do not say it
             self.resynchronise()
         return responses.sim_state(final, lines)
 
@@ -376,7 +213,7 @@ class Modem:
 
     def _note_imsi(self, response: Response) -> None:
         self._imsi = responses.digits(response)
-        self.is_sim_certain = self._imsi != ""
+        self._certainty.is_sim_certain = self._imsi != ""
 
     def imei(self) -> str:
         """Return which modem it is (27.007 5.4), or an empty string where it does not say."""
@@ -403,7 +240,7 @@ class Modem:
         """
         if not self._is_complete:
             return
-        self._protocol.take_echoed()
+        self._exchange.take_echoed()
         settings = self._read_settings()
         if settings != self._settings:
             raise _not_kept(settings)
@@ -414,12 +251,12 @@ class Modem:
 
         A modem that has reset itself without a word echoes again: this costs no command, so each listing checks it.
         """
-        if self._is_complete and self._protocol.take_echoed() and not self._echoes:
+        if self._is_complete and self._exchange.take_echoed() and not self._echoes:
             raise _not_kept(("the echo is back",))
 
     def _note_settings(self) -> None:
         """Read back what was set, for `verify`; raises ModemRefusedError where it is not what was wanted."""
-        self._protocol.take_echoed()
+        self._exchange.take_echoed()
         self._note_checks()
         if any(map(responses.hands_over, self._settings)):
             self._choose_indications()  # it may have started anew in between
@@ -430,7 +267,7 @@ class Modem:
             raise _not_kept(self._settings)
         if cnmi := next((line for line in self._settings if line.startswith("+CNMI:")), ""):
             self.reports = responses.reports_come(cnmi)
-        self._echoes = self._protocol.take_echoed()
+        self._echoes = self._exchange.take_echoed()
         self._is_complete = True
 
     def _note_checks(self) -> None:
@@ -460,7 +297,7 @@ class Modem:
             if self.in_step:
                 self._run_first(self.profile.reset)
             else:
-                self._write(f"\x1b{self.profile.reset[0]}\r".encode("ascii"))
+                self._exchange.write(f"\x1b{self.profile.reset[0]}\r".encode("ascii"))
 
     def _run_first(self, commands: Iterable[str], seconds: float = RADIO_SECONDS) -> None:
         """Run the first of these commands that the modem takes; raises ModemRefusedError where it takes none."""
@@ -479,7 +316,7 @@ class Modem:
         names = [name for name in offered if name != REPORTS]
         usable = [name for name in STORAGES if name in names] or [UNION for name in names if name == UNION]
         usable = usable or names[:1] or [STORAGES[0]]
-        self._selected = ""  # each of them is selected in turn
+        self._certainty.selected = ""  # each of them is selected in turn
         self.storages, self.unread, self._roles, self._named = {}, {}, {}, set()
         for name in usable:
             self._select(name)
@@ -521,11 +358,11 @@ class Modem:
 
     def retry_refused(self) -> None:
         """Set again what a busy SIM or modem refused, and select the storages that were refused or named since."""
-        if self._was_busy:
+        if self._certainty.was_busy:
             self._ask_for_codes()
         for name in (*self._named, *self.unread):
             self._named.discard(name)  # before it is asked: a modem that hangs on it is not asked again and again
-            self._selected = ""
+            self._certainty.selected = ""
             if self._select(name).final.ok:
                 log.info("%s can be read now", name)
 
@@ -539,7 +376,7 @@ class Modem:
 
     def _ask_for_codes(self) -> None:
         """Ask for what is to come unasked: texts, reports, callers, registration; note the settings for `verify`."""
-        self._was_busy = False
+        self._certainty.was_busy = False
         self.acknowledges = self.ask("AT+CSMS=1", "+CSMS:") != "" and self.ask("AT+CSMS?", "+CSMS:").startswith("1")
         self.run("AT+CLIP=1", seconds=SLOW_COMMAND_SECONDS)
         for registration in REGISTRATIONS:
@@ -580,7 +417,7 @@ class Modem:
     @property
     def scan_order(self) -> Iterable[str]:
         """The storages that are scanned, first the one that is selected: that saves one selection a scan."""
-        return sorted(self.storages, key=lambda name: name != self._selected)
+        return sorted(self.storages, key=lambda name: name != self._certainty.selected)
 
     def forget_deleted(self, storage: str, entries: int) -> None:
         """Count so many deleted entries out of what a storage says that it holds."""
@@ -605,14 +442,14 @@ class Modem:
 
         Raises ModemRefusedError where the modem does not list it, or echoes again: it has started anew by itself.
         """
-        if self._selected != storage or self._has_sim_moved:
+        if self._certainty.selected != storage or self._certainty.has_sim_moved:
             self.require_selection(storage)
-        self._protocol.take_echoed()
+        self._exchange.take_echoed()
         try:
             response = self.run("AT+CMGL=4", "+CMGL:", seconds=LISTING_SECONDS, line_seconds=LINE_SECONDS, payload=True)
         except ModemSilentError:
-            log.warning("the listing of %s broke off after %d entries", storage, len(self._information))
-            entries_so_far = map(responses.entry_of, self._information)
+            log.warning("the listing of %s broke off after %d entries", storage, len(self._exchange.information))
+            entries_so_far = map(responses.entry_of, self._exchange.information)
             return Listing(storage, tuple(entry for entry in entries_so_far if entry), complete=False)
         self._require_no_echo()
         if response.final.cms in responses.EMPTY and not response.lines and self._holds_nothing(storage):
@@ -642,11 +479,11 @@ class Modem:
 
     def read(self, index: int) -> Entry | None:
         """Read one slot of the storage that was selected last; None where it is empty or does not show its text."""
-        self._unrecognised.clear()
+        self._exchange.unrecognised.clear()
         response = self.run(f"AT+CMGR={index}", "+CMGR:", payload=True, seconds=SLOW_COMMAND_SECONDS)
         if not response.final.ok or not response.lines:
             return None
-        return responses.slot(index, response.lines[0], self._unrecognised)
+        return responses.slot(index, response.lines[0], self._exchange.unrecognised)
 
     def list_slots(self, storage: str) -> Listing:
         """Read a storage slot by slot, because the modem hangs when it lists it.
@@ -672,11 +509,11 @@ class Modem:
 
     def require_selection(self, storage: str) -> None:
         """Make a storage the one that is listed and deleted from."""
-        self._selected = ""
+        self._certainty.selected = ""
         response = self._select(storage)
         if not response.final.ok:
             raise ModemRefusedError(f"The modem answered AT+CPMS with {response.final.text}.", response.final.text)
-        self._selected = storage
+        self._certainty.selected = storage
 
     def _holds_nothing(self, storage: str) -> bool:
         """Select a storage again and tell whether the modem counts no entry in it."""
@@ -685,18 +522,18 @@ class Modem:
 
     def holds_listing(self, storage: str) -> bool:
         """Tell whether the last listing was of this storage and its indexes still hold."""
-        return self.in_step and self._selected == storage
+        return self.in_step and self._certainty.selected == storage
 
     def delete(self, storage: str, index: int) -> bool:
         """Delete one entry of the listing that was just made; return whether the modem did.
 
         Raises ModemError if the modem has started anew since, or has another SIM: its indexes may be others.
         """
-        if self._has_sim_moved:  # some say so all the time
-            self._has_sim_moved, before = False, self._imsi
+        if self._certainty.has_sim_moved:  # some say so all the time
+            self._certainty.has_sim_moved, before = False, self._imsi
             if self.imsi() != before:
-                self._selected = ""
-        if self._selected != storage:
+                self._certainty.selected = ""
+        if self._certainty.selected != storage:
             raise ModemError(f"The modem has started anew since {storage} was listed.", "It is listed again.")
         return self.run(f"AT+CMGD={index}", seconds=SLOW_COMMAND_SECONDS).final.ok
 
@@ -714,21 +551,16 @@ class Modem:
         """
         if not self.in_step:
             return Refused("out of step", None, before_payload=True)
-        command = Command(f"AT+CMGS={tpdu_length}", prefixes=("+CMGS:",), prompt=True)
-        self._write(self._protocol.command(command))
-        answer = self._until(lambda event: isinstance(event, Prompt | Response), PROMPT_SECONDS, None)
+        answer = self._exchange.open_prompt(f"AT+CMGS={tpdu_length}", "+CMGS:")
         if isinstance(answer, Response):
-            self._note_final(answer.final)
             return Refused(answer.final.text, answer.final.cms, before_payload=True)
         if not isinstance(answer, Prompt):
             return Refused("no prompt came", None, before_payload=True)
         try:
-            self._write(self._protocol.submit(pdu))
-            response = self._response(seconds)
+            response = self._exchange.send_payload(pdu, seconds)
         except (ModemSilentError, PortLostError) as error:
-            self.is_sim_certain = False
+            self._certainty.is_sim_certain = False
             return Unknown(error.message)
-        self._note_final(response.final)
         if not response.final.ok:
             return Refused(response.final.text, response.final.cms, before_payload=False)
         references = (responses.maybe_reference(line.text) for line in response.lines)
@@ -741,30 +573,23 @@ class Modem:
 
         Raises ModemRefusedError where the network refuses, ModemSilentError where nothing comes in time.
         """
-        self._take_ussd()
+        self._exchange.take_code("+CUSD")
         forms = (tpdu.encode_ussd(code), code) if self.profile.packs_ussd else (code,)
         self._run_first([f'AT+CUSD=1,"{form}",15' for form in forms], seconds)
         deadline = time.monotonic() + seconds
-        while (event := self._take_ussd()) is None:
+        while (event := self._exchange.take_code("+CUSD")) is None:
             if time.monotonic() >= deadline and self.in_step:
                 self.run("AT+CUSD=2", seconds=SLOW_COMMAND_SECONDS)  # or a late answer would be the next one's
-            if self._is_over(deadline) or not self.in_step:
+            if self._exchange.is_over(deadline) or not self.in_step:
                 raise ModemSilentError(
                     f"The network did not answer {code} in {seconds:g} s.", "It is asked again later."
                 )
-            self._receive(deadline)
+            self._exchange.receive(deadline)
         answer, is_menu = responses.ussd(event.text, as_septets=self._charset == "GSM")
         if is_menu:
             self.run("AT+CUSD=2", seconds=SLOW_COMMAND_SECONDS)
         if answer is None:
             raise ModemRefusedError(f"The network has no answer to {code}.", event.text, "Is the code right?")
-        return answer
-
-    def _take_ussd(self) -> Unsolicited | None:
-        """Take the oldest answer to a USSD question out of the unsolicited codes."""
-        answer = next((event for event in self._unsolicited if event.code == "+CUSD"), None)
-        if answer:
-            self._unsolicited.remove(answer)
         return answer
 
     # ---- calls
@@ -775,68 +600,6 @@ class Modem:
             self.run("ATH")
 
     # ---- below
-
-    def require_step(self) -> None:
-        """Raise ModemSilentError if the modem is out of step."""
-        if not self.in_step:
-            raise ModemSilentError("The modem is out of step.", "The daemon brings it back by itself.")
-
-    def _write(self, octets: bytes) -> None:
-        self.port.write(octets)
-
-    def _response(self, seconds: float, line_seconds: float | None = None) -> Response:
-        event = self._until(lambda event: isinstance(event, Response), seconds, line_seconds)
-        if not isinstance(event, Response):
-            raise ModemSilentError(
-                f"The modem did not answer in {seconds:g} s.",
-                "The daemon brings it back into step by itself.",
-            )
-        return event
-
-    def _until(self, wanted: Callable[[Event], bool], seconds: float, line_seconds: float | None) -> Event | None:
-        """Read until an event is the wanted one; None after the time limit or out of step, which is final."""
-        deadline = time.monotonic() + seconds
-        latest = time.monotonic() + max(seconds, LISTED_SECONDS)
-        while True:
-            events = self._receive(deadline)
-            for event in events:
-                if wanted(event):
-                    return event
-                if isinstance(event, OutOfStep):
-                    return None
-                if isinstance(event, Information) and line_seconds:
-                    deadline = min(time.monotonic() + line_seconds, latest)
-            if self._is_over(deadline):
-                self._protocol.time_out()
-                return None
-
-    def _is_over(self, deadline: float) -> bool:
-        """Tell whether a wait ends: at its time limit, or where `progress` says so."""
-        ends = self._progress(deadline)
-        return time.monotonic() >= (deadline if ends is None else min(deadline, ends))
-
-    def _receive(self, deadline: float) -> tuple[Event, ...]:
-        """Read once, at most until the deadline, and keep what is nobody's answer."""
-        self._progress(deadline)
-        octets = self.port.read(min(max(0.0, deadline - time.monotonic()), 1.0))
-        events = tuple(self._protocol.receive(octets)) if octets else ()
-        for event in events:
-            if isinstance(event, Unsolicited):
-                self._unsolicited.append(event)
-                meaning = profiles.meaning(event.text)
-                if meaning is Meaning.RESET:
-                    self._selected = ""  # its indexes may be others now
-                if meaning in (Meaning.RESET, Meaning.SIM):
-                    self.is_sim_certain = False
-                self._has_sim_moved = self._has_sim_moved or meaning is Meaning.SIM
-            elif isinstance(event, Late):
-                self._late.append(event.text)
-            elif isinstance(event, Unrecognised):
-                self._unrecognised.append(event.text)
-                log.debug("unrecognised: %d characters", len(event.text))
-            elif isinstance(event, Information):
-                self._information.append(event)
-        return events
 
     def _note_use(self, storage: str, response: Response) -> None:
         """Note how full a storage is that was just selected; some makes say it only when asked (27.005 3.2.2)."""

@@ -1,0 +1,326 @@
+"""The exchange with the modem at an open port: commands, each with its answer, and whatever comes unasked meanwhile.
+
+It knows how a modem is asked, and not what: that is in `modem`. Every wait has a time limit and goes on reading.
+After an answer that did not come in time the modem is out of step until `resynchronise` has succeeded.
+"""
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from hotlined.errors import ModemRefusedError, ModemSilentError
+from hotlined.gsm import profiles, responses
+from hotlined.gsm.at import (
+    Command,
+    Event,
+    Final,
+    Information,
+    Late,
+    OutOfStep,
+    Prompt,
+    Protocol,
+    ProtocolState,
+    Response,
+    Unrecognised,
+    Unsolicited,
+)
+from hotlined.gsm.port import Port
+from hotlined.gsm.profiles import Meaning
+
+log = logging.getLogger(__name__)
+
+COMMAND_SECONDS = 5.0
+SLOW_COMMAND_SECONDS = 20.0  # what asks the SIM or the network
+LISTED_SECONDS = 150.0  # for all lines of a listing; 255 entries at 9,600 Bd take 100 s
+PROMPT_SECONDS = 10.0
+QUIET_SECONDS = 0.2
+LATE_SECONDS = 0.5  # for a probe's own answer, after something else came
+DRAIN_SECONDS = 5.0
+PROBE_SECONDS = 2.0
+
+PROBES = tuple(Command(f"AT{name}?", prefixes=(f"{name}:",)) for name in ("+CMGF", "+CSMS", "+CNMI", "+CPMS", "+CFUN"))
+"""Asked in turn when resynchronising: a late answer to one cannot be taken for that of the next."""
+
+PLAIN = Command("AT")
+
+
+@dataclass(slots=True)
+class Certainty:
+    """What is known of a modem for as long as nothing hints at the contrary: the exchange sees the hints."""
+
+    selected: str = ""
+    """The storage that was listed last, while its indexes hold."""
+    is_sim_certain: bool = False
+    """Whether the SIM said who it is, and nothing has hinted since that it may be another one."""
+    has_sim_moved: bool = False
+    """Whether a hint came since a deletion was last known to be of the same SIM."""
+    was_busy: bool = False
+    """Whether SIM or modem was busy since it was asked for its codes."""
+
+
+class Exchange:
+    """The exchange with one modem.
+
+    `progress` is called at every turn of every wait with the monotonic time until which the step in hand may
+    take; it may return an earlier one (or None), and the wait ends then.
+    """
+
+    def __init__(self, port: Port, progress: Callable[[float], float | None]) -> None:
+        self.port = port
+        self.certainty = Certainty()
+        self.information: list[Information] = []
+        """The lines that came for the last command."""
+        self.unrecognised: deque[str] = deque(maxlen=16)
+        self._progress = progress
+        self._protocol = Protocol()
+        self._unsolicited: deque[Unsolicited] = deque()
+        self._late: deque[str] = deque(maxlen=16)
+        self._probe = 0
+
+    @property
+    def in_step(self) -> bool:
+        """Whether commands may be sent: not after an answer that did not come."""
+        return self._protocol.state is not ProtocolState.DESYNCHRONISED
+
+    @property
+    def is_submitting(self) -> bool:
+        """Whether a segment was handed over whose result has not come yet."""
+        return self._protocol.state is ProtocolState.PAYLOAD
+
+    @property
+    def has_unsolicited(self) -> bool:
+        """Whether something waits for `take_unsolicited`."""
+        return bool(self._unsolicited)
+
+    def take_unsolicited(self) -> Iterable[Unsolicited]:
+        """Yield the unsolicited codes that came since the last call, each once, oldest first."""
+        while self._unsolicited:
+            yield self._unsolicited[0]
+            self._unsolicited.popleft()  # only now: what could not be dealt with comes again
+
+    def take_late_reference(self) -> int | None:
+        """Return the reference of a +CMGS that came after its time limit, once."""
+        while self._late:
+            if (reference := responses.maybe_reference(self._late.popleft())) is not None:
+                return reference
+        return None
+
+    def listen(self, seconds: float) -> bool:
+        """Read until something has come or the time is over, at most a second; return whether it is to be acted on."""
+        if not self._unsolicited:
+            self.receive(time.monotonic() + seconds)
+        return self._needs_attention
+
+    def wait(self, seconds: float, *others: int) -> bool:
+        """Wait until something has come, the time is over or one of `others` is readable; return as `listen` does.
+
+        It may wait for longer than `listen`: `progress` is not called meanwhile.
+        """
+        if self._needs_attention:
+            return True
+        return self.port.wait(seconds, *others) and self.listen(0.0)
+
+    @property
+    def _needs_attention(self) -> bool:
+        return bool(self._unsolicited or self._late) or not self.in_step
+
+    # ---- being in step
+
+    def resynchronise(self, tries: int = len(PROBES)) -> None:
+        """Leave a prompt that may stand open, let late answers pass, and ask until an answer fits its question.
+
+        Raises ModemSilentError if none does.
+        """
+        if self.in_step:
+            self._protocol = Protocol()
+        self.certainty.selected = ""  # it may have started anew without a word
+        self.certainty.is_sim_certain = False
+        deadline = time.monotonic() + DRAIN_SECONDS
+        is_clean = True
+        while self.receive(time.monotonic() + QUIET_SECONDS) and not self.is_over(deadline):
+            is_clean = False
+        strays: list[int] = []  # for each probe, how many answers came that were not its own
+        for _ in range(tries):
+            if self.is_over(time.monotonic() + PROBE_SECONDS):
+                break
+            strays.append(self._ask_probe(self._next_probe(), is_clean=is_clean and not strays))
+            if self.in_step:
+                return
+        if strays in ([0] * tries, [1] * tries):
+            self._ask_probe(self._next_probe(), escapes=False)
+            if self.in_step:
+                return
+        # one that knows none of the questions is in step if it refused each of them, and nothing else came
+        if strays == [1] * tries and self._ask_probe(PLAIN, escapes=False) == 0 and self.in_step:
+            return
+        raise ModemSilentError(
+            f"The modem at {self.port.name} does not answer.",
+            "Is this its AT port? Sticks have several; pulling and plugging it helps one that hangs.",
+        )
+
+    def _next_probe(self) -> Command:
+        self._probe += 1
+        return PROBES[self._probe % len(PROBES)]
+
+    def _ask_probe(self, probe: Command, *, escapes: bool = True, is_clean: bool = False) -> int:
+        """Write a probe, read until it is quiet again, and return how many answers came that were not the probe's.
+
+        `is_clean`: nothing came before it; where nothing but its own answer comes then, no more can, and none is
+        waited for: a modem answers in turn.
+        """
+        self.write(self._protocol.resynchronise(probe, escapes=escapes))
+        late, deadline = 0, time.monotonic() + PROBE_SECONDS
+        while not self.is_over(deadline):
+            events = self.receive(deadline)
+            answers = [event for event in events if isinstance(event, Response)]
+            late += sum(isinstance(event, Late) for event in events) + sum(not answer.final.ok for answer in answers)
+            if answers and is_clean and not late:
+                break
+            if late or answers:
+                deadline = min(deadline, time.monotonic() + (LATE_SECONDS if late else QUIET_SECONDS))
+        if self._protocol.state is not ProtocolState.IDLE and self.in_step:
+            self._protocol.time_out()
+        return late
+
+    # ---- commands
+
+    def run(
+        self,
+        text: str,
+        *prefixes: str,
+        seconds: float = COMMAND_SECONDS,
+        bare: bool = False,
+        payload: bool = False,
+        line_seconds: float | None = None,
+    ) -> Response:
+        """Run one command and return its response, whatever its final result code.
+
+        Raises ModemSilentError if none came in time (`line_seconds`: counted anew from each line), PortLostError.
+        """
+        self.require_step()
+        if self.is_over(time.monotonic() + seconds):
+            raise ModemSilentError(f"{text} was not asked any more.", "The daemon is being stopped.")
+        command = Command(text, prefixes=prefixes, payload_after=prefixes if payload else (), bare=bare)
+        self.information.clear()
+        self.write(self._protocol.command(command))
+        response = self._response(seconds, line_seconds)
+        self._note_final(response.final)
+        return response
+
+    def _note_final(self, final: Final) -> None:
+        """Note what a final result code hints at: that the SIM is busy, or may be another one."""
+        self.certainty.was_busy = self.certainty.was_busy or responses.is_busy(final)
+        if responses.may_be_another_sim(final):
+            self.certainty.is_sim_certain = False
+
+    def require(self, text: str, *prefixes: str, seconds: float = COMMAND_SECONDS, bare: bool = False) -> Response:
+        """Run one command that must succeed; raises ModemRefusedError otherwise."""
+        response = self.run(text, *prefixes, seconds=seconds, bare=bare)
+        if not response.final.ok:
+            raise ModemRefusedError(f"The modem answered {text} with {response.final.text}.", response.final.text)
+        return response
+
+    def ask(self, text: str, prefix: str = "", seconds: float = COMMAND_SECONDS) -> str:
+        """Return what a query says behind its prefix, or an empty string if it is refused."""
+        response = self.run(text, *([prefix] if prefix else ()), seconds=seconds, bare=not prefix)
+        if not response.final.ok or not response.lines:
+            return ""
+        return response.lines[0].text.removeprefix(prefix).strip() if prefix else responses.words(response)
+
+    def ask_digits(self, text: str, prefix: str = "") -> str:
+        """Return the long number that a query says (an IMSI, IMEI or ICCID), or an empty string."""
+        response = self.run(text, *([prefix] if prefix else ()), seconds=SLOW_COMMAND_SECONDS, bare=not prefix)
+        return responses.digits(response)
+
+    def open_prompt(self, text: str, prefix: str) -> Event | None:
+        """Write a command that asks for a payload; return the prompt or a refusal, None where neither came."""
+        self.write(self._protocol.command(Command(text, prefixes=(prefix,), prompt=True)))
+        answer = self._until(lambda event: isinstance(event, Prompt | Response), PROMPT_SECONDS, None)
+        if isinstance(answer, Response):
+            self._note_final(answer.final)
+        return answer
+
+    def send_payload(self, payload: str, seconds: float) -> Response:
+        """Write what a prompt waits for and return the response; raises as `run` does."""
+        self.write(self._protocol.submit(payload))
+        response = self._response(seconds)
+        self._note_final(response.final)
+        return response
+
+    def take_code(self, code: str) -> Unsolicited | None:
+        """Take the oldest unsolicited code of a kind out of those that wait."""
+        found = next((event for event in self._unsolicited if event.code == code), None)
+        if found:
+            self._unsolicited.remove(found)
+        return found
+
+    def take_echoed(self) -> bool:
+        """Return whether the modem has echoed since this was asked last."""
+        return self._protocol.take_echoed()
+
+    # ---- below
+
+    def require_step(self) -> None:
+        """Raise ModemSilentError if the modem is out of step."""
+        if not self.in_step:
+            raise ModemSilentError("The modem is out of step.", "The daemon brings it back by itself.")
+
+    def write(self, octets: bytes) -> None:
+        """Write octets as they are."""
+        self.port.write(octets)
+
+    def _response(self, seconds: float, line_seconds: float | None = None) -> Response:
+        event = self._until(lambda event: isinstance(event, Response), seconds, line_seconds)
+        if not isinstance(event, Response):
+            raise ModemSilentError(
+                f"The modem did not answer in {seconds:g} s.",
+                "The daemon brings it back into step by itself.",
+            )
+        return event
+
+    def _until(self, wanted: Callable[[Event], bool], seconds: float, line_seconds: float | None) -> Event | None:
+        """Read until an event is the wanted one; None after the time limit or out of step, which is final."""
+        deadline = time.monotonic() + seconds
+        latest = time.monotonic() + max(seconds, LISTED_SECONDS)
+        while True:
+            events = self.receive(deadline)
+            for event in events:
+                if wanted(event):
+                    return event
+                if isinstance(event, OutOfStep):
+                    return None
+                if isinstance(event, Information) and line_seconds:
+                    deadline = min(time.monotonic() + line_seconds, latest)
+            if self.is_over(deadline):
+                self._protocol.time_out()
+                return None
+
+    def is_over(self, deadline: float) -> bool:
+        """Tell whether a wait ends: at its time limit, or where `progress` says so."""
+        ends = self._progress(deadline)
+        return time.monotonic() >= (deadline if ends is None else min(deadline, ends))
+
+    def receive(self, deadline: float) -> tuple[Event, ...]:
+        """Read once, at most until the deadline, and keep what is nobody's answer."""
+        self._progress(deadline)
+        octets = self.port.read(min(max(0.0, deadline - time.monotonic()), 1.0))
+        events = tuple(self._protocol.receive(octets)) if octets else ()
+        for event in events:
+            if isinstance(event, Unsolicited):
+                self._unsolicited.append(event)
+                meaning = profiles.meaning(event.text)
+                if meaning is Meaning.RESET:
+                    self.certainty.selected = ""  # its indexes may be others now
+                if meaning in (Meaning.RESET, Meaning.SIM):
+                    self.certainty.is_sim_certain = False
+                self.certainty.has_sim_moved = self.certainty.has_sim_moved or meaning is Meaning.SIM
+            elif isinstance(event, Late):
+                self._late.append(event.text)
+            elif isinstance(event, Unrecognised):
+                self.unrecognised.append(event.text)
+                log.debug("unrecognised: %d characters", len(event.text))
+            elif isinstance(event, Information):
+                self.information.append(event)
+        return events
