@@ -31,7 +31,6 @@ from hotlined.errors import (
     PortBusyError,
     PortError,
     PortLostError,
-    PortMissingError,
 )
 from hotlined.gsm import address
 from hotlined.gsm.modem import Modem
@@ -160,7 +159,7 @@ class Connection:
             error = explain(error, modem.port.name)
             modem.port.close()
         self._schedule_retry()
-        self.set_state(state_of(error), error)
+        self.set_state(state_of(error), error.message, error.hint)
         trouble = maybe_trouble(error)
         if trouble is not ModemTrouble.ABSENT:
             self.ladder.clear(ModemTrouble.ABSENT)  # the port is there, whatever else is wrong
@@ -270,10 +269,10 @@ class Connection:
         if self.state is ModemState.RECOVERING and self.ladder.has_climbed(ModemTrouble.SILENT):
             return
         if self.mismatch:
-            self.set_state(ModemState.SIM_CHANGED, ModemError(mismatch_in_words(self.mismatch), ADOPT_HINT))
+            self.set_state(ModemState.SIM_CHANGED, mismatch_in_words(self.mismatch), ADOPT_HINT)
         elif self.identification.service_centre == "":
             words = MODEM[ModemState.NO_SERVICE_CENTRE].words
-            self.set_state(ModemState.NO_SERVICE_CENTRE, ModemError(words, CENTRE_CURE))
+            self.set_state(ModemState.NO_SERVICE_CENTRE, words, CENTRE_CURE)
         else:
             self.set_state(ModemState.READY if self.registered else ModemState.UNREGISTERED)
 
@@ -282,43 +281,43 @@ class Connection:
     def command_failed(self, error: HotlinedError) -> None:
         """Report a modem that did not do what it was asked to; the port is closed where no rung follows at once."""
         if self.modem is None:
-            self.set_state(state_of(error), error)
+            self.set_state(state_of(error), error.message, error.hint)
             return
         error = explain(error, self.modem.port.name)
         if isinstance(error, SimError | PortBusyError):
-            self.close(state_of(error), error)
+            self.close(state_of(error), error.message, error.hint)
             return
         if self._failures_limit.allows():
             log.warning("%s", error.message)
         self.ladder.report(ModemTrouble.SILENT)
         if not self.ladder.pending:
-            self.close(ModemState.RECOVERING, error)
+            self.close(ModemState.RECOVERING, error.message, error.hint)
         elif self.ladder.rung is not Rung.RESYNCHRONISE:
-            self.set_state(ModemState.RECOVERING, error)
+            self.set_state(ModemState.RECOVERING, error.message, error.hint)
 
     def port_lost(self, error: PortLostError) -> None:
         """Report a port that went away while the modem was at work."""
-        self.close(ModemState.ABSENT, error)
+        self.close(ModemState.ABSENT, error.message, error.hint)
         self.ladder.report(ModemTrouble.ABSENT)
 
-    def close(self, state: ModemState, error: HotlinedError) -> None:
-        """Close the port; the modem is looked for again after a pause."""
+    def close(self, state: ModemState, reason: str, cure: str) -> None:
+        """Close the port, and say why; the modem is looked for again after a pause."""
         if self.modem:
             self.modem.port.close()
             self.modem = None
         self._schedule_retry()
-        self.set_state(state, error)
+        self.set_state(state, reason, cure)
 
     def start_again(self, seconds: float) -> None:
         """Close the port and look for the modem again after some seconds."""
         if self.modem:
-            self.close(ModemState.RECOVERING, ModemError("The modem is being started again.", self.trouble))
+            self.close(ModemState.RECOVERING, "The modem is being started again.", self.trouble)
         self.retry.seconds = seconds
         self.retry.again()
 
     def reopen_elsewhere(self) -> None:
         """Begin anew at another port, which the configuration names now."""
-        self.close(ModemState.STARTING, PortMissingError("The configuration names another port."))
+        self.close(ModemState.STARTING, "The configuration names another port.", "")
         self.ladder.clear(*ModemTrouble)
         self.starter.forget_port()
         self._backoff.reset()
@@ -330,10 +329,10 @@ class Connection:
 
     # ---- state
 
-    def set_state(self, state: ModemState, error: HotlinedError | None = None) -> None:
-        """Set the modem's state, with what keeps it from being ready."""
+    def set_state(self, state: ModemState, reason: str = "", cure: str = "") -> None:
+        """Set the modem's state, with what keeps it from being ready and what a person can do about it."""
         before = self.reason
-        self.reason, self.cure = (error.message, error.hint) if error else ("", "")
+        self.reason, self.cure = reason, cure
         if self.reason != before and state is self._announced is ModemState.STARTING and self._states_limit.allows():
             log.warning("modem %s: %s", state, self.trouble)  # the state is no news, what keeps it so is
         if state != self.state:

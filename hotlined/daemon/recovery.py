@@ -190,8 +190,8 @@ class Recoverable(Protocol):
     def command_failed(self, error: HotlinedError) -> None:
         """Report a modem that did not do what it was asked to."""
 
-    def close(self, state: ModemState, error: HotlinedError) -> None:
-        """Close the port."""
+    def close(self, state: ModemState, reason: str, cure: str) -> None:
+        """Close the port, and say why."""
 
     def start_again(self, seconds: float) -> None:
         """Close the port and look for the modem again after some seconds."""
@@ -229,7 +229,7 @@ class Recovery:
             try:
                 self._rungs[rung]()
             except PortLostError as error:
-                self.connection.close(ModemState.RECOVERING, error)
+                self.connection.close(ModemState.RECOVERING, error.message, error.hint)
             except (ModemError, PortError) as error:
                 self.connection.command_failed(error)
             return True
