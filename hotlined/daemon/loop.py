@@ -103,7 +103,8 @@ class Daemon:
         self.outage = outage
         self._damaged = False
         self._watch = FolderWatch(db.path.parent)
-        self._database_due = 0.0
+        self._database_retry = Every(timing.database_pause)
+        """When a database that failed is tried again."""
         self._watchdog = Every(systemd.watchdog_seconds(timing.idle))
         self._flood = Every(timing.flood_look)
         self._anchor = Every(timing.anchor)
@@ -258,13 +259,13 @@ class Daemon:
             self._database_trouble(error)
 
     def _advance(self) -> None:
-        if time.monotonic() < self._database_due:
+        if not self._database_retry.is_due():
             return
         if not self._check_database_place():
             return
         with self.line.one_look():
             self._step()
-        if self.outage and time.monotonic() >= self._database_due:  # it may have been taken away just now
+        if self.outage and self._database_retry.is_due():  # it may have been taken away just now
             with self.db.transaction():  # only a write proves it
                 save_limit_clock(self.db, self.db.now())
                 self.db.event(self.db.now(), f"database_{self.outage.state}", f"since {self.outage.since}, until now")
@@ -371,7 +372,7 @@ class Daemon:
         watch, modem = self._watch.descriptor, self.connection.modem
         hints = () if watch is None else (watch,)
         wait = max(0.0, min(self.timing.tick if watch is None else self.timing.idle, seconds))
-        if modem is not None and time.monotonic() >= self._database_due:  # else what it has said already would wake us
+        if modem is not None and self._database_retry.is_due():  # else what it has said already would wake us
             return modem.wait(wait, *hints)
         ready, _, _ = select.select([self._wake, *hints], [], [], wait)
         if self._wake in ready:
@@ -381,15 +382,15 @@ class Daemon:
     def _must_look(self) -> bool:
         """Tell whether a signal came, another process has written, or the database is not at its path any more."""
         self._watch.forget()  # before the database is asked: what is written after that is a new hint
-        if self._stopping is not None or self._reload or time.monotonic() < self._database_due:
+        if self._stopping is not None or self._reload or not self._database_retry.is_due():
             return True
         return self.db.changed_elsewhere() != self._data_version or not self._is_in_place()
 
     def _seconds_left(self) -> float:
         """Return how long there is nothing to be done, as far as that is known now."""
-        now, connection = time.monotonic(), self.connection
-        if now < self._database_due:
-            return min(self.timing.tick, self._database_due - now)
+        connection = self.connection
+        if left := self._database_retry.left:
+            return min(self.timing.tick, left)
         if connection.ladder.pending:
             return 0.0
         waits = [self.timing.idle, self._watchdog.seconds, connection.seconds_left]
@@ -439,7 +440,7 @@ class Daemon:
         if self._is_in_place():
             return True
         self.outage = outage_of_replaced(self.db.path, self.outage, self.db.now())
-        self._database_due = time.monotonic() + self.timing.database_pause
+        self._database_retry.again()
         self.receiver.forget_listing()  # it gets old meanwhile
         return False
 
@@ -447,7 +448,7 @@ class Daemon:
         """Note that the database failed: texts stay on the SIM and nothing is answered until it can be written."""
         self.outage = outage_of(self.db.path, error, self.outage, self.db.now())
         self._damaged = DatabaseTrouble.of(error).name == DatabaseState.DAMAGED
-        self._database_due = time.monotonic() + self.timing.database_pause
+        self._database_retry.again()
         self.receiver.forget_listing()  # it gets old meanwhile
 
     def _refuse_reload(self, reason: str, cure: str) -> None:
