@@ -562,7 +562,7 @@ def test_no_label_of_a_sheet_is_longer_than_its_column(language: Language) -> No
 def test_what_the_daemon_says_is_said_by_the_daemon() -> None:
     """Each sentence that is told again by its wording has that wording where the daemon or the driver says it."""
     said_there = set()
-    for path in (path for room in ("daemon", "gsm", "store") for path in (PACKAGE / room).glob("*.py")):
+    for path in (path for room in ("daemon", "gsm", "store", "config") for path in (PACKAGE / room).glob("*.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Constant):
                 said_there.add(re.sub(r"\{\w+\}", "{}", str(node.value)).rstrip("."))
@@ -581,6 +581,7 @@ def test_what_the_daemon_says_is_told_again() -> None:
     with speaking(Language.FRENCH):
         assert said_again("There is no modem at /dev/ttyUSB2.") == "Il n’y a pas de modem à /dev/ttyUSB2."
         assert said_again(refused).startswith("La configuration n’a pas été relue")
+        assert said_again(refused).endswith(f"/a/config.yaml est inutilisable{NO_BREAK}: 2 problèmes.")
         assert said_again("nobody ever said {this}") == "nobody ever said {this}"
     assert said_again("There is no modem at /dev/ttyUSB2.") == "There is no modem at /dev/ttyUSB2."
 

@@ -393,7 +393,7 @@ def _line_trouble(config: Config, mode: str, stored: Stored | None) -> Iterator[
         known = conditions.SELFTEST_LOST
         yield Trouble(SELFTEST_LOST, known.words.format(at=moment(stored.selftest.at)), known.cure, stored.selftest.at)
     if stored and stored.silence and stored.silence.is_long:
-        yield Trouble(SILENCE, silence_in_words(stored.silence), conditions.SILENCE.cure, stored.silence.last_at)
+        yield Trouble(SILENCE, silence_in_words(stored.silence), conditions.SILENCE.cure)
     if stored and (known_backup := sealed.maybe_trouble(config, stored.sealed)):
         yield Trouble(BACKUP_OLD, *known_backup, stored.sealed.at)
     if mode == SHADOW:

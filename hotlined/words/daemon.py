@@ -126,6 +126,8 @@ SAID = (
     N_("line, database and runtime_dir change only with a restart."),
     N_("Restart the daemon: `systemctl restart hotlined`. Or take that back, and reload."),
     N_("{database} was moved, removed or replaced while the daemon had it open."),
+    N_("{path} cannot be used: one problem."),
+    N_("{path} cannot be used: {number} problems."),
     N_("{subject} cannot be used: {reason}."),
     N_("{database} is damaged: {found}."),
     N_("{database} could not be brought up to date: {reason}."),
