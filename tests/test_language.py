@@ -24,6 +24,7 @@ from filled import KEVIN, LEA, Filled
 from flask import Request
 from hypothesis import given
 from hypothesis import strategies as st
+from test_privacy import on_a_terminal
 
 from hotlined.alerts.due import draft
 from hotlined.cli import main, mistakes
@@ -854,6 +855,13 @@ def test_what_is_typed_wrongly_is_told_in_the_language_of_the_line(
     assert done.exit_code in {1, 2}
     assert (french if language is Language.FRENCH else dutch) in done.output.replace(NO_BREAK, " ")
     assert not re.search("Usage|Error|Hint|Try|Configuration:", done.output)
+
+
+def test_a_question_that_is_answered_with_no_ends_in_the_language_of_the_line(line: Filled) -> None:
+    """Nothing is done, and that is said in it."""
+    shown = on_a_terminal(line, "n", "forget", LEA)
+    expected = {"fr": ("[o/N]", "Abandonné."), "nl": ("[j/N]", "Afgebroken.")}[line.settings["language"]]
+    assert [words for words in expected if words not in shown] == []
 
 
 def test_what_click_says_is_said_by_click() -> None:
