@@ -549,8 +549,11 @@ def test_what_takes_long_keeps_no_door(doors: Doors) -> None:
 
 
 def test_without_a_configuration_it_says_so_to_all_who_wait(tmp_path: Path) -> None:
-    """Who asks hears what is wrong, and nobody is left at the door: systemd would start it again and again."""
-    (tmp_path / "config.yaml").write_text("database: hotlined.db\nanswer: {txet: Non}\n")
+    """Who asks hears what is wrong, and nobody is left at the door: systemd would start it again and again.
+
+    It is said in the line's language, and in English to the journal.
+    """
+    (tmp_path / "config.yaml").write_text("language: fr\ndatabase: hotlined.db\nanswer: {txet: Non}\n")
     words = ("-c", f"import os; os.dup2(int(os.environ['DOOR']), 3); {ACTIVATED}", "--config", "config.yaml", "control")
     with contextlib.ExitStack() as stack:
         listener = stack.enter_context(socket.socket(socket.AF_UNIX))
@@ -576,7 +579,10 @@ def test_without_a_configuration_it_says_so_to_all_who_wait(tmp_path: Path) -> N
 
     assert done.returncode == 78, done.stderr
     assert {one["kind"] for one in said} == {"ConfigError"}
-    assert "config.yaml" in said[0]["message"]
+    assert "config.yaml est inutilisable" in said[0]["message"]
+    assert "Error: " in done.stderr
+    assert "config.yaml cannot be used" in done.stderr
+    assert "inutilisable" not in done.stderr
     assert "txet" not in json.dumps(said)  # strangers are among those who wait
 
 

@@ -11,6 +11,7 @@ from hotlined import config as configuration
 from hotlined.cli.service import listening, prepare
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.errors import ConfigError
+from hotlined.language import Language, speak
 
 
 @click.command(hidden=True)
@@ -33,6 +34,9 @@ def control(settings: Settings, path: Path | None, desk: str | None) -> None:
     except ConfigError as error:
         with listening(path) as listener:
             refuse(listener, error)
+        speak(Language.ENGLISH)
+        if settings.path:
+            configuration.load(settings.path)  # again, for the journal
         raise
     prepare(config)
     with listening(path) as listener:
