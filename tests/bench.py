@@ -476,7 +476,7 @@ def controlled(config: Path) -> Iterator[None]:
                 yield
             finally:
                 program.terminate()
-    path.unlink()
+                path.unlink()
 
 
 @contextmanager
