@@ -17,9 +17,9 @@ from hotlined.clock import LimitClock, Now
 from hotlined.errors import RefusedError, StoreError, UsageError
 from hotlined.language import _
 from hotlined.policy import Reason
-from hotlined.states import ContactVerdict, RequestState
+from hotlined.states import ContactVerdict, DatabaseState, RequestState
 from hotlined.store import fates, integrity, line
-from hotlined.store.beside import LOCK, beside
+from hotlined.store.beside import EVERY, FILE_MODE, KEY, LOCK, beside
 from hotlined.store.database import Database
 from hotlined.store.opening import held, open_to_read, require_known
 from hotlined.store.trouble import DatabaseTrouble
@@ -28,18 +28,7 @@ Progress = Callable[[int, int], None]
 """Called with how many pages are copied, and how many there are."""
 
 PAGES = 256  # a step: 1 MiB, some tens of milliseconds on a card
-_MODE = 0o640
 _MAGIC = b"SQLite format 3\0"  # how every database begins: https://sqlite.org/fileformat.html
-_BESIDE = (
-    "",
-    "-wal",
-    "-shm",
-    "-journal",
-    ".lock",
-    ".key",
-    ".pins",
-    ".orders",
-)  # the files of a database, by their endings
 
 
 def make(database: Path, target: Path, progress: Progress) -> Path | None:
@@ -55,7 +44,7 @@ def make(database: Path, target: Path, progress: Progress) -> Path | None:
         new = target.with_name(target.name + ".new")
         _remove(new)  # of a copy that was cut off
         try:
-            os.close(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, _MODE))
+            os.close(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE))
             _copy(source, new, progress)
             _finish(new)
             key = _copy_key(database, target, line.key_digest_of(source))
@@ -99,7 +88,7 @@ def put_back(
 
 
 def _write(new: Path, pieces: Iterable[bytes]) -> None:
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, _MODE)
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
     with os.fdopen(descriptor, "wb") as file:
         for piece in pieces:
             file.write(piece)
@@ -208,7 +197,7 @@ def _remove(database: Path) -> None:
 
 
 def _files_of(database: Path) -> list[Path]:
-    return [database.with_name(database.name + ending) for ending in _BESIDE]
+    return [beside(database, ending) for ending in EVERY]
 
 
 def _copy(source: sqlite3.Connection, new: Path, progress: Progress) -> None:
@@ -221,7 +210,7 @@ def _copy(source: sqlite3.Connection, new: Path, progress: Progress) -> None:
             _mark(copy, LimitClock(None).now().rfc3339)
         except sqlite3.Error as error:
             trouble = DatabaseTrouble.of(error)
-            if trouble.name == "damaged":
+            if trouble.name == DatabaseState.DAMAGED:
                 raise trouble.as_error() from error
             words = _("{file} cannot be written: {reason}.", file=new, reason=_(trouble.words))
             raise StoreError(words, _("Name a file where there is room."), trouble.name) from error
@@ -239,11 +228,11 @@ def _mark(copy: sqlite3.Connection, at: str) -> None:
 
 def _copy_key(database: Path, target: Path, digest: str | None) -> Path | None:
     """Copy the key of the pseudonyms; one that is there already stays where the database has lost its own."""
-    source, key = (path.with_name(path.name + ".key") for path in (database, target))
+    source, key = (beside(path, KEY) for path in (database, target))
     octets = pseudonym.maybe_key(source)
     if octets is None or digest not in (None, pseudonym.digest(octets)):
         return None
-    files.replace(key, octets, _MODE, durable=True)
+    files.replace(key, octets, FILE_MODE, durable=True)
     return key
 
 
@@ -252,7 +241,7 @@ def _finish(path: Path) -> None:
     descriptor = files.open_plain(path, os.O_RDONLY)
     try:
         with contextlib.suppress(PermissionError):  # a stick with FAT knows no rights
-            os.fchmod(descriptor, _MODE)
+            os.fchmod(descriptor, FILE_MODE)
         os.fsync(descriptor)
     finally:
         os.close(descriptor)

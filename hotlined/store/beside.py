@@ -7,6 +7,8 @@ WAL, SHM, JOURNAL = "-wal", "-shm", "-journal"
 """What SQLite puts beside it: https://sqlite.org/tempfiles.html."""
 LOCK, KEY, PINS, ORDERS = ".lock", ".key", ".pins", ".orders"
 """What is ours: the daemon's lock, the key of the pseudonyms, the secret that PINs are noted under, a fleet's key."""
+EVERY = (ITSELF, WAL, SHM, JOURNAL, LOCK, KEY, PINS, ORDERS)
+"""All of them."""
 
 READABLE = (ITSELF, WAL, SHM, KEY)
 """What the line's group reads."""
