@@ -221,6 +221,7 @@ SCHEMA: dict[str, Any] = {
     "tags": [str],
     "verdict": ("answer|suppress", None),
     "reason": (REASON, None),
+    "elsewhere": (str, None),
     "answer": (
         None,
         {
