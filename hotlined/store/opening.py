@@ -225,7 +225,7 @@ def _maybe_unprepared(path: Path, error: sqlite3.Error) -> StoreError | None:
         _(
             "{database} was closed by another program, which took {files} away: its group cannot open it.",
             database=path,
-            files=", ".join(missing),
+            files=functools.reduce(lambda listed, last: _("{listed} and {last}", listed=listed, last=last), missing),
         ),
         _("Once its owner has, all can again: `sudo hotlined status`."),
         DatabaseTrouble.of(error).name,
