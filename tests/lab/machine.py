@@ -19,7 +19,7 @@ from typing import Any
 PROJECT = Path(__file__).resolve().parents[2]
 PACKAGES = (
     "systemd systemd-sysv dbus udev python3 python3-venv procps kmod linux-image-amd64 initramfs-tools usbutils "
-    "modemmanager usb-modeswitch"
+    "modemmanager usb-modeswitch age"
 )
 LEFT_OUT = (".git", ".venv", "__pycache__", ".*_cache", ".hypothesis")
 READY, RESULT = b"\x1eREADY\n", b"\x1eRESULT "
@@ -59,8 +59,9 @@ def _run(*words: str | Path) -> None:
 def image(cache: Path) -> Path:
     """Return the folder with the disk, the kernel and its initrd; made once, in a minute."""
     made = cache / "machine"
-    if made.exists():
+    if (made / "packages").exists() and (made / "packages").read_text() == PACKAGES:
         return made
+    shutil.rmtree(made, ignore_errors=True)
     new = cache / "machine.new"
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir(parents=True)
@@ -81,6 +82,7 @@ def image(cache: Path) -> Path:
     shutil.copy(root / "initrd.img", new / "initrd")
     _run("mke2fs", "-q", "-t", "ext4", "-L", "lab", "-d", root, new / "disk.ext4", "2G")
     shutil.rmtree(root)
+    (new / "packages").write_text(PACKAGES)
     return new.rename(made)
 
 
@@ -91,6 +93,7 @@ class Machine:
         self._base, self._work = base, work
         self._process: subprocess.Popen[bytes] | None = None
         self._sockets: set[str] = set()
+        self._disks: set[str] = set()
         tree = work / "tree"
         shutil.copytree(PROJECT, tree, symlinks=True, ignore=shutil.ignore_patterns(*LEFT_OUT))
         shutil.copytree(wheels, tree / ".wheels")
@@ -174,6 +177,14 @@ class Machine:
         """Pull it."""
         self._ask("device_del", id=name)
 
+    def plug_disk(self, name: str, image: Path) -> None:
+        """Plug a USB memory stick in."""
+        if name not in self._disks:
+            file = {"driver": "file", "filename": str(image)}
+            self._ask("blockdev-add", **{"node-name": f"disk-{name}", "driver": "raw", "file": file})
+            self._disks.add(name)
+        self._ask("device_add", driver="usb-storage", id=name, drive=f"disk-{name}", bus="xhci.0")
+
     def cut_power(self) -> None:
         """Pull the mains."""
         if self._process:
@@ -181,6 +192,7 @@ class Machine:
             self._process.wait()
             self._process = None
             self._sockets.clear()
+            self._disks.clear()
             self._qmp.close()
             self._agent.close()
 

@@ -15,6 +15,7 @@ import threading
 import time
 from pathlib import Path
 
+from backups import backups
 from checks import check, figure, result
 from machine import Machine, connect, image
 
@@ -229,6 +230,7 @@ def main() -> int:
             wire.lead_to(pi.socket_of("uart"))
             uart(pi, simulator.client)
             modem_manager(pi)
+            backups(pi, work)
     finally:
         if pi:
             pi.cut_power()
