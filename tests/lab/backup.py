@@ -131,7 +131,10 @@ def first_backup() -> None:
     check("status knows it", status()["name"] == names[0])
     words = (SECRET, CALLER[1:], "SQLite format 3", "poll_interval")
     found = [word for word in words if not sh("grep", "-qaF", word, str(KEPT / "stick")).returncode]
-    check("who finds the stick reads nothing", not found or print(found))
+    sealed = on_stick("head -c 29 fr-*")
+    check(
+        "who finds the stick reads nothing", (not found and "age-encryption.org/v1" in sealed) or print(found, sealed)
+    )
     check("nothing of it is in the journal", "fr-000001" not in journal(UNIT))
 
 
