@@ -192,6 +192,7 @@ PLAIN = (
 )  # fmt: skip
 
 
+@pytest.mark.uncounted
 @pytest.mark.parametrize("path", KEYS)
 def test_what_stands_without_quotes_is_taken_where_the_program_takes_it(path: str) -> None:
     """A PIN that is a number to the editor, a country that is a no, a date, an amount: none is a mistake there."""
