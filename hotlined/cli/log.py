@@ -26,7 +26,7 @@ from hotlined.cli.typed import CONTACT_ID, COUNT, WHEN, complete_number, complet
 from hotlined.config import Config
 from hotlined.language import N_, _
 from hotlined.policy import Reason
-from hotlined.reports.contact import entry, facts, preview, rows_for_people, tell_wording, texts_for_people
+from hotlined.reports.contact import entry, facts, name_wording, preview, rows_for_people, texts_for_people
 from hotlined.reports.decided import no_contact
 from hotlined.reports.line import sending_now
 from hotlined.reports.typed import contacts_meant, reason
@@ -191,7 +191,7 @@ def show(settings: Settings, /, contact_id: int, as_json: bool, pager: bool) -> 
         contact, sending = contact_log.maybe_contact(db, contact_id), sending_now(config, sending_of(db))
         if contact:
             preview(db, config, contact)
-            tell_wording(db, config, contact)
+            name_wording(db, config, contact)
     if contact is None:
         raise no_contact(contact_id)
     if as_json:

@@ -57,7 +57,7 @@ def preview(db: Database, config: Config, contact: dict[str, Any]) -> None:
     answer |= {"text": planned.text, "encoding": planned.encoding.value, "segments": planned.segments}
 
 
-def tell_wording(db: Database, config: Config, contact: dict[str, Any]) -> None:
+def name_wording(db: Database, config: Config, contact: dict[str, Any]) -> None:
     """Say of an answer which of the line's texts it has or would have, counted from 1, as `wording`.
 
     None where the line has one text alone, and for an answer that ended before it had any.

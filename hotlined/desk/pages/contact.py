@@ -7,7 +7,7 @@ from hotlined.desk.roles import Role
 from hotlined.desk.routes import CONTACT_ID, Page
 from hotlined.desk.visit import line, looked_at, reading
 from hotlined.language import N_
-from hotlined.reports.contact import facts, outcome, preview, tell_wording
+from hotlined.reports.contact import facts, name_wording, outcome, preview
 from hotlined.reports.decided import no_contact
 from hotlined.reports.line import sending_now
 from hotlined.reports.review import TAG_KEYS
@@ -34,7 +34,7 @@ def show(contact_id: int) -> str:
         if contact is None:
             raise NotFound(no_contact(contact_id).message)
         preview(db, line(), contact)
-        tell_wording(db, line(), contact)
+        name_wording(db, line(), contact)
         contact["outcome"] = outcome(contact, sending)
         tags = decisions.tags_in_use(db)
     looked_at(contact_id)
