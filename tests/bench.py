@@ -433,6 +433,7 @@ def logging_in(config: Path, at: Path, pid: int) -> Iterator[Row]:
     yield Row("  somebody logs in", seconds * 1000, "ms")
     yield Row("    memory before", before["VmRSS"] / 1024, "MiB")
     yield Row("    at most meanwhile", after["VmHWM"] / 1024, "MiB")
+    yield Row("    of it files, which others may have too", after["RssFile"] / 1024, "MiB")
     yield Row("    and then", after["VmRSS"] / 1024, "MiB")
 
 
@@ -456,7 +457,7 @@ def meters(pid: int) -> dict[str, int]:
     for thread in Path(f"/proc/{pid}/task").iterdir():
         for line in (thread / "status").read_text().splitlines():
             name, _, value = line.partition(":")
-            if name in {"VmRSS", "VmHWM"}:
+            if name in {"VmRSS", "VmHWM", "RssFile"}:
                 found[name] = int(value.split()[0])
             elif name == "voluntary_ctxt_switches":
                 found[name] = found.get(name, 0) + int(value)
