@@ -82,12 +82,12 @@ def back_up() -> str:
 def answered(sim: Client, text: str, count: int, sender: str = CALLER) -> bool:
     """Let a text in; tell whether it is there, and so many were submitted in all."""
     sim.do("deliver", from_=sender, text=text)
-    return until(lambda: newest().get("text") == text) and until(
+    return until(lambda: last_contact().get("text") == text) and until(
         lambda: len(sim.do("submitted")["submitted"]) == count, 10
     )
 
 
-def newest() -> dict[str, Any]:
+def last_contact() -> dict[str, Any]:
     """Return the newest contact: to print a million takes minutes."""
     found: dict[str, Any] = json.loads(sh("hotlined", "log", "-n", "1", "--json").stdout or "{}")
     return found
@@ -262,7 +262,7 @@ def before() -> None:
     configure("config", delay="1h")
     sh("systemctl", "reload", "hotlined")
     sim.do("deliver", from_="+32470999999", text="une réponse attend")
-    until(lambda: (newest()["answer"] or {}).get("state") == "queued")
+    until(lambda: (last_contact()["answer"] or {}).get("state") == "queued")
     check("the last backup has an answer that waits", back_up() == "success")
     sim.do("deliver", from_="+32470888888", text="après la dernière sauvegarde")
     sim.close()
@@ -309,14 +309,14 @@ def after() -> None:
     state = json.loads(contacts)["answer"]["state"]
     check("an answer that waited is not sent by itself", state == "unconfirmed" or print(state))
     sim.do("deliver", from_=CALLER, text="encore moi")
-    until(lambda: newest()["text"] == "encore moi" and newest()["reason"])
-    reason = newest()["reason"]
+    until(lambda: last_contact()["text"] == "encore moi" and last_contact()["reason"])
+    reason = last_contact()["reason"]
     check("who was answered is known", reason == "cooldown" or print(reason))
     submitted = sim.do("submitted")["submitted"]
     check("nobody was answered twice", submitted == [] or print(submitted))
     configure("config", delay="0s", hour="1000")  # which the texts beside the backup have used up
     sh("systemctl", "reload", "hotlined")
-    check("a new person is answered", answered(sim, "bonjour", 1, "+32470777777") or print(newest()))
+    check("a new person is answered", answered(sim, "bonjour", 1, "+32470777777") or print(last_contact()))
     sh("systemctl", "enable", "--now", f"{UNIT}.timer")
     check("backups go on", back_up() == "success")
     names = on_stick("ls fr-*")
