@@ -658,8 +658,9 @@ _PERSON = "person TEXT NOT NULL CHECK (person GLOB '~" + "[0-9a-f]" * 12 + "')"
 
 FLEET = (
     # The line's place in a fleet; no row where it is in none. `hub` is how the hub calls itself, `version` the highest
-    # that a claim of this line has, `cursor` up to where the hub was read, `shared` what is exchanged, as a JSON list;
-    # `unclaimed` says that something was decided while the key of the pseudonyms was lost.
+    # that a claim of this line has, `cursor` up to where the hub was read, `recall` up to where the line's own rows are
+    # read there, too, `shared` what is exchanged, as a JSON list; `unclaimed` says that something was decided while the
+    # key of the pseudonyms was lost.
     """
     CREATE TABLE fleet_line (
       id INTEGER PRIMARY KEY CHECK (id = 1),
@@ -667,18 +668,20 @@ FLEET = (
       hub TEXT,
       version INTEGER NOT NULL DEFAULT 0 CHECK (version >= 0),
       cursor INTEGER NOT NULL DEFAULT 0 CHECK (cursor >= 0),
+      recall INTEGER NOT NULL DEFAULT 0 CHECK (recall >= 0),
       shared TEXT NOT NULL DEFAULT '[]',
       unclaimed INTEGER NOT NULL DEFAULT 0 CHECK (unclaimed IN (0, 1))
     ) STRICT
     """,
-    # what this line claims of a person: the version at which the opt-out or block was claimed; `sent` is the version
-    # that the hub has committed
+    # what this line claims of a person: the version at which the opt-out or block was claimed, and which claims, of
+    # whichever line, it has undone, as JSON; `sent` is the version that the hub has committed
     f"""
     CREATE TABLE fleet_own (
       {_PERSON} PRIMARY KEY,
       version INTEGER NOT NULL CHECK (version > 0),
       opted_out {_CLAIM.format(name="opted_out")},
       blocked {_CLAIM.format(name="blocked")},
+      undone TEXT NOT NULL DEFAULT '{{}}',
       sent INTEGER NOT NULL DEFAULT 0 CHECK (sent >= 0)
     ) STRICT, WITHOUT ROWID
     """,

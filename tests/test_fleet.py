@@ -6,8 +6,10 @@ import socket
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import store_steps
@@ -22,7 +24,8 @@ from hotlined.control.verbs import VERBS
 from hotlined.errors import UsageError
 from hotlined.policy import Cancel, Reason
 from hotlined.states import Shared
-from hotlined.store import decisions, fleet
+from hotlined.store import claims, decisions, fleet
+from hotlined.store.claims import PlacedClaim
 
 __all__ = ["cluster"]
 STOP = "Stop"
@@ -61,6 +64,33 @@ class Member(Filled):
         """Return the verdict on a contact, its reason, and whose decision that was, as `log --json` has them."""
         entry = next(entry for entry in self.log() if entry["id"] == contact_id)
         return entry["verdict"], entry["reason"], entry["elsewhere"]
+
+    def person(self, number: str = KEVIN) -> str:
+        """Return a number's pseudonym in the fleet."""
+        return pseudonym.of(self.database.with_name("hotlined.db.key").read_bytes(), number)
+
+    def said(self, line: str, version: int, place: int = 1, **said: object) -> PlacedClaim:
+        """Return a row about Kevin as a line of the fleet writes it, signed."""
+        fields = {"person": self.person(), "opted_out": version, "blocked": None, "undone": "{}"} | said
+        claim = claims.Claim(line, version=version, **fields)  # type: ignore[arg-type]
+        return PlacedClaim(place, claim.signed(claims.key_of(self.database)))
+
+    def take(self, *placed: PlacedClaim, shared: Collection[Shared] = frozenset(Shared)) -> int:
+        """Hand in rows as if the hub had sent them; return how many are not believed."""
+        return int(
+            fleet.take(
+                self.db,
+                (int(self.db.value("SELECT cursor FROM fleet_line")), max(each.place for each in placed)),
+                placed,
+                shared,
+                claims.key_of(self.database),
+                lambda followed: decisions.follow(self.db, followed, self.now()),
+            )
+        )
+
+    def owed(self) -> list[claims.Claim]:
+        """Return what goes to the hub next."""
+        return fleet.owed(self.db, frozenset(Shared), claims.key_of(self.database))
 
     def let_out(self) -> object:
         """Ask the gate for the answer that is queued."""
@@ -238,7 +268,7 @@ def test_a_role_writes_its_own_rows_alone(enter: Enter, cluster: Cluster) -> Non
     address = json.loads(fr.config.with_suffix(".fleet").read_text())["hub"]
 
     for statement in (
-        "INSERT INTO hotlined.persons (line, person, version) VALUES ('nl', '~000000000000', 1)",
+        "INSERT INTO hotlined.persons (line, person, version, undone, signature) VALUES ('nl', '~00', 1, '', '')",
         "DELETE FROM hotlined.persons",
         "UPDATE hotlined.hub SET id = gen_random_uuid()",
         "CREATE TABLE hotlined.mine (i int)",
@@ -266,11 +296,11 @@ def test_what_changes_while_it_is_sent_is_owed_still(enter: Enter) -> None:
     """An acknowledgement holds up to the version that was sent."""
     fr = enter("fr")
     fr.receive(STOP)
-    (before,) = fleet.owed(fr.db)
+    (before,) = fr.owed()
     decisions.block(fr.db, KEVIN, "anna", fr.now())
     fleet.acknowledge(fr.db, [(before.person, before.version)])
 
-    (left,) = fleet.owed(fr.db)
+    (left,) = fr.owed()
     assert (left.opted_out, left.blocked, left.version) == (before.version, before.version + 1, before.version + 1)
 
 
@@ -282,7 +312,7 @@ def test_a_flood_owes_no_more_rows_than_there_are_persons(enter: Enter) -> None:
             fr.receive(STOP, number)
             decisions.opt_in(fr.db, number, "anna", fr.now())
 
-    assert len(fleet.owed(fr.db, 100)) == 2
+    assert len(fr.owed()) == 2
 
 
 def test_a_restored_line_goes_on_from_its_own_highest_version(enter: Enter) -> None:
@@ -313,7 +343,7 @@ def test_what_is_decided_without_the_key_is_claimed_once_it_is_back(enter: Enter
     fr.db.key = None
     with fr.db.transaction():
         decisions.opt_out(fr.db, KEVIN, fr.now())
-    assert fleet.owed(fr.db) == []
+    assert fr.owed() == []
     key.write_bytes(octets)
     fr.sync()
     nl.sync()
@@ -326,15 +356,134 @@ def test_what_is_written_later_is_never_behind_a_reader(enter: Enter, hub: str) 
     import psycopg  # noqa: PLC0415  the fixture looks for it
 
     fr, nl = enter("fr"), enter("nl")
-    push = "INSERT INTO hotlined.persons (line, person, version, opted_out) VALUES ({line!r}, '~00000000000{n}', 1, 1)"
+    push = (
+        "INSERT INTO hotlined.persons (line, person, version, opted_out, undone, signature)"
+        " VALUES ({line!r}, '~00000000000{n}', 1, 1, '', repeat('0', 64))"
+    )
     with psycopg.connect(hub) as late, psycopg.connect(hub) as early:
         late.execute(push.format(line="fr", n=1))
         early.execute("SET lock_timeout = 1")
         with pytest.raises(psycopg.errors.LockNotAvailable):
             early.execute(push.format(line="nl", n=2))
 
-    assert "Taken: 1." in nl.sync()
     assert "Taken: 0." in fr.sync()
+    assert "Not believed: 1." in nl.sync()
+
+
+# ---- what is undone
+
+
+@pytest.mark.parametrize(("said", "undo", "reason"), [("stop", "optin", "opted_out"), ("block", "unblock", "blocked")])
+def test_what_is_undone_at_one_line_is_undone_at_all(enter: Enter, said: str, undo: str, reason: str) -> None:
+    """An opt-in or unblock at nl undoes at fr, where it was decided, and at be, what nl had heard of."""
+    fr, nl, be = enter("fr"), enter("nl"), enter("be")
+    if said == "stop":
+        fr.receive(STOP)
+    else:
+        fr.run("block", KEVIN)
+    for line in (fr, nl, be):
+        line.sync()
+    assert be.shown(be.receive("Salut"))[1:] == (reason, "fr")
+    nl.run(undo, KEVIN)
+    for line in (nl, fr, be):
+        line.sync()
+
+    assert fr.shown(fr.receive("Salut"))[0] == "answer"
+    assert be.shown(be.receive("Encore"))[0] == "answer"
+    assert "by nl" in json.dumps([dict(row) for row in fr.db.all("SELECT kind, detail FROM events")])
+
+
+def test_an_opt_out_that_an_opt_in_had_not_seen_holds(enter: Enter) -> None:
+    """Who is answered again at nl and said stop at fr meanwhile is left alone by all."""
+    fr, nl, be = enter("fr"), enter("nl"), enter("be")
+    nl.receive(STOP)
+    fr.receive(STOP)
+    nl.run("optin", KEVIN)
+    for line in (nl, be, fr, nl, be):
+        line.sync()
+
+    assert nl.shown(nl.receive("Salut"))[1:] == ("opted_out", "fr")
+    assert be.shown(be.receive("Salut"))[1:] == ("opted_out", "fr")
+    assert fr.shown(fr.receive("Salut"))[1:] == ("opted_out", None)
+
+
+def test_who_says_stop_again_is_left_alone_whatever_was_undone_before(enter: Enter) -> None:
+    """An opt-in elsewhere undoes the opt-out that it had seen, not the later one of the same line."""
+    fr, nl = enter("fr"), enter("nl")
+    fr.receive(STOP)
+    fr.sync()
+    nl.sync()
+    nl.run("optin", KEVIN)
+    fr.run("optin", KEVIN)
+    fr.receive(STOP)
+    for line in (nl, fr, nl):
+        line.sync()
+
+    assert fr.shown(fr.receive("Salut"))[1:] == ("opted_out", None)
+    assert nl.shown(nl.receive("Salut"))[1:] == ("opted_out", "fr")
+
+
+def test_an_unblock_is_not_told_where_blocks_are_not_shared(enter: Enter) -> None:
+    """`fleet.share` holds for what is undone, too, both ways."""
+    nl = enter("nl")
+    undone = claims.written({Shared.BLOCKS: {"nl": 9}, Shared.OPT_OUTS: {"nl": 9}})
+    nl.run("block", KEVIN)
+    nl.receive(STOP)
+    nl.run("unblock", LEA)
+    nl.take(nl.said("fr", 3, opted_out=None, undone=undone), shared={Shared.OPT_OUTS})
+    assert nl.shown(nl.receive("Salut"))[1:] == ("blocked", None)
+    nl.run("unblock", KEVIN)
+
+    assert nl.shown(nl.receive("Encore"))[0] == "answer"
+    (row,) = fleet.owed(nl.db, [Shared.OPT_OUTS], claims.key_of(nl.database))
+    assert claims.undone_of(row.undone) == {}
+
+
+def test_what_undoes_may_come_before_what_it_undoes(enter: Enter) -> None:
+    """A row that undoes a claim holds for the claim that comes later, and for none with a later version."""
+    nl = enter("nl")
+    undone = claims.written({Shared.OPT_OUTS: {"fr": 7}})
+    assert nl.take(nl.said("be", 3, opted_out=None, undone=undone)) == 0
+    assert nl.take(nl.said("fr", 7, place=2)) == 0
+    assert nl.shown(nl.receive("Salut"))[0] == "answer"
+    assert nl.take(nl.said("fr", 8, place=3)) == 0
+
+    assert nl.let_out() == Cancel(Reason.OPTED_OUT, "fr")
+
+
+def test_minds_that_change_often_leave_one_row_a_person(enter: Enter) -> None:
+    """What a line has undone stands in the row of the person, and names each line once."""
+    fr, nl = enter("fr"), enter("nl")
+    for _ in range(3):
+        fr.receive(STOP)
+        fr.sync()
+        nl.sync()
+        nl.run("optin", KEVIN)
+        nl.sync()
+        fr.sync()
+
+    (row,) = nl.db.all("SELECT undone FROM fleet_own")
+    assert claims.undone_of(row["undone"]) == {Shared.OPT_OUTS: {"fr": fr.db.value("SELECT version FROM fleet_line")}}
+
+
+def test_a_restored_line_hears_again_what_it_had_said_itself(enter: Enter) -> None:
+    """Who said stop after the last backup is left alone by the line that was restored from it."""
+    fr = enter("fr")
+    fr.sync()
+    backup = fr.folder / "backup.db"
+    with contextlib.closing(sqlite3.connect(backup)) as copy:
+        fr.db.connection.backup(copy)
+    fr.receive(STOP)
+    fr.receive(STOP, LEA)
+    fr.run("optin", LEA)
+    fr.sync()
+    with contextlib.closing(sqlite3.connect(backup)) as copy:
+        copy.backup(fr.db.connection)
+    assert fr.shown(fr.receive("Salut"))[0] == "answer"
+    fr.sync()
+
+    assert fr.shown(fr.receive("Encore"))[1:] == ("opted_out", None)
+    assert fr.shown(fr.receive("Salut", LEA))[0] == "answer"
 
 
 # ---- a hub that lies
@@ -343,46 +492,106 @@ def test_what_is_written_later_is_never_behind_a_reader(enter: Enter, hub: str) 
 def test_a_claim_is_never_taken_back_by_a_row(enter: Enter) -> None:
     """What the hub sends later, without the claim or with a lower version, has nobody answered again."""
     nl = enter("nl")
-    person = pseudonym.of(nl.database.with_name("hotlined.db.key").read_bytes(), KEVIN)
-    everything = frozenset(Shared)
-    for place, version in enumerate((7, 3, None), 1):
-        fleet.take(nl.db, place - 1, place, [fleet.OthersClaim(place, "fr", person, version, None)], everything)
+    for place, said in enumerate(({}, {"opted_out": 3}, {"opted_out": None}), 1):
+        assert nl.take(nl.said("fr", 7, place, **said)) == 0
 
     assert nl.shown(nl.receive("Salut")) == ("suppress", "opted_out", "fr")
 
 
-def test_rows_of_this_line_and_of_the_past_are_not_believed(enter: Enter) -> None:
-    """The hub cannot say what this line itself decided, nor go back behind what was read."""
-    nl = enter("nl")
-    claims = [
-        fleet.OthersClaim(place, line, "~0123456789ab", 1, 1) for place, line in ((6, "nl"), (2, "fr"), (9, "fr"))
-    ]
-
-    assert fleet.take(nl.db, 0, 5, [], frozenset(Shared)) == 0
-    assert fleet.take(nl.db, 5, 8, claims, frozenset(Shared)) == 3
-    assert nl.db.value("SELECT count(*) FROM fleet_persons") == 0
-
-
 @pytest.mark.parametrize(
-    "claim",
+    "change",
     [
-        [1, "fr", "+32470123456", 1, None],
-        [1, "fr", "~0123456789ab", 2**53, None],
-        [1, "fr", "~0123456789ab", True, None],
-        [1, "FR", "~0123456789ab", 1, None],
-        [1, "fr", "~0123456789ab", 1],
-        [-1, "fr", "~0123456789ab", 1, None],
-        [1, "fr", "~0123456789ab", "1", None],
+        {"line": "be"},
+        {"person": "~0123456789ab"},
+        {"version": claims.HIGHEST},
+        {"opted_out": claims.HIGHEST},
+        {"blocked": 1},
+        {"undone": '{"opt_outs":{"nl":9}}'},
+        {"signature": "0" * 64},
     ],
     ids=repr,
 )
-def test_what_is_no_claim_is_not_handed_in(claim: list[object]) -> None:
+def test_a_row_that_its_line_did_not_sign_is_not_believed(enter: Enter, change: dict[str, Any]) -> None:
+    """The hub can keep back what a line says and repeat it, but change nothing in it."""
+    nl = enter("nl")
+    said = nl.said("fr", 7)
+
+    assert nl.take(PlacedClaim(1, replace(said.claim, **change))) == 1
+    assert nl.shown(nl.receive("Salut"))[0] == "answer"
+
+
+def test_rows_of_the_past_and_of_other_places_are_not_believed(enter: Enter) -> None:
+    """The hub cannot go back behind what was read, nor jump over the end of what it says it sends."""
+    nl = enter("nl")
+    key = claims.key_of(nl.database)
+    placed = [nl.said("fr", 1, place) for place in (2, 9)]
+    nothing: Callable[[object], None] = lambda _followed: None  # noqa: E731
+
+    assert fleet.take(nl.db, (0, 5), [], frozenset(Shared), key, nothing) == 0
+    assert fleet.take(nl.db, (5, 8), placed, frozenset(Shared), key, nothing) == 2
+    assert nl.db.value("SELECT count(*) FROM fleet_persons") == 0
+
+
+def test_an_old_row_of_this_line_brings_back_nothing_that_it_has_undone(enter: Enter) -> None:
+    """The hub may repeat to a line what that line said long ago."""
+    nl = enter("nl")
+    nl.receive(STOP)
+    (before,) = nl.owed()
+    nl.run("optin", KEVIN)
+
+    assert nl.take(PlacedClaim(1, before)) == 0
+    assert nl.shown(nl.receive("Salut"))[0] == "answer"
+
+
+def test_a_latest_row_that_the_hub_made_up_moves_no_version(enter: Enter) -> None:
+    """A hub cannot drive the versions of a line to their end, after which it could say nothing more."""
+    nl = enter("nl")
+    nl.receive(STOP)
+    version = nl.db.value("SELECT version FROM fleet_line")
+    forged = replace(nl.said("nl", 7).claim, version=claims.HIGHEST)
+    for highest in (forged, nl.said("fr", claims.HIGHEST).claim):
+        fleet.met(nl.db, "0" * 36, 0, highest, frozenset(Shared), claims.key_of(nl.database))
+
+    assert nl.db.value("SELECT version FROM fleet_line") == version + 1
+
+
+_FITS: list[object] = [1, ["fr", "~0123456789ab", 1, 1, None, "{}", "0" * 64]]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        (1, "+32470123456"),
+        (3, 2**53),
+        (3, True),
+        (0, "FR"),
+        (2, None),
+        (4, "1"),
+        (5, "{" * 9000),
+        (6, "z" * 64),
+        (6, None),
+    ],
+    ids=repr,
+)
+def test_what_is_no_claim_is_not_handed_in(field: int, value: object) -> None:
     """The control program takes rows of one form, and no more of them than are read at once."""
-    fits = {"since": 0, "until": 1, "claims": [[1, "fr", "~0123456789ab", 1, None]]}
+    fits = {"since": 0, "until": 1, "placed": [_FITS]}
     VERBS["fleet_take"].require(fits)
-    for claims in ([claim], fits["claims"] * (fleet.MOST_ROWS + 1)):  # type: ignore[operator]
+    row = [*_FITS[1]]  # type: ignore[misc]
+    row[field] = value
+    for placed in ([[1, row]], [[-1, _FITS[1]]], [[1, row[:-1]]], [_FITS] * (fleet.MOST_ROWS + 1)):
         with pytest.raises(UsageError):
-            VERBS["fleet_take"].require(fits | {"claims": claims})
+            VERBS["fleet_take"].require(fits | {"placed": placed})
+
+
+@pytest.mark.parametrize(
+    "undone", ["", "[]", '{"x":{}}', '{"blocks":[]}', '{"blocks":{"fr":0}}', '{"blocks":{"fr":true}}', "[" * 8000]
+)
+def test_what_is_undone_is_read_strictly(enter: Enter, undone: str) -> None:
+    """A row with something else there is not believed, though it is signed."""
+    nl = enter("nl")
+
+    assert nl.take(nl.said("fr", 7, undone=undone)) == 1
 
 
 # ---- a line in no fleet

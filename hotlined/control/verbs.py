@@ -3,7 +3,7 @@
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from typing import Any
 
 from hotlined import policy, pseudonym
@@ -11,7 +11,7 @@ from hotlined.clock import Now, parse_rfc3339, rfc3339
 from hotlined.config import Config
 from hotlined.errors import UsageError
 from hotlined.language import _
-from hotlined.store import answers, attempts, decisions, evidence, fleet, privacy, requests
+from hotlined.store import answers, attempts, claims, decisions, evidence, fleet, privacy, requests
 from hotlined.store.database import Database
 
 Arguments = Mapping[str, Any]
@@ -115,11 +115,11 @@ def _are_texts(value: Any) -> bool:
 
 
 def _is_version(value: Any) -> bool:
-    return type(value) is int and 0 < value <= fleet.HIGHEST
+    return type(value) is int and 0 < value <= claims.HIGHEST
 
 
 def _is_place(value: Any) -> bool:
-    return type(value) is int and 0 <= value <= fleet.HIGHEST
+    return type(value) is int and 0 <= value <= claims.HIGHEST
 
 
 def _is_hub(value: Any) -> bool:
@@ -135,9 +135,26 @@ def _are_sent(value: Any) -> bool:
     return _are_rows(value, (_is_person, _is_version))
 
 
-def _are_claims(value: Any) -> bool:
-    """Tell whether this is what others claim, a list of lists: place, line, person, opted out, blocked."""
-    return _are_rows(value, (_is_place, _is_line, _is_person, _is_maybe_version, _is_maybe_version))
+def _is_claim(value: Any) -> bool:
+    """Tell whether this is what a line says of a person, as a list; its signature is looked at later."""
+    return _are_rows([value], _CLAIM)
+
+
+def _is_maybe_claim(value: Any) -> bool:
+    return value is None or _is_claim(value)
+
+
+def _are_placed(value: Any) -> bool:
+    """Tell whether these are places at the hub, each with what a line says."""
+    return _are_rows(value, (_is_place, _is_claim))
+
+
+def _is_undone(value: Any) -> bool:
+    return isinstance(value, str) and len(value) <= claims.LONGEST_UNDONE
+
+
+def _is_signature(value: Any) -> bool:
+    return isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value) is not None
 
 
 def _is_line(value: Any) -> bool:
@@ -161,16 +178,34 @@ def _are_rows(value: Any, fits: tuple[Callable[[Any], bool], ...]) -> bool:
     )
 
 
+_CLAIM = (_is_line, _is_person, _is_version, _is_maybe_version, _is_maybe_version, _is_undone, _is_signature)
+
+
 def _fleet_met(decision: Decision) -> None:
-    hub, version = decision.arguments["hub"], decision.arguments["version"]
-    fleet.met(decision.db, hub, version, decision.config().fleet.share)
+    said = decision.arguments
+    highest = claims.Claim(*said["highest"]) if said["highest"] else None
+    shared, key = decision.config().fleet.share, claims.key_of(decision.db.path)
+    fleet.met(decision.db, said["hub"], said["top"], highest, shared, key)
+
+
+def _fleet_owed(decision: Decision) -> dict[str, Any]:
+    """Return what this line says and the hub has not, signed."""
+    owed = fleet.owed(decision.db, decision.config().fleet.share, claims.key_of(decision.db.path))
+    return {"claims": [list(astuple(each)) for each in owed]}
 
 
 def _fleet_take(decision: Decision) -> int:
     """Return how many rows are not believed."""
-    claims = [fleet.OthersClaim(*row) for row in decision.arguments["claims"]]
-    since, until = decision.arguments["since"], decision.arguments["until"]
-    return fleet.take(decision.db, since, until, claims, decision.config().fleet.share)
+    said = decision.arguments
+    placed = [claims.PlacedClaim(place, claims.Claim(*claim)) for place, claim in said["placed"]]
+    return fleet.take(
+        decision.db,
+        (said["since"], said["until"]),
+        placed,
+        decision.config().fleet.share,
+        claims.key_of(decision.db.path),
+        lambda followed: decisions.follow(decision.db, followed, decision.now),
+    )
 
 
 def _was(decision: Decision, state: str) -> bool:
@@ -278,11 +313,12 @@ VERBS: Mapping[str, Verb] = {
     ),
     "forget": Verb(_forget, {"name": _is_name, "keep_opt_out": _is_flag}, long=True),
     "purge": Verb(_purge, {}, long=True),
-    "fleet_met": Verb(_fleet_met, {"hub": _is_hub, "version": _is_place}),
+    "fleet_met": Verb(_fleet_met, {"hub": _is_hub, "top": _is_place, "highest": _is_maybe_claim}),
+    "fleet_owed": Verb(_fleet_owed, {}),
     "fleet_sent": Verb(
         lambda decision: fleet.acknowledge(decision.db, map(tuple, decision.arguments["sent"])), {"sent": _are_sent}
     ),
-    "fleet_take": Verb(_fleet_take, {"since": _is_place, "until": _is_place, "claims": _are_claims}),
+    "fleet_take": Verb(_fleet_take, {"since": _is_place, "until": _is_place, "placed": _are_placed}),
     "rebuild": Verb(lambda decision: privacy.rebuild(decision.db), {}, long=True),
 }
 """Every decision by its name."""

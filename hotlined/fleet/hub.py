@@ -8,13 +8,14 @@ Known to be wrong: a hub that answers slowly, octet by octet, is not cut off.
 import contextlib
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, fields
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from hotlined.errors import HotlinedError, RefusedError, UnavailableError
 from hotlined.language import _
-from hotlined.store.fleet import MOST_ROWS, Claim, OthersClaim
+from hotlined.store.claims import Claim, PlacedClaim
+from hotlined.store.fleet import MOST_ROWS
 
 if TYPE_CHECKING:
     import psycopg
@@ -35,8 +36,8 @@ _FIRST = (
     )
     """,
     "CREATE SEQUENCE hotlined.places",
-    # What a line claims of a person: the versions at which an opt-out and a block were claimed. `version` is raised by
-    # that line alone; `place` is where it stands for those who read on.
+    # What a line says of a person: the versions at which an opt-out and a block were claimed, and what it has undone.
+    # `version` is raised by that line alone; `place` is where it stands for those who read on.
     """
     CREATE TABLE hotlined.persons (
       line text NOT NULL REFERENCES hotlined.lines ON DELETE CASCADE,
@@ -44,6 +45,8 @@ _FIRST = (
       version bigint NOT NULL CHECK (version BETWEEN 1 AND 9007199254740991),
       opted_out bigint CHECK (opted_out BETWEEN 1 AND version),
       blocked bigint CHECK (blocked BETWEEN 1 AND version),
+      undone text NOT NULL CHECK (length(undone) <= 8192),
+      signature text NOT NULL CHECK (signature ~ '^[0-9a-f]{64}$'),
       place bigint NOT NULL UNIQUE,
       PRIMARY KEY (line, person)
     )
@@ -87,26 +90,28 @@ _GRANTS = (
     "GRANT USAGE ON SEQUENCE hotlined.places TO {role}",
 )
 
-_PUSH = """
-    INSERT INTO hotlined.persons AS p (line, person, version, opted_out, blocked)
-    SELECT %s, person, version, opted_out, blocked
-      FROM unnest(%s::text[], %s::bigint[], %s::bigint[], %s::bigint[]) AS c (person, version, opted_out, blocked)
-    ON CONFLICT (line, person) DO UPDATE SET version = excluded.version,
-      opted_out = greatest(p.opted_out, excluded.opted_out), blocked = greatest(p.blocked, excluded.blocked)
+_FIELDS = ", ".join(field.name for field in fields(Claim))
+_PUSH = f"""
+    INSERT INTO hotlined.persons AS p ({_FIELDS})
+    SELECT * FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::text[])
+    ON CONFLICT (line, person) DO UPDATE SET version = excluded.version, opted_out = excluded.opted_out,
+      blocked = excluded.blocked, undone = excluded.undone, signature = excluded.signature
       WHERE p.version < excluded.version
 """
-_PULL = """
-    SELECT place, line, person, opted_out, blocked FROM hotlined.persons
-    WHERE place > %s AND line <> %s ORDER BY place LIMIT %s
+_PULL = f"""
+    SELECT place, {_FIELDS} FROM hotlined.persons
+    WHERE place > %s AND (line <> %s OR place <= %s) ORDER BY place LIMIT %s
 """
+_HIGHEST = f"SELECT {_FIELDS} FROM hotlined.persons WHERE line = %s ORDER BY version DESC LIMIT 1"
 
 
 @dataclass(frozen=True, slots=True)
 class Greeting:
-    """How the hub calls itself, and the highest version that it has of a line."""
+    """How the hub calls itself, the last place that it gave out, and the latest row that it has of a line."""
 
     hub: str
-    version: int
+    top: int
+    highest: Claim | None
 
 
 class Hub:
@@ -125,21 +130,21 @@ class Hub:
                     _("`hotlined fleet hub init URL` brings it up to date; lines of both versions go on."),
                 )
             ((hub,),) = self._connection.execute("SELECT id FROM hotlined.hub").fetchall()
-            sql = "SELECT coalesce(max(version), 0) FROM hotlined.persons WHERE line = %s"
-            ((version,),) = self._connection.execute(sql, (line,)).fetchall()
-        return Greeting(str(hub), version)
+            ((top,),) = self._connection.execute("SELECT coalesce(max(place), 0) FROM hotlined.persons").fetchall()
+            highest = [Claim(*row) for row in self._connection.execute(_HIGHEST, (line,)).fetchall()]
+        return Greeting(str(hub), top, highest[0] if highest else None)
 
-    def push(self, line: str, claims: Sequence[Claim]) -> None:
-        """Commit what a line claims; what the hub has in that version or a later one stays as it is."""
-        columns = [[getattr(claim, name) for claim in claims] for name in ("person", "version", "opted_out", "blocked")]
+    def push(self, claims: Sequence[Claim]) -> None:
+        """Commit what a line says; what the hub has in that version or a later one stays as it is."""
+        columns = [list(column) for column in zip(*map(astuple, claims), strict=True)]
         with self._connection.transaction():
-            self._connection.execute(_PUSH, (line, *columns))
+            self._connection.execute(_PUSH, columns)
 
-    def pull(self, line: str, after: int) -> list[OthersClaim]:
-        """Return what others claim behind a place, as much as is taken at once."""
+    def pull(self, line: str, after: int, recall: int) -> list[PlacedClaim]:
+        """Return what others say behind a place, and up to another the line itself, as much as is taken at once."""
         with self._connection.transaction():
-            rows = self._connection.execute(_PULL, (after, line, MOST_ROWS)).fetchall()
-        return [OthersClaim(*row) for row in rows]
+            rows = self._connection.execute(_PULL, (after, line, recall, MOST_ROWS)).fetchall()
+        return [PlacedClaim(place, Claim(*claim)) for place, *claim in rows]
 
     def init(self) -> list[str]:
         """Make the schema or bring it up to date, each migration wholly or not at all; return which were applied."""

@@ -5,8 +5,7 @@ the next is read. So whatever is killed at whatever moment, an exchange begins a
 the line itself.
 """
 
-from collections.abc import Collection, Iterable
-from dataclasses import asdict, astuple, dataclass, replace
+from dataclasses import astuple, dataclass
 
 from hotlined.config import Config
 from hotlined.control.client import decide
@@ -14,8 +13,8 @@ from hotlined.errors import RefusedError
 from hotlined.fleet.hub import Hub, opened
 from hotlined.fleet.join import maybe_address
 from hotlined.language import _
-from hotlined.states import Shared
 from hotlined.store import fleet
+from hotlined.store.claims import Claim
 from hotlined.store.database import Database
 from hotlined.store.opening import open_beside_daemon
 
@@ -41,49 +40,39 @@ def exchange(config: Config) -> Exchanged:
             raise RefusedError(_("This line is in no fleet."), _("`hotlined fleet join FILE` makes it a member."))
         with opened(address) as hub:
             greeting = hub.greet(member.line)
-            decide(config, _WHO, "fleet_met", **asdict(greeting))
-            sent = _push(config, db, hub, member.line)
-            taken, refused = _pull(config, db, hub, member.line)
+            highest = list(astuple(greeting.highest)) if greeting.highest else None
+            decide(config, _WHO, "fleet_met", hub=greeting.hub, top=greeting.top, highest=highest)
+            sent = _push(config, hub)
+            taken, refused = _pull(config, db, hub)
     return Exchanged(sent, taken, refused)
 
 
-def _push(config: Config, db: Database, hub: Hub, line: str) -> int:
+def _push(config: Config, hub: Hub) -> int:
     sent = 0
     for _batch in range(_MOST_BATCHES):
-        claims = fleet.owed(db)
-        if not claims:
+        owed = [Claim(*row) for row in decide(config, _WHO, "fleet_owed")["claims"]]
+        if not owed:
             break
-        hub.push(line, list(_shared(claims, config.fleet.share)))
-        decide(config, _WHO, "fleet_sent", sent=[[claim.person, claim.version] for claim in claims])
-        sent += len(claims)
+        hub.push(owed)
+        decide(config, _WHO, "fleet_sent", sent=[[claim.person, claim.version] for claim in owed])
+        sent += len(owed)
     return sent
 
 
-def _shared(claims: Iterable[fleet.Claim], shared: Collection[Shared]) -> Iterable[fleet.Claim]:
-    return (
-        replace(
-            claim,
-            opted_out=claim.opted_out if Shared.OPT_OUTS in shared else None,
-            blocked=claim.blocked if Shared.BLOCKS in shared else None,
-        )
-        for claim in claims
-    )
-
-
-def _pull(config: Config, db: Database, hub: Hub, line: str) -> tuple[int, int]:
+def _pull(config: Config, db: Database, hub: Hub) -> tuple[int, int]:
     taken = refused = 0
     for _batch in range(_MOST_BATCHES):
         member = fleet.maybe_membership(db)
-        claims = hub.pull(line, member.cursor) if member else []
-        if not member or not claims:
+        placed = hub.pull(member.line, member.cursor, member.recall) if member else []
+        if not member or not placed:
             break
         refused += decide(
             config,
             _WHO,
             "fleet_take",
             since=member.cursor,
-            until=claims[-1].place,
-            claims=[list(astuple(claim)) for claim in claims],
+            until=placed[-1].place,
+            placed=[[each.place, list(astuple(each.claim))] for each in placed],
         )
-        taken += len(claims)
+        taken += len(placed)
     return taken - refused, refused

@@ -4,6 +4,7 @@ A decision is a row that the gate reads, so it holds before the next send whethe
 """
 
 import json
+from collections.abc import Sequence
 
 from hotlined.clock import Now, parse_rfc3339
 from hotlined.errors import RefusedError
@@ -13,6 +14,7 @@ from hotlined.policy import Reason
 from hotlined.states import ContactKind, Shared
 from hotlined.store import fleet, lifecycle, line, pseudonyms
 from hotlined.store.database import Database
+from hotlined.store.fleet import Followed
 from hotlined.store.reactions import IS_REACTION
 from hotlined.store.words_met import HAS_WORDS
 
@@ -57,6 +59,29 @@ def opt_out(db: Database, number: str, now: Now) -> None:
     fleet.claim(db, number, Shared.OPT_OUTS)
     db.event(now, "optout", mask(number))
     lifecycle.end_open(db, pseudonyms.both(db, number), Reason.OPTED_OUT, by_hand=False)
+
+
+def follow(db: Database, followed: Sequence[Followed], now: Now) -> None:
+    """Record what holds here, or no longer, because it was decided at a line of the fleet.
+
+    It runs inside the transaction that is open.
+    """
+    for shared, (column, verb) in _FOLLOWED.items():
+        ended = {each.person: each.line for each in followed if each.shared is shared and not each.holds}
+        if ended:
+            pseudonyms.teach(db)
+            # one walk through those who are decided about, for all: nothing else has a number by its pseudonym
+            rows = db.all(
+                f"SELECT number, pseudonym_of(number) AS person FROM numbers WHERE {column} IS NOT NULL"
+                " AND pseudonym_of(number) IN (SELECT value FROM json_each(?))",
+                json.dumps(list(ended)),
+            )
+            for row in rows:
+                _decide(db, verb, row["number"], ended[row["person"]], now)
+        for each in followed:
+            if each.shared is shared and each.holds:
+                _change(db, f"{column} = coalesce({column}, ?)", (now.rfc3339,), each.person, each.line, now)
+                lifecycle.end_open(db, (each.person, each.person), _REFUSALS[shared], by_hand=False)
 
 
 def pause(db: Database, who: str, now: Now) -> None:
@@ -146,6 +171,8 @@ def note_mode(db: Database, now: Now, *, shadow: bool) -> None:
             db.event(now, "mode_shadow" if shadow else "mode_live")
 
 
+_FOLLOWED = {Shared.BLOCKS: ("blocked_at", "unblock"), Shared.OPT_OUTS: ("opted_out_at", "optin")}
+_REFUSALS = {Shared.BLOCKS: Reason.BLOCKED, Shared.OPT_OUTS: Reason.OPTED_OUT}
 _DECISIONS = {
     "block": "blocked_at = coalesce(blocked_at, ?)",
     "unblock": "blocked_at = NULL",

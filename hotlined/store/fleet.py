@@ -1,72 +1,62 @@
-"""What the lines of a fleet know of each other's people, on this line: what it claims itself, and what others claim.
+"""What the lines of a fleet know of each other's people, on this line: what it says itself, and what others say.
 
-A claim says that a person opted out at a line, or is blocked there. It has a version, which only its own line raises,
-and is never taken back by what comes from the hub. A line that is in no fleet has nothing here and does nothing here.
-Known to be wrong: what is undone here is not told to the other lines, and what is erased here stays claimed.
+What a line says of a person has a version, which only that line raises, and is never taken back by what comes from the
+hub: only a line undoes, and only what it had seen. A line that is in no fleet has nothing here and does nothing here.
+Known to be wrong: what is erased here stays said.
 """
 
 import json
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from hotlined import pseudonym
 from hotlined.errors import RefusedError
 from hotlined.language import _
 from hotlined.states import Shared
-from hotlined.store import pseudonyms
+from hotlined.store import claims, pseudonyms
+from hotlined.store.claims import Claim, PlacedClaim
 from hotlined.store.database import Database
 
 MOST_ROWS = 500
-"""So many claims are sent or handed in at once."""
+"""So many rows are sent or handed in at once."""
 MOST_CLAIMS = 500_000
-"""So many claims of others are kept, about 40 MB: a hub that lies does not fill the card."""
-HIGHEST = 2**53 - 1
-"""The highest version and place that is believed: JSON of others has no larger whole number."""
+"""So many rows of others are kept, about 40 MB: a hub that lies does not fill the card."""
+_LARGEST_BATCH = 200_000  # characters of what is undone, in one batch: a line of the control socket has an end
 _COLUMNS = {Shared.OPT_OUTS: "opted_out", Shared.BLOCKS: "blocked"}
 
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """The line's name in its fleet, its hub and what is exchanged there; `cursor` is up to where the hub was read."""
+    """The line's name in its fleet, its hub and what is exchanged there; `cursor` is up to where the hub was read.
+
+    Up to `recall` the line reads its own rows, too: its database is older than they are.
+    """
 
     line: str
     hub: str | None
     version: int
     cursor: int
+    recall: int
     shared: frozenset[Shared]
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
-    """What a line claims of a person: the versions at which an opt-out and a block were claimed, None for neither.
-
-    `version` is the later of both.
-    """
+class Followed:
+    """A decision about a person that this line follows: that something holds, or no longer; `line` said so."""
 
     person: str
-    version: int
-    opted_out: int | None
-    blocked: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class OthersClaim:
-    """What another line claims of a person, and its place at the hub."""
-
-    place: int
+    shared: Shared
+    holds: bool
     line: str
-    person: str
-    opted_out: int | None
-    blocked: int | None
 
 
 def maybe_membership(db: Database) -> Membership | None:
     """Return the line's place in a fleet, None where it is in none."""
-    row = db.one("SELECT line, hub, version, cursor, shared FROM fleet_line")
+    row = db.one("SELECT line, hub, version, cursor, recall, shared FROM fleet_line")
     if row is None:
         return None
     shared = frozenset(map(Shared, json.loads(row["shared"])))
-    return Membership(row["line"], row["hub"], row["version"], row["cursor"], shared)
+    return Membership(row["line"], row["hub"], row["version"], row["cursor"], row["recall"], shared)
 
 
 def join(db: Database, line: str) -> int:
@@ -111,16 +101,47 @@ def claim_all(db: Database) -> None:
         )
         for row in rows:
             if pseudonym.is_one(row["person"]):
-                version = db.execute("UPDATE fleet_line SET version = version + 1 RETURNING version").fetchall()[0][0]
-                _claim(db, row["person"], shared, version)
+                _claim(db, row["person"], shared, _next_version(db))
     db.execute("UPDATE fleet_line SET unclaimed = ?", int(pseudonyms.is_lost(db)))
 
 
 def undo(db: Database, number: str, shared: Shared) -> None:
-    """Have what is claimed of a number up to now hold no longer here, inside the transaction that is open."""
+    """Have all that this line has seen claimed of a number, at any line, hold no longer.
+
+    It runs inside the transaction that is open. What is claimed elsewhere at the same time, or later, holds.
+    """
+    member = maybe_membership(db)
+    if member is None:
+        return
     column, person = _COLUMNS[shared], pseudonyms.both(db, number)[1]
-    db.execute(f"UPDATE fleet_own SET {column} = NULL WHERE person = ?", person)
-    db.execute(f"UPDATE fleet_persons SET {column}_undone = {column} WHERE person = ? AND {column} IS NOT NULL", person)
+    own = db.one(f"SELECT {column} AS claimed, undone FROM fleet_own WHERE person = ?", person)
+    seen = {
+        row["line"]: row["claimed"]
+        for row in db.all(
+            f"SELECT line, {column} AS claimed FROM fleet_persons WHERE person = ? AND {column} IS NOT NULL", person
+        )
+    }
+    if own and own["claimed"]:
+        seen[member.line] = own["claimed"]
+    if not seen:
+        return
+    undone = claims.merged(claims.undone_of(own["undone"]) if own else {}, {shared: seen})
+    db.execute(
+        "INSERT INTO fleet_own (person, version, undone) VALUES (?1, ?2, ?3)"
+        f" ON CONFLICT DO UPDATE SET version = excluded.version, undone = excluded.undone, {column} = NULL",
+        person,
+        _next_version(db),
+        claims.written(undone),
+    )
+    db.execute(
+        f"UPDATE fleet_persons SET {column}_undone = max({column}_undone, {column})"
+        f" WHERE person = ? AND {column} IS NOT NULL",
+        person,
+    )
+
+
+def _next_version(db: Database) -> int:
+    return int(db.execute("UPDATE fleet_line SET version = version + 1 RETURNING version").fetchall()[0][0])
 
 
 def note_elsewhere(db: Database, contact_id: int, line: str | None) -> None:
@@ -135,19 +156,43 @@ def note_elsewhere(db: Database, contact_id: int, line: str | None) -> None:
         )
 
 
-def owed(db: Database, most: int = MOST_ROWS) -> list[Claim]:
-    """Return what this line claims and the hub has not committed, the oldest first."""
+def owed(db: Database, shared: Collection[Shared], key: bytes) -> list[Claim]:
+    """Return what this line says and the hub has not committed, signed, the oldest first, as much as goes at once."""
+    member = maybe_membership(db)
+    if member is None:
+        raise _no_member()
     rows = db.all(
-        "SELECT person, version, opted_out, blocked FROM fleet_own WHERE sent < version ORDER BY version LIMIT ?", most
+        "SELECT person, version, opted_out, blocked, undone FROM fleet_own WHERE sent < version"
+        " ORDER BY version LIMIT ?",
+        MOST_ROWS,
     )
-    return [Claim(**dict(row)) for row in rows]
+    found: list[Claim] = []
+    size = 0
+    for row in rows:
+        size += len(row["undone"])
+        if found and size > _LARGEST_BATCH:
+            break
+        found.append(_limited(Claim(member.line, **dict(row)), shared).signed(key))
+    return found
 
 
-def met(db: Database, hub: str, version: int, shared: Collection[Shared]) -> None:
-    """Commit which hub the line has before it, the highest version that it has of this line, and what is exchanged.
+def _limited(claim: Claim, shared: Collection[Shared]) -> Claim:
+    """Return of a row what is exchanged."""
+    undone = {each: lines for each, lines in claims.undone_of(claim.undone).items() if each in shared}
+    return replace(
+        claim,
+        opted_out=claim.opted_out if Shared.OPT_OUTS in shared else None,
+        blocked=claim.blocked if Shared.BLOCKS in shared else None,
+        undone=claims.written(undone),
+    )
 
-    At another hub, after a change of what is exchanged, or where this database is older than what it has sent, all is
-    owed and read anew.
+
+def met(db: Database, hub: str, top: int, highest: Claim | None, shared: Collection[Shared], key: bytes) -> None:
+    """Commit which hub the line has before it, and what is exchanged there.
+
+    `top` is the last place that the hub has given out, `highest` the latest row that it has of this line. At another
+    hub, after a change of what is exchanged, or where this database is older than that row, all is owed and read anew;
+    then the line's own rows are read back, too.
     """
     listed = json.dumps(sorted(shared))
     with db.transaction():
@@ -156,10 +201,19 @@ def met(db: Database, hub: str, version: int, shared: Collection[Shared]) -> Non
             raise _no_member()
         if db.value("SELECT unclaimed FROM fleet_line"):
             claim_all(db)
+        # a hub that makes one up would drive the versions to their end
+        mine = highest and highest.line == now.line and highest.is_signed(key)
+        version = highest.version if highest and mine else 0
         if (now.hub, now.shared) == (hub, frozenset(shared)) and version <= now.version:
             return
         raised = max(now.version, version)
-        db.execute("UPDATE fleet_line SET hub = ?, version = ?, cursor = 0, shared = ?", hub, raised, listed)
+        db.execute(
+            "UPDATE fleet_line SET hub = ?, version = ?, cursor = 0, recall = ?, shared = ?",
+            hub,
+            raised,
+            top if version > now.version else now.recall if now.hub == hub else 0,
+            listed,
+        )
         # with new versions: the hub takes no version that it has had already
         db.execute(
             "UPDATE fleet_own SET sent = 0, version = ? + number FROM"
@@ -183,12 +237,20 @@ def acknowledge(db: Database, sent: Iterable[tuple[str, int]]) -> None:
             )
 
 
-def take(db: Database, since: int, until: int, claims: Sequence[OthersClaim], shared: Collection[Shared]) -> int:
-    """Commit what others claim and that the hub was read up to a place; return how many rows are not believed.
+def take(
+    db: Database,
+    span: tuple[int, int],
+    placed: Sequence[PlacedClaim],
+    shared: Collection[Shared],
+    key: bytes,
+    follow: Callable[[Sequence[Followed]], None],
+) -> int:
+    """Commit what lines say, read at the hub behind one place and up to another; return how many rows are not believed.
 
-    Where somebody else has read on from `since` meanwhile nothing is done. A claim grows and is never taken back.
-    Raises RefusedError where there is no room for more.
+    Where somebody else has read on meanwhile nothing is done. `follow` decides here what follows from it, inside the
+    same transaction. Raises RefusedError where there is no room for more.
     """
+    since, until = span
     with db.transaction():
         now = maybe_membership(db)
         if now is None:
@@ -196,25 +258,92 @@ def take(db: Database, since: int, until: int, claims: Sequence[OthersClaim], sh
         if now.cursor != since:
             return 0
         held = int(db.value("SELECT count(*) FROM fleet_persons"))
-        if held + len(claims) > MOST_CLAIMS:
+        if held + len(placed) > MOST_CLAIMS:
             raise RefusedError(
                 _("The line knows {number} decisions of other lines and takes no more.", number=held),
                 _("Somebody floods the hub: look there who."),
             )
-        believed = [each for each in claims if each.line != now.line and since < each.place <= until]
-        for each in believed:
-            db.execute(
-                "INSERT INTO fleet_persons (person, line, opted_out, blocked) VALUES (?, ?, ?, ?)"
-                " ON CONFLICT DO UPDATE SET"
-                " opted_out = nullif(max(ifnull(opted_out, 0), ifnull(excluded.opted_out, 0)), 0),"
-                " blocked = nullif(max(ifnull(blocked, 0), ifnull(excluded.blocked, 0)), 0)",
-                each.person,
-                each.line,
-                each.opted_out if Shared.OPT_OUTS in shared else None,
-                each.blocked if Shared.BLOCKS in shared else None,
-            )
+        believed = [
+            _limited(each.claim, shared)
+            for each in placed
+            if since < each.place <= until and _is_sound(each.claim) and each.claim.is_signed(key)
+        ]
+        followed: list[Followed] = []
+        for claim in believed:
+            followed += _recalled(db, claim) if claim.line == now.line else _heard(db, claim, now.line)
+        follow(followed)
         db.execute("UPDATE fleet_line SET cursor = ?", until)
-    return len(claims) - len(believed)
+    return len(placed) - len(believed)
+
+
+def _is_sound(claim: Claim) -> bool:
+    try:
+        claims.undone_of(claim.undone)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _heard(db: Database, claim: Claim, here: str) -> list[Followed]:
+    """Keep what another line says; return what follows from it for the decisions of this line."""
+    followed = []
+    _grow(db, claim.person, claim.line, {shared: claim.of(shared) for shared in Shared}, "")
+    for shared, lines in claims.undone_of(claim.undone).items():
+        for line, version in lines.items():
+            if line != here:
+                _grow(db, claim.person, line, {shared: version}, "_undone")
+            elif _undo_own(db, claim.person, shared, version):
+                followed.append(Followed(claim.person, shared, holds=False, line=claim.line))
+    return followed
+
+
+def _grow(db: Database, person: str, line: str, versions: Mapping[Shared, int | None], ending: str) -> None:
+    """Raise what is known of a person's claims at a line, or of what is undone of them; nothing is ever lowered."""
+    for shared, version in versions.items():
+        if version is not None:
+            column = _COLUMNS[shared] + ending
+            db.execute(
+                f"INSERT INTO fleet_persons (person, line, {column}) VALUES (?, ?, ?)"
+                f" ON CONFLICT DO UPDATE SET {column} = max(ifnull({column}, 0), excluded.{column})",
+                person,
+                line,
+                version,
+            )
+
+
+def _undo_own(db: Database, person: str, shared: Shared, version: int) -> bool:
+    """Take away what this line claims of a person, up to a version; tell whether it claimed it."""
+    column = _COLUMNS[shared]
+    sql = f"UPDATE fleet_own SET {column} = NULL WHERE person = ? AND {column} <= ?"
+    return db.execute(sql, person, version).rowcount > 0
+
+
+def _recalled(db: Database, claim: Claim) -> list[Followed]:
+    """Take back what this line said itself and lost since, with its database; return what holds again."""
+    own = db.one("SELECT undone, opted_out, blocked FROM fleet_own WHERE person = ?", claim.person)
+    undone = claims.merged(claims.undone_of(own["undone"]) if own else {}, claims.undone_of(claim.undone))
+    known = {shared: own[column] if own else None for shared, column in _COLUMNS.items()}
+    back = {
+        shared: version
+        for shared in Shared
+        if known[shared] is None and (version := claim.of(shared)) and version > undone[shared].get(claim.line, 0)
+    }
+    if not back and own and claims.written(undone) == own["undone"]:
+        return []
+    db.execute(
+        "INSERT INTO fleet_own (person, version, undone) VALUES (?, ?, ?)"
+        " ON CONFLICT DO UPDATE SET version = excluded.version, undone = excluded.undone",
+        claim.person,
+        _next_version(db),
+        claims.written(undone),
+    )
+    for shared, version in back.items():
+        db.execute(f"UPDATE fleet_own SET {_COLUMNS[shared]} = ? WHERE person = ?", version, claim.person)
+    for shared, lines in undone.items():
+        for line, version in lines.items():
+            if line != claim.line:
+                _grow(db, claim.person, line, {shared: version}, "_undone")
+    return [Followed(claim.person, shared, holds=True, line=claim.line) for shared in back]
 
 
 def _no_member() -> RefusedError:

@@ -187,16 +187,18 @@ CREATE TABLE fleet_line (
       hub TEXT,
       version INTEGER NOT NULL DEFAULT 0 CHECK (version >= 0),
       cursor INTEGER NOT NULL DEFAULT 0 CHECK (cursor >= 0),
+      recall INTEGER NOT NULL DEFAULT 0 CHECK (recall >= 0),
       shared TEXT NOT NULL DEFAULT '[]',
       unclaimed INTEGER NOT NULL DEFAULT 0 CHECK (unclaimed IN (0, 1))
     ) STRICT
     ;
-INSERT INTO "fleet_line" VALUES(1,'fr','hub',3,0,'[]',0);
+INSERT INTO "fleet_line" VALUES(1,'fr','hub',3,0,0,'[]',0);
 CREATE TABLE fleet_own (
       person TEXT NOT NULL CHECK (person GLOB '~[0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f]') PRIMARY KEY,
       version INTEGER NOT NULL CHECK (version > 0),
       opted_out INTEGER CHECK (opted_out > 0),
       blocked INTEGER CHECK (blocked > 0),
+      undone TEXT NOT NULL DEFAULT '{}',
       sent INTEGER NOT NULL DEFAULT 0 CHECK (sent >= 0)
     ) STRICT, WITHOUT ROWID
     ;

@@ -1,0 +1,109 @@
+"""What a line says of a person to the other lines of its fleet: one row, which it signs.
+
+A row only grows: with a higher version it says all that the one before said. So rows may come late, twice or in any
+order. The hub has no key and can keep a row back or repeat it, but neither make nor change one.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import astuple, dataclass, replace
+from pathlib import Path
+
+from hotlined import pseudonym
+from hotlined.errors import RefusedError
+from hotlined.language import _
+from hotlined.states import Shared
+from hotlined.store.beside import ORDERS, beside
+
+HIGHEST = 2**53 - 1
+"""The highest version and place that is believed: JSON of others has no larger whole number."""
+MOST_LINES = 64
+"""Of so many lines at most one row undoes something."""
+LONGEST_UNDONE = 8192
+_FORM = "hotlined claim 1"
+
+Undone = dict[Shared, dict[str, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a line says of a person.
+
+    `opted_out` and `blocked` are the versions at which it was said that the person opted out there, or is blocked
+    there; None for neither. `undone` is which of these no longer hold, of whichever line, each up to a version: JSON
+    as `written` writes it. `signature` has 64 hexadecimal digits.
+    """
+
+    line: str
+    person: str
+    version: int
+    opted_out: int | None
+    blocked: int | None
+    undone: str
+    signature: str = ""
+
+    def of(self, shared: Shared) -> int | None:
+        """Return the version at which one of the two was claimed."""
+        return self.opted_out if shared is Shared.OPT_OUTS else self.blocked
+
+    def signed(self, key: bytes) -> "Claim":
+        """Return the row with its signature: HMAC-SHA256 over the form's name and every field, a line each."""
+        import hmac  # noqa: PLC0415  it loads OpenSSL, 4 MiB
+
+        fields = [_FORM, *("" if field is None else str(field) for field in astuple(self)[:-1])]
+        return replace(self, signature=hmac.digest(key, "\n".join(fields).encode(), "sha256").hex())
+
+    def is_signed(self, key: bytes) -> bool:
+        """Tell whether the signature is of this row, under the key of the fleet."""
+        import hmac  # noqa: PLC0415  the same
+
+        return hmac.compare_digest(self.signed(key).signature, self.signature)
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedClaim:
+    """A row and its place at the hub."""
+
+    place: int
+    claim: Claim
+
+
+def written(undone: Mapping[Shared, Mapping[str, int]]) -> str:
+    """Write what is undone: by what is shared, and by line, up to which version."""
+    return json.dumps({key: lines for key, lines in undone.items() if lines}, sort_keys=True, separators=(",", ":"))
+
+
+def undone_of(octets: str) -> Undone:
+    """Read what is undone; raises ValueError for whatever `written` does not write."""
+    said = json.loads(octets)
+    found: Undone = {Shared(key): lines for key, lines in said.items()} if isinstance(said, dict) else {}
+    fits = isinstance(said, dict) and all(
+        isinstance(lines, dict)
+        and len(lines) <= MOST_LINES
+        and all(type(version) is int and 0 < version <= HIGHEST for version in lines.values())
+        for lines in found.values()
+    )
+    if not fits:
+        raise ValueError(octets)
+    return found
+
+
+def merged(one: Undone, other: Mapping[Shared, Mapping[str, int]]) -> Undone:
+    """Return what is undone by either."""
+    both: Undone = {shared: dict(one.get(shared, {})) for shared in Shared}
+    for shared, lines in other.items():
+        for line, version in lines.items():
+            both[shared][line] = max(version, both[shared].get(line, 0))
+    return both
+
+
+def key_of(database: Path) -> bytes:
+    """Return the key that rows are signed with; raises RefusedError where it is not there."""
+    path = beside(database, ORDERS)
+    key = pseudonym.maybe_key(path)
+    if key is None:
+        raise RefusedError(
+            _("{path} is missing or no key: nothing can be exchanged.", path=path),
+            _("`hotlined fleet join FILE` with a new invitation brings it back."),
+        )
+    return key
