@@ -4,8 +4,10 @@ The disk is a folder on another file system than the database; the program that 
 mounted by their label, full, read-only and pulled are in `scripts/lab backup`.
 """
 
+import errno
 import json
 import os
+import pty
 import re
 import shutil
 import signal
@@ -171,6 +173,25 @@ def test_a_key_that_is_typed_wrong_is_told(tmp_path: Path, typed: str, code: int
         typed = said  # with the comments that it writes
     result = line.run("db", "key", "--check", input=typed)
     assert (result.exit_code, words in result.stderr) == (code, True), result.output
+
+
+@NOT_HERE
+@pytest.mark.parametrize(("rows", "words"), [(None, "This is the right key"), (2, "not the whole key: 32 of 58")])
+def test_a_key_is_typed_line_by_line(tmp_path: Path, rows: int | None, words: str) -> None:
+    """At a terminal it is asked for until it is whole; an empty line ends it."""
+    line = Filled(tmp_path, backup={"recipients": [RECIPIENT]})
+    line.db.close()
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "hotlined", "--config", str(line.config), "db", "key", "--check"]
+    with subprocess.Popen(
+        command, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        for row in [*agekey.on_paper(IDENTITY)[1:][:rows], ""]:
+            os.write(ours, f"{row.lower()}\n".encode())
+        output, _ = process.communicate()
+    for descriptor in (ours, theirs):
+        os.close(descriptor)
+    assert words in output
 
 
 @pytest.mark.parametrize(
@@ -366,6 +387,34 @@ def test_a_stick_that_is_not_in_is_told_and_the_card_stays_empty(filled: Filled,
     assert names(tmp_path / "media") == []
 
 
+@pytest.mark.parametrize(
+    ("number", "failure"),
+    [
+        (errno.EIO, "lost"),
+        (errno.ENODEV, "lost"),
+        (errno.EROFS, "read_only"),
+        (errno.ENOSPC, "full"),
+        (errno.EACCES, "denied"),
+    ],
+)
+def test_a_disk_that_refuses_in_the_middle_is_told_by_its_name(tmp_path: Path, number: int, failure: str) -> None:
+    """Pulled, full, turned read-only: what was begun has no name, and the one before is still there."""
+    shelf = Shelf(tmp_path, "fr")
+    with shelf.new(datetime(2026, 1, 1, tzinfo=UTC)) as writing:
+        writing.write(b"x")
+        before = writing.finish()
+
+    def refuse() -> None:
+        with shelf.new(datetime(2026, 1, 2, tzinfo=UTC)) as writing:
+            writing.write(b"y")
+            raise OSError(number, os.strerror(number))
+
+    with pytest.raises(SealError) as found:
+        refuse()
+    assert found.value.failure == failure
+    assert names(tmp_path) == [before.name]
+
+
 @NOT_HERE
 def test_a_damaged_database_takes_no_good_backup_away(filled: Filled, disk: Path) -> None:
     """It is looked through first; the ones before stay, and why it failed is told."""
@@ -549,6 +598,7 @@ def test_the_running_line_is_not_replaced(line: Line, disk: Path) -> None:
     refused = subprocess.run(command, capture_output=True, text=True, check=False)
     assert refused.returncode == 1
     assert "Another daemon has" in refused.stderr
+    assert "Stop it first: `sudo systemctl stop hotlined`." in refused.stderr
     line.stop()
     line.cli(*words)
     line.start()

@@ -175,7 +175,10 @@ def _identity(file: TextIO | None) -> str:
         text = ""
         print_wrapped(_("Type the key from the paper, line by line; blanks and capitals do not matter."))
         while agekey.length_of(text)[0] < agekey.length_of(text)[1]:
-            text += click.prompt(">", prompt_suffix=" ", default="", show_default=False) + "\n"
+            line = click.prompt(">", prompt_suffix=" ", default="", show_default=False)
+            if not line.strip():
+                break
+            text += f"{line}\n"
     else:
         lines = (file or sys.stdin).read(_LARGEST_KEY_FILE).splitlines()
         text = "".join(line for line in lines if not line.startswith("#"))  # as age-keygen writes its files

@@ -17,7 +17,7 @@ from typing import IO
 
 from hotlined import files, owner
 from hotlined.config import Config, parse
-from hotlined.errors import ConfigError, HotlinedError, SealError
+from hotlined.errors import ConfigError, DatabaseInUseError, HotlinedError, SealError
 from hotlined.language import _
 from hotlined.sealing import age, archive
 from hotlined.sealing.archive import Opened
@@ -25,6 +25,7 @@ from hotlined.sealing.shelf import Shelf
 from hotlined.store import backup
 from hotlined.store.beside import FILE_MODE, SECRET, SECRET_MODE, beside
 from hotlined.store.trouble import DatabaseTrouble
+from hotlined.words.sealing import service_of
 
 _ROOTS = {archive.PIN: "pin", archive.URLS: "urls"}  # readable by root alone: see systemd/pin.conf and urls.conf
 _PRIVATE, _GROUPS = 0o600, 0o640
@@ -142,6 +143,9 @@ def _put_database(opened: Opened, database: Path) -> list[str]:
         return list(
             map(str, backup.put_back(database, opened.pieces(), opened.about.made_at, _secrets(opened, database)))
         )
+    except DatabaseInUseError as error:
+        hint = _("Stop it first: `sudo systemctl stop {unit}`.", unit=service_of(opened.about.name))
+        raise DatabaseInUseError(error.message, hint) from error
     except sqlite3.Error as error:
         raise DatabaseTrouble.of(error).as_error(database) from error
 

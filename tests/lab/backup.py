@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from checks import check, figure, result
-from service import LAB, WHEELS, configure, drop_in, install, journal, ready, sh, show, simulate, until
+from service import LAB, PROJECT, WHEELS, configure, drop_in, install, journal, ready, sh, show, simulate, until
 
 from hotlined.simulator.client import Client
 
@@ -180,6 +180,43 @@ def what_goes_wrong() -> None:
     check("the last good one is as it was", on_stick(f"sha256sum {newest}") == digest)
 
 
+def another_machine() -> None:
+    """Send the newest backup to another machine, as the page says: this one, over the loopback."""
+    there, key = Path("/srv/hotlined-backups"), Path("/root/.ssh/backups")
+    key.parent.mkdir(mode=0o700, exist_ok=True)
+    for words in (
+        "useradd --create-home backups",
+        f"install -m 755 {PROJECT}/docs/examples/receive-backup /usr/local/bin/receive-backup",
+        f"install -m 755 {PROJECT}/docs/examples/send-backup /usr/local/bin/send-backup",
+        f"install -d -o backups -m 700 {there}",
+        f"ssh-keygen -q -t ed25519 -N '' -f {key}",
+        "install -d -o backups -m 700 /home/backups/.ssh",
+        "install -d /run/sshd",
+        "/usr/sbin/sshd -o ListenAddress=127.0.0.1",
+    ):
+        done = sh("sh", "-c", words)
+        assert done.returncode == 0, (words, done.stderr)
+    allowed = Path("/home/backups/.ssh/authorized_keys")
+    forced = f'restrict,command="/usr/local/bin/receive-backup {there}"'
+    allowed.write_text(f"{forced} {key.with_suffix('.pub').read_text()}")
+    sent = sh("send-backup", "fr", "backups@127.0.0.1")
+    (newest,) = on_stick("ls fr-* | tail -n 1 | xargs sha256sum")
+    digest, name = newest.split()
+    came = sh("sha256sum", str(there / name)).stdout.split()
+    check("the newest backup is on the other machine", came[:1] == [digest] or print(sent))
+    check("sent again it stays as it is", "is there" in sh("send-backup", "fr", "backups@127.0.0.1").stdout)
+    ssh = ("ssh", "-i", str(key), "-o", "BatchMode=yes", "backups@127.0.0.1")
+    refused = [
+        sh(*ssh, words, stdin=subprocess.DEVNULL) for words in ("id", f"cat {there}/{name}", f"rm {there}/{name}")
+    ]
+    check(
+        "that key does nothing else there",
+        all(done.returncode and not done.stdout for done in refused) or print(refused),
+    )
+    copied = sh("scp", "-q", "-i", str(key), "-o", "BatchMode=yes", f"backups@127.0.0.1:{there}/{name}", "/tmp/copy")
+    check("nor does it fetch one", copied.returncode != 0 and not Path("/tmp/copy").exists())
+
+
 def million(sim: Client) -> None:
     """Back a database of a million rows up, while texts come in."""
     sh("systemctl", "stop", "hotlined")
@@ -258,6 +295,7 @@ def before() -> None:
     first_backup()
     two_lines(recipient)
     what_goes_wrong()
+    another_machine()
     million(sim)
     configure("config", delay="1h")
     sh("systemctl", "reload", "hotlined")
