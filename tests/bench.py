@@ -199,8 +199,9 @@ def fill(db: Database, size: int) -> None:
         )
         db.connection.executemany(
             "INSERT INTO answers (contact_id, recipient, state, encoding, segments, share, draw, queued_at,"
-            " queued_limit, age_limit, due_at, due_limit)"
-            " VALUES (?1, ?2, 'sent', 'gsm7', 1, 'new', 0, ?3, ?4, ?4, ?3, ?4)",
+            " queued_limit, age_limit, due_at, due_limit, sent_at)"
+            " VALUES (?1, ?2, 'sent', 'gsm7', 1, 'new', 0, ?3, ?4, ?4, ?3, ?4,"
+            " strftime('%Y-%m-%dT%H:%M:%fZ', ?3, '+1 seconds'))",
             answered,
         )
         db.execute(

@@ -147,13 +147,15 @@ SELECT count(*) FROM sent s JOIN contacts c ON c.originator = s.recipient
 WHERE {IS_WITHIN}
   AND c.received_at >= :start AND c.received_at < :end
 """
-# the same by two indexes alone, where dates ascend as ids do: all contacts of the number, but for those of other kinds
+# the same by two indexes alone, where dates ascend as ids do: all contacts of the number, but for those of other kinds.
+# One bound each: of two SQLite may take the wider, and read a day. All dates are as long: one after `since` is one from
+# `since` and a blank on
 _REACTIONS_BY_ID = f"""
 {_ANSWERED},
 ranges AS MATERIALIZED (
-  SELECT recipient, (SELECT id FROM contacts WHERE received_at > s.since AND received_at >= :start
+  SELECT recipient, (SELECT id FROM contacts WHERE received_at >= max(s.since || ' ', :start)
       ORDER BY received_at, id LIMIT 1) AS first,
-    (SELECT id FROM contacts WHERE received_at <= s.until AND received_at < :end
+    (SELECT id FROM contacts WHERE received_at < min(s.until || ' ', :end)
       ORDER BY received_at DESC, id DESC LIMIT 1) AS last
   FROM sent s
 )
