@@ -301,11 +301,25 @@ def uncounted(where: pytest.Item | pytest.Collector, *marks: str) -> Iterator[No
     if not {mark.name for mark in where.own_markers} & {*marks}:
         yield
         return
+    with unmeasured_programs(), unmeasured():
+        yield
+
+
+@contextlib.contextmanager
+def unmeasured_programs() -> Iterator[None]:
+    """Measure no coverage of programs that are started meanwhile."""
     kept = {name: os.environ.pop(name) for name in [*os.environ] if name.startswith(MEASURING)}
     _kept.update(kept)
-    with unmeasured():
+    try:
         yield
-    os.environ.update(kept)
+    finally:
+        os.environ.update(kept)
+
+
+def start_simulator(folder: Path, **options: Any) -> simulation.Simulation:
+    """Start a simulator of which no coverage is measured: it has tests of its own."""
+    with unmeasured_programs():
+        return simulation.start(folder, **options)
 
 
 @contextlib.contextmanager
@@ -367,7 +381,7 @@ def usual_umask() -> Iterator[None]:
 @pytest.fixture
 def line(tmp_path: Path) -> Iterator[Line]:
     """Give a line whose simulator runs and whose daemon does not yet."""
-    with simulation.start(tmp_path, sim_size=10, me_size=0) as simulator:
+    with start_simulator(tmp_path, sim_size=10, me_size=0) as simulator:
         line = Line(tmp_path, simulator)
         try:
             yield line
@@ -386,7 +400,7 @@ def _open_line(tmp_path: Path) -> Iterator[Open]:
     with contextlib.ExitStack() as stack:
 
         def open_line(**options: Any) -> Line:
-            line = Line(tmp_path, stack.enter_context(simulation.start(tmp_path, **options)))
+            line = Line(tmp_path, stack.enter_context(start_simulator(tmp_path, **options)))
             stack.callback(lambda: sys.stdout.write(line.log_path.read_text() if line.log_path.exists() else ""))
             stack.callback(line.end)
             return line

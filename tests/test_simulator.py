@@ -156,6 +156,13 @@ def test_identity(ready: Terminal) -> None:
     assert said["+COPS?"][0] == '+COPS: 0,0,"Proximus"'
 
 
+def test_no_text_is_kept_among_status_reports() -> None:
+    """Whichever storage is offered first: what texts are read from, written to and received in is one for texts."""
+    device = Bench(Options(offers=("SR", "SM"))).device
+    device.reset_settings()
+    assert device.memories == ["SM"] * 3
+
+
 def test_tests_of_commands(ready: Terminal) -> None:
     """What a driver asks with =? is answered, or at least taken."""
     for name in ("+CPMS", "+CMGL", "+CMGR", "+CMGD", "+CMGS", "+CMGW", "+CNMA", "+CFUN", "+CSQ", "+CIMI"):
