@@ -127,7 +127,9 @@ def test_its_packages_are_those_that_are_pinned(tree: Path) -> None:
 def project_without_environment(folder: Path) -> Path:
     """Copy the checkout to where a test may change it, with the environment that there is."""
     project = folder / "project"
-    ignored = shutil.ignore_patterns(".git", ".venv", ".coverage*", ".hypothesis", "build", "tests", "__pycache__")
+    ignored = shutil.ignore_patterns(
+        ".git", ".venv", ".coverage*", ".hypothesis", "build", "dist", "tests", "__pycache__"
+    )
     shutil.copytree(ROOT, project, ignore=ignored)
     (project / "scripts/environment").write_text("")
     (project / ".venv").symlink_to(ROOT / ".venv")

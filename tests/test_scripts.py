@@ -26,7 +26,9 @@ def test_red() -> None:
 def test_a_part_of_the_tests_is_green_where_it_is(tmp_path: Path) -> None:
     """`scripts/test FILE` ends with 0 where the tests of the file pass and with 1 where not: a part covers no whole."""
     folder = tmp_path / "hotlined"
-    shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(".git", ".venv", ".coverage*", ".hypothesis", "build"))
+    shutil.copytree(
+        ROOT, folder, ignore=shutil.ignore_patterns(".git", ".venv", ".coverage*", ".hypothesis", "build", "dist")
+    )
     (folder / ".venv").symlink_to(ROOT / ".venv")
     (folder / "scripts/environment").write_text("")  # it is there
     (folder / "tests/test_red.py").write_text(RED)
