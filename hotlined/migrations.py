@@ -721,6 +721,11 @@ SEALED = (
     "ALTER TABLE line_state ADD COLUMN seal_failed_at TEXT",
 )
 
+ANSWERS_SENT = (
+    # the figures of a period ask for the answers that were sent in it, whatever the age of the line
+    "CREATE INDEX answers_sent ON answers (sent_at) WHERE sent_at IS NOT NULL",
+)
+
 SCHEMA = (
     ("first", FIRST),
     ("pins", PINS),
@@ -735,6 +740,7 @@ SCHEMA = (
     ("stretches", STRETCHES),
     ("fleet", FLEET),
     ("sealed", SEALED),
+    ("answers_sent", ANSWERS_SENT),
 )
 """Every migration: its name and its statements, in the order in which they are applied."""
 
