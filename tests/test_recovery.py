@@ -40,9 +40,9 @@ HASTY: Mapping[str, float | Sequence[float]] = {
 """A ladder that does not wait long."""
 
 
-def start_hasty(line: Line) -> None:
+def start_hasty(line: Line, **more: float | Sequence[float]) -> None:
     """Start the daemon with a ladder that does not wait long; what `port: auto` finds is in the line's folder."""
-    line.start({**HASTY, "sysfs": str(line.folder / "usb/sys"), "dev": str(line.folder / "usb/dev")})
+    line.start({**HASTY, **more, "sysfs": str(line.folder / "usb/sys"), "dev": str(line.folder / "usb/dev")})
 
 
 def answered(line: Line, count: int = 1) -> None:
@@ -340,7 +340,7 @@ def test_a_program_that_takes_the_answers_away_is_named(line: Line) -> None:
 def test_a_registration_that_lies_is_found_out(line: Line) -> None:
     """When several segments in a row get no result although the network has us, the radio is restarted."""
     line.configure(modem={"send_timeout": "1s"})
-    start_hasty(line)
+    start_hasty(line, trial_after=(5.0,))
     line.wait_state("ready")
     line.sim.do("fault", kind="error_after_submit", until="radio", cms=500)
     for count in range(3):
@@ -692,7 +692,7 @@ def test_a_sim_without_service_centre_is_a_state_and_answers_wait(line: Line) ->
 
 def test_a_service_centre_that_goes_missing_costs_no_answer(line: Line) -> None:
     """What was to leave next when the SIM lost its service centre waits like all others until it is set."""
-    line.start()
+    line.start({"trial_after": (20.0,), "retry_after": (20.0,)})
     line.wait_state("ready")
     line.sim.do("network", centre="")
     line.sim.do("deliver", from_=NUMBER, text="un")
