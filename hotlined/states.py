@@ -70,6 +70,21 @@ class Shared(StrEnum):
     BLOCKS = "blocks"
 
 
+class MemberState(StrEnum):
+    """How a line of a fleet is: the first four it says itself, the others its fellows say of it."""
+
+    ANSWERING = "answering"
+    SHADOW = "shadow"
+    PAUSED = "paused"
+    NOT_ANSWERING = "not_answering"
+    UNSEEN = "unseen"
+    """It was not at the hub for an hour."""
+    NEW = "new"
+    """It was invited, and never was at the hub."""
+    UNKNOWN = "unknown"
+    """What the hub has of it is nothing that a line says."""
+
+
 class SealFailure(StrEnum):
     """Why no sealed backup could be put off the card; `words.conditions.SEAL_FAILURES` has the words and cures."""
 

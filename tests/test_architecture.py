@@ -62,7 +62,7 @@ FLOORS = {
     "reports": {"store", "policy", "config", "gsm.address", "gsm.alphabet", "words"},
     "desk": {"control", "reports", "statistics", "store", "policy", "config", "gsm.address", "words"},
     "control": {"store", "config", "policy", "pseudonym"},
-    "fleet": {"control", "store", "config", "pseudonym"},
+    "fleet": {"control", "reports", "store", "config", "pseudonym"},
     "daemon": {"store", "policy", "breaker", "config", "gsm", "words"},
     "store": {"migrations", "policy", "breaker", "pseudonym", "gsm.address", "gsm.alphabet", "gsm.tpdu", "gsm.push"},
     "migrations": set(),

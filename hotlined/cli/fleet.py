@@ -1,14 +1,18 @@
 """`hotlined fleet`: several lines know the same people, by way of a hub."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
 from hotlined import owner
 from hotlined.cli.group import Group
-from hotlined.cli.output import as_typed, print_wrapped
+from hotlined.cli.output import as_typed, json_line, print_sheet, print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
+from hotlined.cli.table import table
+from hotlined.errors import RefusedError
 from hotlined.language import _, ngettext
+from hotlined.reports.fleet import MEMBERS, Fleet, hub_in_words, maybe_fleet
 
 
 @click.group(cls=Group)
@@ -66,6 +70,35 @@ def sync(settings: Settings, once: bool) -> None:
     print_wrapped(_("Sent: {sent}. Taken: {taken}.", sent=done.sent, taken=done.taken))
     if done.refused:
         print_wrapped(_("Not believed: {refused}.", refused=done.refused), err=True)
+
+
+@fleet.command
+@click.option("--json", "as_json", is_flag=True, help="One object, every value exactly.")
+@pass_settings
+def status(settings: Settings, as_json: bool) -> None:
+    """Show how the lines of the fleet are, as this line last heard it from the hub.
+
+    It also says since when the hub can be reached, or cannot, and what it has not got yet. What other lines say stands
+    here as the hub told it.
+
+    Example: hotlined fleet status
+    """
+    found = maybe_fleet(settings.config())
+    if found is None:
+        raise RefusedError(_("This line is in no fleet."), _("`hotlined fleet join FILE` makes it a member."))
+    if as_json:
+        click.echo(json_line(found.document()))
+        return
+    print_sheet(_sheet(found))
+    rows = [(found, member) for member in found.members]
+    for line in table(rows, MEMBERS, _("The hub has not named any line yet.")):
+        click.echo(line)
+
+
+def _sheet(found: Fleet) -> Iterator[tuple[str, str | None]]:
+    yield _("line"), found.line
+    yield _("hub"), hub_in_words(found)
+    yield _("owed"), ngettext("{number} person", "{number} persons", found.owed)
 
 
 @fleet.group(cls=Group)

@@ -80,7 +80,16 @@ _FIRST = (
       USING (current_user = '{_ROLE}' || line) WITH CHECK (current_user = '{_ROLE}' || line)
     """,
 )
-SCHEMA = (("first", _FIRST),)
+_FIGURES = (
+    "ALTER TABLE hotlined.lines ADD seen_at timestamptz, ADD figures text CHECK (octet_length(figures) <= 2000)",
+    # Each line says how it is, of itself alone and by the hub's clock; a function needs no right on the table, so lines
+    # that were invited before do it, too.
+    """
+    CREATE FUNCTION hotlined.report(said text) RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog
+      AS $$ UPDATE hotlined.lines SET seen_at = now(), figures = said WHERE session_user = 'hotlined_' || line $$
+    """,
+)
+SCHEMA = (("first", _FIRST), ("figures", _FIGURES))
 """Every migration of the hub: its name and its statements."""
 
 _GRANTS = (
@@ -103,6 +112,12 @@ _PULL = f"""
     WHERE place > %s AND (line <> %s OR place <= %s) ORDER BY place LIMIT %s
 """
 _HIGHEST = f"SELECT {_FIELDS} FROM hotlined.persons WHERE line = %s ORDER BY version DESC LIMIT 1"
+
+
+_LINES = """
+    SELECT line, seen_at, extract(epoch FROM now() - seen_at)::float8, figures FROM hotlined.lines
+    ORDER BY line LIMIT %s
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +160,16 @@ class Hub:
         with self._connection.transaction():
             rows = self._connection.execute(_PULL, (after, line, recall, MOST_ROWS)).fetchall()
         return [PlacedClaim(place, Claim(*claim)) for place, *claim in rows]
+
+    def report(self, figures: str) -> None:
+        """Commit how this line is, and that it is here."""
+        with self._connection.transaction():
+            self._connection.execute("SELECT hotlined.report(%s)", (figures,))
+
+    def lines(self, most: int) -> list[tuple[Any, ...]]:
+        """Return each line that was invited: its name, when it was here, how many seconds ago, and what it said."""
+        with self._connection.transaction():
+            return self._connection.execute(_LINES, (most,)).fetchall()
 
     def init(self) -> list[str]:
         """Make the schema or bring it up to date, each migration wholly or not at all; return which were applied."""

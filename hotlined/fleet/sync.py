@@ -9,7 +9,8 @@ from dataclasses import astuple, dataclass
 
 from hotlined.config import Config
 from hotlined.control.client import decide
-from hotlined.errors import RefusedError
+from hotlined.errors import HotlinedError, RefusedError
+from hotlined.fleet import health
 from hotlined.fleet.hub import Hub, opened
 from hotlined.fleet.join import maybe_address
 from hotlined.language import _
@@ -38,12 +39,17 @@ def exchange(config: Config) -> Exchanged:
         member = fleet.maybe_membership(db)
         if member is None or address is None:
             raise RefusedError(_("This line is in no fleet."), _("`hotlined fleet join FILE` makes it a member."))
-        with opened(address) as hub:
-            greeting = hub.greet(member.line)
-            highest = list(astuple(greeting.highest)) if greeting.highest else None
-            decide(config, _WHO, "fleet_met", hub=greeting.hub, top=greeting.top, highest=highest)
-            sent = _push(config, hub)
-            taken, refused = _pull(config, db, hub)
+        try:
+            with opened(address) as hub:
+                greeting = hub.greet(member.line)
+                highest = list(astuple(greeting.highest)) if greeting.highest else None
+                decide(config, _WHO, "fleet_met", hub=greeting.hub, top=greeting.top, highest=highest)
+                sent = _push(config, hub)
+                taken, refused = _pull(config, db, hub)
+                health.reached(config, db, hub, refused)
+        except HotlinedError:
+            health.away(config)
+            raise
     return Exchanged(sent, taken, refused)
 
 

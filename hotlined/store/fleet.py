@@ -187,6 +187,17 @@ def _limited(claim: Claim, shared: Collection[Shared]) -> Claim:
     )
 
 
+def count_owed(db: Database) -> int:
+    """Return of how many persons the hub has not committed what this line claims."""
+    return int(db.value("SELECT count(*) FROM fleet_own WHERE sent < version"))
+
+
+def is_full(db: Database) -> bool:
+    """Tell whether there may be no room for what others claim next."""
+    held = db.value("SELECT count(*) FROM (SELECT 1 FROM fleet_persons LIMIT ?)", MOST_CLAIMS - MOST_ROWS + 1)
+    return int(held) > MOST_CLAIMS - MOST_ROWS
+
+
 def met(db: Database, hub: str, top: int, highest: Claim | None, shared: Collection[Shared], key: bytes) -> None:
     """Commit which hub the line has before it, and what is exchanged there.
 

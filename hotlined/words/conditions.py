@@ -298,6 +298,48 @@ CONFIG_BROKEN = Condition(
 )
 
 
+HUB_AWAY = Condition(
+    N_("the hub is away"),
+    N_("The hub of the fleet was not reached for an hour or more."),
+    N_("`hotlined fleet sync --once` says why; until then other lines hear nothing new from here."),
+)
+HUB_REFUSED = Condition(
+    N_("the hub sends what no line says"),
+    N_("The hub sent {number} rows that are not believed."),
+    N_("Ask whoever runs the hub: it is damaged, or somebody changes it."),
+)
+FLEET_FULL = Condition(
+    N_("the fleet has too many decisions"),
+    N_("The line has no room for more decisions of other lines."),
+    N_("Somebody floods the hub: look there which line."),
+)
+
+_BY_CODE: dict[str, Condition] = {
+    "not_running": NOT_RUNNING,
+    "not_alive": NOT_RUNNING,
+    "paused": HOLDS[SendingState.PAUSED, HoldReason.PERSON],
+    "shadow": SHADOW,
+    "sim_ends": SIM_ENDS,
+    "sim_ended": SIM_ENDED,
+    "selftest_lost": SELFTEST_LOST,
+    "silence": SILENCE,
+    "backup_old": BACKUP_OLD,
+    "config_broken": CONFIG_BROKEN,
+    "hub_away": HUB_AWAY,
+    "hub_refused": HUB_REFUSED,
+    "fleet_full": FLEET_FULL,
+    **{reason.value: known for (_state, reason), known in HOLDS.items() if reason and _state != SendingState.PAUSED},
+    **{state: known for state, known in MODEM.items() if state != ModemState.READY},
+}
+
+
+def headline(code: str) -> str:
+    """Return the headline of a trouble of another line, by its code; a code that is not known here stands as it is."""
+    known = _BY_CODE.get(code)
+    title = known.title if known else code
+    return code if "{" in title else title
+
+
 def hold_in_words(state: SendingState, reason: HoldReason | None, by: str | None) -> tuple[str, str]:
     """Return what keeps answers back, in a sentence, and its cure."""
     known = HOLDS[state, reason]

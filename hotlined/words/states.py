@@ -1,11 +1,24 @@
 """States of a line, its modem and its contacts as people read them: each code of `states`, in words."""
 
 from hotlined.language import N_, NP_, Phrases, _
-from hotlined.states import ContactKind, DatabaseState, ModemState, RequestState
+from hotlined.states import ContactKind, DatabaseState, MemberState, ModemState, RequestState
 from hotlined.words.tags import tag_in_words
 
 MODES = Phrases({"live": N_("live"), "shadow": N_("shadow")})
 """Whether answers are transmitted."""
+
+MEMBER_STATES: Phrases[str] = Phrases(
+    {
+        MemberState.ANSWERING: N_("answering"),
+        MemberState.SHADOW: N_("shadow mode"),
+        MemberState.PAUSED: N_("paused"),
+        MemberState.NOT_ANSWERING: N_("not answering"),
+        MemberState.UNSEEN: N_("not seen for an hour"),
+        MemberState.NEW: N_("never seen"),
+        MemberState.UNKNOWN: N_("unknown"),
+    }
+)
+"""How a line of a fleet is."""
 
 MODEM_STATES: Phrases[str] = Phrases(
     {

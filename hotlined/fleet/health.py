@@ -1,0 +1,93 @@
+"""How this line is, told to the hub, and how the others are, heard from it.
+
+Each exchange leaves what it heard where `reports.fleet` reads it; where that folder is somebody else's, as for a person
+who exchanges by hand, nothing is written.
+"""
+
+import json
+import os
+from contextlib import suppress
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+
+from hotlined import clock, files
+from hotlined.config import Config
+from hotlined.fleet.hub import Hub
+from hotlined.reports import fleet as report
+from hotlined.reports.glance import came
+from hotlined.reports.line import SHADOW, LineReport, report_line
+from hotlined.states import AnswerState, MemberState, SendingState
+from hotlined.store import totals
+from hotlined.store.database import Database
+
+_MODE = 0o640
+_AGAIN_SECONDS = 60.0  # then a line says again that it is here, and asks how the others are
+_MOST_TROUBLES = 10
+
+
+def reached(config: Config, db: Database, hub: Hub, refused: int) -> None:
+    """Tell the hub how this line is, hear how the others are, and leave that for everybody to read.
+
+    Where nothing has changed, the hub is asked again after a minute.
+    """
+    before, now = report.maybe_heard(config), clock.boottime()
+    said = own(config, db).to_json()
+    if (
+        before
+        and before.reachable
+        and (before.said, before.refused) == (said, refused)
+        and now - before.said_boottime < _AGAIN_SECONDS
+    ):
+        return
+    hub.report(said)
+    members = tuple(report.read_members(hub.lines(report.MOST_LINES)))
+    began = _since(before, reachable=True)
+    heard = replace(began, at_boottime=clock.boottime(), refused=refused, members=members, said=said, said_boottime=now)
+    _write(config, heard)
+
+
+def away(config: Config) -> None:
+    """Leave for everybody to read that the hub could not be reached; nothing where that is known."""
+    before = report.maybe_heard(config)
+    if before is None or before.reachable:
+        _write(config, _since(before, reachable=False))
+
+
+def own(config: Config, db: Database) -> report.Figures:
+    """Return what this line says of itself."""
+    now = datetime.now().astimezone()
+    midnight = datetime(now.year, now.month, now.day).astimezone()
+    line = report_line(config)
+    return report.Figures(
+        _state(line),
+        came(db, now).today,
+        totals.entered(db, AnswerState.SENT, midnight),
+        tuple(trouble.code for trouble in line.trouble)[:_MOST_TROUBLES],
+    )
+
+
+def _state(line: LineReport) -> MemberState:
+    if line.mode == SHADOW:
+        return MemberState.SHADOW
+    if line.answers:
+        return MemberState.ANSWERING
+    paused = line.alive and line.sending is not None and line.sending.state is SendingState.PAUSED
+    return MemberState.PAUSED if paused else MemberState.NOT_ANSWERING
+
+
+def _since(before: report.Heard | None, *, reachable: bool) -> report.Heard:
+    """Return what was heard before, with the moment since when the hub is reachable, or is not."""
+    if before and before.reachable is reachable:
+        return before
+    moment, boottime = clock.rfc3339(datetime.now(UTC)), clock.boottime()
+    if before:
+        return replace(before, reachable=reachable, since=moment, since_boottime=boottime)
+    return report.Heard(reachable, moment, boottime)
+
+
+def _write(config: Config, heard: report.Heard) -> None:
+    path = report.path(config)
+    with suppress(OSError):
+        path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        if path.parent.stat().st_uid == os.geteuid():  # root writes nothing where another decides what lies there
+            files.replace(path, json.dumps(asdict(heard)).encode(), _MODE)

@@ -1,0 +1,267 @@
+"""How the lines of a fleet are, as this line's exchange with the hub last heard it.
+
+The exchange leaves a record in a folder of its own at run time, so that nothing is written to the card; everybody else
+reads it here. What comes from the hub may be a lie: each value is checked where it is read, and of a line's troubles
+there are codes alone. A line's age is that of the hub's clock, and grows by the time since this machine was started.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from hotlined import clock, files
+from hotlined.config import Config
+from hotlined.errors import StoreError
+from hotlined.language import N_, _, in_digits
+from hotlined.states import MemberState
+from hotlined.store import fleet
+from hotlined.store.opening import open_beside_daemon
+from hotlined.words.columns import Column, Layout
+from hotlined.words.conditions import headline
+from hotlined.words.states import MEMBER_STATES
+from hotlined.words.times import maybe_moment, moment
+
+AWAY_SECONDS = 3600.0
+"""So long a line, or the hub, may be away before somebody is told."""
+MOST_LINES = 1000
+"""More lines are not looked at: a hub that lies fills no memory."""
+_FILE = "fleet.json"
+_MOST_TROUBLES = 10
+_NAME = re.compile("[a-z0-9][a-z0-9_-]{0,21}")
+_CODE = re.compile("[a-z][a-z_]{0,39}")
+_LARGEST = 1_000_000_000
+_SAID = frozenset({MemberState.ANSWERING, MemberState.SHADOW, MemberState.PAUSED, MemberState.NOT_ANSWERING})
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What a line says of itself: no number, no text, and a bounded length."""
+
+    state: MemberState
+    contacts_today: int | None = None
+    answers_today: int | None = None
+    trouble: tuple[str, ...] = ()
+    """Codes, as those of `status --json`."""
+
+    def to_json(self) -> str:
+        """Write it as it stands at the hub."""
+        return json.dumps(asdict(self))
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A line of the fleet; `seen_seconds` is how long ago it was at the hub when this was heard, None: never."""
+
+    line: str
+    seen_at: str | None
+    seen_seconds: float | None
+    figures: Figures
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What the last exchange heard; readings are of the clock since boot."""
+
+    reachable: bool
+    since: str
+    since_boottime: float
+    at_boottime: float | None = None
+    """When the hub was last reached."""
+    refused: int = 0
+    """Rows of the last exchange that were not believed."""
+    members: tuple[Member, ...] = ()
+    said: str = ""
+    """What this line last said of itself."""
+    said_boottime: float = float("-inf")
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """The fleet of a line at one moment."""
+
+    line: str
+    owed: int
+    full: bool
+    """Whether the line takes no more of what others claim."""
+    heard: Heard | None
+    """None where no exchange has said anything since the machine was started."""
+    boottime: float
+
+    @property
+    def away_seconds(self) -> float:
+        """For how long the hub was not reached: since the machine was started, where it never was."""
+        reached = self.heard.at_boottime if self.heard else None
+        return self.boottime - (reached or 0.0)
+
+    @property
+    def is_hub_away(self) -> bool:
+        """Whether the hub was not reached for an hour."""
+        return self.away_seconds >= AWAY_SECONDS
+
+    def state(self, member: Member) -> MemberState:
+        """Return how a line is now, given how long ago it was seen."""
+        if member.seen_seconds is None or self.heard is None or self.heard.at_boottime is None:
+            return MemberState.NEW
+        age = member.seen_seconds + self.boottime - self.heard.at_boottime
+        return MemberState.UNSEEN if age >= AWAY_SECONDS else member.figures.state
+
+    @property
+    def members(self) -> tuple[Member, ...]:
+        """Every line that the hub has."""
+        return self.heard.members if self.heard else ()
+
+    @property
+    def unseen(self) -> tuple[str, ...] | None:
+        """The lines that were not at the hub for an hour; None while the hub itself is away, and nobody can say."""
+        if self.heard is None or not self.heard.reachable or self.is_hub_away:
+            return None
+        return tuple(each.line for each in self.members if self.state(each) is MemberState.UNSEEN)
+
+    def document(self) -> dict[str, Any]:
+        """Return what `fleet status --json` prints."""
+        heard = self.heard
+        return {
+            "hub": {
+                "reachable": heard.reachable if heard else None,
+                "since": heard.since if heard else None,
+            },
+            "owed": self.owed,
+            "lines": [
+                {
+                    "line": each.line,
+                    "state": self.state(each),
+                    "seen_at": each.seen_at,
+                    "contacts_today": each.figures.contacts_today,
+                    "answers_today": each.figures.answers_today,
+                    "trouble": list(each.figures.trouble),
+                }
+                for each in self.members
+            ],
+        }
+
+
+def path(config: Config) -> Path:
+    """Return where the exchange leaves what it heard: in a folder of its own beside the daemon's."""
+    folder = config.runtime_dir
+    return folder.with_name(f"{folder.name}-fleet") / config.name / _FILE
+
+
+def maybe_fleet(config: Config) -> Fleet | None:
+    """Return the fleet of a line, None where it is in none; raises StoreError where the database cannot be used."""
+    with open_beside_daemon(config.database) as db:
+        member = fleet.maybe_membership(db)
+        if member is None:
+            return None
+        return Fleet(member.line, fleet.count_owed(db), fleet.is_full(db), maybe_heard(config), clock.boottime())
+
+
+def is_member(config: Config) -> bool:
+    """Tell whether a line is in a fleet, as far as its database can be read."""
+    with suppress(StoreError), open_beside_daemon(config.database) as db:
+        return fleet.maybe_membership(db) is not None
+    return False
+
+
+def maybe_heard(config: Config) -> Heard | None:
+    """Return what the last exchange heard, None where there is nothing of this boot."""
+    with suppress(OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError):
+        said = json.loads(files.read(path(config)))
+        at = said["at_boottime"]
+        heard = Heard(
+            reachable=said["reachable"] is True,
+            since=str(said["since"]),
+            since_boottime=float(said["since_boottime"]),
+            at_boottime=None if at is None else float(at),
+            refused=int(said["refused"]),
+            members=tuple(read_members(map(_row, said["members"]))),
+            said=str(said["said"]),
+            said_boottime=float(said["said_boottime"]),
+        )
+        clock.parse_rfc3339(heard.since)
+        if max(heard.since_boottime, heard.at_boottime or 0.0) <= clock.boottime():
+            return heard
+    return None
+
+
+def _row(each: Mapping[str, Any]) -> tuple[Any, ...]:
+    return each["line"], each["seen_at"], each["seen_seconds"], json.dumps(each["figures"])
+
+
+def read_members(rows: Any) -> Iterator[Member]:
+    """Yield the lines of rows of the hub; what is no name of a line is left out, what is no figure is not known."""
+    for line, seen_at, seconds, figures in rows:
+        if not isinstance(line, str) or not _NAME.fullmatch(line):
+            continue
+        with suppress(ValueError, OverflowError):
+            at = clock.rfc3339(seen_at.astimezone(UTC)) if isinstance(seen_at, datetime) else seen_at
+            at = clock.rfc3339(clock.parse_rfc3339(at)) if at else None
+            age = None if at is None or seconds is None else min(max(float(seconds), 0.0), float(_LARGEST))
+            yield Member(line, at, age, _figures(figures))
+
+
+def _figures(text: Any) -> Figures:
+    said: Any = None
+    with suppress(ValueError, TypeError, RecursionError):
+        said = json.loads(text)
+    if not isinstance(said, Mapping) or str(said.get("state")) not in _SAID:
+        return Figures(MemberState.UNKNOWN)
+    codes = said.get("trouble")
+    listed = codes if isinstance(codes, list) else []
+    fitting = [code for code in listed if isinstance(code, str) and _CODE.fullmatch(code)]
+    return Figures(
+        MemberState(str(said["state"])),
+        _count(said.get("contacts_today")),
+        _count(said.get("answers_today")),
+        tuple(fitting[:_MOST_TROUBLES]),
+    )
+
+
+def _count(value: Any) -> int | None:
+    return value if type(value) is int and 0 <= value <= _LARGEST else None
+
+
+def hub_in_words(found: Fleet) -> str:
+    """Return whether the hub can be reached, and since when."""
+    if found.heard is None:
+        return _("not reached since this machine was started")
+    words = _("reachable since {moment}") if found.heard.reachable else _("not reachable since {moment}")
+    return words.format(moment=moment(found.heard.since))
+
+
+def troubles_in_words(member: Member) -> str:
+    """Return the troubles of a line, each as its headline; a code that nobody knows here stands as it is."""
+    return ", ".join(headline(code) for code in member.figures.trouble)
+
+
+def _amount(count: int | None) -> str:
+    return "" if count is None else in_digits(count)
+
+
+_Row = tuple[Fleet, Member]
+MEMBERS: tuple[Layout[_Row], ...] = (
+    Layout(
+        100,
+        (
+            Column(N_("Line"), 22, lambda row: row[1].line, "bold"),
+            Column(N_("State"), 22, lambda row: MEMBER_STATES[row[0].state(row[1])]),
+            Column(N_("Seen"), 18, lambda row: maybe_moment(row[1].seen_at) or ""),
+            Column(N_("Contacts"), 9, lambda row: _amount(row[1].figures.contacts_today), right=True),
+            Column(N_("Answers"), 9, lambda row: _amount(row[1].figures.answers_today), right=True),
+            Column(N_("Trouble"), 0, lambda row: troubles_in_words(row[1])),
+        ),
+    ),
+    Layout(
+        0,
+        (
+            Column(N_("Line"), 22, lambda row: row[1].line, "bold"),
+            Column(N_("State"), 0, lambda row: MEMBER_STATES[row[0].state(row[1])]),
+        ),
+        below=Column("", 2, lambda row: troubles_in_words(row[1])),
+    ),
+)
+"""The columns of `fleet status`: contacts and answers are those of today."""

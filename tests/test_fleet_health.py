@@ -1,0 +1,168 @@
+"""How the lines of a fleet are: what each says of itself, what the others are shown, and who is told of trouble."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from postgres import Cluster, cluster
+from test_fleet import STOP, Enter, Member, enter, hub
+from test_output import judge
+
+from hotlined.config import Config, load
+from hotlined.reports import fleet as report
+from hotlined.states import MemberState, ModemState
+
+__all__ = ["cluster", "enter", "hub"]
+
+
+def shown(line: Member) -> dict[str, dict[str, object]]:
+    """Return what `fleet status --json` says of each line, and hold it to what is promised."""
+    document = json.loads(line.run("fleet", "status", "--json").output)
+    judge("fleet_status", document)
+    return {each["line"]: each for each in document["lines"]}
+
+
+def look_after(line: Member, seconds: float) -> report.Fleet:
+    """Return the fleet as it is so many seconds later, when nothing more was heard."""
+    found = report.maybe_fleet(line_config(line))
+    assert found
+    return replace(found, boottime=found.boottime + seconds)
+
+
+def line_config(line: Member) -> Config:
+    """Return the configuration of a line."""
+    return load(line.config)
+
+
+def test_each_line_says_how_it_is_and_sees_the_others(enter: Enter) -> None:
+    """State, contacts, answers and codes of troubles are those of each line; a line that was only invited is new."""
+    fr, nl = enter("fr"), enter("nl")
+    fr.daemon_runs(modem=ModemState.READY)
+    fr.receive("Salut")
+    fr.sync()
+    before = shown(fr)
+    nl.run("pause")
+    nl.sync()
+    found = shown(nl)
+
+    assert (before["nl"]["state"], before["nl"]["seen_at"]) == ("new", None)
+    assert found["nl"]["state"] == "not_answering"
+    assert found["nl"]["trouble"] == ["not_running", "paused"]
+    assert "the daemon does not run" in nl.run("fleet", "status").output
+
+
+def test_no_number_and_no_text_is_said_to_other_lines(enter: Enter, hub: str, cluster: Cluster) -> None:
+    """What a line says of itself is a state, counts and codes."""
+    fr = enter("fr")
+    fr.receive("Salut")
+    fr.sync()
+    dump = cluster.dump(hub)
+
+    assert "contacts_today" in dump
+    assert not [word for word in ("470123456", "Salut") if word in dump]
+
+
+def test_a_line_says_only_how_it_is_itself(enter: Enter, cluster: Cluster) -> None:
+    """Whoever has the address of one line can say nothing of another, nor at another time."""
+    fr, nl = enter("fr"), enter("nl")
+    address = json.loads(fr.config.with_suffix(".fleet").read_text())["hub"]
+    assert "denied" in cluster.refusal(address, "UPDATE hotlined.lines SET seen_at = now()")
+    assert cluster.refusal(address, "SELECT hotlined.report('{}')") == ""
+    nl.sync()
+
+    assert shown(nl)["fr"]["state"] == "unknown"
+
+
+def test_an_exchange_that_fails_is_said_with_its_moment(enter: Enter) -> None:
+    """The hub is reachable since the first exchange and away since the first that failed, and is still known."""
+    fr = enter("fr")
+    fr.receive(STOP)
+    assert json.loads(fr.run("fleet", "status", "--json").output) == {
+        "hub": {"reachable": None, "since": None},
+        "owed": 1,
+        "lines": [],
+    }
+    fr.sync()
+    assert json.loads(fr.run("fleet", "status", "--json").output)["hub"]["reachable"] is True
+    address = fr.config.with_suffix(".fleet")
+    address.write_text(json.dumps({"hub": f"postgresql:///hub?host={fr.folder}"}))
+    assert fr.run("fleet", "sync", "--once").exit_code == 69
+    record = report.path(line_config(fr)).read_text()
+    assert fr.run("fleet", "sync", "--once").exit_code == 69
+
+    found = json.loads(fr.run("fleet", "status", "--json").output)
+    assert (found["hub"]["reachable"], found["owed"], [each["line"] for each in found["lines"]]) == (False, 0, ["fr"])
+    assert report.path(line_config(fr)).read_text() == record
+
+
+def test_a_line_is_away_after_an_hour_of_the_hub_s_clock(enter: Enter) -> None:
+    """A line that was not at the hub for an hour is unseen; while the hub itself is away, nobody can tell."""
+    fr, nl = enter("fr"), enter("nl")
+    nl.sync()
+    fr.sync()
+    soon, late = look_after(fr, 3000), look_after(fr, 3600)
+    (member,) = (each for each in soon.members if each.line == "nl")
+
+    assert (soon.state(member), soon.unseen) == (MemberState.NOT_ANSWERING, ())
+    assert late.state(member) is MemberState.UNSEEN
+    assert (late.is_hub_away, late.unseen) == (True, None)
+
+
+def test_who_looks_often_writes_and_asks_once_a_minute(enter: Enter) -> None:
+    """An exchange that finds all as it was leaves the record, and the hub, as they are."""
+    fr = enter("fr")
+    fr.sync()
+    first = report.path(line_config(fr)).read_text()
+    fr.sync()
+    assert report.path(line_config(fr)).read_text() == first
+    fr.run("pause")
+    fr.sync()
+
+    assert report.path(line_config(fr)).read_text() != first
+
+
+@pytest.mark.parametrize(
+    "figures",
+    [
+        None,
+        "",
+        "[",
+        "[]",
+        "[" * 100_000,
+        '{"state": "unseen"}',
+        '{"state": "<b>"}',
+        '{"state": ["answering"]}',
+    ],
+    ids=lambda text: str(text)[:20],
+)
+def test_what_is_no_figure_is_not_known(figures: object) -> None:
+    """Whatever the hub has in the place of figures, the line is shown, as unknown."""
+    (member,) = report.read_members([("nl", None, None, figures)])
+
+    assert member.figures == report.Figures(MemberState.UNKNOWN)
+
+
+def test_figures_of_others_are_bounded() -> None:
+    """Names, counts and codes that no line has are left out, one by one."""
+    said = {
+        "state": "answering",
+        "contacts_today": 10**12,
+        "answers_today": True,
+        "trouble": ["\x1b[31m", "<b>", "x" * 41, 7, None, *["paused"] * 20],
+    }
+    rows = [(name, None, None, json.dumps(said)) for name in ("nl", "<script>", "x" * 23, 7, "\u202enl", "")]
+    (member,) = report.read_members(rows)
+
+    assert member.line == "nl"
+    assert member.figures == report.Figures(MemberState.ANSWERING, None, None, ("paused",) * 10)
+
+
+def test_a_line_in_no_fleet_has_no_status_of_one(tmp_path: Path) -> None:
+    """The command says so and how to join."""
+    line = Member(tmp_path)
+    with line.db:
+        result = line.run("fleet", "status")
+
+    assert result.exit_code == 75
+    assert "in no fleet" in result.output
