@@ -33,7 +33,7 @@ GROW = """
 INSERT INTO contacts (line, kind, originator, country, line_type, text, segments_received, segments_total, received_at,
   received_limit, verdict, reason)
 WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT ?)
-SELECT 'fr', 'text', '+3249' || (1000000 + i), 'BE', 'mobile', hex(randomblob(35)), 1, 1,
+SELECT 'fr', 'text', '+3249' || (1000000 + i), 'BE', 'mobile', hex(randomblob(35)), 0, 0,
   '2026-11-01T00:00:00.000Z', 0.0, 'suppress', 'cooldown' FROM n
 """
 
