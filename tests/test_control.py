@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from conftest import speaking, wait_until
 from filled import Filled
-from persons import ADMIN, COMMAND, LINE, MEMBER, NOBODY, OTHER_LINE, ROOT, STRANGER, Person, needs_root
+from persons import ADMIN, COMMAND, EXCHANGE, LINE, MEMBER, NOBODY, OTHER_LINE, ROOT, STRANGER, Person, needs_root
 
 import hotlined
 from hotlined import config as configuration
@@ -64,7 +64,7 @@ class Doors:
         """The control socket, in a folder of root's."""
         return self.folder / "run-control/main.sock"
 
-    def start(self, user: Person = LINE) -> None:
+    def start(self, user: Person = LINE, *options: str) -> None:
         """Start the control program, as systemd would: the socket is root's, and handed over."""
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(str(self.socket))
@@ -73,7 +73,7 @@ class Doors:
             handed = listener.fileno()
             activated = f"import os; os.dup2({handed}, 3); os.close({handed}); {ACTIVATED}"
             self.program = subprocess.Popen(
-                user.program(activated, "--config", str(self.config), "control"),
+                user.program(activated, "--config", str(self.config), "control", *options),
                 pass_fds=(handed,),
                 cwd="/",
                 stderr=subprocess.PIPE,
@@ -86,7 +86,7 @@ class Doors:
             self.program.communicate()
         self.socket.unlink(missing_ok=True)
 
-    def request(self, **claims: str) -> str:
+    def request(self, **claims: Any) -> str:
         """Return what asks for a pause at the socket."""
         return json.dumps({"verb": "pause", "arguments": {}, "database": str(self.database), **claims})
 
@@ -152,6 +152,27 @@ def test_nobody_else_decides(doors: Doors, person: Person) -> None:
 
     assert json.loads(done.stdout)["error"]["kind"] == "RefusedError", done.stderr
     assert doors.one("SELECT paused_at IS NULL FROM line_state") == 1
+
+
+@needs_root
+def test_what_comes_from_a_hub_is_handed_in_by_the_exchange_alone(doors: Doors) -> None:
+    """A member cannot say what a hub has or what others decided; the exchange can, and decides nothing itself."""
+    doors.start(LINE, "--fleet", str(EXCHANGE.uid))
+    verbs = {"fleet_sent": {"sent": []}, "pause": {}}
+
+    def may(person: Person, verb: str) -> bool:
+        done = person.call(ASK, str(doors.socket), doors.request(verb=verb, arguments=verbs[verb]))
+        return "result" in json.loads(done.stdout)
+
+    assert {
+        (person.uid, verb) for person in (EXCHANGE, MEMBER, LINE, ADMIN) for verb in verbs if may(person, verb)
+    } == {
+        (EXCHANGE.uid, "fleet_sent"),
+        (MEMBER.uid, "pause"),
+        *((person.uid, verb) for person in (LINE, ADMIN) for verb in verbs),
+    }
+    refused = MEMBER.call(ASK, str(doors.socket), doors.request(verb="fleet_sent", arguments={"sent": []}))
+    assert "sudo hotlined fleet sync --once" in refused.stdout
 
 
 @needs_root

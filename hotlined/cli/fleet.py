@@ -5,9 +5,11 @@ from pathlib import Path
 
 import click
 
+from hotlined import config as configuration
 from hotlined import owner
 from hotlined.cli.group import Group
 from hotlined.cli.output import as_typed, json_line, print_sheet, print_wrapped
+from hotlined.cli.service import prepare
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.table import table
 from hotlined.errors import RefusedError
@@ -56,17 +58,24 @@ def join(settings: Settings, file: Path) -> None:
 
 
 @fleet.command
-@click.option("--once", is_flag=True, required=True, help="Exchange everything once, then end.")
+@click.option("--once", is_flag=True, help="Exchange everything once, then end.")
 @pass_settings
 def sync(settings: Settings, once: bool) -> None:
-    """Exchange opt-outs and blocks with the other lines.
+    """Exchange opt-outs and blocks with the other lines, until it is stopped.
+
+    systemd runs it where the line is in a fleet: what is decided elsewhere is known here within half a minute.
 
     Example: hotlined fleet sync --once
     """
-    from hotlined.fleet.sync import exchange  # noqa: PLC0415  --help does without
+    from hotlined.fleet.service import Service  # noqa: PLC0415  --help does without
+    from hotlined.fleet.sync import exchange  # noqa: PLC0415  the same
 
-    del once
-    done = exchange(settings.config())
+    config = settings.config()
+    if not once:
+        prepare(config)
+        Service(lambda: configuration.load(config.path)).run()
+        return
+    done = exchange(config)
     print_wrapped(_("Sent: {sent}. Taken: {taken}.", sent=done.sent, taken=done.taken))
     if done.refused:
         print_wrapped(_("Not believed: {refused}.", refused=done.refused), err=True)

@@ -330,3 +330,6 @@ DESK = frozenset(
     }
 )
 """The decisions that a page of the desk can take."""
+
+FLEET = frozenset(verb for verb in VERBS if verb.startswith("fleet_"))
+"""What the program that exchanges with a hub hands in, and nobody else but root and the line's own user."""

@@ -156,6 +156,11 @@ def note_elsewhere(db: Database, contact_id: int, line: str | None) -> None:
         )
 
 
+def is_owing(db: Database) -> bool:
+    """Tell whether this line says something that the hub has not committed."""
+    return bool(db.value("SELECT EXISTS (SELECT 1 FROM fleet_own WHERE sent < version) OR unclaimed FROM fleet_line"))
+
+
 def owed(db: Database, shared: Collection[Shared], key: bytes) -> list[Claim]:
     """Return what this line says and the hub has not committed, signed, the oldest first, as much as goes at once."""
     member = maybe_membership(db)

@@ -1,0 +1,93 @@
+"""The exchange with the hub as a service: it goes on until it is stopped, whatever becomes of hub and network.
+
+Whether the line has something to say is looked at in its own database, and what others say is read at the hub. While
+neither has anything, the control program is not woken up.
+"""
+
+import contextlib
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from hotlined.config import Config
+from hotlined.errors import HotlinedError
+from hotlined.fleet.join import address_path
+from hotlined.fleet.sync import Session, session
+from hotlined.timing import Backoff, Every
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """What the service waits for, in seconds."""
+
+    look: float = 2.0
+    """Between two looks at whether the line has something to say."""
+    read: float = 15.0
+    """Between two questions to the hub what others say."""
+    pauses: tuple[float, ...] = (1.0, 2.0, 5.0, 10.0)
+    """Before a hub that could not be reached is tried again: a decision is elsewhere 30 s after it is back."""
+
+
+class Service:
+    """Exchanges with the hub of a line for as long as it is a member of a fleet."""
+
+    def __init__(
+        self, config: Callable[[], Config], pace: Pace = Pace(), sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        self._config = config
+        self._pace = pace
+        self._sleep = sleep
+        self._failed: str | None = ""
+
+    def run(self, goes_on: Callable[[], bool] = lambda: True) -> None:
+        """Go before the hub again and again, whatever failed, a configuration that was made unusable included."""
+        pauses = Backoff(self._pace.pauses)
+        while goes_on():
+            try:
+                config = self._config()
+                with session(config) as open_session:
+                    self._note_reached()
+                    pauses.reset()
+                    self._exchange(open_session, config, goes_on)
+            except HotlinedError as error:
+                self._note_failure(error)
+                self._sleep(pauses.next())
+
+    def _exchange(self, open_session: Session, config: Config, goes_on: Callable[[], bool]) -> None:
+        """Exchange while the hub is there, and configuration, address and database are those that it began with."""
+        before = _identities(config)
+        read = Every(self._pace.read)
+        while goes_on() and _identities(config) == before:
+            if open_session.is_owing():
+                open_session.push()
+            if read.is_due():
+                read.again()
+                refused = open_session.pull()[1]
+                if refused:
+                    log.warning("%d rows of the hub are not believed", refused)
+            self._sleep(self._pace.look)
+
+    def _note_reached(self) -> None:
+        if self._failed is not None:
+            log.warning("the hub is there")
+        self._failed = None
+
+    def _note_failure(self, error: HotlinedError) -> None:
+        if str(error) != self._failed:
+            log.warning("%s", error)  # once: the journal is on the card
+        self._failed = str(error)
+
+
+def _identities(config: Config) -> list[tuple[int, ...]]:
+    """Return what differs once the configuration or the hub's address has changed, or another database is there."""
+    found: list[tuple[int, ...]] = []
+    for path in (config.path, address_path(config), config.database):
+        with contextlib.suppress(OSError):
+            status = path.stat()
+            # the same database changes all the time
+            changed = 0 if path == config.database else status.st_mtime_ns
+            found.append((status.st_dev, status.st_ino, changed))
+    return found
