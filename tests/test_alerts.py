@@ -232,6 +232,7 @@ def test_every_alert_fits_one_segment(condition: str, level: int) -> None:
         conditions.SILENCE,
         conditions.BACKUP_NONE,
         conditions.BACKUP_OLD,
+        conditions.HUB_AWAY,
         *conditions.SEAL_FAILURES.values(),
         *conditions.HOLDS.values(),
     ):
@@ -246,6 +247,7 @@ def _fits_one_segment(condition: str, level: int, known: conditions.Condition) -
         else known.cure,
         "cure": known.cure.format(config="the configuration", name="a-line-of-twenty-two-c"),
         "made": "24 Nov 23:00",
+        "lines": "a-line-of-twenty-two-c, a-line-of-twenty-two-d and more",
         "detail": "61 contacts in 600 s",
         "free": 4999,
         "used": 3000,
@@ -263,6 +265,7 @@ def _fits_one_segment(condition: str, level: int, known: conditions.Condition) -
         "selftest": [conditions.SELFTEST_LOST],
         "silence": [conditions.SILENCE],
         "backup": [conditions.BACKUP_NONE, conditions.BACKUP_OLD, *conditions.SEAL_FAILURES.values()],
+        "hub": [conditions.HUB_AWAY],
         "sim_life": [conditions.SIM_ENDED if level == OVER else conditions.SIM_ENDS],
     }.get(condition, [known]):
         return

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from postgres import Cluster, cluster
+from test_alerts import Teller, seen
 from test_fleet import STOP, Enter, Member, enter, hub
 from test_output import judge
 
@@ -166,3 +167,96 @@ def test_a_line_in_no_fleet_has_no_status_of_one(tmp_path: Path) -> None:
 
     assert result.exit_code == 75
     assert "in no fleet" in result.output
+
+
+# ---- who is told
+
+
+def codes(line: Member) -> list[str]:
+    """Return the codes of what is wrong, as `status --json` has them."""
+    return [trouble["code"] for trouble in json.loads(line.run("status", "--json").output)["trouble"]]
+
+
+def age(line: Member, seconds: float, **more: object) -> None:
+    """Have the record of the last exchange be so much older."""
+    path = report.path(line_config(line))
+    said = json.loads(path.read_text())
+    for name in ("since_boottime", "at_boottime", "said_boottime"):
+        said[name] -= seconds
+    path.write_text(json.dumps(said | more))
+
+
+def test_a_hub_that_is_away_for_an_hour_is_trouble(enter: Enter) -> None:
+    """Not before; the line answers all the same, and what was refused is said."""
+    fr = enter("fr")
+    fr.daemon_runs(modem=ModemState.READY)
+    fr.sync()
+    age(fr, 3000, reachable=False)
+    assert codes(fr) == []
+    age(fr, 700, reachable=False, refused=3)
+    found = fr.run("status")
+
+    assert codes(fr) == ["hub_away", "hub_refused"]
+    assert "The hub sent 3 rows that are not believed." in found.output
+    assert found.exit_code == 0
+    assert 'hotlined_fleet_hub_up{line="fr"} 0' in fr.run("metrics").output
+
+
+def test_figures_for_machines_have_the_fleet(enter: Enter) -> None:
+    """What is owed, whether the hub is there, and how many lines are not."""
+    fr = enter("fr")
+    fr.sync()
+    fr.receive(STOP)
+    shown = fr.run("metrics").output
+
+    assert 'hotlined_fleet_owed{line="fr"} 1' in shown
+    assert 'hotlined_fleet_hub_up{line="fr"} 1' in shown
+    assert 'hotlined_fleet_lines_unseen{line="fr"} 0' in shown
+
+
+def lines_at(ages: dict[str, float], *, reachable: bool = True, hub_away: float = 0.0) -> dict[str, object]:
+    """Return what alerts know where lines were seen so long ago, by the hub's clock when that was last reached."""
+    members = tuple(
+        report.Member(name, "2026-11-26T12:00:00.000Z", seconds, report.Figures(MemberState.ANSWERING))
+        for name, seconds in ages.items()
+    )
+    heard = report.Heard(reachable, "2026-11-26T12:00:00.000Z", 0.0, 10_000.0, members=members)
+    return report.alert_state(report.Fleet("fr", 0, False, heard, 10_000.0 + hub_away))
+
+
+def test_a_line_that_is_away_for_an_hour_is_told_once_and_its_return_too() -> None:
+    """Each further line is told, and while the hub itself is away nothing is said of lines."""
+    teller = Teller()
+    told = [
+        teller.tell(seen(**lines_at(ages, **more)))
+        for ages, more in (
+            ({"nl": 3599.0}, {}),
+            ({"nl": 3600.0}, {}),
+            ({"nl": 3700.0}, {}),
+            ({"nl": 9000.0, "be": 3600.0}, {}),
+            ({"nl": 0.0, "be": 0.0}, {"reachable": False, "hub_away": 3599.0}),
+            ({"nl": 0.0, "be": 4000.0}, {}),
+            ({"nl": 0.0, "be": 0.0}, {}),
+        )
+    ]
+
+    assert told == [[], [("lines", 1)], [], [("lines", 2)], [], [("lines", 1)], [("lines", 0)]]
+
+
+def test_a_hub_that_is_away_is_told_once_and_its_return_too() -> None:
+    """At an hour; one that fails for less is between the two, and stays as it was told."""
+    teller = Teller()
+    steps = ((True, 0.0), (False, 3599.0), (False, 3600.0), (False, 9000.0), (False, 60.0), (True, 0.0))
+
+    assert [teller.tell(seen(**lines_at({}, reachable=up, hub_away=away))) for up, away in steps] == [
+        *([], [], [("hub", 1)]),
+        *([], [], [("hub", 0)]),
+    ]
+
+
+def test_a_thousand_lines_that_a_hub_invents_are_one_alert() -> None:
+    """It names two of them, and fits one text."""
+    state = lines_at({f"a{number}": 4000.0 for number in range(1000)})
+
+    assert Teller().tell(seen(**state)) == [("lines", 5)]
+    assert state["unseen_lines"] == "a0, a1 and more"

@@ -449,6 +449,7 @@ EXAMPLES = {
     "silence": "100 hours",
     "usual": "10 hours",
     "ids": "1,200, 1,201, 1,202",
+    "lines": "fr, nl",
 }
 """What fills in an alert."""
 

@@ -16,7 +16,7 @@ from hotlined.states import HoldReason, ModemState, SendingState
 from hotlined.store.alerting import AlertProgress, Draft, Event
 from hotlined.store.words_met import CONDITION, NewTexts
 from hotlined.words import conditions
-from hotlined.words.alerts import alert_in_words
+from hotlined.words.alerts import MOST_UNSEEN, alert_in_words
 from hotlined.words.conditions import HOLDS, MODEM, NOT_RUNNING, UNKNOWN_STATE
 from hotlined.words.times import moment
 
@@ -70,6 +70,12 @@ class LineState:
     """What is to be said of that."""
     selftest_lost: bool | None = None
     """Whether the last text of the line to itself did not come back; None where that is not known, or none is sent."""
+    hub_away: bool | None = None
+    """Whether the hub of the fleet was not reached for an hour; None where there is none, or nobody can say."""
+    unseen: int | None = None
+    """How many lines of the fleet were not at the hub for an hour; None where nobody can say."""
+    unseen_lines: str = ""
+    """Which, the first of them."""
     silence: Silence | None = None
     """How long nobody has contacted the line; None where it was never contacted."""
 
@@ -164,6 +170,7 @@ def _signs(levels: Mapping[str, int], state: LineState, unwell_limit: float | No
         known = conditions.SELFTEST_LOST
         yield _Sign("selftest", int(state.selftest_lost), None, {"title": known.title, "cure": known.cure})
     yield from _silence(state)
+    yield from _fleet(state)
     if state.broken_seconds is None or state.broken_seconds >= LOST_SECONDS:  # no alert in the middle of an edit
         yield _Sign("config", int(state.broken_seconds is not None), None, {})
     for window, (used, limit) in state.budgets.items():
@@ -187,6 +194,15 @@ def _silence(state: LineState) -> Iterator[_Sign]:
     words, last = in_words(silence), moment(silence.last_at)
     filling = {"title": known.title, "words": words, "cure": known.cure, "last": last}
     yield _Sign("silence", int(silence.is_long), None, filling)
+
+
+def _fleet(state: LineState) -> Iterator[_Sign]:
+    """Yield whether the hub is away, and how many lines are; what nobody can say now stays as it is."""
+    if state.hub_away is not None:
+        known = conditions.HUB_AWAY
+        yield _Sign("hub", int(state.hub_away), None, {"title": known.title, "cure": known.cure})
+    if state.unseen is not None:
+        yield _Sign("lines", min(state.unseen, MOST_UNSEEN), None, {"lines": state.unseen_lines})
 
 
 def _choices(state: LineState, now: Now) -> Iterator[_Sign]:

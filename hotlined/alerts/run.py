@@ -24,7 +24,7 @@ from hotlined.clock import Now
 from hotlined.config import Config
 from hotlined.errors import HotlinedError, RefusedError, StoreError
 from hotlined.language import N_, _
-from hotlined.reports import hearing, life, sealed
+from hotlined.reports import fleet, hearing, life, sealed
 from hotlined.reports.line import CONFIG_BROKEN, SHADOW, LineReport
 from hotlined.states import DatabaseState, HoldReason, SendingState
 from hotlined.status import CONFIG_REFUSED
@@ -166,6 +166,7 @@ class Run:
             else {},
             words=words_met.maybe_due(db, now),
             **_backup(self.config, report),
+            **fleet.alert_state(report.stored.fleet if report.stored else None),
             silence=report.stored.silence if report.stored else None,
             selftest_lost=hearing.is_lost(hearing.last(self.config, db), now),
         )

@@ -62,7 +62,7 @@ def own(config: Config, db: Database) -> report.Figures:
         _state(line),
         came(db, now).today,
         totals.entered(db, AnswerState.SENT, midnight),
-        tuple(trouble.code for trouble in line.trouble)[:_MOST_TROUBLES],
+        tuple(trouble.code for trouble in line.trouble if trouble.code != report.HUB_AWAY)[:_MOST_TROUBLES],
     )
 
 

@@ -19,8 +19,11 @@ from hotlined.config import Config
 from hotlined.errors import StoreError
 from hotlined.language import N_, _, in_digits
 from hotlined.states import MemberState
+from hotlined.status import Trouble
 from hotlined.store import fleet
+from hotlined.store.database import Database
 from hotlined.store.opening import open_beside_daemon
+from hotlined.words import conditions
 from hotlined.words.columns import Column, Layout
 from hotlined.words.conditions import headline
 from hotlined.words.states import MEMBER_STATES
@@ -30,8 +33,11 @@ AWAY_SECONDS = 3600.0
 """So long a line, or the hub, may be away before somebody is told."""
 MOST_LINES = 1000
 """More lines are not looked at: a hub that lies fills no memory."""
+HUB_AWAY, HUB_REFUSED, FULL = "hub_away", "hub_refused", "fleet_full"
+"""Codes of troubles."""
 _FILE = "fleet.json"
 _MOST_TROUBLES = 10
+_MOST_NAMED = 2  # lines in an alert, which is one segment
 _NAME = re.compile("[a-z0-9][a-z0-9_-]{0,21}")
 _CODE = re.compile("[a-z][a-z_]{0,39}")
 _LARGEST = 1_000_000_000
@@ -103,6 +109,13 @@ class Fleet:
         """Whether the hub was not reached for an hour."""
         return self.away_seconds >= AWAY_SECONDS
 
+    @property
+    def hub_away(self) -> bool | None:
+        """Whether the hub was not reached for an hour; None where it is away for less than that."""
+        if self.is_hub_away:
+            return True
+        return False if self.heard and self.heard.reachable else None
+
     def state(self, member: Member) -> MemberState:
         """Return how a line is now, given how long ago it was seen."""
         if member.seen_seconds is None or self.heard is None or self.heard.at_boottime is None:
@@ -154,10 +167,15 @@ def path(config: Config) -> Path:
 def maybe_fleet(config: Config) -> Fleet | None:
     """Return the fleet of a line, None where it is in none; raises StoreError where the database cannot be used."""
     with open_beside_daemon(config.database) as db:
-        member = fleet.maybe_membership(db)
-        if member is None:
-            return None
-        return Fleet(member.line, fleet.count_owed(db), fleet.is_full(db), maybe_heard(config), clock.boottime())
+        return maybe_fleet_of(db, config)
+
+
+def maybe_fleet_of(db: Database, config: Config) -> Fleet | None:
+    """Return the fleet of a line by its database, which is open; None where it is in none."""
+    member = fleet.maybe_membership(db)
+    if member is None:
+        return None
+    return Fleet(member.line, fleet.count_owed(db), fleet.is_full(db), maybe_heard(config), clock.boottime())
 
 
 def is_member(config: Config) -> bool:
@@ -236,6 +254,32 @@ def hub_in_words(found: Fleet) -> str:
 def troubles_in_words(member: Member) -> str:
     """Return the troubles of a line, each as its headline; a code that nobody knows here stands as it is."""
     return ", ".join(headline(code) for code in member.figures.trouble)
+
+
+def troubles(found: Fleet) -> Iterator[Trouble]:
+    """Yield what is wrong with the exchange: none of it keeps the line from answering."""
+    heard = found.heard
+    if found.is_hub_away:
+        since = heard.since if heard and not heard.reachable else None
+        yield Trouble(HUB_AWAY, conditions.HUB_AWAY.words, conditions.HUB_AWAY.cure, since)
+    if heard and heard.refused:
+        words = conditions.HUB_REFUSED.words.format(number=in_digits(heard.refused))
+        yield Trouble(HUB_REFUSED, words, conditions.HUB_REFUSED.cure)
+    if found.full:
+        yield Trouble(FULL, conditions.FLEET_FULL.words, conditions.FLEET_FULL.cure)
+
+
+def alert_state(found: Fleet | None) -> dict[str, Any]:
+    """Return what is known of hub and lines, as the state of the line has it for alerts."""
+    if found is None:
+        return {}
+    unseen = found.unseen
+    if unseen is None:
+        return {"hub_away": found.hub_away}
+    named = ", ".join(unseen[:_MOST_NAMED])
+    if len(unseen) > _MOST_NAMED:
+        named = _("{lines} and more", lines=named)
+    return {"hub_away": found.hub_away, "unseen": len(unseen), "unseen_lines": named}
 
 
 def _amount(count: int | None) -> str:

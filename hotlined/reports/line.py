@@ -16,7 +16,7 @@ from hotlined.config import Config
 from hotlined.errors import DatabaseMissingError, DatabaseVersionError, RefusedError, StoreError
 from hotlined.language import _, in_digits
 from hotlined.policy import BUDGETS
-from hotlined.reports import hearing, life, sealed
+from hotlined.reports import fleet, hearing, life, sealed
 from hotlined.reports.in_force import Broken
 from hotlined.reports.silence import Silence, maybe_silence
 from hotlined.reports.silence import in_words as silence_in_words
@@ -56,9 +56,11 @@ SIM_ENDS, SIM_ENDED = "sim_ends", "sim_ended"
 SELFTEST_LOST = "selftest_lost"
 SILENCE = "silence"
 BACKUP_OLD = "backup_old"
-_HARMLESS = frozenset({SHADOW, *WINDOW_CODES, SIM_ENDS, SILENCE, BACKUP_OLD})
-"""Troubles that a person has chosen, that pass by themselves, are still to come or may be none: with nothing else
-`status` ends with 0."""
+_HARMLESS = frozenset(
+    {SHADOW, *WINDOW_CODES, SIM_ENDS, SILENCE, BACKUP_OLD, fleet.HUB_AWAY, fleet.HUB_REFUSED, fleet.FULL}
+)
+"""Troubles that a person has chosen, that pass by themselves, are still to come, may be none or are the hub's: with
+nothing else `status` ends with 0."""
 _HOLD_NOTHING = frozenset({SIM_ENDED, SELFTEST_LOST})
 """Troubles that somebody has to do something about, though answers go out."""
 
@@ -87,6 +89,8 @@ class Stored:
     """The last text that the line sent to itself on its own."""
     silence: Silence | None
     """How long nobody has contacted the line; None where its modem is not ready, and before the first contact."""
+    fleet: fleet.Fleet | None
+    """None where the line is in none."""
     at: Now
 
 
@@ -313,6 +317,7 @@ def _stored(
                     own_number=hearing.own(config, db),
                     selftest=hearing.last(config, db),
                     silence=maybe_silence(db, now) if alive and daemon.modem.state == ModemState.READY else None,
+                    fleet=fleet.maybe_fleet_of(db, config),
                     at=now,
                 ),
                 DatabaseState.OK,
@@ -396,6 +401,8 @@ def _line_trouble(config: Config, mode: str, stored: Stored | None) -> Iterator[
         yield Trouble(SILENCE, silence_in_words(stored.silence), conditions.SILENCE.cure)
     if stored and (known_backup := sealed.maybe_trouble(config, stored.sealed)):
         yield Trouble(BACKUP_OLD, *known_backup, stored.sealed.at)
+    if stored and stored.fleet:
+        yield from fleet.troubles(stored.fleet)
     if mode == SHADOW:
         cure = conditions.SHADOW.cure.format(config=config.path)
         yield Trouble(SHADOW, conditions.SHADOW.words, cure, stored.shadow_since if stored else None)

@@ -28,6 +28,10 @@ _SPENT_ALL = N_(
 _SPENT = N_("{used} of {limit} segments are spent.")
 _WORDS = N_("{count} texts have a word of alerts.words")
 
+MOST_UNSEEN = 5
+"""More lines that are away at once are one alert: a hub that lies cannot send one for each that it invents."""
+_UNSEEN = (N_("lines of the fleet are not seen"), N_("Not at the hub for an hour: {lines}."))
+
 TEXTS = {
     ("modem", 1): ("{title}", "{cure}"),
     ("modem", 2): ("{title}", "{cure}"),
@@ -76,6 +80,10 @@ TEXTS = {
     ("backup", 1): ("{title}", "{cure}"),
     ("backup", 0): (N_("the backup is recent again"), N_("It is of {made}.")),
     ("silence", 0): (N_("something comes in again"), N_("The last contact came {last}.")),
+    ("hub", 1): ("{title}", "{cure}"),
+    ("hub", 0): (N_("the hub is back"), N_("What the lines decided is exchanged again.")),
+    **{("lines", count): _UNSEEN for count in range(1, MOST_UNSEEN + 1)},
+    ("lines", 0): (N_("all lines of the fleet are seen again"), N_("Each was at the hub within the hour.")),
     ("test", 0): (N_("a test"), N_("Alerts of this line arrive here.")),
     ("budget_hour", 50): (N_("50 % of the hour's budget"), _SPENT_50),
     ("budget_day", 50): (N_("50 % of the day's budget"), _SPENT_50),
