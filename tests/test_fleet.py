@@ -486,6 +486,80 @@ def test_a_restored_line_hears_again_what_it_had_said_itself(enter: Enter) -> No
     assert fr.shown(fr.receive("Salut", LEA))[0] == "answer"
 
 
+def restored_after(member: Member, meanwhile: Callable[[], object]) -> None:
+    """Put a line's database back to now, after it has done something and exchanged that with the hub."""
+    backup = member.folder / "backup.db"
+    with contextlib.closing(sqlite3.connect(backup)) as copy:
+        member.db.connection.backup(copy)
+    meanwhile()
+    member.sync()
+    with contextlib.closing(sqlite3.connect(backup)) as copy:
+        copy.backup(member.db.connection)
+
+
+def test_a_restored_line_does_not_overwrite_what_it_had_said_of_a_person_it_knew(enter: Enter) -> None:
+    """A person whom the backup has blocked, and who said stop since, has opted out here and for lines that come."""
+    fr = enter("fr")
+    decisions.block(fr.db, KEVIN, "anna", fr.now())
+    fr.sync()
+    restored_after(fr, lambda: fr.receive(STOP))
+    fr.sync()
+    fr.sync()
+    decisions.unblock(fr.db, KEVIN, "anna", fr.now())
+    fr.sync()
+    nl = enter("nl")
+    nl.sync()
+
+    assert fr.shown(fr.receive("Salut"))[1:] == ("opted_out", None)
+    assert nl.shown(nl.receive("Salut"))[1:] == ("opted_out", "fr")
+
+
+def test_stop_after_a_restore_holds_whatever_was_undone_before(enter: Enter) -> None:
+    """What a restored line claims before it exchanges is later than all that it had undone."""
+    fr, nl = enter("fr"), enter("nl")
+    fr.sync()
+
+    def change_of_mind() -> None:
+        fr.receive(STOP)
+        fr.run("optin", KEVIN)
+        fr.sync()
+        nl.sync()
+
+    restored_after(fr, change_of_mind)
+    fr.receive(STOP)
+    fr.sync()
+    nl.sync()
+
+    assert nl.shown(nl.receive("Salut"))[1:] == ("opted_out", "fr")
+    assert fr.shown(fr.receive("Salut"))[1:] == ("opted_out", None)
+
+
+def test_a_restored_line_that_said_more_than_it_lost_is_known_as_one(enter: Enter) -> None:
+    """A line that decided more between its restore and its next exchange than it had lost takes that back, too."""
+    fr = enter("fr")
+    fr.sync()
+    restored_after(fr, lambda: fr.receive(STOP))
+    for number in (LEA, "+32470000001", "+32470000002"):
+        decisions.block(fr.db, number, "anna", fr.now())
+    fr.sync()
+
+    assert fr.shown(fr.receive("Salut"))[1:] == ("opted_out", None)
+
+
+def test_a_restored_line_hears_again_whom_it_had_opted_in(enter: Enter) -> None:
+    """Who had opted out when the backup was made, and was opted in since, is answered by all lines again."""
+    fr, nl = enter("fr"), enter("nl")
+    fr.receive(STOP)
+    fr.sync()
+    restored_after(fr, lambda: fr.run("optin", KEVIN))
+    fr.sync()
+    fr.sync()
+    nl.sync()
+
+    assert nl.shown(nl.receive("Salut"))[0] == "answer"
+    assert fr.shown(fr.receive("Salut"))[0] == "answer"
+
+
 # ---- a hub that lies
 
 

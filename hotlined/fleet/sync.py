@@ -44,13 +44,19 @@ class Session:
         self._db = db
         self._hub = hub
         self._refused = 0
+        self._first = (0, 0)
 
     def is_owing(self) -> bool:
         """Tell whether the line says something that the hub has not; it asks the line's database alone."""
         return fleet.is_owing(self._db)
 
     def push(self) -> int:
-        """Send what the line says and the hub has not, and return how many rows that were."""
+        """Send what the line says and the hub has not, and return how many rows that were.
+
+        A database older than its own rows takes them back first: what it sends replaces them at the hub.
+        """
+        if fleet.is_recalling(self._db):
+            self._first = self._take()
         sent = 0
         for _batch in range(_MOST_BATCHES):
             owed = [Claim(*row) for row in decide(self._config, _WHO, "fleet_owed")["claims"]]
@@ -64,6 +70,14 @@ class Session:
 
     def pull(self) -> tuple[int, int]:
         """Hand in what others say, and exchange how the lines are; return how many rows are believed, and not."""
+        counts, self._first = (self._first, self._take()), (0, 0)
+        taken, refused = map(sum, zip(*counts, strict=True))
+        self._refused += refused
+        with self._hub.within(HUB_SECONDS):
+            health.reached(self._config, self._db, self._hub, self._refused)
+        return taken, refused
+
+    def _take(self) -> tuple[int, int]:
         taken = refused = 0
         for _batch in range(_MOST_BATCHES):
             member = fleet.maybe_membership(self._db)
@@ -82,9 +96,6 @@ class Session:
                 placed=[[each.place, list(astuple(each.claim))] for each in placed],
             )
             taken += len(placed)
-        self._refused += refused
-        with self._hub.within(HUB_SECONDS):
-            health.reached(self._config, self._db, self._hub, self._refused)
         return taken - refused, refused
 
 

@@ -14,7 +14,7 @@ from hotlined.errors import RefusedError
 from hotlined.language import _
 from hotlined.states import Shared
 from hotlined.store import claims, pseudonyms
-from hotlined.store.claims import Claim, PlacedClaim
+from hotlined.store.claims import Claim, PlacedClaim, Undone
 from hotlined.store.database import Database
 
 MOST_ROWS = 500
@@ -192,6 +192,12 @@ def _limited(claim: Claim, shared: Collection[Shared]) -> Claim:
     )
 
 
+def is_recalling(db: Database) -> bool:
+    """Tell whether the line has yet to read back rows of its own."""
+    member = maybe_membership(db)
+    return member is not None and member.cursor < member.recall
+
+
 def count_owed(db: Database) -> int:
     """Return of how many persons the hub has not committed what this line claims."""
     return int(db.value("SELECT count(*) FROM fleet_own WHERE sent < version"))
@@ -219,27 +225,37 @@ def met(db: Database, hub: str, top: int, highest: Claim | None, shared: Collect
             claim_all(db)
         # a hub that makes one up would drive the versions to their end
         mine = highest and highest.line == now.line and highest.is_signed(key)
-        version = highest.version if highest and mine else 0
-        if (now.hub, now.shared) == (hub, frozenset(shared)) and version <= now.version:
+        older = bool(highest and mine and _is_older(db, highest))
+        if (now.hub, now.shared) == (hub, frozenset(shared)) and not older:
             return
-        raised = max(now.version, version)
+        raised = max(now.version, highest.version if highest and mine else 0)
         db.execute(
             "UPDATE fleet_line SET hub = ?, version = ?, cursor = 0, recall = ?, shared = ?",
             hub,
             raised,
-            top if version > now.version else now.recall if now.hub == hub else 0,
+            top if older else now.recall if now.hub == hub else 0,
             listed,
         )
-        # with new versions: the hub takes no version that it has had already
+        # with new versions: the hub takes no version that it has had already. What an older database claims and no hub
+        # has was said after the backup: at its old version it would count as undone where a lost row undid that version
         db.execute(
-            "UPDATE fleet_own SET sent = 0, version = ? + number FROM"
-            " (SELECT person AS named, row_number() OVER (ORDER BY version) AS number FROM fleet_own)"
+            "UPDATE fleet_own SET sent = 0, version = ?1 + number,"
+            " opted_out = iif(?2 AND opted_out > sent, ?1 + number, opted_out),"
+            " blocked = iif(?2 AND blocked > sent, ?1 + number, blocked)"
+            " FROM (SELECT person AS named, row_number() OVER (ORDER BY version) AS number FROM fleet_own)"
             " WHERE named = person",
             raised,
+            older,
         )
         db.execute("UPDATE fleet_line SET version = version + (SELECT count(*) FROM fleet_own)")
         for each in set(Shared) - set(shared):
             db.execute(f"UPDATE fleet_persons SET {_COLUMNS[each]} = NULL WHERE {_COLUMNS[each]} IS NOT NULL")
+
+
+def _is_older(db: Database, highest: Claim) -> bool:
+    """Tell whether this database is older than a row of its own line."""
+    own = db.one("SELECT version FROM fleet_own WHERE person = ?", highest.person)
+    return own is None or own["version"] < highest.version
 
 
 def acknowledge(db: Database, sent: Iterable[tuple[str, int]]) -> None:
@@ -342,9 +358,10 @@ def _recalled(db: Database, claim: Claim) -> list[Followed]:
     back = {
         shared: version
         for shared in Shared
-        if known[shared] is None and (version := claim.of(shared)) and version > undone[shared].get(claim.line, 0)
+        if (version := claim.of(shared)) and version > max(undone[shared].get(claim.line, 0), known[shared] or 0)
     }
-    if not back and own and claims.written(undone) == own["undone"]:
+    over = [shared for shared in Shared if shared not in back and _undo_recalled(db, claim, shared, undone)]
+    if not back and not over and own and claims.written(undone) == own["undone"]:
         return []
     db.execute(
         "INSERT INTO fleet_own (person, version, undone) VALUES (?, ?, ?)"
@@ -359,7 +376,11 @@ def _recalled(db: Database, claim: Claim) -> list[Followed]:
         for line, version in lines.items():
             if line != claim.line:
                 _grow(db, claim.person, line, {shared: version}, "_undone")
-    return [Followed(claim.person, shared, holds=True, line=claim.line) for shared in back]
+    return [Followed(claim.person, shared, holds=shared in back, line=claim.line) for shared in (*back, *over)]
+
+
+def _undo_recalled(db: Database, claim: Claim, shared: Shared, undone: Undone) -> bool:
+    return _undo_own(db, claim.person, shared, undone[shared].get(claim.line, 0))
 
 
 def _no_member() -> RefusedError:
