@@ -650,7 +650,8 @@ def test_each_role_sees_on_a_page_what_it_may(line: Filled, role: Role) -> None:
 # ---- for everyone
 
 LOOKS = ["/", "/log", "/log?tag=other", "/by-hand", "/contact/1", "/contact/2", "/contact/9", "/numbers", "/person/1",
-         "/review", "/review?all=1", "/stats", "/act/pause", "/act/block?number=0470123456", "/none"]  # fmt: skip
+         "/review", "/review?all=1", "/stats", "/lines", "/act/pause", "/act/block?number=0470123456",
+         "/none"]  # fmt: skip
 
 
 class Structure(HTMLParser):

@@ -1,16 +1,20 @@
 """How the lines of a fleet are: what each says of itself, what the others are shown, and who is told of trouble."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from postgres import Cluster, cluster
 from test_alerts import Teller, seen
+from test_desk_pages import AnyDoor, Structure
 from test_fleet import STOP, Enter, Member, enter, hub
 from test_output import judge
 
 from hotlined.config import Config, load
+from hotlined.desk.app import make
+from hotlined.desk.roles import Role
 from hotlined.reports import fleet as report
 from hotlined.states import MemberState, ModemState
 
@@ -260,3 +264,60 @@ def test_a_thousand_lines_that_a_hub_invents_are_one_alert() -> None:
 
     assert Teller().tell(seen(**state)) == [("lines", 5)]
     assert state["unseen_lines"] == "a0, a1 and more"
+
+
+# ---- at the desk
+
+
+def page(line: Member, role: Role = Role.FIGURES) -> str:
+    """Return the page of all lines, as a visitor of this role sees it."""
+    answer = make(line_config(line), AnyDoor(role), b"").test_client().get("/lines")
+    assert answer.status_code == 200
+    return answer.text
+
+
+def test_the_desk_has_a_page_of_all_lines(enter: Enter) -> None:
+    """Whoever sees figures sees it: each line, its state and its troubles in words, and what is wrong with the hub."""
+    fr, nl = enter("fr"), enter("nl")
+    assert "The hub has not named any line yet." in page(fr)
+    nl.sync()
+    fr.sync()
+    age(fr, 3700)
+    found = page(fr)
+    structure = Structure()
+    structure.feed(found)
+
+    assert re.search(r"<bdi>nl</bdi></td>\s*<td[^>]*>not seen for an hour<", found)
+    assert "the daemon does not run" in found
+    assert "was not reached for an hour" in found
+    assert '<a href="/lines" aria-current="page">Lines</a>' in found
+    assert (structure.tags.count("h1"), structure.heads_without_scope, structure.unlabelled) == (1, 0, [])
+
+
+def test_nothing_that_a_hub_says_is_markup(enter: Enter) -> None:
+    """A line's name, state and codes are of one form, or are left out; what is left stands there escaped."""
+    fr = enter("fr")
+    fr.sync()
+    bad = "<script>alert(1)</script>\u202e"
+    members = [
+        {"line": bad, "seen_at": None, "seen_seconds": None, "figures": {}},
+        {"line": "nl", "seen_at": bad, "seen_seconds": 1.0, "figures": {"state": "paused"}},
+        {"line": "be", "seen_at": None, "seen_seconds": None, "figures": {"state": bad, "trouble": [bad]}},
+        {"line": "de", "seen_at": None, "seen_seconds": None, "figures": {"state": "paused", "trouble": ["odd", bad]}},
+    ]
+    age(fr, 0, members=members)
+    found = page(fr)
+
+    assert "alert(1)" not in found
+    assert "\u202e" not in found
+    assert re.findall("<bdi>(.*?)</bdi>", found) == ["be", "de"]
+    assert ">odd<" in found
+
+
+def test_a_line_in_no_fleet_has_no_page_of_one(tmp_path: Path) -> None:
+    """Neither the page is there, nor a way to it."""
+    line = Member(tmp_path)
+    with line.db:
+        client = make(line_config(line), AnyDoor(Role.ADMIN), b"").test_client()
+        assert client.get("/lines").status_code == 404
+        assert "/lines" not in client.get("/").text

@@ -24,3 +24,5 @@ class Page:
     show: Callable[..., Any]
     methods: tuple[str, ...] = ("GET",)
     title: str = ""
+    when: Callable[[], bool] | None = None
+    """Whether it stands in the navigation now; without it: always."""

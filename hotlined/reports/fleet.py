@@ -16,11 +16,11 @@ from typing import Any
 
 from hotlined import clock, files
 from hotlined.config import Config
-from hotlined.errors import StoreError
 from hotlined.language import N_, _, in_digits
 from hotlined.states import MemberState
 from hotlined.status import Trouble
 from hotlined.store import fleet
+from hotlined.store.beside import ORDERS, beside
 from hotlined.store.database import Database
 from hotlined.store.opening import open_beside_daemon
 from hotlined.words import conditions
@@ -178,11 +178,9 @@ def maybe_fleet_of(db: Database, config: Config) -> Fleet | None:
     return Fleet(member.line, fleet.count_owed(db), fleet.is_full(db), maybe_heard(config), clock.boottime())
 
 
-def is_member(config: Config) -> bool:
-    """Tell whether a line is in a fleet, as far as its database can be read."""
-    with suppress(StoreError), open_beside_daemon(config.database) as db:
-        return fleet.maybe_membership(db) is not None
-    return False
+def is_joined(config: Config) -> bool:
+    """Tell whether a line has joined a fleet, by the key that it got then: the database is not opened for it."""
+    return beside(config.database, ORDERS).exists()
 
 
 def maybe_heard(config: Config) -> Heard | None:
