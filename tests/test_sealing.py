@@ -536,6 +536,46 @@ def test_what_was_there_is_moved_aside(filled: Filled) -> None:
 
 
 @NOT_HERE
+def test_a_restore_that_was_cut_off_leaves_a_configuration_that_the_line_reads(filled: Filled) -> None:
+    """What has its octets already gets its mode and its group all the same, once it is restored again."""
+    path = sealed(filled)
+    filled.db.close()
+    filled.config.chmod(0o600)
+    result = restored(filled, path)
+
+    assert result.exit_code == 0, result.output
+    assert filled.config.stat().st_mode & 0o777 == 0o640
+
+
+@NOT_HERE
+def test_a_wrong_backup_that_is_put_back_first_loses_no_configuration(filled: Filled) -> None:
+    """Two restores with two configurations leave the first one that was there, too."""
+    paths = []
+    for days in (30, 31):
+        filled.config.write_text(json.dumps(filled.settings | {"limits": {"cooldown": f"{days}d"}}))
+        paths.append(sealed(filled))
+    filled.config.write_text("answer: {text: mine}\n")
+    filled.db.close()
+    for path in paths:
+        result = restored(filled, path)
+        assert result.exit_code == 0, result.output
+
+    assert "answer: {text: mine}\n" in [each.read_text() for each in filled.folder.glob("config.yaml.before*")]
+
+
+@NOT_HERE
+@pytest.mark.parametrize("other", ["._fr-000001-20261126T120000Z.age", "photo-of-2020.age", "a-b-c.age"])
+def test_files_of_others_on_the_stick_are_no_lines(filled: Filled, disk: Path, other: str) -> None:
+    """A computer that wrote its own files beside the backups does not keep the newest from being found."""
+    sealed(filled)
+    (disk / other).write_bytes(b"hello")
+    filled.db.close()
+    result = restored(filled, disk)
+
+    assert result.exit_code == 0, result.output
+
+
+@NOT_HERE
 @pytest.mark.parametrize(
     ("spoiled", "code", "words"),
     [

@@ -21,7 +21,7 @@ from hotlined.errors import ConfigError, DatabaseInUseError, HotlinedError, Seal
 from hotlined.language import _
 from hotlined.sealing import age, archive
 from hotlined.sealing.archive import Opened
-from hotlined.sealing.shelf import Shelf
+from hotlined.sealing.shelf import Shelf, lines_in
 from hotlined.store import backup
 from hotlined.store.beside import FILE_MODE, SECRET, SECRET_MODE, beside
 from hotlined.store.trouble import DatabaseTrouble
@@ -48,7 +48,7 @@ def find(place: Path, wanted: str | None) -> Path:
     """Return a backup: a file itself, or the newest of a line in a folder; raises SealError where there is none."""
     if not place.is_dir():
         return place
-    lines = {path.name.rpartition("-")[0].rpartition("-")[0] for path in place.glob("*-*-*.age")}
+    lines = lines_in(place)
     if wanted is None and len(lines) == 1:
         wanted = lines.pop()
     if wanted is None and lines:
@@ -154,13 +154,17 @@ def _put_beside(opened: Opened, config: Config) -> tuple[list[Path], list[Path]]
     """Write what lies beside the configuration, each file for those who read it."""
     written, aside = [], []
     for path, octets, mode, group in _files_beside(opened, config):
-        if path.exists():
-            if path.read_bytes() == octets:
-                continue
-            before = path.with_name(f"{path.name}.before")
-            path.replace(before)
-            aside.append(before)
-        files.replace(path, octets, _PRIVATE, durable=True)
+        is_same = path.exists() and path.read_bytes() == octets
+        if is_same and path.is_symlink():
+            continue
+        if not is_same:
+            if path.exists():
+                before = _free(path.with_name(f"{path.name}.before"))
+                path.replace(before)
+                aside.append(before)
+            files.replace(path, octets, _PRIVATE, durable=True)
+            written.append(path)
+        # also where it was there already: a restore that was cut off may have left it private
         descriptor = files.open_plain(path, os.O_RDONLY)
         try:
             if group is not None and not os.geteuid():
@@ -168,8 +172,16 @@ def _put_beside(opened: Opened, config: Config) -> tuple[list[Path], list[Path]]
             os.fchmod(descriptor, mode)
         finally:
             os.close(descriptor)
-        written.append(path)
     return written, aside
+
+
+def _free(path: Path) -> Path:
+    """Return the name itself where nothing has it, else the first free one with a number behind it."""
+    number, found = 1, path
+    while found.exists():
+        number += 1
+        found = path.with_name(f"{path.name}-{number}")
+    return found
 
 
 def _files_beside(opened: Opened, config: Config) -> Iterator[tuple[Path, bytes, int, int | None]]:
