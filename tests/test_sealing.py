@@ -547,6 +547,45 @@ def test_a_restore_that_was_cut_off_leaves_a_configuration_that_the_line_reads(f
     assert filled.config.stat().st_mode & 0o777 == 0o640
 
 
+KILLED = """
+import os, signal, sys
+left = int(sys.argv.pop(1))
+def count(event, _):
+    global left
+    if event in ("os.rename", "os.link", "os.remove"):
+        left -= 1
+        if not left:
+            os.kill(os.getpid(), signal.SIGKILL)
+sys.addaudithook(count)
+from hotlined.cli import main
+main()
+"""
+"""Restores, and is killed before it names or removes a file for the so manieth time."""
+
+
+@NOT_HERE
+def test_a_restore_that_is_killed_leaves_one_database_or_the_other(filled: Filled, tmp_path: Path) -> None:
+    """Killed at any step, it never leaves the line without a database: it would answer everybody again."""
+    (tmp_path / "key").write_text(IDENTITY)
+    path = sealed(filled)
+    filled.text("after the backup")
+    filled.db.close()
+    before = filled.database.read_bytes()
+    found = set()
+    for step in range(1, 40):
+        filled.database.write_bytes(before)
+        words = ("--config", str(filled.config), "db", "restore", str(path), "--identity", str(tmp_path / "key"))
+        done = subprocess.run([sys.executable, "-c", KILLED, str(step), *words], capture_output=True, check=False)
+        with closing(sqlite3.connect(f"file:{filled.database}?mode=ro", uri=True)) as db:
+            found.add(db.execute("SELECT max(id) FROM contacts").fetchone())
+        if done.returncode == 0:
+            break
+        # as root a process of its own puts the database back, and it alone is killed
+        assert done.returncode == -signal.SIGKILL or b"it was killed" in done.stderr, done.stderr
+
+    assert found == {(4,), (3,)}
+
+
 @NOT_HERE
 def test_a_wrong_backup_that_is_put_back_first_loses_no_configuration(filled: Filled) -> None:
     """Two restores with two configurations leave the first one that was there, too."""

@@ -9,7 +9,7 @@ import contextlib
 import fcntl
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from hotlined import files, pseudonym, states
@@ -77,9 +77,15 @@ def put_back(
                 copy.execute("PRAGMA journal_mode = DELETE")  # it was in the middle of its work
                 _mark(copy, made_at)
             _finish(new)
-            moved = _move_aside(database)
+            own = [path for path in _files_of(database) if path != beside(database, LOCK) and path.exists()]
+            moved = _keep_aside(database, own)
             for path, (octets, mode) in secrets.items():
                 files.replace(path, octets, mode, durable=True)
+            # the database itself is replaced and never missing: a daemon that starts after a power cut would begin an
+            # empty one, and answer everybody again
+            for path in own:
+                if path != database and path not in secrets:
+                    path.unlink(missing_ok=True)
             new.replace(database)
             _sync(database.parent)
         finally:
@@ -94,9 +100,8 @@ def _write(new: Path, pieces: Iterable[bytes]) -> None:
             file.write(piece)
 
 
-def _move_aside(database: Path) -> list[Path]:
-    """Move a database and all that belongs to it into a folder beside it, and return where its files are now."""
-    own = [path for path in _files_of(database) if path != beside(database, LOCK) and path.exists()]
+def _keep_aside(database: Path, own: Sequence[Path]) -> list[Path]:
+    """Give a database and all that belongs to it a second name in a folder beside it; return that folder."""
     if not own:
         return []
     number = 1
@@ -104,7 +109,10 @@ def _move_aside(database: Path) -> list[Path]:
         number += 1
     folder.mkdir(mode=0o750)
     for path in own:
-        path.replace(folder / path.name)
+        try:
+            (folder / path.name).hardlink_to(path)
+        except OSError:  # a file system that knows no second name
+            path.replace(folder / path.name)
     _sync(folder)
     return [folder]
 
