@@ -21,10 +21,12 @@ KNOWN = {
     "BSD-2-Clause": "BSD-2-clause",
     "BSD-3-Clause": "BSD-3-clause",
     "ISC": "ISC",
+    "LGPL-3.0-only": "LGPL-3",
     "LGPL-3.0-or-later": "LGPL-3+",
     "MIT": "Expat",
     "MIT License": "Expat",
     "MPL-2.0": "MPL-2.0",
+    "PSF-2.0": "PSF-2",
     "ZPL 2.1": "ZPL-2.1",
 }
 # of a package whose own words are wrong: what its text is
@@ -36,6 +38,8 @@ MARKS = {
     "BSD-3-clause": r"Redistribution and use in source[\s\S]*endorse\s+or\s+promote",
     "Expat": "Permission is hereby granted, free of charge",
     "ISC": "Permission to use, copy, modify, and/or distribute",
+    "LGPL-3": r"GNU LESSER GENERAL PUBLIC LICENSE\s+Version 3",
+    "PSF-2": "PYTHON SOFTWARE FOUNDATION LICENSE VERSION 2",
     "MPL-2.0": r"Mozilla\s+Public\s+License,?\s+(v\.|Version)\s+2\.0",
     "ZPL-2.1": r"Zope Public License \(ZPL\) Version 2\.1",
 }

@@ -365,11 +365,11 @@ def test_systemd_knows_every_setting(installed: Path) -> None:
 
 
 def test_the_requirements_are_pinned() -> None:
-    """What is installed on a Pi is what setup.cfg asks for, alerts and desk included, each version with its hashes."""
+    """What is installed on a Pi is what setup.cfg asks for, with three extras, each version with its hashes."""
     setup = configparser.ConfigParser()
     setup.read(ROOT / "setup.cfg")
     extras = setup["options.extras_require"]
-    wanted = setup["options"]["install_requires"] + extras["alerts"] + extras["web"]
+    wanted = setup["options"]["install_requires"] + extras["alerts"] + extras["fleet"] + extras["web"]
     lines = (ROOT / "scripts/requirements.txt").read_text().splitlines()
     pinned = dict(line.split(maxsplit=1)[0].split("==") for line in lines if not line.startswith("#"))
     for line in (each for each in lines if not each.startswith("#")):

@@ -16,7 +16,7 @@ from urllib.parse import quote, urlencode
 
 from hotlined.errors import HotlinedError, RefusedError, UnavailableError
 from hotlined.language import _
-from hotlined.store.claims import Claim, PlacedClaim
+from hotlined.store.claims import Claim
 from hotlined.store.fleet import MOST_ROWS
 
 if TYPE_CHECKING:
@@ -113,6 +113,12 @@ _PULL = f"""
     SELECT place, {_FIELDS} FROM hotlined.persons
     WHERE place > %s AND (line <> %s OR place <= %s) ORDER BY place LIMIT %s
 """
+# A copy that was put back or promoted gives places anew that were given already: it is another hub. The first eight
+# digits of a file of its log are those of its history (its timeline).
+_IDENTITY = """
+    SELECT md5(concat_ws(' ', id, system_identifier, substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)))::uuid
+    FROM hotlined.hub, pg_control_system()
+"""
 _HIGHEST = f"SELECT {_FIELDS} FROM hotlined.persons WHERE line = %s ORDER BY version DESC LIMIT 1"
 
 
@@ -139,7 +145,7 @@ class Hub:
 
     @contextlib.contextmanager
     def within(self, seconds: float) -> Iterator[None]:
-        """Cut the connection off where what is inside takes longer, however the hub spends the time.
+        """Cut the connection off where what is inside takes longer; raise HotlinedError for answers of another form.
 
         A hub that says an octet now and then is waited for else: every other limit is one of silence.
         """
@@ -148,6 +154,11 @@ class Hub:
         timer.start()
         try:
             yield
+        except (TypeError, ValueError, LookupError, ArithmeticError) as error:
+            raise HotlinedError(
+                _("The hub answers what no hub of a fleet does: {reason}.", reason=type(error).__name__),
+                _("Whoever runs it has to look what is at its address."),
+            ) from error
         finally:
             timer.cancel()
 
@@ -164,7 +175,7 @@ class Hub:
                     _("The hub is of an earlier version: it lacks {names}.", names=", ".join(missing)),
                     _("`hotlined fleet hub init URL` brings it up to date; lines of both versions go on."),
                 )
-            ((hub,),) = self._connection.execute("SELECT id FROM hotlined.hub").fetchall()
+            ((hub,),) = self._connection.execute(_IDENTITY).fetchall()
             ((top,),) = self._connection.execute("SELECT coalesce(max(place), 0) FROM hotlined.persons").fetchall()
             highest = [Claim(*row) for row in self._connection.execute(_HIGHEST, (line,)).fetchall()]
         return Greeting(str(hub), top, highest[0] if highest else None)
@@ -175,11 +186,14 @@ class Hub:
         with self._connection.transaction():
             self._connection.execute(_PUSH, columns)
 
-    def pull(self, line: str, after: int, recall: int) -> list[PlacedClaim]:
-        """Return what others say behind a place, and up to another the line itself, as much as is taken at once."""
+    def pull(self, line: str, after: int, recall: int) -> list[list[Any]]:
+        """Return what others say behind a place, and up to another the line itself, as much as is taken at once.
+
+        Each row is its place and the fields of a claim, as the hub has them: nothing is known of them yet.
+        """
         with self._connection.transaction():
             rows = self._connection.execute(_PULL, (after, line, recall, MOST_ROWS)).fetchall()
-        return [PlacedClaim(place, Claim(*claim)) for place, *claim in rows]
+        return [[place, claim] for place, *claim in rows]
 
     def report(self, figures: str) -> None:
         """Commit how this line is, and that it is here."""

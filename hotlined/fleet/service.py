@@ -14,7 +14,9 @@ from hotlined.config import Config
 from hotlined.errors import HotlinedError
 from hotlined.fleet.join import address_path
 from hotlined.fleet.sync import Session, session
-from hotlined.timing import Backoff, Every
+from hotlined.timing import Backoff, Every, RateLimit
+
+_OTHER_HUBS = 2, 3600.0  # so many changes of the hub in so many seconds: at each the card is written for every person
 
 log = logging.getLogger(__name__)
 
@@ -45,10 +47,11 @@ class Service:
     def run(self, goes_on: Callable[[], bool] = lambda: True) -> None:
         """Go before the hub again and again, whatever failed, a configuration that was made unusable included."""
         pauses = Backoff(self._pace.pauses)
+        another_hub = RateLimit(*_OTHER_HUBS)
         while goes_on():
             try:
                 config = self._config()
-                with session(config) as open_session:
+                with session(config, another_hub.allows) as open_session:
                     self._note_reached()
                     pauses.reset()
                     self._exchange(open_session, config, goes_on)

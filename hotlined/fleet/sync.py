@@ -6,11 +6,14 @@ the line itself.
 """
 
 import contextlib
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import astuple, dataclass
+from typing import Any
 
 from hotlined.config import Config
 from hotlined.control.client import decide
+from hotlined.control.verbs import VERBS
 from hotlined.errors import HotlinedError, RefusedError
 from hotlined.fleet import health
 from hotlined.fleet.hub import Hub, opened
@@ -23,6 +26,7 @@ from hotlined.store.opening import open_beside_daemon
 
 _WHO = "fleet"
 _MOST_BATCHES = 1000  # of an exchange: a hub that always has more does not keep it for ever
+_LARGEST_BATCH = 200_000  # octets of what is handed in at once: a line of the control socket has an end
 HUB_SECONDS = 60.0
 """What the hub is given for one step, at most 500 rows: on a slow mobile connection they take half of it."""
 
@@ -84,24 +88,46 @@ class Session:
             if member is None:
                 break
             with self._hub.within(HUB_SECONDS):
-                placed = self._hub.pull(member.line, member.cursor, member.recall)
-            if not placed:
+                rows = self._hub.pull(member.line, member.cursor, member.recall)
+            if not rows:
                 break
-            refused += decide(
-                self._config,
-                _WHO,
-                "fleet_take",
-                since=member.cursor,
-                until=placed[-1].place,
-                placed=[[each.place, list(astuple(each.claim))] for each in placed],
-            )
-            taken += len(placed)
+            placed, unreadable = _readable(rows)
+            until, since = placed[-1][0], member.cursor
+            refused += unreadable + decide(self._config, _WHO, "fleet_take", since=since, until=until, placed=placed)
+            taken += unreadable + len(placed)
         return taken - refused, refused
 
 
+def _readable(rows: Sequence[list[Any]]) -> tuple[list[list[Any]], int]:
+    """Return as many rows as are handed in at once, and how many between them have no form that a line writes.
+
+    Raises HotlinedError where all are so: the hub itself keeps lines from writing them.
+    """
+    fits = VERBS["fleet_take"].takes["placed"]
+    placed: list[list[Any]] = []
+    unreadable = size = 0
+    for row in rows:
+        if not fits([row]):
+            unreadable += 1
+            continue
+        size += len(json.dumps(row))
+        if placed and size > _LARGEST_BATCH:
+            break
+        placed.append(row)
+    if not placed:
+        raise HotlinedError(
+            _("The hub sends what no line writes: nothing is taken from it."),
+            _("Whoever runs it has to look what is at its address."),
+        )
+    return placed, unreadable
+
+
 @contextlib.contextmanager
-def session(config: Config) -> Iterator[Session]:
-    """Go before the hub; raises RefusedError where the line is in no fleet, UnavailableError without the hub."""
+def session(config: Config, may_change: Callable[[], bool] = lambda: True) -> Iterator[Session]:
+    """Go before the hub; raises RefusedError where the line is in no fleet, UnavailableError without the hub.
+
+    `may_change` tells whether it may be another hub than before: then all is sent and read again.
+    """
     address = maybe_address(config)
     with open_beside_daemon(config.database) as db:
         member = fleet.maybe_membership(db)
@@ -111,6 +137,11 @@ def session(config: Config) -> Iterator[Session]:
             with opened(address) as hub:
                 with hub.within(HUB_SECONDS):
                     greeting = hub.greet(member.line)
+                if member.hub not in (None, greeting.hub) and not may_change():
+                    raise RefusedError(
+                        _("The hub is another one each time it is asked; all would be sent again each time."),
+                        _("Whoever runs it has to look what is at its address. It is asked again within the hour."),
+                    )
                 highest = list(astuple(greeting.highest)) if greeting.highest else None
                 decide(config, _WHO, "fleet_met", hub=greeting.hub, top=greeting.top, highest=highest)
                 yield Session(config, db, hub)

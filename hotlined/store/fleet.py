@@ -61,7 +61,9 @@ def maybe_membership(db: Database) -> Membership | None:
 
 def join(db: Database, line: str) -> int:
     """Make the line a member, inside the transaction that is open; return how many persons it claims something of."""
-    db.execute("INSERT INTO fleet_line (id, line) VALUES (1, ?) ON CONFLICT DO UPDATE SET line = excluded.line", line)
+    # who joins again sends and reads all anew, whatever a hub has said before
+    sql = "INSERT INTO fleet_line (id, line) VALUES (1, ?) ON CONFLICT DO UPDATE SET line = excluded.line, hub = NULL"
+    db.execute(sql, line)
     claim_all(db)
     return int(db.value("SELECT count(*) FROM fleet_own"))
 
@@ -227,6 +229,8 @@ def met(db: Database, hub: str, top: int, highest: Claim | None, shared: Collect
         mine = highest and highest.line == now.line and highest.is_signed(key)
         older = bool(highest and mine and _is_older(db, highest))
         if (now.hub, now.shared) == (hub, frozenset(shared)) and not older:
+            if top < now.cursor:  # it said that there is more than there is, and what it has lies before that
+                db.execute("UPDATE fleet_line SET cursor = 0")
             return
         raised = max(now.version, highest.version if highest and mine else 0)
         db.execute(
