@@ -1,24 +1,33 @@
 """A PostgreSQL of the tests' own: one private cluster a process of tests, and an empty database for each that asks.
 
-It listens at a Unix socket alone, trusts whoever reaches that, and keeps nothing safe from a power cut.
+It trusts whoever reaches its Unix socket and, until a test says otherwise, refuses all who come over TCP, from this
+machine alone. It keeps nothing safe from a power cut.
 """
 
 import contextlib
 import importlib
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 from conftest import wait_until
 
 PROGRAMS = max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name), default=None)
-OPTIONS = ("fsync=off", "listen_addresses=", "shared_buffers=8MB", "max_connections=40", "autovacuum=off")
+OPTIONS = ("fsync=off", "listen_addresses=127.0.0.1", "shared_buffers=8MB", "max_connections=40", "autovacuum=off")
 SUPERUSER = "postgres"
+
+
+def free_port() -> int:
+    """Return a port at which nobody listens."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return int(listening.getsockname()[1])
 
 
 @dataclass
@@ -28,6 +37,7 @@ class Cluster:
     folder: Path
     programs: Path
     process: subprocess.Popen[bytes] | None = None
+    port: int = field(default_factory=free_port)
 
     def as_its_user(self, program: str, *arguments: str) -> list[str]:
         """Return a program of PostgreSQL's with its arguments: it refuses to run as root."""
@@ -40,10 +50,10 @@ class Cluster:
 
     def start(self) -> None:
         """Start it and wait until it answers."""
-        options = [word for option in OPTIONS for word in ("-c", option)]
+        options = [word for option in (*OPTIONS, f"port={self.port}") for word in ("-c", option)]
         command = self.as_its_user("postgres", "-D", str(self.folder / "data"), "-k", str(self.folder), *options)
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        ready = [str(self.programs / "pg_isready"), "-q", "-h", str(self.folder)]
+        ready = [str(self.programs / "pg_isready"), "-q", "-h", str(self.folder), "-p", str(self.port)]
         wait_until(lambda: subprocess.run(ready, check=False).returncode == 0, "PostgreSQL")
 
     def kill(self) -> None:
@@ -91,7 +101,7 @@ class Cluster:
 
     def url(self, database: str) -> str:
         """Return the URL of a database, as the superuser."""
-        return f"postgresql://{SUPERUSER}@/{database}?host={self.folder}"
+        return f"postgresql://{SUPERUSER}@/{database}?host={self.folder}&port={self.port}"
 
 
 @pytest.fixture(scope="session")
@@ -108,9 +118,8 @@ def cluster() -> Iterator[Cluster]:
     if os.geteuid() == 0:
         folder.chmod(0o755)
         shutil.chown(folder, SUPERUSER, SUPERUSER)
-    made = cluster.as_its_user(
-        "initdb", "-N", "-A", "trust", "-E", "UTF8", "--locale", "C", "-U", SUPERUSER, "-D", str(folder / "data")
-    )
+    asked = ["-N", "--auth-local=trust", "--auth-host=reject", "-E", "UTF8", "--locale", "C", "-U", SUPERUSER]
+    made = cluster.as_its_user("initdb", *asked, "-D", str(folder / "data"))
     subprocess.run(made, check=True, capture_output=True)
     try:
         cluster.start()

@@ -62,7 +62,7 @@ def test_it_comes_back_to_a_hub_that_went_away(enter: Enter, hub: str, cluster: 
 
     def cut() -> None:
         fr.receive(STOP)
-        ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'hotlined_fr'"
+        ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE starts_with(usename, 'hotlined_fr.')"
         assert cluster.refusal(hub, ended) == ""
 
     served(fr, cut, lambda: seen.append(health(fr)["reachable"]), lambda: None)

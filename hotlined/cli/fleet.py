@@ -123,15 +123,19 @@ def hub() -> None:
 def init(url: str) -> None:
     """Make the PostgreSQL database at URL a hub, or bring a hub up to date.
 
-    It is run as whoever may create a schema and roles there; lines that use the hub go on meanwhile.
+    It is run as whoever may create a schema and roles there; lines that use the hub go on meanwhile. It says what
+    pg_hba.conf needs, and `hub invite` what postgresql.conf does.
 
     Example: hotlined fleet hub init postgresql:///hotlined
     """
-    from hotlined.fleet.hub import opened  # noqa: PLC0415  --help does without
+    from hotlined.fleet.hub import HBA, opened  # noqa: PLC0415  --help does without
 
     with opened(url) as found:
         applied = found.init()
+        needed = [each.format(database=found.database) for each in HBA]
     print_wrapped(_("The hub is ready.") if applied else _("The hub was up to date."))
+    print_wrapped(_("These lines come first in pg_hba.conf:"))
+    click.echo("\n".join(needed))
 
 
 @hub.command
@@ -142,17 +146,47 @@ def invite(line: str, file: Path, url: str) -> None:
     """Write an invitation for LINE into FILE: the hub's address, and the keys of the fleet.
 
     The keys lie in fleet-keys beside FILE; the first invitation makes them. The hub must never have them: keep neither
-    file on its machine.
+    file on its machine. Where URL names a host, FILE has a certificate for LINE, and fleet-ca.key lies beside it, too:
+    it signs them. Another invitation for LINE makes the one before void.
 
     Example: hotlined fleet hub invite fr fr.invitation --hub postgresql:///hotlined
     """
-    from hotlined.fleet import invitation  # noqa: PLC0415  --help does without
-    from hotlined.fleet.hub import LINE, opened  # noqa: PLC0415  the same
+    from hotlined.fleet import certificates, invitation  # noqa: PLC0415  --help does without
+    from hotlined.fleet.hub import LINE, new_login, opened  # noqa: PLC0415  the same
 
     if not LINE.fullmatch(line):
         raise click.UsageError(_("A line's name has 1 to 22 of a-z, 0-9, - and _, first a letter or digit."))
-    keys = invitation.have_keys(file.parent)
+    keys, login = invitation.have_keys(file.parent), new_login(line)
     with opened(url) as found:
-        address = found.invite(line)
-    invitation.write(file, invitation.Invitation(line, address, keys))
+        new = bool(found.hosts) and certificates.have_hub(file.parent, found.hosts)
+        shown = certificates.for_line(file.parent, login) if found.hosts else None
+        address = found.invite(line, login)
+    invitation.write(file, invitation.Invitation(line, address, keys, shown))
     print_wrapped(as_typed(_("{file} invites line {line}: `hotlined fleet join` there.", file=file, line=line)))
+    if new:
+        files = {"hub": certificates.HUB, "authority": certificates.AUTHORITY_CERTIFICATE}
+        said = _(
+            "Copy {hub} and {authority} into the data folder of PostgreSQL (`SHOW data_directory`), both owned by"
+            " postgres, the first with mode 600. Then postgresql.conf needs this, and PostgreSQL a new start:",
+            **files,
+        )
+        print_wrapped(as_typed(said))
+        for setting in certificates.SETTINGS:
+            click.echo(setting.format(**files))
+
+
+@hub.command
+@click.argument("line")
+@click.option("--hub", "url", metavar="URL", required=True, help="The hub, as for `hub init`.")
+def remove(line: str, url: str) -> None:
+    """Strike LINE off: it reaches the hub no more.
+
+    What it said stays: who opted out there is left alone by the others. A new invitation takes it in again.
+
+    Example: hotlined fleet hub remove fr --hub postgresql:///hotlined
+    """
+    from hotlined.fleet.hub import opened  # noqa: PLC0415  --help does without
+
+    with opened(url) as found:
+        found.remove(line)
+    print_wrapped(_("Line {line} reaches the hub no more. What it said stays.", line=line))

@@ -7,14 +7,16 @@ only add, so that lines of two versions use it at once.
 import contextlib
 import os
 import re
+import secrets
 import socket
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from hotlined.errors import HotlinedError, RefusedError, UnavailableError
+from hotlined.fleet.certificates import Certificates
 from hotlined.language import _
 from hotlined.store.claims import Claim
 from hotlined.store.fleet import MOST_ROWS
@@ -24,7 +26,9 @@ if TYPE_CHECKING:
 
 LINE = re.compile("[a-z0-9][a-z0-9_-]{0,21}")
 _SECONDS = 10
+_TOO_EARLY = re.compile("not yet valid")  # of a certificate, as OpenSSL says it
 _ROLE = "hotlined_"
+_GROUP = "hotlined-lines"  # no line has a role of this name
 _LOCK = 7_303_014  # any number, the same everywhere: one transaction at a time gives out places
 
 _FIRST = (
@@ -91,7 +95,18 @@ _FIGURES = (
       AS $$ UPDATE hotlined.lines SET seen_at = now(), figures = said WHERE session_user = 'hotlined_' || line $$
     """,
 )
-SCHEMA = (("first", _FIRST), ("figures", _FIGURES))
+_LOGINS = (
+    "ALTER TABLE hotlined.lines ADD removed_at timestamptz",  # NULL: it is of the fleet
+    # a line logs in under a name that begins with its role's
+    """
+    CREATE OR REPLACE FUNCTION hotlined.report(said text) RETURNS void LANGUAGE sql SECURITY DEFINER
+      SET search_path = pg_catalog AS $$
+        UPDATE hotlined.lines SET seen_at = now(), figures = said
+        WHERE split_part(session_user::text, '.', 1) = 'hotlined_' || line
+      $$
+    """,
+)
+SCHEMA = (("first", _FIRST), ("figures", _FIGURES), ("logins", _LOGINS))
 """Every migration of the hub: its name and its statements."""
 
 _GRANTS = (
@@ -120,12 +135,25 @@ _IDENTITY = """
     FROM hotlined.hub, pg_control_system()
 """
 _HIGHEST = f"SELECT {_FIELDS} FROM hotlined.persons WHERE line = %s ORDER BY version DESC LIMIT 1"
-
-
 _LINES = """
     SELECT line, seen_at, extract(epoch FROM now() - seen_at)::float8, figures FROM hotlined.lines
-    ORDER BY line LIMIT %s
+    WHERE removed_at IS NULL ORDER BY line LIMIT %s
 """
+HBA = (
+    "local    {database}  +hotlined-lines       scram-sha-256",
+    "hostssl  {database}  +hotlined-lines  all  cert",
+    "local    all       +hotlined-lines       reject",
+    "host     all       +hotlined-lines  all  reject",
+)
+"""What stands first in pg_hba.conf: a line shows its certificate, or its password at a Unix socket."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where the hub is, as whom, and over TCP with which certificate."""
+
+    url: str = field(repr=False)
+    certificates: Certificates | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,36 +253,101 @@ class Hub:
                 applied.append(name)
         return applied
 
-    def invite(self, line: str) -> str:
-        """Make a role for a line and the rights that it has; return the role's URL, without a password."""
+    @property
+    def database(self) -> str:
+        """The name of its database."""
+        return self._connection.info.dbname
+
+    @property
+    def hosts(self) -> list[str]:
+        """Where it is reached over TCP; none of it at a Unix socket."""
+        named = self._connection.info.get_parameters().get("host", "").split(",")
+        return [host for host in named if host and not host.startswith(("/", "@"))]
+
+    def invite(self, line: str, login: str) -> str:
+        """Let a line log in under a name, and under no other any more; return the URL that it uses.
+
+        What the line may do is its role's; the name is new with each invitation, so that an earlier one is void.
+        """
         from psycopg import sql  # noqa: PLC0415  heavy
 
-        role = sql.Identifier(_ROLE + line)
+        role, name = sql.Identifier(_ROLE + line), sql.Identifier(login)
+        password = None if self.hosts else secrets.token_hex(16)
         with self._connection.transaction():
             self._connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
-            if not self._connection.execute("SELECT FROM pg_roles WHERE rolname = %s", (_ROLE + line,)).fetchall():
-                self._connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(role))
+            for each in (_GROUP, _ROLE + line):
+                if not self._connection.execute("SELECT FROM pg_roles WHERE rolname = %s", (each,)).fetchall():
+                    self._connection.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(each)))
             for grant in _GRANTS:
                 self._connection.execute(sql.SQL(grant).format(role=role))
+            ended = self._drop_logins(line)
             self._connection.execute(
-                "INSERT INTO hotlined.lines (line) VALUES (%s) ON CONFLICT (line) DO UPDATE SET invited_at = now()",
+                sql.SQL("CREATE ROLE {} LOGIN IN ROLE {}, {}").format(name, role, sql.Identifier(_GROUP))
+            )
+            self._connection.execute(sql.SQL("ALTER ROLE {} SET role = {}").format(name, sql.Literal(_ROLE + line)))
+            if password:  # the server sees, and may log, what it is checked with
+                secret = self._connection.pgconn.encrypt_password(password.encode(), login.encode(), b"scram-sha-256")
+                statement = sql.SQL("ALTER ROLE {} PASSWORD {}").format(name, sql.Literal(secret.decode()))
+                self._connection.execute(statement)
+            self._connection.execute(
+                "INSERT INTO hotlined.lines (line) VALUES (%s)"
+                " ON CONFLICT (line) DO UPDATE SET invited_at = now(), removed_at = NULL",
                 (line,),
             )
-        return self._url(_ROLE + line)
+        self._end(ended)
+        return self._url(login, password)
 
-    def _url(self, role: str) -> str:
-        parameters = self._connection.info.get_parameters()
-        kept = [(name, parameters[name]) for name in ("host", "port") if name in parameters]
-        name = quote(self._connection.info.dbname, safe="")
-        return f"postgresql://{quote(role, safe='')}@/{name}?{urlencode(kept)}"
+    def remove(self, line: str) -> None:
+        """Let a line log in no more, at once; what it said stays.
+
+        Raises RefusedError where none is known by that name.
+        """
+        with self._connection.transaction():
+            self._connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+            statement = "UPDATE hotlined.lines SET removed_at = coalesce(removed_at, now()) WHERE line = %s"
+            if not self._connection.execute(statement, (line,)).rowcount:
+                raise RefusedError(_("The hub knows no line {line}.", line=line))
+            ended = self._drop_logins(line)
+        self._end(ended)
+
+    def _drop_logins(self, line: str) -> list[int]:
+        """Drop every name under which a line logs in, inside the transaction that is open; return their numbers."""
+        from psycopg import sql  # noqa: PLC0415  heavy
+
+        rows = self._connection.execute(
+            "SELECT rolname, oid FROM pg_roles WHERE starts_with(rolname, %s) AND rolcanlogin", (f"{_ROLE}{line}.",)
+        ).fetchall()
+        for name, _number in rows:
+            self._connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))
+        return [number for _name, number in rows]
+
+    def _end(self, numbers: list[int]) -> None:
+        """End the sessions of roles that are gone: PostgreSQL lets them go on."""
+        self._connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usesysid = ANY(%s::oid[])", (numbers,)
+        )
+
+    def _url(self, login: str, password: str | None) -> str:
+        parameters: dict[str, str] = dict(self._connection.info.get_parameters())
+        names: tuple[str, ...] = ("host", "port", "target_session_attrs")
+        kept = {name: parameters[name] for name in names if name in parameters}
+        if len(self.hosts) > 1:  # of several machines one takes what is written
+            kept.setdefault("target_session_attrs", "read-write")
+        who = quote(login, safe="") + (f":{password}" if password else "")
+        return f"postgresql://{who}@/{quote(self.database, safe='')}?{urlencode(kept)}"
 
     def _names(self) -> set[str]:
         with _explained_schema():
             return {name for (name,) in self._connection.execute("SELECT name FROM hotlined.migrations").fetchall()}
 
 
+def new_login(line: str) -> str:
+    """Return a name under which a line is to log in, which no other invitation has."""
+    return f"{_ROLE}{line}.{secrets.token_hex(4)}"
+
+
 @contextlib.contextmanager
-def opened(url: str) -> Iterator[Hub]:
+def opened(address: Address | str) -> Iterator[Hub]:
     """Connect to the hub; raises UnavailableError where it cannot be reached or goes away, HotlinedError else."""
     try:
         import psycopg  # noqa: PLC0415  it is of an extra, and heavy
@@ -263,23 +356,52 @@ def opened(url: str) -> Iterator[Hub]:
             _("The hub needs psycopg and libpq, which are missing: {reason}.", reason=str(error)),
             _("On Debian: `apt install libpq5`; then `pip install 'hotlined[fleet]'`."),
         ) from error
+    found = Address(address) if isinstance(address, str) else address
     options = f"-c statement_timeout={_SECONDS}s -c idle_in_transaction_session_timeout={_SECONDS}s"
     try:
-        with psycopg.connect(
-            url,
-            connect_timeout=_SECONDS,
-            options=options,
-            tcp_user_timeout=_SECONDS * 1000,
-            autocommit=True,
-            application_name="hotlined",
-        ) as connection:
+        with (
+            _shown(found.certificates) as secured,
+            psycopg.connect(
+                found.url,
+                connect_timeout=_SECONDS,
+                options=options,
+                tcp_user_timeout=_SECONDS * 1000,
+                autocommit=True,
+                application_name="hotlined",
+                **secured,
+            ) as connection,
+        ):
             yield Hub(connection)
     except psycopg.OperationalError as error:
         reason = " ".join(str(error).split())
-        raise UnavailableError(_("The hub cannot be reached: {reason}", reason=reason)) from error
+        cure = ""
+        if _TOO_EARLY.search(reason):
+            cure = _("The clock of this machine is behind: `timedatectl` shows it.")
+        raise UnavailableError(_("The hub cannot be reached: {reason}", reason=reason), cure) from error
     except psycopg.Error as error:
         reason = " ".join(str(error).split())
         raise HotlinedError(_("The hub refused: {reason}", reason=reason)) from error
+
+
+@contextlib.contextmanager
+def _shown(certificates: Certificates | None) -> Iterator[dict[str, Any]]:
+    """Give what libpq is to be told of certificates: it reads files, and these lie in memory alone."""
+    if certificates is None:
+        yield {}
+        return
+    with contextlib.ExitStack() as stack:
+        secured: dict[str, Any] = {"sslmode": "verify-full", "gssencmode": "disable"}
+        for name, pem in (
+            ("sslrootcert", certificates.authority),
+            ("sslcert", certificates.certificate),
+            ("sslkey", certificates.key),
+        ):
+            descriptor = os.memfd_create(name)
+            stack.callback(os.close, descriptor)
+            os.fchmod(descriptor, 0o600)
+            os.write(descriptor, pem.encode())
+            secured[name] = f"/proc/self/fd/{descriptor}"
+        yield secured
 
 
 @contextlib.contextmanager

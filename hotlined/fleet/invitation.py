@@ -1,5 +1,7 @@
 """The one file with which a line joins a fleet: where the hub is, as whom, and the two keys of the fleet.
 
+Where lines reach the hub over TCP, the line's certificate is in it, too.
+
 Whoever has it is the line to the hub, and can tell who is who: it is private (0600) and goes once the line has joined.
 """
 
@@ -12,6 +14,8 @@ from pathlib import Path
 
 from hotlined import files
 from hotlined.errors import UsageError
+from hotlined.fleet import certificates
+from hotlined.fleet.certificates import Certificates
 from hotlined.language import _
 from hotlined.pseudonym import KEY_OCTETS
 
@@ -36,6 +40,7 @@ class Invitation:
     line: str
     hub: str = field(repr=False)
     keys: Keys
+    certificates: Certificates | None = None
 
 
 def have_keys(folder: Path) -> Keys:
@@ -59,8 +64,13 @@ def read(path: Path) -> Invitation:
     line, hub = said.get("line"), said.get("hub")
     if not (isinstance(line, str) and isinstance(hub, str) and _URL.fullmatch(hub)):
         raise _no_invitation(path)
-    keys = said.get("keys")
-    return Invitation(line, hub, _keys(keys if isinstance(keys, dict) else {}))
+    keys, shown = said.get("keys"), said.get("certificates")
+    return Invitation(
+        line,
+        hub,
+        _keys(keys if isinstance(keys, dict) else {}),
+        certificates.read(shown) if isinstance(shown, dict) else None,
+    )
 
 
 def _private(path: Path) -> dict[str, object]:

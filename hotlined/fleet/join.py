@@ -4,11 +4,14 @@ Known to be wrong: a line that has pseudonyms of its own cannot join, for nobody
 """
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 from hotlined import files
 from hotlined.config import Config
 from hotlined.errors import RefusedError
+from hotlined.fleet import certificates
+from hotlined.fleet.hub import Address
 from hotlined.fleet.invitation import Invitation
 from hotlined.language import _
 from hotlined.store import fleet, pseudonyms
@@ -23,20 +26,28 @@ def address_path(config: Config) -> Path:
     return config.path.with_suffix(".fleet")
 
 
-def maybe_address(config: Config) -> str | None:
-    """Return the hub's address: of the configuration, else where it was stored when the line joined."""
-    if config.fleet.hub:
-        return config.fleet.hub
+def maybe_address(config: Config) -> Address | None:
+    """Return where the hub is: as the configuration says, else as was stored when the line joined.
+
+    The certificates are those of then, but for an address that names its own.
+    """
     try:
         said = json.loads(files.read(address_path(config)))
     except FileNotFoundError:
+        said = {}
+    if not isinstance(said, dict):
+        said = {}
+    url = config.fleet.hub or said.get("hub")
+    if not isinstance(url, str):
         return None
-    return str(said["hub"]) if isinstance(said, dict) and "hub" in said else None
+    shown = said.get("certificates")
+    return Address(url, certificates.read(shown) if isinstance(shown, dict) and "sslcert=" not in url else None)
 
 
 def store_address(config: Config, invitation: Invitation) -> None:
-    """Write the hub's address, with the rights of whoever writes the configuration."""
-    octets = json.dumps({"hub": invitation.hub}).encode()
+    """Write the hub's address, and the line's certificate, with the rights of whoever writes the configuration."""
+    shown = asdict(invitation.certificates) if invitation.certificates else None
+    octets = json.dumps({"hub": invitation.hub, "certificates": shown}).encode()
     files.replace(address_path(config), octets, _ADDRESS_MODE, beside=config.path, durable=True)
 
 

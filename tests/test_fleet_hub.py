@@ -1,0 +1,291 @@
+"""The hub of a fleet: who reaches it and as whom, over TCP with certificates, and what becomes of a line struck off."""
+
+import contextlib
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from conftest import wait_until
+from filled import LEA
+from postgres import SUPERUSER, Cluster, cluster
+from test_fleet import STOP, Member
+
+from hotlined.cli import main
+from hotlined.errors import HotlinedError, UnavailableError, UsageError
+from hotlined.fleet import certificates, invitation
+from hotlined.fleet.hub import Address, opened
+
+__all__ = ["cluster"]
+HOST = "localhost"
+
+
+def run(*words: str) -> str:
+    """Return what a command says; it must do what it is asked."""
+    result = CliRunner().invoke(main, ["fleet", "hub", *words])
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def refusal(address: Address | str) -> str:
+    """Return why nobody gets in by an address; empty where somebody does."""
+    try:
+        with opened(address) as hub:
+            hub.greet("fr")
+    except UnavailableError as error:
+        return str(error)
+    return ""
+
+
+@dataclass
+class Guarded:
+    """A hub that asks for certificates over TCP, and for passwords at its Unix socket."""
+
+    cluster: Cluster
+    folder: Path
+    socket: str
+    tcp: str
+
+    def invite(self, line: str, url: str | None = None) -> invitation.Invitation:
+        """Invite a line, over TCP if nothing else is said."""
+        file = self.folder / f"{line}.invitation"
+        run("invite", line, str(file), "--hub", url or self.tcp)
+        return invitation.read(file)
+
+    def address(self, line: str) -> Address:
+        """Invite a line; return with what it comes."""
+        invited = self.invite(line)
+        return Address(invited.hub, invited.certificates)
+
+    def administer(self, *statements: str) -> None:
+        """Have the superuser say something."""
+        for statement in statements:
+            assert self.cluster.refusal(self.socket, statement) == ""
+
+
+Enter = Callable[[str], Member]
+
+
+@pytest.fixture
+def hub(cluster: Cluster, tmp_path: Path) -> Iterator[Guarded]:
+    """Give a hub that is set up with what `hub init` and `hub invite` say, and nothing else."""
+    socket = cluster.database()
+    guarded = Guarded(cluster, tmp_path, socket, f"postgresql://{SUPERUSER}@{HOST}:{cluster.port}/hub")
+    data = cluster.folder / "data"
+    before = (data / "pg_hba.conf").read_text()
+    needed = [line for line in run("init", socket).splitlines() if "hotlined-lines" in line]
+    ours = ["local all postgres trust", f"hostnossl hub {SUPERUSER} 127.0.0.1/32 trust", "local all all reject"]
+    (data / "pg_hba.conf").write_text("\n".join([*needed, *ours, ""]))
+    guarded.administer("SELECT pg_reload_conf()")
+    wait_until(lambda: not cluster.refusal(guarded.tcp, "SELECT"), "the superuser over TCP")
+    said = run("invite", "first", str(tmp_path / "first"), "--hub", guarded.tcp)
+    for name in (certificates.HUB, certificates.AUTHORITY_CERTIFICATE):
+        shutil.copy(tmp_path / name, data / name)
+        shutil.chown(data / name, data.owner(), data.group())
+    settings = [line for line in said.splitlines() if line.startswith("ssl")]
+    guarded.administer(*(f"ALTER SYSTEM SET {setting}" for setting in settings), "SELECT pg_reload_conf()")
+    wait_until(lambda: not refusal(guarded.address("first")), "TLS")
+    yield guarded
+    (data / "pg_hba.conf").write_text(before)
+    guarded.administer("ALTER SYSTEM RESET ALL", "SELECT pg_reload_conf()")
+
+
+@pytest.fixture
+def enter(tmp_path: Path, hub: Guarded) -> Iterator[Enter]:
+    """Give lines of one fleet that come over TCP."""
+    with contextlib.ExitStack() as stack:
+
+        def enter(name: str) -> Member:
+            (tmp_path / name).mkdir()
+            line = Member(tmp_path / name, line=name)
+            stack.callback(line.db.close)
+            line.join(hub.tcp, tmp_path)
+            return line
+
+        yield enter
+
+
+def test_lines_meet_over_tcp_with_certificates(enter: Enter, hub: Guarded) -> None:
+    """With what the commands say to copy, and nothing more, an opt-out at fr holds at nl; all of it under TLS 1.3."""
+    fr, nl = enter("fr"), enter("nl")
+    fr.receive(STOP)
+    fr.sync()
+    nl.sync()
+
+    assert nl.shown(nl.receive("Salut")) == ("suppress", "opted_out", "fr")
+    with opened(hub.address("nl")) as found:
+        ask = found._connection.execute
+        assert ask("SELECT current_user::text").fetchall() == [("hotlined_nl",)]
+        ask("SET ROLE NONE")  # only the login itself sees its session
+        assert ask("SELECT version FROM pg_stat_ssl WHERE pid = pg_backend_pid()").fetchall() == [("TLSv1.3",)]
+
+
+def test_nobody_gets_in_without_the_certificate_of_that_line(hub: Guarded, tmp_path: Path) -> None:
+    """Another line's certificate, another authority's, the hub's own, none, no TLS: PostgreSQL refuses each."""
+    fr, nl = hub.address("fr"), hub.address("nl")
+    assert fr.certificates
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    forged = certificates.for_line(elsewhere, fr.url.partition("//")[2].partition("@")[0])
+    pem = (tmp_path / certificates.HUB).read_text()
+    own = pem[pem.index("-----BEGIN PRIVATE") :].partition("-----BEGIN CERT")
+    of_hub = certificates.Certificates(fr.certificates.authority, "".join(own[1:]), own[0])
+
+    assert refusal(fr) == refusal(nl) == ""
+    assert "certificate authentication failed" in refusal(Address(fr.url, nl.certificates))
+    assert "unknown ca" in refusal(Address(fr.url, replace(forged, authority=fr.certificates.authority)))
+    assert "unsuitable" in (said := refusal(Address(fr.url, of_hub))) or "unsupported" in said
+    assert "valid client certificate" in refusal(f"{fr.url}&sslmode=require")
+    assert "pg_hba.conf rejects" in refusal(f"{fr.url}&sslmode=disable")
+    assert "pg_hba.conf rejects" in refusal(replace(fr, url=fr.url.replace("/hub?", "/postgres?")))
+
+
+def test_a_line_speaks_with_nobody_but_its_hub(hub: Guarded, tmp_path: Path) -> None:
+    """A hub of another authority, or one that goes by a name that its certificate has not, hears nothing of a line."""
+    fr = hub.address("fr")
+    assert fr.certificates
+    other = tmp_path / "other"
+    other.mkdir()
+    strange = replace(fr.certificates, authority=certificates.for_line(other, "x").authority)
+
+    assert "certificate verify failed" in refusal(replace(fr, certificates=strange))
+    assert "does not match host name" in refusal(replace(fr, url=fr.url.replace(HOST, "127.0.0.1")))
+
+
+def test_another_invitation_makes_the_one_before_void(hub: Guarded) -> None:
+    """Whoever found the old file gets in no more, and is thrown out if she is in; the new file works."""
+    import psycopg  # noqa: PLC0415  the fixture looks for it
+
+    old = hub.address("fr")
+    with contextlib.suppress(UnavailableError), opened(old) as open_before:
+        new = hub.address("fr")
+        with pytest.raises(psycopg.OperationalError):
+            open_before.greet("fr")
+
+    assert "failed" in refusal(old)
+    assert refusal(new) == ""
+
+
+def test_a_line_that_is_struck_off_is_out_and_what_it_said_stays(enter: Enter, hub: Guarded) -> None:
+    """Its certificate is refused; who opted out there is left alone by lines that join later; it can come back."""
+    fr = enter("fr")
+    fr.receive(STOP)
+    fr.sync()
+    assert "reaches the hub no more" in run("remove", "fr", "--hub", hub.tcp)
+    assert fr.run("fleet", "sync", "--once").exit_code == 69
+    nl = enter("nl")
+    nl.sync()
+    known = [each["line"] for each in json.loads(nl.run("fleet", "status", "--json").output)["lines"]]
+    assert known == ["first", "nl"]
+    assert nl.shown(nl.receive("Salut")) == ("suppress", "opted_out", "fr")
+    fr.receive(STOP, LEA)
+    fr.join(hub.tcp, hub.folder)
+    fr.sync()
+    nl.sync()
+    with opened(hub.socket) as found:
+        assert [name for name, *_rest in found.lines(9)] == ["first", "fr", "nl"]
+
+    assert nl.shown(nl.receive("Salut", LEA)) == ("suppress", "opted_out", "fr")
+    missing = CliRunner().invoke(main, ["fleet", "hub", "remove", "de", "--hub", hub.tcp])
+    assert (missing.exit_code, "knows no line de" in missing.output) == (75, True)
+
+
+def test_at_a_unix_socket_a_line_needs_its_password(hub: Guarded) -> None:
+    """The invitation holds a new password each time; the server never sees it as it is."""
+    old, new = hub.invite("fr", hub.socket), hub.invite("fr", hub.socket)
+    name, _colon, password = new.hub.partition("//")[2].partition("@")[0].partition(":")
+
+    assert new.certificates is None
+    assert refusal(new.hub) == ""
+    assert "failed" in refusal(old.hub)
+    assert "failed" in refusal(new.hub.replace(password, "0" * 32))
+    stored = f"DO $$ BEGIN ASSERT (SELECT rolpassword LIKE 'SCRAM%' FROM pg_authid WHERE rolname = '{name}'); END $$"
+    hub.administer(stored)
+
+
+def test_what_a_line_may_do_at_the_hub(hub: Guarded) -> None:
+    """Role fr writes nobody else's rows, takes nothing away, reads nothing but what lines say, and becomes nobody."""
+    address = hub.address("fr")
+    hub.invite("nl")
+    row = "INSERT INTO hotlined.persons (line, person, version, opted_out, undone, signature)"
+    good = "'~000000000001', 1, 1, '{}', repeat('0', 64)"
+    hub.administer(f"{row} VALUES ('nl', {good})")
+    assert hub_says(address, f"{row} VALUES ('fr', {good})") == ""
+    for statement in (
+        f"{row} VALUES ('nl', '~000000000002', 1, 1, '{{}}', repeat('0', 64))",
+        "UPDATE hotlined.persons SET line = 'nl', person = '~000000000003' WHERE line = 'fr'",
+        "DELETE FROM hotlined.persons",
+        "TRUNCATE hotlined.persons",
+        "UPDATE hotlined.lines SET removed_at = now()",
+        "INSERT INTO hotlined.lines (line) VALUES ('de')",
+        "INSERT INTO hotlined.migrations (name) VALUES ('later')",
+        "ALTER TABLE hotlined.persons DISABLE ROW LEVEL SECURITY",
+        "SELECT setval('hotlined.places', 1)",
+        "SELECT * FROM pg_authid",
+        "COPY (SELECT 1) TO PROGRAM 'true'",
+        "SELECT pg_read_file('PG_VERSION')",
+        "CREATE TABLE public.mine (i int)",
+        "CREATE ROLE another",
+        "SET ROLE hotlined_nl",
+        "SET SESSION AUTHORIZATION postgres",
+    ):
+        said = hub_says(address, statement)
+        assert "denied" in said or "must be" in said or "row-level security" in said, statement
+    change = "UPDATE hotlined.persons SET version = 9 WHERE line = 'nl'"
+    assert hub_says(address, change) == ""
+    kept = "SELECT version FROM hotlined.persons WHERE line = 'nl'"
+    hub.administer(f"DO $$ BEGIN ASSERT ({kept}) = 1; END $$")
+    # without the role that a login has from the start, it writes nothing at all
+    assert "row-level security" in hub_says(address, f"SET ROLE NONE; {row} VALUES ('fr', {good})")
+
+
+def hub_says(address: Address, statement: str) -> str:
+    """Return why a statement of a line is refused; empty where it is not."""
+    try:
+        with opened(address) as hub:
+            hub._connection.execute(statement)  # type: ignore[call-overload]
+    except HotlinedError as error:
+        return str(error)
+    return ""
+
+
+def test_what_an_invitation_holds(hub: Guarded, tmp_path: Path) -> None:
+    """It is private, and has nothing of the superuser and not the authority's key; the line gives it to no one else."""
+    hub.invite("fr")
+    text = (tmp_path / "fr.invitation").read_text()
+    modes = {
+        name: (tmp_path / name).stat().st_mode & 0o777 for name in ("fr.invitation", "fleet-ca.key", "fleet-hub.pem")
+    }
+
+    assert set(modes.values()) == {0o600}
+    assert SUPERUSER + "@" not in text
+    assert json.dumps((tmp_path / "fleet-ca.key").read_text().splitlines()[1])[1:-1] not in text
+
+
+@pytest.mark.parametrize("change", ["authority", "certificate", "key", "none"])
+def test_a_broken_certificate_is_no_invitation(tmp_path: Path, change: str) -> None:
+    """What is cut off is found where it is read, not at three in the morning."""
+    made = certificates.for_line(tmp_path, "hotlined_fr.0")
+    broken = {"none": ""} if change == "none" else {change: getattr(made, change)[:-20]}
+
+    with pytest.raises(UsageError):
+        certificates.read({"authority": made.authority, "certificate": made.certificate} | broken)
+
+
+def test_the_hub_s_certificate_names_all_its_hosts(tmp_path: Path) -> None:
+    """A machine more has it made anew, with those that it had; what is no host is refused."""
+    assert certificates.have_hub(tmp_path, ["a.example"])
+    before = (tmp_path / certificates.HUB).read_text()
+    assert not certificates.have_hub(tmp_path, ["a.example"])
+    assert certificates.have_hub(tmp_path, ["B.example", "10.8.0.1", "fd00::1"])
+
+    assert (tmp_path / certificates.HUB).read_text().startswith("DNS:a.example DNS:b.example IP:10.8.0.1 IP:fd00::1\n")
+    assert before not in (tmp_path / certificates.HUB).read_text()
+    with pytest.raises(UsageError):
+        certificates.have_hub(tmp_path, ["a\nbasicConstraints = CA:TRUE"])
+    (tmp_path / certificates.AUTHORITY).chmod(0o640)
+    with pytest.raises(UsageError):
+        certificates.for_line(tmp_path, "hotlined_fr.0")
