@@ -5,6 +5,7 @@ mounted by their label, full, read-only and pulled are in `scripts/lab backup`.
 """
 
 import errno
+import io
 import json
 import os
 import pty
@@ -14,6 +15,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tarfile
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing
@@ -36,7 +38,7 @@ from hotlined.alerts.run import Run
 from hotlined.config import load, parse
 from hotlined.errors import ConfigError, SealError
 from hotlined.reports.line import report_line
-from hotlined.sealing import making
+from hotlined.sealing import archive, making
 from hotlined.sealing.shelf import Shelf
 from hotlined.states import SealFailure
 from hotlined.store import backup
@@ -660,6 +662,33 @@ def test_what_cannot_be_restored_changes_nothing(
 
     assert (result.exit_code, words in result.stderr) == (code, True), result.output
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
+
+
+ABOUT = b'{"line": "fr", "name": "main", "made_at": "", "version": "1", "format": 1}'
+
+
+@pytest.mark.parametrize(
+    ("about", "headers"),
+    [
+        (b"[" * 200_000, {}),
+        (ABOUT, {"size": "-5"}),
+        (ABOUT, {"GNU.sparse.map": "a,b", "GNU.sparse.size": "10"}),
+        (ABOUT, {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.realsize": "9"}),
+        (ABOUT, {"size": "9" * 30}),
+    ],
+    ids=["deep", "negative", "sparse", "sparse 1.0", "endless"],
+)
+def test_an_archive_that_somebody_made_up_is_told(about: bytes, headers: dict[str, str]) -> None:
+    """Whoever knows the recipient can make a file that opens: whatever stands in it, it is no whole backup."""
+    octets = io.BytesIO()
+    with tarfile.open(fileobj=octets, mode="w:gz", format=tarfile.PAX_FORMAT) as tar:
+        for name, content, pax in (("about.json", about, {}), (archive.DATABASE, b"x" * 1000, headers)):
+            member = tarfile.TarInfo(name)
+            member.size, member.pax_headers = len(content), pax
+            tar.addfile(member, io.BytesIO(content))
+    octets.seek(0)
+    with pytest.raises(SealError, match="not a whole backup"):
+        list(archive.read(octets).pieces())
 
 
 @NOT_HERE

@@ -32,6 +32,8 @@ database, the accounts of the desk, the SIM's PIN and the addresses of alerts if
 _LEVEL = 1  # of compression: a Pi spends its time on it, and texts shrink to a quarter all the same
 _GZIP = 16 + zlib.MAX_WBITS
 _PIECE = 64 * 1024
+# tarfile reads numbers of a header without looking whether they are any, and adds them up
+_SPOILED = (tarfile.TarError, OSError, EOFError, zlib.error, ValueError, OverflowError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +104,12 @@ class Opened:
     def pieces(self) -> Iterator[bytes]:
         """Yield the octets of the database; raises SealError where the file ends before them."""
         left = self.octets
+        if left < 0:
+            raise _no_backup()
         while left:
             try:
                 piece = self.database.read(min(_PIECE, left))
-            except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
+            except _SPOILED as error:
                 raise _no_backup() from error
             if not piece:
                 raise _no_backup()
@@ -127,7 +131,7 @@ def read(stream: IO[bytes]) -> Opened:
             if member.size > LARGEST:
                 break
             small[member.name] = file.read()
-    except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
+    except _SPOILED as error:
         raise _no_backup() from error
     raise _no_backup()
 
@@ -138,7 +142,7 @@ def _about(octets: bytes) -> About:
         about = About(
             **{name: str(found[name]) for name in ("line", "name", "made_at", "version")}, format=found["format"]
         )
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise _no_backup() from error
     if about.format != FORMAT:
         raise SealError(
