@@ -38,6 +38,11 @@ class Cluster:
     programs: Path
     process: subprocess.Popen[bytes] | None = None
     port: int = field(default_factory=free_port)
+    data: Path | None = None
+
+    @property
+    def _data(self) -> str:
+        return str(self.data or self.folder / "data")
 
     def as_its_user(self, program: str, *arguments: str) -> list[str]:
         """Return a program of PostgreSQL's with its arguments: it refuses to run as root."""
@@ -51,7 +56,7 @@ class Cluster:
     def start(self) -> None:
         """Start it and wait until it answers."""
         options = [word for option in (*OPTIONS, f"port={self.port}") for word in ("-c", option)]
-        command = self.as_its_user("postgres", "-D", str(self.folder / "data"), "-k", str(self.folder), *options)
+        command = self.as_its_user("postgres", "-D", self._data, "-k", str(self.folder), *options)
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         ready = [str(self.programs / "pg_isready"), "-q", "-h", str(self.folder), "-p", str(self.port)]
         wait_until(lambda: subprocess.run(ready, check=False).returncode == 0, "PostgreSQL")
@@ -66,7 +71,7 @@ class Cluster:
         """End it at once."""
         if self.process:
             subprocess.run(
-                self.as_its_user("pg_ctl", "-D", str(self.folder / "data"), "-m", "immediate", "-W", "stop"),
+                self.as_its_user("pg_ctl", "-D", self._data, "-m", "immediate", "-W", "stop"),
                 check=False,
                 capture_output=True,
             )

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -77,7 +78,11 @@ def hub(cluster: Cluster, tmp_path: Path) -> Iterator[Guarded]:
     data = cluster.folder / "data"
     before = (data / "pg_hba.conf").read_text()
     needed = [line for line in run("init", socket).splitlines() if "hotlined-lines" in line]
-    ours = ["local all postgres trust", f"hostnossl hub {SUPERUSER} 127.0.0.1/32 trust", "local all all reject"]
+    ours = [
+        "local all,replication postgres trust",
+        f"hostnossl hub {SUPERUSER} 127.0.0.1/32 trust",
+        "local all all reject",
+    ]
     (data / "pg_hba.conf").write_text("\n".join([*needed, *ours, ""]))
     guarded.administer("SELECT pg_reload_conf()")
     wait_until(lambda: not cluster.refusal(guarded.tcp, "SELECT"), "the superuser over TCP")
@@ -289,3 +294,42 @@ def test_the_hub_s_certificate_names_all_its_hosts(tmp_path: Path) -> None:
     (tmp_path / certificates.AUTHORITY).chmod(0o640)
     with pytest.raises(UsageError):
         certificates.for_line(tmp_path, "hotlined_fr.0")
+
+
+def test_a_hub_that_was_put_back_hears_again_what_it_has_lost(enter: Enter, hub: Guarded) -> None:
+    """With rows, name and places of an earlier day, it has everything once the lines were there."""
+    fr, nl = enter("fr"), enter("nl")
+    fr.receive(STOP)
+    fr.sync()
+    hub.administer("CREATE TABLE public.before AS SELECT * FROM hotlined.persons")
+    fr.receive(STOP, LEA)
+    nl.sync()
+    fr.sync()
+    nl.sync()
+    place = "SELECT setval('hotlined.places', (SELECT max(place) FROM public.before))"
+    lost = "DELETE FROM hotlined.persons WHERE place > (SELECT max(place) FROM public.before)"
+    hub.administer(lost, place, "DROP TABLE public.before")
+    fr.sync()
+    be = enter("be")
+    be.sync()
+
+    assert be.shown(be.receive("Salut", LEA)) == ("suppress", "opted_out", "fr")
+
+
+def test_a_standby_that_takes_over_is_another_hub(cluster: Cluster, hub: Guarded) -> None:
+    """What it had not got yet of its primary is owed anew: lines see it by its name, of which its timeline is part."""
+    folder = cluster.folder / "standby"
+    copy = cluster.as_its_user("pg_basebackup", "-D", str(folder), "-d", hub.socket, "-c", "fast", "-R")
+    subprocess.run(copy, check=True, capture_output=True)
+    standby = Cluster(cluster.folder, cluster.programs, data=folder)
+    try:
+        standby.start()
+        address = hub.socket.replace(str(cluster.port), str(standby.port))
+        with opened(hub.socket) as before:
+            name = before.greet("fr").hub
+        assert cluster.refusal(address, "SELECT pg_promote()") == ""
+        with opened(address) as after:
+            assert after.greet("fr").hub != name
+    finally:
+        standby.stop()
+        shutil.rmtree(folder)

@@ -231,6 +231,8 @@ def met(db: Database, hub: str, top: int, highest: Claim | None, shared: Collect
         if (now.hub, now.shared) == (hub, frozenset(shared)) and not older:
             if top < now.cursor:  # it said that there is more than there is, and what it has lies before that
                 db.execute("UPDATE fleet_line SET cursor = 0")
+            # a hub that was put back to an earlier day has not what it had said that it had
+            db.execute("UPDATE fleet_own SET sent = 0 WHERE sent > ?", highest.version if highest and mine else 0)
             return
         raised = max(now.version, highest.version if highest and mine else 0)
         db.execute(
