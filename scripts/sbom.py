@@ -32,7 +32,9 @@ SPDX = {
     "BSD-2-clause": "BSD-2-Clause",
     "BSD-3-clause": "BSD-3-Clause",
     "Expat": "MIT",
+    "LGPL-3": "LGPL-3.0-only",
     "LGPL-3+": "LGPL-3.0-or-later",
+    "PSF-2": "PSF-2.0",
 }
 NAMESPACE = uuid.UUID("6f1ff0a2-5f0c-4d5e-9c5b-0a1d8f6d2c11")  # of our serial numbers, drawn once
 
