@@ -333,3 +333,37 @@ def test_a_standby_that_takes_over_is_another_hub(cluster: Cluster, hub: Guarded
     finally:
         standby.stop()
         shutil.rmtree(folder)
+
+
+def test_nothing_is_lost_that_a_synchronous_standby_has(enter: Enter, hub: Guarded, cluster: Cluster) -> None:
+    """The primary dies after fr was there; nl, whose address names both, hears of it from the standby; fr goes on."""
+    folder = cluster.folder / "standby"
+    copy = cluster.as_its_user("pg_basebackup", "-D", str(folder), "-d", hub.socket, "-c", "fast", "-R")
+    subprocess.run(copy, check=True, capture_output=True)
+    standby = Cluster(cluster.folder, cluster.programs, data=folder)
+    one = f"{HOST}:{cluster.port}"
+    hub.tcp = hub.tcp.replace(one, f"{one},{HOST}:{standby.port}")
+    try:
+        standby.start()
+        hub.administer("ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()")
+        synchronous = "DO $$ BEGIN ASSERT (SELECT sync_state = 'sync' FROM pg_stat_replication); END $$"
+        wait_until(lambda: not cluster.refusal(hub.socket, synchronous), "a synchronous standby")
+        fr, nl = enter("fr"), enter("nl")
+        fr.receive(STOP)
+        fr.sync()
+        cluster.stop()
+        address = hub.socket.replace(str(cluster.port), str(standby.port))
+        assert cluster.refusal(address, "ALTER SYSTEM RESET synchronous_standby_names") == ""
+        assert cluster.refusal(address, "SELECT pg_promote()") == ""
+        assert cluster.refusal(address, "SELECT pg_reload_conf()") == ""
+        nl.sync()
+        assert nl.shown(nl.receive("Salut")) == ("suppress", "opted_out", "fr")
+        fr.receive(STOP, LEA)
+        fr.sync()
+        nl.sync()
+        assert nl.shown(nl.receive("Salut", LEA)) == ("suppress", "opted_out", "fr")
+    finally:
+        standby.stop()
+        shutil.rmtree(folder)
+        if cluster.process and cluster.process.poll() is not None:
+            cluster.start()

@@ -10,7 +10,7 @@ import re
 import secrets
 import socket
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
@@ -168,8 +168,10 @@ class Greeting:
 class Hub:
     """An open connection to the hub, of one line or of whoever sets it up."""
 
-    def __init__(self, connection: "psycopg.Connection[tuple[Any, ...]]") -> None:
+    def __init__(self, connection: "psycopg.Connection[tuple[Any, ...]]", asked: Mapping[str, Any]) -> None:
         self._connection = connection
+        # the connection itself knows but the one host of several that it reached
+        self._parameters: dict[str, str] = {**connection.info.get_parameters(), **asked}
 
     @contextlib.contextmanager
     def within(self, seconds: float) -> Iterator[None]:
@@ -261,7 +263,7 @@ class Hub:
     @property
     def hosts(self) -> list[str]:
         """Where it is reached over TCP; none of it at a Unix socket."""
-        named = self._connection.info.get_parameters().get("host", "").split(",")
+        named = self._parameters.get("host", "").split(",")
         return [host for host in named if host and not host.startswith(("/", "@"))]
 
     def invite(self, line: str, login: str) -> str:
@@ -328,9 +330,8 @@ class Hub:
         )
 
     def _url(self, login: str, password: str | None) -> str:
-        parameters: dict[str, str] = dict(self._connection.info.get_parameters())
-        names: tuple[str, ...] = ("host", "port", "target_session_attrs")
-        kept = {name: parameters[name] for name in names if name in parameters}
+        names = ("host", "port", "target_session_attrs")
+        kept = {name: self._parameters[name] for name in names if name in self._parameters}
         if len(self.hosts) > 1:  # of several machines one takes what is written
             kept.setdefault("target_session_attrs", "read-write")
         who = quote(login, safe="") + (f":{password}" if password else "")
@@ -350,7 +351,7 @@ def new_login(line: str) -> str:
 def opened(address: Address | str) -> Iterator[Hub]:
     """Connect to the hub; raises UnavailableError where it cannot be reached or goes away, HotlinedError else."""
     try:
-        import psycopg  # noqa: PLC0415  it is of an extra, and heavy
+        import psycopg.conninfo  # noqa: PLC0415  it is of an extra, and heavy
     except ImportError as error:
         raise UnavailableError(
             _("The hub needs psycopg and libpq, which are missing: {reason}.", reason=str(error)),
@@ -371,7 +372,7 @@ def opened(address: Address | str) -> Iterator[Hub]:
                 **secured,
             ) as connection,
         ):
-            yield Hub(connection)
+            yield Hub(connection, psycopg.conninfo.conninfo_to_dict(found.url))
     except psycopg.OperationalError as error:
         reason = " ".join(str(error).split())
         cure = ""
