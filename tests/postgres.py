@@ -118,8 +118,15 @@ def cluster() -> Iterator[Cluster]:
         pytest.skip(f"psycopg or libpq is missing: {error}")
     if PROGRAMS is None:
         pytest.skip("PostgreSQL is missing")
+    with running(PROGRAMS) as cluster:
+        yield cluster
+
+
+@contextlib.contextmanager
+def running(programs: Path) -> Iterator[Cluster]:
+    """Have a PostgreSQL run, and leave nothing of it behind."""
     folder = Path(tempfile.mkdtemp(prefix="hotlined-hub-"))  # short: a socket's path has 107 octets at most
-    cluster = Cluster(folder, PROGRAMS)
+    cluster = Cluster(folder, programs)
     if os.geteuid() == 0:
         folder.chmod(0o755)
         shutil.chown(folder, SUPERUSER, SUPERUSER)

@@ -16,7 +16,7 @@ from hotlined.breaker import Breaker
 from hotlined.clock import Now, age, rfc3339
 from hotlined.gsm.alphabet import Plan
 from hotlined.policy import Reason, Share
-from hotlined.states import AnswerState, ContactVerdict, SegmentState
+from hotlined.states import AnswerState, ContactVerdict, SegmentState, Shared
 from hotlined.store import attempts, decisions, fleet, gate, lifecycle, line
 from hotlined.store.correspondents import identity_of
 from hotlined.store.database import Database
@@ -63,6 +63,8 @@ def judge(
         if identity.originator is not None:
             if opts_out and not history.opted_out:
                 decisions.opt_out(db, identity.originator, now)
+            elif opts_out:  # another line may answer this person again meanwhile, who has not heard of it
+                fleet.claim(db, identity.originator, Shared.OPT_OUTS)
             if verdict.answer:
                 _enqueue(
                     db,

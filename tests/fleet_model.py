@@ -1,0 +1,577 @@
+"""Three lines of one fleet on real databases and a real hub, played in any order, cut anywhere, and what has to hold.
+
+What has to hold is kept in plain sets: each time that somebody opts out or is blocked is a thing of its own, which an
+opt-in or unblock takes away where its line had heard of it. The code knows nothing of these sets, nor they of versions.
+`python tests/fleet_model.py --examples 500` plays at length.
+"""
+
+import argparse
+import contextlib
+import functools
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import postgres
+import psycopg
+import pytest
+import store_steps
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
+
+from hotlined import policy, pseudonym
+from hotlined.clock import Now
+from hotlined.config.loading import load
+from hotlined.control.verbs import VERBS, Decision
+from hotlined.errors import UnavailableError
+from hotlined.fleet import hub as hub_module
+from hotlined.fleet import join, sync
+from hotlined.fleet.invitation import Invitation, Keys
+from hotlined.gsm import alphabet
+from hotlined.simulator import pdus
+from hotlined.states import Shared
+from hotlined.store import answers, attempts, backup, contacts, fates, fleet, opening, privacy
+from hotlined.store.opening import open_for_daemon
+
+NAMES = ("fr", "nl", "be")
+NUMBERS = ("+32470000001", "+32470000002", "+32470000003")
+KEYS = Keys("11" * 32, "22" * 32)
+SHM = Path("/dev/shm")  # processes die here, disks do not: nothing has to wait for one
+START = datetime(2026, 11, 24, 22, 0, tzinfo=UTC)
+CALENDARS = (datetime(1970, 1, 1, tzinfo=UTC), START - timedelta(days=400), START, START + timedelta(days=400))
+RULES = policy.Rules(
+    policy.Limits((timedelta(0),), 10_000, policy.Windows(10_000, 10_000, 10_000), 0),
+    policy.Numbers(),
+    timedelta(days=10_000),
+)
+MOST_POINTS = 60
+"""More than there are in an exchange: between any two statements it can be cut."""
+
+lines = st.sampled_from(NAMES)
+numbers = st.sampled_from(NUMBERS)
+points = st.integers(0, MOST_POINTS)
+
+
+class CutError(BaseException):
+    """The exchange was killed here."""
+
+
+# ---- what has to hold
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """Once that a person opted out or was blocked."""
+
+    serial: int
+    number: str
+    shared: Shared
+
+
+@dataclass(slots=True)
+class Known:
+    """What somebody has heard: what was said, and what of it was taken away."""
+
+    said: set[Said] = field(default_factory=set)
+    undone: set[Said] = field(default_factory=set)
+
+    def hear(self, other: "Known") -> None:
+        """Learn what another knows."""
+        self.said |= other.said
+        self.undone |= other.undone
+
+    def refuses(self, number: str, shared: Shared) -> bool:
+        """Tell whether a number is refused for one of the two reasons."""
+        return any((said.number, said.shared) == (number, shared) for said in self.said - self.undone)
+
+
+class Oracle:
+    """What each line has to know, what it has decided itself, and what each has committed at the hub."""
+
+    def __init__(self) -> None:
+        self.known = {name: Known() for name in NAMES}
+        self.own = {name: Known() for name in NAMES}
+        self.hub = {name: Known() for name in NAMES}
+        self._serials = count()
+
+    def say(self, name: str, number: str, shared: Shared) -> None:
+        """Have a person opt out, or be blocked, at a line."""
+        said = Said(next(self._serials), number, shared)
+        for knows in (self.known[name], self.own[name]):
+            knows.said.add(said)
+
+    def undo(self, name: str, number: str, shared: Shared) -> None:
+        """Take away what a line has heard."""
+        seen = {said for said in self.known[name].said if (said.number, said.shared) == (number, shared)}
+        for knows in (self.known[name], self.own[name]):
+            knows.undone |= seen
+
+    def pushed(self, name: str) -> None:
+        """Note that the hub has committed what a line decided."""
+        self.hub[name].hear(self.own[name])
+
+    def taken(self, name: str, read: dict[str, Known]) -> None:
+        """Note that a line has taken what it read at the hub."""
+        for known in read.values():
+            self.known[name].hear(known)
+        self.own[name].hear(read[name])
+
+
+# ---- what is cut
+
+
+@dataclass(slots=True)
+class Play:
+    """The exchange that runs: after how many points it is cut, and what happens in the middle of it."""
+
+    left: int | None = None
+    verb: str = ""
+    interlude: tuple[int, str, str] | None = None
+    pushed: bool = False
+    machine: "Fleet | None" = None
+    read: dict[str, Known] = field(default_factory=dict)
+    name: str = ""
+    crash: Callable[[], object] = bool
+
+    def point(self) -> None:
+        """Be cut here, where it is its turn."""
+        if self.left is not None:
+            self.left -= 1
+            if self.left < 0:
+                self.left = None
+                raise CutError
+
+
+PLAY = Play()
+
+
+class CutConnection(opening._Connection):
+    """A connection to a line's database."""
+
+    def execute(self, sql: str, *arguments: Any) -> Any:  # type: ignore[override]
+        """Run a statement, unless it is cut before; after a COMMIT it may be cut, too."""
+        if sql != "ROLLBACK":
+            PLAY.point()
+        cursor = super().execute(sql, *arguments)
+        if sql == "COMMIT":
+            if PLAY.verb == "fleet_take" and PLAY.machine:
+                PLAY.verb = ""
+                PLAY.machine.oracle.taken(PLAY.name, PLAY.read)
+            PLAY.point()
+        return cursor
+
+
+class CutHubConnection(psycopg.Connection[tuple[Any, ...]]):
+    """A connection to the hub."""
+
+    def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
+        """Run a statement, unless it is cut before."""
+        PLAY.point()
+        cursor = super().execute(query, params, **options)
+        text = str(query)
+        PLAY.pushed |= "INSERT INTO hotlined.persons" in text
+        if "SELECT place" in text and PLAY.machine:
+            PLAY.read = deepcopy(PLAY.machine.oracle.hub)
+        return cursor
+
+    @contextlib.contextmanager
+    def transaction(self, *arguments: Any, **options: Any) -> Iterator[psycopg.Transaction]:
+        """Commit, unless it is cut before; it may be cut after, too, and somebody may decide something then."""
+        PLAY.pushed = False
+        with super().transaction(*arguments, **options) as transaction:
+            yield transaction
+            PLAY.point()
+        if PLAY.machine:
+            if PLAY.pushed:
+                PLAY.machine.oracle.pushed(PLAY.name)
+                PLAY.crash()
+            PLAY.machine.meanwhile()
+        PLAY.point()
+
+
+def _decide(real: Any, config: Any, who: str, verb: str, **arguments: Any) -> Any:
+    PLAY.verb = verb
+    try:
+        return real(config, who, verb, **arguments)
+    finally:
+        PLAY.verb = ""
+
+
+# ---- the lines
+
+
+class Line:
+    """A line with a real database, which is served as the daemon does."""
+
+    def __init__(self, folder: Path, name: str, address: str) -> None:
+        folder.mkdir()
+        self.name = name
+        self.copy = folder / "backup"
+        path = folder / "config.yaml"
+        settings = {"line": name, "database": "hotlined.db", "runtime_dir": "run", "answer": {"text": "Non."}}
+        path.write_text(json.dumps(settings | {"fleet": {"hub": address}}))
+        self.config = load(path)
+        self.db = open_for_daemon(store_steps.make_empty(folder / "hotlined.db"))
+        self.source = replace(store_steps.SOURCE, line=name)
+        self.calendar = START
+        self.serials = count()
+        join.join(self.db, Invitation(name, address, KEYS))
+
+    def now(self) -> Now:
+        """Return the moment, with the calendar that this line believes in."""
+        return replace(self.db.now(), utc=self.calendar, synchronised=False)
+
+    def act(self, verb: str, **arguments: Any) -> Any:
+        """Carry out what a person decides, as the control program does."""
+        return VERBS[verb].act(Decision(self.db, arguments, "anna", self.now(), lambda: self.config))
+
+    def receive(self, number: str, text: str) -> policy.Verdict:
+        """Receive a text and judge it."""
+        serial = next(self.serials)
+        moment = START + timedelta(seconds=serial)
+        parts = pdus.write_text(number, text, scts=moment, reference=serial % 256)
+        kept = store_steps.record(self.db, *parts, now=self.now(), source=self.source)
+        contacts.confirm_deleted(self.db, [each.segment_id for each in kept], self.now())
+        contact_id = int(self.db.value("SELECT max(id) FROM contacts"))
+        return store_steps.judge(self.db, contact_id, self.now(), RULES)
+
+    def send(self) -> list[str]:
+        """Let out what the gate lets out; return to whom."""
+        recipients = []
+        for turn in answers.due(self.db, self.now(), trial=False):
+            _step, begun = store_steps.begin(self.db, turn.answer_id, self.now(), alphabet.plan("Non."), RULES)
+            if begun:
+                recipients.append(begun.recipient)
+                store_steps.take(self.db, begun, self.now())
+        return recipients
+
+    def refuses(self, number: str) -> dict[Shared, bool]:
+        """Return what verdict and gate read of a number."""
+        history = attempts.history_of(self.db, number, shadow=False)
+        return {
+            Shared.OPT_OUTS: bool(history.opted_out or history.opted_out_elsewhere),
+            Shared.BLOCKS: bool(history.blocked or history.blocked_elsewhere),
+        }
+
+    def reopen(self) -> None:
+        """End the daemon and start it again."""
+        path = self.db.path
+        self.db.close()
+        self.db = open_for_daemon(path)
+        backup.quarantine_restored(self.db, self.now())
+        fates.recover(self.db, self.now())
+
+    def restore(self) -> None:
+        """Put the backup back."""
+        path = self.db.path
+        self.db.close()
+        for ending in ("", "-wal", "-shm"):
+            path.with_name(path.name + ending).unlink(missing_ok=True)
+        shutil.copy(self.copy, path)
+        self.db = open_for_daemon(path)
+        self.reopen()
+
+
+# ---- the hub
+
+
+class HubOfModel:
+    """A real hub, emptied for each history, and what its operator does."""
+
+    def __init__(self, cluster: postgres.Cluster) -> None:
+        self.cluster = cluster
+        self.url = cluster.database("model")
+        with hub_module.opened(self.url) as hub:
+            hub.init()
+            self.addresses = {name: hub.invite(name) for name in NAMES}
+        self.operator = psycopg.connect(self.url, autocommit=True)
+
+    def empty(self) -> None:
+        """Make it a new hub."""
+        self.operator.execute("TRUNCATE hotlined.persons")
+        self.operator.execute("ALTER SEQUENCE hotlined.places RESTART")
+        self.rename()
+
+    def rename(self) -> None:
+        """Give it another name, as its operator does who put a backup back."""
+        self.operator.execute("UPDATE hotlined.hub SET id = gen_random_uuid()")
+
+    def rows(self) -> list[tuple[Any, ...]]:
+        """Return all rows."""
+        return self.operator.execute("SELECT * FROM hotlined.persons").fetchall()
+
+    def put_back(self, rows: list[tuple[Any, ...]]) -> None:
+        """Put a backup back, under another name; places begin anew behind what it holds."""
+        with self.operator.transaction():
+            self.operator.execute("SET LOCAL session_replication_role = replica")
+            self.operator.execute("TRUNCATE hotlined.persons")
+            for row in rows:
+                self.operator.execute("INSERT INTO hotlined.persons VALUES (%s, %s, %s, %s, %s, %s, %s, %s)", row)
+            top = max((row[-1] for row in rows), default=0)
+            self.operator.execute("SELECT setval('hotlined.places', %s, %s)", (max(top, 1), top > 0))
+        self.rename()
+
+    def deliver_again(self, order: list[int]) -> None:
+        """Give rows new places, in another order: all read them again."""
+        rows = self.operator.execute("SELECT line, person FROM hotlined.persons ORDER BY line, person").fetchall()
+        for index in order:
+            if rows:
+                self.operator.execute(
+                    "UPDATE hotlined.persons SET version = version WHERE (line, person) = (%s, %s)",
+                    rows[index % len(rows)],
+                )
+
+    def recover(self) -> None:
+        """Start PostgreSQL again."""
+        self.cluster.start()
+        self.operator.close()
+        self.operator = psycopg.connect(self.url, autocommit=True)
+
+
+# ---- what happens
+
+
+class Fleet(RuleBasedStateMachine):
+    """Three lines and what happens to them, in any order."""
+
+    hub: HubOfModel
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.oracle = Oracle()
+        self.patch = pytest.MonkeyPatch()
+        self.patch.setattr(opening, "_Connection", CutConnection)
+        self.patch.setattr(psycopg, "connect", CutHubConnection.connect)
+        self.patch.setattr(sync, "decide", functools.partial(_decide, sync.decide))
+        self.folder = tempfile.TemporaryDirectory(dir=SHM if SHM.is_dir() else None)
+        self.hub.empty()
+        self.lines = {name: Line(Path(self.folder.name) / name, name, self.hub.addresses[name]) for name in NAMES}
+        self.saved: dict[str, tuple[Known, Known]] = {}
+        self.saved_hub: tuple[list[tuple[Any, ...]], dict[str, Known]] | None = None
+
+    def teardown(self) -> None:
+        """Have all exchange in peace, and compare."""
+        try:
+            self.all_end_the_same()
+        finally:
+            self.patch.undo()
+            for line in self.lines.values():
+                line.db.close()
+            self.folder.cleanup()
+
+    # ---- people
+
+    @rule(name=lines, number=numbers)
+    def say_stop(self, name: str, number: str) -> None:
+        """Have somebody text stop."""
+        self.oracle.say(name, number, Shared.OPT_OUTS)
+        assert not self.lines[name].receive(number, "Stop").answer
+        self.compare(name)
+
+    @rule(name=lines, number=numbers)
+    def text(self, name: str, number: str) -> None:
+        """Have somebody text; who is refused is not answered, and the reason is the right one."""
+        verdict = self.lines[name].receive(number, "Salut")
+        refused = [shared for shared in Shared if self.oracle.known[name].refuses(number, shared)]
+        reasons = {policy.Reason.OPTED_OUT, policy.Reason.BLOCKED}
+        assert (verdict.reason in reasons) == bool(refused), (name, number, verdict, refused)
+        assert not (refused and verdict.answer)
+
+    @rule(name=lines)
+    def send(self, name: str) -> None:
+        """Let out what waits: nothing to who is refused."""
+        for number in self.lines[name].send():
+            assert not [shared for shared in Shared if self.oracle.known[name].refuses(number, shared)], (name, number)
+
+    @rule(name=lines, number=numbers, verb=st.sampled_from(("block", "unblock", "optin", "optin")))
+    def decide(self, name: str, number: str, verb: str) -> None:
+        """Have a person decide about a number."""
+        if verb == "block":
+            self.oracle.say(name, number, Shared.BLOCKS)
+        else:
+            self.oracle.undo(name, number, Shared.BLOCKS if verb == "unblock" else Shared.OPT_OUTS)
+        self.lines[name].act(verb, number=number)
+        self.compare(name)
+
+    # ---- exchanges
+
+    @rule(name=lines)
+    def exchange(self, name: str) -> None:
+        """Exchange wholly."""
+        self.run_sync(name)
+
+    exchange_too = exchange
+
+    @rule(name=lines, left=points)
+    def exchange_until_it_is_killed(self, name: str, left: int) -> None:
+        """Kill an exchange between two statements."""
+        self.run_sync(name, left)
+
+    @rule(
+        name=lines,
+        number=numbers,
+        verb=st.sampled_from(("stop", "optin", "block", "unblock")),
+        commits=st.sampled_from((1, 1, 0, 2, 3)),
+    )
+    def exchange_while_somebody_decides(self, name: str, number: str, verb: str, commits: int) -> None:
+        """Have something decided at the line after so many commits of the hub."""
+        PLAY.interlude = (commits, number, verb)
+        self.run_sync(name)
+
+    def meanwhile(self) -> None:
+        """Decide what is to be decided in the middle of an exchange."""
+        if PLAY.interlude is None:
+            return
+        commits, number, verb = PLAY.interlude
+        PLAY.interlude = (commits - 1, number, verb) if commits else None
+        if not commits:
+            left, PLAY.left = PLAY.left, None
+            if verb == "stop":
+                self.say_stop(PLAY.name, number)
+            else:
+                self.decide(PLAY.name, number, verb)
+            PLAY.left = left
+
+    def run_sync(self, name: str, left: int | None = None) -> sync.Exchanged | None:
+        """Exchange; return what was, None where it was killed."""
+        PLAY.left, PLAY.name, PLAY.machine = left, name, self
+        try:
+            return sync.exchange(self.lines[name].config)
+        except CutError:
+            return None
+        finally:
+            PLAY.left = PLAY.machine = PLAY.interlude = None
+            PLAY.crash = bool
+            self.compare(name)
+
+    def exchange_while_the_hub_is_killed(self, name: str) -> bool:
+        """Kill PostgreSQL after it has committed what a line says; return whether the line was told that it is away."""
+        PLAY.crash = self.hub.cluster.kill
+        try:
+            self.run_sync(name)
+        except UnavailableError:
+            return True
+        finally:
+            self.hub.recover()
+        return False
+
+    @rule(order=st.lists(st.integers(0, 8), max_size=6))
+    def deliver_again(self, order: list[int]) -> None:
+        """Have the hub deliver rows again, in another order."""
+        self.hub.deliver_again(order)
+
+    # ---- machines
+
+    @rule(name=lines, calendar=st.sampled_from(CALENDARS))
+    def set_calendar(self, name: str, calendar: datetime) -> None:
+        """Have the clock of a line jump."""
+        self.lines[name].calendar = calendar
+
+    @rule(name=lines)
+    def restart(self, name: str) -> None:
+        """Start a daemon again."""
+        self.lines[name].reopen()
+        self.compare(name)
+
+    @rule(name=lines)
+    def purge(self, name: str) -> None:
+        """Make pseudonyms of all numbers of a line."""
+        line = self.lines[name]
+        for _batch in privacy.purge(line.db, timedelta(0), timedelta(0), line.now()):
+            pass
+        self.compare(name)
+
+    @rule(name=lines)
+    def back_up(self, name: str) -> None:
+        """Back a line up."""
+        line = self.lines[name]
+        backup.make(line.db.path, line.copy, lambda _, __: None)
+        self.saved[name] = deepcopy((self.oracle.known[name], self.oracle.own[name]))
+
+    @precondition(lambda self: self.saved)
+    @rule(which=st.integers(0, 2))
+    def restore(self, which: int) -> None:
+        """Put a line's backup back: what it had not told the hub is lost."""
+        name = sorted(self.saved)[which % len(self.saved)]
+        self.lines[name].restore()
+        self.oracle.known[name], self.oracle.own[name] = deepcopy(self.saved[name])
+        self.compare(name)
+
+    @rule()
+    def back_up_hub(self) -> None:
+        """Back the hub up."""
+        self.saved_hub = self.hub.rows(), deepcopy(self.oracle.hub)
+
+    @precondition(lambda self: self.saved_hub)
+    @rule()
+    def restore_hub(self) -> None:
+        """Put the hub's backup back."""
+        assert self.saved_hub
+        self.hub.put_back(self.saved_hub[0])
+        self.oracle.hub = deepcopy(self.saved_hub[1])
+
+    # ---- what has to hold
+
+    def compare(self, name: str) -> None:
+        """Verdict and gate of a line refuse whom they have to, for what it has heard."""
+        for number in NUMBERS:
+            found = self.lines[name].refuses(number)
+            expected = {shared: self.oracle.known[name].refuses(number, shared) for shared in Shared}
+            assert found == expected, (name, number, found, expected)
+
+    def all_end_the_same(self) -> None:
+        """Once all have exchanged, nobody owes anything, and all refuse the same."""
+        for _round in range(4):
+            done = [self.run_sync(name) for name in NAMES]
+        assert all(each == sync.Exchanged() for each in done), done
+        for number in NUMBERS:
+            found = [self.lines[name].refuses(number) for name in NAMES]
+            assert found[0] == found[1] == found[2], (number, found)
+        persons = {pseudonym.of(bytes.fromhex(KEYS.pseudonyms), number) for number in NUMBERS}
+        assert len(self.hub.rows()) <= len(NAMES) * len(persons)
+        for line in self.lines.values():
+            own = line.db.all("SELECT person FROM fleet_own")
+            others = line.db.all("SELECT person FROM fleet_persons")
+            assert {row["person"] for row in (*own, *others)} <= persons
+            assert len(own) <= len(persons)
+            assert not fleet.owed(line.db, frozenset(Shared), bytes.fromhex(KEYS.orders))
+
+
+def play(cluster: postgres.Cluster, examples: int, steps: int = 30) -> None:
+    """Play so many histories."""
+    Fleet.hub = HubOfModel(cluster)
+    try:
+        run_state_machine_as_test(
+            Fleet,
+            settings=settings(
+                max_examples=examples,
+                stateful_step_count=steps,
+                deadline=None,
+                suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+            ),
+        )
+    finally:
+        Fleet.hub.operator.close()
+
+
+def main() -> None:
+    """Play at length."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
+    parser.add_argument("--examples", type=int, default=500)
+    parser.add_argument("--steps", type=int, default=50)
+    options = parser.parse_args()
+    assert postgres.PROGRAMS, "PostgreSQL is missing"
+    with postgres.running(postgres.PROGRAMS) as cluster:
+        play(cluster, options.examples, options.steps)
+
+
+if __name__ == "__main__":
+    main()

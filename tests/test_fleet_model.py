@@ -1,0 +1,84 @@
+"""Whatever happens to three lines and their hub, they end in the same state, and no opt-out is lost."""
+
+from collections.abc import Iterator
+
+import extent
+import fleet_model
+import pytest
+from fleet_model import Fleet, HubOfModel
+from postgres import Cluster, cluster
+
+__all__ = ["cluster"]
+pytestmark = pytest.mark.uncounted
+
+KEVIN, LEA = fleet_model.NUMBERS[:2]
+
+
+def test_three_lines_end_in_the_same_state(cluster: Cluster) -> None:
+    """No order, repetition, kill, backup or clock has an answer go to who is refused, or an opt-out lost."""
+    fleet_model.play(cluster, extent.examples(20, 200))
+
+
+@pytest.fixture
+def three(cluster: Cluster) -> Iterator[Fleet]:
+    """Give three lines that are played by hand; at the end they have to agree."""
+    Fleet.hub = HubOfModel(cluster)
+    fleet = Fleet()
+    yield fleet
+    fleet.teardown()
+    Fleet.hub.operator.close()
+
+
+def test_postgresql_is_killed_in_the_middle(three: Fleet) -> None:
+    """A hub that is killed after a commit, of which the line hears nothing more, has lost and doubled nothing."""
+    three.say_stop("fr", KEVIN)
+    three.exchange("fr")
+    three.say_stop("fr", LEA)
+    three.decide("fr", KEVIN, "optin")
+    assert three.exchange_while_the_hub_is_killed("fr")
+
+
+# ---- what was found so, in its shortest form
+
+
+def test_who_says_stop_again_had_not_been_heard_by_an_opt_in_elsewhere(three: Fleet) -> None:
+    """Who has opted out here already and says so again is left alone, though another line answers again meanwhile."""
+    three.say_stop("fr", KEVIN)
+    three.exchange("fr")
+    three.exchange("nl")
+    three.decide("nl", KEVIN, "optin")
+    three.say_stop("fr", KEVIN)
+
+
+def test_what_is_said_after_a_restoration_takes_no_version_that_was_lost(three: Fleet) -> None:
+    """A restored line that has something new to say still hears what it had said before."""
+    three.exchange("fr")
+    three.back_up("fr")
+    three.say_stop("fr", KEVIN)
+    three.exchange("fr")
+    three.restore(0)
+    three.say_stop("fr", LEA)
+
+
+def test_an_opt_in_elsewhere_had_not_seen_what_is_said_after_a_restoration(three: Fleet) -> None:
+    """What was undone elsewhere is what the line had said before its database was lost, not what is said since."""
+    three.exchange("fr")
+    three.back_up("fr")
+    three.say_stop("fr", KEVIN)
+    three.exchange("fr")
+    three.exchange("nl")
+    three.decide("nl", KEVIN, "optin")
+    three.restore(0)
+    three.say_stop("fr", KEVIN)
+
+
+def test_an_opt_in_after_a_restoration_had_not_seen_what_was_lost(three: Fleet) -> None:
+    """An opt-in at a restored line undoes what its database holds, not the opt-out that it hears of again later."""
+    three.say_stop("fr", LEA)
+    three.exchange("fr")
+    three.back_up("fr")
+    three.say_stop("fr", KEVIN)
+    three.exchange("fr")
+    three.restore(0)
+    three.say_stop("fr", KEVIN)
+    three.decide("fr", KEVIN, "optin")
