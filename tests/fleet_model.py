@@ -31,7 +31,6 @@ from hotlined import policy, pseudonym
 from hotlined.clock import Now
 from hotlined.config.loading import load
 from hotlined.control.verbs import VERBS, Decision
-from hotlined.errors import UnavailableError
 from hotlined.fleet import hub as hub_module
 from hotlined.fleet import join, sync
 from hotlined.fleet.invitation import Invitation, Keys
@@ -452,16 +451,16 @@ class Fleet(RuleBasedStateMachine):
             PLAY.crash = bool
             self.compare(name)
 
-    def exchange_while_the_hub_is_killed(self, name: str) -> bool:
-        """Kill PostgreSQL after it has committed what a line says; return whether the line was told that it is away."""
-        PLAY.crash = self.hub.cluster.kill
-        try:
-            self.run_sync(name)
-        except UnavailableError:
-            return True
-        finally:
-            self.hub.recover()
-        return False
+    def exchange_while_the_hub_is_killed(self, name: str) -> None:
+        """Kill PostgreSQL after it has committed what a line says, and the exchange with it."""
+
+        def crash() -> None:
+            self.hub.cluster.kill()
+            PLAY.left = 0
+
+        PLAY.crash = crash
+        assert self.run_sync(name) is None
+        self.hub.recover()
 
     @rule(order=st.lists(st.integers(0, 8), max_size=6))
     def deliver_again(self, order: list[int]) -> None:
