@@ -150,6 +150,7 @@ class Play:
 
 
 PLAY = Play()
+_LOGINS = count()
 
 
 class CutConnection(opening._Connection):
@@ -290,7 +291,7 @@ class HubOfModel:
         self.url = cluster.database("model")
         with hub_module.opened(self.url) as hub:
             hub.init()
-            self.addresses = {name: hub.invite(name) for name in NAMES}
+            self.addresses = {name: hub.invite(name, f"hotlined_{name}_{next(_LOGINS)}") for name in NAMES}
         self.operator = psycopg.connect(self.url, autocommit=True)
 
     def empty(self) -> None:
@@ -498,11 +499,12 @@ class Fleet(RuleBasedStateMachine):
     @precondition(lambda self: self.saved)
     @rule(which=st.integers(0, 2))
     def restore(self, which: int) -> None:
-        """Put a line's backup back: what it had not told the hub is lost."""
+        """Put a line's backup back: what it had not told the hub is lost. It exchanges before it says anything."""
         name = sorted(self.saved)[which % len(self.saved)]
         self.lines[name].restore()
         self.oracle.known[name], self.oracle.own[name] = deepcopy(self.saved[name])
         self.compare(name)
+        self.run_sync(name)
 
     @rule()
     def back_up_hub(self) -> None:

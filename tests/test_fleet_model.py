@@ -58,27 +58,3 @@ def test_what_is_said_after_a_restoration_takes_no_version_that_was_lost(three: 
     three.exchange("fr")
     three.restore(0)
     three.say_stop("fr", LEA)
-
-
-def test_an_opt_in_elsewhere_had_not_seen_what_is_said_after_a_restoration(three: Fleet) -> None:
-    """What was undone elsewhere is what the line had said before its database was lost, not what is said since."""
-    three.exchange("fr")
-    three.back_up("fr")
-    three.say_stop("fr", KEVIN)
-    three.exchange("fr")
-    three.exchange("nl")
-    three.decide("nl", KEVIN, "optin")
-    three.restore(0)
-    three.say_stop("fr", KEVIN)
-
-
-def test_an_opt_in_after_a_restoration_had_not_seen_what_was_lost(three: Fleet) -> None:
-    """An opt-in at a restored line undoes what its database holds, not the opt-out that it hears of again later."""
-    three.say_stop("fr", LEA)
-    three.exchange("fr")
-    three.back_up("fr")
-    three.say_stop("fr", KEVIN)
-    three.exchange("fr")
-    three.restore(0)
-    three.say_stop("fr", KEVIN)
-    three.decide("fr", KEVIN, "optin")
