@@ -37,10 +37,11 @@ from hotlined.fleet.invitation import Invitation, Keys
 from hotlined.gsm import alphabet
 from hotlined.simulator import pdus
 from hotlined.states import Shared
-from hotlined.store import answers, attempts, backup, contacts, fates, fleet, opening, privacy
+from hotlined.store import answers, attempts, backup, claims, contacts, fates, fleet, opening, privacy
 from hotlined.store.opening import open_for_daemon
 
 NAMES = ("fr", "nl", "be")
+FORGER = "zz"
 NUMBERS = ("+32470000001", "+32470000002", "+32470000003")
 KEYS = Keys("11" * 32, "22" * 32)
 SHM = Path("/dev/shm")  # processes die here, disks do not: nothing has to wait for one
@@ -306,7 +307,7 @@ class HubOfModel:
 
     def rows(self) -> list[tuple[Any, ...]]:
         """Return all rows."""
-        return self.operator.execute("SELECT * FROM hotlined.persons").fetchall()
+        return self.operator.execute("SELECT * FROM hotlined.persons WHERE line <> %s", (FORGER,)).fetchall()
 
     def put_back(self, rows: list[tuple[Any, ...]]) -> None:
         """Put a backup back, under another name; places begin anew behind what it holds."""
@@ -328,6 +329,17 @@ class HubOfModel:
                     "UPDATE hotlined.persons SET version = version WHERE (line, person) = (%s, %s)",
                     rows[index % len(rows)],
                 )
+
+    def forge(self, number: str, shared: Shared) -> None:
+        """Send, as a line that has no keys, a row that undoes all that was ever said of a number."""
+        person = pseudonym.of(bytes.fromhex(KEYS.pseudonyms), number)
+        self.operator.execute("INSERT INTO hotlined.lines (line) VALUES (%s) ON CONFLICT DO NOTHING", (FORGER,))
+        self.operator.execute(
+            "INSERT INTO hotlined.persons AS p (line, person, version, undone, signature)"
+            " VALUES (%s, %s, 1, %s, repeat('0', 64)) ON CONFLICT (line, person)"
+            " DO UPDATE SET version = p.version + 1, undone = excluded.undone",
+            (FORGER, person, claims.written({shared: dict.fromkeys(NAMES, claims.HIGHEST)})),
+        )
 
     def recover(self) -> None:
         """Start PostgreSQL again."""
@@ -467,6 +479,11 @@ class Fleet(RuleBasedStateMachine):
     def deliver_again(self, order: list[int]) -> None:
         """Have the hub deliver rows again, in another order."""
         self.hub.deliver_again(order)
+
+    @rule(number=numbers, shared=st.sampled_from(Shared))
+    def forge(self, number: str, shared: Shared) -> None:
+        """Have the hub make up that everything was undone: nobody believes it."""
+        self.hub.forge(number, shared)
 
     # ---- machines
 
