@@ -15,6 +15,9 @@ from test_output import judge
 from hotlined.config import Config, load
 from hotlined.desk.app import make
 from hotlined.desk.roles import Role
+from hotlined.doctor.findings import Health
+from hotlined.doctor.fleet import fleet
+from hotlined.doctor.scene import Scene
 from hotlined.reports import fleet as report
 from hotlined.states import MemberState, ModemState
 
@@ -321,3 +324,21 @@ def test_a_line_in_no_fleet_has_no_page_of_one(tmp_path: Path) -> None:
         client = make(line_config(line), AnyDoor(Role.ADMIN), b"").test_client()
         assert client.get("/lines").status_code == 404
         assert "/lines" not in client.get("/").text
+
+
+def test_doctor_looks_at_the_exchange(enter: Enter) -> None:
+    """A hub that is away is a warning with its cure, and before that it is said since when the hub is there."""
+    fr = enter("fr")
+    fr.sync()
+    assert "hub reachable since" in fleet(Scene(line_config(fr))).seen
+    age(fr, 3700)
+    found = fleet(Scene(line_config(fr)))
+
+    assert (found.verdict, "was not reached" in found.seen) == (Health.WARN, True)
+
+
+def test_doctor_wants_nothing_of_a_line_in_no_fleet(tmp_path: Path) -> None:
+    """Nothing is missing there."""
+    line = Member(tmp_path)
+    with line.db:
+        assert fleet(Scene(line_config(line))).verdict is Health.OK
