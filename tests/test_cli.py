@@ -67,8 +67,13 @@ def test_help_names_every_command_under_its_heading() -> None:
 
 
 @pytest.mark.parametrize("path", EVERY, ids=" ".join)
-def test_every_command_has_an_example_that_parses(path: tuple[str, ...]) -> None:
+def test_every_command_has_an_example_that_parses(
+    path: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The example in a command's help is that command, with options and arguments that it has."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("fr.invitation", "fr-000001.age"):
+        (tmp_path / name).touch()
     found = re.search(r"Example:\s+hotlined (.+)", EVERY[path].help or "")
     assert found
     words = shlex.split(found[1])

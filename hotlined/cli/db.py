@@ -120,7 +120,7 @@ def restore(settings: Settings, place: Path, identity: TextIO | None) -> None:
     The line has to be stopped. Database, configuration and secrets take their places; what was there is moved aside.
     Nobody is answered twice for it: answers that waited then count as sent.
 
-    Example: hotlined db restore --help
+    Example: hotlined db restore fr-000001.age
     """
     from hotlined.sealing import restoring  # noqa: PLC0415  as above
 
