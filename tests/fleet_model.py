@@ -56,7 +56,7 @@ MOST_POINTS = 60
 """More than there are in an exchange: between any two statements it can be cut."""
 
 lines = st.sampled_from(NAMES)
-numbers = st.sampled_from(NUMBERS)
+numbers = st.sampled_from((NUMBERS[0], *NUMBERS, NUMBERS[0], NUMBERS[0]))  # most of it about one person
 points = st.integers(0, MOST_POINTS)
 
 
@@ -421,6 +421,31 @@ class Fleet(RuleBasedStateMachine):
         self.run_sync(name)
 
     exchange_too = exchange
+
+    @rule(
+        names=st.permutations(NAMES),
+        number=numbers,
+        said=st.sampled_from(((Shared.OPT_OUTS, "optin"), (Shared.BLOCKS, "unblock"))),
+        again=st.booleans(),
+        killed=st.sampled_from((None, None, *range(0, MOST_POINTS, 3))),
+    )
+    def two_lines_disagree(
+        self, names: list[str], number: str, said: tuple[Shared, str], again: bool, killed: int | None
+    ) -> None:
+        """Have something said at one line and undone at another that has heard of it, and said again meanwhile."""
+        one, other, _third = names
+        shared, undo = said
+        say = self.say_stop if shared is Shared.OPT_OUTS else functools.partial(self.decide, verb="block")
+        say(name=one, number=number)
+        self.run_sync(one, killed)
+        self.run_sync(other)
+        if again:
+            say(name=one, number=number)
+        self.decide(other, number, undo)
+        self.run_sync(other, killed)
+        self.run_sync(one)
+
+    two_lines_disagree_too = two_lines_disagree
 
     @rule(name=lines, left=points)
     def exchange_until_it_is_killed(self, name: str, left: int) -> None:

@@ -58,3 +58,21 @@ def test_what_is_said_after_a_restoration_takes_no_version_that_was_lost(three: 
     three.exchange("fr")
     three.restore(0)
     three.say_stop("fr", LEA)
+
+
+def test_what_a_restored_line_had_said_and_another_undid_is_undone(three: Fleet) -> None:
+    """A restored line reads back at once what it had said and that it was undone since: the latter is the last word."""
+    three.back_up("nl")
+    three.say_stop("nl", KEVIN)
+    three.exchange("nl")
+    three.exchange("be")
+    three.decide("be", KEVIN, "optin")
+    three.exchange("be")
+    three.restore(0)
+
+
+@pytest.mark.parametrize("commits", range(4))
+def test_what_is_decided_between_a_commit_and_its_note_is_owed_still(three: Fleet, commits: int) -> None:
+    """Whoever is blocked while his opt-out is on its way to the hub is blocked everywhere in the end."""
+    three.say_stop("fr", KEVIN)
+    three.exchange_while_somebody_decides("fr", KEVIN, "block", commits)

@@ -309,7 +309,7 @@ def take(
         followed: list[Followed] = []
         for claim in believed:
             followed += _recalled(db, claim) if claim.line == now.line else _heard(db, claim, now.line)
-        follow(followed)
+        follow(list({(each.person, each.shared): each for each in followed}.values()))  # the last word on each
         db.execute("UPDATE fleet_line SET cursor = ?", until)
     return len(placed) - len(believed)
 
