@@ -620,7 +620,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=50)
     options = parser.parse_args()
     assert postgres.PROGRAMS, "PostgreSQL is missing"
-    with postgres.running(postgres.PROGRAMS) as cluster:
+    with postgres.running(postgres.PROGRAMS[-1]) as cluster:
         play(cluster, options.examples, options.steps)
 
 

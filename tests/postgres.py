@@ -1,7 +1,8 @@
 """A PostgreSQL of the tests' own: one private cluster a process of tests, and an empty database for each that asks.
 
-It trusts whoever reaches its Unix socket and, until a test says otherwise, refuses all who come over TCP, from this
-machine alone. It keeps nothing safe from a power cut.
+It is the newest that is installed; the tests of the hub meet every one. HOTLINED_POSTGRESQL names the folders of the
+programs of others, with a colon between them. It trusts whoever reaches its Unix socket and, until a test says
+otherwise, refuses all who come over TCP, from this machine alone. It keeps nothing safe from a power cut.
 """
 
 import contextlib
@@ -18,7 +19,12 @@ from pathlib import Path
 import pytest
 from conftest import wait_until
 
-PROGRAMS = max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name), default=None)
+PROGRAMS = (
+    tuple(map(Path, os.environ["HOTLINED_POSTGRESQL"].split(":")))
+    if os.environ.get("HOTLINED_POSTGRESQL")
+    else tuple(sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name)))
+)
+"""Where the programs of each PostgreSQL are, the newest one last."""
 OPTIONS = ("fsync=off", "listen_addresses=127.0.0.1", "shared_buffers=8MB", "max_connections=40", "autovacuum=off")
 SUPERUSER = "postgres"
 
@@ -111,14 +117,27 @@ class Cluster:
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
-    """Give a PostgreSQL of this process of tests."""
+    """Give a PostgreSQL of this process of tests, the newest that there is."""
+    with _found(PROGRAMS[-1] if PROGRAMS else None) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session", params=PROGRAMS or [None], ids=lambda path: path.parent.name if path else "none")
+def each_cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
+    """Give every PostgreSQL that there is, one after the other."""
+    with _found(request.param) as cluster:
+        yield cluster
+
+
+@contextlib.contextmanager
+def _found(programs: Path | None) -> Iterator[Cluster]:
     try:
         importlib.import_module("psycopg")
     except ImportError as error:
         pytest.skip(f"psycopg or libpq is missing: {error}")
-    if PROGRAMS is None:
+    if programs is None:
         pytest.skip("PostgreSQL is missing")
-    with running(PROGRAMS) as cluster:
+    with running(programs) as cluster:
         yield cluster
 
 

@@ -12,15 +12,15 @@ import pytest
 from click.testing import CliRunner
 from conftest import wait_until
 from filled import LEA
-from postgres import SUPERUSER, Cluster, cluster
+from postgres import SUPERUSER, Cluster, each_cluster
 from test_fleet import STOP, Member
 
 from hotlined.cli import main
 from hotlined.errors import HotlinedError, UnavailableError, UsageError
 from hotlined.fleet import certificates, invitation
-from hotlined.fleet.hub import Address, opened
+from hotlined.fleet.hub import GRANTS, SCHEMA, Address, opened
 
-__all__ = ["cluster"]
+__all__ = ["each_cluster"]
 HOST = "localhost"
 
 
@@ -68,6 +68,12 @@ class Guarded:
 
 
 Enter = Callable[[str], Member]
+
+
+@pytest.fixture
+def cluster(each_cluster: Cluster) -> Cluster:
+    """Give every PostgreSQL that is installed: what is asked of it here may be otherwise in another version."""
+    return each_cluster
 
 
 @pytest.fixture
@@ -316,27 +322,9 @@ def test_a_hub_that_was_put_back_hears_again_what_it_has_lost(enter: Enter, hub:
     assert be.shown(be.receive("Salut", LEA)) == ("suppress", "opted_out", "fr")
 
 
-def test_a_standby_that_takes_over_is_another_hub(cluster: Cluster, hub: Guarded) -> None:
-    """What it had not got yet of its primary is owed anew: lines see it by its name, of which its timeline is part."""
-    folder = cluster.folder / "standby"
-    copy = cluster.as_its_user("pg_basebackup", "-D", str(folder), "-d", hub.socket, "-c", "fast", "-R")
-    subprocess.run(copy, check=True, capture_output=True)
-    standby = Cluster(cluster.folder, cluster.programs, data=folder)
-    try:
-        standby.start()
-        address = hub.socket.replace(str(cluster.port), str(standby.port))
-        with opened(hub.socket) as before:
-            name = before.greet("fr").hub
-        assert cluster.refusal(address, "SELECT pg_promote()") == ""
-        with opened(address) as after:
-            assert after.greet("fr").hub != name
-    finally:
-        standby.stop()
-        shutil.rmtree(folder)
-
-
-def test_nothing_is_lost_that_a_synchronous_standby_has(enter: Enter, hub: Guarded, cluster: Cluster) -> None:
-    """The primary dies after fr was there; nl, whose address names both, hears of it from the standby; fr goes on."""
+@pytest.fixture
+def standby(hub: Guarded, cluster: Cluster) -> Iterator[Cluster]:
+    """Give a standby of the hub, which runs; lines that are invited know both."""
     folder = cluster.folder / "standby"
     copy = cluster.as_its_user("pg_basebackup", "-D", str(folder), "-d", hub.socket, "-c", "fast", "-R")
     subprocess.run(copy, check=True, capture_output=True)
@@ -345,25 +333,138 @@ def test_nothing_is_lost_that_a_synchronous_standby_has(enter: Enter, hub: Guard
     hub.tcp = hub.tcp.replace(one, f"{one},{HOST}:{standby.port}")
     try:
         standby.start()
-        hub.administer("ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()")
-        synchronous = "DO $$ BEGIN ASSERT (SELECT sync_state = 'sync' FROM pg_stat_replication); END $$"
-        wait_until(lambda: not cluster.refusal(hub.socket, synchronous), "a synchronous standby")
-        fr, nl = enter("fr"), enter("nl")
-        fr.receive(STOP)
-        fr.sync()
-        cluster.stop()
-        address = hub.socket.replace(str(cluster.port), str(standby.port))
-        assert cluster.refusal(address, "ALTER SYSTEM RESET synchronous_standby_names") == ""
-        assert cluster.refusal(address, "SELECT pg_promote()") == ""
-        assert cluster.refusal(address, "SELECT pg_reload_conf()") == ""
-        nl.sync()
-        assert nl.shown(nl.receive("Salut")) == ("suppress", "opted_out", "fr")
-        fr.receive(STOP, LEA)
-        fr.sync()
-        nl.sync()
-        assert nl.shown(nl.receive("Salut", LEA)) == ("suppress", "opted_out", "fr")
+        yield standby
     finally:
         standby.stop()
         shutil.rmtree(folder)
         if cluster.process and cluster.process.poll() is not None:
             cluster.start()
+
+
+def promote(standby: Cluster) -> str:
+    """Have a standby take over; return its address for the superuser."""
+    address = standby.url("hub")
+    assert standby.refusal(address, "ALTER SYSTEM RESET synchronous_standby_names") == ""
+    assert standby.refusal(address, "SELECT pg_promote()") == ""
+    assert standby.refusal(address, "SELECT pg_reload_conf()") == ""
+    return address
+
+
+def test_a_standby_that_takes_over_is_another_hub(hub: Guarded, standby: Cluster) -> None:
+    """What it had not got yet of its primary is owed anew: lines see it by its name, of which its timeline is part."""
+    with opened(hub.socket) as before:
+        name = before.greet("fr").hub
+    with opened(promote(standby)) as after:
+        assert after.greet("fr").hub != name
+
+
+def test_nothing_is_lost_that_a_synchronous_standby_has(
+    enter: Enter, hub: Guarded, cluster: Cluster, standby: Cluster
+) -> None:
+    """The primary dies after fr was there; nl, whose address names both, hears of it from the standby; fr goes on."""
+    hub.administer("ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()")
+    synchronous = "DO $$ BEGIN ASSERT (SELECT sync_state = 'sync' FROM pg_stat_replication); END $$"
+    wait_until(lambda: not cluster.refusal(hub.socket, synchronous), "a synchronous standby")
+    fr, nl = enter("fr"), enter("nl")
+    fr.receive(STOP)
+    fr.sync()
+    cluster.stop()
+    promote(standby)
+    nl.sync()
+    assert nl.shown(nl.receive("Salut")) == ("suppress", "opted_out", "fr")
+    fr.receive(STOP, LEA)
+    fr.sync()
+    nl.sync()
+    assert nl.shown(nl.receive("Salut", LEA)) == ("suppress", "opted_out", "fr")
+
+
+def test_what_an_asynchronous_standby_had_not_got_is_there_again_once_its_line_was(
+    enter: Enter, hub: Guarded, cluster: Cluster, standby: Cluster
+) -> None:
+    """What fr said is gone with the primary that had acknowledged it: nl answers until fr was there again.
+
+    What a line had read of the primary holds all the time, and no line takes new places of the standby for old ones.
+    """
+    fr, nl, be = map(enter, ("fr", "nl", "be"))
+    fr.receive(STOP)
+    for line in (fr, nl, be):
+        line.sync()
+    behind = "DO $$ BEGIN ASSERT (SELECT replay_lsn >= pg_current_wal_lsn() FROM pg_stat_replication); END $$"
+    wait_until(lambda: not cluster.refusal(hub.socket, behind), "a standby that has all")
+    standby.stop()
+    many = [f"+3247000{number:04}" for number in range(100)]  # a standby gives out places 32 further on, at most
+    for number in [LEA, *many[:50]]:
+        fr.receive(STOP, number)
+    assert "Sent: 51." in fr.sync()
+    be.sync()
+    cluster.stop()
+    standby.start()
+    promote(standby)
+
+    assert "Taken: 0." not in nl.sync()  # another hub: all of it anew
+    assert nl.shown(nl.receive("Salut")) == ("suppress", "opted_out", "fr")
+    assert nl.shown(nl.receive("Salut", LEA))[0] == "answer"
+    for number in many[50:]:
+        nl.receive(STOP, number)
+    nl.sync()
+    be.sync()
+    assert be.shown(be.receive("Salut", LEA)) == ("suppress", "opted_out", "fr")
+    assert {be.shown(be.receive("Salut", number)) for number in many[50:]} == {("suppress", "opted_out", "nl")}
+    assert "Sent: 52." in fr.sync()
+    nl.sync()
+    assert nl.shown(nl.receive("Encore", LEA)) == ("suppress", "opted_out", "fr")
+
+
+# ---- lines of several versions
+
+
+def made_by(hub: Guarded, *names: str) -> None:
+    """Have a hub that knows some migrations alone, as an earlier version made it, and let its lines in again."""
+    hub.administer(
+        "DROP SCHEMA hotlined CASCADE",
+        "CREATE SCHEMA hotlined",
+        "CREATE TABLE hotlined.migrations (name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())",
+    )
+    for name, statements in SCHEMA:
+        if name in names:
+            hub.administer(*statements, f"INSERT INTO hotlined.migrations (name) VALUES ('{name}')")
+    for grant in GRANTS:
+        hub.administer(grant.format(role="hotlined_fr"))
+
+
+@pytest.mark.parametrize("known", range(1, len(SCHEMA)))
+def test_a_hub_of_an_earlier_version_is_told_from_one_that_is_away(enter: Enter, hub: Guarded, known: int) -> None:
+    """The line says what it lacks and ends with 75, and so does who invites; up to date, it takes what waited."""
+    fr, names = enter("fr"), [name for name, _statements in SCHEMA]
+    made_by(hub, *names[:known])
+    fr.receive(STOP)
+    said = f"The hub is of an earlier version: it lacks {', '.join(names[known:])}."
+    words = ("fleet", "hub", "invite", "nl", str(hub.folder / "nl.invitation"), "--hub", hub.tcp)
+    for result in (fr.run("fleet", "sync", "--once"), CliRunner().invoke(main, words)):
+        assert (result.exit_code, said in " ".join(result.output.split())) == (75, True), result.output
+        assert "fleet hub init URL" in result.output
+    run("init", hub.socket)
+    # its line was invited of old, and invites nobody
+    hub.administer("INSERT INTO hotlined.lines (line) VALUES ('fr')")
+
+    assert "Sent: 1." in fr.sync()
+
+
+def test_a_line_goes_on_with_a_hub_of_a_later_version(enter: Enter, hub: Guarded) -> None:
+    """What a later version adds is none of this one's: it is let in, sends, reads, says how it is, and invites."""
+    fr = enter("fr")
+    hub.administer(
+        "ALTER TABLE hotlined.persons ADD later text, ADD other bigint NOT NULL DEFAULT 7",
+        "ALTER TABLE hotlined.lines ADD later jsonb",
+        "CREATE TABLE hotlined.later (line text REFERENCES hotlined.lines)",
+        "INSERT INTO hotlined.migrations (name) VALUES ('later')",
+    )
+    nl = enter("nl")
+    fr.receive(STOP)
+
+    assert "Sent: 1." in fr.sync()
+    assert "Taken: 1." in nl.sync()
+    assert nl.shown(nl.receive("Salut")) == ("suppress", "opted_out", "fr")
+    known = json.loads(nl.run("fleet", "status", "--json").output)["lines"]
+    assert [each["line"] for each in known if each["seen_at"]] == ["fr", "nl"]
+    assert run("init", hub.socket).startswith("The hub was up to date.")

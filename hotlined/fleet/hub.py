@@ -109,12 +109,13 @@ _LOGINS = (
 SCHEMA = (("first", _FIRST), ("figures", _FIGURES), ("logins", _LOGINS))
 """Every migration of the hub: its name and its statements."""
 
-_GRANTS = (
+GRANTS = (
     "GRANT USAGE ON SCHEMA hotlined TO {role}",
     "GRANT SELECT ON hotlined.migrations, hotlined.hub, hotlined.lines, hotlined.persons TO {role}",
     "GRANT INSERT, UPDATE ON hotlined.persons TO {role}",
     "GRANT USAGE ON SEQUENCE hotlined.places TO {role}",
 )
+"""What a line may do."""
 
 _FIELDS = ", ".join(field.name for field in fields(Claim))
 _PUSH = f"""
@@ -199,12 +200,7 @@ class Hub:
     def greet(self, line: str) -> Greeting:
         """Return who the hub is; raises RefusedError where its schema is older than this version of ours."""
         with self._connection.transaction():
-            known = self._names()
-            if missing := [name for name, _statements in SCHEMA if name not in known]:
-                raise RefusedError(
-                    _("The hub is of an earlier version: it lacks {names}.", names=", ".join(missing)),
-                    _("`hotlined fleet hub init URL` brings it up to date; lines of both versions go on."),
-                )
+            self._require_schema()
             ((hub,),) = self._connection.execute(_IDENTITY).fetchall()
             ((top,),) = self._connection.execute("SELECT coalesce(max(place), 0) FROM hotlined.persons").fetchall()
             highest = [Claim(*row) for row in self._connection.execute(_HIGHEST, (line,)).fetchall()]
@@ -270,6 +266,7 @@ class Hub:
         """Let a line log in under a name, and under no other any more; return the URL that it uses.
 
         What the line may do is its role's; the name is new with each invitation, so that an earlier one is void.
+        Raises RefusedError as `greet` does.
         """
         from psycopg import sql  # noqa: PLC0415  heavy
 
@@ -277,10 +274,11 @@ class Hub:
         password = None if self.hosts else secrets.token_hex(16)
         with self._connection.transaction():
             self._connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+            self._require_schema()
             for each in (_GROUP, _ROLE + line):
                 if not self._connection.execute("SELECT FROM pg_roles WHERE rolname = %s", (each,)).fetchall():
                     self._connection.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(each)))
-            for grant in _GRANTS:
+            for grant in GRANTS:
                 self._connection.execute(sql.SQL(grant).format(role=role))
             ended = self._drop_logins(line)
             self._connection.execute(
@@ -302,10 +300,11 @@ class Hub:
     def remove(self, line: str) -> None:
         """Let a line log in no more, at once; what it said stays.
 
-        Raises RefusedError where none is known by that name.
+        Raises RefusedError where none is known by that name, and as `greet` does.
         """
         with self._connection.transaction():
             self._connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+            self._require_schema()
             statement = "UPDATE hotlined.lines SET removed_at = coalesce(removed_at, now()) WHERE line = %s"
             if not self._connection.execute(statement, (line,)).rowcount:
                 raise RefusedError(_("The hub knows no line {line}.", line=line))
@@ -336,6 +335,14 @@ class Hub:
             kept.setdefault("target_session_attrs", "read-write")
         who = quote(login, safe="") + (f":{password}" if password else "")
         return f"postgresql://{who}@/{quote(self.database, safe='')}?{urlencode(kept)}"
+
+    def _require_schema(self) -> None:
+        known = self._names()
+        if missing := [name for name, _statements in SCHEMA if name not in known]:
+            raise RefusedError(
+                _("The hub is of an earlier version: it lacks {names}.", names=", ".join(missing)),
+                _("`hotlined fleet hub init URL` brings it up to date; lines of both versions go on."),
+            )
 
     def _names(self) -> set[str]:
         with _explained_schema():
