@@ -50,7 +50,7 @@ def said(line: Filled, *arguments: str) -> str:
         ("docs/commands.md", "each problem once, and once more when it is over."),
         (
             "docs/installation.md",
-            "runs `hotlined alerts` every five minutes; `hotlined-alerts-sender` sends them, the only",
+            "runs `hotlined alerts` every five minutes; `hotlined-alerts-sender` sends them, which has",
         ),
         ("docs/installation.md", "turns the stick's power off and on when nothing else has helped"),
         ("docs/installation.md", "The file belongs to root. Without it nothing happens."),

@@ -19,6 +19,7 @@ import tarfile
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,7 @@ from hotlined.alerts.run import Run
 from hotlined.config import load, parse
 from hotlined.errors import ConfigError, SealError
 from hotlined.reports.line import report_line
-from hotlined.sealing import archive, making
+from hotlined.sealing import age, archive, making
 from hotlined.sealing.shelf import Shelf
 from hotlined.states import SealFailure
 from hotlined.store import backup
@@ -470,6 +471,28 @@ def new_card(filled: Filled) -> None:
     filled.config.write_text("answer: {text: sample}\n")
 
 
+def resealed(path: Path, configuration: bytes) -> Path:
+    """Make a backup anew with another configuration in it, and return it."""
+    with path.open("rb") as file, age.opened(file, IDENTITY) as stream:
+        opened = archive.read(stream)
+        database = b"".join(opened.pieces())
+    octets = io.BytesIO()
+    about = {"about.json": json.dumps(asdict(opened.about)).encode()}
+    with tarfile.open(fileobj=octets, mode="w:gz", format=tarfile.USTAR_FORMAT) as tar:
+        for name, content in {
+            **about,
+            **opened.small,
+            archive.CONFIG: configuration,
+            archive.DATABASE: database,
+        }.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    made = subprocess.run(["age", "-r", RECIPIENT], input=octets.getvalue(), capture_output=True, check=True)
+    path.write_bytes(made.stdout)
+    return path
+
+
 @NOT_HERE
 def test_a_line_begins_again_on_a_new_card(
     filled: Filled, disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -586,6 +609,50 @@ def test_a_restore_that_is_killed_leaves_one_database_or_the_other(filled: Fille
         assert done.returncode == -signal.SIGKILL or b"it was killed" in done.stderr, done.stderr
 
     assert found == {(4,), (3,)}
+
+
+@NOT_HERE
+@pytest.mark.parametrize(
+    ("broken", "words"),
+    [
+        (b"limits: {cooldown: soon}\n", "limits.cooldown"),
+        (b"alerts: {urls: [\n", "config.yaml"),
+        (b"# \xe9t\xe9\n", "expected UTF-8"),
+        (b"database: [\n", "config.yaml"),
+    ],
+)
+def test_a_broken_configuration_keeps_nothing_else_from_being_put_back(
+    filled: Filled, broken: bytes, words: str
+) -> None:
+    """Database and configuration are back as they were, and what is wrong is named, with what to do."""
+    sound = "".join(f"{key}: {json.dumps(value)}\n" for key, value in filled.settings.items())
+    if broken.startswith(b"database"):
+        sound = re.sub(r"(?m)^database: .*\n", "", sound)
+    path = resealed(sealed(filled), sound.encode() + broken)
+    filled.db.close()
+    filled.database.unlink()
+    result = restored(filled, path)
+
+    assert result.exit_code == 78, result.output
+    assert words in result.stderr
+    assert "start the line: `sudo systemctl start hotlined`" in " ".join(result.stderr.split())
+    assert filled.config.read_bytes() == sound.encode() + broken
+    assert json.loads((filled.folder / "config.yaml.before").read_text()) == filled.settings
+    with closing(sqlite3.connect(filled.database)) as back:
+        assert back.execute("SELECT max(id) FROM contacts").fetchall() == [(3,)]
+
+
+@NOT_HERE
+def test_a_backup_whose_database_has_no_place_changes_nothing(filled: Filled) -> None:
+    """Where neither the configuration in it nor one that is here says where the database lies, that is told."""
+    path = resealed(sealed(filled), b"database: [\n")
+    filled.db.close()
+    filled.config.unlink()
+    before = {path.name: path.read_bytes() for path in filled.folder.iterdir() if path.is_file()}
+    result = restored(filled, path)
+
+    assert (result.exit_code, "does not say where" in result.stderr) == (78, True), result.output
+    assert {path.name: path.read_bytes() for path in filled.folder.iterdir() if path.is_file()} == before
 
 
 @NOT_HERE

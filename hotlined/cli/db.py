@@ -15,7 +15,7 @@ from hotlined import agekey, language, owner
 from hotlined.cli.group import Group
 from hotlined.cli.output import print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
-from hotlined.errors import SealError, StoreError, UsageError
+from hotlined.errors import ConfigError, SealError, StoreError, UsageError
 from hotlined.language import _, in_digits
 from hotlined.store import backup, integrity, owning
 from hotlined.store.opening import open_to_read, require_current
@@ -118,7 +118,8 @@ def restore(settings: Settings, place: Path, identity: TextIO | None) -> None:
     """Put a sealed backup back: a FILE, or the newest in a FOLDER.
 
     The line has to be stopped. Database, configuration and secrets take their places; what was there is moved aside.
-    Nobody is answered twice for it: answers that waited then count as sent.
+    Nobody is answered twice for it: answers that waited then count as sent. A configuration that was broken then is put
+    back as it was, and the exit code is 78.
 
     Example: hotlined db restore fr-000001.age
     """
@@ -136,6 +137,9 @@ def restore(settings: Settings, place: Path, identity: TextIO | None) -> None:
         print_wrapped(str(each), _("written"))
     for each in restored.aside:
         print_wrapped(str(each), _("moved aside"))
+    if restored.problem:
+        hint = _("Correct it, then start the line: `sudo systemctl start {unit}`.", unit=service_of(restored.name))
+        raise ConfigError(restored.problem.message, restored.problem.problems, hint)
     print_wrapped(_("Start it: `sudo systemctl start {unit}`.", unit=service_of(restored.name)))
 
 

@@ -11,12 +11,12 @@ import pwd
 import sqlite3
 import stat
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
 from hotlined import files, owner
-from hotlined.config import Config, parse
+from hotlined.config import Config, load, parse, salvage, salvage_text
 from hotlined.errors import ConfigError, DatabaseInUseError, HotlinedError, SealError
 from hotlined.language import _
 from hotlined.sealing import age, archive
@@ -29,6 +29,7 @@ from hotlined.words.sealing import service_of
 
 _ROOTS = {archive.PIN: "pin", archive.URLS: "urls"}  # readable by root alone: see systemd/pin.conf and urls.conf
 _PRIVATE, _GROUPS = 0o600, 0o640
+_DATABASE = "database"  # the key that says where it lies
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,8 @@ class Restored:
     written: tuple[Path, ...]
     aside: tuple[Path, ...]
     """Where lies what was there before."""
+    problem: ConfigError | None
+    """What is wrong with the configuration, which is put back all the same: the line was left with it."""
 
 
 def find(place: Path, wanted: str | None) -> Path:
@@ -66,14 +69,7 @@ def restore(file: IO[bytes], identity: str, config_path: Path) -> Restored:
     """Put a backup back as the line whose configuration is `config_path`; raises HotlinedError, OSError."""
     with age.opened(file, identity) as stream:
         opened = archive.read(stream)
-        text = opened.small.get(archive.CONFIG, b"").decode(errors="replace")
-        try:
-            config = parse(text, config_path)
-        except ConfigError as error:
-            words = _("The configuration in the backup cannot be used: {problem}", problem=error.message)
-            raise ConfigError(
-                words, error.problems, _("docs/backup.md says how it is taken out and corrected.")
-            ) from None
+        config = _as_far_as_sound(opened.small.get(archive.CONFIG, b"").decode(errors="replace"), config_path)
         require_its_place(opened, config)
         if not os.geteuid() and not config.database.parent.is_dir():
             words = _("There is no folder {folder}: the line is not installed here.", folder=config.database.parent)
@@ -81,8 +77,29 @@ def restore(file: IO[bytes], identity: str, config_path: Path) -> Restored:
         moved = _as_owner(config.database, lambda: _put_database(opened, config.database))
     written, aside = _put_beside(opened, config)
     database = [config.database, *_secrets(opened, config.database)]
-    return Restored(
-        opened.about.line, opened.about.name, opened.about.made_at, config, (*database, *written), (*moved, *aside)
+    about, problem = opened.about, None
+    try:
+        load(config_path)
+    except ConfigError as error:
+        problem = error
+    return Restored(about.line, about.name, about.made_at, config, (*database, *written), (*moved, *aside), problem)
+
+
+def _as_far_as_sound(text: str, path: Path) -> Config:
+    """Read a configuration, a broken one as far as it is sound; raises ConfigError where its database is unknown."""
+    with contextlib.suppress(ConfigError):
+        return parse(text, path)
+    salvaged = salvage_text(text, path)
+    if _DATABASE not in salvaged.unknown:
+        return salvaged.config
+    with contextlib.suppress(ConfigError):  # that of the line as it was installed here
+        installed = salvage(path)
+        if _DATABASE not in installed.unknown:
+            return replace(salvaged.config, database=installed.config.database)
+    raise ConfigError(
+        _("The configuration in the backup does not say where its database lies, nor does one that is here."),
+        (),
+        _("docs/backup.md says how it is taken out and corrected."),
     )
 
 
