@@ -174,24 +174,30 @@ class CutHubConnection(psycopg.Connection[tuple[Any, ...]]):
     """A connection to the hub."""
 
     def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
-        """Run a statement, unless it is cut before."""
+        """Run a statement, unless it is cut before; outside a transaction it is committed."""
         PLAY.point()
         cursor = super().execute(query, params, **options)
         text = str(query)
         PLAY.pushed |= "INSERT INTO hotlined.persons" in text
         if "SELECT place" in text and PLAY.machine:
             PLAY.read = deepcopy(PLAY.machine.oracle.hub)
+        if self.info.transaction_status == psycopg.pq.TransactionStatus.IDLE:
+            self._note_commit()
         return cursor
 
     @contextlib.contextmanager
     def transaction(self, *arguments: Any, **options: Any) -> Iterator[psycopg.Transaction]:
-        """Commit, unless it is cut before; it may be cut after, too, and somebody may decide something then."""
-        PLAY.pushed = False
+        """Commit, unless it is cut before."""
         with super().transaction(*arguments, **options) as transaction:
             yield transaction
             PLAY.point()
+        self._note_commit()
+
+    def _note_commit(self) -> None:
+        """Be cut after it, where it is its turn; somebody may decide something then."""
+        pushed, PLAY.pushed = PLAY.pushed, False
         if PLAY.machine:
-            if PLAY.pushed:
+            if pushed:
                 PLAY.machine.oracle.pushed(PLAY.name)
                 PLAY.crash()
             PLAY.machine.meanwhile()

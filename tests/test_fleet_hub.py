@@ -19,6 +19,7 @@ from hotlined.cli import main
 from hotlined.errors import HotlinedError, UnavailableError, UsageError
 from hotlined.fleet import certificates, invitation
 from hotlined.fleet.hub import GRANTS, SCHEMA, Address, opened
+from hotlined.store import claims
 
 __all__ = ["each_cluster"]
 HOST = "localhost"
@@ -468,3 +469,39 @@ def test_a_line_goes_on_with_a_hub_of_a_later_version(enter: Enter, hub: Guarded
     known = json.loads(nl.run("fleet", "status", "--json").output)["lines"]
     assert [each["line"] for each in known if each["seen_at"]] == ["fr", "nl"]
     assert run("init", hub.socket).startswith("The hub was up to date.")
+
+
+def test_whoever_falls_silent_holds_up_nobody(hub: Guarded, tmp_path: Path) -> None:
+    """What a line says is committed before the hub answers: no lock waits for what comes over a slow connection."""
+    trace = tmp_path / "trace"
+    with opened(hub.address("fr")) as found, trace.open("w") as file:
+        found._connection.pgconn.trace(file.fileno())
+        for step in (
+            lambda: found.push([claims.Claim("fr", "~000000000001", 1, 1, None, "{}", "0" * 64)]),
+            lambda: found.pull("fr", 0, 0),
+            lambda: found.report("{}"),
+            lambda: found.lines(9),
+        ):
+            step()
+        found._connection.pgconn.untrace()
+        answers = [line.split()[-1] for line in trace.read_text().splitlines() if "ReadyForQuery" in line]
+
+    assert answers == ["I"] * 4
+
+
+def test_a_line_that_keeps_others_out_can_be_struck_off(hub: Guarded) -> None:
+    """Who says something and does not commit it is out with `hub remove`; so is who does not let go of its own row."""
+    for statement in ("SELECT pg_advisory_xact_lock(7303014)", "SELECT hotlined.report('{}')"):
+        with contextlib.suppress(UnavailableError), opened(hub.address("fr")) as found:
+            found._connection.execute("SET idle_in_transaction_session_timeout = 0")
+            with found._connection.transaction():
+                found._connection.execute(statement)  # type: ignore[call-overload]
+                assert "reaches the hub no more" in run("remove", "fr", "--hub", hub.tcp)
+
+
+def test_whatever_comes_as_a_line_keeps_others_waiting_for_less_than_they_wait(hub: Guarded) -> None:
+    """PostgreSQL ends a transaction that nobody goes on with, of any program that logs in as a line."""
+    address = hub.invite("fr", hub.socket).hub
+    for setting, value in (("statement_timeout", "10s"), ("idle_in_transaction_session_timeout", "5s")):
+        shown = f"DO $$ BEGIN ASSERT current_setting('{setting}') = '{value}'; END $$"
+        assert hub.cluster.refusal(address, shown) == ""

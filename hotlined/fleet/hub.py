@@ -31,6 +31,11 @@ _ROLE = "hotlined_"
 _GROUP = "hotlined-lines"  # no line has a role of this name
 _LOCK = 7_303_014  # any number, the same everywhere: one transaction at a time gives out places
 
+# One invitation or striking off at a time; no line can take a lock that this one would wait for.
+_ALONE = "LOCK TABLE hotlined.migrations IN SHARE ROW EXCLUSIVE MODE"
+_LIMITS = {"statement_timeout": f"{_SECONDS}s", "idle_in_transaction_session_timeout": f"{_SECONDS // 2}s"}
+"""What ends a session that keeps others waiting: soon enough that those do not give up."""
+
 _FIRST = (
     "CREATE TABLE hotlined.hub (id uuid NOT NULL DEFAULT gen_random_uuid())",
     "INSERT INTO hotlined.hub DEFAULT VALUES",
@@ -209,27 +214,24 @@ class Hub:
     def push(self, claims: Sequence[Claim]) -> None:
         """Commit what a line says; what the hub has in that version or a later one stays as it is."""
         columns = [list(column) for column in zip(*map(astuple, claims), strict=True)]
-        with self._connection.transaction():
-            self._connection.execute(_PUSH, columns)
+        # one statement and no transaction around it: while that was open, all others would wait for this connection
+        self._connection.execute(_PUSH, columns)
 
     def pull(self, line: str, after: int, recall: int) -> list[list[Any]]:
         """Return what others say behind a place, and up to another the line itself, as much as is taken at once.
 
         Each row is its place and the fields of a claim, as the hub has them: nothing is known of them yet.
         """
-        with self._connection.transaction():
-            rows = self._connection.execute(_PULL, (after, line, recall, MOST_ROWS)).fetchall()
+        rows = self._connection.execute(_PULL, (after, line, recall, MOST_ROWS)).fetchall()
         return [[place, claim] for place, *claim in rows]
 
     def report(self, figures: str) -> None:
         """Commit how this line is, and that it is here."""
-        with self._connection.transaction():
-            self._connection.execute("SELECT hotlined.report(%s)", (figures,))
+        self._connection.execute("SELECT hotlined.report(%s)", (figures,))
 
     def lines(self, most: int) -> list[tuple[Any, ...]]:
         """Return each line that was invited: its name, when it was here, how many seconds ago, and what it said."""
-        with self._connection.transaction():
-            return self._connection.execute(_LINES, (most,)).fetchall()
+        return self._connection.execute(_LINES, (most,)).fetchall()
 
     def init(self) -> list[str]:
         """Make the schema or bring it up to date, each migration wholly or not at all; return which were applied."""
@@ -273,8 +275,8 @@ class Hub:
         role, name = sql.Identifier(_ROLE + line), sql.Identifier(login)
         password = None if self.hosts else secrets.token_hex(16)
         with self._connection.transaction():
-            self._connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
             self._require_schema()
+            self._connection.execute(_ALONE)
             for each in (_GROUP, _ROLE + line):
                 if not self._connection.execute("SELECT FROM pg_roles WHERE rolname = %s", (each,)).fetchall():
                     self._connection.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(each)))
@@ -284,11 +286,13 @@ class Hub:
             self._connection.execute(
                 sql.SQL("CREATE ROLE {} LOGIN IN ROLE {}, {}").format(name, role, sql.Identifier(_GROUP))
             )
-            self._connection.execute(sql.SQL("ALTER ROLE {} SET role = {}").format(name, sql.Literal(_ROLE + line)))
+            for setting, value in ({"role": _ROLE + line} | _LIMITS).items():
+                statement = sql.SQL("ALTER ROLE {} SET {} = {}")
+                self._connection.execute(statement.format(name, sql.Identifier(setting), sql.Literal(value)))
             if password:  # the server sees, and may log, what it is checked with
                 secret = self._connection.pgconn.encrypt_password(password.encode(), login.encode(), b"scram-sha-256")
-                statement = sql.SQL("ALTER ROLE {} PASSWORD {}").format(name, sql.Literal(secret.decode()))
-                self._connection.execute(statement)
+                statement = sql.SQL("ALTER ROLE {} PASSWORD {}")
+                self._connection.execute(statement.format(name, sql.Literal(secret.decode())))
             self._connection.execute(
                 "INSERT INTO hotlined.lines (line) VALUES (%s)"
                 " ON CONFLICT (line) DO UPDATE SET invited_at = now(), removed_at = NULL",
@@ -303,12 +307,12 @@ class Hub:
         Raises RefusedError where none is known by that name, and as `greet` does.
         """
         with self._connection.transaction():
-            self._connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
             self._require_schema()
+            self._connection.execute(_ALONE)
+            ended = self._drop_logins(line)
             statement = "UPDATE hotlined.lines SET removed_at = coalesce(removed_at, now()) WHERE line = %s"
             if not self._connection.execute(statement, (line,)).rowcount:
                 raise RefusedError(_("The hub knows no line {line}.", line=line))
-            ended = self._drop_logins(line)
         self._end(ended)
 
     def _drop_logins(self, line: str) -> list[int]:
@@ -318,9 +322,11 @@ class Hub:
         rows = self._connection.execute(
             "SELECT rolname, oid FROM pg_roles WHERE starts_with(rolname, %s) AND rolcanlogin", (f"{_ROLE}{line}.",)
         ).fetchall()
+        numbers = [number for _name, number in rows]
+        self._end(numbers)  # one that keeps a row for itself would be waited for
         for name, _number in rows:
             self._connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))
-        return [number for _name, number in rows]
+        return numbers
 
     def _end(self, numbers: list[int]) -> None:
         """End the sessions of roles that are gone: PostgreSQL lets them go on."""
@@ -365,7 +371,7 @@ def opened(address: Address | str) -> Iterator[Hub]:
             _("On Debian: `apt install libpq5`; then `pip install 'hotlined[fleet]'`."),
         ) from error
     found = Address(address) if isinstance(address, str) else address
-    options = f"-c statement_timeout={_SECONDS}s -c idle_in_transaction_session_timeout={_SECONDS}s"
+    options = " ".join(f"-c {setting}={value}" for setting, value in _LIMITS.items())
     try:
         with (
             _shown(found.certificates) as secured,
