@@ -31,8 +31,6 @@ _ROLE = "hotlined_"
 _GROUP = "hotlined-lines"  # no line has a role of this name
 _LOCK = 7_303_014  # any number, the same everywhere: one transaction at a time gives out places
 
-# One invitation or striking off at a time; no line can take a lock that this one would wait for.
-_ALONE = "LOCK TABLE hotlined.migrations IN SHARE ROW EXCLUSIVE MODE"
 _LIMITS = {"statement_timeout": f"{_SECONDS}s", "idle_in_transaction_session_timeout": f"{_SECONDS // 2}s"}
 """What ends a session that keeps others waiting: soon enough that those do not give up."""
 
@@ -276,7 +274,7 @@ class Hub:
         password = None if self.hosts else secrets.token_hex(16)
         with self._connection.transaction():
             self._require_schema()
-            self._connection.execute(_ALONE)
+            self._wait_for_others()
             for each in (_GROUP, _ROLE + line):
                 if not self._connection.execute("SELECT FROM pg_roles WHERE rolname = %s", (each,)).fetchall():
                     self._connection.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(each)))
@@ -308,12 +306,16 @@ class Hub:
         """
         with self._connection.transaction():
             self._require_schema()
-            self._connection.execute(_ALONE)
+            self._wait_for_others()
             ended = self._drop_logins(line)
             statement = "UPDATE hotlined.lines SET removed_at = coalesce(removed_at, now()) WHERE line = %s"
             if not self._connection.execute(statement, (line,)).rowcount:
                 raise RefusedError(_("The hub knows no line {line}.", line=line))
         self._end(ended)
+
+    def _wait_for_others(self) -> None:
+        """Keep other invitations waiting until the transaction ends, by a lock that no line can take."""
+        self._connection.execute("LOCK TABLE hotlined.migrations IN SHARE ROW EXCLUSIVE MODE")
 
     def _drop_logins(self, line: str) -> list[int]:
         """Drop every name under which a line logs in, inside the transaction that is open; return their numbers."""
