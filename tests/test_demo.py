@@ -61,7 +61,7 @@ def test_the_demo_can_be_looked_at_in_a_browser(tmp_path: Path) -> None:
         demo.send_signal(signal.SIGINT)
         demo.communicate(timeout=30)
 
-    assert "  20 contacts notés, 6 avec réponse, 14 sans\N{NO-BREAK SPACE}:\n" in printed
+    assert "  20 contacts enregistrés, 6 avec réponse, 14 sans\N{NO-BREAK SPACE}:\n" in printed
     assert not {f"-- {act.title}\n" for act in ACTS} & {*printed}
     assert "La ligne répond." in now.words
     assert "Salut beauté 😍 c'est Kevin !" in log.words

@@ -473,6 +473,17 @@ def test_an_alert_goes_by_text_message_in_every_language(language: Language, con
             assert "{" not in alert.title + alert.text
 
 
+@pytest.mark.parametrize("language", Language)
+def test_an_alert_with_figures_is_texted_whole(language: Language) -> None:
+    """An alert that has a headline of its own says what to do in the one segment that it may take."""
+    with speaking(language):
+        for (condition, level), messages in TEXTS.items():
+            if "{title}" not in messages:
+                filling = {name: EXAMPLES.get(name, "12") for message in messages for name in places(message) if name}
+                alert = draft(condition, level, "", **filling)
+                assert plan(f"hotlined main: {alert.title}. {alert.text}", "smart").segments == 1
+
+
 @dataclass
 class AnyDoor:
     """A door through which somebody comes who may do everything."""
@@ -753,6 +764,7 @@ def test_clauses_are_joined_as_the_language_does(line: Filled, tmp_path: Path) -
 
     assert ";" in words
     assert not has_bare_semicolon(words, language)
+    assert language is not Language.FRENCH or re.findall(rf".*[^{NO_BREAK}\W]: .*", words) == []
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
@@ -814,8 +826,8 @@ def test_codes_are_the_same_in_every_language(line: Filled) -> None:
 
 
 TYPED_WRONGLY: tuple[tuple[tuple[str, ...], str, str], ...] = (
-    (("log", "--since", "blabla"), "n’est pas un", "is geen"),
-    (("show", "none"), "n’est pas un", "is geen"),
+    (("log", "--since", "blabla"), "n’est pas une date", "is geen"),
+    (("show", "none"), "n’est pas l’ID d’un contact", "is geen"),
     (("tag", "1", "a,b"), "n’est pas un", "is geen"),
     (("show",), "Il manque 'ID'.", "'ID' ontbreekt."),
     (("lgo",), "Vouliez-vous dire log ?", "Bedoelt u log?"),
@@ -823,7 +835,7 @@ TYPED_WRONGLY: tuple[tuple[tuple[str, ...], str, str], ...] = (
     (("web", "user", "nobody"), "`hotlined help web user` les montre toutes.", "`hotlined help web user` toont ze"),
     (("aide",), "Vouliez-vous dire help ?", "Bedoelt u help?"),
     (("help", "log", "what"), "n’a pas de sous-commandes", "heeft geen subcommando’s"),
-    (("simulate", "--foo"), "Il n’y a pas d’option", "Er is geen optie"),
+    (("simulate", "--foo"), "L’option '--foo' n’existe pas", "Er is geen optie"),
     (("simulate", "--mesages", "1"), "Vouliez-vous dire", "Bedoelt u"),
     (("simulate", "--messages"), "Il manque une valeur après '--messages'.", "Achter '--messages' ontbreekt"),
     (("simulate", "--json=1"), "L’option '--json' ne prend pas", "De optie '--json' neemt geen"),

@@ -31,6 +31,7 @@ WORDINGS = (
     N_("{value} is not in the range {range}."),
     N_("{value} is not one of {choices}."),
     N_("File {path} does not exist."),
+    N_("Path {path} does not exist."),
     N_("File {path} is a directory."),
     N_("File {path} is not readable."),
 )

@@ -43,13 +43,13 @@ def _when(text: str | None) -> str:
 
 _NUMBER: Column[Correspondent] = Column(N_("NUMBER"), 14, lambda who: harmless(who.number or _("withheld")), "bold")
 _CONTACTS: Column[Correspondent] = Column(N_("CONTACTS"), 8, lambda who: str(who.contacts), right=True)
-_ANSWERS: Column[Correspondent] = Column(N_("ANSWERS"), 7, lambda who: str(who.answers), right=True)
+_ANSWERS: Column[Correspondent] = Column(N_("ANSWERS"), 8, lambda who: str(who.answers), right=True)
 _SEGMENTS: Column[Correspondent] = Column(N_("SEGMENTS"), 8, lambda who: str(who.segments), right=True)
 _FIRST: Column[Correspondent] = Column(N_("FIRST"), TIME_WIDTH, lambda who: _when(who.first_at), right=True)
 _LAST: Column[Correspondent] = Column(N_("LAST"), TIME_WIDTH, lambda who: _when(who.last_at), right=True)
 _STATE: Column[Correspondent] = Column(N_("STATE"), 0, decided_about, "yellow")
 _LAYOUTS = (
-    Layout(78, (_NUMBER, _CONTACTS, _ANSWERS, _SEGMENTS, _FIRST, _LAST, _STATE)),
+    Layout(79, (_NUMBER, _CONTACTS, _ANSWERS, _SEGMENTS, _FIRST, _LAST, _STATE)),
     Layout(
         0,
         (

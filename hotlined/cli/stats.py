@@ -200,7 +200,7 @@ def lines(summary: Summary) -> Iterator[Line]:
     yield _("cost"), lambda tally: money(tally.counts.segments, summary.limits)
     yield _("not answered"), _number("suppressed")
     yield from words("suppressed")
-    yield _("cancelled"), lambda tally: in_digits(sum(tally.cancelled.values()))
+    yield pgettext("answers", "cancelled"), lambda tally: in_digits(sum(tally.cancelled.values()))
     yield from words("cancelled")
     yield _("reactions"), lambda tally: in_digits(tally.reactions)
     yield from words("tags")

@@ -13,7 +13,7 @@ from typing import Any
 from hotlined import __version__
 from hotlined.evidence.facts import Contact, Facts, local, missing, network, universal
 from hotlined.evidence.words import BY_HAND, CHECK, FILES, NONE_MISSING, PERSONAL, SHEET, SUM_OF_SUMS, TITLE
-from hotlined.language import N_, Phrases, _, in_row, spoken
+from hotlined.language import N_, NP_, Phrases, _, in_row, spoken
 from hotlined.states import AnswerState, ContactKind, SegmentState
 from hotlined.words.harmless import harmless
 from hotlined.words.reasons import SEGMENT_STATES, STATES, reason_in_words
@@ -26,7 +26,7 @@ Row = tuple[str, str]
 
 _KINDS = Phrases(
     {
-        ContactKind.TEXT: N_("Text"),
+        ContactKind.TEXT: NP_("contact", "Text"),
         ContactKind.CALL: N_("Call"),
         ContactKind.MMS: N_("Notice of a picture message"),
         ContactKind.DATA: N_("Data message"),
@@ -96,7 +96,8 @@ def _summary(facts: Facts) -> Iterator[Row]:
     yield _("From"), f"<strong>{_stranger(facts.number)}</strong>"
     yield _("To the line"), _html(f"{facts.line_number or '–'} ({facts.line})")
     kinds = [contact["kind"] for contact in contacts]
-    yield _("Contacts"), _html(", ".join(f"{_KINDS[kind]}: {kinds.count(kind)}" for kind in _KINDS if kind in kinds))
+    counted = (_("{kind}: {number}", kind=_KINDS[kind], number=kinds.count(kind)) for kind in _KINDS if kind in kinds)
+    yield _("Contacts"), _html(", ".join(counted))
     yield _("First"), _both(contacts[0]["received_at"])
     yield _("Last"), _both(contacts[-1]["received_at"])
     decided = facts.held["decided"]
@@ -186,7 +187,8 @@ def _by_hand(facts: Facts) -> str:
 def _sent_by_hand(text: Mapping[str, Any]) -> str:
     state = STATES[AnswerState(text["answer"]["state"])]
     said = _stranger(text["answer"]["text"] or _(NOT_STORED))
-    return f"{_html(text['asked_by'] or '–')}: {_html(state)}<br>{said}"
+    fate = _("{by}: {fate}", by=text["asked_by"] or "–", fate=state)
+    return f"{_html(fate)}<br>{said}"
 
 
 def _annex(contact: Contact) -> str:

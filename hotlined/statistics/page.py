@@ -12,7 +12,7 @@ from datetime import datetime
 from itertools import count
 
 from hotlined import __version__
-from hotlined.language import N_, Phrases, _, in_digits, ngettext, spoken
+from hotlined.language import N_, Phrases, _, in_digits, ngettext, pgettext, spoken
 from hotlined.states import ModemState
 from hotlined.statistics.drawing import (
     FOOT,
@@ -363,7 +363,7 @@ def _service(summary: Summary) -> Figure:
         says=_was_ready(seconds),
         drawing="".join(parts),
         height=STRIP + FOOT,
-        headings=(_("State"), _("Time"), _("Share")),
+        headings=(_("State"), pgettext("length", "Time"), _("Share")),
         rows=(
             (_words(state), wait_in_words(time), _("{number} %", number=in_digits(100 * time / whole, 2)))
             for state, time in seconds.items()
