@@ -31,7 +31,7 @@ from hotlined.cli import main, mistakes
 from hotlined.config import load, parse
 from hotlined.desk.app import make
 from hotlined.desk.roles import Role
-from hotlined.desk.who import Visitor
+from hotlined.desk.who import LinkDoor, Visitor
 from hotlined.doctor.checks import CHECKS, NAMES
 from hotlined.doctor.findings import Health
 from hotlined.errors import ConfigError, StoreError, TextError, reason_of
@@ -765,6 +765,25 @@ def test_clauses_are_joined_as_the_language_does(line: Filled, tmp_path: Path) -
     assert ";" in words
     assert not has_bare_semicolon(words, language)
     assert language is not Language.FRENCH or re.findall(rf".*[^{NO_BREAK}\W]: .*", words) == []
+
+
+def test_a_text_that_came_is_not_called_what_it_says(line: Filled, tmp_path: Path) -> None:
+    """Both are a text in English, on the page for the police too; elsewhere a text is an SMS, and its words are not."""
+    assert line.run("evidence", KEVIN, str(tmp_path / "page")).exit_code == 0
+    page = (tmp_path / "page" / "evidence.html").read_text("utf-8")
+
+    expected = {"fr": "1\N{NO-BREAK SPACE}: SMS<", "nl": "1: Sms<"}
+    assert f"Contact {expected[line.settings['language']]}" in page
+
+
+def test_the_link_of_the_desk_leads_to_the_line(line: Filled) -> None:
+    """The page that changes the link for a cookie names the way on, not the recipient of a text."""
+    door = LinkDoor.new("anna", 8080)
+    config = load(line.config)
+    with speaking(config.language):
+        page = make(config, door, b"").test_client().get(f"/enter?token={door.token}").text
+
+    assert {"fr": ">Vers la ligne<", "nl": ">Naar de lijn<"}[config.language] in page
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
