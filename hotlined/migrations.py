@@ -726,6 +726,23 @@ ANSWERS_SENT = (
     "CREATE INDEX answers_sent ON answers (sent_at) WHERE sent_at IS NOT NULL",
 )
 
+ERASURES = (
+    # the version at which this line last erased a person, and when, where the clock was synchronised; that of others
+    f"ALTER TABLE fleet_own ADD COLUMN erased {_CLAIM.format(name='erased')}",
+    "ALTER TABLE fleet_own ADD COLUMN erased_at TEXT",
+    f"ALTER TABLE fleet_persons ADD COLUMN erased {_CLAIM.format(name='erased')}",
+    # contacts of persons whom another line has erased, which are kept here
+    """
+    CREATE TABLE fleet_kept (
+      contact_id INTEGER PRIMARY KEY REFERENCES contacts (id) ON DELETE CASCADE
+    ) STRICT
+    """,
+    # up to where what the hub said is carried out, in every file of the database
+    "ALTER TABLE fleet_line ADD COLUMN confirmed INTEGER NOT NULL DEFAULT 0 CHECK (confirmed >= 0)",
+    # rows about erasures were not believed before
+    "UPDATE fleet_line SET cursor = 0",
+)
+
 SCHEMA = (
     ("first", FIRST),
     ("pins", PINS),
@@ -741,6 +758,7 @@ SCHEMA = (
     ("fleet", FLEET),
     ("sealed", SEALED),
     ("answers_sent", ANSWERS_SENT),
+    ("erasures", ERASURES),
 )
 """Every migration: its name and its statements, in the order in which they are applied."""
 

@@ -18,13 +18,14 @@ from conftest import wait_until
 from filled import KEVIN, LEA, RULES, Filled
 from postgres import Cluster, cluster
 
-from hotlined import pseudonym
+from hotlined import policy, pseudonym
 from hotlined.cli import main
+from hotlined.clock import Now
 from hotlined.control.verbs import VERBS
 from hotlined.errors import UsageError
 from hotlined.policy import Cancel, Reason
 from hotlined.states import Shared
-from hotlined.store import claims, decisions, fleet
+from hotlined.store import claims, decisions, erasure, fleet
 from hotlined.store.claims import PlacedClaim
 
 __all__ = ["cluster"]
@@ -39,7 +40,9 @@ def is_open(path: Path) -> bool:
 
 
 class Member(Filled):
-    """A line that can join a fleet."""
+    """A line that can join a fleet; `at` is when it hears what others say, the next moment else."""
+
+    at: Now | None = None
 
     def join(self, hub: str, keys: Path) -> None:
         """Be invited and join."""
@@ -84,9 +87,13 @@ class Member(Filled):
                 placed,
                 shared,
                 claims.key_of(self.database),
-                lambda followed: decisions.follow(self.db, followed, self.now()),
+                self.here(),
             )
         )
+
+    def here(self) -> erasure.Here:
+        """Return what has to follow here from what lines say."""
+        return erasure.Here(self.db, self.at or self.now(), lambda text: policy.opts_out(text, RULES))
 
     def owed(self) -> list[claims.Claim]:
         """Return what goes to the hub next."""
@@ -599,10 +606,9 @@ def test_rows_of_the_past_and_of_other_places_are_not_believed(enter: Enter) -> 
     nl = enter("nl")
     key = claims.key_of(nl.database)
     placed = [nl.said("fr", 1, place) for place in (2, 9)]
-    nothing: Callable[[object], None] = lambda _followed: None  # noqa: E731
 
-    assert fleet.take(nl.db, (0, 5), [], frozenset(Shared), key, nothing) == 0
-    assert fleet.take(nl.db, (5, 8), placed, frozenset(Shared), key, nothing) == 2
+    assert fleet.take(nl.db, (0, 5), [], frozenset(Shared), key, nl.here()) == 0
+    assert fleet.take(nl.db, (5, 8), placed, frozenset(Shared), key, nl.here()) == 2
     assert nl.db.value("SELECT count(*) FROM fleet_persons") == 0
 
 
@@ -629,7 +635,7 @@ def test_a_latest_row_that_the_hub_made_up_moves_no_version(enter: Enter) -> Non
     assert nl.db.value("SELECT version FROM fleet_line") == version + 1
 
 
-_FITS: list[object] = [1, ["fr", "~0123456789ab", 1, 1, None, "{}", "0" * 64]]
+_FITS: list[object] = [1, ["fr", "~0123456789ab", 1, 1, None, "{}", None, None, "0" * 64]]
 
 
 @pytest.mark.parametrize(
@@ -642,8 +648,10 @@ _FITS: list[object] = [1, ["fr", "~0123456789ab", 1, 1, None, "{}", "0" * 64]]
         (2, None),
         (4, "1"),
         (5, "{" * 9000),
-        (6, "z" * 64),
-        (6, None),
+        (6, 0),
+        (7, "yesterday"),
+        (8, "z" * 64),
+        (8, None),
     ],
     ids=repr,
 )

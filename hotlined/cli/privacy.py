@@ -30,8 +30,8 @@ from hotlined.language import _, ngettext, pgettext
 from hotlined.reports import decided
 from hotlined.reports.line import report_line
 from hotlined.states import AnswerState
+from hotlined.store import attempts, fleet, holders, log, privacy
 from hotlined.store import evidence as held
-from hotlined.store import holders, log, privacy
 from hotlined.store.decisions import ITS_OWNER
 from hotlined.store.opening import open_beside_daemon
 from hotlined.words.amounts import in_answers, in_contacts, in_segments
@@ -86,15 +86,20 @@ def forget(settings: Settings, number: str, yes: bool, keep_opt_out: bool) -> No
     contacts the line again, it is a new one. NUMBER may also be a name or a pseudonym, as `log` shows it. While an
     answer to it is being sent, nothing is erased, and the exit code is 75.
 
+    In a fleet the other lines erase it, too, but for contacts that they keep, and an opt-out stays as a pseudonym.
+
     Example: hotlined forget +32470123456 --yes
     """
     config = settings.config()
     name = _name(number, config)
     with open_beside_daemon(config.database) as db:
         held = privacy.held(db, name)
-    if held.anything and not yes:
-        _ask(name, held, keep_opt_out=keep_opt_out)
-    if held.anything:
+        in_fleet = fleet.maybe_membership(db) is not None
+        elsewhere = attempts.history_of(db, name, shadow=False).opted_out_elsewhere if in_fleet else None
+    keep_opt_out |= in_fleet
+    if (held.anything or in_fleet) and not yes:
+        _ask(name, held, keep_opt_out=keep_opt_out, in_fleet=in_fleet)
+    if held.anything or in_fleet:
         held = _forget(config, settings.who, name, keep_opt_out=keep_opt_out)
     else:  # a reader may have kept an earlier `forget` from coming to its end
         _require_rebuilt(config, "forget", decide(config, settings.who, "rebuild"))
@@ -102,11 +107,12 @@ def forget(settings: Settings, number: str, yes: bool, keep_opt_out: bool) -> No
         print_wrapped(_nothing(name))
     else:
         print_wrapped(_("Erased everything about {name}: {what}.", name=name, what=_in_words(held)))
-        print_wrapped(
-            _("Its opt-out is kept as a pseudonym.")
-            if keep_opt_out and held.opted_out
-            else _("If it contacts the line again, it is a new number.")
-        )
+    if keep_opt_out and (held.opted_out or elsewhere):
+        print_wrapped(_("Its opt-out is kept as a pseudonym."))
+    elif held.anything:
+        print_wrapped(_("If it contacts the line again, it is a new number."))
+    if in_fleet:
+        print_wrapped(as_typed(_("The other lines erase it, too: `hotlined fleet status` says which have not yet.")))
     if name in config.numbers.blocked:
         print_wrapped(_("The configuration still blocks it (numbers.blocked): {path}.", path=config.path))
     if held.mentions:
@@ -259,7 +265,7 @@ def _with_progress(batches: Iterable[privacy.Batch]) -> Iterator[privacy.Batch]:
             yield batch
 
 
-def _ask(name: str, held: privacy.Held, *, keep_opt_out: bool) -> None:
+def _ask(name: str, held: privacy.Held, *, keep_opt_out: bool, in_fleet: bool) -> None:
     """Let a person confirm; raises UsageError where there is nobody to be asked."""
     if not sys.stdin.isatty():
         raise UsageError(_("Nobody can be asked here."), _("`hotlined forget NUMBER --yes` erases without asking."))
@@ -270,7 +276,8 @@ def _ask(name: str, held: privacy.Held, *, keep_opt_out: bool) -> None:
     )
     parts = (
         kept if held.kept else "",
-        _("Erase everything about {name} for good: {what}?", name=name, what=_in_words(held)),
+        _("Erase everything about {name} for good: {what}?", name=name, what=_in_words(held)) if held.anything else "",
+        _("The other lines of the fleet are to erase everything about {name}, too.", name=name) if in_fleet else "",
         _("Its opt-out goes too; --keep-opt-out keeps it.") if held.opted_out and not keep_opt_out else "",
         _("[y/N]"),
     )

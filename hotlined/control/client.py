@@ -17,7 +17,7 @@ from hotlined.language import _, spoken
 
 _ANSWER_SECONDS = 30.0  # a Pi Zero that has to start the program first, and a database that is locked for a while
 _LONG_SECONDS = 15 * 60.0  # to write a large database anew
-_LONG = ("forget", "purge", "rebuild")
+_LONG = ("forget", "purge", "rebuild", "fleet_rebuild")
 
 
 def decide(config: Config, who: str, verb: str, **arguments: Any) -> Any:

@@ -11,7 +11,7 @@ from hotlined.clock import Now, parse_rfc3339, rfc3339
 from hotlined.config import Config
 from hotlined.errors import UsageError
 from hotlined.language import _
-from hotlined.store import answers, attempts, claims, decisions, evidence, fleet, privacy, requests
+from hotlined.store import answers, attempts, claims, decisions, erasure, evidence, fleet, privacy, requests
 from hotlined.store.database import Database
 
 Arguments = Mapping[str, Any]
@@ -178,7 +178,10 @@ def _are_rows(value: Any, fits: tuple[Callable[[Any], bool], ...]) -> bool:
     )
 
 
-_CLAIM = (_is_line, _is_person, _is_version, _is_maybe_version, _is_maybe_version, _is_undone, _is_signature)
+_CLAIM = (
+    *(_is_line, _is_person, _is_version, _is_maybe_version, _is_maybe_version, _is_undone),
+    *(_is_maybe_version, _is_moment, _is_signature),
+)
 
 
 def _fleet_met(decision: Decision) -> None:
@@ -195,7 +198,7 @@ def _fleet_owed(decision: Decision) -> dict[str, Any]:
 
 
 def _fleet_take(decision: Decision) -> int:
-    """Return how many rows are not believed."""
+    """Return how many rows are not believed, of those up to which the hub was read now."""
     said = decision.arguments
     placed = [claims.PlacedClaim(place, claims.Claim(*claim)) for place, claim in said["placed"]]
     return fleet.take(
@@ -204,8 +207,20 @@ def _fleet_take(decision: Decision) -> int:
         placed,
         decision.config().fleet.share,
         claims.key_of(decision.db.path),
-        lambda followed: decisions.follow(decision.db, followed, decision.now),
+        erasure.Here(decision.db, decision.now, _opts_out(decision)),
     )
+
+
+def _fleet_rebuild(decision: Decision) -> bool:
+    """Return whether no file holds a copy of what was erased any more; then what the hub said is carried out."""
+    done = privacy.rebuild(decision.db)
+    if done:
+        fleet.confirm(decision.db)
+    return done
+
+
+def _opts_out(decision: Decision) -> Callable[[str], bool]:
+    return lambda text: policy.opts_out(text, decision.config().rules())
 
 
 def _was(decision: Decision, state: str) -> bool:
@@ -237,7 +252,7 @@ def _forget(decision: Decision) -> dict[str, Any] | None:
         name,
         decision.now,
         keep_opt_out=keep,
-        opts_out=lambda text: policy.opts_out(text, decision.config().rules()),
+        opts_out=_opts_out(decision),
     )
     return {"erased": asdict(erased), "rebuilt": privacy.rebuild(decision.db)} if erased else None
 
@@ -319,6 +334,7 @@ VERBS: Mapping[str, Verb] = {
         lambda decision: fleet.acknowledge(decision.db, map(tuple, decision.arguments["sent"])), {"sent": _are_sent}
     ),
     "fleet_take": Verb(_fleet_take, {"since": _is_place, "until": _is_place, "placed": _are_placed}),
+    "fleet_rebuild": Verb(_fleet_rebuild, {}, long=True),
     "rebuild": Verb(lambda decision: privacy.rebuild(decision.db), {}, long=True),
 }
 """Every decision by its name."""

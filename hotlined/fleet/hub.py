@@ -109,7 +109,14 @@ _LOGINS = (
       $$
     """,
 )
-SCHEMA = (("first", _FIRST), ("figures", _FIGURES), ("logins", _LOGINS))
+_ERASURES = (
+    # the version at which a line erased a person, and when, where its clock was synchronised
+    r"""
+    ALTER TABLE hotlined.persons ADD erased bigint CHECK (erased BETWEEN 1 AND version),
+      ADD erased_at text CHECK (erased_at ~ '^[0-9]{4}(-[0-9]{2}){2}T[0-9:.]{12}Z$')
+    """,
+)
+SCHEMA = (("first", _FIRST), ("figures", _FIGURES), ("logins", _LOGINS), ("erasures", _ERASURES))
 """Every migration of the hub: its name and its statements."""
 
 GRANTS = (
@@ -123,9 +130,11 @@ GRANTS = (
 _FIELDS = ", ".join(field.name for field in fields(Claim))
 _PUSH = f"""
     INSERT INTO hotlined.persons AS p ({_FIELDS})
-    SELECT * FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::text[])
+    SELECT * FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::bigint[],
+      %s::text[], %s::text[])
     ON CONFLICT (line, person) DO UPDATE SET version = excluded.version, opted_out = excluded.opted_out,
-      blocked = excluded.blocked, undone = excluded.undone, signature = excluded.signature
+      blocked = excluded.blocked, undone = excluded.undone, erased = excluded.erased, erased_at = excluded.erased_at,
+      signature = excluded.signature
       WHERE p.version < excluded.version
 """
 _PULL = f"""

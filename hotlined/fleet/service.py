@@ -17,6 +17,7 @@ from hotlined.fleet.sync import Session, session
 from hotlined.timing import Backoff, Every, RateLimit
 
 _OTHER_HUBS = 2, 3600.0  # so many changes of the hub in so many seconds: at each the card is written for every person
+_REBUILDS = 1, 3600.0  # of the database, where others erase one person after the other: at each the card is written
 
 log = logging.getLogger(__name__)
 
@@ -47,11 +48,11 @@ class Service:
     def run(self, goes_on: Callable[[], bool] = lambda: True) -> None:
         """Go before the hub again and again, whatever failed, a configuration that was made unusable included."""
         pauses = Backoff(self._pace.pauses)
-        another_hub = RateLimit(*_OTHER_HUBS)
+        another_hub, rebuild = RateLimit(*_OTHER_HUBS), RateLimit(*_REBUILDS)
         while goes_on():
             try:
                 config = self._config()
-                with session(config, another_hub.allows) as open_session:
+                with session(config, another_hub.allows, rebuild.allows) as open_session:
                     self._note_reached()
                     pauses.reset()
                     self._exchange(open_session, config, goes_on)

@@ -43,10 +43,11 @@ class Exchanged:
 class Session:
     """A line before its hub, which has said who it is."""
 
-    def __init__(self, config: Config, db: Database, hub: Hub) -> None:
+    def __init__(self, config: Config, db: Database, hub: Hub, may_rebuild: Callable[[], bool]) -> None:
         self._config = config
         self._db = db
         self._hub = hub
+        self._may_rebuild = may_rebuild
         self._refused = 0
         self._first = (0, 0)
 
@@ -77,56 +78,76 @@ class Session:
         counts, self._first = (self._first, self._take()), (0, 0)
         taken, refused = map(sum, zip(*counts, strict=True))
         self._refused += refused
+        if fleet.is_unconfirmed(self._db) and self._may_rebuild():
+            decide(self._config, _WHO, "fleet_rebuild")
         with self._hub.within(HUB_SECONDS):
             health.reached(self._config, self._db, self._hub, self._refused)
         return taken, refused
 
     def _take(self) -> tuple[int, int]:
         taken = refused = 0
+        placed: list[list[Any]] = []
         for _batch in range(_MOST_BATCHES):
             member = fleet.maybe_membership(self._db)
             if member is None:
                 break
-            with self._hub.within(HUB_SECONDS):
-                rows = self._hub.pull(member.line, member.cursor, member.recall)
-            if not rows:
+            placed = [row for row in placed if row[0] > member.cursor]
+            if not placed:
+                with self._hub.within(HUB_SECONDS):
+                    rows = self._hub.pull(member.line, member.cursor, member.recall)
+                placed = _readable(rows, member.cursor)
+                refused += len(rows) - len(placed)
+            if not placed:
                 break
-            placed, unreadable = _readable(rows)
-            until, since = placed[-1][0], member.cursor
-            refused += unreadable + decide(self._config, _WHO, "fleet_take", since=since, until=until, placed=placed)
-            taken += unreadable + len(placed)
-        return taken - refused, refused
+            batch = _batch_of(placed)
+            span = {"since": member.cursor, "until": batch[-1][0]}
+            refused_now = decide(self._config, _WHO, "fleet_take", placed=batch, **span)
+            read = self._read_of(batch)
+            refused, taken = refused + refused_now, taken + read - refused_now
+            if not read:
+                break  # an answer is being sent to somebody who is to be erased
+        return taken, refused
+
+    def _read_of(self, batch: Sequence[list[Any]]) -> int:
+        member = fleet.maybe_membership(self._db)
+        return sum(place <= member.cursor for place, _claim in batch) if member else 0
 
 
-def _readable(rows: Sequence[list[Any]]) -> tuple[list[list[Any]], int]:
-    """Return as many rows as are handed in at once, and how many between them have no form that a line writes.
+def _readable(rows: Sequence[list[Any]], after: int) -> list[list[Any]]:
+    """Return the rows that have a form which a line writes, in the order of their places behind one.
 
-    Raises HotlinedError where all are so: the hub itself keeps lines from writing them.
+    Raises HotlinedError where none is so: the hub itself keeps lines from writing others.
     """
     fits = VERBS["fleet_take"].takes["placed"]
-    placed: list[list[Any]] = []
-    unreadable = size = 0
-    for row in rows:
-        if not fits([row]):
-            unreadable += 1
-            continue
-        size += len(json.dumps(row))
-        if placed and size > _LARGEST_BATCH:
-            break
-        placed.append(row)
-    if not placed:
+    placed = sorted((row for row in rows if fits([row]) and row[0] > after), key=lambda row: row[0])
+    if rows and not placed:
         raise HotlinedError(
             _("The hub sends what no line writes: nothing is taken from it."),
             _("Whoever runs it has to look what is at its address."),
         )
-    return placed, unreadable
+    return placed
+
+
+def _batch_of(placed: Sequence[list[Any]]) -> list[list[Any]]:
+    """Return of rows as many as are handed in at once."""
+    batch: list[list[Any]] = []
+    size = 0
+    for row in placed:
+        size += len(json.dumps(row))
+        if batch and size > _LARGEST_BATCH:
+            break
+        batch.append(row)
+    return batch
 
 
 @contextlib.contextmanager
-def session(config: Config, may_change: Callable[[], bool] = lambda: True) -> Iterator[Session]:
+def session(
+    config: Config, may_change: Callable[[], bool] = lambda: True, may_rebuild: Callable[[], bool] = lambda: True
+) -> Iterator[Session]:
     """Go before the hub; raises RefusedError where the line is in no fleet, UnavailableError without the hub.
 
-    `may_change` tells whether it may be another hub than before: then all is sent and read again.
+    `may_change` tells whether it may be another hub than before: then all is sent and read again. `may_rebuild` tells
+    whether the database may be written anew, so that no file holds a copy of what was erased because of another line.
     """
     address = maybe_address(config)
     with open_beside_daemon(config.database) as db:
@@ -144,7 +165,7 @@ def session(config: Config, may_change: Callable[[], bool] = lambda: True) -> It
                     )
                 highest = list(astuple(greeting.highest)) if greeting.highest else None
                 decide(config, _WHO, "fleet_met", hub=greeting.hub, top=greeting.top, highest=highest)
-                yield Session(config, db, hub)
+                yield Session(config, db, hub, may_rebuild)
         except HotlinedError:
             health.away(config)
             raise

@@ -20,7 +20,7 @@ HIGHEST = 2**53 - 1
 MOST_LINES = 64
 """Of so many lines at most one row undoes something."""
 LONGEST_UNDONE = 8192
-_FORM = "hotlined claim 1"
+_FORM, _FORM_ERASED = "hotlined claim 1", "hotlined claim 2"
 
 Undone = dict[Shared, dict[str, int]]
 
@@ -31,7 +31,8 @@ class Claim:
 
     `opted_out` and `blocked` are the versions at which it was said that the person opted out there, or is blocked
     there; None for neither. `undone` is which of these no longer hold, of whichever line, each up to a version: JSON
-    as `written` writes it. `signature` has 64 hexadecimal digits.
+    as `written` writes it. `erased` is the version at which that line last erased the person, None where it never did;
+    `erased_at` is when, None where its clock was not synchronised. `signature` has 64 hexadecimal digits.
     """
 
     line: str
@@ -40,6 +41,8 @@ class Claim:
     opted_out: int | None
     blocked: int | None
     undone: str
+    erased: int | None = None
+    erased_at: str | None = None
     signature: str = ""
 
     def of(self, shared: Shared) -> int | None:
@@ -47,10 +50,14 @@ class Claim:
         return self.opted_out if shared is Shared.OPT_OUTS else self.blocked
 
     def signed(self, key: bytes) -> "Claim":
-        """Return the row with its signature: HMAC-SHA256 over the form's name and every field, a line each."""
+        """Return the row with its signature: HMAC-SHA256 over the form's name and every field, a line each.
+
+        A row of a person whom that line never erased is signed as before there were erasures.
+        """
         import hmac  # noqa: PLC0415  it loads OpenSSL, 4 MiB
 
-        fields = [_FORM, *("" if field is None else str(field) for field in astuple(self)[:-1])]
+        form, said = (_FORM, -3) if self.erased is None else (_FORM_ERASED, -1)
+        fields = [form, *("" if field is None else str(field) for field in astuple(self)[:said])]
         return replace(self, signature=hmac.digest(key, "\n".join(fields).encode(), "sha256").hex())
 
     def is_signed(self, key: bytes) -> bool:

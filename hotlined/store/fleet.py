@@ -2,14 +2,16 @@
 
 What a line says of a person has a version, which only that line raises, and is never taken back by what comes from the
 hub: only a line undoes, and only what it had seen. A line that is in no fleet has nothing here and does nothing here.
-Known to be wrong: what is erased here stays said.
+A person that was erased stays here as a pseudonym: that it was, and what was decided about it.
 """
 
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from hotlined import pseudonym
+from hotlined.clock import Now
 from hotlined.errors import RefusedError
 from hotlined.language import _
 from hotlined.states import Shared
@@ -48,6 +50,36 @@ class Followed:
     shared: Shared
     holds: bool
     line: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """The erasure of a person, which a line ordered; `at` is when, None where its clock was not synchronised."""
+
+    person: str
+    line: str
+    at: str | None
+    own: bool
+    """Whether this line ordered it itself, and lost that with its database."""
+
+
+class Consequences(Protocol):
+    """What follows on this line from what lines say, inside the transaction in which that is taken."""
+
+    def look_for(self, persons: Collection[str]) -> None:
+        """Find out what the line has of persons, before the transaction: that takes long."""
+
+    def follow(self, followed: Sequence[Followed]) -> None:
+        """Let hold here what holds elsewhere, or no longer."""
+
+    def has(self, person: str) -> bool:
+        """Tell whether the line has anything of one of these persons."""
+
+    def must_wait(self, person: str) -> bool:
+        """Tell whether a person of whom it has something cannot be erased now."""
+
+    def erase(self, ordered: Ordered) -> None:
+        """Erase a person of whom it has something."""
 
 
 def maybe_membership(db: Database) -> Membership | None:
@@ -142,6 +174,24 @@ def undo(db: Database, number: str, shared: Shared) -> None:
     )
 
 
+def erase(db: Database, name: str, now: Now) -> None:
+    """Order that the lines of the fleet erase a person, inside the transaction in which this line does.
+
+    Blocks that this line has seen are undone, opt-outs stay. A line in no fleet orders nothing.
+    """
+    if maybe_membership(db) is None:
+        return
+    undo(db, name, Shared.BLOCKS)
+    db.execute(
+        "INSERT INTO fleet_own (person, version, erased, erased_at) VALUES (?1, ?2, ?2, ?3)"
+        " ON CONFLICT DO UPDATE"
+        " SET version = excluded.version, erased = excluded.erased, erased_at = excluded.erased_at",
+        pseudonyms.both(db, name)[1],
+        _next_version(db),
+        now.rfc3339 if now.synchronised else None,
+    )
+
+
 def _next_version(db: Database) -> int:
     return int(db.execute("UPDATE fleet_line SET version = version + 1 RETURNING version").fetchall()[0][0])
 
@@ -169,7 +219,7 @@ def owed(db: Database, shared: Collection[Shared], key: bytes) -> list[Claim]:
     if member is None:
         raise _no_member()
     rows = db.all(
-        "SELECT person, version, opted_out, blocked, undone FROM fleet_own WHERE sent < version"
+        "SELECT person, version, opted_out, blocked, undone, erased, erased_at FROM fleet_own WHERE sent < version"
         " ORDER BY version LIMIT ?",
         MOST_ROWS,
     )
@@ -227,16 +277,16 @@ def met(db: Database, hub: str, top: int, highest: Claim | None, shared: Collect
             claim_all(db)
         # a hub that makes one up would drive the versions to their end
         mine = highest and highest.line == now.line and highest.is_signed(key)
-        older = bool(highest and mine and _is_older(db, highest))
+        older = bool(highest and mine and _is_older(db, highest, now.shared))
         if (now.hub, now.shared) == (hub, frozenset(shared)) and not older:
             if top < now.cursor:  # it said that there is more than there is, and what it has lies before that
-                db.execute("UPDATE fleet_line SET cursor = 0")
+                db.execute("UPDATE fleet_line SET cursor = 0, confirmed = 0")
             # a hub that was put back to an earlier day has not what it had said that it had
             db.execute("UPDATE fleet_own SET sent = 0 WHERE sent > ?", highest.version if highest and mine else 0)
             return
         raised = max(now.version, highest.version if highest and mine else 0)
         db.execute(
-            "UPDATE fleet_line SET hub = ?, version = ?, cursor = 0, recall = ?, shared = ?",
+            "UPDATE fleet_line SET hub = ?, version = ?, cursor = 0, confirmed = 0, recall = ?, shared = ?",
             hub,
             raised,
             top if older else now.recall if now.hub == hub else 0,
@@ -247,7 +297,8 @@ def met(db: Database, hub: str, top: int, highest: Claim | None, shared: Collect
         db.execute(
             "UPDATE fleet_own SET sent = 0, version = ?1 + number,"
             " opted_out = iif(?2 AND opted_out > sent, ?1 + number, opted_out),"
-            " blocked = iif(?2 AND blocked > sent, ?1 + number, blocked)"
+            " blocked = iif(?2 AND blocked > sent, ?1 + number, blocked),"
+            " erased = iif(?2 AND erased > sent, ?1 + number, erased)"
             " FROM (SELECT person AS named, row_number() OVER (ORDER BY version) AS number FROM fleet_own)"
             " WHERE named = person",
             raised,
@@ -258,10 +309,21 @@ def met(db: Database, hub: str, top: int, highest: Claim | None, shared: Collect
             db.execute(f"UPDATE fleet_persons SET {_COLUMNS[each]} = NULL WHERE {_COLUMNS[each]} IS NOT NULL")
 
 
-def _is_older(db: Database, highest: Claim) -> bool:
-    """Tell whether this database is older than a row of its own line."""
-    own = db.one("SELECT version FROM fleet_own WHERE person = ?", highest.person)
-    return own is None or own["version"] < highest.version
+def _is_older(db: Database, highest: Claim, shared: Collection[Shared]) -> bool:
+    """Tell whether this database is older than a row of its own line, or has another one of that version."""
+    row = db.one(
+        "SELECT person, version, opted_out, blocked, undone, erased, erased_at FROM fleet_own WHERE person = ?",
+        highest.person,
+    )
+    if row is None or row["version"] < highest.version:
+        return True
+    own = _limited(Claim(highest.line, **dict(row)), shared)
+    if own.version > highest.version:
+        return False
+    # another line may have undone what is claimed; nothing else changes without a new version
+    said = [(own.of(each), highest.of(each)) for each in Shared if own.of(each)]
+    said += [(own.undone, highest.undone), (own.erased, highest.erased), (own.erased_at, highest.erased_at)]
+    return any(here != there for here, there in said)
 
 
 def acknowledge(db: Database, sent: Iterable[tuple[str, int]]) -> None:
@@ -281,19 +343,25 @@ def take(
     placed: Sequence[PlacedClaim],
     shared: Collection[Shared],
     key: bytes,
-    follow: Callable[[Sequence[Followed]], None],
+    consequences: Consequences,
 ) -> int:
     """Commit what lines say, read at the hub behind one place and up to another; return how many rows are not believed.
 
-    Where somebody else has read on meanwhile nothing is done. `follow` decides here what follows from it, inside the
-    same transaction. Raises RefusedError where there is no room for more.
+    It ends before an erasure that has to wait: then the hub is read up to there. Where somebody else has read on
+    meanwhile nothing is done. Raises RefusedError where there is no room for more.
     """
     since, until = span
+    sound = {
+        each.place: _limited(each.claim, shared)
+        for each in placed
+        if since < each.place <= until and _is_sound(each.claim) and each.claim.is_signed(key)
+    }
+    consequences.look_for({claim.person for claim in sound.values() if claim.erased})
     with db.transaction():
         now = maybe_membership(db)
         if now is None:
             raise _no_member()
-        if now.cursor != since:
+        if now.cursor != since or until <= since:
             return 0
         held = int(db.value("SELECT count(*) FROM fleet_persons"))
         if held + len(placed) > MOST_CLAIMS:
@@ -301,17 +369,64 @@ def take(
                 _("The line knows {number} decisions of other lines and takes no more.", number=held),
                 _("Somebody floods the hub: look there who."),
             )
-        believed = [
-            _limited(each.claim, shared)
-            for each in placed
-            if since < each.place <= until and _is_sound(each.claim) and each.claim.is_signed(key)
-        ]
-        followed: list[Followed] = []
-        for claim in believed:
-            followed += _recalled(db, claim) if claim.line == now.line else _heard(db, claim, now.line)
-        follow(list({(each.person, each.shared): each for each in followed}.values()))  # the last word on each
-        db.execute("UPDATE fleet_line SET cursor = ?", until)
-    return len(placed) - len(believed)
+        reached = _carry_out(db, sound, now.line, consequences)
+        until = until if reached is None else reached
+        db.execute(
+            "UPDATE fleet_line SET cursor = ?1, confirmed = iif((SELECT rebuild_owed FROM line_state), confirmed, ?1)",
+            until,
+        )
+    return sum(each.place not in sound for each in placed if each.place <= until or reached is None)
+
+
+def _carry_out(db: Database, sound: Mapping[int, Claim], here: str, consequences: Consequences) -> int | None:
+    """Keep what lines say, and let follow what follows; return the place before an erasure that must wait, or None."""
+    followed: list[Followed] = []
+
+    def follow() -> None:
+        consequences.follow(list({(each.person, each.shared): each for each in followed}.values()))  # the last words
+        followed.clear()
+
+    reached = None
+    for place, claim in sorted(sound.items()):
+        ordered = _maybe_ordered(db, claim, here)
+        erases = ordered is not None and consequences.has(claim.person)
+        if erases and consequences.must_wait(claim.person):
+            reached = place - 1
+            break
+        followed += _recalled(db, claim) if claim.line == here else _heard(db, claim, here)
+        if ordered and erases:
+            follow()  # a block that is undone goes before what is erased
+            consequences.erase(ordered)
+    follow()
+    return reached
+
+
+def _maybe_ordered(db: Database, claim: Claim, here: str) -> Ordered | None:
+    """Return the erasure that a row orders; None where it is known, or it orders none."""
+    if claim.erased is None:
+        return None
+    if claim.line == here:
+        known = db.one("SELECT erased FROM fleet_own WHERE person = ?", claim.person)
+    else:
+        known = db.one("SELECT erased FROM fleet_persons WHERE person = ? AND line = ?", claim.person, claim.line)
+    if known and claim.erased <= (known["erased"] or 0):
+        return None
+    return Ordered(claim.person, claim.line, claim.erased_at, own=claim.line == here)
+
+
+def confirm(db: Database) -> None:
+    """Commit that what was erased up to where the hub was read is in no file any more, unless more was meanwhile."""
+    db.execute("UPDATE fleet_line SET confirmed = cursor WHERE NOT (SELECT rebuild_owed FROM line_state)")
+
+
+def is_unconfirmed(db: Database) -> bool:
+    """Tell whether a file may hold a copy of what was erased since the hub was read up to a place before."""
+    return bool(db.value("SELECT EXISTS (SELECT 1 FROM fleet_line WHERE confirmed < cursor)"))
+
+
+def kept(db: Database) -> list[int]:
+    """Return the contacts of persons whom another line has erased that are kept here."""
+    return [row["contact_id"] for row in db.all("SELECT contact_id FROM fleet_kept ORDER BY contact_id")]
 
 
 def _is_sound(claim: Claim) -> bool:
@@ -326,6 +441,14 @@ def _heard(db: Database, claim: Claim, here: str) -> list[Followed]:
     """Keep what another line says; return what follows from it for the decisions of this line."""
     followed = []
     _grow(db, claim.person, claim.line, {shared: claim.of(shared) for shared in Shared}, "")
+    if claim.erased:
+        db.execute(
+            "INSERT INTO fleet_persons (person, line, erased) VALUES (?, ?, ?)"
+            " ON CONFLICT DO UPDATE SET erased = max(ifnull(erased, 0), excluded.erased)",
+            claim.person,
+            claim.line,
+            claim.erased,
+        )
     for shared, lines in claims.undone_of(claim.undone).items():
         for line, version in lines.items():
             if line != here:
@@ -358,6 +481,7 @@ def _undo_own(db: Database, person: str, shared: Shared, version: int) -> bool:
 
 def _recalled(db: Database, claim: Claim) -> list[Followed]:
     """Take back what this line said itself and lost since, with its database; return what holds again."""
+    erased = _maybe_ordered(db, claim, claim.line)
     own = db.one("SELECT undone, opted_out, blocked FROM fleet_own WHERE person = ?", claim.person)
     undone = claims.merged(claims.undone_of(own["undone"]) if own else {}, claims.undone_of(claim.undone))
     known = {shared: own[column] if own else None for shared, column in _COLUMNS.items()}
@@ -367,7 +491,7 @@ def _recalled(db: Database, claim: Claim) -> list[Followed]:
         if (version := claim.of(shared)) and version > max(undone[shared].get(claim.line, 0), known[shared] or 0)
     }
     over = [shared for shared in Shared if shared not in back and _undo_recalled(db, claim, shared, undone)]
-    if not back and not over and own and claims.written(undone) == own["undone"]:
+    if not back and not over and not erased and own and claims.written(undone) == own["undone"]:
         return []
     db.execute(
         "INSERT INTO fleet_own (person, version, undone) VALUES (?, ?, ?)"
@@ -378,6 +502,9 @@ def _recalled(db: Database, claim: Claim) -> list[Followed]:
     )
     for shared, version in back.items():
         db.execute(f"UPDATE fleet_own SET {_COLUMNS[shared]} = ? WHERE person = ?", version, claim.person)
+    if erased:
+        sql = "UPDATE fleet_own SET erased = ?, erased_at = ? WHERE person = ?"
+        db.execute(sql, claim.erased, claim.erased_at, claim.person)
     for shared, lines in undone.items():
         for line, version in lines.items():
             if line != claim.line:

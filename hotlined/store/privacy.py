@@ -20,7 +20,7 @@ from hotlined.clock import Now, rfc3339
 from hotlined.gsm import tpdu
 from hotlined.gsm.address import mask
 from hotlined.states import MAY_HAVE_LEFT, OPEN, PENDING, Refusal, RequestState, SegmentState
-from hotlined.store import decisions, fates, lifecycle, line, log, pseudonyms
+from hotlined.store import decisions, fates, fleet, lifecycle, line, log, pseudonyms
 from hotlined.store.database import Database
 
 BATCH = 100  # rows a transaction: whoever wants to write beside it waited 0.14 s at most (100,000 contacts, a busy PC)
@@ -217,7 +217,7 @@ def purge(db: Database, keep_texts: timedelta, keep_numbers: timedelta, now: Now
         for erasure in erasures:
             ids = [row[0] for row in db.connection.execute(erasure.due, age).fetchall()]
             if ids:
-                _know_pseudonyms(db, now)
+                know_pseudonyms(db, now)
             for start in range(0, len(ids), BATCH):
                 erased = _erase(db, erasure, age, ids[start : start + BATCH])
                 left = max(0, len(ids) - start - BATCH)
@@ -245,13 +245,17 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
-    """The ids of what belongs to one person; `segments` are also those in which only the number stands."""
+class Found:
+    """The ids of what belongs to one person; `segments` are also those in which only the number stands.
+
+    `named` are contacts of others that claim to be of the person.
+    """
 
     contacts: list[int]
     answers: list[int]
     segments: list[int]
     requests: list[int]
+    named: list[int]
 
 
 def keep(db: Database, contact_id: int, who: str, now: Now) -> bool:
@@ -267,10 +271,10 @@ def keep_no_more(db: Database, contact_id: int, who: str, now: Now) -> bool:
 def held(db: Database, name: str) -> Held:
     """Count what is held of a number or name, also under its pseudonym."""
     names = pseudonyms.both(db, name)
-    return _count(db, names, _find(db, names))
+    return _count(db, names, find(db, names))
 
 
-def _count(db: Database, names: tuple[str, str], found: _Found) -> Held:
+def _count(db: Database, names: tuple[str, str], found: Found) -> Held:
     kept = db.value(
         "SELECT count(*) FROM contacts WHERE kept_at IS NOT NULL AND id IN (SELECT value FROM json_each(?))",
         json.dumps(found.contacts),
@@ -283,7 +287,6 @@ def _count(db: Database, names: tuple[str, str], found: _Found) -> Held:
     decided = db.the(
         "SELECT count(*) AS rows, count(opted_out_at) AS opted_out FROM numbers WHERE number IN (?, ?)", *names
     )
-    named = db.value("SELECT count(*) FROM contacts WHERE other_originator IN (?, ?)", *names)
     return Held(
         contacts=len(found.contacts),
         kept=kept,
@@ -292,7 +295,7 @@ def _count(db: Database, names: tuple[str, str], found: _Found) -> Held:
         decided=bool(decided["rows"]),
         opted_out=bool(decided["opted_out"]),
         requests=len(found.requests),
-        named=named,
+        named=len(found.named),
         mentions=mentions,
     )
 
@@ -302,46 +305,66 @@ def forget(db: Database, name: str, now: Now, *, keep_opt_out: bool, opts_out: C
 
     What is queued for it is cancelled. Segments that the windows still count stay, as nobody's; of a text that is still
     on the SIM a pseudonym stays, to know it by when it is read again. With `keep_opt_out` an opt-out stays under the
-    number's pseudonym, also one that was not judged yet: `opts_out` tells whether a text is one. Raises StoreError if
-    the key of the pseudonyms is lost.
+    number's pseudonym, also one that was not judged yet: `opts_out` tells whether a text is one. In a fleet it always
+    stays, and the other lines are told to erase, too. Raises StoreError if the key of the pseudonyms is lost.
     """
-    _know_pseudonyms(db, now)
+    know_pseudonyms(db, now)
     names = pseudonyms.both(db, name)
     with db.transaction():
-        found = _find(db, names)
-        lists = {column: json.dumps(getattr(found, column)) for column in found.__slots__}
-        if db.connection.execute(_IN_HAND, lists).fetchone():
+        found = find(db, names)
+        if is_in_hand(db, found):
             return None
-        if keep_opt_out and any(opts_out(text) for text in _unjudged_texts(db, found)):
-            decisions.opt_out(db, name, now)
+        keeps = keep_opt_out or fleet.maybe_membership(db) is not None
+        if keeps:
+            note_opt_out(db, name, found, now, opts_out)
         before = _count(db, names, found)
-        for (answer_id,) in db.connection.execute(_WAITING, lists).fetchall():
-            lifecycle.end(db, answer_id, policy.Reason.PERSON)
-        arguments = lists | {
-            "month": now.limit - policy.WINDOW_SECONDS["month"],
-            "name": name,
-            "pseudonym": names[1],
-            "mention": name if _is_number(name) else None,
-            "masked": mask(name) if _is_number(name) else None,
-            "keep_opt_out": keep_opt_out,
-            "nobody": pseudonym.NOBODY,
-        }
-        # in their order: segments and answers are found by ids taken before, and contacts go after what belongs to
-        # them, or the ON DELETE CASCADE would take answers along that the windows still have to count
-        for statement in _FORGET:
-            db.connection.execute(statement, arguments)
+        erase(db, name, found, now, keep_opt_out=keeps)
+        fleet.erase(db, name, now)
         db.event(now, "forget", "a person was erased")
-        line.call_for_rebuild(db)
     return before
 
 
-def _unjudged_texts(db: Database, found: _Found) -> list[str]:
+def note_opt_out(db: Database, name: str, found: Found, now: Now, opts_out: Callable[[str], bool]) -> None:
+    """Record an opt-out that stands in a text which was not judged yet, inside the transaction that is open."""
     rows = db.all(
         "SELECT text FROM contacts WHERE verdict IS NULL AND text IS NOT NULL"
         " AND id IN (SELECT value FROM json_each(?))",
         json.dumps(found.contacts),
     )
-    return [row["text"] for row in rows]
+    if any(opts_out(row["text"]) for row in rows):
+        decisions.opt_out(db, name, now)
+
+
+def is_in_hand(db: Database, found: Found) -> bool:
+    """Tell whether a segment of an answer is being sent: nobody knows what becomes of it."""
+    return db.connection.execute(_IN_HAND, {"answers": json.dumps(found.answers)}).fetchone() is not None
+
+
+def erase(
+    db: Database, name: str, found: Found, now: Now, *, keep_opt_out: bool = False, keep_block: bool = False
+) -> None:
+    """Erase what was found of a number or name, inside the transaction that is open, and what was decided about it.
+
+    What is queued is cancelled; a decision that is kept stands under the pseudonym. `know_pseudonyms` comes before it.
+    """
+    lists = {column: json.dumps(getattr(found, column)) for column in found.__slots__}
+    for (answer_id,) in db.connection.execute(_WAITING, lists).fetchall():
+        lifecycle.end(db, answer_id, policy.Reason.PERSON)
+    arguments = lists | {
+        "month": now.limit - policy.WINDOW_SECONDS["month"],
+        "name": name,
+        "pseudonym": pseudonyms.both(db, name)[1],
+        "mention": name if _is_number(name) else None,
+        "masked": mask(name) if _is_number(name) else None,
+        "keep_opt_out": keep_opt_out,
+        "keep_block": keep_block,
+        "nobody": pseudonym.NOBODY,
+    }
+    # in their order: segments and answers are found by ids taken before, and contacts go after what belongs to
+    # them, or the ON DELETE CASCADE would take answers along that the windows still have to count
+    for statement in _FORGET:
+        db.connection.execute(statement, arguments)
+    line.call_for_rebuild(db)
 
 
 def rebuild(db: Database) -> bool:
@@ -374,7 +397,7 @@ def _checkpoint(db: Database) -> bool:
 def export(db: Database, name: str) -> dict[str, Any]:
     """Return all that is held of a number or name, also under its pseudonym, as one object for JSON."""
     names = pseudonyms.both(db, name)
-    found = _find(db, names)
+    found = find(db, names)
     decided = db.one(
         "SELECT number, max(blocked_at) AS blocked_at, max(opted_out_at) AS opted_out_at, changed_by FROM numbers"
         " WHERE number IN (?, ?) HAVING count(*)",  # max() makes one row of none: HAVING takes that away again
@@ -392,7 +415,9 @@ def export(db: Database, name: str) -> dict[str, Any]:
         "contacts": [log.maybe_contact(db, contact_id) for contact_id in found.contacts],
         "decided": dict(decided) if decided else None,
         "named_by": _dicts(
-            db, "SELECT id, received_at FROM contacts WHERE other_originator IN (?, ?) ORDER BY id", *names
+            db,
+            "SELECT id, received_at FROM contacts WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id",
+            json.dumps(found.named),
         ),
         "by_hand": _dicts(
             db,
@@ -434,7 +459,8 @@ def _is_masked_alone(db: Database, name: str) -> bool:
     )
 
 
-def _find(db: Database, names: tuple[str, str]) -> _Found:
+def find(db: Database, names: tuple[str, str]) -> Found:
+    """Find what belongs to a person, under its number or name and its pseudonym."""
     number = names[0] if _is_number(names[0]) else None
     named = dict[
         int, int | None
@@ -481,7 +507,14 @@ def _find(db: Database, names: tuple[str, str]) -> _Found:
         *names,
         sent,
     )
-    return _Found(sorted(contacts), [row["id"] for row in answers], sorted(segments), [row["id"] for row in requests])
+    named_by = db.all("SELECT id FROM contacts WHERE other_originator IN (?, ?)", *names)
+    return Found(
+        sorted(contacts),
+        [row["id"] for row in answers],
+        sorted(segments),
+        [row["id"] for row in requests],
+        [row["id"] for row in named_by],
+    )
 
 
 def _is_number(name: str) -> bool:
@@ -529,10 +562,9 @@ _FORGET = (
     """,
     # whose MMS said to be from this person: the address and the PDUs that spell it go
     """
-    UPDATE segments SET pdu = pseudonym(pdu) WHERE contact_id IN
-      (SELECT id FROM contacts WHERE other_originator IN (:name, :pseudonym))
+    UPDATE segments SET pdu = pseudonym(pdu) WHERE contact_id IN (SELECT value FROM json_each(:named))
     """,
-    "UPDATE contacts SET other_originator = NULL WHERE other_originator IN (:name, :pseudonym)",
+    "UPDATE contacts SET other_originator = NULL WHERE id IN (SELECT value FROM json_each(:named))",
     # each right side sees the row as it was: `result` is decided by the state before
     f"""
     UPDATE requests SET arguments = '{{}}', answer_id = NULL,
@@ -541,16 +573,19 @@ _FORGET = (
       WHERE id IN (SELECT value FROM json_each(:requests))
     """,
     "DELETE FROM contacts WHERE id IN (SELECT value FROM json_each(:contacts))",
-    # REPLACE, and no blocked_at: a row that the pseudonym has already is written anew, so that its block goes and the
-    # opt-out alone stays; of two rows of one person (number, pseudonym) the second overwrites the first
+    # of two rows of one person (number, pseudonym) one is made; REPLACE, so that what is not kept of a row that the
+    # pseudonym has already goes; max() makes one row of none, which HAVING takes away again
     """
-    INSERT OR REPLACE INTO numbers (number, opted_out_at, changed_by, changed_limit)
-      SELECT :pseudonym, opted_out_at, changed_by, changed_limit FROM numbers
-      WHERE :keep_opt_out AND number IN (:name, :pseudonym) AND opted_out_at IS NOT NULL
+    INSERT OR REPLACE INTO numbers (number, blocked_at, opted_out_at, changed_by, changed_limit)
+      SELECT :pseudonym, iif(:keep_block, max(blocked_at), NULL), iif(:keep_opt_out, max(opted_out_at), NULL),
+        changed_by, max(changed_limit) FROM numbers
+      WHERE number IN (:name, :pseudonym)
+        AND (:keep_block AND blocked_at IS NOT NULL OR :keep_opt_out AND opted_out_at IS NOT NULL) HAVING count(*)
     """,
     """
     DELETE FROM numbers WHERE number IN (:name, :pseudonym)
-      AND NOT (number = :pseudonym AND :keep_opt_out AND opted_out_at IS NOT NULL)
+      AND NOT (number = :pseudonym
+        AND (:keep_block AND blocked_at IS NOT NULL OR :keep_opt_out AND opted_out_at IS NOT NULL))
     """,
     # of a name both are NULL: instr() is NULL then and no row is touched. Without this condition replace(x, NULL, …)
     # would set every detail of everybody to NULL
@@ -577,7 +612,7 @@ def _oldest_kept(keep: timedelta, now: Now) -> dict[str, Any]:
     return {"limit": now.limit - keep.total_seconds(), "calendar": calendar, "glob": pseudonym.GLOB}
 
 
-def _know_pseudonyms(db: Database, now: Now) -> None:
+def know_pseudonyms(db: Database, now: Now) -> None:
     """Teach SQL the function `pseudonym`; raises StoreError if its key is lost."""
     key = pseudonyms.have_key(db, now)
     db.connection.create_function(

@@ -1,0 +1,121 @@
+"""Erases here whom another line of the fleet has erased, and lets hold here what was decided there.
+
+An order names a person by its pseudonym alone: under which names this line has it is found by making the pseudonym of
+every name that there is. What came after the order stays, and so do contacts that a person keeps here.
+Known to be wrong: while the clock was not synchronised, a contact's age is the time that the machine was on since; one
+from before a power cut may so count as later than the order, and stay.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Collection, Sequence
+
+from hotlined.clock import Now, parse_rfc3339
+from hotlined.store import decisions, privacy, pseudonyms
+from hotlined.store.database import Database
+from hotlined.store.fleet import Followed, Ordered
+
+MOST_PERSONS = 4
+"""So many persons are erased in one transaction: meanwhile the daemon waits."""
+
+_NAMES = """
+SELECT originator AS name FROM contacts UNION SELECT other_originator FROM contacts UNION SELECT recipient FROM answers
+  UNION SELECT number FROM numbers UNION SELECT json_extract(arguments, '$.number') FROM requests
+"""
+# without :at all is taken; the limit clock alone tells the age of what belongs to no contact
+_TAKEN = {
+    "contacts": """
+        SELECT id, kept_at IS NOT NULL AND NOT :own AS kept FROM contacts
+          WHERE id IN (SELECT value FROM json_each(:ids))
+          AND iif(synchronised AND :at IS NOT NULL, received_at <= :at, received_limit <= :limit)
+    """,
+    "named": """
+        SELECT id FROM contacts WHERE id IN (SELECT value FROM json_each(:ids))
+          AND iif(synchronised AND :at IS NOT NULL, received_at <= :at, received_limit <= :limit)
+    """,
+    "answers": """
+        SELECT id FROM answers WHERE id IN (SELECT value FROM json_each(:ids))
+          AND iif(contact_id IS NULL, queued_limit <= :limit, contact_id IN (SELECT value FROM json_each(:contacts)))
+    """,
+    "segments": """
+        SELECT s.id FROM segments s LEFT JOIN answer_segments p ON p.id = s.answer_segment_id
+          LEFT JOIN attempts t ON t.id = p.attempt_id WHERE s.id IN (SELECT value FROM json_each(:ids))
+          AND CASE WHEN s.contact_id IS NOT NULL THEN s.contact_id IN (SELECT value FROM json_each(:contacts))
+            WHEN t.answer_id IS NOT NULL THEN t.answer_id IN (SELECT value FROM json_each(:answers))
+            ELSE s.received_limit <= :limit END
+    """,
+    "requests": """
+        SELECT id FROM requests WHERE id IN (SELECT value FROM json_each(:ids))
+          AND iif(answer_id IS NULL, created_limit <= :limit, answer_id IN (SELECT value FROM json_each(:answers)))
+    """,
+}
+
+
+class Here:
+    """What follows on this line from what lines say: its decisions, and whom it erases."""
+
+    def __init__(self, db: Database, now: Now, opts_out: Callable[[str], bool]) -> None:
+        self._db = db
+        self._now = now
+        self._opts_out = opts_out
+        self._names: dict[str, list[str]] = {}
+        self._found: dict[str, privacy.Found] = {}
+        self._left = MOST_PERSONS
+
+    def look_for(self, persons: Collection[str]) -> None:
+        """Find the names under which the line has something of persons; raises StoreError without the key."""
+        if not persons:
+            return
+        privacy.know_pseudonyms(self._db, self._now)
+        found = defaultdict(list)
+        sql = f"SELECT name, pseudonym(name) AS person FROM ({_NAMES}) WHERE person IN (SELECT value FROM json_each(?))"
+        for row in self._db.all(sql, json.dumps(list(persons))):
+            found[row["person"]].append(row["name"])
+        # who stands under a number and its pseudonym is found by the number
+        self._names = {person: [name for name in names if name != person] or names for person, names in found.items()}
+
+    def follow(self, followed: Sequence[Followed]) -> None:
+        """Record what holds here, or no longer."""
+        decisions.follow(self._db, followed, self._now)
+
+    def has(self, person: str) -> bool:
+        """Tell whether the line has anything of a person."""
+        return person in self._names
+
+    def must_wait(self, person: str) -> bool:
+        """Tell whether a person cannot be erased now: an answer to it is being sent, or enough others are erased."""
+        if not self._left:
+            return True
+        for name in self._names[person]:
+            self._found[name] = privacy.find(self._db, pseudonyms.both(self._db, name))
+        return any(privacy.is_in_hand(self._db, self._found[name]) for name in self._names[person])
+
+    def erase(self, ordered: Ordered) -> None:
+        """Erase a person up to the order, but for contacts that are kept here, which are noted."""
+        self._left -= 1
+        for name in self._names[ordered.person]:
+            found = self._taken(self._found[name], ordered)
+            privacy.note_opt_out(self._db, name, found, self._now, self._opts_out)
+            privacy.erase(self._db, name, found, self._now, keep_opt_out=True, keep_block=True)
+        self._db.event(self._now, "forget", f"by {ordered.line}")
+
+    def _taken(self, found: privacy.Found, ordered: Ordered) -> privacy.Found:
+        """Return what of a person came no later than the order, and is not kept."""
+        arguments = {"at": ordered.at, "own": ordered.own, "limit": self._limit(ordered.at)}
+        taken: dict[str, list[int]] = {}
+        for what, sql in _TAKEN.items():
+            ids = {"ids": json.dumps(getattr(found, what))}
+            rows = self._db.connection.execute(sql, arguments | ids).fetchall()
+            if what == "contacts":
+                kept = [row["id"] for row in rows if row["kept"]]
+                self._db.execute("INSERT OR IGNORE INTO fleet_kept SELECT value FROM json_each(?)", json.dumps(kept))
+                rows = [row for row in rows if not row["kept"]]
+            taken[what] = [row["id"] for row in rows]
+            arguments[what] = json.dumps(taken[what])
+        return privacy.Found(**taken)
+
+    def _limit(self, at: str | None) -> float:
+        """Return up to which reading of the limit clock something is no later than the order."""
+        if at is None or not self._now.synchronised:
+            return float("inf")
+        return self._now.limit - (self._now.utc - parse_rfc3339(at)).total_seconds()
