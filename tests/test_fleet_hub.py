@@ -477,7 +477,7 @@ def test_whoever_falls_silent_holds_up_nobody(hub: Guarded, tmp_path: Path) -> N
     with opened(hub.address("fr")) as found, trace.open("w") as file:
         found._connection.pgconn.trace(file.fileno())
         for step in (
-            lambda: found.push([claims.Claim("fr", "~000000000001", 1, 1, None, "{}", "0" * 64)]),
+            lambda: found.push([claims.Claim("fr", "~000000000001", 1, 1, None, "{}", signature="0" * 64)]),
             lambda: found.pull("fr", 0, 0),
             lambda: found.report("{}"),
             lambda: found.lines(9),

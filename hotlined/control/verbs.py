@@ -214,7 +214,7 @@ def _fleet_take(decision: Decision) -> int:
 def _fleet_rebuild(decision: Decision) -> bool:
     """Return whether no file holds a copy of what was erased any more; then what the hub said is carried out."""
     done = privacy.rebuild(decision.db)
-    if done:
+    with decision.db.transaction():
         fleet.confirm(decision.db)
     return done
 

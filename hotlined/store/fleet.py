@@ -18,6 +18,7 @@ from hotlined.states import Shared
 from hotlined.store import claims, pseudonyms
 from hotlined.store.claims import Claim, PlacedClaim, Undone
 from hotlined.store.database import Database
+from hotlined.store.line import needs_rebuild
 
 MOST_ROWS = 500
 """So many rows are sent or handed in at once."""
@@ -321,9 +322,9 @@ def _is_older(db: Database, highest: Claim, shared: Collection[Shared]) -> bool:
     if own.version > highest.version:
         return False
     # another line may have undone what is claimed; nothing else changes without a new version
-    said = [(own.of(each), highest.of(each)) for each in Shared if own.of(each)]
-    said += [(own.undone, highest.undone), (own.erased, highest.erased), (own.erased_at, highest.erased_at)]
-    return any(here != there for here, there in said)
+    if any(own.of(each) not in (None, highest.of(each)) for each in Shared):
+        return True
+    return (own.undone, own.erased, own.erased_at) != (highest.undone, highest.erased, highest.erased_at)
 
 
 def acknowledge(db: Database, sent: Iterable[tuple[str, int]]) -> None:
@@ -371,10 +372,8 @@ def take(
             )
         reached = _carry_out(db, sound, now.line, consequences)
         until = until if reached is None else reached
-        db.execute(
-            "UPDATE fleet_line SET cursor = ?1, confirmed = iif((SELECT rebuild_owed FROM line_state), confirmed, ?1)",
-            until,
-        )
+        db.execute("UPDATE fleet_line SET cursor = ?", until)
+        confirm(db)
     return sum(each.place not in sound for each in placed if each.place <= until or reached is None)
 
 
@@ -415,8 +414,12 @@ def _maybe_ordered(db: Database, claim: Claim, here: str) -> Ordered | None:
 
 
 def confirm(db: Database) -> None:
-    """Commit that what was erased up to where the hub was read is in no file any more, unless more was meanwhile."""
-    db.execute("UPDATE fleet_line SET confirmed = cursor WHERE NOT (SELECT rebuild_owed FROM line_state)")
+    """Record that what was erased up to where the hub was read is in no file any more; nothing where a file may be.
+
+    It runs inside the transaction that is open.
+    """
+    if not needs_rebuild(db):
+        db.execute("UPDATE fleet_line SET confirmed = cursor")
 
 
 def is_unconfirmed(db: Database) -> bool:
