@@ -254,6 +254,19 @@ def test_only_what_is_shared_is_exchanged(enter: Enter) -> None:
     assert nl.shown(nl.receive("Encore"))[1:] == ("pending", None)
 
 
+def test_joining_again_leaves_the_key_of_the_pseudonyms_where_it_is(enter: Enter, hub: str, tmp_path: Path) -> None:
+    """An exchange that runs does not see the file; another in its place it would. One that is lost is brought back."""
+    fr = enter("fr")
+    key = fr.database.with_name("hotlined.db.key")
+    before, content = key.stat().st_ino, key.read_bytes()
+    fr.join(hub, tmp_path)
+    assert key.stat().st_ino == before
+    for lost in (b"", b"x" * len(content)):
+        key.write_bytes(lost)
+        fr.join(hub, tmp_path)
+        assert key.read_bytes() == content
+
+
 # ---- what never leaves a line
 
 

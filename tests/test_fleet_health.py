@@ -1,6 +1,7 @@
 """How the lines of a fleet are: what each says of itself, what the others are shown, and who is told of trouble."""
 
 import json
+import os
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -58,6 +59,18 @@ def test_each_line_says_how_it_is_and_sees_the_others(enter: Enter) -> None:
     assert found["nl"]["state"] == "not_answering"
     assert found["nl"]["trouble"] == ["not_running", "paused"]
     assert "the daemon does not run" in nl.run("fleet", "status").output
+
+
+def test_everybody_may_read_how_the_exchange_goes(enter: Enter) -> None:
+    """The exchange is a user that nobody else is: daemon, desk, alerts and people could not read what is its own."""
+    fr = enter("fr")
+    before = os.umask(0o027)  # that of its unit
+    fr.sync()
+    os.umask(before)
+    path = report.path(line_config(fr))
+
+    assert path.stat().st_mode & 0o777 == 0o644
+    assert not [word for word in ("470123456", str(fr.person())) if word in path.read_text()]
 
 
 def test_no_number_and_no_text_is_said_to_other_lines(enter: Enter, hub: str, cluster: Cluster) -> None:

@@ -80,6 +80,7 @@ FLEETS = [name for name in OURS if "fleet" in name]  # those that speak to a hub
 READERS = DESKS + FLEETS
 OFFCARD = [name for name in OURS if "offcard" in name]  # those that write on the stick for backups
 STICK = "/media/hotlined"
+KEY = "hotlined.db.key"
 FIGURES = [name for name in OURS if "metrics" in name]
 JOBS = [name for name in OURS if name.startswith("hotlined-")]
 
@@ -181,8 +182,9 @@ def test_a_job_is_the_same_for_each_line(file: str) -> None:
         service = found["Service"]
         if "Environment" in service:
             service["Environment"] = sorted(f"{key}={value}" for key, value in variables(unit).items())
-        for key in {"BindPaths", "BindReadOnlyPaths"} & service.keys():  # no line is called main, and so no folder
-            service[key] = sorted({*words(unit, key)} - {"-/var/lib/hotlined-main"})
+        for key in {"BindPaths", "BindReadOnlyPaths", "InaccessiblePaths"} & service.keys():
+            # no line is called main, and so no folder
+            service[key] = sorted({*words(unit, key)} - {"-/var/lib/hotlined-main", f"-/var/lib/hotlined-main/{KEY}"})
         if "LoadCredential" in service:  # of two with one name the last one holds
             service["LoadCredential"] = list(
                 {each.partition(":")[0]: each for each in service["LoadCredential"]}.values()
@@ -191,6 +193,7 @@ def test_a_job_is_the_same_for_each_line(file: str) -> None:
 
     def as_first(value: str) -> str:
         for pattern, replacement in (
+            (r"/var/lib/hotlined-nl/", "/var/lib/hotlined/"),
             (r"-?/var/lib/hotlined-nl", "/var/lib/hotlined"),
             (r"^LINE=--line nl$", "LINE="),
             (r"^hotlined-nl$", "hotlined"),
@@ -273,6 +276,10 @@ def test_all_sandboxes_are_the_daemons(unit: str) -> None:
         assert set(daemon()["TemporaryFileSystem"][0].split()) < set(words(unit, "TemporaryFileSystem"))
         assert "/etc/hotlined:ro" in words(unit, "TemporaryFileSystem")
 
+    if unit in FLEETS:
+        own.add("InaccessiblePaths")
+        assert {*words("hotlined.service", "InaccessiblePaths")} < {*words(unit, "InaccessiblePaths")}
+
     text = (FOLDER / "hotlined.service").read_text()
     lines = text[text.index("# The sandbox") :].partition("\n[")[0].splitlines()
     keys = {line.partition("=")[0] for line in lines if line[:1].isalpha()} - own
@@ -302,7 +309,8 @@ def test_nothing_is_to_be_read_that_nobody_reads(unit: str) -> None:
     closed = {path.removeprefix("-") for path in words(unit, "InaccessiblePaths")}
     empty = {path.removesuffix(":ro") for path in words(unit, "TemporaryFileSystem")}
 
-    assert closed == {"/run/dbus", "/run/lock", "/dev/shm", "/boot"}
+    keys = {path for path in closed if path.endswith(f"/{KEY}")}
+    assert closed - keys == {"/run/dbus", "/run/lock", "/dev/shm", "/boot"}
     assert empty - {"/etc/hotlined"} == {"/var/lib", "/var/backups", "/run/hotlined", "/srv"}
     assert all(path.endswith(":ro") for path in words(unit, "TemporaryFileSystem"))
     for key in ("ProtectHome", "PrivateTmp"):
@@ -561,6 +569,18 @@ def test_the_control_program_knows_the_user_of_the_desk(line: str) -> None:
 
     assert [told[str(option.envvar)]] == settings(f"hotlined-web@{line}.service", "Service")["User"]
     assert told[str(option.envvar)] == f"{DESK_USER}{line}"
+
+
+@pytest.mark.parametrize("unit", FLEETS)
+def test_the_exchange_does_not_see_the_key_of_the_pseudonyms(unit: str) -> None:
+    """The key beside a line's database is hidden from the one program that speaks to the hub, and from no other."""
+    line = line_of(unit)
+    (database,) = re.findall(r"^database: (\S+)$", (ROOT / "config.yaml").read_text(), re.MULTILINE)
+    folder = Path(database).parent if line == "main" else Path(f"/var/lib/hotlined-{line}")
+
+    assert Path(database).name + ".key" == KEY
+    assert f"-{folder / KEY}" in words(unit, "InaccessiblePaths")
+    assert not [each for each in OURS if each not in FLEETS and KEY in " ".join(words(each, "InaccessiblePaths"))]
 
 
 @pytest.mark.parametrize("unit", FLEETS)

@@ -20,7 +20,7 @@ from hotlined.states import AnswerState, MemberState, SendingState
 from hotlined.store import totals
 from hotlined.store.database import Database
 
-_MODE = 0o640
+_MODE = 0o644  # there is no number in it, and the exchange is in no group of those who read it
 _AGAIN_SECONDS = 60.0  # then a line says again that it is here, and asks how the others are
 _MOST_TROUBLES = 10
 

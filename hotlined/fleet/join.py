@@ -3,18 +3,19 @@
 Known to be wrong: a line that has pseudonyms of its own cannot join, for nobody can make those of the fleet of them.
 """
 
+import contextlib
 import json
 from dataclasses import asdict
 from pathlib import Path
 
-from hotlined import files
+from hotlined import files, pseudonym
 from hotlined.config import Config
 from hotlined.errors import RefusedError
 from hotlined.fleet import certificates
 from hotlined.fleet.hub import Address
 from hotlined.fleet.invitation import Invitation
 from hotlined.language import _
-from hotlined.store import fleet, pseudonyms
+from hotlined.store import fleet, line, pseudonyms
 from hotlined.store.beside import ORDERS, beside
 from hotlined.store.database import Database
 
@@ -65,7 +66,16 @@ def join(db: Database, invitation: Invitation) -> int:
 
     Raises RefusedError where it has pseudonyms under another key.
     """
-    pseudonyms.share_key(db, bytes.fromhex(invitation.keys.pseudonyms))
+    key = bytes.fromhex(invitation.keys.pseudonyms)
+    if not _has(db, key):
+        pseudonyms.share_key(db, key)
     files.replace(beside(db.path, ORDERS), bytes.fromhex(invitation.keys.orders), 0o600, beside=db.path, durable=True)
     with db.transaction():
         return fleet.join(db, invitation.line)
+
+
+def _has(db: Database, key: bytes) -> bool:
+    """Tell whether the line has the fleet's key already: a new file would not be hidden from an exchange that runs."""
+    with contextlib.suppress(OSError):
+        return line.key_digest_of(db.connection) == pseudonym.digest(key) and pseudonym.maybe_key(db.key_path) == key
+    return False
