@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 import store_steps
-from conftest import PATIENCE_SECONDS, Line, wait_until
+from conftest import PATIENCE_SECONDS, Line, speaking, wait_until
 from filled import Filled
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -35,6 +35,7 @@ from hotlined.alerts.due import EVENTS, Chosen, LineState, draft, due
 from hotlined.alerts.note import open_note
 from hotlined.clock import Now, boottime
 from hotlined.gsm.alphabet import Encoding, plan
+from hotlined.language import Language, unfilled
 from hotlined.reports.life import OVER
 from hotlined.reports.line import report_line
 from hotlined.simulator import pdus
@@ -218,9 +219,10 @@ def test_the_first_run_tells_only_what_goes_on() -> None:
     assert Teller().tell(seen(), 0, *over, (3, "balance_low")) == [("balance", 1)]
 
 
+@pytest.mark.parametrize("language", Language)
 @pytest.mark.parametrize(("condition", "level"), TEXTS)
-def test_every_alert_fits_one_segment(condition: str, level: int) -> None:
-    """Title and text are in GSM-7 and take one segment where the daemon's own words are short."""
+def test_every_alert_fits_one_segment(condition: str, level: int, language: Language) -> None:
+    """Title and text are GSM-7 in one segment where the daemon's own words are short: cut, they would lose the cure."""
     for known in (
         *conditions.MODEM.values(),
         conditions.NOT_RUNNING,
@@ -236,7 +238,8 @@ def test_every_alert_fits_one_segment(condition: str, level: int) -> None:
         *conditions.SEAL_FAILURES.values(),
         *conditions.HOLDS.values(),
     ):
-        _fits_one_segment(condition, level, known)
+        with speaking(language):
+            _fits_one_segment(condition, level, known)
 
 
 def _fits_one_segment(condition: str, level: int, known: conditions.Condition) -> None:
@@ -245,7 +248,7 @@ def _fits_one_segment(condition: str, level: int, known: conditions.Condition) -
         "words": known.words.format_map(defaultdict(lambda: "uid 1003"))
         if condition in {"paused", "silence"}
         else known.cure,
-        "cure": known.cure.format(config="the configuration", name="a-line-of-twenty-two-c"),
+        "cure": known.cure.format(config=unfilled("the configuration"), name="a-line-of-twenty-two-c"),
         "made": "24 Nov 23:00",
         "lines": "a-line-of-twenty-two-c, a-line-of-twenty-two-d and more",
         "detail": "61 contacts in 600 s",
