@@ -143,6 +143,41 @@ def test_who_looks_often_writes_and_asks_once_a_minute(enter: Enter) -> None:
     assert report.path(line_config(fr)).read_text() != first
 
 
+def test_contacts_alone_are_told_when_their_minute_has_passed(enter: Enter, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a line hears of all others goes over a mobile connection: a text more is no reason for it."""
+    fr = enter("fr")
+    monkeypatch.setattr(fr, "now", fr.db.now)
+    fr.sync()
+    first = report.path(line_config(fr)).read_text()
+    fr.receive("Salut")
+    fr.sync()
+    assert report.path(line_config(fr)).read_text() == first
+    age(fr, 59)
+    fr.sync()
+    assert shown(fr)["fr"]["contacts_today"] == 0
+    age(fr, 2)
+    fr.sync()
+
+    assert shown(fr)["fr"]["contacts_today"] == 1
+
+
+def test_each_line_more_is_heard_of_a_second_later(enter: Enter) -> None:
+    """All lines hear of all: at the same pace, a day's octets of each would grow with their number."""
+    fr = enter("fr")
+    for name in ("nl", "be"):
+        enter(name)
+    fr.sync()
+    age(fr, 62)
+    before = report.path(line_config(fr)).read_text()
+    fr.sync()
+    assert report.path(line_config(fr)).read_text() == before
+    age(fr, 2)
+    before = report.path(line_config(fr)).read_text()
+    fr.sync()
+
+    assert report.path(line_config(fr)).read_text() != before
+
+
 @pytest.mark.parametrize(
     "figures",
     [

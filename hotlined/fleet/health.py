@@ -20,23 +20,26 @@ from hotlined.states import AnswerState, MemberState, SendingState
 from hotlined.store import totals
 from hotlined.store.database import Database
 
+AGAIN_SECONDS = 60.0
+"""Then a line says again that it is here, and asks how the others are."""
+LINE_SECONDS = 1.0
+"""As much later for each line: what all hear of all would grow with the square of their number."""
 _MODE = 0o644  # there is no number in it, and the exchange is in no group of those who read it
-_AGAIN_SECONDS = 60.0  # then a line says again that it is here, and asks how the others are
 _MOST_TROUBLES = 10
 
 
 def reached(config: Config, db: Database, hub: Hub, refused: int) -> None:
     """Tell the hub how this line is, hear how the others are, and leave that for everybody to read.
 
-    Where nothing has changed, the hub is asked again after a minute.
+    Where nothing but its counts has changed, the hub is asked again after a minute and a second for each line.
     """
     before, now = report.maybe_heard(config), clock.boottime()
     said = own(config, db).to_json()
     if (
         before
         and before.reachable
-        and (before.said, before.refused) == (said, refused)
-        and now - before.said_boottime < _AGAIN_SECONDS
+        and (_uncounted(before.said), before.refused) == (_uncounted(said), refused)
+        and now - before.said_boottime < AGAIN_SECONDS + LINE_SECONDS * len(before.members)
     ):
         return
     hub.report(said)
@@ -64,6 +67,14 @@ def own(config: Config, db: Database) -> report.Figures:
         totals.entered(db, AnswerState.SENT, midnight),
         tuple(trouble.code for trouble in line.trouble if trouble.code != report.HUB_AWAY)[:_MOST_TROUBLES],
     )
+
+
+def _uncounted(said: str) -> tuple[object, ...]:
+    """Return of what a line said what others have to know soon."""
+    with suppress(ValueError, AttributeError):
+        found = json.loads(said)
+        return found.get("state"), found.get("trouble")
+    return ()
 
 
 def _state(line: LineReport) -> MemberState:
