@@ -45,6 +45,7 @@ class Cluster:
     process: subprocess.Popen[bytes] | None = None
     port: int = field(default_factory=free_port)
     data: Path | None = None
+    options: tuple[str, ...] = OPTIONS
 
     @property
     def _data(self) -> str:
@@ -61,7 +62,7 @@ class Cluster:
 
     def start(self) -> None:
         """Start it and wait until it answers."""
-        options = [word for option in (*OPTIONS, f"port={self.port}") for word in ("-c", option)]
+        options = [word for option in (*self.options, f"port={self.port}") for word in ("-c", option)]
         command = self.as_its_user("postgres", "-D", self._data, "-k", str(self.folder), *options)
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         ready = [str(self.programs / "pg_isready"), "-q", "-h", str(self.folder), "-p", str(self.port)]
@@ -142,10 +143,10 @@ def _found(programs: Path | None) -> Iterator[Cluster]:
 
 
 @contextlib.contextmanager
-def running(programs: Path) -> Iterator[Cluster]:
+def running(programs: Path, options: tuple[str, ...] = OPTIONS, within: Path | None = None) -> Iterator[Cluster]:
     """Have a PostgreSQL run, and leave nothing of it behind."""
-    folder = Path(tempfile.mkdtemp(prefix="hotlined-hub-"))  # short: a socket's path has 107 octets at most
-    cluster = Cluster(folder, programs)
+    folder = Path(tempfile.mkdtemp(prefix="hotlined-hub-", dir=within))  # short: a socket's path has 107 octets at most
+    cluster = Cluster(folder, programs, options=options)
     if os.geteuid() == 0:
         folder.chmod(0o755)
         shutil.chown(folder, SUPERUSER, SUPERUSER)
