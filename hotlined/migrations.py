@@ -743,6 +743,45 @@ ERASURES = (
     "UPDATE fleet_line SET cursor = 0",
 )
 
+FLEET_ANSWERS = (
+    # The line's place in what a fleet exchanges about answers; no row where it exchanges nothing of that. `hub`,
+    # `version`, `cursor`, `recall` as in fleet_line; `sharing` is 0 while what was said is being taken back.
+    """
+    CREATE TABLE fleet_answers_line (
+      id INTEGER PRIMARY KEY CHECK (id = 1),
+      sharing INTEGER NOT NULL CHECK (sharing IN (0, 1)),
+      hub TEXT NOT NULL,
+      version INTEGER NOT NULL DEFAULT 0 CHECK (version >= 0),
+      cursor INTEGER NOT NULL DEFAULT 0 CHECK (cursor >= 0),
+      recall INTEGER NOT NULL DEFAULT 0 CHECK (recall >= 0)
+    ) STRICT
+    """,
+    # what this line says of a person, as the answers here have it: stored, for of a pseudonym alone nobody finds the
+    # rows under a number
+    f"""
+    CREATE TABLE fleet_answers_own (
+      {_PERSON} PRIMARY KEY,
+      version INTEGER NOT NULL CHECK (version > 0),
+      answers INTEGER NOT NULL CHECK (answers >= 0),
+      last_limit REAL NOT NULL,
+      sent INTEGER NOT NULL DEFAULT 0 CHECK (sent >= 0)
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE INDEX fleet_answers_owed ON fleet_answers_own (version) WHERE sent < version",
+    # how often other lines answered a person, and the last time by this line's limit clock; under this line's own name
+    # what it said itself before a backup of it was put back
+    f"""
+    CREATE TABLE fleet_answers (
+      {_PERSON},
+      line TEXT NOT NULL,
+      version INTEGER NOT NULL CHECK (version > 0),
+      answers INTEGER NOT NULL CHECK (answers > 0),
+      last_limit REAL NOT NULL,
+      PRIMARY KEY (person, line)
+    ) STRICT, WITHOUT ROWID
+    """,
+)
+
 SCHEMA = (
     ("first", FIRST),
     ("pins", PINS),
@@ -759,6 +798,7 @@ SCHEMA = (
     ("sealed", SEALED),
     ("answers_sent", ANSWERS_SENT),
     ("erasures", ERASURES),
+    ("fleet_answers", FLEET_ANSWERS),
 )
 """Every migration: its name and its statements, in the order in which they are applied."""
 

@@ -7,7 +7,7 @@ the limit clock in seconds. A refusal is a value with its reason, never an excep
 import math
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -159,6 +159,12 @@ class History:
     """The line of the fleet that blocked it, where this one did not."""
     opted_out_elsewhere: str | None = None
     """The line of the fleet at which it opted out, where it did not here."""
+    answers_elsewhere: int = 0
+    """How many answers it had from other lines of the fleet, which count for cooldown and cap as those from here do."""
+    last_elsewhere: float | None = None
+    """When it had the last of them, by this line's limit clock."""
+    answered_elsewhere: str | None = None
+    """The line that sent that one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,12 +252,12 @@ def judge(contact: Contact, history: History, rules: Rules, now: float) -> Verdi
         (rules.sim_changed, Reason.SIM_CHANGED),
         (contact.age > rules.max_age, Reason.STALE),
         (history.pending, Reason.PENDING),
-        (history.answers >= rules.limits.per_number, Reason.PER_NUMBER),
+        (_has_had_all(history, rules.limits), Reason.PER_NUMBER),
         (cooldown_left(history, rules.limits, now) > 0, Reason.COOLDOWN),
     )
     for refused, reason in refusals:
         if refused:
-            return Verdict(False, reason, _elsewhere(reason, identity, history, rules, opts_out=contact.opts_out))
+            return Verdict(False, reason, _elsewhere(reason, identity, history, rules, now, opts_out=contact.opts_out))
     return Verdict(answer=True, reason=Reason.COOLDOWN_OVER if history.answers else Reason.FIRST_CONTACT)
 
 
@@ -393,12 +399,12 @@ def gate(
         (fresh and identity.originator in rules.own_numbers, Reason.OWN_NUMBER),
         (fresh and identity.country not in rules.numbers.answer_countries, Reason.COUNTRY),
         (fresh and rules.sim_changed, Reason.SIM_CHANGED),
-        (fresh and history.answers >= rules.limits.per_number, Reason.PER_NUMBER),
+        (fresh and _has_had_all(history, rules.limits), Reason.PER_NUMBER),
         (fresh and cooldown_left(history, rules.limits, now) > 0, Reason.COOLDOWN),
     )
     for cancelled, reason in cancellations:
         if cancelled:
-            return Cancel(reason, _elsewhere(reason, identity, history, rules))
+            return Cancel(reason, _elsewhere(reason, identity, history, rules, now))
     if history.hidden:
         return Wait(WaitingFor.HELD)
     if line is LineHold.PAUSED:
@@ -435,10 +441,11 @@ def unreserved(limit: int, limits: Limits) -> int:
 
 def cooldown_left(history: History, limits: Limits, now: float) -> float:
     """Return for how many seconds more a number is not answered again."""
-    if history.last_answer is None:
+    last = max((at for at in (history.last_answer, history.last_elsewhere) if at is not None), default=None)
+    if last is None:
         return 0.0
-    cooldown = limits.cooldown[min(history.answers, len(limits.cooldown)) - 1]
-    return max(0.0, history.last_answer + cooldown.total_seconds() - now)
+    cooldown = limits.cooldown[min(history.answers + history.answers_elsewhere, len(limits.cooldown)) - 1]
+    return max(0.0, last + cooldown.total_seconds() - now)
 
 
 class Fault(StrEnum):
@@ -558,12 +565,21 @@ def _opted_out(history: History) -> bool:
     return history.opted_out or history.opted_out_elsewhere is not None
 
 
+def _has_had_all(history: History, limits: Limits) -> bool:
+    return history.answers + history.answers_elsewhere >= limits.per_number
+
+
 def _elsewhere(
-    reason: Reason, identity: Identity, history: History, rules: Rules, *, opts_out: bool = False
+    reason: Reason, identity: Identity, history: History, rules: Rules, now: float, *, opts_out: bool = False
 ) -> str | None:
-    """Return the line of the fleet whose decision a refusal is, None where it is this one's own."""
+    """Return the line of the fleet whose decision or answer a refusal is due to, None where this one alone refuses."""
     if reason is Reason.BLOCKED and not _is_listed(identity.originator, history, rules):
         return history.blocked_elsewhere
     if reason is Reason.OPTED_OUT and not opts_out:
         return history.opted_out_elsewhere
+    here = replace(history, answers_elsewhere=0, last_elsewhere=None)
+    if reason is Reason.PER_NUMBER and not _has_had_all(here, rules.limits):
+        return history.answered_elsewhere
+    if reason is Reason.COOLDOWN and not cooldown_left(here, rules.limits, now):
+        return history.answered_elsewhere
     return None

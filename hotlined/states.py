@@ -64,10 +64,19 @@ class HoldReason(StrEnum):
 
 
 class Shared(StrEnum):
+    """What is decided about a person at one line of a fleet and may hold at the others."""
+
+    OPT_OUTS = "opt_outs"
+    BLOCKS = "blocks"
+
+
+class Exchange(StrEnum):
     """What the lines of a fleet may know of each other's people: `fleet.share` chooses."""
 
     OPT_OUTS = "opt_outs"
     BLOCKS = "blocks"
+    ANSWERS = "answers"
+    """Who was answered, and how often."""
 
 
 class MemberState(StrEnum):

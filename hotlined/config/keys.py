@@ -30,7 +30,7 @@ from hotlined.errors import AddressError
 from hotlined.gsm.address import parse_number
 from hotlined.language import N_, Language, _
 from hotlined.policy import fold, has_words
-from hotlined.states import Shared
+from hotlined.states import Exchange
 
 _LARGEST = 10**15 - 1  # SQLite's integers end at 2**63
 
@@ -456,7 +456,11 @@ KEYS = {
         Key("web.hosts", _HOST, (), N_("names that the desk is reached by, besides localhost"), Shape.LIST),
         Key("fleet.hub", _HUB, None, N_("where lines exchange what they know"), Shape.MAYBE, secret=True),
         Key(
-            "fleet.share", _choice(Shared), (Shared.OPT_OUTS, Shared.BLOCKS), N_("what is exchanged there"), Shape.LIST
+            "fleet.share",
+            _choice(Exchange),
+            (Exchange.OPT_OUTS, Exchange.BLOCKS),
+            N_("what is exchanged there"),
+            Shape.LIST,
         ),
     )
 }

@@ -11,7 +11,18 @@ from hotlined.clock import Now, parse_rfc3339, rfc3339
 from hotlined.config import Config
 from hotlined.errors import UsageError
 from hotlined.language import _
-from hotlined.store import answers, attempts, claims, decisions, erasure, evidence, fleet, privacy, requests
+from hotlined.store import (
+    answered,
+    answers,
+    attempts,
+    claims,
+    decisions,
+    erasure,
+    evidence,
+    fleet,
+    privacy,
+    requests,
+)
 from hotlined.store.database import Database
 
 Arguments = Mapping[str, Any]
@@ -135,6 +146,23 @@ def _are_sent(value: Any) -> bool:
     return _are_rows(value, (_is_person, _is_version))
 
 
+def _is_count(value: Any) -> bool:
+    return type(value) is int and 0 <= value <= answered.MOST_ANSWERS
+
+
+def _is_age(value: Any) -> bool:
+    return type(value) is int and 0 <= value <= answered.OLDEST
+
+
+def _is_maybe_answered(value: Any) -> bool:
+    return value is None or _are_rows([value], _ANSWERED)
+
+
+def _are_placed_answered(value: Any) -> bool:
+    """Tell whether these are places at the hub, each with how often a line answered a person."""
+    return _are_rows(value, (_is_place, lambda row: _are_rows([row], _ANSWERED)))
+
+
 def _is_claim(value: Any) -> bool:
     """Tell whether this is what a line says of a person, as a list; its signature is looked at later."""
     return _are_rows([value], _CLAIM)
@@ -182,19 +210,20 @@ _CLAIM = (
     *(_is_line, _is_person, _is_version, _is_maybe_version, _is_maybe_version, _is_undone),
     *(_is_maybe_version, _is_moment, _is_signature),
 )
+_ANSWERED = (_is_line, _is_person, _is_version, _is_count, _is_signature, _is_age)
 
 
 def _fleet_met(decision: Decision) -> None:
     said = decision.arguments
     highest = claims.Claim(*said["highest"]) if said["highest"] else None
-    shared, key = decision.config().fleet.share, claims.key_of(decision.db.path)
+    shared, key = decision.config().fleet.decisions, claims.key_of(decision.db.path)
     fleet.met(decision.db, said["hub"], said["top"], highest, shared, key)
 
 
 def _fleet_owed(decision: Decision) -> dict[str, Any]:
     """Return what this line says and the hub has not, signed."""
-    owed = fleet.owed(decision.db, decision.config().fleet.share, claims.key_of(decision.db.path))
-    return {"claims": [list(astuple(each)) for each in owed]}
+    owed = fleet.owed(decision.db, decision.config().fleet.decisions, claims.key_of(decision.db.path))
+    return {"rows": [list(astuple(each)) for each in owed]}
 
 
 def _fleet_take(decision: Decision) -> int:
@@ -205,7 +234,7 @@ def _fleet_take(decision: Decision) -> int:
         decision.db,
         (said["since"], said["until"]),
         placed,
-        decision.config().fleet.share,
+        decision.config().fleet.decisions,
         claims.key_of(decision.db.path),
         erasure.Here(decision.db, decision.now, _opts_out(decision)),
     )
@@ -221,6 +250,27 @@ def _fleet_rebuild(decision: Decision) -> bool:
 
 def _opts_out(decision: Decision) -> Callable[[str], bool]:
     return lambda text: policy.opts_out(text, decision.config().rules())
+
+
+def _fleet_answers_met(decision: Decision) -> None:
+    said = decision.arguments
+    highest = answered.Answered(*said["highest"]) if said["highest"] else None
+    share, key = decision.config().fleet.answers, claims.key_of(decision.db.path)
+    answered.met(decision.db, said["hub"], said["top"], highest, key, share=share)
+
+
+def _fleet_answers_owed(decision: Decision) -> dict[str, Any]:
+    """Return whom this line answered and the hub does not know of, signed."""
+    owed = answered.owed(decision.db, claims.key_of(decision.db.path), decision.now)
+    return {"rows": [list(astuple(each)) for each in owed]}
+
+
+def _fleet_answers_take(decision: Decision) -> int:
+    """Return how many rows are not believed."""
+    said = decision.arguments
+    placed = [answered.PlacedAnswered(place, answered.Answered(*row)) for place, row in said["placed"]]
+    span = said["since"], said["until"]
+    return answered.take(decision.db, span, placed, claims.key_of(decision.db.path), decision.now)
 
 
 def _was(decision: Decision, state: str) -> bool:
@@ -335,6 +385,14 @@ VERBS: Mapping[str, Verb] = {
     ),
     "fleet_take": Verb(_fleet_take, {"since": _is_place, "until": _is_place, "placed": _are_placed}),
     "fleet_rebuild": Verb(_fleet_rebuild, {}, long=True),
+    "fleet_answers_met": Verb(_fleet_answers_met, {"hub": _is_hub, "top": _is_place, "highest": _is_maybe_answered}),
+    "fleet_answers_owed": Verb(_fleet_answers_owed, {}),
+    "fleet_answers_sent": Verb(
+        lambda decision: answered.acknowledge(decision.db, map(tuple, decision.arguments["sent"])), {"sent": _are_sent}
+    ),
+    "fleet_answers_take": Verb(
+        _fleet_answers_take, {"since": _is_place, "until": _is_place, "placed": _are_placed_answered}
+    ),
     "rebuild": Verb(lambda decision: privacy.rebuild(decision.db), {}, long=True),
 }
 """Every decision by its name."""

@@ -18,6 +18,7 @@ from urllib.parse import quote, urlencode
 from hotlined.errors import HotlinedError, RefusedError, UnavailableError
 from hotlined.fleet.certificates import Certificates
 from hotlined.language import _
+from hotlined.store.answered import Answered
 from hotlined.store.claims import Claim
 from hotlined.store.fleet import MOST_ROWS
 
@@ -116,13 +117,63 @@ _ERASURES = (
       ADD erased_at text CHECK (erased_at ~ '^[0-9]{4}(-[0-9]{2}){2}T[0-9:.]{12}Z$')
     """,
 )
-SCHEMA = (("first", _FIRST), ("figures", _FIGURES), ("logins", _LOGINS), ("erasures", _ERASURES))
+_ANSWERS = (
+    # How often a line answered a person, and when last, by the hub's clock; `answers` is 0 where that is over.
+    # Versions, places and whose rows these are: as of persons.
+    """
+    CREATE TABLE hotlined.answers (
+      line text NOT NULL REFERENCES hotlined.lines ON DELETE CASCADE,
+      person text NOT NULL CHECK (person ~ '^~[0-9a-f]{12}$'),
+      version bigint NOT NULL CHECK (version BETWEEN 1 AND 9007199254740991),
+      answers integer NOT NULL CHECK (answers BETWEEN 0 AND 1000000),
+      signature text NOT NULL CHECK (signature ~ '^[0-9a-f]{64}$'),
+      answered_at timestamptz NOT NULL CHECK (isfinite(answered_at)),
+      place bigint NOT NULL UNIQUE,
+      PRIMARY KEY (line, person)
+    )
+    """,
+    """
+    CREATE TRIGGER turn BEFORE INSERT OR UPDATE ON hotlined.answers
+      FOR EACH STATEMENT EXECUTE FUNCTION hotlined.take_turn()
+    """,
+    """
+    CREATE TRIGGER place BEFORE INSERT OR UPDATE ON hotlined.answers
+      FOR EACH ROW EXECUTE FUNCTION hotlined.give_place()
+    """,
+    "ALTER TABLE hotlined.answers ENABLE ROW LEVEL SECURITY",
+    "CREATE POLICY readable ON hotlined.answers FOR SELECT USING (true)",
+    f"""
+    CREATE POLICY insertable ON hotlined.answers FOR INSERT
+      WITH CHECK (current_user = '{_ROLE}' || line)
+    """,
+    f"""
+    CREATE POLICY changeable ON hotlined.answers FOR UPDATE
+      USING (current_user = '{_ROLE}' || line) WITH CHECK (current_user = '{_ROLE}' || line)
+    """,
+    f"CREATE POLICY erasable ON hotlined.answers FOR DELETE USING (current_user = '{_ROLE}' || line)",
+    # lines that were invited before
+    f"""
+    DO $$ DECLARE role text; BEGIN
+      FOR role IN SELECT rolname FROM pg_roles JOIN hotlined.lines ON rolname = '{_ROLE}' || line LOOP
+        EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON hotlined.answers TO %I', role);
+      END LOOP;
+    END $$
+    """,
+)
+SCHEMA = (
+    ("first", _FIRST),
+    ("figures", _FIGURES),
+    ("logins", _LOGINS),
+    ("erasures", _ERASURES),
+    ("answers", _ANSWERS),
+)
 """Every migration of the hub: its name and its statements."""
 
 GRANTS = (
     "GRANT USAGE ON SCHEMA hotlined TO {role}",
     "GRANT SELECT ON hotlined.migrations, hotlined.hub, hotlined.lines, hotlined.persons TO {role}",
     "GRANT INSERT, UPDATE ON hotlined.persons TO {role}",
+    "GRANT SELECT, INSERT, UPDATE, DELETE ON hotlined.answers TO {role}",
     "GRANT USAGE ON SEQUENCE hotlined.places TO {role}",
 )
 """What a line may do."""
@@ -140,6 +191,27 @@ _PUSH = f"""
 _PULL = f"""
     SELECT place, {_FIELDS} FROM hotlined.persons
     WHERE place > %s AND (line <> %s OR place <= %s) ORDER BY place LIMIT %s
+"""
+_PUSH_ANSWERS = """
+    INSERT INTO hotlined.answers AS a (line, person, version, answers, signature, answered_at)
+    SELECT line, person, version, answers, signature, now() - age * interval '1 second'
+    FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::integer[], %s::text[], %s::bigint[])
+      AS said (line, person, version, answers, signature, age)
+    ON CONFLICT (line, person) DO UPDATE SET version = excluded.version, answers = excluded.answers,
+      signature = excluded.signature, answered_at = excluded.answered_at WHERE a.version < excluded.version
+"""
+_ANSWERED = (
+    "line, person, version, answers, signature,"
+    " greatest(0, least(1000000000, extract(epoch FROM now()) - extract(epoch FROM answered_at)))::bigint"
+)
+_PULL_ANSWERS = f"""
+    SELECT place, {_ANSWERED} FROM hotlined.answers
+    WHERE place > %s AND (line <> %s OR place <= %s) ORDER BY place LIMIT %s
+"""
+_HIGHEST_ANSWERED = f"SELECT {_ANSWERED} FROM hotlined.answers WHERE line = %s ORDER BY version DESC LIMIT 1"
+# whoever was away for longer counts on what was over: it answers less
+_PURGE_ANSWERS = """
+    DELETE FROM hotlined.answers WHERE line = %s AND answers = 0 AND answered_at < now() - interval '400 days'
 """
 # A copy that was put back or promoted gives places anew that were given already: it is another hub. The first eight
 # digits of a file of its log are those of its history (its timeline).
@@ -231,6 +303,23 @@ class Hub:
         """
         rows = self._connection.execute(_PULL, (after, line, recall, MOST_ROWS)).fetchall()
         return [[place, claim] for place, *claim in rows]
+
+    def greet_answers(self, line: str) -> tuple[int, Answered | None]:
+        """Return the last place that was given out for who was answered, and the latest such row of a line."""
+        ((top,),) = self._connection.execute("SELECT coalesce(max(place), 0) FROM hotlined.answers").fetchall()
+        rows = self._connection.execute(_HIGHEST_ANSWERED, (line,)).fetchall()
+        return top, Answered(*rows[0]) if rows else None
+
+    def push_answers(self, line: str, said: Sequence[Answered]) -> None:
+        """Commit whom a line answered; what the hub has in that version or a later one stays as it is."""
+        columns = [list(column) for column in zip(*map(astuple, said), strict=True)]
+        self._connection.execute(_PUSH_ANSWERS, columns)
+        self._connection.execute(_PURGE_ANSWERS, (line,))
+
+    def pull_answers(self, line: str, after: int, recall: int) -> list[list[Any]]:
+        """Return whom others answered, as `pull` returns what they decided."""
+        rows = self._connection.execute(_PULL_ANSWERS, (after, line, recall, MOST_ROWS)).fetchall()
+        return [[place, said] for place, *said in rows]
 
     def report(self, figures: str) -> None:
         """Commit how this line is, and that it is here."""

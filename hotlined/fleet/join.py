@@ -15,7 +15,7 @@ from hotlined.fleet import certificates
 from hotlined.fleet.hub import Address
 from hotlined.fleet.invitation import Invitation
 from hotlined.language import _
-from hotlined.store import fleet, line, pseudonyms
+from hotlined.store import answered, fleet, line, pseudonyms
 from hotlined.store.beside import ORDERS, beside
 from hotlined.store.database import Database
 
@@ -71,6 +71,7 @@ def join(db: Database, invitation: Invitation) -> int:
         pseudonyms.share_key(db, key)
     files.replace(beside(db.path, ORDERS), bytes.fromhex(invitation.keys.orders), 0o600, beside=db.path, durable=True)
     with db.transaction():
+        answered.join_again(db)
         return fleet.join(db, invitation.line)
 
 

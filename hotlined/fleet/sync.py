@@ -1,4 +1,4 @@
-"""One exchange with the hub: what this line claims goes there, what others claim comes in through the control socket.
+"""One exchange with the hub: what this line says goes there, what others say comes in through the control socket.
 
 What was sent is noted after the hub's COMMIT, up to the version that was sent, and what comes in is handed in before
 the next is read. So whatever is killed at whatever moment, an exchange begins anew where it was. It writes nothing of
@@ -6,10 +6,11 @@ the line itself.
 """
 
 import contextlib
+import functools
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import astuple, dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from hotlined.config import Config
 from hotlined.control.client import decide
@@ -19,21 +20,24 @@ from hotlined.fleet import health
 from hotlined.fleet.hub import Hub, opened
 from hotlined.fleet.join import maybe_address
 from hotlined.language import _
-from hotlined.store import fleet
+from hotlined.store import answered, fleet
+from hotlined.store.answered import Answered
 from hotlined.store.claims import Claim
 from hotlined.store.database import Database
 from hotlined.store.opening import open_beside_daemon
 
 _WHO = "fleet"
+_Row = TypeVar("_Row", Claim, Answered)
 _MOST_BATCHES = 1000  # of an exchange: a hub that always has more does not keep it for ever
 _LARGEST_BATCH = 200_000  # octets of what is handed in at once: a line of the control socket has an end
+_Where = Callable[[Database], fleet.Membership | answered.Sharing | None]
 HUB_SECONDS = 60.0
 """What the hub is given for one step, at most 500 rows: on a slow mobile connection they take half of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Exchanged:
-    """How many claims went to the hub and came from it, and how many of these are not believed."""
+    """How many rows went to the hub and came from it, and how many of these are not believed."""
 
     sent: int = 0
     taken: int = 0
@@ -53,23 +57,30 @@ class Session:
 
     def is_owing(self) -> bool:
         """Tell whether the line says something that the hub has not; it asks the line's database alone."""
-        return fleet.is_owing(self._db)
+        return fleet.is_owing(self._db) or answered.is_owing(self._db)
 
     def push(self) -> int:
         """Send what the line says and the hub has not, and return how many rows that were.
 
         A database older than its own rows takes them back first: what it sends replaces them at the hub.
         """
-        if fleet.is_recalling(self._db):
+        if fleet.is_recalling(self._db) or answered.is_recalling(self._db):
             self._first = self._take()
+        sent = self._send("fleet_owed", "fleet_sent", Claim, self._hub.push)
+        if sharing := answered.maybe_sharing(self._db):
+            push = functools.partial(self._hub.push_answers, sharing.line)
+            sent += self._send("fleet_answers_owed", "fleet_answers_sent", Answered, push)
+        return sent
+
+    def _send(self, asks: str, notes: str, row: Callable[..., _Row], push: Callable[[Sequence[_Row]], None]) -> int:
         sent = 0
         for _batch in range(_MOST_BATCHES):
-            owed = [Claim(*row) for row in decide(self._config, _WHO, "fleet_owed")["claims"]]
+            owed = [row(*fields) for fields in decide(self._config, _WHO, asks)["rows"]]
             if not owed:
                 break
             with self._hub.within(HUB_SECONDS):
-                self._hub.push(owed)
-            decide(self._config, _WHO, "fleet_sent", sent=[[claim.person, claim.version] for claim in owed])
+                push(owed)
+            decide(self._config, _WHO, notes, sent=[[each.person, each.version] for each in owed])
             sent += len(owed)
         return sent
 
@@ -85,40 +96,46 @@ class Session:
         return taken, refused
 
     def _take(self) -> tuple[int, int]:
+        found = [self._read("fleet_take", fleet.maybe_membership, self._hub.pull)]
+        sharing = answered.maybe_sharing(self._db)
+        if sharing and sharing.holds:
+            found.append(self._read("fleet_answers_take", answered.maybe_sharing, self._hub.pull_answers))
+        taken, refused = map(sum, zip(*found, strict=True))
+        return taken, refused
+
+    def _read(self, verb: str, where: _Where, pull: Callable[[str, int, int], list[list[Any]]]) -> tuple[int, int]:
+        """Hand in what the hub has behind the place up to where the line has read it."""
         taken = refused = 0
         placed: list[list[Any]] = []
         for _batch in range(_MOST_BATCHES):
-            member = fleet.maybe_membership(self._db)
-            if member is None:
+            here = where(self._db)
+            if here is None:
                 break
-            placed = [row for row in placed if row[0] > member.cursor]
+            placed = [row for row in placed if row[0] > here.cursor]
             if not placed:
                 with self._hub.within(HUB_SECONDS):
-                    rows = self._hub.pull(member.line, member.cursor, member.recall)
-                placed = _readable(rows, member.cursor)
+                    rows = pull(here.line, here.cursor, here.recall)
+                placed = _readable(rows, here.cursor, verb)
                 refused += len(rows) - len(placed)
             if not placed:
                 break
             batch = _batch_of(placed)
-            span = {"since": member.cursor, "until": batch[-1][0]}
-            refused_now = decide(self._config, _WHO, "fleet_take", placed=batch, **span)
-            read = self._read_of(batch)
+            span = {"since": here.cursor, "until": batch[-1][0]}
+            refused_now = decide(self._config, _WHO, verb, placed=batch, **span)
+            there = where(self._db)
+            read = sum(place <= there.cursor for place, _row in batch) if there else 0
             refused, taken = refused + refused_now, taken + read - refused_now
             if not read:
                 break  # an answer is being sent to somebody who is to be erased
         return taken, refused
 
-    def _read_of(self, batch: Sequence[list[Any]]) -> int:
-        member = fleet.maybe_membership(self._db)
-        return sum(place <= member.cursor for place, _claim in batch) if member else 0
 
-
-def _readable(rows: Sequence[list[Any]], after: int) -> list[list[Any]]:
+def _readable(rows: Sequence[list[Any]], after: int, verb: str) -> list[list[Any]]:
     """Return the rows that have a form which a line writes, in the order of their places behind one.
 
     Raises HotlinedError where none is so: the hub itself keeps lines from writing others.
     """
-    fits = VERBS["fleet_take"].takes["placed"]
+    fits = VERBS[verb].takes["placed"]
     placed = sorted((row for row in rows if fits([row]) and row[0] > after), key=lambda row: row[0])
     if rows and not placed:
         raise HotlinedError(
@@ -165,6 +182,11 @@ def session(
                     )
                 highest = list(astuple(greeting.highest)) if greeting.highest else None
                 decide(config, _WHO, "fleet_met", hub=greeting.hub, top=greeting.top, highest=highest)
+                if config.fleet.answers or answered.maybe_sharing(db):
+                    with hub.within(HUB_SECONDS):
+                        top, latest = hub.greet_answers(member.line)
+                    said = list(astuple(latest)) if latest else None
+                    decide(config, _WHO, "fleet_answers_met", hub=greeting.hub, top=top, highest=said)
                 yield Session(config, db, hub, may_rebuild)
         except HotlinedError:
             health.away(config)

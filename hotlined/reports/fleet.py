@@ -19,7 +19,7 @@ from hotlined.config import Config
 from hotlined.language import N_, _, in_digits
 from hotlined.states import MemberState
 from hotlined.status import Trouble
-from hotlined.store import fleet
+from hotlined.store import answered, fleet
 from hotlined.store.beside import ORDERS, beside
 from hotlined.store.database import Database
 from hotlined.store.opening import open_beside_daemon
@@ -175,7 +175,9 @@ def maybe_fleet_of(db: Database, config: Config) -> Fleet | None:
     member = fleet.maybe_membership(db)
     if member is None:
         return None
-    return Fleet(member.line, fleet.count_owed(db), fleet.is_full(db), maybe_heard(config), clock.boottime())
+    owed = fleet.count_owed(db) + answered.count_owed(db)
+    full = fleet.is_full(db) or answered.is_full(db)
+    return Fleet(member.line, owed, full, maybe_heard(config), clock.boottime())
 
 
 def is_joined(config: Config) -> bool:

@@ -146,12 +146,13 @@ def decided_about(who: Correspondent) -> str:
 
 
 def decided_elsewhere(history: policy.History) -> str:
-    """Return what other lines of the fleet decided about a number, where this one did not."""
-    both = (
+    """Return what other lines of the fleet decided about a number, where this one did not, and who answered it."""
+    found = (
         (history.blocked_elsewhere, N_("blocked elsewhere: {line}")),
         (history.opted_out_elsewhere, N_("opted out elsewhere: {line}")),
+        (history.answered_elsewhere, N_("answered elsewhere: {line}")),
     )
-    return ", ".join(_(words, line=line) for line, words in both if line)
+    return ", ".join(_(words, line=line) for line, words in found if line)
 
 
 def facts(report: NumberReport, config: Config, now: Now) -> Iterator[tuple[str, str]]:

@@ -23,7 +23,7 @@ def history_of(
     arguments = {"name": names[0], "pseudonym": names[1], "shadow": int(shadow), "without": without}
     row = db.connection.execute(_HISTORY, arguments).fetchone()
     everybody = json.dumps((*names, *pseudonyms.both(db, other or number or "")))
-    decided = db.connection.execute(_DECIDED, {"names": everybody}).fetchone()
+    decided = db.connection.execute(_DECIDED, {"names": everybody, "person": names[1]}).fetchone()
     return policy.History(
         answers=row["answers"],
         last_answer=row["last_answer"],
@@ -34,6 +34,9 @@ def history_of(
         hidden=pseudonyms.is_lost(db),
         blocked_elsewhere=None if decided["blocked"] else decided["blocked_elsewhere"],
         opted_out_elsewhere=None if decided["opted_out"] else decided["opted_out_elsewhere"],
+        answers_elsewhere=decided["answers_elsewhere"],
+        last_elsewhere=decided["last_elsewhere"],
+        answered_elsewhere=decided["answered_elsewhere"],
     )
 
 
@@ -43,7 +46,11 @@ SELECT count(blocked_at) AS blocked, count(opted_out_at) AS opted_out,
   (SELECT min(line) FROM fleet_persons WHERE person IN (SELECT value FROM json_each(:names))
     AND blocked > blocked_undone) AS blocked_elsewhere,
   (SELECT min(line) FROM fleet_persons WHERE person IN (SELECT value FROM json_each(:names))
-    AND opted_out > opted_out_undone) AS opted_out_elsewhere
+    AND opted_out > opted_out_undone) AS opted_out_elsewhere,
+  (SELECT ifnull(sum(answers), 0) FROM fleet_answers WHERE person = :person) AS answers_elsewhere,
+  (SELECT max(last_limit) FROM fleet_answers WHERE person = :person) AS last_elsewhere,
+  (SELECT line FROM fleet_answers WHERE person = :person AND line NOT IN (SELECT line FROM fleet_line)
+    ORDER BY last_limit DESC, line LIMIT 1) AS answered_elsewhere
 FROM numbers WHERE number IN (SELECT value FROM json_each(:names))
 """
 
@@ -59,6 +66,18 @@ SELECT count(last) AS answers, max(last) AS last_answer, coalesce(max(open), 0) 
   FROM answers a WHERE a.recipient IN (:name, :pseudonym) AND a.by_hand IS NULL AND a.id IS NOT :without
 )
 """
+
+
+ANSWERED = f"""
+SELECT pseudonym_of(recipient) AS person, count(*) AS answers, max(last) AS last_answer FROM (
+  SELECT a.recipient, (
+    SELECT max(t.begun_limit) FROM attempts t WHERE t.answer_id = a.id AND EXISTS
+      (SELECT 1 FROM answer_segments s WHERE s.attempt_id = t.id AND s.state IN {states.MAY_HAVE_LEFT})
+  ) AS last
+  FROM answers a WHERE a.by_hand IS NULL
+) WHERE last IS NOT NULL GROUP BY 1
+"""
+"""How many answers each person had, and when the last, as `history_of` counts them."""
 
 
 def may_have_left(db: Database, answer_id: int, *, shadow: bool) -> bool:

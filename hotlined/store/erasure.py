@@ -21,6 +21,7 @@ MOST_PERSONS = 4
 _NAMES = """
 SELECT originator AS name FROM contacts UNION SELECT other_originator FROM contacts UNION SELECT recipient FROM answers
   UNION SELECT number FROM numbers UNION SELECT json_extract(arguments, '$.number') FROM requests
+  UNION SELECT person FROM fleet_answers
 """
 # without :at all is taken; the limit clock alone tells the age of what belongs to no contact
 _TAKEN = {

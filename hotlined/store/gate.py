@@ -16,7 +16,7 @@ from hotlined.gsm.address import Identity, LineType
 from hotlined.gsm.alphabet import Plan, plan
 from hotlined.policy import Reason, Share, WaitingFor
 from hotlined.states import OPEN, AnswerState, ContactKind, SegmentState
-from hotlined.store import attempts, fleet, lifecycle, windows, wordings
+from hotlined.store import answered, attempts, fleet, lifecycle, windows, wordings
 from hotlined.store.correspondents import identity_of
 from hotlined.store.database import Database
 from hotlined.store.lifecycle import latest_attempt, move, move_rest, move_segment
@@ -201,6 +201,7 @@ def _let_out(db: Database, answer: sqlite3.Row, now: Now, *, shadow: bool) -> Be
         move(db, answer["id"], AnswerState.SHADOWED if shadow else AnswerState.SENDING)
     begun = None if shadow else _begin_segment(db, answer, now)
     refile(db, answer["recipient"], shadow=shadow)  # after the attempt is there: by it its number is no new one
+    answered.note(db, answer["recipient"])
     return begun
 
 

@@ -20,7 +20,7 @@ from hotlined.clock import Now, rfc3339
 from hotlined.gsm import tpdu
 from hotlined.gsm.address import mask
 from hotlined.states import MAY_HAVE_LEFT, OPEN, PENDING, Refusal, RequestState, SegmentState
-from hotlined.store import decisions, fates, fleet, lifecycle, line, log, pseudonyms
+from hotlined.store import answered, decisions, fates, fleet, lifecycle, line, log, pseudonyms
 from hotlined.store.database import Database
 
 BATCH = 100  # rows a transaction: whoever wants to write beside it waited 0.14 s at most (100,000 contacts, a busy PC)
@@ -364,6 +364,7 @@ def erase(
     # them, or the ON DELETE CASCADE would take answers along that the windows still have to count
     for statement in _FORGET:
         db.connection.execute(statement, arguments)
+    answered.forget(db, name)
     line.call_for_rebuild(db)
 
 

@@ -1,0 +1,310 @@
+"""What the lines of a fleet know of each other's answers: how often a person had one at each line, and how long ago.
+
+It counts for cooldown and cap as the answers from here do. A line says how old its last answer is, the hub adds what
+passes there, and who reads it counts back from its own limit clock: no two clocks are ever compared. A line that does
+not exchange answers has nothing here and does nothing here.
+Known to be wrong: nobody can sign an age; a hub that lies about one makes a cooldown end early or late, never the cap.
+"""
+
+import math
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, astuple, dataclass, replace
+
+from hotlined import pseudonym
+from hotlined.clock import Now
+from hotlined.errors import RefusedError
+from hotlined.language import _
+from hotlined.store import attempts, fleet, pseudonyms
+from hotlined.store.database import Database
+from hotlined.store.fleet import MOST_ROWS
+
+MOST_HELD = 500_000
+"""So many rows of others are kept, about 40 MB: a hub that lies does not fill the card."""
+MOST_ANSWERS = 1_000_000
+"""More answers than anybody has from one line."""
+OLDEST = 10**9
+"""The highest age that is said, in seconds, 32 years: what is older is as old as this."""
+_FORM = "hotlined answered 1"
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """How often a line answered a person: its row, which only that line makes, each time with a higher version.
+
+    `answers` is 0 where that is over. `age` is how many seconds ago the last answer was: it grows on its way, so no
+    signature holds it. `signature` has 64 hexadecimal digits.
+    """
+
+    line: str
+    person: str
+    version: int
+    answers: int
+    signature: str
+    age: int
+
+    def signed(self, key: bytes) -> "Answered":
+        """Return the row with its signature: HMAC-SHA256 over the form's name and every field but the age."""
+        import hmac  # noqa: PLC0415  it loads OpenSSL, 4 MiB
+
+        fields = [_FORM, *map(str, astuple(self)[:4])]
+        return replace(self, signature=hmac.digest(key, "\n".join(fields).encode(), "sha256").hex())
+
+    def is_signed(self, key: bytes) -> bool:
+        """Tell whether the signature is of this row, under the key of the fleet."""
+        import hmac  # noqa: PLC0415  the same
+
+        return hmac.compare_digest(self.signed(key).signature, self.signature)
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedAnswered:
+    """A row and its place at the hub."""
+
+    place: int
+    said: Answered
+
+
+@dataclass(frozen=True, slots=True)
+class Sharing:
+    """Where this line is in exchanging answers; `cursor` is up to where the hub was read, up to `recall` its own, too.
+
+    `holds` is False while it takes back what it has said.
+    """
+
+    line: str
+    holds: bool
+    hub: str
+    version: int
+    cursor: int
+    recall: int
+
+
+def maybe_sharing(db: Database) -> Sharing | None:
+    """Return where the line is in exchanging answers, None where it exchanges none."""
+    row = db.one(
+        "SELECT line, sharing, a.hub, a.version, a.cursor, a.recall FROM fleet_answers_line a"
+        " JOIN fleet_line l ON l.id = a.id"
+    )
+    return Sharing(row[0], bool(row[1]), *tuple(row)[2:]) if row else None
+
+
+def note(db: Database, number: str) -> None:
+    """Say how many answers a number had, where that is another than was said, inside the transaction that is open."""
+    sharing = maybe_sharing(db)
+    if sharing is None or not sharing.holds:
+        return
+    person = pseudonyms.both(db, number)[1]
+    if pseudonym.is_one(person):
+        history = attempts.history_of(db, number, shadow=False)
+        _say(db, sharing, person, history.answers, history.last_answer)
+
+
+def _note_all(db: Database, sharing: Sharing) -> None:
+    pseudonyms.teach(db)
+    for row in db.all(attempts.ANSWERED):
+        if pseudonym.is_one(row["person"]):
+            _say(db, sharing, row["person"], row["answers"], row["last_answer"])
+
+
+def _say(db: Database, sharing: Sharing, person: str, answers: int, last: float | None) -> None:
+    lost = db.one("SELECT answers, last_limit FROM fleet_answers WHERE person = ? AND line = ?", person, sharing.line)
+    if lost:
+        answers, last = answers + lost["answers"], max(lost["last_limit"], lost["last_limit"] if last is None else last)
+    said = db.one("SELECT answers, last_limit FROM fleet_answers_own WHERE person = ?", person)
+    if (answers, last) != ((said["answers"], said["last_limit"]) if said and said["answers"] else (0, None)):
+        _write(db, person, answers, last)
+
+
+def _write(db: Database, person: str, answers: int, last: float | None) -> None:
+    db.execute(
+        "INSERT INTO fleet_answers_own (person, version, answers, last_limit) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE"
+        " SET version = excluded.version, answers = excluded.answers, last_limit = excluded.last_limit",
+        person,
+        db.execute("UPDATE fleet_answers_line SET version = version + 1 RETURNING version").fetchall()[0][0],
+        min(answers, MOST_ANSWERS),
+        0.0 if last is None else last,
+    )
+
+
+def join_again(db: Database) -> None:
+    """Have all said and read anew, whatever a hub has said before, inside the transaction that is open."""
+    db.execute("UPDATE fleet_answers_line SET hub = ''")
+
+
+def forget(db: Database, name: str) -> None:
+    """Erase what is known of a person's answers, inside the transaction that erased the answers from here.
+
+    Where this line had said something, its pseudonym stays until the hub has heard that it is over.
+    """
+    db.execute("DELETE FROM fleet_answers WHERE person = ?", pseudonyms.both(db, name)[1])
+    note(db, name)
+
+
+# ---- with the hub
+
+
+def met(db: Database, hub: str, top: int, highest: Answered | None, key: bytes, *, share: bool) -> None:
+    """Commit which hub the line has before it, and whether answers are exchanged there.
+
+    `top` is the last place that the hub has given out, `highest` the latest row that it has of this line. Where answers
+    are exchanged from now on, all is said; where they are no more, what others said is erased, and what was said here
+    taken back. At another hub, or where this database is older than that row, all is owed and read anew.
+    """
+    with db.transaction():
+        member, sharing = fleet.maybe_membership(db), maybe_sharing(db)
+        if member is None or (sharing is None and not share):
+            return
+        mine = highest if highest and highest.line == member.line and highest.is_signed(key) else None
+        if sharing is None:
+            db.execute("INSERT INTO fleet_answers_line (id, sharing, hub) VALUES (1, 1, ?)", hub)
+            sharing = Sharing(member.line, holds=True, hub=hub, version=0, cursor=0, recall=0)
+        is_older = mine is not None and mine.version > sharing.version
+        if is_older and mine:
+            recall = top if share else 0
+            db.execute("UPDATE fleet_answers_line SET version = ?, cursor = 0, recall = ?", mine.version, recall)
+        if sharing.hub != hub or top < sharing.cursor:
+            db.execute("UPDATE fleet_answers_line SET hub = ?, cursor = 0", hub)
+        if is_older or sharing.hub != hub:
+            _say_anew(db)
+        else:  # a hub that was put back to an earlier day has not what it had said that it had
+            db.execute("UPDATE fleet_answers_own SET sent = 0 WHERE sent > ?", mine.version if mine else 0)
+        if share:
+            if is_older or not sharing.holds or not sharing.version:
+                db.execute("UPDATE fleet_answers_line SET sharing = 1, cursor = 0")
+                _note_all(db, sharing)
+        elif sharing.holds:
+            _take_back(db)
+
+
+def _say_anew(db: Database) -> None:
+    """Owe all that was said, under new versions: the hub takes none that it has had already."""
+    db.execute(
+        "UPDATE fleet_answers_own SET sent = 0, version = (SELECT version FROM fleet_answers_line) + number"
+        " FROM (SELECT person AS named, row_number() OVER (ORDER BY version) AS number FROM fleet_answers_own)"
+        " WHERE named = person"
+    )
+    db.execute("UPDATE fleet_answers_line SET version = version + (SELECT count(*) FROM fleet_answers_own)")
+
+
+def _take_back(db: Database) -> None:
+    db.execute("UPDATE fleet_answers_line SET sharing = 0, recall = 0")
+    db.execute("DELETE FROM fleet_answers")
+    db.execute("UPDATE fleet_answers_own SET answers = 0")
+    _say_anew(db)
+    _end(db)
+
+
+def _end(db: Database) -> None:
+    """Keep nothing of what is over and known to the hub."""
+    db.execute("DELETE FROM fleet_answers_own WHERE answers = 0 AND sent = version")
+    db.execute("DELETE FROM fleet_answers_line WHERE NOT sharing AND NOT EXISTS (SELECT 1 FROM fleet_answers_own)")
+
+
+def owed(db: Database, key: bytes, now: Now) -> list[Answered]:
+    """Return what this line says and the hub has not committed, signed, the oldest first, as much as goes at once."""
+    sharing = maybe_sharing(db)
+    if sharing is None:
+        return []
+    rows = db.all(
+        "SELECT person, version, answers, last_limit FROM fleet_answers_own WHERE sent < version"
+        " ORDER BY version LIMIT ?",
+        MOST_ROWS,
+    )
+    return [
+        Answered(sharing.line, row["person"], row["version"], row["answers"], "", _age(row, now)).signed(key)
+        for row in rows
+    ]
+
+
+def _age(row: sqlite3.Row, now: Now) -> int:
+    return min(max(0, int(now.limit - row["last_limit"])), OLDEST) if row["answers"] else 0
+
+
+def acknowledge(db: Database, sent: Iterable[tuple[str, int]]) -> None:
+    """Commit what the hub has committed: persons, each up to the version that was sent."""
+    with db.transaction():
+        for person, version in sent:
+            db.execute(
+                "UPDATE fleet_answers_own SET sent = max(sent, ?2) WHERE person = ?1 AND version >= ?2", person, version
+            )
+        _end(db)
+
+
+def take(db: Database, span: tuple[int, int], placed: Sequence[PlacedAnswered], key: bytes, now: Now) -> int:
+    """Commit what lines say, read at the hub behind one place and up to another; return how many rows are not believed.
+
+    Where somebody else has read on meanwhile, or nothing is exchanged any more, nothing is done. Raises RefusedError
+    where there is no room for more.
+    """
+    since, until = span
+    with db.transaction():
+        sharing = maybe_sharing(db)
+        if sharing is None or not sharing.holds or sharing.cursor != since or until <= since:
+            return 0
+        held = int(db.value("SELECT count(*) FROM fleet_answers"))
+        if held + len(placed) > MOST_HELD:
+            raise RefusedError(
+                _("The line knows {number} persons whom other lines answered, and takes no more.", number=held),
+                _("Somebody floods the hub: look there who."),
+            )
+        believed = [each for each in placed if since < each.place <= until and each.said.is_signed(key)]
+        for each in believed:
+            if each.said.line != sharing.line:
+                _hear(db, each.said, now)
+            elif each.place <= sharing.recall:
+                _recall(db, each.said, now)
+        # own rows are read back once: later the hub has others than those that are said here just now
+        db.execute("UPDATE fleet_answers_line SET cursor = ?1, recall = iif(recall <= ?1, 0, recall)", until)
+    return len(placed) - len(believed)
+
+
+def _hear(db: Database, said: Answered, now: Now) -> None:
+    """Keep what another line says."""
+    held = db.one("SELECT version FROM fleet_answers WHERE person = ? AND line = ?", said.person, said.line)
+    if held is None or held["version"] < said.version:
+        _keep(db, said, said.answers, now.limit - max(0, said.age))
+
+
+def _recall(db: Database, said: Answered, now: Now) -> None:
+    """Keep of what this line said itself how many answers its database, which is older, knows nothing of."""
+    own = db.one("SELECT answers, last_limit FROM fleet_answers_own WHERE person = ?", said.person)
+    known, last = (own["answers"], own["last_limit"]) if own else (0, -math.inf)
+    if said.answers > known:
+        where = "FROM fleet_answers WHERE person = ? AND line = ?"
+        lost = int(db.value(f"SELECT ifnull(sum(answers), 0) {where}", said.person, said.line))
+        moment = now.limit - max(0, said.age)
+        _keep(db, said, lost + said.answers - known, moment)
+        _write(db, said.person, said.answers, max(last, moment) if known else moment)
+
+
+def _keep(db: Database, said: Answered, answers: int, last: float) -> None:
+    db.execute("DELETE FROM fleet_answers WHERE person = ? AND line = ?", said.person, said.line)
+    if answers:
+        db.connection.execute(
+            "INSERT INTO fleet_answers (person, line, version, answers, last_limit)"
+            " VALUES (:person, :line, :version, :answers, :last)",
+            asdict(said) | {"answers": answers, "last": last},
+        )
+
+
+def is_recalling(db: Database) -> bool:
+    """Tell whether the line has yet to read back rows of its own."""
+    sharing = maybe_sharing(db)
+    return sharing is not None and sharing.cursor < sharing.recall
+
+
+def is_owing(db: Database) -> bool:
+    """Tell whether this line says something that the hub has not committed."""
+    return bool(db.value("SELECT EXISTS (SELECT 1 FROM fleet_answers_own WHERE sent < version)"))
+
+
+def count_owed(db: Database) -> int:
+    """Return of how many persons the hub has not committed what this line says."""
+    return int(db.value("SELECT count(*) FROM fleet_answers_own WHERE sent < version"))
+
+
+def is_full(db: Database) -> bool:
+    """Tell whether there may be no room for what others say next."""
+    held = db.value("SELECT count(*) FROM (SELECT 1 FROM fleet_answers LIMIT ?)", MOST_HELD - MOST_ROWS + 1)
+    return int(held) > MOST_HELD - MOST_ROWS
