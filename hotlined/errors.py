@@ -158,6 +158,12 @@ class SealError(HotlinedError):
         self.failure = failure
 
 
+class UnsentError(SealError):
+    """A backup did not arrive on another machine; later it may."""
+
+    exit_code = 75
+
+
 class UnavailableError(HotlinedError):
     """There is no running daemon, modem or database for this."""
 

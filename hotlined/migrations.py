@@ -782,6 +782,15 @@ FLEET_ANSWERS = (
     """,
 )
 
+UNSENT = (
+    # that a backup did not reach another machine is one more reason; what is there now is found again by the next try
+    "ALTER TABLE line_state DROP COLUMN seal_failure",
+    """
+    ALTER TABLE line_state ADD COLUMN seal_failure TEXT CHECK (seal_failure IN
+      ('absent', 'full', 'read_only', 'denied', 'lost', 'altered', 'no_age', 'database', 'unsent'))
+    """,
+)
+
 SCHEMA = (
     ("first", FIRST),
     ("pins", PINS),
@@ -799,6 +808,7 @@ SCHEMA = (
     ("answers_sent", ANSWERS_SENT),
     ("erasures", ERASURES),
     ("fleet_answers", FLEET_ANSWERS),
+    ("unsent", UNSENT),
 )
 """Every migration: its name and its statements, in the order in which they are applied."""
 

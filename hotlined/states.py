@@ -110,6 +110,8 @@ class SealFailure(StrEnum):
     """The program that seals is missing, or failed."""
     DATABASE = "database"
     """The database cannot be read, or is damaged."""
+    UNSENT = "unsent"
+    """It did not arrive on the other machine."""
 
 
 class ContactKind(StrEnum):

@@ -4,7 +4,9 @@ The disk is a folder on another file system than the database; the program that 
 mounted by their label, full, read-only and pulled are in `scripts/lab backup`.
 """
 
+import contextlib
 import errno
+import hashlib
 import io
 import json
 import os
@@ -12,11 +14,13 @@ import pty
 import re
 import shutil
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
 import tarfile
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import asdict
@@ -40,6 +44,7 @@ from hotlined.config import load, parse
 from hotlined.errors import ConfigError, SealError
 from hotlined.reports.line import report_line
 from hotlined.sealing import age, archive, making
+from hotlined.sealing.sending import socket_path
 from hotlined.sealing.shelf import Shelf
 from hotlined.states import SealFailure
 from hotlined.store import backup
@@ -201,6 +206,7 @@ def test_a_key_is_typed_line_by_line(tmp_path: Path, rows: int | None, words: st
     ("settings", "words"),
     [
         ("folder: /media/hotlined", "backup.recipients names nobody"),
+        ("send: true", "backup.recipients names nobody"),
         (f"recipients: [{RECIPIENT[:-1]}q]", "expected a recipient of age"),
         (f"recipients: [{IDENTITY}]", "expected a recipient of age"),
     ],
@@ -830,40 +836,153 @@ def test_the_same_failure_is_written_once(filled: Filled, disk: Path) -> None:
 # ---- another machine, and the page that says how
 
 
-def taken_in(folder: Path, command: str, octets: bytes) -> subprocess.CompletedProcess[str]:
-    """Hand a backup over as ssh does to a forced command; return what came of it."""
-    environment = os.environ | {"SSH_ORIGINAL_COMMAND": command}
+def taken_in(folder: Path, header: str, octets: bytes, digest: str | None = None) -> tuple[int, str, str]:
+    """Hand a backup over as ssh does to a forced command; return its exit code and what it said."""
     script = ROOT / "docs/examples/receive-backup"
-    done = subprocess.run(["sh", script, folder], input=octets, env=environment, capture_output=True, check=False)
-    return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+    sent = header.encode() + octets + (digest or hashlib.sha256(octets).hexdigest()).encode()
+    done = subprocess.run(["sh", script, folder], input=sent, capture_output=True, check=False)
+    return done.returncode, done.stdout.decode().strip(), done.stderr.decode()
+
+
+MOMENT = "20261126T220000Z"
 
 
 def test_another_machine_takes_backups_in_and_nothing_else(tmp_path: Path) -> None:
     """The key can add a backup: none is replaced, none is half there, and nothing lies outside the folder."""
     folder = tmp_path / "backups"
     folder.mkdir()
-    name = "fr-000001-20261126T220000Z.age"
-    assert taken_in(folder, f"{name} 5", b"hello").returncode == 0
-    assert taken_in(folder, f"{name} 5", b"other").returncode == 0
-    assert (folder / name).read_bytes() == b"hello"
-    assert (folder / name).stat().st_mode & 0o077 == 0
-    cut = taken_in(folder, "fr-000002-20261126T220000Z.age 5", b"hell")
-    assert (cut.returncode, "was cut off" in cut.stderr) == (1, True)
-    for command in (
+    others = [f"fr-x-000009-{MOMENT}.age", "fr-000077.age", "photo.jpg"]
+    for name in others:
+        (folder / name).touch()
+    for number in (1, 2):
+        code, said, _ = taken_in(folder, f"fr {MOMENT}\n", b"hello")
+        assert (code, said) == (0, f"fr-00000{number}-{MOMENT}.age")
+        assert (folder / said).read_bytes() == b"hello"
+        assert (folder / said).stat().st_mode & 0o077 == 0
+    (folder / f"fr-000001-{MOMENT}.age").unlink()  # as its owner removes old ones
+    assert taken_in(folder, "fr 19700101T000000Z\n", b"")[1] == "fr-000003-19700101T000000Z.age"
+    before = names(folder)
+    for octets, digest in ((b"hell", hashlib.sha256(b"hello").hexdigest()), (b"hello", "0"), (b"", "")):
+        code, said, complaint = taken_in(folder, f"fr {MOMENT}\n", octets, digest or " ")
+        assert (code, said) == (1, ""), complaint
+    for header in (
         "",
-        "sh",
-        f"../{name} 5",
-        "fr-000003-x.age",
-        "fr-000003-x.age -5",
-        "fr-000003-x.age 99999999999999",
-        ".fr-000003-x.age 5",
-        "fr-000003-x.age;id 5",
-        "authorized_keys 5",
-        "fr-000003-x\n.age 5",
+        "\n",
+        "fr\n",
+        f"../fr {MOMENT}\n",
+        f"FR {MOMENT}\n",
+        f"-fr {MOMENT}\n",
+        f"fr;id {MOMENT}\n",
+        f"fr.age {MOMENT}\n",
+        f"{'a' * 23} {MOMENT}\n",
+        f"fr {MOMENT} x\n",
+        "fr 2026\n",
+        "fr ../../x\n",
     ):
-        assert taken_in(folder, command, b"hello").returncode == 1, command
-    assert names(folder) == [name]
+        assert taken_in(folder, header, b"hello")[:2] == (1, ""), header
+    assert names(folder) == before
     assert names(tmp_path) == ["backups"]
+
+
+class OtherMachine:
+    """What listens at the socket, as systemd does: what comes goes to receive-backup, and its answer back."""
+
+    def __init__(self, runtime_dir: Path, folder: Path) -> None:
+        self.folder, self.command = folder, [str(ROOT / "docs/examples/receive-backup"), str(folder)]
+        path = socket_path(runtime_dir)
+        path.parent.mkdir(parents=True)
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.bind(str(path))
+        self._socket.listen()
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self._socket.accept()
+                with connection:
+                    subprocess.run(["sh", *self.command], stdin=connection, stdout=connection, check=False)
+
+    def close(self) -> None:
+        """Listen no longer."""
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._thread.join()
+        self._socket.close()
+
+
+@pytest.fixture
+def away(tmp_path: Path) -> Iterator[tuple[Filled, OtherMachine]]:
+    """Give a line whose backups go to another machine and nowhere else, and that machine."""
+    folder = tmp_path / "there"
+    folder.mkdir()
+    filled = Filled(tmp_path, backup={"send": "true", "recipients": [RECIPIENT]})
+    machine = OtherMachine(tmp_path / filled.settings["runtime_dir"], folder)
+    with filled.db:
+        filled.judge(filled.text(SECRET))
+        yield filled, machine
+    machine.close()
+
+
+@NOT_HERE
+def test_a_backup_on_another_machine_counts_once_it_is_there(away: tuple[Filled, OtherMachine], tmp_path: Path) -> None:
+    """It opens with the key alone, status knows its name there, and nothing of it lies on the card."""
+    filled, machine = away
+    before = names(filled.folder)
+    assert filled.run("db", "backup").exit_code == 0
+    (name,) = names(machine.folder)
+    out = taken_out(machine.folder / name, tmp_path)
+
+    assert re.fullmatch(r"fr-000001-[0-9]{8}T[0-9]{6}Z\.age", name)
+    assert (out / "config.yaml").read_bytes() == filled.config.read_bytes()
+    with closing(sqlite3.connect(out / "hotlined.db")) as copy:
+        assert copy.execute("SELECT text FROM contacts WHERE id = 1").fetchall() == [(SECRET,)]
+    document = json.loads(filled.run("status", "--json").stdout)["backup"]
+    assert (document["name"], document["failure"], document["folder"]) == (name, None, None)
+    assert name in filled.run("status").stdout
+    assert [each for each in names(filled.folder) if each not in (*before, "out", "identity")] == []
+    assert not look(filled).backup_old
+
+
+@NOT_HERE
+@pytest.mark.parametrize("lost", ["nobody", "silent", "cut", "another name", "full"])
+def test_a_backup_that_does_not_arrive_is_tried_again(away: tuple[Filled, OtherMachine], lost: str) -> None:
+    """Whatever is lost on the way, the exit code asks for another try, the last one stays, and it is told."""
+    filled, machine = away
+    assert filled.run("db", "backup").exit_code == 0
+    (name,) = names(machine.folder)
+    whole = list(machine.command)
+    machine.command = {
+        "nobody": ["-c", "exit 255"],
+        "silent": ["-c", "cat >/dev/null"],
+        "cut": ["-c", f"head -c 2000 | sh {' '.join(whole)}"],
+        "another name": ["-c", "cat >/dev/null; echo nl-000001-20261126T220000Z.age"],
+        "full": ["-c", "ulimit -f 1; trap '' XFSZ; exec sh " + " ".join(whole)],
+    }[lost]
+    assert failure(filled) == (75, "unsent")
+    document = json.loads(filled.run("status", "--json").stdout)["backup"]
+    assert (document["name"], names(machine.folder)) == (name, [name])
+    assert "does not reach the other machine" in filled.run("status").stdout
+    machine.command = whole
+    assert failure(filled) == (0, None)
+    assert len(names(machine.folder)) == 2
+
+
+@NOT_HERE
+def test_a_stick_that_is_not_in_keeps_nothing_from_the_other_machine(
+    away: tuple[Filled, OtherMachine], disk: Path
+) -> None:
+    """Both are wanted: each gets its own, whatever is wrong with the other, and what is wrong is told."""
+    filled, machine = away
+    filled.config.write_text(
+        json.dumps(filled.settings | {"backup": {**filled.settings["backup"], "folder": str(disk / "stick")}})
+    )
+    assert failure(filled) == (1, "absent")
+    assert len(names(machine.folder)) == 1
+    (disk / "stick").mkdir()
+    machine.command = ["-c", "exit 255"]
+    assert failure(filled) == (75, "unsent")
+    assert (len(names(machine.folder)), len(names(disk / "stick"))) == (1, 1)
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="OpenSSL is not installed")

@@ -17,10 +17,11 @@ from test_docs import resolve
 
 from hotlined.cli.control import control
 from hotlined.config import RESERVED_LINES, find, parse
-from hotlined.errors import ConfigError, UsageError
+from hotlined.errors import ConfigError, SealError, UnsentError, UsageError
 from hotlined.gsm.port import WRITE_TIMEOUT_SECONDS
 from hotlined.owner import DESK_USER
 from hotlined.sealing import making
+from hotlined.sealing.sending import socket_path
 from hotlined.timing import USUAL
 
 ROOT = Path(__file__).parent.parent
@@ -30,6 +31,7 @@ ENDINGS = (".service", ".socket", ".timer", ".path", ".mount")
 FILES = sorted(path.name for path in FOLDER.iterdir() if path.suffix in ENDINGS)
 DROP_INS = sorted(str(path.relative_to(FOLDER)) for path in FOLDER.glob("*.d/*.conf"))
 COMMAND = "/opt/hotlined/current/bin/hotlined"
+AWAY = "hotlined-away@.service"
 OWNERS = "60900:60900", "root:root"  # of an environment: while it is made, and then
 CONFIGS = {"main": "config.yaml", "nl": "nl.yaml"}
 
@@ -67,13 +69,17 @@ LISTS = (
 
 def instances(file: str) -> list[str]:
     """Return the names of a file's units: of a job those of the first line and of one called nl."""
+    if file == AWAY:
+        return [file.replace("@", "@3-1234-998")]  # of a connection, whosever it is
     lines = ("main", "nl") if file.startswith("hotlined-") else ("nl",)
     return [file.replace("@", f"@{line}") for line in lines] if "@" in file else [file]
 
 
 UNITS = [name for file in FILES for name in instances(file)]
 SERVICES = [name for name in UNITS if name.endswith(".service")]
-OURS = [name for name in SERVICES if not name.startswith("hotlined-power")]  # those that run a command of ours
+OURS = [
+    name for name in SERVICES if not name.startswith(("hotlined-power", "hotlined-away"))
+]  # those that run a command of ours
 SENDERS = [name for name in OURS if "sender" in name]  # those of them that run as nobody else does
 DESKS = [name for name in OURS if "web" in name]  # those that read as members of the line's group
 FLEETS = [name for name in OURS if "fleet" in name]  # those that speak to a hub, and read as the desks do
@@ -172,7 +178,7 @@ def test_the_daemon_of_a_further_line_is_that_of_the_first() -> None:
     assert (FOLDER / "hotlined@.service").read_text() == first
 
 
-@pytest.mark.parametrize("file", [name for name in FILES if name.startswith("hotlined-")])
+@pytest.mark.parametrize("file", [name for name in FILES if name.startswith("hotlined-") and "away" not in name])
 def test_a_job_is_the_same_for_each_line(file: str) -> None:
     """The first line's jobs have another configuration, user and folder than those of others, and nothing else."""
     first, other = instances(file)
@@ -461,7 +467,7 @@ def test_units_and_installer_agree() -> None:
         assert "StateDirectory" not in service  # root would own what others put below it
     for folder in ("/run/hotlined", "/run/hotlined-desk", "/run/hotlined-fleet", *sockets, "/var/backups/hotlined"):
         assert f"d {folder} 0755 root root\n" in shared
-    for unit in (each for each in UNITS if each.endswith(".socket")):
+    for unit in (each for each in UNITS if each.endswith(".socket") and "away" not in each):
         socket, line = settings(unit, "Socket"), line_of(unit)
         assert socket["ListenStream"][0] in {f"{folder}/{line}.sock" for folder in sockets}
         owner = ["hotlined" if line == "main" else f"hotlined-{line}"]
@@ -491,6 +497,35 @@ def test_a_stick_brings_nothing_in_and_is_there_while_it_is_written_alone() -> N
         assert "Requires" not in wanted  # without the stick it runs, and says so
         defaults = {each.partition(":")[0]: each for each in settings(name, "Service")["SetCredential"]}
         assert {each: f"{each}:{making.NOTHING.decode()}" for each in making.CREDENTIALS} == defaults
+
+
+def test_what_goes_to_another_machine_is_seen_by_nobody_on_the_way() -> None:
+    """Who has the network sees sealed octets and its own key alone, and speaks to the machine that is known."""
+    (name,) = instances(AWAY)
+    service, socket = settings(name, "Service"), settings("hotlined-away.socket", "Socket")
+    makes = settings("hotlined-offcard@main.service", "Service")
+
+    assert socket["ListenStream"] == [str(socket_path(Path("/run/hotlined")))]
+    assert (socket["Accept"], socket["SocketMode"]) == (["yes"], ["0660"])
+    assert socket["SocketGroup"] == makes["SupplementaryGroups"]
+    assert f"d {Path(socket['ListenStream'][0]).parent} 0755 root root\n" in (FOLDER / "tmpfiles.conf").read_text()
+    assert service["User"] == service["Group"] == ["hotaway"]
+    assert "u hotaway - " in (FOLDER / "sysusers-line.conf").read_text()
+    assert not {"SupplementaryGroups", "BindPaths", "BindReadOnlyPaths", "Environment"} & service.keys()
+    hidden = {path.removesuffix(":ro") for path in words(name, "TemporaryFileSystem")}
+    assert hidden == {"/etc/hotlined", "/media", "/var/lib", "/var/backups", "/run/hotlined", "/srv"}
+    assert {each.partition(":")[2] for each in service["LoadCredential"]} == {
+        f"/etc/hotlined/away/{each}" for each in ("ssh_config", "known_hosts", "key")
+    }
+    command = words(name, "ExecStart")
+    options = dict(each.split("=") for each in command if "=" in each)
+    assert command[-1] == "backups"
+    assert options.items() >= {"StrictHostKeyChecking": "yes", "BatchMode": "yes", "IdentitiesOnly": "yes"}.items()
+    assert service["StandardInput"] == service["StandardOutput"] == ["socket"]
+    # tried again, and only then: a stick that is not in is no reason to try each half hour
+    assert makes["RestartForceExitStatus"] == [str(UnsentError.exit_code)]
+    assert UnsentError.exit_code != SealError.exit_code
+    assert 60 * 10 <= seconds(makes["RestartSec"][0]) < 60 * 60
 
 
 def test_one_folder_outlives_the_programs_of_a_line() -> None:

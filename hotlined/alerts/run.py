@@ -310,7 +310,7 @@ def _decide(db: Database, state: LineState) -> tuple[AlertProgress, AlertProgres
 
 def _backup(config: Config, report: LineReport) -> dict[str, Any]:
     """Return what is known of the backup off the card, as the state of the line has it."""
-    if config.backup.folder is None or report.stored is None:
+    if not config.backup.is_wanted or report.stored is None:
         return {}
     known = report.stored.sealed
     condition = sealed.condition(known)

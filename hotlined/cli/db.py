@@ -75,7 +75,8 @@ def back_up(settings: Settings, file: Path | None, database: Path | None) -> Non
     The daemon may run and write. The key of the pseudonyms goes to FILE.key, if there is one. An existing FILE is
     replaced once the copy is checked and on the disk. docs/backup.md says how to put a copy back.
 
-    A sealed backup goes to backup.folder. It is encrypted for backup.recipients, and holds all that a new card needs.
+    A sealed backup goes to backup.folder and, with backup.send, to another machine; where it does not arrive there, the
+    exit code is 75. It is encrypted for backup.recipients, and holds all that a new card needs.
 
     Example: hotlined db backup hotlined-backup.db
     """
@@ -105,7 +106,8 @@ def _seal(settings: Settings, *, other: bool) -> None:
         raise UsageError(_("--database needs a FILE."), _("A sealed backup is of the line's own database."))
     made = making.make(settings.config())
     holds = ", ".join(made.holds)
-    print_wrapped(_("{path} is sealed: {holds}. The key on paper opens it.", path=made.path, holds=holds))
+    for place in made.places:
+        print_wrapped(_("{path} is sealed: {holds}. The key on paper opens it.", path=place, holds=holds))
 
 
 @db.command

@@ -449,6 +449,7 @@ KEYS = {
         # what came back is looked for among the texts of the line's own number, which becomes a pseudonym some day
         Key("alerts.selftest", _duration("1h", "90d"), None, N_("the line texts itself so often"), Shape.MAYBE),
         Key("backup.folder", _PATH, None, N_("where sealed backups go, off the card"), Shape.MAYBE),
+        Key("backup.send", _FLAG, False, N_("sealed backups go to another machine, too")),
         Key("backup.recipients", _RECIPIENT, (), N_("who can open them"), Shape.LIST),
         Key("backup.keep", _whole(1, 999), 10, N_("so many of the newest are kept there")),
         Key("backup.alert_after", _duration("1h", _FOREVER), 3 * _D, N_("a last one that is older is an alert")),

@@ -18,7 +18,7 @@ UNKNOWN = (
     "that of modem.pin and modem.pin_file only one is set",
     "that answer.delay ends before answer.max_age, and names the shorter of two first",
     "that privacy.keep_texts is at most privacy.keep_numbers",
-    "that backup.recipients names somebody where backup.folder is set",
+    "that backup.recipients names somebody where backup.folder or backup.send is set",
     "whether a telephone number, a country or a regular expression with one group is one",
     "how a number was spelled without quotes, such as 0x10 for 16, or 123 for the PIN 0123",
     "what the parts of a duration make together, such as 1h30m",

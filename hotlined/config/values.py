@@ -198,9 +198,15 @@ class BackupConfig:
     """Where sealed backups go, off the card; for whom; how many are kept, and how old the last one may be."""
 
     folder: Path | None
+    send: bool
     recipients: tuple[str, ...]
     keep: int
     alert_after: timedelta
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether backups go anywhere."""
+        return self.folder is not None or self.send
 
 
 @dataclass(frozen=True, slots=True)

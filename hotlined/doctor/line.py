@@ -67,7 +67,7 @@ def backup(scene: Scene) -> Finding:
     """Check that backups go off the card, and can: that they are wanted, made, and that what seals them is there."""
     if scene.config is None or scene.report is None:
         return unknown(_(NO_CONFIGURATION))
-    if scene.config.backup.folder is None:
+    if not scene.config.backup.is_wanted:
         words = _("none goes off the card: if the card dies, all is lost")
         return warn(words, _("docs/backup.md: a USB stick, and a key on paper."))
     if shutil.which("age") is None:

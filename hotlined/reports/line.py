@@ -185,12 +185,12 @@ class LineReport:
     def _backup(self) -> dict[str, Any] | None:
         """Return what `status --json` says of the backup off the card; None where none is wanted, or none is known."""
         folder = self.config.backup.folder
-        if folder is None or self.stored is None:
+        if not self.config.backup.is_wanted or self.stored is None:
             return None
         sealed = self.stored.sealed
         age = None if sealed.age_seconds is None else int(sealed.age_seconds)
         return {
-            "folder": os.fspath(folder),
+            "folder": None if folder is None else os.fspath(folder),
             "at": sealed.at,
             "age_seconds": age,
             "name": sealed.name,

@@ -12,7 +12,7 @@ def is_old(config: Config, sealed: Sealed) -> bool:
 
     Its age is the time that the machine was on: while it is off nothing comes in that could be lost.
     """
-    if config.backup.folder is None:
+    if not config.backup.is_wanted:
         return False
     return sealed.age_seconds is None or sealed.age_seconds > config.backup.alert_after.total_seconds()
 
@@ -36,7 +36,7 @@ def maybe_trouble(config: Config, sealed: Sealed) -> tuple[str, str] | None:
 
 def in_words(config: Config, sealed: Sealed) -> str | None:
     """Return when the last backup was made, and why the next one failed; None where none is wanted."""
-    if config.backup.folder is None:
+    if not config.backup.is_wanted:
         return None
     made = _("{moment}, {name}", moment=moment(sealed.at), name=sealed.name) if sealed.at else _("no backup yet")
     if sealed.failure is None or sealed.failed_at is None:

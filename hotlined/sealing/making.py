@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,9 +10,10 @@ from pathlib import Path
 from hotlined import __version__, files, pseudonym
 from hotlined.clock import Now
 from hotlined.config import Config
-from hotlined.errors import HotlinedError, SealError, StoreError
+from hotlined.errors import HotlinedError, SealError, StoreError, UnsentError
 from hotlined.language import _
 from hotlined.sealing import age, archive
+from hotlined.sealing.sending import sending
 from hotlined.sealing.shelf import Shelf
 from hotlined.states import SealFailure
 from hotlined.store import line
@@ -28,10 +29,10 @@ NOTHING = b"-"
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A sealed backup: where it is, how large, and what is in it."""
+    """A sealed backup: its name, where it is, and what is in it; in two places it may have two names."""
 
-    path: Path
-    octets: int
+    name: str
+    places: tuple[str, ...]
     holds: tuple[str, ...]
 
 
@@ -47,40 +48,62 @@ def make(config: Config) -> Made:
             line.note_seal_failure(db, SealFailure(failure or SealFailure.NO_AGE), began)
         raise
     with open_beside_daemon(config.database) as db:
-        line.note_sealed(db, made.path.name, began)
+        line.note_sealed(db, made.name, began)
     return made
 
 
 def _make(config: Config, began: Now) -> Made:
-    folder = config.backup.folder
-    if folder is None:
+    if not config.backup.is_wanted:
         raise SealError(
             _("backup.folder names no place for sealed backups."),
             _("Set it, and backup.recipients: see docs/backup.md."),
         )
-    shelf = Shelf(folder, config.line)
-    shelf.require_elsewhere(config.database)
     small = dict(_small(config))
-    about = archive.About(config.line, config.name, began.rfc3339, __version__)
+    made: list[tuple[str, str]] = []
+    failures: list[SealError] = []
+    for is_wanted, put in ((config.backup.folder is not None, _shelve), (config.backup.send, _send)):
+        if is_wanted:
+            try:
+                made.append(put(config, small, began))
+            except SealError as error:  # the other place gets one all the same
+                failures.append(error)
+    if failures:
+        raise next((error for error in failures if isinstance(error, UnsentError)), failures[0])
+    return Made(made[0][0], tuple(place for _name, place in made), (*small, archive.DATABASE))
+
+
+def _shelve(config: Config, small: Mapping[str, bytes], began: Now) -> tuple[str, str]:
+    """Put a backup into the folder; return its name, and where it is."""
+    assert config.backup.folder
+    shelf = Shelf(config.backup.folder, config.line)
+    shelf.require_elsewhere(config.database)
     while True:
         try:
-            made = _write(config, shelf, about, small, began)
+            with shelf.new(began.utc) as writing:
+                _seal(config, small, began, writing.write)
+                path = writing.finish()
         except SealError as error:
             if error.failure != SealFailure.FULL or not shelf.make_room():
                 raise
         else:
             shelf.keep(config.backup.keep)
-            return made
+            return path.name, str(path)
 
 
-def _write(config: Config, shelf: Shelf, about: archive.About, small: Mapping[str, bytes], began: Now) -> Made:
-    with shelf.new(began.utc) as writing, snapshot(config.database) as database:
-        age.seal(
-            config.backup.recipients,
-            partial(archive.write, about=about, small=small, database=database),
-            writing.write,
-        )
-        return Made(writing.finish(), writing.octets, (*small, archive.DATABASE))
+def _send(config: Config, small: Mapping[str, bytes], began: Now) -> tuple[str, str]:
+    """Send a backup to the other machine; return its name there, and where it is."""
+    with sending(config.runtime_dir, config.line, began.utc) as on_its_way:
+        _seal(config, small, began, on_its_way.write)
+        name = on_its_way.finish()
+    return name, _("{name} on the other machine", name=name)
+
+
+def _seal(config: Config, small: Mapping[str, bytes], began: Now, take: Callable[[bytes], None]) -> None:
+    """Seal the line as it is now, and hand it over piece by piece."""
+    about = archive.About(config.line, config.name, began.rfc3339, __version__)
+    with snapshot(config.database) as database:
+        write = partial(archive.write, about=about, small=small, database=database)
+        age.seal(config.backup.recipients, write, take)
 
 
 def _small(config: Config) -> Iterator[tuple[str, bytes]]:

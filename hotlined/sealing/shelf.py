@@ -22,7 +22,8 @@ from hotlined.language import _
 from hotlined.states import SealFailure
 from hotlined.words.conditions import SEAL_FAILURES
 
-_NAME = re.compile(r"(?P<line>[a-z0-9][a-z0-9_-]{0,21})-(?P<number>[0-9]{6})-[0-9]{8}T[0-9]{6}Z\.age")
+NAME = re.compile(r"(?P<line>[a-z0-9][a-z0-9_-]{0,21})-(?P<number>[0-9]{6})-[0-9]{8}T[0-9]{6}Z\.age")
+"""What a backup is called: of which line, the how manieth, of when."""
 _UNFINISHED = ".unfinished"
 _MODE = 0o600
 _PIECE = 256 * 1024
@@ -46,7 +47,7 @@ def failed(failure: SealFailure, folder: Path) -> SealError:
 
 def lines_in(folder: Path) -> set[str]:
     """Return the lines that have backups in a folder; whatever else lies there is left alone. Raises OSError."""
-    return {match["line"] for path in folder.iterdir() if (match := _NAME.fullmatch(path.name))}
+    return {match["line"] for path in folder.iterdir() if (match := NAME.fullmatch(path.name))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ class Shelf:
 
     def backups(self) -> list[Path]:
         """Return the backups of the line, the oldest first; raises OSError."""
-        found = {path.name: _NAME.fullmatch(path.name) for path in self.folder.iterdir()}
+        found = {path.name: NAME.fullmatch(path.name) for path in self.folder.iterdir()}
         return [self.folder / name for name, match in sorted(found.items()) if match and match["line"] == self.line]
 
     def require_elsewhere(self, database: Path) -> None:
@@ -107,7 +108,7 @@ class Shelf:
 
     def next_number(self) -> int:
         """Return the number of the next backup."""
-        numbers = [int(match["number"]) for path in self.backups() if (match := _NAME.fullmatch(path.name))]
+        numbers = [int(match["number"]) for path in self.backups() if (match := NAME.fullmatch(path.name))]
         return max(numbers, default=0) + 1
 
     def sync(self) -> None:

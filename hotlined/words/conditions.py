@@ -277,18 +277,23 @@ SEAL_FAILURES: dict[SealFailure, Condition] = {
         N_("The database could not be read for the backup."),
         N_("`hotlined db check` says why."),
     ),
+    SealFailure.UNSENT: Condition(
+        N_("the backup does not reach the other machine"),
+        N_("The backup did not arrive on the other machine."),
+        N_("It is tried again. `sudo journalctl -u 'hotlined-away@*'` says why; see docs/backup.md."),
+    ),
 }
 """Why no sealed backup could be put off the card."""
 
 BACKUP_NONE = Condition(
     N_("there is no backup off the card"),
     N_("There is no backup off the card yet: if the card dies, all is lost."),
-    N_("Plug the backup stick in, then `sudo systemctl start hotlined-offcard@{name}`."),
+    N_("Plug the backup stick in, if there is one, then `sudo systemctl start hotlined-offcard@{name}`."),
 )
 BACKUP_OLD = Condition(
     N_("the backup is old"),
     N_("The last backup off the card is of {at}: if the card dies, what came since is lost."),
-    N_("Plug the backup stick in, then `sudo systemctl start hotlined-offcard@{name}`."),
+    N_("Plug the backup stick in, if there is one, then `sudo systemctl start hotlined-offcard@{name}`."),
 )
 
 CONFIG_BROKEN = Condition(

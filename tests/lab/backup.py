@@ -180,41 +180,101 @@ def what_goes_wrong() -> None:
     check("the last good one is as it was", on_stick(f"sha256sum {newest}") == digest)
 
 
-def another_machine() -> None:
-    """Send the newest backup to another machine, as the page says: this one, over the loopback."""
-    there, key = Path("/srv/hotlined-backups"), Path("/root/.ssh/backups")
-    key.parent.mkdir(mode=0o700, exist_ok=True)
-    for words in (
-        "useradd --create-home backups",
-        f"install -m 755 {PROJECT}/docs/examples/receive-backup /usr/local/bin/receive-backup",
-        f"install -m 755 {PROJECT}/docs/examples/send-backup /usr/local/bin/send-backup",
-        f"install -d -o backups -m 700 {there}",
-        f"ssh-keygen -q -t ed25519 -N '' -f {key}",
-        "install -d -o backups -m 700 /home/backups/.ssh",
-        "install -d /run/sshd",
-        "/usr/sbin/sshd -o ListenAddress=127.0.0.1",
-    ):
-        done = sh("sh", "-c", words)
-        assert done.returncode == 0, (words, done.stderr)
-    allowed = Path("/home/backups/.ssh/authorized_keys")
-    forced = f'restrict,command="/usr/local/bin/receive-backup {there}"'
-    allowed.write_text(f"{forced} {key.with_suffix('.pub').read_text()}")
-    sent = sh("send-backup", "fr", "backups@127.0.0.1")
-    (newest,) = on_stick("ls fr-* | tail -n 1 | xargs sha256sum")
-    digest, name = newest.split()
-    came = sh("sha256sum", str(there / name)).stdout.split()
-    check("the newest backup is on the other machine", came[:1] == [digest] or print(sent))
-    check("sent again it stays as it is", "is there" in sh("send-backup", "fr", "backups@127.0.0.1").stdout)
-    ssh = ("ssh", "-i", str(key), "-o", "BatchMode=yes", "backups@127.0.0.1")
-    refused = [
-        sh(*ssh, words, stdin=subprocess.DEVNULL) for words in ("id", f"cat {there}/{name}", f"rm {there}/{name}")
+THERE, AWAY = Path("/srv/hotlined-backups"), Path("/etc/hotlined/away")
+
+
+def typed(section: str) -> list[str]:
+    """Return what a section of the page has people type, with this machine in place of the other one."""
+    page = (PROJECT / "docs/backup.md").read_text().partition(f"\n## {section}\n")[2].partition("\n## ")[0]
+    lines = "".join(re.findall(r"```console\n(.*?)```", page, re.DOTALL)).splitlines()
+    return [
+        line.removeprefix("sudo ").replace("| sudo ", "| ").replace("nas.example.org", "127.0.0.1") for line in lines
     ]
+
+
+def another_machine() -> None:
+    """Send backups to another machine, as the page says: this one, over the loopback. The stick is out."""
+    pull()
+    Path("/run/sshd").mkdir(exist_ok=True)
+    started = sh("systemd-run", "-q", "--unit=lab-sshd", "/usr/sbin/sshd", "-D", "-o", "ListenAddress=127.0.0.1")
     check(
-        "that key does nothing else there",
-        all(done.returncode and not done.stdout for done in refused) or print(refused),
+        "another machine is there", until(lambda: not sh("ssh-keyscan", "127.0.0.1").returncode, 30) or print(started)
     )
-    copied = sh("scp", "-q", "-i", str(key), "-o", "BatchMode=yes", f"backups@127.0.0.1:{there}/{name}", "/tmp/copy")
-    check("nor does it fetch one", copied.returncode != 0 and not Path("/tmp/copy").exists())
+    *steps, reload, _enable, _start, _status = typed("Another machine")
+    for step in steps:
+        done = sh("sh", "-c", step, cwd=str(PROJECT))
+        check(f"the page: {step[:60]}", done.returncode == 0 or print(done.stdout, done.stderr))
+    fingerprint = sh("ssh-keygen", "-l", "-f", "/etc/ssh/ssh_host_ed25519_key.pub").stdout.split()[1]
+    check(
+        "the fingerprints are compared", fingerprint in sh("ssh-keygen", "-l", "-f", str(AWAY / "known_hosts")).stdout
+    )
+    allowed = Path("/home/backups/.ssh/authorized_keys")
+    forced = f'restrict,command="/usr/local/bin/receive-backup {THERE}"'
+    allowed.write_text(f"{forced} {(AWAY / 'key.pub').read_text()}")
+    configure("config", folder="null", send="true")
+    sh("sh", "-c", reload)
+    check("before it is switched on that is told", back_up() == "unsent" or print(status()))
+    check("and it is tried again by itself", show(UNIT, "SubState") == "auto-restart" or print(show(UNIT, "SubState")))
+    sh("systemctl", "stop", UNIT)
+    sh("systemctl", "enable", "--now", "hotlined-away.socket")
+    arrived = back_up()
+    check("a backup is sent", arrived == "success" or print(arrived, journal(UNIT), journal("hotlined-away@*")))
+    (name,) = sorted(path.name for path in THERE.iterdir())
+    check("status knows its name there", status()["name"] == name or print(status()))
+    opened = sh("sh", "-c", f"hotlined db restore {THERE / name} <{PAPER}")
+    check("it opens with the key on paper", "Another daemon has" in opened.stderr or print(opened.stderr))
+    what_goes_wrong_there(name)
+    what_that_key_can_do(name)
+    sh("systemctl", "stop", "lab-sshd")
+    sh("systemctl", "disable", "--now", "hotlined-away.socket")
+    configure("config", folder=str(MOUNT), send="false")
+    sh("sh", "-c", reload)
+    plug()
+    check("the stick is enough again", back_up() == "success" or print(status()))
+
+
+def what_goes_wrong_there(name: str) -> None:
+    """Another host key, a disk that is full, no machine: each is told, and none of it counts."""
+    known = (AWAY / "known_hosts").read_text()
+    sh("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", "/run/another")
+    (AWAY / "known_hosts").write_text(f"127.0.0.1 {Path('/run/another.pub').read_text()}")
+    check("a machine with another key gets nothing", back_up() == "unsent" or print(status()))
+    check("the journal says why", "Host key verification failed" in journal("hotlined-away@*"))
+    (AWAY / "known_hosts").write_text(known)
+    sh("systemctl", "stop", UNIT)
+    sh("mount", "-t", "tmpfs", "-o", "size=16k,mode=700,uid=backups", "none", str(THERE))
+    check("a full disk there is told", back_up() == "unsent" and not list(THERE.iterdir()))
+    sh("umount", str(THERE))
+    sh("systemctl", "stop", UNIT, "lab-sshd")
+    sh("systemctl", "reset-failed", "lab-sshd")
+    begun = time.monotonic()
+    check("a machine that is off is told", back_up() == "unsent" or print(status()))
+    figure("a try without the other machine", time.monotonic() - begun)
+    sh("systemctl", "stop", UNIT)
+    check("the last one is still it", status()["name"] == name)
+    sh("systemd-run", "-q", "--unit=lab-sshd", "/usr/sbin/sshd", "-D", "-o", "ListenAddress=127.0.0.1")
+    until(lambda: not sh("ssh-keyscan", "127.0.0.1").returncode, 30)
+    check("and once it is back the next one arrives", back_up() == "success" and len(list(THERE.iterdir())) == 2)
+
+
+def what_that_key_can_do(name: str) -> None:
+    """Whoever takes the key of the Pi adds files there, and does nothing else."""
+    ssh = ("ssh", "-F", str(AWAY / "ssh_config"), "-i", str(AWAY / "key"), "-o", "BatchMode=yes")
+    ssh = (*ssh, "-o", f"UserKnownHostsFile={AWAY / 'known_hosts'}", "backups")
+    refused = [
+        sh(*ssh, words, stdin=subprocess.DEVNULL) for words in ("id", f"cat {THERE}/{name}", f"rm {THERE}/{name}")
+    ]
+    check("that key does nothing else", all(each.returncode and not each.stdout for each in refused) or print(refused))
+    fetched = sh("timeout", "20", "scp", "-q", *ssh[1:-1], f"backups:{THERE}/{name}", "/run/copy")
+    check("nor does it fetch one", fetched.returncode != 0 and not Path("/run/copy").exists())
+    check("all that was there is there", (THERE / name).exists())
+    written = sh(
+        "python3",
+        "-c",
+        "import socket; socket.socket(socket.AF_UNIX).connect('/run/hotlined-away/all.sock')",
+        user="nobody",
+    )
+    check("no stranger comes near the socket", "PermissionError" in written.stderr or print(written))
 
 
 def million(sim: Client) -> None:
