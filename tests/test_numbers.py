@@ -345,10 +345,11 @@ def test_an_answer_on_its_way_goes_by_the_word_of_the_daemon(line: Filled) -> No
     assert re.search("… goes [0-9]{2}:[0-9]{2} +Salut", shown)
 
 
-def test_who_withholds_the_number_is_nobody(line: Filled) -> None:
-    """`withheld` is no number: a sentence says where to look."""
+@pytest.mark.parametrize("word", ["Withheld", "masqué", "masque\u0301", "verborgen"])
+def test_who_withholds_the_number_is_nobody(line: Filled, word: str) -> None:
+    """`withheld` is no number, in the words of any list: a sentence says where to look."""
     line.db.execute("UPDATE contacts SET originator = NULL WHERE id = ?", line.call())
-    result = line.run("number", "Withheld")
+    result = line.run("number", word)
 
     assert result.exit_code == 2
     assert "log --number withheld`" in result.stderr

@@ -29,8 +29,9 @@ from hotlined.gsm.address import parse_number
 from hotlined.language import _, ngettext, pgettext
 from hotlined.reports import decided
 from hotlined.reports.line import report_line
+from hotlined.reports.typed import is_withheld
 from hotlined.states import AnswerState
-from hotlined.store import attempts, fleet, holders, log, privacy
+from hotlined.store import attempts, fleet, holders, privacy
 from hotlined.store import evidence as held
 from hotlined.store.decisions import ITS_OWNER
 from hotlined.store.opening import open_beside_daemon
@@ -205,7 +206,7 @@ def evidence(settings: Settings, number: str, folder: Path) -> None:
 
 def _facts(config: Config, who: str, name: str) -> Facts:
     """Keep what is held of a number or name, and return it; raises HotlinedError where there is nothing."""
-    if name.lower() == log.WITHHELD:
+    if is_withheld(name):
         raise UsageError(
             _("Nobody can tell who withholds a number: contacts without one may be of many people."),
             _("`hotlined log --number withheld` lists them; `hotlined keep ID` and `hotlined show ID` are for one."),

@@ -19,6 +19,7 @@ from hotlined.reports.limits import longest, look_ahead
 from hotlined.reports.line import holds_of, sending_now
 from hotlined.reports.rules import rules_of
 from hotlined.reports.text import wording_in_words
+from hotlined.reports.typed import is_withheld
 from hotlined.states import AnswerState, ContactKind, HoldReason, SendingState
 from hotlined.store import attempts, correspondents, log, pseudonyms
 from hotlined.store.correspondents import Correspondent, Order
@@ -108,7 +109,7 @@ def _outlook(db: Database, config: Config, identity: Identity, now: Now, sending
 
 def _identify(db: Database, text: str, country: str) -> Identity:
     """Return the identity of a number in any spelling, or of a name or short code that contacted the line."""
-    if text.strip().lower() == log.WITHHELD:
+    if is_withheld(text):
         raise UsageError(
             _("Nobody can tell those apart who withhold their number."),
             _("`hotlined log --number withheld` shows what they sent."),

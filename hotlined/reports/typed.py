@@ -182,7 +182,7 @@ def e164(text: str, country: str) -> str:
             raise
         raise AddressError(
             _("{typed} is a short code, no telephone number.", typed=repr(text)),
-            _("A short code is never answered, so there is nothing to decide about it."),
+            _("A short code is never answered or texted, so there is nothing to decide about it."),
         ) from error
 
 
@@ -205,6 +205,11 @@ def contacts_meant(
     )
 
 
+def is_withheld(text: str) -> bool:
+    """Tell whether those are meant who hide their number, as a list shows them in any language."""
+    return unicodedata.normalize("NFC", text.strip()).casefold() in _WITHHELD
+
+
 def _sender(text: str | None, country: str) -> dict[str, Any]:
     """Return the part of a filter that a number or a name is."""
     if text is None:
@@ -213,7 +218,7 @@ def _sender(text: str | None, country: str) -> dict[str, Any]:
         raise UsageError(
             _("{typed} is masked.", typed=repr(text)), _("Take the whole number, as `hotlined log` shows it.")
         )
-    if text.strip().casefold() in _WITHHELD:
+    if is_withheld(text):
         return {"name": WITHHELD}
     try:
         return {"originator": parse_number(text, country)}

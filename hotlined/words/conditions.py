@@ -134,12 +134,12 @@ UNKNOWN_STATE = Condition(_LOST, N_("The modem is not ready."), N_("`hotlined st
 
 HOLDS: dict[tuple[SendingState, HoldReason | None], Condition] = {
     (SendingState.HELD, HoldReason.KEY_LOST): Condition(
-        N_("a key is lost"),
+        N_("the key of the pseudonyms is lost"),
         N_("The key of the pseudonyms is lost: nothing is sent."),
         N_("Restore it from a backup. `hotlined resume` then goes on, also without it."),
     ),
     (SendingState.HELD, HoldReason.KEY_DENIED): Condition(
-        N_("a key may not be read"),
+        N_("the key of the pseudonyms may not be read"),
         N_("The key of the pseudonyms may not be read: nothing is sent."),
         N_("Give it the database's owner and rights, then `hotlined resume`."),
     ),
