@@ -1,5 +1,8 @@
 """Who is erased at one line of a fleet is erased at all, but for what came later and what is kept there."""
 
+import contextlib
+import json
+import sqlite3
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -9,10 +12,13 @@ import store_steps
 from filled import KEVIN, LEA, SENT, Filled
 from postgres import Cluster, cluster
 from test_fleet import STOP, Enter, Member, enter, hub, restored_after
+from test_output import judge
 from test_privacy import answered, forms, rows, traces
 
 from hotlined.clock import Now, rfc3339
+from hotlined.reports import fleet as report
 from hotlined.simulator import pdus
+from hotlined.states import MemberState
 from hotlined.store import claims, fleet, privacy, requests
 from hotlined.store.claims import PlacedClaim
 
@@ -131,6 +137,87 @@ def test_a_pseudonym_is_erased_as_its_number_is(enter: Enter) -> None:
     exchanged(fr, nl)
 
     assert (contacts(nl), contacts(nl, nl.person())) == ([], [])
+
+
+# ---- who has not yet
+
+
+def status(line: Member) -> dict[str, Any]:
+    """Return what `fleet status --json` prints, and hold it to what is promised."""
+    document: dict[str, Any] = json.loads(line.run("fleet", "status", "--json").output)
+    judge("fleet_status", document)
+    return document
+
+
+def missing(line: Member) -> list[list[str]]:
+    """Return which lines have not carried out each erasure that is open."""
+    return [each["missing"] for each in status(line)["erasures"]]
+
+
+def test_an_erasure_is_open_until_every_line_has_carried_it_out(enter: Enter, hub: str) -> None:
+    """`fleet status` names the lines that have not, at every line and at once; one that is struck off is none."""
+    fr, nl, be = enter("fr"), enter("nl"), enter("be")
+    exchanged(fr, nl, be, fr)
+    forget(fr)
+    assert missing(fr) == [["be", "nl"]]
+    fr.sync()
+    assert missing(fr) == [["be", "nl"]]
+    exchanged(nl)
+    assert missing(nl) == [["be"]]
+    assert "1 person who was erased at fr is not yet erased at: be." in nl.run("fleet", "status").output
+    (erasure,) = status(nl)["erasures"]
+    assert (erasure["line"], erasure["at"] is None) == ("fr", not nl.db.now().synchronised)
+    assert nl.run("fleet", "hub", "remove", "be", "--hub", hub).exit_code == 0
+    forget(nl)
+    exchanged(nl)
+
+    assert missing(nl) == [["fr"]]
+
+
+def test_an_erasure_that_a_file_still_holds_is_not_carried_out(enter: Enter, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a reader keeps a copy in the -wal of nl the erasure is open there; the next exchange ends it."""
+    fr, nl = enter("fr"), enter("nl")
+    answered(nl)
+    exchanged(nl)
+    forget(fr)
+    exchanged(fr)
+    monkeypatch.setattr(privacy, "CHECKPOINT_SECONDS", 0.0)
+    with contextlib.closing(sqlite3.connect(nl.database)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM contacts").fetchone()
+        exchanged(nl)
+        assert (contacts(nl), missing(nl)) == ([], [["nl"]])
+    exchanged(nl)
+
+    assert missing(nl) == []
+
+
+def test_what_is_kept_is_told_as_a_number_to_others_and_with_its_ids_at_home(enter: Enter) -> None:
+    """The line nl names its contacts, fr hears how many they are, and once they are gone nobody speaks of them."""
+    fr, nl = enter("fr"), enter("nl")
+    kept = [nl.receive(TEXT), nl.receive("Encore")]
+    for contact_id in kept:
+        nl.run("keep", str(contact_id))
+    forget(fr)
+    exchanged(fr, nl)
+    forget(fr, LEA)  # who has erased nobody asks once a minute how the others are
+    exchanged(fr)
+    assert (status(nl)["kept"], status(fr)["kept"]) == (kept, [])
+    assert f"these contacts are kept here: {kept[0]}, {kept[1]}." in " ".join(nl.run("fleet", "status").output.split())
+    assert "2 contacts of persons who were erased elsewhere are kept at nl." in fr.run("fleet", "status").output
+    forget(nl)
+
+    assert status(nl)["kept"] == []
+
+
+@pytest.mark.parametrize(
+    "row", [(7, None, 1), ("<b>", None, 1), ("fr", "yesterday", 1), ("fr", 7, 1), ("fr", None, "1"), ("fr", None, None)]
+)
+def test_what_is_no_erasure_is_left_out(row: tuple[Any, ...]) -> None:
+    """Whatever the hub says of erasures, what has no form of one is not shown."""
+    member = report.Member("nl", None, None, report.Figures(MemberState.UNKNOWN))
+
+    assert list(report.read_erasures([row, ("fr", None, 1)], [member])) == [report.Erasure("fr", None, ("nl",))]
 
 
 # ---- what came later, what is kept, what is being sent

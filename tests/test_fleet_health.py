@@ -103,6 +103,8 @@ def test_an_exchange_that_fails_is_said_with_its_moment(enter: Enter) -> None:
         "hub": {"reachable": None, "since": None},
         "owed": 1,
         "lines": [],
+        "erasures": [],
+        "kept": [],
     }
     fr.sync()
     assert json.loads(fr.run("fleet", "status", "--json").output)["hub"]["reachable"] is True

@@ -14,7 +14,7 @@ from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.table import table
 from hotlined.errors import RefusedError
 from hotlined.language import _, ngettext
-from hotlined.reports.fleet import MEMBERS, Fleet, hub_in_words, maybe_fleet
+from hotlined.reports.fleet import MEMBERS, Fleet, erasures_in_words, hub_in_words, maybe_fleet
 
 
 @click.group(cls=Group)
@@ -88,7 +88,7 @@ def status(settings: Settings, as_json: bool) -> None:
     """Show how the lines of the fleet are, as this line last heard it from the hub.
 
     It also says since when the hub can be reached, or cannot, and what it has not got yet. What other lines say stands
-    here as the hub told it.
+    here as the hub told it. Last come the persons who were erased at one line and not yet at all.
 
     Example: hotlined fleet status
     """
@@ -102,6 +102,8 @@ def status(settings: Settings, as_json: bool) -> None:
     rows = [(found, member) for member in found.members]
     for line in table(rows, MEMBERS, _("The hub has not named any line yet.")):
         click.echo(line)
+    for words in erasures_in_words(found):
+        print_wrapped(as_typed(words))
 
 
 def _sheet(found: Fleet) -> Iterator[tuple[str, str | None]]:

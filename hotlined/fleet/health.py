@@ -17,7 +17,7 @@ from hotlined.reports import fleet as report
 from hotlined.reports.glance import came
 from hotlined.reports.line import SHADOW, LineReport, report_line
 from hotlined.states import AnswerState, MemberState, SendingState
-from hotlined.store import totals
+from hotlined.store import fleet, totals
 from hotlined.store.database import Database
 
 AGAIN_SECONDS = 60.0
@@ -28,15 +28,17 @@ _MODE = 0o644  # there is no number in it, and the exchange is in no group of th
 _MOST_TROUBLES = 10
 
 
-def reached(config: Config, db: Database, hub: Hub, refused: int) -> None:
+def reached(config: Config, db: Database, hub: Hub, refused: int, *, anew: bool = False) -> None:
     """Tell the hub how this line is, hear how the others are, and leave that for everybody to read.
 
-    Where nothing but its counts has changed, the hub is asked again after a minute and a second for each line.
+    Where nothing but its counts has changed, the hub is asked again after a minute and a second for each line; `anew`:
+    at once.
     """
     before, now = report.maybe_heard(config), clock.boottime()
     said = own(config, db).to_json()
     if (
-        before
+        not anew
+        and before
         and before.reachable
         and (_uncounted(before.said), before.refused) == (_uncounted(said), refused)
         and now - before.said_boottime < AGAIN_SECONDS + LINE_SECONDS * len(before.members)
@@ -44,8 +46,18 @@ def reached(config: Config, db: Database, hub: Hub, refused: int) -> None:
         return
     hub.report(said)
     members = tuple(report.read_members(hub.lines(report.MOST_LINES)))
+    read = min((member.figures.read or 0 for member in members), default=0)
+    erasures = tuple(report.read_erasures(hub.erasures(read, report.MOST_ERASURES), members))
     began = _since(before, reachable=True)
-    heard = replace(began, at_boottime=clock.boottime(), refused=refused, members=members, said=said, said_boottime=now)
+    heard = replace(
+        began,
+        at_boottime=clock.boottime(),
+        refused=refused,
+        members=members,
+        erasures=erasures,
+        said=said,
+        said_boottime=now,
+    )
     _write(config, heard)
 
 
@@ -66,6 +78,8 @@ def own(config: Config, db: Database) -> report.Figures:
         came(db, now).today,
         totals.entered(db, AnswerState.SENT, midnight),
         tuple(trouble.code for trouble in line.trouble if trouble.code != report.HUB_AWAY)[:_MOST_TROUBLES],
+        fleet.confirmed(db),
+        len(fleet.kept(db)),
     )
 
 

@@ -224,6 +224,9 @@ _LINES = """
     SELECT line, seen_at, extract(epoch FROM now() - seen_at)::float8, figures FROM hotlined.lines
     WHERE removed_at IS NULL ORDER BY line LIMIT %s
 """
+_ERASED = """
+    SELECT line, erased_at, place FROM hotlined.persons WHERE erased IS NOT NULL AND place > %s ORDER BY place LIMIT %s
+"""
 HBA = (
     "local    {database}  +hotlined-lines       scram-sha-256",
     "hostssl  {database}  +hotlined-lines  all  cert",
@@ -328,6 +331,11 @@ class Hub:
     def lines(self, most: int) -> list[tuple[Any, ...]]:
         """Return each line that was invited: its name, when it was here, how many seconds ago, and what it said."""
         return self._connection.execute(_LINES, (most,)).fetchall()
+
+    def erasures(self, after: int, most: int) -> list[tuple[Any, ...]]:
+        """Return each erasure behind a place: the line that ordered it, when, and its place."""
+        with self._connection.transaction():
+            return self._connection.execute(_ERASED, (after, most)).fetchall()
 
     def init(self) -> list[str]:
         """Make the schema or bring it up to date, each migration wholly or not at all; return which were applied."""

@@ -53,6 +53,7 @@ class Session:
         self._hub = hub
         self._may_rebuild = may_rebuild
         self._refused = 0
+        self._erased = False
         self._first = (0, 0)
 
     def is_owing(self) -> bool:
@@ -66,11 +67,17 @@ class Session:
         """
         if fleet.is_recalling(self._db) or answered.is_recalling(self._db):
             self._first = self._take()
-        sent = self._send("fleet_owed", "fleet_sent", Claim, self._hub.push)
+        sent = self._send("fleet_owed", "fleet_sent", Claim, self._push_claims)
         if sharing := answered.maybe_sharing(self._db):
             push = functools.partial(self._hub.push_answers, sharing.line)
             sent += self._send("fleet_answers_owed", "fleet_answers_sent", Answered, push)
+        if self._erased:
+            self._report()
         return sent
+
+    def _push_claims(self, owed: Sequence[Claim]) -> None:
+        self._hub.push(owed)
+        self._erased |= any(claim.erased for claim in owed)
 
     def _send(self, asks: str, notes: str, row: Callable[..., _Row], push: Callable[[Sequence[_Row]], None]) -> int:
         sent = 0
@@ -91,9 +98,15 @@ class Session:
         self._refused += refused
         if fleet.is_unconfirmed(self._db) and self._may_rebuild():
             decide(self._config, _WHO, "fleet_rebuild")
-        with self._hub.within(HUB_SECONDS):
-            health.reached(self._config, self._db, self._hub, self._refused)
+            self._erased = True
+        self._report()
         return taken, refused
+
+    def _report(self) -> None:
+        """Exchange how the lines are: at once where somebody was erased, for who has not done so is known by that."""
+        with self._hub.within(HUB_SECONDS):
+            health.reached(self._config, self._db, self._hub, self._refused, anew=self._erased)
+        self._erased = False
 
     def _take(self) -> tuple[int, int]:
         found = [self._read("fleet_take", fleet.maybe_membership, self._hub.pull)]
@@ -125,6 +138,7 @@ class Session:
             there = where(self._db)
             read = sum(place <= there.cursor for place, _row in batch) if there else 0
             refused, taken = refused + refused_now, taken + read - refused_now
+            self._erased |= verb == "fleet_take" and any(Claim(*row).erased for _place, row in batch)
             if not read:
                 break  # an answer is being sent to somebody who is to be erased
         return taken, refused

@@ -7,20 +7,22 @@ there are codes alone. A line's age is that of the hub's clock, and grows by the
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from hotlined import clock, files
 from hotlined.config import Config
-from hotlined.language import N_, _, in_digits
+from hotlined.language import N_, _, in_digits, ngettext
 from hotlined.states import MemberState
 from hotlined.status import Trouble
 from hotlined.store import answered, fleet
 from hotlined.store.beside import ORDERS, beside
+from hotlined.store.claims import HIGHEST
 from hotlined.store.database import Database
 from hotlined.store.opening import open_beside_daemon
 from hotlined.words import conditions
@@ -33,6 +35,8 @@ AWAY_SECONDS = 3600.0
 """So long a line, or the hub, may be away before somebody is told."""
 MOST_LINES = 1000
 """More lines are not looked at: a hub that lies fills no memory."""
+MOST_ERASURES = 200
+"""So many erasures that are not carried out everywhere are looked at, those that wait for longest."""
 HUB_AWAY, HUB_REFUSED, FULL = "hub_away", "hub_refused", "fleet_full"
 """Codes of troubles."""
 _FILE = "fleet.json"
@@ -53,6 +57,10 @@ class Figures:
     answers_today: int | None = None
     trouble: tuple[str, ...] = ()
     """Codes, as those of `status --json`."""
+    read: int | None = None
+    """Up to which place at the hub the line has erased whom others erased."""
+    kept: int | None = None
+    """Contacts of persons whom others erased, which are kept there."""
 
     def to_json(self) -> str:
         """Write it as it stands at the hub."""
@@ -70,6 +78,15 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True)
+class Erasure:
+    """The erasure of a person that not all lines have carried out; `at` is None where nobody knows when."""
+
+    line: str
+    at: str | None
+    missing: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Heard:
     """What the last exchange heard; readings are of the clock since boot."""
 
@@ -81,6 +98,7 @@ class Heard:
     refused: int = 0
     """Rows of the last exchange that were not believed."""
     members: tuple[Member, ...] = ()
+    erasures: tuple[Erasure, ...] = ()
     said: str = ""
     """What this line last said of itself."""
     said_boottime: float = float("-inf")
@@ -97,6 +115,17 @@ class Fleet:
     heard: Heard | None
     """None where no exchange has said anything since the machine was started."""
     boottime: float
+    unsent: tuple[str | None, ...] = ()
+    """When this line erased those whose erasure the hub has not got."""
+    kept: tuple[int, ...] = ()
+    """The contacts of persons whom others erased that are kept here."""
+
+    @property
+    def erasures(self) -> tuple[Erasure, ...]:
+        """Every erasure that not all lines have carried out."""
+        others = tuple(member.line for member in self.members if member.line != self.line)
+        own = tuple(Erasure(self.line, at, others) for at in self.unsent)
+        return (*(self.heard.erasures if self.heard else ()), *own)
 
     @property
     def away_seconds(self) -> float:
@@ -152,9 +181,12 @@ class Fleet:
                     "contacts_today": each.figures.contacts_today,
                     "answers_today": each.figures.answers_today,
                     "trouble": list(each.figures.trouble),
+                    "kept": each.figures.kept,
                 }
                 for each in self.members
             ],
+            "erasures": [{"at": each.at, "line": each.line, "missing": list(each.missing)} for each in self.erasures],
+            "kept": list(self.kept),
         }
 
 
@@ -175,9 +207,15 @@ def maybe_fleet_of(db: Database, config: Config) -> Fleet | None:
     member = fleet.maybe_membership(db)
     if member is None:
         return None
-    owed = fleet.count_owed(db) + answered.count_owed(db)
-    full = fleet.is_full(db) or answered.is_full(db)
-    return Fleet(member.line, owed, full, maybe_heard(config), clock.boottime())
+    return Fleet(
+        member.line,
+        fleet.count_owed(db) + answered.count_owed(db),
+        fleet.is_full(db) or answered.is_full(db),
+        maybe_heard(config),
+        clock.boottime(),
+        tuple(fleet.unsent_erasures(db)),
+        tuple(fleet.kept(db)),
+    )
 
 
 def is_joined(config: Config) -> bool:
@@ -197,6 +235,9 @@ def maybe_heard(config: Config) -> Heard | None:
             at_boottime=None if at is None else float(at),
             refused=int(said["refused"]),
             members=tuple(read_members(map(_row, said["members"]))),
+            erasures=tuple(
+                Erasure(each["line"], each["at"], tuple(each["missing"])) for each in said.get("erasures", ())
+            ),
             said=str(said["said"]),
             said_boottime=float(said["said_boottime"]),
         )
@@ -222,6 +263,18 @@ def read_members(rows: Any) -> Iterator[Member]:
             yield Member(line, at, age, _figures(figures))
 
 
+def read_erasures(rows: Any, members: Sequence[Member]) -> Iterator[Erasure]:
+    """Yield the erasures of rows of the hub that a line has not carried out; what has no form of one is left out."""
+    for line, at, place in rows:
+        if not isinstance(line, str) or not _NAME.fullmatch(line) or type(place) is not int:
+            continue
+        with suppress(ValueError, TypeError, OverflowError):
+            moment = None if at is None else clock.rfc3339(clock.parse_rfc3339(at))
+            missing = tuple(each.line for each in members if each.line != line and (each.figures.read or 0) < place)
+            if missing:
+                yield Erasure(line, moment, missing)
+
+
 def _figures(text: Any) -> Figures:
     said: Any = None
     with suppress(ValueError, TypeError, RecursionError):
@@ -236,11 +289,13 @@ def _figures(text: Any) -> Figures:
         _count(said.get("contacts_today")),
         _count(said.get("answers_today")),
         tuple(fitting[:_MOST_TROUBLES]),
+        _count(said.get("read"), HIGHEST),
+        _count(said.get("kept")),
     )
 
 
-def _count(value: Any) -> int | None:
-    return value if type(value) is int and 0 <= value <= _LARGEST else None
+def _count(value: Any, largest: int = _LARGEST) -> int | None:
+    return value if type(value) is int and 0 <= value <= largest else None
 
 
 def hub_in_words(found: Fleet) -> str:
@@ -254,6 +309,41 @@ def hub_in_words(found: Fleet) -> str:
 def troubles_in_words(member: Member) -> str:
     """Return the troubles of a line, each as its headline; a code that nobody knows here stands as it is."""
     return ", ".join(headline(code) for code in member.figures.trouble)
+
+
+def erasures_in_words(found: Fleet) -> Iterator[str]:
+    """Yield whom not all lines have erased, those of one line that the same lines lack together, and what is kept."""
+    for (line, missing), erased in groupby(sorted(found.erasures, key=_lacking), key=_lacking):
+        if missing:
+            number = len(tuple(erased))
+            yield ngettext(
+                "{number} person who was erased at {line} is not yet erased at: {missing}.",
+                "{number} persons who were erased at {line} are not yet erased at: {missing}.",
+                number,
+                line=line,
+                missing=", ".join(missing),
+            )
+    for each in found.members:
+        if each.figures.kept and each.line != found.line:
+            yield ngettext(
+                "{number} contact of persons who were erased elsewhere is kept at {line}.",
+                "{number} contacts of persons who were erased elsewhere are kept at {line}.",
+                each.figures.kept,
+                line=each.line,
+            )
+    if found.kept:
+        yield ngettext(
+            "Of persons who were erased elsewhere this contact is kept here: {ids}. A person decides: `hotlined forget"
+            " NUMBER` erases it, else it stays.",
+            "Of persons who were erased elsewhere these contacts are kept here: {ids}. A person decides: `hotlined"
+            " forget NUMBER` erases them, else they stay.",
+            len(found.kept),
+            ids=", ".join(map(str, found.kept)),
+        )
+
+
+def _lacking(erasure: Erasure) -> tuple[str, tuple[str, ...]]:
+    return erasure.line, erasure.missing
 
 
 def troubles(found: Fleet) -> Iterator[Trouble]:

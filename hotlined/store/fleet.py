@@ -427,6 +427,16 @@ def is_unconfirmed(db: Database) -> bool:
     return bool(db.value("SELECT EXISTS (SELECT 1 FROM fleet_line WHERE confirmed < cursor)"))
 
 
+def confirmed(db: Database) -> int:
+    """Return the place at the hub up to which the line has carried out what stands there, in every file."""
+    return int(db.value("SELECT min(confirmed, cursor) FROM fleet_line"))
+
+
+def unsent_erasures(db: Database) -> list[str | None]:
+    """Return when this line erased those whose erasure the hub has not committed; None where the clock was not sure."""
+    return [row["erased_at"] for row in db.all("SELECT erased_at FROM fleet_own WHERE erased > sent ORDER BY version")]
+
+
 def kept(db: Database) -> list[int]:
     """Return the contacts of persons whom another line has erased that are kept here."""
     return [row["contact_id"] for row in db.all("SELECT contact_id FROM fleet_kept ORDER BY contact_id")]

@@ -22,6 +22,7 @@ def show() -> str:
         hub=fleet.hub_in_words(found),
         rows=[(each, MEMBER_STATES[found.state(each)], fleet.troubles_in_words(each)) for each in found.members],
         wrong=[*fleet.troubles(found)],
+        erasures=[*fleet.erasures_in_words(found)],
     )
 
 
