@@ -857,7 +857,7 @@ TYPED_WRONGLY: tuple[tuple[tuple[str, ...], str, str], ...] = (
     (("simulate", "--foo"), "L’option '--foo' n’existe pas", "Er is geen optie"),
     (("simulate", "--mesages", "1"), "Vouliez-vous dire", "Bedoelt u"),
     (("simulate", "--messages"), "Il manque une valeur après '--messages'.", "Achter '--messages' ontbreekt"),
-    (("simulate", "--json=1"), "L’option '--json' ne prend pas", "De optie '--json' neemt geen"),
+    (("simulate", "--json=1"), "L’option '--json' ne prend pas", "De optie '--json' aanvaardt geen"),
     (("simulate", "--messages", "x"), "'x' n’est pas un nombre entier.", "'x' is geen geheel getal."),
     (("simulate", "--hours", "0"), "0 n’est pas dans l’intervalle", "0 valt niet binnen"),
     (("simulate", "--new", "120%"), "n’est pas un pourcentage de 0% à 100%.", "is geen percentage van 0% tot"),
