@@ -15,6 +15,7 @@ ROOT = Path(__file__).parent.parent
 CONFIG = "answer: {text: Non}\nmodem: {pin: '2580'}\n"
 COMMANDS = (
     *("cat", "cp", "mv", "rm", "mkdir", "sync", "dd", "stat", "cmp", "chmod", "chgrp", "grep", "sha256sum"),
+    *("find", "sort", "tail", "dirname"),
     *("dpkg", "dpkg-query", "systemctl", "hotlined"),
 )
 
@@ -29,8 +30,24 @@ echo "{name} $1" >>'{here}/log'
 BODIES = {
     "chgrp": ":",
     "sync": ":",
-    "systemctl": ":",
-    "hotlined": "! /bin/grep -q broken '{here}/etc/config.yaml' || {{ echo 'config.yaml:1: no'; exit 78; }}",
+    # a unit starts where what it waits for is there, and with a configuration that can be used
+    "systemctl": """[ "$1" = start ] || exit 0
+drop_in='{here}/drop-ins/hotlined.service.d/card.conf'
+[ ! -e "$drop_in" ] || [ -e "$(/bin/sed -n s/ConditionPathExists=//p "$drop_in")" ] || exit 0
+/bin/cp '{here}/etc/config.yaml' '{here}/started'
+! /bin/grep -q broken '{here}/started'""",
+    "hotlined": """case $* in
+  *restore*)
+    /bin/grep -q KEY "${{7}}" || {{ echo 'The key is mistyped.'; exit 2; }}
+    for half in 1 2; do
+      n=$(($(/bin/cat '{here}/count') + 1)); echo $n >'{here}/count'
+      [ $n != "$(/bin/cat '{here}/cut')" ] || kill -KILL 0
+      [ $half = 1 ] || /bin/cp "$5" '{here}/etc/config.yaml'
+    done
+    echo 'Line fr is restored.'
+    ! /bin/grep -q broken "$5" || exit 78 ;;
+esac
+! /bin/grep -q broken '{here}/etc/config.yaml' || {{ echo 'config.yaml:1: no'; exit 78; }}""",
     "dpkg-query": "/bin/cat '{here}/state'",
     # each of its halves is long, and may be cut off; what is unpacked it takes for installed, where it should skip such
     "dpkg": """here() {{
@@ -44,8 +61,12 @@ case $1 in
     [ "$(state)" != unpacked ] || exit 0
     echo half-installed >'{here}/state'; here
     echo unpacked >'{here}/state'; here
+    /bin/mkdir -p '{here}/etc'; [ -e '{here}/etc/config.yaml' ] || echo example >'{here}/etc/config.yaml'
     echo installed >'{here}/state' ;;
-  --configure) [ "$(state)" != unpacked ] || echo installed >'{here}/state' ;;
+  --configure)
+    [ "$(state)" = unpacked ] || exit 0
+    /bin/mkdir -p '{here}/etc'; [ -e '{here}/etc/config.yaml' ] || echo example >'{here}/etc/config.yaml'
+    echo installed >'{here}/state' ;;
 esac""",
 }
 
@@ -86,6 +107,7 @@ class Pi:
                 "HOTLINED_BOOT": str(self.boot),
                 "HOTLINED_CONFIGS": str(self.folder / "etc"),
                 "HOTLINED_RELEASE": str(self.folder / "release"),
+                "HOTLINED_DROP_INS": str(self.folder / "drop-ins"),
             },
         ).returncode
 
@@ -99,6 +121,18 @@ class Pi:
         """What a person reads on the card."""
         path = self.boot / "hotlined.txt"
         return path.read_text() if path.exists() else ""
+
+    @property
+    def served(self) -> str | None:
+        """The configuration that the line was last started with, by a boot or by the script; None: it never was."""
+        path = self.folder / "started"
+        return path.read_text() if path.exists() else None
+
+    def boots(self) -> None:
+        """Let systemd start the line, as at each boot once it is installed."""
+        (self.folder / "cut").write_text("0")
+        if (self.folder / "state").read_text() == "installed\n":
+            subprocess.run(["/bin/sh", self.folder / "bin/systemctl", "start", "hotlined"], check=False)
 
     def is_installed(self) -> bool:
         """Tell whether the package is there whole, and the configuration."""
@@ -210,6 +244,113 @@ def test_another_configuration_does_not_replace_the_one_in_force(pi: Pi) -> None
     assert pi.wanted.exists()
 
 
+# ---- a card that begins from a backup
+
+
+KEY = "AGE-SECRET-KEY-1 2580\n"
+
+
+def from_backup(folder: Path, configuration: str = CONFIG) -> Pi:
+    """Give a Pi whose card has a sealed backup, which brings its configuration, and the key that opens it."""
+    pi = Pi(folder)
+    pi.wanted.unlink()
+    for number, text in ((1, "older"), (12, configuration)):
+        (pi.boot / f"fr-{number:06}-20261126T220000Z.age").write_text(text)
+    (pi.boot / "._fr-000099-20261126T220000Z.age").write_text("of another computer")
+    (pi.boot / "hotlined.key").write_text(KEY)
+    return pi
+
+
+def test_the_first_boot_puts_a_backup_back_and_takes_its_key_away(tmp_path: Path) -> None:
+    """The newest backup is back before the line starts, the key is overwritten and gone, and backups go on."""
+    pi = from_backup(tmp_path)
+    assert pi.start() == 0
+    assert pi.is_installed()
+    assert pi.served == CONFIG
+    assert not [path for path in pi.boot.rglob("*") if path.is_file() and "KEY" in path.read_text()]
+    assert "dd if=/dev/zero" in pi.steps
+    assert pi.said == "Installed. Text its number.\nLine fr is restored.\n"
+    assert "systemctl enable" in pi.steps
+    assert not [path for path in (tmp_path / "drop-ins").rglob("*") if path.is_file()]
+    assert pi.start() == 0
+    assert {step.split()[0] for step in pi.steps} == {"dpkg-query", "grep"}
+
+
+def test_a_power_cut_at_any_step_starts_no_empty_line(tmp_path: Path) -> None:
+    """Cut off before any command, in dpkg or in the restore, no boot serves the example; the next one finishes it."""
+    whole = from_backup(tmp_path / "whole")
+    whole.start()
+    count = int((whole.folder / "count").read_text())
+
+    assert count > 30
+    for cut in range(1, count + 1):
+        pi = from_backup(tmp_path / str(cut))
+        assert pi.start(cut) < 0
+        pi.boots()
+        assert pi.served in (None, CONFIG), cut
+        assert pi.is_installed() or (pi.boot / "hotlined.key").read_text() == KEY, cut
+        assert pi.start() == 0, (cut, pi.said)
+        assert (pi.is_installed(), pi.served) == (True, CONFIG), cut
+        assert not [path.name for path in pi.boot.rglob("*") if path.name in ("hotlined.key", "gone")], cut
+        assert pi.said.startswith("Installed. Text its number.\n"), cut
+
+
+def test_a_key_that_is_mistyped_starts_nothing(tmp_path: Path) -> None:
+    """It stays to be put right, with the reason; given up for a configuration of one's own, the line is a new one."""
+    pi = from_backup(tmp_path)
+    (pi.boot / "hotlined.key").write_text("AGE-SECRET-KYE")
+    assert pi.start() == 1
+    assert "The key is mistyped." in pi.said
+    pi.boots()
+    assert pi.served is None
+
+    (pi.boot / "hotlined.key").unlink()
+    pi.boots()
+    assert pi.served is None
+    pi.wanted.write_text(CONFIG)
+    assert pi.start() == 0
+    assert (pi.is_installed(), pi.served) == (True, CONFIG)
+
+
+def test_a_backup_with_a_broken_configuration_is_put_back(tmp_path: Path) -> None:
+    """All is back, the key is gone, and what keeps the line from starting is said; it is not restored again."""
+    pi = from_backup(tmp_path, "broken\n")
+    assert pi.start() == 1
+    assert "the line does not start" in pi.said
+    assert "Line fr is restored." in pi.said
+    assert not (pi.boot / "hotlined.key").exists()
+    pi.config.write_text(CONFIG)
+    assert pi.start() == 0
+    assert (pi.is_installed(), pi.served) == (True, CONFIG)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda pi: pi.wanted.write_text(CONFIG), "both hotlined.yaml and hotlined.key"),
+        (lambda pi: [path.unlink() for path in pi.boot.glob("fr*.age")], "no backup (.age) beside it"),
+    ],
+)
+def test_what_is_not_clear_is_not_guessed(tmp_path: Path, spoil: Callable[[Pi], object], words: str) -> None:
+    """A key without a backup, or two configurations: nothing is installed."""
+    pi = from_backup(tmp_path)
+    spoil(pi)
+    assert pi.start() == 1
+    assert words in pi.said
+    assert not [step for step in pi.steps if "--install" in step]
+
+
+def test_a_key_that_comes_later_changes_nothing(pi: Pi) -> None:
+    """A line that serves is not replaced by what lies on the boot partition; it is said where that is done."""
+    pi.start()
+    (pi.boot / "hotlined.key").write_text(KEY)
+    (pi.boot / "fr-000012-20261126T220000Z.age").write_text("another")
+
+    assert pi.start() == 0
+    assert pi.is_installed()
+    assert pi.said.startswith("Installed already.")
+
+
 # ---- scripts/card
 
 
@@ -263,6 +404,26 @@ def test_the_card_has_what_the_first_boot_needs(
         == 0
     )
     assert (boot / "hotlined/image").read_text() == "debian trixie arm64\n"
+
+
+@needs_environment
+def test_a_card_with_a_backup_has_no_configuration_and_no_key(
+    card: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    """The backup lies there alone, sealed; whoever has the paper is told where its key goes."""
+    boot, backup = tmp_path / "boot", tmp_path / "fr-000012-20261126T220000Z.age"
+    backup.write_text("age-encryption.org/v1\n")
+    (boot / "fr-000011-20261126T220000Z.age").touch()
+    (boot / "hotlined.yaml").write_text(CONFIG)
+    done = card("--model", "4", "--backup", str(backup))
+
+    assert done.returncode == 0, done.stderr
+    assert f"the key from the paper into {boot}/hotlined.key" in done.stdout
+    assert not {"hotlined.yaml", "hotlined.key"} & {path.name for path in boot.iterdir()}
+    assert [path.name for path in boot.glob("*.age")] == [backup.name]
+    (tmp_path / "photo.age").write_text("photo")
+    for words in (("--config", str(tmp_path / "mine.yaml")), ("--backup", str(tmp_path / "photo.age"))):
+        assert card("--model", "4", "--backup", str(backup), *words).returncode == 1
 
 
 @needs_environment

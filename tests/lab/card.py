@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from checks import check, figure, result
 
@@ -53,7 +54,7 @@ def until(condition: Callable[[], object], seconds: float) -> bool:
 class Pi:
     """A computer and its card."""
 
-    def __init__(self, folder: Path, debian: Path, packages: Path) -> None:
+    def __init__(self, folder: Path, debian: Path, packages: Path, sealed: "Sealed | None" = None) -> None:
         self.folder, self.boot, self.tree = folder, folder / "boot", folder / "tree"
         for path in (self.boot, self.tree, folder / "upper", folder / "work"):
             path.mkdir(parents=True)
@@ -74,8 +75,11 @@ class Pi:
         for path in packages.glob("*.deb"):
             if path != ours:
                 shutil.copy(path, needed)
-        card = ["--model", "4", "--config", folder / "mine.yaml", "--package", ours, "--packages", needed, self.boot]
+        brings = ["--backup", sealed.path] if sealed else ["--config", folder / "mine.yaml"]
+        card = ["--model", "4", *brings, "--package", ours, "--packages", needed, self.boot]
         run(PROJECT / "scripts/card", *card)
+        if sealed:
+            (self.boot / "hotlined.key").write_text(sealed.paper)
         # the lab has another processor
         here = f"debian trixie {run('dpkg', '--print-architecture')}"
         (self.boot / "hotlined/image").write_text(here)
@@ -166,10 +170,17 @@ class Pi:
         return Client(control)
 
 
+class Sealed(NamedTuple):
+    """A sealed backup, and what stands on the paper that opens it."""
+
+    path: Path
+    paper: str
+
+
 @contextlib.contextmanager
-def card(debian: Path, packages: Path) -> Iterator[Pi]:
+def card(debian: Path, packages: Path, sealed: Sealed | None = None) -> Iterator[Pi]:
     """Give a computer with a fresh card."""
-    pi = Pi(Path(tempfile.mkdtemp(prefix="card.", dir=debian.parent)) / "pi", debian, packages)
+    pi = Pi(Path(tempfile.mkdtemp(prefix="card.", dir=debian.parent)) / "pi", debian, packages, sealed)
     try:
         yield pi
     finally:
@@ -226,6 +237,56 @@ def second_boot(pi: Pi, wheels: Path) -> None:
     answers(pi, wheels, 2)
 
 
+def sealed_of(pi: Pi, folder: Path) -> Sealed:
+    """Have the line make a sealed backup, and take it out of the computer."""
+    page = pi.sh("hotlined", "db", "key").stdout
+    paper = "\n".join(line.strip() for line in page.splitlines() if re.fullmatch(r"    [0-9A-Z -]+", line))
+    (recipient,) = re.findall(r"recipients: \[(.*)\]", page)
+    config = pi.tree / "etc/hotlined/config.yaml"
+    text = config.read_text()
+    for key, value in (("folder", "/run/lab/stick"), ("recipients", f"[{recipient}]")):
+        text, count = re.subn(rf"(?m)^( *){key}: .*$", rf"\g<1>{key}: {value}", text, count=1)
+        assert count, key
+    config.write_text(text)
+    pi.sh("install", "-d", "-o", "hotlined", "-m", "700", "/run/lab/stick")
+    done = pi.sh("hotlined", "db", "backup")
+    (made,) = Path(f"/proc/{pi.leader}/root/run/lab/stick").glob("fr-*.age")
+    check("the line is backed up", done.returncode == 0 or print(done.stderr))
+    return Sealed(Path(shutil.copy(made, folder)), f"{paper.lower()}\n")
+
+
+def from_backup(debian: Path, packages: Path, wheels: Path, sealed: Sealed) -> None:
+    """Begin from a backup: whole, and cut off in the middle; what was answered before is known."""
+    with card(debian, packages, sealed) as pi:
+        begun = time.monotonic()
+        pi.start()
+        through = until(lambda: pi.said, 900)
+        took = time.monotonic() - begun
+        figure("switched on to restored", took)
+        said = pi.sh("journalctl", "-u", "hotlined-card", "--no-pager").stdout
+        check("a card begins from a backup", (through and "is restored" in pi.said) or print(pi.said, said))
+        secret = sealed.paper.splitlines()[1].strip()
+        words = ["grep", "-rliF", secret, str(pi.folder / "upper"), str(pi.boot)]
+        holders = subprocess.run(words, text=True, capture_output=True, check=False).stdout.split()
+        check("its key is nowhere any more", not holders or print(holders))
+        waits = pi.tree / "etc/systemd/system/hotlined.service.d/card.conf"
+        check("and nothing of it holds the line back", not waits.exists())
+        timer = pi.sh("systemctl", "is-enabled", "hotlined-offcard@main.timer").stdout.strip()
+        check("backups go on", timer == "enabled")
+        answers(pi, wheels, 3)
+    for number in (1, 2, 3):
+        with card(debian, packages, sealed) as pi:
+            pi.start()
+            moment = took * number / 4
+            until(lambda: pi.said, moment)
+            pi.cut()
+            pi.start()
+            done = until(lambda: pi.said.startswith("Installed"), 900)
+            contacts = pi.sh("hotlined", "log", "--json").stdout.splitlines()
+            well = done and len(contacts) == 2 and not (pi.boot / "hotlined.key").exists()
+            check(f"cut off after {moment:.0f} s the next boot restores it", well or print(pi.said, contacts))
+
+
 def cut_off(debian: Path, packages: Path, seconds: float) -> None:
     """Pull the plug at moments of the first boot; the next one goes on."""
     for number in range(1, CUTS + 1):
@@ -249,6 +310,10 @@ def main() -> int:
     with card(debian, packages) as pi:
         took = first_boot(pi, wheels)
         second_boot(pi, wheels)
+        kept = Path(tempfile.mkdtemp(prefix="kept.", dir=debian.parent))
+        sealed = sealed_of(pi, kept)
+    from_backup(debian, packages, wheels, sealed)
+    shutil.rmtree(kept)
     cut_off(debian, packages, took)
     return result()
 
