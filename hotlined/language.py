@@ -34,6 +34,7 @@ class Language(StrEnum):
 
 
 _SEMICOLON = {Language.FRENCH: f"{NO_BREAK}; "}
+_COLON = {Language.FRENCH: f"{NO_BREAK}: "}
 THOUSANDS = {Language.ENGLISH: ",", Language.FRENCH: NO_BREAK, Language.DUTCH: "."}
 """What stands between thousands."""
 _DECIMAL = {Language.ENGLISH: ".", Language.FRENCH: ",", Language.DUTCH: ","}
@@ -106,6 +107,11 @@ def in_digits(number: float, decimals: int = 0) -> str:
 def in_row(clauses: Iterable[str]) -> str:
     """Join clauses by semicolons; an empty one is left out."""
     return _SEMICOLON.get(_in_force, "; ").join(filter(None, clauses))
+
+
+def labelled(label: str, text: str = "") -> str:
+    """Join a label and what follows it by a colon; without a text it is what somebody types that follows."""
+    return f"{label}{_COLON.get(_in_force, ': ')}{text}"
 
 
 class Phrases(Mapping[_Key, str], Generic[_Key]):

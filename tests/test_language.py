@@ -61,7 +61,7 @@ from hotlined.words import conditions
 from hotlined.words.alerts import TEXTS
 from hotlined.words.amounts import in_money, in_segments, wait_in_words
 from hotlined.words.daemon import SAID, said_again
-from hotlined.words.reasons import STATES, briefly
+from hotlined.words.reasons import NO_DAEMON, STATES, briefly
 from hotlined.words.refusals import refusal_in_words
 from hotlined.words.times import MONTHS, moment
 
@@ -552,6 +552,7 @@ def test_no_outcome_is_longer_than_its_column_in_any_language(language: Language
 
     with speaking(language):
         words = [briefly(each).format(at="04:12") for each in (*Reason, *WaitingFor)] + [*STATES.values()]
+        words += [_(NO_DAEMON), _("not decided yet"), _("only {sent} of {segments} left", sent=2, segments=3)]
         assert {each for each in words if len(each) > OUTCOME_WIDTH} == set()
 
 
@@ -892,7 +893,7 @@ def test_what_is_typed_wrongly_is_told_in_the_language_of_the_line(
 def test_a_question_that_is_answered_with_no_ends_in_the_language_of_the_line(line: Filled) -> None:
     """Nothing is done, and that is said in it."""
     shown = on_a_terminal(line, "n", "forget", LEA)
-    expected = {"fr": ("[o/N]", "Abandonné."), "nl": ("[j/N]", "Afgebroken.")}[line.settings["language"]]
+    expected = {"fr": (f"[o/N]{NO_BREAK}: ", "Abandonné."), "nl": ("[j/N]: ", "Afgebroken.")}[line.settings["language"]]
     assert [words for words in expected if words not in shown] == []
 
 

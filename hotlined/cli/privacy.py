@@ -26,7 +26,7 @@ from hotlined.errors import AddressError, HotlinedError, RefusedError, Unavailab
 from hotlined.evidence.facts import Facts, facts
 from hotlined.evidence.files import NAMES, SUMS, compose
 from hotlined.gsm.address import parse_number
-from hotlined.language import _, ngettext, pgettext
+from hotlined.language import _, labelled, ngettext, pgettext
 from hotlined.reports import decided
 from hotlined.reports.line import report_line
 from hotlined.reports.typed import is_withheld
@@ -283,7 +283,10 @@ def _ask(name: str, held: privacy.Held, *, keep_opt_out: bool, in_fleet: bool) -
         _("[y/N]"),
     )
     question = harmless(" ".join(filter(None, parts)))
-    if click.prompt(question, default="n", show_default=False).strip().casefold() not in _YES:
+    if (
+        click.prompt(labelled(question), prompt_suffix="", default="n", show_default=False).strip().casefold()
+        not in _YES
+    ):
         raise click.Abort
 
 

@@ -17,7 +17,7 @@ from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.typed import CONTACT_ID, complete_tag, read, tag_word
 from hotlined.control.client import decide
 from hotlined.errors import UsageError
-from hotlined.language import N_, NP_, Phrases, _, ngettext
+from hotlined.language import N_, NP_, Phrases, _, labelled, ngettext
 from hotlined.reports import decided as in_words
 from hotlined.reports.review import TAG_KEYS
 from hotlined.store import decisions, log
@@ -189,11 +189,11 @@ def _undo(decided: Callable[..., Any], waiting: deque[int], contact_id: int, key
 
 def _press(legend: str, meanings: dict[str, str]) -> str:
     """Return the first key that has a meaning, and show that; Ctrl-C and Ctrl-D mean quit."""
-    click.echo(f"{wrapped(legend)}: ", nl=False)
+    click.echo(labelled(wrapped(legend)), nl=False)
     key = ""
     with suppress(KeyboardInterrupt, EOFError):
         while (key := click.getchar()) not in meanings:
-            click.echo(_("{typed} is no key here.", typed=repr(key)) + f"\n{wrapped(legend)}: ", nl=False)
+            click.echo(_("{typed} is no key here.", typed=repr(key)) + f"\n{labelled(wrapped(legend))}", nl=False)
     key = key if key in meanings else "q"
     click.echo(f"{meanings[key]}\n")
     return key

@@ -16,7 +16,7 @@ from hotlined.cli.settings import Settings, pass_settings
 from hotlined.config import Config, Wording, editing
 from hotlined.errors import ConfigError, HotlinedError, TextError, UsageError
 from hotlined.gsm.alphabet import Encoding
-from hotlined.language import _, in_digits, ngettext
+from hotlined.language import _, in_digits, labelled, ngettext
 from hotlined.reports import draft
 from hotlined.reports.limits import worst_in_words
 from hotlined.reports.reload import reload
@@ -183,7 +183,7 @@ def _converse(
 
 def _asked(question: str, choices: Sequence[str]) -> str:
     """Ask until one of the choices is typed; click would say in English that another one is none."""
-    while (said := str(click.prompt(question)).strip().casefold()) not in choices:
+    while (said := str(click.prompt(labelled(question), prompt_suffix="")).strip().casefold()) not in choices:
         known = ", ".join(map(repr, choices))
         mistake = _("{value} is not one of {choices}.", value=repr(said), choices=known)
         print_wrapped(_("Error: {problem}", problem=mistake))

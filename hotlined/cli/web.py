@@ -24,7 +24,7 @@ from hotlined.desk import accounts, sparing
 from hotlined.desk.accounts import Account
 from hotlined.desk.roles import Role
 from hotlined.errors import ConfigError, HotlinedError, RefusedError, UsageError
-from hotlined.language import N_, _, in_digits
+from hotlined.language import N_, _, in_digits, labelled
 from hotlined.owner import DESK_USER
 from hotlined.words.times import moment
 
@@ -214,7 +214,7 @@ def _password() -> tuple[str, str]:
 
 
 def _prompted(question: str) -> str:
-    return str(click.prompt(question, default="", hide_input=True, show_default=False))
+    return str(click.prompt(labelled(question), prompt_suffix="", default="", hide_input=True, show_default=False))
 
 
 def _serve_socket(settings: Settings, path: Path | None) -> None:

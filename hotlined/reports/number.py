@@ -13,7 +13,7 @@ from hotlined.clock import Now, rfc3339
 from hotlined.config import Config, Mode, Wording
 from hotlined.errors import UsageError
 from hotlined.gsm.address import Address, Identity, Ton, identify, parse_number
-from hotlined.language import N_, _, in_digits, ngettext
+from hotlined.language import N_, _, in_digits, labelled, ngettext
 from hotlined.policy import Reason
 from hotlined.reports.limits import longest, look_ahead
 from hotlined.reports.line import holds_of, sending_now
@@ -178,7 +178,7 @@ def facts(report: NumberReport, config: Config, now: Now) -> Iterator[tuple[str,
     yield _inner(_("room")), _room_in_words(outlook.windows)
     if len(config.answer.texts) > 1 and not queued and outlook.in_seconds is not None:
         for each in report.texts:
-            yield _("would get"), f"{wording_in_words(each, len(config.answer.steps))}: {each.text}"
+            yield _("would get"), labelled(wording_in_words(each, len(config.answer.steps)), each.text)
     for hold in report.holds:
         yield _inner(_("held back")), " ".join(hold_in_words(hold.state, hold.reason, hold.by))
 
