@@ -9,6 +9,7 @@ from postgres import Cluster, cluster
 from test_fleet import STOP, Enter, Member, enter, hub
 
 from hotlined import config as configuration
+from hotlined.fleet import hub as hubs
 from hotlined.fleet.service import Pace, Service
 
 __all__ = ["cluster", "enter", "hub"]
@@ -70,6 +71,23 @@ def test_it_comes_back_to_a_hub_that_went_away(enter: Enter, hub: str, cluster: 
 
     assert (seen, health(fr)["reachable"]) == ([False], True)
     assert nl.shown(nl.receive("Salut")) == ("suppress", "opted_out", "fr")
+
+
+def test_a_line_that_can_say_nothing_hears_the_others_still(
+    enter: Enter, hub: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where somebody keeps all others from writing, what the hub has is read."""
+    fr, nl = enter("fr"), enter("nl")
+    nl.receive(STOP)
+    nl.sync()
+    fr.receive(STOP, LEA)
+    monkeypatch.setitem(hubs._LIMITS, "statement_timeout", "200ms")
+    with hubs.opened(hub) as somebody:
+        somebody._connection.execute("SELECT pg_advisory_lock(7303014)")
+        served(fr)
+
+    assert health(fr)["reachable"] is False
+    assert fr.shown(fr.receive("Salut")) == ("suppress", "opted_out", "nl")
 
 
 @pytest.mark.parametrize("name", ["address", "configuration"])

@@ -65,13 +65,14 @@ class Service:
         before = _identities(config)
         read = Every(self._pace.read)
         while goes_on() and _identities(config) == before:
-            if open_session.is_owing():
-                open_session.push()
+            # reading first: where somebody keeps this line from writing, it hears the others still
             if read.is_due():
                 read.again()
                 refused = open_session.pull()[1]
                 if refused:
                     log.warning("%d rows of the hub are not believed", refused)
+            if open_session.is_owing():
+                open_session.push()
             self._sleep(self._pace.look)
 
     def _note_reached(self) -> None:
