@@ -49,7 +49,7 @@ UNSIGNED = "0" * 64
 DISTANCE = 0.1  # seconds there and back, as on a mobile connection
 FAR = 20
 FRESH = 100_000
-BURST = 3.0
+BURST = 2.0
 
 
 @dataclass(frozen=True, slots=True)
