@@ -84,7 +84,7 @@ def maybe_sharing(db: Database) -> Sharing | None:
     """Return where the line is in exchanging answers, None where it exchanges none."""
     row = db.one(
         "SELECT line, sharing, a.hub, a.version, a.cursor, a.recall FROM fleet_answers_line a"
-        " JOIN fleet_line l ON l.id = a.id"
+        " JOIN fleet_line l ON l.id = a.id WHERE a.id = 1"
     )
     return Sharing(row[0], bool(row[1]), *tuple(row)[2:]) if row else None
 
