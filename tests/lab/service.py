@@ -704,7 +704,9 @@ def renaming() -> None:
     check("the door is open at boot", sh("systemctl", "is-enabled", "hotlined-control@main.socket").returncode == 0)
     listed = sh("systemctl", "list-units", "--all", "--no-legend", "--plain", "hotlined*").stdout.splitlines()
     left = [x for x in listed if re.match(rf"hotlined-({'|'.join(jobs)})\.", x) and "not-found" not in x]
-    files = [x for folder in (UNITS, masked.parent) for x in folder.rglob("hotlined-*") if "@" not in str(x)]
+    ours = (UNITS / "hotlined-away.socket",)  # of all lines, and so with no name of one
+    found = (x for folder in (UNITS, masked.parent) for x in folder.rglob("hotlined-*"))
+    files = [x for x in found if "@" not in str(x) and x not in ours]
     if PACKAGED:
         files += [*Path("/usr/local").rglob("*hotlined*"), *Path("/etc/udev/rules.d").glob("70-hotlined.rules")]
     check("nothing has a former name", not (left or files) or print(left, files))
