@@ -8,7 +8,6 @@ import contextlib
 import errno
 import os
 import stat
-import tempfile
 from pathlib import Path
 
 from hotlined.language import _
@@ -55,7 +54,8 @@ def replace(path: Path, octets: bytes, mode: int, *, beside: Path | None = None,
 
     Whoever owns the file `beside` owns it too, if that may be given away. A durable one is on the disk afterwards.
     """
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # O_EXCL and O_NOFOLLOW, 0600
+    new = path.with_name(f".{path.name}.{os.urandom(4).hex()}")
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(octets)
@@ -68,9 +68,9 @@ def replace(path: Path, octets: bytes, mode: int, *, beside: Path | None = None,
                     os.fchown(descriptor, owner.st_uid, owner.st_gid)
             if durable:
                 os.fsync(descriptor)
-        Path(name).replace(path)
+        new.replace(path)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        new.unlink(missing_ok=True)
         raise
     if durable:
         folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

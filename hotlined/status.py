@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
-from tempfile import gettempdir
 from typing import Any, Self, get_type_hints
 
 from hotlined import clock, files
@@ -167,7 +166,8 @@ def statuses(runtime_dir: Path, name: str) -> Iterator[DaemonStatus]:
 
 def private_folder() -> Path:
     """Return where the folders of lines are whose runtime directory cannot be made; nobody else's is believed."""
-    return Path(gettempdir()) / f"hotlined-{os.getuid()}"
+    temporary = os.environ.get("TMPDIR", "/tmp")  # noqa: S108  its owner is asked for; `tempfile` loads half a MiB
+    return Path(temporary) / f"hotlined-{os.getuid()}"
 
 
 def _by_name(value: Any) -> dict[str, Any]:

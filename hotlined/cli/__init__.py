@@ -8,7 +8,6 @@ import contextlib
 import importlib
 import os
 import shlex
-import shutil
 import sqlite3
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,7 +19,7 @@ import click
 from hotlined import __version__
 from hotlined.cli import mistakes
 from hotlined.cli.group import Group
-from hotlined.cli.output import TYPED, as_typed, print_wrapped
+from hotlined.cli.output import TYPED, as_typed, columns, print_wrapped
 from hotlined.cli.settings import SERVICES, Settings
 from hotlined.errors import ConfigError, HotlinedError, UsageError, reason_of
 from hotlined.language import _
@@ -127,7 +126,7 @@ class LazyGroup(Group):
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
         """Read the command line, or print the help as wide as the terminal, inside the error boundary."""
         _have_outputs()
-        width = max(_HELP_LEAST, min(shutil.get_terminal_size().columns, _HELP_MOST)) - 2
+        width = max(_HELP_LEAST, min(columns(), _HELP_MOST)) - 2
         with _boundary():
             context = super().make_context(*args, **{"terminal_width": width} | kwargs)
         context.obj = Settings(context.params.get("config"), context.params.get("line"))

@@ -7,7 +7,6 @@ their line in another order; wide characters count once where a sentence or a sh
 """
 
 import json
-import shutil
 import sys
 import textwrap
 from collections.abc import Iterable, Iterator
@@ -30,6 +29,13 @@ _WRAPPER = partial(
 )
 
 
+def columns() -> int:
+    """Return how wide the terminal is, in characters; 80 where there is none."""
+    from shutil import get_terminal_size  # noqa: PLC0415  it loads what packs and unpacks, half a MiB
+
+    return get_terminal_size().columns
+
+
 def json_line(value: Any) -> str:
     """Write a value as one line of ASCII JSON, harmless on a terminal."""
     return json.dumps(value, ensure_ascii=True).replace("\x7f", "\\u007f")
@@ -47,7 +53,7 @@ def wrapped(text: str, label: str = "", *, err: bool = False) -> str:
     indent = f"{label:<{_LABEL}} " if label else ""
     lines = [harmless(text)]
     if (sys.stderr if err else sys.stdout).isatty():
-        room = shutil.get_terminal_size().columns - len(indent)
+        room = columns() - len(indent)
         lines = _WRAPPER(max(room, _LEAST)).wrap(lines[0]) or lines
     return indent + f"\n{' ' * len(indent)}".join(lines)
 
