@@ -2,6 +2,8 @@
 
 What has to hold is kept in plain sets: each time that somebody opts out or is blocked is a thing of its own, which an
 opt-in or unblock takes away where its line had heard of it. The code knows nothing of these sets, nor they of versions.
+Each erasure is a thing of its own, too: whoever hears of it has nothing more of that person but what is kept. No clock
+is synchronised, so nothing counts as later than an erasure.
 `python tests/fleet_model.py --examples 500` plays at length.
 """
 
@@ -37,7 +39,7 @@ from hotlined.fleet.invitation import Invitation, Keys
 from hotlined.gsm import alphabet
 from hotlined.simulator import pdus
 from hotlined.states import Shared
-from hotlined.store import answers, attempts, backup, claims, contacts, fates, fleet, opening, privacy
+from hotlined.store import answers, attempts, backup, claims, contacts, erasure, fates, fleet, opening, privacy
 from hotlined.store.opening import open_for_daemon
 
 NAMES = ("fr", "nl", "be")
@@ -52,6 +54,7 @@ RULES = policy.Rules(
     policy.Numbers(),
     timedelta(days=10_000),
 )
+_PLACE = 7  # of the columns of a row at the hub
 MOST_POINTS = 60
 """More than there are in an exchange: between any two statements it can be cut."""
 
@@ -67,6 +70,21 @@ class CutError(BaseException):
 # ---- what has to hold
 
 
+@dataclass(slots=True)
+class Held:
+    """What a line has of people: contacts of each number, those that are kept, and whom it has anything of."""
+
+    contacts: dict[str, set[int]] = field(default_factory=lambda: {number: set() for number in NUMBERS})
+    kept: set[int] = field(default_factory=set)
+    named: set[str] = field(default_factory=set)
+
+    def erase(self, number: str, *, own: bool) -> None:
+        """Erase a person; what is kept stays where another line has ordered it."""
+        self.contacts[number] &= set() if own else self.kept
+        if not self.contacts[number]:
+            self.named.discard(number)
+
+
 @dataclass(frozen=True, slots=True)
 class Said:
     """Once that a person opted out or was blocked."""
@@ -76,17 +94,28 @@ class Said:
     shared: Shared
 
 
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """Once that a line erased a person."""
+
+    serial: int
+    number: str
+    line: str
+
+
 @dataclass(slots=True)
 class Known:
-    """What somebody has heard: what was said, and what of it was taken away."""
+    """What somebody has heard: what was said, what of it was taken away, and who was erased."""
 
     said: set[Said] = field(default_factory=set)
     undone: set[Said] = field(default_factory=set)
+    erased: set[Erased] = field(default_factory=set)
 
     def hear(self, other: "Known") -> None:
         """Learn what another knows."""
         self.said |= other.said
         self.undone |= other.undone
+        self.erased |= other.erased
 
     def refuses(self, number: str, shared: Shared) -> bool:
         """Tell whether a number is refused for one of the two reasons."""
@@ -100,6 +129,7 @@ class Oracle:
         self.known = {name: Known() for name in NAMES}
         self.own = {name: Known() for name in NAMES}
         self.hub = {name: Known() for name in NAMES}
+        self.held = {name: Held() for name in NAMES}
         self._serials = count()
 
     def say(self, name: str, number: str, shared: Shared) -> None:
@@ -114,15 +144,32 @@ class Oracle:
         for knows in (self.known[name], self.own[name]):
             knows.undone |= seen
 
+    def erase(self, name: str, number: str) -> None:
+        """Erase a person at a line, which all lines are to do; blocks that it has heard of go, opt-outs stay."""
+        self.undo(name, number, Shared.BLOCKS)
+        erased = Erased(next(self._serials), number, name)
+        for knows in (self.known[name], self.own[name]):
+            knows.erased.add(erased)
+        self.held[name].erase(number, own=True)
+
     def pushed(self, name: str) -> None:
         """Note that the hub has committed what a line decided."""
         self.hub[name].hear(self.own[name])
 
     def taken(self, name: str, read: dict[str, Known]) -> None:
-        """Note that a line has taken what it read at the hub."""
+        """Note that a line has taken what it read at the hub, and erased whom others have erased."""
+        news = set().union(*(known.erased for known in read.values())) - self.known[name].erased
+        for each in news:
+            self.held[name].erase(each.number, own=each.line == name)
         for known in read.values():
             self.known[name].hear(known)
         self.own[name].hear(read[name])
+
+
+def forms(number: str) -> tuple[bytes, bytes]:
+    """Return how a number stands in a database: as digits, and within a PDU."""
+    digits = number[1:] + "F" * (len(number[1:]) % 2)
+    return number[1:].encode(), "".join(digits[at + 1] + digits[at] for at in range(0, len(digits), 2)).encode()
 
 
 # ---- what is cut
@@ -321,8 +368,8 @@ class HubOfModel:
             self.operator.execute("SET LOCAL session_replication_role = replica")
             self.operator.execute("TRUNCATE hotlined.persons")
             for row in rows:
-                self.operator.execute("INSERT INTO hotlined.persons VALUES (%s, %s, %s, %s, %s, %s, %s, %s)", row)
-            top = max((row[-1] for row in rows), default=0)
+                self.operator.execute(f"INSERT INTO hotlined.persons VALUES ({', '.join(['%s'] * len(row))})", row)
+            top = max((row[_PLACE] for row in rows), default=0)
             self.operator.execute("SELECT setval('hotlined.places', %s, %s)", (max(top, 1), top > 0))
         self.rename()
 
@@ -368,11 +415,12 @@ class Fleet(RuleBasedStateMachine):
         self.patch = pytest.MonkeyPatch()
         self.patch.setattr(opening, "_Connection", CutConnection)
         self.patch.setattr(psycopg, "connect", CutHubConnection.connect)
+        self.patch.setattr(erasure, "MOST_PERSONS", len(NUMBERS) * len(NAMES))  # else one reading is two of the sets
         self.patch.setattr(sync, "decide", functools.partial(_decide, sync.decide))
         self.folder = tempfile.TemporaryDirectory(dir=SHM if SHM.is_dir() else None)
         self.hub.empty()
         self.lines = {name: Line(Path(self.folder.name) / name, name, self.hub.addresses[name]) for name in NAMES}
-        self.saved: dict[str, tuple[Known, Known]] = {}
+        self.saved: dict[str, tuple[Known, Known, Held]] = {}
         self.saved_hub: tuple[list[tuple[Any, ...]], dict[str, Known]] | None = None
         self.restored = False
 
@@ -392,13 +440,21 @@ class Fleet(RuleBasedStateMachine):
     def say_stop(self, name: str, number: str) -> None:
         """Have somebody text stop."""
         self.oracle.say(name, number, Shared.OPT_OUTS)
-        assert not self.lines[name].receive(number, "Stop").answer
+        assert not self.receive(name, number, "Stop").answer
         self.compare(name)
+
+    def receive(self, name: str, number: str, text: str) -> policy.Verdict:
+        """Have a line receive a text."""
+        line, held = self.lines[name], self.oracle.held[name]
+        verdict = line.receive(number, text)
+        held.contacts[number].add(int(line.db.value("SELECT max(id) FROM contacts")))
+        held.named.add(number)
+        return verdict
 
     @rule(name=lines, number=numbers)
     def text(self, name: str, number: str) -> None:
         """Have somebody text; who is refused is not answered, and the reason is the right one."""
-        verdict = self.lines[name].receive(number, "Salut")
+        verdict = self.receive(name, number, "Salut")
         refused = [shared for shared in Shared if self.oracle.known[name].refuses(number, shared)]
         reasons = {policy.Reason.OPTED_OUT, policy.Reason.BLOCKED}
         assert (verdict.reason in reasons) == bool(refused), (name, number, verdict, refused)
@@ -417,8 +473,28 @@ class Fleet(RuleBasedStateMachine):
             self.oracle.say(name, number, Shared.BLOCKS)
         else:
             self.oracle.undo(name, number, Shared.BLOCKS if verb == "unblock" else Shared.OPT_OUTS)
+        self.oracle.held[name].named.add(number)
         self.lines[name].act(verb, number=number)
         self.compare(name)
+
+    @rule(name=lines, number=numbers)
+    def forget(self, name: str, number: str) -> None:
+        """Have a person erased: by a line that knows it, or does not."""
+        self.oracle.erase(name, number)
+        done = self.lines[name].act("forget", name=number, keep_opt_out=False)
+        assert done
+        assert done["rebuilt"]
+        self.compare(name)
+
+    forget_too = forget
+
+    @rule(name=lines, number=numbers)
+    def keep(self, name: str, number: str) -> None:
+        """Have a contact kept."""
+        held = self.oracle.held[name]
+        for contact_id in sorted(held.contacts[number])[:1]:
+            held.kept.add(contact_id)
+            self.lines[name].act("keep", contact_id=contact_id)
 
     # ---- exchanges
 
@@ -462,7 +538,7 @@ class Fleet(RuleBasedStateMachine):
     @rule(
         name=lines,
         number=numbers,
-        verb=st.sampled_from(("stop", "optin", "block", "unblock")),
+        verb=st.sampled_from(("stop", "optin", "block", "unblock", "forget")),
         commits=st.sampled_from((1, 1, 0, 2, 3)),
     )
     def exchange_while_somebody_decides(self, name: str, number: str, verb: str, commits: int) -> None:
@@ -480,6 +556,8 @@ class Fleet(RuleBasedStateMachine):
             left, PLAY.left = PLAY.left, None
             if verb == "stop":
                 self.say_stop(PLAY.name, number)
+            elif verb == "forget":
+                self.forget(PLAY.name, number)
             else:
                 self.decide(PLAY.name, number, verb)
             PLAY.left = left
@@ -544,7 +622,7 @@ class Fleet(RuleBasedStateMachine):
         self.run_sync(name)
         line = self.lines[name]
         backup.make(line.db.path, line.copy, lambda _, __: None)
-        self.saved[name] = deepcopy((self.oracle.known[name], self.oracle.own[name]))
+        self.saved[name] = deepcopy((self.oracle.known[name], self.oracle.own[name], self.oracle.held[name]))
 
     @precondition(lambda self: self.saved)
     @rule(which=st.integers(0, 2))
@@ -553,7 +631,7 @@ class Fleet(RuleBasedStateMachine):
         name = sorted(self.saved)[which % len(self.saved)]
         self.restored = True
         self.lines[name].restore()
-        self.oracle.known[name], self.oracle.own[name] = deepcopy(self.saved[name])
+        self.oracle.known[name], self.oracle.own[name], self.oracle.held[name] = deepcopy(self.saved[name])
         self.compare(name)
         self.run_sync(name)
 
@@ -583,6 +661,8 @@ class Fleet(RuleBasedStateMachine):
             if self.restored:
                 expected = {shared: refused or found[shared] for shared, refused in expected.items()}
             assert found == expected, (name, number, found, expected)
+        rows = self.lines[name].db.all("SELECT id FROM contacts")
+        assert {row["id"] for row in rows} == set().union(*self.oracle.held[name].contacts.values()), name
 
     def all_end_the_same(self) -> None:
         """Once all have exchanged, nobody owes anything, and all refuse the same."""
@@ -600,6 +680,17 @@ class Fleet(RuleBasedStateMachine):
             assert {row["person"] for row in (*own, *others)} <= persons
             assert len(own) <= len(persons)
             assert not fleet.owed(line.db, frozenset(Shared), bytes.fromhex(KEYS.orders))
+            assert set(fleet.kept(line.db)) <= self.oracle.held[line.name].kept
+        self.nobody_is_left()
+
+    def nobody_is_left(self) -> None:
+        """Nobody whom a line has erased is in a file of it, or at the hub, but who has come again or is kept."""
+        for name, line in self.lines.items():
+            files = [path for path in line.db.path.parent.glob("hotlined.db*") if path.is_file()]
+            held = b"".join(path.read_bytes() for path in files)
+            gone = {each.number for each in self.oracle.known[name].erased} - self.oracle.held[name].named
+            assert not [number for number in gone for form in forms(number) if form in held], (name, gone)
+        assert not [number for number in NUMBERS if number[1:] in str(self.hub.rows())]
 
 
 def play(cluster: postgres.Cluster, examples: int, steps: int = 30) -> None:
