@@ -91,6 +91,15 @@ def test_an_opt_out_outlives_forget(enter: Enter) -> None:
         assert {line.shown(line.receive("Salut", number))[1] for number in (KEVIN, LEA)} == {"opted_out"}
 
 
+def test_an_opt_out_outlives_forget_whoever_asks_for_it(enter: Enter) -> None:
+    """Also a program that does not know of the fleet, and whatever it asks for, leaves the opt-out."""
+    fr = enter("fr")
+    fr.text(STOP)
+    privacy.forget(fr.db, KEVIN, fr.now(), keep_opt_out=False, opts_out=lambda text: text == STOP)
+
+    assert fr.shown(fr.receive("Salut"))[1] == "opted_out"
+
+
 def test_an_opt_out_that_nobody_judged_yet_outlives_the_order_of_another_line(enter: Enter) -> None:
     """Who says stop at nl, and is erased by fr before nl has judged that, is left alone."""
     nl = enter("nl")
