@@ -503,6 +503,21 @@ def test_a_line_that_keeps_others_out_can_be_struck_off(hub: Guarded) -> None:
 def test_whatever_comes_as_a_line_keeps_others_waiting_for_less_than_they_wait(hub: Guarded) -> None:
     """PostgreSQL ends a transaction that nobody goes on with, of any program that logs in as a line."""
     address = hub.invite("fr", hub.socket).hub
-    for setting, value in (("statement_timeout", "10s"), ("idle_in_transaction_session_timeout", "5s")):
+    limits = {
+        "statement_timeout": "10s",
+        "idle_in_transaction_session_timeout": "5s",
+        "idle_session_timeout": "10min",
+    }
+    for setting, value in limits.items():
         shown = f"DO $$ BEGIN ASSERT current_setting('{setting}') = '{value}'; END $$"
         assert hub.cluster.refusal(address, shown) == ""
+
+
+def test_a_line_leaves_connections_to_the_others(hub: Guarded) -> None:
+    """However often a line comes without leaving, the hub lets it in twenty times at most."""
+    address = hub.invite("fr", hub.socket).hub
+    with contextlib.ExitStack() as stack:
+        for _each in range(20):
+            stack.enter_context(opened(address))
+        assert "too many connections" in refusal(address)
+        assert refusal(hub.invite("nl", hub.socket).hub) == ""

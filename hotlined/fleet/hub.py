@@ -32,8 +32,13 @@ _ROLE = "hotlined_"
 _GROUP = "hotlined-lines"  # no line has a role of this name
 _LOCK = 7_303_014  # any number, the same everywhere: one transaction at a time gives out places
 
-_LIMITS = {"statement_timeout": f"{_SECONDS}s", "idle_in_transaction_session_timeout": f"{_SECONDS // 2}s"}
+_LIMITS = {
+    "statement_timeout": f"{_SECONDS}s",
+    "idle_in_transaction_session_timeout": f"{_SECONDS // 2}s",
+    "idle_session_timeout": "10min",  # a line asks every 15 s: whoever says nothing for so long has another address
+}
 """What ends a session that keeps others waiting: soon enough that those do not give up."""
+_MOST_CONNECTIONS = 20  # of a line at once: some wait for their end where its network comes and goes
 
 _FIRST = (
     "CREATE TABLE hotlined.hub (id uuid NOT NULL DEFAULT gen_random_uuid())",
@@ -388,7 +393,9 @@ class Hub:
                 self._connection.execute(sql.SQL(grant).format(role=role))
             ended = self._drop_logins(line)
             self._connection.execute(
-                sql.SQL("CREATE ROLE {} LOGIN IN ROLE {}, {}").format(name, role, sql.Identifier(_GROUP))
+                sql.SQL("CREATE ROLE {} LOGIN CONNECTION LIMIT {} IN ROLE {}, {}").format(
+                    name, sql.Literal(_MOST_CONNECTIONS), role, sql.Identifier(_GROUP)
+                )
             )
             for setting, value in ({"role": _ROLE + line} | _LIMITS).items():
                 statement = sql.SQL("ALTER ROLE {} SET {} = {}")
