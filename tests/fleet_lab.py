@@ -14,6 +14,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -40,6 +41,12 @@ DELAY_SECONDS = 60  # of the answer that an opt-out elsewhere has to overtake: t
 OFF_LINE_SECONDS = 30.0
 DAYS_TO_1970 = -time.time() / 86_400 + 1
 STOP, HELLO = "Stop", "Salut"
+
+
+def is_open(path: Path) -> bool:
+    """Tell whether somebody listens at a socket."""
+    with socket.socket(socket.AF_UNIX) as channel:
+        return channel.connect_ex(str(path)) == 0
 
 
 class Member(Line):
@@ -77,13 +84,15 @@ class Member(Line):
         """Start whatever of it does not run."""
         if self.daemon is None or self.daemon.poll() is not None:
             self.start({"calendar": str(self.folder)} if self.is_in_1970 else None)
-        socket = wire.socket_path(self.folder / "run", "control", "main")
-        socket.parent.mkdir(exist_ok=True)
-        self._run("control", "control", "--socket", str(socket))
+        door = wire.socket_path(self.folder / "run", "control", "main")
+        door.parent.mkdir(exist_ok=True)
+        if not is_open(door):
+            door.unlink(missing_ok=True)  # of one that was killed; systemd's stays as it is
+        self._run("control", "control", "--socket", str(door))
         if self.is_member:
             self._run("exchange", "fleet", "sync")
         wait_until(lambda: self.status()["modem"]["state"] == "ready", f"{self.name} in service")
-        wait_until(socket.exists, f"the control program of {self.name}")
+        wait_until(lambda: is_open(door), f"the control program of {self.name}")
 
     @property
     def is_member(self) -> bool:
@@ -158,8 +167,13 @@ class Fleet:
         self.lines = {line.name: line for line in lines}
         self.quick = quick
         self.steps: list[Step] = []
+        self._since = 0.0
         self._numbers = (f"+3247{number:07}" for number in itertools.count(1_000_000))
         self._texts = itertools.count(1)
+
+    def mark(self) -> None:
+        """Count seconds from now on: somebody decides, or what was away is started again."""
+        self._since = time.monotonic()
 
     def person(self) -> str:
         """Return the number of somebody new."""
@@ -178,11 +192,10 @@ class Fleet:
             line.run()
 
     def until_all(self, condition: Callable[[Member], bool], what: str) -> str:
-        """Wait until something is so at all lines; return after how many seconds."""
-        begun = time.monotonic()
+        """Wait until something is so at all lines; return how many seconds after the last `mark`."""
         for line in self.lines.values():
             wait_until(lambda line=line: condition(line), f"{what} at {line.name}")  # type: ignore[misc]
-        return f"{time.monotonic() - begun:.1f}"
+        return f"{time.monotonic() - self._since:.1f}"
 
     def until_known(self, number: str) -> str:
         """Wait until all lines leave somebody alone; return after how many seconds."""
@@ -213,6 +226,7 @@ class Fleet:
 def stop(fleet: Fleet) -> None:
     """Have somebody say stop at one line."""
     person = fleet.person()
+    fleet.mark()
     fleet.lines["fr"].deliver(person, STOP)
     fleet.step("stop", "fr", person)
 
@@ -220,6 +234,7 @@ def stop(fleet: Fleet) -> None:
 def block(fleet: Fleet) -> None:
     """Block somebody at one line."""
     person = fleet.person()
+    fleet.mark()
     fleet.lines["nl"].cli("block", person)
     fleet.step("block", "nl", person)
 
@@ -231,6 +246,7 @@ def opt_in(fleet: Fleet) -> None:
     fleet.until_known(person)
     for line in fleet.lines.values():
         del line.knew[person]
+    fleet.mark()
     fleet.lines["be"].cli("optin", person)
     seconds = fleet.until_all(lambda line: not line.leaves_alone(person), "the opt-in")
     fleet.steps.append(Step("stop at fr, then opt-in", "be", seconds, fleet.texts(person)))
@@ -242,6 +258,7 @@ def waiting_answer(fleet: Fleet) -> None:
     restart(line, delay=f"{DELAY_SECONDS}s")
     line.deliver(person, text)
     wait_until(lambda: line.count("SELECT count(*) FROM answers WHERE recipient = ?", person), "an answer that waits")
+    fleet.mark()
     fleet.lines["fr"].deliver(person, STOP)
     seconds = fleet.until_known(person)
     became = wait_until(lambda: line.outcome(person, text), "the gate")
@@ -264,6 +281,7 @@ def off_line(fleet: Fleet) -> None:
     wait_until(lambda: fleet.lines["nl"].leaves_alone(person), "the stop at nl")
     fleet.steps.append(Step("be is off line; stop", "fr", then=fleet.texts(person, "be", "nl")))
     time.sleep(1.0 if fleet.quick else OFF_LINE_SECONDS)
+    fleet.mark()
     be.run()
     fleet.step("be is back", "be", person)
 
@@ -280,6 +298,7 @@ def hub_killed(fleet: Fleet) -> None:
     fleet.lines["nl"].deliver(meanwhile, STOP)
     wait_until(lambda: fleet.lines["nl"].leaves_alone(meanwhile), "the stop at nl")
     wait_until(lambda: not any(Path(f"/proc/{child}").exists() for child in children), "the end of PostgreSQL")
+    fleet.mark()
     fleet.cluster.start()
     fleet.step("stop, and kill -9 of PostgreSQL", "fr", before)
     fleet.step("stop while it was down", "nl", meanwhile)
@@ -293,6 +312,7 @@ def programs_killed(fleet: Fleet) -> None:
         ("stop, and kill -9 of all of be", "fr", ()),
     ):
         person = fleet.person()
+        fleet.mark()
         fleet.lines[name].deliver(person, STOP)
         victim = fleet.lines[name if killed else "be"]
         victim.halt(*(killed or ("daemon", "control", "exchange")), number=signal.SIGKILL)
@@ -307,8 +327,10 @@ def clock_of_1970(fleet: Fleet) -> None:
     (line.folder / "days").write_text(str(DAYS_TO_1970))
     line.is_in_1970 = True
     line.run()
+    fleet.mark()
     line.deliver(there, STOP)
     fleet.step("be says 1970; stop", "be", there)
+    fleet.mark()
     fleet.lines["fr"].deliver(elsewhere, STOP)
     fleet.step("be says 1970; stop", "fr", elsewhere)
     line.halt("daemon", "control", "exchange")
@@ -333,12 +355,14 @@ def put_back(fleet: Fleet) -> None:
     shutil.copy(copy.with_name("copy.db.key"), line.folder / "hotlined.db.key")
     shutil.copy(kept / "hotlined.db.orders", line.folder)
     line.delivered = [each for each in line.delivered if each[0] != person]  # what came after the backup is lost
+    fleet.mark()
     line.run()
     fleet.step("stop, and a backup of before is put back", "nl", person)
 
 
 SHORT = (stop, block, hub_killed)
 EVERY = (stop, block, opt_in, waiting_answer, off_line, hub_killed, programs_killed, clock_of_1970, put_back)
+BY_NAME = {each.__name__.replace("_", "-"): each for each in EVERY}
 
 
 # ---- what it came to
@@ -408,16 +432,20 @@ def fleet_of_three(folder: Path, cluster: postgres.Cluster, *, quick: bool) -> I
 
 @click.command()
 @click.option("--quick", is_flag=True, help="The shortest form: three steps, and exchanges that hardly wait.")
-def main(quick: bool) -> None:
+@click.option("--step", "names", multiple=True, type=click.Choice(tuple(BY_NAME)), help="Only this one.")
+@click.option(
+    "--keep", type=click.Path(path_type=Path, file_okay=False), help="Leave databases and logs in this folder."
+)
+def main(quick: bool, names: Sequence[str], keep: Path | None) -> None:
     """Play what people and machines do to a fleet of three lines; ends with 1 where a promise was not kept."""
     if not postgres.PROGRAMS:
         raise click.ClickException("The hub needs PostgreSQL: apt install postgresql")
-    with (
-        tempfile.TemporaryDirectory(prefix="fleet-") as folder,
-        postgres.running(postgres.PROGRAMS[-1]) as cluster,
-        fleet_of_three(Path(folder), cluster, quick=quick) as fleet,
-    ):
-        for play in SHORT if quick else EVERY:
+    with contextlib.ExitStack() as stack:
+        folder = keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fleet-")))
+        folder.mkdir(parents=True, exist_ok=True)
+        cluster = stack.enter_context(postgres.running(postgres.PROGRAMS[-1]))
+        fleet = stack.enter_context(fleet_of_three(folder, cluster, quick=quick))
+        for play in [BY_NAME[name] for name in names] or (SHORT if quick else EVERY):
             click.echo((play.__doc__ or "").strip(), err=True)
             play(fleet)
         click.echo("\n".join(report(fleet)))

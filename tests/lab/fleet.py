@@ -171,10 +171,15 @@ def exchanging(sims: dict[str, Client]) -> None:
         check(f"a text of that person gets no answer at {other}", refused or print(judged(other, number)))
     sims["nl"].do("deliver", from_=NORA, text="Dag")
     check("somebody else gets one", until(lambda: (judged("nl", NORA) or ("",))[0] == "answer"))
-    sheet = sh("hotlined", "fleet", "status", user="admin")
-    document = json.loads(sh("hotlined", "fleet", "status", "--json", user="admin").stdout)
-    states = {each["line"]: each["state"] for each in document["lines"]}
-    check("fleet status names both", states == {"fr": "answering", "nl": "answering"} or print(sheet.stdout, states))
+    both = {"fr": "answering", "nl": "answering"}
+    took(lambda: states() == both, "fleet status names both to a member of the group")
+    check("and its sheet, too", sh("hotlined", "fleet", "status", user="admin").stdout.count("answering") == 2)
+
+
+def states() -> dict[str, str]:
+    """Return how fr says that the lines are."""
+    said = sh("hotlined", "fleet", "status", "--json", user="admin").stdout
+    return {each["line"]: each["state"] for each in json.loads(said)["lines"]} if said else {}
 
 
 def breaking(sims: dict[str, Client], unit: str) -> None:
