@@ -791,6 +791,12 @@ UNSENT = (
     """,
 )
 
+FORMER = (
+    # a pseudonym that another key made than the one in use: no other line knows whose it is. `key_digest` holds the
+    # digests of all keys that pseudonyms were made with, with blanks between them, that of the key in use first
+    "ALTER TABLE numbers ADD COLUMN former INTEGER NOT NULL DEFAULT 0 CHECK (former IN (0, 1))",
+)
+
 SCHEMA = (
     ("first", FIRST),
     ("pins", PINS),
@@ -809,6 +815,7 @@ SCHEMA = (
     ("erasures", ERASURES),
     ("fleet_answers", FLEET_ANSWERS),
     ("unsent", UNSENT),
+    ("former", FORMER),
 )
 """Every migration: its name and its statements, in the order in which they are applied."""
 

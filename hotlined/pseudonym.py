@@ -1,4 +1,4 @@
-"""Pseudonyms: a number, or what else names a person, as `~` and 12 hexadecimal digits under a key, and the key's file.
+"""Pseudonyms: a number, or what else names a person, as `~` and 12 hexadecimal digits under a key, and the keys' file.
 
 The same number and key give the same pseudonym, so limits still know whom they count. It is not anonymous: whoever has
 the key finds the number by trying all that there are, in minutes. Without the key nobody does, the line included.
@@ -6,12 +6,14 @@ the key finds the number by trying all that there are, in minutes. Without the k
 
 import os
 import re
-from contextlib import suppress
+from collections.abc import Sequence
 from pathlib import Path
 
 from hotlined import files
 
 KEY_OCTETS = 32
+MOST_KEYS = 32
+"""So many keys are in one file at most: that in use, and former ones behind it."""
 _DIGITS = 12
 _PATTERN = re.compile(rf"~[0-9a-f]{{{_DIGITS}}}")
 
@@ -47,22 +49,37 @@ def digest(key: bytes) -> str:
 
 
 def maybe_key(path: Path) -> bytes | None:
-    """Read a key from its file; None where there is no file, or it is no key. Raises OSError if it may not be read."""
-    with suppress(FileNotFoundError):
+    """Read a key from its file; None where there is no file, or it is not one key. Raises OSError as `keys` does."""
+    found = keys(path)
+    return found[0] if len(found) == 1 else None
+
+
+def keys(path: Path) -> tuple[bytes, ...]:
+    """Read the keys of a file, that in use first; none where there is no file, or it holds something else.
+
+    Raises OSError if it may not be read.
+    """
+    try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a FIFO in its place is not waited for
-        try:
-            key = os.read(descriptor, KEY_OCTETS + 1)
-        finally:
-            os.close(descriptor)
-        return key if len(key) == KEY_OCTETS else None
-    return None
+    except FileNotFoundError:
+        return ()
+    try:
+        octets = os.read(descriptor, MOST_KEYS * KEY_OCTETS + 1)
+    finally:
+        os.close(descriptor)
+    if len(octets) % KEY_OCTETS:
+        return ()
+    return tuple(octets[start : start + KEY_OCTETS] for start in range(0, len(octets), KEY_OCTETS))
 
 
-def make_key(path: Path, beside: Path) -> bytes:
-    """Make a key and its file, whole and on the disk before it is used; whoever owns the file `beside` owns it too.
+def make_key() -> bytes:
+    """Make a key."""
+    return os.urandom(KEY_OCTETS)
+
+
+def write_keys(path: Path, found: Sequence[bytes], beside: Path) -> None:
+    """Put keys into their file, whole and on the disk before they are used; whoever owns `beside` owns it too.
 
     Raises OSError.
     """
-    key = os.urandom(KEY_OCTETS)
-    files.replace(path, key, FILE_MODE, beside=beside, durable=True)
-    return key
+    files.replace(path, b"".join(found), FILE_MODE, beside=beside, durable=True)

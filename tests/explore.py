@@ -320,7 +320,7 @@ class Explorer:
     def name(self, number: str) -> str:
         """Return a number, marked where it is a pseudonym."""
         if pseudonym.is_one(number):
-            return "~" + next((each for each in (ALICE, BOB) if pseudonyms.both(self.db, each)[1] == number), "")
+            return "~" + next((each for each in (ALICE, BOB) if pseudonyms.person(self.db, each) == number), "")
         return number
 
     def check(self) -> None:
@@ -522,7 +522,7 @@ def explorer(folder: Path, mutants: Sequence[str] = ()) -> Iterator[Explorer]:
         stack.callback(db.close)
         (folder / "explored.db").touch()
         with db.transaction():
-            pseudonyms.adopt_key(db)
+            pseudonyms.adopt_keys(db)
         for room in (breaker, oracle):  # two numbers have to be enough for a row
             stack.enter_context(patched(room, "ROW", 2))
         for name in mutants:

@@ -50,7 +50,14 @@ EXIT_CODES = (
     {"run": 69, "status": 69, "doctor": 1, "udev-rule": 69}
     | dict.fromkeys(("send", "try", "balance", "adopt", "selftest"), 75)
     | dict.fromkeys(("text edit", "web user password", "web user remove", "fleet join", "db restore"), 2)
-    | {"fleet sync": 75, "fleet status": 75, "fleet hub init": 69, "fleet hub invite": 69, "fleet hub remove": 69}
+    | {
+        "fleet leave": 75,
+        "fleet sync": 75,
+        "fleet status": 75,
+        "fleet hub init": 69,
+        "fleet hub invite": 69,
+        "fleet hub remove": 69,
+    }
 )
 # what takes half a minute is run shorter, or shows its help; its own tests run it whole
 SHORTER = {"demo": ["--help"], "simulate": ["--messages", "200"]}

@@ -2,19 +2,24 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from hotlined import config as configuration
 from hotlined import owner
 from hotlined.cli.group import Group
-from hotlined.cli.output import as_typed, json_line, print_sheet, print_wrapped
+from hotlined.cli.output import as_typed, confirm, json_line, print_sheet, print_wrapped
 from hotlined.cli.service import prepare
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.table import table
 from hotlined.errors import RefusedError
 from hotlined.language import _, ngettext
 from hotlined.reports.fleet import MEMBERS, Fleet, erasures_in_words, hub_in_words, maybe_fleet
+
+if TYPE_CHECKING:
+    from hotlined.config import Config
+    from hotlined.fleet.join import Joined
 
 
 @click.group(cls=Group)
@@ -31,8 +36,9 @@ def fleet() -> None:
 def join(settings: Settings, file: Path) -> None:
     """Make this line a member of a fleet, by the invitation in FILE.
 
-    From then on its pseudonyms are those of the fleet, and what it knows of opt-outs and blocks is shared. FILE holds
-    the fleet's keys: erase it afterwards.
+    From then on its pseudonyms are those of the fleet, and what it knows of opt-outs and blocks is shared. Whom it
+    knows by a former pseudonym alone it still finds, and cannot share. FILE holds the fleet's keys: erase it
+    afterwards. If it was cut off, run it again.
 
     Example: hotlined fleet join fr.invitation
     """
@@ -44,17 +50,96 @@ def join(settings: Settings, file: Path) -> None:
     join.require_fitting(config, invited)
     join.store_address(config, invited)
     owner.become(config.database)
+    join.have_database(config.database)
     with open_beside_daemon(config.database) as db:
-        persons = join.join(db, invited)
+        joined = join.join(db, invited, db.now())
+    for sentence in _what_changed(joined, config.line):
+        print_wrapped(sentence)
     print_wrapped(
-        ngettext(
-            "Line {line} is in the fleet. It has {number} person to share.",
-            "Line {line} is in the fleet. It has {number} persons to share.",
-            persons,
+        as_typed(
+            _(
+                "`sudo systemctl start {unit}` exchanges from now on, `hotlined fleet sync --once` now. Erase {file}:"
+                " it holds keys.",
+                unit=_unit(config),
+                file=file,
+            )
+        )
+    )
+
+
+def _unit(config: "Config") -> str:
+    return f"hotlined-fleet@{config.name}"
+
+
+def _what_changed(joined: "Joined", line: str) -> Iterator[str]:
+    """Yield what became of a line that has joined."""
+    yield ngettext(
+        "Line {line} is in the fleet. It has {number} person to share.",
+        "Line {line} is in the fleet. It has {number} persons to share.",
+        joined.persons,
+        line=line,
+    )
+    if joined.another_key:
+        yield _("It makes the fleet's pseudonyms from now on, and still finds whom it knew by earlier ones.")
+    if joined.kept:
+        yield _stay_refused(joined.kept)
+    if joined.formerly:
+        yield ngettext(
+            "The opt-out or block of {number} person is known by a former pseudonym alone. It holds here, and is"
+            " shared once that number contacts this line again.",
+            "The opt-outs and blocks of {number} persons are known by former pseudonyms alone. They hold here, and"
+            " each is shared once that number contacts this line again.",
+            joined.formerly,
+        )
+
+
+def _stay_refused(kept: int) -> str:
+    return ngettext(
+        "{number} person whom other lines had refused is not answered here either: this line has decided so now.",
+        "{number} persons whom other lines had refused are not answered here either: this line has decided so now.",
+        kept,
+    )
+
+
+@fleet.command
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@pass_settings
+def leave(settings: Settings, yes: bool) -> None:
+    """Take this line out of its fleet; the hub need not be there.
+
+    Nobody is answered for it: whom other lines have refused this line refuses itself then. The hub keeps what this
+    line said. A new invitation takes it in again.
+
+    Example: hotlined fleet leave --yes
+    """
+    from hotlined.fleet import join  # noqa: PLC0415  --help does without
+    from hotlined.store.opening import open_beside_daemon  # noqa: PLC0415  the same
+
+    config = settings.loaded()
+    if not yes:
+        confirm(
+            _("Take line {line} out of its fleet?", line=config.line),
+            _("`hotlined fleet leave --yes` leaves without asking."),
+        )
+    had_address = join.forget_address(config)
+    owner.become(config.database)
+    with open_beside_daemon(config.database) as db:
+        kept = join.leave(db, db.now())
+    if kept is None and not had_address:
+        raise RefusedError(_("This line is in no fleet."))
+    print_wrapped(_("Line {line} is in no fleet any more.", line=config.line))
+    if kept:
+        print_wrapped(_stay_refused(kept))
+    if config.fleet.hub:
+        print_wrapped(_("Take `fleet.hub` out of {path}.", path=config.path))
+    print_wrapped(
+        _(
+            "`sudo systemctl stop {unit}` ends its exchange. The hub keeps what this line said, under pseudonyms;"
+            " `hotlined fleet hub remove {line} --hub URL` there shuts it out.",
+            unit=_unit(config),
             line=config.line,
         )
     )
-    print_wrapped(as_typed(_("`hotlined fleet sync --once` exchanges now. Erase {file}: it holds keys.", file=file)))
 
 
 @fleet.command

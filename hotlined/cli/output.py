@@ -15,11 +15,14 @@ from typing import Any
 
 import click
 
+from hotlined.errors import UsageError
+from hotlined.language import _, labelled
 from hotlined.words.harmless import harmless
 
 TYPED = "hotlined.typed"
 """Where click keeps the options before the command as they were typed, for `as_typed`."""
 _LABEL = 14  # characters: the first column of a sheet
+_YES = frozenset({"y", "yes", "o", "oui", "j", "ja"})
 _LEAST = 10  # characters: a narrower column is not worth having
 _WRAPPER = partial(
     textwrap.TextWrapper,
@@ -74,3 +77,16 @@ def print_sheet(pairs: Iterable[tuple[str, str | None]]) -> None:
     """Print labels and values as `sheet` has them."""
     for line in sheet(pairs):
         click.echo(line)
+
+
+def confirm(question: str, without: str) -> None:
+    """Let a person say yes; raises click.Abort for anything else, and UsageError where there is nobody to be asked.
+
+    `without` says then how it is done without a question.
+    """
+    if not sys.stdin.isatty():
+        raise UsageError(_("Nobody can be asked here."), without)
+    asked = harmless(" ".join((question, _("[y/N]"))))
+    said = click.prompt(labelled(asked), prompt_suffix="", default="n", show_default=False)
+    if said.strip().casefold() not in _YES:
+        raise click.Abort

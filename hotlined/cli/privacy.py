@@ -5,7 +5,6 @@ what was backed up before is still in there.
 """
 
 import errno
-import sys
 import time
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -16,7 +15,7 @@ import click
 
 from hotlined import owner, pseudonym
 from hotlined.cli import typed
-from hotlined.cli.output import as_typed, json_line, print_sheet, print_wrapped
+from hotlined.cli.output import as_typed, confirm, json_line, print_sheet, print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.typed import CONTACT_ID
 from hotlined.clock import rfc3339
@@ -26,7 +25,7 @@ from hotlined.errors import AddressError, HotlinedError, RefusedError, Unavailab
 from hotlined.evidence.facts import Facts, facts
 from hotlined.evidence.files import NAMES, SUMS, compose
 from hotlined.gsm.address import parse_number
-from hotlined.language import _, labelled, ngettext, pgettext
+from hotlined.language import _, ngettext, pgettext
 from hotlined.reports import decided
 from hotlined.reports.line import report_line
 from hotlined.reports.typed import is_withheld
@@ -36,7 +35,6 @@ from hotlined.store import evidence as held
 from hotlined.store.decisions import ITS_OWNER
 from hotlined.store.opening import open_beside_daemon
 from hotlined.words.amounts import in_answers, in_contacts, in_segments
-from hotlined.words.harmless import harmless
 from hotlined.words.reasons import STATES, VERDICTS, reason_in_words
 from hotlined.words.refusals import result_in_words
 from hotlined.words.states import EVENTS, KINDS, REQUEST_STATES, detail_in_words
@@ -44,7 +42,6 @@ from hotlined.words.tags import tag_in_words
 from hotlined.words.times import exact, maybe_exact
 
 _LOOK_SECONDS = 0.2
-_YES = frozenset({"y", "yes", "o", "oui", "j", "ja"})
 
 
 @click.command
@@ -268,8 +265,6 @@ def _with_progress(batches: Iterable[privacy.Batch]) -> Iterator[privacy.Batch]:
 
 def _ask(name: str, held: privacy.Held, *, keep_opt_out: bool, in_fleet: bool) -> None:
     """Let a person confirm; raises UsageError where there is nobody to be asked."""
-    if not sys.stdin.isatty():
-        raise UsageError(_("Nobody can be asked here."), _("`hotlined forget NUMBER --yes` erases without asking."))
     kept = ngettext(
         "{number} KEPT contact is among them, which a person wanted to keep.",
         "{number} KEPT contacts are among them, which a person wanted to keep.",
@@ -280,14 +275,8 @@ def _ask(name: str, held: privacy.Held, *, keep_opt_out: bool, in_fleet: bool) -
         _("Erase everything about {name} for good: {what}?", name=name, what=_in_words(held)) if held.anything else "",
         _("The other lines of the fleet are to erase everything about {name}, too.", name=name) if in_fleet else "",
         _("Its opt-out goes too; --keep-opt-out keeps it.") if held.opted_out and not keep_opt_out else "",
-        _("[y/N]"),
     )
-    question = harmless(" ".join(filter(None, parts)))
-    if (
-        click.prompt(labelled(question), prompt_suffix="", default="n", show_default=False).strip().casefold()
-        not in _YES
-    ):
-        raise click.Abort
+    confirm(" ".join(filter(None, parts)), _("`hotlined forget NUMBER --yes` erases without asking."))
 
 
 def _batches(config: Config, who: str) -> Iterator[privacy.Batch]:

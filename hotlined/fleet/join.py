@@ -1,16 +1,19 @@
-"""Makes a line the member of a fleet: its keys beside the database, the hub's address beside the configuration.
+"""Makes a line the member of a fleet, or of none: keys beside the database, the hub's address beside the configuration.
 
-Known to be wrong: a line that has pseudonyms of its own cannot join, for nobody can make those of the fleet of them.
+Each step is on the disk before the next, and the address says whose pseudonyms go to the hub. So what was cut off
+exchanges nothing, and is ended by doing it again.
 """
 
-import contextlib
 import json
-from dataclasses import asdict
+import os
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from hotlined import files, pseudonym
+from hotlined.clock import Now
 from hotlined.config import Config
-from hotlined.errors import RefusedError
+from hotlined.errors import RefusedError, StoreError
 from hotlined.fleet import certificates
 from hotlined.fleet.hub import Address
 from hotlined.fleet.invitation import Invitation
@@ -18,6 +21,7 @@ from hotlined.language import _
 from hotlined.store import answered, fleet, line, pseudonyms
 from hotlined.store.beside import ORDERS, beside
 from hotlined.store.database import Database
+from hotlined.store.opening import open_for_daemon
 
 _ADDRESS_MODE = 0o640
 
@@ -27,17 +31,33 @@ def address_path(config: Config) -> Path:
     return config.path.with_suffix(".fleet")
 
 
-def maybe_address(config: Config) -> Address | None:
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """What came of joining: of how many persons the line has something to share.
+
+    `formerly` are those whose opt-out or block is known by a former pseudonym alone, and cannot be shared; `kept` those
+    whom lines of another fleet had refused. `another_key` tells whether the pseudonyms are others than before.
+    """
+
+    persons: int
+    formerly: int
+    kept: int
+    another_key: bool
+
+
+def maybe_address(config: Config, db: Database) -> Address | None:
     """Return where the hub is: as the configuration says, else as was stored when the line joined.
 
-    The certificates are those of then, but for an address that names its own.
+    The certificates are those of then, but for an address that names its own. Raises RefusedError where the line makes
+    other pseudonyms than the fleet.
     """
-    try:
-        said = json.loads(files.read(address_path(config)))
-    except FileNotFoundError:
-        said = {}
-    if not isinstance(said, dict):
-        said = {}
+    said = _said(config)
+    digest = said.get("pseudonyms")
+    if digest is not None and digest != next(iter(line.key_digests_of(db.connection)), None):
+        raise RefusedError(
+            _("The line makes other pseudonyms than its fleet: nothing is exchanged."),
+            _("`hotlined fleet join FILE` with its invitation ends that."),
+        )
     url = config.fleet.hub or said.get("hub")
     if not isinstance(url, str):
         return None
@@ -45,10 +65,22 @@ def maybe_address(config: Config) -> Address | None:
     return Address(url, certificates.read(shown) if isinstance(shown, dict) and "sslcert=" not in url else None)
 
 
+def _said(config: Config) -> dict[str, Any]:
+    try:
+        said = json.loads(files.read(address_path(config)))
+    except FileNotFoundError:
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
 def store_address(config: Config, invitation: Invitation) -> None:
-    """Write the hub's address, and the line's certificate, with the rights of whoever writes the configuration."""
+    """Write the hub's address, the line's certificate, and the digest of the pseudonyms' key.
+
+    It needs the rights of whoever writes the configuration.
+    """
     shown = asdict(invitation.certificates) if invitation.certificates else None
-    octets = json.dumps({"hub": invitation.hub, "certificates": shown}).encode()
+    digest = pseudonym.digest(bytes.fromhex(invitation.keys.pseudonyms))
+    octets = json.dumps({"hub": invitation.hub, "certificates": shown, "pseudonyms": digest}).encode()
     files.replace(address_path(config), octets, _ADDRESS_MODE, beside=config.path, durable=True)
 
 
@@ -61,22 +93,60 @@ def require_fitting(config: Config, invitation: Invitation) -> None:
         )
 
 
-def join(db: Database, invitation: Invitation) -> int:
-    """Make the line a member; return of how many persons it has something to share.
+def have_database(path: Path) -> None:
+    """Make the database of a line that has not run yet, as its user; raises StoreError where it has no folder."""
+    if path.exists():
+        return
+    if os.geteuid() == 0 and not path.parent.is_dir():
+        raise StoreError(
+            _("There is no folder {folder}: the line is not installed here.", folder=path.parent),
+            _("First `sudo scripts/install`, or the package."),
+        )
+    open_for_daemon(path).close()
 
-    Raises RefusedError where it has pseudonyms under another key.
+
+def join(db: Database, invitation: Invitation, now: Now) -> Joined:
+    """Make the line a member; raises StoreError where a key of its pseudonyms is lost, RefusedError as `store_shared`.
+
+    What lines of a fleet with another key have decided stays decided here.
     """
     key = bytes.fromhex(invitation.keys.pseudonyms)
-    if not _has(db, key):
-        pseudonyms.share_key(db, key)
+    pseudonyms.store_shared(db, key, now)
     files.replace(beside(db.path, ORDERS), bytes.fromhex(invitation.keys.orders), 0o600, beside=db.path, durable=True)
     with db.transaction():
+        another, kept = not pseudonyms.is_used(db, key), 0
+        if another:
+            kept = fleet.leave(db, now)
+            pseudonyms.use_shared(db, key)
         answered.join_again(db)
-        return fleet.join(db, invitation.line)
+        persons = fleet.join(db, invitation.line)
+        return Joined(persons, fleet.count_formerly(db), kept, another)
 
 
-def _has(db: Database, key: bytes) -> bool:
-    """Tell whether the line has the fleet's key already: a new file would not be hidden from an exchange that runs."""
-    with contextlib.suppress(OSError):
-        return line.key_digest_of(db.connection) == pseudonym.digest(key) and pseudonym.maybe_key(db.key_path) == key
-    return False
+def forget_address(config: Config) -> bool:
+    """Take the hub's address away, with the rights of whoever writes the configuration; return whether there was one.
+
+    What `fleet.hub` says in the configuration stays there.
+    """
+    return _take_away(address_path(config))
+
+
+def leave(db: Database, now: Now) -> int | None:
+    """Make the line a member of no fleet; return how many persons stay refused here, None where it was in none.
+
+    The key of the pseudonyms stays in use.
+    """
+    with db.transaction():
+        member = fleet.maybe_membership(db)
+        kept = fleet.leave(db, now) if member else None
+    had_key = _take_away(beside(db.path, ORDERS))
+    return 0 if kept is None and had_key else kept
+
+
+def _take_away(path: Path) -> bool:
+    try:
+        path.unlink()
+    except FileNotFoundError:
+        return False
+    files.sync_folder(path.parent)
+    return True

@@ -180,9 +180,8 @@ def session(
     `may_change` tells whether it may be another hub than before: then all is sent and read again. `may_rebuild` tells
     whether the database may be written anew, so that no file holds a copy of what was erased because of another line.
     """
-    address = maybe_address(config)
     with open_beside_daemon(config.database) as db:
-        member = fleet.maybe_membership(db)
+        address, member = maybe_address(config, db), fleet.maybe_membership(db)
         if member is None or address is None:
             raise RefusedError(_("This line is in no fleet."), _("`hotlined fleet join FILE` makes it a member."))
         try:

@@ -72,7 +72,7 @@ def report_number(db: Database, config: Config, text: str, now: Now) -> NumberRe
     identity = _identify(db, text, config.numbers.country)
     originator = identity.originator
     assert originator
-    names = pseudonyms.both(db, originator)
+    names = pseudonyms.names(db, originator)
     entries = correspondents.correspondents(db, Order.LAST, 0, shadow=config.mode is Mode.SHADOW, only=names)
     holds = holds_of(db, config)
     outlook = _outlook(db, config, identity, now, holds[0] if holds else FREE)
@@ -120,7 +120,7 @@ def _identify(db: Database, text: str, country: str) -> Identity:
 
 
 def _together(entries: Sequence[Correspondent], number: str, config: Config) -> Correspondent:
-    """Add up the entries of a number and of its pseudonym."""
+    """Add up the entries of a number and of its pseudonyms."""
     return Correspondent(
         number=number,
         contacts=sum(entry.contacts for entry in entries),

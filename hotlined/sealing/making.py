@@ -112,7 +112,7 @@ def _small(config: Config) -> Iterator[tuple[str, bytes]]:
     with contextlib.suppress(FileNotFoundError):
         yield archive.FLEET, files.read(config.path.with_suffix(".fleet")).encode()
     for name, ending in archive.BESIDE.items():
-        if octets := pseudonym.maybe_key(beside(config.database, ending)):
+        if octets := b"".join(pseudonym.keys(beside(config.database, ending))):
             yield name, octets
     handed = os.environ.get("CREDENTIALS_DIRECTORY")
     for name in CREDENTIALS if handed else ():

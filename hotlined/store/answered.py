@@ -94,7 +94,7 @@ def note(db: Database, number: str) -> None:
     sharing = maybe_sharing(db)
     if sharing is None or not sharing.holds:
         return
-    person = pseudonyms.both(db, number)[1]
+    person = pseudonyms.person(db, number)
     if pseudonym.is_one(person):
         history = attempts.history_of(db, number, shadow=False)
         _say(db, sharing, person, history.answers, history.last_answer)
@@ -137,7 +137,7 @@ def forget(db: Database, name: str) -> None:
 
     Where this line had said something, its pseudonym stays until the hub has heard that it is over.
     """
-    db.execute("DELETE FROM fleet_answers WHERE person = ?", pseudonyms.both(db, name)[1])
+    db.execute("DELETE FROM fleet_answers WHERE person = ?", pseudonyms.person(db, name))
     note(db, name)
 
 

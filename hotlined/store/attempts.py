@@ -19,11 +19,11 @@ def history_of(
 
     `other` is a second name of the same person: what is decided about it holds, too. Texts by hand are no answers.
     """
-    names = pseudonyms.both(db, number or "")
-    arguments = {"name": names[0], "pseudonym": names[1], "shadow": int(shadow), "without": without}
+    names = pseudonyms.names(db, number or "")
+    arguments = {"names": json.dumps(names), "shadow": int(shadow), "without": without}
     row = db.connection.execute(_HISTORY, arguments).fetchone()
-    everybody = json.dumps((*names, *pseudonyms.both(db, other or number or "")))
-    decided = db.connection.execute(_DECIDED, {"names": everybody, "person": names[1]}).fetchone()
+    everybody = json.dumps((*names, *(pseudonyms.names(db, other) if other else ())))
+    decided = db.connection.execute(_DECIDED, {"names": everybody, "person": pseudonyms.first(names)}).fetchone()
     return policy.History(
         answers=row["answers"],
         last_answer=row["last_answer"],
@@ -37,12 +37,13 @@ def history_of(
         answers_elsewhere=decided["answers_elsewhere"],
         last_elsewhere=decided["last_elsewhere"],
         answered_elsewhere=decided["answered_elsewhere"],
+        known_formerly=bool(decided["former"]),
     )
 
 
 # here two rows, if it was decided about while nobody knew its pseudonym; of other lines of the fleet the first by name
 _DECIDED = """
-SELECT count(blocked_at) AS blocked, count(opted_out_at) AS opted_out,
+SELECT count(blocked_at) AS blocked, count(opted_out_at) AS opted_out, max(former) AS former,
   (SELECT min(line) FROM fleet_persons WHERE person IN (SELECT value FROM json_each(:names))
     AND blocked > blocked_undone) AS blocked_elsewhere,
   (SELECT min(line) FROM fleet_persons WHERE person IN (SELECT value FROM json_each(:names))
@@ -63,7 +64,8 @@ SELECT count(last) AS answers, max(last) AS last_answer, coalesce(max(open), 0) 
     SELECT max(t.begun_limit) FROM attempts t WHERE t.answer_id = a.id AND EXISTS
       (SELECT 1 FROM answer_segments s WHERE s.attempt_id = t.id AND {_MAY_HAVE_LEFT})
   ) AS last
-  FROM answers a WHERE a.recipient IN (:name, :pseudonym) AND a.by_hand IS NULL AND a.id IS NOT :without
+  FROM answers a WHERE a.recipient IN (SELECT value FROM json_each(:names)) AND a.by_hand IS NULL
+    AND a.id IS NOT :without
 )
 """
 

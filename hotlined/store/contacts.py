@@ -86,7 +86,8 @@ def record_listing(
         assert reading.index is not None
         # `purge` may have erased the PDU of a text that is still on the SIM: its row has the pseudonym. A list that is
         # used up is falsy: one entry more than there are rows is a new text
-        if not (same := known.get(reading.pdu) or known.get(pseudonyms.both(db, reading.pdu)[1])):
+        names = (reading.pdu,) if known.get(reading.pdu) else pseudonyms.names(db, reading.pdu)
+        if not (same := next(filter(None, map(known.get, names)), None)):
             new.append(reading)
             continue
         segment_id, *place = same.pop()
@@ -241,10 +242,12 @@ def next_judgement(db: Database) -> float | None:
 def _insert(db: Database, source: Source, reading: Reading, now: Now, came: dict[int, _Parts]) -> int:
     # Rows of a person who was forgotten keep their PDU's pseudonym without a contact: taken for the earlier one, a text
     # that comes again after `forget` would be a repeat of nobody, and never be answered. A report has no contact.
+    names = pseudonyms.names(db, reading.pdu)
     earlier = db.one(
-        "SELECT contact_id, answer_segment_id, sequence FROM segments WHERE pdu IN (?, ?) AND imsi = ?"
+        "SELECT contact_id, answer_segment_id, sequence FROM segments"
+        f" WHERE pdu IN ({pseudonyms.marks(names)}) AND imsi = ?"
         " AND (contact_id IS NOT NULL OR kind = 'status_report') ORDER BY id LIMIT 1",
-        *pseudonyms.both(db, reading.pdu),
+        *names,
         source.imsi,
     )
     contact_id = answer_segment_id = sequence = None

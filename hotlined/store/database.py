@@ -34,7 +34,7 @@ class Database:
         self.connection = connection
         self.clock = clock
         self.limit_epoch = limit_epoch
-        self.key: bytes | None = None  # of its pseudonyms, once `pseudonyms` has read it
+        self.keys: dict[str, bytes] = {}  # of its pseudonyms, by their digests, once `pseudonyms` has read them
         self._release = release
 
     def __enter__(self) -> Self:
@@ -52,7 +52,7 @@ class Database:
 
     @property
     def key_path(self) -> Path:
-        """Where the key of the pseudonyms lies."""
+        """Where the keys of the pseudonyms lie."""
         return beside(self.path, KEY)
 
     def now(self) -> Now:

@@ -24,6 +24,7 @@ ITS_OWNER = N_("its owner")
 _LOOK_SECONDS = 3600.0
 _YEARS = range(1970, 3000)  # of a calendar date that is shown and counted from anywhere on earth
 _LAST_EVENTS = 5000
+_NAMES_OF_ONE_KEY = 2  # the number and its pseudonym
 
 
 def block(db: Database, number: str, who: str, now: Now) -> int:
@@ -31,12 +32,12 @@ def block(db: Database, number: str, who: str, now: Now) -> int:
     with db.transaction():
         _decide(db, "block", number, who, now)
         fleet.claim(db, number, Shared.BLOCKS)
-        return lifecycle.end_open(db, pseudonyms.both(db, number), Reason.BLOCKED, by_hand=True)
+        return lifecycle.end_open(db, pseudonyms.names(db, number), Reason.BLOCKED, by_hand=True)
 
 
 def unblock(db: Database, number: str, who: str, now: Now) -> None:
     """Commit that a number is treated like any other again; raises StoreError while the pseudonyms' key is lost."""
-    pseudonyms.require_key(db, now)
+    pseudonyms.require_keys(db, now)
     with db.transaction():
         _decide(db, "unblock", number, who, now)
         fleet.undo(db, number, Shared.BLOCKS)
@@ -44,7 +45,7 @@ def unblock(db: Database, number: str, who: str, now: Now) -> None:
 
 def opt_in(db: Database, number: str, who: str, now: Now) -> None:
     """Commit that a number that had opted out is answered again; raises StoreError as `unblock` does."""
-    pseudonyms.require_key(db, now)
+    pseudonyms.require_keys(db, now)
     with db.transaction():
         _decide(db, "optin", number, who, now)
         fleet.undo(db, number, Shared.OPT_OUTS)
@@ -58,7 +59,7 @@ def opt_out(db: Database, number: str, now: Now) -> None:
     _change(db, "opted_out_at = ?", (now.rfc3339,), number, ITS_OWNER, now)
     fleet.claim(db, number, Shared.OPT_OUTS)
     db.event(now, "optout", mask(number))
-    lifecycle.end_open(db, pseudonyms.both(db, number), Reason.OPTED_OUT, by_hand=False)
+    lifecycle.end_open(db, pseudonyms.names(db, number), Reason.OPTED_OUT, by_hand=False)
 
 
 def follow(db: Database, followed: Sequence[Followed], now: Now) -> None:
@@ -81,7 +82,29 @@ def follow(db: Database, followed: Sequence[Followed], now: Now) -> None:
         for each in followed:
             if each.shared is shared and each.holds:
                 _change(db, f"{column} = coalesce({column}, ?)", (now.rfc3339,), each.person, each.line, now)
-                lifecycle.end_open(db, (each.person, each.person), _REFUSALS[shared], by_hand=False)
+                lifecycle.end_open(db, (each.person,), _REFUSALS[shared], by_hand=False)
+
+
+def recognise(db: Database, number: str) -> None:
+    """Have what is decided under former pseudonyms of a number stand under its present one, and claim it in the fleet.
+
+    It runs inside the transaction that is open.
+    """
+    names = json.dumps(pseudonyms.names(db, number))
+    formerly = "FROM numbers WHERE former AND number IN (SELECT value FROM json_each(?))"
+    found = db.the(f"SELECT count(blocked_at) AS blocked_at, count(opted_out_at) AS opted_out_at {formerly}", names)
+    db.execute(
+        "INSERT INTO numbers (number, blocked_at, opted_out_at, changed_by, changed_limit)"
+        f" SELECT ?, blocked_at, opted_out_at, changed_by, changed_limit {formerly}"
+        " ON CONFLICT DO UPDATE SET blocked_at = coalesce(blocked_at, excluded.blocked_at),"
+        " opted_out_at = coalesce(opted_out_at, excluded.opted_out_at), former = 0",
+        pseudonyms.person(db, number),
+        names,
+    )
+    db.execute(f"DELETE {formerly}", names)
+    for shared, (column, _verb) in _FOLLOWED.items():
+        if found[column]:
+            fleet.claim(db, number, shared)
 
 
 def pause(db: Database, who: str, now: Now) -> None:
@@ -108,7 +131,7 @@ def resume(db: Database, who: str, now: Now) -> bool:
     lost = pseudonyms.is_lost(db)
     with db.transaction():
         if lost:
-            pseudonyms.adopt_key(db)
+            pseudonyms.adopt_keys(db)
             db.event(now, "key_new", f"by {who}")
         line.end_pause(db)
         db.event(now, "resume", f"by {who}")
@@ -187,17 +210,20 @@ def _decide(db: Database, verb: str, number: str, who: str, now: Now) -> None:
 
 def _change(db: Database, change: str, values: tuple[str, ...], number: str, who: str, now: Now) -> None:
     """Change what is decided about a number, whether it stands there as it is or as its pseudonym."""
-    names = pseudonyms.both(db, number)
+    names = pseudonyms.names(db, number)
+    if len(names) > _NAMES_OF_ONE_KEY:
+        recognise(db, number)
+    marks = pseudonyms.marks(names)
     # ON CONFLICT would see the number alone, and make a second row of one person whose row has the pseudonym
     db.execute(
         "INSERT INTO numbers (number, changed_by) SELECT ?, ?"
-        " WHERE NOT EXISTS (SELECT 1 FROM numbers WHERE number IN (?, ?))",
+        f" WHERE NOT EXISTS (SELECT 1 FROM numbers WHERE number IN ({marks}))",
         number,
         who,
         *names,
     )
     db.execute(
-        f"UPDATE numbers SET {change}, changed_by = ?, changed_limit = ? WHERE number IN (?, ?)",
+        f"UPDATE numbers SET {change}, changed_by = ?, changed_limit = ? WHERE number IN ({marks})",
         *values,
         who,
         now.limit,

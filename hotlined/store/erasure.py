@@ -88,7 +88,7 @@ class Here:
         if not self._left:
             return True
         for name in self._names[person]:
-            self._found[name] = privacy.find(self._db, pseudonyms.both(self._db, name))
+            self._found[name] = privacy.find(self._db, pseudonyms.names(self._db, name))
         return any(privacy.is_in_hand(self._db, self._found[name]) for name in self._names[person])
 
     def erase(self, ordered: Ordered) -> None:

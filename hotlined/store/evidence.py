@@ -10,7 +10,8 @@ from hotlined.store import log, pseudonyms
 from hotlined.store.database import Database
 from hotlined.store.line import bound_sim, own_number
 
-_OF = "originator IN (:number, :pseudonym) OR other_originator IN (:number, :pseudonym)"
+_NAMED = "IN (SELECT value FROM json_each(:names))"
+_OF = f"originator {_NAMED} OR other_originator {_NAMED}"
 
 
 def keep_all(db: Database, name: str, who: str, now: Now) -> int:
@@ -51,11 +52,11 @@ def _all_of(db: Database, name: str, names: dict[str, str]) -> dict[str, Any]:
         f" WHERE kept_at IS NOT NULL AND ({_OF}) ORDER BY received_limit, id",
         names,
     ).fetchall()
-    decided = db.one(
+    decided = db.connection.execute(
         "SELECT max(blocked_at) AS blocked_at, max(opted_out_at) AS opted_out_at, max(changed_by) AS changed_by"
-        " FROM numbers WHERE number IN (?, ?)",
-        *names.values(),
-    )
+        f" FROM numbers WHERE number {_NAMED}",
+        names,
+    ).fetchone()
     sim = bound_sim(db)
     return {
         "number": name,
@@ -67,8 +68,7 @@ def _all_of(db: Database, name: str, names: dict[str, str]) -> dict[str, Any]:
 
 
 def _names(db: Database, name: str) -> dict[str, str]:
-    number, alias = pseudonyms.both(db, name)
-    return {"number": number, "pseudonym": alias}
+    return {"names": json.dumps(pseudonyms.names(db, name))}
 
 
 def _contact(db: Database, more: dict[str, Any]) -> dict[str, Any]:

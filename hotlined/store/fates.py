@@ -334,7 +334,7 @@ _REPORTED = {
 
 def _reported_segment(db: Database, report: tpdu.StatusReport, now: Now) -> sqlite3.Row | None:
     since = now.limit - REPORT_WITHIN.total_seconds()
-    names = pseudonyms.both(db, str(report.recipient))
+    names = pseudonyms.names(db, str(report.recipient))
 
     def fitting(condition: str, *arguments: object) -> list[sqlite3.Row]:
         rows = db.all(
@@ -419,9 +419,10 @@ def _may_go_on(db: Database, answer: sqlite3.Row, segments: int, rules: policy.R
 
     Cap and cooldown are not asked: it is the answer that they counted.
     """
-    names = pseudonyms.both(db, answer["recipient"])
+    names = pseudonyms.names(db, answer["recipient"])
     later = db.one(
-        "SELECT 1 FROM attempts t JOIN answers a ON a.id = t.answer_id WHERE a.recipient IN (?, ?) AND t.id > ?",
+        "SELECT 1 FROM attempts t JOIN answers a ON a.id = t.answer_id"
+        f" WHERE a.recipient IN ({pseudonyms.marks(names)}) AND t.id > ?",
         *names,
         answer["attempt_id"],
     )

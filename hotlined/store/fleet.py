@@ -25,6 +25,16 @@ MOST_ROWS = 500
 MOST_CLAIMS = 500_000
 """So many rows of others are kept, about 40 MB: a hub that lies does not fill the card."""
 _LARGEST_BATCH = 200_000  # characters of what is undone, in one batch: a line of the control socket has an end
+_TABLES = (
+    "fleet_line",
+    "fleet_own",
+    "fleet_persons",
+    "fleet_kept",
+    "fleet_answers_line",
+    "fleet_answers_own",
+    "fleet_answers",
+)
+"""All that a line knows of its fleet."""
 _COLUMNS = {Shared.OPT_OUTS: "opted_out", Shared.BLOCKS: "blocked"}
 
 
@@ -101,6 +111,27 @@ def join(db: Database, line: str) -> int:
     return int(db.value("SELECT count(*) FROM fleet_own"))
 
 
+def leave(db: Database, now: Now) -> int:
+    """Make the line a member of no fleet, inside the transaction that is open; return how many persons stay refused.
+
+    They are those whom other lines have opted out or blocked, and this one had not: that is its own decision now.
+    """
+    rows = db.execute(
+        "INSERT INTO numbers (number, opted_out_at, blocked_at, changed_by, changed_limit)"
+        " SELECT person, iif(max(opted_out > opted_out_undone), ?1, NULL),"
+        " iif(max(blocked > blocked_undone), ?1, NULL), min(line), ?2"
+        " FROM fleet_persons WHERE opted_out > opted_out_undone OR blocked > blocked_undone GROUP BY person"
+        " ON CONFLICT DO UPDATE SET opted_out_at = coalesce(opted_out_at, excluded.opted_out_at),"
+        " blocked_at = coalesce(blocked_at, excluded.blocked_at)"
+        " RETURNING 1",
+        now.rfc3339,
+        now.limit,
+    ).fetchall()
+    for table in _TABLES:
+        db.execute(f"DELETE FROM {table}")
+    return len(rows)
+
+
 def claim(db: Database, number: str, shared: Shared) -> None:
     """Claim what was decided about a number just now, inside the transaction that is open.
 
@@ -109,7 +140,9 @@ def claim(db: Database, number: str, shared: Shared) -> None:
     rows = db.execute("UPDATE fleet_line SET version = version + 1 RETURNING version").fetchall()
     if not rows:
         return
-    person = pseudonyms.both(db, number)[1]
+    person = pseudonyms.person(db, number)
+    if person == number and db.one("SELECT 1 FROM numbers WHERE number = ? AND former", number):
+        return  # nobody else knows whose pseudonym that is
     if pseudonym.is_one(person):
         _claim(db, person, shared, rows[0]["version"])
     else:
@@ -131,7 +164,7 @@ def claim_all(db: Database) -> None:
     pseudonyms.teach(db)
     for shared, column in _COLUMNS.items():
         rows = db.all(
-            f"SELECT DISTINCT pseudonym_of(number) AS person FROM numbers WHERE {column}_at IS NOT NULL"
+            f"SELECT DISTINCT pseudonym_of(number) AS person FROM numbers WHERE {column}_at IS NOT NULL AND NOT former"
             f" AND NOT EXISTS (SELECT 1 FROM fleet_own WHERE person = pseudonym_of(number) AND {column} IS NOT NULL)"
         )
         for row in rows:
@@ -148,7 +181,7 @@ def undo(db: Database, number: str, shared: Shared) -> None:
     member = maybe_membership(db)
     if member is None:
         return
-    column, person = _COLUMNS[shared], pseudonyms.both(db, number)[1]
+    column, person = _COLUMNS[shared], pseudonyms.person(db, number)
     own = db.one(f"SELECT {column} AS claimed, undone FROM fleet_own WHERE person = ?", person)
     seen = {
         row["line"]: row["claimed"]
@@ -187,7 +220,7 @@ def erase(db: Database, name: str, now: Now) -> None:
         "INSERT INTO fleet_own (person, version, erased, erased_at) VALUES (?1, ?2, ?2, ?3)"
         " ON CONFLICT DO UPDATE"
         " SET version = excluded.version, erased = excluded.erased, erased_at = excluded.erased_at",
-        pseudonyms.both(db, name)[1],
+        pseudonyms.person(db, name),
         _next_version(db),
         now.rfc3339 if now.synchronised else None,
     )
@@ -254,6 +287,13 @@ def is_recalling(db: Database) -> bool:
 def count_owed(db: Database) -> int:
     """Return of how many persons the hub has not committed what this line claims."""
     return int(db.value("SELECT count(*) FROM fleet_own WHERE sent < version"))
+
+
+def count_formerly(db: Database) -> int:
+    """Return how many persons are decided about under former pseudonyms alone: that cannot be shared."""
+    return int(
+        db.value("SELECT count(*) FROM numbers WHERE former AND (opted_out_at IS NOT NULL OR blocked_at IS NOT NULL)")
+    )
 
 
 def is_full(db: Database) -> bool:

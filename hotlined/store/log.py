@@ -214,8 +214,8 @@ def entry(row: sqlite3.Row) -> dict[str, Any]:
 
 def texts_by_hand(db: Database, limit: int = 0, recipient: str | None = None) -> list[sqlite3.Row]:
     """Return the texts that people sent themselves, to everybody or to a number, oldest first: the newest (0: all)."""
-    names = pseudonyms.both(db, recipient) if recipient else ()
-    condition = "recipient IN (?, ?)" if names else "1"
+    names = pseudonyms.names(db, recipient) if recipient else ()
+    condition = f"recipient IN ({pseudonyms.marks(names)})" if names else "1"
     rows = db.all(f"SELECT * FROM log_by_hand WHERE {condition} ORDER BY answer_id DESC LIMIT ?", *names, limit or -1)
     return rows[::-1]
 
@@ -276,7 +276,7 @@ def _condition(db: Database, where: Filter) -> tuple[str, dict[str, Any]]:
     """Return a condition on the view `log`, and its arguments; of a search it lets more pass than fit."""
     arguments = {name: argument for name in _CONDITIONS if (argument := _argument(getattr(where, name))) is not None}
     if where.originator is not None:
-        arguments["originator"] = json.dumps(pseudonyms.both(db, where.originator))
+        arguments["originator"] = json.dumps(pseudonyms.names(db, where.originator))
     conditions = [*map(_CONDITIONS.__getitem__, arguments)]
     if where.since and not totals.clock_stepped(db):
         conditions.append(_SINCE_BY_ID)

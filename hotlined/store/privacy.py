@@ -211,7 +211,7 @@ def purge(db: Database, keep_texts: timedelta, keep_numbers: timedelta, now: Now
     What was kept, or asked to be sent again, since it was found is left alone. Raises StoreError if the key of the
     pseudonyms is lost or cannot be made.
     """
-    pseudonyms.require_key(db, now)
+    pseudonyms.require_keys(db, now)
     for erasures, keep_for in ((TEXTS, keep_texts), (NUMBERS, keep_numbers)):
         age = _oldest_kept(keep_for, now)
         for erasure in erasures:
@@ -270,11 +270,12 @@ def keep_no_more(db: Database, contact_id: int, who: str, now: Now) -> bool:
 
 def held(db: Database, name: str) -> Held:
     """Count what is held of a number or name, also under its pseudonym."""
-    names = pseudonyms.both(db, name)
+    names = pseudonyms.names(db, name)
     return _count(db, names, find(db, names))
 
 
-def _count(db: Database, names: tuple[str, str], found: Found) -> Held:
+def _count(db: Database, names: tuple[str, ...], found: Found) -> Held:
+    marks = pseudonyms.marks(names)
     kept = db.value(
         "SELECT count(*) FROM contacts WHERE kept_at IS NOT NULL AND id IN (SELECT value FROM json_each(?))",
         json.dumps(found.contacts),
@@ -285,7 +286,7 @@ def _count(db: Database, names: tuple[str, str], found: Found) -> Held:
         json.dumps(found.contacts),
     )
     decided = db.the(
-        "SELECT count(*) AS rows, count(opted_out_at) AS opted_out FROM numbers WHERE number IN (?, ?)", *names
+        f"SELECT count(*) AS rows, count(opted_out_at) AS opted_out FROM numbers WHERE number IN ({marks})", *names
     )
     return Held(
         contacts=len(found.contacts),
@@ -309,13 +310,14 @@ def forget(db: Database, name: str, now: Now, *, keep_opt_out: bool, opts_out: C
     stays, and the other lines are told to erase, too. Raises StoreError if the key of the pseudonyms is lost.
     """
     know_pseudonyms(db, now)
-    names = pseudonyms.both(db, name)
+    names = pseudonyms.names(db, name)
     with db.transaction():
         found = find(db, names)
         if is_in_hand(db, found):
             return None
         keeps = keep_opt_out or fleet.maybe_membership(db) is not None
         if keeps:
+            decisions.recognise(db, name)
             note_opt_out(db, name, found, now, opts_out)
         before = _count(db, names, found)
         erase(db, name, found, now, keep_opt_out=keeps)
@@ -352,8 +354,8 @@ def erase(
         lifecycle.end(db, answer_id, policy.Reason.PERSON)
     arguments = lists | {
         "month": now.limit - policy.WINDOW_SECONDS["month"],
-        "name": name,
-        "pseudonym": pseudonyms.both(db, name)[1],
+        "names": json.dumps(pseudonyms.names(db, name)),
+        "person": pseudonyms.person(db, name),
         "mention": name if _is_number(name) else None,
         "masked": mask(name) if _is_number(name) else None,
         "keep_opt_out": keep_opt_out,
@@ -397,11 +399,12 @@ def _checkpoint(db: Database) -> bool:
 
 def export(db: Database, name: str) -> dict[str, Any]:
     """Return all that is held of a number or name, also under its pseudonym, as one object for JSON."""
-    names = pseudonyms.both(db, name)
+    names = pseudonyms.names(db, name)
     found = find(db, names)
     decided = db.one(
         "SELECT number, max(blocked_at) AS blocked_at, max(opted_out_at) AS opted_out_at, changed_by FROM numbers"
-        " WHERE number IN (?, ?) HAVING count(*)",  # max() makes one row of none: HAVING takes that away again
+        # max() makes one row of none: HAVING takes that away again
+        f" WHERE number IN ({pseudonyms.marks(names)}) HAVING count(*)",
         *names,
     )
     requests = _dicts(
@@ -412,7 +415,7 @@ def export(db: Database, name: str) -> dict[str, Any]:
     )
     return {
         "number": name,
-        "pseudonym": names[1] if names[1] != name else None,
+        "pseudonym": person if (person := pseudonyms.first(names)) != name else None,
         "contacts": [log.maybe_contact(db, contact_id) for contact_id in found.contacts],
         "decided": dict(decided) if decided else None,
         "named_by": _dicts(
@@ -460,9 +463,9 @@ def _is_masked_alone(db: Database, name: str) -> bool:
     )
 
 
-def find(db: Database, names: tuple[str, str]) -> Found:
+def find(db: Database, names: tuple[str, ...]) -> Found:
     """Find what belongs to a person, under its number or name and its pseudonym."""
-    number = names[0] if _is_number(names[0]) else None
+    number, marks = names[0] if _is_number(names[0]) else None, pseudonyms.marks(names)
     named = dict[
         int, int | None
     ](
@@ -471,13 +474,13 @@ def find(db: Database, names: tuple[str, str]) -> Found:
             tpdu.address_digits(number[1:]) if number else None,
         )
     )
-    contacts = {row["id"] for row in db.all("SELECT id FROM contacts WHERE originator IN (?, ?)", *names)}
+    contacts = {row["id"] for row in db.all(f"SELECT id FROM contacts WHERE originator IN ({marks})", *names)}
     # an unreadable text has no originator, but its raw PDU may spell the number
     nobody = db.all("SELECT id FROM contacts WHERE originator IS NULL")
     contacts |= {row["id"] for row in nobody} & set(named.values())
     listed = json.dumps(sorted(contacts))
     answers = db.all(
-        "SELECT id FROM answers WHERE recipient IN (?, ?) OR contact_id IN (SELECT value FROM json_each(?))",
+        f"SELECT id FROM answers WHERE recipient IN ({marks}) OR contact_id IN (SELECT value FROM json_each(?))",
         *names,
         listed,
     )
@@ -503,12 +506,12 @@ def find(db: Database, names: tuple[str, str]) -> Found:
         if number and fates.same_number(_recipient(row["pdu"]), number)
     }
     requests = db.all(
-        "SELECT id FROM requests WHERE json_extract(arguments, '$.number') IN (?, ?)"
+        f"SELECT id FROM requests WHERE json_extract(arguments, '$.number') IN ({marks})"
         " OR answer_id IN (SELECT value FROM json_each(?))",
         *names,
         sent,
     )
-    named_by = db.all("SELECT id FROM contacts WHERE other_originator IN (?, ?)", *names)
+    named_by = db.all(f"SELECT id FROM contacts WHERE other_originator IN ({marks})", *names)
     return Found(
         sorted(contacts),
         [row["id"] for row in answers],
@@ -577,15 +580,15 @@ _FORGET = (
     # of two rows of one person (number, pseudonym) one is made; REPLACE, so that what is not kept of a row that the
     # pseudonym has already goes; max() makes one row of none, which HAVING takes away again
     """
-    INSERT OR REPLACE INTO numbers (number, blocked_at, opted_out_at, changed_by, changed_limit)
-      SELECT :pseudonym, iif(:keep_block, max(blocked_at), NULL), iif(:keep_opt_out, max(opted_out_at), NULL),
-        changed_by, max(changed_limit) FROM numbers
-      WHERE number IN (:name, :pseudonym)
+    INSERT OR REPLACE INTO numbers (number, blocked_at, opted_out_at, changed_by, former, changed_limit)
+      SELECT :person, iif(:keep_block, max(blocked_at), NULL), iif(:keep_opt_out, max(opted_out_at), NULL),
+        changed_by, former AND number = :person, max(changed_limit) FROM numbers
+      WHERE number IN (SELECT value FROM json_each(:names))
         AND (:keep_block AND blocked_at IS NOT NULL OR :keep_opt_out AND opted_out_at IS NOT NULL) HAVING count(*)
     """,
     """
-    DELETE FROM numbers WHERE number IN (:name, :pseudonym)
-      AND NOT (number = :pseudonym
+    DELETE FROM numbers WHERE number IN (SELECT value FROM json_each(:names))
+      AND NOT (number = :person
         AND (:keep_block AND blocked_at IS NOT NULL OR :keep_opt_out AND opted_out_at IS NOT NULL))
     """,
     # of a name both are NULL: instr() is NULL then and no row is touched. Without this condition replace(x, NULL, …)

@@ -1,13 +1,16 @@
-"""Finds the rows of a number, under the number or its pseudonym, and keeps the key that pseudonyms are made with.
+"""Finds the rows of a number, under the number or its pseudonyms, and keeps the keys that these are made with.
 
-Which key the pseudonyms were made with stands in the database, as a digest. Without that key nobody knows who had an
+One key is in use; a line that joined a fleet keeps its former ones behind it, in the same file, and finds people under
+all of them. Which keys there are stands in the database, as digests. Where one of them is lost nobody knows who had an
 answer or opted out, so nothing is sent until a person decides.
 """
 
+import json
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 
-from hotlined import files, pseudonym
+from hotlined import pseudonym
 from hotlined.clock import Now
 from hotlined.errors import RefusedError, StoreError, reason_of
 from hotlined.language import _
@@ -17,24 +20,41 @@ from hotlined.store.database import Database
 from hotlined.store.holders import user_name
 
 
-def both(db: Database, name: str) -> tuple[str, str]:
-    """Return a name and its pseudonym: under one of the two its rows stand. Without pseudonyms both are the name."""
-    key = _maybe_key(db)
-    return name, pseudonym.of(key, name) if key else name
+def names(db: Database, name: str) -> tuple[str, ...]:
+    """Return the names that rows of somebody stand under: the name, its pseudonym, and those of former keys."""
+    return tuple(dict.fromkeys((name, *(pseudonym.of(key, name) for key in _keys(db).values()))))
+
+
+def first(found: Sequence[str]) -> str:
+    """Return of the names that `names` has found the one that `person` would: no key is used anew for it."""
+    return found[:2][-1]
+
+
+def marks(found: Sequence[str]) -> str:
+    """Return as many marks for values of SQL as there are names."""
+    return ", ".join("?" * len(found))
+
+
+def person(db: Database, name: str) -> str:
+    """Return the pseudonym of a name under the key in use; the name itself where there is none, or it is lost."""
+    key = maybe_key(db)
+    return pseudonym.of(key, name) if key else name
 
 
 def teach(db: Database) -> None:
-    """Teach SQL the function `pseudonym_of`: a name's pseudonym, or the name itself where there are none."""
-    db.connection.create_function("pseudonym_of", 1, lambda name: both(db, name)[1])
+    """Teach SQL the functions `pseudonym_of`, as `person` has it, and `names_of`, a JSON list as `names` has it."""
+    db.connection.create_function("pseudonym_of", 1, lambda name: person(db, name))
+    db.connection.create_function("names_of", 1, lambda name: json.dumps(names(db, name)))
 
 
 def is_lost(db: Database) -> bool:
-    """Tell whether there are pseudonyms whose key is not beside the database, or may not be read."""
-    return line.key_digest_of(db.connection) is not None and _maybe_key(db) is None
+    """Tell whether there are pseudonyms one of whose keys is not beside the database, or may not be read."""
+    wanted = line.key_digests_of(db.connection)
+    return len(_held(db, wanted)) < len(wanted)
 
 
 def note_lost(db: Database, now: Now) -> bool:
-    """Commit that the key cannot be used, and why, or can again: nothing is sent meanwhile.
+    """Commit that a key cannot be used, and why, or all can again: nothing is sent meanwhile.
 
     Return whether that is news, and it cannot.
     """
@@ -50,13 +70,15 @@ def lost_in_words(db: Database) -> str:
     """Say of a key that is lost to this user how it is lost."""
     if _lack(db) is HoldReason.KEY_DENIED:
         return _("{file} may not be read by {user}", file=db.key_path, user=user_name(os.geteuid()))
+    if maybe_key(db):
+        return _("{file} lacks a former key", file=db.key_path)
     return _("{file} is missing or another key", file=db.key_path)
 
 
 def _lack(db: Database) -> HoldReason:
     """Return why a key that is lost to this user is so."""
     try:
-        pseudonym.maybe_key(db.key_path)
+        pseudonym.keys(db.key_path)
     except PermissionError:
         return HoldReason.KEY_DENIED
     except OSError:
@@ -65,19 +87,19 @@ def _lack(db: Database) -> HoldReason:
 
 
 def have_key(db: Database, now: Now) -> bytes:
-    """Return the key, making it if there are no pseudonyms yet, before the transaction that needs it.
+    """Return the key in use, making it if there are no pseudonyms yet, before the transaction that needs it.
 
-    Raises StoreError where it is lost, or cannot be made.
+    Raises StoreError where one is lost, or it cannot be made.
     """
-    require_key(db, now)
-    if key := _maybe_key(db):
+    require_keys(db, now)
+    if key := maybe_key(db):
         return key
     with db.transaction():
-        return _maybe_key(db) or adopt_key(db)
+        return maybe_key(db) or adopt_keys(db)
 
 
-def require_key(db: Database, now: Now) -> None:
-    """Raise StoreError, and record it, if there are pseudonyms whose key is lost."""
+def require_keys(db: Database, now: Now) -> None:
+    """Raise StoreError, and record it, if there are pseudonyms one of whose keys is lost."""
     if is_lost(db):
         note_lost(db, now)
         raise StoreError(
@@ -86,47 +108,85 @@ def require_key(db: Database, now: Now) -> None:
         )
 
 
-def adopt_key(db: Database) -> bytes:
-    """Take the key that lies beside the database, or make one, inside the transaction that is open.
+def adopt_keys(db: Database) -> bytes:
+    """Go on with the keys that lie beside the database, inside the transaction that is open; return that in use.
 
-    One that this user may not read is left where it is: it may be the right one. Raises StoreError.
+    Where it is not among them it is the first that was none before, or a new one. A file that this user may not read is
+    left where it is: it may be the right one. Raises StoreError.
     """
+    wanted = line.key_digests_of(db.connection)
     try:
-        key = pseudonym.maybe_key(db.key_path) or pseudonym.make_key(db.key_path, db.path)
+        lying = {pseudonym.digest(key): key for key in pseudonym.keys(db.key_path)}
+        former = [digest for digest in wanted[1:] if digest in lying]
+        if wanted and wanted[0] in lying:
+            key = lying[wanted[0]]
+        elif others := [lying[digest] for digest in lying if digest not in former]:
+            key = others[0]
+        else:
+            key = pseudonym.make_key()
+            pseudonym.write_keys(db.key_path, (key, *lying.values()), db.path)
     except OSError as error:
         raise StoreError(
             _("{subject} cannot be used: {reason}.", subject=db.key_path, reason=reason_of(error)),
             _("Its owner decides this: run it as the line's own user, with sudo where it is a service."),
         ) from error
-    line.bind_key(db, pseudonym.digest(key))
-    db.key = key
+    _bind(db, (key, *(lying[digest] for digest in former)))
     return key
 
 
-def share_key(db: Database, key: bytes) -> None:
-    """Commit that pseudonyms are made with a key that others have, too, once its file is on the disk.
+def store_shared(db: Database, key: bytes, now: Now) -> None:
+    """Put a key that others have, too, before the line's own in their file, so that it can be used.
 
-    Raises RefusedError where there are pseudonyms under another key.
+    It is no matter if it was lost. Raises StoreError where another is, RefusedError where there is no room for one
+    more, OSError.
     """
-    digest = pseudonym.digest(key)
-    wanted = line.key_digest_of(db.connection)
-    if wanted not in {None, digest}:
+    found = (key, *(each for each in _keys(db).values() if each != key))
+    if not {pseudonym.digest(each) for each in found}.issuperset(line.key_digests_of(db.connection)):
+        require_keys(db, now)
+    if len(found) > pseudonym.MOST_KEYS:
         raise RefusedError(
-            _("This line has pseudonyms under a key of its own, which nobody can turn into those of the fleet."),
-            _("A line that has none yet can join."),
+            _("The line has {number} former keys, and keeps no more.", number=len(found) - 1),
+            _("Join with the keys of a fleet that it was in before."),
         )
-    files.replace(db.key_path, key, pseudonym.FILE_MODE, beside=db.path, durable=True)
-    with db.transaction():
-        if line.key_digest_of(db.connection) is None:
-            line.bind_key(db, digest)
+    lying: tuple[bytes, ...] = ()
+    with suppress(OSError):
+        lying = pseudonym.keys(db.key_path)
+    if found != lying:  # an exchange that runs does not see the file; another in its place it would
+        pseudonym.write_keys(db.key_path, found, db.path)
 
 
-def _maybe_key(db: Database) -> bytes | None:
-    """Return the key that the pseudonyms were made with; None where there are none yet, or it is lost."""
-    wanted = line.key_digest_of(db.connection)
-    if wanted is None:
-        return None
-    if db.key is None or pseudonym.digest(db.key) != wanted:
-        with suppress(OSError):  # to this user it is lost
-            db.key = pseudonym.maybe_key(db.key_path)
-    return db.key if db.key and pseudonym.digest(db.key) == wanted else None
+def is_used(db: Database, key: bytes) -> bool:
+    """Tell whether pseudonyms are made with this key."""
+    return line.key_digests_of(db.connection)[:1] == (pseudonym.digest(key),)
+
+
+def use_shared(db: Database, key: bytes) -> None:
+    """Record that pseudonyms are made with a key that is stored, inside the transaction that is open."""
+    _bind(db, (key, *(each for each in _keys(db).values() if each != key)))
+
+
+def _bind(db: Database, keys: Sequence[bytes]) -> None:
+    """Record which keys pseudonyms were made with, that in use first; who is a pseudonym under another is marked so."""
+    digests = [pseudonym.digest(key) for key in keys]
+    if line.key_digests_of(db.connection)[:1] != tuple(digests[:1]):
+        db.execute("UPDATE numbers SET former = 1 WHERE number GLOB ?", pseudonym.GLOB)
+    line.bind_keys(db, digests)
+    db.keys = dict(zip(digests, keys, strict=True))
+
+
+def maybe_key(db: Database) -> bytes | None:
+    """Return the key that pseudonyms are made with; None where there are none yet, or it is lost."""
+    wanted = line.key_digests_of(db.connection)
+    return _held(db, wanted).get(wanted[0]) if wanted else None
+
+
+def _keys(db: Database) -> dict[str, bytes]:
+    """Return the keys that pseudonyms were made with, by digest, that in use first, without those that are lost."""
+    return _held(db, line.key_digests_of(db.connection))
+
+
+def _held(db: Database, wanted: Sequence[str]) -> dict[str, bytes]:
+    if not db.keys.keys() >= set(wanted):
+        with suppress(OSError):  # to this user they are lost
+            db.keys |= {pseudonym.digest(key): key for key in pseudonym.keys(db.key_path)}
+    return {digest: db.keys[digest] for digest in wanted if digest in db.keys}

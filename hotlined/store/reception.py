@@ -36,19 +36,19 @@ def ask_selftest(db: Database, own: str, text: str, who: str, now: Now) -> None:
 
 def maybe_selftest(db: Database, own: str) -> SelfTest | None:
     """Return the last self-test of the number that is the line's now; None before the first."""
-    names = pseudonyms.both(db, own)
+    names = pseudonyms.names(db, own)
     row = db.one(
         "SELECT r.created_at, r.created_limit, r.state,"
         " (SELECT max(coalesce(s.submitted_limit, t.begun_limit)) FROM attempts t JOIN answer_segments s"
         f" ON s.attempt_id = t.id WHERE t.answer_id = r.answer_id AND s.state IN {MAY_HAVE_LEFT}) AS left_limit"
         " FROM requests r WHERE r.verb = 'send' AND json_extract(r.arguments, '$.selftest') IS NOT NULL"
-        " AND json_extract(r.arguments, '$.number') IN (?, ?) ORDER BY r.id DESC LIMIT 1",
+        f" AND json_extract(r.arguments, '$.number') IN ({pseudonyms.marks(names)}) ORDER BY r.id DESC LIMIT 1",
         *names,
     )
     if row is None:
         return None
     back = db.one(
-        "SELECT 1 FROM contacts WHERE originator IN (?, ?) AND received_limit >= ? LIMIT 1",
+        f"SELECT 1 FROM contacts WHERE originator IN ({pseudonyms.marks(names)}) AND received_limit >= ? LIMIT 1",
         *names,
         row["created_limit"],
     )
