@@ -389,6 +389,37 @@ def test_rows_without_an_erasure_are_signed_as_ever(enter: Enter) -> None:
     assert nl.said("fr", 3).claim.erased is None
 
 
+def test_many_erasures_are_a_transaction_each(enter: Enter) -> None:
+    """Nobody waits for the database longer than for one `forget`, however many a hub sends; none is left out."""
+    fr, nl = enter("fr"), enter("nl")
+    numbers = [f"+3247000000{digit}" for digit in range(5)]
+    for number in numbers:
+        nl.receive(TEXT, number)
+        forget(fr, number)
+    fr.receive(STOP, LEA)
+    placed = [PlacedClaim(place, claim) for place, claim in enumerate(fr.owed(), 1)]
+    left = []
+    for _transaction in numbers:
+        cursor = nl.db.value("SELECT cursor FROM fleet_line")
+        nl.take(*(each for each in placed if each.place > cursor))
+        left.append(int(nl.db.value("SELECT count(*) FROM contacts")))
+
+    assert left == [4, 3, 2, 1, 0]
+    assert nl.shown(nl.receive("Salut", LEA))[1] == "opted_out"
+
+
+def test_an_exchange_carries_out_all_erasures(enter: Enter) -> None:
+    """Whom others erased one after the other is gone after one exchange."""
+    fr, nl = enter("fr"), enter("nl")
+    for number in (KEVIN, LEA, "+32470000001"):
+        nl.receive(TEXT, number)
+        forget(fr, number)
+    exchanged(fr)
+
+    assert "Taken: 3." in nl.sync()
+    assert nl.db.value("SELECT count(*) FROM contacts") == 0
+
+
 # ---- a line in no fleet
 
 

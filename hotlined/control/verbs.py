@@ -31,6 +31,7 @@ Result = bool | int | str | dict[str, Any] | None
 _LONGEST_TEXT = 255 * 153  # characters: more segments than a concatenated text can have are never sent
 _LARGEST = 2**63 - 1  # of SQLite
 _PURGE_SECONDS = 2.0  # then whoever waits for the purge hears how far it is
+_TAKE_SECONDS = 2.0  # then others are heard at the control socket, and the exchange goes on where it was
 REQUESTS = frozenset({"send", "try", "balance", "adopt"})
 """What is asked of the daemon, which owns the modem: the verb `ask` writes it down for it."""
 
@@ -230,14 +231,17 @@ def _fleet_take(decision: Decision) -> int:
     """Return how many rows are not believed, of those up to which the hub was read now."""
     said = decision.arguments
     placed = [claims.PlacedClaim(place, claims.Claim(*claim)) for place, claim in said["placed"]]
-    return fleet.take(
-        decision.db,
-        (said["since"], said["until"]),
-        placed,
-        decision.config().fleet.decisions,
-        claims.key_of(decision.db.path),
-        erasure.Here(decision.db, decision.now, _opts_out(decision)),
-    )
+    share, key = decision.config().fleet.decisions, claims.key_of(decision.db.path)
+    here = erasure.Here(decision.db, decision.now, _opts_out(decision))
+    refused, since, deadline = 0, said["since"], time.monotonic() + _TAKE_SECONDS
+    while True:  # of whom others erased one goes in each transaction
+        left = [each for each in placed if each.place > since]
+        refused += fleet.take(decision.db, (since, said["until"]), left, share, key, here)
+        member = fleet.maybe_membership(decision.db)
+        if member is None or not since < member.cursor < said["until"] or time.monotonic() > deadline:
+            return refused
+        since = member.cursor
+        time.sleep(privacy.PAUSE_SECONDS)
 
 
 def _fleet_rebuild(decision: Decision) -> bool:

@@ -15,8 +15,8 @@ from hotlined.store import decisions, privacy, pseudonyms
 from hotlined.store.database import Database
 from hotlined.store.fleet import Followed, Ordered
 
-MOST_PERSONS = 4
-"""So many persons are erased in one transaction: meanwhile the daemon waits."""
+MOST_PERSONS = 1
+"""So many persons are erased in one transaction: the daemon waits no longer than for `forget`."""
 
 _NAMES = """
 SELECT originator AS name FROM contacts UNION SELECT other_originator FROM contacts UNION SELECT recipient FROM answers
@@ -61,19 +61,27 @@ class Here:
         self._opts_out = opts_out
         self._names: dict[str, list[str]] = {}
         self._found: dict[str, privacy.Found] = {}
-        self._left = MOST_PERSONS
+        self._looked_for: set[str] = set()
+        self._left = 0
 
     def look_for(self, persons: Collection[str]) -> None:
-        """Find the names under which the line has something of persons; raises StoreError without the key."""
-        if not persons:
+        """Find the names under which the line has something of persons; raises StoreError without the key.
+
+        It comes before each transaction. Whoever is asked for again has no other names: what came since came later.
+        """
+        self._left = MOST_PERSONS
+        news = set(persons) - self._looked_for
+        if not news:
             return
+        self._looked_for |= news
         privacy.know_pseudonyms(self._db, self._now)
         found = defaultdict(list)
         sql = f"SELECT name, pseudonym(name) AS person FROM ({_NAMES}) WHERE person IN (SELECT value FROM json_each(?))"
-        for row in self._db.all(sql, json.dumps(list(persons))):
+        for row in self._db.all(sql, json.dumps(list(news))):
             found[row["person"]].append(row["name"])
         # who stands under a number and its pseudonym is found by the number
-        self._names = {person: [name for name in names if name != person] or names for person, names in found.items()}
+        for person, names in found.items():
+            self._names[person] = [name for name in names if name != person] or names
 
     def follow(self, followed: Sequence[Followed]) -> None:
         """Record what holds here, or no longer."""
