@@ -277,6 +277,15 @@ def test_another_hub_is_told_all(pair: tuple[Member, Member], hub: str) -> None:
     assert not answered.is_owing(fr.db)
 
 
+def test_what_was_read_is_read_once(pair: tuple[Member, Member]) -> None:
+    """Also by a line that has nothing to say itself."""
+    fr, nl = pair
+    answer(fr)
+    exchange(fr, nl)
+
+    assert "Taken: 0." in nl.sync()
+
+
 def test_what_was_sent_is_noted_up_to_its_version(pair: tuple[Member, Member]) -> None:
     """An answer that leaves while the one before is on its way to the hub is owed."""
     fr, _nl = pair

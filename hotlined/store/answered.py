@@ -156,6 +156,7 @@ def met(db: Database, hub: str, top: int, highest: Answered | None, key: bytes, 
         if member is None or (sharing is None and not share):
             return
         mine = highest if highest and highest.line == member.line and highest.is_signed(key) else None
+        begins = share and not (sharing and sharing.holds)
         if sharing is None:
             db.execute("INSERT INTO fleet_answers_line (id, sharing, hub) VALUES (1, 1, ?)", hub)
             sharing = Sharing(member.line, holds=True, hub=hub, version=0, cursor=0, recall=0)
@@ -170,7 +171,7 @@ def met(db: Database, hub: str, top: int, highest: Answered | None, key: bytes, 
         else:  # a hub that was put back to an earlier day has not what it had said that it had
             db.execute("UPDATE fleet_answers_own SET sent = 0 WHERE sent > ?", mine.version if mine else 0)
         if share:
-            if is_older or not sharing.holds or not sharing.version:
+            if is_older or begins:
                 db.execute("UPDATE fleet_answers_line SET sharing = 1, cursor = 0")
                 _note_all(db, sharing)
         elif sharing.holds:
