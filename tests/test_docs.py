@@ -17,6 +17,7 @@ from pathlib import Path
 import click
 import pytest
 import yaml
+from catalogues import stored
 from conftest import speaking
 from filled import Filled
 
@@ -25,6 +26,7 @@ from hotlined.cli import COMMANDS as GROUPS
 from hotlined.cli import main
 from hotlined.cli.demo import ACTS
 from hotlined.config import KEYS, RESERVED_LINES, parse
+from hotlined.desk.app import PAGES as DESK
 from hotlined.language import NO_BREAK, Language, unfilled
 from hotlined.policy import Reason, WaitingFor
 from hotlined.simulator import pdus
@@ -409,6 +411,24 @@ def test_volunteers_find_every_line_of_status() -> None:
     assert {quoted(row[1])[0] for row in rows} == labels
     with speaking(Language.FRENCH):
         assert {quoted(row[0])[0] for row in rows} == set(map(unfilled, labels))
+
+
+def test_volunteers_find_every_page_and_button_of_the_desk() -> None:
+    """The French page for volunteers has each page of the navigation, and names nothing that the desk does not say."""
+    page = sections("docs/fr/volontaires.md")["Dans le navigateur"]
+    sentences = [
+        str(form).replace(NO_BREAK, " ").casefold()
+        for message in stored(Language.FRENCH)
+        if any(name.startswith(("hotlined/desk/", "hotlined/words/")) for name, _ in message.locations)
+        for form in (message.string if isinstance(message.string, tuple) else (message.string,))
+    ]
+    named = re.findall(r"« (.+?) »", page)
+    with speaking(Language.FRENCH):
+        titles = [unfilled(each.title) for each in DESK if each.title]
+
+    assert [row[0].strip("« »") for row in table(page, "page")] == titles
+    assert "Garder" in named
+    assert [words for words in named if re.sub(r"\d+", "{id}", words).casefold() not in sentences] == []
 
 
 @pytest.mark.skipif(not PROGRAM.exists(), reason="needs an installed hotlined")
