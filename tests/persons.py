@@ -83,7 +83,15 @@ def import_all() -> None:
     for found in pkgutil.iter_modules(encodings.__path__, "encodings."):
         if found.name not in ("encodings.mbcs", "encodings.oem"):  # of another system
             importlib.import_module(found.name)
-    for name in ("phonenumbers.data.region_BE", "rich.console", "rich.live", "rich.progress", "yaml", "rich.table"):
+    for name in (
+        "phonenumbers.data.region_BE",
+        "rich.console",
+        "rich.live",
+        "rich.progress",
+        "yaml",
+        "sqlite_utils",
+        "rich.table",
+    ):
         importlib.import_module(name)
     importlib.import_module("rich.cells").cell_len("한")  # imports how wide signs are
 

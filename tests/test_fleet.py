@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from hotlined.control.verbs import VERBS
 from hotlined.errors import UsageError
 from hotlined.policy import Cancel, Reason
 from hotlined.states import Shared
-from hotlined.store import claims, decisions, erasure, fleet
+from hotlined.store import claims, decisions, erasure, fleet, privacy
 from hotlined.store.claims import PlacedClaim
 
 __all__ = ["cluster"]
@@ -73,7 +74,14 @@ class Member(Filled):
 
     def person(self, number: str = KEVIN) -> str:
         """Return a number's pseudonym in the fleet."""
-        return pseudonym.of(self.database.with_name("hotlined.db.key").read_bytes(), number)
+        return pseudonym.of(pseudonym.keys(self.database.with_name("hotlined.db.key"))[0], number)
+
+    def age(self) -> None:
+        """Have all numbers become pseudonyms."""
+        now = self.now()
+        later = Now(now.utc + timedelta(days=400), now.limit + 400 * 86400, synchronised=False)
+        for _batch in privacy.purge(self.db, timedelta(days=90), timedelta(days=365), later):
+            pass
 
     def said(self, line: str, version: int, place: int = 1, **said: object) -> PlacedClaim:
         """Return a row about Kevin as a line of the fleet writes it, signed."""

@@ -77,29 +77,36 @@ def cluster(each_cluster: Cluster) -> Cluster:
     return each_cluster
 
 
-@pytest.fixture
-def hub(cluster: Cluster, tmp_path: Path) -> Iterator[Guarded]:
-    """Give a hub that is set up with what `hub init` and `hub invite` say, and nothing else."""
-    socket = cluster.database()
-    guarded = Guarded(cluster, tmp_path, socket, f"postgresql://{SUPERUSER}@{HOST}:{cluster.port}/hub")
+def set_up(cluster: Cluster, folder: Path, name: str = "hub") -> Guarded:
+    """Set a hub up with what `hub init` and `hub invite` say, and nothing else; its keys lie in a folder."""
+    socket = cluster.database(name)
+    guarded = Guarded(cluster, folder, socket, f"postgresql://{SUPERUSER}@{HOST}:{cluster.port}/{name}")
     data = cluster.folder / "data"
-    before = (data / "pg_hba.conf").read_text()
     needed = [line for line in run("init", socket).splitlines() if "hotlined-lines" in line]
     ours = [
         "local all,replication postgres trust",
-        f"hostnossl hub {SUPERUSER} 127.0.0.1/32 trust",
+        f"hostnossl {name} {SUPERUSER} 127.0.0.1/32 trust",
         "local all all reject",
     ]
     (data / "pg_hba.conf").write_text("\n".join([*needed, *ours, ""]))
     guarded.administer("SELECT pg_reload_conf()")
     wait_until(lambda: not cluster.refusal(guarded.tcp, "SELECT"), "the superuser over TCP")
-    said = run("invite", "first", str(tmp_path / "first"), "--hub", guarded.tcp)
-    for name in (certificates.HUB, certificates.AUTHORITY_CERTIFICATE):
-        shutil.copy(tmp_path / name, data / name)
-        shutil.chown(data / name, data.owner(), data.group())
+    said = run("invite", "first", str(folder / "first"), "--hub", guarded.tcp)
+    for file in (certificates.HUB, certificates.AUTHORITY_CERTIFICATE):
+        shutil.copy(folder / file, data / file)
+        shutil.chown(data / file, data.owner(), data.group())
     settings = [line for line in said.splitlines() if line.startswith("ssl")]
     guarded.administer(*(f"ALTER SYSTEM SET {setting}" for setting in settings), "SELECT pg_reload_conf()")
     wait_until(lambda: not refusal(guarded.address("first")), "TLS")
+    return guarded
+
+
+@pytest.fixture
+def hub(cluster: Cluster, tmp_path: Path) -> Iterator[Guarded]:
+    """Give a hub that is set up."""
+    data = cluster.folder / "data"
+    before = (data / "pg_hba.conf").read_text()
+    guarded = set_up(cluster, tmp_path)
     yield guarded
     (data / "pg_hba.conf").write_text(before)
     guarded.administer("ALTER SYSTEM RESET ALL", "SELECT pg_reload_conf()")
@@ -203,6 +210,36 @@ def test_a_line_that_is_struck_off_is_out_and_what_it_said_stays(enter: Enter, h
     assert nl.shown(nl.receive("Salut", LEA)) == ("suppress", "opted_out", "fr")
     missing = CliRunner().invoke(main, ["fleet", "hub", "remove", "de", "--hub", hub.tcp])
     assert (missing.exit_code, "knows no line de" in missing.output) == (75, True)
+
+
+def test_after_a_theft_all_join_anew_with_new_keys(
+    enter: Enter, hub: Guarded, cluster: Cluster, tmp_path: Path
+) -> None:
+    """The stolen line is out; whose number is known is shared again, who is a former pseudonym alone is left alone."""
+    fr, nl, be, de = (enter(name) for name in ("fr", "nl", "be", "de"))
+    fr.receive(STOP, LEA)
+    fr.age()
+    fr.receive(STOP)
+    for line in (fr, nl, be):
+        line.sync()
+    stolen = [be.person(), be.person(LEA)]
+    run("remove", "be", "--hub", hub.tcp)
+    assert be.run("fleet", "sync", "--once").exit_code == 69
+
+    (tmp_path / "new").mkdir()
+    second = set_up(cluster, tmp_path / "new", "second")
+    for line in (fr, nl, de):
+        line.join(second.tcp, second.folder)
+        line.sync()
+    assert not [person for person in stolen if person in cluster.dump(second.socket)]
+    assert de.shown(de.receive("Salut")) == ("suppress", "opted_out", "fr")
+    assert de.shown(de.receive("Salut", LEA))[0] == "answer"
+    assert [line.shown(line.receive("Salut", LEA))[1] for line in (fr, nl)] == ["opted_out"] * 2
+    for line in (fr, de):
+        line.sync()
+
+    assert de.shown(de.receive("Encore", LEA)) == ("suppress", "opted_out", "fr")
+    assert be.run("fleet", "sync", "--once").exit_code == 69
 
 
 def test_at_a_unix_socket_a_line_needs_its_password(hub: Guarded) -> None:

@@ -1,22 +1,33 @@
 """The keys of a line's pseudonyms: it keeps its former ones when it joins a fleet, and leaves and joins again."""
 
 import json
-from collections.abc import Iterator
-from datetime import timedelta
+import multiprocessing
+import shutil
+import signal
+from collections.abc import Collection, Iterator
 from functools import partial
 from pathlib import Path
 
 import pytest
+import steps
 from filled import KEVIN, LEA
+from persons import ADMIN, COMMAND, LINE, Person, give, needs_root
+from steps import Step
 from test_fleet import STOP, Member, asked
 
 from hotlined import pseudonym
-from hotlined.clock import Now
+from hotlined.config import load
 from hotlined.errors import RefusedError
-from hotlined.fleet import invitation
-from hotlined.store import attempts, decisions, privacy, pseudonyms
+from hotlined.fleet import invitation, join
+from hotlined.store import attempts, decisions, fleet, pseudonyms
 from hotlined.store.backup import make
+from hotlined.store.opening import open_for_daemon
 
+_FORKS = multiprocessing.get_context("forkserver")
+_FORKS.set_forkserver_preload(list(steps.PRELOADED))
+
+HERE = "from hotlined import migrations; from hotlined.store import opening; opening._migrate = migrations.apply; "
+"""Migrates in the same process: only root may start this Python."""
 NOWHERE = "postgresql://nobody@localhost:1/hub"
 FIRST, SECOND = ("1" * 64, "a" * 64), ("2" * 64, "b" * 64)
 """The keys of two fleets: that of pseudonyms, and that of orders."""
@@ -36,13 +47,6 @@ class Keeper(Member):
         result = self.run("fleet", "join", str(self.invited(keys)))
         assert result.exit_code == 0, result.output
         return result.output
-
-    def age(self) -> None:
-        """Have all numbers become pseudonyms."""
-        now = self.now()
-        later = Now(now.utc + timedelta(days=400), now.limit + 400 * 86400, synchronised=False)
-        for _batch in privacy.purge(self.db, timedelta(days=90), timedelta(days=365), later):
-            pass
 
     def under(self, keys: tuple[str, str], number: str = KEVIN) -> str:
         """Return a number's pseudonym in a fleet."""
@@ -172,3 +176,162 @@ def test_a_line_with_one_key_asks_nothing_more(tmp_path: Path) -> None:
             counts.append(len(asked(keeper, partial(keeper.judge, contact_id))))
 
     assert counts[0] == counts[1]
+
+
+# ---- power cuts, and what comes first
+
+
+def whole(line: Keeper) -> dict[str, str]:
+    """Return what joining leaves: keys, membership, what is claimed, and who is refused."""
+    columns = ("line_state", "key_digest"), ("fleet_line", "line"), ("fleet_own", "person"), ("numbers", "former")
+    held = {f"{table}.{column}": line.db.all(f"SELECT {column} FROM {table} ORDER BY 1") for table, column in columns}
+    files = [line.db.key_path, line.database.with_name("hotlined.db.orders"), line.config.with_suffix(".fleet")]
+    return {name: str([*map(tuple, rows)]) for name, rows in held.items()} | {
+        path.name: path.read_bytes().hex() if path.exists() else "" for path in files
+    }
+
+
+def killed_everywhere(line: Keeper, *words: str, again: Collection[int] = (0,)) -> int:
+    """Kill a command before each step that it takes, and run it again to its end; return how many steps those are.
+
+    The second run ends with one of the codes in `again`. Whatever was cut off, nobody is answered who was refused, and
+    all ends as if nothing had happened.
+    """
+    folder = line.folder.with_name("before")
+    shutil.copytree(line.folder, folder)
+    arguments, log, trace = ("--config", str(line.config), *words), line.folder / "log", line.folder / "steps"
+
+    def live(die_at: Step | None) -> int | None:
+        program = _FORKS.Process(target=steps.run, args=(arguments, log, trace, die_at))
+        program.start()
+        program.join()
+        return program.exitcode
+
+    assert live(None) == 0, log.read_text()
+    taken = trace.read_text().splitlines()
+    expected = whole(line)
+    for number, name in enumerate(taken):
+        line.db.close()
+        shutil.rmtree(line.folder)
+        shutil.copytree(folder, line.folder)
+        assert live(Step(name, taken[:number].count(name))) == -signal.SIGKILL
+        line.db = open_for_daemon(line.database)
+        assert attempts.history_of(line.db, LEA, shadow=False).opted_out
+        assert not pseudonyms.is_lost(line.db)
+        assert live(None) in again, log.read_text()
+        assert whole(line) == expected, name
+    return len(taken)
+
+
+@pytest.fixture
+def apart(tmp_path: Path) -> Iterator[Keeper]:
+    """Give a line as `line` does, in a folder that can be copied."""
+    (tmp_path / "line").mkdir()
+    keeper = Keeper(tmp_path / "line", line="fr")
+    keeper.receive(STOP, LEA)
+    keeper.age()
+    yield keeper
+    keeper.db.close()
+
+
+@pytest.mark.uncounted
+def test_joining_that_is_cut_off_anywhere_is_ended_by_joining_again(apart: Keeper) -> None:
+    """Killed before each of its steps, `fleet join` loses no key, and the next run leaves what one alone would have."""
+    apart.receive("Salut")
+    apart.run("block", KEVIN)
+
+    assert killed_everywhere(apart, "fleet", "join", str(apart.invited(FIRST))) >= 5
+
+
+@pytest.mark.uncounted
+def test_joining_another_fleet_is_cut_off_as_well(apart: Keeper) -> None:
+    """So it is where the line is in a fleet and takes over what the others there had decided."""
+    apart.enter()
+    apart.take(apart.said("nl", 3))
+
+    assert killed_everywhere(apart, "fleet", "join", str(apart.invited(SECOND))) >= 5
+
+
+@pytest.mark.uncounted
+def test_leaving_that_is_cut_off_anywhere_is_ended_by_leaving_again(apart: Keeper) -> None:
+    """Killed before each of its steps, `fleet leave` ends when it is run again, and nobody is answered for it."""
+    apart.enter()
+    apart.take(apart.said("nl", 3))
+
+    assert killed_everywhere(apart, "fleet", "leave", "--yes", again=(0, 75)) >= 3
+
+
+def test_nothing_is_exchanged_between_two_fleets(line: Keeper) -> None:
+    """Where the address is of the new fleet and the pseudonyms are of the old one, the exchange says to join again."""
+    line.enter()
+    join.store_address(load(line.config), invitation.read(line.invited(SECOND)))
+    result = line.run("fleet", "sync", "--once")
+
+    assert (result.exit_code, "other pseudonyms than its fleet" in result.output) == (75, True)
+
+
+@needs_root
+@pytest.mark.parametrize("who", [ADMIN, LINE], ids=["root", "the line's user"])
+def test_a_line_joins_before_it_has_run(tmp_path: Path, who: Person) -> None:
+    """Database and keys are made as the daemon makes them: its user's, and for its group to read, but the orders'."""
+    folder = tmp_path / "line"
+    folder.mkdir(mode=0o2750)
+    config, file = folder / "config.yaml", folder / "invitation"
+    settings = {"line": "fr", "database": "hotlined.db", "runtime_dir": "run", "answer": {"text": "Non."}}
+    config.write_text(json.dumps(settings))
+    invitation.write(file, invitation.Invitation("fr", NOWHERE, invitation.Keys(*FIRST)))
+    give(folder)
+    for path in (folder, *folder.parents):
+        if path.stat().st_uid == 0 and path != Path("/"):
+            path.chmod(path.stat().st_mode | 0o011)
+    result = who.call(HERE + COMMAND, "--config", str(config), "fleet", "join", str(file))
+    assert result.returncode == 0, result.stderr
+    modes = {
+        path.name: path.stat().st_mode & 0o777 for path in folder.glob("hotlined.db*") if path.stat().st_uid == LINE.uid
+    }
+
+    assert modes["hotlined.db.orders"] == 0o600
+    assert {modes[f"hotlined.db{ending}"] for ending in ("", "-wal", "-shm", ".key")} == {0o640}
+    assert LINE.hotlined(config, "fleet", "status").returncode == 0
+
+
+# ---- leaving
+
+
+def test_a_line_that_leaves_goes_on_refusing_whom_the_others_refuse(line: Keeper) -> None:
+    """Without the hub, what it followed is its own decision, and nothing of the fleet is left but the key."""
+    line.enter()
+    line.take(line.said("nl", 3), line.said("nl", 4, place=2, person=line.person("+32470000001"), opted_out=None))
+    key = line.db.key_path.read_bytes()
+    said = line.run("fleet", "leave", "--yes").output
+
+    assert "1 person whom other lines had refused" in said
+    assert "systemctl stop hotlined-fleet@main" in said
+    assert "fleet hub remove fr" in said
+    assert line.shown(line.receive("Salut")) == ("suppress", "opted_out", None)
+    assert line.db.key_path.read_bytes() == key
+    assert not line.config.with_suffix(".fleet").exists()
+    assert not line.database.with_name("hotlined.db.orders").exists()
+    assert [line.db.value(f"SELECT count(*) FROM {table}") for table in fleet._TABLES] == [0] * len(fleet._TABLES)
+    assert line.run("fleet", "leave", "--yes").exit_code == 75
+    line.run("optin", KEVIN)
+    assert line.shown(line.receive("Salut"))[1] == "cooldown"
+
+
+def test_leaving_is_asked_for(line: Keeper) -> None:
+    """Where nobody can be asked nothing is done."""
+    line.enter()
+
+    assert line.run("fleet", "leave").exit_code == 2
+    assert fleet.maybe_membership(line.db)
+
+
+def test_a_line_that_left_joins_again(line: Keeper) -> None:
+    """It has its former keys still, claims what it decided meanwhile, and owes all of it."""
+    line.enter()
+    line.run("fleet", "leave", "--yes")
+    line.run("block", KEVIN)
+    line.enter()
+
+    assert [(claim.person, bool(claim.blocked)) for claim in line.owed()] == [(line.under(FIRST), True)]
+    assert line.shown(line.receive("Salut", LEA))[:2] == ("suppress", "opted_out")

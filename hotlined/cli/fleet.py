@@ -58,7 +58,7 @@ def join(settings: Settings, file: Path) -> None:
     print_wrapped(
         as_typed(
             _(
-                "`sudo systemctl start {unit}` exchanges from now on, `hotlined fleet sync --once` now. Erase {file}:"
+                "`sudo systemctl restart {unit}` exchanges from now on, `hotlined fleet sync --once` now. Erase {file}:"
                 " it holds keys.",
                 unit=_unit(config),
                 file=file,
