@@ -498,7 +498,7 @@ def _requeue_twice() -> Iterator[None]:
 
 @mutant("pseudonym not recognised")
 def _pseudonym_unknown() -> Iterator[None]:
-    with patched(pseudonyms, "both", lambda _, name: (name, name)):
+    with patched(pseudonyms, "names", lambda _, name: (name,)):
         yield
 
 
