@@ -8,6 +8,8 @@ import pytest
 from fleet_model import Fleet, HubOfModel
 from postgres import Cluster, cluster
 
+from hotlined.states import Shared
+
 __all__ = ["cluster"]
 pytestmark = pytest.mark.uncounted
 
@@ -76,3 +78,13 @@ def test_what_is_decided_between_a_commit_and_its_note_is_owed_still(three: Flee
     """Whoever is blocked while his opt-out is on its way to the hub is blocked everywhere in the end."""
     three.say_stop("fr", KEVIN)
     three.exchange_while_somebody_decides("fr", KEVIN, "block", commits)
+
+
+def test_what_was_taken_back_is_not_said_again_to_a_hub_that_was_put_back(three: Fleet) -> None:
+    """A line that has heard that its opt-out was undone says it no more, though who undid it has not told the hub."""
+    three.back_up_hub()
+    three.two_lines_disagree(["be", "fr", "nl"], LEA, (Shared.OPT_OUTS, "optin"), again=False, killed=None)
+    three.restore_hub()
+    three.exchange("be")
+    three.exchange("nl")
+    three.text("nl", LEA)
