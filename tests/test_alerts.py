@@ -219,6 +219,17 @@ def test_the_first_run_tells_only_what_goes_on() -> None:
     assert Teller().tell(seen(), 0, *over, (3, "balance_low")) == [("balance", 1)]
 
 
+def test_erasures_for_another_line_are_told_once_a_day() -> None:
+    """However many persons a line has erased here, it is one alert a day, and the next one that comes later another."""
+    teller = Teller()
+    told = [
+        teller.tell(seen(), moment, *((10 * moment + number, "forget_elsewhere") for number in range(3)))
+        for moment in (1, 300, 86_400, 86_401, 86_402)
+    ]
+
+    assert told == [[("erased", 1)], [], [], [("erased", 1)], []]
+
+
 @pytest.mark.parametrize("language", Language)
 @pytest.mark.parametrize(("condition", "level"), TEXTS)
 def test_every_alert_fits_one_segment(condition: str, level: int, language: Language) -> None:

@@ -105,6 +105,7 @@ def test_an_exchange_that_fails_is_said_with_its_moment(enter: Enter) -> None:
         "lines": [],
         "erasures": [],
         "kept": [],
+        "erased": [],
     }
     fr.sync()
     assert json.loads(fr.run("fleet", "status", "--json").output)["hub"]["reachable"] is True

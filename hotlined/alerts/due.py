@@ -103,8 +103,11 @@ EVENTS = {
     "key_denied": ("key", 2),
     "key_back": ("key", 0),
     "key_new": ("key", 0),
+    "forget_elsewhere": ("erased", 1),
 }
 """Events that begin (1) or end (0) a condition."""
+_REPEATED = {"erased"}
+"""Those that nothing ends: each is an alert once a day at most."""
 
 _READY = "modem_ready"
 KINDS = (*EVENTS, _READY)
@@ -149,8 +152,12 @@ def _happened(news: Sequence[Event], *, only_newest: bool) -> Iterator[_Sign]:
     changes = [event for event in news if event.kind in EVENTS]
     if only_newest:
         changes = list({EVENTS[event.kind][0]: event for event in changes}.values())
+    last = {EVENTS[event.kind][0]: event.event_id for event in changes}
     for event in changes:
-        yield _Sign(*EVENTS[event.kind], event.at, {"detail": event.detail})
+        condition, level = EVENTS[event.kind]
+        repeated = condition in _REPEATED
+        if not repeated or event.event_id == last[condition]:
+            yield _Sign(condition, level, event.at, {"detail": event.detail}, daily=repeated)
 
 
 def _signs(levels: Mapping[str, int], state: LineState, unwell_limit: float | None, now: Now) -> Iterator[_Sign]:

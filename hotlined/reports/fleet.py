@@ -119,6 +119,8 @@ class Fleet:
     """When this line erased those whose erasure the hub has not got."""
     kept: tuple[int, ...] = ()
     """The contacts of persons whom others erased that are kept here."""
+    erased: tuple[tuple[str, int], ...] = ()
+    """How many persons were erased here in the last seven days for the order of which line."""
 
     @property
     def erasures(self) -> tuple[Erasure, ...]:
@@ -187,6 +189,7 @@ class Fleet:
             ],
             "erasures": [{"at": each.at, "line": each.line, "missing": list(each.missing)} for each in self.erasures],
             "kept": list(self.kept),
+            "erased": [{"line": line, "persons": persons} for line, persons in self.erased],
         }
 
 
@@ -215,6 +218,7 @@ def maybe_fleet_of(db: Database, config: Config) -> Fleet | None:
         clock.boottime(),
         tuple(fleet.unsent_erasures(db)),
         tuple(fleet.kept(db)),
+        tuple(fleet.erased_elsewhere(db, db.now())),
     )
 
 
@@ -331,6 +335,13 @@ def erasures_in_words(found: Fleet) -> Iterator[str]:
                 each.figures.kept,
                 line=each.line,
             )
+    for line, persons in found.erased:
+        yield ngettext(
+            "In the last seven days {number} person was erased here because {line} ordered it.",
+            "In the last seven days {number} persons were erased here because {line} ordered it.",
+            persons,
+            line=line,
+        )
     if found.kept:
         yield ngettext(
             "Of persons who were erased elsewhere this contact is kept here: {ids}. A person decides: `hotlined forget"

@@ -1,7 +1,8 @@
 """Erases here whom another line of the fleet has erased, and lets hold here what was decided there.
 
 An order names a person by its pseudonym alone: under which names this line has it is found by making the pseudonym of
-every name that there is. What came after the order stays, and so do contacts that a person keeps here.
+every name that there is. What came after the order stays, and so does what may be evidence here: whoever has the keys
+of one line must not be able to have it erased at all others. A person at this line decides about it.
 Known to be wrong: while the clock was not synchronised, a contact's age is the time that the machine was on since; one
 from before a power cut may so count as later than the order, and stay.
 """
@@ -14,6 +15,7 @@ from hotlined.clock import Now, parse_rfc3339
 from hotlined.store import decisions, privacy, pseudonyms
 from hotlined.store.database import Database
 from hotlined.store.fleet import Followed, Ordered
+from hotlined.store.words_met import HAS_WORDS
 
 MOST_PERSONS = 1
 """So many persons are erased in one transaction: the daemon waits no longer than for `forget`."""
@@ -23,10 +25,17 @@ SELECT originator AS name FROM contacts UNION SELECT other_originator FROM conta
   UNION SELECT number FROM numbers UNION SELECT json_extract(arguments, '$.number') FROM requests
   UNION SELECT person FROM fleet_answers
 """
+_THREAT = "threat"  # the tag of `hotlined tag --next`
+# What a person keeps, a threat, and a text with a word of alerts.words. An order of this line itself, which a backup
+# had lost, is of a person here: it takes them, but for what was kept since
+_IS_EVIDENCE = f"""
+iif(:own, kept_at IS NOT NULL AND ifnull(kept_at > :at, 1),
+  kept_at IS NOT NULL OR EXISTS (SELECT 1 FROM json_each(tags) WHERE value = '{_THREAT}') OR {HAS_WORDS})
+"""
 # without :at all is taken; the limit clock alone tells the age of what belongs to no contact
 _TAKEN = {
-    "contacts": """
-        SELECT id, kept_at IS NOT NULL AND NOT :own AS kept FROM contacts
+    "contacts": f"""
+        SELECT id, {_IS_EVIDENCE} AS evidence FROM contacts c
           WHERE id IN (SELECT value FROM json_each(:ids))
           AND iif(synchronised AND :at IS NOT NULL, received_at <= :at, received_limit <= :limit)
     """,
@@ -100,25 +109,25 @@ class Here:
         return any(privacy.is_in_hand(self._db, self._found[name]) for name in self._names[person])
 
     def erase(self, ordered: Ordered) -> None:
-        """Erase a person up to the order, but for contacts that are kept here, which are noted."""
+        """Erase a person up to the order, but for contacts that may be evidence here, which are noted."""
         self._left -= 1
         for name in self._names[ordered.person]:
             found = self._taken(self._found[name], ordered)
             privacy.note_opt_out(self._db, name, found, self._now, self._opts_out)
             privacy.erase(self._db, name, found, self._now, keep_opt_out=True, keep_block=True)
-        self._db.event(self._now, "forget", f"by {ordered.line}")
+        self._db.event(self._now, "forget" if ordered.own else "forget_elsewhere", f"by {ordered.line}")
 
     def _taken(self, found: privacy.Found, ordered: Ordered) -> privacy.Found:
-        """Return what of a person came no later than the order, and is not kept."""
+        """Return what of a person came no later than the order, and is no evidence."""
         arguments = {"at": ordered.at, "own": ordered.own, "limit": self._limit(ordered.at)}
         taken: dict[str, list[int]] = {}
         for what, sql in _TAKEN.items():
             ids = {"ids": json.dumps(getattr(found, what))}
             rows = self._db.connection.execute(sql, arguments | ids).fetchall()
             if what == "contacts":
-                kept = [row["id"] for row in rows if row["kept"]]
+                kept = [row["id"] for row in rows if row["evidence"]]
                 self._db.execute("INSERT OR IGNORE INTO fleet_kept SELECT value FROM json_each(?)", json.dumps(kept))
-                rows = [row for row in rows if not row["kept"]]
+                rows = [row for row in rows if not row["evidence"]]
             taken[what] = [row["id"] for row in rows]
             arguments[what] = json.dumps(taken[what])
         return privacy.Found(**taken)

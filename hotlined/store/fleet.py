@@ -24,6 +24,8 @@ MOST_ROWS = 500
 """So many rows are sent or handed in at once."""
 MOST_CLAIMS = 500_000
 """So many rows of others are kept, about 40 MB: a hub that lies does not fill the card."""
+ERASED_SECONDS = 7 * 86_400.0
+"""Of so many seconds it is told how many persons other lines had erased here."""
 _LARGEST_BATCH = 200_000  # characters of what is undone, in one batch: a line of the control socket has an end
 _TABLES = (
     "fleet_line",
@@ -480,6 +482,17 @@ def unsent_erasures(db: Database) -> list[str | None]:
 def kept(db: Database) -> list[int]:
     """Return the contacts of persons whom another line has erased that are kept here."""
     return [row["contact_id"] for row in db.all("SELECT contact_id FROM fleet_kept ORDER BY contact_id")]
+
+
+def erased_elsewhere(db: Database, now: Now) -> list[tuple[str, int]]:
+    """Return how many persons were erased here in seven days, by the limit clock, and which line ordered it."""
+    rows = db.all(
+        "SELECT substr(detail, 4) AS line, count(*) AS persons FROM events"
+        " WHERE kind = 'forget_elsewhere' AND at_limit > ? GROUP BY detail ORDER BY persons DESC, line LIMIT ?",
+        now.limit - ERASED_SECONDS,
+        claims.MOST_LINES,
+    )
+    return [(row["line"], row["persons"]) for row in rows]
 
 
 def _is_sound(claim: Claim) -> bool:

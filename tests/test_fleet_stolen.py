@@ -1,0 +1,58 @@
+"""Whoever has the keys of one line can order what it likes in that line's name: what the others make of it."""
+
+import pytest
+from filled import KEVIN, LEA
+from postgres import cluster
+from test_fleet import Enter, enter, hub, restored_after
+from test_fleet_erasure import TEXT, contacts, exchanged, forget, order, status
+
+from hotlined.store import fleet, words_met
+
+__all__ = ["cluster", "enter", "hub"]
+
+
+@pytest.mark.parametrize("evidence", ["kept", "tagged", "word"])
+def test_what_may_be_evidence_is_erased_by_no_other_line(enter: Enter, evidence: str) -> None:
+    """A threat stays, is named to the people of its line, and goes once these erase the person; the rest goes."""
+    nl = enter("nl")
+    threat, other = nl.receive(TEXT), nl.receive("Autre chose")
+    if evidence == "kept":
+        nl.run("keep", str(threat))
+    elif evidence == "tagged":
+        nl.run("tag", str(threat), "threat")
+        nl.run("tag", str(other), "insult")
+    else:
+        with nl.db.transaction():
+            words_met.note(nl.db, threat, ["mort"])
+    nl.take(order(nl, None))
+
+    assert (contacts(nl), status(nl)["kept"]) == ([threat], [threat])
+    forget(nl)
+    assert (contacts(nl), status(nl)["kept"]) == ([], [])
+
+
+def test_the_people_of_a_line_see_who_has_persons_erased_there(enter: Enter) -> None:
+    """`fleet status` counts them by the line that ordered it; of whom the line had nothing, nothing is said."""
+    fr, nl = enter("fr"), enter("nl")
+    nl.receive(TEXT)
+    nl.receive(TEXT, LEA)
+    for number in (KEVIN, LEA, "+32470999999"):
+        forget(fr, number)
+    exchanged(fr, nl)
+
+    assert status(nl)["erased"] == [{"line": "fr", "persons": 2}]
+    assert "2 persons were erased here because fr ordered it" in " ".join(nl.run("fleet", "status").output.split())
+    assert status(fr)["erased"] == []
+    nl.db.execute("UPDATE events SET at_limit = at_limit - ?", fleet.ERASED_SECONDS + 86400)
+    assert status(nl)["erased"] == []
+
+
+def test_what_was_kept_after_its_own_order_outlives_a_restored_line(enter: Enter) -> None:
+    """A line that hears of its own order again, because its database is older, takes nothing that was kept since."""
+    fr = enter("fr")
+    restored_after(fr, lambda: forget(fr))
+    threat = fr.receive(TEXT)
+    fr.run("keep", str(threat))
+    fr.sync()
+
+    assert contacts(fr) == [threat]
