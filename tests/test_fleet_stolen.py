@@ -1,11 +1,14 @@
 """Whoever has the keys of one line can order what it likes in that line's name: what the others make of it."""
 
+from datetime import timedelta
+
 import pytest
-from filled import KEVIN, LEA
+from filled import KEVIN, LEA, SENT
 from postgres import cluster
 from test_fleet import Enter, enter, hub, restored_after
 from test_fleet_erasure import TEXT, contacts, exchanged, forget, order, status
 
+from hotlined.clock import rfc3339
 from hotlined.store import fleet, words_met
 
 __all__ = ["cluster", "enter", "hub"]
@@ -56,3 +59,17 @@ def test_what_was_kept_after_its_own_order_outlives_a_restored_line(enter: Enter
     fr.sync()
 
     assert contacts(fr) == [threat]
+
+
+def test_answers_after_the_order_count_still(enter: Enter) -> None:
+    """What another line answered after the person was erased holds for cooldown and cap; what came before is gone."""
+    nl = enter("nl")
+    nl.receive(TEXT)
+    person = nl.person()
+    now = nl.now()
+    nl.at = type(now)(SENT, now.limit, synchronised=True)
+    for line, age in (("be", 3600.0), ("de", 3 * 86400.0)):
+        nl.db.execute("INSERT INTO fleet_answers VALUES (?, ?, 1, 1, ?)", person, line, now.limit - age)
+    nl.take(order(nl, rfc3339(SENT - timedelta(days=1))))
+
+    assert [row["line"] for row in nl.db.all("SELECT line FROM fleet_answers")] == ["be"]

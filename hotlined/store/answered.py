@@ -132,12 +132,14 @@ def join_again(db: Database) -> None:
     db.execute("UPDATE fleet_answers_line SET hub = ''")
 
 
-def forget(db: Database, name: str) -> None:
-    """Erase what is known of a person's answers, inside the transaction that erased the answers from here.
+def forget(db: Database, name: str, until: float) -> None:
+    """Erase what is known of a person's answers up to a reading of the limit clock.
 
-    Where this line had said something, its pseudonym stays until the hub has heard that it is over.
+    It runs inside the transaction that erased the answers from here. Where this line had said
+    something, its pseudonym stays until the hub has heard that it is over.
     """
-    db.execute("DELETE FROM fleet_answers WHERE person = ?", pseudonyms.person(db, name))
+    sql = "DELETE FROM fleet_answers WHERE person = ? AND last_limit <= ?"
+    db.execute(sql, pseudonyms.person(db, name), until)
     note(db, name)
 
 

@@ -114,7 +114,8 @@ class Here:
         for name in self._names[ordered.person]:
             found = self._taken(self._found[name], ordered)
             privacy.note_opt_out(self._db, name, found, self._now, self._opts_out)
-            privacy.erase(self._db, name, found, self._now, keep_opt_out=True, keep_block=True)
+            until = self._limit(ordered.at)
+            privacy.erase(self._db, name, found, self._now, keep_opt_out=True, keep_block=True, until=until)
         self._db.event(self._now, "forget" if ordered.own else "forget_elsewhere", f"by {ordered.line}")
 
     def _taken(self, found: privacy.Found, ordered: Ordered) -> privacy.Found:

@@ -8,6 +8,7 @@ that is masked alike goes with a person's own; a flash card may keep old blocks 
 """
 
 import json
+import math
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -343,11 +344,19 @@ def is_in_hand(db: Database, found: Found) -> bool:
 
 
 def erase(
-    db: Database, name: str, found: Found, now: Now, *, keep_opt_out: bool = False, keep_block: bool = False
+    db: Database,
+    name: str,
+    found: Found,
+    now: Now,
+    *,
+    keep_opt_out: bool = False,
+    keep_block: bool = False,
+    until: float = math.inf,
 ) -> None:
     """Erase what was found of a number or name, inside the transaction that is open, and what was decided about it.
 
-    What is queued is cancelled; a decision that is kept stands under the pseudonym. `know_pseudonyms` comes before it.
+    What is queued is cancelled; a decision that is kept stands under the pseudonym. What others answered after `until`,
+    a reading of the limit clock, stays. `know_pseudonyms` comes before it.
     """
     lists = {column: json.dumps(getattr(found, column)) for column in found.__slots__}
     for (answer_id,) in db.connection.execute(_WAITING, lists).fetchall():
@@ -366,7 +375,7 @@ def erase(
     # them, or the ON DELETE CASCADE would take answers along that the windows still have to count
     for statement in _FORGET:
         db.connection.execute(statement, arguments)
-    answered.forget(db, name)
+    answered.forget(db, name, until)
     line.call_for_rebuild(db)
 
 
