@@ -1,15 +1,16 @@
 """Whoever has the keys of one line can order what it likes in that line's name: what the others make of it."""
 
+import json
 from datetime import timedelta
 
 import pytest
 from filled import KEVIN, LEA, SENT
 from postgres import cluster
-from test_fleet import Enter, enter, hub, restored_after
+from test_fleet import STOP, Enter, enter, hub, restored_after
 from test_fleet_erasure import TEXT, contacts, exchanged, forget, order, status
 
 from hotlined.clock import rfc3339
-from hotlined.store import fleet, words_met
+from hotlined.store import claims, fleet, words_met
 
 __all__ = ["cluster", "enter", "hub"]
 
@@ -59,6 +60,21 @@ def test_what_was_kept_after_its_own_order_outlives_a_restored_line(enter: Enter
     fr.sync()
 
     assert contacts(fr) == [threat]
+
+
+def test_an_opt_in_that_is_invented_hides_no_later_opt_out(enter: Enter) -> None:
+    """Who says stop at fr after be claimed to have undone all that fr will ever say has opted out at nl, too."""
+    fr, nl = enter("fr"), enter("nl")
+    undone = json.dumps({"opt_outs": {"fr": claims.HIGHEST}})
+    invented = nl.said("be", 3, opted_out=None, undone=undone)
+    for line in (fr, nl):
+        line.take(invented)
+    fr.receive(STOP)
+    fr.db.execute("UPDATE fleet_line SET cursor = 0")
+    nl.db.execute("UPDATE fleet_line SET cursor = 0")
+    exchanged(fr, nl)
+
+    assert nl.shown(nl.receive("Salut"))[1:] == ("opted_out", "fr")
 
 
 def test_answers_after_the_order_count_still(enter: Enter) -> None:

@@ -17,6 +17,8 @@ from hotlined.store.beside import ORDERS, beside
 
 HIGHEST = 2**53 - 1
 """The highest version and place that is believed: JSON of others has no larger whole number."""
+MOST_UNDONE = 2**52
+"""The highest version that is believed to be undone: a line can always say something later."""
 MOST_LINES = 64
 """Of so many lines at most one row undoes something."""
 LONGEST_UNDONE = 8192

@@ -516,10 +516,14 @@ def _heard(db: Database, claim: Claim, here: str) -> list[Followed]:
             claim.erased,
         )
     for shared, lines in claims.undone_of(claim.undone).items():
-        for line, version in lines.items():
+        for line, said in lines.items():
+            version = min(said, claims.MOST_UNDONE)
             if line != here:
                 _grow(db, claim.person, line, {shared: version}, "_undone")
-            elif _undo_own(db, claim.person, shared, version):
+                continue
+            # what was undone before this line has said it was invented: all that it says from now on is later
+            db.execute("UPDATE fleet_line SET version = ?1 WHERE version < ?1", version)
+            if _undo_own(db, claim.person, shared, version):
                 followed.append(Followed(claim.person, shared, holds=False, line=claim.line))
     return followed
 
