@@ -4,13 +4,15 @@ import json
 from collections.abc import Callable, Iterator
 
 import pytest
-from filled import LEA
+from filled import KEVIN, LEA
 from postgres import Cluster, cluster
 from test_fleet import STOP, Enter, Member, enter, hub
 
 from hotlined import config as configuration
+from hotlined.errors import RefusedError
 from hotlined.fleet import hub as hubs
 from hotlined.fleet.service import Pace, Service
+from hotlined.store import decisions
 
 __all__ = ["cluster", "enter", "hub"]
 AT_ONCE = Pace(look=0, read=0, pauses=(0,))
@@ -54,6 +56,29 @@ def test_it_exchanges_what_is_decided_while_it_runs(enter: Enter) -> None:
     assert nl.shown(nl.receive("Salut")) == ("suppress", "opted_out", "fr")
     assert fr.shown(fr.receive("Salut", LEA)) == ("suppress", "blocked", "nl")
     assert (health(fr)["reachable"], health(fr)["refused"]) == (True, 0)
+
+
+def test_a_line_that_goes_on_with_another_key_exchanges_nothing(enter: Enter) -> None:
+    """The key is lost and a person resumes while the service runs: nl has not erased whom it cannot find."""
+    fr, nl = enter("fr"), enter("nl")
+    contact_id = nl.receive("Salut")
+    cursor = "SELECT cursor FROM fleet_line"
+
+    def resume() -> None:
+        nl.database.with_name("hotlined.db.key").unlink()
+        nl.db.keys.clear()
+        with pytest.raises(RefusedError):
+            decisions.resume(nl.db, "anna", nl.now())
+        assert decisions.resume(nl.db, "anna", nl.now())
+        nl.receive(STOP, LEA)
+        assert fr.run("forget", KEVIN, "--yes").exit_code == 0
+        fr.sync()
+
+    before = nl.db.value(cursor)
+    served(nl, resume, lambda: None)
+
+    assert ([entry["id"] for entry in nl.log("--number", KEVIN)], nl.db.value(cursor)) == ([contact_id], before)
+    assert "Taken: 0." in fr.sync()
 
 
 def test_it_comes_back_to_a_hub_that_went_away(enter: Enter, hub: str, cluster: Cluster) -> None:

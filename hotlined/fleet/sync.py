@@ -65,6 +65,7 @@ class Session:
 
         A database older than its own rows takes them back first: what it sends replaces them at the hub.
         """
+        self._require_own_fleet()
         if fleet.is_recalling(self._db) or answered.is_recalling(self._db):
             self._first = self._take()
         sent = self._send("fleet_owed", "fleet_sent", Claim, self._push_claims)
@@ -108,7 +109,15 @@ class Session:
             health.reached(self._config, self._db, self._hub, self._refused, anew=self._erased)
         self._erased = False
 
+    def _require_own_fleet(self) -> None:
+        """Raise RefusedError where the line makes other pseudonyms since it went before the hub, as after `resume`.
+
+        It would find nobody whom others erase, and count as having erased them.
+        """
+        maybe_address(self._config, self._db)
+
     def _take(self) -> tuple[int, int]:
+        self._require_own_fleet()
         found = [self._read("fleet_take", fleet.maybe_membership, self._hub.pull)]
         sharing = answered.maybe_sharing(self._db)
         if sharing and sharing.holds:
