@@ -21,6 +21,9 @@ from hotlined.simulator import pdus
 from hotlined.states import MemberState
 from hotlined.store import claims, fleet, privacy, requests
 from hotlined.store.claims import PlacedClaim
+from hotlined.store.database import Database
+from hotlined.store.line import needs_rebuild
+from hotlined.store.opening import open_beside_daemon
 
 __all__ = ["cluster", "enter", "hub"]
 TEXT = "Tu fais quoi ce soir"
@@ -199,6 +202,29 @@ def test_an_erasure_that_a_file_still_holds_is_not_carried_out(enter: Enter, mon
     exchanged(nl)
 
     assert missing(nl) == []
+
+
+def test_whoever_is_erased_while_the_database_is_written_anew_has_it_written_again(
+    enter: Enter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An erasure that comes after VACUUM, and before it is noted, is not noted with it."""
+    nl = enter("nl")
+    nl.receive(TEXT)
+    nl.receive(TEXT, LEA)
+    checkpoint, others, said = privacy._checkpoint, [LEA], list[str]()
+
+    def meanwhile(db: Database) -> bool:
+        if others:
+            with contextlib.closing(open_beside_daemon(nl.database)) as other:
+                privacy.forget(other, others.pop(), nl.now(), keep_opt_out=True, opts_out=lambda _text: False)
+        return checkpoint(db)
+
+    nl.take(order(nl, None))
+    monkeypatch.setattr(privacy, "_checkpoint", meanwhile)
+    nl.db.connection.set_trace_callback(said.append)
+
+    assert privacy.rebuild(nl.db)
+    assert (said.count("VACUUM"), needs_rebuild(nl.db)) == (2, False)
 
 
 def test_what_is_kept_is_told_as_a_number_to_others_and_with_its_ids_at_home(enter: Enter) -> None:

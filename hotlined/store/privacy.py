@@ -388,13 +388,23 @@ def rebuild(db: Database) -> bool:
     """
     if not line.needs_rebuild(db):
         return True
+    before = _last_erased(db)
     db.execute("VACUUM")
     deadline = time.monotonic() + CHECKPOINT_SECONDS
     while not (done := _checkpoint(db)) and time.monotonic() < deadline:
         time.sleep(PAUSE_SECONDS)
-    if done:
-        line.note_rebuilt(db)
-    return done
+    if not done:
+        return False
+    with db.transaction():
+        # whom somebody else erased meanwhile the file may hold a copy of
+        if noted := _last_erased(db) == before:
+            line.note_rebuilt(db)
+    return noted or rebuild(db)
+
+
+def _last_erased(db: Database) -> int:
+    """Return what differs once another person was erased."""
+    return int(db.value("SELECT ifnull(max(id), 0) FROM events WHERE kind IN ('forget', 'forget_elsewhere')"))
 
 
 def _checkpoint(db: Database) -> bool:
