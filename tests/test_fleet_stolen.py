@@ -35,6 +35,20 @@ def test_what_may_be_evidence_is_erased_by_no_other_line(enter: Enter, evidence:
     assert (contacts(nl), status(nl)["kept"]) == ([], [])
 
 
+def test_evidence_of_a_flood_fills_no_screen(enter: Enter) -> None:
+    """Somebody who threatens a hundred times and is erased elsewhere is named by the first contacts of it."""
+    nl = enter("nl")
+    threats = [nl.receive(TEXT) for _count in range(25)]
+    with nl.db.transaction():
+        for threat in threats:
+            words_met.note(nl.db, threat, ["mort"])
+    nl.take(order(nl, None))
+    said = " ".join(nl.run("fleet", "status").output.split())
+
+    assert f"{threats[18]}, {threats[19]} and more." in said
+    assert status(nl)["kept"] == threats
+
+
 def test_the_people_of_a_line_see_who_has_persons_erased_there(enter: Enter) -> None:
     """`fleet status` counts them by the line that ordered it; of whom the line had nothing, nothing is said."""
     fr, nl = enter("fr"), enter("nl")

@@ -42,6 +42,7 @@ HUB_AWAY, HUB_REFUSED, FULL = "hub_away", "hub_refused", "fleet_full"
 _FILE = "fleet.json"
 _MOST_TROUBLES = 10
 _MOST_NAMED = 2  # lines in an alert, which is one segment
+_MOST_KEPT = 20  # contacts that are named: somebody who threatens a thousand times fills no screen
 _NAME = re.compile("[a-z0-9][a-z0-9_-]{0,21}")
 _CODE = re.compile("[a-z][a-z_]{0,39}")
 _LARGEST = 1_000_000_000
@@ -349,8 +350,14 @@ def erasures_in_words(found: Fleet) -> Iterator[str]:
             "Of persons who were erased elsewhere these contacts are kept here: {ids}. A person decides: `hotlined"
             " forget NUMBER` erases them, else they stay.",
             len(found.kept),
-            ids=", ".join(map(str, found.kept)),
+            ids=_first(found.kept, _MOST_KEPT),
         )
+
+
+def _first(named: Sequence[object], most: int) -> str:
+    """Name the first of several, and say that there are more."""
+    words = ", ".join(map(str, named[:most]))
+    return _("{lines} and more", lines=words) if len(named) > most else words
 
 
 def _lacking(erasure: Erasure) -> tuple[str, tuple[str, ...]]:
@@ -377,9 +384,7 @@ def alert_state(found: Fleet | None) -> dict[str, Any]:
     unseen = found.unseen
     if unseen is None:
         return {"hub_away": found.hub_away}
-    named = ", ".join(unseen[:_MOST_NAMED])
-    if len(unseen) > _MOST_NAMED:
-        named = _("{lines} and more", lines=named)
+    named = _first(unseen, _MOST_NAMED)
     return {"hub_away": found.hub_away, "unseen": len(unseen), "unseen_lines": named}
 
 
