@@ -127,6 +127,17 @@ def enter(tmp_path: Path, hub: Guarded) -> Iterator[Enter]:
         yield enter
 
 
+def test_an_invitation_that_is_made_through_ssh_names_the_hub_and_not_the_way_there(hub: Guarded) -> None:
+    """`hostaddr` is where whoever invites connects to: neither the line nor the hub's certificate hears of it."""
+    from psycopg.conninfo import conninfo_to_dict  # noqa: PLC0415  it is looked for by the fixture
+
+    invited = hub.invite("fr", f"{hub.tcp.replace(HOST, 'hub.example')}?hostaddr=127.0.0.1")
+
+    asked = conninfo_to_dict(invited.hub)
+    assert (asked["host"], asked.get("hostaddr")) == ("hub.example", None)
+    assert (hub.folder / certificates.HUB).read_text().split()[:2] == ["DNS:hub.example", f"DNS:{HOST}"]
+
+
 def test_lines_meet_over_tcp_with_certificates(enter: Enter, hub: Guarded) -> None:
     """With what the commands say to copy, and nothing more, an opt-out at fr holds at nl; all of it under TLS 1.3."""
     fr, nl = enter("fr"), enter("nl")
