@@ -10,6 +10,7 @@ from test_fleet import STOP, Enter, enter, hub, restored_after
 from test_fleet_erasure import TEXT, contacts, exchanged, forget, order, status
 
 from hotlined.clock import rfc3339
+from hotlined.simulator import pdus
 from hotlined.store import claims, fleet, words_met
 
 __all__ = ["cluster", "enter", "hub"]
@@ -33,6 +34,21 @@ def test_what_may_be_evidence_is_erased_by_no_other_line(enter: Enter, evidence:
     assert (contacts(nl), status(nl)["kept"]) == ([threat], [threat])
     forget(nl)
     assert (contacts(nl), status(nl)["kept"]) == ([], [])
+
+
+def test_who_is_named_in_evidence_is_named_there_still(enter: Enter) -> None:
+    """A kept MMS that claims to be of the person keeps address and raw bytes, until it is erased at its line."""
+    nl = enter("nl")
+    nl.pdu(*pdus.write_mms(KEVIN, "", scts=SENT, reference=1, originator=LEA))
+    (threat,) = [entry["id"] for entry in nl.log()]
+    nl.run("keep", str(threat))
+    held = "SELECT c.other_originator, s.pdu FROM contacts c JOIN segments s ON s.contact_id = c.id"
+    before = [tuple(row) for row in nl.db.all(held)]
+    assert before[0][0] == KEVIN
+    nl.take(order(nl, None))
+    assert ([tuple(row) for row in nl.db.all(held)], status(nl)["kept"]) == (before, [threat])
+    forget(nl)
+    assert [row["other_originator"] for row in nl.db.all(held)] == [None]
 
 
 def test_evidence_of_a_flood_fills_no_screen(enter: Enter) -> None:

@@ -32,17 +32,15 @@ _IS_EVIDENCE = f"""
 iif(:own, kept_at IS NOT NULL AND ifnull(kept_at > :at, 1),
   kept_at IS NOT NULL OR EXISTS (SELECT 1 FROM json_each(tags) WHERE value = '{_THREAT}') OR {HAS_WORDS})
 """
-# without :at all is taken; the limit clock alone tells the age of what belongs to no contact
+# without :at all is taken
+_CONTACTS = f"""
+SELECT id, {_IS_EVIDENCE} AS evidence FROM contacts c WHERE id IN (SELECT value FROM json_each(:ids))
+  AND iif(synchronised AND :at IS NOT NULL, received_at <= :at, received_limit <= :limit)
+"""
+# the limit clock alone tells the age of what belongs to no contact
 _TAKEN = {
-    "contacts": f"""
-        SELECT id, {_IS_EVIDENCE} AS evidence FROM contacts c
-          WHERE id IN (SELECT value FROM json_each(:ids))
-          AND iif(synchronised AND :at IS NOT NULL, received_at <= :at, received_limit <= :limit)
-    """,
-    "named": """
-        SELECT id FROM contacts WHERE id IN (SELECT value FROM json_each(:ids))
-          AND iif(synchronised AND :at IS NOT NULL, received_at <= :at, received_limit <= :limit)
-    """,
+    "contacts": _CONTACTS,
+    "named": _CONTACTS,
     "answers": """
         SELECT id FROM answers WHERE id IN (SELECT value FROM json_each(:ids))
           AND iif(contact_id IS NULL, queued_limit <= :limit, contact_id IN (SELECT value FROM json_each(:contacts)))
@@ -125,7 +123,7 @@ class Here:
         for what, sql in _TAKEN.items():
             ids = {"ids": json.dumps(getattr(found, what))}
             rows = self._db.connection.execute(sql, arguments | ids).fetchall()
-            if what == "contacts":
+            if sql == _CONTACTS:
                 kept = [row["id"] for row in rows if row["evidence"]]
                 self._db.execute("INSERT OR IGNORE INTO fleet_kept SELECT value FROM json_each(?)", json.dumps(kept))
                 rows = [row for row in rows if not row["evidence"]]
