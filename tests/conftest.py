@@ -2,7 +2,6 @@
 
 import contextlib
 import gc
-import itertools
 import json
 import os
 import shutil
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import extent
+import forks
 import hypothesis
 import pytest
 import warm
@@ -45,13 +45,14 @@ _stopped: list[Any] = []
 SHM = "/dev/shm"
 """Where files of tests lie: what a disk costs is measured by tests that choose one (`tests/test_cost.py`)."""
 ROOM = 1 << 30  # octets
-LONGEST = (
+WAITING = (
     *("test_soak", "test_recovery", "test_promises_sending", "test_faults", "test_traps", "test_makes"),
     *("test_year", "test_habits", "test_recording", "test_long_pass", "test_hotline", "test_crash"),
-    *("test_demo", "test_members", "test_deb", "test_simulate", "test_promises", "test_desk"),
-    *("test_language", "test_disks", "test_desk_browser", "test_privacy", "test_while_broken", "test_desk_who"),
+    *("test_demo", "test_members", "test_promises", "test_disks", "test_while_broken"),
 )
-"""Which files take longest, the longest first: most of them wait for a modem."""
+"""Files whose tests mostly wait, for a modem or a daemon; what takes longest comes first."""
+COMPUTING = ("test_deb", "test_desk_browser", "test_language", "test_desk", "test_simulate", "test_privacy")
+"""The longest of the others."""
 PATIENCE_SECONDS = 120.0  # before a test gives up; never a promise about speed
 
 
@@ -256,30 +257,19 @@ def unmeasured() -> Iterator[None]:
     _stopped.pop().start()
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
-    """Measure in one worker alone while tests are collected: they all import the same."""
-    worker = getattr(session.config, "workerinput", {}).get("workerid", "gw0")
-    with contextlib.nullcontext() if worker == "gw0" else unmeasured():
-        return (yield)
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let tests be run in several processes."""
+    forks.add_option(parser)
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Let each worker begin with files that take longest, so that nothing long is left for the end.
-
-    pytest-xdist gives each worker the same number of tests that follow each other.
-    """
-    workers = int(getattr(config, "workerinput", {}).get("workercount", 1))
-    by_file: dict[str, list[pytest.Item]] = {}
-    for item in items:
-        by_file.setdefault(item.path.stem, []).append(item)
-    others = iter([item for name in by_file if name not in LONGEST for item in by_file[name]])
-    ordered: list[pytest.Item] = []
-    for worker in range(workers):
-        share = (len(items) - len(ordered)) // (workers - worker)
-        mine = [item for name in LONGEST[worker::workers] for item in by_file.get(name, [])]
-        ordered += [*mine, *itertools.islice(others, max(0, share - len(mine)))]
-    items[:] = [*ordered, *others]
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> bool | None:
+    """Run them in several processes, if so many were asked for."""
+    options = session.config.option
+    if not options.forks or options.collectonly or session.testsfailed:
+        return None
+    forks.run(session, WAITING, COMPUTING)
+    return True
 
 
 def pytest_collection_finish() -> None:
