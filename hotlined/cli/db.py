@@ -17,7 +17,9 @@ from hotlined.cli.output import print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.errors import ConfigError, SealError, StoreError, UsageError
 from hotlined.language import _, in_digits
+from hotlined.states import DatabaseState
 from hotlined.store import backup, integrity, owning
+from hotlined.store.beside import KEY, beside
 from hotlined.store.opening import open_to_read, require_current
 from hotlined.store.trouble import TROUBLES
 from hotlined.words.sealing import key_on_paper, service_of
@@ -56,7 +58,7 @@ def check(settings: Settings, full: bool) -> None:
     for problem in (*damage, *contradictions):
         print_wrapped(problem)
     if damage:
-        raise StoreError(_("{database} is damaged.", database=path), _(TROUBLES["damaged"].hint))
+        raise StoreError(_("{database} is damaged.", database=path), _(TROUBLES[DatabaseState.DAMAGED].hint))
     if contradictions:
         raise StoreError(
             _("{database} can be read, but its rows contradict each other.", database=path),
@@ -209,7 +211,7 @@ def _copied(settings: Settings, database: Path | None, file: Path, show: backup.
     backup.require_possible(database, file.resolve())
     with contextlib.ExitStack() as opened:
         copy = opened.enter_context(owner.written(file))
-        key_path = file.with_name(file.name + ".key")
+        key_path = beside(file, KEY)
         key_copy = opened.enter_context(owner.written(key_path))
         if owner.become(database):
             folder = opened.enter_context(tempfile.TemporaryDirectory(prefix="backup-", dir=database.parent))

@@ -10,7 +10,7 @@ from hotlined.files import is_missing
 from hotlined.language import N_, _, in_row
 from hotlined.reports import sealed
 from hotlined.reports.line import BACKUP_OLD, SHADOW, SIM_ENDED, SIM_ENDS, WINDOW_CODES
-from hotlined.states import SealFailure, SendingState
+from hotlined.states import DatabaseState, SealFailure, SendingState
 from hotlined.store import integrity
 from hotlined.store.opening import CHECK_SECONDS, open_beside_daemon
 from hotlined.store.trouble import DatabaseTrouble
@@ -95,7 +95,7 @@ def database(scene: Scene) -> Finding:
     except sqlite3.Error as error:
         raise DatabaseTrouble.of(error).as_error(scene.config.database) from error
     state = scene.report.database_state
-    if damage or state not in ("ok", None):
+    if damage or state not in (DatabaseState.OK, None):
         trouble = scene.report.maybe(f"database_{state}")
         found = damage or DATABASE_STATES.get(str(state), str(state))
         cure = trouble.sentences if trouble else _("Restore a backup.")
