@@ -348,6 +348,7 @@ def logging_in() -> None:
     holds("whoever has an account logs in", phone.fill_in("/login", name="rosa", password=PASSWORD), 303)
     forged = phone.get("/log", X_Forwarded_User="root", Remote_User="root", X_Forwarded_For="127.0.0.1")
     holds("and sees the log, whatever else her headers say", forged, 200, TEXT)
+    figure("memory of the desk once two have logged in, MiB", memory())
     check("the journal says who logged in", until(lambda: "rosa logged in" in journal(UNIT)) or print(journal(UNIT)))
     holds("a reader decides nothing", phone.get(f"/act/block?number={BLOCKED}"), 403, "role admin")
     other = Visitor(HOST, "stranger")
@@ -360,6 +361,17 @@ def logging_in() -> None:
     sh("hotlined", "web", "user", "remove", "rosa")
     holds("and is not when the account is gone", phone.get("/log"), 303)
     holds("a member looks as before", desk_of("main", "anna").get("/log"), 200, TEXT)
+
+
+def memory() -> str:
+    """Say what the kernel charged the desk with, and what is resident: who maps a library first is charged with it."""
+    shown = sh("systemctl", "show", "--value", "--property=ControlGroup", "--property=MainPID", UNIT).stdout.split()
+    group, process = (next(each for each in shown if each.startswith("/") is is_path) for is_path in (True, False))
+    peak = Path(f"/sys/fs/cgroup{group}/memory.peak")
+    charged = f"{int(peak.read_text()) / 2**20:.1f} charged" if peak.exists() else "not charged here"
+    status = Path(f"/proc/{process}/status").read_text()
+    taken = {name: int(found) / 1024 for name, found in re.findall(r"(VmHWM|RssFile):\s+(\d+)", status)}
+    return f"{charged}, {taken['VmHWM']:.1f} resident at most, {taken['RssFile']:.1f} of it files"
 
 
 def upgrading() -> None:
