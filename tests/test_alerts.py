@@ -8,7 +8,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections import defaultdict
@@ -436,7 +435,7 @@ class Quiet(Filled):
 @pytest.fixture
 def quiet(tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Quiet]]:
     """Give a maker of lines; the system's temporary folder is the test's."""
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     made: list[Quiet] = []
 
     def make(**alerts: Any) -> Quiet:

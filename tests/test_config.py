@@ -3,7 +3,6 @@ import re
 import stat
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -656,7 +655,7 @@ def test_a_line_is_a_name() -> None:
 @pytest.fixture
 def homeless(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
     """Give a configuration whose runtime folder cannot be made, and an empty temporary folder."""
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     (tmp_path / "file").touch()
     return replace(parse(ANSWER, FILE), runtime_dir=tmp_path / "file" / "run")
 
@@ -687,7 +686,7 @@ def test_the_runtime_folder_falls_back_to_a_private_one(tmp_path: Path, homeless
 
 def test_a_runtime_folder_that_is_a_link_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What would be written where it leads to is written into the private folder instead."""
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "main").symlink_to(tmp_path / "elsewhere")
     got = replace(parse(ANSWER, FILE), runtime_dir=tmp_path)

@@ -5,7 +5,6 @@ import json
 import os
 import re
 import socket
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -134,7 +133,7 @@ class Weekly(Quiet):
 @pytest.fixture
 def weekly(tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Weekly]]:
     """Give a maker of lines with a digest, by a clock that may be trusted."""
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr(clock, "synchronised", lambda: True)
     made: list[Weekly] = []
 
