@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+import os
 import shutil
 import signal
 from collections.abc import Collection, Iterator
@@ -270,20 +271,27 @@ def test_nothing_is_exchanged_between_two_fleets(line: Keeper) -> None:
     assert (result.exit_code, "other pseudonyms than its fleet" in result.output) == (75, True)
 
 
-@needs_root
-@pytest.mark.parametrize("who", [ADMIN, LINE], ids=["root", "the line's user"])
-def test_a_line_joins_before_it_has_run(tmp_path: Path, who: Person) -> None:
-    """Database and keys are made as the daemon makes them: its user's, and for its group to read, but the orders'."""
+def installed(tmp_path: Path) -> tuple[Path, Path]:
+    """Return the configuration of a line that has not run yet, in a folder of root's, and an invitation beside it."""
     folder = tmp_path / "line"
     folder.mkdir(mode=0o2750)
     config, file = folder / "config.yaml", folder / "invitation"
     settings = {"line": "fr", "database": "hotlined.db", "runtime_dir": "run", "answer": {"text": "Non."}}
     config.write_text(json.dumps(settings))
     invitation.write(file, invitation.Invitation("fr", NOWHERE, invitation.Keys(*FIRST)))
-    give(folder)
     for path in (folder, *folder.parents):
         if path.stat().st_uid == 0 and path != Path("/"):
             path.chmod(path.stat().st_mode | 0o011)
+    return config, file
+
+
+@needs_root
+@pytest.mark.parametrize("who", [ADMIN, LINE], ids=["root", "the line's user"])
+def test_a_line_joins_before_it_has_run(tmp_path: Path, who: Person) -> None:
+    """Database and keys are made as the daemon makes them: its user's, and for its group to read, but the orders'."""
+    config, file = installed(tmp_path)
+    folder = config.parent
+    give(folder)
     result = who.call(HERE + COMMAND, "--config", str(config), "fleet", "join", str(file))
     assert result.returncode == 0, result.stderr
     modes = {
@@ -293,6 +301,27 @@ def test_a_line_joins_before_it_has_run(tmp_path: Path, who: Person) -> None:
     assert modes["hotlined.db.orders"] == 0o600
     assert {modes[f"hotlined.db{ending}"] for ending in ("", "-wal", "-shm", ".key")} == {0o640}
     assert LINE.hotlined(config, "fleet", "status").returncode == 0
+
+
+@needs_root
+def test_who_may_not_write_beside_the_configuration_is_told_to_use_sudo(tmp_path: Path) -> None:
+    """Joining and leaving name the address and sudo, not a file that is there for a moment, and change nothing."""
+    config, file = installed(tmp_path)
+    address = config.with_suffix(".fleet")
+    os.chown(config, 0, LINE.gids[0])
+    os.chown(file, LINE.uid, LINE.gids[0])
+
+    def refused(*words: str) -> None:
+        result = LINE.hotlined(config, "fleet", *words)
+        said = " ".join(result.stderr.split())
+        assert result.returncode == 75, said
+        assert f"Error: {address} may not be written by you. Hint: Do it with sudo." in said
+
+    refused("join", str(file))
+    assert sorted(path.name for path in config.parent.iterdir()) == ["config.yaml", "invitation"]
+    address.write_text("{}")
+    refused("leave", "--yes")
+    assert address.exists()
 
 
 # ---- leaving

@@ -4,8 +4,10 @@ Each step is on the disk before the next, and the address says whose pseudonyms 
 exchanges nothing, and is ended by doing it again.
 """
 
+import contextlib
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -76,12 +78,13 @@ def _said(config: Config) -> dict[str, Any]:
 def store_address(config: Config, invitation: Invitation) -> None:
     """Write the hub's address, the line's certificate, and the digest of the pseudonyms' key.
 
-    It needs the rights of whoever writes the configuration.
+    Raises RefusedError without the rights of whoever writes the configuration.
     """
     shown = asdict(invitation.certificates) if invitation.certificates else None
     digest = pseudonym.digest(bytes.fromhex(invitation.keys.pseudonyms))
     octets = json.dumps({"hub": invitation.hub, "certificates": shown, "pseudonyms": digest}).encode()
-    files.replace(address_path(config), octets, _ADDRESS_MODE, beside=config.path, durable=True)
+    with _needing_rights(config):
+        files.replace(address_path(config), octets, _ADDRESS_MODE, beside=config.path, durable=True)
 
 
 def require_fitting(config: Config, invitation: Invitation) -> None:
@@ -124,11 +127,22 @@ def join(db: Database, invitation: Invitation, now: Now) -> Joined:
 
 
 def forget_address(config: Config) -> bool:
-    """Take the hub's address away, with the rights of whoever writes the configuration; return whether there was one.
+    """Take the hub's address away; return whether there was one. Raises RefusedError as `store_address`.
 
     What `fleet.hub` says in the configuration stays there.
     """
-    return _take_away(address_path(config))
+    with _needing_rights(config):
+        return _take_away(address_path(config))
+
+
+@contextlib.contextmanager
+def _needing_rights(config: Config) -> Iterator[None]:
+    """Raise a PermissionError, which names a file that is there for a moment alone, as what it means."""
+    try:
+        yield
+    except PermissionError as error:
+        path = address_path(config)
+        raise RefusedError(_("{path} may not be written by you.", path=path), _("Do it with sudo.")) from error
 
 
 def leave(db: Database, now: Now) -> int | None:
