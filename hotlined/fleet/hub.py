@@ -339,8 +339,7 @@ class Hub:
 
     def erasures(self, after: int, most: int) -> list[tuple[Any, ...]]:
         """Return each erasure behind a place: the line that ordered it, when, and its place."""
-        with self._connection.transaction():
-            return self._connection.execute(_ERASED, (after, most)).fetchall()
+        return self._connection.execute(_ERASED, (after, most)).fetchall()
 
     def init(self) -> list[str]:
         """Make the schema or bring it up to date, each migration wholly or not at all; return which were applied."""

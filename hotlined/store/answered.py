@@ -15,7 +15,7 @@ from hotlined import pseudonym
 from hotlined.clock import Now
 from hotlined.errors import RefusedError
 from hotlined.language import _
-from hotlined.store import attempts, fleet, pseudonyms
+from hotlined.store import attempts, claims, fleet, pseudonyms
 from hotlined.store.database import Database
 from hotlined.store.fleet import MOST_ROWS
 
@@ -45,16 +45,11 @@ class Answered:
 
     def signed(self, key: bytes) -> "Answered":
         """Return the row with its signature: HMAC-SHA256 over the form's name and every field but the age."""
-        import hmac  # noqa: PLC0415  it loads OpenSSL, 4 MiB
-
-        fields = [_FORM, *map(str, astuple(self)[:4])]
-        return replace(self, signature=hmac.digest(key, "\n".join(fields).encode(), "sha256").hex())
+        return replace(self, signature=claims.signature(key, _FORM, astuple(self)[:4]))
 
     def is_signed(self, key: bytes) -> bool:
         """Tell whether the signature is of this row, under the key of the fleet."""
-        import hmac  # noqa: PLC0415  the same
-
-        return hmac.compare_digest(self.signed(key).signature, self.signature)
+        return claims.is_same(self.signed(key).signature, self.signature)
 
 
 @dataclass(frozen=True, slots=True)
