@@ -14,6 +14,7 @@ import random
 import shutil
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
@@ -58,7 +59,7 @@ RULES = policy.Rules(
     policy.Numbers(),
     timedelta(days=10_000),
 )
-_PLACE = 7  # of the columns of a row at the hub
+_PLACES = {"persons": 7, "answers": 6}  # of the columns of a row at the hub
 AT_ONCE = 50
 """Histories that are drawn by one seed: the rest of them is not played where one fails."""
 MOST_POINTS = 60
@@ -242,7 +243,7 @@ class CutHubConnection(psycopg.Connection[tuple[Any, ...]]):
         cursor = super().execute(query, params, **options)
         text = str(query)
         PLAY.pushed |= "INSERT INTO hotlined.persons" in text
-        if "SELECT place" in text and PLAY.machine:
+        if "SELECT place" in text and "hotlined.persons" in text and PLAY.machine:
             PLAY.read = deepcopy(PLAY.machine.oracle.hub)
         if self.info.transaction_status == psycopg.pq.TransactionStatus.IDLE:
             self._note_commit()
@@ -287,7 +288,7 @@ class Line:
         self.copy = folder / "backup"
         path = folder / "config.yaml"
         settings = {"line": name, "database": "hotlined.db", "runtime_dir": "run", "answer": {"text": "Non."}}
-        path.write_text(json.dumps(settings | {"fleet": {"hub": address}}))
+        path.write_text(json.dumps(settings | {"fleet": {"hub": address, "share": ["opt_outs", "blocks", "answers"]}}))
         self.config = load(path)
         self.db = open_for_daemon(store_steps.make_empty(folder / "hotlined.db"))
         self.source = replace(store_steps.SOURCE, line=name)
@@ -331,6 +332,11 @@ class Line:
             Shared.BLOCKS: bool(history.blocked or history.blocked_elsewhere),
         }
 
+    def counts(self, number: str) -> tuple[int, int]:
+        """Return how many answers a number had from here, and from all lines."""
+        history = attempts.history_of(self.db, number, shadow=False)
+        return history.answers, history.answers + history.answers_elsewhere
+
     def reopen(self) -> None:
         """End the daemon and start it again."""
         path = self.db.path
@@ -366,7 +372,7 @@ class HubOfModel:
 
     def empty(self) -> None:
         """Make it a new hub."""
-        self.operator.execute("TRUNCATE hotlined.persons")
+        self.operator.execute("TRUNCATE hotlined.persons, hotlined.answers")
         self.operator.execute("ALTER SEQUENCE hotlined.places RESTART")
         self.rename()
 
@@ -374,18 +380,19 @@ class HubOfModel:
         """Give it another name, as its operator does who put a backup back."""
         self.operator.execute("UPDATE hotlined.hub SET id = gen_random_uuid()")
 
-    def rows(self) -> list[tuple[Any, ...]]:
+    def rows(self, table: str = "persons") -> list[tuple[Any, ...]]:
         """Return all rows."""
-        return self.operator.execute("SELECT * FROM hotlined.persons WHERE line <> %s", (FORGER,)).fetchall()
+        return self.operator.execute(f"SELECT * FROM hotlined.{table} WHERE line <> %s", (FORGER,)).fetchall()
 
-    def put_back(self, rows: list[tuple[Any, ...]]) -> None:
+    def put_back(self, saved: dict[str, list[tuple[Any, ...]]]) -> None:
         """Put a backup back, under another name; places begin anew behind what it holds."""
         with self.operator.transaction():
             self.operator.execute("SET LOCAL session_replication_role = replica")
-            self.operator.execute("TRUNCATE hotlined.persons")
-            for row in rows:
-                self.operator.execute(f"INSERT INTO hotlined.persons VALUES ({', '.join(['%s'] * len(row))})", row)
-            top = max((row[_PLACE] for row in rows), default=0)
+            self.operator.execute("TRUNCATE hotlined.persons, hotlined.answers")
+            for table, rows in saved.items():
+                for row in rows:
+                    self.operator.execute(f"INSERT INTO hotlined.{table} VALUES ({', '.join(['%s'] * len(row))})", row)
+            top = max((row[_PLACES[table]] for table, rows in saved.items() for row in rows), default=0)
             self.operator.execute("SELECT setval('hotlined.places', %s, %s)", (max(top, 1), top > 0))
         self.rename()
 
@@ -437,8 +444,9 @@ class Fleet(RuleBasedStateMachine):
         self.hub.empty()
         self.lines = {name: Line(Path(self.folder.name) / name, name, self.hub.addresses[name]) for name in NAMES}
         self.saved: dict[str, tuple[Known, Known, Held]] = {}
-        self.saved_hub: tuple[list[tuple[Any, ...]], dict[str, Known]] | None = None
+        self.saved_hub: tuple[dict[str, list[tuple[Any, ...]]], dict[str, Known]] | None = None
         self.restored = False
+        self.sent: Counter[str] = Counter()
 
     def teardown(self) -> None:
         """Have all exchange in peace, and compare."""
@@ -481,6 +489,7 @@ class Fleet(RuleBasedStateMachine):
     def send(self, name: str) -> None:
         """Let out what waits: nothing to who is refused."""
         for number in self.lines[name].send():
+            self.sent[number] += 1
             assert not [shared for shared in Shared if self.oracle.must_refuse(name, number, shared)], (name, number)
 
     @rule(name=lines, number=numbers, verb=st.sampled_from(("block", "unblock", "optin", "optin")))
@@ -583,13 +592,25 @@ class Fleet(RuleBasedStateMachine):
         """Exchange; return what was, None where it was killed."""
         PLAY.left, PLAY.name, PLAY.machine = left, name, self
         try:
-            return sync.exchange(self.lines[name].config)
+            done = sync.exchange(self.lines[name].config)
+            self.only_what_was_sent_is_noted(name)
         except CutError:
             return None
+        else:
+            return done
         finally:
             PLAY.left = PLAY.machine = PLAY.interlude = None
             PLAY.crash = bool
             self.compare(name)
+
+    def only_what_was_sent_is_noted(self, name: str) -> None:
+        """Find at the hub whatever a line counts as sent."""
+        for table in _PLACES:
+            sql = f"SELECT person, version FROM hotlined.{table} WHERE line = %s"
+            there = dict(self.hub.operator.execute(sql, (name,)).fetchall())
+            own = "fleet_own" if table == "persons" else "fleet_answers_own"
+            for row in self.lines[name].db.all(f"SELECT person, sent FROM {own}"):
+                assert row["sent"] <= there.get(row["person"], 0), (name, table, row["sent"], there)
 
     def exchange_while_the_hub_is_killed(self, name: str) -> None:
         """Kill PostgreSQL after it has committed what a line says, and the exchange with it."""
@@ -655,7 +676,7 @@ class Fleet(RuleBasedStateMachine):
     @rule()
     def back_up_hub(self) -> None:
         """Back the hub up."""
-        self.saved_hub = self.hub.rows(), deepcopy(self.oracle.hub)
+        self.saved_hub = {table: self.hub.rows(table) for table in _PLACES}, deepcopy(self.oracle.hub)
 
     @precondition(lambda self: self.saved_hub)
     @rule()
@@ -689,6 +710,7 @@ class Fleet(RuleBasedStateMachine):
         for number in NUMBERS:
             found = [self.lines[name].refuses(number) for name in NAMES]
             assert found[0] == found[1] == found[2], (number, found)
+            self.answers_count_once(number)
         persons = {pseudonym.of(bytes.fromhex(KEYS.pseudonyms), number) for number in NUMBERS}
         assert len(self.hub.rows()) <= len(NAMES) * len(persons)
         for line in self.lines.values():
@@ -699,6 +721,13 @@ class Fleet(RuleBasedStateMachine):
             assert not fleet.owed(line.db, frozenset(Shared), bytes.fromhex(KEYS.orders))
             assert set(fleet.kept(line.db)) <= self.oracle.held[line.name].kept
         self.nobody_is_left()
+
+    def answers_count_once(self, number: str) -> None:
+        """Each line counts the answers of all, once; those count still that a restored one has lost."""
+        own, known = zip(*(line.counts(number) for line in self.lines.values()), strict=True)
+        assert known[0] == known[1] == known[2], (number, own, known)
+        assert sum(own) <= known[0] <= self.sent[number], (number, own, known, self.sent)
+        assert self.restored or sum(own) == known[0], (number, own, known)
 
     def nobody_is_left(self) -> None:
         """Nobody whom a line has erased is in a file of it, or at the hub, but who has come again or is kept."""

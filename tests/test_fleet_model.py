@@ -88,3 +88,39 @@ def test_what_was_taken_back_is_not_said_again_to_a_hub_that_was_put_back(three:
     three.exchange("be")
     three.exchange("nl")
     three.text("nl", LEA)
+
+
+# ---- answers
+
+
+def answer(three: Fleet, name: str) -> None:
+    """Have a line answer Kevin."""
+    three.text(name, KEVIN)
+    three.send(name)
+
+
+def test_the_answers_of_all_lines_count_once_at_each(three: Fleet) -> None:
+    """Also those that a line has sent after its backup, and its hub before it was put back."""
+    answer(three, "fr")
+    three.back_up("fr")
+    three.back_up_hub()
+    answer(three, "fr")
+    answer(three, "nl")
+    three.exchange("fr")
+    three.restore(0)
+    three.exchange("be")
+    three.restore_hub()
+    answer(three, "fr")
+    three.exchange("fr")
+
+
+def test_answers_of_who_is_erased_count_at_no_line_and_later_ones_do(three: Fleet) -> None:
+    """Who texts again after it has had as many answers as have left since."""
+    for name in ("fr", "nl"):
+        answer(three, name)
+        three.exchange(name)
+    three.exchange("be")
+    three.forget("be", KEVIN)
+    three.exchange("be")
+    three.exchange("fr")
+    answer(three, "fr")
