@@ -564,7 +564,7 @@ class Fleet(RuleBasedStateMachine):
     @rule(
         name=lines,
         number=numbers,
-        verb=st.sampled_from(("stop", "optin", "block", "unblock", "forget")),
+        verb=st.sampled_from(("stop", "optin", "block", "unblock", "forget", "answer")),
         commits=st.sampled_from((1, 1, 0, 2, 3)),
     )
     def exchange_while_somebody_decides(self, name: str, number: str, verb: str, commits: int) -> None:
@@ -584,6 +584,9 @@ class Fleet(RuleBasedStateMachine):
                 self.say_stop(PLAY.name, number)
             elif verb == "forget":
                 self.forget(PLAY.name, number)
+            elif verb == "answer":
+                self.text(PLAY.name, number)
+                self.send(PLAY.name)
             else:
                 self.decide(PLAY.name, number, verb)
             PLAY.left = left

@@ -40,6 +40,46 @@ def test_postgresql_is_killed_in_the_middle(three: Fleet) -> None:
     three.exchange_while_the_hub_is_killed("fr")
 
 
+@pytest.mark.parametrize("verb", ["stop", "block"])
+def test_who_is_refused_at_one_line_is_answered_at_none_that_has_heard_of_it(three: Fleet, verb: str) -> None:
+    """What was queued before does not leave, and what comes later is not queued."""
+    three.text("nl", KEVIN)
+    if verb == "stop":
+        three.say_stop("fr", KEVIN)
+    else:
+        three.decide("fr", KEVIN, "block")
+    three.exchange("fr")
+    three.exchange("nl")
+    three.send("nl")
+    three.text("nl", KEVIN)
+    three.send("nl")
+
+
+def test_who_is_erased_stays_opted_out_and_what_is_kept_stays(three: Fleet) -> None:
+    """An erasure undoes blocks, but no opt-out, at the line that orders it and at those that carry it out."""
+    three.text("nl", KEVIN)
+    three.keep("nl", KEVIN)
+    three.text("nl", KEVIN)
+    three.say_stop("fr", KEVIN)
+    three.exchange("fr")
+    three.exchange("be")
+    three.forget("be", KEVIN)
+    three.exchange("be")
+    for name in ("fr", "nl"):
+        three.exchange(name)
+        three.text(name, KEVIN)
+
+
+def test_what_the_hub_makes_up_is_not_believed(three: Fleet) -> None:
+    """A row without the signature of a line undoes nothing."""
+    three.say_stop("fr", KEVIN)
+    three.exchange("fr")
+    three.exchange("nl")
+    three.forge(KEVIN, Shared.OPT_OUTS)
+    three.exchange("fr")
+    three.exchange("nl")
+
+
 # ---- what was found so, in its shortest form
 
 
@@ -112,6 +152,13 @@ def test_the_answers_of_all_lines_count_once_at_each(three: Fleet) -> None:
     three.restore_hub()
     answer(three, "fr")
     three.exchange("fr")
+
+
+@pytest.mark.parametrize("commits", range(5))
+def test_an_answer_between_a_commit_and_its_note_is_owed_still(three: Fleet, commits: int) -> None:
+    """Whoever is answered again while the first answer is on its way to the hub has had two everywhere in the end."""
+    answer(three, "fr")
+    three.exchange_while_somebody_decides("fr", KEVIN, "answer", commits)
 
 
 def test_answers_of_who_is_erased_count_at_no_line_and_later_ones_do(three: Fleet) -> None:
