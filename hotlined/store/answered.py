@@ -130,8 +130,8 @@ def join_again(db: Database) -> None:
 def forget(db: Database, name: str, until: float) -> None:
     """Erase what is known of a person's answers up to a reading of the limit clock.
 
-    It runs inside the transaction that erased the answers from here. Where this line had said
-    something, its pseudonym stays until the hub has heard that it is over.
+    It runs inside the transaction that erased the answers from here. Where this line had said something, its pseudonym
+    stays until the hub has heard that it is over.
     """
     sql = "DELETE FROM fleet_answers WHERE person = ? AND last_limit <= ?"
     db.execute(sql, pseudonyms.person(db, name), until)

@@ -56,26 +56,23 @@ FROM numbers WHERE number IN (SELECT value FROM json_each(:names))
 """
 
 
-# max() over what may have left: an answer that was asked for again counts once, from its last attempt. IS NOT, for
-# `without` may be NULL, which leaves no answer out; with <> no answer at all would be counted then, and the cap is void
+# max() over what may have left: an answer that was asked for again counts once, from its last attempt
+_LAST = """
+(SELECT max(t.begun_limit) FROM attempts t WHERE t.answer_id = a.id AND EXISTS
+  (SELECT 1 FROM answer_segments s WHERE s.attempt_id = t.id AND {counts}))
+"""
+# IS NOT, for `without` may be NULL, which leaves no answer out; with <> no answer at all would be counted then, and the
+# cap is void
 _HISTORY = f"""
 SELECT count(last) AS answers, max(last) AS last_answer, coalesce(max(open), 0) AS pending FROM (
-  SELECT a.state IN {states.OPEN} AS open, (
-    SELECT max(t.begun_limit) FROM attempts t WHERE t.answer_id = a.id AND EXISTS
-      (SELECT 1 FROM answer_segments s WHERE s.attempt_id = t.id AND {_MAY_HAVE_LEFT})
-  ) AS last
+  SELECT a.state IN {states.OPEN} AS open, {_LAST.format(counts=_MAY_HAVE_LEFT)} AS last
   FROM answers a WHERE a.recipient IN (SELECT value FROM json_each(:names)) AND a.by_hand IS NULL
     AND a.id IS NOT :without
 )
 """
-
-
 ANSWERED = f"""
 SELECT pseudonym_of(recipient) AS person, count(*) AS answers, max(last) AS last_answer FROM (
-  SELECT a.recipient, (
-    SELECT max(t.begun_limit) FROM attempts t WHERE t.answer_id = a.id AND EXISTS
-      (SELECT 1 FROM answer_segments s WHERE s.attempt_id = t.id AND s.state IN {states.MAY_HAVE_LEFT})
-  ) AS last
+  SELECT a.recipient, {_LAST.format(counts=f"s.state IN {states.MAY_HAVE_LEFT}")} AS last
   FROM answers a WHERE a.by_hand IS NULL
 ) WHERE last IS NOT NULL GROUP BY 1
 """
