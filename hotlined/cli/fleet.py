@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @click.group(cls=Group)
 def fleet() -> None:
-    """Share opt-outs and blocks with other lines, by way of a hub.
+    """Share opt-outs, blocks and erasures with other lines, by way of a hub.
 
     Example: hotlined fleet sync --once
     """
@@ -146,7 +146,7 @@ def leave(settings: Settings, yes: bool) -> None:
 @click.option("--once", is_flag=True, help="Exchange everything once, then end.")
 @pass_settings
 def sync(settings: Settings, once: bool) -> None:
-    """Exchange opt-outs and blocks with the other lines, until it is stopped.
+    """Exchange opt-outs, blocks and erasures with the other lines, until it is stopped.
 
     systemd runs it where the line is in a fleet: what is decided elsewhere is known here within half a minute.
 
@@ -173,7 +173,7 @@ def status(settings: Settings, as_json: bool) -> None:
     """Show how the lines of the fleet are, as this line last heard it from the hub.
 
     It also says since when the hub can be reached, or cannot, and what it has not got yet. What other lines say stands
-    here as the hub told it. Last come the persons who were erased at one line and not yet at all.
+    here as the hub told it. Last come the persons whom one line has erased and others have not yet.
 
     Example: hotlined fleet status
     """

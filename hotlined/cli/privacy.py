@@ -84,7 +84,7 @@ def forget(settings: Settings, number: str, yes: bool, keep_opt_out: bool) -> No
     contacts the line again, it is a new one. NUMBER may also be a name or a pseudonym, as `log` shows it. While an
     answer to it is being sent, nothing is erased, and the exit code is 75.
 
-    In a fleet the other lines erase it, too, but for contacts that they keep, and an opt-out stays as a pseudonym.
+    In a fleet the other lines erase it, too, but for what may be evidence there. An opt-out stays as a pseudonym.
 
     Example: hotlined forget +32470123456 --yes
     """

@@ -116,7 +116,7 @@ def join(db: Database, line: str) -> int:
 def leave(db: Database, now: Now) -> int:
     """Make the line a member of no fleet, inside the transaction that is open; return how many persons stay refused.
 
-    They are those whom other lines have opted out or blocked, and this one had not: that is its own decision now.
+    They are those whom other lines have opted out or blocked, this one too or not: that is its own decision now.
     """
     rows = db.execute(
         "INSERT INTO numbers (number, opted_out_at, blocked_at, changed_by, changed_limit)"
