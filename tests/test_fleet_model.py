@@ -151,7 +151,9 @@ def test_the_answers_of_all_lines_count_once_at_each(three: Fleet) -> None:
     three.exchange("be")
     three.restore_hub()
     answer(three, "fr")
-    three.exchange("fr")
+    for name in (*fleet_model.NAMES, *fleet_model.NAMES):
+        three.exchange(name)
+    assert [line.counts(KEVIN)[1] for line in three.lines.values()] == [4, 4, 4]
 
 
 @pytest.mark.parametrize("commits", range(5))
