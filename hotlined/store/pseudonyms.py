@@ -26,7 +26,10 @@ def names(db: Database, name: str) -> tuple[str, ...]:
 
 
 def first(found: Sequence[str]) -> str:
-    """Return of the names that `names` has found the one that `person` would: no key is used anew for it."""
+    """Return the one that `person` returns, of the names that `names` has found: no key is used anew for it.
+
+    While the key in use is lost it may be a former pseudonym: nothing is sent then.
+    """
     return found[:2][-1]
 
 
