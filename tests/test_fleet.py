@@ -32,7 +32,7 @@ from hotlined.store.claims import PlacedClaim
 __all__ = ["cluster"]
 STOP = "Stop"
 FLEET_TABLES = (
-    *("fleet_line", "fleet_own", "fleet_persons", "elsewhere"),
+    *("fleet_line", "fleet_own", "fleet_persons", "fleet_kept", "elsewhere"),
     *("fleet_answers_line", "fleet_answers_own", "fleet_answers"),
 )
 
