@@ -156,6 +156,23 @@ def test_the_answers_of_all_lines_count_once_at_each(three: Fleet) -> None:
     assert [line.counts(KEVIN)[1] for line in three.lines.values()] == [4, 4, 4]
 
 
+def test_a_restored_line_that_answers_before_it_exchanges_counts_no_less_than_its_own(three: Fleet) -> None:
+    """What it reads back of itself, an earlier count, takes nothing away."""
+    answer(three, "fr")
+    three.back_up("fr")
+    for _lost in range(3):
+        three.text("fr", LEA)
+        three.send("fr")
+    three.exchange("fr")
+    three.restored = True
+    three.lines["fr"].restore()
+    three.oracle.known["fr"], three.oracle.own["fr"], three.oracle.held["fr"] = three.saved["fr"]
+    answer(three, "fr")
+    three.exchange("fr")
+    assert three.lines["fr"].counts(KEVIN) == (2, 2)
+    assert three.lines["fr"].counts(LEA) == (0, 3)
+
+
 @pytest.mark.parametrize("commits", range(5))
 def test_an_answer_between_a_commit_and_its_note_is_owed_still(three: Fleet, commits: int) -> None:
     """Whoever is answered again while the first answer is on its way to the hub has had two everywhere in the end."""
