@@ -113,6 +113,18 @@ def test_what_a_restored_line_had_said_and_another_undid_is_undone(three: Fleet)
     three.restore(0)
 
 
+def test_what_a_restored_line_decides_is_later_than_all_that_it_had_said(three: Fleet) -> None:
+    """It says so under a higher version than the hub has of it, however many were lost."""
+    three.back_up("fr")
+    for _time in range(20):
+        three.say_stop("fr", KEVIN)
+    three.exchange("fr")
+    three.restored = True
+    three.lines["fr"].restore()
+    three.oracle.known["fr"], three.oracle.own["fr"], three.oracle.held["fr"] = three.saved["fr"]
+    three.decide("fr", KEVIN, "block")
+
+
 @pytest.mark.parametrize("commits", range(4))
 def test_what_is_decided_between_a_commit_and_its_note_is_owed_still(three: Fleet, commits: int) -> None:
     """Whoever is blocked while his opt-out is on its way to the hub is blocked everywhere in the end."""
