@@ -202,3 +202,15 @@ def test_answers_of_who_is_erased_count_at_no_line_and_later_ones_do(three: Flee
     three.exchange("be")
     three.exchange("fr")
     answer(three, "fr")
+
+
+def test_what_line_and_hub_have_both_lost_still_holds_where_it_was_heard(three: Fleet) -> None:
+    """Nobody says it any more, so no other line hears of it; who has heard of it refuses as before."""
+    three.back_up_hub()
+    three.back_up("fr")
+    three.say_stop("fr", KEVIN)
+    three.exchange("fr")
+    three.exchange("be")
+    three.restore_hub()
+    three.restore(0)
+    assert [line.refuses(KEVIN)[Shared.OPT_OUTS] for line in three.lines.values()] == [False, False, True]
