@@ -51,7 +51,10 @@ WAITING = (
     *("test_demo", "test_members", "test_promises", "test_disks", "test_while_broken"),
 )
 """Files whose tests mostly wait, for a modem or a daemon; what takes longest comes first."""
-COMPUTING = ("test_deb", "test_desk_browser", "test_language", "test_desk", "test_simulate", "test_privacy")
+COMPUTING = (
+    *("test_fleet_model", "test_deb", "test_desk_browser", "test_language", "test_desk", "test_simulate"),
+    *("test_privacy", "test_fleet_lab"),
+)
 """The longest of the others."""
 PATIENCE_SECONDS = 120.0  # before a test gives up; never a promise about speed
 

@@ -35,7 +35,7 @@ def test_a_part_of_the_tests_is_green_where_it_is(tmp_path: Path) -> None:
 
     for name, code in (("test_timing", 0), ("test_red", 1)):
         done = subprocess.run(
-            [folder / "scripts/test", "--numprocesses", "0", f"tests/{name}.py"],
+            [folder / "scripts/test", "--forks", "0", f"tests/{name}.py"],
             capture_output=True,
             text=True,
             check=False,
