@@ -2,9 +2,9 @@
 
 To collect some thousand tests costs more than to run most of them, and pytest-xdist does it anew in each process.
 A process takes what to run next when it has nothing left, so none waits for another. Half of them take first what
-mostly waits, the others what mostly computes. Tests of a file that share a fixture stay together; what a process has
-for the whole run lasts until its end. One that dies makes a failure of the test that it was running, and another takes
-its place.
+mostly waits, the others what mostly computes. Tests of a file that share a fixture mostly stay together; what a process
+has for the whole run lasts until its end. One that dies makes a failure of the test that it was running, and another
+takes its place.
 """
 
 import atexit
@@ -25,6 +25,8 @@ import pytest
 _NUMBER = struct.Struct("=I")
 _AT_ONCE = 4
 """So many tests of a file are taken at once where they share nothing and mostly compute."""
+_SHARING_AT_ONCE = 24
+"""So many where some share a fixture: it is made anew for the next."""
 
 
 class _Worker:
@@ -158,7 +160,7 @@ def _shares(items: Sequence[pytest.Item], waiting: Sequence[str]) -> Iterator[ra
         numbers = list(group)
         size = 1 if path.stem in waiting else _AT_ONCE
         if any(_is_sharing(items[number]) for number in numbers):
-            size = len(numbers)
+            size = _SHARING_AT_ONCE
         for begin in range(numbers[0], numbers[-1] + 1, size):
             yield range(begin, min(begin + size, numbers[-1] + 1))
 
