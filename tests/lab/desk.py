@@ -348,7 +348,7 @@ def logging_in() -> None:
     holds("whoever has an account logs in", phone.fill_in("/login", name="rosa", password=PASSWORD), 303)
     forged = phone.get("/log", X_Forwarded_User="root", Remote_User="root", X_Forwarded_For="127.0.0.1")
     holds("and sees the log, whatever else her headers say", forged, 200, TEXT)
-    figure("memory of the desk once two have logged in, MiB", memory())
+    figure("memory of the desk once somebody has logged in, MiB", memory())
     check("the journal says who logged in", until(lambda: "rosa logged in" in journal(UNIT)) or print(journal(UNIT)))
     holds("a reader decides nothing", phone.get(f"/act/block?number={BLOCKED}"), 403, "role admin")
     other = Visitor(HOST, "stranger")
