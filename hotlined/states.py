@@ -285,3 +285,6 @@ WAITS = (
     f" WHERE t.answer_id = answers.id AND s.state = '{SegmentState.SUBMITTING}')"
 )
 """The condition on `answers` that nothing of it is in the modem's hands and something may still be."""
+
+THREAT = "threat"
+"""The tag of a contact that threatens: it may be evidence, and no order of another line erases it."""

@@ -20,6 +20,7 @@ from hotlined.errors import UsageError
 from hotlined.language import N_, NP_, Phrases, _, labelled, ngettext
 from hotlined.reports import decided as in_words
 from hotlined.reports.review import TAG_KEYS
+from hotlined.states import THREAT
 from hotlined.store import decisions, log
 from hotlined.store.database import Database
 from hotlined.store.opening import open_beside_daemon
@@ -27,8 +28,8 @@ from hotlined.words.tags import tag_in_words, tag_of_words
 from hotlined.words.times import moment
 
 _ENGLISH = {
-    "excuse": "apology", "excuses": "apology", "insulte": "insult", "belediging": "insult", "menace": "threat",
-    "bedreiging": "threat", "autre": "other", "andere": "other",
+    "excuse": "apology", "excuses": "apology", "insulte": "insult", "belediging": "insult", "menace": THREAT,
+    "bedreiging": THREAT, "autre": "other", "andere": "other",
 }  # fmt: skip
 """The words of the keys in French and Dutch, with the English ones."""
 _ACTIONS = Phrases({"k": NP_("key", "keep"), "s": NP_("key", "skip"), "u": NP_("key", "undo"), "q": NP_("key", "quit")})

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 
 from hotlined.reports import typed
 from hotlined.reports.contact import Contact
+from hotlined.states import THREAT
 from hotlined.store import log, reactions, words_met
 from hotlined.store.database import Database
 from hotlined.words.tags import tag_of_words
 
-TAG_KEYS = {"a": "apology", "i": "insult", "t": "threat", "o": "other"}
+TAG_KEYS = {"a": "apology", "i": "insult", "t": THREAT, "o": "other"}
 """The words that have a key of their own."""
 
 

@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 
 from hotlined.clock import Now, parse_rfc3339
+from hotlined.states import THREAT
 from hotlined.store import decisions, privacy, pseudonyms
 from hotlined.store.database import Database
 from hotlined.store.fleet import Followed, Ordered
@@ -25,12 +26,11 @@ SELECT originator AS name FROM contacts UNION SELECT other_originator FROM conta
   UNION SELECT number FROM numbers UNION SELECT json_extract(arguments, '$.number') FROM requests
   UNION SELECT person FROM fleet_answers
 """
-_THREAT = "threat"  # the tag of `hotlined tag --next`
 # What a person keeps, a threat, and a text with a word of alerts.words. An order of this line itself, which a backup
 # had lost, is of a person here: it takes them, but for what was kept since
 _IS_EVIDENCE = f"""
 iif(:own, kept_at IS NOT NULL AND ifnull(kept_at > :at, 1),
-  kept_at IS NOT NULL OR EXISTS (SELECT 1 FROM json_each(tags) WHERE value = '{_THREAT}') OR {HAS_WORDS})
+  kept_at IS NOT NULL OR EXISTS (SELECT 1 FROM json_each(tags) WHERE value = '{THREAT}') OR {HAS_WORDS})
 """
 # without :at all is taken
 _CONTACTS = f"""

@@ -1,12 +1,13 @@
 """Tags as people read them: those that have a key are in the language in force, any other as somebody wrote it."""
 
 from hotlined.language import NP_, Phrases
+from hotlined.states import THREAT
 
 _TAGS = Phrases(
     {
         "apology": NP_("tag", "apology"),
         "insult": NP_("tag", "insult"),
-        "threat": NP_("tag", "threat"),
+        THREAT: NP_("tag", "threat"),
         "other": NP_("tag", "other"),
     }
 )
