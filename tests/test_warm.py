@@ -33,11 +33,14 @@ def test_which_ways_a_measured_program_took_is_handed_in() -> None:
     """A program in whose environment coverage is measured leaves the ways that it took; another leaves none."""
     folder = Path(warm._folder_of_ways())
     plain = {name: value for name, value in os.environ.items() if not name.startswith(MEASURING)}
-    before = {*folder.iterdir()}
-    subprocess.run(HELP, env=plain, capture_output=True, check=True)
-    assert {*folder.iterdir()} == before
-    subprocess.run(HELP, env=plain | {f"{MEASURING}_CONFIG": "as coverage says"}, capture_output=True, check=True)
-    (left,) = {*folder.iterdir()} - before
+
+    def left_by(environment: dict[str, str]) -> list[Path]:
+        with subprocess.Popen(HELP, env=environment, stdout=subprocess.DEVNULL) as program:
+            assert program.wait() == 0
+        return [*folder.glob(f"{program.pid}-*.ways")]
+
+    assert left_by(plain) == []
+    (left,) = left_by(plain | {f"{MEASURING}_CONFIG": "as coverage says"})
     ways = marshal.loads(left.read_bytes())
     left.unlink()
 
