@@ -221,11 +221,18 @@ _LOGINS = count()
 class CutConnection(opening._Connection):
     """A connection to a line's database."""
 
+    _is_inside = False
+    """Whether a statement runs: a function of ours in it may run another, where SQLite would hide the cut."""
+
     def execute(self, sql: str, *arguments: Any) -> Any:  # type: ignore[override]
         """Run a statement, unless it is cut before; after a COMMIT it may be cut, too."""
-        if sql != "ROLLBACK":
+        if sql != "ROLLBACK" and not self._is_inside:
             PLAY.point()
-        cursor = super().execute(sql, *arguments)
+        was_inside, self._is_inside = self._is_inside, True
+        try:
+            cursor = super().execute(sql, *arguments)
+        finally:
+            self._is_inside = was_inside
         if sql == "COMMIT":
             if PLAY.verb == "fleet_take" and PLAY.machine:
                 PLAY.verb = ""

@@ -61,12 +61,21 @@ class Cluster:
         )
 
     def start(self) -> None:
-        """Start it and wait until it answers."""
+        """Start it and wait until it answers.
+
+        As long as a process of a killed one still holds its memory, another ends at once.
+        """
         options = [word for option in (*self.options, f"port={self.port}") for word in ("-c", option)]
         command = self.as_its_user("postgres", "-D", self._data, "-k", str(self.folder), *options)
-        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         ready = [str(self.programs / "pg_isready"), "-q", "-h", str(self.folder), "-p", str(self.port)]
-        wait_until(lambda: subprocess.run(ready, check=False).returncode == 0, "PostgreSQL")
+        self.process = None
+
+        def is_ready() -> bool:
+            if self.process is None or self.process.poll() is not None:
+                self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            return subprocess.run(ready, check=False).returncode == 0
+
+        wait_until(is_ready, "PostgreSQL")
 
     def kill(self) -> None:
         """Kill the server as a crash does."""
