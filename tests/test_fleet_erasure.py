@@ -186,6 +186,31 @@ def test_an_erasure_is_open_until_every_line_has_carried_it_out(enter: Enter, hu
     assert missing(nl) == [["fr"]]
 
 
+def test_a_line_that_never_joined_hides_no_other_erasure(
+    enter: Enter, hub: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many it lacks, those that other lines lack are shown beside these, and each kind is counted whole."""
+    monkeypatch.setattr(report, "MOST_ERASURES", 2)
+    fr, nl = enter("fr"), enter("nl")
+    assert fr.run("fleet", "hub", "invite", "be", str(fr.folder / "be"), "--hub", hub).exit_code == 0
+    for digit in range(4):
+        forget(fr, f"+3247000000{digit}")
+    exchanged(fr, nl)
+    forget(fr, LEA)
+    exchanged(fr)
+    forget(fr)
+
+    found = status(fr)
+    assert found["open"] == [
+        {"line": "fr", "missing": ["be"], "persons": 4},
+        {"line": "fr", "missing": ["be", "nl"], "persons": 2},  # of one the hub has not heard yet
+    ]
+    assert [each["missing"] for each in found["erasures"]] == [["be"], ["be", "nl"], ["be", "nl"]]
+    said = " ".join(fr.run("fleet", "status").output.split())
+    assert "4 persons who were erased at fr are not yet erased at: be." in said
+    assert "2 persons who were erased at fr are not yet erased at: be, nl." in said
+
+
 def test_an_erasure_that_a_file_still_holds_is_not_carried_out(enter: Enter, monkeypatch: pytest.MonkeyPatch) -> None:
     """While a reader keeps a copy in the -wal of nl the erasure is open there; the next exchange ends it."""
     fr, nl = enter("fr"), enter("nl")
@@ -246,13 +271,17 @@ def test_what_is_kept_is_told_as_a_number_to_others_and_with_its_ids_at_home(ent
 
 
 @pytest.mark.parametrize(
-    "row", [(7, None, 1), ("<b>", None, 1), ("fr", "yesterday", 1), ("fr", 7, 1), ("fr", None, "1"), ("fr", None, None)]
+    "row",
+    [
+        *((7, None, 1, 1), ("<b>", None, 1, 1), ("fr", "yesterday", 1, 1), ("fr", 7, 1, 1)),
+        *(("fr", None, "1", 1), ("fr", None, None, 1), ("fr", None, 1, "1"), ("fr", None, 1, 0), ("fr", None, 1, None)),
+    ],
 )
 def test_what_is_no_erasure_is_left_out(row: tuple[Any, ...]) -> None:
     """Whatever the hub says of erasures, what has no form of one is not shown."""
     member = report.Member("nl", None, None, report.Figures(MemberState.UNKNOWN))
 
-    assert list(report.read_erasures([row, ("fr", None, 1)], [member])) == [report.Erasure("fr", None, ("nl",))]
+    assert list(report.read_erasures([row, ("fr", None, 1, 3)], [member])) == [report.Erasure("fr", None, ("nl",), 3)]
 
 
 # ---- what came later, what is kept, what is being sent

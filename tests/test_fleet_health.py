@@ -104,6 +104,7 @@ def test_an_exchange_that_fails_is_said_with_its_moment(enter: Enter) -> None:
         "owed": 1,
         "lines": [],
         "erasures": [],
+        "open": [],
         "kept": [],
         "erased": [],
     }

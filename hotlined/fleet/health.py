@@ -46,7 +46,7 @@ def reached(config: Config, db: Database, hub: Hub, refused: int, *, anew: bool 
         return
     hub.report(said)
     members = tuple(report.read_members(hub.lines(report.MOST_LINES)))
-    read = min((member.figures.read or 0 for member in members), default=0)
+    read = {member.line: member.figures.read or 0 for member in members}
     erasures = tuple(report.read_erasures(hub.erasures(read, report.MOST_ERASURES), members))
     began = _since(before, reachable=True)
     heard = replace(

@@ -229,8 +229,19 @@ _LINES = """
     SELECT line, seen_at, extract(epoch FROM now() - seen_at)::float8, figures FROM hotlined.lines
     WHERE removed_at IS NULL ORDER BY line LIMIT %s
 """
+# A line lacks what stands behind the place up to which it has erased. So what one line ordered and as many lines lack,
+# the same lines lack: that is alike. Of all that is alike the oldest comes first, so that none hides another.
 _ERASED = """
-    SELECT line, erased_at, place FROM hotlined.persons WHERE erased IS NOT NULL AND place > %s ORDER BY place LIMIT %s
+    SELECT line, erased_at, place, alike FROM (
+      SELECT line, erased_at, place, count(*) OVER each AS alike, row_number() OVER (each ORDER BY place) AS number
+      FROM (
+        SELECT p.line, erased_at, place,
+          width_bucket(place, %(first)s::bigint[]) - coalesce(place >= own.first, false)::integer AS lacking
+        FROM hotlined.persons p LEFT JOIN unnest(%(lines)s::text[], %(first)s::bigint[]) AS own (line, first)
+          ON own.line = p.line
+        WHERE erased IS NOT NULL
+      ) AS erased WHERE lacking > 0 WINDOW each AS (PARTITION BY line, lacking)
+    ) AS numbered ORDER BY number, place LIMIT %(most)s
 """
 HBA = (
     "local    {database}  +hotlined-lines       scram-sha-256",
@@ -337,9 +348,19 @@ class Hub:
         """Return each line that was invited: its name, when it was here, how many seconds ago, and what it said."""
         return self._connection.execute(_LINES, (most,)).fetchall()
 
-    def erasures(self, after: int, most: int) -> list[tuple[Any, ...]]:
-        """Return each erasure behind a place: the line that ordered it, when, and its place."""
-        return self._connection.execute(_ERASED, (after, most)).fetchall()
+    def erasures(self, read: Mapping[str, int], most: int) -> list[tuple[Any, ...]]:
+        """Return erasures that a line has not carried out, the oldest of all that are alike first.
+
+        `read` is up to which place each line has erased. An erasure is the line that ordered it, when, its place, and
+        how many of that line the same ones have not carried out.
+        """
+        lacked = sorted((place + 1, line) for line, place in read.items())  # width_bucket() takes sorted bounds
+        arguments = {
+            "first": [place for place, _line in lacked],
+            "lines": [line for _place, line in lacked],
+            "most": most,
+        }
+        return self._connection.execute(_ERASED, arguments).fetchall()
 
     def init(self) -> list[str]:
         """Make the schema or bring it up to date, each migration wholly or not at all; return which were applied."""

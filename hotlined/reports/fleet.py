@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +35,7 @@ AWAY_SECONDS = 3600.0
 MOST_LINES = 1000
 """More lines are not looked at: a hub that lies fills no memory."""
 MOST_ERASURES = 200
-"""So many erasures that are not carried out everywhere are looked at, those that wait for longest."""
+"""So many erasures that are not carried out everywhere are named one by one; all are counted."""
 HUB_AWAY, HUB_REFUSED, FULL = "hub_away", "hub_refused", "fleet_full"
 """Codes of troubles."""
 _FILE = "fleet.json"
@@ -85,6 +84,8 @@ class Erasure:
     line: str
     at: str | None
     missing: tuple[str, ...]
+    alike: int = 1
+    """How many persons that line has erased whom the same lines have not, this one among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +126,25 @@ class Fleet:
 
     @property
     def erasures(self) -> tuple[Erasure, ...]:
-        """Every erasure that not all lines have carried out."""
-        others = tuple(member.line for member in self.members if member.line != self.line)
-        own = tuple(Erasure(self.line, at, others) for at in self.unsent)
-        return (*(self.heard.erasures if self.heard else ()), *own)
+        """Erasures that not all lines have carried out: of the hub's some of each kind, and all that it has not got."""
+        return (*self._heard_erasures, *(Erasure(self.line, at, self._others) for at in self.unsent))
+
+    @property
+    def open(self) -> dict[tuple[str, tuple[str, ...]], int]:
+        """How many persons are not yet erased everywhere, by the line that erased them and those that have not."""
+        counted = {(each.line, each.missing): each.alike for each in self._heard_erasures}
+        if self.unsent and self._others:
+            own = self.line, self._others
+            counted[own] = counted.get(own, 0) + len(self.unsent)
+        return dict(sorted(counted.items()))
+
+    @property
+    def _heard_erasures(self) -> tuple[Erasure, ...]:
+        return self.heard.erasures if self.heard else ()
+
+    @property
+    def _others(self) -> tuple[str, ...]:
+        return tuple(member.line for member in self.members if member.line != self.line)
 
     @property
     def away_seconds(self) -> float:
@@ -189,6 +205,10 @@ class Fleet:
                 for each in self.members
             ],
             "erasures": [{"at": each.at, "line": each.line, "missing": list(each.missing)} for each in self.erasures],
+            "open": [
+                {"line": line, "missing": list(missing), "persons": persons}
+                for (line, missing), persons in self.open.items()
+            ],
             "kept": list(self.kept),
             "erased": [{"line": line, "persons": persons} for line, persons in self.erased],
         }
@@ -241,7 +261,8 @@ def maybe_heard(config: Config) -> Heard | None:
             refused=int(said["refused"]),
             members=tuple(read_members(map(_row, said["members"]))),
             erasures=tuple(
-                Erasure(each["line"], each["at"], tuple(each["missing"])) for each in said.get("erasures", ())
+                Erasure(each["line"], each["at"], tuple(each["missing"]), each.get("alike", 1))
+                for each in said.get("erasures", ())
             ),
             said=str(said["said"]),
             said_boottime=float(said["said_boottime"]),
@@ -270,14 +291,15 @@ def read_members(rows: Any) -> Iterator[Member]:
 
 def read_erasures(rows: Any, members: Sequence[Member]) -> Iterator[Erasure]:
     """Yield the erasures of rows of the hub that a line has not carried out; what has no form of one is left out."""
-    for line, at, place in rows:
-        if not isinstance(line, str) or not _NAME.fullmatch(line) or type(place) is not int:
+    for line, at, place, number in rows:
+        alike = _count(number)
+        if not isinstance(line, str) or not _NAME.fullmatch(line) or type(place) is not int or not alike:
             continue
         with suppress(ValueError, TypeError, OverflowError):
             moment = None if at is None else clock.rfc3339(clock.parse_rfc3339(at))
             missing = tuple(each.line for each in members if each.line != line and (each.figures.read or 0) < place)
             if missing:
-                yield Erasure(line, moment, missing)
+                yield Erasure(line, moment, missing, alike)
 
 
 def _figures(text: Any) -> Figures:
@@ -318,16 +340,14 @@ def troubles_in_words(member: Member) -> str:
 
 def erasures_in_words(found: Fleet) -> Iterator[str]:
     """Yield whom not all lines have erased, those of one line that the same lines lack together, and what is kept."""
-    for (line, missing), erased in groupby(sorted(found.erasures, key=_lacking), key=_lacking):
-        if missing:
-            number = len(tuple(erased))
-            yield ngettext(
-                "{number} person who was erased at {line} is not yet erased at: {missing}.",
-                "{number} persons who were erased at {line} are not yet erased at: {missing}.",
-                number,
-                line=line,
-                missing=", ".join(missing),
-            )
+    for (line, missing), number in found.open.items():
+        yield ngettext(
+            "{number} person who was erased at {line} is not yet erased at: {missing}.",
+            "{number} persons who were erased at {line} are not yet erased at: {missing}.",
+            number,
+            line=line,
+            missing=", ".join(missing),
+        )
     for each in found.members:
         if each.figures.kept and each.line != found.line:
             yield ngettext(
@@ -358,10 +378,6 @@ def _first(named: Sequence[object], most: int) -> str:
     """Name the first of several, and say that there are more."""
     words = ", ".join(map(str, named[:most]))
     return _("{lines} and more", lines=words) if len(named) > most else words
-
-
-def _lacking(erasure: Erasure) -> tuple[str, tuple[str, ...]]:
-    return erasure.line, erasure.missing
 
 
 def troubles(found: Fleet) -> Iterator[Trouble]:
