@@ -625,6 +625,7 @@ def test_the_desk_stays_under_48_mebibytes(line: Filled, tmp_path: Path) -> None
     assert most
     assert int(most[1]) < 48 * 1024
     assert "libssl" not in libraries
+    assert "libcrypto" not in libraries
 
 
 def test_who_asks_for_what_the_desk_leaves_out_gets_it_later() -> None:

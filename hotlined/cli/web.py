@@ -3,7 +3,6 @@
 import contextlib
 import os
 import pwd
-import secrets
 import socket
 import sys
 from collections.abc import Callable, Mapping
@@ -202,6 +201,8 @@ def _password() -> tuple[str, str]:
     else:
         typed = sys.stdin.readline().rstrip("\n")
     if not typed:
+        import secrets  # noqa: PLC0415  it loads OpenSSL, 4 MiB, which the desk does without
+
         made = secrets.token_urlsafe(_MADE_OCTETS)
         return made, _("The password: {password}", password=made)
     least, most = accounts.LEAST_CHARACTERS, accounts.MOST_CHARACTERS

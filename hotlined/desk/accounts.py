@@ -4,12 +4,9 @@ The file stands beside the configuration: the desk reads it and cannot change it
 who reads it can try passwords as fast as his machine goes; so its group is the desk's alone.
 """
 
-import hashlib
-import hmac
 import json
 import os
 import re
-import secrets
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,6 +15,7 @@ from pathlib import Path
 from hotlined import files
 from hotlined.config import Config
 from hotlined.desk.roles import Role
+from hotlined.desk.scrypt import KEY_OCTETS, SALT, scrypt
 from hotlined.errors import ConfigError, reason_of
 from hotlined.language import _
 
@@ -27,8 +25,7 @@ MOST_CHARACTERS = 256
 # RFC 7914. 8 MiB and, on a PC, a quarter of a second: of the sets that OWASP gives as equal, the one that takes least
 # memory (https://cheatsheetseries.owasp.org/cheatsheets/Password_Storage_Cheat_Sheet.html)
 _COST, _BLOCK, _PARALLEL = 2**13, 8, 10
-_MEMORY = 64 * 1024 * 1024  # that OpenSSL may take: more than 128 * _COST * _BLOCK
-_SALT_OCTETS = 16
+_SALT_CHARACTERS = 22  # 132 bits
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +41,21 @@ class Account:
 
     def fits(self, password: str) -> bool:
         """Tell whether a password is this account's; it takes a quarter of a second and 8 MiB."""
-        return hmac.compare_digest(_derived(password, self.salt), self.key)
+        from hmac import compare_digest  # noqa: PLC0415  it loads OpenSSL, 4 MiB, where the desk has not taken care
+
+        # scrypt's keys begin alike, however long: once they had 64 octets here
+        return compare_digest(_derived(password, self.salt), self.key[:KEY_OCTETS])
 
 
-NOBODY = Account("", Role.FIGURES, bytes(_SALT_OCTETS), b"", "")
+NOBODY = Account("", Role.FIGURES, SALT[:_SALT_CHARACTERS].encode(), b"", "")
 """Whom a password is tried at where there is no such account: it takes as long, and fits nobody."""
 
 
 def make(name: str, role: Role, password: str, since: str) -> Account:
     """Return an account with a password."""
-    salt = secrets.token_bytes(_SALT_OCTETS)
+    import secrets  # noqa: PLC0415  the same
+
+    salt = "".join(secrets.choice(SALT) for _ in range(_SALT_CHARACTERS)).encode()
     return Account(name, role, salt, _derived(password, salt), since)
 
 
@@ -104,4 +106,4 @@ def _account(name: str, entry: Mapping[str, str]) -> Account:
 def _derived(password: str, salt: bytes) -> bytes:
     # a letter with an accent is one character on a phone, and may be two on a computer
     octets = unicodedata.normalize("NFC", password[:MOST_CHARACTERS]).encode("utf-8", "surrogatepass")
-    return hashlib.scrypt(octets, salt=salt, n=_COST, r=_BLOCK, p=_PARALLEL, maxmem=_MEMORY)
+    return scrypt(octets, salt, cost=_COST, block=_BLOCK, parallel=_PARALLEL)

@@ -1,7 +1,8 @@
 """Keeps the desk small: imports Flask without what nobody asks of it here, and gives memory back.
 
 Flask, werkzeug and Jinja import a server, a browser for tests, signed cookies, the list of installed packages, a store
-for templates and what packs files, with TLS, HTTP, mail and zip files behind them: 4 MiB.
+for templates and what packs files, with TLS, HTTP, mail and zip files behind them: 4 MiB. Python's digests are by
+OpenSSL, 4 MiB more; where there is none, it has its own.
 Known to be wrong: a version of them that uses one of these while it is imported fails at the start of the desk.
 """
 
@@ -19,6 +20,7 @@ UNUSED = (
     *("difflib", "bz2", "lzma"),
 )
 """The modules that are left out."""
+_OPENSSL = "_hashlib"
 
 
 class _Absent(ModuleType):
@@ -36,13 +38,15 @@ class _Absent(ModuleType):
 @contextmanager
 def without_unused() -> Iterator[None]:
     """Import what is imported inside without the modules that nobody uses; who imports one later gets it."""
-    absent = {name: _Absent(name) for name in UNUSED if name not in sys.modules}
+    absent: dict[str, Any] = {name: _Absent(name) for name in UNUSED if name not in sys.modules}
+    if _OPENSSL not in sys.modules:
+        absent[_OPENSSL] = None  # it is not found, and `hashlib` and `hmac` do without
     sys.modules.update(absent)
     try:
         yield
     finally:
         for name, module in absent.items():
-            if sys.modules.get(name) is module:
+            if sys.modules.get(name, ...) is module:
                 del sys.modules[name]
 
 
