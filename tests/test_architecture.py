@@ -1,7 +1,9 @@
 """The house: imports go down only."""
 
 import ast
+import gc
 import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pytest
@@ -112,10 +114,23 @@ def room_of(module: str) -> str:
     return parts[0] if parts else ""
 
 
-def imported(path: Path) -> set[str]:
-    """Return every module of ours that a file imports, also inside functions."""
+Nodes = dict[Path, Sequence[ast.AST]]
+
+
+@pytest.fixture(scope="module")
+def modules() -> Nodes:
+    """Give all that stands in each module of the program, parsed once."""
+    gc.disable()  # none of it is garbage, and all of it would be looked through again and again
+    try:
+        return {path: tuple(ast.walk(ast.parse(path.read_text()))) for path in sorted(PACKAGE.rglob("*.py"))}
+    finally:
+        gc.enable()
+
+
+def imported(nodes: Iterable[ast.AST]) -> set[str]:
+    """Return every module of ours that a module imports, also inside functions."""
     names = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in nodes:
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
@@ -126,22 +141,24 @@ def imported(path: Path) -> set[str]:
     return {name for name in names if name.split(".")[0] == "hotlined"}
 
 
-@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT)))
-def test_imports_go_down_only(path: Path) -> None:
+def test_imports_go_down_only(modules: Nodes) -> None:
     """A room imports only the rooms below it, as the table says."""
-    module = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-    room = room_of(module)
-    allowed = FLOORS[room] | GROUND | {room}
-    if "gsm" in allowed:
-        allowed |= {name for name in FLOORS if name.startswith("gsm.")}
+    climbing = set()
+    for path, nodes in modules.items():
+        module = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        room = room_of(module)
+        allowed = FLOORS[room] | GROUND | {room}
+        if "gsm" in allowed:
+            allowed |= {name for name in FLOORS if name.startswith("gsm.")}
+        climbing |= {(module, name) for name in imported(nodes) if room_of(name) not in allowed}
 
-    assert {room_of(name) for name in imported(path)} <= allowed
+    assert climbing == set()
 
 
 TOOLS = {"contacts", "editor", "group", "mistakes", "output", "pager", "service", "settings", "table", "typed"}
 
 
-def test_the_command_line_has_two_floors() -> None:
+def test_the_command_line_has_two_floors(modules: Nodes) -> None:
     """No command imports another's module; what several need is a tool, and no tool imports a command or a tool."""
     commands = {path.stem for path in (PACKAGE / "cli").glob("*.py")} - TOOLS - {"__init__"}
     targets = [target for names in COMMANDS.values() for target in names.values()]
@@ -150,51 +167,55 @@ def test_the_command_line_has_two_floors() -> None:
         f"hotlined.cli.{name}" for name in commands
     }
     for path in (PACKAGE / "cli").glob("*.py"):
-        ours = {name.removeprefix("hotlined.cli.") for name in imported(path) if name.startswith("hotlined.cli")}
+        ours = {
+            name.removeprefix("hotlined.cli.") for name in imported(modules[path]) if name.startswith("hotlined.cli")
+        }
         assert ours <= (set() if path.stem in TOOLS else TOOLS), path.name
 
 
-def test_only_the_command_line_prints() -> None:
+def test_only_the_command_line_prints(modules: Nodes) -> None:
     """No room below it and beside the simulator knows click, or writes to the standard output."""
     printers = set()
-    for path in PACKAGE.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            modules += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+    for path, nodes in modules.items():
+        for node in nodes:
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             prints = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
             writes = isinstance(node, ast.Attribute) and ast.unparse(node) in {"sys.stdout", "sys.__stdout__"}
-            if prints or writes or any(module.split(".")[0] in {"click", "rich"} for module in modules):
+            if prints or writes or any(name.split(".")[0] in {"click", "rich"} for name in names):
                 printers.add(path.relative_to(PACKAGE).parts[0])
 
     assert printers <= {"cli", "simulator"}
 
 
-def test_a_condition_has_one_wording() -> None:
+def test_a_condition_has_one_wording(modules: Nodes) -> None:
     """No room repeats a sentence or a cure of the catalogue of conditions: it asks for it."""
     tables = [table if isinstance(table, dict) else {"": table} for table in vars(conditions).values()]
     known = [entry for table in tables for entry in table.values() if isinstance(entry, Condition)]
-    repeated = {
-        (path.relative_to(PACKAGE).as_posix(), text)
-        for path in PACKAGE.rglob("*.py")
+    said = {
+        path.relative_to(PACKAGE): "\0".join(_constants(nodes))
+        for path, nodes in modules.items()
         if path.relative_to(PACKAGE).parts[0] not in {"words", "simulator"}
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    repeated = {
+        (path.as_posix(), text)
+        for path, texts in said.items()
         for entry in known
         for text in (entry.words, entry.cure)
-        if text in node.value
+        if text in texts
     }
 
     assert len(known) > len(conditions.MODEM)
     assert repeated == set()
 
 
-def test_pyserial_has_one_door() -> None:
+def test_pyserial_has_one_door(modules: Nodes) -> None:
     """Only gsm.port knows pyserial."""
     users = {
         path.relative_to(PACKAGE).as_posix()
-        for path in PACKAGE.rglob("*.py")
+        for path, nodes in modules.items()
         if "simulator" not in path.parts
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in nodes
         if isinstance(node, ast.Import | ast.ImportFrom)
         and any(
             name.split(".")[0] == "serial"
@@ -205,14 +226,14 @@ def test_pyserial_has_one_door() -> None:
     assert users == {"gsm/port.py"}
 
 
-def test_sql_stands_in_the_store() -> None:
+def test_sql_stands_in_the_store(modules: Nodes) -> None:
     """No other room speaks SQL, but for the one module that speaks to the hub."""
     words = ("SELECT ", "INSERT INTO", "UPDATE ", "DELETE FROM", "PRAGMA ")
     speakers = {
         path.relative_to(PACKAGE).parts[0]
-        for path in PACKAGE.rglob("*.py")
+        for path, nodes in modules.items()
         if path != PACKAGE / "fleet/hub.py"
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in nodes
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.lstrip().startswith(words)
     }
 
@@ -228,12 +249,12 @@ def test_the_state_of_the_line_has_one_owner() -> None:
     assert speakers == {"store/line.py", "migrations.py"}
 
 
-def test_the_files_of_a_database_have_one_table() -> None:
+def test_the_files_of_a_database_have_one_table(modules: Nodes) -> None:
     """What lies beside a database is named in one place: what is copied, owned, closed and locked is chosen from it."""
     spellers = {
         path.relative_to(PACKAGE).as_posix()
-        for path in PACKAGE.rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text()))
+        for path, nodes in modules.items()
+        for node in nodes
         if isinstance(node, ast.Constant) and node.value in {*EVERY, *SECRET} - {""}
     }
 
@@ -241,27 +262,27 @@ def test_the_files_of_a_database_have_one_table() -> None:
     assert spellers <= {"store/beside.py", "cli/db.py"}
 
 
-def test_states_and_outcomes_have_one_writer() -> None:
+def test_states_and_outcomes_have_one_writer(modules: Nodes) -> None:
     """Only store/lifecycle.py changes the state of an answer or a segment, or the outcome of an attempt."""
     change = re.compile(
         r"UPDATE (answers|answer_segments) SET\s+state\b|UPDATE attempts SET[^;]*\b(outcome|ended_limit) ="
     )
     writers = {
         path.relative_to(PACKAGE).as_posix()
-        for path in PACKAGE.rglob("*.py")
-        for text in _texts(path)
+        for path, nodes in modules.items()
+        for text in _texts(nodes)
         if change.search(text)
     }
 
     assert writers == {"store/lifecycle.py"}
 
 
-def test_a_long_insert_names_its_columns() -> None:
+def test_a_long_insert_names_its_columns(modules: Nodes) -> None:
     """More than four marks in a row are miscounted sooner or later: `Database.insert` takes columns by their names."""
     inserts = [
         (path.name, text)
-        for path in PACKAGE.rglob("*.py")
-        for text in _texts(path)
+        for path, nodes in modules.items()
+        for text in _texts(nodes)
         if "INSERT " in text and " INTO " in text
     ]
 
@@ -269,7 +290,7 @@ def test_a_long_insert_names_its_columns() -> None:
     assert [(name, text) for name, text in inserts if text.count("?") > 4] == []
 
 
-def test_states_stand_in_their_table() -> None:
+def test_states_stand_in_their_table(modules: Nodes) -> None:
     """No statement spells the state of an answer, a segment or a request, a verdict or a kind: `states` does."""
     words = {
         word.value for enum in (AnswerState, SegmentState, RequestState, ContactVerdict, ContactKind) for word in enum
@@ -280,14 +301,14 @@ def test_states_stand_in_their_table() -> None:
         (path.name, text)
         for path in (PACKAGE / "store").glob("*.py")
         if path.name != "lifecycle.py"
-        for text in _texts(path)
+        for text in _texts(modules[path])
         if quoted.search(text) and not named.search(text)
     ]
 
     assert spelled == []
 
 
-def test_no_state_is_compared_with_a_word() -> None:
+def test_no_state_is_compared_with_a_word(modules: Nodes) -> None:
     """What a state, a kind or a verdict is compared with is a member of its enum."""
     enums = (ModemState, SendingState, AnswerState, SegmentState, RequestState, ContactVerdict, ContactKind)
     every = frozenset(word.value for enum in enums for word in enum)
@@ -295,9 +316,9 @@ def test_no_state_is_compared_with_a_word() -> None:
     words["database_state"] = frozenset(DatabaseState)
     spelled = [
         (path.relative_to(PACKAGE).as_posix(), ast.unparse(node))
-        for path in PACKAGE.rglob("*.py")
+        for path, nodes in modules.items()
         if "simulator" not in path.parts
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in nodes
         if isinstance(node, ast.Compare)
         for constant in ast.walk(ast.Tuple(node.comparators))
         if isinstance(constant, ast.Constant) and constant.value in words.get(_last_name(node.left), ())
@@ -313,16 +334,19 @@ def _last_name(node: ast.expr) -> str:
     return node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
 
 
-def _texts(path: Path) -> list[str]:
+def _constants(nodes: Iterable[ast.AST]) -> list[str]:
+    """Return every constant text of a module."""
+    return [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+
+
+def _texts(nodes: Iterable[ast.AST]) -> list[str]:
     """Return every constant text of a module and what its f-strings say, without what stands in their braces."""
-    nodes = list(ast.walk(ast.parse(path.read_text())))
     joined = [node for node in nodes if isinstance(node, ast.JoinedStr)]
     parts = [[part for part in node.values if isinstance(part, ast.Constant)] for node in joined]
     inside = {id(part) for each in parts for part in each}
-    alone = [node for node in nodes if isinstance(node, ast.Constant) and id(node) not in inside]
-    return ["".join(str(part.value) for part in each) for each in parts] + [
-        node.value for node in alone if isinstance(node.value, str)
-    ]
+    return ["".join(str(part.value) for part in each) for each in parts] + _constants(
+        node for node in nodes if id(node) not in inside
+    )
 
 
 DAEMON = (
@@ -348,28 +372,28 @@ CONFIG = (
 """The modules of these rooms, each of which may import those before it."""
 
 
-@pytest.mark.parametrize(("room", "modules"), [("daemon", DAEMON), ("config", CONFIG)])
-def test_modules_of_a_room_import_downwards(room: str, modules: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(("room", "order"), [("daemon", DAEMON), ("config", CONFIG)])
+def test_modules_of_a_room_import_downwards(modules: Nodes, room: str, order: tuple[str, ...]) -> None:
     """The loop drives all others of the daemon, and none of them knows who drives it; a table knows no reader of it."""
     paths = {path.stem: path for path in (PACKAGE / room).glob("*.py")}
-    assert paths.keys() == set(modules)
+    assert paths.keys() == set(order)
     climbing = {
         (stem, name)
         for stem, path in paths.items()
-        for name in imported(path)
-        if name.startswith(f"hotlined.{room}.") and modules.index(name.split(".")[2]) >= modules.index(stem)
+        for name in imported(modules[path])
+        if name.startswith(f"hotlined.{room}.") and order.index(name.split(".")[2]) >= order.index(stem)
     }
 
     assert climbing == set()
 
 
-def test_the_modem_owns_its_storages() -> None:
+def test_the_modem_owns_its_storages(modules: Nodes) -> None:
     """What a modem knows of its storages is changed in its own module alone."""
     changers = {
         path.relative_to(PACKAGE).as_posix()
-        for path in PACKAGE.rglob("*.py")
+        for path, nodes in modules.items()
         if "simulator" not in path.parts
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in nodes
         if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store | ast.Del)
         if isinstance(node.value, ast.Attribute) and node.value.attr == "storages"
     }
