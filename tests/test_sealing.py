@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from conftest import Line, wait_until
 from filled import KEVIN, LEA, Filled
 from hypothesis import given
@@ -40,6 +41,7 @@ from hotlined import agekey
 from hotlined.alerts.delivery import find
 from hotlined.alerts.due import LineState
 from hotlined.alerts.run import Run
+from hotlined.cli import main
 from hotlined.config import load, parse
 from hotlined.errors import ConfigError, SealError
 from hotlined.reports.line import report_line
@@ -578,20 +580,26 @@ def test_a_restore_that_was_cut_off_leaves_a_configuration_that_the_line_reads(f
     assert filled.config.stat().st_mode & 0o777 == 0o640
 
 
-KILLED = """
-import os, signal, sys
-left = int(sys.argv.pop(1))
-def count(event, _):
-    global left
-    if event in ("os.rename", "os.link", "os.remove"):
-        left -= 1
+def killed(step: int, said: Path, *words: str) -> int:
+    """Run a command that is killed before it names or removes a file for the so manieth time; return how it ended."""
+    if child := os.fork():
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    left = step
+
+    def die_in_time(event: str, _arguments: object) -> None:
+        nonlocal left
+        left -= event in {"os.rename", "os.link", "os.remove"}
         if not left:
             os.kill(os.getpid(), signal.SIGKILL)
-sys.addaudithook(count)
-from hotlined.cli import main
-main()
-"""
-"""Restores, and is killed before it names or removes a file for the so manieth time."""
+
+    code = 1
+    try:
+        sys.addaudithook(die_in_time)
+        result = CliRunner().invoke(main, words)
+        said.write_bytes(result.stderr_bytes or b"")
+        code = result.exit_code
+    finally:
+        os._exit(code)
 
 
 @NOT_HERE
@@ -606,13 +614,13 @@ def test_a_restore_that_is_killed_leaves_one_database_or_the_other(filled: Fille
     for step in range(1, 40):
         filled.database.write_bytes(before)
         words = ("--config", str(filled.config), "db", "restore", str(path), "--identity", str(tmp_path / "key"))
-        done = subprocess.run([sys.executable, "-c", KILLED, str(step), *words], capture_output=True, check=False)
+        code = killed(step, tmp_path / "said", *words)
         with closing(sqlite3.connect(f"file:{filled.database}?mode=ro", uri=True)) as db:
             found.add(db.execute("SELECT max(id) FROM contacts").fetchone())
-        if done.returncode == 0:
+        if code == 0:
             break
         # as root a process of its own puts the database back, and it alone is killed
-        assert done.returncode == -signal.SIGKILL or b"it was killed" in done.stderr, done.stderr
+        assert code == -signal.SIGKILL or "it was killed" in (tmp_path / "said").read_text()
 
     assert found == {(4,), (3,)}
 
