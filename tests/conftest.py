@@ -20,9 +20,11 @@ import forks
 import hypothesis
 import pytest
 import warm
+from click.testing import CliRunner
 from skips import pytest_runtest_makereport  # noqa: F401  a hook is found by its name
 from store_steps import make_empty
 
+from hotlined.cli import main
 from hotlined.gsm.modem import Modem
 from hotlined.gsm.port import Port
 from hotlined.language import Language, speak, spoken
@@ -36,6 +38,11 @@ ANSWERS = (
     "SELECT answer_state, answer_reason, answer_waiting_for FROM log WHERE answer_id IS NOT NULL ORDER BY answer_id"
 )
 """How far the answers are, what for, and what they wait for."""
+UNSETTLED = (
+    "SELECT (SELECT count(*) FROM contacts WHERE verdict IS NULL)"
+    " + (SELECT count(*) FROM answers WHERE state IN ('queued', 'sending'))"
+)
+"""Counts what waits to be judged or sent."""
 MEASURING = "COVERAGE_PROCESS"
 """How the variables begin by which coverage is measured of programs that are started."""
 _kept: dict[str, str] = {}
@@ -62,13 +69,14 @@ PATIENCE_SECONDS = 120.0  # before a test gives up; never a promise about speed
 def wait_until(condition: Callable[[], Any], what: str = "the condition", seconds: float = PATIENCE_SECONDS) -> Any:
     """Return the first true value of a condition; fail if it does not come true.
 
-    What lasts is asked for less and less often: the questions take time from what they are about.
+    What lasts, or is dear to ask, is asked for less and less often: the questions take time from what they are about.
     """
-    began = time.monotonic()
+    began = asked = time.monotonic()
     while not (value := condition()):
-        waited = time.monotonic() - began
-        assert waited < seconds, f"{what} did not come true"
-        time.sleep(min(0.02 + waited / 20, 0.25))
+        now = time.monotonic()
+        assert now - began < seconds, f"{what} did not come true"
+        time.sleep(min(0.02 + (now - began) / 20 + 5 * (now - asked), 0.3))
+        asked = time.monotonic()
     return value
 
 
@@ -154,10 +162,21 @@ class Line:
         assert not check or done.returncode == 0, done.stderr
         return done.stdout
 
+    def ask(self, *arguments: str, check: bool = True) -> str:
+        """Return what a command prints that changes nothing, run in this process, of which no coverage is measured.
+
+        Tests ask hundreds of times: most of it would be the start of a program.
+        """
+        with unmeasured(), speaking(spoken()):
+            result = CliRunner().invoke(main, ["--config", str(self.config), *arguments])
+        if result.exception and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        assert not check or result.exit_code == 0, result.output
+        return result.stdout
+
     def log(self, *arguments: str) -> list[dict[str, Any]]:
-        """Return what `log --json` says: hundreds of times in a run of the tests."""
-        printed = self.cli("log", "-n", "0", "--json", *arguments, counted=False)
-        return [json.loads(line) for line in printed.splitlines()]
+        """Return what `log --json` says."""
+        return [json.loads(line) for line in self.ask("log", "-n", "0", "--json", *arguments).splitlines()]
 
     def rows(self, sql: str, *arguments: Any) -> list[tuple[Any, ...]]:
         """Query the database as any program of the group may."""
@@ -202,11 +221,7 @@ class Line:
 
     def settled(self) -> bool:
         """Tell whether the SIM is empty and nothing waits to be judged or sent."""
-        return bool(
-            self.sim_is_empty()
-            and not self.count("SELECT count(*) FROM contacts WHERE verdict IS NULL")
-            and not self.count("SELECT count(*) FROM answers WHERE state IN ('queued', 'sending')")
-        )
+        return self.sim_is_empty() and not self.count(UNSETTLED)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -46,7 +46,7 @@ def run(line: Line, *arguments: str) -> tuple[int, str]:
 
 def told(line: Line, *command: str) -> dict[str, Any]:
     """Return the one object that a command prints with --json, whatever its exit code."""
-    document: dict[str, Any] = json.loads(line.cli(*command, "--json", check=False))
+    document: dict[str, Any] = json.loads(line.ask(*command, "--json", check=False))
     return document
 
 
