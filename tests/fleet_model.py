@@ -3,7 +3,8 @@
 What has to hold is kept in plain sets: each time that somebody opts out or is blocked is a thing of its own, which an
 opt-in or unblock takes away where its line had heard of it. The code knows nothing of these sets, nor they of versions.
 Each erasure is a thing of its own, too: whoever hears of it has nothing more of that person but what is kept. No clock
-is synchronised, so nothing counts as later than an erasure.
+is synchronised, so nothing counts as later than an erasure. What a line counts are its own answers and what each other
+line told last, as far as it has heard that since it erased the person.
 `scripts/run fleet-model` plays at length.
 """
 
@@ -14,7 +15,6 @@ import random
 import shutil
 import sys
 import tempfile
-from collections import Counter
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
@@ -79,11 +79,18 @@ class CutError(BaseException):
 
 @dataclass(slots=True)
 class Held:
-    """What a line has of people: contacts of each number, those that are kept, and whom it has anything of."""
+    """What a line has of people: contacts of each number, which are answered or kept, and whom it has anything of."""
 
     contacts: dict[str, set[int]] = field(default_factory=lambda: {number: set() for number in NUMBERS})
+    answered: set[int] = field(default_factory=set)
     kept: set[int] = field(default_factory=set)
     named: set[str] = field(default_factory=set)
+    texts: dict[int, int] = field(default_factory=dict)
+    """Which text a contact is: a line that is put back gives its number to another one."""
+
+    def answers(self, number: str) -> int:
+        """Return how many answers a number had from here."""
+        return len(self.contacts[number] & self.answered)
 
     def erase(self, number: str, *, own: bool) -> None:
         """Erase a person; what is kept stays where another line has ordered it."""
@@ -109,6 +116,18 @@ class Erased:
     serial: int
     number: str
     line: str
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Once that a line said how many answers a person had from it."""
+
+    serial: int
+    answers: int
+
+
+Tellings = dict[tuple[str, str], Told]
+"""What was told last, by line and number."""
 
 
 @dataclass(slots=True)
@@ -138,6 +157,10 @@ class Oracle:
         self.own = {name: Known() for name in NAMES}
         self.hub = {name: Known() for name in NAMES}
         self.held = {name: Held() for name in NAMES}
+        self.told: Tellings = {}
+        self.told_hub: Tellings = {}
+        self.heard: dict[str, Tellings] = {name: {} for name in NAMES}
+        self._read: dict[str, set[Told]] = {name: set() for name in NAMES}
         self._serials = count()
 
     def say(self, name: str, number: str, shared: Shared) -> None:
@@ -167,7 +190,35 @@ class Oracle:
         erased = Erased(next(self._serials), number, name)
         for knows in (self.known[name], self.own[name]):
             knows.erased.add(erased)
-        self.held[name].erase(number, own=True)
+        self._erase_here(name, number, own=True)
+
+    def _erase_here(self, name: str, number: str, *, own: bool) -> None:
+        """Have a line forget a person, and what others answered."""
+        self.held[name].erase(number, own=own)
+        self.heard[name] = {told: each for told, each in self.heard[name].items() if told[1] != number}
+        self.tell(name, number)
+
+    def tell(self, name: str, number: str) -> None:
+        """Have a line say how many answers a person had from it, where that is another number than before."""
+        answers = self.held[name].answers(number)
+        if answers != (self.told[name, number].answers if (name, number) in self.told else 0):
+            self.told[name, number] = Told(next(self._serials), answers)
+
+    def pushed_answers(self, name: str) -> None:
+        """Note that the hub has committed how many answers a line says that there were."""
+        self.told_hub |= {told: each for told, each in self.told.items() if told[0] == name}
+
+    def taken_answers(self, name: str, read: Tellings) -> None:
+        """Note that a line has taken what others told the hub: each of it once."""
+        news = {told: each for told, each in read.items() if told[0] != name and each not in self._read[name]}
+        self.heard[name] |= news
+        self._read[name] |= set(news.values())
+
+    def counts(self, name: str, number: str) -> int:
+        """Return how many answers of all lines a line has to count, where nothing was put back."""
+        return self.held[name].answers(number) + sum(
+            each.answers for (_line, told), each in self.heard[name].items() if told == number
+        )
 
     def pushed(self, name: str) -> None:
         """Note that the hub has committed what a line decided."""
@@ -177,7 +228,7 @@ class Oracle:
         """Note that a line has taken what it read at the hub, and erased whom others have erased."""
         news = set().union(*(known.erased for known in read.values())) - self.known[name].erased
         for each in news:
-            self.held[name].erase(each.number, own=each.line == name)
+            self._erase_here(name, each.number, own=False)  # no clock tells what was kept before the order
         for known in read.values():
             self.known[name].hear(known)
         self.own[name].hear(read[name])
@@ -199,9 +250,10 @@ class Play:
     left: int | None = None
     verb: str = ""
     interlude: tuple[int, str, str] | None = None
-    pushed: bool = False
+    pushed: set[str] = field(default_factory=set)
     machine: "Fleet | None" = None
     read: dict[str, Known] = field(default_factory=dict)
+    read_answers: Tellings = field(default_factory=dict)
     name: str = ""
     crash: Callable[[], object] = bool
 
@@ -234,9 +286,11 @@ class CutConnection(opening._Connection):
         finally:
             self._is_inside = was_inside
         if sql == "COMMIT":
-            if PLAY.verb == "fleet_take" and PLAY.machine:
-                PLAY.verb = ""
+            verb, PLAY.verb = PLAY.verb, ""
+            if verb == "fleet_take" and PLAY.machine:
                 PLAY.machine.oracle.taken(PLAY.name, PLAY.read)
+            elif verb == "fleet_answers_take" and PLAY.machine:
+                PLAY.machine.oracle.taken_answers(PLAY.name, PLAY.read_answers)
             PLAY.point()
         return cursor
 
@@ -249,9 +303,11 @@ class CutHubConnection(psycopg.Connection[tuple[Any, ...]]):
         PLAY.point()
         cursor = super().execute(query, params, **options)
         text = str(query)
-        PLAY.pushed |= "INSERT INTO hotlined.persons" in text
+        PLAY.pushed |= {table for table in _PLACES if f"INSERT INTO hotlined.{table}" in text}
         if "SELECT place" in text and "hotlined.persons" in text and PLAY.machine:
             PLAY.read = deepcopy(PLAY.machine.oracle.hub)
+        if "SELECT place" in text and "hotlined.answers" in text and PLAY.machine:
+            PLAY.read_answers = dict(PLAY.machine.oracle.told_hub)
         if self.info.transaction_status == psycopg.pq.TransactionStatus.IDLE:
             self._note_commit()
         return cursor
@@ -266,9 +322,11 @@ class CutHubConnection(psycopg.Connection[tuple[Any, ...]]):
 
     def _note_commit(self) -> None:
         """Be cut after it, where it is its turn; somebody may decide something then."""
-        pushed, PLAY.pushed = PLAY.pushed, False
+        pushed, PLAY.pushed = PLAY.pushed, set()
         if PLAY.machine:
-            if pushed:
+            if "answers" in pushed:
+                PLAY.machine.oracle.pushed_answers(PLAY.name)
+            if "persons" in pushed:
                 PLAY.machine.oracle.pushed(PLAY.name)
                 PLAY.crash()
             PLAY.machine.meanwhile()
@@ -321,19 +379,28 @@ class Line:
         contact_id = int(self.db.value("SELECT max(id) FROM contacts"))
         return store_steps.judge(self.db, contact_id, self.now(), RULES)
 
-    def send(self) -> list[str]:
-        """Let out what the gate lets out; return to whom."""
-        recipients = []
+    def send(self) -> list[tuple[str, int]]:
+        """Let out what the gate lets out; return to whom, and to which contact that was the answer."""
+        left = []
         for turn in answers.due(self.db, self.now(), trial=False):
             _step, begun = store_steps.begin(self.db, turn.answer_id, self.now(), alphabet.plan("Non."), RULES)
             if begun:
-                recipients.append(begun.recipient)
+                sql = "SELECT contact_id FROM answers WHERE id = ?"
+                left.append((begun.recipient, int(self.db.value(sql, turn.answer_id))))
                 store_steps.take(self.db, begun, self.now())
-        return recipients
+        return left
+
+    def waiting(self) -> set[int]:
+        """Return the contacts whose answers wait."""
+        return {row["contact_id"] for row in self.db.all("SELECT contact_id FROM answers WHERE state = 'queued'")}
+
+    def history(self, number: str) -> policy.History:
+        """Return what verdict and gate read of a number."""
+        return attempts.history_of(self.db, number, shadow=False)
 
     def refuses(self, number: str) -> dict[Shared, bool]:
-        """Return what verdict and gate read of a number."""
-        history = attempts.history_of(self.db, number, shadow=False)
+        """Return for which of the two reasons a number is refused."""
+        history = self.history(number)
         return {
             Shared.OPT_OUTS: bool(history.opted_out or history.opted_out_elsewhere),
             Shared.BLOCKS: bool(history.blocked or history.blocked_elsewhere),
@@ -341,7 +408,7 @@ class Line:
 
     def counts(self, number: str) -> tuple[int, int]:
         """Return how many answers a number had from here, and from all lines."""
-        history = attempts.history_of(self.db, number, shadow=False)
+        history = self.history(number)
         return history.answers, history.answers + history.answers_elsewhere
 
     def reopen(self) -> None:
@@ -450,11 +517,12 @@ class Fleet(RuleBasedStateMachine):
         self.folder = tempfile.TemporaryDirectory(dir=SHM if SHM.is_dir() else None)
         self.hub.empty()
         self.lines = {name: Line(Path(self.folder.name) / name, name, self.hub.addresses[name]) for name in NAMES}
-        self.saved: dict[str, tuple[Known, Known, Held]] = {}
+        self.saved: dict[str, tuple[Known, Known, Held, set[int]]] = {}
+        self.texts = count()
         self.saved_hub: tuple[dict[str, list[tuple[Any, ...]]], dict[str, Known]] | None = None
         self.restored = False
         self.hub_restored = self.both_restored = False
-        self.sent: Counter[str] = Counter()
+        self.sent: dict[str, set[int]] = {number: set() for number in NUMBERS}
 
     def teardown(self) -> None:
         """Have all exchange in peace, and compare."""
@@ -479,7 +547,9 @@ class Fleet(RuleBasedStateMachine):
         """Have a line receive a text."""
         line, held = self.lines[name], self.oracle.held[name]
         verdict = line.receive(number, text)
-        held.contacts[number].add(int(line.db.value("SELECT max(id) FROM contacts")))
+        contact_id = int(line.db.value("SELECT max(id) FROM contacts"))
+        held.contacts[number].add(contact_id)
+        held.texts[contact_id] = next(self.texts)
         held.named.add(number)
         return verdict
 
@@ -496,9 +566,16 @@ class Fleet(RuleBasedStateMachine):
     @rule(name=lines)
     def send(self, name: str) -> None:
         """Let out what waits: nothing to who is refused."""
-        for number in self.lines[name].send():
-            self.sent[number] += 1
+        for number, contact_id in self.lines[name].send():
+            self.has_left(name, number, contact_id)
             assert not [shared for shared in Shared if self.oracle.must_refuse(name, number, shared)], (name, number)
+
+    def has_left(self, name: str, number: str, contact_id: int) -> None:
+        """Note that an answer has left, or may have."""
+        held = self.oracle.held[name]
+        held.answered.add(contact_id)
+        self.sent[number].add(held.texts[contact_id])
+        self.oracle.tell(name, number)
 
     @rule(name=lines, number=numbers, verb=st.sampled_from(("block", "unblock", "optin", "optin")))
     def decide(self, name: str, number: str, verb: str) -> None:
@@ -601,7 +678,7 @@ class Fleet(RuleBasedStateMachine):
 
     def run_sync(self, name: str, left: int | None = None) -> sync.Exchanged | None:
         """Exchange; return what was, None where it was killed."""
-        PLAY.left, PLAY.name, PLAY.machine = left, name, self
+        PLAY.left, PLAY.name, PLAY.machine, PLAY.pushed = left, name, self, set()
         try:
             done = sync.exchange(self.lines[name].config)
             self.only_what_was_sent_is_noted(name)
@@ -671,19 +748,27 @@ class Fleet(RuleBasedStateMachine):
         self.run_sync(name)
         line = self.lines[name]
         backup.make(line.db.path, line.copy, lambda _, __: None)
-        self.saved[name] = deepcopy((self.oracle.known[name], self.oracle.own[name], self.oracle.held[name]))
+        oracle = self.oracle
+        self.saved[name] = deepcopy((oracle.known[name], oracle.own[name], oracle.held[name], line.waiting()))
 
     @precondition(lambda self: self.saved)
     @rule(which=st.integers(0, 2))
     def restore(self, which: int) -> None:
         """Put a line's backup back: what it had not told the hub is lost. It exchanges before it says anything."""
         name = sorted(self.saved)[which % len(self.saved)]
-        self.restored = True
         self.both_restored |= self.hub_restored
-        self.lines[name].restore()
-        self.oracle.known[name], self.oracle.own[name], self.oracle.held[name] = deepcopy(self.saved[name])
+        self.put_back(name)
         self.compare(name)
         self.run_sync(name)
+
+    def put_back(self, name: str) -> None:
+        """Put a line's backup back: what waited when it was made may have left."""
+        self.restored = True
+        self.lines[name].restore()
+        self.oracle.known[name], self.oracle.own[name], self.oracle.held[name], waited = deepcopy(self.saved[name])
+        for number, contacts_of in self.oracle.held[name].contacts.items():
+            for contact_id in contacts_of & waited:
+                self.has_left(name, number, contact_id)
 
     @rule()
     def back_up_hub(self) -> None:
@@ -712,6 +797,10 @@ class Fleet(RuleBasedStateMachine):
                 must = self.oracle.must_refuse(name, number, shared)
                 may = self.oracle.known[name].refuses(number, shared) or self.restored
                 assert must <= refused <= may, (name, number, shared, found)
+            own, known = self.lines[name].counts(number)
+            assert own == self.oracle.held[name].answers(number), (name, number, own)
+            counted = self.oracle.counts(name, number)
+            assert self.restored or self.hub_restored or known == counted, (name, number, known, counted)
         rows = self.lines[name].db.all("SELECT id FROM contacts")
         assert {row["id"] for row in rows} == set().union(*self.oracle.held[name].contacts.values()), name
 
@@ -719,6 +808,8 @@ class Fleet(RuleBasedStateMachine):
         """Once all have exchanged, nobody owes anything, and all refuse the same."""
         for _round in range(4):
             done = [self.run_sync(name) for name in NAMES]
+            if all(each == sync.Exchanged() for each in done):
+                break
         assert all(each == sync.Exchanged() for each in done), done
         for number in NUMBERS:
             found = [self.lines[name].refuses(number) for name in NAMES]
@@ -739,11 +830,10 @@ class Fleet(RuleBasedStateMachine):
     def answers_count_once(self, number: str) -> None:
         """Each line counts the answers of all, once; those count still that a restored one has lost.
 
-        Of who was erased each line forgets what others answered, and keeps what belongs to a contact that is kept.
+        What counts of who was erased is compared all the time, as long as nothing was put back.
         """
         own, known = zip(*(line.counts(number) for line in self.lines.values()), strict=True)
-        # what a restored line has doubts about counts as sent
-        assert self.restored or max(known) <= self.sent[number], (number, own, known, self.sent)
+        assert max(known) <= len(self.sent[number]), (number, own, known, self.sent)
         is_erased = any(each.number == number for name in NAMES for each in self.oracle.known[name].erased)
         if self.both_restored or is_erased:
             return
@@ -761,23 +851,29 @@ class Fleet(RuleBasedStateMachine):
         assert not [number for number in NUMBERS if number[1:] in str(self.hub.rows())]
 
 
-def play(cluster: postgres.Cluster, histories: int, steps: int = 30, seed: int | None = None) -> None:
-    """Play so many histories; with a seed, those that it draws."""
+@contextlib.contextmanager
+def hub_of(cluster: postgres.Cluster) -> Iterator[None]:
+    """Have a hub for all histories that are played meanwhile."""
     Fleet.hub = HubOfModel(cluster)
-    drawn = Fleet if seed is None else hypothesis.seed(seed)(type("Fleet", (Fleet,), {}))
     try:
-        run_state_machine_as_test(
-            drawn,
-            settings=settings(
-                max_examples=histories,
-                stateful_step_count=steps,
-                deadline=None,
-                database=None,
-                suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
-            ),
-        )
+        yield
     finally:
         Fleet.hub.operator.close()
+
+
+def play(histories: int, steps: int = 30, seed: int | None = None) -> None:
+    """Play so many histories; with a seed, those that it draws."""
+    drawn = Fleet if seed is None else hypothesis.seed(seed)(type("Fleet", (Fleet,), {}))
+    run_state_machine_as_test(
+        drawn,
+        settings=settings(
+            max_examples=histories,
+            stateful_step_count=steps,
+            deadline=None,
+            database=None,
+            suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+        ),
+    )
 
 
 @click.command()
@@ -794,10 +890,10 @@ def main(histories: int, steps: int, seed: int | None) -> None:
     first = random.SystemRandom().randrange(10**6) if seed is None else seed
     failed = 0
     assert postgres.PROGRAMS, "PostgreSQL is missing"
-    with postgres.running(postgres.PROGRAMS[-1]) as cluster:
+    with postgres.running(postgres.PROGRAMS[-1]) as cluster, hub_of(cluster):
         for each, begun in enumerate(range(0, histories, AT_ONCE), first):
             try:
-                play(cluster, min(AT_ONCE, histories - begun), steps, each)
+                play(min(AT_ONCE, histories - begun), steps, each)
             except Exception as error:  # noqa: BLE001  whatever it is, the others are played, too
                 failed += 1
                 traceback = "".join(format_exception(error, limit=-3))

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import extent
 import fleet_model
 import pytest
-from fleet_model import Fleet, HubOfModel
+from fleet_model import Fleet
 from postgres import Cluster, cluster
 
 from hotlined.states import Shared
@@ -16,19 +16,24 @@ pytestmark = pytest.mark.uncounted
 KEVIN, LEA = fleet_model.NUMBERS[:2]
 
 
-def test_three_lines_end_in_the_same_state(cluster: Cluster) -> None:
+@pytest.fixture(autouse=True, scope="module")
+def _hub(cluster: Cluster) -> Iterator[None]:
+    """Give one hub, which is emptied for each history."""
+    with fleet_model.hub_of(cluster):
+        yield
+
+
+def test_three_lines_end_in_the_same_state() -> None:
     """No order, repetition, kill, backup or clock has an answer go to who is refused, or an opt-out lost."""
-    fleet_model.play(cluster, extent.examples(20, 200))
+    fleet_model.play(extent.examples(20, 200))
 
 
 @pytest.fixture
-def three(cluster: Cluster) -> Iterator[Fleet]:
+def three() -> Iterator[Fleet]:
     """Give three lines that are played by hand; at the end they have to agree."""
-    Fleet.hub = HubOfModel(cluster)
     fleet = Fleet()
     yield fleet
     fleet.teardown()
-    Fleet.hub.operator.close()
 
 
 def test_postgresql_is_killed_in_the_middle(three: Fleet) -> None:
@@ -119,9 +124,7 @@ def test_what_a_restored_line_decides_is_later_than_all_that_it_had_said(three: 
     for _time in range(20):
         three.say_stop("fr", KEVIN)
     three.exchange("fr")
-    three.restored = True
-    three.lines["fr"].restore()
-    three.oracle.known["fr"], three.oracle.own["fr"], three.oracle.held["fr"] = three.saved["fr"]
+    three.put_back("fr")
     three.decide("fr", KEVIN, "block")
 
 
@@ -176,9 +179,7 @@ def test_a_restored_line_that_answers_before_it_exchanges_counts_no_less_than_it
         three.text("fr", LEA)
         three.send("fr")
     three.exchange("fr")
-    three.restored = True
-    three.lines["fr"].restore()
-    three.oracle.known["fr"], three.oracle.own["fr"], three.oracle.held["fr"] = three.saved["fr"]
+    three.put_back("fr")
     answer(three, "fr")
     three.exchange("fr")
     assert three.lines["fr"].counts(KEVIN) == (2, 2)
@@ -214,3 +215,61 @@ def test_what_line_and_hub_have_both_lost_still_holds_where_it_was_heard(three: 
     three.restore_hub()
     three.restore(0)
     assert [line.refuses(KEVIN)[Shared.OPT_OUTS] for line in three.lines.values()] == [False, False, True]
+
+
+def counts(three: Fleet) -> list[int]:
+    """Have all exchange until nobody has anything new; return how many answers each then counts for Kevin."""
+    for name in fleet_model.NAMES * 3:
+        three.exchange(name)
+    return [line.counts(KEVIN)[1] for line in three.lines.values()]
+
+
+def test_what_is_kept_of_who_is_erased_counts_at_its_line_and_everywhere_once_there_is_more(three: Fleet) -> None:
+    """The others forget the answer to a contact that is kept; they hear of it again with the next one."""
+    answer(three, "nl")
+    three.keep("nl", KEVIN)
+    assert counts(three) == [1, 1, 1]
+    three.forget("be", KEVIN)
+    assert counts(three) == [0, 1, 0]
+    answer(three, "nl")
+    assert counts(three) == [2, 2, 2]
+
+
+def test_what_is_kept_stays_where_a_restored_line_hears_its_own_order_again(three: Fleet) -> None:
+    """Without a clock nobody knows what was kept before the order: it may be evidence, and stays."""
+    three.text("fr", KEVIN)
+    three.keep("fr", KEVIN)
+    three.back_up("fr")
+    three.forget("fr", KEVIN)
+    three.exchange("fr")
+    three.restore(0)
+
+
+# ---- limits: it may count too much of who was erased, never too little, and another erasure mends that
+
+
+def test_a_restored_line_takes_back_answers_to_who_was_erased_meanwhile(three: Fleet) -> None:
+    """It reads at the hub how many it had sent, which may have been since the erasure."""
+    three.back_up("fr")
+    answer(three, "fr")
+    three.exchange("fr")
+    three.exchange("be")
+    three.forget("be", KEVIN)
+    three.exchange("be")
+    three.restore(0)
+    assert counts(three) == [1, 1, 1]
+    three.forget("be", KEVIN)
+    assert counts(three) == [0, 0, 0]
+
+
+def test_a_hub_of_before_an_erasure_tells_others_of_answers_from_before_it(three: Fleet) -> None:
+    """The line that had sent them has nothing more of the person that it could take back."""
+    answer(three, "fr")
+    assert counts(three) == [1, 1, 1]
+    three.back_up_hub()
+    three.forget("be", KEVIN)
+    assert counts(three) == [0, 0, 0]
+    three.restore_hub()
+    assert counts(three) == [0, 1, 1]
+    three.forget("be", KEVIN)
+    assert counts(three) == [0, 0, 0]
