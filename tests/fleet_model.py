@@ -144,6 +144,10 @@ class Known:
         self.undone |= other.undone
         self.erased |= other.erased
 
+    def copy(self) -> "Known":
+        """Return what is known now."""
+        return Known(set(self.said), set(self.undone), set(self.erased))
+
     def refuses(self, number: str, shared: Shared) -> bool:
         """Tell whether a number is refused for one of the two reasons."""
         return any((said.number, said.shared) == (number, shared) for said in self.said - self.undone)
@@ -305,7 +309,7 @@ class CutHubConnection(psycopg.Connection[tuple[Any, ...]]):
         text = str(query)
         PLAY.pushed |= {table for table in _PLACES if f"INSERT INTO hotlined.{table}" in text}
         if "SELECT place" in text and "hotlined.persons" in text and PLAY.machine:
-            PLAY.read = deepcopy(PLAY.machine.oracle.hub)
+            PLAY.read = {name: known.copy() for name, known in PLAY.machine.oracle.hub.items()}
         if "SELECT place" in text and "hotlined.answers" in text and PLAY.machine:
             PLAY.read_answers = dict(PLAY.machine.oracle.told_hub)
         if self.info.transaction_status == psycopg.pq.TransactionStatus.IDLE:

@@ -397,7 +397,8 @@ def _known(path: Path, connection: sqlite3.Connection) -> tuple[str, ...]:
             ),
             _("Keep it, and name another file in `database`; its texts can be read with the version that wrote it."),
         )
-    unknown = [name for name in applied if name not in migrations.names()]
+    known = migrations.names()
+    unknown = [name for name in applied if name not in known]
     if unknown:
         raise DatabaseVersionError(
             _(
