@@ -645,6 +645,20 @@ class Fleet(RuleBasedStateMachine):
 
     two_lines_disagree_too = two_lines_disagree
 
+    @rule(names=st.permutations(NAMES), number=numbers, kept=st.booleans())
+    def one_line_answers_and_another_erases(self, names: list[str], number: str, kept: bool) -> None:
+        """Have somebody erased at a line that has heard of an answer, which may belong to a contact that is kept."""
+        one, other, _third = names
+        self.text(one, number)
+        self.send(one)
+        if kept:
+            self.keep(one, number)
+        self.run_sync(one)
+        self.run_sync(other)
+        self.forget(other, number)
+        self.run_sync(other)
+        self.run_sync(one)
+
     @rule(name=lines, left=points)
     def exchange_until_it_is_killed(self, name: str, left: int) -> None:
         """Kill an exchange between two statements."""
