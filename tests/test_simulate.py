@@ -12,6 +12,7 @@ import pytest
 from filled import ANSWER, KEVIN, LEA, Filled
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from store_steps import make_empty
 
 from hotlined import config as configuration
 from hotlined import policy
@@ -35,12 +36,12 @@ def configured(**sections: Any) -> configuration.Config:
 @pytest.fixture
 def db(tmp_path: Path) -> Iterator[Database]:
     """Give a database to throw away."""
-    with rehearsal.open_to_throw_away(tmp_path / "flood.db") as db:
+    with rehearsal.open_to_throw_away(make_empty(tmp_path / "flood.db")) as db:
         yield db
 
 
 @pytest.fixture
-def line(tmp_path: Path) -> Filled:
+def line(tmp_path: Path, warm_migrations: None) -> Filled:  # noqa: ARG001
     """Give a line with its configuration."""
     filled = Filled(tmp_path, limits={"segments": SMALL})
     filled.db.close()
@@ -68,19 +69,21 @@ def totals(found: dict[str, Any]) -> dict[str, int]:
 # ---- the sums
 
 
+@pytest.mark.uncounted
 def test_every_message_has_one_fate(line: Filled) -> None:
     """Answered, suppressed, cancelled and waiting add up to what came, over the whole and over time."""
-    found = simulated(line, "--messages", "400", "--numbers", "20", "--hours", "72", "--new", "25%")
+    found = simulated(line, "--messages", "200", "--numbers", "20", "--hours", "72", "--new", "25%")
 
-    assert found["received"] == 400
-    assert sum(totals(found).values()) == 400
+    assert found["received"] == 200
+    assert sum(totals(found).values()) == 200
     assert all(totals(found).values())
-    assert sum(each["received"] for each in found["timeline"]) == 400
+    assert sum(each["received"] for each in found["timeline"]) == 200
     assert sum(each["answered"] for each in found["timeline"]) == totals(found)["answered"]
     assert found["fates"]["cancelled"].keys() == {"stale"}
     assert found["price"] == pytest.approx(found["segments"] * 0.05)
 
 
+@pytest.mark.uncounted
 @pytest.mark.parametrize(
     "limits",
     [
@@ -92,7 +95,7 @@ def test_every_message_has_one_fate(line: Filled) -> None:
 def test_the_limits_hold_in_every_window(db: Database, limits: dict[str, Any]) -> None:
     """In the rows of the database no sliding window, no number and no cooldown is exceeded."""
     chosen = configured(limits=limits, modem={"send_interval": "4s"})
-    seconds = play(db, flood(900, 30, 60, 20, chosen, random.Random(3)), chosen, random.Random(3))
+    seconds = play(db, flood(400, 30, 60, 20, chosen, random.Random(3)), chosen, random.Random(3))
     rows = db.all(
         "SELECT s.submitted_limit AS at, t.share = 'known' AS known FROM answer_segments s"
         " JOIN attempts t ON t.id = s.attempt_id WHERE at NOT NULL ORDER BY at"
@@ -256,12 +259,14 @@ def test_the_share_of_new_numbers_is_exact_and_spread_evenly(new: int, expected:
     assert 0 <= arrivals[0].at <= arrivals[-1].at <= 36_000
 
 
+@pytest.mark.uncounted
 def test_the_same_seed_gives_the_same_result(line: Filled) -> None:
     """Two runs with one seed are alike to the last digit, and another seed is another flood."""
     shape = ("--messages", "150", "--numbers", "10", "--hours", "24")
 
-    assert simulated(line, *shape, "--seed", "7") == simulated(line, *shape, "--seed", "7")
-    assert simulated(line, *shape, "--seed", "7")["timeline"] != simulated(line, *shape, "--seed", "8")["timeline"]
+    first = simulated(line, *shape, "--seed", "7")
+    assert simulated(line, *shape, "--seed", "7") == first
+    assert simulated(line, *shape, "--seed", "8")["timeline"] != first["timeline"]
 
 
 def test_the_database_of_the_line_is_not_touched(line: Filled) -> None:
@@ -381,7 +386,7 @@ def test_an_empty_log_has_no_plot(line: Filled) -> None:
 
 def test_people_get_the_sums_and_a_plot(line: Filled) -> None:
     """Sums stand one a line, then what was received and answered over time, as wide as the terminal."""
-    shape = ("--messages", "300", "--numbers", "20", "--hours", "48")
+    shape = ("--messages", "120", "--numbers", "20", "--hours", "24")
     result = line.run("simulate", *shape, env={"COLUMNS": "80"})
     found = simulated(line, *shape)
 
@@ -401,7 +406,7 @@ def test_people_get_the_sums_and_a_plot(line: Filled) -> None:
 
 def test_what_lasts_for_weeks_is_counted_by_the_day(line: Filled) -> None:
     """A plot of a thousand hours would say nothing."""
-    result = line.run("simulate", "--messages", "100", "--hours", "1000")
+    result = line.run("simulate", "--messages", "2", "--hours", "1000")
 
     assert "received per day" in result.stdout
 
