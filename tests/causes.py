@@ -215,7 +215,11 @@ class Causes:
                 most = max(1, limit - limit * settings.reserve_percent // 100 - ROOM)
                 if nth - first + 1 >= most:
                     oldest = left[nth + 1 - most].at
-                    found.append((each.at, oldest + seconds + self.lost(oldest, each.at)))
+                    until = oldest + seconds + self.lost(oldest, each.at)
+                    if found and found[-1][0] <= each.at <= found[-1][1]:  # thousands overlap, and all are asked
+                        found[-1] = found[-1][0], max(found[-1][1], until)
+                    else:
+                        found.append((each.at, until))
         return found
 
 

@@ -11,6 +11,7 @@ import unicodedata
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 WINDOWS = {"hour": 3600, "day": 86400, "month": 30 * 86400}  # seconds
 
@@ -470,8 +471,13 @@ def violations(facts: Iterable[Fact], rules: Iterable[Rule] = RULES) -> Iterator
 
 def opts_out(text: str, words: Iterable[str]) -> bool:
     """Tell whether a text is nothing but a word that opts out, with at most polite words before and after it."""
+    return _opting_out(tuple(words)).fullmatch(_letters(text)) is not None
+
+
+@cache
+def _opting_out(words: tuple[str, ...]) -> re.Pattern[str]:
     polite, wanted = ("|".join(re.escape(_letters(word)) for word in each) for each in (POLITE_WORDS, words))
-    return bool(wanted) and re.fullmatch(f"(?:{polite})*(?:{wanted})(?:{polite})*", _letters(text)) is not None
+    return re.compile(f"(?:{polite})*(?:{wanted})(?:{polite})*" if wanted else r"(?!)")
 
 
 def _letters(text: str) -> str:

@@ -546,7 +546,7 @@ def test_a_careless_line_is_found_out(played: Year) -> None:
     assert found >= {rule.__name__ for rule in oracle.RULES} - {"asked_for", "stale"}
 
 
-def part(played: Year, begin: int, end: int) -> Year:
+def part(played: Year, begin: float, end: float) -> Year:
     """Return what happens between two days, by the configuration of then."""
     kept = tuple(
         each
@@ -562,13 +562,13 @@ def part(played: Year, begin: int, end: int) -> Year:
     )
 
 
-FAULTS: dict[str, tuple[object, str, object, tuple[int, int]]] = {
-    "cooldown": (policy, "cooldown_left", lambda *_: 0.0, (0, 25)),
-    "windows": (windows, "spent", lambda *_, **__: dict.fromkeys(oracle.WINDOWS, policy.Spent()), (120, 121)),
-    "breaker": (breaker, "maybe_cause", lambda _: None, (150, 151)),
-    "at_most_once": (policy.Refused, "proves", True, (180, 181)),
-    "opt_out": (policy, "opts_out", lambda *_: False, (0, 25)),
-    "block": (policy, "_blocked", lambda *_: False, (0, 25)),
+FAULTS: dict[str, tuple[object, str, object, tuple[float, float]]] = {
+    "cooldown": (policy, "cooldown_left", lambda *_: 0.0, (0, 8)),
+    "windows": (windows, "spent", lambda *_, **__: dict.fromkeys(oracle.WINDOWS, policy.Spent()), (120.58, 120.68)),
+    "breaker": (breaker, "maybe_cause", lambda _: None, (150.5, 150.7)),
+    "at_most_once": (policy.Refused, "proves", True, (180, 180.5)),
+    "opt_out": (policy, "opts_out", lambda *_: False, (0, 8)),
+    "block": (policy, "_blocked", lambda *_: False, (20.3, 23.2)),
 }
 """Where a line goes wrong, how, in which days, and the rule that it breaks."""
 
@@ -583,7 +583,7 @@ def test_a_fault_is_found(played: Year, rule: str, monkeypatch: pytest.MonkeyPat
 
 def test_a_line_that_answers_too_little_is_found(played: Year, monkeypatch: pytest.MonkeyPatch) -> None:
     """It breaks no rule, but nobody knows why it says nothing."""
-    some = part(played, 0, 25)
+    some = part(played, 0, 8)
     monkeypatch.setattr(policy, "cooldown_left", lambda history, *_: float(history.answers))
     silent = play(some)
     assert not silent.rules_broken()

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from store_steps import record
+from store_steps import make_empty, record
 from year import BY_HAND, HOUR, Handed, Network, Outcome, Settings, Verdict
 
 from hotlined import clock, config, policy
@@ -187,7 +187,8 @@ class Line:
 
     def begin(self, path: Path) -> None:
         """Do what the daemon does first."""
-        db = open_for_daemon(self.folder / "hotlined.db")
+        database = self.folder / "hotlined.db"
+        db = open_for_daemon(database if database.exists() else make_empty(database))
         db.execute("PRAGMA synchronous = OFF")  # processes die here, disks do not
         self.daemon = Daemon(config.load(path), db)
         sender = self.daemon.sender
