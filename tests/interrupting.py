@@ -1,13 +1,14 @@
-"""Keeps what SIGKILL would leave of a database before each statement; `python interrupting.py DATABASE` migrates so.
+"""Keeps what SIGKILL would leave of a database before each statement of its migrations.
 
 Whoever is killed leaves the files as they are at that moment, where nobody else writes: SQLite holds nothing back that
 it has written. They are copied to a folder each, with their journals; where a statement finds them as the one before
-did, it has no copy of its own. The program prints how many statements there were.
+did, it has no copy of its own.
 """
 
 import sqlite3
-import sys
 from pathlib import Path
+
+import pytest
 
 from hotlined import migrations
 
@@ -44,10 +45,8 @@ def copies(path: Path, count: int) -> list[Path]:
     return [copy for number in range(count) if (copy := _folder(path, number) / path.name).exists()]
 
 
-def main(path: Path) -> None:
-    """Migrate, with a copy at each statement."""
-    import sqlite_utils  # noqa: PLC0415  # 17 MiB, wanted only here
-
+def migrate(path: Path) -> int:
+    """Migrate with a copy at each statement, and return how many there were."""
     taken = Copies(path)
 
     def connect(*args: object, **kwargs: object) -> sqlite3.Connection:
@@ -55,10 +54,7 @@ def main(path: Path) -> None:
         connection.set_trace_callback(taken.take)
         return connection
 
-    sqlite_utils.db.sqlite3.connect = connect  # type: ignore[attr-defined]
-    migrations.apply(path)
-    sys.stdout.write(f"{taken.count}\n")
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sqlite3, "connect", connect)
+        migrations.apply(path)
+    return taken.count
