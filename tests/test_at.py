@@ -1,6 +1,7 @@
 import copy
 from collections.abc import Callable, Iterator
 
+import extent
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -43,7 +44,7 @@ PDU = "07913254769810F2040B913254769810F20000421152220000400441F0C81C"
 OTHER_PDU = "07913254769810F206"
 CMTI = Unsolicited("+CMTI", '+CMTI: "SM",3')
 
-thoroughly = settings(deadline=None, max_examples=300)
+thoroughly = settings(deadline=None, max_examples=extent.examples(100, 300))
 
 
 def idle() -> Protocol:

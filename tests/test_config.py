@@ -10,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import extent
 import pytest
 import yaml
 from hypothesis import given, settings
@@ -758,7 +759,7 @@ LEAVES: dict[str, st.SearchStrategy[Any]] = {
 
 
 @given(st.fixed_dictionaries({"answer.texts": st.lists(TEXTS, min_size=1, max_size=3)}, optional=LEAVES))
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=extent.examples(40, 150))
 def test_what_is_shown_is_in_force(values: dict[str, Any]) -> None:
     """The output of show, read as a file, is the same configuration, and states every key in order.
 
@@ -806,7 +807,7 @@ def test_what_is_sound_in_a_broken_file_is_salvaged(tmp_path: Path, text: str, u
     | st.text().map(str.encode)
     | st.lists(st.text(max_size=20)).map(lambda lines: "\n".join(lines).encode())
 )
-@settings(deadline=None)
+@settings(deadline=None, max_examples=extent.examples(30, 100))
 def test_something_is_salvaged_of_any_file(tmp_path_factory: pytest.TempPathFactory, octets: bytes) -> None:
     """Whatever a file holds, there is a configuration to go by until it is corrected."""
     file = tmp_path_factory.getbasetemp() / "salvaged.yaml"
@@ -908,7 +909,7 @@ LINES = st.tuples(
 
 
 @given(st.binary() | st.text().map(str.encode) | st.lists(LINES).map(lambda lines: "\n".join(lines).encode()))
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=extent.examples(100, 400))
 def test_any_file_is_a_configuration_or_refused(tmp_path_factory: pytest.TempPathFactory, octets: bytes) -> None:
     """Whatever a file holds, it is a configuration or a ConfigError whose problems have lines of the file."""
     file = tmp_path_factory.getbasetemp() / "config.yaml"

@@ -189,6 +189,7 @@ def _peer() -> Iterator[Peer]:
     peer.close()
 
 
+@pytest.mark.uncounted
 @pytest.mark.parametrize("spoken", DIALOGUES, ids=lambda spoken: spoken.name)
 def test_nothing_that_is_said_unasked_alters_an_answer(peer: Peer, spoken: Dialogue) -> None:
     """Each code, before each line of each answer and behind the last, leaves the answer and the step as they are."""

@@ -58,6 +58,7 @@ def test_a_word_is_met_whole(text: str, met: list[str]) -> None:
     assert policy.words_met(text, WORDS) == met
 
 
+@pytest.mark.uncounted
 def test_marks_without_end_take_no_time() -> None:
     """A text of nothing but accents is read as fast as any other: not by the square of its length."""
     accents = "\u0301\u0323" * 500_000
@@ -188,14 +189,13 @@ def test_many_are_told_once_an_hour_with_their_number(line: Filled) -> None:
         line.db.insert("alerts", condition="words", level=1, at="", at_limit=now.limit, title="", text="")
 
     segments = [
-        pdus.write_text(f"+32470{number:06}", "je te tue", scts=now.utc, reference=1)[0] for number in range(10_000)
+        pdus.write_text(f"+32470{number:06}", "je te tue", scts=now.utc, reference=1)[0] for number in range(300)
     ]
-    for start in range(0, len(segments), 500):
-        store_steps.record(line.db, *segments[start : start + 500], now=now, source=line.source)
+    store_steps.record(line.db, *segments, now=now, source=line.source)
     assert words_met.maybe_due(line.db, replace(now, limit=now.limit + 3599)) is None
     due = words_met.maybe_due(line.db, replace(now, limit=now.limit + 3600))
     assert due
-    assert (due.count, due.first_ids) == (10_000, tuple(range(first + 1, first + 4)))
+    assert (due.count, due.first_ids) == (300, tuple(range(first + 1, first + 4)))
 
 
 def test_what_is_forgotten_while_it_is_looked_at_ends_nobody(line: Filled) -> None:
