@@ -89,13 +89,13 @@ def test_every_message_has_one_fate(line: Filled) -> None:
     [
         {"segments": SMALL, "cooldown": ["1h"], "per_number": 50},
         {"segments": {"hour": 9, "day": 60, "month": 61}, "reserve_for_new": "80%", "cooldown": ["10m"]},
-        {"segments": {"hour": 200, "day": 5000, "month": 9000}, "cooldown": ["2h", "1d"], "per_number": 2},
+        {"segments": {"hour": 200, "day": 5000, "month": 9000}, "cooldown": ["2h", "3h"], "per_number": 6},
     ],
 )
 def test_the_limits_hold_in_every_window(db: Database, limits: dict[str, Any]) -> None:
     """In the rows of the database no sliding window, no number and no cooldown is exceeded."""
-    chosen = configured(limits=limits, modem={"send_interval": "4s"})
-    seconds = play(db, flood(400, 30, 60, 20, chosen, random.Random(3)), chosen, random.Random(3))
+    chosen = configured(limits=limits, modem={"send_interval": "4s"}, answer={"text": ANSWER, "delay": "0s"})
+    seconds = play(db, flood(400, 6, 40, 20, chosen, random.Random(3)), chosen, random.Random(3))
     rows = db.all(
         "SELECT s.submitted_limit AS at, t.share = 'known' AS known FROM answer_segments s"
         " JOIN attempts t ON t.id = s.attempt_id WHERE at NOT NULL ORDER BY at"
