@@ -69,7 +69,6 @@ def totals(found: dict[str, Any]) -> dict[str, int]:
 # ---- the sums
 
 
-@pytest.mark.uncounted
 def test_every_message_has_one_fate(line: Filled) -> None:
     """Answered, suppressed, cancelled and waiting add up to what came, over the whole and over time."""
     found = simulated(line, "--messages", "200", "--numbers", "20", "--hours", "72", "--new", "25%")
