@@ -6,12 +6,14 @@ import json
 import os
 import re
 import shlex
+import shutil
 import sqlite3
 import subprocess
 import sys
 import warnings
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 import click
@@ -62,7 +64,7 @@ EXIT_CODES = (
     }
 )
 # what takes half a minute is run shorter, or shows its help; its own tests run it whole
-SHORTER = {"demo": ["--help"], "simulate": ["--messages", "200"]}
+SHORTER = {"demo": ["--help"], "simulate": ["--messages", "20"]}
 
 
 def commands(group: click.Group = main, path: str = "") -> Iterator[tuple[str, click.Command]]:
@@ -135,13 +137,17 @@ def ours(line: str) -> str | None:
     return found[1].strip() if found else None
 
 
+@cache
+def tree(path: Path) -> ast.Module:
+    """Return what a module of the program is made of."""
+    return ast.parse(path.read_text("utf-8"))
+
+
 def spoken() -> Iterator[tuple[str, str]]:
     """Yield every command line of ours in prose, with where: documents, config.yaml, and what the program says."""
     texts = TEXTS | {"config.yaml": (ROOT / "config.yaml").read_text("utf-8")}
     for path in SOURCES:
-        strings = (
-            node.value for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Constant)
-        )
+        strings = (node.value for node in ast.walk(tree(path)) if isinstance(node, ast.Constant))
         texts[path.relative_to(ROOT).as_posix()] = "\n".join(string for string in strings if isinstance(string, str))
     for name, text in texts.items():
         for words in quoted(text):
@@ -196,23 +202,30 @@ def test_the_commands_are_grouped_as_in_the_help() -> None:
     assert list(groups) == list(GROUPS)
 
 
-@pytest.mark.parametrize("path", [path for path, each in COMMANDS.items() if not isinstance(each, click.Group)])
-def test_every_example_runs(path: str, tmp_path: Path) -> None:
-    """The example in each command's help is that command, and runs as far as that goes without a modem."""
-    found = re.search(r"Example:\s+hotlined (.+)", COMMANDS[path].help or "")
-    assert found
-    assert resolve(found[1])[0] is COMMANDS[path]
-    filled = Filled(tmp_path, modem={"port": "/dev/hotlined-none"})
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a line with what examples ask for, to be copied."""
+    filled = Filled(tmp_path_factory.mktemp("asked"), modem={"port": "/dev/hotlined-none"})
     with filled.db:
         contacts = [filled.text(sender=f"+3247012{count:04}") for count in range(12)]
         filled.judge(contacts[6])
         filled.send([None])  # contact 7: unconfirmed
         filled.judge(contacts[7])  # contact 8: queued
+    return filled.folder
+
+
+@pytest.mark.parametrize("path", [path for path, each in COMMANDS.items() if not isinstance(each, click.Group)])
+def test_every_example_runs(path: str, asked: Path, tmp_path: Path) -> None:
+    """The example in each command's help is that command, and runs as far as that goes without a modem."""
+    found = re.search(r"Example:\s+hotlined (.+)", COMMANDS[path].help or "")
+    assert found
+    assert resolve(found[1])[0] is COMMANDS[path]
+    shutil.copytree(asked, tmp_path, dirs_exist_ok=True)
     words = [*shlex.split(found[1]), *SHORTER.get(path, [])]
     done = subprocess.run(
         [sys.executable, "-m", "hotlined", *words],
         cwd=tmp_path,
-        env={"HOTLINED_CONFIG": str(filled.config), "PYTHONPATH": str(ROOT), "USER": "somebody"},
+        env={"HOTLINED_CONFIG": str(tmp_path / "config.yaml"), "PYTHONPATH": str(ROOT), "USER": "somebody"},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -238,6 +251,7 @@ def test_every_command_line_that_is_shown_is_real() -> None:
             command.make_context(name, words[at:], parent=context)
 
 
+@pytest.mark.uncounted
 def test_every_command_line_in_prose_is_real() -> None:
     """What documents, config.yaml, hints and errors advise to run has a command that there is, with its options."""
     lines = list(spoken())
@@ -309,17 +323,13 @@ def test_every_key_in_prose_is_one() -> None:
     assert dotted <= known
 
 
+@pytest.mark.uncounted
 def test_the_keys_without_effect_are_named() -> None:
     """The known limits name exactly the keys that nothing but the configuration itself reads."""
     found = re.search(r"^- These keys are .*?: (.*?)\.(?: |$)", TEXTS["docs/limits.md"], re.MULTILINE | re.DOTALL)
     named = set(quoted(found[1])) if found else set()
     others = [path for path in SOURCES if path.parent.name != "config"]
-    read = {
-        node.attr
-        for path in others
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
-        if isinstance(node, ast.Attribute)
-    }
+    read = {node.attr for path in others for node in ast.walk(tree(path)) if isinstance(node, ast.Attribute)}
 
     assert {path for path in KEYS if path.rpartition(".")[2] not in read} == named
 
@@ -397,8 +407,8 @@ def test_volunteers_find_every_word_of_the_list() -> None:
 def test_volunteers_find_every_line_of_status() -> None:
     """The French page for volunteers explains each line that `status` can show, in both languages."""
     page = TEXTS["docs/fr/volontaires.md"].partition("### Les lignes de `hotlined status`")[2]
-    tree = ast.parse((ROOT / "hotlined/cli/status.py").read_text("utf-8"))
-    pairs = [node.value for node in ast.walk(tree) if isinstance(node, ast.Yield)]
+    status = tree(ROOT / "hotlined/cli/status.py")
+    pairs = [node.value for node in ast.walk(status) if isinstance(node, ast.Yield)]
     labels = {
         str(node.value).strip()
         for pair in pairs
@@ -432,15 +442,16 @@ def test_volunteers_find_every_page_and_button_of_the_desk() -> None:
 
 
 @pytest.mark.skipif(not PROGRAM.exists(), reason="needs an installed hotlined")
-@pytest.mark.parametrize("name", ["README.md", "README.fr.md"])
-def test_what_to_do_about_a_threat_runs(tmp_path: Path, name: str) -> None:
+@pytest.mark.uncounted
+def test_what_to_do_about_a_threat_runs(tmp_path: Path) -> None:
     """What is typed about a threat keeps and tags it, and leaves a page with its text that its owner alone can read."""
     filled = Filled(tmp_path)
     with filled.db:
         for _ in range(19):
             filled.text()
         assert filled.text("je sais où tu habites", sender="+32485556677") == 20  # the ID in the block
-    (typed,) = blocks(list(sections(name).values())[4], "console")
+    (typed,), french = (blocks([*sections(name).values()][4], "console") for name in ("README.md", "README.fr.md"))
+    assert french == [typed]
     environment = os.environ | {"HOTLINED_CONFIG": str(filled.config), "PATH": f"{PROGRAM.parent}:{os.environ['PATH']}"}
     done = subprocess.run(
         ["bash", "--norc", "-euc", f"{typed}\nhotlined log --kept --tag threat --json"],

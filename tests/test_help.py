@@ -94,43 +94,61 @@ def test_each_shell_has_its_script(shell: str) -> None:
     assert {"bash", "zsh", "fish"} == set(completion.params[0].type.choices)  # type: ignore[attr-defined]
 
 
-def completed(line: Filled, typed: str) -> list[str]:
-    """Return what bash completes at the end of a line, by the script that it is told to read."""
-    words = typed.split(" ")
-    script = (
-        f'eval "$(hotlined completion bash)"; COMP_WORDS=({shlex.join(words)}); COMP_CWORD={len(words) - 1};'
-        ' _hotlined_completion hotlined; printf "%s\\n" "${COMPREPLY[@]}"'
-    )
+LINES = {
+    "hotlined nu": ["numbers", "number"],
+    "hotlined log --reason coo": ["cooldown_over", "cooldown"],
+    "hotlined log --state deli": ["delivered"],
+    "hotlined log --number ": [KEVIN, LEA],
+    "hotlined number +3": [KEVIN, LEA],
+    "hotlined block +33": [LEA],
+    "hotlined tag 1 e": ["excuses"],
+    "hotlined log --tag x": [],
+    "hotlined --config none.yaml number ": [],
+    "hotlined completion z": ["zsh"],
+}
+"""What is typed, and what completes it."""
+
+
+@pytest.mark.parametrize(("typed", "words"), LINES.items(), ids=LINES)
+def test_the_program_says_what_completes(line: Filled, typed: str, words: list[str]) -> None:
+    """Commands, values, numbers and tags are completed; where nothing can be read, nothing is, without a word."""
+    cursor = str(typed.count(" "))
     done = subprocess.run(
-        ["bash", "--norc", "-c", script],
+        [sys.executable, "-m", "hotlined"],
+        env=os.environ
+        | {"_HOTLINED_COMPLETE": "bash_complete", "COMP_WORDS": typed, "COMP_CWORD": cursor}
+        | {"HOTLINED_CONFIG": str(line.config)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr == ""
+    completed = filter(None, (each.partition(",")[2] for each in done.stdout.splitlines()))
+    assert sorted(completed) == sorted(words)
+
+
+@pytest.mark.uncounted
+@pytest.mark.skipif(not shutil.which("bash") or not PROGRAM.exists(), reason="needs bash and an installed hotlined")
+def test_bash_completes(line: Filled) -> None:
+    """By the script that it is told to read, bash completes each line so."""
+    script = [
+        'eval "$(hotlined completion bash)"',
+        'ask() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=(); _hotlined_completion hotlined',
+        'echo "${COMPREPLY[@]}"; }',
+        *(f"ask {shlex.join(typed.split(' '))}" for typed in LINES),
+    ]
+    done = subprocess.run(
+        ["bash", "--norc", "-c", "\n".join(script)],
         env=os.environ | {"HOTLINED_CONFIG": str(line.config), "PATH": f"{PROGRAM.parent}:{os.environ['PATH']}"},
         capture_output=True,
         text=True,
         check=True,
     )
     assert done.stderr == ""
-    return done.stdout.split()
-
-
-@pytest.mark.skipif(not shutil.which("bash") or not PROGRAM.exists(), reason="needs bash and an installed hotlined")
-@pytest.mark.parametrize(
-    ("typed", "words"),
-    [
-        ("hotlined nu", ["numbers", "number"]),
-        ("hotlined log --reason coo", ["cooldown_over", "cooldown"]),
-        ("hotlined log --state deli", ["delivered"]),
-        ("hotlined log --number ", [KEVIN, LEA]),
-        ("hotlined number +3", [KEVIN, LEA]),
-        ("hotlined block +33", [LEA]),
-        ("hotlined tag 1 e", ["excuses"]),
-        ("hotlined log --tag x", []),
-        ("hotlined --config none.yaml number ", []),
-        ("hotlined completion z", ["zsh"]),
-    ],
-)
-def test_bash_completes(line: Filled, typed: str, words: list[str]) -> None:
-    """Commands, values, numbers and tags are completed; where nothing can be read, nothing is, without a word."""
-    assert sorted(completed(line, typed)) == sorted(words)
+    shown = done.stdout.splitlines()
+    assert {typed: sorted(found.split()) for typed, found in zip(LINES, shown, strict=True)} == {
+        typed: sorted(words) for typed, words in LINES.items()
+    }
 
 
 def asked(line: Filled, *shell: str) -> str:
@@ -149,6 +167,7 @@ def asked(line: Filled, *shell: str) -> str:
     return done.stdout
 
 
+@pytest.mark.uncounted
 @pytest.mark.skipif(not shutil.which("fish") or not PROGRAM.exists(), reason="needs fish and an installed hotlined")
 @pytest.mark.parametrize(
     ("typed", "words"), [("hotlined nu", ["number", "numbers"]), ("hotlined tag 1 e", ["excuses"])]
@@ -160,6 +179,7 @@ def test_fish_completes(line: Filled, typed: str, words: list[str]) -> None:
     assert sorted(each.split("\t")[0] for each in shown.splitlines()) == words
 
 
+@pytest.mark.uncounted
 @pytest.mark.skipif(not shutil.which("zsh") or not PROGRAM.exists(), reason="needs zsh and an installed hotlined")
 def test_zsh_completes(line: Filled) -> None:
     """A zsh that was never set up knows who completes hotlined, and one that was is not set up again."""

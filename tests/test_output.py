@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from hotlined.states import (
 from hotlined.store import decisions
 
 ROOT = Path(__file__).resolve().parents[1]
+pytestmark = pytest.mark.uncounted
 SCHEMA = json.loads((ROOT / "docs/output.schema.json").read_text("utf-8"))
 TABLE = dict(
     re.findall(r"^\| `([^`]+) --json` \| `(\w+)` \|$", (ROOT / "docs/json.md").read_text("utf-8"), re.MULTILINE)
@@ -51,10 +53,15 @@ def _closed(schema: Any) -> Any:
 CLOSED = _closed(copy.deepcopy(SCHEMA))
 
 
+@cache
+def definition(name: str) -> jsonschema.Draft7Validator:
+    """Return what holds objects to a definition."""
+    return jsonschema.Draft7Validator({"$ref": f"#/definitions/{name}", "definitions": CLOSED["definitions"]})
+
+
 def judge(name: str, document: Any) -> None:
     """Hold an object to a definition: nothing is missing, nothing is of another kind, nothing is beside it."""
-    schema = {"$ref": f"#/definitions/{name}", "definitions": CLOSED["definitions"]}
-    wrong = jsonschema.exceptions.best_match(jsonschema.Draft7Validator(schema).iter_errors(document))
+    wrong = jsonschema.exceptions.best_match(definition(name).iter_errors(document))
     assert wrong is None, f"{name}{wrong.json_path.removeprefix('$')}: {wrong.message[:300]}"
 
 
@@ -96,6 +103,15 @@ def filled(tmp_path: Path) -> Iterator[Filled]:
     made = Filled(tmp_path)
     yield made
     made.db.close()
+
+
+@pytest.fixture(scope="module")
+def answered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
+    """Give a line that was filled."""
+    made = Filled(tmp_path_factory.mktemp("answered"))
+    with made.db:
+        fill(made)
+        yield made
 
 
 def fill(line: Filled) -> None:
@@ -152,6 +168,7 @@ def test_an_empty_line_prints_what_is_promised(filled: Filled) -> None:
     assert judge_all(filled) == {"stats", "limits", "status", "text_check"}
 
 
+@pytest.mark.counted
 def test_a_filled_line_prints_what_is_promised(filled: Filled) -> None:
     """Whatever came, was decided and was sent, paused and not."""
     fill(filled)
@@ -173,14 +190,14 @@ def test_a_line_with_variants_prints_what_is_promised(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("state", AnswerState)
-def test_an_answer_in_any_state_is_printed_as_promised(filled: Filled, state: AnswerState) -> None:
+def test_an_answer_in_any_state_is_printed_as_promised(answered: Filled, state: AnswerState) -> None:
     """Each state of an answer, with each state that its segments can have."""
-    fill(filled)
-    filled.db.execute("UPDATE answers SET state = ?, reason = 'person' WHERE contact_id = 1", state)
-    judge_all(filled)
-    for segment in SegmentState:
-        filled.db.execute("UPDATE answer_segments SET state = ? WHERE id = 1", segment)
-        (contact,) = printed(filled, "show", "1")
+    was = answered.db.the("SELECT state FROM answer_segments WHERE id = 1")["state"]
+    answered.db.execute("UPDATE answers SET state = ?, reason = 'person' WHERE contact_id = 1", state)
+    judge_all(answered)
+    for segment in (*SegmentState, was):
+        answered.db.execute("UPDATE answer_segments SET state = ? WHERE id = 1", segment)
+        (contact,) = printed(answered, "show", "1")
         judge("show", contact)
 
 
@@ -214,6 +231,7 @@ def test_a_missing_database_is_printed_as_promised(filled: Filled) -> None:
     assert document["queue"] is None
 
 
+@pytest.mark.counted
 def test_a_running_daemon_prints_what_is_promised(line: Line) -> None:
     """Status of a daemon with a modem, a text by hand, doctor and the rehearsal of a flood."""
     line.start()
