@@ -49,7 +49,9 @@ class Filled:
 
     def __init__(self, folder: Path, **settings: Any) -> None:
         self.folder = folder
-        self.database = store_steps.make_empty(folder / "hotlined.db")
+        self.database = folder / "hotlined.db"
+        if not self.database.exists():  # else it is the copy of one that was filled
+            store_steps.make_empty(self.database)
         self.config = folder / "config.yaml"
         self.settings = {"database": "hotlined.db", "runtime_dir": "run", "answer": {"text": ANSWER}} | settings
         self.config.write_text(json.dumps(self.settings))

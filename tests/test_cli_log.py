@@ -131,6 +131,14 @@ def test_filters_combine_and_keep_the_newest_in_order(busy: Filled, arguments: s
     assert [contact["id"] for contact in busy.log(*arguments.split())] == ids
 
 
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Filled]:
+    """Give a line with nothing in it, for texts that are taken back again."""
+    filled = Filled(tmp_path_factory.mktemp("searched"))
+    with filled.db:
+        yield filled
+
+
 SEARCHED = st.text("aAéÉ\u0301ßs%_\\\0 ю🦊", max_size=4)
 
 
@@ -138,14 +146,16 @@ SEARCHED = st.text("aAéÉ\u0301ßs%_\\\0 ю🦊", max_size=4)
 @example(["a\0b"], "B")
 @example([None, "é"], "\u0301")
 def test_a_search_finds_what_has_the_words_whatever_their_case_and_accents(
-    written: list[str | None], search: str
+    searched: Filled, written: list[str | None], search: str
 ) -> None:
     """The texts that SQLite passes over are none that fit: case and accents are put aside in all of them."""
-    with tempfile.TemporaryDirectory() as folder:
-        line = Filled(Path(folder))
-        with line.db as db:
-            ids = [contact(line, MONDAY, text=text) for text in written]
-            found = [row["id"] for row in contact_log.rows(db, contact_log.Filter(search=search))]
+    db = searched.db
+    db.execute("BEGIN")
+    try:
+        ids = [contact(searched, MONDAY, text=text) for text in written]
+        found = [row["id"] for row in contact_log.rows(db, contact_log.Filter(search=search))]
+    finally:
+        db.execute("ROLLBACK")
     needle = contact_log.without_accents(search)
     fits = [not needle or needle in contact_log.without_accents(text or "") for text in written]
 
@@ -860,6 +870,7 @@ def imported(line: Filled, *names: str) -> list[str]:
     return done.stdout.splitlines()[-1].split()
 
 
+@pytest.mark.uncounted
 def test_log_json_imports_nothing_large(line: Filled) -> None:
     """A list for a script starts without the libraries of tables, modems and the schema, and without the daemon."""
     unwanted = ("rich", "serial", "sqlite_utils", "hotlined.daemon", "hotlined.gsm.modem", "hotlined.simulator")
@@ -867,6 +878,7 @@ def test_log_json_imports_nothing_large(line: Filled) -> None:
     assert imported(line, "click", "yaml", *unwanted) == ["click", "yaml"]
 
 
+@pytest.mark.uncounted
 def test_log_json_reads_no_numbering_plans(line: Filled) -> None:
     """A list without --number starts without the numbering plans of the world."""
     assert imported(line, "phonenumbers") == []

@@ -2,6 +2,7 @@
 
 import os
 import pty
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -17,13 +18,22 @@ HUGE = "9" * 30
 UNPRIVILEGED = ["setpriv", "--bounding-set=-all"] if os.getuid() == 0 else []
 
 
-@pytest.fixture
-def line(tmp_path: Path) -> Iterator[Filled]:
-    """Give a line with one answered contact, and no modem."""
-    filled = Filled(tmp_path, modem={"port": "/dev/hotlined-none"})
+@pytest.fixture(scope="module")
+def answered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a line that answered a contact, to be copied."""
+    filled = Filled(tmp_path_factory.mktemp("answered"))
     with filled.db:
         filled.judge(filled.text("Salut, ça va ? 😀"))
         filled.send()
+    return filled.folder
+
+
+@pytest.fixture
+def line(answered: Path, tmp_path: Path) -> Iterator[Filled]:
+    """Give a line with one answered contact, and no modem."""
+    shutil.copytree(answered, tmp_path, dirs_exist_ok=True)
+    filled = Filled(tmp_path, modem={"port": "/dev/hotlined-none"})
+    with filled.db:
         yield filled
 
 
@@ -163,6 +173,7 @@ def test_no_word_of_an_error_is_cut(line: Filled, typed: str) -> None:
     assert all(len(each) <= 40 for each in shown if not each.startswith("Try ")), shown
 
 
+@pytest.mark.uncounted
 @pytest.mark.parametrize("typed", ["log", "log --json -n 0", "numbers", "numbers --csv", "number 0470123456", "show 1"])
 def test_a_closed_output_is_no_traceback(line: Filled, typed: str) -> None:
     """Where there is no standard output at all, nothing is shown, and nothing fails."""
