@@ -19,6 +19,7 @@ import pytest
 from conftest import speaking, wait_until
 from filled import Filled
 from persons import ADMIN, COMMAND, EXCHANGE, LINE, MEMBER, NOBODY, OTHER_LINE, ROOT, STRANGER, Person, needs_root
+from store_steps import make_empty
 
 import hotlined
 from hotlined import config as configuration
@@ -97,8 +98,8 @@ class Doors:
 
 
 def make_database(path: Path, owner: Person) -> None:
-    """Make the database of a line, and give it and its folder to a user."""
-    open_for_daemon(path).close()
+    """Make the database of a line as a daemon that has ended leaves it, and give it and its folder to a user."""
+    open_for_daemon(make_empty(path)).close()
     for each in (path.parent, *path.parent.iterdir()):
         os.chown(each, owner.uid, owner.gids[0])
 
@@ -325,7 +326,7 @@ def test_what_root_names_is_roots_to_write(doors: Doors) -> None:
 def asked(tmp_path: Path) -> Iterator[tuple[Path, Path]]:
     """Give the socket of a control program that runs as this user, and its database."""
     database, path = tmp_path / "hotlined.db", tmp_path / "c.sock"
-    open_for_daemon(database).close()
+    make_empty(database)
     config = tmp_path / "config.yaml"
     config.write_text(json.dumps({"database": str(database), "answer": {"text": "Non."}}))
     program = subprocess.Popen(
@@ -456,7 +457,7 @@ def test_who_says_nothing_holds_nobody_up_for_long(asked: tuple[Path, Path]) -> 
 def test_it_ends_when_nobody_asks(tmp_path: Path) -> None:
     """An idle program is memory for nothing; what takes long is waited for all the same."""
     database = tmp_path / "hotlined.db"
-    open_for_daemon(database).close()
+    make_empty(database)
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(tmp_path / "c.sock"))
         listener.listen()
@@ -612,7 +613,7 @@ def test_without_a_configuration_it_says_so_to_all_who_wait(tmp_path: Path) -> N
 def test_root_follows_no_link_of_the_lines_user(doors: Doors, tmp_path: Path, target: str) -> None:
     """A link in the place of the database makes root neither stay root nor become another line's user."""
     theirs = doors.folder / "theirs.db"
-    open_for_daemon(theirs).close()
+    make_empty(theirs)
     if target == "another line":
         for each in theirs.parent.glob("theirs.db*"):
             os.chown(each, OTHER_LINE.uid, OTHER_LINE.gids[0])
@@ -638,7 +639,7 @@ def test_root_believes_no_daemon_about_whose_a_line_is(doors: Doors) -> None:
     Else one that was taken over would have root open what it likes.
     """
     precious = doors.folder / "precious.db"
-    open_for_daemon(precious).close()
+    make_empty(precious)
     told = {
         "pid": os.getpid(),
         "database": str(precious),

@@ -2,7 +2,6 @@
 
 import json
 import os
-import pwd
 import shutil
 import sqlite3
 import subprocess
@@ -59,23 +58,18 @@ def run(state: Path, uid: int, *arguments: str) -> "subprocess.CompletedProcess[
     return person.hotlined(state.parent / "config.yaml", *arguments)
 
 
-PROGRAM = """
-import os, sys, time
-sys.path.insert(0, {tests!r})
-import persons
-persons.become({uid}, [{gid}])
+OPENING = """
+import sys
 from pathlib import Path
 from hotlined.store.opening import open_beside_daemon, open_for_daemon
-path = Path({path!r})
+path = Path(sys.argv[1])
 """
 
 
 def as_owner(state: Path, program: str) -> "subprocess.Popen[str]":
     """Start a program as the line's user that says a line when it is ready, and then waits for one."""
-    head = PROGRAM.format(tests=str(ROOT / "tests"), uid=OWNER, gid=GROUP, path=str(state / "hotlined.db"))
-    started = subprocess.Popen(
-        [sys.executable, "-c", head + program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
-    )
+    words = LINE.program(OPENING + program, str(state / "hotlined.db"))
+    started = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd="/")
     assert started.stdout
     assert started.stdout.readline() == "ready\n"
     return started
@@ -274,6 +268,7 @@ for turn in range(turns):
 """
 
 
+@pytest.mark.uncounted
 def test_many_who_open_and_close_lose_nothing(tmp_path: Path) -> None:
     """Each close leaves files while another opens, writes or removes them: all that was committed is there, whole."""
     with Filled(tmp_path).db as db:
@@ -296,12 +291,13 @@ def test_many_who_open_and_close_lose_nothing(tmp_path: Path) -> None:
 @needs_root
 def test_a_member_who_comes_while_it_is_closed_reads(state: Path) -> None:
     """Between SQLite's taking the files away and their coming back is a moment: who comes then looks again."""
-    owner, member = (
-        PROGRAM.format(tests=str(ROOT / "tests"), uid=uid, gid=GROUP, path=str(state / "hotlined.db"))
-        + "for _ in range(200):\n    with open_beside_daemon(path) as db:\n        assert db.one('SELECT id FROM log')"
-        for uid in (OWNER, MEMBER)
+    reading = (
+        "for _ in range(200):\n    with open_beside_daemon(path) as db:\n        assert db.one('SELECT id FROM log')"
     )
-    started = [subprocess.Popen([sys.executable, "-c", each], cwd=ROOT) for each in (owner, member, member)]
+    started = [
+        subprocess.Popen(person.program(OPENING + reading, str(state / "hotlined.db")), cwd="/")
+        for person in (LINE, A_MEMBER, A_MEMBER)
+    ]
 
     assert [process.wait(120) for process in started] == [0, 0, 0]
 
@@ -311,9 +307,7 @@ def test_a_member_who_comes_while_it_is_closed_reads(state: Path) -> None:
 
 HOLDING = """
 import fcntl, os, sqlite3, sys
-if os.getuid() == 0:
-    os.setgroups([{gid}]); os.setgid({gid}); os.setuid({uid})
-path, what = {path!r}, {what!r}
+path, what = sys.argv[1:]
 if what == "pages":
     db = sqlite3.connect("file:" + path + "?mode=ro", uri=True, isolation_level=None)
     db.execute("BEGIN")
@@ -330,17 +324,14 @@ sys.stdin.readline()
 
 
 @contextmanager
-def held(database: Path, what: str, uid: int = MEMBER) -> Iterator[str]:
+def held(database: Path, what: str) -> Iterator[str]:
     """Let another user of the group hold a lock on a database; give the words for who that is."""
-    program = HOLDING.format(uid=uid, gid=GROUP, path=str(database), what=what)
-    with subprocess.Popen(
-        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd="/"
-    ) as process:
+    program = A_MEMBER.program(HOLDING, str(database), what)
+    with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd="/") as process:
         assert process.stdout
         assert process.stdout.readline() == "ready\n"
         comm = Path(f"/proc/{process.pid}/comm").read_text().strip()
-        owner = uid if os.getuid() == 0 else pwd.getpwuid(os.getuid()).pw_name
-        yield f"{comm} (process {process.pid} of {owner})"
+        yield f"{comm} (process {process.pid} of {MEMBER})"
         process.communicate("\n")
 
 

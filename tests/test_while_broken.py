@@ -1,12 +1,10 @@
 """What can be seen and decided while config.yaml is broken: by what the daemon has in force, or by what is left."""
 
 import json
-import os
 import re
 import shlex
 import signal
-import subprocess
-import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,12 +12,11 @@ from click.testing import CliRunner
 from conftest import Line, wait_until
 from filled import KEVIN, LEA, Filled
 from promised import run, told
+from store_steps import make_empty
 
 from hotlined.cli import COMMANDS, main
 from hotlined.cli.settings import WHILE_BROKEN
-from hotlined.store.opening import open_for_daemon
-
-ROOT = Path(__file__).parent.parent
+from hotlined.config import KEYS
 
 QUOTES = "answer:\n  text: 'C'est non'\n"  # no YAML at all
 UNKNOWN_KEY = "mod: live\n"
@@ -222,23 +219,12 @@ def test_a_line_beside_a_file_is_said_to_be_passed_over(filled: Filled) -> None:
     )
 
 
-def test_a_further_line_is_never_taken_for_the_first(tmp_path: Path) -> None:
+def test_a_further_line_is_never_taken_for_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where its file no longer says which database it has, none is used: the usual one is the first line's."""
-    first = tmp_path / "hotlined.db"
-    open_for_daemon(first).close()
-    code = (
-        "import dataclasses; from pathlib import Path; from hotlined.config import KEYS\n"
-        f"KEYS['database'] = dataclasses.replace(KEYS['database'], default=Path('{first}'))\n"
-        "from hotlined.cli import main; main(prog_name='hotlined')"
-    )
+    monkeypatch.chdir(tmp_path)
+    first = make_empty(tmp_path / "hotlined.db")
+    monkeypatch.setitem(KEYS, "database", replace(KEYS["database"], default=first))
     for name, code_of_end in (("config", 0), ("nl", 78)):
-        (tmp_path / f"{name}.yaml").write_text("answer: {text: Non}\ndatabase: {x: 1}\n")
-        done = subprocess.run(
-            [sys.executable, "-c", code, "--config", f"{name}.yaml", "pause"],
-            cwd=tmp_path,
-            env=os.environ | {"PYTHONPATH": str(ROOT)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == code_of_end, done.stderr
+        Path(f"{name}.yaml").write_text("answer: {text: Non}\ndatabase: {x: 1}\n")
+        done = CliRunner().invoke(main, ["--config", f"{name}.yaml", "pause"])
+        assert done.exit_code == code_of_end, done.stderr
