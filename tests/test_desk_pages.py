@@ -214,10 +214,10 @@ LOOKED_THROUGH = ["search=salut", "kinds=mms", "verdicts=suppress", "reasons=not
 """Filters that no index helps."""
 
 
-@pytest.fixture
-def long(tmp_path: Path) -> Iterator[tuple[int, int, Browser]]:
+@pytest.fixture(scope="module")
+def long(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, int, Browser]]:
     """Give a line with two contacts that a hundred thousand are said to be between, and a browser at its desk."""
-    filled = Filled(tmp_path)
+    filled = Filled(tmp_path_factory.mktemp("long"))
     with filled.db, Desk(filled.config) as desk:
         first = filled.text("salut, le premier", sender="Proximus")
         filled.db.execute("UPDATE contacts SET received_at = '2026-01-02T12:00:00.000Z', kind = 'mms'")
