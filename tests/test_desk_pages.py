@@ -14,7 +14,7 @@ import pytest
 from conftest import Open, wait_until
 from desk import Answer, Browser, Desk
 from filled import KEVIN, LEA, Filled
-from flask import Request
+from flask import Flask, Request
 from persons import user_name
 
 from hotlined.config import load
@@ -340,16 +340,18 @@ def steps(page: Answer) -> list[tuple[str, str]]:
     return re.findall(r"<li>(?:<time datetime=\"([^\"]*)\">[^<]*</time>\s*)?<span>(.*?)</span>", found[1])
 
 
-@pytest.mark.parametrize("path", ["/log", "/contact/4", "/person/4"])
-def test_no_page_promises_a_time_while_no_daemon_runs(busy: tuple[Filled, Browser], path: str) -> None:
+def test_no_page_promises_a_time_while_no_daemon_runs(busy: tuple[Filled, Browser]) -> None:
     """What a daemon would send now waits for one."""
     line, browser = busy
     line.db.execute("UPDATE answers SET due_limit = 0 WHERE state = 'queued'")
-
-    assert "waits: no daemon" in browser.get(path).words
-    assert "goes in a moment" not in browser.get(path).words
+    paths = ("/log", "/contact/4", "/person/4")
+    without = {path: browser.get(path).words for path in paths}
     line.daemon_runs()
-    assert "goes in a moment" in browser.get(path).words
+
+    for path, words in without.items():
+        assert "waits: no daemon" in words, path
+        assert "goes in a moment" not in words, path
+        assert "goes in a moment" in browser.get(path).words, path
 
 
 def test_a_contact_that_there_is_not(browser: Browser) -> None:
@@ -630,10 +632,19 @@ class AnyDoor:
         return Visitor("anna", self.role)
 
 
+@pytest.fixture(scope="module")
+def doored(line: Filled) -> tuple[Flask, AnyDoor]:
+    """Give the desk's application and its door: what is compiled of its pages stays with it."""
+    door = AnyDoor(Role.FIGURES)
+    return make(load(line.config), door, b""), door
+
+
 @pytest.mark.parametrize("role", Role)
-def test_each_role_sees_on_a_page_what_it_may(line: Filled, role: Role) -> None:
+def test_each_role_sees_on_a_page_what_it_may(doored: tuple[Flask, AnyDoor], role: Role) -> None:
     """Figures see no number and no text anywhere; a page offers the acts that its visitor may take, and no others."""
-    client = make(load(line.config), AnyDoor(role), b"").test_client()
+    app, door = doored
+    door.role = role
+    client = app.test_client()
     found = {path: client.get(path) for path in ("/", "/stats", "/contact/10", "/contact/4", "/person/1", "/log")}
     pages = {path: answer.text for path, answer in found.items() if answer.status_code == 200}
     offered = {act for page in pages.values() for act in re.findall(r'action="/act/([a-z_]+)"', page)}
