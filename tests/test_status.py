@@ -7,9 +7,10 @@ import subprocess
 import sys
 from typing import Any
 
+import extent
 import pytest
 from conftest import Line, wait_until
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hotlined.clock import boottime
@@ -56,6 +57,7 @@ statuses = st.builds(
 )
 
 
+@settings(max_examples=extent.examples(25, 100))
 @given(statuses)
 def test_what_the_daemon_writes_is_what_is_read(status: DaemonStatus) -> None:
     """Nothing that a daemon says is lost or altered on the way to who reads it."""
@@ -69,6 +71,7 @@ junk = st.recursive(
 )
 
 
+@settings(max_examples=extent.examples(50, 100))
 @given(statuses, st.dictionaries(st.sampled_from([*DaemonStatus.__dataclass_fields__, "later"]), junk))
 def test_what_is_not_understood_is_left_out(status: DaemonStatus, altered: dict[str, Any]) -> None:
     """A field of the wrong type counts as not said, an unknown one as not there; the rest is read, and none crashes."""
