@@ -12,6 +12,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import extent
 import pytest
 from conftest import Line, wait_until
 from filled import KEVIN, Filled
@@ -273,7 +274,7 @@ def test_many_who_open_and_close_lose_nothing(tmp_path: Path) -> None:
     """Each close leaves files while another opens, writes or removes them: all that was committed is there, whole."""
     with Filled(tmp_path).db as db:
         path = db.path
-    turns, many = 120, 6
+    turns, many = extent.examples(40, 120), 6
     started = [
         subprocess.Popen([sys.executable, "-c", OPENER, str(path), str(number), str(turns)], cwd=ROOT)
         for number in range(many)
