@@ -225,6 +225,6 @@ def test_a_further_line_is_never_taken_for_the_first(tmp_path: Path, monkeypatch
     first = make_empty(tmp_path / "hotlined.db")
     monkeypatch.setitem(KEYS, "database", replace(KEYS["database"], default=first))
     for name, code_of_end in (("config", 0), ("nl", 78)):
-        Path(f"{name}.yaml").write_text("answer: {text: Non}\ndatabase: {x: 1}\n")
+        Path(f"{name}.yaml").write_text("answer: {text: Non}\ndatabase: {x: 1}\nruntime_dir: run\n")
         done = CliRunner().invoke(main, ["--config", f"{name}.yaml", "pause"])
         assert done.exit_code == code_of_end, done.stderr
