@@ -797,6 +797,18 @@ FORMER = (
     "ALTER TABLE numbers ADD COLUMN former INTEGER NOT NULL DEFAULT 0 CHECK (former IN (0, 1))",
 )
 
+ERASED = (
+    # which line of the fleet ordered an erasure: until then that was read out of the sentence, which stays for people
+    "ALTER TABLE events ADD COLUMN line TEXT",
+    "UPDATE events SET line = substr(detail, 4) WHERE kind = 'forget_elsewhere' AND detail GLOB 'by ?*'",
+    # how often something was erased that the file may hold a copy of, and up to which of these it was written anew
+    # since: one that comes while it is being written counts, too
+    "ALTER TABLE line_state ADD COLUMN erasures INTEGER NOT NULL DEFAULT 0 CHECK (erasures >= 0)",
+    "ALTER TABLE line_state ADD COLUMN erasures_rebuilt INTEGER NOT NULL DEFAULT 0",
+    "UPDATE line_state SET erasures = rebuild_owed",
+    "ALTER TABLE line_state DROP COLUMN rebuild_owed",
+)
+
 SCHEMA = (
     ("first", FIRST),
     ("pins", PINS),
@@ -816,6 +828,7 @@ SCHEMA = (
     ("fleet_answers", FLEET_ANSWERS),
     ("unsent", UNSENT),
     ("former", FORMER),
+    ("erased", ERASED),
 )
 """Every migration: its name and its statements, in the order in which they are applied."""
 

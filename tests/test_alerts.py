@@ -270,6 +270,7 @@ def _maybe_text(condition: str, level: int, known: conditions.Condition) -> str 
         "made": "24 Nov 23:00",
         "lines": "a-line-of-twenty-two-c, a-line-of-twenty-two-d and more",
         "detail": "61 contacts in 600 s",
+        "line": "a-line-of-twenty-two-c",
         "free": 4999,
         "used": 3000,
         "limit": 3000,

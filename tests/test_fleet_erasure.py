@@ -11,15 +11,17 @@ import pytest
 import store_steps
 from filled import KEVIN, LEA, SENT, Filled
 from postgres import Cluster, cluster
+from test_alerts import seen
 from test_fleet import STOP, Enter, Member, enter, hub, restored_after
 from test_output import judge
 from test_privacy import answered, forms, rows, traces
 
+from hotlined.alerts.due import due
 from hotlined.clock import Now, rfc3339
 from hotlined.reports import fleet as report
 from hotlined.simulator import pdus
 from hotlined.states import MemberState
-from hotlined.store import claims, fleet, privacy, requests
+from hotlined.store import alerting, claims, fleet, privacy, requests
 from hotlined.store.claims import PlacedClaim
 from hotlined.store.database import Database
 from hotlined.store.line import needs_rebuild
@@ -233,16 +235,20 @@ def test_an_erasure_that_a_file_still_holds_is_not_carried_out(enter: Enter, mon
 def test_whoever_is_erased_while_the_database_is_written_anew_has_it_written_again(
     enter: Enter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An erasure that comes after VACUUM, and before it is noted, is not noted with it."""
+    """An erasure that comes after VACUUM, and before it is noted, is not noted with it: of a person, or by age."""
     nl = enter("nl")
+    answered(nl, LEA)
     nl.receive(TEXT)
-    nl.receive(TEXT, LEA)
-    checkpoint, others, said = privacy._checkpoint, [LEA], list[str]()
+    checkpoint, said = privacy._checkpoint, list[str]()
+    others = [
+        lambda db: privacy.forget(db, LEA, nl.now(), keep_opt_out=True, opts_out=lambda _text: False),
+        lambda db: [*privacy.purge(db, timedelta(0), timedelta(0), nl.now())],
+    ]
 
     def meanwhile(db: Database) -> bool:
         if others:
             with contextlib.closing(open_beside_daemon(nl.database)) as other:
-                privacy.forget(other, others.pop(), nl.now(), keep_opt_out=True, opts_out=lambda _text: False)
+                others.pop()(other)
         return checkpoint(db)
 
     nl.take(order(nl, None))
@@ -250,7 +256,43 @@ def test_whoever_is_erased_while_the_database_is_written_anew_has_it_written_aga
     nl.db.connection.set_trace_callback(said.append)
 
     assert privacy.rebuild(nl.db)
-    assert (said.count("VACUUM"), needs_rebuild(nl.db)) == (2, False)
+    assert (said.count("VACUUM"), needs_rebuild(nl.db)) == (3, False)
+
+
+def test_a_rebuild_ends_however_many_are_erased_meanwhile(enter: Enter, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where somebody else is erased each time, it gives up, the erasure is not confirmed, and a later one ends it."""
+    nl = enter("nl")
+    nl.take(order(nl, None))
+    checkpoint = privacy._checkpoint
+
+    def meanwhile(db: Database) -> bool:
+        with contextlib.closing(open_beside_daemon(nl.database)) as other:
+            privacy.forget(other, LEA, nl.now(), keep_opt_out=True, opts_out=lambda _text: False)
+        return checkpoint(db)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(privacy, "_checkpoint", meanwhile)
+        nl.receive(TEXT)
+        nl.run("forget", KEVIN, "--yes")
+        assert not privacy.rebuild(nl.db)
+    assert needs_rebuild(nl.db)
+
+    assert privacy.rebuild(nl.db)
+    assert not needs_rebuild(nl.db)
+
+
+def test_which_line_ordered_an_erasure_is_told(enter: Enter) -> None:
+    """`fleet status` and the alert name it, and what this line had ordered itself is not told as another's."""
+    fr, nl = enter("fr"), enter("nl")
+    nl.receive(TEXT)
+    forget(fr)
+    forget(nl, LEA)
+    exchanged(fr, nl, fr)
+
+    assert (status(nl)["erased"], status(fr)["erased"]) == ([{"line": "fr", "persons": 1}], [])
+    (event,) = alerting.news(nl.db, ["forget_elsewhere"], 0)
+    told = due(alerting.AlertProgress(event_id=0), seen(), [event], nl.now())[1]
+    assert [each.text.rpartition(" says ")[2] for each in told] == ["how many, and which line orders it: fr."]
 
 
 @pytest.mark.counted

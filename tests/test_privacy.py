@@ -33,6 +33,7 @@ from hotlined.states import Refusal, RequestState
 from hotlined.store import answers as queue
 from hotlined.store import attempts, contacts, decisions, fates, opening, privacy, pseudonyms, requests, windows
 from hotlined.store.database import Database
+from hotlined.store.line import needs_rebuild
 from hotlined.store.log import maybe_contact
 from hotlined.store.opening import open_beside_daemon
 
@@ -1021,8 +1022,7 @@ def test_an_interruption_at_any_statement_leaves_nothing_half_done(line_of: Fill
             )
             assert halves == []
             erased = db.one("SELECT 2 - count(text) AS contacts FROM contacts")["contacts"]  # type: ignore[index]
-            owed = db.one("SELECT rebuild_owed FROM line_state")["rebuild_owed"]  # type: ignore[index]
-            assert owed == (1 if path in left and erased else 0)
+            assert needs_rebuild(db) == (path in left and erased > 0)
             erase(db, act, now)
         assert traces(path, forms(KEVIN, TEXT) if act == "purge" else forms(KEVIN)) == []
     assert statements > 20

@@ -157,7 +157,7 @@ def _happened(news: Sequence[Event], *, only_newest: bool) -> Iterator[_Sign]:
         condition, level = EVENTS[event.kind]
         repeated = condition in _REPEATED
         if not repeated or event.event_id == last[condition]:
-            yield _Sign(condition, level, event.at, {"detail": event.detail}, daily=repeated)
+            yield _Sign(condition, level, event.at, {"detail": event.detail, "line": event.line}, daily=repeated)
 
 
 def _signs(levels: Mapping[str, int], state: LineState, unwell_limit: float | None, now: Now) -> Iterator[_Sign]:

@@ -42,12 +42,13 @@ class AlertProgress:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that the daemon recorded; `at` is RFC 3339."""
+    """Something that was recorded; `at` is RFC 3339, `line` that of the fleet which ordered it."""
 
     event_id: int
     kind: str
     at: str
     detail: str
+    line: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ def progress(db: Database) -> AlertProgress:
 def news(db: Database, kinds: Iterable[str], after: int) -> list[Event]:
     """Return the events of these kinds that came after the event `after`, oldest first."""
     rows = db.all(
-        "SELECT id AS event_id, kind, at, detail FROM events"
+        "SELECT id AS event_id, kind, at, detail, line FROM events"
         " WHERE id > ? AND kind IN (SELECT value FROM json_each(?)) ORDER BY id",
         after,
         json.dumps(list(kinds)),

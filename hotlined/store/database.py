@@ -126,9 +126,15 @@ class Database:
         finally:
             self.execute("RELEASE inside")  # ROLLBACK TO undoes what came after the savepoint, and leaves it open
 
-    def event(self, now: Now, kind: str, detail: str = "", contact_id: int | None = None) -> None:
-        """Record that something changed, for people to read, inside the transaction that is open."""
-        self.insert("events", at=now.rfc3339, at_limit=now.limit, kind=kind, detail=detail, contact_id=contact_id)
+    def event(
+        self, now: Now, kind: str, detail: str = "", contact_id: int | None = None, *, line: str | None = None
+    ) -> None:
+        """Record that something changed, for people to read, inside the transaction that is open.
+
+        `line` is that of the fleet which ordered it.
+        """
+        at = {"at": now.rfc3339, "at_limit": now.limit}
+        self.insert("events", **at, kind=kind, detail=detail, contact_id=contact_id, line=line)
 
     def changed_elsewhere(self) -> int:
         """Return a number that differs after another process has written."""

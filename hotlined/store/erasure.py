@@ -114,7 +114,7 @@ class Here:
             privacy.note_opt_out(self._db, name, found, self._now, self._opts_out)
             until = self._limit(ordered.at)
             privacy.erase(self._db, name, found, self._now, keep_opt_out=True, keep_block=True, until=until)
-        self._db.event(self._now, "forget" if ordered.own else "forget_elsewhere", f"by {ordered.line}")
+        self._db.event(self._now, "forget" if ordered.own else "forget_elsewhere", line=ordered.line)
 
     def _taken(self, found: privacy.Found, ordered: Ordered) -> privacy.Found:
         """Return what of a person came no later than the order, and is no evidence."""

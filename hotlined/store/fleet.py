@@ -487,8 +487,8 @@ def kept(db: Database) -> list[int]:
 def erased_elsewhere(db: Database, now: Now) -> list[tuple[str, int]]:
     """Return how many persons were erased here in seven days, by the limit clock, and which line ordered it."""
     rows = db.all(
-        "SELECT substr(detail, 4) AS line, count(*) AS persons FROM events"
-        " WHERE kind = 'forget_elsewhere' AND at_limit > ? GROUP BY detail ORDER BY persons DESC, line LIMIT ?",
+        "SELECT line, count(*) AS persons FROM events"
+        " WHERE kind = 'forget_elsewhere' AND at_limit > ? GROUP BY line ORDER BY persons DESC, line LIMIT ?",
         now.limit - ERASED_SECONDS,
         claims.MOST_LINES,
     )

@@ -538,17 +538,22 @@ def key_lack(db: Database) -> HoldReason | None:
 
 def call_for_rebuild(db: Database) -> None:
     """Record that something was erased that the file may still hold a copy of, inside the transaction that is open."""
-    db.execute("UPDATE line_state SET rebuild_owed = 1")
+    db.execute("UPDATE line_state SET erasures = erasures + 1")
 
 
 def needs_rebuild(db: Database) -> bool:
     """Tell whether something was erased since the file was last written anew."""
-    return db.one("SELECT 1 FROM line_state WHERE rebuild_owed") is not None
+    return db.one("SELECT 1 FROM line_state WHERE erasures > erasures_rebuilt") is not None
 
 
-def note_rebuilt(db: Database) -> None:
-    """Record that the file was written anew."""
-    db.execute("UPDATE line_state SET rebuild_owed = 0")
+def erasures(db: Database) -> int:
+    """Return how often something was erased that the file may have held a copy of."""
+    return int(db.value("SELECT erasures FROM line_state"))
+
+
+def note_rebuilt(db: Database, erasures: int) -> None:
+    """Record that the file was written anew after so many erasures; of those that came later it may hold a copy."""
+    db.execute("UPDATE line_state SET erasures_rebuilt = max(erasures_rebuilt, ?)", erasures)
 
 
 def alerts_reached(db: Database) -> tuple[int | None, float | None]:

@@ -28,6 +28,8 @@ BATCH = 100  # rows a transaction: whoever wants to write beside it waited 0.14 
 PAUSE_SECONDS = 0.05  # between two of them: who waits for the database gets it
 CHECKPOINT_SECONDS = 30.0
 """So long a rebuild waits for readers, and for the checkpoint of somebody else: a Pi writes 20 MB a second."""
+MOST_REBUILDS = 5
+"""So often the database is written anew at once because somebody else erased meanwhile; whoever asks later ends it."""
 _SHORTEST = 8  # characters of a number that is looked for where it is only mentioned
 
 _OLD_CONTACT = (
@@ -380,31 +382,29 @@ def erase(
 
 
 def rebuild(db: Database) -> bool:
-    """Write the database anew, so that no page and no WAL holds what was erased; False while a reader holds on to it.
+    """Write the database anew, so that no page and no WAL holds what was erased; False where one may hold some still.
 
     Deleted content is overwritten at once, but SQLite leaves copies where it moved rows about: of two rows in a
-    thousand (tried), and only VACUUM takes them away. Others can read meanwhile and wait with writing. Nothing is done
-    where nothing was erased since the last time.
+    thousand (tried), and only VACUUM takes them away. Others can read meanwhile and wait with writing; a reader that
+    holds on to it keeps a copy. Nothing is done where nothing was erased since the last time.
     """
     if not line.needs_rebuild(db):
         return True
-    before = _last_erased(db)
-    db.execute("VACUUM")
-    deadline = time.monotonic() + CHECKPOINT_SECONDS
-    while not (done := _checkpoint(db)) and time.monotonic() < deadline:
-        time.sleep(PAUSE_SECONDS)
-    if not done:
-        return False
-    with db.transaction():
-        # whom somebody else erased meanwhile the file may hold a copy of
-        if noted := _last_erased(db) == before:
-            line.note_rebuilt(db)
-    return noted or rebuild(db)
-
-
-def _last_erased(db: Database) -> int:
-    """Return what differs once another person was erased."""
-    return int(db.value("SELECT ifnull(max(id), 0) FROM events WHERE kind IN ('forget', 'forget_elsewhere')"))
+    for _time in range(MOST_REBUILDS):
+        before = line.erasures(db)
+        db.execute("VACUUM")
+        deadline = time.monotonic() + CHECKPOINT_SECONDS
+        while not (done := _checkpoint(db)) and time.monotonic() < deadline:
+            time.sleep(PAUSE_SECONDS)
+        if not done:
+            return False
+        with db.transaction():
+            line.note_rebuilt(db, before)
+            # of what somebody else erased meanwhile the file may hold a copy
+            again = line.needs_rebuild(db)
+        if not again:
+            return True
+    return False
 
 
 def _checkpoint(db: Database) -> bool:

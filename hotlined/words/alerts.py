@@ -86,7 +86,7 @@ TEXTS = {
     ("lines", 0): (N_("all lines of the fleet are seen again"), N_("Each was at the hub within the hour.")),
     ("erased", 1): (
         N_("another line has a person erased here"),
-        N_("Evidence stays. 'hotlined fleet status' says how many, and which line orders it: {detail}."),
+        N_("Evidence stays. 'hotlined fleet status' says how many, and which line orders it: {line}."),
     ),
     ("test", 0): (N_("a test"), N_("Alerts of this line arrive here.")),
     ("budget_hour", 50): (N_("50 % of the hour's budget"), _SPENT_50),
@@ -119,8 +119,6 @@ def alert_in_words(condition: str, level: int, filling: Mapping[str, object]) ->
 
 def _detail_in_words(condition: str, detail: str) -> str:
     """Write the detail of an event in the language in force; that of a flood is `61 contacts in 600 s`, or less."""
-    if condition == "erased":
-        return detail.removeprefix("by ")
     first, *rest = detail.split() or [""]
     if condition != "flood" or not first.isdecimal():
         return _(detail)
