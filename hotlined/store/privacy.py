@@ -485,14 +485,7 @@ def _is_masked_alone(db: Database, name: str) -> bool:
 def find(db: Database, names: tuple[str, ...]) -> Found:
     """Find what belongs to a person, under its number or name and its pseudonym."""
     number, marks = names[0] if _is_number(names[0]) else None, pseudonyms.marks(names)
-    named = dict[
-        int, int | None
-    ](
-        db.execute(  # of a name instr() looks for NULL and is NULL: no PDU is taken for one that spells it
-            "SELECT id, contact_id FROM segments WHERE instr(upper(pdu), ?)",
-            tpdu.address_digits(number[1:]) if number else None,
-        )
-    )
+    named = _named(db, number)
     contacts = {row["id"] for row in db.all(f"SELECT id FROM contacts WHERE originator IN ({marks})", *names)}
     # an unreadable text has no originator, but its raw PDU may spell the number
     nobody = db.all("SELECT id FROM contacts WHERE originator IS NULL")
@@ -504,26 +497,8 @@ def find(db: Database, names: tuple[str, ...]) -> Found:
         listed,
     )
     sent = json.dumps([row["id"] for row in answers])
-    segments = {
-        row["id"]
-        for row in db.all(
-            "SELECT id FROM segments WHERE contact_id IN (SELECT value FROM json_each(?)) OR answer_segment_id IN"
-            " (SELECT p.id FROM answer_segments p JOIN attempts t ON t.id = p.attempt_id"
-            " WHERE t.answer_id IN (SELECT value FROM json_each(?)))",
-            listed,
-            sent,
-        )
-    }
+    segments = _segments(db, listed, sent) | _reports(db, number)
     segments |= {segment_id for segment_id, contact_id in named.items() if contact_id is None}
-    segments |= {
-        row["id"]
-        for row in db.all(
-            "SELECT id, pdu FROM segments WHERE kind = 'status_report' AND contact_id IS NULL"
-            " AND answer_segment_id IS NULL AND pdu NOT GLOB ?",
-            pseudonym.GLOB,
-        )
-        if number and fates.same_number(_recipient(row["pdu"]), number)
-    }
     requests = db.all(
         f"SELECT id FROM requests WHERE json_extract(arguments, '$.number') IN ({marks})"
         " OR answer_id IN (SELECT value FROM json_each(?))",
@@ -538,6 +513,36 @@ def find(db: Database, names: tuple[str, ...]) -> Found:
         [row["id"] for row in requests],
         [row["id"] for row in named_by],
     )
+
+
+def _named(db: Database, number: str | None) -> dict[int, int | None]:
+    """Return every segment whose PDU spells a number, with its contact; none without a number."""
+    # of a name instr() looks for NULL and is NULL: no PDU is taken for one that spells it
+    sql = "SELECT id, contact_id FROM segments WHERE instr(upper(pdu), ?)"
+    rows = db.all(sql, tpdu.address_digits(number[1:]) if number else None)
+    return {row["id"]: row["contact_id"] for row in rows}
+
+
+def _segments(db: Database, contacts: str, answers: str) -> set[int]:
+    """Return the segments of contacts, and the reports of answers; both are ids as JSON."""
+    rows = db.all(
+        "SELECT id FROM segments WHERE contact_id IN (SELECT value FROM json_each(?)) OR answer_segment_id IN"
+        " (SELECT p.id FROM answer_segments p JOIN attempts t ON t.id = p.attempt_id"
+        " WHERE t.answer_id IN (SELECT value FROM json_each(?)))",
+        contacts,
+        answers,
+    )
+    return {row["id"] for row in rows}
+
+
+def _reports(db: Database, number: str | None) -> set[int]:
+    """Return the reports about a number that belong to no answer; none without a number."""
+    rows = db.all(
+        "SELECT id, pdu FROM segments WHERE kind = 'status_report' AND contact_id IS NULL"
+        " AND answer_segment_id IS NULL AND pdu NOT GLOB ?",
+        pseudonym.GLOB,
+    )
+    return {row["id"] for row in rows if number and fates.same_number(_recipient(row["pdu"]), number)}
 
 
 def _is_number(name: str) -> bool:
