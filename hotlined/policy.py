@@ -165,8 +165,6 @@ class History:
     """When it had the last of them, by this line's limit clock."""
     answered_elsewhere: str | None = None
     """The line that sent that one."""
-    known_formerly: bool = False
-    """Whether a decision about it stands under a pseudonym that a former key made."""
 
 
 @dataclass(frozen=True, slots=True)

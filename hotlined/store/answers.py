@@ -61,8 +61,7 @@ def judge(
         if verdict.elsewhere:
             fleet.note_elsewhere(db, contact_id, verdict.elsewhere)
         if identity.originator is not None:
-            if history.known_formerly:
-                decisions.recognise(db, identity.originator)
+            decisions.recognise(db, identity.originator)
             if opts_out and not history.opted_out:
                 decisions.opt_out(db, identity.originator, now)
             elif opts_out:  # another line may answer this person again meanwhile, who has not heard of it

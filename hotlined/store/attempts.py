@@ -37,13 +37,12 @@ def history_of(
         answers_elsewhere=decided["answers_elsewhere"],
         last_elsewhere=decided["last_elsewhere"],
         answered_elsewhere=decided["answered_elsewhere"],
-        known_formerly=bool(decided["former"]),
     )
 
 
 # here two rows, if it was decided about while nobody knew its pseudonym; of other lines of the fleet the first by name
 _DECIDED = """
-SELECT count(blocked_at) AS blocked, count(opted_out_at) AS opted_out, max(former) AS former,
+SELECT count(blocked_at) AS blocked, count(opted_out_at) AS opted_out,
   (SELECT min(line) FROM fleet_persons WHERE person IN (SELECT value FROM json_each(:names))
     AND blocked > blocked_undone) AS blocked_elsewhere,
   (SELECT min(line) FROM fleet_persons WHERE person IN (SELECT value FROM json_each(:names))

@@ -92,7 +92,12 @@ def recognise(db: Database, number: str) -> None:
     """
     names = json.dumps(pseudonyms.names(db, number))
     formerly = "FROM numbers WHERE former AND number IN (SELECT value FROM json_each(?))"
-    found = db.the(f"SELECT count(blocked_at) AS blocked_at, count(opted_out_at) AS opted_out_at {formerly}", names)
+    found = db.the(
+        f"SELECT count(*) AS rows, count(blocked_at) AS blocked_at, count(opted_out_at) AS opted_out_at {formerly}",
+        names,
+    )
+    if not found["rows"]:
+        return
     db.execute(
         "INSERT INTO numbers (number, blocked_at, opted_out_at, changed_by, changed_limit)"
         f" SELECT ?, blocked_at, opted_out_at, changed_by, changed_limit {formerly}"
