@@ -993,6 +993,23 @@ def test_a_stick_that_is_not_in_keeps_nothing_from_the_other_machine(
     assert (len(names(machine.folder)), len(names(disk / "stick"))) == (1, 1)
 
 
+@NOT_HERE
+def test_where_both_places_fail_both_are_told(away: tuple[Filled, OtherMachine], disk: Path) -> None:
+    """The command says both with their cures, the status what waits for a person, and the exit code asks for a try."""
+    filled, machine = away
+    filled.config.write_text(
+        json.dumps(filled.settings | {"backup": {**filled.settings["backup"], "folder": str(disk / "stick")}})
+    )
+    machine.command = ["-c", "exit 255"]
+    result = filled.run("db", "backup")
+    said = " ".join(result.output.split())
+
+    assert (result.exit_code, failure(filled)) == (75, (75, "absent"))
+    assert "did not arrive on the other machine. Hint:" in said
+    assert "It is tried again." in said
+    assert f"{disk / 'stick'}" in said
+
+
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="OpenSSL is not installed")
 def test_without_age_openssl_does_as_the_page_says(filled: Filled, tmp_path: Path) -> None:
     """The commands of the page encrypt a copy on a machine that cannot open it, and open it where the key is."""

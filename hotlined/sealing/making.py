@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -68,8 +68,18 @@ def _make(config: Config, began: Now) -> Made:
             except SealError as error:  # the other place gets one all the same
                 failures.append(error)
     if failures:
-        raise next((error for error in failures if isinstance(error, UnsentError)), failures[0])
+        raise _all_of(failures)
     return Made(made[0][0], tuple(place for _name, place in made), (*small, archive.DATABASE))
+
+
+def _all_of(failures: Sequence[SealError]) -> SealError:
+    """Return one error that says all that failed; recorded is the first, the folder's, which waits for a person."""
+    first, *others = failures
+    if not others:
+        return first
+    # what did not arrive is tried again: the exit code asks for it whatever else failed
+    kind = UnsentError if any(isinstance(error, UnsentError) for error in failures) else SealError
+    return kind(" ".join(map(str, failures)), " ".join(error.hint for error in failures), first.failure)
 
 
 def _shelve(config: Config, small: Mapping[str, bytes], began: Now) -> tuple[str, str]:
