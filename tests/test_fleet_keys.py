@@ -315,7 +315,7 @@ def test_who_may_not_write_beside_the_configuration_is_told_to_use_sudo(tmp_path
         result = LINE.hotlined(config, "fleet", *words)
         said = " ".join(result.stderr.split())
         assert result.returncode == 75, said
-        assert f"Error: {address} may not be written by you. Hint: Do it with sudo." in said
+        assert f"Error: {address} may not be written by you. Hint: Put `sudo` before the command." in said
 
     refused("join", str(file))
     assert sorted(path.name for path in config.parent.iterdir()) == ["config.yaml", "invitation"]

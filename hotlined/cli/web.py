@@ -182,7 +182,9 @@ def _changed(settings: Settings, change: Callable[[dict[str, Account]], str]) ->
     try:
         accounts.write(path, known, _desks_group(config) if os.geteuid() == 0 else None)
     except PermissionError as error:
-        raise RefusedError(_("{path} may not be written by you.", path=path), _("Do it with sudo.")) from error
+        raise RefusedError(
+            _("{path} may not be written by you.", path=path), _("Put `sudo` before the command.")
+        ) from error
     return words
 
 

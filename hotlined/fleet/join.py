@@ -142,7 +142,9 @@ def _needing_rights(config: Config) -> Iterator[None]:
         yield
     except PermissionError as error:
         path = address_path(config)
-        raise RefusedError(_("{path} may not be written by you.", path=path), _("Do it with sudo.")) from error
+        raise RefusedError(
+            _("{path} may not be written by you.", path=path), _("Put `sudo` before the command.")
+        ) from error
 
 
 def leave(db: Database, now: Now) -> int | None:
