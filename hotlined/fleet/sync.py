@@ -29,7 +29,6 @@ from hotlined.store.opening import open_beside_daemon
 _WHO = "fleet"
 _Row = TypeVar("_Row", Claim, Answered)
 _MOST_BATCHES = 1000  # of an exchange: a hub that always has more does not keep it for ever
-_LARGEST_BATCH = 200_000  # octets of what is handed in at once: a line of the control socket has an end
 _Where = Callable[[Database], fleet.Membership | answered.Sharing | None]
 HUB_SECONDS = 60.0
 """What the hub is given for one step, at most 500 rows: on a slow mobile connection they take half of it."""
@@ -174,7 +173,7 @@ def _batch_of(placed: Sequence[list[Any]]) -> list[list[Any]]:
     size = 0
     for row in placed:
         size += len(json.dumps(row))
-        if batch and size > _LARGEST_BATCH:
+        if batch and size > fleet.LARGEST_BATCH:
             break
         batch.append(row)
     return batch

@@ -22,11 +22,12 @@ from hotlined.store.line import needs_rebuild
 
 MOST_ROWS = 500
 """So many rows are sent or handed in at once."""
+LARGEST_BATCH = 200_000
+"""So many characters of rows are sent or handed in at once: a line of the control socket has an end."""
 MOST_CLAIMS = 500_000
 """So many rows of others are kept, about 40 MB: a hub that lies does not fill the card."""
 ERASED_SECONDS = 7 * 86_400.0
 """Of so many seconds it is told how many persons other lines had erased here."""
-_LARGEST_BATCH = 200_000  # characters of what is undone, in one batch: a line of the control socket has an end
 _TABLES = (
     "fleet_line",
     "fleet_own",
@@ -263,7 +264,7 @@ def owed(db: Database, shared: Collection[Shared], key: bytes) -> list[Claim]:
     size = 0
     for row in rows:
         size += len(row["undone"])
-        if found and size > _LARGEST_BATCH:
+        if found and size > LARGEST_BATCH:
             break
         found.append(_limited(Claim(member.line, **dict(row)), shared).signed(key))
     return found
