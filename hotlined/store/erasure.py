@@ -9,7 +9,8 @@ from before a power cut may so count as later than the order, and stay.
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 
 from hotlined.clock import Now, parse_rfc3339
 from hotlined.states import THREAT
@@ -17,9 +18,6 @@ from hotlined.store import decisions, privacy, pseudonyms
 from hotlined.store.database import Database
 from hotlined.store.fleet import Followed, Ordered
 from hotlined.store.words_met import HAS_WORDS
-
-MOST_PERSONS = 1
-"""So many persons are erased in one transaction: the daemon waits no longer than for `forget`."""
 
 _NAMES = """
 SELECT originator AS name FROM contacts UNION SELECT other_originator FROM contacts UNION SELECT recipient FROM answers
@@ -67,53 +65,41 @@ class Here:
         self._now = now
         self._opts_out = opts_out
         self._names: dict[str, list[str]] = {}
-        self._found: dict[str, privacy.Found] = {}
-        self._looked_for: set[str] = set()
-        self._left = 0
+        """Of each person that was looked for: it has no other when asked for again, for what came since came later."""
 
-    def look_for(self, persons: Collection[str]) -> None:
-        """Find the names under which the line has something of persons; raises StoreError without the key.
-
-        It comes before each transaction. Whoever is asked for again has no other names: what came since came later.
-        """
-        self._left = MOST_PERSONS
-        news = set(persons) - self._looked_for
+    def names(self, persons: Collection[str]) -> Mapping[str, Sequence[str]]:
+        """Return under which names the line has something of persons; raises StoreError without the key."""
+        news = set(persons) - self._names.keys()
         if not news:
-            return
-        self._looked_for |= news
+            return self._names
         privacy.know_pseudonyms(self._db, self._now)
         found = defaultdict(list)
         sql = f"SELECT name, pseudonym(name) AS person FROM ({_NAMES}) WHERE person IN (SELECT value FROM json_each(?))"
         for row in self._db.all(sql, json.dumps(list(news))):
             found[row["person"]].append(row["name"])
         # who stands under a number and its pseudonym is found by the number
-        for person, names in found.items():
-            self._names[person] = [name for name in names if name != person] or names
+        for person in news:
+            self._names[person] = [name for name in found[person] if name != person] or found[person]
+        return self._names
 
     def follow(self, followed: Sequence[Followed]) -> None:
         """Record what holds here, or no longer."""
         decisions.follow(self._db, followed, self._now)
 
-    def has(self, person: str) -> bool:
-        """Tell whether the line has anything of a person."""
-        return person in self._names
+    def maybe_erasure(self, names: Sequence[str]) -> Callable[[Ordered], None] | None:
+        """Return what erases the person of these names for an order; None while an answer to it is being sent."""
+        found = {name: privacy.find(self._db, pseudonyms.names(self._db, name)) for name in names}
+        if any(privacy.is_in_hand(self._db, each) for each in found.values()):
+            return None
+        return partial(self._erase, found)
 
-    def must_wait(self, person: str) -> bool:
-        """Tell whether a person cannot be erased now: an answer to it is being sent, or enough others are erased."""
-        if not self._left:
-            return True
-        for name in self._names[person]:
-            self._found[name] = privacy.find(self._db, pseudonyms.names(self._db, name))
-        return any(privacy.is_in_hand(self._db, self._found[name]) for name in self._names[person])
-
-    def erase(self, ordered: Ordered) -> None:
-        """Erase a person up to the order, but for contacts that may be evidence here, which are noted."""
-        self._left -= 1
-        for name in self._names[ordered.person]:
-            found = self._taken(self._found[name], ordered)
-            privacy.note_opt_out(self._db, name, found, self._now, self._opts_out)
-            until = self._limit(ordered.at)
-            privacy.erase(self._db, name, found, self._now, keep_opt_out=True, keep_block=True, until=until)
+    def _erase(self, found: Mapping[str, privacy.Found], ordered: Ordered) -> None:
+        """Erase what was found of a person up to the order, but for contacts that may be evidence, which are noted."""
+        until = self._limit(ordered.at)
+        for name, all_of_it in found.items():
+            taken = self._taken(all_of_it, ordered)
+            privacy.note_opt_out(self._db, name, taken, self._now, self._opts_out)
+            privacy.erase(self._db, name, taken, self._now, keep_opt_out=True, keep_block=True, until=until)
         self._db.event(self._now, "forget" if ordered.own else "forget_elsewhere", line=ordered.line)
 
     def _taken(self, found: privacy.Found, ordered: Ordered) -> privacy.Found:

@@ -6,7 +6,7 @@ A person that was erased stays here as a pseudonym: that it was, and what was de
 """
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -26,6 +26,8 @@ LARGEST_BATCH = 200_000
 """So many characters of rows are sent or handed in at once: a line of the control socket has an end."""
 MOST_CLAIMS = 500_000
 """So many rows of others are kept, about 40 MB: a hub that lies does not fill the card."""
+ONE_ERASURE = True
+"""One person is erased in a transaction: the daemon waits no longer than for `forget`."""
 ERASED_SECONDS = 7 * 86_400.0
 """Of so many seconds it is told how many persons other lines had erased here."""
 _TABLES = (
@@ -80,20 +82,14 @@ class Ordered:
 class Consequences(Protocol):
     """What follows on this line from what lines say, inside the transaction in which that is taken."""
 
-    def look_for(self, persons: Collection[str]) -> None:
-        """Find out what the line has of persons, before the transaction: that takes long."""
+    def names(self, persons: Collection[str]) -> Mapping[str, Sequence[str]]:
+        """Return under which names the line has something of persons, none for most: before, for that takes long."""
 
     def follow(self, followed: Sequence[Followed]) -> None:
         """Let hold here what holds elsewhere, or no longer."""
 
-    def has(self, person: str) -> bool:
-        """Tell whether the line has anything of one of these persons."""
-
-    def must_wait(self, person: str) -> bool:
-        """Tell whether a person of whom it has something cannot be erased now."""
-
-    def erase(self, ordered: Ordered) -> None:
-        """Erase a person of whom it has something."""
+    def maybe_erasure(self, names: Sequence[str]) -> Callable[[Ordered], None] | None:
+        """Return what erases the person of these names for an order; None while an answer to it is being sent."""
 
 
 def maybe_membership(db: Database) -> Membership | None:
@@ -400,7 +396,7 @@ def take(
         for each in placed
         if since < each.place <= until and _is_sound(each.claim) and each.claim.is_signed(key)
     }
-    consequences.look_for({claim.person for claim in sound.values() if claim.erased})
+    names = consequences.names({claim.person for claim in sound.values() if claim.erased})
     with db.transaction():
         now = maybe_membership(db)
         if now is None:
@@ -413,14 +409,20 @@ def take(
                 _("The line knows {number} decisions of other lines and takes no more.", number=held),
                 _("Somebody floods the hub: look there who."),
             )
-        reached = _carry_out(db, sound, now.line, consequences)
+        reached = _carry_out(db, sound, now.line, names, consequences)
         until = until if reached is None else reached
         db.execute("UPDATE fleet_line SET cursor = ?", until)
         confirm(db)
     return sum(each.place not in sound for each in placed if each.place <= until or reached is None)
 
 
-def _carry_out(db: Database, sound: Mapping[int, Claim], here: str, consequences: Consequences) -> int | None:
+def _carry_out(
+    db: Database,
+    sound: Mapping[int, Claim],
+    here: str,
+    names: Mapping[str, Sequence[str]],
+    consequences: Consequences,
+) -> int | None:
     """Keep what lines say, and let follow what follows; return the place before an erasure that must wait, or None."""
     followed: list[Followed] = []
 
@@ -428,17 +430,19 @@ def _carry_out(db: Database, sound: Mapping[int, Claim], here: str, consequences
         consequences.follow(list({(each.person, each.shared): each for each in followed}.values()))  # the last words
         followed.clear()
 
-    reached = None
+    reached, erased = None, False
     for place, claim in sorted(sound.items()):
         ordered = _maybe_ordered(db, claim, here)
-        erases = ordered is not None and consequences.has(claim.person)
-        if erases and consequences.must_wait(claim.person):
+        known = names[claim.person] if ordered else ()
+        erase = consequences.maybe_erasure(known) if known and not (erased and ONE_ERASURE) else None
+        if known and erase is None:
             reached = place - 1
             break
         followed += _recalled(db, claim) if claim.line == here else _heard(db, claim, here)
-        if ordered and erases:
+        if ordered and erase:
             follow()  # a block that is undone goes before what is erased
-            consequences.erase(ordered)
+            erase(ordered)
+            erased = True
     follow()
     return reached
 
