@@ -27,7 +27,7 @@ from hotlined.errors import UsageError
 from hotlined.policy import Cancel, Reason
 from hotlined.states import Shared
 from hotlined.store import claims, decisions, erasure, fleet, privacy
-from hotlined.store.claims import PlacedClaim
+from hotlined.store.claims import Placed
 
 __all__ = ["cluster"]
 pytestmark = pytest.mark.uncounted
@@ -84,13 +84,13 @@ class Member(Filled):
         for _batch in privacy.purge(self.db, timedelta(days=90), timedelta(days=365), later):
             pass
 
-    def said(self, line: str, version: int, place: int = 1, **said: object) -> PlacedClaim:
+    def said(self, line: str, version: int, place: int = 1, **said: object) -> Placed[claims.Claim]:
         """Return a row about Kevin as a line of the fleet writes it, signed."""
         fields = {"person": self.person(), "opted_out": version, "blocked": None, "undone": "{}"} | said
         claim = claims.Claim(line, version=version, **fields)  # type: ignore[arg-type]
-        return PlacedClaim(place, claim.signed(claims.key_of(self.database)))
+        return Placed(place, claim.signed(claims.key_of(self.database)))
 
-    def take(self, *placed: PlacedClaim, shared: Collection[Shared] = frozenset(Shared)) -> int:
+    def take(self, *placed: Placed[claims.Claim], shared: Collection[Shared] = frozenset(Shared)) -> int:
         """Hand in rows as if the hub had sent them; return how many are not believed."""
         return int(
             fleet.take(
@@ -628,7 +628,7 @@ def test_a_row_that_its_line_did_not_sign_is_not_believed(enter: Enter, change: 
     nl = enter("nl")
     said = nl.said("fr", 7)
 
-    assert nl.take(PlacedClaim(1, replace(said.claim, **change))) == 1
+    assert nl.take(Placed(1, replace(said.row, **change))) == 1
     assert nl.shown(nl.receive("Salut"))[0] == "answer"
 
 
@@ -650,7 +650,7 @@ def test_an_old_row_of_this_line_brings_back_nothing_that_it_has_undone(enter: E
     (before,) = nl.owed()
     nl.run("optin", KEVIN)
 
-    assert nl.take(PlacedClaim(1, before)) == 0
+    assert nl.take(Placed(1, before)) == 0
     assert nl.shown(nl.receive("Salut"))[0] == "answer"
 
 
@@ -659,8 +659,8 @@ def test_a_latest_row_that_the_hub_made_up_moves_no_version(enter: Enter) -> Non
     nl = enter("nl")
     nl.receive(STOP)
     version = nl.db.value("SELECT version FROM fleet_line")
-    forged = replace(nl.said("nl", 7).claim, version=claims.HIGHEST)
-    for highest in (forged, nl.said("fr", claims.HIGHEST).claim):
+    forged = replace(nl.said("nl", 7).row, version=claims.HIGHEST)
+    for highest in (forged, nl.said("fr", claims.HIGHEST).row):
         fleet.met(nl.db, "0" * 36, 0, highest, frozenset(Shared), claims.key_of(nl.database))
 
     assert nl.db.value("SELECT version FROM fleet_line") == version + 1

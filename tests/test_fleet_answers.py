@@ -19,8 +19,8 @@ from hotlined.clock import Now
 from hotlined.errors import RefusedError
 from hotlined.gsm import alphabet
 from hotlined.policy import Cancel, Reason
-from hotlined.store import answered, backup, claims, privacy
-from hotlined.store.answered import Answered, PlacedAnswered
+from hotlined.store import answered, backup, claims, exchanging, fleet, privacy
+from hotlined.store.answered import Answered
 from hotlined.store.opening import open_for_daemon
 
 __all__ = ["cluster", "enter", "hub"]
@@ -87,7 +87,7 @@ def row_of(line: Member, source: str, version: int, answers: int, age: int = 0, 
 def take(line: Member, *rows: Answered, place: int = 1, now: Now | None = None) -> int:
     """Hand in rows as if the hub had sent them; return how many are not believed."""
     cursor = int(line.db.value("SELECT cursor FROM fleet_answers_line"))
-    placed = [PlacedAnswered(cursor + place + index, row) for index, row in enumerate(rows)]
+    placed = [claims.Placed(cursor + place + index, row) for index, row in enumerate(rows)]
     span = cursor, cursor + place + len(rows)
     return answered.take(line.db, span, placed, claims.key_of(line.database), now or line.db.now())
 
@@ -276,7 +276,7 @@ def test_another_hub_is_told_all(pair: tuple[Member, Member], hub: str) -> None:
     exchange(fr, nl)
 
     assert known(nl, LEA) == [("fr", 1)]
-    assert not answered.is_owing(fr.db)
+    assert not exchanging.is_owing(fr.db)
 
 
 def test_what_was_read_is_read_once(pair: tuple[Member, Member]) -> None:
@@ -296,7 +296,7 @@ def test_what_was_sent_is_noted_up_to_its_version(pair: tuple[Member, Member]) -
     answer(fr, rules=CAP_ALONE)
     answered.acknowledge(fr.db, [(row.person, row.version)])
 
-    assert answered.count_owed(fr.db) == 1
+    assert exchanging.count_owed(fr.db) == 1
 
 
 # ---- turned on and off
@@ -439,7 +439,7 @@ def test_moments_that_do_not_exist_stop_nobody(pair: tuple[Member, Member], hub:
 def test_a_flood_of_rows_is_refused_and_said(pair: tuple[Member, Member], monkeypatch: pytest.MonkeyPatch) -> None:
     """Of others so many are kept and no more: the status says that there is no room, and opt-outs go on."""
     fr, nl = pair
-    monkeypatch.setattr(answered, "MOST_HELD", 1)
+    monkeypatch.setattr(fleet, "MOST_HELD", 1)
     take(nl, row_of(nl, "fr", 3, 1))
     with pytest.raises(RefusedError, match="takes no more"):
         take(nl, row_of(nl, "fr", 4, 1, number=LEA))

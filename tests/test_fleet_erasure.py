@@ -22,7 +22,7 @@ from hotlined.reports import fleet as report
 from hotlined.simulator import pdus
 from hotlined.states import MemberState
 from hotlined.store import alerting, claims, fleet, privacy, requests
-from hotlined.store.claims import PlacedClaim
+from hotlined.store.claims import Placed
 from hotlined.store.database import Database
 from hotlined.store.line import needs_rebuild
 from hotlined.store.opening import open_beside_daemon
@@ -51,7 +51,7 @@ def contacts(line: Member, number: str = KEVIN) -> list[int]:
     return [entry["id"] for entry in line.log("--number", number)]
 
 
-def order(line: Member, at: str | None, version: int = 7, place: int = 1, **said: Any) -> PlacedClaim:
+def order(line: Member, at: str | None, version: int = 7, place: int = 1, **said: Any) -> Placed[claims.Claim]:
     """Return a row by which fr orders to erase Kevin."""
     return line.said("fr", version, place, opted_out=None, erased=version, erased_at=at, **said)
 
@@ -466,10 +466,10 @@ def test_an_erasure_that_its_line_did_not_sign_is_none(enter: Enter, change: dic
     """The hub can change neither whom a line erases nor when that was; and no row without an erasure has one."""
     nl = enter("nl")
     contact_id = nl.receive(TEXT)
-    said, claim = order(nl, rfc3339(SENT)), nl.said("fr", 7).claim
+    said, claim = order(nl, rfc3339(SENT)), nl.said("fr", 7).row
 
-    assert nl.take(PlacedClaim(1, replace(said.claim, **change))) == 1
-    assert nl.take(PlacedClaim(2, replace(claim, erased=7, erased_at=None))) == 1
+    assert nl.take(Placed(1, replace(said.row, **change))) == 1
+    assert nl.take(Placed(2, replace(claim, erased=7, erased_at=None))) == 1
     assert contacts(nl) == [contact_id]
 
 
@@ -491,7 +491,7 @@ def test_rows_without_an_erasure_are_signed_as_ever(enter: Enter) -> None:
     claim = claims.Claim("fr", "~0123456789ab", 3, 2, None, "{}").signed(b"\x22" * 32)
 
     assert claim.signature == "ef883caa12e0af986ff88bb269eca586d3e9c1e73fc1a219019299c39964befd"
-    assert nl.said("fr", 3).claim.erased is None
+    assert nl.said("fr", 3).row.erased is None
 
 
 @pytest.mark.counted
@@ -503,7 +503,7 @@ def test_many_erasures_are_a_transaction_each(enter: Enter) -> None:
         nl.receive(TEXT, number)
         forget(fr, number)
     fr.receive(STOP, LEA)
-    placed = [PlacedClaim(place, claim) for place, claim in enumerate(fr.owed(), 1)]
+    placed = [Placed(place, claim) for place, claim in enumerate(fr.owed(), 1)]
     left = []
     for _transaction in numbers:
         cursor = nl.db.value("SELECT cursor FROM fleet_line")

@@ -161,8 +161,8 @@ def test_no_answer_is_let_out_and_none_undone_by_any_row(enter: Enter, hub: str)
     )
     assert "Not believed: 1." in nl.sync()
     assert nl.shown(nl.receive("Encore")) == ("suppress", "opted_out", None)
-    own = replace(nl.said("nl", 9, undone=undone).claim, signature="0" * 64)
-    assert nl.take(claims.PlacedClaim(10**6, own)) == 1
+    own = replace(nl.said("nl", 9, undone=undone).row, signature="0" * 64)
+    assert nl.take(claims.Placed(10**6, own)) == 1
     assert nl.shown(nl.receive("Encore")) == ("suppress", "opted_out", None)
 
 

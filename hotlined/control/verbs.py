@@ -230,7 +230,7 @@ def _fleet_owed(decision: Decision) -> dict[str, Any]:
 def _fleet_take(decision: Decision) -> int:
     """Return how many rows are not believed, of those up to which the hub was read now."""
     said = decision.arguments
-    placed = [claims.PlacedClaim(place, claims.Claim(*claim)) for place, claim in said["placed"]]
+    placed = [claims.Placed(place, claims.Claim(*claim)) for place, claim in said["placed"]]
     share, key = decision.config().fleet.decisions, claims.key_of(decision.db.path)
     here = erasure.Here(decision.db, decision.now, _opts_out(decision))
     refused, since, deadline = 0, said["since"], time.monotonic() + _TAKE_SECONDS
@@ -272,7 +272,7 @@ def _fleet_answers_owed(decision: Decision) -> dict[str, Any]:
 def _fleet_answers_take(decision: Decision) -> int:
     """Return how many rows are not believed."""
     said = decision.arguments
-    placed = [answered.PlacedAnswered(place, answered.Answered(*row)) for place, row in said["placed"]]
+    placed = [claims.Placed(place, answered.Answered(*row)) for place, row in said["placed"]]
     span = said["since"], said["until"]
     return answered.take(decision.db, span, placed, claims.key_of(decision.db.path), decision.now)
 

@@ -20,7 +20,7 @@ from hotlined.fleet import health
 from hotlined.fleet.hub import Hub, opened
 from hotlined.fleet.join import maybe_address
 from hotlined.language import _
-from hotlined.store import answered, fleet
+from hotlined.store import answered, exchanging, fleet
 from hotlined.store.answered import Answered
 from hotlined.store.claims import Claim
 from hotlined.store.database import Database
@@ -57,7 +57,7 @@ class Session:
 
     def is_owing(self) -> bool:
         """Tell whether the line says something that the hub has not; it asks the line's database alone."""
-        return fleet.is_owing(self._db) or answered.is_owing(self._db)
+        return exchanging.is_owing(self._db)
 
     def push(self) -> int:
         """Send what the line says and the hub has not, and return how many rows that were.
@@ -65,7 +65,7 @@ class Session:
         A database older than its own rows takes them back first: what it sends replaces them at the hub.
         """
         self._require_own_fleet()
-        if fleet.is_recalling(self._db) or answered.is_recalling(self._db):
+        if exchanging.is_recalling(self._db):
             self._first = self._take()
         sent = self._send("fleet_owed", "fleet_sent", Claim, self._push_claims)
         if sharing := answered.maybe_sharing(self._db):

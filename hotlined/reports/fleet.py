@@ -19,7 +19,7 @@ from hotlined.config import Config
 from hotlined.language import N_, _, in_digits, ngettext
 from hotlined.states import MemberState
 from hotlined.status import Trouble
-from hotlined.store import answered, fleet
+from hotlined.store import exchanging, fleet
 from hotlined.store.beside import ORDERS, beside
 from hotlined.store.claims import HIGHEST
 from hotlined.store.database import Database
@@ -233,8 +233,8 @@ def maybe_fleet_of(db: Database, config: Config) -> Fleet | None:
         return None
     return Fleet(
         member.line,
-        fleet.count_owed(db) + answered.count_owed(db),
-        fleet.is_full(db) or answered.is_full(db),
+        exchanging.count_owed(db),
+        exchanging.is_full(db),
         maybe_heard(config),
         clock.boottime(),
         tuple(fleet.unsent_erasures(db)),

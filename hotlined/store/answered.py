@@ -17,10 +17,7 @@ from hotlined.errors import RefusedError
 from hotlined.language import _
 from hotlined.store import attempts, claims, fleet, pseudonyms
 from hotlined.store.database import Database
-from hotlined.store.fleet import MOST_ROWS
 
-MOST_HELD = 500_000
-"""So many rows of others are kept, about 40 MB: a hub that lies does not fill the card."""
 MOST_ANSWERS = 1_000_000
 """More answers than anybody has from one line."""
 OLDEST = 10**9
@@ -50,14 +47,6 @@ class Answered:
     def is_signed(self, key: bytes) -> bool:
         """Tell whether the signature is of this row, under the key of the fleet."""
         return claims.is_same(self.signed(key).signature, self.signature)
-
-
-@dataclass(frozen=True, slots=True)
-class PlacedAnswered:
-    """A row and its place at the hub."""
-
-    place: int
-    said: Answered
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +196,7 @@ def owed(db: Database, key: bytes, now: Now) -> list[Answered]:
     rows = db.all(
         "SELECT person, version, answers, last_limit FROM fleet_answers_own WHERE sent < version"
         " ORDER BY version LIMIT ?",
-        MOST_ROWS,
+        fleet.MOST_ROWS,
     )
     return [
         Answered(sharing.line, row["person"], row["version"], row["answers"], "", _age(row, now)).signed(key)
@@ -229,7 +218,7 @@ def acknowledge(db: Database, sent: Iterable[tuple[str, int]]) -> None:
         _end(db)
 
 
-def take(db: Database, span: tuple[int, int], placed: Sequence[PlacedAnswered], key: bytes, now: Now) -> int:
+def take(db: Database, span: tuple[int, int], placed: Sequence[claims.Placed[Answered]], key: bytes, now: Now) -> int:
     """Commit what lines say, read at the hub behind one place and up to another; return how many rows are not believed.
 
     Where somebody else has read on meanwhile, or nothing is exchanged any more, nothing is done. Raises RefusedError
@@ -241,17 +230,17 @@ def take(db: Database, span: tuple[int, int], placed: Sequence[PlacedAnswered], 
         if sharing is None or not sharing.holds or sharing.cursor != since or until <= since:
             return 0
         held = int(db.value("SELECT count(*) FROM fleet_answers"))
-        if held + len(placed) > MOST_HELD:
+        if held + len(placed) > fleet.MOST_HELD:
             raise RefusedError(
                 _("The line knows {number} persons whom other lines answered, and takes no more.", number=held),
                 _("Somebody floods the hub: look there who."),
             )
-        believed = [each for each in placed if since < each.place <= until and each.said.is_signed(key)]
+        believed = [each for each in placed if since < each.place <= until and each.row.is_signed(key)]
         for each in believed:
-            if each.said.line != sharing.line:
-                _hear(db, each.said, now)
+            if each.row.line != sharing.line:
+                _hear(db, each.row, now)
             elif each.place <= sharing.recall:
-                _recall(db, each.said, now)
+                _recall(db, each.row, now)
         # own rows are read back once: later the hub has others than those that are said here just now
         db.execute("UPDATE fleet_answers_line SET cursor = ?1, recall = iif(recall <= ?1, 0, recall)", until)
     return len(placed) - len(believed)
@@ -284,25 +273,3 @@ def _keep(db: Database, said: Answered, answers: int, last: float) -> None:
             " VALUES (:person, :line, :version, :answers, :last)",
             asdict(said) | {"answers": answers, "last": last},
         )
-
-
-def is_recalling(db: Database) -> bool:
-    """Tell whether the line has yet to read back rows of its own."""
-    sharing = maybe_sharing(db)
-    return sharing is not None and sharing.cursor < sharing.recall
-
-
-def is_owing(db: Database) -> bool:
-    """Tell whether this line says something that the hub has not committed."""
-    return bool(db.value("SELECT EXISTS (SELECT 1 FROM fleet_answers_own WHERE sent < version)"))
-
-
-def count_owed(db: Database) -> int:
-    """Return of how many persons the hub has not committed what this line says."""
-    return int(db.value("SELECT count(*) FROM fleet_answers_own WHERE sent < version"))
-
-
-def is_full(db: Database) -> bool:
-    """Tell whether there may be no room for what others say next."""
-    held = db.value("SELECT count(*) FROM (SELECT 1 FROM fleet_answers LIMIT ?)", MOST_HELD - MOST_ROWS + 1)
-    return int(held) > MOST_HELD - MOST_ROWS

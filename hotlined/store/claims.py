@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import astuple, dataclass, replace
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from hotlined import pseudonym
 from hotlined.errors import RefusedError
@@ -24,6 +25,7 @@ MOST_LINES = 64
 LONGEST_UNDONE = 8192
 _FORM, _FORM_ERASED = "hotlined claim 1", "hotlined claim 2"
 
+Row = TypeVar("Row")
 Undone = dict[Shared, dict[str, int]]
 
 
@@ -65,11 +67,11 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
-class PlacedClaim:
-    """A row and its place at the hub."""
+class Placed(Generic[Row]):
+    """A row of a line and its place at the hub."""
 
     place: int
-    claim: Claim
+    row: Row
 
 
 def signature(key: bytes, form: str, fields: Iterable[object]) -> str:

@@ -16,7 +16,7 @@ from hotlined.errors import RefusedError
 from hotlined.language import _
 from hotlined.states import Shared
 from hotlined.store import claims, pseudonyms
-from hotlined.store.claims import Claim, PlacedClaim, Undone
+from hotlined.store.claims import Claim, Placed, Undone
 from hotlined.store.database import Database
 from hotlined.store.line import needs_rebuild
 
@@ -24,7 +24,7 @@ MOST_ROWS = 500
 """So many rows are sent or handed in at once."""
 LARGEST_BATCH = 200_000
 """So many characters of rows are sent or handed in at once: a line of the control socket has an end."""
-MOST_CLAIMS = 500_000
+MOST_HELD = 500_000
 """So many rows of others are kept, about 40 MB: a hub that lies does not fill the card."""
 ONE_ERASURE = True
 """One person is erased in a transaction: the daemon waits no longer than for `forget`."""
@@ -241,11 +241,6 @@ def note_elsewhere(db: Database, contact_id: int, line: str | None) -> None:
         )
 
 
-def is_owing(db: Database) -> bool:
-    """Tell whether this line says something that the hub has not committed."""
-    return bool(db.value("SELECT EXISTS (SELECT 1 FROM fleet_own WHERE sent < version) OR unclaimed FROM fleet_line"))
-
-
 def owed(db: Database, shared: Collection[Shared], key: bytes) -> list[Claim]:
     """Return what this line says and the hub has not committed, signed, the oldest first, as much as goes at once."""
     member = maybe_membership(db)
@@ -277,28 +272,11 @@ def _limited(claim: Claim, shared: Collection[Shared]) -> Claim:
     )
 
 
-def is_recalling(db: Database) -> bool:
-    """Tell whether the line has yet to read back rows of its own."""
-    member = maybe_membership(db)
-    return member is not None and member.cursor < member.recall
-
-
-def count_owed(db: Database) -> int:
-    """Return of how many persons the hub has not committed what this line claims."""
-    return int(db.value("SELECT count(*) FROM fleet_own WHERE sent < version"))
-
-
 def count_formerly(db: Database) -> int:
     """Return how many persons are decided about under former pseudonyms alone: that cannot be shared."""
     return int(
         db.value("SELECT count(*) FROM numbers WHERE former AND (opted_out_at IS NOT NULL OR blocked_at IS NOT NULL)")
     )
-
-
-def is_full(db: Database) -> bool:
-    """Tell whether there may be no room for what others claim next."""
-    held = db.value("SELECT count(*) FROM (SELECT 1 FROM fleet_persons LIMIT ?)", MOST_CLAIMS - MOST_ROWS + 1)
-    return int(held) > MOST_CLAIMS - MOST_ROWS
 
 
 def met(db: Database, hub: str, top: int, highest: Claim | None, shared: Collection[Shared], key: bytes) -> None:
@@ -380,7 +358,7 @@ def acknowledge(db: Database, sent: Iterable[tuple[str, int]]) -> None:
 def take(
     db: Database,
     span: tuple[int, int],
-    placed: Sequence[PlacedClaim],
+    placed: Sequence[Placed[Claim]],
     shared: Collection[Shared],
     key: bytes,
     consequences: Consequences,
@@ -392,9 +370,9 @@ def take(
     """
     since, until = span
     sound = {
-        each.place: _limited(each.claim, shared)
+        each.place: _limited(each.row, shared)
         for each in placed
-        if since < each.place <= until and _is_sound(each.claim) and each.claim.is_signed(key)
+        if since < each.place <= until and _is_sound(each.row) and each.row.is_signed(key)
     }
     names = consequences.names({claim.person for claim in sound.values() if claim.erased})
     with db.transaction():
@@ -404,7 +382,7 @@ def take(
         if now.cursor != since or until <= since:
             return 0
         held = int(db.value("SELECT count(*) FROM fleet_persons"))
-        if held + len(placed) > MOST_CLAIMS:
+        if held + len(placed) > MOST_HELD:
             raise RefusedError(
                 _("The line knows {number} decisions of other lines and takes no more.", number=held),
                 _("Somebody floods the hub: look there who."),
