@@ -84,7 +84,7 @@ def own(config: Config, db: Database) -> report.Figures:
 
 
 def _uncounted(said: str) -> tuple[object, ...]:
-    """Return of what a line said what others have to know soon."""
+    """Return what others have to know soon of what a line said: all but its counts."""
     with suppress(ValueError, AttributeError):
         found = json.loads(said)
         return found.get("state"), found.get("trouble")

@@ -87,7 +87,7 @@ class Service:
 
 
 def _identities(config: Config) -> list[tuple[int, ...]]:
-    """Return what differs once the configuration or the hub's address has changed, or another database is there."""
+    """Return a value that differs once configuration, hub's address or database are other ones than before."""
     found: list[tuple[int, ...]] = []
     for path in (config.path, address_path(config), config.database):
         with contextlib.suppress(OSError):

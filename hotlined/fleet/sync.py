@@ -103,7 +103,7 @@ class Session:
         return taken, refused
 
     def _report(self) -> None:
-        """Exchange how the lines are: at once where somebody was erased, for who has not done so is known by that."""
+        """Exchange how the lines are: at once after an erasure, for that shows which lines still lack it."""
         with self._hub.within(HUB_SECONDS):
             health.reached(self._config, self._db, self._hub, self._refused, anew=self._erased)
         self._erased = False
@@ -153,7 +153,7 @@ class Session:
 
 
 def _readable(rows: Sequence[list[Any]], after: int, verb: str) -> list[list[Any]]:
-    """Return the rows that have a form which a line writes, in the order of their places behind one.
+    """Return the rows behind a place that have a form which a line writes, in the order of their places.
 
     Raises HotlinedError where none is so: the hub itself keeps lines from writing others.
     """
@@ -168,7 +168,7 @@ def _readable(rows: Sequence[list[Any]], after: int, verb: str) -> list[list[Any
 
 
 def _batch_of(placed: Sequence[list[Any]]) -> list[list[Any]]:
-    """Return of rows as many as are handed in at once."""
+    """Return the first rows, as many as are handed in at once."""
     batch: list[list[Any]] = []
     size = 0
     for row in placed:

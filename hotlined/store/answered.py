@@ -74,7 +74,7 @@ def maybe_sharing(db: Database) -> Sharing | None:
 
 
 def note(db: Database, number: str) -> None:
-    """Say how many answers a number had, where that is another than was said, inside the transaction that is open."""
+    """Say how many answers a number had, if that differs from what was said, inside the transaction that is open."""
     sharing = maybe_sharing(db)
     if sharing is None or not sharing.holds:
         return
@@ -92,6 +92,7 @@ def _note_all(db: Database, sharing: Sharing) -> None:
 
 
 def _say(db: Database, sharing: Sharing, person: str, answers: int, last: float | None) -> None:
+    # under its own name stands what it said before a backup of it was put back, which knows nothing of these answers
     lost = db.one("SELECT answers, last_limit FROM fleet_answers WHERE person = ? AND line = ?", person, sharing.line)
     if lost:
         answers, last = answers + lost["answers"], max(lost["last_limit"], lost["last_limit"] if last is None else last)
@@ -183,7 +184,7 @@ def _take_back(db: Database) -> None:
 
 
 def _end(db: Database) -> None:
-    """Keep nothing of what is over and known to the hub."""
+    """Erase the rows that are over and that the hub knows, and once none is left the place in the exchange."""
     db.execute("DELETE FROM fleet_answers_own WHERE answers = 0 AND sent = version")
     db.execute("DELETE FROM fleet_answers_line WHERE NOT sharing AND NOT EXISTS (SELECT 1 FROM fleet_answers_own)")
 
@@ -254,7 +255,7 @@ def _hear(db: Database, said: Answered, now: Now) -> None:
 
 
 def _recall(db: Database, said: Answered, now: Now) -> None:
-    """Keep of what this line said itself how many answers its database, which is older, knows nothing of."""
+    """Keep how many answers this line said that a person had of which its database, which is older, knows nothing."""
     own = db.one("SELECT answers, last_limit FROM fleet_answers_own WHERE person = ?", said.person)
     known, last = (own["answers"], own["last_limit"]) if own else (0, -math.inf)
     if said.answers > known:

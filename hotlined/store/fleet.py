@@ -83,7 +83,7 @@ class Consequences(Protocol):
     """What follows on this line from what lines say, inside the transaction in which that is taken."""
 
     def names(self, persons: Collection[str]) -> Mapping[str, Sequence[str]]:
-        """Return under which names the line has something of persons, none for most: before, for that takes long."""
+        """Return under which names the line has something of persons; before the transaction, for it takes long."""
 
     def follow(self, followed: Sequence[Followed]) -> None:
         """Let hold here what holds elsewhere, or no longer."""

@@ -26,7 +26,7 @@ def names(db: Database, name: str) -> tuple[str, ...]:
 
 
 def first(found: Sequence[str]) -> str:
-    """Return the one that `person` returns, of the names that `names` has found: no key is used anew for it.
+    """Return the name that `person` returns, out of those that `names` has found: no pseudonym is made again.
 
     While the key in use is lost it may be a former pseudonym: nothing is sent then.
     """
@@ -79,7 +79,7 @@ def lost_in_words(db: Database) -> str:
 
 
 def _lack(db: Database) -> HoldReason:
-    """Return why a key that is lost to this user is so."""
+    """Return why this user cannot use a key: it is missing, or may not be read."""
     try:
         pseudonym.keys(db.key_path)
     except PermissionError:

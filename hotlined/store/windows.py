@@ -81,6 +81,6 @@ def occupancy(db: Database, now: Now, *, shadow: bool) -> Occupancy:
 
 
 def _moments(now: Now, *, shadow: bool) -> dict[str, float]:
-    """Return since when each window counts, and the rest of what the queries are asked with."""
+    """Return since when each window counts, and the other arguments of the queries."""
     since = {name: now.limit - seconds for name, seconds in policy.WINDOW_SECONDS.items()}
     return since | {"now": now.limit, "shadow": int(shadow)}
