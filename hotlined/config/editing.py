@@ -95,46 +95,90 @@ def rewrite(text: str, path: Path, texts: Mapping[Spot, str]) -> str:
 
 
 def _rewrite(text: str, path: Path, spot: Spot, wanted: str) -> str:
-    before = _events(text)
-    here = next((place for place, event in enumerate(before) if event[0] == spot.start and event[1] == "Scalar"), None)
-    anchor = None if here is None else before[here][2]
-    repeated = anchor is not None and any(event[1] == "Alias" and event[2] == anchor for event in before)
-    others = [each.wording.text for each in spots(text, path) if each.start != spot.start]
-    for written in () if here is None or repeated else _spellings(text, spot, wanted):
-        made = text[: spot.start] + written + text[spot.end :]
-        with suppress(ConfigError):
-            compose(made, path)
-            after = _events(made)
-            now = {each.start: each.wording.text for each in spots(made, path)}
-            same = len(after) == len(before) and all(
-                old[1:4] == new[1:4] and (place == here or old[4] == new[4])
-                for place, (old, new) in enumerate(zip(before, after, strict=True))
-            )
-            if same and now.pop(after[here or 0][0], None) == wanted and list(now.values()) == others:
-                return made
+    items = _items(text)
+    place = _maybe_place(items, spot)
+    if place is not None and not _is_repeated(items, items[place].anchor):
+        others = [each.wording.text for each in spots(text, path) if each.start != spot.start]
+        for written in _spellings(text, spot, wanted):
+            made = text[: spot.start] + written + text[spot.end :]
+            with suppress(ConfigError):  # a text may hold what ends its value, and what follows is no YAML then
+                compose(made, path)
+                made_items = _items(made)
+                if _differs_there_alone(items, made_items, place) and (
+                    _texts_around(made, path, made_items[place].start) == (wanted, others)
+                ):
+                    return made
     line = text.count("\n", 0, spot.start) + 1
-    place = f"{path}:{line}"
+    at = f"{path}:{line}"
     raise ConfigError(
-        _("{place}: this text cannot be changed alone: the file uses it elsewhere, too.", place=place),
+        _("{place}: this text cannot be changed alone: the file uses it elsewhere, too.", place=at),
         (),
         _("Change it in the file itself."),
     )
 
 
-def _events(text: str) -> Sequence[tuple[int, str, str | None, str | None, str | None]]:
-    """Return what stands in a document: each item's place, kind, anchor, tag and value; an alias is not followed."""
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One step of a document, as YAML's parser reports it: a value, an alias, where a list or a section begins or ends.
+
+    Nodes would not do: in them an alias is what it stands for, and a text that is repeated looks like two.
+    """
+
+    kind: str
+    """What YAML calls it: Scalar, Alias, SequenceStart, …"""
+    start: int
+    """Where it stands in the text."""
+    anchor: str | None
+    tag: str | None
+    value: str | None
+    """What a scalar holds, without its quotes; None for all else."""
+
+    @property
+    def frame(self) -> tuple[str, str | None, str | None]:
+        """All of it but its value and where it stands."""
+        return (self.kind, self.anchor, self.tag)
+
+
+def _items(text: str) -> Sequence[Item]:
+    """Return all that stands in a document, in the order of the text."""
     import yaml  # noqa: PLC0415  only a reading of the configuration needs it
 
     return [
-        (
-            getattr(event.start_mark, "index", 0),
-            type(event).__name__.removesuffix("Event"),
-            getattr(event, "anchor", None),
-            getattr(event, "tag", None),
-            getattr(event, "value", None),
+        Item(
+            kind=type(event).__name__.removesuffix("Event"),
+            start=event.start_mark.index if event.start_mark else 0,
+            # an end of anything has neither, and only a scalar has a value
+            anchor=getattr(event, "anchor", None),
+            tag=getattr(event, "tag", None),
+            value=getattr(event, "value", None),
         )
         for event in yaml.parse(text, yaml.SafeLoader)
     ]
+
+
+def _maybe_place(items: Sequence[Item], spot: Spot) -> int | None:
+    """Return which item a text is; None where an alias stands, which has another item's text."""
+    return next((place for place, item in enumerate(items) if (item.kind, item.start) == ("Scalar", spot.start)), None)
+
+
+def _is_repeated(items: Sequence[Item], anchor: str | None) -> bool:
+    """Tell whether an alias stands for what has this anchor: to change that would change both."""
+    return anchor is not None and any(item.kind == "Alias" and item.anchor == anchor for item in items)
+
+
+def _differs_there_alone(before: Sequence[Item], after: Sequence[Item], place: int) -> bool:
+    """Tell whether two documents are the same but for the value at one place; where things stand has moved."""
+    return len(before) == len(after) and all(
+        old.frame == new.frame and (at == place or old.value == new.value)
+        for at, (old, new) in enumerate(zip(before, after, strict=True))
+    )
+
+
+def _texts_around(text: str, path: Path, start: int) -> tuple[str | None, Sequence[str]]:
+    """Return the text of the answer that stands at a place, and all others: what the items hold is not stripped."""
+    found = {each.start: each.wording.text for each in spots(text, path)}
+    here = found.pop(start, None)
+    return here, list(found.values())
 
 
 def _spellings(text: str, spot: Spot, wanted: str) -> Iterator[str]:
