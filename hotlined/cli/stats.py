@@ -27,7 +27,7 @@ from hotlined.statistics.periods import UNITS, By, zone
 from hotlined.statistics.plain import calendar, length, money
 from hotlined.statistics.sentences import sentences
 from hotlined.statistics.summary import Summary, summarise
-from hotlined.statistics.variants import WROTE_BACK, Place, kind_in_words, verdict
+from hotlined.statistics.variants import Place, verdict
 from hotlined.store.figures import Tally
 from hotlined.store.opening import open_beside_daemon
 from hotlined.words.amounts import wait_in_words
@@ -258,11 +258,10 @@ def _table(*headings: str) -> "Table":
 
 def _variants(place: Place) -> "Table":
     """Return what the variants of a place brought: answers by what came back."""
-    kinds = (WROTE_BACK, *place.tags)
-    table = _table(place.name, _("ANSWERS"), *(harmless(kind_in_words(kind)) for kind in kinds))
-    brought = [place.of(kind) for kind in kinds]
+    reactions = place.reactions
+    table = _table(place.name, _("ANSWERS"), *(harmless(reaction.name) for reaction in reactions))
     for at, each in enumerate(place.variants):
-        counts = (in_digits(of_kind[at]) for of_kind in brought)
+        counts = (in_digits(reaction.answers[at]) for reaction in reactions)
         table.add_row(_("variant {number}", number=each.variant), in_digits(each.outcome.answers), *counts)
     return table
 

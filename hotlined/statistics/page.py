@@ -33,7 +33,7 @@ from hotlined.statistics.plain import calendar, day_in_words, length, money
 from hotlined.statistics.sentences import sentences
 from hotlined.statistics.style import STYLE
 from hotlined.statistics.summary import Summary, averages, modem_seconds
-from hotlined.statistics.variants import WROTE_BACK, Place, kind_in_words, verdict
+from hotlined.statistics.variants import Place, verdict
 from hotlined.store.figures import Span, Tally
 from hotlined.words.amounts import in_answers, wait_in_words
 from hotlined.words.reasons import briefly, reason_in_words
@@ -289,11 +289,10 @@ def _numbers(summary: Summary) -> Figure:
 
 
 def _variants(place: Place) -> Figure:
-    brought = [place.of(kind) for kind in place.tags]
+    back, *tags = place.reactions
     names = [_("variant {number}", number=each.variant) for each in place.variants]
     answers = [each.outcome.answers for each in place.variants]
-    back = place.of(WROTE_BACK)
-    parts = list(zip(names, answers, back, strict=True))
+    parts = list(zip(names, answers, back.answers, strict=True))
     return Figure(
         title=_("{place}: its variants", place=place.name),
         says=" ".join(
@@ -304,8 +303,8 @@ def _variants(place: Place) -> Figure:
         ),
         drawing=draw_list([(name, "", _of_all(some, all_), 100 * some / max(1, all_)) for name, all_, some in parts]),
         height=ROW * len(parts),
-        headings=(_("Variant"), _("Answers"), _("Wrote back"), *map(kind_in_words, place.tags)),
-        rows=[(*part, *(counts[at] for counts in brought)) for at, part in enumerate(parts)],
+        headings=(_("Variant"), _("Answers"), _("Wrote back"), *(tag.name for tag in tags)),
+        rows=[(*part, *(tag.answers[at] for tag in tags)) for at, part in enumerate(parts)],
     )
 
 

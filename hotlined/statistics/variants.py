@@ -10,13 +10,12 @@ from itertools import groupby
 from math import exp, lgamma
 
 from hotlined.config import AnswerConfig, Wording
-from hotlined.language import N_, _
+from hotlined.language import _
 from hotlined.store import wordings
 from hotlined.store.wordings import Outcome
 from hotlined.words.tags import tag_in_words
 from hotlined.words.wordings import place_in_words
 
-WROTE_BACK = N_("wrote back")
 _ALIKE = 1e-7  # logarithms that differ by less are of equal numbers, as in R
 _SELDOM = 0.05  # what chance does less often than that is called a difference
 
@@ -27,6 +26,14 @@ class Variant:
 
     variant: int
     outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Reaction:
+    """What some wrote back: its name, and how many answers of each variant brought it, in the order of the variants."""
+
+    name: str
+    answers: list[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +49,12 @@ class Place:
         total = wordings.together(each.outcome for each in self.variants).tags
         return sorted(total, key=lambda tag: (-total[tag], tag))
 
-    def of(self, kind: str) -> list[int]:
-        """Return how many answers of each variant brought a tag, or a text at all (`WROTE_BACK`)."""
-        return [each.outcome.wrote_back if kind == WROTE_BACK else each.outcome.tags[kind] for each in self.variants]
+    @property
+    def reactions(self) -> list[Reaction]:
+        """What came back: first a text at all, then each tag of such texts."""
+        outcomes = [each.outcome for each in self.variants]
+        tagged = [Reaction(tag_in_words(tag), [each.tags[tag] for each in outcomes]) for tag in self.tags]
+        return [Reaction(_("wrote back"), [each.wrote_back for each in outcomes]), *tagged]
 
 
 def compare(answer: AnswerConfig, found: Mapping[wordings.Wording, Outcome]) -> tuple[Place, ...]:
@@ -77,12 +87,16 @@ def _outcome(wording: Wording, digest: str, last: int, found: Mapping[wordings.W
 
 def verdict(place: Place) -> Iterator[str]:
     """Say which variants differ by more than chance, or that nothing can be told, in sentences."""
-    kinds = [kind for kind in (WROTE_BACK, *place.tags) if sum(place.of(kind))]
     answers = [each.outcome.answers for each in place.variants]
     # of two variants one says it all; the more comparisons, the likelier chance parts one of them
     compared = place.variants[: 1 if len(place.variants) == 2 else None]
-    tables = [(kind, at, *_table(place.of(kind), answers, at)) for kind in kinds for at in range(len(compared))]
-    if not any(_least(*table) * len(tables) < _SELDOM for _kind, _at, *table in tables):
+    tables = [
+        (reaction.name, at, *_table(reaction.answers, answers, at))
+        for reaction in place.reactions
+        if sum(reaction.answers)
+        for at in range(len(compared))
+    ]
+    if not any(_least(*table) * len(tables) < _SELDOM for _name, _at, *table in tables):
         yield _("So few tell nothing yet: however they fell, it may be chance.")
         return
     told = [
@@ -90,21 +104,16 @@ def verdict(place: Place) -> Iterator[str]:
             "Variant {variant} stands out: {kind} {hits} of {of}, the others {others} of {of_others}. Chance alone"
             " seldom does that.",
             variant=place.variants[at].variant,
-            kind=kind_in_words(kind),
+            kind=name,
             hits=hits,
             of=of,
             others=others,
             of_others=of_others,
         )
-        for kind, at, hits, of, others, of_others in tables
+        for name, at, hits, of, others, of_others in tables
         if chance(hits, of, others, of_others) * len(tables) < _SELDOM
     ]
     yield from told or [_("What differs between them may well be chance.")]
-
-
-def kind_in_words(kind: str) -> str:
-    """Name what came back: a tag, or a text at all."""
-    return _(WROTE_BACK) if kind == WROTE_BACK else tag_in_words(kind)
 
 
 def _table(hits: Sequence[int], answers: Sequence[int], at: int) -> tuple[int, int, int, int]:
