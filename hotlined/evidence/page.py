@@ -3,19 +3,16 @@
 Whatever a stranger wrote is text alone: escaped, harmless, in a direction of its own, wrapped wherever it has to be.
 """
 
-import base64
-import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from html import escape
 from typing import Any
 
 from hotlined import __version__
 from hotlined.evidence.facts import Contact, Facts, local, missing, network, universal
 from hotlined.evidence.words import BY_HAND, CHECK, FILES, NONE_MISSING, PERSONAL, SHEET, SUM_OF_SUMS, TITLE
-from hotlined.language import N_, NP_, Phrases, _, in_row, spoken
+from hotlined.language import N_, NP_, Phrases, _, in_row
 from hotlined.states import AnswerState, ContactKind, SegmentState
-from hotlined.words.harmless import harmless
+from hotlined.words.html import text_in_html, whole_page
 from hotlined.words.reasons import SEGMENT_STATES, STATES, reason_in_words
 
 UNSURE = N_("The clock of the machine was not synchronised then.")
@@ -38,12 +35,9 @@ _KINDS = Phrases(
 
 def draw(facts: Facts, sums: Mapping[str, str]) -> str:
     """Write the page, whole, in HTML; `sums` are the SHA-256 of the other files."""
-    style = _STYLE.replace("TOP", _top(facts))
-    return _PAGE.format(
-        hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
-        style=style,
-        title=_html(_(TITLE, number=facts.number)),
-        language=spoken(),
+    title = _(TITLE, number=facts.number)
+    body = _BODY.format(
+        title=_html(title),
         personal=_html(_(PERSONAL)),
         summary=_rows(_summary(facts)),
         missing=_missing(facts),
@@ -60,6 +54,7 @@ def draw(facts: Facts, sums: Mapping[str, str]) -> str:
         made=_html(_("Made by hotlined {version}, the program of the line.", version=__version__)),
         **{name: _html(_(heading)) for name, heading in _HEADINGS.items()},
     )
+    return whole_page(title, _STYLE.replace("TOP", _top(facts)), body)
 
 
 def _top(facts: Facts) -> str:
@@ -70,7 +65,7 @@ def _top(facts: Facts) -> str:
 
 def _html(value: object) -> str:
     """Write a value so that no browser obeys it; new lines stay."""
-    return escape(harmless(str(value), "\n"))
+    return text_in_html(value, "\n")
 
 
 def _typed(sentence: str) -> str:
@@ -276,20 +271,7 @@ _HEADINGS = {
 }
 """The headings of the page's parts."""
 
-_PAGE = """<!DOCTYPE html>
-<html lang="{language}">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'sha256-{hash}';\
- base-uri 'none'; form-action 'none'">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="referrer" content="no-referrer">
-<link rel="icon" href="data:,">
-<title>{title}</title>
-<style>{style}</style>
-</head>
-<body>
-<main>
+_BODY = """<main>
 <h1>{title}</h1>
 <p class="personal">{personal}</p>
 {summary}
@@ -314,6 +296,4 @@ _PAGE = """<!DOCTYPE html>
 </section>
 </main>
 <footer><p>{made}</p></footer>
-</body>
-</html>
 """

@@ -10,13 +10,11 @@ from dataclasses import dataclass
 from itertools import count
 
 from hotlined.language import _, in_digits
-from hotlined.words.harmless import harmless
+from hotlined.words.html import text_in_html
 
 HEIGHT, HEAD, FOOT = 200, 18, 24  # pixels: of the bars, above and below them
 ROW = 38  # pixels: a line of a list with its bar
 STRIP = 34  # pixels
-# what `html.escape` does; that module brings two thousand names of characters, which the desk would keep
-_ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;"})
 _LABELS = 7  # below an axis, at most
 _STYLES = ("major", "minor", "medium", "minor")  # of labels: only major ones are on the smallest screens
 _LAST_LABEL = 93  # percent of the width: the label of a bar further right would end beyond the edge of a phone
@@ -154,8 +152,3 @@ _SECTION = """<section>
 
 def _cell(value: object) -> str:
     return in_digits(value) if isinstance(value, int) else text_in_html(value)
-
-
-def text_in_html(value: object) -> str:
-    """Write a value so that neither a browser nor a terminal obeys it."""
-    return harmless(str(value)).translate(_ESCAPES)

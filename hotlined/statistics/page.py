@@ -4,15 +4,13 @@ It is given counts only: no number and no text of anybody can get onto it. It is
 to spend would tell a troll how much more it takes, and is not on it.
 """
 
-import base64
-import hashlib
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import count
 
 from hotlined import __version__
-from hotlined.language import N_, Phrases, _, in_digits, ngettext, pgettext, spoken
+from hotlined.language import N_, Phrases, _, in_digits, ngettext, pgettext
 from hotlined.states import ModemState
 from hotlined.statistics.drawing import (
     FOOT,
@@ -26,7 +24,6 @@ from hotlined.statistics.drawing import (
     draw_list,
     draw_strip,
     figure_in_html,
-    text_in_html,
 )
 from hotlined.statistics.periods import UNITS, WEEKDAYS, By, in_short, zone
 from hotlined.statistics.plain import calendar, day_in_words, length, money
@@ -36,6 +33,7 @@ from hotlined.statistics.summary import Summary, averages, modem_seconds
 from hotlined.statistics.variants import Place, verdict
 from hotlined.store.figures import Span, Tally
 from hotlined.words.amounts import in_answers, wait_in_words
+from hotlined.words.html import text_in_html, whole_page
 from hotlined.words.reasons import briefly, reason_in_words
 from hotlined.words.states import MODEM_STATES
 
@@ -47,13 +45,7 @@ _OTHER_STATES = Phrases({"stopped": N_("daemon stopped"), "unknown": N_("unknown
 
 def draw(summary: Summary, written: datetime) -> str:
     """Write the page, whole, in HTML."""
-    return _PAGE.format(
-        hash=base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode(),
-        style=STYLE,
-        language=spoken(),
-        title=text_in_html(
-            _("Line {line}: {dates}", line=summary.line, dates=calendar(summary.period.start, summary.period.end))
-        ),
+    body = _BODY.format(
         heading=text_in_html(_("Line {line}", line=summary.line)),
         described=describe(summary),
         inside=draw_inside(summary),
@@ -64,6 +56,8 @@ def draw(summary: Summary, written: datetime) -> str:
             version=__version__,
         ),
     )
+    dates = calendar(summary.period.start, summary.period.end)
+    return whole_page(_("Line {line}: {dates}", line=summary.line, dates=dates), STYLE, body, dark=True)
 
 
 def describe(summary: Summary) -> str:
@@ -103,29 +97,13 @@ def draw_parts(summary: Summary) -> Iterator[str]:
         yield figure_in_html(figure, next(ids))
 
 
-_PAGE = """<!DOCTYPE html>
-<html lang="{language}">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'sha256-{hash}';\
- base-uri 'none'; form-action 'none'">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta name="referrer" content="no-referrer">
-<link rel="icon" href="data:,">
-<title>{title}</title>
-<style>{style}</style>
-</head>
-<body>
-<header><h1>{heading}</h1>
+_BODY = """<header><h1>{heading}</h1>
 <p>{described}</p></header>
 <main>
 {inside}
 </main>
 <footer><p>{written}</p>
 </footer>
-</body>
-</html>
 """
 
 
