@@ -1,7 +1,8 @@
 """The status of a line's daemon: one value, which the daemon writes into a file and everybody else reads.
 
 It is the daemon's word alone; what the database knows of the line, `hotlined status` adds. What an earlier or a later
-daemon writes is read as far as it is understood.
+daemon writes is read as far as it is understood. Its sentences are in English, each with what a reader needs to say it
+again in another language.
 Known to be wrong: for three minutes after a crash, another process that got its number passes for the daemon.
 """
 
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any, Self, get_type_hints
 
 from hotlined import clock, files
+from hotlined.language import Said, from_value, to_value
 from hotlined.states import DatabaseState
 
 FILE = "status.json"  # in the folder of the line's own, in the runtime directory
@@ -112,7 +114,7 @@ class DaemonStatus:
         modem = _mapping(document["modem"])
         storages = tuple(Storage(**_known(Storage, each)) for each in _mappings(modem.get("storages")))
         troubles = tuple(
-            Trouble(**known)
+            Trouble(**known | _said_again(each))
             for each in _mappings(document.get("trouble"))
             if (known := _known(Trouble, each)).keys() >= {"code", "words"}
         )
@@ -172,7 +174,19 @@ def private_folder() -> Path:
 
 def _by_name(value: Any) -> dict[str, Any]:
     """Return the fields of a dataclass by their names; unlike `asdict` it copies nothing, for a poll writes them."""
-    return {name: getattr(value, name) for name in value.__dataclass_fields__}
+    document = {name: getattr(value, name) for name in value.__dataclass_fields__}
+    if isinstance(value, Trouble):
+        said = {name: to_value(text) for name, text in document.items() if isinstance(text, Said)}
+        return document | {"said": said}
+    return document
+
+
+def _said_again(trouble: Mapping[str, Any]) -> dict[str, str]:
+    """Return the sentences of a trouble in the language in force; none where its daemon did not say how."""
+    with suppress(ValueError):
+        said = _mapping(trouble.get("said"))
+        return {name: from_value(said[name]) for name in ("words", "cure") if name in said}
+    return {}
 
 
 def _known(kind: type[Any], document: Mapping[str, Any]) -> dict[str, Any]:

@@ -32,12 +32,16 @@ from hotlined.language import (
     NO_BREAK,
     Language,
     _,
+    again,
+    from_value,
     in_digits,
+    in_sequence,
     language_of_environment,
     ngettext,
     pgettext,
     speak,
     spoken,
+    to_value,
     unfilled_plural,
 )
 from hotlined.reports.typed import period
@@ -46,8 +50,7 @@ from hotlined.statistics.periods import midnight
 from hotlined.statistics.plain import calendar, length, rate, share
 from hotlined.store import decisions
 from hotlined.store.opening import open_for_daemon
-from hotlined.words.amounts import in_money, in_segments, wait_in_words
-from hotlined.words.daemon import said_again
+from hotlined.words.amounts import in_money, in_segments, sentence, wait_in_words
 from hotlined.words.reasons import NO_DAEMON, STATES, briefly
 from hotlined.words.refusals import refusal_in_words
 from hotlined.words.times import MONTHS, moment
@@ -228,15 +231,51 @@ def test_no_outcome_is_longer_than_its_column_in_any_language(language: Language
         assert {each for each in words if len(each) > OUTCOME_WIDTH} == set()
 
 
-def test_what_the_daemon_says_is_told_again() -> None:
-    """A sentence that holds a port and a reason is told again with them, a part that is a sentence too; others stay."""
-    refused = "The configuration was not read again, and the old one holds: /a/config.yaml cannot be used: 2 problems."
+def test_what_was_said_in_english_is_said_again_in_the_language() -> None:
+    """A sentence goes through JSON with what fills it, a part that is a sentence too; a plain text stays as it is."""
+    problems = ngettext(
+        "{path} cannot be used: one problem", "{path} cannot be used: {number} problems", 2, path="/a.yaml"
+    )
+    refused = _("The configuration was not read again, and the old one holds: {reason}", reason=sentence(problems))
+    missing = _("There is no modem at {port}.", port=Path("/dev/ttyUSB2"))
+    values = json.loads(
+        json.dumps([*map(to_value, (missing, refused, in_sequence((missing, "", "Aïe.")), "plain {this}"))])
+    )
+
+    assert missing == "There is no modem at /dev/ttyUSB2."
+    assert [*map(from_value, values)] == [missing, refused, f"{missing} Aïe.", "plain {this}"]
     with speaking(Language.FRENCH):
-        assert said_again("There is no modem at /dev/ttyUSB2.") == "Il n’y a pas de modem à /dev/ttyUSB2."
-        assert said_again(refused).startswith("La configuration n’a pas été relue")
-        assert said_again(refused).endswith(f"/a/config.yaml est inutilisable{NO_BREAK}: 2 problèmes.")
-        assert said_again("nobody ever said {this}") == "nobody ever said {this}"
-    assert said_again("There is no modem at /dev/ttyUSB2.") == "There is no modem at /dev/ttyUSB2."
+        french = "Il n’y a pas de modem à /dev/ttyUSB2."
+        assert again(missing) == from_value(values[0]) == french
+        assert from_value(values[1]) == (
+            "La configuration n’a pas été relue, et l’ancienne vaut toujours"
+            f"{NO_BREAK}: /a.yaml est inutilisable{NO_BREAK}: 2 problèmes."
+        )
+        assert from_value(values[2]) == f"{french} Aïe."
+        assert from_value(values[3]) == "plain {this}"
+        assert again(f"{missing}") == missing
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        [],
+        {"message": "There is no modem at {port}."},
+        {"message": "There is no modem at {port}.", "places": {}},
+        {"message": "There is no modem at {port}.", "places": {"port": None}},
+        {"message": "{port:>999999999}", "places": {"port": "x"}},
+        {"message": "{port.__class__}", "places": {"port": "x"}},
+        {"message": "{port!r}", "places": {"port": "x"}},
+        {"message": "{0}", "places": {"0": "x"}},
+        {"message": "a {", "places": {}},
+        {"message": "{number} day", "several": "{days} days", "number": 2, "places": {}},
+    ],
+)
+def test_what_is_no_sentence_is_not_said(value: object) -> None:
+    """A value that says anything but a key and texts for its places is refused: nothing else is filled in."""
+    with pytest.raises(ValueError):
+        from_value(value)
 
 
 @OTHERS
@@ -258,19 +297,24 @@ def test_what_the_daemon_says_of_its_database_is_told_again(tmp_path: Path, lang
     daemons = met()
     with speaking(language):
         ours = met()
-        assert (said_again(daemons.message), said_again(daemons.hint)) == (ours.message, ours.hint)
+        assert (again(daemons.message), again(daemons.hint)) == (ours.message, ours.hint)
     assert (daemons.message, daemons.hint) != (ours.message, ours.hint)
 
 
 @OTHERS
 def test_what_the_daemon_refuses_is_told_in_the_language(language: Language) -> None:
     """The problem of a text or of a modem was written down in English, and is read in the language of the line."""
-    text = alphabet_problem("é" * 40_000)
-    for refusal, problem in ((Refusal.UNSENDABLE, text), (Refusal.MODEM_FAILED, "The network has no answer to *121#.")):
+    text, modem = alphabet_problem("é" * 40_000), _("The network has no answer to {code}.", code="*121#")
+    for refusal, problem in ((Refusal.UNSENDABLE, text), (Refusal.MODEM_FAILED, modem)):
         with speaking(language):
-            words, cure = refusal_in_words(refusal, json.dumps({"problem": problem}))
+            words, cure = refusal_in_words(refusal, json.dumps({"problem": to_value(problem)}))
             assert english_in(f"{words} | {cure}", language) == set()
             assert words != problem
+
+
+def test_a_problem_that_an_earlier_version_wrote_down_is_shown_as_it_stands() -> None:
+    """A refusal of a version that wrote its problem as a sentence is read as that sentence."""
+    assert refusal_in_words(Refusal.UNSENDABLE, '{"problem": "Too long."}')[0] == "Too long."
 
 
 def alphabet_problem(text: str) -> str:

@@ -1,15 +1,16 @@
 """What was typed wrongly, told in the language in force: click's own sentences are known by their wording.
 
-One that another version of click says otherwise stays in English. So does help, and what stands in brackets behind
-"Usage:", which help explains.
+Nothing else is known so: click hands over whole sentences in English, and looks translations up in compiled catalogues
+alone, which there are none of. One that another version of click says otherwise stays in English. So does help, and
+what stands in brackets behind "Usage:", which help explains.
 """
 
 import re
+from functools import lru_cache
 
 import click
 
-from hotlined.language import N_, _
-from hotlined.words.daemon import said_again
+from hotlined.language import N_, Language, _, spoken
 
 WORDINGS = (
     N_("Invalid value for {name}: {message}"),
@@ -51,7 +52,7 @@ _EXTRA = re.compile("Got unexpected extra argument")
 def in_words(error: click.UsageError) -> str:
     """Say what is wrong, and what helps where a shell has split a number that was typed with blanks."""
     said = " ".join(error.format_message().split())
-    told = said_again(said, (*WORDINGS, *EARLIER))
+    told = _said_again(said)
     parameters = error.ctx.command.params if error.ctx else []
     takes_number = any(one.name == "number" and isinstance(one, click.Argument) for one in parameters)
     return f"{told}. {_(_ON_BLANKS)}" if takes_number and _EXTRA.match(said) else told
@@ -67,3 +68,34 @@ def usage(context: click.Context) -> str:
         return formatter.getvalue()
     command_line = f"'{context.command_path} {help_}'"
     return formatter.getvalue() + _("Try {command} for help.", command=command_line) + "\n"
+
+
+def _said_again(text: str) -> str:
+    """Return a sentence in the language in force: one of ours is its own key; one that nobody knows stays so."""
+    if spoken() is Language.ENGLISH:
+        return text
+    if (ours := _(text)) != text:
+        return ours
+    for message, pattern in _patterns():
+        if found := pattern.fullmatch(text):
+            return _(message, **{name: _said_again(value) for name, value in found.groupdict().items()})
+    return text
+
+
+@lru_cache
+def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
+    """Return the sentences, each with what fits it."""
+    return tuple((message, _pattern(message)) for message in (*WORDINGS, *EARLIER))
+
+
+def _pattern(message: str) -> re.Pattern[str]:
+    """Return what fits a sentence; a place that it has twice is filled twice with the same."""
+    known: set[str] = set()
+
+    def place(found: re.Match[str]) -> str:
+        name = found[1]
+        again = name in known
+        known.add(name)
+        return f"(?P={name})" if again else f"(?P<{name}>.+?)"
+
+    return re.compile(re.sub(r"\\\{(\w+)\\\}", place, re.escape(message)), re.DOTALL)

@@ -35,7 +35,7 @@ from hotlined.errors import (
 from hotlined.gsm import address
 from hotlined.gsm.modem import Modem
 from hotlined.gsm.responses import REGISTERED, Identification, NetworkCondition, Registration
-from hotlined.language import N_
+from hotlined.language import N_, _, in_sequence
 from hotlined.policy import Reason
 from hotlined.states import ModemState
 from hotlined.store import answers, breaking
@@ -45,7 +45,7 @@ from hotlined.words.conditions import CENTRE_CURE, MODEM
 
 log = logging.getLogger("hotlined")
 
-ADOPT_HINT = "Texts are recorded, nobody is answered. `hotlined adopt` goes on with it; else put the old one back."
+ADOPT_HINT = N_("Texts are recorded, nobody is answered. `hotlined adopt` goes on with it; else put the old one back.")
 NOT_ASKED = NetworkCondition(Registration.UNKNOWN, None, "")
 
 
@@ -81,7 +81,7 @@ class Connection:
     @property
     def trouble(self) -> str:
         """Why the state is what it is, and what a person can do about it."""
-        return f"{self.reason} {self.cure}".strip()
+        return in_sequence((self.reason, self.cure))
 
     @property
     def registered(self) -> bool:
@@ -269,10 +269,10 @@ class Connection:
         if self.state is ModemState.RECOVERING and self.ladder.has_climbed(ModemTrouble.SILENT):
             return
         if self.mismatch:
-            self.set_state(ModemState.SIM_CHANGED, mismatch_in_words(self.mismatch), ADOPT_HINT)
+            self.set_state(ModemState.SIM_CHANGED, mismatch_in_words(self.mismatch), _(ADOPT_HINT))
         elif self.identification.service_centre == "":
             words = MODEM[ModemState.NO_SERVICE_CENTRE].words
-            self.set_state(ModemState.NO_SERVICE_CENTRE, words, CENTRE_CURE)
+            self.set_state(ModemState.NO_SERVICE_CENTRE, words, _(CENTRE_CURE))
         else:
             self.set_state(ModemState.READY if self.registered else ModemState.UNREGISTERED)
 
@@ -311,13 +311,13 @@ class Connection:
     def start_again(self, seconds: float) -> None:
         """Close the port and look for the modem again after some seconds."""
         if self.modem:
-            self.close(ModemState.RECOVERING, "The modem is being started again.", self.trouble)
+            self.close(ModemState.RECOVERING, _("The modem is being started again."), self.trouble)
         self.retry.seconds = seconds
         self.retry.again()
 
     def reopen_elsewhere(self) -> None:
         """Begin anew at another port, which the configuration names now."""
-        self.close(ModemState.STARTING, "The configuration names another port.", "")
+        self.close(ModemState.STARTING, _("The configuration names another port."), "")
         self.ladder.clear(*ModemTrouble)
         self.starter.forget_port()
         self._backoff.reset()

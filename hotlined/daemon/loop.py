@@ -41,6 +41,7 @@ from hotlined.gsm.finding import THIS_MACHINE, Machine
 from hotlined.gsm.modem import Modem
 from hotlined.gsm.port import drain
 from hotlined.gsm.profiles import Meaning
+from hotlined.language import _
 from hotlined.states import DatabaseState, ModemState
 from hotlined.status import CONFIG_REFUSED, Trouble
 from hotlined.store import answers, backup, contacts, decisions, fates, pseudonyms, requests
@@ -48,6 +49,7 @@ from hotlined.store.database import Database
 from hotlined.store.line import calendar_moved, note_ready, save_limit_clock
 from hotlined.store.trouble import DatabaseTrouble
 from hotlined.timing import USUAL, Every, Timing
+from hotlined.words.amounts import sentence
 from hotlined.words.conditions import MODEM, UNKNOWN_STATE
 
 log = logging.getLogger("hotlined")
@@ -374,7 +376,7 @@ class Daemon:
         wait = max(0.0, min(self.timing.tick if watch is None else self.timing.idle, seconds))
         if modem is not None and self._database_retry.is_due():  # else what it has said already would wake us
             return modem.wait(wait, *hints)
-        ready, _, _ = select.select([self._wake, *hints], [], [], wait)
+        ready, _writable, _failed = select.select([self._wake, *hints], [], [], wait)
         if self._wake in ready:
             drain([self._wake])
         return False
@@ -452,7 +454,7 @@ class Daemon:
         self.receiver.forget_listing()  # it gets old meanwhile
 
     def _refuse_reload(self, reason: str, cure: str) -> None:
-        words = f"The configuration was not read again, and the old one holds: {reason}"
+        words = _("The configuration was not read again, and the old one holds: {reason}", reason=sentence(reason))
         self.line.refused = Trouble(CONFIG_REFUSED, words, cure, self.db.now().rfc3339)
 
     def _load_again(self) -> None:
@@ -462,15 +464,15 @@ class Daemon:
         except ConfigError as error:
             problems = "; ".join(error.problems) or error.message
             log.error("the configuration is refused, the old one stays: %s", problems)  # noqa: TRY400  # no bug
-            mistakes = "`hotlined config check` names the lines. Correct them, then reload."
+            mistakes = _("`hotlined config check` names the lines. Correct them, then reload.")
             cure = mistakes if error.problems else error.hint
-            self._refuse_reload(f"{error.message}.", cure)
+            self._refuse_reload(error.message, cure)
             return
         if (new.database, new.line, new.runtime_dir) != (old.database, old.line, old.runtime_dir):
             log.error("the configuration is refused: line, database and runtime_dir change only with a restart")
             self._refuse_reload(
-                "line, database and runtime_dir change only with a restart.",
-                "Restart the daemon: `systemctl restart hotlined`. Or take that back, and reload.",
+                _("line, database and runtime_dir change only with a restart."),
+                _("Restart the daemon: `systemctl restart hotlined`. Or take that back, and reload."),
             )
             return
         self.line.config = new

@@ -26,6 +26,7 @@ from hotlined.gsm.exchange import PROBES
 from hotlined.gsm.modem import Modem
 from hotlined.gsm.profiles import Meaning
 from hotlined.gsm.responses import Listing
+from hotlined.language import _
 from hotlined.store import contacts
 from hotlined.timing import Backoff, Every
 
@@ -248,7 +249,7 @@ class Receiver:
             self._forget_refusals(storage, {entry.segment_id for entry in kept})
         if not modem.in_step:
             self._delete_what_is_still_there(modem, scan, listing, kept)
-            raise ModemSilentError(f"The listing of {storage} broke off.", "It is made again.")
+            raise ModemSilentError(_("The listing of {storage} broke off.", storage=storage), _("It is made again."))
         scan.deletable.extend(kept)
         scan.shown = {(entry.index, entry.pdu) for entry in listing.entries}
 

@@ -15,6 +15,7 @@ from hotlined.daemon.line import Line
 from hotlined.daemon.sending import Sender
 from hotlined.errors import AddressError, ModemError, ModemRefusedError, PortError, TextError
 from hotlined.gsm import address, alphabet
+from hotlined.language import to_value
 from hotlined.policy import Reason, WaitingFor
 from hotlined.states import ContactKind, ModemState, Refusal
 from hotlined.store import answers, attempts, requests
@@ -61,7 +62,7 @@ class Requests:
     def _end(self, request: Request, result: str) -> None:
         requests.end(self._line.db, request.request_id, result, self._line.db.now())
 
-    def _refuse(self, request: Request, refusal: Refusal | Reason | WaitingFor, **values: str | int) -> None:
+    def _refuse(self, request: Request, refusal: Refusal | Reason | WaitingFor, **values: object) -> None:
         requests.refuse(self._line.db, request.request_id, refusal, self._line.db.now(), **values)
 
     def _refuse_unknown(self, request: Request) -> None:
@@ -83,7 +84,7 @@ class Requests:
                 return
             planned = self._plan(request, recipient)
         except (TextError, AddressError) as error:
-            self._refuse(request, Refusal.UNSENDABLE, problem=error.message)
+            self._refuse(request, Refusal.UNSENDABLE, problem=to_value(error.message))
             return
         if planned.segments > config.answer.max_segments:
             self._refuse(request, Refusal.TOO_MANY_SEGMENTS, segments=planned.segments, most=config.answer.max_segments)
@@ -140,7 +141,7 @@ class Requests:
         try:
             reply = self._sender.credit.ask(modem)
         except (ModemError, PortError) as error:
-            self._refuse(request, Refusal.MODEM_FAILED, problem=error.message)
+            self._refuse(request, Refusal.MODEM_FAILED, problem=to_value(error.message))
             if isinstance(error, ModemRefusedError):  # by the network: nothing is wrong with the modem
                 return
             raise

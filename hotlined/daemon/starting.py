@@ -32,6 +32,7 @@ from hotlined.gsm.finding import Machine
 from hotlined.gsm.modem import Modem
 from hotlined.gsm.port import Port, maybe_shared
 from hotlined.gsm.responses import Identification, SimState
+from hotlined.language import N_, _
 from hotlined.states import ModemState
 from hotlined.store import pins
 from hotlined.store.line import bind_sim, bound_sim
@@ -41,7 +42,7 @@ log = logging.getLogger("hotlined")
 
 AUTO = "auto"  # in `modem.port`
 QUICK_PROBES = 2  # questions to each of several ports before the next one is tried
-OURS_HINT = (
+OURS_HINT = N_(
     "Nothing is done with it: it may be another line's. Name this line's port in `modem.port`, or go on with this one:"
     " `hotlined adopt`."
 )
@@ -63,19 +64,25 @@ class Part(StrEnum):
 
 
 Mismatch = tuple[Part, ...]
-"""The parts that are not the line's; none where both are."""
+"""The parts that are not the line's, in the order of `Part`; none where both are."""
+
+_MISMATCHES: dict[Mismatch, str] = {
+    (Part.STICK,): N_("Another stick than before."),
+    (Part.SIM,): N_("Another SIM than before."),
+    (Part.STICK, Part.SIM): N_("Another stick and another SIM than before."),
+}
 
 
 def mismatch_in_words(mismatch: Mismatch) -> str:
     """Say which parts are not the line's."""
-    return f"Another {' and another '.join(mismatch)} than before."
+    return _(_MISMATCHES[mismatch])
 
 
 class NotOursError(ModemError):
     """The only modem that was found has neither the line's stick nor its SIM."""
 
     def __init__(self, mismatch: Mismatch) -> None:
-        super().__init__(mismatch_in_words(mismatch), OURS_HINT)
+        super().__init__(mismatch_in_words(mismatch), _(OURS_HINT))
         self.mismatch = mismatch
 
 
@@ -173,7 +180,7 @@ class Starter:
         if state is SimState.READY:
             return
         if (shown := _SIM_STATES.get(state)) is None:
-            raise SimError(ModemState.STARTING, f"The SIM is not ready ({words}).", "")
+            raise SimError(ModemState.STARTING, _("The SIM is not ready ({answer}).", answer=words), "")
         raise _sim_error(shown)
 
     def _try_pin(self, modem: Modem, pin: str) -> None:
@@ -184,14 +191,20 @@ class Starter:
         except OSError as error:
             raise SimError(
                 ModemState.PIN_REQUIRED,
-                f"The PIN is not tried, since that could not be noted beside the database: {error.strerror}.",
-                _NOTE_CURES.get(type(error), "Look after the disk that the database is on."),
+                _(
+                    "The PIN is not tried, since that could not be noted beside the database: {cause}.",
+                    cause=error.strerror,
+                ),
+                _(_NOTE_CURES.get(type(error), _DISK_CURE)),
             ) from error
         if pins.was_refused(db, sim, digest):
             raise SimError(
                 ModemState.PIN_REFUSED,
-                "This PIN was tried on this SIM before and not seen to be right, so it is not tried again.",
-                "Correct modem.pin, or its file; or switch the PIN off with a phone: it says how many tries are left.",
+                _("This PIN was tried on this SIM before and not seen to be right, so it is not tried again."),
+                _(
+                    "Correct modem.pin, or its file; or switch the PIN off with a phone: it says how many tries are"
+                    " left."
+                ),
             )
         pins.note_try(db, sim, digest, db.now())  # before it is sent: a crash in between must not cost a second try
         if not modem.enter_pin(pin):
@@ -229,7 +242,7 @@ class Starter:
         db, imei, imsi = self.line.db, identification.imei, identification.imsi
         bound = bound_sim(db) or ("", "")
         if bound[1] and not imsi:
-            raise ModemError("The SIM does not say who it is any more.", "It is asked again soon.")
+            raise ModemError(_("The SIM does not say who it is any more."), _("It is asked again soon."))
         pairs = {Part.STICK: (bound[0], imei), Part.SIM: (bound[1], imsi)}
         mismatch = tuple(part for part, (ours, this) in pairs.items() if ours and this and ours != this)
         if not mismatch:
@@ -242,8 +255,9 @@ class Starter:
         return mismatch
 
 
+_DISK_CURE = N_("Look after the disk that the database is on.")
 _NOTE_CURES: dict[type[OSError], str] = {
-    PermissionError: "Give the database's folder, and the file there that ends with .pins, to the daemon's user.",
+    PermissionError: N_("Give the database's folder, and the file there that ends with .pins, to the daemon's user."),
 }
 """What helps where the try of a PIN cannot be noted, by the error."""
 
@@ -267,21 +281,23 @@ def _read_pin(path: Path) -> str:
     try:
         pin = path.read_text().strip()
     except FileNotFoundError:
-        problem = "is not there"
+        problem = _("is not there")
     except (OSError, ValueError) as error:
-        problem = f"cannot be read: {error.strerror if isinstance(error, OSError) else 'it is no text'}"
+        cause = error.strerror if isinstance(error, OSError) else _("it is no text")
+        problem = _("cannot be read: {cause}", cause=cause)
     else:
         if re.fullmatch("[0-9]{4,8}", pin):
             return pin
-        problem = "has something else than the 4 to 8 digits of a PIN" if pin else "is empty"
-    raise SimError(ModemState.PIN_REQUIRED, f"The SIM wants its PIN, and {path} {problem}.", PIN_FILE_CURE)
+        problem = _("has something else than the 4 to 8 digits of a PIN") if pin else _("is empty")
+    words = _("The SIM wants its PIN, and {path} {problem}.", path=path, problem=problem)
+    raise SimError(ModemState.PIN_REQUIRED, words, _(PIN_FILE_CURE))
 
 
 def _no_stick(machine: Machine) -> HotlinedError:
     """Return the error for a machine without a modem; it names a stick that is plugged in and has no port."""
     for stick in finding.portless_sticks(machine.sysfs):
         return PortMissingError(stick.message, stick.hint)
-    return PortMissingError("No modem is plugged in.", "Plug the stick in, or name its port in `modem.port`.")
+    return PortMissingError(_("No modem is plugged in."), _("Plug the stick in, or name its port in `modem.port`."))
 
 
 def explain(error: HotlinedError, port: str) -> HotlinedError:

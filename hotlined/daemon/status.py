@@ -16,6 +16,7 @@ from hotlined.daemon.line import Line, Outage
 from hotlined.daemon.receiving import Receiver
 from hotlined.daemon.sending import Sender
 from hotlined.errors import ConfigError
+from hotlined.language import _
 from hotlined.states import DatabaseState, ModemState
 from hotlined.status import FILE, DaemonStatus, ModemStatus, Storage, Trouble
 from hotlined.timing import Every, Timing
@@ -182,14 +183,19 @@ class Status:
         for name, words in modem.unread.items():
             yield Trouble(
                 "storage_unread",
-                f"The modem keeps texts in {name} and does not let it be read ({words}): what lies there is not seen.",
-                "It is asked again at every poll. If it stays so, move the SIM to a phone and delete what is in it.",
+                _(
+                    "The modem keeps texts in {storage} and does not let it be read ({answer}): what lies there is not"
+                    " seen.",
+                    storage=name,
+                    answer=words,
+                ),
+                _("It is asked again at every poll. If it stays so, move the SIM to a phone and delete what is in it."),
             )
         if self._line.config.modem.delivery_reports and not modem.reports:
             yield Trouble(
                 "no_reports",
-                "The modem passes no status reports on, so no answer will be known as delivered.",
-                "Set modem.delivery_reports to false, or use another stick.",
+                _("The modem passes no status reports on, so no answer will be known as delivered."),
+                _("Set modem.delivery_reports to false, or use another stick."),
             )
 
     def _modem_trouble(self) -> tuple[Trouble, ...]:

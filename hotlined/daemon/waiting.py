@@ -16,11 +16,13 @@ from hotlined.config import Config
 from hotlined.daemon.line import Outage
 from hotlined.daemon.status import StatusFile, without_modem
 from hotlined.errors import DatabaseInUseError, DatabaseVersionError, StoreError
+from hotlined.language import _
 from hotlined.states import DatabaseState
 from hotlined.store.database import Database
 from hotlined.store.opening import open_for_daemon
 from hotlined.store.trouble import DatabaseTrouble
 from hotlined.timing import Timing, pause_after
+from hotlined.words.amounts import sentence
 from hotlined.words.conditions import REPLACED_CURE
 
 log = logging.getLogger("hotlined")
@@ -37,16 +39,16 @@ def outage_of(database: Path, error: StoreError | sqlite3.Error, before: Outage 
     if before is None or before.state != state:
         log.error("database: %s; texts stay on the SIM and nothing is answered", str(error).rstrip("."))
     since, tries = (before.since, before.tries + 1) if before else (now.rfc3339, 1)
-    return Outage(state, f"{as_error.message.rstrip('.')}.", as_error.hint, since, tries)
+    return Outage(state, sentence(as_error.message), as_error.hint, since, tries)
 
 
 def outage_of_replaced(database: Path, before: Outage | None, now: Now) -> Outage:
     """Return the outage of a database that is not at its path any more: what is written to it would be lost."""
     if before and before.state is DatabaseState.REPLACED:
         return before
-    words = f"{database} was moved, removed or replaced while the daemon had it open."
+    words = _("{database} was moved, removed or replaced while the daemon had it open.", database=database)
     log.error("database replaced: texts stay on the SIM and nothing is answered; %s %s", words, REPLACED_CURE)
-    return Outage(DatabaseState.REPLACED, words, REPLACED_CURE, before.since if before else now.rfc3339, 1)
+    return Outage(DatabaseState.REPLACED, words, _(REPLACED_CURE), before.since if before else now.rfc3339, 1)
 
 
 def wait_for_database(config: Config, outage: Outage | None, timing: Timing) -> tuple[Database, Outage | None] | None:

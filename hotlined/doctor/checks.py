@@ -8,7 +8,6 @@ from hotlined.doctor.findings import Finding, fail, unknown
 from hotlined.doctor.scene import Scene
 from hotlined.errors import HotlinedError
 from hotlined.language import NP_, Phrases
-from hotlined.words.daemon import said_again
 
 CHECKS: Mapping[str, Callable[[Scene], Finding]] = MappingProxyType(
     {
@@ -85,6 +84,6 @@ def examine(scene: Scene) -> Iterator[tuple[str, Finding]]:
         try:
             yield name, check(scene)
         except HotlinedError as error:
-            yield name, fail(said_again(error.message).rstrip("."), said_again(error.hint))
+            yield name, fail(error.message.rstrip("."), error.hint)
         except (OSError, KeyError, ValueError) as error:
             yield name, unknown(f"{type(error).__name__}: {error}")

@@ -18,7 +18,6 @@ from hotlined.gsm.responses import (
     maybe_forwarding,
 )
 from hotlined.language import _
-from hotlined.words.daemon import said_again
 
 BAUDRATE = 115_200  # where no configuration names another
 FORWARDING_SECONDS = 20.0  # the network is asked
@@ -63,12 +62,12 @@ def probe(ports: Iterable[str], held: Collection[str], baudrate: int) -> Probe:
         try:
             port = Port(name, baudrate)
         except PortError as error:
-            why_not = said_again(error.message).rstrip(".")
+            why_not = error.message.rstrip(".")
             continue
         try:
             return _answers(Modem(port, lambda _until: None))
         except (PortError, ModemError) as error:
-            why_not = said_again(error.message).rstrip(".")
+            why_not = error.message.rstrip(".")
         finally:
             port.close()
     return Probe(why_not)

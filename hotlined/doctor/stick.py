@@ -11,7 +11,6 @@ from hotlined.doctor.scene import Scene, text_of
 from hotlined.gsm import finding, uart
 from hotlined.gsm.sticks import OLD_IDS, OLD_MODELS, Role
 from hotlined.language import N_, NP_, Phrases, _, in_row
-from hotlined.words.daemon import said_again
 
 _LET_IN = N_(
     "`sudo scripts/install --uart {port}` lets a UART in (with the Debian package: `sudo hotlined-setup --uart"
@@ -40,8 +39,8 @@ def stick(scene: Scene) -> Finding:
         cure = _("Ports that may be asked: {ports}.", ports=others) if others else _("There is no port to ask.")
         return fail(_("modem.port names {port}, which is not there", port=configured), cure)
     if troubles:
-        messages = " ".join(said_again(trouble.message) for trouble in troubles)
-        return (warn if scene.ports else fail)(messages, " ".join(said_again(trouble.hint) for trouble in troubles))
+        messages = " ".join(trouble.message for trouble in troubles)
+        return (warn if scene.ports else fail)(messages, " ".join(trouble.hint for trouble in troubles))
     if not scene.ports:
         return fail(
             _("no stick is plugged in"),
@@ -67,10 +66,10 @@ def uarts(scene: Scene) -> Finding:
         return ok(_("not used"))
     if obstacles := uart.obstacles(port, scene.root):
         judge = fail if any(obstacle.is_fatal for obstacle in obstacles) else warn
-        messages = in_row(said_again(obstacle.message) for obstacle in obstacles)
-        return judge(messages, " ".join(said_again(obstacle.cure) for obstacle in obstacles))
+        messages = in_row(obstacle.message for obstacle in obstacles)
+        return judge(messages, " ".join(obstacle.cure for obstacle in obstacles))
     if not scene.alive and scene.probe.sim is None and not scene.holders:
-        return warn(_("nothing answers at {port}", port=port), said_again(uart.WAKING))
+        return warn(_("nothing answers at {port}", port=port), _(uart.WAKING))
     return ok(_("{port} is free for the modem", port=port))
 
 
@@ -115,7 +114,7 @@ def judge_sandbox(name: str, rows: Sequence[Sequence[str]], ports: Iterable[Path
 def _belongs_to_others(name: str, port: Path) -> Finding:
     owner, group = port.owner(), port.group()
     if group == "tty":
-        cure = _("The login console has it: {cure}", cure=said_again(uart.CONSOLE_OFF))
+        cure = _("The login console has it: {cure}", cure=_(uart.CONSOLE_OFF))
     else:
         cure = _("Let the service into {group}: `sudo systemctl edit {service}`.", group=group, service=name)
     seen = _(
@@ -147,7 +146,7 @@ def holders(scene: Scene) -> Finding:
             _("{port}: {programs}", port=port, programs=", ".join(map(_program, holders)))
             for port, holders in scene.holders.items()
         )
-        cures = dict.fromkeys(said_again(holder.hint) for holders in scene.holders.values() for holder in holders)
+        cures = dict.fromkeys(holder.hint for holders in scene.holders.values() for holder in holders)
         return fail(_("held by another program: {programs}", programs=programs), " ".join(cures))
     if not scene.ports:
         return unknown(_(_NO_PORT))
@@ -195,7 +194,7 @@ def generation(scene: Scene) -> Finding:
                 "{model} knows {networks} only: these networks are being switched off (in Belgium 3G has been, and 2G "
                 "will be between 2027 and 2030)",
                 model=model,
-                networks=said_again(old),
+                networks=_(old),
             ),
             _("Ask the operator until when, and plan for an LTE stick with serial ports."),
         )

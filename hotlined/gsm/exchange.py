@@ -28,6 +28,7 @@ from hotlined.gsm.at import (
 )
 from hotlined.gsm.port import Port
 from hotlined.gsm.profiles import Meaning
+from hotlined.language import _
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +59,12 @@ class Certainty:
     """Whether a hint came since a deletion was last known to be of the same SIM."""
     was_busy: bool = False
     """Whether SIM or modem was busy since it was asked for its codes."""
+
+
+def answered(command: str, final: Final) -> ModemRefusedError:
+    """Return the error of a command that was refused."""
+    words = _("The modem answered {command} with {answer}.", command=command, answer=final.text)
+    return ModemRefusedError(words, final.text)
 
 
 class Exchange:
@@ -142,7 +149,7 @@ class Exchange:
         while self.receive(time.monotonic() + QUIET_SECONDS) and not self.is_over(deadline):
             is_clean = False
         strays: list[int] = []  # for each probe, how many answers came that were not its own
-        for _ in range(tries):
+        for _try in range(tries):
             if self.is_over(time.monotonic() + PROBE_SECONDS):
                 break
             strays.append(self._ask_probe(self._next_probe(), is_clean=is_clean and not strays))
@@ -156,8 +163,8 @@ class Exchange:
         if strays == [1] * tries and self._ask_probe(PLAIN, escapes=False) == 0 and self.in_step:
             return
         raise ModemSilentError(
-            f"The modem at {self.port.name} does not answer.",
-            "Is this its AT port? Sticks have several; pulling and plugging it helps one that hangs.",
+            _("The modem at {port} does not answer.", port=self.port.name),
+            _("Is this its AT port? Sticks have several; pulling and plugging it helps one that hangs."),
         )
 
     def _next_probe(self) -> Command:
@@ -219,7 +226,7 @@ class Exchange:
         """Run one command that must succeed; raises ModemRefusedError otherwise."""
         response = self.run(text, *prefixes, seconds=seconds, bare=bare)
         if not response.final.ok:
-            raise ModemRefusedError(f"The modem answered {text} with {response.final.text}.", response.final.text)
+            raise answered(text, response.final)
         return response
 
     def ask(self, text: str, prefix: str = "", seconds: float = COMMAND_SECONDS) -> str:
@@ -265,7 +272,7 @@ class Exchange:
     def require_step(self) -> None:
         """Raise ModemSilentError if the modem is out of step."""
         if not self.in_step:
-            raise ModemSilentError("The modem is out of step.", "The daemon brings it back by itself.")
+            raise ModemSilentError(_("The modem is out of step."), _("The daemon brings it back by itself."))
 
     def write(self, octets: bytes) -> None:
         """Write octets as they are."""
@@ -275,8 +282,8 @@ class Exchange:
         event = self._until(lambda event: isinstance(event, Response), seconds, line_seconds)
         if not isinstance(event, Response):
             raise ModemSilentError(
-                f"The modem did not answer in {seconds:g} s.",
-                "The daemon brings it back into step by itself.",
+                _("The modem did not answer in {seconds} s.", seconds=format(seconds, "g")),
+                _("The daemon brings it back into step by itself."),
             )
         return event
 

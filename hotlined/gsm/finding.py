@@ -20,6 +20,7 @@ from hotlined.gsm.sticks import (
     VENDORS,
     Role,
 )
+from hotlined.language import N_, _
 
 _COMMUNICATIONS, _STORAGE, _HUB, _WIRELESS, _VENDOR_SPECIFIC = 0x02, 0x08, 0x09, 0xE0, 0xFF  # USB: class codes
 _ACM = 0x02  # USB CDC PSTN 1.2, 3.3: abstract control model
@@ -121,7 +122,8 @@ class Holder:
     @property
     def hint(self) -> str:
         """Return what makes it let go."""
-        return _RELEASE_HINTS.get(self.name, f"Stop it: `sudo kill {self.pid}`.")
+        known = _RELEASE_HINTS.get(self.name)
+        return _(known) if known else _("Stop it: `sudo kill {pid}`.", pid=self.pid)
 
 
 def sticks(sys_root: Path = Path("/sys")) -> list[Stick]:
@@ -133,7 +135,7 @@ def sticks(sys_root: Path = Path("/sys")) -> list[Stick]:
         return []
     interfaces: dict[str, list[Interface]] = {}
     for name in names:
-        device, colon, _ = name.partition(":")
+        device, colon, _interface = name.partition(":")
         if colon and (interface := _maybe_interface(folder / name)):
             interfaces.setdefault(device, []).append(interface)
     return [_stick(folder / device, tuple(found)) for device, found in interfaces.items()]
@@ -153,7 +155,7 @@ def candidates(sys_root: Path = Path("/sys"), dev_root: Path = Path("/dev")) -> 
 def portless_sticks(sys_root: Path = Path("/sys")) -> list[PortlessStick]:
     """Return the sticks that are plugged in and have no port, each with the cure."""
     return [
-        PortlessStick(stick, why, message.format(stick=stick.title), _CURES.get((stick.id, why), hint))
+        PortlessStick(stick, why, _(message, stick=stick.title), _(_CURES.get((stick.id, why), hint)))
         for stick in sticks(sys_root)
         if (why := _maybe_why(stick)) is not None
         for message, hint in (_EXPLANATIONS[why],)
@@ -245,7 +247,7 @@ def _maybe_interface(folder: Path) -> Interface | None:
     ports = sorted(path for pattern in ("tty/*", "tty*/tty/*") for path in folder.glob(pattern))
     ttys = [path.name for path in sorted(ports, key=_hso_rank) if _hso_rank(path) < len(_HSO_KINDS)]
     driver = (folder / "driver").resolve().name if (folder / "driver").exists() else ""
-    _, _, socket = folder.name.partition("-")
+    _bus, _dash, socket = folder.name.partition("-")
     return Interface(number, class_code, subclass, protocol, driver, ttys[0] if ttys else "", socket)
 
 
@@ -281,24 +283,24 @@ def _device(path: Path) -> Device:
 _EXPLANATIONS: Mapping[WhyPortless, tuple[str, str]] = MappingProxyType(
     {
         WhyPortless.STORAGE: (
-            "The stick {stick} shows itself as a CD drive, not as a modem.",
-            "`sudo apt install usb-modeswitch`, then plug the stick in again.",
+            N_("The stick {stick} shows itself as a CD drive, not as a modem."),
+            N_("`sudo apt install usb-modeswitch`, then plug the stick in again."),
         ),
         WhyPortless.NETWORK: (
-            "The stick {stick} is a network card to this machine (HiLink): it has no port for AT commands.",
-            (
+            N_("The stick {stick} is a network card to this machine (HiLink): it has no port for AT commands."),
+            N_(
                 "Some of Huawei's obey `echo HuaweiAltMode=1 | sudo tee /etc/usb_modeswitch.d/12d1:1f01` (the id that "
                 "it begins with, see `sudo dmesg`) once they are plugged in again; else use another stick."
             ),
         ),
         WhyPortless.DRIVER: (
-            "The stick {stick} has no serial port: no driver has taken it.",
-            "`sudo modprobe option`, then plug the stick in again.",
+            N_("The stick {stick} has no serial port: no driver has taken it."),
+            N_("`sudo modprobe option`, then plug the stick in again."),
         ),
     }
 )
 
-_BROVI_SWITCH = (
+_BROVI_SWITCH = N_(
     "`sudo usb_modeswitch -v 3566 -p 2001 -X` makes a modem of it until it loses its power; "
     "`sudo apt install usb-modeswitch` brings that program."
 )
@@ -306,7 +308,7 @@ _CURES: Mapping[tuple[str, WhyPortless], str] = MappingProxyType(
     {
         ("3566:2001", WhyPortless.STORAGE): _BROVI_SWITCH,
         ("3566:2001", WhyPortless.NETWORK): _BROVI_SWITCH,
-        ("3566:2001", WhyPortless.DRIVER): (
+        ("3566:2001", WhyPortless.DRIVER): N_(
             "`sudo modprobe option`, then `echo 3566 2001 ff | sudo tee /sys/bus/usb-serial/drivers/option1/new_id`: "
             "the driver does not know this stick by itself."
         ),
@@ -316,13 +318,13 @@ _CURES: Mapping[tuple[str, WhyPortless], str] = MappingProxyType(
 
 _RELEASE_HINTS: Mapping[str, str] = MappingProxyType(
     {
-        "ModemManager": "Keep it off for good: `sudo systemctl mask --now ModemManager`.",
-        "agetty": (  # it would be started again
+        "ModemManager": N_("Keep it off for good: `sudo systemctl mask --now ModemManager`."),
+        "agetty": N_(  # it would be started again
             "That is the login console: `sudo raspi-config nonint do_serial_cons 1`, then `sudo reboot`."
         ),
-        "brltty": "Unless a braille display is used here: `sudo apt remove brltty`.",
+        "brltty": N_("Unless a braille display is used here: `sudo apt remove brltty`."),
         "gammu-smsd": "`sudo systemctl disable --now gammu-smsd`",
         "smsd": "`sudo systemctl disable --now smstools`",
-        "hotlined": "Two daemons cannot share a modem: name each one's port in `modem.port`.",
+        "hotlined": N_("Two daemons cannot share a modem: name each one's port in `modem.port`."),
     }
 )

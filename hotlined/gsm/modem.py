@@ -13,7 +13,7 @@ from dataclasses import replace
 from hotlined.errors import ModemError, ModemRefusedError, ModemSilentError, PortLostError
 from hotlined.gsm import profiles, responses, tpdu
 from hotlined.gsm.at import Final, Information, Prompt, Response
-from hotlined.gsm.exchange import PROBES, SLOW_COMMAND_SECONDS, Exchange
+from hotlined.gsm.exchange import PROBES, SLOW_COMMAND_SECONDS, Exchange, answered
 from hotlined.gsm.port import Port
 from hotlined.gsm.responses import (
     CMS_SMSC_UNKNOWN,
@@ -32,6 +32,7 @@ from hotlined.gsm.responses import (
     SubmitOutcome,
     Unknown,
 )
+from hotlined.language import _
 
 log = logging.getLogger(__name__)
 
@@ -118,7 +119,7 @@ class Modem:
     def begin(self, tries: int = len(PROBES)) -> None:
         """Bring a modem in whatever state to the point where its SIM can be asked: in step, no echo, numeric causes."""
         self.resynchronise(tries)
-        for _ in range(2):
+        for _time in range(2):
             self.run("ATE0")  # the echo of the first may be garbled; one that goes on echoing can be used, too
         self.run("AT+CMEE=1")
         self._manufacturer, self._model = self.ask("AT+CGMI"), self.ask("AT+CGMM")
@@ -185,7 +186,7 @@ class Modem:
         self._note_imsi(response)
         if not self._imsi and response.final.cme is not None:
             raise ModemRefusedError(
-                "The SIM does not say who it is (AT+CIMI).", response.final.text, "It is asked again soon."
+                _("The SIM does not say who it is (AT+CIMI)."), response.final.text, _("It is asked again soon.")
             )
         return Identification(imei=self.imei(), imsi=self._imsi)
 
@@ -305,7 +306,7 @@ class Modem:
             final = self.run(command, seconds=seconds).final
             if final.ok:
                 return
-        raise ModemRefusedError(f"The modem answered {command} with {final.text}.", final.text)
+        raise answered(command, final)
 
     def choose_charset(self) -> None:
         """Set the alphabet of strings, which lasts until the modem starts anew: another program may have left UCS-2."""
@@ -323,9 +324,9 @@ class Modem:
         if not self.storages:
             words = next(iter(self.unread.values()))
             raise ModemRefusedError(
-                f"The modem lets no storage for texts be selected ({words}).",
+                _("The modem lets no storage for texts be selected ({answer}).", answer=words),
                 words,
-                "Is this a data-only stick or SIM? It is tried again soon.",
+                _("Is this a data-only stick or SIM? It is tried again soon."),
             )
 
     def _select(self, name: str) -> Response:
@@ -456,9 +457,9 @@ class Modem:
             return Listing(storage, (), complete=True)
         if not response.final.ok:
             raise ModemRefusedError(
-                f"The modem does not list {storage} ({response.final.text}).",
+                _("The modem does not list {storage} ({answer}).", storage=storage, answer=response.final.text),
                 response.final.text,
-                "It is being set up again; a modem that has reset itself has lost its settings.",
+                _("It is being set up again; a modem that has reset itself has lost its settings."),
             )
         entries = [entry for line in response.lines if (entry := responses.entry_of(line) or self._read_alone(line))]
         complete = len(entries) == len(response.lines)
@@ -504,7 +505,7 @@ class Modem:
             if entry:
                 entries.append(entry)
         return Listing(
-            storage, tuple(entries), complete=not any(storage == hanging for hanging, _ in self._hanging_slots)
+            storage, tuple(entries), complete=not any(storage == hanging for hanging, _slot in self._hanging_slots)
         )
 
     def require_selection(self, storage: str) -> None:
@@ -512,7 +513,7 @@ class Modem:
         self._certainty.selected = ""
         response = self._select(storage)
         if not response.final.ok:
-            raise ModemRefusedError(f"The modem answered AT+CPMS with {response.final.text}.", response.final.text)
+            raise answered("AT+CPMS", response.final)
         self._certainty.selected = storage
 
     def _holds_nothing(self, storage: str) -> bool:
@@ -534,7 +535,9 @@ class Modem:
             if self.imsi() != before:
                 self._certainty.selected = ""
         if self._certainty.selected != storage:
-            raise ModemError(f"The modem has started anew since {storage} was listed.", "It is listed again.")
+            raise ModemError(
+                _("The modem has started anew since {storage} was listed.", storage=storage), _("It is listed again.")
+            )
         return self.run(f"AT+CMGD={index}", seconds=SLOW_COMMAND_SECONDS).final.ok
 
     def acknowledge(self) -> None:
@@ -582,14 +585,17 @@ class Modem:
                 self.run("AT+CUSD=2", seconds=SLOW_COMMAND_SECONDS)  # or a late answer would be the next one's
             if self._exchange.is_over(deadline) or not self.in_step:
                 raise ModemSilentError(
-                    f"The network did not answer {code} in {seconds:g} s.", "It is asked again later."
+                    _("The network did not answer {code} in {seconds} s.", code=code, seconds=format(seconds, "g")),
+                    _("It is asked again later."),
                 )
             self._exchange.receive(deadline)
         answer, is_menu = responses.ussd(event.text, as_septets=self._charset == "GSM")
         if is_menu:
             self.run("AT+CUSD=2", seconds=SLOW_COMMAND_SECONDS)
         if answer is None:
-            raise ModemRefusedError(f"The network has no answer to {code}.", event.text, "Is the code right?")
+            raise ModemRefusedError(
+                _("The network has no answer to {code}.", code=code), event.text, _("Is the code right?")
+            )
         return answer
 
     # ---- calls
@@ -612,7 +618,10 @@ class Modem:
 
 def _not_kept(settings: tuple[str, ...]) -> ModemRefusedError:
     return ModemRefusedError(
-        f"The modem does not keep its settings ({', '.join(settings) or 'it does not say which it has'}).",
+        _(
+            "The modem does not keep its settings ({settings}).",
+            settings=", ".join(settings) or _("it does not say which it has"),
+        ),
         "ERROR",
-        "It is being set up again; if this comes back, the stick needs a better power supply or is broken.",
+        _("It is being set up again; if this comes back, the stick needs a better power supply or is broken."),
     )

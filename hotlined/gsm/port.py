@@ -19,11 +19,13 @@ import serial
 from hotlined.errors import PortBusyError, PortDeniedError, PortError, PortLostError, PortMissingError
 from hotlined.gsm import finding
 from hotlined.gsm.finding import Holder
+from hotlined.language import N_, _, in_sequence
 
 WRITE_TIMEOUT_SECONDS = 10.0
 _CHUNK = 4096
 _POLL_SECONDS = 0.25
 _LOST = (OSError, termios.error, serial.SerialException)
+_CHECK = N_("Check `modem.port` in the configuration.")
 
 
 class Tap(Protocol):
@@ -59,7 +61,7 @@ class Port:
                 self._serial.timeout = min(timeout_seconds, _POLL_SECONDS)
                 first: bytes = self._serial.read(1)
                 return first + self._serial.read(self._serial.in_waiting) if first else b""
-            ready, _, _ = select.select([self._fileno, *self._wake], [], [], max(0.0, timeout_seconds))
+            ready, _writable, _failed = select.select([self._fileno, *self._wake], [], [], max(0.0, timeout_seconds))
             if any(descriptor in ready for descriptor in self._wake):
                 drain(self._wake)
             if self._fileno not in ready:
@@ -84,14 +86,14 @@ class Port:
             if self._fileno is None:
                 deadline = time.monotonic() + timeout_seconds
                 while not self._serial.in_waiting and (left := deadline - time.monotonic()) > 0:
-                    ready, _, _ = select.select([*self._wake, *others], [], [], min(left, _POLL_SECONDS))
+                    ready, _writable, _failed = select.select([*self._wake, *others], [], [], min(left, _POLL_SECONDS))
                     if ready:
                         break
                 else:
                     return bool(self._serial.in_waiting)
             else:
                 descriptors = [self._fileno, *self._wake, *others]
-                ready, _, _ = select.select(descriptors, [], [], max(0.0, timeout_seconds))
+                ready, _writable, _failed = select.select(descriptors, [], [], max(0.0, timeout_seconds))
         except (*_LOST, ValueError) as error:
             raise self._lost(error) from error
         if any(descriptor in ready for descriptor in self._wake):
@@ -114,8 +116,8 @@ class Port:
 
     def _lost(self, cause: object) -> PortLostError:
         return PortLostError(
-            f"The port {self.name} went away ({cause}).",
-            "The stick was pulled or has reset itself; the daemon looks for it by itself.",
+            _("The port {port} went away ({cause}).", port=self.name, cause=cause),
+            _("The stick was pulled or has reset itself; the daemon looks for it by itself."),
         )
 
 
@@ -146,8 +148,8 @@ def maybe_shared(name: str, look: Callable[[str], list[Holder]] = finding.holder
     if not (holders := look(name)):
         return None
     names = ", ".join(map(str, holders))
-    hint = " ".join(dict.fromkeys(holder.hint for holder in holders))
-    return PortBusyError(f"Another program holds the port {name}: {names}.", hint)
+    hint = in_sequence(dict.fromkeys(holder.hint for holder in holders))
+    return PortBusyError(_("Another program holds the port {port}: {names}.", port=name, names=names), hint)
 
 
 def _open(name: str, baudrate: int) -> serial.Serial:
@@ -167,29 +169,35 @@ def _opening_error(name: str, error: Exception) -> PortError:
     number = getattr(error, "errno", None)
     if number in (errno.ENOENT, errno.ENODEV, errno.ENXIO, errno.EIO):
         return PortMissingError(
-            f"There is no modem at {name}.",
-            "Is the stick plugged in? `ls -l /dev/serial/by-id` shows the ports that there are.",
+            _("There is no modem at {port}.", port=name),
+            _("Is the stick plugged in? `ls -l /dev/serial/by-id` shows the ports that there are."),
         )
     if number == errno.EPERM:  # of the service's sandbox: files that others own are EACCES
         return PortDeniedError(
-            f"The service may not open the port {name}.",
-            f"Its sandbox lets in USB ports alone. For a modem on the UART: `sudo scripts/install --uart {name}` "
-            f"(with the Debian package: `sudo hotlined-setup --uart {name}`).",
+            _("The service may not open the port {port}.", port=name),
+            _(
+                "Its sandbox lets in USB ports alone. For a modem on the UART: `sudo scripts/install --uart {port}`"
+                " (with the Debian package: `sudo hotlined-setup --uart {port}`).",
+                port=name,
+            ),
         )
     if number == errno.EACCES:
         return PortDeniedError(
-            f"The port {name} may not be opened by this user.",
-            "Add the user to the group dialout: `sudo adduser USER dialout`, then log in again.",
+            _("The port {port} may not be opened by this user.", port=name),
+            _("Add the user to the group dialout: `sudo adduser USER dialout`, then log in again."),
         )
     if number in (errno.EBUSY, errno.EWOULDBLOCK) or "exclusively lock" in str(error):
         return _busy_error(name)
     if number == errno.ENOTTY or isinstance(error, termios.error):
-        return PortError(f"{name} is no serial port.", "Check `modem.port` in the configuration.")
-    return PortError(f"The port {name} cannot be opened ({error}).", "Check `modem.port` in the configuration.")
+        return PortError(_("{port} is no serial port.", port=name), _(_CHECK))
+    return PortError(_("The port {port} cannot be opened ({cause}).", port=name, cause=error), _(_CHECK))
 
 
 def _busy_error(name: str) -> PortBusyError:
     return maybe_shared(name) or PortBusyError(  # another user's program, which only root sees
-        f"Another program holds the port {name}.",
-        f"`sudo fuser -v {name}` names it. ModemManager is kept off by `sudo systemctl mask --now ModemManager`.",
+        _("Another program holds the port {port}.", port=name),
+        _(
+            "`sudo fuser -v {port}` names it. ModemManager is kept off by `sudo systemctl mask --now ModemManager`.",
+            port=name,
+        ),
     )

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from enum import IntEnum
 from types import MappingProxyType
 
+from hotlined.language import N_
+
 
 class Role(IntEnum):
     """What a port is for, best first: the order in which ports are asked."""
@@ -126,12 +128,13 @@ VENDORS: Mapping[str, str] = MappingProxyType(
 )
 """Makers of modems by USB vendor: a device of theirs without a serial port is a stick in the wrong mode."""
 
-OLD_IDS: Mapping[str, str] = MappingProxyType({row: "2G and 3G" for row in NUMBERS if row[:4] in ("12d1", "19d2")})
+_UMTS, _GSM = N_("2G and 3G"), N_("2G")
+OLD_IDS: Mapping[str, str] = MappingProxyType({row: _UMTS for row in NUMBERS if row[:4] in ("12d1", "19d2")})
 """By `vendor:product`: the generations of sticks that know no LTE. All of Huawei's and ZTE's above are such."""
 
 OLD_MODELS = (
-    (r"^(E1[567]\d|E18\d|E2\d\d|E303|E31\d|E3131|E35\d|E3531|K35\d\d|K37\d\d|K4505|MF1\d\d|MF6\d\d)", "2G and 3G"),
-    (r"^(SIM(COM_)?(SIM)?5[23]\d\d|UC20|UC15|SARA-U2|LISA-U2)", "2G and 3G"),
-    (r"(SIM(COM_)?(SIM)?[389]\d\d[A-Z]?$|^M[1269]\d|^MC35|^TC3[57]|^SL6087|^Q2\d|^SARA-G3|^A6$|^A9$)", "2G"),
+    (r"^(E1[567]\d|E18\d|E2\d\d|E303|E31\d|E3131|E35\d|E3531|K35\d\d|K37\d\d|K4505|MF1\d\d|MF6\d\d)", _UMTS),
+    (r"^(SIM(COM_)?(SIM)?5[23]\d\d|UC20|UC15|SARA-U2|LISA-U2)", _UMTS),
+    (r"(SIM(COM_)?(SIM)?[389]\d\d[A-Z]?$|^M[1269]\d|^MC35|^TC3[57]|^SL6087|^Q2\d|^SARA-G3|^A6$|^A9$)", _GSM),
 )
 """By what AT+CGMM says: a pattern, and the generations that are all that such modems know."""

@@ -9,15 +9,17 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from hotlined.language import N_, _
+
 _PORT = re.compile(r"/dev/(serial\d|tty(AMA|S)\d+)")
 _CONSOLE = re.compile(r"(?:^|\s)console=(\w+)")
 _CONFIGURATIONS = ("boot/firmware/config.txt", "boot/config.txt")
 _DEBUG_CONNECTOR = "ttyAMA10"  # of a Pi 5, between its HDMI sockets
 _MINI_UART = "bcm2835-aux-uart"  # its kind in the device tree
 
-HARDWARE_ON = "`sudo raspi-config nonint do_serial_hw 0` (it sets enable_uart=1), then `sudo reboot`."
-CONSOLE_OFF = "`sudo raspi-config nonint do_serial_cons 1`, then `sudo reboot`."
-WAKING = (
+HARDWARE_ON = N_("`sudo raspi-config nonint do_serial_hw 0` (it sets enable_uart=1), then `sudo reboot`.")
+CONSOLE_OFF = N_("`sudo raspi-config nonint do_serial_cons 1`, then `sudo reboot`.")
+WAKING = N_(
     "Is it on? A HAT wants its PWRKEY held for a second (docs/sticks.md has the command), and 2 A. Is `modem.baudrate` "
     "its speed? One that finds the speed by itself stays silent until it hears AT: fix it with AT+IPR=115200."
 )
@@ -44,28 +46,34 @@ def obstacles(port: str, root: Path = Path("/")) -> list[Obstacle]:
     path = root / port.lstrip("/")
     name = path.resolve().name
     if not path.exists():
-        message = f"there is no {port}: the Pi is told to switch its UART on"
+        message = _("there is no {port}: the Pi is told to switch its UART on", port=port)
         if _maybe_setting(root, "enable_uart") is None:
-            message = f"there is no {port}: the Pi is not told to switch its UART on"
-        found.append(Obstacle(message, HARDWARE_ON))
+            message = _("there is no {port}: the Pi is not told to switch its UART on", port=port)
+        found.append(Obstacle(message, _(HARDWARE_ON)))
     if name in _CONSOLE.findall(_text(root / "proc/cmdline")):
-        found.append(Obstacle(f"the login console is on {name}, and types into the modem", CONSOLE_OFF))
+        message = _("the login console is on {port}, and types into the modem", port=name)
+        found.append(Obstacle(message, _(CONSOLE_OFF)))
     if name == _DEBUG_CONNECTOR:
         found.append(
             Obstacle(
-                f"{port} is the debug connector of a Pi 5, not pins 8 and 10",
-                "Put dtparam=uart0=on into /boot/firmware/config.txt, reboot, and set `modem.port: /dev/ttyAMA0`.",
+                _("{port} is the debug connector of a Pi 5, not pins 8 and 10", port=port),
+                _("Put dtparam=uart0=on into /boot/firmware/config.txt, reboot, and set `modem.port: /dev/ttyAMA0`."),
             )
         )
     tree = root / "sys/class/tty" / name / "device/of_node"
     if (tree / "bluetooth").exists():
-        found.append(Obstacle(f"Bluetooth has {name}", "Set `modem.port: /dev/serial0`: pins 8 and 10."))
+        found.append(
+            Obstacle(_("Bluetooth has {port}", port=name), _("Set `modem.port: /dev/serial0`: pins 8 and 10."))
+        )
     if _MINI_UART in _text(tree / "compatible"):
         found.append(
             Obstacle(
-                f"{name} is the mini UART, for Bluetooth has the better one: small buffers, and a speed that changes "
-                "with the processor's unless enable_uart=1 fixes that",
-                "If answers come garbled: dtoverlay=disable-bt in /boot/firmware/config.txt, then reboot.",
+                _(
+                    "{port} is the mini UART, for Bluetooth has the better one: small buffers, and a speed that changes"
+                    " with the processor's unless enable_uart=1 fixes that",
+                    port=name,
+                ),
+                _("If answers come garbled: dtoverlay=disable-bt in /boot/firmware/config.txt, then reboot."),
                 is_fatal=False,
             )
         )

@@ -44,7 +44,6 @@ from hotlined.words import conditions
 from hotlined.words import hearing as hearing_words
 from hotlined.words.amounts import sentence
 from hotlined.words.conditions import NOT_RUNNING, REPLACED_CURE, WINDOW_FULL, WINDOWS, hold_in_words
-from hotlined.words.daemon import said_again
 from hotlined.words.times import moment
 
 _UNUSABLE = (DatabaseState.FULL, DatabaseState.LOCKED, DatabaseState.DAMAGED)
@@ -207,7 +206,7 @@ def report_line(config: Config, broken: Broken | None = None) -> LineReport:
     stored, state, failure = _stored(config, daemon, alive=alive, shadow=mode == SHADOW)
     if alive and state not in _UNUSABLE:
         state = daemon.database_state
-    by_daemon = tuple(map(_translated, daemon.trouble)) if alive else ()
+    by_daemon = daemon.trouble if alive else ()
     about_database = [trouble for trouble in by_daemon if trouble.code.startswith("database_")]
     others = [trouble for trouble in by_daemon if not trouble.code.startswith("database_")]
     if not about_database and failure:
@@ -229,11 +228,6 @@ def report_line(config: Config, broken: Broken | None = None) -> LineReport:
     codes = {one.code for one in trouble}
     trouble += tuple(one for one in _line_trouble(config, mode, stored) if one.code not in codes)
     return LineReport(config, daemon, alive, mode, stored, state, trouble)
-
-
-def _translated(trouble: Trouble) -> Trouble:
-    """Say a trouble of the daemon's again, which speaks English."""
-    return replace(trouble, words=said_again(trouble.words), cure=said_again(trouble.cure))
 
 
 def _with_holders(trouble: Trouble, config: Config) -> Trouble:

@@ -116,7 +116,7 @@ def end(db: Database, request_id: int, result: str, now: Now) -> None:
         )
 
 
-def refuse(db: Database, request_id: int, refusal: StrEnum, now: Now, **values: str | int) -> None:
+def refuse(db: Database, request_id: int, refusal: StrEnum, now: Now, **values: object) -> None:
     """Commit why a request was refused: a `Refusal`, `Reason` or `WaitingFor`, and the values of its sentence."""
     with db.transaction():
         db.execute(

@@ -4,7 +4,7 @@ import math
 from datetime import timedelta
 from decimal import Decimal
 
-from hotlined.language import NO_BREAK, Language, _, in_digits, ngettext, spoken
+from hotlined.language import NO_BREAK, Language, Said, _, in_digits, ngettext, spoken
 from hotlined.policy import Limits
 
 SOON_SECONDS = 60
@@ -60,7 +60,7 @@ def in_money(amount: float, currency: str, decimals: int = 2) -> str:
 
 def sentence(text: str) -> str:
     """End a text with a full stop, unless it has an end."""
-    return text if not text or text.endswith((".", "!", "?")) else f"{text}."
+    return text if not text or text.endswith((".", "!", "?")) else Said.of(f"{text}.", "{text}.", {"text": text})
 
 
 def price(segments: int, limits: Limits) -> float:

@@ -4,10 +4,9 @@ import json
 from collections import defaultdict
 from typing import Any
 
-from hotlined.language import N_, Phrases, _
+from hotlined.language import N_, Phrases, _, from_value
 from hotlined.policy import Reason, WaitingFor
 from hotlined.states import AnswerState, Refusal
-from hotlined.words.daemon import said_again
 from hotlined.words.reasons import REASONS, STATES, reason_in_words
 
 _FATES = Phrases(
@@ -88,7 +87,7 @@ def result_in_words(result: str | None, detail: str | None) -> str | None:
         return _(result) if result else result
     values: dict[str, Any] = defaultdict(lambda: "…", json.loads(detail or "{}"))
     if "problem" in values:
-        values["problem"] = said_again(str(values["problem"]))
+        values["problem"] = from_value(values["problem"])
     if "fate" in values:
         state, _colon, reason = str(values["fate"]).partition(": ")
         known = STATES[AnswerState(state)] if state in list(AnswerState) else state
