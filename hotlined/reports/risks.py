@@ -1,0 +1,89 @@
+"""What a configuration allows and may be a mistake: a warning for each, in the order of config.yaml's sections.
+
+What cannot be meant at all is no risk: `hotlined.config` refuses it. What it costs is said by `limits` and `hearing`.
+"""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from hotlined.config import Config, Mode
+from hotlined.files import is_missing
+from hotlined.gsm.alphabet import plan
+from hotlined.language import _
+from hotlined.reports.limits import worst_case
+from hotlined.words.amounts import in_segments
+
+_MARKS = ("«»", "“”", "„”", "„“", "””", "‘’")
+"""Quotation marks that YAML does not know: somebody may take them for quotes around the text."""
+
+
+def risks(config: Config) -> Iterator[str]:
+    """Yield what may be a mistake, each in a sentence."""
+    if config.mode is Mode.SHADOW:
+        yield _("mode is shadow: nothing is transmitted.")
+    yield from _of_modem(config)
+    yield from _of_answer(config)
+    yield from _of_limits(config)
+    yield from _of_numbers(config)
+    yield from _of_alerts(config)
+
+
+def _of_modem(config: Config) -> Iterator[str]:
+    if is_missing(file := config.modem.pin_file):
+        yield _("modem.pin_file: there is no {path}, so a SIM that asks for its PIN gets none.", path=file)
+
+
+def _of_answer(config: Config) -> Iterator[str]:
+    answer = config.answer
+    if marks := next(filter(None, map(_maybe_marks, answer.texts)), None):
+        yield _(
+            "{opening} and {closing} stand around the text: these marks are part of the answer.",
+            opening=marks[0],
+            closing=marks[1],
+        )
+    if not answer.delay[0]:
+        yield _("answer.delay begins at 0s: an answer may arrive before she is gone.")
+
+
+def _of_limits(config: Config) -> Iterator[str]:
+    limits, least = config.limits, min(worst_case(config.limits).values())
+    largest = max(plan(text, config.answer.encoding).segments for text in config.answer.texts)
+    if limits.per_number == 0:
+        yield _("limits.per_number is 0: nobody is ever answered.")
+    if least == 0:
+        yield _("limits.segments has a 0: nothing is ever sent.")
+    elif least < largest:
+        yield _("limits.segments has no room for an answer of {segments}.", segments=in_segments(largest))
+    if limits.reserve_for_new == 100:
+        yield _("limits.reserve_for_new is {share}: a number is never answered again.", share="100%")
+    if not limits.cooldown[-1]:
+        yield _("limits.cooldown ends with 0s: only limits.per_number holds back who texts on.")
+    elif timedelta(0) in limits.cooldown:
+        yield _("limits.cooldown has a 0s: who writes back is answered again, and costs more than one answer.")
+
+
+def _of_numbers(config: Config) -> Iterator[str]:
+    answered = config.numbers.answer_countries
+    if unanswered := [country for country, _texts in config.answer.by_country if country not in answered]:
+        yield _(
+            "answer.by_country has {countries}, numbers.answer_countries has not: nobody there gets it.",
+            countries=", ".join(unanswered),
+        )
+    if not answered:
+        yield _("numbers.answer_countries is empty: nobody is ever answered.")
+
+
+def _of_alerts(config: Config) -> Iterator[str]:
+    alerts = config.alerts
+    if alerts.digest is not None and not alerts.urls and alerts.urls_file is None:
+        yield _("alerts.digest: no alerts.urls and no alerts.urls_file: only systemd's credential says where it goes.")
+    if is_missing(alerts.urls_file):
+        yield _("alerts.urls_file: there is no {path}, so alerts do not go where it says.", path=alerts.urls_file)
+
+
+def _maybe_marks(text: str) -> str | None:
+    """Return the quotation marks that stand around the whole of a text."""
+    if len(text) < 2:
+        return None
+    within = text[1:-1]
+    return next((m for m in _MARKS if text[0] == m[0] and text[-1] == m[1] and m[0] not in within), None)
