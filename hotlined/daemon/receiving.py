@@ -39,7 +39,7 @@ HOPELESS_LISTINGS = 2  # that broke off one after the other: the storage is read
 
 
 @dataclass(slots=True)
-class Refusal:
+class Postponed:
     """A deletion or a listing that the modem refused: when it is tried again (`not_before`, monotonic seconds)."""
 
     storage: str
@@ -79,11 +79,17 @@ class Receiver:
         self.callers = Callers(line)
         self._alarm = Alarm(line)
         self._last_direct: Unsolicited | None = None
-        self._refused: dict[int, Refusal] = {}
+        """The text that was handed over last: it is committed once, though its acknowledgement fails."""
+        self._refused: dict[int, Postponed] = {}
+        """Entries that the modem does not delete, by the id of their segment."""
         self._recorded_refusals: set[int] = set()
-        self._unlisted: dict[str, Refusal] = {}
+        """The segments of which that is an event already: once for each, however often the modem comes and goes."""
+        self._unlisted: dict[str, Postponed] = {}
+        """Storages that the modem does not list."""
         self._broke_off: Counter[str] = Counter()
+        """How many listings of a storage broke off one after the other."""
         self._voltage: dict[Meaning, Every] = {}
+        """When a complaint about the power supply is recorded again."""
 
     def start_anew(self) -> None:
         """Forget the call, the scan and the refusals of a modem that went away, and let a scan be due."""
@@ -186,6 +192,7 @@ class Receiver:
             storage = scan.storages.popleft()
             if self._is_postponed(modem, storage):
                 continue
+            # entries that are not deleted stay: a storage that shows the very same ones is another name of the last
             left = scan.shown if self._refused else set()
             try:
                 self._list(modem, storage, scan)
@@ -214,7 +221,7 @@ class Receiver:
 
     def _count_refused_listing(self, modem: Modem, storage: str, error: ModemError) -> ModemError | None:
         """Count a refused listing; return its error, or None if the storage is put off, for another can be listed."""
-        unlisted = self._unlisted.setdefault(storage, Refusal(storage, Backoff(self.timing.list_pauses)))
+        unlisted = self._unlisted.setdefault(storage, Postponed(storage, Backoff(self.timing.list_pauses)))
         unlisted.count()
         at_once = self.timing.list_pauses.count(0.0)
         if unlisted.backoff.failures <= at_once or self._has_nothing_else(modem):
@@ -342,7 +349,7 @@ class Receiver:
 
     def _count_refused_deletion(self, storage: str, entry: contacts.Recorded) -> None:
         """Put off an entry that the modem does not delete; the first refusal is logged and recorded."""
-        self._refused.setdefault(entry.segment_id, Refusal(storage, Backoff(self.timing.delete_pauses))).count()
+        self._refused.setdefault(entry.segment_id, Postponed(storage, Backoff(self.timing.delete_pauses))).count()
         if entry.segment_id not in self._recorded_refusals:
             self._recorded_refusals.add(entry.segment_id)
             log.warning("%s does not delete entry %d; it is recorded all the same", storage, entry.index)
