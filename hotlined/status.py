@@ -119,11 +119,11 @@ class DaemonStatus:
             if (known := _known(Trouble, each)).keys() >= {"code", "words"}
         )
         known = _known(cls, document)
-        file = document.get("database_file")
+        match document.get("database_file"):
+            case [int(device), int(inode)]:
+                known["database_file"] = device, inode
         return cls(
-            **known
-            | {"modem": ModemStatus(**_known(ModemStatus, modem) | {"storages": storages}), "trouble": troubles}
-            | {"database_file": (file[0], file[1]) if isinstance(file, list) and len(file) == len("di") else None}
+            **known | {"modem": ModemStatus(**_known(ModemStatus, modem) | {"storages": storages}), "trouble": troubles}
         )
 
     def is_alive(self) -> bool:

@@ -20,20 +20,6 @@ _UNITS = {
 _SIGNS = {"EUR": "€"}  # of currencies, where English has the code
 
 
-def counted(number: int, noun: str) -> str:
-    """Write a number with its noun, in the singular or with an s."""
-    return f"{number} {_plural(number, noun)}"
-
-
-def many(number: int, noun: str) -> str:
-    """Write a number with its noun as `counted` does, its thousands apart: 1,234 texts."""
-    return f"{number:,} {_plural(number, noun)}"
-
-
-def _plural(number: int, noun: str) -> str:
-    return noun if number == 1 else f"{noun}s"
-
-
 def in_segments(number: int) -> str:
     """Write how many segments there are, with the noun."""
     return ngettext("{number} segment", "{number} segments", number)
