@@ -273,21 +273,21 @@ def test_figures_for_machines_have_the_fleet(enter: Enter) -> None:
     assert 'hotlined_fleet_lines_unseen{line="fr"} 0' in shown
 
 
-def lines_at(ages: dict[str, float], *, reachable: bool = True, hub_away: float = 0.0) -> dict[str, object]:
+def lines_at(ages: dict[str, float], *, reachable: bool = True, hub_away: float = 0.0) -> report.FleetAway:
     """Return what alerts know where lines were seen so long ago, by the hub's clock when that was last reached."""
     members = tuple(
         report.Member(name, "2026-11-26T12:00:00.000Z", seconds, report.Figures(MemberState.ANSWERING))
         for name, seconds in ages.items()
     )
     heard = report.Heard(reachable, "2026-11-26T12:00:00.000Z", 0.0, 10_000.0, members=members)
-    return report.alert_state(report.Fleet("fr", 0, False, heard, 10_000.0 + hub_away))
+    return report.away(report.Fleet("fr", 0, False, heard, 10_000.0 + hub_away))
 
 
 def test_a_line_that_is_away_for_an_hour_is_told_once_and_its_return_too() -> None:
     """Each further line is told, and while the hub itself is away nothing is said of lines."""
     teller = Teller()
     told = [
-        teller.tell(seen(**lines_at(ages, **more)))
+        teller.tell(seen(fleet=lines_at(ages, **more)))
         for ages, more in (
             ({"nl": 3599.0}, {}),
             ({"nl": 3600.0}, {}),
@@ -307,7 +307,7 @@ def test_a_hub_that_is_away_is_told_once_and_its_return_too() -> None:
     teller = Teller()
     steps = ((True, 0.0), (False, 3599.0), (False, 3600.0), (False, 9000.0), (False, 60.0), (True, 0.0))
 
-    assert [teller.tell(seen(**lines_at({}, reachable=up, hub_away=away))) for up, away in steps] == [
+    assert [teller.tell(seen(fleet=lines_at({}, reachable=up, hub_away=away))) for up, away in steps] == [
         *([], [], [("hub", 1)]),
         *([], [], [("hub", 0)]),
     ]
@@ -317,8 +317,8 @@ def test_a_thousand_lines_that_a_hub_invents_are_one_alert() -> None:
     """It names two of them, and fits one text."""
     state = lines_at({f"a{number}": 4000.0 for number in range(1000)})
 
-    assert Teller().tell(seen(**state)) == [("lines", 5)]
-    assert state["unseen_lines"] == "a0, a1 and more"
+    assert Teller().tell(seen(fleet=state)) == [("lines", 5)]
+    assert state.first_lines == "a0, a1 and more"
 
 
 # ---- at the desk

@@ -814,7 +814,8 @@ def test_a_line_without_a_backup_says_so_until_there_is_one(filled: Filled) -> N
 
     assert any("There is no backup off the card yet" in words for words in told())
     state = look(filled)
-    assert (state.backup_old, state.backup_filling["title"]) == (True, "there is no backup off the card")
+    assert state.backup
+    assert (state.backup.level, state.backup.filling["title"]) == (1, "there is no backup off the card")
     path = sealed(filled)
     assert not any("backup" in words for words in told())
     assert path.name in filled.run("status").stdout
@@ -822,7 +823,7 @@ def test_a_line_without_a_backup_says_so_until_there_is_one(filled: Filled) -> N
     assert (document["name"], document["failure"]) == (path.name, None)
     filled.db.execute("UPDATE line_state SET sealed_limit = sealed_limit - 3 * 86400 - 60")
     assert any("The last backup off the card is of" in words for words in told())
-    assert look(filled).backup_old
+    assert [each.level for each in (look(filled).backup,) if each] == [1]
 
 
 @NOT_HERE
@@ -949,7 +950,7 @@ def test_a_backup_on_another_machine_counts_once_it_is_there(away: tuple[Filled,
     assert (document["name"], document["failure"], document["folder"]) == (name, None, None)
     assert name in filled.run("status").stdout
     assert [each for each in names(filled.folder) if each not in (*before, "out", "identity")] == []
-    assert not look(filled).backup_old
+    assert [each.level for each in (look(filled).backup,) if each] == [0]
 
 
 @NOT_HERE

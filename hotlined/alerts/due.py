@@ -5,12 +5,13 @@ finds that.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from hotlined.clock import Now
 from hotlined.language import _, in_digits
 from hotlined.policy import BUDGETS
+from hotlined.reports.fleet import FleetAway
 from hotlined.reports.silence import Silence, in_words
 from hotlined.states import HoldReason, ModemState, SendingState
 from hotlined.store.alerting import AlertProgress, Draft, Event
@@ -42,6 +43,14 @@ class Chosen:
 
 
 @dataclass(frozen=True, slots=True)
+class Judged:
+    """What a report says of a condition: its level, and what fills in the alert about that."""
+
+    level: int
+    filling: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
 class LineState:
     """The state of the line at one moment.
 
@@ -58,24 +67,16 @@ class LineState:
     shadow: Chosen | None = None
     broken_seconds: float | None = None
     """For how long the configuration has been one that cannot be used; None while it can."""
-    life: int | None = None
+    life: Judged | None = None
     """How near the end of the SIM is, as `reports.life.level` has it; None where no clock can say so."""
-    life_filling: Mapping[str, str] = field(default_factory=dict)
-    """What is to be said of that."""
     words: NewTexts | None = None
     """Texts with a word of alerts.words, where it is time to tell of them."""
-    backup_old: bool | None = None
-    """Whether the last backup off the card is too old; None where none is wanted."""
-    backup_filling: Mapping[str, str] = field(default_factory=dict)
-    """What is to be said of that."""
+    backup: Judged | None = None
+    """Whether the last backup off the card is too old (1); None where none is wanted."""
     selftest_lost: bool | None = None
     """Whether the last text of the line to itself did not come back; None where that is not known, or none is sent."""
-    hub_away: bool | None = None
-    """Whether the hub of the fleet was not reached for an hour; None where there is none, or nobody can say."""
-    unseen: int | None = None
-    """How many lines of the fleet were not at the hub for an hour; None where nobody can say."""
-    unseen_lines: str = ""
-    """Which, the first of them."""
+    fleet: FleetAway | None = None
+    """What of the fleet was not reached for an hour; None where the line is in none, or nobody can say."""
     silence: Silence | None = None
     """How long nobody has contacted the line; None where it was never contacted."""
 
@@ -162,17 +163,11 @@ def _happened(news: Sequence[Event], *, only_newest: bool) -> Iterator[_Sign]:
 
 def _signs(levels: Mapping[str, int], state: LineState, unwell_limit: float | None, now: Now) -> Iterator[_Sign]:
     """Yield the level of every condition that no event tells; one that is between its two bounds stays as it is."""
-    if unwell_limit is None:
-        yield _Sign("modem", 0, None, {})
-    elif now.limit - unwell_limit >= LOST_SECONDS:
-        known = NOT_RUNNING if state.modem_state is None else MODEM.get(state.modem_state, UNKNOWN_STATE)
-        level = 2 if known.waits_for_a_person else 1
-        yield _Sign("modem", max(level, levels.get("modem", 0)), None, {"title": known.title, "cure": known.cure})
+    yield from _modem(levels, state, unwell_limit, now)
     yield from _choices(state, now)
-    if state.life is not None:
-        yield _Sign("sim_life", state.life, None, state.life_filling)
-    if state.backup_old is not None:
-        yield _Sign("backup", int(state.backup_old), None, state.backup_filling)
+    for condition, judged in (("sim_life", state.life), ("backup", state.backup)):
+        if judged is not None:
+            yield _Sign(condition, judged.level, None, judged.filling)
     if state.selftest_lost is not None:
         known = conditions.SELFTEST_LOST
         yield _Sign("selftest", int(state.selftest_lost), None, {"title": known.title, "cure": known.cure})
@@ -180,12 +175,32 @@ def _signs(levels: Mapping[str, int], state: LineState, unwell_limit: float | No
     yield from _fleet(state)
     if state.broken_seconds is None or state.broken_seconds >= LOST_SECONDS:  # no alert in the middle of an edit
         yield _Sign("config", int(state.broken_seconds is not None), None, {})
+    yield from _budgets(levels, state)
+    yield from _disk(state)
+
+
+def _modem(levels: Mapping[str, int], state: LineState, unwell_limit: float | None, now: Now) -> Iterator[_Sign]:
+    """Yield whether the modem is lost; once a person is needed that stays so until it is ready."""
+    if unwell_limit is None:
+        yield _Sign("modem", 0, None, {})
+    elif now.limit - unwell_limit >= LOST_SECONDS:
+        known = NOT_RUNNING if state.modem_state is None else MODEM.get(state.modem_state, UNKNOWN_STATE)
+        level = 2 if known.waits_for_a_person else 1
+        yield _Sign("modem", max(level, levels.get("modem", 0)), None, {"title": known.title, "cure": known.cure})
+
+
+def _budgets(levels: Mapping[str, int], state: LineState) -> Iterator[_Sign]:
+    """Yield how much of each window is spent; a level that was reached stays until the window has room again."""
     for window, (used, limit) in state.budgets.items():
         condition = BUDGETS[window]
         percent = 100 * used // limit if limit else 0  # where nothing may be spent, nothing was crossed
         reached = max((level for level in BUDGET_LEVELS if percent >= level), default=0)
         level = 0 if percent < BUDGET_OVER else max(reached, levels.get(condition, 0))
         yield _Sign(condition, level, None, {"used": used, "limit": limit})
+
+
+def _disk(state: LineState) -> Iterator[_Sign]:
+    """Yield whether the disk is nearly full; between the two bounds it stays as it was."""
     free, total = state.disk
     need = max(DISK_SHARE * total, DISK_OCTETS)
     if free < need or free >= 2 * need:
@@ -205,11 +220,13 @@ def _silence(state: LineState) -> Iterator[_Sign]:
 
 def _fleet(state: LineState) -> Iterator[_Sign]:
     """Yield whether the hub is away, and how many lines are; what nobody can say now stays as it is."""
-    if state.hub_away is not None:
+    if state.fleet is None:
+        return
+    if state.fleet.hub is not None:
         known = conditions.HUB_AWAY
-        yield _Sign("hub", int(state.hub_away), None, {"title": known.title, "cure": known.cure})
-    if state.unseen is not None:
-        yield _Sign("lines", min(state.unseen, MOST_UNSEEN), None, {"lines": state.unseen_lines})
+        yield _Sign("hub", int(state.fleet.hub), None, {"title": known.title, "cure": known.cure})
+    if state.fleet.lines is not None:
+        yield _Sign("lines", min(state.fleet.lines, MOST_UNSEEN), None, {"lines": state.fleet.first_lines})
 
 
 def _choices(state: LineState, now: Now) -> Iterator[_Sign]:

@@ -12,20 +12,19 @@ import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
 
 from hotlined import clock
 from hotlined.alerts import texting
 from hotlined.alerts.channels import Channel, Message
 from hotlined.alerts.delivery import Delivery
-from hotlined.alerts.due import KINDS, Chosen, LineState, draft, due
+from hotlined.alerts.due import KINDS, Chosen, Judged, LineState, draft, due
 from hotlined.alerts.note import Note, open_note
 from hotlined.clock import Now
 from hotlined.config import Config
 from hotlined.errors import HotlinedError, RefusedError, StoreError
 from hotlined.language import N_, _
 from hotlined.reports import fleet, hearing, life, sealed
-from hotlined.reports.line import CONFIG_BROKEN, SHADOW, LineReport
+from hotlined.reports.line import CONFIG_BROKEN, SHADOW, LineReport, Stored
 from hotlined.states import DatabaseState, HoldReason, SendingState
 from hotlined.status import CONFIG_REFUSED
 from hotlined.store import alerting, reception, words_met
@@ -85,17 +84,13 @@ class Run:
             try:
                 self._record_and_deliver(note)
             except (StoreError, sqlite3.Error) as error:
-                name = maybe_database_state(error)
-                if name is None or (
-                    name == DatabaseState.LOCKED and self._is_well()
-                ):  # held for a moment by somebody else
+                failed = maybe_database_state(error)
+                is_held_for_a_moment = failed == DatabaseState.LOCKED and self._is_well()
+                if failed is None or is_held_for_a_moment:
                     raise
-                known = TROUBLES[name]
-                self._send_about_database(
-                    note,
-                    name,
-                    _("The database cannot be used: {reason}. {cure}", reason=_(known.words), cure=_(known.hint)),
-                )
+                known = TROUBLES[failed]
+                words = _("The database cannot be used: {reason}. {cure}", reason=_(known.words), cure=_(known.hint))
+                self._send_about_database(note, failed, words)
             self._ping(note)
 
     def test(self) -> None:
@@ -160,13 +155,10 @@ class Run:
             else None,
             shadow=Chosen(shadow.limit, _when(shadow.at)) if shadow else None,
             broken_seconds=_broken_seconds(report, now),
-            life=report.stored.life if report.stored else None,
-            life_filling=life.filling(report.stored.life, report.stored.top_up, report.stored.credit.valid_until, now)
-            if report.stored
-            else {},
+            life=_maybe_life(report.stored, now) if report.stored else None,
             words=words_met.maybe_due(db, now),
-            **_backup(self.config, report),
-            **fleet.alert_state(report.stored.fleet if report.stored else None),
+            backup=_maybe_backup(self.config, report.stored) if report.stored else None,
+            fleet=fleet.away(report.stored.fleet) if report.stored and report.stored.fleet else None,
             silence=report.stored.silence if report.stored else None,
             selftest_lost=hearing.is_lost(hearing.last(self.config, db), now),
         )
@@ -308,11 +300,18 @@ def _decide(db: Database, state: LineState) -> tuple[AlertProgress, AlertProgres
     return progress, *due(progress, state, alerting.news(db, KINDS, progress.event_id or 0), db.now())
 
 
-def _backup(config: Config, report: LineReport) -> dict[str, Any]:
-    """Return what is known of the backup off the card, as the state of the line has it."""
-    if not config.backup.is_wanted or report.stored is None:
-        return {}
-    known = report.stored.sealed
+def _maybe_life(stored: Stored, now: Now) -> Judged | None:
+    """Judge how near the end of the SIM is; None where no clock can say so."""
+    if stored.life is None:
+        return None
+    return Judged(stored.life, life.filling(stored.life, stored.top_up, stored.credit.valid_until, now))
+
+
+def _maybe_backup(config: Config, stored: Stored) -> Judged | None:
+    """Judge the last backup off the card; None where none is wanted."""
+    if not config.backup.is_wanted:
+        return None
+    known = stored.sealed
     condition = sealed.condition(known)
     cure = SEAL_FAILURES[known.failure].cure if known.failure else condition.cure
     filling = {
@@ -320,7 +319,7 @@ def _backup(config: Config, report: LineReport) -> dict[str, Any]:
         "cure": cure.format(name=config.name),
         "made": moment(known.at) if known.at else "",
     }
-    return {"backup_old": sealed.is_old(config, known), "backup_filling": filling}
+    return Judged(int(sealed.is_old(config, known)), filling)
 
 
 def _database_draft(note: Note) -> Draft:

@@ -393,15 +393,24 @@ def troubles(found: Fleet) -> Iterator[Trouble]:
         yield Trouble(FULL, conditions.FLEET_FULL.words, conditions.FLEET_FULL.cure)
 
 
-def alert_state(found: Fleet | None) -> dict[str, Any]:
-    """Return what is known of hub and lines, as the state of the line has it for alerts."""
-    if found is None:
-        return {}
+@dataclass(frozen=True, slots=True)
+class FleetAway:
+    """What of a fleet was not reached for an hour."""
+
+    hub: bool | None
+    """Whether the hub was not; None where nobody can say."""
+    lines: int | None = None
+    """How many lines were not at the hub; None where nobody can say."""
+    first_lines: str = ""
+    """Which, the first of them."""
+
+
+def away(found: Fleet) -> FleetAway:
+    """Return what of a fleet is away, for alerts."""
     unseen = found.unseen
     if unseen is None:
-        return {"hub_away": found.hub_away}
-    named = _first(unseen, _MOST_NAMED)
-    return {"hub_away": found.hub_away, "unseen": len(unseen), "unseen_lines": named}
+        return FleetAway(found.hub_away)
+    return FleetAway(found.hub_away, len(unseen), _first(unseen, _MOST_NAMED))
 
 
 def _amount(count: int | None) -> str:
