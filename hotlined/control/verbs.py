@@ -1,14 +1,31 @@
-"""What can be decided about a line: each verb, its arguments, and the functions of the store that carry it out."""
+"""What can be decided about a line: each verb, the arguments that it takes, and the functions of the store for it."""
 
-import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, astuple, dataclass
 from typing import Any
 
-from hotlined import policy, pseudonym
-from hotlined.clock import Now, parse_rfc3339, rfc3339
+from hotlined import policy
+from hotlined.clock import Now
 from hotlined.config import Config
+from hotlined.control.arguments import (
+    are_placed,
+    are_placed_answered,
+    are_sent,
+    are_texts,
+    is_flag,
+    is_hub,
+    is_id,
+    is_list,
+    is_maybe_answered,
+    is_maybe_claim,
+    is_moment,
+    is_name,
+    is_number,
+    is_place,
+    is_request,
+    is_word,
+)
 from hotlined.errors import UsageError
 from hotlined.language import _
 from hotlined.store import (
@@ -28,12 +45,8 @@ from hotlined.store.database import Database
 Arguments = Mapping[str, Any]
 Result = bool | int | str | dict[str, Any] | None
 
-_LONGEST_TEXT = 255 * 153  # characters: more segments than a concatenated text can have are never sent
-_LARGEST = 2**63 - 1  # of SQLite
 _PURGE_SECONDS = 2.0  # then whoever waits for the purge hears how far it is
 _TAKE_SECONDS = 2.0  # then others are heard at the control socket, and the exchange goes on where it was
-REQUESTS = frozenset({"send", "try", "balance", "adopt"})
-"""What is asked of the daemon, which owns the modem: the verb `ask` writes it down for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,143 +88,6 @@ def no_decision() -> UsageError:
             " where NAME is `main` or the line's."
         ),
     )
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, str) and re.fullmatch(r"\+[0-9]{4,15}", value) is not None
-
-
-def _is_name(value: Any) -> bool:
-    """Tell whether it is a number, a sender's name or a pseudonym, as the log shows it."""
-    return isinstance(value, str) and 0 < len(value) <= 40
-
-
-def _is_list(value: Any) -> bool:
-    return isinstance(value, str) and re.fullmatch(r"[a-z][a-z ]{0,39}", value) is not None
-
-
-def _is_contact(value: Any) -> bool:
-    return type(value) is int and 0 < value <= _LARGEST
-
-
-def _is_flag(value: Any) -> bool:
-    return isinstance(value, bool)
-
-
-def _is_word(value: Any) -> bool:
-    return isinstance(value, str) and re.fullmatch(r"[^\W_][\w-]{0,39}", value) is not None
-
-
-def _is_request(value: Any) -> bool:
-    return isinstance(value, str) and value in REQUESTS
-
-
-def _is_moment(value: Any) -> bool:
-    """Tell whether it is a moment in RFC 3339, in UTC; None is now."""
-    if value is None:
-        return True
-    try:
-        return isinstance(value, str) and rfc3339(parse_rfc3339(value)) == value
-    except (ValueError, OverflowError):
-        return False
-
-
-def _are_texts(value: Any) -> bool:
-    return (
-        isinstance(value, dict)
-        and value.keys() <= {"number", "text"}
-        and _is_number(value.get("number", "+0000"))
-        and isinstance(text := value.get("text", ""), str)
-        and len(text) <= _LONGEST_TEXT
-    )
-
-
-def _is_version(value: Any) -> bool:
-    return type(value) is int and 0 < value <= claims.HIGHEST
-
-
-def _is_place(value: Any) -> bool:
-    return type(value) is int and 0 <= value <= claims.HIGHEST
-
-
-def _is_hub(value: Any) -> bool:
-    return isinstance(value, str) and re.fullmatch(r"[0-9a-f-]{36}", value) is not None
-
-
-def _is_person(value: Any) -> bool:
-    return isinstance(value, str) and pseudonym.is_one(value)
-
-
-def _are_sent(value: Any) -> bool:
-    """Tell whether these are persons, each with the version of it that the hub has."""
-    return _are_rows(value, (_is_person, _is_version))
-
-
-def _is_count(value: Any) -> bool:
-    return type(value) is int and 0 <= value <= answered.MOST_ANSWERS
-
-
-def _is_age(value: Any) -> bool:
-    return type(value) is int and 0 <= value <= answered.OLDEST
-
-
-def _is_maybe_answered(value: Any) -> bool:
-    return value is None or _are_rows([value], _ANSWERED)
-
-
-def _are_placed_answered(value: Any) -> bool:
-    """Tell whether these are places at the hub, each with how often a line answered a person."""
-    return _are_rows(value, (_is_place, lambda row: _are_rows([row], _ANSWERED)))
-
-
-def _is_claim(value: Any) -> bool:
-    """Tell whether this is what a line says of a person, as a list; its signature is looked at later."""
-    return _are_rows([value], _CLAIM)
-
-
-def _is_maybe_claim(value: Any) -> bool:
-    return value is None or _is_claim(value)
-
-
-def _are_placed(value: Any) -> bool:
-    """Tell whether these are places at the hub, each with what a line says."""
-    return _are_rows(value, (_is_place, _is_claim))
-
-
-def _is_undone(value: Any) -> bool:
-    return isinstance(value, str) and len(value) <= claims.LONGEST_UNDONE
-
-
-def _is_signature(value: Any) -> bool:
-    return isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value) is not None
-
-
-def _is_line(value: Any) -> bool:
-    return isinstance(value, str) and re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,21}", value) is not None
-
-
-def _is_maybe_version(value: Any) -> bool:
-    return value is None or _is_version(value)
-
-
-def _are_rows(value: Any, fits: tuple[Callable[[Any], bool], ...]) -> bool:
-    return (
-        isinstance(value, list)
-        and len(value) <= fleet.MOST_ROWS
-        and all(
-            isinstance(row, list)
-            and len(row) == len(fits)
-            and all(fit(field) for fit, field in zip(fits, row, strict=True))
-            for row in value
-        )
-    )
-
-
-_CLAIM = (
-    *(_is_line, _is_person, _is_version, _is_maybe_version, _is_maybe_version, _is_undone),
-    *(_is_maybe_version, _is_moment, _is_signature),
-)
-_ANSWERED = (_is_line, _is_person, _is_version, _is_count, _is_signature, _is_age)
 
 
 def _fleet_met(decision: Decision) -> None:
@@ -334,8 +210,8 @@ def _on_tag(act: Callable[[Database, int, str, str, Now], bool | None]) -> Calla
     )
 
 
-_NUMBER = {"number": _is_number}
-_CONTACT = {"contact_id": _is_contact}
+_NUMBER = {"number": is_number}
+_CONTACT = {"contact_id": is_id}
 
 VERBS: Mapping[str, Verb] = {
     "block": Verb(_block, _NUMBER),
@@ -345,16 +221,16 @@ VERBS: Mapping[str, Verb] = {
     "resume": Verb(lambda decision: decisions.resume(decision.db, decision.who, decision.now), {}),
     "topup": Verb(
         lambda decision: decisions.top_up(decision.db, decision.arguments["at"], decision.who, decision.now),
-        {"at": _is_moment},
+        {"at": is_moment},
     ),
     "requeue": Verb(_on_contact(answers.requeue), _CONTACT),
     "cancel": Verb(_on_contact(answers.cancel), _CONTACT),
-    "tag": Verb(_on_tag(decisions.tag), _CONTACT | {"word": _is_word}),
-    "untag": Verb(_on_tag(decisions.untag), _CONTACT | {"word": _is_word}),
+    "tag": Verb(_on_tag(decisions.tag), _CONTACT | {"word": is_word}),
+    "untag": Verb(_on_tag(decisions.untag), _CONTACT | {"word": is_word}),
     "keep": Verb(_on_contact(privacy.keep), _CONTACT),
     "evidence": Verb(
         lambda decision: evidence.keep_all(decision.db, decision.arguments["name"], decision.who, decision.now),
-        {"name": _is_name},
+        {"name": is_name},
     ),
     "keep_no_more": Verb(_on_contact(privacy.keep_no_more), _CONTACT),
     "look": Verb(_on_contact(decisions.note_look), _CONTACT),
@@ -362,40 +238,40 @@ VERBS: Mapping[str, Verb] = {
         lambda decision: decisions.note_look_up(
             decision.db, decision.arguments["originator"], decision.who, decision.now
         ),
-        {"originator": _is_name},
+        {"originator": is_name},
     ),
     "look_through": Verb(
         lambda decision: decisions.note_look_through(
             decision.db, decision.arguments["listed"], decision.who, decision.now
         ),
-        {"listed": _is_list},
+        {"listed": is_list},
     ),
     "ask": Verb(
         lambda decision: requests.ask(
             decision.db, decision.arguments["request"], decision.arguments["arguments"], decision.who, decision.now
         ),
-        {"request": _is_request, "arguments": _are_texts},
+        {"request": is_request, "arguments": are_texts},
     ),
     "expire": Verb(
         lambda decision: requests.expire(decision.db, decision.arguments["request_id"], decision.now),
-        {"request_id": _is_contact},
+        {"request_id": is_id},
     ),
-    "forget": Verb(_forget, {"name": _is_name, "keep_opt_out": _is_flag}, long=True),
+    "forget": Verb(_forget, {"name": is_name, "keep_opt_out": is_flag}, long=True),
     "purge": Verb(_purge, {}, long=True),
-    "fleet_met": Verb(_fleet_met, {"hub": _is_hub, "top": _is_place, "highest": _is_maybe_claim}),
+    "fleet_met": Verb(_fleet_met, {"hub": is_hub, "top": is_place, "highest": is_maybe_claim}),
     "fleet_owed": Verb(_fleet_owed, {}),
     "fleet_sent": Verb(
-        lambda decision: fleet.acknowledge(decision.db, map(tuple, decision.arguments["sent"])), {"sent": _are_sent}
+        lambda decision: fleet.acknowledge(decision.db, map(tuple, decision.arguments["sent"])), {"sent": are_sent}
     ),
-    "fleet_take": Verb(_fleet_take, {"since": _is_place, "until": _is_place, "placed": _are_placed}),
+    "fleet_take": Verb(_fleet_take, {"since": is_place, "until": is_place, "placed": are_placed}),
     "fleet_rebuild": Verb(_fleet_rebuild, {}, long=True),
-    "fleet_answers_met": Verb(_fleet_answers_met, {"hub": _is_hub, "top": _is_place, "highest": _is_maybe_answered}),
+    "fleet_answers_met": Verb(_fleet_answers_met, {"hub": is_hub, "top": is_place, "highest": is_maybe_answered}),
     "fleet_answers_owed": Verb(_fleet_answers_owed, {}),
     "fleet_answers_sent": Verb(
-        lambda decision: answered.acknowledge(decision.db, map(tuple, decision.arguments["sent"])), {"sent": _are_sent}
+        lambda decision: answered.acknowledge(decision.db, map(tuple, decision.arguments["sent"])), {"sent": are_sent}
     ),
     "fleet_answers_take": Verb(
-        _fleet_answers_take, {"since": _is_place, "until": _is_place, "placed": _are_placed_answered}
+        _fleet_answers_take, {"since": is_place, "until": is_place, "placed": are_placed_answered}
     ),
     "rebuild": Verb(lambda decision: privacy.rebuild(decision.db), {}, long=True),
 }
