@@ -4,8 +4,8 @@ One connection after the other, each with two seconds to say what it wants. What
 of its own, so that nobody waits behind it. The program ends after ten minutes in which nobody asked; systemd starts it
 again. Who asks is the kernel's word (SO_PEERCRED): root, the line's user and the members of its group. The desk's user
 is one of them that decides less, and in other people's names; that of the exchange with a hub hands in what came
-there, and decides nothing. A refusal is in the language of who asks: it may
-have read the configuration later than this program. The journal is English.
+there, and decides nothing. A refusal is in the language of who asks: that person may have read the configuration later
+than this program. The journal is English.
 Known to be wrong: members who connect and say nothing can hold up each other, two seconds each.
 """
 
@@ -23,7 +23,7 @@ from typing import Any
 from hotlined import wire
 from hotlined.config import Config
 from hotlined.control import OTHER_LINE
-from hotlined.control.verbs import DESK, FLEET, VERBS, Decision, no_decision
+from hotlined.control.verbs import DESK, FLEET, VERBS, Decision, Verb, no_decision
 from hotlined.errors import HotlinedError, RefusedError, UsageError
 from hotlined.language import N_, Language, _, speak, spoken
 from hotlined.peer import Peer, overflow_uid, peer_of
@@ -75,37 +75,50 @@ class Server:
         wire.serve(listener, self._idle_seconds, partial(self._answer, listener), self._working)
 
     def _working(self) -> bool:
+        """Forget the processes that have ended, and tell whether one is left."""
         for child in tuple(self._children):
             if os.waitpid(child, os.WNOHANG)[0]:
                 self._children.discard(child)
         return bool(self._children)
 
     def _answer(self, listener: socket.socket, channel: socket.socket) -> None:
+        """Hear what somebody wants and carry it out, or refuse it, in the language of who asks."""
         deadline = time.monotonic() + SAY_SECONDS
         speak(self._language)
         try:
             peer = peer_of(channel)
-            self._require_known(peer)
+            self._require_known(peer)  # before anything is read: a stranger does not keep others waiting
             request = _read(channel, deadline)
             if request.get("language") in list(Language):
                 speak(Language(request["language"]))
             if request.get("database") != os.path.realpath(self._database):
                 wire.send(channel, {"error": {"kind": OTHER_LINE, "message": str(self._database)}}, deadline)
                 return
-            verb = VERBS.get(str(request.get("verb")))
-            if verb is None:
-                raise no_decision()
-            arguments = request.get("arguments")
-            verb.require(arguments if isinstance(arguments, dict) else {"": None})
-            self._require_allowed(peer, str(request["verb"]))
+            verb = self._verb_of(request, peer)
         except HotlinedError as error:
             wire.send(channel, wire.from_error(error), deadline)
             return
         who = self._who(peer, request.get("who"))
-        if not verb.long:
+        if verb.long:
+            self._decide_apart(listener, channel, request, who)
+        else:
             wire.send(channel, self._decided(request, who), time.monotonic() + SAY_SECONDS)
-            return
-        self._working()
+
+    def _verb_of(self, request: Mapping[str, Any], peer: Peer) -> Verb:
+        """Return the verb of a request; raises UsageError for what is none, RefusedError for who may not decide it."""
+        verb = VERBS.get(str(request.get("verb")))
+        if verb is None:
+            raise no_decision()
+        arguments = request.get("arguments")
+        verb.require(arguments if isinstance(arguments, dict) else {"": None})
+        self._require_allowed(peer, str(request["verb"]))
+        return verb
+
+    def _decide_apart(
+        self, listener: socket.socket, channel: socket.socket, request: Mapping[str, Any], who: str
+    ) -> None:
+        """Decide in a process of its own what may take minutes, and answer from there; refuse where too many are."""
+        self._working()  # forgets those that have ended
         if len(self._children) >= _MOST_CHILDREN:
             busy = RefusedError(_("Others are erasing just now."), _("Try again in a minute."))
             wire.send(channel, wire.from_error(busy), time.monotonic() + SAY_SECONDS)
