@@ -363,7 +363,7 @@ DAEMON = (
         "receiving",
         "sending",
     ),
-    *("requesting", "status", "waiting", "loop", "__init__"),
+    *("reloading", "requesting", "status", "waiting", "loop", "__init__"),
 )
 CONFIG = (
     *("problems", "values", "patterns", "keys", "syntax", "reading", "schema", "judging", "loading", "runtime"),

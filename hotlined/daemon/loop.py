@@ -23,33 +23,25 @@ from hotlined.daemon.connection import Connection
 from hotlined.daemon.line import Line, Outage, file_at
 from hotlined.daemon.receiving import Receiver
 from hotlined.daemon.recovery import Recovery
+from hotlined.daemon.reloading import load_again
 from hotlined.daemon.requesting import Requests
 from hotlined.daemon.sending import Sender
 from hotlined.daemon.starting import Starter
 from hotlined.daemon.status import Status, require_no_other
 from hotlined.daemon.waiting import SIGNALS, outage_of, outage_of_replaced, wait_for_database
 from hotlined.daemon.watch import FolderWatch
-from hotlined.errors import (
-    ConfigError,
-    ModemError,
-    PortError,
-    PortLostError,
-    UnavailableError,
-)
+from hotlined.errors import ModemError, PortError, PortLostError, UnavailableError
 from hotlined.gsm import profiles
 from hotlined.gsm.finding import THIS_MACHINE, Machine
 from hotlined.gsm.modem import Modem
 from hotlined.gsm.port import drain
 from hotlined.gsm.profiles import Meaning
-from hotlined.language import _
 from hotlined.states import DatabaseState, ModemState
-from hotlined.status import CONFIG_REFUSED, Trouble
 from hotlined.store import answers, backup, contacts, decisions, fates, pseudonyms, requests
 from hotlined.store.database import Database
 from hotlined.store.line import calendar_moved, note_ready, save_limit_clock
 from hotlined.store.trouble import DatabaseTrouble
 from hotlined.timing import USUAL, Every, Timing
-from hotlined.words.amounts import sentence
 from hotlined.words.conditions import MODEM, UNKNOWN_STATE
 
 log = logging.getLogger("hotlined")
@@ -453,32 +445,13 @@ class Daemon:
         self._database_retry.again()
         self.receiver.forget_listing()  # it gets old meanwhile
 
-    def _refuse_reload(self, reason: str, cure: str) -> None:
-        words = _("The configuration was not read again, and the old one holds: {reason}", reason=sentence(reason))
-        self.line.refused = Trouble(CONFIG_REFUSED, words, cure, self.db.now().rfc3339)
-
     def _load_again(self) -> None:
+        """Read the configuration again, and have every part of the daemon go by it."""
         old = self.line.config
-        try:
-            new = configuration.load(old.path)
-        except ConfigError as error:
-            problems = "; ".join(error.problems) or error.message
-            log.error("the configuration is refused, the old one stays: %s", problems)  # noqa: TRY400  # no bug
-            mistakes = _("`hotlined config check` names the lines. Correct them, then reload.")
-            cure = mistakes if error.problems else error.hint
-            self._refuse_reload(error.message, cure)
+        if not load_again(self.line):
             return
-        if (new.database, new.line, new.runtime_dir) != (old.database, old.line, old.runtime_dir):
-            log.error("the configuration is refused: line, database and runtime_dir change only with a restart")
-            self._refuse_reload(
-                _("line, database and runtime_dir change only with a restart."),
-                _("Restart the daemon: `systemctl restart hotlined`. Or take that back, and reload."),
-            )
-            return
-        self.line.config = new
-        self.line.refused = None
+        new = self.line.config
         self.receiver.apply(new)
-        logging.getLogger().setLevel(new.log_level.upper())
         self.sender.reload()
         log.info("the configuration was read again")
         if (new.modem.port, new.modem.baudrate) != (old.modem.port, old.modem.baudrate):

@@ -1,0 +1,45 @@
+"""Reads the configuration again when that is asked for (SIGHUP): one that cannot be used changes nothing.
+
+What is refused is noted at the line, for `status`, until a configuration is taken.
+"""
+
+import logging
+
+from hotlined import config as configuration
+from hotlined.daemon.line import Line
+from hotlined.errors import ConfigError
+from hotlined.language import _
+from hotlined.status import CONFIG_REFUSED, Trouble
+from hotlined.words.amounts import sentence
+
+log = logging.getLogger("hotlined")
+
+
+def load_again(line: Line) -> bool:
+    """Put the configuration in force as its file is now; return whether it was taken."""
+    old = line.config
+    try:
+        new = configuration.load(old.path)
+    except ConfigError as error:
+        problems = "; ".join(error.problems) or error.message
+        log.error("the configuration is refused, the old one stays: %s", problems)  # noqa: TRY400  # no bug
+        mistakes = _("`hotlined config check` names the lines. Correct them, then reload.")
+        _refuse(line, error.message, mistakes if error.problems else error.hint)
+        return False
+    if (new.database, new.line, new.runtime_dir) != (old.database, old.line, old.runtime_dir):
+        log.error("the configuration is refused: line, database and runtime_dir change only with a restart")
+        _refuse(
+            line,
+            _("line, database and runtime_dir change only with a restart."),
+            _("Restart the daemon: `systemctl restart hotlined`. Or take that back, and reload."),
+        )
+        return False
+    line.config = new
+    line.refused = None
+    logging.getLogger().setLevel(new.log_level.upper())
+    return True
+
+
+def _refuse(line: Line, reason: str, cure: str) -> None:
+    words = _("The configuration was not read again, and the old one holds: {reason}", reason=sentence(reason))
+    line.refused = Trouble(CONFIG_REFUSED, words, cure, line.db.now().rfc3339)
