@@ -203,7 +203,10 @@ def _identity(file: TextIO | None) -> str:
 
 
 def _copied(settings: Settings, database: Path | None, file: Path, show: backup.Progress) -> tuple[int, Path | None]:
-    """Copy the database as the line's user; root's part of the work is only to write FILE."""
+    """Copy the database as the line's user; root's part of the work is only to write FILE.
+
+    FILE is opened first, while this is still root: the line's user may have no right to its folder.
+    """
     database = database or settings.loaded().database
     if os.geteuid():
         key = backup.make(database, file, show)
@@ -213,7 +216,7 @@ def _copied(settings: Settings, database: Path | None, file: Path, show: backup.
         copy = opened.enter_context(owner.written(file))
         key_path = beside(file, KEY)
         key_copy = opened.enter_context(owner.written(key_path))
-        if owner.become(database):
+        if owner.become(database):  # else the database is root's own, and is copied like anybody's
             folder = opened.enter_context(tempfile.TemporaryDirectory(prefix="backup-", dir=database.parent))
             made = Path(folder) / "copy.db"
             key = backup.make(database, made, show)

@@ -38,6 +38,7 @@ class Callers:
         self.timing = line.timing
         self.call: RingingCall | None = None
         self._has_recorded = False
+        """Whether a call was recorded since this modem is there: the first may have been, before a crash."""
 
     def forget(self) -> None:
         """Forget the call: its modem went away."""

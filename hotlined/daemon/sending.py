@@ -220,13 +220,17 @@ class Sender:
         if isinstance(step, policy.Cancel):
             log.info("answer %d: cancelled (%s)", turn.answer_id, step.reason)
             return True
-        self.next_segment_at = time.monotonic() + self.line.config.modem.send_interval.total_seconds()
+        self._begin_interval()  # before it is submitted: that may fail, and the next pass is not to try at once
         if begun is None:
             log.info("answer %d: shadowed", turn.answer_id)
         else:
             self._submit(modem, begun)
-            self.next_segment_at = time.monotonic() + self.line.config.modem.send_interval.total_seconds()
+            self._begin_interval()  # from its end: the network may take as long as the interval
         return True
+
+    def _begin_interval(self) -> None:
+        """Let no segment out before the interval between two is over."""
+        self.next_segment_at = time.monotonic() + self.line.config.modem.send_interval.total_seconds()
 
     def _hold_half_sent(self, *, shadow: bool) -> None:
         """Halt answers that are half sent while the rest may not go: in shadow mode, and while the key is lost."""
