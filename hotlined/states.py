@@ -170,6 +170,14 @@ class Refusal(StrEnum):
     """The answer that was queued for it has come to another end."""
 
 
+class Adoption(StrEnum):
+    """What came of `adopt`: with what else than before the line is served from then on."""
+
+    UNCHANGED = "unchanged"
+    SIM = "another_sim"
+    STICK = "another_stick"
+
+
 class AnswerState(StrEnum):
     """How far an answer is."""
 

@@ -29,7 +29,7 @@ from hotlined.store.opening import open_beside_daemon
 from hotlined.words.amounts import sentence
 from hotlined.words.conditions import NOT_RUNNING
 from hotlined.words.harmless import harmless
-from hotlined.words.refusals import fate_in_words, refusal_in_words
+from hotlined.words.refusals import fate_in_words, refusal_in_words, result_in_words
 
 _LOOK_SECONDS = 0.2
 _COMES_BACK_SECONDS = 120.0
@@ -218,7 +218,7 @@ def adopt(settings: Settings) -> None:
 
     Example: hotlined adopt
     """
-    print_wrapped(sentence(_(_asked(settings, settings.config(), "adopt"))))
+    print_wrapped(sentence(result_in_words(_asked(settings, settings.config(), "adopt"), None) or ""))
 
 
 @click.command

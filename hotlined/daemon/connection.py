@@ -37,7 +37,7 @@ from hotlined.gsm.modem import Modem
 from hotlined.gsm.responses import REGISTERED, Identification, NetworkCondition, Registration
 from hotlined.language import N_, _, in_sequence
 from hotlined.policy import Reason
-from hotlined.states import ModemState
+from hotlined.states import Adoption, ModemState
 from hotlined.store import answers, breaking
 from hotlined.store.line import bind_sim, note_own_number, note_ready, note_sim_changed
 from hotlined.timing import Backoff, Every, RateLimit
@@ -69,9 +69,12 @@ class Connection:
         """When the modem is looked for again, while there is none."""
         self._condition_check = Every(line.timing.condition_unregistered)
         self._is_set_up = False
+        """Whether the modem that is open was set up completely: until then it may be listed, and nothing else."""
         self._sim_check = Every(line.timing.sim_certain)
         self._sim_asked_for: int | None = None
+        """The answer for which the SIM was asked last who it is."""
         self._announced = ModemState.STARTING
+        """The state that the journal has said last."""
         self._unrecorded: tuple[ModemState, Now, str] | None = None
         """What was announced, and the database has not taken yet."""
         limit = (line.timing.changes_most, line.timing.changes_within)
@@ -168,10 +171,10 @@ class Connection:
         if trouble and not self.line.stopping:
             self.ladder.report(trouble)
 
-    def adopt(self, who: str) -> str:
+    def adopt(self, who: str) -> Adoption:
         """Serve the line with the stick and SIM that are in from now on; return what came of it."""
         if not self.mismatch:
-            return N_("nothing has changed")
+            return Adoption.UNCHANGED
         identification, db = self.identification, self.line.db
         is_another_sim = Part.SIM in self.mismatch
         with db.transaction():
@@ -186,9 +189,7 @@ class Connection:
             self.follow_condition()
         else:
             self.retry.at_once()
-        if is_another_sim:
-            return N_("served with another SIM from now on")
-        return N_("served with another stick from now on")
+        return Adoption.SIM if is_another_sim else Adoption.STICK
 
     def _note_own_number(self) -> None:
         """Keep the number that the SIM says is its own: the line never answers itself."""
@@ -311,6 +312,7 @@ class Connection:
     def start_again(self, seconds: float) -> None:
         """Close the port and look for the modem again after some seconds."""
         if self.modem:
+            # what was wrong stays readable behind that: while the modem starts, a person asks why it does
             self.close(ModemState.RECOVERING, _("The modem is being started again."), self.trouble)
         self.retry.seconds = seconds
         self.retry.again()

@@ -1,4 +1,4 @@
-"""What refuses a text by hand or a decision, in words, and what a person can do."""
+"""What came of what a person asked: why it was refused and what she can do, or what has changed, in words."""
 
 import json
 from collections import defaultdict
@@ -6,7 +6,7 @@ from typing import Any
 
 from hotlined.language import N_, Phrases, _, from_value
 from hotlined.policy import Reason, WaitingFor
-from hotlined.states import AnswerState, Refusal
+from hotlined.states import Adoption, AnswerState, Refusal
 from hotlined.words.reasons import REASONS, STATES, reason_in_words
 
 _FATES = Phrases(
@@ -74,6 +74,16 @@ REFUSALS = {
 """Every refusal of the daemon, with its values between braces, and its cure."""
 
 
+ADOPTIONS = Phrases(
+    {
+        Adoption.UNCHANGED: N_("nothing has changed"),
+        Adoption.SIM: N_("served with another SIM from now on"),
+        Adoption.STICK: N_("served with another stick from now on"),
+    }
+)
+"""What came of `adopt`."""
+
+
 def fate_in_words(text: str, state: str) -> str:
     """Write in a sentence what the state of an answer, or of a text by hand, is; one that is none of ours as it is."""
     if state not in list(AnswerState):
@@ -82,7 +92,9 @@ def fate_in_words(text: str, state: str) -> str:
 
 
 def result_in_words(result: str | None, detail: str | None) -> str | None:
-    """Return what came of a request as its record shows it: a refusal as its sentence, all else as it stands."""
+    """Return what came of a request as its record shows it: a code in words, all else as it stands."""
+    if result in list(Adoption):
+        return ADOPTIONS[Adoption(result)]
     if result not in list(Refusal):
         return _(result) if result else result
     values: dict[str, Any] = defaultdict(lambda: "…", json.loads(detail or "{}"))
