@@ -24,6 +24,7 @@ from hotlined.config.values import (
     WebConfig,
 )
 from hotlined.errors import ConfigError, UsageError, reason_of
+from hotlined.files import is_missing
 from hotlined.language import Language, _, in_digits
 from hotlined.policy import Limits, Numbers, Windows
 
@@ -215,15 +216,6 @@ def load(path: Path) -> Config:
     return parse(text, path)
 
 
-def _is_missing(place: Path) -> bool:
-    try:
-        place.stat()
-    except OSError as error:
-        # one that may not be looked at is still the one that is meant: `load` says what is wrong with it
-        return isinstance(error, FileNotFoundError | NotADirectoryError)
-    return False
-
-
 def find(option: Path | None, line: str | None, environ: Mapping[str, str]) -> Path:
     """Find the file: `--config`, `--line`, HOTLINED_CONFIG, /etc/hotlined/config.yaml, ./config.yaml.
 
@@ -243,7 +235,7 @@ def find(option: Path | None, line: str | None, environ: Mapping[str, str]) -> P
     else:
         places = [SYSTEM_FOLDER / "config.yaml", Path("config.yaml")]
     for place in places:
-        if not _is_missing(place):
+        if not is_missing(place):  # one that may not be looked at is the one that is meant: `load` says what is wrong
             return place
     sought = (
         _("no configuration: there is no {path}", path=places[0])

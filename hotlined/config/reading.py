@@ -83,15 +83,20 @@ def _nested(path: str, names: list[str], value: "Node", lines: Mapping[str, int]
     stated = "…" if hidden or value.id != "scalar" else in_yaml(value.value) if len(value.value) <= 40 else "…"
     written = [f"`{'  ' * depth}{each}:`" for depth, each in enumerate(outer)]
     written.append(f"`{'  ' * len(outer)}{key}: {stated}`")
-    if outer[0] in lines:
-        first = written.pop(0)
-    rows = written[0]
-    for row in written[1:]:
+    if (line := lines.get(outer[0])) is None:
+        return _("a dot does not nest: write {number} lines, {rows}", number=len(names), rows=_in_turn(written))
+    first, *rest = written  # the section is there already
+    return _(
+        "a dot does not nest: below {first} on line {line} write {rows}", first=first, line=line, rows=_in_turn(rest)
+    )
+
+
+def _in_turn(written: list[str]) -> str:
+    """Say of lines that each stands below the one before."""
+    rows, *others = written
+    for row in others:
         rows = _("{rows} and below it {row}", rows=rows, row=row)
-    if outer[0] in lines:
-        line = lines[outer[0]]
-        return _("a dot does not nest: below {first} on line {line} write {rows}", first=first, line=line, rows=rows)
-    return _("a dot does not nest: write {number} lines, {rows}", number=len(names), rows=rows)
+    return rows
 
 
 def _no_section(section: str, node: "Node") -> str:
