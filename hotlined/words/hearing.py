@@ -1,14 +1,17 @@
 """What is said of the texts that the line sends to itself: what became of the last, what holds the next one back."""
 
 from hotlined.language import N_
+from hotlined.states import HoldReason, SendingState
+from hotlined.words import conditions
+from hotlined.words.conditions import HOLDS
 
 NO_NUMBER = N_("the line does not know its own number: set line_number")
-NOT_RUNNING = N_("the daemon does not run")
+NOT_RUNNING = conditions.NOT_RUNNING.title_message
 MODEM_NOT_READY = N_("the modem is not ready")
 SHADOW = N_("shadow mode transmits nothing")
-PAUSED = N_("the line is paused")
-CREDIT = N_("the SIM cannot pay")
-OUTAGE = N_("nothing leaves")
+PAUSED = HOLDS[SendingState.PAUSED, HoldReason.PERSON].title_message
+CREDIT = HOLDS[SendingState.TRIAL, HoldReason.CREDIT].title_message
+OUTAGE = HOLDS[SendingState.TRIAL, HoldReason.OUTAGE].title_message
 HELD = N_("the line holds all answers back")
 FULL = N_("the budget is spent")
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from hotlined.language import N_, Phrases, _, from_value
 from hotlined.policy import Reason, WaitingFor
-from hotlined.states import Adoption, AnswerState, Refusal
+from hotlined.states import Adoption, AnswerState, HoldReason, Refusal, SendingState
+from hotlined.words.conditions import HOLDS
 from hotlined.words.reasons import REASONS, STATES, reason_in_words
 
 _FATES = Phrases(
@@ -26,7 +27,10 @@ _FATES = Phrases(
 
 _NO_ROOM = N_("`hotlined limits` says when there is room.")
 _WAITS = {
-    WaitingFor.PAUSED: (N_("the line is paused"), N_("`hotlined resume` ends that.")),
+    WaitingFor.PAUSED: (
+        HOLDS[SendingState.PAUSED, HoldReason.PERSON].title_message,
+        N_("`hotlined resume` ends that."),
+    ),
     WaitingFor.HELD: (N_("the line holds all answers back"), N_("`hotlined status` says why, and the cure.")),
     WaitingFor.BUDGET_HOUR: (N_("there is no room in the hour's budget"), _NO_ROOM),
     WaitingFor.BUDGET_DAY: (N_("there is no room in the day's budget"), _NO_ROOM),
