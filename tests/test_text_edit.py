@@ -198,7 +198,7 @@ def edit(
     chosen = os.environ | {"EDITOR": editor, "COLUMNS": "200", "TMPDIR": str(config.parent)} | environment
     chosen.pop("VISUAL", None)
     with os.fdopen(ours, "rb") as screen:
-        done = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=chosen, start_new_session=True)
+        done = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=chosen)
         os.close(theirs)
         shown = b""
         with suppress(OSError):  # a pseudo-terminal ends so
