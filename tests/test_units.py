@@ -7,8 +7,11 @@ import re
 import shlex
 import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -24,6 +27,7 @@ from hotlined.sealing import making
 from hotlined.sealing.sending import socket_path
 from hotlined.timing import USUAL
 
+pytestmark = pytest.mark.uncounted
 ROOT = Path(__file__).parent.parent
 INSTALLER = ROOT / "scripts/install"
 FOLDER = ROOT / "systemd"
@@ -393,40 +397,6 @@ def test_the_requirements_are_pinned() -> None:
         assert requirement.specifier.contains(pinned[requirement.name.lower()]), requirement
 
 
-@pytest.mark.parametrize("processor", ["amd64", "arm64", "armhf"])
-def test_packages_are_unpacked_and_built_by_nobody(processor: str, tmp_path: Path) -> None:
-    """All is installed by its hash, as a wheel, by a user that nobody is; root owns it afterwards.
-
-    What has no wheel for 32 bits is the only one that is built, from the source whose hash is in the list.
-    """
-    (tmp_path / "dpkg").write_text(f"#!/bin/sh\necho {processor}\n")
-    (tmp_path / "dpkg").chmod(0o755)
-    said = run_installer("--dry-run", path=f"{tmp_path}:{os.environ['PATH']}").stdout
-    steps = [shlex.split(line[2:]) for line in said.splitlines() if line.startswith("+ ")]
-    (own,), (give,) = ([step for step in steps if step[:2] == ["chown", "-hR"] and step[2] == who] for who in OWNERS)
-    environment = give[-1]
-    unpacking = steps[steps.index(own) + 1 : steps.index(give)]
-    pips = [step[step.index("-m") + 2 :] for step in unpacking]
-
-    assert [step for step in steps if "pip" in step] == unpacking
-    for step in unpacking:
-        as_nobody = step[step.index("setpriv") : step.index(f"{environment}/bin/python")]
-        assert {*as_nobody} == {
-            *("setpriv", "--reuid=60900", "--regid=60900", "--clear-groups", "--no-new-privs"),
-            *("--inh-caps=-all", "--bounding-set=-all"),
-        }
-    installed = [dict.fromkeys(pip) for pip in pips if "install" in pip]
-    fetched = [pip for pip in installed if "--no-index" not in pip]
-    assert all({"--require-hashes", "--no-deps", "--requirement"} <= pip.keys() for pip in fetched)
-    kinds = [next(option for option in pip if "binary" in option) for pip in fetched]
-    assert kinds == ["--only-binary=:all:", *(["--no-binary=:all:"] if processor == "armhf" else [])]
-    assert [pip for pip in installed if pip not in fetched] == [installed[-1]]
-    assert [*installed[-1]][-1].endswith("/project")
-    marked = next(step for step in steps if step[0] == "touch")
-    assert marked == ["touch", f"{environment}/complete"]
-    assert steps.index(give) < steps.index(marked)
-
-
 def test_units_and_installer_agree() -> None:
     """Users, folders and the program are the same in the units, in what is made at boot and in the installer."""
     installer = INSTALLER.read_text() + (ROOT / "scripts/lines").read_text()
@@ -648,19 +618,6 @@ def test_the_desk_remembers_in_a_room_of_its_own(unit: str) -> None:
     assert int(service["OOMScoreAdjust"][0]) > 0 > int(daemon()["OOMScoreAdjust"][0])
 
 
-def test_a_desk_is_turned_on_where_it_is_asked_for() -> None:
-    """--web adds a user of its own and the line's socket; without it there is neither."""
-    usual, asked = (
-        [shlex.split(step[2:]) for step in said.splitlines() if step.startswith("+ ")]
-        for said in (run_installer("--dry-run", "--line", "nl", *more).stdout for more in ((), ("--web",)))
-    )
-
-    users = [{step[-1] for step in steps if step[:2] == ["systemd-sysusers", "--inline"]} for steps in (usual, asked)]
-    assert users == [set(), {"u hotweb-nl - 'hotlined, desk'"}]
-    acts = [[step[1] for step in steps if step[-1] == "hotlined-web@nl.socket"] for steps in (usual, asked)]
-    assert acts == [[], ["reenable", "start"]]
-
-
 def files_of(folders: tuple[str, ...]) -> Iterator[tuple[str, int]]:
     """Yield each file below folders, with the time of its last change."""
     for folder in folders:
@@ -668,16 +625,53 @@ def files_of(folders: tuple[str, ...]) -> Iterator[tuple[str, int]]:
             yield from ((f"{where}/{name}", os.lstat(f"{where}/{name}").st_mtime_ns) for name in names)
 
 
-@pytest.mark.parametrize("options", [(), ("--line", "nl"), ("--uninstall",), ("--uninstall", "--purge-data")])
-def test_a_dry_run_changes_nothing(options: tuple[str, ...]) -> None:
-    """--dry-run shows every step, for whoever runs it, and does none."""
-    folders = ("/etc", "/opt", "/usr/local/bin", "/usr/local/share", "/run/hotlined", "/var/lib/hotlined")
-    before = set(files_of(folders))
-    done = run_installer("--dry-run", *options)
+@dataclass(frozen=True)
+class Run:
+    """A dry run of the installer on a machine of a kind; it is done once for all tests that look at it."""
 
-    assert done.returncode == 0, done.stderr
-    assert set(files_of(folders)) == before
-    steps = [shlex.split(line[2:]) for line in done.stdout.splitlines() if line.startswith("+ ")]
+    options: tuple[str, ...]
+    processor: str = "amd64"
+
+    def steps(self) -> list[list[str]]:
+        """Return the words of each step that it shows."""
+        return [shlex.split(line[2:]) for line in self.lines() if line.startswith("+ ")]
+
+    @cache  # noqa: B019  there are a handful, and they last as long as the tests
+    def lines(self) -> list[str]:
+        """Return what it prints, having changed nothing."""
+        folders = ("/etc", "/opt", "/usr/local/bin", "/usr/local/share", "/run/hotlined", "/var/lib/hotlined")
+        with tempfile.TemporaryDirectory() as name:
+            (Path(name) / "dpkg").write_text(f"#!/bin/sh\necho {self.processor}\n")
+            (Path(name) / "dpkg").chmod(0o755)
+            before = set(files_of(folders))
+            done = run_installer("--dry-run", *self.options, path=f"{name}:{os.environ['PATH']}")
+        assert done.returncode == 0, done.stderr
+        assert set(files_of(folders)) == before
+        return done.stdout.splitlines()
+
+
+FIRST = Run(())
+FURTHER = Run(("--line", "nl"), "arm64")
+SERIAL = Run(("--uart", "/dev/serial0"), "armhf")
+HSO = Run(("--uart", "/dev/ttyHS0"))
+WHOLE = Run(("--line", "nl", "--web", "--uart", "/dev/ttyAMA0"))
+
+
+def test_a_desk_is_turned_on_where_it_is_asked_for() -> None:
+    """--web adds a user of its own and the line's socket; without it there is neither."""
+    both = FURTHER.steps(), WHOLE.steps()
+
+    users = [{step[-1] for step in steps if step[:2] == ["systemd-sysusers", "--inline"]} for steps in both]
+    assert users == [set(), {"u hotweb-nl - 'hotlined, desk'"}]
+    acts = [[step[1] for step in steps if step[-1] == "hotlined-web@nl.socket"] for steps in both]
+    assert acts == [[], ["reenable", "start"]]
+
+
+@pytest.mark.parametrize("run", [FIRST, FURTHER, Run(("--uninstall",)), Run(("--uninstall", "--purge-data"))])
+def test_a_dry_run_changes_nothing(run: Run) -> None:
+    """--dry-run shows every step, for whoever runs it, and does none."""
+    options, steps = run.options, run.steps()
+
     wanted = ["rm", "-f"] if "--uninstall" in options else ["write"]
     files = {step[-1] for step in steps if step[:-1] == wanted}
     assert files >= {f"/usr/local/lib/systemd/system/{file}" for file in (*FILES, *DROP_INS)}
@@ -699,27 +693,52 @@ def test_a_dry_run_changes_nothing(options: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "device", "files"),
+    ("run", "files"),
     [
-        ((), "/dev/serial0", {"/etc/systemd/system/hotlined.service.d/uart.conf"}),
-        (("--line", "nl"), "/dev/ttyAMA0", {"/etc/systemd/system/hotlined@nl.service.d/uart.conf"}),
-        (
-            (),
-            "/dev/ttyHS0",
-            {"/etc/systemd/system/hotlined.service.d/uart.conf", "/etc/modules-load.d/hotlined.conf"},
-        ),
+        (SERIAL, {"/etc/systemd/system/hotlined.service.d/uart.conf"}),
+        (WHOLE, {"/etc/systemd/system/hotlined@nl.service.d/uart.conf"}),
+        (HSO, {"/etc/systemd/system/hotlined.service.d/uart.conf", "/etc/modules-load.d/hotlined.conf"}),
     ],
 )
-def test_a_uart_is_let_in_by_its_name_where_it_is_asked_for(
-    line: tuple[str, ...], device: str, files: set[str]
-) -> None:
+def test_a_uart_is_let_in_by_its_name_where_it_is_asked_for(run: Run, files: set[str]) -> None:
     """--uart adds a drop-in to the line's service alone; without it none is written."""
-    usual = {step for step in run_installer("--dry-run", *line).stdout.splitlines() if "uart" in step}
-    steps = run_installer("--dry-run", *line, "--uart", device).stdout.splitlines()
+    usual = FURTHER if "--line" in run.options else FIRST
+    steps = run.lines()
 
-    assert not usual
+    assert not [step for step in usual.lines() if "uart" in step]
     assert {step.removeprefix("+ write ") for step in steps if "uart.conf" in step or "modules-load" in step} == files
-    assert f"Set modem.port: {device} in" in "\n".join(steps)
+    assert f"Set modem.port: {run.options[-1]} in" in "\n".join(steps)
+
+
+@pytest.mark.parametrize("run", [FIRST, FURTHER, SERIAL])
+def test_packages_are_unpacked_and_built_by_nobody(run: Run) -> None:
+    """All is installed by its hash, as a wheel, by a user that nobody is; root owns it afterwards.
+
+    What has no wheel for 32 bits is the only one that is built, from the source whose hash is in the list.
+    """
+    steps = run.steps()
+    (own,), (give,) = ([step for step in steps if step[:2] == ["chown", "-hR"] and step[2] == who] for who in OWNERS)
+    environment = give[-1]
+    unpacking = steps[steps.index(own) + 1 : steps.index(give)]
+    pips = [step[step.index("-m") + 2 :] for step in unpacking]
+
+    assert [step for step in steps if "pip" in step] == unpacking
+    for step in unpacking:
+        as_nobody = step[step.index("setpriv") : step.index(f"{environment}/bin/python")]
+        assert {*as_nobody} == {
+            *("setpriv", "--reuid=60900", "--regid=60900", "--clear-groups", "--no-new-privs"),
+            *("--inh-caps=-all", "--bounding-set=-all"),
+        }
+    installed = [dict.fromkeys(pip) for pip in pips if "install" in pip]
+    fetched = [pip for pip in installed if "--no-index" not in pip]
+    assert all({"--require-hashes", "--no-deps", "--requirement"} <= pip.keys() for pip in fetched)
+    kinds = [next(option for option in pip if "binary" in option) for pip in fetched]
+    assert kinds == ["--only-binary=:all:", *(["--no-binary=:all:"] if run.processor == "armhf" else [])]
+    assert [pip for pip in installed if pip not in fetched] == [installed[-1]]
+    assert [*installed[-1]][-1].endswith("/project")
+    marked = next(step for step in steps if step[0] == "touch")
+    assert marked == ["touch", f"{environment}/complete"]
+    assert steps.index(give) < steps.index(marked)
 
 
 @pytest.mark.parametrize(
@@ -755,7 +774,9 @@ def test_the_installer_and_the_program_have_one_rule_for_names(name: str) -> Non
     with contextlib.suppress(ConfigError, UsageError):
         parse(f"answer: {{text: x}}\nline: {name!r}\n", ROOT / "config.yaml")
         ours = False
-    assert (run_installer("--dry-run", "--line", name).returncode != 0) == ours
+    check = ["bash", "-euc", "me=installer line=$1 uart=; . scripts/lines; check_line", "-", name]
+    done = subprocess.run(check, text=True, capture_output=True, check=False, cwd=ROOT)
+    assert (done.returncode, "small letters" in done.stderr) == ((1, True) if ours else (0, False))
     with pytest.raises(UsageError if ours else ConfigError):
         find(None, name, {})
 
