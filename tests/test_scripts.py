@@ -11,6 +11,7 @@ import pytest
 from skips import FORBIDDEN
 from test_page import BROWSERS
 
+pytestmark = pytest.mark.uncounted
 ROOT = Path(__file__).parent.parent
 RED = '''"""Red."""
 

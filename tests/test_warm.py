@@ -14,6 +14,7 @@ from conftest import MEASURING
 from filled import Filled
 from persons import ADMIN, needs_root
 
+pytestmark = pytest.mark.uncounted
 HELP = [sys.executable, "-m", "hotlined", "--help"]
 
 
