@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Line, wait_until
+from store_steps import make_empty
 
 from hotlined.clock import LimitClock
 from hotlined.daemon.waiting import outage_of
@@ -67,11 +68,9 @@ def goes_on(line: Line) -> None:
 
 @pytest.fixture
 def stopped(line: Line) -> Line:
-    """Give a line whose daemon has run and ended, so that there is a database."""
+    """Give a line with a database, whose daemon does not run yet."""
     line.configure()
-    line.start()
-    line.wait_state("ready")
-    assert line.stop() == 0
+    make_empty(line.database)
     return line
 
 
@@ -249,13 +248,14 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a
 
 @pytest.fixture
 def small(line: Line) -> Iterator[Path]:
-    """Give a disk of 1 MiB for the database of the line."""
+    """Give a disk of 1 MiB with the database of the line, which has nothing in it."""
     folder = line.folder / "disk"
     folder.mkdir()
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], check=False).returncode:
         pytest.skip("this system lets nobody mount a small disk")
     line.database = folder / "hotlined.db"
     line.configure(database=str(line.database))
+    make_empty(line.database)
     try:
         yield folder
     finally:
@@ -294,6 +294,7 @@ def test_a_full_disk_is_waited_for(line: Line, small: Path) -> None:
 @needs_root
 def test_a_full_disk_without_a_database_is_waited_for(line: Line, small: Path) -> None:
     """The first start on a full disk makes nothing half: the database is whole once there is room."""
+    line.database.unlink()
     filling = fill(small)
     line.start()
     hold(line, "full")
