@@ -98,7 +98,8 @@ def set_up(cluster: Cluster, folder: Path, name: str = "hub") -> Guarded:
         shutil.chown(data / file, data.owner(), data.group())
     settings = [line for line in said.splitlines() if line.startswith("ssl")]
     guarded.administer(*(f"ALTER SYSTEM SET {setting}" for setting in settings), "SELECT pg_reload_conf()")
-    wait_until(lambda: not refusal(guarded.address("first")), "TLS")
+    first = invitation.read(folder / "first")
+    wait_until(lambda: not refusal(Address(first.hub, first.certificates)), "TLS")
     return guarded
 
 

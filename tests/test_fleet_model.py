@@ -25,7 +25,7 @@ def _hub(cluster: Cluster) -> Iterator[None]:
 
 def test_three_lines_end_in_the_same_state() -> None:
     """No order, repetition, kill, backup or clock has an answer go to who is refused, or an opt-out lost."""
-    fleet_model.play(extent.examples(20, 200))
+    fleet_model.play(extent.examples(10, 200))
 
 
 @pytest.fixture
