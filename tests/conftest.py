@@ -163,7 +163,7 @@ class Line:
         return done.stdout
 
     def ask(self, *arguments: str, check: bool = True) -> str:
-        """Return what a command prints that changes nothing, run in this process, of which no coverage is measured.
+        """Run a command in this process, of which no coverage is measured, and return what it prints.
 
         Tests ask hundreds of times: most of it would be the start of a program.
         """
