@@ -279,7 +279,6 @@ def test_nothing_renews_itself_that_cannot_be_stopped(visit: Visit) -> None:
 
 
 SEEN_AS = ((320, "light", {}), (1280, "dark", {"runOnly": ["color-contrast"]}))
-SAID_AS = ((320, "light", {"rules": {"color-contrast": {"enabled": False}}}),)  # a colour is that of every language
 """How wide and how bright each page is looked at, and which rules of axe say something else there than before."""
 
 
@@ -297,7 +296,7 @@ def test_everybody_can_read_every_page(visit: Visit) -> None:
 def test_longer_words_fit_every_page(windows: Windows, language: str, tmp_path: Path) -> None:
     """French and Dutch have longer words: axe finds nothing on a phone, and nothing is wider than it."""
     with visiting(windows, tmp_path, language=language) as visit:
-        assert unreadable(visit, SAID_AS) == []
+        assert unreadable(visit, SEEN_AS[:1]) == []
 
 
 def unreadable(visit: Visit, seen_as: Iterable[tuple[int, Any, dict[str, Any]]]) -> list[str]:
