@@ -12,6 +12,8 @@ from hotlined.gsm.alphabet import plan
 from hotlined.store import answers, decisions, fates, gate
 from hotlined.store.line import save_limit_clock
 
+pytestmark = pytest.mark.uncounted
+
 TWO_SEGMENTS = plan(ANSWER)
 
 

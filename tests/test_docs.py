@@ -37,6 +37,8 @@ from hotlined.words import reasons
 from hotlined.words.states import KINDS
 from hotlined.words.tags import tag_in_words
 
+pytestmark = pytest.mark.uncounted
+
 ROOT = Path(__file__).parent.parent
 PROGRAM = Path(sys.executable).with_name("hotlined")
 PAGES = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md"))

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from filled import Filled
 
+pytestmark = pytest.mark.uncounted
+
 HUGE = "9" * 30
 # root without its capabilities is held to the rights of files like anyone else
 UNPRIVILEGED = ["setpriv", "--bounding-set=-all"] if os.getuid() == 0 else []

@@ -24,6 +24,8 @@ from hotlined.store import alerting, fleet, privacy
 from hotlined.store.line import needs_rebuild
 from hotlined.store.opening import open_beside_daemon, open_for_daemon
 
+pytestmark = pytest.mark.uncounted
+
 DUMPS = Path(__file__).parent / "data" / "schema"
 BEFORE = migrations.names()[:-1]
 """What each migration but the first one begins with."""

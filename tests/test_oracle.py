@@ -23,6 +23,8 @@ from oracle import (
     Unblocked,
 )
 
+pytestmark = pytest.mark.uncounted
+
 HOUR, DAY = 3600, 86400
 HERS, HIS, THEIRS = "+32470000001", "+32470000002", "+32470000003"
 ROOM = Configured(at=0, hour=99, day=99, month=99, reserve_percent=0, cooldowns=(0,), per_number=99)
@@ -64,7 +66,7 @@ def test_the_oracle_imports_nothing_of_hotlined() -> None:
     tree = ast.parse(Path(oracle.__file__).read_text())
     names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     names |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    assert names == {"re", "unicodedata", "collections", "collections.abc", "dataclasses"}
+    assert names == {"re", "unicodedata", "collections", "collections.abc", "dataclasses", "functools"}
     calls = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     assert not calls & {"__import__", "eval", "exec", "open"}
 

@@ -24,6 +24,8 @@ from hotlined.config.schema import UNKNOWN, schema
 from hotlined.config.syntax import compose
 from hotlined.errors import ConfigError
 
+pytestmark = pytest.mark.uncounted
+
 ROOT = Path(__file__).resolve().parents[1]
 SCHEMA = schema()
 WHERE = Where(Path("/etc/hotlined"), "BE")
