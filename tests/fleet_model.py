@@ -829,8 +829,11 @@ class Fleet(RuleBasedStateMachine):
         assert {row["id"] for row in rows} == set().union(*self.oracle.held[name].contacts.values()), name
 
     def all_end_the_same(self) -> None:
-        """Once all have exchanged, nobody owes anything, and all refuse the same."""
-        for _round in range(4):
+        """Once all have exchanged, nobody owes anything, and all refuse the same.
+
+        What a line takes may have it say something, which the others take in the round after.
+        """
+        for _round in range(2 * len(NAMES)):
             done = [self.run_sync(name) for name in NAMES]
             if all(each == sync.Exchanged() for each in done):
                 break

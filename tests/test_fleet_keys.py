@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import shutil
 import signal
+import tempfile
 from collections.abc import Collection, Iterator
 from functools import partial
 from pathlib import Path
@@ -271,9 +272,18 @@ def test_nothing_is_exchanged_between_two_fleets(line: Keeper) -> None:
     assert (result.exit_code, "other pseudonyms than its fleet" in result.output) == (75, True)
 
 
-def installed(tmp_path: Path) -> tuple[Path, Path]:
-    """Return the configuration of a line that has not run yet, in a folder of root's, and an invitation beside it."""
-    folder = tmp_path / "line"
+@pytest.fixture
+def installed() -> Iterator[tuple[Path, Path]]:
+    """Give the configuration of a line that has not run yet, in a folder of root's, and an invitation beside it.
+
+    It is not where pytest has its folders: each pytest that starts closes them to other users.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        yield _installed(Path(name))
+
+
+def _installed(around: Path) -> tuple[Path, Path]:
+    folder = around / "line"
     folder.mkdir(mode=0o2750)
     config, file = folder / "config.yaml", folder / "invitation"
     settings = {"line": "fr", "database": "hotlined.db", "runtime_dir": "run", "answer": {"text": "Non."}}
@@ -287,9 +297,9 @@ def installed(tmp_path: Path) -> tuple[Path, Path]:
 
 @needs_root
 @pytest.mark.parametrize("who", [ADMIN, LINE], ids=["root", "the line's user"])
-def test_a_line_joins_before_it_has_run(tmp_path: Path, who: Person) -> None:
+def test_a_line_joins_before_it_has_run(installed: tuple[Path, Path], who: Person) -> None:
     """Database and keys are made as the daemon makes them: its user's, and for its group to read, but the orders'."""
-    config, file = installed(tmp_path)
+    config, file = installed
     folder = config.parent
     give(folder)
     result = who.call(HERE + COMMAND, "--config", str(config), "fleet", "join", str(file))
@@ -304,9 +314,9 @@ def test_a_line_joins_before_it_has_run(tmp_path: Path, who: Person) -> None:
 
 
 @needs_root
-def test_who_may_not_write_beside_the_configuration_is_told_to_use_sudo(tmp_path: Path) -> None:
+def test_who_may_not_write_beside_the_configuration_is_told_to_use_sudo(installed: tuple[Path, Path]) -> None:
     """Joining and leaving name the address and sudo, not a file that is there for a moment, and change nothing."""
-    config, file = installed(tmp_path)
+    config, file = installed
     address = config.with_suffix(".fleet")
     os.chown(config, 0, LINE.gids[0])
     os.chown(file, LINE.uid, LINE.gids[0])
