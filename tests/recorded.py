@@ -34,15 +34,15 @@ def try_out(modem: Modem) -> None:
     say("SIM", modem.sim_state()[0])
     who = modem.initialise()
     say("who", who.manufacturer, "/", who.model)
-    say("storages", ", ".join(f"{use.name} {use.used}/{use.total}" for use in modem.storages.values()))
+    say("storages", ", ".join(f"{use.name} {use.used}/{use.total}" for use in modem.storages.uses))
     modem.verify()
     condition = modem.condition()
     say("registration", condition.registration, "at", condition.operator)
-    for storage in modem.storages:
-        for entry in modem.list(storage).entries:
+    for storage in modem.storages.names:
+        for entry in modem.storages.list(storage).entries:
             message = tpdu.decode(entry.pdu)
             say("listed", storage, entry.index, message.text if isinstance(message, tpdu.Deliver) else message)
-            say("deleted", modem.delete(storage, entry.index), "(by the simulator)")
+            say("deleted", modem.storages.delete(storage, entry.index), "(by the simulator)")
     (segment,) = tpdu.encode_submit(parse_number(NUMBER, "BE"), plan("Non, c'est non."))
     say("submitted", modem.submit(segment.pdu, segment.tpdu_length, SECONDS), "(to the simulator)")
 

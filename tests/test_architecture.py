@@ -75,7 +75,10 @@ FLOORS = {
     "status": set(),
     "pseudonym": set(),
     "agekey": set(),
-    "gsm.modem": {"gsm.at", "gsm.exchange", "gsm.port", "gsm.profiles", "gsm.responses", "gsm.tpdu"},
+    "gsm.modem": {
+        *("gsm.at", "gsm.exchange", "gsm.port", "gsm.profiles", "gsm.responses", "gsm.storages", "gsm.tpdu"),
+    },
+    "gsm.storages": {"gsm.at", "gsm.exchange", "gsm.responses"},
     "gsm.exchange": {"gsm.at", "gsm.port", "gsm.profiles", "gsm.responses"},
     "gsm.responses": {"gsm.at", "gsm.tpdu"},
     "gsm.tpdu": {"gsm.address", "gsm.alphabet", "gsm.push"},
@@ -387,15 +390,28 @@ def test_modules_of_a_room_import_downwards(modules: Nodes, room: str, order: tu
     assert climbing == set()
 
 
-def test_the_modem_owns_its_storages(modules: Nodes) -> None:
-    """What a modem knows of its storages is changed in its own module alone."""
+def test_storages_have_one_owner(modules: Nodes) -> None:
+    """One module alone selects, lists, reads and empties storages, and changes what is known of them.
+
+    A recording of a stick asks for all that, too, but for a deletion.
+    """
+    commands = ("AT+CPMS=", "AT+CMGL", "AT+CMGR", "AT+CMGD")
+    texts = {
+        (path.relative_to(PACKAGE).as_posix(), text)
+        for path, nodes in modules.items()
+        if "simulator" not in path.parts
+        for text in _texts(nodes)
+        if text.startswith(commands)
+    }
     changers = {
         path.relative_to(PACKAGE).as_posix()
         for path, nodes in modules.items()
         if "simulator" not in path.parts
         for node in nodes
         if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store | ast.Del)
-        if isinstance(node.value, ast.Attribute) and node.value.attr == "storages"
+        if isinstance(node.value, ast.Attribute) and node.value.attr in {"_uses", "_unread", "uses", "unread"}
     }
 
-    assert changers == {"gsm/modem.py"}
+    assert {name for name, _ in texts} == {"gsm/storages.py", "gsm/recording.py"}
+    assert {name for name, text in texts if text.startswith("AT+CMGD")} == {"gsm/storages.py"}
+    assert changers == {"gsm/storages.py"}

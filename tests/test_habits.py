@@ -143,7 +143,7 @@ def test_what_is_offered_is_read_as_it_is_written(open_line: Open, offered: str,
     line.sim.do("fault", kind="rewrites", command="+CPMS", old=r"\+CPMS: \(.*", new=f"+CPMS: {offered}", count=1)
     with driver(line) as modem:
         modem.initialise()
-        assert list(modem.storages) == chosen
+        assert list(modem.storages.names) == chosen
 
 
 @pytest.mark.parametrize("cms", [320, 321, 500])
@@ -171,8 +171,8 @@ def test_a_listing_that_is_refused_while_something_lies_there_is_not_empty(open_
     with driver(line) as modem:
         modem.initialise()
         with pytest.raises(ModemRefusedError, match="does not list SM"):
-            modem.list("SM")
-        assert len(modem.list("SM").entries) == 1
+            modem.storages.list("SM")
+        assert len(modem.storages.list("SM").entries) == 1
 
 
 # Registration

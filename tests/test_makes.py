@@ -295,11 +295,11 @@ def test_deletions_end_when_the_modem_starts_anew(open_line: Open) -> None:
     line.sim.do("store", pdu=PDU, index=1)
     with driver(line) as modem:
         modem.initialise()
-        assert [entry.pdu for entry in modem.list("SM").entries] == [PDU]
+        assert [entry.pdu for entry in modem.storages.list("SM").entries] == [PDU]
         line.sim.do("reset")
         modem.listen(5.0)
         with pytest.raises(ModemError, match="started anew"):
-            modem.delete("SM", 1)
+            modem.storages.delete("SM", 1)
     assert entries(line, "SM") == {1: PDU}
 
 
@@ -321,12 +321,12 @@ def test_another_sim_is_not_deleted_from(open_line: Open) -> None:
     line.sim.do("store", pdu=PDU, index=1)
     with driver(line) as modem:
         modem.initialise()
-        assert [entry.pdu for entry in modem.list("SM").entries] == [PDU]
+        assert [entry.pdu for entry in modem.storages.list("SM").entries] == [PDU]
         line.sim.do("sim", absent=True, imsi="206019999999999")
         line.sim.do("sim", absent=False)
         modem.listen(5.0)
         with pytest.raises(ModemError, match="started anew"):
-            modem.delete("SM", 1)
+            modem.storages.delete("SM", 1)
     assert entries(line, "SM") == {1: PDU}
 
 
@@ -341,7 +341,7 @@ def test_a_storage_that_cannot_be_listed_is_read_slot_by_slot(open_line: Open, m
     with driver(line, patience=1.0) as modem:
         modem.sim_state()
         modem.initialise()
-        whole = modem.list_slots("SM")
+        whole = modem.storages.list_slots("SM")
         assert [(entry.index, entry.status < 2) for entry in whole.entries] == [
             (first, True),
             (first + 1, False),
@@ -349,12 +349,12 @@ def test_a_storage_that_cannot_be_listed_is_read_slot_by_slot(open_line: Open, m
         ]
         assert whole.complete
         line.sim.do("fault", kind="hang", command="+CMGR", after=first + 1, count=1)
-        broken = modem.list_slots("SM")
+        broken = modem.storages.list_slots("SM")
         hung = first + 1  # the slots are read from 0
         assert not broken.complete
         assert not modem.in_step
         modem.resynchronise()
-        rest = modem.list_slots("SM")
+        rest = modem.storages.list_slots("SM")
         assert [entry.index for entry in rest.entries] == [index for index in range(first, first + 3) if index != hung]
         assert not rest.complete
 

@@ -84,7 +84,7 @@ def test_a_recording_is_whole(make: str, tmp_path: Path) -> None:
         assert replay.simulated == {}
         assert len(replay.recorded) > 20
     assert found.profile == wanted.profile
-    assert found.storages == wanted.storages
+    assert found.storages.uses == wanted.storages.uses
 
 
 def test_nothing_of_anybodys_is_in_the_file(line: Line) -> None:
@@ -414,7 +414,7 @@ def test_every_recorded_stick_is_brought_up(path: Path, tmp_path: Path) -> None:
         modem = driven(replay.name)
 
         assert modem.profile.name == make
-        assert list(modem.storages) == storages
+        assert list(modem.storages.names) == storages
         assert len(replay.recorded) == questions
 
 

@@ -75,7 +75,7 @@ def selected(ask: Callable[[Modem], object]) -> Callable[[Modem], object]:
 
     def run(modem: Modem) -> object:
         modem.imsi()
-        modem.require_selection("SM")
+        modem.storages.require_selection("SM")
         return ask(modem)
 
     return run
@@ -103,15 +103,15 @@ DIALOGUES = (
     ),
     Dialogue("centre", Modem.service_centre, {"AT+CSCA?": ['+CSCA: "+32475161616",145', "OK"]}),
     Dialogue("number", Modem.own_number, {"AT+CNUM": ['+CNUM: ,"+32460209399",145', "OK"]}),
-    Dialogue("selection", lambda modem: modem.require_selection("SM"), SELECTION),
+    Dialogue("selection", lambda modem: modem.storages.require_selection("SM"), SELECTION),
     Dialogue(
         "listing",
-        selected(lambda modem: modem.list("SM")),
+        selected(lambda modem: modem.storages.list("SM")),
         SELECTION | {"AT+CMGL=4": ["+CMGL: 1,0,,24", PDU, "+CMGL: 2,1,,24", OTHER_PDU, "OK"]},
     ),
-    Dialogue("empty listing", selected(lambda modem: modem.list("SM")), SELECTION | {"AT+CMGL=4": ["OK"]}),
-    Dialogue("reading", lambda modem: modem.read(1), {"AT+CMGR=1": ["+CMGR: 0,,24", PDU, "OK"]}),
-    Dialogue("deletion", selected(lambda modem: modem.delete("SM", 1)), SELECTION | {"AT+CMGD=1": ["OK"]}),
+    Dialogue("empty listing", selected(lambda modem: modem.storages.list("SM")), SELECTION | {"AT+CMGL=4": ["OK"]}),
+    Dialogue("reading", lambda modem: modem.storages.read(1), {"AT+CMGR=1": ["+CMGR: 0,,24", PDU, "OK"]}),
+    Dialogue("deletion", selected(lambda modem: modem.storages.delete("SM", 1)), SELECTION | {"AT+CMGD=1": ["OK"]}),
     Dialogue(
         "submission",
         lambda modem: modem.submit(SUBMIT, 19, 5.0),

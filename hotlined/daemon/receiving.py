@@ -117,7 +117,7 @@ class Receiver:
         elif event.code in ("+CMTI", "+CDSI"):
             self.poll.at_once()
             if (named := _STORAGE.search(event.text)) is not None:
-                modem.note_storage(named[1])
+                modem.storages.note(named[1])
         elif event.code in ("+CMT", "+CDS") and event.payload:
             self._receive_direct(event, modem)
         elif event.code in CALL_CODES:
@@ -159,13 +159,13 @@ class Receiver:
         """
         if self._scanning:
             modem.listen(0.0)  # whether it has started anew
-            if not modem.holds_listing(self._scanning.storage):
+            if not modem.storages.holds_listing(self._scanning.storage):
                 self.forget_listing()
         if is_new := self.poll.is_due():
             self._scanning = None
             self._verify(modem)
             modem.retry_refused()
-            self._scanning = Scan(deque(modem.scan_order))
+            self._scanning = Scan(deque(modem.storages.scan_order))
             self.poll.again()
         if (scan := self._scanning) is None:
             return
@@ -204,7 +204,7 @@ class Receiver:
             self._unlisted.pop(storage, None)
             if left and scan.shown == left:
                 log.warning("%s is another name of a storage that was listed before: left alone from now on", storage)
-                modem.drop_alias(storage)
+                modem.storages.drop_alias(storage)
                 scan.deletable.clear()
         return False
 
@@ -236,7 +236,7 @@ class Receiver:
 
     def _has_nothing_else(self, modem: Modem) -> bool:
         """Tell whether every storage has refused to be listed."""
-        return modem.storages.keys() <= self._unlisted.keys()
+        return self._unlisted.keys() >= set(modem.storages.names)
 
     def _list(self, modem: Modem, storage: str, scan: Scan) -> None:
         """List one storage and commit its entries; from then on they may be deleted."""
@@ -267,7 +267,7 @@ class Receiver:
         modem.reselect(listing.storage, len(PROBES) if kept else FEW_PROBES)
         listed = {entry.index: entry.pdu for entry in listing.entries}
         for entry in kept:
-            now = modem.read(entry.index)
+            now = modem.storages.read(entry.index)
             if now and now.pdu == listed[entry.index]:
                 scan.deletable.append(entry)
                 self._delete(modem, scan)
@@ -275,8 +275,8 @@ class Receiver:
     def _listing(self, modem: Modem, storage: str) -> Listing:
         """Return the listing of a storage; one that broke off several times is read slot by slot."""
         if self._broke_off[storage] >= HOPELESS_LISTINGS:
-            return modem.list_slots(storage)
-        listing = modem.list(storage)
+            return modem.storages.list_slots(storage)
+        listing = modem.storages.list(storage)
         self._broke_off[storage] = 0 if modem.in_step else self._broke_off[storage] + 1
         if self._broke_off[storage] == HOPELESS_LISTINGS:
             log.warning("the modem hangs when it lists %s: it is read slot by slot from now on", storage)
@@ -328,7 +328,7 @@ class Receiver:
                 if refusal and time.monotonic() < refusal.not_before:
                     continue
                 asked = True
-                if modem.delete(storage, entry.index):
+                if modem.storages.delete(storage, entry.index):
                     deleted.append(entry.segment_id)
                     self._refused.pop(entry.segment_id, None)
                     continue
@@ -336,7 +336,7 @@ class Receiver:
         finally:
             if deleted:
                 contacts.confirm_deleted(self.line.db, deleted, self.line.db.now())
-                modem.forget_deleted(storage, len(deleted))
+                modem.storages.forget_deleted(storage, len(deleted))
 
     def _is_enough(self, modem: Modem, scan: Scan, seconds: float) -> bool:
         """Tell whether deletions end for this pass: after some seconds, or at once if something waits to be read.

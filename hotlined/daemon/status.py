@@ -171,16 +171,14 @@ class Status:
             signal_percent=condition.signal_percent if modem else None,
             technology=condition.technology or None if modem else None,
             sms_service=who.sms_service or None,
-            storages=tuple(
-                Storage(use.name, use.used, use.total) for use in (modem.storages.values() if modem else ())
-            ),
+            storages=tuple(Storage(use.name, use.used, use.total) for use in (modem.storages.uses if modem else ())),
         )
 
     def _settings_trouble(self) -> Iterator[Trouble]:
         """Yield what the configuration wants and the modem does not do, though its state is ready."""
         if (modem := self._connection.modem) is None:
             return
-        for name, words in modem.unread.items():
+        for name, words in modem.storages.unread.items():
             yield Trouble(
                 "storage_unread",
                 _(

@@ -1,6 +1,7 @@
-"""One modem: initialise and verify, list, delete, submit, calls, status. Knows nothing of hotlines or databases.
+"""One modem: initialise and verify, recover, submit, USSD, calls, status. Knows nothing of hotlines or databases.
 
 How it is asked and listened to is in `exchange`: a command is a method here, and its answer is read in `responses`.
+Where it keeps texts, and what it lists and deletes, is in `storages`.
 Known to be wrong: a make that cannot do AT+CSMS=1 hands direct deliveries over without waiting for our acknowledgement.
 """
 
@@ -10,9 +11,9 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from hotlined.errors import ModemError, ModemRefusedError, ModemSilentError, PortLostError
+from hotlined.errors import ModemRefusedError, ModemSilentError, PortLostError
 from hotlined.gsm import profiles, responses, tpdu
-from hotlined.gsm.at import Final, Information, Prompt, Response
+from hotlined.gsm.at import Final, Prompt, Response
 from hotlined.gsm.exchange import PROBES, SLOW_COMMAND_SECONDS, Exchange, answered
 from hotlined.gsm.port import Port
 from hotlined.gsm.responses import (
@@ -20,31 +21,24 @@ from hotlined.gsm.responses import (
     REGISTERED,
     REGISTRATIONS,
     SMS_SERVICES,
-    Entry,
     Identification,
-    Listing,
     NetworkCondition,
     Refused,
     Registration,
     Sent,
     SimState,
-    StorageUse,
     SubmitOutcome,
     Unknown,
 )
+from hotlined.gsm.storages import Storages
 from hotlined.language import _
 
 log = logging.getLogger(__name__)
 
-LISTING_SECONDS = 15.0  # before the first line of a listing
-LINE_SECONDS = 10.0  # between two lines of a listing
 USSD_SECONDS = 30.0
 RADIO_SECONDS = 20.0
 RADIO_OFF = ("0", "4")  # +CFUN: <fun> (27.007 8.2)
 DEREGISTERED = "2"  # +COPS: <mode> (27.007 7.3)
-STORAGES = ("SM", "ME")
-UNION = "MT"  # of both, and never scanned beside them
-REPORTS = "SR"  # where some makes keep status reports: scanned once it is said that one is there
 STATE_SECONDS = 1.0  # after +CPIN: some makes end it with nothing
 
 CHARSETS = ("IRA", "GSM")  # 27.007 5.5, best first: in the second a USSD string is septets
@@ -76,19 +70,14 @@ class Modem:
         self.take_unsolicited, self.take_late_reference = exchange.take_unsolicited, exchange.take_late_reference
         self.require_step, self.resynchronise = exchange.require_step, exchange.resynchronise
         self._certainty = exchange.certainty
+        self.storages = Storages(exchange, self._require_no_echo, self._is_same_sim)
         self.profile = profiles.GENERIC
         self._manufacturer = self._model = ""
-        self.storages: dict[str, StorageUse] = {}
         self.acknowledges = False
         self.reports = True
         """Whether it was told to hand status reports over, or to store them."""
-        self.unread: dict[str, str] = {}
-        """The storages for texts that are offered and cannot be selected, with the modem's words."""
-        self._named: set[str] = set()  # storages of which the modem has spoken
-        self._roles: dict[str, tuple[str, ...]] = {}  # by storage, the form of AT+CPMS that was taken
         self._charset = ""
         self._imsi = ""  # whose SIM it was when that was asked last
-        self._hanging_slots: set[tuple[str, int]] = set()  # slots that the modem hangs on
         self._checks: tuple[str, ...] = CHECKS[0]
         self._settings: tuple[str, ...] = ()
         self._echoes = False
@@ -181,7 +170,7 @@ class Modem:
         """Set what a listing relies on, and return which modem and SIM are there; `complete` does the rest."""
         self._is_complete = False
         self.require("AT+CMGF=0")
-        self._choose_storages()
+        self.storages.choose()
         response = self.run("AT+CIMI", bare=True, seconds=SLOW_COMMAND_SECONDS)
         self._note_imsi(response)
         if not self._imsi and response.final.cme is not None:
@@ -196,7 +185,7 @@ class Modem:
         self._ask_for_codes()
         if self.ask("AT+CMEE?", "+CMEE:") != "1":
             log.warning("the modem does not number its errors: a refusal after Ctrl-Z will be unconfirmed")
-        if responses.field(self.ask("AT+CPMS?", "+CPMS:", seconds=SLOW_COMMAND_SECONDS), 0) not in self.storages:
+        if not self.storages.has_kept():
             log.warning("the modem does not keep the storage that was chosen for texts")
         return replace(
             identification,
@@ -211,6 +200,13 @@ class Modem:
         """Return whose SIM it is (27.007 5.6), or an empty string where it does not say."""
         self._note_imsi(self.run("AT+CIMI", bare=True, seconds=SLOW_COMMAND_SECONDS))
         return self._imsi
+
+    def _is_same_sim(self) -> bool:
+        """Tell whether the SIM is the one of before; it is asked for only after a hint at another one."""
+        if not self._certainty.has_sim_moved:  # some say so all the time
+            return True
+        self._certainty.has_sim_moved, before = False, self._imsi
+        return self.imsi() == before
 
     def _note_imsi(self, response: Response) -> None:
         self._imsi = responses.digits(response)
@@ -287,6 +283,21 @@ class Modem:
 
     # ---- recovery
 
+    def retry_refused(self) -> None:
+        """Set again what a busy SIM or modem refused, and select the storages that were refused or named since."""
+        if self._certainty.was_busy:
+            self._ask_for_codes()
+        self.storages.retry_refused()
+
+    def reselect(self, storage: str, tries: int = len(PROBES)) -> None:
+        """Bring the modem back into step after a listing that broke off, and select the same storage again.
+
+        Raises ModemError where the modem has lost its settings or the storage cannot be selected.
+        """
+        self.resynchronise(tries)
+        self.verify()
+        self.storages.require_selection(storage)
+
     def restart_radio(self) -> None:
         """Switch the radio off and on again (27.007 8.2); the network is looked for anew."""
         self._run_first(self.profile.radio_off)
@@ -311,69 +322,6 @@ class Modem:
     def choose_charset(self) -> None:
         """Set the alphabet of strings, which lasts until the modem starts anew: another program may have left UCS-2."""
         self._charset = next((charset for charset in CHARSETS if self.run(f'AT+CSCS="{charset}"').final.ok), "")
-
-    def _choose_storages(self) -> None:
-        offered = responses.offered(self.ask("AT+CPMS=?", "+CPMS:", seconds=SLOW_COMMAND_SECONDS))
-        names = [name for name in offered if name != REPORTS]
-        usable = [name for name in STORAGES if name in names] or [UNION for name in names if name == UNION]
-        usable = usable or names[:1] or [STORAGES[0]]
-        self._certainty.selected = ""  # each of them is selected in turn
-        self.storages, self.unread, self._roles, self._named = {}, {}, {}, set()
-        for name in usable:
-            self._select(name)
-        if not self.storages:
-            words = next(iter(self.unread.values()))
-            raise ModemRefusedError(
-                _("The modem lets no storage for texts be selected ({answer}).", answer=words),
-                words,
-                _("Is this a data-only stick or SIM? It is tried again soon."),
-            )
-
-    def _select(self, name: str) -> Response:
-        """Select a storage, in the form that was taken before, else in the first that is; note whether it can be read.
-
-        The storage that texts come to is the first that takes all three roles; others are only read.
-        """
-        receiving = next(iter(self._roles.values()), (name,) * 3)
-        known = self._roles.get(name)
-        if receiving[0] == name:
-            forms = [(name,) * count for count in (3, 2, 1)]
-        else:
-            wide = (name, *receiving[1:])
-            forms = list(dict.fromkeys([(name,), wide, (name,) * len(wide)]))
-        for roles in [known] if known else forms:
-            quoted = ",".join(f'"{role}"' for role in roles)
-            response = self.run(f"AT+CPMS={quoted}", "+CPMS:", seconds=SLOW_COMMAND_SECONDS)
-            if response.final.ok:
-                self._roles[name] = roles
-                self._note_use(name, response)
-                self.unread.pop(name, None)
-                break
-            if responses.is_busy(response.final):
-                break
-        else:
-            self._roles.pop(name, None)  # the next time in any form
-        if not response.final.ok and name not in self.storages:
-            self.unread[name] = response.final.text
-        return response
-
-    def retry_refused(self) -> None:
-        """Set again what a busy SIM or modem refused, and select the storages that were refused or named since."""
-        if self._certainty.was_busy:
-            self._ask_for_codes()
-        for name in (*self._named, *self.unread):
-            self._named.discard(name)  # before it is asked: a modem that hangs on it is not asked again and again
-            self._certainty.selected = ""
-            if self._select(name).final.ok:
-                log.info("%s can be read now", name)
-
-    def note_storage(self, name: str) -> None:
-        """Note a storage that a notification named, for `retry_refused`; not MT, where SM or ME is read.
-
-        Some sticks put texts into a storage that they do not offer in AT+CPMS=?.
-        """
-        if name not in self.storages and not (name == UNION and self.storages.keys() & set(STORAGES)):
-            self._named.add(name)
 
     def _ask_for_codes(self) -> None:
         """Ask for what is to come unasked: texts, reports, callers, registration; note the settings for `verify`."""
@@ -414,131 +362,6 @@ class Modem:
         return registration, name
 
     # ---- receiving
-
-    @property
-    def scan_order(self) -> Iterable[str]:
-        """The storages that are scanned, first the one that is selected: that saves one selection a scan."""
-        return sorted(self.storages, key=lambda name: name != self._certainty.selected)
-
-    def forget_deleted(self, storage: str, entries: int) -> None:
-        """Count so many deleted entries out of what a storage says that it holds."""
-        use = self.storages[storage]
-        self.storages[storage] = replace(use, used=max(0, use.used - entries))
-
-    def drop_alias(self, storage: str) -> None:
-        """Leave a storage alone from now on: it is another name of one that is listed."""
-        del self.storages[storage]
-
-    def reselect(self, storage: str, tries: int = len(PROBES)) -> None:
-        """Bring the modem back into step after a listing that broke off, and select the same storage again.
-
-        Raises ModemError where the modem has lost its settings or the storage cannot be selected.
-        """
-        self.resynchronise(tries)
-        self.verify()
-        self.require_selection(storage)
-
-    def list(self, storage: str) -> Listing:
-        """List all entries of a storage without deleting any; an entry that makes no sense is left out and logged.
-
-        Raises ModemRefusedError where the modem does not list it, or echoes again: it has started anew by itself.
-        """
-        if self._certainty.selected != storage or self._certainty.has_sim_moved:
-            self.require_selection(storage)
-        self._exchange.take_echoed()
-        try:
-            response = self.run("AT+CMGL=4", "+CMGL:", seconds=LISTING_SECONDS, line_seconds=LINE_SECONDS, payload=True)
-        except ModemSilentError:
-            log.warning("the listing of %s broke off after %d entries", storage, len(self._exchange.information))
-            entries_so_far = map(responses.entry_of, self._exchange.information)
-            return Listing(storage, tuple(entry for entry in entries_so_far if entry), complete=False)
-        self._require_no_echo()
-        if response.final.cms in responses.EMPTY and not response.lines and self._holds_nothing(storage):
-            return Listing(storage, (), complete=True)
-        if not response.final.ok:
-            raise ModemRefusedError(
-                _("The modem does not list {storage} ({answer}).", storage=storage, answer=response.final.text),
-                response.final.text,
-                _("It is being set up again; a modem that has reset itself has lost its settings."),
-            )
-        entries = [entry for line in response.lines if (entry := responses.entry_of(line) or self._read_alone(line))]
-        complete = len(entries) == len(response.lines)
-        self.storages[storage] = StorageUse(storage, len(entries), self.storages[storage].total)
-        return Listing(storage, tuple(entries), complete)
-
-    def _read_alone(self, line: Information) -> Entry | None:
-        """Read one entry by its index because its line in the listing was garbled; return it as it stands then.
-
-        None for a slot that is empty after all, or whose text the modem does not show: such a one is never deleted.
-        """
-        if (index := responses.maybe_index(line.text)) is None:
-            return None
-        entry = self.read(index)
-        if entry is None:
-            log.warning("slot %d is listed, but empty", index)
-        return entry
-
-    def read(self, index: int) -> Entry | None:
-        """Read one slot of the storage that was selected last; None where it is empty or does not show its text."""
-        self._exchange.unrecognised.clear()
-        response = self.run(f"AT+CMGR={index}", "+CMGR:", payload=True, seconds=SLOW_COMMAND_SECONDS)
-        if not response.final.ok or not response.lines:
-            return None
-        return responses.slot(index, response.lines[0], self._exchange.unrecognised)
-
-    def list_slots(self, storage: str) -> Listing:
-        """Read a storage slot by slot, because the modem hangs when it lists it.
-
-        A slot that it hangs on ends this, and is passed over from then on.
-        """
-        self.require_selection(storage)
-        entries = []
-        for index in range(self.storages[storage].total + 1):  # the first is 0 or 1
-            if (storage, index) in self._hanging_slots:
-                continue
-            try:
-                entry = self.read(index)
-            except ModemSilentError:
-                log.warning("the modem hangs on slot %d of %s: passed over from now on", index, storage)
-                self._hanging_slots.add((storage, index))
-                break
-            if entry:
-                entries.append(entry)
-        return Listing(
-            storage, tuple(entries), complete=not any(storage == hanging for hanging, _slot in self._hanging_slots)
-        )
-
-    def require_selection(self, storage: str) -> None:
-        """Make a storage the one that is listed and deleted from."""
-        self._certainty.selected = ""
-        response = self._select(storage)
-        if not response.final.ok:
-            raise answered("AT+CPMS", response.final)
-        self._certainty.selected = storage
-
-    def _holds_nothing(self, storage: str) -> bool:
-        """Select a storage again and tell whether the modem counts no entry in it."""
-        self.require_selection(storage)
-        return self.storages[storage].total > 0 and self.storages[storage].used == 0
-
-    def holds_listing(self, storage: str) -> bool:
-        """Tell whether the last listing was of this storage and its indexes still hold."""
-        return self.in_step and self._certainty.selected == storage
-
-    def delete(self, storage: str, index: int) -> bool:
-        """Delete one entry of the listing that was just made; return whether the modem did.
-
-        Raises ModemError if the modem has started anew since, or has another SIM: its indexes may be others.
-        """
-        if self._certainty.has_sim_moved:  # some say so all the time
-            self._certainty.has_sim_moved, before = False, self._imsi
-            if self.imsi() != before:
-                self._certainty.selected = ""
-        if self._certainty.selected != storage:
-            raise ModemError(
-                _("The modem has started anew since {storage} was listed.", storage=storage), _("It is listed again.")
-            )
-        return self.run(f"AT+CMGD={index}", seconds=SLOW_COMMAND_SECONDS).final.ok
 
     def acknowledge(self) -> None:
         """Tell the network that a text that was handed over is safe (27.005 3.4.4)."""
@@ -604,16 +427,6 @@ class Modem:
         """End a call that rings: AT+CHUP, where a make does not know that, ATH."""
         if not self.run("AT+CHUP").final.ok:
             self.run("ATH")
-
-    # ---- below
-
-    def _note_use(self, storage: str, response: Response) -> None:
-        """Note how full a storage is that was just selected; some makes say it only when asked (27.005 3.2.2)."""
-        if (counts := responses.counts(response)) is None:
-            counts = responses.counts(self.run("AT+CPMS?", "+CPMS:", seconds=SLOW_COMMAND_SECONDS))
-        if counts:
-            self.storages[storage] = StorageUse(storage, *counts)
-        self.storages.setdefault(storage, StorageUse(storage, 0, 0))
 
 
 def _not_kept(settings: tuple[str, ...]) -> ModemRefusedError:

@@ -185,8 +185,8 @@ def drive(modem: Modem) -> None:
         modem.initialise()
         modem.condition()
         modem.verify()
-        for storage in modem.storages:
-            modem.list(storage)
+        for storage in modem.storages.names:
+            modem.storages.list(storage)
 
 
 def finished(log: Log, comments: Iterable[str]) -> Recording:

@@ -1,0 +1,267 @@
+"""The storages of a modem: which are used, which is selected, how full each is; lists them, deletes an entry.
+
+It knows the commands that concern a storage (27.005 3.2.2, 3.4) and none other. Whether the modem has started anew or
+has another SIM is known to `modem`, which hands both questions in; what is listed, and when, is decided above.
+"""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+from hotlined.errors import ModemError, ModemRefusedError, ModemSilentError
+from hotlined.gsm import responses
+from hotlined.gsm.at import Information, Response
+from hotlined.gsm.exchange import SLOW_COMMAND_SECONDS, Exchange, answered
+from hotlined.gsm.responses import Entry, Listing, StorageUse
+from hotlined.language import _
+
+log = logging.getLogger(__name__)
+
+LISTING_SECONDS = 15.0  # before the first line of a listing
+LINE_SECONDS = 10.0  # between two lines of a listing
+
+SEPARATE = ("SM", "ME")
+"""The SIM's storage and the modem's own, in the order in which texts are wanted there."""
+UNION = "MT"
+"""SM and ME together, never listed beside them: an index deleted under one name may be a new text under the other."""
+REPORTS = "SR"
+"""Where some makes keep status reports: selected once a notification says that one is there."""
+
+
+def used_of(offered: Sequence[str]) -> list[str]:
+    """Return which of the storages that a modem offers are used, the one that texts are to come to first.
+
+    SM and ME, else their union, else the first that is offered; SM where the modem does not say what it has.
+    """
+    names = [name for name in offered if name != REPORTS]
+    separate = [name for name in SEPARATE if name in names]
+    return separate or [name for name in names if name == UNION] or names[:1] or [SEPARATE[0]]
+
+
+class Storages:
+    """The storages of the modem at one exchange.
+
+    `require_no_echo` raises ModemRefusedError where the modem has started anew since it was set up. `is_same_sim`
+    tells whether the SIM is still the one that was there before the last hint at another.
+    """
+
+    def __init__(
+        self, exchange: Exchange, require_no_echo: Callable[[], None], is_same_sim: Callable[[], bool]
+    ) -> None:
+        self._exchange = exchange
+        self._certainty = exchange.certainty  # the exchange sees what ends a selection
+        self._require_no_echo = require_no_echo
+        self._is_same_sim = is_same_sim
+        self._uses: dict[str, StorageUse] = {}
+        self._unread: dict[str, str] = {}  # storages that were refused, with the modem's words
+        self._named: set[str] = set()  # storages of which the modem has spoken
+        self._roles: dict[str, tuple[str, ...]] = {}  # by storage, the form of AT+CPMS that was taken
+        self._hanging_slots: set[tuple[str, int]] = set()  # slots that the modem hangs on
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The storages that can be selected, in the order in which they first were."""
+        return tuple(self._uses)
+
+    @property
+    def uses(self) -> tuple[StorageUse, ...]:
+        """How full each of them says that it is."""
+        return tuple(self._uses.values())
+
+    @property
+    def unread(self) -> Mapping[str, str]:
+        """The storages that the modem offers, or has named, and does not let be selected, with its words."""
+        return self._unread
+
+    @property
+    def scan_order(self) -> tuple[str, ...]:
+        """The storages that are scanned, first the one that is selected: that saves one selection a scan."""
+        return tuple(sorted(self._uses, key=lambda name: name != self._certainty.selected))
+
+    # ---- selection
+
+    def choose(self) -> None:
+        """Ask which storages there are and select each that is used; raises ModemRefusedError where none can be."""
+        offered = responses.offered(self._exchange.ask("AT+CPMS=?", "+CPMS:", seconds=SLOW_COMMAND_SECONDS))
+        self._certainty.selected = ""  # each of them is selected in turn
+        self._uses, self._unread, self._roles, self._named = {}, {}, {}, set()
+        for name in used_of(offered):
+            self._select(name)
+        if not self._uses:
+            words = next(iter(self._unread.values()))
+            raise ModemRefusedError(
+                _("The modem lets no storage for texts be selected ({answer}).", answer=words),
+                words,
+                _("Is this a data-only stick or SIM? It is tried again soon."),
+            )
+
+    def has_kept(self) -> bool:
+        """Ask which storage is selected, and tell whether it is one of those that are used."""
+        selected = self._exchange.ask("AT+CPMS?", "+CPMS:", seconds=SLOW_COMMAND_SECONDS)
+        return responses.field(selected, 0) in self._uses
+
+    def require_selection(self, name: str) -> None:
+        """Make a storage the one that is listed and deleted from; raises ModemRefusedError where that is refused."""
+        self._certainty.selected = ""
+        response = self._select(name)
+        if not response.final.ok:
+            raise answered("AT+CPMS", response.final)
+        self._certainty.selected = name
+
+    def _select(self, name: str) -> Response:
+        """Select a storage, in the form that was taken before, else in the first that is; note whether it can be read.
+
+        The storage that texts come to is the first that takes all three roles; others are only read.
+        """
+        receiving = next(iter(self._roles.values()), (name,) * 3)
+        known = self._roles.get(name)
+        if receiving[0] == name:
+            forms = [(name,) * count for count in (3, 2, 1)]
+        else:
+            wide = (name, *receiving[1:])
+            forms = list(dict.fromkeys([(name,), wide, (name,) * len(wide)]))
+        for roles in [known] if known else forms:
+            quoted = ",".join(f'"{role}"' for role in roles)
+            response = self._exchange.run(f"AT+CPMS={quoted}", "+CPMS:", seconds=SLOW_COMMAND_SECONDS)
+            if response.final.ok:
+                self._roles[name] = roles
+                self._note_use(name, response)
+                self._unread.pop(name, None)
+                break
+            if responses.is_busy(response.final):
+                break  # every form would be refused, and the one that it takes must not be forgotten
+        else:
+            self._roles.pop(name, None)  # the next time in any form
+        if not response.final.ok and name not in self._uses:
+            self._unread[name] = response.final.text
+        return response
+
+    def _note_use(self, name: str, response: Response) -> None:
+        """Note how full a storage is that was just selected; some makes say it only when asked (27.005 3.2.2)."""
+        if (counts := responses.counts(response)) is None:
+            counts = responses.counts(self._exchange.run("AT+CPMS?", "+CPMS:", seconds=SLOW_COMMAND_SECONDS))
+        if counts:
+            self._uses[name] = StorageUse(name, *counts)
+        self._uses.setdefault(name, StorageUse(name, 0, 0))
+
+    def note(self, name: str) -> None:
+        """Note a storage that a notification named, for `retry_refused`; not MT, where SM or ME is read.
+
+        Some sticks put texts into a storage that they do not offer in AT+CPMS=?.
+        """
+        if name not in self._uses and not (name == UNION and self._uses.keys() & set(SEPARATE)):
+            self._named.add(name)
+
+    def retry_refused(self) -> None:
+        """Select each storage that could not be selected before, or was named since."""
+        for name in (*self._named, *self._unread):
+            self._named.discard(name)  # before it is asked: a modem that hangs on it is not asked again and again
+            self._certainty.selected = ""
+            if self._select(name).final.ok:
+                log.info("%s can be read now", name)
+
+    def drop_alias(self, name: str) -> None:
+        """Leave a storage alone from now on: it is another name of one that is listed."""
+        del self._uses[name]
+
+    # ---- listing
+
+    def list(self, name: str) -> Listing:
+        """List all entries of a storage without deleting any; an entry that makes no sense is left out and logged.
+
+        Raises ModemRefusedError where the modem does not list it, or echoes again: it has started anew by itself.
+        """
+        if self._certainty.selected != name or self._certainty.has_sim_moved:
+            self.require_selection(name)
+        self._exchange.take_echoed()  # only an echo of the listing itself shows that the modem has started anew
+        try:
+            response = self._exchange.run(
+                "AT+CMGL=4", "+CMGL:", seconds=LISTING_SECONDS, line_seconds=LINE_SECONDS, payload=True
+            )
+        except ModemSilentError:
+            log.warning("the listing of %s broke off after %d entries", name, len(self._exchange.information))
+            entries_so_far = map(responses.entry_of, self._exchange.information)
+            return Listing(name, tuple(entry for entry in entries_so_far if entry), complete=False)
+        self._require_no_echo()
+        if response.final.cms in responses.EMPTY and not response.lines and self._holds_nothing(name):
+            return Listing(name, (), complete=True)
+        if not response.final.ok:
+            raise ModemRefusedError(
+                _("The modem does not list {storage} ({answer}).", storage=name, answer=response.final.text),
+                response.final.text,
+                _("It is being set up again; a modem that has reset itself has lost its settings."),
+            )
+        entries = [entry for line in response.lines if (entry := responses.entry_of(line) or self._read_alone(line))]
+        complete = len(entries) == len(response.lines)
+        self._uses[name] = StorageUse(name, len(entries), self._uses[name].total)
+        return Listing(name, tuple(entries), complete)
+
+    def _holds_nothing(self, name: str) -> bool:
+        """Select a storage again and tell whether the modem counts no entry in it."""
+        self.require_selection(name)
+        return self._uses[name].total > 0 and self._uses[name].used == 0
+
+    def _read_alone(self, line: Information) -> Entry | None:
+        """Read one entry by its index because its line in the listing was garbled; return it as it stands then.
+
+        None for a slot that is empty after all, or whose text the modem does not show: such a one is never deleted.
+        """
+        if (index := responses.maybe_index(line.text)) is None:
+            return None
+        entry = self.read(index)
+        if entry is None:
+            log.warning("slot %d is listed, but empty", index)
+        return entry
+
+    def read(self, index: int) -> Entry | None:
+        """Read one slot of the storage that was selected last; None where it is empty or does not show its text."""
+        self._exchange.unrecognised.clear()  # a PDU that comes as a line of its own is looked for there
+        response = self._exchange.run(f"AT+CMGR={index}", "+CMGR:", payload=True, seconds=SLOW_COMMAND_SECONDS)
+        if not response.final.ok or not response.lines:
+            return None
+        return responses.slot(index, response.lines[0], self._exchange.unrecognised)
+
+    def list_slots(self, name: str) -> Listing:
+        """Read a storage slot by slot, because the modem hangs when it lists it.
+
+        A slot that it hangs on ends this, and is passed over from then on.
+        """
+        self.require_selection(name)
+        entries = []
+        for index in range(self._uses[name].total + 1):  # the first is 0 or 1
+            if (name, index) in self._hanging_slots:
+                continue
+            try:
+                entry = self.read(index)
+            except ModemSilentError:
+                log.warning("the modem hangs on slot %d of %s: passed over from now on", index, name)
+                self._hanging_slots.add((name, index))
+                break
+            if entry:
+                entries.append(entry)
+        complete = not any(name == hanging for hanging, _slot in self._hanging_slots)
+        return Listing(name, tuple(entries), complete)
+
+    # ---- deletion
+
+    def holds_listing(self, name: str) -> bool:
+        """Tell whether the last listing was of this storage and its indexes still hold."""
+        return self._exchange.in_step and self._certainty.selected == name
+
+    def delete(self, name: str, index: int) -> bool:
+        """Delete one entry of the listing that was just made; return whether the modem did.
+
+        Raises ModemError if the modem has started anew since, or has another SIM: its indexes may be others.
+        """
+        if not self._is_same_sim():
+            self._certainty.selected = ""
+        if self._certainty.selected != name:
+            raise ModemError(
+                _("The modem has started anew since {storage} was listed.", storage=name), _("It is listed again.")
+            )
+        return self._exchange.run(f"AT+CMGD={index}", seconds=SLOW_COMMAND_SECONDS).final.ok
+
+    def forget_deleted(self, name: str, entries: int) -> None:
+        """Count so many deleted entries out of what a storage says that it holds."""
+        use = self._uses[name]
+        self._uses[name] = replace(use, used=max(0, use.used - entries))
