@@ -356,6 +356,7 @@ DAEMON = (
     *(
         "watch",
         "line",
+        "outage",
         "recovery",
         "starting",
         "connection",

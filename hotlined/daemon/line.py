@@ -8,21 +8,9 @@ from pathlib import Path
 from hotlined.config import Config, Mode
 from hotlined.gsm import address
 from hotlined.gsm.finding import THIS_MACHINE, Machine
-from hotlined.states import DatabaseState
 from hotlined.status import Trouble
 from hotlined.store.database import Database
 from hotlined.timing import USUAL, Timing
-
-
-@dataclass(frozen=True, slots=True)
-class Outage:
-    """Why the database cannot be used, and its cure, for `status`; since when, and the tries that failed."""
-
-    state: DatabaseState
-    words: str
-    cure: str
-    since: str
-    tries: int
 
 
 def file_at(path: Path) -> tuple[int, int] | None:

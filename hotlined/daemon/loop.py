@@ -20,7 +20,8 @@ from hotlined import config as configuration
 from hotlined.clock import Now
 from hotlined.config import Config, Mode
 from hotlined.daemon.connection import Connection
-from hotlined.daemon.line import Line, Outage, file_at
+from hotlined.daemon.line import Line, file_at
+from hotlined.daemon.outage import Outage, Outages
 from hotlined.daemon.receiving import Receiver
 from hotlined.daemon.recovery import Recovery
 from hotlined.daemon.reloading import load_again
@@ -28,7 +29,7 @@ from hotlined.daemon.requesting import Requests
 from hotlined.daemon.sending import Sender
 from hotlined.daemon.starting import Starter
 from hotlined.daemon.status import Status, require_no_other
-from hotlined.daemon.waiting import SIGNALS, outage_of, outage_of_replaced, wait_for_database
+from hotlined.daemon.waiting import SIGNALS, wait_for_database
 from hotlined.daemon.watch import FolderWatch
 from hotlined.errors import ModemError, PortError, PortLostError, UnavailableError
 from hotlined.gsm import profiles
@@ -36,11 +37,10 @@ from hotlined.gsm.finding import THIS_MACHINE, Machine
 from hotlined.gsm.modem import Modem
 from hotlined.gsm.port import drain
 from hotlined.gsm.profiles import Meaning
-from hotlined.states import DatabaseState, ModemState
+from hotlined.states import ModemState
 from hotlined.store import answers, backup, contacts, decisions, fates, pseudonyms, requests
 from hotlined.store.database import Database
 from hotlined.store.line import calendar_moved, note_ready, save_limit_clock
-from hotlined.store.trouble import DatabaseTrouble
 from hotlined.timing import USUAL, Every, Timing
 from hotlined.words.conditions import MODEM, UNKNOWN_STATE
 
@@ -67,7 +67,7 @@ def serve(config: Config, timing: Timing = USUAL, machine: Machine = THIS_MACHIN
                 signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
             if daemon.line.stopping:
                 return
-            config, outage = daemon.line.config, daemon.outage
+            config, outage = daemon.line.config, daemon.outages.current
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
@@ -85,6 +85,7 @@ class Daemon:
     ) -> None:
         self.db = db
         self.line = Line(config, db, timing, machine, file_at(db.path))
+        self.outages = Outages(self.line, outage)
         self.timing = timing
         self._wake, self._waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self.starter = Starter(self.line, self._progress, self._wake)
@@ -93,12 +94,8 @@ class Daemon:
         self.receiver = Receiver(self.line, self.connection)
         self.sender = Sender(self.line, self.connection)
         self.requests = Requests(self.line, self.connection, self.sender)
-        self.status = Status(self.line, self.connection, self.receiver, self.sender)
-        self.outage = outage
-        self._damaged = False
+        self.status = Status(self.line, self.connection, self.receiver, self.sender, self.outages)
         self._watch = FolderWatch(db.path.parent)
-        self._database_retry = Every(timing.database_pause)
-        """When a database that failed is tried again."""
         self._watchdog = Every(systemd.watchdog_seconds(timing.idle))
         self._flood = Every(timing.flood_look)
         self._anchor = Every(timing.anchor)
@@ -119,10 +116,10 @@ class Daemon:
         config = self.line.config
         log.info("hotlined %s serves line %s (%s)", __version__, config.line, config.mode.value)
         try:
-            while self._stopping is None and not self._damaged:
+            while self._stopping is None and not self.outages.is_damaged:
                 self._pass()
         finally:
-            if not self._damaged:
+            if not self.outages.is_damaged:
                 systemd.notify(STOPPING=1)
             self._stop()
 
@@ -186,7 +183,7 @@ class Daemon:
         if self.connection.modem:
             self.connection.modem.port.close()
         try:
-            if not self._damaged:
+            if not self.outages.is_damaged:
                 self.sender.flush_pending_write()
                 with self.db.transaction():
                     save_limit_clock(self.db, self.db.now())
@@ -217,7 +214,7 @@ class Daemon:
         if time.monotonic() <= deadline + self.timing.tick:
             if self._watchdog.is_due():
                 self._feed_watchdog()
-            self.status.give_sign_of_life(self.outage)
+            self.status.give_sign_of_life()
         if self._stopping is None:
             return None
         modem = self.connection.modem
@@ -237,7 +234,7 @@ class Daemon:
             self._reload = False
             self._load_again()
         self._guarded(self._advance)
-        self.status.write(self.outage)
+        self.status.write()
         self._guarded(self._sleep)
 
     def _guarded(self, action: Callable[[], None]) -> None:
@@ -250,21 +247,22 @@ class Daemon:
             if self._stopping is None:
                 self.connection.command_failed(error)
         except sqlite3.Error as error:
-            self._database_trouble(error)
+            self.outages.begin(error)
+            self.receiver.forget_listing()  # it gets old meanwhile
 
     def _advance(self) -> None:
-        if not self._database_retry.is_due():
-            return
-        if not self._check_database_place():
+        """Make a step, unless the database cannot be used: texts stay on the SIM then, and nothing is answered."""
+        if self.outages.left or self._has_lost_database():
             return
         with self.line.one_look():
             self._step()
-        if self.outage and self._database_retry.is_due():  # it may have been taken away just now
-            with self.db.transaction():  # only a write proves it
-                save_limit_clock(self.db, self.db.now())
-                self.db.event(self.db.now(), f"database_{self.outage.state}", f"since {self.outage.since}, until now")
-            log.warning("the database can be used again")
-            self.outage = None
+        self.outages.end_if_over()
+
+    def _has_lost_database(self) -> bool:
+        """Tell whether the database is not at its path any more: an outage, and what was listed is listed again."""
+        if is_lost := self.outages.begin_if_replaced():
+            self.receiver.forget_listing()  # it gets old meanwhile
+        return is_lost
 
     def _step(self) -> None:
         """Do all the work of a pass; a modem that fails keeps no contact from its verdict and nobody waiting."""
@@ -310,7 +308,7 @@ class Daemon:
         modem.require_step()  # else the answer to an earlier command would be taken for that to the next one
         if self._act_on_unsolicited(modem):
             self.connection.ask_condition()  # before the scan: another SIM's texts would be recorded as this one's
-        if not self._check_database_place():
+        if self._has_lost_database():
             return  # before the scan: what is committed to a file that was moved away is deleted from the SIM and lost
         self._scan(modem)
         if self.connection.modem is None:
@@ -341,7 +339,7 @@ class Daemon:
         """Write a new state into the status file at once: what was read may keep this pass busy for long."""
         if self._shown is not self.connection.state:
             self._shown = self.connection.state
-            self.status.write(self.outage)
+            self.status.write()
 
     def _act_on_unsolicited(self, modem: Modem) -> bool:
         """Act on the unsolicited codes that came; return whether one of them hints at another SIM."""
@@ -366,7 +364,7 @@ class Daemon:
         watch, modem = self._watch.descriptor, self.connection.modem
         hints = () if watch is None else (watch,)
         wait = max(0.0, min(self.timing.tick if watch is None else self.timing.idle, seconds))
-        if modem is not None and self._database_retry.is_due():  # else what it has said already would wake us
+        if modem is not None and not self.outages.left:  # else what it has said already would wake us
             return modem.wait(wait, *hints)
         ready, _writable, _failed = select.select([self._wake, *hints], [], [], wait)
         if self._wake in ready:
@@ -376,21 +374,21 @@ class Daemon:
     def _must_look(self) -> bool:
         """Tell whether a signal came, another process has written, or the database is not at its path any more."""
         self._watch.forget()  # before the database is asked: what is written after that is a new hint
-        if self._stopping is not None or self._reload or not self._database_retry.is_due():
+        if self._stopping is not None or self._reload or self.outages.left:
             return True
-        return self.db.changed_elsewhere() != self._data_version or not self._is_in_place()
+        return self.db.changed_elsewhere() != self._data_version or not self.outages.is_in_place()
 
     def _seconds_left(self) -> float:
         """Return how long there is nothing to be done, as far as that is known now."""
         connection = self.connection
-        if left := self._database_retry.left:
+        if left := self.outages.left:
             return min(self.timing.tick, left)
         if connection.ladder.pending:
             return 0.0
         waits = [self.timing.idle, self._watchdog.seconds, connection.seconds_left]
         if connection.modem is not None:
             waits.append(self.receiver.left)
-        if self.requests.awaits_answers or self.outage:
+        if self.requests.awaits_answers or self.outages.current:
             waits.append(self.timing.tick)
         if self.receiver.callers.call:
             waits.append(self.timing.call_tick)
@@ -413,7 +411,7 @@ class Daemon:
         elif self.sender.has_due_answer():
             yield 0.0
 
-    # ---- requests, configuration, database
+    # ---- requests, configuration
 
     def _serve_requests(self) -> None:
         """Serve people's requests that stand in the database; they are read only after another process has written."""
@@ -425,25 +423,6 @@ class Daemon:
         self.sender.forget_marks()
         self.requests.serve()
         self._data_version = version  # only now: what failed on the way is looked at again
-
-    def _is_in_place(self) -> bool:
-        return file_at(self.db.path) == self.line.database_file
-
-    def _check_database_place(self) -> bool:
-        """Return whether the database is still at its path; where it is not, begin an outage and drop the scan."""
-        if self._is_in_place():
-            return True
-        self.outage = outage_of_replaced(self.db.path, self.outage, self.db.now())
-        self._database_retry.again()
-        self.receiver.forget_listing()  # it gets old meanwhile
-        return False
-
-    def _database_trouble(self, error: sqlite3.Error) -> None:
-        """Note that the database failed: texts stay on the SIM and nothing is answered until it can be written."""
-        self.outage = outage_of(self.db.path, error, self.outage, self.db.now())
-        self._damaged = DatabaseTrouble.of(error).name == DatabaseState.DAMAGED
-        self._database_retry.again()
-        self.receiver.forget_listing()  # it gets old meanwhile
 
     def _load_again(self) -> None:
         """Read the configuration again, and have every part of the daemon go by it."""

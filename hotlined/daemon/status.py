@@ -12,7 +12,8 @@ from hotlined import config as configuration
 from hotlined.clock import boottime
 from hotlined.config import Config
 from hotlined.daemon.connection import Connection
-from hotlined.daemon.line import Line, Outage
+from hotlined.daemon.line import Line
+from hotlined.daemon.outage import Outage, Outages
 from hotlined.daemon.receiving import Receiver
 from hotlined.daemon.sending import Sender
 from hotlined.errors import ConfigError
@@ -113,24 +114,27 @@ def _database_trouble(outage: Outage | None) -> tuple[Trouble, ...]:
 class Status:
     """The status of a daemon that has its database, written into the status file."""
 
-    def __init__(self, line: Line, connection: Connection, receiver: Receiver, sender: Sender) -> None:
+    def __init__(
+        self, line: Line, connection: Connection, receiver: Receiver, sender: Sender, outages: Outages
+    ) -> None:
         self._line = line
         self._connection = connection
         self._receiver = receiver
         self._sender = sender
+        self._outages = outages
         self._since = line.db.now()
         self._file = StatusFile(line.config, line.timing)
 
-    def write(self, outage: Outage | None) -> None:
+    def write(self) -> None:
         """Write the file if it is time."""
-        state, trouble = self._connection.state, self._connection.trouble
+        state, trouble, outage = self._connection.state, self._connection.trouble, self._outages.current
         words = (state.value, trouble, f"{outage.words} {outage.cure}" if outage else "")
         self._file.write(self._status(outage), ": ".join(filter(None, words)))
 
-    def give_sign_of_life(self, outage: Outage | None) -> None:
+    def give_sign_of_life(self) -> None:
         """Write the file if nothing else has for some time: a pass may be long."""
         if self._file.wants_sign_of_life:
-            self.write(outage)
+            self.write()
 
     def remove(self) -> None:
         """Take the file away: the daemon ends."""

@@ -1,0 +1,100 @@
+"""Knows whether the database can be used: the outage that goes on, if any, since when, and when the next try is due.
+
+A full disk, a lock or a file that was moved away under a running daemon is waited for by its loop, which keeps the
+modem. Damage ends the loop, so that nothing more is written; then, and at a start, `waiting` opens the database anew.
+"""
+
+import logging
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+
+from hotlined.clock import Now
+from hotlined.daemon.line import Line, file_at
+from hotlined.errors import StoreError
+from hotlined.language import _
+from hotlined.states import DatabaseState
+from hotlined.store.line import save_limit_clock
+from hotlined.store.trouble import DatabaseTrouble
+from hotlined.timing import Every
+from hotlined.words.amounts import sentence
+from hotlined.words.conditions import REPLACED_CURE
+
+log = logging.getLogger("hotlined")
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """Why the database cannot be used, and its cure, for `status`; since when, and the tries that failed."""
+
+    state: DatabaseState
+    words: str
+    cure: str
+    since: str
+    tries: int
+
+
+def outage_of(database: Path, error: StoreError | sqlite3.Error, before: Outage | None, now: Now) -> Outage:
+    """Return the outage that an error begins or goes on with, since when the first one was; logged when it changes."""
+    trouble = DatabaseTrouble.of(error, database)
+    as_error, state = trouble.as_error() if isinstance(error, sqlite3.Error) else error, trouble.state
+    if before is None or before.state != state:
+        log.error("database: %s; texts stay on the SIM and nothing is answered", str(error).rstrip("."))
+    since, tries = (before.since, before.tries + 1) if before else (now.rfc3339, 1)
+    return Outage(state, sentence(as_error.message), as_error.hint, since, tries)
+
+
+def outage_of_replaced(database: Path, before: Outage | None, now: Now) -> Outage:
+    """Return the outage of a database that is not at its path any more: what is written to it would be lost."""
+    if before and before.state is DatabaseState.REPLACED:
+        return before
+    words = _("{database} was moved, removed or replaced while the daemon had it open.", database=database)
+    log.error("database replaced: texts stay on the SIM and nothing is answered; %s %s", words, REPLACED_CURE)
+    return Outage(DatabaseState.REPLACED, words, _(REPLACED_CURE), before.since if before else now.rfc3339, 1)
+
+
+class Outages:
+    """The outages of the database that a loop has open: at most one at a time."""
+
+    def __init__(self, line: Line, before: Outage | None) -> None:
+        self._line = line
+        self.current = before
+        """The outage that goes on; one of before the start ends once something was written."""
+        self.is_damaged = False
+        """Whether SQLite has found damage: nothing is to be written any more."""
+        self._pause = Every(line.timing.database_pause)
+
+    @property
+    def left(self) -> float:
+        """How many seconds are left until a database that failed is tried again; 0 where none has failed just now."""
+        return self._pause.left
+
+    def is_in_place(self) -> bool:
+        """Tell whether the file at the database's path is still the one that was opened."""
+        return file_at(self._line.db.path) == self._line.database_file
+
+    def begin_if_replaced(self) -> bool:
+        """Tell whether the database is not at its path any more; if so, an outage begins or goes on."""
+        if self.is_in_place():
+            return False
+        self.current = outage_of_replaced(self._line.db.path, self.current, self._line.db.now())
+        self._pause.again()
+        return True
+
+    def begin(self, error: sqlite3.Error) -> None:
+        """Begin or go on with the outage of an error that the database gave."""
+        self.current = outage_of(self._line.db.path, error, self.current, self._line.db.now())
+        # not its state, which is damaged for an error that nobody knows, too: such a one is tried again
+        self.is_damaged = DatabaseTrouble.of(error).name == DatabaseState.DAMAGED
+        self._pause.again()
+
+    def end_if_over(self) -> None:
+        """End the outage, if any, by recording it: only a write proves that the database can be used again."""
+        if self.current is None or self.left:  # it may have begun in the pass that is about to end
+            return
+        db, outage = self._line.db, self.current
+        with db.transaction():
+            save_limit_clock(db, db.now())
+            db.event(db.now(), f"database_{outage.state}", f"since {outage.since}, until now")
+        log.warning("the database can be used again")
+        self.current = None
