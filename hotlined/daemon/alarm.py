@@ -1,7 +1,7 @@
 """Asks that alerts be sent now, by a file in the runtime folder, which a path unit of systemd watches.
 
 The daemon has no network, and what is due to be told is not its to decide: it says only that there may be something.
-Whatever is missed so is found by the next run of the timer.
+A request that is missed costs time alone: the timer's next run finds the same texts.
 """
 
 import logging
@@ -27,7 +27,7 @@ class Alarm:
         self._error = ""
 
     def raise_if_due(self) -> None:
-        """Ask for a run if it would tell of a text."""
+        """Ask for a run of the alerts if it would name a text, once in a while."""
         if not self._line.config.alerts.words or not self._pause.is_due():
             return
         if words_met.maybe_due(self._line.db, self._line.db.now()) is None:

@@ -76,7 +76,7 @@ class Connection:
         self._announced = ModemState.STARTING
         """The state that the journal has said last."""
         self._unrecorded: tuple[ModemState, Now, str] | None = None
-        """What was announced, and the database has not taken yet."""
+        """The state that was announced, and that the database has not recorded yet."""
         limit = (line.timing.changes_most, line.timing.changes_within)
         self._states_limit, self._failures_limit = RateLimit(*limit), RateLimit(*limit)
         self._backoff = Backoff(line.timing.reconnect_pauses)
@@ -254,7 +254,7 @@ class Connection:
         self.recheck()
 
     def scan_done(self) -> None:
-        """Note that a scan came to its end: that shows a modem that does its work."""
+        """Note that a scan came to its end, which shows that the modem does its work."""
         self._backoff.reset()
         self.ladder.clear(ModemTrouble.ABSENT)
         if self.ladder.has_climbed(ModemTrouble.SILENT):
@@ -262,7 +262,7 @@ class Connection:
             self.follow_condition()
 
     def follow_condition(self) -> None:
-        """Make the state follow the registration; a modem that is being recovered is so until a scan ends."""
+        """Make the state follow the registration; a modem that is being recovered keeps its state until a scan ends."""
         if not self._is_set_up:
             return
         if self.registered:

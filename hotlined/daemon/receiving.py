@@ -53,7 +53,7 @@ class Postponed:
 
 @dataclass(slots=True)
 class Scan:
-    """A scan: the storages that are still to be listed; of the one listed last, its entries and those to be deleted."""
+    """A scan: `storages` are still to be listed; `shown` and `deletable` are entries of `storage`, listed last."""
 
     storages: deque[str]
     storage: str = ""
@@ -83,7 +83,7 @@ class Receiver:
         self._refused: dict[int, Postponed] = {}
         """Entries that the modem does not delete, by the id of their segment."""
         self._recorded_refusals: set[int] = set()
-        """The segments of which that is an event already: once for each, however often the modem comes and goes."""
+        """The segments whose refusal is an event already: one event each, however often the modem comes and goes."""
         self._unlisted: dict[str, Postponed] = {}
         """Storages that the modem does not list."""
         self._broke_off: Counter[str] = Counter()

@@ -110,7 +110,7 @@ class Ladder:
 
     @property
     def climbed(self) -> int:
-        """How many rungs were climbed since that trouble began."""
+        """How many rungs were climbed against the trouble of `rung`."""
         return self._climbs[self.trouble].backoff.failures if self.trouble else 0
 
     def report(self, trouble: ModemTrouble) -> bool:
@@ -162,7 +162,7 @@ NEED_A_MODEM_IN_STEP = frozenset({Rung.INITIALISE, Rung.RADIO})
 
 
 class Opened(Protocol):
-    """What was opened last, whether or not it answers."""
+    """The port that was opened last, whether or not its modem answers."""
 
     port_name: str
     usb_device: str

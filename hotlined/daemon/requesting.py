@@ -24,11 +24,11 @@ from hotlined.store.requests import Request
 log = logging.getLogger("hotlined")
 
 IGNORED_BY_TRY = frozenset({Reason.PER_NUMBER, Reason.COOLDOWN})
-"""What a person who tries the answer on a phone of the house need not heed."""
+"""The reasons against an answer that do not count where a person tries it on a phone of the house."""
 
 
 TRIES = {"most": answers.TRIES_A_DAY}
-"""What `Refusal.TRIES_USED_UP` says."""
+"""The values in the sentence of `Refusal.TRIES_USED_UP`."""
 
 
 class Requests:

@@ -50,13 +50,13 @@ class Sender:
         self._last_unconfirmed_segment: int | None = None
         """The segment that a result which comes late is about."""
         self._pending_write: Callable[[], None] | None = None
-        """What commits a fate that the disk has refused; it is tried again before anything else is sent."""
+        """The function that commits a fate which the disk has refused: it is called again before anything is sent."""
         self._all_wait = False
         """Whether answers were found to wait for more than the interval, so that no pass is made for them at once."""
         self._share_asked_again_at: dict[Share, float] = {}
         """When a share whose head waits for a window is asked again (monotonic seconds)."""
         self._texts: set[str] | None = None
-        """What the line answered of late, by which its own answers are recognised; None until it is read."""
+        """The texts of the line's latest answers, to recognise one that comes back; None until they are read."""
         self._by_calendar = Every(CALENDAR_SECONDS)
         self._idle_since_write: tuple[int, int] | None = None
         """The count of writings (others', ours) after which nothing waited; None where something did."""

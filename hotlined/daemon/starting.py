@@ -57,7 +57,7 @@ class SimError(ModemError):
 
 
 class Part(StrEnum):
-    """What a line is recognised by, and may find another one of."""
+    """The parts by which a line recognises its modem; each may be another one than before."""
 
     STICK = "stick"
     SIM = "SIM"

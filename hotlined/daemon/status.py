@@ -42,7 +42,7 @@ class StatusFile:
         return self._written is not None and self._sign_of_life.is_due()
 
     def write(self, status: DaemonStatus, words: str) -> None:
-        """Write the file and systemd's status line, if it is time; a full or missing folder is only logged."""
+        """Write the file and systemd's status line, if there is news or a sign of life is due; errors are logged."""
         if self._is_news(status) or self._sign_of_life.is_due():
             self._write(status, words)
 
@@ -126,7 +126,7 @@ class Status:
         self._file = StatusFile(line.config, line.timing)
 
     def write(self) -> None:
-        """Write the file if it is time."""
+        """Write the file, if there is news or a sign of life is due."""
         state, trouble, outage = self._connection.state, self._connection.trouble, self._outages.current
         words = (state.value, trouble, f"{outage.words} {outage.cure}" if outage else "")
         self._file.write(self._status(outage), ": ".join(filter(None, words)))

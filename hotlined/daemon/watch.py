@@ -33,12 +33,12 @@ class FolderWatch:
         self.descriptor = descriptor
 
     def forget(self) -> None:
-        """Forget what has changed so far."""
+        """Take note of what has changed so far: only a later change makes `descriptor` readable again."""
         if self.descriptor is not None:
             drain([self.descriptor])
 
     def close(self) -> None:
-        """Watch no more."""
+        """End the watch."""
         if self.descriptor is not None:
             os.close(self.descriptor)
             self.descriptor = None
