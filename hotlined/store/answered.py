@@ -1,8 +1,8 @@
 """What the lines of a fleet know of each other's answers: how often a person had one at each line, and how long ago.
 
-It counts for cooldown and cap as the answers from here do. A line says how old its last answer is, the hub adds what
-passes there, and who reads it counts back from its own limit clock: no two clocks are ever compared. A line that does
-not exchange answers has nothing here and does nothing here.
+An answer of another line counts for cooldown and cap as one of this line does. A line says how many seconds ago its
+last answer was, the hub adds the time that passes there, and the reader counts back from its own limit clock: no two
+clocks are ever compared. A line that does not exchange answers has nothing here and does nothing here.
 Known to be wrong: nobody can sign an age; a hub that lies about one makes a cooldown end early or late, never the cap.
 """
 
@@ -29,8 +29,8 @@ _FORM = "hotlined answered 1"
 class Answered:
     """How often a line answered a person: its row, which only that line makes, each time with a higher version.
 
-    `answers` is 0 where that is over. `age` is how many seconds ago the last answer was: it grows on its way, so no
-    signature holds it. `signature` has 64 hexadecimal digits.
+    `answers` is 0 where the line knows of none any more. `age` is how many seconds ago the last answer was: it grows on
+    its way, so no signature holds it. `signature` has 64 hexadecimal digits.
     """
 
     line: str
@@ -51,9 +51,9 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Sharing:
-    """Where this line is in exchanging answers; `cursor` is up to where the hub was read, up to `recall` its own, too.
+    """How far this line has come in exchanging answers; `holds` is False while it takes back what it has said.
 
-    `holds` is False while it takes back what it has said.
+    The hub was read up to the place `cursor`. Up to the place `recall` the line reads its own rows back, too.
     """
 
     line: str
@@ -65,7 +65,7 @@ class Sharing:
 
 
 def maybe_sharing(db: Database) -> Sharing | None:
-    """Return where the line is in exchanging answers, None where it exchanges none."""
+    """Return how far the line has come in exchanging answers; None where it exchanges none."""
     row = db.one(
         "SELECT line, sharing, a.hub, a.version, a.cursor, a.recall FROM fleet_answers_line a"
         " JOIN fleet_line l ON l.id = a.id WHERE a.id = 1"
@@ -113,7 +113,7 @@ def _write(db: Database, person: str, answers: int, last: float | None) -> None:
 
 
 def join_again(db: Database) -> None:
-    """Have all said and read anew, whatever a hub has said before, inside the transaction that is open."""
+    """Forget the hub, so that all rows are sent and read anew, inside the transaction that is open."""
     db.execute("UPDATE fleet_answers_line SET hub = ''")
 
 
@@ -190,7 +190,7 @@ def _end(db: Database) -> None:
 
 
 def owed(db: Database, key: bytes, now: Now) -> list[Answered]:
-    """Return what this line says and the hub has not committed, signed, the oldest first, as much as goes at once."""
+    """Return the rows of this line that the hub has not committed, signed, the oldest first, as many as go at once."""
     sharing = maybe_sharing(db)
     if sharing is None:
         return []
@@ -210,9 +210,10 @@ def _age(row: sqlite3.Row, now: Now) -> int:
 
 
 def acknowledge(db: Database, sent: Iterable[tuple[str, int]]) -> None:
-    """Commit what the hub has committed: persons, each up to the version that was sent."""
+    """Commit which rows the hub has committed: each by its person, up to the version that was sent."""
     with db.transaction():
         for person, version in sent:
+            # a row that has changed since it was sent has a higher version, and is still to be sent
             db.execute(
                 "UPDATE fleet_answers_own SET sent = max(sent, ?2) WHERE person = ?1 AND version >= ?2", person, version
             )
@@ -220,10 +221,10 @@ def acknowledge(db: Database, sent: Iterable[tuple[str, int]]) -> None:
 
 
 def take(db: Database, span: tuple[int, int], placed: Sequence[claims.Placed[Answered]], key: bytes, now: Now) -> int:
-    """Commit what lines say, read at the hub behind one place and up to another; return how many rows are not believed.
+    """Commit rows of lines that were read at the hub: those behind the first place of `span`, up to its second.
 
-    Where somebody else has read on meanwhile, or nothing is exchanged any more, nothing is done. Raises RefusedError
-    where there is no room for more.
+    Return how many rows are not believed. Nothing is done where another program has read further meanwhile, or where
+    answers are exchanged no more. Raises RefusedError where there is no room for more.
     """
     since, until = span
     with db.transaction():
@@ -248,7 +249,7 @@ def take(db: Database, span: tuple[int, int], placed: Sequence[claims.Placed[Ans
 
 
 def _hear(db: Database, said: Answered, now: Now) -> None:
-    """Keep what another line says."""
+    """Keep the row of another line, if it is newer than the one that is kept."""
     held = db.one("SELECT version FROM fleet_answers WHERE person = ? AND line = ?", said.person, said.line)
     if held is None or held["version"] < said.version:
         _keep(db, said, said.answers, now.limit - max(0, said.age))

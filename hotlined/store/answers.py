@@ -125,8 +125,8 @@ def enqueue_by_hand(
 ) -> policy.Wait | policy.Cancel | int:
     """Queue a text that a person asked for, inside the transaction that is open, and return its id.
 
-    What would have to wait is refused instead: a person stands there and can try again. `kind` is send, or try: that is
-    counted in the share of numbers that were answered.
+    A text that would have to wait is refused instead, for the person can try again. `kind` is `send` or `try`; a try is
+    counted in the share of numbers that were answered before.
     """
     verdict = gate.ask_at_once(
         db,
@@ -175,8 +175,8 @@ def tried_today(db: Database, now: Now) -> int:
 def requeue(db: Database, contact_id: int, who: str, now: Now) -> str | None:
     """Commit that a person wants the answer to a contact sent again.
 
-    Returns None, or what does not allow it: its state, `none` where there is no answer, `erased` without its text or
-    its number. What was composed goes out as it was; its age runs from now.
+    Returns None, or why it cannot be: the state of the answer, `none` where there is no answer, `erased` where its text
+    or its number is. A text that was composed goes out as it was; the age of the answer runs from now.
     """
     with db.transaction():
         row = db.one("SELECT id, recipient, state, text, encoding FROM answers WHERE contact_id = ?", contact_id)
@@ -250,9 +250,10 @@ def due(
 ) -> list[Turn]:
     """Return the answers whose turn it may be, in their order.
 
-    What is half sent comes first, then a text by hand, then the oldest to a new number and the oldest to one that was
-    answered: each share has its own head. While the breaker is open there are only candidates for its trial, if that is
-    due, in the order in which the gate is asked; in shadow mode it holds nothing back. It is read unless it is given.
+    Answers that are half sent come first, then a text by hand, then the oldest answer to a new number and the oldest to
+    one that was answered before: each share has its own head. While the breaker is open only candidates for its trial
+    are returned, if a trial is due, in the order in which the gate is asked about them; in shadow mode the breaker
+    holds nothing back. The breaker is read unless it is given.
     """
     state = breaker or line.breaker_of(db)
     is_open = state.is_open and not shadow
@@ -280,7 +281,7 @@ _HEAD = (
 
 
 def _trials(db: Database, state: Breaker, now: Now) -> list[Turn]:
-    """Return who may be tried while the breaker is open: first a number to which something was taken before.
+    """Return answers that may be tried while the breaker is open: first to a number that took something before.
 
     Oldest and newest in turn, and nobody again while there is one who was not tried since it opened; else whoever was
     not tried in this round, nor last. Where a candidate's share has no room the next one has its chance.

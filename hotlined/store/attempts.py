@@ -40,7 +40,8 @@ def history_of(
     )
 
 
-# here two rows, if it was decided about while nobody knew its pseudonym; of other lines of the fleet the first by name
+# numbers has two rows of a person, by its number and by its pseudonym, if something was decided while the key was lost:
+# count() finds what either of them says. Of other lines of the fleet the first by name is told
 _DECIDED = """
 SELECT count(blocked_at) AS blocked, count(opted_out_at) AS opted_out,
   (SELECT min(line) FROM fleet_persons WHERE person IN (SELECT value FROM json_each(:names))

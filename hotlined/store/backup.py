@@ -60,7 +60,8 @@ def put_back(
 ) -> list[Path]:
     """Write a database in the place of the one that is there, marked as a copy, and the keys that belong to it.
 
-    What is there is moved to a folder beside it; return where it is now. A secret has octets and a mode.
+    The files that are there get a second name in a folder beside them; return that folder, if there were any. `secrets`
+    are files by their paths, each with its octets and its mode.
     Raises DatabaseInUseError where a daemon has it, StoreError and DatabaseVersionError for what cannot be used,
     OSError.
     """

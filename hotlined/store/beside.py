@@ -4,16 +4,16 @@ from pathlib import Path
 
 ITSELF = ""
 WAL, SHM, JOURNAL = "-wal", "-shm", "-journal"
-"""What SQLite puts beside it: https://sqlite.org/tempfiles.html."""
+"""The files that SQLite puts beside a database: https://sqlite.org/tempfiles.html."""
 LOCK, KEY, PINS, ORDERS = ".lock", ".key", ".pins", ".orders"
-"""What is ours: the daemon's lock, the key of the pseudonyms, the secret that PINs are noted under, a fleet's key."""
+"""Our files: the daemon's lock, the key of the pseudonyms, the secret that PINs are noted under, a fleet's key."""
 EVERY = (ITSELF, WAL, SHM, JOURNAL, LOCK, KEY, PINS, ORDERS)
-"""All of them."""
+"""Every file that may belong to a database."""
 
 READABLE = (ITSELF, WAL, SHM, KEY)
-"""What the line's group reads."""
+"""The files that the line's group reads."""
 SECRET = (LOCK, PINS, ORDERS)
-"""What nobody but the line's user opens: whoever may open a lock can hold it."""
+"""The files that nobody but the line's user opens: whoever may open a lock can hold it."""
 
 FOLDER_MODE = 0o2750
 FILE_MODE = 0o640  # its group reads; nobody but its owner writes

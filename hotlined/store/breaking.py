@@ -19,7 +19,7 @@ _ROW_OF_ENDED = 40  # attempts: more than enough for the last ten answers
 
 @dataclass(frozen=True, slots=True)
 class BreakerUpdate:
-    """The breaker after an outcome was reported to it, and what that changed: None for nothing."""
+    """The breaker after an outcome was reported to it; `change` is what that changed, None where it was nothing."""
 
     change: breaker.Change | None
     breaker: Breaker
@@ -74,7 +74,7 @@ def report_outcome(
         change = breaker.Change.TRIAL_FAILED
         state = breaker.trial_failed(state, now.limit, nothing_left=nothing_left)
     elif trial and outcome is breaker.Outcome.RECIPIENT:
-        # where half of it left, that was paid for: withdrawn, trials to such numbers would follow without a pause
+        # a trial of which half has left was paid for: were it withdrawn, trials to such numbers would have no pause
         withdrawn = breaker.trial_withdrawn(state, now.limit)
         state = withdrawn if nothing_left else breaker.trial_failed(state, now.limit, nothing_left=False)
     set_breaker(db, state)

@@ -19,9 +19,9 @@ from hotlined.store.beside import ORDERS, beside
 HIGHEST = 2**53 - 1
 """The highest version and place that is believed: JSON of others has no larger whole number."""
 MOST_UNDONE = 2**52
-"""The highest version that is believed to be undone: a line can always say something later."""
+"""The highest version that is believed to be undone: above it a line has versions left for what it says later."""
 MOST_LINES = 64
-"""Of so many lines at most one row undoes something."""
+"""The most lines of which one row undoes something."""
 LONGEST_UNDONE = 8192
 _FORM, _FORM_ERASED = "hotlined claim 1", "hotlined claim 2"
 
@@ -50,7 +50,7 @@ class Claim:
     signature: str = ""
 
     def of(self, shared: Shared) -> int | None:
-        """Return the version at which one of the two was claimed."""
+        """Return the version at which the opt-out or the block was claimed; None where it is not."""
         return self.opted_out if shared is Shared.OPT_OUTS else self.blocked
 
     def signed(self, key: bytes) -> "Claim":

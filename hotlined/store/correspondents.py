@@ -50,11 +50,11 @@ _ORDERS = {
 def correspondents(
     db: Database, order: Order, limit: int, *, shadow: bool, among: int = 0, only: tuple[str, ...] | None = None
 ) -> list[Correspondent]:
-    """Return who contacts the line or is decided about, the latest or most frequent `limit` (0: all), these last.
+    """Return who contacts the line or is decided about: the first `limit` in an order (0: all), the very first last.
 
-    `shadow` counts what shadow mode let out too, as its limits do. `among` is how many of the newest contacts tell who
-    is listed; all do for 0, and for any number once the clock was put back. `only` are the numbers that are meant, if
-    not all.
+    `shadow` counts what shadow mode let out too, as its limits do. Only originators of the newest `among` contacts are
+    listed; those of all contacts for 0, and once the clock was put back. `only` are the numbers that are meant, if not
+    all.
     """
     chosen = _ONLY if only is not None else _CHOSEN_AMONG[order] if among else _CHOSEN[order]
     if only is None and order is Order.LAST and 0 < limit <= int(db.value(f"SELECT count(*) FROM ({_LATELY})", -1)):
@@ -65,7 +65,7 @@ def correspondents(
             known=known, order=_ORDERS[order], counting=OCCUPIES, in_shadow=IN_SHADOW, nobody=NOBODY
         ),
         {
-            "limit": limit or -1,
+            "limit": limit or -1,  # SQLite takes a negative limit for none
             "shadow": int(shadow),
             "among": among,
             "only": None if only is None else json.dumps(only),

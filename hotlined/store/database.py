@@ -131,11 +131,11 @@ class Database:
     ) -> None:
         """Record that something changed, for people to read, inside the transaction that is open.
 
-        `line` is that of the fleet which ordered it.
+        `line` is the line of the fleet whose order it was.
         """
         at = {"at": now.rfc3339, "at_limit": now.limit}
         self.insert("events", **at, kind=kind, detail=detail, contact_id=contact_id, line=line)
 
     def changed_elsewhere(self) -> int:
-        """Return a number that differs after another process has written."""
+        """Return a number that differs after another process has written; our own writing leaves it as it is."""
         return int(self.value("PRAGMA data_version"))

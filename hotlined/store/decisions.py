@@ -19,7 +19,7 @@ from hotlined.store.reactions import IS_REACTION
 from hotlined.store.words_met import HAS_WORDS
 
 ITS_OWNER = N_("its owner")
-"""Who decided that a number gets no more answers where it said so itself, as the database has it."""
+"""What the database has for who decided, where a number has opted out by itself."""
 
 _LOOK_SECONDS = 3600.0
 _YEARS = range(1970, 3000)  # of a calendar date that is shown and counted from anywhere on earth
@@ -63,7 +63,7 @@ def opt_out(db: Database, number: str, now: Now) -> None:
 
 
 def follow(db: Database, followed: Sequence[Followed], now: Now) -> None:
-    """Record what holds here, or no longer, because it was decided at a line of the fleet.
+    """Record that a block or an opt-out holds here, or no longer, because a line of the fleet decided so.
 
     It runs inside the transaction that is open.
     """
@@ -178,7 +178,7 @@ def note_look_through(db: Database, listed: str, who: str, now: Now) -> None:
 def _note_look(
     db: Database, about: str, values: tuple[int, ...], detail: str, contact_id: int | None, now: Now
 ) -> None:
-    # of a kind that only grows the last ones alone are looked through
+    # events only grow in number: the last ones alone are looked through
     sql = (
         f"SELECT 1 FROM events WHERE kind = 'look' AND id > (SELECT max(id) FROM events) - {_LAST_EVENTS}"
         f" AND {about} AND detail = ? AND at_limit > ? LIMIT 1"
@@ -201,6 +201,7 @@ def note_mode(db: Database, now: Now, *, shadow: bool) -> None:
 
 _FOLLOWED = {Shared.BLOCKS: ("blocked_at", "unblock"), Shared.OPT_OUTS: ("opted_out_at", "optin")}
 _REFUSALS = {Shared.BLOCKS: Reason.BLOCKED, Shared.OPT_OUTS: Reason.OPTED_OUT}
+# coalesce(): a number that is blocked twice keeps the date of its first block
 _DECISIONS = {
     "block": "blocked_at = coalesce(blocked_at, ?)",
     "unblock": "blocked_at = NULL",

@@ -1,7 +1,7 @@
 """Erases here whom another line of the fleet has erased, and lets hold here what was decided there.
 
-An order names a person by its pseudonym alone: under which names this line has it is found by making the pseudonym of
-every name that there is. What came after the order stays, and so does what may be evidence here: whoever has the keys
+An order names a person by its pseudonym alone: the names that this line has for it are found by making the pseudonym of
+every name in its database. What came after the order stays, and so does what may be evidence here: whoever has the keys
 of one line must not be able to have it erased at all others. A person at this line decides about it.
 Known to be wrong: while the clock was not synchronised, a contact's age is the time that the machine was on since; one
 from before a power cut may so count as later than the order, and stay.
@@ -25,12 +25,13 @@ SELECT originator AS name FROM contacts UNION SELECT other_originator FROM conta
   UNION SELECT person FROM fleet_answers
 """
 # What a person keeps, a threat, and a text with a word of alerts.words. An order of this line itself, which a backup
-# had lost, is of a person here: it takes them, but for what was kept since
+# had lost, is of a person here: it takes them, but for what was kept since. ifnull(): without :at all that was kept
+# stays
 _IS_EVIDENCE = f"""
 iif(:own, kept_at IS NOT NULL AND ifnull(kept_at > :at, 1),
   kept_at IS NOT NULL OR EXISTS (SELECT 1 FROM json_each(tags) WHERE value = '{THREAT}') OR {HAS_WORDS})
 """
-# without :at all is taken
+# without :at (the clock was not synchronised) :limit is infinite: every contact counts as older than the order
 _CONTACTS = f"""
 SELECT id, {_IS_EVIDENCE} AS evidence FROM contacts c WHERE id IN (SELECT value FROM json_each(:ids))
   AND iif(synchronised AND :at IS NOT NULL, received_at <= :at, received_limit <= :limit)
@@ -58,17 +59,17 @@ _TAKEN = {
 
 
 class Here:
-    """What follows on this line from what lines say: its decisions, and whom it erases."""
+    """Carries out on this line what rows of lines call for: decisions that it follows, persons that it erases."""
 
     def __init__(self, db: Database, now: Now, opts_out: Callable[[str], bool]) -> None:
         self._db = db
         self._now = now
         self._opts_out = opts_out
         self._names: dict[str, list[str]] = {}
-        """Of each person that was looked for: it has no other when asked for again, for what came since came later."""
+        """The names of each person that was looked for; a name that is new since then came after the order."""
 
     def names(self, persons: Collection[str]) -> Mapping[str, Sequence[str]]:
-        """Return under which names the line has something of persons; raises StoreError without the key."""
+        """Return for persons the names under which this line has rows of them; raises StoreError without the key."""
         news = set(persons) - self._names.keys()
         if not news:
             return self._names
@@ -83,11 +84,11 @@ class Here:
         return self._names
 
     def follow(self, followed: Sequence[Followed]) -> None:
-        """Record what holds here, or no longer."""
+        """Record the decisions that hold here from now on, or no longer."""
         decisions.follow(self._db, followed, self._now)
 
     def maybe_erasure(self, names: Sequence[str]) -> Callable[[Ordered], None] | None:
-        """Return what erases the person of these names for an order; None while an answer to it is being sent."""
+        """Return what erases the person of these names, given an order; None while an answer to it is being sent."""
         found = {name: privacy.find(self._db, pseudonyms.names(self._db, name)) for name in names}
         if any(privacy.is_in_hand(self._db, each) for each in found.values()):
             return None

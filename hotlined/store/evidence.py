@@ -1,4 +1,4 @@
-"""What is held of one number for the police: kept first, then read whole. What it means is not said here."""
+"""Keeps and reads all that is held of one number, for the police. What it means is told by the room `evidence`."""
 
 import json
 from typing import Any
@@ -39,7 +39,7 @@ def keep_all(db: Database, name: str, who: str, now: Now) -> int:
 def of_number(db: Database, name: str) -> dict[str, Any]:
     """Return all that is held of a number or name and kept, in the order of time, as one object for JSON.
 
-    It is what was held at one moment, whatever is erased meanwhile.
+    All of it is of one moment, whatever is erased meanwhile.
     """
     names = _names(db, name)
     with db.snapshot():

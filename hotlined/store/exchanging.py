@@ -1,4 +1,4 @@
-"""What a line has yet to exchange with the hub of its fleet: of what it decides and of whom it answered together.
+"""How much a line has yet to exchange with the hub of its fleet, its decisions and its answers counted together.
 
 Both are rows with versions, which `fleet` and `answered` make and take.
 """
@@ -10,12 +10,12 @@ _OWED = "(SELECT 1 FROM fleet_own WHERE sent < version UNION ALL SELECT 1 FROM f
 
 
 def is_owing(db: Database) -> bool:
-    """Tell whether this line says something that the hub has not committed, or has yet to say it."""
+    """Tell whether the hub lacks a row of this line, or the line has yet to make rows of what it decided."""
     return bool(db.value(f"SELECT EXISTS {_OWED} OR EXISTS (SELECT 1 FROM fleet_line WHERE unclaimed)"))
 
 
 def count_owed(db: Database) -> int:
-    """Return how many rows of this line the hub has not committed, each of a person."""
+    """Return how many rows of this line, each of a person, the hub has not committed."""
     return int(db.value(f"SELECT count(*) FROM {_OWED}"))
 
 
@@ -27,7 +27,7 @@ def is_recalling(db: Database) -> bool:
 
 
 def is_full(db: Database) -> bool:
-    """Tell whether there may be no room for what others say next."""
+    """Tell whether the next rows of other lines may find no room here."""
     sql = "SELECT EXISTS (SELECT 1 FROM fleet_persons LIMIT 1 OFFSET ?1)"
     sql += " OR EXISTS (SELECT 1 FROM fleet_answers LIMIT 1 OFFSET ?1)"
     return bool(db.value(sql, fleet.MOST_HELD - fleet.MOST_ROWS))

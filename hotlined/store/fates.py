@@ -215,7 +215,7 @@ def recover(db: Database, now: Now, pauses: Sequence[float] = USUAL.trial_after)
         f" WHERE s.state = '{SegmentState.SUBMITTING}'"
     )
     with db.transaction():
-        forget_holds(db)
+        forget_holds(db)  # they were noted by the daemon that ended, and this one has yet to look
         for row in rows:
             same_boot = row["boot_id"] == boot_id()
             code = "crashed" if same_boot else "rebooted"
@@ -257,6 +257,7 @@ def mark_doubtful(db: Database, answer_id: int, code: str, now: Now) -> None:
     else:
         segment_id = row["id"]
     segment = db.the("SELECT state, attempt_id FROM answer_segments WHERE id = ?", segment_id)
+    # by way of submitting: no other state leads to unconfirmed, and its time is what windows count it from
     if segment["state"] == SegmentState.WAITING:
         move_segment(db, segment_id, SegmentState.SUBMITTING, submitted_at=now.rfc3339, submitted_limit=now.limit)
     _unconfirm(db, segment_id, code)
@@ -405,7 +406,7 @@ _PROVABLE = (
     AnswerState.DELIVERED,
     AnswerState.UNDELIVERED,
 )
-"""An answer that was queued again, or ended, since an attempt follows from that no more."""
+"""The states that an answer has by its latest attempt; one that was queued again or ended since has another."""
 
 
 def _taken_state(segments: Sequence[SegmentState]) -> AnswerState:

@@ -60,11 +60,11 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What happened in a period: its counts, why contacts were not answered, how long answers took, what they made.
+    """What happened in a period: its counts, why contacts were not answered, how long answers took, what came back.
 
     `suppressed` and `cancelled` count contacts by reason, the most frequent first. `seconds_to_answer` are the
     quartiles (the second is the median) from a contact to the last segment of its answer, or None without an answer;
-    `timed` answers are behind them: those whose last segment was taken in the period. A reaction is a text from a
+    they are those of `timed` answers, whose last segment was taken in the period. A reaction is a text from a
     number within 24 hours after an answer to it was sent; `tags` count reactions by tag, and one with two tags twice;
     `by_tags` count each reaction once, and add up to all; `other_tags` all other contacts: first ones, such as a threat
     that came before any answer, and later ones.
@@ -92,7 +92,7 @@ class Tagged:
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """When the first of all contacts and answers came or went, and the last thing of all; None where nothing is known.
+    """When the first contact came or answer went, and when the last thing of any kind was; None where nothing is known.
 
     Without any contact or answer, a line begins with the first thing that its daemon wrote down.
     """
@@ -110,7 +110,8 @@ class Span:
     end: datetime
 
 
-# :start and :end bound what is counted; bin() tells between which of the edges a moment lies
+# :start and :end bound what is counted; bin() tells between which of the edges a moment lies. An answer that was asked
+# for again is counted once, where the first segment of its last attempt was let out: max() over the attempts
 _COUNTS = (
     f"""
     SELECT bin(at) AS bin, sum(segments) AS segments,
@@ -174,7 +175,8 @@ SELECT bin(a.sent_at), (julianday(a.sent_at) - julianday(c.received_at)) * 86400
 FROM answers a JOIN contacts c ON c.id = a.contact_id
 WHERE a.sent_at >= :start AND a.sent_at < :end ORDER BY seconds
 """
-# SQLite finds the least or the greatest by an index only where it is asked for one of them
+# SQLite finds the least or the greatest by an index only where it is asked for one of them. ifnull(): max() of several
+# values is NULL where one of them is, and '' is before every date
 _EXTENT = """
 SELECT coalesce(min(c.first, a.first), c.first, a.first, e.first), max(ifnull(c.last, ''), ifnull(a.last, ''),
   ifnull(e.last, ''))
@@ -286,7 +288,7 @@ def _reactions(db: Database, edges: Sequence[datetime]) -> Iterator[tuple[Counte
 
 
 def slots(db: Database, start: datetime, end: datetime) -> list[Slot]:
-    """Count what was received, hour by hour; empty ones are left out.
+    """Count the contacts that were received, hour by hour; hours without any are left out.
 
     An hour that the period or the local time divides (there are offsets from UTC of half an hour, and of a quarter) is
     counted by its quarters.

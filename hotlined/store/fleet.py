@@ -1,8 +1,8 @@
-"""What the lines of a fleet know of each other's people, on this line: what it says itself, and what others say.
+"""What this line tells its fleet of persons that it decided about or erased, and what the other lines tell of theirs.
 
-What a line says of a person has a version, which only that line raises, and is never taken back by what comes from the
-hub: only a line undoes, and only what it had seen. A line that is in no fleet has nothing here and does nothing here.
-A person that was erased stays here as a pseudonym: that it was, and what was decided about it.
+A row of a person has a version, which only the line that it is of raises. Nothing that comes from the hub takes a row
+back: a claim is undone by a line alone, which has to have seen it. A line that is in no fleet has nothing here and does
+nothing here. A person that was erased stays here as a pseudonym: that it was, and what was decided about it.
 """
 
 import json
@@ -21,15 +21,15 @@ from hotlined.store.database import Database
 from hotlined.store.line import needs_rebuild
 
 MOST_ROWS = 500
-"""So many rows are sent or handed in at once."""
+"""The most rows that are sent to the hub, or handed in at the control socket, at once."""
 LARGEST_BATCH = 200_000
-"""So many characters of rows are sent or handed in at once: a line of the control socket has an end."""
+"""The most characters that those rows have: a line of the control socket has an end."""
 MOST_HELD = 500_000
-"""So many rows of others are kept, about 40 MB: a hub that lies does not fill the card."""
+"""The most rows of other lines that are kept, about 40 MB: a hub that lies does not fill the card."""
 ONE_ERASURE = True
-"""One person is erased in a transaction: the daemon waits no longer than for `forget`."""
+"""Whether a transaction erases one person at most: the daemon waits for it no longer than for `forget`."""
 ERASED_SECONDS = 7 * 86_400.0
-"""Of so many seconds it is told how many persons other lines had erased here."""
+"""How far back `erased_elsewhere` counts the persons whom other lines had erased here."""
 _TABLES = (
     "fleet_line",
     "fleet_own",
@@ -45,9 +45,10 @@ _COLUMNS = {Shared.OPT_OUTS: "opted_out", Shared.BLOCKS: "blocked"}
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """The line's name in its fleet, its hub and what is exchanged there; `cursor` is up to where the hub was read.
+    """The line's name in its fleet, its hub and what is exchanged there.
 
-    Up to `recall` the line reads its own rows, too: its database is older than they are.
+    The hub was read up to the place `cursor`. Up to the place `recall` the line reads its own rows back, too: its
+    database is older than they are.
     """
 
     line: str
@@ -60,7 +61,7 @@ class Membership:
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """A decision about a person that this line follows: that something holds, or no longer; `line` said so."""
+    """A decision about a person that this line follows: a block or opt-out holds, or no longer; `line` decided so."""
 
     person: str
     shared: Shared
@@ -80,16 +81,16 @@ class Ordered:
 
 
 class Consequences(Protocol):
-    """What follows on this line from what lines say, inside the transaction in which that is taken."""
+    """What carries out on this line what rows of lines call for, inside the transaction in which these are taken."""
 
     def names(self, persons: Collection[str]) -> Mapping[str, Sequence[str]]:
-        """Return under which names the line has something of persons; before the transaction, for it takes long."""
+        """Return for persons the names under which this line has rows of them; not in the transaction: it is slow."""
 
     def follow(self, followed: Sequence[Followed]) -> None:
-        """Let hold here what holds elsewhere, or no longer."""
+        """Record the decisions that hold here from now on, or no longer."""
 
     def maybe_erasure(self, names: Sequence[str]) -> Callable[[Ordered], None] | None:
-        """Return what erases the person of these names for an order; None while an answer to it is being sent."""
+        """Return what erases the person of these names, given an order; None while an answer to it is being sent."""
 
 
 def maybe_membership(db: Database) -> Membership | None:
@@ -115,6 +116,7 @@ def leave(db: Database, now: Now) -> int:
 
     They are those whom other lines have opted out or blocked, this one too or not: that is its own decision now.
     """
+    # max() is 1 where one line's claim holds; where a line claims nothing the comparison is NULL, which max() skips
     rows = db.execute(
         "INSERT INTO numbers (number, opted_out_at, blocked_at, changed_by, changed_limit)"
         " SELECT person, iif(max(opted_out > opted_out_undone), ?1, NULL),"
@@ -173,7 +175,7 @@ def claim_all(db: Database) -> None:
 
 
 def undo(db: Database, number: str, shared: Shared) -> None:
-    """Have all that this line has seen claimed of a number, at any line, hold no longer.
+    """Undo every claim about a number that this line has seen, of whichever line.
 
     It runs inside the transaction that is open. What is claimed elsewhere at the same time, or later, holds.
     """
@@ -242,7 +244,7 @@ def note_elsewhere(db: Database, contact_id: int, line: str | None) -> None:
 
 
 def owed(db: Database, shared: Collection[Shared], key: bytes) -> list[Claim]:
-    """Return what this line says and the hub has not committed, signed, the oldest first, as much as goes at once."""
+    """Return the rows of this line that the hub has not committed, signed, the oldest first, as many as go at once."""
     member = maybe_membership(db)
     if member is None:
         raise _no_member()
@@ -262,7 +264,7 @@ def owed(db: Database, shared: Collection[Shared], key: bytes) -> list[Claim]:
 
 
 def _limited(claim: Claim, shared: Collection[Shared]) -> Claim:
-    """Return of a row what is exchanged."""
+    """Return a row without what is not exchanged."""
     undone = {each: lines for each, lines in claims.undone_of(claim.undone).items() if each in shared}
     return replace(
         claim,
@@ -345,9 +347,10 @@ def _is_older(db: Database, highest: Claim, shared: Collection[Shared]) -> bool:
 
 
 def acknowledge(db: Database, sent: Iterable[tuple[str, int]]) -> None:
-    """Commit what the hub has committed: persons, each up to the version that was sent."""
+    """Commit which rows the hub has committed: each by its person, up to the version that was sent."""
     with db.transaction():
         for person, version in sent:
+            # a row that has changed since it was sent has a higher version, and is still to be sent
             db.execute(
                 "UPDATE fleet_own SET sent = max(sent, ?2) WHERE person = ?1 AND version >= ?2",
                 person,
@@ -363,10 +366,11 @@ def take(
     key: bytes,
     consequences: Consequences,
 ) -> int:
-    """Commit what lines say, read at the hub behind one place and up to another; return how many rows are not believed.
+    """Commit rows of lines that were read at the hub: those behind the first place of `span`, up to its second.
 
-    It ends before an erasure that has to wait: then the hub is read up to there. Where somebody else has read on
-    meanwhile nothing is done. Raises RefusedError where there is no room for more.
+    Return how many rows are not believed. It ends before an erasure that has to wait: the hub is read up to there then.
+    Nothing is done where another program has read further meanwhile. Raises RefusedError where there is no room for
+    more.
     """
     since, until = span
     sound = {
@@ -401,7 +405,7 @@ def _carry_out(
     names: Mapping[str, Sequence[str]],
     consequences: Consequences,
 ) -> int | None:
-    """Keep what lines say, and let follow what follows; return the place before an erasure that must wait, or None."""
+    """Keep rows of lines and do what they call for; return the place before an erasure that must wait, or None."""
     followed: list[Followed] = []
 
     def follow() -> None:
@@ -439,7 +443,7 @@ def _maybe_ordered(db: Database, claim: Claim, here: str) -> Ordered | None:
 
 
 def confirm(db: Database) -> None:
-    """Record that what was erased up to where the hub was read is in no file any more; nothing where a file may be.
+    """Record that no file holds what was erased up to where the hub was read; do nothing where one may hold it.
 
     It runs inside the transaction that is open.
     """
@@ -448,12 +452,12 @@ def confirm(db: Database) -> None:
 
 
 def is_unconfirmed(db: Database) -> bool:
-    """Tell whether a file may hold a copy of what was erased since the hub was read up to a place before."""
+    """Tell whether a file may hold a copy of what was erased by orders that were read at the hub."""
     return bool(db.value("SELECT EXISTS (SELECT 1 FROM fleet_line WHERE confirmed < cursor)"))
 
 
 def confirmed(db: Database) -> int:
-    """Return the place at the hub up to which the line has carried out what stands there, in every file."""
+    """Return the place at the hub up to which the line has carried out all orders, so that no file holds a copy."""
     return int(db.value("SELECT min(confirmed, cursor) FROM fleet_line"))
 
 
@@ -487,7 +491,7 @@ def _is_sound(claim: Claim) -> bool:
 
 
 def _heard(db: Database, claim: Claim, here: str) -> list[Followed]:
-    """Keep what another line says; return what follows from it for the decisions of this line."""
+    """Keep the row of another line; return the decisions of this line that follow from it."""
     followed = []
     _grow(db, claim.person, claim.line, {shared: claim.of(shared) for shared in Shared}, "")
     if claim.erased:
@@ -516,6 +520,7 @@ def _grow(db: Database, person: str, line: str, versions: Mapping[Shared, int | 
     for shared, version in versions.items():
         if version is not None:
             column = _COLUMNS[shared] + ending
+            # ifnull(): max() of two values is NULL where one of them is
             db.execute(
                 f"INSERT INTO fleet_persons (person, line, {column}) VALUES (?, ?, ?)"
                 f" ON CONFLICT DO UPDATE SET {column} = max(ifnull({column}, 0), excluded.{column})",

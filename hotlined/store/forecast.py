@@ -42,7 +42,7 @@ class _Waiting:
 class Outlook:
     """When the answer to a text that comes now can go, by the limit clock, and what of its share goes before it.
 
-    `windows` says from when each of them has room. None: never.
+    `windows` says from when each window has room. None stands for never.
     """
 
     at: float | None
@@ -116,7 +116,7 @@ def _maybe(moment: float) -> float | None:
 
 
 def nothing(limits: policy.Limits, delay: timedelta) -> Forecast:
-    """Return what holds where there is no database yet: nothing waits, nothing is spent."""
+    """Return the forecast of a line that has no database yet: nothing waits, nothing is spent."""
     none = dict.fromkeys(Share, Ahead(0, 0))
     return Forecast(none, limits, timedelta(0), delay, 0.0, dict.fromkeys(Share, ()), Occupancy())
 
@@ -132,9 +132,9 @@ def forecast(
     sizes: Mapping[Share, int],
     shadow: bool,
 ) -> Forecast:
-    """Look at the queue and the windows; `sizes` are the segments of an answer that is not composed yet, by its share.
+    """Return the forecast of what waits now; `sizes` are the segments of an answer that is not composed yet, by share.
 
-    What is half sent has its place in the windows already, and is no part of the queue.
+    An answer that is half sent has its place in the windows already, and is no part of the queue.
     """
     queues: dict[Share, list[_Waiting]] = {share: [] for share in Share}
     for row in db.execute(_QUEUE):

@@ -44,9 +44,9 @@ class Begun:
 
 @dataclass(frozen=True, slots=True)
 class Composition:
-    """A text for an answer, and how it was chosen: of which answer to the number it is which variant, from 0 on.
+    """A text for an answer, and how it was chosen: for which answer to the number (`step`), which variant, from 0 on.
 
-    `country` is None where it is not one for the numbers of a country.
+    `country` is None where the text is not one for the numbers of a country.
     """
 
     plan: Plan
@@ -138,8 +138,8 @@ def ask_at_once(
 ) -> policy.Gate:
     """Ask whether a person's text, or the rest of an answer, may go to a number now, inside the open transaction.
 
-    Cap, cooldown and country are not asked. The answer `without` is left out of the number's history; so many segments
-    as `before` wait to go first.
+    Cap, cooldown and country are not asked. The answer `without` is left out of the number's history; `before` is how
+    many segments wait to go first.
     """
     history = attempts.history_of(db, recipient, shadow=shadow, without=without)
     identity = Identity(recipient, recipient, None, LineType.MOBILE)

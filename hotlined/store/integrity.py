@@ -27,6 +27,8 @@ _MOST_IDS = 10  # of the rows that break a promise: enough to look at
 _LATEST = "(SELECT max(id) FROM attempts WHERE answer_id = a.id)"
 _SEGMENTS = "JOIN attempts t ON t.answer_id = a.id JOIN answer_segments s ON s.attempt_id = t.id"
 
+# both counts with opposite signs: labels that do not come to 0 differ. GROUP BY takes two NULLs for the same, as the
+# labels of a contact without a reason, which a join would lose
 _HELD = f"""
 SELECT hour FROM (
   SELECT hour, kind, verdict, reason, held AS contacts FROM totals WHERE name = 'contacts'
@@ -34,6 +36,7 @@ SELECT hour FROM (
     WHERE verdict IS NOT NULL GROUP BY 1, 2, 3, 4
 ) GROUP BY hour, kind, verdict, reason HAVING sum(contacts) <> 0
 """
+# IS NOT finds a link that is missing, NULL on one side, which <> would pass over; a first contact has NULL on both
 _EARLIER = """
 SELECT c.id FROM contacts c LEFT JOIN earlier_contacts e ON e.contact_id = c.id WHERE e.earlier_id IS NOT
   (SELECT max(p.id) FROM contacts p WHERE p.originator = c.originator AND p.id < c.id)

@@ -33,7 +33,7 @@ class Filter:
     `since` is the first moment of `received_at` that fits, `until` the first that does not. A reason is the verdict's
     or the one for which its answer was cancelled. `originator` is exact, and its pseudonym fits too;
     `name` puts the case of ASCII aside, and finds those without an originator as `WITHHELD`. `search` puts case and
-    accents aside. `before` is the id below which they are, `after` the one above which.
+    accents aside. Their ids are below `before` and above `after`.
     """
 
     since: datetime | None = None
@@ -85,7 +85,10 @@ READ_ONE_BY_ONE = ("name", "kinds", "verdicts", "reasons", "search")
 
 
 def newest_id(db: Database, until: datetime | None = None) -> int:
-    """Return an id that no contact before a moment is above, of the newest where the clock went on; 0 for none."""
+    """Return an id that no contact from before a moment exceeds; 0 where there is none.
+
+    It is that of the newest such contact, or once the clock was put back that of the newest of all.
+    """
     if until is None or totals.clock_stepped(db):
         return int(db.value("SELECT ifnull(max(id), 0) FROM contacts"))
     row = db.one(
@@ -102,7 +105,7 @@ def columns(db: Database) -> tuple[str, ...]:
 def rows(db: Database, where: Filter, limit: int = 0) -> Iterator[sqlite3.Row]:
     """Yield rows of the view `log`, oldest first: the newest `limit` that fit (0: all).
 
-    Each has `kept`, whether it is, and `alert_words`, as JSON or NULL.
+    Each says in `kept` whether its contact is kept, and in `alert_words` which words it has, as JSON or NULL.
     """
     condition, arguments = _condition(db, where)
     sql = f"SELECT id, text FROM log WHERE {condition} ORDER BY id DESC"

@@ -27,9 +27,9 @@ from hotlined.store.database import Database
 BATCH = 100  # rows a transaction: whoever wants to write beside it waited 0.14 s at most (100,000 contacts, a busy PC)
 PAUSE_SECONDS = 0.05  # between two of them: who waits for the database gets it
 CHECKPOINT_SECONDS = 30.0
-"""So long a rebuild waits for readers, and for the checkpoint of somebody else: a Pi writes 20 MB a second."""
+"""How long a rebuild waits for readers, and for the checkpoint of somebody else: a Pi writes 20 MB a second."""
 MOST_REBUILDS = 5
-"""So often the database is written anew at once because somebody else erased meanwhile; whoever asks later ends it."""
+"""How often in a row the database is written anew because somebody else erased meanwhile; a later rebuild ends it."""
 _SHORTEST = 8  # characters of a number that is looked for where it is only mentioned
 
 _OLD_CONTACT = (
@@ -43,10 +43,10 @@ _OLD_REQUEST = (f"r.created_limit <= :limit AND r.state NOT IN {PENDING}",)
 
 @dataclass(frozen=True, slots=True)
 class Erasure:
-    """One kind of erasure: rows of a source (their `id`) that are old and have something left, each with statements.
+    """One kind of erasure: rows of a source, by `id`, that are `old` and hold what is to be erased (`left`), and how.
 
-    The statements know `:id` and the SQL function `pseudonym`; conditions also `:limit`, `:calendar` and `:glob`, which
-    fits every pseudonym.
+    The statements of `erase` know `:id` and the SQL function `pseudonym`; conditions also `:limit`, `:calendar` and
+    `:glob`, which fits every pseudonym.
     """
 
     id: str
@@ -133,6 +133,7 @@ TEXTS = (
 )
 """What is erased after `privacy.keep_texts`: texts, and PDUs, of which the pseudonym stays to know a repeat by."""
 
+# NULL NOT GLOB :glob is NULL, which is not true: a contact without an originator has no number left
 NUMBERS = (
     Erasure(
         "c.id",
@@ -188,6 +189,7 @@ NUMBERS = (
             "DELETE FROM numbers WHERE number = :id",
         ),
     ),
+    # the masked number is the first word; the blank that is added ends it where nothing stands behind
     Erasure(
         "e.id",
         "events e",
@@ -211,8 +213,8 @@ class Batch:
 def purge(db: Database, keep_texts: timedelta, keep_numbers: timedelta, now: Now) -> Iterator[Batch]:
     """Erase what is old enough, a batch at a time, each in its own transaction.
 
-    What was kept, or asked to be sent again, since it was found is left alone. Raises StoreError if the key of the
-    pseudonyms is lost or cannot be made.
+    A row that somebody has kept, or wants sent again, since it was found is left alone. Raises StoreError if the key of
+    the pseudonyms is lost or cannot be made.
     """
     pseudonyms.require_keys(db, now)
     for erasures, keep_for in ((TEXTS, keep_texts), (NUMBERS, keep_numbers)):
@@ -229,7 +231,7 @@ def purge(db: Database, keep_texts: timedelta, keep_numbers: timedelta, now: Now
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """How much is held of one person; `named` are MMS of others that claim its number, `mentions` texts, which stay."""
+    """How much is held of one person; `named` are MMS of others that claim its number, `mentions` texts with it."""
 
     contacts: int
     kept: int
@@ -382,11 +384,11 @@ def erase(
 
 
 def rebuild(db: Database) -> bool:
-    """Write the database anew, so that no page and no WAL holds what was erased; False where one may hold some still.
+    """Write the database anew, so that no page and no WAL holds what was erased; False where one of them still may.
 
     Deleted content is overwritten at once, but SQLite leaves copies where it moved rows about: of two rows in a
-    thousand (tried), and only VACUUM takes them away. Others can read meanwhile and wait with writing; a reader that
-    holds on to it keeps a copy. Nothing is done where nothing was erased since the last time.
+    thousand (tried), and only VACUUM takes them away. Others can read meanwhile and wait with writing; a reader
+    whose transaction stays open keeps a copy. Nothing is done where nothing was erased since the last time.
     """
     if not line.needs_rebuild(db):
         return True

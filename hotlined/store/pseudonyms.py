@@ -57,9 +57,9 @@ def is_lost(db: Database) -> bool:
 
 
 def note_lost(db: Database, now: Now) -> bool:
-    """Commit that a key cannot be used, and why, or all can again: nothing is sent meanwhile.
+    """Commit that a key cannot be used, and why, or that all can again; while one cannot, nothing is sent.
 
-    Return whether that is news, and it cannot.
+    Return whether a key cannot be used and this was not known before.
     """
     lack = _lack(db) if is_lost(db) else None
     if lack == line.key_lack(db):
@@ -70,7 +70,7 @@ def note_lost(db: Database, now: Now) -> bool:
 
 
 def lost_in_words(db: Database) -> str:
-    """Say of a key that is lost to this user how it is lost."""
+    """Say in words why this user cannot use a key."""
     if _lack(db) is HoldReason.KEY_DENIED:
         return _("{file} may not be read by {user}", file=db.key_path, user=user_name(os.geteuid()))
     if maybe_key(db):
@@ -114,8 +114,8 @@ def require_keys(db: Database, now: Now) -> None:
 def adopt_keys(db: Database) -> bytes:
     """Go on with the keys that lie beside the database, inside the transaction that is open; return that in use.
 
-    Where it is not among them it is the first that was none before, or a new one. A file that this user may not read is
-    left where it is: it may be the right one. Raises StoreError.
+    Where the key in use is not among them, the first that is no former key takes its place, or a new one. A file that
+    this user may not read is left where it is: it may be the right one. Raises StoreError.
     """
     wanted = line.key_digests_of(db.connection)
     try:
@@ -138,10 +138,10 @@ def adopt_keys(db: Database) -> bytes:
 
 
 def store_shared(db: Database, key: bytes, now: Now) -> None:
-    """Put a key that others have, too, before the line's own in their file, so that it can be used.
+    """Write a key that other lines have, too, before the line's own keys into their file, so that it can be used.
 
-    It is no matter if it was lost. Raises StoreError where another is, RefusedError where there is no room for one
-    more, OSError.
+    This key may have been lost before. Raises StoreError where another one is lost, RefusedError where there is no room
+    for one more, OSError.
     """
     found = (key, *(each for each in _keys(db).values() if each != key))
     if not {pseudonym.digest(each) for each in found}.issuperset(line.key_digests_of(db.connection)):

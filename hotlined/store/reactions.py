@@ -1,8 +1,8 @@
 """What a reaction is: a text within a day after an answer was sent to its originator; an answer, not a text by hand.
 
-The listing of what is to be tagged, the figures and the wordings ask here. Where two answers to a number are a day
-apart or less, a text is a reaction to the later one. What is a text is theirs to say: figures count other contacts
-apart.
+The listing of texts to be tagged, the figures and the wordings ask here. Where two answers to a number are a day
+apart or less, a text is a reaction to the later one. Whoever asks leaves contacts that are no texts out: figures count
+them apart.
 """
 
 from hotlined.states import ContactKind
@@ -22,9 +22,9 @@ SENT = f"""
   SELECT id, contact_id, recipient, sent_at AS since,
     min({reaction_ends("sent_at")}, ifnull(lead(sent_at) OVER (PARTITION BY recipient ORDER BY sent_at), '~')) AS until
   FROM answers"""
-"""Answers with the time in which a text is a reaction to each, as SQL; what is chosen has to leave texts by hand out.
+"""SQL that selects answers, each with the time in which a text is a reaction to it; texts by hand are left to exclude.
 
-It is a day, and no longer than up to the next answer to the same number among those that are selected.
+That time is a day, and ends with the next answer to the same number among those that are selected.
 """
 
 IS_WITHIN = f"c.kind = '{ContactKind.TEXT}' AND c.received_at > s.since AND c.received_at <= s.until"
@@ -41,8 +41,8 @@ IS_REACTION = (
 def next_untagged(db: Database, after: int) -> int | None:
     """Return the first reaction without a tag after a contact; None where there is none.
 
-    Those with a word of alerts.words are not among them: they have come before. It asks from the answers on: they are
-    bounded, contacts are not.
+    Texts with a word of alerts.words are left out: people tag them first (`words_met`). The query begins at the
+    answers, which are bounded; contacts are not.
     """
     row = db.one(f"SELECT c.id {_REACTIONS} AND c.id > ? ORDER BY c.id LIMIT 1", after)
     return row["id"] if row else None

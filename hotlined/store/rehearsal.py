@@ -23,7 +23,7 @@ class Waits:
 
 
 def open_to_throw_away(path: Path) -> Database:
-    """Open a new database that no power cut has to spare: no commit waits for the disk."""
+    """Open a new database that a power cut may spoil: no commit waits for the disk."""
     db = open_for_daemon(path)
     db.execute("PRAGMA synchronous = OFF")
     return db

@@ -1,7 +1,7 @@
 """Puts queued answers into the shares that the windows count them in: numbers that are new, or were answered before.
 
-The gate asks anew for the answer that it lets out; this keeps whoever else stands in the queue where the gate will find
-it. A text by hand stays in the share of its own.
+The gate looks up the share of each answer that it lets out; `refile` keeps the other queued answers in the shares in
+which the gate will count them. A text by hand stays in the share of its own.
 """
 
 import json

@@ -1,8 +1,9 @@
 """The octets of a database at one moment, read in order while its daemon writes: nothing is copied before.
 
-Its backup interface wants a file to copy to, and the card is to hold no second copy. So the file itself is read, at a
-moment in which all of it stands in there: SQLite moves no page into a file past what a reader sees, and begins the -wal
-anew without touching the file (https://sqlite.org/walformat.html). What is written meanwhile stays in the -wal.
+SQLite's backup interface wants a file to copy to, and the card is to hold no second copy. So the file of the database
+is read, at a moment in which nothing stands in the -wal alone: SQLite moves no page there past what a reader sees, and
+begins the -wal anew without touching the file (https://sqlite.org/walformat.html). What is written meanwhile stays
+in the -wal.
 Known to be wrong: while another reader keeps an older moment in view, there is no such moment.
 """
 

@@ -6,9 +6,10 @@ the clock was not synchronised is in rows without an hour: it is for counters th
 such contacts the database holds, by the hour that is written in them, whatever clock wrote it: all figures of a period
 are made of it, so that they are those of the rows, also after a person was forgotten.
 Numbers are in no total. `earlier_contacts` leads from each contact to the one before of the same originator: a number
-is counted where the period has no earlier contact of it. `earlier_counts` has how many lead where, for each 1,024 ids:
-of a long period few rows are left to be read. `clock_steps` are the contacts that came with an earlier date
-than the contact before them: between two of them dates ascend as ids do, and a period is a range of ids.
+is counted where the period has no earlier contact of it. `earlier_counts` has for each 1,024 ids how many contacts have
+an earlier one, and how many one among the same ids: of a long period few rows are left to be read. `clock_steps` are
+the contacts that came with an earlier date than the contact before them: between two of them dates ascend as ids do,
+and a period is a range of ids.
 """
 
 from bisect import bisect_right
@@ -129,7 +130,7 @@ def unjudged(db: Database, start: datetime, end: datetime) -> Iterator[tuple[dat
 def slots(db: Database, start: datetime, end: datetime, whole: Callable[[datetime], bool]) -> Iterator[Slot]:
     """Yield how many texts and contacts were judged of those that came in each hour of a period.
 
-    The quarters of an hour take its place where the period divides it, or where `whole` says that it is not to be one.
+    An hour is given as its quarters where the period divides it, or where `whole` is False for it.
     """
     ((start, end),) = _widened(db, (start, end))
     first, last = _full_hour(start, up=True), _full_hour(end)
@@ -220,7 +221,7 @@ def _earlier(db: Database, first: int, last: int) -> tuple[int, int]:
 
 
 STRETCH = 1024
-"""So many ids are counted as one by the migration `stretches`."""
+"""How many ids the migration `stretches` counts together."""
 
 _NOBODY = f"""
 SELECT count(*) AS contacts, count(*) FILTER (WHERE kind IN {_HEARD}) AS withheld

@@ -62,7 +62,7 @@ def maybe_due(db: Database, now: Now) -> NewTexts | None:
 
 
 def mark_named(db: Database) -> None:
-    """Note that an alert names all of them, inside the transaction that is open."""
+    """Note that an alert names every text in which such a word stands, inside the transaction that is open."""
     db.execute("UPDATE words_met SET told = 1 WHERE NOT told")
 
 
@@ -73,7 +73,7 @@ def of(db: Database, contact_id: int) -> list[str]:
 
 
 HAS_WORDS = "EXISTS (SELECT 1 FROM words_met w WHERE w.contact_id = c.id)"
-"""The condition on a contact `c`: it has such a word."""
+"""The condition on a contact `c` that a word of alerts.words stands in its text."""
 
 # CROSS: from the few texts with a word to their contacts, or SQLite reads every contact
 _UNTAGGED = (
