@@ -28,7 +28,8 @@ from hotlined.control.server import Server
 from hotlined.control.verbs import VERBS
 from hotlined.errors import RefusedError
 from hotlined.language import Language
-from hotlined.store.opening import open_for_daemon
+from hotlined.store.opening import open_beside_daemon, open_for_daemon
+from hotlined.store.requests import RequestVerb, next_request
 
 NUMBER = "+32470123456"
 ACTIVATED = f"os.environ.update(LISTEN_FDS='1', LISTEN_PID=str(os.getpid())); {COMMAND}"
@@ -388,6 +389,20 @@ def test_what_is_no_decision_is_refused(asked: tuple[Path, Path]) -> None:
     assert say(path, json.dumps(fits).encode() + b"\n") == {"result": 0}
     odd_name = {"verb": "forget", "arguments": {"name": "Pro\u00a0ximus\n", "keep_opt_out": False}}
     assert say(path, json.dumps(fits | odd_name).encode() + b"\n")["result"]["erased"]["contacts"] == 0
+
+
+@pytest.mark.parametrize("verb", RequestVerb)
+def test_whatever_the_daemon_can_be_asked_is_asked_at_the_socket(asked: tuple[Path, Path], verb: RequestVerb) -> None:
+    """The control program writes down every request that the daemon begins."""
+    path, database = asked
+    arguments = {"number": NUMBER, "text": "Tout va bien."}
+    request = {"database": str(database), "verb": "ask", "arguments": {"request": verb, "arguments": arguments}}
+    request_id = say(path, json.dumps(request).encode() + b"\n")["result"]
+    with open_beside_daemon(database) as db:
+        begun = next_request(db, db.now())
+
+    assert begun is not None
+    assert (begun.request_id, begun.verb) == (request_id, verb)
 
 
 def test_a_refusal_is_in_the_language_of_who_asks(asked: tuple[Path, Path]) -> None:

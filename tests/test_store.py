@@ -23,7 +23,7 @@ from hotlined.clock import Now
 from hotlined.errors import DatabaseInUseError, DatabaseMissingError, DatabaseVersionError, StoreError
 from hotlined.gsm.address import Address, Ton, identify
 from hotlined.simulator import pdus
-from hotlined.states import RequestState
+from hotlined.states import Refusal, RequestState
 from hotlined.store import (
     answers,
     attempts,
@@ -924,7 +924,7 @@ def test_the_limit_clock_goes_on_after_a_restart(db: Database) -> None:
 
 def test_a_request_that_nobody_begins_expires(db: Database) -> None:
     """What was asked of a daemon that did not run is not done when it starts later."""
-    request_id = requests.ask(db, "scan", {}, "admin", db.now())
+    request_id = requests.ask(db, "balance", {}, "admin", db.now())
     db.execute("UPDATE requests SET expires_boottime = 0")
     assert requests.next_request(db, db.now()) is None
     assert requests.outcome(db, request_id).state == "expired"
@@ -932,13 +932,22 @@ def test_a_request_that_nobody_begins_expires(db: Database) -> None:
 
 def test_requests_are_begun_in_their_order_and_ended_once(db: Database) -> None:
     """The oldest open request is taken first, and none twice."""
-    first, second = (requests.ask(db, "scan", {"n": n}, "admin", db.now()) for n in "12")
+    first, second = (requests.ask(db, "balance", {"n": n}, "admin", db.now()) for n in "12")
     taken = [requests.next_request(db, db.now()) for _ in range(3)]
     requests.end(db, first, "scanned", db.now())
 
     assert [request and request.request_id for request in taken] == [first, second, None]
     assert requests.outcome(db, first) == requests.Outcome(RequestState.DONE, "scanned", None)
     assert not requests.expire(db, second, db.now())
+
+
+def test_of_a_verb_that_is_none_nothing_is_begun(db: Database) -> None:
+    """What another version asked for is refused as unknown; what waits behind it is begun."""
+    strange, known = (requests.ask(db, verb, {}, "admin", db.now()) for verb in ("scan", "adopt"))
+    begun = requests.next_request(db, db.now())
+
+    assert begun == requests.Request(known, requests.RequestVerb.ADOPT, {}, "admin")
+    assert requests.outcome(db, strange) == requests.Outcome(RequestState.REFUSED, Refusal.UNKNOWN_VERB, None)
 
 
 def test_a_pin_is_tried_once_for_each_sim(db: Database) -> None:

@@ -10,11 +10,10 @@ from typing import Any
 from hotlined import pseudonym
 from hotlined.clock import parse_rfc3339, rfc3339
 from hotlined.store import answered, claims, fleet
+from hotlined.store.requests import RequestVerb
 
 _LONGEST_TEXT = 255 * 153  # characters: more segments than a concatenated text can have are never sent
 _LARGEST = 2**63 - 1  # of SQLite
-REQUESTS = frozenset({"send", "try", "balance", "adopt"})
-"""What is asked of the daemon, which owns the modem: the verb `ask` writes it down for it."""
 
 
 def is_number(value: Any) -> bool:
@@ -49,7 +48,7 @@ def is_word(value: Any) -> bool:
 
 def is_request(value: Any) -> bool:
     """Tell whether it is something that the daemon is asked."""
-    return isinstance(value, str) and value in REQUESTS
+    return isinstance(value, str) and value in list(RequestVerb)
 
 
 def is_moment(value: Any) -> bool:

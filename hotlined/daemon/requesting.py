@@ -6,8 +6,8 @@ out with all others.
 
 import logging
 import random
-from collections.abc import Callable
 from datetime import timedelta
+from typing import assert_never
 
 from hotlined import policy
 from hotlined.daemon.connection import Connection
@@ -19,7 +19,7 @@ from hotlined.language import to_value
 from hotlined.policy import Reason, WaitingFor
 from hotlined.states import ContactKind, ModemState, Refusal
 from hotlined.store import answers, attempts, requests
-from hotlined.store.requests import Request
+from hotlined.store.requests import Request, RequestVerb
 
 log = logging.getLogger("hotlined")
 
@@ -40,12 +40,6 @@ class Requests:
         self._sender = sender
         self.awaits_answers = True
         """Whether a request may be open whose answer is still under way."""
-        self._verbs: dict[str, Callable[[Request], None]] = {
-            "send": self._queue_or_refuse,
-            "try": self._queue_or_refuse,
-            "balance": self._ask_balance,
-            "adopt": self._adopt,
-        }
 
     def settle(self) -> None:
         """End the requests whose answer was sent, or will not be."""
@@ -57,16 +51,24 @@ class Requests:
         db = self._line.db
         while (request := requests.next_request(db, db.now())) is not None:
             log.info("request %d: %s, asked by %s", request.request_id, request.verb, request.who)
-            self._verbs.get(request.verb, self._refuse_unknown)(request)
+            self._carry_out(request)
+
+    def _carry_out(self, request: Request) -> None:
+        match request.verb:  # and no table: the type checker sees that no verb is left out
+            case RequestVerb.SEND | RequestVerb.TRY:
+                self._queue_or_refuse(request)
+            case RequestVerb.BALANCE:
+                self._ask_balance(request)
+            case RequestVerb.ADOPT:
+                self._adopt(request)
+            case _:
+                assert_never(request.verb)
 
     def _end(self, request: Request, result: str) -> None:
         requests.end(self._line.db, request.request_id, result, self._line.db.now())
 
     def _refuse(self, request: Request, refusal: Refusal | Reason | WaitingFor, **values: object) -> None:
         requests.refuse(self._line.db, request.request_id, refusal, self._line.db.now(), **values)
-
-    def _refuse_unknown(self, request: Request) -> None:
-        self._refuse(request, Refusal.UNKNOWN_VERB)
 
     # ---- texts
 
@@ -79,7 +81,7 @@ class Requests:
             return
         try:
             recipient = address.parse_number(request.arguments["number"], config.numbers.country)
-            if request.verb == "try" and (reason := self._maybe_reason(recipient)):
+            if request.verb is RequestVerb.TRY and (reason := self._maybe_reason(recipient)):
                 self._refuse(request, reason, **TRIES if reason is Refusal.TRIES_USED_UP else {})
                 return
             planned = self._plan(request, recipient)
@@ -107,7 +109,7 @@ class Requests:
 
     def _plan(self, request: Request, recipient: str) -> alphabet.Plan:
         """Return the text of a request, split: what a person wrote, or a variant of the line's first answer."""
-        if request.verb == "try":
+        if request.verb is RequestVerb.TRY:
             draw = random.SystemRandom().randrange(answers.DRAWS)
             return self._sender.compose(0, self._identify(recipient).country, draw).plan
         return alphabet.plan(request.arguments["text"], self._line.config.answer.encoding)

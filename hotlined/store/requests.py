@@ -5,6 +5,7 @@ nobody begins expires.
 """
 
 import json
+import sqlite3
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -15,12 +16,25 @@ from hotlined.store.database import Database
 EXPIRES_AFTER_SECONDS = 120.0
 
 
+class RequestVerb(StrEnum):
+    """What the daemon can be asked: it begins these, and the control program writes down these alone."""
+
+    SEND = "send"
+    TRY = "try"
+    BALANCE = "balance"
+    ADOPT = "adopt"
+
+
+_NEEDED = {RequestVerb.SEND: ("number", "text"), RequestVerb.TRY: ("number",)}
+"""The arguments that a request cannot do without."""
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """Something asked of the daemon: a verb and its arguments."""
 
     request_id: int
-    verb: str
+    verb: RequestVerb
     arguments: dict[str, str]
     who: str
 
@@ -75,14 +89,14 @@ def next_request(db: Database, now: Now) -> Request | None:
             boottime(),
         )
         for row in db.all(_OPEN):
-            arguments = _maybe_arguments(row["verb"], row["arguments"])
-            if arguments is not None:
+            request = _read(row)
+            if isinstance(request, Request):
                 db.execute("UPDATE requests SET state = ? WHERE id = ?", RequestState.BEGUN, row["id"])
-                return Request(row["id"], row["verb"], arguments, row["who"])
+                return request
             db.execute(
                 "UPDATE requests SET state = ?, arguments = '{}', result = ?, ended_at = ? WHERE id = ?",
                 RequestState.REFUSED,
-                Refusal.MALFORMED,
+                request,
                 now.rfc3339,
                 row["id"],
             )
@@ -90,18 +104,22 @@ def next_request(db: Database, now: Now) -> Request | None:
 
 
 _OPEN = f"SELECT id, verb, arguments, who FROM requests WHERE state = '{RequestState.OPEN}' ORDER BY id"
-_NEEDED = {"send": ("number", "text"), "try": ("number",)}
 
 
-def _maybe_arguments(verb: str, text: str) -> dict[str, str] | None:
-    """Read the arguments of a request; None where another program wrote something else than an object of texts."""
+def _read(row: sqlite3.Row) -> Request | Refusal:
+    """Read a row as a request, or say why it is none: another program, or another version, wrote it."""
+    if row["verb"] not in list(RequestVerb):
+        return Refusal.UNKNOWN_VERB
+    verb = RequestVerb(row["verb"])
     try:
-        arguments = json.loads(text)
+        arguments = json.loads(row["arguments"])
     except ValueError:
-        return None
+        return Refusal.MALFORMED
     if not isinstance(arguments, dict) or not all(isinstance(value, str) for value in arguments.values()):
-        return None
-    return arguments if all(name in arguments for name in _NEEDED.get(verb, ())) else None
+        return Refusal.MALFORMED
+    if not all(name in arguments for name in _NEEDED.get(verb, ())):
+        return Refusal.MALFORMED
+    return Request(row["id"], verb, arguments, row["who"])
 
 
 def end(db: Database, request_id: int, result: str, now: Now) -> None:
