@@ -116,8 +116,13 @@ def ngettext(one: str, several: str, number: int, /, **places: object) -> str:
 
 def unfilled(message: str) -> str:
     """Return a sentence in the language in force, its places as they are."""
-    found = _catalogue(_in_force).get(message)
-    return Said.of(found[0] if found else message.rpartition(_CONTEXT_END)[2], message, {})
+    return Said.of(in_language(_in_force, message), message, {})
+
+
+def in_language(language: Language, message: str) -> str:
+    """Return a sentence in a language that need not be in force, its places as they are."""
+    found = _catalogue(language).get(message)
+    return found[0] if found else message.rpartition(_CONTEXT_END)[2]
 
 
 def unfilled_plural(one: str, several: str, number: int) -> str:

@@ -22,9 +22,9 @@ from hotlined.desk.app import NEEDS, PAGES, make
 from hotlined.desk.pages.acts import ACTS
 from hotlined.desk.roles import Role
 from hotlined.desk.who import Visitor
-from hotlined.reports.review import TAG_KEYS
 from hotlined.store import decisions, reactions
 from hotlined.store.reception import ask_selftest
+from hotlined.words.tags import TAG_KEYS
 
 TROLL, CALLER, DAVE, MANY = "+32485556677", "+32477998877", "+32479001122", 120
 

@@ -12,11 +12,14 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from conftest import PATIENCE_SECONDS, wait_until
+from conftest import PATIENCE_SECONDS, speaking, wait_until
 from filled import KEVIN, LEA, Filled
 from persons import user_name
 
+from hotlined.language import Language
+from hotlined.reports import review
 from hotlined.store import decisions
+from hotlined.words.tags import TAG_KEYS, maybe_tag_of_word, tag_in_words
 from hotlined.words.times import moment
 
 
@@ -67,7 +70,10 @@ def test_a_tag_is_found_and_taken_off_again(line: Filled) -> None:
 
 @pytest.mark.parametrize(
     ("word", "english"),
-    [("menace", "threat"), ("belediging", "insult"), ("excuses", "apology"), ("Autre", "other")],
+    [
+        *(("menace", "threat"), ("belediging", "insult"), ("excuses", "apology"), ("Autre", "other")),
+        *(("excuse", "apology"), ("andere", "other")),
+    ],
 )
 def test_a_word_that_has_an_english_one_in_use_is_told(line: Filled, word: str, english: str) -> None:
     """What is tagged in two languages would be counted apart; while the line has its own words nothing is said."""
@@ -79,6 +85,17 @@ def test_a_word_that_has_an_english_one_in_use_is_told(line: Filled, word: str, 
 
     assert alone == f"Contact 1 is tagged {word.lower()}.\n"
     assert f"`{english}` is the word that `hotlined --config {line.config} tag --next` uses." in beside
+
+
+@pytest.mark.parametrize("language", Language)
+@pytest.mark.parametrize("tag", TAG_KEYS.values())
+def test_the_word_of_a_key_can_be_typed_as_it_is_shown(language: Language, tag: str) -> None:
+    """What stands beside a key is a tag in every language, and means the same tag where another language is spoken."""
+    with speaking(language):
+        shown = tag_in_words(tag)
+        assert review.tag_meant(shown) == tag
+
+    assert maybe_tag_of_word(shown) == (None if language is Language.ENGLISH else tag)
 
 
 def test_a_word_is_one_however_it_is_composed(line: Filled) -> None:

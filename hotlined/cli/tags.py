@@ -19,19 +19,12 @@ from hotlined.control.client import decide
 from hotlined.errors import UsageError
 from hotlined.language import N_, NP_, Phrases, _, labelled, ngettext
 from hotlined.reports import decided as in_words
-from hotlined.reports.review import TAG_KEYS
-from hotlined.states import THREAT
 from hotlined.store import decisions, log
 from hotlined.store.database import Database
 from hotlined.store.opening import open_beside_daemon
-from hotlined.words.tags import tag_in_words, tag_of_words
+from hotlined.words.tags import TAG_KEYS, maybe_tag_of_word, tag_in_words, tag_of_words
 from hotlined.words.times import moment
 
-_ENGLISH = {
-    "excuse": "apology", "excuses": "apology", "insulte": "insult", "belediging": "insult", "menace": THREAT,
-    "bedreiging": THREAT, "autre": "other", "andere": "other",
-}  # fmt: skip
-"""The words of the keys in French and Dutch, with the English ones."""
 _ACTIONS = Phrases({"k": NP_("key", "keep"), "s": NP_("key", "skip"), "u": NP_("key", "undo"), "q": NP_("key", "quit")})
 
 
@@ -97,11 +90,13 @@ def tag(
 
 def _hint(settings: Settings, word: str) -> str:
     """Return a hint to the English word, where the line has it in use: figures would count the two apart."""
-    if (english := _ENGLISH.get(word)) is None:
-        return ""
     with open_beside_daemon(settings.config().database) as db:
-        in_use = english in decisions.tags_in_use(db)
-    return " " + as_typed(_("`{word}` is the word that `hotlined tag --next` uses.", word=english)) if in_use else ""
+        in_use = {*TAG_KEYS.values()}.intersection(decisions.tags_in_use(db))
+    # the catalogues of other languages are read only where a word of a key is there to be meant
+    english = maybe_tag_of_word(word) if in_use - {word} else None
+    if english not in in_use:
+        return ""
+    return " " + as_typed(_("`{word}` is the word that `hotlined tag --next` uses.", word=english))
 
 
 @click.command

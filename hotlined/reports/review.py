@@ -1,16 +1,12 @@
-"""Texts that are to be tagged, one after the other: the words that there are a key for, and the next text."""
+"""Texts that are to be tagged, one after the other."""
 
 from dataclasses import dataclass
 
 from hotlined.reports import typed
 from hotlined.reports.contact import Contact
-from hotlined.states import THREAT
 from hotlined.store import log, reactions, words_met
 from hotlined.store.database import Database
 from hotlined.words.tags import tag_of_words
-
-TAG_KEYS = {"a": "apology", "i": "insult", "t": THREAT, "o": "other"}
-"""The words that have a key of their own."""
 
 
 def tag_meant(text: str) -> str:

@@ -1,6 +1,6 @@
-"""Tags as people read them: those that have a key are in the language in force, any other as somebody wrote it."""
+"""Tags as people read and type them: those with a key are in the language in force, any other as somebody wrote it."""
 
-from hotlined.language import NP_, Phrases
+from hotlined.language import NP_, Language, Phrases, in_language
 from hotlined.states import THREAT
 
 _TAGS = Phrases(
@@ -11,6 +11,11 @@ _TAGS = Phrases(
         "other": NP_("tag", "other"),
     }
 )
+_ALSO = {"excuse": "apology"}
+"""What people write, too, where another form of the word is shown."""
+
+TAG_KEYS = {tag[0]: tag for tag in _TAGS}
+"""The tags that have a key of their own when texts are tagged one after the other."""
 
 
 def tag_in_words(tag: str) -> str:
@@ -21,3 +26,10 @@ def tag_in_words(tag: str) -> str:
 def tag_of_words(words: str) -> str:
     """Return the tag that is shown like that: what `tag_in_words` undoes."""
     return next((tag for tag, shown in _TAGS.items() if shown == words), words)
+
+
+def maybe_tag_of_word(word: str) -> str | None:
+    """Return the tag with a key that is shown like that in any other language than English, or None."""
+    others = [language for language in Language if language is not Language.ENGLISH]
+    shown = {in_language(language, message): tag for tag, message in _TAGS.messages.items() for language in others}
+    return (shown | _ALSO).get(word)

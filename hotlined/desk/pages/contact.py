@@ -10,11 +10,11 @@ from hotlined.language import N_
 from hotlined.reports.contact import facts, name_wording, outcome, preview
 from hotlined.reports.decided import no_contact
 from hotlined.reports.line import sending_now
-from hotlined.reports.review import TAG_KEYS
 from hotlined.reports.story import story
 from hotlined.states import REPEATABLE, AnswerState, ContactKind
 from hotlined.store import decisions, log
 from hotlined.store.line import sending_of
+from hotlined.words.tags import TAG_KEYS
 
 _CAME = {
     ContactKind.TEXT: N_("Text from {sender}, {moment}"),

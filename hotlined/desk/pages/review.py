@@ -9,8 +9,9 @@ from hotlined.desk.routes import Page
 from hotlined.desk.visit import looked_at, reading
 from hotlined.language import N_
 from hotlined.reports import typed
-from hotlined.reports.review import TAG_KEYS, Place, count_left, next_to_tag
+from hotlined.reports.review import Place, count_left, next_to_tag
 from hotlined.store import log
+from hotlined.words.tags import TAG_KEYS
 
 
 def show() -> str:
