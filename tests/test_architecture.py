@@ -266,9 +266,11 @@ def test_the_files_of_a_database_have_one_table(modules: Nodes) -> None:
 
 
 def test_states_and_outcomes_have_one_writer(modules: Nodes) -> None:
-    """Only store/lifecycle.py changes the state of an answer or a segment, or the outcome of an attempt."""
+    """Only store/lifecycle.py makes an answer, an attempt or a segment of one, and changes their state or outcome."""
+    tables = ("answers", "attempts", "answer_segments")
     change = re.compile(
         r"UPDATE (answers|answer_segments) SET\s+state\b|UPDATE attempts SET[^;]*\b(outcome|ended_limit) ="
+        rf"|(INSERT|REPLACE)\b[^;]*\bINTO ({'|'.join(tables)})\b"
     )
     writers = {
         path.relative_to(PACKAGE).as_posix()
@@ -276,8 +278,16 @@ def test_states_and_outcomes_have_one_writer(modules: Nodes) -> None:
         for text in _texts(nodes)
         if change.search(text)
     }
+    makers = {
+        (path.relative_to(PACKAGE).as_posix(), node.args[0].value)
+        for path, nodes in modules.items()
+        for node in nodes
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "insert"
+        if node.args and isinstance(node.args[0], ast.Constant) and node.args[0].value in tables
+    }
 
     assert writers == {"store/lifecycle.py"}
+    assert makers == {("store/lifecycle.py", table) for table in tables}
 
 
 def test_a_long_insert_names_its_columns(modules: Nodes) -> None:

@@ -415,11 +415,10 @@ def _enqueue(
     by_hand: str | None = None,
     asked_by: str | None = None,
 ) -> int:
-    answer_id = db.insert(
-        "answers",
+    answer_id = lifecycle.new_answer(
+        db,
+        recipient,
         contact_id=contact_id,
-        recipient=recipient,
-        state=AnswerState.QUEUED,
         by_hand=by_hand,
         asked_by=asked_by,
         share=share,

@@ -240,20 +240,9 @@ def mark_doubtful(db: Database, answer_id: int, code: str, now: Now) -> None:
         answer_id,
     )
     if row is None:
-        attempt_id = db.insert(
-            "attempts",
-            answer_id=answer_id,
-            begun_at=now.rfc3339,
-            begun_limit=now.limit,
-            step=0,
-            variant=0,
-            share=policy.Share.NEW if answer["share"] == policy.Share.NEW else policy.Share.KNOWN,
-            trial=0,
-            reference=0,
-        )
-        segment_id = db.insert(
-            "answer_segments", attempt_id=attempt_id, sequence=1, state=SegmentState.WAITING, tpdu_length=0
-        )
+        share = policy.Share.NEW if answer["share"] == policy.Share.NEW else policy.Share.KNOWN
+        attempt_id = lifecycle.new_attempt(db, answer_id, share, now, step=0, variant=0, reference=0)
+        segment_id = lifecycle.new_segment(db, attempt_id, sequence=1, tpdu_length=0)
     else:
         segment_id = row["id"]
     segment = db.the("SELECT state, attempt_id FROM answer_segments WHERE id = ?", segment_id)

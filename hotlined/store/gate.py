@@ -284,30 +284,21 @@ def _begin_attempt(
         len(segments),
         answer["id"],
     )
-    attempt_id = db.insert(
-        "attempts",
-        answer_id=answer["id"],
-        begun_at=now.rfc3339,
-        begun_limit=now.limit,
+    attempt_id = lifecycle.new_attempt(
+        db,
+        answer["id"],
+        Share.KNOWN if passed.known else Share.NEW,
+        now,
         step=composed.step,
         variant=composed.variant,
         country=composed.country,
         wording=None if answer["by_hand"] else wordings.digest(composed.plan),
         asked_by=answer["asked_by"],
-        share=Share.KNOWN if passed.known else Share.NEW,
-        trial=0,
         reference=reference,
     )
     for sequence, segment in enumerate(segments, 1):
-        db.insert(
-            "answer_segments",
-            attempt_id=attempt_id,
-            sequence=sequence,
-            state=SegmentState.SHADOWED if shadow else SegmentState.WAITING,
-            pdu=segment.pdu,
-            tpdu_length=segment.tpdu_length,
-            submitted_at=now.rfc3339 if shadow else None,
-            submitted_limit=now.limit if shadow else None,
+        lifecycle.new_segment(
+            db, attempt_id, sequence, segment.tpdu_length, pdu=segment.pdu, shadow=now if shadow else None
         )
 
 

@@ -31,9 +31,36 @@ from typing import Any
 from hotlined.breaker import Outcome
 from hotlined.clock import Now
 from hotlined.errors import LifecycleError
-from hotlined.policy import Reason
+from hotlined.policy import Reason, Share
 from hotlined.states import LEFT, REPEATABLE, SEGMENT_TRANSITIONS, TRANSITIONS, WAITS, AnswerState, SegmentState
 from hotlined.store.database import Database
+
+
+def new_answer(db: Database, recipient: str, **columns: Any) -> int:
+    """Queue an answer, inside the transaction that is open, and return its id."""
+    return db.insert("answers", recipient=recipient, state=AnswerState.QUEUED, **columns)
+
+
+def new_attempt(db: Database, answer_id: int, share: Share, now: Now, **columns: Any) -> int:
+    """Begin an attempt at an answer in a share, and return its id; no segment stands in it yet, and it is no trial."""
+    begun = {"begun_at": now.rfc3339, "begun_limit": now.limit}
+    return db.insert("attempts", answer_id=answer_id, share=share, trial=0, **begun, **columns)
+
+
+def new_segment(
+    db: Database, attempt_id: int, sequence: int, tpdu_length: int, *, pdu: str | None = None, shadow: Now | None = None
+) -> int:
+    """Add a segment to an attempt and return its id: it waits, or in shadow mode was let out at that moment."""
+    return db.insert(
+        "answer_segments",
+        attempt_id=attempt_id,
+        sequence=sequence,
+        state=SegmentState.SHADOWED if shadow else SegmentState.WAITING,
+        pdu=pdu,
+        tpdu_length=tpdu_length,
+        submitted_at=shadow.rfc3339 if shadow else None,
+        submitted_limit=shadow.limit if shadow else None,
+    )
 
 
 def move(db: Database, answer_id: int, to: AnswerState, reason: str | None = None) -> None:
