@@ -12,6 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import kept_hub
 import pytest
 import store_steps
 from click.testing import CliRunner
@@ -51,8 +52,13 @@ class Member(Filled):
 
     def join(self, hub: str, keys: Path) -> None:
         """Be invited and join."""
-        invitation = keys / f"{self.settings['line']}.invitation"
-        assert self.run("fleet", "hub", "invite", self.settings["line"], str(invitation), "--hub", hub).exit_code == 0
+        name = self.settings["line"]
+        invitation = keys / f"{name}.invitation"
+
+        def invite() -> None:
+            assert self.run("fleet", "hub", "invite", name, str(invitation), "--hub", hub).exit_code == 0
+
+        kept_hub.invite(hub, name, invitation, invite)
         joined = self.run("fleet", "join", str(invitation))
         assert joined.exit_code == 0, joined.output
 
@@ -136,11 +142,13 @@ Enter = Callable[[str], Member]
 
 @pytest.fixture
 def hub(cluster: Cluster) -> str:
-    """Give the URL of a new hub, as whoever made it."""
-    url = cluster.database()
-    made = CliRunner().invoke(main, ["fleet", "hub", "init", url])
-    assert made.exit_code == 0, made.output
-    return url
+    """Give the URL of a hub without rows, as whoever made it."""
+
+    def make(url: str) -> None:
+        made = CliRunner().invoke(main, ["fleet", "hub", "init", url])
+        assert made.exit_code == 0, made.output
+
+    return kept_hub.give(cluster, make)
 
 
 @pytest.fixture
