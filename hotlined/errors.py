@@ -12,33 +12,62 @@ from typing import ClassVar
 from hotlined.language import N_, _
 
 _REASONS = {
-    errno.ENOENT: N_("there is no such file or folder"),
-    errno.EACCES: N_("this user may not"),
-    errno.EPERM: N_("this user may not"),
-    errno.EISDIR: N_("it is a folder"),
-    errno.ENOTDIR: N_("it is no folder"),
-    errno.EEXIST: N_("it is there already"),
-    errno.ENOTEMPTY: N_("the folder is not empty"),
-    errno.ENOSPC: N_("the disk is full"),
-    errno.EROFS: N_("the disk can only be read"),
-    errno.ELOOP: N_("it is a link"),
-    errno.EADDRINUSE: N_("another program uses it"),
-    errno.ECONNREFUSED: N_("nobody listens there"),
+    errno.ENOENT: N_("No such file or directory"),
+    errno.EACCES: N_("Permission denied"),
+    errno.EPERM: N_("Operation not permitted"),
+    errno.EISDIR: N_("Is a directory"),
+    errno.ENOTDIR: N_("Not a directory"),
+    errno.EEXIST: N_("File exists"),
+    errno.ENOTEMPTY: N_("Directory not empty"),
+    errno.ENAMETOOLONG: N_("File name too long"),
+    errno.ELOOP: N_("Too many levels of symbolic links"),
+    errno.ENOSPC: N_("No space left on device"),
+    errno.EDQUOT: N_("Disk quota exceeded"),
+    errno.EFBIG: N_("File too large"),
+    errno.EROFS: N_("Read-only file system"),
+    errno.EIO: N_("Input/output error"),
+    errno.EBUSY: N_("Device or resource busy"),
+    errno.ENODEV: N_("No such device"),
+    errno.ENXIO: N_("No such device or address"),
+    errno.EINVAL: N_("Invalid argument"),
+    errno.EAGAIN: N_("Resource temporarily unavailable"),
+    errno.ENOMEM: N_("Cannot allocate memory"),
+    errno.EMFILE: N_("Too many open files"),
+    errno.ENOEXEC: N_("Exec format error"),
+    errno.EADDRINUSE: N_("Address already in use"),
+    errno.ECONNREFUSED: N_("Connection refused"),
+    errno.ECONNRESET: N_("Connection reset by peer"),
+    errno.EPIPE: N_("Broken pipe"),
+    errno.ETIMEDOUT: N_("Connection timed out"),
+    errno.EHOSTUNREACH: N_("No route to host"),
+    errno.ENETUNREACH: N_("Network is unreachable"),
 }
-"""What the kernel says most often."""
+"""What the system says most often, as the C library has it in English.
+
+The C library says it in another language only where its catalogues are installed, and they seldom are.
+"""
 
 
 def reason_of(error: OSError) -> str:
-    """Say why the kernel refused, in the language in force; in English, and where no sentence fits, in its own words.
+    """Say why the system refused, in the language in force, so that it can be said again in another one.
 
-    An error of ours that only has a number of the kernel's keeps its words.
-
-    The C library says it in another language only where its catalogues are installed, and they seldom are.
+    Words that an error brings beside its number stay, and so do those of a number that is not in the table.
     """
+    if error.errno is None and isinstance(error, TimeoutError):  # what Python itself raises where a socket is silent
+        return reason_of_number(errno.ETIMEDOUT)
     own = error.strerror or str(error)
-    message = _REASONS.get(error.errno or 0) if own == os.strerror(error.errno or 0) else None
-    translated = _(message) if message else own
-    return own if translated == message else translated
+    return reason_of_number(error.errno) if error.errno and own == os.strerror(error.errno) else own
+
+
+def reason_of_number(number: int) -> str:
+    """Say the same of an error number alone."""
+    return _(_REASONS[number]) if number in _REASONS else os.strerror(number)
+
+
+def refusal_of(error: OSError) -> str:
+    """Say why the system refused, and which file it was about, if any."""
+    reason = reason_of(error)
+    return _("{file}: {reason}", file=error.filename, reason=reason) if error.filename else reason
 
 
 class HotlinedError(Exception):

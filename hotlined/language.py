@@ -134,11 +134,20 @@ def unfilled_plural(one: str, several: str, number: int) -> str:
 
 def in_sequence(sentences: Iterable[str]) -> str:
     """Join sentences by blanks, so that each can be said again; an empty one is left out."""
-    kept = [sentence for sentence in sentences if sentence]
+    return _joined(sentences, " ")
+
+
+def in_list(names: Iterable[str]) -> str:
+    """Join names by commas, so that each can be said again; an empty one is left out."""
+    return _joined(names, ", ")
+
+
+def _joined(texts: Iterable[str], sign: str) -> str:
+    kept = [text for text in texts if text]
     if len(kept) <= 1:
         return kept[0] if kept else ""
-    names = [f"sentence{number}" for number in range(len(kept))]
-    return Said.of(" ".join(kept), " ".join(f"{{{name}}}" for name in names), dict(zip(names, kept, strict=True)))
+    names = [f"part{number}" for number in range(len(kept))]
+    return Said.of(sign.join(kept), sign.join(f"{{{name}}}" for name in names), dict(zip(names, kept, strict=True)))
 
 
 def again(text: str) -> str:
@@ -183,6 +192,14 @@ def from_value(value: object) -> str:
         raise ValueError(value)
     filled = {str(name): each if isinstance(each, int | float) else from_value(each) for name, each in places.items()}
     return again(Said.of("", one, filled, forms[1] if len(forms) > 1 else None, number))
+
+
+def character_name(character: str) -> str:
+    """Name a character that nobody sees: as Unicode does, whose names are English, in other languages by its code."""
+    import unicodedata  # noqa: PLC0415  for mistakes alone
+
+    code = f"U+{ord(character):04X}"
+    return unicodedata.name(character, code).lower() if _in_force is Language.ENGLISH else code
 
 
 def in_digits(number: float, decimals: int = 0) -> str:

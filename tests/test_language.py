@@ -1,5 +1,6 @@
 """The language that people read: which one it is, and what numbers, dates, reasons and mistakes are in it."""
 
+import contextlib
 import errno
 import html
 import json
@@ -16,7 +17,7 @@ import pytest
 from babel.messages.catalog import Message
 from catalogues import PLURALS, TRANSLATED
 from click.testing import CliRunner
-from conftest import speaking
+from conftest import PATIENCE_SECONDS, speaking
 from filled import KEVIN, LEA, Filled
 from flask import Request
 from test_privacy import on_a_terminal
@@ -26,13 +27,16 @@ from hotlined.config import load, parse
 from hotlined.desk.app import make
 from hotlined.desk.roles import Role
 from hotlined.desk.who import LinkDoor, Visitor
-from hotlined.errors import ConfigError, StoreError, TextError, reason_of
+from hotlined.errors import ConfigError, PortError, PortLostError, StoreError, TextError, reason_of
 from hotlined.gsm.alphabet import plan
+from hotlined.gsm.finding import Holder
+from hotlined.gsm.port import Port, maybe_shared
 from hotlined.language import (
     NO_BREAK,
     Language,
     _,
     again,
+    character_name,
     from_value,
     in_digits,
     in_sequence,
@@ -570,13 +574,88 @@ def test_a_broken_configuration_is_told_in_its_language(
     assert wanted is Language.ENGLISH or english_in(done.output, wanted, words=2) == set()
 
 
+def refused(number: int) -> OSError:
+    """Return the error that Python raises for a number of the system's."""
+    return OSError(number, os.strerror(number))
+
+
+MET = (
+    *("ENOENT", "EACCES", "EPERM", "ENOSPC", "EROFS", "EBUSY", "EIO", "ENODEV", "ENXIO"),
+    *("ECONNREFUSED", "ECONNRESET", "EHOSTUNREACH", "ETIMEDOUT", "EADDRINUSE"),
+)
+"""What a line on a Pi is refused: a file, a right, a disk, a stick, a machine of the network."""
+
+
 @OTHERS
-def test_what_the_kernel_refuses_is_told_in_the_language(language: Language) -> None:
-    """The reasons that are met most often have a sentence of ours; English keeps the kernel's."""
-    missing = FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
-    strange = OSError(errno.EXDEV, os.strerror(errno.EXDEV))
-    assert reason_of(missing) == "No such file or directory"
+@pytest.mark.parametrize("name", MET)
+def test_what_the_system_refuses_is_told_in_the_language(language: Language, name: str) -> None:
+    """What people meet is said in their language, by a daemon that met it in English, too; English has its words."""
+    number = getattr(errno, name)
+    daemons = reason_of(refused(number))
+    assert daemons == os.strerror(number)
     with speaking(language):
-        assert reason_of(missing) in {"ce fichier ou ce dossier n’existe pas", "dat bestand of die map bestaat niet"}
-        assert reason_of(strange) == os.strerror(errno.EXDEV)
+        ours = reason_of(refused(number))
+        assert ours != os.strerror(number)
+        assert from_value(to_value(daemons)) == ours
+
+
+@OTHERS
+def test_what_the_system_says_seldom_stays_as_it_says_it(language: Language) -> None:
+    """So do the words that an error of ours brings beside a number; a socket that is silent brings no words at all."""
+    with speaking(language):
+        assert reason_of(refused(errno.EXDEV)) == os.strerror(errno.EXDEV)
         assert reason_of(PermissionError(errno.EACCES, "it is Anna's")) == "it is Anna's"
+        silent = reason_of(refused(errno.ETIMEDOUT))
+        assert reason_of(TimeoutError()) == reason_of(TimeoutError("timed out")) == silent
+
+
+def gone() -> PortLostError:
+    """Return what is said of a port that goes away while it is open."""
+    master, slave = os.openpty()
+    port = Port(os.ttyname(slave))
+    os.close(slave)
+    os.close(master)
+    with contextlib.closing(port), pytest.raises(PortLostError) as raised:
+        port.read(PATIENCE_SECONDS)
+    return raised.value
+
+
+def unopened(name: str) -> PortError:
+    """Return what is said of a port that cannot be opened."""
+    with pytest.raises(PortError) as raised:
+        Port(name)
+    return raised.value
+
+
+@OTHERS
+def test_why_a_port_is_lost_or_not_opened_is_told_in_the_language(language: Language, tmp_path: Path) -> None:
+    """The daemon meets it in English, with its cause; no piece of that is left where people read it."""
+    for error, cause in ((gone(), ""), (unopened(str(tmp_path)), "Is a directory")):
+        assert cause in error.message
+        with speaking(language):
+            shown = again(error.message)
+        assert english_in(shown, language) == set()
+        assert "(process" not in shown
+
+
+@OTHERS
+def test_the_programs_that_hold_a_port_are_told_in_the_language(language: Language) -> None:
+    """Each is named with the number of its process."""
+    rivals = [Holder(4711, "minicom"), Holder(4712, "gammu")]
+    error = maybe_shared("/dev/ttyUSB0", lambda _port: rivals)
+
+    assert error is not None
+    assert "minicom (process 4711), gammu (process 4712)" in error.message
+    word = {Language.FRENCH: "processus", Language.DUTCH: "proces"}[language]
+    with speaking(language):
+        assert f"minicom ({word} 4711), gammu ({word} 4712)" in from_value(to_value(error.message))
+
+
+@OTHERS
+@pytest.mark.parametrize("character", "\xa0\u200b\u202f")
+def test_a_character_that_nobody_sees_is_named_in_the_language(language: Language, character: str) -> None:
+    """The names of Unicode are English: elsewhere it has its code."""
+    name = character_name(character)
+    assert " " in name
+    with speaking(language):
+        assert character_name(character) == f"U+{ord(character):04X}"

@@ -192,7 +192,7 @@ ENGLISH = {
     "gsm/at.py": "its sentences are about bugs",
     "gsm/exchange.py": "marks what it says; what is not asked any more once a stop has come, nobody reads",
     "gsm/modem.py": "marks what it says; what became of a segment is a fact, as the modem's own words are",
-    "gsm/port.py": "marks what it says; the cause that a port went away is the kernel's",
+    "gsm/port.py": "marks what it says; what else has a blank in it is what pyserial says",
     "gsm/profiles.py": "has the names of makes",
     "gsm/recording.py": "is read by tests",
     "gsm/responses.py": "has codes",
@@ -271,6 +271,44 @@ def unmarked() -> dict[str, list[tuple[int, str]]]:
 def test_every_sentence_that_people_read_is_marked() -> None:
     """A module says nothing that is not marked."""
     assert unmarked() == {}
+
+
+RAW = {
+    "fleet/hub.py": "libpq says it, and nobody translates that",
+    "store/integrity.py": "SQLite says it, of a file that it cannot read on",
+}
+"""Modules that fill a sentence with what another program says, each with its reason."""
+
+
+def test_no_sentence_is_filled_with_an_error_as_it_is() -> None:
+    """What the system refuses passes `reason_of`, in whatever language it is read: the journal alone has it raw."""
+    filled = set()
+    for path in (path for path in PACKAGE.rglob("*.py") if "simulator" not in path.parts):
+        for handler in (node for node in ast.walk(tree(path)) if isinstance(node, ast.ExceptHandler) and node.name):
+            nodes = [*ast.walk(handler)]
+            silent = {id(each) for node in nodes if _is_logged(node) for each in ast.walk(node)}
+            marks = [node for node in nodes if isinstance(node, ast.Call) and ast.unparse(node.func) in MARKS]
+            as_it_is = [keyword.value for mark in marks for keyword in mark.keywords]
+            as_it_is += [node.value for node in nodes if isinstance(node, ast.Attribute) and node.attr == "strerror"]
+            if any(_text_of(node) == handler.name for node in as_it_is if id(node) not in silent):
+                filled.add(path.relative_to(PACKAGE).as_posix())
+
+    assert filled == {*RAW}
+
+
+def _is_logged(node: ast.AST) -> bool:
+    return (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and ast.unparse(node.func.value) in {"log", "_logger", "logging"}
+    )
+
+
+def _text_of(node: ast.expr) -> str | None:
+    """Return the name of what is filled in, as it is or made a text."""
+    if isinstance(node, ast.Call) and ast.unparse(node.func) in {"str", "repr"} and node.args:
+        node = node.args[0]
+    return node.id if isinstance(node, ast.Name) else None
 
 
 def test_a_mark_stands_where_the_tools_find_it() -> None:

@@ -21,7 +21,7 @@ from hotlined.cli import mistakes
 from hotlined.cli.group import Group
 from hotlined.cli.output import TYPED, as_typed, columns, print_wrapped
 from hotlined.cli.settings import SERVICES, Settings
-from hotlined.errors import ConfigError, HotlinedError, UsageError, reason_of
+from hotlined.errors import ConfigError, HotlinedError, UsageError, refusal_of
 from hotlined.language import _
 
 COMMANDS = {
@@ -207,8 +207,7 @@ def _as_ours(error: HotlinedError | sqlite3.Error | OSError | UnicodeEncodeError
     if isinstance(error, HotlinedError):
         return error
     if isinstance(error, OSError):
-        reason = reason_of(error)
-        return HotlinedError(_("{file}: {reason}", file=error.filename, reason=reason) if error.filename else reason)
+        return HotlinedError(refusal_of(error))
     if isinstance(error, UnicodeEncodeError):
         return UsageError(_("What was typed is not in UTF-8."))
     from hotlined.store.trouble import DatabaseTrouble  # noqa: PLC0415  --help and --version do without the store

@@ -26,7 +26,7 @@ from hotlined.config.keys import (
 )
 from hotlined.config.problems import Problem, in_yaml, quoted
 from hotlined.config.syntax import is_null, name_of
-from hotlined.language import N_, _, in_row
+from hotlined.language import N_, _, character_name, in_row
 
 if TYPE_CHECKING:
     import yaml
@@ -44,7 +44,7 @@ def _maybe_invisible(text: str) -> str | None:
     found = next((each for each in text if each != " " and unicodedata.category(each) in _INVISIBLE), None)
     if found is None:
         return None
-    return _("an invisible {name}", name=unicodedata.name(found, f"U+{ord(found):04X}").lower())
+    return _("an invisible {name}", name=character_name(found))
 
 
 _BEFORE = N_("{invisible} stands before `{key}`: delete it, and indent with blanks")

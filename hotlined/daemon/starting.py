@@ -24,6 +24,7 @@ from hotlined.errors import (
     PortError,
     PortLostError,
     PortMissingError,
+    reason_of,
 )
 from hotlined.files import is_missing
 from hotlined.gsm import finding, profiles
@@ -193,7 +194,7 @@ class Starter:
                 ModemState.PIN_REQUIRED,
                 _(
                     "The PIN is not tried, since that could not be noted beside the database: {cause}.",
-                    cause=error.strerror,
+                    cause=reason_of(error),
                 ),
                 _(_NOTE_CURES.get(type(error), _DISK_CURE)),
             ) from error
@@ -283,7 +284,7 @@ def _read_pin(path: Path) -> str:
     except FileNotFoundError:
         problem = _("is not there")
     except (OSError, ValueError) as error:
-        cause = error.strerror if isinstance(error, OSError) else _("it is no text")
+        cause = reason_of(error) if isinstance(error, OSError) else _("it is no text")
         problem = _("cannot be read: {cause}", cause=cause)
     else:
         if re.fullmatch("[0-9]{4,8}", pin):

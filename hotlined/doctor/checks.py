@@ -6,7 +6,7 @@ from types import MappingProxyType
 from hotlined.doctor import calls, fleet, line, machine, sim, stick
 from hotlined.doctor.findings import Finding, fail, unknown
 from hotlined.doctor.scene import Scene
-from hotlined.errors import HotlinedError
+from hotlined.errors import HotlinedError, refusal_of
 from hotlined.language import NP_, Phrases
 
 CHECKS: Mapping[str, Callable[[Scene], Finding]] = MappingProxyType(
@@ -85,5 +85,7 @@ def examine(scene: Scene) -> Iterator[tuple[str, Finding]]:
             yield name, check(scene)
         except HotlinedError as error:
             yield name, fail(error.message.rstrip("."), error.hint)
-        except (OSError, KeyError, ValueError) as error:
+        except OSError as error:
+            yield name, unknown(refusal_of(error))
+        except (KeyError, ValueError) as error:
             yield name, unknown(f"{type(error).__name__}: {error}")

@@ -10,7 +10,7 @@ from hotlined.doctor.machine import output_of, unit_name
 from hotlined.doctor.scene import Scene, text_of
 from hotlined.gsm import finding, uart
 from hotlined.gsm.sticks import OLD_IDS, OLD_MODELS, Role
-from hotlined.language import N_, NP_, Phrases, _, in_row
+from hotlined.language import N_, NP_, Phrases, _, in_list, in_row
 
 _LET_IN = N_(
     "`sudo scripts/install --uart {port}` lets a UART in (with the Debian package: `sudo hotlined-setup --uart"
@@ -143,7 +143,7 @@ def holders(scene: Scene) -> Finding:
     """Check that no other program has the ports open."""
     if scene.holders:
         programs = in_row(
-            _("{port}: {programs}", port=port, programs=", ".join(map(_program, holders)))
+            _("{port}: {programs}", port=port, programs=in_list(map(str, holders)))
             for port, holders in scene.holders.items()
         )
         cures = dict.fromkeys(holder.hint for holders in scene.holders.values() for holder in holders)
@@ -153,10 +153,6 @@ def holders(scene: Scene) -> Finding:
     if not scene.sees_everybody:
         return ok(_("no other program of this user; with `sudo` it sees those of all"))
     return ok(_("no other program"))
-
-
-def _program(holder: finding.Holder) -> str:
-    return _("{program} (process {pid})", program=holder.name, pid=holder.pid)
 
 
 def modemmanager(scene: Scene) -> Finding:

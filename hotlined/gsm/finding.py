@@ -117,7 +117,7 @@ class Holder:
     name: str
 
     def __str__(self) -> str:
-        return f"{self.name} (process {self.pid})"
+        return _("{program} (process {pid})", program=self.name, pid=self.pid)
 
     @property
     def hint(self) -> str:

@@ -31,7 +31,7 @@ from hotlined.gsm.responses import (
     Unknown,
 )
 from hotlined.gsm.storages import Storages
-from hotlined.language import _
+from hotlined.language import _, in_list
 
 log = logging.getLogger(__name__)
 
@@ -249,7 +249,7 @@ class Modem:
         A modem that has reset itself without a word echoes again: this costs no command, so each listing checks it.
         """
         if self._is_complete and self._exchange.take_echoed() and not self._echoes:
-            raise _not_kept(("the echo is back",))
+            raise _not_kept((_("the echo is back"),))
 
     def _note_settings(self) -> None:
         """Read back what was set, for `verify`; raises ModemRefusedError where it is not what was wanted."""
@@ -433,7 +433,7 @@ def _not_kept(settings: tuple[str, ...]) -> ModemRefusedError:
     return ModemRefusedError(
         _(
             "The modem does not keep its settings ({settings}).",
-            settings=", ".join(settings) or _("it does not say which it has"),
+            settings=in_list(settings) or _("it does not say which it has"),
         ),
         "ERROR",
         _("It is being set up again; if this comes back, the stick needs a better power supply or is broken."),

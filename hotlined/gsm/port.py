@@ -16,10 +16,10 @@ from typing import Protocol
 
 import serial
 
-from hotlined.errors import PortBusyError, PortDeniedError, PortError, PortLostError, PortMissingError
+from hotlined.errors import PortBusyError, PortDeniedError, PortError, PortLostError, PortMissingError, reason_of_number
 from hotlined.gsm import finding
 from hotlined.gsm.finding import Holder
-from hotlined.language import N_, _, in_sequence
+from hotlined.language import N_, _, in_list, in_sequence
 
 WRITE_TIMEOUT_SECONDS = 10.0
 _CHUNK = 4096
@@ -68,13 +68,13 @@ class Port:
                 return b""
             octets = os.read(self._fileno, _CHUNK)
             if not octets and _has_hung_up(self._fileno):
-                raise self._lost("it has hung up")
+                raise self._lost(_("it has hung up"))
         except BlockingIOError:
             return b""
         except PortLostError:
             raise
         except (*_LOST, ValueError) as error:
-            raise self._lost(error) from error
+            raise self._lost(_cause(error)) from error
         return octets
 
     def wait(self, timeout_seconds: float, *others: int) -> bool:
@@ -95,7 +95,7 @@ class Port:
                 descriptors = [self._fileno, *self._wake, *others]
                 ready, _writable, _failed = select.select(descriptors, [], [], max(0.0, timeout_seconds))
         except (*_LOST, ValueError) as error:
-            raise self._lost(error) from error
+            raise self._lost(_cause(error)) from error
         if any(descriptor in ready for descriptor in self._wake):
             drain(self._wake)
         return self._fileno in ready
@@ -107,14 +107,14 @@ class Port:
         try:
             self._serial.write(octets)
         except (*_LOST, ValueError) as error:
-            raise self._lost(error) from error
+            raise self._lost(_cause(error)) from error
 
     def close(self) -> None:
         """Close the port, whatever state it is in."""
         with contextlib.suppress(*_LOST, ValueError, TypeError):
             self._serial.close()
 
-    def _lost(self, cause: object) -> PortLostError:
+    def _lost(self, cause: str) -> PortLostError:
         return PortLostError(
             _("The port {port} went away ({cause}).", port=self.name, cause=cause),
             _("The stick was pulled or has reset itself; the daemon looks for it by itself."),
@@ -147,7 +147,7 @@ def maybe_shared(name: str, look: Callable[[str], list[Holder]] = finding.holder
     """
     if not (holders := look(name)):
         return None
-    names = ", ".join(map(str, holders))
+    names = in_list(map(str, holders))
     hint = in_sequence(dict.fromkeys(holder.hint for holder in holders))
     return PortBusyError(_("Another program holds the port {port}: {names}.", port=name, names=names), hint)
 
@@ -190,7 +190,20 @@ def _opening_error(name: str, error: Exception) -> PortError:
         return _busy_error(name)
     if number == errno.ENOTTY or isinstance(error, termios.error):
         return PortError(_("{port} is no serial port.", port=name), _(_CHECK))
-    return PortError(_("The port {port} cannot be opened ({cause}).", port=name, cause=error), _(_CHECK))
+    return PortError(_("The port {port} cannot be opened ({cause}).", port=name, cause=_cause(error)), _(_CHECK))
+
+
+def _cause(error: BaseException) -> str:
+    """Say what is wrong with a port: what the system says, also where pyserial has put other words around it."""
+    if isinstance(error, serial.SerialTimeoutException):
+        return _("it takes nothing")
+    under: BaseException | None = error
+    while under is not None:
+        number = under.args[0] if isinstance(under, OSError | termios.error) and under.args else None
+        if isinstance(number, int):
+            return reason_of_number(number)
+        under = under.__context__
+    return str(error)
 
 
 def _busy_error(name: str) -> PortBusyError:

@@ -82,7 +82,8 @@ def replay(path: Path, config: Config) -> Iterator[Arrival]:
                 yield Arrival(latest, kind, who(originator), text)
                 line = rows.line_num + 1
         except (ValueError, csv.Error) as error:
-            reason = _("it is not in UTF-8") if isinstance(error, UnicodeError) else error
+            reason = _("it is not in UTF-8") if isinstance(error, UnicodeError) else str(error)
+            reason = _("it is no CSV") if isinstance(error, csv.Error) else reason
             hint = _("`hotlined log -n 0 --csv` writes such a file.")
             raise UsageError(f"{path}:{line}: {reason}.", hint) from error
 

@@ -17,7 +17,7 @@ from typing import IO
 
 from hotlined import files, owner
 from hotlined.config import Config, load, parse, salvage, salvage_text
-from hotlined.errors import ConfigError, DatabaseInUseError, HotlinedError, SealError
+from hotlined.errors import ConfigError, DatabaseInUseError, HotlinedError, SealError, refusal_of
 from hotlined.language import _
 from hotlined.sealing import age, archive
 from hotlined.sealing.archive import Opened
@@ -149,7 +149,7 @@ def _tell(told: int, database: Path, put: Callable[[], list[str]]) -> int:
     except HotlinedError as error:
         outcome = {"error": error.message, "hint": error.hint}
     except OSError as error:
-        outcome = {"error": f"{error.filename or database}: {error.strerror}", "hint": ""}
+        outcome = {"error": refusal_of(error), "hint": ""}
     os.write(told, json.dumps(outcome).encode())
     return 0
 

@@ -1,9 +1,7 @@
 """Characters of a text in words: which were replaced, and by what."""
 
-import unicodedata
-
 from hotlined.gsm.alphabet import Replacement
-from hotlined.language import _, ngettext
+from hotlined.language import _, character_name, ngettext
 
 
 def replacement_in_words(replaced: Replacement) -> str:
@@ -13,6 +11,6 @@ def replacement_in_words(replaced: Replacement) -> str:
         "{original} by {by}, {number} time",
         "{original} by {by}, {number} times",
         replaced.count,
-        original=_("a {name}", name=unicodedata.name(character).lower()) if character.isspace() else character,
+        original=_("a {name}", name=character_name(character)) if character.isspace() else character,
         by=_("a blank") if by == " " else repr(by),
     )
