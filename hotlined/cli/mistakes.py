@@ -1,8 +1,9 @@
-"""What was typed wrongly, told in the language in force: click's own sentences are known by their wording.
+"""What was typed wrongly, told in the language in force: what click says is said again in sentences of ours.
 
-Nothing else is known so: click hands over whole sentences in English, and looks translations up in compiled catalogues
-alone, which there are none of. One that another version of click says otherwise stays in English. So does help, and
-what stands in brackets behind "Usage:", which help explains.
+Most mistakes are known by the class of click's exception and by what it holds. Where it holds a sentence alone, that is
+known by its wording (`WORDINGS`), since click looks translations up in compiled catalogues alone and has none. What
+another version of click says otherwise stays in English. So does help, and what stands in brackets behind "Usage:",
+which help explains.
 """
 
 import re
@@ -10,19 +11,10 @@ from functools import lru_cache
 
 import click
 
+from hotlined.errors import refusal_of
 from hotlined.language import N_, Language, _, spoken
 
 WORDINGS = (
-    N_("Invalid value for {name}: {message}"),
-    N_("Invalid value: {message}"),
-    N_("Missing argument {name}. Choose from: {choices}"),
-    N_("Missing option {name}. Choose from: {choices}"),
-    N_("Missing argument {name}."),
-    N_("Missing option {name}."),
-    N_("Missing command."),
-    N_("No such option {name}. Did you mean {other}?"),
-    N_("No such option {name}. (Did you mean one of: {others}?)"),
-    N_("No such option {name}."),
     N_("Option {name} requires an argument."),
     N_("Option {name} does not take a value."),
     N_("Got unexpected extra argument ({words})"),
@@ -35,15 +27,12 @@ WORDINGS = (
     N_("Path {path} does not exist."),
     N_("File {path} is a directory."),
     N_("File {path} is not readable."),
+    N_("Path {path} is not readable."),
 )
-"""What click says of an option, an argument or a command; the longer one first where another begins like it."""
+"""What click says in sentences alone: of too many words, of an option with too much or too little, and of a value.
 
-EARLIER = (
-    N_("No such option: {name} Did you mean {other}?"),
-    N_("No such option: {name} (Possible options: {others})"),
-    N_("No such option: {name}"),
-)
-"""The same of click before 8.2."""
+The longer one stands first where another begins like it.
+"""
 
 _ON_BLANKS = N_("Write a number without blanks, or in quotes.")
 _EXTRA = re.compile("Got unexpected extra argument")
@@ -51,11 +40,58 @@ _EXTRA = re.compile("Got unexpected extra argument")
 
 def in_words(error: click.UsageError) -> str:
     """Say what is wrong, and what helps where a shell has split a number that was typed with blanks."""
-    said = " ".join(error.format_message().split())
-    told = _said_again(said)
+    told = _told(error)
     parameters = error.ctx.command.params if error.ctx else []
     takes_number = any(one.name == "number" and isinstance(one, click.Argument) for one in parameters)
-    return f"{told}. {_(_ON_BLANKS)}" if takes_number and _EXTRA.match(said) else told
+    return f"{told}. {_(_ON_BLANKS)}" if takes_number and _EXTRA.match(error.message) else told
+
+
+def _told(error: click.UsageError) -> str:
+    match error:
+        case click.MissingParameter():
+            return _missing(error)
+        case click.BadParameter():
+            message = _value_problem(error)
+            name = _name(error)
+            return _("Invalid value for {name}: {message}", name=name, message=message) if name else message
+        case click.NoSuchOption():
+            return _no_option(repr(error.option_name), [*map(repr, sorted(error.possibilities or ()))])
+    return _said_again(error.message)
+
+
+def _name(error: click.BadParameter) -> str:
+    """Return the name of the option or argument; empty where click does not say which it is."""
+    hint = error.param_hint or (error.param.get_error_hint(error.ctx) if error.param and error.ctx else "")
+    return hint if isinstance(hint, str) else " / ".join(map(repr, hint))
+
+
+def _missing(error: click.MissingParameter) -> str:
+    name, kind = _name(error), error.param.type if error.param else None
+    is_argument = isinstance(error.param, click.Argument)
+    if isinstance(kind, click.Choice):
+        choices = ", ".join(map(str, kind.choices))
+        if is_argument:
+            return _("Missing argument {name}. Choose from: {choices}", name=name, choices=choices)
+        return _("Missing option {name}. Choose from: {choices}", name=name, choices=choices)
+    return _("Missing argument {name}.", name=name) if is_argument else _("Missing option {name}.", name=name)
+
+
+def _value_problem(error: click.BadParameter) -> str:
+    """Say what is wrong with a value; of a file that cannot be opened, why the system refused."""
+    refused = error.__context__
+    if error.param and isinstance(error.param.type, click.File) and isinstance(refused, OSError):
+        return refusal_of(refused)
+    return _said_again(error.message)
+
+
+def _no_option(name: str, near: list[str]) -> str:
+    match near:
+        case []:
+            return _("No such option {name}.", name=name)
+        case [other]:
+            return _("No such option {name}. Did you mean {other}?", name=name, other=other)
+    others = ", ".join(near)
+    return _("No such option {name}. (Did you mean one of: {others}?)", name=name, others=others)
 
 
 def usage(context: click.Context) -> str:
@@ -70,32 +106,25 @@ def usage(context: click.Context) -> str:
     return formatter.getvalue() + _("Try {command} for help.", command=command_line) + "\n"
 
 
-def _said_again(text: str) -> str:
+def _said_again(message: str) -> str:
     """Return a sentence in the language in force: one of ours is its own key; one that nobody knows stays so."""
+    text = " ".join(message.split())
     if spoken() is Language.ENGLISH:
         return text
     if (ours := _(text)) != text:
         return ours
-    for message, pattern in _patterns():
+    for known, pattern in _patterns():
         if found := pattern.fullmatch(text):
-            return _(message, **{name: _said_again(value) for name, value in found.groupdict().items()})
+            return _(known, **found.groupdict())
     return text
 
 
 @lru_cache
 def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
     """Return the sentences, each with what fits it."""
-    return tuple((message, _pattern(message)) for message in (*WORDINGS, *EARLIER))
+    return tuple((message, _pattern(message)) for message in WORDINGS)
 
 
 def _pattern(message: str) -> re.Pattern[str]:
-    """Return what fits a sentence; a place that it has twice is filled twice with the same."""
-    known: set[str] = set()
-
-    def place(found: re.Match[str]) -> str:
-        name = found[1]
-        again = name in known
-        known.add(name)
-        return f"(?P={name})" if again else f"(?P<{name}>.+?)"
-
-    return re.compile(re.sub(r"\\\{(\w+)\\\}", place, re.escape(message)), re.DOTALL)
+    """Return what fits a sentence, each of its places a group."""
+    return re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.+?)", re.escape(message)), re.DOTALL)
