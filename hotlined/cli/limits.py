@@ -3,21 +3,16 @@
 import sys
 from collections.abc import Iterable
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
 
 import click
 
 from hotlined.cli.output import as_typed, json_line, print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
-from hotlined.clock import rfc3339
-from hotlined.language import _, in_digits, ngettext, pgettext
-from hotlined.policy import Share
-from hotlined.reports.in_force import shortened
-from hotlined.reports.limits import LimitsReport, Queue, report_limits
-from hotlined.words.amounts import SOON_SECONDS, in_answers, in_money, in_segments, room_in_words, wait_in_words
+from hotlined.language import _, in_digits
+from hotlined.reports.limits import LimitsReport, report_limits, waits_in_words
+from hotlined.words.amounts import in_money, in_segments, wait_in_words
 from hotlined.words.conditions import WINDOW_NAMES, hold_in_words
 from hotlined.words.harmless import harmless
-from hotlined.words.times import clock_time
 
 _WHOLE = 1000  # characters: wider than any of these tables
 _WIDE = 60  # characters: from here on there is room for two blanks between two columns
@@ -43,7 +38,7 @@ def limits(settings: Settings, as_json: bool) -> None:
     _print_windows(report)
     for hold in report.held:
         print_wrapped(as_typed(" ".join(hold_in_words(hold.state, hold.reason, hold.by))))
-    print_wrapped(_waits_in_words(report))
+    print_wrapped(waits_in_words(report))
     if not report.unknown:
         click.echo()
         _print_worst(report)
@@ -112,53 +107,3 @@ def _print_table(headings: tuple[str, ...], rows: Iterable[tuple[object, ...]], 
     with console.capture() as shown:  # rich would end the program itself where nobody reads on
         console.print(*tables, sep="\n")
     click.echo(shown.get(), color=True)
-
-
-def _waits_in_words(report: LimitsReport) -> str:
-    """Write what waits, and when it and the answer to a text of now can go."""
-    new, known = (report.queue[share.value] for share in (Share.NEW, Share.KNOWN))
-    places = {"new": _waiting_in_words(new), "known": _waiting_in_words(known)}
-    if report.unknown:
-        waiting = _("{new} to new numbers and {known} to known ones wait.", **places)
-        note = _(
-            "When they can go, and what can be spent at worst, is not known: {keys} cannot be read.",
-            keys=", ".join(shortened(report.unknown)),
-        )
-        return f"{waiting} {note}"
-    if report.held:
-        return _("Until then {new} to new numbers and {known} to known ones wait.", **places)
-    note = _(
-        "A text that comes now can be answered {new} if its number is new, {known} if it was answered before.",
-        new=_next_in_words(new),
-        known=_next_in_words(known),
-    )
-    return f"{_first_in_words(report)} {note}".lstrip()
-
-
-def _next_in_words(queue: Queue) -> str:
-    """Write when the answer to a text of now can go, and behind how many of those that wait."""
-    seconds = queue.next_in_seconds
-    when = room_in_words(0 if seconds is not None and seconds < SOON_SECONDS else seconds)
-    if not queue.ahead:
-        return when
-    return ngettext("{when}, behind {number} answer,", "{when}, behind {number} answers,", queue.ahead, when=when)
-
-
-def _first_in_words(report: LimitsReport) -> str:
-    """Write how many answers wait and when the first of them goes; nothing where none waits."""
-    if not report.waits:
-        return ""
-    waits = ngettext("{number} answer waits", "{number} answers wait", report.waits)
-    if report.first_in_seconds is None:
-        return _("{waits}; none will find room in time.", waits=waits)
-    if report.first_in_seconds < SOON_SECONDS:
-        return _("{waits}; the next can go now.", waits=waits)
-    at = rfc3339(datetime.now(UTC) + timedelta(seconds=report.first_in_seconds))
-    return _("{waits}; the next can go {at}.", waits=waits, at=clock_time(at))
-
-
-def _waiting_in_words(queue: Queue) -> str:
-    """Write how many answers wait, and their segments."""
-    if not queue.answers:
-        return pgettext("queue", "no answer")
-    return f"{in_answers(queue.answers)} ({in_segments(queue.segments)})"

@@ -19,10 +19,12 @@ from hotlined.errors import UsageError
 from hotlined.language import _, labelled
 from hotlined.words.harmless import harmless
 
+YES = ("y", "yes", "o", "oui", "j", "ja")
+"""What people type for yes, in every language."""
+
 TYPED = "hotlined.typed"
 """Where click keeps the options before the command as they were typed, for `as_typed`."""
 _LABEL = 14  # characters: the first column of a sheet
-_YES = frozenset({"y", "yes", "o", "oui", "j", "ja"})
 _LEAST = 10  # characters: a narrower column is not worth having
 _WRAPPER = partial(
     textwrap.TextWrapper,
@@ -88,5 +90,5 @@ def confirm(question: str, without: str) -> None:
         raise UsageError(_("Nobody can be asked here."), without)
     asked = harmless(" ".join((question, _("[y/N]"))))
     said = click.prompt(labelled(asked), prompt_suffix="", default="n", show_default=False)
-    if said.strip().casefold() not in _YES:
+    if said.strip().casefold() not in YES:
         raise click.Abort

@@ -7,9 +7,7 @@ what was backed up before is still in there.
 import errno
 import time
 from collections.abc import Iterable, Iterator
-from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -18,28 +16,22 @@ from hotlined.cli import typed
 from hotlined.cli.output import as_typed, confirm, json_line, print_sheet, print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.cli.typed import CONTACT_ID
-from hotlined.clock import rfc3339
 from hotlined.config import Config
 from hotlined.control.client import decide
 from hotlined.errors import AddressError, HotlinedError, RefusedError, UnavailableError, UsageError, reason_of
 from hotlined.evidence.facts import Facts, facts
 from hotlined.evidence.files import NAMES, SUMS, compose
 from hotlined.gsm.address import parse_number
-from hotlined.language import _, ngettext, pgettext
+from hotlined.language import _, ngettext
 from hotlined.reports import decided
+from hotlined.reports.held import sheet
 from hotlined.reports.line import report_line
 from hotlined.reports.typed import is_withheld
-from hotlined.states import AnswerState
 from hotlined.store import attempts, fleet, holders, privacy
 from hotlined.store import evidence as held
-from hotlined.store.decisions import ITS_OWNER
 from hotlined.store.opening import open_beside_daemon
 from hotlined.words.amounts import in_answers, in_contacts, in_segments
-from hotlined.words.reasons import STATES, VERDICTS, reason_in_words
 from hotlined.words.refusals import result_in_words
-from hotlined.words.states import EVENTS, KINDS, REQUEST_STATES, detail_in_words
-from hotlined.words.tags import tag_in_words
-from hotlined.words.times import exact, maybe_exact
 
 _LOOK_SECONDS = 0.2
 
@@ -148,7 +140,7 @@ def export(settings: Settings, number: str, as_json: bool) -> None:
     if as_json:
         click.echo(json_line(held))
     elif any(value for key, value in held.items() if key not in ("number", "pseudonym")):
-        print_sheet(_sheet(held))
+        print_sheet(sheet(held))
     else:
         print_wrapped(_nothing(name))
 
@@ -340,75 +332,3 @@ def _in_pictures(number: int) -> str:
         "{number} photo messages of others that claimed the number",
         number,
     )
-
-
-def _sheet(held: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
-    """Yield all that is stored as labels and values, first when it was written: it may be read on paper."""
-    now = datetime.now().astimezone()
-    written, zone = exact(rfc3339(now)), f"{now:%Z}"
-    yield _("written"), _("{moment}; all times here are local ({zone})", moment=written, zone=zone)
-    yield _("number"), held["number"]
-    yield _("pseudonym"), held["pseudonym"]
-    if decided := held["decided"]:
-        yield _("blocked"), maybe_exact(decided["blocked_at"])
-        yield _("opted out"), maybe_exact(decided["opted_out_at"])
-        who = decided["changed_by"]
-        yield _("changed by"), _(who) if who == ITS_OWNER else who
-    for contact in held["contacts"]:
-        yield from _contact(contact)
-    for answer in held["by_hand"]:
-        yield _("text by hand"), _queued(answer)
-        yield _inner(_("to")), answer["recipient"]
-        yield _inner(_("text")), answer["text"]
-        yield _inner(_("sent")), maybe_exact(answer["sent_at"])
-    for segment in held["segments"]:
-        yield _("segment"), f"{segment['kind']}, {exact(segment['received_at'])}"
-        yield "  pdu", segment["pdu"]
-    for request in held["requests"]:
-        yield _("request"), _request(request)
-        yield from _fields(request["arguments"] | request, (*request["arguments"], "result"))
-    for event in held["events"]:
-        what = f"{EVENTS.get(event['kind'], event['kind'])} {detail_in_words(event['detail'])}".rstrip()
-        yield _("event"), _("{moment}: {what}", moment=exact(event["at"]), what=what)
-
-
-def _inner(label: str) -> str:
-    """Return the label of a line that belongs to the one above it."""
-    return f"  {label}"
-
-
-def _contact(contact: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
-    places = {"number": contact["id"], "kind": KINDS.get(contact["kind"], contact["kind"]), "line": contact["line"]}
-    yield _("contact"), _("{number}: {kind} on line {line}", **places) + f", {exact(contact['received_at'])}"
-    yield _inner(_("from")), contact["originator"]
-    yield _inner(_("text")), contact["text"]
-    yield _inner(pgettext("time", "network")), maybe_exact(contact["scts"])
-    yield _inner(_("verdict")), VERDICTS[contact["verdict"]]
-    yield _inner(_("because")), reason_in_words(contact["reason"])
-    yield _inner(_("tags")), " ".join(map(tag_in_words, contact["tags"]))
-    for part in contact["parts"]:
-        yield "  pdu", part["pdu"]
-    if answer := contact["answer"]:
-        yield _inner(_("answer")), _queued(answer)
-        yield _inner(_("its text")), answer["text"]
-        for part in answer["parts"]:
-            yield _inner(_("its pdu")), part["pdu"]
-
-
-def _queued(answer: dict[str, Any]) -> str:
-    return _("{state}, queued {moment}", state=STATES[AnswerState(answer["state"])], moment=exact(answer["queued_at"]))
-
-
-def _request(request: dict[str, Any]) -> str:
-    return _(
-        "{command} by {by}, {moment}: {state}",
-        command=request["verb"],
-        by=request["who"],
-        moment=exact(request["created_at"]),
-        state=REQUEST_STATES.get(request["state"], request["state"]),
-    )
-
-
-def _fields(row: dict[str, Any], names: Iterable[str]) -> Iterator[tuple[str, str | None]]:
-    for name in names:
-        yield f"  {name}", row[name]

@@ -27,6 +27,7 @@ from hotlined.reports.rules import rules_of
 from hotlined.store import rehearsal
 from hotlined.store.opening import open_beside_daemon
 from hotlined.words.amounts import in_money, in_segments, wait_in_words
+from hotlined.words.columns import inner
 from hotlined.words.reasons import briefly
 
 _PLOT_WIDTH, _PLOT_ROWS, _PLOT_LABEL = 100, 8, 6  # characters: at most, and those left of the plot
@@ -178,7 +179,7 @@ def _sheet(report: FloodReport) -> Iterator[tuple[str, str | None]]:
     yield _("first contacts"), _("{answered} of {asked} answered", answered=answered, asked=asked)
     if first.answered:
         median, worst = wait_in_words(first.median_seconds), wait_in_words(first.worst_seconds)
-        yield "  " + _("waited"), _("{median} (median), {worst} (worst)", median=median, worst=worst)
+        yield inner(_("waited")), _("{median} (median), {worst} (worst)", median=median, worst=worst)
 
 
 def _plot(report: FloodReport, what: str, width: int) -> str:

@@ -31,6 +31,7 @@ from hotlined.statistics.variants import Place, verdict
 from hotlined.store.figures import Tally
 from hotlined.store.opening import open_beside_daemon
 from hotlined.words.amounts import wait_in_words
+from hotlined.words.columns import inner
 from hotlined.words.harmless import csv_cell, harmless
 from hotlined.words.reasons import STATES, briefly
 from hotlined.words.tags import tag_in_words
@@ -179,7 +180,7 @@ def lines(summary: Summary) -> Iterator[Line]:
     def words(name: str) -> Iterator[Line]:
         for word in dict.fromkeys(word for tally in tallies for word in getattr(tally, name)):
             yield (
-                _part(harmless(tag_in_words(word) if name == "tags" else briefly(word))),
+                inner(harmless(tag_in_words(word) if name == "tags" else briefly(word))),
                 partial(_of_word, name, word),
             )
 
@@ -190,12 +191,12 @@ def lines(summary: Summary) -> Iterator[Line]:
     yield _("new numbers"), _number("new")
     yield _("returning"), _number("returning")
     yield _("answers"), _number("answers")
-    yield _part(STATES[AnswerState.UNCONFIRMED]), _number("unconfirmed")
+    yield inner(STATES[AnswerState.UNCONFIRMED]), _number("unconfirmed")
     if any(tally.counts.shadowed for tally in tallies):
-        yield _part(STATES[AnswerState.SHADOWED]), _number("shadowed")
+        yield inner(STATES[AnswerState.SHADOWED]), _number("shadowed")
     yield _("time to answer"), _waited(1)
-    yield _part(_("quickest quarter")), _waited(0)
-    yield _part(_("slowest quarter")), _waited(2)
+    yield inner(_("quickest quarter")), _waited(0)
+    yield inner(_("slowest quarter")), _waited(2)
     yield _("segments"), _number("segments")
     yield _("cost"), lambda tally: money(tally.counts.segments, summary.limits)
     yield _("not answered"), _number("suppressed")
@@ -205,11 +206,7 @@ def lines(summary: Summary) -> Iterator[Line]:
     yield _("reactions"), lambda tally: in_digits(tally.reactions)
     yield from words("tags")
     if any(tally.untagged for tally in tallies):
-        yield _part(_("not tagged")), lambda tally: in_digits(tally.untagged)
-
-
-def _part(label: str) -> str:
-    return f"  {label}"
+        yield inner(_("not tagged")), lambda tally: in_digits(tally.untagged)
 
 
 def _of_word(name: str, word: str, tally: Tally) -> str:

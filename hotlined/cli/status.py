@@ -17,6 +17,7 @@ from hotlined.reports.line import LineReport, report_line
 from hotlined.status import Trouble
 from hotlined.store.line import TopUp
 from hotlined.words.amounts import sentence
+from hotlined.words.columns import inner
 from hotlined.words.conditions import spent_in_words
 from hotlined.words.hearing import DUE
 from hotlined.words.reasons import queue_in_words
@@ -66,21 +67,21 @@ def _modem(report: LineReport) -> Iterator[tuple[str, str | None]]:
     yield _("modem"), _modem_state(report)
     if modem.rung and report.alive:
         rung = RUNGS.get(modem.rung, modem.rung)
-        yield "  " + _("recovery"), _("{rung}, step {number}", rung=rung, number=modem.rungs_climbed)
-    yield "  " + _("port"), modem.port
-    yield "  " + _("make"), " ".join(filter(None, (modem.manufacturer, modem.model)))
+        yield inner(_("recovery")), _("{rung}, step {number}", rung=rung, number=modem.rungs_climbed)
+    yield inner(_("port")), modem.port
+    yield inner(_("make")), " ".join(filter(None, (modem.manufacturer, modem.model)))
     registration = REGISTRATIONS.get(modem.registration)
     signal = None if modem.signal_percent is None else _("signal {number} %", number=modem.signal_percent)
     way = modem.sms_service if modem.sms_service != "circuit" else None  # the usual
     by = _("texts by {service}", service=SMS_SERVICES.get(way, way)) if way else None
-    yield "  " + _("network"), ", ".join(filter(None, (modem.operator, registration, modem.technology, signal, by)))
+    yield inner(_("network")), ", ".join(filter(None, (modem.operator, registration, modem.technology, signal, by)))
     undeletable = None
     if modem.undeletable:
         undeletable = ngettext(
             "{number} that it does not delete", "{number} that it does not delete", modem.undeletable
         )
     storages = (_("{name} {used} of {total}", **asdict(use)) for use in modem.storages)
-    yield "  " + _("storages"), ", ".join(filter(None, (*storages, undeletable)))
+    yield inner(_("storages")), ", ".join(filter(None, (*storages, undeletable)))
 
 
 def _modem_state(report: LineReport) -> str:

@@ -11,7 +11,7 @@ from hotlined import config as configuration
 from hotlined import owner
 from hotlined.cli import editor
 from hotlined.cli.group import Group
-from hotlined.cli.output import as_typed, json_line, print_wrapped
+from hotlined.cli.output import YES, as_typed, json_line, print_wrapped
 from hotlined.cli.settings import Settings, pass_settings
 from hotlined.config import Config, Wording, editing
 from hotlined.errors import ConfigError, HotlinedError, TextError, UsageError
@@ -24,7 +24,7 @@ from hotlined.reports.text import TextCost, as_it_leaves, cost, wording_in_words
 from hotlined.words.amounts import in_money, in_segments
 from hotlined.words.characters import replacement_in_words
 
-_YES, _NO = ("y", "yes", "o", "oui", "j", "ja"), ("n", "no", "non", "nee")
+_NO = ("n", "no", "non", "nee")
 
 
 @click.group(cls=Group)
@@ -172,9 +172,9 @@ def _converse(
             print_wrapped(as_typed(f"{error.message} {error.hint}".strip()))
             can_be_sent = False
         question = _("Write it? y: yes, e: edit again, n: no") if can_be_sent else _("e: edit again, n: no")
-        choices = [*(_YES if can_be_sent else ()), "e", *_NO]
+        choices = [*(YES if can_be_sent else ()), "e", *_NO]
         said = _asked(question, choices)
-        if said in _YES:
+        if said in YES:
             return made
         if said in _NO:
             print_wrapped(_("Nothing was written. Your text is kept in {path}.", path=text.path))

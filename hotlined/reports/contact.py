@@ -14,6 +14,7 @@ from hotlined.store import attempts, wordings
 from hotlined.store import log as contact_log
 from hotlined.store.database import Database
 from hotlined.store.line import FREE, Sending, sending_of
+from hotlined.words.columns import inner
 from hotlined.words.reasons import SEGMENT_STATES, VERDICTS, answer_in_words, briefly, reason_in_words
 from hotlined.words.states import EVENTS, KINDS, detail_in_words
 from hotlined.words.tags import tag_in_words
@@ -140,12 +141,12 @@ def facts(contact: Contact, sending: Sending) -> Iterator[tuple[str, str | None]
     yield _("tags"), " ".join(map(tag_in_words, contact["tags"]))
     yield _("outcome"), outcome(contact, sending)
     yield _("verdict"), VERDICTS[contact["verdict"]]
-    yield _inner(_("because")), reason_in_words(contact["reason"])
+    yield inner(_("because")), reason_in_words(contact["reason"])
     if kept := contact["kept"]:
         yield _("kept"), _("by {by}, {moment}", by=kept["by"], moment=moment(kept["at"]))
     for number, part in enumerate(contact["parts"], 1):
         yield _("part {number}", number=number), _part(part)
-        yield _inner(_("problem")), part["problem"]
+        yield inner(_("problem")), part["problem"]
         yield "  pdu", part["pdu"]
     if answer := contact["answer"]:
         yield from _answer_facts(answer, sending)
@@ -155,15 +156,10 @@ def facts(contact: Contact, sending: Sending) -> Iterator[tuple[str, str | None]
             _("by hand"),
             _("{by} ({command}): {fate}, {moment}", by=text["asked_by"], command=text["kind"], fate=fate, moment=at),
         )
-        yield _inner(_("text")), text["answer"]["text"]
+        yield inner(_("text")), text["answer"]["text"]
     for event in contact["events"]:
         what = EVENTS.get(event["kind"], event["kind"].replace("_", " "))
         yield _("event"), " ".join(filter(None, (moment(event["at"]), what, detail_in_words(event["detail"]))))
-
-
-def _inner(label: str) -> str:
-    """Return the label of a line that belongs to the one above it."""
-    return f"  {label}"
 
 
 def _segments(contact: Contact) -> str:
@@ -188,25 +184,25 @@ def _part(part: dict[str, Any]) -> str:
 def _answer_facts(answer: dict[str, Any], sending: Sending) -> Iterator[tuple[str, str | None]]:
     fate = answer_in_words(answer, sending.state)
     yield _("answer"), _("{number}: {fate}", number=answer["id"], fate=fate)
-    yield _inner(_("because")), reason_in_words(answer["reason"])
-    yield _inner(_("text")), answer["text"]
+    yield inner(_("because")), reason_in_words(answer["reason"])
+    yield inner(_("text")), answer["text"]
     if wording := answer.get("wording"):
         place = place_in_words(wording["answer"] - 1, wording["variant"] - 1, wording["country"])
-        yield _inner(_("which")), place
+        yield inner(_("which")), place
     if answer["segments"]:
-        yield _inner(_("segments")), _answer_segments(answer)
+        yield inner(_("segments")), _answer_segments(answer)
     yield (
-        _inner(_("queued")),
+        inner(_("queued")),
         _("{moment}, to go {due}", moment=moment(answer["queued_at"]), due=moment(answer["due_at"])),
     )
-    yield _inner(_("sent")), maybe_moment(answer["sent_at"])
-    yield _inner(_("reported")), maybe_moment(answer["reported_at"])
+    yield inner(_("sent")), maybe_moment(answer["sent_at"])
+    yield inner(_("reported")), maybe_moment(answer["reported_at"])
     for part in answer["parts"]:
         state = SEGMENT_STATES[SegmentState(part["state"])]
         first = state if part["current"] else _("{state} (an earlier attempt)", state=state)
         known = [f"{_(name)} {part[key]}" for name, key in _FATE if part[key] is not None]
         known += [f"{_(name)} {moment(part[key])}" for name, key in _FATE_AT if part[key] is not None]
-        yield _inner(_("part {number}", number=part["sequence"])), in_row([first, *known])
+        yield inner(_("part {number}", number=part["sequence"])), in_row([first, *known])
         yield "    pdu", part["pdu"]
 
 

@@ -5,21 +5,24 @@ configured windows allow, whatever comes; neither needs a daemon, nor a database
 """
 
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 
 from hotlined import policy
-from hotlined.clock import Now
+from hotlined.clock import Now, rfc3339
 from hotlined.config import Config, Mode
 from hotlined.errors import DatabaseMissingError
 from hotlined.gsm.alphabet import plan
-from hotlined.language import _
+from hotlined.language import _, ngettext, pgettext
 from hotlined.policy import Share, Spent
+from hotlined.reports.in_force import shortened
 from hotlined.reports.line import holds_of
 from hotlined.store import forecast, windows
 from hotlined.store.database import Database
 from hotlined.store.forecast import Forecast, Outlook
 from hotlined.store.line import Sending
 from hotlined.store.opening import open_beside_daemon
-from hotlined.words.amounts import in_segments, money, price
+from hotlined.words.amounts import SOON_SECONDS, in_answers, in_segments, money, price, room_in_words
+from hotlined.words.times import clock_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +200,56 @@ def worst_in_words(limits: policy.Limits) -> str:
         " ({month_price}).",
         **places,
     )
+
+
+def waits_in_words(report: LimitsReport) -> str:
+    """Write what waits, and when it and the answer to a text of now can go."""
+    new, known = (report.queue[share.value] for share in (Share.NEW, Share.KNOWN))
+    places = {"new": _waiting_in_words(new), "known": _waiting_in_words(known)}
+    if report.unknown:
+        waiting = _("{new} to new numbers and {known} to known ones wait.", **places)
+        note = _(
+            "When they can go, and what can be spent at worst, is not known: {keys} cannot be read.",
+            keys=", ".join(shortened(report.unknown)),
+        )
+        return f"{waiting} {note}"
+    if report.held:
+        return _("Until then {new} to new numbers and {known} to known ones wait.", **places)
+    note = _(
+        "A text that comes now can be answered {new} if its number is new, {known} if it was answered before.",
+        new=_next_in_words(new),
+        known=_next_in_words(known),
+    )
+    return f"{_first_in_words(report)} {note}".lstrip()
+
+
+def _next_in_words(queue: Queue) -> str:
+    """Write when the answer to a text of now can go, and behind how many of those that wait."""
+    seconds = queue.next_in_seconds
+    when = room_in_words(0 if seconds is not None and seconds < SOON_SECONDS else seconds)
+    if not queue.ahead:
+        return when
+    return ngettext("{when}, behind {number} answer,", "{when}, behind {number} answers,", queue.ahead, when=when)
+
+
+def _first_in_words(report: LimitsReport) -> str:
+    """Write how many answers wait and when the first of them goes; nothing where none waits."""
+    if not report.waits:
+        return ""
+    waits = ngettext("{number} answer waits", "{number} answers wait", report.waits)
+    if report.first_in_seconds is None:
+        return _("{waits}; none will find room in time.", waits=waits)
+    if report.first_in_seconds < SOON_SECONDS:
+        return _("{waits}; the next can go now.", waits=waits)
+    at = rfc3339(datetime.now(UTC) + timedelta(seconds=report.first_in_seconds))
+    return _("{waits}; the next can go {at}.", waits=waits, at=clock_time(at))
+
+
+def _waiting_in_words(queue: Queue) -> str:
+    """Write how many answers wait, and their segments."""
+    if not queue.answers:
+        return pgettext("queue", "no answer")
+    return f"{in_answers(queue.answers)} ({in_segments(queue.segments)})"
 
 
 def longest(config: Config, answers: int, country: str | None) -> int:

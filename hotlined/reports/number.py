@@ -27,6 +27,7 @@ from hotlined.store.database import Database
 from hotlined.store.forecast import Ahead
 from hotlined.store.line import FREE, Sending
 from hotlined.words.amounts import SOON_SECONDS, in_segments, room_in_words, wait_in_words
+from hotlined.words.columns import inner
 from hotlined.words.conditions import SHORT_BUDGETS, hold_in_words
 from hotlined.words.reasons import REASONS, answer_in_words, briefly
 from hotlined.words.states import LINE_TYPES
@@ -173,19 +174,14 @@ def facts(report: NumberReport, config: Config, now: Now) -> Iterator[tuple[str,
         yield _("next answer"), _("one is on its way: {fate}", fate=queued)
     else:
         yield _("next answer"), _next_in_words(outlook, now, config)
-    yield _inner(_("because")), REASONS[outlook.reason]
-    yield _inner(_("waiting")), _ahead_in_words(outlook)
-    yield _inner(_("room")), _room_in_words(outlook.windows)
+    yield inner(_("because")), REASONS[outlook.reason]
+    yield inner(_("waiting")), _ahead_in_words(outlook)
+    yield inner(_("room")), _room_in_words(outlook.windows)
     if len(config.answer.texts) > 1 and not queued and outlook.in_seconds is not None:
         for each in report.texts:
             yield _("would get"), labelled(wording_in_words(each, len(config.answer.steps)), each.text)
     for hold in report.holds:
-        yield _inner(_("held back")), " ".join(hold_in_words(hold.state, hold.reason, hold.by))
-
-
-def _inner(label: str) -> str:
-    """Return the label of a line that belongs to the one above it."""
-    return f"  {label}"
+        yield inner(_("held back")), " ".join(hold_in_words(hold.state, hold.reason, hold.by))
 
 
 def _answers_in_words(who: Correspondent) -> str:

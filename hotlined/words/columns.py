@@ -40,3 +40,8 @@ class Layout(Generic[_Row]):
     least: int
     columns: tuple[Column[_Row], ...]
     below: Column[_Row] | None = None
+
+
+def inner(label: str) -> str:
+    """Return the label of a line that belongs to the one above it."""
+    return f"  {label}"

@@ -1,0 +1,82 @@
+"""What is stored about a number, as labels and values: for the person who asks what is held of them."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Any
+
+from hotlined.clock import rfc3339
+from hotlined.language import _, pgettext
+from hotlined.states import AnswerState
+from hotlined.store.decisions import ITS_OWNER
+from hotlined.words.columns import inner
+from hotlined.words.reasons import STATES, VERDICTS, reason_in_words
+from hotlined.words.states import EVENTS, KINDS, REQUEST_STATES, detail_in_words
+from hotlined.words.tags import tag_in_words
+from hotlined.words.times import exact, maybe_exact
+
+
+def sheet(held: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
+    """Yield all that is stored as labels and values, first when it was written: it may be read on paper."""
+    now = datetime.now().astimezone()
+    written, zone = exact(rfc3339(now)), f"{now:%Z}"
+    yield _("written"), _("{moment}; all times here are local ({zone})", moment=written, zone=zone)
+    yield _("number"), held["number"]
+    yield _("pseudonym"), held["pseudonym"]
+    if decided := held["decided"]:
+        yield _("blocked"), maybe_exact(decided["blocked_at"])
+        yield _("opted out"), maybe_exact(decided["opted_out_at"])
+        who = decided["changed_by"]
+        yield _("changed by"), _(who) if who == ITS_OWNER else who
+    for contact in held["contacts"]:
+        yield from _contact(contact)
+    for answer in held["by_hand"]:
+        yield _("text by hand"), _queued(answer)
+        yield inner(_("to")), answer["recipient"]
+        yield inner(_("text")), answer["text"]
+        yield inner(_("sent")), maybe_exact(answer["sent_at"])
+    for segment in held["segments"]:
+        yield _("segment"), f"{segment['kind']}, {exact(segment['received_at'])}"
+        yield "  pdu", segment["pdu"]
+    for request in held["requests"]:
+        yield _("request"), _request(request)
+        yield from _fields(request["arguments"] | request, (*request["arguments"], "result"))
+    for event in held["events"]:
+        what = f"{EVENTS.get(event['kind'], event['kind'])} {detail_in_words(event['detail'])}".rstrip()
+        yield _("event"), _("{moment}: {what}", moment=exact(event["at"]), what=what)
+
+
+def _contact(contact: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
+    places = {"number": contact["id"], "kind": KINDS.get(contact["kind"], contact["kind"]), "line": contact["line"]}
+    yield _("contact"), _("{number}: {kind} on line {line}", **places) + f", {exact(contact['received_at'])}"
+    yield inner(_("from")), contact["originator"]
+    yield inner(_("text")), contact["text"]
+    yield inner(pgettext("time", "network")), maybe_exact(contact["scts"])
+    yield inner(_("verdict")), VERDICTS[contact["verdict"]]
+    yield inner(_("because")), reason_in_words(contact["reason"])
+    yield inner(_("tags")), " ".join(map(tag_in_words, contact["tags"]))
+    for part in contact["parts"]:
+        yield "  pdu", part["pdu"]
+    if answer := contact["answer"]:
+        yield inner(_("answer")), _queued(answer)
+        yield inner(_("its text")), answer["text"]
+        for part in answer["parts"]:
+            yield inner(_("its pdu")), part["pdu"]
+
+
+def _queued(answer: dict[str, Any]) -> str:
+    return _("{state}, queued {moment}", state=STATES[AnswerState(answer["state"])], moment=exact(answer["queued_at"]))
+
+
+def _request(request: dict[str, Any]) -> str:
+    return _(
+        "{command} by {by}, {moment}: {state}",
+        command=request["verb"],
+        by=request["who"],
+        moment=exact(request["created_at"]),
+        state=REQUEST_STATES.get(request["state"], request["state"]),
+    )
+
+
+def _fields(row: dict[str, Any], names: Iterable[str]) -> Iterator[tuple[str, str | None]]:
+    for name in names:
+        yield f"  {name}", row[name]
