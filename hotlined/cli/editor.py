@@ -50,7 +50,7 @@ class Draft:
             raise TextError(_("The text is not in UTF-8."), _("Save it in that encoding.")) from error
 
     def drop(self) -> None:
-        """Delete it with its folder."""
+        """Delete the text and its folder."""
         shutil.rmtree(self.path.parent, ignore_errors=True)
 
 

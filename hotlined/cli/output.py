@@ -84,7 +84,7 @@ def print_sheet(pairs: Iterable[tuple[str, str | None]]) -> None:
 def confirm(question: str, without: str) -> None:
     """Let a person say yes; raises click.Abort for anything else, and UsageError where there is nobody to be asked.
 
-    `without` says then how it is done without a question.
+    `without` is the hint of that error: the command that asks nothing.
     """
     if not sys.stdin.isatty():
         raise UsageError(_("Nobody can be asked here."), without)

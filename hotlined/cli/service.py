@@ -23,7 +23,7 @@ _DEBUG = 7
 class Formatter(logging.Formatter):
     """Writes a record on one line, made harmless; in the journal its priority stands in front.
 
-    A second line would be a record of its own, with words of whoever wrote the text that it came with.
+    A second line would be a record of its own in the journal, and the text of a stranger could forge one.
     """
 
     def __init__(self, *, journal: bool) -> None:

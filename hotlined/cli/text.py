@@ -67,7 +67,7 @@ def check(ctx: click.Context, settings: Settings, text: str | None, as_json: boo
 def _place(wording: Wording) -> dict[str, int | str | None]:
     """Return which text it is for a script, counted from 1: which answer to a number, for which country, which variant.
 
-    One for a country is for every answer; one that was typed is none of the line's.
+    A text for a country belongs to every answer, so `answer` is None; a text that was typed has no place at all.
     """
     ours = wording.step is not None or wording.country is not None
     answer = None if wording.step is None else wording.step + 1

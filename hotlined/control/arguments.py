@@ -1,6 +1,6 @@
 """What the arguments of a verb have to be: whoever is in the line's group may send anything to the control socket.
 
-A function here knows shapes alone. Whether there is such a contact, and whether a signature is right, the store says.
+These functions check the shape of a value alone. The store checks whether a contact exists and a signature is right.
 """
 
 import re
@@ -82,7 +82,7 @@ def is_place(value: Any) -> bool:
 
 
 def is_hub(value: Any) -> bool:
-    """Tell whether it is what tells one hub from another: a UUID."""
+    """Tell whether a value is the UUID of a hub."""
     return isinstance(value, str) and re.fullmatch(r"[0-9a-f-]{36}", value) is not None
 
 

@@ -75,7 +75,7 @@ class Server:
         wire.serve(listener, self._idle_seconds, partial(self._answer, listener), self._working)
 
     def _working(self) -> bool:
-        """Forget the processes that have ended, and tell whether one is left."""
+        """Drop the child processes that have ended, and tell whether another one still runs."""
         for child in tuple(self._children):
             if os.waitpid(child, os.WNOHANG)[0]:
                 self._children.discard(child)

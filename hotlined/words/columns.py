@@ -24,7 +24,7 @@ class Column(Generic[_Row]):
 
     @property
     def heading(self) -> str:
-        """The heading in the language in force; none has none."""
+        """The heading in the language in force; empty for a column without one."""
         return unfilled(self.heading_message) if self.heading_message else ""
 
     @property
