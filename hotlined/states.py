@@ -132,6 +132,22 @@ class ContactVerdict(StrEnum):
     SUPPRESS = "suppress"
 
 
+class SegmentKind(StrEnum):
+    """What a segment that was received is."""
+
+    DELIVER = "deliver"
+    STATUS_REPORT = "status_report"
+    UNREADABLE = "unreadable"
+
+
+class ByHand(StrEnum):
+    """How a person has a text sent: the verb of the request, and the mark of the answer that is queued for it."""
+
+    SEND = "send"
+    TRY = "try"
+    """The first answer, to a phone of the house: it counts as one to a number that was answered."""
+
+
 class RequestState(StrEnum):
     """How far a request to the daemon is."""
 

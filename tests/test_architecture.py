@@ -12,11 +12,13 @@ from hotlined.cli import COMMANDS
 from hotlined.cli.settings import SERVICES
 from hotlined.states import (
     AnswerState,
+    ByHand,
     ContactKind,
     ContactVerdict,
     DatabaseState,
     ModemState,
     RequestState,
+    SegmentKind,
     SegmentState,
     SendingState,
 )
@@ -305,9 +307,8 @@ def test_a_long_insert_names_its_columns(modules: Nodes) -> None:
 
 def test_states_stand_in_their_table(modules: Nodes) -> None:
     """No statement spells the state of an answer, a segment or a request, a verdict or a kind: `states` does."""
-    words = {
-        word.value for enum in (AnswerState, SegmentState, RequestState, ContactVerdict, ContactKind) for word in enum
-    }
+    enums = (AnswerState, SegmentState, RequestState, ContactVerdict, ContactKind, SegmentKind, ByHand)
+    words = {word.value for enum in enums for word in enum}
     quoted = re.compile(f"'({'|'.join(sorted(words))})'")
     named = re.compile("AS fate")  # words of a result, which no column holds
     spelled = [
@@ -323,9 +324,10 @@ def test_states_stand_in_their_table(modules: Nodes) -> None:
 
 def test_no_state_is_compared_with_a_word(modules: Nodes) -> None:
     """What a state, a kind or a verdict is compared with is a member of its enum."""
-    enums = (ModemState, SendingState, AnswerState, SegmentState, RequestState, ContactVerdict, ContactKind)
+    states = (ModemState, SendingState, AnswerState, SegmentState, RequestState)
+    enums = (*states, ContactVerdict, ContactKind, SegmentKind, ByHand)
     every = frozenset(word.value for enum in enums for word in enum)
-    words = dict.fromkeys(("state", "modem_state", "kind", "verdict"), every)
+    words = dict.fromkeys(("state", "modem_state", "kind", "verdict", "verb", "by_hand"), every)
     words["database_state"] = frozenset(DatabaseState)
     spelled = [
         (path.relative_to(PACKAGE).as_posix(), ast.unparse(node))

@@ -16,7 +16,7 @@ from hotlined.breaker import Breaker
 from hotlined.clock import Now, age, rfc3339
 from hotlined.gsm.alphabet import Plan
 from hotlined.policy import Reason, Share
-from hotlined.states import AnswerState, ContactVerdict, SegmentState, Shared
+from hotlined.states import AnswerState, ByHand, ContactVerdict, SegmentState, Shared
 from hotlined.store import attempts, decisions, fleet, gate, lifecycle, line
 from hotlined.store.correspondents import identity_of
 from hotlined.store.database import Database
@@ -119,14 +119,13 @@ def enqueue_by_hand(
     rules: policy.Rules,
     now: Now,
     *,
-    kind: str,
+    kind: ByHand,
     who: str,
     shadow: bool,
 ) -> policy.Wait | policy.Cancel | int:
     """Queue a text that a person asked for, inside the transaction that is open, and return its id.
 
-    A text that would have to wait is refused instead, for the person can try again. `kind` is `send` or `try`; a try is
-    counted in the share of numbers that were answered before.
+    A text that would have to wait is refused instead, for the person can try again.
     """
     verdict = gate.ask_at_once(
         db,
@@ -135,7 +134,7 @@ def enqueue_by_hand(
         rules,
         now,
         by_hand=True,
-        known=kind == "try",
+        known=kind == ByHand.TRY,
         shadow=shadow,
         before=_by_hand_before(db),
     )
@@ -164,7 +163,7 @@ def _by_hand_before(db: Database) -> int:
 def tried_today(db: Database, now: Now) -> int:
     """Count the answers that persons tried on phones of the house in the last 24 hours."""
     tries = db.value(
-        "SELECT count(*) FROM answers a WHERE by_hand = 'try' AND queued_limit > ?"
+        f"SELECT count(*) FROM answers a WHERE by_hand = '{ByHand.TRY}' AND queued_limit > ?"
         f" AND (a.state IN {states.OPEN} OR EXISTS (SELECT 1 FROM attempts t JOIN answer_segments s"
         f" ON s.attempt_id = t.id WHERE t.answer_id = a.id AND s.state IN {states.MAY_HAVE_LEFT}))",
         now.limit - policy.WINDOW_SECONDS["day"],
@@ -412,7 +411,7 @@ def _enqueue(
     share: Share,
     age_limit: float,
     planned: Plan | None = None,
-    by_hand: str | None = None,
+    by_hand: ByHand | None = None,
     asked_by: str | None = None,
 ) -> int:
     answer_id = lifecycle.new_answer(

@@ -15,7 +15,7 @@ from hotlined.clock import Now
 from hotlined.errors import LifecycleError, PduError
 from hotlined.gsm import push, tpdu
 from hotlined.gsm.address import Address, Identity, LineType, Ton
-from hotlined.states import ContactKind
+from hotlined.states import ContactKind, SegmentKind
 from hotlined.store import fates, pseudonyms, words_met
 from hotlined.store.database import Database
 from hotlined.store.line import flood_began, note_flood, save_limit_clock
@@ -246,7 +246,7 @@ def _insert(db: Database, source: Source, reading: Reading, now: Now, came: dict
     earlier = db.one(
         "SELECT contact_id, answer_segment_id, sequence FROM segments"
         f" WHERE pdu IN ({pseudonyms.marks(names)}) AND imsi = ?"
-        " AND (contact_id IS NOT NULL OR kind = 'status_report') ORDER BY id LIMIT 1",
+        f" AND (contact_id IS NOT NULL OR kind = '{SegmentKind.STATUS_REPORT}') ORDER BY id LIMIT 1",
         *names,
         source.imsi,
     )
@@ -264,12 +264,11 @@ def _insert(db: Database, source: Source, reading: Reading, now: Now, came: dict
         sequence = message.concatenation.sequence if message.concatenation else 1
         contact_id = _contact_of(db, source, message, now)
         came.setdefault(contact_id, {})[sequence] = message
-    kind = "unreadable" if message is None else "deliver"
     return db.insert(
         "segments",
         contact_id=contact_id,
         answer_segment_id=answer_segment_id,
-        kind="status_report" if isinstance(message, tpdu.StatusReport) else kind,
+        kind=_kind(message),
         sequence=sequence,
         pdu=reading.pdu,
         tpdu_length=reading.tpdu_length,
@@ -283,6 +282,12 @@ def _insert(db: Database, source: Source, reading: Reading, now: Now, came: dict
         received_limit=now.limit,
         deleted_at=None if source.storage else now.rfc3339,
     )
+
+
+def _kind(message: tpdu.Deliver | tpdu.StatusReport | None) -> SegmentKind:
+    if message is None:
+        return SegmentKind.UNREADABLE
+    return SegmentKind.STATUS_REPORT if isinstance(message, tpdu.StatusReport) else SegmentKind.DELIVER
 
 
 def _apply(db: Database, report: tpdu.StatusReport, now: Now) -> tuple[int | None, str | None]:

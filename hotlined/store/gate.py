@@ -15,7 +15,7 @@ from hotlined.clock import Now, age, boot_id
 from hotlined.gsm.address import Identity, LineType
 from hotlined.gsm.alphabet import Plan, plan
 from hotlined.policy import Reason, Share, WaitingFor
-from hotlined.states import OPEN, AnswerState, ContactKind, SegmentState
+from hotlined.states import OPEN, AnswerState, ByHand, ContactKind, SegmentState
 from hotlined.store import answered, attempts, fleet, lifecycle, windows, wordings
 from hotlined.store.correspondents import identity_of
 from hotlined.store.database import Database
@@ -217,7 +217,7 @@ def _question(
         by_request=answer["asked_by"] is not None,
         by_hand=answer["by_hand"] is not None,
         begun=attempt is not None,
-        known=known or answer["by_hand"] == "try",
+        known=known or answer["by_hand"] == ByHand.TRY,
     )
 
 

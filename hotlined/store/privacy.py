@@ -20,7 +20,7 @@ from hotlined import policy, pseudonym
 from hotlined.clock import Now, rfc3339
 from hotlined.gsm import tpdu
 from hotlined.gsm.address import mask
-from hotlined.states import MAY_HAVE_LEFT, OPEN, PENDING, Refusal, RequestState, SegmentState
+from hotlined.states import MAY_HAVE_LEFT, OPEN, PENDING, Refusal, RequestState, SegmentKind, SegmentState
 from hotlined.store import answered, decisions, fates, fleet, lifecycle, line, log, pseudonyms
 from hotlined.store.database import Database
 
@@ -540,7 +540,7 @@ def _segments(db: Database, contacts: str, answers: str) -> set[int]:
 def _reports(db: Database, number: str | None) -> set[int]:
     """Return the reports about a number that belong to no answer; none without a number."""
     rows = db.all(
-        "SELECT id, pdu FROM segments WHERE kind = 'status_report' AND contact_id IS NULL"
+        f"SELECT id, pdu FROM segments WHERE kind = '{SegmentKind.STATUS_REPORT}' AND contact_id IS NULL"
         " AND answer_segment_id IS NULL AND pdu NOT GLOB ?",
         pseudonym.GLOB,
     )

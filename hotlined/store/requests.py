@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from hotlined.clock import Now, boot_id, boottime
-from hotlined.states import AnswerState, Refusal, RequestState
+from hotlined.states import AnswerState, ByHand, Refusal, RequestState
 from hotlined.store.database import Database
 
 EXPIRES_AFTER_SECONDS = 120.0
@@ -19,8 +19,8 @@ EXPIRES_AFTER_SECONDS = 120.0
 class RequestVerb(StrEnum):
     """What the daemon can be asked: it begins these, and the control program writes down these alone."""
 
-    SEND = "send"
-    TRY = "try"
+    SEND = ByHand.SEND.value
+    TRY = ByHand.TRY.value
     BALANCE = "balance"
     ADOPT = "adopt"
 
