@@ -19,8 +19,7 @@ from hotlined.clock import boottime
 from hotlined.gsm import alphabet
 from hotlined.policy import Reason, WaitingFor
 from hotlined.status import DaemonStatus
-from hotlined.store import answers as queue
-from hotlined.store import decisions, pseudonyms
+from hotlined.store import answers, decisions, pseudonyms
 from hotlined.store.correspondents import Order, correspondents
 from hotlined.store.line import note_hold, note_own_number, note_sim_changed
 from hotlined.words.reasons import REASONS
@@ -374,7 +373,7 @@ def test_what_was_sent_by_hand_is_no_answer(line: Filled) -> None:
     """Segments that went to a number without an answer are said to be those of a person."""
     plan, now = alphabet.plan(ANSWER), line.now()
     with line.db.transaction():
-        queue.enqueue_by_hand(line.db, KEVIN, plan, RULES, now, kind="try", who="pi", shadow=False)
+        answers.enqueue_by_hand(line.db, KEVIN, plan, RULES, now, kind="try", who="pi", shadow=False)
     line.send()
 
     assert "\nanswers        none; 2 segments went to it, sent by hand\n" in line.run("number", KEVIN).stdout

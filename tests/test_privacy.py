@@ -30,8 +30,18 @@ from hotlined.gsm import alphabet
 from hotlined.gsm.address import Address, Ton, identify, mask
 from hotlined.simulator import pdus
 from hotlined.states import Refusal, RequestState
-from hotlined.store import answers as queue
-from hotlined.store import attempts, contacts, decisions, fates, opening, privacy, pseudonyms, requests, windows
+from hotlined.store import (
+    answers,
+    attempts,
+    contacts,
+    decisions,
+    fates,
+    opening,
+    privacy,
+    pseudonyms,
+    requests,
+    windows,
+)
 from hotlined.store.database import Database
 from hotlined.store.line import needs_rebuild
 from hotlined.store.log import maybe_contact
@@ -310,7 +320,7 @@ def test_what_belongs_to_no_contact_ages_too(line_of: Filled) -> None:
     db, now = line_of.db, line_of.now()
     request_id = requests.ask(db, "send", {"number": LEA, "text": "Tout va bien"}, "pi", now)
     with db.transaction():
-        answer_id = queue.enqueue_by_hand(
+        answer_id = answers.enqueue_by_hand(
             db, LEA, alphabet.plan("Tout va bien"), RULES, now, kind="send", who="pi", shadow=False
         )
         assert isinstance(answer_id, int)
@@ -845,7 +855,7 @@ def test_a_queued_answer_goes_too_and_one_in_hand_is_refused(line_of: Filled) ->
     fates.put_back(line_of.db, begun, now)
     assert line_of.run("forget", KEVIN, "--yes").exit_code == 0
 
-    assert queue.due(line_of.db, moment(line_of, 1)) == []
+    assert answers.due(line_of.db, moment(line_of, 1)) == []
     assert rows(line_of.db, "SELECT * FROM answers") == []
 
 
@@ -962,7 +972,7 @@ def test_export_shows_all_that_is_held(line_of: Filled) -> None:
     line_of.judge(line_of.text(hostile))
     line_of.send()
     with db.transaction():
-        queue.enqueue_by_hand(db, KEVIN, alphabet.plan("À la main"), RULES, now, kind="send", who="pi", shadow=False)
+        answers.enqueue_by_hand(db, KEVIN, alphabet.plan("À la main"), RULES, now, kind="send", who="pi", shadow=False)
     decisions.block(db, KEVIN, "pi", now)
     requests.end(db, requests.ask(db, "send", {"number": KEVIN, "text": "À la main"}, "pi", now), "sent", now)
     line_of.pdu(report(KEVIN, 99))

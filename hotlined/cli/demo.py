@@ -30,7 +30,7 @@ from hotlined.language import N_, _, in_digits, language_of_environment, ngettex
 from hotlined.simulator import client as simulation
 from hotlined.states import AnswerState, ContactKind, ContactVerdict, ModemState
 from hotlined.store import log as contact_log
-from hotlined.store import queue
+from hotlined.store import queue_counts
 from hotlined.store.database import Database
 from hotlined.store.opening import open_beside_daemon
 from hotlined.words.amounts import in_contacts, in_money, in_segments
@@ -225,7 +225,7 @@ def _ready(stage: Stage) -> bool:
 
 
 def _busy(db: Database) -> bool:
-    counts = queue.counted(db)
+    counts = queue_counts.counted(db)
     return bool(counts[AnswerState.QUEUED] or counts[AnswerState.SENDING])
 
 

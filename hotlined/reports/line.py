@@ -22,7 +22,7 @@ from hotlined.reports.silence import Silence, maybe_silence
 from hotlined.reports.silence import in_words as silence_in_words
 from hotlined.states import DatabaseState, ModemState, SendingState
 from hotlined.status import CONFIG_REFUSED, DaemonStatus, Found, Trouble
-from hotlined.store import holders, queue, windows
+from hotlined.store import holders, queue_counts, windows
 from hotlined.store.database import Database
 from hotlined.store.line import (
     FREE,
@@ -295,10 +295,10 @@ def _stored(
                     paused_by=maybe_paused_by(db),
                     sending=first,
                     holds=holds,
-                    queue=queue.counted(db),
-                    next_due_at=queue.maybe_next_due_at(db, first),
+                    queue=queue_counts.counted(db),
+                    next_due_at=queue_counts.maybe_next_due_at(db, first),
                     budgets={name: {"limit": getattr(limits, name), "used": spent[name].total} for name in spent},
-                    full_windows=frozenset(queue.full_windows(db, now.limit)),
+                    full_windows=frozenset(queue_counts.full_windows(db, now.limit)),
                     shadow_since=since.at if (since := maybe_shadow(db)) else None,
                     credit=replace(
                         credit,

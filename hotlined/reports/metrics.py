@@ -21,7 +21,7 @@ from hotlined.reports.in_force import Broken
 from hotlined.reports.line import LineReport, Stored, report_line
 from hotlined.states import AnswerState, DatabaseState, ModemState, SendingState
 from hotlined.status import ModemStatus
-from hotlined.store import figures, queue, totals
+from hotlined.store import figures, queue_counts, totals
 from hotlined.store.beside import WAL, beside
 from hotlined.store.opening import open_beside_daemon
 
@@ -81,7 +81,10 @@ def _maybe_counted(config: Config) -> Counted | None:
     try:
         with open_beside_daemon(config.database) as db, db.snapshot():
             return Counted(
-                totals.ever(db), queue.waiting(db), figures.maybe_newest(db), figures.maybe_last_event(db, "restored")
+                totals.ever(db),
+                queue_counts.waiting(db),
+                figures.maybe_newest(db),
+                figures.maybe_last_event(db, "restored"),
             )
     except (StoreError, sqlite3.Error):
         return None
