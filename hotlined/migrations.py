@@ -809,6 +809,44 @@ ERASED = (
     "ALTER TABLE line_state DROP COLUMN rebuild_owed",
 )
 
+_TOLD = "coalesce(number, word, balance, contacts || ' contacts in ' || seconds || ' s', contacts || ' contacts', note)"
+_DETAIL = f"coalesce(coalesce({_TOLD} || ' ', '') || 'by ' || who, {_TOLD}, '')"  # NULL || 'x' is NULL
+# of the lists that were looked through one has a name with a "by" in it
+_BY = "iif(detail GLOB 'texts by hand by *', 15, instr(' ' || detail, ' by '))"
+EVENT_FIELDS = (
+    # what an event tells, which was read out of its sentence until then: who did it, a person or a line of the fleet;
+    # the number that it is about, masked; a tag, or the list that was looked through; what a flood brought, and in how
+    # many seconds; the balance. What no program reads is a note
+    *(f"ALTER TABLE events ADD COLUMN {field} TEXT" for field in ("who", "number", "word", "balance", "note")),
+    *(f"ALTER TABLE events ADD COLUMN {field} INTEGER" for field in ("contacts", "seconds")),
+    """
+    UPDATE events SET contacts = CAST(detail AS INTEGER),
+      seconds = iif(detail GLOB '* in *', CAST(substr(detail, instr(detail, ' in ') + 4) AS INTEGER), NULL)
+      WHERE kind IN ('flood_begin', 'flood_end')
+    """,
+    "UPDATE events SET balance = detail WHERE kind IN ('balance', 'balance_low')",
+    f"""
+    UPDATE events SET note = nullif(substr(detail, 1, {_BY} - 2), ''), who = substr(detail, {_BY} + 3)
+      WHERE {_BY} AND kind IN ('tag', 'untag', 'keep', 'unkeep', 'cancel', 'requeue', 'look', 'pause', 'resume',
+        'key_new', 'sim_adopted', 'block', 'unblock', 'optin', 'evidence', 'topup')
+    """,
+    """
+    UPDATE events SET number = ifnull(note, detail), note = NULL WHERE instr(ifnull(note, detail), '…')
+      AND kind IN ('block', 'unblock', 'optin', 'optout', 'look', 'evidence')
+    """,
+    """
+    UPDATE events SET word = note, note = NULL
+      WHERE kind IN ('tag', 'untag') OR kind = 'look' AND note <> 'a number'
+    """,
+    f"""
+    UPDATE events SET who = NULL, number = NULL, word = NULL, balance = NULL, contacts = NULL, seconds = NULL,
+      note = detail WHERE {_DETAIL} <> detail
+    """,
+    # the sentence stays, made of the fields: people find it in the table, and programs in the output
+    "ALTER TABLE events DROP COLUMN detail",
+    f"ALTER TABLE events ADD COLUMN detail TEXT GENERATED ALWAYS AS ({_DETAIL}) VIRTUAL",
+)
+
 SCHEMA = (
     ("first", FIRST),
     ("pins", PINS),
@@ -829,6 +867,7 @@ SCHEMA = (
     ("unsent", UNSENT),
     ("former", FORMER),
     ("erased", ERASED),
+    ("event_fields", EVENT_FIELDS),
 )
 """Every migration: its name and its statements, in the order in which they are applied."""
 

@@ -42,8 +42,8 @@ from hotlined.reports.line import report_line
 from hotlined.simulator import pdus
 from hotlined.states import ModemState, SendingState
 from hotlined.status import DaemonStatus, ModemStatus, Trouble
-from hotlined.store import backup, decisions, requests
-from hotlined.store.alerting import Alert, AlertProgress, Event
+from hotlined.store import backup, decisions, events, requests
+from hotlined.store.alerting import Alert, AlertProgress
 from hotlined.store.line import mark_copied, save_limit_clock
 from hotlined.store.opening import open_beside_daemon
 from hotlined.store.trouble import TROUBLES
@@ -78,8 +78,8 @@ class Teller:
 
     def tell(self, look: LineState, seconds: float = 0.0, *news: tuple[int, str]) -> list[tuple[str, int]]:
         """Return conditions and levels that are told."""
-        events = [Event(number, kind, at(seconds).rfc3339, "much") for number, kind in news]
-        self.progress, drafts = due(self.progress, look, events, at(seconds))
+        happened = [events.Event(number, kind, at(seconds).rfc3339) for number, kind in news]
+        self.progress, drafts = due(self.progress, look, happened, at(seconds))
         return [(draft.condition, draft.level) for draft in drafts]
 
 
@@ -269,7 +269,9 @@ def _maybe_text(condition: str, level: int, known: conditions.Condition) -> str 
         "cure": known.cure.format(config=unfilled("the configuration"), name="a-line-of-twenty-two-c"),
         "made": "24 Nov 23:00",
         "lines": "a-line-of-twenty-two-c, a-line-of-twenty-two-d and more",
-        "detail": "61 contacts in 600 s",
+        "contacts": 61,
+        "seconds": 600,
+        "balance": "13.20",
         "line": "a-line-of-twenty-two-c",
         "free": 4999,
         "used": 3000,
@@ -431,7 +433,7 @@ class Quiet(Filled):
     def event(self, kind: str) -> None:
         """Record an event as the daemon does."""
         with self.db.transaction():
-            self.db.event(self.db.now(), kind, "61 contacts in 600 s")
+            events.record(self.db, self.db.now(), kind, contacts=61, seconds=600)
 
     def later(self, seconds: float) -> None:
         """Let time pass: what was written down becomes older."""
@@ -1131,7 +1133,7 @@ END = (ADMIN, "hotlined fr: the balance is fine again. 3.20 is left.")
 def balance(line: Line, kind: str) -> None:
     """Record the event as the daemon does where it asks for the balance."""
     with sqlite3.connect(line.database) as db:
-        db.execute("INSERT INTO events (at, kind, detail) VALUES (?, ?, '3.20')", (at(0).rfc3339, kind))
+        db.execute("INSERT INTO events (at, kind, balance) VALUES (?, ?, '3.20')", (at(0).rfc3339, kind))
     db.close()
 
 

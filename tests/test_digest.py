@@ -27,7 +27,7 @@ from hotlined.alerts.digest import Edition, is_due, newest
 from hotlined.clock import Now, rfc3339
 from hotlined.config import Digest
 from hotlined.status import Trouble
-from hotlined.store import alerting, words_met
+from hotlined.store import alerting, events, words_met
 
 __all__ = ["receiver"]
 
@@ -198,7 +198,7 @@ def test_trouble_is_told_with_its_cure_and_the_balance_with_its_time(
     for days, kind in ((0, "modem_ready"), (5, "modem_absent"), (6, "modem_ready")):
         moment = Now((week.start + timedelta(days=days)).astimezone(UTC), 0.0, synchronised=True)
         with line.db.transaction():
-            line.db.event(moment, kind, "")
+            events.record(line.db, moment, kind)
     line.db.execute("UPDATE line_state SET balance = '12.5', balance_at = '2026-11-22T08:00:00.000Z'")
     line.settings["credit"] = {"valid_for": "365d"}
     line.config.write_text(json.dumps(line.settings))

@@ -21,7 +21,7 @@ from hotlined.clock import Now, rfc3339
 from hotlined.reports import fleet as report
 from hotlined.simulator import pdus
 from hotlined.states import MemberState
-from hotlined.store import alerting, claims, fleet, privacy, requests
+from hotlined.store import alerting, claims, events, fleet, privacy, requests
 from hotlined.store.claims import Placed
 from hotlined.store.database import Database
 from hotlined.store.line import needs_rebuild
@@ -290,7 +290,7 @@ def test_which_line_ordered_an_erasure_is_told(enter: Enter) -> None:
     exchanged(fr, nl, fr)
 
     assert (status(nl)["erased"], status(fr)["erased"]) == ([{"line": "fr", "persons": 1}], [])
-    (event,) = alerting.news(nl.db, ["forget_elsewhere"], 0)
+    (event,) = events.news(nl.db, ["forget_elsewhere"], 0)
     told = due(alerting.AlertProgress(event_id=0), seen(), [event], nl.now())[1]
     assert [each.text.rpartition(" says ")[2] for each in told] == ["how many, and which line orders it: fr."]
 

@@ -263,7 +263,7 @@ for turn in range(turns):
     with open_beside_daemon(path) as db:
         if number % 2:
             with db.transaction():
-                db.execute("INSERT INTO events (at, kind, detail) VALUES ('', 'race', ?)", f"{number}:{turn}")
+                db.execute("INSERT INTO events (at, kind, note) VALUES ('', 'race', ?)", f"{number}:{turn}")
         else:
             db.all("SELECT * FROM events")
 """

@@ -20,7 +20,7 @@ from conftest import Line, wait_until
 
 from hotlined import migrations
 from hotlined.errors import DatabaseVersionError, StoreError
-from hotlined.store import alerting, fleet, privacy
+from hotlined.store import events, fleet, privacy
 from hotlined.store.line import needs_rebuild
 from hotlined.store.opening import open_beside_daemon, open_for_daemon
 
@@ -249,13 +249,13 @@ def test_what_had_ended_by_the_events_is_no_state_afterwards(tmp_path: Path) -> 
 
 def test_since_when_something_holds_is_no_event_any_more(tmp_path: Path) -> None:
     """What the last event of a kind said of another SIM and of a key is the line's state, where it holds still."""
-    events = (("modem_sim_changed", 1), ("key_denied", 2), ("modem_sim_changed", 3))
+    happened = (("modem_sim_changed", 1), ("key_denied", 2), ("modem_sim_changed", 3))
     found = []
     for name, state in (("held", "hold = 'held', key_lost_at = 'then'"), ("free", "hold = NULL")):
         path = load(tmp_path / f"{name}.db", "sums")
         with closing(sqlite3.connect(path)) as connection, connection:
             connection.execute(f"UPDATE line_state SET {state}")
-            connection.executemany("INSERT INTO events (kind, at) VALUES (?, ?)", events)
+            connection.executemany("INSERT INTO events (kind, at) VALUES (?, ?)", happened)
         migrations.apply(path)
         with closing(sqlite3.connect(path)) as connection:
             found += connection.execute("SELECT sim_changed_at, key_denied, ready_limit FROM line_state").fetchall()
@@ -271,7 +271,7 @@ def test_which_line_ordered_an_erasure_is_in_no_sentence_any_more(tmp_path: Path
         now = replace(db.now(), limit=622.0 + fleet.ERASED_SECONDS)
         assert fleet.erased_elsewhere(db, replace(now, limit=622.0)) == [("nl", 2), ("be", 1)]
         assert fleet.erased_elsewhere(db, now) == []
-        assert [event.line for event in alerting.news(db, ["forget_elsewhere", "forget"], 0)] == [
+        assert [event.line for event in events.news(db, ["forget_elsewhere", "forget"], 0)] == [
             *("nl", "be", None, "nl", None)
         ]
         assert needs_rebuild(db)

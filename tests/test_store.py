@@ -474,11 +474,11 @@ def test_what_the_modem_said_is_a_detail_and_no_reason(db: Database) -> None:
 def test_a_value_has_a_row_and_an_insert_says_its_id(db: Database) -> None:
     """Where a query has no row there is no value, which is an error; rows are inserted by the names of columns."""
     with db.transaction():
-        event_id = db.insert("events", at="2026-11-24T22:00:00.000Z", kind="pause", detail="by marie")
+        event_id = db.insert("events", at="2026-11-24T22:00:00.000Z", kind="pause", who="marie")
 
-    assert db.value("SELECT detail FROM events WHERE id = ?", event_id) == "by marie"
+    assert db.value("SELECT who FROM events WHERE id = ?", event_id) == "marie"
     with pytest.raises(LookupError):
-        db.value("SELECT detail FROM events WHERE id = ?", event_id + 1)
+        db.value("SELECT who FROM events WHERE id = ?", event_id + 1)
 
 
 def test_an_answer_that_was_put_back_is_composed_anew(db: Database) -> None:

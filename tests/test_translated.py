@@ -182,7 +182,7 @@ ENGLISH = {
     "config/schema.py": "is for editors of YAML",
     "control/__init__.py": "its one constant is a code",
     "config/syntax.py": "marks its sentences; what else has a blank in it is what PyYAML says",
-    "daemon/credit.py": "marks what it says; the balance is the detail of an event",
+    "daemon/credit.py": "marks what it says; the balance is the note of an event",
     "daemon/recovery.py": "its sentences are causes of rungs, in the journal alone",
     "daemon/status.py": "marks what it says; what keeps it from a start is in the journal",
     "doctor/record.py": "marks what it says; a recording is English",
@@ -244,10 +244,10 @@ def _is_silent(node: ast.AST) -> bool:
     if not isinstance(node, ast.Call):
         return False
     if isinstance(node.func, ast.Attribute):
-        # the details of events are facts, said again where one reads
-        if node.func.attr in {"execute", "event"}:
+        if node.func.attr == "execute":
             return True
-        return ast.unparse(node.func.value) in {"log", "_logger", "logging", "re"}
+        # the note of an event stands in its table alone
+        return ast.unparse(node.func.value) in {"log", "_logger", "logging", "re", "events"}
     return isinstance(node.func, ast.Name) and node.func.id in MARKS | {"_any_of", "looked_through"}
 
 

@@ -14,7 +14,8 @@ from hotlined.policy import BUDGETS
 from hotlined.reports.fleet import FleetAway
 from hotlined.reports.silence import Silence, in_words
 from hotlined.states import HoldReason, ModemState, SendingState
-from hotlined.store.alerting import AlertProgress, Draft, Event
+from hotlined.store.alerting import AlertProgress, Draft
+from hotlined.store.events import Event
 from hotlined.store.words_met import CONDITION, NewTexts
 from hotlined.words import conditions
 from hotlined.words.alerts import MOST_UNSEEN, alert_in_words
@@ -158,7 +159,8 @@ def _happened(news: Sequence[Event], *, only_newest: bool) -> Iterator[_Sign]:
         condition, level = EVENTS[event.kind]
         repeated = condition in _REPEATED
         if not repeated or event.event_id == last[condition]:
-            yield _Sign(condition, level, event.at, {"detail": event.detail, "line": event.line}, daily=repeated)
+            filling = {name: getattr(event, name) for name in ("contacts", "seconds", "balance", "line")}
+            yield _Sign(condition, level, event.at, filling, daily=repeated)
 
 
 def _signs(levels: Mapping[str, int], state: LineState, unwell_limit: float | None, now: Now) -> Iterator[_Sign]:

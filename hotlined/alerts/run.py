@@ -27,7 +27,7 @@ from hotlined.reports import fleet, hearing, life, sealed
 from hotlined.reports.line import CONFIG_BROKEN, SHADOW, LineReport, Stored
 from hotlined.states import DatabaseState, HoldReason, SendingState
 from hotlined.status import CONFIG_REFUSED
-from hotlined.store import alerting, reception, words_met
+from hotlined.store import alerting, events, reception, words_met
 from hotlined.store.alerting import Alert, AlertProgress, Draft
 from hotlined.store.database import Database
 from hotlined.store.line import maybe_shadow, pause_began, recorded_holds
@@ -297,7 +297,7 @@ class Run:
 def _decide(db: Database, state: LineState) -> tuple[AlertProgress, AlertProgress, list[Draft]]:
     """Return how far the last run came, how far this one comes, and the alerts that became due in between."""
     progress = alerting.progress(db)
-    return progress, *due(progress, state, alerting.news(db, KINDS, progress.event_id or 0), db.now())
+    return progress, *due(progress, state, events.news(db, KINDS, progress.event_id or 0), db.now())
 
 
 def _maybe_life(stored: Stored, now: Now) -> Judged | None:

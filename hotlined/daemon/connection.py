@@ -38,7 +38,7 @@ from hotlined.gsm.responses import REGISTERED, Identification, NetworkCondition,
 from hotlined.language import N_, _, in_sequence
 from hotlined.policy import Reason
 from hotlined.states import Adoption, ModemState
-from hotlined.store import answers, breaking
+from hotlined.store import answers, breaking, events
 from hotlined.store.line import bind_sim, note_own_number, note_ready, note_sim_changed
 from hotlined.timing import Backoff, Every, RateLimit
 from hotlined.words.conditions import CENTRE_CURE, MODEM
@@ -179,7 +179,7 @@ class Connection:
         is_another_sim = Part.SIM in self.mismatch
         with db.transaction():
             bind_sim(db, identification.imei, identification.imsi)
-            db.event(db.now(), "sim_adopted", f"by {who}")
+            events.record(db, db.now(), "sim_adopted", who=who)
             if is_another_sim:
                 answers.cancel_all(db, Reason.SIM_CHANGED)
         breaking.call_trial(db, db.now(), self.line.timing.trial_gap)
@@ -358,4 +358,4 @@ class Connection:
     def _record_state(self, state: ModemState, since: Now, reason: str) -> None:
         with self.line.db.transaction():
             note_ready(self.line.db, since.limit if state is ModemState.READY else None)
-            self.line.db.event(since, f"modem_{state}", reason)
+            events.record(self.line.db, since, f"modem_{state}", reason)

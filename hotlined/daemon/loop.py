@@ -38,7 +38,7 @@ from hotlined.gsm.modem import Modem
 from hotlined.gsm.port import drain
 from hotlined.gsm.profiles import Meaning
 from hotlined.states import ModemState
-from hotlined.store import answers, backup, contacts, decisions, fates, pseudonyms, requests
+from hotlined.store import answers, backup, contacts, decisions, events, fates, pseudonyms, requests
 from hotlined.store.database import Database
 from hotlined.store.line import calendar_moved, note_ready, save_limit_clock
 from hotlined.timing import USUAL, Every, Timing
@@ -164,7 +164,7 @@ class Daemon:
         with self.db.transaction():
             save_limit_clock(self.db, now)
             note_ready(self.db, None)
-            self.db.event(now, "modem_starting", f"hotlined {__version__}")
+            events.record(self.db, now, "modem_starting", f"hotlined {__version__}")
         if copied := backup.quarantine_restored(self.db, now):
             log.warning("this is the backup of %s, put back: answers that waited in it are unconfirmed", copied)
         requests.recover(self.db, now)
@@ -188,7 +188,7 @@ class Daemon:
                 with self.db.transaction():
                     save_limit_clock(self.db, self.db.now())
                     note_ready(self.db, None)
-                    self.db.event(self.db.now(), "modem_stopped")
+                    events.record(self.db, self.db.now(), "modem_stopped")
         except sqlite3.Error as error:
             log.warning("the last state could not be saved: %s", error)
         self._watch.close()

@@ -27,7 +27,7 @@ from hotlined.gsm.modem import Modem
 from hotlined.gsm.profiles import Meaning
 from hotlined.gsm.responses import Listing
 from hotlined.language import _
-from hotlined.store import contacts
+from hotlined.store import contacts, events
 from hotlined.timing import Backoff, Every
 
 log = logging.getLogger("hotlined")
@@ -295,7 +295,7 @@ class Receiver:
             event_interval.again()
             log.warning("the modem complains about its power supply: %s", words)
             with self.line.db.transaction():
-                self.line.db.event(self.line.db.now(), meaning.value, words)
+                events.record(self.line.db, self.line.db.now(), meaning.value, words)
 
     def _receive_direct(self, event: Unsolicited, modem: Modem) -> None:
         """Commit a text that the modem handed over, then acknowledge it; the same event is never committed twice."""
@@ -354,4 +354,4 @@ class Receiver:
             self._recorded_refusals.add(entry.segment_id)
             log.warning("%s does not delete entry %d; it is recorded all the same", storage, entry.index)
             with self.line.db.transaction():
-                self.line.db.event(self.line.db.now(), "delete_refused", f"{storage} {entry.index}")
+                events.record(self.line.db, self.line.db.now(), "delete_refused", f"{storage} {entry.index}")

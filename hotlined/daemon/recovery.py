@@ -23,6 +23,7 @@ from hotlined.daemon.line import Line
 from hotlined.errors import HotlinedError, ModemError, PortError, PortLostError
 from hotlined.gsm.modem import Modem
 from hotlined.states import ModemState
+from hotlined.store import events
 from hotlined.timing import USUAL, Backoff, RateLimit, Timing
 
 log = logging.getLogger("hotlined")
@@ -246,7 +247,7 @@ class Recovery:
             words = f"{rung}: {trouble}"
             log.warning("recovery: %s", words)
             with contextlib.suppress(sqlite3.Error), self.line.db.transaction():
-                self.line.db.event(self.line.db.now(), "recovery", words)
+                events.record(self.line.db, self.line.db.now(), "recovery", words)
 
     def _is_impossible(self, rung: Rung) -> bool:
         """Tell whether a rung needs a modem that is open, or one that answers, while there is none."""

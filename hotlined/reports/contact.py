@@ -16,7 +16,7 @@ from hotlined.store.database import Database
 from hotlined.store.line import FREE, Sending, sending_of
 from hotlined.words.columns import inner
 from hotlined.words.reasons import SEGMENT_STATES, VERDICTS, answer_in_words, briefly, reason_in_words
-from hotlined.words.states import EVENTS, KINDS, detail_in_words
+from hotlined.words.states import EVENTS, KINDS, event_in_words
 from hotlined.words.tags import tag_in_words
 from hotlined.words.times import maybe_moment, moment
 from hotlined.words.wordings import place_in_words
@@ -159,7 +159,7 @@ def facts(contact: Contact, sending: Sending) -> Iterator[tuple[str, str | None]
         yield inner(_("text")), text["answer"]["text"]
     for event in contact["events"]:
         what = EVENTS.get(event["kind"], event["kind"].replace("_", " "))
-        yield _("event"), " ".join(filter(None, (moment(event["at"]), what, detail_in_words(event["detail"]))))
+        yield _("event"), " ".join(filter(None, (moment(event["at"]), what, event_in_words(event))))
 
 
 def _segments(contact: Contact) -> str:

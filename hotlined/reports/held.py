@@ -10,7 +10,7 @@ from hotlined.states import AnswerState
 from hotlined.store.decisions import ITS_OWNER
 from hotlined.words.columns import inner
 from hotlined.words.reasons import STATES, VERDICTS, reason_in_words
-from hotlined.words.states import EVENTS, KINDS, REQUEST_STATES, detail_in_words
+from hotlined.words.states import EVENTS, KINDS, REQUEST_STATES, event_in_words
 from hotlined.words.tags import tag_in_words
 from hotlined.words.times import exact, maybe_exact
 
@@ -41,7 +41,7 @@ def sheet(held: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
         yield _("request"), _request(request)
         yield from _fields(request["arguments"] | request, (*request["arguments"], "result"))
     for event in held["events"]:
-        what = f"{EVENTS.get(event['kind'], event['kind'])} {detail_in_words(event['detail'])}".rstrip()
+        what = f"{EVENTS.get(event['kind'], event['kind'])} {event_in_words(event)}".rstrip()
         yield _("event"), _("{moment}: {what}", moment=exact(event["at"]), what=what)
 
 

@@ -9,7 +9,7 @@ from hotlined.reports.contact import Contact
 from hotlined.states import AnswerState, ContactKind, ContactVerdict, SegmentState
 from hotlined.store.line import Sending
 from hotlined.words.reasons import SEGMENT_STATES, answer_in_words, reason_in_words
-from hotlined.words.states import KINDS, detail_in_words
+from hotlined.words.states import KINDS, event_in_words
 from hotlined.words.times import clock_time
 
 _CAME = Phrases(
@@ -112,7 +112,7 @@ def _end(contact: Contact) -> Iterator[Step]:
 def _people(contact: Contact, sending: Sending) -> Iterator[Step]:
     for event in contact["events"]:
         known = _EVENTS.get(event["kind"]) or f"{event['kind'].replace('_', ' ').capitalize()}: {{detail}}"
-        yield Step(event["at"], f"{known.format(detail=detail_in_words(event['detail'])).rstrip(' :')}.")
+        yield Step(event["at"], f"{known.format(detail=event_in_words(event)).rstrip(' :')}.")
     for text in contact["by_hand"]:
         words = _(
             "{by} sent this number a text by hand ({command}): {fate}.",

@@ -4,7 +4,6 @@ An alert is a row before it is sent, and each channel checks it off after: a cra
 A text is a request that carries its alert's id, so none is asked for twice. What is due is not decided here.
 """
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -38,17 +37,6 @@ class AlertProgress:
     event_id: int | None = None
     unwell_limit: float | None = None
     recorded_limits: Mapping[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """Something that was recorded; `at` is RFC 3339, `line` that of the fleet which ordered it."""
-
-    event_id: int
-    kind: str
-    at: str
-    detail: str
-    line: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,17 +87,6 @@ def progress(db: Database) -> AlertProgress:
         unwell_limit,
         {each["condition"]: each["at_limit"] for each in latest},
     )
-
-
-def news(db: Database, kinds: Iterable[str], after: int) -> list[Event]:
-    """Return the events of these kinds that came after the event `after`, oldest first."""
-    rows = db.all(
-        "SELECT id AS event_id, kind, at, detail, line FROM events"
-        " WHERE id > ? AND kind IN (SELECT value FROM json_each(?)) ORDER BY id",
-        after,
-        json.dumps(list(kinds)),
-    )
-    return [Event(**row) for row in rows]
 
 
 def record(db: Database, drafts: Iterable[Draft], channels: Iterable[str], now: Now) -> list[int]:

@@ -18,7 +18,7 @@ from hotlined.errors import RefusedError, StoreError, UsageError
 from hotlined.language import _
 from hotlined.policy import Reason
 from hotlined.states import ContactVerdict, DatabaseState, RequestState
-from hotlined.store import fates, integrity, line
+from hotlined.store import events, fates, integrity, line
 from hotlined.store.beside import EVERY, FILE_MODE, KEY, LOCK, beside
 from hotlined.store.database import Database
 from hotlined.store.opening import held, open_to_read, require_known
@@ -151,9 +151,11 @@ def quarantine_restored(db: Database, now: Now) -> str | None:
             now.rfc3339,
         )
         line.save_limit_clock(db, now)
-        db.event(now, "restored", f"from the backup of {copied_at}; {len(waited)} answers that waited are unconfirmed")
+        events.record(
+            db, now, "restored", f"from the backup of {copied_at}; {len(waited)} answers that waited are unconfirmed"
+        )
         if pause := line.note_restored(db):
-            db.event(now, "pause_restored", f"of {pause.at} by {pause.by}")
+            events.record(db, now, "pause_restored", f"of {pause.at} by {pause.by}")
     return copied_at
 
 

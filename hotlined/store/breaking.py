@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from hotlined import breaker, policy, pseudonym, states
 from hotlined.breaker import Breaker
 from hotlined.clock import Now
-from hotlined.language import N_
+from hotlined.store import events
 from hotlined.store.database import Database
 from hotlined.store.line import breaker_of, set_breaker
 
@@ -88,7 +88,7 @@ def open_breaker(db: Database, cause: breaker.Cause, now: Now, pauses: Sequence[
         return before
     state = breaker.opened(before, cause, now.limit, now.rfc3339, pauses)
     set_breaker(db, state)
-    db.event(now, _EVENTS[cause][0], why or N_("answers to different numbers were not taken, one after the other"))
+    events.record(db, now, _EVENTS[cause][0], why or "answers to different numbers were not taken, one after the other")
     return state
 
 
@@ -118,7 +118,7 @@ def close_breaker(db: Database, now: Now) -> Breaker:
     state = Breaker(last_trial=before.last_trial, closed_at_attempt=latest or 0, closed_limit=now.limit)
     set_breaker(db, state)
     if before.cause:
-        db.event(now, _EVENTS[before.cause][1], N_("an answer was taken"))
+        events.record(db, now, _EVENTS[before.cause][1], "an answer was taken")
     db.execute(
         "UPDATE answers SET due_limit = min(due_limit, ?), refusals = 0, refusals_counted = 0,"
         " refused_limit = NULL"

@@ -16,7 +16,7 @@ from hotlined.errors import LifecycleError, PduError
 from hotlined.gsm import push, tpdu
 from hotlined.gsm.address import Address, Identity, LineType, Ton
 from hotlined.states import ContactKind, SegmentKind
-from hotlined.store import fates, pseudonyms, words_met
+from hotlined.store import events, fates, pseudonyms, words_met
 from hotlined.store.database import Database
 from hotlined.store.line import flood_began, note_flood, save_limit_clock
 
@@ -208,14 +208,14 @@ def watch_flood(db: Database, now: Now) -> str | None:
             return None
         with db.transaction():
             note_flood(db, now.limit)
-            db.event(now, "flood_begin", f"{recent} contacts in {FLOOD_SECONDS:.0f} s")
+            events.record(db, now, "flood_begin", contacts=recent, seconds=int(FLOOD_SECONDS))
         return "flood_begin"
     if recent >= FLOOD_CONTACTS / 2:
         return None
     brought = _contacts_since(db, began - FLOOD_SECONDS)
     with db.transaction():
         note_flood(db, None)
-        db.event(now, "flood_end", f"{brought} contacts")
+        events.record(db, now, "flood_end", contacts=brought)
     return "flood_end"
 
 

@@ -1,4 +1,4 @@
-"""One open database: its queries, its transactions, its journal of events for people, and its limit clock.
+"""One open database: its queries, its transactions, and its limit clock.
 
 Whatever reads and then writes does so in BEGIN IMMEDIATE: it waits for its turn instead of failing half-way. How a
 database is opened stands in `opening`.
@@ -125,16 +125,6 @@ class Database:
             raise
         finally:
             self.execute("RELEASE inside")  # ROLLBACK TO undoes what came after the savepoint, and leaves it open
-
-    def event(
-        self, now: Now, kind: str, detail: str = "", contact_id: int | None = None, *, line: str | None = None
-    ) -> None:
-        """Record that something changed, for people to read, inside the transaction that is open.
-
-        `line` is the line of the fleet whose order it was.
-        """
-        at = {"at": now.rfc3339, "at_limit": now.limit}
-        self.insert("events", **at, kind=kind, detail=detail, contact_id=contact_id, line=line)
 
     def changed_elsewhere(self) -> int:
         """Return a number that differs after another process has written; our own writing leaves it as it is."""

@@ -8,11 +8,10 @@ from collections.abc import Sequence
 
 from hotlined.clock import Now, parse_rfc3339
 from hotlined.errors import RefusedError
-from hotlined.gsm.address import mask
 from hotlined.language import N_, _
 from hotlined.policy import Reason
 from hotlined.states import ContactKind, Shared
-from hotlined.store import fleet, lifecycle, line, pseudonyms
+from hotlined.store import events, fleet, lifecycle, line, pseudonyms
 from hotlined.store.database import Database
 from hotlined.store.fleet import Followed
 from hotlined.store.reactions import IS_REACTION
@@ -23,7 +22,6 @@ ITS_OWNER = N_("its owner")
 
 _LOOK_SECONDS = 3600.0
 _YEARS = range(1970, 3000)  # of a calendar date that is shown and counted from anywhere on earth
-_LAST_EVENTS = 5000
 _NAMES_OF_ONE_KEY = 2  # the number and its pseudonym
 
 
@@ -58,7 +56,7 @@ def opt_out(db: Database, number: str, now: Now) -> None:
     """
     _change(db, "opted_out_at = ?", (now.rfc3339,), number, ITS_OWNER, now)
     fleet.claim(db, number, Shared.OPT_OUTS)
-    db.event(now, "optout", mask(number))
+    events.record(db, now, "optout", number=number)
     lifecycle.end_open(db, pseudonyms.names(db, number), Reason.OPTED_OUT, by_hand=False)
 
 
@@ -116,7 +114,7 @@ def pause(db: Database, who: str, now: Now) -> None:
     """Commit that nothing is sent until `resume`; receiving goes on."""
     with db.transaction():
         line.note_pause(db, who, now)
-        db.event(now, "pause", f"by {who}")
+        events.record(db, now, "pause", who=who)
 
 
 def resume(db: Database, who: str, now: Now) -> bool:
@@ -137,9 +135,9 @@ def resume(db: Database, who: str, now: Now) -> bool:
     with db.transaction():
         if lost:
             pseudonyms.adopt_keys(db)
-            db.event(now, "key_new", f"by {who}")
+            events.record(db, now, "key_new", who=who)
         line.end_pause(db)
-        db.event(now, "resume", f"by {who}")
+        events.record(db, now, "resume", who=who)
     return lost
 
 
@@ -156,39 +154,39 @@ def top_up(db: Database, at: str | None, who: str, now: Now) -> str:
     with db.transaction():
         line.note_top_up(db, line.TopUp(moment, by=who), now, dated=bool(at) or now.synchronised)
         line.request_trial(db)
-        db.event(now, "topup", f"{moment} by {who}")
+        events.record(db, now, "topup", moment, who=who)
     return moment
 
 
 def note_look(db: Database, contact_id: int, who: str, now: Now) -> None:
     """Commit that a person looked at a contact; once in an hour, however often."""
-    _note_look(db, "contact_id = ?", (contact_id,), f"by {who}", contact_id, now)
+    if db.one("SELECT 1 FROM contacts WHERE id = ?", contact_id):
+        _note_look(db, now, who, contact_id=contact_id)
 
 
 def note_look_up(db: Database, originator: str, who: str, now: Now) -> None:
     """Commit that a person looked at what is known of an originator, who is masked; once in an hour."""
-    _note_look(db, "contact_id IS NULL", (), f"{mask(originator)} by {who}", None, now)
+    _note_look(db, now, who, number=originator)
 
 
 def note_look_through(db: Database, listed: str, who: str, now: Now) -> None:
     """Commit that a person looked through a list, which is named; once in an hour."""
-    _note_look(db, "contact_id IS NULL", (), f"{listed} by {who}", None, now)
+    _note_look(db, now, who, word=listed)
 
 
 def _note_look(
-    db: Database, about: str, values: tuple[int, ...], detail: str, contact_id: int | None, now: Now
+    db: Database,
+    now: Now,
+    who: str,
+    *,
+    contact_id: int | None = None,
+    number: str | None = None,
+    word: str | None = None,
 ) -> None:
-    # events only grow in number: the last ones alone are looked through
-    sql = (
-        f"SELECT 1 FROM events WHERE kind = 'look' AND id > (SELECT max(id) FROM events) - {_LAST_EVENTS}"
-        f" AND {about} AND detail = ? AND at_limit > ? LIMIT 1"
-    )
-    if db.one(sql, *values, detail, now.limit - _LOOK_SECONDS):
-        return
-    if contact_id and not db.one("SELECT 1 FROM contacts WHERE id = ?", contact_id):
-        return
-    with db.transaction():
-        db.event(now, "look", detail, contact_id)
+    after = now.limit - _LOOK_SECONDS
+    if not events.is_repeated(db, "look", after, who=who, contact_id=contact_id, number=number, word=word):
+        with db.transaction():
+            events.record(db, now, "look", who=who, contact_id=contact_id, number=number, word=word)
 
 
 def note_mode(db: Database, now: Now, *, shadow: bool) -> None:
@@ -196,7 +194,7 @@ def note_mode(db: Database, now: Now, *, shadow: bool) -> None:
     if (line.maybe_shadow(db) is not None) != shadow:
         with db.transaction():
             line.note_shadow(db, line.Shadow(now.rfc3339, now.limit) if shadow else None)
-            db.event(now, "mode_shadow" if shadow else "mode_live")
+            events.record(db, now, "mode_shadow" if shadow else "mode_live")
 
 
 _FOLLOWED = {Shared.BLOCKS: ("blocked_at", "unblock"), Shared.OPT_OUTS: ("opted_out_at", "optin")}
@@ -211,7 +209,7 @@ _DECISIONS = {
 
 def _decide(db: Database, verb: str, number: str, who: str, now: Now) -> None:
     _change(db, _DECISIONS[verb], (now.rfc3339,) if verb == "block" else (), number, who, now)
-    db.event(now, verb, f"{mask(number)} by {who}")
+    events.record(db, now, verb, who=who, number=number)
 
 
 def _change(db: Database, change: str, values: tuple[str, ...], number: str, who: str, now: Now) -> None:
@@ -257,7 +255,7 @@ def _retag(db: Database, verb: str, contact_id: int, word: str, who: str, now: N
         if len(wanted) == len(tags):
             return False
         db.execute("UPDATE contacts SET tags = ? WHERE id = ?", json.dumps(wanted, ensure_ascii=False), contact_id)
-        db.event(now, verb, f"{word} by {who}", contact_id)
+        events.record(db, now, verb, contact_id=contact_id, who=who, word=word)
     return True
 
 

@@ -14,7 +14,7 @@ from functools import partial
 
 from hotlined.clock import Now, parse_rfc3339
 from hotlined.states import THREAT
-from hotlined.store import decisions, privacy, pseudonyms
+from hotlined.store import decisions, events, privacy, pseudonyms
 from hotlined.store.database import Database
 from hotlined.store.fleet import Followed, Ordered
 from hotlined.store.words_met import HAS_WORDS
@@ -101,7 +101,7 @@ class Here:
             taken = self._taken(all_of_it, ordered)
             privacy.note_opt_out(self._db, name, taken, self._now, self._opts_out)
             privacy.erase(self._db, name, taken, self._now, keep_opt_out=True, keep_block=True, until=until)
-        self._db.event(self._now, "forget" if ordered.own else "forget_elsewhere", line=ordered.line)
+        events.record(self._db, self._now, "forget" if ordered.own else "forget_elsewhere", line=ordered.line)
 
     def _taken(self, found: privacy.Found, ordered: Ordered) -> privacy.Found:
         """Return what of a person came no later than the order, and is no evidence."""

@@ -5,8 +5,7 @@ from typing import Any
 
 from hotlined import pseudonym
 from hotlined.clock import Now
-from hotlined.gsm.address import mask
-from hotlined.store import log, pseudonyms
+from hotlined.store import events, log, pseudonyms
 from hotlined.store.database import Database
 from hotlined.store.line import bound_sim, own_number
 
@@ -25,14 +24,14 @@ def keep_all(db: Database, name: str, who: str, now: Now) -> int:
         if total:
             values = names | {"at": now.rfc3339, "limit": now.limit, "who": who}
             db.connection.execute(
-                "INSERT INTO events (at, at_limit, kind, detail, contact_id)"
-                f" SELECT :at, :limit, 'keep', 'by ' || :who, id FROM contacts WHERE kept_at IS NULL AND ({_OF})",
+                "INSERT INTO events (at, at_limit, kind, who, contact_id)"
+                f" SELECT :at, :limit, 'keep', :who, id FROM contacts WHERE kept_at IS NULL AND ({_OF})",
                 values,
             )
             db.connection.execute(
                 f"UPDATE contacts SET kept_at = :at, kept_by = :who WHERE kept_at IS NULL AND ({_OF})", values
             )
-            db.event(now, "evidence", f"{mask(name)} by {who}")
+            events.record(db, now, "evidence", who=who, number=name)
     return total
 
 

@@ -14,7 +14,7 @@ from hotlined.clock import Now, boot_id, rfc3339
 from hotlined.gsm import tpdu
 from hotlined.policy import Fate
 from hotlined.states import AnswerState, SegmentState
-from hotlined.store import answered, breaking, gate, lifecycle, pseudonyms
+from hotlined.store import answered, breaking, events, gate, lifecycle, pseudonyms
 from hotlined.store.breaking import BreakerUpdate
 from hotlined.store.database import Database
 from hotlined.store.gate import Begun
@@ -223,7 +223,7 @@ def recover(db: Database, now: Now, pauses: Sequence[float] = USUAL.trial_after)
             _unconfirm(db, row["id"], code)
             _end_attempt(db, row["attempt_id"], outcome, code, now, pauses, nothing_left=False)
         if rows:
-            db.event(now, "unconfirmed", f"{len(rows)} found at start")
+            events.record(db, now, "unconfirmed", f"{len(rows)} found at start")
     return len(rows)
 
 

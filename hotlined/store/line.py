@@ -18,6 +18,7 @@ from hotlined.breaker import Breaker
 from hotlined.clock import Anchor, Now, boot_id, rfc3339
 from hotlined.policy import LineHold, Share, WaitingFor
 from hotlined.states import HoldReason, SealFailure, SendingState
+from hotlined.store import events
 from hotlined.store.database import Database
 
 EPOCH_SECONDS = 1.0  # so far the calendar may drift from the limit clock before that is written down
@@ -149,7 +150,7 @@ def note_balance(db: Database, balance: str, now: Now, *, low: bool) -> None:
     if tuple(row) != (balance, int(low)):
         with db.transaction():
             db.execute("UPDATE line_state SET balance = ?, balance_low = ?, balance_at = ?", balance, low, now.rfc3339)
-            db.event(now, "balance_low" if low else "balance", balance)
+            events.record(db, now, "balance_low" if low else "balance", balance=balance)
 
 
 def credit_of(db: Database) -> Credit:
@@ -522,7 +523,7 @@ def note_key_lack(db: Database, lack: HoldReason | None, now: Now) -> None:
         now.rfc3339,
         lack is HoldReason.KEY_DENIED,
     )
-    db.event(now, lack or "key_back", db.key_path.name)
+    events.record(db, now, lack or "key_back", db.key_path.name)
 
 
 def key_lack(db: Database) -> HoldReason | None:

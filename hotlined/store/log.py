@@ -19,7 +19,7 @@ from typing import Any
 from hotlined import policy, pseudonym
 from hotlined.clock import rfc3339
 from hotlined.states import AnswerState, ContactKind, listed
-from hotlined.store import pseudonyms, totals, words_met
+from hotlined.store import events, pseudonyms, totals, words_met
 from hotlined.store.database import Database
 
 _BATCH = 500  # rows: read at once, few enough for any memory
@@ -262,8 +262,7 @@ def maybe_contact(db: Database, contact_id: int) -> dict[str, Any] | None:
         contact["answer"]["parts"] = [dict(part) | {"current": bool(part["current"])} for part in sent]
     by_hand = texts_by_hand(db, 0, contact["originator"]) if contact["originator"] else []
     contact["by_hand"] = [by_hand_entry(text) for text in by_hand]
-    events = db.all("SELECT at, kind, detail FROM events WHERE contact_id = ? ORDER BY id", contact_id)
-    contact["events"] = [dict(event) for event in events]
+    contact["events"] = events.of_contact(db, contact_id)
     return contact
 
 

@@ -21,7 +21,7 @@ from hotlined.clock import Now, rfc3339
 from hotlined.gsm import tpdu
 from hotlined.gsm.address import mask
 from hotlined.states import MAY_HAVE_LEFT, OPEN, PENDING, Refusal, RequestState, SegmentKind, SegmentState
-from hotlined.store import answered, decisions, fates, fleet, lifecycle, line, log, pseudonyms
+from hotlined.store import answered, decisions, events, fates, fleet, lifecycle, line, log, pseudonyms
 from hotlined.store.database import Database
 
 BATCH = 100  # rows a transaction: whoever wants to write beside it waited 0.14 s at most (100,000 contacts, a busy PC)
@@ -194,8 +194,8 @@ NUMBERS = (
         "e.id",
         "events e",
         ("e.at_limit <= :limit",),
-        "e.kind IN ('block', 'unblock', 'optin', 'optout', 'look', 'evidence') AND instr(e.detail, '…')",
-        ("UPDATE events SET detail = 'a number' || substr(detail, instr(detail || ' ', ' ')) WHERE id = :id",),
+        "e.number IS NOT NULL",
+        ("UPDATE events SET number = NULL, note = 'a number' WHERE id = :id",),
     ),
 )
 """What is replaced after `privacy.keep_numbers`: numbers by their pseudonyms, masked ones by nothing."""
@@ -327,7 +327,7 @@ def forget(db: Database, name: str, now: Now, *, keep_opt_out: bool, opts_out: C
         before = _count(db, names, found)
         erase(db, name, found, now, keep_opt_out=keeps)
         fleet.erase(db, name, now)
-        db.event(now, "forget", "a person was erased")
+        events.record(db, now, "forget", "a person was erased")
     return before
 
 
@@ -457,14 +457,7 @@ def export(db: Database, name: str) -> dict[str, Any]:
             json.dumps(found.segments),
         ),
         "requests": [row | {"arguments": json.loads(row["arguments"])} for row in requests],
-        "events": _dicts(
-            db,
-            "SELECT id, at, kind, detail FROM events WHERE contact_id IN (SELECT value FROM json_each(?))"
-            " OR (? AND instr(detail, ?))",
-            json.dumps(found.contacts),
-            _is_masked_alone(db, name),
-            mask(name),
-        ),
+        "events": events.of_person(db, found.contacts, name if _is_masked_alone(db, name) else None),
     }
 
 
@@ -558,7 +551,10 @@ def _recipient(pdu: str) -> str:
 
 
 _MENTIONS = (
-    ("events", "detail"),
+    ("events", "who"),
+    ("events", "number"),
+    ("events", "word"),
+    ("events", "note"),
     ("alerts", "title"),
     ("alerts", "text"),
     ("requests", "arguments"),
@@ -632,7 +628,7 @@ def _keep(db: Database, contact_id: int, verb: str, values: tuple[str | None, st
         cursor = db.execute("UPDATE contacts SET kept_at = ?, kept_by = ? WHERE id = ?", *values, contact_id)
         if not cursor.rowcount:
             return False
-        db.event(now, verb, f"by {who}", contact_id)
+        events.record(db, now, verb, contact_id=contact_id, who=who)
     return True
 
 

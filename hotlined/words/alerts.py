@@ -38,15 +38,15 @@ TEXTS = {
     ("modem", 0): (N_("the modem is ready"), N_("Texts are received and answered again.")),
     ("flood", 1): (
         N_("a flood of texts"),
-        N_("{detail}. The limits bound what it can cost; 'hotlined pause' stops all answers."),
+        N_("{contacts}. The limits bound what it can cost; 'hotlined pause' stops all answers."),
     ),
-    ("flood", 0): (N_("the flood is over"), N_("It brought {detail}.")),
+    ("flood", 0): (N_("the flood is over"), N_("It brought {contacts}.")),
     ("credit", 1): _AS_IT_IS,
-    ("credit", 0): (N_("the SIM can pay again"), N_("Answers go out: {detail}.")),
+    ("credit", 0): (N_("the SIM can pay again"), N_("Answers go out: an answer was taken.")),
     ("outage", 1): _AS_IT_IS,
-    ("outage", 0): (N_("answers go out again"), N_("What waited goes out by itself: {detail}.")),
-    ("balance", 1): (N_("the balance is low"), N_("{detail} is left. Top the SIM up.")),
-    ("balance", 0): (N_("the balance is fine again"), N_("{detail} is left.")),
+    ("outage", 0): (N_("answers go out again"), N_("What waited goes out by itself: an answer was taken.")),
+    ("balance", 1): (N_("the balance is low"), N_("{balance} is left. Top the SIM up.")),
+    ("balance", 0): (N_("the balance is fine again"), N_("{balance} is left.")),
     ("key", 1): ("{title}", "{cure}"),
     ("key", 2): ("{title}", "{cure}"),
     ("key", 0): (N_("the key of the pseudonyms can be used again"), N_("Answers go out again.")),
@@ -107,23 +107,24 @@ TEXTS = {
 
 def alert_in_words(condition: str, level: int, filling: Mapping[str, object]) -> tuple[str, str]:
     """Return an alert's headline and text; GSM-7 has no backticks, so commands stand in quotes."""
-    places = {name: in_digits(value) if isinstance(value, int) else value for name, value in filling.items()}
+    places = {name: _place(value) for name, value in filling.items()}
     if known := _CONDITIONS.get((condition, level)):
         then = _("reload the daemon, or start it")
         places |= {"title": known.title, "words": known.words, "cure": known.cure.format(then=then)}
-    if isinstance(detail := places.get("detail"), str):
-        places["detail"] = _detail_in_words(condition, detail)
+    if isinstance(contacts := filling.get("contacts"), int):
+        places["contacts"] = _flood_in_words(contacts, filling["seconds"])
     title, text = (_(message, **places).replace("`", "'") for message in TEXTS[condition, level])
     return title, text
 
 
-def _detail_in_words(condition: str, detail: str) -> str:
-    """Write the detail of an event in the language in force; that of a flood is `61 contacts in 600 s`, or less."""
-    first, *rest = detail.split() or [""]
-    if condition != "flood" or not first.isdecimal():
-        return _(detail)
-    count = int(first)
-    if not rest[2:]:
-        return ngettext("{number} contact", "{number} contacts", count)
-    seconds = rest[2]
-    return ngettext("{number} contact in {seconds} s", "{number} contacts in {seconds} s", count, seconds=seconds)
+def _place(value: object) -> object:
+    if value is None:
+        return "…"
+    return in_digits(value) if isinstance(value, int) else value
+
+
+def _flood_in_words(contacts: int, seconds: object) -> str:
+    """Write how many contacts a flood brought; as it begins, in how many seconds, too."""
+    if seconds is None:
+        return ngettext("{number} contact", "{number} contacts", contacts)
+    return ngettext("{number} contact in {seconds} s", "{number} contacts in {seconds} s", contacts, seconds=seconds)

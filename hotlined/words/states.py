@@ -1,5 +1,8 @@
 """States of a line, its modem and its contacts as people read them: each code of `states`, in words."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from hotlined.language import N_, NP_, Phrases, _
 from hotlined.states import ContactKind, DatabaseState, MemberState, ModemState, RequestState
 from hotlined.words.tags import tag_in_words
@@ -142,11 +145,12 @@ REQUEST_STATES: Phrases[str] = Phrases(
 """How far a request to the daemon is."""
 
 
-def detail_in_words(detail: str | None) -> str:
-    """Write the detail of what a person did, which the database has as `by NAME` or `WORD by NAME`; a word is a tag."""
-    what, by, who = f" {detail or ''}".rpartition(" by ")
-    if not by:
-        return detail or ""
-    if not what.strip():
+def event_in_words(event: Mapping[str, Any]) -> str:
+    """Write what an event of `show --json` tells beside its kind: where a person did it, to what, and who it was."""
+    who, word = event["who"], event["word"]
+    if who is None:
+        return str(event["detail"])
+    what = tag_in_words(word) if word else event["number"]
+    if what is None:
         return _("by {by}", by=who)
-    return _("{what} by {by}", what=tag_in_words(what.strip()), by=who)
+    return _("{what} by {by}", what=what, by=who)

@@ -1,0 +1,335 @@
+"""Events: what they tell is in fields, of which every sentence is made, in a database of before, too.
+
+`erased` of tests/data/schema is the last version that wrote sentences, with every one that there was.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import speaking
+from filled import KEVIN, LEA, Filled
+from test_alerts import at, seen
+from test_migrations import load
+
+from hotlined import migrations
+from hotlined.alerts.due import EVENTS, due
+from hotlined.gsm.address import mask
+from hotlined.language import Language, _
+from hotlined.reports import contact, story
+from hotlined.states import SendingState
+from hotlined.store import alerting, answers, backup, contacts, decisions, events, evidence, log, privacy
+from hotlined.store.database import Database
+from hotlined.store.line import Sending, note_balance
+from hotlined.store.opening import open_for_daemon
+
+FREE = Sending(SendingState.FREE)
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Iterator[Database]:
+    """Give a database of before, which this version opens."""
+    with open_for_daemon(load(tmp_path / "old.db", "erased")) as db:
+        yield db
+
+
+def told(db: Database) -> list[tuple[str, str, str]]:
+    """Return the alerts of all events, in the language in force, as if each were the only news."""
+    progress, found = alerting.AlertProgress(event_id=0), []
+    for event in events.news(db, EVENTS, 0):
+        progress, drafts = due(progress, seen(), [event], at(0))
+        found += [(draft.condition, draft.title, draft.text) for draft in drafts]
+    return found
+
+
+def said(db: Database) -> list[str]:
+    """Return how the events of a contact are told, by `show` and as a story, in the language in force."""
+    shown = log.maybe_contact(db, 1)
+    assert shown
+    shown["answer"] = None  # its steps are told elsewhere
+    lines = [words or "" for label, words in contact.facts(shown, FREE) if label == _("event")]
+    steps = [step.words for step in story.story(shown, FREE)]
+    return [*lines, *steps[-len(lines) :]]
+
+
+def table(db: Database, columns: str, where: str = "1") -> list[tuple[Any, ...]]:
+    """Return columns of the events, in their order."""
+    return [tuple(row) for row in db.all(f"SELECT {columns} FROM events WHERE {where} ORDER BY id")]
+
+
+# ---- databases of before
+
+
+def test_every_sentence_of_before_is_made_of_fields_to_the_letter(tmp_path: Path) -> None:
+    """Whoever reads `detail` in the table or in `show --json` finds what stood there; what nobody knows is a note."""
+    path = load(tmp_path / "old.db", "erased")
+    with closing(sqlite3.connect(path)) as connection:
+        before = connection.execute("SELECT id, at, kind, detail, contact_id, line FROM events ORDER BY id").fetchall()
+    migrations.apply(path)
+    with open_for_daemon(path) as db:
+        assert table(db, "id, at, kind, detail, contact_id, line") == before
+        fields = {row[0]: row[1:] for row in table(db, "detail, who, number, word, contacts, seconds, balance, note")}
+
+    assert [fields[detail] for detail in FIELDS] == list(FIELDS.values())
+
+
+FIELDS: dict[str, tuple[Any, ...]] = {
+    "by marie": ("marie", None, None, None, None, None, None),
+    "insult by pi": ("pi", None, "insult", None, None, None, None),
+    "+3247…002 by nl": ("nl", "+3247…002", None, None, None, None, None),
+    "+3247…001": (None, "+3247…001", None, None, None, None, None),
+    "… by pi": ("pi", "…", None, None, None, None, None),
+    "a number by pi": ("pi", None, None, None, None, None, "a number"),
+    "texts by hand by anna": ("anna", None, "texts by hand", None, None, None, None),
+    "by uid 1003": ("uid 1003", None, None, None, None, None, None),
+    "69 contacts in 600 s": (None, None, None, 69, 600, None, None),
+    "69 contacts": (None, None, None, 69, None, None, None),
+    "many contacts": (None, None, None, None, None, None, "many contacts"),
+    "3.20": (None, None, None, None, None, "3.20", None),
+    "2026-11-24T10:00:00.000Z by pi": ("pi", None, None, None, None, None, "2026-11-24T10:00:00.000Z"),
+    "contact 1: this cannot be read by hotlined": (
+        *(None,) * 6,
+        "contact 1: this cannot be read by hotlined",
+    ),
+    "": (None, None, None, None, None, None, None),
+}
+"""What is in the fields of an event of before, by its sentence: who, number, word, contacts, seconds, balance, note."""
+
+
+@pytest.mark.parametrize("language", Language)
+def test_alerts_of_events_of_before_say_what_they_said(old: Database, language: Language) -> None:
+    """An event that no alert had told when the database was brought up to date is told in the words of before."""
+    with speaking(language):
+        alerts = [text for condition, _, text in told(old) if condition in {"flood", "balance"}]
+        over = [text for condition, title, text in told(old) if condition in {"credit", "outage"}][1::2]
+
+    assert [*alerts, *over] == ALERTS[language]
+
+
+ALERTS = {
+    Language.ENGLISH: [
+        "69 contacts in 600 s. The limits bound what it can cost; 'hotlined pause' stops all answers.",
+        "3.20 is left. Top the SIM up.",
+        "It brought 69 contacts.",
+        "1 contact in 600 s. The limits bound what it can cost; 'hotlined pause' stops all answers.",
+        "It brought 1 contact.",
+        "9.20 is left.",
+        "Answers go out: an answer was taken.",
+        "What waited goes out by itself: an answer was taken.",
+    ],
+    Language.FRENCH: [
+        "69 contacts en 600\xa0s. Le coût est plafonné\xa0; 'hotlined pause' arrête toutes les réponses.",
+        "Il reste 3.20. Rechargez la carte SIM.",
+        "En tout\xa0: 69 contacts.",
+        "1 contact en 600\xa0s. Le coût est plafonné\xa0; 'hotlined pause' arrête toutes les réponses.",
+        "En tout\xa0: 1 contact.",
+        "Il reste 9.20.",
+        "Les réponses partent\xa0: une réponse est passée.",
+        "Ce qui attendait part tout seul\xa0: une réponse est passée.",
+    ],
+    Language.DUTCH: [
+        "69 contacten in 600\xa0s. De kosten zijn begrensd; 'hotlined pause' stopt alle antwoorden.",
+        "Er blijft 3.20 over. Herlaad de simkaart.",
+        "In totaal: 69 contacten.",
+        "1 contact in 600\xa0s. De kosten zijn begrensd; 'hotlined pause' stopt alle antwoorden.",
+        "In totaal: 1 contact.",
+        "Er blijft 9.20 over.",
+        "Antwoorden vertrekken: een antwoord is vertrokken.",
+        "Wat wachtte, vertrekt vanzelf: een antwoord is vertrokken.",
+    ],
+}
+"""The texts of alerts as the version before wrote them."""
+
+
+@pytest.mark.parametrize("language", Language)
+def test_what_people_did_before_is_said_as_it_was(old: Database, language: Language) -> None:
+    """`show` and the page of a contact say who put a tag on it or kept it in the language in force, as before."""
+    with speaking(language):
+        found = said(old)
+
+    assert [line.split(maxsplit=3)[3] for line in found[:3]] == SAID[language][:3]
+    assert found[len(found) // 2 :][:3] == SAID[language][3:]
+
+
+SAID = {
+    Language.ENGLISH: [
+        *("tag insult by pi", "untag insult by pi", "keep by marie"),
+        *("Tagged insult by pi.", "Tag taken off: insult by pi.", "Kept by marie."),
+    ],
+    Language.FRENCH: [
+        *("étiquette insulte par pi", "étiquette enlevée insulte par pi", "gardé par marie"),
+        *("Étiquette mise\xa0: insulte par pi.", "Étiquette enlevée\xa0: insulte par pi.", "Gardé par marie."),
+    ],
+    Language.DUTCH: [
+        *("label belediging door pi", "label weg belediging door pi", "bewaard door marie"),
+        *("Label gegeven: belediging door pi.", "Label weggenomen: belediging door pi.", "Bewaard door marie."),
+    ],
+}
+"""What the version before said of the first three events of a contact, in `show` and on its page."""
+
+
+@pytest.mark.parametrize("language", Language)
+def test_a_cause_with_a_by_in_it_names_nobody(old: Database, language: Language) -> None:
+    """What the program failed on is told as it is: nothing of it is a person, or said in another language."""
+    with speaking(language):
+        shown = said(old)
+
+    assert [line for line in shown if line.endswith("contact 1: this cannot be read by hotlined")]
+    assert "Set aside: answer 1: no text by that number." in shown
+
+
+def test_a_backup_of_before_that_is_put_back_says_the_same(tmp_path: Path) -> None:
+    """A file that the version before has made is brought up to date where it is put, and its events are told."""
+    path = load(tmp_path / "copy.db", "erased")
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("INSERT INTO events (at, kind) VALUES ('2026-11-24T23:59:00.000Z', 'backup')")
+        connection.execute("UPDATE line_state SET copied_at = '2026-11-24T23:59:00.000Z'")
+    with open_for_daemon(path) as db:
+        assert backup.quarantine_restored(db, db.now()) == "2026-11-24T23:59:00.000Z"
+        texts = {text for _, _, text in told(db)}
+        assert texts >= {*ALERTS[Language.ENGLISH]}
+        assert table(db, "kind, detail")[-2:] == [
+            ("restored", "from the backup of 2026-11-24T23:59:00.000Z; 0 answers that waited are unconfirmed"),
+            ("pause_restored", "of 2026-11-24T22:10:00.000Z by pi"),
+        ]
+
+
+# ---- what is written now
+
+
+@pytest.fixture
+def line(tmp_path: Path) -> Iterator[Filled]:
+    """Give a line with one text that was answered."""
+    filled = Filled(tmp_path)
+    with filled.db:
+        filled.judge(filled.text())
+        filled.send()
+        yield filled
+
+
+def decide(line: Filled) -> None:
+    """Have everything decided that is an event with a person in it."""
+    db, now = line.db, line.now()
+    decisions.tag(db, 1, "insult", "pi", now)
+    decisions.untag(db, 1, "insult", "marie", now)
+    privacy.keep(db, 1, "marie", now)
+    privacy.keep_no_more(db, 1, "luc", now)
+    line.judge(line.text("encore", LEA))
+    answers.cancel(db, 2, "pi", now)
+    answers.requeue(db, 2, "luc", now)
+    decisions.block(db, KEVIN, "pi", now)
+    decisions.unblock(db, KEVIN, "pi", now)
+    decisions.opt_in(db, KEVIN, "pi", now)
+    decisions.note_look(db, 1, "anna", now)
+    decisions.note_look_up(db, KEVIN, "anna", now)
+    decisions.note_look_through(db, "texts by hand", "anna", now)
+    evidence.keep_all(db, LEA, "anna", now)
+    decisions.pause(db, "by", now)
+    decisions.resume(db, "uid 1003", now)
+    decisions.top_up(db, "2026-11-24T10:00:00.000Z", "pi", now)
+
+
+def test_what_people_decide_is_written_down_in_fields(line: Filled) -> None:
+    """Who it was, whom it is about, which tag or list: each is a field, and the sentence of before is made of them."""
+    decide(line)
+
+    assert table(line.db, "kind, contact_id, who, number, word, detail") == [
+        ("tag", 1, "pi", None, "insult", "insult by pi"),
+        ("untag", 1, "marie", None, "insult", "insult by marie"),
+        ("keep", 1, "marie", None, None, "by marie"),
+        ("unkeep", 1, "luc", None, None, "by luc"),
+        ("cancel", 2, "pi", None, None, "by pi"),
+        ("requeue", 2, "luc", None, None, "by luc"),
+        ("block", None, "pi", "+3247…456", None, "+3247…456 by pi"),
+        ("unblock", None, "pi", "+3247…456", None, "+3247…456 by pi"),
+        ("optin", None, "pi", "+3247…456", None, "+3247…456 by pi"),
+        ("look", 1, "anna", None, None, "by anna"),
+        ("look", None, "anna", "+3247…456", None, "+3247…456 by anna"),
+        ("look", None, "anna", None, "texts by hand", "texts by hand by anna"),
+        ("keep", 2, "anna", None, None, "by anna"),
+        ("evidence", None, "anna", "+3361…678", None, "+3361…678 by anna"),
+        ("pause", None, "by", None, None, "by by"),
+        ("resume", None, "uid 1003", None, None, "by uid 1003"),
+        ("topup", None, "pi", None, None, "2026-11-24T10:00:00.000Z by pi"),
+    ]
+
+
+def test_who_looks_again_within_the_hour_is_known_by_fields(line: Filled) -> None:
+    """The same person at the same contact, number or list is one event; another person or another list is another."""
+    db = line.db
+    for _time in range(2):
+        for who in ("anna", "bea"):
+            decisions.note_look(db, 1, who, line.now())
+            decisions.note_look_up(db, KEVIN, who, line.now())
+            decisions.note_look_through(db, "log", who, line.now())
+            decisions.note_look_through(db, "numbers", who, line.now())
+
+    assert len(table(db, "id", "kind = 'look'")) == len(set(table(db, "who, contact_id, number, word"))) == 8
+
+
+def test_what_the_line_went_through_is_written_down_in_fields(line: Filled, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How many contacts a flood brought, in how many seconds, and the balance: figures, and the sentence of before."""
+    monkeypatch.setattr(contacts, "FLOOD_CONTACTS", 2)
+    line.text("un")
+    now = line.now()
+    contacts.watch_flood(line.db, now)
+    contacts.watch_flood(line.db, replace(now, limit=now.limit + contacts.FLOOD_SECONDS))
+    note_balance(line.db, "3.20", now, low=True)
+
+    assert table(line.db, "kind, contacts, seconds, balance, detail") == [
+        ("flood_begin", 2, 600, None, "2 contacts in 600 s"),
+        ("flood_end", 2, None, None, "2 contacts"),
+        ("balance_low", None, None, "3.20", "3.20"),
+    ]
+
+
+def test_no_sentence_is_made_of_a_sentence(line: Filled, old: Database) -> None:
+    """Whatever stands in `detail`, alerts, `show`, a contact's page and `export` say the same of what people did."""
+
+    def sentences() -> list[object]:
+        with speaking(Language.FRENCH):
+            return [told(old), said(line.db), line.run("export", KEVIN).stdout.splitlines()[1:]]
+
+    decide(line)
+    before = sentences()
+    for db in (old, line.db):
+        db.execute("ALTER TABLE events DROP COLUMN detail")
+        db.execute("ALTER TABLE events ADD COLUMN detail TEXT AS ('9 contacts in 9 s by nobody') VIRTUAL")
+
+    assert sentences() == before
+    assert "nobody" in json.loads(line.run("show", "1", "--json").stdout)["events"][0]["detail"]
+
+
+def test_a_program_finds_who_and_what_without_reading_a_sentence(line: Filled) -> None:
+    """`show --json` and `export --json` have the fields beside the sentence of before."""
+    decide(line)
+    shown = json.loads(line.run("show", "1", "--json").stdout)["events"]
+    held = json.loads(line.run("export", KEVIN, "--json").stdout)["events"]
+
+    assert [shown[0][name] for name in ("kind", "detail", "who", "number", "word")] == [
+        *("tag", "insult by pi", "pi", None, "insult"),
+    ]
+    assert [(each["kind"], each["who"], each["number"]) for each in held if each["number"]] == [
+        ("block", "pi", "+3247…456"),
+        ("unblock", "pi", "+3247…456"),
+        ("optin", "pi", "+3247…456"),
+        ("look", "anna", "+3247…456"),
+    ]
+
+
+def test_who_is_forgotten_is_in_no_field_of_an_event(line: Filled) -> None:
+    """Neither masked nor in a word, a name or a note that spells the number; who did something else stays."""
+    with line.db.transaction():
+        for field in ("who", "number", "word", "note"):
+            events.record(line.db, line.now(), "of a later version", **{field: KEVIN})
+    decide(line)
+    privacy.forget(line.db, KEVIN, line.now(), keep_opt_out=False, opts_out=bool)
+
+    assert not [row for row in table(line.db, "*, detail") for field in row if field in {KEVIN, mask(KEVIN)}]
+    assert table(line.db, "detail", "kind = 'block'") == [("… by pi",)]
+    assert table(line.db, "detail", "kind = 'evidence'") == [("+3361…678 by anna",)]
