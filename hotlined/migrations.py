@@ -845,6 +845,14 @@ EVENT_FIELDS = (
     # the sentence stays, made of the fields: people find it in the table, and programs in the output
     "ALTER TABLE events DROP COLUMN detail",
     f"ALTER TABLE events ADD COLUMN detail TEXT GENERATED ALWAYS AS ({_DETAIL}) VIRTUAL",
+    # why an answer that somebody asked for was not sent: its state and the reason were one text
+    """
+    UPDATE requests SET detail = json_object('state', iif(at, substr(fate, 1, at - 1), fate),
+      'reason', iif(at, substr(fate, at + 2), NULL))
+      FROM (SELECT id AS old, fate, instr(fate, ': ') AS at
+        FROM (SELECT id, json_extract(detail, '$.fate') AS fate FROM requests WHERE result = 'not_sent'))
+      WHERE id = old AND fate IS NOT NULL
+    """,
 )
 
 SCHEMA = (

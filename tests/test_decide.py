@@ -88,7 +88,7 @@ def test_every_refusal_has_words_and_a_cure() -> None:
     """No code is one of a verdict or a wait, each has its sentence, and one of earlier versions is shown as it is."""
     assert set(REFUSALS) == set(Refusal)
     assert not {*Refusal} & {*Reason, *WaitingFor}
-    values = json.dumps({"segments": 4, "most": 3, "problem": "it is no number", "fate": "failed: cms_38"})
+    values = json.dumps({"state": "failed", "reason": "cms_38", "segments": 4, "most": 3, "problem": "it is no number"})
     for refusal in Refusal:
         words, cure = refusal_in_words(refusal, values)
         assert words == result_in_words(refusal, values)

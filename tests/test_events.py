@@ -27,6 +27,7 @@ from hotlined.store import alerting, answers, backup, contacts, decisions, event
 from hotlined.store.database import Database
 from hotlined.store.line import Sending, note_balance
 from hotlined.store.opening import open_for_daemon
+from hotlined.words.refusals import result_in_words
 
 FREE = Sending(SendingState.FREE)
 
@@ -197,6 +198,26 @@ def test_a_backup_of_before_that_is_put_back_says_the_same(tmp_path: Path) -> No
             ("restored", "from the backup of 2026-11-24T23:59:00.000Z; 0 answers that waited are unconfirmed"),
             ("pause_restored", "of 2026-11-24T22:10:00.000Z by pi"),
         ]
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        (Language.ENGLISH, ["failed: cms_38", "cancelled"]),
+        (Language.FRENCH, ["échec de l’envoi: cms_38", "annulée"]),
+        (Language.DUTCH, ["mislukt: cms_38", "geannuleerd"]),
+    ],
+)
+def test_why_a_text_was_not_sent_before_is_said_as_it_was(old: Database, language: Language, words: list[str]) -> None:
+    """The state of an answer and its reason were one text in a request; now each is a value, and the words stay."""
+    refused = old.all("SELECT result, detail FROM requests WHERE result = 'not_sent' ORDER BY id")
+    with speaking(language):
+        assert [result_in_words(row["result"], row["detail"]) for row in refused] == words
+
+    assert [json.loads(row["detail"]) for row in refused] == [
+        {"state": "failed", "reason": "cms_38"},
+        {"state": "cancelled", "reason": None},
+    ]
 
 
 # ---- what is written now

@@ -173,8 +173,7 @@ def settle(db: Database, now: Now) -> int:
         if row["state"] in (AnswerState.SENT, AnswerState.DELIVERED, AnswerState.SHADOWED):
             end(db, row["id"], row["state"], now)
         else:
-            fate = ": ".join(filter(None, (row["state"], row["reason"])))
-            refuse(db, row["id"], Refusal.NOT_SENT, now, fate=fate)
+            refuse(db, row["id"], Refusal.NOT_SENT, now, state=row["state"], reason=row["reason"])
     return open_ones
 
 

@@ -104,8 +104,8 @@ def result_in_words(result: str | None, detail: str | None) -> str | None:
     values: dict[str, Any] = defaultdict(lambda: "…", json.loads(detail or "{}"))
     if "problem" in values:
         values["problem"] = from_value(values["problem"])
-    if "fate" in values:
-        state, _colon, reason = str(values["fate"]).partition(": ")
+    if "state" in values:
+        state, reason = values["state"], values["reason"]
         known = STATES[AnswerState(state)] if state in list(AnswerState) else state
         values["fate"] = ": ".join(filter(None, (known, reason_in_words(reason))))
     return _(REFUSALS[Refusal(result)][0]).format_map(values)
