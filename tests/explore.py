@@ -40,6 +40,7 @@ from hotlined.store import (
     lifecycle,
     privacy,
     pseudonyms,
+    queue,
     windows,
 )
 from hotlined.store.database import Database
@@ -135,11 +136,11 @@ class Explorer:
     def send(self, result: policy.Result | None, *, shadow: bool = False) -> None:
         """Let the next segment out, if there is one; None: the daemon is killed while it is in hand."""
         if "stale not swept" not in self.mutants:
-            answers.sweep(self.db, RULES.max_age, self.now, by_calendar=False)
+            queue.sweep(self.db, RULES.max_age, self.now, by_calendar=False)
         state = breaker_of(self.db)
         if state.is_open:
-            answers.requeue_half_sent(self.db, trials=False)
-        for turn in answers.due(self.db, self.now, trial=state.lets_try(self.now.limit)):
+            queue.requeue_half_sent(self.db, trials=False)
+        for turn in queue.due(self.db, self.now, trial=state.lets_try(self.now.limit)):
             step, begun = gate.begin(
                 self.db,
                 turn.answer_id,

@@ -24,7 +24,7 @@ from hotlined.gsm.address import Address, Ton, identify
 from hotlined.simulator import pdus
 from hotlined.states import ModemState
 from hotlined.status import DaemonStatus, ModemStatus
-from hotlined.store import answers, contacts
+from hotlined.store import contacts, queue
 from hotlined.store.database import Database
 from hotlined.store.opening import open_for_daemon
 
@@ -95,7 +95,7 @@ class Filled:
         """Send the answer that is due; a segment without a reference stays unconfirmed."""
         for mr in mrs:
             now = self.now()
-            turn = answers.due(self.db, now)[0]
+            turn = queue.due(self.db, now)[0]
             _, begun = store_steps.begin(self.db, turn.answer_id, now, alphabet.plan(ANSWER), RULES)
             assert begun
             if mr is None:

@@ -45,7 +45,7 @@ from hotlined.fleet.invitation import Invitation, Keys
 from hotlined.gsm import alphabet
 from hotlined.simulator import pdus
 from hotlined.states import Shared
-from hotlined.store import answers, attempts, backup, claims, contacts, fates, fleet, opening, privacy
+from hotlined.store import attempts, backup, claims, contacts, fates, fleet, opening, privacy, queue
 from hotlined.store.database import Database
 from hotlined.store.line import clock_of
 from hotlined.store.opening import open_for_daemon
@@ -425,7 +425,7 @@ class Line:
     def send(self) -> list[tuple[str, int]]:
         """Let out what the gate lets out; return to whom, and to which contact that was the answer."""
         left = []
-        for turn in answers.due(self.db, self.now(), trial=False):
+        for turn in queue.due(self.db, self.now(), trial=False):
             _step, begun = store_steps.begin(self.db, turn.answer_id, self.now(), alphabet.plan("Non."), RULES)
             if begun:
                 sql = "SELECT contact_id FROM answers WHERE id = ?"

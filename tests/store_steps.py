@@ -11,7 +11,7 @@ from hotlined.clock import Now
 from hotlined.gsm import tpdu
 from hotlined.gsm.address import identify
 from hotlined.gsm.alphabet import Plan, plan
-from hotlined.store import answers, contacts, fates, gate
+from hotlined.store import answers, contacts, fates, gate, queue
 from hotlined.store.database import Database
 from hotlined.store.opening import open_for_daemon
 
@@ -95,7 +95,7 @@ def begin_next(
     db: Database, now: Now, planned: Plan = PLAN, rules: policy.Rules = RULES, *, shadow: bool = False
 ) -> tuple[gate.Step, gate.Begun | None]:
     """Ask the gate for the first answer whose turn it is."""
-    (turn, *_) = answers.due(db, now, trial=True)
+    (turn, *_) = queue.due(db, now, trial=True)
     return begin(db, turn.answer_id, now, planned, rules, shadow=shadow, trial=turn.trial)
 
 

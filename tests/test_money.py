@@ -39,7 +39,19 @@ from hotlined.clock import LimitClock, Now
 from hotlined.gsm import alphabet
 from hotlined.gsm.address import Address, Ton, identify
 from hotlined.simulator import pdus
-from hotlined.store import answers, backup, contacts, decisions, fates, gate, integrity, privacy, pseudonyms, shares
+from hotlined.store import (
+    answers,
+    backup,
+    contacts,
+    decisions,
+    fates,
+    gate,
+    integrity,
+    privacy,
+    pseudonyms,
+    queue,
+    shares,
+)
 from hotlined.store.line import breaker_of, save_limit_clock
 from hotlined.store.opening import open_beside_daemon, open_for_daemon
 
@@ -373,10 +385,10 @@ class Hotline(RuleBasedStateMachine):
         """Let segments out as far as the gate does, each with its fate."""
         for fate in results:
             now = self.now()
-            answers.sweep(self.db, self.in_force().max_age, now, by_calendar=True)
+            queue.sweep(self.db, self.in_force().max_age, now, by_calendar=True)
             if self.paused:
-                answers.requeue_half_sent(self.db, trials=True)
-            for turn in answers.due(self.db, now, trial=breaker_of(self.db).lets_try(now.limit)):
+                queue.requeue_half_sent(self.db, trials=True)
+            for turn in queue.due(self.db, now, trial=breaker_of(self.db).lets_try(now.limit)):
                 step, begun = store_steps.begin(
                     self.db, turn.answer_id, now, self.plan, self.in_force(), shadow=self.shadow, trial=turn.trial
                 )

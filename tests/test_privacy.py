@@ -40,6 +40,7 @@ from hotlined.store import (
     opening,
     privacy,
     pseudonyms,
+    queue,
     requests,
     windows,
 )
@@ -856,7 +857,7 @@ def test_a_queued_answer_goes_too_and_one_in_hand_is_refused(line_of: Filled) ->
     fates.put_back(line_of.db, begun, now)
     assert line_of.run("forget", KEVIN, "--yes").exit_code == 0
 
-    assert answers.due(line_of.db, moment(line_of, 1)) == []
+    assert queue.due(line_of.db, moment(line_of, 1)) == []
     assert rows(line_of.db, "SELECT * FROM answers") == []
 
 

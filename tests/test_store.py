@@ -34,6 +34,7 @@ from hotlined.store import (
     fates,
     gate,
     pins,
+    queue,
     requests,
     windows,
 )
@@ -335,12 +336,12 @@ def recipients(db: Database, seconds: float) -> list[str]:
     """Return to whom the answers are whose turn it is."""
     return [
         row["recipient"]
-        for turn in answers.due(db, at(db, seconds))
+        for turn in queue.due(db, at(db, seconds))
         for row in db.all("SELECT recipient FROM answers WHERE id = ?", turn.answer_id)
     ]
 
 
-def queue(db: Database) -> None:
+def queue_one(db: Database) -> None:
     """Put one answer of two segments into the queue."""
     scan(db, *text())
     assert judge(db).answer
@@ -363,7 +364,7 @@ def begun(db: Database, seconds: float = 0.0) -> gate.Begun:
 
 def test_both_segments_count_when_the_first_is_begun(db: Database) -> None:
     """The whole answer is counted in the transaction that begins it."""
-    queue(db)
+    queue_one(db)
     begun(db)
 
     assert answer(db)["state"] == "sending"
@@ -372,7 +373,7 @@ def test_both_segments_count_when_the_first_is_begun(db: Database) -> None:
 
 def test_an_answer_is_sent_when_every_segment_is(db: Database) -> None:
     """Sent means that each segment had its +CMGS."""
-    queue(db)
+    queue_one(db)
     take(db, begun(db), at(db, 1), 1)
     assert answer(db)["state"] == "sending"
     take(db, begun(db, 2), at(db, 3), 2)
@@ -382,7 +383,7 @@ def test_an_answer_is_sent_when_every_segment_is(db: Database) -> None:
 
 def test_a_crash_between_two_segments_goes_on_with_the_second(db: Database) -> None:
     """What was never submitted is submitted after a restart, and only that, under the stored reference."""
-    queue(db)
+    queue_one(db)
     first = begun(db)
     take(db, first, at(db, 1), 1)
     assert fates.recover(db, at(db, 2)) == 0
@@ -394,18 +395,18 @@ def test_a_crash_between_two_segments_goes_on_with_the_second(db: Database) -> N
 
 def test_a_crash_during_a_segment_is_unconfirmed_and_stays_so(db: Database) -> None:
     """A segment that was in hand is never submitted again, and nothing behind it is."""
-    queue(db)
+    queue_one(db)
     begun(db)
     assert fates.recover(db, at(db, 1)) == 1
 
     assert answer(db)["state"] == "unconfirmed"
-    assert answers.due(db, at(db, 9999)) == []
+    assert queue.due(db, at(db, 9999)) == []
     assert windows.spent(db, at(db, 1), shadow=False)["hour"].total == 1
 
 
 def test_what_cannot_have_left_counts_for_nothing(db: Database) -> None:
     """A refused answer spends no budget and starts no cooldown."""
-    queue(db)
+    queue_one(db)
     refuse(db, begun(db), at(db, 1), 27)
 
     assert (answer(db)["state"], answer(db)["reason"]) == ("failed", "cms_27")
@@ -415,14 +416,14 @@ def test_what_cannot_have_left_counts_for_nothing(db: Database) -> None:
 
 def test_a_refusal_of_the_line_is_tried_with_growing_pauses_to_an_end_while_others_leave(db: Database) -> None:
     """Tries come later and later; when others left between all of them, the answer has failed after the fifth."""
-    queue(db)
+    queue_one(db)
     now, pauses = 0.0, []
     for other in range(policy.MOST_TRIES + 1):
         refuse(db, begun(db, now), at(db, now), 38)
         if answer(db)["state"] == "failed":
             break
         pauses.append(answer(db)["due_limit"] - now)
-        assert answers.due(db, at(db, answer(db)["due_limit"] - 1)) == []
+        assert queue.due(db, at(db, answer(db)["due_limit"] - 1)) == []
         scan(db, *text("autre", f"+3247100000{other}", scts=SENT + timedelta(seconds=now)), seconds=now + 1)
         contact_id = contacts.next_unjudged(db, at(db, now + 1))
         assert contact_id
@@ -437,7 +438,7 @@ def test_a_refusal_of_the_line_is_tried_with_growing_pauses_to_an_end_while_othe
 
 def test_while_nothing_leaves_nothing_fails(db: Database) -> None:
     """Refusals with nobody else's segment taken between them bring no answer to its end before it is stale."""
-    queue(db)
+    queue_one(db)
     now = 0.0
     for _ in range(3 * policy.MOST_TRIES):
         refuse(db, begun(db, now), at(db, now), 38)
@@ -449,7 +450,7 @@ def test_while_nothing_leaves_nothing_fails(db: Database) -> None:
 
 def test_a_refused_second_segment_leaves_the_first_counted(db: Database) -> None:
     """Half an answer has been paid for, and the place of the other half is kept without an end."""
-    queue(db)
+    queue_one(db)
     take(db, begun(db), at(db, 1))
     refuse(db, begun(db, 2), at(db, 2), 38)
 
@@ -462,7 +463,7 @@ def test_a_refused_second_segment_leaves_the_first_counted(db: Database) -> None
 
 def test_what_the_modem_said_is_a_detail_and_no_reason(db: Database) -> None:
     """The reason of an answer is a code; the words of an error without a cause stand with its segment."""
-    queue(db)
+    queue_one(db)
     first = begun(db)
     fates.settle(db, first, policy.Refused("error", words="+CME ERROR: unknown"), at(db, 1))
     segment = db.the("SELECT cause, detail FROM answer_segments WHERE id = ?", first.segment_id)
@@ -483,7 +484,7 @@ def test_a_value_has_a_row_and_an_insert_says_its_id(db: Database) -> None:
 
 def test_an_answer_that_was_put_back_is_composed_anew(db: Database) -> None:
     """Before a segment has left, no text is stored: what goes out is what is in force then."""
-    queue(db)
+    queue_one(db)
     assert answer(db)["text"] is None
     refuse(db, begun(db), at(db, 1), 38)
 
@@ -492,7 +493,7 @@ def test_an_answer_that_was_put_back_is_composed_anew(db: Database) -> None:
 
 def test_a_late_result_settles_an_unconfirmed_answer(db: Database) -> None:
     """A +CMGS that comes after its time limit turns unconfirmed into sent, if nothing else is missing."""
-    queue(db)
+    queue_one(db)
     take(db, begun(db), at(db, 1))
     second = begun(db, 2)
     lose(db, second, at(db, 3))
@@ -505,30 +506,30 @@ def test_a_late_result_settles_an_unconfirmed_answer(db: Database) -> None:
 @pytest.mark.parametrize(("seconds", "state"), [(3600.0, "sending"), (3603.0, "failed")])
 def test_a_late_result_lets_the_rest_go_on_within_the_hour(db: Database, seconds: float, state: str) -> None:
     """The second segment follows a first one that was unconfirmed: in time, else half of the answer was sent."""
-    queue(db)
+    queue_one(db)
     first = begun(db)
     lose(db, first, at(db, 1))
     assert windows.spent(db, at(db, 2), shadow=False)["hour"].total == 1
     fates.settle_late(db, first.segment_id, 7, RULES, at(db, seconds))
 
     assert answer(db)["state"] == state
-    assert [turn.answer_id for turn in answers.due(db, at(db, seconds))] == ([1] if state == "sending" else [])
+    assert [turn.answer_id for turn in queue.due(db, at(db, seconds))] == ([1] if state == "sending" else [])
 
 
 def test_a_report_proves_and_starts_nothing(db: Database) -> None:
     """Half of an answer that a status report proves to have left has failed: nothing is unknown any more."""
-    queue(db)
+    queue_one(db)
     lose(db, begun(db), at(db, 1))
     scan(db, pdus.write_status_report(7, SENDER, SENT, SENT, 0), seconds=60)
 
     assert (answer(db)["state"], answer(db)["reason"]) == ("failed", "half")
-    assert answers.due(db, at(db, 61)) == []
+    assert queue.due(db, at(db, 61)) == []
 
 
 @pytest.mark.parametrize(("status", "state"), [(0x00, "delivered"), (0x20, "sent"), (0x46, "undelivered")])
 def test_a_status_report_settles_its_segment_by_recipient_and_reference(db: Database, status: int, state: str) -> None:
     """Reports are matched after any time and restart, and are no contacts."""
-    queue(db)
+    queue_one(db)
     for mr in (41, 42):
         take(db, begun(db, mr), at(db, mr), mr)
     reports = [pdus.write_status_report(mr, SENDER, SENT, SENT, status) for mr in (42, 41)]
@@ -543,7 +544,7 @@ def test_a_status_report_settles_its_segment_by_recipient_and_reference(db: Data
 
 def test_a_report_about_another_number_settles_nothing(db: Database) -> None:
     """References are one octet and come again: the recipient has to fit too."""
-    queue(db)
+    queue_one(db)
     for mr in (41, 42):
         take(db, begun(db, mr), at(db, mr), mr)
     scan(db, pdus.write_status_report(41, "+32499000000", SENT, SENT, 0), seconds=60)
@@ -553,7 +554,7 @@ def test_a_report_about_another_number_settles_nothing(db: Database) -> None:
 
 def test_a_second_answer_to_a_number_waits_for_the_cooldown(db: Database) -> None:
     """Texts while an answer is queued, and then within the cooldown, get none; after it they do."""
-    queue(db)
+    queue_one(db)
     scan(db, *text("encore", scts=SENT + timedelta(seconds=9)))
     assert judge(db, 2, 9).reason is policy.Reason.PENDING
     for mr in (1, 2):
@@ -589,7 +590,7 @@ def test_stop_silences_a_number_for_good_until_a_person_undoes_it(db: Database) 
 
 def test_stop_while_an_answer_is_queued_cancels_it(db: Database) -> None:
     """Who says no before the answer has left gets none."""
-    queue(db)
+    queue_one(db)
     assert receive(db, "STOP", 60) is policy.Reason.OPTED_OUT
 
     assert (answer(db)["state"], answer(db)["reason"]) == ("cancelled", "opted_out")
@@ -605,7 +606,7 @@ def test_an_out_of_office_is_answered_once(db: Database) -> None:
 
 def test_shadow_mode_counts_for_itself_alone(db: Database) -> None:
     """What was not transmitted limits shadow mode, and nothing once the line is live."""
-    queue(db)
+    queue_one(db)
     verdict, result = begin(db, shadow=True)
 
     assert isinstance(verdict, policy.Pass)
@@ -617,7 +618,7 @@ def test_shadow_mode_counts_for_itself_alone(db: Database) -> None:
 
 def test_a_block_cancels_what_is_queued_at_once(db: Database) -> None:
     """What people decide holds before the next send, and is seen before it, whether a daemon runs or not."""
-    queue(db)
+    queue_one(db)
     assert decisions.block(db, SENDER, "admin", at(db, 1)) == 1
 
     assert (answer(db)["state"], answer(db)["reason"]) == ("cancelled", "blocked")
@@ -625,7 +626,7 @@ def test_a_block_cancels_what_is_queued_at_once(db: Database) -> None:
 
 def test_a_person_cancels_one_answer_and_decides_nothing_about_its_number(db: Database) -> None:
     """What was cancelled by hand is not sent; the next text is answered."""
-    queue(db)
+    queue_one(db)
     assert answers.cancel(db, 1, "admin", at(db, 1)) is None
     assert answers.cancel(db, 1, "admin", at(db, 2)) == "cancelled"
 
@@ -635,7 +636,7 @@ def test_a_person_cancels_one_answer_and_decides_nothing_about_its_number(db: Da
 
 def test_a_stale_answer_is_cancelled(db: Database) -> None:
     """What an outage or a full budget held back for longer than max_age is not sent."""
-    queue(db)
+    queue_one(db)
     begin(db, 86401)
 
     assert (answer(db)["state"], answer(db)["reason"]) == ("cancelled", "stale")
@@ -643,9 +644,9 @@ def test_a_stale_answer_is_cancelled(db: Database) -> None:
 
 def test_what_waited_for_too_long_is_swept_whatever_holds_it_back(db: Database) -> None:
     """A queue that nobody asks the gate about grows stale all the same, and the next text is answered."""
-    queue(db)
-    assert answers.sweep(db, RULES.max_age, at(db, 86400), by_calendar=False) == 0
-    assert answers.sweep(db, RULES.max_age, at(db, 86401), by_calendar=False) == 1
+    queue_one(db)
+    assert queue.sweep(db, RULES.max_age, at(db, 86400), by_calendar=False) == 0
+    assert queue.sweep(db, RULES.max_age, at(db, 86401), by_calendar=False) == 1
 
     assert (answer(db)["state"], answer(db)["reason"]) == ("cancelled", "stale")
     assert receive(db, "encore", 86402) is policy.Reason.FIRST_CONTACT
@@ -657,8 +658,8 @@ def test_a_call_grows_old_without_power_too(db: Database) -> None:
     caller = identify(Address(SENDER[1:], Ton.INTERNATIONAL), "BE")
     assert judge(db, contacts.record_call(db, "fr", caller, came)).answer
     later = Now(came.utc + timedelta(hours=25), 60.0, synchronised=True)
-    assert answers.sweep(db, RULES.max_age, replace(later, synchronised=False), by_calendar=True) == 0
-    assert answers.sweep(db, RULES.max_age, later, by_calendar=True) == 1
+    assert queue.sweep(db, RULES.max_age, replace(later, synchronised=False), by_calendar=True) == 0
+    assert queue.sweep(db, RULES.max_age, later, by_calendar=True) == 1
 
 
 def test_a_hold_is_written_once(db: Database) -> None:
@@ -688,11 +689,11 @@ def test_new_numbers_go_first_and_the_oldest_of_each_kind(db: Database) -> None:
 
 def test_an_answer_that_waits_does_not_hold_up_another_that_was_begun(db: Database) -> None:
     """Each answer that was begun gets its turn, whatever another one waits for."""
-    queue(db)
+    queue_one(db)
     take(db, begun(db), at(db, 1), 1)
     scan(db, *text("autre", "+32470999999"), seconds=2)
     judge(db, 2, 2)
-    last = answers.due(db, at(db, 3))[-1]
+    last = queue.due(db, at(db, 3))[-1]
     begin_answer(db, last.answer_id, at(db, 3))
 
     assert recipients(db, 4) == [SENDER, "+32470999999"]
@@ -700,7 +701,7 @@ def test_an_answer_that_waits_does_not_hold_up_another_that_was_begun(db: Databa
 
 def test_shadow_mode_does_not_forget_what_left_live(db: Database) -> None:
     """An answer half sent when the mode is changed keeps its count, and is not called shadowed."""
-    queue(db)
+    queue_one(db)
     take(db, begun(db), at(db, 1), 1)
     begin(db, 2, shadow=True)
 
@@ -710,7 +711,7 @@ def test_shadow_mode_does_not_forget_what_left_live(db: Database) -> None:
 
 def test_what_was_begun_is_finished_whatever_its_age(db: Database) -> None:
     """Only an answer that was not begun can be stale."""
-    queue(db)
+    queue_one(db)
     take(db, begun(db, 86399), at(db, 86399), 1)
 
     assert begun(db, 86401).sequence == 2
@@ -718,7 +719,7 @@ def test_what_was_begun_is_finished_whatever_its_age(db: Database) -> None:
 
 def test_a_report_that_was_overtaken_changes_nothing(db: Database) -> None:
     """Delivered stays delivered when an older report says: still trying."""
-    queue(db)
+    queue_one(db)
     for mr in (41, 42):
         take(db, begun(db, mr), at(db, mr), mr)
     for status in (0x00, 0x20):
@@ -729,7 +730,7 @@ def test_a_report_that_was_overtaken_changes_nothing(db: Database) -> None:
 
 def test_requeue_counts_anew_and_keeps_what_was_counted(db: Database) -> None:
     """The cooldown runs from the answer that a person sent again; the windows keep both."""
-    queue(db)
+    queue_one(db)
     lose(db, begun(db), at(db, 1))
     assert answers.requeue(db, 1, "admin", at(db, 500)) is None
     assert windows.spent(db, at(db, 500), shadow=False)["hour"].total == 1
@@ -753,11 +754,11 @@ def test_what_the_loop_asks_reads_no_whole_table(db: Database) -> None:
     queries: list[str] = []
     db.connection.set_trace_callback(queries.append)
     now = at(db, 1)
-    answers.is_waiting(db)
-    answers.due(db, now, trial=True)
-    answers.next_due(db)
-    answers.requeue_half_sent(db, trials=True)
-    answers.sweep(db, RULES.max_age, now, by_calendar=False)
+    queue.is_waiting(db)
+    queue.due(db, now, trial=True)
+    queue.next_due(db)
+    queue.requeue_half_sent(db, trials=True)
+    queue.sweep(db, RULES.max_age, now, by_calendar=False)
     note_hold(db, policy.WaitingFor.NETWORK)
     fates.recover(db, now)
     contacts.next_unjudged(db, now)
@@ -1049,7 +1050,7 @@ def test_a_flood_of_first_halves_costs_a_further_one_no_more(db: Database) -> No
 
 def test_a_late_proof_for_an_attempt_that_was_asked_for_again_changes_that_attempt_alone(db: Database) -> None:
     """What a person queued once more leaves whole, whatever becomes known of the attempt before."""
-    queue(db)
+    queue_one(db)
     first = begun(db)
     lose(db, first, at(db, 1))
     answers.requeue(db, 1, "admin", at(db, 2))
@@ -1068,7 +1069,7 @@ def test_a_late_proof_for_an_attempt_that_was_asked_for_again_changes_that_attem
 
 def test_two_unconfirmed_segments_to_a_number_are_proven_by_no_report_without_a_reference(db: Database) -> None:
     """A report that fits more than one of them says nothing about either."""
-    queue(db)
+    queue_one(db)
     lose(db, begun(db), at(db, 1))
     answers.requeue(db, 1, "admin", at(db, 2))
     lose(db, begun(db, 3), at(db, 4))
@@ -1079,7 +1080,7 @@ def test_two_unconfirmed_segments_to_a_number_are_proven_by_no_report_without_a_
 
 def test_a_row_that_cannot_be_sent_is_set_aside(db: Database) -> None:
     """It has failed, an event has the reason, and the next answer has its turn."""
-    queue(db)
+    queue_one(db)
     scan(db, *text("autre", "+32470999999"), seconds=1)
     judge(db, 2, 1)
     gate.set_aside(db, 1, "AddressError()", at(db, 2))
@@ -1092,7 +1093,7 @@ def test_a_row_that_cannot_be_sent_is_set_aside(db: Database) -> None:
 @pytest.mark.parametrize("step", ["sweep", "requeue_half_sent"])
 def test_what_a_person_ends_in_the_same_moment_is_no_bug(db: Database, step: str) -> None:
     """A command of another process that comes between a look and the transaction behind it is seen there."""
-    queue(db)
+    queue_one(db)
     if step == "requeue_half_sent":
         take(db, begun(db), at(db, 1))
     ended: list[str | None] = []
@@ -1104,9 +1105,9 @@ def test_what_a_person_ends_in_the_same_moment_is_no_bug(db: Database, step: str
 
     db.connection.set_trace_callback(end_it_first)
     if step == "sweep":
-        answers.sweep(db, RULES.max_age, at(db, 90000), by_calendar=False)
+        queue.sweep(db, RULES.max_age, at(db, 90000), by_calendar=False)
     else:
-        answers.requeue_half_sent(db, trials=True)
+        queue.requeue_half_sent(db, trials=True)
     db.connection.set_trace_callback(None)
 
     assert ended == [None]
@@ -1133,7 +1134,7 @@ def candidates(db: Database, seconds: float) -> list[str]:
     """Return who may be tried, in order."""
     return [
         row["recipient"]
-        for turn in answers.due(db, at(db, seconds), trial=True)
+        for turn in queue.due(db, at(db, seconds), trial=True)
         for row in db.all("SELECT recipient FROM answers WHERE id = ?", turn.answer_id)
     ]
 
@@ -1166,7 +1167,7 @@ def test_half_an_answer_is_no_proof_that_its_number_is_reached(db: Database) -> 
     refuse(db, begun(db, 1), at(db, 1), 22)
     open_the_breaker(db)
     queued(db, new, seconds=2)
-    first = answers.due(db, at(db, 400), trial=True)[0]
+    first = queue.due(db, at(db, 400), trial=True)[0]
     _, segment = begin_answer(db, first.answer_id, at(db, 400), trial=True)
     assert segment
     refuse(db, segment, at(db, 400), 22)
@@ -1196,7 +1197,7 @@ def test_a_trial_of_which_a_segment_left_keeps_its_pause(db: Database, half: boo
     """A trial that its recipient cannot get is not used up, but where a segment of it left: that was paid for."""
     open_the_breaker(db)
     queued(db, "+32470000001", "+32470000002", seconds=1)
-    first = answers.due(db, at(db, 60), trial=True)[0]
+    first = queue.due(db, at(db, 60), trial=True)[0]
     _, segment = begin_answer(db, first.answer_id, at(db, 60), trial=True)
     assert segment
     if half:
@@ -1256,7 +1257,7 @@ def test_half_sent_answers_lost_since_the_breaker_closed_open_it_again(db: Datab
 
 def test_an_answer_that_a_person_queued_again_and_took_back_is_unconfirmed_as_before(db: Database) -> None:
     """What may have left is not called cancelled, and a report about it is heard."""
-    queue(db)
+    queue_one(db)
     lose(db, begun(db), at(db, 1))
     answers.requeue(db, 1, "pi", at(db, 2))
     assert answers.cancel(db, 1, "pi", at(db, 3)) is None
@@ -1268,7 +1269,7 @@ def test_an_answer_that_a_person_queued_again_and_took_back_is_unconfirmed_as_be
 
 def test_a_report_about_an_answer_that_was_set_aside_stops_nothing(db: Database) -> None:
     """It proves its own segment, and the answer stays what it is."""
-    queue(db)
+    queue_one(db)
     lose(db, begun(db), at(db, 1))
     answers.requeue(db, 1, "pi", at(db, 2))
     gate.set_aside(db, 1, "AddressError()", at(db, 3))
@@ -1280,12 +1281,12 @@ def test_a_report_about_an_answer_that_was_set_aside_stops_nothing(db: Database)
 
 def test_a_second_half_that_may_be_eithers_fault_fails_at_the_second_time(db: Database) -> None:
     """A phone that refuses the rest of its answer while others get theirs ends it."""
-    queue(db)
+    queue_one(db)
     take(db, begun(db), at(db, 1))
     refuse(db, begun(db, 2), at(db, 2), 28)
     queued(db, "+32470999999", seconds=3)
     for moment in (4.0, 5.0):
-        turn = answers.due(db, at(db, moment))[-1]
+        turn = queue.due(db, at(db, moment))[-1]
         _, segment = begin_answer(db, turn.answer_id, at(db, moment))
         assert segment
         take(db, segment, at(db, moment))
@@ -1296,7 +1297,7 @@ def test_a_second_half_that_may_be_eithers_fault_fails_at_the_second_time(db: Da
 
 def test_what_is_sent_again_may_be_longer_than_is_configured_now(db: Database) -> None:
     """A person who wants a stored answer once more is held to the windows, not to answer.max_segments."""
-    queue(db)
+    queue_one(db)
     lose(db, begun(db), at(db, 1))
     answers.requeue(db, 1, "pi", at(db, 2))
 

@@ -23,7 +23,7 @@ from hotlined.daemon.loop import Daemon
 from hotlined.gsm.address import Address, Ton, identify
 from hotlined.gsm.responses import Refused, Sent, Unknown
 from hotlined.simulator import pdus
-from hotlined.store import answers, contacts, decisions, privacy, requests
+from hotlined.store import answers, contacts, decisions, privacy, queue, requests
 from hotlined.store.database import Database
 from hotlined.store.line import breaker_of, line_hold, save_limit_clock
 from hotlined.store.opening import open_beside_daemon, open_for_daemon
@@ -277,7 +277,7 @@ class Line:
     def next_due(self, at: int) -> int | None:
         """Say when a daemon that looks every second would see something new."""
         self.to(at)
-        if not answers.is_waiting(self.db):
+        if not queue.is_waiting(self.db):
             return None
         now = self.db.now().limit
         moments = [*self._stale_at(at, now)]
@@ -287,7 +287,7 @@ class Line:
         sender = self.daemon.sender
         if sender.has_due_answer():
             moments.append(max(sender.next_segment_at, at + 1))
-        elif line_hold(self.db, trial=True) is None and answers.due(self.db, self.db.now(), trial=True):
+        elif line_hold(self.db, trial=True) is None and queue.due(self.db, self.db.now(), trial=True):
             state = breaker_of(self.db)
             if state.is_open and not (sender._all_wait and state.lets_try(now)):
                 moments.append(max(state.due - now + at, sender.next_segment_at, at + 1))

@@ -11,7 +11,7 @@ from hotlined.clock import Now
 from hotlined.daemon.credit import Credit
 from hotlined.daemon.line import Line
 from hotlined.daemon.recovery import Ladder, ModemTrouble
-from hotlined.store import answers, breaking
+from hotlined.store import breaking, queue
 from hotlined.store.line import breaker_of
 
 log = logging.getLogger("hotlined")
@@ -43,7 +43,7 @@ class BreakerWatch:
                 ladder.clear(ModemTrouble.NOT_LEAVING)
             self._cause = state.cause
         if state.is_open:
-            answers.requeue_half_sent(db, trials=False)
+            queue.requeue_half_sent(db, trials=False)
         return state
 
     def report(self, update: breaking.BreakerUpdate, ladder: Ladder) -> None:

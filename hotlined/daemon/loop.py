@@ -38,7 +38,7 @@ from hotlined.gsm.modem import Modem
 from hotlined.gsm.port import drain
 from hotlined.gsm.profiles import Meaning
 from hotlined.states import ModemState
-from hotlined.store import answers, backup, contacts, decisions, events, fates, pseudonyms, requests
+from hotlined.store import backup, contacts, decisions, events, fates, pseudonyms, queue, requests
 from hotlined.store.database import Database
 from hotlined.store.line import calendar_moved, note_ready, save_limit_clock
 from hotlined.timing import USUAL, Every, Timing
@@ -401,7 +401,7 @@ class Daemon:
         limit_now = self.db.now().limit
         if (judgement := contacts.next_judgement(self.db)) is not None:
             yield judgement - limit_now
-        if (due := answers.next_due(self.db)) is not None and due > limit_now:
+        if (due := queue.next_due(self.db)) is not None and due > limit_now:
             yield due - limit_now
         if self.connection.modem is None:
             return

@@ -24,7 +24,7 @@ from hotlined.gsm import alphabet, responses, tpdu
 from hotlined.gsm.modem import Modem
 from hotlined.gsm.responses import CMS_SMSC_UNKNOWN
 from hotlined.policy import Fate, Share, WaitingFor
-from hotlined.store import answers, breaking, contacts, fates, gate, pseudonyms, shares
+from hotlined.store import answers, breaking, contacts, fates, gate, pseudonyms, queue, shares
 from hotlined.store.line import line_hold, note_half_hold, note_hold, note_share_hold, own_number
 from hotlined.store.trouble import DatabaseTrouble
 from hotlined.timing import Every
@@ -67,7 +67,7 @@ class Sender:
         db = self.line.db
         written = (self.line.version, db.connection.total_changes)  # by others, by us
         if written != self._idle_since_write:
-            waits = contacts.next_judgement(db) is not None or answers.is_waiting(db)
+            waits = contacts.next_judgement(db) is not None or queue.is_waiting(db)
             self._idle_since_write = None if waits else written
         return self._idle_since_write is not None
 
@@ -119,9 +119,9 @@ class Sender:
         by_calendar = self._by_calendar.is_due()
         if by_calendar:
             self._by_calendar.again()
-        if ended := answers.sweep(db, self.line.config.answer.max_age, db.now(), by_calendar=by_calendar):
+        if ended := queue.sweep(db, self.line.config.answer.max_age, db.now(), by_calendar=by_calendar):
             log.info("%d answers cancelled (stale)", ended)
-        if ended == answers.SWEPT_AT_ONCE:
+        if ended == queue.SWEPT_AT_ONCE:
             return  # there may be more: nobody is to be told that a stale answer is pending
         while (contact_id := contacts.next_unjudged(db, db.now())) is not None:
             try:
@@ -151,7 +151,7 @@ class Sender:
     def has_due_answer(self) -> bool:
         """Tell whether an answer is due that waits for nothing but the interval between two segments."""
         db = self.line.db
-        return not (self._all_wait or self.is_idle()) and bool(answers.due(db, db.now(), shadow=self.line.shadow))
+        return not (self._all_wait or self.is_idle()) and bool(queue.due(db, db.now(), shadow=self.line.shadow))
 
     def hold_without_modem(self) -> None:
         """Note that answers wait for the network or a person while there is no modem."""
@@ -176,7 +176,7 @@ class Sender:
         self._hold_half_sent(shadow=shadow)
         state = self.breaker.look(now, self.connection.ladder)
         lets_try = state.lets_try(now.limit) and not shadow
-        turns = answers.due(db, now, trial=lets_try, shadow=shadow, breaker=state)
+        turns = queue.due(db, now, trial=lets_try, shadow=shadow, breaker=state)
         if lets_try and state.refused and not any(turn.trial for turn in turns):
             breaking.end_round(db, self.line.timing.trial_after)
         for turn in turns:
@@ -185,7 +185,7 @@ class Sender:
             elif self._take_turn(modem, turn, now):
                 return
 
-    def _take_turn(self, modem: Modem, turn: answers.Turn, now: Now) -> bool:
+    def _take_turn(self, modem: Modem, turn: queue.Turn, now: Now) -> bool:
         """Ask the gate for an answer and act on what it says; tell whether that was all for this pass."""
         db = self.line.db
         try:
@@ -235,7 +235,7 @@ class Sender:
     def _hold_half_sent(self, *, shadow: bool) -> None:
         """Halt answers that are half sent while the rest may not go: in shadow mode, and while the key is lost."""
         if shadow or pseudonyms.is_lost(self.line.db):
-            answers.requeue_half_sent(self.line.db, trials=True)
+            queue.requeue_half_sent(self.line.db, trials=True)
         note_half_hold(self.line.db, WaitingFor.HELD if shadow else None)
 
     def _note_and_apply_hold(self) -> bool:
@@ -244,7 +244,7 @@ class Sender:
         note_hold(self.line.db, hold)
         self._all_wait = hold is not None or line_hold(self.line.db, trial=True) is not None
         if self._all_wait:
-            answers.requeue_half_sent(self.line.db, trials=True)
+            queue.requeue_half_sent(self.line.db, trials=True)
         return self._all_wait
 
     def _maybe_hold(self) -> WaitingFor | None:

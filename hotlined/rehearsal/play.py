@@ -17,7 +17,7 @@ from hotlined.gsm.alphabet import Plan, plan
 from hotlined.gsm.tpdu import EncodedSegment
 from hotlined.policy import Reason, Share
 from hotlined.rehearsal.flood import EPOCH, Arrival
-from hotlined.store import answers, contacts, fates, gate, windows
+from hotlined.store import answers, contacts, fates, gate, queue, windows
 from hotlined.store.database import Database
 from hotlined.store.line import note_share_hold
 
@@ -51,8 +51,8 @@ class VirtualSender:
     def _look(self, at: float) -> float:
         """Send at most one segment and return when to look again."""
         now = _now(at)
-        answers.sweep(self._db, self._rules.max_age, now, by_calendar=False)
-        for turn in answers.due(self._db, now):
+        queue.sweep(self._db, self._rules.max_age, now, by_calendar=False)
+        for turn in queue.due(self._db, now):
             if turn.share and at < self._waits.get(turn.share, at):
                 continue
             step, begun = gate.begin(
@@ -73,7 +73,7 @@ class VirtualSender:
                     return self._free_at
             break
         self._look_at = math.inf
-        for share, due in answers.next_dues(self._db).items():
+        for share, due in queue.next_dues(self._db).items():
             self.expect(max(at, due), share)
         return self._look_at
 
