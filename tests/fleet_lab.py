@@ -32,7 +32,7 @@ from conftest import Line, wait_until
 from hotlined import wire
 from hotlined.policy import History
 from hotlined.simulator import client as simulation
-from hotlined.store.attempts import history_of
+from hotlined.store.history import history_of
 from hotlined.store.opening import open_beside_daemon
 
 NAMES = ("fr", "nl", "be")

@@ -45,8 +45,9 @@ from hotlined.fleet.invitation import Invitation, Keys
 from hotlined.gsm import alphabet
 from hotlined.simulator import pdus
 from hotlined.states import Shared
-from hotlined.store import attempts, backup, claims, contacts, fates, fleet, opening, privacy, queue
+from hotlined.store import backup, claims, contacts, fates, fleet, opening, privacy, queue
 from hotlined.store.database import Database
+from hotlined.store.history import history_of
 from hotlined.store.line import clock_of
 from hotlined.store.opening import open_for_daemon
 
@@ -439,7 +440,7 @@ class Line:
 
     def history(self, number: str) -> policy.History:
         """Return what verdict and gate read of a number."""
-        return attempts.history_of(self.db, number, shadow=False)
+        return history_of(self.db, number, shadow=False)
 
     def refuses(self, number: str) -> dict[Shared, bool]:
         """Return for which of the two reasons a number is refused."""

@@ -18,7 +18,8 @@ from filled import KEVIN, LEA, Filled
 from test_docs import TEXTS, blocks
 
 from hotlined import pseudonym
-from hotlined.store import attempts, backup, decisions, integrity
+from hotlined.store import backup, decisions, integrity
+from hotlined.store.history import history_of
 from hotlined.store.opening import open_for_daemon
 
 
@@ -372,7 +373,7 @@ def test_a_copy_that_is_put_back_sends_nothing_that_waited(filled: Filled) -> No
         states = db.all("SELECT state, recipient FROM answers ORDER BY id")
         segments = db.all("SELECT DISTINCT state FROM answer_segments WHERE attempt_id = 2 ORDER BY id")
         assert [row["state"] for row in states] == ["sent", "unconfirmed", "unconfirmed"]
-        assert all(attempts.history_of(db, row["recipient"], shadow=False).answers for row in states)
+        assert all(history_of(db, row["recipient"], shadow=False).answers for row in states)
         assert [row["state"] for row in segments] == ["sent", "unconfirmed"]
         assert [row["reason"] for row in db.all("SELECT reason FROM contacts WHERE id = 4")] == ["restored"]
         assert [row["state"] for row in db.all("SELECT state FROM requests")] == ["expired"]

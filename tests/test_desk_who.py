@@ -35,7 +35,7 @@ from hotlined.control.verbs import VERBS
 from hotlined.desk import accounts
 from hotlined.desk.accounts import Account
 from hotlined.desk.app import PAGES
-from hotlined.desk.attempts import Attempts
+from hotlined.desk.failed_logins import Attempts
 from hotlined.desk.logins import Logins
 from hotlined.desk.looks import Looks
 from hotlined.desk.memory import Memory

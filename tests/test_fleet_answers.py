@@ -19,8 +19,8 @@ from hotlined.clock import Now
 from hotlined.errors import RefusedError
 from hotlined.gsm import alphabet
 from hotlined.policy import Cancel, Reason
-from hotlined.store import answered, backup, claims, exchanging, fleet, privacy
-from hotlined.store.answered import Answered
+from hotlined.store import backup, claims, exchanging, fleet, fleet_answers, privacy
+from hotlined.store.fleet_answers import Answered
 from hotlined.store.opening import open_for_daemon
 
 __all__ = ["cluster", "enter", "hub"]
@@ -89,7 +89,7 @@ def take(line: Member, *rows: Answered, place: int = 1, now: Now | None = None) 
     cursor = int(line.db.value("SELECT cursor FROM fleet_answers_line"))
     placed = [claims.Placed(cursor + place + index, row) for index, row in enumerate(rows)]
     span = cursor, cursor + place + len(rows)
-    return answered.take(line.db, span, placed, claims.key_of(line.database), now or line.db.now())
+    return fleet_answers.take(line.db, span, placed, claims.key_of(line.database), now or line.db.now())
 
 
 # ---- what it is for
@@ -180,7 +180,7 @@ def test_no_calendar_enters_an_age(pair: tuple[Member, Member], calendar: dateti
     answer(fr)
     key = claims.key_of(fr.database)
     sent = replace(fr.now(), utc=calendar)
-    (row,) = answered.owed(fr.db, key, replace(sent, limit=sent.limit + DAY))
+    (row,) = fleet_answers.owed(fr.db, key, replace(sent, limit=sent.limit + DAY))
     reading = replace(nl.db.now(), utc=calendar, limit=5.0)
     take(nl, row, now=reading)
 
@@ -292,9 +292,9 @@ def test_what_was_sent_is_noted_up_to_its_version(pair: tuple[Member, Member]) -
     """An answer that leaves while the one before is on its way to the hub is owed."""
     fr, _nl = pair
     answer(fr, rules=CAP_ALONE)
-    (row,) = answered.owed(fr.db, claims.key_of(fr.database), fr.now())
+    (row,) = fleet_answers.owed(fr.db, claims.key_of(fr.database), fr.now())
     answer(fr, rules=CAP_ALONE)
-    answered.acknowledge(fr.db, [(row.person, row.version)])
+    fleet_answers.acknowledge(fr.db, [(row.person, row.version)])
 
     assert exchanging.count_owed(fr.db) == 1
 

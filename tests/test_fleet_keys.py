@@ -21,8 +21,9 @@ from hotlined import pseudonym
 from hotlined.config import load
 from hotlined.errors import RefusedError
 from hotlined.fleet import invitation, join
-from hotlined.store import attempts, decisions, fleet, pseudonyms
+from hotlined.store import decisions, fleet, pseudonyms
 from hotlined.store.backup import make
+from hotlined.store.history import history_of
 from hotlined.store.opening import open_for_daemon
 
 _FORKS = multiprocessing.get_context("forkserver")
@@ -76,7 +77,7 @@ def test_a_line_with_pseudonyms_joins_and_finds_everybody(line: Keeper) -> None:
     line.enter()
 
     assert pseudonyms.names(line.db, KEVIN) == (KEVIN, line.under(FIRST), before)
-    assert attempts.history_of(line.db, KEVIN, shadow=False).answers == 1
+    assert history_of(line.db, KEVIN, shadow=False).answers == 1
     assert line.shown(line.receive("Salut", LEA))[:2] == ("suppress", "opted_out")
     line.receive("Encore")
     assert [entry["originator"] for entry in line.log("--number", KEVIN)] == [before, KEVIN]
@@ -149,7 +150,7 @@ def test_without_a_former_key_nothing_is_sent_until_a_person_decides(line: Keepe
     line.db.keys = {}
     assert pseudonyms.note_lost(line.db, line.now())
     assert "lacks a former key" in pseudonyms.lost_in_words(line.db)
-    assert attempts.history_of(line.db, KEVIN, shadow=False).hidden
+    assert history_of(line.db, KEVIN, shadow=False).hidden
     assert line.run("fleet", "join", str(line.invited(SECOND))).exit_code == 1
     line.db.key_path.write_bytes(whole)
     assert not pseudonyms.is_lost(line.db)
@@ -161,7 +162,7 @@ def test_without_a_former_key_nothing_is_sent_until_a_person_decides(line: Keepe
     assert decisions.resume(line.db, "anna", line.now())
 
     assert not pseudonyms.is_lost(line.db)
-    assert attempts.history_of(line.db, KEVIN, shadow=False).answers == 0
+    assert history_of(line.db, KEVIN, shadow=False).answers == 0
     assert pseudonyms.person(line.db, KEVIN) == line.under(FIRST)
 
 
@@ -218,7 +219,7 @@ def killed_everywhere(line: Keeper, *words: str, again: Collection[int] = (0,)) 
         shutil.copytree(folder, line.folder)
         assert live(Step(name, taken[:number].count(name))) == -signal.SIGKILL
         line.db = open_for_daemon(line.database)
-        assert attempts.history_of(line.db, LEA, shadow=False).opted_out
+        assert history_of(line.db, LEA, shadow=False).opted_out
         assert not pseudonyms.is_lost(line.db)
         assert live(None) in again, log.read_text()
         assert whole(line) == expected, name

@@ -32,7 +32,6 @@ from hotlined.simulator import pdus
 from hotlined.states import Refusal, RequestState
 from hotlined.store import (
     answers,
-    attempts,
     contacts,
     decisions,
     events,
@@ -45,6 +44,7 @@ from hotlined.store import (
     windows,
 )
 from hotlined.store.database import Database
+from hotlined.store.history import history_of
 from hotlined.store.line import needs_rebuild
 from hotlined.store.log import maybe_contact
 from hotlined.store.opening import open_beside_daemon
@@ -340,7 +340,7 @@ def test_what_belongs_to_no_contact_ages_too(line_of: Filled) -> None:
     raw = str([rows(db, f"SELECT * FROM {table}") for table in tables])
     assert not any(each in raw for each in (LEA, KEVIN, "Tout va bien", mask(KEVIN), semi_octets(LEA[1:])))
     assert rows(db, "SELECT detail FROM events WHERE kind IN ('block', 'look')") == [("a number by pi",)] * 2
-    assert attempts.history_of(db, LEA, shadow=False).answers == 0  # a text by hand is no answer
+    assert history_of(db, LEA, shadow=False).answers == 0  # a text by hand is no answer
 
 
 def test_what_waits_is_not_touched(line_of: Filled) -> None:
@@ -448,7 +448,7 @@ def test_a_number_that_is_a_pseudonym_in_part_has_one_history(line_of: Filled) -
     purge(line_of, moment(line_of, 400))
     assert len({recipient for (recipient,) in rows(line_of.db, "SELECT recipient FROM answers")}) == 2
 
-    history = attempts.history_of(line_of.db, KEVIN, shadow=False)
+    history = history_of(line_of.db, KEVIN, shadow=False)
     assert (history.answers, history.pending) == (2, False)
     assert history.last_answer == line_of.db.one("SELECT max(begun_limit) AS last FROM attempts")["last"]  # type: ignore[index]
     assert len(line_of.log("--number", KEVIN)) == 2
@@ -644,7 +644,7 @@ def test_a_decision_is_never_made_unknowingly(line_of: Filled, key: bytes | None
     with pytest.raises(RefusedError, match="missing or another key"):
         decisions.resume(line_of.db, "pi", line_of.now())
     assert not pseudonyms.note_lost(line_of.db, line_of.now())
-    assert attempts.history_of(line_of.db, KEVIN, shadow=False) == policy.History(hidden=True)
+    assert history_of(line_of.db, KEVIN, shadow=False) == policy.History(hidden=True)
 
     assert decisions.resume(line_of.db, "pi", line_of.now())
     assert not decisions.resume(line_of.db, "pi", line_of.now())
@@ -668,7 +668,7 @@ def test_what_is_decided_without_the_key_adds_to_what_the_pseudonym_says(line_of
     for days in (401, 1000):
         purge(line_of, moment(line_of, days))
         for number in (blocked_first, stopped_first):
-            history = attempts.history_of(line_of.db, number, shadow=False)
+            history = history_of(line_of.db, number, shadow=False)
             assert (history.blocked, history.opted_out) == (True, True)
             assert privacy.held(line_of.db, number).opted_out
             decided = privacy.export(line_of.db, number)["decided"]

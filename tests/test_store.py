@@ -26,7 +26,6 @@ from hotlined.simulator import pdus
 from hotlined.states import Refusal, RequestState
 from hotlined.store import (
     answers,
-    attempts,
     backup,
     breaking,
     contacts,
@@ -39,6 +38,7 @@ from hotlined.store import (
     windows,
 )
 from hotlined.store.database import Database
+from hotlined.store.history import history_of
 from hotlined.store.line import Sending, breaker_of, note_hold, note_share_hold, save_limit_clock, sending_of
 from hotlined.store.opening import open_beside_daemon, open_for_daemon
 from hotlined.timing import USUAL
@@ -411,7 +411,7 @@ def test_what_cannot_have_left_counts_for_nothing(db: Database) -> None:
 
     assert (answer(db)["state"], answer(db)["reason"]) == ("failed", "cms_27")
     assert windows.spent(db, at(db, 1), shadow=False)["hour"].total == 0
-    assert attempts.history_of(db, SENDER, shadow=False) == policy.History()
+    assert history_of(db, SENDER, shadow=False) == policy.History()
 
 
 def test_a_refusal_of_the_line_is_tried_with_growing_pauses_to_an_end_while_others_leave(db: Database) -> None:
@@ -457,7 +457,7 @@ def test_a_refused_second_segment_leaves_the_first_counted(db: Database) -> None
     assert (answer(db)["state"], answer(db)["text"]) == ("queued", PLAN.text)
     assert windows.spent(db, at(db, 3), shadow=False)["hour"].total == 2
     assert windows.spent(db, at(db, 7200), shadow=False)["hour"].total == 1
-    assert attempts.history_of(db, SENDER, shadow=False).answers == 1
+    assert history_of(db, SENDER, shadow=False).answers == 1
     assert begun(db, 7200).sequence == 2
 
 
@@ -706,7 +706,7 @@ def test_shadow_mode_does_not_forget_what_left_live(db: Database) -> None:
     begin(db, 2, shadow=True)
 
     assert answer(db)["state"] == "sending"
-    assert attempts.history_of(db, SENDER, shadow=False).answers == 1
+    assert history_of(db, SENDER, shadow=False).answers == 1
 
 
 def test_what_was_begun_is_finished_whatever_its_age(db: Database) -> None:
@@ -737,7 +737,7 @@ def test_requeue_counts_anew_and_keeps_what_was_counted(db: Database) -> None:
     take(db, begun(db, 1000), at(db, 1000), 1)
 
     assert windows.spent(db, at(db, 1000), shadow=False)["hour"].total == 3
-    assert attempts.history_of(db, SENDER, shadow=False).last_answer == 1000
+    assert history_of(db, SENDER, shadow=False).last_answer == 1000
 
 
 def test_a_request_cut_off_by_a_crash_is_ended(db: Database) -> None:

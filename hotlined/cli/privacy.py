@@ -27,8 +27,9 @@ from hotlined.reports import decided
 from hotlined.reports.held import sheet
 from hotlined.reports.line import report_line
 from hotlined.reports.typed import is_withheld
-from hotlined.store import attempts, fleet, holders, privacy
 from hotlined.store import evidence as held
+from hotlined.store import fleet, holders, privacy
+from hotlined.store.history import history_of
 from hotlined.store.opening import open_beside_daemon
 from hotlined.words.amounts import in_answers, in_contacts, in_segments
 from hotlined.words.refusals import result_in_words
@@ -85,7 +86,7 @@ def forget(settings: Settings, number: str, yes: bool, keep_opt_out: bool) -> No
     with open_beside_daemon(config.database) as db:
         held = privacy.held(db, name)
         in_fleet = fleet.maybe_membership(db) is not None
-        elsewhere = attempts.history_of(db, name, shadow=False).opted_out_elsewhere if in_fleet else None
+        elsewhere = history_of(db, name, shadow=False).opted_out_elsewhere if in_fleet else None
     keep_opt_out |= in_fleet
     if (held.anything or in_fleet) and not yes:
         _ask(name, held, keep_opt_out=keep_opt_out, in_fleet=in_fleet)

@@ -9,7 +9,7 @@ from typing import Any
 
 from hotlined import pseudonym
 from hotlined.clock import parse_rfc3339, rfc3339
-from hotlined.store import answered, claims, fleet
+from hotlined.store import claims, fleet, fleet_answers
 from hotlined.store.requests import RequestVerb
 
 _LONGEST_TEXT = 255 * 153  # characters: more segments than a concatenated text can have are never sent
@@ -96,11 +96,11 @@ def are_sent(value: Any) -> bool:
 
 
 def _is_count(value: Any) -> bool:
-    return type(value) is int and 0 <= value <= answered.MOST_ANSWERS
+    return type(value) is int and 0 <= value <= fleet_answers.MOST_ANSWERS
 
 
 def _is_age(value: Any) -> bool:
-    return type(value) is int and 0 <= value <= answered.OLDEST
+    return type(value) is int and 0 <= value <= fleet_answers.OLDEST
 
 
 def is_maybe_answered(value: Any) -> bool:

@@ -28,19 +28,9 @@ from hotlined.control.arguments import (
 )
 from hotlined.errors import UsageError
 from hotlined.language import _
-from hotlined.store import (
-    answered,
-    answers,
-    attempts,
-    claims,
-    decisions,
-    erasure,
-    evidence,
-    fleet,
-    privacy,
-    requests,
-)
+from hotlined.store import answers, claims, decisions, erasure, evidence, fleet, fleet_answers, privacy, requests
 from hotlined.store.database import Database
+from hotlined.store.history import history_of
 
 Arguments = Mapping[str, Any]
 Result = bool | int | str | dict[str, Any] | None
@@ -134,27 +124,27 @@ def _opts_out(decision: Decision) -> Callable[[str], bool]:
 
 def _fleet_answers_met(decision: Decision) -> None:
     said = decision.arguments
-    highest = answered.Answered(*said["highest"]) if said["highest"] else None
+    highest = fleet_answers.Answered(*said["highest"]) if said["highest"] else None
     share, key = decision.config().fleet.answers, claims.key_of(decision.db.path)
-    answered.met(decision.db, said["hub"], said["top"], highest, key, share=share)
+    fleet_answers.met(decision.db, said["hub"], said["top"], highest, key, share=share)
 
 
 def _fleet_answers_owed(decision: Decision) -> dict[str, Any]:
     """Return whom this line answered and the hub does not know of, signed."""
-    owed = answered.owed(decision.db, claims.key_of(decision.db.path), decision.now)
+    owed = fleet_answers.owed(decision.db, claims.key_of(decision.db.path), decision.now)
     return {"rows": [list(astuple(each)) for each in owed]}
 
 
 def _fleet_answers_take(decision: Decision) -> int:
     """Return how many rows are not believed."""
     said = decision.arguments
-    placed = [claims.Placed(place, answered.Answered(*row)) for place, row in said["placed"]]
+    placed = [claims.Placed(place, fleet_answers.Answered(*row)) for place, row in said["placed"]]
     span = said["since"], said["until"]
-    return answered.take(decision.db, span, placed, claims.key_of(decision.db.path), decision.now)
+    return fleet_answers.take(decision.db, span, placed, claims.key_of(decision.db.path), decision.now)
 
 
 def _was(decision: Decision, state: str) -> bool:
-    history = attempts.history_of(decision.db, decision.arguments["number"], shadow=False)
+    history = history_of(decision.db, decision.arguments["number"], shadow=False)
     return bool(getattr(history, state) or getattr(history, f"{state}_elsewhere"))
 
 
@@ -268,7 +258,8 @@ VERBS: Mapping[str, Verb] = {
     "fleet_answers_met": Verb(_fleet_answers_met, {"hub": is_hub, "top": is_place, "highest": is_maybe_answered}),
     "fleet_answers_owed": Verb(_fleet_answers_owed, {}),
     "fleet_answers_sent": Verb(
-        lambda decision: answered.acknowledge(decision.db, map(tuple, decision.arguments["sent"])), {"sent": are_sent}
+        lambda decision: fleet_answers.acknowledge(decision.db, map(tuple, decision.arguments["sent"])),
+        {"sent": are_sent},
     ),
     "fleet_answers_take": Verb(
         _fleet_answers_take, {"since": is_place, "until": is_place, "placed": are_placed_answered}

@@ -18,7 +18,8 @@ from hotlined.gsm import address, alphabet
 from hotlined.language import to_value
 from hotlined.policy import Reason, WaitingFor
 from hotlined.states import ByHand, ContactKind, ModemState, Refusal
-from hotlined.store import answers, attempts, requests
+from hotlined.store import answers, requests
+from hotlined.store.history import history_of
 from hotlined.store.requests import Request, RequestVerb
 
 log = logging.getLogger("hotlined")
@@ -117,7 +118,7 @@ class Requests:
     def _maybe_reason(self, number: str) -> Reason | Refusal | None:
         """Return why the first answer may not be tried on a number, or None."""
         db = self._line.db
-        history = attempts.history_of(db, number, shadow=False)
+        history = history_of(db, number, shadow=False)
         contact = policy.Contact(ContactKind.TEXT, self._identify(number), timedelta(0))
         verdict = policy.judge(contact, history, self._sender.rules(), db.now().limit)
         if not verdict.answer and verdict.reason not in IGNORED_BY_TRY:

@@ -16,7 +16,7 @@ from werkzeug.exceptions import Forbidden, TooManyRequests
 
 from hotlined.desk import accounts
 from hotlined.desk.accounts import Account
-from hotlined.desk.attempts import Attempts
+from hotlined.desk.failed_logins import Attempts
 from hotlined.desk.memory import Memory
 from hotlined.desk.sessions import Sessions
 from hotlined.language import _

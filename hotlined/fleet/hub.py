@@ -18,9 +18,9 @@ from urllib.parse import quote, urlencode
 from hotlined.errors import HotlinedError, RefusedError, UnavailableError
 from hotlined.fleet.certificates import Certificates
 from hotlined.language import _
-from hotlined.store.answered import Answered
 from hotlined.store.claims import Claim
 from hotlined.store.fleet import MOST_ROWS
+from hotlined.store.fleet_answers import Answered
 
 if TYPE_CHECKING:
     import psycopg

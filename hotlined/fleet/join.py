@@ -20,7 +20,7 @@ from hotlined.fleet import certificates
 from hotlined.fleet.hub import Address
 from hotlined.fleet.invitation import Invitation
 from hotlined.language import _
-from hotlined.store import answered, fleet, line, pseudonyms
+from hotlined.store import fleet, fleet_answers, line, pseudonyms
 from hotlined.store.beside import ORDERS, beside
 from hotlined.store.database import Database
 from hotlined.store.opening import open_for_daemon
@@ -121,7 +121,7 @@ def join(db: Database, invitation: Invitation, now: Now) -> Joined:
         if another:
             kept = fleet.leave(db, now)
             pseudonyms.use_shared(db, key)
-        answered.join_again(db)
+        fleet_answers.join_again(db)
         persons = fleet.join(db, invitation.line)
         return Joined(persons, fleet.count_formerly(db), kept, another)
 

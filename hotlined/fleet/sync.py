@@ -20,16 +20,16 @@ from hotlined.fleet import health
 from hotlined.fleet.hub import Hub, opened
 from hotlined.fleet.join import maybe_address
 from hotlined.language import _
-from hotlined.store import answered, exchanging, fleet
-from hotlined.store.answered import Answered
+from hotlined.store import exchanging, fleet, fleet_answers
 from hotlined.store.claims import Claim
 from hotlined.store.database import Database
+from hotlined.store.fleet_answers import Answered
 from hotlined.store.opening import open_beside_daemon
 
 _WHO = "fleet"
 _Row = TypeVar("_Row", Claim, Answered)
 _MOST_BATCHES = 1000  # of an exchange: a hub that always has more does not keep it for ever
-_Where = Callable[[Database], fleet.Membership | answered.Sharing | None]
+_Where = Callable[[Database], fleet.Membership | fleet_answers.Sharing | None]
 HUB_SECONDS = 60.0
 """What the hub is given for one step, at most 500 rows: on a slow mobile connection they take half of it."""
 
@@ -68,7 +68,7 @@ class Session:
         if exchanging.is_recalling(self._db):
             self._first = self._take()
         sent = self._send("fleet_owed", "fleet_sent", Claim, self._push_claims)
-        if sharing := answered.maybe_sharing(self._db):
+        if sharing := fleet_answers.maybe_sharing(self._db):
             push = functools.partial(self._hub.push_answers, sharing.line)
             sent += self._send("fleet_answers_owed", "fleet_answers_sent", Answered, push)
         if self._erased:
@@ -118,9 +118,9 @@ class Session:
     def _take(self) -> tuple[int, int]:
         self._require_own_fleet()
         found = [self._read("fleet_take", fleet.maybe_membership, self._hub.pull)]
-        sharing = answered.maybe_sharing(self._db)
+        sharing = fleet_answers.maybe_sharing(self._db)
         if sharing and sharing.holds:
-            found.append(self._read("fleet_answers_take", answered.maybe_sharing, self._hub.pull_answers))
+            found.append(self._read("fleet_answers_take", fleet_answers.maybe_sharing, self._hub.pull_answers))
         taken, refused = map(sum, zip(*found, strict=True))
         return taken, refused
 
@@ -203,7 +203,7 @@ def session(
                     )
                 highest = list(astuple(greeting.highest)) if greeting.highest else None
                 decide(config, _WHO, "fleet_met", hub=greeting.hub, top=greeting.top, highest=highest)
-                if config.fleet.answers or answered.maybe_sharing(db):
+                if config.fleet.answers or fleet_answers.maybe_sharing(db):
                     with hub.within(HUB_SECONDS):
                         top, latest = hub.greet_answers(member.line)
                     said = list(astuple(latest)) if latest else None

@@ -10,9 +10,10 @@ from hotlined.gsm.alphabet import plan
 from hotlined.language import N_, NP_, _, in_row, ngettext
 from hotlined.reports.line import sending_now
 from hotlined.states import AnswerState, ContactKind, SegmentState
-from hotlined.store import attempts, wordings
 from hotlined.store import log as contact_log
+from hotlined.store import wordings
 from hotlined.store.database import Database
+from hotlined.store.history import history_of
 from hotlined.store.line import FREE, Sending, sending_of
 from hotlined.words.columns import inner
 from hotlined.words.reasons import SEGMENT_STATES, VERDICTS, answer_in_words, briefly, reason_in_words
@@ -78,7 +79,7 @@ def name_wording(db: Database, config: Config, contact: dict[str, Any]) -> None:
 def _chosen_by(db: Database, config: Config, contact: dict[str, Any]) -> tuple[int, str | None, int]:
     """Return by what an answer is composed: earlier answers to the number, its country, the random draw."""
     answer_id, shadow = contact["answer"]["id"], config.mode is Mode.SHADOW
-    history = attempts.history_of(db, contact["originator"], shadow=shadow, without=answer_id)
+    history = history_of(db, contact["originator"], shadow=shadow, without=answer_id)
     return history.answers, *wordings.chosen_by(db, answer_id)
 
 

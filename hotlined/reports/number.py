@@ -21,10 +21,11 @@ from hotlined.reports.rules import rules_of
 from hotlined.reports.text import wording_in_words
 from hotlined.reports.typed import is_withheld
 from hotlined.states import AnswerState, ContactKind, HoldReason, SendingState
-from hotlined.store import attempts, correspondents, log, pseudonyms
+from hotlined.store import correspondents, log, pseudonyms
 from hotlined.store.correspondents import Correspondent, Order
 from hotlined.store.database import Database
 from hotlined.store.forecast import Ahead
+from hotlined.store.history import history_of
 from hotlined.store.line import FREE, Sending
 from hotlined.words.amounts import SOON_SECONDS, in_segments, room_in_words, wait_in_words
 from hotlined.words.columns import inner
@@ -81,7 +82,7 @@ def report_number(db: Database, config: Config, text: str, now: Now) -> NumberRe
     if outlook.reason is Reason.PENDING:
         where = log.Filter(originator=originator, states=(AnswerState.QUEUED, AnswerState.SENDING))
         queued = next((contact["answer"] for contact in log.entries(db, where, 1)), None)
-    history = attempts.history_of(db, originator, shadow=config.mode is Mode.SHADOW)
+    history = history_of(db, originator, shadow=config.mode is Mode.SHADOW)
     texts = config.answer.choices(history.answers, identity.country)
     who = _together(entries, originator, config)
     return NumberReport(originator, identity, who, outlook, holds, queued, texts, history)
@@ -91,7 +92,7 @@ def _outlook(db: Database, config: Config, identity: Identity, now: Now, sending
     """Return the outlook of a number by policy and windows; no time is promised while all answers are kept back."""
     limits, shadow = config.limits, config.mode is Mode.SHADOW
     rules = rules_of(db, config, sim_changed=sending.reason is HoldReason.SIM_CHANGED)
-    history = attempts.history_of(db, identity.originator, shadow=shadow)
+    history = history_of(db, identity.originator, shadow=shadow)
     verdict = policy.judge(policy.Contact(ContactKind.TEXT, identity, timedelta(0)), history, rules, now.limit)
     segments = longest(config, history.answers, identity.country)
     known = history.answers > 0

@@ -16,9 +16,10 @@ from hotlined.clock import Now, age, rfc3339
 from hotlined.gsm.alphabet import Plan
 from hotlined.policy import Reason, Share
 from hotlined.states import AnswerState, ByHand, ContactVerdict, Shared
-from hotlined.store import attempts, decisions, events, fleet, gate, lifecycle, line
+from hotlined.store import decisions, events, fleet, gate, lifecycle, line
 from hotlined.store.correspondents import identity_of
 from hotlined.store.database import Database
+from hotlined.store.history import history_of
 from hotlined.store.shares import refile
 
 LATEST_TEXTS = 20
@@ -42,7 +43,7 @@ def judge(
             return policy.Verdict(answer=False, reason=Reason.PERSON)
         identity = identity_of(row, row["originator"])
         text = policy.fold(row["text"] or "")
-        history = attempts.history_of(db, identity.originator, shadow=shadow, other=row["other_originator"])
+        history = history_of(db, identity.originator, shadow=shadow, other=row["other_originator"])
         if history.answers and text:
             history = replace(history, same_texts=_same_texts(db, row, text))
         opts_out = policy.opts_out(row["text"] or "", rules)

@@ -1,6 +1,6 @@
 """How much a line has yet to exchange with the hub of its fleet, its decisions and its answers counted together.
 
-Both are rows with versions, which `fleet` and `answered` make and take.
+Both are rows with versions, which `fleet` and `fleet_answers` make and take.
 """
 
 from hotlined.store import fleet

@@ -16,9 +16,10 @@ from hotlined.gsm.address import Identity, LineType
 from hotlined.gsm.alphabet import Plan, plan
 from hotlined.policy import Reason, Share, WaitingFor
 from hotlined.states import OPEN, AnswerState, ByHand, ContactKind, SegmentState
-from hotlined.store import answered, attempts, events, fleet, lifecycle, windows, wordings
+from hotlined.store import events, fleet, fleet_answers, lifecycle, windows, wordings
 from hotlined.store.correspondents import identity_of
 from hotlined.store.database import Database
+from hotlined.store.history import history_of, may_have_left
 from hotlined.store.lifecycle import latest_attempt, move, move_rest, move_segment
 from hotlined.store.line import breaker_of, line_hold, save_limit_clock, set_breaker
 from hotlined.store.shares import refile
@@ -95,10 +96,10 @@ def begin(
             return policy.Cancel(Reason.PERSON), None
         if not_asked := _maybe_not_asked(db, answer, attempt, shadow=shadow):
             return not_asked, None
-        history = attempts.history_of(
+        history = history_of(
             db, answer["recipient"], shadow=shadow, without=answer_id, other=answer["other_originator"]
         )
-        known = attempts.may_have_left(db, answer_id, shadow=shadow)
+        known = may_have_left(db, answer_id, shadow=shadow)
         share = Share.KNOWN if history.answers or known else Share.NEW
         if attempt is None and not answer["by_hand"] and answer["share"] != share:
             # it would take the place of another share's head: it has its turn where the windows will count it
@@ -141,7 +142,7 @@ def ask_at_once(
     Cap, cooldown and country are not asked. The answer `without` is left out of the number's history; `before` is how
     many segments wait to go first.
     """
-    history = attempts.history_of(db, recipient, shadow=shadow, without=without)
+    history = history_of(db, recipient, shadow=shadow, without=without)
     identity = Identity(recipient, recipient, None, LineType.MOBILE)
     asked = policy.Queued(
         identity, ContactKind.TEXT, segments, timedelta(0), by_request=True, by_hand=by_hand, known=known
@@ -201,7 +202,7 @@ def _let_out(db: Database, answer: sqlite3.Row, now: Now, *, shadow: bool) -> Be
         move(db, answer["id"], AnswerState.SHADOWED if shadow else AnswerState.SENDING)
     begun = None if shadow else _begin_segment(db, answer, now)
     refile(db, answer["recipient"], shadow=shadow)  # after the attempt is there: by it its number is no new one
-    answered.note(db, answer["recipient"])
+    fleet_answers.say_answers(db, answer["recipient"])
     return begun
 
 

@@ -21,7 +21,7 @@ from hotlined.clock import Now, rfc3339
 from hotlined.gsm import tpdu
 from hotlined.gsm.address import mask
 from hotlined.states import MAY_HAVE_LEFT, OPEN, PENDING, Refusal, RequestState, SegmentKind, SegmentState
-from hotlined.store import answered, decisions, events, fates, fleet, lifecycle, line, log, pseudonyms
+from hotlined.store import decisions, events, fates, fleet, fleet_answers, lifecycle, line, log, pseudonyms
 from hotlined.store.database import Database
 
 BATCH = 100  # rows a transaction: whoever wants to write beside it waited 0.14 s at most (100,000 contacts, a busy PC)
@@ -379,7 +379,7 @@ def erase(
     # them, or the ON DELETE CASCADE would take answers along that the windows still have to count
     for statement in _FORGET:
         db.connection.execute(statement, arguments)
-    answered.forget(db, name, until)
+    fleet_answers.forget(db, name, until)
     line.call_for_rebuild(db)
 
 

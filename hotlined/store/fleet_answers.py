@@ -15,8 +15,9 @@ from hotlined import pseudonym
 from hotlined.clock import Now
 from hotlined.errors import RefusedError
 from hotlined.language import _
-from hotlined.store import attempts, claims, fleet, pseudonyms
+from hotlined.store import claims, fleet, pseudonyms
 from hotlined.store.database import Database
+from hotlined.store.history import ANSWERED, history_of
 
 MOST_ANSWERS = 1_000_000
 """More answers than anybody has from one line."""
@@ -73,20 +74,20 @@ def maybe_sharing(db: Database) -> Sharing | None:
     return Sharing(row[0], bool(row[1]), *tuple(row)[2:]) if row else None
 
 
-def note(db: Database, number: str) -> None:
+def say_answers(db: Database, number: str) -> None:
     """Say how many answers a number had, if that differs from what was said, inside the transaction that is open."""
     sharing = maybe_sharing(db)
     if sharing is None or not sharing.holds:
         return
     person = pseudonyms.person(db, number)
     if pseudonym.is_one(person):
-        history = attempts.history_of(db, number, shadow=False)
+        history = history_of(db, number, shadow=False)
         _say(db, sharing, person, history.answers, history.last_answer)
 
 
-def _note_all(db: Database, sharing: Sharing) -> None:
+def _say_all(db: Database, sharing: Sharing) -> None:
     pseudonyms.teach(db)
-    for row in db.all(attempts.ANSWERED):
+    for row in db.all(ANSWERED):
         if pseudonym.is_one(row["person"]):
             _say(db, sharing, row["person"], row["answers"], row["last_answer"])
 
@@ -125,7 +126,7 @@ def forget(db: Database, name: str, until: float) -> None:
     """
     sql = "DELETE FROM fleet_answers WHERE person = ? AND last_limit <= ?"
     db.execute(sql, pseudonyms.person(db, name), until)
-    note(db, name)
+    say_answers(db, name)
 
 
 # ---- with the hub
@@ -160,7 +161,7 @@ def met(db: Database, hub: str, top: int, highest: Answered | None, key: bytes, 
         if share:
             if is_older or begins:
                 db.execute("UPDATE fleet_answers_line SET sharing = 1, cursor = 0")
-                _note_all(db, sharing)
+                _say_all(db, sharing)
         elif sharing.holds:
             _take_back(db)
 
