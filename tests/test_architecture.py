@@ -4,6 +4,7 @@ import ast
 import gc
 import re
 from collections.abc import Iterable, Sequence
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -401,6 +402,28 @@ def test_modules_of_a_room_import_downwards(modules: Nodes, room: str, order: tu
     }
 
     assert climbing == set()
+
+
+@pytest.mark.parametrize("room", ["store", "reports", "gsm"])
+def test_modules_of_a_room_import_in_no_circle(modules: Nodes, room: str) -> None:
+    """What a module of these rooms imports of its own room never comes back to it: each can be read by itself."""
+    prefix = f"hotlined.{room}."
+    below = {
+        path.stem: {name.removeprefix(prefix) for name in imported(modules[path]) if name.startswith(prefix)}
+        for path in (PACKAGE / room).glob("*.py")
+    }
+
+    assert sum(map(len, below.values())) > len(below) / 2
+    assert set(TopologicalSorter(below).static_order()) == below.keys()
+
+
+def test_each_module_of_the_store_has_a_subject() -> None:
+    """The table of the store in CONTRIBUTING.md names each of its modules once, and no other."""
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    table = text.partition("| about | modules |\n|---|---|\n")[2].partition("\n\n")[0]
+    named = re.findall(r"`(\w+)`", table)
+
+    assert sorted(named) == sorted({path.stem for path in (PACKAGE / "store").glob("*.py")} - {"__init__"})
 
 
 def test_storages_have_one_owner(modules: Nodes) -> None:
