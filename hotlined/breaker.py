@@ -129,9 +129,9 @@ def trial_withdrawn(breaker: Breaker, now: float) -> Breaker:
     return replace(breaker, rounds=breaker.rounds if breaker.refused else max(0, breaker.rounds - 1), due=now)
 
 
-def trial_failed(breaker: Breaker, now: float, *, nothing_left: bool) -> Breaker:
+def trial_failed(breaker: Breaker, now: float, *, certainly_not_sent: bool) -> Breaker:
     """Return the breaker after a trial that was not taken: another recipient follows at once where nothing left."""
-    if nothing_left and breaker.refused + 1 < TRIALS_AT_ONCE:
+    if certainly_not_sent and breaker.refused + 1 < TRIALS_AT_ONCE:
         return replace(breaker, refused=breaker.refused + 1, due=now)
     return replace(breaker, refused=0)
 

@@ -458,7 +458,7 @@ class Fault(StrEnum):
 
 # TS 24.011 E-2 (1-127), TS 23.040 9.2.3.22 (128-255), TS 27.005 3.2.5 (300-331): the network, the service centre or
 # the modem refused, and nothing left. What else may come after Ctrl-Z proves nothing.
-NOTHING_LEFT = (range(1, 256), range(300, 332))
+CERTAINLY_NOT_SENT = (range(1, 256), range(300, 332))
 # TS 24.011 E-2: unassigned number, destination out of order; TS 23.040 9.2.3.22: invalid address, destination barred
 RECIPIENTS = frozenset({1, 27, 195, 196})
 # TS 24.011 E-2: transfer rejected, unidentified subscriber, facility rejected, unknown subscriber
@@ -491,7 +491,7 @@ class Refused:
     @property
     def proves(self) -> bool:
         """Whether nothing can have left."""
-        return self.before_payload or any(self.cms in causes for causes in NOTHING_LEFT)
+        return self.before_payload or any(self.cms in causes for causes in CERTAINLY_NOT_SENT)
 
     @property
     def fault(self) -> Fault:

@@ -157,13 +157,13 @@ class Every:
     _last: float = -math.inf
 
     @property
-    def left(self) -> float:
+    def seconds_left(self) -> float:
         """How many seconds are left until it is due, 0 when it is."""
         return max(0.0, self._last + self.seconds - self.clock())
 
     def is_due(self) -> bool:
         """Tell whether it is time."""
-        return self.left == 0.0
+        return self.seconds_left == 0.0
 
     def again(self) -> None:
         """Count the interval anew from now: it is being done."""

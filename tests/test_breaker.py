@@ -61,7 +61,7 @@ def test_trials_come_after_growing_pauses() -> None:
         assert not state.lets_try(state.due - 1)
         assert state.lets_try(state.due)
         state = breaker.trial_begun(state, state.due, PAUSES)
-        state = breaker.trial_failed(state, state.due, nothing_left=False)
+        state = breaker.trial_failed(state, state.due, certainly_not_sent=False)
 
     assert moments == [60.0, 360.0, 1260.0, 4860.0, 8460.0, 12060.0]
 
@@ -73,7 +73,7 @@ def test_where_nothing_left_two_others_are_tried_at_once() -> None:
     while state.lets_try(60.0):
         tries += 1
         state = breaker.trial_begun(state, 60.0, PAUSES)
-        state = breaker.trial_failed(state, 60.0, nothing_left=True)
+        state = breaker.trial_failed(state, 60.0, certainly_not_sent=True)
 
     assert (tries, state.due, state.rounds) == (3, 360.0, 1)
 
@@ -81,7 +81,7 @@ def test_where_nothing_left_two_others_are_tried_at_once() -> None:
 def test_a_round_that_finds_nobody_else_has_its_pause() -> None:
     """With one person left, he is not tried three times on end."""
     state = breaker.opened(Breaker(), Cause.OUTAGE, 0.0, "", PAUSES)
-    state = breaker.trial_failed(breaker.trial_begun(state, 60.0, PAUSES), 61.0, nothing_left=True)
+    state = breaker.trial_failed(breaker.trial_begun(state, 60.0, PAUSES), 61.0, certainly_not_sent=True)
     assert state.lets_try(61.0)
 
     assert breaker.round_over(state, PAUSES).due == 360.0

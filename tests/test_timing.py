@@ -25,7 +25,7 @@ def test_an_interval_is_due_at_once_and_then_after_its_time() -> None:
     assert every.is_due()
     every.again()
     every.at_once()
-    assert (every.is_due(), every.left) == (True, 0.0)
+    assert (every.is_due(), every.seconds_left) == (True, 0.0)
 
 
 def test_an_interval_that_becomes_shorter_counts_from_when_it_began() -> None:
@@ -35,7 +35,7 @@ def test_an_interval_that_becomes_shorter_counts_from_when_it_began() -> None:
     every.again()
     now += 8
     every.seconds = 10.0
-    assert every.left == 2.0
+    assert every.seconds_left == 2.0
 
 
 def test_waits_are_handed_to_the_daemon(line: Line) -> None:

@@ -217,7 +217,7 @@ class Connection:
     @property
     def seconds_left(self) -> float:
         """How many seconds are left until the condition is asked for; of a missing modem, until it is looked for."""
-        return self.retry.left if self.modem is None else self._condition_check.left
+        return self.retry.seconds_left if self.modem is None else self._condition_check.seconds_left
 
     def _schedule_condition(self) -> None:
         timing, check = self.line.timing, self._condition_check

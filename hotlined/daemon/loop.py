@@ -252,7 +252,7 @@ class Daemon:
 
     def _advance(self) -> None:
         """Make a step, unless the database cannot be used: texts stay on the SIM then, and nothing is answered."""
-        if self.outages.left or self._has_lost_database():
+        if self.outages.seconds_left or self._has_lost_database():
             return
         with self.line.one_look():
             self._step()
@@ -364,7 +364,7 @@ class Daemon:
         watch, modem = self._watch.descriptor, self.connection.modem
         hints = () if watch is None else (watch,)
         wait = max(0.0, min(self.timing.tick if watch is None else self.timing.idle, seconds))
-        if modem is not None and not self.outages.left:  # else what it has said already would wake us
+        if modem is not None and not self.outages.seconds_left:  # else what it has said already would wake us
             return modem.wait(wait, *hints)
         ready, _writable, _failed = select.select([self._wake, *hints], [], [], wait)
         if self._wake in ready:
@@ -374,20 +374,20 @@ class Daemon:
     def _must_look(self) -> bool:
         """Tell whether a signal came, another process has written, or the database is not at its path any more."""
         self._watch.forget()  # before the database is asked: what is written after that is a new hint
-        if self._stopping is not None or self._reload or self.outages.left:
+        if self._stopping is not None or self._reload or self.outages.seconds_left:
             return True
         return self.db.changed_elsewhere() != self._data_version or not self.outages.is_in_place()
 
     def _seconds_left(self) -> float:
         """Return how long there is nothing to be done, as far as that is known now."""
         connection = self.connection
-        if left := self.outages.left:
+        if left := self.outages.seconds_left:
             return min(self.timing.tick, left)
         if connection.ladder.pending:
             return 0.0
         waits = [self.timing.idle, self._watchdog.seconds, connection.seconds_left]
         if connection.modem is not None:
-            waits.append(self.receiver.left)
+            waits.append(self.receiver.seconds_left)
         if self.requests.awaits_answers or self.outages.current:
             waits.append(self.timing.tick)
         if self.receiver.callers.call:

@@ -66,9 +66,9 @@ class Outages:
         self._pause = Every(line.timing.database_pause)
 
     @property
-    def left(self) -> float:
+    def seconds_left(self) -> float:
         """How many seconds are left until a database that failed is tried again; 0 where none has failed just now."""
-        return self._pause.left
+        return self._pause.seconds_left
 
     def is_in_place(self) -> bool:
         """Tell whether the file at the database's path is still the one that was opened."""
@@ -91,7 +91,7 @@ class Outages:
 
     def end_if_over(self) -> None:
         """End the outage, if any, by recording it: only a write proves that the database can be used again."""
-        if self.current is None or self.left:  # it may have begun in the pass that is about to end
+        if self.current is None or self.seconds_left:  # it may have begun in the pass that is about to end
             return
         db, outage = self._line.db, self.current
         with db.transaction():

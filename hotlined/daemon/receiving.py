@@ -129,9 +129,9 @@ class Receiver:
         return self._scanning is not None
 
     @property
-    def left(self) -> float:
+    def seconds_left(self) -> float:
         """How many seconds are left until the next scan or its next part."""
-        return 0.0 if self._scanning else self.poll.left
+        return 0.0 if self._scanning else self.poll.seconds_left
 
     def begin_sending_turn(self) -> bool:
         """Begin a turn of sending, and return whether there is one: none while a scan deletes, for a minute at most."""

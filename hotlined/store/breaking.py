@@ -55,7 +55,13 @@ def maybe_cms(code: str | None) -> int | None:
 
 
 def report_outcome(
-    db: Database, attempt_id: int, outcome: breaker.Outcome, now: Now, pauses: tuple[float, ...], *, nothing_left: bool
+    db: Database,
+    attempt_id: int,
+    outcome: breaker.Outcome,
+    now: Now,
+    pauses: tuple[float, ...],
+    *,
+    certainly_not_sent: bool,
 ) -> BreakerUpdate:
     """Report to the line's breaker how an attempt ended, inside the transaction that is open."""
     state = breaker_of(db)
@@ -72,11 +78,11 @@ def report_outcome(
             state = open_breaker(db, cause, now, pauses)
     elif trial and outcome in breaker.NOT_TAKEN:
         change = breaker.Change.TRIAL_FAILED
-        state = breaker.trial_failed(state, now.limit, nothing_left=nothing_left)
+        state = breaker.trial_failed(state, now.limit, certainly_not_sent=certainly_not_sent)
     elif trial and outcome is breaker.Outcome.RECIPIENT:
         # a trial of which half has left was paid for: were it withdrawn, trials to such numbers would have no pause
         withdrawn = breaker.trial_withdrawn(state, now.limit)
-        state = withdrawn if nothing_left else breaker.trial_failed(state, now.limit, nothing_left=False)
+        state = withdrawn if certainly_not_sent else breaker.trial_failed(state, now.limit, certainly_not_sent=False)
     set_breaker(db, state)
     return BreakerUpdate(change, state)
 

@@ -63,7 +63,7 @@ def settle(
                 outcome = Outcome.UNCONFIRMED
         refile(db, begun.recipient)  # after the segment has its state: by it a number counts as answered
         fleet_answers.say_answers(db, begun.recipient)
-        nothing_left = fate in (Fate.PUT_BACK, Fate.FAILED) and not lifecycle.has_left(db, begun.attempt_id)
+        certainly_not_sent = fate in (Fate.PUT_BACK, Fate.FAILED) and not lifecycle.has_left(db, begun.attempt_id)
         update = _end_attempt(
             db,
             begun.attempt_id,
@@ -71,7 +71,7 @@ def settle(
             None if isinstance(result, policy.Taken) else result.code,
             now,
             pauses,
-            nothing_left=nothing_left,
+            certainly_not_sent=certainly_not_sent,
         )
     return Settled(fate, update)
 
@@ -96,13 +96,13 @@ def _end_attempt(
     now: Now,
     pauses: Sequence[float],
     *,
-    nothing_left: bool,
+    certainly_not_sent: bool,
 ) -> BreakerUpdate:
     """Record how an attempt ended and report it to the breaker; without an outcome it goes on."""
     if outcome is None:
         return BreakerUpdate(None, breaker_of(db))
     lifecycle.end_attempt(db, attempt_id, outcome, cause, now)
-    return breaking.report_outcome(db, attempt_id, outcome, now, tuple(pauses), nothing_left=nothing_left)
+    return breaking.report_outcome(db, attempt_id, outcome, now, tuple(pauses), certainly_not_sent=certainly_not_sent)
 
 
 def _take(db: Database, begun: Begun, mr: int | None, now: Now) -> Outcome | None:
@@ -221,7 +221,7 @@ def recover(db: Database, now: Now, pauses: Sequence[float] = USUAL.trial_after)
             code = "crashed" if same_boot else "rebooted"
             outcome = Outcome.INTERRUPTED if same_boot else Outcome.UNCONFIRMED
             _unconfirm(db, row["id"], code)
-            _end_attempt(db, row["attempt_id"], outcome, code, now, pauses, nothing_left=False)
+            _end_attempt(db, row["attempt_id"], outcome, code, now, pauses, certainly_not_sent=False)
         if rows:
             events.record(db, now, "unconfirmed", f"{len(rows)} found at start")
     return len(rows)
@@ -365,7 +365,7 @@ def _prove(db: Database, segment_id: int, now: Now, rules: policy.Rules | None) 
     is_latest = row["attempt_id"] == latest_attempt(db, row["id"])
     update = None
     if whole and row["outcome"] != Outcome.TAKEN:
-        update = _end_attempt(db, row["attempt_id"], Outcome.TAKEN, None, now, (), nothing_left=False)
+        update = _end_attempt(db, row["attempt_id"], Outcome.TAKEN, None, now, (), certainly_not_sent=False)
     if not is_latest or row["state"] not in _PROVABLE:
         return update
     if whole:
