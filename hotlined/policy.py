@@ -526,7 +526,7 @@ class Fate(StrEnum):
 class Tries:
     """How often an answer was refused so far: all refusals, and those that count towards its end.
 
-    One counts if a segment to somebody else was taken since the one before: while nothing leaves nothing fails.
+    One counts if a segment to somebody else was taken since the one before: during an outage refusals do not count.
     """
 
     refusals: int = 0

@@ -161,7 +161,7 @@ def record_call(db: Database, line: str, identity: Identity, now: Now) -> int:
 def has_call(db: Database, identity: Identity, since: float) -> bool:
     """Tell whether a call from this originator was recorded after a reading of the limit clock."""
     return bool(
-        db.one(
+        db.one(  # IS, for a withheld caller is NULL: with = he would be recorded at each ring
             "SELECT 1 FROM contacts WHERE received_limit > ? AND kind = ? AND originator IS ?",
             since,
             ContactKind.CALL,

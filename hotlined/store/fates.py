@@ -395,7 +395,7 @@ _PROVABLE = (
     AnswerState.DELIVERED,
     AnswerState.UNDELIVERED,
 )
-"""The states that an answer has by its latest attempt; one that was queued again or ended since has another."""
+"""The states that a late proof may still change: an answer that is queued again, or has ended, stays as it is."""
 
 
 def _taken_state(segments: Sequence[SegmentState]) -> AnswerState:

@@ -209,7 +209,7 @@ def note_balance_before(db: Database, balance: str) -> None:
 def note_top_up(db: Database, top_up: TopUp, now: Now, *, dated: bool) -> None:
     """Record the last top-up, inside the transaction that is open; `dated` says whether its date is to be trusted.
 
-    After what a person said the next balance is the first: that it rose is what he has told.
+    After what a person said the next balance begins a new comparison: that it rose is known already.
     """
     db.execute(
         "UPDATE line_state SET topped_up_at = ?, topped_up_by = ?, topped_up_from = ?, topped_up_to = ?,"
@@ -312,7 +312,9 @@ def recorded_holds(db: Database, *, sim_changed: bool | None = None) -> Iterator
     )
     if reason := key_lack(db):
         yield Sending(SendingState.HELD, reason, row["key_lost_at"])
-    if row["sim_changed_at"] is not None if sim_changed is None else sim_changed:
+    if sim_changed is None:
+        sim_changed = row["sim_changed_at"] is not None
+    if sim_changed:
         yield Sending(SendingState.HELD, HoldReason.SIM_CHANGED, row["sim_changed_at"])
     if row["paused_at"]:
         reason = HoldReason.RESTORED if row["pause_restored"] else HoldReason.PERSON
