@@ -31,11 +31,11 @@ from hotlined.gsm.address import Address, Ton, identify
 from hotlined.gsm.alphabet import plan
 from hotlined.store import (
     answers,
-    attempts,
     contacts,
     decisions,
     fates,
     gate,
+    history,
     integrity,
     lifecycle,
     privacy,
@@ -429,7 +429,7 @@ def _count_released() -> Iterator[None]:
     released = states.listed(state for state, each in facts.items() if each.occupies)
     with (
         patched(windows, "_SPENT", windows._SPENT.replace(states.OCCUPIES, released)),
-        patched(attempts, "_HISTORY", attempts._HISTORY.replace(states.MAY_HAVE_LEFT, released)),
+        patched(history, "_HISTORY", history._HISTORY.replace(states.MAY_HAVE_LEFT, released)),
     ):
         yield
 

@@ -310,7 +310,7 @@ class Line:
             yield max(at + 1, row["oldest"] + longest + 1 - now + at)
         if row["sent"] is not None:
             left = row["sent"] + longest + 1 - self.machine.calendar.timestamp()
-            yield at + max(1, left, self.daemon.sender._by_calendar.left)
+            yield at + max(1, left, self.daemon.sender._by_calendar.seconds_left)
 
     def _room_at(self, at: int, now: float) -> Iterator[float]:
         """Yield when the oldest segment leaves each window."""
