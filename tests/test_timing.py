@@ -20,7 +20,7 @@ def test_an_interval_is_due_at_once_and_then_after_its_time() -> None:
     every = Every(10.0, lambda: now)
     assert every.is_due()
     every.again()
-    assert (every.is_due(), every.left) == (False, 10.0)
+    assert (every.is_due(), every.seconds_left) == (False, 10.0)
     now += 10
     assert every.is_due()
     every.again()
