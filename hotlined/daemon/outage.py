@@ -36,7 +36,7 @@ class Outage:
 
 
 def outage_of(database: Path, error: StoreError | sqlite3.Error, before: Outage | None, now: Now) -> Outage:
-    """Return the outage that an error begins or goes on with, since when the first one was; logged when it changes."""
+    """Return the outage after an error, with the start of the one that goes on, if any; a new reason is logged."""
     trouble = DatabaseTrouble.of(error, database)
     as_error, state = trouble.as_error() if isinstance(error, sqlite3.Error) else error, trouble.state
     if before is None or before.state != state:
@@ -75,7 +75,7 @@ class Outages:
         return file_at(self._line.db.path) == self._line.database_file
 
     def begin_if_replaced(self) -> bool:
-        """Tell whether the database is not at its path any more; if so, an outage begins or goes on."""
+        """Tell whether the database is not at its path any more, and begin an outage if so, unless one goes on."""
         if self.is_in_place():
             return False
         self.current = outage_of_replaced(self._line.db.path, self.current, self._line.db.now())
@@ -83,7 +83,7 @@ class Outages:
         return True
 
     def begin(self, error: sqlite3.Error) -> None:
-        """Begin or go on with the outage of an error that the database gave."""
+        """Begin an outage after an error of the database, or count one more try in that which goes on."""
         self.current = outage_of(self._line.db.path, error, self.current, self._line.db.now())
         # not its state, which is damaged for an error that nobody knows, too: such a one is tried again
         self.is_damaged = DatabaseTrouble.of(error).name == DatabaseState.DAMAGED

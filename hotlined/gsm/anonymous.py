@@ -45,7 +45,6 @@ _CELLS = frozenset({"+CREG", "+CGREG", "+CEREG", "+C5GREG"})
 _SAID_UNASKED = tuple(profiles.UNSOLICITED)
 _DIGITS = "0123456789"
 _PDU = re.compile(r"(?:[0-9A-Fa-f]{2}){8,}")
-_FILLER = 0xF
 _ALPHANUMERIC = 5  # 23.040 9.1.2.5: type of number
 _NOBODYS_ELEMENTS = frozenset({0x00, 0x04, 0x05, 0x08, 0x24, 0x25})  # concatenation, ports, language (9.2.3.24)
 _X = ord("x")

@@ -189,7 +189,6 @@ NUMBERS = (
             "DELETE FROM numbers WHERE number = :id",
         ),
     ),
-    # the masked number is the first word; the blank that is added ends it where nothing stands behind
     Erasure(
         "e.id",
         "events e",
