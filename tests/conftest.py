@@ -18,6 +18,7 @@ from typing import Any, Self
 import extent
 import forks
 import hypothesis
+import measuring
 import pytest
 import warm
 from click.testing import CliRunner
@@ -43,12 +44,6 @@ UNSETTLED = (
     " + (SELECT count(*) FROM answers WHERE state IN ('queued', 'sending'))"
 )
 """Counts what waits to be judged or sent."""
-MEASURING = "COVERAGE_PROCESS"
-"""How the variables begin by which coverage is measured of programs that are started."""
-_kept: dict[str, str] = {}
-"""Those variables, where they were taken away."""
-_stopped: list[Any] = []
-"""What measures this process, while it does not."""
 SHM = "/dev/shm"
 """Where files of tests lie: what a disk costs is measured by tests that choose one (`tests/test_cost.py`)."""
 ROOM = 1 << 30  # octets
@@ -156,7 +151,7 @@ class Line:
             capture_output=True,
             text=True,
             cwd=self.folder,
-            env={name: value for name, value in os.environ.items() if counted or not name.startswith(MEASURING)},
+            env=os.environ if counted else measuring.without_variables(os.environ),
             check=False,
         )
         assert not check or done.returncode == 0, done.stderr
@@ -167,7 +162,7 @@ class Line:
 
         Tests ask hundreds of times: most of it would be the start of a program.
         """
-        with unmeasured(), speaking(spoken()):
+        with measuring.off(), speaking(spoken()):
             result = CliRunner().invoke(main, ["--config", str(self.config), *arguments])
         if result.exception and not isinstance(result.exception, SystemExit):
             raise result.exception
@@ -262,20 +257,6 @@ def pytest_report_header() -> str:
     return extent.header()
 
 
-@contextlib.contextmanager
-def unmeasured() -> Iterator[None]:
-    """Measure no coverage in this process meanwhile."""
-    measuring = sys.modules["coverage"].Coverage.current() if "coverage" in sys.modules else None
-    if not measuring:
-        yield
-        return
-    measuring.stop()
-    measuring._warn_preimported_source = False  # it would look at all that is imported at each start: 25 ms
-    _stopped.append(measuring)
-    yield
-    _stopped.pop().start()
-
-
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let tests be run in several processes."""
     forks.add_option(parser)
@@ -304,51 +285,16 @@ def pytest_sessionfinish() -> Generator[None, object, object]:
     return result
 
 
-@contextlib.contextmanager
-def uncounted(where: pytest.Item | pytest.Collector, *marks: str) -> Iterator[None]:
-    """Measure no coverage of what has one of these marks itself, nor of what it starts."""
-    if not {mark.name for mark in where.own_markers} & {*marks}:
-        yield
-        return
-    with unmeasured_programs(), unmeasured():
-        yield
-
-
-@contextlib.contextmanager
-def unmeasured_programs() -> Iterator[None]:
-    """Measure no coverage of programs that are started meanwhile."""
-    kept = {name: os.environ.pop(name) for name in [*os.environ] if name.startswith(MEASURING)}
-    _kept.update(kept)
-    try:
-        yield
-    finally:
-        os.environ.update(kept)
-
-
 def start_simulator(folder: Path, **options: Any) -> simulation.Simulation:
     """Start a simulator of which no coverage is measured: it has tests of its own."""
-    with unmeasured_programs():
+    with measuring.off_in_programs():
         return simulation.start(folder, **options)
-
-
-@contextlib.contextmanager
-def counted() -> Iterator[None]:
-    """Measure coverage in a module of which none is measured."""
-    if not _stopped:
-        yield
-        return
-    os.environ.update(_kept)
-    _stopped[-1].start()
-    yield
-    _stopped[-1].stop()
-    for name in _kept:
-        del os.environ[name]
 
 
 @pytest.fixture(autouse=True, scope="module")
 def _uncounted_module(request: pytest.FixtureRequest) -> Iterator[None]:
     """Measure no coverage of a module that asks for that."""
-    with uncounted(request.node, "uncounted"):
+    with measuring.off_where_marked(request.node, "uncounted"):
         yield
 
 
@@ -356,7 +302,7 @@ def _uncounted_module(request: pytest.FixtureRequest) -> Iterator[None]:
 def _uncounted_test(request: pytest.FixtureRequest) -> Iterator[None]:
     """Measure no coverage of a test that asks for that, nor of a property: hundreds of examples take the same ways."""
     own = request.node.get_closest_marker("counted")
-    with counted() if own else uncounted(request.node, "uncounted", "hypothesis"):
+    with measuring.on_again() if own else measuring.off_where_marked(request.node, "uncounted", "hypothesis"):
         yield
 
 

@@ -20,6 +20,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NoReturn
 
+import measuring
 import pytest
 
 _NUMBER = struct.Struct("=I")
@@ -79,9 +80,9 @@ def _end_after(run: Callable[[int], None], reports: int) -> NoReturn:
         os.write(2, f"{type(error).__name__}: {error}\n".encode())
     finally:
         with contextlib.suppress(BaseException):
-            if measuring := sys.modules["coverage"].Coverage.current() if "coverage" in sys.modules else None:
-                measuring.stop()
-                measuring.save()
+            if coverage := measuring.current():
+                coverage.stop()
+                coverage.save()
             atexit._run_exitfuncs()  # programs are ended
         os._exit(code)
 

@@ -51,6 +51,11 @@ class Cluster:
     options: tuple[str, ...] = OPTIONS
 
     @property
+    def said(self) -> Path:
+        """Return the file of what it said since its last start."""
+        return self.folder / "said"
+
+    @property
     def _data(self) -> str:
         return str(self.data or self.folder / "data")
 
@@ -72,13 +77,18 @@ class Cluster:
         command = self.as_its_user("postgres", "-D", self._data, "-k", str(self.folder), *options)
         ready = [str(self.programs / "pg_isready"), "-q", "-h", str(self.folder), "-p", str(self.port)]
         self.process = None
+        self.said.write_bytes(b"")
 
         def is_ready() -> bool:
             if self.process is None or self.process.poll() is not None:
-                self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                with self.said.open("ab") as said:
+                    self.process = subprocess.Popen(command, stdout=said, stderr=said)
             return subprocess.run(ready, check=False).returncode == 0
 
-        wait_until(is_ready, "PostgreSQL")
+        try:
+            wait_until(is_ready, "PostgreSQL")
+        except AssertionError as error:
+            raise AssertionError(f"PostgreSQL does not start: {self.said.read_text()[-2000:]}") from error
 
     def kill(self) -> None:
         """Kill the server as a crash does."""

@@ -8,9 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import measuring
 import pytest
 import warm
-from conftest import MEASURING
 from filled import Filled
 from persons import ADMIN, needs_root
 
@@ -33,7 +33,7 @@ def test_another_takes_the_place_of_one_that_ended(capfd: pytest.CaptureFixture[
 def test_which_ways_a_measured_program_took_is_handed_in() -> None:
     """A program in whose environment coverage is measured leaves the ways that it took; another leaves none."""
     folder = Path(warm._folder_of_ways())
-    plain = {name: value for name, value in os.environ.items() if not name.startswith(MEASURING)}
+    plain = measuring.without_variables(os.environ)
 
     def left_by(environment: dict[str, str]) -> list[Path]:
         with subprocess.Popen(HELP, env=environment, stdout=subprocess.DEVNULL) as program:
@@ -41,7 +41,7 @@ def test_which_ways_a_measured_program_took_is_handed_in() -> None:
         return [*folder.glob(f"{program.pid}-*.ways")]
 
     assert left_by(plain) == []
-    (left,) = left_by(plain | {f"{MEASURING}_CONFIG": "as coverage says"})
+    (left,) = left_by(plain | {f"{measuring.VARIABLES}_CONFIG": "as coverage says"})
     ways = marshal.loads(left.read_bytes())
     left.unlink()
 

@@ -32,6 +32,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import measuring
+
 PROGRAMS = ("hotlined", "hotlined.simulator", "hotlined.migrations")
 """What `python -m` may be asked for."""
 SCRIPTS = tuple(str(Path(__file__).with_name(name)) for name in ("exchange.py", "hasty.py", "persons.py"))
@@ -113,12 +115,11 @@ class Interpreter:
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             # it is not measured itself, or all that it forks were, also what is not to be
-            unmeasured = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_PROCESS")}
             self._process = _Cold(
                 [sys.executable, __file__, str(theirs.fileno()), _folder_of_ways()],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
-                env=unmeasured,
+                env=measuring.without_variables(os.environ),
             )
         atexit.register(self._end)
 
@@ -211,8 +212,8 @@ def add_measured() -> None:
         for name, arcs in marshal.loads(path.read_bytes()).items():  # written by _hand_in
             ways.setdefault(name, set()).update(arcs)
         path.unlink()
-    if ways and (measuring := sys.modules["coverage"].Coverage.current()):
-        measuring.get_data().add_arcs(ways)
+    if ways and (coverage := measuring.current()):
+        coverage.get_data().add_arcs(ways)
 
 
 # ---- the interpreter itself
@@ -227,7 +228,7 @@ def _import_all() -> None:
         importlib.import_module(name)
 
 
-def _prepare_measuring() -> Any:
+def _prepare_figures() -> Any:
     """Return coverage that a child has but to start, or None where it is not installed.
 
     It adds no files that did not run, as one that starts by itself does: those of the run of the tests are enough. A
@@ -248,21 +249,21 @@ def _prepare_measuring() -> Any:
         def add_file_tracers(self, file_tracers: Any) -> None:
             assert not file_tracers
 
-    measuring = coverage.Coverage(None, config_file=str(ROOT / "setup.cfg"), messages=False)
-    measuring.set_option("run:source", [])
-    measuring.set_option("run:include", [f"{ROOT}/hotlined/*"])
-    measuring.set_option("run:patch", [])
-    measuring.set_option("run:disable_warnings", ["no-data-collected"])
-    measuring._data = Ways(no_disk=True)
-    measuring.start()
-    measuring.stop()
-    return measuring
+    figures = coverage.Coverage(None, config_file=str(ROOT / "setup.cfg"), messages=False)
+    figures.set_option("run:source", [])
+    figures.set_option("run:include", [f"{ROOT}/hotlined/*"])
+    figures.set_option("run:patch", [])
+    figures.set_option("run:disable_warnings", ["no-data-collected"])
+    figures._data = Ways(no_disk=True)
+    figures.start()
+    figures.stop()
+    return figures
 
 
-def _hand_in(measuring: Any, folder: str) -> None:
+def _hand_in(figures: Any, folder: str) -> None:
     """Write which ways this process took."""
-    measuring.stop()
-    ways = getattr(measuring.get_data(), "taken", None)
+    figures.stop()
+    ways = getattr(figures.get_data(), "taken", None)
     if ways:
         name = f"{folder}/{os.getpid()}-{time.monotonic_ns()}"
         with contextlib.suppress(FileNotFoundError):  # the tests are over
@@ -271,12 +272,12 @@ def _hand_in(measuring: Any, folder: str) -> None:
 
 
 def _is_measured() -> bool:
-    return "COVERAGE_PROCESS_CONFIG" in os.environ
+    return f"{measuring.VARIABLES}_CONFIG" in os.environ
 
 
 def _serve(control: socket.socket, folder_of_ways: str) -> None:
     """Fork at each order; return in the child, when it is as it would be after a cold start."""
-    measuring = _prepare_measuring()
+    figures = _prepare_figures()
     gc.freeze()
     while True:
         _, descriptors, _, _ = socket.recv_fds(control, 1, HIGH)
@@ -295,8 +296,8 @@ def _serve(control: socket.socket, folder_of_ways: str) -> None:
     _become(*descriptors)
     # whoever becomes somebody else can write no figures where ours are
     if _is_measured() and Path(sys.argv[0]).name != "persons.py":
-        measuring.start()
-        atexit.register(_hand_in, measuring, folder_of_ways)
+        figures.start()
+        atexit.register(_hand_in, figures, folder_of_ways)
 
 
 def _is_new(write: int) -> bool:
