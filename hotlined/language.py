@@ -194,6 +194,23 @@ def from_value(value: object) -> str:
     return again(Said.of("", one, filled, forms[1] if len(forms) > 1 else None, number))
 
 
+def recognised(text: str, messages: Iterable[str]) -> tuple[str, dict[str, str]] | None:
+    """Return which of these sentences a text is in English, and what fills its places; None where it is none.
+
+    It is for what was said elsewhere, or long ago, and is no longer a `Said`. The first that fits is taken.
+    """
+    for message in messages:
+        if found := _wording(message).fullmatch(text):
+            return message, found.groupdict()
+    return None
+
+
+@lru_cache
+def _wording(message: str) -> re.Pattern[str]:
+    """Return what fits a sentence in English, each of its places a group."""
+    return re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.+?)", re.escape(message)), re.DOTALL)
+
+
 def character_name(character: str) -> str:
     """Name a character that nobody sees: as Unicode does, whose names are English, in other languages by its code."""
     import unicodedata  # noqa: PLC0415  for mistakes alone

@@ -32,7 +32,21 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "hotlined"
 
 # room: the rooms that it may import beside itself; those of GROUND are what all stand on
-GROUND = {"errors", "clock", "owner", "states", "status", "timing", "systemd", "files", "wire", "peer", "language", ""}
+GROUND = {
+    "errors",
+    "clock",
+    "owner",
+    "states",
+    "problems",
+    "status",
+    "timing",
+    "systemd",
+    "files",
+    "wire",
+    "peer",
+    "language",
+    "",
+}
 FLOORS = {
     "cli": {
         "cli",
@@ -75,6 +89,7 @@ FLOORS = {
     "policy": {"gsm.address"},
     "breaker": set(),
     "states": set(),
+    "problems": set(),
     "status": set(),
     "pseudonym": set(),
     "agekey": set(),

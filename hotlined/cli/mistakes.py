@@ -7,12 +7,11 @@ which help explains.
 """
 
 import re
-from functools import lru_cache
 
 import click
 
 from hotlined.errors import refusal_of
-from hotlined.language import N_, Language, _, spoken
+from hotlined.language import N_, Language, _, recognised, spoken
 
 WORDINGS = (
     N_("Option {name} requires an argument."),
@@ -113,18 +112,7 @@ def _said_again(message: str) -> str:
         return text
     if (ours := _(text)) != text:
         return ours
-    for known, pattern in _patterns():
-        if found := pattern.fullmatch(text):
-            return _(known, **found.groupdict())
+    if known := recognised(text, WORDINGS):
+        message, places = known
+        return _(message, **places)
     return text
-
-
-@lru_cache
-def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
-    """Return the sentences, each with what fits it."""
-    return tuple((message, _pattern(message)) for message in WORDINGS)
-
-
-def _pattern(message: str) -> re.Pattern[str]:
-    """Return what fits a sentence, each of its places a group."""
-    return re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.+?)", re.escape(message)), re.DOTALL)

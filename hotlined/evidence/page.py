@@ -13,6 +13,7 @@ from hotlined.evidence.words import BY_HAND, CHECK, FILES, NONE_MISSING, PERSONA
 from hotlined.language import N_, NP_, Phrases, _, in_row
 from hotlined.states import AnswerState, ContactKind, SegmentState
 from hotlined.words.html import text_in_html, whole_page
+from hotlined.words.problems import problem_in_words
 from hotlined.words.reasons import SEGMENT_STATES, STATES, reason_in_words
 
 UNSURE = N_("The clock of the machine was not synchronised then.")
@@ -208,7 +209,7 @@ def _segment(contact: Contact, part: Mapping[str, object]) -> str:
         _("service centre {number}", number=part["service_centre"] or "–"),
         _("storage {place}, IMSI {imsi}", place=place, imsi=part["imsi"]),
         _("deleted there {moment}", moment=universal(str(deleted))) if deleted else _("not deleted there yet"),
-        _("could not be read: {problem}", problem=part["problem"]) if part["problem"] else "",
+        _("could not be read: {problem}", problem=problem_in_words(str(part["problem"]))) if part["problem"] else "",
     ]
     return _raw(known, part["pdu"])
 

@@ -29,6 +29,7 @@ from hotlined.gsm.at import (
 from hotlined.gsm.port import Port
 from hotlined.gsm.profiles import Meaning
 from hotlined.language import _
+from hotlined.problems import SubmitProblem
 
 log = logging.getLogger(__name__)
 
@@ -282,7 +283,7 @@ class Exchange:
         event = self._until(lambda event: isinstance(event, Response), seconds, line_seconds)
         if not isinstance(event, Response):
             raise ModemSilentError(
-                _("The modem did not answer in {seconds} s.", seconds=format(seconds, "g")),
+                _(SubmitProblem.NO_RESPONSE, seconds=format(seconds, "g")),
                 _("The daemon brings it back into step by itself."),
             )
         return event

@@ -32,6 +32,7 @@ from hotlined.gsm.responses import (
 )
 from hotlined.gsm.storages import Storages
 from hotlined.language import _, in_list
+from hotlined.problems import SubmitProblem
 
 log = logging.getLogger(__name__)
 
@@ -376,12 +377,12 @@ class Modem:
         Raises PortLostError only where nothing can have left.
         """
         if not self.in_step:
-            return Refused("out of step", None, before_payload=True)
+            return Refused(SubmitProblem.OUT_OF_STEP, None, before_payload=True)
         answer = self._exchange.open_prompt(f"AT+CMGS={tpdu_length}", "+CMGS:")
         if isinstance(answer, Response):
             return Refused(answer.final.text, answer.final.cms, before_payload=True)
         if not isinstance(answer, Prompt):
-            return Refused("no prompt came", None, before_payload=True)
+            return Refused(SubmitProblem.NO_PROMPT, None, before_payload=True)
         try:
             response = self._exchange.send_payload(pdu, seconds)
         except (ModemSilentError, PortLostError) as error:

@@ -20,6 +20,7 @@ from hotlined.errors import PortBusyError, PortDeniedError, PortError, PortLostE
 from hotlined.gsm import finding
 from hotlined.gsm.finding import Holder
 from hotlined.language import N_, _, in_list, in_sequence
+from hotlined.problems import SubmitProblem
 
 WRITE_TIMEOUT_SECONDS = 10.0
 _CHUNK = 4096
@@ -116,7 +117,7 @@ class Port:
 
     def _lost(self, cause: str) -> PortLostError:
         return PortLostError(
-            _("The port {port} went away ({cause}).", port=self.name, cause=cause),
+            _(SubmitProblem.PORT_LOST, port=self.name, cause=cause),
             _("The stick was pulled or has reset itself; the daemon looks for it by itself."),
         )
 

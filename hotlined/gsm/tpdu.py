@@ -20,6 +20,7 @@ from hotlined.gsm.address import Address, Ton
 from hotlined.gsm.alphabet import ESCAPE, Encoding, Plan, decode_gsm7, decode_ucs2, encode_gsm7, pack, unpack
 from hotlined.gsm.push import is_mms_notification
 from hotlined.language import _
+from hotlined.problems import PduField, PduProblem
 
 _HINT: Final = "The raw PDU is kept: show it with `hotlined show`, and report it if a phone reads it."
 
@@ -188,14 +189,14 @@ class _Reader:
     at: int = 0
     issues: list[str] = field(default_factory=list)
 
-    def take(self, count: int, what: str) -> bytes:
+    def take(self, count: int, name: PduField) -> bytes:
         if self.at + count > len(self.octets):
-            raise PduError(f"truncated in {what}", _HINT)
+            raise PduError(PduProblem.TRUNCATED.format(field=name), _HINT)
         self.at += count
         return self.octets[self.at - count : self.at]
 
-    def octet(self, what: str) -> int:
-        return self.take(1, what)[0]
+    def octet(self, name: PduField) -> int:
+        return self.take(1, name)[0]
 
     def take_what_there_is(self, count: int) -> bytes:
         """Take so many octets of user data, the last field, and note if there are fewer or more."""
@@ -228,45 +229,45 @@ def address_digits(digits: str) -> str:
     return "".join(pair if len(pair) == 2 else f"F{pair}" for pair in pairs)
 
 
-def _address(type_of_address: int, octets: bytes, length: int, what: str, issues: list[str]) -> Address:
+def _address(type_of_address: int, octets: bytes, length: int, name: PduField, issues: list[str]) -> Address:
     """Read an address value of so many semi-octets (TS 23.040 9.1.2.5)."""
     if not type_of_address & 0x80:
-        issues.append(f"bit 7 of the type of {what} is 0")
+        issues.append(f"bit 7 of the type of {name} is 0")
     ton = Ton(type_of_address >> 4 & 7)
     if ton is Ton.ALPHANUMERIC:
         value = decode_gsm7(unpack(octets, 4 * length // 7))
     else:
         digits = list(_semi_octets(octets))
         if length % 2 and digits.pop() != 0x0F:
-            issues.append(f"the filler of {what} is not F")
+            issues.append(f"the filler of {name} is not F")
         value = "".join(_SEMI_OCTETS[digit] for digit in digits if digit != 0x0F)
         if len(value) < len(digits):
-            issues.append(f"fillers inside {what}")
+            issues.append(f"fillers inside {name}")
     return Address(value, ton, type_of_address & 0x0F)
 
 
 def _service_centre(reader: _Reader) -> str | None:
     """Read the RP address in front of a TPDU, which counts octets (TS 27.005 3.1, TS 24.011 8.2.5.1)."""
-    length = reader.octet("the service centre")
+    length = reader.octet(PduField.SERVICE_CENTRE)
     if length == 0:
         return None
     if length > _LONGEST_SERVICE_CENTRE:
         reader.issues.append(f"service centre of {length} octets")
-    type_of_address, *octets = reader.take(length, "the service centre")
+    type_of_address, *octets = reader.take(length, PduField.SERVICE_CENTRE)
     filled = bool(octets) and octets[-1] >> 4 == 0x0F
     semi_octets = 2 * len(octets) - filled
-    return str(_address(type_of_address, bytes(octets), semi_octets, "the service centre", reader.issues))
+    return str(_address(type_of_address, bytes(octets), semi_octets, PduField.SERVICE_CENTRE, reader.issues))
 
 
-def _party(reader: _Reader, what: str) -> tuple[Address, bool]:
+def _party(reader: _Reader, name: PduField) -> tuple[Address, bool]:
     """Read an originator or recipient, whose length counts semi-octets, and tell if it keeps to the limit."""
-    length = reader.octet(what)
-    type_of_address = reader.octet(what)
-    octets = reader.take((length + 1) // 2, what)
+    length = reader.octet(name)
+    type_of_address = reader.octet(name)
+    octets = reader.take((length + 1) // 2, name)
     within_limit = length <= _LONGEST_ADDRESS
     if not within_limit:
-        reader.issues.append(f"{what} of {length} semi-octets")
-    return _address(type_of_address, octets, length, what, reader.issues), within_limit
+        reader.issues.append(f"{name} of {length} semi-octets")
+    return _address(type_of_address, octets, length, name, reader.issues), within_limit
 
 
 def _is_decimal(stamp: bytes) -> bool:
@@ -274,21 +275,21 @@ def _is_decimal(stamp: bytes) -> bool:
     return all(digit <= 9 for digit in _semi_octets(stamp[:-1] + bytes((stamp[-1] & 0xF7,))))
 
 
-def _maybe_time(stamp: bytes, what: str, issues: list[str]) -> datetime | None:
+def _maybe_time(stamp: bytes, name: PduField, issues: list[str]) -> datetime | None:
     """Read a time stamp, its zone in quarters of an hour (TS 23.040 9.2.3.11), or note that it is none."""
     if not _is_decimal(stamp):
-        issues.append(f"{what} has a digit that is not decimal")
+        issues.append(f"{name} has a digit that is not decimal")
         return None
     year, month, day, hour, minute, second = ((octet & 0x0F) * 10 + (octet >> 4) for octet in stamp[:6])
     quarters = (stamp[6] & 0x07) * 10 + (stamp[6] >> 4)
     if quarters > 14 * 4:
-        issues.append(f"the zone of {what} is beyond 14 hours")
+        issues.append(f"the zone of {name} is beyond 14 hours")
     offset = timedelta(minutes=15 * (-quarters if stamp[6] & 0x08 else quarters))
     century = 1900 if year >= 90 else 2000
     try:
         return datetime(century + year, month, day, hour, minute, second, tzinfo=timezone(offset))
     except ValueError:
-        issues.append(f"{what} is no time of the calendar")
+        issues.append(f"{name} is no time of the calendar")
         return None
 
 
@@ -298,7 +299,7 @@ def _refuse_noise(stamp: bytes, *, is_address: bool) -> None:
     An address over its limit and a time that is none, together, leave nothing that vouches for the rest.
     """
     if not is_address and not _is_decimal(stamp):
-        raise PduError("neither the address nor the time is one", _HINT)
+        raise PduError(PduProblem.NOISE, _HINT)
 
 
 def coding(dcs: int) -> tuple[Alphabet, int | None, MessageWaiting | None]:
@@ -430,13 +431,13 @@ def _content(reader: _Reader, dcs: int, length: int, *, has_header: bool) -> Con
 
 
 def _deliver(reader: _Reader, first: int, service_centre: str | None) -> Deliver:
-    originator, is_address = _party(reader, "the originator")
-    pid = reader.octet("the protocol identifier")
-    dcs = reader.octet("the data coding scheme")
-    stamp = reader.take(7, "the time stamp")
+    originator, is_address = _party(reader, PduField.ORIGINATOR)
+    pid = reader.octet(PduField.PROTOCOL_IDENTIFIER)
+    dcs = reader.octet(PduField.CODING_SCHEME)
+    stamp = reader.take(7, PduField.TIME_STAMP)
     _refuse_noise(stamp, is_address=is_address)
-    scts = _maybe_time(stamp, "the time stamp", reader.issues)
-    content = _content(reader, dcs, reader.octet("the user data length"), has_header=bool(first & 0x40))
+    scts = _maybe_time(stamp, PduField.TIME_STAMP, reader.issues)
+    content = _content(reader, dcs, reader.octet(PduField.USER_DATA_LENGTH), has_header=bool(first & 0x40))
     reserved = first & 0x03 == 0x03
     if reserved:
         reader.issues.append("message type 3 is reserved")
@@ -472,12 +473,12 @@ def _parameters(reader: _Reader, first: int) -> tuple[int | None, Content | None
     record up), is left.
     """
     try:
-        indicator = reader.octet("the parameter indicator")
+        indicator = reader.octet(PduField.PARAMETER_INDICATOR)
         if indicator & 0xF8:
             return None, None
-        pid = reader.octet("the protocol identifier") if indicator & 0x01 else None
-        dcs = reader.octet("the data coding scheme") if indicator & 0x02 else 0
-        length = reader.octet("the user data length") if indicator & 0x04 else 0
+        pid = reader.octet(PduField.PROTOCOL_IDENTIFIER) if indicator & 0x01 else None
+        dcs = reader.octet(PduField.CODING_SCHEME) if indicator & 0x02 else 0
+        length = reader.octet(PduField.USER_DATA_LENGTH) if indicator & 0x04 else 0
     except PduError:
         return None, None
     if not indicator & 0x06:
@@ -486,14 +487,14 @@ def _parameters(reader: _Reader, first: int) -> tuple[int | None, Content | None
 
 
 def _status_report(reader: _Reader, first: int, service_centre: str | None) -> StatusReport:
-    reference = reader.octet("the message reference")
-    recipient, is_address = _party(reader, "the recipient")
-    taken = reader.take(7, "the time stamp")
-    discharged = reader.take(7, "the discharge time")
-    status = reader.octet("the status")
+    reference = reader.octet(PduField.MESSAGE_REFERENCE)
+    recipient, is_address = _party(reader, PduField.RECIPIENT)
+    taken = reader.take(7, PduField.TIME_STAMP)
+    discharged = reader.take(7, PduField.DISCHARGE_TIME)
+    status = reader.octet(PduField.STATUS)
     _refuse_noise(taken, is_address=is_address)
-    scts = _maybe_time(taken, "the time stamp", reader.issues)
-    discharged_at = _maybe_time(discharged, "the discharge time", reader.issues)
+    scts = _maybe_time(taken, PduField.TIME_STAMP, reader.issues)
+    discharged_at = _maybe_time(discharged, PduField.DISCHARGE_TIME, reader.issues)
     pid, content = _parameters(reader, first)
     return StatusReport(
         service_centre, reference, recipient, scts, discharged_at, status, pid, content, tuple(reader.issues)
@@ -514,10 +515,10 @@ def _opened(pdu: str, *, service_centre: bool) -> tuple[_Reader, str | None, int
     """Return a reader behind the first octet of a TPDU, the service centre in front of it, and that octet."""
     digits = pdu.strip(" \t\r\n")
     if not _HEX.fullmatch(digits):
-        raise PduError("not an even number of hexadecimal digits", _HINT)
+        raise PduError(PduProblem.NOT_HEXADECIMAL, _HINT)
     reader = _Reader(bytes.fromhex(digits))
     centre = _service_centre(reader) if service_centre else None
-    return reader, centre, reader.octet("the first octet")
+    return reader, centre, reader.octet(PduField.FIRST_OCTET)
 
 
 def decode(pdu: str, *, service_centre: bool = True) -> Deliver | StatusReport:
@@ -528,7 +529,7 @@ def decode(pdu: str, *, service_centre: bool = True) -> Deliver | StatusReport:
     reader, centre, first = _opened(pdu, service_centre=service_centre)
     read = _TYPES.get(first & 0x03)
     if read is None:
-        raise PduError(f"message type {first & 0x03} makes no sense in this direction", _HINT)
+        raise PduError(PduProblem.WRONG_DIRECTION.format(type=first & 0x03), _HINT)
     return read(reader, first, centre)
 
 

@@ -16,8 +16,9 @@ from hotlined.store.database import Database
 from hotlined.store.history import history_of
 from hotlined.store.line import FREE, Sending, sending_of
 from hotlined.words.columns import inner
+from hotlined.words.problems import problem_in_words
 from hotlined.words.reasons import SEGMENT_STATES, VERDICTS, answer_in_words, briefly, reason_in_words
-from hotlined.words.states import EVENTS, KINDS, event_in_words
+from hotlined.words.states import EVENTS, KINDS, SEGMENT_KINDS, event_in_words
 from hotlined.words.tags import tag_in_words
 from hotlined.words.times import maybe_moment, moment
 from hotlined.words.wordings import place_in_words
@@ -147,7 +148,7 @@ def facts(contact: Contact, sending: Sending) -> Iterator[tuple[str, str | None]
         yield _("kept"), _("by {by}, {moment}", by=kept["by"], moment=moment(kept["at"]))
     for number, part in enumerate(contact["parts"], 1):
         yield _("part {number}", number=number), _part(part)
-        yield inner(_("problem")), part["problem"]
+        yield inner(_("problem")), problem_in_words(part["problem"])
         yield "  pdu", part["pdu"]
     if answer := contact["answer"]:
         yield from _answer_facts(answer, sending)
@@ -176,7 +177,7 @@ def _segments(contact: Contact) -> str:
 def _part(part: dict[str, Any]) -> str:
     storage = f"{part['storage']} {part['storage_index']}" if part["storage"] else _("handed over directly")
     deleted_at = part["deleted_at"]
-    known = [part["kind"], _("sequence {number}", number=part["sequence"] or "-")]
+    known = [SEGMENT_KINDS.get(part["kind"], part["kind"]), _("sequence {number}", number=part["sequence"] or "-")]
     known += [_("a repeat")] if part["repeat"] else []
     deleted = _("deleted {moment}", moment=moment(deleted_at)) if deleted_at else _("not deleted yet")
     return in_row((", ".join(known), f"{storage}, {deleted}"))
@@ -198,7 +199,8 @@ def _answer_facts(answer: dict[str, Any], sending: Sending) -> Iterator[tuple[st
     )
     yield inner(_("sent")), maybe_moment(answer["sent_at"])
     yield inner(_("reported")), maybe_moment(answer["reported_at"])
-    for part in answer["parts"]:
+    for stored in answer["parts"]:
+        part = stored | {"detail": problem_in_words(stored["detail"])}
         state = SEGMENT_STATES[SegmentState(part["state"])]
         first = state if part["current"] else _("{state} (an earlier attempt)", state=state)
         known = [f"{_(name)} {part[key]}" for name, key in _FATE if part[key] is not None]

@@ -10,7 +10,7 @@ from hotlined.states import AnswerState
 from hotlined.store.decisions import ITS_OWNER
 from hotlined.words.columns import inner
 from hotlined.words.reasons import STATES, VERDICTS, reason_in_words
-from hotlined.words.states import EVENTS, KINDS, REQUEST_STATES, event_in_words
+from hotlined.words.states import EVENTS, KINDS, REQUEST_STATES, SEGMENT_KINDS, event_in_words
 from hotlined.words.tags import tag_in_words
 from hotlined.words.times import exact, maybe_exact
 
@@ -35,7 +35,7 @@ def sheet(held: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
         yield inner(_("text")), answer["text"]
         yield inner(_("sent")), maybe_exact(answer["sent_at"])
     for segment in held["segments"]:
-        yield _("segment"), f"{segment['kind']}, {exact(segment['received_at'])}"
+        yield _("segment"), f"{SEGMENT_KINDS.get(segment['kind'], segment['kind'])}, {exact(segment['received_at'])}"
         yield "  pdu", segment["pdu"]
     for request in held["requests"]:
         yield _("request"), _request(request)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hotlined.language import N_, NP_, Phrases, _
-from hotlined.states import ContactKind, DatabaseState, MemberState, ModemState, RequestState
+from hotlined.states import ContactKind, DatabaseState, MemberState, ModemState, RequestState, SegmentKind
 from hotlined.words.tags import tag_in_words
 
 MODES = Phrases({"live": N_("live"), "shadow": N_("shadow")})
@@ -119,6 +119,15 @@ KINDS: Phrases[str] = Phrases(
     }
 )
 """What a contact is."""
+
+SEGMENT_KINDS: Phrases[str] = Phrases(
+    {
+        SegmentKind.DELIVER: NP_("segment", "text"),
+        SegmentKind.STATUS_REPORT: NP_("segment", "status report"),
+        SegmentKind.UNREADABLE: NP_("segment", "unreadable"),
+    }
+)
+"""What a segment that was received is."""
 
 EVENTS = Phrases(
     {
