@@ -63,6 +63,20 @@ class HoldReason(StrEnum):
     CREDIT = "credit"
 
 
+class SelftestObstacle(StrEnum):
+    """What keeps the line from texting itself; `words.hearing.OBSTACLES` has each in words."""
+
+    NO_NUMBER = "no_number"
+    NOT_RUNNING = "not_running"
+    MODEM_NOT_READY = "modem_not_ready"
+    SHADOW = "shadow"
+    PAUSED = "paused"
+    CREDIT = "credit"
+    OUTAGE = "outage"
+    HELD = "held"
+    FULL = "full"
+
+
 class Shared(StrEnum):
     """What is decided about a person at one line of a fleet and may hold at the others."""
 

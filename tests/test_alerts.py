@@ -44,7 +44,7 @@ from hotlined.states import ModemState, SendingState
 from hotlined.status import DaemonStatus, ModemStatus, Trouble
 from hotlined.store import backup, decisions, events, requests
 from hotlined.store.alerting import Alert, AlertProgress
-from hotlined.store.line import mark_copied, save_limit_clock
+from hotlined.store.line import mark_copied, note_own_number, save_limit_clock
 from hotlined.store.opening import open_beside_daemon
 from hotlined.store.trouble import TROUBLES
 from hotlined.words import conditions
@@ -741,6 +741,26 @@ def test_the_note_keeps_the_words_that_were_told(quiet: Callable[..., Quiet]) ->
     assert row is not None
     assert tuple(row) == (words, note["at"])
     assert again.keys() == note.keys()
+
+
+@pytest.mark.parametrize("before", [None, "la ligne est en pause", "not_running"])
+def test_what_keeps_a_line_from_texting_itself_is_kept_as_a_code(
+    quiet: Callable[..., Quiet], before: str | None
+) -> None:
+    """It is said once, whatever language the line speaks from then on; a note of before has a sentence there."""
+    line = quiet(selftest="7d")
+    note = line.folder / "run" / "main" / "alerts.json"
+    decisions.pause(line.db, "anna", line.db.now())
+    note_own_number(line.db, ADMIN)
+    kept = json.loads(note.read_text()) | {"pinged": 12.5}
+    note.write_text(json.dumps(kept if before is None else kept | {"obstacle": before}))
+    said = [line.alerts()[1]]
+    after = json.loads(note.read_text())
+    line.config.write_text(json.dumps(line.settings | {"language": "fr"}))
+    said.append(line.alerts()[1])
+
+    assert said == ["The line cannot text itself (alerts.selftest): the line is paused.\n", ""]
+    assert (after["obstacle"], after["pinged"]) == ("paused", 12.5)
 
 
 def test_one_url_twice_is_one_channel(quiet: Callable[..., Quiet], receiver: Receiver) -> None:

@@ -26,7 +26,7 @@ from hotlined.doctor.findings import Health
 from hotlined.doctor.scene import Scene
 from hotlined.reports import hearing
 from hotlined.reports.silence import HOURS_LEAST, LEAST, Silence, judged, maybe_silence, maybe_usual
-from hotlined.states import HoldReason, ModemState, SendingState
+from hotlined.states import HoldReason, ModemState, SelftestObstacle, SendingState
 from hotlined.store.line import Sending, note_own_number
 from hotlined.store.reception import SelfTest, ask_selftest, maybe_selftest
 from hotlined.words import hearing as words
@@ -96,22 +96,23 @@ def test_each_loss_is_told_once_and_its_end_once() -> None:
     ("more", "expected"),
     [
         ({}, None),
-        ({"alive": False, "modem_is_ready": False}, words.NOT_RUNNING),
-        ({"modem_is_ready": False}, words.MODEM_NOT_READY),
-        ({"shadow": True}, words.SHADOW),
-        ({"holds": (Sending(SendingState.PAUSED, HoldReason.PERSON),)}, words.PAUSED),
-        ({"holds": (Sending(SendingState.TRIAL, HoldReason.CREDIT),)}, words.CREDIT),
-        ({"holds": (Sending(SendingState.TRIAL, HoldReason.OUTAGE),)}, words.OUTAGE),
-        ({"holds": (Sending(SendingState.HELD, HoldReason.KEY_LOST),)}, words.HELD),
-        ({"full": True}, words.FULL),
-        ({"knows_itself": False}, words.NO_NUMBER),
+        ({"alive": False, "modem_is_ready": False}, SelftestObstacle.NOT_RUNNING),
+        ({"modem_is_ready": False}, SelftestObstacle.MODEM_NOT_READY),
+        ({"shadow": True}, SelftestObstacle.SHADOW),
+        ({"holds": (Sending(SendingState.PAUSED, HoldReason.PERSON),)}, SelftestObstacle.PAUSED),
+        ({"holds": (Sending(SendingState.TRIAL, HoldReason.CREDIT),)}, SelftestObstacle.CREDIT),
+        ({"holds": (Sending(SendingState.TRIAL, HoldReason.OUTAGE),)}, SelftestObstacle.OUTAGE),
+        ({"holds": (Sending(SendingState.HELD, HoldReason.KEY_LOST),)}, SelftestObstacle.HELD),
+        ({"full": True}, SelftestObstacle.FULL),
+        ({"knows_itself": False}, SelftestObstacle.NO_NUMBER),
     ],
 )
-def test_whatever_keeps_it_back_has_a_name(more: dict[str, Any], expected: str | None) -> None:
+def test_whatever_keeps_it_back_has_a_name(more: dict[str, Any], expected: SelftestObstacle | None) -> None:
     """Shadow mode, a pause, the breaker, a full window, a number that nobody knows."""
     usual: dict[str, Any] = {"alive": True, "modem_is_ready": True, "shadow": False, "holds": (), "full": False}
 
     assert next(hearing.obstacles(**usual | {"knows_itself": True} | more), None) == expected
+    assert words.OBSTACLES.keys() == {*SelftestObstacle}
 
 
 def test_a_text_of_another_number_is_no_self_test(tmp_path: Path) -> None:
@@ -236,12 +237,12 @@ def test_what_keeps_it_back_is_said_once_and_nothing_is_spent(line: Line) -> Non
     line.start()
     line.wait_state("ready")
     line.cli("pause")
-    assert alert(line) == (0, words.LEFT_OUT.format(obstacle=words.PAUSED))
+    assert alert(line) == (0, words.LEFT_OUT.format(obstacle=words.OBSTACLES[SelftestObstacle.PAUSED]))
     assert alert(line) == (0, "")
     assert "none yet; the next one is due, but the line is paused" in " ".join(line.cli("status", check=False).split())
     line.cli("resume")
     line.configure(limits={"segments": {"hour": 0}})
-    assert alert(line) == (0, words.LEFT_OUT.format(obstacle=words.FULL))
+    assert alert(line) == (0, words.LEFT_OUT.format(obstacle=words.OBSTACLES[SelftestObstacle.FULL]))
     line.configure(limits={"segments": {"hour": 9}})
     assert line.count("SELECT count(*) FROM requests") == 0
     assert alert(line) == (0, "The line texts itself.")

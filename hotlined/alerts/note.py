@@ -27,7 +27,8 @@ class Note:
     """The file alerts.json: when the last ping went, and an alert about the database that could not be recorded in it.
 
     It is locked while it is open. `pinged` is in seconds since boot; `trouble` is the database's state, which was told
-    as `words` at `at` to the channels in `taken`. `obstacle` is what kept the line from texting itself, in words.
+    as `words` at `at` to the channels in `taken`. `obstacle` is the SelftestObstacle that was said last;
+    earlier versions wrote a sentence, which is taken for another one.
     """
 
     file: IO[str]
@@ -43,7 +44,7 @@ class Note:
         kept = {
             "pinged": self.pinged,
             "trouble": self.trouble,
-            "told": self.words,
+            "told": self.words,  # its first name: a file outlives an update of the program, forth or back
             "at": self.at,
             "taken": self.taken,
             "obstacle": self.obstacle,

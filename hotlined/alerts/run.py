@@ -34,7 +34,7 @@ from hotlined.store.line import maybe_shadow, pause_began, recorded_holds
 from hotlined.store.opening import open_beside_daemon
 from hotlined.store.trouble import TROUBLES, DatabaseTrouble
 from hotlined.words.conditions import DATABASE_TITLES, SEAL_FAILURES, UNKNOWN_DATABASE_STATE
-from hotlined.words.hearing import LEFT_OUT, TEXTS_ITSELF
+from hotlined.words.hearing import LEFT_OUT, OBSTACLES, TEXTS_ITSELF
 from hotlined.words.times import moment
 
 PING_SECONDS = 3600.0  # least time between two pings
@@ -220,7 +220,7 @@ class Run:
             reception.ask_selftest(db, own, hearing.text(), texting.WHO, now)
             self.say(_(TEXTS_ITSELF))
         elif obstacle and obstacle != note.obstacle:
-            self.complain(_(LEFT_OUT, obstacle=obstacle))
+            self.complain(_(LEFT_OUT, obstacle=OBSTACLES[obstacle]))
         if note.obstacle != (obstacle or ""):
             note.obstacle = obstacle or ""
             note.save()

@@ -19,7 +19,7 @@ from hotlined.store.line import TopUp
 from hotlined.words.amounts import sentence
 from hotlined.words.columns import inner
 from hotlined.words.conditions import spent_in_words
-from hotlined.words.hearing import DUE
+from hotlined.words.hearing import DUE, OBSTACLES
 from hotlined.words.reasons import queue_in_words
 from hotlined.words.states import DATABASE_STATES, MODEM_STATES, MODES, REGISTRATIONS, RUNGS, SMS_SERVICES
 from hotlined.words.times import day, moment
@@ -107,7 +107,7 @@ def _selftest(report: LineReport) -> str | None:
     last = hearing.in_words(stored.selftest, stored.at)
     obstacle = report.selftest_obstacle
     if obstacle and hearing.is_due(stored.selftest, every, stored.at):
-        return _(DUE, last=last, obstacle=obstacle)
+        return _(DUE, last=last, obstacle=OBSTACLES[obstacle])
     return last
 
 

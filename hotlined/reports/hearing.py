@@ -8,7 +8,7 @@ from hotlined.clock import Now
 from hotlined.config import Config
 from hotlined.language import _, ngettext
 from hotlined.policy import Limits
-from hotlined.states import HoldReason, SendingState
+from hotlined.states import HoldReason, SelftestObstacle, SendingState
 from hotlined.store.database import Database
 from hotlined.store.line import Sending, own_number
 from hotlined.store.reception import SelfTest, maybe_selftest
@@ -60,27 +60,27 @@ def is_lost(test: SelfTest | None, now: Now) -> bool | None:
 
 def obstacles(
     *, alive: bool, modem_is_ready: bool, shadow: bool, holds: tuple[Sending, ...], full: bool, knows_itself: bool
-) -> Iterator[str]:
-    """Yield why the line cannot text itself now, in words; nothing where it can."""
+) -> Iterator[SelftestObstacle]:
+    """Yield why the line cannot text itself now; nothing where it can."""
     if not knows_itself:
-        yield _(words.NO_NUMBER)
+        yield SelftestObstacle.NO_NUMBER
     if not alive:
-        yield _(words.NOT_RUNNING)
+        yield SelftestObstacle.NOT_RUNNING
     elif not modem_is_ready:
-        yield _(words.MODEM_NOT_READY)
+        yield SelftestObstacle.MODEM_NOT_READY
     if shadow:
-        yield _(words.SHADOW)
+        yield SelftestObstacle.SHADOW
     for hold in holds:
         if hold.state is SendingState.PAUSED:
-            yield _(words.PAUSED)
+            yield SelftestObstacle.PAUSED
         elif hold.reason is HoldReason.CREDIT:
-            yield _(words.CREDIT)
+            yield SelftestObstacle.CREDIT
         elif hold.reason is HoldReason.OUTAGE:
-            yield _(words.OUTAGE)
+            yield SelftestObstacle.OUTAGE
         else:
-            yield _(words.HELD)
+            yield SelftestObstacle.HELD
     if full:
-        yield _(words.FULL)
+        yield SelftestObstacle.FULL
 
 
 def cost_in_words(every: timedelta, limits: Limits) -> str:

@@ -20,7 +20,7 @@ from hotlined.reports import fleet, hearing, life, sealed
 from hotlined.reports.in_force import Broken
 from hotlined.reports.silence import Silence, maybe_silence
 from hotlined.reports.silence import in_words as silence_in_words
-from hotlined.states import DatabaseState, ModemState, SendingState
+from hotlined.states import DatabaseState, ModemState, SelftestObstacle, SendingState
 from hotlined.status import CONFIG_REFUSED, DaemonStatus, Found, Trouble
 from hotlined.store import holders, queue_counts, windows
 from hotlined.store.database import Database
@@ -41,7 +41,6 @@ from hotlined.store.opening import open_beside_daemon
 from hotlined.store.reception import SelfTest
 from hotlined.store.trouble import TROUBLES, DatabaseTrouble
 from hotlined.words import conditions
-from hotlined.words import hearing as hearing_words
 from hotlined.words.amounts import sentence
 from hotlined.words.conditions import NOT_RUNNING, REPLACED_CURE, WINDOW_FULL, WINDOWS, hold_in_words
 from hotlined.words.times import moment
@@ -133,11 +132,11 @@ class LineReport:
         return self.stored.sending if self.stored else None
 
     @property
-    def selftest_obstacle(self) -> str | None:
-        """What keeps the line from texting itself now, in words; None where nothing does."""
+    def selftest_obstacle(self) -> SelftestObstacle | None:
+        """What keeps the line from texting itself now; None where nothing does."""
         stored = self.stored
         if stored is None:
-            return hearing_words.NOT_RUNNING
+            return SelftestObstacle.NOT_RUNNING
         return next(
             hearing.obstacles(
                 alive=self.alive,

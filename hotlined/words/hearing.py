@@ -1,19 +1,24 @@
 """What is said of the texts that the line sends to itself: what became of the last, what holds the next one back."""
 
-from hotlined.language import N_
-from hotlined.states import HoldReason, SendingState
+from hotlined.language import N_, Phrases
+from hotlined.states import HoldReason, SelftestObstacle, SendingState
 from hotlined.words import conditions
 from hotlined.words.conditions import HOLDS
 
-NO_NUMBER = N_("the line does not know its own number: set line_number")
-NOT_RUNNING = conditions.NOT_RUNNING.title_message
-MODEM_NOT_READY = N_("the modem is not ready")
-SHADOW = N_("shadow mode transmits nothing")
-PAUSED = HOLDS[SendingState.PAUSED, HoldReason.PERSON].title_message
-CREDIT = HOLDS[SendingState.TRIAL, HoldReason.CREDIT].title_message
-OUTAGE = HOLDS[SendingState.TRIAL, HoldReason.OUTAGE].title_message
-HELD = N_("the line holds all answers back")
-FULL = N_("the budget is spent")
+OBSTACLES = Phrases(
+    {
+        SelftestObstacle.NO_NUMBER: N_("the line does not know its own number: set line_number"),
+        SelftestObstacle.NOT_RUNNING: conditions.NOT_RUNNING.title_message,
+        SelftestObstacle.MODEM_NOT_READY: N_("the modem is not ready"),
+        SelftestObstacle.SHADOW: N_("shadow mode transmits nothing"),
+        SelftestObstacle.PAUSED: HOLDS[SendingState.PAUSED, HoldReason.PERSON].title_message,
+        SelftestObstacle.CREDIT: HOLDS[SendingState.TRIAL, HoldReason.CREDIT].title_message,
+        SelftestObstacle.OUTAGE: HOLDS[SendingState.TRIAL, HoldReason.OUTAGE].title_message,
+        SelftestObstacle.HELD: N_("the line holds all answers back"),
+        SelftestObstacle.FULL: N_("the budget is spent"),
+    }
+)
+"""What keeps the line from texting itself, in words."""
 
 NONE_YET = N_("none yet")
 BACK = N_("came back, sent {at}")
