@@ -18,11 +18,16 @@ from hotlined.store.reactions import IS_REACTION
 from hotlined.store.words_met import HAS_WORDS
 
 ITS_OWNER = N_("its owner")
-"""What the database has for who decided, where a number has opted out by itself."""
+"""What `numbers.changed_by` has where a number has opted out by itself; it is promised to who reads JSON."""
 
 _LOOK_SECONDS = 3600.0
 _YEARS = range(1970, 3000)  # of a calendar date that is shown and counted from anywhere on earth
 _NAMES_OF_ONE_KEY = 2  # the number and its pseudonym
+
+
+def is_its_owner(changed_by: str | None) -> bool:
+    """Tell whether a number's owner decided last about it; else that was a person, or a line of the fleet."""
+    return changed_by == ITS_OWNER
 
 
 def block(db: Database, number: str, who: str, now: Now) -> int:
