@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from hotlined.language import N_
+
 
 class ModemState(StrEnum):
     """The states of the modem that `status` shows; `words.conditions` has a title and a cure for each."""
@@ -24,6 +26,15 @@ class ModemState(StrEnum):
     PUK_REQUIRED = "puk_required"
     SIM_CHANGED = "sim_changed"
     NO_SERVICE_CENTRE = "no_service_centre"
+
+
+class SmsService(StrEnum):
+    """The domain that texts are sent in (3GPP TS 27.007 10.1.21): `status --json` names it as English does."""
+
+    PACKET = N_("packet")
+    CIRCUIT = N_("circuit")
+    PACKET_FIRST = N_("packet, else circuit")
+    CIRCUIT_FIRST = N_("circuit, else packet")
 
 
 class DatabaseState(StrEnum):

@@ -2,8 +2,9 @@
 
 import ast
 import gc
+import itertools
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -207,6 +208,96 @@ def test_only_the_command_line_prints(modules: Nodes) -> None:
                 printers.add(path.relative_to(PACKAGE).parts[0])
 
     assert printers <= {"cli", "simulator"}
+
+
+_RESULT_CODES = ("+CME ERROR:", "+CMS ERROR:", "NO ANSWER", "NO CARRIER", "NO DIALTONE")
+COMPARED = {
+    **{
+        (f"gsm/{name}.py", code): "a result code of the modem" for name in ("at", "anonymous") for code in _RESULT_CODES
+    },
+    **{("gsm/recording.py", code): "the same" for code in _RESULT_CODES[:2]},
+    ("config/syntax.py", "end of stream"): "PyYAML says it, and has no code for it",
+    ("config/syntax.py", "expected <block end>"): "the same",
+    ("control/client.py", "other line"): "a code on the wire, which earlier versions know",
+    ("daemon/calls.py", "NO CARRIER"): "a result code of the modem",
+    ("daemon/receiving.py", "NO CARRIER"): "the same",
+    ("desk/pages/stats.py", "<!-- inside -->"): "a mark in a page of its own",
+    ("doctor/machine.py", "extra =="): "the syntax of a requirement",
+    ("gsm/port.py", "exclusively lock"): "pyserial says it, and has no code for it",
+    ("gsm/recording.py", "# hotlined recording 1"): "the first line of a file",
+    ("store/decisions.py", "its owner"): "the database has it from before; nothing else asks",
+}
+"""The texts of several words that something is compared with, by module, each with its reason."""
+_PREFIXES = {"startswith", "endswith", "removeprefix", "removesuffix", "partition", "rpartition"}
+
+
+def test_no_sentence_is_compared(modules: Nodes) -> None:
+    """What a program decides by is a code: a text of several words decides nowhere but where others gave it.
+
+    Looked at is what stands there itself or as a constant of the module, or of the one that it comes from.
+    """
+    texts = {module_of(path): dict(constants(nodes)) for path, nodes in modules.items()}
+    found = set()
+    for path, nodes in modules.items():
+        if "simulator" in path.parts:
+            continue  # it speaks as modems do
+        names = dict(texts[module_of(path)])
+        for node in nodes:
+            if isinstance(node, ast.ImportFrom) and node.level == 0:
+                there = texts.get(node.module or "", {})
+                names |= {each.asname or each.name: there[each.name] for each in node.names if each.name in there}
+                for each in node.names:
+                    inner = texts.get(f"{node.module}.{each.name}", {})
+                    names |= {f"{each.asname or each.name}.{name}": words for name, words in inner.items()}
+        operands = itertools.chain.from_iterable(map(compared, nodes))
+        literals = {text for operand in operands for text in said_in(operand, names)}
+        found |= {(path.relative_to(PACKAGE).as_posix(), text) for text in literals}
+
+    assert sorted(found) == sorted(COMPARED)
+
+
+def module_of(path: Path) -> str:
+    """Return a module's dotted name."""
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def constants(nodes: Sequence[ast.AST]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield the names at the head of a module that stand for texts of several words, with these."""
+    assert isinstance(nodes[0], ast.Module)
+    for node in nodes[0].body:
+        match node:
+            case (
+                ast.Assign(targets=[ast.Name(name)], value=value)
+                | ast.AnnAssign(target=ast.Name(name), value=ast.expr() as value)
+            ):
+                if texts := tuple(said_in(value, {})):
+                    yield name, texts
+
+
+def compared(node: ast.AST) -> Iterable[ast.expr]:
+    """Return what something is compared with: an operand, a case, the beginning or the end of a text."""
+    match node:
+        case ast.Compare():
+            return (node.left, *node.comparators)
+        case ast.MatchValue():
+            return (node.value,)
+        case ast.Call(func=ast.Attribute(attr=attribute)) if attribute in _PREFIXES:
+            return node.args
+    return ()
+
+
+def said_in(node: ast.expr, names: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
+    """Yield the texts of several words that an expression is, or lists, marked or not."""
+    match node:
+        case ast.Constant(value=str(text)) if len(text.split()) > 1:
+            yield text
+        case ast.Tuple() | ast.List() | ast.Set():
+            for each in node.elts:
+                yield from said_in(each, names)
+        case ast.Call(func=ast.Name("_" | "N_" | "frozenset"), args=[first, *_]):
+            yield from said_in(first, names)
+        case ast.Name() | ast.Attribute():
+            yield from names.get(ast.unparse(node), ())
 
 
 def test_a_condition_has_one_wording(modules: Nodes) -> None:

@@ -364,7 +364,7 @@ def test_a_disk_to_write_on_and_one_to_read_from_are_told_apart(code: int, state
 
 @pytest.mark.parametrize(
     ("number", "trouble"),
-    [(28, "full"), (122, "full"), (30, "full"), (5, "damaged"), (13, "not readable"), (20, "not readable")],
+    [(28, "full"), (122, "full"), (30, "full"), (5, "damaged"), (13, "not_readable"), (20, "not_readable")],
 )
 def test_what_the_system_refuses_has_a_name(number: int, trouble: str) -> None:
     """A folder that may not be written has a state like a database that may not."""
@@ -421,7 +421,7 @@ def refusal(line: Line, *command: str) -> int:
 
 def test_the_journal_says_what_is_wrong(caplog: pytest.LogCaptureFixture) -> None:
     """One that may not be opened is not called full: a person would look at the disk, where nothing is amiss."""
-    denied = StoreError("/a.db: Permission denied", "", "not readable")
+    denied = StoreError("/a.db: Permission denied", "", "not_readable")
     with caplog.at_level(logging.ERROR, "hotlined"):
         outage = outage_of(Path("/a.db"), denied, None, LimitClock(None).now())
 

@@ -14,6 +14,7 @@ from hotlined.language import _, in_digits, ngettext
 from hotlined.reports import hearing, sealed
 from hotlined.reports.life import top_up_in_words
 from hotlined.reports.line import LineReport, report_line
+from hotlined.states import SmsService
 from hotlined.status import Trouble
 from hotlined.store.line import TopUp
 from hotlined.words.amounts import sentence
@@ -72,7 +73,7 @@ def _modem(report: LineReport) -> Iterator[tuple[str, str | None]]:
     yield inner(_("make")), " ".join(filter(None, (modem.manufacturer, modem.model)))
     registration = REGISTRATIONS.get(modem.registration)
     signal = None if modem.signal_percent is None else _("signal {number} %", number=modem.signal_percent)
-    way = modem.sms_service if modem.sms_service != "circuit" else None  # the usual
+    way = modem.sms_service if modem.sms_service != SmsService.CIRCUIT else None  # the usual
     by = _("texts by {service}", service=SMS_SERVICES.get(way, way)) if way else None
     yield inner(_("network")), ", ".join(filter(None, (modem.operator, registration, modem.technology, signal, by)))
     undeletable = None

@@ -5,6 +5,7 @@ Known to be wrong: of broken YAML only the first mistake is reported.
 
 import re
 from contextlib import suppress
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -39,32 +40,39 @@ _CURES = (
     ("could not find expected ':'", N_("a colon is missing behind a key")),
     ("expected ',' or", N_("a comma is missing between two entries, or a bracket at the end")),
 )
-_QUOTES = N_(
-    'there are quotes inside the quotes: put the text between "…", and write “ ” or \\" inside; an apostrophe is fine '
-    "there"
-)
-_COMMENT = N_("what stands behind a blank and # is a comment: put the whole value in quotes")
+
+
+class _Ended(StrEnum):
+    """What ended a value earlier than the person who wrote it thought, and what she can do about it."""
+
+    QUOTES = N_(
+        'there are quotes inside the quotes: put the text between "…", and write “ ” or \\" inside; an apostrophe is'
+        " fine there"
+    )
+    COMMENT = N_("what stands behind a blank and # is a comment: put the whole value in quotes")
+    BRACKET = N_("a value that starts with [ or {brace} needs quotes")
+
+
 # how PyYAML says that a value ended earlier than the person who wrote it thought, and went on
-_ENDED = ("expected <block end>", "expected ',' or", "expected the node content")
+_ENDED_SIGNS = ("expected <block end>", "expected ',' or", "expected the node content")
 
 
-def _ended_early(text: str, index: int, message: str) -> str | None:
+def _ended_early(text: str, index: int, message: str) -> _Ended | None:
     """Say what ended a value too early: a quote of its own, a comment, a bracket that it starts with."""
-    if not any(sign in message for sign in _ENDED):
+    if not any(sign in message for sign in _ENDED_SIGNS):
         return None
     before = text[:index].rstrip()
     if re.search(r"[ \t]#[^\n]*\Z", before):
-        return _COMMENT
+        return _Ended.COMMENT
     if "\n" in text[len(before) : index]:  # so it is what begins on a line of its own that is out of place
         return None
     if before.endswith(("'", '"')):
-        return _QUOTES
+        return _Ended.QUOTES
     if before.endswith(("]", "}")) and text[index : index + 1] not in ("", "]", "}"):
-        return _BRACKET
+        return _Ended.BRACKET
     return None
 
 
-_BRACKET = N_("a value that starts with [ or {brace} needs quotes")
 _INDENTED = N_("this line is not indented like the other keys of its section: put the same blanks before all of them")
 _OPENED = N_("the quote that opens here is not closed: put one at the end of the value")
 
@@ -129,8 +137,8 @@ def compose(text: str, path: Path) -> "Node | None":
             raise refuse(path, [Problem(error.context_mark.line + 1, "", _(_OPENED))]) from error
         if early := _ended_early(text, mark.index, str(error.problem)):
             line = text.count("\n", 0, len(text[: mark.index].rstrip())) + 1
-            if early == _QUOTES and (opened := _maybe_opened(text, mark.index)):
-                line, early = opened, _OPENED
+            if early is _Ended.QUOTES and (opened := _maybe_opened(text, mark.index)):
+                raise refuse(path, [Problem(opened, "", _(_OPENED))]) from error
             raise refuse(path, [Problem(line, "", _(early, brace="{"))]) from error
         if glued := _maybe_glued(text, mark, str(error.problem)):
             raise refuse(path, [glued]) from error

@@ -6,7 +6,7 @@ from hotlined.gsm.responses import Registration, SimState
 from hotlined.language import N_, NO_BREAK, _, in_digits
 from hotlined.reports.life import top_up_in_words
 from hotlined.reports.line import SIM_ENDED, SIM_ENDS
-from hotlined.states import ModemState
+from hotlined.states import ModemState, SmsService
 from hotlined.words.conditions import LAST_PIN_TRY, MODEM, SIM_STATES, SIM_UNKNOWN
 from hotlined.words.states import MODEM_STATES, REGISTRATIONS, SMS_SERVICES
 from hotlined.words.times import day
@@ -100,7 +100,7 @@ def technology(scene: Scene) -> Finding:
             _("{network}: this network is being switched off", network=with_way(used)),
             _("Ask the operator until when; a stick that knows LTE uses it by itself where it is there."),
         )
-    if service == "packet":
+    if service == SmsService.PACKET:
         seen = _("{network} alone", network=with_way(used))
         return warn(seen, _("If texts are refused: `AT+CGSMS=3` lets the other way in, too."))
     return ok(with_way(used))

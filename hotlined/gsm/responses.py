@@ -11,6 +11,7 @@ from enum import IntEnum, StrEnum
 
 from hotlined.gsm import tpdu
 from hotlined.gsm.at import Final, Information, Response
+from hotlined.states import SmsService
 
 CMS_SMSC_UNKNOWN = 330  # 27.005 3.2.5: SMSC address unknown
 BUSY = frozenset({314, 515})  # +CMS ERROR: the SIM is busy (27.005 3.2.5), the modem is still starting (SIMCom, Telit)
@@ -75,7 +76,12 @@ TECHNOLOGIES = {
 }
 """<AcT> of +COPS (27.007 7.3)."""
 
-SMS_SERVICES = {"0": "packet", "1": "circuit", "2": "packet, else circuit", "3": "circuit, else packet"}
+SMS_SERVICES = {
+    "0": SmsService.PACKET,
+    "1": SmsService.CIRCUIT,
+    "2": SmsService.PACKET_FIRST,
+    "3": SmsService.CIRCUIT_FIRST,
+}
 """<service> of +CGSMS (27.007 10.1.21): the domain that texts are sent in."""
 
 

@@ -328,7 +328,7 @@ def _database_code(error: Exception, name: str | None) -> str:
         return "database_missing"
     if isinstance(error, DatabaseVersionError):
         return "database_version"
-    return f"database_{name.replace(' ', '_')}" if name else "database_unknown"
+    return f"database_{name}" if name else "database_unknown"
 
 
 def _daemon_trouble(statuses: Found, *, alive: bool) -> Iterator[Trouble]:

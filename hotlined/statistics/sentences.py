@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from hotlined.language import N_, _, in_digits, ngettext
+from hotlined.language import _, in_digits, ngettext
 from hotlined.policy import Limits
 from hotlined.statistics.periods import WEEK
 from hotlined.statistics.plain import (
@@ -27,7 +27,6 @@ from hotlined.words.tags import tag_in_words
 _MOST_PARTS = 5  # of a whole that are named one by one
 _MOST_WEEKS = 6
 _NEAR = 1.5  # times its even share: what a week has to have to be named
-_UNTAGGED = N_("not tagged yet")
 
 
 def sentences(summary: Summary) -> Iterator[str]:
@@ -169,7 +168,7 @@ def _reactions(tally: figures.Tally) -> Iterator[str]:
     reactions = ngettext("{number} reaction to the answer", "{number} reactions to the answer", tally.reactions)
     parts = _parts(tally.by_tags)
     if len(parts) == 1:
-        yield _alike(reactions, parts[0][0], is_one=tally.reactions == 1)
+        yield _alike(reactions, parts[0][0], is_one=tally.reactions == 1, is_tagged=bool(tally.by_tags[0].tags))
         return
     clauses = []
     for part, (words, number) in zip(shares([number for _words, number in parts]), parts, strict=True):
@@ -183,10 +182,10 @@ def _reactions(tally: figures.Tally) -> Iterator[str]:
     yield _("Of {reactions}, {clauses}.", reactions=reactions, clauses=_listed(clauses, long=together))
 
 
-def _alike(reactions: str, words: str, *, is_one: bool) -> str:
+def _alike(reactions: str, words: str, *, is_one: bool, is_tagged: bool) -> str:
     """Say of reactions that all have the same tags what these are."""
     named = {"reactions": reactions, "words": words}
-    if words != _(_UNTAGGED):
+    if is_tagged:
         return _("{reactions}, {words}.", **named) if is_one else _("{reactions}, all of them {words}.", **named)
     return (
         _("{reactions}, not tagged yet.", reactions=reactions)
@@ -202,7 +201,7 @@ def _parts(by_tags: Sequence[figures.Tagged]) -> list[tuple[str, int]]:
     for tagged in by_tags:
         tags = _listed([*map(tag_in_words, tagged.tags)]) if tagged.tags else ""
         if not tagged.tags:
-            words = _(_UNTAGGED)
+            words = _("not tagged yet")
         elif len(tagged.tags) > 1:
             words = _("tagged {tags} together", tags=tags)
         elif tagged.tags[0] in together:
@@ -212,7 +211,7 @@ def _parts(by_tags: Sequence[figures.Tagged]) -> list[tuple[str, int]]:
         parts.append((words, tagged.reactions))
     if len(parts) <= _MOST_PARTS:
         return parts
-    untagged = [part for part in parts if part[0] == _(_UNTAGGED)]
+    untagged = [part for part, tagged in zip(parts, by_tags, strict=True) if not tagged.tags]
     kept = _MOST_PARTS - 1 - len(untagged)
     others = sum(part for _words, part in parts[kept : len(parts) - len(untagged)])
     return [*parts[:kept], (_("tagged otherwise"), others), *untagged]

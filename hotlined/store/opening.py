@@ -27,7 +27,7 @@ from hotlined.store import holders, integrity, line
 from hotlined.store.beside import FILE_MODE, FOLDER_MODE, ITSELF, JOURNAL, LOCK, READABLE, SECRET_MODE, SHM, WAL, beside
 from hotlined.store.database import Database
 from hotlined.store.holders import user_name
-from hotlined.store.trouble import BY_CODE, RIGHTS, TROUBLES, DatabaseTrouble
+from hotlined.store.trouble import BY_CODE, RIGHTS, TROUBLES, DatabaseTrouble, LackingRight
 
 BUSY_SECONDS = 5.0
 WAL_OCTETS = 32 * 1024 * 1024  # the -wal keeps no more when it begins anew: a reader that stayed may have made it grow
@@ -329,7 +329,7 @@ def _maybe_foreign(path: Path, trouble: str | None) -> StoreError | None:
     else:
         hint = _("Run it as {owner}; if what lies there is of another machine: {cure}", owner=owner, cure=cure)
     words = _("{file} belongs to {owner}, and this runs as {user}.", file=file, owner=owner, user=us)
-    return StoreError(words, hint, "foreign")
+    return StoreError(words, hint, LackingRight.FOREIGN)
 
 
 def _others(database: Path) -> Iterator[tuple[Path, int]]:

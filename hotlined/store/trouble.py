@@ -6,11 +6,21 @@ import sqlite3
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 from hotlined.errors import StoreError
 from hotlined.language import N_, _
 from hotlined.states import DatabaseState
+
+
+class LackingRight(StrEnum):
+    """Which right a user lacks to use a database."""
+
+    FOREIGN = "foreign"
+    """The database belongs to another user, who alone may open it as it lies there."""
+    NOT_WRITABLE = "not_writable"
+    NOT_READABLE = "not_readable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,20 +79,20 @@ TROUBLES: dict[str, DatabaseTrouble] = {
         N_("it is damaged, or no database"),
         N_("Stop the daemon; move file, -wal and -shm away (delete nothing), then start it, or restore a backup."),
     ),
-    "foreign": DatabaseTrouble(
-        "foreign",
+    LackingRight.FOREIGN: DatabaseTrouble(
+        LackingRight.FOREIGN,
         DatabaseState.DENIED,
         N_("it belongs to another user"),
         N_("Give it to the user that serves the line: `sudo chown -R USER:GROUP FOLDER`."),
     ),
-    "not writable": DatabaseTrouble(
-        "not writable",
+    LackingRight.NOT_WRITABLE: DatabaseTrouble(
+        LackingRight.NOT_WRITABLE,
         DatabaseState.DENIED,
         N_("it may not be written by this user"),
         N_("The line's group only reads. Decide as the line's own user: with sudo, where it is a service."),
     ),
-    "not readable": DatabaseTrouble(
-        "not readable",
+    LackingRight.NOT_READABLE: DatabaseTrouble(
+        LackingRight.NOT_READABLE,
         DatabaseState.DENIED,
         N_("it may not be opened by this user, or is no file"),
         N_("Be in its group (hotlined, after installation; hotlined-NAME for a further line) and log in again."),
@@ -90,7 +100,7 @@ TROUBLES: dict[str, DatabaseTrouble] = {
 }
 """The troubles that have a name, by it."""
 
-RIGHTS = ("not writable", "not readable")
+RIGHTS = (LackingRight.NOT_WRITABLE, LackingRight.NOT_READABLE)
 """The troubles of a user who lacks a right."""
 
 _CODES: dict[str, tuple[int, ...]] = {
@@ -114,8 +124,8 @@ _CODES: dict[str, tuple[int, ...]] = {
         sqlite3.SQLITE_IOERR_SHMLOCK,
     ),
     DatabaseState.DAMAGED: (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_IOERR),
-    "not writable": (sqlite3.SQLITE_READONLY,),
-    "not readable": (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH),
+    LackingRight.NOT_WRITABLE: (sqlite3.SQLITE_READONLY,),
+    LackingRight.NOT_READABLE: (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH),
 }
 """SQLite's result codes for each, primary or extended."""
 
@@ -142,7 +152,7 @@ def _maybe_name(error: BaseException | None) -> str | None:
     if isinstance(error, StoreError):
         return error.trouble
     if isinstance(error, OSError):
-        return _BY_ERRNO.get(error.errno or 0, "not readable")
+        return _BY_ERRNO.get(error.errno or 0, LackingRight.NOT_READABLE)
     code = getattr(error, "sqlite_errorcode", 0)
     return BY_CODE.get(code) or BY_CODE.get(
         code & 0xFF

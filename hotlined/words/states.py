@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hotlined.language import N_, NP_, Phrases, _
-from hotlined.states import ContactKind, DatabaseState, MemberState, ModemState, RequestState, SegmentKind
+from hotlined.states import ContactKind, DatabaseState, MemberState, ModemState, RequestState, SegmentKind, SmsService
 from hotlined.words.tags import tag_in_words
 
 MODES = Phrases({"live": N_("live"), "shadow": N_("shadow")})
@@ -65,14 +65,7 @@ REGISTRATIONS = Phrases(
 )
 """Whether the network has the SIM; of one that is not known there is nothing to say."""
 
-SMS_SERVICES = Phrases(
-    {
-        "packet": N_("packet"),
-        "circuit": N_("circuit"),
-        "packet, else circuit": N_("packet, else circuit"),
-        "circuit, else packet": N_("circuit, else packet"),
-    }
-)
+SMS_SERVICES: Phrases[str] = Phrases({service: service.value for service in SmsService})
 """The domain that texts are sent in."""
 
 DATABASE_STATES: Phrases[str] = Phrases(
