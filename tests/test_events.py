@@ -176,12 +176,17 @@ SAID = {
 
 @pytest.mark.parametrize("language", Language)
 def test_a_cause_with_a_by_in_it_names_nobody(old: Database, language: Language) -> None:
-    """What the program failed on is told as it is: nothing of it is a person, or said in another language."""
+    """Why the program failed on something is told as it is: nothing of it is a person, or said in another language."""
+    aside = {
+        Language.ENGLISH: "Set aside:",
+        Language.FRENCH: "Mis de côté\N{NO-BREAK SPACE}:",
+        Language.DUTCH: "Opzijgezet:",
+    }
     with speaking(language):
         shown = said(old)
 
     assert [line for line in shown if line.endswith("contact 1: this cannot be read by hotlined")]
-    assert "Set aside: answer 1: no text by that number." in shown
+    assert f"{aside[language]} answer 1: no text by that number." in shown
 
 
 def test_a_backup_of_before_that_is_put_back_says_the_same(tmp_path: Path) -> None:

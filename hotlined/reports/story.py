@@ -28,9 +28,10 @@ _EVENTS = Phrases(
         "cancel": N_("Answer cancelled {detail}"),
         "look": N_("Looked at {detail}"),
         "requeue": N_("Answer queued again {detail}"),
+        "set_aside": N_("Set aside: {detail}"),
     }
 )
-"""What people did, by the kind of its event; `detail` names them."""
+"""What people did, by the kind of its event, where `detail` names them, or on what the program failed."""
 
 
 @dataclass(frozen=True, slots=True)

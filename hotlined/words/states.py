@@ -131,9 +131,10 @@ EVENTS = Phrases(
         "cancel": NP_("event", "cancel"),
         "look": NP_("event", "look"),
         "requeue": NP_("event", "requeue"),
+        "set_aside": NP_("event", "set aside"),
     }
 )
-"""What people did with a contact, by the kind of its event."""
+"""What people did with a contact, or the program could not do, by the kind of its event."""
 
 REQUEST_STATES: Phrases[str] = Phrases(
     {
