@@ -12,9 +12,9 @@ _BEFORE = {"zsh": "(( $+functions[compdef] )) || { autoload -Uz compinit && comp
 @click.argument("shell", type=click.Choice(_SHELLS))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
-    """Print the script by which SHELL completes commands, options, numbers, reasons and states of hotlined.
+    """Print the script with which SHELL completes commands, options, numbers, reasons and states of hotlined.
 
-    Put one of these lines into the shell's own file:
+    Put the line of your shell into its own file:
 
     \b
     ~/.bashrc: eval "$(hotlined completion bash)"

@@ -33,8 +33,8 @@ def config() -> None:
 def check(settings: Settings) -> None:
     """Say whether the configuration can be used, what is sent, what it can cost at worst, and what is risky.
 
-    It shows each answer as a phone does, segment by segment, and which characters were replaced. Every problem is named
-    with its line; the exit code is then 78.
+    It shows each answer as a phone does, segment by segment, and which characters were replaced. If there are problems,
+    it names each with its line, and the exit code is 78.
 
     Example: hotlined --config config.yaml config check
     """
@@ -65,9 +65,10 @@ def show(settings: Settings) -> None:
 
 @config.command
 def schema() -> None:
-    """Print the JSON schema of config.yaml, with which an editor checks the file as it is written.
+    """Print the JSON schema of config.yaml, with which an editor checks the file while you write.
 
-    It is draft 7, for YAML language servers. Its description names what it cannot know; `hotlined config check` does.
+    It is draft 7, for YAML language servers. A schema cannot check everything: its description says what only
+    `hotlined config check` finds.
 
     Example: hotlined config schema
     """

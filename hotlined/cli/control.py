@@ -20,7 +20,10 @@ from hotlined.language import Language, speak
     "--desk", envvar="HOTLINED_DESK", metavar="USER", help="The user, or its number, that the line's desk runs as."
 )
 @click.option(
-    "--fleet", envvar="HOTLINED_FLEET", metavar="USER", help="The same of who exchanges with the hub of a fleet."
+    "--fleet",
+    envvar="HOTLINED_FLEET",
+    metavar="USER",
+    help="The user, or its number, that exchanges with the hub of a fleet.",
 )
 @pass_settings
 def control(settings: Settings, path: Path | None, desk: str | None, fleet: str | None) -> None:
@@ -63,7 +66,7 @@ def _uid(user: str | None) -> int | None:
 def alerts_sender(settings: Settings, path: Path | None) -> None:
     """Send what the line's alerts ask for, to the addresses of the configuration, until nobody asks.
 
-    The configuration is systemd's credential `config`, or the usual one. It is started by systemd.
+    systemd starts it. Its configuration is systemd's credential `config`, or the usual one.
 
     Example: hotlined alerts-sender --socket /run/hotlined-alerts/main.sock
     """

@@ -42,10 +42,10 @@ def db() -> None:
 @click.option("--full", is_flag=True, help="Check indexes, foreign keys and the rows as well.")
 @pass_settings
 def check(settings: Settings, full: bool) -> None:
-    """Say whether the database is whole. Nothing in it is changed.
+    """Say whether the database is whole; this changes nothing in it.
 
-    The quick check, which the daemon makes at each start, finds what SQLite cannot read. The full one also finds rows
-    that contradict each other. If anything is wrong, it is listed, and the exit code is 1.
+    The quick check, which the daemon makes at each start, finds what SQLite cannot read. The full check also finds rows
+    that contradict each other. If anything is wrong, the command lists it, and the exit code is 1.
 
     Example: hotlined db check --full
     """
@@ -74,11 +74,11 @@ def check(settings: Settings, full: bool) -> None:
 def back_up(settings: Settings, file: Path | None, database: Path | None) -> None:
     """Copy the database to FILE, whole or not at all; without FILE, make a sealed backup off the card.
 
-    The daemon may run and write. The key of the pseudonyms goes to FILE.key, if there is one. An existing FILE is
-    replaced once the copy is checked and on the disk. docs/backup.md says how to put a copy back.
+    The daemon may run and write meanwhile. The key of the pseudonyms goes to FILE.key, if there is one. An existing
+    FILE is replaced once the copy is checked and on the disk. docs/backup.md says how to put a copy back.
 
-    A sealed backup goes to backup.folder and, with backup.send, to another machine; where it does not arrive there, the
-    exit code is 75. It is encrypted for backup.recipients, and holds all that a new card needs.
+    A sealed backup is encrypted for backup.recipients, and contains all that a new card needs. It goes to backup.folder
+    and, with backup.send, to another machine. The exit code is 75 if it does not arrive there.
 
     Example: hotlined db backup hotlined-backup.db
     """
@@ -115,15 +115,18 @@ def _seal(settings: Settings, *, other: bool) -> None:
 @db.command
 @click.argument("place", metavar="FILE|FOLDER", type=click.Path(exists=True, path_type=Path))
 @click.option(
-    "--identity", metavar="FILE", type=click.File(), help="A file with the key; else it is typed. `-` reads it."
+    "--identity",
+    metavar="FILE",
+    type=click.File(),
+    help="A file with the key, or - for the input. Without it you type the key.",
 )
 @pass_settings
 def restore(settings: Settings, place: Path, identity: TextIO | None) -> None:
     """Put a sealed backup back: a FILE, or the newest in a FOLDER.
 
-    The line has to be stopped. Database, configuration and secrets take their places; what was there is moved aside.
-    Nobody is answered twice for it: answers that waited then count as sent. A configuration that was broken then is put
-    back as it was, and the exit code is 78.
+    The line has to be stopped. The command puts database, configuration and secrets into their places, and moves what
+    was there aside. Nobody is answered twice: answers that waited in the backup become `perhaps sent`. If the
+    configuration in the backup is broken, it is put back as it is, and the exit code is 78.
 
     Example: hotlined db restore fr-000001.age
     """
@@ -148,14 +151,16 @@ def restore(settings: Settings, place: Path, identity: TextIO | None) -> None:
 
 
 @db.command
-@click.option("--check", "checking", is_flag=True, help="Type a key from paper, and hear whether it is the right one.")
-@click.option("--identity", metavar="FILE", type=click.File(), help="With --check: a file with the key. `-` reads it.")
+@click.option("--check", "checking", is_flag=True, help="Type a key from paper, to know whether it is the right one.")
+@click.option(
+    "--identity", metavar="FILE", type=click.File(), help="With --check: a file with the key, or - for the input."
+)
 @pass_settings
 def key(settings: Settings, checking: bool, identity: TextIO | None) -> None:
-    """Make a key for sealed backups, to be kept on paper; nothing of it is kept here.
+    """Make a key for sealed backups, to be kept on paper; this machine keeps nothing of it.
 
-    What is printed has the key, and the lines for the configuration. Copy the key by hand or print it, and type it
-    again with --check before you rely on it.
+    The command prints the key, and the lines for the configuration. Copy the key by hand or print it. Then type it with
+    --check before you rely on it.
 
     Example: hotlined db key
     """
@@ -240,7 +245,7 @@ def _pour(made: Path, copy: owner.Written) -> int:
 @click.option("--folder", type=click.Path(path_type=Path), required=True, help="The folder of the line.")
 @click.option("--database", type=click.Path(path_type=Path), required=True, help="Its database.")
 def own(folder: Path, database: Path) -> None:
-    """Make folder and database the line's user's alone; the installer runs it as that user, with the daemon stopped.
+    """Give folder and database to the line's user alone; the installer runs it as that user, with the daemon stopped.
 
     Example: hotlined db own --folder /var/lib/hotlined --database /var/lib/hotlined/hotlined.db
     """

@@ -92,9 +92,9 @@ def pause(settings: Settings) -> None:
 @click.command
 @pass_settings
 def resume(settings: Settings) -> None:
-    """Send again what was held back by `pause`, or because the key of the pseudonyms is lost.
+    """Send again after `pause`, or after the loss of the key of the pseudonyms.
 
-    Without that key the line goes on with another one: a number that is a pseudonym then counts as new.
+    If that key is lost, the line goes on with a new key: a number that is stored as a pseudonym then counts as new.
 
     Example: hotlined resume
     """
@@ -109,10 +109,10 @@ def resume(settings: Settings) -> None:
 @click.argument("date", metavar="[DATE]", required=False)
 @pass_settings
 def topup(settings: Settings, date: str | None) -> None:
-    """Say that the SIM was topped up, now or on DATE: its life (credit.valid_for) counts from then.
+    """Record that the SIM was topped up, now or on DATE: its life (credit.valid_for) counts from then.
 
-    An operator switches a prepaid SIM off some time after its last top-up, and its number is lost. While answers wait
-    because the SIM cannot pay, one is tried now. DATE is read as everywhere: 2026-11-24, 7d (ago), yesterday, monday.
+    An operator switches a prepaid SIM off some time after its last top-up, and its number is lost. If answers wait
+    because the SIM cannot pay, the line tries one now. DATE can be 2026-11-24, 7d (ago), yesterday or monday.
 
     Example: hotlined topup yesterday
     """
@@ -126,9 +126,9 @@ def topup(settings: Settings, date: str | None) -> None:
 @click.argument("contact_id", metavar="ID", type=CONTACT_ID)
 @pass_settings
 def requeue(settings: Settings, contact_id: int) -> None:
-    """Send the answer to contact ID once more: one that was perhaps sent, has failed or was cancelled.
+    """Send the answer to contact ID once more, if it was perhaps sent, has failed or was cancelled.
 
-    One that was perhaps sent may have arrived, so its recipient may get it twice. The limits of the SIM still apply.
+    An answer that was perhaps sent may have arrived, so its recipient may get it twice. The limits of the SIM apply.
     The exit code is 75 if the answer is in another state, 1 if there is no such contact.
 
     Example: hotlined requeue 7
@@ -140,7 +140,7 @@ def requeue(settings: Settings, contact_id: int) -> None:
 @click.argument("contact_id", metavar="ID", type=CONTACT_ID)
 @pass_settings
 def cancel(settings: Settings, contact_id: int) -> None:
-    """Cancel the answer to contact ID while it waits; the number can be answered again by its next text.
+    """Cancel the answer to contact ID while it waits. The next text of the number can be answered again.
 
     If half of it has left already, the other half is not sent. The exit code is 75 if nothing waits, 1 if there is no
     such contact.
@@ -162,8 +162,8 @@ def _change(settings: Settings, verb: str, contact_id: int) -> None:
 def try_answer(settings: Settings, number: str) -> None:
     """Send the first answer to NUMBER now: a phone of yours, to see what people get.
 
-    It counts in the windows of the SIM alone, and changes nothing for the number. The line sends at most five a day.
-    The exit code is 75 if the daemon does not run, or the number could not be answered.
+    The answer counts in the windows of the SIM, but changes nothing for the number. The line sends five such answers a
+    day at most. The exit code is 75 if the daemon does not run, or if the number could not be answered.
 
     Example: hotlined try 0470123456
     """
@@ -211,10 +211,10 @@ def balance(settings: Settings) -> None:
 @click.command
 @pass_settings
 def adopt(settings: Settings) -> None:
-    """Serve the line with the stick and the SIM that are in the modem now.
+    """Use the stick and the SIM that are in the modem now for this line.
 
-    The daemon answers only with the stick and the SIM that it knows: with another SIM an answer would come from another
-    number. Answers that were queued for the SIM before are cancelled. The exit code is 75 if the daemon does not run.
+    The daemon answers only with the stick and the SIM that it knows: with another SIM, answers would come from another
+    number. Answers that were queued for the former SIM are cancelled. The exit code is 75 if the daemon does not run.
 
     Example: hotlined adopt
     """
@@ -224,10 +224,10 @@ def adopt(settings: Settings) -> None:
 @click.command
 @pass_settings
 def selftest(settings: Settings) -> None:
-    """Send a text to the line's own number and wait until it comes back: modem, SIM, network and database in one.
+    """Send a text to the line's own number and wait until it comes back.
 
-    It costs one segment. The exit code is 75 if the daemon does not run or a limit refuses, 1 if the text does not come
-    back.
+    This tests modem, SIM, network and database together. It costs one segment. The exit code is 75 if the daemon does
+    not run or a limit refuses, 1 if the text does not come back.
 
     Example: hotlined selftest
     """

@@ -24,16 +24,17 @@ from hotlined.language import _, ngettext
     "file",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="Instead, write to FILE what the stick answers to every question, without numbers, identities and texts.",
+    help="Instead, write what the stick answers to every question into FILE, without numbers, identities and texts.",
 )
 @pass_settings
 @click.pass_context
 def doctor(ctx: click.Context, settings: Settings, as_json: bool, file: Path | None) -> None:
     """Check everything that a line needs, and say what is wrong and how to cure it.
 
-    It does not disturb a running daemon; without one it asks the modem itself. The exit code is 1 if something fails.
-    A recording is for the project, which can replay it. Stop the daemon first. Nothing is sent or deleted, and the PIN
-    is not entered.
+    It does not disturb a running daemon; if none runs, it asks the modem itself. The exit code is 1 if a check fails.
+
+    --record makes a recording of the stick, which the project can replay. Stop the daemon first. The recording sends
+    and deletes nothing, and does not enter the PIN.
 
     Example: hotlined doctor
     """

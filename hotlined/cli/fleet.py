@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @click.group(cls=Group)
 def fleet() -> None:
-    """Share opt-outs, blocks and erasures with other lines, by way of a hub.
+    """Share opt-outs, blocks and erasures with other lines, through a hub.
 
     Example: hotlined fleet sync --once
     """
@@ -34,11 +34,11 @@ def fleet() -> None:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @pass_settings
 def join(settings: Settings, file: Path) -> None:
-    """Make this line a member of a fleet, by the invitation in FILE.
+    """Make this line a member of a fleet, with the invitation in FILE.
 
-    From then on its pseudonyms are those of the fleet, and what it knows of opt-outs and blocks is shared. Whom it
-    knows by a former pseudonym alone it still finds, and cannot share. FILE holds the fleet's keys: erase it
-    afterwards. If it was cut off, run it again.
+    From then on the line uses the pseudonyms of the fleet, and shares its opt-outs and blocks. It still recognises
+    persons whom it knows by a former pseudonym alone, but cannot share them. FILE contains the keys of the fleet:
+    erase it afterwards. If the command was interrupted, run it again.
 
     Example: hotlined fleet join fr.invitation
     """
@@ -105,10 +105,10 @@ def _stay_refused(kept: int) -> str:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @pass_settings
 def leave(settings: Settings, yes: bool) -> None:
-    """Take this line out of its fleet; the hub need not be there.
+    """Take this line out of its fleet, with or without the hub.
 
-    Nobody is answered for it: whom other lines have refused this line refuses itself then. The hub keeps what this
-    line said. A new invitation takes it in again.
+    The line still refuses the persons whom other lines had refused. The hub keeps what this line said. With a new
+    invitation the line can join again.
 
     Example: hotlined fleet leave --yes
     """
@@ -148,7 +148,7 @@ def leave(settings: Settings, yes: bool) -> None:
 def sync(settings: Settings, once: bool) -> None:
     """Exchange opt-outs, blocks and erasures with the other lines, until it is stopped.
 
-    systemd runs it where the line is in a fleet: what is decided elsewhere is known here within half a minute.
+    systemd runs it if the line is in a fleet. This line then knows the decisions of the others within half a minute.
 
     Example: hotlined fleet sync --once
     """
@@ -172,8 +172,9 @@ def sync(settings: Settings, once: bool) -> None:
 def status(settings: Settings, as_json: bool) -> None:
     """Show how the lines of the fleet are, as this line last heard it from the hub.
 
-    It also says since when the hub can be reached, or cannot, and what it has not got yet. What other lines say stands
-    here as the hub told it. Last come the persons whom one line has erased and others have not yet.
+    It also shows since when the hub can or cannot be reached, and how many changes the hub has not got yet. What other
+    lines say is shown as the hub passed it on. At the end are the persons whom one line has erased and other lines have
+    not erased yet.
 
     Example: hotlined fleet status
     """
@@ -210,8 +211,8 @@ def hub() -> None:
 def init(url: str) -> None:
     """Make the PostgreSQL database at URL a hub, or bring a hub up to date.
 
-    It is run as whoever may create a schema and roles there; lines that use the hub go on meanwhile. It says what
-    pg_hba.conf needs, and `hub invite` what postgresql.conf does.
+    Run it as a user who may create a schema and roles there. Lines that use the hub go on meanwhile. The command says
+    what to write into pg_hba.conf; `hub invite` says what to write into postgresql.conf.
 
     Example: hotlined fleet hub init postgresql:///hotlined
     """
@@ -232,9 +233,9 @@ def init(url: str) -> None:
 def invite(line: str, file: Path, url: str) -> None:
     """Write an invitation for LINE into FILE: the hub's address, and the keys of the fleet.
 
-    The keys lie in fleet-keys beside FILE; the first invitation makes them. The hub must never have them: keep neither
-    file on its machine. Where URL names a host, FILE has a certificate for LINE, and fleet-ca.key lies beside it, too:
-    it signs them. Another invitation for LINE makes the one before void.
+    The first invitation makes the keys, in the file fleet-keys beside FILE. The hub must never have them: keep neither
+    file on its machine. If URL names a host, FILE also contains a certificate for LINE; fleet-ca.key beside FILE signs
+    it. Another invitation for LINE makes the one before void.
 
     Example: hotlined fleet hub invite fr fr.invitation --hub postgresql:///hotlined
     """
@@ -266,9 +267,9 @@ def invite(line: str, file: Path, url: str) -> None:
 @click.argument("line")
 @click.option("--hub", "url", metavar="URL", required=True, help="The hub, as for `hub init`.")
 def remove(line: str, url: str) -> None:
-    """Strike LINE off: it reaches the hub no more.
+    """Shut LINE out of the hub.
 
-    What it said stays: who opted out there is left alone by the others. A new invitation takes it in again.
+    What LINE said stays: the others still do not answer those who opted out there. A new invitation lets LINE in again.
 
     Example: hotlined fleet hub remove fr --hub postgresql:///hotlined
     """

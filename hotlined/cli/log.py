@@ -72,6 +72,7 @@ def _follow(db: Database, where: contact_log.Filter, limit: int) -> Iterator[Row
         yield row
     while True:
         yield from contact_log.changes(db, where, follower)
+        # the left side is read before the right one sets it: this compares the last version with the one just read
         while version == (version := db.changed_elsewhere()):
             time.sleep(FOLLOW_SECONDS)
 
@@ -100,15 +101,15 @@ _FILTERS = options(
         "--since",
         metavar="WHEN",
         type=WHEN,
-        help="Received then or later: 2026-11-24, 24h (ago), yesterday, monday.",
+        help="Received at this time or later: 2026-11-24, 24h (ago), yesterday, monday.",
     ),
-    click.option("--until", metavar="WHEN", type=WHEN, help="Received then or earlier; a day counts whole."),
+    click.option("--until", metavar="WHEN", type=WHEN, help="Received at this time or earlier; a day counts whole."),
     click.option(
         "--number",
         metavar="NUMBER",
         shell_complete=complete_number,
         callback=read_number,
-        help="From this number in any spelling, from this name, or withheld; - reads it.",
+        help="From this number in any spelling, from this name, or withheld; - reads it from the input.",
     ),
     _any_of("--kind", "kinds", ContactKind, "Of this kind"),
     _any_of("--verdict", "verdicts", ContactVerdict, "With this verdict"),
@@ -123,7 +124,7 @@ _FILTERS = options(
 
 @click.command
 @click.option("-n", "limit", metavar="COUNT", type=COUNT, default="50", help="How many, the newest (50); 0: all.")
-@click.option("--follow", is_flag=True, help="Then show what comes and what changes, until Ctrl-C.")
+@click.option("--follow", is_flag=True, help="Then show each contact that comes or changes, until Ctrl-C.")
 @_FILTERS
 @click.option("--by-hand", is_flag=True, help="Instead, show the texts that people sent with `send` and `try`.")
 @click.option("--json", "as_json", is_flag=True, help="JSON Lines, oldest first, every text exactly.")
@@ -143,10 +144,10 @@ def log(
 ) -> None:
     """Show contacts and what became of them, the newest last.
 
-    OUTCOME says when an answer goes, what it waits for, or why there is none. TEXT shows the contact's tags as well,
-    and (kept) if it is exempt from erasure. In a pipe or a file every text is whole. With several filters a contact has
-    to fit all of them. --kind, --verdict, --reason and --state may be given more than once: then one value has to fit.
-    A list longer than the screen opens in a pager (HOTLINED_PAGER, PAGER, or less), at its end.
+    OUTCOME says when an answer goes, what it waits for, or why there is none. TEXT also shows the contact's tags, and
+    (kept) if the contact is exempt from erasure. In a pipe or a file no text is cut. With several filters, a contact
+    has to fit all of them. --kind, --verdict, --reason and --state may be given more than once: then one value has to
+    fit. A list longer than the screen opens in a pager (HOTLINED_PAGER, PAGER, or less), at its end.
 
     Example: hotlined log --since yesterday --verdict answer
     """
@@ -181,8 +182,8 @@ def log(
 def show(settings: Settings, /, contact_id: int, as_json: bool, pager: bool) -> None:
     """Show everything about one contact.
 
-    It shows the segments with their raw PDUs, the verdict in words, the answer with what became of each of its
-    segments, and what people did.
+    It shows the segments with their raw PDUs, the verdict in words, the answer and what became of each of its segments,
+    and what people did.
 
     Example: hotlined show 12
     """

@@ -17,9 +17,9 @@ _FOR_ALL = 0o644  # the collector runs as a user of its own
 def metrics(settings: Settings, file: Path | None) -> None:
     """Print figures in Prometheus' text format, or write them to FILE for its textfile collector.
 
-    FILE is replaced whole, and everybody may read it: no number, no text and no tag is in it. What is not known now
-    is left out; hotlined_up is 0 where the daemon does not live or cannot use its database.
-    A timer writes them each minute where a node exporter is; docs/metrics.md lists them.
+    FILE is replaced whole, and everybody may read it: it contains no number, no text and no tag. Figures that are not
+    known now are left out; hotlined_up is 0 if the daemon does not live or cannot use its database. If the machine has
+    a node exporter, a timer writes the figures each minute; docs/metrics.md lists them.
 
     Example: hotlined metrics
     """

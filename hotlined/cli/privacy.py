@@ -42,8 +42,8 @@ _LOOK_SECONDS = 0.2
 def purge(settings: Settings) -> None:
     """Erase texts older than privacy.keep_texts and make pseudonyms of numbers older than privacy.keep_numbers.
 
-    A timer runs it every night, beside the daemon. Limits, blocks and opt-outs apply to a pseudonym as to the number.
-    Contacts that `keep` exempts stay as they are, and so does what waits or is being sent.
+    A timer runs it every night, beside the daemon. Limits, blocks and opt-outs apply to a pseudonym as to its number.
+    Contacts that `keep` exempts stay as they are, and so do contacts whose answer waits or is being sent.
 
     Example: hotlined purge
     """
@@ -71,13 +71,13 @@ def _in_rows(number: int) -> str:
 @click.option("--keep-opt-out", is_flag=True, help="Keep its opt-out, if it has opted out.")
 @pass_settings
 def forget(settings: Settings, number: str, yes: bool, keep_opt_out: bool) -> None:
-    """Erase everything about NUMBER, also what `keep` exempts; what is queued for it is never sent.
+    """Erase everything about NUMBER, also what `keep` exempts; an answer that waits for it is never sent.
 
-    When the command ends, it is gone from every file of the database, also while the daemon runs. If the number
-    contacts the line again, it is a new one. NUMBER may also be a name or a pseudonym, as `log` shows it. While an
-    answer to it is being sent, nothing is erased, and the exit code is 75.
+    When the command ends, everything is gone from every file of the database, also while the daemon runs. If the number
+    contacts the line again, it is a new number. NUMBER may also be a name or a pseudonym, as `log` shows it. While an
+    answer to it is being sent, the command erases nothing, and the exit code is 75.
 
-    In a fleet the other lines erase it, too, but for what may be evidence there. An opt-out stays as a pseudonym.
+    In a fleet the other lines erase it, too, except what may be evidence there. An opt-out stays as a pseudonym.
 
     Example: hotlined forget +32470123456 --yes
     """
@@ -128,7 +128,9 @@ def _mentions(name: str, number: int) -> str:
 @click.option("--json", "as_json", is_flag=True, help="One object, every text exactly.")
 @pass_settings
 def export(settings: Settings, number: str, as_json: bool) -> None:
-    """Show everything about NUMBER, a name or a pseudonym, for the person who asks what is stored about them.
+    """Show everything about NUMBER, for a person who asks what is stored about them.
+
+    NUMBER may also be a name or a pseudonym, as `log` shows it.
 
     Example: hotlined export 0470/12.34.56 --json
     """
@@ -153,7 +155,8 @@ def export(settings: Settings, number: str, as_json: bool) -> None:
 def keep(settings: Settings, contact_id: int, undo: bool) -> None:
     """Exempt contact ID from `purge`: its text, its PDUs, its number.
 
-    This is for threats, which are evidence. Who decided it and when is recorded. `forget` still erases the contact.
+    This is for threats, which are evidence. The command records who decided it and when. `forget` still erases the
+    contact.
 
     Example: hotlined keep 12
     """
@@ -169,9 +172,9 @@ def keep(settings: Settings, contact_id: int, undo: bool) -> None:
 def evidence(settings: Settings, number: str, folder: Path) -> None:
     """Write what came from NUMBER into FOLDER, for the police.
 
-    FOLDER gets a page to read and to print, its data as JSON and CSV, and the SHA-256 of each file. It is yours alone.
-    It must not be there yet, or be empty. The contacts are kept first, as by `hotlined keep`. NUMBER may also be a name
-    or a pseudonym, as `log` shows it.
+    FOLDER gets a page to read and to print, its data as JSON and CSV, and the SHA-256 of each file. Only you can read
+    it. FOLDER must not exist yet, or must be empty. The command first keeps the contacts, as `hotlined keep` does.
+    NUMBER may also be a name or a pseudonym, as `log` shows it.
 
     Example: hotlined evidence +32470120006 threat
     """

@@ -10,15 +10,15 @@ from hotlined.cli.settings import Settings, pass_settings
 @click.option(
     "--once",
     is_flag=True,
-    help="Scan once, send what is due now, and end. The exit code is 69 if the modem cannot be used.",
+    help="Read the SIM once, send what is due now, and end. The exit code is 69 if the modem cannot be used.",
 )
 @pass_settings
 def run(settings: Settings, once: bool) -> None:
     """Run the daemon in the foreground until SIGTERM or Ctrl-C.
 
-    SIGHUP reads the configuration again. The daemon ends with 0 after a signal, with 78 if it cannot use the
-    configuration or the database is of a later version, with 1 if another daemon has the database. It waits for any
-    other trouble to end.
+    SIGHUP makes it read the configuration again. The exit code is 0 after a signal, 78 if it cannot use the
+    configuration or if the database is of a later version, and 1 if another daemon has the database. If there is any
+    other trouble, the daemon waits until the trouble is over.
 
     Example: hotlined --config config.yaml run --once
     """

@@ -121,10 +121,10 @@ def _when(at: str | None) -> str | None:
 @pass_settings
 @click.pass_context
 def status(ctx: click.Context, settings: Settings, as_json: bool) -> None:
-    """Show whether the daemon lives, its modem is ready, and answers go out.
+    """Show whether the daemon lives, whether its modem is ready, and whether answers go out.
 
-    It also shows what waits, what is spent, and what is wrong: since when, and its cure. The exit code is 69 if
-    something is wrong. Shadow mode and a full window are shown as well, but do not count as wrong.
+    It also shows what waits, what is spent, and what is wrong, since when, and the cure. The exit code is 69 if
+    something is wrong. It shows shadow mode and a full window as well, but these do not count as wrong.
 
     Example: hotlined status --json
     """

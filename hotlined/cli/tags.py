@@ -65,10 +65,10 @@ def tag(
 ) -> None:
     """Put WORD on contact ID.
 
-    With --next, and without ID and WORD, it shows the untagged reactions one by one: texts that came within a day after
-    an answer to their number. With --all it shows every untagged text. Texts with a word of alerts.words come first.
-    Press a for apology, i for insult, t for threat, o for other. k exempts the contact from erasure, as `hotlined keep`
-    does, and asks again. s skips, u undoes the last key, q ends.
+    With --next, and without ID and WORD, it shows the untagged reactions one by one. A reaction is a text that came
+    within a day after an answer to its number. With --all it shows every untagged text. Texts with a word of
+    alerts.words come first. Press a for apology, i for insult, t for threat, o for other. k exempts the contact from
+    erasure, as `hotlined keep` does, and asks again. s skips, u undoes the last key, q ends.
 
     Example: hotlined tag 12 apology
     """

@@ -29,7 +29,7 @@ _NO = ("n", "no", "non", "nee")
 
 @click.group(cls=Group)
 def text() -> None:
-    """Change the answer, or show what a text costs on the air.
+    """Change the answer, or show what a text costs to send.
 
     Example: hotlined text check "Non."
     """
@@ -41,11 +41,11 @@ def text() -> None:
 @pass_settings
 @click.pass_context
 def check(ctx: click.Context, settings: Settings, text: str | None, as_json: bool) -> None:
-    """Show what TEXT costs on the air: encoding, segments, price, and which characters make it more expensive.
+    """Show what TEXT costs to send: encoding, segments, price, and which characters make it more expensive.
 
     Without TEXT it checks the configured answers, also while the configuration cannot be used. With - it reads the text
-    from the standard input: type it with its apostrophes and quotes, which a shell would remove, then Ctrl-D on a line
-    of its own. The exit code is 1 if the text takes more than answer.max_segments.
+    from the standard input: type the text with its apostrophes and quotes, which a shell would remove, then Ctrl-D on a
+    line of its own. The exit code is 1 if the text takes more than answer.max_segments.
 
     Example: hotlined text check 'Hé, arrêtez !'
     """
@@ -122,9 +122,10 @@ def _standard_input() -> str:
 def edit(settings: Settings) -> None:
     """Change the answer in your editor, without YAML.
 
-    It opens the texts in VISUAL or EDITOR, else nano or vi, then shows each changed one as it will leave, its price,
-    and what can be spent at worst, and asks. The file keeps its comments and every other line; the running daemon reads
-    it at once, and what it says is shown. Nothing is written where you say no, and your text is kept.
+    It opens the texts in VISUAL or EDITOR, else in nano or vi. Then it shows each changed text as it will leave, its
+    price, and what can be spent at worst, and asks. If you say yes, it writes the file, which keeps its comments and
+    every other line. The running daemon reads the file at once, and the command shows what the daemon says. If you say
+    no, it does not write the file, and keeps your text elsewhere.
 
     Example: hotlined text edit
     """

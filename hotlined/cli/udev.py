@@ -11,7 +11,7 @@ from hotlined.gsm import finding
 @click.option("--port", metavar="DEVICE", help="The port that the rule is for. Without it, the best port of the stick.")
 @pass_settings
 def udev_rule(settings: Settings, port: str | None) -> None:
-    """Print a udev rule for the stick that is plugged in: a stable name, ModemManager off, no sleep.
+    """Print a udev rule for the stick that is plugged in: a stable name, no ModemManager, no sleep.
 
     The name is /dev/hotlined-LINE. Write the rule to the file that its first line names. Then run
     `sudo udevadm control --reload`, and plug the stick in again. The exit code is 69 if there is no stick.

@@ -32,16 +32,18 @@ _MADE_OCTETS = 15  # of a password that is made here: 20 characters
 
 
 @click.group(cls=Group, invoke_without_command=True)
-@click.option("--port", metavar="NUMBER", type=click.IntRange(0, 65_535), help="Serve yourself here, at this port.")
-@click.option("--socket", "path", metavar="PATH", type=click.Path(path_type=Path), help="Serve at a socket made there.")
+@click.option("--port", metavar="NUMBER", type=click.IntRange(0, 65_535), help="Serve you alone, at this port.")
+@click.option(
+    "--socket", "path", metavar="PATH", type=click.Path(path_type=Path), help="Make a socket at PATH, and serve there."
+)
 @pass_settings
 @click.pass_context
 def web(ctx: click.Context, settings: Settings, port: int | None, path: Path | None) -> None:
     """Show the line in a browser.
 
-    With --port it prints a link for you alone, and serves until Ctrl-C; 0 takes any port that is free. As a service it
-    serves at systemd's socket, and ends when nobody has looked for ten minutes. `hotlined web user` has the accounts of
-    those who come through a proxy.
+    With --port it prints a link for you alone, and serves until Ctrl-C; port 0 means any free port. As a service it
+    serves at systemd's socket, and ends when nobody has opened a page for ten minutes. `hotlined web user` has the
+    accounts of those who come through a proxy.
 
     Example: hotlined web user list
     """
@@ -77,7 +79,7 @@ _role = click.option(
     metavar="ROLE",
     type=click.Choice([role.value for role in Role]),
     required=True,
-    help=f"What they may: {', '.join(Role)}; each may what those before it may.",
+    help=f"What the person may do: {', '.join(Role)}. Each role includes those before it.",
 )
 
 
@@ -86,10 +88,10 @@ _role = click.option(
 @_role
 @pass_settings
 def add_user(settings: Settings, name: str, role: str) -> None:
-    """Add somebody: NAME is what she types to log in, and what her decisions are recorded under.
+    """Add a person, who logs in under NAME; decisions are recorded under NAME, too.
 
-    It asks for a password twice; without one it makes one and prints it. In a script, it is the first line of the
-    input.
+    The command asks for a password twice. If you type none, it makes one and prints it. In a script, the first line of
+    the input is the password.
 
     Example: hotlined web user add anna --role volunteer
     """
@@ -116,7 +118,7 @@ def add_user(settings: Settings, name: str, role: str) -> None:
 @click.argument("name")
 @pass_settings
 def change_password(settings: Settings, name: str) -> None:
-    """Give NAME another password, and end her sessions.
+    """Give the person NAME another password, and end the sessions of that person.
 
     Example: hotlined web user password anna
     """
