@@ -23,6 +23,7 @@ from store_steps import make_empty
 
 import hotlined
 from hotlined import config as configuration
+from hotlined.control import LONG
 from hotlined.control.client import decide
 from hotlined.control.server import Server
 from hotlined.control.verbs import VERBS
@@ -484,6 +485,11 @@ def test_every_verb_is_asked_for() -> None:
     rooms = (Path(hotlined.__file__).parent / name for name in ("cli", "desk", "fleet"))
     source = "".join(path.read_text() for room in rooms for path in room.rglob("*.py"))
     assert [verb for verb in VERBS if f'"{verb}"' not in source] == []
+
+
+def test_what_may_take_minutes_is_a_verb() -> None:
+    """Each name for which both ends wait longer is a verb; a misspelt one would make them wait for the wrong verb."""
+    assert LONG - VERBS.keys() == set()
 
 
 HOLD = """

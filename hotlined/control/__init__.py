@@ -9,3 +9,9 @@ that a refusal is read in.
 
 OTHER_LINE = "other line"
 """The kind of the error that says: the database that is meant is not the one that is served here."""
+
+LONG = frozenset({"forget", "purge", "rebuild", "fleet_rebuild"})
+"""The verbs that may take minutes, because they write a database anew: both ends of the socket wait longer for them."""
+
+LONG_SECONDS = 15 * 60.0
+"""How long each end waits for the other where a verb is one of these."""

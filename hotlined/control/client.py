@@ -11,13 +11,11 @@ from typing import Any
 
 from hotlined import wire
 from hotlined.config import Config
-from hotlined.control import OTHER_LINE
+from hotlined.control import LONG, LONG_SECONDS, OTHER_LINE
 from hotlined.errors import RefusedError, UnavailableError, reason_of
 from hotlined.language import _, spoken
 
 _ANSWER_SECONDS = 30.0  # a Pi Zero that has to start the program first, and a database that is locked for a while
-_LONG_SECONDS = 15 * 60.0  # to write a large database anew
-_LONG = ("forget", "purge", "rebuild", "fleet_rebuild")
 
 
 def decide(config: Config, who: str, verb: str, **arguments: Any) -> Any:
@@ -46,7 +44,7 @@ def decide(config: Config, who: str, verb: str, **arguments: Any) -> Any:
 def _asked(channel: socket.socket, config: Config, who: str, verb: str, arguments: dict[str, Any]) -> dict[str, Any]:
     request = {"verb": verb, "arguments": arguments, "database": os.path.realpath(config.database)}
     request |= {"who": who, "language": spoken()}
-    deadline = time.monotonic() + (_LONG_SECONDS if verb in _LONG else _ANSWER_SECONDS)
+    deadline = time.monotonic() + (LONG_SECONDS if verb in LONG else _ANSWER_SECONDS)
     try:
         return wire.ask(channel, request, deadline)
     except OSError as error:

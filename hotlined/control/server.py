@@ -22,8 +22,8 @@ from typing import Any
 
 from hotlined import wire
 from hotlined.config import Config
-from hotlined.control import OTHER_LINE
-from hotlined.control.verbs import DESK, FLEET, VERBS, Decision, Verb, no_decision
+from hotlined.control import LONG, LONG_SECONDS, OTHER_LINE
+from hotlined.control.verbs import DESK, FLEET, VERBS, Decision, no_decision
 from hotlined.errors import HotlinedError, RefusedError, UsageError
 from hotlined.language import N_, Language, _, speak, spoken
 from hotlined.peer import Peer, overflow_uid, peer_of
@@ -33,7 +33,6 @@ from hotlined.store.trouble import DatabaseTrouble
 SAY_SECONDS = 2.0
 IDLE_SECONDS = 600.0
 _REFUSING_SECONDS = 1.0  # then the configuration is read again when somebody asks
-_LONG_SECONDS = 15 * 60.0  # until the answer to what takes long is sent
 _MOST_CHILDREN = 4  # at a time: each has the database open, and a Pi little memory
 _WHO_CHARACTERS = 64
 _MALFORMED = N_("The request is malformed.")
@@ -94,25 +93,24 @@ class Server:
             if request.get("database") != os.path.realpath(self._database):
                 wire.send(channel, {"error": {"kind": OTHER_LINE, "message": str(self._database)}}, deadline)
                 return
-            verb = self._verb_of(request, peer)
+            self._require_verb(request, peer)
         except HotlinedError as error:
             wire.send(channel, wire.from_error(error), deadline)
             return
         who = self._who(peer, request.get("who"))
-        if verb.long:
+        if request["verb"] in LONG:
             self._decide_apart(listener, channel, request, who)
         else:
             wire.send(channel, self._decided(request, who), time.monotonic() + SAY_SECONDS)
 
-    def _verb_of(self, request: Mapping[str, Any], peer: Peer) -> Verb:
-        """Return the verb of a request; raises UsageError for what is none, RefusedError for who may not decide it."""
+    def _require_verb(self, request: Mapping[str, Any], peer: Peer) -> None:
+        """Raise UsageError for a request without a known verb and its arguments, RefusedError if the peer may not."""
         verb = VERBS.get(str(request.get("verb")))
         if verb is None:
             raise no_decision()
         arguments = request.get("arguments")
         verb.require(arguments if isinstance(arguments, dict) else {"": None})
         self._require_allowed(peer, str(request["verb"]))
-        return verb
 
     def _decide_apart(
         self, listener: socket.socket, channel: socket.socket, request: Mapping[str, Any], who: str
@@ -128,8 +126,8 @@ class Server:
             self._children.add(child)
             return
         with contextlib.suppress(BaseException):
-            listener.close()  # else who comes after this program has ended waits at a door that nobody opens
-            wire.send(channel, self._decided(request, who), time.monotonic() + _LONG_SECONDS)
+            listener.close()  # else a peer that comes after the program has ended waits at a socket that nobody serves
+            wire.send(channel, self._decided(request, who), time.monotonic() + LONG_SECONDS)
         os._exit(0)
 
     def _require_known(self, peer: Peer) -> None:

@@ -53,14 +53,10 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Verb:
-    """A verb: what carries it out, and the arguments that it takes, each with what it has to be.
-
-    `long` is what may take minutes.
-    """
+    """A verb: what carries it out, and the arguments that it takes, each with the test that its value has to pass."""
 
     act: Callable[[Decision], Result]
     takes: Mapping[str, Callable[[Any], bool]]
-    long: bool = False
 
     def require(self, arguments: Arguments) -> None:
         """Raise UsageError unless these are the arguments, each of its kind."""
@@ -246,15 +242,15 @@ VERBS: Mapping[str, Verb] = {
         lambda decision: requests.expire(decision.db, decision.arguments["request_id"], decision.now),
         {"request_id": is_id},
     ),
-    "forget": Verb(_forget, {"name": is_name, "keep_opt_out": is_flag}, long=True),
-    "purge": Verb(_purge, {}, long=True),
+    "forget": Verb(_forget, {"name": is_name, "keep_opt_out": is_flag}),
+    "purge": Verb(_purge, {}),
     "fleet_met": Verb(_fleet_met, {"hub": is_hub, "top": is_place, "highest": is_maybe_claim}),
     "fleet_owed": Verb(_fleet_owed, {}),
     "fleet_sent": Verb(
         lambda decision: fleet.acknowledge(decision.db, map(tuple, decision.arguments["sent"])), {"sent": are_sent}
     ),
     "fleet_take": Verb(_fleet_take, {"since": is_place, "until": is_place, "placed": are_placed}),
-    "fleet_rebuild": Verb(_fleet_rebuild, {}, long=True),
+    "fleet_rebuild": Verb(_fleet_rebuild, {}),
     "fleet_answers_met": Verb(_fleet_answers_met, {"hub": is_hub, "top": is_place, "highest": is_maybe_answered}),
     "fleet_answers_owed": Verb(_fleet_answers_owed, {}),
     "fleet_answers_sent": Verb(
@@ -264,7 +260,7 @@ VERBS: Mapping[str, Verb] = {
     "fleet_answers_take": Verb(
         _fleet_answers_take, {"since": is_place, "until": is_place, "placed": are_placed_answered}
     ),
-    "rebuild": Verb(lambda decision: privacy.rebuild(decision.db), {}, long=True),
+    "rebuild": Verb(lambda decision: privacy.rebuild(decision.db), {}),
 }
 """Every decision by its name."""
 
