@@ -1,9 +1,8 @@
-"""What is printed, made harmless: text from strangers is shown, never obeyed.
+"""How commands print: sentences and sheets as wide as the terminal, JSON, and a question that is answered with yes.
 
-`harmless` is the one function that every such text passes before it reaches a terminal. JSON is ASCII and keeps the
-text exactly; CSV is for people and spreadsheets, and has it escaped.
-Known to be wrong: right-to-left letters are shown as they are, so a terminal that reorders them may show the rest of
-their line in another order; wide characters count once where a sentence or a sheet is wrapped.
+Sentences and sheets pass through `hotlined.words.harmless`, which says what it does to text from strangers; JSON is
+ASCII and keeps the text exactly. Tables are printed by `table`, long lists by `pager`.
+Known to be wrong: wide characters count once where a sentence or a sheet is wrapped.
 """
 
 import json

@@ -260,6 +260,7 @@ def operator(answer: str, question: str) -> tuple[str, str]:
     `question` is what the registration is known by: +CEREG knows that of LTE alone.
     """
     access = field(answer, 3) or ""
+    # True and False count as 1 and 0: without an access technology, +CEREG still says LTE, and others say nothing
     technology = TECHNOLOGIES.get(access.lstrip("0") or "0", "") if access else "LTE" * (question == "+CEREG")
     return field(answer, 2) or "", technology
 
