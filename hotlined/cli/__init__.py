@@ -171,7 +171,7 @@ def _boundary() -> Iterator[None]:
 
 
 def _tell(error: click.UsageError | click.Abort) -> int:
-    """Say what was typed wrongly, or that a question was answered with no or Ctrl-C; return the exit code."""
+    """Print what was typed wrongly, or that a person refused or pressed Ctrl-C; return the exit code."""
     if isinstance(error, click.Abort):
         click.echo(_("Aborted!"), err=True)
         return 1
@@ -185,20 +185,20 @@ def _tell(error: click.UsageError | click.Abort) -> int:
 
 
 def _speak(context: click.Context | None) -> None:
-    """Put the language of the line in force for a mistake that was found before its configuration was wanted."""
+    """Turn on the language of the line for a mistake that was found before the configuration was read."""
     settings = context.find_root().obj if context else None
     (settings or Settings()).speak_early(context)
 
 
 def _have_outputs() -> None:
-    """Replace an output that was closed before the program began by /dev/null: printing needs one."""
+    """Replace an output that was closed before the program began with /dev/null, because printing needs one."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115  until the program ends
 
 
 def _drop_output() -> None:
-    """Replace the standard output by /dev/null: else what could not be written fails again when Python ends."""
+    """Replace the standard output with /dev/null, so that what could not be written does not fail again at the end."""
     with contextlib.suppress(OSError), Path(os.devnull).open("w") as nowhere:
         os.dup2(nowhere.fileno(), sys.stdout.fileno())
 

@@ -1,4 +1,4 @@
-"""`hotlined config`: the configuration judged, and as it is in force."""
+"""`hotlined config`: checks the configuration, and shows it as it is in force."""
 
 import json
 from collections.abc import Iterator
@@ -76,6 +76,6 @@ def schema() -> None:
 
 
 def _costs(chosen: Config) -> Iterator[str]:
-    """Yield what the texts of the line to itself cost, if it sends any."""
+    """Yield what the self-tests of the line cost, if it makes any."""
     if every := chosen.alerts.selftest:
         yield cost_in_words(every, chosen.limits)

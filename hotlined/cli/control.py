@@ -1,4 +1,4 @@
-"""The programs at a line's sockets, as commands: systemd starts them when somebody asks."""
+"""Commands that systemd runs at a connection to a socket of the line: the control program, the sender of alerts."""
 
 import contextlib
 import os
@@ -52,7 +52,7 @@ def control(settings: Settings, path: Path | None, desk: str | None, fleet: str 
 
 
 def _uid(user: str | None) -> int | None:
-    """Return the number of a user; None where there is none, because the line has no desk."""
+    """Return the user's number; None without a user of this name, because the line then has no desk or no fleet."""
     if user is None or user.isdecimal():
         return int(user) if user else None
     with contextlib.suppress(KeyError):

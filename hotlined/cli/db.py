@@ -1,4 +1,4 @@
-"""`hotlined db`: whether the database is whole, a copy of it, and sealed backups: made, opened, their key on paper."""
+"""`hotlined db`: checks the database, copies it, makes and restores sealed backups, and makes and checks their key."""
 
 import contextlib
 import os
@@ -183,7 +183,7 @@ def key(settings: Settings, checking: bool, identity: TextIO | None) -> None:
 
 
 def _identity(file: TextIO | None) -> str:
-    """Return the key that a person types, or that stands in a file; raises UsageError where it is mistyped."""
+    """Return the key from a file, or as a person types it; raises UsageError if it is mistyped."""
     if file is None and sys.stdin.isatty():
         text = ""
         print_wrapped(_("Type the key from the paper, line by line; blanks and capitals do not matter."))
@@ -255,7 +255,7 @@ def own(folder: Path, database: Path) -> None:
 
 @contextlib.contextmanager
 def _progress(title: str) -> Iterator[Callable[[int, int], None]]:
-    """Give a function that takes the progress; on a terminal it is shown after a second."""
+    """Give a function that takes (done, total); on a terminal a bar shows the progress after a second."""
     from rich.console import Console  # noqa: PLC0415  it takes a tenth of a second
     from rich.progress import Progress  # noqa: PLC0415  the same
 

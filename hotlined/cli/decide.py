@@ -254,7 +254,7 @@ def selftest(settings: Settings) -> None:
 
 
 def _decide(settings: Settings, config: Config, verb: str, **arguments: Any) -> Any:
-    """Carry out a decision; raises RefusedError where the daemon has another file open than the database."""
+    """Carry out a decision; raises RefusedError if the daemon has another file open than the line's database."""
     require_daemons_database(config)
     return decide(config, settings.who, verb, **arguments)
 
@@ -282,7 +282,7 @@ def _require_daemon(config: Config) -> None:
 
 
 def _outcome(settings: Settings, config: Config, request_id: int) -> str:
-    """Wait for the result of a request; raises RefusedError where none comes or a limit refuses."""
+    """Wait for the result of a request; raises RefusedError if none comes or a limit refuses."""
     deadline = time.monotonic() + requests.EXPIRES_AFTER_SECONDS
     with open_beside_daemon(config.database) as db:
         while (result := requests.outcome(db, request_id)).state.is_pending:

@@ -56,7 +56,7 @@ LONG_TEXT = (
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """One piece of traffic: what is announced, and the messages to the simulator."""
+    """One part of the demo: what is announced, and the messages to the simulator."""
 
     title: str
     messages: tuple[dict[str, Any], ...]
@@ -95,7 +95,7 @@ ACTS = (
 
 @dataclass(slots=True)
 class Stage:
-    """The programs and files of a running demo, and what was printed of each contact."""
+    """The programs and files of a running demo, and what it has printed of each contact."""
 
     folder: Path
     simulator: simulation.Simulation
@@ -154,7 +154,7 @@ def _folder(keep: Path | None) -> Iterator[Path]:
 
 @contextmanager
 def _stage(folder: Path) -> Iterator[Stage]:
-    """Start simulator and daemon, and end both whatever happens."""
+    """Start simulator and daemon; end both in any case."""
     with simulation.start(folder, sim_size=10, me_size=0, latency="zero") as simulator:
         config = folder / "config.yaml"
         config.write_text(

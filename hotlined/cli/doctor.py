@@ -1,4 +1,4 @@
-"""`hotlined doctor`: looks at everything that a line needs, and says what is wrong and how it is cured."""
+"""`hotlined doctor`: checks everything that a line needs, says what is wrong, and names the cure."""
 
 from collections import Counter
 from dataclasses import asdict

@@ -1,6 +1,7 @@
-"""A person's editor on a text in a folder of its own: VISUAL, EDITOR, else nano or vi.
+"""Runs a person's editor on a text in a folder of its own: VISUAL, EDITOR, else nano or vi.
 
-With sudo the editor runs as the person and not as root, for it can start other programs; so the folder is the person's.
+With sudo the editor runs as the person and not as root, because an editor can start other programs. So the folder
+belongs to the person.
 """
 
 import os
@@ -22,15 +23,15 @@ _EDITORS = ("nano", "vi")
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A text while it is edited: it stays where it is until `drop`."""
+    """A text while a person edits it; its file stays until `drop`."""
 
     path: Path
     owner: int
 
     def edit(self) -> str:
-        """Run the editor and return what it has left.
+        """Run the editor and return the text that it leaves.
 
-        Raises HotlinedError where there is none or it failed, and TextError for what is no UTF-8.
+        Raises HotlinedError if there is no editor or it failed, and TextError if the text is not in UTF-8.
         """
         command = [*_command(), os.fspath(self.path)]
         try:
@@ -58,7 +59,7 @@ _CHOOSE = N_("VISUAL or EDITOR names another editor.")
 
 
 def begin(text: str) -> Draft:
-    """Write a text to a file that is the person's alone."""
+    """Write a text to a file that only the person can read."""
     owner = _person()
     folder = Path(tempfile.mkdtemp(prefix="hotlined-"))  # 0700
     path = folder / "answer.txt"
@@ -70,13 +71,13 @@ def begin(text: str) -> Draft:
 
 
 def _person() -> int:
-    """Return the uid of who runs this: of the one who became root with sudo."""
+    """Return the uid of the person who runs this: with sudo, of the one who became root."""
     uid = os.environ.get("SUDO_UID", "")
     return int(uid) if os.geteuid() == 0 and uid.isascii() and uid.isdigit() else os.geteuid()
 
 
 def _as(owner: int) -> dict[str, Any]:
-    """Return how a program is run as somebody."""
+    """Return the arguments of `subprocess` that run a program as somebody."""
     if owner == os.geteuid():
         return {}
     try:

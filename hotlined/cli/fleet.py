@@ -1,4 +1,4 @@
-"""`hotlined fleet`: several lines know the same people, by way of a hub."""
+"""`hotlined fleet`: lets several lines share opt-outs, blocks and erasures through a hub."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -72,7 +72,7 @@ def _unit(config: "Config") -> str:
 
 
 def _what_changed(joined: "Joined", line: str) -> Iterator[str]:
-    """Yield what became of a line that has joined."""
+    """Yield sentences about what joining has changed for a line."""
     yield ngettext(
         "Line {line} is in the fleet. It has {number} person to share.",
         "Line {line} is in the fleet. It has {number} persons to share.",

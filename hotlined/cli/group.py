@@ -41,7 +41,7 @@ class Group(click.Group):
         return super().resolve_command(ctx, args)
 
     def refuse(self, ctx: click.Context, typed: str, meant: Iterable[str]) -> NoReturn:
-        """Fail because there is no such command: say which may be meant, or what lists all of them."""
+        """Fail because there is no such command: name the commands that may be meant, or the command that lists all."""
         if settings := ctx.find_root().obj:
             settings.speak_early(ctx)
         told = _("There is no command {name}.", name=harmless(typed))

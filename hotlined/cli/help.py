@@ -1,4 +1,4 @@
-"""`hotlined help`: what `--help` shows, for those who type it as a word."""
+"""`hotlined help`: shows what `--help` shows, for people who type it as a word."""
 
 import click
 

@@ -83,7 +83,7 @@ def _print_worst(report: LimitsReport) -> None:
 def _print_table(headings: tuple[str, ...], rows: Iterable[tuple[object, ...]], second: tuple[int, ...] = ()) -> None:
     """Print a table as wide as the terminal; in a pipe or a file nothing is cut.
 
-    Where it is too wide, the columns `second` stand in a second one below, behind the first column.
+    If it is too wide, the columns `second` go into a second table below, behind the first column.
     """
     from rich.console import Console  # noqa: PLC0415  JSON does without
     from rich.measure import Measurement  # noqa: PLC0415  the same

@@ -1,8 +1,8 @@
 """`hotlined log` and `hotlined show`: what came, what was decided, and what became of the answers.
 
-Three forms of one list: lines for people as wide as the terminal, JSON Lines that keep everything exactly, CSV for
-spreadsheets. Every form is printed row by row, so none grows with the database. People read plain words and local
-time, machines codes and UTC.
+The list has three forms: lines for people as wide as the terminal, JSON Lines that keep everything exactly, and CSV for
+spreadsheets. Each prints row by row, so the memory that it takes does not grow with the database. People read plain
+words and local time, programs read codes and UTC.
 """
 
 import csv

@@ -1,9 +1,9 @@
-"""What was typed wrongly, told in the language in force: what click says is said again in sentences of ours.
+"""Mistakes on the command line, in the language in force: what click says in English becomes sentences of ours.
 
-Most mistakes are known by the class of click's exception and by what it holds. Where it holds a sentence alone, that is
-known by its wording (`WORDINGS`), since click looks translations up in compiled catalogues alone and has none. What
-another version of click says otherwise stays in English. So does help, and what stands in brackets behind "Usage:",
-which help explains.
+Most mistakes are recognised by the class of click's exception and by its fields. An exception with a sentence alone is
+recognised by its wording (`WORDINGS`), because click looks for translations in compiled catalogues, and has none. A
+sentence that another version of click words otherwise stays in English. So do the help, and the text in brackets behind
+"Usage:", which the help explains.
 """
 
 import re
@@ -76,7 +76,7 @@ def _missing(error: click.MissingParameter) -> str:
 
 
 def _value_problem(error: click.BadParameter) -> str:
-    """Say what is wrong with a value; of a file that cannot be opened, why the system refused."""
+    """Return what is wrong with a value; for a file that cannot be opened, why the system refused."""
     refused = error.__context__
     if error.param and isinstance(error.param.type, click.File) and isinstance(refused, OSError):
         return refusal_of(refused)
@@ -106,7 +106,7 @@ def usage(context: click.Context) -> str:
 
 
 def _said_again(message: str) -> str:
-    """Return a sentence in the language in force: one of ours is its own key; one that nobody knows stays so."""
+    """Return a sentence in the language in force: ours are keys of the catalogue; an unknown one stays as it is."""
     text = " ".join(message.split())
     if spoken() is Language.ENGLISH:
         return text

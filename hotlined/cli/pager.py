@@ -1,8 +1,8 @@
-"""Long output, paged as git does it: on a terminal only, and only what is longer than its screen.
+"""Long output goes through a pager, as in git: on a terminal only, and only if it is longer than the screen.
 
-HOTLINED_PAGER or PAGER names the pager (`less`); an empty one, `cat` or --no-pager turn it off. LESS is `FRX` unless it
-is set; with sudo `less` has no shell (LESSSECURE). A pager that is not installed is done without, and so is any on a
-terminal that cannot move its cursor.
+HOTLINED_PAGER or PAGER names the pager (`less`). An empty name, `cat` or --no-pager turns it off. LESS is `FRX` unless
+it is set; with sudo, `less` starts no shell (LESSSECURE). Without an installed pager, and on a terminal that cannot
+move its cursor, everything is printed.
 """
 
 import os
@@ -29,8 +29,8 @@ no_pager: Callable[[_Command], _Command] = click.option(
 def print_paged(lines: Iterable[str], *, pager: bool = True, at_end: bool = False) -> None:
     """Print lines, through the pager if they are more than a screen.
 
-    `at_end` shows the last ones first, and below them the first line once more: the headings.
-    Lines are taken as they are needed, so a list can be looked at before it is complete.
+    `at_end` shows the last lines first, and repeats the first line, the headings, below them. Lines are taken as the
+    pager needs them, so a person can look at a list before it is complete.
     """
     rest = iter(lines)
     command = _command(at_end=at_end) if pager else None

@@ -1,7 +1,7 @@
-"""People's data: `purge` by age, `forget` a person, `export` what is held of one, `keep` a contact, `evidence`.
+"""People's data: `purge` by age, `forget` a person, `export` what is stored of one, `keep` a contact, `evidence`.
 
-They work on the database beside the running daemon and end when nothing is left in its files. Backups are not theirs:
-what was backed up before is still in there.
+They work on the database beside the running daemon, and end when no file of the database has a copy of what they erase.
+They do not change backups: what was backed up before is still there.
 """
 
 import errno
@@ -198,7 +198,7 @@ def evidence(settings: Settings, number: str, folder: Path) -> None:
 
 
 def _facts(config: Config, who: str, name: str) -> Facts:
-    """Keep what is held of a number or name, and return it; raises HotlinedError where there is nothing."""
+    """Keep the contacts of a number or name, and return all that is stored of it; raises HotlinedError without any."""
     if is_withheld(name):
         raise UsageError(
             _("Nobody can tell who withholds a number: contacts without one may be of many people."),
@@ -260,7 +260,7 @@ def _with_progress(batches: Iterable[privacy.Batch]) -> Iterator[privacy.Batch]:
 
 
 def _ask(name: str, held: privacy.Held, *, keep_opt_out: bool, in_fleet: bool) -> None:
-    """Let a person confirm; raises UsageError where there is nobody to be asked."""
+    """Let a person confirm; raises UsageError if nobody can be asked."""
     kept = ngettext(
         "{number} KEPT contact is among them, which a person wanted to keep.",
         "{number} KEPT contacts are among them, which a person wanted to keep.",
@@ -281,7 +281,7 @@ def _batches(config: Config, who: str) -> Iterator[privacy.Batch]:
 
 
 def _forget(config: Config, who: str, name: str, *, keep_opt_out: bool) -> privacy.Held:
-    """Erase a person from every file, once nothing is being sent to it; RefusedError where that takes too long."""
+    """Erase a person from every file, after an answer that is being sent; RefusedError if that takes too long."""
     deadline = time.monotonic() + config.modem.send_timeout.total_seconds() + 5.0
     while (done := decide(config, who, "forget", name=name, keep_opt_out=keep_opt_out)) is None:
         alive = report_line(config).alive
@@ -300,7 +300,7 @@ def _forget(config: Config, who: str, name: str, *, keep_opt_out: bool) -> priva
 
 
 def _require_rebuilt(config: Config, command: str, rebuilt: bool) -> None:
-    """Raise UnavailableError where a reader keeps a copy of what was erased in one of the database's files."""
+    """Raise UnavailableError if a file of the database still has a copy of what was erased: some program reads it."""
     if not rebuilt:
         readers, again = ", ".join(holders.who_reads(config.database)), f"`hotlined {command}`"
         raise UnavailableError(

@@ -1,7 +1,7 @@
-"""What makes a process a service: its log on stderr, its files its group's to read, the socket that it is handed.
+"""What makes a process a service: its log on stderr, files that only its group can read, the socket that systemd gives.
 
-In the journal each record carries its priority (sd-daemon(3)) and no time, which the journal adds; elsewhere it carries
-both as words.
+In the journal each record carries its priority (sd-daemon(3)) and no time, because the journal adds the time; elsewhere
+it carries both as words.
 """
 
 import contextlib
@@ -31,7 +31,7 @@ class Formatter(logging.Formatter):
         self._journal = journal
 
     def format(self, record: logging.LogRecord) -> str:
-        """Write a record; where its lines were broken, as those of a traceback are, stands a sign."""
+        """Write a record on one line; a sign marks where it had line breaks, as a traceback has."""
         priority = next((priority for level, priority in _PRIORITIES if record.levelno >= level), _DEBUG)
         prefix = f"<{priority}>" if self._journal else ""
         return prefix + harmless(super().format(record))

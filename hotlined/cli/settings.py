@@ -1,6 +1,7 @@
-"""What was typed before a command: which configuration it works with, and who typed it.
+"""The options before a command: which configuration it uses, and who typed it.
 
-For the commands of WHILE_BROKEN a configuration file that cannot be used is a warning: they work with what is in force.
+For the commands of WHILE_BROKEN, a configuration file that cannot be used is a warning alone: they use the
+configuration in force.
 """
 
 import contextlib
@@ -48,7 +49,7 @@ def _nobody(_warning: str) -> None:
 
 @dataclass(slots=True)
 class Settings:
-    """The options before the command, and the configuration file that they led to, once it is known."""
+    """The options before the command, and the configuration file that they lead to, once it is known."""
 
     option: Path | None = None
     line: str | None = None
@@ -79,7 +80,7 @@ class Settings:
         return loaded
 
     def place(self) -> Path:
-        """Return where the configuration is to be, be there one or not: never in the folder that this runs in."""
+        """Return the path of the configuration, even if there is none there; ./config.yaml is not looked for."""
         from hotlined import config  # noqa: PLC0415  as below
 
         self.speak_early()
@@ -89,9 +90,9 @@ class Settings:
         return Path(named or config.SYSTEM_FOLDER / f"{self.line or 'config'}.yaml").absolute()
 
     def speak_early(self, context: click.Context | None = None) -> None:
-        """Put the language of the line in force though its configuration is not loaded, as far as its file says it.
+        """Turn on the language of the line before its configuration is loaded, as far as its file can be read.
 
-        Where that cannot be read, it is the language of the environment. The journal stays English.
+        If it cannot be read, the language of the environment is used. The journal stays English.
         """
         if _command(context) in JOURNALS:
             return

@@ -110,7 +110,7 @@ def _show(
 
 
 def _at_work(what: str) -> AbstractContextManager[Any]:
-    """Show on a terminal what takes a while."""
+    """Show on a terminal that something takes a while."""
     if not sys.stderr.isatty():
         return nullcontext()
     from rich.console import Console  # noqa: PLC0415  only for a terminal
@@ -254,7 +254,7 @@ def _table(*headings: str) -> "Table":
 
 
 def _variants(place: Place) -> "Table":
-    """Return what the variants of a place brought: answers by what came back."""
+    """Return, for each variant of a text, its answers by the reaction that followed."""
     reactions = place.reactions
     table = _table(place.name, _("ANSWERS"), *(harmless(reaction.name) for reaction in reactions))
     for at, each in enumerate(place.variants):

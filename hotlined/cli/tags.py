@@ -89,7 +89,7 @@ def tag(
 
 
 def _hint(settings: Settings, word: str) -> str:
-    """Return a hint to the English word, where the line has it in use: figures would count the two apart."""
+    """Return a hint to the English word if the line uses it: the figures would count the two words separately."""
     with open_beside_daemon(settings.config().database) as db:
         in_use = {*TAG_KEYS.values()}.intersection(decisions.tags_in_use(db))
     # the catalogues of other languages are read only where a word of a key is there to be meant
@@ -158,7 +158,7 @@ def _in_all(tagged: int, kept: int, left: int, *, every: bool) -> str:
 
 
 def _head(contact: dict[str, Any], left: int) -> str:
-    """Return which contact is asked about, and how many there are with it."""
+    """Return the line above a text: which contact it is, and how many texts are left."""
     places = {
         "id": contact["id"],
         "moment": moment(contact["received_at"]),
@@ -174,7 +174,7 @@ def _head(contact: dict[str, Any], left: int) -> str:
 
 
 def _undo(decided: Callable[..., Any], waiting: deque[int], contact_id: int, key: str, words: dict[str, str]) -> None:
-    """Undo a key; the contact that it was pressed at comes again."""
+    """Undo a key; the contact at which it was pressed comes again."""
     if key == "k":
         decided("keep_no_more", contact_id=contact_id)
         return

@@ -1,4 +1,4 @@
-"""`hotlined text`: the answer changed in an editor, and what a text costs on the air."""
+"""`hotlined text`: changes the answer in an editor, and shows what a text costs to send."""
 
 import os
 import sys
@@ -65,9 +65,9 @@ def check(ctx: click.Context, settings: Settings, text: str | None, as_json: boo
 
 
 def _place(wording: Wording) -> dict[str, int | str | None]:
-    """Return which text it is for a script, counted from 1: which answer to a number, for which country, which variant.
+    """Return which text it is, for programs, counted from 1: the number of the answer, the country, the variant.
 
-    A text for a country belongs to every answer, so `answer` is None; a text that was typed has no place at all.
+    A text for a country belongs to every answer, so `answer` is None; for a text that was typed, all three are None.
     """
     ours = wording.step is not None or wording.country is not None
     answer = None if wording.step is None else wording.step + 1
@@ -75,9 +75,9 @@ def _place(wording: Wording) -> dict[str, int | str | None]:
 
 
 def _terms(settings: Settings, text: str | None) -> Config:
-    """Return the configuration, or the sound part of one that cannot be used: the text is often the mistake in it.
+    """Return the configuration, or the sound part of a broken one, because the mistake is often in the text itself.
 
-    Raises ConfigError where the answers themselves are asked for and cannot be read.
+    Raises ConfigError if the answers themselves are asked for and cannot be read.
     """
     try:
         return settings.config()
@@ -224,7 +224,7 @@ def _show(path: Path, made: str, changed: Mapping[editing.Spot, str], wordings: 
 
 
 def _reload(path: Path) -> None:
-    """Have the daemon read the file, as the line's user, and say what it made of it."""
+    """Make the daemon read the file, as the line's user, and print what the daemon says."""
     try:
         config = configuration.load(path)
     except ConfigError as error:

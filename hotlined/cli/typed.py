@@ -1,6 +1,6 @@
 """Arguments and options that several commands take: how they are read, and how a shell completes them.
 
-Whatever goes wrong while a shell asks, no configuration, no database, no right to read it, is nothing to complete.
+If anything fails while a shell asks (no configuration, no database, no right to read it), nothing is completed.
 """
 
 import re
@@ -27,7 +27,7 @@ _MOST = 200  # suggestions: nobody reads more, and a shell is slow with thousand
 
 
 def read(reads: Callable[[str], _Value]) -> Callable[[str], _Value]:
-    """Return the `type` of an option or argument that is read as everywhere: what is wrong with it names the option."""
+    """Return the `type` of an option or argument that is read by a function; the error names the option."""
 
     def convert(text: str) -> _Value:
         try:
@@ -41,7 +41,7 @@ def read(reads: Callable[[str], _Value]) -> Callable[[str], _Value]:
 
 
 def _speak() -> bool:
-    """Put the language of the line in force before its configuration is wanted; return whether it is another one."""
+    """Turn on the language of the line before its configuration is read; return whether the language changed."""
     before, context = spoken(), click.get_current_context(silent=True)
     if context and (settings := context.find_root().obj):
         settings.speak_early()
@@ -92,7 +92,7 @@ def _complete(ctx: click.Context, incomplete: str, candidates: Callable[[Databas
 
 
 def read_number(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
-    """Return what was typed for a number; `-` reads it: all users of a machine see what stands behind a command."""
+    """Return the number that was typed; `-` reads it from the input, because other users see command lines."""
     if value != "-":
         return value
     number = sys.stdin.readline().strip()

@@ -1,4 +1,4 @@
-"""`hotlined web`: the desk in a browser, at the socket that systemd hands over, at one that it makes, or at a port."""
+"""`hotlined web`: the desk in a browser, at the socket that systemd gives, at a socket of its own, or at a port."""
 
 import contextlib
 import os
@@ -175,7 +175,7 @@ def _known(known: Mapping[str, Account], name: str) -> Account:
 
 
 def _changed(settings: Settings, change: Callable[[dict[str, Account]], str]) -> str:
-    """Change the accounts, for the desk's user to read, and return what the change says."""
+    """Change the accounts so that the desk's user can read them, and return the sentence about the change."""
     config = settings.loaded()
     path = accounts.path_of(config)
     owner.become(path)  # in root's folder root stays root
@@ -197,7 +197,7 @@ def _desks_group(config: Config) -> int | None:
 
 
 def _password() -> tuple[str, str]:
-    """Return a password that was typed, or one that is made here, and what is to be said of that."""
+    """Return a password, typed or made here, and the sentence about it."""
     if sys.stdin.isatty():
         typed = _prompted(_("Password (nothing: one is made)"))
         if typed and typed != _prompted(_("Once more")):
@@ -247,7 +247,7 @@ def _serve_socket(settings: Settings, path: Path | None) -> None:
 
 
 def _changes(path: Path) -> Callable[[], bool]:
-    """Return what tells whether a file has changed since now: the desk then ends, and starts anew with what it says."""
+    """Return a function that tells whether a file has changed since now; the desk then ends and starts again."""
 
     def state() -> tuple[int, ...] | None:
         try:

@@ -1,5 +1,5 @@
-"""The desk: the line in a browser. Pages that show what commands show, and acts that ask what commands ask.
+"""The desk: the line in a browser. Its pages show what commands show, and ask the decisions that commands ask.
 
-It reads through the rooms that the commands read through, writes nothing, and decides through the control socket. It
-has no SQL and no rule of its own. Flask, Jinja2 and waitress are imported in this room alone.
+It reads through the packages that the commands use, writes nothing, and decides through the control socket. It has no
+SQL and no rule of its own. Only this package imports Flask, Jinja2 and waitress.
 """

@@ -1,7 +1,7 @@
-"""The accounts of people who log in at the desk: name, role, and what their password makes, in a file of root's.
+"""The accounts of people who log in at the desk: name, role, and a hash of the password, in a file of root's.
 
-The file stands beside the configuration: the desk reads it and cannot change it. Nobody gets a password out of it, but
-who reads it can try passwords as fast as his machine goes; so its group is the desk's alone.
+The file is beside the configuration: the desk reads it and cannot change it. Nobody can read a password in it. But
+somebody who has the file can try passwords as fast as his machine can, so only the desk's own group may read it.
 """
 
 import json
@@ -30,7 +30,7 @@ _SALT_CHARACTERS = 22  # 132 bits
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Somebody who may log in; `salt` is a new one with each password."""
+    """A person who may log in; `salt` changes with each password."""
 
     name: str
     role: Role
@@ -80,7 +80,7 @@ def read(path: Path) -> dict[str, Account]:
 
 
 def write(path: Path, accounts: Mapping[str, Account], group: int | None) -> None:
-    """Put accounts in the place of those that there are, for a group to read; without one for nobody else."""
+    """Replace all accounts; the group may read the file, and without a group nobody else may."""
     document = {
         name: {"role": one.role, "salt": one.salt.hex(), "key": one.key.hex(), "since": one.since}
         for name, one in sorted(accounts.items())

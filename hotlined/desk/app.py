@@ -1,4 +1,4 @@
-"""The desk as a WSGI application: the pages, what every request passes and every answer carries, errors as pages."""
+"""The desk as a WSGI application: its pages, the checks of each request, the headers of each answer, error pages."""
 
 import logging
 import sqlite3
@@ -74,7 +74,7 @@ _logger = logging.getLogger(__name__)
 
 
 def make(config: Config, door: Door, secret: bytes, broken: Broken | None = None) -> Flask:
-    """Return the desk of a line behind a door; its forms are good as long as the secret is the same."""
+    """Return the desk of a line behind a door; its forms stay valid as long as the secret is the same."""
     app = Flask(__name__, static_folder=None)
     app.static_folder = "static"
     app.extensions[EXTENSION] = Desk(config, door, secret, broken)
@@ -109,7 +109,7 @@ def make(config: Config, door: Door, secret: bytes, broken: Broken | None = None
 
 
 def _require() -> Any:
-    """Let a request pass only where Host, visitor and role are right, and a form is ours; lead to the log-in."""
+    """Let a request pass if its Host, visitor and role are right and its form is ours; otherwise lead to the log-in."""
     g.visitor = None
     forms.require_host(request, line().web.hosts)
     forms.require_visit(request)
@@ -137,7 +137,7 @@ def _finish(response: Response) -> Response:
 
 
 def _fail(error: Exception) -> tuple[str, int]:
-    """Show an error as a page: what is wrong and its cure."""
+    """Show an error as a page: what is wrong, and its cure."""
     words, hint, status = _explained(error)
     title = _TITLES.get(status) or HTTPStatus(status).phrase
     return render_template("error.html", words=words, hint=hint, title=title, status=status), status
@@ -161,17 +161,17 @@ def _explained(error: Exception) -> tuple[str, str, int]:
 
 
 def _shown(value: Any) -> Any:
-    """Make what a template shows harmless: no text of a stranger can come past this, whoever writes a template."""
+    """Make every value that a template shows harmless, so that no template can forget it."""
     return harmless(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
 
 
 def _sentence(message: str, /, **places: Any) -> Markup:
-    """Return a sentence for a template, in the language in force; what is filled in is escaped and harmless."""
+    """Return a sentence for a template in the language in force; the values in it are escaped and harmless."""
     return _filled(unfilled(message), places)
 
 
 def _phrase(context: str, message: str, /, **places: Any) -> Markup:
-    """Return a phrase that has another translation elsewhere, as `_sentence` does."""
+    """Return a phrase that is translated differently elsewhere, as `_sentence` does."""
     return _filled(unfilled(NP_(context, message)), places)
 
 

@@ -1,9 +1,10 @@
-"""Attempts to log in that failed: each makes the next one for that name wait longer.
+"""Failed attempts to log in: each makes the next attempt under that name wait longer.
 
-An attempt counts before it is looked at, and is forgiven where it succeeds: neither a crash nor many at once get more.
-Names stand here as short digests, so that there is room for every name and none is pushed out by many others: whoever
-fails under 4,096 names makes everybody wait whose browser is new. Times are seconds since boot, which no clock that is
-set can shorten.
+An attempt counts before its password is checked, and is removed if it succeeds. So neither a crash nor many attempts at
+once win any. Names are stored as short digests, so that there is room for every name, and many names cannot push one
+out. Times are seconds since boot, which setting a clock cannot shorten.
+
+Known to be wrong: somebody who fails under 4,096 names makes everybody wait whose browser is new.
 """
 
 import hashlib
@@ -20,19 +21,19 @@ _DIGITS = 3  # of a digest: 4,096 of them
 
 
 class Attempts:
-    """What failed, by name."""
+    """The failed attempts, by name."""
 
     def __init__(self, memory: Memory, clock: Callable[[], float] = boottime) -> None:
         self._memory = memory
         self._clock = clock
 
     def begin(self, name: str) -> float:
-        """Count an attempt and return 0.0; or count nothing, and return in how many seconds there may be one."""
+        """Count an attempt and return 0.0; or count nothing, and return the seconds until an attempt is allowed."""
         now = self._clock()
         return self._memory.change(lambda known: _begin(known, _digest(name), now))
 
     def forgive(self, name: str) -> None:
-        """Forget what failed: the right password came."""
+        """Remove the failed attempts of a name, after the right password."""
         self._memory.change(lambda known: known.pop(_digest(name), None))
 
 
@@ -48,7 +49,7 @@ def _begin(known: dict[str, Any], key: str, now: float) -> float:
 
 
 def _wait(count: int) -> float:
-    """Return how long after an attempt the next one has to wait: 0, 0, 0, 2, 4, 8 … 300 seconds."""
+    """Return for how many seconds the next attempt has to wait: 0, 0, 0, 2, 4, 8 … 300."""
     return 0.0 if count < _FREE else min(_MOST_SECONDS, 2.0 ** min(count - _FREE + 1, 20))
 
 

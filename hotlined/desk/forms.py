@@ -1,9 +1,9 @@
-"""That a form is ours: it was asked for by this visitor, at this desk, in this browser.
+"""Checks that a form is ours: this visitor asked for it, at this desk, in this browser.
 
 The token in a form fits a cookie of the browser and the visitor's name. A browser says where a form comes from
-(Sec-Fetch-Site, Origin). Because of our Referrer-Policy its Origin is `null` for our own forms, too: in a browser that
-says nothing else the token alone decides. What a page elsewhere embeds or fetches is not shown either: who comes by SSH
-brings no cookie, and every look is written down.
+(Sec-Fetch-Site, Origin). Because of our Referrer-Policy the Origin of our own forms is `null`, too: for a browser that
+says nothing else, the token alone decides. What a page elsewhere embeds or fetches is not shown either, because a
+visitor over SSH brings no cookie, and every look is recorded.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ _LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 def require_host(asked: Request, hosts: Iterable[str]) -> None:
-    """Raise BadRequest unless the request is for a name of ours: a page elsewhere may have its name lead here."""
+    """Raise BadRequest unless the request names one of our hosts: another site's name could lead to this address."""
     if _host_of(f"//{asked.headers.get('Host', '')}") not in _LOCAL.union(hosts):
         raise BadRequest(
             _("This desk is not known under that name. web.hosts in the configuration names those it has.")
@@ -42,7 +42,7 @@ def require_origin(asked: Request) -> None:
 
 
 def require_visit(asked: Request) -> None:
-    """Raise Forbidden for what another site has fetched or embedded: a link of it may lead here, and no more."""
+    """Raise Forbidden if another site fetches or embeds a page: it may only link to it."""
     site, into = asked.headers.get("Sec-Fetch-Site"), asked.headers.get("Sec-Fetch-Dest")
     if site in {"cross-site", "same-site"} and into != "document":
         raise Forbidden(_("Another site asks for this. It is shown to nobody but who looks here."))
@@ -65,7 +65,7 @@ def new_token(secret: bytes, name: str) -> str:
 
 
 def set_cookie(response: Response) -> None:
-    """Give the browser the cookie that the forms of its page fit."""
+    """Set the cookie that belongs to the forms of the page."""
     if g.get("form_cookie"):
         response.set_cookie(COOKIE, g.form_cookie, httponly=True, samesite="Strict")
 

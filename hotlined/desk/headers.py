@@ -1,6 +1,6 @@
-"""The headers of every answer: a browser keeps no page, frames none, loads nothing from elsewhere.
+"""The headers of every answer: a browser stores no page, shows none in a frame, and loads nothing from elsewhere.
 
-Nor does it say to another site from which page a link was followed.
+It does not tell another site from which page a link was followed.
 """
 
 HEADERS = {

@@ -1,7 +1,7 @@
-"""Logging in: an attempt that may be made, one password computed at a time, a session that is new.
+"""Logging in: each attempt has to be allowed, one password is computed at a time, and each session is new.
 
-A browser that has logged in before carries a cookie for its name, and has attempts and a turn of its own: so nobody
-can keep somebody out by failing under her name, or under any other without end.
+A browser that has logged in before has a cookie for its name, and its attempts are counted and computed apart. So
+nobody can keep a person out by failing under her name, or under any other, again and again.
 """
 
 import hashlib
@@ -37,7 +37,7 @@ class Login:
 
 
 class Logins:
-    """The accounts of a line, who is logged in, and who has tried."""
+    """The accounts of a line, the people who are logged in, and the attempts."""
 
     def __init__(self, path: Path, secret: bytes, folder: Path | None) -> None:
         self.sessions = Sessions(Memory(folder, "sessions"))
@@ -49,11 +49,11 @@ class Logins:
         self._computing = threading.Lock()
 
     def maybe_account(self, token: str) -> Account | None:
-        """Return who has logged in with this session; None where there is none, or not any more."""
+        """Return the account that has this session; None if there is none, or if it has ended."""
         return self.sessions.maybe_account(token, accounts.read(self._path)) if token else None
 
     def enter(self, name: str, password: str, known: str) -> Login:
-        """Begin a session; raises Forbidden for a wrong name or password, TooManyRequests where it is to wait."""
+        """Begin a session; raises Forbidden for a wrong name or password, TooManyRequests if an attempt has to wait."""
         account = accounts.read(self._path).get(name, accounts.NOBODY)
         is_known = account is not accounts.NOBODY and hmac.compare_digest(known.encode(), self._known(account).encode())
         key = f"{name}\nknown" if is_known else name

@@ -1,6 +1,6 @@
-"""Writes down what people looked at, one after the other, beside the pages: none waits until the database is free.
+"""Records what people opened, one after the other, beside the pages: no page waits until the database is free.
 
-What cannot be written is in the journal alone: a page is shown all the same.
+A look that cannot be recorded is in the journal alone: the page is shown all the same.
 """
 
 import logging
@@ -19,21 +19,21 @@ _logger = logging.getLogger(__name__)
 
 
 class Looks:
-    """What waits to be written down; a program that ends writes it first."""
+    """The looks that wait to be recorded; a program that ends records them first."""
 
     def __init__(self) -> None:
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="looks")
         self._room = threading.BoundedSemaphore(_MOST)
 
     def note(self, config: Config, who: str, verb: str, **arguments: Any) -> None:
-        """Have it written down that a person looks, by a verb of the control program."""
+        """Record later that a person looks, with a verb of the control program."""
         if self._room.acquire(blocking=False):
             self._writer.submit(self._write, config, who, verb, arguments)
         else:
             _logger.warning("that %s looked is not recorded: too much waits for the database", who)
 
     def close(self) -> None:
-        """Write down what waits, and end."""
+        """Record what waits, and end."""
         self._writer.shutdown()
 
     def _write(self, config: Config, who: str, verb: str, arguments: dict[str, Any]) -> None:

@@ -1,7 +1,7 @@
-"""What outlives the end of the desk: one JSON object a file, in a folder that systemd keeps until the machine stops.
+"""What the desk keeps when it ends: one JSON object a file, in a folder that systemd keeps until the machine stops.
 
-Without such a folder (at a port, in a test) it is in this process alone. The folder is in memory (tmpfs), the desk's
-own, and nobody else's to read.
+Without such a folder (at a port, in a test), this process keeps it in its memory alone. The folder is in memory
+(tmpfs); only the desk can read it.
 """
 
 import json
@@ -17,7 +17,7 @@ _Result = TypeVar("_Result")
 
 
 class Memory:
-    """One object, and who may change it: one after the other."""
+    """One object, which callers change one after the other."""
 
     def __init__(self, folder: Path | None, name: str) -> None:
         self._path = folder / f"{name}.json" if folder else None
@@ -25,7 +25,7 @@ class Memory:
         self._object = self._read()
 
     def change(self, change: Callable[[dict[str, Any]], _Result]) -> _Result:
-        """Change the object and keep it; raises OSError, and nothing has changed, where it cannot be kept."""
+        """Change the object and store it; raises OSError if it cannot be stored, and then nothing has changed."""
         with self._lock:
             new = dict(self._object)
             result = change(new)
@@ -50,7 +50,7 @@ class Memory:
 
 
 def secret(folder: Path | None) -> bytes:
-    """Return what forms and cookies are made with, the same as long as the folder is kept."""
+    """Return the secret from which tokens and cookies are made; it stays the same as long as the folder is kept."""
     new = secrets.token_hex()
     found: str = Memory(folder, "secret").change(lambda known: known.setdefault("secret", new))
     return bytes.fromhex(found)

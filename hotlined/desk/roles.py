@@ -6,7 +6,7 @@ from hotlined.language import NP_, Phrases
 
 
 class Role(StrEnum):
-    """What a visitor may do; each may what those before it may."""
+    """What a visitor may do; each role includes those before it."""
 
     FIGURES = "figures"
     """No number, no text."""
@@ -18,7 +18,7 @@ class Role(StrEnum):
     """Who is answered, and whether anybody is."""
 
     def may(self, needed: "Role") -> bool:
-        """Tell whether this role may what needs another one."""
+        """Tell whether this role includes another one."""
         ranks = list(Role)
         return ranks.index(self) >= ranks.index(needed)
 

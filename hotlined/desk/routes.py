@@ -1,4 +1,4 @@
-"""A page's row in the table of pages: what it needs is said where it is named, so that none is open by oversight."""
+"""A row in the table of pages: each page names the role that it needs, so that none is open by mistake."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,9 +13,10 @@ CONTACT_ID = f"<int(max={LARGEST}):contact_id>"
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page: its path, its name (for `url_for`), what a visitor needs for it, and what shows it.
+    """A page: its path, its name (for `url_for`), the role that it needs, and the function that shows it.
 
-    `needs` is None for what needs no visitor; the door is asked all the same. `title` stands in the navigation.
+    `needs` is None for a page without a visitor's role; the door checks the request all the same. `title` is the page's
+    name in the navigation.
     """
 
     path: str

@@ -1,8 +1,9 @@
-"""scrypt (RFC 7914), which makes a password dear to guess, by the library that the machine itself logs people in with.
+"""scrypt (RFC 7914), which makes guessing a password expensive, from the library with which the machine logs people in.
 
-Python's own is OpenSSL's, which takes 4 MiB, and longer. It computes what `crypt` cannot: a text with a zero in it or
-of more than 511 octets, a salt that is not of `SALT`, and all where there is no such library. Both give the same.
-Source of the format: crypt(5), "scrypt"; each number and the key are written 6 bits a character, the lowest first.
+Python's own scrypt is OpenSSL's, which takes 4 MiB and more time. It is used where `crypt` cannot be: for a text with a
+zero in it or of more than 511 octets, for a salt that does not fit `SALT`, and where there is no such library. Both
+give the same key. Source of the format: crypt(5), "scrypt"; each number and the key are written 6 bits a character, the
+lowest first.
 """
 
 import ctypes
@@ -17,7 +18,7 @@ _OPENSSL_OCTETS = 64 * 1024 * 1024  # that OpenSSL may take: more than the 128 *
 
 
 def scrypt(password: bytes, salt: bytes, *, cost: int, block: int, parallel: int) -> bytes:
-    """Return the 32 octets that a password makes; it takes 128 * `cost` * `block` octets. `cost` is a power of two."""
+    """Return the 32 octets of a password; it takes 128 * `cost` * `block` octets. `cost` is a power of two."""
     if b"\0" not in password and not salt.strip(_ALPHABET) and (library := _library()):
         numbers = _written(cost.bit_length() - 1, 1) + _written(block, 5) + _written(parallel, 5)
         data = ctypes.create_string_buffer(_DATA_OCTETS)

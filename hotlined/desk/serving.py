@@ -1,8 +1,10 @@
-"""Serves the desk at one listening socket, with waitress: who connects over a Unix socket is asked of the kernel.
+"""Serves the desk at one listening socket, with waitress; at a Unix socket the kernel says who connects.
 
-Nobody takes the desk from others: a request that does not end is dropped, a stranger gets few connections, and those
-who come through a proxy never all of them.
-Known to be wrong: waitress wakes once a second while it runs, which under systemd is ten minutes after the last visit.
+No visitor can take the desk from others: a request that does not end is closed, a stranger gets few connections, and
+people behind a proxy never get all.
+
+Known to be wrong: waitress wakes once a second while it runs, which under systemd is until ten minutes after the last
+visit.
 """
 
 import logging
@@ -82,7 +84,7 @@ class _Channel(HTTPChannel):
         return super().received(data)
 
     def is_slow(self, seconds: float) -> bool:
-        """Tell whether a request has begun so long ago and is not whole."""
+        """Tell whether a request began too long ago and is still not complete."""
         return self.request is not None and time.monotonic() - self.began > seconds
 
     def is_busy(self) -> bool:
@@ -99,10 +101,10 @@ def serve(
     most: Callable[[Peer], int] = lambda _: MOST,
     is_stale: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Serve until nobody has been there for some time (for None without end), or the configuration is stale.
+    """Serve until nobody has connected for `idle_seconds` (None: without end), or until the configuration is stale.
 
-    `most` is how many connections a peer may have. What is in hand is finished; who comes then waits for the next
-    start.
+    `most` returns how many connections a peer may have. Requests in hand are finished; a peer that connects then waits
+    for the next start.
     """
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # that a request waits for a thread is no news
     table: dict[int, Any] = {}
@@ -133,7 +135,7 @@ def serve(
 
 
 def refuse(listener: socket.socket, error: HotlinedError) -> None:
-    """Tell everybody who waits why there is no desk: systemd starts this anew as long as somebody waits."""
+    """Tell everybody who waits why there is no desk: systemd starts this again as long as somebody waits."""
 
     def app(_environ: "WSGIEnvironment", start: "StartResponse") -> list[bytes]:
         start("503 Service Unavailable", [("Content-Type", "text/plain;charset=utf-8"), *HEADERS.items()])
@@ -143,7 +145,7 @@ def refuse(listener: socket.socket, error: HotlinedError) -> None:
 
 
 def _drop(channels: list[_Channel], slow_seconds: float, most: Callable[[Peer], int]) -> None:
-    """Close what is slow, and what one peer has too many of."""
+    """Close slow connections, and those that a peer has too many of."""
     counted: Counter[int] = Counter()
     for channel in channels:
         crowds = False

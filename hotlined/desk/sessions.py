@@ -1,7 +1,7 @@
-"""Sessions of people who have logged in: what the browser holds is known here by its digest alone.
+"""Sessions of people who have logged in: the browser has a token, the desk stores only its digest.
 
 A session ends two hours after the last visit, twelve hours after it began, when its account is removed or gets another
-password, and when the machine starts anew. Its role is that of its account at each request.
+password, and when the machine starts again. Its role is that of its account at each request.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ class Sessions:
         self._clock = clock
 
     def begin(self, account: Account) -> str:
-        """Begin a session and return its token, which nobody has ever had before."""
+        """Begin a session and return its token, which is random."""
         token, now = secrets.token_urlsafe(), self._clock()
         entry = {"name": account.name, "salt": account.salt.hex(), "began": now, "seen": now}
 
@@ -42,7 +42,7 @@ class Sessions:
         return token
 
     def maybe_account(self, token: str, accounts: Mapping[str, Account]) -> Account | None:
-        """Return whose session it is, where it lives and its account still has the password that began it."""
+        """Return the account of a session, if it has not ended and the account still has the password that began it."""
         key, now = _digest(token), self._clock()
         entry = self._memory.get(key)
         if entry is None or not _lives(entry, now):

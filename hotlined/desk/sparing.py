@@ -1,9 +1,10 @@
-"""Keeps the desk small: imports Flask without what nobody asks of it here, and gives memory back.
+"""Keeps the desk small: it imports Flask without modules that nobody uses here, and gives memory back.
 
 Flask, werkzeug and Jinja import a server, a browser for tests, signed cookies, the list of installed packages, a store
-for templates and what packs files, with TLS, HTTP, mail and zip files behind them: 4 MiB. Python's digests are by
-OpenSSL, 4 MiB more; where there is none, it has its own.
-Known to be wrong: a version of them that uses one of these while it is imported fails at the start of the desk.
+for templates and what packs files, and with them modules for TLS, HTTP, mail and zip files: 4 MiB. Python's digests
+come from OpenSSL, 4 MiB more; without it, Python has its own.
+
+Known to be wrong: if a version of these packages uses such a module during its import, the desk fails at its start.
 """
 
 import gc
@@ -24,7 +25,7 @@ _OPENSSL = "_hashlib"
 
 
 class _Absent(ModuleType):
-    """Stands for a module while it is imported: what is taken from it can be named, and not used."""
+    """Stands for a module during an import: names can be taken from it, but not used."""
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -37,7 +38,7 @@ class _Absent(ModuleType):
 
 @contextmanager
 def without_unused() -> Iterator[None]:
-    """Import what is imported inside without the modules that nobody uses; who imports one later gets it."""
+    """Import what is imported inside without modules that nobody uses; a later import gets the real module."""
     absent: dict[str, Any] = {name: _Absent(name) for name in UNUSED if name not in sys.modules}
     if _OPENSSL not in sys.modules:
         absent[_OPENSSL] = None  # it is not found, and `hashlib` and `hmac` do without
@@ -51,13 +52,13 @@ def without_unused() -> Iterator[None]:
 
 
 def settle() -> None:
-    """Have what is imported and made by now stay: to look for what is unused among the rest takes a millisecond."""
+    """Exempt everything that is imported now from garbage collection: collecting the rest then takes a millisecond."""
     gc.collect()
     gc.freeze()
 
 
 def give_memory_back() -> None:
-    """Drop what is unused, and have the C library give back the pages of its heap that are free, where it can."""
+    """Collect garbage, and make the C library give free pages of its heap back, if it can."""
     gc.collect()
     if trim := getattr(libc(), "malloc_trim", None):
         trim(0)

@@ -33,7 +33,7 @@ class Desk:
 
 
 def desk() -> Desk:
-    """Return the desk that is asked."""
+    """Return the desk that serves this request."""
     found: Desk = current_app.extensions[EXTENSION]
     return found
 
@@ -49,14 +49,14 @@ def line_report() -> LineReport:
 
 
 def visitor() -> Visitor:
-    """Return who visits."""
+    """Return the visitor of this request."""
     found: Visitor = g.visitor
     return found
 
 
 @contextlib.contextmanager
 def reading() -> Iterator[Database]:
-    """Give the database, to read; raises StoreError where it cannot be used, which becomes a page."""
+    """Give the database for reading; raises StoreError if it cannot be used, which is then shown as a page."""
     with open_beside_daemon(line().database, _CACHE_KIB) as db:
         yield db
 
@@ -67,16 +67,16 @@ def looked_at(contact_id: int) -> None:
 
 
 def looked_up(originator: str) -> None:
-    """Record that the visitor looks at what is known of an originator."""
+    """Record that the visitor looks at what is stored about an originator."""
     desk().looks.note(line(), visitor().name, "look_up", originator=originator)
 
 
 def looked_through(listed: str) -> None:
-    """Record that the visitor looks through a list, which small letters name."""
+    """Record that the visitor looks through a list; `listed` is its name in small letters."""
     desk().looks.note(line(), visitor().name, "look_through", listed=listed)
 
 
 def decided(verb: str, **arguments: Any) -> Any:
-    """Decide in the visitor's name, as the commands do; raises what they raise, which becomes a page."""
+    """Decide in the visitor's name, as the commands do; raises what they raise, which is then shown as a page."""
     require_daemons_database(line())
     return decide(line(), visitor().name, verb, **arguments)

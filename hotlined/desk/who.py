@@ -1,7 +1,7 @@
 """Who visits, and what a visitor may do.
 
-The kernel says who comes over the socket; for `--port` it is whoever has the link that was printed. Names and addresses
-in headers mean nothing; that there are any means that a proxy speaks, and whoever is behind a proxy logs in.
+The kernel says who connects to the socket; with `--port` it is the person with the printed link. Names and addresses in
+headers mean nothing. If there are any, a proxy connects, and the people behind a proxy log in.
 """
 
 import contextlib
@@ -34,7 +34,7 @@ _FORWARDED_BEGIN = ("x-forwarded-", "tailscale-")
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Who visits: under this name decisions are recorded."""
+    """A visitor; decisions are recorded under this name."""
 
     name: str
     role: Role
@@ -53,7 +53,8 @@ class Door(Protocol):
 class SocketDoor:
     """The Unix socket: root, the desk's own user and members of the line's group come in under their Unix names.
 
-    The users of `proxies` speak for people who log in, and never for themselves; root neither, where it is one.
+    The users of `proxies` speak for people who log in, and never for themselves; that holds for root, too, if it is one
+    of them.
     """
 
     database: Path
@@ -89,11 +90,11 @@ class SocketDoor:
         return MOST if self._knows(peer) else MOST_OF_A_STRANGER
 
     def asks_for_login(self, request: Request) -> bool:
-        """Tell whether a request comes from where people log in."""
+        """Tell whether a request comes through a proxy, so that the person behind it has to log in."""
         return self._is_proxy(self._peer(request))
 
     def _knows(self, peer: Peer) -> bool:
-        """Tell whether the kernel's word is enough for somebody to come in."""
+        """Tell whether a peer comes in without logging in, because of the user that the kernel names."""
         return peer.uid in {0, os.geteuid()} or line_group(self.database) in peer.gids
 
     def _peer(self, request: Request) -> Peer:
@@ -115,13 +116,13 @@ class SocketDoor:
 
 
 def at_socket(config: Config, secret: bytes, folder: Path | None) -> SocketDoor:
-    """Return the door of a line's socket; it remembers in a folder. Raises ConfigError as `proxies_of` does."""
+    """Return the door of a line's socket; `folder` keeps its sessions. Raises ConfigError as `proxies_of` does."""
     logins = Logins(accounts.path_of(config), secret, folder)
     return SocketDoor(config.database, logins, proxies_of(config))
 
 
 def proxies_of(config: Config) -> frozenset[int]:
-    """Return the users of `web.proxies`; raises ConfigError for one that is none, or that may come in by itself."""
+    """Return the uids of `web.proxies`; raises ConfigError for an unknown user, or one that comes in by itself."""
     found = set()
     for name in config.web.proxies:
         try:
@@ -154,7 +155,7 @@ def line_group(database: Path) -> int:
 
 @dataclass(frozen=True, slots=True)
 class LinkDoor:
-    """A port of this machine, for one person: who has the link gets a cookie for it, once."""
+    """A port of this machine, for one person: the printed link gives a cookie for it, once."""
 
     name: str
     token: str
@@ -164,7 +165,7 @@ class LinkDoor:
 
     @classmethod
     def new(cls, name: str, port: int) -> "LinkDoor":
-        """Return a door for a person, whose link nobody can guess; a browser has one jar of cookies for all ports."""
+        """Return a door with a link that nobody can guess; the cookie's name has the port: all ports share cookies."""
         return cls(name, secrets.token_urlsafe(), secrets.token_urlsafe(), f"hotlined_link_{port}", set())
 
     def visitor(self, request: Request) -> Visitor | None:

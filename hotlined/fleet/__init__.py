@@ -1,4 +1,4 @@
-"""What several lines exchange over a hub, one PostgreSQL: each claims what was decided there, and reads the others.
+"""What several lines exchange through a hub, one PostgreSQL: each writes there what it decided, and reads the others.
 
 A program of its own does it, with a network; the daemon imports nothing of this room.
 """

@@ -1,7 +1,7 @@
-"""The certificates of a fleet that meets over TCP: an authority of its own beside its keys, the hub's and each line's.
+"""The certificates of a fleet that meets over TCP: an authority beside the keys, the hub's certificate, those of lines.
 
-The program openssl makes them. They run out in a hundred years, for nobody is there on the day; what makes a line's
-void is that its role at the hub goes.
+The program openssl makes them. They are valid for a hundred years, because nobody would be there to renew them; a
+line's becomes void when its role at the hub is removed.
 """
 
 import os
@@ -41,7 +41,7 @@ _SIGNED = ("subjectKeyIdentifier=hash", "authorityKeyIdentifier=keyid")
 
 @dataclass(frozen=True, slots=True)
 class Certificates:
-    """What a line shows to the hub, and by whom it knows the hub, as PEM."""
+    """What a line shows to the hub, and the certificate by which it knows the hub, as PEM."""
 
     authority: str
     certificate: str
@@ -49,7 +49,7 @@ class Certificates:
 
 
 def read(said: Mapping[str, object]) -> Certificates:
-    """Read what was written of them; raises UsageError where something is missing or is no PEM."""
+    """Read certificates as they were written; raises UsageError if one is missing or is no PEM."""
     found = [str(said.get(each.name)) for each in fields(Certificates)]
     patterns = (_CERTIFICATE, _CERTIFICATE, _KEY)
     if not all(pattern.fullmatch(pem) for pattern, pem in zip(patterns, found, strict=True)):
@@ -58,7 +58,7 @@ def read(said: Mapping[str, object]) -> Certificates:
 
 
 def for_line(folder: Path, role: str) -> Certificates:
-    """Return a new certificate for a role, of the authority in a folder, which is made for the first of these."""
+    """Return a new certificate for a role, signed by the authority in a folder; the first call makes the authority."""
     authority = _have_authority(folder)
     usage = ("basicConstraints=critical,CA:FALSE", "keyUsage=critical,digitalSignature")
     made = _made(role, (*usage, "extendedKeyUsage=clientAuth", *_SIGNED), folder / AUTHORITY)
@@ -66,9 +66,9 @@ def for_line(folder: Path, role: str) -> Certificates:
 
 
 def have_hub(folder: Path, hosts: Iterable[str]) -> bool:
-    """Have a certificate of the hub in a folder that names these hosts; tell whether it was made just now.
+    """Make a certificate for the hub with these hosts, unless the folder has one; return whether it was made now.
 
-    Raises UsageError where a host has no name that a certificate can hold.
+    Raises UsageError for a host whose name no certificate can contain.
     """
     _have_authority(folder)
     path = folder / HUB
@@ -107,7 +107,7 @@ def _subject(host: str) -> str:
 
 
 def _named(made: str) -> set[str]:
-    """Return the hosts of a certificate that was made here: they stand before it."""
+    """Return the hosts in a certificate that was made here: they are written above it."""
     return set(made.partition("-----")[0].split())
 
 

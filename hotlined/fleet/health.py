@@ -1,7 +1,7 @@
-"""How this line is, told to the hub, and how the others are, heard from it.
+"""How this line is, reported to the hub, and how the other lines are, read from it.
 
-Each exchange leaves what it heard where `reports.fleet` reads it; where that folder is somebody else's, as for a person
-who exchanges by hand, nothing is written.
+Each exchange writes what it heard to where `reports.fleet` reads it. If that folder belongs to somebody else, as it
+does for a person who exchanges by hand, it writes nothing.
 """
 
 import json
@@ -29,10 +29,10 @@ _MOST_TROUBLES = 10
 
 
 def reached(config: Config, db: Database, hub: Hub, refused: int, *, anew: bool = False) -> None:
-    """Tell the hub how this line is, hear how the others are, and leave that for everybody to read.
+    """Report to the hub how this line is, read how the others are, and write that for everybody to read.
 
-    Where nothing but its counts has changed, the hub is asked again after a minute and a second for each line; `anew`:
-    at once.
+    If only counts have changed, the hub is asked again after a minute plus a second for each line; with `anew`, at
+    once.
     """
     before, now = report.maybe_heard(config), clock.boottime()
     said = own(config, db).to_json()
@@ -62,7 +62,7 @@ def reached(config: Config, db: Database, hub: Hub, refused: int, *, anew: bool 
 
 
 def away(config: Config) -> None:
-    """Leave for everybody to read that the hub could not be reached; nothing where that is known."""
+    """Write for everybody to read that the hub could not be reached; nothing if that is written already."""
     before = report.maybe_heard(config)
     if before is None or before.reachable:
         _write(config, _since(before, reachable=False))
@@ -84,7 +84,7 @@ def own(config: Config, db: Database) -> report.Figures:
 
 
 def _uncounted(said: str) -> tuple[object, ...]:
-    """Return what others have to know soon of what a line said: all but its counts."""
+    """Return what the other lines have to know soon of how a line is: everything except its counts."""
     with suppress(ValueError, AttributeError):
         found = json.loads(said)
         return found.get("state"), found.get("trouble")
@@ -101,7 +101,7 @@ def _state(line: LineReport) -> MemberState:
 
 
 def _since(before: report.Heard | None, *, reachable: bool) -> report.Heard:
-    """Return what was heard before, with the moment since when the hub is reachable, or is not."""
+    """Return what was heard before, and since when the hub can be reached, or cannot."""
     if before and before.reachable is reachable:
         return before
     moment, boottime = clock.rfc3339(datetime.now(UTC)), clock.boottime()

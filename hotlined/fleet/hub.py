@@ -254,7 +254,7 @@ HBA = (
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where the hub is, as whom, and over TCP with which certificate."""
+    """Where the hub is, as which user a line logs in, and over TCP with which certificate."""
 
     url: str = field(repr=False)
     certificates: Certificates | None = None
@@ -262,7 +262,7 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Greeting:
-    """How the hub calls itself, the last place that it gave out, and the latest row that it has of a line."""
+    """What the hub calls itself, the last place that it gave out, and its latest row of a line."""
 
     hub: str
     top: int
@@ -270,7 +270,7 @@ class Greeting:
 
 
 class Hub:
-    """An open connection to the hub, of one line or of whoever sets it up."""
+    """An open connection to the hub, of one line or of the person who sets the hub up."""
 
     def __init__(self, connection: "psycopg.Connection[tuple[Any, ...]]", asked: Mapping[str, Any]) -> None:
         self._connection = connection
@@ -279,9 +279,10 @@ class Hub:
 
     @contextlib.contextmanager
     def within(self, seconds: float) -> Iterator[None]:
-        """Cut the connection off where what is inside takes longer; raise HotlinedError for answers of another form.
+        """End the connection if what is inside takes longer; raises HotlinedError for answers of another form.
 
-        A hub that says an octet now and then is waited for else: every other limit is one of silence.
+        Every other limit counts the time in which nothing comes: a hub that sends an octet now and then would never
+        meet it.
         """
         timer = threading.Timer(seconds, self._cut_off)
         timer.daemon = True
@@ -310,49 +311,49 @@ class Hub:
         return Greeting(str(hub), top, highest[0] if highest else None)
 
     def push(self, claims: Sequence[Claim]) -> None:
-        """Commit what a line says; what the hub has in that version or a later one stays as it is."""
+        """Commit rows of a line; a row that the hub has in that or a later version stays as it is."""
         columns = [list(column) for column in zip(*map(astuple, claims), strict=True)]
         # one statement and no transaction around it: while that was open, all others would wait for this connection
         self._connection.execute(_PUSH, columns)
 
     def pull(self, line: str, after: int, recall: int) -> list[list[Any]]:
-        """Return what others say behind a place, and up to another the line itself, as much as is taken at once.
+        """Return the rows of other lines after a place, and up to another those of the line itself: one batch at most.
 
-        Each row is its place and the fields of a claim, as the hub has them: nothing is known of them yet.
+        Each row is its place and the fields of a claim, as the hub has them: nothing has checked them yet.
         """
         rows = self._connection.execute(_PULL, (after, line, recall, MOST_ROWS)).fetchall()
         return [[place, claim] for place, *claim in rows]
 
     def greet_answers(self, line: str) -> tuple[int, Answered | None]:
-        """Return the last place that was given out for who was answered, and the latest such row of a line."""
+        """Return the last place that the hub gave out for answers, and its latest such row of a line."""
         ((top,),) = self._connection.execute("SELECT coalesce(max(place), 0) FROM hotlined.answers").fetchall()
         rows = self._connection.execute(_HIGHEST_ANSWERED, (line,)).fetchall()
         return top, Answered(*rows[0]) if rows else None
 
     def push_answers(self, line: str, said: Sequence[Answered]) -> None:
-        """Commit whom a line answered; what the hub has in that version or a later one stays as it is."""
+        """Commit rows about whom a line answered; a row that the hub has in that or a later version stays as it is."""
         columns = [list(column) for column in zip(*map(astuple, said), strict=True)]
         self._connection.execute(_PUSH_ANSWERS, columns)
         self._connection.execute(_PURGE_ANSWERS, (line,))
 
     def pull_answers(self, line: str, after: int, recall: int) -> list[list[Any]]:
-        """Return whom others answered, as `pull` returns what they decided."""
+        """Return rows about whom other lines answered, as `pull` returns decisions."""
         rows = self._connection.execute(_PULL_ANSWERS, (after, line, recall, MOST_ROWS)).fetchall()
         return [[place, said] for place, *said in rows]
 
     def report(self, figures: str) -> None:
-        """Commit how this line is, and that it is here."""
+        """Commit how this line is, and the moment: the line is connected now."""
         self._connection.execute("SELECT hotlined.report(%s)", (figures,))
 
     def lines(self, most: int) -> list[tuple[Any, ...]]:
-        """Return each line that was invited: its name, when it was here, how many seconds ago, and what it said."""
+        """Return each invited line: its name, when it was last connected, how many seconds ago, what it reported."""
         return self._connection.execute(_LINES, (most,)).fetchall()
 
     def erasures(self, read: Mapping[str, int], most: int) -> list[tuple[Any, ...]]:
-        """Return erasures that a line has not carried out, the oldest of all that are alike first.
+        """Return erasures that a line has not carried out; of those that are alike only the oldest, with their number.
 
-        `read` is up to which place each line has erased. An erasure is the line that ordered it, when, its place, and
-        how many of that line the same ones have not carried out.
+        `read` is the place up to which each line has erased. An erasure is the line that ordered it, the moment, its
+        place, and how many erasures of that line the same lines have not carried out.
         """
         lacked = sorted((place + 1, line) for line, place in read.items())  # width_bucket() takes sorted bounds
         arguments = {
@@ -384,19 +385,19 @@ class Hub:
 
     @property
     def database(self) -> str:
-        """The name of its database."""
+        """The name of the hub's database."""
         return self._connection.info.dbname
 
     @property
     def hosts(self) -> list[str]:
-        """Where it is reached over TCP; none of it at a Unix socket."""
+        """The hosts at which the hub is reached over TCP; none for a Unix socket."""
         named = self._parameters.get("host", "").split(",")
         return [host for host in named if host and not host.startswith(("/", "@"))]
 
     def invite(self, line: str, login: str) -> str:
-        """Let a line log in under a name, and under no other any more; return the URL that it uses.
+        """Let a line log in under this name, and under no earlier one; return the URL that it uses.
 
-        What the line may do is its role's; the name is new with each invitation, so that an earlier one is void.
+        The role of the line has its rights; the name is new with each invitation, so that an earlier one is void.
         Raises RefusedError as `greet` does.
         """
         from psycopg import sql  # noqa: PLC0415  heavy
@@ -433,9 +434,9 @@ class Hub:
         return self._url(login, password)
 
     def remove(self, line: str) -> None:
-        """Let a line log in no more, at once; what it said stays.
+        """Stop a line from logging in, and end its sessions; what it said stays.
 
-        Raises RefusedError where none is known by that name, and as `greet` does.
+        Raises RefusedError if no line has that name, and as `greet` does.
         """
         with self._connection.transaction():
             self._require_schema()
@@ -451,7 +452,7 @@ class Hub:
         self._connection.execute("LOCK TABLE hotlined.migrations IN SHARE ROW EXCLUSIVE MODE")
 
     def _drop_logins(self, line: str) -> list[int]:
-        """Drop every name under which a line logs in, inside the transaction that is open; return their numbers."""
+        """Drop every name under which a line logs in, inside the open transaction; return the numbers of the roles."""
         from psycopg import sql  # noqa: PLC0415  heavy
 
         rows = self._connection.execute(
@@ -464,7 +465,7 @@ class Hub:
         return numbers
 
     def _end(self, numbers: list[int]) -> None:
-        """End the sessions of roles that are gone: PostgreSQL lets them go on."""
+        """End the sessions of roles that are dropped: PostgreSQL does not end them."""
         self._connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usesysid = ANY(%s::oid[])", (numbers,)
         )
@@ -491,13 +492,13 @@ class Hub:
 
 
 def new_login(line: str) -> str:
-    """Return a name under which a line is to log in, which no other invitation has."""
+    """Return a name with which a line is to log in, and which no other invitation has."""
     return f"{_ROLE}{line}.{secrets.token_hex(4)}"
 
 
 @contextlib.contextmanager
 def opened(address: Address | str) -> Iterator[Hub]:
-    """Connect to the hub; raises UnavailableError where it cannot be reached or goes away, HotlinedError else."""
+    """Give a connection to the hub; raises UnavailableError without it, HotlinedError for anything else that fails."""
     try:
         import psycopg.conninfo  # noqa: PLC0415  it is of an extra, and heavy
     except ImportError as error:
@@ -534,7 +535,7 @@ def opened(address: Address | str) -> Iterator[Hub]:
 
 @contextlib.contextmanager
 def _shown(certificates: Certificates | None) -> Iterator[dict[str, Any]]:
-    """Give what libpq is to be told of certificates: it reads files, and these lie in memory alone."""
+    """Give the options with which libpq finds the certificates: it reads files, so these are files in memory."""
     if certificates is None:
         yield {}
         return

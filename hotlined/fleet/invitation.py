@@ -1,8 +1,7 @@
-"""The one file with which a line joins a fleet: where the hub is, as whom, and the two keys of the fleet.
+"""The file with which a line joins a fleet: the hub's address, the name to log in with, and the two keys of the fleet.
 
-Where lines reach the hub over TCP, the line's certificate is in it, too.
-
-Whoever has it is the line to the hub, and can tell who is who: it is private (0600) and goes once the line has joined.
+If lines reach the hub over TCP, it also contains the line's certificate. Whoever has the file can act as the line at
+the hub, and can find out who is who: it is private (0600), and is to be erased once the line has joined.
 """
 
 import contextlib
@@ -27,7 +26,7 @@ _URL = re.compile(r"postgres(?:ql)?://\S+")
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """The keys of a fleet, in hexadecimal digits: that of pseudonyms, and that of orders."""
+    """The keys of a fleet, in hexadecimal digits: the key of pseudonyms, and the key with which orders are signed."""
 
     pseudonyms: str = field(repr=False)
     orders: str = field(repr=False)
@@ -44,7 +43,7 @@ class Invitation:
 
 
 def have_keys(folder: Path) -> Keys:
-    """Return the keys of the fleet that lie in a folder beside its invitations, making them for the first of these."""
+    """Return the keys of the fleet from a folder beside the invitations; the first call makes them."""
     path = folder / _KEYS
     if os.path.lexists(path):
         return _keys(_private(path))
@@ -54,12 +53,12 @@ def have_keys(folder: Path) -> Keys:
 
 
 def write(path: Path, invitation: Invitation) -> None:
-    """Write an invitation, private."""
+    """Write an invitation to a private file."""
     files.replace(path, json.dumps(asdict(invitation)).encode(), _MODE, durable=True)
 
 
 def read(path: Path) -> Invitation:
-    """Read an invitation; raises UsageError where others can read it, or it is none."""
+    """Read an invitation; raises UsageError if others can read the file, or if it is no invitation."""
     said = _private(path)
     line, hub = said.get("line"), said.get("hub")
     if not (isinstance(line, str) and isinstance(hub, str) and _URL.fullmatch(hub)):

@@ -1,7 +1,7 @@
-"""Makes a line the member of a fleet, or of none: keys beside the database, the hub's address beside the configuration.
+"""Makes a line a member of a fleet, or of none: keys beside the database, the hub's address beside the configuration.
 
-Each step is on the disk before the next, and the address says whose pseudonyms go to the hub. So what was cut off
-exchanges nothing, and is ended by doing it again.
+Each step is on the disk before the next. The address contains a digest of the key whose pseudonyms go to the hub. So a
+line that joined in part exchanges nothing, and joining again completes it.
 """
 
 import contextlib
@@ -35,10 +35,10 @@ def address_path(config: Config) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """What came of joining: of how many persons the line has something to share.
+    """The result of joining: `persons` is how many the line can share.
 
-    `formerly` are those whose opt-out or block is known by a former pseudonym alone, and cannot be shared; `kept` those
-    whom lines of another fleet had refused. `another_key` tells whether the pseudonyms are others than before.
+    `formerly` counts persons whose opt-out or block is stored under a former pseudonym alone, and cannot be shared;
+    `kept` those whom lines of another fleet had refused. `another_key` tells whether the pseudonyms are new.
     """
 
     persons: int
@@ -48,10 +48,10 @@ class Joined:
 
 
 def maybe_address(config: Config, db: Database) -> Address | None:
-    """Return where the hub is: as the configuration says, else as was stored when the line joined.
+    """Return the hub's address: as the configuration says, else as it was stored when the line joined.
 
-    The certificates are those of then, but for an address that names its own. Raises RefusedError where the line makes
-    other pseudonyms than the fleet.
+    The certificates are those that were stored then, unless an address names its own. Raises RefusedError if the line
+    makes other pseudonyms than the fleet.
     """
     said = _said(config)
     digest = said.get("pseudonyms")
@@ -78,7 +78,7 @@ def _said(config: Config) -> dict[str, Any]:
 def store_address(config: Config, invitation: Invitation) -> None:
     """Write the hub's address, the line's certificate, and the digest of the pseudonyms' key.
 
-    Raises RefusedError without the rights of whoever writes the configuration.
+    Raises RefusedError without the right to write beside the configuration.
     """
     shown = asdict(invitation.certificates) if invitation.certificates else None
     digest = pseudonym.digest(bytes.fromhex(invitation.keys.pseudonyms))
@@ -88,7 +88,7 @@ def store_address(config: Config, invitation: Invitation) -> None:
 
 
 def require_fitting(config: Config, invitation: Invitation) -> None:
-    """Raise RefusedError where an invitation is another line's."""
+    """Raise RefusedError if an invitation is for another line."""
     if invitation.line != config.line:
         raise RefusedError(
             _("The invitation is for line {other}; this one is {line}.", other=invitation.line, line=config.line),
@@ -97,7 +97,7 @@ def require_fitting(config: Config, invitation: Invitation) -> None:
 
 
 def have_database(path: Path) -> None:
-    """Make the database of a line that has not run yet, as its user; raises StoreError where it has no folder."""
+    """Make the database of a line that has not run yet, as its user; raises StoreError if its folder is missing."""
     if path.exists():
         return
     if os.geteuid() == 0 and not path.parent.is_dir():
@@ -109,7 +109,7 @@ def have_database(path: Path) -> None:
 
 
 def join(db: Database, invitation: Invitation, now: Now) -> Joined:
-    """Make the line a member; raises StoreError where a key of its pseudonyms is lost, RefusedError as `store_shared`.
+    """Make the line a member; raises StoreError if a key of its pseudonyms is lost, RefusedError as `store_shared`.
 
     What lines of a fleet with another key have decided stays decided here.
     """
@@ -127,9 +127,9 @@ def join(db: Database, invitation: Invitation, now: Now) -> Joined:
 
 
 def forget_address(config: Config) -> bool:
-    """Take the hub's address away; return whether there was one. Raises RefusedError as `store_address`.
+    """Remove the hub's address; return whether there was one. Raises RefusedError as `store_address` does.
 
-    What `fleet.hub` says in the configuration stays there.
+    `fleet.hub` in the configuration stays there.
     """
     with _needing_rights(config):
         return _take_away(address_path(config))

@@ -1,7 +1,7 @@
-"""The exchange with the hub as a service: it goes on until it is stopped, whatever becomes of hub and network.
+"""The exchange with the hub as a service: it goes on until it is stopped, even if the hub or the network fails.
 
-Whether the line has something to say is looked at in its own database, and what others say is read at the hub. While
-neither has anything, the control program is not woken up.
+It looks in the line's own database for something to say, and at the hub for what others say. While there is neither, it
+does not wake the control program.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """What the service waits for, in seconds."""
+    """How long the service waits, in seconds."""
 
     look: float = 2.0
     """Between two looks at whether the line has something to say."""
@@ -46,7 +46,7 @@ class Service:
         self._failed: str | None = ""
 
     def run(self, goes_on: Callable[[], bool] = lambda: True) -> None:
-        """Go before the hub again and again, whatever failed, a configuration that was made unusable included."""
+        """Open sessions with the hub again and again, whatever failed, also while the configuration is unusable."""
         pauses = Backoff(self._pace.pauses)
         another_hub, rebuild = RateLimit(*_OTHER_HUBS), RateLimit(*_REBUILDS)
         while goes_on():
@@ -61,7 +61,7 @@ class Service:
                 self._sleep(pauses.next())
 
     def _exchange(self, open_session: Session, config: Config, goes_on: Callable[[], bool]) -> None:
-        """Exchange while the hub is there, and configuration, address and database are those that it began with."""
+        """Exchange while the hub is there, and while configuration, address and database are those of the start."""
         before = _identities(config)
         read = Every(self._pace.read)
         while goes_on() and _identities(config) == before:
@@ -87,7 +87,7 @@ class Service:
 
 
 def _identities(config: Config) -> list[tuple[int, ...]]:
-    """Return a value that differs once configuration, hub's address or database are other ones than before."""
+    """Return a value that changes when the configuration, the hub's address or the database is replaced."""
     found: list[tuple[int, ...]] = []
     for path in (config.path, address_path(config), config.database):
         with contextlib.suppress(OSError):

@@ -1,8 +1,7 @@
-"""One exchange with the hub: what this line says goes there, what others say comes in through the control socket.
+"""One exchange with the hub: it sends what this line says, and hands in what others say at the control socket.
 
-What was sent is noted after the hub's COMMIT, up to the version that was sent, and what comes in is handed in before
-the next is read. So whatever is killed at whatever moment, an exchange begins anew where it was. It writes nothing of
-the line itself.
+After the hub's COMMIT it notes up to which version it has sent, and it hands each batch in before it reads the next. So
+an exchange that is killed at any moment begins again where it was. It writes nothing of the line itself.
 """
 
 import contextlib
@@ -36,7 +35,7 @@ HUB_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Exchanged:
-    """How many rows went to the hub and came from it, and how many of these are not believed."""
+    """How many rows went to the hub, how many came from it, and how many of these the line did not believe."""
 
     sent: int = 0
     taken: int = 0
@@ -44,7 +43,7 @@ class Exchanged:
 
 
 class Session:
-    """A line before its hub, which has said who it is."""
+    """A line that is connected to its hub, which has said who it is."""
 
     def __init__(self, config: Config, db: Database, hub: Hub, may_rebuild: Callable[[], bool]) -> None:
         self._config = config
@@ -56,13 +55,13 @@ class Session:
         self._first = (0, 0)
 
     def is_owing(self) -> bool:
-        """Tell whether the line says something that the hub has not; it asks the line's database alone."""
+        """Tell whether the line has something to say that the hub has not got; it reads the line's database alone."""
         return exchanging.is_owing(self._db)
 
     def push(self) -> int:
-        """Send what the line says and the hub has not, and return how many rows that were.
+        """Send what the hub has not got, and return the number of rows.
 
-        A database older than its own rows takes them back first: what it sends replaces them at the hub.
+        A database older than its own rows at the hub takes them back first: what it sends replaces them there.
         """
         self._require_own_fleet()
         if exchanging.is_recalling(self._db):
@@ -92,7 +91,7 @@ class Session:
         return sent
 
     def pull(self) -> tuple[int, int]:
-        """Hand in what others say, and exchange how the lines are; return how many rows are believed, and not."""
+        """Hand in what others say, and exchange how the lines are; return how many rows were believed, and were not."""
         counts, self._first = (self._first, self._take()), (0, 0)
         taken, refused = map(sum, zip(*counts, strict=True))
         self._refused += refused
@@ -103,15 +102,15 @@ class Session:
         return taken, refused
 
     def _report(self) -> None:
-        """Exchange how the lines are: at once after an erasure, for that shows which lines still lack it."""
+        """Exchange how the lines are: at once after an erasure, because that shows which lines still lack it."""
         with self._hub.within(HUB_SECONDS):
             health.reached(self._config, self._db, self._hub, self._refused, anew=self._erased)
         self._erased = False
 
     def _require_own_fleet(self) -> None:
-        """Raise RefusedError where the line makes other pseudonyms since it went before the hub, as after `resume`.
+        """Raise RefusedError if the line now makes other pseudonyms than the fleet, as it does after `resume`.
 
-        It would find nobody whom others erase, and count as having erased them.
+        It would not find the persons whom others erase, and would count as having erased them.
         """
         maybe_address(self._config, self._db)
 
@@ -125,7 +124,7 @@ class Session:
         return taken, refused
 
     def _read(self, verb: str, where: _Where, pull: Callable[[str, int, int], list[list[Any]]]) -> tuple[int, int]:
-        """Hand in what the hub has behind the place up to where the line has read it."""
+        """Hand in what the hub has after the place up to which the line has read."""
         taken = refused = 0
         placed: list[list[Any]] = []
         for _batch in range(_MOST_BATCHES):
@@ -153,9 +152,9 @@ class Session:
 
 
 def _readable(rows: Sequence[list[Any]], after: int, verb: str) -> list[list[Any]]:
-    """Return the rows behind a place that have a form which a line writes, in the order of their places.
+    """Return the rows after a place whose form a line could have written, in the order of their places.
 
-    Raises HotlinedError where none is so: the hub itself keeps lines from writing others.
+    Raises HotlinedError if there are rows and none has such a form: the hub itself keeps lines from writing others.
     """
     fits = VERBS[verb].takes["placed"]
     placed = sorted((row for row in rows if fits([row]) and row[0] > after), key=lambda row: row[0])
@@ -168,7 +167,7 @@ def _readable(rows: Sequence[list[Any]], after: int, verb: str) -> list[list[Any
 
 
 def _batch_of(placed: Sequence[list[Any]]) -> list[list[Any]]:
-    """Return the first rows, as many as are handed in at once."""
+    """Return the first rows, one at least, that take `LARGEST_BATCH` characters together at most."""
     batch: list[list[Any]] = []
     size = 0
     for row in placed:
@@ -183,10 +182,11 @@ def _batch_of(placed: Sequence[list[Any]]) -> list[list[Any]]:
 def session(
     config: Config, may_change: Callable[[], bool] = lambda: True, may_rebuild: Callable[[], bool] = lambda: True
 ) -> Iterator[Session]:
-    """Go before the hub; raises RefusedError where the line is in no fleet, UnavailableError without the hub.
+    """Give a connected session; raises RefusedError if the line is in no fleet, UnavailableError without the hub.
 
-    `may_change` tells whether it may be another hub than before: then all is sent and read again. `may_rebuild` tells
-    whether the database may be written anew, so that no file holds a copy of what was erased because of another line.
+    `may_change` is asked whether this may be another hub than before: then all rows are sent and read again.
+    `may_rebuild` is asked whether the database may be written anew, so that no file contains a copy of what was erased
+    for another line.
     """
     with open_beside_daemon(config.database) as db:
         address, member = maybe_address(config, db), fleet.maybe_membership(db)

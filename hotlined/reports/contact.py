@@ -48,7 +48,7 @@ def entry(db: Database, config: Config, row: Row) -> dict[str, Any]:
 
 
 def preview(db: Database, config: Config, contact: dict[str, Any]) -> None:
-    """Put the text, encoding and segments that would leave now into an answer that is not composed yet."""
+    """Put the text, encoding and segments by today's configuration into an answer that is not composed yet."""
     answer = contact["answer"]
     if answer is None:
         return
@@ -61,9 +61,9 @@ def preview(db: Database, config: Config, contact: dict[str, Any]) -> None:
 
 
 def name_wording(db: Database, config: Config, contact: dict[str, Any]) -> None:
-    """Say of an answer which of the line's texts it has or would have, counted from 1, as `wording`.
+    """Put into an answer which of the line's texts it has or would have, counted from 1, as `wording`.
 
-    None where the line has one text alone, and for an answer that ended before it had any.
+    It is None if the line has one text alone, and for an answer that ended before it had a text.
     """
     if (answer := contact["answer"]) is None:
         return
@@ -87,9 +87,9 @@ def _chosen_by(db: Database, config: Config, contact: dict[str, Any]) -> tuple[i
 def rows_for_people(
     db: Database, config: Config, rows: Iterable[Row], known: Sending | None = None
 ) -> Iterator[Contact]:
-    """Yield contacts with whether they are kept, the words in them that are an alert, and their outcome in words.
+    """Yield contacts, each with whether it is kept, its words that are an alert, and its outcome in words.
 
-    `known` is whether answers go out, where the caller knows it; else it is what the database says.
+    `known` says whether answers go out, if the caller knows it; otherwise the database says it.
     """
     for row in rows:
         contact = contact_log.entry(row)
@@ -108,7 +108,7 @@ def texts_for_people(db: Database, config: Config, rows: Iterable[Row]) -> Itera
 
 
 def outcome(contact: Contact, sending: Sending) -> str:
-    """Return what became of a contact in words: what becomes of its answer, or why there is none."""
+    """Return the outcome of a contact in words: the state of its answer, or why it has none."""
     if contact["answer"]:
         return answer_in_words(contact["answer"], sending.state)
     return briefly(contact["reason"]) or VERDICTS[None]
@@ -121,7 +121,7 @@ def sender(contact: Contact) -> str:
 
 
 def mark(contact: Contact) -> str:
-    """Return how a contact, or a text by hand, shows at a glance."""
+    """Return the sign that shows the outcome of a contact, or of a text by hand, in a list."""
     if contact.get("verdict", "") is None:
         return "…"
     return _MARKS[AnswerState(contact["answer"]["state"])] if contact["answer"] else "-"

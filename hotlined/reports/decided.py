@@ -1,6 +1,6 @@
-"""What came of a decision, in sentences: the command prints them, the desk shows them.
+"""Results of decisions, in sentences: the command prints them, the desk shows them.
 
-The verb itself is the control program's; what is asked of the database here is only what a sentence needs.
+The control program carries out the decision. This module asks the database only for what a sentence needs.
 """
 
 from collections.abc import Iterator
@@ -38,7 +38,7 @@ _CHANGED = Phrases(
 
 
 def no_contact(contact_id: int) -> HotlinedError:
-    """Return the error of a contact that there is not."""
+    """Return the error for an ID that no contact has."""
     return HotlinedError(
         _("There is no contact {number}.", number=contact_id), _("`hotlined log` shows those that there are.")
     )
@@ -142,7 +142,7 @@ def topped_up(config: Config, at: str) -> str:
 
 
 def life(config: Config) -> Iterator[str]:
-    """Yield when the SIM was topped up last and what is to be done about that; nothing where nobody asked for it."""
+    """Yield when the SIM was topped up last, and what to do about that; nothing if `credit.valid_for` is not set."""
     report = report_line(config)
     if report.stored is None or config.credit.valid_for is None:
         return
@@ -156,9 +156,10 @@ def life(config: Config) -> Iterator[str]:
 
 
 def changed(config: Config, verb: str, contact_id: int, state: str | None) -> str:
-    """Return what came of `requeue` or `cancel`; `state` is that of the answer where it forbids it, `none` for none.
+    """Return the sentence for `requeue` or `cancel`.
 
-    Raises RefusedError where its state forbids it, or HotlinedError where there is no such contact.
+    `state` is None if the answer was changed, the answer's state if that forbids the change, or `none` if there is no
+    answer. Raises RefusedError for such a state, or HotlinedError if there is no such contact.
     """
     if state == "none":
         with open_beside_daemon(config.database) as db:

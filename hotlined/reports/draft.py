@@ -1,4 +1,4 @@
-"""The texts of the answer as a plain text for an editor: what each is, below it the text as it is, no YAML."""
+"""The texts of the answer as a plain text for an editor, without YAML: each has a line above it that names it."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,7 +29,7 @@ def _name(wording: Wording, last: int) -> str:
 
 
 def write(wordings: Sequence[Wording], most: int, path: Path) -> str:
-    """Return the plain text of the answer in the file `path`, of which each part may have so many segments at most."""
+    """Return the plain text for an editor; it names the file `path` and the most segments that a text may have."""
     about = (
         ngettext(
             "What the line answers. Change the text below, save, and leave the editor (nano: Ctrl-O, Enter, Ctrl-X).",
@@ -51,9 +51,9 @@ def write(wordings: Sequence[Wording], most: int, path: Path) -> str:
 
 
 def read(written: str, wordings: Sequence[Wording]) -> list[str]:
-    """Return the texts of what `write` wrote and a person changed, in the order of the wordings.
+    """Return the texts from what `write` wrote and a person changed, in the order of the wordings.
 
-    Raises TextError where the lines above the texts are not those that were there.
+    Raises TextError if the lines above the texts are not those that `write` wrote.
     """
     found: dict[str, list[str]] = {heading: [] for heading in headings(wordings)}
     seen: set[str] = set()

@@ -63,7 +63,7 @@ class Figures:
     """Contacts of persons whom others erased, which are kept there."""
 
     def to_json(self) -> str:
-        """Write it as it stands at the hub."""
+        """Write it in the form that the hub stores."""
         return json.dumps(asdict(self))
 
 
@@ -79,7 +79,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Erasure:
-    """The erasure of a person that not all lines have carried out; `at` is None where nobody knows when."""
+    """The erasure of a person that some lines have not carried out; `at` is None if its moment is unknown."""
 
     line: str
     at: str | None
@@ -90,7 +90,7 @@ class Erasure:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What the last exchange heard; readings are of the clock since boot."""
+    """What the last exchange heard; readings are seconds of the clock since boot."""
 
     reachable: bool
     since: str
@@ -131,7 +131,7 @@ class Fleet:
 
     @property
     def open(self) -> dict[tuple[str, tuple[str, ...]], int]:
-        """How many persons are not yet erased everywhere, by the line that erased them and those that have not."""
+        """The number of persons not yet erased everywhere, by the line that erased them and the lines that have not."""
         counted = {(each.line, each.missing): each.alike for each in self._heard_erasures}
         if self.unsent and self._others:
             own = self.line, self._others
@@ -148,7 +148,7 @@ class Fleet:
 
     @property
     def away_seconds(self) -> float:
-        """For how long the hub was not reached: since the machine was started, where it never was."""
+        """For how many seconds the hub was not reached: since boot, if it was never reached."""
         reached = self.heard.at_boottime if self.heard else None
         return self.boottime - (reached or 0.0)
 
@@ -159,7 +159,7 @@ class Fleet:
 
     @property
     def hub_away(self) -> bool | None:
-        """Whether the hub was not reached for an hour; None where it is away for less than that."""
+        """True if the hub was not reached for an hour, False if it can be reached, None if it is away for less."""
         if self.is_hub_away:
             return True
         return False if self.heard and self.heard.reachable else None
@@ -215,7 +215,7 @@ class Fleet:
 
 
 def path(config: Config) -> Path:
-    """Return where the exchange leaves what it heard: in a folder of its own beside the daemon's."""
+    """Return the file where the exchange writes what it heard: in a folder of its own beside the daemon's."""
     folder = config.runtime_dir
     return folder.with_name(f"{folder.name}-fleet") / config.name / _FILE
 
@@ -244,12 +244,12 @@ def maybe_fleet_of(db: Database, config: Config) -> Fleet | None:
 
 
 def is_joined(config: Config) -> bool:
-    """Tell whether a line has joined a fleet, by the key that it got then: the database is not opened for it."""
+    """Tell whether a line has joined a fleet: it then has a key, so the database need not be opened."""
     return beside(config.database, ORDERS).exists()
 
 
 def maybe_heard(config: Config) -> Heard | None:
-    """Return what the last exchange heard, None where there is nothing of this boot."""
+    """Return what the last exchange since boot heard; None if there was none."""
     with suppress(OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError):
         said = json.loads(files.read(path(config)))
         at = said["at_boottime"]
@@ -278,7 +278,7 @@ def _row(each: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def read_members(rows: Any) -> Iterator[Member]:
-    """Yield the lines of rows of the hub; what is no name of a line is left out, what is no figure is not known."""
+    """Yield the lines from the hub's rows; a row with an impossible name is left out, a wrong figure becomes None."""
     for line, seen_at, seconds, figures in rows:
         if not isinstance(line, str) or not _NAME.fullmatch(line):
             continue
@@ -290,7 +290,7 @@ def read_members(rows: Any) -> Iterator[Member]:
 
 
 def read_erasures(rows: Any, members: Sequence[Member]) -> Iterator[Erasure]:
-    """Yield the erasures of rows of the hub that a line has not carried out; what has no form of one is left out."""
+    """Yield the erasures from the hub's rows that a line has not carried out; a row of another form is left out."""
     for line, at, place, number in rows:
         alike = _count(number)
         if not isinstance(line, str) or not _NAME.fullmatch(line) or type(place) is not int or not alike:
@@ -339,7 +339,10 @@ def troubles_in_words(member: Member) -> str:
 
 
 def erasures_in_words(found: Fleet) -> Iterator[str]:
-    """Yield whom not all lines have erased, those of one line that the same lines lack together, and what is kept."""
+    """Yield the persons whom some lines have not erased, and what is kept here.
+
+    The persons of one line that the same lines lack are counted in one sentence.
+    """
     for (line, missing), number in found.open.items():
         yield ngettext(
             "{number} person who was erased at {line} is not yet erased at: {missing}.",
@@ -381,7 +384,7 @@ def _first(named: Sequence[object], most: int) -> str:
 
 
 def troubles(found: Fleet) -> Iterator[Trouble]:
-    """Yield what is wrong with the exchange: none of it keeps the line from answering."""
+    """Yield what is wrong with the exchange; no such trouble keeps the line from answering."""
     heard = found.heard
     if found.is_hub_away:
         since = heard.since if heard and not heard.reachable else None
@@ -395,7 +398,7 @@ def troubles(found: Fleet) -> Iterator[Trouble]:
 
 @dataclass(frozen=True, slots=True)
 class FleetAway:
-    """What of a fleet was not reached for an hour."""
+    """The hub or the lines of a fleet that were away for an hour."""
 
     hub: bool | None
     """Whether the hub was not; None where nobody can say."""
@@ -406,7 +409,7 @@ class FleetAway:
 
 
 def away(found: Fleet) -> FleetAway:
-    """Return what of a fleet is away, for alerts."""
+    """Return whether the hub, and which lines, are away; the alerts ask for it."""
     unseen = found.unseen
     if unseen is None:
         return FleetAway(found.hub_away)

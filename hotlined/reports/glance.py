@@ -30,7 +30,7 @@ def came(db: Database, now: datetime) -> Came:
 
 
 def at_a_glance(report: LineReport, seen: Came | None) -> Iterator[str]:
-    """Yield what one wants to know first, in sentences; `seen` is None where the database does not say."""
+    """Yield the most important sentences about a line; `seen` is None if the database cannot be read."""
     yield _answering(report)
     if seen:
         yield _contacts(seen)

@@ -1,4 +1,4 @@
-"""Whether the line hears: what its texts to itself say, and what keeps it from sending another one now."""
+"""The line's self-test: whether its last text to itself came back, when the next is due, and what prevents that one."""
 
 import os
 from collections.abc import Iterator
@@ -24,23 +24,23 @@ AGAIN_SECONDS = 3600.0
 
 
 def own(config: Config, db: Database) -> str | None:
-    """Return the line's own number; None where neither the configuration nor the SIM knows it."""
+    """Return the line's own number; None if neither the configuration nor the SIM has it."""
     return config.line_number or own_number(db)
 
 
 def text() -> str:
-    """Return a text that the line has never sent to itself before."""
+    """Return the text for a self-test; it is another one each time, so that it can be recognised when it comes back."""
     return " ".join(("hotlined", "selftest", os.urandom(4).hex()))
 
 
 def last(config: Config, db: Database) -> SelfTest | None:
-    """Return the last text that the line sent to itself on its own, where it is to send any; None before the first."""
+    """Return the last self-test that the line made by itself; None before the first, or if it is to make none."""
     number = own(config, db)
     return maybe_selftest(db, number) if config.alerts.selftest and number else None
 
 
 def is_due(test: SelfTest | None, every: timedelta, now: Now) -> bool:
-    """Tell whether the line has to text itself now: so long after the last one, sooner after one that did not leave."""
+    """Tell whether a self-test is due: `every` after the last one, or sooner if the last one did not leave."""
     if test is None:
         return True
     if test.is_pending:
@@ -50,7 +50,7 @@ def is_due(test: SelfTest | None, every: timedelta, now: Now) -> bool:
 
 
 def is_lost(test: SelfTest | None, now: Now) -> bool | None:
-    """Tell whether the last text to itself is lost; None where that is not known yet."""
+    """Tell whether the text of the last self-test is lost; None while that is not known yet."""
     if test is None:
         return None
     if test.back:
@@ -61,7 +61,7 @@ def is_lost(test: SelfTest | None, now: Now) -> bool | None:
 def obstacles(
     *, alive: bool, modem_is_ready: bool, shadow: bool, holds: tuple[Sending, ...], full: bool, knows_itself: bool
 ) -> Iterator[SelftestObstacle]:
-    """Yield why the line cannot text itself now; nothing where it can."""
+    """Yield why the line cannot make a self-test now; nothing if it can."""
     if not knows_itself:
         yield SelftestObstacle.NO_NUMBER
     if not alive:
@@ -84,7 +84,7 @@ def obstacles(
 
 
 def cost_in_words(every: timedelta, limits: Limits) -> str:
-    """Return how often a year the line texts itself, and what that costs: each is one segment."""
+    """Return how many self-tests a year has, and what they cost: each is one segment."""
     times = _YEAR // every
     return ngettext(
         "alerts.selftest makes the line text itself {number} time a year: {price}.",
@@ -95,7 +95,7 @@ def cost_in_words(every: timedelta, limits: Limits) -> str:
 
 
 def in_words(test: SelfTest | None, now: Now) -> str:
-    """Return what became of the last text to itself, as `status` says it."""
+    """Return the result of the last self-test, as `status` says it."""
     if test is None:
         return _(words.NONE_YET)
     lost = is_lost(test, now)

@@ -1,4 +1,4 @@
-"""What is stored about a number, as labels and values: for the person who asks what is held of them."""
+"""What is stored about a number, as labels and values, for a person who asks what the line stores about them."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -16,7 +16,7 @@ from hotlined.words.times import exact, maybe_exact
 
 
 def sheet(held: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
-    """Yield all that is stored as labels and values, first when it was written: it may be read on paper."""
+    """Yield all that is stored, as labels and values. The first is the moment of writing: it may be read on paper."""
     now = datetime.now().astimezone()
     written, zone = exact(rfc3339(now)), f"{now:%Z}"
     yield _("written"), _("{moment}; all times here are local ({zone})", moment=written, zone=zone)

@@ -32,7 +32,7 @@ class Broken:
 
 @dataclass(frozen=True, slots=True)
 class InForce:
-    """The configuration that holds, the keys that are only defaults in it, and a warning that says so."""
+    """The configuration in force, the keys that have only their default in it, and a warning that says so."""
 
     config: Config
     unknown: tuple[str, ...]
@@ -85,7 +85,7 @@ def _alerts(salvaged: Config, running: Config | None) -> AlertsConfig:
 
 
 def shortened(unknown: tuple[str, ...]) -> Iterator[str]:
-    """Yield keys by name; a section of which no key is known is one name."""
+    """Yield the names of keys; if no key of a section is known, the section's name stands for all of them."""
     for section in dict.fromkeys(key.partition(".")[0] for key in configuration.KEYS):
         keys = [key for key in configuration.KEYS if key.partition(".")[0] == section]
         here = [key for key in keys if key in unknown]

@@ -25,7 +25,7 @@ def valid_until(top_up: TopUp | None, valid_for: timedelta | None) -> str | None
 
 
 def level(end: str | None, valid_for: timedelta | None, now: Now) -> int | None:
-    """Return how near the end is: a level for each of `WARNED_DAYS`, then `OVER`; None where no clock can say so."""
+    """Return how near the end is: a level for each of `WARNED_DAYS`, then `OVER`; None without a synchronised clock."""
     if end is None or valid_for is None:
         return 0
     if not now.synchronised:
@@ -37,7 +37,7 @@ def level(end: str | None, valid_for: timedelta | None, now: Now) -> int | None:
 
 
 def in_words(reached: int, top_up: TopUp, end: str, now: Now) -> conditions.Condition:
-    """Return what is to be said at a level from 1 on: title, sentence and cure."""
+    """Return title, sentence and cure for a level of 1 or more."""
     known = conditions.SIM_ENDED if reached == OVER else conditions.SIM_ENDS
     days = -((now.utc - parse_rfc3339(end)) // timedelta(days=1))
     filling = {"left": ngettext("{number} day", "{number} days", days), "end": day(end), "topped_up": day(top_up.at)}
@@ -45,7 +45,7 @@ def in_words(reached: int, top_up: TopUp, end: str, now: Now) -> conditions.Cond
 
 
 def filling(reached: int | None, top_up: TopUp | None, end: str | None, now: Now) -> dict[str, str]:
-    """Return what fills in the alert about a level; at level 0, about its end."""
+    """Return the values for the places in the alert of a level; for level 0, in the alert that the trouble is over."""
     if not reached or top_up is None or end is None:
         return {"words": _("It lasts until {day}.", day=day(end)) if end else _("Nothing is known of its end.")}
     known = in_words(reached, top_up, end, now)
@@ -53,7 +53,7 @@ def filling(reached: int | None, top_up: TopUp | None, end: str | None, now: Now
 
 
 def top_up_in_words(top_up: TopUp) -> str:
-    """Return when the SIM was topped up last, and by whose word."""
+    """Return when the SIM was topped up last, and who said so."""
     if top_up.rose_from is None:
         return _("{day}, said by {by}", day=day(top_up.at), by=top_up.by)
     return _(

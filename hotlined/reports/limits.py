@@ -1,7 +1,7 @@
 """What is left in each window, what waits, and the worst that can be spent.
 
-When there is room is worked out for the next text, so behind all answers that wait already. The worst is what the
-configured windows allow, whatever comes; neither needs a daemon, nor a database.
+The times are for the next text, so after all answers that wait already. The worst is what the configured windows allow,
+whatever comes; it needs neither a daemon nor a database.
 """
 
 from dataclasses import dataclass, replace
@@ -27,10 +27,10 @@ from hotlined.words.times import clock_time
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """One window, in segments. `known` went to numbers that were answered before; the `reserve` is not for these.
+    """One window, in segments. `known` went to numbers that were answered before; these may not use the `reserve`.
 
-    It also says in how many seconds there is room for one answer more to a new and to a known number, once those that
-    wait have gone: 0 now, None never. What nobody can say while the configuration is broken is None, too.
+    `new_in_seconds` and `known_in_seconds` say when there is room for one more answer to a new and to a known number,
+    after those that wait: 0 now, None never. They are also None if the configuration is broken.
     """
 
     used: int
@@ -43,10 +43,10 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """The answers that wait in one share, their segments, and when the answer to a text of now can go, in seconds.
+    """The answers that wait in one share, their segments, and in how many seconds the answer to a text of now can go.
 
-    That is at the earliest: `answer.delay` is drawn at random. None: never, or while something keeps all back. `ahead`
-    of those that wait are due before it.
+    The seconds are the earliest possible, because `answer.delay` is drawn at random; None means never, or while
+    something keeps all answers back. `ahead` counts the waiting answers that are due before it.
     """
 
     answers: int
@@ -99,9 +99,9 @@ _FORECAST = ("answer", "limits", "modem.send_interval", "mode")
 
 
 def report_limits(config: Config, unknown: tuple[str, ...] = ()) -> LimitsReport:
-    """Return what is left in each window, what waits, and the worst case; without a database nothing is spent.
+    """Return what is left in each window, what waits, and the worst; without a database nothing is spent.
 
-    `unknown` are keys that have only their default in `config`.
+    `unknown` are the keys that have only their default in `config`.
     """
     unknown = tuple(key for key in unknown if key.startswith(_FORECAST))
     report = _report(config)
@@ -191,7 +191,7 @@ def worst_case(limits: policy.Limits) -> dict[str, int]:
 
 
 def worst_in_words(limits: policy.Limits) -> str:
-    """Say what can be spent at most, whatever comes."""
+    """Write the most that can be spent, whatever comes."""
     worst = worst_case(limits)
     places = {window: in_segments(segments) for window, segments in worst.items()}
     places |= {f"{window}_price": money(segments, limits) for window, segments in worst.items()}
@@ -203,7 +203,7 @@ def worst_in_words(limits: policy.Limits) -> str:
 
 
 def waits_in_words(report: LimitsReport) -> str:
-    """Write what waits, and when it and the answer to a text of now can go."""
+    """Write what waits, and when it can go, and when the answer to a text of now can."""
     new, known = (report.queue[share.value] for share in (Share.NEW, Share.KNOWN))
     places = {"new": _waiting_in_words(new), "known": _waiting_in_words(known)}
     if report.unknown:
@@ -224,7 +224,7 @@ def waits_in_words(report: LimitsReport) -> str:
 
 
 def _next_in_words(queue: Queue) -> str:
-    """Write when the answer to a text of now can go, and behind how many of those that wait."""
+    """Write when the answer to a text of now can go, and how many of the waiting answers go before it."""
     seconds = queue.next_in_seconds
     when = room_in_words(0 if seconds is not None and seconds < SOON_SECONDS else seconds)
     if not queue.ahead:
@@ -253,13 +253,13 @@ def _waiting_in_words(queue: Queue) -> str:
 
 
 def longest(config: Config, answers: int, country: str | None) -> int:
-    """Return the segments of the longest text that a number of a country may get, which had so many answers before."""
+    """Return the segments of the longest text for a number of a country that got this many answers before."""
     choices = config.answer.choices(answers, country)
     return max(plan(wording.text, config.answer.encoding).segments for wording in choices)
 
 
 def longest_by_step(config: Config) -> list[int]:
-    """Return the segments of the first answer, the second and so on, whichever country that is answered it goes to."""
+    """Return the segments of the first answer, the second and so on: the longest of all countries that are answered."""
     countries = (None, *config.numbers.answer_countries)
     return [
         max(longest(config, answers, country) for country in countries) for answers in range(len(config.answer.steps))
@@ -267,7 +267,7 @@ def longest_by_step(config: Config) -> list[int]:
 
 
 def sizes(config: Config) -> dict[Share, int]:
-    """Return the segments of an answer that is not composed yet, by its share: the longest that it may be."""
+    """Return, by share, the segments that an answer that is not composed yet takes at most."""
     segments = longest_by_step(config)
     return {Share.NEW: segments[0], Share.KNOWN: max(segments[1:] or segments)}
 

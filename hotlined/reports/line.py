@@ -1,4 +1,4 @@
-"""Whether a line does its work: what its daemon, its database and the clocks say at one moment, and what is wrong.
+"""Whether a line works: what its daemon, its database and the clocks say at one moment, and what is wrong.
 
 Each of the three may be missing; what is not known is None.
 """
@@ -112,12 +112,12 @@ class LineReport:
 
     @property
     def grave(self) -> tuple[Trouble, ...]:
-        """The troubles that somebody has to do something about; shadow mode and a full window are none."""
+        """The troubles that a person has to deal with; shadow mode and a full window are none."""
         return tuple(trouble for trouble in self.trouble if trouble.code not in _HARMLESS)
 
     @property
     def ready(self) -> bool:
-        """Whether the daemon lives, its modem is ready, and nothing keeps answers back but what was chosen."""
+        """Whether the daemon lives, its modem is ready, and nothing keeps answers back except what a person chose."""
         return self.alive and self.daemon.modem.state == ModemState.READY and not self.grave
 
     @property
@@ -128,12 +128,12 @@ class LineReport:
 
     @property
     def sending(self) -> Sending | None:
-        """Whether answers go out, None where that is not known."""
+        """Whether answers go out; None if that is not known."""
         return self.stored.sending if self.stored else None
 
     @property
     def selftest_obstacle(self) -> SelftestObstacle | None:
-        """What keeps the line from texting itself now; None where nothing does."""
+        """Why the line cannot make a self-test now; None if it can."""
         stored = self.stored
         if stored is None:
             return SelftestObstacle.NOT_RUNNING
@@ -150,11 +150,11 @@ class LineReport:
         )
 
     def maybe(self, code: str) -> Trouble | None:
-        """Return a trouble by its code."""
+        """Return the trouble with this code, or None."""
         return next((trouble for trouble in self.trouble if trouble.code == code), None)
 
     def document(self) -> dict[str, Any]:
-        """Return what `status --json` prints; two keys of the modem are older than the names here."""
+        """Return what `status --json` prints; two of the modem's keys have older names than the fields here."""
         daemon, stored = self.daemon, self.stored
         return {
             "alive": self.alive,
@@ -181,7 +181,7 @@ class LineReport:
         }
 
     def _backup(self) -> dict[str, Any] | None:
-        """Return what `status --json` says of the backup off the card; None where none is wanted, or none is known."""
+        """Return what `status --json` says of the sealed backup; None if none is configured, or none is known."""
         folder = self.config.backup.folder
         if not self.config.backup.is_wanted or self.stored is None:
             return None
@@ -198,7 +198,7 @@ class LineReport:
 
 
 def report_line(config: Config, broken: Broken | None = None) -> LineReport:
-    """Return the report of a line; `broken` says what is wrong with the file that `config` was not read from."""
+    """Return the report of a line; `broken` says what is wrong with the file if `config` was not read from it."""
     statuses = daemon_status.find(config.runtime_dir, config.name, config.database)
     daemon, alive = statuses.ours, statuses.ours.is_alive()
     mode = daemon.mode or config.mode.value
@@ -230,7 +230,7 @@ def report_line(config: Config, broken: Broken | None = None) -> LineReport:
 
 
 def _with_holders(trouble: Trouble, config: Config) -> Trouble:
-    """Add who keeps the database locked: a person here may see other users' processes, the daemon does not."""
+    """Add which programs keep the database locked: a person can see other users' processes, the daemon cannot."""
     if trouble.code != "database_locked" or not (held := holders.who_blocks(config.database)):
         return trouble
     by = _("It is held by {programs}.", programs=", ".join(held))
@@ -238,7 +238,7 @@ def _with_holders(trouble: Trouble, config: Config) -> Trouble:
 
 
 def require_daemons_database(config: Config) -> None:
-    """Raise RefusedError where the running daemon has another file open than the one at the database's path."""
+    """Raise RefusedError if the running daemon has another file open than the one at the database's path."""
     daemon = daemon_status.find(config.runtime_dir, config.name, config.database).ours
     if not daemon.is_alive() or daemon.database_file is None:
         return
@@ -259,7 +259,7 @@ def require_daemons_database(config: Config) -> None:
 
 
 def sending_now(config: Config, sending: Sending) -> Sending:
-    """Return what keeps answers back, given what the database says: where that is nothing, that no daemon runs."""
+    """Return what keeps answers back by the database; if that is nothing and no daemon runs, return that."""
     if sending.state is not SendingState.FREE:
         return sending
     daemon = daemon_status.find(config.runtime_dir, config.name, config.database).ours
@@ -267,7 +267,7 @@ def sending_now(config: Config, sending: Sending) -> Sending:
 
 
 def holds_of(db: Database, config: Config) -> tuple[Sending, ...]:
-    """Return all that keeps answers back, by the database and by the daemon's own word, if one lives."""
+    """Return everything that keeps answers back, by the database and, if a daemon lives, by what it says."""
     daemon = daemon_status.find(config.runtime_dir, config.name, config.database).ours
     return _holds(db, daemon, alive=daemon.is_alive())
 
@@ -332,7 +332,7 @@ def _database_code(error: Exception, name: str | None) -> str:
 
 
 def _daemon_trouble(statuses: Found, *, alive: bool) -> Iterator[Trouble]:
-    """Yield why no daemon of this database writes a status, if none does."""
+    """Yield why no daemon of this database writes a status; nothing if one does."""
     if alive:
         return
     others, pid = statuses.others, statuses.ours.pid
@@ -373,7 +373,7 @@ def _configuration_trouble(broken: Broken, *, alive: bool) -> Trouble:
 
 
 def _line_trouble(config: Config, mode: str, stored: Stored | None) -> Iterator[Trouble]:
-    """Yield what the database says to keep answers back."""
+    """Yield what keeps answers back according to the database."""
     for hold in stored.holds if stored else ():
         code = hold.reason if hold.reason and hold.state is not SendingState.PAUSED else hold.state
         yield Trouble(code.value, *hold_in_words(hold.state, hold.reason, hold.by), hold.since)

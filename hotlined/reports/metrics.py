@@ -1,7 +1,7 @@
-"""The figures of a line for Prometheus, in its text format; names, labels and their meanings are promises to scripts.
+"""The figures of a line for Prometheus, in its text format; names, labels and meanings are promises to scripts.
 
-What nobody knows now is left out: of a daemon that does not live there is no modem, of a database that cannot be read
-no total. Labels are words of tables and names of storages: no number, no text and no tag is in any.
+What is not known now is left out: without a living daemon there is no modem, and without a readable database no total.
+Labels are words of tables and names of storages: they contain no number, no text and no tag.
 """
 
 import math
@@ -31,7 +31,7 @@ _ESCAPED = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})  # in the value
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """What is asked of the database for these figures alone."""
+    """What the database is asked for these figures alone."""
 
     ever: totals.Ever
     waiting: Mapping[str, int]
@@ -48,7 +48,7 @@ class Family:
     samples: Iterable[tuple[Mapping[str, str], float]]
 
     def lines(self, line: str) -> Iterator[str]:
-        """Yield it in the text format; nothing where there is no sample."""
+        """Yield the samples in the text format; nothing if there is none."""
         samples = [(labels, value) for labels, value in self.samples if math.isfinite(value)]
         if not samples:
             return
@@ -60,9 +60,9 @@ class Family:
 
 
 def write(config: Config, broken: Broken | None = None, unknown: tuple[str, ...] = ()) -> str:
-    """Return all figures; raises ConfigError where nobody knows the name of the line.
+    """Return all figures; raises ConfigError if the name of the line is not known.
 
-    `unknown` are the keys of a broken file that have their default, as `in_force.look` has them.
+    `unknown` are the keys of a broken file that have their default, as `in_force.look` returns them.
     """
     if broken and "line" in unknown:
         raise ConfigError(_("{problem}, and the name of the line cannot be read from it.", problem=broken.message))
@@ -91,7 +91,7 @@ def _maybe_counted(config: Config) -> Counted | None:
 
 
 def _maybe_octets(config: Config) -> int | None:
-    """Return the size of the database and what was not brought over from its log yet."""
+    """Return the octets of the database and its write-ahead log; None if there is no database."""
     with suppress(OSError):
         octets = config.database.stat().st_size
         with suppress(OSError):
@@ -101,7 +101,7 @@ def _maybe_octets(config: Config) -> int | None:
 
 
 def _of_daemon(report: LineReport, *, is_readable: bool) -> Iterator[Family]:
-    """Yield what the daemon says; of one that does not live nothing but when it last looked."""
+    """Yield what the daemon says; without a living daemon only when it last scanned."""
     alive, daemon = report.alive, report.daemon
     up = alive and is_readable and report.database_state == DatabaseState.OK
     yield _one("hotlined_up", "1 while the daemon lives and can use its database.", int(up))

@@ -1,6 +1,6 @@
-"""One number: who is meant, what stands under it, and when it may next be answered.
+"""One number: which one is meant, what is stored about it, and when it may next be answered.
 
-Whether a number may be answered is asked of the policy itself, as for a text that came now.
+The policy itself says whether a number may be answered, as for a text that came now.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -39,9 +39,9 @@ from hotlined.words.times import moment
 class NumberOutlook:
     """Whether a text that came now would be answered and why, and when the next answer can go at the earliest.
 
-    `in_seconds` is None where a decision of people has to come first, or the end of an outage. `windows` gives the
-    seconds until each window has room for that answer (0: now, None: never), after the answers that are due before it
-    (`ahead`). `elsewhere` is the line of the fleet whose decision a refusal is.
+    `in_seconds` is None if a person has to decide first, or an outage has to end. `windows` gives the seconds until
+    each window has room for that answer (0: now, None: never), after the answers that are due before it (`ahead`).
+    `elsewhere` is the line of the fleet that decided, if one did.
     """
 
     answer: bool
@@ -54,7 +54,7 @@ class NumberOutlook:
 
 @dataclass(frozen=True, slots=True)
 class NumberReport:
-    """Everything that is known of one number; `queued` is the answer that waits for it or is being sent, if any.
+    """Everything that is known of one number; `queued` is its answer that waits or is being sent, if any.
 
     `texts` are those of which it would get one next.
     """
@@ -70,7 +70,7 @@ class NumberReport:
 
 
 def report_number(db: Database, config: Config, text: str, now: Now) -> NumberReport:
-    """Return the report of a number in any spelling; raises AddressError and UsageError where it is none."""
+    """Return the report of a number in any spelling; raises AddressError or UsageError for a text that is no number."""
     identity = _identify(db, text, config.numbers.country)
     originator = identity.originator
     assert originator
@@ -89,7 +89,7 @@ def report_number(db: Database, config: Config, text: str, now: Now) -> NumberRe
 
 
 def _outlook(db: Database, config: Config, identity: Identity, now: Now, sending: Sending) -> NumberOutlook:
-    """Return the outlook of a number by policy and windows; no time is promised while all answers are kept back."""
+    """Return the outlook of a number by policy and windows, without a time while all answers are kept back."""
     limits, shadow = config.limits, config.mode is Mode.SHADOW
     rules = rules_of(db, config, sim_changed=sending.reason is HoldReason.SIM_CHANGED)
     history = history_of(db, identity.originator, shadow=shadow)
@@ -137,19 +137,19 @@ def _together(entries: Sequence[Correspondent], number: str, config: Config) -> 
 
 
 def correspondents_of(db: Database, config: Config, order: Order, limit: int, among: int = 0) -> list[Correspondent]:
-    """Return who contacts the line, as the store has them, and blocked also where the configuration says so."""
+    """Return who contacts the line; a number that the configuration blocks counts as blocked, too."""
     found = correspondents.correspondents(db, order, limit, shadow=config.mode is Mode.SHADOW, among=among)
     return [replace(who, blocked=who.blocked or who.number in config.numbers.blocked) for who in found]
 
 
 def decided_about(who: Correspondent) -> str:
-    """Return what is decided about a number: that it is blocked, that it has opted out."""
+    """Return what is decided about a number: whether it is blocked, and whether it has opted out."""
     both = ((_("blocked"), who.blocked), (_("opted out"), who.opted_out))
     return ", ".join(word for word, holds in both if holds)
 
 
 def decided_elsewhere(history: policy.History) -> str:
-    """Return what other lines of the fleet decided about a number, where this one did not, and who answered it."""
+    """Return what other lines decided about a number and this line did not, and which line answered it."""
     found = (
         (history.blocked_elsewhere, N_("blocked elsewhere: {line}")),
         (history.opted_out_elsewhere, N_("opted out elsewhere: {line}")),
@@ -159,7 +159,7 @@ def decided_elsewhere(history: policy.History) -> str:
 
 
 def facts(report: NumberReport, config: Config, now: Now) -> Iterator[tuple[str, str]]:
-    """Yield all that is known of a number, as labels and values; an empty one is none."""
+    """Yield everything that is known of a number, as labels and values; empty values are to be left out."""
     who, identity, outlook = report.correspondent, report.identity, report.outlook
     queued = _queued_in_words(report, config)
     nobody = _("withheld")
@@ -186,7 +186,7 @@ def facts(report: NumberReport, config: Config, now: Now) -> Iterator[tuple[str,
 
 
 def _answers_in_words(who: Correspondent) -> str:
-    """Write how many answers a number got, and what went to it in all: texts by hand are among these."""
+    """Write how many answers a number got, and how many segments went to it in all, texts by hand included."""
     answers = in_digits(who.answers) if who.answers else _("none")
     if not who.segments:
         return answers
@@ -216,7 +216,7 @@ def _next_in_words(outlook: NumberOutlook, now: Now, config: Config) -> str:
 
 
 def _ahead_in_words(outlook: NumberOutlook) -> str:
-    """Write how many answers go first, where a text of now would be answered."""
+    """Write how many answers go first, if a text of now would be answered."""
     ahead = outlook.ahead
     if outlook.in_seconds is None or not ahead.answers:
         return ""
@@ -229,7 +229,7 @@ def _ahead_in_words(outlook: NumberOutlook) -> str:
 
 
 def _room_in_words(windows: dict[str, float | None]) -> str:
-    """Write when the budget of each window has room; nothing where all of them have."""
+    """Write when each window has room; nothing if all have room now."""
     if all(seconds == 0 for seconds in windows.values()):
         return ""
     return ", ".join(
@@ -239,7 +239,7 @@ def _room_in_words(windows: dict[str, float | None]) -> str:
 
 
 def _queued_in_words(report: NumberReport, config: Config) -> str:
-    """Return what becomes of an answer that is queued for it, empty without one."""
+    """Return the state of an answer that is queued for the number; empty if there is none."""
     if report.outlook.reason is not Reason.PENDING:
         return ""
     sending = sending_now(config, next(iter(report.holds), FREE))

@@ -1,4 +1,4 @@
-"""Has the running daemon read its configuration again, and says what it made of it: its status file tells."""
+"""Makes the running daemon read its configuration again, and says what the daemon did with it, by its status file."""
 
 import os
 import signal
@@ -18,14 +18,14 @@ _PATIENCE_SECONDS = 15.0  # a pass of the daemon takes a segment at most, and th
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a person reads: whether the daemon took it, and what it says."""
+    """The result of a reload: whether the daemon took the configuration, and the sentence that says so."""
 
     taken: bool
     sentence: str
 
 
 def reload(config: Config) -> Told:
-    """Have the daemon that was started with a file read it again, and wait for what it says."""
+    """Make the daemon that was started with a file read it again, and wait for what it says."""
     before = _daemon(config)
     if before is None or before.pid is None:
         return Told(True, _("No daemon runs: it reads the file when it starts."))

@@ -1,4 +1,4 @@
-"""Texts that are to be tagged, one after the other."""
+"""Texts without a tag, one after the other."""
 
 from dataclasses import dataclass
 
@@ -10,23 +10,23 @@ from hotlined.words.tags import tag_of_words
 
 
 def tag_meant(text: str) -> str:
-    """Read a tag that may be written as it is shown; raises UsageError for what is no tag."""
+    """Read a tag, also in the word that people see for it; raises UsageError for a text that is no tag."""
     return tag_of_words(typed.tag_word(text))
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a person stands in the review: past a contact, `first` among the texts with a word of alerts.words."""
+    """How far a person is in the review: after contact `past`; `first` while it shows texts with an alert word."""
 
     past: int = 0
     first: bool = True
 
 
 def next_to_tag(db: Database, place: Place, *, every: bool) -> tuple[Contact | None, Place]:
-    """Return the next text without a tag, and the place from which it was found; None where none is left.
+    """Return the next text without a tag, and the place that it was found from; None if none is left.
 
-    Texts with a word of alerts.words come first, then reactions, the oldest first, or for `every` all texts, the newest
-    first: most first contacts never get a tag, so the oldest would come again each time.
+    Texts with a word of alerts.words come first. Then come reactions, the oldest first, or with `every` all texts, the
+    newest first: most first contacts never get a tag, so the oldest would come again each time.
     """
     if place.first:
         if found := words_met.next_untagged(db, place.past):
@@ -37,7 +37,7 @@ def next_to_tag(db: Database, place: Place, *, every: bool) -> tuple[Contact | N
 
 
 def count_left(db: Database, place: Place) -> int:
-    """Return how many texts with a word of alerts.words and reactions have no tag, from a place on."""
+    """Return how many texts with a word of alerts.words, and how many reactions, have no tag after a place."""
     if not place.first:
         return reactions.count_untagged(db, place.past)
     return words_met.count_untagged(db, place.past) + reactions.count_untagged(db, 0)

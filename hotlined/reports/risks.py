@@ -1,6 +1,6 @@
 """What a configuration allows and may be a mistake: a warning for each, in the order of config.yaml's sections.
 
-What cannot be meant at all is no risk: `hotlined.config` refuses it. What it costs is said by `limits` and `hearing`.
+What can only be a mistake is no risk: `hotlined.config` refuses it. `limits` and `hearing` say what it costs.
 """
 
 from collections.abc import Iterator
@@ -82,7 +82,7 @@ def _of_alerts(config: Config) -> Iterator[str]:
 
 
 def _maybe_marks(text: str) -> str | None:
-    """Return the quotation marks that stand around the whole of a text."""
+    """Return the quotation marks around a whole text, or None."""
     if len(text) < 2:
         return None
     within = text[1:-1]

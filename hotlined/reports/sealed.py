@@ -1,4 +1,4 @@
-"""Whether the last sealed backup is recent enough, and what is said of it."""
+"""Whether the last sealed backup is recent enough, and the sentences about it."""
 
 from hotlined.config import Config
 from hotlined.language import _
@@ -8,9 +8,9 @@ from hotlined.words.times import moment
 
 
 def is_old(config: Config, sealed: Sealed) -> bool:
-    """Tell whether there is no backup off the card though one is wanted, or none for longer than it is to be.
+    """Tell whether sealed backups are configured and the last one is missing, or older than `backup.alert_after`.
 
-    Its age is the time that the machine was on: while it is off nothing comes in that could be lost.
+    Its age is the time for which the machine was on: while it is off, nothing comes in that could be lost.
     """
     if not config.backup.is_wanted:
         return False
@@ -18,12 +18,12 @@ def is_old(config: Config, sealed: Sealed) -> bool:
 
 
 def condition(sealed: Sealed) -> Condition:
-    """Return what a backup that is old is called."""
+    """Return the condition of a backup that is too old."""
     return BACKUP_NONE if sealed.at is None else BACKUP_OLD
 
 
 def maybe_trouble(config: Config, sealed: Sealed) -> tuple[str, str] | None:
-    """Return that the backup is old, and what to do about it; None where it is not."""
+    """Return the trouble of a backup that is too old, with its cure; None if it is recent enough."""
     if not is_old(config, sealed):
         return None
     known, at = condition(sealed), moment(sealed.at) if sealed.at else ""
@@ -35,7 +35,7 @@ def maybe_trouble(config: Config, sealed: Sealed) -> tuple[str, str] | None:
 
 
 def in_words(config: Config, sealed: Sealed) -> str | None:
-    """Return when the last backup was made, and why the next one failed; None where none is wanted."""
+    """Return when the last backup was made, and why the next one failed; None if none is configured."""
     if not config.backup.is_wanted:
         return None
     made = _("{moment}, {name}", moment=moment(sealed.at), name=sealed.name) if sealed.at else _("no backup yet")

@@ -1,7 +1,8 @@
-"""Whether it has been quiet for much longer than usual, from the hours in which somebody contacted the line.
+"""Whether it has been quiet for much longer than usual, by the hours in which somebody contacted the line.
 
-What is usual is a matter of time, not of contacts: the pause that nine tenths of the last four weeks were no longer
-than. So nights and weekends are in it, and a flood, which has many contacts in little time, changes nothing.
+The usual pause is the shortest one for which it and all shorter pauses make up nine tenths of the last four weeks. So
+nights and weekends are in it, and a flood, which has many contacts in little time, changes nothing.
+
 Known to be wrong: a line that is young, or contacted less than about once a day, is never found to be quiet.
 """
 
@@ -29,9 +30,9 @@ SHARE = 0.9
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """How long nobody has contacted the line, how long that usually takes, and whether that is long.
+    """How long nobody has contacted the line, how long is usual, and whether the silence is long.
 
-    `is_long` is None where it cannot be said.
+    `is_long` is None if that is not known.
     """
 
     length: timedelta
@@ -41,7 +42,7 @@ class Silence:
 
 
 def maybe_usual(hours: Sequence[datetime]) -> timedelta | None:
-    """Return the pause between contacts that is usual, from the hours with one in order; None where too few are."""
+    """Return the usual pause between contacts, from the hours with a contact in order; None if these are too few."""
     if len(hours) < HOURS_LEAST or hours[-1] - hours[0] < SPAN_LEAST:
         return None
     pauses = sorted(after - before for before, after in pairwise(hours))
@@ -56,7 +57,7 @@ def maybe_usual(hours: Sequence[datetime]) -> timedelta | None:
 def judged(length: timedelta, heard: timedelta, usual: timedelta | None, last_at: str) -> Silence:
     """Judge a silence: `length` is the time since the last contact, `heard` how much of it the modem was ready.
 
-    Only what was listened to is long; only a contact makes it short again.
+    Only time in which the modem was ready makes a silence long. Only a contact makes it short again.
     """
     limit = max(LEAST, TIMES * usual) if usual else None
     if length < LEAST or (limit and length < limit):
@@ -83,6 +84,6 @@ def maybe_silence(db: Database, now: Now) -> Silence | None:
 
 
 def in_words(silence: Silence) -> str:
-    """Say how long nobody has contacted the line, and how long that usually takes."""
+    """Write how long nobody has contacted the line, and how long is usual."""
     usual = lasting(silence.usual) if silence.usual else ""
     return SILENCE.words.format(silence=lasting(silence.length), usual=usual)

@@ -1,4 +1,4 @@
-"""A contact as a story: what came, what was decided and why, each step of its answer, what people did, in time."""
+"""A contact step by step: what came, what was decided and why, each step of its answer, what people did, by time."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ _EVENTS = Phrases(
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Something that happened: when, None where only its place is known, in words, and a text that belongs to it."""
+    """One step: its moment (None if only its order is known), a sentence, and a text that belongs to it."""
 
     at: str | None
     words: str
@@ -44,7 +44,7 @@ class Step:
 
 
 def story(contact: Contact, sending: Sending) -> list[Step]:
-    """Return the steps of a contact of `show --json`, in time; what has no time of its own follows what it came of."""
+    """Return the steps of a contact of `show --json` by time; a step without a time follows the one that caused it."""
     steps = [*_arrival(contact), *_answer(contact), *_people(contact, sending)]
     arrived = max((part["received_at"] for part in contact["parts"]), default=contact["received_at"])
     answer = contact["answer"]
@@ -104,7 +104,7 @@ def _answer(contact: Contact) -> Iterator[Step]:
 
 
 def _end(contact: Contact) -> Iterator[Step]:
-    """Yield what became of an answer where none of its steps says so."""
+    """Yield the final state of an answer, if none of its steps says it."""
     answer = contact["answer"]
     if answer and answer["state"] == AnswerState.CANCELLED:
         yield Step(None, _("The answer is cancelled: {reason}.", reason=reason_in_words(answer["reason"])))

@@ -1,4 +1,4 @@
-"""What a text costs on the air, which of its characters force UCS-2, and which of the line's texts it is."""
+"""What a text costs to send, which of its characters force UCS-2, and which of the line's texts it is."""
 
 import unicodedata
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ class ForcingCharacter:
 
 @dataclass(frozen=True, slots=True)
 class TextCost:
-    """What a text costs: `units` are septets in gsm7, 16 bits each in ucs2; `text` is as on the air."""
+    """What a text costs: `units` are septets in gsm7, 16 bits each in ucs2; `text` is the text that is sent."""
 
     text: str
     encoding: str
@@ -44,7 +44,7 @@ class TextCost:
     segments_without_forcing: int
 
     def document(self) -> dict[str, Any]:
-        """Return what `text --json` prints; its keys are older than the names here."""
+        """Return what `text --json` prints; some of its keys have older names than the fields here."""
         older = {"forcing": "to_blame", "segments_without_forcing": "segments_without_blamed"}
         return {older.get(name, name): value for name, value in asdict(self).items()}
 

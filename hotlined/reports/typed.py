@@ -1,7 +1,8 @@
-"""What people type, at a command or into a form: each is read, or refused with a UsageError that says what to write.
+"""What people type, at a command or into a form: it is read, or refused with a UsageError that says what to write.
 
-What has no offset is local time, so a day has 23 or 25 hours when the clocks change. Of French and Dutch it
-reads today, yesterday and the days of the week; nothing that names the future.
+A time without an offset is local, so a day has 23 or 25 hours when the clocks change. In French and Dutch it reads
+today, yesterday and the days of the week; it reads no word for the future.
+
 Known to be wrong: in the hour that the clocks repeat, a moment may be taken for the one an hour later.
 """
 
@@ -39,7 +40,7 @@ _WEEK = re.compile(r"[0-9]{4}-?W[0-9]{2}")
 
 @dataclass(frozen=True, slots=True)
 class TimeRange:
-    """From `start` up to and without `end`: a moment takes a millisecond, a day its 24 hours, more or less."""
+    """The time from `start` until before `end`: for a moment a millisecond, for a day its 23, 24 or 25 hours."""
 
     start: datetime
     end: datetime
@@ -77,7 +78,7 @@ def _days_ago(today: date) -> dict[str, int]:
 
 
 def _shown(found: re.Match[str], this_year: int) -> TimeRange:
-    """Return the day, or the minute, that a table has shown; where it left the year out, it was this one."""
+    """Return the day or the minute as a table shows it; without a year it is of this year."""
     day, month, year, hour, minute = found.groups()
     first = date(int(year or this_year), _MONTHS[month], int(day))
     if hour is None:
@@ -108,9 +109,9 @@ def when(text: str) -> TimeRange:
 
 
 def topped_up(text: str, longest: timedelta | None) -> datetime:
-    """Read the day, or the moment, on which a SIM was topped up; `longest` is how long it lives after that.
+    """Read the day or the moment of a top-up; `longest` is how long the SIM lives after one.
 
-    Raises UsageError for what is still to come, and for what is so long ago that the SIM would be dead for long.
+    Raises UsageError for a moment in the future, and for one so long ago that the SIM would have ended long before now.
     """
     now = datetime.now().astimezone()
     start = when(text).start
@@ -131,7 +132,7 @@ def topped_up(text: str, longest: timedelta | None) -> datetime:
 
 
 def contact_id(text: str) -> int:
-    """Read the number of a contact."""
+    """Read the ID of a contact."""
     if (number := _maybe_whole(text)) is None or number < 1:
         raise UsageError(
             _("{typed} is no contact.", typed=repr(text)),
@@ -141,7 +142,7 @@ def contact_id(text: str) -> int:
 
 
 def limit(text: str) -> int:
-    """Read how many of something are shown; 0 is all."""
+    """Read how many of something are shown; 0 means all."""
     if (number := _maybe_whole(text)) is None:
         raise UsageError(_("{typed} is no count.", typed=repr(text)), _("Write a whole number, 0 for all."))
     return number
@@ -174,7 +175,7 @@ def reason(text: str) -> str:
 
 
 def e164(text: str, country: str) -> str:
-    """Read a number of which something is decided, in any spelling; raises AddressError where it is none."""
+    """Read a number in any spelling and return it in E.164; raises AddressError if it is no number."""
     try:
         return parse_number(text, country)
     except AddressError as error:
@@ -195,7 +196,7 @@ def contacts_meant(
     tag: str | None = None,
     **more: Any,
 ) -> Filter:
-    """Return the filter of a list of contacts; `more` are other fields of it; a tag may be as it is shown."""
+    """Return the filter of a list of contacts; `more` are its other fields; a tag may be the word that people see."""
     return Filter(
         since=since.start if since else None,
         until=until.end if until else None,
@@ -206,12 +207,12 @@ def contacts_meant(
 
 
 def is_withheld(text: str) -> bool:
-    """Tell whether those are meant who hide their number, as a list shows them in any language."""
+    """Tell whether a text means numbers that are withheld, as a list shows them in any language."""
     return unicodedata.normalize("NFC", text.strip()).casefold() in _WITHHELD
 
 
 def _sender(text: str | None, country: str) -> dict[str, Any]:
-    """Return the part of a filter that a number or a name is."""
+    """Return the part of a filter for a number or a name."""
     if text is None:
         return {}
     if "…" in text or "..." in text:

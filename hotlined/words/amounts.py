@@ -45,17 +45,17 @@ def in_money(amount: float, currency: str, decimals: int = 2) -> str:
 
 
 def sentence(text: str) -> str:
-    """End a text with a full stop, unless it has an end."""
+    """Return a text with a full stop, unless it ends with a mark already."""
     return text if not text or text.endswith((".", "!", "?")) else Said.of(f"{text}.", "{text}.", {"text": text})
 
 
 def price(segments: int, limits: Limits) -> float:
-    """Return what segments cost, in the configured currency."""
+    """Return the price of a number of segments, in units of the configured currency."""
     return float(segments * limits.price_per_segment)
 
 
 def money(segments: int, limits: Limits) -> str:
-    """Write what segments cost."""
+    """Write the price of a number of segments: 0.60 EUR."""
     amount = (segments * limits.price_per_segment).quantize(Decimal("0.01"))
     return in_money(float(amount), limits.currency)
 

@@ -15,7 +15,7 @@ from hotlined.states import DatabaseState, HoldReason, ModemState, SealFailure, 
 class Condition:
     """Something that keeps a line from its work: a headline, a sentence, and what a person can do.
 
-    What it is made with is marked with `N_`; what is asked of it is in the language in force.
+    The fields are English sentences marked with `N_`; the properties give them in the language in force.
     """
 
     title_message: str
@@ -346,7 +346,7 @@ def headline(code: str) -> str:
 
 
 def hold_in_words(state: SendingState, reason: HoldReason | None, by: str | None) -> tuple[str, str]:
-    """Return what keeps answers back, in a sentence, and its cure."""
+    """Return two texts about what keeps answers back: the sentence, and its cure."""
     known = HOLDS[state, reason]
     return known.words.format(by=by or _("somebody")), known.cure
 

@@ -46,7 +46,7 @@ def harmless(text: str, newline: str = "⏎") -> str:
 
 
 def csv_cell(value: object) -> object:
-    """Return a cell that neither a terminal obeys nor a spreadsheet calculates; newlines stay."""
+    """Return a cell that no terminal obeys and no spreadsheet calculates; newlines stay."""
     if not isinstance(value, str):
         return value
     return ("'" if value.startswith(_CALCULATED) else "") + harmless(value, "\n")

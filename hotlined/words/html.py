@@ -1,4 +1,4 @@
-"""HTML that stands alone in a file: no script, no link and no other file, and the browser is told to load none.
+"""HTML files that need nothing else: they have no script, no link and no other file, and tell the browser to load none.
 
 The desk's pages are not made here: they are templates, with a policy in the headers of HTTP.
 """
@@ -19,10 +19,10 @@ def text_in_html(value: object, newline: str = "⏎") -> str:
 
 
 def whole_page(title: str, style: str, body: str, *, dark: bool = False) -> str:
-    """Write a file of HTML in the language in force; `dark` tells whether its style suits a dark screen, too.
+    """Write a file of HTML in the language in force; `dark` tells whether its style also suits a dark screen.
 
-    The policy names the one style sheet by its hash: what a stranger wrote would load and run nothing even if it got
-    into the page unescaped. An icon that is empty keeps a browser from asking for one.
+    The policy names the one style sheet by its hash. So what a stranger wrote loads and runs nothing, even if it got
+    into the page unescaped. The empty icon keeps a browser from asking for one.
     """
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     schemes = '<meta name="color-scheme" content="light dark">\n' if dark else ""

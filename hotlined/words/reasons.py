@@ -132,14 +132,14 @@ NO_DAEMON = N_("waits: no daemon")
 
 
 def reason_in_words(reason: str | None) -> str:
-    """Return what a reason means; a cause that is no reason of ours stands as it is."""
+    """Return the words for a reason's code; a text that is no such code is returned as it is."""
     return REASONS[Reason(reason)] if reason in list(Reason) else reason or ""
 
 
 def briefly(code: str | None) -> str:
-    """Return a reason, or what an answer waits for, in so few words that they fit a column.
+    """Return a few words that fit a column, for a reason or for what an answer waits for.
 
-    What is neither is returned as it is.
+    A text that is neither is returned as it is.
     """
     if code in list(Reason):
         return BRIEF_REASONS[Reason(code)]
@@ -154,9 +154,10 @@ def queue_in_words(queue: Mapping[str, int]) -> str:
 
 
 def answer_in_words(answer: Mapping[str, Any], sending: SendingState) -> str:
-    """Return what becomes, or became, of an answer: `goes 04:12`, `paused`, `sent`; for a cancelled one, why.
+    """Return the state of an answer in words: `goes 04:12`, `paused`, `sent`; for a cancelled one, the reason.
 
-    It is the object of `log --json`; `sending` is the line's, or that no daemon runs: then no time is promised.
+    `answer` is the object of `log --json`. `sending` says what keeps all answers back, or that no daemon runs: then the
+    words contain no time.
     """
     state = AnswerState(answer["state"])
     if state is AnswerState.QUEUED:

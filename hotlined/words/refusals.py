@@ -1,4 +1,4 @@
-"""What came of what a person asked: why it was refused and what she can do, or what has changed, in words."""
+"""Results of requests in words: what has changed, or why a request was refused and what the person can do."""
 
 import json
 from collections import defaultdict
@@ -89,14 +89,14 @@ ADOPTIONS = Phrases(
 
 
 def fate_in_words(text: str, state: str) -> str:
-    """Write in a sentence what the state of an answer, or of a text by hand, is; one that is none of ours as it is."""
+    """Write a sentence with the state of an answer, or of a text by hand; an unknown state is written as it is."""
     if state not in list(AnswerState):
         return _("{text} is {state}.", text=text, state=state)
     return _FATES[AnswerState(state)].format(text=text)
 
 
 def result_in_words(result: str | None, detail: str | None) -> str | None:
-    """Return what came of a request as its record shows it: a code in words, all else as it stands."""
+    """Return the result of a request as its record shows it: a code becomes words, any other text stays as it is."""
     if result in list(Adoption):
         return ADOPTIONS[Adoption(result)]
     if result not in list(Refusal):
@@ -112,7 +112,7 @@ def result_in_words(result: str | None, detail: str | None) -> str | None:
 
 
 def refusal_in_words(result: str, detail: str | None) -> tuple[str, str]:
-    """Return what a result of the daemon that refuses means, and its cure; earlier versions wrote a sentence."""
+    """Return why the daemon refused a request, and the cure; the sentences of earlier versions stay as they are."""
     if result in list(Reason):
         reason = Reason(result)
         words = _("an answer to this number is queued already") if reason is Reason.PENDING else REASONS[reason]

@@ -7,7 +7,7 @@ from hotlined.language import _
 
 
 def key_on_paper(identity: str, recipient: str) -> Iterator[str]:
-    """Yield the lines of the page that is kept, and of the configuration that goes with it."""
+    """Yield the lines of the page with the key that a person keeps, and the lines for the configuration."""
     yield _("KEY OF THE BACKUPS")
     yield ""
     yield _("Whoever has this page can read every backup of the line, and nobody can without it.")
@@ -30,5 +30,5 @@ def key_on_paper(identity: str, recipient: str) -> Iterator[str]:
 
 
 def service_of(name: str) -> str:
-    """Return the service of the line that paths and units call so."""
+    """Return the name of the daemon's service: `hotlined` for the line that units call `main`, else `hotlined@NAME`."""
     return "hotlined" if name == "main" else f"hotlined@{name}"

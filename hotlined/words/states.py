@@ -149,7 +149,7 @@ REQUEST_STATES: Phrases[str] = Phrases(
 
 
 def event_in_words(event: Mapping[str, Any]) -> str:
-    """Write what an event of `show --json` tells beside its kind: where a person did it, to what, and who it was."""
+    """Write the details of an event of `show --json`: where a person did it, to what, and who it was."""
     who, word = event["who"], event["word"]
     if who is None:
         return str(event["detail"])

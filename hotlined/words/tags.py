@@ -19,17 +19,17 @@ TAG_KEYS = {tag[0]: tag for tag in _TAGS}
 
 
 def tag_in_words(tag: str) -> str:
-    """Return a tag as it is shown."""
+    """Return a tag as people read it, in the language in force."""
     return _TAGS.get(tag, tag)
 
 
 def tag_of_words(words: str) -> str:
-    """Return the tag that is shown like that: what `tag_in_words` undoes."""
+    """Return the tag that people read as these words: the reverse of `tag_in_words`."""
     return next((tag for tag, shown in _TAGS.items() if shown == words), words)
 
 
 def maybe_tag_of_word(word: str) -> str | None:
-    """Return the tag with a key that is shown like that in any other language than English, or None."""
+    """Return the tag with a key that has this word in French or Dutch, or None."""
     others = [language for language in Language if language is not Language.ENGLISH]
     shown = {in_language(language, message): tag for tag, message in _TAGS.messages.items() for language in others}
     return (shown | _ALSO).get(word)

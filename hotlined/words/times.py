@@ -58,9 +58,9 @@ def clock_time(text: str) -> str:
 
 
 def ago(text: str) -> str:
-    """Write how long ago a moment was, 12 minutes ago, where it is less than half a day; else when it was.
+    """Write how long ago a moment was, `12 minutes ago`, if that is less than half a day; otherwise its date and time.
 
-    So is a moment that is still to come, as after a clock was put back.
+    A moment in the future, which a clock that was set back can make, gets its date and time, too.
     """
     passed = datetime.now().astimezone() - parse_rfc3339(text)
     if not timedelta(0) <= passed < _HALF_A_DAY:

@@ -6,9 +6,10 @@ from hotlined.language import _
 def place_in_words(
     step: int | None, variant: int, country: str | None, *, only_step: bool = False, several: bool = True
 ) -> str:
-    """Name a text by its place, each counted from 0: `Answer 2, variant 1`, `The answer for NL`.
+    """Name a text by its place: `Answer 2, variant 1`, `The answer for NL`. The places are counted from 0.
 
-    `only_step` is set where every number gets the same whenever it is answered, `several` where there are variants.
+    `only_step` says that there is one answer alone, however often a number is answered; `several` says that it has
+    variants.
     """
     if country is not None:
         name = _("The answer for {country}", country=country)

@@ -1,1 +1,1 @@
-"""One module a page, each with a table `PAGES` of what it serves; `hotlined.desk.app` puts them together."""
+"""One module for each page, with a table `PAGES` of what it serves; `hotlined.desk.app` collects them."""

@@ -1,4 +1,4 @@
-"""`/act/…`: what people decide. Each act is a row of a table; asked for it is a question, posted it is done.
+"""`/act/…`: decisions of people, a row of a table for each. A GET shows the question, a POST decides.
 
 The control program carries it out, in the visitor's name.
 """
@@ -24,11 +24,11 @@ Arguments = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """A decision: its verb at the control program, who may take it, and what it takes.
+    """A decision: its verb at the control program, the role that may take it, and its arguments.
 
-    `takes` reads each argument from a form's field and raises an error of ours where it makes no sense. `question` is
-    asked before, and names them; `carry_out` decides and says what came of it. A form whose page shows that by itself
-    leads on at once: `then` is `review`, to the next text, or `back`.
+    `takes` reads each argument from a field of the form, and raises an error of ours for a wrong one. `question` is
+    asked first, with the arguments in it; `carry_out` decides and returns the sentence about it. A form has a field
+    `then` if its page shows the result by itself: `review` leads to the next text, `back` to the page before.
     """
 
     verb: str
@@ -71,7 +71,7 @@ def _back(arguments: Arguments) -> tuple[str, str]:
 
 
 def _on_in_review(verb: str, arguments: Arguments) -> str:
-    """Return the path of the next text to tag: the same again, unless this one has got its tag."""
+    """Return the path of the next text to tag: the same text again, unless it has got its tag."""
     contact_id = arguments["contact_id"]
     every = request.form.get("all")  # the newest first: this one is the next again to who is past the one above it
     first = request.form.get("first")  # those with an alert word, which come in their order

@@ -1,4 +1,4 @@
-"""`/contact/ID`: a contact as a story in time, everything that is known of it, and what may be decided about it."""
+"""`/contact/ID`: a contact step by step, everything that is stored of it, and what may be decided about it."""
 
 from flask import render_template
 from werkzeug.exceptions import NotFound

@@ -1,4 +1,4 @@
-"""`/enter`: changes the token of the link of `hotlined web --port` for the cookie that every request needs."""
+"""`/enter`: takes the token in the link of `hotlined web --port`, and sets the cookie that every request needs."""
 
 from flask import Response, make_response, render_template, request
 from werkzeug.exceptions import NotFound
@@ -12,10 +12,10 @@ NAME = "enter"
 
 
 def show() -> Response:
-    """Set the cookie, and lead on.
+    """Set the cookie, and lead to the first page.
 
-    The page leads on by itself and not by a redirect: a browser that was sent here by another site would not send a
-    cookie of SameSite=Strict along with that.
+    The page leads on by itself, not by a redirect: after a redirect from another site a browser would not send a cookie
+    of SameSite=Strict.
     """
     door = desk().door
     if not isinstance(door, LinkDoor):

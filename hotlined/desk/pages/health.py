@@ -1,4 +1,4 @@
-"""`/healthz`: whether the line does its work, for machines; it says no more."""
+"""`/healthz`: tells programs whether the line works, and nothing else."""
 
 from flask import Response
 

@@ -1,4 +1,4 @@
-"""`/lines`: how all lines of a fleet are, as the hub last had it; it names no number, and is there in a fleet alone."""
+"""`/lines`: how all lines of a fleet are, as the hub last said; it names no number, and exists in a fleet alone."""
 
 from flask import abort, render_template
 

@@ -1,4 +1,4 @@
-"""`/login`, `/logout`: for people who come through a proxy, whom the kernel does not know."""
+"""`/login`, `/logout`: for people behind a proxy, whom the kernel does not know."""
 
 from flask import Response, g, make_response, redirect, render_template, request, url_for
 from werkzeug.exceptions import Forbidden, NotFound, TooManyRequests
@@ -16,7 +16,7 @@ _KNOWN_SECONDS = 180 * 86_400
 
 
 def show() -> Response:
-    """Ask for name and password; where they fit, begin a session that is new, whatever the browser brought."""
+    """Ask for name and password; if they are right, begin a new session, whatever cookie the browser sent."""
     logins = _logins()
     if request.method != "POST":
         return make_response(render_template("login.html", words=_(_OVER) if "over" in request.args else ""))
@@ -46,7 +46,7 @@ def leave() -> Response:
 
 
 def _logins() -> Logins:
-    """Return who may log in; raises NotFound where nobody has to."""
+    """Return the logins of the desk; raises NotFound if nobody has to log in here."""
     door = desk().door
     if not isinstance(door, SocketDoor) or not door.asks_for_login(request):
         raise NotFound

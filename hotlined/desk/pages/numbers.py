@@ -1,6 +1,6 @@
-"""`/numbers` and `/person/ID`: who contacts the line, and one of them: the one whom contact ID is from.
+"""`/numbers` and `/person/ID`: who contacts the line, and the person whom contact ID is from.
 
-So no number stands in the address of a page, but where one is looked up.
+So the address of a page contains a number only where one is looked up.
 """
 
 from flask import redirect, render_template, request, url_for

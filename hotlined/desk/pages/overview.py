@@ -1,4 +1,4 @@
-"""`/`: the line at a glance, words first, then what is wrong with its cure, then who came last."""
+"""`/`: a summary of the line in sentences, then what is wrong with its cure, then the last contacts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -40,9 +40,9 @@ def show() -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What a visitor may see of the database: who came, the last contacts, and what there is to tag.
+    """What a visitor may see of the database: who came, the last contacts, and what is to be tagged.
 
-    That is how many reactions (`untagged`), and how many texts with a word of alerts.words (`worded`).
+    `untagged` is the number of reactions, `worded` the number of texts with a word of alerts.words.
     """
 
     came: Came | None = None

@@ -1,4 +1,4 @@
-"""`/review`: texts that want a tag, one after the other, for a thumb or a key; where one stands is in the address."""
+"""`/review`: texts without a tag, one after the other, for a thumb or a key; the address has the place in the list."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""`/stats`: the figures of a period, the page of `stats --html` inside the desk's; they name no number."""
+"""`/stats`: the figures of a period, as on the page of `stats --html`; they name no number."""
 
 from datetime import datetime
 
