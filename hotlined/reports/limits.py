@@ -74,10 +74,10 @@ class AnswerCost:
 
 @dataclass(frozen=True, slots=True)
 class LimitsReport:
-    """What `limits --json` prints; `answers` are the first to a number, the second and so on, the dearest of each.
+    """What `limits --json` prints; `answers` are the highest costs of a number's first answer, the second and so on.
 
-    `held` is all that keeps answers back, whatever room there is. `waits` are all answers that wait, and the first of
-    them goes in `first_in_seconds`; None where nobody can say.
+    `held` is everything that keeps answers back, whatever room there is. `waits` counts all answers that wait; the
+    first of them goes in `first_in_seconds`, None if that is not known.
     """
 
     line: str
