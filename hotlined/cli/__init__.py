@@ -175,7 +175,7 @@ def _tell(error: click.UsageError | click.Abort) -> int:
     if isinstance(error, click.Abort):
         click.echo(_("Aborted!"), err=True)
         return 1
-    if type(error).show is not click.UsageError.show:  # a group without a command shows its help
+    if type(error).show is not click.UsageError.show:  # then it is the help of a group without a command
         raise error
     _speak(error.ctx or click.get_current_context(silent=True))
     if error.ctx:

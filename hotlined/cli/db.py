@@ -27,7 +27,7 @@ from hotlined.words.times import moment
 
 _PIECE = 1024 * 1024
 _LARGEST_KEY_FILE = 4096  # characters
-PATIENCE_SECONDS = 1.0  # what takes longer shows how far it is
+PATIENCE_SECONDS = 1.0  # a task that takes longer shows its progress
 
 
 @click.group(cls=Group)

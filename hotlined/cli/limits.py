@@ -104,6 +104,6 @@ def _print_table(headings: tuple[str, ...], rows: Iterable[tuple[object, ...]], 
     tables = [table(every)]
     if second and Measurement.get(console, console.options.update(max_width=_WHOLE), tables[0]).maximum > console.width:
         tables = [table([number for number in every if number not in second]), table((0, *second))]
-    with console.capture() as shown:  # rich would end the program itself where nobody reads on
+    with console.capture() as shown:  # rich would end the program itself if the reader closes the pipe
         console.print(*tables, sep="\n")
     click.echo(shown.get(), color=True)

@@ -62,7 +62,7 @@ def _command(*, at_end: bool) -> list[str] | None:
 
 
 def _page(command: list[str], lines: Iterable[str]) -> None:
-    # who may run this with another's rights may not run everything with them: less has a shell
+    # less can start a shell: a person who may run this with sudo need not be allowed to run everything
     lent = {"LESSSECURE": "1"} if "SUDO_UID" in os.environ or os.geteuid() != os.getuid() else {}
     with subprocess.Popen(
         command,

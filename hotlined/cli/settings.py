@@ -85,7 +85,7 @@ class Settings:
 
         self.speak_early()
         with contextlib.suppress(ConfigError):
-            config.find(self.option, self.line, os.environ)  # for what is no name of a line
+            config.find(self.option, self.line, os.environ)  # raises for a text that is no line's name
         named = self.option or (None if self.line else os.environ.get("HOTLINED_CONFIG"))
         return Path(named or config.SYSTEM_FOLDER / f"{self.line or 'config'}.yaml").absolute()
 
@@ -113,7 +113,7 @@ class Settings:
             self.speak_early()
         self.path = config.find(self.option, self.line, os.environ)
         try:
-            return config.load(self.path)  # again, for what is wrong is said in the language of the line
+            return config.load(self.path)  # again, so that its error is in the language of the line
         except ConfigError as error:
             command = _command() or ""
             if not error.problems or command not in WHILE_BROKEN | SERVICES.keys():

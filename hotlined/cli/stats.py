@@ -219,7 +219,7 @@ def _print(summary: Summary) -> None:
     console = Console(highlight=False, markup=False, emoji=False)
 
     def show(table: "Table") -> None:
-        with console.capture() as shown:  # rich would end the program itself where nobody reads on
+        with console.capture() as shown:  # rich would end the program itself if the reader closes the pipe
             console.print(table)
         click.echo("\n".join(line.rstrip() for line in shown.get().splitlines()), color=True)
         click.echo()
@@ -300,6 +300,6 @@ def _bars(summary: Summary, console: "Console") -> "Table":
     table = _table(*headings)
     table.add_column()
     for part, row in zip(summary.bins, rows, strict=True):
-        length = math.ceil(width * part.counts.texts / highest)  # a rest that is only dimmed is a bar once it is copied
+        length = math.ceil(width * part.counts.texts / highest)  # a dimmed rest would look like a bar in a copy
         table.add_row(*row, ProgressBar(1, 1, length, finished_style="cyan") if length else "")
     return table

@@ -92,7 +92,7 @@ def _hint(settings: Settings, word: str) -> str:
     """Return a hint to the English word if the line uses it: the figures would count the two words separately."""
     with open_beside_daemon(settings.config().database) as db:
         in_use = {*TAG_KEYS.values()}.intersection(decisions.tags_in_use(db))
-    # the catalogues of other languages are read only where a word of a key is there to be meant
+    # read the other catalogues only if the line uses a word of a key, which the typed word may mean
     english = maybe_tag_of_word(word) if in_use - {word} else None
     if english not in in_use:
         return ""

@@ -134,7 +134,7 @@ def edit(settings: Settings) -> None:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         hint = _("Change {path} itself, then run `hotlined config check`.", path=path)
         raise UsageError(_("`text edit` needs a terminal."), hint)
-    owner.become(path)  # where the file, or its folder, is somebody's, root has no business there
+    owner.become(path)  # if the file or its folder belongs to a user, root does not work in it
     original = editing.read(path)
     places = editing.spots(original.text, path)
     wordings = [spot.wording for spot in places]
@@ -233,7 +233,7 @@ def _reload(path: Path) -> None:
         )
         print_wrapped(as_typed(goes_on))
         return
-    owner.become(config.database)  # root signals no process that the line's user has named
+    owner.become(config.database)  # root signals no process whose number the line's user has written
     told = reload(config)
     print_wrapped(as_typed(told.sentence))
     if not told.taken:

@@ -34,7 +34,7 @@ def read(reads: Callable[[str], _Value]) -> Callable[[str], _Value]:
             return reads(text)
         except UsageError as error:
             if _speak():
-                return convert(text)  # what is wrong is said in the language of the line
+                return convert(text)  # again, so that its error is in the language of the line
             raise click.BadParameter(f"{error.message} {error.hint}") from error
 
     return convert

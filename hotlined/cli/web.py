@@ -178,7 +178,7 @@ def _changed(settings: Settings, change: Callable[[dict[str, Account]], str]) ->
     """Change the accounts so that the desk's user can read them, and return the sentence about the change."""
     config = settings.loaded()
     path = accounts.path_of(config)
-    owner.become(path)  # in root's folder root stays root
+    owner.become(path)  # becomes the folder's owner: in root's folder, root stays root
     known = accounts.read(path)
     words = change(known)
     try:

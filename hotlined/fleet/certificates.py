@@ -133,7 +133,7 @@ def _unreadable() -> UsageError:
 
 def _made(name: str, extensions: Iterable[str], authority: Path | None = None) -> str:
     """Return a new key and its certificate, signed by an authority or by itself."""
-    # the configuration of the machine would make an authority of everything that is signed
+    # without the machine's configuration: that would make every signed certificate an authority
     settings = ["[req]", "distinguished_name = name", "prompt = no", "x509_extensions = extensions"]
     settings += ["[name]", f"CN = {name}", "[extensions]", *extensions]
     command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-sha256"]

@@ -24,7 +24,7 @@ AGAIN_SECONDS = 60.0
 """Then a line says again that it is here, and asks how the others are."""
 LINE_SECONDS = 1.0
 """As much later for each line: what all hear of all would grow with the square of their number."""
-_MODE = 0o644  # there is no number in it, and the exchange is in no group of those who read it
+_MODE = 0o644  # it contains no number, and its readers have no group in common with the exchange
 _MOST_TROUBLES = 10
 
 
@@ -114,5 +114,5 @@ def _write(config: Config, heard: report.Heard) -> None:
     path = report.path(config)
     with suppress(OSError):
         path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-        if path.parent.stat().st_uid == os.geteuid():  # root writes nothing where another decides what lies there
+        if path.parent.stat().st_uid == os.geteuid():  # root writes nothing into a folder that another user controls
             files.replace(path, json.dumps(asdict(heard)).encode(), _MODE)

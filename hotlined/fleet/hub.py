@@ -35,10 +35,10 @@ _LOCK = 7_303_014  # any number, the same everywhere: one transaction at a time 
 _LIMITS = {
     "statement_timeout": f"{_SECONDS}s",
     "idle_in_transaction_session_timeout": f"{_SECONDS // 2}s",
-    "idle_session_timeout": "10min",  # a line asks every 15 s: whoever says nothing for so long has another address
+    "idle_session_timeout": "10min",  # a line asks every 15 s: one that is silent for so long has lost this connection
 }
 """What ends a session that keeps others waiting: soon enough that those do not give up."""
-_MOST_CONNECTIONS = 20  # of a line at once: some wait for their end where its network comes and goes
+_MOST_CONNECTIONS = 20  # of a line at once: a bad network leaves some that have not ended yet
 
 _FIRST = (
     "CREATE TABLE hotlined.hub (id uuid NOT NULL DEFAULT gen_random_uuid())",
@@ -66,7 +66,7 @@ _FIRST = (
       PRIMARY KEY (line, person)
     )
     """,
-    # whoever reads on from the last place that it saw would miss a lower one that is committed later
+    # a line reads on after the last place that it saw: it would miss a lower one that is committed later
     f"""
     CREATE FUNCTION hotlined.take_turn() RETURNS trigger LANGUAGE plpgsql AS
       $$ BEGIN PERFORM pg_advisory_xact_lock({_LOCK}); RETURN NULL; END $$
@@ -123,7 +123,7 @@ _ERASURES = (
     """,
 )
 _ANSWERS = (
-    # How often a line answered a person, and when last, by the hub's clock; `answers` is 0 where that is over.
+    # How often a line answered a person, and when last, by the hub's clock; `answers` is 0 once no answer counts.
     # Versions, places and whose rows these are: as of persons.
     """
     CREATE TABLE hotlined.answers (
@@ -274,7 +274,7 @@ class Hub:
 
     def __init__(self, connection: "psycopg.Connection[tuple[Any, ...]]", asked: Mapping[str, Any]) -> None:
         self._connection = connection
-        # the connection itself knows but the one host of several that it reached
+        # the connection itself knows only the one host that it reached
         self._parameters: dict[str, str] = {**connection.info.get_parameters(), **asked}
 
     @contextlib.contextmanager
@@ -299,7 +299,7 @@ class Hub:
 
     def _cut_off(self) -> None:
         with contextlib.suppress(Exception), socket.socket(fileno=os.dup(self._connection.fileno())) as channel:
-            channel.shutdown(socket.SHUT_RDWR)  # whoever waits for it reads its end
+            channel.shutdown(socket.SHUT_RDWR)  # a reader that waits for this connection then sees its end
 
     def greet(self, line: str) -> Greeting:
         """Return who the hub is; raises RefusedError where its schema is older than this version of ours."""
@@ -313,7 +313,7 @@ class Hub:
     def push(self, claims: Sequence[Claim]) -> None:
         """Commit rows of a line; a row that the hub has in that or a later version stays as it is."""
         columns = [list(column) for column in zip(*map(astuple, claims), strict=True)]
-        # one statement and no transaction around it: while that was open, all others would wait for this connection
+        # one statement without a transaction: while one was open, all other lines would wait for this connection
         self._connection.execute(_PUSH, columns)
 
     def pull(self, line: str, after: int, recall: int) -> list[list[Any]]:
@@ -421,7 +421,7 @@ class Hub:
             for setting, value in ({"role": _ROLE + line} | _LIMITS).items():
                 statement = sql.SQL("ALTER ROLE {} SET {} = {}")
                 self._connection.execute(statement.format(name, sql.Identifier(setting), sql.Literal(value)))
-            if password:  # the server sees, and may log, what it is checked with
+            if password:  # so that the server sees, and may log, only a verifier and not the password
                 secret = self._connection.pgconn.encrypt_password(password.encode(), login.encode(), b"scram-sha-256")
                 statement = sql.SQL("ALTER ROLE {} PASSWORD {}")
                 self._connection.execute(statement.format(name, sql.Literal(secret.decode())))
@@ -459,7 +459,7 @@ class Hub:
             "SELECT rolname, oid FROM pg_roles WHERE starts_with(rolname, %s) AND rolcanlogin", (f"{_ROLE}{line}.",)
         ).fetchall()
         numbers = [number for _name, number in rows]
-        self._end(numbers)  # one that keeps a row for itself would be waited for
+        self._end(numbers)  # first, because dropping a role would wait for its session if that has locked a row
         for name, _number in rows:
             self._connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))
         return numbers
@@ -473,7 +473,7 @@ class Hub:
     def _url(self, login: str, password: str | None) -> str:
         names = ("host", "port", "target_session_attrs")
         kept = {name: self._parameters[name] for name in names if name in self._parameters}
-        if len(self.hosts) > 1:  # of several machines one takes what is written
+        if len(self.hosts) > 1:  # of several machines a line needs the one that it can write to
             kept.setdefault("target_session_attrs", "read-write")
         who = quote(login, safe="") + (f":{password}" if password else "")
         return f"postgresql://{who}@/{quote(self.database, safe='')}?{urlencode(kept)}"

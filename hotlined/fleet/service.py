@@ -16,8 +16,8 @@ from hotlined.fleet.join import address_path
 from hotlined.fleet.sync import Session, session
 from hotlined.timing import Backoff, Every, RateLimit
 
-_OTHER_HUBS = 2, 3600.0  # so many changes of the hub in so many seconds: at each the card is written for every person
-_REBUILDS = 1, 3600.0  # of the database, where others erase one person after the other: at each the card is written
+_OTHER_HUBS = 2, 3600.0  # changes of the hub in this many seconds: each one writes a row on the card for every person
+_REBUILDS = 1, 3600.0  # of the database in this many seconds: each one writes it anew on the card
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ class Service:
         before = _identities(config)
         read = Every(self._pace.read)
         while goes_on() and _identities(config) == before:
-            # reading first: where somebody keeps this line from writing, it hears the others still
+            # reading first: if a line blocks this one from writing, this one still hears the others
             if read.is_due():
                 read.again()
                 refused = open_session.pull()[1]

@@ -27,7 +27,7 @@ from hotlined.store.opening import open_beside_daemon
 
 _WHO = "fleet"
 _Row = TypeVar("_Row", Claim, Answered)
-_MOST_BATCHES = 1000  # of an exchange: a hub that always has more does not keep it for ever
+_MOST_BATCHES = 1000  # of an exchange, so that it ends even with a hub that always has more
 _Where = Callable[[Database], fleet.Membership | fleet_answers.Sharing | None]
 HUB_SECONDS = 60.0
 """What the hub is given for one step, at most 500 rows: on a slow mobile connection they take half of it."""

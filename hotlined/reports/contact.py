@@ -37,7 +37,7 @@ _MARKS = {
     AnswerState.UNCONFIRMED: "?",
     AnswerState.CANCELLED: "-",
 }
-"""How the state of an answer shows at a glance."""
+"""The sign of each state of an answer."""
 
 
 def entry(db: Database, config: Config, row: Row) -> dict[str, Any]:

@@ -31,11 +31,11 @@ from hotlined.words.states import MEMBER_STATES
 from hotlined.words.times import maybe_moment, moment
 
 AWAY_SECONDS = 3600.0
-"""So long a line, or the hub, may be away before somebody is told."""
+"""How long a line or the hub may be away before an alert reports it."""
 MOST_LINES = 1000
-"""More lines are not looked at: a hub that lies fills no memory."""
+"""Further lines are ignored, so that a hostile hub cannot fill the memory."""
 MOST_ERASURES = 200
-"""So many erasures that are not carried out everywhere are named one by one; all are counted."""
+"""How many erasures that are not carried out everywhere are named one by one; all are counted."""
 HUB_AWAY, HUB_REFUSED, FULL = "hub_away", "hub_refused", "fleet_full"
 """Codes of troubles."""
 _FILE = "fleet.json"
@@ -58,9 +58,9 @@ class Figures:
     trouble: tuple[str, ...] = ()
     """Codes, as those of `status --json`."""
     read: int | None = None
-    """Up to which place at the hub the line has erased whom others erased."""
+    """The place at the hub up to which the line has carried out erasures of others."""
     kept: int | None = None
-    """Contacts of persons whom others erased, which are kept there."""
+    """How many contacts the line keeps of persons whom others erased."""
 
     def to_json(self) -> str:
         """Write it in the form that the hub stores."""
@@ -85,7 +85,7 @@ class Erasure:
     at: str | None
     missing: tuple[str, ...]
     alike: int = 1
-    """How many persons that line has erased whom the same lines have not, this one among them."""
+    """How many persons that line has erased and the same lines have not, this person included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,14 +115,14 @@ class Fleet:
     full: bool
     """Whether the line takes no more of what others claim."""
     heard: Heard | None
-    """None where no exchange has said anything since the machine was started."""
+    """None if there was no exchange since boot."""
     boottime: float
     unsent: tuple[str | None, ...] = ()
-    """When this line erased those whose erasure the hub has not got."""
+    """When this line erased the persons whose erasure the hub has not got."""
     kept: tuple[int, ...] = ()
     """The contacts of persons whom others erased that are kept here."""
     erased: tuple[tuple[str, int], ...] = ()
-    """How many persons were erased here in the last seven days for the order of which line."""
+    """How many persons this line erased in the last seven days, by the line that ordered it."""
 
     @property
     def erasures(self) -> tuple[Erasure, ...]:
@@ -401,11 +401,11 @@ class FleetAway:
     """The hub or the lines of a fleet that were away for an hour."""
 
     hub: bool | None
-    """Whether the hub was not; None where nobody can say."""
+    """Whether the hub was away; None if that is not known."""
     lines: int | None = None
-    """How many lines were not at the hub; None where nobody can say."""
+    """How many lines were away; None if that is not known."""
     first_lines: str = ""
-    """Which, the first of them."""
+    """The first names of these lines."""
 
 
 def away(found: Fleet) -> FleetAway:

@@ -18,9 +18,9 @@ from hotlined.words.times import moment
 
 _YEAR = timedelta(days=365)
 LATE_SECONDS = 900.0
-"""What is not back then is lost, on the limit clock."""
+"""A text that is not back after this time of the limit clock is lost."""
 AGAIN_SECONDS = 3600.0
-"""So long after one that did not leave the next one is tried."""
+"""The pause after a text that did not leave."""
 
 
 def own(config: Config, db: Database) -> str | None:

@@ -12,7 +12,7 @@ from hotlined.words import conditions
 from hotlined.words.times import day
 
 WARNED_DAYS = (60, 30, 7)
-"""So long before the end it is told; what is not even half of the whole life is worth a warning."""
+"""How long before the end an alert warns; only less than half of the whole life is worth a warning."""
 OVER = len(WARNED_DAYS) + 1
 """The level at which it has run out; 0: there is nothing to warn of."""
 

@@ -21,10 +21,10 @@ from hotlined.words.conditions import SILENCE
 PERIOD = timedelta(days=28)
 TIMES = 10
 LEAST = timedelta(days=1)
-"""No silence is long before: a night is none."""
+"""A shorter silence is never long: a night is not."""
 HOURS_LEAST = 30
 SPAN_LEAST = timedelta(days=7)
-"""So many hours with a contact, so far apart, are needed to say what is usual: two weekends are among them or none."""
+"""What is usual is known only after this many hours with a contact, over at least this span."""
 SHARE = 0.9
 
 

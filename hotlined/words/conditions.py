@@ -22,7 +22,7 @@ class Condition:
     words_message: str
     cure_message: str
     waits_for_a_person: bool = False
-    """Whether the modem answers, and nothing but a person can end this."""
+    """Whether the modem answers, but only a person can end this condition."""
 
     @property
     def title(self) -> str:
@@ -109,7 +109,7 @@ MODEM: dict[str, Condition] = {
         waits_for_a_person=True,
     ),
 }
-"""The states of a modem that is not ready. What the driver knows of one in particular goes before this."""
+"""The states of a modem that is not ready. If the driver knows more about this one, its sentence is used instead."""
 
 SIM_STATES: frozenset[str] = frozenset({
     ModemState.SIM_ABSENT, ModemState.PIN_REQUIRED, ModemState.PIN_REFUSED, ModemState.PUK_REQUIRED,
@@ -118,19 +118,19 @@ SIM_STATES: frozenset[str] = frozenset({
 """The states of `MODEM` that are about the SIM."""
 
 LAST_PIN_TRY = N_("One more wrong PIN locks the SIM: enter it in a phone, and switch it off there.")
-"""The cure of a SIM that wants its PIN and takes one wrong one at most."""
+"""The cure of a SIM that needs its PIN and accepts one wrong PIN at most."""
 
 CENTRE_CURE = N_(
     "Nothing can be sent without it. Ask the operator for its number, stop the daemon, and give it to the SIM:"
     """ `printf 'AT+CSCA="+32…",145\\r' > PORT`."""
 )
-"""The cure of a SIM without a service centre where there is room for it: an alert names `hotlined status` for it."""
+"""The cure of a SIM without a service centre, for pages with room for it; an alert names `hotlined status` instead."""
 
 PIN_FILE_CURE = N_("Put the SIM's PIN into that file, readable by the daemon's user, then reload the daemon.")
 """The cure of a `modem.pin_file` that has no PIN for the daemon."""
 
 UNKNOWN_STATE = Condition(_LOST, N_("The modem is not ready."), N_("`hotlined status` says what is wrong."))
-"""A state that `MODEM` has yet to learn."""
+"""The condition of a state that `MODEM` does not have."""
 
 HOLDS: dict[tuple[SendingState, HoldReason | None], Condition] = {
     (SendingState.HELD, HoldReason.KEY_LOST): Condition(
@@ -176,13 +176,13 @@ DATABASE_TITLES: Phrases[str] = Phrases(
         DatabaseState.REPLACED: N_("the database was replaced"),
     }
 )
-"""The states of a database that nobody can use. Their words and cures stand beside the errors, in the store."""
+"""The states of a database that nobody can use. The store has their sentences and cures, beside the errors."""
 
 REPLACED_CURE = N_("Put the file back with its -wal and -shm; or restart the daemon, to begin with what is there now.")
 """The cure of a database file that is not the one which the daemon has open."""
 
 UNKNOWN_DATABASE_STATE = N_("the database cannot be used")
-"""The headline of a state that `DATABASE_TITLES` has yet to learn."""
+"""The headline of a state that `DATABASE_TITLES` does not have."""
 
 WINDOWS = Phrases({"hour": N_("the last hour"), "day": N_("the last 24 hours"), "month": N_("the last 30 days")})
 """Every window, as the time that it looks back on."""
@@ -222,7 +222,7 @@ SIM_ENDED = Condition(
     N_("Top it up, then say so: `hotlined topup`."),
 )
 SIM_UNKNOWN = N_("Look up when the SIM was topped up last, and say so: `hotlined topup DATE`.")
-"""The cure where nobody knows when the SIM was topped up."""
+"""The cure if nobody knows when the SIM was topped up."""
 
 SELFTEST_LOST = Condition(
     N_("the line does not hear itself"),
@@ -283,7 +283,7 @@ SEAL_FAILURES: dict[SealFailure, Condition] = {
         N_("It is tried again. `sudo journalctl -u 'hotlined-away@*'` says why; see docs/backup.md."),
     ),
 }
-"""Why no sealed backup could be put off the card."""
+"""Why no sealed backup could be made."""
 
 BACKUP_NONE = Condition(
     N_("there is no backup off the card"),

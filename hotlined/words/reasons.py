@@ -80,7 +80,7 @@ BRIEF_REASONS = Phrases(
         Reason.SET_ASIDE: N_("program fault"),
     }
 )
-"""Every reason in so few words that they fit a column."""
+"""Every reason in a few words that fit a column."""
 
 SEGMENT_STATES = Phrases(
     {
@@ -124,11 +124,11 @@ _WAITS = Phrases(
 
 
 _KEPT_BACK = {SendingState.HELD: WaitingFor.HELD, SendingState.PAUSED: WaitingFor.PAUSED}
-"""What an answer that is due later waits for first: no time ends that, only a person."""
+"""What an answer waits for first even if it is due later, because only a person can end it."""
 _TIMED = frozenset({WaitingFor.DUE, WaitingFor.RETRY, WaitingFor.SEND_INTERVAL})
-"""What an answer waits for that a daemon ends by itself, and nobody does while none runs."""
+"""What an answer waits for that only a running daemon can end."""
 NO_DAEMON = N_("waits: no daemon")
-"""What an answer waits for that a daemon would send by now or later."""
+"""What an answer waits for if a daemon would send it now or later."""
 
 
 def reason_in_words(reason: str | None) -> str:

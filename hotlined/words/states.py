@@ -52,7 +52,7 @@ RUNGS = Phrases(
         "wait": N_("wait"),
     }
 )
-"""What is being done about a modem that does not do its work."""
+"""What the daemon does to get a modem back that does not work."""
 
 REGISTRATIONS = Phrases(
     {
@@ -63,7 +63,7 @@ REGISTRATIONS = Phrases(
         "none": NP_("network", "none"),
     }
 )
-"""Whether the network has the SIM; of one that is not known there is nothing to say."""
+"""Whether the SIM is registered in the network; an unknown registration has no words."""
 
 SMS_SERVICES: Phrases[str] = Phrases({service: service.value for service in SmsService})
 """The domain that texts are sent in."""
@@ -99,7 +99,7 @@ LINE_TYPES = Phrases(
         "withheld": NP_("number", "withheld"),
     }
 )
-"""What is reached at a number."""
+"""The kind of line that a number belongs to."""
 
 KINDS: Phrases[str] = Phrases(
     {

@@ -12,7 +12,7 @@ _TAGS = Phrases(
     }
 )
 _ALSO = {"excuse": "apology"}
-"""What people write, too, where another form of the word is shown."""
+"""Other forms that people write of a word, each with its tag."""
 
 TAG_KEYS = {tag[0]: tag for tag in _TAGS}
 """The tags that have a key of their own when texts are tagged one after the other."""
