@@ -51,6 +51,38 @@ class Reason(StrEnum):
     SET_ASIDE = "set_aside"
 
 
+class AttemptCause(StrEnum):
+    """Why an attempt at an answer ended as it did; the number of a +CMS ERROR is a cause, too (`cms_code`)."""
+
+    ERROR = "error"
+    """The modem said no, and gave no number."""
+    NO_RESULT = "no_result"
+    STOPPED = "stopped"
+    """The daemon was told to end while a segment was in hand."""
+    CRASHED = "crashed"
+    """The daemon ended while a segment was in hand, within one boot."""
+    REBOOTED = "rebooted"
+    """The same, and the machine was started anew."""
+    HALF = "half"
+    """A part of the answer is proven to have left, and the rest may not follow."""
+    RESTORED = "restored"
+    """The answer waited in a backup that was put back: it may have left since."""
+
+
+_CMS = "cms_"
+
+
+def cms_code(cms: int) -> str:
+    """Return the cause of an attempt for the number of a +CMS ERROR: cms_38."""
+    return f"{_CMS}{cms}"
+
+
+def maybe_cms(cause: str | None) -> int | None:
+    """Return the number of a +CMS ERROR from the cause of an attempt; None for other causes."""
+    number = cause.removeprefix(_CMS) if cause and cause.startswith(_CMS) else ""
+    return int(number) if number.isdecimal() else None
+
+
 class WaitingFor(StrEnum):
     """What holds a queued answer back: the first of these that does."""
 
@@ -456,9 +488,11 @@ class Fault(StrEnum):
     EITHER = "either"
 
 
-# TS 24.011 E-2 (1-127), TS 23.040 9.2.3.22 (128-255), TS 27.005 3.2.5 (300-331): the network, the service centre or
-# the modem refused, and nothing left. What else may come after Ctrl-Z proves nothing.
-CERTAINLY_NOT_SENT = (range(1, 256), range(300, 332))
+NETWORK_REFUSED = range(1, 128)  # TS 24.011 E-2
+CENTRE_REFUSED = range(128, 256)  # TS 23.040 9.2.3.22
+MODEM_REFUSED = range(300, 332)  # TS 27.005 3.2.5
+CERTAINLY_NOT_SENT = (NETWORK_REFUSED, CENTRE_REFUSED, MODEM_REFUSED)
+"""The numbers of +CMS ERROR by which nothing left. What else may come after Ctrl-Z proves nothing."""
 # TS 24.011 E-2: unassigned number, destination out of order; TS 23.040 9.2.3.22: invalid address, destination barred
 RECIPIENTS = frozenset({1, 27, 195, 196})
 # TS 24.011 E-2: transfer rejected, unidentified subscriber, facility rejected, unknown subscriber
@@ -480,18 +514,22 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The modem or the network said no: a code, the cause of a +CMS ERROR, and the modem's words where it gave none."""
+    """The modem or the network said no: the number of its +CMS ERROR, and the modem's words where it gave none."""
 
-    code: str
     cms: int | None = None
     before_payload: bool = False
     """The modem refused before it had the segment."""
     words: str = ""
 
     @property
+    def cause(self) -> str:
+        """The cause of its attempt."""
+        return AttemptCause.ERROR if self.cms is None else cms_code(self.cms)
+
+    @property
     def proves(self) -> bool:
         """Whether nothing can have left."""
-        return self.before_payload or any(self.cms in causes for causes in CERTAINLY_NOT_SENT)
+        return self.before_payload or any(self.cms in numbers for numbers in CERTAINLY_NOT_SENT)
 
     @property
     def fault(self) -> Fault:
@@ -505,7 +543,7 @@ class Refused:
 class Unknown:
     """Nobody knows whether the segment left."""
 
-    code: str
+    cause: AttemptCause
     words: str = ""
 
 

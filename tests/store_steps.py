@@ -106,9 +106,11 @@ def take(db: Database, begun: gate.Begun, now: Now, mr: int | None = 1) -> fates
 
 def refuse(db: Database, begun: gate.Begun, now: Now, cms: int) -> fates.Settled:
     """Let the network refuse a segment."""
-    return fates.settle(db, begun, policy.Refused(f"cms_{cms}", cms), now)
+    return fates.settle(db, begun, policy.Refused(cms), now)
 
 
 def lose(db: Database, begun: gate.Begun, now: Now) -> fates.Settled:
     """Let no result come for a segment."""
-    return fates.settle(db, begun, policy.Unknown("no_result", "The modem did not answer in 120 s."), now)
+    return fates.settle(
+        db, begun, policy.Unknown(policy.AttemptCause.NO_RESULT, "The modem did not answer in 120 s."), now
+    )

@@ -16,6 +16,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from conftest import speaking
 from filled import ANSWER_KEYS, KEVIN, LEA, LOG_KEYS, SENT, Filled
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -26,8 +27,8 @@ from hotlined.cli.output import json_line
 from hotlined.cli.table import table
 from hotlined.clock import rfc3339
 from hotlined.config import load
-from hotlined.language import spoken
-from hotlined.policy import Reason, WaitingFor
+from hotlined.language import Language, spoken
+from hotlined.policy import AttemptCause, Reason, WaitingFor, cms_code
 from hotlined.reports.contact import rows_for_people
 from hotlined.reports.typed import period
 from hotlined.simulator import pdus
@@ -35,7 +36,7 @@ from hotlined.states import AnswerState, SendingState
 from hotlined.store import answers, decisions
 from hotlined.store import log as contact_log
 from hotlined.words.harmless import csv_cell, harmless
-from hotlined.words.reasons import REASONS, answer_in_words, briefly
+from hotlined.words.reasons import CAUSES, REASONS, answer_in_words, briefly, cause_in_words
 from hotlined.words.times import TIME_WIDTH, clock_time, moment
 
 HOSTILE = "\x1b[2J\x9b31m\u202ecod\u2066\u200b\u2028[red]x[/red]\n=1+1\r\x07"
@@ -691,13 +692,47 @@ def test_an_unconfirmed_answer_says_why(line: Filled) -> None:
     line.send([None])
     shown = line.run("show", "1").stdout
 
-    assert "perhaps sent; cause no_result; detail The modem did not answer" in shown
+    assert "perhaps sent; no result came from the modem; detail The modem did not answer" in shown
     assert "0 of 2 sent" in shown
 
 
 def test_every_reason_has_words() -> None:
     """No reason is without its meaning."""
     assert set(REASONS) == set(Reason)
+
+
+CMS_ERRORS = {1: "the network", 38: "the network", 193: "the service centre", 331: "the modem", 500: "the modem"}
+
+
+def test_every_cause_of_an_attempt_has_words() -> None:
+    """No cause is without its meaning, and one that has a number is told with it, and with who refused."""
+    assert set(CAUSES) == set(AttemptCause)
+    for cms, who in CMS_ERRORS.items():
+        words = cause_in_words(cms_code(cms))
+        assert words.startswith(who)
+        assert f"CMS error {cms}" in words
+    assert cause_in_words("of_a_later_version") == "of_a_later_version"
+
+
+@pytest.mark.parametrize("language", Language)
+def test_show_has_no_code_of_a_cause(tmp_path: Path, language: Language) -> None:
+    """Why an answer did not leave, or may have, is said in words, of the answer and of its segments."""
+    filled = Filled(tmp_path, language=language.value)
+    with filled.db:
+        filled.judge(filled.text())
+        filled.send([None])
+        for code in (*AttemptCause, *map(cms_code, CMS_ERRORS)):
+            filled.db.execute("UPDATE answers SET reason = ?", code)
+            filled.db.execute("UPDATE answer_segments SET cause = ?", code)
+            shown = filled.run("show", "1").stdout
+            cells = {cell.split()[-1] for cell in re.split(r"[ \xa0]{2,}|[;\n]", shown) if len(cell.split()) in (1, 2)}
+            assert code not in cells
+            with speaking(language):
+                assert (
+                    " ".join(shown.split()).count(" ".join(cause_in_words(code).split())) == 3
+                )  # answer, two segments
+            (contact,) = filled.log()
+            assert contact["answer"]["reason"] == code
 
 
 # ---- times

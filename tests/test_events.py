@@ -208,13 +208,13 @@ def test_a_backup_of_before_that_is_put_back_says_the_same(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("language", "words"),
     [
-        (Language.ENGLISH, ["failed: cms_38", "cancelled"]),
-        (Language.FRENCH, ["échec de l’envoi: cms_38", "annulée"]),
-        (Language.DUTCH, ["mislukt: cms_38", "geannuleerd"]),
+        (Language.ENGLISH, ["failed: the network refused it (CMS error 38)", "cancelled"]),
+        (Language.FRENCH, ["échec de l’envoi: le réseau a refusé l’envoi (erreur CMS 38)", "annulée"]),
+        (Language.DUTCH, ["mislukt: het netwerk weigerde het (CMS-fout 38)", "geannuleerd"]),
     ],
 )
 def test_why_a_text_was_not_sent_before_is_said_as_it_was(old: Database, language: Language, words: list[str]) -> None:
-    """The state of an answer and its reason were one text in a request; now each is a value, and the words stay."""
+    """The state of an answer and its reason were one text in a request; now each is a value with its words."""
     refused = old.all("SELECT result, detail FROM requests WHERE result = 'not_sent' ORDER BY id")
     with speaking(language):
         assert [result_in_words(row["result"], row["detail"]) for row in refused] == words

@@ -465,7 +465,7 @@ def test_what_the_modem_said_is_a_detail_and_no_reason(db: Database) -> None:
     """The reason of an answer is a code; the words of an error without a cause stand with its segment."""
     queue_one(db)
     first = begun(db)
-    fates.settle(db, first, policy.Refused("error", words="+CME ERROR: unknown"), at(db, 1))
+    fates.settle(db, first, policy.Refused(words="+CME ERROR: unknown"), at(db, 1))
     segment = db.the("SELECT cause, detail FROM answer_segments WHERE id = ?", first.segment_id)
 
     assert answer(db)["reason"] == "error"

@@ -23,7 +23,7 @@ from hotlined.errors import ModemError, PortError
 from hotlined.gsm import alphabet, responses, tpdu
 from hotlined.gsm.modem import Modem
 from hotlined.gsm.responses import CMS_SMSC_UNKNOWN
-from hotlined.policy import Fate, Share, WaitingFor
+from hotlined.policy import AttemptCause, Fate, Share, WaitingFor
 from hotlined.store import answers, breaking, contacts, fates, gate, pseudonyms, queue, shares
 from hotlined.store.line import line_hold, note_half_hold, note_hold, note_share_hold, own_number
 from hotlined.store.trouble import DatabaseTrouble
@@ -315,7 +315,7 @@ class Sender:
         if isinstance(result, policy.Taken):
             log.info("%s sent", name)
         else:
-            log.warning("%s %s (%s)", name, settled.fate, result.code)
+            log.warning("%s %s (%s)", name, settled.fate, result.cause)
         self._last_unconfirmed_segment = begun.segment_id if settled.fate is Fate.UNCONFIRMED else None
         if isinstance(result, policy.Refused) and result.cms == CMS_SMSC_UNKNOWN:
             self.connection.recheck_service_centre()
@@ -362,8 +362,6 @@ def _result(outcome: responses.SubmitOutcome, *, stopping: bool) -> policy.Resul
         case responses.Sent(mr):
             return policy.Taken(mr)
         case responses.Refused(text, cms, before_payload):
-            if cms is None:
-                return policy.Refused("error", None, before_payload, text)
-            return policy.Refused(f"cms_{cms}", cms, before_payload)
+            return policy.Refused(cms, before_payload, text if cms is None else "")
         case responses.Unknown(text):
-            return policy.Unknown("stopped" if stopping else "no_result", text)
+            return policy.Unknown(AttemptCause.STOPPED if stopping else AttemptCause.NO_RESULT, text)

@@ -17,7 +17,7 @@ from hotlined.store.history import history_of
 from hotlined.store.line import FREE, Sending, sending_of
 from hotlined.words.columns import inner
 from hotlined.words.problems import problem_in_words
-from hotlined.words.reasons import SEGMENT_STATES, VERDICTS, answer_in_words, briefly, reason_in_words
+from hotlined.words.reasons import SEGMENT_STATES, VERDICTS, answer_in_words, briefly, cause_in_words, reason_in_words
 from hotlined.words.states import EVENTS, KINDS, SEGMENT_KINDS, event_in_words
 from hotlined.words.tags import tag_in_words
 from hotlined.words.times import maybe_moment, moment
@@ -186,7 +186,7 @@ def _part(part: dict[str, Any]) -> str:
 def _answer_facts(answer: dict[str, Any], sending: Sending) -> Iterator[tuple[str, str | None]]:
     fate = answer_in_words(answer, sending.state)
     yield _("answer"), _("{number}: {fate}", number=answer["id"], fate=fate)
-    yield inner(_("because")), reason_in_words(answer["reason"])
+    yield inner(_("because")), cause_in_words(answer["reason"])
     yield inner(_("text")), answer["text"]
     if wording := answer.get("wording"):
         place = place_in_words(wording["answer"] - 1, wording["variant"] - 1, wording["country"])
@@ -203,7 +203,8 @@ def _answer_facts(answer: dict[str, Any], sending: Sending) -> Iterator[tuple[st
         part = stored | {"detail": problem_in_words(stored["detail"])}
         state = SEGMENT_STATES[SegmentState(part["state"])]
         first = state if part["current"] else _("{state} (an earlier attempt)", state=state)
-        known = [f"{_(name)} {part[key]}" for name, key in _FATE if part[key] is not None]
+        known = [cause_in_words(part["cause"])] if part["cause"] else []
+        known += [f"{_(name)} {part[key]}" for name, key in _FATE if part[key] is not None]
         known += [f"{_(name)} {moment(part[key])}" for name, key in _FATE_AT if part[key] is not None]
         yield inner(_("part {number}", number=part["sequence"])), in_row([first, *known])
         yield "    pdu", part["pdu"]
@@ -218,7 +219,6 @@ def _answer_segments(answer: dict[str, Any]) -> str:
 
 _FATE = (
     (N_("reference"), "mr"),
-    (N_("cause"), "cause"),
     (N_("detail"), "detail"),
     (N_("status"), "report_status"),
 )

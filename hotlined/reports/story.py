@@ -8,7 +8,7 @@ from hotlined.language import N_, Phrases, _
 from hotlined.reports.contact import Contact
 from hotlined.states import AnswerState, ContactKind, ContactVerdict, SegmentState
 from hotlined.store.line import Sending
-from hotlined.words.reasons import SEGMENT_STATES, answer_in_words, reason_in_words
+from hotlined.words.reasons import SEGMENT_STATES, answer_in_words, cause_in_words, reason_in_words
 from hotlined.words.states import KINDS, event_in_words
 from hotlined.words.times import clock_time
 
@@ -107,7 +107,7 @@ def _end(contact: Contact) -> Iterator[Step]:
     """Yield the final state of an answer, if none of its steps says it."""
     answer = contact["answer"]
     if answer and answer["state"] == AnswerState.CANCELLED:
-        yield Step(None, _("The answer is cancelled: {reason}.", reason=reason_in_words(answer["reason"])))
+        yield Step(None, _("The answer is cancelled: {reason}.", reason=cause_in_words(answer["reason"])))
 
 
 def _people(contact: Contact, sending: Sending) -> Iterator[Step]:

@@ -139,7 +139,7 @@ def quarantine_restored(db: Database, now: Now) -> str | None:
     with db.transaction():
         waited = [row["id"] for row in db.all(f"SELECT id FROM answers WHERE state IN {states.OPEN}")]
         for answer_id in waited:
-            fates.mark_doubtful(db, answer_id, Reason.RESTORED, now)
+            fates.mark_doubtful(db, answer_id, now)
         db.execute(
             "UPDATE contacts SET verdict = ?, reason = ? WHERE verdict IS NULL",
             ContactVerdict.SUPPRESS,

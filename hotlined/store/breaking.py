@@ -44,14 +44,11 @@ def ended(db: Database, state: Breaker) -> Iterator[breaker.Ended]:
             f"{row['recipient']}{row['answer_id']}" if row["recipient"] == pseudonym.NOBODY else row["recipient"]
         )
         yield breaker.Ended(
-            row["answer_id"], recipient, breaker.Outcome(row["outcome"]), maybe_cms(row["cause"]) in policy.BARRED
+            row["answer_id"],
+            recipient,
+            breaker.Outcome(row["outcome"]),
+            policy.maybe_cms(row["cause"]) in policy.BARRED,
         )
-
-
-def maybe_cms(code: str | None) -> int | None:
-    """Return the cause of a +CMS ERROR from its code in the database: cms_38."""
-    number = (code or "").removeprefix("cms_")
-    return int(number) if number.isdecimal() else None
 
 
 def report_outcome(

@@ -12,7 +12,7 @@ from hotlined import breaker, policy, states
 from hotlined.breaker import Outcome
 from hotlined.clock import Now, boot_id, rfc3339
 from hotlined.gsm import tpdu
-from hotlined.policy import Fate
+from hotlined.policy import AttemptCause, Fate
 from hotlined.states import AnswerState, SegmentState
 from hotlined.store import breaking, events, fleet_answers, gate, lifecycle, pseudonyms
 from hotlined.store.breaking import BreakerUpdate
@@ -59,7 +59,7 @@ def settle(
                 _refuse(db, begun, answer, result, tries, now, retry_after, again=fate is Fate.PUT_BACK)
                 outcome = _outcome_of(result, fate, by_hand=answer["by_hand"] is not None)
             case policy.Refused() | policy.Unknown():
-                _unconfirm(db, begun.segment_id, result.code, result.words)
+                _unconfirm(db, begun.segment_id, result.cause, result.words)
                 outcome = Outcome.UNCONFIRMED
         refile(db, begun.recipient)  # after the segment has its state: by it a number counts as answered
         fleet_answers.say_answers(db, begun.recipient)
@@ -68,7 +68,7 @@ def settle(
             db,
             begun.attempt_id,
             outcome,
-            None if isinstance(result, policy.Taken) else result.code,
+            None if isinstance(result, policy.Taken) else result.cause,
             now,
             pauses,
             certainly_not_sent=certainly_not_sent,
@@ -135,15 +135,15 @@ def _refuse(
         db,
         begun.segment_id,
         SegmentState.WAITING if again and half_sent else SegmentState.REFUSED,
-        cause=result.code,
+        cause=result.cause,
         detail=result.words or None,
     )
     if not (again and half_sent):
         move_rest(db, begun.attempt_id, SegmentState.WAITING, SegmentState.CANCELLED)
     if not again:
-        move(db, begun.answer_id, AnswerState.FAILED, result.code)
+        move(db, begun.answer_id, AnswerState.FAILED, result.cause)
         return
-    move(db, begun.answer_id, AnswerState.QUEUED, result.code)
+    move(db, begun.answer_id, AnswerState.QUEUED, result.cause)
     pause = pause_after(retry_after, tries.refusals)
     after = tries.plus(result)
     db.execute(
@@ -172,19 +172,19 @@ def _tries(db: Database, answer: sqlite3.Row) -> policy.Tries:
     attempt = db.one(
         "SELECT cause FROM attempts WHERE answer_id = ? AND cause IS NOT NULL ORDER BY id DESC LIMIT 1", answer["id"]
     )
-    last = breaking.maybe_cms(attempt["cause"]) if attempt and answer["refusals"] else None
+    last = policy.maybe_cms(attempt["cause"]) if attempt and answer["refusals"] else None
     return policy.Tries(answer["refusals"], answer["refusals_counted"], last, bool(others_left))
 
 
-def _unconfirm(db: Database, segment_id: int, code: str, words: str = "") -> None:
+def _unconfirm(db: Database, segment_id: int, cause: str, words: str = "") -> None:
     """Record that nobody knows whether a segment left; what stands behind it is not sent."""
-    move_segment(db, segment_id, SegmentState.UNCONFIRMED, cause=code, detail=words or None)
+    move_segment(db, segment_id, SegmentState.UNCONFIRMED, cause=cause, detail=words or None)
     row = db.the(
         "SELECT t.id, t.answer_id FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id WHERE s.id = ?",
         segment_id,
     )
     move_rest(db, row["id"], SegmentState.WAITING, SegmentState.CANCELLED)
-    move(db, row["answer_id"], AnswerState.UNCONFIRMED, code)
+    move(db, row["answer_id"], AnswerState.UNCONFIRMED, cause)
 
 
 def put_back(db: Database, begun: Begun, now: Now) -> None:
@@ -218,17 +218,17 @@ def recover(db: Database, now: Now, pauses: Sequence[float] = USUAL.trial_after)
         forget_holds(db)  # they were noted by the daemon that ended, and this one has yet to look
         for row in rows:
             same_boot = row["boot_id"] == boot_id()
-            code = "crashed" if same_boot else "rebooted"
+            cause = AttemptCause.CRASHED if same_boot else AttemptCause.REBOOTED
             outcome = Outcome.INTERRUPTED if same_boot else Outcome.UNCONFIRMED
-            _unconfirm(db, row["id"], code)
-            _end_attempt(db, row["attempt_id"], outcome, code, now, pauses, certainly_not_sent=False)
+            _unconfirm(db, row["id"], cause)
+            _end_attempt(db, row["attempt_id"], outcome, cause, now, pauses, certainly_not_sent=False)
         if rows:
             events.record(db, now, "unconfirmed", f"{len(rows)} found at start")
     return len(rows)
 
 
-def mark_doubtful(db: Database, answer_id: int, code: str, now: Now) -> None:
-    """Record that an answer which waits in this database may have left by now, inside the transaction that is open.
+def mark_doubtful(db: Database, answer_id: int, now: Now) -> None:
+    """Record that an answer which waited in a backup may have left since, inside the transaction that is open.
 
     One that was never begun here gets an attempt of one segment of which nothing is known: it counts for its number.
     """
@@ -249,8 +249,8 @@ def mark_doubtful(db: Database, answer_id: int, code: str, now: Now) -> None:
     # by way of submitting: no other state leads to unconfirmed, and its time is what windows count it from
     if segment["state"] == SegmentState.WAITING:
         move_segment(db, segment_id, SegmentState.SUBMITTING, submitted_at=now.rfc3339, submitted_limit=now.limit)
-    _unconfirm(db, segment_id, code)
-    lifecycle.end_attempt(db, segment["attempt_id"], Outcome.INTERRUPTED, code, now)
+    _unconfirm(db, segment_id, AttemptCause.RESTORED)
+    lifecycle.end_attempt(db, segment["attempt_id"], Outcome.INTERRUPTED, AttemptCause.RESTORED, now)
     fleet_answers.say_answers(db, answer["recipient"])
 
 
@@ -383,7 +383,7 @@ def _prove(db: Database, segment_id: int, now: Now, rules: policy.Rules | None) 
             move(db, row["id"], AnswerState.SENDING)
             lifecycle.resume_attempt(db, row["attempt_id"])
         else:
-            move(db, row["id"], AnswerState.FAILED, "half")
+            move(db, row["id"], AnswerState.FAILED, AttemptCause.HALF)
             lifecycle.excuse_attempt(db, row["attempt_id"])
     return update
 

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from hotlined import policy
 from hotlined.language import N_, NP_, Phrases, _, ngettext
-from hotlined.policy import Reason, WaitingFor
+from hotlined.policy import AttemptCause, Reason, WaitingFor
 from hotlined.states import AnswerState, ContactVerdict, SegmentState, SendingState
 from hotlined.words.times import clock_time
 
@@ -32,6 +33,26 @@ REASONS = Phrases(
     }
 )
 """Every reason in a clause."""
+
+CAUSES = Phrases(
+    {
+        AttemptCause.ERROR: N_("the modem answered with an error"),
+        AttemptCause.NO_RESULT: N_("no result came from the modem"),
+        AttemptCause.STOPPED: N_("the daemon was stopped before the result came"),
+        AttemptCause.CRASHED: N_("the daemon ended unexpectedly before the result came"),
+        AttemptCause.REBOOTED: N_("the machine was started anew before the result came"),
+        AttemptCause.HALF: N_("a part of it was sent, and the rest was not"),
+        AttemptCause.RESTORED: N_("it waited in a backup that was put back, and may have left since"),
+    }
+)
+"""Every cause of an attempt in a clause, but for those that have a number."""
+
+_CMS_CAUSES = (
+    (policy.NETWORK_REFUSED, N_("the network refused it (CMS error {number})")),
+    (policy.CENTRE_REFUSED, N_("the service centre refused it (CMS error {number})")),
+    (policy.MODEM_REFUSED, N_("the modem refused it (CMS error {number})")),
+)
+"""Who refused, by the number of a +CMS ERROR."""
 
 VERDICTS: Phrases[str | None] = Phrases(
     {
@@ -134,6 +155,20 @@ NO_DAEMON = N_("waits: no daemon")
 def reason_in_words(reason: str | None) -> str:
     """Return the words for a reason's code; a text that is no such code is returned as it is."""
     return REASONS[Reason(reason)] if reason in list(Reason) else reason or ""
+
+
+def cause_in_words(code: str | None) -> str:
+    """Return the words for the cause of an attempt, or for the reason of an answer, which may be either.
+
+    A text that is neither is returned as it is.
+    """
+    if code in list(AttemptCause):  # before the reasons: a contact and an answer are restored in two ways
+        return CAUSES[AttemptCause(code)]
+    cms = policy.maybe_cms(code)
+    if cms is None:
+        return reason_in_words(code)
+    who_refused = (_(message, number=cms) for numbers, message in _CMS_CAUSES if cms in numbers)
+    return next(who_refused, None) or _("the modem reported CMS error {number}", number=cms)
 
 
 def briefly(code: str | None) -> str:

@@ -8,7 +8,7 @@ from hotlined.language import N_, Phrases, _, from_value
 from hotlined.policy import Reason, WaitingFor
 from hotlined.states import Adoption, AnswerState, HoldReason, Refusal, SendingState
 from hotlined.words.conditions import HOLDS
-from hotlined.words.reasons import REASONS, STATES, reason_in_words
+from hotlined.words.reasons import REASONS, STATES, cause_in_words
 
 _FATES = Phrases(
     {
@@ -107,7 +107,7 @@ def result_in_words(result: str | None, detail: str | None) -> str | None:
     if "state" in values:
         state, reason = values["state"], values["reason"]
         known = STATES[AnswerState(state)] if state in list(AnswerState) else state
-        values["fate"] = ": ".join(filter(None, (known, reason_in_words(reason))))
+        values["fate"] = ": ".join(filter(None, (known, cause_in_words(reason))))
     return _(REFUSALS[Refusal(result)][0]).format_map(values)
 
 
