@@ -318,11 +318,11 @@ def _where(fact: str) -> str:
 
 PENDING = listed(state for state in RequestState if state.is_pending)
 """A request that the daemon may still carry out."""
-OPEN = listed((AnswerState.QUEUED, AnswerState.SENDING))
+OPEN = (AnswerState.QUEUED, AnswerState.SENDING)
 """An answer of which something may still be handed over by itself."""
 REPEATABLE = (AnswerState.UNCONFIRMED, AnswerState.FAILED, AnswerState.CANCELLED)
 """What a person may have sent again: it is queued once more."""
-TAKEN = listed((AnswerState.SENT, AnswerState.DELIVERED, AnswerState.UNDELIVERED))
+TAKEN = (AnswerState.SENT, AnswerState.DELIVERED, AnswerState.UNDELIVERED)
 """An answer that the network took whole."""
 OCCUPIES = _where("occupies")
 MAY_HAVE_LEFT = _where("may_have_left")
@@ -330,7 +330,7 @@ LEFT = _where("left")
 IN_SHADOW = _where("in_shadow")
 
 WAITS = (
-    f"state IN {OPEN} AND NOT EXISTS (SELECT 1 FROM attempts t JOIN answer_segments s ON s.attempt_id = t.id"  # noqa: S608
+    f"state IN {listed(OPEN)} AND NOT EXISTS (SELECT 1 FROM attempts t JOIN answer_segments s ON s.attempt_id = t.id"  # noqa: S608
     f" WHERE t.answer_id = answers.id AND s.state = '{SegmentState.SUBMITTING}')"
 )
 """The condition on `answers` that nothing of it is in the modem's hands and something may still be."""

@@ -22,8 +22,9 @@ from hotlined import migrations, policy, pseudonym
 from hotlined.clock import Now
 from hotlined.errors import DatabaseInUseError, DatabaseMissingError, DatabaseVersionError, StoreError
 from hotlined.gsm.address import Address, Ton, identify
+from hotlined.gsm.alphabet import plan
 from hotlined.simulator import pdus
-from hotlined.states import Refusal, RequestState
+from hotlined.states import ByHand, Refusal, RequestState
 from hotlined.store import (
     answers,
     backup,
@@ -747,6 +748,25 @@ def test_a_request_cut_off_by_a_crash_is_ended(db: Database) -> None:
     requests.recover(db, db.now())
 
     assert requests.outcome(db, request_id).state == "refused"
+
+
+@pytest.mark.parametrize(("status", "state"), [(0x00, "delivered"), (0x20, "sent"), (0x46, "undelivered")])
+def test_a_text_that_was_taken_is_done_whatever_its_report_says(db: Database, status: int, state: str) -> None:
+    """A report that comes before the request is settled does not make a refusal of a text that the network took."""
+    request_id = requests.ask(db, ByHand.SEND, {"number": SENDER, "text": "Salut"}, "pi", at(db, 0))
+    requests.next_request(db, at(db, 0))
+    with db.transaction():
+        answer_id = answers.enqueue_by_hand(
+            db, SENDER, plan("Salut"), RULES, at(db, 0), kind=ByHand.SEND, who="pi", shadow=False
+        )
+        assert isinstance(answer_id, int)
+        requests.await_answer(db, request_id, answer_id)
+    assert requests.settle(db, at(db, 0)) == 1
+    take(db, begun(db, 1), at(db, 1), 41)
+    scan(db, pdus.write_status_report(41, SENDER, SENT, SENT, status), seconds=2)
+
+    assert requests.settle(db, at(db, 3)) == 0
+    assert requests.outcome(db, request_id) == requests.Outcome(RequestState.DONE, state, answer_id)
 
 
 def test_what_the_loop_asks_reads_no_whole_table(db: Database) -> None:

@@ -20,7 +20,7 @@ from hotlined.reports.line import holds_of, sending_now
 from hotlined.reports.rules import rules_of
 from hotlined.reports.text import wording_in_words
 from hotlined.reports.typed import is_withheld
-from hotlined.states import AnswerState, ContactKind, HoldReason, SendingState
+from hotlined.states import OPEN, ContactKind, HoldReason, SendingState
 from hotlined.store import correspondents, log, pseudonyms
 from hotlined.store.correspondents import Correspondent, Order
 from hotlined.store.database import Database
@@ -80,7 +80,7 @@ def report_number(db: Database, config: Config, text: str, now: Now) -> NumberRe
     outlook = _outlook(db, config, identity, now, holds[0] if holds else FREE)
     queued = None
     if outlook.reason is Reason.PENDING:
-        where = log.Filter(originator=originator, states=(AnswerState.QUEUED, AnswerState.SENDING))
+        where = log.Filter(originator=originator, states=OPEN)
         queued = next((contact["answer"] for contact in log.entries(db, where, 1)), None)
     history = history_of(db, originator, shadow=config.mode is Mode.SHADOW)
     texts = config.answer.choices(history.answers, identity.country)

@@ -161,7 +161,7 @@ def tried_today(db: Database, now: Now) -> int:
     """Count the answers that persons tried on phones of the house in the last 24 hours."""
     tries = db.value(
         f"SELECT count(*) FROM answers a WHERE by_hand = '{ByHand.TRY}' AND queued_limit > ?"
-        f" AND (a.state IN {states.OPEN} OR EXISTS (SELECT 1 FROM attempts t JOIN answer_segments s"
+        f" AND (a.state IN {states.listed(states.OPEN)} OR EXISTS (SELECT 1 FROM attempts t JOIN answer_segments s"
         f" ON s.attempt_id = t.id WHERE t.answer_id = a.id AND s.state IN {states.MAY_HAVE_LEFT}))",
         now.limit - policy.WINDOW_SECONDS["day"],
     )

@@ -137,7 +137,7 @@ def quarantine_restored(db: Database, now: Now) -> str | None:
     if copied_at is None:
         return None
     with db.transaction():
-        waited = [row["id"] for row in db.all(f"SELECT id FROM answers WHERE state IN {states.OPEN}")]
+        waited = [row["id"] for row in db.all(f"SELECT id FROM answers WHERE state IN {states.listed(states.OPEN)}")]
         for answer_id in waited:
             fates.mark_doubtful(db, answer_id, now)
         db.execute(

@@ -388,13 +388,7 @@ def _prove(db: Database, segment_id: int, now: Now, rules: policy.Rules | None) 
     return update
 
 
-_PROVABLE = (
-    AnswerState.SENDING,
-    AnswerState.UNCONFIRMED,
-    AnswerState.SENT,
-    AnswerState.DELIVERED,
-    AnswerState.UNDELIVERED,
-)
+_PROVABLE = (AnswerState.SENDING, AnswerState.UNCONFIRMED, *states.TAKEN)
 """The states that a late proof may still change: an answer that is queued again, or has ended, stays as it is."""
 
 

@@ -15,7 +15,7 @@ from hotlined.clock import Now, age, boot_id
 from hotlined.gsm.address import Identity, LineType
 from hotlined.gsm.alphabet import Plan, plan
 from hotlined.policy import Reason, Share, WaitingFor
-from hotlined.states import OPEN, AnswerState, ByHand, ContactKind, SegmentState
+from hotlined.states import OPEN, AnswerState, ByHand, ContactKind, SegmentState, listed
 from hotlined.store import events, fleet, fleet_answers, lifecycle, windows, wordings
 from hotlined.store.correspondents import identity_of
 from hotlined.store.database import Database
@@ -225,7 +225,7 @@ def _question(
 def set_aside(db: Database, answer_id: int, why: str, now: Now) -> None:
     """Commit that an answer cannot be composed or encoded: it has failed, and those behind it go."""
     with db.transaction():
-        row = db.one(f"SELECT contact_id FROM answers WHERE id = ? AND state IN {OPEN}", answer_id)
+        row = db.one(f"SELECT contact_id FROM answers WHERE id = ? AND state IN {listed(OPEN)}", answer_id)
         if row is None:
             return
         attempt_id = latest_attempt(db, answer_id)
@@ -239,7 +239,7 @@ def _open_answer(db: Database, answer_id: int) -> sqlite3.Row | None:
     return db.one(
         "SELECT a.*, c.kind, c.country, c.line_type, c.scts, c.received_at, c.synchronised, c.other_originator"
         " FROM answers a"
-        f" LEFT JOIN contacts c ON c.id = a.contact_id WHERE a.id = ? AND a.state IN {OPEN}",
+        f" LEFT JOIN contacts c ON c.id = a.contact_id WHERE a.id = ? AND a.state IN {listed(OPEN)}",
         answer_id,
     )
 

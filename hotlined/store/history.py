@@ -65,7 +65,7 @@ _LAST = """
 # cap is void
 _HISTORY = f"""
 SELECT count(last) AS answers, max(last) AS last_answer, coalesce(max(open), 0) AS pending FROM (
-  SELECT a.state IN {states.OPEN} AS open, {_LAST.format(counts=_MAY_HAVE_LEFT)} AS last
+  SELECT a.state IN {states.listed(states.OPEN)} AS open, {_LAST.format(counts=_MAY_HAVE_LEFT)} AS last
   FROM answers a WHERE a.recipient IN (SELECT value FROM json_each(:names)) AND a.by_hand IS NULL
     AND a.id IS NOT :without
 )

@@ -94,7 +94,7 @@ PROMISES = {
         f" WHERE c.verdict IS NOT '{ContactVerdict.ANSWER}'"
     ),
     N_("an answer that was sent has all its segments, and each of them left"): (
-        f"SELECT id FROM answers a WHERE state IN {states.TAKEN} AND segments <>"
+        f"SELECT id FROM answers a WHERE state IN {states.listed(states.TAKEN)} AND segments <>"
         f" (SELECT count(*) FROM answer_segments s WHERE s.attempt_id = {_LATEST} AND s.state IN {states.LEFT})"
     ),
     N_("only an answer that is being sent has a segment in hand"): (
@@ -103,7 +103,7 @@ PROMISES = {
     ),
     N_("segments wait only in the latest attempt of an answer of which something may still leave"): (
         f"SELECT a.id FROM answers a {_SEGMENTS} WHERE s.state = '{SegmentState.WAITING}'"
-        f" AND (a.state NOT IN {states.OPEN} OR t.id <> {_LATEST})"
+        f" AND (a.state NOT IN {states.listed(states.OPEN)} OR t.id <> {_LATEST})"
     ),
     N_("nothing waits behind a segment that did not leave"): (
         f"SELECT w.id FROM answer_segments w JOIN answer_segments s ON s.attempt_id = w.attempt_id"

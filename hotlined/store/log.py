@@ -18,7 +18,7 @@ from typing import Any
 
 from hotlined import policy, pseudonym
 from hotlined.clock import rfc3339
-from hotlined.states import AnswerState, ContactKind, listed
+from hotlined.states import OPEN, AnswerState, ContactKind, listed
 from hotlined.store import events, pseudonyms, totals, words_met
 from hotlined.store.database import Database
 
@@ -191,7 +191,7 @@ _THESE = f"{_ROWS} WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id"
 _OPEN = (
     "SELECT id FROM contacts WHERE verdict IS NULL"
     " UNION SELECT contact_id FROM answers"
-    f" WHERE state IN {listed((AnswerState.QUEUED, AnswerState.SENDING, AnswerState.UNCONFIRMED))}"
+    f" WHERE state IN {listed((*OPEN, AnswerState.UNCONFIRMED))}"
     " AND contact_id IS NOT NULL"
 )
 _TOUCHED = (

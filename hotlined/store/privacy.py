@@ -20,7 +20,7 @@ from hotlined import policy, pseudonym
 from hotlined.clock import Now, rfc3339
 from hotlined.gsm import tpdu
 from hotlined.gsm.address import mask
-from hotlined.states import MAY_HAVE_LEFT, OPEN, PENDING, Refusal, RequestState, SegmentKind, SegmentState
+from hotlined.states import MAY_HAVE_LEFT, OPEN, PENDING, Refusal, RequestState, SegmentKind, SegmentState, listed
 from hotlined.store import decisions, events, fates, fleet, fleet_answers, lifecycle, line, log, pseudonyms
 from hotlined.store.database import Database
 
@@ -35,9 +35,9 @@ _SHORTEST = 8  # characters of a number that is looked for where it is only ment
 _OLD_CONTACT = (
     "(c.received_limit <= :limit OR (c.synchronised AND c.received_at <= :calendar))",
     "c.kept_at IS NULL AND c.verdict IS NOT NULL",
-    f"NOT EXISTS (SELECT 1 FROM answers q WHERE q.contact_id = c.id AND q.state IN {OPEN})",
+    f"NOT EXISTS (SELECT 1 FROM answers q WHERE q.contact_id = c.id AND q.state IN {listed(OPEN)})",
 )
-_OLD_BY_HAND = (f"a.contact_id IS NULL AND a.queued_limit <= :limit AND a.state NOT IN {OPEN}",)
+_OLD_BY_HAND = (f"a.contact_id IS NULL AND a.queued_limit <= :limit AND a.state NOT IN {listed(OPEN)}",)
 _OLD_REQUEST = (f"r.created_limit <= :limit AND r.state NOT IN {PENDING}",)
 
 
@@ -484,14 +484,14 @@ def find(db: Database, names: tuple[str, ...]) -> Found:
     # an unreadable text has no originator, but its raw PDU may spell the number
     nobody = db.all("SELECT id FROM contacts WHERE originator IS NULL")
     contacts |= {row["id"] for row in nobody} & set(named.values())
-    listed = json.dumps(sorted(contacts))
+    theirs = json.dumps(sorted(contacts))
     answers = db.all(
         f"SELECT id FROM answers WHERE recipient IN ({marks}) OR contact_id IN (SELECT value FROM json_each(?))",
         *names,
-        listed,
+        theirs,
     )
     sent = json.dumps([row["id"] for row in answers])
-    segments = _segments(db, listed, sent) | _reports(db, number)
+    segments = _segments(db, theirs, sent) | _reports(db, number)
     segments |= {segment_id for segment_id, contact_id in named.items() if contact_id is None}
     requests = db.all(
         f"SELECT id FROM requests WHERE json_extract(arguments, '$.number') IN ({marks})"
@@ -564,7 +564,7 @@ _IN_HAND = f"""
     SELECT 1 FROM answer_segments s JOIN attempts t ON t.id = s.attempt_id WHERE s.state = '{SegmentState.SUBMITTING}'
       AND t.answer_id IN (SELECT value FROM json_each(:answers))
 """
-_WAITING = f"SELECT id FROM answers WHERE state IN {OPEN} AND id IN (SELECT value FROM json_each(:answers))"
+_WAITING = f"SELECT id FROM answers WHERE state IN {listed(OPEN)} AND id IN (SELECT value FROM json_each(:answers))"
 _FORGET = (
     # of what is still on the SIM a pseudonym stays: it is known when it is read again, and leaves
     """

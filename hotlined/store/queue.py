@@ -36,7 +36,7 @@ class Turn:
 
 def is_waiting(db: Database) -> bool:
     """Tell whether any answer is queued or being sent."""
-    return bool(db.one(f"SELECT 1 FROM answers WHERE state IN {states.OPEN} LIMIT 1"))
+    return bool(db.one(f"SELECT 1 FROM answers WHERE state IN {states.listed(states.OPEN)} LIMIT 1"))
 
 
 def due(

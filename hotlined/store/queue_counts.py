@@ -3,7 +3,7 @@
 from collections import Counter
 
 from hotlined.policy import BUDGETS
-from hotlined.states import OPEN, AnswerState, SendingState
+from hotlined.states import OPEN, AnswerState, SendingState, listed
 from hotlined.store.database import Database
 from hotlined.store.line import FREE, Sending, breaker_of, calendar_time, share_holds
 
@@ -12,14 +12,11 @@ def counted(db: Database) -> dict[str, int]:
     """Count the answers that are queued, sending and unconfirmed."""
     counted = dict(
         db.execute(
-            f"SELECT state, count(*) FROM answers WHERE state IN {OPEN} GROUP BY state"
+            f"SELECT state, count(*) FROM answers WHERE state IN {listed(OPEN)} GROUP BY state"
             f" UNION ALL SELECT state, count(*) FROM answers WHERE state = '{AnswerState.UNCONFIRMED}' GROUP BY state"
         )
     )
-    return {
-        state.value: counted.get(state, 0)
-        for state in (AnswerState.QUEUED, AnswerState.SENDING, AnswerState.UNCONFIRMED)
-    }
+    return {state.value: counted.get(state, 0) for state in (*OPEN, AnswerState.UNCONFIRMED)}
 
 
 def waiting(db: Database) -> Counter[str]:

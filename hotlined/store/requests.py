@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from hotlined.clock import Now, boot_id, boottime
-from hotlined.states import AnswerState, ByHand, Refusal, RequestState
+from hotlined.states import OPEN, TAKEN, AnswerState, ByHand, Refusal, RequestState
 from hotlined.store.database import Database
 
 EXPIRES_AFTER_SECONDS = 120.0
@@ -160,17 +160,17 @@ def recover(db: Database, now: Now) -> None:
 
 
 def settle(db: Database, now: Now) -> int:
-    """End the requests whose answer was sent, or will not be; return how many others wait for theirs."""
+    """End the requests whose answer was taken, or will not be; return how many others wait for theirs."""
     rows = db.all(
         "SELECT r.id, a.state, a.reason FROM requests r JOIN answers a ON a.id = r.answer_id"
         f" WHERE r.state = '{RequestState.BEGUN}'"
     )
     open_ones = 0
     for row in rows:
-        if row["state"] in (AnswerState.QUEUED, AnswerState.SENDING):
+        if row["state"] in OPEN:
             open_ones += 1
             continue
-        if row["state"] in (AnswerState.SENT, AnswerState.DELIVERED, AnswerState.SHADOWED):
+        if row["state"] in (*TAKEN, AnswerState.SHADOWED):
             end(db, row["id"], row["state"], now)
         else:
             refuse(db, row["id"], Refusal.NOT_SENT, now, state=row["state"], reason=row["reason"])
