@@ -102,6 +102,11 @@ BROKEN = [
     ("UPDATE answer_segments SET state = 'refused' WHERE id = 3", "a segment that did not leave (4)"),
     ("UPDATE answers SET state = 'unconfirmed' WHERE id = 1", "is unconfirmed because of a segment (1)"),
     ("UPDATE attempts SET outcome = 'refused' WHERE id = 1", "whose segments all left was taken (1)"),
+    (
+        "UPDATE attempts SET outcome = 'refused', cause = 'cms_38' WHERE id = 2",
+        "has the cause of one of its segments (2)",
+    ),
+    ("UPDATE answers SET reason = 'cms_38' WHERE id = 3", "has the cause of its latest attempt (3)"),
     ("UPDATE answers SET recipient = '+32470123456' WHERE state = 'queued'", "stands in the share of its number (3)"),
     ("UPDATE line_state SET limit_time = 0", "has not reached (1, 2, 3)"),
     ("UPDATE totals SET held = held + 1 WHERE name = 'contacts'", "as many contacts as there are"),

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from hotlined import states
 from hotlined.breaker import Outcome
 from hotlined.language import N_, _
-from hotlined.policy import Share
+from hotlined.policy import AttemptCause, Reason, Share
 from hotlined.states import AnswerState, ContactVerdict, SegmentState
 from hotlined.store import line, totals
 
@@ -26,6 +26,8 @@ _MOST_IDS = 10  # of the rows that break a promise: enough to look at
 
 _LATEST = "(SELECT max(id) FROM attempts WHERE answer_id = a.id)"
 _SEGMENTS = "JOIN attempts t ON t.answer_id = a.id JOIN answer_segments s ON s.attempt_id = t.id"
+# what the reason of an answer may be beside the cause of an attempt; `restored` is the reason of a verdict alone
+_NO_CAUSES = (AttemptCause.HALF, *(reason for reason in Reason if reason is not Reason.RESTORED))
 
 # both counts with opposite signs: labels that do not come to 0 differ. GROUP BY takes two NULLs for the same, as the
 # labels of a contact without a reason, which a join would lose
@@ -122,6 +124,14 @@ PROMISES = {
     N_("an attempt whose segments all left was taken"): (
         f"SELECT t.id FROM attempts t JOIN answer_segments s ON s.attempt_id = t.id GROUP BY t.id"
         f" HAVING min(s.state IN {states.LEFT}) AND min(t.outcome IS NOT '{Outcome.TAKEN}')"
+    ),
+    N_("an attempt that ended and was not taken has the cause of one of its segments"): (
+        f"SELECT id FROM attempts t WHERE outcome <> '{Outcome.TAKEN}' AND NOT EXISTS"
+        " (SELECT 1 FROM answer_segments s WHERE s.attempt_id = t.id AND s.cause = t.cause)"
+    ),
+    N_("an answer whose reason is a cause has the cause of its latest attempt"): (
+        f"SELECT id FROM answers a WHERE reason NOT IN {states.listed(_NO_CAUSES)}"
+        f" AND reason IS NOT (SELECT cause FROM attempts WHERE id = {_LATEST})"
     ),
     N_("an answer stands in the share of its number"): (
         f"SELECT a.id FROM answers a WHERE a.state = '{AnswerState.QUEUED}' AND a.by_hand IS NULL"
