@@ -62,7 +62,7 @@ class SendingState(StrEnum):
 
 
 class HoldReason(StrEnum):
-    """Why answers are kept back; `words.conditions.HOLDS` has the pairs with `SendingState`, their words and cures."""
+    """Why answers are kept back; `words.conditions.HOLDS` has words and cures."""
 
     KEY_LOST = "key_lost"
     KEY_DENIED = "key_denied"
@@ -72,6 +72,18 @@ class HoldReason(StrEnum):
     RESTORED = "restored"
     OUTAGE = "outage"
     CREDIT = "credit"
+
+
+KEPT_BACK = {
+    HoldReason.KEY_LOST: SendingState.HELD,
+    HoldReason.KEY_DENIED: SendingState.HELD,
+    HoldReason.SIM_CHANGED: SendingState.HELD,
+    HoldReason.PERSON: SendingState.PAUSED,
+    HoldReason.RESTORED: SendingState.PAUSED,
+    HoldReason.OUTAGE: SendingState.TRIAL,
+    HoldReason.CREDIT: SendingState.TRIAL,
+}
+"""How answers are kept back for each reason."""
 
 
 class SelftestObstacle(StrEnum):

@@ -40,7 +40,7 @@ from hotlined.language import Language, unfilled
 from hotlined.reports.life import OVER
 from hotlined.reports.line import report_line
 from hotlined.simulator import pdus
-from hotlined.states import ModemState, SendingState
+from hotlined.states import HoldReason, ModemState
 from hotlined.status import DaemonStatus, ModemStatus, Trouble
 from hotlined.store import backup, decisions, events, requests
 from hotlined.store.alerting import Alert, AlertProgress
@@ -284,7 +284,7 @@ def _maybe_text(condition: str, level: int, known: conditions.Condition) -> str 
         "last": "24 Nov 23:00",
     }
     if known not in {
-        "paused": [known for (state, _), known in conditions.HOLDS.items() if state is SendingState.PAUSED],
+        "paused": [conditions.HOLDS[HoldReason.PERSON], conditions.HOLDS[HoldReason.RESTORED]],
         "shadow": [conditions.SHADOW],
         "selftest": [conditions.SELFTEST_LOST],
         "silence": [conditions.SILENCE],

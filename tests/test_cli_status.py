@@ -23,7 +23,7 @@ from hotlined.breaker import Cause
 from hotlined.clock import boottime, parse_rfc3339
 from hotlined.reports.glance import at_a_glance
 from hotlined.reports.line import SELFTEST_LOST, SIM_ENDED, report_line
-from hotlined.states import HoldReason, SendingState
+from hotlined.states import KEPT_BACK, HoldReason, SendingState
 from hotlined.status import DaemonStatus, ModemStatus, Storage, Trouble
 from hotlined.store import decisions, opening
 from hotlined.store.line import note_balance, recorded_holds
@@ -399,16 +399,16 @@ def test_what_keeps_answers_back_is_trouble(line: Filled, state: str, code: str,
 
 
 def test_everything_that_keeps_answers_back_has_its_words(line: Filled) -> None:
-    """The catalogue of words has exactly the pairs of state and reason that the line's row can lead to."""
+    """Each reason that the line's row can lead to has its words, and keeps answers back as the table says."""
     found = set()
     for lost, denied, restored, cause in itertools.product(("NULL", "'x'"), (0, 1), (0, 1), Cause):
         change(line, f"key_lost_at = {lost}, key_denied = {denied}, paused_at = 'x', pause_restored = {restored}")
         change(line, f"breaker_cause = '{cause}'")
         found |= {(hold.state, hold.reason) for hold in recorded_holds(line.db, sim_changed=True)}
 
-    assert conditions.HOLDS.keys() == found
+    assert found == {(state, reason) for reason, state in KEPT_BACK.items()}
     assert {state for state, _ in found} == {*SendingState} - {SendingState.FREE, SendingState.NO_DAEMON}
-    assert {reason for _, reason in found} == {*HoldReason}
+    assert {reason for _, reason in found} == {*HoldReason} == {*conditions.HOLDS}
 
 
 def test_a_pause_says_since_when_by_whom_and_how_it_ends(line: Filled) -> None:

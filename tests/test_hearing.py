@@ -26,7 +26,7 @@ from hotlined.doctor.findings import Health
 from hotlined.doctor.scene import Scene
 from hotlined.reports import hearing
 from hotlined.reports.silence import HOURS_LEAST, LEAST, Silence, judged, maybe_silence, maybe_usual
-from hotlined.states import HoldReason, ModemState, SelftestObstacle, SendingState
+from hotlined.states import HoldReason, ModemState, SelftestObstacle
 from hotlined.store.line import Sending, note_own_number
 from hotlined.store.reception import SelfTest, ask_selftest, maybe_selftest
 from hotlined.words import hearing as words
@@ -99,10 +99,10 @@ def test_each_loss_is_told_once_and_its_end_once() -> None:
         ({"alive": False, "modem_is_ready": False}, SelftestObstacle.NOT_RUNNING),
         ({"modem_is_ready": False}, SelftestObstacle.MODEM_NOT_READY),
         ({"shadow": True}, SelftestObstacle.SHADOW),
-        ({"holds": (Sending(SendingState.PAUSED, HoldReason.PERSON),)}, SelftestObstacle.PAUSED),
-        ({"holds": (Sending(SendingState.TRIAL, HoldReason.CREDIT),)}, SelftestObstacle.CREDIT),
-        ({"holds": (Sending(SendingState.TRIAL, HoldReason.OUTAGE),)}, SelftestObstacle.OUTAGE),
-        ({"holds": (Sending(SendingState.HELD, HoldReason.KEY_LOST),)}, SelftestObstacle.HELD),
+        ({"holds": (Sending.kept_back(HoldReason.PERSON, None),)}, SelftestObstacle.PAUSED),
+        ({"holds": (Sending.kept_back(HoldReason.CREDIT, None),)}, SelftestObstacle.CREDIT),
+        ({"holds": (Sending.kept_back(HoldReason.OUTAGE, None),)}, SelftestObstacle.OUTAGE),
+        ({"holds": (Sending.kept_back(HoldReason.KEY_LOST, None),)}, SelftestObstacle.HELD),
         ({"full": True}, SelftestObstacle.FULL),
         ({"knows_itself": False}, SelftestObstacle.NO_NUMBER),
     ],

@@ -21,7 +21,7 @@ from hotlined.policy import Reason, WaitingFor
 from hotlined.status import DaemonStatus
 from hotlined.store import answers, decisions, pseudonyms
 from hotlined.store.correspondents import Order, correspondents
-from hotlined.store.line import note_hold, note_own_number, note_sim_changed
+from hotlined.store.line import note_own_number, note_sim_changed, note_wait
 from hotlined.words.reasons import REASONS
 
 TOM, PROXIMUS, LONDON = "+32470999999", "8850", "+447400123456"
@@ -331,7 +331,7 @@ def test_an_answer_on_its_way_goes_by_the_word_of_the_daemon(line: Filled) -> No
     """While the daemon lives and has the line's SIM in it, nothing is held back, whatever the last hold was."""
     line.judge(line.text(), delay=0.0)
     line.db.execute("UPDATE answers SET due_limit = ? - (SELECT limit_epoch FROM line_state)", time.time() + 3600)
-    note_hold(line.db, WaitingFor.HELD)
+    note_wait(line.db, WaitingFor.HELD)
     note_sim_changed(line.db, line.now(), changed=True)
     path = line.folder / "run" / "main" / "status.json"
     path.parent.mkdir(parents=True)

@@ -40,7 +40,7 @@ from hotlined.store import (
 )
 from hotlined.store.database import Database
 from hotlined.store.history import history_of
-from hotlined.store.line import Sending, breaker_of, note_hold, note_share_hold, save_limit_clock, sending_of
+from hotlined.store.line import Sending, breaker_of, note_share_wait, note_wait, save_limit_clock, sending_of
 from hotlined.store.opening import open_beside_daemon, open_for_daemon
 from hotlined.timing import USUAL
 
@@ -665,9 +665,9 @@ def test_a_call_grows_old_without_power_too(db: Database) -> None:
 
 def test_a_hold_is_written_once(db: Database) -> None:
     """What holds a share back is a word of the line, and holding on costs no write."""
-    note_share_hold(db, policy.Share.NEW, policy.WaitingFor.BUDGET_HOUR)
+    note_share_wait(db, policy.Share.NEW, policy.WaitingFor.BUDGET_HOUR)
     before = db.connection.total_changes
-    note_share_hold(db, policy.Share.NEW, policy.WaitingFor.BUDGET_HOUR)
+    note_share_wait(db, policy.Share.NEW, policy.WaitingFor.BUDGET_HOUR)
 
     assert db.connection.total_changes == before
 
@@ -779,7 +779,7 @@ def test_what_the_loop_asks_reads_no_whole_table(db: Database) -> None:
     queue.next_due(db)
     queue.requeue_half_sent(db, trials=True)
     queue.sweep(db, RULES.max_age, now, by_calendar=False)
-    note_hold(db, policy.WaitingFor.NETWORK)
+    note_wait(db, policy.WaitingFor.NETWORK)
     fates.recover(db, now)
     contacts.next_unjudged(db, now)
     contacts.next_judgement(db)

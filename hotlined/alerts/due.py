@@ -13,7 +13,7 @@ from hotlined.language import _, in_digits
 from hotlined.policy import BUDGETS
 from hotlined.reports.fleet import FleetAway
 from hotlined.reports.silence import Silence, in_words
-from hotlined.states import HoldReason, ModemState, SendingState
+from hotlined.states import HoldReason, ModemState
 from hotlined.store.alerting import AlertProgress, Draft
 from hotlined.store.events import Event
 from hotlined.store.words_met import CONDITION, NewTexts
@@ -238,7 +238,7 @@ def _choices(state: LineState, now: Now) -> Iterator[_Sign]:
         if choice is None:
             yield _Sign(condition, 0, None, {})
         elif choice.restored or now.limit - choice.limit >= FORGOTTEN_SECONDS:
-            paused = HOLDS[SendingState.PAUSED, HoldReason.RESTORED if choice.restored else HoldReason.PERSON]
+            paused = HOLDS[HoldReason.RESTORED if choice.restored else HoldReason.PERSON]
             known = paused if condition == "paused" else conditions.SHADOW
             filling = {
                 "title": known.title,

@@ -37,7 +37,7 @@ def limits(settings: Settings, as_json: bool) -> None:
         return
     _print_windows(report)
     for hold in report.held:
-        print_wrapped(as_typed(" ".join(hold_in_words(hold.state, hold.reason, hold.by))))
+        print_wrapped(as_typed(" ".join(hold_in_words(hold.reason, hold.by))))
     print_wrapped(waits_in_words(report))
     if not report.unknown:
         click.echo()

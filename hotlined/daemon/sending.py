@@ -25,7 +25,7 @@ from hotlined.gsm.modem import Modem
 from hotlined.gsm.responses import CMS_SMSC_UNKNOWN
 from hotlined.policy import AttemptCause, Fate, Share, WaitingFor
 from hotlined.store import answers, breaking, contacts, fates, gate, pseudonyms, queue, shares
-from hotlined.store.line import line_hold, note_half_hold, note_hold, note_share_hold, own_number
+from hotlined.store.line import line_hold, note_half_sent_wait, note_share_wait, note_wait, own_number
 from hotlined.store.trouble import DatabaseTrouble
 from hotlined.timing import Every
 
@@ -210,13 +210,13 @@ class Sender:
             self._all_wait = True
             if step.waiting_for in policy.FULL_WINDOWS and turn.share:
                 self._share_asked_again_at[turn.share] = time.monotonic() + SHARE_PAUSE_SECONDS
-                note_share_hold(db, turn.share, step.waiting_for)
+                note_share_wait(db, turn.share, step.waiting_for)
             return False
         self.forget_marks()
         if isinstance(step, gate.Refiled):
             return True
         if turn.share:
-            note_share_hold(db, turn.share, None)
+            note_share_wait(db, turn.share, None)
         if isinstance(step, policy.Cancel):
             log.info("answer %d: cancelled (%s)", turn.answer_id, step.reason)
             return True
@@ -236,12 +236,12 @@ class Sender:
         """Halt answers that are half sent while the rest may not go: in shadow mode, and while the key is lost."""
         if shadow or pseudonyms.is_lost(self.line.db):
             queue.requeue_half_sent(self.line.db, trials=True)
-        note_half_hold(self.line.db, WaitingFor.HELD if shadow else None)
+        note_half_sent_wait(self.line.db, WaitingFor.HELD if shadow else None)
 
     def _note_and_apply_hold(self) -> bool:
         """Commit what holds every answer back, queue half-sent answers again then; return whether something does."""
         hold = self._maybe_hold()
-        note_hold(self.line.db, hold)
+        note_wait(self.line.db, hold)
         self._all_wait = hold is not None or line_hold(self.line.db, trial=True) is not None
         if self._all_wait:
             queue.requeue_half_sent(self.line.db, trials=True)

@@ -376,7 +376,7 @@ def _line_trouble(config: Config, mode: str, stored: Stored | None) -> Iterator[
     """Yield what keeps answers back according to the database."""
     for hold in stored.holds if stored else ():
         code = hold.reason if hold.reason and hold.state is not SendingState.PAUSED else hold.state
-        yield Trouble(code.value, *hold_in_words(hold.state, hold.reason, hold.by), hold.since)
+        yield Trouble(code.value, *hold_in_words(hold.reason, hold.by), hold.since)
     for window, budget in stored.budgets.items() if stored else ():
         if budget["used"] >= budget["limit"] or (stored and window in stored.full_windows):
             spent = {name: in_digits(count) for name, count in budget.items()}

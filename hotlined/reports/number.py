@@ -182,7 +182,7 @@ def facts(report: NumberReport, config: Config, now: Now) -> Iterator[tuple[str,
         for each in report.texts:
             yield _("would get"), labelled(wording_in_words(each, len(config.answer.steps)), each.text)
     for hold in report.holds:
-        yield inner(_("held back")), " ".join(hold_in_words(hold.state, hold.reason, hold.by))
+        yield inner(_("held back")), " ".join(hold_in_words(hold.reason, hold.by))
 
 
 def _answers_in_words(who: Correspondent) -> str:

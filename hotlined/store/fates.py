@@ -19,7 +19,7 @@ from hotlined.store.breaking import BreakerUpdate
 from hotlined.store.database import Database
 from hotlined.store.gate import Begun
 from hotlined.store.lifecycle import latest_attempt, move, move_rest, move_segment
-from hotlined.store.line import breaker_of, forget_holds, set_breaker
+from hotlined.store.line import breaker_of, forget_waits, set_breaker
 from hotlined.store.shares import refile
 from hotlined.timing import USUAL, pause_after
 
@@ -215,7 +215,7 @@ def recover(db: Database, now: Now, pauses: Sequence[float] = USUAL.trial_after)
         f" WHERE s.state = '{SegmentState.SUBMITTING}'"
     )
     with db.transaction():
-        forget_holds(db)  # they were noted by the daemon that ended, and this one has yet to look
+        forget_waits(db)  # they were noted by the daemon that ended, and this one has yet to look
         for row in rows:
             same_boot = row["boot_id"] == boot_id()
             cause = AttemptCause.CRASHED if same_boot else AttemptCause.REBOOTED

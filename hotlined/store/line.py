@@ -10,14 +10,15 @@ read back from it.
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime, timedelta
+from typing import Self
 
 from hotlined import breaker
 from hotlined.breaker import Breaker
 from hotlined.clock import Anchor, Now, boot_id, rfc3339
 from hotlined.policy import LineHold, Share, WaitingFor
-from hotlined.states import HoldReason, SealFailure, SendingState
+from hotlined.states import KEPT_BACK, HoldReason, SealFailure, SendingState
 from hotlined.store import events
 from hotlined.store.database import Database
 
@@ -291,6 +292,11 @@ class Sending:
     since: str | None = None
     by: str | None = None
 
+    @classmethod
+    def kept_back(cls, reason: HoldReason, since: str | None, by: str | None = None) -> Self:
+        """Return how answers are kept back for a reason."""
+        return cls(KEPT_BACK[reason], reason, since, by)
+
 
 FREE = Sending(SendingState.FREE)
 
@@ -311,75 +317,74 @@ def recorded_holds(db: Database, *, sim_changed: bool | None = None) -> Iterator
         " FROM line_state"
     )
     if reason := key_lack(db):
-        yield Sending(SendingState.HELD, reason, row["key_lost_at"])
+        yield Sending.kept_back(reason, row["key_lost_at"])
     if sim_changed is None:
         sim_changed = row["sim_changed_at"] is not None
     if sim_changed:
-        yield Sending(SendingState.HELD, HoldReason.SIM_CHANGED, row["sim_changed_at"])
+        yield Sending.kept_back(HoldReason.SIM_CHANGED, row["sim_changed_at"])
     if row["paused_at"]:
         reason = HoldReason.RESTORED if row["pause_restored"] else HoldReason.PERSON
-        yield Sending(SendingState.PAUSED, reason, row["paused_at"], row["paused_by"])
+        yield Sending.kept_back(reason, row["paused_at"], row["paused_by"])
     if row["breaker_cause"]:
-        yield Sending(SendingState.TRIAL, HoldReason(row["breaker_cause"]), row["breaker_since"])
+        yield Sending.kept_back(HoldReason(row["breaker_cause"]), row["breaker_since"])
 
 
-def note_hold(db: Database, hold: WaitingFor | None) -> None:
-    """Commit what holds every answer back."""
-    _note(db, "hold", hold)
+def note_wait(db: Database, waiting_for: WaitingFor | None) -> None:
+    """Commit what every answer waits for."""
+    _note_wait(db, "hold", waiting_for)
 
 
-def note_half_hold(db: Database, hold: WaitingFor | None) -> None:
-    """Commit what holds back the rest of answers that are half sent, and nothing else."""
-    _note(db, "hold_half", hold)
+def note_half_sent_wait(db: Database, waiting_for: WaitingFor | None) -> None:
+    """Commit what answers that are half sent wait for, and no others."""
+    _note_wait(db, "hold_half", waiting_for)
 
 
-def note_share_hold(db: Database, share: Share, hold: WaitingFor | None) -> None:
-    """Commit what holds the answers of a share back."""
+def note_share_wait(db: Database, share: Share, waiting_for: WaitingFor | None) -> None:
+    """Commit what the answers of a share wait for."""
     if share is not Share.BY_HAND:
-        _note(db, f"hold_{share}", hold)
+        _note_wait(db, f"hold_{share}", waiting_for)
 
 
-def _note(db: Database, column: str, hold: WaitingFor | None) -> None:
-    """Commit what holds answers back where it differs: the same is found in every pass, and the card wears."""
+def _note_wait(db: Database, column: str, waiting_for: WaitingFor | None) -> None:
+    """Commit what answers wait for where it differs: the same is found in every pass, and the card wears."""
     row = db.one(f"SELECT {column} FROM line_state")
-    if row is not None and row[column] != hold:
+    if row is not None and row[column] != waiting_for:
         with db.transaction():
-            db.execute(f"UPDATE line_state SET {column} = ?", hold)
+            db.execute(f"UPDATE line_state SET {column} = ?", waiting_for)
 
 
-def forget_holds(db: Database) -> None:
-    """Record that nothing is known to hold answers back, inside the transaction that is open."""
+def forget_waits(db: Database) -> None:
+    """Record that nothing is known for which answers wait, inside the transaction that is open."""
     db.execute("UPDATE line_state SET hold = NULL, hold_half = NULL, hold_new = NULL, hold_known = NULL")
 
 
-def share_holds(db: Database) -> dict[Share, str | None]:
-    """Return what holds back the answers to new numbers, and those to numbers that were answered before."""
+def share_waits(db: Database) -> dict[Share, str | None]:
+    """Return what the answers to new numbers wait for, and those to numbers that were answered before."""
     row = db.the("SELECT hold_new, hold_known FROM line_state")
     return {Share.NEW: row["hold_new"], Share.KNOWN: row["hold_known"]}
 
 
 # ---- the breaker
 
+# the column of each value of `Breaker`; some have the names of an earlier version
+_BREAKER = {field.name: f"breaker_{field.name}" for field in fields(Breaker)} | {
+    "trial_requested": "breaker_called",
+    "closed_at_attempt": "breaker_void",
+    "closed_limit": "breaker_void_limit",
+}
+
 
 def breaker_of(db: Database) -> Breaker:
     """Return the line's breaker."""
-    row = db.the(
-        "SELECT breaker_cause AS cause, breaker_since AS since, breaker_rounds AS rounds, breaker_refused AS refused,"
-        " breaker_due AS due, breaker_last_trial AS last_trial, breaker_called AS trial_requested,"
-        " breaker_void AS closed_at_attempt, breaker_void_limit AS closed_limit FROM line_state"
-    )
+    row = db.the(f"SELECT {', '.join(f'{column} AS {name}' for name, column in _BREAKER.items())} FROM line_state")
     cause = breaker.Cause(row["cause"]) if row["cause"] else None
     return Breaker(**{**row, "cause": cause, "trial_requested": bool(row["trial_requested"])})
 
 
 def set_breaker(db: Database, state: Breaker) -> None:
     """Record the line's breaker, inside the transaction that is open."""
-    db.connection.execute(
-        "UPDATE line_state SET breaker_cause = :cause, breaker_since = :since, breaker_rounds = :rounds,"
-        " breaker_refused = :refused, breaker_due = :due, breaker_last_trial = :last_trial,"
-        " breaker_called = :trial_requested, breaker_void = :closed_at_attempt, breaker_void_limit = :closed_limit",
-        asdict(state),
-    )
+    columns = ", ".join(f"{column} = :{name}" for name, column in _BREAKER.items())
+    db.connection.execute(f"UPDATE line_state SET {columns}", asdict(state))
 
 
 def request_trial(db: Database) -> None:

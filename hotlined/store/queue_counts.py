@@ -5,7 +5,7 @@ from collections import Counter
 from hotlined.policy import BUDGETS
 from hotlined.states import OPEN, AnswerState, SendingState, listed
 from hotlined.store.database import Database
-from hotlined.store.line import FREE, Sending, breaker_of, calendar_time, share_holds
+from hotlined.store.line import FREE, Sending, breaker_of, calendar_time, share_waits
 
 
 def counted(db: Database) -> dict[str, int]:
@@ -48,5 +48,5 @@ def maybe_next_due_at(db: Database, held: Sending = FREE) -> str | None:
 def full_windows(db: Database, now: float) -> set[str]:
     """Return the windows that are full, by what the daemon noted of each share in which an answer is due at `now`."""
     due = f"SELECT 1 FROM answers WHERE state = '{AnswerState.QUEUED}' AND share = ? AND due_limit <= ? LIMIT 1"
-    held = {hold for share, hold in share_holds(db).items() if hold and db.one(due, share, now)}
-    return {window for window, waits_for in BUDGETS.items() if waits_for in held}
+    waits = {waiting_for for share, waiting_for in share_waits(db).items() if waiting_for and db.one(due, share, now)}
+    return {window for window, waits_for in BUDGETS.items() if waits_for in waits}

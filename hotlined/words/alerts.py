@@ -6,16 +6,16 @@ What stands between braces is filled in. A text message takes all of it: GSM-7 h
 from collections.abc import Mapping
 
 from hotlined.language import N_, _, in_digits, ngettext
-from hotlined.states import HoldReason, SendingState
+from hotlined.states import HoldReason
 from hotlined.words import conditions
 from hotlined.words.conditions import HOLDS
 
 _AS_IT_IS = ("{title}", "{words} {cure}")
 _CONDITIONS = {
-    ("credit", 1): HOLDS[SendingState.TRIAL, HoldReason.CREDIT],
-    ("outage", 1): HOLDS[SendingState.TRIAL, HoldReason.OUTAGE],
-    ("key", 1): HOLDS[SendingState.HELD, HoldReason.KEY_LOST],
-    ("key", 2): HOLDS[SendingState.HELD, HoldReason.KEY_DENIED],
+    ("credit", 1): HOLDS[HoldReason.CREDIT],
+    ("outage", 1): HOLDS[HoldReason.OUTAGE],
+    ("key", 1): HOLDS[HoldReason.KEY_LOST],
+    ("key", 2): HOLDS[HoldReason.KEY_DENIED],
     ("config", 1): conditions.CONFIG_BROKEN,
 }
 """Alerts that are a condition of the catalogue, whatever is known of it."""

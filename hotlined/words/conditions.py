@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hotlined.language import N_, Phrases, _, in_digits, unfilled
-from hotlined.states import DatabaseState, HoldReason, ModemState, SealFailure, SendingState
+from hotlined.states import KEPT_BACK, DatabaseState, HoldReason, ModemState, SealFailure, SendingState
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,40 +132,40 @@ PIN_FILE_CURE = N_("Put the SIM's PIN into that file, readable by the daemon's u
 UNKNOWN_STATE = Condition(_LOST, N_("The modem is not ready."), N_("`hotlined status` says what is wrong."))
 """The condition of a state that `MODEM` does not have."""
 
-HOLDS: dict[tuple[SendingState, HoldReason | None], Condition] = {
-    (SendingState.HELD, HoldReason.KEY_LOST): Condition(
+HOLDS: dict[HoldReason | None, Condition] = {
+    HoldReason.KEY_LOST: Condition(
         N_("the key of the pseudonyms is lost"),
         N_("The key of the pseudonyms is lost: nothing is sent."),
         N_("Restore it from a backup. `hotlined resume` then goes on, also without it."),
     ),
-    (SendingState.HELD, HoldReason.KEY_DENIED): Condition(
+    HoldReason.KEY_DENIED: Condition(
         N_("the key of the pseudonyms may not be read"),
         N_("The key of the pseudonyms may not be read: nothing is sent."),
         N_("Give it the database's owner and rights, then `hotlined resume`."),
     ),
-    (SendingState.HELD, HoldReason.SIM_CHANGED): MODEM[ModemState.SIM_CHANGED],
-    (SendingState.PAUSED, HoldReason.PERSON): Condition(
+    HoldReason.SIM_CHANGED: MODEM[ModemState.SIM_CHANGED],
+    HoldReason.PERSON: Condition(
         N_("the line is paused"),
         N_("Paused by {by}: nothing is sent."),
         N_("`hotlined resume` lets answers go out again."),
     ),
-    (SendingState.PAUSED, HoldReason.RESTORED): Condition(
+    HoldReason.RESTORED: Condition(
         N_("the line is paused"),
         N_("Paused by {by}, and the pause came back with a backup: nothing is sent."),
         N_("`hotlined resume` ends it."),
     ),
-    (SendingState.TRIAL, HoldReason.OUTAGE): Condition(
+    HoldReason.OUTAGE: Condition(
         N_("nothing leaves"),
         N_("Nothing leaves though the network has the line: answers wait, and one is tried now and then."),
         N_("If this lasts, try the SIM in a phone."),
     ),
-    (SendingState.TRIAL, HoldReason.CREDIT): Condition(
+    HoldReason.CREDIT: Condition(
         N_("the SIM cannot pay"),
         N_("The SIM is out of credit or barred: answers wait, and one is tried now and then."),
         N_("Top it up. What waits then goes out by itself."),
     ),
 }
-"""What keeps answers back, by state and reason."""
+"""What keeps answers back, by its reason."""
 
 DATABASE_TITLES: Phrases[str] = Phrases(
     {
@@ -322,7 +322,7 @@ FLEET_FULL = Condition(
 _BY_CODE: dict[str, Condition] = {
     "not_running": NOT_RUNNING,
     "not_alive": NOT_RUNNING,
-    "paused": HOLDS[SendingState.PAUSED, HoldReason.PERSON],
+    "paused": HOLDS[HoldReason.PERSON],
     "shadow": SHADOW,
     "sim_ends": SIM_ENDS,
     "sim_ended": SIM_ENDED,
@@ -333,7 +333,7 @@ _BY_CODE: dict[str, Condition] = {
     "hub_away": HUB_AWAY,
     "hub_refused": HUB_REFUSED,
     "fleet_full": FLEET_FULL,
-    **{reason.value: known for (_state, reason), known in HOLDS.items() if reason and _state != SendingState.PAUSED},
+    **{reason.value: HOLDS[reason] for reason, state in KEPT_BACK.items() if state is not SendingState.PAUSED},
     **{state: known for state, known in MODEM.items() if state != ModemState.READY},
 }
 
@@ -345,9 +345,9 @@ def headline(code: str) -> str:
     return code if "{" in title else title
 
 
-def hold_in_words(state: SendingState, reason: HoldReason | None, by: str | None) -> tuple[str, str]:
+def hold_in_words(reason: HoldReason | None, by: str | None) -> tuple[str, str]:
     """Return two texts about what keeps answers back: the sentence, and its cure."""
-    known = HOLDS[state, reason]
+    known = HOLDS[reason]
     return known.words.format(by=by or _("somebody")), known.cure
 
 

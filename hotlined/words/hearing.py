@@ -1,7 +1,7 @@
 """What is said of the texts that the line sends to itself: what became of the last, what holds the next one back."""
 
 from hotlined.language import N_, Phrases
-from hotlined.states import HoldReason, SelftestObstacle, SendingState
+from hotlined.states import HoldReason, SelftestObstacle
 from hotlined.words import conditions
 from hotlined.words.conditions import HOLDS
 
@@ -11,9 +11,9 @@ OBSTACLES = Phrases(
         SelftestObstacle.NOT_RUNNING: conditions.NOT_RUNNING.title_message,
         SelftestObstacle.MODEM_NOT_READY: N_("the modem is not ready"),
         SelftestObstacle.SHADOW: N_("shadow mode transmits nothing"),
-        SelftestObstacle.PAUSED: HOLDS[SendingState.PAUSED, HoldReason.PERSON].title_message,
-        SelftestObstacle.CREDIT: HOLDS[SendingState.TRIAL, HoldReason.CREDIT].title_message,
-        SelftestObstacle.OUTAGE: HOLDS[SendingState.TRIAL, HoldReason.OUTAGE].title_message,
+        SelftestObstacle.PAUSED: HOLDS[HoldReason.PERSON].title_message,
+        SelftestObstacle.CREDIT: HOLDS[HoldReason.CREDIT].title_message,
+        SelftestObstacle.OUTAGE: HOLDS[HoldReason.OUTAGE].title_message,
         SelftestObstacle.HELD: N_("the line holds all answers back"),
         SelftestObstacle.FULL: N_("the budget is spent"),
     }

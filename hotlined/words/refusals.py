@@ -6,7 +6,7 @@ from typing import Any
 
 from hotlined.language import N_, Phrases, _, from_value
 from hotlined.policy import Reason, WaitingFor
-from hotlined.states import Adoption, AnswerState, HoldReason, Refusal, SendingState
+from hotlined.states import Adoption, AnswerState, HoldReason, Refusal
 from hotlined.words.conditions import HOLDS
 from hotlined.words.reasons import REASONS, STATES, cause_in_words
 
@@ -28,7 +28,7 @@ _FATES = Phrases(
 _NO_ROOM = N_("`hotlined limits` says when there is room.")
 _WAITS = {
     WaitingFor.PAUSED: (
-        HOLDS[SendingState.PAUSED, HoldReason.PERSON].title_message,
+        HOLDS[HoldReason.PERSON].title_message,
         N_("`hotlined resume` ends that."),
     ),
     WaitingFor.HELD: (N_("the line holds all answers back"), N_("`hotlined status` says why, and the cure.")),
